@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "base/clock.h"
+
+#include <stdbool.h>
+#include <time.h>
+
+static bool frozen;
+static int64_t frozen_monotonic_ms, frozen_wall_ms;
+
+static int64_t read_ms(clockid_t id) {
+    struct timespec now;
+    (void)clock_gettime(id, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_monotonic_ms(void) {
+    return frozen ? frozen_monotonic_ms : read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t clock_wall_ms(void) {
+    return frozen ? frozen_wall_ms : read_ms(CLOCK_REALTIME);
+}
+
+void clock_set_for_test(int64_t monotonic_ms, int64_t wall_ms) {
+    frozen = true;
+    frozen_monotonic_ms = monotonic_ms;
+    frozen_wall_ms = wall_ms;
+}

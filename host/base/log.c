@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "base/log.h"
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define VALUE_MAX 2048 /* bytes of one field that are shown */
+
+static enum log_level least_level = LOG_INFO;
+static enum log_format line_format = LOG_LOGFMT;
+
+void log_setup(enum log_level least, enum log_format format) {
+    least_level = least;
+    line_format = format;
+}
+
+static bool needs_quotes(const char *text, size_t bytes) {
+    if (bytes == 0) {
+        return true;
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c <= ' ' || c == '"' || c == '=' || c == '\\' || c >= 0x7F) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_value(struct buffer *line, const char *text, size_t bytes) {
+    if (line_format == LOG_JSON || needs_quotes(text, bytes)) {
+        (void)buffer_append_json_string(line, text, bytes);
+    } else {
+        (void)buffer_append(line, text, bytes);
+    }
+}
+
+static void put_field(struct buffer *line, const struct log_field *field) {
+    if (line_format == LOG_JSON) {
+        (void)buffer_printf(line, ",\"%s\":", field->key);
+    } else {
+        (void)buffer_printf(line, " %s=", field->key);
+    }
+    if (field->is_number) {
+        (void)buffer_printf(line, "%" PRId64, field->number);
+        return;
+    }
+    size_t bytes = field->text_bytes == SIZE_MAX ? strlen(field->text) : field->text_bytes;
+    if (bytes > VALUE_MAX) {
+        bytes = VALUE_MAX;
+        while (bytes > 0 && ((unsigned char)field->text[bytes] & 0xC0) == 0x80) {
+            bytes--; /* not through the middle of a character */
+        }
+    }
+    put_value(line, field->text, bytes);
+}
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields) {
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+    if (level < least_level) {
+        return;
+    }
+    int64_t now_ms = clock_wall_ms();
+    time_t seconds = (time_t)(now_ms / 1000);
+    struct tm utc;
+    char stamp[32];
+    (void)gmtime_r(&seconds, &utc);
+    (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+
+    AUTO_BUFFER struct buffer line = BUFFER_INIT(LOG_LINE_MAX);
+    bool json = line_format == LOG_JSON;
+    (void)buffer_printf(&line,
+                        json ? "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"msg\":"
+                             : "time=%s.%03dZ level=%s msg=",
+                        stamp, (int)(now_ms % 1000), names[level]);
+    put_value(&line, message, strlen(message));
+    for (const struct log_field *field = fields; field && field->key; field++) {
+        if (field->is_number || field->text) {
+            put_field(&line, field);
+        }
+    }
+    if (line.bytes + 2 > LOG_LINE_MAX) {
+        line.bytes = LOG_LINE_MAX - 2;
+    }
+    (void)buffer_append_text(&line, json ? "}\n" : "\n");
+    for (size_t done = 0; done < line.bytes;) {
+        ssize_t wrote = write(STDOUT_FILENO, line.data + done, line.bytes - done);
+        if (wrote < 0 && errno != EINTR) {
+            return; /* nowhere left to say so */
+        }
+        done += wrote > 0 ? (size_t)wrote : 0;
+    }
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Bytes that no log line, child process or core file may hold. */
+#ifndef SNEK_BASE_SECRET_H
+#define SNEK_BASE_SECRET_H
+
+#include "base/cleanup.h"
+
+#include <stddef.h>
+
+struct secret {
+    char *data; /* ours, NUL-terminated; NULL when there is none */
+    size_t bytes;
+};
+
+/* A copy; -1 when memory is short. */
+int secret_copy(struct secret *secret, const char *data, size_t bytes);
+
+/* Overwrites, then frees; takes an empty one. */
+void secret_finish(struct secret *secret);
+
+#define AUTO_SECRET CLEANUP(secret_finish)
+
+/* Takes NAME out of the environment for good: the bytes that the kernel placed are overwritten
+ * (unsetenv() leaves them readable in memory and in /proc), then the variable is unset. Before any
+ * thread is started. */
+void secret_scrub_environment(const char *name);
+
+#endif

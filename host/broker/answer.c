@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* From an HTTP answer to an outcome and a sentence. */
+#include "broker/answer.h"
+
+#include "base/json.h"
+#include "base/utf8.h"
+
+#include <snekomatic/types.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define MESSAGE_SHOWN 300 /* bytes of GitHub's message, and of each of its errors */
+#define ERRORS_SHOWN 8    /* of errors[] */
+#define SENTENCE_MAX 900  /* fits struct error with what callers put in front */
+
+void answer_clean(char *out, size_t room, const char *text, size_t bytes) {
+    size_t used = 0, cut = 0; /* `cut`: the last place after which "..." fits */
+    for (size_t at = 0; at < bytes;) {
+        size_t length = utf8_sequence(text + at, bytes - at);
+        unsigned char c = (unsigned char)text[at];
+        bool c1 = length == 2 && c == 0xC2 && (unsigned char)text[at + 1] < 0xA0;
+        const char *from = length == 0 ? "?" : c < 0x20 || c == 0x7F || c1 ? " " : text + at;
+        size_t take = from == text + at ? length : 1;
+        if (used + take >= room) {
+            used = cut;
+            (void)memcpy(out + used, "...", 3);
+            used += 3;
+            break;
+        }
+        (void)memcpy(out + used, from, take);
+        used += take;
+        if (used + 4 <= room) {
+            cut = used;
+        }
+        at += length == 0 ? 1 : length;
+    }
+    out[used] = '\0';
+}
+
+const char *answer_header(const struct buffer *headers, const char *name, size_t *bytes) {
+    size_t name_bytes = strlen(name);
+    const char *at = headers->data, *end = headers->data + headers->bytes;
+    while (at < end) {
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
+        if (!line_end) {
+            break;
+        }
+        if ((size_t)(line_end - at) >= name_bytes + 2 && memcmp(at, name, name_bytes) == 0 &&
+            memcmp(at + name_bytes, ": ", 2) == 0) {
+            *bytes = (size_t)(line_end - at) - name_bytes - 2;
+            return at + name_bytes + 2;
+        }
+        at = line_end + 1;
+    }
+    return NULL;
+}
+
+static bool find_text(const char *json, size_t bytes, const char *path, char *out, size_t room) {
+    struct json_value value;
+    if (!json_find(json, bytes, path, &value) || value.type != JSON_STRING) {
+        return false;
+    }
+    AUTO_FREE char *text = malloc(value.raw_bytes);
+    if (!text) {
+        return false;
+    }
+    size_t length = json_unescape(value.raw + 1, value.raw_bytes - 2, text);
+    answer_clean(out, room, text, length);
+    return out[0] != '\0';
+}
+
+/* One of GitHub's errors[]: a text, or an object with a message or else a field and a code. */
+static bool describe_error(const struct json_value *error, struct buffer *out) {
+    char text[MESSAGE_SHOWN + 1], field[101];
+    if (find_text(error->raw, error->raw_bytes, "", text, sizeof text) ||
+        find_text(error->raw, error->raw_bytes, "message", text, sizeof text)) {
+        return buffer_append_text(out, text) == 0;
+    }
+    if (!find_text(error->raw, error->raw_bytes, "code", text, sizeof text)) {
+        return false;
+    }
+    bool named = find_text(error->raw, error->raw_bytes, "field", field, sizeof field);
+    return buffer_printf(out, "%s%s%s", named ? field : "", named ? ": " : "", text) == 0;
+}
+
+static void describe_errors(const struct buffer *body, struct buffer *out) {
+    const char *before = " (";
+    for (int i = 0; i < ERRORS_SHOWN; i++) {
+        char path[32];
+        struct json_value error;
+        (void)snprintf(path, sizeof path, "errors[%d]", i);
+        if (!json_find(body->data, body->bytes, path, &error)) {
+            break;
+        }
+        AUTO_BUFFER struct buffer one = BUFFER_INIT(MESSAGE_SHOWN + 200);
+        if (describe_error(&error, &one) && buffer_append_text(out, before) == 0) {
+            (void)buffer_append_text(out, one.data);
+            before = "; ";
+        }
+    }
+    if (before[0] == ';') {
+        (void)buffer_append_text(out, ")");
+    }
+}
+
+static bool shows_rate_limit(const struct buffer *headers, const char *message) {
+    size_t bytes;
+    const char *remaining = answer_header(headers, "x-ratelimit-remaining", &bytes);
+    return (remaining && bytes == 1 && *remaining == '0') ||
+           answer_header(headers, "retry-after", &bytes) || strcasestr(message, "rate limit");
+}
+
+static int32_t classify(int32_t status, const struct buffer *headers, const char *message) {
+    switch (status) {
+    case 404:
+    case 410:
+        return SNEK_E_NOT_FOUND;
+    case 400:
+    case 409:
+    case 422:
+        return SNEK_E_VALIDATION;
+    case 401:
+        return SNEK_E_FORBIDDEN;
+    case 403:
+        return shows_rate_limit(headers, message) ? SNEK_E_RATE_LIMITED : SNEK_E_FORBIDDEN;
+    case 429:
+        return SNEK_E_RATE_LIMITED;
+    default:
+        return SNEK_E_SERVER;
+    }
+}
+
+int32_t answer_judge(const char *method, const char *path, int32_t status,
+                     const struct buffer *headers, const struct buffer *body, struct error *err) {
+    if (status >= 200 && status < 300) {
+        return 0;
+    }
+    char message[MESSAGE_SHOWN + 1] = "", shown[ANSWER_URL_SHOWN + 1];
+    answer_clean(shown, sizeof shown, path, strlen(path));
+    bool look = body->bytes > 0 && body->bytes <= ANSWER_JSON_MAX;
+    if (look) {
+        (void)find_text(body->data, body->bytes, "message", message, sizeof message);
+    }
+    AUTO_BUFFER struct buffer sentence = BUFFER_INIT(SENTENCE_MAX);
+    (void)buffer_printf(&sentence, "%s %s answered %d%s%s", method, shown, (int)status,
+                        message[0] ? ": " : "", message);
+    if (look) {
+        describe_errors(body, &sentence);
+    }
+    (void)error_set(err, "%s", sentence.data ? sentence.data : "no memory");
+    return classify(status, headers, message);
+}

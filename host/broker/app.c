@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Requests as the app: JWT, send, and once more when the clock turned out to be wrong. */
+#include "broker/app.h"
+
+#include "base/mailbox.h"
+#include "broker/answer.h"
+
+#include <snekomatic/types.h>
+
+#include <string.h>
+
+#define SKEW_WORTH_A_TRY_S 10 /* a JWT is valid for minutes; less than this was not the reason */
+
+static void take_jwt(struct jwt_waiter *waiter, const struct jwt_answer *answer) {
+    struct app_request *request = CONTAINER_OF(waiter, struct app_request, waiter);
+    if (answer->outcome < 0) {
+        request->exchange.outcome = answer->outcome;
+        request->exchange.status = 0;
+        request->exchange.error = *answer->error;
+        request->done(request);
+        return;
+    }
+    request->skew_s = answer->skew_s;
+    transport_send(request->way->transport, &request->exchange, answer->jwt);
+}
+
+void app_send(struct app_request *request) {
+    jwt_ask(request->way->jwt, &request->waiter, transport_skew_s(request->way->transport));
+}
+
+static void answered(struct exchange *exchange) {
+    struct app_request *request = CONTAINER_OF(exchange, struct app_request, exchange);
+    if (exchange->status == 401) {
+        /* The refusal's own Date tells whether our clock was the reason. */
+        int64_t off_s = transport_skew_s(request->way->transport) - request->skew_s;
+        if (!request->again && (off_s >= SKEW_WORTH_A_TRY_S || off_s <= -SKEW_WORTH_A_TRY_S)) {
+            request->again = true;
+            app_send(request);
+            return;
+        }
+        (void)error_wrap(&exchange->error, "GitHub refuses the app's JWT (check the app id, the "
+                                           "private key and this machine's clock)");
+    }
+    request->done(request);
+}
+
+int32_t app_request_init(struct app_request *request, const struct app_way *way, const char *method,
+                         const char *path, const char *body, struct error *err) {
+    *request = (struct app_request){.way = way, .waiter = {.answered = take_jwt}};
+    exchange_init(&request->exchange, ANSWER_JSON_MAX, true);
+    int32_t outcome = origin_resolve(way->origin, path, &request->target, err);
+    if (outcome < 0) {
+        return outcome;
+    }
+    char *copy = body ? strdup(body) : NULL;
+    if (body && !copy) {
+        (void)error_set(err, "no memory");
+        return SNEK_E_FAILED;
+    }
+    request->exchange.method = method;
+    request->exchange.url = request->target.url;
+    request->exchange.path = request->target.path;
+    request->exchange.body = copy;
+    request->exchange.body_bytes = copy ? strlen(copy) : 0;
+    request->exchange.done = answered;
+    return 0;
+}
+
+void app_request_finish(struct app_request *request) {
+    jwt_forget(request->way->jwt, &request->waiter);
+    exchange_finish(&request->exchange);
+    free((char *)request->exchange.body);
+    target_finish(&request->target);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Requests as the app itself: each with a fresh JWT. Plugins have no way here; the broker uses it
+ * for tokens and the slug.
+ *
+ * Threads: the broker's alone. app_send() never calls done(). */
+#ifndef SNEK_BROKER_APP_H
+#define SNEK_BROKER_APP_H
+
+#include "broker/jwt.h"
+#include "broker/transport.h"
+#include "broker/url.h"
+
+/* The way out, as the parts of this room share it. All borrowed. */
+struct app_way {
+    const struct origin *origin;
+    struct transport *transport;
+    struct jwt_source *jwt;
+};
+
+struct app_request {
+    void (*done)(struct app_request *request); /* may finish and free it */
+    void *context;                             /* the asker's */
+    struct exchange exchange;                  /* the answer is in it, failures too */
+
+    /* app.c's */
+    const struct app_way *way;
+    struct jwt_waiter waiter;
+    struct target target;
+    int32_t skew_s;
+    bool again;
+};
+
+/* `path` below the API's root, `body` JSON or NULL: copied. 0, or a negative enum snek_error and a
+ * sentence; app_request_finish() in either case. */
+int32_t app_request_init(struct app_request *request, const struct app_way *way, const char *method,
+                         const char *path, const char *body, struct error *err);
+void app_send(struct app_request *request);
+/* Wipes and frees; done() is not called any more. */
+void app_request_finish(struct app_request *request);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* One submitted request on its way: checked, given a token, sent, and answered.
+ *
+ * Threads: the broker's alone. */
+#ifndef SNEK_BROKER_REQUEST_H
+#define SNEK_BROKER_REQUEST_H
+
+#include "broker/broker.h"
+#include "broker/slug.h"
+#include "broker/tokens.h"
+
+struct job;
+TAILQ_HEAD(jobs, job);
+
+/* What jobs share. Borrowed, but for `jobs`. */
+struct workshop {
+    const struct app_way *way;
+    struct tokens *tokens;
+    struct slug_source *slug;
+    struct jobs jobs; /* that are not answered yet */
+};
+
+/* Takes the request on; it is answered into its mailbox, perhaps before this returns. */
+void request_begin(struct workshop *workshop, struct broker_request *request);
+
+/* Answers every request that is under way SNEK_E_CANCELLED. */
+void request_cancel_all(struct workshop *workshop);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The kept tokens and the requests for new ones. */
+#include "broker/tokens.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/secret.h"
+#include "broker/answer.h"
+
+#include <snekomatic/types.h>
+
+#include <search.h>
+#include <string.h>
+#include <time.h>
+
+#define RENEW_BEFORE_S 60
+#define PERMISSIONS_SHOWN 200
+
+TAILQ_HEAD(token_waiters, token_waiter);
+TAILQ_HEAD(token_list, token);
+
+struct token {
+    char *installation, *permissions; /* the key */
+    struct tokens *tokens;
+    struct secret text;
+    uint64_t mint;
+    int64_t renew_at_ms;        /* monotonic */
+    struct app_request *asking; /* NULL: none under way */
+    int64_t asked_at_ms;
+    struct token_waiters waiters;
+    TAILQ_ENTRY(token) link;
+};
+
+struct tokens {
+    const struct app_way *way;
+    void *tree;               /* of tsearch(), by key */
+    struct token_list by_use; /* the last used first */
+    unsigned count;
+    uint64_t mints;
+};
+
+static int compare_keys(const void *a, const void *b) {
+    const struct token *left = a, *right = b;
+    int order = strcmp(left->installation, right->installation);
+    return order ? order : strcmp(left->permissions, right->permissions);
+}
+
+struct tokens *tokens_new(const struct app_way *way) {
+    struct tokens *tokens = calloc(1, sizeof *tokens);
+    if (tokens) {
+        tokens->way = way;
+        TAILQ_INIT(&tokens->by_use);
+    }
+    return tokens;
+}
+
+static void free_asking(struct token *token) {
+    if (token->asking) {
+        app_request_finish(token->asking);
+        free(STEAL(token->asking));
+    }
+}
+
+static void free_token(struct token *token) {
+    free_asking(token);
+    secret_finish(&token->text);
+    free(token->installation);
+    free(token->permissions);
+    free(token);
+}
+
+static void remove_token(struct token *token) {
+    struct tokens *tokens = token->tokens;
+    (void)tdelete(token, &tokens->tree, compare_keys);
+    TAILQ_REMOVE(&tokens->by_use, token, link);
+    tokens->count--;
+    free_token(token);
+}
+
+void tokens_free(struct tokens *tokens) {
+    if (tokens) {
+        struct token *token;
+        while ((token = TAILQ_FIRST(&tokens->by_use))) {
+            remove_token(token);
+        }
+        free(tokens);
+    }
+}
+
+static struct token *find_token(struct tokens *tokens, const char *installation,
+                                const char *permissions) {
+    struct token key = {.installation = (char *)installation, .permissions = (char *)permissions};
+    struct token **found = tfind(&key, &tokens->tree, compare_keys);
+    return found ? *found : NULL;
+}
+
+static void make_room(struct tokens *tokens) {
+    struct token *token = TAILQ_LAST(&tokens->by_use, token_list);
+    while (token && tokens->count >= TOKENS_KEPT) {
+        struct token *before = TAILQ_PREV(token, token_list, link);
+        if (!token->asking) {
+            remove_token(token);
+        }
+        token = before;
+    }
+}
+
+static struct token *add_token(struct tokens *tokens, const char *installation,
+                               const char *permissions) {
+    make_room(tokens);
+    struct token *token = calloc(1, sizeof *token);
+    if (!token) {
+        return NULL;
+    }
+    token->tokens = tokens;
+    TAILQ_INIT(&token->waiters);
+    token->installation = strdup(installation);
+    token->permissions = strdup(permissions);
+    if (!token->installation || !token->permissions ||
+        !tsearch(token, &tokens->tree, compare_keys)) {
+        free_token(token);
+        return NULL;
+    }
+    TAILQ_INSERT_HEAD(&tokens->by_use, token, link);
+    tokens->count++;
+    return token;
+}
+
+/* What GitHub's refusal means to this waiter. */
+static int32_t explain(const struct exchange *exchange, const struct token_waiter *waiter,
+                       struct error *err) {
+    char wanted[PERMISSIONS_SHOWN + 1], where[101];
+    answer_clean(wanted, sizeof wanted, waiter->permissions, strlen(waiter->permissions));
+    answer_clean(where, sizeof where, waiter->installation, strlen(waiter->installation));
+    if (exchange->status == 422) {
+        (void)error_set(err,
+                        "plugin %s declares the permissions %s, which installation %s does not "
+                        "grant: add them to the app's settings, then let an owner accept them "
+                        "where the app is installed (%s)",
+                        waiter->plugin ? waiter->plugin : "?", wanted, where, exchange->error.text);
+        return SNEK_E_NOT_GRANTED;
+    }
+    if (exchange->status == 404) {
+        (void)error_set(err, "installation %s: the app is not installed there any more (%s)", where,
+                        exchange->error.text);
+        return SNEK_E_FORBIDDEN; /* NOT_FOUND is what a plugin takes for an answer: "no member" */
+    }
+    *err = exchange->error;
+    (void)error_wrap(err, "no token for installation %s", where);
+    return exchange->outcome;
+}
+
+static void grant(struct token *token, struct token_waiter *waiter, bool fresh) {
+    struct token_answer answer = {.text = token->text.data, .mint = token->mint, .fresh = fresh};
+    waiter->answered(waiter, &answer);
+}
+
+static void answer_waiters(struct token *token, const struct exchange *exchange) {
+    struct token_waiter *waiter;
+    while ((waiter = TAILQ_FIRST(&token->waiters))) {
+        tokens_forget(waiter);
+        if (exchange->outcome == 0) {
+            grant(token, waiter, true);
+        } else {
+            struct error err;
+            struct token_answer answer = {.error = &err, .gone = exchange->status == 404};
+            answer.outcome = explain(exchange, waiter, &err);
+            waiter->answered(waiter, &answer);
+        }
+    }
+}
+
+/* "2016-07-11T22:14:10Z"; 0 when it is none. */
+static time_t parse_time(const struct json_value *value) {
+    char text[32];
+    struct tm utc = {0};
+    if (value->type != JSON_STRING || value->raw_bytes - 2 >= sizeof text) {
+        return 0;
+    }
+    memcpy(text, value->raw + 1, value->raw_bytes - 2);
+    text[value->raw_bytes - 2] = '\0';
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+    return end && strcmp(end, "Z") == 0 ? timegm(&utc) : 0;
+}
+
+/* Only what may stand in a header. */
+static bool is_token(const struct json_value *value) {
+    if (value->type != JSON_STRING || value->raw_bytes < 3 || value->raw_bytes - 2 > TOKEN_MAX) {
+        return false;
+    }
+    for (size_t i = 1; i < value->raw_bytes - 1; i++) {
+        if (value->raw[i] <= ' ' || value->raw[i] >= 0x7F || value->raw[i] == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* 0, or -1 when the answer makes no sense. */
+static int keep(struct token *token, const struct buffer *body) {
+    struct json_value text, expires;
+    const char *json = body->data ? body->data : "";
+    if (!json_find(json, body->bytes, "token", &text) || !is_token(&text) ||
+        !json_find(json, body->bytes, "expires_at", &expires)) {
+        return -1;
+    }
+    time_t expires_s = parse_time(&expires);
+    struct secret kept;
+    if (expires_s <= 0 || secret_copy(&kept, text.raw + 1, text.raw_bytes - 2) < 0) {
+        return -1;
+    }
+    secret_finish(&token->text);
+    token->text = kept;
+    token->mint = ++token->tokens->mints;
+    /* By GitHub's clock, and from then on by one that nobody sets. */
+    int64_t there_s = clock_wall_ms() / 1000 + transport_skew_s(token->tokens->way->transport);
+    token->renew_at_ms =
+        clock_monotonic_ms() + ((int64_t)expires_s - there_s - RENEW_BEFORE_S) * 1000;
+    return 0;
+}
+
+static void asked(struct app_request *asking) {
+    struct token *token = asking->context;
+    struct exchange *exchange = &asking->exchange;
+    if (exchange->outcome == 0 && keep(token, &exchange->answer) < 0) {
+        exchange->outcome = SNEK_E_SERVER;
+        (void)error_set(&exchange->error, "%s %s answered %d without a token that can be used",
+                        exchange->method, exchange->path, (int)exchange->status);
+    }
+    log_event(LOG_INFO, "token", LOG_TEXT("installation", token->installation),
+              LOG_TEXT("permissions", token->permissions), LOG_NUMBER("status", exchange->status),
+              LOG_NUMBER("ms", clock_monotonic_ms() - token->asked_at_ms));
+    answer_waiters(token, exchange);
+    free_asking(token);
+}
+
+static int32_t ask(struct token *token, struct error *err) {
+    AUTO_FREE char *path = NULL, *body = NULL;
+    char *installation = curl_easy_escape(NULL, token->installation, 0);
+    if (!installation || asprintf(&path, "/app/installations/%s/access_tokens", installation) < 0) {
+        path = NULL;
+    }
+    curl_free(installation);
+    if (asprintf(&body, "{\"permissions\":%s}", token->permissions) < 0) {
+        body = NULL;
+    }
+    token->asking = calloc(1, sizeof *token->asking);
+    if (!path || !body || !token->asking) {
+        free(STEAL(token->asking));
+        (void)error_set(err, "no memory");
+        return SNEK_E_FAILED;
+    }
+    int32_t outcome = app_request_init(token->asking, token->tokens->way, "POST", path, body, err);
+    if (outcome < 0) {
+        free_asking(token);
+        return outcome;
+    }
+    token->asking->done = asked;
+    token->asking->context = token;
+    token->asked_at_ms = clock_monotonic_ms();
+    app_send(token->asking);
+    return 0;
+}
+
+void tokens_get(struct tokens *tokens, struct token_waiter *waiter) {
+    struct token *token = find_token(tokens, waiter->installation, waiter->permissions);
+    if (token) {
+        TAILQ_REMOVE(&tokens->by_use, token, link);
+        TAILQ_INSERT_HEAD(&tokens->by_use, token, link);
+    } else {
+        token = add_token(tokens, waiter->installation, waiter->permissions);
+    }
+    if (token && token->text.data && clock_monotonic_ms() < token->renew_at_ms) {
+        grant(token, waiter, false);
+        return;
+    }
+    struct error err;
+    struct token_answer refusal = {.outcome = SNEK_E_FAILED, .error = &err};
+    (void)error_set(&err, "no memory");
+    if (token && !token->asking) {
+        refusal.outcome = ask(token, &err);
+    }
+    if (token && token->asking) {
+        waiter->token = token;
+        TAILQ_INSERT_TAIL(&token->waiters, waiter, link);
+    } else {
+        waiter->answered(waiter, &refusal);
+    }
+}
+
+void tokens_forget(struct token_waiter *waiter) {
+    if (waiter->token) {
+        TAILQ_REMOVE(&waiter->token->waiters, waiter, link);
+        waiter->token = NULL;
+    }
+}
+
+void tokens_drop(struct tokens *tokens, const char *installation, const char *permissions,
+                 uint64_t mint) {
+    struct token *token = find_token(tokens, installation, permissions);
+    if (token && token->mint == mint) {
+        secret_finish(&token->text);
+    }
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Whether a URL stays at the configured origin. */
+#include "broker/url.h"
+
+#include "base/cleanup.h"
+#include "broker/answer.h"
+
+#include <snekomatic/types.h>
+
+#include <curl/curl.h>
+#include <string.h>
+#include <strings.h>
+
+static void cleanup_url(CURLU **url) {
+    curl_url_cleanup(*url);
+}
+
+static void cleanup_part(char **part) {
+    curl_free(*part);
+}
+
+#define AUTO_URL CLEANUP(cleanup_url)
+#define AUTO_PART CLEANUP(cleanup_part)
+
+/* The same for the origin and for what is held against it, so that both are written alike. */
+struct parts {
+    char *scheme, *host, *port, *path, *query;
+};
+
+static void parts_finish(struct parts *parts) {
+    curl_free(parts->scheme);
+    curl_free(parts->host);
+    curl_free(parts->port);
+    curl_free(parts->path);
+    curl_free(parts->query);
+}
+
+#define AUTO_PARTS CLEANUP(parts_finish)
+
+/* 0, or -1 and why not. */
+static int split(const char *text, struct parts *parts, const char **why) {
+    *why = "it is no URL";
+    const char *colon = strstr(text, "://");
+    /* curl forgives one slash and three. */
+    if (!colon || strcspn(text, "/") < (size_t)(colon - text) || colon[3] == '/') {
+        return -1;
+    }
+    AUTO_URL CURLU *url = curl_url();
+    if (!url) {
+        *why = "no memory";
+        return -1;
+    }
+    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS | CURLU_DISALLOW_USER);
+    if (code == CURLUE_USER_NOT_ALLOWED) {
+        *why = "it names a user";
+    }
+    AUTO_PART char *user = NULL, *password = NULL;
+    if (code || !curl_url_get(url, CURLUPART_USER, &user, 0) ||
+        !curl_url_get(url, CURLUPART_PASSWORD, &password, 0) ||
+        curl_url_get(url, CURLUPART_SCHEME, &parts->scheme, 0) ||
+        curl_url_get(url, CURLUPART_HOST, &parts->host, 0) ||
+        curl_url_get(url, CURLUPART_PORT, &parts->port, CURLU_DEFAULT_PORT) ||
+        curl_url_get(url, CURLUPART_PATH, &parts->path, 0)) {
+        return -1;
+    }
+    code = curl_url_get(url, CURLUPART_QUERY, &parts->query, 0);
+    return code == CURLUE_OK || code == CURLUE_NO_QUERY ? 0 : -1;
+}
+
+/* Characters with which parsers disagree about where a URL's parts end. */
+static const char *look_at_text(const char *url) {
+    if (strnlen(url, URL_MAX + 1) > URL_MAX) {
+        return "it is longer than 8192 bytes";
+    }
+    for (const unsigned char *c = (const unsigned char *)url; *c; c++) {
+        if (*c <= ' ' || *c >= 0x7F) {
+            return "it has characters that must be percent-encoded";
+        }
+        if (*c == '\\' || *c == '#') {
+            return "it has a backslash or a fragment";
+        }
+    }
+    return NULL;
+}
+
+static bool has_dot_segment(const char *path) {
+    while (*path) {
+        path += strspn(path, "/\\");
+        size_t bytes = strcspn(path, "/\\");
+        if ((bytes == 1 || bytes == 2) && strncmp(path, "..", bytes) == 0) {
+            return true;
+        }
+        path += bytes;
+    }
+    return false;
+}
+
+int origin_init(struct origin *origin, const char *api_url, struct error *err) {
+    AUTO_PARTS struct parts parts = {0};
+    const char *why = look_at_text(api_url);
+    if (why || split(api_url, &parts, &why) < 0) {
+        return error_set(err, "the API's URL cannot be used: %s", why);
+    }
+    if ((strcmp(parts.scheme, "https") != 0 && strcmp(parts.scheme, "http") != 0) || parts.query ||
+        has_dot_segment(parts.path)) {
+        return error_set(err, "the API's URL must be http(s)://host[:port][/path]");
+    }
+    size_t path_bytes = strlen(parts.path);
+    while (path_bytes > 0 && parts.path[path_bytes - 1] == '/') {
+        path_bytes--;
+    }
+    struct origin made = {.scheme = strdup(parts.scheme),
+                          .host = strdup(parts.host),
+                          .port = strdup(parts.port),
+                          .prefix = strndup(parts.path, path_bytes)};
+    bool usual = strcmp(parts.port, strcmp(parts.scheme, "https") == 0 ? "443" : "80") == 0;
+    if (asprintf(&made.root, "%s://%s%s%s", parts.scheme, parts.host, usual ? "" : ":",
+                 usual ? "" : parts.port) < 0) {
+        made.root = NULL;
+    }
+    if (!made.root || !made.scheme || !made.host || !made.port || !made.prefix) {
+        origin_finish(&made);
+        return error_set(err, "no memory");
+    }
+    *origin = made;
+    return 0;
+}
+
+void origin_finish(struct origin *origin) {
+    free(origin->root);
+    free(origin->scheme);
+    free(origin->host);
+    free(origin->port);
+    free(origin->prefix);
+    *origin = (struct origin){0};
+}
+
+/* NULL, or why `parts` are not of the origin. */
+static const char *compare(const struct origin *origin, const struct parts *parts) {
+    if (strcmp(parts->scheme, origin->scheme) != 0) {
+        return "its scheme differs";
+    }
+    if (strcasecmp(parts->host, origin->host) != 0 || strcmp(parts->port, origin->port) != 0) {
+        return "its host or port differs";
+    }
+    size_t prefix_bytes = strlen(origin->prefix);
+    const char *rest = parts->path + prefix_bytes;
+    if (strncmp(parts->path, origin->prefix, prefix_bytes) != 0 || (*rest && *rest != '/')) {
+        return "its path lies outside of the API";
+    }
+    return strncmp(rest, "//", 2) == 0 ? "its path starts with two slashes" : NULL;
+}
+
+/* `path` is below the prefix; decoded once, as a server would. */
+static const char *look_at_path(const char *path, bool *as_app) {
+    int bytes = 0;
+    AUTO_PART char *decoded = curl_easy_unescape(NULL, path, 0, &bytes);
+    if (!decoded) {
+        return "no memory";
+    }
+    for (int i = 0; i < bytes; i++) {
+        if ((unsigned char)decoded[i] < ' ' || decoded[i] == 0x7F) {
+            return "its path has control characters";
+        }
+    }
+    if (has_dot_segment(decoded)) {
+        return "its path has . or .. in it";
+    }
+    const char *first = decoded + strspn(decoded, "/\\");
+    *as_app = strncasecmp(first, "app", 3) == 0 && (first[3] == '\0' || strchr("/\\", first[3]));
+    return NULL;
+}
+
+static int32_t refuse(const struct origin *origin, const char *url, const char *why,
+                      struct error *err) {
+    char shown[ANSWER_URL_SHOWN + 1];
+    answer_clean(shown, sizeof shown, url, strlen(url));
+    (void)error_set(err, "the URL %s cannot be asked for below %s%s: %s", shown, origin->root,
+                    origin->prefix, why);
+    return SNEK_E_FOREIGN_ORIGIN;
+}
+
+int32_t origin_resolve(const struct origin *origin, const char *url, struct target *target,
+                       struct error *err) {
+    const char *why = look_at_text(url);
+    if (!why && strncmp(url, "//", 2) == 0) {
+        why = "it starts with two slashes";
+    }
+    AUTO_FREE char *whole = NULL;
+    AUTO_PARTS struct parts parts = {0};
+    if (!why) {
+        bool below = url[0] == '/';
+        if (asprintf(&whole, "%s%s%s", below ? origin->root : "", below ? origin->prefix : "",
+                     url) < 0) {
+            whole = NULL;
+            why = "no memory";
+        }
+    }
+    if (why || split(whole, &parts, &why) < 0) {
+        return refuse(origin, url, why, err);
+    }
+    struct target made = {0};
+    why = compare(origin, &parts);
+    if (!why) {
+        why = look_at_path(parts.path + strlen(origin->prefix), &made.as_app);
+    }
+    if (why) {
+        return refuse(origin, url, why, err);
+    }
+    const char *rest = parts.path + strlen(origin->prefix);
+    made.path = strdup(*rest ? rest : "/");
+    if (asprintf(&made.url, "%s%s%s%s", origin->root, parts.path, parts.query ? "?" : "",
+                 parts.query ? parts.query : "") < 0) {
+        made.url = NULL;
+    }
+    if (!made.path || !made.url) {
+        target_finish(&made);
+        (void)error_set(err, "no memory");
+        return SNEK_E_FAILED;
+    }
+    *target = made;
+    return 0;
+}
+
+void target_finish(struct target *target) {
+    free(target->url);
+    free(target->path);
+    *target = (struct target){0};
+}

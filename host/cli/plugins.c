@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* `snekomatic check` and `snekomatic plugins`: load everything that `serve` would load, workers
+ * included, and say what each plugin wants and what is wrong. */
+#include "cli/cli.h"
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "config/config.h"
+#include "runner/runner.h"
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+static const char check_usage[] =
+    "Usage: snekomatic check [-c FILE]\n"
+    "\n"
+    "Reads the configuration, the credentials and every plugin (each in a worker of its own, as\n"
+    "serve does), prints what it found, and says what is wrong and how to mend it.\n"
+    "\n"
+    "  -c, --config FILE  the configuration (default as for serve)\n"
+    "  -h, --help         this text\n"
+    "\n"
+    "Exit status: 0 all is well; 64 wrong usage; 78 something is wrong.\n";
+
+static const char plugins_usage[] =
+    "Usage: snekomatic plugins [-c FILE]\n"
+    "\n"
+    "Lists what the configured plugins subscribe to, their commands and permissions.\n"
+    "\n"
+    "  -c, --config FILE  the configuration (default as for serve)\n"
+    "  -h, --help         this text\n"
+    "\n"
+    "Exit status: 0; 64 wrong usage; 78 when the configuration or a plugin is wrong.\n";
+
+/* One plugin on its way through a worker. */
+struct loading {
+    const struct config_plugin *config;
+    struct runner *runner;
+    struct description *description; /* NULL: refused */
+    char *refusal;
+    bool gone;
+};
+
+static void on_described(void *context, struct description *description) {
+    struct loading *loading = context;
+    loading->description = description;
+    runner_end(loading->runner);
+}
+
+static void on_refused(void *context, const char *why) {
+    struct loading *loading = context;
+    if (!loading->refusal) {
+        loading->refusal = strdup(why);
+    }
+}
+
+static void on_log(void *context, uint64_t run, enum log_level level, struct frame_text text) {
+    (void)context;
+    (void)run;
+    (void)level;
+    AUTO_FREE char *line = strndup(text.data, text.bytes);
+    if (line) {
+        utf8_clean(line);
+        (void)fprintf(stderr, "  %s\n", line);
+    }
+}
+
+static void on_died(void *context, const char *how) {
+    struct loading *loading = context;
+    if (!loading->description && !loading->refusal) {
+        (void)asprintf(&loading->refusal, "its worker %s while it loaded", how);
+    }
+    loading->gone = true;
+}
+
+/* A plugin that is only being looked at has no run, so these would be lies. */
+static void on_http(void *context, const struct runner_request *request) {
+    (void)request;
+    runner_kill(((struct loading *)context)->runner, "was ended: it asked before it was asked");
+}
+
+static void on_store(void *context, const struct runner_store *request) {
+    (void)request;
+    runner_kill(((struct loading *)context)->runner, "was ended: it asked before it was asked");
+}
+
+static void on_result(void *context, uint64_t run, int64_t result, int64_t delay_ms,
+                      struct frame_text reason) {
+    (void)run;
+    (void)result;
+    (void)delay_ms;
+    (void)reason;
+    runner_kill(((struct loading *)context)->runner, "was ended: it answered before it was asked");
+}
+
+static const struct runner_handlers handlers = {.described = on_described,
+                                                .refused = on_refused,
+                                                .http = on_http,
+                                                .store = on_store,
+                                                .log = on_log,
+                                                .result = on_result,
+                                                .died = on_died};
+
+static void load_one(struct loop *loop, const char *worker_path, struct loading *loading) {
+    struct error err;
+    struct runner_options options = {.loop = loop,
+                                     .worker_path = worker_path,
+                                     .plugin = loading->config,
+                                     .log_level = LOG_WARNING,
+                                     .handlers = &handlers,
+                                     .context = loading};
+    if (runner_start(&options, &loading->runner, &err) < 0) {
+        on_refused(loading, err.text);
+        return;
+    }
+    int64_t deadline_ms = clock_monotonic_ms() + RUNNER_LOAD_DEADLINE_MS;
+    while (!loading->gone) {
+        if (clock_monotonic_ms() >= deadline_ms) {
+            on_refused(loading, "it took longer than 20 s to load, or to end after it");
+            break;
+        }
+        loop_step(loop, 100);
+    }
+    runner_free(loading->runner);
+    loading->runner = NULL;
+}
+
+static void print_plugin(const struct loading *loading) {
+    const struct description *d = loading->description;
+    (void)printf("plugin %s %s (ABI %u.%u): %s\n  file         %s\n", d->name, d->version,
+                 d->abi_major, d->abi_minor, d->summary, loading->config->path);
+    for (size_t i = 0; i < d->n_permissions; i++) {
+        (void)printf("  %s %s: %s\n", i == 0 ? "permissions " : "            ",
+                     d->permissions[i].name, d->permissions[i].access);
+    }
+    if (d->n_permissions == 0) {
+        (void)printf("  permissions  none declared: metadata: read\n");
+    }
+    for (size_t i = 0; i < d->n_subscriptions; i++) {
+        const struct described_subscription *s = &d->subscriptions[i];
+        (void)printf("  %s %s%s%s%s%s\n", i == 0 ? "events      " : "            ", s->event,
+                     *s->action ? "." : "", s->action, *s->filters ? " when " : "", s->filters);
+    }
+    for (size_t i = 0; i < d->n_commands; i++) {
+        const struct described_command *c = &d->commands[i];
+        (void)printf("  %s /%s (%s): %s\n", i == 0 ? "commands    " : "            ", c->name,
+                     description_who(c->who), c->usage);
+    }
+}
+
+/* Loads, prints, and says on stderr what is wrong; how many things were. */
+static unsigned look_at_plugins(const struct config *config) {
+    unsigned problems = 0;
+    struct error err = {"out of memory"};
+    struct loop loop;
+    AUTO_FREE char *worker_path = runner_find_worker(&err);
+    AUTO_FREE struct loading *all = calloc(config->n_plugins + 1, sizeof *all);
+    AUTO_FREE const struct description **described =
+        calloc(config->n_plugins + 1, sizeof *described);
+    if (!worker_path || !all || !described || loop_init(&loop) < 0) {
+        (void)fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    if (config->n_plugins == 0) {
+        (void)puts("no plugins: nothing will act; add a [[plugin]]");
+    }
+    for (size_t i = 0; i < config->n_plugins; i++) {
+        all[i].config = &config->plugins[i];
+        if (!config->plugins[i].enabled) {
+            (void)printf("plugin %s is not enabled\n", config->plugins[i].as_written);
+            continue;
+        }
+        load_one(&loop, worker_path, &all[i]);
+        described[i] = all[i].description;
+        if (all[i].description) {
+            print_plugin(&all[i]);
+        } else {
+            problems++;
+            (void)fflush(stdout);
+            (void)fprintf(stderr, "plugin %s is refused: %s\n  file         %s\n",
+                          config->plugins[i].as_written, all[i].refusal, config->plugins[i].path);
+        }
+    }
+    if (descriptions_conflict(described, config->n_plugins, &err) < 0) {
+        problems++;
+        (void)fprintf(stderr, "%s\n", err.text);
+    }
+    for (size_t i = 0; i < config->n_plugins; i++) {
+        description_free(all[i].description);
+        free(all[i].refusal);
+    }
+    loop_finish(&loop);
+    return problems;
+}
+
+static unsigned look_at_key(const struct config *config) {
+    struct error err;
+    AUTO_SECRET struct secret text = {0};
+    struct app_key *key = NULL;
+    bool from_variable = getenv("GITHUB_PRIVATE_KEY") && *getenv("GITHUB_PRIVATE_KEY");
+    const char *source =
+        from_variable ? "variable GITHUB_PRIVATE_KEY" : config->github.private_key_file;
+    int result = config_private_key(config, &text, &err);
+    if (result == 0) {
+        result = app_key_parse(&text, &key, &err);
+    }
+    if (result < 0) {
+        (void)fprintf(stderr, "private key (%s): %s\n", source, err.text);
+        return 1;
+    }
+    (void)printf("private key     ok\n");
+    app_key_free(key);
+    return 0;
+}
+
+static unsigned look_at_secrets(const struct config *config) {
+    struct error err;
+    struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
+    size_t count = 0;
+    if (config_webhook_secrets(config, secrets, &count, &err) < 0) {
+        (void)fprintf(stderr, "webhook secret: %s\n", err.text);
+        return 1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        secret_finish(&secrets[i]);
+    }
+    (void)printf("webhook secret  ok%s\n", count > 1 ? ", and the previous one" : "");
+    return 0;
+}
+
+/* What can be seen without opening it, which would be in the way of a host that runs. */
+static unsigned look_at_files(const struct config *config) {
+    unsigned problems = 0;
+    AUTO_FREE char *copy = strdup(config->store.sqlite_path);
+    const char *folder = copy ? dirname(copy) : ".";
+    if (access(folder, W_OK | X_OK) < 0) {
+        problems++;
+        (void)fprintf(stderr, "store: no file can be made in %s: %s\n", folder, strerror(errno));
+    }
+    if (config->github.ca_file && access(config->github.ca_file, R_OK) < 0) {
+        problems++;
+        (void)fprintf(stderr, "github.ca_file: cannot read %s: %s\n", config->github.ca_file,
+                      strerror(errno));
+    }
+    return problems;
+}
+
+int cli_check(int argc, char **argv) {
+    const char *path = NULL;
+    struct config *config = NULL;
+    int status = cli_config_option(argc, argv, check_usage, &path);
+    if (status >= 0) {
+        return status;
+    }
+    status = cli_load_config(path, true, &config);
+    if (status != 0) {
+        return status;
+    }
+    (void)printf(
+        "configuration   %s\napp             %s at %s\nstore           %s\nlisten on       "
+        "%s port %u\n",
+        config->file ? config->file : "the environment", config->github.app_id,
+        config->github.api_url, config->store.url, config->server.host, config->server.port);
+    unsigned problems = look_at_key(config) + look_at_secrets(config) + look_at_files(config) +
+                        look_at_plugins(config);
+    config_free(config);
+    if (problems > 0) {
+        (void)fflush(stdout);
+        (void)fprintf(stderr, "%u thing%s to mend\n", problems, problems == 1 ? "" : "s");
+        return EX_CONFIG;
+    }
+    (void)printf("all is well\n");
+    return EX_OK;
+}
+
+int cli_plugins(int argc, char **argv) {
+    const char *path = NULL;
+    struct config *config = NULL;
+    int status = cli_config_option(argc, argv, plugins_usage, &path);
+    if (status >= 0) {
+        return status;
+    }
+    status = cli_load_config(path, false, &config);
+    if (status != 0) {
+        return status;
+    }
+    unsigned problems = look_at_plugins(config);
+    config_free(config);
+    return problems > 0 ? EX_CONFIG : EX_OK;
+}

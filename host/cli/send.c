@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* `snekomatic send`: signs a file's bytes as GitHub does and posts them, unchanged, to a running
+ * host. */
+#include "cli/cli.h"
+
+#include "base/buffer.h"
+#include "base/io.h"
+
+#include <curl/curl.h>
+#include <getopt.h>
+#include <nettle/base16.h>
+#include <nettle/hmac.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sysexits.h>
+
+#define BODY_MAX (64u << 20)  /* more than a host takes, so that its refusal can be tried */
+#define ANSWER_MAX (1u << 20) /* of the host's answer */
+#define HEADER_VALUE_MAX 200  /* bytes of EVENT and of a delivery's GUID */
+#define CONNECT_TIMEOUT_MS 5000
+#define TIMEOUT_MS 60000
+#define GUID_BYTES 37
+#define WEBHOOK_PATH "/webhook/github"
+
+static const char usage[] =
+    "Usage: snekomatic send [OPTION...] EVENT FILE\n"
+    "\n"
+    "Posts the bytes of FILE (- for standard input) as GitHub's webhook EVENT to a running host,\n"
+    "signed with its webhook secret, and prints the status and the body of the answer.\n"
+    "\n"
+    "  -c, --config FILE       the configuration that the host runs with (default as for serve)\n"
+    "      --url URL           where to (default: the host's server.listen, 127.0.0.1 if it is\n"
+    "                          every address, and " WEBHOOK_PATH ")\n"
+    "      --delivery GUID     the delivery's GUID (default: a random one)\n"
+    "      --secret-file FILE  the webhook secret (default: the configuration's); with --url, no\n"
+    "                          configuration is read\n"
+    "  -h, --help              this text\n"
+    "\n"
+    "Exit status: 0 the host took it (2xx); 64 wrong usage; 66 FILE cannot be read; 69 the host "
+    "is\n"
+    "not reached; 76 the host answered otherwise; 78 the configuration or the secret is wrong.\n";
+
+struct send {
+    const char *config_path, *url, *delivery, *secret_file, *event, *file; /* NULL: not given */
+    struct config *config;                                                 /* NULL: not needed */
+    struct secret secret;
+    char *own_url;
+    char guid[GUID_BYTES];
+    struct buffer body, answer;
+};
+
+/* -1: go on; else the exit status. */
+static int parse(int argc, char **argv, struct send *send) {
+    enum { URL = 256, DELIVERY, SECRET_FILE };
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"url", required_argument, NULL, URL},
+                                            {"delivery", required_argument, NULL, DELIVERY},
+                                            {"secret-file", required_argument, NULL, SECRET_FILE},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            send->config_path = optarg;
+            break;
+        case URL:
+            send->url = optarg;
+            break;
+        case DELIVERY:
+            send->delivery = optarg;
+            break;
+        case SECRET_FILE:
+            send->secret_file = optarg;
+            break;
+        case 'h':
+            (void)fputs(usage, stdout);
+            return EX_OK;
+        default:
+            return EX_USAGE;
+        }
+    }
+    if (argc - optind != 2) {
+        return cli_usage_error("send", "EVENT and FILE are wanted");
+    }
+    send->event = argv[optind];
+    send->file = argv[optind + 1];
+    return -1;
+}
+
+/* May it stand in a header? */
+static bool is_header_value(const char *text) {
+    size_t bytes = strlen(text);
+    for (size_t i = 0; i < bytes; i++) {
+        if (text[i] <= ' ' || text[i] > '~') {
+            return false;
+        }
+    }
+    return bytes > 0 && bytes <= HEADER_VALUE_MAX;
+}
+
+static int check_arguments(const struct send *send) {
+    if (!is_header_value(send->event)) {
+        return cli_usage_error("send", "EVENT must be a name such as pull_request");
+    }
+    if (send->delivery && !is_header_value(send->delivery)) {
+        return cli_usage_error("send",
+                               "--delivery must be printable ASCII without spaces, at "
+                               "most %d characters",
+                               HEADER_VALUE_MAX);
+    }
+    if (send->url && strncmp(send->url, "http://", 7) != 0 &&
+        strncmp(send->url, "https://", 8) != 0) {
+        return cli_usage_error("send", "--url must start with http:// or https://");
+    }
+    return EX_OK;
+}
+
+static int choose_url(struct send *send) {
+    if (send->url) {
+        return EX_OK;
+    }
+    const char *host = send->config->server.host;
+    uint16_t port = send->config->server.port;
+    if (port == 0) {
+        return cli_usage_error("send", "the host picks its port itself (server.listen ends in 0): "
+                                       "see its line msg=listening, and use --url");
+    }
+    if (strcmp(host, "0.0.0.0") == 0) {
+        host = "127.0.0.1";
+    } else if (strcmp(host, "::") == 0) {
+        host = "::1";
+    }
+    bool ipv6 = strchr(host, ':') != NULL;
+    if (asprintf(&send->own_url, "http://%s%s%s:%u" WEBHOOK_PATH, ipv6 ? "[" : "", host,
+                 ipv6 ? "]" : "", port) < 0) {
+        send->own_url = NULL;
+        return EX_OSERR;
+    }
+    send->url = send->own_url;
+    return EX_OK;
+}
+
+static int choose_secret(struct send *send) {
+    struct error err;
+    struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
+    size_t count = 0;
+    int result = send->secret_file ? config_secret_file(send->secret_file, &send->secret, &err)
+                                   : config_webhook_secrets(send->config, secrets, &count, &err);
+    if (result < 0) {
+        (void)fprintf(stderr, "snekomatic send: webhook secret: %s\n", err.text);
+        return EX_CONFIG;
+    }
+    if (!send->secret_file) {
+        send->secret = secrets[0];
+        secret_finish(&secrets[1]);
+    }
+    return EX_OK;
+}
+
+static int choose_delivery(struct send *send) {
+    unsigned char b[16];
+    if (send->delivery) {
+        return EX_OK;
+    }
+    if (getrandom(b, sizeof b, 0) != sizeof b) {
+        (void)fputs("snekomatic send: the system gives no random numbers\n", stderr);
+        return EX_OSERR;
+    }
+    b[6] = (unsigned char)(0x40 | (b[6] & 0x0F)); /* RFC 9562: version 4 */
+    b[8] = (unsigned char)(0x80 | (b[8] & 0x3F));
+    (void)snprintf(send->guid, sizeof send->guid,
+                   "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+                   b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
+                   b[14], b[15]);
+    send->delivery = send->guid;
+    return EX_OK;
+}
+
+static int read_body(struct send *send) {
+    struct error err;
+    int result = strcmp(send->file, "-") == 0
+                     ? io_read_rest(STDIN_FILENO, "standard input", &send->body, &err)
+                     : io_read_file(send->file, &send->body, &err);
+    if (result < 0) {
+        (void)fprintf(stderr, "snekomatic send: %s\n", err.text);
+        return EX_NOINPUT;
+    }
+    return EX_OK;
+}
+
+static void sign(const struct send *send, char hex[BASE16_ENCODE_LENGTH(SHA256_DIGEST_SIZE) + 1]) {
+    struct hmac_sha256_ctx hmac;
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    hmac_sha256_set_key(&hmac, send->secret.bytes, (const uint8_t *)send->secret.data);
+    hmac_sha256_update(&hmac, send->body.bytes, (const uint8_t *)send->body.data);
+    hmac_sha256_digest(&hmac, sizeof digest, digest);
+    base16_encode_update(hex, sizeof digest, digest);
+    hex[BASE16_ENCODE_LENGTH(SHA256_DIGEST_SIZE)] = '\0';
+    explicit_bzero(&hmac, sizeof hmac);
+}
+
+static size_t on_answer(char *data, size_t size, size_t count, void *context) {
+    struct send *send = context;
+    return buffer_append(&send->answer, data, size * count) == 0 ? size * count : 0;
+}
+
+/* False when memory is short. */
+static bool add_header(struct curl_slist **headers, const char *name, const char *value) {
+    char line[HEADER_VALUE_MAX + 64];
+    (void)snprintf(line, sizeof line, "%s: %s", name, value);
+    struct curl_slist *longer = curl_slist_append(*headers, line);
+    *headers = longer ? longer : *headers;
+    return longer != NULL;
+}
+
+static void finish_headers(struct curl_slist **headers) {
+    curl_slist_free_all(*headers);
+}
+
+static void finish_curl(CURL **curl) {
+    curl_easy_cleanup(*curl);
+}
+
+static CURLcode post(struct send *send, char why[CURL_ERROR_SIZE], long *status) {
+    CLEANUP(finish_curl) CURL *curl = curl_easy_init();
+    CLEANUP(finish_headers) struct curl_slist *headers = NULL;
+    char signature[sizeof "sha256=" + BASE16_ENCODE_LENGTH(SHA256_DIGEST_SIZE)] = "sha256=";
+    sign(send, signature + strlen(signature));
+    if (!curl || !add_header(&headers, "Content-Type", "application/json") ||
+        !add_header(&headers, "X-GitHub-Event", send->event) ||
+        !add_header(&headers, "X-GitHub-Delivery", send->delivery) ||
+        !add_header(&headers, "X-Hub-Signature-256", signature) ||
+        !add_header(&headers, "Expect", "")) {
+        return CURLE_OUT_OF_MEMORY;
+    }
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
+    curl_easy_setopt(curl, CURLOPT_URL, send->url);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "snekomatic-send/" SNEK_VERSION);
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)send->body.bytes);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, send->body.data ? send->body.data : "");
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, send);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    if (send->own_url) {
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*"); /* the host of this machine */
+    }
+    CURLcode code = curl_easy_perform(curl);
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
+    return code;
+}
+
+static void print_answer(const struct send *send, long status) {
+    (void)printf("%ld\n", status);
+    for (size_t i = 0; i < send->answer.bytes; i++) {
+        char c = send->answer.data[i];
+        bool control = (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == 0x7F;
+        (void)putchar(control ? '?' : c); /* a foreign server does not steer the terminal */
+    }
+    if (send->answer.bytes > 0 && send->answer.data[send->answer.bytes - 1] != '\n') {
+        (void)putchar('\n');
+    }
+}
+
+static int send_it(struct send *send) {
+    char why[CURL_ERROR_SIZE] = "";
+    long status = 0;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        (void)fputs("snekomatic send: libcurl does not start\n", stderr);
+        return EX_OSERR;
+    }
+    CURLcode code = post(send, why, &status);
+    curl_global_cleanup();
+    if (status != 0) { /* a host that refuses early may cut the connection after its answer */
+        print_answer(send, status);
+        return status / 100 == 2 ? EX_OK : EX_PROTOCOL;
+    }
+    (void)fprintf(stderr, "snekomatic send: no answer from %s: %s\n", send->url,
+                  *why ? why : curl_easy_strerror(code));
+    return code == CURLE_URL_MALFORMAT ? EX_USAGE : EX_UNAVAILABLE;
+}
+
+static void finish(struct send *send) {
+    secret_finish(&send->secret);
+    buffer_finish(&send->body);
+    buffer_finish(&send->answer);
+    free(send->own_url);
+    config_free(send->config);
+}
+
+int cli_send(int argc, char **argv) {
+    CLEANUP(finish)
+    struct send send = {.body = BUFFER_INIT(BODY_MAX), .answer = BUFFER_INIT(ANSWER_MAX)};
+    int status = parse(argc, argv, &send);
+    if (status >= 0) {
+        return status;
+    }
+    status = check_arguments(&send);
+    if (status == EX_OK && !(send.url && send.secret_file)) {
+        status = cli_load_config(send.config_path, false, &send.config);
+    }
+    int (*const steps[])(struct send *) = {choose_url, choose_secret, choose_delivery, read_body,
+                                           send_it};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && status == EX_OK; i++) {
+        status = steps[i](&send);
+    }
+    return status;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* `snekomatic serve`: becomes the supervisor, which starts the host (this program again, with the
+ * verb `host`). */
+#include "cli/cli.h"
+
+#include "base/program.h"
+#include "config/config.h"
+#include "host.h"
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "Usage: snekomatic serve [-c FILE]\n"
+    "\n"
+    "Receives webhooks, gives them to the plugins, and acts for them at GitHub, until SIGTERM or\n"
+    "Ctrl-C, which let runs finish for server.drain_ms.\n"
+    "\n"
+    "  -c, --config FILE  the configuration (default: ./snekomatic.toml, then\n"
+    "                     /etc/snekomatic/snekomatic.toml, then the environment alone)\n"
+    "  -h, --help         this text\n"
+    "\n"
+    "Exit status: 0 after SIGTERM; 64 wrong usage; 69 the address is not to be had;\n"
+    "78 the configuration, a credential or a plugin is wrong; what the host exited with "
+    "otherwise.\n";
+
+int cli_serve(int argc, char **argv) {
+    const char *path = NULL;
+    int status = cli_config_option(argc, argv, usage, &path);
+    if (status >= 0) {
+        return status;
+    }
+    (void)prctl(PR_SET_DUMPABLE, 0); /* first: the environment holds the app's key */
+    struct config *config = NULL;
+    status = cli_load_config(path, true, &config);
+    if (status != 0) {
+        return status;
+    }
+    log_setup(config->log.level, config->log.format);
+    AUTO_FREE char *self = program_path();
+    if (!self) {
+        (void)fprintf(stderr, "snekomatic: cannot tell where this program is: %s\n",
+                      strerror(errno));
+        config_free(config);
+        return EX_OSERR;
+    }
+    char verb[] = "host", option[] = "-c";
+    char *host_argv[] = {self, verb, config->file ? option : NULL, config->file, NULL};
+    status = supervisor_run(config, host_argv);
+    config_free(config);
+    return status;
+}
+
+int cli_host(int argc, char **argv) {
+    const char *path = NULL;
+    int status = cli_config_option(argc, argv, usage, &path);
+    if (status >= 0) {
+        return status;
+    }
+    struct supervisor_question probe;
+    if (recv(SUPERVISOR_FD_QUESTIONS, &probe, 0, MSG_DONTWAIT | MSG_PEEK) < 0 && errno != EAGAIN) {
+        (void)fputs("snekomatic host is started by `snekomatic serve`, not by hand\n", stderr);
+        return EX_USAGE;
+    }
+    return host_run(path);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* snekomatic.toml and the environment, checked, as one struct. An environment variable wins over
+ * the file, an empty one counts as unset. Everything that is wrong is reported, each as
+ * "FILE:LINE: what is wrong, and the nearest right name", before anything starts. */
+#ifndef SNEK_CONFIG_CONFIG_H
+#define SNEK_CONFIG_CONFIG_H
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/secret.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONFIG_SECRET_MAX 65536 /* bytes of a key or secret, from a file or a variable */
+#define CONFIG_PLUGINS_MAX 64
+
+enum config_sandbox { CONFIG_SANDBOX_BEST, CONFIG_SANDBOX_STRICT, CONFIG_SANDBOX_OFF };
+
+struct config_plugin {
+    char *path; /* absolute: a bare name was looked up in plugins.directory */
+    char *as_written;
+    unsigned line; /* in the file; 0 when there is no file */
+    bool enabled;
+    uint32_t concurrency;
+    int64_t deadline_ms;
+    uint32_t memory_mib;
+    enum config_sandbox sandbox;
+    char **installations; /* NULL-terminated; NULL when the key is absent (all) */
+    char **repositories;  /* "owner/name", with * ; likewise */
+    char *config_json;    /* [plugin.config] as a JSON object; "{}" when absent */
+};
+
+struct config {
+    char *file; /* absolute path, NULL when the environment alone was used */
+    struct {
+        char *host; /* without brackets */
+        uint16_t port;
+        int64_t max_body_bytes;
+        int64_t drain_ms;
+    } server;
+    struct {
+        char *app_id;
+        char *private_key_file;    /* NULL: GITHUB_PRIVATE_KEY */
+        char *webhook_secret_file; /* NULL: GITHUB_WEBHOOK_SECRET */
+        char *user_agent;
+        char *api_url; /* without a slash at the end */
+        bool allow_sha1;
+        char *ca_file; /* NULL: the system's */
+    } github;
+    struct {
+        char *url;         /* as in the table: sqlite:PATH */
+        char *sqlite_path; /* absolute */
+    } store;
+    struct {
+        int64_t delay_ms;
+        uint32_t max_attempts;
+        int64_t lease_ms;
+    } dispatch;
+    char *plugins_directory;
+    struct {
+        enum log_level level;
+        enum log_format format;
+    } log;
+    struct config_plugin *plugins;
+    size_t n_plugins;
+};
+
+/* Everything wrong that was found, a line each (with its line break), for people. */
+struct config_problems {
+    char *text; /* ours; NULL when nothing is wrong */
+};
+
+/* Finds the file (`path`, else ./snekomatic.toml, else /etc/snekomatic/snekomatic.toml; a given
+ * path must exist), reads it and the environment. 0 and `*config`, to be freed with config_free();
+ * or -1 and `problems`. Credentials are not read here, only checked to be given
+ * (`need_credentials`; the host is started without the key). A relative path starts at the file's
+ * directory, wherever it is written; at the working directory when there is no file. Main thread,
+ * before others. */
+int config_load(const char *path, bool need_credentials, struct config **config,
+                struct config_problems *problems);
+void config_free(struct config *config); /* takes NULL */
+void config_problems_finish(struct config_problems *problems);
+#define AUTO_PROBLEMS CLEANUP(config_problems_finish)
+
+/* The secret in a file, as config_webhook_secrets() reads it: white space at its end is not part of
+ * it, and it must not be empty. */
+int config_secret_file(const char *path, struct secret *secret, struct error *err);
+
+/* The credentials, from the variable or else the file, as they stand there. Removes the variable
+ * from the environment and overwrites it. Each once. 0, or -1 with what to mend. */
+int config_private_key(const struct config *config, struct secret *key, struct error *err);
+/* At most two: the current one, and the previous one during a rotation. White space at the end of
+ * a file is not part of the secret. */
+#define CONFIG_WEBHOOK_SECRETS_MAX 2
+int config_webhook_secrets(const struct config *config,
+                           struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX], size_t *count,
+                           struct error *err);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The two credentials, from their variable or else their file. Every buffer that held one is
+ * overwritten. */
+#include "config/config.h"
+
+#include "base/buffer.h"
+#include "base/io.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void wipe(struct buffer *buffer) {
+    if (buffer->data) {
+        explicit_bzero(buffer->data, buffer->capacity);
+    }
+    buffer_finish(buffer);
+}
+
+static int read_file(const char *path, bool trim, struct secret *secret, struct error *err) {
+    CLEANUP(wipe) struct buffer text = BUFFER_INIT(CONFIG_SECRET_MAX);
+    /* In one piece: a buffer that grows would leave copies behind. */
+    if (buffer_reserve(&text, CONFIG_SECRET_MAX) < 0) {
+        return error_set(err, "no memory for %s", path);
+    }
+    if (io_read_file(path, &text, err) < 0) {
+        return -1;
+    }
+    size_t bytes = text.bytes;
+    while (trim && bytes > 0 && isspace((unsigned char)text.data[bytes - 1])) {
+        bytes--;
+    }
+    if (bytes == 0) {
+        return error_set(err, "%s is empty", path);
+    }
+    return secret_copy(secret, text.data, bytes) < 0 ? error_set(err, "no memory for %s", path) : 0;
+}
+
+int config_secret_file(const char *path, struct secret *secret, struct error *err) {
+    return read_file(path, true, secret, err);
+}
+
+/* 0; 1 when the variable is unset or empty; -1. */
+static int take_variable(const char *name, struct secret *secret, struct error *err) {
+    const char *value = getenv(name);
+    int result = 1;
+    if (value && *value) {
+        size_t bytes = strlen(value);
+        if (bytes > CONFIG_SECRET_MAX) {
+            result = error_set(err, "%s is larger than %d bytes", name, CONFIG_SECRET_MAX);
+        } else {
+            result = secret_copy(secret, value, bytes);
+            if (result < 0) {
+                (void)error_set(err, "no memory for %s", name);
+            }
+        }
+    }
+    secret_scrub_environment(name);
+    return result;
+}
+
+int config_private_key(const struct config *config, struct secret *key, struct error *err) {
+    int result = take_variable("GITHUB_PRIVATE_KEY", key, err);
+    if (result <= 0) {
+        return result;
+    }
+    if (!config->github.private_key_file) {
+        return error_set(err, "there is none: set github.private_key_file or the variable "
+                              "GITHUB_PRIVATE_KEY");
+    }
+    result = read_file(config->github.private_key_file, false, key, err);
+    return result < 0 ? error_wrap(err, "github.private_key_file") : 0;
+}
+
+static int current_secret(const struct config *config, struct secret *secret, struct error *err) {
+    int result = take_variable("GITHUB_WEBHOOK_SECRET", secret, err);
+    if (result <= 0) {
+        return result;
+    }
+    if (!config->github.webhook_secret_file) {
+        return error_set(err, "there is none: set github.webhook_secret_file or the variable "
+                              "GITHUB_WEBHOOK_SECRET");
+    }
+    result = config_secret_file(config->github.webhook_secret_file, secret, err);
+    return result < 0 ? error_wrap(err, "github.webhook_secret_file") : 0;
+}
+
+int config_webhook_secrets(const struct config *config,
+                           struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX], size_t *count,
+                           struct error *err) {
+    AUTO_SECRET struct secret current = {0};
+    AUTO_SECRET struct secret previous = {0};
+    if (current_secret(config, &current, err) < 0) {
+        secret_scrub_environment("GITHUB_WEBHOOK_SECRET_PREVIOUS");
+        return -1;
+    }
+    int result = take_variable("GITHUB_WEBHOOK_SECRET_PREVIOUS", &previous, err);
+    if (result < 0) {
+        return -1;
+    }
+    secrets[0] = current;
+    current = (struct secret){0};
+    *count = 1;
+    if (result == 0) {
+        secrets[(*count)++] = previous;
+        previous = (struct secret){0};
+    }
+    return 0;
+}

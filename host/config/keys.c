@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "config/keys.h"
+
+#include "base/nearest.h"
+#include "config/config.h"
+#include "config/values.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FIELD(structure, member)                                                                   \
+    .offset = offsetof(struct structure, member), .bytes = sizeof(((struct structure *)0)->member)
+
+#define HOUR_MS 3600000
+#define DAY_MS 86400000
+
+static const char *const levels[] = {[LOG_DEBUG] = "debug",
+                                     [LOG_INFO] = "info",
+                                     [LOG_WARNING] = "warning",
+                                     [LOG_ERROR] = "error",
+                                     NULL};
+static const char *const formats[] = {[LOG_LOGFMT] = "logfmt", [LOG_JSON] = "json", NULL};
+static const char *const sandboxes[] = {[CONFIG_SANDBOX_BEST] = "best",
+                                        [CONFIG_SANDBOX_STRICT] = "strict",
+                                        [CONFIG_SANDBOX_OFF] = "off",
+                                        NULL};
+
+const struct config_key config_keys[] = {
+    {"server.listen", KEY_LISTEN, FIELD(config, server), .fallback = "0.0.0.0:8000"},
+    {"server.listen", KEY_PORT, FIELD(config, server), .variable = "PORT"},
+    {"server.max_body_bytes", KEY_INTEGER, FIELD(config, server.max_body_bytes),
+     .fallback = "26214400", .minimum = 1, .maximum = 26214400, .unit = "bytes"},
+    {"server.drain_ms", KEY_INTEGER, FIELD(config, server.drain_ms), .fallback = "20000",
+     .minimum = 0, .maximum = HOUR_MS, .unit = "milliseconds"},
+    {.name = "server.tls_certificate_file", .kind = KEY_UNSUPPORTED},
+    {.name = "server.tls_key_file", .kind = KEY_UNSUPPORTED},
+
+    {"github.app_id", KEY_TEXT, FIELD(config, github.app_id), .variable = "GITHUB_APP_ID",
+     .number_too = true, .read = read_app_id},
+    {"github.private_key_file", KEY_TEXT, FIELD(config, github.private_key_file),
+     .read = read_path},
+    {"github.webhook_secret_file", KEY_TEXT, FIELD(config, github.webhook_secret_file),
+     .read = read_path},
+    {"github.user_agent", KEY_TEXT, FIELD(config, github.user_agent),
+     .fallback = "snekomatic/" SNEK_VERSION, .variable = "GITHUB_USER_AGENT",
+     .read = read_user_agent},
+    {"github.api_url", KEY_TEXT, FIELD(config, github.api_url),
+     .fallback = "https://api.github.com", .variable = "GITHUB_API_URL", .read = read_api_url},
+    {"github.allow_sha1", KEY_BOOLEAN, FIELD(config, github.allow_sha1), .fallback = "false"},
+    {"github.ca_file", KEY_TEXT, FIELD(config, github.ca_file), .read = read_path},
+    {.name = "github.private_key_next_file",
+     .kind = KEY_UNSUPPORTED,
+     .variable = "GITHUB_PRIVATE_KEY_NEXT"},
+    {.name = "github.write_interval_ms", .kind = KEY_UNSUPPORTED},
+    {.name = "github.notify_interval_ms", .kind = KEY_UNSUPPORTED},
+    {.name = "github.recover_interval_minutes", .kind = KEY_UNSUPPORTED},
+
+    {"store.url", KEY_TEXT, FIELD(config, store.url), .fallback = "sqlite:snekomatic.db",
+     .variable = "DATABASE_URL", .read = read_store_url},
+    {.name = "store.retention_days", .kind = KEY_UNSUPPORTED},
+
+    {"dispatch.delay_ms", KEY_INTEGER, FIELD(config, dispatch.delay_ms), .fallback = "1000",
+     .minimum = 0, .maximum = HOUR_MS, .unit = "milliseconds"},
+    {"dispatch.max_attempts", KEY_INTEGER, FIELD(config, dispatch.max_attempts), .fallback = "9",
+     .minimum = 1, .maximum = 100},
+    {"dispatch.lease_ms", KEY_INTEGER, FIELD(config, dispatch.lease_ms), .fallback = "30000",
+     .minimum = 100, .maximum = HOUR_MS, .unit = "milliseconds"},
+
+    {"plugins.directory", KEY_TEXT, FIELD(config, plugins_directory), .fallback = SNEK_PLUGIN_DIR,
+     .read = read_path},
+
+    {"log.level", KEY_CHOICE, FIELD(config, log.level), .fallback = "info",
+     .variable = "SNEKOMATIC_LOG", .choices = levels},
+    {"log.format", KEY_CHOICE, FIELD(config, log.format), .fallback = "logfmt", .choices = formats},
+
+    {.name = "sentry.dsn", .kind = KEY_UNSUPPORTED, .variable = "SENTRY_DSN"},
+    {.name = "console.token_file", .kind = KEY_UNSUPPORTED, .variable = "SNEKOMATIC_ADMIN_TOKEN"},
+    {0}};
+
+const struct config_key config_plugin_keys[] = {
+    /* Becomes `path` once plugins.directory is known. */
+    {"plugin.path", KEY_TEXT, FIELD(config_plugin, as_written)},
+    {"plugin.enabled", KEY_BOOLEAN, FIELD(config_plugin, enabled), .fallback = "true"},
+    {"plugin.concurrency", KEY_INTEGER, FIELD(config_plugin, concurrency), .fallback = "32",
+     .minimum = 1, .maximum = 1024, .unit = "runs"},
+    {"plugin.deadline_ms", KEY_INTEGER, FIELD(config_plugin, deadline_ms), .fallback = "60000",
+     .minimum = 100, .maximum = DAY_MS, .unit = "milliseconds"},
+    {"plugin.memory_mib", KEY_INTEGER, FIELD(config_plugin, memory_mib), .fallback = "256",
+     .minimum = 32, .maximum = 65536, .unit = "MiB"},
+    {"plugin.sandbox", KEY_CHOICE, FIELD(config_plugin, sandbox), .fallback = "best",
+     .choices = sandboxes},
+    {"plugin.installations", KEY_LIST, FIELD(config_plugin, installations), .number_too = true,
+     .read = read_installation},
+    {"plugin.repositories", KEY_LIST, FIELD(config_plugin, repositories), .read = read_repository},
+    {"plugin.config", KEY_JSON, FIELD(config_plugin, config_json)},
+    {.name = "plugin.app_requests", .kind = KEY_UNSUPPORTED},
+    {.name = "plugin.dry_run", .kind = KEY_UNSUPPORTED},
+    {0}};
+
+const struct config_key *key_find(const struct config_key *keys, const char *name) {
+    for (const struct config_key *key = keys; key->name; key++) {
+        if (strcmp(key->name, name) == 0) {
+            return key;
+        }
+    }
+    return NULL;
+}
+
+bool key_is_section(const struct config_key *keys, const char *name) {
+    size_t bytes = strlen(name);
+    for (const struct config_key *key = keys; key->name; key++) {
+        if (strncmp(key->name, name, bytes) == 0 && key->name[bytes] == '.') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The tables' own names, and [[plugin]], for a name at the top. */
+static const char *const sections[] = {"server",  "github", "store",  "dispatch",
+                                       "plugins", "log",    "plugin", NULL};
+
+static void consider(const char *candidate, const char *name, const char **best, size_t *distance) {
+    size_t found = name_distance(candidate, name);
+    if (found < *distance) {
+        *best = candidate;
+        *distance = found;
+    }
+}
+
+const char *key_nearest(const struct config_key *keys, const char *name) {
+    const char *best = NULL, *dot = strrchr(name, '.'), *last = dot ? dot + 1 : name;
+    size_t distance = SIZE_MAX;
+    for (const struct config_key *key = keys; key->name; key++) {
+        if (key->kind == KEY_UNSUPPORTED) {
+            continue;
+        }
+        if (strcmp(strchr(key->name, '.') + 1, last) == 0) {
+            return key->name; /* the right key in a wrong table */
+        }
+        if (dot && dot[1] && name_begins(name, key->name)) {
+            return key->name;
+        }
+        if (dot) {
+            consider(key->name, name, &best, &distance);
+        }
+    }
+    for (size_t i = 0; !dot && sections[i]; i++) {
+        consider(sections[i], name, &best, &distance);
+    }
+    return best && name_is_near(name, distance) ? best : NULL;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* [[plugin]]: one struct each, and where its shared object is. Whether it can be loaded is seen by
+ * its worker, which tells more than a look at the file could. */
+#include "config/load.h"
+#include "config/values.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+static struct config_plugin *add_plugin(struct load *load, unsigned line) {
+    struct config *config = load->config;
+    struct place place = {.line = line};
+    if (config->n_plugins == CONFIG_PLUGINS_MAX) {
+        load_problem(load, place, "there may be at most %d plugins", CONFIG_PLUGINS_MAX);
+        return NULL;
+    }
+    struct config_plugin *plugins =
+        realloc(config->plugins, (config->n_plugins + 1) * sizeof *plugins);
+    if (!plugins) {
+        load_problem(load, place, "out of memory");
+        return NULL;
+    }
+    config->plugins = plugins;
+    struct config_plugin *plugin = &plugins[config->n_plugins++];
+    *plugin = (struct config_plugin){.line = line};
+    load_defaults(load, config_plugin_keys, plugin);
+    return plugin;
+}
+
+static void load_plugin(struct load *load, const struct toml_value *table) {
+    struct config_plugin *plugin = add_plugin(load, table->line);
+    bool has_path = false;
+    for (size_t i = 0; i < table->n_items && plugin; i++) {
+        const struct toml_value *member = &table->items[i];
+        char name[LOAD_NAME_MAX];
+        load_name("plugin", member, name);
+        const struct config_key *key = key_find(config_plugin_keys, name);
+        if (key) {
+            load_toml(load, key, plugin, member);
+        } else {
+            load_unknown(load, config_plugin_keys, name, member->line);
+        }
+        has_path |= strcmp(name, "plugin.path") == 0;
+    }
+    if (plugin && !has_path) {
+        load_problem(load, (struct place){.line = table->line},
+                     "this [[plugin]] has no path: the name of a plugin in plugins.directory, or "
+                     "the path of a .so");
+    }
+    if (plugin && !plugin->config_json && !(plugin->config_json = strdup("{}"))) {
+        load_problem(load, (struct place){.line = table->line}, "out of memory");
+    }
+}
+
+void load_plugins(struct load *load, const struct toml_value *plugins) {
+    bool tables = plugins->kind == TOML_ARRAY;
+    for (size_t i = 0; i < plugins->n_items && tables; i++) {
+        tables = plugins->items[i].kind == TOML_TABLE;
+    }
+    if (!tables) {
+        load_problem(load, (struct place){.line = plugins->line},
+                     "plugin must be an array of tables: write [[plugin]]");
+    }
+    for (size_t i = 0; i < plugins->n_items && tables; i++) {
+        load_plugin(load, &plugins->items[i]);
+    }
+}
+
+void load_bundled_plugins(struct load *load) {
+    static const char *const bundled[] = {"invite", "ping"};
+    for (size_t i = 0; i < sizeof bundled / sizeof *bundled; i++) {
+        struct config_plugin *plugin = add_plugin(load, 0);
+        if (plugin &&
+            (!(plugin->as_written = strdup(bundled[i])) || !(plugin->config_json = strdup("{}")))) {
+            load_problem(load, (struct place){0}, "out of memory");
+        }
+    }
+}
+
+static bool is_file(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* NULL when memory is short. */
+static char *resolve(const struct load *load, const char *written) {
+    if (strchr(written, '/')) {
+        return absolute_path(load->directory, written);
+    }
+    char *path = absolute_path(load->config->plugins_directory, written);
+    size_t bytes = strlen(written);
+    bool suffixed = bytes > 3 && strcmp(written + bytes - 3, ".so") == 0;
+    if (!path || suffixed || is_file(path)) {
+        return path;
+    }
+    char *with_suffix = NULL;
+    int length = asprintf(&with_suffix, "%s.so", path);
+    free(path);
+    return length < 0 ? NULL : with_suffix;
+}
+
+static bool same_file(const char *a, const char *b) {
+    struct stat a_status, b_status;
+    return strcmp(a, b) == 0 ||
+           (stat(a, &a_status) == 0 && stat(b, &b_status) == 0 &&
+            a_status.st_dev == b_status.st_dev && a_status.st_ino == b_status.st_ino);
+}
+
+void load_resolve_plugins(struct load *load) {
+    struct config *config = load->config;
+    for (size_t i = 0; i < config->n_plugins; i++) {
+        struct config_plugin *plugin = &config->plugins[i];
+        struct place place = {.line = plugin->line};
+        if (!plugin->as_written || !config->plugins_directory) {
+            continue; /* said already */
+        }
+        plugin->path = resolve(load, plugin->as_written);
+        if (!plugin->path) {
+            load_problem(load, place, "out of memory");
+        }
+        for (size_t j = 0; j < i && plugin->path; j++) {
+            if (config->plugins[j].path && same_file(config->plugins[j].path, plugin->path)) {
+                load_problem(load, place, "plugin.path \"%s\" is the same file as in line %u",
+                             plugin->as_written, config->plugins[j].line);
+                break;
+            }
+        }
+    }
+}

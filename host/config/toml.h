@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* TOML as a plain tree of C structs. toml++ parses it, behind this header: no C++ type and no
+ * exception comes out. A tree belongs to its root and does not change; from any thread. */
+#ifndef SNEK_CONFIG_TOML_H
+#define SNEK_CONFIG_TOML_H
+
+#include "base/buffer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TOML_ERROR_MAX 256
+
+enum toml_kind {
+    TOML_TABLE,
+    TOML_ARRAY,
+    TOML_STRING,
+    TOML_INTEGER,
+    TOML_FLOAT,
+    TOML_BOOLEAN,
+    TOML_DATETIME, /* a date, a time, or both */
+};
+
+struct toml_value {
+    enum toml_kind kind;
+    unsigned line; /* of its key, or its own in an array; from 1 */
+    char *key;     /* in a table, else NULL; UTF-8 that may hold a NUL */
+    size_t key_bytes;
+    char *text; /* of a string (which may hold a NUL) and a date or time (RFC 3339) */
+    size_t text_bytes;
+    int64_t integer;
+    double number;
+    bool boolean;
+    struct toml_value *items; /* of a table, in the order of the file, and an array */
+    size_t n_items;
+};
+
+struct toml_error {
+    unsigned line, column; /* 0 when memory is short */
+    char text[TOML_ERROR_MAX];
+};
+
+/* 0 and `*root` (a table), to be freed with toml_free(); or -1. */
+int toml_parse(const char *toml, size_t bytes, struct toml_value **root, struct toml_error *error);
+void toml_free(struct toml_value *root); /* takes NULL */
+
+/* "a string", "a whole number", for sentences. */
+const char *toml_kind_name(enum toml_kind kind);
+
+/* Appends `value` as JSON: dates and times as strings, floats so that they stay floats and keep
+ * their value. 0, or -1 with the place: infinite and not-a-number have no JSON, and `out` has a
+ * maximum. */
+int toml_append_json(const struct toml_value *value, struct buffer *out, struct toml_error *error);
+
+const char *toml_library_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "config/values.h"
+
+#include "base/cleanup.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+#include <strings.h>
+
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+#define APP_ID_MAX 64
+#define USER_AGENT_MAX 256
+
+static int keep(char *copy, char **value, struct error *err) {
+    if (!copy) {
+        return error_set(err, "does not fit into memory");
+    }
+    *value = copy;
+    return 0;
+}
+
+char *absolute_path(const char *directory, const char *path) {
+    bool relative = path[0] != '/';
+    size_t room = (relative ? strlen(directory) : 0) + strlen(path) + 3;
+    AUTO_FREE char *whole = malloc(room);
+    char *clean = malloc(room);
+    if (!whole || !clean) {
+        free(clean);
+        return NULL;
+    }
+    (void)snprintf(whole, room, "%s/%s", relative ? directory : "", path);
+    size_t used = 0;
+    char *rest = whole;
+    for (char *part; (part = strtok_r(rest, "/", &rest));) {
+        /* ".." stays: without the file system nobody knows where it leads. */
+        if (strcmp(part, ".") != 0) {
+            used += (size_t)snprintf(clean + used, room - used, "/%s", part);
+        }
+    }
+    (void)snprintf(clean + used, room - used, "%s", used == 0 ? "/" : "");
+    return clean;
+}
+
+void free_texts(char **list) {
+    for (char **text = list; text && *text; text++) {
+        free(*text);
+    }
+    free(list);
+}
+
+int read_path(const char *text, const char *directory, char **value, struct error *err) {
+    return keep(absolute_path(directory, text), value, err);
+}
+
+int read_app_id(const char *text, const char *directory, char **value, struct error *err) {
+    (void)directory;
+    /* GitHub also takes the client id, Iv1.0123456789abcdef. */
+    if (!isalnum((unsigned char)text[0]) || strlen(text) > APP_ID_MAX ||
+        text[strspn(text, NAME_CHARACTERS)] != '\0' || text[strspn(text, "0")] == '\0') {
+        return error_set(err, "must be the number that GitHub shows as App ID, or the client ID");
+    }
+    return keep(strdup(text), value, err);
+}
+
+int read_user_agent(const char *text, const char *directory, char **value, struct error *err) {
+    (void)directory;
+    for (const char *at = text; *at; at++) {
+        if (*at < ' ' || *at > '~' || at - text >= USER_AGENT_MAX) {
+            return error_set(err, "must be at most %d printable ASCII characters", USER_AGENT_MAX);
+        }
+    }
+    return keep(strdup(text), value, err);
+}
+
+static bool is_loopback(const char *host) {
+    struct in_addr address;
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
+}
+
+static void finish_url(CURLU **url) {
+    curl_url_cleanup(*url);
+}
+
+static void finish_part(char **part) {
+    curl_free(*part);
+}
+
+/* libcurl judges, since libcurl will connect: what two parsers read differently is a way in. */
+int read_api_url(const char *text, const char *directory, char **value, struct error *err) {
+    (void)directory;
+    if (strpbrk(text, "@?#")) {
+        return error_set(err, "must not hold credentials, a query or a fragment");
+    }
+    CLEANUP(finish_url) CURLU *url = curl_url();
+    CLEANUP(finish_part) char *scheme = NULL, *host = NULL, *whole = NULL;
+    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, 0);
+    if (code == CURLUE_OK) {
+        code = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
+    }
+    if (code == CURLUE_OK) {
+        code = curl_url_get(url, CURLUPART_HOST, &host, 0);
+    }
+    if (code == CURLUE_OK) {
+        code = curl_url_get(url, CURLUPART_URL, &whole, 0);
+    }
+    if (code == CURLUE_UNSUPPORTED_SCHEME || code == CURLUE_BAD_SCHEME ||
+        (code == CURLUE_OK && strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)) {
+        return error_set(err, "must start with https://");
+    }
+    if (code != CURLUE_OK) {
+        return error_set(err, "is not a URL: %s", curl_url_strerror(code));
+    }
+    if (strcmp(scheme, "http") == 0 && !is_loopback(host)) {
+        return error_set(err, "must start with https:// (http:// is for a loopback host only)");
+    }
+    size_t bytes = strlen(whole);
+    while (bytes > 0 && whole[bytes - 1] == '/') {
+        bytes--;
+    }
+    return keep(strndup(whole, bytes), value, err);
+}
+
+/* No text of a store's URL is ever shown: it may hold a password. */
+int read_store_url(const char *text, const char *directory, char **value, struct error *err) {
+    (void)directory;
+    if (strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0) {
+        return error_set(err, "names a PostgreSQL database, but PostgreSQL is not supported by "
+                              "this version yet; use sqlite:PATH");
+    }
+    if (strncmp(text, STORE_SQLITE, strlen(STORE_SQLITE)) != 0) {
+        return error_set(err, "must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE");
+    }
+    const char *path = text + strlen(STORE_SQLITE);
+    if (path[0] == '\0' || strncmp(path, "//", 2) == 0) {
+        return error_set(err, "must be sqlite:PATH, with no // before the path");
+    }
+    if (strcmp(path, ":memory:") == 0) {
+        return error_set(err, "must name a file: a store in memory would lose deliveries");
+    }
+    return keep(strdup(text), value, err);
+}
+
+int read_installation(const char *text, const char *directory, char **value, struct error *err) {
+    (void)directory;
+    if (text[strspn(text, NAME_CHARACTERS "*")] != '\0') {
+        return error_set(err, "must list installations' ids, in which * stands for anything");
+    }
+    return keep(strdup(text), value, err);
+}
+
+int read_repository(const char *text, const char *directory, char **value, struct error *err) {
+    (void)directory;
+    size_t owner = strspn(text, NAME_CHARACTERS "*");
+    const char *name = text + owner + 1;
+    if (owner == 0 || text[owner] != '/' || *name == '\0' ||
+        name[strspn(name, NAME_CHARACTERS "*")] != '\0') {
+        return error_set(err, "must list repositories as OWNER/NAME, in which * stands for "
+                              "anything");
+    }
+    return keep(strdup(text), value, err);
+}
+
+int read_integer(const char *text, int64_t *number) {
+    const char *digits = text[0] == '-' ? text + 1 : text;
+    if (*digits == '\0' || digits[strspn(digits, "0123456789")] != '\0') {
+        return -1;
+    }
+    errno = 0;
+    long long value = strtoll(text, NULL, 10);
+    if (errno != 0) {
+        return -1;
+    }
+    *number = value;
+    return 0;
+}
+
+int read_port(const char *text, uint16_t *port, struct error *err) {
+    int64_t number;
+    if (read_integer(text, &number) < 0 || number < 0 || number > UINT16_MAX) {
+        return error_set(err, "must have a port from 0 to 65535, not \"%.40s\"", text);
+    }
+    *port = (uint16_t)number;
+    return 0;
+}
+
+static bool is_host(const char *host, bool bracketed) {
+    struct in6_addr in6;
+    struct in_addr in;
+    if (bracketed) {
+        return inet_pton(AF_INET6, host, &in6) == 1;
+    }
+    if (host[strspn(host, "0123456789.")] == '\0') {
+        return inet_pton(AF_INET, host, &in) == 1;
+    }
+    return host[strspn(host, NAME_CHARACTERS)] == '\0';
+}
+
+int read_listen(const char *text, char **host, uint16_t *port, struct error *err) {
+    const char *colon = strrchr(text, ':');
+    if (!colon) {
+        return error_set(err, "must be HOST:PORT, as in \"0.0.0.0:8000\"");
+    }
+    bool bracketed = text[0] == '[' && colon - text >= 2 && colon[-1] == ']';
+    const char *start = bracketed ? text + 1 : text, *end = bracketed ? colon - 1 : colon;
+    AUTO_FREE char *name = strndup(start, (size_t)(end - start));
+    if (!name) {
+        return error_set(err, "does not fit into memory");
+    }
+    if (!bracketed && strchr(name, ':')) {
+        return error_set(err, "must have an IPv6 address in brackets, as in \"[::1]:8000\"");
+    }
+    if (!is_host(name, bracketed)) {
+        return error_set(err, "must have an address or a name before the port, as in "
+                              "\"0.0.0.0:8000\"");
+    }
+    if (read_port(colon + 1, port, err) < 0) {
+        return -1;
+    }
+    *host = STEAL(name);
+    return 0;
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "dispatch/private.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- claims ---- */
+
+static bool may_claim(const struct plugin *plugin) {
+    bool held = plugin->solitary || (plugin->hold && plugin->n_runs > 0);
+    return plugin->state == PLUGIN_RUNNING && !held && plugin->n_runs < plugin->config->concurrency;
+}
+
+static void fill_share(struct inbox_claim_share *share, const struct plugin *plugin) {
+    /* Payloads may take half of a worker's memory: design.md, "Sandbox". */
+    uint64_t room = (uint64_t)plugin->config->memory_mib * 1048576 / 2;
+    *share = (struct inbox_claim_share){
+        .plugin = plugin_name(plugin),
+        .runs = may_claim(plugin) ? plugin->config->concurrency - plugin->n_runs : 0,
+        .payload_bytes = room > plugin->payload_bytes ? room - plugin->payload_bytes : 0,
+        .alone = plugin->n_runs == 0,
+    };
+    if (share->payload_bytes == 0) {
+        share->runs = 0;
+    }
+}
+
+static void take_run(struct dispatch *dispatch, struct inbox_run *data) {
+    struct plugin *plugin = dispatch->sharers[data->share];
+    struct run *run = calloc(1, sizeof *run);
+    if (!run) {
+        inbox_run_finish(data); /* stays leased; the next start of the host frees it */
+        return;
+    }
+    run->plugin = plugin;
+    run->data = *data;
+    run->handle = ++dispatch->last_handle;
+    run->payload_bytes = data->payload_bytes;
+    run->started_ms = clock_monotonic_ms();
+    run->deadline_ms = INT64_MAX;
+    run->next = plugin->runs;
+    plugin->runs = run;
+    plugin->n_runs++;
+    plugin->payload_bytes += run->payload_bytes;
+    plugin->solitary = plugin->solitary || data->suspect;
+    if (plugin->state != PLUGIN_RUNNING || dispatch->draining) {
+        run_requeue(run, data->suspect, "");
+    } else {
+        run_begin(run);
+    }
+}
+
+static void claim_done(struct inbox_operation *operation) {
+    struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
+    struct dispatch *dispatch = CONTAINER_OF(claim, struct dispatch, claim);
+    dispatch->claiming = false;
+    dispatch->asked--;
+    if (operation->result < 0) {
+        log_event(LOG_ERROR, "claim_failed", LOG_TEXT("reason", operation->error.text));
+        dispatch->next_due_ms = clock_wall_ms() + FINISH_AGAIN_MS;
+        return;
+    }
+    if (dispatch->closed) {
+        inbox_runs_free(claim->runs, claim->n_runs); /* the next start finds them */
+        claim->runs = NULL;
+        return;
+    }
+    dispatch->next_due_ms = claim->next_due_ms;
+    for (size_t i = 0; i < claim->n_shares; i++) {
+        dispatch->sharers[i]->hold = dispatch->shares[i].suspects_due;
+    }
+    for (size_t i = 0; i < claim->n_runs; i++) {
+        take_run(dispatch, &claim->runs[i]);
+    }
+    free(claim->runs); /* what the runs own has moved */
+    claim->runs = NULL;
+}
+
+static void claim_runs(struct dispatch *dispatch) {
+    if (dispatch->claiming || dispatch->draining || !dispatch->loaded) {
+        return;
+    }
+    dispatch->claim_wanted = false;
+    size_t count = 0;
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        fill_share(&dispatch->shares[count], &dispatch->plugins[i]);
+        dispatch->sharers[count] = &dispatch->plugins[i];
+        /* The others' due runs would only make next_due_ms say "now" again and again. */
+        count += dispatch->shares[count].runs > 0;
+    }
+    if (count == 0) {
+        dispatch->next_due_ms = INT64_MAX; /* whatever ends next asks again */
+        return;
+    }
+    int64_t now_ms = clock_wall_ms();
+    dispatch->claim = (struct inbox_claim){
+        .operation = {.kind = INBOX_CLAIM, .reply_to = &dispatch->mailbox, .done = claim_done},
+        .now_ms = now_ms,
+        .lease = dispatch->lease,
+        .lease_until_ms = now_ms + dispatch->options.config->dispatch.lease_ms,
+        .shares = dispatch->shares,
+        .n_shares = count,
+    };
+    dispatch->claiming = true;
+    dispatch->asked++; /* the drain waits for its answer as well */
+    inbox_submit(dispatch->options.inbox, &dispatch->claim.operation);
+}
+
+/* ---- time ---- */
+
+static void tick_deadlines(struct plugin *plugin, int64_t now_ms) {
+    bool late = false;
+    for (struct run *run = plugin->runs; run; run = run->next) {
+        run->late = run->late || run->deadline_ms <= now_ms;
+        late = late || run->late;
+    }
+    if (late && plugin->runner) {
+        runner_kill(plugin->runner, "was ended: a run passed its deadline");
+    }
+}
+
+static int64_t earliest(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static int64_t next_deadline(const struct plugin *plugin) {
+    int64_t next_ms = INT64_MAX;
+    for (const struct run *run = plugin->runs; run; run = run->next) {
+        if (!run->late) {
+            next_ms = earliest(next_ms, run->deadline_ms);
+        }
+    }
+    return next_ms;
+}
+
+int dispatch_tick(struct dispatch *dispatch) {
+    int64_t now_ms = clock_monotonic_ms(), next_ms = INT64_MAX;
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        tick_deadlines(&dispatch->plugins[i], now_ms);
+        plugin_tick(&dispatch->plugins[i], now_ms);
+    }
+    run_finish_again(dispatch, now_ms);
+    int64_t wall_ms = clock_wall_ms();
+    if (dispatch->claim_wanted || dispatch->next_due_ms <= wall_ms) {
+        claim_runs(dispatch);
+    }
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        next_ms = earliest(next_ms, next_deadline(&dispatch->plugins[i]));
+        next_ms = earliest(next_ms, plugin_next_ms(&dispatch->plugins[i]));
+    }
+    for (const struct run *run = dispatch->unfinished; run; run = run->next) {
+        next_ms = earliest(next_ms, run->finish_again_ms);
+    }
+    int64_t wait_ms = next_ms == INT64_MAX ? INT64_MAX : next_ms - now_ms;
+    if (!dispatch->claiming && !dispatch->draining && dispatch->next_due_ms != INT64_MAX) {
+        wait_ms = earliest(wait_ms, dispatch->next_due_ms - wall_ms);
+    }
+    if (wait_ms == INT64_MAX) {
+        return -1;
+    }
+    /* Never long: the wall clock may be set. */
+    return wait_ms < 0 ? 0 : (int)earliest(wait_ms, 10000);
+}
+
+/* ---- what ingest asks, on its thread ---- */
+
+static bool listed(char *const *patterns, const char *text) {
+    if (!patterns) {
+        return true;
+    }
+    for (; *patterns; patterns++) {
+        if (fnmatch(*patterns, text, FNM_NOESCAPE | FNM_CASEFOLD) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t dispatch_route(void *context, const char *event, const char *action,
+                      const char *installation, const char *repository, const char **plugins,
+                      size_t max) {
+    struct dispatch *dispatch = context;
+    size_t count = 0;
+    for (size_t i = 0; i < dispatch->n_plugins && count < max; i++) {
+        const struct plugin *plugin = &dispatch->plugins[i];
+        if (description_wants(plugin->description, event, action) &&
+            listed(plugin->config->installations, installation) &&
+            listed(plugin->config->repositories, repository)) {
+            plugins[count++] = plugin_name(plugin);
+        }
+    }
+    return count;
+}
+
+void dispatch_wake(void *context) {
+    struct dispatch *dispatch = context;
+    if (!atomic_exchange(&dispatch->wake_posted, true)) {
+        mailbox_post(&dispatch->mailbox, &dispatch->wake);
+    }
+}
+
+static void open_wake(struct mail *mail) {
+    struct dispatch *dispatch = CONTAINER_OF(mail, struct dispatch, wake);
+    atomic_store(&dispatch->wake_posted, false);
+    dispatch->claim_wanted = true; /* a claim says when the new runs are due */
+}
+
+bool dispatch_status(void *context, struct buffer *json) {
+    static const char *const names[] = {"loading", "running", "restarting", "quarantined",
+                                        "refused"};
+    struct dispatch *dispatch = context;
+    (void)pthread_mutex_lock(&dispatch->lock);
+    int result = buffer_append_text(json, "\"plugins\":[");
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        const struct plugin *plugin = &dispatch->plugins[i];
+        const char *name = plugin_name(plugin);
+        result |= buffer_append_text(json, i > 0 ? ",{\"name\":" : "{\"name\":");
+        result |= buffer_append_json_string(json, name, strlen(name));
+        result |= buffer_printf(json, ",\"state\":\"%s\"}", names[plugin->state]);
+    }
+    result |= buffer_append_text(json, "]");
+    (void)pthread_mutex_unlock(&dispatch->lock);
+    return result == 0;
+}
+
+/* ---- life ---- */
+
+static void mail_ready(struct loop_source *source, uint32_t events) {
+    (void)events;
+    (void)mailbox_open(&CONTAINER_OF(source, struct dispatch, mail_source)->mailbox);
+}
+
+static int start_plugins(struct dispatch *dispatch, struct error *err) {
+    const struct config *config = dispatch->options.config;
+    dispatch->plugins = calloc(config->n_plugins + 1, sizeof *dispatch->plugins);
+    dispatch->shares = calloc(config->n_plugins + 1, sizeof *dispatch->shares);
+    dispatch->sharers = calloc(config->n_plugins + 1, sizeof(struct plugin *));
+    if (!dispatch->plugins || !dispatch->shares || !dispatch->sharers) {
+        return error_set(err, "out of memory");
+    }
+    for (size_t i = 0; i < config->n_plugins; i++) {
+        if (!config->plugins[i].enabled) {
+            continue;
+        }
+        struct plugin *plugin = &dispatch->plugins[dispatch->n_plugins++];
+        plugin->dispatch = dispatch;
+        plugin->config = &config->plugins[i];
+        if (plugin_start(plugin, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int dispatch_new(const struct dispatch_options *options, struct dispatch **dispatch,
+                 struct error *err) {
+    struct dispatch *new = calloc(1, sizeof *new);
+    if (!new || mailbox_init(&new->mailbox) < 0) {
+        free(new);
+        return error_set(err, "out of memory or descriptors");
+    }
+    new->options = *options;
+    new->next_due_ms = 0;
+    new->wake.open = open_wake;
+    (void)pthread_mutex_init(&new->lock, NULL);
+    arc4random_buf(&new->lease, sizeof new->lease);
+    new->lease &= INT64_MAX;
+    new->mail_source = (struct loop_source){new->mailbox.event_fd, mail_ready};
+    if (loop_add(options->loop, &new->mail_source, EPOLLIN) < 0) {
+        (void)error_set(err, "cannot watch a mailbox: %s", strerror(errno));
+        dispatch_free(new);
+        return -1;
+    }
+    if (start_plugins(new, err) < 0) {
+        dispatch_free(new);
+        return -1;
+    }
+    *dispatch = new;
+    return 0;
+}
+
+static bool conflict(struct dispatch *dispatch) {
+    const struct description **all = calloc(dispatch->n_plugins + 1, sizeof *all);
+    struct error err = {"out of memory"};
+    for (size_t i = 0; all && i < dispatch->n_plugins; i++) {
+        all[i] = dispatch->plugins[i].description;
+    }
+    bool found = !all || descriptions_conflict(all, dispatch->n_plugins, &err) < 0;
+    if (found) {
+        log_event(LOG_ERROR, "plugins_refused", LOG_TEXT("reason", err.text));
+    }
+    free(all);
+    return found;
+}
+
+enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        if (dispatch->plugins[i].state == PLUGIN_REFUSED) {
+            return DISPATCH_REFUSED;
+        }
+    }
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        if (dispatch->plugins[i].state == PLUGIN_LOADING && !dispatch->loaded) {
+            return DISPATCH_LOADING;
+        }
+    }
+    if (!dispatch->loaded) {
+        if (conflict(dispatch)) {
+            return DISPATCH_REFUSED;
+        }
+        dispatch->loaded = true;
+    }
+    return DISPATCH_LOADED;
+}
+
+void dispatch_drain(struct dispatch *dispatch) {
+    dispatch->draining = true;
+}
+
+bool dispatch_idle(const struct dispatch *dispatch) {
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        if (dispatch->plugins[i].n_runs > 0) {
+            return false;
+        }
+    }
+    return dispatch->asked == 0 && !dispatch->unfinished;
+}
+
+void dispatch_cancel(struct dispatch *dispatch) {
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        const struct plugin *plugin = &dispatch->plugins[i];
+        for (const struct run *run = plugin->runs; run && plugin->runner; run = run->next) {
+            if (run->sent) {
+                runner_send_cancel(plugin->runner, run->handle);
+            }
+        }
+    }
+}
+
+void dispatch_requeue(struct dispatch *dispatch) {
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        struct plugin *plugin = &dispatch->plugins[i];
+        while (plugin->runs) {
+            run_requeue(plugin->runs, plugin->runs->data.suspect, "the host stopped");
+        }
+        if (plugin->runner) {
+            runner_end(plugin->runner);
+        }
+    }
+}
+
+bool dispatch_workers_gone(const struct dispatch *dispatch) {
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        if (dispatch->plugins[i].runner) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void dispatch_free(struct dispatch *dispatch) {
+    if (!dispatch) {
+        return;
+    }
+    dispatch->closed = true;
+    (void)mailbox_open(&dispatch->mailbox);
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        struct plugin *plugin = &dispatch->plugins[i];
+        runner_free(plugin->runner);
+        description_free(plugin->description);
+        free(plugin->refusal);
+        while (plugin->runs) {
+            struct run *run = plugin->runs;
+            plugin->runs = run->next;
+            run_free(run);
+        }
+    }
+    while (dispatch->unfinished) {
+        struct run *run = dispatch->unfinished;
+        dispatch->unfinished = run->next;
+        run_free(run);
+    }
+    loop_remove(dispatch->options.loop, &dispatch->mail_source);
+    mailbox_finish(&dispatch->mailbox);
+    (void)pthread_mutex_destroy(&dispatch->lock);
+    free(dispatch->plugins);
+    free(dispatch->shares);
+    free(dispatch->sharers);
+    free(dispatch);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The middle of a delivery's way: takes due runs from the inbox, gives each to its plugin's worker,
+ * carries the plugin's questions to the broker and the inbox, and writes down how the run ended.
+ *
+ *   inbox --claim--> [run] --frame--> worker --result--> done · skipped · rejected
+ *                                        |                retry (5 s … 12 h) · dead
+ *                                        '- dies, hangs: see plugin.c
+ *
+ * One run for each (delivery, plugin). A run ends exactly once: by its result frame, by its
+ * deadline, by its worker's death, or by the drain. Only a result frame counts as success.
+ *
+ * Threads: all on the loop's thread, except dispatch_route(), dispatch_wake() and
+ * dispatch_status(), which ingest's thread calls. */
+#ifndef SNEK_DISPATCH_DISPATCH_H
+#define SNEK_DISPATCH_DISPATCH_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/loop.h"
+#include "broker/broker.h"
+#include "config/config.h"
+#include "inbox/inbox.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dispatch;
+
+/* Everything is borrowed until dispatch_free(). */
+struct dispatch_options {
+    const struct config *config;
+    const char *worker_path;
+    struct loop *loop;
+    struct inbox *inbox;
+    struct broker *broker;
+};
+
+/* Starts a worker for each enabled plugin. 0 and `*dispatch`, or -1. */
+int dispatch_new(const struct dispatch_options *options, struct dispatch **dispatch,
+                 struct error *err);
+
+enum dispatch_load { DISPATCH_LOADING, DISPATCH_LOADED, DISPATCH_REFUSED };
+
+/* How far the plugins are. Refused: each reason has been logged; the host cannot start. */
+enum dispatch_load dispatch_load_state(struct dispatch *dispatch);
+
+/* Does what is due: claims, deadlines, restarts. Call it after every loop_step(); it says how long
+ * the next step may wait, in milliseconds (-1: for ever). */
+int dispatch_tick(struct dispatch *dispatch);
+
+/* ingest_options.route, .stored and .status; once loaded; any thread. */
+size_t dispatch_route(void *dispatch, const char *event, const char *action,
+                      const char *installation, const char *repository, const char **plugins,
+                      size_t max);
+void dispatch_wake(void *dispatch);
+bool dispatch_status(void *dispatch, struct buffer *json);
+
+/* No new runs from now on. dispatch_idle() tells when those under way have ended and are written
+ * down; dispatch_cancel() tells those that are left to come back (snek_cancelled());
+ * dispatch_requeue() gives what then is left back to the inbox and ends the workers. */
+void dispatch_drain(struct dispatch *dispatch);
+bool dispatch_idle(const struct dispatch *dispatch);
+void dispatch_cancel(struct dispatch *dispatch);
+void dispatch_requeue(struct dispatch *dispatch);
+bool dispatch_workers_gone(const struct dispatch *dispatch);
+
+/* After the broker and the inbox were freed: opens what answers they left, frees. Takes NULL. */
+void dispatch_free(struct dispatch *dispatch);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What the files of this room share: dispatch.c claims and keeps time, plugin.c leads the workers,
+ * run.c ends runs, question.c carries questions. */
+#ifndef SNEK_DISPATCH_PRIVATE_H
+#define SNEK_DISPATCH_PRIVATE_H
+
+#include "dispatch/dispatch.h"
+#include "runner/runner.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define QUESTIONS_MAX 1024    /* under way at once from one worker */
+#define CRASHES_MAX 3         /* of a run alone, then it is dead: design.md, "Processes" */
+#define RESTART_FIRST_MS 100  /* doubled with every death in a row … */
+#define RESTART_LAST_MS 30000 /* … up to this … */
+#define QUARANTINE_DEATHS 10  /* … and from so many on, quarantined and tried rarely */
+#define QUARANTINE_MS 600000
+#define FINISH_AGAIN_MS 1000 /* a completion that the store could not take is tried again */
+#define RETRY_DELAY_MAX_MS (7 * INT64_C(86400000)) /* that a plugin may ask for */
+
+enum plugin_state {
+    PLUGIN_LOADING,
+    PLUGIN_RUNNING,
+    PLUGIN_WAITING,     /* its worker died; starts again at restart_at_ms */
+    PLUGIN_QUARANTINED, /* likewise, much later: it keeps dying */
+    PLUGIN_REFUSED,     /* at the host's start: there is no going on */
+};
+
+struct plugin {
+    struct dispatch *dispatch;
+    const struct config_plugin *config;
+    struct runner *runner; /* NULL while there is no worker */
+    uint64_t incarnation;  /* of the worker; questions of an earlier one are not answered */
+    struct description *description; /* of the first worker; immutable once loaded */
+    enum plugin_state state;         /* written under dispatch->lock, for dispatch_status() */
+    int64_t load_deadline_ms, restart_at_ms; /* monotonic */
+    unsigned deaths;                         /* in a row, without a result in between */
+    char *refusal; /* what the present worker said before it died; NULL nothing */
+
+    struct run *runs;
+    uint32_t n_runs;
+    uint64_t payload_bytes;
+    unsigned n_questions;
+    size_t question_bytes; /* of their bodies; both of the present worker's */
+    bool hold;             /* suspect runs are due: nothing new until it is idle, then one alone */
+    bool solitary;         /* a suspect run is being tried alone */
+};
+
+struct run {
+    struct run *next;
+    struct plugin *plugin;
+    struct inbox_run data;
+    uint64_t handle;      /* in frames */
+    size_t payload_bytes; /* counted in the plugin's */
+    bool sent;            /* the worker has it: a crash may be its doing */
+    bool late;
+    bool gone;                       /* its installation is: a failure is final */
+    int64_t started_ms, deadline_ms; /* monotonic; no deadline before it is sent */
+    int64_t took_ms;                 /* known once it has ended */
+    struct inbox_finish finish;
+    char *reason;
+    int64_t finish_again_ms;
+};
+
+struct dispatch {
+    struct dispatch_options options;
+    struct mailbox mailbox;
+    struct loop_source mail_source;
+    struct plugin *plugins;
+    size_t n_plugins;
+    bool loaded, draining;
+    bool closed; /* inbox and broker are gone */
+    int64_t lease;
+    uint64_t last_handle, last_incarnation;
+
+    struct inbox_claim claim;
+    struct inbox_claim_share *shares; /* of the plugins that can take runs now … */
+    struct plugin **sharers;          /* … these */
+    bool claiming, claim_wanted;
+    int64_t next_due_ms; /* wall; INT64_MAX none is known of */
+
+    unsigned asked;         /* the claim and the completions that are with the inbox */
+    struct run *unfinished; /* whose completion the store could not take yet */
+
+    struct mail wake;
+    atomic_bool wake_posted;
+    pthread_mutex_t lock; /* over what dispatch_status() reads */
+};
+
+/* plugin.c */
+int plugin_start(struct plugin *plugin, struct error *err);
+void plugin_tick(struct plugin *plugin, int64_t now_ms);
+int64_t plugin_next_ms(const struct plugin *plugin); /* INT64_MAX: nothing to wait for */
+const char *plugin_name(const struct plugin *plugin);
+
+/* run.c; a run that was ended is gone from its plugin, and must not be touched. */
+struct run *run_find(struct plugin *plugin, uint64_t handle);
+void run_begin(struct run *run); /* asks what must be known first, then hands it to the worker */
+void run_send(struct run *run, bool from_self);
+void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_text reason);
+void run_failed(struct run *run, const char *reason, bool suspect, int64_t crashes);
+void run_requeue(struct run *run, bool suspect, const char *reason);
+void run_dead(struct run *run, int64_t crashes, const char *reason);
+void run_finish_again(struct dispatch *dispatch, int64_t now_ms);
+void run_free(struct run *run);
+
+/* backoff.c: after the attempt of that number (from 1) has failed. */
+int64_t run_backoff_ms(int64_t attempt);
+
+/* question.c */
+void question_http(struct plugin *plugin, struct run *run, const struct runner_request *request);
+void question_store(struct plugin *plugin, struct run *run, const struct runner_store *request);
+void question_slug(struct plugin *plugin, struct run *run);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* How a run begins and ends: each end is one completion in the inbox and one line in the log. */
+#include "dispatch/private.h"
+
+#include "base/clock.h"
+
+#include <snekomatic/types.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+struct run *run_find(struct plugin *plugin, uint64_t handle) {
+    for (struct run *run = plugin->runs; run; run = run->next) {
+        if (run->handle == handle) {
+            return run;
+        }
+    }
+    return NULL;
+}
+
+void run_free(struct run *run) {
+    inbox_run_finish(&run->data);
+    free(run->reason);
+    free(run);
+}
+
+void run_begin(struct run *run) {
+    static const char suffix[] = "[bot]";
+    const char *sender = run->data.sender ? run->data.sender : "";
+    size_t bytes = strlen(sender), suffix_bytes = sizeof suffix - 1;
+    bool may_be_us = run->plugin->description->n_commands > 0 && bytes > suffix_bytes &&
+                     strcmp(sender + bytes - suffix_bytes, suffix) == 0;
+    if (may_be_us) {
+        question_slug(run->plugin, run); /* the bot never answers itself */
+    } else {
+        run_send(run, false);
+    }
+}
+
+void run_send(struct run *run, bool from_self) {
+    struct plugin *plugin = run->plugin;
+    struct runner_run frame = {.run = run->handle,
+                               .event = run->data.event,
+                               .action = run->data.action,
+                               .guid = run->data.guid,
+                               .installation = run->data.installation,
+                               .attempt = run->data.attempt,
+                               .received_ms = run->data.received_ms,
+                               .from_self = from_self,
+                               .payload = run->data.payload,
+                               .payload_bytes = run->data.payload_bytes};
+    log_event(LOG_INFO, "started", LOG_TEXT("delivery", run->data.guid),
+              LOG_TEXT("plugin", plugin_name(plugin)), LOG_TEXT("event", run->data.event),
+              LOG_TEXT("action", *run->data.action ? run->data.action : NULL),
+              LOG_TEXT("installation", run->data.installation),
+              LOG_NUMBER("attempt", run->data.attempt));
+    run->data.payload = NULL;
+    run->sent = true;
+    run->deadline_ms = clock_monotonic_ms() + plugin->config->deadline_ms;
+    runner_send_run(plugin->runner, &frame);
+}
+
+static void leave_plugin(struct run *run) {
+    struct plugin *plugin = run->plugin;
+    struct run **at = &plugin->runs;
+    while (*at != run) {
+        at = &(*at)->next;
+    }
+    *at = run->next;
+    run->next = NULL;
+    plugin->n_runs--;
+    plugin->payload_bytes -= run->payload_bytes;
+    if (plugin->n_runs == 0) {
+        plugin->solitary = false;
+    }
+    plugin->dispatch->claim_wanted = true;
+}
+
+/* Said once it lasts: whoever reads the line may count on it. */
+static void log_end(const struct run *run, bool stale) {
+    const struct inbox_finish *finish = &run->finish;
+    bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
+    bool trouble = stale || finish->how == INBOX_RETRY || finish->how == INBOX_DEAD;
+    log_event(trouble ? LOG_WARNING : LOG_INFO, stale ? "completion_stale" : finish->label,
+              LOG_TEXT("delivery", run->data.guid), LOG_TEXT("plugin", plugin_name(run->plugin)),
+              LOG_TEXT("event", run->data.event), LOG_TEXT("installation", run->data.installation),
+              LOG_NUMBER("attempt", run->data.attempt), LOG_NUMBER("ms", run->took_ms),
+              LOG_TEXT("reason", *finish->reason ? finish->reason : NULL),
+              again ? LOG_NUMBER("again_ms", finish->due_ms - finish->now_ms)
+                    : (struct log_field){.key = "again_ms"});
+}
+
+static void finish_done(struct inbox_operation *operation) {
+    struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
+    struct run *run = CONTAINER_OF(finish, struct run, finish);
+    struct dispatch *dispatch = run->plugin->dispatch;
+    dispatch->asked--;
+    if (operation->result < 0) {
+        log_event(LOG_ERROR, "completion_failed", LOG_TEXT("delivery", run->data.guid),
+                  LOG_TEXT("plugin", plugin_name(run->plugin)),
+                  LOG_TEXT("reason", operation->error.text));
+        run->finish_again_ms = clock_monotonic_ms() + FINISH_AGAIN_MS;
+        run->next = dispatch->unfinished;
+        dispatch->unfinished = run;
+        return;
+    }
+    log_end(run, operation->result == INBOX_STALE);
+    if (finish->due_ms < dispatch->next_due_ms) {
+        dispatch->next_due_ms = finish->due_ms;
+    }
+    run_free(run);
+}
+
+static void submit_finish(struct run *run) {
+    struct dispatch *dispatch = run->plugin->dispatch;
+    dispatch->asked++;
+    inbox_submit(dispatch->options.inbox, &run->finish.operation);
+}
+
+void run_finish_again(struct dispatch *dispatch, int64_t now_ms) {
+    for (struct run **at = &dispatch->unfinished; *at;) {
+        struct run *run = *at;
+        if (run->finish_again_ms <= now_ms) {
+            *at = run->next;
+            run->next = NULL;
+            submit_finish(run);
+        } else {
+            at = &run->next;
+        }
+    }
+}
+
+/* The one way out of a plugin's list. `wait_ms` is for RETRY and REQUEUE. */
+static void finish(struct run *run, enum inbox_finish_how how, const char *label,
+                   const char *reason, int64_t wait_ms, bool suspect, int64_t crashes) {
+    bool again = how == INBOX_RETRY || how == INBOX_REQUEUE;
+    int64_t now_ms = clock_wall_ms();
+    run->took_ms = clock_monotonic_ms() - run->started_ms;
+    leave_plugin(run);
+    run->reason = strdup(reason);
+    run->finish = (struct inbox_finish){
+        .operation = {.kind = INBOX_FINISH,
+                      .reply_to = &run->plugin->dispatch->mailbox,
+                      .done = finish_done},
+        .run = run->data.id,
+        .attempt = run->data.attempt,
+        .lease = run->data.lease,
+        .how = how,
+        .label = label,
+        .reason = run->reason ? run->reason : "",
+        .now_ms = now_ms,
+        .due_ms = again ? now_ms + wait_ms : INT64_MAX,
+        .suspect = suspect,
+        .crashes = crashes,
+    };
+    submit_finish(run);
+}
+
+void run_dead(struct run *run, int64_t crashes, const char *reason) {
+    finish(run, INBOX_DEAD, "dead", reason, 0, run->data.suspect, crashes);
+}
+
+static void retry(struct run *run, const char *reason, int64_t wait_ms, bool suspect,
+                  int64_t crashes) {
+    if (run->data.attempt >= run->plugin->dispatch->options.config->dispatch.max_attempts) {
+        run_dead(run, crashes, reason);
+    } else {
+        finish(run, INBOX_RETRY, "retry", reason, wait_ms, suspect, crashes);
+    }
+}
+
+void run_failed(struct run *run, const char *reason, bool suspect, int64_t crashes) {
+    retry(run, reason, run_backoff_ms(run->data.attempt), suspect, crashes);
+}
+
+void run_requeue(struct run *run, bool suspect, const char *reason) {
+    finish(run, INBOX_REQUEUE, "requeued", reason, 0, suspect, run->data.crashes);
+}
+
+void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_text reason_text) {
+    AUTO_FREE char *reason = strndup(reason_text.data, reason_text.bytes);
+    const char *why = reason ? reason : "";
+    switch (result) {
+    case SNEK_DONE:
+        finish(run, INBOX_DONE, "done", why, 0, false, 0);
+        break;
+    case SNEK_SKIPPED:
+        finish(run, INBOX_DONE, "skipped", why, 0, false, 0);
+        break;
+    case SNEK_REJECTED:
+        finish(run, INBOX_DONE, "rejected", why, 0, false, 0);
+        break;
+    case SNEK_RETRY:
+        delay_ms = delay_ms < 0 ? 0 : delay_ms > RETRY_DELAY_MAX_MS ? RETRY_DELAY_MAX_MS : delay_ms;
+        retry(run, why, delay_ms, false, 0);
+        break;
+    case SNEK_E_CANCELLED:
+        if (run->plugin->dispatch->draining) {
+            run_requeue(run, run->data.suspect, "the host stopped");
+            break;
+        }
+        /* fall through */
+    default:
+        why = *why ? why : "the handler returned an error without saying why";
+        if (run->gone) {
+            run_dead(run, 0, why);
+        } else {
+            run_failed(run, why, false, 0);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Starts in the order of the arrows' ends: inbox and broker, then dispatch with its workers, then
+ * ingest; stops the other way round. */
+#include "host.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "broker/broker.h"
+#include "config/config.h"
+#include "dispatch/dispatch.h"
+#include "inbox/inbox.h"
+#include "ingest/ingest.h"
+#include "runner/runner.h"
+#include "supervisor/supervisor.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+
+#define CANCEL_GRACE_MS 500   /* for handlers that ask snek_cancelled() */
+#define WORKERS_GRACE_MS 1000 /* for the plugins' destroy() */
+#define ANSWERS_GRACE_MS 2000 /* for requests that are being answered */
+
+struct host {
+    struct config *config;
+    struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX];
+    size_t n_secrets;
+    char *worker_path;
+    struct loop loop;
+    struct loop_source signals, orphaned;
+    bool stopping;
+    struct inbox *inbox;
+    struct broker *broker;
+    struct dispatch *dispatch;
+    struct ingest *ingest;
+};
+
+static void on_signal(struct loop_source *source, uint32_t events) {
+    (void)events;
+    struct host *host = CONTAINER_OF(source, struct host, signals);
+    struct signalfd_siginfo info;
+    if (read(source->fd, &info, sizeof info) != sizeof info) {
+        return;
+    }
+    if (info.ssi_signo == SIGHUP) {
+        log_event(LOG_WARNING, "reload_unsupported",
+                  LOG_TEXT("reason", "this version takes a new configuration or a rebuilt plugin "
+                                     "only by a restart"));
+    } else if (!host->stopping) { /* platforms repeat their SIGTERM */
+        host->stopping = true;
+        log_event(LOG_INFO, "stopping", LOG_NUMBER("drain_ms", host->config->server.drain_ms));
+    }
+}
+
+static void on_orphaned(struct loop_source *source, uint32_t events) {
+    (void)events;
+    struct host *host = CONTAINER_OF(source, struct host, orphaned);
+    uint64_t count;
+    (void)!read(source->fd, &count, sizeof count);
+    host->stopping = true;
+    log_event(LOG_ERROR, "supervisor_gone");
+}
+
+/* On the broker's thread. */
+static void supervisor_lost(void *context) {
+    struct host *host = context;
+    uint64_t one = 1;
+    (void)!write(host->orphaned.fd, &one, sizeof one);
+}
+
+static int watch(struct host *host, struct error *err) {
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    /* Before any thread: they inherit the mask. */
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a store that cannot commit: 503 */
+    host->signals = (struct loop_source){signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), on_signal};
+    host->orphaned = (struct loop_source){eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), on_orphaned};
+    if (loop_init(&host->loop) < 0 || loop_add(&host->loop, &host->signals, EPOLLIN) < 0 ||
+        loop_add(&host->loop, &host->orphaned, EPOLLIN) < 0) {
+        return error_set(err, "cannot watch signals: %s", strerror(errno));
+    }
+    return 0;
+}
+
+static bool ready_status(void *context, struct buffer *json) {
+    struct host *host = context;
+    bool healthy = inbox_healthy(host->inbox);
+    int result = buffer_printf(json, "\"store\":\"%s\",", healthy ? "ok" : "failing");
+    return dispatch_status(host->dispatch, json) && result == 0 && healthy;
+}
+
+static size_t route(void *context, const char *event, const char *action, const char *installation,
+                    const char *repository, const char **plugins, size_t max) {
+    struct host *host = context;
+    return dispatch_route(host->dispatch, event, action, installation, repository, plugins, max);
+}
+
+static void stored(void *context) {
+    struct host *host = context;
+    dispatch_wake(host->dispatch);
+}
+
+static void log_address(void) {
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof address;
+    char text[INET6_ADDRSTRLEN] = "?", shown[INET6_ADDRSTRLEN + 16];
+    uint16_t port = 0;
+    (void)getsockname(SUPERVISOR_FD_LISTEN, (struct sockaddr *)&address, &length);
+    if (address.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address;
+        (void)inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
+        port = ntohs(in6->sin6_port);
+    } else {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)&address;
+        (void)inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
+        port = ntohs(in->sin_port);
+    }
+    (void)snprintf(shown, sizeof shown, address.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", text,
+                   port);
+    log_event(LOG_INFO, "listening", LOG_TEXT("address", shown), LOG_NUMBER("port", port));
+}
+
+/* Each connection, worker and request to GitHub takes a descriptor; the usual soft limit of 1024 is
+ * what ingest alone may want. */
+static void raise_descriptor_limit(void) {
+    struct rlimit limits;
+    if (getrlimit(RLIMIT_NOFILE, &limits) == 0) {
+        limits.rlim_cur = limits.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limits);
+    }
+}
+
+static int start_stores(struct host *host, struct error *err) {
+    const struct config *config = host->config;
+    if (config_webhook_secrets(config, host->secrets, &host->n_secrets, err) < 0) {
+        return -1;
+    }
+    secret_scrub_environment("DATABASE_URL");
+    host->worker_path = runner_find_worker(err);
+    if (!host->worker_path ||
+        inbox_open_sqlite(config->store.sqlite_path, clock_wall_ms(), &host->inbox, err) < 0) {
+        return -1;
+    }
+    struct broker_options options = {.api_url = config->github.api_url,
+                                     .user_agent = config->github.user_agent,
+                                     .ca_file = config->github.ca_file,
+                                     .supervisor_fd = SUPERVISOR_FD_QUESTIONS,
+                                     .supervisor_lost = supervisor_lost,
+                                     .context = host};
+    return broker_new(&options, &host->broker, err);
+}
+
+/* 0 once every plugin has loaded; 1 when we are to stop; -1 when one was refused. */
+static int load_plugins(struct host *host, struct error *err) {
+    struct dispatch_options options = {.config = host->config,
+                                       .worker_path = host->worker_path,
+                                       .loop = &host->loop,
+                                       .inbox = host->inbox,
+                                       .broker = host->broker};
+    if (dispatch_new(&options, &host->dispatch, err) < 0) {
+        return -1;
+    }
+    enum dispatch_load state;
+    while ((state = dispatch_load_state(host->dispatch)) == DISPATCH_LOADING && !host->stopping) {
+        loop_step(&host->loop, dispatch_tick(host->dispatch));
+    }
+    if (state == DISPATCH_REFUSED) {
+        return error_set(err, "a plugin was refused; see the lines above");
+    }
+    return host->stopping;
+}
+
+static int start_ingest(struct host *host, struct error *err) {
+    const struct config *config = host->config;
+    struct ingest_options options = {.listen_fd = SUPERVISOR_FD_LISTEN,
+                                     .max_body_bytes = config->server.max_body_bytes,
+                                     .webhook_secrets = host->secrets,
+                                     .n_webhook_secrets = host->n_secrets,
+                                     .allow_sha1 = config->github.allow_sha1,
+                                     .delay_ms = config->dispatch.delay_ms,
+                                     .inbox = host->inbox,
+                                     .route = route,
+                                     .stored = stored,
+                                     .status = ready_status,
+                                     .context = host};
+    if (ingest_new(&options, &host->ingest, err) < 0) {
+        return -1;
+    }
+    log_address();
+    struct supervisor_question ready = {.kind = SUPERVISOR_READY};
+    if (send(SUPERVISOR_FD_QUESTIONS, &ready, sizeof ready, MSG_NOSIGNAL) < 0) {
+        return error_set(err, "the supervisor does not listen: %s", strerror(errno));
+    }
+    return 0;
+}
+
+static void serve(struct host *host) {
+    while (!host->stopping) {
+        loop_step(&host->loop, dispatch_tick(host->dispatch));
+    }
+}
+
+static void step_until_idle(struct host *host, int64_t most_ms) {
+    int64_t deadline_ms = clock_monotonic_ms() + most_ms;
+    while (!dispatch_idle(host->dispatch) && clock_monotonic_ms() < deadline_ms) {
+        (void)dispatch_tick(host->dispatch);
+        loop_step(&host->loop, 50);
+    }
+}
+
+static void drain(struct host *host) {
+    ingest_quiesce(host->ingest);
+    dispatch_drain(host->dispatch);
+    step_until_idle(host, host->config->server.drain_ms);
+    dispatch_cancel(host->dispatch);
+    step_until_idle(host, CANCEL_GRACE_MS);
+    dispatch_requeue(host->dispatch);
+    int64_t deadline_ms = clock_monotonic_ms() + WORKERS_GRACE_MS;
+    while (!dispatch_workers_gone(host->dispatch) && clock_monotonic_ms() < deadline_ms) {
+        loop_step(&host->loop, 50);
+    }
+}
+
+static void finish(struct host *host) {
+    /* Answers to ingest come from the inbox, answers to dispatch from both: they go last. */
+    ingest_free(host->ingest, ANSWERS_GRACE_MS);
+    broker_free(host->broker);
+    inbox_free(host->inbox);
+    dispatch_free(host->dispatch);
+    for (size_t i = 0; i < host->n_secrets; i++) {
+        secret_finish(&host->secrets[i]);
+    }
+    loop_remove(&host->loop, &host->signals);
+    loop_remove(&host->loop, &host->orphaned);
+    (void)close(host->signals.fd);
+    (void)close(host->orphaned.fd);
+    loop_finish(&host->loop);
+    free(host->worker_path);
+    config_free(host->config);
+}
+
+static int start_and_serve(struct host *host) {
+    struct error err = {""};
+    if (start_stores(host, &err) < 0) {
+        log_event(LOG_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
+        return EX_CONFIG;
+    }
+    int loaded = load_plugins(host, &err);
+    if (loaded < 0 || (loaded == 0 && start_ingest(host, &err) < 0)) {
+        log_event(LOG_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
+        return EX_CONFIG;
+    }
+    if (loaded == 0) {
+        serve(host);
+        drain(host);
+    }
+    return EX_OK;
+}
+
+int host_run(const char *config_path) {
+    struct host host = {0};
+    struct error err = {""};
+    AUTO_PROBLEMS struct config_problems problems = {0};
+    (void)prctl(PR_SET_DUMPABLE, 0); /* first: the environment holds secrets */
+    /* Bodies of 25 MiB come and go: fixed, so that glibc does not learn to keep such blocks. */
+    (void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
+    if (config_load(config_path, false, &host.config, &problems) < 0) {
+        (void)fputs(problems.text, stderr); /* the file changed since the supervisor read it */
+        return EX_CONFIG;
+    }
+    log_setup(host.config->log.level, host.config->log.format);
+    raise_descriptor_limit();
+    if (watch(&host, &err) < 0) {
+        log_event(LOG_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
+        return EX_OSERR;
+    }
+    int status = start_and_serve(&host);
+    bool served = host.ingest != NULL;
+    finish(&host);
+    if (served) {
+        log_event(LOG_INFO, "stopped");
+    }
+    return status;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What is common to all stores: the queue of operations, the writer's thread that does what waits
+ * in one transaction (which is all there is to group commit), and the answers. */
+#include "inbox/inbox.h"
+
+#include "inbox/store.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of one group: enough to share a commit among many, little enough that the first of them does not
+ * wait long, and that a store that sends a group in one go need not hold much. */
+#define GROUP_OPERATIONS_MAX 256
+#define GROUP_BYTES_MAX ((size_t)8 << 20) /* one operation may be larger, and then is alone */
+
+struct inbox {
+    struct store *store;
+    pthread_t writer;
+    atomic_bool healthy;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t work;
+    struct mail *first, **last; /* operations that wait, linked by their mail */
+    bool stopping;
+};
+
+static struct inbox_operation *of_mail(struct mail *mail) {
+    return CONTAINER_OF(mail, struct inbox_operation, mail);
+}
+
+static void open_answer(struct mail *mail) {
+    struct inbox_operation *operation = of_mail(mail);
+    operation->done(operation);
+}
+
+static void answer(struct inbox_operation *operation) {
+    operation->mail.open = open_answer;
+    mailbox_post(operation->reply_to, &operation->mail);
+}
+
+static size_t bytes_of(const struct inbox_operation *operation) {
+    if (operation->kind == INBOX_PUT) {
+        return CONTAINER_OF(operation, const struct inbox_put, operation)->body_bytes;
+    }
+    if (operation->kind == INBOX_KEY_PUT) {
+        return CONTAINER_OF(operation, const struct inbox_item, operation)->value_in_bytes;
+    }
+    return 0;
+}
+
+/* What an operation returns starts empty: the asker may have left anything there. */
+static void clear_outputs(struct inbox_operation *operation) {
+    operation->result = 0;
+    operation->error.text[0] = '\0';
+    if (operation->kind == INBOX_CLAIM) {
+        struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
+        claim->runs = NULL;
+        claim->n_runs = 0;
+        claim->next_due_ms = INT64_MAX;
+        for (size_t i = 0; i < claim->n_shares; i++) {
+            claim->shares[i].suspects_due = false;
+        }
+    } else if (operation->kind == INBOX_KEY_GET) {
+        struct inbox_item *item = CONTAINER_OF(operation, struct inbox_item, operation);
+        item->value = (struct buffer)BUFFER_INIT(0);
+    }
+}
+
+/* Takes back what an operation returned in a transaction that was not committed. */
+static void free_outputs(struct inbox_operation *operation) {
+    if (operation->kind == INBOX_CLAIM) {
+        struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
+        inbox_runs_free(claim->runs, claim->n_runs);
+    } else if (operation->kind == INBOX_KEY_GET) {
+        buffer_finish(&CONTAINER_OF(operation, struct inbox_item, operation)->value);
+    }
+    clear_outputs(operation);
+}
+
+static void refuse(struct inbox_operation *operation, const struct error *error) {
+    operation->result = -1;
+    operation->error = *error;
+    answer(operation);
+}
+
+/* Does operations[0..n). One that fails by itself takes nobody with it: those before it, which went
+ * well, are done again without it, then it is tried alone, then those after it. */
+static void do_group(struct inbox *inbox, struct inbox_operation **operations, size_t n) {
+    size_t at = 0, end = n;
+    while (at < n) {
+        struct store_failure failure = {.culprit = STORE_NOBODY, .broken = true};
+        bool probe = !atomic_load(&inbox->healthy);
+        struct inbox_operation **group = operations + at;
+        size_t count = end - at;
+        if (inbox->store->methods->transact(inbox->store, group, count, probe, &failure) == 0) {
+            atomic_store(&inbox->healthy, true);
+            for (size_t i = 0; i < count; i++) {
+                answer(group[i]);
+            }
+            at = end;
+            end = n;
+            continue;
+        }
+        for (size_t i = 0; i < count; i++) {
+            free_outputs(group[i]);
+        }
+        if (failure.culprit != STORE_NOBODY && failure.culprit > 0) {
+            end = at + failure.culprit;
+            continue;
+        }
+        if (failure.broken) {
+            atomic_store(&inbox->healthy, false);
+        }
+        size_t lost = failure.culprit == STORE_NOBODY ? count : 1;
+        for (size_t i = 0; i < lost; i++) {
+            refuse(group[i], &failure.error);
+        }
+        at += lost;
+        end = n;
+    }
+}
+
+/* Waits for work; the operations taken, 0 when there will be no more. */
+static size_t take_group(struct inbox *inbox, struct inbox_operation **operations) {
+    size_t n = 0, bytes = 0;
+    (void)pthread_mutex_lock(&inbox->lock);
+    while (!inbox->first && !inbox->stopping) {
+        (void)pthread_cond_wait(&inbox->work, &inbox->lock);
+    }
+    while (inbox->first && n < GROUP_OPERATIONS_MAX) {
+        struct inbox_operation *operation = of_mail(inbox->first);
+        size_t more = bytes_of(operation);
+        if (n > 0 && (more > GROUP_BYTES_MAX || bytes > GROUP_BYTES_MAX - more)) {
+            break;
+        }
+        bytes = more > GROUP_BYTES_MAX ? GROUP_BYTES_MAX : bytes + more;
+        operations[n++] = operation;
+        inbox->first = inbox->first->next;
+    }
+    if (!inbox->first) {
+        inbox->last = &inbox->first;
+    }
+    (void)pthread_mutex_unlock(&inbox->lock);
+    return n;
+}
+
+static void *write_groups(void *argument) {
+    struct inbox *inbox = argument;
+    struct inbox_operation *operations[GROUP_OPERATIONS_MAX];
+    for (size_t n; (n = take_group(inbox, operations)) > 0;) {
+        for (size_t i = 0; i < n; i++) {
+            clear_outputs(operations[i]);
+        }
+        do_group(inbox, operations, n);
+    }
+    return NULL;
+}
+
+int inbox_start(struct store *store, struct inbox **inbox, struct error *err) {
+    struct inbox *made = calloc(1, sizeof *made);
+    if (!made) {
+        store->methods->free(store);
+        return error_set(err, "starting the inbox: out of memory");
+    }
+    made->store = store;
+    made->last = &made->first;
+    atomic_init(&made->healthy, true);
+    (void)pthread_mutex_init(&made->lock, NULL);
+    (void)pthread_cond_init(&made->work, NULL);
+    int failed = pthread_create(&made->writer, NULL, write_groups, made);
+    if (failed) {
+        (void)pthread_cond_destroy(&made->work);
+        (void)pthread_mutex_destroy(&made->lock);
+        free(made);
+        store->methods->free(store);
+        return error_set(err, "starting the inbox's writer: %s", strerror(failed));
+    }
+    *inbox = made;
+    return 0;
+}
+
+void inbox_free(struct inbox *inbox) {
+    if (!inbox) {
+        return;
+    }
+    (void)pthread_mutex_lock(&inbox->lock);
+    inbox->stopping = true;
+    (void)pthread_cond_signal(&inbox->work);
+    (void)pthread_mutex_unlock(&inbox->lock);
+    (void)pthread_join(inbox->writer, NULL);
+    inbox->store->methods->free(inbox->store);
+    (void)pthread_cond_destroy(&inbox->work);
+    (void)pthread_mutex_destroy(&inbox->lock);
+    free(inbox);
+}
+
+void inbox_submit(struct inbox *inbox, struct inbox_operation *operation) {
+    operation->mail.next = NULL;
+    (void)pthread_mutex_lock(&inbox->lock);
+    *inbox->last = &operation->mail;
+    inbox->last = &operation->mail.next;
+    (void)pthread_cond_signal(&inbox->work);
+    (void)pthread_mutex_unlock(&inbox->lock);
+}
+
+bool inbox_healthy(const struct inbox *inbox) {
+    return atomic_load(&inbox->healthy);
+}
+
+void inbox_run_finish(struct inbox_run *run) {
+    free(run->sender);
+    free(run->repository);
+    free(run->payload);
+    run->sender = run->repository = run->payload = NULL;
+}
+
+void inbox_runs_free(struct inbox_run *runs, size_t n_runs) {
+    for (size_t i = 0; runs && i < n_runs; i++) {
+        inbox_run_finish(&runs[i]);
+    }
+    free(runs);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The inbox: the store of deliveries, of their runs, and of the plugins' sets and keys. This header
+ * is the contract that every store keeps (SQLite now; PostgreSQL will), and one suite of tests
+ * (tests/contract) holds them to it.
+ *
+ *   ingest --PUT--> |                       | --CLAIM--> dispatch --FINISH--> |
+ *                   | one writer, in groups |                                 | the same writer
+ *   worker --SET--> |  BEGIN .. COMMIT      | --answers--> the asker's mailbox
+ *
+ * Threads: anyone submits an operation; one writer thread of the inbox takes all that wait, does
+ * them in one transaction, commits (to the disk: when an operation is answered, it lasts), and
+ * posts each to its own asker's mailbox. What one asker submits is done in that order.
+ *
+ * Ownership: an operation is part of the asker's own struct and belongs to the inbox from
+ * inbox_submit() until it is opened in the mailbox; the texts that it points to stay valid so long.
+ * What an operation returns is the asker's, freed as each says. */
+#ifndef SNEK_INBOX_INBOX_H
+#define SNEK_INBOX_INBOX_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/mailbox.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INBOX_GUID_MAX 128 /* bytes; GitHub's are UUIDs of 36 */
+#define INBOX_NAME_MAX 100 /* event, action, plugin, installation */
+
+struct inbox;
+
+enum inbox_kind {
+    INBOX_PUT,
+    INBOX_CLAIM,
+    INBOX_FINISH,
+    INBOX_SET_HAS,
+    INBOX_SET_ADD,
+    INBOX_SET_REMOVE,
+    INBOX_KEY_GET,
+    INBOX_KEY_PUT,
+    INBOX_KEY_DELETE,
+    INBOX_STATS,
+};
+
+struct inbox_operation {
+    enum inbox_kind kind;
+    struct mailbox *reply_to;                        /* borrowed */
+    void (*done)(struct inbox_operation *operation); /* called on the mailbox's thread */
+
+    /* The answer: 0, or one of the kind's outcomes (>0), or -1: nothing of this operation was
+     * done, `error` says why, and trying again later may help. */
+    int result;
+    struct error error;
+
+    struct mail mail; /* the inbox's */
+};
+
+/* Stores a delivery and one run for each of `plugins`, due at `due_ms`. */
+enum inbox_put_outcome {
+    INBOX_STORED = 0,
+    INBOX_DUPLICATE = 1, /* its runs are unfinished: nothing new; those that waited for a retry are
+                            made due at `due_ms` */
+    INBOX_REDELIVERED = 2, /* they were finished: all of `plugins` run again, from attempt 1, on
+                              the body that came now */
+};
+
+struct inbox_put {
+    struct inbox_operation operation;
+    const char *guid, *event;
+    const char *action;       /* "" when the payload has none */
+    const char *installation; /* "" when it has none: such a delivery has no plugins */
+    const char *repository;   /* "owner/name", "" none */
+    const char *sender;       /* login, "" none */
+    const char *body;         /* JSON, as bytes: may hold anything */
+    size_t body_bytes;
+    int64_t received_ms, due_ms; /* wall */
+    const char *const *plugins;  /* names */
+    size_t n_plugins;
+};
+
+/* Takes due runs for this host: marks each as running under its lease, attempt counted up. */
+struct inbox_claim_share {
+    const char *plugin;
+    uint32_t runs;          /* at most this many; 0 for none */
+    uint64_t payload_bytes; /* stop before more than this, but one run always fits if any may */
+    bool alone;             /* nothing of this plugin is running: if a suspect run is due, that one
+                               alone is taken, else ordinary ones. When false only ordinary ones */
+    bool suspects_due;      /* out: suspect runs are due that were not taken */
+};
+
+struct inbox_run {
+    int64_t id;
+    int64_t attempt; /* from 1 */
+    int64_t lease;
+    int64_t received_ms;
+    int64_t crashes; /* times that it brought a worker down alone */
+    bool suspect;    /* it was in a worker that died, together with others */
+    size_t share;    /* index of its plugin in the claim */
+    char guid[INBOX_GUID_MAX + 1];
+    char event[INBOX_NAME_MAX + 1];
+    char action[INBOX_NAME_MAX + 1];
+    char installation[INBOX_NAME_MAX + 1];
+    char *sender;     /* with the run */
+    char *repository; /* with the run */
+    char *payload;    /* with the run; NUL-terminated, the NUL not counted */
+    size_t payload_bytes;
+};
+
+struct inbox_claim {
+    struct inbox_operation operation;
+    int64_t now_ms; /* wall */
+    int64_t lease;  /* this host's, positive */
+    int64_t lease_until_ms;
+    struct inbox_claim_share *shares; /* borrowed */
+    size_t n_shares;
+
+    struct inbox_run *runs; /* out: free with inbox_runs_free() */
+    size_t n_runs;
+    int64_t next_due_ms; /* out: when the next unclaimed run of these plugins is due (past when
+                            more are due already); INT64_MAX when none waits */
+};
+
+void inbox_runs_free(struct inbox_run *runs, size_t n_runs); /* takes NULL */
+void inbox_run_finish(struct inbox_run *run); /* what one run owns; for runs that were moved */
+
+/* Says how a claimed run ended. */
+enum inbox_finish_how {
+    INBOX_DONE,    /* finished; `label` says how: done, skipped, rejected ... */
+    INBOX_RETRY,   /* failed; due again at `due_ms`, the attempt counts */
+    INBOX_REQUEUE, /* nothing of its doing; due again at `due_ms`, the attempt does not count */
+    INBOX_DEAD,    /* failed for the last time */
+};
+enum inbox_finish_outcome { INBOX_STALE = 1 }; /* not ours any more: nothing was written */
+
+struct inbox_finish {
+    struct inbox_operation operation;
+    int64_t run, attempt, lease;
+    enum inbox_finish_how how;
+    const char *label;  /* static text */
+    const char *reason; /* "" none */
+    int64_t now_ms, due_ms;
+    bool suspect;
+    int64_t crashes;
+};
+
+/* Sets and keys of a plugin; `scope` is "" or an installation.
+ * SET_HAS: 1 yes, 0 no. SET_ADD, SET_REMOVE, KEY_DELETE: 1 changed, 0 was so already.
+ * KEY_GET: 1 and `value` (which buffer_finish() frees), 0 none. KEY_PUT: 0.
+ *
+ * The table of the original bot, persistent_set_sent_invitation, appears to every plugin as the set
+ * "sent_invitation" of the empty scope: SET_HAS looks there too, where the store has it. */
+struct inbox_item {
+    struct inbox_operation operation;
+    const char *plugin, *scope;
+    const char *set;      /* of the set operations */
+    const char *name;     /* the entry or the key */
+    const char *value_in; /* of KEY_PUT */
+    size_t value_in_bytes;
+    struct buffer value;
+};
+
+/* How much there is; no room asks yet, metrics and the console will. */
+struct inbox_stats {
+    struct inbox_operation operation;
+    int64_t queued, running, dead; /* runs */
+};
+
+/* Opens or creates the store at `path`: applies the migrations, compares the schema with what this
+ * build expects, refuses unsafe settings; runs that a dead host left running are due again, their
+ * attempt counted. Starts the writer. 0 and `*inbox`; or -1 with what is wrong and where. */
+int inbox_open_sqlite(const char *path, int64_t now_ms, struct inbox **inbox, struct error *err);
+
+void inbox_submit(struct inbox *inbox, struct inbox_operation *operation); /* any thread */
+
+/* Whether the last transaction committed; for /readyz. Any thread. */
+bool inbox_healthy(const struct inbox *inbox);
+
+/* Finishes what was submitted, stops the writer, closes the store; takes NULL. Nobody submits any
+ * more; answers may still lie in the mailboxes. */
+void inbox_free(struct inbox *inbox);
+
+#endif

@@ -1,0 +1,61 @@
+-- SPDX-License-Identifier: MIT OR Apache-2.0
+-- The first schema of the inbox. A migration that was released never changes: databases out there
+-- are compared with what it makes. (Comments stand outside of the statements, which are kept.)
+
+CREATE TABLE schema_migrations (
+    version INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    applied_ms INTEGER NOT NULL
+) STRICT;
+
+-- The body comes last: what is read of a row without its body touches none of the body's pages,
+-- and only a last column can be made as zeros and then written piece by piece.
+CREATE TABLE deliveries (
+    id INTEGER PRIMARY KEY,
+    guid TEXT NOT NULL UNIQUE,
+    event TEXT NOT NULL,
+    action TEXT NOT NULL,
+    installation TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    received_ms INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    delivery INTEGER NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    plugin TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'dead')),
+    attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    crashes INTEGER NOT NULL DEFAULT 0,
+    suspect INTEGER NOT NULL DEFAULT 0 CHECK (suspect IN (0, 1)),
+    due_ms INTEGER NOT NULL,
+    lease INTEGER NOT NULL DEFAULT 0,
+    lease_until_ms INTEGER NOT NULL DEFAULT 0,
+    label TEXT NOT NULL DEFAULT '',
+    reason TEXT NOT NULL DEFAULT '',
+    finished_ms INTEGER,
+    UNIQUE (delivery, plugin)
+) STRICT;
+
+-- Each holds only the runs of its state, so that none grows with the finished ones.
+CREATE INDEX runs_due ON runs (plugin, suspect, due_ms) WHERE state = 'queued';
+CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
+CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
+
+CREATE TABLE plugin_sets (
+    plugin TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL,
+    entry TEXT NOT NULL,
+    PRIMARY KEY (plugin, scope, name, entry)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE plugin_keys (
+    plugin TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (plugin, scope, name)
+) STRICT;

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Deliveries and their runs, in SQLite: stored, claimed, finished, counted, recovered. */
+#include "inbox/sqlite_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A body above this is written piece by piece: bound to the statement it would be copied whole
+ * into the row's record, and GitHub sends up to 25 MiB. */
+#define BODY_BOUND_MAX ((size_t)1 << 20)
+#define BODY_PIECE ((size_t)256 << 10)
+
+static int no_memory(struct sqlite_store *store, struct error *err, const char *what) {
+    store->broken = true;
+    return error_set(err, "%s: out of memory", what);
+}
+
+/* PUT */
+
+static int check_put(struct sqlite_store *store, const struct inbox_put *put, struct error *err) {
+    const struct {
+        const char *what, *text;
+        size_t max;
+    } texts[] = {{"GUID", put->guid, INBOX_GUID_MAX},
+                 {"event", put->event, INBOX_NAME_MAX},
+                 {"action", put->action, INBOX_NAME_MAX},
+                 {"installation", put->installation, INBOX_NAME_MAX}};
+    store->broken = false;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (strlen(texts[i].text) > texts[i].max) {
+            return error_set(err, "storing a delivery: its %s is longer than %zu bytes",
+                             texts[i].what, texts[i].max);
+        }
+    }
+    for (size_t i = 0; i < put->n_plugins; i++) {
+        if (strlen(put->plugins[i]) > INBOX_NAME_MAX) {
+            return error_set(err, "storing a delivery: a plugin's name is longer than %d bytes",
+                             INBOX_NAME_MAX);
+        }
+    }
+    return 0;
+}
+
+static int write_pieces(struct sqlite_store *store, int64_t delivery, const struct inbox_put *put,
+                        struct error *err) {
+    const char *what = "storing the body of a delivery";
+    sqlite3_blob *blob = NULL;
+    if (sqlite3_blob_open(store->db, "main", "deliveries", "body", delivery, 1, &blob) !=
+        SQLITE_OK) {
+        return sqlite_fail(store, err, what); /* blob stays NULL */
+    }
+    for (size_t at = 0; at < put->body_bytes; at += BODY_PIECE) {
+        size_t left = put->body_bytes - at;
+        int piece = (int)(left < BODY_PIECE ? left : BODY_PIECE);
+        if (sqlite3_blob_write(blob, put->body + at, piece, (int)at) != SQLITE_OK) {
+            (void)sqlite_fail(store, err, what);
+            (void)sqlite3_blob_close(blob);
+            return -1;
+        }
+    }
+    return sqlite3_blob_close(blob) == SQLITE_OK ? 0 : sqlite_fail(store, err, what);
+}
+
+/* Inserts the delivery, or writes it over the one with the id `*delivery` when that is not 0. */
+static int write_delivery(struct sqlite_store *store, const struct inbox_put *put,
+                          int64_t *delivery, struct error *err) {
+    bool in_pieces = put->body_bytes > BODY_BOUND_MAX;
+    {
+        AUTO_QUERY struct query query =
+            query_begin(store, *delivery ? SQL_DELIVERY_REPLACE : SQL_DELIVERY_INSERT);
+        query_text(&query, put->event);
+        query_text(&query, put->action);
+        query_text(&query, put->installation);
+        query_text(&query, put->repository);
+        query_text(&query, put->sender);
+        query_number(&query, put->received_ms);
+        if (in_pieces) {
+            query_zeros(&query, put->body_bytes);
+        } else {
+            query_blob(&query, put->body, put->body_bytes);
+        }
+        if (*delivery) {
+            query_number(&query, *delivery);
+        } else {
+            query_text(&query, put->guid);
+        }
+        if (query_run(&query, err, "storing a delivery") < 0) {
+            return -1;
+        }
+    }
+    if (!*delivery) {
+        *delivery = sqlite3_last_insert_rowid(store->db);
+    }
+    return in_pieces ? write_pieces(store, *delivery, put, err) : 0;
+}
+
+static int queue_runs(struct sqlite_store *store, int64_t delivery, const struct inbox_put *put,
+                      struct error *err) {
+    for (size_t i = 0; i < put->n_plugins; i++) {
+        AUTO_QUERY struct query query = query_begin(store, SQL_RUN_QUEUE);
+        query_number(&query, delivery);
+        query_text(&query, put->plugins[i]);
+        query_number(&query, put->due_ms);
+        if (query_run(&query, err, "queueing a run") < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int find_delivery(struct sqlite_store *store, const char *guid, int64_t *delivery,
+                         struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_DELIVERY_FIND);
+    query_text(&query, guid);
+    int step = query_step(&query, err, "looking for a delivery");
+    if (step > 0) {
+        *delivery = sqlite3_column_int64(query.statement, 0);
+    }
+    return step;
+}
+
+static int is_unfinished(struct sqlite_store *store, int64_t delivery, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_UNFINISHED);
+    query_number(&query, delivery);
+    return query_step(&query, err, "looking for a delivery's runs");
+}
+
+static int hasten_retries(struct sqlite_store *store, int64_t delivery, int64_t due_ms,
+                          struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_HASTEN);
+    query_number(&query, due_ms);
+    query_number(&query, delivery);
+    return query_run(&query, err, "making retries due");
+}
+
+int sqlite_put(struct sqlite_store *store, const struct inbox_put *put, struct error *err) {
+    int64_t delivery = 0;
+    int seen = check_put(store, put, err);
+    if (seen == 0) {
+        seen = find_delivery(store, put->guid, &delivery, err);
+    }
+    if (seen < 0) {
+        return -1;
+    }
+    if (seen) {
+        int unfinished = is_unfinished(store, delivery, err);
+        if (unfinished < 0 ||
+            (unfinished && hasten_retries(store, delivery, put->due_ms, err) < 0)) {
+            return -1;
+        }
+        if (unfinished) {
+            return INBOX_DUPLICATE;
+        }
+    }
+    if (write_delivery(store, put, &delivery, err) < 0 ||
+        queue_runs(store, delivery, put, err) < 0) {
+        return -1;
+    }
+    return seen ? INBOX_REDELIVERED : INBOX_STORED;
+}
+
+/* CLAIM */
+
+static void copy_column(sqlite3_stmt *row, int column, char *out, size_t room) {
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    (void)snprintf(out, room, "%s", text ? text : "");
+}
+
+static char *steal_column(sqlite3_stmt *row, int column) {
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    return strdup(text ? text : "");
+}
+
+/* The body straight into the run's memory, without SQLite's own copy of it. */
+static int read_body(struct sqlite_store *store, int64_t delivery, struct inbox_run *run,
+                     struct error *err) {
+    const char *what = "reading the body of a delivery";
+    sqlite3_blob *blob = NULL;
+    if (sqlite3_blob_open(store->db, "main", "deliveries", "body", delivery, 0, &blob) !=
+        SQLITE_OK) {
+        return sqlite_fail(store, err, what);
+    }
+    size_t bytes = (size_t)sqlite3_blob_bytes(blob);
+    char *payload = malloc(bytes + 1);
+    if (!payload) {
+        (void)sqlite3_blob_close(blob);
+        return no_memory(store, err, what);
+    }
+    if (sqlite3_blob_read(blob, payload, (int)bytes, 0) != SQLITE_OK) {
+        (void)sqlite_fail(store, err, what);
+        (void)sqlite3_blob_close(blob);
+        free(payload);
+        return -1;
+    }
+    (void)sqlite3_blob_close(blob);
+    payload[bytes] = '\0';
+    run->payload = payload;
+    run->payload_bytes = bytes;
+    return 0;
+}
+
+/* A fresh slot at the end of claim->runs; NULL when memory is short. */
+static struct inbox_run *add_run(struct inbox_claim *claim) {
+    bool full = (claim->n_runs & (claim->n_runs - 1)) == 0; /* 0 and the powers of two */
+    if (full) {
+        size_t room = claim->n_runs ? claim->n_runs * 2 : 1;
+        struct inbox_run *runs = reallocarray(claim->runs, room, sizeof *runs);
+        if (!runs) {
+            return NULL;
+        }
+        claim->runs = runs;
+    }
+    struct inbox_run *run = &claim->runs[claim->n_runs++];
+    *run = (struct inbox_run){.id = 0};
+    return run;
+}
+
+/* The row of SQL_RUNS_DUE as the claim's next run. */
+static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_t share,
+                    sqlite3_stmt *row, struct error *err) {
+    struct inbox_run *run = add_run(claim);
+    if (!run) {
+        return no_memory(store, err, "claiming runs");
+    }
+    run->id = sqlite3_column_int64(row, 0);
+    run->attempt = sqlite3_column_int64(row, 1) + 1;
+    run->lease = claim->lease;
+    run->crashes = sqlite3_column_int64(row, 2);
+    run->suspect = sqlite3_column_int(row, 3) != 0;
+    run->share = share;
+    run->received_ms = sqlite3_column_int64(row, 5);
+    copy_column(row, 6, run->guid, sizeof run->guid);
+    copy_column(row, 7, run->event, sizeof run->event);
+    copy_column(row, 8, run->action, sizeof run->action);
+    copy_column(row, 9, run->installation, sizeof run->installation);
+    run->repository = steal_column(row, 10);
+    run->sender = steal_column(row, 11);
+    if (!run->repository || !run->sender) {
+        return no_memory(store, err, "claiming runs");
+    }
+    return read_body(store, sqlite3_column_int64(row, 4), run, err);
+}
+
+/* Takes at most `most` due runs of a share, all suspects or none; the number, or -1. */
+static int take_due(struct sqlite_store *store, struct inbox_claim *claim, size_t share,
+                    bool suspect, uint32_t most, struct error *err) {
+    const struct inbox_claim_share *of = &claim->shares[share];
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_DUE);
+    query_text(&query, of->plugin);
+    query_number(&query, suspect);
+    query_number(&query, claim->now_ms);
+    query_number(&query, most);
+    uint64_t held = 0;
+    int taken = 0, step;
+    while ((step = query_step(&query, err, "claiming runs")) > 0) {
+        uint64_t bytes = (uint64_t)sqlite3_column_int64(query.statement, 12);
+        if (taken > 0 && (held > of->payload_bytes || bytes > of->payload_bytes - held)) {
+            return taken;
+        }
+        if (take_row(store, claim, share, query.statement, err) < 0) {
+            return -1;
+        }
+        held += bytes;
+        taken++;
+    }
+    return step < 0 ? -1 : taken;
+}
+
+/* Only once the rows were read: a scan must not meet its own updates. */
+static int lease_runs(struct sqlite_store *store, const struct inbox_claim *claim, size_t first,
+                      struct error *err) {
+    for (size_t i = first; i < claim->n_runs; i++) {
+        AUTO_QUERY struct query query = query_begin(store, SQL_RUN_LEASE);
+        query_number(&query, claim->lease);
+        query_number(&query, claim->lease_until_ms);
+        query_number(&query, claim->runs[i].id);
+        if (query_run(&query, err, "leasing a run") < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* When the first waiting run of the plugin is due; INT64_MAX none. */
+static int next_due(struct sqlite_store *store, const char *plugin, bool suspect, int64_t *due_ms,
+                    struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUN_NEXT_DUE);
+    query_text(&query, plugin);
+    query_number(&query, suspect);
+    int step = query_step(&query, err, "looking for the next run");
+    *due_ms = step > 0 ? sqlite3_column_int64(query.statement, 0) : INT64_MAX;
+    return step;
+}
+
+static int claim_share(struct sqlite_store *store, struct inbox_claim *claim, size_t index,
+                       struct error *err) {
+    struct inbox_claim_share *share = &claim->shares[index];
+    size_t first = claim->n_runs;
+    int taken = 0;
+    if (share->runs > 0 && share->alone) {
+        taken = take_due(store, claim, index, true, 1, err);
+    }
+    if (share->runs > 0 && taken == 0) {
+        taken = take_due(store, claim, index, false, share->runs, err);
+    }
+    int64_t ordinary_ms, suspect_ms;
+    if (taken < 0 || lease_runs(store, claim, first, err) < 0 ||
+        next_due(store, share->plugin, false, &ordinary_ms, err) < 0 ||
+        next_due(store, share->plugin, true, &suspect_ms, err) < 0) {
+        return -1;
+    }
+    share->suspects_due = suspect_ms <= claim->now_ms;
+    int64_t due_ms = ordinary_ms < suspect_ms ? ordinary_ms : suspect_ms;
+    if (due_ms < claim->next_due_ms) {
+        claim->next_due_ms = due_ms;
+    }
+    return 0;
+}
+
+int sqlite_claim(struct sqlite_store *store, struct inbox_claim *claim, struct error *err) {
+    for (size_t i = 0; i < claim->n_shares; i++) {
+        if (claim_share(store, claim, i, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* FINISH, STATS, recovery */
+
+int sqlite_finish(struct sqlite_store *store, const struct inbox_finish *finish,
+                  struct error *err) {
+    bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
+    AUTO_QUERY struct query query = query_begin(store, again ? SQL_RUN_AGAIN : SQL_RUN_END);
+    if (again) {
+        query_number(&query, finish->how == INBOX_REQUEUE);
+        query_number(&query, finish->due_ms);
+    } else {
+        query_text(&query, finish->how == INBOX_DONE ? "done" : "dead");
+        query_number(&query, finish->now_ms);
+    }
+    query_text(&query, finish->label);
+    query_text(&query, finish->reason);
+    query_number(&query, finish->suspect);
+    query_number(&query, finish->crashes);
+    query_number(&query, finish->run);
+    query_number(&query, finish->attempt);
+    query_number(&query, finish->lease);
+    if (query_run(&query, err, "finishing a run") < 0) {
+        return -1;
+    }
+    return sqlite3_changes(store->db) > 0 ? 0 : INBOX_STALE;
+}
+
+int sqlite_stats(struct sqlite_store *store, struct inbox_stats *stats, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_STATS);
+    if (query_step(&query, err, "counting runs") < 0) {
+        return -1;
+    }
+    stats->queued = sqlite3_column_int64(query.statement, 0);
+    stats->running = sqlite3_column_int64(query.statement, 1);
+    stats->dead = sqlite3_column_int64(query.statement, 2);
+    return 0;
+}
+
+int sqlite_recover(struct sqlite_store *store, int64_t now_ms, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_RECOVER);
+    query_number(&query, now_ms);
+    return query_run(&query, err, "recovering runs");
+}

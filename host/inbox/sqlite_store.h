@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What the files of the SQLite store share: the connection, its prepared statements, and a small
+ * way to run one. sqlite.c opens, commits and closes; sqlite_schema.c migrates and compares;
+ * sqlite_runs.c and sqlite_items.c do the operations. */
+#ifndef SNEK_INBOX_SQLITE_STORE_H
+#define SNEK_INBOX_SQLITE_STORE_H
+
+#include "inbox/store.h"
+
+#include <sqlite3.h>
+
+enum sqlite_sql {
+    SQL_BEGIN,
+    SQL_PROBE,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_DELIVERY_FIND,
+    SQL_DELIVERY_INSERT,
+    SQL_DELIVERY_REPLACE,
+    SQL_RUNS_UNFINISHED,
+    SQL_RUNS_HASTEN,
+    SQL_RUN_QUEUE,
+    SQL_RUNS_DUE,
+    SQL_RUN_LEASE,
+    SQL_RUN_NEXT_DUE,
+    SQL_RUN_END,
+    SQL_RUN_AGAIN,
+    SQL_RUNS_RECOVER,
+    SQL_STATS,
+    SQL_SET_HAS,
+    SQL_SET_HAS_ADOPTED, /* only where the original's table is */
+    SQL_SET_ADD,
+    SQL_SET_REMOVE,
+    SQL_KEY_GET,
+    SQL_KEY_PUT,
+    SQL_KEY_DELETE,
+    SQL_COUNT
+};
+
+struct sqlite_store {
+    struct store store;
+    sqlite3 *db;
+    int lock_fd;  /* on the database's file, with flock(): one host a file. Closed after `db`: the
+                     close of any descriptor of a file drops SQLite's own locks on it */
+    bool adopted; /* the original's table is there */
+    bool broken;  /* of the operation that failed last: was it the store's fault? */
+    sqlite3_stmt *statements[SQL_COUNT];
+};
+
+/* Sets `err` to "WHAT: why" from the connection's last error, and store->broken; -1. */
+int sqlite_fail(struct sqlite_store *store, struct error *err, const char *what);
+
+/* "why" alone, for a connection without a store; -1. */
+int sqlite_error(sqlite3 *db, struct error *err, const char *what);
+
+/* One use of a prepared statement: bind in the order of its ?1, ?2 ..., then step. The first
+ * failure sticks and comes out of query_step(). Bound values are borrowed until query_end(). */
+struct query {
+    struct sqlite_store *store;
+    sqlite3_stmt *statement;
+    int bound, code;
+};
+
+struct query query_begin(struct sqlite_store *store, enum sqlite_sql sql);
+void query_text(struct query *query, const char *text);
+void query_number(struct query *query, int64_t number);
+void query_blob(struct query *query, const void *data, size_t bytes);
+void query_zeros(struct query *query, size_t bytes);
+/* 1 a row, 0 no more, -1 with "WHAT: why". */
+int query_step(struct query *query, struct error *err, const char *what);
+/* All at once for a statement without rows: 0, or -1. */
+int query_run(struct query *query, struct error *err, const char *what);
+void query_end(struct query *query);
+
+#define AUTO_QUERY CLEANUP(query_end)
+
+/* sqlite_schema.c. `db` is the one that was just opened. */
+int sqlite_check_identity(sqlite3 *db, struct error *err); /* ours, or new: else leave it alone */
+int sqlite_migrate(sqlite3 *db, int64_t now_ms, struct error *err);
+int sqlite_compare_schema(sqlite3 *db, struct error *err);
+int sqlite_find_adopted(sqlite3 *db, bool *adopted, struct error *err);
+
+/* Each does its operation and returns its result, or -1 with `error` and store->broken. */
+int sqlite_put(struct sqlite_store *store, const struct inbox_put *put, struct error *err);
+int sqlite_claim(struct sqlite_store *store, struct inbox_claim *claim, struct error *err);
+int sqlite_finish(struct sqlite_store *store, const struct inbox_finish *finish, struct error *err);
+int sqlite_stats(struct sqlite_store *store, struct inbox_stats *stats, struct error *err);
+int sqlite_item(struct sqlite_store *store, struct inbox_item *item, struct error *err);
+
+/* Runs that a dead host left running are due again. */
+int sqlite_recover(struct sqlite_store *store, int64_t now_ms, struct error *err);
+
+#endif

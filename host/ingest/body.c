@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "ingest/body.h"
+
+#include "base/json.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static int hex_digit(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Undoes + and %XX in place; the bytes that remain, or -1 when an escape is not one. */
+static ssize_t decode_in_place(char *text, size_t bytes) {
+    size_t written = 0;
+    for (size_t at = 0; at < bytes; at++) {
+        char c = text[at];
+        if (c == '+') {
+            c = ' ';
+        } else if (c == '%') {
+            int high = at + 2 < bytes ? hex_digit(text[at + 1]) : -1;
+            int low = at + 2 < bytes ? hex_digit(text[at + 2]) : -1;
+            if (high < 0 || low < 0) {
+                return -1;
+            }
+            c = (char)(high << 4 | low);
+            at += 2;
+        }
+        text[written++] = c;
+    }
+    return (ssize_t)written;
+}
+
+int body_decode_form(char *form, size_t bytes, char **json, size_t *json_bytes, struct error *err) {
+    static const char name[] = "payload";
+    char *value = NULL;
+    size_t value_bytes = 0;
+    for (char *field = form, *end = form + bytes; field < end;) {
+        char *field_end = memchr(field, '&', (size_t)(end - field));
+        field_end = field_end ? field_end : end;
+        char *equals = memchr(field, '=', (size_t)(field_end - field));
+        char *name_end = equals ? equals : field_end;
+        ssize_t name_bytes = decode_in_place(field, (size_t)(name_end - field));
+        if (name_bytes < 0) {
+            return error_set(err, "form field with a bad %%-escape at byte %zu",
+                             (size_t)(field - form));
+        }
+        if ((size_t)name_bytes == sizeof name - 1 && memcmp(field, name, sizeof name - 1) == 0) {
+            if (value) {
+                return error_set(err, "form has the field payload twice");
+            }
+            value = equals ? equals + 1 : field_end;
+            value_bytes = (size_t)(field_end - value);
+        }
+        field = field_end + 1;
+    }
+    if (!value) {
+        return error_set(err, "form has no field payload");
+    }
+    ssize_t decoded = decode_in_place(value, value_bytes);
+    if (decoded < 0) {
+        return error_set(err, "payload has a bad %%-escape");
+    }
+    *json = value;
+    *json_bytes = (size_t)decoded;
+    return 0;
+}
+
+/* Where a routing field lies, and where it goes. As the worker's json_find() does, the first of
+ * equal keys counts: ingest and plugin must not see two different deliveries in one body. */
+struct wanted {
+    const char *key;   /* of the body */
+    const char *inner; /* of the object there; NULL: the value itself */
+    char *out;
+    size_t out_max;
+    bool number_too, seen, inner_seen;
+};
+
+/* The token just read, as text. */
+static int take(const struct json_reader *reader, enum json_token token,
+                const struct wanted *wanted, struct error *err) {
+    const char *dot = wanted->inner ? "." : "", *inner = wanted->inner ? wanted->inner : "";
+    if (token != JSON_STRING && !(token == JSON_NUMBER && wanted->number_too)) {
+        return 0; /* as if it were absent: an `action` that is no text subscribes to nothing */
+    }
+    char text[6 * BODY_REPOSITORY_MAX]; /* an escape of 6 bytes may stand for one */
+    size_t bytes = reader->text_bytes;
+    if (bytes <= sizeof text) {
+        bytes = token == JSON_STRING ? json_unescape(reader->text, bytes, text)
+                                     : (memcpy(text, reader->text, bytes), bytes);
+    }
+    if (bytes > wanted->out_max) {
+        return error_set(err, "%s%s%s is longer than %zu bytes", wanted->key, dot, inner,
+                         wanted->out_max);
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) {
+            return error_set(err, "%s%s%s holds a control character", wanted->key, dot, inner);
+        }
+    }
+    memcpy(wanted->out, text, bytes);
+    wanted->out[bytes] = '\0';
+    return 0;
+}
+
+static int bad_json(const struct json_reader *reader, struct error *err) {
+    return error_set(err, "body is not JSON: %s at byte %zu", reader->error,
+                     (size_t)(reader->at - reader->start));
+}
+
+/* The reader stands behind the { of the object at wanted->key. */
+static int read_inner(struct json_reader *reader, struct wanted *wanted, struct error *err) {
+    for (;;) {
+        enum json_token token = json_next(reader);
+        if (token == JSON_OBJECT_END) {
+            return 0;
+        }
+        bool ours =
+            token == JSON_KEY && !wanted->inner_seen &&
+            json_text_is(reader->text, reader->text_bytes, wanted->inner, strlen(wanted->inner));
+        token = token == JSON_ERROR ? token : json_next(reader);
+        if (token == JSON_ERROR) {
+            return bad_json(reader, err);
+        }
+        if (ours) {
+            wanted->inner_seen = true;
+            if (take(reader, token, wanted, err) < 0) {
+                return -1;
+            }
+        }
+        if (json_skip(reader, token) < 0) {
+            return bad_json(reader, err);
+        }
+    }
+}
+
+/* The value of the key just read; `wanted` is NULL for one that does not matter. */
+static int read_member(struct json_reader *reader, struct wanted *wanted, struct error *err) {
+    enum json_token token = json_next(reader);
+    if (wanted) {
+        wanted->seen = true;
+        if (wanted->inner && token == JSON_OBJECT_BEGIN) {
+            return read_inner(reader, wanted, err);
+        }
+        if (!wanted->inner && take(reader, token, wanted, err) < 0) {
+            return -1;
+        }
+    }
+    return json_skip(reader, token) < 0 ? bad_json(reader, err) : 0;
+}
+
+static struct wanted *find(const struct json_reader *reader, struct wanted *wanted, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (!wanted[i].seen &&
+            json_text_is(reader->text, reader->text_bytes, wanted[i].key, strlen(wanted[i].key))) {
+            return &wanted[i];
+        }
+    }
+    return NULL;
+}
+
+int body_read(const char *json, size_t bytes, struct body_routing *routing, struct error *err) {
+    struct body_routing found = {0};
+    struct wanted wanted[] = {
+        {"action", NULL, found.action, INBOX_NAME_MAX, false, false, false},
+        {"installation", "id", found.installation, INBOX_NAME_MAX, true, false, false},
+        {"repository", "full_name", found.repository, BODY_REPOSITORY_MAX, false, false, false},
+        {"sender", "login", found.sender, BODY_SENDER_MAX, false, false, false},
+    };
+    struct json_reader reader;
+    json_init(&reader, json, bytes);
+    enum json_token token = json_next(&reader);
+    if (token == JSON_ERROR) {
+        return bad_json(&reader, err);
+    }
+    if (token != JSON_OBJECT_BEGIN) {
+        return error_set(err, "body is not a JSON object");
+    }
+    while ((token = json_next(&reader)) == JSON_KEY) {
+        if (read_member(&reader, find(&reader, wanted, sizeof wanted / sizeof *wanted), err) < 0) {
+            return -1;
+        }
+    }
+    if (token == JSON_ERROR || json_next(&reader) == JSON_ERROR) {
+        return bad_json(&reader, err);
+    }
+    *routing = found;
+    return 0;
+}

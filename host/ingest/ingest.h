@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The way in: HTTP on libmicrohttpd, the signature over the raw bytes, what routing needs from one
+ * pass over them, and the answer once the inbox has committed.
+ *
+ * Threads: one of its own, which runs libmicrohttpd from an epoll of ours, opens this room's
+ * mailbox and enforces the absolute deadlines. (libmicrohttpd's own epoll thread can hang when
+ * exactly 128 events are ready.) The functions below are called from the host's main thread;
+ * `route` and `status` are called on ingest's thread. */
+#ifndef SNEK_INGEST_INGEST_H
+#define SNEK_INGEST_INGEST_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/secret.h"
+#include "inbox/inbox.h"
+#include "ingest/routes.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ingest;
+
+struct ingest_options {
+    int listen_fd; /* listening; stays the caller's, is not shut down */
+    int64_t max_body_bytes;
+    const struct secret *webhook_secrets; /* borrowed until ingest_free() */
+    size_t n_webhook_secrets;
+    bool allow_sha1;
+    int64_t delay_ms;    /* runs are due this long after they were received */
+    struct inbox *inbox; /* borrowed */
+
+    /* The names of the plugins that want this event and action, into `plugins` (room for `max`);
+     * how many. The names live as long as the ingest. `installation` and `repository` narrow. */
+    size_t (*route)(void *context, const char *event, const char *action, const char *installation,
+                    const char *repository, const char **plugins, size_t max);
+    /* A delivery with runs was committed, or one that came again made its runs due. */
+    void (*stored)(void *context);
+    /* Appends the members of /readyz's JSON object (without the braces); whether we are ready. */
+    bool (*status)(void *context, struct buffer *json);
+    void *context;
+
+    /* Pages of other rooms, see routes.h; borrowed until ingest_free(). */
+    const struct http_route *routes;
+    size_t n_routes;
+
+    /* Limits; 0 takes the default beside. For tests. */
+    int64_t header_deadline_ms; /* 10000, from the connection's start or the last answer */
+    int64_t
+        body_deadline_ms; /* 30000, from the request's headers; GitHub itself gives up at 10 s */
+    uint32_t max_connections; /* 1024 */
+    uint64_t max_held_bytes;  /* 64 MiB of bodies at once; at least one body of the largest size */
+};
+
+#define INGEST_ROUTES_MAX 64
+
+/* Starts to serve. 0 and `*ingest`, or -1. Copies the options. */
+int ingest_new(const struct ingest_options *options, struct ingest **ingest, struct error *err);
+
+/* Takes no new connection from now on (the listening socket stays open for the next host), answers
+ * what is under way. Returns at once. */
+void ingest_quiesce(struct ingest *ingest);
+
+/* Quiesces, gives requests under way `grace_ms` to be answered, ends the rest and the thread.
+ * Before inbox_free(), since answers wait for the inbox. Takes NULL. */
+void ingest_free(struct ingest *ingest, int64_t grace_ms);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The thread: one epoll over libmicrohttpd's, this room's mailbox and the deadlines. */
+#include "ingest/server.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#define DEADLINE_GRAIN_MS 20 /* deadlines are looked at no more often */
+#define FRESH_GRACE_MS 1000  /* at the end, for connections on which nothing was said yet */
+#define LEFT_GRACE_MS 1000   /* to read what a client sent before it hung up */
+#define EVENTS_MAX 64
+#define FLUSH_ROUNDS_MAX 1000 /* of libmicrohttpd, to hand the last answers to the kernel */
+
+void connection_set_deadline(struct ingest *ingest, struct connection *connection, int64_t in_ms) {
+    if (in_ms != INT64_MAX && connection->left) {
+        in_ms = in_ms < LEFT_GRACE_MS ? in_ms : LEFT_GRACE_MS;
+    }
+    connection->deadline_ms = in_ms == INT64_MAX ? INT64_MAX : clock_monotonic_ms() + in_ms;
+    if (connection->deadline_ms < ingest->next_deadline_ms) {
+        ingest->next_deadline_ms = connection->deadline_ms;
+    }
+}
+
+static int watch(struct ingest *ingest, int fd, uint32_t events, struct connection *connection) {
+    struct epoll_event event = {.events = events, .data.ptr = connection};
+    return epoll_ctl(ingest->epoll_fd, EPOLL_CTL_ADD, fd, &event);
+}
+
+/* libmicrohttpd 0.9.75 overlooks a hang-up that comes together with the bytes before it: its epoll
+ * is edge-triggered, and after a read that was short it does not read again. Then the rest of a
+ * request would be waited for, and its body held, up to the deadline. */
+static void on_left(struct ingest *ingest, struct connection *connection) {
+    connection->left = true;
+    if (!connection->exchange || !connection->exchange->handled) {
+        connection_set_deadline(ingest, connection, LEFT_GRACE_MS);
+    }
+}
+
+static void connection_new(struct ingest *ingest, struct MHD_Connection *mhd, void **context) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct connection *connection = calloc(1, sizeof *connection);
+    *context = connection;
+    if (!connection) {
+        (void)shutdown(info->connect_fd, SHUT_RDWR);
+        return;
+    }
+    connection->fd = info->connect_fd;
+    connection->next = ingest->connections;
+    if (connection->next) {
+        connection->next->previous = connection;
+    }
+    ingest->connections = connection;
+    (void)watch(ingest, connection->fd, EPOLLRDHUP | EPOLLET | EPOLLONESHOT, connection);
+    connection_set_deadline(ingest, connection, ingest->options.header_deadline_ms);
+}
+
+static void connection_free(struct ingest *ingest, struct connection *connection) {
+    /* Its close alone does not take it out of the epoll while a child has it before its exec. */
+    (void)epoll_ctl(ingest->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+    if (connection->next) {
+        connection->next->previous = connection->previous;
+    }
+    if (connection->previous) {
+        connection->previous->next = connection->next;
+    } else {
+        ingest->connections = connection->next;
+    }
+    free(connection);
+    ingest->closed_one = true;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode code) {
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        connection_new(cls, mhd, context);
+    } else if (*context) {
+        connection_free(cls, *context);
+    }
+}
+
+/* Absolute deadlines are ours to keep: libmicrohttpd's own timeout starts anew with every byte, so
+ * that a byte a second keeps a connection for ever. It takes the shut socket for a hang-up. */
+static void shut_late_connections(struct ingest *ingest, int64_t now_ms) {
+    if (now_ms < ingest->next_deadline_ms) {
+        return;
+    }
+    int64_t next_ms = INT64_MAX;
+    for (struct connection *c = ingest->connections; c; c = c->next) {
+        if (c->deadline_ms <= now_ms) {
+            if (c->exchange && !c->exchange->answered && !c->left) {
+                refusals_log(&ingest->refusals, now_ms, MHD_HTTP_REQUEST_TIMEOUT,
+                             "the request did not come to its end in time",
+                             c->exchange->request.delivery);
+            }
+            c->deadline_ms = INT64_MAX;
+            (void)shutdown(c->fd, SHUT_RDWR);
+        } else if (c->deadline_ms < next_ms) {
+            next_ms = c->deadline_ms;
+        }
+    }
+    int64_t soonest_ms = now_ms + DEADLINE_GRAIN_MS;
+    ingest->next_deadline_ms = next_ms < soonest_ms ? soonest_ms : next_ms;
+}
+
+static void quiesce(struct ingest *ingest) {
+    if (ingest->quiesced) {
+        return;
+    }
+    ingest->quiesced = true;
+    (void)MHD_quiesce_daemon(ingest->daemon);
+    int64_t now_ms = clock_monotonic_ms();
+    for (struct connection *c = ingest->connections; c; c = c->next) {
+        int64_t grace_ms = c->answered ? 0 : FRESH_GRACE_MS;
+        if (!c->exchange && c->deadline_ms > now_ms + grace_ms) {
+            connection_set_deadline(ingest, c, grace_ms);
+        }
+    }
+}
+
+static void on_quiesce(struct mail *mail) {
+    quiesce(CONTAINER_OF(mail, struct ingest, quiesce_mail));
+}
+
+static void on_stop(struct mail *mail) {
+    struct ingest *ingest = CONTAINER_OF(mail, struct ingest, stop_mail);
+    quiesce(ingest);
+    ingest->stopping = true;
+    ingest->stop_at_ms = clock_monotonic_ms() + ingest->grace_ms;
+}
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* How long to sleep, for epoll_wait(). */
+static int timeout_ms(struct ingest *ingest, int64_t now_ms) {
+    MHD_UNSIGNED_LONG_LONG left_ms;
+    if (MHD_get_timeout(ingest->daemon, &left_ms) == MHD_YES && left_ms == 0) {
+        return 0; /* it has more to do than one round did */
+    }
+    int64_t next_ms = ingest->connections ? ingest->next_deadline_ms : INT64_MAX;
+    next_ms = least(next_ms, refusals_flush(&ingest->refusals, now_ms));
+    if (ingest->stopping) {
+        next_ms = least(next_ms, ingest->stop_at_ms);
+    }
+    int64_t wait_ms = next_ms - now_ms;
+    return next_ms == INT64_MAX ? -1 : wait_ms < 0 ? 0 : (int)least(wait_ms, 60000);
+}
+
+/* Every connection left is closed; who has asked gets an answer that says so. */
+static void end_connections(struct ingest *ingest) {
+    for (struct connection *c = ingest->connections; c; c = c->next) {
+        if (c->exchange && c->exchange->suspended) {
+            http_refuse(&c->exchange->request, MHD_HTTP_SERVICE_UNAVAILABLE, "the host is stopping",
+                        "send it again");
+        }
+    }
+    MHD_UNSIGNED_LONG_LONG left_ms;
+    unsigned rounds = 0;
+    do {
+        (void)MHD_run(ingest->daemon);
+    } while (rounds++ < FLUSH_ROUNDS_MAX && MHD_get_timeout(ingest->daemon, &left_ms) == MHD_YES &&
+             left_ms == 0);
+    /* It would abort on a connection that is still suspended, and shut the listening socket for
+     * the next host too, had it not been quiesced. */
+    MHD_stop_daemon(ingest->daemon);
+    ingest->daemon = NULL;
+}
+
+static void wait_for_answers(struct ingest *ingest) {
+    struct pollfd mail = {.fd = ingest->mailbox.event_fd, .events = POLLIN};
+    while (ingest->n_exchanges > 0) {
+        (void)poll(&mail, 1, -1);
+        (void)mailbox_open(&ingest->mailbox);
+    }
+}
+
+/* One round; one more when it closed a connection, for only at the start of a round does it go on
+ * to accept after it was at its limit. */
+static void run_daemon(struct ingest *ingest) {
+    do {
+        ingest->closed_one = false;
+        (void)MHD_run(ingest->daemon);
+    } while (ingest->closed_one);
+}
+
+static bool finished(const struct ingest *ingest, int64_t now_ms) {
+    return ingest->stopping && (!ingest->connections || now_ms >= ingest->stop_at_ms);
+}
+
+static void *serve(void *context) {
+    struct ingest *ingest = context;
+    int64_t now_ms = clock_monotonic_ms();
+    while (!finished(ingest, now_ms)) {
+        struct epoll_event events[EVENTS_MAX];
+        int n = epoll_wait(ingest->epoll_fd, events, EVENTS_MAX, timeout_ms(ingest, now_ms));
+        for (int i = 0; i < n; i++) {
+            if (events[i].data.ptr) {
+                on_left(ingest, events[i].data.ptr);
+            }
+        }
+        (void)mailbox_open(&ingest->mailbox);
+        shut_late_connections(ingest, clock_monotonic_ms());
+        run_daemon(ingest);
+        now_ms = clock_monotonic_ms();
+    }
+    end_connections(ingest);
+    wait_for_answers(ingest);
+    (void)refusals_flush(&ingest->refusals, INT64_MAX);
+    return NULL;
+}
+
+static void set_defaults(struct ingest_options *options) {
+    if (options->header_deadline_ms == 0) {
+        options->header_deadline_ms = 10000;
+    }
+    if (options->body_deadline_ms == 0) {
+        options->body_deadline_ms = 30000;
+    }
+    if (options->max_connections == 0) {
+        options->max_connections = 1024;
+    }
+    if (options->max_held_bytes == 0) {
+        options->max_held_bytes = (uint64_t)64 << 20;
+    }
+    if (options->max_held_bytes < (uint64_t)options->max_body_bytes) {
+        options->max_held_bytes = (uint64_t)options->max_body_bytes;
+    }
+}
+
+/* All but the thread. On failure ingest_dispose() cleans up. */
+static int prepare(struct ingest *ingest, struct error *err) {
+    ingest->listen_fd = fcntl(ingest->options.listen_fd, F_DUPFD_CLOEXEC, 0);
+    ingest->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (ingest->listen_fd < 0 || ingest->epoll_fd < 0) {
+        return error_set(err, "no descriptor for the HTTP server: %s", strerror(errno));
+    }
+    ingest->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, exchange_access, ingest,
+        MHD_OPTION_LISTEN_SOCKET, ingest->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)ingest->options.max_connections, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        ingest, MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, ingest,
+        MHD_OPTION_URI_LOG_CALLBACK, exchange_new, ingest,
+        /* From 1.0 on this refuses what strict.c looks for; before, it hangs up without a word. */
+        MHD_OPTION_STRICT_FOR_CLIENT, MHD_get_version()[0] == '0' ? 0 : 1, MHD_OPTION_END);
+    if (!ingest->daemon) {
+        ingest->listen_fd = -1; /* it has closed it */
+        return error_set(err, "libmicrohttpd does not start: %s", strerror(errno));
+    }
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(ingest->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (!info || watch(ingest, info->epoll_fd, EPOLLIN, NULL) < 0 ||
+        watch(ingest, ingest->mailbox.event_fd, EPOLLIN, NULL) < 0) {
+        return error_set(err, "the HTTP server cannot wait for events: %s", strerror(errno));
+    }
+    return 0;
+}
+
+static void ingest_dispose(struct ingest *ingest) {
+    if (ingest->daemon) { /* only when ingest_new() fails: it serves nobody yet */
+        (void)MHD_quiesce_daemon(ingest->daemon);
+        MHD_stop_daemon(ingest->daemon);
+    }
+    cleanup_close(&ingest->listen_fd);
+    cleanup_close(&ingest->epoll_fd);
+    mailbox_finish(&ingest->mailbox);
+    free(ingest);
+}
+
+int ingest_new(const struct ingest_options *options, struct ingest **ingest, struct error *err) {
+    struct ingest *new = calloc(1, sizeof *new);
+    if (!new || mailbox_init(&new->mailbox) < 0) {
+        free(new);
+        return error_set(err, "the HTTP server does not start: %s", strerror(errno));
+    }
+    new->options = *options;
+    set_defaults(&new->options);
+    new->next_deadline_ms = INT64_MAX;
+    new->quiesce_mail.open = on_quiesce;
+    new->stop_mail.open = on_stop;
+    webhook_route(new, &new->own_routes[0]);
+    pages_routes(new, &new->own_routes[1]);
+
+    int result = prepare(new, err);
+    if (result == 0) {
+        sigset_t all, before; /* signals are the main thread's */
+        (void)sigfillset(&all);
+        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+        int error = pthread_create(&new->thread, NULL, serve, new);
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (error != 0) {
+            result = error_set(err, "no thread for the HTTP server: %s", strerror(error));
+        }
+    }
+    if (result < 0) {
+        ingest_dispose(new);
+        return -1;
+    }
+    *ingest = new;
+    return 0;
+}
+
+void ingest_quiesce(struct ingest *ingest) {
+    if (!ingest->quiesce_posted) {
+        ingest->quiesce_posted = true;
+        mailbox_post(&ingest->mailbox, &ingest->quiesce_mail);
+    }
+}
+
+void ingest_free(struct ingest *ingest, int64_t grace_ms) {
+    if (!ingest) {
+        return;
+    }
+    ingest->grace_ms = grace_ms;
+    mailbox_post(&ingest->mailbox, &ingest->stop_mail);
+    (void)pthread_join(ingest->thread, NULL);
+    ingest_dispose(ingest);
+}

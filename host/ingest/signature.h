@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* GitHub's signature of a delivery: an HMAC over the raw bytes of the body, in a header.
+ * https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries */
+#ifndef SNEK_INGEST_SIGNATURE_H
+#define SNEK_INGEST_SIGNATURE_H
+
+#include "base/secret.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SIGNATURE_DIGEST_MAX 32
+
+enum signature_kind {
+    SIGNATURE_SHA256, /* X-Hub-Signature-256: "sha256=" and 64 hex digits */
+    SIGNATURE_SHA1,   /* X-Hub-Signature: "sha1=" and 40; only for senders that know no better */
+};
+
+struct signature {
+    enum signature_kind kind;
+    uint8_t digest[SIGNATURE_DIGEST_MAX];
+};
+
+/* Reads the header's value. 0, or -1 when it is anything but the prefix and the digits. */
+int signature_parse(enum signature_kind kind, const char *value, size_t bytes,
+                    struct signature *signature);
+
+/* Whether one of the secrets made it. All of them are tried, each compared in constant time, so
+ * that the time tells neither a byte nor which secret. An empty secret makes nothing. */
+bool signature_verify(const struct signature *signature, const void *body, size_t body_bytes,
+                      const struct secret *secrets, size_t n_secrets);
+
+#endif

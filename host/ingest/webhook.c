@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* POST /webhook/github: a delivery is checked, routed, given to the inbox, and answered once the
+ * inbox has committed it. */
+#include "ingest/server.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ingest/body.h"
+#include "ingest/signature.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* The state of a request; the inbox has it, with a reference on the request, until it answers. */
+struct webhook {
+    struct inbox_put put;
+    struct http_request *request;
+    struct signature signature;
+    bool is_form;
+    char event[INBOX_NAME_MAX + 1];
+    char guid[INBOX_GUID_MAX + 1];
+    struct body_routing routing;
+    const char *plugins[INGEST_ROUTES_MAX];
+};
+
+enum media { MEDIA_OTHER, MEDIA_JSON, MEDIA_FORM };
+
+/* The media type in front of its parameters. */
+static enum media media_of(const char *type, size_t bytes) {
+    static const char json[] = "application/json", form[] = "application/x-www-form-urlencoded";
+    const char *parameters = memchr(type, ';', bytes);
+    if (parameters) {
+        bytes = (size_t)(parameters - type);
+    }
+    while (bytes > 0 && (type[bytes - 1] == ' ' || type[bytes - 1] == '\t')) {
+        bytes--;
+    }
+    if (bytes == sizeof json - 1 && strncasecmp(type, json, bytes) == 0) {
+        return MEDIA_JSON;
+    }
+    return bytes == sizeof form - 1 && strncasecmp(type, form, bytes) == 0 ? MEDIA_FORM
+                                                                           : MEDIA_OTHER;
+}
+
+/* A header that names something: printable ASCII without blanks, at most `max` bytes. 0, or -1
+ * after the request was refused. */
+static int read_name(struct http_request *request, const char *header, char *out, size_t max,
+                     const char *missing, const char *bad) {
+    size_t bytes = 0;
+    const char *value = http_header(request, header, &bytes);
+    if (!value || bytes == 0) {
+        http_refuse(request, MHD_HTTP_BAD_REQUEST, missing,
+                    "send the headers that GitHub sends with a webhook");
+        return -1;
+    }
+    bool fits = bytes <= max;
+    for (size_t i = 0; fits && i < bytes; i++) {
+        fits = value[i] > ' ' && value[i] < 0x7F;
+    }
+    if (!fits) {
+        http_refuse(request, MHD_HTTP_BAD_REQUEST, bad,
+                    "send printable ASCII without blanks, at most 100 bytes for an event and 128 "
+                    "for a delivery");
+        return -1;
+    }
+    memcpy(out, value, bytes);
+    out[bytes] = '\0';
+    return 0;
+}
+
+static void read_signature(struct http_request *request, struct webhook *webhook) {
+    const struct ingest *ingest = request->route->context;
+    size_t bytes = 0;
+    enum signature_kind kind = SIGNATURE_SHA256;
+    const char *value = http_header(request, "X-Hub-Signature-256", &bytes);
+    if (!value && ingest->options.allow_sha1) {
+        kind = SIGNATURE_SHA1;
+        value = http_header(request, "X-Hub-Signature", &bytes);
+    }
+    if (!value) {
+        bool sha1 = http_header(request, "X-Hub-Signature", &bytes) != NULL;
+        http_refuse(request, MHD_HTTP_UNAUTHORIZED, "header X-Hub-Signature-256 is missing",
+                    sha1 ? "send it; X-Hub-Signature (SHA-1) counts only with github.allow_sha1"
+                         : "set the webhook's secret in the GitHub App's settings");
+    } else if (signature_parse(kind, value, bytes, &webhook->signature) < 0) {
+        http_refuse(request, MHD_HTTP_UNAUTHORIZED, "signature is malformed",
+                    "send sha256= and the 64 hex digits of the HMAC of the raw body");
+    }
+}
+
+static void begin(struct http_request *request) {
+    size_t bytes = 0;
+    const char *type = http_header(request, MHD_HTTP_HEADER_CONTENT_TYPE, &bytes);
+    enum media media = type ? media_of(type, bytes) : MEDIA_OTHER;
+    if (media == MEDIA_OTHER) {
+        http_refuse(request, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "body is of another type",
+                    "send application/json or application/x-www-form-urlencoded");
+        return;
+    }
+    struct webhook *webhook = calloc(1, sizeof *webhook);
+    if (!webhook) {
+        http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory", "send it again later");
+        return;
+    }
+    request->state = webhook;
+    webhook->request = request;
+    webhook->is_form = media == MEDIA_FORM;
+    if (read_name(request, "X-GitHub-Delivery", webhook->guid, INBOX_GUID_MAX,
+                  "header X-GitHub-Delivery is missing",
+                  "header X-GitHub-Delivery is malformed") < 0) {
+        return;
+    }
+    request->delivery = webhook->guid;
+    if (read_name(request, "X-GitHub-Event", webhook->event, INBOX_NAME_MAX,
+                  "header X-GitHub-Event is missing", "header X-GitHub-Event is malformed") == 0) {
+        read_signature(request, webhook);
+    }
+}
+
+static void release(struct http_request *request) {
+    free(request->state);
+}
+
+static void log_taken(const struct webhook *webhook, const char *message) {
+    log_event(LOG_INFO, message, LOG_TEXT("delivery", webhook->guid),
+              LOG_TEXT("event", webhook->event),
+              LOG_TEXT("action", *webhook->routing.action ? webhook->routing.action : NULL),
+              LOG_TEXT("installation",
+                       *webhook->routing.installation ? webhook->routing.installation : NULL),
+              LOG_NUMBER("bytes", (int64_t)webhook->put.body_bytes),
+              LOG_NUMBER("runs", (int64_t)webhook->put.n_plugins));
+}
+
+static void answer_taken(struct http_request *request, const char *guid, unsigned status,
+                         const char *text) {
+    AUTO_BUFFER struct buffer json = BUFFER_INIT(2 * INBOX_GUID_MAX + 64);
+    (void)buffer_append_text(&json, "{\"delivery\":");
+    (void)buffer_append_json_string(&json, guid, strlen(guid));
+    (void)buffer_printf(&json, ",\"status\":\"%s\"}\n", text);
+    http_answer(request, status, "application/json", json.data, json.bytes);
+}
+
+/* The inbox has answered; the client may have hung up, or the server given up on it. */
+static void on_stored(struct inbox_operation *operation) {
+    struct webhook *webhook = CONTAINER_OF(operation, struct webhook, put.operation);
+    struct http_request *request = webhook->request;
+    const struct ingest_options *options = &((struct ingest *)request->route->context)->options;
+    http_drop_body(request);
+    if (operation->result < 0) {
+        log_event(LOG_ERROR, "not_stored", LOG_TEXT("delivery", webhook->guid),
+                  LOG_TEXT("reason", operation->error.text));
+        http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "delivery cannot be stored now",
+                    "redeliver it later; the host's log says what is wrong with its store");
+    } else if (operation->result == INBOX_DUPLICATE) {
+        log_taken(webhook, "duplicate");
+        answer_taken(request, webhook->guid, MHD_HTTP_OK, "duplicate");
+    } else {
+        log_taken(webhook, operation->result == INBOX_REDELIVERED ? "redelivered" : "stored");
+        answer_taken(request, webhook->guid, MHD_HTTP_ACCEPTED, "queued");
+    }
+    if (operation->result >= 0 && webhook->put.n_plugins > 0) {
+        options->stored(options->context);
+    }
+    http_request_unref(request);
+}
+
+static void submit(struct webhook *webhook, const char *json, size_t json_bytes) {
+    const struct ingest *ingest = webhook->request->route->context;
+    const struct ingest_options *options = &ingest->options;
+    const struct body_routing *routing = &webhook->routing;
+    size_t n_plugins = 0;
+    if (*routing->installation) { /* without one there is no token to act with */
+        n_plugins =
+            options->route(options->context, webhook->event, routing->action, routing->installation,
+                           routing->repository, webhook->plugins, INGEST_ROUTES_MAX);
+    }
+    int64_t now_ms = clock_wall_ms();
+    webhook->put = (struct inbox_put){
+        .operation = {.kind = INBOX_PUT,
+                      .reply_to = http_mailbox(webhook->request),
+                      .done = on_stored},
+        .guid = webhook->guid,
+        .event = webhook->event,
+        .action = routing->action,
+        .installation = routing->installation,
+        .repository = routing->repository,
+        .sender = routing->sender,
+        .body = json,
+        .body_bytes = json_bytes,
+        .received_ms = now_ms,
+        .due_ms = now_ms + options->delay_ms,
+        .plugins = webhook->plugins,
+        .n_plugins = n_plugins,
+    };
+    http_request_ref(webhook->request); /* the inbox's, until on_stored() */
+    inbox_submit(options->inbox, &webhook->put.operation);
+}
+
+static void handle(struct http_request *request) {
+    struct webhook *webhook = request->state;
+    const struct ingest_options *options = &((struct ingest *)request->route->context)->options;
+    char *json = request->body.data ? request->body.data : "";
+    size_t json_bytes = request->body.bytes;
+    struct error err;
+    if (!signature_verify(&webhook->signature, json, json_bytes, options->webhook_secrets,
+                          options->n_webhook_secrets)) {
+        http_refuse(request, MHD_HTTP_UNAUTHORIZED, "signature does not match",
+                    "use the same webhook secret here and in the GitHub App's settings");
+        return;
+    }
+    if ((webhook->is_form && body_decode_form(json, json_bytes, &json, &json_bytes, &err) < 0) ||
+        body_read(json, json_bytes, &webhook->routing, &err) < 0) {
+        http_refuse(request, MHD_HTTP_BAD_REQUEST, err.text,
+                    "send the payload as GitHub does: one JSON object, or a form with it in the "
+                    "field payload");
+        return;
+    }
+    submit(webhook, json, json_bytes);
+}
+
+void webhook_route(struct ingest *ingest, struct http_route *route) {
+    *route = (struct http_route){.path = "/webhook/github",
+                                 .methods = "POST",
+                                 .max_body_bytes = (uint64_t)ingest->options.max_body_bytes,
+                                 .begin = begin,
+                                 .handle = handle,
+                                 .release = release,
+                                 .context = ingest};
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The program `snekomatic`: a verb a line. */
+#include "cli/cli.h"
+
+int main(int argc, char **argv) {
+    static const struct cli_verb verbs[] = {
+        {"serve", "receive webhooks and let the plugins act on them", cli_serve},
+        {"check", "is everything right? configuration, credentials, plugins", cli_check},
+        {"plugins", "what the plugins subscribe to, their commands and permissions", cli_plugins},
+        {"send", "sign a webhook and post it to a running host", cli_send},
+        {"version", "versions of the program, the plugin ABI and the libraries", cli_version},
+        {"host", NULL, cli_host}, /* started by serve */
+        {0}};
+    return cli_run(verbs, argc, argv);
+}

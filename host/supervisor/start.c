@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "supervisor/start.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/secret.h"
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+
+#define LISTEN_BACKLOG 1024 /* what waits in it while a host starts again is not lost */
+
+/* Names, not values. The keys stay in this process; the host is given the rest. */
+static const char *const key_names[] = {"GITHUB_PRIVATE_KEY", "GITHUB_PRIVATE_KEY_NEXT"};
+static const char *const secret_names[] = {"GITHUB_WEBHOOK_SECRET",
+                                           "GITHUB_WEBHOOK_SECRET_PREVIOUS",
+                                           "SNEKOMATIC_ADMIN_TOKEN", "DATABASE_URL", "SENTRY_DSN"};
+
+int start_open_standard_fds(struct error *err) {
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd < 0) {
+        return error_set(err, "cannot open /dev/null: %s", strerror(errno));
+    }
+    (void)close(fd);
+    return 0;
+}
+
+static bool is_key(const char *entry) {
+    for (size_t i = 0; i < sizeof key_names / sizeof *key_names; i++) {
+        size_t bytes = strlen(key_names[i]);
+        if (strncmp(entry, key_names[i], bytes) == 0 && entry[bytes] == '=') {
+            return true;
+        }
+    }
+    return false;
+}
+
+char **start_take_environment(void) {
+    size_t count = 0, kept = 0;
+    while (environ && environ[count]) {
+        count++;
+    }
+    char **copy = calloc(count + 1, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++) {
+        if (!is_key(environ[i])) {
+            copy[kept] = strdup(environ[i]);
+            if (!copy[kept++]) {
+                start_free_environment(copy);
+                copy = NULL;
+            }
+        }
+    }
+    for (size_t i = 0; i < sizeof key_names / sizeof *key_names; i++) {
+        secret_scrub_environment(key_names[i]);
+    }
+    for (size_t i = 0; i < sizeof secret_names / sizeof *secret_names; i++) {
+        secret_scrub_environment(secret_names[i]);
+    }
+    return copy;
+}
+
+void start_free_environment(char **environment) {
+    for (char **entry = environment; entry && *entry; entry++) {
+        explicit_bzero(*entry, strlen(*entry));
+        free(*entry);
+    }
+    free(environment);
+}
+
+static void free_addresses(struct addrinfo **list) {
+    if (*list) {
+        freeaddrinfo(*list);
+    }
+}
+
+static int listen_at(const struct addrinfo *address) {
+    static const int on = 1, off = 0;
+    AUTO_CLOSE int fd =
+        socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) {
+        return -1;
+    }
+    if (address->ai_family == AF_INET6) { /* so that [::] serves IPv4 too, whatever the sysctl */
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    }
+    if (bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
+        return -1;
+    }
+    return steal_fd(&fd);
+}
+
+int start_listen(const char *host, uint16_t port, int *fd, struct error *err) {
+    char service[8], shown[300];
+    bool ipv6 = strchr(host, ':') != NULL;
+    (void)snprintf(service, sizeof service, "%u", (unsigned)port);
+    (void)snprintf(shown, sizeof shown, ipv6 ? "[%s]:%s" : "%s:%s", host, service);
+    CLEANUP(free_addresses) struct addrinfo *list = NULL;
+    /* A name means IPv4: who writes localhost and connects to 127.0.0.1 must not be refused. */
+    const struct addrinfo hints = {.ai_family = ipv6 ? AF_INET6 : AF_INET,
+                                   .ai_socktype = SOCK_STREAM,
+                                   .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    int code = getaddrinfo(host, service, &hints, &list);
+    if (code != 0) {
+        (void)error_set(err, "cannot listen on %s: %s", shown,
+                        code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
+        return EX_UNAVAILABLE;
+    }
+    int opened = -1;
+    for (const struct addrinfo *address = list; address && opened < 0; address = address->ai_next) {
+        opened = listen_at(address);
+    }
+    if (opened < 0) {
+        int reason = errno;
+        (void)error_set(err, "cannot listen on %s: %s", shown, strerror(reason));
+        return reason == EADDRINUSE || reason == EADDRNOTAVAIL ? EX_UNAVAILABLE : EX_OSERR;
+    }
+    *fd = opened;
+    return 0;
+}
+
+/* Everything that the kernel hands on through exec and that we changed, or were given changed. */
+static void restore_signals(void) {
+    for (int number = 1; number < NSIG; number++) {
+        (void)signal(number, SIG_DFL); /* refused for SIGKILL, SIGSTOP and libc's own */
+    }
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Puts the two sockets at their places, whatever their numbers are now, and closes the rest. */
+static int place_fds(int questions_fd, int listen_fd) {
+    const int above = SUPERVISOR_FD_LISTEN + 1;
+    int questions = fcntl(questions_fd, F_DUPFD_CLOEXEC, above);
+    int listening = fcntl(listen_fd, F_DUPFD_CLOEXEC, above);
+    if (questions < 0 || listening < 0 || dup2(questions, SUPERVISOR_FD_QUESTIONS) < 0 ||
+        dup2(listening, SUPERVISOR_FD_LISTEN) < 0) {
+        return -1;
+    }
+    closefrom(above); /* close_range(2), with a way for kernels that lack it */
+    return 0;
+}
+
+static void become_host(char *const argv[], char *const environment[], int questions_fd,
+                        int listen_fd, pid_t supervisor) {
+    /* A second string beside the end of input on the questions' socket. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != supervisor) {
+        _exit(EX_OSERR); /* it died before the line above */
+    }
+    if (place_fds(questions_fd, listen_fd) == 0) {
+        restore_signals();
+        (void)execve(argv[0], argv, environment);
+    }
+    log_event(LOG_ERROR, "cannot_start", LOG_TEXT("program", argv[0]),
+              LOG_TEXT("reason", strerror(errno)));
+    _exit(EX_OSERR);
+}
+
+pid_t start_host(char *const argv[], char *const environment[], int questions_fd, int listen_fd,
+                 struct error *err) {
+    pid_t supervisor = getpid();
+    pid_t child = fork();
+    if (child == 0) {
+        become_host(argv, environment, questions_fd, listen_fd, supervisor);
+    }
+    return child > 0 ? child : error_set(err, "cannot fork: %s", strerror(errno));
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The loop around one child, the host: signals come through a signalfd, questions through a
+ * socket pair, and the only other thing that happens is time. One thread, so every decision is
+ * made between two polls. */
+#include "supervisor/supervisor.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "supervisor/start.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+/* The first restart is at once; the delay doubles with each host that did not stay up. With the
+ * longest one a host is still started again within a second. */
+#define RESTART_DELAY_FIRST_MS 100
+#define RESTART_DELAY_MAX_MS 800
+#define STAYED_UP_MS 10000
+
+struct supervisor {
+    const struct config *config;
+    char *const *host_argv;
+    char **environment; /* ours; the host's, without the key */
+    struct app_key *key;
+    int signals_fd, listen_fd;
+
+    pid_t host;       /* 0: none runs */
+    int questions_fd; /* our end; -1: none */
+    bool ready;       /* this host said so */
+    bool served;      /* a host was ready once */
+    int64_t ready_since_ms;
+    unsigned waiting_signals; /* bits: SIGHUP, SIGUSR1 for the host when it is ready */
+
+    bool ending;           /* termination was asked for */
+    int64_t restart_at_ms; /* while none runs */
+    int64_t next_delay_ms; /* before the restart after that */
+    bool ended;            /* for good, with: */
+    int status;
+};
+
+static void forget_host(struct supervisor *s) {
+    cleanup_close(&s->questions_fd);
+    s->questions_fd = -1;
+    s->host = 0;
+    s->ready = false;
+    s->waiting_signals = 0; /* a new host reads everything afresh */
+}
+
+static void end_with(struct supervisor *s, int status) {
+    s->ended = true;
+    s->status = status;
+}
+
+/* At once, unless hosts keep dying soon after each other. */
+static void plan_restart(struct supervisor *s, bool stayed_up) {
+    int64_t delay_ms = stayed_up ? 0 : s->next_delay_ms;
+    int64_t longer_ms = delay_ms == 0 ? RESTART_DELAY_FIRST_MS : 2 * delay_ms;
+    s->next_delay_ms = longer_ms < RESTART_DELAY_MAX_MS ? longer_ms : RESTART_DELAY_MAX_MS;
+    s->restart_at_ms = clock_monotonic_ms() + delay_ms;
+}
+
+static int start(struct supervisor *s, struct error *err) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+        return error_set(err, "cannot make a socket pair: %s", strerror(errno));
+    }
+    AUTO_CLOSE int theirs = ends[1];
+    AUTO_CLOSE int ours = ends[0];
+    pid_t host = start_host(s->host_argv, s->environment, theirs, s->listen_fd, err);
+    if (host < 0) {
+        return -1;
+    }
+    s->host = host;
+    s->questions_fd = steal_fd(&ours);
+    return 0;
+}
+
+/* Signals. */
+
+static int open_signals(struct error *err) {
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGUSR1);
+    (void)sigaddset(&set, SIGCHLD);
+    (void)signal(SIGCHLD, SIG_DFL); /* inherited as ignored, there would be nothing to wait for */
+    (void)signal(SIGPIPE, SIG_IGN); /* a log nobody reads any more must not end the bot */
+    int fd = -1;
+    if (sigprocmask(SIG_SETMASK, &set, NULL) == 0) {
+        fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    }
+    return fd >= 0 ? fd : error_set(err, "cannot take signals: %s", strerror(errno));
+}
+
+static void send_to_host(const struct supervisor *s, int number) {
+    if (s->host > 0) { /* not reaped yet, so the number is still the host's */
+        (void)kill(s->host, number);
+    }
+}
+
+static void ask_to_end(struct supervisor *s, int number) {
+    if (!s->ending) {
+        log_event(LOG_INFO, "stopping", LOG_TEXT("signal", sigabbrev_np(number)));
+        s->ending = true;
+        cleanup_close(&s->listen_fd); /* with ours open, connections would be taken for nobody */
+        s->listen_fd = -1;
+    }
+    send_to_host(s, SIGTERM);
+    if (s->host == 0) {
+        end_with(s, 0); /* between two hosts */
+    }
+}
+
+static void handle_signals(struct supervisor *s) {
+    struct signalfd_siginfo info;
+    while (read(s->signals_fd, &info, sizeof info) == (ssize_t)sizeof info) { /* all there are */
+        int number = (int)info.ssi_signo;
+        if (number == SIGTERM || number == SIGINT) {
+            ask_to_end(s, number);
+        } else if (number == SIGHUP || number == SIGUSR1) {
+            if (s->ready) {
+                send_to_host(s, number);
+            } else { /* it may not have its handlers yet, and would die of it */
+                s->waiting_signals |= 1U << number;
+            }
+        } /* SIGCHLD: reap() looks after every wake */
+    }
+}
+
+/* Questions. */
+
+static void say_ready(struct supervisor *s) {
+    if (s->ready) {
+        return;
+    }
+    if (s->served) {
+        log_event(LOG_INFO, "host_restarted", LOG_NUMBER("pid", s->host));
+    }
+    s->ready = true;
+    s->served = true;
+    s->ready_since_ms = clock_monotonic_ms();
+    for (int number = 1; number < 32; number++) {
+        if (s->waiting_signals & 1U << number) {
+            send_to_host(s, number);
+        }
+    }
+    s->waiting_signals = 0;
+}
+
+static int make_jwt(const struct supervisor *s, const struct supervisor_question *question,
+                    char **jwt, struct error *err) {
+    if (question->key != 0) {
+        return error_set(err, "there is no next private key");
+    }
+    if (question->skew_s < -SUPERVISOR_SKEW_MAX_S || question->skew_s > SUPERVISOR_SKEW_MAX_S) {
+        return error_set(err, "the clock differs from GitHub's by %d s, more than %d s",
+                         question->skew_s, SUPERVISOR_SKEW_MAX_S);
+    }
+    return app_key_sign_jwt(s->key, s->config->github.app_id,
+                            clock_wall_ms() / 1000 + question->skew_s, jwt, err);
+}
+
+static void answer_jwt(const struct supervisor *s, const struct supervisor_question *question) {
+    struct supervisor_answer answer = {0};
+    struct error err;
+    char *jwt = NULL;
+    answer.ok = make_jwt(s, question, &jwt, &err) == 0;
+    const char *text = answer.ok ? jwt : err.text; /* both shorter than the room */
+    memcpy(answer.text, text, strlen(text));
+    if (send(s->questions_fd, &answer, sizeof answer, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        log_event(LOG_WARNING, "answer_lost", LOG_TEXT("reason", strerror(errno)));
+    }
+    explicit_bzero(&answer, sizeof answer);
+    if (jwt) {
+        explicit_bzero(jwt, strlen(jwt));
+        free(jwt);
+    }
+}
+
+/* One packet; false when there is none. The host is trusted less than this process: a packet that
+ * is none of the two questions is dropped. */
+static bool handle_question(struct supervisor *s) {
+    struct supervisor_question question;
+    ssize_t got = s->questions_fd < 0
+                      ? 0
+                      : recv(s->questions_fd, &question, sizeof question, MSG_DONTWAIT | MSG_TRUNC);
+    if (got < 0) {
+        return errno == EINTR;
+    }
+    if (got == 0) { /* its end is closed (or it sent nothing, in a packet): it gets no more */
+        cleanup_close(&s->questions_fd);
+        s->questions_fd = -1;
+        return false;
+    }
+    bool whole = got == (ssize_t)sizeof question;
+    if (whole && question.kind == SUPERVISOR_READY) {
+        say_ready(s);
+    } else if (whole && question.kind == SUPERVISOR_JWT) {
+        answer_jwt(s, &question);
+    } else {
+        log_event(LOG_WARNING, "question_malformed", LOG_NUMBER("bytes", got));
+    }
+    return true;
+}
+
+/* The host's end. */
+
+static int exit_status(int status) {
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void log_death(const struct supervisor *s, int status) {
+    bool by_signal = WIFSIGNALED(status);
+    log_event(LOG_ERROR, "host_died", LOG_NUMBER("pid", s->host),
+              by_signal ? LOG_TEXT("signal", sigabbrev_np(WTERMSIG(status)))
+                        : LOG_NUMBER("status", WEXITSTATUS(status)),
+              LOG_TEXT("while", s->ready ? "serving" : "starting"));
+}
+
+static void host_ended(struct supervisor *s, int status) {
+    for (unsigned n = 0; n < 64 && handle_question(s); n++) { /* READY may still be in there */
+    }
+    bool by_signal = WIFSIGNALED(status);
+    /* Killed by the SIGTERM that we passed on before it had a handler: as was asked. */
+    bool as_asked = s->ending && by_signal && WTERMSIG(status) == SIGTERM;
+    if (as_asked || (s->ending && exit_status(status) == 0)) {
+        end_with(s, 0);
+        forget_host(s);
+        return;
+    }
+    log_death(s, status);
+    /* One that exits while it starts has said why, and would again. One that is killed while it
+     * starts again (by the kernel, short of memory, say) has not. */
+    if (!s->ending && (s->ready || (s->served && by_signal))) {
+        bool stayed_up = s->ready && clock_monotonic_ms() - s->ready_since_ms >= STAYED_UP_MS;
+        plan_restart(s, stayed_up);
+    } else {
+        end_with(s, exit_status(status));
+    }
+    forget_host(s);
+}
+
+/* All children that ended; as the first process of a container we get other people's too. */
+static void reap(struct supervisor *s) {
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == s->host) {
+            host_ended(s, status);
+        }
+    }
+}
+
+static void restart_when_due(struct supervisor *s) {
+    struct error err;
+    if (s->host != 0 || s->ended || clock_monotonic_ms() < s->restart_at_ms) {
+        return;
+    }
+    if (start(s, &err) < 0) {
+        log_event(LOG_ERROR, "host_not_restarted", LOG_TEXT("reason", err.text));
+        plan_restart(s, false);
+    }
+}
+
+static int wait_ms(const struct supervisor *s) {
+    if (s->host != 0) {
+        return -1;
+    }
+    int64_t left_ms = s->restart_at_ms - clock_monotonic_ms();
+    return left_ms > 0 ? (int)left_ms : 0;
+}
+
+static void run(struct supervisor *s) {
+    while (!s->ended) {
+        struct pollfd fds[] = {{.fd = s->signals_fd, .events = POLLIN},
+                               {.fd = s->questions_fd, .events = POLLIN}};
+        (void)poll(fds, 2, wait_ms(s));
+        handle_signals(s);
+        if (fds[1].revents) {
+            (void)handle_question(s);
+        }
+        reap(s);
+        restart_when_due(s);
+    }
+}
+
+static void log_refusal(const struct error *err) {
+    log_event(LOG_ERROR, "cannot_start", LOG_TEXT("reason", err->text));
+}
+
+static int take_key(struct supervisor *s, struct error *err) {
+    AUTO_SECRET struct secret text = {0};
+    if (config_private_key(s->config, &text, err) < 0) {
+        return -1;
+    }
+    if (app_key_parse(&text, &s->key, err) < 0) {
+        const char *file = s->config->github.private_key_file;
+        return error_wrap(err, "%s", file ? file : "GITHUB_PRIVATE_KEY");
+    }
+    return 0;
+}
+
+/* 0, or an exit status. */
+static int prepare(struct supervisor *s, struct error *err) {
+    if (start_open_standard_fds(err) < 0) {
+        return EX_OSERR;
+    }
+    if (take_key(s, err) < 0) {
+        return EX_CONFIG;
+    }
+    s->environment = start_take_environment();
+    if (!s->environment) {
+        (void)error_set(err, "out of memory");
+        return EX_OSERR;
+    }
+    int status = start_listen(s->config->server.host, s->config->server.port, &s->listen_fd, err);
+    if (status != 0) {
+        return status;
+    }
+    s->signals_fd = open_signals(err);
+    return s->signals_fd < 0 || start(s, err) < 0 ? EX_OSERR : 0;
+}
+
+int supervisor_run(const struct config *config, char *const host_argv[]) {
+    /* Before the key is anywhere: no core file, and nobody of our user may look into us. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    struct supervisor s = {.config = config,
+                           .host_argv = host_argv,
+                           .signals_fd = -1,
+                           .listen_fd = -1,
+                           .questions_fd = -1};
+    struct error err;
+    int status = prepare(&s, &err);
+    if (status != 0) {
+        log_refusal(&err);
+    } else {
+        run(&s);
+        status = s.status;
+    }
+    cleanup_close(&s.signals_fd);
+    cleanup_close(&s.listen_fd);
+    cleanup_close(&s.questions_fd);
+    start_free_environment(s.environment);
+    app_key_free(s.key);
+    return status;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The innermost ring: holds the app's private key, answers one question (a fresh JWT), starts the
+ * host and starts it again. It has no network and parses the configuration and nothing else. */
+#ifndef SNEK_SUPERVISOR_SUPERVISOR_H
+#define SNEK_SUPERVISOR_SUPERVISOR_H
+
+#include "base/error.h"
+#include "base/secret.h"
+#include "config/config.h"
+
+#include <stdint.h>
+
+/* What the host finds open when it starts. */
+#define SUPERVISOR_FD_QUESTIONS 3 /* SOCK_SEQPACKET to the supervisor */
+#define SUPERVISOR_FD_LISTEN 4    /* the listening TCP socket */
+
+/* The packets on it, machine's byte order. The host asks, the supervisor answers each question in
+ * order; READY is said once, when the host serves. */
+#define SUPERVISOR_SKEW_MAX_S 3600
+#define SUPERVISOR_JWT_MAX 4096
+
+enum supervisor_question_kind { SUPERVISOR_READY = 1, SUPERVISOR_JWT = 2 };
+
+struct supervisor_question {
+    uint32_t kind;
+    int32_t skew_s; /* GitHub's clock less ours; within +-SUPERVISOR_SKEW_MAX_S */
+    uint32_t key;   /* 0; during a rotation 1 is the next one */
+};
+
+struct supervisor_answer {
+    uint32_t ok; /* 1: `text` is the JWT; 0: what is wrong */
+    char text[SUPERVISOR_JWT_MAX];
+};
+
+/* Runs until the host has ended for good. `host_argv` is what to exec (argv[0] an absolute path).
+ * The exit status for main. Logs. */
+int supervisor_run(const struct config *config, char *const host_argv[]);
+
+/* A parsed private key; key.c. */
+struct app_key;
+
+/* From PEM (PKCS#1 or PKCS#8), PEM with literal \n, or base64 of a PEM. It must be RSA of at least
+ * 2048 bits. 0 and `*key`, or -1 and what is wrong with it, never a byte of it. */
+int app_key_parse(const struct secret *text, struct app_key **key, struct error *err);
+void app_key_free(struct app_key *key); /* takes NULL; wipes */
+
+/* A JWT for the app: RS256, iat 60 s back, exp 9 min after `now_s` at most (GitHub allows 10:
+ * docs.github.com "Generating a JSON Web Token (JWT) for a GitHub App"), iss `app_id`.
+ * `*jwt` is the caller's to wipe and free. */
+int app_key_sign_jwt(struct app_key *key, const char *app_id, int64_t now_s, char **jwt,
+                     struct error *err);
+
+#endif

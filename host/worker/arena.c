@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "worker/arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_BYTES 4096
+
+struct arena_block {
+    struct arena_block *next;
+    size_t used, bytes;
+    _Alignas(max_align_t) char data[];
+};
+
+void arena_init(struct arena *arena, size_t max_bytes) {
+    *arena = (struct arena){.max = max_bytes};
+    (void)pthread_mutex_init(&arena->lock, NULL);
+}
+
+void arena_finish(struct arena *arena) {
+    while (arena->blocks) {
+        struct arena_block *block = arena->blocks;
+        arena->blocks = block->next;
+        free(block);
+    }
+    (void)pthread_mutex_destroy(&arena->lock);
+}
+
+static struct arena_block *block_with_room(struct arena *arena, size_t bytes) {
+    struct arena_block *first = arena->blocks;
+    if (first && first->bytes - first->used >= bytes) {
+        return first;
+    }
+    size_t block_bytes = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
+    if (block_bytes > arena->max - arena->used) {
+        return NULL;
+    }
+    struct arena_block *block = malloc(sizeof *block + block_bytes);
+    if (!block) {
+        return NULL;
+    }
+    block->used = 0;
+    block->bytes = block_bytes;
+    arena->used += block_bytes;
+    /* A large thing has a block of its own, behind the one that still has room for small ones. */
+    struct arena_block **place = first && bytes > BLOCK_BYTES ? &first->next : &arena->blocks;
+    block->next = *place;
+    *place = block;
+    return block;
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes) {
+    size_t align = _Alignof(max_align_t);
+    if (bytes > arena->max) {
+        return NULL;
+    }
+    bytes = (bytes + align - 1) / align * align;
+    (void)pthread_mutex_lock(&arena->lock);
+    struct arena_block *block = block_with_room(arena, bytes);
+    void *data = NULL;
+    if (block) {
+        data = block->data + block->used;
+        block->used += bytes;
+    }
+    (void)pthread_mutex_unlock(&arena->lock);
+    return data;
+}
+
+char *arena_text(struct arena *arena, const char *text, size_t bytes) {
+    char *copy = bytes < arena->max ? arena_alloc(arena, bytes + 1) : NULL;
+    if (copy) {
+        memcpy(copy, text, bytes);
+        copy[bytes] = '\0';
+    }
+    return copy;
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "worker/descriptor.h"
+
+#include "worker/text.h"
+
+#include <string.h>
+
+/* The size of a struct up to and with a member. */
+#define UP_TO(type, member) (offsetof(type, member) + sizeof(((type *)NULL)->member))
+
+/* What ABI 1.0 has: every plugin of this major has that much. Later members go behind. */
+#define PLUGIN_BYTES_1_0 UP_TO(struct snek_plugin, destroy)
+#define PERMISSION_BYTES_1_0 UP_TO(struct snek_permission, access)
+#define SUBSCRIPTION_BYTES_1_0 UP_TO(struct snek_subscription, filters)
+#define COMMAND_BYTES_1_0 UP_TO(struct snek_command, handler)
+
+#define ITEM_BYTES_MAX 65536 /* of a table; more is a number that was never set */
+#define WORD_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+
+/* ---- copying ---- */
+
+static int check_head(const struct snek_abi_head *head, struct error *err) {
+    if (head->magic != SNEK_ABI_MAGIC) {
+        return error_set(err,
+                         "what " SNEK_ENTRY_SYMBOL "() returned is no descriptor (its magic is "
+                         "0x%08X, not 0x%08X): use SNEK_PLUGIN(...), or set .head = SNEK_ABI_HEAD",
+                         (unsigned)head->magic, SNEK_ABI_MAGIC);
+    }
+    if (head->major != SNEK_ABI_MAJOR) {
+        return error_set(err,
+                         "built for ABI %u, this host speaks ABI %d: rebuild it with this host's "
+                         "headers",
+                         (unsigned)head->major, SNEK_ABI_MAJOR);
+    }
+    if (head->required_minor > SNEK_ABI_MINOR) {
+        return error_set(err,
+                         "requires ABI %d.%u, this host speaks %d.%d: install a newer snekomatic, "
+                         "or rebuild it with this host's headers",
+                         SNEK_ABI_MAJOR, (unsigned)head->required_minor, SNEK_ABI_MAJOR,
+                         SNEK_ABI_MINOR);
+    }
+    if (head->struct_bytes < PLUGIN_BYTES_1_0) {
+        return error_set(err,
+                         "its descriptor has %u bytes, ABI %d.0's has %zu: set .head = "
+                         "SNEK_ABI_HEAD, and rebuild it with this host's headers",
+                         (unsigned)head->struct_bytes, SNEK_ABI_MAJOR, PLUGIN_BYTES_1_0);
+    }
+    return 0;
+}
+
+struct table {
+    const char *what;
+    const void *items;
+    uint32_t count, stride;
+    size_t needed_bytes, our_bytes; /* of an item: of ABI 1.0, and as we know it */
+};
+
+/* Our copy of a table, its items zeroed where the plugin's are shorter; NULL with a sentence. */
+static void *copy_table(const struct table *table, struct error *err) {
+    if (table->count > FRAME_ITEMS_MAX) {
+        (void)error_set(err, "it has %u %s, more than %d", (unsigned)table->count, table->what,
+                        FRAME_ITEMS_MAX);
+        return NULL;
+    }
+    if (table->count > 0 && !table->items) {
+        (void)error_set(err, "its table of %s is NULL, but its count is %u", table->what,
+                        (unsigned)table->count);
+        return NULL;
+    }
+    if (table->count > 0 && (table->stride < table->needed_bytes ||
+                             table->stride > ITEM_BYTES_MAX || table->stride % sizeof(void *))) {
+        (void)error_set(err,
+                        "an item of its %s has %u bytes, at least %zu are right: use "
+                        "SNEK_TABLE(...), or set %s_bytes to the size of one item",
+                        table->what, (unsigned)table->stride, table->needed_bytes, table->what);
+        return NULL;
+    }
+    char *copy = calloc(table->count + 1, table->our_bytes);
+    if (!copy) {
+        (void)error_set(err, "out of memory");
+        return NULL;
+    }
+    size_t bytes = table->stride < table->our_bytes ? table->stride : table->our_bytes;
+    for (size_t i = 0; i < table->count; i++) {
+        memcpy(copy + i * table->our_bytes, (const char *)table->items + i * table->stride, bytes);
+    }
+    return copy;
+}
+
+static int copy_tables(struct snek_plugin *p, struct error *err) {
+    const struct table permissions = {"permissions",        p->permissions,
+                                      p->permissions_count, p->permissions_bytes,
+                                      PERMISSION_BYTES_1_0, sizeof *p->permissions};
+    const struct table subscriptions = {"subscriptions",        p->subscriptions,
+                                        p->subscriptions_count, p->subscriptions_bytes,
+                                        SUBSCRIPTION_BYTES_1_0, sizeof *p->subscriptions};
+    const struct table commands = {"commands",        p->commands,       p->commands_count,
+                                   p->commands_bytes, COMMAND_BYTES_1_0, sizeof *p->commands};
+    p->permissions = copy_table(&permissions, err);
+    p->subscriptions = p->permissions ? copy_table(&subscriptions, err) : NULL;
+    p->commands = p->subscriptions ? copy_table(&commands, err) : NULL;
+    return p->commands ? 0 : -1;
+}
+
+/* ---- checking ---- */
+
+static bool is_word(const char *text, const char *characters) {
+    size_t bytes = text ? strnlen(text, FRAME_NAME_MAX + 1) : 0;
+    return bytes > 0 && bytes <= FRAME_NAME_MAX && strspn(text, characters) == bytes;
+}
+
+static int check_names(const struct snek_plugin *p, struct error *err) {
+    if (!is_word(p->name, "abcdefghijklmnopqrstuvwxyz0123456789-_")) {
+        return error_set(err, "its name must be 1 to %d of a-z, 0-9, - and _", FRAME_NAME_MAX);
+    }
+    if (!text_is_line(p->version, FRAME_NAME_MAX)) {
+        return error_set(err, "its version must be a line of 1 to %d bytes of UTF-8",
+                         FRAME_NAME_MAX);
+    }
+    if (!text_is_line(p->summary, FRAME_REASON_MAX)) {
+        return error_set(err, "its summary must be a line of 1 to %d bytes of UTF-8",
+                         FRAME_REASON_MAX);
+    }
+    return 0;
+}
+
+static int check_permission(const struct snek_plugin *p, uint32_t n, struct error *err) {
+    const struct snek_permission *permission = &p->permissions[n];
+    if (!is_word(permission->name, "abcdefghijklmnopqrstuvwxyz0123456789_")) {
+        return error_set(err, "permissions[%u].name must be GitHub's, like \"issues\"", n);
+    }
+    const char *access = permission->access;
+    if (!access || (strcmp(access, "read") != 0 && strcmp(access, "write") != 0 &&
+                    strcmp(access, "admin") != 0)) {
+        return error_set(err, "permissions[%u].access (of %s) must be read, write or admin", n,
+                         permission->name);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (strcmp(p->permissions[i].name, permission->name) == 0) {
+            return error_set(err, "it declares the permission %s twice", permission->name);
+        }
+    }
+    return 0;
+}
+
+/* "a.b[0].c": a bracket that is none would make a filter that never matches, in silence. */
+static bool is_path(const char *path) {
+    if (!text_is_line(path, FRAME_REASON_MAX)) {
+        return false;
+    }
+    while (*path) {
+        if (*path++ == '[') {
+            size_t digits = strspn(path, "0123456789");
+            if (digits == 0 || path[digits] != ']') {
+                return false;
+            }
+            path += digits;
+        }
+    }
+    return true;
+}
+
+static int check_filter(const struct snek_filter *filter, const char *where, struct error *err) {
+    if (!is_path(filter->path)) {
+        return error_set(err, "%s.path must be like \"pull_request.labels[0].name\"", where);
+    }
+    uint32_t values = 0;
+    while (values < SNEK_FILTER_VALUES_MAX && filter->values[values]) {
+        /* An empty value is a value: a label without a description. */
+        const char *value = filter->values[values];
+        if (*value && !text_is_line(value, FRAME_REASON_MAX)) {
+            return error_set(err, "%s.values[%u] must be a line of at most %d bytes of UTF-8",
+                             where, values, FRAME_REASON_MAX);
+        }
+        values++;
+    }
+    switch (filter->kind) {
+    case SNEK_IS:
+        return values == 1 ? 0 : error_set(err, "%s: SNEK_IS takes one value", where);
+    case SNEK_IN:
+        return values > 0 ? 0 : error_set(err, "%s: SNEK_IN takes at least one value", where);
+    case SNEK_EXISTS:
+        return values == 0 ? 0 : error_set(err, "%s: SNEK_EXISTS takes no value", where);
+    default:
+        return error_set(err, "%s.kind %u is unknown to this host (ABI %d.%d)", where, filter->kind,
+                         SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
+    }
+}
+
+static int check_subscription(const struct snek_subscription *s, uint32_t n, struct error *err) {
+    if (!is_word(s->event, WORD_CHARACTERS)) {
+        return error_set(err, "subscriptions[%u].event must be GitHub's, like \"pull_request\"", n);
+    }
+    if (s->action && !is_word(s->action, WORD_CHARACTERS)) {
+        return error_set(err,
+                         "subscriptions[%u].action (of %s) must be GitHub's, like \"opened\", or "
+                         "NULL for any",
+                         n, s->event);
+    }
+    if (!s->handler) {
+        return error_set(err, "subscriptions[%u] (of %s) has no handler", n, s->event);
+    }
+    for (uint32_t i = 0; i < SNEK_SUBSCRIPTION_FILTERS_MAX && s->filters[i].path; i++) {
+        char where[64];
+        (void)snprintf(where, sizeof where, "subscriptions[%u].filters[%u]", n, i);
+        if (check_filter(&s->filters[i], where, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static bool is_command_name(const char *name) {
+    if (!text_is_line(name, FRAME_NAME_MAX) || *name == '/') {
+        return false;
+    }
+    while (*name && text_space(name) == 0) {
+        name++;
+    }
+    return *name == '\0';
+}
+
+static int check_command(const struct snek_plugin *p, uint32_t n, struct error *err) {
+    const struct snek_command *command = &p->commands[n];
+    if (!is_command_name(command->name)) {
+        return error_set(err,
+                         "commands[%u].name must be 1 to %d bytes like \"ping\", without slash and "
+                         "white space",
+                         n, FRAME_NAME_MAX);
+    }
+    if (!text_is_line(command->usage, FRAME_REASON_MAX)) {
+        return error_set(err, "the command /%s must have a usage, a line of 1 to %d bytes of UTF-8",
+                         command->name, FRAME_REASON_MAX);
+    }
+    if (command->who > SNEK_WHO_OWNER) {
+        return error_set(err, "the command /%s is for whom? %u is no enum snek_who of ABI %d.%d",
+                         command->name, command->who, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
+    }
+    if (!command->handler) {
+        return error_set(err, "the command /%s has no handler", command->name);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (strcmp(p->commands[i].name, command->name) == 0) {
+            return error_set(err, "it has the command /%s twice", command->name);
+        }
+    }
+    return 0;
+}
+
+static int check(const struct snek_plugin *p, struct error *err) {
+    int result = check_names(p, err);
+    for (uint32_t i = 0; i < p->permissions_count && result == 0; i++) {
+        result = check_permission(p, i, err);
+    }
+    for (uint32_t i = 0; i < p->subscriptions_count && result == 0; i++) {
+        result = check_subscription(&p->subscriptions[i], i, err);
+    }
+    for (uint32_t i = 0; i < p->commands_count && result == 0; i++) {
+        result = check_command(p, i, err);
+    }
+    if (result == 0 && p->subscriptions_count == 0 && p->commands_count == 0) {
+        result = error_set(err, "it has neither a subscription nor a command, so it would never be "
+                                "called");
+    }
+    return result;
+}
+
+int descriptor_copy(const struct snek_plugin *theirs, struct snek_plugin *plugin,
+                    struct error *err) {
+    if (!theirs) {
+        return error_set(err, SNEK_ENTRY_SYMBOL "() returned NULL");
+    }
+    if (check_head(&theirs->head, err) < 0) {
+        return -1;
+    }
+    size_t bytes = theirs->head.struct_bytes;
+    *plugin = (struct snek_plugin){0};
+    memcpy(plugin, theirs, bytes < sizeof *plugin ? bytes : sizeof *plugin);
+    return copy_tables(plugin, err) < 0 ? -1 : check(plugin, err);
+}
+
+/* ---- describing ---- */
+
+static int describe_filter(const struct snek_filter *filter, struct buffer *text) {
+    int result = text->bytes > 0 ? buffer_append_text(text, " and ") : 0;
+    if (filter->kind == SNEK_EXISTS) {
+        return result | buffer_printf(text, "%s exists", filter->path);
+    }
+    result |= buffer_printf(text, "%s %s", filter->path, filter->kind == SNEK_IS ? "=" : "in");
+    for (size_t i = 0; i < SNEK_FILTER_VALUES_MAX && filter->values[i]; i++) {
+        result |= buffer_printf(text, "%s %s", i > 0 ? "," : "", filter->values[i]);
+    }
+    return result;
+}
+
+static int put_subscription(struct frame_writer *writer, const struct snek_subscription *s) {
+    AUTO_BUFFER struct buffer text = BUFFER_INIT(64 * FRAME_REASON_MAX);
+    char line[FRAME_REASON_MAX + 1];
+    int result = 0;
+    for (size_t i = 0; i < SNEK_SUBSCRIPTION_FILTERS_MAX && s->filters[i].path; i++) {
+        result |= describe_filter(&s->filters[i], &text);
+    }
+    text_clean(line, sizeof line, text.data, text.bytes);
+    frame_put_text(writer, s->event);
+    frame_put_text(writer, s->action ? s->action : "");
+    frame_put_text(writer, line);
+    return result;
+}
+
+int descriptor_frame(const struct snek_plugin *p, enum frame_sandbox_level level,
+                     struct buffer *buffer) {
+    struct frame_writer writer;
+    int result = 0;
+    frame_begin(&writer, buffer, FRAME_DESCRIBED, 0, 0);
+    frame_put_number(&writer, FRAME_PROTOCOL);
+    frame_put_text(&writer, p->name);
+    frame_put_text(&writer, p->version);
+    frame_put_text(&writer, p->summary);
+    frame_put_number(&writer, p->head.major);
+    frame_put_number(&writer, p->head.minor);
+    frame_put_number(&writer, level);
+    frame_put_number(&writer, p->permissions_count);
+    for (uint32_t i = 0; i < p->permissions_count; i++) {
+        frame_put_text(&writer, p->permissions[i].name);
+        frame_put_text(&writer, p->permissions[i].access);
+    }
+    frame_put_number(&writer, p->subscriptions_count);
+    for (uint32_t i = 0; i < p->subscriptions_count; i++) {
+        result |= put_subscription(&writer, &p->subscriptions[i]);
+    }
+    frame_put_number(&writer, p->commands_count);
+    for (uint32_t i = 0; i < p->commands_count; i++) {
+        frame_put_text(&writer, p->commands[i].name);
+        frame_put_text(&writer, p->commands[i].usage);
+        frame_put_number(&writer, p->commands[i].who);
+    }
+    return result | frame_end(&writer);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The inbox's contract on SQLite, and what only a file has: its settings, its mode, its refusals,
+ * a disk that is full. */
+#include "inbox_contract.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct place {
+    char directory[64], file[96];
+};
+
+static void *make(void) {
+    struct place *place = calloc(1, sizeof *place);
+    assert_non_null(place);
+    (void)snprintf(place->directory, sizeof place->directory, "/tmp/snek-inbox-XXXXXX");
+    assert_non_null(mkdtemp(place->directory));
+    (void)snprintf(place->file, sizeof place->file, "%s/inbox.db", place->directory);
+    return place;
+}
+
+static void remove_place(void *data) {
+    struct place *place = data;
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+    for (size_t i = 0; i < 4; i++) {
+        char path[sizeof place->file + 16];
+        (void)snprintf(path, sizeof path, "%s%s", place->file, ends[i]);
+        (void)unlink(path);
+    }
+    assert_int_equal(rmdir(place->directory), 0);
+    free(place);
+}
+
+static int open_place(void *data, int64_t now_ms, struct inbox **inbox, struct error *err) {
+    return inbox_open_sqlite(((struct place *)data)->file, now_ms, inbox, err);
+}
+
+static int64_t query(void *data, const char *sql) {
+    sqlite3 *db;
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_open(((struct place *)data)->file, &db), SQLITE_OK);
+    (void)sqlite3_busy_timeout(db, 5000);
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK) {
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    }
+    int code = sqlite3_step(statement);
+    int64_t number = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    }
+    (void)sqlite3_finalize(statement);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return number;
+}
+
+static void poison(void *data, const char *guid) {
+    char sql[256];
+    (void)snprintf(sql, sizeof sql,
+                   "CREATE TRIGGER poison BEFORE INSERT ON deliveries WHEN NEW.guid = '%s'"
+                   " BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
+                   guid);
+    (void)query(data, sql);
+}
+
+static const struct contract_store sqlite = {
+    .make = make, .remove = remove_place, .open = open_place, .query = query, .poison = poison};
+
+static const char *file_of(const struct bench *bench) {
+    return ((const struct place *)bench->place)->file;
+}
+
+static off_t size_of(const struct bench *bench, const char *end) {
+    char path[128];
+    struct stat status;
+    (void)snprintf(path, sizeof path, "%s%s", file_of(bench), end);
+    return stat(path, &status) == 0 ? status.st_size : -1;
+}
+
+/* The store at `path` does not open, and says so with `words`. */
+static void expect_refusal(const char *path, const char *words) {
+    struct inbox *inbox = NULL;
+    struct error err = {""};
+    assert_int_equal(inbox_open_sqlite(path, BENCH_NOW, &inbox, &err), -1);
+    assert_null(inbox);
+    if (!strstr(err.text, words) || !strstr(err.text, path)) {
+        fail_msg("\"%s\" is not in: %s", words, err.text);
+    }
+}
+
+static void the_file_is_for_our_eyes_only_and_says_whose_it_is(void **state) {
+    struct bench *bench = *state;
+    static const char *const ends[] = {"", "-wal"};
+    for (size_t i = 0; i < 2; i++) {
+        char path[128];
+        struct stat status;
+        (void)snprintf(path, sizeof path, "%s%s", file_of(bench), ends[i]);
+        assert_int_equal(stat(path, &status), 0);
+        assert_int_equal(status.st_mode & 07777, 0600);
+    }
+    assert_int_equal(query(bench->place, "PRAGMA application_id"), 0x736e656b);
+    assert_int_equal(query(bench->place, "SELECT max(version) FROM schema_migrations"), 1);
+}
+
+static void the_log_is_gone_when_the_store_is_closed(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put put = put_of("guid-1");
+    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+    assert_true(size_of(bench, "-wal") > 0);
+    bench_close(bench);
+    assert_true(size_of(bench, "-wal") <= 0);
+}
+
+static void reads_write_nothing(void **state) {
+    struct bench *bench = *state;
+    off_t before = size_of(bench, "-wal");
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 0);
+    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
+    assert_int_equal(bench_ask(bench, &stats.operation), 0);
+    assert_int_equal(size_of(bench, "-wal"), before);
+}
+
+static void a_second_host_on_the_file_is_refused(void **state) {
+    struct bench *bench = *state;
+    expect_refusal(file_of(bench), "another snekomatic is using it");
+    struct inbox_put put = put_of("guid-1");
+    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+}
+
+static void a_place_where_no_file_can_be_is_refused(void **state) {
+    (void)state;
+    expect_refusal("/nonexistent-directory/inbox.db", "No such file or directory");
+    expect_refusal("/tmp", "Is a directory");
+    expect_refusal("/dev/null", "not a regular file");
+    expect_refusal(":memory:", "name a file");
+    expect_refusal("", "name a file");
+}
+
+static void a_file_that_is_no_database_is_refused_and_left_alone(void **state) {
+    struct bench *bench = *state;
+    bench_close(bench);
+    static const char text[] = "This is a letter to grandmother, not a database. "
+                               "It is long enough to hold a header, were it one. Love, Mona.";
+    FILE *file = fopen(file_of(bench), "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(text, 1, sizeof text, file), sizeof text);
+    assert_int_equal(fclose(file), 0);
+    expect_refusal(file_of(bench), "file is not a database");
+    char back[sizeof text];
+    file = fopen(file_of(bench), "r");
+    assert_non_null(file);
+    assert_int_equal(fread(back, 1, sizeof back, file), sizeof back);
+    assert_int_equal(fclose(file), 0);
+    assert_memory_equal(back, text, sizeof text);
+}
+
+static void the_database_of_another_application_is_refused_and_left_alone(void **state) {
+    struct bench *bench = *state;
+    bench_close(bench);
+    remove_place(bench->place);
+    bench->place = make();
+    (void)query(bench->place, "CREATE TABLE recipes (name TEXT)");
+    expect_refusal(file_of(bench), "of another application");
+    (void)query(bench->place, "DROP TABLE recipes");
+    (void)query(bench->place, "PRAGMA application_id = 77");
+    expect_refusal(file_of(bench), "of another application");
+    assert_int_equal(query(bench->place, "SELECT count(*) FROM sqlite_schema"), 0);
+}
+
+static void a_newer_schema_is_refused(void **state) {
+    struct bench *bench = *state;
+    bench_close(bench);
+    (void)query(bench->place, "INSERT INTO schema_migrations VALUES (2, '0002_future', 0)");
+    expect_refusal(file_of(bench), "its schema is version 2, and this snekomatic knows up to 1");
+    (void)query(bench->place, "DELETE FROM schema_migrations WHERE version = 1");
+    expect_refusal(file_of(bench), "version 2");
+    (void)query(bench->place, "UPDATE schema_migrations SET version = 1");
+    bench_open(bench, BENCH_NOW);
+}
+
+static void a_tampered_schema_is_refused_with_the_place(void **state) {
+    struct bench *bench = *state;
+    static const struct {
+        const char *tamper, *mend, *place;
+    } cases[] = {
+        {"ALTER TABLE runs ADD COLUMN colour TEXT", "ALTER TABLE runs DROP COLUMN colour",
+         "table runs, column colour: not expected"},
+        {"ALTER TABLE runs RENAME COLUMN label TO etiquette",
+         "ALTER TABLE runs RENAME COLUMN etiquette TO label",
+         "table runs, column etiquette: not expected"},
+        {"CREATE TABLE extra (a INTEGER)", "DROP TABLE extra",
+         "table extra, column a: not expected"},
+        {"CREATE VIEW extra AS SELECT 1", "DROP VIEW extra", "view extra: not expected"},
+        {"CREATE TRIGGER extra AFTER DELETE ON runs BEGIN SELECT 1; END", "DROP TRIGGER extra",
+         "trigger extra: not expected"},
+        {"DROP INDEX runs_dead",
+         "CREATE INDEX runs_dead ON runs (finished_ms)\n WHERE state = 'dead'",
+         "index runs_dead: missing"},
+        {"ALTER TABLE plugin_keys RENAME TO plugin_kees",
+         "ALTER TABLE plugin_kees RENAME TO plugin_keys",
+         "table plugin_kees, column name: not expected"},
+    };
+    bench_close(bench);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)query(bench->place, cases[i].tamper);
+        expect_refusal(file_of(bench), cases[i].place);
+        (void)query(bench->place, cases[i].mend);
+    }
+    (void)query(bench->place, "DROP TABLE plugin_keys");
+    (void)query(bench->place, "CREATE TABLE plugin_keys (plugin TEXT NOT NULL, scope TEXT NOT NULL,"
+                              " name TEXT NOT NULL, value TEXT NOT NULL,"
+                              " PRIMARY KEY (plugin, scope, name)) STRICT");
+    expect_refusal(file_of(bench), "table plugin_keys, column value: is \"TEXT NOT NULL\","
+                                   " expected \"BLOB NOT NULL\"");
+    (void)query(bench->place, "DROP TABLE plugin_keys");
+    (void)query(bench->place, "CREATE TABLE plugin_keys (plugin TEXT NOT NULL, scope TEXT NOT NULL,"
+                              " name TEXT NOT NULL, value BLOB NOT NULL CHECK (value <> ''),"
+                              " PRIMARY KEY (plugin, scope, name)) STRICT");
+    expect_refusal(file_of(bench), "table plugin_keys: is \"");
+}
+
+static void a_table_that_only_looks_like_the_originals_is_refused(void **state) {
+    struct bench *bench = *state;
+    bench_close(bench);
+    (void)query(bench->place, "CREATE TABLE persistent_set_sent_invitation (login TEXT)");
+    expect_refusal(file_of(bench), "persistent_set_sent_invitation has no key \"entry\"");
+}
+
+static void a_large_body_is_never_copied_whole(void **state) {
+    struct bench *bench = *state;
+    size_t bytes = 26214400;
+    char *body = calloc(1, bytes);
+    assert_non_null(body);
+    struct inbox_put put = put_of("guid-1");
+    put.body = body;
+    put.body_bytes = bytes;
+    (void)sqlite3_memory_highwater(1);
+    int64_t before = sqlite3_memory_used();
+    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    free(body);
+    assert_true(before > 0); /* SQLite counts */
+    assert_true(sqlite3_memory_highwater(0) - before < 8 << 20);
+}
+
+/* RLIMIT_FSIZE is a disk that is full: a write past it fails. */
+static void limit_files(rlim_t bytes) {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_full_disk_is_said_and_the_store_goes_on_when_there_is_room(void **state) {
+    struct bench *bench = *state;
+    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
+    size_t bytes = 3 << 20;
+    char *body = calloc(1, bytes);
+    assert_non_null(body);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    struct inbox_put puts[3] = {put_of("a"), put_of("b"), put_of("a")};
+    for (size_t i = 0; i < 3; i++) {
+        puts[i].body = body;
+        puts[i].body_bytes = i == 1 ? 100 : bytes;
+    }
+    limit_files((rlim_t)size_of(bench, "-wal"));
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(bench_ask(bench, &puts[i].operation), -1);
+        assert_true(puts[i].operation.error.text[0] != '\0');
+        assert_false(inbox_healthy(bench->inbox));
+        /* A read shows that it is still so: it is given something to write. */
+        assert_int_equal(bench_ask(bench, &stats.operation), -1);
+        assert_false(inbox_healthy(bench->inbox));
+    }
+    limit_files(RLIM_INFINITY);
+    assert_int_equal(bench_ask(bench, &stats.operation), 0);
+    assert_int_equal(stats.queued, 0);
+    assert_true(inbox_healthy(bench->inbox));
+    assert_int_equal(bench_ask(bench, &puts[1].operation), INBOX_STORED);
+    assert_int_equal(bench_ask(bench, &puts[2].operation), INBOX_STORED);
+    free(body);
+    bench_close(bench);
+    bench_open(bench, BENCH_NOW);
+    assert_int_equal(query(bench->place, "SELECT count(*) FROM deliveries"), 2);
+}
+
+int main(void) {
+    const struct contract_store *store = &sqlite;
+    const struct CMUnitTest own[] = {
+        CONTRACT(the_file_is_for_our_eyes_only_and_says_whose_it_is),
+        CONTRACT(the_log_is_gone_when_the_store_is_closed),
+        CONTRACT(reads_write_nothing),
+        CONTRACT(a_second_host_on_the_file_is_refused),
+        cmocka_unit_test(a_place_where_no_file_can_be_is_refused),
+        CONTRACT(a_file_that_is_no_database_is_refused_and_left_alone),
+        CONTRACT(the_database_of_another_application_is_refused_and_left_alone),
+        CONTRACT(a_newer_schema_is_refused),
+        CONTRACT(a_tampered_schema_is_refused_with_the_place),
+        CONTRACT(a_table_that_only_looks_like_the_originals_is_refused),
+        CONTRACT(a_large_body_is_never_copied_whole),
+        CONTRACT(a_full_disk_is_said_and_the_store_goes_on_when_there_is_room),
+    };
+    struct CMUnitTest tests[CONTRACT_TESTS_MAX + sizeof own / sizeof *own] = {{0}};
+    size_t n = contract_tests(store, tests);
+    assert_true(n <= CONTRACT_TESTS_MAX);
+    memcpy(tests + n, own, sizeof own); /* cmocka passes over the entries that stay empty */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,686 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The tests of the inbox's contract: deliveries, claims, ends of runs, groups, crashes. Those of
+ * sets and keys are in items_contract.c. */
+#include "inbox_contract.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int put(struct bench *bench, const char *guid) {
+    struct inbox_put operation = put_of(guid);
+    return bench_ask(bench, &operation.operation);
+}
+
+static int finish(struct bench *bench, const struct inbox_run *run, enum inbox_finish_how how,
+                  int64_t due_ms) {
+    struct inbox_finish operation = finish_of(run, how);
+    operation.due_ms = due_ms;
+    return bench_ask(bench, &operation.operation);
+}
+
+/* Claims the one run that "invite" has due, and ends it. */
+static void end_the_run(struct bench *bench, enum inbox_finish_how how, int64_t due_ms) {
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(finish(bench, &claim.runs[0], how, due_ms), 0);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void expect_stats(struct bench *bench, int64_t queued, int64_t running, int64_t dead) {
+    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
+    assert_int_equal(bench_ask(bench, &stats.operation), 0);
+    assert_int_equal(stats.queued, queued);
+    assert_int_equal(stats.running, running);
+    assert_int_equal(stats.dead, dead);
+}
+
+/* PUT */
+
+static void a_delivery_comes_back_as_a_run_with_all_that_was_stored(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put operation = put_of("guid-1");
+    operation.action = "closed";
+    operation.received_ms = BENCH_NOW - 5;
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    const struct inbox_run *run = &claim.runs[0];
+    assert_string_equal(run->guid, "guid-1");
+    assert_string_equal(run->event, "push");
+    assert_string_equal(run->action, "closed");
+    assert_string_equal(run->installation, "7");
+    assert_string_equal(run->repository, "octo/cat");
+    assert_string_equal(run->sender, "mona");
+    assert_int_equal(run->payload_bytes, 7);
+    assert_memory_equal(run->payload, "{\"a\":1}", 8);
+    assert_int_equal(run->received_ms, BENCH_NOW - 5);
+    assert_int_equal(run->attempt, 1);
+    assert_int_equal(run->lease, 42);
+    assert_int_equal(run->crashes, 0);
+    assert_false(run->suspect);
+    assert_int_equal(run->share, 0);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_delivery_without_plugins_is_stored_and_runs_nothing(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put operation = put_of("guid-1");
+    operation.installation = "";
+    operation.n_plugins = 0;
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    expect_stats(bench, 0, 0, 0);
+    assert_int_equal(bench->store->query(bench->place, "SELECT count(*) FROM deliveries"), 1);
+}
+
+static void a_guid_seen_again_while_its_runs_are_queued_is_a_duplicate(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    assert_int_equal(put(bench, "guid-1"), INBOX_DUPLICATE);
+    expect_stats(bench, 1, 0, 0);
+}
+
+static void a_guid_seen_again_while_a_run_is_running_is_a_duplicate(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(put(bench, "guid-1"), INBOX_DUPLICATE);
+    expect_stats(bench, 0, 1, 0);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_duplicate_makes_a_waiting_retry_due_now(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    end_the_run(bench, INBOX_RETRY, BENCH_NOW + 3600000);
+    struct inbox_put again = put_of("guid-1");
+    again.due_ms = BENCH_NOW + 1000;
+    assert_int_equal(bench_ask(bench, &again.operation), INBOX_DUPLICATE);
+
+    struct inbox_claim early = bench_claim(bench, "invite", BENCH_NOW + 999);
+    assert_int_equal(early.n_runs, 0);
+    assert_int_equal(early.next_due_ms, BENCH_NOW + 1000);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 1000);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].attempt, 2);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_duplicate_does_not_hasten_a_first_attempt_nor_delay_a_retry(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put first = put_of("fresh");
+    first.due_ms = BENCH_NOW + 5000;
+    assert_int_equal(bench_ask(bench, &first.operation), INBOX_STORED);
+    first.due_ms = BENCH_NOW;
+    assert_int_equal(bench_ask(bench, &first.operation), INBOX_DUPLICATE);
+    struct inbox_claim none = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(none.n_runs, 0);
+    assert_int_equal(none.next_due_ms, BENCH_NOW + 5000);
+
+    assert_int_equal(put(bench, "retried"), INBOX_STORED);
+    end_the_run(bench, INBOX_RETRY, BENCH_NOW + 10);
+    struct inbox_put again = put_of("retried");
+    again.due_ms = BENCH_NOW + 1000;
+    assert_int_equal(bench_ask(bench, &again.operation), INBOX_DUPLICATE);
+    none = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(none.next_due_ms, BENCH_NOW + 10);
+}
+
+static void a_finished_guid_seen_again_is_a_redelivery_of_the_new_body(void **state) {
+    struct bench *bench = *state;
+    static const enum inbox_finish_how ends[] = {INBOX_DONE, INBOX_DEAD};
+    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    for (size_t i = 0; i < 2; i++) {
+        struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+        assert_int_equal(claim.n_runs, 1);
+        struct inbox_finish end = finish_of(&claim.runs[0], ends[i]);
+        end.crashes = 2;
+        end.suspect = true;
+        assert_int_equal(bench_ask(bench, &end.operation), 0);
+        inbox_runs_free(claim.runs, claim.n_runs);
+
+        struct inbox_put again = put_of("guid-1");
+        again.body = "[2]";
+        again.body_bytes = 3;
+        again.event = "issues";
+        again.sender = "hubot";
+        assert_int_equal(bench_ask(bench, &again.operation), INBOX_REDELIVERED);
+    }
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].attempt, 1);
+    assert_int_equal(claim.runs[0].crashes, 0);
+    assert_false(claim.runs[0].suspect);
+    assert_string_equal(claim.runs[0].payload, "[2]");
+    assert_string_equal(claim.runs[0].event, "issues");
+    assert_string_equal(claim.runs[0].sender, "hubot");
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_redelivery_runs_the_plugins_that_are_routed_now(void **state) {
+    struct bench *bench = *state;
+    static const char *const before[] = {"invite", "ping"}, *const now[] = {"ping", "hello"};
+    struct inbox_put operation = put_of("guid-1");
+    operation.plugins = before;
+    operation.n_plugins = 2;
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    end_the_run(bench, INBOX_DONE, 0);
+    struct inbox_claim ping = bench_claim(bench, "ping", BENCH_NOW);
+    operation.plugins = now;
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_DUPLICATE);
+    assert_int_equal(finish(bench, &ping.runs[0], INBOX_DEAD, 0), 0);
+    inbox_runs_free(ping.runs, ping.n_runs);
+
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_REDELIVERED);
+    static const struct {
+        const char *plugin;
+        size_t runs;
+    } expected[] = {{"invite", 0}, {"ping", 1}, {"hello", 1}};
+    for (size_t i = 0; i < 3; i++) {
+        struct inbox_claim claim = bench_claim(bench, expected[i].plugin, BENCH_NOW);
+        assert_int_equal(claim.n_runs, expected[i].runs);
+        inbox_runs_free(claim.runs, claim.n_runs);
+    }
+    assert_int_equal(bench->store->query(bench->place, "SELECT count(*) FROM runs"), 3);
+}
+
+static void a_body_is_bytes_whatever_they_are(void **state) {
+    struct bench *bench = *state;
+    static const char *const guids[] = {"empty", "escape", "nul", "not-utf8"};
+    static const char bytes[][16] = {"", "\"\\u0000\"", "a\0b", "\xFF\xFE\x00\x80"};
+    static const size_t lengths[] = {0, 8, 3, 4};
+    for (size_t i = 0; i < 4; i++) {
+        struct inbox_put operation = put_of(guids[i]);
+        operation.body = lengths[i] ? bytes[i] : NULL;
+        operation.body_bytes = lengths[i];
+        assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    }
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(claim.runs[i].payload_bytes, lengths[i]);
+        assert_memory_equal(claim.runs[i].payload, bytes[i], lengths[i] + 1);
+    }
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static char *pattern(size_t bytes, unsigned seed) {
+    char *body = malloc(bytes);
+    assert_non_null(body);
+    for (size_t i = 0; i < bytes; i++) {
+        body[i] = (char)((i * 2654435761U + seed) >> 13);
+    }
+    return body;
+}
+
+static void the_largest_body_survives_a_redelivery_and_reopening(void **state) {
+    struct bench *bench = *state;
+    static const size_t sizes[] = {26214400, 26214399, (1 << 20) + 1, 26214400};
+    for (unsigned i = 0; i < 4; i++) {
+        char *body = pattern(sizes[i], i);
+        struct inbox_put operation = put_of("guid-1");
+        operation.body = body;
+        operation.body_bytes = sizes[i];
+        assert_int_equal(bench_ask(bench, &operation.operation), i ? INBOX_REDELIVERED : 0);
+        bench_close(bench);
+        bench_open(bench, BENCH_NOW);
+        struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+        assert_int_equal(claim.n_runs, 1);
+        assert_int_equal(claim.runs[0].payload_bytes, sizes[i]);
+        assert_true(memcmp(claim.runs[0].payload, body, sizes[i]) == 0);
+        assert_int_equal(finish(bench, &claim.runs[0], INBOX_DONE, 0), 0);
+        inbox_runs_free(claim.runs, claim.n_runs);
+        free(body);
+    }
+}
+
+static void texts_that_are_too_long_are_refused(void **state) {
+    struct bench *bench = *state;
+    char longest[INBOX_GUID_MAX + 2], name[INBOX_NAME_MAX + 2];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    memset(name, 'y', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    const char *const plugins[] = {name};
+    struct inbox_put puts[] = {put_of(longest), put_of("g"), put_of("g"), put_of("g"), put_of("g")};
+    puts[1].event = name;
+    puts[2].action = name;
+    puts[3].installation = name;
+    puts[4].plugins = plugins;
+    for (size_t i = 0; i < sizeof puts / sizeof *puts; i++) {
+        assert_int_equal(bench_ask(bench, &puts[i].operation), -1);
+        assert_non_null(strstr(puts[i].operation.error.text, "longer than"));
+    }
+    assert_true(inbox_healthy(bench->inbox)); /* it is their fault, not the store's */
+    assert_int_equal(put(bench, longest + 1), INBOX_STORED);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_string_equal(claim.runs[0].guid, longest + 1);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+/* CLAIM */
+
+static void runs_are_claimed_once_and_in_order_of_due_time(void **state) {
+    struct bench *bench = *state;
+    static const struct {
+        const char *guid;
+        int64_t due_ms;
+    } given[] = {{"third", 30}, {"first", 10}, {"later", 101}, {"second", 20}, {"fourth", 100}};
+    for (size_t i = 0; i < 5; i++) {
+        struct inbox_put operation = put_of(given[i].guid);
+        operation.due_ms = BENCH_NOW + given[i].due_ms;
+        assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    }
+    static const char *const order[] = {"first", "second", "third", "fourth"};
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 100);
+    assert_int_equal(claim.n_runs, 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_string_equal(claim.runs[i].guid, order[i]);
+    }
+    assert_int_equal(claim.next_due_ms, BENCH_NOW + 101);
+    inbox_runs_free(claim.runs, claim.n_runs);
+
+    claim = bench_claim(bench, "invite", BENCH_NOW + 100);
+    assert_int_equal(claim.n_runs, 0);
+    expect_stats(bench, 1, 4, 0);
+}
+
+static void each_plugin_gets_its_share_and_no_more(void **state) {
+    struct bench *bench = *state;
+    static const char *const plugins[] = {"invite", "ping", "hello"};
+    static const char *const guids[] = {"a", "b", "c"};
+    for (size_t i = 0; i < 3; i++) {
+        struct inbox_put operation = put_of(guids[i]);
+        operation.plugins = plugins;
+        operation.n_plugins = 3;
+        operation.due_ms = BENCH_NOW - 10 + (int64_t)i;
+        assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    }
+    struct inbox_claim_share shares[] = {
+        {.plugin = "invite", .runs = 2, .payload_bytes = UINT64_MAX},
+        {.plugin = "ping", .runs = 0, .payload_bytes = UINT64_MAX},
+        {.plugin = "nobody", .runs = 5, .payload_bytes = UINT64_MAX},
+        {.plugin = "hello", .runs = 5, .payload_bytes = UINT64_MAX},
+    };
+    struct inbox_claim claim = claim_of(shares, 4, BENCH_NOW);
+    assert_int_equal(bench_ask(bench, &claim.operation), 0);
+    size_t count[4] = {0};
+    for (size_t i = 0; i < claim.n_runs; i++) {
+        count[claim.runs[i].share]++;
+    }
+    assert_int_equal(count[0], 2);
+    assert_int_equal(count[1], 0);
+    assert_int_equal(count[2], 0);
+    assert_int_equal(count[3], 3);
+    assert_int_equal(claim.next_due_ms, BENCH_NOW - 10); /* of ping, whose share was 0 */
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_claim_of_nothing_says_when_there_will_be_something(void **state) {
+    struct bench *bench = *state;
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 0);
+    assert_true(claim.next_due_ms == INT64_MAX);
+    struct inbox_put operation = put_of("guid-1");
+    operation.due_ms = BENCH_NOW + 77;
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.next_due_ms, BENCH_NOW + 77);
+    claim = bench_claim(bench, "ping", BENCH_NOW);
+    assert_true(claim.next_due_ms == INT64_MAX); /* only of the plugins that were asked for */
+}
+
+static void payload_bytes_bound_a_share_but_one_run_always_fits(void **state) {
+    struct bench *bench = *state;
+    static const char *const guids[] = {"a", "b", "c", "d"};
+    char *body = pattern(4000, 1);
+    for (size_t i = 0; i < 4; i++) {
+        struct inbox_put operation = put_of(guids[i]);
+        operation.body = body;
+        operation.body_bytes = 4000;
+        assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    }
+    free(body);
+    static const struct {
+        uint64_t bytes;
+        size_t runs;
+    } cases[] = {{0, 1}, {8000, 2}, {7999, 1}};
+    for (size_t i = 0; i < 3; i++) {
+        struct inbox_claim_share share = {
+            .plugin = "invite", .runs = 9, .payload_bytes = cases[i].bytes};
+        struct inbox_claim claim = claim_of(&share, 1, BENCH_NOW);
+        assert_int_equal(bench_ask(bench, &claim.operation), 0);
+        assert_int_equal(claim.n_runs, cases[i].runs);
+        inbox_runs_free(claim.runs, claim.n_runs);
+    }
+}
+
+static void a_suspect_run_is_taken_alone_and_only_when_nothing_runs(void **state) {
+    struct bench *bench = *state;
+    static const char *const guids[] = {"a", "b", "c", "d"};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(put(bench, guids[i]), INBOX_STORED);
+    }
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 4);
+    for (size_t i = 0; i < 4; i++) { /* a and b were in the worker that died */
+        struct inbox_finish end = finish_of(&claim.runs[i], INBOX_RETRY);
+        end.suspect = i < 2;
+        end.crashes = (int64_t)i;
+        assert_int_equal(bench_ask(bench, &end.operation), 0);
+    }
+    inbox_runs_free(claim.runs, claim.n_runs);
+
+    static const struct {
+        bool alone;
+        uint32_t runs;
+        size_t taken;
+        const char *guid; /* of the first */
+        bool suspects_due;
+    } steps[] = {{true, 0, 0, "", true},   {false, 1, 1, "c", true}, {true, 9, 1, "a", true},
+                 {true, 9, 1, "b", false}, {true, 9, 1, "d", false}, {false, 9, 0, "", false}};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct inbox_claim_share share = {.plugin = "invite",
+                                          .runs = steps[i].runs,
+                                          .payload_bytes = UINT64_MAX,
+                                          .alone = steps[i].alone};
+        claim = claim_of(&share, 1, BENCH_NOW);
+        assert_int_equal(bench_ask(bench, &claim.operation), 0);
+        assert_int_equal(claim.n_runs, steps[i].taken);
+        assert_int_equal(share.suspects_due, steps[i].suspects_due);
+        if (claim.n_runs > 0) {
+            const struct inbox_run *run = &claim.runs[0];
+            assert_string_equal(run->guid, steps[i].guid);
+            assert_int_equal(run->suspect, run->guid[0] < 'c');
+            assert_int_equal(run->crashes, run->guid[0] - 'a');
+        }
+        inbox_runs_free(claim.runs, claim.n_runs);
+    }
+}
+
+/* FINISH */
+
+static void a_retry_keeps_its_attempt_and_a_requeue_gives_it_back(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    static const struct {
+        int64_t attempt; /* of the claim */
+        enum inbox_finish_how how;
+    } steps[] = {{1, INBOX_REQUEUE},
+                 {1, INBOX_RETRY},
+                 {2, INBOX_REQUEUE},
+                 {2, INBOX_RETRY},
+                 {3, INBOX_DONE}};
+    int64_t now_ms = BENCH_NOW;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct inbox_claim early = bench_claim(bench, "invite", now_ms - 1);
+        assert_int_equal(early.n_runs, 0);
+        struct inbox_claim claim = bench_claim(bench, "invite", now_ms);
+        assert_int_equal(claim.n_runs, 1);
+        assert_int_equal(claim.runs[0].attempt, steps[i].attempt);
+        now_ms += 500;
+        assert_int_equal(finish(bench, &claim.runs[0], steps[i].how, now_ms), 0);
+        inbox_runs_free(claim.runs, claim.n_runs);
+    }
+    expect_stats(bench, 0, 0, 0);
+}
+
+static void a_dead_run_is_counted_and_keeps_its_reason(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    struct inbox_finish end = finish_of(&claim.runs[0], INBOX_DEAD);
+    end.label = "failed";
+    end.reason = "no such user";
+    assert_int_equal(bench_ask(bench, &end.operation), 0);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    expect_stats(bench, 0, 0, 1);
+    assert_int_equal(bench->store->query(bench->place,
+                                         "SELECT count(*) FROM runs WHERE state = 'dead' AND "
+                                         "label = 'failed' AND reason = 'no such user' AND "
+                                         "finished_ms = 1700000000000"),
+                     1);
+    struct inbox_claim none = bench_claim(bench, "invite", BENCH_NOW * 2);
+    assert_int_equal(none.n_runs, 0);
+}
+
+static void words_of_another_attempt_lease_or_run_are_stale(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    const struct inbox_run right = claim.runs[0];
+    struct inbox_run wrong[] = {right, right, right};
+    wrong[0].attempt++;
+    wrong[1].lease++;
+    wrong[2].id++;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(finish(bench, &wrong[i], INBOX_DONE, 0), INBOX_STALE);
+    }
+    expect_stats(bench, 0, 1, 0);
+    assert_int_equal(finish(bench, &right, INBOX_RETRY, BENCH_NOW), 0);
+    assert_int_equal(finish(bench, &right, INBOX_DEAD, 0), INBOX_STALE); /* queued by now */
+    struct inbox_claim again = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(finish(bench, &right, INBOX_DEAD, 0), INBOX_STALE); /* attempt 2 by now */
+    assert_int_equal(finish(bench, &again.runs[0], INBOX_DONE, 0), 0);
+    assert_int_equal(finish(bench, &again.runs[0], INBOX_DONE, 0), INBOX_STALE);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    inbox_runs_free(again.runs, again.n_runs);
+}
+
+/* Groups and threads */
+
+static void an_operation_that_fails_takes_no_neighbour_with_it(void **state) {
+    enum { N = 40 };
+    struct bench *bench = *state;
+    bench->store->poison(bench->place, "poison");
+    char guids[N][16];
+    struct inbox_put *puts = calloc(N, sizeof *puts);
+    assert_non_null(puts);
+    for (size_t i = 0; i < N; i++) {
+        (void)snprintf(guids[i], sizeof guids[i], i % 7 == 3 ? "poison" : "guid-%zu", i);
+        puts[i] = put_of(guids[i]);
+        bench_submit(bench, &puts[i].operation);
+    }
+    bench_wait(bench, N);
+    size_t stored = 0;
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(puts[i].operation.result, i % 7 == 3 ? -1 : INBOX_STORED);
+        assert_int_equal(puts[i].operation.error.text[0] != '\0', i % 7 == 3);
+        stored += i % 7 != 3;
+    }
+    free(puts);
+    assert_true(inbox_healthy(bench->inbox));
+    expect_stats(bench, (int64_t)stored, 0, 0);
+}
+
+static void what_one_asker_submits_is_done_in_that_order(void **state) {
+    enum { N = 600 };
+    struct bench *bench = *state;
+    struct inbox_item *items = calloc(N, sizeof *items);
+    assert_non_null(items);
+    for (size_t i = 0; i < N; i++) { /* each sees what the one before it did, group ends or not */
+        items[i] =
+            (struct inbox_item){.operation = {.kind = i % 2 ? INBOX_SET_REMOVE : INBOX_SET_ADD},
+                                .plugin = "invite",
+                                .scope = "",
+                                .set = "s",
+                                .name = "n"};
+        bench_submit(bench, &items[i].operation);
+    }
+    bench_wait(bench, N);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(items[i].operation.result, 1);
+    }
+    free(items);
+}
+
+enum { THREADS = 8, PUTS_EACH = 100 };
+
+struct producer {
+    struct bench bench; /* its own mailbox on the shared inbox */
+    pthread_t thread;
+    unsigned number;
+    unsigned stored;
+};
+
+static void *produce(void *argument) {
+    struct producer *producer = argument;
+    for (unsigned i = 0; i < PUTS_EACH; i++) {
+        char guid[32];
+        (void)snprintf(guid, sizeof guid, "guid-%u-%u", producer->number, i);
+        struct inbox_put operation = put_of(guid);
+        producer->stored += bench_ask(&producer->bench, &operation.operation) == INBOX_STORED;
+    }
+    return NULL;
+}
+
+static void many_threads_submit_at_once_and_each_gets_its_answers(void **state) {
+    struct bench *bench = *state;
+    struct producer *producers = calloc(THREADS, sizeof *producers);
+    assert_non_null(producers);
+    for (unsigned i = 0; i < THREADS; i++) {
+        producers[i].number = i;
+        producers[i].bench.inbox = bench->inbox;
+        assert_int_equal(mailbox_init(&producers[i].bench.mailbox), 0);
+        assert_int_equal(pthread_create(&producers[i].thread, NULL, produce, &producers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(producers[i].thread, NULL), 0);
+        assert_int_equal(producers[i].stored, PUTS_EACH);
+        mailbox_finish(&producers[i].bench.mailbox);
+    }
+    free(producers);
+    expect_stats(bench, THREADS * PUTS_EACH, 0, 0);
+}
+
+static void closing_finishes_what_was_submitted(void **state) {
+    enum { N = 500 };
+    struct bench *bench = *state;
+    char guids[N][16];
+    struct inbox_put *puts = calloc(N, sizeof *puts);
+    assert_non_null(puts);
+    for (size_t i = 0; i < N; i++) {
+        (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
+        puts[i] = put_of(guids[i]);
+        bench_submit(bench, &puts[i].operation);
+    }
+    bench_close(bench);
+    bench_wait(bench, N);
+    free(puts);
+    bench_open(bench, BENCH_NOW);
+    expect_stats(bench, N, 0, 0);
+}
+
+/* Crashes */
+
+static void runs_that_were_running_are_due_at_the_next_opening(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    struct inbox_claim before = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(before.n_runs, 1);
+    bench_close(bench);
+    bench_open(bench, BENCH_NOW + 9000);
+    expect_stats(bench, 1, 0, 0);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 8999);
+    assert_int_equal(claim.n_runs, 0);
+    assert_int_equal(claim.next_due_ms, BENCH_NOW + 9000);
+    claim = bench_claim(bench, "invite", BENCH_NOW + 9000);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].attempt, 2);
+    assert_int_equal(finish(bench, &before.runs[0], INBOX_DONE, 0), INBOX_STALE);
+    inbox_runs_free(before.runs, before.n_runs);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+/* In the child: stores until it is killed, and says each GUID's number once it was answered. */
+_Noreturn static void store_until_killed(const struct bench *parent, int out) {
+    struct bench bench = {.store = parent->store, .place = parent->place};
+    struct error err;
+    if (mailbox_init(&bench.mailbox) < 0 ||
+        bench.store->open(bench.place, BENCH_NOW, &bench.inbox, &err) != 0) {
+        _exit(1);
+    }
+    for (unsigned i = 0;; i++) {
+        char guid[32];
+        (void)snprintf(guid, sizeof guid, "guid-%u", i);
+        struct inbox_put operation = put_of(guid);
+        if (bench_ask(&bench, &operation.operation) != INBOX_STORED ||
+            write(out, &i, sizeof i) != sizeof i) {
+            _exit(1);
+        }
+    }
+}
+
+static void what_was_answered_survives_kill_9(void **state) {
+    struct bench *bench = *state;
+    bench_close(bench);
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)close(ends[0]);
+        store_until_killed(bench, ends[1]);
+    }
+    (void)close(ends[1]);
+    unsigned last = 0, number;
+    while (last < 50 && read(ends[0], &number, sizeof number) == sizeof number) {
+        last = number;
+    }
+    assert_int_equal(kill(child, SIGKILL), 0);
+    while (read(ends[0], &number, sizeof number) == sizeof number) {
+        last = number; /* answered before the kill took effect */
+    }
+    (void)close(ends[0]);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_true(last >= 50);
+
+    bench_open(bench, BENCH_NOW);
+    for (unsigned i = 0; i <= last; i++) {
+        char guid[32];
+        (void)snprintf(guid, sizeof guid, "guid-%u", i);
+        assert_int_equal(put(bench, guid), INBOX_DUPLICATE);
+    }
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_true(claim.n_runs > last);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tests) {
+    const struct CMUnitTest ours[] = {
+        CONTRACT(a_delivery_comes_back_as_a_run_with_all_that_was_stored),
+        CONTRACT(a_delivery_without_plugins_is_stored_and_runs_nothing),
+        CONTRACT(a_guid_seen_again_while_its_runs_are_queued_is_a_duplicate),
+        CONTRACT(a_guid_seen_again_while_a_run_is_running_is_a_duplicate),
+        CONTRACT(a_duplicate_makes_a_waiting_retry_due_now),
+        CONTRACT(a_duplicate_does_not_hasten_a_first_attempt_nor_delay_a_retry),
+        CONTRACT(a_finished_guid_seen_again_is_a_redelivery_of_the_new_body),
+        CONTRACT(a_redelivery_runs_the_plugins_that_are_routed_now),
+        CONTRACT(a_body_is_bytes_whatever_they_are),
+        CONTRACT(the_largest_body_survives_a_redelivery_and_reopening),
+        CONTRACT(texts_that_are_too_long_are_refused),
+        CONTRACT(runs_are_claimed_once_and_in_order_of_due_time),
+        CONTRACT(each_plugin_gets_its_share_and_no_more),
+        CONTRACT(a_claim_of_nothing_says_when_there_will_be_something),
+        CONTRACT(payload_bytes_bound_a_share_but_one_run_always_fits),
+        CONTRACT(a_suspect_run_is_taken_alone_and_only_when_nothing_runs),
+        CONTRACT(a_retry_keeps_its_attempt_and_a_requeue_gives_it_back),
+        CONTRACT(a_dead_run_is_counted_and_keeps_its_reason),
+        CONTRACT(words_of_another_attempt_lease_or_run_are_stale),
+        CONTRACT(an_operation_that_fails_takes_no_neighbour_with_it),
+        CONTRACT(what_one_asker_submits_is_done_in_that_order),
+        CONTRACT(many_threads_submit_at_once_and_each_gets_its_answers),
+        CONTRACT(closing_finishes_what_was_submitted),
+        CONTRACT(runs_that_were_running_are_due_at_the_next_opening),
+        CONTRACT(what_was_answered_survives_kill_9),
+    };
+    memcpy(tests, ours, sizeof ours);
+    size_t n = sizeof ours / sizeof *ours;
+    return n + contract_item_tests(store, tests + n);
+}

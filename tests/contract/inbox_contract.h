@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The contract of host/inbox/inbox.h as tests that every store passes. A store's own program says
+ * how to get an empty store and runs them; it adds tests of what only that store has. */
+#ifndef SNEK_TESTS_INBOX_CONTRACT_H
+#define SNEK_TESTS_INBOX_CONTRACT_H
+
+#include "../unit/unit.h"
+
+#include "inbox/inbox.h"
+
+struct contract_store {
+    void *(*make)(void); /* an empty place of a store's own; fails the test when it cannot */
+    void (*remove)(void *place);
+    int (*open)(void *place, int64_t now_ms, struct inbox **inbox, struct error *err);
+    /* SQL that all stores know, on a connection of its own; the first column of the first row. */
+    int64_t (*query)(void *place, const char *sql);
+    /* From now on the database itself refuses the delivery with this GUID. */
+    void (*poison)(void *place, const char *guid);
+};
+
+/* Adds the contract's tests to `tests`, which has room for so many; their number. */
+#define CONTRACT_TESTS_MAX 64
+size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tests);
+size_t contract_item_tests(const struct contract_store *store, struct CMUnitTest *tests);
+
+/* One test of a list in which `store` is a variable; it finds a bench as its state. */
+#define CONTRACT(test)                                                                             \
+    { #test, test, bench_set_up, bench_tear_down, (void *)(uintptr_t)store }
+int bench_set_up(void **state);
+int bench_tear_down(void **state);
+
+/* What a test has: a place, an inbox that is open on it (unless the test closed it), a mailbox. */
+struct bench {
+    const struct contract_store *store;
+    void *place;
+    struct inbox *inbox;
+    struct mailbox mailbox;
+    unsigned answered;
+};
+
+#define BENCH_NOW 1700000000000 /* the wall's time of these tests, unless one says another */
+
+void bench_open(struct bench *bench, int64_t now_ms); /* again, after bench_close() */
+void bench_close(struct bench *bench);
+
+/* Submits without waiting; waits until `n` answers have come since the last bench_wait(); both. */
+void bench_submit(struct bench *bench, struct inbox_operation *operation);
+void bench_wait(struct bench *bench, unsigned n);
+int bench_ask(struct bench *bench, struct inbox_operation *operation);
+
+/* Operations with defaults: a push for plugin "invite" of installation 7, received and due now. */
+struct inbox_put put_of(const char *guid);
+struct inbox_claim claim_of(struct inbox_claim_share *shares, size_t n_shares, int64_t now_ms);
+struct inbox_finish finish_of(const struct inbox_run *run, enum inbox_finish_how how);
+
+/* Claims everything that `plugin` has due; the caller frees claim.runs. */
+struct inbox_claim bench_claim(struct bench *bench, const char *plugin, int64_t now_ms);
+
+#endif

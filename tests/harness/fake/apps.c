@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What the app asks as itself: who it is, and for tokens. */
+#include "fake/internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+void handle_app(struct call *call) {
+    struct fake *fake = call->fake;
+    json_t *app = json_pack(
+        "{s:I, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{}, s:[], s:i}", "id",
+        (json_int_t)fake->app_id, "slug", fake->app_slug, "node_id",
+        json_sprintf("FAKE_A_%" PRId64, fake->app_id), "name", fake->app_slug, "description",
+        "The app under test", "client_id", "Iv1.0000000000000000", "external_url",
+        "https://example.org", "html_url", "https://github.com/apps/under-test", "created_at",
+        "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z", "permissions", "events",
+        "installations_count", (int)json_array_size(state_list(fake, "installations")));
+    answer_json(call, 200, app);
+}
+
+static json_t *find_installation(struct call *call) {
+    char *end;
+    errno = 0;
+    long long id = strtoll(call->parameters[0], &end, 10);
+    return errno == 0 && *end == '\0'
+               ? list_find_number(state_list(call->fake, "installations"), "id", id)
+               : NULL;
+}
+
+static json_t *with_metadata(const json_t *permissions) {
+    json_t *all = json_deep_copy(permissions);
+    const char *name;
+    json_t *level;
+    bool of_repositories = false;
+    json_object_foreach((json_t *)permissions, name, level) {
+        of_repositories = of_repositories || permission_is_of_repositories(name);
+    }
+    if (of_repositories && !json_object_get(all, "metadata")) {
+        (void)json_object_set_new(all, "metadata", json_string("read"));
+    }
+    return all;
+}
+
+/* The token's permissions, the caller's; NULL when an error was answered. */
+static json_t *wanted_permissions(struct call *call, const json_t *granted, const json_t *wanted) {
+    if (!wanted) {
+        return with_metadata(granted);
+    }
+    if (!json_is_object(wanted)) {
+        answer_invalid(call, "Installation", "permissions", "invalid",
+                       "permissions is not an object");
+        return NULL;
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)wanted, name, value) {
+        const char *level = json_string_value(value);
+        char message[160];
+        if (!permission_exists(name)) {
+            (void)snprintf(message, sizeof message, "\"%.100s\" is not a permission", name);
+            answer_invalid(call, "Installation", "permissions", "invalid", message);
+            return NULL;
+        }
+        if (!level || !permission_has_level(name, level)) {
+            (void)snprintf(message, sizeof message, "%s has no such level", name);
+            answer_invalid(call, "Installation", "permissions", "invalid", message);
+            return NULL;
+        }
+        bool metadata = strcmp(name, "metadata") == 0 && strcmp(level, "read") == 0;
+        if (!metadata && !permission_covers(granted, name, level)) {
+            answer_error(call, 422,
+                         "The permissions requested are not granted to this installation.");
+            return NULL;
+        }
+    }
+    return with_metadata(wanted);
+}
+
+/* The repository that `wanted` (a name, or an id) means. */
+static json_t *wanted_repository(struct call *call, const char *account, const json_t *wanted) {
+    json_t *list = state_list(call->fake, "repositories");
+    json_t *found = NULL;
+    if (json_is_string(wanted)) {
+        char full_name[256];
+        (void)snprintf(full_name, sizeof full_name, "%s/%s", account, json_string_value(wanted));
+        found = list_find(list, "full_name", full_name);
+    } else if (json_is_integer(wanted)) {
+        found = list_find_number(list, "id", json_integer_value(wanted));
+    }
+    const char *full_name = text_of(found, "full_name");
+    size_t bytes = strlen(account);
+    return full_name && strncasecmp(full_name, account, bytes) == 0 && full_name[bytes] == '/'
+               ? found
+               : NULL;
+}
+
+/* 0 and the full names to `*names` (NULL: all), or -1 when an error was answered. */
+static int wanted_repositories(struct call *call, const char *account, const json_t *body,
+                               json_t **names) {
+    static const char *const keys[] = {"repositories", "repository_ids"};
+    json_t *chosen = NULL;
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        json_t *list = json_object_get(body, keys[k]);
+        if (list && !chosen) {
+            chosen = json_array();
+        }
+        bool sound = !list || json_is_array(list);
+        size_t i;
+        json_t *wanted;
+        json_array_foreach(list, i, wanted) {
+            json_t *repository = wanted_repository(call, account, wanted);
+            sound = sound && repository;
+            (void)json_array_append(chosen, json_object_get(repository, "full_name"));
+        }
+        if (!sound) {
+            json_decref(chosen);
+            answer_error(call, 422,
+                         "There is at least one repository that does not exist or is not "
+                         "accessible to the parent installation.");
+            return -1;
+        }
+    }
+    *names = chosen;
+    return 0;
+}
+
+void handle_access_tokens(struct call *call) {
+    static const char *const allowed[] = {"permissions", "repositories", "repository_ids", NULL};
+    struct fake *fake = call->fake;
+    json_t *installation = find_installation(call);
+    if (!installation) {
+        answer_error(call, 404, "Not Found");
+        return;
+    }
+    if (json_is_true(json_object_get(installation, "suspended"))) {
+        answer_error(call, 403, "This installation has been suspended");
+        return;
+    }
+    json_t *body = call_body(call, "Installation", allowed);
+    if (!body) {
+        return;
+    }
+    json_t *repositories = NULL;
+    json_t *permissions = wanted_permissions(call, json_object_get(installation, "permissions"),
+                                             json_object_get(body, "permissions"));
+    if (!permissions ||
+        wanted_repositories(call, text_of(installation, "account"), body, &repositories) < 0) {
+        json_decref(permissions);
+        json_decref(body);
+        return;
+    }
+    json_decref(body);
+    int64_t expires_s = fake_now_s(fake) + state_setting(fake, "token_lifetime_s");
+    char expires[FAKE_TIME_MAX];
+    fake_time_text(expires_s, expires);
+    json_t *answer = json_pack("{s:s, s:O, s:s}", "expires_at", expires, "permissions", permissions,
+                               "repository_selection", repositories ? "selected" : "all");
+    const char *token =
+        token_mint(fake, number_of(installation, "id"), permissions, repositories, expires_s);
+    (void)json_object_set_new(answer, "token", json_string(token));
+    answer_json(call, 201, answer);
+}

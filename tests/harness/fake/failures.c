@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Failures that a test asks for: which call is meant, and what it gets instead of its answer. */
+#include "fake/internal.h"
+
+#include <fnmatch.h>
+#include <string.h>
+#include <strings.h>
+
+#define DELAY_MAX_MS 600000
+
+static bool is_meant(const json_t *failure, const struct call *call) {
+    const char *method = text_of(failure, "method");
+    const char *path = text_of(failure, "path");
+    if (method && strcasecmp(method, call->method) != 0) {
+        return false;
+    }
+    if (!path) {
+        return true;
+    }
+    return strpbrk(path, "*?[") ? fnmatch(path, call->path, 0) == 0
+                                : strncmp(path, call->path, strlen(path)) == 0;
+}
+
+json_t *failure_take(struct fake *fake, const struct call *call) {
+    size_t i;
+    json_t *failure;
+    json_array_foreach(fake->failures, i, failure) {
+        if (!is_meant(failure, call)) {
+            continue;
+        }
+        json_t *copy = json_deep_copy(failure);
+        json_int_t times = number_of(failure, "times");
+        if (times == 1) {
+            (void)json_array_remove(fake->failures, i);
+        } else if (times > 1) {
+            (void)json_object_set_new(failure, "times", json_integer(times - 1));
+        }
+        return copy;
+    }
+    return NULL;
+}
+
+int failure_check(const json_t *failure, struct error *err) {
+    const char *method = NULL, *path = NULL;
+    json_int_t times = 1, status = 200, delay_ms = 0;
+    int drop = 0, after = 0;
+    json_t *body = NULL, *headers = NULL;
+    json_error_t problem;
+    if (json_unpack_ex((json_t *)failure, &problem, 0,
+                       "{s?s, s?s, s?I, s?I, s?I, s?b, s?b, s?o, s?o !}", "method", &method, "path",
+                       &path, "times", &times, "status", &status, "delay_ms", &delay_ms, "drop",
+                       &drop, "after", &after, "body", &body, "headers", &headers) < 0) {
+        return error_set(err, "%s", problem.text);
+    }
+    if (status < 200 || status > 599) {
+        return error_set(err, "status is a number from 200 to 599");
+    }
+    if (times == 0 || times < -1) {
+        return error_set(err, "times is a positive number, or -1 for always");
+    }
+    if (delay_ms < 0 || delay_ms > DELAY_MAX_MS) {
+        return error_set(err, "delay_ms is a number from 0 to %d", DELAY_MAX_MS);
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach(headers, name, value) {
+        if (!json_is_string(value)) {
+            return error_set(err, "headers: %s is not a text", name);
+        }
+    }
+    return headers && !json_is_object(headers) ? error_set(err, "headers is not an object") : 0;
+}
+
+bool failure_breaks(const json_t *failure) {
+    return json_is_true(json_object_get(failure, "drop")) || json_object_get(failure, "status");
+}
+
+void failure_answer(struct call *call, const json_t *failure) {
+    if (json_is_true(json_object_get(failure, "drop"))) {
+        call->drop = true;
+        return;
+    }
+    unsigned status = (unsigned)number_of(failure, "status");
+    json_t *body = json_object_get(failure, "body");
+    if (json_is_string(body)) {
+        answer_empty(call, status);
+        call->answer_text = strdup(json_string_value(body));
+    } else if (body) {
+        answer_json(call, status, json_incref(body));
+    } else {
+        answer_error(call, status, "The test asked for this failure");
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach(json_object_get(failure, "headers"), name, value) {
+        answer_header(call, name, json_string_value(value));
+    }
+}

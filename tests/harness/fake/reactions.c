@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Reactions to issues and comments. */
+#include "fake/internal.h"
+
+#include <string.h>
+
+static bool is_reaction(const char *content) {
+    static const char *const known[] = {"+1",    "-1",     "laugh",  "confused",
+                                        "heart", "hooray", "rocket", "eyes"};
+    for (size_t i = 0; content && i < sizeof known / sizeof *known; i++) {
+        if (strcmp(content, known[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static json_t *find_own(const json_t *reactions, const char *login, const char *content) {
+    size_t i;
+    json_t *reaction;
+    json_array_foreach(reactions, i, reaction) {
+        const char *user = text_of(reaction, "user");
+        if (user && strcmp(user, login) == 0 &&
+            strcmp(text_of(reaction, "content"), content) == 0) {
+            return reaction;
+        }
+    }
+    return NULL;
+}
+
+/* Reacts to `subject`, an issue or a comment in the state; NULL when 404 was answered. */
+static void react(struct call *call, json_t *subject) {
+    static const char *const allowed[] = {"content", NULL};
+    json_t *body = subject ? call_body(call, "Reaction", allowed) : NULL;
+    if (!body) {
+        return;
+    }
+    const char *content = text_of(body, "content");
+    if (!is_reaction(content)) {
+        answer_invalid(call, "Reaction", "content", content ? "invalid" : "missing_field",
+                       "content must be one of: +1, -1, laugh, confused, heart, hooray, rocket, "
+                       "eyes");
+        json_decref(body);
+        return;
+    }
+    json_t *reactions = json_object_get(subject, "reactions");
+    json_t *login = app_login(call->fake);
+    json_t *reaction = find_own(reactions, json_string_value(login), content);
+    unsigned status = reaction ? 200 : 201;
+    if (!reaction) {
+        char now[FAKE_TIME_MAX];
+        fake_time_text(fake_now_s(call->fake), now);
+        reaction =
+            list_add(reactions, json_pack("{s:I, s:O, s:s, s:s}", "id", state_new_id(call->fake),
+                                          "user", login, "content", content, "created_at", now));
+    }
+    json_decref(login);
+    json_decref(body);
+    answer_json(call, status, shape_reaction(call->fake, reaction));
+}
+
+void handle_issue_reactions_post(struct call *call) {
+    react(call, find_issue(call, false));
+}
+
+void handle_comment_reactions_post(struct call *call) {
+    react(call, find_comment(call, "comments", call->parameters[2]));
+}
+
+void handle_review_comment_reactions_post(struct call *call) {
+    react(call, find_comment(call, "review_comments", call->parameters[2]));
+}

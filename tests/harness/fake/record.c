@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Every request to the API is recorded, in the order of arrival, with what it was answered, but
+ * without the token's or the JWT's own bytes. */
+#include "fake/internal.h"
+
+#include "base/clock.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+static enum MHD_Result add_header(void *headers, enum MHD_ValueKind kind, const char *name,
+                                  const char *value) {
+    (void)kind;
+    char key[128];
+    size_t bytes = 0;
+    for (; name[bytes] && bytes < sizeof key - 1; bytes++) {
+        key[bytes] = (char)tolower((unsigned char)name[bytes]);
+    }
+    key[bytes] = '\0';
+    if (strcmp(key, "authorization") == 0) {
+        const char *space = value ? strchr(value, ' ') : NULL;
+        int scheme_bytes = space && space - value < 16 ? (int)(space - value) : 0;
+        (void)json_object_set_new(headers, key, json_sprintf("%.*s ...", scheme_bytes, value));
+        return MHD_YES;
+    }
+    json_t *text = json_string(value ? value : "");
+    (void)json_object_set_new(headers, key, text ? text : json_null()); /* null: not UTF-8 */
+    return MHD_YES;
+}
+
+void record_begin(struct call *call) {
+    struct fake *fake = call->fake;
+    json_t *headers = json_object();
+    (void)MHD_get_connection_values(call->connection, MHD_HEADER_KIND, add_header, headers);
+    json_t *body = NULL, *text = NULL;
+    if (call->body.bytes > 0) {
+        body =
+            json_loadb(call->body.data, call->body.bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        text = body ? NULL : json_stringn(call->body.data, call->body.bytes);
+    }
+    call->record = json_pack("{s:I, s:I, s:s, s:s, s:s?, s:o, s:o?, s:o?, s:n}", "n",
+                             ++fake->last_request, "time_ms", (json_int_t)clock_wall_ms(), "method",
+                             call->method, "path", call->path, "query", call->query, "headers",
+                             headers, "body", body, "body_text", text, "status");
+    if (!call->record) { /* a target that is not UTF-8 */
+        call->record = json_pack("{s:I, s:s, s:n, s:n}", "n", fake->last_request, "method",
+                                 call->method, "path", "status");
+    }
+    if (json_array_size(fake->requests) >= FAKE_REQUESTS_MAX) {
+        (void)json_array_remove(fake->requests, 0);
+        fake->requests_forgotten++;
+    }
+    (void)json_array_append(fake->requests, call->record);
+}
+
+void record_caller(struct call *call) {
+    const struct caller *caller = &call->caller;
+    json_t *shown = NULL;
+    switch (caller->kind) {
+    case CALLER_NONE:
+        shown = json_pack("{s:s}", "kind", "none");
+        break;
+    case CALLER_INVALID:
+        shown = json_pack("{s:s, s:s}", "kind", "invalid", "problem", caller->problem);
+        break;
+    case CALLER_APP:
+        shown = json_pack("{s:s, s:O}", "kind", "app", "claims", caller->claims);
+        break;
+    case CALLER_INSTALLATION:
+        shown = json_pack("{s:s, s:I, s:O, s:O?}", "kind", "installation", "installation",
+                          number_of(caller->installation, "id"), "permissions", caller->permissions,
+                          "repositories", caller->repositories);
+        break;
+    }
+    (void)json_object_set_new(call->record, "caller", shown);
+}
+
+void record_end(struct call *call, const json_t *failure) {
+    if (!call->drop) {
+        (void)json_object_set_new(call->record, "status", json_integer(call->status));
+    }
+    (void)json_object_set_new(call->record, "dropped", json_boolean(call->drop));
+    (void)json_object_set_new(call->record, "injected", json_boolean(failure != NULL));
+}

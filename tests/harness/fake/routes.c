@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The table of routes, and what is checked before a handler runs, in GitHub's order: the request
+ * itself, who calls, the route, the rate limit, whose resource it is, the permission. */
+#include "fake/internal.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define RATE_WINDOW_S 3600
+#define API_VERSION "2022-11-28"
+#define DOCS "https://docs.github.com/rest/"
+
+struct route {
+    const char *method;
+    const char *path;
+    void (*handle)(struct call *call);
+    bool by_app;                      /* with a JWT; else with an installation's token */
+    const char *level;                /* of any of these permissions */
+    const char *permission, *or_else; /* or_else may be NULL */
+    const char *documentation;
+};
+
+static const struct route routes[] = {
+    {"GET", "/app", handle_app, .by_app = true, .documentation = DOCS "apps/apps"},
+    {"POST", "/app/installations/{id}/access_tokens", handle_access_tokens, .by_app = true,
+     .documentation = DOCS "apps/apps#create-an-installation-access-token-for-an-app"},
+    {"GET", "/orgs/{org}/memberships/{username}", handle_membership_get, false, "read", "members",
+     NULL, DOCS "orgs/members#get-organization-membership-for-a-user"},
+    {"PUT", "/orgs/{org}/memberships/{username}", handle_membership_put, false, "write", "members",
+     NULL, DOCS "orgs/members#set-organization-membership-for-a-user"},
+    {"DELETE", "/orgs/{org}/memberships/{username}", handle_membership_delete, false, "write",
+     "members", NULL, DOCS "orgs/members#remove-organization-membership-for-a-user"},
+    {"GET", "/orgs/{org}/members/{username}", handle_member_get, false, "read", "members", NULL,
+     DOCS "orgs/members#check-organization-membership-for-a-user"},
+    {"GET", "/repos/{owner}/{repo}/issues/{number}", handle_issue_get, false, "read", "issues",
+     "pull_requests", DOCS "issues/issues#get-an-issue"},
+    {"GET", "/repos/{owner}/{repo}/issues/{number}/comments", handle_comments_get, false, "read",
+     "issues", "pull_requests", DOCS "issues/comments#list-issue-comments"},
+    {"POST", "/repos/{owner}/{repo}/issues/{number}/comments", handle_comments_post, false, "write",
+     "issues", "pull_requests", DOCS "issues/comments#create-an-issue-comment"},
+    {"POST", "/repos/{owner}/{repo}/pulls/{number}/comments/{id}/replies", handle_replies_post,
+     false, "write", "pull_requests", NULL,
+     DOCS "pulls/comments#create-a-reply-for-a-review-comment"},
+    {"POST", "/repos/{owner}/{repo}/issues/{number}/reactions", handle_issue_reactions_post, false,
+     "write", "issues", "pull_requests", DOCS "reactions/reactions#create-reaction-for-an-issue"},
+    {"POST", "/repos/{owner}/{repo}/issues/comments/{id}/reactions", handle_comment_reactions_post,
+     false, "write", "issues", "pull_requests",
+     DOCS "reactions/reactions#create-reaction-for-an-issue-comment"},
+    {"POST", "/repos/{owner}/{repo}/pulls/comments/{id}/reactions",
+     handle_review_comment_reactions_post, false, "write", "pull_requests", NULL,
+     DOCS "reactions/reactions#create-reaction-for-a-pull-request-review-comment"},
+};
+
+/* Does the path fit? If so, what stands in the braces goes to call->parameters. */
+static bool path_fits(const char *path, struct call *call) {
+    size_t segment = 0, parameter = 0;
+    while (*path == '/') {
+        path++;
+        size_t bytes = strcspn(path, "/");
+        if (segment == call->n_segments) {
+            return false;
+        }
+        const char *given = call->segments[segment++];
+        if (*path == '{') {
+            if (*given == '\0') {
+                return false;
+            }
+            call->parameters[parameter++] = given;
+        } else if (strlen(given) != bytes || strncmp(given, path, bytes) != 0) {
+            return false;
+        }
+        path += bytes;
+    }
+    return segment == call->n_segments;
+}
+
+static const struct route *find_route(struct call *call) {
+    if (call->n_segments == SIZE_MAX) {
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (strcmp(routes[i].method, call->method) == 0 && path_fits(routes[i].path, call)) {
+            return &routes[i];
+        }
+    }
+    return NULL;
+}
+
+static const char *header(const struct call *call, const char *name) {
+    return MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, name);
+}
+
+static bool accepts_json(const char *accept) {
+    return !accept || strcasestr(accept, "application/vnd.github") ||
+           strcasestr(accept, "application/json") || strstr(accept, "*/*") ||
+           strcasestr(accept, "application/*");
+}
+
+/* Is the request one that GitHub looks at? */
+static bool request_is_sound(struct call *call) {
+    const char *agent = header(call, MHD_HTTP_HEADER_USER_AGENT);
+    const char *version = header(call, "X-GitHub-Api-Version");
+    if (!agent || !*agent) {
+        answer_empty(call, 403);
+        call->answer_text =
+            strdup("Request forbidden by administrative rules. Please make sure your request has "
+                   "a User-Agent header.\n");
+        return false;
+    }
+    if (version && strcmp(version, API_VERSION) != 0) {
+        char message[256];
+        (void)snprintf(message, sizeof message,
+                       "The version you specified in the \"X-GitHub-Api-Version\" request header, "
+                       "\"%.40s\", is not a supported version. Supported: \"" API_VERSION "\".",
+                       version);
+        answer_error(call, 400, message);
+        return false;
+    }
+    if (!accepts_json(header(call, MHD_HTTP_HEADER_ACCEPT))) {
+        answer_error(call, 415, "Unsupported 'Accept' header. Must accept 'application/json'.");
+        return false;
+    }
+    if (call->body_too_large) {
+        answer_error(call, 413, "Payload too large");
+        return false;
+    }
+    return true;
+}
+
+static bool caller_may_ask(struct call *call, const struct route *route) {
+    const struct caller *caller = &call->caller;
+    if (route->by_app) {
+        if (caller->kind != CALLER_APP) {
+            answer_error(call, 401, "A JSON web token could not be decoded");
+        }
+        return caller->kind == CALLER_APP;
+    }
+    if (caller->kind != CALLER_INSTALLATION) {
+        answer_error(call, 401,
+                     caller->kind == CALLER_NONE ? "Requires authentication" : "Bad credentials");
+        return false;
+    }
+    if (json_is_true(json_object_get(caller->installation, "suspended"))) {
+        answer_error(call, 403, "This installation has been suspended");
+        return false;
+    }
+    return true;
+}
+
+static json_t *callers_rate(struct call *call) {
+    struct fake *fake = call->fake;
+    char key[32] = "app";
+    if (call->caller.kind == CALLER_INSTALLATION) {
+        (void)snprintf(key, sizeof key, "%" JSON_INTEGER_FORMAT,
+                       number_of(call->caller.installation, "id"));
+    }
+    json_t *rate = json_object_get(fake->rates, key);
+    if (!rate || number_of(rate, "reset") <= fake_now_s(fake)) {
+        rate = json_pack("{s:i, s:I}", "used", 0, "reset",
+                         (json_int_t)fake_now_s(fake) + RATE_WINDOW_S);
+        (void)json_object_set_new(fake->rates, key, rate);
+    }
+    return rate;
+}
+
+/* Counts the call; false when it is one too many. */
+static bool rate_allows(struct call *call) {
+    json_t *rate = callers_rate(call);
+    json_int_t used = number_of(rate, "used"), limit = state_setting(call->fake, "rate_limit");
+    if (used < limit) {
+        (void)json_object_set_new(rate, "used", json_integer(used + 1));
+        return true;
+    }
+    char message[96] = "API rate limit exceeded";
+    if (call->caller.installation) {
+        (void)snprintf(message, sizeof message,
+                       "API rate limit exceeded for installation ID %" JSON_INTEGER_FORMAT ".",
+                       number_of(call->caller.installation, "id"));
+    }
+    answer_error(call, 403, message);
+    return false;
+}
+
+static void add_rate_headers(struct call *call) {
+    json_t *rate = callers_rate(call);
+    json_int_t limit = state_setting(call->fake, "rate_limit");
+    json_int_t used = number_of(rate, "used");
+    const struct {
+        const char *name;
+        json_int_t value;
+    } headers[] = {{"x-ratelimit-limit", limit},
+                   {"x-ratelimit-remaining", used < limit ? limit - used : 0},
+                   {"x-ratelimit-used", used},
+                   {"x-ratelimit-reset", number_of(rate, "reset")}};
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        char text[24];
+        (void)snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, headers[i].value);
+        answer_header(call, headers[i].name, text);
+    }
+    answer_header(call, "x-ratelimit-resource", "core");
+}
+
+static bool token_reaches(const struct call *call, const char *full_name) {
+    const json_t *repositories = call->caller.repositories;
+    size_t i;
+    json_t *name;
+    json_array_foreach(repositories, i, name) {
+        if (strcasecmp(json_string_value(name), full_name) == 0) {
+            return true;
+        }
+    }
+    return repositories == NULL;
+}
+
+/* Is the resource one of the installation's own account? GitHub says 404 to all else. */
+static bool resource_is_reachable(struct call *call) {
+    const char *account = text_of(call->caller.installation, "account");
+    if (strcasecmp(account, call->parameters[0]) != 0) {
+        return false;
+    }
+    if (strcmp(call->segments[0], "orgs") == 0) {
+        return list_find(state_list(call->fake, "organizations"), "login", account) != NULL;
+    }
+    char full_name[256];
+    (void)snprintf(full_name, sizeof full_name, "%s/%s", account, call->parameters[1]);
+    json_t *list = state_list(call->fake, "repositories");
+    call->repository = list_find(list, "full_name", full_name);
+    if (!call->repository && state_creates(call->fake, "repositories")) {
+        call->repository =
+            list_add(list, json_pack("{s:s, s:I, s:b, s:[], s:[], s:[]}", "full_name", full_name,
+                                     "id", state_new_id(call->fake), "private", 0, "issues",
+                                     "comments", "review_comments"));
+    }
+    return call->repository && token_reaches(call, text_of(call->repository, "full_name"));
+}
+
+static bool permission_is_there(struct call *call, const struct route *route) {
+    const json_t *granted = call->caller.permissions;
+    if (permission_covers(granted, route->permission, route->level) ||
+        (route->or_else && permission_covers(granted, route->or_else, route->level))) {
+        return true;
+    }
+    answer_error(call, 403, "Resource not accessible by integration");
+    return false;
+}
+
+static void add_accepted_permissions(struct call *call, const struct route *route) {
+    char text[128];
+    (void)snprintf(text, sizeof text, "%s=%s%s%s%s%s", route->permission, route->level,
+                   route->or_else ? "; " : "", route->or_else ? route->or_else : "",
+                   route->or_else ? "=" : "", route->or_else ? route->level : "");
+    answer_header(call, "X-Accepted-GitHub-Permissions", text);
+}
+
+void route_call(struct call *call) {
+    if (!request_is_sound(call)) {
+        return;
+    }
+    if (call->caller.kind == CALLER_INVALID) {
+        answer_error(call, 401, call->caller.problem);
+        return;
+    }
+    const struct route *route = find_route(call);
+    if (!route) {
+        answer_error(call, 404, "Not Found");
+        return;
+    }
+    call->documentation = route->documentation;
+    if (!caller_may_ask(call, route)) {
+        return;
+    }
+    if (rate_allows(call)) {
+        if (!route->by_app && !resource_is_reachable(call)) {
+            answer_error(call, 404, "Not Found");
+        } else if (route->by_app || permission_is_there(call, route)) {
+            route->handle(call);
+        }
+    }
+    add_rate_headers(call);
+    answer_header(call, "X-GitHub-Api-Version-Selected", API_VERSION);
+    if (!route->by_app) {
+        add_accepted_permissions(call, route);
+    }
+}

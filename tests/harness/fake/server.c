@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The fake's life and the way of one call: take in, record, authenticate, fail when told to, route,
+ * answer. */
+#include "fake/internal.h"
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define IDLE_CONNECTION_S 120
+
+int64_t fake_now_s(const struct fake *fake) {
+    return clock_wall_ms() / 1000 + state_setting(fake, "clock_skew_s");
+}
+
+void fake_time_text(int64_t time_s, char text[FAKE_TIME_MAX]) {
+    time_t seconds = (time_t)time_s;
+    struct tm utc;
+    (void)gmtime_r(&seconds, &utc);
+    (void)strftime(text, FAKE_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+/* Waits without the lock, but no longer than the fake lives. */
+static void delay(struct fake *fake, json_int_t delay_ms) {
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += (time_t)(delay_ms / 1000);
+    until.tv_nsec += (long)(delay_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    int result = 0;
+    while (!fake->stopping && result != ETIMEDOUT) {
+        result = pthread_cond_timedwait(&fake->stop, &fake->lock, &until);
+    }
+}
+
+/* Splits the path at its slashes, then unescapes: an escaped slash is part of its segment. */
+static bool split_path(struct call *call) {
+    call->unescaped = strdup(call->path);
+    if (!call->unescaped) {
+        return false;
+    }
+    char *rest = call->unescaped + (*call->unescaped == '/' ? 1 : 0);
+    for (char *segment; (segment = strsep(&rest, "/")) != NULL;) {
+        size_t escaped_bytes = strlen(segment);
+        bool has_nul = strstr(segment, "%00") != NULL;
+        if (call->n_segments == FAKE_SEGMENTS_MAX || has_nul ||
+            MHD_http_unescape(segment) > escaped_bytes) {
+            call->n_segments = SIZE_MAX; /* matches no route */
+            return true;
+        }
+        call->segments[call->n_segments++] = segment;
+    }
+    return true;
+}
+
+static void log_call(const struct call *call) {
+    if (call->fake->quiet) {
+        return;
+    }
+    const char *message = text_of(call->answer, "message");
+    char installation[24] = "";
+    if (call->caller.installation) {
+        (void)snprintf(installation, sizeof installation, "%" JSON_INTEGER_FORMAT,
+                       number_of(call->caller.installation, "id"));
+    }
+    log_event(LOG_INFO, "request", LOG_TEXT("method", call->method), LOG_TEXT("path", call->path),
+              LOG_NUMBER("status", call->drop ? 0 : call->status),
+              LOG_TEXT("installation", *installation ? installation : NULL),
+              LOG_TEXT("dropped", call->drop ? "true" : NULL), LOG_TEXT("said", message));
+}
+
+/* With the lock held. */
+static void serve_api(struct call *call) {
+    record_begin(call);
+    caller_identify(call, MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND,
+                                                      MHD_HTTP_HEADER_AUTHORIZATION));
+    record_caller(call);
+    json_t *failure = failure_take(call->fake, call);
+    bool after = json_is_true(json_object_get(failure, "after"));
+    if (failure && !after) {
+        delay(call->fake, number_of(failure, "delay_ms"));
+    }
+    if (!failure || after || !failure_breaks(failure)) {
+        route_call(call);
+    }
+    if (failure && after) {
+        /* The state may be another one after the wait. */
+        call->repository = NULL;
+        delay(call->fake, number_of(failure, "delay_ms"));
+    }
+    if (failure && failure_breaks(failure)) {
+        failure_answer(call, failure);
+    }
+    record_end(call, failure);
+    log_call(call);
+    json_decref(failure);
+}
+
+static enum MHD_Result serve(struct call *call) {
+    (void)pthread_mutex_lock(&call->fake->lock);
+    enum MHD_Result result = MHD_NO;
+    if (split_path(call)) {
+        if (call->n_segments > 0 && call->n_segments != SIZE_MAX &&
+            strcmp(call->segments[0], "_fake") == 0) {
+            control_call(call);
+        } else {
+            serve_api(call);
+        }
+        result = call->drop ? MHD_NO : answer_send(call);
+    }
+    (void)pthread_mutex_unlock(&call->fake->lock);
+    return result;
+}
+
+/* The first that is heard of a request: its target as it was sent. */
+static void *begin_call(void *context, const char *target, struct MHD_Connection *connection) {
+    struct call *call = calloc(1, sizeof *call);
+    if (!call) {
+        return NULL;
+    }
+    call->fake = context;
+    call->connection = connection;
+    call->body = (struct buffer)BUFFER_INIT(FAKE_BODY_MAX);
+    const char *question = strchr(target, '?');
+    call->path = question ? strndup(target, (size_t)(question - target)) : strdup(target);
+    call->query = question ? strdup(question + 1) : NULL;
+    return call;
+}
+
+static enum MHD_Result take_call(void *context, struct MHD_Connection *connection, const char *url,
+                                 const char *method, const char *version, const char *upload,
+                                 size_t *upload_bytes, void **state) {
+    (void)context, (void)connection, (void)url, (void)version;
+    struct call *call = *state;
+    if (!call || !call->path) {
+        return MHD_NO;
+    }
+    if (!call->started) {
+        call->started = true;
+        call->method = method;
+        return MHD_YES;
+    }
+    if (*upload_bytes > 0) {
+        if (buffer_append(&call->body, upload, *upload_bytes) < 0) {
+            call->body_too_large = true;
+        }
+        *upload_bytes = 0;
+        return MHD_YES;
+    }
+    return serve(call);
+}
+
+static void end_call(void *context, struct MHD_Connection *connection, void **state,
+                     enum MHD_RequestTerminationCode code) {
+    (void)connection, (void)code;
+    struct fake *fake = context;
+    struct call *call = *state;
+    if (!call) {
+        return;
+    }
+    (void)pthread_mutex_lock(&fake->lock); /* counts of what the state shares are not atomic */
+    caller_finish(&call->caller);
+    json_decref(call->record);
+    json_decref(call->answer);
+    json_decref(call->headers);
+    (void)pthread_mutex_unlock(&fake->lock);
+    free(call->answer_text);
+    free(call->unescaped);
+    free(call->path);
+    free(call->query);
+    buffer_finish(&call->body);
+    free(call);
+    *state = NULL;
+}
+
+/* A listening socket for HOST:PORT; `*address` is HOST:PORT with the port that was picked. */
+static int listen_at(const char *where, char *address, size_t address_bytes, int *port,
+                     struct error *err) {
+    const char *colon = strrchr(where, ':');
+    if (!colon) {
+        return error_set(err, "--listen wants HOST:PORT, not %s", where);
+    }
+    bool brackets = *where == '[' && colon > where + 1 && colon[-1] == ']';
+    AUTO_FREE char *host = brackets ? strndup(where + 1, (size_t)(colon - where) - 2)
+                                    : strndup(where, (size_t)(colon - where));
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+    int problem = host ? getaddrinfo(host, colon + 1, &hints, &found) : EAI_MEMORY;
+    if (problem != 0) {
+        return error_set(err, "cannot listen at %s: %s", where, gai_strerror(problem));
+    }
+    AUTO_CLOSE int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int one = 1;
+    bool listening = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == 0 &&
+                     bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, 128) == 0;
+    int cause = errno;
+    freeaddrinfo(found);
+    if (!listening) {
+        return error_set(err, "cannot listen at %s: %s", where, strerror(cause));
+    }
+    struct sockaddr_storage bound;
+    socklen_t bound_bytes = sizeof bound;
+    (void)getsockname(fd, (struct sockaddr *)&bound, &bound_bytes);
+    *port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                              : ((struct sockaddr_in *)&bound)->sin_port);
+    (void)snprintf(address, address_bytes, "%.*s:%d", (int)(colon - where), where, *port);
+    return steal_fd(&fd);
+}
+
+static int read_state(struct fake *fake, const char *file, struct error *err) {
+    json_t *state = state_empty();
+    if (file) {
+        json_decref(state);
+        json_error_t problem;
+        state = json_load_file(file, JSON_REJECT_DUPLICATES, &problem);
+        if (!state) {
+            return error_set(err, "%s:%d: %s", file, problem.line, problem.text);
+        }
+    }
+    if (state_complete(fake, state, err) < 0) {
+        json_decref(state);
+        return file ? error_wrap(err, "%s", file) : -1;
+    }
+    fake->state = state;
+    return 0;
+}
+
+static void fake_finish(struct fake *fake) {
+    for (size_t i = 0; i < fake->n_keys; i++) {
+        gnutls_pubkey_deinit(fake->keys[i]);
+    }
+    tokens_free(fake);
+    json_decref(fake->state);
+    json_decref(fake->rates);
+    json_decref(fake->failures);
+    json_decref(fake->requests);
+    (void)pthread_cond_destroy(&fake->stop);
+    (void)pthread_mutex_destroy(&fake->lock);
+}
+
+static int fake_init(struct fake *fake, const struct fake_options *options, struct error *err) {
+    *fake = (struct fake){.app_id = options->app_id,
+                          .app_slug = options->app_slug,
+                          .quiet = options->quiet,
+                          .rates = json_object(),
+                          .failures = json_array(),
+                          .requests = json_array()};
+    (void)pthread_mutex_init(&fake->lock, NULL);
+    (void)pthread_cond_init(&fake->stop, NULL);
+    for (size_t i = 0; i < options->n_app_keys; i++) {
+        if (jwt_read_key(options->app_keys[i], &fake->keys[i], err) < 0) {
+            return -1;
+        }
+        fake->n_keys++;
+    }
+    return read_state(fake, options->state_file, err);
+}
+
+static int run(struct fake *fake, const struct fake_options *options, struct error *err) {
+    char address[112];
+    int port = 0;
+    int fd = listen_at(options->listen, address, sizeof address, &port, err);
+    if (fd < 0) {
+        return -1;
+    }
+    (void)snprintf(fake->origin, sizeof fake->origin, "http://%s", address);
+
+    sigset_t ends;
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigaddset(&ends, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &ends, NULL); /* libmicrohttpd's threads inherit it */
+    (void)signal(SIGPIPE, SIG_IGN);
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL |
+            MHD_USE_SUPPRESS_DATE_NO_CLOCK, /* the fake's own clock may be skewed */
+        0, NULL, NULL, take_call, fake, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK,
+        begin_call, fake, MHD_OPTION_NOTIFY_COMPLETED, end_call, fake,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_CONNECTION_S, MHD_OPTION_END);
+    if (!daemon) {
+        (void)close(fd);
+        return error_set(err, "libmicrohttpd cannot serve at %s", address);
+    }
+    log_event(LOG_INFO, "listening", LOG_TEXT("address", address), LOG_NUMBER("port", port));
+    int got;
+    (void)sigwait(&ends, &got);
+    (void)pthread_mutex_lock(&fake->lock);
+    fake->stopping = true;
+    (void)pthread_cond_broadcast(&fake->stop);
+    (void)pthread_mutex_unlock(&fake->lock);
+    MHD_stop_daemon(daemon); /* closes the listening socket */
+    return 0;
+}
+
+int fake_run(const struct fake_options *options, struct error *err) {
+    struct fake fake;
+    int result = fake_init(&fake, options, err);
+    if (result == 0) {
+        result = run(&fake, options, err);
+    }
+    fake_finish(&fake);
+    return result;
+}

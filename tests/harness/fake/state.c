@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What exists at the fake GitHub: one JSON tree, in the form that tests/harness/README.md tells. It
+ * is checked whole, and what may be left out is filled in, so that all others can rely on it. */
+#include "fake/internal.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define FIRST_ID 1000000
+#define TOKEN_BYTES_MIN 40
+#define TOKEN_BYTES_MAX 4096
+#define LONG_AGO "2025-01-01T00:00:00Z"
+
+json_t *state_empty(void) {
+    return json_object();
+}
+
+const char *text_of(const json_t *object, const char *key) {
+    return json_string_value(json_object_get(object, key));
+}
+
+json_int_t number_of(const json_t *object, const char *key) {
+    return json_integer_value(json_object_get(object, key));
+}
+
+json_t *list_find(const json_t *list, const char *key, const char *text) {
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item) {
+        const char *value = text_of(item, key);
+        if (value && strcasecmp(value, text) == 0) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+json_t *list_find_number(const json_t *list, const char *key, json_int_t number) {
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item) {
+        json_t *value = json_object_get(item, key);
+        if (json_is_integer(value) && json_integer_value(value) == number) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+json_t *list_add(json_t *list, json_t *item) {
+    return json_array_append_new(list, item) == 0 ? item : NULL;
+}
+
+json_t *state_list(const struct fake *fake, const char *name) {
+    return json_object_get(fake->state, name);
+}
+
+json_int_t state_setting(const struct fake *fake, const char *name) {
+    return number_of(json_object_get(fake->state, "settings"), name);
+}
+
+bool state_creates(const struct fake *fake, const char *what) {
+    json_t *list = json_object_get(json_object_get(fake->state, "settings"), "auto_create");
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item) {
+        if (strcmp(json_string_value(item), what) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+json_int_t state_new_id(struct fake *fake) {
+    return ++fake->last_id;
+}
+
+static json_t *new_user(struct fake *fake, const char *login, json_t *id) {
+    return json_pack("{s:s, s:o, s:s}", "login", login, "id",
+                     id ? json_incref(id) : json_integer(state_new_id(fake)), "type", "User");
+}
+
+json_t *state_user(struct fake *fake, const char *login) {
+    json_t *users = state_list(fake, "users");
+    json_t *user = list_find(users, "login", login);
+    return user || !state_creates(fake, "users") ? user
+                                                 : list_add(users, new_user(fake, login, NULL));
+}
+
+/* -- the checks; each item may not have keys that nobody knows -- */
+
+static int check_reactions(const json_t *list, struct error *err) {
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item) {
+        json_int_t id;
+        const char *user, *content, *created_at;
+        json_error_t problem;
+        if (json_unpack_ex(item, &problem, 0, "{s?I, s:s, s:s, s?s !}", "id", &id, "user", &user,
+                           "content", &content, "created_at", &created_at) < 0) {
+            return error_set(err, "reactions[%zu]: %s", i, problem.text);
+        }
+    }
+    return 0;
+}
+
+static int check_user(json_t *user, struct error *err) {
+    json_int_t id;
+    const char *login, *type;
+    json_error_t problem;
+    return json_unpack_ex(user, &problem, 0, "{s:s, s?I, s?s !}", "login", &login, "id", &id,
+                          "type", &type) < 0
+               ? error_set(err, "%s", problem.text)
+               : 0;
+}
+
+static bool is_one_of(const char *text, const char *first, const char *second) {
+    return strcmp(text, first) == 0 || strcmp(text, second) == 0;
+}
+
+static int check_organization(json_t *organization, struct error *err) {
+    json_int_t id;
+    const char *login;
+    json_t *members = NULL;
+    json_error_t problem;
+    if (json_unpack_ex(organization, &problem, 0, "{s:s, s?I, s?o !}", "login", &login, "id", &id,
+                       "members", &members) < 0) {
+        return error_set(err, "%s", problem.text);
+    }
+    size_t i;
+    json_t *member;
+    json_array_foreach(members, i, member) {
+        const char *role = "member", *state = "active";
+        if (json_unpack_ex(member, &problem, 0, "{s:s, s?I, s?s, s?s !}", "login", &login, "id",
+                           &id, "role", &role, "state", &state) < 0) {
+            return error_set(err, "members[%zu]: %s", i, problem.text);
+        }
+        if (!is_one_of(role, "member", "admin") || !is_one_of(state, "active", "pending")) {
+            return error_set(err, "members[%zu]: role is member or admin, state active or pending",
+                             i);
+        }
+    }
+    return 0;
+}
+
+static int check_issues(const json_t *issues, struct error *err) {
+    size_t i;
+    json_t *issue;
+    json_array_foreach(issues, i, issue) {
+        json_int_t number, id;
+        const char *title, *state, *created_at;
+        int locked, pull_request;
+        json_t *user, *body, *reactions = NULL;
+        json_error_t problem;
+        if (json_unpack_ex(issue, &problem, 0,
+                           "{s:I, s?I, s?s, s?o, s?o, s?s, s?b, s?b, s?s, s?o !}", "number",
+                           &number, "id", &id, "title", &title, "body", &body, "user", &user,
+                           "state", &state, "locked", &locked, "pull_request", &pull_request,
+                           "created_at", &created_at, "reactions", &reactions) < 0) {
+            return error_set(err, "issues[%zu]: %s", i, problem.text);
+        }
+        if (check_reactions(reactions, err) < 0) {
+            return error_wrap(err, "issues[%zu]", i);
+        }
+    }
+    return 0;
+}
+
+static int check_comments(const char *name, const char *of, const json_t *comments,
+                          struct error *err) {
+    size_t i;
+    json_t *comment;
+    json_array_foreach(comments, i, comment) {
+        json_int_t id, number, in_reply_to_id;
+        const char *created_at, *updated_at, *body;
+        json_t *user, *reactions = NULL;
+        json_error_t problem;
+        if (json_unpack_ex(comment, &problem, 0, "{s?I, s?I, s?I, s?s, s?o, s?s, s?s, s?o !}", "id",
+                           &id, of, &number, "in_reply_to_id", &in_reply_to_id, "body", &body,
+                           "user", &user, "created_at", &created_at, "updated_at", &updated_at,
+                           "reactions", &reactions) < 0) {
+            return error_set(err, "%s[%zu]: %s", name, i, problem.text);
+        }
+        if (check_reactions(reactions, err) < 0) {
+            return error_wrap(err, "%s[%zu]", name, i);
+        }
+    }
+    return 0;
+}
+
+static int check_repository(json_t *repository, struct error *err) {
+    const char *full_name;
+    json_int_t id;
+    int is_private;
+    json_t *issues = NULL, *comments = NULL, *review_comments = NULL;
+    json_error_t problem;
+    if (json_unpack_ex(repository, &problem, 0, "{s:s, s?I, s?b, s?o, s?o, s?o !}", "full_name",
+                       &full_name, "id", &id, "private", &is_private, "issues", &issues, "comments",
+                       &comments, "review_comments", &review_comments) < 0) {
+        return error_set(err, "%s", problem.text);
+    }
+    const char *slash = strchr(full_name, '/');
+    if (!slash || slash == full_name || !slash[1] || strchr(slash + 1, '/')) {
+        return error_set(err, "full_name is OWNER/NAME, not %s", full_name);
+    }
+    return check_issues(issues, err) < 0 ||
+                   check_comments("comments", "issue", comments, err) < 0 ||
+                   check_comments("review_comments", "pull", review_comments, err) < 0
+               ? -1
+               : 0;
+}
+
+static int check_installation(json_t *installation, struct error *err) {
+    json_int_t id;
+    const char *account, *name;
+    int suspended;
+    json_t *permissions, *level;
+    json_error_t problem;
+    if (json_unpack_ex(installation, &problem, 0, "{s:I, s:s, s:o, s?b !}", "id", &id, "account",
+                       &account, "permissions", &permissions, "suspended", &suspended) < 0) {
+        return error_set(err, "%s", problem.text);
+    }
+    json_object_foreach(permissions, name, level) {
+        if (!json_is_string(level) || !permission_has_level(name, json_string_value(level))) {
+            return error_set(err, "permissions: %s is not a permission with that level", name);
+        }
+    }
+    return json_is_object(permissions) ? 0 : error_set(err, "permissions is not an object");
+}
+
+int state_check_settings(const json_t *settings, struct error *err) {
+    json_int_t lifetime_s = 3600, bytes = TOKEN_BYTES_MIN, skew_s, rate_limit = 0;
+    json_t *auto_create = NULL, *item;
+    json_error_t problem;
+    if (json_unpack_ex((json_t *)settings, &problem, 0, "{s?I, s?I, s?I, s?I, s?o !}",
+                       "token_lifetime_s", &lifetime_s, "token_bytes", &bytes, "clock_skew_s",
+                       &skew_s, "rate_limit", &rate_limit, "auto_create", &auto_create) < 0) {
+        return error_set(err, "settings: %s", problem.text);
+    }
+    if (bytes < TOKEN_BYTES_MIN || bytes > TOKEN_BYTES_MAX) {
+        return error_set(err, "settings: token_bytes is from %d to %d", TOKEN_BYTES_MIN,
+                         TOKEN_BYTES_MAX);
+    }
+    if (lifetime_s < 0 || rate_limit < 0) {
+        return error_set(err, "settings: token_lifetime_s and rate_limit are not negative");
+    }
+    size_t i;
+    json_array_foreach(auto_create, i, item) {
+        const char *text = json_string_value(item);
+        if (!text ||
+            (!is_one_of(text, "users", "repositories") && !is_one_of(text, "issues", "comments"))) {
+            return error_set(err, "settings: auto_create lists users, repositories, issues, "
+                                  "comments");
+        }
+    }
+    return !auto_create || json_is_array(auto_create)
+               ? 0
+               : error_set(err, "settings: auto_create is not a list");
+}
+
+static const struct kind {
+    const char *name;
+    const char *key; /* unique */
+    int (*check)(json_t *item, struct error *err);
+} kinds[] = {{"users", "login", check_user},
+             {"organizations", "login", check_organization},
+             {"repositories", "full_name", check_repository},
+             {"installations", "id", check_installation}};
+
+static int check_kind(const struct kind *kind, const json_t *list, struct error *err) {
+    if (list && !json_is_array(list)) {
+        return error_set(err, "%s is not a list", kind->name);
+    }
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item) {
+        if (kind->check(item, err) < 0) {
+            return error_wrap(err, "%s[%zu]", kind->name, i);
+        }
+        const char *text = text_of(item, kind->key);
+        json_t *first = text ? list_find(list, kind->key, text)
+                             : list_find_number(list, kind->key, number_of(item, kind->key));
+        if (first != item) {
+            return error_set(err, "%s[%zu]: its %s is there twice", kind->name, i, kind->key);
+        }
+    }
+    return 0;
+}
+
+/* -- filling in -- */
+
+static void fill(json_t *object, const char *key, json_t *value) {
+    if (json_object_get(object, key)) {
+        json_decref(value);
+    } else {
+        (void)json_object_set_new(object, key, value);
+    }
+}
+
+static json_t *filled_list(json_t *object, const char *key) {
+    fill(object, key, json_array());
+    return json_object_get(object, key);
+}
+
+static void fill_id(struct fake *fake, json_t *object) {
+    if (!json_object_get(object, "id")) {
+        (void)json_object_set_new(object, "id", json_integer(state_new_id(fake)));
+    }
+}
+
+static void raise_last_id(struct fake *fake, const json_t *value) {
+    const char *key;
+    size_t i;
+    json_t *item;
+    json_object_foreach((json_t *)value, key, item) {
+        if (strcmp(key, "id") == 0 && json_integer_value(item) > fake->last_id) {
+            fake->last_id = json_integer_value(item);
+        }
+        raise_last_id(fake, item);
+    }
+    json_array_foreach(value, i, item) {
+        raise_last_id(fake, item);
+    }
+}
+
+static void fill_reactions(struct fake *fake, json_t *subject) {
+    size_t i;
+    json_t *reaction;
+    json_array_foreach(filled_list(subject, "reactions"), i, reaction) {
+        fill_id(fake, reaction);
+        fill(reaction, "created_at", json_string(LONG_AGO));
+    }
+}
+
+static void fill_comments(struct fake *fake, json_t *list) {
+    size_t i;
+    json_t *comment;
+    json_array_foreach(list, i, comment) {
+        fill_id(fake, comment);
+        fill(comment, "user", json_null());
+        fill(comment, "body", json_string(""));
+        fill(comment, "created_at", json_string(LONG_AGO));
+        fill(comment, "updated_at", json_incref(json_object_get(comment, "created_at")));
+        fill_reactions(fake, comment);
+    }
+}
+
+static void fill_repository(struct fake *fake, json_t *repository) {
+    fill_id(fake, repository);
+    fill(repository, "private", json_false());
+    size_t i;
+    json_t *issue;
+    json_array_foreach(filled_list(repository, "issues"), i, issue) {
+        fill_id(fake, issue);
+        fill(issue, "title", json_string("Untitled"));
+        fill(issue, "body", json_null());
+        fill(issue, "user", json_null());
+        fill(issue, "state", json_string("open"));
+        fill(issue, "locked", json_false());
+        fill(issue, "pull_request", json_false());
+        fill(issue, "created_at", json_string(LONG_AGO));
+        fill_reactions(fake, issue);
+    }
+    fill_comments(fake, filled_list(repository, "comments"));
+    fill_comments(fake, filled_list(repository, "review_comments"));
+}
+
+static void fill_organization(struct fake *fake, json_t *organization, json_t *users) {
+    fill_id(fake, organization);
+    size_t i;
+    json_t *member;
+    json_array_foreach(filled_list(organization, "members"), i, member) {
+        fill(member, "role", json_string("member"));
+        fill(member, "state", json_string("active"));
+        if (!list_find(users, "login", text_of(member, "login"))) {
+            (void)list_add(users,
+                           new_user(fake, text_of(member, "login"), json_object_get(member, "id")));
+        }
+    }
+}
+
+static void fill_state(struct fake *fake, json_t *state) {
+    fill(state, "settings", json_object());
+    json_t *settings = json_object_get(state, "settings");
+    fill(settings, "token_lifetime_s", json_integer(3600));
+    fill(settings, "token_bytes", json_integer(TOKEN_BYTES_MIN));
+    fill(settings, "clock_skew_s", json_integer(0));
+    fill(settings, "rate_limit", json_integer(5000));
+    fill(settings, "auto_create", json_array());
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        (void)filled_list(state, kinds[k].name);
+    }
+    size_t i;
+    json_t *item, *users = json_object_get(state, "users");
+    json_array_foreach(users, i, item) {
+        fill_id(fake, item);
+        fill(item, "type", json_string("User"));
+    }
+    json_array_foreach(json_object_get(state, "organizations"), i, item) {
+        fill_organization(fake, item, users);
+    }
+    json_array_foreach(json_object_get(state, "repositories"), i, item) {
+        fill_repository(fake, item);
+    }
+    json_array_foreach(json_object_get(state, "installations"), i, item) {
+        fill(item, "suspended", json_false());
+    }
+}
+
+int state_complete(struct fake *fake, json_t *state, struct error *err) {
+    if (!json_is_object(state)) {
+        return error_set(err, "the state is not an object");
+    }
+    const char *key;
+    json_t *value;
+    json_object_foreach(state, key, value) {
+        bool known = strcmp(key, "settings") == 0;
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+            known = known || strcmp(key, kinds[k].name) == 0;
+        }
+        if (!known) {
+            return error_set(err,
+                             "%s is not known; there are settings, users, organizations, "
+                             "repositories, installations",
+                             key);
+        }
+    }
+    value = json_object_get(state, "settings");
+    if (value && state_check_settings(value, err) < 0) {
+        return -1;
+    }
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        if (check_kind(&kinds[k], json_object_get(state, kinds[k].name), err) < 0) {
+            return -1;
+        }
+    }
+    fake->last_id = fake->last_id < FIRST_ID ? FIRST_ID : fake->last_id;
+    raise_last_id(fake, state);
+    fill_state(fake, state);
+    return 0;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A good plugin but for one thing, which the build says: each is refused with its own sentence. */
+#include <snekomatic/snekomatic.h>
+
+#define TWO_LINES "a\nb" /* Meson has no way to say this */
+
+#ifndef BAD_MAGIC
+#define BAD_MAGIC SNEK_ABI_MAGIC
+#endif
+#ifndef BAD_MAJOR
+#define BAD_MAJOR SNEK_ABI_MAJOR
+#endif
+#ifndef BAD_REQUIRED
+#define BAD_REQUIRED 0
+#endif
+#ifndef BAD_BYTES
+#define BAD_BYTES sizeof(struct snek_plugin)
+#endif
+#ifndef BAD_NAME
+#define BAD_NAME "bad"
+#endif
+#ifndef BAD_VERSION
+#define BAD_VERSION "1"
+#endif
+#ifndef BAD_SUMMARY
+#define BAD_SUMMARY "is refused"
+#endif
+#ifndef BAD_PERMISSIONS
+#define BAD_PERMISSIONS                                                                            \
+    { "issues", "write" }
+#endif
+#ifndef BAD_SUBSCRIPTION
+#define BAD_SUBSCRIPTION                                                                           \
+    {                                                                                              \
+        "push", NULL, handler, {                                                                   \
+            { 0 }                                                                                  \
+        }                                                                                          \
+    }
+#endif
+#ifndef BAD_COMMANDS
+#define BAD_COMMANDS                                                                               \
+    { "bad", "/bad", SNEK_WHO_ANYBODY, 0, handler }
+#endif
+#ifndef BAD_SUBSCRIPTIONS_COUNT
+#define BAD_SUBSCRIPTIONS_COUNT 1
+#endif
+#ifndef BAD_COMMANDS_COUNT
+#define BAD_COMMANDS_COUNT (sizeof commands / sizeof *commands)
+#endif
+#ifndef BAD_COMMANDS_BYTES
+#define BAD_COMMANDS_BYTES sizeof *commands
+#endif
+#ifndef BAD_COMMANDS_TABLE
+#define BAD_COMMANDS_TABLE commands
+#endif
+#ifndef BAD_ENTRY
+#define BAD_ENTRY snek_plugin_entry
+#endif
+#ifndef BAD_DESCRIPTOR
+#define BAD_DESCRIPTOR &plugin
+#endif
+
+static int32_t handler(struct snek_run *run) {
+    (void)run;
+    return SNEK_DONE;
+}
+
+static const struct snek_permission permissions[] = {BAD_PERMISSIONS};
+static const struct snek_subscription subscriptions[] = {BAD_SUBSCRIPTION};
+static const struct snek_command commands[] = {BAD_COMMANDS};
+
+static const struct snek_plugin plugin = {
+    .head = {BAD_MAGIC, BAD_MAJOR, SNEK_ABI_MINOR, BAD_REQUIRED, 0, BAD_BYTES},
+    .name = BAD_NAME,
+    .version = BAD_VERSION,
+    .summary = BAD_SUMMARY,
+    .permissions = permissions,
+    .permissions_count = sizeof permissions / sizeof *permissions,
+    .permissions_bytes = sizeof *permissions,
+    .subscriptions = subscriptions,
+    .subscriptions_count = BAD_SUBSCRIPTIONS_COUNT,
+    .subscriptions_bytes = sizeof *subscriptions,
+    .commands = BAD_COMMANDS_TABLE,
+    .commands_count = BAD_COMMANDS_COUNT,
+    .commands_bytes = BAD_COMMANDS_BYTES,
+};
+
+SNEK_EXPORT const struct snek_plugin *BAD_ENTRY(void);
+SNEK_EXPORT const struct snek_plugin *BAD_ENTRY(void) {
+    (void)&plugin;
+    (void)commands;
+    return BAD_DESCRIPTOR;
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Does what the payload of an event "probe" tells it, and says in the log what came of it. */
+#include <snekomatic/snekomatic.h>
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const struct snek_host *the_host;
+
+static void say(struct snek_run *run, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(struct snek_run *run, const char *format, ...) {
+    char text[2000];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    snek_log(run, SNEK_LOG_INFO, text);
+}
+
+static const char *or_none(const char *text) {
+    return text ? text : "(none)";
+}
+
+/* ---- event and config ---- */
+
+static int32_t do_event(struct snek_run *run) {
+    const struct snek_event_service *event = snek_event(run);
+    struct snek_text payload = event->payload(run);
+    say(run, "%s|%s|%s|%s|%d|%d|%d", event->name(run), event->action(run), event->delivery(run),
+        event->installation(run), (int)event->attempt(run), (int)payload.bytes,
+        payload.data[payload.bytes] == '\0');
+    return SNEK_DONE;
+}
+
+static void say_value(struct snek_run *run, uint32_t kind, const struct snek_value *value) {
+    say(run, "%u|%u|%lld|%s|%d", kind, value->is_integer, (long long)value->integer,
+        or_none(value->text.data), (int)value->text.bytes);
+}
+
+static int32_t do_find(struct snek_run *run) {
+    struct snek_value value;
+    uint32_t kind = snek_event(run)->find(run, snek_string(run, "path"), &value);
+    say_value(run, kind, &value);
+    return SNEK_DONE;
+}
+
+static int32_t do_config(struct snek_run *run) {
+    struct snek_value value, again;
+    const struct snek_config_service *config = snek_config(run->host);
+    uint32_t kind = config->find(run->host, snek_string(run, "path"), &value);
+    (void)config->find(run->host, snek_string(run, "path"), &again);
+    say_value(run, kind, &value);
+    return value.text.data == again.text.data ? SNEK_DONE : snek_fail(run, "kept twice");
+}
+
+/* ---- github ---- */
+
+static const char *or_null(struct snek_run *run, const char *path) {
+    const char *text = snek_string(run, path);
+    return text && strcmp(text, "NULL") == 0 ? NULL : text;
+}
+
+static int32_t do_send(struct snek_run *run) {
+    struct snek_parameter parameters[2] = {{or_null(run, "p[0].name"), or_null(run, "p[0].value")},
+                                           {or_null(run, "p[1].name"), or_null(run, "p[1].value")}};
+    struct snek_field fields[4];
+    struct snek_request request;
+    struct snek_response *response = NULL;
+    const struct snek_github_service *github = snek_github(run);
+    char name[64];
+    memset(&request, 0, sizeof request);
+    memset(fields, 0, sizeof fields);
+    request.bytes = (uint32_t)snek_integer(run, "bytes", (int64_t)sizeof request);
+    request.flags = (uint32_t)snek_integer(run, "flags", 0);
+    request.method = or_null(run, "method");
+    request.url = or_null(run, "url");
+    request.parameters = parameters;
+    request.parameters_count = snek_exists(run, "p[0]") + snek_exists(run, "p[1]");
+    for (uint32_t i = 0; i < 4; i++) {
+        (void)snprintf(name, sizeof name, "f[%u]", i);
+        if (snek_exists(run, name)) {
+            request.fields = fields;
+            request.fields_count++;
+            (void)snprintf(name, sizeof name, "f[%u].name", i);
+            fields[i].name = or_null(run, name);
+            (void)snprintf(name, sizeof name, "f[%u].text", i);
+            fields[i].text = or_null(run, name);
+            (void)snprintf(name, sizeof name, "f[%u].integer", i);
+            fields[i].integer = snek_integer(run, name, 0);
+            (void)snprintf(name, sizeof name, "f[%u].kind", i);
+            fields[i].kind = (uint32_t)snek_integer(run, name, 0);
+        }
+    }
+    if (snek_exists(run, "body")) {
+        struct snek_value body;
+        (void)snek_event(run)->find(run, "body", &body);
+        request.body = body.text;
+    }
+    int32_t rc = github->send(run, &request, snek_exists(run, "deaf") ? NULL : &response);
+    if (response) {
+        struct snek_text etag = github->header(response, "etag");
+        struct snek_text none = github->header(response, "eta");
+        struct snek_text all = github->body(response);
+        say(run, "%d|%d|%s|%s|%s|%d", rc, github->status(response),
+            or_none(snek_response_string(run, response, "login")), or_none(etag.data),
+            or_none(none.data), (int)strlen(all.data) == (int)all.bytes);
+    }
+    if (!snek_exists(run, "forget")) {
+        github->free_response(response);
+    }
+    return rc;
+}
+
+/* A body of n bytes, larger than what a payload brings comfortably. */
+static int32_t do_large(struct snek_run *run) {
+    size_t bytes = (size_t)snek_integer(run, "n", 0);
+    char *text = malloc(bytes + 1);
+    memset(text, 'x', bytes);
+    text[bytes] = '\0';
+    struct snek_field field = snek_field_text("body", text);
+    int32_t rc = snek_post(run, "/large", &field, 1);
+    free(text);
+    return rc;
+}
+
+/* ---- store ---- */
+
+static int32_t do_store(struct snek_run *run) {
+    const struct snek_store_service *store = snek_store(run);
+    const char *op = snek_string(run, "op"), *set = or_null(run, "set"),
+               *name = or_null(run, "name");
+    uint32_t scope = (uint32_t)snek_integer(run, "scope", 0);
+    struct snek_text value = {NULL, 0};
+    int32_t rc = -100;
+    if (strcmp(op, "has") == 0) {
+        rc = store->set_has(run, scope, set, name);
+    } else if (strcmp(op, "add") == 0) {
+        rc = store->set_add(run, scope, set, name);
+    } else if (strcmp(op, "remove") == 0) {
+        rc = store->set_remove(run, scope, set, name);
+    } else if (strcmp(op, "get") == 0) {
+        rc = store->get(run, scope, name, &value);
+    } else if (strcmp(op, "put") == 0) {
+        const char *text = or_null(run, "value");
+        rc = store->put(run, scope, name, text,
+                        (uint64_t)snek_integer(run, "n", text ? (int64_t)strlen(text) : 0));
+    } else if (strcmp(op, "delete") == 0) {
+        rc = store->remove(run, scope, name);
+    }
+    say(run, "%d|%s|%d", rc, or_none(value.data), (int)value.bytes);
+    return rc < 0 ? rc : SNEK_DONE;
+}
+
+/* ---- how handlers end ---- */
+
+static int32_t do_end(struct snek_run *run) {
+    if (snek_exists(run, "reason")) {
+        run->host->explain(run->host, run, snek_string(run, "reason"),
+                           snek_integer(run, "delay", 0));
+    }
+    return (int32_t)snek_integer(run, "result", 0);
+}
+
+/* A call fails, and the handler makes good of it. */
+static int32_t do_recover(struct snek_run *run) {
+    return snek_get(run, "/missing", NULL) == SNEK_E_NOT_FOUND ? SNEK_DONE : SNEK_E_FAILED;
+}
+
+static int32_t do_wait(struct snek_run *run) {
+    snek_log(run, SNEK_LOG_INFO, "waiting");
+    while (!snek_cancelled(run)) {
+        (void)usleep(2000);
+    }
+    return snek_fail(run, "saw it");
+}
+
+static void *add_from_thread(void *run) {
+    return (void *)(intptr_t)snek_set_add((struct snek_run *)run, SNEK_SCOPE_PLUGIN, "set", "x");
+}
+
+static int32_t do_threads(struct snek_run *run) {
+    pthread_t threads[8];
+    int32_t sum = 0;
+    for (int i = 0; i < 8; i++) {
+        (void)pthread_create(&threads[i], NULL, add_from_thread, run);
+    }
+    for (int i = 0; i < 8; i++) {
+        void *rc;
+        (void)pthread_join(threads[i], &rc);
+        sum += (int32_t)(intptr_t)rc;
+    }
+    say(run, "%d", sum);
+    return SNEK_DONE;
+}
+
+static int32_t do_misuse(struct snek_run *run) {
+    const struct snek_host *host = run->host;
+    const struct snek_event_service *event = snek_event(run);
+    const struct snek_github_service *github = snek_github(run);
+    const struct snek_commands_service *commands = snek_commands(run);
+    const struct snek_store_service *store = snek_store(run);
+    const struct snek_config_service *config = snek_config(host);
+    struct snek_value value;
+    struct snek_text text;
+    struct snek_response *response;
+    host->log(NULL, NULL, 1, NULL);
+    host->log(host, NULL, 99, NULL);
+    host->explain(NULL, NULL, NULL, 0);
+    host->explain(host, run, NULL, -5);
+    github->free_response(NULL);
+    say(run, "%d%d%d%d%d%d %d%d%d%d%d%d %d%d%d%d %d%d%d%d %d%d",
+        host->service(host, NULL, 1) == NULL, host->service(host, "event", 2) == NULL,
+        host->cancelled(NULL) == 0, strcmp(event->name(NULL), "") == 0,
+        event->payload(NULL).data == NULL, event->find(NULL, "a", &value) == SNEK_ABSENT,
+        event->find(run, NULL, &value) == SNEK_ABSENT, event->find(run, "do", NULL) == SNEK_STRING,
+        github->send(NULL, NULL, &response) == -2, github->send(run, NULL, &response) == -2,
+        github->status(NULL) == 0, github->find(NULL, "a", &value) == SNEK_ABSENT,
+        commands->reply(NULL, "x") == -2, commands->reply(run, NULL) == -2,
+        commands->react(run, NULL) == -2, commands->argument(NULL, 0) == NULL,
+        store->set_has(NULL, 0, "a", "b") == -2, store->set_has(run, 0, NULL, NULL) == -2,
+        store->get(run, 0, "a", NULL) == -2, store->get(NULL, 0, "a", &text) == -2,
+        config->find(NULL, "a", &value) == SNEK_ABSENT,
+        config->find(host, NULL, NULL) == SNEK_ABSENT);
+    return SNEK_DONE;
+}
+
+/* ---- harm ---- */
+
+static int32_t do_print(struct snek_run *run) {
+    (void)run;
+    (void)printf("to standard output\n");
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "to standard error\n");
+    return write(1, "x", 1) == 12345 ? SNEK_E_FAILED : SNEK_DONE;
+}
+
+static int32_t do_segfault(struct snek_run *run) {
+    (void)run;
+    *(volatile int *)(uintptr_t)snek_integer(run, "nowhere", 8) = 1;
+    return SNEK_DONE;
+}
+
+static int32_t do_exit(struct snek_run *run) {
+    (void)run;
+    exit(0);
+}
+
+static int32_t do_loop(struct snek_run *run) {
+    snek_log(run, SNEK_LOG_INFO, "looping");
+    for (volatile int i = 0;; i++) {}
+    return SNEK_DONE;
+}
+
+static int32_t do_eat(struct snek_run *run) {
+    size_t bytes = (size_t)snek_integer(run, "n", 0);
+    char *volatile memory = malloc(bytes); /* volatile: or the compiler makes do without */
+    if (memory) {
+        memset(memory, 1, bytes);
+    }
+    say(run, "%s", memory ? "got it" : "refused");
+    free(memory);
+    return SNEK_DONE;
+}
+
+static int32_t probe(struct snek_run *run) {
+    static const struct {
+        const char *name;
+        snek_handler handler;
+    } all[] = {{"event", do_event},     {"find", do_find},   {"config", do_config},
+               {"send", do_send},       {"store", do_store}, {"end", do_end},
+               {"recover", do_recover}, {"wait", do_wait},   {"threads", do_threads},
+               {"misuse", do_misuse},   {"print", do_print}, {"segfault", do_segfault},
+               {"exit", do_exit},       {"loop", do_loop},   {"eat", do_eat},
+               {"large", do_large}};
+    const char *name = snek_string(run, "do");
+    for (size_t i = 0; name && i < sizeof all / sizeof *all; i++) {
+        if (strcmp(all[i].name, name) == 0) {
+            return all[i].handler(run);
+        }
+    }
+    return snek_fail(run, "no such thing to do");
+}
+
+/* ---- life ---- */
+
+static int state_of_ours;
+
+static int32_t create(const struct snek_host *host, void **state) {
+    static const char *const keys[] = {"mode", "message", "nested"};
+    the_host = host;
+    *state = &state_of_ours;
+    if (snek_config(host)->allow(host, keys, 3) < 0) {
+        return SNEK_E_INVALID;
+    }
+    const char *mode = snek_config_string(host, "mode", "");
+    if (!mode) {
+        return SNEK_E_INVALID;
+    }
+    if (strcmp(mode, "refuse") == 0) {
+        return snek_refuse(host, "no, thank you");
+    }
+    if (strcmp(mode, "log") == 0) {
+        host->log(host, NULL, SNEK_LOG_INFO, "created");
+    }
+    return strcmp(mode, "mute") == 0 ? -7 : 0;
+}
+
+static void destroy(void *state) {
+    the_host->log(the_host, NULL, SNEK_LOG_INFO, state == &state_of_ours ? "destroyed" : "lost");
+}
+
+static const struct snek_permission permissions[] = {{"members", "write"}, {"issues", "read"}};
+static const struct snek_subscription subscriptions[] = {{"probe", NULL, probe, {{0}}}};
+
+SNEK_PLUGIN(.name = "probe", .version = "0.9", .summary = "does what it is told",
+            SNEK_TABLE(permissions), SNEK_TABLE(subscriptions), .create = create,
+            .destroy = destroy)

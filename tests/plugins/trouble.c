@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A plugin that does whatever the payload's action says, bad things above all; and `memory`, which
+ * looks for secrets in its own process, as a plugin that means harm would. */
+#include <snekomatic/snekomatic.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static void sleep_ms(int64_t ms) {
+    struct timespec wait = {ms / 1000, (ms % 1000) * 1000000};
+    (void)nanosleep(&wait, NULL);
+}
+
+/* Is `needle` (given in pieces, so that it is not in this program's own memory) in any readable
+ * mapping outside of this function's stack? */
+static int32_t search_memory(struct snek_run *run) {
+    const char *first = snek_string(run, "needle_first");
+    const char *second = snek_string(run, "needle_second");
+    size_t first_bytes = first ? strlen(first) : 0;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512], report[128];
+    uint64_t searched = 0, found = 0;
+    if (!first || !second || !maps) {
+        return snek_reject(run, "cannot look");
+    }
+    while (fgets(line, sizeof line, maps)) {
+        unsigned long from, to;
+        char mode[5];
+        if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) != 3 || mode[0] != 'r' ||
+            strstr(line, "[vvar") || strstr(line, "[vsyscall]")) {
+            continue;
+        }
+        const char *at = (const char *)from, *end = (const char *)to;
+        searched += to - from;
+        while ((at = memmem(at, (size_t)(end - at), first, first_bytes)) != NULL) {
+            at += first_bytes;
+            if ((size_t)(end - at) >= strlen(second) && memcmp(at, second, strlen(second)) == 0) {
+                found++;
+            }
+        }
+    }
+    (void)fclose(maps);
+    (void)snprintf(report, sizeof report, "searched=%llu found=%llu environment=%d",
+                   (unsigned long long)searched, (unsigned long long)found,
+                   environ && environ[0] ? 1 : 0);
+    return snek_skip(run, report);
+}
+
+static int32_t descriptors(struct snek_run *run) {
+    char report[256] = "open:";
+    for (int fd = 0; fd < 64; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0) {
+            char one[16];
+            (void)snprintf(one, sizeof one, " %d", fd);
+            strncat(report, one, sizeof report - strlen(report) - 1);
+        }
+    }
+    return snek_skip(run, report);
+}
+
+static int32_t scribble(void) {
+    static const char junk[] =
+        "this is not a frame, it only wants to be one, and it is long enough";
+    for (int fd = 3; fd < 16; fd++) {
+        (void)!write(fd, junk, sizeof junk);
+    }
+    sleep_ms(5000);
+    return SNEK_DONE;
+}
+
+static int32_t wait_for_the_end(struct snek_run *run) {
+    while (!snek_cancelled(run)) {
+        sleep_ms(20);
+    }
+    snek_log(run, SNEK_LOG_INFO, "cancelled");
+    return SNEK_E_CANCELLED;
+}
+
+/* A child outlives us, in a session of its own, and says more, faster than anybody can listen. */
+static int32_t leave_a_talker(void) {
+    static struct {
+        uint32_t body_bytes, kind;
+        uint64_t run, request, level;
+        uint32_t text_bytes;
+        char text[4];
+    } __attribute__((packed)) frames[16384];
+    for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
+        frames[i].body_bytes = 16;
+        frames[i].kind = 68; /* FRAME_LOG */
+        frames[i].text_bytes = 4;
+        memcpy(frames[i].text, "talk", 4);
+    }
+    if (fork() == 0) {
+        (void)setsid();
+        while (write(3, frames, sizeof frames) > 0) {}
+        _exit(0);
+    }
+    sleep_ms(100);
+    _exit(0);
+}
+
+static int32_t count_in_store(struct snek_run *run) {
+    /* Each attempt leaves its own mark, so that a test can count attempts. */
+    char entry[128];
+    (void)snprintf(entry, sizeof entry, "%s/%lld", snek_event(run)->delivery(run),
+                   (long long)snek_event(run)->attempt(run));
+    int32_t added = snek_set_add(run, SNEK_SCOPE_PLUGIN, "attempts", entry);
+    return added < 0 ? added : SNEK_DONE;
+}
+
+static int32_t trouble(struct snek_run *run) {
+    const char *what = snek_event(run)->action(run);
+    int64_t ms = snek_integer(run, "ms", 0);
+    int32_t rc = count_in_store(run);
+    if (rc < 0) {
+        return rc;
+    }
+    if (ms > 0) {
+        sleep_ms(ms);
+    }
+    if (strcmp(what, "segfault") == 0) {
+        (void)signal(SIGSEGV, SIG_DFL); /* a sanitizer would make an exit of it */
+        (void)raise(SIGSEGV);
+    } else if (strcmp(what, "exit") == 0) {
+        exit(0);
+    } else if (strcmp(what, "loop") == 0) {
+        for (volatile unsigned i = 0;; i++) {}
+    } else if (strcmp(what, "scribble") == 0) {
+        return scribble();
+    } else if (strcmp(what, "talker") == 0) {
+        return leave_a_talker();
+    } else if (strcmp(what, "fail") == 0) {
+        return snek_fail(run, "told to fail");
+    } else if (strcmp(what, "reject") == 0) {
+        return snek_reject(run, "told to reject");
+    } else if (strcmp(what, "later") == 0) {
+        return snek_event(run)->attempt(run) > 1 ? SNEK_DONE
+                                                 : snek_retry_after(run, 300, "told to wait");
+    } else if (strcmp(what, "memory") == 0) {
+        return search_memory(run);
+    } else if (strcmp(what, "descriptors") == 0) {
+        return descriptors(run);
+    } else if (strcmp(what, "wait") == 0) {
+        return wait_for_the_end(run);
+    } else if (strcmp(what, "foreign") == 0) {
+        return snek_get(run, "https://example.com/steal", NULL);
+    } else if (strcmp(what, "as_app") == 0) {
+        return snek_get(run, "/app", NULL);
+    }
+    return SNEK_DONE;
+}
+
+static const struct snek_permission permissions[] = {{"issues", "read"}};
+static const struct snek_subscription subscriptions[] = {{"trouble", NULL, trouble, {{0}}}};
+SNEK_PLUGIN(.name = "trouble", .version = "1", .summary = "does what it is told",
+            SNEK_TABLE(permissions), SNEK_TABLE(subscriptions))

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The command line as a user meets it: what is right is shown, what is wrong is said and how to mend
+it, with the exit status of sysexits."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+import snek
+
+VERBS = ["serve", "check", "plugins", "send", "version"]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def run(*words, cwd=None, env=None, stdin=""):
+    return subprocess.run([str(snek.program("snekomatic")), *map(str, words)], cwd=cwd, input=stdin,
+                          env=snek.clean_environment(**(env or {})), capture_output=True, text=True,
+                          timeout=60, check=False)
+
+
+@pytest.fixture
+def idle(fake, tmp_path):
+    """A bot that is configured and not started."""
+    def make(folder="bot", **options):
+        return snek.Bot(fake, tmp_path / folder, start=False, **options)
+    return make
+
+
+def edited(bot, old, new):
+    text = bot.file.read_text()
+    assert old in text
+    bot.file.write_text(text.replace(old, new))
+    return bot
+
+
+def test_every_verb_has_help():
+    listed = run("--help")
+    assert listed.returncode == 0
+    for verb in VERBS:
+        assert f"  {verb} " in listed.stdout
+        shown = run(verb, "--help")
+        assert shown.returncode == 0
+        assert shown.stdout.startswith(f"Usage: snekomatic {verb}")
+        assert "Exit status" in shown.stdout or verb == "version"
+
+
+@pytest.mark.parametrize("words", [[], ["serv"], ["--nothing"], ["serve", "--nothing"],
+                                   ["check", "one-too-many"], ["send"]])
+def test_wrong_usage_is_64(words):
+    answer = run(*words)
+    assert answer.returncode == 64
+    assert answer.stderr
+
+
+def test_version_names_program_and_abi():
+    answer = run("version")
+    assert answer.returncode == 0
+    assert re.search(r"snekomatic +\d+\.\d+\.\d+", answer.stdout)
+    assert re.search(r"ABI +1\.0", answer.stdout)
+
+
+def test_check_shows_what_each_plugin_wants(idle):
+    answer = run("check", "-c", idle(plugins=["invite", "ping"]).file)
+    assert answer.returncode == 0, answer.stderr
+    for text in ["plugin invite", "members: write", "pull_request.closed", "plugin ping", "/ping",
+                 "all is well"]:
+        assert text in answer.stdout
+
+
+def test_plugins_needs_no_credentials(idle):
+    bot = idle(plugins=["ping"])
+    (bot.folder / "webhook.secret").unlink()
+    answer = run("plugins", "-c", bot.file)
+    assert answer.returncode == 0, answer.stderr
+    assert "/ping (anybody)" in answer.stdout
+
+
+WRONG = {
+    "an unknown key": ("listen = ", "lisen = ", r"snekomatic\.toml:2: .*lisen.*listen"),
+    "a wrong type": ('delay_ms = 0', 'delay_ms = "0"', r"snekomatic\.toml:\d+: .*delay_ms"),
+    "an impossible value": ("delay_ms = 0", "delay_ms = -1", r"snekomatic\.toml:\d+: .*delay_ms"),
+    "a key of a later version": ("delay_ms = 0", "delay_ms = 0\n[sentry]\ndsn = 'x'",
+                                 r"sentry\.dsn.*not supported"),
+    "a secret where its file is meant": ("[store]", "webhook_secret = 'x'\n[store]",
+                                         r"github\.webhook_secret; did you mean github\.webhook_secret_file"),
+    "App ID 0": ("app_id = 31415", "app_id = 0", r"app_id"),
+    "no TOML": ("[server]", "[server", r"snekomatic\.toml:1"),
+    "a plain http API elsewhere": ("http://127.0.0.1", "http://api.example.com", r"api_url.*https"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize("verb", ["check", "serve"])
+def test_a_wrong_configuration_is_refused_with_its_place(idle, case, verb):
+    old, new, sentence = WRONG[case]
+    answer = run(verb, "-c", edited(idle(), old, new).file)
+    assert answer.returncode == 78
+    assert re.search(sentence, answer.stderr), answer.stderr
+
+
+def test_a_bad_private_key_is_refused_at_start_without_a_byte_of_it(idle):
+    bot = idle(credentials="environment")
+    key = bot.env["GITHUB_PRIVATE_KEY"]
+    for bad, word in [(key[:300], "END"), ("nonsense", "key"), ("", "GITHUB_PRIVATE_KEY")]:
+        for verb in ("serve", "check"):
+            answer = run(verb, "-c", bot.file, env={**bot.env, "GITHUB_PRIVATE_KEY": bad})
+            assert answer.returncode == 78
+            said = answer.stdout + answer.stderr
+            assert word in said, said
+            assert key.splitlines()[3] not in said
+
+
+@pytest.mark.parametrize("form", ["PEM", "literal newlines", "base64"])
+def test_a_key_in_the_environment_is_taken_in_each_form(fake, tmp_path, form):
+    import base64
+    pem = pathlib.Path(fake.key).read_text(encoding="ascii")
+    text = {"PEM": pem, "literal newlines": pem.replace("\n", "\\n"),
+            "base64": base64.b64encode(pem.encode()).decode()}[form]
+    bot = snek.Bot(fake, tmp_path / "bot", credentials="environment",
+                   env={"GITHUB_PRIVATE_KEY": text})
+    merged = snek.payload("pull_request.closed.merged")
+    bot.wait_log(msg="done", delivery=bot.deliver("pull_request", merged))
+    bot.stop()
+
+
+def test_serve_needs_no_file_when_the_environment_has_the_credentials(fake, tmp_path):
+    answer = run("serve", cwd=tmp_path)
+    assert answer.returncode == 78
+    for name in ("GITHUB_APP_ID", "GITHUB_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET"):
+        assert name in answer.stderr
+
+
+def test_a_missing_plugin_and_an_unsafe_one_are_refused(idle, tmp_path):
+    bot = idle(plugins=[{"path": str(tmp_path / "absent.so")}])
+    for verb in ("check", "serve"):
+        answer = run(verb, "-c", bot.file)
+        assert answer.returncode == 78
+        assert "absent.so" in answer.stdout + answer.stderr
+    unsafe = tmp_path / "ping.so"
+    unsafe.write_bytes(snek.program("ping.so").read_bytes())
+    unsafe.chmod(0o777)
+    answer = run("check", "-c", idle("unsafe", plugins=[{"path": str(unsafe)}]).file)
+    assert answer.returncode == 78
+    assert "writ" in answer.stderr
+
+
+@pytest.mark.parametrize("bad,sentence", [
+    ("magic", "is no plugin of snekomatic|magic"), ("major", "ABI 2.*ABI 1"),
+    ("minor", r"1\.1"), ("symbol", "snek_plugin_entry"), ("small", "bytes")])
+def test_a_plugin_that_does_not_fit_is_refused_with_a_sentence(idle, bad, sentence):
+    bot = idle(plugins=[f"bad-{bad}"])
+    for verb in ("check", "serve"):
+        answer = run(verb, "-c", bot.file)
+        assert answer.returncode == 78
+        said = answer.stdout + answer.stderr
+        assert re.search(sentence, said), said
+
+
+def test_two_plugins_with_one_command_are_refused(idle, tmp_path):
+    copy = tmp_path / "again.so"
+    copy.write_bytes(snek.program("ping.so").read_bytes())
+    copy.chmod(0o755)
+    bot = idle(plugins=["ping", {"path": str(copy)}])
+    answer = run("check", "-c", bot.file)
+    assert answer.returncode == 78
+    assert "ping" in answer.stderr
+    assert run("serve", "-c", bot.file).returncode == 78
+
+
+def test_a_wrong_plugin_configuration_is_refused_with_its_key(idle):
+    bot = idle(plugins=[{"name": "invite", "config": {"mesage": "hi"}}])
+    answer = run("check", "-c", bot.file)
+    assert answer.returncode == 78
+    assert "mesage" in answer.stderr and "message" in answer.stderr
+
+
+def test_a_configuration_for_a_plugin_that_takes_none_is_refused(idle):
+    answer = run("check", "-c", idle(plugins=[{"name": "ping", "config": {"x": 1}}]).file)
+    assert answer.returncode == 78
+    assert "takes no configuration" in answer.stderr
+
+
+@pytest.mark.parametrize("config,word", [({"store": {"url": "sqlite:/nowhere/x.db"}}, "/nowhere"),
+                                         ({"github": {"ca_file": "/nowhere/ca"}}, "ca_file")])
+def test_check_sees_files_that_cannot_be(idle, config, word):
+    answer = run("check", "-c", idle(config=config).file)
+    assert answer.returncode == 78
+    assert word in answer.stderr
+
+
+def test_check_says_that_nothing_will_act(idle):
+    answer = run("check", "-c", idle(plugins=[]).file)
+    assert answer.returncode == 0
+    assert "no plugins" in answer.stdout
+
+
+def test_an_installation_that_was_moved_finds_its_worker_and_plugins(fake, tmp_path):
+    """As a buildpack does it: installed below one folder, run below another."""
+    build = snek.build_directory()
+    subprocess.run(["meson", "install", "-C", str(build), "--no-rebuild", "--quiet", "--destdir",
+                    str(tmp_path / "first")], check=True, capture_output=True,
+                   env={**os.environ, "PATH": "/usr/bin:/bin"})
+    (tmp_path / "first").rename(tmp_path / "second")
+    binary = next((tmp_path / "second").rglob("bin/snekomatic"))
+    env = {"GITHUB_APP_ID": snek.APP_ID, "GITHUB_WEBHOOK_SECRET": "x",
+           "GITHUB_PRIVATE_KEY": pathlib.Path(fake.key).read_text(encoding="ascii")}
+    answer = subprocess.run([str(binary), "check"], cwd=tmp_path, capture_output=True, text=True,
+                            env=snek.clean_environment(**env), check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "plugin invite" in answer.stdout and "plugin ping" in answer.stdout
+    assert next((tmp_path / "second").rglob("snekomatic.pc")).read_text().count("plugindir") == 1
+
+
+def test_an_address_that_is_taken_is_said(start_bot, idle):
+    first = start_bot(plugins=["ping"])
+    bot = idle("second", config={"server": {"listen": f"127.0.0.1:{first.port}"}})
+    answer = run("serve", "-c", bot.file)
+    assert answer.returncode in (69, 71)
+    assert "in use" in answer.stdout + answer.stderr
+
+
+def test_port_wins_over_the_file(fake, tmp_path):
+    bot = snek.Bot(fake, tmp_path / "bot", config={"server": {"listen": "127.0.0.1:1"}},
+                   env={"PORT": "0"})
+    assert bot.port > 1
+    bot.stop()
+
+
+def test_send_signs_and_posts_the_bytes_as_they_are(start_bot, tmp_path):
+    host = start_bot(plugins=["ping"])
+    file = tmp_path / "payload.json"
+    file.write_text(json.dumps(snek.payload("issues.opened")))
+    url = f"{host.url}/webhook/github"
+    answer = run("send", "-c", host.file, "--url", url, "--delivery", "a-guid", "issues", file)
+    assert answer.returncode == 0, answer.stderr
+    assert host.wait_log(msg="stored", delivery="a-guid")["event"] == "issues"
+    wrong = tmp_path / "wrong"
+    wrong.write_text("another secret")
+    answer = run("send", "--url", url, "--secret-file", wrong, "issues", file)
+    assert answer.returncode not in (0, 69)
+    assert "401" in answer.stdout + answer.stderr
+    host.stop()
+    assert run("send", "-c", host.file, "--url", url, "issues", file).returncode == 69
+
+
+def test_the_readme_shows_hello_whole():
+    hello = (ROOT / "plugins/hello/hello.c").read_text(encoding="utf-8")
+    assert f"```c\n{hello}```" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_demo_tells_its_story_and_ends_cleanly():
+    env = {**os.environ, "PORT": "0"}
+    answer = subprocess.run([str(ROOT / "tests/harness/demo.sh"), str(snek.build_directory()), "--once"],
+                            env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    words = re.findall(r"^  (\w+) +", answer.stdout, flags=re.MULTILINE)
+    told = [word for word in words if word in ("stored", "routed", "invited", "welcomed", "done")]
+    assert told == ["stored", "routed", "invited", "welcomed", "done"], answer.stdout

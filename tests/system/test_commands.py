@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Commands and plugins/ping through the real binaries: original.md, "Commands", "Where to answer"."""
+
+import pytest
+
+import snek
+
+PLACES = {
+    "issues.opened": ("issue", "issue.comments_url", "issue.url"),
+    "pull_request.opened": ("pull_request", "pull_request.comments_url", "pull_request.issue_url"),
+    "issue_comment.created": ("comment", "issue.comments_url", "comment.url"),
+    "pull_request_review.submitted": ("review", "pull_request.comments_url", None),
+    "pull_request_review_comment.created": ("comment", "replies", "comment.url"),
+}
+
+
+def with_body(kind, text):
+    return snek.payload(kind, {PLACES[kind.removesuffix(".reply")][0] + ".body": text})
+
+
+def at(payload, path):
+    for key in path.split("."):
+        payload = payload[key]
+    return snek.path_of(payload)
+
+
+@pytest.fixture(scope="module")
+def module_fake(key):
+    fake = snek.FakeGitHub(key)
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture(scope="module")
+def host(module_fake, tmp_path_factory):
+    bot = snek.Bot(module_fake, tmp_path_factory.mktemp("bot"), plugins=["ping"])
+    yield bot
+    bot.stop()
+
+
+@pytest.mark.parametrize("kind", PLACES)
+def test_ping_is_answered_where_it_was_said(module_fake, host, kind):
+    fake = module_fake
+    fake.forget_requests()
+    payload = with_body(kind, "/ping")
+    host.wait_log(msg="done", delivery=host.deliver(kind.split(".")[0], payload))
+    calls = [(r["path"], r["body"]) for r in fake.api_requests()]
+    _, reply, react = PLACES[kind]
+    if reply == "replies":
+        comment = payload["comment"]
+        first = comment.get("in_reply_to_id", comment["id"])
+        reply_path = at(payload, "pull_request.review_comments_url") + f"/{first}/replies"
+    else:
+        reply_path = at(payload, reply)
+    expected = [(reply_path, {"body": "pong!"})]
+    if react:
+        expected.append((at(payload, react) + "/reactions", {"content": "heart"}))
+    assert calls == expected
+
+
+def test_a_reply_in_a_thread_goes_to_its_first_comment(module_fake, host):
+    module_fake.forget_requests()
+    payload = with_body("pull_request_review_comment.created.reply", "/ping")
+    host.wait_log(msg="done", delivery=host.deliver("pull_request_review_comment", payload))
+    first = module_fake.api_requests()[0]["path"]
+    assert first.endswith(f"/{payload['comment']['in_reply_to_id']}/replies")
+
+
+ACCEPTED = {
+    "alone": "/ping", "with words": "/ping now please", "indented": "   /ping",
+    "trailing space": "/ping  ", "after a line": "hello\n/ping", "between lines": "a\n/ping\nb",
+    "CRLF": "hello\r\n/ping\r\nbye", "second paragraph": "hello\n\n/ping",
+    "a mention": "/ping @user", "a number": "/ping #12", "an underscore": "/ping foo_bar",
+    "a lone star": "/ping * x", "a lone backtick": "/ping ` x",
+    "in details": "<details>\n\n/ping\n\n</details>", "tab": "/ping\tx",
+    "a hard break": "hello  \n/ping",
+}
+
+IGNORED = {
+    "in a list": "- /ping", "in an ordered list": "1. /ping", "in a quote": "> /ping",
+    "a lazy line": "> quoted\n/ping", "fenced": "```\n/ping\n```", "tildes": "~~~\n/ping\n~~~",
+    "indented code": "    /ping", "a heading": "# /ping", "a setext heading": "/ping\n=====",
+    "a table": "| /ping |\n| --- |\n| /ping |", "HTML": "<div>\n/ping\n</div>",
+    "a comment": "<!--\n/ping\n-->", "emphasis": "/ping *x*", "strong": "**/ping**",
+    "code": "`/ping`", "inline code": "/ping `x`", "a link": "/ping [x](y)",
+    "struck": "/ping ~~x~~", "an escape": "/ping \\*", "a URL": "/ping https://example.com",
+    "www": "/ping www.example.com", "an e-mail address": "/ping a@example.com",
+    "inline HTML": "/ping <b>x</b>", "not first": "please /ping", "another case": "/Ping",
+    "longer": "/pings", "a space after": "/ ping", "an image": "![/ping](x)", "empty": "",
+    "unknown": "/unknown",
+}
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_accepted(module_fake, host, case):
+    module_fake.forget_requests()
+    payload = with_body("issue_comment.created", ACCEPTED[case])
+    host.wait_log(msg="done", delivery=host.deliver("issue_comment", payload))
+    assert [r["body"] for r in module_fake.api_requests()][:1] == [{"body": "pong!"}]
+
+
+@pytest.mark.parametrize("case", IGNORED)
+def test_ignored(module_fake, host, case):
+    module_fake.forget_requests()
+    payload = with_body("issue_comment.created", IGNORED[case])
+    host.wait_log(msg="skipped", delivery=host.deliver("issue_comment", payload))
+    assert module_fake.api_requests() == []
+
+
+def test_several_commands_are_all_answered_in_order(module_fake, host):
+    module_fake.forget_requests()
+    payload = with_body("issue_comment.created", "/ping\n\ntext\n\n/ping again")
+    host.wait_log(msg="done", delivery=host.deliver("issue_comment", payload))
+    assert [r["body"] for r in module_fake.api_requests()].count({"body": "pong!"}) == 2
+
+
+def test_a_null_body_is_an_empty_one(module_fake, host):
+    module_fake.forget_requests()
+    payload = with_body("issues.opened", None)
+    host.wait_log(msg="skipped", delivery=host.deliver("issues", payload))
+    assert module_fake.api_requests() == []
+
+
+@pytest.mark.parametrize("event,action", [
+    ("issue_comment", "edited"), ("issue_comment", "deleted"), ("issues", "edited"),
+    ("issues", "reopened"), ("pull_request", "edited"), ("pull_request_review", "edited"),
+    ("pull_request_review", "dismissed"), ("pull_request_review_comment", "edited")])
+def test_edits_and_deletions_are_not_looked_at(host, event, action):
+    kind = next(kind for kind in PLACES if kind.split(".")[0] == event)
+    payload = with_body(kind, "/ping")
+    payload["action"] = action
+    delivery = host.deliver(event, payload)
+    assert host.wait_log(msg="stored", delivery=delivery)["runs"] == "0"
+
+
+def test_the_bot_never_answers_itself_but_answers_other_bots(module_fake, host):
+    module_fake.forget_requests()
+    payload = with_body("issue_comment.created", "/ping")
+    payload["sender"]["login"] = snek.APP_SLUG + "[bot]"
+    host.wait_log(msg="skipped", delivery=host.deliver("issue_comment", payload))
+    assert module_fake.api_requests() == []
+    payload["sender"]["login"] = "other" + "[bot]"
+    host.wait_log(msg="done", delivery=host.deliver("issue_comment", payload))
+    assert len(module_fake.api_requests()) == 2

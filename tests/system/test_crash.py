@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Promises 1 and 3: what was acknowledged is handled whatever is killed, and a plugin breaks only
+itself."""
+
+import os
+import pathlib
+import signal
+import time
+
+import pytest
+
+import snek
+
+
+def trouble(action, **more):
+    return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
+
+
+@pytest.fixture
+def host(start_bot):
+    return start_bot(plugins=["trouble", "invite"])
+
+
+def handled_neighbour(host):
+    """invite, in its own worker, goes on as if nothing had happened."""
+    delivery = host.deliver("pull_request", snek.payload("pull_request.closed.merged"))
+    return host.wait_log(msg=("done", "skipped"), plugin="invite", delivery=delivery)
+
+
+@pytest.mark.parametrize("who", ["host", "worker"])
+def test_kill_9_between_the_202_and_the_handling_loses_nothing(start_bot, who):
+    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 1000}})
+    deliveries = [host.deliver("trouble", trouble("fine")) for _ in range(20)]
+    host.kill(who, signal.SIGKILL)
+    for delivery in deliveries:
+        host.wait_log(msg="done", delivery=delivery, timeout=20)
+
+
+def test_kill_9_of_the_host_in_the_middle_of_runs_loses_nothing(start_bot):
+    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 0}})
+    deliveries = [host.deliver("trouble", trouble("fine", ms=700)) for _ in range(10)]
+    host.wait_log(msg="started", delivery=deliveries[-1])
+    host.kill("host", signal.SIGKILL)
+    for delivery in deliveries:
+        host.wait_log(msg="done", delivery=delivery, timeout=20)
+
+
+def test_the_supervisor_starts_the_host_again_and_no_connection_is_refused(start_bot):
+    host = start_bot(plugins=["ping"])
+    host.kill("host", signal.SIGKILL)
+    assert host.request("GET", "/healthz", timeout=10).status == 200
+
+
+def test_a_host_whose_supervisor_is_gone_exits(start_bot):
+    host = start_bot(plugins=["ping"])
+    pids = host.pids("host") + host.pids("worker")
+    host.kill("supervisor", signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while any(pathlib.Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("how,words", [("segfault", "signal 11"), ("exit", "status 0"),
+                                       ("scribble", "malformed frame")])
+def test_a_plugin_that_dies_costs_its_own_run_only(host, how, words):
+    delivery = host.deliver("trouble", trouble(how))
+    line = host.wait_log(msg="retry", delivery=delivery)
+    assert words in line["reason"]
+    handled_neighbour(host)
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble("fine")))
+    assert len(host.pids("host")) == 1
+
+
+def test_a_child_that_goes_on_talking_for_its_dead_worker_is_not_listened_to(host):
+    delivery = host.deliver("trouble", trouble("talker"))
+    host.wait_log(msg="retry", delivery=delivery, plugin="trouble")
+    handled_neighbour(host)
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble("fine")))
+
+
+def test_a_loop_ends_at_its_deadline_and_its_neighbours_lose_no_attempt(start_bot):
+    host = start_bot(plugins=[{"name": "trouble", "deadline_ms": 3000}], config={"dispatch": {"delay_ms": 0}})
+    loop = host.deliver("trouble", trouble("loop"))
+    host.wait_log(msg="started", delivery=loop)
+    time.sleep(0.5)  # so that its neighbour, which takes less than the deadline, is cut off with it
+    slow = host.deliver("trouble", trouble("fine", ms=2700))
+    line = host.wait_log(msg="retry", delivery=loop)
+    assert "deadline_ms" in line["reason"]
+    host.wait_log(msg="requeued", delivery=slow)
+    assert host.wait_log(msg="done", delivery=slow)["attempt"] == "1"
+
+
+def test_of_several_runs_in_a_crash_only_the_culprit_pays(start_bot):
+    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 0}})
+    good = [host.deliver("trouble", trouble("fine", ms=900)) for _ in range(4)]
+    for delivery in good:
+        host.wait_log(msg="started", delivery=delivery)
+    bad = host.deliver("trouble", trouble("segfault"))
+    for delivery in good:
+        assert host.wait_log(msg="done", delivery=delivery, timeout=30)["attempt"] == "1"
+    assert "signal 11" in host.wait_log(msg="retry", delivery=bad, timeout=30)["reason"]
+    assert not [line for line in host.log(msg="retry") if line["delivery"] in good]
+
+
+def test_a_run_that_fails_too_often_is_dead_with_its_reason(start_bot):
+    host = start_bot(plugins=["trouble"], config={"dispatch": {"max_attempts": 1}})
+    line = host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("fail")))
+    assert line["reason"] == "told to fail"
+
+
+def test_results_are_what_the_plugin_said(start_bot):
+    host = start_bot(plugins=["trouble"])
+    line = host.wait_log(msg="rejected", delivery=host.deliver("trouble", trouble("reject")))
+    assert line["reason"] == "told to reject"
+    delivery = host.deliver("trouble", trouble("later"))
+    assert host.wait_log(msg="retry", delivery=delivery)["again_ms"] == "300"
+    assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "2"
+
+
+def test_sigterm_lets_runs_finish_and_exits_0(start_bot):
+    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 0}})
+    delivery = host.deliver("trouble", trouble("fine", ms=1000))
+    host.wait_log(msg="started", delivery=delivery)
+    host.stop()
+    assert host.log(msg="done", delivery=delivery)
+
+
+def test_what_the_drain_cuts_off_is_run_after_the_next_start(start_bot):
+    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 0}, "server": {"drain_ms": 200}})
+    delivery = host.deliver("trouble", trouble("fine", ms=3000))
+    host.wait_log(msg="started", delivery=delivery)
+    host.stop()
+    assert host.log(msg="requeued", delivery=delivery)
+    host.start()
+    assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
+
+
+def test_a_handler_learns_that_it_is_cancelled_and_its_run_loses_no_attempt(start_bot):
+    host = start_bot(plugins=["trouble"], config={"server": {"drain_ms": 200}})
+    delivery = host.deliver("trouble", trouble("wait"))
+    host.wait_log(msg="started", delivery=delivery)
+    host.stop()
+    assert host.log(msg="plugin", delivery=delivery, text="cancelled")
+    assert host.log(msg="requeued", delivery=delivery)
+
+
+def test_sigterm_to_every_process_at_once_and_repeated_exits_0(start_bot):
+    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 0}})
+    delivery = host.deliver("trouble", trouble("fine", ms=800))
+    host.wait_log(msg="started", delivery=delivery)
+    for _ in range(3):
+        for pid in host.pids("supervisor") + host.pids("host") + host.pids("worker"):
+            os.kill(pid, signal.SIGTERM)
+        time.sleep(0.1)
+    assert host.process.popen.wait(20) == 0
+    assert host.log(msg="done", delivery=delivery)
+
+
+def test_requests_stay_at_the_configured_origin(fake, start_bot):
+    host = start_bot(plugins=["trouble"], config={"dispatch": {"max_attempts": 1}})
+    line = host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("foreign")))
+    assert "example.com" in line["reason"]
+    line = host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("as_app")))
+    assert "/app" in line["reason"]
+    assert fake.requests(path="/app") == []

@@ -1,0 +1,650 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The fake GitHub is as strict as the real one, and fails as it is told."""
+
+import http.client
+import subprocess
+import threading
+import time
+import tomllib
+
+import pytest
+
+import snek
+
+ORG = "/orgs/sneks-united"
+REPO = "/repos/sneks-united/terrarium"
+ALL = {"members": "write", "issues": "write", "pull_requests": "write"}
+
+
+class Client:
+    """Asks the fake as the bot's broker would."""
+
+    def __init__(self, fake, authorization=None):
+        self.fake, self.authorization = fake, authorization
+
+    def __call__(self, method, path, body=None, **headers):
+        given = {
+            "User-Agent": "a test",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+            "Authorization": self.authorization,
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        sent = {name: value for name, value in given.items() if value is not None}
+        return snek.request(method, self.fake.url + path, body, sent)
+
+
+@pytest.fixture
+def anyone(fake):
+    return Client(fake)
+
+
+@pytest.fixture
+def app(fake, key):
+    return Client(fake, f"Bearer {snek.make_jwt(key)}")
+
+
+def mint(app, body=None, installation=snek.INSTALLATION):
+    return app("POST", f"/app/installations/{installation}/access_tokens", body)
+
+
+@pytest.fixture
+def client(fake, app):
+    """With a token that may do all that the endpoints need."""
+    return Client(fake, f"Bearer {mint(app, {'permissions': ALL}).json['token']}")
+
+
+def with_permissions(fake, app, **permissions):
+    return Client(fake, f"Bearer {mint(app, {'permissions': permissions}).json['token']}")
+
+
+# -- the app's own requests
+
+
+def test_a_good_jwt_is_told_who_the_app_is(app):
+    answer = app("GET", "/app")
+    assert answer.status == 200
+    assert (answer.json["id"], answer.json["slug"]) == (snek.APP_ID, snek.APP_SLUG)
+
+
+def test_a_jwt_may_name_the_app_as_text_and_expire_in_ten_minutes(fake, key):
+    jwt = snek.make_jwt(key, issuer=str(snek.APP_ID), issued_s=0, expires_s=600)
+    assert Client(fake, f"Bearer {jwt}")("GET", "/app").status == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"expires_s": 0}, "'Expiration time' claim ('exp') must be"),
+        ({"expires_s": -30}, "'Expiration time' claim ('exp') must be"),
+        ({"expires_s": 660}, "'Expiration time' claim ('exp') is too far in the future"),
+        ({"exp": None}, "'Expiration time' claim ('exp') must be"),
+        ({"exp": "soon"}, "'Expiration time' claim ('exp') must be"),
+        ({"issued_s": 30}, "'Issued at' claim ('iat') must be"),
+        ({"iat": None}, "'Issued at' claim ('iat') must be"),
+        ({"issuer": snek.APP_ID + 1}, "could not be decoded"),
+        ({"iss": None}, "could not be decoded"),
+        ({"algorithm": "HS256"}, "could not be decoded"),
+        ({"algorithm": "none"}, "could not be decoded"),
+    ],
+)
+def test_a_bad_claim_is_refused(fake, key, changes, message):
+    answer = Client(fake, f"Bearer {snek.make_jwt(key, **changes)}")("GET", "/app")
+    assert answer.status == 401
+    assert message in answer.json["message"]
+
+
+def test_a_jwt_of_another_key_is_refused(fake, tmp_path):
+    other = snek.make_key(tmp_path / "other.pem")
+    assert Client(fake, f"Bearer {snek.make_jwt(other)}")("GET", "/app").status == 401
+
+
+def test_a_jwt_that_was_changed_or_cut_is_refused(fake, key):
+    head, claims, signed = snek.make_jwt(key).split(".")
+    other_claims = snek.make_jwt(key, expires_s=300).split(".")[1]
+    for jwt in (f"{head}.{other_claims}.{signed}", f"{head}.{claims}.", f"{head}.{claims}",
+                f"{head}.{claims}.{signed}.{signed}", f"{head}.{claims}.{signed}=", "..",
+                f"{head}.{claims}.{signed[:-4]}", f"{head}.{claims}. {signed}"):
+        answer = Client(fake, f"Bearer {jwt}")("GET", "/app")
+        assert answer.status == 401, jwt
+
+
+def test_a_jwt_wants_the_scheme_bearer(fake, key):
+    assert Client(fake, f"token {snek.make_jwt(key)}")("GET", "/app").status == 401
+
+
+def test_an_installation_token_is_no_jwt(client):
+    assert client("GET", "/app").status == 401
+
+
+def test_either_of_two_keys_counts_during_a_rotation(key, tmp_path):
+    second = snek.make_key(tmp_path / "second.pem")
+    fake = snek.FakeGitHub([key, second])
+    try:
+        for one in (key, second):
+            assert Client(fake, f"Bearer {snek.make_jwt(one)}")("GET", "/app").status == 200
+    finally:
+        fake.stop()
+
+
+def test_a_public_key_is_enough(key, tmp_path):
+    public = tmp_path / "public.pem"
+    subprocess.run(["openssl", "rsa", "-in", key, "-pubout", "-out", public], check=True,
+                   capture_output=True)
+    fake = snek.FakeGitHub(public)
+    try:
+        assert Client(fake, f"Bearer {snek.make_jwt(key)}")("GET", "/app").status == 200
+    finally:
+        fake.stop()
+
+
+# -- tokens
+
+
+def test_a_token_has_the_permissions_that_were_asked_for(app):
+    answer = mint(app, {"permissions": {"members": "read", "issues": "write"}})
+    assert answer.status == 201
+    token = answer.json["token"]
+    assert token.startswith("ghs_") and len(token) == 40
+    assert answer.json["permissions"] == {"members": "read", "issues": "write",
+                                          "metadata": "read"}
+    assert answer.json["repository_selection"] == "all"
+
+
+def test_a_token_without_a_wish_has_all_that_is_granted(app):
+    assert mint(app).json["permissions"] == {**ALL, "metadata": "read"}
+
+
+@pytest.mark.parametrize(
+    "permissions",
+    [{"contents": "read"}, {"members": "admin"}, {"pull-requests": "write"}, {"issues": "all"},
+     {"issues": True}, ["issues"], {"workflows": "read"}],
+)
+def test_a_permission_that_is_not_granted_or_not_known_is_422(app, permissions):
+    assert mint(app, {"permissions": permissions}).status == 422
+
+
+def test_a_level_above_the_granted_one_is_422(fake, app):
+    fake.patch_state({"installations": [{"id": snek.INSTALLATION,
+                                         "permissions": {"members": "read"}}]})
+    assert mint(app, {"permissions": {"members": "read"}}).status == 201
+    answer = mint(app, {"permissions": {"members": "write"}})
+    assert answer.status == 422
+    assert "not granted" in answer.json["message"]
+
+
+def test_an_unknown_installation_is_404(app):
+    assert mint(app, installation=60002).status == 404
+    assert mint(app, installation="xyzzy").status == 404
+
+
+def test_a_suspended_installation_gets_and_uses_no_token(fake, app, client):
+    fake.patch_state({"installations": [{"id": snek.INSTALLATION, "suspended": True}]})
+    assert mint(app).status == 403
+    assert client("GET", f"{ORG}/memberships/viper-vik").status == 403
+
+
+def test_tokens_expire(fake, app, client):
+    assert client("GET", f"{ORG}/memberships/viper-vik").status == 200
+    assert fake.expire_tokens() == 1
+    answer = client("GET", f"{ORG}/memberships/viper-vik")
+    assert (answer.status, answer.json["message"]) == (401, "Bad credentials")
+    fake.settings(token_lifetime_s=0)
+    assert with_permissions(fake, app, members="read")("GET", f"{ORG}/members/x").status == 401
+
+
+def test_long_tokens_work(fake, app):
+    fake.settings(token_bytes=520)
+    token = mint(app).json["token"]
+    assert len(token) == 520
+    assert Client(fake, f"token {token}")("GET", f"{ORG}/memberships/viper-vik").status == 200
+
+
+def test_a_token_can_be_narrowed_to_repositories(fake, app):
+    fake.patch_state({"repositories": [{"full_name": "sneks-united/attic",
+                                        "issues": [{"number": 1}]}]})
+    answer = mint(app, {"repositories": ["attic"]})
+    assert answer.json["repository_selection"] == "selected"
+    narrow = Client(fake, f"Bearer {answer.json['token']}")
+    assert narrow("GET", "/repos/sneks-united/attic/issues/1").status == 200
+    assert narrow("GET", f"{REPO}/issues/12").status == 404
+    assert mint(app, {"repositories": ["nowhere"]}).status == 422
+    assert mint(app, {"repository_ids": [1]}).status == 422
+
+
+# -- who may ask what
+
+
+def test_without_or_with_a_made_up_token_there_is_401(fake, anyone):
+    answer = anyone("GET", f"{ORG}/memberships/viper-vik")
+    assert (answer.status, answer.json["message"]) == (401, "Requires authentication")
+    for made_up in ("Bearer ghs_" + "x" * 36, "Bearer ", "Basic dTpw", "ghs_x"):
+        answer = Client(fake, made_up)("GET", f"{ORG}/memberships/viper-vik")
+        assert (answer.status, answer.json["message"]) == (401, "Bad credentials")
+
+
+def test_a_jwt_is_no_installation_token(app):
+    assert app("GET", f"{ORG}/memberships/viper-vik").status == 401
+
+
+def test_another_accounts_resources_are_404(fake, app):
+    fake.patch_state({
+        "organizations": [{"login": "lizard-lounge", "members": [{"login": "viper-vik"}]}],
+        "repositories": [{"full_name": "lizard-lounge/rock", "issues": [{"number": 1}]}],
+        "installations": [{"id": 60009, "account": "lizard-lounge", "permissions": ALL}],
+    })
+    ours = Client(fake, f"Bearer {mint(app).json['token']}")
+    theirs = Client(fake, f"Bearer {mint(app, installation=60009).json['token']}")
+    for path in ("/orgs/lizard-lounge/memberships/viper-vik", "/repos/lizard-lounge/rock/issues/1"):
+        assert theirs("GET", path).status == 200
+        assert ours("GET", path).status == 404
+    assert theirs("PUT", f"{ORG}/memberships/hatchling-hana").status == 404
+    assert fake.member("hatchling-hana") is None
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "granted", "accepted"),
+    [
+        ("GET", f"{ORG}/memberships/viper-vik", None, {"issues": "write"}, "members=read"),
+        ("PUT", f"{ORG}/memberships/hatchling-hana", {}, {"members": "read"}, "members=write"),
+        ("DELETE", f"{ORG}/memberships/viper-vik", None, {"members": "read"}, "members=write"),
+        ("POST", f"{REPO}/issues/12/comments", {"body": "x"}, {"issues": "read"},
+         "issues=write; pull_requests=write"),
+        ("POST", f"{REPO}/pulls/22/comments/46001/replies", {"body": "x"}, {"issues": "write"},
+         "pull_requests=write"),
+        ("POST", f"{REPO}/issues/12/reactions", {"content": "heart"}, {"members": "write"},
+         "issues=write; pull_requests=write"),
+    ],
+)
+def test_a_missing_permission_is_403(fake, app, method, path, body, granted, accepted):
+    before = fake.state
+    answer = with_permissions(fake, app, **granted)(method, path, body)
+    assert answer.status == 403
+    assert answer.json["message"] == "Resource not accessible by integration"
+    assert answer.headers["x-accepted-github-permissions"] == accepted
+    assert fake.state == before
+
+
+def test_either_permission_is_enough_to_comment(fake, app):
+    for name in ("issues", "pull_requests"):
+        writer = with_permissions(fake, app, **{name: "write"})
+        assert writer("POST", f"{REPO}/issues/21/comments", {"body": name}).status == 201
+    assert fake.bot_comments(21) == ["issues", "pull_requests"]
+
+
+# -- the request itself
+
+
+def test_a_request_without_user_agent_is_403(client):
+    assert client("GET", f"{ORG}/memberships/viper-vik", User_Agent=None).status == 403
+    assert client("GET", f"{ORG}/memberships/viper-vik", User_Agent="").status == 403
+
+
+def test_an_unknown_api_version_is_400(client):
+    answer = client("GET", f"{ORG}/memberships/viper-vik", X_GitHub_Api_Version="v3")
+    assert answer.status == 400
+    assert "not a supported version" in answer.json["message"]
+    assert client("GET", f"{ORG}/members/viper-vik", X_GitHub_Api_Version=None).status == 204
+
+
+def test_an_accept_header_that_shuts_out_json_is_415(client):
+    assert client("GET", f"{ORG}/memberships/viper-vik", Accept="text/html").status == 415
+
+
+def test_an_unknown_route_is_404_with_githubs_body(client, anyone):
+    for asks in (client, anyone):
+        for method, path in (("GET", "/nothing"), ("PATCH", "/app"), ("GET", "/"),
+                             ("GET", f"{ORG}/memberships/"), ("GET", f"{ORG}/memberships/a/b"),
+                             ("GET", f"{ORG}/memberships/a%2Fb/c"), ("GET", "/orgs/%00/members/x")):
+            answer = asks(method, path)
+            assert answer.status == 404, path
+            assert answer.json == {"message": "Not Found", "status": "404",
+                                   "documentation_url": "https://docs.github.com/rest"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400), (b'{"body":"x"}}', 400), (b'"body"', 400), (b"[]", 400), (b"\xff", 400),
+        ({}, 422), ({"body": None}, 422), ({"body": 1}, 422), ({"body": ""}, 422),
+        ({"body": " \n"}, 422), ({"body": "x" * 65537}, 422), ({"body": "x", "bodi": "y"}, 422),
+        (None, 422),
+    ],
+)
+def test_a_bad_body_is_refused(fake, client, body, status):
+    answer = client("POST", f"{REPO}/issues/12/comments", body)
+    assert answer.status == status
+    if status == 422:
+        assert answer.json["message"] == "Validation Failed"
+        assert answer.json["errors"][0]["resource"] == "IssueComment"
+    elif isinstance(body, bytes) and body[:1] == b"{":
+        assert answer.json["message"] == "Problems parsing JSON"
+    assert fake.bot_comments(12) == []
+
+
+def test_characters_are_counted_not_bytes(client):
+    answer = client("POST", f"{REPO}/issues/12/comments", {"body": "\N{SNAKE}" * 65536})
+    assert answer.status == 201
+
+
+def test_answers_have_githubs_headers(client):
+    answer = client("GET", f"{ORG}/memberships/viper-vik")
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.headers["x-github-media-type"] == "github.v3; format=json"
+    assert answer.headers["x-github-api-version-selected"] == "2022-11-28"
+    assert answer.headers["x-github-request-id"]
+    assert answer.headers["x-ratelimit-limit"] == "5000"
+    assert answer.headers["x-ratelimit-remaining"] == "4999"
+    assert int(answer.headers["x-ratelimit-reset"]) > time.time()
+    assert answer.headers["date"].endswith(" GMT")
+
+
+def test_the_rate_limit_is_kept(fake, client):
+    fake.settings(rate_limit=2)
+    assert [client("GET", f"{ORG}/members/viper-vik").status for _ in range(3)] == [204, 204, 403]
+    answer = client("GET", f"{ORG}/members/viper-vik")
+    assert "rate limit exceeded" in answer.json["message"]
+    assert answer.headers["x-ratelimit-remaining"] == "0"
+
+
+# -- members
+
+
+def test_a_put_invites_and_a_second_one_leaves_it_pending(fake, client):
+    path = f"{ORG}/memberships/hatchling-hana"
+    assert client("GET", path).status == 404
+    for _ in range(2):
+        answer = client("PUT", path, {"role": "member"})
+        assert (answer.status, answer.json["state"], answer.json["role"]) == (
+            200, "pending", "member")
+    assert answer.json["user"]["login"] == "hatchling-hana"
+    assert answer.json["organization"]["login"] == "sneks-united"
+    assert client("GET", path).json["state"] == "pending"
+    assert client("GET", f"{ORG}/members/hatchling-hana").status == 404
+    assert fake.member("hatchling-hana") == {
+        "login": "hatchling-hana", "role": "member", "state": "pending"}
+
+
+def test_a_put_for_an_active_member_changes_the_role_only(client):
+    answer = client("PUT", f"{ORG}/memberships/VIPER-vik", {"role": "admin"})
+    assert (answer.status, answer.json["state"], answer.json["role"]) == (200, "active", "admin")
+
+
+@pytest.mark.parametrize("body", [{"role": "owner"}, {"role": 1}, {"role": None}, {"rolle": "x"}])
+def test_a_put_with_another_role_is_422(fake, client, body):
+    assert client("PUT", f"{ORG}/memberships/hatchling-hana", body).status == 422
+    assert fake.member("hatchling-hana") is None
+
+
+def test_a_put_for_nobody_is_404_unless_users_are_created(fake, client):
+    assert client("PUT", f"{ORG}/memberships/nobody", {"role": "member"}).status == 404
+    fake.settings(auto_create=["users"])
+    assert client("PUT", f"{ORG}/memberships/nobody", {"role": "member"}).status == 200
+
+
+def test_a_delete_removes_the_member(fake, client):
+    assert client("DELETE", f"{ORG}/memberships/viper-vik").status == 204
+    assert client("DELETE", f"{ORG}/memberships/viper-vik").status == 404
+    assert fake.member("viper-vik") is None
+
+
+# -- comments and reactions
+
+
+def test_a_comment_is_kept_and_listed(fake, client):
+    answer = client("POST", f"{REPO}/issues/12/comments", {"body": "Hello"})
+    assert answer.status == 201
+    assert answer.headers["location"] == answer.json["url"]
+    assert answer.json["user"]["login"] == f"{snek.APP_SLUG}[bot]"
+    assert answer.json["user"]["type"] == "Bot"
+    listed = client("GET", f"{REPO}/issues/12/comments").json
+    assert [comment["body"] for comment in listed] == [
+        "Are you there, bot?\n\n/ping", "Hello"]
+    assert client("GET", f"{REPO}/issues/12").json["comments"] == 2
+    assert client("GET", f"{REPO}/issues/21/comments").json == []
+
+
+def test_lists_come_in_pages(fake, client):
+    for n in range(4):
+        client("POST", f"{REPO}/issues/21/comments", {"body": str(n)})
+    first = client("GET", f"{REPO}/issues/21/comments?per_page=3")
+    assert [comment["body"] for comment in first.json] == ["0", "1", "2"]
+    path = f"{fake.url}{REPO}/issues/21/comments?per_page=3"
+    assert first.headers["link"] == (f'<{path}&page=2>; rel="next", <{path}&page=2>; rel="last"')
+    second = client("GET", f"{REPO}/issues/21/comments?per_page=3&page=2")
+    assert [comment["body"] for comment in second.json] == ["3"]
+    assert second.headers["link"] == f'<{path}&page=1>; rel="prev", <{path}&page=1>; rel="first"'
+
+
+def test_an_unknown_issue_is_404_unless_issues_are_created(fake, client):
+    for number in ("999", "0", "012", "x", "-1"):
+        answer = client("POST", f"{REPO}/issues/{number}/comments", {"body": "x"})
+        assert answer.status == 404, number
+    fake.settings(auto_create=["issues"])
+    assert client("POST", f"{REPO}/issues/999/comments", {"body": "x"}).status == 201
+    assert client("POST", f"{REPO}/issues/x/comments", {"body": "x"}).status == 404
+
+
+def test_a_locked_issue_takes_no_comment(fake, client):
+    fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium",
+                                        "issues": [{"number": 12, "locked": True}]}]})
+    assert client("POST", f"{REPO}/issues/12/comments", {"body": "x"}).status == 403
+
+
+def test_a_reply_goes_to_the_first_comment_of_a_thread_only(fake, client):
+    path = f"{REPO}/pulls/22/comments"
+    answer = client("POST", f"{path}/46001/replies", {"body": "pong!"})
+    assert (answer.status, answer.json["in_reply_to_id"]) == (201, 46001)
+    assert client("POST", f"{path}/46002/replies", {"body": "x"}).status == 404
+    assert client("POST", f"{path}/{answer.json['id']}/replies", {"body": "x"}).status == 404
+    assert client("POST", f"{REPO}/pulls/21/comments/46001/replies", {"body": "x"}).status == 404
+    assert client("POST", f"{REPO}/pulls/12/comments/46001/replies", {"body": "x"}).status == 404
+    assert fake.repository()["review_comments"][-1]["body"] == "pong!"
+
+
+@pytest.mark.parametrize(
+    "path", ["issues/12", "issues/21", "issues/comments/40101", "pulls/comments/46001"])
+def test_a_reaction_is_new_once(fake, client, path):
+    first = client("POST", f"{REPO}/{path}/reactions", {"content": "heart"})
+    second = client("POST", f"{REPO}/{path}/reactions", {"content": "heart"})
+    other = client("POST", f"{REPO}/{path}/reactions", {"content": "+1"})
+    assert (first.status, second.status, other.status) == (201, 200, 201)
+    assert first.json["id"] == second.json["id"] != other.json["id"]
+    assert first.json["content"] == "heart"
+
+
+def test_a_reaction_that_github_does_not_know_is_422(client):
+    for body in ({"content": "snake"}, {"content": 1}, {}, {"content": "heart", "x": 1}):
+        assert client("POST", f"{REPO}/issues/12/reactions", body).status == 422
+    path = f"{REPO}/issues/comments/40102/reactions"
+    assert client("POST", path, {"content": "heart"}).status == 404
+
+
+# -- what is recorded
+
+
+def test_every_request_is_recorded_without_its_token(fake, app, client):
+    fake.forget_requests()
+    client("PUT", f"{ORG}/memberships/hatchling-hana?x=1", {"role": "member"})
+    app("GET", "/app")
+    client("POST", f"{REPO}/issues/12/comments", b"{")
+    first, second, third = fake.requests()
+    assert (first["method"], first["path"], first["query"]) == (
+        "PUT", f"{ORG}/memberships/hatchling-hana", "x=1")
+    assert (first["body"], first["status"]) == ({"role": "member"}, 200)
+    assert first["caller"] == {"kind": "installation", "installation": snek.INSTALLATION,
+                               "permissions": {**ALL, "metadata": "read"}, "repositories": None}
+    assert first["headers"]["user-agent"] == "a test"
+    assert first["headers"]["authorization"] == "Bearer ..."
+    assert second["caller"]["kind"] == "app"
+    assert second["caller"]["claims"]["iss"] == snek.APP_ID
+    assert (third["body"], third["body_text"], third["status"]) == (None, "{", 400)
+    assert fake.unexpected() == [third]
+    for secret in (client.authorization.split()[1], app.authorization.split()[1]):
+        assert secret not in str([first, second, third]) + fake.process.output()
+
+
+# -- failing on purpose
+
+
+def test_a_failure_comes_as_often_as_it_was_asked_for(fake, client):
+    fake.fail("GET", f"{ORG}/memberships/", status=502, times=2, body="<html>Bad gateway</html>",
+              headers={"Retry-After": "3"})
+    assert client("GET", f"{ORG}/members/viper-vik").status == 204
+    path = f"{ORG}/memberships/viper-vik"
+    answers = [client("GET", path) for _ in range(3)]
+    assert [answer.status for answer in answers] == [502, 502, 200]
+    assert answers[0].headers["retry-after"] == "3"
+    assert answers[0].body == b"<html>Bad gateway</html>"
+    assert fake.unexpected() == []
+
+
+def test_a_failure_stops_the_effect_unless_it_comes_after_it(fake, client):
+    path = f"{ORG}/memberships/hatchling-hana"
+    fake.fail("PUT", "*/memberships/*", status=500, body={"message": "Server Error"})
+    assert client("PUT", path, {"role": "member"}).status == 500
+    assert fake.member("hatchling-hana") is None
+    fake.fail("PUT", "*/memberships/*", status=500, after=True)
+    assert client("PUT", path, {"role": "member"}).status == 500
+    assert fake.member("hatchling-hana")["state"] == "pending"
+
+
+def test_a_dropped_request_gets_no_answer(fake, client):
+    fake.fail("POST", REPO, drop=True)
+    fake.fail("POST", REPO, drop=True, after=True)
+    for before in (0, 0):
+        assert len(fake.bot_comments(12)) == before
+        with pytest.raises((http.client.HTTPException, ConnectionError)):
+            client("POST", f"{REPO}/issues/12/comments", {"body": "x"})
+    assert fake.bot_comments(12) == ["x"]
+    dropped = fake.requests(method="POST", path=".*/comments")
+    assert [(entry["status"], entry["dropped"]) for entry in dropped] == [(None, True)] * 2
+
+
+def test_a_delay_holds_up_nobody_else(fake, client):
+    fake.fail("PUT", ORG, delay_ms=400, after=True)
+    path = f"{ORG}/memberships/hatchling-hana"
+    slow = []
+    thread = threading.Thread(target=lambda: slow.append(client("PUT", path, {"role": "member"})))
+    start = time.monotonic()
+    thread.start()
+    while fake.member("hatchling-hana") is None:
+        assert time.monotonic() < start + 5
+    assert client("GET", path).status == 200
+    assert not slow
+    thread.join()
+    assert slow[0].status == 200
+    assert time.monotonic() >= start + 0.4
+
+
+def test_failures_can_be_taken_back(fake, client):
+    fake.fail(path="/", status=503, times=-1)
+    assert [client("GET", f"{ORG}/members/viper-vik").status for _ in range(3)] == [503] * 3
+    fake.fail_no_more()
+    assert client("GET", f"{ORG}/members/viper-vik").status == 204
+
+
+@pytest.mark.parametrize(
+    "rule", [{"status": 99}, {"times": 0}, {"delay_ms": -1}, {"sttus": 500}, {"path": 1},
+             {"headers": {"a": 1}}, {"headers": []}])
+def test_a_failure_that_makes_no_sense_is_refused(fake, rule):
+    answer = snek.request("POST", f"{fake.url}/_fake/fail", rule)
+    assert answer.status == 422
+    assert answer.json["message"]
+
+
+# -- state, settings, the program
+
+
+def test_state_can_be_put_patched_and_read(fake, client):
+    fake.patch_state({"organizations": [{"login": "sneks-united", "members": [
+        {"login": "hatchling-hana", "state": "active"}, {"login": "viper-vik", "_remove": True}]}]})
+    assert client("GET", f"{ORG}/members/hatchling-hana").status == 204
+    assert client("GET", f"{ORG}/members/viper-vik").status == 404
+    fake.put_state({"installations": [{"id": snek.INSTALLATION, "account": "sneks-united",
+                                       "permissions": ALL}]})
+    assert fake.state["organizations"] == []
+    assert client("GET", f"{ORG}/members/hatchling-hana").status == 404
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{"organisations": []}, {"users": {}}, {"users": [{"id": 1}]},
+     {"repositories": [{"full_name": "no-slash"}]}, {"settings": {"token_bytes": 10}},
+     {"settings": {"auto_create": ["everything"]}},
+     {"installations": [{"id": 1, "account": "a", "permissions": {"isues": "write"}}]},
+     {"organizations": [{"login": "a", "members": [{"login": "b", "role": "owner"}]}]},
+     {"users": [{"login": "a"}, {"login": "A"}]}])
+def test_a_state_that_makes_no_sense_is_refused_and_changes_nothing(fake, state):
+    before = fake.state
+    answer = snek.request("PUT", f"{fake.url}/_fake/state", state)
+    assert answer.status == 422
+    assert answer.json["message"]
+    assert fake.state == before
+
+
+def test_the_clock_can_be_skewed(fake, key, anyone):
+    fake.settings(clock_skew_s=900)
+    date = anyone("GET", "/nothing").headers["date"]
+    seen = time.mktime(time.strptime(date, "%a, %d %b %Y %H:%M:%S GMT")) - time.timezone
+    assert abs(seen - time.time() - 900) < 5
+    late = Client(fake, f"Bearer {snek.make_jwt(key)}")
+    assert late("GET", "/app").status == 401
+    right = Client(fake, f"Bearer {snek.make_jwt(key, issued_s=840, expires_s=960)}")
+    assert right("GET", "/app").status == 200
+
+
+def test_the_program_says_what_is_wrong_and_helps(key, tmp_path):
+    tool = snek.program("snekomatic-test")
+
+    def run(*arguments):
+        return subprocess.run([tool, *arguments], capture_output=True, text=True, timeout=20)
+
+    assert run("--help").returncode == 0
+    assert "--app-key" in run("fake-github", "--help").stdout
+    assert run().returncode == 64
+    assert run("fake-githob").returncode == 64
+    assert run("fake-github").returncode == 64
+    assert run("fake-github", "--app-id", "x", "--app-key", key).returncode == 64
+    bad = tmp_path / "bad.json"
+    bad.write_text('{"users": [{"logn": "x"}]}')
+    got = run("fake-github", "--app-id", "1", "--app-key", key, "--state", bad)
+    assert got.returncode == 78 and "users[0]" in got.stderr
+    got = run("fake-github", "--app-id", "1", "--app-key", bad)
+    assert got.returncode == 78 and "not an RSA key" in got.stderr
+
+
+def test_a_state_file_is_read_at_the_start(key):
+    tool = snek.Process([snek.program("snekomatic-test"), "fake-github", "--app-id", 1,
+                         "--app-key", key, "--state", snek.PAYLOADS / "github.json", "--quiet"],
+                        snek.clean_environment())
+    address = tool.wait_log(msg="listening")["address"]
+    state = snek.request("GET", f"http://{address}/_fake/state").json
+    snek.request("GET", f"http://{address}/app")
+    assert state["repositories"][0]["full_name"] == "sneks-united/terrarium"
+    assert tool.end() == 0
+    assert len(tool.lines) == 1
+
+
+# -- the library that the other tests stand on
+
+
+def test_payloads_are_rewritten_and_changed():
+    changed = snek.payload("pull_request.closed.merged",
+                           {"pull_request.user.login": "x", "organization": ...})
+    assert "organization" not in changed
+    text = str(snek.rewrite(changed, "http://127.0.0.1:1"))
+    assert "'login': 'x'" in text and "https://api.github.com" not in text
+    assert "http://127.0.0.1:1/repos/sneks-united/terrarium/issues/21/comments" in text
+
+
+def test_logfmt_is_parsed():
+    line = r'time=1 level=info msg="two words" path=/a said="a \"b\"\n" empty="" n=3'
+    assert snek.parse_logfmt(line) == {"time": "1", "level": "info", "msg": "two words",
+                                       "path": "/a", "said": 'a "b"\n', "empty": "", "n": "3"}
+
+
+def test_configurations_are_written_as_toml():
+    tables = {"server": {"listen": "x", "n": 1, "on": True},
+              "plugin": [{"path": "p", "config": {"text": 'a "\N{SNAKE}"\n', "list": ["b"]}}]}
+    assert tomllib.loads(snek.to_toml(tables)) == tables

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""No secret is in a log line, in the worker's memory, in its environment or descriptors."""
+
+import os
+import pathlib
+import re
+
+import pytest
+
+import snek
+
+
+def key_text(fake):
+    return pathlib.Path(fake.key).read_text(encoding="ascii")
+
+
+def environment_of(pid):
+    """What the kernel placed. Only root may look, for the rings are not dumpable, and that is tested
+    when we are not root."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+    except PermissionError:
+        assert os.geteuid() != 0
+        return b""
+
+
+@pytest.mark.skipif(bool(os.environ.get("SNEK_SANITIZED")),
+                    reason="a sanitizer forbids to read all memory, and terabytes of it are its own")
+def test_a_worker_sees_no_secret(fake, start_bot):
+    host = start_bot(plugins=["trouble", "invite"], env={"SNEK_MARKER": "x" * 40})
+    merged = snek.payload("pull_request.closed.merged")
+    host.wait_log(msg="done", delivery=host.deliver("pull_request", merged))
+    token = fake.tokens()[0]
+    key_line = key_text(fake).splitlines()[5]
+    for secret in (snek.WEBHOOK_SECRET, token, key_line, "x" * 40):
+        half = len(secret) // 2
+        payload = {"action": "memory", "installation": {"id": 1},
+                   "needle_first": secret[:half], "needle_second": secret[half:]}
+        line = host.wait_log(msg="skipped", delivery=host.deliver("trouble", payload))
+        found = dict(re.findall(r"(\w+)=(\d+)", line["reason"]))
+        assert int(found["searched"]) > 100000
+        assert found["found"] == "0" and found["environment"] == "0"
+    # The search can find: what is in the payload in one piece is in the worker's memory.
+    payload = {"action": "memory", "installation": {"id": 1}, "needle_first": "here it ",
+               "needle_second": "is, whole", "whole": "here it is, whole"}
+    line = host.wait_log(msg="skipped", delivery=host.deliver("trouble", payload))
+    assert " found=0" not in line["reason"]
+
+
+def test_a_worker_has_one_descriptor_and_no_environment(start_bot):
+    host = start_bot(plugins=["trouble"])
+    payload = {"action": "descriptors", "installation": {"id": 1}}
+    line = host.wait_log(msg="skipped", delivery=host.deliver("trouble", payload))
+    assert line["reason"] == "open: 3"
+    for pid in host.pids("worker"):
+        assert environment_of(pid) == b""
+
+
+def test_the_rings_environments_do_not_show_their_secrets(start_bot):
+    host = start_bot(plugins=["ping"], credentials="environment")
+    marker = key_text(host.fake).splitlines()[5].encode()
+    for who in ("supervisor", "host"):
+        for pid in host.pids(who):
+            environ = environment_of(pid)
+            assert marker not in environ
+            assert snek.WEBHOOK_SECRET.encode() not in environ
+
+
+def test_no_log_line_holds_a_secret(fake, start_bot):
+    host = start_bot(plugins=["invite", "ping"])
+    merged = snek.payload("pull_request.closed.merged")
+    host.wait_log(msg="done", delivery=host.deliver("pull_request", merged))
+    host.post("ping", {}, secret="another")
+    secrets = [snek.WEBHOOK_SECRET, key_text(fake).splitlines()[5], *fake.tokens(), "Bearer", "eyJ"]
+    assert len(secrets) > 4
+    host.stop()
+    text = host.process.output(last=100000)
+    for secret in secrets:
+        assert secret not in text

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "broker_fixture.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "supervisor/supervisor.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TOKEN_BYTES 600 /* as GitHub's may be: 520 and longer */
+
+static void *run_supervisor(void *context) {
+    struct fixture *fixture = context;
+    struct supervisor_question question;
+    while (recv(fixture->supervisor_fds[1], &question, sizeof question, 0) ==
+           (ssize_t)sizeof question) {
+        struct supervisor_answer answer = {.ok = fixture->mood != SUPERVISOR_SAYS_NO};
+        int number = ++fixture->jwts;
+        fixture->last_skew_s = question.skew_s;
+        if (question.kind != SUPERVISOR_JWT || question.key != 0) {
+            fixture->wrong++;
+        }
+        while (fixture->mood == SUPERVISOR_WAITS) {
+            (void)usleep(5000);
+        }
+        if (answer.ok) {
+            (void)snprintf(answer.text, sizeof answer.text, JWT_MARK ".%d.%d", number,
+                           question.skew_s);
+        } else {
+            (void)snprintf(answer.text, sizeof answer.text, "the key\nis asleep");
+        }
+        (void)send(fixture->supervisor_fds[1], &answer, sizeof answer, MSG_NOSIGNAL);
+    }
+    return NULL;
+}
+
+static bool answer(struct fixture *fixture, int fd, int status, const char *extra,
+                   const char *body) {
+    char head[1024], date[64];
+    time_t now_s = time(NULL) + fixture->clock_off_s;
+    struct tm utc;
+    (void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now_s, &utc));
+    int bytes = snprintf(head, sizeof head,
+                         "HTTP/1.1 %d X\r\nDate: %s\r\nContent-Type: application/json\r\n"
+                         "Content-Length: %zu\r\n%s\r\n",
+                         status, date, strlen(body), extra);
+    return http_write(fd, head, (size_t)bytes) && http_write(fd, body, strlen(body));
+}
+
+static void mint(struct fixture *fixture, char *token, char *json, size_t room) {
+    char expires[64];
+    time_t then_s = time(NULL) + fixture->clock_off_s + fixture->token_life_s;
+    struct tm utc;
+    (void)strftime(expires, sizeof expires, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&then_s, &utc));
+    int used = snprintf(token, TOKEN_BYTES + 1, TOKEN_MARK "%d_", ++fixture->mints);
+    memset(token + used, 'x', (size_t)(TOKEN_BYTES - used));
+    token[TOKEN_BYTES] = '\0';
+    (void)snprintf(json, room, "{\"token\":\"%s\",\"expires_at\":\"%s\"}", token, expires);
+}
+
+/* As GitHub: by what the installation is called. */
+static bool answer_token(struct fixture *fixture, int fd, const struct http_question *question) {
+    char token[TOKEN_BYTES + 1], json[TOKEN_BYTES + 200];
+    fixture->token_asks++;
+    (void)pthread_mutex_lock(&fixture->lock);
+    (void)snprintf(fixture->token_body, sizeof fixture->token_body, "%.255s", question->body);
+    (void)snprintf(fixture->token_target, sizeof fixture->token_target, "%.255s", question->target);
+    (void)pthread_mutex_unlock(&fixture->lock);
+    if (strstr(question->target, "/not-granted/")) {
+        return answer(fixture, fd, 422, "",
+                      "{\"message\":\"The permissions requested are not granted to this "
+                      "installation.\"}");
+    }
+    if (strstr(question->target, "/gone/")) {
+        return answer(fixture, fd, 404, "", "{\"message\":\"Not Found\"}");
+    }
+    if (strstr(question->target, "/wrong-key/")) {
+        return answer(fixture, fd, 401, "",
+                      "{\"message\":\"A JSON web token could not be decoded\"}");
+    }
+    if (strstr(question->target, "/senseless/")) {
+        return answer(fixture, fd, 201, "", "{\"token\":\"" TOKEN_MARK "a\\nb\"}");
+    }
+    (void)usleep((useconds_t)fixture->mint_ms * 1000); /* others come meanwhile */
+    mint(fixture, token, json, sizeof json);
+    return answer(fixture, fd, 201, "", json);
+}
+
+static bool answer_app(struct fixture *fixture, int fd, const struct http_question *question) {
+    char authorization[8192];
+    int number = 0, skew_s = 0;
+    (void)http_header(question, "Authorization", authorization, sizeof authorization);
+    if (sscanf(authorization, "Bearer " JWT_MARK ".%d.%d", &number, &skew_s) != 2) {
+        fixture->wrong++;
+        return false;
+    }
+    int off_s = fixture->clock_off_s - skew_s;
+    if (off_s < -60 || off_s > 60) {
+        return answer(fixture, fd, 401, "", "{\"message\":\"'Expiration time' claim ('exp')\"}");
+    }
+    if (strcmp(question->target, "/app") == 0) {
+        fixture->app_asks++;
+        return answer(fixture, fd, 200, "", "{\"id\":1,\"slug\":\"snek-o\"}");
+    }
+    return answer_token(fixture, fd, question);
+}
+
+static void write_until_gone(int fd, const char *text, unsigned every_ms, size_t most_bytes) {
+    size_t bytes = strlen(text);
+    for (size_t done = 0; done < most_bytes && http_write(fd, text, bytes); done += bytes) {
+        (void)usleep(every_ms * 1000);
+    }
+}
+
+static bool answer_raw(int fd, const char *text) {
+    (void)http_write(fd, text, strlen(text));
+    return false;
+}
+
+/* Answers that no server should give. */
+static bool answer_badly(struct fixture *fixture, int fd, const char *target) {
+    static char kilobyte[1025];
+    memset(kilobyte, 'a', sizeof kilobyte - 1);
+    if (strcmp(target, "/silent") == 0) {
+        char byte;
+        (void)recv(fd, &byte, 1, 0); /* until the broker hangs up */
+    } else if (strcmp(target, "/drip") == 0) {
+        (void)answer_raw(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+        write_until_gone(fd, "x", 20, 100000);
+    } else if (strcmp(target, "/endless") == 0) {
+        (void)answer_raw(fd, "HTTP/1.1 200 OK\r\n\r\n");
+        write_until_gone(fd, kilobyte, 0, 64u << 20);
+    } else if (strcmp(target, "/announced") == 0) {
+        (void)answer_raw(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+    } else if (strcmp(target, "/headers") == 0) {
+        (void)answer_raw(fd, "HTTP/1.1 200 OK\r\n");
+        write_until_gone(fd, "X-Snake: sssssssssssssssssssssssssssssssssssssss\r\n", 0, 1u << 20);
+    } else if (strcmp(target, "/continue") == 0) {
+        write_until_gone(fd, "HTTP/1.1 100 Continue\r\nX-Snake: s\r\n\r\n", 0, 1u << 20);
+    } else if (strcmp(target, "/cut") == 0) {
+        (void)answer_raw(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
+    } else if (strcmp(target, "/garbage") == 0) {
+        (void)answer_raw(fd, "220 smtp.example ESMTP\r\n");
+    } else if (strcmp(target, "/reset") == 0) {
+        struct linger none = {.l_onoff = 1, .l_linger = 0};
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    } else if (strcmp(target, "/hang-up") != 0) {
+        fixture->wrong++;
+    }
+    return false;
+}
+
+static bool answer_status(struct fixture *fixture, int fd, const char *how) {
+    static const char validation[] =
+        "{\"message\":\"Validation Failed\",\"errors\":[{\"resource\":\"Label\",\"field\":"
+        "\"name\",\"code\":\"already_exists\"},\"body is\\u0007too long\",{\"message\":\"no\"},7]}";
+    int status = atoi(how);
+    const char *variant = strchr(how, '-');
+    variant = variant ? variant : "";
+    const char *extra = strcmp(variant, "-after") == 0   ? "Retry-After: 60\r\n"
+                        : strcmp(variant, "-empty") == 0 ? "X-RateLimit-Remaining: 0\r\n"
+                        : status / 100 == 3              ? "Location: http://elsewhere.test/\r\n"
+                                                         : "";
+    const char *body = strcmp(variant, "-message") == 0
+                           ? "{\"message\":\"You have exceeded a secondary rate limit.\"}"
+                       : strcmp(variant, "-html") == 0   ? "<html>Unicorn!</html>"
+                       : strcmp(variant, "-errors") == 0 ? validation
+                       : status == 204                   ? ""
+                                                         : "{\"message\":\"So it is\"}";
+    return answer(fixture, fd, status, extra, body);
+}
+
+static void expect_header(struct fixture *fixture, const struct http_question *question,
+                          const char *name, const char *value) {
+    char got[8192];
+    if (!http_header(question, name, got, sizeof got) || strcmp(got, value) != 0) {
+        fprintf(stderr, "%s %s: %s is '%s', not '%s'\n", question->method, question->target, name,
+                got, value);
+        fixture->wrong++;
+    }
+}
+
+static void check_question(struct fixture *fixture, const struct http_question *question) {
+    char host[64], length[32];
+    bool has_body = question->body_bytes > 0;
+    (void)snprintf(host, sizeof host, "127.0.0.1:%d", (int)http_server_port(fixture->server));
+    (void)snprintf(length, sizeof length, "%zu", question->body_bytes);
+    bool wants_length = has_body || question->method[0] == 'P';
+    expect_header(fixture, question, "Host", host);
+    expect_header(fixture, question, "Accept", "application/vnd.github+json");
+    expect_header(fixture, question, "X-GitHub-Api-Version", "2022-11-28");
+    expect_header(fixture, question, "User-Agent", "snekomatic/test");
+    expect_header(fixture, question, "Content-Type", has_body ? "application/json" : "");
+    expect_header(fixture, question, "Content-Length", wants_length ? length : "");
+    expect_header(fixture, question, "Expect", "");
+    expect_header(fixture, question, "Cookie", "");
+    expect_header(fixture, question, "Accept-Encoding", "");
+}
+
+static bool handle(void *context, int fd, const struct http_question *question) {
+    struct fixture *fixture = context;
+    char authorization[8192];
+    int token = 0;
+    check_question(fixture, question);
+    const char *target = question->target;
+    if (strcmp(target, "/app") == 0 || strncmp(target, "/app/", 5) == 0) {
+        return answer_app(fixture, fd, question);
+    }
+    fixture->requests++;
+    (void)pthread_mutex_lock(&fixture->lock);
+    (void)snprintf(fixture->last_body, sizeof fixture->last_body, "%.255s", question->body);
+    (void)pthread_mutex_unlock(&fixture->lock);
+    (void)http_header(question, "Authorization", authorization, sizeof authorization);
+    if (sscanf(authorization, "Bearer " TOKEN_MARK "%d_", &token) != 1 ||
+        strlen(authorization) != TOKEN_BYTES + strlen("Bearer ") || token > fixture->mints) {
+        fixture->wrong++;
+        return false;
+    }
+    if (strncmp(target, "/status/", 8) == 0) {
+        return answer_status(fixture, fd, target + 8);
+    }
+    bool revoked = strncmp(target, "/revoked/1", 10) == 0;
+    if (revoked && token == 1) {
+        while (strstr(target, "/late") && fixture->mints < 2) {
+            (void)usleep(5000); /* until another has got a new one */
+        }
+        return answer(fixture, fd, 401, "", "{\"message\":\"Bad credentials\"}");
+    }
+    if (strncmp(target, "/ok", 3) == 0 || revoked) {
+        return answer(fixture, fd, 200, "X-Odd: \ta\tb \r\nLink: <x>; rel=\"next\"\r\n",
+                      "{\"ok\":true}");
+    }
+    return answer_badly(fixture, fd, target);
+}
+
+static void lost(void *context) {
+    struct fixture *fixture = context;
+    fixture->lost++;
+}
+
+void fixture_start(struct fixture *fixture, int64_t timeout_ms) {
+    memset(fixture, 0, sizeof *fixture);
+    fixture->token_life_s = 3600;
+    fixture->mint_ms = 20;
+    (void)pthread_mutex_init(&fixture->lock, NULL);
+    (void)fflush(stdout);
+    fixture->stdout_fd = dup(STDOUT_FILENO);
+    fixture->log_fd = memfd_create("log", MFD_CLOEXEC);
+    (void)dup2(fixture->log_fd, STDOUT_FILENO);
+    log_setup(LOG_DEBUG, LOG_LOGFMT);
+    fixture->server = http_server_start(handle, fixture);
+    (void)snprintf(fixture->api_url, sizeof fixture->api_url, "http://127.0.0.1:%d",
+                   (int)http_server_port(fixture->server));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fixture->supervisor_fds),
+                     0);
+    assert_int_equal(pthread_create(&fixture->supervisor, NULL, run_supervisor, fixture), 0);
+    assert_int_equal(mailbox_init(&fixture->mailbox), 0);
+    struct broker_options options = {.api_url = fixture->api_url,
+                                     .user_agent = "snekomatic/test",
+                                     .supervisor_fd = fixture->supervisor_fds[0],
+                                     .supervisor_lost = lost,
+                                     .context = fixture,
+                                     .request_timeout_ms = timeout_ms};
+    struct error err = {0};
+    if (broker_new(&options, &fixture->broker, &err) < 0) {
+        fail_msg("%s", err.text);
+    }
+}
+
+void fixture_stop(struct fixture *fixture) {
+    broker_free(fixture->broker);
+    mailbox_finish(&fixture->mailbox);
+    fixture->mood = SUPERVISOR_ANSWERS;
+    (void)shutdown(fixture->supervisor_fds[1], SHUT_RDWR);
+    (void)pthread_join(fixture->supervisor, NULL);
+    (void)close(fixture->supervisor_fds[0]);
+    (void)close(fixture->supervisor_fds[1]);
+    unsigned violations = http_server_stop(fixture->server);
+    (void)pthread_mutex_destroy(&fixture->lock);
+
+    (void)fflush(stdout);
+    (void)dup2(fixture->stdout_fd, STDOUT_FILENO);
+    (void)close(fixture->stdout_fd);
+    off_t bytes = lseek(fixture->log_fd, 0, SEEK_END);
+    fixture->log = calloc(1, (size_t)bytes + 1);
+    assert_non_null(fixture->log);
+    assert_int_equal(pread(fixture->log_fd, fixture->log, (size_t)bytes, 0), bytes);
+    (void)close(fixture->log_fd);
+    assert_null(strstr(fixture->log, TOKEN_MARK));
+    assert_null(strstr(fixture->log, JWT_MARK));
+    assert_int_equal(violations, 0);
+    assert_int_equal(fixture->wrong, 0);
+}
+
+static void mark_done(struct broker_request *request) {
+    struct asked *asked = CONTAINER_OF(request, struct asked, request);
+    assert_false(asked->done);
+    asked->done = true;
+}
+
+void fixture_fill(struct fixture *fixture, struct asked *asked, const char *method, const char *url,
+                  const char *body) {
+    *asked = (struct asked){.request = {.reply_to = &fixture->mailbox,
+                                        .done = mark_done,
+                                        .plugin = "invite",
+                                        .delivery = "72d3162e",
+                                        .attempt = 1,
+                                        .installation = "42",
+                                        .permissions = "{\"members\":\"write\"}",
+                                        .method = method,
+                                        .url = url,
+                                        .body = body,
+                                        .body_bytes = body ? strlen(body) : 0}};
+}
+
+static void look_for_secrets(const struct broker_request *request) {
+    assert_null(strstr(request->error.text, TOKEN_MARK));
+    assert_null(strstr(request->error.text, JWT_MARK));
+    if (request->headers.data) {
+        assert_null(strstr(request->headers.data, TOKEN_MARK));
+    }
+    assert_true((request->outcome == 0) == (request->error.text[0] == '\0'));
+}
+
+void fixture_wait(struct fixture *fixture, struct asked *asked, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        int64_t deadline_ms = clock_monotonic_ms() + 60000;
+        while (!asked[i].done) {
+            struct pollfd fd = {.fd = fixture->mailbox.event_fd, .events = POLLIN};
+            assert_true(clock_monotonic_ms() < deadline_ms);
+            (void)poll(&fd, 1, 1000);
+            (void)mailbox_open(&fixture->mailbox);
+        }
+        look_for_secrets(&asked[i].request);
+    }
+}
+
+void fixture_ask(struct fixture *fixture, struct asked *asked, const char *method, const char *url,
+                 const char *body) {
+    fixture_fill(fixture, asked, method, url, body);
+    broker_submit(fixture->broker, &asked->request);
+    fixture_wait(fixture, asked, 1);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A broker between a fake supervisor and a fake GitHub that answers as the path says. Standard
+ * output is caught from start to stop, and no line of it may hold a token or a JWT. */
+#ifndef SNEK_TESTS_BROKER_FIXTURE_H
+#define SNEK_TESTS_BROKER_FIXTURE_H
+
+#include "unit.h"
+
+#include "broker/broker.h"
+#include "http_server.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define TOKEN_MARK "ghs_" /* every token of the fake starts so */
+#define JWT_MARK "eyJ"    /* every JWT too */
+
+enum supervisor_mood { SUPERVISOR_ANSWERS, SUPERVISOR_SAYS_NO, SUPERVISOR_WAITS };
+
+struct fixture {
+    struct broker *broker;
+    struct mailbox mailbox;
+    struct http_server *server;
+    char api_url[64];
+    int supervisor_fds[2]; /* the broker's, the supervisor's */
+    pthread_t supervisor;
+    int log_fd, stdout_fd;
+    char *log; /* what was caught, after fixture_stop() */
+
+    /* Knobs and counters of the fakes. */
+    atomic_int mood;
+    atomic_int lost;         /* calls of supervisor_lost() */
+    atomic_int jwts;         /* questions */
+    atomic_int last_skew_s;  /* of the last question */
+    atomic_int mints;        /* token requests that were answered 201 */
+    atomic_int token_asks;   /* token requests in all */
+    atomic_int token_life_s; /* of the tokens to be made; 3600 */
+    atomic_int mint_ms;      /* how long GitHub takes for a token; 20 */
+    atomic_int clock_off_s;  /* GitHub's clock less ours */
+    atomic_int requests;     /* with a token */
+    atomic_int app_asks;     /* GET /app */
+    atomic_int wrong;        /* things that GitHub would not have taken */
+    pthread_mutex_t lock;
+    char token_body[256];   /* the last token request's; under the lock */
+    char token_target[256]; /* likewise */
+    char last_body[256];    /* the last request's; likewise */
+};
+
+struct asked {
+    struct broker_request request;
+    bool done;
+};
+
+void fixture_start(struct fixture *fixture, int64_t timeout_ms);
+/* Ends everything, the broker too if it is still there; asserts that nothing leaked. */
+void fixture_stop(struct fixture *fixture);
+
+/* Fills in a request of plugin "invite", installation "42", permissions {"members":"write"}. */
+void fixture_fill(struct fixture *fixture, struct asked *asked, const char *method, const char *url,
+                  const char *body);
+void fixture_wait(struct fixture *fixture, struct asked *asked, size_t count);
+/* Both; the answer is to be finished by the caller. */
+void fixture_ask(struct fixture *fixture, struct asked *asked, const char *method, const char *url,
+                 const char *body);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* base: buffers, errors, secrets, log lines, mailboxes. */
+#include "unit.h"
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/nearest.h"
+#include "base/secret.h"
+#include "base/utf8.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+static void a_buffer_never_passes_its_maximum(void **state) {
+    (void)state;
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(10);
+    assert_int_equal(buffer_append_text(&buffer, "0123456"), 0);
+    assert_int_equal(buffer_append_text(&buffer, "789a"), -1);
+    assert_string_equal(buffer.data, "0123456");
+    assert_int_equal(buffer_append_text(&buffer, "789"), 0);
+    assert_int_equal(buffer_reserve(&buffer, 11), -1);
+    assert_string_equal(buffer.data, "0123456789");
+}
+
+static void json_strings_are_escaped_and_repaired(void **state) {
+    (void)state;
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(100);
+    assert_int_equal(buffer_append_json_string(&buffer, "a\"\\\n\xFF\xC3\xA9", 7), 0);
+    assert_string_equal(buffer.data, "\"a\\\"\\\\\\u000a\xEF\xBF\xBD\xC3\xA9\"");
+}
+
+static void an_error_says_what_was_attempted_before_what_broke(void **state) {
+    (void)state;
+    struct error err;
+    assert_int_equal(error_set(&err, "no %s", "snakes"), -1);
+    assert_int_equal(error_wrap(&err, "feeding"), -1);
+    assert_string_equal(err.text, "feeding: no snakes");
+}
+
+static void a_scrubbed_variable_is_gone_from_memory_too(void **state) {
+    (void)state;
+    static char entry[] = "SNEK_TEST_SECRET=hiss";
+    assert_int_equal(putenv(entry), 0);
+    secret_scrub_environment("SNEK_TEST_SECRET");
+    assert_null(getenv("SNEK_TEST_SECRET"));
+    assert_null(memmem(entry, sizeof entry, "hiss", 4));
+}
+
+static void capture(enum log_format format, char *line, size_t room) {
+    int pipe_fds[2], out = dup(STDOUT_FILENO);
+    assert_int_equal(pipe(pipe_fds), 0);
+    (void)dup2(pipe_fds[1], STDOUT_FILENO);
+    clock_set_for_test(0, 1700000000123);
+    log_setup(LOG_INFO, format);
+    log_event(LOG_DEBUG, "hidden");
+    log_event(LOG_WARNING, "two words", LOG_TEXT("delivery", "abc"), LOG_TEXT("none", NULL),
+              LOG_NUMBER("attempt", 2), LOG_TEXT("evil", "x\nlevel=error \x1b[2J"));
+    (void)dup2(out, STDOUT_FILENO);
+    ssize_t got = read(pipe_fds[0], line, room - 1);
+    assert_true(got > 0);
+    line[got] = '\0';
+    (void)close(pipe_fds[0]);
+    (void)close(pipe_fds[1]);
+    (void)close(out);
+}
+
+static void a_log_line_is_one_line_whatever_it_is_given(void **state) {
+    (void)state;
+    char line[1024];
+    capture(LOG_LOGFMT, line, sizeof line);
+    assert_string_equal(line, "time=2023-11-14T22:13:20.123Z level=warning msg=\"two words\" "
+                              "delivery=abc attempt=2 "
+                              "evil=\"x\\u000alevel=error \\u001b[2J\"\n");
+    capture(LOG_JSON, line, sizeof line);
+    assert_string_equal(line, "{\"time\":\"2023-11-14T22:13:20.123Z\",\"level\":\"warning\","
+                              "\"msg\":\"two words\",\"delivery\":\"abc\",\"attempt\":2,"
+                              "\"evil\":\"x\\u000alevel=error \\u001b[2J\"}\n");
+}
+
+static void control_characters_do_not_reach_a_terminal(void **state) {
+    (void)state;
+    char text[] = "caf\xC3\xA9 \x1b]0;x\x07 \xC2\x9B"
+                  "2J \xFF\n";
+    utf8_clean(text);
+    assert_string_equal(text, "caf\xC3\xA9 ?]0;x? ??2J ??");
+}
+
+static int opened[3], n_opened;
+static struct mail mails[3];
+
+static void open_mail(struct mail *mail) {
+    opened[n_opened++] = (int)(mail - mails);
+}
+
+static void mail_is_opened_once_and_in_order(void **state) {
+    (void)state;
+    struct mailbox mailbox;
+    assert_int_equal(mailbox_init(&mailbox), 0);
+    for (int i = 0; i < 3; i++) {
+        mails[i].open = open_mail;
+        mailbox_post(&mailbox, &mails[i]);
+    }
+    assert_int_equal(mailbox_open(&mailbox), 3);
+    assert_int_equal(mailbox_open(&mailbox), 0);
+    assert_int_equal(n_opened, 3);
+    assert_true(opened[0] == 0 && opened[1] == 1 && opened[2] == 2);
+    mailbox_finish(&mailbox);
+}
+
+static void a_slip_is_near_and_another_word_is_not(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *right;
+        size_t distance;
+        bool near;
+    } cases[] = {{"send", "send", 0, true},      {"sned", "send", 1, true},
+                 {"sendd", "send", 1, true},     {"end", "send", 1, true},
+                 {"serve", "send", 3, false},    {"", "send", 4, false},
+                 {"ab", "ba", 1, false},         {"deliverys", "deliveries", 2, true},
+                 {"abcdef", "badcfe", 3, false}, {"server.drain", "server.drain_ms", 3, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(name_distance(cases[i].name, cases[i].right), cases[i].distance);
+        assert_int_equal(name_distance(cases[i].right, cases[i].name), cases[i].distance);
+        assert_int_equal(name_is_near(cases[i].name, cases[i].distance), cases[i].near);
+    }
+    char name[NEAREST_NAME_MAX + 2];
+    memset(name, 'x', sizeof name - 1);
+    name[NEAREST_NAME_MAX + 1] = '\0';
+    assert_true(name_distance(name, "x") == SIZE_MAX);
+    assert_false(name_is_near(name, SIZE_MAX));
+    assert_true(name_distance(name + 1, "x") == NEAREST_NAME_MAX - 1);
+}
+
+static void the_rest_of_a_pipe_is_read_up_to_the_maximum(void **state) {
+    (void)state;
+    for (size_t max = 4; max < 6; max++) {
+        int fds[2];
+        struct error err;
+        AUTO_BUFFER struct buffer text = BUFFER_INIT(max);
+        assert_int_equal(pipe(fds), 0);
+        assert_int_equal(io_write_full(fds[1], "snake", 5), 0);
+        (void)close(fds[1]);
+        if (max == 4) {
+            assert_int_equal(io_read_rest(fds[0], "the pipe", &text, &err), -1);
+            assert_string_equal(err.text, "the pipe is larger than 4 bytes");
+        } else {
+            assert_int_equal(io_read_rest(fds[0], "the pipe", &text, &err), 0);
+            assert_string_equal(text.data, "snake");
+        }
+        (void)close(fds[0]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_buffer_never_passes_its_maximum),
+        cmocka_unit_test(json_strings_are_escaped_and_repaired),
+        cmocka_unit_test(an_error_says_what_was_attempted_before_what_broke),
+        cmocka_unit_test(a_scrubbed_variable_is_gone_from_memory_too),
+        cmocka_unit_test(a_log_line_is_one_line_whatever_it_is_given),
+        cmocka_unit_test(control_characters_do_not_reach_a_terminal),
+        cmocka_unit_test(mail_is_opened_once_and_in_order),
+        cmocka_unit_test(a_slip_is_near_and_another_word_is_not),
+        cmocka_unit_test(the_rest_of_a_pipe_is_read_up_to_the_maximum),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* broker/url and broker/answer: which URLs stay at the origin, and a stranger's text in a sentence.
+ */
+#include "unit.h"
+
+#include "broker/answer.h"
+#include "broker/url.h"
+
+#include <snekomatic/types.h>
+
+#include <stdio.h>
+
+static const char *const roots[] = {"https://api.github.com", "https://ghe.example:8443/api/v3"};
+
+static void urls_of_the_origin_are_put_together_from_it(void **state) {
+    (void)state;
+    static const struct {
+        int root;
+        const char *url, *whole, *path;
+    } cases[] = {
+        {0, "/", "https://api.github.com/", "/"},
+        {0, "/orgs/x/members?per_page=1&q=a%20b",
+         "https://api.github.com/orgs/x/members?per_page=1&q=a%20b", "/orgs/x/members"},
+        {0, "https://api.github.com/user", "https://api.github.com/user", "/user"},
+        {0, "https://api.github.com", "https://api.github.com/", "/"},
+        {0, "https://api.github.com:443/user", "https://api.github.com/user", "/user"},
+        {0, "HTTPS://API.GitHub.COM/Repos/A", "https://api.github.com/Repos/A", "/Repos/A"},
+        {0, "/repos/a/b/contents/a%2Fb..c/...",
+         "https://api.github.com/repos/a/b/contents/a%2Fb..c/...",
+         "/repos/a/b/contents/a%2Fb..c/..."},
+        {0, "/search?q=../x", "https://api.github.com/search?q=../x", "/search"},
+        {0, "/x?to=https://evil.example/", "https://api.github.com/x?to=https://evil.example/",
+         "/x"},
+        {0, "/@evil.example/", "https://api.github.com/@evil.example/", "/@evil.example/"},
+        {0, "/:1/x", "https://api.github.com/:1/x", "/:1/x"},
+        {1, "/user", "https://ghe.example:8443/api/v3/user", "/user"},
+        {1, "https://ghe.example:8443/api/v3", "https://ghe.example:8443/api/v3", "/"},
+        {1, "https://ghe.example:8443/api/v3/user", "https://ghe.example:8443/api/v3/user",
+         "/user"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct origin origin;
+        struct target target;
+        struct error err = {0};
+        assert_int_equal(origin_init(&origin, roots[cases[i].root], &err), 0);
+        if (origin_resolve(&origin, cases[i].url, &target, &err) != 0) {
+            fail_msg("%s", err.text);
+        }
+        assert_string_equal(target.url, cases[i].whole);
+        assert_string_equal(target.path, cases[i].path);
+        assert_false(target.as_app);
+        target_finish(&target);
+        origin_finish(&origin);
+    }
+}
+
+static void urls_that_lead_away_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        int root;
+        const char *url;
+    } cases[] = {
+        {0, ""},
+        {0, "user"},
+        {0, "?x"},
+        {0, "//evil.example/user"},
+        {0, "///evil.example/user"},
+        {0, "/\\evil.example/user"},
+        {0, "\\\\evil.example\\user"},
+        {0, "https://evil.example/user"},
+        {0, "http://api.github.com/user"},
+        {0, "https://api.github.com:444/user"},
+        {0, "https://api.github.com.evil.example/user"},
+        {0, "https://api.github.com@evil.example/user"},
+        {0, "https://api.github.com:443@evil.example/user"},
+        {0, "https://evil.example#@api.github.com/user"},
+        {0, "https://evil.example\\@api.github.com/user"},
+        {0, "https://user@api.github.com/user"},
+        {0, "https://user:pass@api.github.com/user"},
+        {0, "https://:@api.github.com/user"},
+        {0, "https://@api.github.com/user"},
+        {0, "https:/api.github.com/user"},
+        {0, "https:///api.github.com/user"},
+        {0, "https:api.github.com/user"},
+        {0, "://api.github.com/user"},
+        {0, "ftp://api.github.com/user"},
+        {0, "file:///etc/passwd"},
+        {0, "unix:///run/x"},
+        {0, "javascript:alert(1)"},
+        {0, "x/https://api.github.com/user"},
+        {0, "https://api.github.com./user"},
+        {0, "https://[::1]/user"},
+        {0, "https://api.github.com//evil"},
+        {0, "/user#fragment"},
+        {0, "/.."},
+        {0, "/a/../b"},
+        {0, "/a/./b"},
+        {0, "/a/%2e%2E/b"},
+        {0, "/a/.%2e/b"},
+        {0, "/a%2f..%2fb"},
+        {0, "/a%5c..%5cb"},
+        {0, "/a/..?q"},
+        {0, "/a b"},
+        {0, "/a\nb"},
+        {0, "/a\r\nHost: evil.example"},
+        {0, "/a\x7F"},
+        {0, "/\xC3\xA9"},
+        {0, "/a%00b"},
+        {0, "/a%0d%0ab"},
+        {0, " /a"},
+        {1, "https://ghe.example:8443/"},
+        {1, "https://ghe.example:8443/user"},
+        {1, "https://ghe.example:8443/api/v30/user"},
+        {1, "https://ghe.example:8443/api/v3evil"},
+        {1, "https://ghe.example:8443/API/V3/user"},
+        {1, "https://ghe.example:8443/api/v3/../v4/user"},
+        {1, "https://ghe.example:8443/api/v3//evil"},
+        {1, "https://ghe.example/api/v3/user"},
+        {1, "/../user"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct origin origin;
+        struct target target;
+        struct error err = {0};
+        assert_int_equal(origin_init(&origin, roots[cases[i].root], &err), 0);
+        if (origin_resolve(&origin, cases[i].url, &target, &err) != SNEK_E_FOREIGN_ORIGIN) {
+            fail_msg("taken: '%s'", cases[i].url);
+        }
+        for (const char *c = err.text; *c; c++) {
+            assert_true((unsigned char)*c >= ' ' && *c != 0x7F);
+        }
+        origin_finish(&origin);
+    }
+}
+
+static void a_url_longer_than_the_maximum_is_refused(void **state) {
+    (void)state;
+    static char url[URL_MAX + 2];
+    struct origin origin;
+    struct target target;
+    struct error err;
+    memset(url, 'a', sizeof url - 1);
+    url[0] = '/';
+    assert_int_equal(origin_init(&origin, roots[0], &err), 0);
+    assert_int_equal(origin_resolve(&origin, url, &target, &err), SNEK_E_FOREIGN_ORIGIN);
+    url[URL_MAX] = '\0';
+    assert_int_equal(origin_resolve(&origin, url, &target, &err), 0);
+    target_finish(&target);
+    origin_finish(&origin);
+}
+
+static void a_strangers_text_is_cleaned_and_cut(void **state) {
+    (void)state;
+    static const struct {
+        size_t room;
+        const char *text, *want;
+    } cases[] = {
+        {20, "hiss", "hiss"},
+        {20, "a\nb\x1b[2J", "a b [2J"},
+        {20,
+         "a\xFF"
+         "b",
+         "a?b"},
+        {20,
+         "a\xC2\x9B"
+         "b",
+         "a b"},
+        {7, "123456", "123456"},
+        {7, "1234567", "123..."},
+        {8,
+         "12\xC3\xA9\xC3\xA9"
+         "67",
+         "12\xC3\xA9..."},
+        {7,
+         "12\xC3\xA9\xC3\xA9"
+         "67",
+         "12..."},
+        {4, "1234", "..."},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char out[20];
+        answer_clean(out, cases[i].room, cases[i].text, strlen(cases[i].text));
+        assert_string_equal(out, cases[i].want);
+    }
+}
+
+static void a_sentence_never_outgrows_its_bounds(void **state) {
+    (void)state;
+    static char path[5000], body[60000];
+    struct error err;
+    memset(path, 'p', sizeof path - 1);
+    int used = snprintf(body, sizeof body, "{\"message\":\"%.*s\",\"errors\":[", 1000, path);
+    for (int i = 0; i < 50; i++) {
+        used += snprintf(body + used, sizeof body - (size_t)used, "%s{\"message\":\"%.*s\"}",
+                         i ? "," : "", 1000, path);
+    }
+    used += snprintf(body + used, sizeof body - (size_t)used, "]}");
+    struct buffer headers = BUFFER_INIT(1);
+    struct buffer answer = {.data = body, .bytes = (size_t)used, .max = sizeof body};
+    assert_int_equal(answer_judge("GET", path, 422, &headers, &answer, &err), SNEK_E_VALIDATION);
+    assert_true(strlen(err.text) > 600 && strlen(err.text) < ERROR_TEXT_MAX - 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(urls_of_the_origin_are_put_together_from_it),
+        cmocka_unit_test(urls_that_lead_away_are_refused),
+        cmocka_unit_test(a_url_longer_than_the_maximum_is_refused),
+        cmocka_unit_test(a_strangers_text_is_cleaned_and_cut),
+        cmocka_unit_test(a_sentence_never_outgrows_its_bounds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,755 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* config: what a file and the environment may say, and the sentences about what they may not. */
+#include "unit.h"
+
+#include "base/io.h"
+#include "config/config.h"
+#include "config/keys.h"
+#include "config/toml.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char home[] = "/tmp/snek-config-XXXXXX"; /* of this program; also the working directory */
+
+static int enter_home(void **state) {
+    (void)state;
+    if (!mkdtemp(home) || chdir(home) < 0) {
+        return -1;
+    }
+    return 0;
+}
+
+static int leave_home(void **state) {
+    (void)state;
+    char command[100];
+    (void)snprintf(command, sizeof command, "rm -r %s", home);
+    return chdir("/") < 0 || system(command) != 0 ? -1 : 0;
+}
+
+/* Every test starts without a file and with an environment that says nothing to us. */
+static int start_empty(void **state) {
+    (void)state;
+    for (const struct config_key *key = config_keys; key->name; key++) {
+        if (key->variable) {
+            (void)unsetenv(key->variable);
+        }
+    }
+    (void)unsetenv("GITHUB_PRIVATE_KEY");
+    (void)unsetenv("GITHUB_WEBHOOK_SECRET");
+    (void)unsetenv("GITHUB_WEBHOOK_SECRET_PREVIOUS");
+    (void)unlink("snekomatic.toml");
+    return 0;
+}
+
+static void write_bytes(const char *path, const char *bytes, size_t count) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(io_write_full(fd, bytes, count), 0);
+    (void)close(fd);
+}
+
+static void write_text(const char *path, const char *text) {
+    write_bytes(path, text, strlen(text));
+}
+
+static void set_credentials(void) {
+    (void)setenv("GITHUB_APP_ID", "7", 1);
+    (void)setenv("GITHUB_PRIVATE_KEY", "the key", 1);
+    (void)setenv("GITHUB_WEBHOOK_SECRET", "hush", 1);
+}
+
+/* Loads snekomatic.toml with `text` in it (NULL: no file), or fails with its problems. */
+static struct config *load_good(const char *text) {
+    struct config *config = NULL;
+    AUTO_PROBLEMS struct config_problems problems = {0};
+    if (text) {
+        write_text("snekomatic.toml", text);
+    }
+    if (config_load(NULL, true, &config, &problems) < 0) {
+        fail_msg("refused: %s", problems.text);
+    }
+    assert_null(problems.text);
+    return config;
+}
+
+/* The problems of `text`, or fails. */
+static char *load_bad(const char *text) {
+    struct config *config = NULL;
+    struct config_problems problems = {0};
+    if (text) {
+        write_text("snekomatic.toml", text);
+    }
+    if (config_load(NULL, true, &config, &problems) == 0) {
+        fail_msg("accepted: %s", text ? text : "no file");
+    }
+    assert_null(config);
+    return problems.text;
+}
+
+static void assert_problems(const char *text, const char *want) {
+    AUTO_FREE char *problems = load_bad(text);
+    assert_string_equal(problems, want);
+}
+
+static void assert_under_home(const char *path, const char *want) {
+    assert_memory_equal(path, home, strlen(home));
+    assert_string_equal(path + strlen(home), want);
+}
+
+static void without_a_file_the_credentials_are_enough(void **state) {
+    (void)state;
+    set_credentials();
+    struct config *config = load_good(NULL);
+    assert_null(config->file);
+    assert_string_equal(config->server.host, "0.0.0.0");
+    assert_int_equal(config->server.port, 8000);
+    assert_int_equal(config->server.max_body_bytes, 26214400);
+    assert_int_equal(config->server.drain_ms, 20000);
+    assert_string_equal(config->github.app_id, "7");
+    assert_null(config->github.private_key_file);
+    assert_null(config->github.ca_file);
+    assert_string_equal(config->github.api_url, "https://api.github.com");
+    assert_memory_equal(config->github.user_agent, "snekomatic/", 11);
+    assert_false(config->github.allow_sha1);
+    assert_string_equal(config->store.url, "sqlite:snekomatic.db");
+    assert_under_home(config->store.sqlite_path, "/snekomatic.db");
+    assert_int_equal(config->dispatch.delay_ms, 1000);
+    assert_int_equal(config->dispatch.max_attempts, 9);
+    assert_int_equal(config->dispatch.lease_ms, 30000);
+    assert_int_equal(config->log.level, LOG_INFO);
+    assert_int_equal(config->log.format, LOG_LOGFMT);
+    assert_int_equal(config->n_plugins, 2);
+    static const char *const bundled[] = {"invite", "ping"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct config_plugin *plugin = &config->plugins[i];
+        char path[512];
+        (void)snprintf(path, sizeof path, "%s/%s.so", config->plugins_directory, bundled[i]);
+        assert_string_equal(plugin->path, path);
+        assert_string_equal(plugin->as_written, bundled[i]);
+        assert_true(plugin->enabled);
+        assert_int_equal(plugin->concurrency, 32);
+        assert_int_equal(plugin->deadline_ms, 60000);
+        assert_int_equal(plugin->memory_mib, 256);
+        assert_int_equal(plugin->sandbox, CONFIG_SANDBOX_BEST);
+        assert_null(plugin->installations);
+        assert_null(plugin->repositories);
+        assert_string_equal(plugin->config_json, "{}");
+        assert_int_equal(plugin->line, 0);
+    }
+    config_free(config);
+}
+
+static const char whole_file[] = "[server]\n"
+                                 "listen = \"[::1]:0\"\n"
+                                 "max_body_bytes = 1000\n"
+                                 "drain_ms = 0\n"
+                                 "[github]\n"
+                                 "app_id = 12345\n"
+                                 "private_key_file = \"keys/./app.pem\"\n"
+                                 "webhook_secret_file = \"/etc//secret\"\n"
+                                 "user_agent = \"my bot\"\n"
+                                 "api_url = \"https://github.example/api/v3///\"\n"
+                                 "allow_sha1 = true\n"
+                                 "ca_file = \"ca.pem\"\n"
+                                 "[store]\n"
+                                 "url = \"sqlite:data/inbox.db\"\n"
+                                 "[dispatch]\n"
+                                 "delay_ms = 0\n"
+                                 "max_attempts = 1\n"
+                                 "lease_ms = 5000\n"
+                                 "[[plugin]]\n"
+                                 "path = \"welcome\"\n"
+                                 "enabled = false\n"
+                                 "concurrency = 1\n"
+                                 "deadline_ms = 100\n"
+                                 "memory_mib = 64\n"
+                                 "sandbox = \"strict\"\n"
+                                 "installations = [12, \"xyzzy\", \"4*\"]\n"
+                                 "repositories = [\"snakes/*\"]\n"
+                                 "[plugin.config]\n"
+                                 "guide = \"a\\\"b\"\n"
+                                 "[[plugin]]\n"
+                                 "path = \"./my.so\"\n"
+                                 "[[plugin]]\n"
+                                 "path = \"other.so\"\n"
+                                 "sandbox = \"off\"\n"
+                                 "[plugins]\n"
+                                 "directory = \"plug\"\n"
+                                 "[log]\n"
+                                 "level = \"debug\"\n"
+                                 "format = \"json\"\n";
+
+static void every_key_of_a_file_is_taken(void **state) {
+    (void)state;
+    struct config *config = load_good(whole_file);
+    assert_under_home(config->file, "/snekomatic.toml");
+    assert_string_equal(config->server.host, "::1");
+    assert_int_equal(config->server.port, 0);
+    assert_int_equal(config->server.max_body_bytes, 1000);
+    assert_int_equal(config->server.drain_ms, 0);
+    assert_string_equal(config->github.app_id, "12345");
+    assert_under_home(config->github.private_key_file, "/keys/app.pem");
+    assert_string_equal(config->github.webhook_secret_file, "/etc/secret");
+    assert_string_equal(config->github.user_agent, "my bot");
+    assert_string_equal(config->github.api_url, "https://github.example/api/v3");
+    assert_true(config->github.allow_sha1);
+    assert_under_home(config->github.ca_file, "/ca.pem");
+    assert_under_home(config->store.sqlite_path, "/data/inbox.db");
+    assert_int_equal(config->dispatch.delay_ms, 0);
+    assert_int_equal(config->dispatch.max_attempts, 1);
+    assert_int_equal(config->dispatch.lease_ms, 5000);
+    assert_int_equal(config->log.level, LOG_DEBUG);
+    assert_int_equal(config->log.format, LOG_JSON);
+    assert_int_equal(config->n_plugins, 3);
+    const struct config_plugin *plugin = &config->plugins[0];
+    assert_under_home(plugin->path, "/plug/welcome.so"); /* although [plugins] comes later */
+    assert_int_equal(plugin->line, 19);
+    assert_false(plugin->enabled);
+    assert_int_equal(plugin->concurrency, 1);
+    assert_int_equal(plugin->deadline_ms, 100);
+    assert_int_equal(plugin->memory_mib, 64);
+    assert_int_equal(plugin->sandbox, CONFIG_SANDBOX_STRICT);
+    assert_string_equal(plugin->installations[0], "12");
+    assert_string_equal(plugin->installations[1], "xyzzy");
+    assert_string_equal(plugin->installations[2], "4*");
+    assert_null(plugin->installations[3]);
+    assert_string_equal(plugin->repositories[0], "snakes/*");
+    assert_null(plugin->repositories[1]);
+    assert_string_equal(plugin->config_json, "{\"guide\":\"a\\\"b\"}");
+    assert_under_home(config->plugins[1].path, "/my.so");
+    assert_under_home(config->plugins[2].path, "/plug/other.so");
+    assert_int_equal(config->plugins[2].sandbox, CONFIG_SANDBOX_OFF);
+    config_free(config);
+}
+
+static void the_environment_wins_over_the_file(void **state) {
+    (void)state;
+    (void)setenv("PORT", "9000", 1);
+    (void)setenv("GITHUB_APP_ID", "Iv1.8a61f9b3a7aba766", 1);
+    (void)setenv("GITHUB_USER_AGENT", "other bot", 1);
+    (void)setenv("GITHUB_API_URL", "http://127.0.0.1:99/", 1);
+    (void)setenv("DATABASE_URL", "sqlite:/var/lib/x.db", 1);
+    (void)setenv("SNEKOMATIC_LOG", "error", 1);
+    struct config *config = load_good(whole_file);
+    assert_string_equal(config->server.host, "::1"); /* PORT is the port alone */
+    assert_int_equal(config->server.port, 9000);
+    assert_string_equal(config->github.app_id, "Iv1.8a61f9b3a7aba766");
+    assert_string_equal(config->github.user_agent, "other bot");
+    assert_string_equal(config->github.api_url, "http://127.0.0.1:99");
+    assert_string_equal(config->store.sqlite_path, "/var/lib/x.db");
+    assert_int_equal(config->log.level, LOG_ERROR);
+    config_free(config);
+}
+
+static void an_empty_variable_counts_as_unset(void **state) {
+    (void)state;
+    static const char *const names[] = {"PORT", "GITHUB_APP_ID", "DATABASE_URL", "SENTRY_DSN",
+                                        "SNEKOMATIC_LOG"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        (void)setenv(names[i], "", 1);
+    }
+    struct config *config = load_good(whole_file);
+    assert_int_equal(config->server.port, 0);
+    assert_string_equal(config->github.app_id, "12345");
+    config_free(config);
+    (void)setenv("GITHUB_WEBHOOK_SECRET", "", 1);
+    assert_problems("[github]\napp_id = 1\nprivate_key_file = \"k\"\n",
+                    "snekomatic.toml: github.webhook_secret_file is missing; set it, or the secret "
+                    "itself in the variable GITHUB_WEBHOOK_SECRET\n");
+}
+
+static void listen_takes_addresses_and_names(void **state) {
+    (void)state;
+    static const struct {
+        const char *listen, *host;
+        unsigned port;
+    } cases[] = {{"127.0.0.1:8080", "127.0.0.1", 8080},
+                 {"[::]:65535", "::", 65535},
+                 {"[fe80::1]:1", "fe80::1", 1},
+                 {"localhost:0", "localhost", 0},
+                 {"bot.example:80", "bot.example", 80}};
+    set_credentials();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[100];
+        (void)snprintf(text, sizeof text, "server.listen = \"%s\"\n", cases[i].listen);
+        struct config *config = load_good(text);
+        assert_string_equal(config->server.host, cases[i].host);
+        assert_int_equal(config->server.port, cases[i].port);
+        config_free(config);
+    }
+}
+
+static void api_urls_that_are_safe_are_taken(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"https://api.github.com/", "https://api.github.com"},
+        {"https://ghe.example:8443/api/v3", "https://ghe.example:8443/api/v3"},
+        {"http://localhost:3000", "http://localhost:3000"},
+        {"http://127.1.2.3/", "http://127.1.2.3"},
+        {"http://[::1]:3000/x/", "http://[::1]:3000/x"}};
+    set_credentials();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)setenv("GITHUB_API_URL", cases[i][0], 1);
+        struct config *config = load_good("");
+        assert_string_equal(config->github.api_url, cases[i][1]);
+        config_free(config);
+    }
+}
+
+/* One wrong line each; `want` follows "snekomatic.toml:1: ". */
+static const struct {
+    const char *line, *want;
+} refused[] = {
+    {"server.drain_ms = \"5\"",
+     "server.drain_ms must be a whole number of milliseconds, not a string"},
+    {"server.drain_ms = 5.0",
+     "server.drain_ms must be a whole number of milliseconds, not a floating-point number"},
+    {"server.drain_ms = -1", "server.drain_ms must be from 0 to 3600000 milliseconds, not -1"},
+    {"server.max_body_bytes = 26214401",
+     "server.max_body_bytes must be from 1 to 26214400 bytes, not 26214401"},
+    {"dispatch.max_attempts = true", "dispatch.max_attempts must be a whole number, not a boolean"},
+    {"dispatch.max_attempts = 0", "dispatch.max_attempts must be from 1 to 100, not 0"},
+    {"github.allow_sha1 = \"yes\"", "github.allow_sha1 must be true or false, not a string"},
+    {"github.app_id = 1.5",
+     "github.app_id must be a whole number or a string, not a floating-point number"},
+    {"github.app_id = -4",
+     "github.app_id must be the number that GitHub shows as App ID, or the client ID"},
+    {"github.app_id = \"1\\\"2\"",
+     "github.app_id must be the number that GitHub shows as App ID, or the client ID"},
+    {"github.user_agent = \"\"", "github.user_agent must not be empty"},
+    {"github.user_agent = \"a\\r\\nb\"",
+     "github.user_agent must be at most 256 printable ASCII characters"},
+    {"github.user_agent = \"a\\u0000b\"", "github.user_agent must not hold a NUL"},
+    {"github.ca_file = 2024-02-29", "github.ca_file must be a string, not a date or time"},
+    {"github.api_url = \"http://api.github.com\"",
+     "github.api_url must start with https:// (http:// is for a loopback host only)"},
+    {"github.api_url = \"http://localhost.example\"",
+     "github.api_url must start with https:// (http:// is for a loopback host only)"},
+    {"github.api_url = \"http://127.0.0.1.example\"",
+     "github.api_url must start with https:// (http:// is for a loopback host only)"},
+    {"github.api_url = \"https://me:pass@ghe.example\"",
+     "github.api_url must not hold credentials, a query or a fragment"},
+    {"github.api_url = \"http://127.0.0.1?x@ghe.example\"",
+     "github.api_url must not hold credentials, a query or a fragment"},
+    {"github.api_url = \"https://ghe.example/#x\"",
+     "github.api_url must not hold credentials, a query or a fragment"},
+    {"github.api_url = \"ftp://ghe.example\"", "github.api_url must start with https://"},
+    {"github.api_url = \"gopher-ish://x\"", "github.api_url must start with https://"},
+    {"github.api_url = \"api.github.com\"", "github.api_url must start with https://"},
+    {"server.listen = \"8000\"", "server.listen must be HOST:PORT, as in \"0.0.0.0:8000\""},
+    {"server.listen = \":8000\"", "server.listen must have an address or a name before the port, "
+                                  "as in \"0.0.0.0:8000\""},
+    {"server.listen = \"1.2.3:80\"", "server.listen must have an address or a name before the "
+                                     "port, as in \"0.0.0.0:8000\""},
+    {"server.listen = \"[1.2.3.4]:80\"", "server.listen must have an address or a name before the "
+                                         "port, as in \"0.0.0.0:8000\""},
+    {"server.listen = \"::1:80\"",
+     "server.listen must have an IPv6 address in brackets, as in \"[::1]:8000\""},
+    {"server.listen = \"h:65536\"",
+     "server.listen must have a port from 0 to 65535, not \"65536\""},
+    {"server.listen = \"h:\"", "server.listen must have a port from 0 to 65535, not \"\""},
+    {"server.listen = \"h:+1\"", "server.listen must have a port from 0 to 65535, not \"+1\""},
+    {"server.listen = 8000", "server.listen must be a string, not a whole number"},
+    {"store.url = \"postgres://u:secret@h/d\"",
+     "store.url names a PostgreSQL database, but PostgreSQL is not supported by this version yet; "
+     "use sqlite:PATH"},
+    {"store.url = \"postgresql://h/d\"",
+     "store.url names a PostgreSQL database, but PostgreSQL is not supported by this version yet; "
+     "use sqlite:PATH"},
+    {"store.url = \"mysql://u:secret@h/d\"",
+     "store.url must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE"},
+    {"store.url = \"sqlite:\"", "store.url must be sqlite:PATH, with no // before the path"},
+    {"store.url = \"sqlite:///x.db\"", "store.url must be sqlite:PATH, with no // before the path"},
+    {"store.url = \"sqlite::memory:\"",
+     "store.url must name a file: a store in memory would lose deliveries"},
+    {"log.level = \"inof\"",
+     "log.level must be debug, info, warning or error, not \"inof\"; did you mean info?"},
+    {"log.format = \"xml\"", "log.format must be logfmt or json, not \"xml\""},
+    {"server.drain = 1", "unknown key server.drain; did you mean server.drain_ms?"},
+    {"github.user_agnet = \"x\"", "unknown key github.user_agnet; did you mean github.user_agent?"},
+    {"server.colour = 1", "unknown key server.colour"},
+    {"server.api_url = 1", "unknown key server.api_url; did you mean github.api_url?"},
+    {"listen = 1", "unknown key listen; did you mean server.listen?"},
+    {"sever.listen = 1", "unknown key sever; did you mean server?"},
+    {"snakes = 1", "unknown key snakes"},
+    {"\"server.listen\" = 1", "unknown key \"server.listen\"; did you mean server.listen?"},
+    {"\"a\\nb\" = 1", "unknown key a?b"},
+    {"server = 1", "server must be a table, not a whole number"},
+    {"[[plugins]]", "plugins must be a table, not an array; did you mean [[plugin]]?"},
+    {"[plugin]", "plugin must be an array of tables: write [[plugin]]"},
+    {"plugin = [1]", "plugin must be an array of tables: write [[plugin]]"},
+    {"server.tls_key_file = \"x\"",
+     "server.tls_key_file is known, but not supported by this version; remove it"},
+    {"store.retention_days = 1",
+     "store.retention_days is known, but not supported by this version; remove it"},
+    {"sentry.dsn = \"x\"", "sentry.dsn is known, but not supported by this version; remove it"},
+    {"plugin = [{path = \"a\", dry_run = true}]",
+     "plugin.dry_run is known, but not supported by this version; remove it"},
+    {"plugin = [{path = \"a\", enable = true}]",
+     "unknown key plugin.enable; did you mean plugin.enabled?"},
+    {"plugin = [{path = \"a\", concurrency = 0}]",
+     "plugin.concurrency must be from 1 to 1024 runs, not 0"},
+    {"plugin = [{path = \"a\", sandbox = \"on\"}]",
+     "plugin.sandbox must be best, strict or off, not \"on\""},
+    {"plugin = [{path = \"a\", installations = 5}]",
+     "plugin.installations must be an array of strings, not a whole number"},
+    {"plugin = [{path = \"a\", installations = []}]",
+     "plugin.installations is empty, so that the plugin would never act; remove the key to mean "
+     "all, or disable the plugin"},
+    {"plugin = [{path = \"a\", repositories = [5]}]",
+     "plugin.repositories must be an array of strings, not a whole number"},
+    {"plugin = [{path = \"a\", repositories = [\"snakes\"]}]",
+     "plugin.repositories must list repositories as OWNER/NAME, in which * stands for anything"},
+    {"plugin = [{path = \"a\", config = 5}]", "plugin.config must be a table, not a whole number"},
+    {"plugin = [{path = \"a\", config = {x = [nan]}}]",
+     "a value of plugin.config must be finite, since JSON has no such number"},
+    {"plugin = [{path = \"a\"}, {path = \"a.so\"}]",
+     "plugin.path \"a.so\" is the same file as in line 1"},
+    {"plugin = [{path = \"./a\"}, {path = \"b/../a\"}, {path = \".//./a\"}]",
+     "plugin.path \".//./a\" is the same file as in line 1"},
+    {"plugin = [{}]", "this [[plugin]] has no path: the name of a plugin in plugins.directory, or "
+                      "the path of a .so"},
+};
+
+static void what_a_file_may_not_say_is_refused_with_a_sentence(void **state) {
+    (void)state;
+    set_credentials();
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        AUTO_FREE char *problems = load_bad(refused[i].line);
+        AUTO_FREE char *want = NULL;
+        assert_true(asprintf(&want, "snekomatic.toml:1: %s\n", refused[i].want) > 0);
+        if (strcmp(problems, want) != 0) {
+            fail_msg("%s\n got: %s want: %s", refused[i].line, problems, want);
+        }
+        assert_null(strstr(problems, "secret@"));
+        assert_null(strstr(problems, "pass@"));
+    }
+}
+
+static void a_wrong_variable_is_reported_by_its_name(void **state) {
+    (void)state;
+    static const char *const cases[][3] = {
+        {"PORT", "99999", "PORT: server.listen must have a port from 0 to 65535, not \"99999\"\n"},
+        {"PORT", "80a", "PORT: server.listen must have a port from 0 to 65535, not \"80a\"\n"},
+        {"GITHUB_APP_ID", "x y",
+         "GITHUB_APP_ID: github.app_id must be the number that GitHub shows as App ID, or the "
+         "client ID\n"},
+        {"GITHUB_API_URL", "http://ghe.example",
+         "GITHUB_API_URL: github.api_url must start with https:// (http:// is for a loopback host "
+         "only)\n"},
+        {"DATABASE_URL", "postgres://u:secret@h/d",
+         "DATABASE_URL: store.url names a PostgreSQL database, but PostgreSQL is not supported by "
+         "this version yet; use sqlite:PATH\n"},
+        {"SNEKOMATIC_LOG", "loud",
+         "SNEKOMATIC_LOG: log.level must be debug, info, warning or error, not \"loud\"\n"},
+        {"SENTRY_DSN", "https://secret@sentry.example/1",
+         "SENTRY_DSN: sentry.dsn is known, but not supported by this version; unset it\n"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)start_empty(NULL);
+        set_credentials();
+        (void)setenv(cases[i][0], cases[i][1], 1);
+        assert_problems(NULL, cases[i][2]);
+    }
+}
+
+static void all_problems_are_told_at_once_in_the_order_of_the_file(void **state) {
+    (void)state;
+    (void)setenv("PORT", "x", 1);
+    assert_problems("# one\n"
+                    "[server]\n"
+                    "drain_ms = \"1\"\n"
+                    "colour = 1\n"
+                    "\n"
+                    "[[plugin]]\n"
+                    "concurrency = 5000\n"
+                    "[[plugin]]\n"
+                    "path = \"x\"\n"
+                    "[plugin.config]\n"
+                    "a = 1\n"
+                    "b = [1,\n"
+                    "     inf]\n"
+                    "[log]\n"
+                    "level = 1\n",
+                    "snekomatic.toml:3: server.drain_ms must be a whole number of milliseconds, "
+                    "not a string\n"
+                    "snekomatic.toml:4: unknown key server.colour\n"
+                    "snekomatic.toml:7: plugin.concurrency must be from 1 to 1024 runs, not 5000\n"
+                    "snekomatic.toml:6: this [[plugin]] has no path: the name of a plugin in "
+                    "plugins.directory, or the path of a .so\n"
+                    "snekomatic.toml:13: a value of plugin.config must be finite, since JSON has "
+                    "no such number\n"
+                    "snekomatic.toml:15: log.level must be a string, not a whole number\n"
+                    "PORT: server.listen must have a port from 0 to 65535, not \"x\"\n"
+                    "snekomatic.toml: github.app_id is missing; set it, or the variable "
+                    "GITHUB_APP_ID\n"
+                    "snekomatic.toml: github.private_key_file is missing; set it, or the key "
+                    "itself in the variable GITHUB_PRIVATE_KEY\n"
+                    "snekomatic.toml: github.webhook_secret_file is missing; set it, or the "
+                    "secret itself in the variable GITHUB_WEBHOOK_SECRET\n");
+}
+
+static void without_file_and_credentials_it_says_how_to_start(void **state) {
+    (void)state;
+    (void)setenv("GITHUB_APP_ID", "1", 1);
+    assert_problems(NULL,
+                    "not configured: GITHUB_PRIVATE_KEY GITHUB_WEBHOOK_SECRET not set, and there "
+                    "is no snekomatic.toml here or in /etc/snekomatic; set GITHUB_APP_ID, "
+                    "GITHUB_PRIVATE_KEY and GITHUB_WEBHOOK_SECRET, or write a snekomatic.toml "
+                    "with github.app_id, github.private_key_file and github.webhook_secret_file\n");
+}
+
+static void the_host_needs_everything_but_the_key(void **state) {
+    (void)state;
+    struct config *config = NULL;
+    AUTO_PROBLEMS struct config_problems problems = {0};
+    set_credentials();
+    (void)unsetenv("GITHUB_PRIVATE_KEY");
+    assert_int_equal(config_load(NULL, false, &config, &problems), 0);
+    config_free(config);
+    (void)unsetenv("GITHUB_WEBHOOK_SECRET");
+    assert_int_equal(config_load(NULL, false, &config, &problems), -1);
+    assert_non_null(strstr(problems.text, "not configured: GITHUB_WEBHOOK_SECRET not set"));
+}
+
+static void bad_toml_is_reported_with_line_and_column(void **state) {
+    (void)state;
+    set_credentials();
+    static const struct {
+        const char *text, *start;
+    } cases[] = {{"[server]\ndrain_ms = tru\n", "snekomatic.toml:2: column "},
+                 {"[server]\n[server]\n", "snekomatic.toml:2: column "},
+                 {"a = 1\na = 2\n", "snekomatic.toml:2: column "},
+                 {"\n\nx = \"\xFF\"\n", "snekomatic.toml:3: column "}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTO_FREE char *problems = load_bad(cases[i].text);
+        if (strncmp(problems, cases[i].start, strlen(cases[i].start)) != 0) {
+            fail_msg("%s\n got: %s", cases[i].text, problems);
+        }
+        /* One line, although nothing of the file was seen: no key is called missing. */
+        assert_ptr_equal(strchr(problems, '\n'), problems + strlen(problems) - 1);
+    }
+    char deep[4000] = "x = ";
+    memset(deep + 4, '[', sizeof deep - 5);
+    deep[sizeof deep - 1] = '\0';
+    AUTO_FREE char *problems = load_bad(deep);
+    assert_memory_equal(problems, "snekomatic.toml:1: column ", 26);
+}
+
+static void a_file_that_is_named_must_be_readable(void **state) {
+    (void)state;
+    struct config *config = NULL;
+    struct config_problems problems = {0};
+    set_credentials();
+    assert_int_equal(config_load("none.toml", true, &config, &problems), -1);
+    assert_string_equal(problems.text, "cannot open none.toml: No such file or directory\n");
+    config_problems_finish(&problems);
+    assert_int_equal(mkdir("dir", 0700), 0);
+    assert_int_equal(config_load("dir", true, &config, &problems), -1);
+    assert_string_equal(problems.text, "cannot read dir: Is a directory\n");
+    config_problems_finish(&problems);
+    /* Paths are relative to the file, not to where we are. */
+    write_text("dir/x.toml", "[[plugin]]\npath = \"./p.so\"\n");
+    assert_int_equal(config_load("dir/x.toml", true, &config, &problems), 0);
+    assert_under_home(config->plugins[0].path, "/dir/p.so");
+    assert_under_home(config->store.sqlite_path, "/dir/snekomatic.db");
+    config_free(config);
+}
+
+static void a_bare_plugin_name_is_a_file_of_the_directory(void **state) {
+    (void)state;
+    set_credentials();
+    assert_int_equal(mkdir("bare", 0700), 0);
+    assert_int_equal(mkdir("bare/folder", 0700), 0);
+    write_text("bare/exact", "");
+    struct config *config = load_good("[plugins]\ndirectory = \"bare\"\n"
+                                      "[[plugin]]\npath = \"exact\"\n"
+                                      "[[plugin]]\npath = \"folder\"\n");
+    assert_under_home(config->plugins[0].path, "/bare/exact");
+    assert_under_home(config->plugins[1].path, "/bare/folder.so");
+    assert_string_equal(config->plugins[1].as_written, "folder");
+    config_free(config);
+    assert_int_equal(symlink("exact", "bare/alias"), 0);
+    assert_problems("[plugins]\ndirectory = \"bare\"\n"
+                    "[[plugin]]\npath = \"exact\"\n"
+                    "[[plugin]]\npath = \"alias\"\n",
+                    "snekomatic.toml:5: plugin.path \"alias\" is the same file as in line 3\n");
+}
+
+static void the_private_key_is_handed_over_as_it_is_and_gone(void **state) {
+    (void)state;
+    struct error err;
+    struct config *config = load_good("[github]\napp_id = 1\nprivate_key_file = \"key.pem\"\n"
+                                      "webhook_secret_file = \"secret\"\n");
+    write_text("key.pem", " a key \n");
+    struct secret key = {0};
+    assert_int_equal(config_private_key(config, &key, &err), 0);
+    assert_string_equal(key.data, " a key \n");
+    secret_finish(&key);
+
+    static char entry[] = "GITHUB_PRIVATE_KEY=from the variable";
+    assert_int_equal(putenv(entry), 0);
+    assert_int_equal(config_private_key(config, &key, &err), 0);
+    assert_string_equal(key.data, "from the variable");
+    assert_null(getenv("GITHUB_PRIVATE_KEY"));
+    assert_null(memmem(entry, sizeof entry, "variable", 8));
+    secret_finish(&key);
+
+    write_text("key.pem", "");
+    assert_int_equal(config_private_key(config, &key, &err), -1);
+    assert_non_null(strstr(err.text, "github.private_key_file: "));
+    assert_non_null(strstr(err.text, "/key.pem is empty"));
+    assert_int_equal(unlink("key.pem"), 0);
+    assert_int_equal(config_private_key(config, &key, &err), -1);
+    assert_non_null(strstr(err.text, "No such file"));
+    assert_null(key.data);
+    config_free(config);
+}
+
+static void webhook_secrets_come_without_the_files_last_white_space(void **state) {
+    (void)state;
+    struct error err;
+    struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
+    size_t count = 0;
+    struct config *config = load_good("[github]\napp_id = 1\nprivate_key_file = \"k\"\n"
+                                      "webhook_secret_file = \"secret\"\n");
+    write_text("secret", " hush hush \r\n\n");
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), 0);
+    assert_int_equal(count, 1);
+    assert_string_equal(secrets[0].data, " hush hush");
+    secret_finish(&secrets[0]);
+
+    (void)setenv("GITHUB_WEBHOOK_SECRET", "new ", 1);
+    (void)setenv("GITHUB_WEBHOOK_SECRET_PREVIOUS", "old", 1);
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(secrets[0].data, "new "); /* a variable is taken as it stands */
+    assert_string_equal(secrets[1].data, "old");
+    assert_null(getenv("GITHUB_WEBHOOK_SECRET"));
+    assert_null(getenv("GITHUB_WEBHOOK_SECRET_PREVIOUS"));
+    secret_finish(&secrets[0]);
+    secret_finish(&secrets[1]);
+
+    write_text("secret", " \n");
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
+    assert_non_null(strstr(err.text, "/secret is empty"));
+    AUTO_FREE char *large = calloc(1, CONFIG_SECRET_MAX + 1);
+    memset(large, 'x', CONFIG_SECRET_MAX + 1);
+    write_bytes("secret", large, CONFIG_SECRET_MAX + 1);
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
+    assert_non_null(strstr(err.text, "is larger than 65536 bytes"));
+    config_free(config);
+}
+
+static void a_toml_table_becomes_json(void **state) {
+    (void)state;
+    static const char toml[] = "z = 1\n"
+                               "a = \"\\u0000\\u00e9\\\"\"\n"
+                               "f = [1.0, 0.1, 1e300, -0.0, 3.0000000000000004]\n"
+                               "i = [-9223372036854775808, 0xFF, true, false]\n"
+                               "d = [2024-02-29, 07:32:00, 1979-05-27T07:32:00Z]\n"
+                               "\"q.k\" = { b = [], c = {} }\n"
+                               "[t]\n"
+                               "x = [{ y = 1 }, { y = 2 }]\n";
+    struct toml_value *root = NULL;
+    struct toml_error error;
+    assert_int_equal(toml_parse(toml, sizeof toml - 1, &root, &error), 0);
+    AUTO_BUFFER struct buffer json = BUFFER_INIT(1000);
+    assert_int_equal(toml_append_json(root, &json, &error), 0);
+    assert_string_equal(json.data, "{\"z\":1,\"a\":\"\\u0000\xC3\xA9\\\"\","
+                                   "\"f\":[1.0,0.1,1e+300,-0.0,3.0000000000000004],"
+                                   "\"i\":[-9223372036854775808,255,true,false],"
+                                   "\"d\":[\"2024-02-29\",\"07:32:00\",\"1979-05-27T07:32:00Z\"],"
+                                   "\"q.k\":{\"b\":[],\"c\":{}},"
+                                   "\"t\":{\"x\":[{\"y\":1},{\"y\":2}]}}");
+    AUTO_BUFFER struct buffer small = BUFFER_INIT(20);
+    assert_int_equal(toml_append_json(root, &small, &error), -1);
+    assert_string_equal(error.text, "is too large");
+    toml_free(root);
+}
+
+/* The example, with its commented keys ("#name = …", "#[table]") made live or left out. */
+static char *read_example(bool live) {
+    struct error err;
+    AUTO_BUFFER struct buffer text = BUFFER_INIT(100000);
+    struct buffer out = BUFFER_INIT(100000);
+    assert_int_equal(io_read_file(SNEK_SOURCE_ROOT "/config/snekomatic.toml", &text, &err), 0);
+    char *rest = text.data;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        bool commented = line[0] == '#' && line[1] != '\0' && line[1] != ' ';
+        assert_int_equal(buffer_printf(&out, "%s\n", line + (commented && live)), 0);
+    }
+    return buffer_steal(&out);
+}
+
+static void the_example_loads_as_it_is_and_with_every_key_live(void **state) {
+    (void)state;
+    set_credentials();
+    for (int live = 0; live < 2; live++) {
+        AUTO_FREE char *text = read_example(live);
+        struct config *config = load_good(text);
+        assert_int_equal(config->n_plugins, 2);
+        assert_int_equal(config->server.port, 8000);
+        assert_int_equal(config->github.ca_file != NULL, live); /* the keys are indeed live */
+        config_free(config);
+    }
+}
+
+static void the_example_has_every_key_at_its_default(void **state) {
+    (void)state;
+    AUTO_FREE char *text = read_example(true);
+    const struct config_key *const tables[] = {config_keys, config_plugin_keys};
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct config_key *key = tables[i]; key->name; key++) {
+            const char *name = strchr(key->name, '.') + 1;
+            bool quoted = key->kind != KEY_INTEGER && key->kind != KEY_BOOLEAN;
+            /* The default of these two depends on the build. */
+            bool varies = strcmp(name, "user_agent") == 0 || strcmp(name, "directory") == 0;
+            char want[200];
+            if (key->kind == KEY_JSON) {
+                (void)snprintf(want, sizeof want, "\n[%s]\n", key->name);
+            } else if (key->fallback && !varies) {
+                (void)snprintf(want, sizeof want, quoted ? "\n%s = \"%s\"\n" : "\n%s = %s\n", name,
+                               key->fallback);
+            } else {
+                (void)snprintf(want, sizeof want, "\n%s = ", name);
+            }
+            bool there = strstr(text, want) != NULL;
+            if (there != (key->kind != KEY_UNSUPPORTED)) {
+                fail_msg("%s: %s", there ? "unsupported, but there" : "not there", key->name);
+            }
+            if (key->variable && key->kind != KEY_UNSUPPORTED && !strstr(text, key->variable)) {
+                fail_msg("not named: %s", key->variable);
+            }
+        }
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, start_empty)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(without_a_file_the_credentials_are_enough),
+        TEST(every_key_of_a_file_is_taken),
+        TEST(the_environment_wins_over_the_file),
+        TEST(an_empty_variable_counts_as_unset),
+        TEST(listen_takes_addresses_and_names),
+        TEST(api_urls_that_are_safe_are_taken),
+        TEST(what_a_file_may_not_say_is_refused_with_a_sentence),
+        TEST(a_wrong_variable_is_reported_by_its_name),
+        TEST(all_problems_are_told_at_once_in_the_order_of_the_file),
+        TEST(without_file_and_credentials_it_says_how_to_start),
+        TEST(the_host_needs_everything_but_the_key),
+        TEST(bad_toml_is_reported_with_line_and_column),
+        TEST(a_file_that_is_named_must_be_readable),
+        TEST(a_bare_plugin_name_is_a_file_of_the_directory),
+        TEST(the_private_key_is_handed_over_as_it_is_and_gone),
+        TEST(webhook_secrets_come_without_the_files_last_white_space),
+        TEST(a_toml_table_becomes_json),
+        TEST(the_example_loads_as_it_is_and_with_every_key_live),
+        TEST(the_example_has_every_key_at_its_default),
+    };
+    return cmocka_run_group_tests(tests, enter_home, leave_home);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* runner/description: what a worker says of its plugin is checked, and what it means for routing.
+ */
+#include "unit.h"
+
+#include "runner/description.h"
+
+struct sample {
+    const char *name, *permission[2][2], *event, *action, *command;
+    uint64_t protocol, items;
+};
+
+static const struct sample good = {"invite",
+                                   {{"pull_requests", "write"}, {"members", "write"}},
+                                   "pull_request",
+                                   "closed",
+                                   "ping",
+                                   FRAME_PROTOCOL,
+                                   1};
+
+static int parse(const struct sample *sample, struct description **out, struct error *err) {
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(65536);
+    struct frame_writer w;
+    frame_begin(&w, &buffer, FRAME_DESCRIBED, 0, 0);
+    frame_put_number(&w, sample->protocol);
+    frame_put_text(&w, sample->name);
+    frame_put_text(&w, "1.0");
+    frame_put_text(&w, "a sample");
+    frame_put_number(&w, 1);
+    frame_put_number(&w, 0);
+    frame_put_number(&w, FRAME_LEVEL_OFF);
+    frame_put_number(&w, 2);
+    for (int i = 0; i < 2; i++) {
+        frame_put_text(&w, sample->permission[i][0]);
+        frame_put_text(&w, sample->permission[i][1]);
+    }
+    frame_put_number(&w, sample->items);
+    frame_put_text(&w, sample->event);
+    frame_put_text(&w, sample->action);
+    frame_put_text(&w, "");
+    frame_put_number(&w, sample->command ? 1 : 0);
+    if (sample->command) {
+        frame_put_text(&w, sample->command);
+        frame_put_text(&w, "usage");
+        frame_put_number(&w, 0);
+    }
+    assert_int_equal(frame_end(&w), 0);
+    size_t head = sizeof(struct frame_head);
+    return description_parse(buffer.data + head, buffer.bytes - head, out, err);
+}
+
+static void permissions_become_canonical_json(void **state) {
+    (void)state;
+    struct description *d = NULL;
+    struct error err;
+    assert_int_equal(parse(&good, &d, &err), 0);
+    assert_string_equal(d->permissions_json, "{\"members\":\"write\",\"pull_requests\":\"write\"}");
+    description_free(d);
+}
+
+static void a_description_that_lies_is_refused(void **state) {
+    (void)state;
+    struct sample bad[7];
+    for (size_t i = 0; i < 7; i++) {
+        bad[i] = good;
+    }
+    bad[0].name = "";
+    bad[1].name = "../etc";
+    bad[2].name = "two\nlines";
+    bad[3].protocol = FRAME_PROTOCOL + 1;
+    bad[4].items = FRAME_ITEMS_MAX + 1;
+    bad[5].items = 2;                    /* more than there are */
+    bad[6].permission[0][0] = "members"; /* twice */
+    for (size_t i = 0; i < 7; i++) {
+        struct description *d = NULL;
+        struct error err;
+        if (parse(&bad[i], &d, &err) == 0) {
+            fail_msg("case %zu was accepted", i);
+        }
+        assert_null(d);
+    }
+}
+
+static void routing_goes_by_event_and_action_and_commands(void **state) {
+    (void)state;
+    static const struct {
+        const char *event, *action;
+        bool wanted;
+    } cases[] = {{"pull_request", "closed", true},
+                 {"pull_request", "opened", true},
+                 {"pull_request", "edited", false},
+                 {"issues", "opened", true},
+                 {"issues", "closed", false},
+                 {"issue_comment", "created", true},
+                 {"issue_comment", "edited", false},
+                 {"commit_comment", "created", false},
+                 {"pull_request_review", "submitted", true},
+                 {"pull_request_review_comment", "created", true},
+                 {"push", "", false}};
+    struct description *d = NULL;
+    struct error err;
+    assert_int_equal(parse(&good, &d, &err), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (description_wants(d, cases[i].event, cases[i].action) != cases[i].wanted) {
+            fail_msg("%s.%s", cases[i].event, cases[i].action);
+        }
+    }
+    description_free(d);
+}
+
+static void a_name_or_command_cannot_be_taken_twice(void **state) {
+    (void)state;
+    struct sample other = good, stranger = good;
+    struct description *d[3] = {0};
+    struct error err;
+    other.name = "other";
+    stranger.name = "stranger";
+    stranger.command = "Ping"; /* case matters */
+    assert_int_equal(parse(&good, &d[0], &err), 0);
+    assert_int_equal(parse(&other, &d[1], &err), 0);
+    assert_int_equal(parse(&stranger, &d[2], &err), 0);
+    const struct description *fine[] = {d[0], NULL, d[2]}, *command[] = {d[0], d[1]},
+                             *name[] = {d[0], d[2], d[0]};
+    assert_int_equal(descriptions_conflict(fine, 3, &err), 0);
+    assert_int_equal(descriptions_conflict(command, 2, &err), -1);
+    assert_string_equal(err.text,
+                        "the plugins invite and other both have the command /ping: disable one");
+    assert_int_equal(descriptions_conflict(name, 3, &err), -1);
+    assert_string_equal(err.text, "two plugins call themselves invite: disable one");
+    for (size_t i = 0; i < 3; i++) {
+        description_free(d[i]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(permissions_become_canonical_json),
+        cmocka_unit_test(a_description_that_lies_is_refused),
+        cmocka_unit_test(routing_goes_by_event_and_action_and_commands),
+        cmocka_unit_test(a_name_or_command_cannot_be_taken_twice),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* inbox/inbox.c on a store that is only pretended: what shares a transaction, and who is told what
+ * when one fails. */
+#include "unit.h"
+
+#include "inbox/store.h"
+
+#include <poll.h>
+#include <semaphore.h>
+#include <stdlib.h>
+
+enum { CALLS_MAX = 64, OPERATIONS_MAX = 600 };
+
+/* Fails the transaction of an operation whose GUID starts with a letter: "r" is refused, "b" finds
+ * the store broken, "c" lets the commit fail. */
+struct pretended {
+    struct store store;
+    sem_t entered, go; /* while `gated`: each transaction says that it begins, and waits */
+    bool gated;
+    size_t calls, sizes[CALLS_MAX];
+    bool probes[CALLS_MAX];
+};
+
+static int transact(struct store *store, struct inbox_operation *const *operations, size_t n,
+                    bool probe, struct store_failure *failure) {
+    struct pretended *pretended = CONTAINER_OF(store, struct pretended, store);
+    if (pretended->gated) {
+        (void)sem_post(&pretended->entered);
+        (void)sem_wait(&pretended->go);
+    }
+    assert_true(pretended->calls < CALLS_MAX);
+    pretended->sizes[pretended->calls] = n;
+    pretended->probes[pretended->calls++] = probe;
+    bool lost = false;
+    for (size_t i = 0; i < n; i++) {
+        operations[i]->result = 0;
+        if (operations[i]->kind == INBOX_CLAIM) {
+            struct inbox_claim *claim = CONTAINER_OF(operations[i], struct inbox_claim, operation);
+            assert_null(claim->runs);
+            claim->runs = calloc(1, sizeof *claim->runs);
+            claim->n_runs = 1;
+            continue;
+        }
+        char how = CONTAINER_OF(operations[i], struct inbox_put, operation)->guid[0];
+        lost = lost || how == 'c';
+        if (how == 'r' || how == 'b') {
+            failure->culprit = i;
+            failure->broken = how == 'b';
+            return error_set(&failure->error, "this one");
+        }
+    }
+    failure->culprit = STORE_NOBODY;
+    failure->broken = true;
+    return lost ? error_set(&failure->error, "no room") : 0;
+}
+
+static void free_nothing(struct store *store) {
+    (void)store;
+}
+
+static const struct store_methods methods = {.transact = transact, .free = free_nothing};
+
+struct fixture {
+    struct pretended pretended;
+    struct inbox *inbox;
+    struct mailbox mailbox;
+    size_t answered;
+    struct inbox_operation *order[OPERATIONS_MAX]; /* as answered */
+    struct inbox_put puts[OPERATIONS_MAX];
+};
+
+static int set_up(void **state) {
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    assert_non_null(fixture);
+    fixture->pretended.store.methods = &methods;
+    assert_int_equal(sem_init(&fixture->pretended.entered, 0, 0), 0);
+    assert_int_equal(sem_init(&fixture->pretended.go, 0, 0), 0);
+    assert_int_equal(mailbox_init(&fixture->mailbox), 0);
+    assert_int_equal(inbox_start(&fixture->pretended.store, &fixture->inbox, NULL), 0);
+    *state = fixture;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *fixture = *state;
+    inbox_free(fixture->inbox);
+    mailbox_finish(&fixture->mailbox);
+    free(fixture);
+    return 0;
+}
+
+static void note_answer(struct inbox_operation *operation) {
+    struct fixture *fixture = CONTAINER_OF(operation->reply_to, struct fixture, mailbox);
+    fixture->order[fixture->answered++] = operation;
+}
+
+static void submit(struct fixture *fixture, struct inbox_operation *operation) {
+    operation->reply_to = &fixture->mailbox;
+    operation->done = note_answer;
+    inbox_submit(fixture->inbox, operation);
+}
+
+static void submit_put(struct fixture *fixture, size_t index, const char *guid, size_t bytes) {
+    fixture->puts[index] =
+        (struct inbox_put){.operation = {.kind = INBOX_PUT}, .guid = guid, .body_bytes = bytes};
+    submit(fixture, &fixture->puts[index].operation);
+}
+
+static void wait_for(struct fixture *fixture, size_t n) {
+    while (fixture->answered < n) {
+        struct pollfd wanted = {.fd = fixture->mailbox.event_fd, .events = POLLIN};
+        assert_int_equal(poll(&wanted, 1, 60000), 1);
+        (void)mailbox_open(&fixture->mailbox);
+    }
+    assert_int_equal(fixture->answered, n);
+}
+
+/* Keeps the writer busy with puts[0], so that what is submitted next waits and is one group. */
+static void hold_the_writer(struct fixture *fixture) {
+    fixture->pretended.gated = true;
+    submit_put(fixture, 0, "first", 0);
+    (void)sem_wait(&fixture->pretended.entered);
+    fixture->pretended.gated = false;
+}
+
+static void release_the_writer(struct fixture *fixture) {
+    (void)sem_post(&fixture->pretended.go);
+}
+
+static void expect_sizes(struct fixture *fixture, const size_t *sizes, size_t n) {
+    assert_int_equal(fixture->pretended.calls, n);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(fixture->pretended.sizes[i], sizes[i]);
+    }
+}
+
+static void what_waits_shares_a_transaction_up_to_a_number(void **state) {
+    struct fixture *fixture = *state;
+    hold_the_writer(fixture);
+    for (size_t i = 1; i <= 400; i++) {
+        submit_put(fixture, i, "good", 0);
+    }
+    release_the_writer(fixture);
+    wait_for(fixture, 401);
+    expect_sizes(fixture, (const size_t[]){1, 256, 144}, 3);
+    for (size_t i = 0; i <= 400; i++) {
+        assert_ptr_equal(fixture->order[i], &fixture->puts[i].operation);
+    }
+}
+
+static void a_group_is_bounded_in_bytes_but_one_operation_always_fits(void **state) {
+    struct fixture *fixture = *state;
+    static const size_t mib[] = {0, 4, 4, 1, 25, 25, 0, 0, 8};
+    hold_the_writer(fixture);
+    for (size_t i = 1; i < 9; i++) {
+        submit_put(fixture, i, "good", mib[i] << 20);
+    }
+    release_the_writer(fixture);
+    wait_for(fixture, 9);
+    expect_sizes(fixture, (const size_t[]){1, 2, 1, 1, 3, 1}, 6);
+}
+
+static void a_failed_commit_is_answered_to_all_and_unhealthy_until_one_succeeds(void **state) {
+    struct fixture *fixture = *state;
+    hold_the_writer(fixture);
+    submit_put(fixture, 1, "good", 0);
+    submit_put(fixture, 2, "commit", 0);
+    submit_put(fixture, 3, "good", 0);
+    release_the_writer(fixture);
+    wait_for(fixture, 4);
+    expect_sizes(fixture, (const size_t[]){1, 3}, 2);
+    assert_int_equal(fixture->puts[0].operation.result, 0);
+    for (size_t i = 1; i < 4; i++) {
+        assert_int_equal(fixture->puts[i].operation.result, -1);
+        assert_string_equal(fixture->puts[i].operation.error.text, "no room");
+    }
+    assert_false(inbox_healthy(fixture->inbox));
+    submit_put(fixture, 4, "good", 0);
+    wait_for(fixture, 5);
+    assert_int_equal(fixture->puts[4].operation.result, 0);
+    assert_true(inbox_healthy(fixture->inbox));
+    assert_false(fixture->pretended.probes[1]);
+    assert_true(fixture->pretended.probes[2]);
+}
+
+static void only_the_operation_that_fails_is_refused(void **state) {
+    struct fixture *fixture = *state;
+    static const char *const guids[] = {"", "good", "good", "refused", "good", "refused", "good"};
+    hold_the_writer(fixture);
+    for (size_t i = 1; i < 7; i++) {
+        submit_put(fixture, i, guids[i], 0);
+    }
+    release_the_writer(fixture);
+    wait_for(fixture, 7);
+    /* All; the two before the culprit; from the culprit; from after it; and again. */
+    expect_sizes(fixture, (const size_t[]){1, 6, 2, 4, 3, 1, 2, 1}, 8);
+    for (size_t i = 1; i < 7; i++) {
+        assert_ptr_equal(fixture->order[i], &fixture->puts[i].operation);
+        assert_int_equal(fixture->puts[i].operation.result, guids[i][0] == 'r' ? -1 : 0);
+    }
+    assert_true(inbox_healthy(fixture->inbox));
+}
+
+static void an_operation_that_finds_the_store_broken_makes_it_unhealthy(void **state) {
+    struct fixture *fixture = *state;
+    submit_put(fixture, 0, "broken", 0);
+    wait_for(fixture, 1);
+    assert_int_equal(fixture->puts[0].operation.result, -1);
+    assert_false(inbox_healthy(fixture->inbox));
+}
+
+static void what_a_lost_transaction_returned_is_taken_back(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_claim_share share = {.plugin = "invite", .suspects_due = true};
+    struct inbox_claim claims[2];
+    hold_the_writer(fixture);
+    for (size_t i = 0; i < 2; i++) {
+        claims[i] = (struct inbox_claim){.operation = {.kind = INBOX_CLAIM},
+                                         .shares = &share,
+                                         .n_shares = 1,
+                                         .runs = (struct inbox_run *)1, /* whatever was there */
+                                         .n_runs = 77};
+    }
+    submit(fixture, &claims[0].operation);
+    submit_put(fixture, 1, "refused", 0); /* the claim before it is done twice */
+    submit(fixture, &claims[1].operation);
+    submit_put(fixture, 2, "commit", 0);
+    release_the_writer(fixture);
+    wait_for(fixture, 5);
+    assert_int_equal(claims[0].operation.result, 0);
+    assert_int_equal(claims[0].n_runs, 1);
+    inbox_runs_free(claims[0].runs, claims[0].n_runs);
+    assert_int_equal(claims[1].operation.result, -1);
+    assert_null(claims[1].runs);
+    assert_int_equal(claims[1].n_runs, 0);
+    assert_false(share.suspects_due);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(what_waits_shares_a_transaction_up_to_a_number),
+        TEST(a_group_is_bounded_in_bytes_but_one_operation_always_fits),
+        TEST(a_failed_commit_is_answered_to_all_and_unhealthy_until_one_succeeds),
+        TEST(only_the_operation_that_fails_is_refused),
+        TEST(an_operation_that_finds_the_store_broken_makes_it_unhealthy),
+        TEST(what_a_lost_transaction_returned_is_taken_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

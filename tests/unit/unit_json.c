@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* base/json: what is JSON, what is not, and finding things in it. */
+#include "unit.h"
+
+#include "base/json.h"
+
+static int check(const char *json) {
+    const char *why;
+    size_t at;
+    return json_check(json, strlen(json), &why, &at);
+}
+
+static void well_formed_json_is_accepted(void **state) {
+    (void)state;
+    static const char *const good[] = {"{}",
+                                       "[]",
+                                       " [ ] ",
+                                       "\"\"",
+                                       "0",
+                                       "-0",
+                                       "-1.5e+3",
+                                       "1E9",
+                                       "true",
+                                       "false",
+                                       "null",
+                                       "{\"a\":{\"b\":[1,2,{\"c\":null}]}}",
+                                       "[\"\\u0000\\ud83d\\ude00\\\"\\/\"]",
+                                       "\"\xF0\x9F\x90\x8D\"",
+                                       "\t[1 ,\r\n2]\n"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        if (check(good[i]) != 0) {
+            fail_msg("refused: %s", good[i]);
+        }
+    }
+}
+
+static void malformed_json_is_refused(void **state) {
+    (void)state;
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "{",
+                                      "}",
+                                      "[",
+                                      "]",
+                                      "[1,]",
+                                      "{,}",
+                                      "{\"a\"}",
+                                      "{\"a\":}",
+                                      "{\"a\":1,}",
+                                      "{a:1}",
+                                      "[1 2]",
+                                      "{\"a\":1 \"b\":2}",
+                                      "01",
+                                      "-",
+                                      "1.",
+                                      ".5",
+                                      "1e",
+                                      "+1",
+                                      "tru",
+                                      "nul",
+                                      "NaN",
+                                      "\"",
+                                      "\"\\x\"",
+                                      "\"\\u12g4\"",
+                                      "\"\n\"",
+                                      "\"\x80\"",
+                                      "\"\xC0\xAF\"",
+                                      "\"\xED\xA0\x80\"",
+                                      "[1]]",
+                                      "{}{}",
+                                      "[}",
+                                      "{]",
+                                      "'a'",
+                                      "\"\\",
+                                      "\"\\u12"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (check(bad[i]) == 0) {
+            fail_msg("accepted: %s", bad[i]);
+        }
+    }
+}
+
+static void nesting_has_a_limit(void **state) {
+    (void)state;
+    char json[2 * (JSON_DEPTH_MAX + 1) + 1];
+    for (int extra = 0; extra < 2; extra++) {
+        size_t depth = JSON_DEPTH_MAX + (size_t)extra;
+        memset(json, '[', depth);
+        memset(json + depth, ']', depth);
+        json[2 * depth] = '\0';
+        assert_int_equal(check(json), extra ? -1 : 0);
+    }
+}
+
+static const char sample[] =
+    "{\"action\":\"closed\",\"n\":12,\"pull_request\":{\"merged\":true,"
+    "\"labels\":[{\"name\":\"a\\nb\"},{\"name\":\"\\u00e9\"}],"
+    "\"user\":null},\"action\":\"second\",\"a\\u002eb\":-9223372036854775808}";
+
+static bool find(const char *path, struct json_value *value) {
+    return json_find(sample, sizeof sample - 1, path, value);
+}
+
+static void a_path_leads_to_its_value(void **state) {
+    (void)state;
+    struct json_value value;
+    assert_true(find("action", &value));
+    assert_int_equal(value.type, JSON_STRING);
+    assert_memory_equal(value.raw, "\"closed\"", value.raw_bytes);
+    assert_true(find("pull_request.merged", &value));
+    assert_int_equal(value.type, JSON_TRUE);
+    assert_true(find("pull_request.labels[1].name", &value));
+    assert_memory_equal(value.raw, "\"\\u00e9\"", value.raw_bytes);
+    assert_true(find("pull_request.user", &value));
+    assert_int_equal(value.type, JSON_NULL);
+    assert_true(find("pull_request.labels", &value));
+    assert_int_equal(value.raw[value.raw_bytes - 1], ']');
+    assert_true(find("", &value));
+    assert_int_equal(value.raw_bytes, sizeof sample - 1);
+}
+
+static void a_path_that_leads_nowhere_finds_nothing(void **state) {
+    (void)state;
+    static const char *const nowhere[] = {
+        "nothing", "action.x",        "pull_request.labels[2]",  "pull_request.labels.name",
+        "n[0]",    "pull_request[0]", "pull_request.user.login", "pull_request.labels[x]"};
+    struct json_value value;
+    for (size_t i = 0; i < sizeof nowhere / sizeof *nowhere; i++) {
+        assert_false(find(nowhere[i], &value));
+    }
+}
+
+static void integers_are_exact_or_nothing(void **state) {
+    (void)state;
+    static const struct {
+        const char *json;
+        bool ok;
+        int64_t number;
+    } cases[] = {{"0", true, 0},
+                 {"-9223372036854775808", true, INT64_MIN},
+                 {"9223372036854775807", true, INT64_MAX},
+                 {"9223372036854775808", false, 0},
+                 {"-9223372036854775809", false, 0},
+                 {"1.0", false, 0},
+                 {"1e3", false, 0},
+                 {"\"1\"", false, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct json_value value;
+        int64_t number = 0;
+        assert_true(json_find(cases[i].json, strlen(cases[i].json), "", &value));
+        assert_int_equal(json_to_integer(&value, &number), cases[i].ok);
+        assert_true(number == cases[i].number);
+    }
+}
+
+static void escapes_are_decoded(void **state) {
+    (void)state;
+    const char raw[] = "a\\n\\u00e9\\ud83d\\udc0d\\ud800x\\u0000";
+    char out[sizeof raw];
+    size_t bytes = json_unescape(raw, sizeof raw - 1, out);
+    const char want[] = "a\n\xC3\xA9\xF0\x9F\x90\x8D\xEF\xBF\xBDx";
+    assert_int_equal(bytes, sizeof want); /* with the NUL that was escaped */
+    assert_memory_equal(out, want, sizeof want);
+    assert_true(json_text_is(raw, sizeof raw - 1, want, sizeof want));
+    assert_false(json_text_is(raw, sizeof raw - 1, want, sizeof want - 1));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(well_formed_json_is_accepted),
+        cmocka_unit_test(malformed_json_is_refused),
+        cmocka_unit_test(nesting_has_a_limit),
+        cmocka_unit_test(a_path_leads_to_its_value),
+        cmocka_unit_test(a_path_that_leads_nowhere_finds_nothing),
+        cmocka_unit_test(integers_are_exact_or_nothing),
+        cmocka_unit_test(escapes_are_decoded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* supervisor: through real processes. This program plays three roles: the test; the supervisor
+ * (exec'd, so that the key comes in an environment that the kernel placed); and the host, which
+ * says on standard output what it finds. All wait for lines, none sleeps. */
+#include "unit.h"
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "supervisor/supervisor.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/x509.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <nettle/base64.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define LINE_DEADLINE_MS 20000
+
+static char self[PATH_MAX], pem[8192];
+
+/* The config room's half, as supervisor_run() wants it. */
+int config_private_key(const struct config *config, struct secret *key, struct error *err) {
+    (void)config;
+    const char *text = getenv("GITHUB_PRIVATE_KEY");
+    if (!text || secret_copy(key, text, strlen(text)) < 0) {
+        return error_set(err, "no key");
+    }
+    secret_scrub_environment("GITHUB_PRIVATE_KEY");
+    return 0;
+}
+
+/* The host. */
+
+static volatile sig_atomic_t got_hup, got_usr1, got_term;
+
+static void note_signal(int number) {
+    *(number == SIGHUP ? &got_hup : number == SIGUSR1 ? &got_usr1 : &got_term) += 1;
+}
+
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    (void)vprintf(format, args);
+    va_end(args);
+    (void)putchar('\n');
+    (void)fflush(stdout);
+}
+
+static void host_ask(uint32_t kind, int32_t skew_s, uint32_t key) {
+    const struct supervisor_question question = {.kind = kind, .skew_s = skew_s, .key = key};
+    (void)send(SUPERVISOR_FD_QUESTIONS, &question, sizeof question, MSG_NOSIGNAL);
+    struct supervisor_answer answer;
+    if (kind == SUPERVISOR_JWT) {
+        ssize_t got = recv(SUPERVISOR_FD_QUESTIONS, &answer, sizeof answer, 0);
+        say("answer bytes=%zd ok=%u text=%s", got, answer.ok, answer.text);
+    }
+}
+
+static void host_say_descriptors(void) {
+    DIR *directory = opendir("/proc/self/fd");
+    char seen[64] = "";
+    for (int fd = 0; fd < 64; fd++) {
+        if (fd != dirfd(directory) && fcntl(fd, F_GETFD) >= 0) {
+            (void)snprintf(seen + strlen(seen), sizeof seen - strlen(seen), " %d", fd);
+        }
+    }
+    (void)closedir(directory);
+    int type = 0, listening = 0, parent_signal = 0;
+    socklen_t bytes = sizeof type;
+    (void)getsockopt(SUPERVISOR_FD_QUESTIONS, SOL_SOCKET, SO_TYPE, &type, &bytes);
+    (void)getsockopt(SUPERVISOR_FD_LISTEN, SOL_SOCKET, SO_ACCEPTCONN, &listening, &bytes);
+    (void)prctl(PR_GET_PDEATHSIG, &parent_signal);
+    say("descriptors%s seqpacket=%d listening=%d pdeathsig=%d", seen, type == SOCK_SEQPACKET,
+        listening, parent_signal);
+}
+
+static void host_say_signals(void) {
+    char line[256];
+    FILE *status = fopen("/proc/self/status", "r");
+    while (fgets(line, sizeof line, status)) {
+        if (strncmp(line, "SigBlk:", 7) == 0 || strncmp(line, "SigIgn:", 7) == 0) {
+            (void)fputs(line, stdout);
+        }
+    }
+    (void)fclose(status);
+}
+
+/* Does the text whose mirror image is `mirrored` stand anywhere in our memory? The mirror image
+ * keeps the search from finding what it searches for. */
+static bool memory_has(const char *mirrored) {
+    size_t length = strlen(mirrored);
+    bool found = false;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    int memory = open("/proc/self/mem", O_RDONLY);
+    char line[512];
+    unsigned char *piece = malloc(1 << 16);
+    while (fgets(line, sizeof line, maps)) {
+        uint64_t from, to;
+        char readable;
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %c", &from, &to, &readable) != 3 ||
+            readable != 'r' || to - from > (1U << 28)) { /* larger: a sanitizer's shadow */
+            continue;
+        }
+        for (uint64_t at = from; at < to && !found;) {
+            ssize_t got = pread(memory, piece, 1 << 16, (off_t)at);
+            for (ssize_t i = 0; !found && i + (ssize_t)length <= got; i++) {
+                size_t same = 0;
+                while (same < length &&
+                       piece[(size_t)i + same] == (unsigned char)mirrored[length - 1 - same]) {
+                    same++;
+                }
+                found = same == length;
+            }
+            if (got <= (ssize_t)length) {
+                break;
+            }
+            at += (uint64_t)got < to - at ? (uint64_t)got - length : (uint64_t)got;
+        }
+    }
+    free(piece);
+    (void)close(memory);
+    (void)fclose(maps);
+    return found;
+}
+
+/* Serves until SIGTERM or until the supervisor is gone. */
+static int host_serve(bool watch_supervisor) {
+    sigset_t none;
+    (void)sigemptyset(&none);
+    int hup = 0, usr1 = 0;
+    for (;;) {
+        struct pollfd fds[] = {{.fd = SUPERVISOR_FD_LISTEN, .events = POLLIN},
+                               {.fd = watch_supervisor ? SUPERVISOR_FD_QUESTIONS : -1}};
+        (void)ppoll(fds, 2, NULL, &none);
+        if (fds[0].revents & POLLIN) {
+            int connection = accept(SUPERVISOR_FD_LISTEN, NULL, NULL);
+            if (connection >= 0) {
+                (void)close(connection);
+            }
+        }
+        if (hup != got_hup) {
+            hup = got_hup;
+            say("got HUP");
+        }
+        if (usr1 != got_usr1) {
+            usr1 = got_usr1;
+            say("got USR1");
+        }
+        if (got_term > 0) {
+            say("got TERM");
+            return 0;
+        }
+        if (fds[1].revents & (POLLHUP | POLLRDHUP)) {
+            say("supervisor is gone");
+            return 0;
+        }
+    }
+}
+
+static void host_take_signals(void) {
+    static const int numbers[] = {SIGTERM, SIGHUP, SIGUSR1};
+    sigset_t set;
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const struct sigaction action = {.sa_handler = note_signal};
+        (void)sigaction(numbers[i], &action, NULL);
+        (void)sigaddset(&set, numbers[i]);
+    }
+    (void)sigprocmask(SIG_BLOCK, &set, NULL); /* but in ppoll() */
+}
+
+static void host_send_malformed(void) {
+    static const char zeros[64];
+    (void)send(SUPERVISOR_FD_QUESTIONS, zeros, 1, MSG_NOSIGNAL);
+    (void)send(SUPERVISOR_FD_QUESTIONS, zeros, sizeof(struct supervisor_question), MSG_NOSIGNAL);
+    (void)send(SUPERVISOR_FD_QUESTIONS, zeros, sizeof zeros, MSG_NOSIGNAL);
+}
+
+/* Asks to end only by the second SIGTERM, with 7. */
+static int host_linger(void) {
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)close(SUPERVISOR_FD_LISTEN);
+    while (got_term < 2) {
+        int before = got_term;
+        (void)ppoll(NULL, 0, NULL, &none);
+        if (before == 0 && got_term == 1) {
+            say("lingering");
+        }
+    }
+    return 7;
+}
+
+static int host_explore(char *const rest[]) {
+    host_say_descriptors();
+    host_say_signals();
+    say("environment key=%d next=%d secret=%s", getenv("GITHUB_PRIVATE_KEY") != NULL,
+        getenv("GITHUB_PRIVATE_KEY_NEXT") != NULL, getenv("GITHUB_WEBHOOK_SECRET"));
+    say("memory key=%d planted=%d", memory_has(rest[0]), memory_has(rest[1]));
+    host_ask(SUPERVISOR_JWT, 0, 0);
+    host_ask(SUPERVISOR_JWT, -1800, 0);
+    host_ask(SUPERVISOR_JWT, SUPERVISOR_SKEW_MAX_S + 1, 0);
+    host_ask(SUPERVISOR_JWT, INT32_MIN, 0);
+    host_ask(SUPERVISOR_JWT, 0, 1);
+    host_send_malformed();
+    host_ask(SUPERVISOR_JWT, 0, 0);
+    return 0;
+}
+
+static int play_host(char *const argv[]) {
+    const char *mode = argv[0];
+    if (strcmp(mode, "explore") == 0) {
+        return host_explore(argv + 1); /* and ends before it was ready */
+    }
+    if (strcmp(mode, "exit") == 0) {
+        return atoi(argv[1]);
+    }
+    if (strcmp(mode, "wait") == 0) {
+        say("waiting pid=%d", (int)getpid());
+        (void)pause();
+    }
+    if (strcmp(mode, "late") == 0) { /* to take signals */
+        say("starting");
+        char go;
+        (void)read(STDIN_FILENO, &go, 1);
+    }
+    host_take_signals();
+    struct sockaddr_in address;
+    socklen_t bytes = sizeof address;
+    (void)getsockname(SUPERVISOR_FD_LISTEN, (struct sockaddr *)&address, &bytes);
+    if (strcmp(mode, "only-socket") == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, 0);
+    }
+    say("serving pid=%d port=%d", (int)getpid(), ntohs(address.sin_port));
+    host_ask(SUPERVISOR_READY, 0, 0);
+    if (strcmp(mode, "brief") == 0) {
+        return 3;
+    }
+    return strcmp(mode, "linger") == 0 ? host_linger()
+                                       : host_serve(strcmp(mode, "only-signal") != 0);
+}
+
+/* The supervisor: PORT, then the host's program and arguments. */
+static int play_supervisor(char *const argv[]) {
+    struct config config = {0};
+    config.server.host = (char *)"127.0.0.1";
+    config.server.port = (uint16_t)atoi(argv[0]);
+    config.github.app_id = (char *)"12345";
+    return supervisor_run(&config, argv + 1);
+}
+
+/* The test. */
+
+struct run {
+    pid_t pid;
+    int output, input; /* our ends */
+    char text[65536];  /* everything that was said */
+    size_t bytes, read_to;
+};
+
+static void run_begin_with(struct run *run, const char *port, const char *program,
+                           char *const host_args[], const char *key) {
+    *run = (struct run){0};
+    char *argv[16] = {self, (char *)"supervise", (char *)port, (char *)program};
+    for (size_t i = 4; *host_args; i++) {
+        argv[i] = *host_args++;
+    }
+    AUTO_FREE char *variable = NULL;
+    assert_true(asprintf(&variable, "GITHUB_PRIVATE_KEY=%s", key) > 0);
+    char *environment[] = {variable, (char *)"GITHUB_PRIVATE_KEY_NEXT=next-one",
+                           (char *)"GITHUB_WEBHOOK_SECRET=hunter2-hunter2-hunter2",
+                           getenv("ASAN_OPTIONS") ? (char *)"ASAN_OPTIONS=detect_leaks=0" : NULL,
+                           NULL};
+    int out[2], in[2];
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    run->pid = fork();
+    assert_true(run->pid >= 0);
+    if (run->pid == 0) {
+        (void)dup2(out[1], STDOUT_FILENO);
+        (void)dup2(in[0], STDIN_FILENO);
+        (void)dup(STDIN_FILENO); /* descriptors and signals that the host must not be handed */
+        (void)dup2(STDIN_FILENO, 30);
+        sigset_t all;
+        (void)sigfillset(&all);
+        (void)sigprocmask(SIG_BLOCK, &all, NULL);
+        (void)signal(SIGUSR2, SIG_IGN);
+        (void)signal(SIGCHLD, SIG_IGN);
+        (void)execve(self, argv, environment);
+        _exit(99);
+    }
+    (void)close(out[1]);
+    (void)close(in[0]);
+    run->output = out[0];
+    run->input = in[1];
+}
+
+static void run_begin(struct run *run, char *const host_args[]) {
+    run_begin_with(run, "0", self, host_args, pem);
+}
+
+#define HOST(...)                                                                                  \
+    (char *[]) {                                                                                   \
+        (char *)"host", __VA_ARGS__, NULL                                                          \
+    }
+
+static bool read_more(struct run *run, int64_t deadline_ms) {
+    int64_t left_ms = deadline_ms - clock_monotonic_ms();
+    struct pollfd poll_fd = {.fd = run->output, .events = POLLIN};
+    if (left_ms <= 0 || poll(&poll_fd, 1, (int)left_ms) != 1) {
+        return false;
+    }
+    ssize_t got = read(run->output, run->text + run->bytes, sizeof run->text - run->bytes - 1);
+    run->bytes += got > 0 ? (size_t)got : 0;
+    return got > 0;
+}
+
+/* The rest of the next line behind `words`; lines before it are passed over. */
+static const char *expect(struct run *run, const char *words) {
+    int64_t deadline_ms = clock_monotonic_ms() + LINE_DEADLINE_MS;
+    for (;;) {
+        char *hit = strstr(run->text + run->read_to, words);
+        char *end = hit ? strchr(hit, '\n') : NULL;
+        if (end) {
+            *end = '\0';
+            run->read_to = (size_t)(end - run->text) + 1;
+            return hit + strlen(words);
+        }
+        if (!read_more(run, deadline_ms)) {
+            (void)kill(run->pid, SIGKILL);
+            fail_msg("no line with \"%s\" in: %s", words, run->text + run->read_to);
+        }
+    }
+}
+
+/* The exit status, after everything that was said is in run->text. */
+static int run_end(struct run *run) {
+    int64_t deadline_ms = clock_monotonic_ms() + LINE_DEADLINE_MS;
+    while (read_more(run, deadline_ms)) {}
+    if (clock_monotonic_ms() >= deadline_ms) {
+        (void)kill(run->pid, SIGKILL);
+        fail_msg("it does not end: %s", run->text);
+    }
+    int status;
+    assert_int_equal(waitpid(run->pid, &status, 0), run->pid);
+    (void)close(run->output);
+    (void)close(run->input);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+struct served {
+    pid_t pid;
+    uint16_t port;
+};
+
+static struct served expect_serving(struct run *run) {
+    const char *line = expect(run, "serving pid=");
+    int pid = 0, port = 0;
+    assert_int_equal(sscanf(line, "%d port=%d", &pid, &port), 2);
+    return (struct served){.pid = pid, .port = (uint16_t)port};
+}
+
+/* 0, or errno. */
+static int try_connect(uint16_t port) {
+    AUTO_CLOSE int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    return connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
+}
+
+static void mirror(const char *text, size_t bytes, char *out) {
+    for (size_t i = 0; i < bytes; i++) {
+        out[i] = text[bytes - 1 - i];
+    }
+    out[bytes] = '\0';
+}
+
+/* The iat of the JWT in an answer's line. */
+static int64_t issued_at(const char *line) {
+    const char *claims = strchr(line, '.');
+    assert_non_null(claims);
+    char text[512];
+    size_t length = strcspn(claims + 1, "."), bytes = sizeof text;
+    struct base64_decode_ctx context;
+    base64url_decode_init(&context);
+    assert_true(length < sizeof text);
+    assert_int_equal(base64_decode_update(&context, &bytes, (uint8_t *)text, length, claims + 1),
+                     1);
+    json_t *parsed = json_loadb(text, bytes, 0, NULL);
+    assert_non_null(parsed);
+    assert_string_equal(json_string_value(json_object_get(parsed, "iss")), "12345");
+    int64_t iat = json_integer_value(json_object_get(parsed, "iat"));
+    json_decref(parsed);
+    return iat;
+}
+
+static void the_host_finds_what_it_needs_and_nothing_else(void **state) {
+    (void)state;
+    static struct run run;
+    char marker[64], planted[64];
+    mirror(pem + 300, 40, marker);
+    mirror("hunter2-hunter2-hunter2", 23, planted);
+    run_begin(&run, HOST((char *)"explore", marker, planted));
+    assert_string_equal(expect(&run, "descriptors"),
+                        " 0 1 2 3 4 seqpacket=1 listening=1 pdeathsig=15");
+    assert_string_equal(expect(&run, "SigBlk:\t"), "0000000000000000");
+    assert_string_equal(expect(&run, "SigIgn:\t"), "0000000000000000");
+    assert_string_equal(expect(&run, "environment "),
+                        "key=0 next=0 secret=hunter2-hunter2-hunter2");
+    assert_string_equal(expect(&run, "memory "), "key=0 planted=1");
+
+    int64_t now_s = clock_wall_ms() / 1000;
+    char head[32];
+    (void)snprintf(head, sizeof head, "answer bytes=%zu ", sizeof(struct supervisor_answer));
+    const char *line = expect(&run, head);
+    assert_memory_equal(line, "ok=1", 4);
+    assert_in_range(issued_at(line), now_s - 60 - 20, now_s - 60 + 20);
+    assert_in_range(issued_at(expect(&run, head)), now_s - 1860 - 20, now_s - 1860 + 20);
+    assert_non_null(strstr(expect(&run, head), "ok=0 text=the clock differs"));
+    assert_non_null(strstr(expect(&run, head), "ok=0 text=the clock differs"));
+    assert_non_null(strstr(expect(&run, head), "ok=0 text=there is no next private key"));
+    for (int i = 0; i < 3; i++) {
+        (void)expect(&run, "msg=question_malformed");
+    }
+    assert_memory_equal(expect(&run, head), "ok=1", 4);
+    assert_int_equal(run_end(&run), 0);
+}
+
+static void secrets_are_gone_from_the_supervisors_own_environment(void **state) {
+    (void)state;
+    static struct run run;
+    run_begin(&run, HOST((char *)"serve"));
+    (void)expect_serving(&run);
+    char path[64];
+    AUTO_BUFFER struct buffer text = BUFFER_INIT(1 << 20);
+    (void)snprintf(path, sizeof path, "/proc/%d/environ", (int)run.pid);
+    if (io_read_file(path, &text, NULL) == 0) { /* root; for others it is closed altogether */
+        assert_non_null(memmem(text.data, text.bytes, "GITHUB_PRIVATE_KEY=", 19));
+        assert_null(memmem(text.data, text.bytes, pem + 300, 40));
+        assert_null(memmem(text.data, text.bytes, "next-one", 8));
+        assert_null(memmem(text.data, text.bytes, "hunter2", 7));
+    }
+    (void)kill(run.pid, SIGTERM);
+    assert_int_equal(run_end(&run), 0);
+}
+
+static void a_host_that_is_killed_serves_again_within_a_second_at_the_same_port(void **state) {
+    (void)state;
+    static struct run run;
+    run_begin(&run, HOST((char *)"serve"));
+    struct served now = expect_serving(&run);
+    for (int round = 0; round < 4; round++) {
+        struct served before = now;
+        if (round == 0) { /* so that its READY is surely taken: signals wait for that */
+            (void)kill(run.pid, SIGUSR1);
+            (void)expect(&run, "got USR1");
+        } else {
+            (void)expect(&run, "msg=host_restarted");
+        }
+        int64_t from_ms = clock_monotonic_ms();
+        assert_int_equal(kill(before.pid, SIGKILL), 0);
+        while (!strstr(run.text + run.read_to, "serving pid=")) {
+            int refused = try_connect(before.port);
+            if (refused) {
+                fail_msg("a connection failed: %s", strerror(refused));
+            }
+            (void)read_more(&run, clock_monotonic_ms() + 5);
+            assert_true(clock_monotonic_ms() - from_ms < LINE_DEADLINE_MS);
+        }
+        assert_non_null(strstr(expect(&run, "msg=host_died"), "signal=KILL while=serving"));
+        now = expect_serving(&run);
+        assert_int_equal(now.port, before.port);
+        assert_int_not_equal(now.pid, before.pid);
+        assert_in_range(clock_monotonic_ms() - from_ms, 0, 1000);
+    }
+    (void)kill(run.pid, SIGTERM);
+    assert_int_equal(run_end(&run), 0);
+}
+
+static void a_host_that_ends_by_itself_while_serving_is_started_again(void **state) {
+    (void)state;
+    static struct run run;
+    run_begin(&run, HOST((char *)"brief"));
+    (void)expect_serving(&run);
+    assert_non_null(strstr(expect(&run, "msg=host_died"), "status=3 while=serving"));
+    (void)expect_serving(&run);
+    (void)kill(run.pid, SIGTERM);
+    (void)run_end(&run); /* 0, or 3 when the signal met the host on its way out */
+}
+
+static void a_host_that_ends_before_it_was_ready_ends_it_all(void **state) {
+    (void)state;
+    static struct run run;
+    run_begin(&run, HOST((char *)"exit", (char *)"78"));
+    assert_int_equal(run_end(&run), 78);
+    assert_non_null(strstr(run.text, "status=78 while=starting"));
+    run_begin(&run, HOST((char *)"exit", (char *)"0"));
+    assert_int_equal(run_end(&run), 0);
+    run_begin(&run, HOST((char *)"wait"));
+    int pid = atoi(expect(&run, "waiting pid="));
+    (void)kill(pid, SIGKILL);
+    assert_int_equal(run_end(&run), 128 + SIGKILL);
+    run_begin_with(&run, "0", "/nonexistent/host", HOST((char *)"serve"), pem);
+    assert_int_equal(run_end(&run), 71);
+    assert_non_null(strstr(run.text, "No such file"));
+}
+
+static void termination_is_passed_on_and_ends_with_0(void **state) {
+    (void)state;
+    static const int numbers[] = {SIGTERM, SIGINT};
+    static struct run run;
+    for (size_t i = 0; i < 2; i++) {
+        run_begin(&run, HOST((char *)"serve"));
+        (void)expect_serving(&run);
+        (void)kill(run.pid, numbers[i]);
+        (void)expect(&run, "got TERM");
+        assert_int_equal(run_end(&run), 0);
+        assert_null(strstr(run.text + run.read_to, "host_died"));
+    }
+    run_begin(&run, HOST((char *)"wait")); /* before the host can handle it */
+    (void)expect(&run, "waiting pid=");
+    (void)kill(run.pid, SIGTERM);
+    assert_int_equal(run_end(&run), 0);
+}
+
+static void a_second_termination_is_passed_on_and_the_status_too(void **state) {
+    (void)state;
+    static struct run run;
+    run_begin(&run, HOST((char *)"linger"));
+    struct served served = expect_serving(&run);
+    assert_int_equal(try_connect(served.port), 0); /* the supervisor's copy is open */
+    (void)kill(run.pid, SIGTERM);
+    (void)expect(&run, "lingering");
+    assert_int_equal(try_connect(served.port), ECONNREFUSED);
+    (void)kill(run.pid, SIGTERM);
+    assert_int_equal(run_end(&run), 7);
+    assert_non_null(strstr(run.text + run.read_to, "status=7"));
+}
+
+static void termination_of_every_process_at_once_does_no_harm(void **state) {
+    (void)state;
+    static struct run run;
+    for (int round = 0; round < 20; round++) {
+        run_begin(&run, HOST((char *)"serve"));
+        struct served served = expect_serving(&run);
+        for (int again = 0; again < 3; again++) {
+            (void)kill(round % 2 ? served.pid : run.pid, SIGTERM);
+            (void)kill(round % 2 ? run.pid : served.pid, SIGTERM);
+        }
+        assert_int_equal(run_end(&run), 0);
+    }
+}
+
+static void other_signals_are_passed_on_once_the_host_can_take_them(void **state) {
+    (void)state;
+    static struct run run;
+    run_begin(&run, HOST((char *)"late"));
+    (void)expect(&run, "starting");
+    (void)kill(run.pid, SIGHUP);
+    (void)kill(run.pid, SIGUSR1);
+    assert_int_equal(write(run.input, "x", 1), 1);
+    (void)expect_serving(&run);
+    (void)expect(&run, "got HUP");
+    (void)expect(&run, "got USR1");
+    (void)kill(run.pid, SIGHUP);
+    (void)expect(&run, "got HUP");
+    (void)kill(run.pid, SIGTERM);
+    assert_int_equal(run_end(&run), 0);
+}
+
+static void a_host_whose_supervisor_is_gone_learns_it_in_two_ways(void **state) {
+    (void)state;
+    static const char *const ways[][2] = {{"only-signal", "got TERM"},
+                                          {"only-socket", "supervisor is gone"}};
+    static struct run run;
+    for (size_t i = 0; i < 2; i++) {
+        run_begin(&run, HOST((char *)ways[i][0]));
+        (void)expect_serving(&run);
+        (void)kill(run.pid, SIGKILL);
+        (void)expect(&run, ways[i][1]);
+        assert_int_equal(run_end(&run), 1000 + SIGKILL); /* the output ends when both are gone */
+    }
+}
+
+static void what_keeps_it_from_starting_is_said(void **state) {
+    (void)state;
+    static struct run first, second;
+    run_begin(&first, HOST((char *)"serve"));
+    char port[8], reason[96];
+    uint16_t taken = expect_serving(&first).port;
+    (void)snprintf(port, sizeof port, "%u", (unsigned)taken);
+    (void)snprintf(reason, sizeof reason, "cannot listen on 127.0.0.1:%s: Address already in use",
+                   port);
+    run_begin_with(&second, port, self, HOST((char *)"serve"), pem);
+    assert_int_equal(run_end(&second), 69);
+    assert_non_null(strstr(second.text, reason));
+    (void)kill(first.pid, SIGTERM);
+    assert_int_equal(run_end(&first), 0);
+
+    run_begin_with(&second, "0", self, HOST((char *)"serve"), "/etc/key.pem");
+    assert_int_equal(run_end(&second), 78);
+    assert_non_null(strstr(second.text, "GITHUB_PRIVATE_KEY: this is the path of a file"));
+}
+
+static int prepare(void **state) {
+    (void)state;
+    gnutls_x509_privkey_t key;
+    size_t bytes = sizeof pem;
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    return length > 0 && gnutls_x509_privkey_init(&key) == 0 &&
+                   gnutls_x509_privkey_generate(key, GNUTLS_PK_RSA, 2048, 0) == 0 &&
+                   gnutls_x509_privkey_export_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL,
+                                                    GNUTLS_PKCS_PLAIN, pem, &bytes) == 0
+               ? (gnutls_x509_privkey_deinit(key), 0)
+               : -1;
+}
+
+int main(int argc, char *argv[]) {
+    if (argc > 3 && strcmp(argv[1], "supervise") == 0) {
+        return play_supervisor(argv + 2);
+    }
+    if (argc > 2 && strcmp(argv[1], "host") == 0) {
+        return play_host(argv + 2);
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_host_finds_what_it_needs_and_nothing_else),
+        cmocka_unit_test(secrets_are_gone_from_the_supervisors_own_environment),
+        cmocka_unit_test(a_host_that_is_killed_serves_again_within_a_second_at_the_same_port),
+        cmocka_unit_test(a_host_that_ends_by_itself_while_serving_is_started_again),
+        cmocka_unit_test(a_host_that_ends_before_it_was_ready_ends_it_all),
+        cmocka_unit_test(termination_is_passed_on_and_ends_with_0),
+        cmocka_unit_test(a_second_termination_is_passed_on_and_the_status_too),
+        cmocka_unit_test(termination_of_every_process_at_once_does_no_harm),
+        cmocka_unit_test(other_signals_are_passed_on_once_the_host_can_take_them),
+        cmocka_unit_test(a_host_whose_supervisor_is_gone_learns_it_in_two_ways),
+        cmocka_unit_test(what_keeps_it_from_starting_is_said),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* snekomatic-worker's runs: which handlers are called, how a run ends, where answers go, several at
+ * once, and how the process ends. */
+#include "worker_host.h"
+
+#include "base/cleanup.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+/* ---- which handlers are called ---- */
+
+/* One run of the plugin `order`; `called` is the handlers' names, each followed by a space. */
+static void expect_order_from(const char *event, const char *action, const char *payload,
+                              bool from_self, const char *called, int64_t result,
+                              const char *reason) {
+    struct worker_host host;
+    const struct worker_options options = {.quiet = true};
+    host_start(&host, "test-order", &options);
+    host_run_from(&host, 1, event, action, payload, from_self);
+    while (*called) {
+        char name[200];
+        size_t bytes = strcspn(called, " ");
+        (void)snprintf(name, sizeof name, "%.*s", (int)bytes, called);
+        expect_log(&host, 1, name);
+        called += bytes + 1;
+    }
+    expect_result(&host, 1, result, reason);
+    host_end(&host);
+}
+
+static void expect_order(const char *event, const char *action, const char *payload,
+                         const char *called, int64_t result, const char *reason) {
+    expect_order_from(event, action, payload, false, called, result, reason);
+}
+
+static void subscriptions_match_event_and_action_in_the_tables_order(void **state) {
+    (void)state;
+    expect_order("push", "created", "{}", "any_push created_push ", SNEK_SKIPPED,
+                 "created_push said so");
+    expect_order("push", "", "{}", "any_push ", SNEK_SKIPPED, "any_push said so");
+    expect_order("pull", "created", "{}", "", SNEK_SKIPPED, "nothing matched");
+    expect_order("pull_request", "reopened", "{}", "", SNEK_SKIPPED, "nothing matched");
+}
+
+static void all_filters_of_a_subscription_must_match(void **state) {
+    (void)state;
+    expect_order("pull_request", "closed",
+                 "{\"number\":42,\"labels\":[{\"name\":\"snake\"},{\"name\":\"caf\\u00e9\"}],"
+                 "\"milestone\":null,\"pull_request\":{\"merged\":true}}",
+                 "merged in_two is_null number all_four ", SNEK_SKIPPED, NULL);
+    expect_order("pull_request", "closed",
+                 "{\"number\":4,\"labels\":[{\"name\":\"python\"},{\"name\":\"snakes\"}],"
+                 "\"milestone\":{},\"pull_request\":{\"merged\":\"false\"}}",
+                 "unmerged exists ", SNEK_SKIPPED, NULL);
+    expect_order("pull_request", "closed", "{\"number\":420,\"labels\":[]}", "", SNEK_SKIPPED,
+                 "nothing matched");
+    expect_order("pull_request", "closed", "{\"number\":{},\"pull_request\":{\"merged\":[true]}}",
+                 "", SNEK_SKIPPED, "nothing matched");
+}
+
+static void the_first_that_is_neither_done_nor_skipped_stops_the_run(void **state) {
+    (void)state;
+    expect_order("push", "created", "{\"returns\":{\"any_push\":3}}", "any_push ", SNEK_REJECTED,
+                 "any_push said so");
+    expect_order("push", "created", "{\"returns\":{\"any_push\":-5}}", "any_push ",
+                 SNEK_E_VALIDATION, "any_push said so");
+    expect_order("push", "created", "{\"returns\":{\"created_push\":2}}", "any_push created_push ",
+                 SNEK_RETRY, "created_push said so");
+}
+
+static void one_that_is_done_makes_the_run_done(void **state) {
+    (void)state;
+    expect_order("push", "created", "{\"returns\":{\"any_push\":0}}", "any_push created_push ",
+                 SNEK_DONE, "any_push said so");
+    expect_order("push", "created", "{\"returns\":{\"created_push\":0}}", "any_push created_push ",
+                 SNEK_DONE, "created_push said so");
+}
+
+static void a_result_that_is_none_is_an_error(void **state) {
+    (void)state;
+    expect_order("push", "created", "{\"returns\":{\"any_push\":17}}", "any_push ", SNEK_E_FAILED,
+                 "the handler returned 17, which is no result");
+    expect_order("push", "created", "{\"returns\":{\"any_push\":-99}}", "any_push ", SNEK_E_FAILED,
+                 "the handler returned -99, which is no result");
+}
+
+/* ---- commands ---- */
+
+static void commands_are_looked_for_in_the_five_places_only(void **state) {
+    (void)state;
+    static const struct {
+        const char *event, *action, *object;
+        bool holds;
+    } table[] = {
+        {"issues", "opened", "issue", true},
+        {"issues", "edited", "issue", false},
+        {"pull_request", "opened", "pull_request", true},
+        {"pull_request", "synchronize", "pull_request", false},
+        {"issue_comment", "created", "comment", true},
+        {"issue_comment", "deleted", "comment", false},
+        {"pull_request_review", "submitted", "review", true},
+        {"pull_request_review", "dismissed", "review", false},
+        {"pull_request_review_comment", "created", "comment", true},
+        {"pull_request_review_comment", "edited", "comment", false},
+        {"discussion_comment", "created", "comment", false},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char payload[200];
+        (void)snprintf(payload, sizeof payload, "{\"%s\":{\"body\":\"/one\"}}", table[i].object);
+        expect_order(table[i].event, table[i].action, payload, table[i].holds ? "one:[/one] " : "",
+                     SNEK_SKIPPED, table[i].holds ? "one:[/one] said so" : "nothing matched");
+    }
+}
+
+static void a_command_line_is_split_at_white_space(void **state) {
+    (void)state;
+    expect_order("issues", "opened",
+                 "{\"issue\":{\"body\":\"/one  a\\tb\\u00a0c\\u3000d\\u00e9 /x\\n/One\\n/on\\n/\\n"
+                 "text\\n/one\"}}",
+                 "one:[/one][a][b][c][d\xC3\xA9][/x] one:[/one] ", SNEK_SKIPPED, NULL);
+}
+
+static void a_body_that_is_null_or_absent_has_no_commands(void **state) {
+    (void)state;
+    expect_order("issues", "opened", "{\"issue\":{\"body\":null}}", "", SNEK_SKIPPED,
+                 "nothing matched");
+    expect_order("issues", "opened", "{}", "", SNEK_SKIPPED, "nothing matched");
+}
+
+static void the_bot_never_answers_itself(void **state) {
+    (void)state;
+    expect_order_from("issues", "opened", "{\"issue\":{\"body\":\"/one\"}}", true, "", SNEK_SKIPPED,
+                      "nothing matched");
+    expect_order_from("push", "", "{}", true, "any_push ", SNEK_SKIPPED, NULL);
+}
+
+static void a_command_is_for_those_who_may_give_it(void **state) {
+    (void)state;
+    static const struct {
+        const char *association;
+        int rank;
+    } table[] = {{"NONE", 0},   {"CONTRIBUTOR", 0}, {"FIRST_TIMER", 0}, {"COLLABORATOR", 1},
+                 {"MEMBER", 2}, {"OWNER", 3},       {"owner", 0}};
+    static const char *const commands[] = {"collaborators", "members", "owners"};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct worker_host host;
+        char payload[200];
+        host_start(&host, "test-order", NULL);
+        (void)snprintf(payload, sizeof payload,
+                       "{\"comment\":{\"body\":\"/collaborators\\n/members\\n/owners\","
+                       "\"author_association\":\"%s\"}}",
+                       table[i].association);
+        host_run(&host, 1, "issue_comment", "created", payload);
+        for (int rank = 1; rank <= 3; rank++) {
+            char ignored[100];
+            (void)snprintf(ignored, sizeof ignored, "ignored /%s: its author may not give it",
+                           commands[rank - 1]);
+            expect_log(&host, 1, table[i].rank >= rank ? "members" : ignored);
+        }
+        expect_result(&host, 1, SNEK_SKIPPED, NULL);
+        host_end(&host);
+    }
+}
+
+static void a_command_that_fails_stops_those_after_it(void **state) {
+    (void)state;
+    expect_order("issues", "opened",
+                 "{\"issue\":{\"body\":\"/one\\n/collaborators\\n/one\",\"author_association\":"
+                 "\"OWNER\"},\"returns\":{\"members\":-1}}",
+                 "one:[/one] members ", SNEK_E_FAILED, "members said so");
+}
+
+/* ---- where to answer ---- */
+
+static void an_answer_goes_where_the_event_happened(void **state) {
+    (void)state;
+    static const struct {
+        const char *event, *action, *payload, *reply, *react, *log;
+    } table[] = {
+        {"issues", "opened",
+         "{\"issue\":{\"body\":\"/answer\",\"comments_url\":\"https://h/i/1/comments\",\"url\":"
+         "\"https://h/i/1\"}}",
+         "https://h/i/1/comments", "https://h/i/1/reactions", "0 0 body -2"},
+        {"pull_request", "opened",
+         "{\"pull_request\":{\"body\":\"/answer\",\"comments_url\":\"https://h/i/2/comments\","
+         "\"issue_url\":\"https://h/i/2\",\"url\":\"https://h/p/2\"}}",
+         "https://h/i/2/comments", "https://h/i/2/reactions", "0 0 body -2"},
+        {"pull_request", "labeled",
+         "{\"pull_request\":{\"body\":null,\"comments_url\":\"https://h/i/2/comments\","
+         "\"issue_url\":\"https://h/i/2\"}}",
+         "https://h/i/2/comments", "https://h/i/2/reactions", "0 0 body -2"},
+        {"issue_comment", "created",
+         "{\"issue\":{\"comments_url\":\"https://h/i/3/comments\",\"url\":\"https://h/i/3\"},"
+         "\"comment\":{\"body\":\"/answer\",\"url\":\"https://h/c/9\"}}",
+         "https://h/i/3/comments", "https://h/c/9/reactions", "0 0 body -2"},
+        {"pull_request_review", "submitted",
+         "{\"pull_request\":{\"comments_url\":\"https://h/i/4/comments\",\"issue_url\":\"https://h/"
+         "i/4\"},\"review\":{\"body\":\"/answer\",\"url\":\"https://h/r/4\"}}",
+         "https://h/i/4/comments", NULL, "0 -14 body -2"},
+        {"pull_request_review_comment", "created",
+         "{\"pull_request\":{\"review_comments_url\":\"https://h/p/5/comments\"},\"comment\":{"
+         "\"body\":\"/answer\",\"id\":77,\"url\":\"https://h/c/77\"}}",
+         "https://h/p/5/comments/77/replies", "https://h/c/77/reactions", "0 0 body -2"},
+        {"pull_request_review_comment", "created",
+         "{\"pull_request\":{\"review_comments_url\":\"https://h/p/5/comments\"},\"comment\":{"
+         "\"body\":\"/answer\",\"id\":77,\"in_reply_to_id\":12345678901,\"url\":\"https://h/c/"
+         "77\"}}",
+         "https://h/p/5/comments/12345678901/replies", "https://h/c/77/reactions", "0 0 body -2"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct worker_host host;
+        AUTO_SAID struct said reply = {0};
+        AUTO_SAID struct said reaction = {0};
+        host_start(&host, "test-order", NULL);
+        host_run(&host, 1, table[i].event, table[i].action, table[i].payload);
+        expect_http(&host, &reply, "POST", table[i].reply, "{\"body\":\"pong \\\"!\\\"\\u000a\"}");
+        host_reply(&host, &reply, 0, 201, "", "", "{}");
+        if (table[i].react) {
+            expect_http(&host, &reaction, "POST", table[i].react, "{\"content\":\"heart\"}");
+            host_reply(&host, &reaction, 0, 200, "", "", "{}");
+        }
+        expect_log(&host, 1, table[i].log);
+        expect_result(&host, 1, SNEK_DONE, "");
+        host_end(&host);
+    }
+}
+
+static void an_event_without_a_place_says_so(void **state) {
+    (void)state;
+    struct worker_host host;
+    host_start(&host, "test-order", NULL);
+    host_run(&host, 1, "commit_comment", "created", "{\"comment\":{\"url\":\"https://h/c/1\"}}");
+    expect_log(&host, 1, "-14 -14 none -2");
+    expect_result(&host, 1, SNEK_E_NO_SUCH_PLACE, NULL);
+    host_run(&host, 2, "pull_request", "labeled", "{\"pull_request\":{}}");
+    expect_log(&host, 2, "-14 -14 body -2");
+    expect_result(&host, 2, SNEK_E_NO_SUCH_PLACE, NULL);
+    host_end(&host);
+}
+
+/* ---- several runs ---- */
+
+static void as_many_handlers_block_at_once_as_the_host_allows(void **state) {
+    (void)state;
+    enum { RUNS = 12 };
+    struct worker_host host;
+    struct said said[RUNS] = {{.body = NULL}};
+    const struct worker_options options = {.concurrency = RUNS, .quiet = true};
+    host_start(&host, "test-probe", &options);
+    for (int round = 0; round < 3; round++) {
+        for (uint64_t run = 1; run <= RUNS; run++) {
+            host_run(&host, run, "probe", "", "{\"do\":\"recover\"}");
+        }
+        for (int i = 0; i < RUNS; i++) {
+            expect_http(&host, &said[i], "GET", "/missing", "");
+        }
+        for (int i = RUNS - 1; i >= 0; i--) {
+            host_reply(&host, &said[i], i == 5 ? 0 : SNEK_E_NOT_FOUND, i == 5 ? 200 : 404, "", "",
+                       "");
+            expect_result(&host, said[i].head.run, i == 5 ? SNEK_E_FAILED : SNEK_DONE, NULL);
+            said_finish(&said[i]);
+        }
+    }
+    host_end(&host);
+}
+
+static void a_run_past_the_concurrency_waits_for_its_turn(void **state) {
+    (void)state;
+    struct worker_host host;
+    AUTO_SAID struct said first = {0};
+    AUTO_SAID struct said second = {0};
+    const struct worker_options options = {.concurrency = 1};
+    host_start(&host, "test-probe", &options);
+    host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
+    expect_http(&host, &first, "GET", "/missing", "");
+    host_run(&host, 2, "probe", "", "{\"do\":\"recover\"}");
+    host_reply(&host, &first, SNEK_E_NOT_FOUND, 404, "", "", "");
+    expect_result(&host, 1, SNEK_DONE, "");
+    expect_http(&host, &second, "GET", "/missing", "");
+    assert_int_equal(second.head.run, 2);
+    host_reply(&host, &second, SNEK_E_NOT_FOUND, 404, "", "", "");
+    expect_result(&host, 2, SNEK_DONE, "");
+    host_end(&host);
+}
+
+static void a_handler_that_loops_keeps_no_other_from_its_end(void **state) {
+    (void)state;
+    struct worker_host host;
+    host_start(&host, "test-probe", NULL);
+    host_run(&host, 1, "probe", "", "{\"do\":\"loop\"}");
+    expect_log(&host, 1, "looping");
+    host_run(&host, 2, "probe", "", "{\"do\":\"end\",\"result\":1}");
+    expect_result(&host, 2, SNEK_SKIPPED, "");
+    host_end(&host); /* and the loop does not keep the worker from ending */
+}
+
+static void a_cancelled_run_sees_it_and_its_calls_return(void **state) {
+    (void)state;
+    struct worker_host host;
+    AUTO_SAID struct said said = {0};
+    host_start(&host, "test-probe", NULL);
+    host_run(&host, 1, "probe", "", "{\"do\":\"wait\"}");
+    expect_log(&host, 1, "waiting");
+    host_cancel(&host, 1);
+    expect_result(&host, 1, SNEK_E_FAILED, "saw it");
+
+    host_run(&host, 2, "probe", "", "{\"do\":\"send\",\"method\":\"GET\",\"url\":\"/slow\"}");
+    expect_http(&host, &said, "GET", "/slow", "");
+    host_cancel(&host, 2);
+    expect_result(&host, 2, SNEK_E_CANCELLED, "the host does not wait for this run any more");
+    host_reply(&host, &said, 0, 200, "", "", "{}"); /* too late: dropped */
+    host_cancel(&host, 2);                          /* it crossed the result */
+
+    host_run(&host, 3, "probe", "", "{\"do\":\"end\"}");
+    expect_result(&host, 3, SNEK_DONE, "");
+    host_end(&host);
+}
+
+static void a_run_that_is_cancelled_while_it_waits_is_not_begun(void **state) {
+    (void)state;
+    struct worker_host host;
+    AUTO_SAID struct said said = {0};
+    const struct worker_options options = {.concurrency = 1};
+    host_start(&host, "test-probe", &options);
+    host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
+    expect_http(&host, &said, "GET", "/missing", "");
+    host_run(&host, 2, "probe", "", "{\"do\":\"loop\"}");
+    host_cancel(&host, 2);
+    host_reply(&host, &said, SNEK_E_NOT_FOUND, 404, "", "", "");
+    expect_result(&host, 1, SNEK_DONE, "");
+    expect_result(&host, 2, SNEK_E_CANCELLED, "cancelled before it had begun");
+    host_end(&host);
+}
+
+static void a_retry_carries_its_delay_and_reason(void **state) {
+    (void)state;
+    struct worker_host host;
+    AUTO_SAID struct said said = {0};
+    host_start(&host, "test-probe", NULL);
+    host_run(&host, 1, "probe", "",
+             "{\"do\":\"end\",\"result\":2,\"reason\":\"later\",\"delay\":1500}");
+    host_hear(&host, FRAME_RESULT, &said);
+    assert_int_equal(said_number(&said), SNEK_RETRY);
+    assert_int_equal(said_number(&said), 1500);
+    assert_string_equal(said_text(&said), "later");
+    host_run(&host, 2, "probe", "", "{\"do\":\"end\",\"result\":-1}");
+    expect_result(&host, 2, SNEK_E_FAILED, "the handler returned -1 without a reason");
+    host_end(&host);
+}
+
+static void a_long_reason_is_cut_between_characters(void **state) {
+    (void)state;
+    struct worker_host host;
+    char payload[2000], reason[FRAME_REASON_MAX + 1];
+    host_start(&host, "test-probe", NULL);
+    int at = snprintf(payload, sizeof payload, "{\"do\":\"end\",\"result\":3,\"reason\":\"");
+    memset(payload + at, 'r', FRAME_REASON_MAX - 1);
+    (void)snprintf(payload + at + FRAME_REASON_MAX - 1, 20, "\xC3\xA9\"}");
+    memset(reason, 'r', sizeof reason);
+    reason[FRAME_REASON_MAX - 1] = '\0';
+    host_run(&host, 1, "probe", "", payload);
+    expect_result(&host, 1, SNEK_REJECTED, reason);
+    host_end(&host);
+}
+
+static void lines_below_the_level_are_not_sent(void **state) {
+    (void)state;
+    struct worker_host host;
+    const struct worker_options options = {.log_level = 2};
+    host_start(&host, "test-probe", &options);
+    host_run(&host, 1, "probe", "", "{\"do\":\"event\"}");
+    expect_result(&host, 1, SNEK_DONE, "");
+    host_end(&host);
+}
+
+#ifndef SNEK_SANITIZED /* under which memory is not limited */
+static void a_delivery_that_memory_is_too_short_for_fails_alone(void **state) {
+    (void)state;
+    struct worker_host host;
+    const struct worker_options options = {.memory_mib = 16};
+    size_t bytes = 24u << 20;
+    AUTO_FREE char *payload = malloc(bytes + 1);
+    assert_non_null(payload);
+    memset(payload, ' ', bytes);
+    payload[bytes] = '\0';
+    host_start(&host, "test-probe", &options);
+    host_run(&host, 1, "probe", "", payload);
+    expect_result(&host, 1, SNEK_E_FAILED,
+                  "the worker has no memory for this delivery: raise plugin.memory_mib");
+    host_run(&host, 2, "probe", "", "{\"do\":\"end\"}");
+    expect_result(&host, 2, SNEK_DONE, "");
+    host_end(&host);
+}
+#endif
+
+/* ---- how the process ends ---- */
+
+static void when_the_host_closes_the_plugin_is_destroyed(void **state) {
+    (void)state;
+    struct worker_host host;
+    host_start(&host, "test-probe", NULL);
+    assert_int_equal(shutdown(host.fd, SHUT_WR), 0);
+    expect_log(&host, 0, "destroyed");
+    expect_exit(&host, 0);
+}
+
+static void when_the_host_closes_while_a_handler_runs_nothing_is_waited_for(void **state) {
+    (void)state;
+    struct worker_host host;
+    AUTO_SAID struct said said = {0};
+    host_start(&host, "test-probe", NULL);
+    host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
+    expect_http(&host, &said, "GET", "/missing", "");
+    assert_int_equal(shutdown(host.fd, SHUT_WR), 0);
+    expect_exit(&host, 0); /* without "destroyed" */
+}
+
+static void a_crash_or_an_exit_ends_without_a_result(void **state) {
+    (void)state;
+    struct worker_host host;
+    host_start(&host, "test-probe", NULL);
+    host_run(&host, 1, "probe", "", "{\"do\":\"exit\"}");
+    expect_exit(&host, 0);
+#ifndef SNEK_SANITIZED /* which makes an exit of the signal */
+    host_start(&host, "test-probe", NULL);
+    host_run(&host, 1, "probe", "", "{\"do\":\"segfault\"}");
+    expect_exit(&host, -SIGSEGV);
+#endif
+}
+
+static void signals_that_platforms_send_to_all_do_not_end_it(void **state) {
+    (void)state;
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+    struct worker_host host;
+    host_start(&host, "test-probe", NULL);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(kill(host.pid, signals[i]), 0);
+    }
+    host_run(&host, 1, "probe", "", "{\"do\":\"end\"}");
+    expect_result(&host, 1, SNEK_DONE, "");
+    host_end(&host);
+}
+
+/* ---- malformed frames ---- */
+
+static void expect_protocol_exit(struct worker_host *host, enum frame_kind kind, uint64_t run,
+                                 uint64_t request, const char *body, size_t bytes) {
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
+    struct frame_head head = {
+        .body_bytes = (uint32_t)bytes, .kind = kind, .run = run, .request = request};
+    assert_int_equal(buffer_append(&buffer, &head, sizeof head), 0);
+    assert_int_equal(buffer_append(&buffer, body, bytes), 0);
+    host_send(host, &buffer);
+    expect_exit(host, 76);
+}
+
+static void a_malformed_frame_ends_the_worker(void **state) {
+    (void)state;
+    static const struct {
+        enum frame_kind kind;
+        uint64_t run, request;
+        size_t bytes;
+    } table[] = {
+        {FRAME_LOAD, 0, 0, 0},         /* a second time */
+        {FRAME_DESCRIBED, 0, 0, 0},    /* the other way */
+        {(enum frame_kind)9, 0, 0, 0}, /* unknown */
+        {FRAME_RUN, 1, 0, 5},          /* too short */
+        {FRAME_RUN, 0, 0, 60},         /* no run */
+        {FRAME_CANCEL, 1, 0, 1},       /* bytes left over */
+        {FRAME_HTTP_REPLY, 1, 1, 4},   /* too short */
+        {FRAME_STORE_REPLY, 1, 1, 13}, /* bytes left over */
+    };
+    static const char zeros[64];
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct worker_host host;
+        host_start(&host, "test-probe", NULL);
+        expect_protocol_exit(&host, table[i].kind, table[i].run, table[i].request, zeros,
+                             table[i].bytes);
+    }
+}
+
+static void a_frame_that_is_too_long_ends_the_worker(void **state) {
+    (void)state;
+    struct worker_host host;
+    const struct frame_head head = {.body_bytes = FRAME_TO_WORKER_MAX + 1, .kind = FRAME_RUN};
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
+    assert_int_equal(buffer_append(&buffer, &head, sizeof head), 0);
+    host_start(&host, "test-probe", NULL);
+    host_send(&host, &buffer);
+    expect_exit(&host, 76);
+}
+
+static void an_answer_of_the_wrong_kind_ends_the_worker(void **state) {
+    (void)state;
+    struct worker_host host;
+    AUTO_SAID struct said said = {0};
+    host_start(&host, "test-probe", NULL);
+    host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
+    expect_http(&host, &said, "GET", "/missing", "");
+    host_store_reply(&host, &said, 1, "", 0);
+    expect_exit(&host, 76);
+}
+
+static void an_answer_to_another_run_ends_the_worker(void **state) {
+    (void)state;
+    struct worker_host host;
+    AUTO_SAID struct said said = {0};
+    host_start(&host, "test-probe", NULL);
+    host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
+    expect_http(&host, &said, "GET", "/missing", "");
+    said.head.run = 2;
+    host_reply(&host, &said, 0, 200, "", "", "");
+    expect_exit(&host, 76);
+}
+
+static void a_run_that_is_known_already_ends_the_worker(void **state) {
+    (void)state;
+    struct worker_host host;
+    AUTO_SAID struct said said = {0};
+    host_start(&host, "test-probe", NULL);
+    host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
+    expect_http(&host, &said, "GET", "/missing", "");
+    host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
+    expect_exit(&host, 76);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(subscriptions_match_event_and_action_in_the_tables_order),
+        cmocka_unit_test(all_filters_of_a_subscription_must_match),
+        cmocka_unit_test(the_first_that_is_neither_done_nor_skipped_stops_the_run),
+        cmocka_unit_test(one_that_is_done_makes_the_run_done),
+        cmocka_unit_test(a_result_that_is_none_is_an_error),
+        cmocka_unit_test(commands_are_looked_for_in_the_five_places_only),
+        cmocka_unit_test(a_command_line_is_split_at_white_space),
+        cmocka_unit_test(a_body_that_is_null_or_absent_has_no_commands),
+        cmocka_unit_test(the_bot_never_answers_itself),
+        cmocka_unit_test(a_command_is_for_those_who_may_give_it),
+        cmocka_unit_test(a_command_that_fails_stops_those_after_it),
+        cmocka_unit_test(an_answer_goes_where_the_event_happened),
+        cmocka_unit_test(an_event_without_a_place_says_so),
+        cmocka_unit_test(as_many_handlers_block_at_once_as_the_host_allows),
+        cmocka_unit_test(a_run_past_the_concurrency_waits_for_its_turn),
+        cmocka_unit_test(a_handler_that_loops_keeps_no_other_from_its_end),
+        cmocka_unit_test(a_cancelled_run_sees_it_and_its_calls_return),
+        cmocka_unit_test(a_run_that_is_cancelled_while_it_waits_is_not_begun),
+        cmocka_unit_test(a_retry_carries_its_delay_and_reason),
+        cmocka_unit_test(a_long_reason_is_cut_between_characters),
+        cmocka_unit_test(lines_below_the_level_are_not_sent),
+#ifndef SNEK_SANITIZED
+        cmocka_unit_test(a_delivery_that_memory_is_too_short_for_fails_alone),
+#endif
+        cmocka_unit_test(when_the_host_closes_the_plugin_is_destroyed),
+        cmocka_unit_test(when_the_host_closes_while_a_handler_runs_nothing_is_waited_for),
+        cmocka_unit_test(a_crash_or_an_exit_ends_without_a_result),
+        cmocka_unit_test(signals_that_platforms_send_to_all_do_not_end_it),
+        cmocka_unit_test(a_malformed_frame_ends_the_worker),
+        cmocka_unit_test(a_frame_that_is_too_long_ends_the_worker),
+        cmocka_unit_test(an_answer_of_the_wrong_kind_ends_the_worker),
+        cmocka_unit_test(an_answer_to_another_run_ends_the_worker),
+        cmocka_unit_test(a_run_that_is_known_already_ends_the_worker),
+    };
+    if (worker_tests_setup(argc, argv) < 0) {
+        return 1;
+    }
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    worker_tests_finish();
+    return failed;
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* snekomatic-worker, as it loads: what is described, what is refused and with which sentence. */
+#include "worker_host.h"
+
+#include "base/cleanup.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+/* Loads `path` and expects a refusal that contains `sentence`, then a clean exit. */
+static void expect_refusal(const char *path, const struct worker_options *options,
+                           const char *sentence) {
+    struct worker_host host;
+    AUTO_SAID struct said said = {0};
+    host_spawn(&host, true);
+    host_load(&host, path, options);
+    print_message("# %s\n", path); /* what a failure below is about */
+    host_hear(&host, FRAME_REFUSED, &said);
+    const char *why = said_text(&said);
+    if (!strstr(why, sentence)) {
+        print_message("# it said: %s\n", why);
+        assert_string_equal(why, sentence);
+    }
+    said_end(&said);
+    expect_exit(&host, 0);
+}
+
+static void the_descriptor_is_described_whole(void **state) {
+    (void)state;
+    struct worker_host host;
+    AUTO_SAID struct said said = {0};
+    host_spawn(&host, true);
+    host_load(&host, plugin_path("test-probe"), NULL);
+    host_hear(&host, FRAME_DESCRIBED, &said);
+    assert_int_equal(said_number(&said), FRAME_PROTOCOL);
+    assert_string_equal(said_text(&said), "probe");
+    assert_string_equal(said_text(&said), "0.9");
+    assert_string_equal(said_text(&said), "does what it is told");
+    assert_int_equal(said_number(&said), SNEK_ABI_MAJOR);
+    assert_int_equal(said_number(&said), SNEK_ABI_MINOR);
+    assert_int_equal(said_number(&said), FRAME_LEVEL_OFF);
+    assert_int_equal(said_number(&said), 2);
+    assert_string_equal(said_text(&said), "members");
+    assert_string_equal(said_text(&said), "write");
+    assert_string_equal(said_text(&said), "issues");
+    assert_string_equal(said_text(&said), "read");
+    assert_int_equal(said_number(&said), 1);
+    assert_string_equal(said_text(&said), "probe");
+    assert_string_equal(said_text(&said), "");
+    assert_string_equal(said_text(&said), "");
+    assert_int_equal(said_number(&said), 0);
+    said_end(&said);
+    host_end(&host);
+}
+
+static void filters_and_commands_are_described_for_people(void **state) {
+    (void)state;
+    static const char *const filters[] = {
+        "",
+        "",
+        "pull_request.merged = true",
+        "pull_request.merged = false",
+        "labels[1].name in snake, caf\xC3\xA9",
+        "milestone exists",
+        "milestone = null",
+        "number = 42",
+        ("number exists and labels exists and pull_request.merged in true, false and "
+         "labels[0].name = snake"),
+        "",
+        "",
+    };
+    struct worker_host host;
+    AUTO_SAID struct said said = {0};
+    host_spawn(&host, true);
+    host_load(&host, plugin_path("test-order"), NULL);
+    host_hear(&host, FRAME_DESCRIBED, &said);
+    for (int i = 0; i < 4; i++) {
+        (void)(i == 0 ? (void)said_number(&said) : (void)said_text(&said));
+    }
+    for (int i = 0; i < 3; i++) {
+        (void)said_number(&said);
+    }
+    assert_int_equal(said_number(&said), 0);
+    assert_int_equal(said_number(&said), sizeof filters / sizeof *filters);
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
+        (void)said_text(&said);
+        (void)said_text(&said);
+        assert_string_equal(said_text(&said), filters[i]);
+    }
+    assert_int_equal(said_number(&said), 5);
+    assert_string_equal(said_text(&said), "one");
+    assert_string_equal(said_text(&said), "/one WORDS: repeats them");
+    assert_int_equal(said_number(&said), 0);
+    host_end(&host);
+}
+
+static void each_bad_descriptor_is_refused_with_its_sentence(void **state) {
+    (void)state;
+    static const struct {
+        const char *plugin, *sentence;
+    } table[] = {
+        {"bad-magic", "returned is no descriptor (its magic is 0x12345678, not 0x4B454E53)"},
+        {"bad-major", "built for ABI 2, this host speaks ABI 1: rebuild it with this host's"},
+        {"bad-minor", "requires ABI 1.1, this host speaks 1.0: install a newer snekomatic"},
+        {"bad-small", "its descriptor has 16 bytes, ABI 1.0's has"},
+        {"bad-symbol", "does not export snek_plugin_entry"},
+        {"bad-null", "snek_plugin_entry() returned NULL"},
+        {"bad-nothing", "neither a subscription nor a command"},
+        {"bad-name", "its name must be 1 to 100 of a-z, 0-9, - and _"},
+        {"bad-noname", "its name must be 1 to 100 of a-z, 0-9, - and _"},
+        {"bad-version", "its version must be a line"},
+        {"bad-summary", "its summary must be a line"},
+        {"bad-access", "permissions[0].access (of issues) must be read, write or admin"},
+        {"bad-twice", "it declares the permission issues twice"},
+        {"bad-event", "subscriptions[0].event must be GitHub's"},
+        {"bad-action", "subscriptions[0].action (of push) must be GitHub's"},
+        {"bad-handler", "subscriptions[0] (of push) has no handler"},
+        {"bad-path", "subscriptions[0].filters[0].path must be like"},
+        {"bad-kind", "subscriptions[0].filters[0].kind 3 is unknown to this host (ABI 1.0)"},
+        {"bad-is", "subscriptions[0].filters[0]: SNEK_IS takes one value"},
+        {"bad-in", "subscriptions[0].filters[0]: SNEK_IN takes at least one value"},
+        {"bad-exists", "subscriptions[0].filters[0]: SNEK_EXISTS takes no value"},
+        {"bad-command", "commands[0].name must be"},
+        {"bad-slash", "commands[0].name must be"},
+        {"bad-usage", "the command /a must have a usage"},
+        {"bad-who", "the command /a is for whom? 4 is no enum snek_who of ABI 1.0"},
+        {"bad-again", "it has the command /a twice"},
+        {"bad-table", "its table of commands is NULL, but its count is 1"},
+        {"bad-stride", "an item of its commands has 24 bytes, at least 32 are right"},
+        {"bad-many", "it has 257 commands, more than 256"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        expect_refusal(plugin_path(table[i].plugin), NULL, table[i].sentence);
+    }
+}
+
+static void a_plugin_of_a_later_minor_that_accepts_this_host_is_loaded(void **state) {
+    (void)state;
+    struct worker_host host;
+    host_start(&host, "test-future", NULL);
+    host_run(&host, 1, "issues", "opened", "{\"issue\":{\"body\":\"/second\\n/first\"}}");
+    expect_log(&host, 1, "second");
+    expect_log(&host, 1, "first");
+    expect_result(&host, 1, SNEK_DONE, "");
+    host_end(&host);
+}
+
+static void create_refuses_with_its_own_sentence(void **state) {
+    (void)state;
+    const char *probe = plugin_path("test-probe");
+    const struct worker_options refuse = {.config = "{\"mode\":\"refuse\"}"};
+    const struct worker_options mute = {.config = "{\"mode\":\"mute\"}"};
+    const struct worker_options number = {.config = "{\"mode\":1}"};
+    expect_refusal(probe, &refuse, "no, thank you");
+    expect_refusal(probe, &mute, "its create() returned -7 without a reason");
+    expect_refusal(probe, &number, "plugin.config.mode must be a text");
+}
+
+static void an_unknown_key_of_the_configuration_is_refused_with_the_nearest(void **state) {
+    (void)state;
+    const struct worker_options options = {.config = "{\"mode\":\"\",\"m\\u0065sage\":{\"a\":1}}"};
+    expect_refusal(plugin_path("test-probe"), &options,
+                   "plugin.config.mesage is unknown; the nearest right key is \"message\"");
+}
+
+static void create_may_log_before_the_plugin_is_described(void **state) {
+    (void)state;
+    struct worker_host host;
+    const struct worker_options options = {.config = "{\"mode\":\"log\"}"};
+    AUTO_SAID struct said said = {0};
+    host_spawn(&host, true);
+    host_load(&host, plugin_path("test-probe"), &options);
+    expect_log(&host, 0, "created");
+    host_hear(&host, FRAME_DESCRIBED, &said);
+    host_end(&host);
+}
+
+/* ---- files ---- */
+
+static void files_that_are_no_plugins_are_refused(void **state) {
+    (void)state;
+    char text[256];
+    expect_refusal("probe.so", NULL, "probe.so is not an absolute path");
+    expect_refusal(plugin_path("absent"), NULL, "No such file or directory");
+    expect_refusal(worker_tests_directory(), NULL, "is not a regular file");
+    (void)snprintf(text, sizeof text, "%s/text.so", worker_tests_directory());
+    AUTO_CLOSE int fd = open(text, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    assert_int_equal(write(fd, "no ELF", 6), 6);
+    expect_refusal(text, NULL, "cannot load it: ");
+}
+
+static void a_file_that_others_can_write_is_refused(void **state) {
+    (void)state;
+    const char *probe = plugin_path("test-probe");
+    assert_int_equal(chmod(probe, 0664), 0);
+    expect_refusal(probe, NULL, "is writable by its group: chmod go-w ");
+    assert_int_equal(chmod(probe, 0646), 0);
+    expect_refusal(probe, NULL, "is writable by everybody: chmod go-w ");
+    assert_int_equal(chmod(probe, 0644), 0);
+}
+
+static void a_file_in_a_directory_that_others_can_write_is_refused(void **state) {
+    (void)state;
+    const char *directory = worker_tests_directory(), *probe = plugin_path("test-probe");
+    struct worker_host host;
+    assert_int_equal(chmod(directory, 0777), 0);
+    expect_refusal(probe, NULL, "is writable by everybody: chmod go-w ");
+    assert_int_equal(chmod(directory, 01777), 0); /* sticky: nobody can exchange our file */
+    host_start(&host, "test-probe", NULL);
+    host_end(&host);
+    assert_int_equal(chmod(directory, 0700), 0);
+}
+
+static void a_file_of_another_user_is_refused(void **state) {
+    (void)state;
+    const char *probe = plugin_path("test-probe");
+    if (geteuid() != 0) {
+        return; /* only root can give a file away; cmocka's skip() counts as a failure in TAP */
+    }
+    assert_int_equal(chown(probe, 12345, 12345), 0);
+    expect_refusal(probe, NULL, "belongs to user 12345, who could change what is run");
+    assert_int_equal(chown(probe, 0, 0), 0);
+}
+
+static void a_link_leads_to_the_file_that_is_checked(void **state) {
+    (void)state;
+    const char *probe = plugin_path("test-probe"), *link = plugin_path("link");
+    struct worker_host host;
+    assert_int_equal(symlink(probe, link), 0);
+    host_start(&host, "link", NULL);
+    host_end(&host);
+    assert_int_equal(chmod(probe, 0666), 0);
+    expect_refusal(link, NULL, "test-probe.so is writable by everybody");
+    assert_int_equal(chmod(probe, 0644), 0);
+}
+
+/* ---- the frame ---- */
+
+static void strict_is_refused_while_there_is_no_sandbox(void **state) {
+    (void)state;
+    const struct worker_options options = {.sandbox = FRAME_SANDBOX_STRICT};
+    expect_refusal(plugin_path("test-probe"), &options, "plugin.sandbox = \"strict\"");
+}
+
+static void another_protocol_is_refused(void **state) {
+    (void)state;
+    const struct worker_options options = {.protocol = FRAME_PROTOCOL + 1};
+    expect_refusal(plugin_path("test-probe"), &options, "are of different versions");
+}
+
+static void a_configuration_that_is_no_object_ends_the_worker(void **state) {
+    (void)state;
+    const struct worker_options options[] = {{.config = "[]"}, {.config = "{"}, {.config = ""}};
+    for (size_t i = 0; i < 3; i++) {
+        struct worker_host host;
+        host_spawn(&host, true);
+        host_load(&host, plugin_path("test-probe"), &options[i]);
+        expect_exit(&host, 76);
+    }
+}
+
+static void a_first_frame_that_is_no_load_ends_the_worker(void **state) {
+    (void)state;
+    struct worker_host host;
+    host_spawn(&host, true);
+    host_run(&host, 1, "push", "", "{}");
+    expect_exit(&host, 76);
+}
+
+static void a_host_that_closes_before_it_loads_ends_the_worker(void **state) {
+    (void)state;
+    struct worker_host host;
+    host_spawn(&host, true);
+    host_end(&host);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_descriptor_is_described_whole),
+        cmocka_unit_test(filters_and_commands_are_described_for_people),
+        cmocka_unit_test(each_bad_descriptor_is_refused_with_its_sentence),
+        cmocka_unit_test(a_plugin_of_a_later_minor_that_accepts_this_host_is_loaded),
+        cmocka_unit_test(create_refuses_with_its_own_sentence),
+        cmocka_unit_test(an_unknown_key_of_the_configuration_is_refused_with_the_nearest),
+        cmocka_unit_test(create_may_log_before_the_plugin_is_described),
+        cmocka_unit_test(files_that_are_no_plugins_are_refused),
+        cmocka_unit_test(a_file_that_others_can_write_is_refused),
+        cmocka_unit_test(a_file_in_a_directory_that_others_can_write_is_refused),
+        cmocka_unit_test(a_file_of_another_user_is_refused),
+        cmocka_unit_test(a_link_leads_to_the_file_that_is_checked),
+        cmocka_unit_test(strict_is_refused_while_there_is_no_sandbox),
+        cmocka_unit_test(another_protocol_is_refused),
+        cmocka_unit_test(a_configuration_that_is_no_object_ends_the_worker),
+        cmocka_unit_test(a_first_frame_that_is_no_load_ends_the_worker),
+        cmocka_unit_test(a_host_that_closes_before_it_loads_ends_the_worker),
+    };
+    if (worker_tests_setup(argc, argv) < 0) {
+        return 1;
+    }
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    worker_tests_finish();
+    return failed;
+}

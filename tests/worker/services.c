@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* snekomatic-worker's vtable: what a handler gets and what of it reaches the host. The plugin
+ * `probe` does what the payload says. */
+#include "worker_host.h"
+
+#include "base/cleanup.h"
+
+#include <stdlib.h>
+
+static struct worker_host host;
+static uint64_t run;
+
+static int start(void **state) {
+    (void)state;
+    const struct worker_options options = {
+        .config = "{\"message\":\"hi \\u2764\",\"nested\":{\"list\":[1,-2,3.5]}}", .quiet = true};
+    host_start(&host, "test-probe", &options);
+    return 0;
+}
+
+static int end(void **state) {
+    (void)state;
+    host_end(&host);
+    return 0;
+}
+
+static void probe(const char *payload) {
+    host_run(&host, ++run, "probe", "do", payload);
+}
+
+/* ---- event and config ---- */
+
+static void the_event_is_what_the_host_said(void **state) {
+    (void)state;
+    probe("{\"do\":\"event\"}");
+    expect_log(&host, run, "probe|do|guid-1|xyzzy|3|14|1");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+static void a_path_finds_values_of_every_kind(void **state) {
+    (void)state;
+    static const struct {
+        const char *path, *found;
+    } table[] = {
+        {"s", "5|0|0|a\"\xE2\x9D\xA4|5"},
+        {"i", "4|1|-42|-42|3"},
+        {"f", "4|0|0|1.5|3"},
+        {"t", "3|0|0|true|4"},
+        {"n", "1|0|0|null|4"},
+        {"a[1].b", "2|0|0|false|5"},
+        {"o", "6|0|0|{ \"x\": 1 }|10"},
+        {"a[0]", "7|0|0|[]|2"},
+        {"absent", "0|0|0|(none)|0"},
+        {"s.x", "0|0|0|(none)|0"},
+        {"a[9]", "0|0|0|(none)|0"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char payload[300];
+        (void)snprintf(
+            payload, sizeof payload,
+            "{\"do\":\"find\",\"path\":\"%s\",\"s\":\"a\\\"\\u2764\",\"i\":-42,\"f\":1.5,"
+            "\"t\":true,\"n\":null,\"a\":[[],{\"b\":false}],\"o\":{ \"x\": 1 }}",
+            table[i].path);
+        probe(payload);
+        expect_log(&host, run, table[i].found);
+        expect_result(&host, run, SNEK_DONE, "");
+    }
+}
+
+static void the_configuration_is_found_and_kept(void **state) {
+    (void)state;
+    probe("{\"do\":\"config\",\"path\":\"message\"}");
+    expect_log(&host, run, "5|0|0|hi \xE2\x9D\xA4|6");
+    expect_result(&host, run, SNEK_DONE, "");
+    probe("{\"do\":\"config\",\"path\":\"nested.list[1]\"}");
+    expect_log(&host, run, "4|1|-2|-2|2");
+    expect_result(&host, run, SNEK_DONE, "");
+    probe("{\"do\":\"config\",\"path\":\"other\"}");
+    expect_log(&host, run, "0|0|0|(none)|0");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+/* ---- github: what is sent ---- */
+
+static void a_request_is_expanded_and_its_body_built(void **state) {
+    (void)state;
+    static const struct {
+        const char *payload, *method, *url, *body;
+    } table[] = {
+        {"\"method\":\"PUT\",\"url\":\"/orgs/{org}/memberships/{username}\",\"p\":[{\"name\":"
+         "\"username\",\"value\":\"a b/..\\u00e9\"},{\"name\":\"org\",\"value\":\"x-._~Z9\"}],"
+         "\"f\":[{\"name\":\"role\",\"text\":\"member\"}]",
+         "PUT", "/orgs/x-._~Z9/memberships/a%20b%2F..%C3%A9", "{\"role\":\"member\"}"},
+        {"\"method\":\"POST\",\"url\":\"https://api.example/"
+         "x\",\"f\":[{\"name\":\"a\\\"b\",\"text\":"
+         "\"q\\\"\\\\\\n\\u0001\\u2764\"},{\"name\":\"n\",\"kind\":1,\"integer\":-7},{\"name\":"
+         "\"b\","
+         "\"kind\":2,\"integer\":5},{\"name\":\"j\",\"kind\":3,\"text\":\"[1, {}]\"}]",
+         "POST", "https://api.example/x",
+         "{\"a\\\"b\":\"q\\\"\\\\\\u000a\\u0001\xE2\x9D\xA4\",\"n\":-7,\"b\":true,\"j\":[1, {}]}"},
+        {"\"method\":\"PATCH\",\"url\":\"/x\",\"body\":[ 1 ]", "PATCH", "/x", "[ 1 ]"},
+        {"\"method\":\"DELETE\",\"url\":\"/x?q={q}&r={q}\",\"p\":[{\"name\":\"q\",\"value\":\"\"}]",
+         "DELETE", "/x?q=&r=", ""},
+        {"\"method\":\"GET\",\"url\":\"/{a}?b={b.c}\",\"p\":[{\"name\":\"a\",\"value\":\"{b.c}\"},{"
+         "\"name\":\"b.c\",\"value\":\"?&#%\"}]",
+         "GET", "/%7Bb.c%7D?b=%3F%26%23%25", ""},
+        {"\"method\":\"POST\",\"url\":\"/x\"", "POST", "/x", ""},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char payload[1000];
+        AUTO_SAID struct said said = {0};
+        (void)snprintf(payload, sizeof payload, "{\"do\":\"send\",%s}", table[i].payload);
+        probe(payload);
+        expect_http(&host, &said, table[i].method, table[i].url, table[i].body);
+        assert_int_equal(said.head.run, run);
+        host_reply(&host, &said, 0, 204, "", "", "");
+        expect_log(&host, run, "0|204|(none)|(none)|(none)|1");
+        expect_result(&host, run, SNEK_DONE, "");
+    }
+}
+
+static void a_request_that_is_made_wrongly_does_not_leave(void **state) {
+    (void)state;
+    static const struct {
+        const char *payload, *sentence;
+    } table[] = {
+        {"\"method\":\"GET\",\"url\":\"/{org}\"",
+         "{org} of the URL /{org} is not among its parameters"},
+        {"\"method\":\"GET\",\"url\":\"/{org}\",\"p\":[{\"name\":\"org\",\"value\":\"NULL\"}]",
+         "{org} of the URL /{org} is not among its parameters"},
+        {"\"method\":\"GET\",\"url\":\"/{org}\",\"p\":[{\"name\":\"org\",\"value\":\"\"}]",
+         "{org} of the URL /{org} is empty"},
+        {"\"method\":\"GET\",\"url\":\"/{org\"",
+         "the URL /{org has a brace that is no {name}: only these are expanded"},
+        {"\"method\":\"GET\",\"url\":\"/org}\"",
+         "the URL /org} has a brace that is no {name}: only these are expanded"},
+        {"\"method\":\"GET\",\"url\":\"/x{/number}\"",
+         "the URL /x{/number} has a brace that is no {name}: only these are expanded"},
+        {"\"method\":\"GET\",\"url\":\"/a/{x}/b\",\"p\":[{\"name\":\"x\",\"value\":\"..\"}]",
+         "the URL /a/../b has a \"..\" in its path"},
+        {"\"method\":\"GET\",\"url\":\"/a/.\"", "the URL /a/. has a \".\" in its path"},
+        {"\"method\":\"GET\",\"url\":\"/a b\"",
+         "the URL /a b has a character that no URL has: give it as a {name}, which is encoded"},
+        {"\"method\":\"GET\",\"url\":\"\"", "the request's URL is empty"},
+        {"\"method\":\"GET\",\"url\":\"NULL\"", "the request cannot be sent: its URL is NULL"},
+        {"\"method\":\"HEAD\",\"url\":\"/\"",
+         "the request cannot be sent: its method is not GET, PUT, POST, PATCH or DELETE"},
+        {"\"method\":\"NULL\",\"url\":\"/\"",
+         "the request cannot be sent: its method is not GET, PUT, POST, PATCH or DELETE"},
+        {"\"method\":\"GET\",\"url\":\"/\",\"flags\":1",
+         "the request cannot be sent: its flags are not known to this host"},
+        {"\"method\":\"GET\",\"url\":\"/\",\"bytes\":8",
+         "the request's bytes are 8: set it to sizeof(struct snek_request)"},
+        {"\"method\":\"GET\",\"url\":\"/\",\"f\":[{\"name\":\"a\",\"text\":\"\"}]",
+         "the request cannot be sent: GET takes no body: what it asks for belongs into the URL"},
+        {"\"method\":\"PUT\",\"url\":\"/\",\"body\":{},\"f\":[{\"name\":\"a\",\"text\":\"\"}]",
+         "the request cannot be sent: it has fields and a body: one of them is the body"},
+        {"\"method\":\"PUT\",\"url\":\"/\",\"body\":\"{\"",
+         "the request's body is not JSON: ends too early at byte 1"},
+        {"\"method\":\"PUT\",\"url\":\"/\",\"f\":[{\"name\":\"a\",\"text\":\"[1\",\"kind\":3}]",
+         "the field a is not JSON: ends too early at byte 2"},
+        {"\"method\":\"PUT\",\"url\":\"/\",\"f\":[{\"name\":\"a\",\"kind\":0}]",
+         "the field a has no text"},
+        {"\"method\":\"PUT\",\"url\":\"/\",\"f\":[{\"name\":\"a\",\"kind\":9}]",
+         "the field a is of kind 9, which this host does not know"},
+        {"\"method\":\"PUT\",\"url\":\"/\",\"f\":[{\"name\":\"NULL\",\"text\":\"a\"}]",
+         "the request cannot be sent: a field has no name"},
+        {"\"method\":\"PUT\",\"url\":\"/\",\"p\":[{\"name\":\"NULL\",\"value\":\"a\"}]",
+         "the request cannot be sent: a parameter has no name"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char payload[1000];
+        (void)snprintf(payload, sizeof payload, "{\"do\":\"send\",%s}", table[i].payload);
+        probe(payload);
+        expect_result(&host, run, SNEK_E_INVALID, table[i].sentence);
+    }
+}
+
+static void a_request_that_is_too_large_does_not_leave(void **state) {
+    (void)state;
+    AUTO_SAID struct said said = {0};
+    probe("{\"do\":\"large\",\"n\":4194304}");
+    expect_result(&host, run, SNEK_E_TOO_LARGE, "the request's body is larger than 4194304 bytes");
+    probe("{\"do\":\"large\",\"n\":4194293}"); /* fits a body, but not with its frame */
+    expect_result(&host, run, SNEK_E_TOO_LARGE, NULL);
+    probe("{\"do\":\"large\",\"n\":4000000}");
+    host_hear(&host, FRAME_HTTP, &said);
+    host_reply(&host, &said, 0, 201, "", "", "{}");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+static void a_url_that_is_too_long_does_not_leave(void **state) {
+    (void)state;
+    char payload[FRAME_URL_MAX + 300];
+    AUTO_SAID struct said said = {0};
+    for (int over = 0; over <= 1; over++) {
+        int at = snprintf(payload, sizeof payload,
+                          "{\"do\":\"send\",\"method\":\"GET\",\"deaf\":1,"
+                          "\"url\":\"/");
+        memset(payload + at, 'u', FRAME_URL_MAX - 1 + (size_t)over);
+        (void)snprintf(payload + at + FRAME_URL_MAX - 1 + over, 10, "\"}");
+        probe(payload);
+        if (over == 0) {
+            host_hear(&host, FRAME_HTTP, &said);
+            host_reply(&host, &said, 0, 200, "", "", "{}");
+            expect_result(&host, run, SNEK_DONE, "");
+        } else {
+            expect_result(&host, run, SNEK_E_TOO_LARGE, "the URL is longer than 8192 bytes");
+        }
+    }
+}
+
+/* ---- github: what comes back ---- */
+
+static void an_answer_is_handed_out_with_its_headers(void **state) {
+    (void)state;
+    AUTO_SAID struct said said = {0};
+    probe("{\"do\":\"send\",\"method\":\"GET\",\"url\":\"/user\"}");
+    expect_http(&host, &said, "GET", "/user", "");
+    host_reply(&host, &said, 0, 200, "", "link: <x>\netag: W/\"1\"\nx-a: b\n",
+               "{\"login\":\"sn\\u0065k\"}");
+    expect_log(&host, run, "0|200|snek|W/\"1\"|(none)|1");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+static void a_failing_answer_leaves_its_sentence_and_is_handed_out_too(void **state) {
+    (void)state;
+    AUTO_SAID struct said said = {0};
+    probe("{\"do\":\"send\",\"method\":\"GET\",\"url\":\"/user\",\"forget\":1}");
+    expect_http(&host, &said, "GET", "/user", "");
+    host_reply(&host, &said, SNEK_E_FORBIDDEN, 403, "GET /user answered 403: go away", "",
+               "{\"login\":\"x\"}");
+    expect_log(&host, run, "-4|403|x|(none)|(none)|1");
+    expect_result(&host, run, SNEK_E_FORBIDDEN, "GET /user answered 403: go away");
+}
+
+static void without_an_answer_there_is_no_response(void **state) {
+    (void)state;
+    AUTO_SAID struct said said = {0};
+    probe("{\"do\":\"send\",\"method\":\"GET\",\"url\":\"/user\"}");
+    expect_http(&host, &said, "GET", "/user", "");
+    host_reply(&host, &said, SNEK_E_NETWORK, 0, "no connection\xFF", "", "");
+    expect_result(&host, run, SNEK_E_NETWORK, "no connection?");
+}
+
+static void a_failure_that_was_made_good_of_is_no_reason(void **state) {
+    (void)state;
+    AUTO_SAID struct said said = {0};
+    probe("{\"do\":\"recover\"}");
+    expect_http(&host, &said, "GET", "/missing", "");
+    host_reply(&host, &said, SNEK_E_NOT_FOUND, 404, "GET /missing answered 404", "", "");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+/* ---- store ---- */
+
+static void each_store_call_asks_the_host(void **state) {
+    (void)state;
+    static const struct {
+        const char *payload;
+        int64_t operation, per_installation;
+        const char *set, *name, *value;
+        int64_t outcome;
+        const char *answer, *log;
+    } table[] = {
+        {"\"op\":\"has\",\"set\":\"s\",\"name\":\"e\",\"scope\":1", FRAME_SET_HAS, 1, "s", "e", "",
+         1, "", "1|(none)|0"},
+        {"\"op\":\"add\",\"set\":\"s\",\"name\":\"\xC3\xA9\"", FRAME_SET_ADD, 0, "s", "\xC3\xA9",
+         "", 0, "", "0|(none)|0"},
+        {"\"op\":\"remove\",\"set\":\"s\",\"name\":\"e\"", FRAME_SET_REMOVE, 0, "s", "e", "", 1, "",
+         "1|(none)|0"},
+        {"\"op\":\"get\",\"name\":\"k\",\"scope\":1", FRAME_KEY_GET, 1, "", "k", "", 1, "value",
+         "1|value|5"},
+        {"\"op\":\"get\",\"name\":\"k\"", FRAME_KEY_GET, 0, "", "k", "", 0, "", "0|(none)|0"},
+        {"\"op\":\"put\",\"name\":\"k\",\"value\":\"v\"", FRAME_KEY_PUT, 0, "", "k", "v", 1, "",
+         "0|(none)|0"},
+        {"\"op\":\"put\",\"name\":\"k\",\"value\":\"NULL\"", FRAME_KEY_PUT, 0, "", "k", "", 1, "",
+         "0|(none)|0"},
+        {"\"op\":\"delete\",\"name\":\"k\"", FRAME_KEY_DELETE, 0, "", "k", "", 0, "", "0|(none)|0"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char payload[300];
+        AUTO_SAID struct said said = {0};
+        (void)snprintf(payload, sizeof payload, "{\"do\":\"store\",%s}", table[i].payload);
+        probe(payload);
+        host_hear(&host, FRAME_STORE, &said);
+        assert_int_equal(said_number(&said), table[i].operation);
+        assert_int_equal(said_number(&said), table[i].per_installation);
+        assert_string_equal(said_text(&said), table[i].set);
+        assert_string_equal(said_text(&said), table[i].name);
+        assert_string_equal(said_text(&said), table[i].value);
+        said_end(&said);
+        host_store_reply(&host, &said, table[i].outcome, table[i].answer, strlen(table[i].answer));
+        expect_log(&host, run, table[i].log);
+        expect_result(&host, run, SNEK_DONE, "");
+    }
+}
+
+static void a_store_that_cannot_leaves_its_sentence(void **state) {
+    (void)state;
+    AUTO_SAID struct said said = {0};
+    probe("{\"do\":\"store\",\"op\":\"add\",\"set\":\"s\",\"name\":\"e\"}");
+    host_hear(&host, FRAME_STORE, &said);
+    host_store_reply(&host, &said, SNEK_E_STORE, "the disk is full", 16);
+    expect_log(&host, run, "-15|(none)|0");
+    expect_result(&host, run, SNEK_E_STORE, "the disk is full");
+}
+
+static void a_store_call_that_is_made_wrongly_does_not_leave(void **state) {
+    (void)state;
+    static const char *const table[] = {
+        "\"op\":\"has\",\"set\":\"\",\"name\":\"e\"",
+        "\"op\":\"has\",\"set\":\"NULL\",\"name\":\"e\"",
+        "\"op\":\"has\",\"set\":\"s\",\"name\":\"\"",
+        "\"op\":\"add\",\"set\":\"s\",\"name\":\"e\",\"scope\":2",
+        "\"op\":\"put\",\"name\":\"k\",\"value\":\"v\",\"n\":65537",
+        "\"op\":\"put\",\"name\":\"k\",\"value\":\"NULL\",\"n\":1",
+        "\"op\":\"get\",\"name\":\"NULL\"",
+    };
+    char payload[1000];
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        (void)snprintf(payload, sizeof payload, "{\"do\":\"store\",%s}", table[i]);
+        probe(payload);
+        expect_log(&host, run, "-2|(none)|0");
+        expect_result(&host, run, SNEK_E_INVALID, NULL);
+    }
+    int at = snprintf(payload, sizeof payload, "{\"do\":\"store\",\"op\":\"get\",\"name\":\"");
+    memset(payload + at, 'k', FRAME_STORE_ENTRY_MAX + 1);
+    (void)snprintf(payload + at + FRAME_STORE_ENTRY_MAX + 1, 10, "\"}");
+    probe(payload);
+    expect_log(&host, run, "-2|(none)|0");
+    expect_result(&host, run, SNEK_E_INVALID, NULL);
+}
+
+static void a_value_with_nul_bytes_comes_back_whole(void **state) {
+    (void)state;
+    AUTO_SAID struct said said = {0};
+    probe("{\"do\":\"store\",\"op\":\"get\",\"name\":\"k\"}");
+    host_hear(&host, FRAME_STORE, &said);
+    host_store_reply(&host, &said, 1, "a\0b", 3);
+    expect_log(&host, run, "1|a|3");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+static void threads_of_a_handler_may_call_at_once(void **state) {
+    (void)state;
+    struct said said[8] = {{.body = NULL}};
+    probe("{\"do\":\"threads\"}");
+    for (int i = 0; i < 8; i++) {
+        host_hear(&host, FRAME_STORE, &said[i]);
+    }
+    for (int i = 7; i >= 0; i--) {
+        host_store_reply(&host, &said[i], i < 3, "", 0);
+        said_finish(&said[i]);
+    }
+    expect_log(&host, run, "3");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+/* ---- the rest ---- */
+
+static void null_where_none_may_be_gets_an_answer_and_not_a_crash(void **state) {
+    (void)state;
+    probe("{\"do\":\"misuse\"}");
+    expect_log(&host, run, "111111 111111 1111 1111 11");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+static void output_of_a_plugin_does_no_harm(void **state) {
+    (void)state;
+    probe("{\"do\":\"print\"}");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+#ifndef SNEK_SANITIZED /* under which shadow memory is larger than any limit */
+static void memory_is_limited(void **state) {
+    (void)state;
+    probe("{\"do\":\"eat\",\"n\":100000000}");
+    expect_log(&host, run, "got it");
+    expect_result(&host, run, SNEK_DONE, "");
+    probe("{\"do\":\"eat\",\"n\":300000000}");
+    expect_log(&host, run, "refused");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+#endif
+
+/* A finding of more than a run may hold is absent, and the next run has its own memory. */
+static void a_large_payload_is_found_in_again_and_again(void **state) {
+    (void)state;
+    size_t bytes = 20u << 20;
+    AUTO_FREE char *payload = malloc(bytes + 100);
+    assert_non_null(payload);
+    int at = snprintf(payload, 100, "{\"do\":\"find\",\"path\":\"tail\",\"long\":\"");
+    memset(payload + at, 'l', bytes);
+    (void)snprintf(payload + at + bytes, 50, "\",\"tail\":7}");
+    for (int i = 0; i < 8; i++) {
+        probe(payload);
+        expect_log(&host, run, "4|1|7|7|1");
+        expect_result(&host, run, SNEK_DONE, "");
+    }
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_event_is_what_the_host_said),
+        cmocka_unit_test(a_path_finds_values_of_every_kind),
+        cmocka_unit_test(the_configuration_is_found_and_kept),
+        cmocka_unit_test(a_request_is_expanded_and_its_body_built),
+        cmocka_unit_test(a_request_that_is_made_wrongly_does_not_leave),
+        cmocka_unit_test(a_request_that_is_too_large_does_not_leave),
+        cmocka_unit_test(a_url_that_is_too_long_does_not_leave),
+        cmocka_unit_test(an_answer_is_handed_out_with_its_headers),
+        cmocka_unit_test(a_failing_answer_leaves_its_sentence_and_is_handed_out_too),
+        cmocka_unit_test(without_an_answer_there_is_no_response),
+        cmocka_unit_test(a_failure_that_was_made_good_of_is_no_reason),
+        cmocka_unit_test(each_store_call_asks_the_host),
+        cmocka_unit_test(a_store_that_cannot_leaves_its_sentence),
+        cmocka_unit_test(a_store_call_that_is_made_wrongly_does_not_leave),
+        cmocka_unit_test(a_value_with_nul_bytes_comes_back_whole),
+        cmocka_unit_test(threads_of_a_handler_may_call_at_once),
+        cmocka_unit_test(null_where_none_may_be_gets_an_answer_and_not_a_crash),
+        cmocka_unit_test(output_of_a_plugin_does_no_harm),
+#ifndef SNEK_SANITIZED
+        cmocka_unit_test(memory_is_limited),
+#endif
+        cmocka_unit_test(a_large_payload_is_found_in_again_and_again),
+    };
+    if (worker_tests_setup(argc, argv) < 0) {
+        return 1;
+    }
+    int failed = cmocka_run_group_tests(tests, start, end);
+    worker_tests_finish();
+    return failed;
+}

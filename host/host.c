@@ -104,15 +104,14 @@ static bool ready_status(void *context, struct buffer *json) {
     return dispatch_status(host->dispatch, json) && result == 0 && healthy;
 }
 
-static size_t route(void *context, const char *event, const char *action, const char *installation,
-                    const char *repository, const char **plugins, size_t max) {
+static void route(void *context, struct inbox_put *put) {
     struct host *host = context;
-    return dispatch_route(host->dispatch, event, action, installation, repository, plugins, max);
+    dispatch_route(host->dispatch, put, INGEST_ROUTES_MAX);
 }
 
-static void stored(void *context) {
+static void stored(void *context, const struct inbox_put *put, struct buffer *body) {
     struct host *host = context;
-    dispatch_wake(host->dispatch);
+    dispatch_stored(host->dispatch, put, body);
 }
 
 static void log_address(void) {

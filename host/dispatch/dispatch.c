@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int64_t earliest(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
 /* ---- claims ---- */
 
 static bool may_claim(const struct plugin *plugin) {
@@ -16,8 +20,7 @@ static bool may_claim(const struct plugin *plugin) {
 }
 
 static void fill_share(struct inbox_claim_share *share, const struct plugin *plugin) {
-    /* Payloads may take half of a worker's memory: design.md, "Sandbox". */
-    uint64_t room = (uint64_t)plugin->config->memory_mib * 1048576 / 2;
+    uint64_t room = plugin_payload_max(plugin);
     *share = (struct inbox_claim_share){
         .plugin = plugin_name(plugin),
         .runs = may_claim(plugin) ? plugin->config->concurrency - plugin->n_runs : 0,
@@ -38,15 +41,8 @@ static void take_run(struct dispatch *dispatch, struct inbox_run *data) {
     }
     run->plugin = plugin;
     run->data = *data;
-    run->handle = ++dispatch->last_handle;
-    run->payload_bytes = data->payload_bytes;
-    run->started_ms = clock_monotonic_ms();
-    run->deadline_ms = INT64_MAX;
-    run->next = plugin->runs;
-    plugin->runs = run;
-    plugin->n_runs++;
-    plugin->payload_bytes += run->payload_bytes;
-    plugin->solitary = plugin->solitary || data->suspect;
+    run->payload_bytes = data->payload->bytes;
+    run_enter(run);
     if (plugin->state != PLUGIN_RUNNING || dispatch->draining) {
         run_requeue(run, data->suspect, "");
     } else {
@@ -69,7 +65,7 @@ static void claim_done(struct inbox_operation *operation) {
         claim->runs = NULL;
         return;
     }
-    dispatch->next_due_ms = claim->next_due_ms;
+    dispatch->next_due_ms = earliest(claim->next_due_ms, dispatch->stored_due_ms);
     for (size_t i = 0; i < claim->n_shares; i++) {
         dispatch->sharers[i]->hold = dispatch->shares[i].suspects_due;
     }
@@ -106,6 +102,7 @@ static void claim_runs(struct dispatch *dispatch) {
         .n_shares = count,
     };
     dispatch->claiming = true;
+    dispatch->stored_due_ms = INT64_MAX;
     dispatch->asked++; /* the drain waits for its answer as well */
     inbox_submit(dispatch->options.inbox, &dispatch->claim.operation);
 }
@@ -123,10 +120,6 @@ static void tick_deadlines(struct plugin *plugin, int64_t now_ms) {
     }
 }
 
-static int64_t earliest(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 static int64_t next_deadline(const struct plugin *plugin) {
     int64_t next_ms = INT64_MAX;
     for (const struct run *run = plugin->runs; run; run = run->next) {
@@ -142,6 +135,7 @@ int dispatch_tick(struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         tick_deadlines(&dispatch->plugins[i], now_ms);
         plugin_tick(&dispatch->plugins[i], now_ms);
+        fresh_tick(&dispatch->plugins[i], now_ms); /* before claims: they are due already */
     }
     run_finish_again(dispatch, now_ms);
     int64_t wall_ms = clock_wall_ms();
@@ -151,6 +145,7 @@ int dispatch_tick(struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         next_ms = earliest(next_ms, next_deadline(&dispatch->plugins[i]));
         next_ms = earliest(next_ms, plugin_next_ms(&dispatch->plugins[i]));
+        next_ms = earliest(next_ms, fresh_next_ms(&dispatch->plugins[i]));
     }
     for (const struct run *run = dispatch->unfinished; run; run = run->next) {
         next_ms = earliest(next_ms, run->finish_again_ms);
@@ -180,39 +175,48 @@ static bool listed(char *const *patterns, const char *text) {
     return false;
 }
 
-size_t dispatch_route(void *context, const char *event, const char *action,
-                      const char *installation, const char *repository, const char **plugins,
-                      size_t max) {
-    struct dispatch *dispatch = context;
-    size_t count = 0;
-    for (size_t i = 0; i < dispatch->n_plugins && count < max; i++) {
-        const struct plugin *plugin = &dispatch->plugins[i];
-        if (description_wants(plugin->description, event, action) &&
-            listed(plugin->config->installations, installation) &&
-            listed(plugin->config->repositories, repository)) {
-            plugins[count++] = plugin_name(plugin);
+void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max) {
+    put->lease = dispatch->lease;
+    put->lease_until_ms = put->received_ms + dispatch->options.config->dispatch.lease_ms;
+    for (size_t i = 0; i < dispatch->n_plugins && put->n_runs < max; i++) {
+        struct plugin *plugin = &dispatch->plugins[i];
+        if (description_wants(plugin->description, put->event, put->action) &&
+            listed(plugin->config->installations, put->installation) &&
+            listed(plugin->config->repositories, put->repository)) {
+            struct inbox_put_run *run = &put->runs[put->n_runs++];
+            *run = (struct inbox_put_run){.plugin = plugin_name(plugin)};
+            fresh_promise(dispatch, put, run, plugin);
         }
     }
-    return count;
 }
 
-void dispatch_wake(void *context) {
-    struct dispatch *dispatch = context;
-    if (!atomic_exchange(&dispatch->wake_posted, true)) {
+void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, struct buffer *body) {
+    bool all_fresh = fresh_stored(dispatch, put, body);
+    if (put->operation.result < 0 || all_fresh) {
+        return;
+    }
+    (void)pthread_mutex_lock(&dispatch->lock);
+    if (!dispatch->wake_posted) {
+        dispatch->wake_posted = true;
+        dispatch->wake_due_ms = put->due_ms;
         mailbox_post(&dispatch->mailbox, &dispatch->wake);
     }
+    dispatch->wake_due_ms = earliest(dispatch->wake_due_ms, put->due_ms);
+    (void)pthread_mutex_unlock(&dispatch->lock);
 }
 
 static void open_wake(struct mail *mail) {
     struct dispatch *dispatch = CONTAINER_OF(mail, struct dispatch, wake);
-    atomic_store(&dispatch->wake_posted, false);
-    dispatch->claim_wanted = true; /* a claim says when the new runs are due */
+    (void)pthread_mutex_lock(&dispatch->lock);
+    dispatch->wake_posted = false;
+    dispatch->stored_due_ms = earliest(dispatch->stored_due_ms, dispatch->wake_due_ms);
+    (void)pthread_mutex_unlock(&dispatch->lock);
+    dispatch->next_due_ms = earliest(dispatch->next_due_ms, dispatch->stored_due_ms);
 }
 
-bool dispatch_status(void *context, struct buffer *json) {
+bool dispatch_status(struct dispatch *dispatch, struct buffer *json) {
     static const char *const names[] = {"loading", "running", "restarting", "quarantined",
                                         "refused"};
-    struct dispatch *dispatch = context;
     (void)pthread_mutex_lock(&dispatch->lock);
     int result = buffer_append_text(json, "\"plugins\":[");
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
@@ -249,6 +253,7 @@ static int start_plugins(struct dispatch *dispatch, struct error *err) {
         struct plugin *plugin = &dispatch->plugins[dispatch->n_plugins++];
         plugin->dispatch = dispatch;
         plugin->config = &config->plugins[i];
+        plugin->held_last = &plugin->held;
         if (plugin_start(plugin, err) < 0) {
             return -1;
         }
@@ -265,6 +270,7 @@ int dispatch_new(const struct dispatch_options *options, struct dispatch **dispa
     }
     new->options = *options;
     new->next_due_ms = 0;
+    new->stored_due_ms = INT64_MAX;
     new->wake.open = open_wake;
     (void)pthread_mutex_init(&new->lock, NULL);
     arc4random_buf(&new->lease, sizeof new->lease);
@@ -319,11 +325,14 @@ enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
 
 void dispatch_drain(struct dispatch *dispatch) {
     dispatch->draining = true;
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        fresh_tick(&dispatch->plugins[i], 0); /* promises no more, and gives back what is held */
+    }
 }
 
-bool dispatch_idle(const struct dispatch *dispatch) {
+bool dispatch_idle(struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        if (dispatch->plugins[i].n_runs > 0) {
+        if (dispatch->plugins[i].n_runs > 0 || !fresh_idle(&dispatch->plugins[i])) {
             return false;
         }
     }
@@ -362,6 +371,14 @@ bool dispatch_workers_gone(const struct dispatch *dispatch) {
     return true;
 }
 
+static void free_runs(struct run *runs) {
+    while (runs) {
+        struct run *next = runs->next;
+        run_free(runs);
+        runs = next;
+    }
+}
+
 void dispatch_free(struct dispatch *dispatch) {
     if (!dispatch) {
         return;
@@ -373,17 +390,10 @@ void dispatch_free(struct dispatch *dispatch) {
         runner_free(plugin->runner);
         description_free(plugin->description);
         free(plugin->refusal);
-        while (plugin->runs) {
-            struct run *run = plugin->runs;
-            plugin->runs = run->next;
-            run_free(run);
-        }
+        free_runs(plugin->runs);
+        free_runs(plugin->held);
     }
-    while (dispatch->unfinished) {
-        struct run *run = dispatch->unfinished;
-        dispatch->unfinished = run->next;
-        run_free(run);
-    }
+    free_runs(dispatch->unfinished);
     loop_remove(dispatch->options.loop, &dispatch->mail_source);
     mailbox_finish(&dispatch->mailbox);
     (void)pthread_mutex_destroy(&dispatch->lock);

@@ -2,6 +2,7 @@
 /* The middle of a delivery's way: takes due runs from the inbox, gives each to its plugin's worker,
  * carries the plugin's questions to the broker and the inbox, and writes down how the run ended.
  *
+ *   ingest, fresh ------,
  *   inbox --claim--> [run] --frame--> worker --result--> done · skipped · rejected
  *                                        |                retry (5 s … 12 h) · dead
  *                                        '- dies, hangs: see plugin.c
@@ -9,7 +10,7 @@
  * One run for each (delivery, plugin). A run ends exactly once: by its result frame, by its
  * deadline, by its worker's death, or by the drain. Only a result frame counts as success.
  *
- * Threads: all on the loop's thread, except dispatch_route(), dispatch_wake() and
+ * Threads: all on the loop's thread, except dispatch_route(), dispatch_stored() and
  * dispatch_status(), which ingest's thread calls. */
 #ifndef SNEK_DISPATCH_DISPATCH_H
 #define SNEK_DISPATCH_DISPATCH_H
@@ -49,18 +50,19 @@ enum dispatch_load dispatch_load_state(struct dispatch *dispatch);
  * the next step may wait, in milliseconds (-1: for ever). */
 int dispatch_tick(struct dispatch *dispatch);
 
-/* ingest_options.route, .stored and .status; once loaded; any thread. */
-size_t dispatch_route(void *dispatch, const char *event, const char *action,
-                      const char *installation, const char *repository, const char **plugins,
-                      size_t max);
-void dispatch_wake(void *dispatch);
-bool dispatch_status(void *dispatch, struct buffer *json);
+/* What ingest asks, on its thread, once the plugins are loaded; see ingest_options.route, .stored
+ * and .status. A run for which its plugin has a free slot is leased at once, and goes on from
+ * memory when dispatch_stored() says that it was committed; so every put that was routed is to be
+ * stored, or said to have failed. */
+void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max);
+void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, struct buffer *body);
+bool dispatch_status(struct dispatch *dispatch, struct buffer *json);
 
 /* No new runs from now on. dispatch_idle() tells when those under way have ended and are written
  * down; dispatch_cancel() tells those that are left to come back (snek_cancelled());
  * dispatch_requeue() gives what then is left back to the inbox and ends the workers. */
 void dispatch_drain(struct dispatch *dispatch);
-bool dispatch_idle(const struct dispatch *dispatch);
+bool dispatch_idle(struct dispatch *dispatch);
 void dispatch_cancel(struct dispatch *dispatch);
 void dispatch_requeue(struct dispatch *dispatch);
 bool dispatch_workers_gone(const struct dispatch *dispatch);

@@ -21,6 +21,11 @@ const char *plugin_name(const struct plugin *plugin) {
     return plugin->description ? plugin->description->name : plugin->config->as_written;
 }
 
+uint64_t plugin_payload_max(const struct plugin *plugin) {
+    /* Half of a worker's memory: design.md, "Sandbox". */
+    return (uint64_t)plugin->config->memory_mib * 1048576 / 2;
+}
+
 static bool same_text(const char *a, const char *b) {
     return strcmp(a, b) == 0;
 }
@@ -58,6 +63,7 @@ static void on_described(void *context, struct description *description) {
         description_free(description);
     }
     set_state(plugin, PLUGIN_RUNNING);
+    plugin->hold = true;
     plugin->dispatch->claim_wanted = true;
     log_event(LOG_INFO, "worker_started", LOG_TEXT("plugin", plugin_name(plugin)),
               LOG_TEXT("version", plugin->description->version), LOG_TEXT("sandbox", level));

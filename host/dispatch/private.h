@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the files of this room share: dispatch.c claims and keeps time, plugin.c leads the workers,
- * run.c ends runs, question.c carries questions. */
+/* What the files of this room share: dispatch.c claims and keeps time, fresh.c holds what need not
+ * be claimed, plugin.c leads the workers, run.c ends runs, question.c carries questions. */
 #ifndef SNEK_DISPATCH_PRIVATE_H
 #define SNEK_DISPATCH_PRIVATE_H
 
@@ -8,7 +8,6 @@
 #include "runner/runner.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 #define QUESTIONS_MAX 1024    /* under way at once from one worker */
 #define CRASHES_MAX 3         /* of a run alone, then it is dead: design.md, "Processes" */
@@ -17,6 +16,7 @@
 #define QUARANTINE_DEATHS 10  /* … and from so many on, quarantined and tried rarely */
 #define QUARANTINE_MS 600000
 #define FINISH_AGAIN_MS 1000 /* a completion that the store could not take is tried again */
+#define FRESH_BYTES_MAX (UINT64_C(32) << 20)       /* of bodies that wait in memory to be due */
 #define RETRY_DELAY_MAX_MS (7 * INT64_C(86400000)) /* that a plugin may ask for */
 
 enum plugin_state {
@@ -43,8 +43,14 @@ struct plugin {
     uint64_t payload_bytes;
     unsigned n_questions;
     size_t question_bytes; /* of their bodies; both of the present worker's */
-    bool hold;             /* suspect runs are due: nothing new until it is idle, then one alone */
-    bool solitary;         /* a suspect run is being tried alone */
+    bool hold; /* suspect runs are due: nothing new until it is idle, then one alone. And so it is
+                  assumed of a new worker until a claim knows */
+    bool solitary; /* a suspect run is being tried alone */
+
+    struct run *held, **held_last; /* leased by ingest, not due yet, in order */
+    uint32_t n_held;
+    uint32_t fresh_room;     /* under dispatch->lock: so many more may be promised in all … */
+    uint32_t fresh_promised; /* … and so many are, with ingest, the inbox or in our mailbox */
 };
 
 struct run {
@@ -53,6 +59,9 @@ struct run {
     struct inbox_run data;
     uint64_t handle;      /* in frames */
     size_t payload_bytes; /* counted in the plugin's */
+    int64_t due_ms;       /* wall; 0: due already when it came */
+    int64_t start_at_ms;  /* monotonic; of one that is held */
+    struct mail mail;     /* brings one that ingest leased */
     bool sent;            /* the worker has it: a crash may be its doing */
     bool late;
     bool gone;                       /* its installation is: a failure is final */
@@ -78,14 +87,17 @@ struct dispatch {
     struct inbox_claim_share *shares; /* of the plugins that can take runs now … */
     struct plugin **sharers;          /* … these */
     bool claiming, claim_wanted;
-    int64_t next_due_ms; /* wall; INT64_MAX none is known of */
+    int64_t next_due_ms;   /* wall; INT64_MAX none is known of */
+    int64_t stored_due_ms; /* likewise, of what was stored since the last claim was asked for */
 
     unsigned asked;         /* the claim and the completions that are with the inbox */
     struct run *unfinished; /* whose completion the store could not take yet */
 
+    pthread_mutex_t lock; /* over what ingest's thread reads and writes */
     struct mail wake;
-    atomic_bool wake_posted;
-    pthread_mutex_t lock; /* over what dispatch_status() reads */
+    bool wake_posted;     /* under the lock … */
+    int64_t wake_due_ms;  /* … wall: the first of the runs that were queued since */
+    uint64_t fresh_bytes; /* … of all runs that were promised or are held */
 };
 
 /* plugin.c */
@@ -93,9 +105,20 @@ int plugin_start(struct plugin *plugin, struct error *err);
 void plugin_tick(struct plugin *plugin, int64_t now_ms);
 int64_t plugin_next_ms(const struct plugin *plugin); /* INT64_MAX: nothing to wait for */
 const char *plugin_name(const struct plugin *plugin);
+uint64_t plugin_payload_max(const struct plugin *plugin); /* of the runs in its worker */
+
+/* fresh.c; the first two on ingest's thread. */
+void fresh_promise(struct dispatch *dispatch, struct inbox_put *put, struct inbox_put_run *run,
+                   struct plugin *plugin);
+bool fresh_stored(struct dispatch *dispatch, const struct inbox_put *put,
+                  struct buffer *body); /* all */
+void fresh_tick(struct plugin *plugin, int64_t now_ms);
+int64_t fresh_next_ms(const struct plugin *plugin);
+bool fresh_idle(struct plugin *plugin); /* none is held, and none will come */
 
 /* run.c; a run that was ended is gone from its plugin, and must not be touched. */
 struct run *run_find(struct plugin *plugin, uint64_t handle);
+void run_enter(struct run *run); /* joins its plugin's */
 void run_begin(struct run *run); /* asks what must be known first, then hands it to the worker */
 void run_send(struct run *run, bool from_self);
 void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_text reason);

@@ -24,6 +24,18 @@ void run_free(struct run *run) {
     free(run);
 }
 
+void run_enter(struct run *run) {
+    struct plugin *plugin = run->plugin;
+    run->handle = ++plugin->dispatch->last_handle;
+    run->started_ms = clock_monotonic_ms();
+    run->deadline_ms = INT64_MAX;
+    run->next = plugin->runs;
+    plugin->runs = run;
+    plugin->n_runs++;
+    plugin->payload_bytes += run->payload_bytes;
+    plugin->solitary = plugin->solitary || run->data.suspect;
+}
+
 void run_begin(struct run *run) {
     static const char suffix[] = "[bot]";
     const char *sender = run->data.sender ? run->data.sender : "";
@@ -47,8 +59,7 @@ void run_send(struct run *run, bool from_self) {
                                .attempt = run->data.attempt,
                                .received_ms = run->data.received_ms,
                                .from_self = from_self,
-                               .payload = run->data.payload,
-                               .payload_bytes = run->data.payload_bytes};
+                               .payload = run->data.payload};
     log_event(LOG_INFO, "started", LOG_TEXT("delivery", run->data.guid),
               LOG_TEXT("plugin", plugin_name(plugin)), LOG_TEXT("event", run->data.event),
               LOG_TEXT("action", *run->data.action ? run->data.action : NULL),
@@ -174,7 +185,9 @@ void run_failed(struct run *run, const char *reason, bool suspect, int64_t crash
 }
 
 void run_requeue(struct run *run, bool suspect, const char *reason) {
-    finish(run, INBOX_REQUEUE, "requeued", reason, 0, suspect, run->data.crashes);
+    int64_t wait_ms = run->due_ms - clock_wall_ms(); /* of one that was held */
+    finish(run, INBOX_REQUEUE, "requeued", reason, wait_ms > 0 ? wait_ms : 0, suspect,
+           run->data.crashes);
 }
 
 void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_text reason_text) {

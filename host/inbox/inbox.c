@@ -52,7 +52,12 @@ static size_t bytes_of(const struct inbox_operation *operation) {
 static void clear_outputs(struct inbox_operation *operation) {
     operation->result = 0;
     operation->error.text[0] = '\0';
-    if (operation->kind == INBOX_CLAIM) {
+    if (operation->kind == INBOX_PUT) {
+        struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
+        for (size_t i = 0; i < put->n_runs; i++) {
+            put->runs[i].id = 0;
+        }
+    } else if (operation->kind == INBOX_CLAIM) {
         struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
         claim->runs = NULL;
         claim->n_runs = 0;
@@ -210,8 +215,8 @@ bool inbox_healthy(const struct inbox *inbox) {
 void inbox_run_finish(struct inbox_run *run) {
     free(run->sender);
     free(run->repository);
-    free(run->payload);
-    run->sender = run->repository = run->payload = NULL;
+    run->sender = run->repository = NULL;
+    run->payload = payload_unref(run->payload);
 }
 
 void inbox_runs_free(struct inbox_run *runs, size_t n_runs) {

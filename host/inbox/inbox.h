@@ -20,6 +20,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/mailbox.h"
+#include "base/payload.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -56,27 +57,36 @@ struct inbox_operation {
     struct mail mail; /* the inbox's */
 };
 
-/* Stores a delivery and one run for each of `plugins`, due at `due_ms`. */
+/* Stores a delivery and a run for each plugin that wants it, due at `due_ms`. A run that this host
+ * goes on with from memory is inserted as if it had been claimed already: whoever looks for due
+ * runs passes it by, and when the host dies it is due again as any claimed one. */
+struct inbox_put_run {
+    const char *plugin; /* its name */
+    bool leased;        /* running, at attempt 1, under the put's lease */
+    int64_t id;         /* out: the run; 0 when none was queued (INBOX_DUPLICATE, an error) */
+};
+
 enum inbox_put_outcome {
     INBOX_STORED = 0,
     INBOX_DUPLICATE = 1, /* its runs are unfinished: nothing new; those that waited for a retry are
                             made due at `due_ms` */
-    INBOX_REDELIVERED = 2, /* they were finished: all of `plugins` run again, from attempt 1, on
-                              the body that came now */
+    INBOX_REDELIVERED = 2, /* they were finished: all of `runs` run again, from attempt 1, on the
+                              body that came now */
 };
 
 struct inbox_put {
     struct inbox_operation operation;
     const char *guid, *event;
     const char *action;       /* "" when the payload has none */
-    const char *installation; /* "" when it has none: such a delivery has no plugins */
+    const char *installation; /* "" when it has none: such a delivery has no runs */
     const char *repository;   /* "owner/name", "" none */
     const char *sender;       /* login, "" none */
     const char *body;         /* JSON, as bytes: may hold anything */
     size_t body_bytes;
     int64_t received_ms, due_ms; /* wall */
-    const char *const *plugins;  /* names */
-    size_t n_plugins;
+    struct inbox_put_run *runs;  /* borrowed */
+    size_t n_runs;
+    int64_t lease, lease_until_ms; /* of those that are leased */
 };
 
 /* Takes due runs for this host: marks each as running under its lease, attempt counted up. */
@@ -101,10 +111,9 @@ struct inbox_run {
     char event[INBOX_NAME_MAX + 1];
     char action[INBOX_NAME_MAX + 1];
     char installation[INBOX_NAME_MAX + 1];
-    char *sender;     /* with the run */
-    char *repository; /* with the run */
-    char *payload;    /* with the run; NUL-terminated, the NUL not counted */
-    size_t payload_bytes;
+    char *sender;            /* with the run */
+    char *repository;        /* with the run */
+    struct payload *payload; /* a reference, with the run */
 };
 
 struct inbox_claim {

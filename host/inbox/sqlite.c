@@ -42,11 +42,13 @@ static const char *const statements[SQL_COUNT] = {
                             " AND state IN ('queued', 'running') LIMIT 1",
     [SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = min(due_ms, ?1)"
                         " WHERE delivery = ?2 AND state = 'queued' AND attempt > 0",
-    [SQL_RUN_QUEUE] = "INSERT INTO runs (delivery, plugin, due_ms, state)"
-                      " VALUES (?1, ?2, ?3, 'queued')"
-                      " ON CONFLICT (delivery, plugin) DO UPDATE SET state = 'queued',"
-                      " attempt = 0, crashes = 0, suspect = 0, due_ms = excluded.due_ms,"
-                      " label = '', reason = '', finished_ms = NULL",
+    [SQL_RUN_QUEUE] = "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, lease,"
+                      " lease_until_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+                      " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
+                      " attempt = excluded.attempt, lease = excluded.lease,"
+                      " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
+                      " crashes = 0, suspect = 0, label = '', reason = '', finished_ms = NULL"
+                      " RETURNING id",
     [SQL_RUNS_DUE] = "SELECT r.id, r.attempt, r.crashes, r.suspect, d.id, d.received_ms, d.guid,"
                      " d.event, d.action, d.installation, d.repository, d.sender, length(d.body)"
                      " FROM runs r INDEXED BY runs_due CROSS JOIN deliveries d ON d.id = r.delivery"

@@ -32,8 +32,8 @@ static int check_put(struct sqlite_store *store, const struct inbox_put *put, st
                              texts[i].what, texts[i].max);
         }
     }
-    for (size_t i = 0; i < put->n_plugins; i++) {
-        if (strlen(put->plugins[i]) > INBOX_NAME_MAX) {
+    for (size_t i = 0; i < put->n_runs; i++) {
+        if (strlen(put->runs[i].plugin) > INBOX_NAME_MAX) {
             return error_set(err, "storing a delivery: a plugin's name is longer than %d bytes",
                              INBOX_NAME_MAX);
         }
@@ -96,14 +96,20 @@ static int write_delivery(struct sqlite_store *store, const struct inbox_put *pu
 
 static int queue_runs(struct sqlite_store *store, int64_t delivery, const struct inbox_put *put,
                       struct error *err) {
-    for (size_t i = 0; i < put->n_plugins; i++) {
+    for (size_t i = 0; i < put->n_runs; i++) {
+        struct inbox_put_run *run = &put->runs[i];
         AUTO_QUERY struct query query = query_begin(store, SQL_RUN_QUEUE);
         query_number(&query, delivery);
-        query_text(&query, put->plugins[i]);
+        query_text(&query, run->plugin);
         query_number(&query, put->due_ms);
-        if (query_run(&query, err, "queueing a run") < 0) {
+        query_text(&query, run->leased ? "running" : "queued");
+        query_number(&query, run->leased);
+        query_number(&query, run->leased ? put->lease : 0);
+        query_number(&query, run->leased ? put->lease_until_ms : 0);
+        if (query_step(&query, err, "queueing a run") < 0) {
             return -1;
         }
+        run->id = sqlite3_column_int64(query.statement, 0);
     }
     return 0;
 }
@@ -133,7 +139,7 @@ static int hasten_retries(struct sqlite_store *store, int64_t delivery, int64_t 
     return query_run(&query, err, "making retries due");
 }
 
-int sqlite_put(struct sqlite_store *store, const struct inbox_put *put, struct error *err) {
+int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *err) {
     int64_t delivery = 0;
     int seen = check_put(store, put, err);
     if (seen == 0) {
@@ -181,22 +187,15 @@ static int read_body(struct sqlite_store *store, int64_t delivery, struct inbox_
         return sqlite_fail(store, err, what);
     }
     size_t bytes = (size_t)sqlite3_blob_bytes(blob);
-    char *payload = malloc(bytes + 1);
-    if (!payload) {
-        (void)sqlite3_blob_close(blob);
-        return no_memory(store, err, what);
-    }
-    if (sqlite3_blob_read(blob, payload, (int)bytes, 0) != SQLITE_OK) {
-        (void)sqlite_fail(store, err, what);
-        (void)sqlite3_blob_close(blob);
-        free(payload);
-        return -1;
+    run->payload = payload_new(bytes);
+    int result = 0;
+    if (!run->payload) {
+        result = no_memory(store, err, what);
+    } else if (sqlite3_blob_read(blob, run->payload->data, (int)bytes, 0) != SQLITE_OK) {
+        result = sqlite_fail(store, err, what);
     }
     (void)sqlite3_blob_close(blob);
-    payload[bytes] = '\0';
-    run->payload = payload;
-    run->payload_bytes = bytes;
-    return 0;
+    return result;
 }
 
 /* A fresh slot at the end of claim->runs; NULL when memory is short. */

@@ -81,7 +81,7 @@ int sqlite_compare_schema(sqlite3 *db, struct error *err);
 int sqlite_find_adopted(sqlite3 *db, bool *adopted, struct error *err);
 
 /* Each does its operation and returns its result, or -1 with `error` and store->broken. */
-int sqlite_put(struct sqlite_store *store, const struct inbox_put *put, struct error *err);
+int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *err);
 int sqlite_claim(struct sqlite_store *store, struct inbox_claim *claim, struct error *err);
 int sqlite_finish(struct sqlite_store *store, const struct inbox_finish *finish, struct error *err);
 int sqlite_stats(struct sqlite_store *store, struct inbox_stats *stats, struct error *err);

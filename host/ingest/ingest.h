@@ -29,12 +29,13 @@ struct ingest_options {
     int64_t delay_ms;    /* runs are due this long after they were received */
     struct inbox *inbox; /* borrowed */
 
-    /* The names of the plugins that want this event and action, into `plugins` (room for `max`);
-     * how many. The names live as long as the ingest. `installation` and `repository` narrow. */
-    size_t (*route)(void *context, const char *event, const char *action, const char *installation,
-                    const char *repository, const char **plugins, size_t max);
-    /* A delivery with runs was committed, or one that came again made its runs due. */
-    void (*stored)(void *context);
+    /* Fills put->runs (room for INGEST_ROUTES_MAX) with the plugins that want this delivery, and
+     * the lease of those that the host goes on with from memory. The names live as long as the
+     * ingest. Not called for a delivery without an installation. */
+    void (*route)(void *context, struct inbox_put *put);
+    /* The inbox has answered a put that route() gave runs to, whatever the answer. The put is
+     * borrowed; the memory of `body`, of which put->body is a part, may be taken. */
+    void (*stored)(void *context, const struct inbox_put *put, struct buffer *body);
     /* Appends the members of /readyz's JSON object (without the braces); whether we are ready. */
     bool (*status)(void *context, struct buffer *json);
     void *context;

@@ -22,7 +22,7 @@ struct webhook {
     char event[INBOX_NAME_MAX + 1];
     char guid[INBOX_GUID_MAX + 1];
     struct body_routing routing;
-    const char *plugins[INGEST_ROUTES_MAX];
+    struct inbox_put_run runs[INGEST_ROUTES_MAX];
 };
 
 enum media { MEDIA_OTHER, MEDIA_JSON, MEDIA_FORM };
@@ -130,7 +130,7 @@ static void log_taken(const struct webhook *webhook, const char *message) {
               LOG_TEXT("installation",
                        *webhook->routing.installation ? webhook->routing.installation : NULL),
               LOG_NUMBER("bytes", (int64_t)webhook->put.body_bytes),
-              LOG_NUMBER("runs", (int64_t)webhook->put.n_plugins));
+              LOG_NUMBER("runs", (int64_t)webhook->put.n_runs));
 }
 
 static void answer_taken(struct http_request *request, const char *guid, unsigned status,
@@ -147,7 +147,6 @@ static void on_stored(struct inbox_operation *operation) {
     struct webhook *webhook = CONTAINER_OF(operation, struct webhook, put.operation);
     struct http_request *request = webhook->request;
     const struct ingest_options *options = &((struct ingest *)request->route->context)->options;
-    http_drop_body(request);
     if (operation->result < 0) {
         log_event(LOG_ERROR, "not_stored", LOG_TEXT("delivery", webhook->guid),
                   LOG_TEXT("reason", operation->error.text));
@@ -160,9 +159,10 @@ static void on_stored(struct inbox_operation *operation) {
         log_taken(webhook, operation->result == INBOX_REDELIVERED ? "redelivered" : "stored");
         answer_taken(request, webhook->guid, MHD_HTTP_ACCEPTED, "queued");
     }
-    if (operation->result >= 0 && webhook->put.n_plugins > 0) {
-        options->stored(options->context);
+    if (webhook->put.n_runs > 0) {
+        options->stored(options->context, &webhook->put, &request->body);
     }
+    http_drop_body(request);
     http_request_unref(request);
 }
 
@@ -170,12 +170,6 @@ static void submit(struct webhook *webhook, const char *json, size_t json_bytes)
     const struct ingest *ingest = webhook->request->route->context;
     const struct ingest_options *options = &ingest->options;
     const struct body_routing *routing = &webhook->routing;
-    size_t n_plugins = 0;
-    if (*routing->installation) { /* without one there is no token to act with */
-        n_plugins =
-            options->route(options->context, webhook->event, routing->action, routing->installation,
-                           routing->repository, webhook->plugins, INGEST_ROUTES_MAX);
-    }
     int64_t now_ms = clock_wall_ms();
     webhook->put = (struct inbox_put){
         .operation = {.kind = INBOX_PUT,
@@ -191,9 +185,11 @@ static void submit(struct webhook *webhook, const char *json, size_t json_bytes)
         .body_bytes = json_bytes,
         .received_ms = now_ms,
         .due_ms = now_ms + options->delay_ms,
-        .plugins = webhook->plugins,
-        .n_plugins = n_plugins,
+        .runs = webhook->runs,
     };
+    if (*routing->installation) { /* without one there is no token to act with */
+        options->route(options->context, &webhook->put);
+    }
     http_request_ref(webhook->request); /* the inbox's, until on_stored() */
     inbox_submit(options->inbox, &webhook->put.operation);
 }

@@ -25,6 +25,7 @@ struct chunk {
     struct chunk *next;
     char *data;
     size_t bytes, sent, counted;
+    struct payload *payload; /* whose bytes `data` are; NULL: `data` is the chunk's own */
 };
 
 struct runner {
@@ -101,6 +102,15 @@ void runner_kill(struct runner *runner, const char *why) {
 
 /* ---- out ---- */
 
+static void chunk_free(struct chunk *chunk) {
+    if (chunk->payload) {
+        (void)payload_unref(chunk->payload);
+    } else {
+        free(chunk->data);
+    }
+    free(chunk);
+}
+
 static void send_waiting(struct runner *runner) {
     while (runner->out && runner->socket.fd >= 0) {
         struct chunk *chunk = runner->out;
@@ -133,8 +143,7 @@ static void send_waiting(struct runner *runner) {
                 runner->out_last = &runner->out;
             }
             runner->waiting_bytes -= chunk->counted;
-            free(chunk->data);
-            free(chunk);
+            chunk_free(chunk);
         }
     }
     if (runner->wants_out && runner->socket.fd >= 0) {
@@ -143,20 +152,18 @@ static void send_waiting(struct runner *runner) {
     }
 }
 
-static void queue_bytes(struct runner *runner, char *data, size_t bytes, size_t counted) {
-    if (counted > runner->waiting_max_bytes - runner->waiting_bytes) {
-        free(data);
-        runner_kill(runner, "was ended: it does not read its answers");
-        return;
-    }
-    struct chunk *chunk = data ? calloc(1, sizeof *chunk) : NULL;
+static void queue_chunk(struct runner *runner, struct chunk what) {
+    bool fits = what.counted <= runner->waiting_max_bytes - runner->waiting_bytes;
+    struct chunk *chunk = fits ? malloc(sizeof *chunk) : NULL;
     if (!chunk) {
-        free(data);
-        runner_kill(runner, "was ended: the host is out of memory");
+        runner_kill(runner, fits ? "was ended: the host is out of memory"
+                                 : "was ended: it does not read its answers");
+        (void)payload_unref(what.payload);
+        free(what.payload ? NULL : what.data);
         return;
     }
-    *chunk = (struct chunk){.data = data, .bytes = bytes, .counted = counted};
-    runner->waiting_bytes += counted;
+    *chunk = what;
+    runner->waiting_bytes += chunk->counted;
     *runner->out_last = chunk;
     runner->out_last = &chunk->next;
 }
@@ -168,7 +175,8 @@ static void send_buffer(struct runner *runner, struct frame_writer *writer) {
         return;
     }
     size_t bytes = buffer->bytes;
-    queue_bytes(runner, buffer_steal(buffer), bytes, bytes);
+    queue_chunk(runner,
+                (struct chunk){.bytes = bytes, .counted = bytes, .data = buffer_steal(buffer)});
     send_waiting(runner);
 }
 
@@ -198,9 +206,11 @@ void runner_send_run(struct runner *runner, struct runner_run *run) {
     frame_put_number(&writer, (uint64_t)run->attempt);
     frame_put_number(&writer, (uint64_t)run->received_ms);
     frame_put_number(&writer, run->from_self);
-    frame_put_bytes_apart(&writer, run->payload_bytes); /* 25 MiB are not copied once more */
+    struct payload *payload = run->payload;
+    frame_put_bytes_apart(&writer, payload->bytes); /* 25 MiB are not copied once more */
     send_buffer(runner, &writer);
-    queue_bytes(runner, run->payload, run->payload_bytes, 0);
+    queue_chunk(runner,
+                (struct chunk){.data = payload->data, .bytes = payload->bytes, .payload = payload});
     run->payload = NULL;
     send_waiting(runner);
 }
@@ -498,8 +508,7 @@ void runner_free(struct runner *runner) {
     while (runner->out) {
         struct chunk *chunk = runner->out;
         runner->out = chunk->next;
-        free(chunk->data);
-        free(chunk);
+        chunk_free(chunk);
     }
     buffer_finish(&runner->in);
     free(runner);

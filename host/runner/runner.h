@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/payload.h"
 #include "config/config.h"
 #include "runner/description.h"
 #include "runner/frames.h"
@@ -67,8 +68,7 @@ struct runner_run {
     const char *event, *action, *guid, *installation;
     int64_t attempt, received_ms;
     bool from_self;
-    char *payload; /* becomes the runner's; freed once it is sent */
-    size_t payload_bytes;
+    struct payload *payload; /* the reference becomes the runner's; given back once it is sent */
 };
 
 /* Each queues a frame. A worker that is gone already takes them in silence: died() will come. */

@@ -68,7 +68,7 @@ int bench_ask(struct bench *bench, struct inbox_operation *operation) {
 }
 
 struct inbox_put put_of(const char *guid) {
-    static const char *const plugins[] = {"invite"};
+    static struct inbox_put_run runs[] = {{.plugin = "invite"}};
     return (struct inbox_put){
         .operation = {.kind = INBOX_PUT},
         .guid = guid,
@@ -81,8 +81,8 @@ struct inbox_put put_of(const char *guid) {
         .body_bytes = 7,
         .received_ms = BENCH_NOW,
         .due_ms = BENCH_NOW,
-        .plugins = plugins,
-        .n_plugins = 1,
+        .runs = runs,
+        .n_runs = 1,
     };
 }
 

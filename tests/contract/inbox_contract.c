@@ -56,8 +56,8 @@ static void a_delivery_comes_back_as_a_run_with_all_that_was_stored(void **state
     assert_string_equal(run->installation, "7");
     assert_string_equal(run->repository, "octo/cat");
     assert_string_equal(run->sender, "mona");
-    assert_int_equal(run->payload_bytes, 7);
-    assert_memory_equal(run->payload, "{\"a\":1}", 8);
+    assert_int_equal(run->payload->bytes, 7);
+    assert_memory_equal(run->payload->data, "{\"a\":1}", 8);
     assert_int_equal(run->received_ms, BENCH_NOW - 5);
     assert_int_equal(run->attempt, 1);
     assert_int_equal(run->lease, 42);
@@ -71,7 +71,7 @@ static void a_delivery_without_plugins_is_stored_and_runs_nothing(void **state) 
     struct bench *bench = *state;
     struct inbox_put operation = put_of("guid-1");
     operation.installation = "";
-    operation.n_plugins = 0;
+    operation.n_runs = 0;
     assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
     expect_stats(bench, 0, 0, 0);
     assert_int_equal(bench->store->query(bench->place, "SELECT count(*) FROM deliveries"), 1);
@@ -155,7 +155,7 @@ static void a_finished_guid_seen_again_is_a_redelivery_of_the_new_body(void **st
     assert_int_equal(claim.runs[0].attempt, 1);
     assert_int_equal(claim.runs[0].crashes, 0);
     assert_false(claim.runs[0].suspect);
-    assert_string_equal(claim.runs[0].payload, "[2]");
+    assert_string_equal(claim.runs[0].payload->data, "[2]");
     assert_string_equal(claim.runs[0].event, "issues");
     assert_string_equal(claim.runs[0].sender, "hubot");
     inbox_runs_free(claim.runs, claim.n_runs);
@@ -163,14 +163,15 @@ static void a_finished_guid_seen_again_is_a_redelivery_of_the_new_body(void **st
 
 static void a_redelivery_runs_the_plugins_that_are_routed_now(void **state) {
     struct bench *bench = *state;
-    static const char *const before[] = {"invite", "ping"}, *const now[] = {"ping", "hello"};
+    struct inbox_put_run before[] = {{.plugin = "invite"}, {.plugin = "ping"}};
+    struct inbox_put_run now[] = {{.plugin = "ping"}, {.plugin = "hello"}};
     struct inbox_put operation = put_of("guid-1");
-    operation.plugins = before;
-    operation.n_plugins = 2;
+    operation.runs = before;
+    operation.n_runs = 2;
     assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
     end_the_run(bench, INBOX_DONE, 0);
     struct inbox_claim ping = bench_claim(bench, "ping", BENCH_NOW);
-    operation.plugins = now;
+    operation.runs = now;
     assert_int_equal(bench_ask(bench, &operation.operation), INBOX_DUPLICATE);
     assert_int_equal(finish(bench, &ping.runs[0], INBOX_DEAD, 0), 0);
     inbox_runs_free(ping.runs, ping.n_runs);
@@ -188,6 +189,78 @@ static void a_redelivery_runs_the_plugins_that_are_routed_now(void **state) {
     assert_int_equal(bench->store->query(bench->place, "SELECT count(*) FROM runs"), 3);
 }
 
+static int64_t query(struct bench *bench, const char *sql) {
+    return bench->store->query(bench->place, sql);
+}
+
+static struct inbox_put leased_put(struct inbox_put_run *runs, size_t n) {
+    struct inbox_put operation = put_of("guid-1");
+    operation.runs = runs;
+    operation.n_runs = n;
+    operation.lease = 42;
+    operation.lease_until_ms = BENCH_NOW + 30000;
+    return operation;
+}
+
+static void a_run_put_under_a_lease_is_running_and_nobody_claims_it(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put_run runs[] = {{.plugin = "invite", .leased = true}, {.plugin = "ping"}};
+    struct inbox_put operation = leased_put(runs, 2);
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    expect_stats(bench, 1, 1, 0);
+    assert_int_equal(query(bench, "SELECT id FROM runs WHERE plugin = 'invite'"), runs[0].id);
+    assert_int_equal(query(bench, "SELECT id FROM runs WHERE plugin = 'ping'"), runs[1].id);
+    assert_int_equal(query(bench, "SELECT attempt FROM runs WHERE plugin = 'invite'"), 1);
+    assert_true(query(bench, "SELECT lease_until_ms FROM runs WHERE plugin = 'invite'") ==
+                BENCH_NOW + 30000);
+    assert_int_equal(query(bench, "SELECT attempt + lease FROM runs WHERE plugin = 'ping'"), 0);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 0);
+
+    struct inbox_run run = {.id = runs[0].id, .attempt = 1, .lease = 41};
+    assert_int_equal(finish(bench, &run, INBOX_DONE, 0), INBOX_STALE);
+    run.lease = 42;
+    assert_int_equal(finish(bench, &run, INBOX_DONE, 0), 0);
+    expect_stats(bench, 1, 0, 0);
+}
+
+static void a_duplicate_gets_no_run_and_a_redelivery_may_get_it_leased(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put_run runs[] = {{.plugin = "invite", .leased = true}};
+    struct inbox_put operation = leased_put(runs, 1);
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    struct inbox_run run = {.id = runs[0].id, .attempt = 1, .lease = 42};
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_DUPLICATE);
+    assert_int_equal(runs[0].id, 0);
+    assert_int_equal(finish(bench, &run, INBOX_DEAD, 0), 0);
+
+    operation.lease = 43;
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_REDELIVERED);
+    assert_int_equal(runs[0].id, run.id);
+    expect_stats(bench, 0, 1, 0);
+    assert_int_equal(finish(bench, &run, INBOX_DONE, 0), INBOX_STALE);
+    run.lease = 43;
+    assert_int_equal(finish(bench, &run, INBOX_REQUEUE, 0), 0);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].attempt, 1);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_run_whose_host_died_before_it_began_is_due_again(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put_run runs[] = {{.plugin = "invite", .leased = true}};
+    struct inbox_put operation = leased_put(runs, 1);
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    bench_close(bench);
+    bench_open(bench, BENCH_NOW + 60000);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 60000);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].id, runs[0].id);
+    assert_int_equal(claim.runs[0].attempt, 2);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
 static void a_body_is_bytes_whatever_they_are(void **state) {
     struct bench *bench = *state;
     static const char *const guids[] = {"empty", "escape", "nul", "not-utf8"};
@@ -202,8 +275,8 @@ static void a_body_is_bytes_whatever_they_are(void **state) {
     struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
     assert_int_equal(claim.n_runs, 4);
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(claim.runs[i].payload_bytes, lengths[i]);
-        assert_memory_equal(claim.runs[i].payload, bytes[i], lengths[i] + 1);
+        assert_int_equal(claim.runs[i].payload->bytes, lengths[i]);
+        assert_memory_equal(claim.runs[i].payload->data, bytes[i], lengths[i] + 1);
     }
     inbox_runs_free(claim.runs, claim.n_runs);
 }
@@ -230,8 +303,8 @@ static void the_largest_body_survives_a_redelivery_and_reopening(void **state) {
         bench_open(bench, BENCH_NOW);
         struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
         assert_int_equal(claim.n_runs, 1);
-        assert_int_equal(claim.runs[0].payload_bytes, sizes[i]);
-        assert_true(memcmp(claim.runs[0].payload, body, sizes[i]) == 0);
+        assert_int_equal(claim.runs[0].payload->bytes, sizes[i]);
+        assert_true(memcmp(claim.runs[0].payload->data, body, sizes[i]) == 0);
         assert_int_equal(finish(bench, &claim.runs[0], INBOX_DONE, 0), 0);
         inbox_runs_free(claim.runs, claim.n_runs);
         free(body);
@@ -245,12 +318,12 @@ static void texts_that_are_too_long_are_refused(void **state) {
     longest[sizeof longest - 1] = '\0';
     memset(name, 'y', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    const char *const plugins[] = {name};
+    struct inbox_put_run runs[] = {{.plugin = name}};
     struct inbox_put puts[] = {put_of(longest), put_of("g"), put_of("g"), put_of("g"), put_of("g")};
     puts[1].event = name;
     puts[2].action = name;
     puts[3].installation = name;
-    puts[4].plugins = plugins;
+    puts[4].runs = runs;
     for (size_t i = 0; i < sizeof puts / sizeof *puts; i++) {
         assert_int_equal(bench_ask(bench, &puts[i].operation), -1);
         assert_non_null(strstr(puts[i].operation.error.text, "longer than"));
@@ -291,12 +364,12 @@ static void runs_are_claimed_once_and_in_order_of_due_time(void **state) {
 
 static void each_plugin_gets_its_share_and_no_more(void **state) {
     struct bench *bench = *state;
-    static const char *const plugins[] = {"invite", "ping", "hello"};
+    struct inbox_put_run runs[] = {{.plugin = "invite"}, {.plugin = "ping"}, {.plugin = "hello"}};
     static const char *const guids[] = {"a", "b", "c"};
     for (size_t i = 0; i < 3; i++) {
         struct inbox_put operation = put_of(guids[i]);
-        operation.plugins = plugins;
-        operation.n_plugins = 3;
+        operation.runs = runs;
+        operation.n_runs = 3;
         operation.due_ms = BENCH_NOW - 10 + (int64_t)i;
         assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
     }
@@ -662,6 +735,9 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
         CONTRACT(a_duplicate_does_not_hasten_a_first_attempt_nor_delay_a_retry),
         CONTRACT(a_finished_guid_seen_again_is_a_redelivery_of_the_new_body),
         CONTRACT(a_redelivery_runs_the_plugins_that_are_routed_now),
+        CONTRACT(a_run_put_under_a_lease_is_running_and_nobody_claims_it),
+        CONTRACT(a_duplicate_gets_no_run_and_a_redelivery_may_get_it_leased),
+        CONTRACT(a_run_whose_host_died_before_it_began_is_due_again),
         CONTRACT(a_body_is_bytes_whatever_they_are),
         CONTRACT(the_largest_body_survives_a_redelivery_and_reopening),
         CONTRACT(texts_that_are_too_long_are_refused),

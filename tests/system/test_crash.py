@@ -2,9 +2,11 @@
 """Promises 1 and 3: what was acknowledged is handled whatever is killed, and a plugin breaks only
 itself."""
 
+import contextlib
 import os
 import pathlib
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -34,6 +36,48 @@ def test_kill_9_between_the_202_and_the_handling_loses_nothing(start_bot, who):
     host.kill(who, signal.SIGKILL)
     for delivery in deliveries:
         host.wait_log(msg="done", delivery=delivery, timeout=20)
+
+
+def states(host):
+    """How many runs there are in each (state, attempt)."""
+    with contextlib.closing(sqlite3.connect(host.folder / "snekomatic.db")) as store:
+        return dict(
+            ((state, attempt), count)
+            for state, attempt, count in store.execute(
+                "SELECT state, attempt, count(*) FROM runs GROUP BY state, attempt")
+        )
+
+
+def test_fresh_runs_wait_in_memory_up_to_the_free_slots_the_rest_is_queued(start_bot):
+    host = start_bot(plugins=[{"name": "trouble", "concurrency": 2}],
+                     config={"dispatch": {"delay_ms": 3000}})
+    deliveries = [host.deliver("trouble", trouble("fine")) for _ in range(5)]
+    assert states(host) == {("running", 1): 2, ("queued", 0): 3}
+    for delivery in deliveries:
+        assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
+    assert len(host.log(msg="started")) == 5
+
+
+def test_what_waits_in_memory_is_given_back_by_the_drain_and_costs_no_attempt(start_bot):
+    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 10000}})
+    delivery = host.deliver("trouble", trouble("fine"))
+    assert states(host) == {("running", 1): 1}
+    host.stop()
+    assert host.log(msg="requeued", delivery=delivery)
+    assert states(host) == {("queued", 0): 1}
+
+
+def test_what_waited_in_a_host_that_was_killed_is_due_again(start_bot):
+    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 10000}})
+    delivery = host.deliver("trouble", trouble("fine"))
+    host.kill("host", signal.SIGKILL)
+    assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "2"
+
+
+def test_a_long_delay_is_not_waited_out_in_memory(start_bot):
+    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 60000}})
+    host.deliver("trouble", trouble("fine"))
+    assert states(host) == {("queued", 0): 1}
 
 
 def test_kill_9_of_the_host_in_the_middle_of_runs_loses_nothing(start_bot):

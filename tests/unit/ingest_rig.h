@@ -75,8 +75,8 @@ void inbox_submit(struct inbox *inbox, struct inbox_operation *operation) {
     (void)snprintf(inbox->sender, sizeof inbox->sender, "%s", put->sender);
     (void)snprintf(inbox->body, sizeof inbox->body, "%.*s", (int)put->body_bytes, put->body);
     inbox->plugins[0] = '\0';
-    for (size_t i = 0; i < put->n_plugins; i++) {
-        (void)strcat(strcat(inbox->plugins, put->plugins[i]), ";");
+    for (size_t i = 0; i < put->n_runs; i++) {
+        (void)strcat(strcat(inbox->plugins, put->runs[i].plugin), ";");
     }
     inbox->body_bytes = put->body_bytes;
     inbox->received_ms = put->received_ms;
@@ -115,24 +115,21 @@ static inline void wait_until_held(struct inbox *inbox, unsigned n) {
     }
 }
 
-static inline size_t rig_route(void *context, const char *event, const char *action,
-                               const char *installation, const char *repository,
-                               const char **plugins, size_t max) {
+static inline void rig_route(void *context, struct inbox_put *put) {
     struct rig *rig = context;
-    (void)action, (void)installation, (void)repository;
     rig->n_routed++;
-    size_t n = strcmp(event, "pull_request") == 0 ? 2 : 0;
-    assert_true(n <= max);
-    if (n) {
-        plugins[0] = "invite";
-        plugins[1] = "ping";
+    if (strcmp(put->event, "pull_request") == 0) {
+        put->runs[0].plugin = "invite";
+        put->runs[1].plugin = "ping";
+        put->n_runs = 2;
     }
-    return n;
 }
 
-static inline void rig_stored(void *context) {
+static inline void rig_stored(void *context, const struct inbox_put *put, struct buffer *body) {
     struct rig *rig = context;
-    rig->n_stored++;
+    rig->n_stored += put->operation.result >= 0;
+    assert_true(put->body >= body->data);
+    assert_true(put->body + put->body_bytes <= body->data + body->bytes);
 }
 
 static inline bool rig_status(void *context, struct buffer *json) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* snekomatic-test: what an author of plugins tests with. This file is the command line. */
 #include "fake/fake.h"
+#include "scenario/run.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -9,13 +10,15 @@
 #include <string.h>
 #include <sysexits.h>
 
-static const char help[] = "usage: snekomatic-test VERB [OPTION]...\n"
-                           "\n"
-                           "Tests plugins and bots without GitHub.\n"
-                           "\n"
-                           "  fake-github   serve a fake of GitHub's API on this machine\n"
-                           "\n"
-                           "`snekomatic-test VERB --help` says more.\n";
+static const char help[] =
+    "usage: snekomatic-test VERB [OPTION]...\n"
+    "\n"
+    "Tests plugins and bots without GitHub.\n"
+    "\n"
+    "  run           run scenarios: what happens, and what is expected then\n"
+    "  fake-github   serve a fake of GitHub's API on this machine\n"
+    "\n"
+    "`snekomatic-test VERB --help` says more.\n";
 
 static const char fake_help[] =
     "usage: snekomatic-test fake-github --app-id N --app-key FILE [OPTION]...\n"
@@ -113,6 +116,9 @@ int main(int argc, char *argv[]) {
     if (strcmp(verb, "--help") == 0 || strcmp(verb, "help") == 0) {
         (void)fputs(help, stdout);
         return EX_OK;
+    }
+    if (strcmp(verb, "run") == 0) {
+        return scenario_run(argc - 1, argv + 1);
     }
     if (strcmp(verb, "fake-github") == 0) {
         return fake_github(argc - 1, argv + 1);

@@ -272,11 +272,6 @@ def changed(value, changes):
     return result
 
 
-def path_of(url):
-    """The path of a payload's URL, as the fake records it."""
-    return urllib.parse.urlsplit(url).path
-
-
 def rewrite(value, origin):
     """A copy in which every URL at https://api.github.com is one at `origin`."""
     if isinstance(value, dict):

@@ -77,3 +77,12 @@ def test_no_log_line_holds_a_secret(fake, start_bot):
     text = host.process.output(last=100000)
     for secret in secrets:
         assert secret not in text
+
+
+def test_a_token_is_asked_for_with_the_declared_permissions_only(fake, start_bot):
+    host = start_bot(plugins=["invite"])
+    merged = snek.payload("pull_request.closed.merged")
+    host.wait_log(msg="done", delivery=host.deliver("pull_request", merged))
+    mints = fake.requests(path="/app/.*/access_tokens")
+    assert len(mints) == 1
+    assert mints[0]["body"] == {"permissions": {"members": "write", "pull_requests": "write"}}

@@ -110,6 +110,12 @@ static void delete_failures(struct call *call) {
     answer_empty(call, 204);
 }
 
+static void post_release(struct call *call) {
+    call->fake->releases++;
+    (void)pthread_cond_broadcast(&call->fake->stop);
+    answer_empty(call, 204);
+}
+
 static void post_expire(struct call *call) {
     json_t *body = call->body.bytes > 0 ? control_body(call) : json_object();
     if (body) {
@@ -154,13 +160,19 @@ static void post_settings(struct call *call) {
 static const struct {
     const char *method, *path;
     void (*handle)(struct call *call);
-} controls[] = {
-    {"GET", "/_fake/requests", get_requests}, {"DELETE", "/_fake/requests", delete_requests},
-    {"GET", "/_fake/state", get_state},       {"PUT", "/_fake/state", put_state},
-    {"PATCH", "/_fake/state", patch_state},   {"GET", "/_fake/fail", get_failures},
-    {"POST", "/_fake/fail", post_failure},    {"DELETE", "/_fake/fail", delete_failures},
-    {"GET", "/_fake/tokens", get_tokens},     {"POST", "/_fake/tokens/expire", post_expire},
-    {"GET", "/_fake/settings", get_settings}, {"POST", "/_fake/settings", post_settings}};
+} controls[] = {{"GET", "/_fake/requests", get_requests},
+                {"DELETE", "/_fake/requests", delete_requests},
+                {"GET", "/_fake/state", get_state},
+                {"PUT", "/_fake/state", put_state},
+                {"PATCH", "/_fake/state", patch_state},
+                {"GET", "/_fake/fail", get_failures},
+                {"POST", "/_fake/fail", post_failure},
+                {"DELETE", "/_fake/fail", delete_failures},
+                {"POST", "/_fake/release", post_release},
+                {"GET", "/_fake/tokens", get_tokens},
+                {"POST", "/_fake/tokens/expire", post_expire},
+                {"GET", "/_fake/settings", get_settings},
+                {"POST", "/_fake/settings", post_settings}};
 
 void control_call(struct call *call) {
     for (size_t i = 0; i < sizeof controls / sizeof *controls; i++) {
@@ -172,7 +184,8 @@ void control_call(struct call *call) {
     }
     answer_json(
         call, 404,
-        json_pack("{s:s}", "message",
-                  "/_fake/ has requests, state, fail, tokens, tokens/expire, settings; their "
-                  "methods are in tests/harness/README.md"));
+        json_pack(
+            "{s:s}", "message",
+            "/_fake/ has requests, state, fail, release, tokens, tokens/expire, settings; their "
+            "methods are in tests/harness/README.md"));
 }

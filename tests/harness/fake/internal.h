@@ -33,8 +33,9 @@ struct token {
 
 struct fake {
     pthread_mutex_t lock;
-    pthread_cond_t stop; /* wakes the delays when `stopping` is set */
+    pthread_cond_t stop; /* wakes the delays when `stopping` or `releases` changes */
     bool stopping;
+    unsigned releases; /* counted up, it ends the delays that are under way */
 
     int64_t app_id;
     const char *app_slug;

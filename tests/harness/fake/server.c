@@ -28,7 +28,7 @@ void fake_time_text(int64_t time_s, char text[FAKE_TIME_MAX]) {
     (void)strftime(text, FAKE_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
-/* Waits without the lock, but no longer than the fake lives. */
+/* Waits without the lock, but no longer than the fake lives, or until it is released. */
 static void delay(struct fake *fake, json_int_t delay_ms) {
     struct timespec until;
     (void)clock_gettime(CLOCK_REALTIME, &until);
@@ -39,7 +39,8 @@ static void delay(struct fake *fake, json_int_t delay_ms) {
         until.tv_nsec -= 1000000000;
     }
     int result = 0;
-    while (!fake->stopping && result != ETIMEDOUT) {
+    unsigned releases = fake->releases;
+    while (!fake->stopping && fake->releases == releases && result != ETIMEDOUT) {
         result = pthread_cond_timedwait(&fake->stop, &fake->lock, &until);
     }
 }

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "scenario/payload.h"
+
+#include "scenario/tree.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+
+#define API "https://api.github.com"
+#define COMMENT_TEMPLATE "issue_comment.created"
+#define TEMPLATE_ISSUE "/issues/12"
+#define TEMPLATE_COMMENT "40101"
+#define FIRST_COMMENT 900001 /* ids of the comments that scenarios make */
+
+static const char *text(const json_t *object, const char *key) {
+    return json_string_value(json_object_get(object, key));
+}
+
+/* The bundled payloads' names, for the sentence that says that one is not there. */
+static void list_bundled(const char *folder, char *out, size_t bytes) {
+    DIR *directory = opendir(folder);
+    *out = '\0';
+    for (struct dirent *entry; directory && (entry = readdir(directory)) != NULL;) {
+        size_t name_bytes = strlen(entry->d_name), used = strlen(out);
+        if (name_bytes > 5 && strcmp(entry->d_name + name_bytes - 5, ".json") == 0 &&
+            strcmp(entry->d_name, "github.json") != 0) {
+            (void)snprintf(out + used, bytes - used, "%s%.*s", used ? ", " : "",
+                           (int)(name_bytes - 5), entry->d_name);
+        }
+    }
+    if (directory) {
+        (void)closedir(directory);
+    }
+}
+
+static json_t *load(const struct world *world, const char *name, struct error *err) {
+    char path[PATH_MAX], bundled[800];
+    size_t bytes = strlen(name);
+    bool own = strchr(name, '/') || (bytes > 5 && strcmp(name + bytes - 5, ".json") == 0);
+    if (own) {
+        (void)snprintf(path, sizeof path, "%s%s%s", *name == '/' ? "" : world->scenario->directory,
+                       *name == '/' ? "" : "/", name);
+    } else {
+        (void)snprintf(path, sizeof path, "%s/%s.json", world->options->payloads, name);
+    }
+    json_error_t problem;
+    json_t *payload = json_load_file(path, 0, &problem);
+    if (!payload && !own && access(path, R_OK) != 0) {
+        list_bundled(world->options->payloads, bundled, sizeof bundled);
+        (void)error_set(err,
+                        "there is no bundled payload %s (a file of yours ends with .json); "
+                        "there are %s",
+                        name, bundled);
+    } else if (!payload) {
+        (void)error_set(err, "%s:%d: %s", path, problem.line, problem.text);
+    }
+    return payload;
+}
+
+/* "issues" of "path/issues.opened.json". */
+static void event_of(const char *name, char *out, size_t bytes) {
+    const char *slash = strrchr(name, '/');
+    name = slash ? slash + 1 : name;
+    (void)snprintf(out, bytes, "%.*s", (int)strcspn(name, "."), name);
+}
+
+static const json_t *find_item(const json_t *list, const char *key, const json_t *wanted) {
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item) {
+        const json_t *value = json_object_get(item, key);
+        if (json_is_string(value) && json_is_string(wanted)
+                ? strcasecmp(json_string_value(value), json_string_value(wanted)) == 0
+                : json_equal(value, wanted)) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+static void set(json_t *root, const char *path, json_t *value) {
+    struct error ignored; /* paths of the template, which are there */
+    (void)tree_set(root, path, value, &ignored);
+    json_decref(value);
+}
+
+static const char *association(const json_t *state, const char *organization, const json_t *login) {
+    json_t *name = json_string(organization);
+    const json_t *found = find_item(json_object_get(state, "organizations"), "login", name);
+    json_decref(name);
+    const json_t *member = find_item(json_object_get(found, "members"), "login", login);
+    const char *membership = text(member, "state");
+    return membership && strcmp(membership, "active") == 0 ? "MEMBER" : "NONE";
+}
+
+/* Who wrote it, as far as the fake knows them. */
+static int set_author(json_t *payload, const json_t *state, const char *by, struct error *err) {
+    json_t *login = json_string(by);
+    const json_t *user = find_item(json_object_get(state, "users"), "login", login);
+    if (!user) {
+        json_decref(login);
+        return error_set(err, "by: GitHub has no user %s; [github] users can make one", by);
+    }
+    const char *organization = text(json_object_get(payload, "organization"), "login");
+    set(payload, "comment.author_association",
+        json_string(association(state, organization ? organization : "", login)));
+    static const char *const places[] = {"comment.user", "sender"};
+    for (size_t i = 0; i < 2; i++) {
+        json_t *place = tree_find(payload, places[i]);
+        (void)json_object_set(place, "login", login);
+        (void)json_object_set(place, "id", json_object_get(user, "id"));
+        (void)json_object_set(place, "type", json_object_get(user, "type"));
+    }
+    json_decref(login);
+    return 0;
+}
+
+/* The template's issue becomes the one that is commented. */
+static int set_issue(json_t *payload, const json_t *state, json_int_t number, struct error *err) {
+    json_t *name = tree_find(payload, "repository.full_name"), *wanted = json_integer(number);
+    const json_t *repository = find_item(json_object_get(state, "repositories"), "full_name", name);
+    const json_t *issue = find_item(json_object_get(repository, "issues"), "number", wanted);
+    json_decref(wanted);
+    if (!issue) {
+        return error_set(err, "on: %s has no issue or pull request %" JSON_INTEGER_FORMAT,
+                         json_string_value(name), number);
+    }
+    json_t *user = json_string(text(issue, "user"));
+    const json_t *author = find_item(json_object_get(state, "users"), "login", user);
+    json_t *place = tree_find(payload, "issue");
+    (void)json_object_set_new(place, "number", json_integer(number));
+    (void)json_object_set(place, "id", json_object_get(issue, "id"));
+    (void)json_object_set(place, "title", json_object_get(issue, "title"));
+    if (json_is_true(json_object_get(issue, "pull_request"))) {
+        (void)json_object_set_new(
+            place, "pull_request",
+            json_pack("{s:o}", "url",
+                      json_sprintf(API "/repos/%s/pulls/%" JSON_INTEGER_FORMAT,
+                                   json_string_value(name), number)));
+    }
+    if (author) {
+        set(payload, "issue.user.login", json_incref(user));
+        set(payload, "issue.user.id", json_incref(json_object_get(author, "id")));
+    }
+    json_decref(user);
+    return 0;
+}
+
+/* A new comment: at the fake, so that it can be reacted to, and as a payload. */
+static json_t *make_comment(struct world *world, const json_t *step, struct error *err) {
+    static json_int_t last = FIRST_COMMENT - 1;
+    json_t *template = load(world, COMMENT_TEMPLATE, err), *state = NULL;
+    const char *by = text(step, "by"), *words = text(step, "comment");
+    json_t *on = json_object_get(step, "on");
+    json_int_t number = on ? json_integer_value(on) : 12;
+    char issue_path[40], id[24];
+    if (!template || world_ask_fake(world, "GET", "state", NULL, &state, err) < 0) {
+        json_decref(template);
+        return NULL;
+    }
+    (void)snprintf(issue_path, sizeof issue_path, "/issues/%" JSON_INTEGER_FORMAT, number);
+    (void)snprintf(id, sizeof id, "%" JSON_INTEGER_FORMAT, ++last);
+    json_t *moved = tree_replace(template, TEMPLATE_ISSUE, issue_path);
+    json_t *payload = tree_replace(moved, TEMPLATE_COMMENT, id);
+    json_decref(template);
+    json_decref(moved);
+    set(payload, "comment.id", json_integer(last));
+    set(payload, "comment.body", json_string(words));
+    by = by ? by : "viper-vik";
+    int result = set_author(payload, state, by, err);
+    result = result < 0 ? result : set_issue(payload, state, number, err);
+    json_decref(state);
+    json_t *change = json_pack("{s:[{s:O, s:[{s:I, s:I, s:s, s:s}]}]}", "repositories", "full_name",
+                               tree_find(payload, "repository.full_name"), "comments", "id", last,
+                               "issue", number, "user", by, "body", words);
+    result = result < 0 ? result : world_ask_fake(world, "PATCH", "state", change, NULL, err);
+    json_decref(change);
+    if (result < 0) {
+        json_decref(payload);
+        return NULL;
+    }
+    return payload;
+}
+
+static int set_each(json_t *payload, const json_t *paths, json_t *value, struct error *err) {
+    size_t i;
+    json_t *path;
+    json_array_foreach(paths, i, path) {
+        if (tree_set(payload, json_string_value(path), value, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int payload_make(struct world *world, const json_t *step, struct payload *payload,
+                 struct error *err) {
+    const char *name = text(step, "deliver"), *event = text(step, "event");
+    json_t *json = name ? load(world, name, err) : make_comment(world, step, err), *rewritten;
+    if (!json) {
+        return -1;
+    }
+    if (event) {
+        (void)snprintf(payload->event, sizeof payload->event, "%s", event);
+    } else {
+        event_of(name ? name : COMMENT_TEMPLATE, payload->event, sizeof payload->event);
+    }
+    if (tree_change(json, json_object_get(step, "change"), err) < 0 ||
+        set_each(json, json_object_get(step, "null"), json_null(), err) < 0 ||
+        set_each(json, json_object_get(step, "remove"), NULL, err) < 0) {
+        json_decref(json);
+        return -1;
+    }
+    rewritten = tree_replace(json, API, world->fake_url);
+    payload->body = json_dumps(rewritten, JSON_COMPACT);
+    payload->body_bytes = payload->body ? strlen(payload->body) : 0;
+    json_decref(json);
+    json_decref(rewritten);
+    return payload->body ? 0 : error_set(err, "out of memory");
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "scenario/run.h"
+
+#include "scenario/stage.h"
+
+#include "base/program.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define TIMEOUT_S 30
+#define LOG_LINES_MAX 60
+#define VERDICT_MAX (1u << 20)
+
+static const char help[] =
+    "usage: snekomatic-test run [OPTION]... SCENARIO...\n"
+    "\n"
+    "Runs scenarios (TOML files), each with a host, a store and a fake GitHub of its own, and\n"
+    "reports as TAP: a line for each step. The first step that differs ends its scenario, and "
+    "what\n"
+    "differs is told.\n"
+    "\n"
+    "  --plugins FOLDER     where plugins that are named without a / are looked for before the\n"
+    "                       installed ones; may be given several times\n"
+    "  --timeout SECONDS    for each step (default: timeout_s of the scenario, else 30)\n"
+    "  --keep               leave the folder of logs, configuration and store, and name it\n"
+    "  --snekomatic FILE    the host's program (default: the one that is installed beside this)\n"
+    "  --payloads FOLDER    the bundled payloads (default: the installed ones)\n"
+    "  --help               this text\n"
+    "\n"
+    "Exit status: 0 all is as expected; 1 something is not; 64 wrong usage; 69 a part is "
+    "missing.\n";
+
+struct session {
+    struct world_options options;
+    char *self, *snekomatic, *payloads;
+    char root[PATH_MAX];
+    bool keep, failed;
+    int64_t timeout_ms; /* 0: not given */
+    unsigned count, worlds;
+    int n_options; /* of argv, before the scenarios: for the command that repeats one */
+    char **argv;
+};
+
+static int usage(const char *problem, const char *detail) {
+    (void)fprintf(stderr, "snekomatic-test run: %s%s; --help tells more\n", problem, detail);
+    return EX_USAGE;
+}
+
+/* -1: go on; else the exit status. */
+static int parse(int argc, char *argv[], struct session *session) {
+    static const struct option known[] = {{"plugins", required_argument, NULL, 'p'},
+                                          {"timeout", required_argument, NULL, 't'},
+                                          {"keep", no_argument, NULL, 'k'},
+                                          {"snekomatic", required_argument, NULL, 's'},
+                                          {"payloads", required_argument, NULL, 'l'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+    struct world_options *options = &session->options;
+    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        switch (option) {
+        case 'p':
+            if (options->n_plugin_folders == WORLD_FOLDERS_MAX) {
+                return usage("too many --plugins", "");
+            }
+            options->plugin_folders[options->n_plugin_folders++] = optarg;
+            break;
+        case 't':
+            session->timeout_ms = (int64_t)strtoul(optarg, NULL, 10) * 1000;
+            if (session->timeout_ms <= 0) {
+                return usage("--timeout wants a number of seconds, not ", optarg);
+            }
+            break;
+        case 'k':
+            session->keep = true;
+            break;
+        case 's':
+            session->snekomatic = strdup(optarg);
+            break;
+        case 'l':
+            session->payloads = strdup(optarg);
+            break;
+        case 'h':
+            (void)fputs(help, stdout);
+            return EX_OK;
+        default:
+            return EX_USAGE; /* getopt has said what is wrong */
+        }
+    }
+    session->n_options = optind;
+    session->argv = argv;
+    return optind < argc ? -1 : usage("no SCENARIO is given", "");
+}
+
+/* Installed, or where it was built. */
+static char *find_part(const char *given, const char *installed, const char *built) {
+    char *path = given ? realpath(given, NULL) : program_beside(installed);
+    return path || given ? path : program_beside(built);
+}
+
+static int find_parts(struct session *session) {
+    char *snekomatic = session->snekomatic, *payloads = session->payloads;
+    session->self = program_path();
+    session->snekomatic = find_part(snekomatic, "snekomatic", "../../host/snekomatic");
+    session->payloads = find_part(payloads, "../share/snekomatic/payloads", "../payloads");
+    free(snekomatic);
+    free(payloads);
+    if (!session->self || !session->snekomatic || !session->payloads) {
+        (void)fprintf(stderr, "snekomatic-test run: %s is not there\n",
+                      session->snekomatic ? "the folder of payloads (--payloads)"
+                                          : "the program snekomatic (--snekomatic)");
+        return EX_UNAVAILABLE;
+    }
+    session->options.self = session->self;
+    session->options.snekomatic = session->snekomatic;
+    session->options.payloads = session->payloads;
+    return -1;
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where) {
+    (void)status, (void)kind, (void)where;
+    return remove(path);
+}
+
+static int make_root(struct session *session) {
+    const char *folder = getenv("TMPDIR");
+    struct error err;
+    (void)snprintf(session->root, sizeof session->root, "%s/snekomatic-test.XXXXXX",
+                   folder && *folder ? folder : "/tmp");
+    if (!mkdtemp(session->root)) {
+        (void)fprintf(stderr, "snekomatic-test run: cannot make %s: %s\n", session->root,
+                      strerror(errno));
+        return EX_CANTCREAT;
+    }
+    session->options.root = session->root;
+    if (world_make_key(session->root, &err) < 0) {
+        (void)fprintf(stderr, "snekomatic-test run: %s\n", err.text);
+        return EX_CANTCREAT;
+    }
+    return -1;
+}
+
+/* -- the report -- */
+
+/* Comments: each line of `text`. */
+static void comment(const char *text, size_t bytes) {
+    while (bytes > 0) {
+        const char *end = memchr(text, '\n', bytes);
+        size_t line = end ? (size_t)(end - text) : bytes;
+        (void)printf("#   %.*s\n", (int)line, text);
+        text += line + (end ? 1 : 0);
+        bytes -= line + (end ? 1 : 0);
+    }
+}
+
+__attribute__((format(printf, 3, 4))) static void report(struct session *session, bool good,
+                                                         const char *format, ...) {
+    char name[512];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(name, sizeof name, format, args);
+    va_end(args);
+    for (char *at = name; *at; at++) {
+        *at = *at == '#' || *at == '\n' ? ' ' : *at; /* TAP's own signs */
+    }
+    (void)printf("%sok %u - %s\n", good ? "" : "not ", ++session->count, name);
+    (void)fflush(stdout);
+    session->failed |= !good;
+}
+
+static bool is_telling(const struct stage *stage, const char *line, size_t bytes) {
+    char value[FIELD_MAX];
+    if (line_field(line, bytes, "delivery", value)) {
+        for (size_t i = 0; i < stage->n_guids; i++) {
+            if (strcmp(stage->guids[i], value) == 0) {
+                return true;
+            }
+        }
+    }
+    if (!line_field(line, bytes, "level", value)) {
+        return true; /* not the host's: a sanitizer's report, say */
+    }
+    return strcmp(value, "warning") == 0 || strcmp(value, "error") == 0;
+}
+
+/* The log of the step's deliveries, and what went wrong besides. */
+static void show_log(const struct stage *stage) {
+    size_t at = stage->log_start, bytes, shown = 0;
+    const char *line;
+    (void)puts("# the log of it:");
+    while ((line = lines_next(&stage->world->host_lines, &at, &bytes)) != NULL &&
+           shown < LOG_LINES_MAX) {
+        if (is_telling(stage, line, bytes)) {
+            (void)printf("#   %.*s\n", (int)bytes, line);
+            shown++;
+        }
+    }
+}
+
+static void show_requests(const struct stage *stage) {
+    size_t i;
+    json_t *request;
+    (void)printf("# the requests of it:%s\n", json_array_size(stage->requests) == 0 ? " none" : "");
+    json_array_foreach(stage->requests, i, request) {
+        const json_t *status = json_object_get(request, "status");
+        (void)printf("#   %s %s -> %d%s\n", json_string_value(json_object_get(request, "method")),
+                     json_string_value(json_object_get(request, "path")),
+                     (int)json_integer_value(status),
+                     json_is_true(json_object_get(request, "injected")) ? " (told to fail)" : "");
+    }
+}
+
+static void show_repeat(const struct session *session, const char *file) {
+    (void)printf("# to repeat it: %s run", session->self);
+    for (int i = 1; i < session->n_options; i++) {
+        bool plain = !session->argv[i][strcspn(session->argv[i], " '\"\\$&;()*?<>|")];
+        (void)printf(plain ? " %s" : " '%s'", session->argv[i]);
+    }
+    (void)printf("%s %s\n", session->keep ? "" : " --keep", file);
+}
+
+static void show_failure(const struct session *session, const struct stage *stage,
+                         const struct verdict *verdict) {
+    comment(verdict->text.data ? verdict->text.data : "", verdict->text.bytes);
+    show_requests(stage);
+    show_log(stage);
+    show_repeat(session, stage->world->scenario->file);
+}
+
+/* -- a scenario -- */
+
+static const char *short_name(const char *file) {
+    const char *slash = strrchr(file, '/');
+    return slash ? slash + 1 : file;
+}
+
+static void name_step(const json_t *step, size_t number, char *out, size_t bytes) {
+    static const char *const actions[] = {"deliver", "comment", "redeliver", "advance",
+                                          "restart", "github",  "kill"};
+    const char *name = json_string_value(json_object_get(step, "name"));
+    if (name) {
+        (void)snprintf(out, bytes, "%s", name);
+        return;
+    }
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        const json_t *value = json_object_get(step, actions[i]);
+        if (value) {
+            const char *what = json_string_value(value);
+            (void)snprintf(out, bytes, "step %zu: %s %s", number, actions[i], what ? what : "");
+            return;
+        }
+    }
+}
+
+static void play(struct session *session, struct world *world) {
+    const char *file = short_name(world->scenario->file);
+    struct verdict verdict = {BUFFER_INIT(VERDICT_MAX)};
+    struct stage stage;
+    size_t i;
+    json_t *step;
+    bool good = true;
+    stage_init(&stage, world);
+    json_array_foreach(json_object_get(world->scenario->root, "step"), i, step) {
+        char name[256] = "";
+        name_step(step, i + 1, name, sizeof name);
+        good = stage_step(&stage, step, &verdict);
+        report(session, good, "%s: %s", file, name);
+        if (!good) {
+            show_failure(session, &stage, &verdict);
+            break;
+        }
+    }
+    if (good) {
+        good = stage_end(&stage, &verdict);
+        report(session, good, "%s: and nothing else", file);
+        if (!good) {
+            show_failure(session, &stage, &verdict);
+        }
+    }
+    buffer_finish(&verdict.text);
+    stage_finish(&stage);
+}
+
+static void say_start_failed(struct session *session, struct world *world,
+                             const struct error *err) {
+    report(session, false, "%s: the host starts", short_name(world->scenario->file));
+    (void)printf("#   %s\n", err->text);
+    struct stage all = {.world = world};
+    if (world->host_lines.fd >= 0) {
+        lines_read(&world->host_lines);
+        show_log(&all);
+    }
+    show_repeat(session, world->scenario->file);
+}
+
+/* The host must not start, and say why. */
+static void judge_refusal(struct session *session, struct world *world, bool started) {
+    const char *pattern = json_string_value(json_object_get(world->scenario->root, "refused"));
+    const char *file = short_name(world->scenario->file);
+    struct stage all = {.world = world};
+    if (world->host_lines.fd >= 0) {
+        lines_read(&world->host_lines);
+    }
+    bool good = !started && stage_is_logged(&all, pattern);
+    report(session, good, "%s: the host refuses to start", file);
+    if (!good) {
+        (void)printf(started ? "#   the host started\n" : "#   no line of its log matches \"%s\"\n",
+                     pattern);
+        show_log(&all);
+        show_repeat(session, world->scenario->file);
+    }
+}
+
+static void run_one(struct session *session, const char *file) {
+    struct scenario scenario = {0};
+    struct world world;
+    struct error err = {""};
+    if (scenario_read(file, &scenario, &err) < 0) {
+        report(session, false, "%s: it is a scenario", short_name(file));
+        (void)printf("#   %s\n", err.text);
+        return;
+    }
+    json_t *timeout_s = json_object_get(scenario.root, "timeout_s");
+    session->options.timeout_ms = session->timeout_ms ? session->timeout_ms
+                                  : timeout_s         ? json_integer_value(timeout_s) * 1000
+                                                      : TIMEOUT_S * 1000;
+    bool started = world_start(&world, &session->options, &scenario, ++session->worlds, &err) == 0;
+    if (json_object_get(scenario.root, "refused")) {
+        judge_refusal(session, &world, started);
+    } else if (started) {
+        play(session, &world);
+    } else {
+        say_start_failed(session, &world, &err);
+    }
+    if (session->keep) {
+        (void)printf("# kept: %s\n", world.folder);
+    }
+    world_finish(&world);
+    scenario_finish(&scenario);
+}
+
+int scenario_run(int argc, char *argv[]) {
+    struct session session = {0};
+    int status = parse(argc, argv, &session);
+    status = status < 0 ? find_parts(&session) : status;
+    status = status < 0 ? make_root(&session) : status;
+    if (status < 0) {
+        for (int i = session.n_options; i < argc; i++) {
+            run_one(&session, argv[i]);
+        }
+        (void)printf("1..%u\n", session.count);
+        status = session.failed ? 1 : EX_OK;
+    }
+    if (*session.root && !session.keep) {
+        (void)nftw(session.root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    }
+    free(session.self);
+    free(session.snekomatic);
+    free(session.payloads);
+    return status;
+}

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* `snekomatic-test run`: scenarios one after the other, reported as TAP. */
+#ifndef SNEK_SCENARIO_RUN_H
+#define SNEK_SCENARIO_RUN_H
+
+int scenario_run(int argc, char *argv[]); /* the exit status */
+
+#endif

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "scenario/world.h"
+
+#include "scenario/tree.h"
+
+#include "base/clock.h"
+#include "base/io.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define TICK_NS 3000000
+#define KEY_BITS 2048
+#define CHILDREN_MAX 64
+
+static int write_file(const char *path, const char *text, size_t bytes, struct error *err) {
+    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    return fd >= 0 && io_write_full(fd, text, bytes) == 0
+               ? 0
+               : error_set(err, "cannot write %s: %s", path, strerror(errno));
+}
+
+int world_make_key(const char *root, struct error *err) {
+    gnutls_x509_privkey_t key;
+    gnutls_datum_t pem = {0};
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof path, "%s/app.pem", root);
+    int result = gnutls_x509_privkey_init(&key);
+    if (result == 0) {
+        result = gnutls_x509_privkey_generate(key, GNUTLS_PK_RSA, KEY_BITS, 0);
+        result = result < 0 ? result : gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem);
+        gnutls_x509_privkey_deinit(key);
+    }
+    if (result < 0) {
+        return error_set(err, "cannot make a key: %s", gnutls_strerror(result));
+    }
+    result = write_file(path, (const char *)pem.data, pem.size, err);
+    gnutls_free(pem.data);
+    return result;
+}
+
+/* -- processes -- */
+
+/* Only what finds programs and steers sanitizers: a world is the same on every machine. */
+static char **clean_environment(void) {
+    static const char *const kept[] = {
+        "TMPDIR=", "LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS="};
+    static char *environment[8] = {(char *)"PATH=/usr/bin:/bin"};
+    size_t count = 1;
+    for (char **entry = environ; *entry; entry++) {
+        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+            if (strncmp(*entry, kept[i], strlen(kept[i])) == 0 && count < 7) {
+                environment[count++] = *entry;
+            }
+        }
+    }
+    environment[count] = NULL;
+    return environment;
+}
+
+/* Starts argv with its output appended to `log`; the process, or -1. */
+static pid_t spawn(char *const argv[], const char *folder, const char *log, struct error *err) {
+    char **environment = clean_environment();
+    pid_t parent = getpid(), pid = fork();
+    if (pid < 0) {
+        return error_set(err, "cannot start %s: %s", argv[0], strerror(errno));
+    }
+    if (pid > 0) {
+        return pid;
+    }
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (getppid() != parent || out < 0 || in < 0 || chdir(folder) < 0 || dup2(in, 0) < 0 ||
+        dup2(out, 1) < 0 || dup2(out, 2) < 0) {
+        _exit(127);
+    }
+    (void)execve(argv[0], argv, environment);
+    (void)dprintf(2, "%s: %s\n", argv[0], strerror(errno));
+    _exit(127);
+}
+
+static void describe_end(int status, char *out, size_t bytes) {
+    if (WIFSIGNALED(status)) {
+        (void)snprintf(out, bytes, "was ended by signal %d (%s)", WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
+    } else {
+        (void)snprintf(out, bytes, "ended with status %d", WEXITSTATUS(status));
+    }
+}
+
+/* -1 when it has ended, with how; it is 0 then. */
+static int check_alive(pid_t *pid, const char *name, struct error *err) {
+    int status;
+    char how[80];
+    if (*pid == 0 || waitpid(*pid, &status, WNOHANG) != *pid) {
+        return 0;
+    }
+    *pid = 0;
+    describe_end(status, how, sizeof how);
+    return error_set(err, "the %s %s", name, how);
+}
+
+int world_tick(struct world *world, struct error *err) {
+    const struct timespec moment = {.tv_nsec = TICK_NS};
+    lines_read(&world->host_lines);
+    if (check_alive(&world->host, "host", err) < 0 ||
+        check_alive(&world->fake, "fake GitHub", err) < 0) {
+        lines_read(&world->host_lines);
+        return -1;
+    }
+    (void)nanosleep(&moment, NULL);
+    return 0;
+}
+
+static int wait_listening(struct world *world, struct lines *lines, size_t at, char *url,
+                          size_t url_bytes, struct error *err) {
+    int64_t deadline_ms = clock_monotonic_ms() + world->options->timeout_ms;
+    while (clock_monotonic_ms() < deadline_ms) {
+        size_t bytes;
+        const char *line;
+        char address[FIELD_MAX];
+        lines_read(lines);
+        while ((line = lines_next(lines, &at, &bytes)) != NULL) {
+            if (line_is(line, bytes, "msg", "listening") &&
+                line_field(line, bytes, "address", address)) {
+                (void)snprintf(url, url_bytes, "http://%.140s", address);
+                return 0;
+            }
+        }
+        if (world_tick(world, err) < 0) {
+            return -1;
+        }
+    }
+    return error_set(err, "it did not listen in time");
+}
+
+/* -- the host's configuration -- */
+
+static void put_inline(struct buffer *out, const json_t *value) {
+    if (json_is_object(value)) {
+        const char *key, *before = "";
+        json_t *item;
+        (void)buffer_append_text(out, "{");
+        json_object_foreach((json_t *)value, key, item) {
+            (void)buffer_append_text(out, before);
+            (void)buffer_append_json_string(out, key, strlen(key));
+            (void)buffer_append_text(out, " = ");
+            put_inline(out, item);
+            before = ", ";
+        }
+        (void)buffer_append_text(out, "}");
+    } else if (json_is_array(value)) {
+        size_t i;
+        json_t *item;
+        (void)buffer_append_text(out, "[");
+        json_array_foreach(value, i, item) {
+            (void)buffer_append_text(out, i ? ", " : "");
+            put_inline(out, item);
+        }
+        (void)buffer_append_text(out, "]");
+    } else { /* JSON's texts, numbers and booleans are TOML's too */
+        AUTO_FREE char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+        (void)buffer_append_text(out, text ? text : "");
+    }
+}
+
+static void put_table(struct buffer *out, const char *head, const json_t *table) {
+    const char *key;
+    json_t *value;
+    (void)buffer_printf(out, "%s\n", head);
+    json_object_foreach((json_t *)table, key, value) {
+        (void)buffer_append_json_string(out, key, strlen(key));
+        (void)buffer_append_text(out, " = ");
+        put_inline(out, value);
+        (void)buffer_append_text(out, "\n");
+    }
+}
+
+/* The plugin's path as the host is to read it: relative to the scenario, or found in a folder. */
+static json_t *plugin_path(const struct world *world, const char *written) {
+    const struct world_options *options = world->options;
+    char path[PATH_MAX];
+    if (*written == '/') {
+        return json_string(written);
+    }
+    if (strchr(written, '/')) {
+        return json_sprintf("%s/%s", world->scenario->directory, written);
+    }
+    for (size_t i = 0; i < options->n_plugin_folders; i++) {
+        for (unsigned suffixed = 0; suffixed < 2; suffixed++) {
+            (void)snprintf(path, sizeof path, "%s/%s%s", options->plugin_folders[i], written,
+                           suffixed ? ".so" : "");
+            char *found = access(path, R_OK) == 0 ? realpath(path, NULL) : NULL;
+            if (found) {
+                json_t *result = json_string(found);
+                free(found);
+                return result;
+            }
+        }
+    }
+    return json_string(written); /* the host looks in the installed plugins' folder */
+}
+
+static json_t *plugins_of(const struct world *world) {
+    json_t *written = json_object_get(world->scenario->root, "plugin"), *plugins = json_array();
+    if (json_is_string(written)) {
+        (void)json_array_append_new(plugins, json_pack("{s:O}", "path", written));
+    } else {
+        json_decref(plugins);
+        plugins = json_deep_copy(written);
+    }
+    size_t i;
+    json_t *plugin;
+    json_array_foreach(plugins, i, plugin) {
+        const char *path = json_string_value(json_object_get(plugin, "path"));
+        (void)json_object_set_new(plugin, "path", plugin_path(world, path));
+        if (!json_object_get(plugin, "deadline_ms")) { /* so that a hang is told of soon */
+            (void)json_object_set_new(plugin, "deadline_ms",
+                                      json_integer(world->options->timeout_ms / 2));
+        }
+    }
+    return plugins;
+}
+
+static int write_config(const struct world *world, struct error *err) {
+    AUTO_BUFFER struct buffer out = BUFFER_INIT(4u << 20);
+    char path[PATH_MAX + 32];
+    json_t *tables = json_pack(
+        "{s:{s:s}, s:{s:i, s:s, s:s, s:s}, s:{s:s}, s:{s:i}, s:{s:s}}", "server", "listen",
+        "127.0.0.1:0", "github", "app_id", atoi(WORLD_APP_ID), "api_url", world->fake_url,
+        "private_key_file", "../app.pem", "webhook_secret_file", "webhook.secret", "store", "url",
+        "sqlite:snekomatic.db", "dispatch", "delay_ms", 0, "log", "level", "debug");
+    json_t *more = json_object_get(world->scenario->root, "host"), *table;
+    const char *name;
+    json_object_foreach(more, name, table) {
+        json_t *there = json_object_get(tables, name);
+        if (json_is_object(there) && json_is_object(table)) {
+            (void)json_object_update(there, table);
+        } else {
+            (void)json_object_set(tables, name, table);
+        }
+    }
+    json_object_foreach(tables, name, table) {
+        char head[128];
+        (void)snprintf(head, sizeof head, "[%.100s]", name);
+        put_table(&out, head, table);
+    }
+    json_decref(tables);
+    json_t *plugins = plugins_of(world), *plugin;
+    size_t i;
+    json_array_foreach(plugins, i, plugin) {
+        put_table(&out, "[[plugin]]", plugin);
+    }
+    json_decref(plugins);
+    (void)snprintf(path, sizeof path, "%s/webhook.secret", world->folder);
+    if (write_file(path, WORLD_SECRET, strlen(WORLD_SECRET), err) < 0) {
+        return -1;
+    }
+    (void)snprintf(path, sizeof path, "%s/snekomatic.toml", world->folder);
+    return write_file(path, out.data, out.bytes, err);
+}
+
+/* -- starting and ending -- */
+
+int world_ask_fake(struct world *world, const char *method, const char *what, const json_t *body,
+                   json_t **answer, struct error *err) {
+    char url[256];
+    (void)snprintf(url, sizeof url, "%s/_fake/%s", world->fake_url, what);
+    return client_json(&world->client, method, url, body, answer, err);
+}
+
+/* TOML has no null, which takes a permission away: "none" is written for it. */
+static void drop_permissions(json_t *github) {
+    size_t i;
+    json_t *installation, *access;
+    const char *name;
+    json_array_foreach(json_object_get(github, "installations"), i, installation) {
+        json_t *permissions = json_object_get(installation, "permissions");
+        json_object_foreach(permissions, name, access) {
+            if (json_is_string(access) && strcmp(json_string_value(access), "none") == 0) {
+                (void)json_object_set_new(permissions, name, json_null());
+            }
+        }
+    }
+}
+
+static int start_fake(struct world *world, struct error *err) {
+    char log[PATH_MAX + 16], key[PATH_MAX + 16], state[PATH_MAX + 16];
+    (void)snprintf(log, sizeof log, "%s/fake.log", world->folder);
+    (void)snprintf(key, sizeof key, "%s/app.pem", world->options->root);
+    (void)snprintf(state, sizeof state, "%s/github.json", world->options->payloads);
+    char *argv[] = {(char *)world->options->self,
+                    (char *)"fake-github",
+                    (char *)"--app-id",
+                    (char *)WORLD_APP_ID,
+                    (char *)"--app-slug",
+                    (char *)WORLD_APP_SLUG,
+                    (char *)"--app-key",
+                    key,
+                    (char *)"--state",
+                    state,
+                    NULL};
+    if (lines_open(&world->fake_lines, log) < 0) {
+        return error_set(err, "cannot write %s: %s", log, strerror(errno));
+    }
+    pid_t pid = spawn(argv, world->folder, log, err);
+    if (pid < 0) {
+        return -1;
+    }
+    world->fake = pid;
+    if (wait_listening(world, &world->fake_lines, 0, world->fake_url, sizeof world->fake_url, err) <
+        0) {
+        return error_wrap(err, "the fake GitHub does not start: %.*s",
+                          (int)(world->fake_lines.text.bytes),
+                          world->fake_lines.text.data ? world->fake_lines.text.data : "");
+    }
+    json_t *more = json_object_get(world->scenario->root, "github");
+    drop_permissions(more);
+    return more && world_ask_fake(world, "PATCH", "state", more, NULL, err) < 0
+               ? error_wrap(err, "[github]")
+               : 0;
+}
+
+int world_start_host(struct world *world, struct error *err) {
+    char log[PATH_MAX + 16], config[PATH_MAX + 32], ready[200];
+    (void)snprintf(log, sizeof log, "%s/host.log", world->folder);
+    (void)snprintf(config, sizeof config, "%s/snekomatic.toml", world->folder);
+    char *argv[] = {(char *)world->options->snekomatic, (char *)"serve", (char *)"-c", config,
+                    NULL};
+    lines_read(&world->host_lines);
+    size_t mark = world->host_lines.text.bytes;
+    pid_t pid = spawn(argv, world->folder, log, err);
+    if (pid < 0) {
+        return -1;
+    }
+    world->host = pid;
+    if (wait_listening(world, &world->host_lines, mark, world->host_url, sizeof world->host_url,
+                       err) < 0) {
+        return error_wrap(err, "the host does not start");
+    }
+    int64_t deadline_ms = clock_monotonic_ms() + world->options->timeout_ms;
+    (void)snprintf(ready, sizeof ready, "%s/readyz", world->host_url);
+    while (client_status(&world->client, ready) != 200) {
+        if (world_tick(world, err) < 0) {
+            return error_wrap(err, "the host does not start");
+        }
+        if (clock_monotonic_ms() > deadline_ms) {
+            return error_set(err, "the host did not become ready in time");
+        }
+    }
+    return 0;
+}
+
+/* Its exit status as waitpid() says; -1 when it had to be killed. 0 when it was not running. */
+static int end_process(pid_t *pid, int64_t patience_ms) {
+    int status = 0;
+    int64_t deadline_ms = clock_monotonic_ms() + patience_ms;
+    const struct timespec moment = {.tv_nsec = TICK_NS};
+    if (*pid == 0) {
+        return 0;
+    }
+    (void)kill(*pid, SIGTERM);
+    while (waitpid(*pid, &status, WNOHANG) == 0) {
+        if (clock_monotonic_ms() > deadline_ms) {
+            (void)kill(*pid, SIGKILL);
+            (void)waitpid(*pid, &status, 0);
+            status = -1;
+            break;
+        }
+        (void)nanosleep(&moment, NULL);
+    }
+    *pid = 0;
+    return status;
+}
+
+int world_stop_host(struct world *world, struct error *err) {
+    char how[80];
+    int status = end_process(&world->host, world->options->timeout_ms);
+    lines_read(&world->host_lines);
+    if (status == -1) {
+        return error_set(err, "the host did not end within %d s of SIGTERM",
+                         (int)(world->options->timeout_ms / 1000));
+    }
+    describe_end(status, how, sizeof how);
+    return status == 0 ? 0 : error_set(err, "the host %s on SIGTERM", how);
+}
+
+int world_start(struct world *world, const struct world_options *options,
+                const struct scenario *scenario, unsigned number, struct error *err) {
+    char log[PATH_MAX + 16];
+    *world = (struct world){.options = options,
+                            .scenario = scenario,
+                            .fake_lines = {.fd = -1},
+                            .host_lines = {.fd = -1}};
+    (void)snprintf(world->folder, sizeof world->folder, "%s/%u", options->root, number);
+    (void)snprintf(log, sizeof log, "%s/host.log", world->folder);
+    if (mkdir(world->folder, 0700) < 0 || lines_open(&world->host_lines, log) < 0) {
+        return error_set(err, "cannot make %s: %s", world->folder, strerror(errno));
+    }
+    if (client_init(&world->client, err) < 0 || start_fake(world, err) < 0 ||
+        write_config(world, err) < 0) {
+        return -1;
+    }
+    return world_start_host(world, err);
+}
+
+void world_finish(struct world *world) {
+    (void)end_process(&world->host, world->options->timeout_ms);
+    (void)end_process(&world->fake, world->options->timeout_ms);
+    if (world->client.curl) {
+        client_finish(&world->client);
+    }
+    lines_finish(&world->host_lines);
+    lines_finish(&world->fake_lines);
+}
+
+/* -- killing -- */
+
+static pid_t parent_of(pid_t pid) {
+    char path[64], state;
+    int parent = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    AUTO_FILE FILE *file = fopen(path, "re");
+    /* The name, in parentheses, may hold anything but is ours: snekomatic or snekomatic-worker. */
+    return file && fscanf(file, "%*d (%*[^)]) %c %d", &state, &parent) == 2 && state != 'Z'
+               ? (pid_t)parent
+               : 0;
+}
+
+static size_t children_of(pid_t parent, pid_t found[CHILDREN_MAX]) {
+    size_t count = 0;
+    DIR *folder = opendir("/proc");
+    for (struct dirent *entry; folder && (entry = readdir(folder)) != NULL;) {
+        pid_t pid = (pid_t)atoi(entry->d_name);
+        if (pid > 0 && count < CHILDREN_MAX && parent_of(pid) == parent) {
+            found[count++] = pid;
+        }
+    }
+    if (folder) {
+        (void)closedir(folder);
+    }
+    return count;
+}
+
+int world_kill(struct world *world, bool worker, struct error *err) {
+    pid_t hosts[CHILDREN_MAX], workers[CHILDREN_MAX];
+    size_t n_hosts = children_of(world->host, hosts), killed = 0;
+    for (size_t i = 0; i < n_hosts; i++) {
+        size_t n_workers = worker ? children_of(hosts[i], workers) : 0;
+        for (size_t k = 0; k < n_workers; k++) {
+            killed += kill(workers[k], SIGKILL) == 0;
+        }
+        killed += !worker && kill(hosts[i], SIGKILL) == 0;
+    }
+    return killed > 0 ? 0 : error_set(err, "there is no %s to kill", worker ? "worker" : "host");
+}

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""`snekomatic-test run`, itself tested: what is wrong fails, with a message that says so."""
+
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+import snek
+
+MEMBERSHIP = "/orgs/sneks-united/memberships/hatchling-hana"
+WELCOME = "/repos/sneks-united/terrarium/issues/21/comments"
+MERGE = f"""
+[[step]]
+name = "a merge"
+deliver = "pull_request.closed.merged"
+requests = ["GET {MEMBERSHIP} -> 404", "PUT {MEMBERSHIP}", "POST {WELCOME}"]
+"""
+
+
+class Outcome:
+    def __init__(self, done):
+        self.status, self.text, self.errors = done.returncode, done.stdout, done.stderr
+        self.ok = re.findall(r"^ok \d+ - (.*)$", self.text, re.M)
+        self.not_ok = re.findall(r"^not ok \d+ - (.*)$", self.text, re.M)
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Runs a scenario's text."""
+
+    def run(text, *options, plugin="invite", name="it.toml"):
+        file = tmp_path / name
+        head = f'plugin = "{plugin}"\n' if plugin else ""
+        file.write_text(head + text, encoding="utf-8")
+        folders = [snek.build_directory() / "plugins", snek.program("trouble.so").parent]
+        command = [snek.program("snekomatic-test"), "run", "--timeout", "20",
+                   *(part for folder in folders for part in ("--plugins", folder)), *options, file]
+        return Outcome(subprocess.run([str(part) for part in command], capture_output=True,
+                                      text=True, env=snek.clean_environment(), timeout=200))
+
+    return run
+
+
+def trouble(action, expectation, more=""):
+    return f"""
+[[step]]
+name = "trouble"
+deliver = "ping"
+event = "trouble"
+change = {{ action = "{action}", installation = {{ id = 60001 }} }}
+{expectation}
+{more}"""
+
+
+def test_what_is_as_expected_is_ok_and_exits_0(play):
+    outcome = play(MERGE)
+    assert outcome.status == 0, outcome.text
+    assert outcome.ok == ["it.toml: a merge", "it.toml: and nothing else"]
+    assert outcome.text.rstrip().endswith("1..2")
+
+
+@pytest.mark.parametrize("wrong,said", [
+    ('requests = ["GET %s -> 404", "PUT %s"]' % (MEMBERSHIP, MEMBERSHIP),
+     f"unexpected request: POST {WELCOME} -> 201"),
+    ('requests = ["GET %s -> 404", "PUT %s", "POST %s", "DELETE /orgs/x"]'
+     % (MEMBERSHIP, MEMBERSHIP, WELCOME), "missing request: DELETE /orgs/x"),
+    ('requests = ["PUT %s", "GET %s -> 404", "POST %s"]' % (MEMBERSHIP, MEMBERSHIP, WELCOME),
+     "unexpected request: GET"),
+    ('requests = ["GET %s", "PUT %s", "POST %s"]' % (MEMBERSHIP, MEMBERSHIP, WELCOME),
+     "its status is 404"),
+    ('any_order = true\nrequests = ["POST %s", { request = "PUT %s", body = { role = "admin" } }, '
+     '"GET %s -> 404"]' % (WELCOME, MEMBERSHIP, MEMBERSHIP), 'its body is not {"role":"admin"}'),
+    ('requests = ["GET %s -> 404", "PUT %s", { request = "POST %s", matches = { body = "^Bye" } }]'
+     % (MEMBERSHIP, MEMBERSHIP, WELCOME), 'does not match "^Bye"'),
+    ('requests = ["GET %s -> 404", { request = "PUT %s", has = { role = "admin" } }, "POST %s"]'
+     % (MEMBERSHIP, MEMBERSHIP, WELCOME), 'role is "member", not "admin"'),
+])
+def test_requests_that_differ_fail_and_the_difference_is_told(play, wrong, said):
+    outcome = play(re.sub(r"requests = .*", lambda _: wrong, MERGE))
+    assert outcome.status == 1
+    assert outcome.not_ok == ["it.toml: a merge"]
+    assert said in outcome.text
+
+
+def test_any_order_takes_any_order(play):
+    text = MERGE.replace(f'["GET {MEMBERSHIP} -> 404", "PUT {MEMBERSHIP}"',
+                         f'["PUT {MEMBERSHIP}", "GET {MEMBERSHIP} -> 404"')
+    assert play(text).status == 1
+    assert play(text + "any_order = true\n").status == 0
+
+
+@pytest.mark.parametrize("wrong,said", [
+    ('result = "skipped"', "result of invite: skipped was expected, and it is done"),
+    ('result = "none"', "result of invite: none was expected, and it is done"),
+    ('result = { ping = "done" }', "result of ping: done was expected, but it had no run"),
+    ('reason = "rain"', 'reason of invite: "" does not match "rain"'),
+    ('log = "msg=never"', 'no line of this step matches "msg=never"'),
+    ('state.organizations = [{ login = "sneks-united", members = [{ login = "hatchling-hana", '
+     'state = "active" }] }]', 'state is "pending", not "active"'),
+    ('state.repositories = [{ full_name = "sneks-united/terrarium", comments = [{ body = "x" }] }]',
+     'nothing there is {"body":"x"}'),
+    ('fail = { request = "DELETE /orgs/*", status = 500 }', "no request came that was to fail"),
+])
+def test_other_expectations_that_are_not_met_fail(play, wrong, said):
+    outcome = play(MERGE + wrong + "\n")
+    assert outcome.status == 1
+    if said.startswith("state"):
+        assert re.search(r"state\.", outcome.text)
+        said = said[6:]
+    assert said in outcome.text, outcome.text
+
+
+def test_nothing_is_subscribed_to_unless_the_scenario_says_none(play):
+    step = '\n[[step]]\ndeliver = "pull_request.opened"\n'
+    assert "no plugin subscribes" in play(step).text
+    assert play(step + 'result = "none"\n').status == 0
+
+
+def test_a_failure_shows_the_log_of_the_delivery_and_the_command_that_repeats_it(play):
+    outcome = play(MERGE + 'result = "skipped"\n')
+    assert re.search(r"^#   .*msg=started delivery=\S+ plugin=invite", outcome.text, re.M)
+    repeat = re.search(r"^# to repeat it: (.*)$", outcome.text, re.M).group(1)
+    again = subprocess.run(repeat, shell=True, capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "skipped was expected" in again.stdout
+    kept = re.search(r"^# kept: (.*)$", again.stdout, re.M).group(1)
+    folder = pathlib.Path(kept)
+    assert (folder / "host.log").is_file() and (folder / "snekomatic.toml").is_file()
+    subprocess.run(["rm", "-r", str(folder.parent)], check=True)
+
+
+def test_a_crash_fails_and_says_which_signal(play):
+    outcome = play(trouble("segfault", 'result = "done"'), plugin="trouble")
+    assert outcome.status == 1
+    assert re.search(r"result of trouble: done was expected, and it is retry: .*signal 11|"
+                     r"status 1", outcome.text), outcome.text
+
+
+def test_a_hang_fails_and_says_so(play):
+    outcome = play(trouble("loop", 'result = "done"'), "--timeout", "6", plugin="trouble")
+    assert outcome.status == 1
+    assert "deadline_ms" in outcome.text, outcome.text
+
+
+def test_a_run_that_outlasts_the_step_fails_and_says_so(play):
+    plugin = '[[plugin]]\npath = "trouble"\ndeadline_ms = 60000\n'
+    outcome = play(plugin + trouble("loop", ""), "--timeout", "3", plugin=None)
+    assert outcome.status == 1
+    assert "0 of 1 runs ended within 3 s" in outcome.text, outcome.text
+
+
+def test_a_plugin_that_does_not_load_fails_with_its_sentence(play):
+    outcome = play(MERGE, plugin="nonesuch")
+    assert outcome.not_ok == ["it.toml: the host starts"]
+    assert "nonesuch" in outcome.text
+
+
+def test_a_refused_plugin_may_be_what_is_expected(play):
+    plugin = '[[plugin]]\npath = "invite"\n[plugin.config]\nmesage = "x"\n'
+    assert play('refused = "mesage.*message"\n' + plugin, plugin=None).status == 0
+    assert 'matches "rain"' in play('refused = "rain"\n' + plugin, plugin=None).text
+    outcome = play('refused = "mesage"\n')
+    assert outcome.status == 1
+    assert "the host started" in outcome.text
+
+
+def test_an_expected_crash_is_retried_when_time_is_advanced(play):
+    text = trouble("segfault", 'result = "retry"\nreason = "signal 11|status"')
+    text += '\n[[step]]\nadvance = "10 s"\nresult = "retry"\nreason = "."\n'
+    outcome = play(text, plugin="trouble")
+    assert outcome.status == 0, outcome.text
+
+
+def test_too_short_an_advance_says_when_the_run_is_due(play):
+    text = trouble("fail", 'result = "retry"') + '\n[[step]]\nadvance = "1 s"\n'
+    outcome = play(text, plugin="trouble")
+    assert "no run is due by then; the first is" in outcome.text
+    outcome = play('[[step]]\nadvance = "1 s"\n')
+    assert "no run waits for a retry" in outcome.text
+
+
+def test_the_host_is_killed_and_restarted_and_nothing_is_lost(play):
+    outcome = play(MERGE + """
+[[step]]
+kill = "host"
+[[step]]
+kill = "worker"
+[[step]]
+restart = true
+[[step]]
+redeliver = "a merge"
+result = "skipped"
+""")
+    assert outcome.status == 0, outcome.text
+
+
+def test_kill_at_lets_the_effect_happen_and_its_answer_be_lost(play):
+    outcome = play(f"""
+[[step]]
+deliver = "pull_request.closed.merged"
+kill_at = "PUT /orgs/*"
+kill = "worker"
+result = "retry"
+reason = "signal 9"
+requests = ["GET {MEMBERSHIP} -> 404", "PUT {MEMBERSHIP}"]
+state.organizations = [{{ login = "sneks-united", members = [{{ login = "hatchling-hana" }}] }}]
+""")
+    assert outcome.status == 0, outcome.text
+
+
+@pytest.mark.parametrize("text,said", [
+    ("[[step]]\ndelivr = 1\n", "it.toml:3: a step has no key delivr; did you mean deliver?"),
+    ("[[step]]\nname = 1\n", "it.toml:3: name is a whole number; a text is wanted"),
+    ("[[step]]\nname = 'x'\n", "it.toml:2: a step does one of"),
+    ("[[step]]\ndeliver = 'ping'\nrestart = true\n", "a step does one thing"),
+    ("[[step]]\ndeliver = 'ping'\nkill = 'worker'\n", "needs kill_at"),
+    ("[[step]]\ndeliver = 'ping'\nresult = 'fine'\n", "it.toml:4: result is done, skipped"),
+    ("[[step]]\ndeliver = 'ping'\nrequests = ['GET']\n", "is no request"),
+    ("[[step]]\ndeliver = 'ping'\nlog = '('\n", "it.toml:4: \"(\":"),
+    ("[[step]]\nadvance = 'soon'\n", "is no time"),
+    ("[[step]\n", "it.toml:2:"),
+    ("", "nothing happens"),
+])
+def test_a_scenario_that_is_wrong_is_refused_with_its_line(play, text, said):
+    outcome = play(text)
+    assert outcome.status == 1
+    assert said in outcome.text, outcome.text
+
+
+@pytest.mark.parametrize("step,said", [
+    ("deliver = 'pull_request.closed'", "there is no bundled payload pull_request.closed"),
+    ("deliver = 'mine.json'", "mine.json"),
+    ("deliver = 'ping'\nchange = { 'a.b' = 1 }", "there is no a"),
+    ("comment = 'x'\nby = 'nobody-here'", "GitHub has no user nobody-here"),
+    ("comment = 'x'\non = 99", "has no issue or pull request 99"),
+])
+def test_a_step_that_cannot_be_done_says_why(play, step, said):
+    assert said in play(f"[[step]]\n{step}\n").text
+
+
+def test_a_comment_is_at_github_and_is_somebodys(play):
+    outcome = play("""
+[[step]]
+comment = "/ping"
+by = "hatchling-hana"
+on = 22
+requests = ["POST /repos/sneks-united/terrarium/issues/22/comments",
+            "POST /repos/sneks-united/terrarium/issues/comments/*/reactions"]
+state.repositories = [{ full_name = "sneks-united/terrarium", comments = [
+    { issue = 22, user = "hatchling-hana", body = "/ping", reactions = [{ content = "heart" }] }] }]
+""", plugin="ping")
+    assert outcome.status == 0, outcome.text
+
+
+def test_without_a_scenario_or_with_a_wrong_option_the_status_is_64():
+    program = str(snek.program("snekomatic-test"))
+    assert subprocess.run([program, "run"], capture_output=True).returncode == 64
+    assert subprocess.run([program, "run", "--nope"], capture_output=True).returncode == 64
+    assert subprocess.run([program, "run", "--help"], capture_output=True).returncode == 0

@@ -48,26 +48,63 @@ static size_t bytes_of(const struct inbox_operation *operation) {
     return 0;
 }
 
+static void clear_put(struct inbox_put *put) {
+    for (size_t i = 0; i < put->n_runs; i++) {
+        put->runs[i].id = 0;
+    }
+}
+
+static void clear_claim(struct inbox_claim *claim) {
+    claim->runs = NULL;
+    claim->n_runs = 0;
+    claim->next_due_ms = INT64_MAX;
+    for (size_t i = 0; i < claim->n_shares; i++) {
+        claim->shares[i].suspects_due = false;
+    }
+}
+
+static void clear_list(struct inbox_list *list) {
+    list->entries = NULL;
+    list->n_entries = 0;
+    list->next = 0;
+}
+
+static void clear_prune(struct inbox_prune *prune) {
+    prune->bodies = prune->forgotten = 0;
+    prune->next = prune->after;
+    prune->more = false;
+}
+
 /* What an operation returns starts empty: the asker may have left anything there. */
 static void clear_outputs(struct inbox_operation *operation) {
     operation->result = 0;
     operation->error.text[0] = '\0';
-    if (operation->kind == INBOX_PUT) {
-        struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
-        for (size_t i = 0; i < put->n_runs; i++) {
-            put->runs[i].id = 0;
-        }
-    } else if (operation->kind == INBOX_CLAIM) {
-        struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
-        claim->runs = NULL;
-        claim->n_runs = 0;
-        claim->next_due_ms = INT64_MAX;
-        for (size_t i = 0; i < claim->n_shares; i++) {
-            claim->shares[i].suspects_due = false;
-        }
-    } else if (operation->kind == INBOX_KEY_GET) {
-        struct inbox_item *item = CONTAINER_OF(operation, struct inbox_item, operation);
-        item->value = (struct buffer)BUFFER_INIT(0);
+    switch (operation->kind) {
+    case INBOX_PUT:
+        clear_put(CONTAINER_OF(operation, struct inbox_put, operation));
+        break;
+    case INBOX_CLAIM:
+        clear_claim(CONTAINER_OF(operation, struct inbox_claim, operation));
+        break;
+    case INBOX_KEY_GET:
+        CONTAINER_OF(operation, struct inbox_item, operation)->value =
+            (struct buffer)BUFFER_INIT(0);
+        break;
+    case INBOX_LIST:
+        clear_list(CONTAINER_OF(operation, struct inbox_list, operation));
+        break;
+    case INBOX_BODY:
+        CONTAINER_OF(operation, struct inbox_body, operation)->body = NULL;
+        break;
+    case INBOX_REVIVE:
+    case INBOX_DISCARD:
+        CONTAINER_OF(operation, struct inbox_change, operation)->runs = 0;
+        break;
+    case INBOX_PRUNE:
+        clear_prune(CONTAINER_OF(operation, struct inbox_prune, operation));
+        break;
+    default:
+        break;
     }
 }
 
@@ -78,6 +115,11 @@ static void free_outputs(struct inbox_operation *operation) {
         inbox_runs_free(claim->runs, claim->n_runs);
     } else if (operation->kind == INBOX_KEY_GET) {
         buffer_finish(&CONTAINER_OF(operation, struct inbox_item, operation)->value);
+    } else if (operation->kind == INBOX_LIST) {
+        struct inbox_list *list = CONTAINER_OF(operation, struct inbox_list, operation);
+        inbox_entries_free(list->entries, list->n_entries);
+    } else if (operation->kind == INBOX_BODY) {
+        (void)payload_unref(CONTAINER_OF(operation, struct inbox_body, operation)->body);
     }
     clear_outputs(operation);
 }
@@ -224,4 +266,14 @@ void inbox_runs_free(struct inbox_run *runs, size_t n_runs) {
         inbox_run_finish(&runs[i]);
     }
     free(runs);
+}
+
+void inbox_entries_free(struct inbox_entry *entries, size_t n_entries) {
+    for (size_t i = 0; entries && i < n_entries; i++) {
+        free(entries[i].repository);
+        free(entries[i].sender);
+        free(entries[i].label);
+        free(entries[i].reason);
+    }
+    free(entries);
 }

@@ -42,6 +42,15 @@ enum inbox_kind {
     INBOX_KEY_PUT,
     INBOX_KEY_DELETE,
     INBOX_STATS,
+    /* What people ask; inbox.h's second half. */
+    INBOX_LIST,
+    INBOX_BODY,
+    INBOX_REVIVE,
+    INBOX_DISCARD,
+    /* Upkeep. */
+    INBOX_PRUNE,
+    INBOX_LACKS,
+    INBOX_ASK,
 };
 
 struct inbox_operation {
@@ -175,10 +184,127 @@ struct inbox_stats {
     int64_t queued, running, dead; /* runs */
 };
 
+/* ---- what people ask: the command line and the console ---- */
+
+enum inbox_question_outcome {
+    INBOX_UNKNOWN = 1,   /* no delivery has that GUID */
+    INBOX_UNCHANGED = 2, /* none of its runs is in a state that the operation changes */
+    INBOX_PRUNED = 3,    /* its body is not kept any more */
+};
+
+/* A run with its delivery; or a delivery that has no run, whose `plugin` and `state` are "". */
+struct inbox_entry {
+    int64_t delivery;
+    char guid[INBOX_GUID_MAX + 1];
+    char event[INBOX_NAME_MAX + 1];
+    char action[INBOX_NAME_MAX + 1];
+    char installation[INBOX_NAME_MAX + 1];
+    char *repository, *sender; /* with the entry, as `label` and `reason` */
+    int64_t received_ms;
+    int64_t body_bytes; /* -1: pruned */
+
+    char plugin[INBOX_NAME_MAX + 1];
+    char state[8]; /* queued, running, done, dead */
+    int64_t run, attempt, crashes;
+    bool suspect;
+    int64_t due_ms, lease_until_ms; /* of a queued and of a running one */
+    int64_t finished_ms;            /* 0: it is not */
+    char *label, *reason;           /* how it ended, or how its last attempt did */
+};
+
+/* Lists entries, the newest delivery first, a delivery's runs together. One operation looks at a
+ * bounded part, so that ingest never waits long for it: go on with `before` = `next` until that is
+ * 0, even after an operation that found nothing. LIST: 0; INBOX_UNKNOWN when `guid` is. */
+struct inbox_list {
+    struct inbox_operation operation;
+    const char *guid;                   /* this delivery alone; NULL: all */
+    const char *state, *plugin, *event; /* only such; NULL: any */
+    int64_t since_ms;                   /* received then or later */
+    int64_t before;                     /* INT64_MAX at first */
+    size_t most; /* stop at so many; the last delivery's runs are all there */
+
+    struct inbox_entry *entries; /* out: free with inbox_entries_free() */
+    size_t n_entries;
+    int64_t next; /* out */
+};
+
+void inbox_entries_free(struct inbox_entry *entries, size_t n_entries); /* takes NULL */
+
+/* A delivery's body as it was stored. BODY: 0 and `body`, a reference; INBOX_UNKNOWN,
+ * INBOX_PRUNED. */
+struct inbox_body {
+    struct inbox_operation operation;
+    const char *guid;
+    struct payload *body; /* out */
+};
+
+/* REVIVE makes runs that are dead, or wait, due at `now_ms`, from attempt 1: 0, INBOX_UNKNOWN,
+ * INBOX_UNCHANGED, INBOX_PRUNED (there is nothing to run them on).
+ * DISCARD ends runs that are queued or running: dead, `label` "discarded"; what a worker says of
+ * such a run later is stale. 0, INBOX_UNKNOWN, INBOX_UNCHANGED. */
+struct inbox_change {
+    struct inbox_operation operation;
+    const char *guid;
+    const char *plugin; /* NULL: all of the delivery's runs */
+    int64_t now_ms;
+    uint64_t runs; /* out: how many were changed */
+};
+
+/* ---- upkeep ---- */
+
+/* One small step of forgetting: bodies of deliveries whose runs all ended before `done_before_ms`
+ * (dead ones: before `dead_before_ms`), then whole deliveries without a body that came before
+ * `forget_before_ms`. Looks at no more than `most` deliveries and frees about `most_bytes`, so that
+ * the group that it is in does not wait; `more` tells to go on, with what `next` says. */
+struct inbox_prune_place {
+    int64_t received_ms, delivery; /* zeros at first */
+};
+
+struct inbox_prune {
+    struct inbox_operation operation;
+    int64_t done_before_ms, dead_before_ms, forget_before_ms;
+    uint32_t most;
+    uint64_t most_bytes; /* one body always fits */
+    struct inbox_prune_place after;
+
+    uint32_t bodies, forgotten; /* out */
+    struct inbox_prune_place next;
+    bool more;
+};
+
+/* Which of these GUIDs the inbox does not have (a delivery whose body was pruned is had), and how
+ * often GitHub was asked for each. */
+struct inbox_lacks {
+    struct inbox_operation operation;
+    const char *const *guids;
+    size_t n_guids;
+    bool *lacks; /* out, as `asked`: the asker's, one for each GUID */
+    uint32_t *asked;
+};
+
+/* Counts that GitHub is about to be asked for a GUID. */
+enum inbox_ask_outcome {
+    INBOX_ASK_NOW = 0,
+    INBOX_ASK_HAD = 1,    /* it has come meanwhile: not counted */
+    INBOX_ASK_ENOUGH = 2, /* it was asked for `most` times: not counted */
+};
+
+struct inbox_ask {
+    struct inbox_operation operation;
+    const char *guid;
+    uint32_t most;
+    int64_t now_ms;
+};
+
 /* Opens or creates the store at `path`: applies the migrations, compares the schema with what this
  * build expects, refuses unsafe settings; runs that a dead host left running are due again, their
  * attempt counted. Starts the writer. 0 and `*inbox`; or -1 with what is wrong and where. */
 int inbox_open_sqlite(const char *path, int64_t now_ms, struct inbox **inbox, struct error *err);
+
+/* Opens a store that may be in a running host's hands, as a tool does: it must exist with exactly
+ * this build's schema; nothing is migrated, locked against others or recovered. Without `write` it
+ * only answers questions. 0 and `*inbox`, or -1. */
+int inbox_open_sqlite_tool(const char *path, bool write, struct inbox **inbox, struct error *err);
 
 void inbox_submit(struct inbox *inbox, struct inbox_operation *operation); /* any thread */
 

@@ -25,6 +25,19 @@ static const char settings[] = "PRAGMA foreign_keys = ON;"
                                "PRAGMA wal_autocheckpoint = 1000;"
                                "PRAGMA journal_size_limit = 67108864;";
 
+/* What LIST selects; ?1 to ?2 the deliveries, then since, event, plugin, state. */
+#define LIST_COLUMNS                                                                               \
+    "SELECT d.id, d.guid, d.event, d.action, d.installation, d.repository, d.sender,"              \
+    " d.received_ms, ifnull(length(d.body), -1), r.id, r.plugin, r.state, r.attempt, r.crashes,"   \
+    " r.suspect, r.due_ms, r.lease_until_ms, r.finished_ms, r.label, r.reason"
+#define LIST_FILTERS                                                                               \
+    " AND d.received_ms >= ?3 AND (?4 IS NULL OR d.event = ?4) AND (?5 IS NULL OR r.plugin = ?5)"  \
+    " AND (?6 IS NULL OR r.state = ?6) ORDER BY d.id DESC, r.plugin"
+#define LIST_OF_STATE(state, index)                                                                \
+    LIST_COLUMNS " FROM runs r INDEXED BY " index " CROSS JOIN deliveries d ON d.id = r.delivery"  \
+                 " WHERE r.state = '" state                                                        \
+                 "' AND r.delivery >= ?1 AND r.delivery < ?2" LIST_FILTERS
+
 static const char *const statements[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     /* Writes a page even when nothing changes, which an UPDATE would not. */
@@ -82,6 +95,38 @@ static const char *const statements[SQL_COUNT] = {
                     " VALUES (?1, ?2, ?3, ?4)"
                     " ON CONFLICT (plugin, scope, name) DO UPDATE SET value = excluded.value",
     [SQL_KEY_DELETE] = "DELETE FROM plugin_keys WHERE plugin = ?1 AND scope = ?2 AND name = ?3",
+    [SQL_LIST_CHUNK] = "SELECT ifnull(min(id), 0), count(*) FROM (SELECT id FROM deliveries"
+                       " WHERE id < ?1 ORDER BY id DESC LIMIT ?2)",
+    [SQL_LIST] = LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"
+                              " WHERE d.id >= ?1 AND d.id < ?2" LIST_FILTERS,
+    [SQL_LIST_QUEUED] = LIST_OF_STATE("queued", "runs_due"),
+    [SQL_LIST_RUNNING] = LIST_OF_STATE("running", "runs_leased"),
+    [SQL_LIST_DEAD] = LIST_OF_STATE("dead", "runs_dead"),
+    [SQL_DELIVERY_IS_PRUNED] = "SELECT 1 FROM deliveries WHERE id = ?1 AND body IS NULL",
+    [SQL_RUNS_REVIVE] = "UPDATE runs SET state = 'queued', attempt = 0, crashes = 0, suspect = 0,"
+                        " due_ms = ?1, label = '', reason = '', finished_ms = NULL"
+                        " WHERE delivery = ?2 AND state IN ('queued', 'dead')"
+                        " AND (?3 IS NULL OR plugin = ?3)",
+    [SQL_RUNS_DISCARD] = "UPDATE runs SET state = 'dead', finished_ms = ?1, label = 'discarded',"
+                         " reason = 'discarded by hand', lease = 0, lease_until_ms = 0"
+                         " WHERE delivery = ?2 AND state IN ('queued', 'running')"
+                         " AND (?3 IS NULL OR plugin = ?3)",
+    [SQL_PRUNE_LOOK] = "SELECT d.received_ms, d.id, length(d.body), NOT EXISTS (SELECT 1"
+                       " FROM runs r WHERE r.delivery = d.id AND (r.state IN ('queued', 'running')"
+                       " OR r.finished_ms >= iif(r.state = 'dead', ?4, ?3)))"
+                       " FROM deliveries d INDEXED BY deliveries_kept WHERE d.body IS NOT NULL"
+                       " AND (d.received_ms, d.id) > (?1, ?2) AND d.received_ms < ?3"
+                       " ORDER BY d.received_ms, d.id LIMIT ?5",
+    [SQL_PRUNE_BODY] = "UPDATE deliveries SET body = NULL WHERE id = ?1",
+    [SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
+                         " INDEXED BY deliveries_pruned WHERE body IS NULL AND received_ms < ?1"
+                         " ORDER BY received_ms LIMIT ?2)",
+    [SQL_PRUNE_RECOVERIES] = "DELETE FROM recoveries WHERE guid IN (SELECT guid FROM recoveries"
+                             " WHERE asked_ms < ?1 LIMIT ?2)",
+    [SQL_RECOVERY_FIND] = "SELECT asked FROM recoveries WHERE guid = ?1",
+    [SQL_RECOVERY_COUNT] = "INSERT INTO recoveries (guid, asked, asked_ms) VALUES (?1, 1, ?2)"
+                           " ON CONFLICT (guid) DO UPDATE SET asked = asked + 1,"
+                           " asked_ms = excluded.asked_ms",
 };
 
 /* A group */
@@ -104,6 +149,19 @@ static int perform(struct sqlite_store *store, struct inbox_operation *operation
     case INBOX_KEY_PUT:
     case INBOX_KEY_DELETE:
         return sqlite_item(store, CONTAINER_OF(operation, struct inbox_item, operation), err);
+    case INBOX_LIST:
+        return sqlite_list(store, CONTAINER_OF(operation, struct inbox_list, operation), err);
+    case INBOX_BODY:
+        return sqlite_body(store, CONTAINER_OF(operation, struct inbox_body, operation), err);
+    case INBOX_REVIVE:
+    case INBOX_DISCARD:
+        return sqlite_change(store, CONTAINER_OF(operation, struct inbox_change, operation), err);
+    case INBOX_PRUNE:
+        return sqlite_prune(store, CONTAINER_OF(operation, struct inbox_prune, operation), err);
+    case INBOX_LACKS:
+        return sqlite_lacks(store, CONTAINER_OF(operation, struct inbox_lacks, operation), err);
+    case INBOX_ASK:
+        return sqlite_ask(store, CONTAINER_OF(operation, struct inbox_ask, operation), err);
     }
     store->broken = false;
     return error_set(err, "no such operation");
@@ -156,11 +214,11 @@ static void store_free(struct store *base) {
     for (size_t i = 0; i < SQL_COUNT; i++) {
         (void)sqlite3_finalize(store->statements[i]);
     }
-    if (store->db) {
+    if (store->db && !store->tool) {
         /* What it cannot move now, the next opening does. */
         (void)sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-        (void)sqlite3_close(store->db);
     }
+    (void)sqlite3_close(store->db);
     cleanup_close(&store->lock_fd);
     free(store);
 }
@@ -238,14 +296,15 @@ static int apply_settings(struct sqlite_store *store, struct error *err) {
     return expect(store, "PRAGMA foreign_keys", "1", "this SQLite was built without them", err);
 }
 
-static int prepare(struct sqlite_store *store, struct error *err) {
+static int prepare(struct sqlite_store *store, bool write, struct error *err) {
     for (size_t i = 0; i < SQL_COUNT; i++) {
         if (i == SQL_SET_HAS_ADOPTED && !store->adopted) {
             continue;
         }
-        if (sqlite3_prepare_v3(store->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT,
-                               &store->statements[i], NULL) != SQLITE_OK) {
-            return sqlite_error(store->db, err, statements[i]);
+        const char *sql = i == SQL_BEGIN && !write ? "BEGIN" : statements[i];
+        if (sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &store->statements[i],
+                               NULL) != SQLITE_OK) {
+            return sqlite_error(store->db, err, sql);
         }
     }
     return 0;
@@ -264,10 +323,55 @@ static int open_store(struct sqlite_store *store, const char *path, int64_t now_
     (void)sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     if (sqlite_check_identity(store->db, err) < 0 || apply_settings(store, err) < 0 ||
         sqlite_migrate(store->db, now_ms, err) < 0 || sqlite_compare_schema(store->db, err) < 0 ||
-        sqlite_find_adopted(store->db, &store->adopted, err) < 0 || prepare(store, err) < 0) {
+        sqlite_find_adopted(store->db, &store->adopted, err) < 0 || prepare(store, true, err) < 0) {
         return -1;
     }
     return sqlite_recover(store, now_ms, err);
+}
+
+/* The host's commits are many and short: to get one of its own in between, a tool waits longer. */
+#define TOOL_BUSY_TIMEOUT_MS 30000
+
+static int open_tool(struct sqlite_store *store, const char *path, bool write, struct error *err) {
+    if (access(path, F_OK) < 0) {
+        return error_set(err, "%s; the host makes it when it first starts", strerror(errno));
+    }
+    /* Not SQLITE_OPEN_READONLY: that cannot read a write-ahead log whose index is not there. */
+    if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
+        SQLITE_OK) {
+        return store->db ? sqlite_error(store->db, err, "opening it")
+                         : error_set(err, "opening it: out of memory");
+    }
+    (void)sqlite3_busy_timeout(store->db, TOOL_BUSY_TIMEOUT_MS);
+    if (sqlite_check_identity(store->db, err) < 0 || sqlite_check_version(store->db, err) < 0 ||
+        sqlite_compare_schema(store->db, err) < 0 ||
+        sqlite_find_adopted(store->db, &store->adopted, err) < 0) {
+        return -1;
+    }
+    if (write && sqlite3_db_readonly(store->db, "main")) {
+        return error_set(err, "it cannot be written: run this as the user that the host runs as");
+    }
+    if (sqlite3_exec(store->db, settings, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(store->db, write ? "PRAGMA synchronous = FULL" : "PRAGMA query_only = ON",
+                     NULL, NULL, NULL) != SQLITE_OK) {
+        return sqlite_error(store->db, err, "applying the settings");
+    }
+    return prepare(store, write, err);
+}
+
+int inbox_open_sqlite_tool(const char *path, bool write, struct inbox **inbox, struct error *err) {
+    struct sqlite_store *store = calloc(1, sizeof *store);
+    if (!store) {
+        return error_set(err, "opening the inbox: out of memory");
+    }
+    store->store.methods = &methods;
+    store->lock_fd = -1;
+    store->tool = true;
+    if (open_tool(store, path, write, err) < 0) {
+        store_free(&store->store);
+        return error_wrap(err, "the inbox %s", path);
+    }
+    return inbox_start(&store->store, inbox, err);
 }
 
 int inbox_open_sqlite(const char *path, int64_t now_ms, struct inbox **inbox, struct error *err) {

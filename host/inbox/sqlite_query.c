@@ -2,6 +2,7 @@
 /* Running a prepared statement, and saying what went wrong with it. */
 #include "inbox/sqlite_store.h"
 
+#include <stdio.h>
 #include <string.h>
 
 int sqlite_error(sqlite3 *db, struct error *err, const char *what) {
@@ -72,4 +73,14 @@ int query_run(struct query *query, struct error *err, const char *what) {
 void query_end(struct query *query) {
     (void)sqlite3_reset(query->statement);
     (void)sqlite3_clear_bindings(query->statement);
+}
+
+void column_copy(sqlite3_stmt *row, int column, char *out, size_t room) {
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    (void)snprintf(out, room, "%s", text ? text : "");
+}
+
+char *column_text(sqlite3_stmt *row, int column) {
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    return strdup(text ? text : "");
 }

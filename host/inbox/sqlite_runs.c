@@ -10,7 +10,7 @@
 #define BODY_BOUND_MAX ((size_t)1 << 20)
 #define BODY_PIECE ((size_t)256 << 10)
 
-static int no_memory(struct sqlite_store *store, struct error *err, const char *what) {
+int sqlite_no_memory(struct sqlite_store *store, struct error *err, const char *what) {
     store->broken = true;
     return error_set(err, "%s: out of memory", what);
 }
@@ -114,7 +114,7 @@ static int queue_runs(struct sqlite_store *store, int64_t delivery, const struct
     return 0;
 }
 
-static int find_delivery(struct sqlite_store *store, const char *guid, int64_t *delivery,
+int sqlite_find_delivery(struct sqlite_store *store, const char *guid, int64_t *delivery,
                          struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_DELIVERY_FIND);
     query_text(&query, guid);
@@ -143,7 +143,7 @@ int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *
     int64_t delivery = 0;
     int seen = check_put(store, put, err);
     if (seen == 0) {
-        seen = find_delivery(store, put->guid, &delivery, err);
+        seen = sqlite_find_delivery(store, put->guid, &delivery, err);
     }
     if (seen < 0) {
         return -1;
@@ -167,18 +167,7 @@ int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *
 
 /* CLAIM */
 
-static void copy_column(sqlite3_stmt *row, int column, char *out, size_t room) {
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    (void)snprintf(out, room, "%s", text ? text : "");
-}
-
-static char *steal_column(sqlite3_stmt *row, int column) {
-    const char *text = (const char *)sqlite3_column_text(row, column);
-    return strdup(text ? text : "");
-}
-
-/* The body straight into the run's memory, without SQLite's own copy of it. */
-static int read_body(struct sqlite_store *store, int64_t delivery, struct inbox_run *run,
+int sqlite_read_body(struct sqlite_store *store, int64_t delivery, struct payload **payload,
                      struct error *err) {
     const char *what = "reading the body of a delivery";
     sqlite3_blob *blob = NULL;
@@ -187,14 +176,18 @@ static int read_body(struct sqlite_store *store, int64_t delivery, struct inbox_
         return sqlite_fail(store, err, what);
     }
     size_t bytes = (size_t)sqlite3_blob_bytes(blob);
-    run->payload = payload_new(bytes);
+    struct payload *made = payload_new(bytes);
     int result = 0;
-    if (!run->payload) {
-        result = no_memory(store, err, what);
-    } else if (sqlite3_blob_read(blob, run->payload->data, (int)bytes, 0) != SQLITE_OK) {
+    if (!made) {
+        result = sqlite_no_memory(store, err, what);
+    } else if (sqlite3_blob_read(blob, made->data, (int)bytes, 0) != SQLITE_OK) {
         result = sqlite_fail(store, err, what);
+        made = payload_unref(made);
     }
     (void)sqlite3_blob_close(blob);
+    if (result == 0) {
+        *payload = made;
+    }
     return result;
 }
 
@@ -219,7 +212,7 @@ static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_
                     sqlite3_stmt *row, struct error *err) {
     struct inbox_run *run = add_run(claim);
     if (!run) {
-        return no_memory(store, err, "claiming runs");
+        return sqlite_no_memory(store, err, "claiming runs");
     }
     run->id = sqlite3_column_int64(row, 0);
     run->attempt = sqlite3_column_int64(row, 1) + 1;
@@ -228,16 +221,16 @@ static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_
     run->suspect = sqlite3_column_int(row, 3) != 0;
     run->share = share;
     run->received_ms = sqlite3_column_int64(row, 5);
-    copy_column(row, 6, run->guid, sizeof run->guid);
-    copy_column(row, 7, run->event, sizeof run->event);
-    copy_column(row, 8, run->action, sizeof run->action);
-    copy_column(row, 9, run->installation, sizeof run->installation);
-    run->repository = steal_column(row, 10);
-    run->sender = steal_column(row, 11);
+    column_copy(row, 6, run->guid, sizeof run->guid);
+    column_copy(row, 7, run->event, sizeof run->event);
+    column_copy(row, 8, run->action, sizeof run->action);
+    column_copy(row, 9, run->installation, sizeof run->installation);
+    run->repository = column_text(row, 10);
+    run->sender = column_text(row, 11);
     if (!run->repository || !run->sender) {
-        return no_memory(store, err, "claiming runs");
+        return sqlite_no_memory(store, err, "claiming runs");
     }
-    return read_body(store, sqlite3_column_int64(row, 4), run, err);
+    return sqlite_read_body(store, sqlite3_column_int64(row, 4), &run->payload, err);
 }
 
 /* Takes at most `most` due runs of a share, all suspects or none; the number, or -1. */

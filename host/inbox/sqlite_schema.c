@@ -145,6 +145,20 @@ int sqlite_migrate(sqlite3 *db, int64_t now_ms, struct error *err) {
     return 0;
 }
 
+int sqlite_check_version(sqlite3 *db, struct error *err) {
+    int64_t version;
+    if (read_version(db, &version, err) < 0) {
+        return -1;
+    }
+    if (version < N_MIGRATIONS) {
+        return error_set(err,
+                         "its schema is version %lld, and this snekomatic needs %lld: start the "
+                         "host once, which migrates it",
+                         (long long)version, (long long)N_MIGRATIONS);
+    }
+    return 0;
+}
+
 /* Every part of a schema as (where it is, what it is), in order. The statements are compared
  * without white space, for they come from the same migrations; that catches what the columns'
  * own rows do not tell (checks, references, conflicts). Columns come first, to name the place. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What the files of the SQLite store share: the connection, its prepared statements, and a small
  * way to run one. sqlite.c opens, commits and closes; sqlite_schema.c migrates and compares;
- * sqlite_runs.c and sqlite_items.c do the operations. */
+ * sqlite_runs.c, sqlite_items.c, sqlite_people.c and sqlite_upkeep.c do the operations. */
 #ifndef SNEK_INBOX_SQLITE_STORE_H
 #define SNEK_INBOX_SQLITE_STORE_H
 
@@ -34,6 +34,20 @@ enum sqlite_sql {
     SQL_KEY_GET,
     SQL_KEY_PUT,
     SQL_KEY_DELETE,
+    SQL_LIST_CHUNK,
+    SQL_LIST,
+    SQL_LIST_QUEUED,
+    SQL_LIST_RUNNING,
+    SQL_LIST_DEAD,
+    SQL_DELIVERY_IS_PRUNED,
+    SQL_RUNS_REVIVE,
+    SQL_RUNS_DISCARD,
+    SQL_PRUNE_LOOK,
+    SQL_PRUNE_BODY,
+    SQL_PRUNE_FORGET,
+    SQL_PRUNE_RECOVERIES,
+    SQL_RECOVERY_FIND,
+    SQL_RECOVERY_COUNT,
     SQL_COUNT
 };
 
@@ -43,6 +57,7 @@ struct sqlite_store {
     int lock_fd;  /* on the database's file, with flock(): one host a file. Closed after `db`: the
                      close of any descriptor of a file drops SQLite's own locks on it */
     bool adopted; /* the original's table is there */
+    bool tool;    /* a host may have it open, too */
     bool broken;  /* of the operation that failed last: was it the store's fault? */
     sqlite3_stmt *statements[SQL_COUNT];
 };
@@ -74,9 +89,14 @@ void query_end(struct query *query);
 
 #define AUTO_QUERY CLEANUP(query_end)
 
+/* What a row's column holds, NULL as "": copied into `out`, or to be freed (NULL: no memory). */
+void column_copy(sqlite3_stmt *row, int column, char *out, size_t room);
+char *column_text(sqlite3_stmt *row, int column);
+
 /* sqlite_schema.c. `db` is the one that was just opened. */
 int sqlite_check_identity(sqlite3 *db, struct error *err); /* ours, or new: else leave it alone */
 int sqlite_migrate(sqlite3 *db, int64_t now_ms, struct error *err);
+int sqlite_check_version(sqlite3 *db, struct error *err); /* is it exactly ours? */
 int sqlite_compare_schema(sqlite3 *db, struct error *err);
 int sqlite_find_adopted(sqlite3 *db, bool *adopted, struct error *err);
 
@@ -86,6 +106,20 @@ int sqlite_claim(struct sqlite_store *store, struct inbox_claim *claim, struct e
 int sqlite_finish(struct sqlite_store *store, const struct inbox_finish *finish, struct error *err);
 int sqlite_stats(struct sqlite_store *store, struct inbox_stats *stats, struct error *err);
 int sqlite_item(struct sqlite_store *store, struct inbox_item *item, struct error *err);
+int sqlite_list(struct sqlite_store *store, struct inbox_list *list, struct error *err);
+int sqlite_body(struct sqlite_store *store, struct inbox_body *body, struct error *err);
+int sqlite_change(struct sqlite_store *store, struct inbox_change *change, struct error *err);
+int sqlite_prune(struct sqlite_store *store, struct inbox_prune *prune, struct error *err);
+int sqlite_lacks(struct sqlite_store *store, const struct inbox_lacks *lacks, struct error *err);
+int sqlite_ask(struct sqlite_store *store, const struct inbox_ask *ask, struct error *err);
+
+/* sqlite_runs.c, for the others. 1 and `*delivery`, 0 there is none, -1. */
+int sqlite_find_delivery(struct sqlite_store *store, const char *guid, int64_t *delivery,
+                         struct error *err);
+/* The body straight into memory of its own, a reference, without SQLite's copy of it. */
+int sqlite_read_body(struct sqlite_store *store, int64_t delivery, struct payload **payload,
+                     struct error *err);
+int sqlite_no_memory(struct sqlite_store *store, struct error *err, const char *what); /* -1 */
 
 /* Runs that a dead host left running are due again. */
 int sqlite_recover(struct sqlite_store *store, int64_t now_ms, struct error *err);

@@ -293,6 +293,94 @@ static void a_full_disk_is_said_and_the_store_goes_on_when_there_is_room(void **
     assert_int_equal(query(bench->place, "SELECT count(*) FROM deliveries"), 2);
 }
 
+/* -- a tool -- */
+
+static void a_tool_reads_and_writes_beside_the_host(void **state) {
+    struct bench *bench = *state;
+    struct error err = {""};
+    struct inbox *host = bench->inbox;
+    struct inbox_put put = put_of("guid-1");
+    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+
+    struct inbox_change discard = {
+        .operation = {.kind = INBOX_DISCARD}, .guid = "guid-1", .now_ms = BENCH_NOW};
+    struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .before = INT64_MAX, .most = 10};
+    assert_int_equal(inbox_open_sqlite_tool(file_of(bench), false, &bench->inbox, &err), 0);
+    assert_int_equal(bench_ask(bench, &list.operation), 0);
+    assert_int_equal(list.n_entries, 1);
+    assert_string_equal(list.entries[0].state, "running"); /* it was not recovered */
+    inbox_entries_free(list.entries, list.n_entries);
+    assert_int_equal(bench_ask(bench, &discard.operation), -1); /* it only looks */
+    inbox_free(bench->inbox);
+
+    assert_int_equal(inbox_open_sqlite_tool(file_of(bench), true, &bench->inbox, &err), 0);
+    assert_int_equal(bench_ask(bench, &discard.operation), 0);
+    inbox_free(bench->inbox);
+    bench->inbox = host;
+    struct inbox_finish end = finish_of(&claim.runs[0], INBOX_DONE);
+    assert_int_equal(bench_ask(bench, &end.operation), INBOX_STALE);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void expect_tool_refusal(const struct bench *bench, const char *words) {
+    struct inbox *inbox = NULL;
+    struct error err = {""};
+    assert_int_equal(inbox_open_sqlite_tool(file_of(bench), true, &inbox, &err), -1);
+    if (!strstr(err.text, words) || !strstr(err.text, file_of(bench))) {
+        fail_msg("\"%s\" is not in: %s", words, err.text);
+    }
+}
+
+static void a_tool_makes_no_store_and_migrates_none(void **state) {
+    struct bench *bench = *state;
+    bench_close(bench);
+    (void)query(bench->place, "UPDATE schema_migrations SET version = 2");
+    expect_tool_refusal(bench, "version 2");
+    (void)query(bench->place, "DELETE FROM schema_migrations");
+    expect_tool_refusal(bench, "start the host once");
+    remove_place(bench->place);
+    bench->place = make();
+    expect_tool_refusal(bench, "No such file or directory");
+    assert_int_equal(access(file_of(bench), F_OK), -1);
+}
+
+/* -- a steady load -- */
+
+static void a_steady_load_with_pruning_does_not_grow_the_file(void **state) {
+    enum { DAYS = 30, DELIVERIES = 40 };
+    struct bench *bench = *state;
+    static char body[20000];
+    int64_t day_ms = 86400000, pages[DAYS];
+    for (int64_t day = 0; day < DAYS; day++) {
+        int64_t now_ms = BENCH_NOW + day * day_ms;
+        for (int i = 0; i < DELIVERIES; i++) {
+            char guid[32];
+            (void)snprintf(guid, sizeof guid, "guid-%d-%d", (int)day, i);
+            struct inbox_put put = put_of(guid);
+            put.n_plugins = 0;
+            put.received_ms = now_ms;
+            put.body = body;
+            put.body_bytes = sizeof body;
+            assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+        }
+        struct inbox_prune step = {.operation = {.kind = INBOX_PRUNE},
+                                   .done_before_ms = now_ms - 2 * day_ms,
+                                   .dead_before_ms = now_ms - 5 * day_ms,
+                                   .forget_before_ms = now_ms - 5 * day_ms,
+                                   .most = 100,
+                                   .most_bytes = 1 << 20};
+        do {
+            assert_int_equal(bench_ask(bench, &step.operation), 0);
+            step.after = step.next;
+        } while (step.more);
+        pages[day] = query(bench->place, "PRAGMA page_count");
+    }
+    /* Full after some days; from then on what was freed is enough for what comes. */
+    assert_true(pages[9] > 3 * pages[0] / 2);
+    assert_true(pages[DAYS - 1] <= pages[9] + 2);
+}
+
 int main(void) {
     const struct contract_store *store = &sqlite;
     const struct CMUnitTest own[] = {
@@ -308,6 +396,9 @@ int main(void) {
         CONTRACT(a_table_that_only_looks_like_the_originals_is_refused),
         CONTRACT(a_large_body_is_never_copied_whole),
         CONTRACT(a_full_disk_is_said_and_the_store_goes_on_when_there_is_room),
+        CONTRACT(a_tool_reads_and_writes_beside_the_host),
+        CONTRACT(a_tool_makes_no_store_and_migrates_none),
+        CONTRACT(a_steady_load_with_pruning_does_not_grow_the_file),
     };
     struct CMUnitTest tests[CONTRACT_TESTS_MAX + sizeof own / sizeof *own] = {{0}};
     size_t n = contract_tests(store, tests);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The tests of the inbox's contract: deliveries, claims, ends of runs, groups, crashes. Those of
- * sets and keys are in items_contract.c. */
+ * sets and keys are in items_contract.c, those of people and upkeep in people_contract.c. */
 #include "inbox_contract.h"
 
 #include <pthread.h>
@@ -758,5 +758,6 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
     };
     memcpy(tests, ours, sizeof ours);
     size_t n = sizeof ours / sizeof *ours;
-    return n + contract_item_tests(store, tests + n);
+    n += contract_item_tests(store, tests + n);
+    return n + contract_people_tests(store, tests + n);
 }

@@ -9,7 +9,7 @@ CREATE TABLE schema_migrations (
 ) STRICT;
 
 -- The body comes last: what is read of a row without its body touches none of the body's pages,
--- and only a last column can be made as zeros and then written piece by piece.
+-- and only a last column can be made as zeros and then written piece by piece. NULL: pruned.
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY,
     guid TEXT NOT NULL UNIQUE,
@@ -19,8 +19,12 @@ CREATE TABLE deliveries (
     repository TEXT NOT NULL,
     sender TEXT NOT NULL,
     received_ms INTEGER NOT NULL,
-    body BLOB NOT NULL
+    body BLOB
 ) STRICT;
+
+-- Each row is in one of them: where pruning goes on, oldest first.
+CREATE INDEX deliveries_kept ON deliveries (received_ms) WHERE body IS NOT NULL;
+CREATE INDEX deliveries_pruned ON deliveries (received_ms) WHERE body IS NULL;
 
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
@@ -59,3 +63,10 @@ CREATE TABLE plugin_keys (
     value BLOB NOT NULL,
     PRIMARY KEY (plugin, scope, name)
 ) STRICT;
+
+-- GUIDs that GitHub lists and that we lack: how often it was asked to deliver each again.
+CREATE TABLE recoveries (
+    guid TEXT PRIMARY KEY,
+    asked INTEGER NOT NULL,
+    asked_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

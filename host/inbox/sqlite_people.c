@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What people ask of the SQLite store: lists, bodies, runs made due again or ended by hand. */
+#include "inbox/sqlite_store.h"
+
+#include <string.h>
+
+/* Deliveries that one LIST looks at; a few pages of the file without their bodies. */
+#define LIST_CHUNK 500
+
+/* A fresh slot at the end of list->entries; NULL when memory is short. */
+static struct inbox_entry *add_entry(struct inbox_list *list) {
+    bool full = (list->n_entries & (list->n_entries - 1)) == 0; /* 0 and the powers of two */
+    if (full) {
+        size_t room = list->n_entries ? list->n_entries * 2 : 1;
+        struct inbox_entry *entries = reallocarray(list->entries, room, sizeof *entries);
+        if (!entries) {
+            return NULL;
+        }
+        list->entries = entries;
+    }
+    struct inbox_entry *entry = &list->entries[list->n_entries++];
+    *entry = (struct inbox_entry){.delivery = 0};
+    return entry;
+}
+
+/* A row of SQL_LIST and its likes as the list's next entry. */
+static int take_row(struct sqlite_store *store, struct inbox_list *list, sqlite3_stmt *row,
+                    struct error *err) {
+    struct inbox_entry *entry = add_entry(list);
+    if (!entry) {
+        return sqlite_no_memory(store, err, "listing deliveries");
+    }
+    entry->delivery = sqlite3_column_int64(row, 0);
+    column_copy(row, 1, entry->guid, sizeof entry->guid);
+    column_copy(row, 2, entry->event, sizeof entry->event);
+    column_copy(row, 3, entry->action, sizeof entry->action);
+    column_copy(row, 4, entry->installation, sizeof entry->installation);
+    entry->repository = column_text(row, 5);
+    entry->sender = column_text(row, 6);
+    entry->received_ms = sqlite3_column_int64(row, 7);
+    entry->body_bytes = sqlite3_column_int64(row, 8);
+    entry->run = sqlite3_column_int64(row, 9);
+    column_copy(row, 10, entry->plugin, sizeof entry->plugin);
+    column_copy(row, 11, entry->state, sizeof entry->state);
+    entry->attempt = sqlite3_column_int64(row, 12);
+    entry->crashes = sqlite3_column_int64(row, 13);
+    entry->suspect = sqlite3_column_int(row, 14) != 0;
+    entry->due_ms = sqlite3_column_int64(row, 15);
+    entry->lease_until_ms = sqlite3_column_int64(row, 16);
+    entry->finished_ms = sqlite3_column_int64(row, 17);
+    entry->label = column_text(row, 18);
+    entry->reason = column_text(row, 19);
+    if (!entry->repository || !entry->sender || !entry->label || !entry->reason) {
+        return sqlite_no_memory(store, err, "listing deliveries");
+    }
+    return 0;
+}
+
+/* Deliveries from `low` to before `before`. 1 when `most` cut it short, with list->next. */
+static int list_rows(struct sqlite_store *store, struct inbox_list *list, enum sqlite_sql sql,
+                     int64_t low, int64_t before, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, sql);
+    query_number(&query, low);
+    query_number(&query, before);
+    query_number(&query, list->since_ms);
+    query_text(&query, list->event); /* NULL is bound as NULL */
+    query_text(&query, list->plugin);
+    query_text(&query, list->state);
+    int step;
+    while ((step = query_step(&query, err, "listing deliveries")) > 0) {
+        int64_t delivery = sqlite3_column_int64(query.statement, 0);
+        const struct inbox_entry *last =
+            list->n_entries > 0 ? &list->entries[list->n_entries - 1] : NULL;
+        if (last && list->n_entries >= list->most && last->delivery != delivery) {
+            list->next = last->delivery;
+            return 1;
+        }
+        if (take_row(store, list, query.statement, err) < 0) {
+            return -1;
+        }
+    }
+    return step;
+}
+
+/* The next LIST_CHUNK deliveries before `before`: the lowest id; 0 when there are none, or none
+ * after them. */
+static int find_chunk(struct sqlite_store *store, int64_t before, int64_t *low, int64_t *next,
+                      struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_LIST_CHUNK);
+    query_number(&query, before);
+    query_number(&query, LIST_CHUNK);
+    if (query_step(&query, err, "listing deliveries") < 0) {
+        return -1;
+    }
+    *low = sqlite3_column_int64(query.statement, 0);
+    *next = sqlite3_column_int64(query.statement, 1) < LIST_CHUNK ? 0 : *low;
+    return 0;
+}
+
+/* The few runs of these states have indexes of their own; of the many done ones, and of all, only a
+ * chunk is looked at. */
+int sqlite_list(struct sqlite_store *store, struct inbox_list *list, struct error *err) {
+    static const struct {
+        const char *state;
+        enum sqlite_sql sql;
+    } few[] = {{"queued", SQL_LIST_QUEUED}, {"running", SQL_LIST_RUNNING}, {"dead", SQL_LIST_DEAD}};
+    int64_t low = 0, next = 0;
+    if (list->guid) {
+        int found = sqlite_find_delivery(store, list->guid, &low, err);
+        if (found <= 0) {
+            return found < 0 ? -1 : INBOX_UNKNOWN;
+        }
+        return list_rows(store, list, SQL_LIST, low, low + 1, err) < 0 ? -1 : 0;
+    }
+    for (size_t i = 0; list->state && i < sizeof few / sizeof *few; i++) {
+        if (strcmp(few[i].state, list->state) == 0) {
+            return list_rows(store, list, few[i].sql, 0, list->before, err) < 0 ? -1 : 0;
+        }
+    }
+    if (find_chunk(store, list->before, &low, &next, err) < 0) {
+        return -1;
+    }
+    int cut = list_rows(store, list, SQL_LIST, low, list->before, err);
+    if (cut == 0) {
+        list->next = next;
+    }
+    return cut < 0 ? -1 : 0;
+}
+
+/* 1 it has no body any more, 0 it has, -1. */
+static int is_pruned(struct sqlite_store *store, int64_t delivery, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_DELIVERY_IS_PRUNED);
+    query_number(&query, delivery);
+    return query_step(&query, err, "looking at a delivery's body");
+}
+
+int sqlite_body(struct sqlite_store *store, struct inbox_body *body, struct error *err) {
+    int64_t delivery;
+    int found = sqlite_find_delivery(store, body->guid, &delivery, err);
+    if (found <= 0) {
+        return found < 0 ? -1 : INBOX_UNKNOWN;
+    }
+    int pruned = is_pruned(store, delivery, err);
+    if (pruned != 0) {
+        return pruned < 0 ? -1 : INBOX_PRUNED;
+    }
+    return sqlite_read_body(store, delivery, &body->body, err);
+}
+
+int sqlite_change(struct sqlite_store *store, struct inbox_change *change, struct error *err) {
+    bool revive = change->operation.kind == INBOX_REVIVE;
+    int64_t delivery;
+    int found = sqlite_find_delivery(store, change->guid, &delivery, err);
+    if (found <= 0) {
+        return found < 0 ? -1 : INBOX_UNKNOWN;
+    }
+    int pruned = revive ? is_pruned(store, delivery, err) : 0;
+    if (pruned != 0) {
+        return pruned < 0 ? -1 : INBOX_PRUNED;
+    }
+    AUTO_QUERY struct query query = query_begin(store, revive ? SQL_RUNS_REVIVE : SQL_RUNS_DISCARD);
+    query_number(&query, change->now_ms);
+    query_number(&query, delivery);
+    query_text(&query, change->plugin);
+    if (query_run(&query, err, revive ? "making runs due" : "discarding runs") < 0) {
+        return -1;
+    }
+    change->runs = (uint64_t)sqlite3_changes64(store->db);
+    return change->runs > 0 ? 0 : INBOX_UNCHANGED;
+}

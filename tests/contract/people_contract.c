@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The tests of what people ask of an inbox (lists, bodies, runs made due or ended by hand), and of
+ * its upkeep (what is forgotten, what GitHub is asked for again). */
+#include "inbox_contract.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DAY_MS INT64_C(86400000)
+
+static const char *const two_plugins[] = {"invite", "ping"};
+
+static void put_at(struct bench *bench, const char *guid, int64_t received_ms, size_t n_plugins) {
+    struct inbox_put put = put_of(guid);
+    put.received_ms = received_ms;
+    put.plugins = two_plugins;
+    put.n_plugins = n_plugins;
+    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+}
+
+/* Claims what `plugin` has due and ends all of it. */
+static void end_runs(struct bench *bench, const char *plugin, enum inbox_finish_how how,
+                     int64_t finished_ms) {
+    struct inbox_claim claim = bench_claim(bench, plugin, BENCH_NOW);
+    assert_true(claim.n_runs > 0);
+    for (size_t i = 0; i < claim.n_runs; i++) {
+        struct inbox_finish end = finish_of(&claim.runs[i], how);
+        end.label = how == INBOX_DEAD ? "dead" : how == INBOX_RETRY ? "retry" : "done";
+        end.reason = how == INBOX_DONE ? "" : "no such user";
+        end.now_ms = finished_ms;
+        end.due_ms = finished_ms + 3600000;
+        assert_int_equal(bench_ask(bench, &end.operation), 0);
+    }
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static struct inbox_list list_of(void) {
+    return (struct inbox_list){
+        .operation = {.kind = INBOX_LIST}, .before = INT64_MAX, .most = SIZE_MAX};
+}
+
+/* "GUID/PLUGIN GUID/PLUGIN ", in the order of the list, from as many operations as it takes. */
+static const char *listed(struct bench *bench, struct inbox_list list) {
+    static char text[4096];
+    size_t used = 0;
+    text[0] = '\0';
+    do {
+        assert_int_equal(bench_ask(bench, &list.operation), 0);
+        for (size_t i = 0; i < list.n_entries; i++) {
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s/%s ",
+                                     list.entries[i].guid, list.entries[i].plugin);
+        }
+        inbox_entries_free(list.entries, list.n_entries);
+        list.before = list.next;
+    } while (list.next != 0);
+    return text;
+}
+
+static int change(struct bench *bench, enum inbox_kind kind, const char *guid, const char *plugin,
+                  uint64_t runs) {
+    struct inbox_change change = {
+        .operation = {.kind = kind}, .guid = guid, .plugin = plugin, .now_ms = BENCH_NOW};
+    int result = bench_ask(bench, &change.operation);
+    assert_int_equal(change.runs, runs);
+    return result;
+}
+
+static int ask(struct bench *bench, const char *guid) {
+    struct inbox_ask ask = {
+        .operation = {.kind = INBOX_ASK}, .guid = guid, .most = 3, .now_ms = BENCH_NOW};
+    return bench_ask(bench, &ask.operation);
+}
+
+/* LIST, BODY */
+
+static void an_entry_tells_all_of_a_run_and_its_delivery(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put put = put_of("guid-1");
+    put.action = "closed";
+    put.due_ms = BENCH_NOW;
+    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+    end_runs(bench, "invite", INBOX_RETRY, BENCH_NOW + 5);
+    struct inbox_list list = list_of();
+    list.guid = "guid-1";
+    assert_int_equal(bench_ask(bench, &list.operation), 0);
+    assert_int_equal(list.n_entries, 1);
+    assert_int_equal(list.next, 0);
+    const struct inbox_entry *entry = &list.entries[0];
+    const char *const texts[][2] = {
+        {entry->guid, "guid-1"},        {entry->event, "push"},          {entry->action, "closed"},
+        {entry->installation, "7"},     {entry->repository, "octo/cat"}, {entry->sender, "mona"},
+        {entry->plugin, "invite"},      {entry->state, "queued"},        {entry->label, "retry"},
+        {entry->reason, "no such user"}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_string_equal(texts[i][0], texts[i][1]);
+    }
+    assert_int_equal(entry->received_ms, BENCH_NOW);
+    assert_int_equal(entry->body_bytes, 7);
+    assert_int_equal(entry->attempt, 1);
+    assert_int_equal(entry->due_ms, BENCH_NOW + 5 + 3600000);
+    assert_int_equal(entry->finished_ms, 0);
+    inbox_entries_free(list.entries, list.n_entries);
+    list.guid = "another";
+    assert_int_equal(bench_ask(bench, &list.operation), INBOX_UNKNOWN);
+}
+
+static void a_list_is_narrowed_by_state_plugin_event_and_time(void **state) {
+    struct bench *bench = *state;
+    put_at(bench, "done", BENCH_NOW, 1);
+    end_runs(bench, "invite", INBOX_DONE, BENCH_NOW);
+    put_at(bench, "dead", BENCH_NOW + 1, 2);
+    end_runs(bench, "invite", INBOX_DEAD, BENCH_NOW);
+    put_at(bench, "none", BENCH_NOW + 2, 0);
+    put_at(bench, "new", BENCH_NOW + 3, 1);
+    struct inbox_list list = list_of();
+    assert_string_equal(listed(bench, list), "new/invite none/ dead/invite dead/ping done/invite ");
+    list.plugin = "invite";
+    assert_string_equal(listed(bench, list), "new/invite dead/invite done/invite ");
+    list.state = "done";
+    assert_string_equal(listed(bench, list), "done/invite ");
+    list.plugin = NULL;
+    list.state = "dead";
+    assert_string_equal(listed(bench, list), "dead/invite ");
+    list.state = "queued";
+    assert_string_equal(listed(bench, list), "new/invite dead/ping ");
+    list.since_ms = BENCH_NOW + 2;
+    assert_string_equal(listed(bench, list), "new/invite ");
+    list.event = "issues";
+    assert_string_equal(listed(bench, list), "");
+    list = list_of();
+    list.event = "issues";
+    assert_string_equal(listed(bench, list), "");
+    list.event = "push";
+    list.since_ms = BENCH_NOW + 3;
+    assert_string_equal(listed(bench, list), "new/invite ");
+    struct inbox_claim claim = bench_claim(bench, "ping", BENCH_NOW);
+    list = list_of();
+    list.state = "running";
+    assert_string_equal(listed(bench, list), "dead/ping ");
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_long_list_comes_in_bounded_parts_and_leaves_nothing_out(void **state) {
+    enum { N = 1203 };
+    struct bench *bench = *state;
+    struct inbox_put *puts = calloc(N, sizeof *puts);
+    char(*guids)[16] = calloc(N, sizeof *guids);
+    assert_non_null(puts);
+    assert_non_null(guids);
+    for (size_t i = 0; i < N; i++) {
+        (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
+        puts[i] = put_of(guids[i]);
+        puts[i].plugins = two_plugins;
+        puts[i].n_plugins = 2;
+        puts[i].event = i == 3 ? "issues" : "push";
+        bench_submit(bench, &puts[i].operation);
+    }
+    bench_wait(bench, N);
+    size_t seen = 0, parts = 0;
+    static const char *const states[] = {NULL, "queued", "done"};
+    for (size_t s = 0; s < 3; s++) {
+        struct inbox_list list = list_of();
+        list.state = states[s];
+        list.most = 101; /* odd: no delivery's runs are torn apart */
+        seen = parts = 0;
+        do {
+            assert_int_equal(bench_ask(bench, &list.operation), 0);
+            assert_true(list.n_entries <= 102);
+            for (size_t i = 0; i < list.n_entries; i++, seen++) {
+                assert_string_equal(list.entries[i].guid, guids[N - 1 - seen / 2]);
+                assert_string_equal(list.entries[i].plugin, two_plugins[seen % 2]);
+            }
+            inbox_entries_free(list.entries, list.n_entries);
+            list.before = list.next;
+            parts++;
+        } while (list.next != 0);
+        assert_int_equal(seen, s == 2 ? 0 : 2 * N);
+        assert_true(parts > 1);
+    }
+    struct inbox_list rare = list_of();
+    rare.event = "issues";
+    assert_string_equal(listed(bench, rare), "guid-3/invite guid-3/ping ");
+    free(puts);
+    free(guids);
+}
+
+static void a_body_is_given_back_as_it_came(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put put = put_of("guid-1");
+    put.body = "a\0b\xFF";
+    put.body_bytes = 4;
+    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+    struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = "guid-1"};
+    assert_int_equal(bench_ask(bench, &body.operation), 0);
+    assert_int_equal(body.body->bytes, 4);
+    assert_memory_equal(body.body->data, "a\0b\xFF", 5);
+    body.body = payload_unref(body.body);
+    body.guid = "another";
+    assert_int_equal(bench_ask(bench, &body.operation), INBOX_UNKNOWN);
+}
+
+/* REVIVE, DISCARD */
+
+static void reviving_makes_dead_and_waiting_runs_due_from_attempt_1(void **state) {
+    struct bench *bench = *state;
+    put_at(bench, "guid-1", BENCH_NOW, 2);
+    assert_int_equal(change(bench, INBOX_REVIVE, "another", NULL, 0), INBOX_UNKNOWN);
+    end_runs(bench, "invite", INBOX_DEAD, BENCH_NOW);
+    end_runs(bench, "ping", INBOX_RETRY, BENCH_NOW);
+    assert_int_equal(change(bench, INBOX_REVIVE, "guid-1", "hello", 0), INBOX_UNCHANGED);
+    assert_int_equal(change(bench, INBOX_REVIVE, "guid-1", "invite", 1), 0);
+    struct inbox_claim claim = bench_claim(bench, "ping", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 0);
+    assert_int_equal(change(bench, INBOX_REVIVE, "guid-1", NULL, 2), 0);
+    for (size_t i = 0; i < 2; i++) {
+        claim = bench_claim(bench, two_plugins[i], BENCH_NOW);
+        assert_int_equal(claim.n_runs, 1);
+        assert_int_equal(claim.runs[0].attempt, 1);
+        inbox_runs_free(claim.runs, claim.n_runs);
+    }
+}
+
+static void reviving_leaves_running_and_done_runs_alone(void **state) {
+    struct bench *bench = *state;
+    put_at(bench, "guid-1", BENCH_NOW, 1);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(change(bench, INBOX_REVIVE, "guid-1", NULL, 0), INBOX_UNCHANGED);
+    struct inbox_finish end = finish_of(&claim.runs[0], INBOX_DONE);
+    assert_int_equal(bench_ask(bench, &end.operation), 0);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    assert_int_equal(change(bench, INBOX_REVIVE, "guid-1", NULL, 0), INBOX_UNCHANGED);
+}
+
+static void a_discarded_run_is_dead_and_its_workers_words_are_stale(void **state) {
+    struct bench *bench = *state;
+    put_at(bench, "guid-1", BENCH_NOW, 2);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(change(bench, INBOX_DISCARD, "another", NULL, 0), INBOX_UNKNOWN);
+    assert_int_equal(change(bench, INBOX_DISCARD, "guid-1", "invite", 1), 0);
+    struct inbox_finish end = finish_of(&claim.runs[0], INBOX_DONE);
+    assert_int_equal(bench_ask(bench, &end.operation), INBOX_STALE);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    assert_int_equal(change(bench, INBOX_DISCARD, "guid-1", NULL, 1), 0); /* ping's, queued */
+    assert_int_equal(change(bench, INBOX_DISCARD, "guid-1", NULL, 0), INBOX_UNCHANGED);
+    assert_int_equal(bench->store->query(bench->place,
+                                         "SELECT count(*) FROM runs WHERE state = 'dead' AND "
+                                         "label = 'discarded' AND finished_ms = 1700000000000"),
+                     2);
+    claim = bench_claim(bench, "ping", BENCH_NOW * 2);
+    assert_int_equal(claim.n_runs, 0);
+}
+
+/* PRUNE */
+
+static struct inbox_prune prune_of(int64_t now_ms) {
+    return (struct inbox_prune){.operation = {.kind = INBOX_PRUNE},
+                                .done_before_ms = now_ms - 7 * DAY_MS,
+                                .dead_before_ms = now_ms - 30 * DAY_MS,
+                                .forget_before_ms = now_ms - 35 * DAY_MS,
+                                .most = 100,
+                                .most_bytes = 1 << 20};
+}
+
+/* All steps; how many bodies and deliveries went. */
+static void prune(struct bench *bench, struct inbox_prune step, uint32_t bodies,
+                  uint32_t forgotten) {
+    uint32_t steps = 0, total_bodies = 0, total_forgotten = 0;
+    do {
+        assert_int_equal(bench_ask(bench, &step.operation), 0);
+        total_bodies += step.bodies;
+        total_forgotten += step.forgotten;
+        step.after = step.next;
+        assert_true(steps++ < 1000);
+    } while (step.more);
+    assert_int_equal(total_bodies, bodies);
+    assert_int_equal(total_forgotten, forgotten);
+}
+
+static void bodies_go_after_their_time_and_guids_stay(void **state) {
+    struct bench *bench = *state;
+    put_at(bench, "done", BENCH_NOW, 1);
+    end_runs(bench, "invite", INBOX_DONE, BENCH_NOW + 1);
+    put_at(bench, "dead", BENCH_NOW, 2);
+    end_runs(bench, "invite", INBOX_DEAD, BENCH_NOW + 1);
+    end_runs(bench, "ping", INBOX_DONE, BENCH_NOW + 1);
+    put_at(bench, "none", BENCH_NOW, 0);
+    put_at(bench, "waits", BENCH_NOW, 1);
+    prune(bench, prune_of(BENCH_NOW + 7 * DAY_MS), 0, 0);
+    prune(bench, prune_of(BENCH_NOW + 7 * DAY_MS + 1), 1, 0); /* that ran nothing */
+    prune(bench, prune_of(BENCH_NOW + 7 * DAY_MS + 2), 1, 0); /* done */
+    prune(bench, prune_of(BENCH_NOW + 30 * DAY_MS + 1), 0, 0);
+    prune(bench, prune_of(BENCH_NOW + 30 * DAY_MS + 2), 1, 0); /* dead */
+
+    struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = "done"};
+    assert_int_equal(bench_ask(bench, &body.operation), INBOX_PRUNED);
+    assert_int_equal(change(bench, INBOX_REVIVE, "dead", NULL, 0), INBOX_PRUNED);
+    assert_int_equal(ask(bench, "done"), INBOX_ASK_HAD);
+    prune(bench, prune_of(BENCH_NOW + 35 * DAY_MS), 0, 0);
+    prune(bench, prune_of(BENCH_NOW + 35 * DAY_MS + 1), 0, 3);
+    assert_int_equal(ask(bench, "done"), INBOX_ASK_NOW);
+    assert_int_equal(bench->store->query(bench->place, "SELECT count(*) FROM runs"), 1);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW); /* what waits is kept */
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].payload->bytes, 7);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_pruned_guid_seen_again_is_a_redelivery(void **state) {
+    struct bench *bench = *state;
+    put_at(bench, "guid-1", BENCH_NOW, 1);
+    end_runs(bench, "invite", INBOX_DONE, BENCH_NOW);
+    prune(bench, prune_of(BENCH_NOW + 8 * DAY_MS), 1, 0);
+    struct inbox_put again = put_of("guid-1");
+    assert_int_equal(bench_ask(bench, &again.operation), INBOX_REDELIVERED);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].payload->bytes, 7);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_step_of_pruning_is_bounded_in_rows_and_bytes(void **state) {
+    enum { N = 250 };
+    struct bench *bench = *state;
+    static char large[300000];
+    char guids[N][16];
+    for (size_t i = 0; i < N; i++) {
+        (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
+        struct inbox_put put = put_of(guids[i]);
+        put.n_plugins = i % 50 == 7; /* some are kept: they wait */
+        put.body = i < 5 ? large : "x";
+        put.body_bytes = i < 5 ? sizeof large : 1;
+        bench_submit(bench, &put.operation);
+        bench_wait(bench, 1);
+    }
+    struct inbox_prune step = prune_of(BENCH_NOW + 8 * DAY_MS);
+    step.most_bytes = 600000;
+    static const uint32_t expected[] = {2, 2, 98, 98, 45};
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(bench_ask(bench, &step.operation), 0);
+        assert_int_equal(step.bodies, expected[i]);
+        assert_int_equal(step.more, i < 4);
+        step.after = step.next;
+    }
+    step = prune_of(BENCH_NOW + 50 * DAY_MS);
+    prune(bench, step, 0, N - 5);
+}
+
+/* LACKS, ASK */
+
+static void a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here(void **state) {
+    struct bench *bench = *state;
+    put_at(bench, "here", BENCH_NOW, 1);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ask(bench, "lost"), INBOX_ASK_NOW);
+    }
+    assert_int_equal(ask(bench, "lost"), INBOX_ASK_ENOUGH);
+    assert_int_equal(ask(bench, "here"), INBOX_ASK_HAD);
+    assert_int_equal(ask(bench, "late"), INBOX_ASK_NOW);
+    const char *const guids[] = {"here", "lost", "new", "late"};
+    bool lacking[4];
+    uint32_t asked[4];
+    struct inbox_lacks lacks = {.operation = {.kind = INBOX_LACKS},
+                                .guids = guids,
+                                .n_guids = 4,
+                                .lacks = lacking,
+                                .asked = asked};
+    assert_int_equal(bench_ask(bench, &lacks.operation), 0);
+    static const bool expected[] = {false, true, true, true};
+    static const uint32_t times[] = {0, 3, 0, 1};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(lacking[i], expected[i]);
+        assert_int_equal(asked[i], times[i]);
+    }
+    put_at(bench, "late", BENCH_NOW, 0);
+    assert_int_equal(ask(bench, "late"), INBOX_ASK_HAD);
+    prune(bench, prune_of(BENCH_NOW + 36 * DAY_MS), 1, 1);
+    assert_int_equal(ask(bench, "lost"), INBOX_ASK_NOW); /* the count is forgotten, too */
+}
+
+size_t contract_people_tests(const struct contract_store *store, struct CMUnitTest *tests) {
+    const struct CMUnitTest ours[] = {
+        CONTRACT(an_entry_tells_all_of_a_run_and_its_delivery),
+        CONTRACT(a_list_is_narrowed_by_state_plugin_event_and_time),
+        CONTRACT(a_long_list_comes_in_bounded_parts_and_leaves_nothing_out),
+        CONTRACT(a_body_is_given_back_as_it_came),
+        CONTRACT(reviving_makes_dead_and_waiting_runs_due_from_attempt_1),
+        CONTRACT(reviving_leaves_running_and_done_runs_alone),
+        CONTRACT(a_discarded_run_is_dead_and_its_workers_words_are_stale),
+        CONTRACT(bodies_go_after_their_time_and_guids_stay),
+        CONTRACT(a_pruned_guid_seen_again_is_a_redelivery),
+        CONTRACT(a_step_of_pruning_is_bounded_in_rows_and_bytes),
+        CONTRACT(a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here),
+    };
+    memcpy(tests, ours, sizeof ours);
+    return sizeof ours / sizeof *ours;
+}

@@ -13,6 +13,7 @@
 #include "ingest/ingest.h"
 #include "runner/runner.h"
 #include "supervisor/supervisor.h"
+#include "upkeep/upkeep.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -42,6 +43,7 @@ struct host {
     struct inbox *inbox;
     struct broker *broker;
     struct dispatch *dispatch;
+    struct upkeep *upkeep;
     struct ingest *ingest;
 };
 
@@ -184,6 +186,12 @@ static int load_plugins(struct host *host, struct error *err) {
     return host->stopping;
 }
 
+static int start_upkeep(struct host *host, struct error *err) {
+    struct upkeep_options options = {
+        .config = host->config, .loop = &host->loop, .inbox = host->inbox};
+    return upkeep_new(&options, &host->upkeep, err);
+}
+
 static int start_ingest(struct host *host, struct error *err) {
     const struct config *config = host->config;
     struct ingest_options options = {.listen_fd = SUPERVISOR_FD_LISTEN,
@@ -210,7 +218,9 @@ static int start_ingest(struct host *host, struct error *err) {
 
 static void serve(struct host *host) {
     while (!host->stopping) {
-        loop_step(&host->loop, dispatch_tick(host->dispatch));
+        int dispatch_ms = dispatch_tick(host->dispatch), upkeep_ms = upkeep_tick(host->upkeep);
+        bool sooner = dispatch_ms < 0 || upkeep_ms < dispatch_ms;
+        loop_step(&host->loop, sooner ? upkeep_ms : dispatch_ms);
     }
 }
 
@@ -240,6 +250,7 @@ static void finish(struct host *host) {
     ingest_free(host->ingest, ANSWERS_GRACE_MS);
     broker_free(host->broker);
     inbox_free(host->inbox);
+    upkeep_free(host->upkeep);
     dispatch_free(host->dispatch);
     for (size_t i = 0; i < host->n_secrets; i++) {
         secret_finish(&host->secrets[i]);
@@ -260,7 +271,8 @@ static int start_and_serve(struct host *host) {
         return EX_CONFIG;
     }
     int loaded = load_plugins(host, &err);
-    if (loaded < 0 || (loaded == 0 && start_ingest(host, &err) < 0)) {
+    if (loaded < 0 ||
+        (loaded == 0 && (start_upkeep(host, &err) < 0 || start_ingest(host, &err) < 0))) {
         log_event(LOG_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
         return EX_CONFIG;
     }

@@ -8,6 +8,7 @@ int main(int argc, char **argv) {
         {"check", "is everything right? configuration, credentials, plugins", cli_check},
         {"plugins", "what the plugins subscribe to, their commands and permissions", cli_plugins},
         {"send", "sign a webhook and post it to a running host", cli_send},
+        {"deliveries", "list, show, retry or discard what is in the store", cli_deliveries},
         {"version", "versions of the program, the plugin ABI and the libraries", cli_version},
         {"host", NULL, cli_host}, /* started by serve */
         {0}};

@@ -51,6 +51,7 @@ struct config {
     struct {
         char *url;         /* as in the table: sqlite:PATH */
         char *sqlite_path; /* absolute */
+        uint32_t retention_days;
     } store;
     struct {
         int64_t delay_ms;

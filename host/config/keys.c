@@ -57,7 +57,8 @@ const struct config_key config_keys[] = {
 
     {"store.url", KEY_TEXT, FIELD(config, store.url), .fallback = "sqlite:snekomatic.db",
      .variable = "DATABASE_URL", .read = read_store_url},
-    {.name = "store.retention_days", .kind = KEY_UNSUPPORTED},
+    {"store.retention_days", KEY_INTEGER, FIELD(config, store.retention_days), .fallback = "7",
+     .minimum = 0, .maximum = 3650, .unit = "days"},
 
     {"dispatch.delay_ms", KEY_INTEGER, FIELD(config, dispatch.delay_ms), .fallback = "1000",
      .minimum = 0, .maximum = HOUR_MS, .unit = "milliseconds"},

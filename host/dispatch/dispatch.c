@@ -65,7 +65,8 @@ static void claim_done(struct inbox_operation *operation) {
         claim->runs = NULL;
         return;
     }
-    dispatch->next_due_ms = earliest(claim->next_due_ms, dispatch->stored_due_ms);
+    int64_t due_ms = earliest(claim->next_due_ms, dispatch->stored_due_ms);
+    dispatch->next_due_ms = earliest(due_ms, clock_wall_ms() + POLL_MS);
     for (size_t i = 0; i < claim->n_shares; i++) {
         dispatch->sharers[i]->hold = dispatch->shares[i].suspects_due;
     }

@@ -15,6 +15,7 @@
 #define RESTART_LAST_MS 30000 /* … up to this … */
 #define QUARANTINE_DEATHS 10  /* … and from so many on, quarantined and tried rarely */
 #define QUARANTINE_MS 600000
+#define POLL_MS 5000         /* the inbox may be changed by another process */
 #define FINISH_AGAIN_MS 1000 /* a completion that the store could not take is tried again */
 #define FRESH_BYTES_MAX (UINT64_C(32) << 20)       /* of bodies that wait in memory to be due */
 #define RETRY_DELAY_MAX_MS (7 * INT64_C(86400000)) /* that a plugin may ask for */
@@ -64,7 +65,9 @@ struct run {
     struct mail mail;     /* brings one that ingest leased */
     bool sent;            /* the worker has it: a crash may be its doing */
     bool late;
-    bool gone;                       /* its installation is: a failure is final */
+    bool disowned; /* the inbox gave us this run anew (discarded by hand, then retried): what this
+                      handling of it still says counts no more */
+    bool gone;     /* its installation is: a failure is final */
     int64_t started_ms, deadline_ms; /* monotonic; no deadline before it is sent */
     int64_t took_ms;                 /* known once it has ended */
     struct inbox_finish finish;
@@ -118,7 +121,8 @@ bool fresh_idle(struct plugin *plugin); /* none is held, and none will come */
 
 /* run.c; a run that was ended is gone from its plugin, and must not be touched. */
 struct run *run_find(struct plugin *plugin, uint64_t handle);
-void run_enter(struct run *run); /* joins its plugin's */
+void run_enter(struct run *run);                    /* joins its plugin's */
+void run_disown(struct plugin *plugin, int64_t id); /* earlier handlings of the inbox's run `id` */
 void run_begin(struct run *run); /* asks what must be known first, then hands it to the worker */
 void run_send(struct run *run, bool from_self);
 void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_text reason);

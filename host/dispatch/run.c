@@ -18,6 +18,20 @@ struct run *run_find(struct plugin *plugin, uint64_t handle) {
     return NULL;
 }
 
+void run_disown(struct plugin *plugin, int64_t id) {
+    for (struct run *run = plugin->runs; run; run = run->next) {
+        if (run->data.id == id && !run->disowned) {
+            run->disowned = true;
+            if (run->sent && plugin->runner) {
+                runner_send_cancel(plugin->runner, run->handle);
+            }
+        }
+    }
+    for (struct run *run = plugin->dispatch->unfinished; run; run = run->next) {
+        run->disowned = run->disowned || (run->plugin == plugin && run->data.id == id);
+    }
+}
+
 void run_free(struct run *run) {
     inbox_run_finish(&run->data);
     free(run->reason);
@@ -29,6 +43,7 @@ void run_enter(struct run *run) {
     run->handle = ++plugin->dispatch->last_handle;
     run->started_ms = clock_monotonic_ms();
     run->deadline_ms = INT64_MAX;
+    run_disown(plugin, run->data.id); /* (run, attempt, lease) may be the same: the lease is ours */
     run->next = plugin->runs;
     plugin->runs = run;
     plugin->n_runs++;
@@ -124,6 +139,11 @@ static void finish_done(struct inbox_operation *operation) {
 
 static void submit_finish(struct run *run) {
     struct dispatch *dispatch = run->plugin->dispatch;
+    if (run->disowned) {
+        log_end(run, true);
+        run_free(run);
+        return;
+    }
     dispatch->asked++;
     inbox_submit(dispatch->options.inbox, &run->finish.operation);
 }

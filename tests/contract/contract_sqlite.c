@@ -358,7 +358,7 @@ static void a_steady_load_with_pruning_does_not_grow_the_file(void **state) {
             char guid[32];
             (void)snprintf(guid, sizeof guid, "guid-%d-%d", (int)day, i);
             struct inbox_put put = put_of(guid);
-            put.n_plugins = 0;
+            put.n_runs = 0;
             put.received_ms = now_ms;
             put.body = body;
             put.body_bytes = sizeof body;

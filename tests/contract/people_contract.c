@@ -10,11 +10,14 @@
 
 static const char *const two_plugins[] = {"invite", "ping"};
 
-static void put_at(struct bench *bench, const char *guid, int64_t received_ms, size_t n_plugins) {
+static struct inbox_put_run two_runs[] = {{.plugin = "invite"}, {.plugin = "ping"}};
+
+/* With a run for each of the first `n_runs` of two_plugins. */
+static void put_at(struct bench *bench, const char *guid, int64_t received_ms, size_t n_runs) {
     struct inbox_put put = put_of(guid);
     put.received_ms = received_ms;
-    put.plugins = two_plugins;
-    put.n_plugins = n_plugins;
+    put.runs = two_runs;
+    put.n_runs = n_runs;
     assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
 }
 
@@ -150,8 +153,8 @@ static void a_long_list_comes_in_bounded_parts_and_leaves_nothing_out(void **sta
     for (size_t i = 0; i < N; i++) {
         (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
         puts[i] = put_of(guids[i]);
-        puts[i].plugins = two_plugins;
-        puts[i].n_plugins = 2;
+        puts[i].runs = two_runs;
+        puts[i].n_runs = 2;
         puts[i].event = i == 3 ? "issues" : "push";
         bench_submit(bench, &puts[i].operation);
     }
@@ -326,7 +329,7 @@ static void a_step_of_pruning_is_bounded_in_rows_and_bytes(void **state) {
     for (size_t i = 0; i < N; i++) {
         (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
         struct inbox_put put = put_of(guids[i]);
-        put.n_plugins = i % 50 == 7; /* some are kept: they wait */
+        put.n_runs = i % 50 == 7; /* some are kept: they wait */
         put.body = i < 5 ? large : "x";
         put.body_bytes = i < 5 ? sizeof large : 1;
         bench_submit(bench, &put.operation);

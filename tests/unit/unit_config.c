@@ -116,6 +116,7 @@ static void without_a_file_the_credentials_are_enough(void **state) {
     assert_false(config->github.allow_sha1);
     assert_string_equal(config->store.url, "sqlite:snekomatic.db");
     assert_under_home(config->store.sqlite_path, "/snekomatic.db");
+    assert_int_equal(config->store.retention_days, 7);
     assert_int_equal(config->dispatch.delay_ms, 1000);
     assert_int_equal(config->dispatch.max_attempts, 9);
     assert_int_equal(config->dispatch.lease_ms, 30000);
@@ -156,6 +157,7 @@ static const char whole_file[] = "[server]\n"
                                  "ca_file = \"ca.pem\"\n"
                                  "[store]\n"
                                  "url = \"sqlite:data/inbox.db\"\n"
+                                 "retention_days = 0\n"
                                  "[dispatch]\n"
                                  "delay_ms = 0\n"
                                  "max_attempts = 1\n"
@@ -198,6 +200,7 @@ static void every_key_of_a_file_is_taken(void **state) {
     assert_true(config->github.allow_sha1);
     assert_under_home(config->github.ca_file, "/ca.pem");
     assert_under_home(config->store.sqlite_path, "/data/inbox.db");
+    assert_int_equal(config->store.retention_days, 0);
     assert_int_equal(config->dispatch.delay_ms, 0);
     assert_int_equal(config->dispatch.max_attempts, 1);
     assert_int_equal(config->dispatch.lease_ms, 5000);
@@ -206,7 +209,7 @@ static void every_key_of_a_file_is_taken(void **state) {
     assert_int_equal(config->n_plugins, 3);
     const struct config_plugin *plugin = &config->plugins[0];
     assert_under_home(plugin->path, "/plug/welcome.so"); /* although [plugins] comes later */
-    assert_int_equal(plugin->line, 19);
+    assert_int_equal(plugin->line, 20);
     assert_false(plugin->enabled);
     assert_int_equal(plugin->concurrency, 1);
     assert_int_equal(plugin->deadline_ms, 100);
@@ -383,8 +386,7 @@ static const struct {
     {"plugin = [1]", "plugin must be an array of tables: write [[plugin]]"},
     {"server.tls_key_file = \"x\"",
      "server.tls_key_file is known, but not supported by this version; remove it"},
-    {"store.retention_days = 1",
-     "store.retention_days is known, but not supported by this version; remove it"},
+    {"store.retention_days = -1", "store.retention_days must be from 0 to 3650 days, not -1"},
     {"sentry.dsn = \"x\"", "sentry.dsn is known, but not supported by this version; remove it"},
     {"plugin = [{path = \"a\", dry_run = true}]",
      "plugin.dry_run is known, but not supported by this version; remove it"},

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "cli/deliveries.h"
+
+#include "base/clock.h"
+#include "base/utf8.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+/* Characters, not bytes: names may be anything. */
+static int columns_of(const char *text) {
+    int columns = 0;
+    for (; *text; text++) {
+        columns += ((unsigned char)*text & 0xC0) != 0x80;
+    }
+    return columns;
+}
+
+void deliveries_print_text(const char *text, int width) {
+    AUTO_FREE char *clean = strdup(text);
+    if (clean) {
+        utf8_clean(clean);
+        int pad = width - columns_of(clean);
+        (void)printf("%s%*s", clean, pad > 0 ? pad : 0, "");
+    }
+}
+
+int deliveries_print_json(json_t *json) {
+    int failed = json ? json_dumpf(json, stdout, JSON_INDENT(2)) : -1;
+    (void)putchar('\n');
+    json_decref(json);
+    if (failed) {
+        (void)fputs("snekomatic: out of memory\n", stderr);
+        return EX_OSERR;
+    }
+    return EX_OK;
+}
+
+/* "pull_request.closed" */
+static void event_text(const struct inbox_entry *entry, char *out, size_t room) {
+    (void)snprintf(out, room, "%s%s%s", entry->event, *entry->action ? "." : "", entry->action);
+}
+
+/* How far a run is, beside its state: its end's name where that says more, when it is due, why. */
+static void remark(const struct inbox_entry *entry, char *out, size_t room) {
+    char due[48] = "";
+    bool queued = strcmp(entry->state, "queued") == 0;
+    int64_t wait_s = (entry->due_ms - clock_wall_ms() + 999) / 1000;
+    if (queued && wait_s > 0) {
+        (void)snprintf(due, sizeof due, "due in %" PRId64 " s", wait_s);
+    }
+    const char *label = !queued && strcmp(entry->label, entry->state) != 0 ? entry->label : "";
+    const char *head = queued ? due : label;
+    (void)snprintf(out, room, "%s%s%s", head, *head && *entry->reason ? ": " : "", entry->reason);
+}
+
+/* ---- JSON ---- */
+
+/* NULL for 0, which means that there is no such time. */
+static json_t *json_time(int64_t time_ms) {
+    char text[ASKER_TIME_MAX];
+    if (time_ms == 0) {
+        return json_null();
+    }
+    asker_time_text(time_ms, text);
+    return json_string(text);
+}
+
+/* NULL for what is "", and never nothing: a text that is no UTF-8 is cleaned. */
+static json_t *json_text(const char *text) {
+    if (!*text) {
+        return json_null();
+    }
+    json_t *json = json_string(text);
+    if (json) {
+        return json;
+    }
+    AUTO_FREE char *clean = strdup(text);
+    if (clean) {
+        utf8_clean(clean);
+    }
+    return json_string(clean ? clean : "");
+}
+
+static json_t *json_delivery(const struct inbox_entry *entry) {
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "delivery", json_text(entry->guid),
+                     "event", json_text(entry->event), "action", json_text(entry->action),
+                     "installation", json_text(entry->installation), "repository",
+                     json_text(entry->repository), "sender", json_text(entry->sender), "received",
+                     json_time(entry->received_ms), "body_bytes",
+                     entry->body_bytes < 0 ? json_null() : json_integer(entry->body_bytes));
+}
+
+static json_t *json_run(const struct inbox_entry *entry) {
+    bool queued = strcmp(entry->state, "queued") == 0;
+    return json_pack("{s:o, s:o, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o}", "plugin",
+                     json_text(entry->plugin), "state", json_text(entry->state), "attempt",
+                     (json_int_t)entry->attempt, "crashes", (json_int_t)entry->crashes, "suspect",
+                     entry->suspect, "due", json_time(queued ? entry->due_ms : 0), "leased_until",
+                     json_time(entry->lease_until_ms), "finished", json_time(entry->finished_ms),
+                     "label", json_text(entry->label), "reason", json_text(entry->reason));
+}
+
+/* ---- a list ---- */
+
+void deliveries_begin(struct deliveries_output *output, bool json) {
+    *output = (struct deliveries_output){.json = json ? json_array() : NULL};
+}
+
+void deliveries_add(struct deliveries_output *output, const struct inbox_entry *entry) {
+    if (output->json) {
+        json_t *both = json_delivery(entry);
+        json_t *run = *entry->plugin ? json_run(entry) : json_pack("{s:n, s:n}", "plugin", "state");
+        (void)json_object_update(both, run);
+        json_decref(run);
+        (void)json_array_append_new(output->json, both);
+        return;
+    }
+    if (!output->any) {
+        (void)printf("%-20s  %-36s  %-28s  %-12s  %-7s  %7s\n", "RECEIVED", "DELIVERY", "EVENT",
+                     "PLUGIN", "STATE", "ATTEMPT");
+        output->any = true;
+    }
+    char received[ASKER_TIME_MAX], event[2 * INBOX_NAME_MAX + 2], why[1024];
+    asker_time_text(entry->received_ms, received);
+    event_text(entry, event, sizeof event);
+    (void)printf("%-20s  ", received);
+    deliveries_print_text(entry->guid, 36);
+    (void)printf("  ");
+    deliveries_print_text(event, 28);
+    (void)printf("  ");
+    deliveries_print_text(*entry->plugin ? entry->plugin : "-", 12);
+    if (*entry->plugin) {
+        remark(entry, why, sizeof why);
+        (void)printf("  %-7s  %7" PRId64 "%s", entry->state, entry->attempt, *why ? "  " : "");
+        deliveries_print_text(why, 0);
+    }
+    (void)printf("\n");
+}
+
+int deliveries_end(struct deliveries_output *output) {
+    if (output->json) {
+        return deliveries_print_json(output->json);
+    }
+    if (!output->any) {
+        (void)fputs("nothing like that is in the store\n", stderr);
+    }
+    return EX_OK;
+}
+
+void deliveries_abandon(struct deliveries_output *output) {
+    json_decref(output->json);
+}
+
+/* ---- one ---- */
+
+static void print_line(const char *name, const char *text) {
+    if (*text) {
+        (void)printf("%-13s ", name);
+        deliveries_print_text(text, 0);
+        (void)printf("\n");
+    }
+}
+
+static void print_time(const char *name, int64_t time_ms) {
+    char text[ASKER_TIME_MAX];
+    if (time_ms != 0) {
+        asker_time_text(time_ms, text);
+        print_line(name, text);
+    }
+}
+
+static void print_run(const struct inbox_entry *entry) {
+    char text[64];
+    (void)printf("\n");
+    print_line("plugin", entry->plugin);
+    print_line("  state", entry->state);
+    (void)snprintf(text, sizeof text, "%" PRId64, entry->attempt);
+    print_line("  attempt", text);
+    if (entry->crashes > 0) {
+        (void)snprintf(text, sizeof text, "%" PRId64, entry->crashes);
+        print_line("  crashes", text);
+    }
+    print_line("  suspect",
+               entry->suspect ? "it was in a worker that died; it is tried alone" : "");
+    print_line("  label", entry->label);
+    print_line("  reason", entry->reason);
+    print_time("  due", strcmp(entry->state, "queued") == 0 ? entry->due_ms : 0);
+    print_time("  leased until", entry->lease_until_ms);
+    print_time("  finished", entry->finished_ms);
+}
+
+int deliveries_show(const struct inbox_entry *entries, size_t n_entries, bool json) {
+    bool runs = n_entries > 0 && *entries[0].plugin;
+    if (json) {
+        json_t *delivery = json_delivery(&entries[0]), *list = json_array();
+        for (size_t i = 0; runs && i < n_entries; i++) {
+            (void)json_array_append_new(list, json_run(&entries[i]));
+        }
+        (void)json_object_set_new(delivery, "runs", list);
+        return deliveries_print_json(delivery);
+    }
+    char event[2 * INBOX_NAME_MAX + 2], bytes[32];
+    event_text(&entries[0], event, sizeof event);
+    print_line("delivery", entries[0].guid);
+    print_line("event", event);
+    print_line("installation", entries[0].installation);
+    print_line("repository", entries[0].repository);
+    print_line("sender", entries[0].sender);
+    print_time("received", entries[0].received_ms);
+    (void)snprintf(bytes, sizeof bytes, "%" PRId64 " bytes", entries[0].body_bytes);
+    print_line("payload", entries[0].body_bytes < 0 ? "pruned" : bytes);
+    for (size_t i = 0; runs && i < n_entries; i++) {
+        print_run(&entries[i]);
+    }
+    if (!runs) {
+        (void)printf("\nno plugin wanted it\n");
+    }
+    return EX_OK;
+}

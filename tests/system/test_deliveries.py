@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""`snekomatic deliveries`, beside a host that runs: lists, shows, retries, discards."""
+
+import json
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+import snek
+
+
+def run(bot, *words, status=0):
+    """`snekomatic deliveries WORDS`, which must exit so; what it printed (both streams)."""
+    answer = subprocess.run([str(snek.program("snekomatic")), "deliveries", "-c", str(bot.file),
+                             *map(str, words)], env=snek.clean_environment(**bot.env),
+                            capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == status, (answer, bot.process.output())
+    return answer.stdout + answer.stderr
+
+
+def entries(bot, *words):
+    return json.loads(run(bot, "list", "--json", *words))
+
+
+def runs(bot, guid):
+    return json.loads(run(bot, "show", "--json", guid))["runs"]
+
+
+def trouble(action, **more):
+    return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
+
+
+@pytest.fixture
+def host(start_bot):
+    return start_bot(plugins=["trouble", "invite"], config={"dispatch": {"max_attempts": 1}})
+
+
+def test_a_list_shows_each_run_and_is_narrowed(host):
+    fine = host.deliver("trouble", trouble("fine"))
+    dead = host.deliver("trouble", trouble("fail"))
+    ping = host.deliver("ping", {"zen": "Speak like a human.", "hook_id": 1})
+    host.wait_log(msg="done", delivery=fine)
+    host.wait_log(msg="dead", delivery=dead)
+    assert [(e["delivery"], e["plugin"], e["state"]) for e in entries(host)] == [
+        (ping, None, None), (dead, "trouble", "dead"), (fine, "trouble", "done")]
+    [one] = entries(host, "--state", "dead", "--plugin", "trouble", "--since", "1h")
+    assert (one["delivery"], one["event"], one["action"]) == (dead, "trouble", "fail")
+    assert (one["reason"], one["attempt"]) == ("told to fail", 1)
+    assert [e["delivery"] for e in entries(host, "--limit", "1")] == [ping]
+    assert [e["delivery"] for e in entries(host, "--event", "ping")] == [ping]
+    tomorrow = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
+    assert entries(host, "--since", tomorrow) == []
+    table = run(host, "list", "--since", time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86400)))
+    lines = table.splitlines()
+    assert len(lines) == 4 and lines[0].split()[:3] == ["RECEIVED", "DELIVERY", "EVENT"]
+    assert "told to fail" in lines[2] and dead in lines[2] and "trouble.fail" in lines[2]
+    assert "nothing like that" in run(host, "list", "--plugin", "nobody")
+
+
+def test_show_tells_all_and_the_body_comes_back_byte_by_byte(host):
+    body = json.dumps(trouble("fail", text="é\u0000")).encode() + b" \n"
+    guid = host.post("trouble", body=body).delivery
+    host.wait_log(msg="dead", delivery=guid)
+    shown = run(host, "show", guid)
+    for text in (guid, "trouble.fail", str(snek.INSTALLATION), f"{len(body)} bytes", "dead",
+                 "told to fail"):
+        assert text in shown
+    assert run(host, "show", guid, "--body").encode() == body
+    assert "no delivery 'nonsense'" in run(host, "show", "nonsense", status=65)
+
+
+def test_a_dead_run_is_retried_by_the_host_that_runs(host):
+    guid = host.deliver("trouble", trouble("fail"))
+    host.wait_log(msg="dead", delivery=guid)
+    mark = host.mark()
+    assert run(host, "retry", guid) == "1 run due now\n"
+    assert host.wait_log(msg="dead", delivery=guid, after=mark)["attempt"] == "1"
+    assert "is dead or waits" in run(host, "retry", guid, "--plugin", "invite", status=65)
+
+
+def test_a_waiting_run_is_retried_now_or_discarded(start_bot):
+    host = start_bot(plugins=["trouble"])
+    first, second = [host.deliver("trouble", trouble("fail")) for _ in range(2)]
+    for guid in (first, second):
+        host.wait_log(msg="retry", delivery=guid, attempt=1)
+    mark = host.mark()
+    assert run(host, "discard", second, "--plugin", "trouble") == "1 run discarded\n"
+    assert run(host, "retry", first) == "1 run due now\n"
+    host.wait_log(msg="retry", delivery=first, attempt=1, after=mark)
+    [discarded] = runs(host, second)
+    assert (discarded["state"], discarded["label"]) == ("dead", "discarded")
+    assert "queued or running" in run(host, "discard", second, status=65)
+
+
+def test_a_run_that_is_discarded_and_retried_while_it_runs_counts_once(start_bot):
+    host = start_bot(plugins=["trouble"], config={"server": {"drain_ms": 200}})
+    guid = host.deliver("trouble", trouble("wait"))
+    host.wait_log(msg="started", delivery=guid)
+    assert "is dead or waits" in run(host, "retry", guid, status=65)  # it runs: not disturbed
+    mark = host.mark()
+    run(host, "discard", guid)
+    run(host, "retry", guid)
+    host.wait_log(msg="started", delivery=guid, after=mark)
+    host.wait_log(msg="completion_stale", delivery=guid, after=mark)  # the first, cancelled
+    [now] = runs(host, guid)
+    assert (now["state"], now["attempt"]) == ("running", 1)
+    host.stop()
+    host.wait_log(msg="requeued", delivery=guid, after=mark)
+    [now] = runs(host, guid)
+    assert (now["state"], now["attempt"]) == ("queued", 0)
+
+
+def test_payloads_of_what_is_finished_are_pruned_and_guids_are_known(start_bot):
+    host = start_bot(plugins=["trouble"], config={"store": {"retention_days": 0},
+                                                  "dispatch": {"max_attempts": 1}})
+    done = host.deliver("trouble", trouble("fine"))
+    dead = host.deliver("trouble", trouble("fail"))
+    host.wait_log(msg="done", delivery=done)
+    host.wait_log(msg="dead", delivery=dead)
+    host.stop()
+    host.start()
+    host.wait_log(msg="pruned", bodies=1, deliveries=0)
+    assert "pruned" in run(host, "show", done)
+    assert "was pruned" in run(host, "show", "--body", done, status=65)
+    assert run(host, "show", "--body", dead)
+    # GitHub's button still means: run it again.
+    assert host.deliver("trouble", trouble("fine"), delivery=done) == done
+    host.wait_log(msg="done", delivery=done)
+
+
+def test_a_store_that_is_not_there_or_not_ours_is_said_and_left_alone(fake, tmp_path):
+    bot = snek.Bot(fake, tmp_path / "bot", start=False)
+    bot.process = bot  # nothing runs
+    bot.output = lambda: ""
+    for words in (["list"], ["show", "x"], ["retry", "x"]):
+        assert "No such file" in run(bot, *words, status=66)
+    file = bot.folder / "snekomatic.db"
+    assert not file.exists()
+    with sqlite3.connect(file) as db:
+        db.execute("CREATE TABLE recipes (name TEXT)")
+    assert "another application" in run(bot, "list", status=66)
+
+
+@pytest.mark.parametrize("words,sentence", [
+    ([], "list, show, retry or discard"), (["lst"], "did you mean list"), (["show"], "GUID"),
+    (["list", "--state", "deed"], "did you mean dead"), (["list", "--since", "soon"], "2h"),
+    (["list", "--limit", "-1"], "number"), (["show", "x", "--json", "--body"], "exclude"),
+    (["retry", "x", "--json"], "--json is not for retry"), (["list", "more"], "too many")])
+def test_wrong_usage_is_said(words, sentence):
+    answer = subprocess.run([str(snek.program("snekomatic")), "deliveries", *words],
+                            env=snek.clean_environment(), capture_output=True, text=True,
+                            timeout=60, check=False)
+    assert answer.returncode == 64
+    assert sentence in answer.stderr

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
 #define NAME_MAX_BYTES                                                                             \
     100 /* GitHub stops at 39 for people and organisations, 100 for repositories */
 #define MEMBERSHIP "/orgs/{org}/memberships/{username}"
@@ -134,7 +133,7 @@ static int32_t welcome(struct snek_run *run, const struct invitation *invitation
     const struct snek_parameter names[] = {{"user", invitation->user},
                                            {"organization", invitation->organization},
                                            {"repository", invitation->repository}};
-    char *message = snek_fill((const char *)run->state, names, COUNT(names));
+    char *message = snek_fill((const char *)run->state, names, SNEK_COUNT(names));
     if (!message) {
         return snek_fail(run, "out of memory");
     }
@@ -221,7 +220,7 @@ static int32_t check_words(const struct snek_host *host, const char *text) {
         {"user", ""}, {"organization", ""}, {"repository", ""}};
     for (const char *at = strchr(text, '{'); at; at = strchr(at + 1, '{')) {
         size_t bytes = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz_");
-        if (bytes > 0 && at[bytes + 1] == '}' && !snek_parameter_at(at, names, COUNT(names))) {
+        if (bytes > 0 && at[bytes + 1] == '}' && !snek_parameter_at(at, names, SNEK_COUNT(names))) {
             char sentence[256];
             (void)snprintf(sentence, sizeof sentence,
                            "plugin.config: nothing fills {%.*s}; there are {user}, {organization} "
@@ -235,7 +234,7 @@ static int32_t check_words(const struct snek_host *host, const char *text) {
 
 static int32_t create(const struct snek_host *host, void **state) {
     static const char *const keys[] = {"message", "guide_url", "code_url", "ask"};
-    int32_t result = snek_config_allow(host, keys, COUNT(keys));
+    int32_t result = snek_config_allow(host, keys, SNEK_COUNT(keys));
     if (result < 0) {
         return result;
     }
@@ -247,7 +246,7 @@ static int32_t create(const struct snek_host *host, void **state) {
     if (!message || !parts[0].value || !parts[1].value || !parts[2].value) {
         return SNEK_E_INVALID;
     }
-    char *filled = snek_fill(message, parts, COUNT(parts));
+    char *filled = snek_fill(message, parts, SNEK_COUNT(parts));
     if (!filled) {
         return snek_refuse(host, "out of memory");
     }

@@ -11,6 +11,8 @@
 #include <snekomatic/host.h>
 #include <snekomatic/store.h>
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +79,11 @@ static inline void snek_log(struct snek_run *run, uint32_t level, const char *te
     run->host->log(run->host, run, level, text);
 }
 
+/* The wall clock, in milliseconds since 1970. */
+static inline int64_t snek_now_ms(const struct snek_run *run) {
+    return run->host->now_ms(run->host);
+}
+
 static inline int32_t snek_cancelled(struct snek_run *run) {
     return run->host->cancelled(run);
 }
@@ -107,6 +114,28 @@ static inline int64_t snek_integer(struct snek_run *run, const char *path, int64
     return snek_event(run)->find(run, path, &value) == SNEK_NUMBER && value.is_integer
                ? value.integer
                : otherwise;
+}
+
+/* Whatever is at `path` as text: a string as it is, a number as it is written, "true", an object's
+ * JSON. NULL when there is nothing. For parameters of URLs, say. */
+static inline const char *snek_text_of(struct snek_run *run, const char *path) {
+    struct snek_value value;
+    return snek_event(run)->find(run, path, &value) > SNEK_NULL ? value.text.data : NULL;
+}
+
+/* ---- items of lists ---- */
+
+#define SNEK_PATH_MAX 256
+
+/* Writes the path of `rest` in the n-th item of the list at `list` to `path`, and returns it:
+ * snek_string(run, snek_item(path, "issue.labels", 0, "name")). An empty `list` is an answer that
+ * is a list itself, an empty `rest` the whole item. Such a path past the last item leads nowhere.
+ */
+static inline const char *snek_item(char path[SNEK_PATH_MAX], const char *list, uint32_t n,
+                                    const char *rest) {
+    (void)snprintf(path, SNEK_PATH_MAX, "%s[%lu]%s%s", list, (unsigned long)n, *rest ? "." : "",
+                   rest);
+    return path;
 }
 
 /* ---- texts with {names} in them ---- */
@@ -215,6 +244,27 @@ static inline const char *snek_response_string(struct snek_run *run, struct snek
                : NULL;
 }
 
+/* As snek_integer() and snek_exists(), of an answer. */
+static inline int64_t snek_response_integer(struct snek_run *run, struct snek_response *response,
+                                            const char *path, int64_t otherwise) {
+    struct snek_value value;
+    return response && snek_github(run)->find(response, path, &value) == SNEK_NUMBER &&
+                   value.is_integer
+               ? value.integer
+               : otherwise;
+}
+
+static inline int32_t snek_response_exists(struct snek_run *run, struct snek_response *response,
+                                           const char *path) {
+    struct snek_value value;
+    return response && snek_github(run)->find(response, path, &value) > SNEK_NULL;
+}
+
+/* For answers that are large; the others go with the run. Takes NULL. */
+static inline void snek_free_response(struct snek_run *run, struct snek_response *response) {
+    snek_github(run)->free_response(response);
+}
+
 /* ---- commands ---- */
 
 static inline int32_t snek_reply(struct snek_run *run, const char *markdown) {
@@ -241,6 +291,32 @@ static inline int32_t snek_set_add(struct snek_run *run, uint32_t scope, const c
     return snek_store(run)->set_add(run, scope, set, entry);
 }
 
+static inline int32_t snek_set_remove(struct snek_run *run, uint32_t scope, const char *set,
+                                      const char *entry) {
+    return snek_store(run)->set_remove(run, scope, set, entry);
+}
+
+/* 0 and `*text` (NULL when the key is not there; borrowed until the handler returns), or negative.
+ */
+static inline int32_t snek_key_get(struct snek_run *run, uint32_t scope, const char *key,
+                                   const char **text) {
+    struct snek_text value;
+    int32_t found = snek_store(run)->get(run, scope, key, &value);
+    if (found >= 0) {
+        *text = found ? value.data : NULL;
+    }
+    return found < 0 ? found : 0;
+}
+
+static inline int32_t snek_key_put(struct snek_run *run, uint32_t scope, const char *key,
+                                   const char *text) {
+    return snek_store(run)->put(run, scope, key, text, strlen(text));
+}
+
+static inline int32_t snek_key_remove(struct snek_run *run, uint32_t scope, const char *key) {
+    return snek_store(run)->remove(run, scope, key);
+}
+
 /* ---- the configuration ---- */
 
 /* For create(): negative, with a sentence, when there is a key that is not among these. */
@@ -249,19 +325,65 @@ static inline int32_t snek_config_allow(const struct snek_host *host, const char
     return snek_config(host)->allow(host, keys, keys_count);
 }
 
+/* Refuses with "plugin.config.KEY WHAT"; returns SNEK_E_INVALID. */
+static inline int32_t snek_config_refuse(const struct snek_host *host, const char *key,
+                                         const char *what) {
+    char sentence[512];
+    (void)snprintf(sentence, sizeof sentence, "plugin.config.%.200s %.200s", key, what);
+    return snek_refuse(host, sentence);
+}
+
 /* The text of `key`, `otherwise` when it is absent; NULL after snek_refuse() when it is no text. */
 static inline const char *snek_config_string(const struct snek_host *host, const char *key,
                                              const char *otherwise) {
     struct snek_value value;
-    char sentence[256] = "plugin.config.";
     uint32_t kind = snek_config(host)->find(host, key, &value);
     if (kind == SNEK_ABSENT || kind == SNEK_STRING) {
         return kind == SNEK_STRING ? value.text.data : otherwise;
     }
-    strncat(sentence, key, 150);
-    strncat(sentence, " must be a text", 50);
-    (void)snek_refuse(host, sentence);
+    (void)snek_config_refuse(host, key, "must be a text");
     return NULL;
+}
+
+/* 0 and `*integer`, `otherwise` when the key is absent; negative after snek_refuse() when it is no
+ * whole number from `least` to `most`. */
+static inline int32_t snek_config_integer(const struct snek_host *host, const char *key,
+                                          int64_t least, int64_t most, int64_t otherwise,
+                                          int64_t *integer) {
+    struct snek_value value;
+    char what[128];
+    uint32_t kind = snek_config(host)->find(host, key, &value);
+    if (kind != SNEK_ABSENT && (kind != SNEK_NUMBER || !value.is_integer || value.integer < least ||
+                                value.integer > most)) {
+        (void)snprintf(what, sizeof what, "must be a whole number from %" PRId64 " to %" PRId64,
+                       least, most);
+        return snek_config_refuse(host, key, what);
+    }
+    *integer = kind == SNEK_ABSENT ? otherwise : value.integer;
+    return 0;
+}
+
+/* 0 and `*yes` (1 or 0), `otherwise` when the key is absent; negative after snek_refuse() when it
+ * is neither true nor false. */
+static inline int32_t snek_config_boolean(const struct snek_host *host, const char *key,
+                                          int32_t otherwise, int32_t *yes) {
+    struct snek_value value;
+    uint32_t kind = snek_config(host)->find(host, key, &value);
+    if (kind != SNEK_ABSENT && kind != SNEK_TRUE && kind != SNEK_FALSE) {
+        return snek_config_refuse(host, key, "must be true or false");
+    }
+    *yes = kind == SNEK_ABSENT ? otherwise : kind == SNEK_TRUE;
+    return 0;
+}
+
+/* The n-th text of the list at `key`; NULL past its last, or when that item is no text. */
+static inline const char *snek_config_item(const struct snek_host *host, const char *key,
+                                           uint32_t n) {
+    struct snek_value value;
+    char path[SNEK_PATH_MAX];
+    return snek_config(host)->find(host, snek_item(path, key, n, ""), &value) == SNEK_STRING
+               ? value.text.data
+               : NULL;
 }
 
 #ifdef __cplusplus

@@ -146,9 +146,11 @@ struct snek_plugin {
 #define SNEK_ABI_HEAD                                                                              \
     { SNEK_ABI_MAGIC, SNEK_ABI_MAJOR, SNEK_ABI_MINOR, 0, 0, (uint32_t)sizeof(struct snek_plugin) }
 
+#define SNEK_COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
+
 /* The three members of a table that is an array of that very name. */
 #define SNEK_TABLE(array)                                                                          \
-    .array = (array), .array##_count = (uint32_t)(sizeof(array) / sizeof((array)[0])),             \
+    .array = (array), .array##_count = SNEK_COUNT(array),                                          \
     .array##_bytes = (uint32_t)sizeof((array)[0])
 
 /* Defines the descriptor and the one exported function. In C++, which before C++20 has no

@@ -648,3 +648,50 @@ def test_configurations_are_written_as_toml():
     tables = {"server": {"listen": "x", "n": 1, "on": True},
               "plugin": [{"path": "p", "config": {"text": 'a "\N{SNAKE}"\n', "list": ["b"]}}]}
     assert tomllib.loads(snek.to_toml(tables)) == tables
+
+
+def test_issues_are_listed_by_who_opened_them_oldest_or_newest_first(client):
+    def numbers(query):
+        return [issue["number"] for issue in client("GET", f"{REPO}/issues?{query}").json]
+
+    assert numbers("state=all&creator=hatchling-hana&direction=asc") == [12, 21, 22]
+    assert numbers("creator=Hatchling-Hana") == [22, 12]
+    assert numbers("state=closed") == [21]
+    assert numbers("state=all&creator=nobody") == []
+    page = client("GET", f"{REPO}/issues?state=all&per_page=2")
+    assert [issue["number"] for issue in page.json] == [22, 21]
+    assert "state=all&per_page=2&page=2" in page.headers["link"]
+    assert "pull_request" in page.json[0]
+
+
+def test_labels_come_and_go(client):
+    path = f"{REPO}/issues/12/labels"
+    names = lambda answer: [label["name"] for label in answer.json]
+    assert names(client("POST", path, {"labels": ["bug", "heat"]})) == ["bug", "heat"]
+    assert names(client("POST", path, {"labels": ["Bug"]})) == ["bug", "heat"]
+    assert names(client("DELETE", f"{path}/bug")) == ["heat"]
+    assert client("DELETE", f"{path}/bug").status == 404
+    assert names(client("GET", path)) == ["heat"]
+    assert client("GET", f"{REPO}/issues/12").json["labels"][0]["name"] == "heat"
+    for wrong in ({}, {"labels": []}, {"labels": [1]}, {"labels": ["x" * 51]}, {"label": ["x"]}):
+        assert client("POST", path, wrong).status == 422
+
+
+def test_an_issue_is_closed_and_renamed(client):
+    path = f"{REPO}/issues/12"
+    changed = client("PATCH", path, {"state": "closed", "title": "Dark"}).json
+    assert (changed["state"], changed["title"]) == ("closed", "Dark")
+    assert client("PATCH", path, {"state": "gone"}).status == 422
+    assert client("PATCH", path, {"title": 1}).status == 422
+
+
+def test_a_delay_ends_when_it_is_released(fake, app):
+    fake.fail(path="/app", delay_ms=60000)
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(app("GET", "/app").status))
+    asking.start()
+    while not fake.requests(path="/app"):
+        time.sleep(0.01)
+    fake._control("POST", "release")
+    asking.join(snek.PATIENCE_S)
+    assert answers == [200]

@@ -8,8 +8,6 @@
 #include <string.h>
 
 #define BODY_CHARACTERS_MAX 65536
-#define PAGE_MAX 100
-#define PAGE_DEFAULT 30
 
 static bool parse_number(const char *text, json_int_t *number) {
     char *end;
@@ -26,10 +24,10 @@ static json_t *create_issue(struct call *call, json_int_t number, bool is_pull) 
     char now[FAKE_TIME_MAX];
     fake_time_text(fake_now_s(call->fake), now);
     return list_add(json_object_get(call->repository, "issues"),
-                    json_pack("{s:I, s:I, s:s, s:n, s:n, s:s, s:b, s:b, s:s, s:[]}", "number",
+                    json_pack("{s:I, s:I, s:s, s:n, s:n, s:s, s:b, s:b, s:s, s:[], s:[]}", "number",
                               number, "id", state_new_id(call->fake), "title",
                               "Created by the fake", "body", "user", "state", "open", "locked", 0,
-                              "pull_request", is_pull, "created_at", now, "reactions"));
+                              "pull_request", is_pull, "created_at", now, "reactions", "labels"));
 }
 
 json_t *find_issue(struct call *call, bool must_be_pull) {
@@ -172,58 +170,19 @@ void handle_replies_post(struct call *call) {
     answer_created(call, shape_review_comment(call->fake, call->repository, comment));
 }
 
-static size_t query_number(const struct call *call, const char *name, size_t otherwise) {
-    AUTO_FREE char *text = call_query(call, name);
-    json_int_t number;
-    return text && parse_number(text, &number) ? (size_t)number : otherwise;
-}
-
-/* Link, as GitHub writes it: prev, next, last, first, where they are. */
-static void add_links(struct call *call, size_t page, size_t pages, size_t per_page) {
-    const struct {
-        const char *name;
-        size_t page;
-        bool there;
-    } links[] = {{"prev", page - 1, page > 1},
-                 {"next", page + 1, page < pages},
-                 {"last", pages, page < pages},
-                 {"first", 1, page > 1}};
-    AUTO_BUFFER struct buffer text = BUFFER_INIT(4096);
-    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
-        if (links[i].there) {
-            (void)buffer_printf(&text, "%s<%s%s?per_page=%zu&page=%zu>; rel=\"%s\"",
-                                text.bytes > 0 ? ", " : "", call->fake->origin, call->path,
-                                per_page, links[i].page, links[i].name);
-        }
-    }
-    if (text.bytes > 0) {
-        answer_header(call, "Link", text.data);
-    }
-}
-
 void handle_comments_get(struct call *call) {
     json_t *issue = find_issue(call, false);
     if (!issue) {
         return;
     }
-    size_t page = query_number(call, "page", 1);
-    size_t per_page = query_number(call, "per_page", PAGE_DEFAULT);
-    per_page = per_page > PAGE_MAX ? PAGE_MAX : per_page;
     AUTO_FREE char *since = call_query(call, "since");
-    json_t *found = json_array();
-    size_t count = 0, i;
-    json_t *comment;
+    json_t *all = json_array(), *comment;
+    size_t i;
     json_array_foreach(json_object_get(call->repository, "comments"), i, comment) {
-        if (number_of(comment, "issue") != number_of(issue, "number") ||
-            (since && strcmp(text_of(comment, "updated_at"), since) < 0)) {
-            continue;
+        if (number_of(comment, "issue") == number_of(issue, "number") &&
+            !(since && strcmp(text_of(comment, "updated_at"), since) < 0)) {
+            (void)json_array_append_new(all, shape_comment(call->fake, call->repository, comment));
         }
-        if (count / per_page == page - 1) {
-            (void)json_array_append_new(found,
-                                        shape_comment(call->fake, call->repository, comment));
-        }
-        count++;
     }
-    answer_json(call, 200, found);
-    add_links(call, page, count == 0 ? 1 : (count - 1) / per_page + 1, per_page);
+    answer_page(call, all);
 }

@@ -165,12 +165,17 @@ void control_call(struct call *call);
 json_t *shape_user(struct fake *fake, const char *login);
 json_t *shape_membership(struct fake *fake, json_t *organization, json_t *member);
 json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue);
+json_t *shape_labels(struct fake *fake, json_t *repository, const json_t *issue);
 json_t *shape_comment(struct fake *fake, json_t *repository, json_t *comment);
 json_t *shape_review_comment(struct fake *fake, json_t *repository, json_t *comment);
 json_t *shape_reaction(struct fake *fake, json_t *reaction);
 json_t *app_login(const struct fake *fake); /* SLUG[bot] */
 
-/* The handlers: apps.c, orgs.c, comments.c, reactions.c. */
+/* Answers the page of `all` (stolen) that the query asks for, with its links. */
+void answer_page(struct call *call, json_t *all);
+size_t query_number(const struct call *call, const char *name, size_t otherwise);
+
+/* The handlers: apps.c, orgs.c, issues.c, comments.c, reactions.c. */
 void handle_app(struct call *call);
 void handle_access_tokens(struct call *call);
 void handle_membership_get(struct call *call);
@@ -178,6 +183,11 @@ void handle_membership_put(struct call *call);
 void handle_membership_delete(struct call *call);
 void handle_member_get(struct call *call);
 void handle_issue_get(struct call *call);
+void handle_issues_get(struct call *call);
+void handle_issue_patch(struct call *call);
+void handle_labels_get(struct call *call);
+void handle_labels_post(struct call *call);
+void handle_label_delete(struct call *call);
 void handle_comments_get(struct call *call);
 void handle_comments_post(struct call *call);
 void handle_replies_post(struct call *call);

@@ -89,6 +89,20 @@ static size_t count_comments(const json_t *repository, json_int_t number) {
     return count;
 }
 
+json_t *shape_labels(struct fake *fake, json_t *repository, const json_t *issue) {
+    json_t *shapes = json_array(), *name;
+    size_t i;
+    json_array_foreach(json_object_get(issue, "labels"), i, name) {
+        (void)json_array_append_new(
+            shapes,
+            json_pack("{s:o, s:O, s:s, s:b, s:n}", "url",
+                      json_sprintf("%s/repos/%s/labels/%s", fake->origin,
+                                   text_of(repository, "full_name"), json_string_value(name)),
+                      "name", name, "color", "ededed", "default", 0, "description"));
+    }
+    return shapes;
+}
+
 json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue) {
     const char *full_name = text_of(repository, "full_name");
     json_int_t number = number_of(issue, "number");
@@ -97,7 +111,7 @@ json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue) {
     (void)snprintf(path, sizeof path, "/repos/%s/issues/%" JSON_INTEGER_FORMAT, full_name, number);
     (void)snprintf(pull, sizeof pull, "/repos/%s/pulls/%" JSON_INTEGER_FORMAT, full_name, number);
     json_t *shape = json_pack(
-        "{s:o, s:o, s:o, s:o, s:O, s:o, s:O, s:O, s:O, s:O, s:O, s:i, s:O, s:O, s:o, s:[], s:o}",
+        "{s:o, s:o, s:o, s:o, s:O, s:o, s:O, s:O, s:O, s:O, s:O, s:i, s:O, s:O, s:o, s:o, s:o}",
         "url", url_of(fake, path), "repository_url",
         json_sprintf("%s/repos/%s", fake->origin, full_name), "comments_url",
         json_sprintf("%s%s/comments", fake->origin, path), "html_url",
@@ -109,10 +123,12 @@ json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue) {
         json_object_get(issue, "locked"), "comments", (int)count_comments(repository, number),
         "created_at", json_object_get(issue, "created_at"), "updated_at",
         json_object_get(issue, "created_at"), "user", shape_user(fake, text_of(issue, "user")),
-        "labels", "reactions", shape_reactions(fake, path, issue));
+        "labels", shape_labels(fake, repository, issue), "reactions",
+        shape_reactions(fake, path, issue));
     if (is_pull) {
         (void)json_object_set_new(shape, "pull_request",
-                                  json_pack("{s:o}", "url", url_of(fake, pull)));
+                                  json_pack("{s:o, s:O}", "url", url_of(fake, pull), "merged_at",
+                                            json_object_get(issue, "merged_at")));
     }
     return shape;
 }

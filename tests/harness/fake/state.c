@@ -150,14 +150,21 @@ static int check_issues(const json_t *issues, struct error *err) {
         json_int_t number, id;
         const char *title, *state, *created_at;
         int locked, pull_request;
-        json_t *user, *body, *reactions = NULL;
+        json_t *user, *body, *merged_at, *labels = NULL, *reactions = NULL, *label;
+        size_t k;
         json_error_t problem;
         if (json_unpack_ex(issue, &problem, 0,
-                           "{s:I, s?I, s?s, s?o, s?o, s?s, s?b, s?b, s?s, s?o !}", "number",
-                           &number, "id", &id, "title", &title, "body", &body, "user", &user,
-                           "state", &state, "locked", &locked, "pull_request", &pull_request,
-                           "created_at", &created_at, "reactions", &reactions) < 0) {
+                           "{s:I, s?I, s?s, s?o, s?o, s?s, s?b, s?b, s?s, s?o, s?o, s?o !}",
+                           "number", &number, "id", &id, "title", &title, "body", &body, "user",
+                           &user, "state", &state, "locked", &locked, "pull_request", &pull_request,
+                           "created_at", &created_at, "merged_at", &merged_at, "labels", &labels,
+                           "reactions", &reactions) < 0) {
             return error_set(err, "issues[%zu]: %s", i, problem.text);
+        }
+        json_array_foreach(labels, k, label) {
+            if (!json_is_string(label)) {
+                return error_set(err, "issues[%zu]: labels is a list of names", i);
+            }
         }
         if (check_reactions(reactions, err) < 0) {
             return error_wrap(err, "issues[%zu]", i);
@@ -359,6 +366,8 @@ static void fill_repository(struct fake *fake, json_t *repository) {
         fill(issue, "locked", json_false());
         fill(issue, "pull_request", json_false());
         fill(issue, "created_at", json_string(LONG_AGO));
+        fill(issue, "merged_at", json_null());
+        (void)filled_list(issue, "labels");
         fill_reactions(fake, issue);
     }
     fill_comments(fake, filled_list(repository, "comments"));

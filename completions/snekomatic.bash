@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Completes snekomatic and snekomatic-test in bash. Verbs and options are asked for, not listed here.
+_snekomatic() {
+    local program=$1 word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb choices
+    verb=${COMP_WORDS[1]}
+    if ((COMP_CWORD == 1)); then
+        choices=$("$program" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')
+    elif [[ $word == -* ]]; then
+        choices=$("$program" "$verb" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]*' | sort -u)
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
+    if [[ -z $choices || $before == -c ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+    fi
+}
+complete -o filenames -F _snekomatic snekomatic snekomatic-test

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Makes a man page for scdoc from its template: what programs and the example configuration say of
+themselves is put in from there, so that it cannot drift.
+
+    python3 man/make.py TEMPLATE PROGRAM|CONFIGURATION >PAGE.scd
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+
+def literal(text):
+    """A block that is shown as it is."""
+    return "```\n" + text.rstrip() + "\n```\n"
+
+
+def escaped(text):
+    return re.sub(r"([\\*_#<>\[\]~`.])", r"\\\1", text)
+
+
+def help_of(program, *verb):
+    asked = subprocess.run([program, *verb, "--help"], capture_output=True, text=True, check=True,
+                           env={"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"})
+    return asked.stdout
+
+
+def verbs_of(program):
+    return re.findall(r"^  ([a-z][a-z-]*)  ", help_of(program), re.M)
+
+
+def describe_verbs(program):
+    name = pathlib.Path(program).name
+    return "\n".join(f"## {name} {verb}\n\n{literal(help_of(program, verb))}"
+                     for verb in verbs_of(program))
+
+
+def describe_keys(example):
+    """The example's comments are the explanations: a heading a section, an entry a key."""
+    out, words, keys = [], [], []
+    for line in [*pathlib.Path(example).read_text(encoding="utf-8").splitlines(), ""]:
+        section = re.fullmatch(r"(\[+[a-z.]+\]+)", line.lstrip("#"))
+        key = re.fullmatch(r"#?([a-z][a-z0-9_]*) = (.*)", line)
+        if line.startswith("# ") or line == "#":
+            words.append(line[2:])
+        elif section:
+            out.append(f"# {section.group(1)}\n\n{escaped(' '.join(words))}\n")
+            words = []
+        elif key and words:
+            keys.append(f"*{escaped(key.group(1))}* = {escaped(key.group(2))}")
+        elif not line:
+            if keys:
+                out.append("++\n".join(keys) + f"\n\t{escaped(' '.join(words))}\n")
+            words, keys = [], []
+    return "\n".join(out)
+
+
+def main(template, source):
+    text = pathlib.Path(template).read_text(encoding="utf-8")
+    for name, describe in (("@VERBS@", describe_verbs), ("@KEYS@", describe_keys)):
+        if name in text:
+            text = text.replace(name, describe(source))
+    sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

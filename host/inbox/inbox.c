@@ -90,6 +90,11 @@ static void clear_outputs(struct inbox_operation *operation) {
         CONTAINER_OF(operation, struct inbox_item, operation)->value =
             (struct buffer)BUFFER_INIT(0);
         break;
+    case INBOX_WAIT_GET: {
+        struct inbox_wait *wait = CONTAINER_OF(operation, struct inbox_wait, operation);
+        memset(wait->until_ms, 0, sizeof wait->until_ms);
+        break;
+    }
     case INBOX_LIST:
         clear_list(CONTAINER_OF(operation, struct inbox_list, operation));
         break;

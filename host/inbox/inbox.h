@@ -41,6 +41,8 @@ enum inbox_kind {
     INBOX_KEY_GET,
     INBOX_KEY_PUT,
     INBOX_KEY_DELETE,
+    INBOX_WAIT_PUT,
+    INBOX_WAIT_GET,
     INBOX_STATS,
     /* What people ask; inbox.h's second half. */
     INBOX_LIST,
@@ -72,7 +74,8 @@ struct inbox_operation {
 struct inbox_put_run {
     const char *plugin; /* its name */
     bool leased;        /* running, at attempt 1, under the put's lease */
-    int64_t id;         /* out: the run; 0 when none was queued (INBOX_DUPLICATE, an error) */
+    int64_t id;         /* out: the run; 0 when none was queued (INBOX_DUPLICATE, an error), and
+                           when it was to be leased but its installation waits: it is queued then */
 };
 
 enum inbox_put_outcome {
@@ -176,6 +179,23 @@ struct inbox_item {
     const char *value_in; /* of KEY_PUT */
     size_t value_in_bytes;
     struct buffer value;
+};
+
+/* Until when GitHub wants to hear nothing of an installation, for every host of this store and
+ * after a restart. INBOX_WAIT_ALL is all of it: its queued runs are due then at the earliest, those
+ * that are put later too, so that none is claimed. The others are kept for the broker alone. */
+enum inbox_wait_bucket {
+    INBOX_WAIT_ALL,
+    INBOX_WAIT_SEARCH,
+    INBOX_WAIT_GRAPHQL,
+    INBOX_WAIT_BUCKETS,
+};
+
+struct inbox_wait {
+    struct inbox_operation operation;
+    const char *installation;
+    /* Wall; 0 none. PUT: in, a later one that is kept already stays. GET: out. Result 0. */
+    int64_t until_ms[INBOX_WAIT_BUCKETS];
 };
 
 /* How much there is; no room asks yet, metrics and the console will. */

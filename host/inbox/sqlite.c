@@ -127,6 +127,15 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_RECOVERY_COUNT] = "INSERT INTO recoveries (guid, asked, asked_ms) VALUES (?1, 1, ?2)"
                            " ON CONFLICT (guid) DO UPDATE SET asked = asked + 1,"
                            " asked_ms = excluded.asked_ms",
+    [SQL_WAIT_PUT] = "INSERT INTO waits (installation, all_ms, search_ms, graphql_ms)"
+                     " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (installation) DO UPDATE SET"
+                     " all_ms = max(all_ms, excluded.all_ms),"
+                     " search_ms = max(search_ms, excluded.search_ms),"
+                     " graphql_ms = max(graphql_ms, excluded.graphql_ms)",
+    [SQL_WAIT_DELAY] = "UPDATE runs SET due_ms = ?1 WHERE state = 'queued' AND due_ms < ?1"
+                       " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
+                       " AND d.installation = ?2)",
+    [SQL_WAIT_GET] = "SELECT all_ms, search_ms, graphql_ms FROM waits WHERE installation = ?1",
 };
 
 /* A group */
@@ -162,6 +171,9 @@ static int perform(struct sqlite_store *store, struct inbox_operation *operation
         return sqlite_lacks(store, CONTAINER_OF(operation, struct inbox_lacks, operation), err);
     case INBOX_ASK:
         return sqlite_ask(store, CONTAINER_OF(operation, struct inbox_ask, operation), err);
+    case INBOX_WAIT_PUT:
+    case INBOX_WAIT_GET:
+        return sqlite_wait(store, CONTAINER_OF(operation, struct inbox_wait, operation), err);
     }
     store->broken = false;
     return error_set(err, "no such operation");

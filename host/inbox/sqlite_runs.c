@@ -94,22 +94,38 @@ static int write_delivery(struct sqlite_store *store, const struct inbox_put *pu
     return in_pieces ? write_pieces(store, *delivery, put, err) : 0;
 }
 
+/* Until when the delivery's installation waits; 0 when it does not. */
+static int read_wait(struct sqlite_store *store, const struct inbox_put *put, int64_t *until_ms,
+                     struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_WAIT_GET);
+    query_text(&query, put->installation);
+    int step = query_step(&query, err, "looking for a wait");
+    int64_t end_ms = step > 0 ? sqlite3_column_int64(query.statement, 0) : 0;
+    *until_ms = end_ms > put->due_ms ? end_ms : 0;
+    return step < 0 ? -1 : 0;
+}
+
 static int queue_runs(struct sqlite_store *store, int64_t delivery, const struct inbox_put *put,
                       struct error *err) {
+    int64_t until_ms = 0;
+    if (put->n_runs > 0 && read_wait(store, put, &until_ms, err) < 0) {
+        return -1;
+    }
     for (size_t i = 0; i < put->n_runs; i++) {
         struct inbox_put_run *run = &put->runs[i];
         AUTO_QUERY struct query query = query_begin(store, SQL_RUN_QUEUE);
         query_number(&query, delivery);
         query_text(&query, run->plugin);
-        query_number(&query, put->due_ms);
-        query_text(&query, run->leased ? "running" : "queued");
-        query_number(&query, run->leased);
-        query_number(&query, run->leased ? put->lease : 0);
-        query_number(&query, run->leased ? put->lease_until_ms : 0);
+        bool leased = run->leased && until_ms == 0;
+        query_number(&query, until_ms > 0 ? until_ms : put->due_ms);
+        query_text(&query, leased ? "running" : "queued");
+        query_number(&query, leased);
+        query_number(&query, leased ? put->lease : 0);
+        query_number(&query, leased ? put->lease_until_ms : 0);
         if (query_step(&query, err, "queueing a run") < 0) {
             return -1;
         }
-        run->id = sqlite3_column_int64(query.statement, 0);
+        run->id = run->leased && !leased ? 0 : sqlite3_column_int64(query.statement, 0);
     }
     return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What the files of the SQLite store share: the connection, its prepared statements, and a small
  * way to run one. sqlite.c opens, commits and closes; sqlite_schema.c migrates and compares;
- * sqlite_runs.c, sqlite_items.c, sqlite_people.c and sqlite_upkeep.c do the operations. */
+ * sqlite_runs.c, sqlite_items.c, sqlite_people.c, sqlite_upkeep.c and
+ * sqlite_waits.c do the operations. */
 #ifndef SNEK_INBOX_SQLITE_STORE_H
 #define SNEK_INBOX_SQLITE_STORE_H
 
@@ -48,6 +49,9 @@ enum sqlite_sql {
     SQL_PRUNE_RECOVERIES,
     SQL_RECOVERY_FIND,
     SQL_RECOVERY_COUNT,
+    SQL_WAIT_PUT,
+    SQL_WAIT_DELAY,
+    SQL_WAIT_GET,
     SQL_COUNT
 };
 
@@ -120,6 +124,7 @@ int sqlite_find_delivery(struct sqlite_store *store, const char *guid, int64_t *
 int sqlite_read_body(struct sqlite_store *store, int64_t delivery, struct payload **payload,
                      struct error *err);
 int sqlite_no_memory(struct sqlite_store *store, struct error *err, const char *what); /* -1 */
+int sqlite_wait(struct sqlite_store *store, struct inbox_wait *wait, struct error *err);
 
 /* Runs that a dead host left running are due again. */
 int sqlite_recover(struct sqlite_store *store, int64_t now_ms, struct error *err);

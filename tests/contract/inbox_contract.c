@@ -759,5 +759,6 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
     memcpy(tests, ours, sizeof ours);
     size_t n = sizeof ours / sizeof *ours;
     n += contract_item_tests(store, tests + n);
-    return n + contract_people_tests(store, tests + n);
+    n += contract_people_tests(store, tests + n);
+    return n + contract_wait_tests(store, tests + n);
 }

@@ -23,6 +23,7 @@ struct contract_store {
 size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_item_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_people_tests(const struct contract_store *store, struct CMUnitTest *tests);
+size_t contract_wait_tests(const struct contract_store *store, struct CMUnitTest *tests);
 
 /* One test of a list in which `store` is a variable; it finds a bench as its state. */
 #define CONTRACT(test)                                                                             \

@@ -48,6 +48,14 @@ CREATE INDEX runs_due ON runs (plugin, suspect, due_ms) WHERE state = 'queued';
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
 
+-- Until when GitHub wants to hear nothing of an installation: of all, of searches, of GraphQL.
+CREATE TABLE waits (
+    installation TEXT PRIMARY KEY,
+    all_ms INTEGER NOT NULL,
+    search_ms INTEGER NOT NULL,
+    graphql_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE plugin_sets (
     plugin TEXT NOT NULL,
     scope TEXT NOT NULL,

@@ -161,6 +161,9 @@ static int start_stores(struct host *host, struct error *err) {
                                      .user_agent = config->github.user_agent,
                                      .ca_file = config->github.ca_file,
                                      .supervisor_fd = SUPERVISOR_FD_QUESTIONS,
+                                     .write_interval_ms = config->github.write_interval_ms,
+                                     .notify_interval_ms = config->github.notify_interval_ms,
+                                     .inbox = host->inbox,
                                      .supervisor_lost = supervisor_lost,
                                      .context = host};
     return broker_new(&options, &host->broker, err);

@@ -5,17 +5,19 @@
 #include "broker/request.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 
 #define REQUEST_TIMEOUT_MS 30000
+#define RETRY_FIRST_MS 250
 #define WAIT_MS 60000 /* curl's own deadlines and descriptors wake the thread before */
 
 struct broker {
     pthread_t thread;
     struct mailbox mailbox;
-    struct mail stop;
+    struct mail stop, drain;
     bool stopping; /* the thread's */
     void (*supervisor_lost)(void *context);
     void *context;
@@ -53,6 +55,31 @@ static void stop(struct mail *mail) {
     broker->stopping = true;
 }
 
+static void drain(struct mail *mail) {
+    struct broker *broker = CONTAINER_OF(mail, struct broker, drain);
+    request_drain_all(&broker->workshop);
+}
+
+void broker_drain(struct broker *broker) {
+    broker->drain.open = drain;
+    mailbox_post(&broker->mailbox, &broker->drain);
+}
+
+static int wait_ms(const struct broker *broker) {
+    int most_ms = jwt_wait_ms(broker->way.jwt, WAIT_MS);
+    most_ms = limits_wait_ms(broker->workshop.limits, most_ms);
+    return retries_wait_ms(&broker->workshop.retries, most_ms);
+}
+
+/* What is with the inbox lies in our memory, and its answer comes to our mailbox. */
+static void wait_for_inbox(struct broker *broker) {
+    while (!limits_idle(broker->workshop.limits)) {
+        struct pollfd mail = {.fd = broker->mailbox.event_fd, .events = POLLIN};
+        (void)poll(&mail, 1, -1);
+        (void)mailbox_open(&broker->mailbox);
+    }
+}
+
 static void *run(void *context) {
     struct broker *broker = context;
     for (;;) {
@@ -61,19 +88,23 @@ static void *run(void *context) {
             break;
         }
         jwt_handle(broker->way.jwt);
-        transport_perform(broker->way.transport);
+        retries_handle(&broker->workshop.retries);
+        limits_handle(broker->workshop.limits);
+        transport_perform(broker->way.transport); /* last: it starts what the others have sent */
 
         struct curl_waitfd fds[2] = {
             {.fd = broker->mailbox.event_fd, .events = CURL_WAIT_POLLIN},
         };
         unsigned n_fds = jwt_wants(broker->way.jwt, &fds[1]) ? 2 : 1;
-        transport_wait(broker->way.transport, fds, n_fds, jwt_wait_ms(broker->way.jwt, WAIT_MS));
+        transport_wait(broker->way.transport, fds, n_fds, wait_ms(broker));
     }
     request_cancel_all(&broker->workshop);
+    wait_for_inbox(broker);
     return NULL;
 }
 
 static void free_parts(struct broker *broker) {
+    limits_free(broker->workshop.limits);
     tokens_free(broker->workshop.tokens);
     slug_free(broker->workshop.slug);
     jwt_free(broker->way.jwt);
@@ -105,8 +136,18 @@ static int make_parts(struct broker *broker, const struct broker_options *option
     broker->workshop.way = &broker->way;
     broker->workshop.tokens = tokens_new(&broker->way);
     broker->workshop.slug = slug_new(&broker->way);
+    struct limits_options limits = {.write_interval_ms = options->write_interval_ms,
+                                    .notify_interval_ms = options->notify_interval_ms,
+                                    .inbox = options->inbox,
+                                    .mailbox = &broker->mailbox,
+                                    .transport = broker->way.transport};
+    broker->workshop.limits = limits_new(&limits);
+    broker->workshop.timeout_ms = timeout_ms;
+    retries_init(&broker->workshop.retries,
+                 options->retry_first_ms > 0 ? options->retry_first_ms : RETRY_FIRST_MS);
     TAILQ_INIT(&broker->workshop.jobs);
-    if (!broker->way.jwt || !broker->workshop.tokens || !broker->workshop.slug) {
+    if (!broker->workshop.limits || !broker->way.jwt || !broker->workshop.tokens ||
+        !broker->workshop.slug) {
         return error_set(err, "no memory");
     }
     return 0;

@@ -13,10 +13,12 @@
 #include "base/error.h"
 #include "base/mailbox.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct broker;
+struct inbox;
 
 struct broker_options {
     const char *api_url; /* without a slash at the end */
@@ -26,11 +28,21 @@ struct broker_options {
     void (*supervisor_lost)(void *context); /* called once, on the broker's thread */
     void *context;
     int64_t request_timeout_ms; /* 0: 30000 */
+    int64_t retry_first_ms;     /* before the first repetition; 0: 250 */
+    /* Between two requests of an installation that change something, that notify people. */
+    int64_t write_interval_ms, notify_interval_ms;
+    struct inbox *inbox; /* where waits for rate limits are kept; NULL: nowhere */
 };
 
 enum broker_kind {
     BROKER_REQUEST, /* a plugin's request, with its installation's token */
     BROKER_SLUG,    /* the app's slug, from GET /app, kept; `body` is the slug */
+};
+
+/* What does not count towards a run's deadline: the waits for rate limits and the pace. */
+struct broker_waited {
+    _Atomic int64_t total_ms;
+    _Atomic int64_t since_ms; /* monotonic: it waits since; 0: it does not */
 };
 
 struct broker_request {
@@ -47,9 +59,15 @@ struct broker_request {
     const char *url;         /* "/path" below the API's root, or absolute at its origin */
     const char *body;        /* JSON; NULL or "" none */
     size_t body_bytes;
+    bool announced; /* the webhook itself named this URL: a 404 may be GitHub's views that lag */
 
-    /* The answer. outcome: 0 for a 2xx, else enum snek_error (types.h), negative. */
+    struct broker_waited waited; /* any thread may look while it is under way */
+
+    /* The answer. outcome: 0 for a 2xx, else enum snek_error (types.h), negative. With
+     * SNEK_E_REQUEUE the request was not made, for it would have to wait for long or the host
+     * drains: the run is to come back at `not_before_ms` (wall). */
     int32_t outcome;
+    int64_t not_before_ms;
     int32_t status;         /* HTTP's, 0 when no answer came */
     bool installation_gone; /* the app is not installed there any more: trying again is no use */
     struct error error;     /* a sentence: METHOD URL answered 403: GitHub's message */
@@ -66,6 +84,9 @@ void broker_request_finish(struct broker_request *request);
 /* 0 and `*broker`, or -1. Copies the options' texts. */
 int broker_new(const struct broker_options *options, struct broker **broker, struct error *err);
 void broker_submit(struct broker *broker, struct broker_request *request); /* any thread */
+
+/* From now on a request that would have to wait is answered SNEK_E_REQUEUE. Any thread; once. */
+void broker_drain(struct broker *broker);
 
 /* Ends the thread; requests that are under way are answered SNEK_E_CANCELLED into their mailboxes.
  * Takes NULL. Nobody submits any more. */

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The way of one request through the broker. Rate limits, retries and effects will stand between
- * begin_request() and take_token(), and around take_answer(). */
+/* The way of one request through the broker:
+ *
+ *   check -> enter (ratelimits.c) -> token -> send -> answer -> done
+ *              ^                                   |
+ *              '--- at once, or after a while -----'   another token, a limit, a passing failure
+ */
 #include "broker/request.h"
 
 #include "base/clock.h"
@@ -12,19 +16,27 @@
 
 #include <string.h>
 
-#define INSTALLATION_MAX 200 /* bytes; opaque, but not without end */
+#define INSTALLATION_MAX INBOX_NAME_MAX
 #define PERMISSIONS_MAX 65536
+#define REFUSALS_MAX 4     /* of a fresh token: over 7.5 s with the usual first wait */
+#define LIMITED_MAX 10     /* answers that name a limit with a short wait each */
+#define ANNOUNCED_FACTOR 8 /* of the first wait: 2 s */
 
 struct job {
     struct workshop *workshop;
     struct broker_request *request;
     struct target target;
+    struct limits_waiter limit;
     struct token_waiter token;
     struct slug_waiter slug;
+    struct retry retry;
     struct exchange exchange;
-    uint64_t mint; /* the token that it was sent with */
-    bool fresh;    /* made for it: a 401 is final then */
+    uint64_t mint; /* the token that it was sent with; 0 none yet */
+    bool fresh;    /* that token was made lately */
+    bool renewed, looked_again;
+    unsigned tries, refusals, limited;
     int64_t begun_at_ms;
+    int64_t first_sent_ms, waited_before_ms; /* 0: not sent yet; the waits until then */
     TAILQ_ENTRY(job) link;
 };
 
@@ -40,6 +52,11 @@ static void post_answer(struct broker_request *request) {
     mailbox_post(request->reply_to, &request->mail);
 }
 
+/* A number that is shown when it tells something. */
+static struct log_field number_above(const char *name, int64_t number, int64_t least) {
+    return number > least ? LOG_NUMBER(name, number) : (struct log_field){.key = name};
+}
+
 static void finish(struct job *job) {
     struct broker_request *request = job->request;
     bool asked = request->kind == BROKER_REQUEST;
@@ -47,9 +64,13 @@ static void finish(struct job *job) {
         LOG_INFO, "request", LOG_TEXT("method", asked ? request->method : "GET"),
         LOG_TEXT("url", asked ? job->target.path : "/app"), LOG_NUMBER("status", request->status),
         LOG_NUMBER("ms", clock_monotonic_ms() - job->begun_at_ms),
-        LOG_TEXT("plugin", request->plugin), LOG_TEXT("delivery", request->delivery),
-        LOG_TEXT("installation", request->installation), LOG_NUMBER("attempt", request->attempt));
+        number_above("waited_ms", atomic_load(&request->waited.total_ms), 0),
+        number_above("tries", job->tries, 1), LOG_TEXT("plugin", request->plugin),
+        LOG_TEXT("delivery", request->delivery), LOG_TEXT("installation", request->installation),
+        LOG_NUMBER("attempt", request->attempt));
     TAILQ_REMOVE(&job->workshop->jobs, job, link);
+    limits_forget(job->workshop->limits, &job->limit);
+    retry_forget(&job->workshop->retries, &job->retry);
     tokens_forget(&job->token);
     slug_forget(&job->slug);
     exchange_finish(&job->exchange);
@@ -65,14 +86,81 @@ static void finish_with(struct job *job, int32_t outcome, int32_t status, const 
     finish(job);
 }
 
+static void put_off(struct job *job, int64_t until_ms, const char *why) {
+    job->request->not_before_ms = until_ms;
+    finish_with(job, SNEK_E_REQUEUE, 0, why);
+}
+
+static void take_put_off(struct limits_waiter *waiter, int64_t until_ms, const char *why) {
+    put_off(CONTAINER_OF(waiter, struct job, limit), until_ms, why);
+}
+
+static void enter(struct job *job) {
+    limits_enter(job->workshop->limits, &job->limit);
+}
+
+static void take_retry(struct retry *retry) {
+    enter(CONTAINER_OF(retry, struct job, retry));
+}
+
+/* What is left of the request's time, in which waits for limits do not count. */
+static int64_t left_ms(const struct job *job) {
+    int64_t waited_ms = atomic_load(&job->request->waited.total_ms) - job->waited_before_ms;
+    int64_t spent_ms = clock_monotonic_ms() - job->first_sent_ms - waited_ms;
+    return job->workshop->timeout_ms - spent_ms;
+}
+
+/* True when it is sent again, then or now. */
+static bool again(struct job *job, int64_t wait_ms) {
+    if (left_ms(job) <= wait_ms) {
+        return false;
+    }
+    if (wait_ms == 0) {
+        enter(job);
+    } else if (job->workshop->draining) {
+        put_off(job, clock_wall_ms() + wait_ms, "the host stops");
+    } else {
+        retry_after(&job->workshop->retries, &job->retry, wait_ms);
+    }
+    return true;
+}
+
+/* GitHub did not take the token: nothing has happened yet, whatever the method. */
+static bool again_after_refusal(struct job *job) {
+    if (!job->renewed && (!job->fresh || job->refusals == REFUSALS_MAX / 2)) {
+        job->renewed = true; /* it was revoked, or expired by a clock that jumped */
+        tokens_drop(job->workshop->tokens, job->request->installation, job->token.permissions,
+                    job->mint);
+        return again(job, 0);
+    }
+    /* Not known everywhere at GitHub yet. */
+    return ++job->refusals <= REFUSALS_MAX &&
+           again(job, (job->workshop->retries.first_ms * 2) << (job->refusals - 1));
+}
+
+/* True when the answer is not the last word, and the job has been seen to. */
+static bool send_again(struct job *job, bool limited) {
+    const struct exchange *exchange = &job->exchange;
+    struct retries *retries = &job->workshop->retries;
+    if (limited) {
+        return ++job->limited <= LIMITED_MAX && again(job, 0);
+    }
+    if (exchange->status == 401) {
+        return again_after_refusal(job);
+    }
+    if (exchange->status == 404 && job->request->announced && !job->looked_again) {
+        job->looked_again = true;
+        return again(job, retries->first_ms * ANNOUNCED_FACTOR);
+    }
+    return is_passing(exchange) && may_repeat(&job->limit.kind, exchange) &&
+           job->tries < RETRY_TRIES_MAX && again(job, retry_backoff_ms(retries, job->tries));
+}
+
 static void take_answer(struct exchange *exchange) {
     struct job *job = CONTAINER_OF(exchange, struct job, exchange);
     struct broker_request *request = job->request;
-    if (exchange->status == 401 && !job->fresh) {
-        /* Revoked, or expired by a clock that jumped: at GitHub nothing has happened yet. */
-        tokens_drop(job->workshop->tokens, request->installation, job->token.permissions,
-                    job->mint);
-        tokens_get(job->workshop->tokens, &job->token);
+    bool limited = limits_leave(job->workshop->limits, &job->limit, exchange);
+    if (send_again(job, limited)) {
         return;
     }
     request->outcome = exchange->outcome;
@@ -94,10 +182,22 @@ static void take_token(struct token_waiter *waiter, const struct token_answer *a
         finish_with(job, answer->outcome, 0, answer->error->text);
         return;
     }
-    /* A second 401 is final, even if the second token was made for someone else meanwhile. */
-    job->fresh = answer->fresh || job->mint != 0;
+    job->fresh = answer->fresh;
     job->mint = answer->mint;
+    job->tries++;
+    if (job->first_sent_ms == 0) {
+        job->first_sent_ms = clock_monotonic_ms();
+        job->waited_before_ms = atomic_load(&job->request->waited.total_ms);
+    }
+    int64_t timeout_ms = left_ms(job);
+    job->exchange.timeout_ms = timeout_ms > 0 ? timeout_ms : 1;
+    limits_sent(job->workshop->limits, &job->limit);
     transport_send(job->workshop->way->transport, &job->exchange, answer->text);
+}
+
+static void take_admission(struct limits_waiter *waiter) {
+    struct job *job = CONTAINER_OF(waiter, struct job, limit);
+    tokens_get(job->workshop->tokens, &job->token);
 }
 
 /* 0, or a negative enum snek_error: what can be said without asking anyone. */
@@ -151,9 +251,19 @@ static void begin_request(struct job *job) {
     job->exchange.path = job->target.path;
     job->exchange.body = request->body;
     job->exchange.body_bytes = request->body ? request->body_bytes : 0;
-    job->exchange.owner = request->plugin;
+    job->exchange.turn.owner = request->plugin;
     job->exchange.done = take_answer;
-    tokens_get(job->workshop->tokens, &job->token);
+    job->limit = (struct limits_waiter){
+        .installation = request->installation,
+        .kind = request_kind_of(request->method, job->target.path, request->body,
+                                job->exchange.body_bytes),
+        .waited = &job->request->waited,
+        .admitted = take_admission,
+        .put_off = take_put_off,
+        .turn.owner = request->plugin,
+    };
+    job->retry.due = take_retry;
+    enter(job);
 }
 
 static void take_slug(struct slug_waiter *waiter, const char *slug,
@@ -170,6 +280,7 @@ static void take_slug(struct slug_waiter *waiter, const char *slug,
 void request_begin(struct workshop *workshop, struct broker_request *request) {
     request->outcome = 0;
     request->status = 0;
+    request->not_before_ms = 0;
     request->error.text[0] = '\0';
     request->headers = (struct buffer)BUFFER_INIT(TRANSPORT_HEADERS_MAX);
     request->answer = (struct buffer)BUFFER_INIT(FRAME_REPLY_BODY_MAX);
@@ -192,6 +303,18 @@ void request_begin(struct workshop *workshop, struct broker_request *request) {
     } else {
         begin_request(job);
     }
+}
+
+void request_drain_all(struct workshop *workshop) {
+    struct job *job, *next;
+    workshop->draining = true;
+    for (job = TAILQ_FIRST(&workshop->jobs); job; job = next) {
+        next = TAILQ_NEXT(job, link);
+        if (job->retry.waiting) {
+            put_off(job, clock_wall_ms(), "the host stops");
+        }
+    }
+    limits_drain(workshop->limits);
 }
 
 void request_cancel_all(struct workshop *workshop) {

@@ -6,6 +6,8 @@
 #define SNEK_BROKER_REQUEST_H
 
 #include "broker/broker.h"
+#include "broker/ratelimits.h"
+#include "broker/retry.h"
 #include "broker/slug.h"
 #include "broker/tokens.h"
 
@@ -17,11 +19,18 @@ struct workshop {
     const struct app_way *way;
     struct tokens *tokens;
     struct slug_source *slug;
+    struct limits *limits;
+    struct retries retries;
+    int64_t timeout_ms; /* of one request, its repetitions included, its waits not */
+    bool draining;
     struct jobs jobs; /* that are not answered yet */
 };
 
 /* Takes the request on; it is answered into its mailbox, perhaps before this returns. */
 void request_begin(struct workshop *workshop, struct broker_request *request);
+
+/* Answers those that wait SNEK_E_REQUEUE, and from now on every one that would have to. */
+void request_drain_all(struct workshop *workshop);
 
 /* Answers every request that is under way SNEK_E_CANCELLED. */
 void request_cancel_all(struct workshop *workshop);

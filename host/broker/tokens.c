@@ -16,6 +16,7 @@
 #include <time.h>
 
 #define RENEW_BEFORE_S 60
+#define FRESH_MS 15000
 #define PERMISSIONS_SHOWN 200
 
 TAILQ_HEAD(token_waiters, token_waiter);
@@ -26,8 +27,8 @@ struct token {
     struct tokens *tokens;
     struct secret text;
     uint64_t mint;
-    int64_t renew_at_ms;        /* monotonic */
-    struct app_request *asking; /* NULL: none under way */
+    int64_t renew_at_ms, minted_at_ms; /* monotonic */
+    struct app_request *asking;        /* NULL: none under way */
     int64_t asked_at_ms;
     struct token_waiters waiters;
     TAILQ_ENTRY(token) link;
@@ -152,8 +153,10 @@ static int32_t explain(const struct exchange *exchange, const struct token_waite
     return exchange->outcome;
 }
 
-static void grant(struct token *token, struct token_waiter *waiter, bool fresh) {
-    struct token_answer answer = {.text = token->text.data, .mint = token->mint, .fresh = fresh};
+static void grant(struct token *token, struct token_waiter *waiter) {
+    struct token_answer answer = {.text = token->text.data,
+                                  .mint = token->mint,
+                                  .fresh = clock_monotonic_ms() - token->minted_at_ms < FRESH_MS};
     waiter->answered(waiter, &answer);
 }
 
@@ -162,7 +165,7 @@ static void answer_waiters(struct token *token, const struct exchange *exchange)
     while ((waiter = TAILQ_FIRST(&token->waiters))) {
         tokens_forget(waiter);
         if (exchange->outcome == 0) {
-            grant(token, waiter, true);
+            grant(token, waiter);
         } else {
             struct error err;
             struct token_answer answer = {.error = &err, .gone = exchange->status == 404};
@@ -216,8 +219,9 @@ static int keep(struct token *token, const struct buffer *body) {
     token->mint = ++token->tokens->mints;
     /* By GitHub's clock, and from then on by one that nobody sets. */
     int64_t there_s = clock_wall_ms() / 1000 + transport_skew_s(token->tokens->way->transport);
+    token->minted_at_ms = clock_monotonic_ms();
     token->renew_at_ms =
-        clock_monotonic_ms() + ((int64_t)expires_s - there_s - RENEW_BEFORE_S) * 1000;
+        token->minted_at_ms + ((int64_t)expires_s - there_s - RENEW_BEFORE_S) * 1000;
     return 0;
 }
 
@@ -273,7 +277,7 @@ void tokens_get(struct tokens *tokens, struct token_waiter *waiter) {
         token = add_token(tokens, waiter->installation, waiter->permissions);
     }
     if (token && token->text.data && clock_monotonic_ms() < token->renew_at_ms) {
-        grant(token, waiter, false);
+        grant(token, waiter);
         return;
     }
     struct error err;

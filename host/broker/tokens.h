@@ -19,7 +19,7 @@ struct token_answer {
     int32_t outcome;  /* 0, or a negative enum snek_error with `error` */
     const char *text; /* the token: borrowed during the call; NULL when there is none */
     uint64_t mint;    /* which one; for tokens_drop() */
-    bool fresh;       /* made for this call */
+    bool fresh;       /* made within the last seconds: GitHub may not know it everywhere yet */
     bool gone;        /* refused since the app is not installed there any more */
     const struct error *error;
 };

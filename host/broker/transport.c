@@ -3,6 +3,7 @@
 #include "broker/transport.h"
 
 #include "base/clock.h"
+#include "base/mailbox.h"
 #include "base/secret.h"
 #include "broker/answer.h"
 
@@ -12,8 +13,6 @@
 
 #define CONNECT_TIMEOUT_MS 10000
 
-TAILQ_HEAD(exchange_list, exchange);
-
 struct transport {
     CURLM *multi;
     char *user_agent, *ca_file;
@@ -21,8 +20,7 @@ struct transport {
     int64_t timeout_ms;
     int64_t skew_s;
     unsigned in_flight;
-    uint64_t turn; /* of the exchange that was started last */
-    struct exchange_list queue;
+    struct turns queue; /* of exchange.turn */
 };
 
 int transport_new(const struct transport_options *options, struct transport **transport,
@@ -35,7 +33,7 @@ int transport_new(const struct transport_options *options, struct transport **tr
         curl_global_cleanup();
         return error_set(err, "no memory");
     }
-    TAILQ_INIT(&made->queue);
+    turns_init(&made->queue);
     made->tls = options->tls;
     made->timeout_ms = options->timeout_ms;
     made->user_agent = strdup(options->user_agent);
@@ -87,7 +85,7 @@ static void detach(struct exchange *exchange) {
         curl_easy_cleanup(STEAL(exchange->easy));
         transport->in_flight--;
     } else if (transport) {
-        TAILQ_REMOVE(&transport->queue, exchange, link);
+        turns_remove(&transport->queue, &exchange->turn);
     }
     exchange->transport = NULL;
     wipe_list(STEAL(exchange->sent_headers));
@@ -137,34 +135,11 @@ static int add_headers(struct exchange *exchange, const char *token) {
                : 0;
 }
 
-/* The queue is in the order of turns: each owner's exchanges take one turn after the other, so a
- * plugin that has hundreds waiting lets every other in between. */
-static void enqueue(struct transport *transport, struct exchange *exchange) {
-    struct exchange *other, *before = NULL;
-    exchange->turn = transport->turn;
-    TAILQ_FOREACH(other, &transport->queue, link) {
-        bool same = exchange->owner && other->owner && strcmp(exchange->owner, other->owner) == 0;
-        if (same && other->turn > exchange->turn) {
-            exchange->turn = other->turn;
-        }
-    }
-    exchange->turn += exchange->owner != NULL;
-    TAILQ_FOREACH(other, &transport->queue, link) {
-        if (other->turn <= exchange->turn) {
-            before = other;
-        }
-    }
-    if (before) {
-        TAILQ_INSERT_AFTER(&transport->queue, before, exchange, link);
-    } else {
-        TAILQ_INSERT_HEAD(&transport->queue, exchange, link);
-    }
-}
-
 void transport_send(struct transport *transport, struct exchange *exchange, const char *token) {
     forget_answer(exchange);
     exchange->outcome = 0;
     exchange->status = 0;
+    exchange->unsent = false;
     exchange->sent_body_bytes = 0;
     exchange->header_bytes = 0;
     exchange->error.text[0] = '\0';
@@ -174,7 +149,7 @@ void transport_send(struct transport *transport, struct exchange *exchange, cons
         add_headers(exchange, token) < 0) {
         exchange->outcome = SNEK_E_FAILED; /* start() sees it */
     }
-    enqueue(transport, exchange);
+    turns_add(&transport->queue, &exchange->turn);
 }
 
 static size_t take_body(char *data, size_t size, size_t count, void *context) {
@@ -290,9 +265,10 @@ static CURLcode set_answer(struct exchange *exchange) {
                                    (curl_off_t)exchange->answer.max);
 }
 
-static CURLcode set_connection(const struct transport *transport, CURL *easy) {
-    int64_t connect_ms =
-        transport->timeout_ms < CONNECT_TIMEOUT_MS ? transport->timeout_ms : CONNECT_TIMEOUT_MS;
+static CURLcode set_connection(const struct transport *transport, const struct exchange *exchange) {
+    CURL *easy = exchange->easy;
+    int64_t timeout_ms = exchange->timeout_ms > 0 ? exchange->timeout_ms : transport->timeout_ms;
+    int64_t connect_ms = timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms : CONNECT_TIMEOUT_MS;
 #if LIBCURL_VERSION_NUM >= 0x075500
     CURLcode code =
         curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, transport->tls ? "https" : "http");
@@ -306,7 +282,7 @@ static CURLcode set_connection(const struct transport *transport, CURL *easy) {
     code = code ? code : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_USERAGENT, transport->user_agent);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)transport->timeout_ms);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     if (!code && transport->ca_file) {
@@ -331,15 +307,13 @@ static int start(struct transport *transport, struct exchange *exchange) {
     if (!exchange->easy) {
         return -1;
     }
-    if (set_question(exchange) || set_answer(exchange) ||
-        set_connection(transport, exchange->easy) ||
+    if (set_question(exchange) || set_answer(exchange) || set_connection(transport, exchange) ||
         curl_multi_add_handle(transport->multi, exchange->easy)) {
         curl_easy_cleanup(STEAL(exchange->easy));
         return -1;
     }
-    TAILQ_REMOVE(&transport->queue, exchange, link);
+    turns_take(&transport->queue, &exchange->turn);
     transport->in_flight++;
-    transport->turn = exchange->turn;
     return 0;
 }
 
@@ -400,11 +374,20 @@ static void learn_skew(struct transport *transport, const struct buffer *headers
     }
 }
 
+/* Was it over before curl was ready to write the request: at the name, the connection, TLS? */
+static bool is_unsent(const struct exchange *exchange) {
+    curl_off_t ready_us = 0;
+    return !exchange->easy ||
+           (curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us) == CURLE_OK &&
+            ready_us == 0);
+}
+
 static void finish(struct transport *transport, struct exchange *exchange, CURLcode code) {
     long status = 0;
     if (exchange->easy) {
         (void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
     }
+    exchange->unsent = code != CURLE_OK && is_unsent(exchange);
     exchange->status = (int32_t)status;
     if (code == CURLE_OK) {
         learn_skew(transport, &exchange->headers);
@@ -418,9 +401,10 @@ static void finish(struct transport *transport, struct exchange *exchange, CURLc
 }
 
 static void start_queued(struct transport *transport) {
-    struct exchange *exchange;
+    struct turn *turn;
     while (transport->in_flight < TRANSPORT_IN_FLIGHT_MAX &&
-           (exchange = TAILQ_FIRST(&transport->queue))) {
+           (turn = TAILQ_FIRST(&transport->queue.list))) {
+        struct exchange *exchange = CONTAINER_OF(turn, struct exchange, turn);
         if (start(transport, exchange) < 0) {
             exchange->outcome = SNEK_E_FAILED;
             finish(transport, exchange, CURLE_OUT_OF_MEMORY);
@@ -441,7 +425,8 @@ void transport_perform(struct transport *transport) {
                 finish(transport, (struct exchange *)(void *)exchange, code);
             }
         }
-    } while (!TAILQ_EMPTY(&transport->queue) && transport->in_flight < TRANSPORT_IN_FLIGHT_MAX);
+    } while (!TAILQ_EMPTY(&transport->queue.list) &&
+             transport->in_flight < TRANSPORT_IN_FLIGHT_MAX);
 }
 
 void transport_wait(struct transport *transport, struct curl_waitfd *fds, unsigned n_fds,

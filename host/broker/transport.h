@@ -9,15 +9,16 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "broker/turns.h"
 
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
-/* GitHub allows an app 100 requests at once ("Rate limits for the REST API"). As many connections,
- * so that without HTTP/2 no request waits inside curl, where its time already runs. */
-#define TRANSPORT_IN_FLIGHT_MAX 100
+/* All installations' together; ratelimits.h bounds each. As many connections, so that without
+ * HTTP/2 no request waits inside curl, where its time already runs. */
+#define TRANSPORT_IN_FLIGHT_MAX 1024
 #define TRANSPORT_HEADERS_MAX (64u << 10)
 
 struct transport;
@@ -28,14 +29,14 @@ struct exchange {
     const char *path; /* for sentences */
     const char *body; /* NULL: none */
     size_t body_bytes;
-    const char
-        *owner;  /* whose turn it takes: a plugin's name; NULL: the app itself, which goes first */
-    bool secret; /* the answer is wiped */
+    bool secret;                             /* the answer is wiped */
+    int64_t timeout_ms;                      /* 0: the transport's */
     void (*done)(struct exchange *exchange); /* may send it again or finish it */
 
     /* The answer. */
     int32_t outcome; /* 0 for a 2xx, else a negative enum snek_error */
     int32_t status;  /* 0 when no whole answer came */
+    bool unsent;     /* it failed before GitHub can have heard of it */
     struct error error;
     struct buffer headers, answer;
 
@@ -45,8 +46,7 @@ struct exchange {
     struct curl_slist *sent_headers;
     size_t sent_body_bytes, header_bytes;
     char *curl_error; /* CURL_ERROR_SIZE */
-    uint64_t turn;
-    TAILQ_ENTRY(exchange) link;
+    struct turn turn; /* its owner is the asker's: a plugin's name; NULL: the app itself */
 };
 
 struct transport_options {

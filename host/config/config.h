@@ -47,6 +47,7 @@ struct config {
         char *api_url; /* without a slash at the end */
         bool allow_sha1;
         char *ca_file; /* NULL: the system's */
+        int64_t write_interval_ms, notify_interval_ms;
     } github;
     struct {
         char *url;         /* as in the table: sqlite:PATH */

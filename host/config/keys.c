@@ -51,8 +51,10 @@ const struct config_key config_keys[] = {
     {.name = "github.private_key_next_file",
      .kind = KEY_UNSUPPORTED,
      .variable = "GITHUB_PRIVATE_KEY_NEXT"},
-    {.name = "github.write_interval_ms", .kind = KEY_UNSUPPORTED},
-    {.name = "github.notify_interval_ms", .kind = KEY_UNSUPPORTED},
+    {"github.write_interval_ms", KEY_INTEGER, FIELD(config, github.write_interval_ms),
+     .fallback = "1000", .minimum = 0, .maximum = HOUR_MS, .unit = "milliseconds"},
+    {"github.notify_interval_ms", KEY_INTEGER, FIELD(config, github.notify_interval_ms),
+     .fallback = "3000", .minimum = 0, .maximum = HOUR_MS, .unit = "milliseconds"},
     {.name = "github.recover_interval_minutes", .kind = KEY_UNSUPPORTED},
 
     {"store.url", KEY_TEXT, FIELD(config, store.url), .fallback = "sqlite:snekomatic.db",

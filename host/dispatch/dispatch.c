@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOK_AGAIN_MS 250 /* at a run that is past its deadline but waits for a rate limit */
+
 static int64_t earliest(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
@@ -113,7 +115,10 @@ static void claim_runs(struct dispatch *dispatch) {
 static void tick_deadlines(struct plugin *plugin, int64_t now_ms) {
     bool late = false;
     for (struct run *run = plugin->runs; run; run = run->next) {
-        run->late = run->late || run->deadline_ms <= now_ms;
+        bool waits;
+        run->late = run->late ||
+                    (run->deadline_ms <= now_ms &&
+                     run->deadline_ms + question_waited_ms(plugin, run, now_ms, &waits) <= now_ms);
         late = late || run->late;
     }
     if (late && plugin->runner) {
@@ -121,11 +126,22 @@ static void tick_deadlines(struct plugin *plugin, int64_t now_ms) {
     }
 }
 
-static int64_t next_deadline(const struct plugin *plugin) {
+/* When the run is to be looked at: its deadline, which moves on while it waits for a rate limit. */
+static int64_t deadline_of(const struct plugin *plugin, const struct run *run, int64_t now_ms) {
+    bool waits = false;
+    int64_t at_ms = run->deadline_ms;
+    if (at_ms <= now_ms) {
+        at_ms += question_waited_ms(plugin, run, now_ms, &waits);
+        at_ms = waits && at_ms < now_ms + LOOK_AGAIN_MS ? now_ms + LOOK_AGAIN_MS : at_ms;
+    }
+    return at_ms;
+}
+
+static int64_t next_deadline(const struct plugin *plugin, int64_t now_ms) {
     int64_t next_ms = INT64_MAX;
     for (const struct run *run = plugin->runs; run; run = run->next) {
         if (!run->late) {
-            next_ms = earliest(next_ms, run->deadline_ms);
+            next_ms = earliest(next_ms, deadline_of(plugin, run, now_ms));
         }
     }
     return next_ms;
@@ -144,7 +160,7 @@ int dispatch_tick(struct dispatch *dispatch) {
         claim_runs(dispatch);
     }
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        next_ms = earliest(next_ms, next_deadline(&dispatch->plugins[i]));
+        next_ms = earliest(next_ms, next_deadline(&dispatch->plugins[i], now_ms));
         next_ms = earliest(next_ms, plugin_next_ms(&dispatch->plugins[i]));
         next_ms = earliest(next_ms, fresh_next_ms(&dispatch->plugins[i]));
     }
@@ -329,6 +345,7 @@ void dispatch_drain(struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         fresh_tick(&dispatch->plugins[i], 0); /* promises no more, and gives back what is held */
     }
+    broker_drain(dispatch->options.broker);
 }
 
 bool dispatch_idle(struct dispatch *dispatch) {

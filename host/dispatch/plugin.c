@@ -188,6 +188,7 @@ static void on_died(void *context, const char *how) {
     plugin->runner = NULL;
     plugin->incarnation = 0;
     plugin->n_questions = 0;
+    plugin->questions = NULL;
     plugin->question_bytes = 0;
     plugin->solitary = false;
     settle_runs(plugin, how);

@@ -28,6 +28,8 @@ enum plugin_state {
     PLUGIN_REFUSED,     /* at the host's start: there is no going on */
 };
 
+struct question; /* question.c */
+
 struct plugin {
     struct dispatch *dispatch;
     const struct config_plugin *config;
@@ -42,6 +44,7 @@ struct plugin {
     struct run *runs;
     uint32_t n_runs;
     uint64_t payload_bytes;
+    struct question *questions; /* of the present worker */
     unsigned n_questions;
     size_t question_bytes; /* of their bodies; both of the present worker's */
     bool hold; /* suspect runs are due: nothing new until it is idle, then one alone. And so it is
@@ -68,7 +71,11 @@ struct run {
     bool disowned; /* the inbox gave us this run anew (discarded by hand, then retried): what this
                       handling of it still says counts no more */
     bool gone;     /* its installation is: a failure is final */
-    int64_t started_ms, deadline_ms; /* monotonic; no deadline before it is sent */
+    bool put_off;  /* the broker did: however it ends, it comes back … */
+    int64_t not_before_ms;           /* … then (wall) … */
+    struct error put_off_why;        /* … and for this reason */
+    int64_t started_ms, deadline_ms; /* monotonic; no deadline before it is sent. Moved by what it
+                                        waited for rate limits */
     int64_t took_ms;                 /* known once it has ended */
     struct inbox_finish finish;
     char *reason;
@@ -139,5 +146,9 @@ int64_t run_backoff_ms(int64_t attempt);
 void question_http(struct plugin *plugin, struct run *run, const struct runner_request *request);
 void question_store(struct plugin *plugin, struct run *run, const struct runner_store *request);
 void question_slug(struct plugin *plugin, struct run *run);
+/* How long the run's questions that are under way have waited for rate limits, which does not count
+ * towards its deadline; `*waits`: one does now. */
+int64_t question_waited_ms(const struct plugin *plugin, const struct run *run, int64_t now_ms,
+                           bool *waits);
 
 #endif

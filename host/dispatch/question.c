@@ -11,6 +11,7 @@
 enum { OWNED_MAX = 6 };
 
 struct question {
+    struct question *next, **at; /* the plugin's list, while its worker is the one that asked */
     struct plugin *plugin;
     uint64_t incarnation, run, request;
     struct broker_request broker;
@@ -40,6 +41,12 @@ static struct question *question_new(struct plugin *plugin, const struct run *ru
     question->bytes = bytes;
     plugin->n_questions++;
     plugin->question_bytes += bytes;
+    question->next = plugin->questions;
+    question->at = &plugin->questions;
+    if (question->next) {
+        question->next->at = &question->next;
+    }
+    plugin->questions = question;
     return question;
 }
 
@@ -47,6 +54,10 @@ static void question_free(struct question *question) {
     if (question->plugin->incarnation == question->incarnation) {
         question->plugin->n_questions--;
         question->plugin->question_bytes -= question->bytes;
+        *question->at = question->next;
+        if (question->next) {
+            question->next->at = question->at;
+        }
     }
     for (unsigned i = 0; i < question->n_owned; i++) {
         free(question->owned[i]);
@@ -79,11 +90,50 @@ static void out_of_memory(struct question *question) {
 
 /* ---- GitHub ---- */
 
+int64_t question_waited_ms(const struct plugin *plugin, const struct run *run, int64_t now_ms,
+                           bool *waits) {
+    int64_t most_ms = 0;
+    *waits = false;
+    for (const struct question *question = plugin->questions; question; question = question->next) {
+        if (question->run == run->handle && question->broker.reply_to) {
+            int64_t since_ms = atomic_load(&question->broker.waited.since_ms);
+            int64_t waited_ms = atomic_load(&question->broker.waited.total_ms) +
+                                (since_ms > 0 ? now_ms - since_ms : 0);
+            *waits = *waits || since_ms > 0;
+            most_ms = waited_ms > most_ms ? waited_ms : most_ms;
+        }
+    }
+    return most_ms;
+}
+
+/* What the run has learnt from an answer. */
+static void note_answer(struct run *run, const struct broker_request *request) {
+    run->gone = run->gone || request->installation_gone;
+    if (run->deadline_ms != INT64_MAX) {
+        run->deadline_ms += atomic_load(&request->waited.total_ms);
+    }
+    if (request->outcome == SNEK_E_REQUEUE && request->not_before_ms >= run->not_before_ms) {
+        run->put_off = true;
+        run->not_before_ms = request->not_before_ms;
+        run->put_off_why = request->error;
+    }
+}
+
+/* Once put off, a run gets nothing more done: its turn is over. */
+static bool answer_put_off(struct plugin *plugin, const struct run *run, uint64_t request) {
+    const struct buffer none = BUFFER_INIT(0);
+    if (run->put_off) {
+        runner_send_http_reply(plugin->runner, run->handle, request, SNEK_E_REQUEUE, 0,
+                               run->put_off_why.text, &none, &none);
+    }
+    return run->put_off;
+}
+
 static void http_done(struct broker_request *request) {
     struct question *question = CONTAINER_OF(request, struct question, broker);
     struct run *run = still_wanted(question) ? run_find(question->plugin, question->run) : NULL;
     if (run) {
-        run->gone = run->gone || request->installation_gone;
+        note_answer(run, request);
     }
     if (still_wanted(question)) {
         runner_send_http_reply(question->plugin->runner, question->run, question->request,
@@ -108,6 +158,9 @@ static void fill_broker(struct question *question, const struct run *run,
 }
 
 void question_http(struct plugin *plugin, struct run *run, const struct runner_request *request) {
+    if (answer_put_off(plugin, run, request->request)) {
+        return;
+    }
     struct question *question = question_new(plugin, run, request->request, request->body.bytes);
     if (!question) {
         return;
@@ -130,7 +183,9 @@ void question_http(struct plugin *plugin, struct run *run, const struct runner_r
 static void slug_done(struct broker_request *request) {
     struct question *question = CONTAINER_OF(request, struct question, broker);
     struct run *run = still_wanted(question) ? run_find(question->plugin, question->run) : NULL;
-    if (run && request->outcome < 0) {
+    if (run && request->outcome == SNEK_E_REQUEUE) {
+        run_requeue(run, run->data.suspect, request->error.text);
+    } else if (run && request->outcome < 0) {
         (void)error_wrap(&request->error, "cannot tell whether this bot wrote it itself");
         run_failed(run, request->error.text, run->data.suspect, run->data.crashes);
     } else if (run) {

@@ -210,7 +210,17 @@ void run_requeue(struct run *run, bool suspect, const char *reason) {
            run->data.crashes);
 }
 
+static void come_back(struct run *run) {
+    int64_t wait_ms = run->not_before_ms - clock_wall_ms();
+    finish(run, INBOX_REQUEUE, "requeued", run->put_off_why.text, wait_ms > 0 ? wait_ms : 0,
+           run->data.suspect, run->data.crashes);
+}
+
 void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_text reason_text) {
+    if (run->put_off) {
+        come_back(run);
+        return;
+    }
     AUTO_FREE char *reason = strndup(reason_text.data, reason_text.bytes);
     const char *why = reason ? reason : "";
     switch (result) {

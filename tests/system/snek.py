@@ -454,7 +454,8 @@ class Bot:
         self.process, self.port, self.url = None, None, None
         tables = {
             "server": {"listen": "127.0.0.1:0"},
-            "github": {"app_id": APP_ID, "api_url": fake.url},
+            "github": {"app_id": APP_ID, "api_url": fake.url, "write_interval_ms": 0,
+                       "notify_interval_ms": 0},
             "store": {"url": "sqlite:snekomatic.db"},
             "dispatch": {"delay_ms": 0},
             "log": {"level": "debug"},

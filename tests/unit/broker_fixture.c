@@ -163,7 +163,11 @@ static bool answer_status(struct fixture *fixture, int fd, const char *how) {
     int status = atoi(how);
     const char *variant = strchr(how, '-');
     variant = variant ? variant : "";
+    char reset[96];
+    (void)snprintf(reset, sizeof reset, "X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: %lld\r\n",
+                   (long long)time(NULL) + fixture->clock_off_s + 3600);
     const char *extra = strcmp(variant, "-after") == 0   ? "Retry-After: 60\r\n"
+                        : strcmp(variant, "-reset") == 0 ? reset
                         : strcmp(variant, "-empty") == 0 ? "X-RateLimit-Remaining: 0\r\n"
                         : status / 100 == 3              ? "Location: http://elsewhere.test/\r\n"
                                                          : "";
@@ -174,6 +178,23 @@ static bool answer_status(struct fixture *fixture, int fd, const char *how) {
                        : status == 204                   ? ""
                                                          : "{\"message\":\"So it is\"}";
     return answer(fixture, fd, status, extra, body);
+}
+
+/* Fails so many times as `flaky` says, as the path says; then it is well. */
+static bool answer_flaky(struct fixture *fixture, int fd, const char *how) {
+    char text[128];
+    if (atomic_fetch_sub(&fixture->flaky, 1) <= 0) {
+        return answer(fixture, fd, 200, "", "{\"ok\":true}");
+    }
+    if (strcmp(how, "hang-up") == 0) {
+        return false;
+    }
+    if (strcmp(how, "cut") == 0) {
+        return answer_raw(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
+    }
+    (void)snprintf(text, sizeof text, "Retry-After: %d\r\n", atoi(how));
+    return atoi(how) < 100 ? answer(fixture, fd, 429, text, "{\"message\":\"So it is\"}")
+                           : answer(fixture, fd, atoi(how), "", "{\"message\":\"So it is\"}");
 }
 
 static void expect_header(struct fixture *fixture, const struct http_question *question,
@@ -225,6 +246,19 @@ static bool handle(void *context, int fd, const struct http_question *question) 
     if (strncmp(target, "/status/", 8) == 0) {
         return answer_status(fixture, fd, target + 8);
     }
+    if (strncmp(target, "/flaky/", 7) == 0) {
+        return answer_flaky(fixture, fd, target + 7);
+    }
+    if (strcmp(target, "/graphql") == 0) {
+        return answer_flaky(fixture, fd, "502");
+    }
+    if (strncmp(target, "/limited/", 9) == 0) {
+        fixture->flaky = fixture->requests == 1; /* the first only */
+        return answer_flaky(fixture, fd, target + 9);
+    }
+    if (strncmp(target, "/unknown-yet/", 13) == 0 && fixture->requests <= atoi(target + 13)) {
+        return answer(fixture, fd, 401, "", "{\"message\":\"Bad credentials\"}");
+    }
     bool revoked = strncmp(target, "/revoked/1", 10) == 0;
     if (revoked && token == 1) {
         while (strstr(target, "/late") && fixture->mints < 2) {
@@ -232,7 +266,7 @@ static bool handle(void *context, int fd, const struct http_question *question) 
         }
         return answer(fixture, fd, 401, "", "{\"message\":\"Bad credentials\"}");
     }
-    if (strncmp(target, "/ok", 3) == 0 || revoked) {
+    if (strncmp(target, "/ok", 3) == 0 || strncmp(target, "/unknown-yet/", 13) == 0 || revoked) {
         return answer(fixture, fd, 200, "X-Odd: \ta\tb \r\nLink: <x>; rel=\"next\"\r\n",
                       "{\"ok\":true}");
     }
@@ -266,7 +300,8 @@ void fixture_start(struct fixture *fixture, int64_t timeout_ms) {
                                      .supervisor_fd = fixture->supervisor_fds[0],
                                      .supervisor_lost = lost,
                                      .context = fixture,
-                                     .request_timeout_ms = timeout_ms};
+                                     .request_timeout_ms = timeout_ms,
+                                     .retry_first_ms = 1};
     struct error err = {0};
     if (broker_new(&options, &fixture->broker, &err) < 0) {
         fail_msg("%s", err.text);

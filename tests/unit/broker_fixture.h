@@ -38,6 +38,7 @@ struct fixture {
     atomic_int mint_ms;      /* how long GitHub takes for a token; 20 */
     atomic_int clock_off_s;  /* GitHub's clock less ours */
     atomic_int requests;     /* with a token */
+    atomic_int flaky;        /* so many of the next /flaky/ or /limited/ requests fail */
     atomic_int app_asks;     /* GET /app */
     atomic_int wrong;        /* things that GitHub would not have taken */
     pthread_mutex_t lock;

@@ -2,6 +2,8 @@
 /* broker: tokens, JWTs, outcomes and bounds, against a fake supervisor and a fake GitHub. */
 #include "broker_fixture.h"
 
+#include "base/clock.h"
+#include "broker/retry.h"
 #include "runner/frames.h"
 
 #include <snekomatic/types.h>
@@ -261,10 +263,15 @@ static void a_token_that_github_takes_no_more_is_replaced_once(void **state) {
     expect("GET", "/ok", 0, 200, "");
     expect("GET", "/revoked/1", 0, 200, "");
     assert_int_equal(fixture.mints, 2);
-    /* A kept one, then a fresh one: no third try. */
     expect("GET", "/status/401", SNEK_E_FORBIDDEN, 401, "GET /status/401 answered 401: So it is");
     assert_int_equal(fixture.mints, 3);
-    assert_int_equal(fixture.requests, 5);
+}
+
+static void a_fresh_token_that_github_does_not_know_yet_is_waited_out(void **state) {
+    (void)state;
+    expect("POST", "/unknown-yet/2", 0, 200, "");
+    assert_int_equal(fixture.mints, 1);
+    assert_int_equal(fixture.requests, 3);
 }
 
 static void many_that_were_refused_with_one_token_share_the_next(void **state) {
@@ -299,11 +306,11 @@ static void a_late_refusal_does_not_cost_the_next_token(void **state) {
     assert_int_equal(fixture.mints, 2);
 }
 
-static void a_fresh_token_that_is_refused_is_not_replaced(void **state) {
+static void a_fresh_token_that_is_refused_again_and_again_is_replaced_once(void **state) {
     (void)state;
     expect("PUT", "/status/401", SNEK_E_FORBIDDEN, 401, "PUT /status/401 answered 401");
-    assert_int_equal(fixture.mints, 1);
-    assert_int_equal(fixture.requests, 1);
+    assert_int_equal(fixture.mints, 2);
+    assert_int_equal(fixture.requests, 6);
 }
 
 static void a_refused_token_is_explained(void **state) {
@@ -350,17 +357,12 @@ static void every_status_has_its_outcome(void **state) {
         {"307", 307, SNEK_E_SERVER, "answered 307"},
         {"400", 400, SNEK_E_VALIDATION, "answered 400: So it is"},
         {"403", 403, SNEK_E_FORBIDDEN, "GET /status/403 answered 403: So it is"},
-        {"403-after", 403, SNEK_E_RATE_LIMITED, "answered 403"},
-        {"403-empty", 403, SNEK_E_RATE_LIMITED, "answered 403"},
-        {"403-message", 403, SNEK_E_RATE_LIMITED, "secondary rate limit"},
         {"404", 404, SNEK_E_NOT_FOUND, "answered 404"},
         {"409", 409, SNEK_E_VALIDATION, "answered 409"},
         {"410", 410, SNEK_E_NOT_FOUND, "answered 410"},
         {"418", 418, SNEK_E_SERVER, "answered 418"},
         {"422-errors", 422, SNEK_E_VALIDATION,
          "answered 422: Validation Failed (name: already_exists; body is too long; no)"},
-        {"429", 429, SNEK_E_RATE_LIMITED, "answered 429"},
-        {"429-after", 429, SNEK_E_RATE_LIMITED, "answered 429"},
         {"500", 500, SNEK_E_SERVER, "answered 500"},
         {"502-html", 502, SNEK_E_SERVER, "GET /status/502-html answered 502"},
         {"503", 503, SNEK_E_SERVER, "answered 503"},
@@ -370,6 +372,108 @@ static void every_status_has_its_outcome(void **state) {
         (void)snprintf(url, sizeof url, "/status/%s", cases[i].how);
         expect("GET", url, cases[i].outcome, cases[i].status, cases[i].part);
     }
+}
+
+static void the_news_of_a_rate_limit_sends_the_run_back(void **state) {
+    (void)state;
+    static const struct {
+        const char *how;
+        int64_t wait_ms;
+    } cases[] = {{"403-after", 60000},   {"403-empty", 60000}, {"403-message", 60000},
+                 {"403-reset", 3601000}, {"429", 60000},       {"429-after", 60000}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char url[64];
+        struct asked asked;
+        (void)snprintf(url, sizeof url, "/status/%s", cases[i].how);
+        fixture_fill(&fixture, &asked, "PUT", url, NULL);
+        asked.request.installation = cases[i].how;
+        int64_t before_ms = clock_wall_ms();
+        broker_submit(fixture.broker, &asked.request);
+        fixture_wait(&fixture, &asked, 1);
+        assert_int_equal(asked.request.outcome, SNEK_E_REQUEUE);
+        expect_text(asked.request.error.text, "rate limit");
+        int64_t wait_ms = asked.request.not_before_ms - before_ms;
+        assert_in_range(wait_ms, cases[i].wait_ms - 2500, cases[i].wait_ms + 2500);
+        broker_request_finish(&asked.request);
+    }
+    assert_int_equal(fixture.requests, 6);
+    /* Each waits by itself. */
+    expect("GET", "/ok", 0, 200, "");
+}
+
+static void a_short_wait_for_a_rate_limit_is_waited_here(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture_ask(&fixture, &asked, "POST", "/limited/1", "{}");
+    assert_int_equal(asked.request.outcome, 0);
+    assert_int_equal(fixture.requests, 2);
+    assert_true(atomic_load(&asked.request.waited.total_ms) >= 900);
+    assert_int_equal(atomic_load(&asked.request.waited.since_ms), 0);
+    broker_request_finish(&asked.request);
+}
+
+static void a_passing_failure_is_repeated_where_nothing_can_happen_twice(void **state) {
+    (void)state;
+    static const struct {
+        const char *method, *url, *body;
+        int32_t outcome;
+        int requests;
+    } cases[] = {
+        {"GET", "/flaky/502", NULL, 0, 2},
+        {"GET", "/flaky/hang-up", NULL, 0, 2},
+        {"GET", "/flaky/cut", NULL, 0, 2},
+        {"POST", "/graphql", "{\"query\":\"query { flaky }\"}", 0, 2},
+        {"POST", "/graphql", "{\"query\":\"mutation { flaky }\"}", SNEK_E_SERVER, 1},
+        {"PUT", "/flaky/502", NULL, SNEK_E_SERVER, 1},
+        {"POST", "/flaky/hang-up", "{}", SNEK_E_NETWORK, 1},
+        {"DELETE", "/flaky/502", NULL, SNEK_E_SERVER, 1},
+        {"GET", "/status/500", NULL, SNEK_E_SERVER, RETRY_TRIES_MAX},
+        {"GET", "/status/501", NULL, SNEK_E_SERVER, 1},
+        {"GET", "/status/404", NULL, SNEK_E_NOT_FOUND, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct asked asked;
+        int before = fixture.requests;
+        fixture.flaky = 1;
+        fixture_ask(&fixture, &asked, cases[i].method, cases[i].url, cases[i].body);
+        if (asked.request.outcome != cases[i].outcome ||
+            fixture.requests - before != cases[i].requests) {
+            fail_msg("case %zu: outcome %d, %d requests: %s", i, asked.request.outcome,
+                     fixture.requests - before, asked.request.error.text);
+        }
+        broker_request_finish(&asked.request);
+    }
+}
+
+static void what_the_webhook_announced_is_looked_for_once_more(void **state) {
+    (void)state;
+    for (int announced = 0; announced < 2; announced++) {
+        struct asked asked;
+        fixture.flaky = 1;
+        fixture_fill(&fixture, &asked, "POST", "/flaky/404", "{}");
+        asked.request.announced = announced;
+        broker_submit(fixture.broker, &asked.request);
+        fixture_wait(&fixture, &asked, 1);
+        assert_int_equal(asked.request.outcome, announced ? 0 : SNEK_E_NOT_FOUND);
+        broker_request_finish(&asked.request);
+    }
+}
+
+static void a_drain_sends_back_what_waits(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture_fill(&fixture, &asked, "POST", "/limited/4", "{}");
+    broker_submit(fixture.broker, &asked.request);
+    while (atomic_load(&asked.request.waited.total_ms) == 0 &&
+           (atomic_load(&asked.request.waited.since_ms) == 0 || fixture.requests == 0)) {
+        (void)usleep(1000);
+    }
+    broker_drain(fixture.broker);
+    fixture_wait(&fixture, &asked, 1);
+    assert_int_equal(asked.request.outcome, SNEK_E_REQUEUE);
+    expect_text(asked.request.error.text, "the host stops");
+    broker_request_finish(&asked.request);
+    expect("GET", "/limited/9", SNEK_E_REQUEUE, 0, "the host stops");
 }
 
 static void a_redirect_is_handed_over_and_not_followed(void **state) {
@@ -616,9 +720,15 @@ int main(void) {
         BROKER_TEST(a_token_that_github_takes_no_more_is_replaced_once),
         BROKER_TEST(many_that_were_refused_with_one_token_share_the_next),
         BROKER_TEST(a_late_refusal_does_not_cost_the_next_token),
-        BROKER_TEST(a_fresh_token_that_is_refused_is_not_replaced),
+        BROKER_TEST(a_fresh_token_that_github_does_not_know_yet_is_waited_out),
+        BROKER_TEST(a_fresh_token_that_is_refused_again_and_again_is_replaced_once),
         BROKER_TEST(a_refused_token_is_explained),
         BROKER_TEST(every_status_has_its_outcome),
+        BROKER_TEST(the_news_of_a_rate_limit_sends_the_run_back),
+        BROKER_TEST(a_short_wait_for_a_rate_limit_is_waited_here),
+        BROKER_TEST(a_passing_failure_is_repeated_where_nothing_can_happen_twice),
+        BROKER_TEST(what_the_webhook_announced_is_looked_for_once_more),
+        BROKER_TEST(a_drain_sends_back_what_waits),
         BROKER_TEST(a_redirect_is_handed_over_and_not_followed),
         BROKER_TEST(requests_as_the_app_are_refused),
         BROKER_TEST(a_url_that_leads_away_costs_no_token),

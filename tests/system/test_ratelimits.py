@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""GitHub's rate limits through the real binaries: design.md, "The GitHub client"."""
+
+import time
+
+import snek
+
+OTHER = 60002  # an installation more, of the same account
+
+
+def limit(fake, seconds, **what):
+    """The next request that fits hears of a secondary limit."""
+    fake.fail(status=403, headers={"Retry-After": str(seconds)},
+              body={"message": "You have exceeded a secondary rate limit."}, **what)
+
+
+def add_installation(fake):
+    first = fake.state["installations"][0]
+    fake.patch_state({"installations": [{**first, "id": OTHER}]})
+
+
+def merged(changes=None):
+    return snek.payload("pull_request.closed.merged", changes)
+
+
+MEMBER = {"pull_request.user.login": "viper-vik", "pull_request.user.id": 90303}
+
+
+def test_a_long_wait_sends_the_run_back_through_a_restart_and_holds_up_no_other(fake, start_bot):
+    add_installation(fake)
+    limit(fake, 8, method="GET", path="/orgs/")
+    host = start_bot(plugins=["invite"])
+    began = time.time()
+    delivery = host.deliver("pull_request", merged())
+    assert int(host.wait_log(msg="rate_limited", installation=snek.INSTALLATION)["wait_ms"]) == 8000
+    assert "rate limit" in host.wait_log(msg="requeued", delivery=delivery)["reason"]
+    second = host.deliver("pull_request", merged(MEMBER))  # while it waits: not even started
+    other = host.deliver("pull_request", merged({**MEMBER, "installation.id": OTHER}))
+    host.wait_log(msg="skipped", delivery=other)
+    assert not host.log(msg="started", delivery=second)
+    host.stop()
+    host.start()
+    assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
+    host.wait_log(msg="skipped", delivery=second)
+    assert time.time() - began >= 8
+    assert len(host.log(msg="started", delivery=second)) == 1
+    times = [r["time_ms"] for r in fake.api_requests() if r["caller"]["installation"] != OTHER]
+    assert times[1] - times[0] >= 8000
+
+
+def test_a_short_wait_is_waited_in_the_call_and_does_not_count_towards_the_deadline(fake, start_bot):
+    limit(fake, 3, method="PUT", path="/orgs/")
+    host = start_bot(plugins=[{"name": "invite", "deadline_ms": 2000}])
+    line = host.wait_log(msg="done", delivery=host.deliver("pull_request", merged()))
+    assert line["attempt"] == "1"
+    assert int(line["ms"]) >= 3000
+    assert not host.log(msg="worker_died")
+    assert [r["method"] for r in fake.api_requests()] == ["GET", "PUT", "PUT", "POST"]
+
+
+def test_a_stop_does_not_wait_for_a_limit(fake, start_bot):
+    limit(fake, 5, method="PUT", path="/orgs/")
+    host = start_bot(plugins=["invite"])
+    delivery = host.deliver("pull_request", merged())
+    host.wait_log(msg="rate_limited")
+    began = time.monotonic()
+    host.stop()
+    assert time.monotonic() - began < 4
+    assert host.log(msg="requeued", delivery=delivery)
+    host.start()
+    assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
+
+
+def test_writes_are_paced_and_those_that_notify_more(fake, start_bot):
+    host = start_bot(plugins=["ping"],
+                     config={"github": {"write_interval_ms": 300, "notify_interval_ms": 900}})
+    deliveries = [host.deliver("issues", snek.payload("issues.opened", {"issue.body": "/ping"}))
+                  for _ in range(2)]
+    for delivery in deliveries:
+        host.wait_log(msg="done", delivery=delivery)
+    calls = [(r["path"].rsplit("/", 1)[1], r["time_ms"]) for r in fake.api_requests()]
+    times = [when for _, when in calls]
+    assert sorted(what for what, _ in calls) == ["comments", "comments", "reactions", "reactions"]
+    assert all(b - a >= 295 for a, b in zip(times, times[1:]))
+    comments = [when for what, when in calls if what == "comments"]
+    assert comments[1] - comments[0] >= 895

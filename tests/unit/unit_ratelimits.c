@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* broker/ratelimits and kind: who may go when, by a clock that the test moves. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "broker/ratelimits.h"
+
+#include <snekomatic/types.h>
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define WALL_MS 1700000000000
+#define WRITE_MS 1000
+#define NOTIFY_MS 3000
+
+struct asker {
+    struct limits_waiter waiter;
+    struct broker_waited waited;
+    bool admitted;
+    int64_t put_off_ms; /* from WALL_MS; 0: it was not */
+};
+
+static struct limits *limits;
+static struct transport *transport;
+static int64_t now_ms; /* from the start */
+static unsigned order, went[64];
+
+static void set_clock(int64_t to_ms) {
+    now_ms = to_ms;
+    clock_set_for_test(1000000 + to_ms, WALL_MS + to_ms);
+}
+
+static void pass(int64_t to_ms) {
+    set_clock(to_ms);
+    limits_handle(limits);
+}
+
+static struct limits *make(struct inbox *inbox, struct mailbox *mailbox) {
+    struct limits_options options = {.write_interval_ms = WRITE_MS,
+                                     .notify_interval_ms = NOTIFY_MS,
+                                     .transport = transport,
+                                     .inbox = inbox,
+                                     .mailbox = mailbox};
+    struct limits *made = limits_new(&options);
+    assert_non_null(made);
+    return made;
+}
+
+static int set_up(void **state) {
+    (void)state;
+    struct error err;
+    struct transport_options options = {.user_agent = "test", .timeout_ms = 1000};
+    set_clock(0);
+    log_setup(LOG_ERROR, LOG_LOGFMT);
+    order = 0;
+    assert_int_equal(transport_new(&options, &transport, &err), 0);
+    limits = make(NULL, NULL);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    limits_free(limits);
+    transport_free(transport);
+    return 0;
+}
+
+static void admitted(struct limits_waiter *waiter) {
+    struct asker *asker = CONTAINER_OF(waiter, struct asker, waiter);
+    asker->admitted = true;
+    went[order++ % 64] = (unsigned)waiter->kind.pace;
+}
+
+static void put_off(struct limits_waiter *waiter, int64_t until_ms, const char *why) {
+    struct asker *asker = CONTAINER_OF(waiter, struct asker, waiter);
+    assert_non_null(strstr(why, limits ? "" : "?"));
+    asker->put_off_ms = until_ms - WALL_MS;
+}
+
+static void enter(struct asker *asker, const char *installation, const char *method,
+                  const char *path) {
+    *asker = (struct asker){.waiter = {.installation = installation,
+                                       .kind = request_kind_of(method, path, NULL, 0),
+                                       .admitted = admitted,
+                                       .put_off = put_off}};
+    asker->waiter.waited = &asker->waited;
+    limits_enter(limits, &asker->waiter);
+}
+
+static void send_off(struct asker *asker) {
+    assert_true(asker->admitted);
+    limits_sent(limits, &asker->waiter);
+}
+
+/* The answer to it: what it says of limits. */
+static bool leave(struct asker *asker, int32_t status, const char *headers) {
+    struct exchange exchange = {.status = status,
+                                .outcome = status < 300   ? 0
+                                           : status < 500 ? SNEK_E_RATE_LIMITED
+                                                          : SNEK_E_SERVER,
+                                .headers = BUFFER_INIT(1000)};
+    assert_int_equal(buffer_append_text(&exchange.headers, headers), 0);
+    bool refused = limits_leave(limits, &asker->waiter, &exchange);
+    buffer_finish(&exchange.headers);
+    return refused;
+}
+
+static void a_write_goes_an_interval_after_the_one_before_was_sent(void **state) {
+    (void)state;
+    struct asker first, second, read, other;
+    enter(&first, "1", "PATCH", "/repos/o/r");
+    pass(500); /* for a token, say */
+    enter(&second, "1", "DELETE", "/repos/o/r");
+    enter(&read, "1", "GET", "/repos/o/r");
+    enter(&other, "2", "DELETE", "/repos/o/r");
+    assert_true(read.admitted && other.admitted);
+    send_off(&first);
+    pass(1499);
+    assert_false(second.admitted);
+    assert_int_equal(limits_wait_ms(limits, 60000), 1);
+    pass(1500);
+    assert_true(second.admitted);
+    assert_int_equal(second.waited.total_ms, 1000);
+    assert_int_equal(second.waited.since_ms, 0);
+}
+
+static void what_notifies_people_goes_slower_and_other_writes_pass_it(void **state) {
+    (void)state;
+    struct asker first, comment, label;
+    enter(&first, "1", "POST", "/repos/o/r/issues/7/comments");
+    send_off(&first);
+    enter(&comment, "1", "POST", "/repos/o/r/issues/8/comments");
+    enter(&label, "1", "POST", "/repos/o/r/issues/8/labels");
+    pass(1000);
+    assert_true(label.admitted && !comment.admitted);
+    send_off(&label);
+    pass(2999);
+    assert_false(comment.admitted);
+    pass(3000);
+    assert_true(comment.admitted);
+}
+
+static void a_primary_limit_holds_all_of_its_installation_until_the_reset(void **state) {
+    (void)state;
+    struct asker last, next, other;
+    enter(&last, "1", "GET", "/repos/o/r");
+    assert_false(leave(&last, 200, "x-ratelimit-remaining: 0\nx-ratelimit-reset: 1700000003\n"));
+    enter(&next, "1", "GET", "/repos/o/r");
+    enter(&other, "2", "GET", "/repos/o/r");
+    assert_true(other.admitted);
+    pass(3999); /* a second more than GitHub says */
+    assert_false(next.admitted);
+    pass(4000);
+    assert_true(next.admitted);
+}
+
+static void a_long_wait_sends_everyone_back_until_its_end(void **state) {
+    (void)state;
+    struct asker refused, queued, next;
+    enter(&refused, "1", "PUT", "/repos/o/r");
+    send_off(&refused);
+    enter(&queued, "1", "PUT", "/repos/o/r");
+    assert_int_equal(queued.put_off_ms, 0);
+    assert_true(leave(&refused, 403, "x-ratelimit-remaining: 0\nx-ratelimit-reset: 1700000600\n"));
+    assert_int_equal(queued.put_off_ms, 601000);
+    enter(&next, "1", "GET", "/repos/o/r");
+    assert_int_equal(next.put_off_ms, 601000);
+    pass(601000);
+    enter(&next, "1", "GET", "/repos/o/r");
+    assert_true(next.admitted);
+}
+
+static void retry_after_is_obeyed_whatever_the_status(void **state) {
+    (void)state;
+    static const int32_t statuses[] = {403, 429};
+    for (size_t i = 0; i < 2; i++) {
+        struct asker refused, next;
+        char installation[] = {(char)('1' + i), '\0'};
+        set_clock(0);
+        enter(&refused, installation, "GET", "/repos/o/r");
+        assert_true(leave(&refused, statuses[i], "retry-after: 3\n"));
+        enter(&next, installation, "GET", "/repos/o/r");
+        pass(2999);
+        assert_false(next.admitted);
+        pass(3000);
+        assert_true(next.admitted);
+    }
+}
+
+static void a_secondary_limit_without_a_time_is_a_minute_and_doubles(void **state) {
+    (void)state;
+    static const int64_t waits_ms[] = {60000, 120000, 240000};
+    struct asker asker;
+    int64_t at_ms = 0;
+    for (size_t i = 0; i < 3; i++) {
+        struct asker together;
+        pass(at_ms);
+        enter(&asker, "1", "GET", "/repos/o/r");
+        enter(&together, "1", "GET", "/repos/o/r");
+        assert_true(leave(&asker, 403, ""));
+        assert_true(leave(&together, 403, "")); /* counts as the same */
+        enter(&asker, "1", "GET", "/repos/o/r");
+        assert_in_range(asker.put_off_ms - at_ms, waits_ms[i], waits_ms[i]);
+        at_ms = asker.put_off_ms;
+    }
+    pass(at_ms);
+    enter(&asker, "1", "GET", "/repos/o/r");
+    assert_false(leave(&asker, 200, ""));
+    enter(&asker, "1", "GET", "/repos/o/r");
+    assert_true(leave(&asker, 429, ""));
+    enter(&asker, "1", "GET", "/repos/o/r");
+    assert_int_equal(asker.put_off_ms - at_ms, 60000);
+}
+
+static void searches_and_graphql_have_limits_of_their_own(void **state) {
+    (void)state;
+    struct asker search, graphql, read;
+    enter(&search, "1", "GET", "/search/issues");
+    (void)leave(&search, 200,
+                "x-ratelimit-resource: search\nx-ratelimit-remaining: 0\n"
+                "x-ratelimit-reset: 1700000060\n");
+    enter(&read, "1", "GET", "/repos/o/r");
+    enter(&graphql, "1", "POST", "/graphql");
+    assert_true(read.admitted && graphql.admitted);
+    enter(&search, "1", "GET", "/search/issues");
+    assert_int_equal(search.put_off_ms, 61000);
+}
+
+static void searches_are_spread_once_half_of_them_are_gone(void **state) {
+    (void)state;
+    struct asker search;
+    enter(&search, "1", "GET", "/search/issues");
+    (void)leave(&search, 200,
+                "x-ratelimit-limit: 30\nx-ratelimit-remaining: 15\n"
+                "x-ratelimit-reset: 1700000029\n");
+    enter(&search, "1", "GET", "/search/issues");
+    assert_true(search.admitted);
+    (void)leave(&search, 200,
+                "x-ratelimit-limit: 30\nx-ratelimit-remaining: 10\n"
+                "x-ratelimit-reset: 1700000029\n");
+    enter(&search, "1", "GET", "/search/issues");
+    pass(2999);
+    assert_false(search.admitted);
+    pass(3000);
+    assert_true(search.admitted);
+}
+
+static void no_more_than_a_hundred_of_an_installation_are_under_way(void **state) {
+    (void)state;
+    static struct asker askers[LIMITS_IN_FLIGHT_MAX + 2];
+    struct asker other;
+    for (size_t i = 0; i < LIMITS_IN_FLIGHT_MAX + 2; i++) {
+        enter(&askers[i], "1", "GET", "/repos/o/r");
+        assert_int_equal(askers[i].admitted, i < LIMITS_IN_FLIGHT_MAX);
+    }
+    enter(&other, "2", "GET", "/repos/o/r");
+    assert_true(other.admitted);
+    (void)leave(&askers[0], 200, "");
+    assert_true(askers[LIMITS_IN_FLIGHT_MAX].admitted &&
+                !askers[LIMITS_IN_FLIGHT_MAX + 1].admitted);
+    limits_forget(limits, &askers[LIMITS_IN_FLIGHT_MAX + 1].waiter);
+    limits_forget(limits, &askers[1].waiter);
+    assert_int_equal(limits_wait_ms(limits, 60000), 60000);
+}
+
+static void a_crowd_of_writers_is_sent_back_one_after_the_other(void **state) {
+    (void)state;
+    static struct asker crowd[10];
+    for (size_t i = 0; i < 10; i++) {
+        enter(&crowd[i], "1", "POST", "/repos/o/r/issues/1/comments");
+        if (i == 0) {
+            send_off(&crowd[0]);
+        }
+        assert_int_equal(crowd[i].put_off_ms, i < 2 ? 0 : (int64_t)i * NOTIFY_MS);
+    }
+}
+
+static void plugins_take_turns(void **state) {
+    (void)state;
+    static struct asker askers[6];
+    struct asker first;
+    enter(&first, "1", "DELETE", "/repos/o/r");
+    send_off(&first);
+    for (size_t i = 0; i < 4; i++) {
+        enter(&askers[i], "1", "DELETE", "/repos/o/r");
+        limits_forget(limits, &askers[i].waiter);
+        askers[i].waiter.turn.owner = i < 3 ? "greedy" : "modest";
+        limits_enter(limits, &askers[i].waiter);
+    }
+    pass(1000);
+    assert_true(askers[0].admitted && !askers[1].admitted && !askers[3].admitted);
+    send_off(&askers[0]);
+    pass(2000);
+    assert_true(askers[3].admitted && !askers[1].admitted);
+}
+
+static void a_drain_puts_off_who_waits_and_lets_go_who_need_not(void **state) {
+    (void)state;
+    struct asker first, waits, read, late;
+    enter(&first, "1", "DELETE", "/repos/o/r");
+    send_off(&first);
+    enter(&waits, "1", "DELETE", "/repos/o/r");
+    assert_int_equal(waits.put_off_ms, 0);
+    limits_drain(limits);
+    assert_int_equal(waits.put_off_ms, WRITE_MS);
+    enter(&read, "1", "GET", "/repos/o/r");
+    assert_true(read.admitted);
+    enter(&late, "1", "DELETE", "/repos/o/r");
+    assert_true(late.put_off_ms > 0);
+}
+
+static void open_mail(struct mailbox *mailbox, const struct limits *of) {
+    while (!limits_idle(of)) {
+        struct pollfd fd = {.fd = mailbox->event_fd, .events = POLLIN};
+        (void)poll(&fd, 1, 1000);
+        (void)mailbox_open(mailbox);
+    }
+}
+
+static void a_wait_is_known_to_the_next_host_on_the_store(void **state) {
+    (void)state;
+    char folder[] = "/tmp/snek-limits-XXXXXX", path[64];
+    struct inbox *inbox = NULL;
+    struct mailbox mailbox;
+    struct error err;
+    struct asker asker;
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/inbox.db", folder);
+    assert_int_equal(inbox_open_sqlite(path, WALL_MS, &inbox, &err), 0);
+    assert_int_equal(mailbox_init(&mailbox), 0);
+    limits_free(limits);
+    limits = make(inbox, &mailbox);
+    enter(&asker, "1", "GET", "/repos/o/r");
+    open_mail(&mailbox, limits);
+    assert_true(leave(&asker, 403, "retry-after: 600\n"));
+    open_mail(&mailbox, limits);
+
+    limits_free(limits);
+    limits = make(inbox, &mailbox);
+    enter(&asker, "1", "GET", "/repos/o/r");
+    assert_false(asker.admitted); /* not before it has looked */
+    open_mail(&mailbox, limits);
+    assert_int_equal(asker.put_off_ms, 600000);
+    enter(&asker, "2", "GET", "/repos/o/r");
+    open_mail(&mailbox, limits);
+    assert_true(asker.admitted);
+
+    inbox_free(inbox);
+    mailbox_finish(&mailbox);
+    char command[128];
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void every_request_has_its_kind(void **state) {
+    (void)state;
+    static const struct {
+        const char *method, *path, *body;
+        enum request_pace pace;
+        enum request_bucket bucket;
+    } cases[] = {
+        {"GET", "/repos/o/r/issues/1/comments", NULL, PACE_NONE, BUCKET_ALL},
+        {"HEAD", "/repos/o/r", NULL, PACE_NONE, BUCKET_ALL},
+        {"GET", "/search/code", NULL, PACE_NONE, BUCKET_SEARCH},
+        {"GET", "/searches", NULL, PACE_NONE, BUCKET_ALL},
+        {"POST", "/repos/o/r/issues/1/comments", "{}", PACE_NOTIFY, BUCKET_ALL},
+        {"PATCH", "/repos/o/r/issues/comments/1", "{}", PACE_WRITE, BUCKET_ALL},
+        {"POST", "/repos/o/r/issues/1/labels", "{}", PACE_WRITE, BUCKET_ALL},
+        {"POST", "/repos/o/r/issues/1/comments/2/reactions", "{}", PACE_WRITE, BUCKET_ALL},
+        {"POST", "/repos/o/r/pulls/1/reviews", "{}", PACE_NOTIFY, BUCKET_ALL},
+        {"PUT", "/orgs/o/memberships/u", "{}", PACE_NOTIFY, BUCKET_ALL},
+        {"DELETE", "/orgs/o/memberships/u", NULL, PACE_WRITE, BUCKET_ALL},
+        {"POST", "/graphql", "{\"query\":\"{ viewer { login } }\"}", PACE_NONE, BUCKET_GRAPHQL},
+        {"POST", "/graphql", "{\"query\":\"query mutation { a(mutation: 1) }\"}", PACE_WRITE,
+         BUCKET_GRAPHQL}, /* a query of that name: on the safe side */
+        {"POST", "/graphql", "{\"query\":\"query q { a(mutation: \\\"mutation\\\") }\"}", PACE_NONE,
+         BUCKET_GRAPHQL},
+        {"POST", "/graphql", "{\"query\":\"# mutation\\nquery q { mutation }\"}", PACE_NONE,
+         BUCKET_GRAPHQL},
+        {"POST", "/graphql", "{\"query\":\"fragment f on X { a } mutation { addStar { b } }\"}",
+         PACE_WRITE, BUCKET_GRAPHQL},
+        {"POST", "/graphql", "{\"query\":\"mutation($a: ID!) { addComment { b } }\"}", PACE_NOTIFY,
+         BUCKET_GRAPHQL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *body = cases[i].body;
+        struct request_kind kind =
+            request_kind_of(cases[i].method, cases[i].path, body, body ? strlen(body) : 0);
+        if (kind.pace != cases[i].pace || kind.bucket != cases[i].bucket) {
+            fail_msg("%s %s %s: pace %d, bucket %d", cases[i].method, cases[i].path,
+                     body ? body : "", (int)kind.pace, (int)kind.bucket);
+        }
+    }
+}
+
+#define LIMITS_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        LIMITS_TEST(a_write_goes_an_interval_after_the_one_before_was_sent),
+        LIMITS_TEST(what_notifies_people_goes_slower_and_other_writes_pass_it),
+        LIMITS_TEST(a_primary_limit_holds_all_of_its_installation_until_the_reset),
+        LIMITS_TEST(a_long_wait_sends_everyone_back_until_its_end),
+        LIMITS_TEST(retry_after_is_obeyed_whatever_the_status),
+        LIMITS_TEST(a_secondary_limit_without_a_time_is_a_minute_and_doubles),
+        LIMITS_TEST(searches_and_graphql_have_limits_of_their_own),
+        LIMITS_TEST(searches_are_spread_once_half_of_them_are_gone),
+        LIMITS_TEST(no_more_than_a_hundred_of_an_installation_are_under_way),
+        LIMITS_TEST(a_crowd_of_writers_is_sent_back_one_after_the_other),
+        LIMITS_TEST(plugins_take_turns),
+        LIMITS_TEST(a_drain_puts_off_who_waits_and_lets_go_who_need_not),
+        LIMITS_TEST(a_wait_is_known_to_the_next_host_on_the_store),
+        cmocka_unit_test(every_request_has_its_kind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -39,8 +39,8 @@ void answer_clean(char *out, size_t room, const char *text, size_t bytes) {
 }
 
 const char *answer_header(const struct buffer *headers, const char *name, size_t *bytes) {
-    size_t name_bytes = strlen(name);
-    const char *at = headers->data, *end = headers->data + headers->bytes;
+    size_t name_bytes = strlen(name), left = headers->bytes;
+    const char *at = headers->data, *end = left > 0 ? at + left : at; /* NULL when empty */
     while (at < end) {
         const char *line_end = memchr(at, '\n', (size_t)(end - at));
         if (!line_end) {

@@ -275,6 +275,11 @@ static inline int32_t snek_react(struct snek_run *run, const char *reaction) {
     return snek_commands(run)->react(run, reaction);
 }
 
+/* What was written: the Markdown of the new issue, comment or review; NULL when there is none. */
+static inline const char *snek_body(struct snek_run *run) {
+    return snek_commands(run)->body(run).data;
+}
+
 static inline const char *snek_argument(struct snek_run *run, uint32_t n) {
     return snek_commands(run)->argument(run, n);
 }

@@ -7,57 +7,14 @@ import pathlib
 import re
 import struct
 import sys
-import tempfile
 
 import sdk
 
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def program(members):
-    lines = ["#include <snekomatic/snekomatic.h>", "#include <stdio.h>", "int main(void) {"]
-    owner = None
-    for member in members:
-        if member.owner.startswith("enum"):
-            lines.append(f'printf("{member.name} = %d\\n", (int){member.name});')
-            continue
-        if member.owner != owner:
-            owner = member.owner
-            lines.append(f'printf("{owner} is %zu\\n", sizeof({owner}));')
-        where = f"offsetof({owner}, {member.name}), sizeof((({owner} *)0)->{member.name})"
-        lines.append(f'printf("{owner}.{member.name} at %zu is %zu\\n", {where});')
-    return "\n".join([*lines, "return 0;", "}", ""])
-
-
-def compiled_layout(compiler, language="c", standard="c99"):
-    with tempfile.TemporaryDirectory() as directory:
-        path = pathlib.Path(directory) / "layout"
-        status, output = sdk.run(
-            [compiler, "-x", language, f"-std={standard}", "-I", sdk.HEADERS, "-", "-o", path],
-            input=program(sdk.all_members()),
-        )
-        return sdk.run([path])[1] if status == 0 else output
-
-
-def broken_promises(released, now, may_grow):
-    """The lines of `released` that `now` does not keep, and what is new without leave."""
-    have = now.splitlines()
-    broken = []
-    for line in released.splitlines():
-        size = re.fullmatch(r"(struct \w+ is )(\d+)", line)
-        if size and may_grow:
-            same = [other for other in have if other.startswith(size.group(1))]
-            if not same or int(same[0].split()[-1]) < int(size.group(2)):
-                broken.append(f"was: {line}; now: {same}")
-        elif line not in have:
-            broken.append(f"was: {line}; is no more")
-    if not may_grow:
-        broken += [f"is new: {line}" for line in have if line not in released.splitlines()]
-    return broken
-
-
 if "--print" in sys.argv:
-    print(compiled_layout(sdk.compilers("cc", "gcc", "clang")[0]), end="")
+    print(sdk.compiled_layout(sdk.compilers("cc", "gcc", "clang")[0]), end="")
     sys.exit(0)
 
 tap = sdk.Tap()
@@ -73,7 +30,7 @@ for now, may_grow, count in (
     (OLD.replace("at 0", "at 4"), True, 1),
     (OLD.replace("E = 1", "E = 2"), True, 1),
 ):
-    found = broken_promises(OLD, now, may_grow)
+    found = sdk.broken_promises(OLD, now, may_grow)
     tap.ok(len(found) == count, f"the check itself: {now.splitlines()}, {may_grow}", found)
 
 files = {
@@ -86,12 +43,12 @@ tap.ok(version in files, f"there is a layout-{version[0]}.{version[1]}.txt")
 drivers = [(c, "c", "c99") for c in sdk.compilers("gcc", "clang")]
 drivers += [(c, "c++", "c++17") for c in sdk.compilers("g++", "clang++")]
 for compiler, language, standard in drivers:
-    now = compiled_layout(compiler, language, standard)
+    now = sdk.compiled_layout(compiler, language, standard)
     for released, layout in sorted(files.items()):
         sentence = f"{compiler} as {standard}: the layout of {released[0]}.{released[1]} is kept"
         if struct.calcsize("P") != 8:
             tap.skip(sentence, "the files tell of 64 bits")
         elif released[0] == version[0]:
-            found = broken_promises(layout, now, released != version)
+            found = sdk.broken_promises(layout, now, released != version)
             tap.ok(not found, sentence, "\n".join(found))
 tap.done()

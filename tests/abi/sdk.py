@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 HEADERS = ROOT / "sdk-headers"
@@ -73,12 +74,12 @@ def read_members(body, end, owner, header):
     return found
 
 
-def all_headers():
-    return sorted((HEADERS / "snekomatic").glob("*.h"))
+def all_headers(folder=HEADERS):
+    return sorted((folder / "snekomatic").glob("*.h"))
 
 
-def all_members():
-    return [m for path in all_headers() for m in members(path.read_text(), path.name)]
+def all_members(folder=HEADERS):
+    return [m for path in all_headers(folder) for m in members(path.read_text(), path.name)]
 
 
 def current_version():
@@ -130,3 +131,46 @@ def run(command, **more):
 
 def compilers(*names):
     return [name for name in names if shutil.which(name)]
+
+
+def layout_program(members):
+    lines = ["#include <snekomatic/snekomatic.h>", "#include <stdio.h>", "int main(void) {"]
+    owner = None
+    for member in members:
+        if member.owner.startswith("enum"):
+            lines.append(f'printf("{member.name} = %d\\n", (int){member.name});')
+            continue
+        if member.owner != owner:
+            owner = member.owner
+            lines.append(f'printf("{owner} is %zu\\n", sizeof({owner}));')
+        where = f"offsetof({owner}, {member.name}), sizeof((({owner} *)0)->{member.name})"
+        lines.append(f'printf("{owner}.{member.name} at %zu is %zu\\n", {where});')
+    return "\n".join([*lines, "return 0;", "}", ""])
+
+
+def compiled_layout(compiler, language="c", standard="c99", headers=HEADERS):
+    """A line for each size, offset and value."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory) / "layout"
+        status, output = run(
+            [compiler, "-x", language, f"-std={standard}", "-I", headers, "-", "-o", path],
+            input=layout_program(all_members(headers)),
+        )
+        return run([path])[1] if status == 0 else output
+
+
+def broken_promises(released, now, may_grow):
+    """The lines of `released` that `now` does not keep, and what is new without leave."""
+    have = now.splitlines()
+    broken = []
+    for line in released.splitlines():
+        size = re.fullmatch(r"(struct \w+ is )(\d+)", line)
+        if size and may_grow:
+            same = [other for other in have if other.startswith(size.group(1))]
+            if not same or int(same[0].split()[-1]) < int(size.group(2)):
+                broken.append(f"was: {line}; now: {same}")
+        elif line not in have:
+            broken.append(f"was: {line}; is no more")
+    if not may_grow:
+        broken += [f"is new: {line}" for line in have if line not in released.splitlines()]
+    return broken

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Invites a contributor to the organisation after their first merged pull request, and welcomes
+ * them there. The order of handle_closed() is the plugin's promise; README.md tells it. */
+#include <snekomatic/snekomatic.h>
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define NAME_MAX_BYTES                                                                             \
+    100 /* GitHub stops at 39 for people and organisations, 100 for repositories */
+#define MEMBERSHIP "/orgs/{org}/memberships/{username}"
+
+/* The sets, one for the plugin whatever the installation: entries are "organisation/user id", for a
+ * login can change hands. In the original bot's database, entries are logins. */
+#define INVITED "invited"
+#define INVITED_BY_THE_ORIGINAL "sent_invitation"
+
+/* Of the configuration: the template, and what fills it unless configured. */
+static const char default_message[] =
+    "Hi @{user}! Your first pull request in {organization} has just been merged. Thank you! 🎉 🐍\n"
+    "\n"
+    "We would be glad to have you with us, so an invitation to join {organization} is on its way "
+    "to you. If you accept it, GitHub can notify you of what goes on here, you can triage issues, "
+    "you can review and merge the pull requests of others, and your profile shows the badge of a "
+    "member. How we go about all that is written down in [our contributing guide]({guide_url}).\n"
+    "\n"
+    "None of this is a duty. You may just as well decline: what you contribute is as welcome as "
+    "before, and so are you.\n"
+    "\n"
+    "As for me, I am only a bot, and [this is my code]({code_url}). Whatever you would like to "
+    "know, please ask {ask}.";
+static const char default_guide_url[] =
+    "https://github.com/{organization}/{repository}/blob/HEAD/CONTRIBUTING.md";
+static const char default_code_url[] = "https://github.com/python-trio/snekomatic";
+static const char default_ask[] = "in a comment right here, and a human will answer";
+
+struct invitation {
+    const char *user;
+    const char *organization;
+    const char *repository;
+    const char *comments_url;
+    char entry[NAME_MAX_BYTES + 24]; /* in INVITED */
+};
+
+static void lower_case(char *out, size_t out_bytes, const char *text) {
+    size_t i = 0;
+    for (; text[i] && i + 1 < out_bytes; i++) {
+        out[i] = (char)tolower((unsigned char)text[i]);
+    }
+    out[i] = '\0';
+}
+
+static int is_bot(struct snek_run *run) {
+    const char *type = snek_string(run, "pull_request.user.type");
+    char lower[8];
+    lower_case(lower, sizeof lower, type ? type : "");
+    return strcmp(lower, "bot") == 0;
+}
+
+/* The name at `path`; NULL when there is none, or when it has a character that GitHub's names never
+ * have (an underscore is in those of managed users). So a name cannot bring Markdown, or a mention
+ * of somebody else, into the welcome. */
+static const char *name_at(struct snek_run *run, const char *path, const char *extra) {
+    const char *name = snek_string(run, path);
+    size_t bytes = name ? strlen(name) : 0;
+    for (size_t i = 0; i < bytes; i++) {
+        if (!(name[i] >= '0' && name[i] <= '9') && !(name[i] >= 'a' && name[i] <= 'z') &&
+            !(name[i] >= 'A' && name[i] <= 'Z') && !strchr(extra, name[i])) {
+            return NULL;
+        }
+    }
+    return bytes > 0 && bytes <= NAME_MAX_BYTES ? name : NULL;
+}
+
+/* 0, or how the run ends, when the payload lacks something. All is read before anything is done. */
+static int32_t read_invitation(struct snek_run *run, struct invitation *invitation) {
+    int64_t id = snek_integer(run, "pull_request.user.id", 0);
+    invitation->user = name_at(run, "pull_request.user.login", "-_");
+    invitation->organization = name_at(run, "organization.login", "-_");
+    invitation->repository = name_at(run, "repository.name", "-_.");
+    invitation->comments_url = snek_string(run, "pull_request.comments_url");
+    if (!invitation->user || id <= 0) {
+        return snek_reject(run, "pull_request.user has no usable login and id");
+    }
+    if (!invitation->organization) {
+        return snek_reject(run, "organization.login is missing, or no name of GitHub's");
+    }
+    if (!invitation->repository) {
+        return snek_reject(run, "repository.name is missing, or no name of GitHub's");
+    }
+    if (!invitation->comments_url) {
+        return snek_reject(run, "pull_request.comments_url is missing");
+    }
+    char organization[NAME_MAX_BYTES + 1];
+    lower_case(organization, sizeof organization, invitation->organization);
+    (void)snprintf(invitation->entry, sizeof invitation->entry, "%s/%" PRId64, organization, id);
+    return 0;
+}
+
+/* 1, 0 or negative: was the person invited before, by us or by the original? */
+static int32_t is_recorded(struct snek_run *run, const struct invitation *invitation) {
+    int32_t found = snek_set_has(run, SNEK_SCOPE_PLUGIN, INVITED, invitation->entry);
+    if (found != 0) {
+        return found;
+    }
+    return snek_set_has(run, SNEK_SCOPE_PLUGIN, INVITED_BY_THE_ORIGINAL, invitation->user);
+}
+
+static int32_t record(struct snek_run *run, const struct invitation *invitation) {
+    int32_t added = snek_set_add(run, SNEK_SCOPE_PLUGIN, INVITED, invitation->entry);
+    return added < 0 ? added : 0;
+}
+
+/* 1, 0 or negative: is the person a member, or invited by somebody else? */
+static int32_t is_member(struct snek_run *run, const struct snek_parameter names[2]) {
+    struct snek_response *response;
+    int32_t result = snek_request(run, "GET", MEMBERSHIP, names, 2, NULL, 0, &response);
+    if (snek_status(run, response) == 404) {
+        return 0;
+    }
+    if (result < 0) {
+        return result;
+    }
+    const char *state = snek_response_string(run, response, "state");
+    if (state && (strcmp(state, "active") == 0 || strcmp(state, "pending") == 0)) {
+        return 1;
+    }
+    return snek_fail(run, "GitHub answered with a membership that is neither active nor pending");
+}
+
+static int32_t welcome(struct snek_run *run, const struct invitation *invitation) {
+    const struct snek_parameter names[] = {{"user", invitation->user},
+                                           {"organization", invitation->organization},
+                                           {"repository", invitation->repository}};
+    char *message = snek_fill((const char *)run->state, names, SNEK_COUNT(names));
+    if (!message) {
+        return snek_fail(run, "out of memory");
+    }
+    struct snek_field body = snek_field_text("body", message);
+    int32_t result = snek_post(run, invitation->comments_url, &body, 1);
+    free(message);
+    return result;
+}
+
+static int32_t invite(struct snek_run *run, const struct invitation *invitation) {
+    const struct snek_parameter names[] = {{"org", invitation->organization},
+                                           {"username", invitation->user}};
+    int32_t member = is_member(run, names);
+    if (member < 0) {
+        return member;
+    }
+    if (member) {
+        int32_t result = record(run, invitation);
+        return result < 0 ? result : snek_skip(run, "a member already, or invited by somebody");
+    }
+    struct snek_field role = snek_field_text("role", "member");
+    int32_t result = snek_request(run, "PUT", MEMBERSHIP, names, 2, &role, 1, NULL);
+    if (result < 0) {
+        return result;
+    }
+    result = record(run, invitation);
+    return result < 0 ? result : welcome(run, invitation);
+}
+
+static int32_t handle_closed(struct snek_run *run) {
+    if (!snek_true(run, "pull_request.merged")) {
+        return snek_skip(run, "closed without a merge");
+    }
+    if (!snek_exists(run, "pull_request.user")) {
+        return snek_skip(run, "the author's account is gone");
+    }
+    if (is_bot(run)) {
+        return snek_skip(run, "the author is a bot");
+    }
+    if (!snek_exists(run, "organization")) {
+        return snek_skip(run, "the repository belongs to no organisation");
+    }
+    struct invitation invitation;
+    int32_t result = read_invitation(run, &invitation);
+    if (result != 0) {
+        return result;
+    }
+    int32_t recorded = is_recorded(run, &invitation);
+    if (recorded < 0) {
+        return recorded;
+    }
+    return recorded ? snek_skip(run, "invited before") : invite(run, &invitation);
+}
+
+/* Joins the lines of each paragraph with a space, in place, since GitHub shows every newline of a
+ * comment as a line break. Blank lines go on parting paragraphs. */
+static void join_lines(char *text) {
+    static const char spaces[] = " \t\r\n";
+    const char *in = text + strspn(text, spaces);
+    char *out = text;
+    while (*in) {
+        size_t word = strcspn(in, spaces);
+        memmove(out, in, word);
+        out += word;
+        in += word;
+        size_t space = strspn(in, spaces);
+        size_t newlines = 0;
+        for (size_t i = 0; i < space; i++) {
+            newlines += in[i] == '\n';
+        }
+        const char *between = newlines == 0 ? in : newlines == 1 ? " " : "\n\n";
+        size_t between_bytes = !in[space] ? 0 : newlines == 0 ? space : newlines == 1 ? 1 : 2;
+        memmove(out, between, between_bytes);
+        out += between_bytes;
+        in += space;
+    }
+    *out = '\0';
+}
+
+/* Refuses a {word} of `text` that nothing would fill, so that a slip shows at start rather than in
+ * everybody's welcome. */
+static int32_t check_words(const struct snek_host *host, const char *text) {
+    static const struct snek_parameter names[] = {
+        {"user", ""}, {"organization", ""}, {"repository", ""}};
+    for (const char *at = strchr(text, '{'); at; at = strchr(at + 1, '{')) {
+        size_t bytes = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz_");
+        if (bytes > 0 && at[bytes + 1] == '}' && !snek_parameter_at(at, names, SNEK_COUNT(names))) {
+            char sentence[256];
+            (void)snprintf(sentence, sizeof sentence,
+                           "plugin.config: nothing fills {%.*s}; there are {user}, {organization} "
+                           "and {repository}, and in message {guide_url}, {code_url} and {ask}",
+                           (int)(bytes < 40 ? bytes : 40), at + 1);
+            return snek_refuse(host, sentence);
+        }
+    }
+    return *text ? 0 : snek_refuse(host, "plugin.config.message is empty");
+}
+
+static int32_t create(const struct snek_host *host, void **state) {
+    static const char *const keys[] = {"message", "guide_url", "code_url", "ask"};
+    int32_t result = snek_config_allow(host, keys, SNEK_COUNT(keys));
+    if (result < 0) {
+        return result;
+    }
+    const char *message = snek_config_string(host, "message", default_message);
+    const struct snek_parameter parts[] = {
+        {"guide_url", snek_config_string(host, "guide_url", default_guide_url)},
+        {"code_url", snek_config_string(host, "code_url", default_code_url)},
+        {"ask", snek_config_string(host, "ask", default_ask)}};
+    if (!message || !parts[0].value || !parts[1].value || !parts[2].value) {
+        return SNEK_E_INVALID;
+    }
+    char *filled = snek_fill(message, parts, SNEK_COUNT(parts));
+    if (!filled) {
+        return snek_refuse(host, "out of memory");
+    }
+    join_lines(filled);
+    result = check_words(host, filled);
+    if (result < 0) {
+        free(filled);
+        return result;
+    }
+    *state = filled;
+    return 0;
+}
+
+static const struct snek_permission permissions[] = {{"members", "write"},
+                                                     {"pull_requests", "write"}};
+static const struct snek_subscription subscriptions[] = {
+    {.event = "pull_request", .action = "closed", .handler = handle_closed}};
+
+SNEK_PLUGIN(.name = "invite", .version = "1.0",
+            .summary = "Invites contributors to the organisation after their first merge.",
+            SNEK_TABLE(permissions), SNEK_TABLE(subscriptions), .create = create, .destroy = free)

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* /ping: a comment `pong!`, then a heart on what was written. */
+#include <snekomatic/snekomatic.h>
+
+static int32_t ping(struct snek_run *run) {
+    int32_t result = snek_reply(run, "pong!");
+    if (result < 0) {
+        return result;
+    }
+    result = snek_react(run, "heart");
+    /* A review has no place for reactions: the answer was given, so that is no failure. */
+    return result == SNEK_E_NO_SUCH_PLACE ? SNEK_DONE : result;
+}
+
+static const struct snek_permission permissions[] = {{"issues", "write"},
+                                                     {"pull_requests", "write"}};
+static const struct snek_command commands[] = {
+    {.name = "ping", .usage = "/ping: answers pong!", .handler = ping}};
+
+SNEK_PLUGIN(.name = "ping", .version = "1.0", .summary = "Answers /ping with pong! and a heart.",
+            SNEK_TABLE(permissions), SNEK_TABLE(commands))

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Welcomes people: at their first issue, first pull request and first merge in a repository. */
+#include <snekomatic/snekomatic.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define WELCOMED "welcomed" /* the set: "occasion repository-id user-id" */
+#define OPENED "/repos/{owner}/{name}/issues?creator={user}&state=all&direction=asc&per_page=100"
+
+enum occasion { ISSUE, PULL_REQUEST, MERGE, OCCASIONS };
+
+static const char *const keys[OCCASIONS] = {"issue", "pull_request", "merge"};
+static const char *const defaults[OCCASIONS] = {
+    "Hi @{user}, thank you for your first issue in {repository}! 🐍 Somebody will look at it.",
+    "Hi @{user}, thank you for your first pull request in {repository}! 🐍 Somebody will review it.",
+    "Your first pull request in {repository} is merged. Thank you, @{user}! 🎉 🐍"};
+
+/* Their own number and, of a pull request, when it was merged. */
+struct own {
+    int64_t number;
+    const char *merged_at;
+};
+
+/* Did the n-th of what the person opened come before, on the same occasion? */
+static int is_earlier(struct snek_run *run, struct snek_response *opened, uint32_t n,
+                      enum occasion occasion, const struct own *own) {
+    char path[SNEK_PATH_MAX];
+    int is_pull = snek_response_exists(run, opened, snek_item(path, "", n, "pull_request"));
+    int64_t number = snek_response_integer(run, opened, snek_item(path, "", n, "number"), 0);
+    if (occasion == MERGE) {
+        const char *merged_at =
+            snek_response_string(run, opened, snek_item(path, "", n, "pull_request.merged_at"));
+        return number != own->number && merged_at && own->merged_at &&
+               strcmp(merged_at, own->merged_at) < 0;
+    }
+    return is_pull == (occasion == PULL_REQUEST) && number < own->number;
+}
+
+/* 1, 0 or negative: is this the person's first? The record cannot say, for it began with us. */
+static int32_t is_first(struct snek_run *run, enum occasion occasion, const char *user,
+                        const struct own *own) {
+    const struct snek_parameter parameters[] = {
+        {"owner", snek_string(run, "repository.owner.login")},
+        {"name", snek_string(run, "repository.name")},
+        {"user", user}};
+    struct snek_response *opened;
+    char path[SNEK_PATH_MAX];
+    int32_t result =
+        snek_request(run, "GET", OPENED, parameters, SNEK_COUNT(parameters), NULL, 0, &opened);
+    int32_t first = 1;
+    for (uint32_t n = 0;
+         result == 0 && first && snek_response_exists(run, opened, snek_item(path, "", n, ""));
+         n++) {
+        first = !is_earlier(run, opened, n, occasion, own);
+    }
+    snek_free_response(run, opened);
+    return result < 0 ? result : first;
+}
+
+static int32_t greet(struct snek_run *run, const char *text, const char *user) {
+    const struct snek_parameter names[] = {
+        {"user", user}, {"repository", snek_string(run, "repository.full_name")}};
+    char *message = snek_fill(text, names, SNEK_COUNT(names));
+    int32_t result = message ? snek_reply(run, message) : snek_fail(run, "out of memory");
+    free(message);
+    return result;
+}
+
+static int32_t welcome(struct snek_run *run, enum occasion occasion, const char *user, int64_t id,
+                       const struct own *own) {
+    const char *const *texts = (const char *const *)run->state;
+    char entry[80];
+    (void)snprintf(entry, sizeof entry, "%s %" PRId64 " %" PRId64, keys[occasion],
+                   snek_integer(run, "repository.id", 0), id);
+    if (!*texts[occasion]) {
+        return snek_skip(run, "no text is configured for this");
+    }
+    int32_t welcomed = snek_set_has(run, SNEK_SCOPE_PLUGIN, WELCOMED, entry);
+    int32_t first = welcomed == 0 ? is_first(run, occasion, user, own) : 0;
+    if (welcomed < 0 || first < 0) {
+        return welcomed < 0 ? welcomed : first;
+    }
+    /* Recorded before it is said: of two at the same time, and of two attempts, one adds. */
+    int32_t added = first ? snek_set_add(run, SNEK_SCOPE_PLUGIN, WELCOMED, entry) : 0;
+    if (added < 0) {
+        return added;
+    }
+    return added ? greet(run, texts[occasion], user)
+                 : snek_skip(run, first || welcomed ? "welcomed before" : "not their first");
+}
+
+static int32_t on_issue(struct snek_run *run) {
+    const struct own own = {snek_integer(run, "issue.number", 0), NULL};
+    return welcome(run, ISSUE, snek_string(run, "issue.user.login"),
+                   snek_integer(run, "issue.user.id", 0), &own);
+}
+
+static int32_t on_pull_request(struct snek_run *run) {
+    const struct own own = {snek_integer(run, "pull_request.number", 0),
+                            snek_string(run, "pull_request.merged_at")};
+    return welcome(run, own.merged_at ? MERGE : PULL_REQUEST,
+                   snek_string(run, "pull_request.user.login"),
+                   snek_integer(run, "pull_request.user.id", 0), &own);
+}
+
+static int32_t create(const struct snek_host *host, void **state) {
+    static const char *texts[OCCASIONS];
+    int32_t result = snek_config_allow(host, keys, SNEK_COUNT(keys));
+    for (int i = 0; i < OCCASIONS && result == 0; i++) {
+        texts[i] = snek_config_string(host, keys[i], defaults[i]);
+        result = texts[i] ? 0 : SNEK_E_INVALID;
+    }
+    *state = texts;
+    return result;
+}
+
+static const struct snek_permission permissions[] = {{"issues", "write"},
+                                                     {"pull_requests", "write"}};
+
+/* People only, and not those who are at home here. */
+#define NEWCOMER(object)                                                                           \
+    {object ".user.type", SNEK_IS, 0, {"User"}}, {                                                 \
+        object ".author_association", SNEK_IN, 0, {                                                \
+            "NONE", "FIRST_TIMER", "FIRST_TIME_CONTRIBUTOR", "CONTRIBUTOR"                         \
+        }                                                                                          \
+    }
+static const struct snek_subscription subscriptions[] = {
+    {"issues", "opened", on_issue, {NEWCOMER("issue")}},
+    {"pull_request", "opened", on_pull_request, {NEWCOMER("pull_request")}},
+    {"pull_request",
+     "closed",
+     on_pull_request,
+     {NEWCOMER("pull_request"), {"pull_request.merged", SNEK_IS, 0, {"true"}}}}};
+
+SNEK_PLUGIN(.name = "welcome", .version = "1.0",
+            .summary = "Welcomes people at their first issue, pull request and merge.",
+            SNEK_TABLE(permissions), SNEK_TABLE(subscriptions), .create = create)

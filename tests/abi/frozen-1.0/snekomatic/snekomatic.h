@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The whole SDK. */
+#ifndef SNEKOMATIC_SNEKOMATIC_H
+#define SNEKOMATIC_SNEKOMATIC_H
+
+#include <snekomatic/abi.h>
+#include <snekomatic/commands.h>
+#include <snekomatic/config.h>
+#include <snekomatic/convenience.h>
+#include <snekomatic/event.h>
+#include <snekomatic/github.h>
+#include <snekomatic/host.h>
+#include <snekomatic/plugin.h>
+#include <snekomatic/store.h>
+#include <snekomatic/types.h>
+
+#endif

@@ -151,6 +151,8 @@ static int32_t trouble(struct snek_run *run) {
         return wait_for_the_end(run);
     } else if (strcmp(what, "foreign") == 0) {
         return snek_get(run, "https://example.com/steal", NULL);
+    } else if (strcmp(what, "get") == 0) {
+        return snek_get(run, snek_string(run, "url"), NULL);
     } else if (strcmp(what, "as_app") == 0) {
         return snek_get(run, "/app", NULL);
     }

@@ -240,6 +240,17 @@ def test_a_step_that_cannot_be_done_says_why(play, step, said):
     assert said in play(f"[[step]]\n{step}\n").text
 
 
+def test_an_endpoint_that_the_fake_lacks_is_told_of_and_can_be_answered(play):
+    step = trouble("get", 'requests = ["GET /repos/*/topics"]').replace(
+        "installation =", 'url = "/repos/sneks-united/terrarium/topics", installation =')
+    outcome = play(step, plugin="trouble")
+    assert outcome.status == 1
+    assert "the fake GitHub has no such endpoint: see [[answer]]" in outcome.text, outcome.text
+    answer = '[[answer]]\nrequest = "GET /repos/*/topics"\nbody = { names = ["heat"] }\n'
+    outcome = play(answer + step, plugin="trouble")
+    assert outcome.status == 0, outcome.text
+
+
 def test_a_comment_is_at_github_and_is_somebodys(play):
     outcome = play("""
 [[step]]

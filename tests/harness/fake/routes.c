@@ -273,6 +273,7 @@ void route_call(struct call *call) {
     const struct route *route = find_route(call);
     if (!route) {
         answer_error(call, 404, "Not Found");
+        (void)json_object_set_new(call->record, "unknown", json_true());
         return;
     }
     call->documentation = route->documentation;

@@ -111,8 +111,11 @@ static void show_request(const json_t *request, char *out, size_t bytes) {
                        (int)json_integer_value(json_object_get(request, "status")));
     }
     tree_show(body, body_text, sizeof body_text);
-    (void)snprintf(out, bytes, "%s %s%s%s -> %s%s%s", text(request, "method"),
-                   text(request, "path"), query ? "?" : "", query ? query : "", status,
+    const char *unknown = json_is_true(json_object_get(request, "unknown"))
+                              ? " (the fake GitHub has no such endpoint: see [[answer]])"
+                              : "";
+    (void)snprintf(out, bytes, "%s %s%s%s -> %s%s%s%s", text(request, "method"),
+                   text(request, "path"), query ? "?" : "", query ? query : "", status, unknown,
                    json_is_null(body) ? "" : " ", json_is_null(body) ? "" : body_text);
 }
 

@@ -28,6 +28,7 @@ static const struct key top_keys[] = {{"title", TEXT, false},
                                       {"plugin", TEXT | TABLES, false},
                                       {"host", TABLE, false},
                                       {"github", TABLE, false},
+                                      {"answer", TABLE | TABLES, false},
                                       {"step", TABLES, false},
                                       {"timeout_s", NUMBER, false},
                                       {"refused", TEXT, false},
@@ -220,7 +221,7 @@ static int check_fail(const struct reading *reading, const struct toml_value *va
         const struct toml_value *request = member(one, "request");
         struct expected_request parsed;
         struct error err;
-        if (check_keys(reading, "fail", fail_keys, one) < 0) {
+        if (check_keys(reading, value->key, fail_keys, one) < 0) {
             return -1;
         }
         if (request && scenario_request(request->text, &parsed, &err) < 0) {
@@ -328,8 +329,12 @@ static int check_plugins(const struct reading *reading, const struct toml_value 
 }
 
 static int check(const struct reading *reading, const struct toml_value *root) {
-    const struct toml_value *steps = member(root, "step"), *end = member(root, "end");
+    const struct toml_value *steps = member(root, "step"), *end = member(root, "end"),
+                            *answer = member(root, "answer");
     if (check_keys(reading, "a scenario", top_keys, root) < 0 || check_plugins(reading, root) < 0) {
+        return -1;
+    }
+    if (answer && check_fail(reading, answer) < 0) {
         return -1;
     }
     const struct toml_value *refused = member(root, "refused");

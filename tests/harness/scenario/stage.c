@@ -220,19 +220,42 @@ static int add_failure(struct stage *stage, const json_t *fail, struct error *er
     return result;
 }
 
-static int add_failures(struct stage *stage, struct error *err) {
-    const json_t *fail = json_object_get(stage->step, "fail");
+static int add_each(struct stage *stage, const json_t *list,
+                    int (*add)(struct stage *stage, const json_t *one, struct error *err),
+                    struct error *err) {
     size_t i;
     json_t *one;
-    if (json_is_object(fail)) {
-        return add_failure(stage, fail, err);
+    if (json_is_object(list)) {
+        return add(stage, list, err);
     }
-    json_array_foreach(fail, i, one) {
-        if (add_failure(stage, one, err) < 0) {
+    json_array_foreach(list, i, one) {
+        if (add(stage, one, err) < 0) {
             return -1;
         }
     }
     return 0;
+}
+
+/* What the scenario has GitHub answer: a failure that is none, for as often as it is asked. */
+static int add_answer(struct stage *stage, const json_t *answer, struct error *err) {
+    json_t *copy = json_deep_copy(answer);
+    if (!json_object_get(copy, "status")) {
+        (void)json_object_set_new(copy, "status", json_integer(200));
+    }
+    if (!json_object_get(copy, "times")) {
+        (void)json_object_set_new(copy, "times", json_integer(-1));
+    }
+    int result = add_failure(stage, copy, err);
+    json_decref(copy);
+    return result;
+}
+
+/* Each step begins with none: the step's own come first, since the first that fits is taken. */
+static int add_failures(struct stage *stage, struct error *err) {
+    const json_t *root = stage->world->scenario->root;
+    return add_each(stage, json_object_get(stage->step, "fail"), add_failure, err) < 0
+               ? -1
+               : add_each(stage, json_object_get(root, "answer"), add_answer, err);
 }
 
 static int hold(struct stage *stage, const char *kill_at, struct error *err) {

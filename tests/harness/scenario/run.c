@@ -266,6 +266,10 @@ static void play(struct session *session, struct world *world) {
     size_t i;
     json_t *step;
     bool good = true;
+    const char *title = json_string_value(json_object_get(world->scenario->root, "title"));
+    if (title) {
+        (void)printf("# %s\n", title);
+    }
     stage_init(&stage, world);
     json_array_foreach(json_object_get(world->scenario->root, "step"), i, step) {
         char name[256] = "";

@@ -252,6 +252,7 @@ static void finish(struct host *host) {
     /* Answers to ingest come from the inbox, answers to dispatch from both: they go last. */
     ingest_free(host->ingest, ANSWERS_GRACE_MS);
     broker_free(host->broker);
+    dispatch_settle(host->dispatch);
     inbox_free(host->inbox);
     upkeep_free(host->upkeep);
     dispatch_free(host->dispatch);

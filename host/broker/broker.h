@@ -69,6 +69,7 @@ struct broker_request {
     int32_t outcome;
     int64_t not_before_ms;
     int32_t status;         /* HTTP's, 0 when no answer came */
+    bool sent;              /* some of it may have reached GitHub */
     bool installation_gone; /* the app is not installed there any more: trying again is no use */
     struct error error;     /* a sentence: METHOD URL answered 403: GitHub's message */
     struct buffer headers;  /* "name: value\n", names in lower case, the last answer's */

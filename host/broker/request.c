@@ -80,6 +80,7 @@ static void finish(struct job *job) {
 }
 
 static void finish_with(struct job *job, int32_t outcome, int32_t status, const char *why) {
+    job->request->sent = job->exchange.easy != NULL; /* cut off under way */
     job->request->outcome = outcome;
     job->request->status = status;
     (void)error_set(&job->request->error, "%s", why);
@@ -165,6 +166,7 @@ static void take_answer(struct exchange *exchange) {
     }
     request->outcome = exchange->outcome;
     request->status = exchange->status;
+    request->sent = !exchange->unsent;
     request->error = exchange->error;
     request->headers = exchange->headers;
     request->answer = exchange->answer;

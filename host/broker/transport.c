@@ -246,6 +246,9 @@ static CURLcode set_body(struct exchange *exchange) {
 static CURLcode set_question(struct exchange *exchange) {
     CURL *easy = exchange->easy;
     CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, exchange->url);
+    if (strcmp(exchange->method, "DELETE") == 0) { /* the second would find nothing, and say 404 */
+        code = code ? code : curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    }
     code = code ? code : set_body(exchange);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->method);
     return code ? code : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->sent_headers);

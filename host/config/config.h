@@ -22,6 +22,7 @@ struct config_plugin {
     char *as_written;
     unsigned line; /* in the file; 0 when there is no file */
     bool enabled;
+    bool dry_run; /* effects are recorded instead of sent */
     uint32_t concurrency;
     int64_t deadline_ms;
     uint32_t memory_mib;

@@ -95,9 +95,9 @@ const struct config_key config_plugin_keys[] = {
     {"plugin.installations", KEY_LIST, FIELD(config_plugin, installations), .number_too = true,
      .read = read_installation},
     {"plugin.repositories", KEY_LIST, FIELD(config_plugin, repositories), .read = read_repository},
+    {"plugin.dry_run", KEY_BOOLEAN, FIELD(config_plugin, dry_run), .fallback = "false"},
     {"plugin.config", KEY_JSON, FIELD(config_plugin, config_json)},
     {.name = "plugin.app_requests", .kind = KEY_UNSUPPORTED},
-    {.name = "plugin.dry_run", .kind = KEY_UNSUPPORTED},
     {0}};
 
 const struct config_key *key_find(const struct config_key *keys, const char *name) {

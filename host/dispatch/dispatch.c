@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,10 @@ static void take_run(struct dispatch *dispatch, struct inbox_run *data) {
     run->plugin = plugin;
     run->data = *data;
     run->payload_bytes = data->payload->bytes;
+    if (journal_load(&run->journal, &run->data) < 0) {
+        run_free(run); /* likewise */
+        return;
+    }
     run_enter(run);
     if (plugin->state != PLUGIN_RUNNING || dispatch->draining) {
         run_requeue(run, data->suspect, "");
@@ -389,6 +394,20 @@ bool dispatch_workers_gone(const struct dispatch *dispatch) {
     return true;
 }
 
+void dispatch_settle(struct dispatch *dispatch) {
+    if (!dispatch) {
+        return;
+    }
+    dispatch->closing = true;
+    int64_t deadline_ms = clock_monotonic_ms() + SETTLE_MS;
+    (void)mailbox_open(&dispatch->mailbox);
+    while (dispatch->holds > 0 && clock_monotonic_ms() < deadline_ms) {
+        struct pollfd mail = {.fd = dispatch->mailbox.event_fd, .events = POLLIN};
+        (void)poll(&mail, 1, 50);
+        (void)mailbox_open(&dispatch->mailbox);
+    }
+}
+
 static void free_runs(struct run *runs) {
     while (runs) {
         struct run *next = runs->next;
@@ -401,7 +420,7 @@ void dispatch_free(struct dispatch *dispatch) {
     if (!dispatch) {
         return;
     }
-    dispatch->closed = true;
+    dispatch->closing = dispatch->closed = true;
     (void)mailbox_open(&dispatch->mailbox);
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         struct plugin *plugin = &dispatch->plugins[i];

@@ -67,6 +67,10 @@ void dispatch_cancel(struct dispatch *dispatch);
 void dispatch_requeue(struct dispatch *dispatch);
 bool dispatch_workers_gone(const struct dispatch *dispatch);
 
+/* After the broker was freed, before the inbox is: takes its last answers and has them written
+ * down. Takes NULL. */
+void dispatch_settle(struct dispatch *dispatch);
+
 /* After the broker and the inbox were freed: opens what answers they left, frees. Takes NULL. */
 void dispatch_free(struct dispatch *dispatch);
 

@@ -5,6 +5,7 @@
 #define SNEK_DISPATCH_PRIVATE_H
 
 #include "dispatch/dispatch.h"
+#include "dispatch/journal.h"
 #include "runner/runner.h"
 
 #include <pthread.h>
@@ -17,7 +18,9 @@
 #define QUARANTINE_MS 600000
 #define POLL_MS 5000         /* the inbox may be changed by another process */
 #define FINISH_AGAIN_MS 1000 /* a completion that the store could not take is tried again */
-#define FRESH_BYTES_MAX (UINT64_C(32) << 20)       /* of bodies that wait in memory to be due */
+#define FRESH_BYTES_MAX (UINT64_C(32) << 20) /* of bodies that wait in memory to be due */
+#define SETTLE_MS 2000 /* for the inbox, to write down what was still under way at the end */
+#define RUN_STALE "another host has taken this run over"
 #define RETRY_DELAY_MAX_MS (7 * INT64_C(86400000)) /* that a plugin may ask for */
 
 enum plugin_state {
@@ -76,7 +79,10 @@ struct run {
     struct error put_off_why;        /* … and for this reason */
     int64_t started_ms, deadline_ms; /* monotonic; no deadline before it is sent. Moved by what it
                                         waited for rate limits */
-    int64_t took_ms;                 /* known once it has ended */
+    struct journal journal;
+    unsigned holds;  /* questions that write into the journal */
+    bool ended;      /* it is out of its plugin's list; its completion is next */
+    int64_t took_ms; /* known once it has ended */
     struct inbox_finish finish;
     char *reason;
     int64_t finish_again_ms;
@@ -89,7 +95,8 @@ struct dispatch {
     struct plugin *plugins;
     size_t n_plugins;
     bool loaded, draining;
-    bool closed; /* inbox and broker are gone */
+    bool closing; /* nothing is asked of GitHub any more */
+    bool closed;  /* inbox and broker are gone */
     int64_t lease;
     uint64_t last_handle, last_incarnation;
 
@@ -100,8 +107,9 @@ struct dispatch {
     int64_t next_due_ms;   /* wall; INT64_MAX none is known of */
     int64_t stored_due_ms; /* likewise, of what was stored since the last claim was asked for */
 
+    unsigned holds;         /* of all runs */
     unsigned asked;         /* the claim and the completions that are with the inbox */
-    struct run *unfinished; /* whose completion the store could not take yet */
+    struct run *unfinished; /* whose completion waits for what it wrote, or for the store */
 
     pthread_mutex_t lock; /* over what ingest's thread reads and writes */
     struct mail wake;
@@ -136,6 +144,7 @@ void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_
 void run_failed(struct run *run, const char *reason, bool suspect, int64_t crashes);
 void run_requeue(struct run *run, bool suspect, const char *reason);
 void run_dead(struct run *run, int64_t crashes, const char *reason);
+void run_release(struct run *run); /* of run->holds */
 void run_finish_again(struct dispatch *dispatch, int64_t now_ms);
 void run_free(struct run *run);
 

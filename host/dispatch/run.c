@@ -3,6 +3,7 @@
 #include "dispatch/private.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 
 #include <snekomatic/types.h>
 
@@ -34,6 +35,7 @@ void run_disown(struct plugin *plugin, int64_t id) {
 
 void run_free(struct run *run) {
     inbox_run_finish(&run->data);
+    journal_finish(&run->journal);
     free(run->reason);
     free(run);
 }
@@ -116,6 +118,13 @@ static void log_end(const struct run *run, bool stale) {
                     : (struct log_field){.key = "again_ms"});
 }
 
+static void finish_later(struct run *run, int64_t when_ms) {
+    struct dispatch *dispatch = run->plugin->dispatch;
+    run->finish_again_ms = when_ms;
+    run->next = dispatch->unfinished;
+    dispatch->unfinished = run;
+}
+
 static void finish_done(struct inbox_operation *operation) {
     struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
     struct run *run = CONTAINER_OF(finish, struct run, finish);
@@ -125,9 +134,7 @@ static void finish_done(struct inbox_operation *operation) {
         log_event(LOG_ERROR, "completion_failed", LOG_TEXT("delivery", run->data.guid),
                   LOG_TEXT("plugin", plugin_name(run->plugin)),
                   LOG_TEXT("reason", operation->error.text));
-        run->finish_again_ms = clock_monotonic_ms() + FINISH_AGAIN_MS;
-        run->next = dispatch->unfinished;
-        dispatch->unfinished = run;
+        finish_later(run, clock_monotonic_ms() + FINISH_AGAIN_MS);
         return;
     }
     log_end(run, operation->result == INBOX_STALE);
@@ -161,6 +168,15 @@ void run_finish_again(struct dispatch *dispatch, int64_t now_ms) {
     }
 }
 
+void run_release(struct run *run) {
+    run->holds--;
+    run->plugin->dispatch->holds--;
+    if (run->holds == 0 && run->ended && !run->plugin->dispatch->closed) {
+        run->finish_again_ms = 0;
+        run_finish_again(run->plugin->dispatch, clock_monotonic_ms());
+    }
+}
+
 /* The one way out of a plugin's list. `wait_ms` is for RETRY and REQUEUE. */
 static void finish(struct run *run, enum inbox_finish_how how, const char *label,
                    const char *reason, int64_t wait_ms, bool suspect, int64_t crashes) {
@@ -183,8 +199,15 @@ static void finish(struct run *run, enum inbox_finish_how how, const char *label
         .due_ms = again ? now_ms + wait_ms : INT64_MAX,
         .suspect = suspect,
         .crashes = crashes,
+        .has_journal = run->journal.n_entries > 0,
     };
-    submit_finish(run);
+    fault_point("before_completion", run->plugin->runner ? runner_pid(run->plugin->runner) : 0);
+    run->ended = true;
+    if (run->holds > 0) {
+        finish_later(run, INT64_MAX);
+    } else {
+        submit_finish(run);
+    }
 }
 
 void run_dead(struct run *run, int64_t crashes, const char *reason) {

@@ -38,14 +38,33 @@ static void answer(struct inbox_operation *operation) {
     mailbox_post(operation->reply_to, &operation->mail);
 }
 
+static size_t bytes_of_records(const struct inbox_writer *writer) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < writer->n_records; i++) {
+        bytes += writer->records[i]->headers.bytes + writer->records[i]->answer.bytes;
+    }
+    return bytes;
+}
+
 static size_t bytes_of(const struct inbox_operation *operation) {
-    if (operation->kind == INBOX_PUT) {
+    switch (operation->kind) {
+    case INBOX_PUT:
         return CONTAINER_OF(operation, const struct inbox_put, operation)->body_bytes;
+    case INBOX_SET_ADD:
+    case INBOX_SET_REMOVE:
+    case INBOX_KEY_PUT:
+    case INBOX_KEY_DELETE: {
+        const struct inbox_item *item = CONTAINER_OF(operation, const struct inbox_item, operation);
+        return item->value_in_bytes + bytes_of_records(&item->writer);
     }
-    if (operation->kind == INBOX_KEY_PUT) {
-        return CONTAINER_OF(operation, const struct inbox_item, operation)->value_in_bytes;
+    case INBOX_INTEND:
+        return bytes_of_records(
+            &CONTAINER_OF(operation, const struct inbox_intend, operation)->writer);
+    case INBOX_ANSWER:
+        return CONTAINER_OF(operation, const struct inbox_answer, operation)->record->answer.bytes;
+    default:
+        return 0;
     }
-    return 0;
 }
 
 static void clear_put(struct inbox_put *put) {
@@ -259,11 +278,25 @@ bool inbox_healthy(const struct inbox *inbox) {
     return atomic_load(&inbox->healthy);
 }
 
+void inbox_record_finish(struct inbox_record *record) {
+    free(record->method);
+    free(record->url);
+    free(record->sentence);
+    buffer_finish(&record->headers);
+    buffer_finish(&record->answer);
+}
+
 void inbox_run_finish(struct inbox_run *run) {
     free(run->sender);
     free(run->repository);
     run->sender = run->repository = NULL;
     run->payload = payload_unref(run->payload);
+    for (size_t i = 0; i < run->n_journal; i++) {
+        inbox_record_finish(&run->journal[i]);
+    }
+    free(run->journal);
+    run->journal = NULL;
+    run->n_journal = 0;
 }
 
 void inbox_runs_free(struct inbox_run *runs, size_t n_runs) {

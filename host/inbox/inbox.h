@@ -35,6 +35,8 @@ enum inbox_kind {
     INBOX_PUT,
     INBOX_CLAIM,
     INBOX_FINISH,
+    INBOX_INTEND,
+    INBOX_ANSWER,
     INBOX_SET_HAS,
     INBOX_SET_ADD,
     INBOX_SET_REMOVE,
@@ -74,8 +76,9 @@ struct inbox_operation {
 struct inbox_put_run {
     const char *plugin; /* its name */
     bool leased;        /* running, at attempt 1, under the put's lease */
-    int64_t id;         /* out: the run; 0 when none was queued (INBOX_DUPLICATE, an error), and
-                           when it was to be leased but its installation waits: it is queued then */
+    int64_t id;         /* out: the run; 0 when it was not queued (INBOX_DUPLICATE, an error), or
+                           not leased though it was to be: its installation waits, or the delivery
+                           came before and may have a journal, which a claim brings */
 };
 
 enum inbox_put_outcome {
@@ -101,6 +104,71 @@ struct inbox_put {
     int64_t lease, lease_until_ms; /* of those that are leased */
 };
 
+/* The journal of a run: what it asked of GitHub and of its store, and what came back, so that a
+ * retry can be given the same again and no effect happens twice (design.md, "Effects").
+ *
+ *   reads ... | effect: INTEND --> intended --(sent; answered)--> ANSWER --> answered
+ *             '-- with it, in one commit
+ *
+ * A change of the plugin's own store is written together with what it changes. The journal goes
+ * with its run; of a finished run only what it changed at GitHub is kept, to be shown. */
+#define INBOX_KEY_BYTES 32  /* a digest of what was asked */
+#define INBOX_MARKER_MAX 32 /* hex digits */
+#define INBOX_METHOD_MAX 16 /* of a record */
+#define INBOX_SENTENCE_MAX 1000
+
+enum inbox_record_kind {
+    INBOX_READ,   /* of GitHub or the store: changed nothing */
+    INBOX_EFFECT, /* a request that changes something at GitHub */
+    INBOX_CHANGE, /* of a set or key of the plugin's */
+};
+enum inbox_record_state {
+    INBOX_INTENDED, /* without an answer it is in doubt */
+    INBOX_ANSWERED,
+    INBOX_UNSENT, /* nothing of it reached GitHub: to be made as if it never had been */
+};
+
+struct inbox_record {
+    int64_t number; /* its place in the journal, from 1 */
+    enum inbox_record_kind kind;
+    enum inbox_record_state state;
+    uint8_t key[INBOX_KEY_BYTES];
+    char marker[INBOX_MARKER_MAX + 1]; /* hidden in a comment, to find it by; "" none */
+    bool dry;                          /* not sent, since the plugin runs dry */
+    int64_t at_ms;                     /* wall: when it was intended, or answered */
+    char *method, *url;                /* with the record */
+
+    /* The answer: enum snek_error or 0 (of a change: its outcome), and what came with it. */
+    int64_t outcome;
+    int32_t status;
+    char *sentence; /* with the record; NULL none */
+    struct buffer headers, answer;
+};
+
+void inbox_record_finish(struct inbox_record *record); /* frees what it owns */
+
+/* Who writes into a journal: a run that is still held under this attempt and lease, or nobody. */
+struct inbox_writer {
+    int64_t run, attempt, lease;
+    const struct inbox_record *const *records; /* borrowed; written over those of their numbers */
+    size_t n_records;
+};
+
+/* Writes records, an intent last. 0, or INBOX_STALE: the run is not ours any more, nothing was
+ * written, and the effect must not be sent. */
+struct inbox_intend {
+    struct inbox_operation operation;
+    struct inbox_writer writer;
+};
+
+/* Writes what came of an intent, whatever has become of the run's lease since; 0. An intent that
+ * somebody else has taken up meanwhile is left to them. */
+struct inbox_answer {
+    struct inbox_operation operation;
+    int64_t run, lease;
+    const struct inbox_record *record; /* borrowed */
+};
+
 /* Takes due runs for this host: marks each as running under its lease, attempt counted up. */
 struct inbox_claim_share {
     const char *plugin;
@@ -123,9 +191,11 @@ struct inbox_run {
     char event[INBOX_NAME_MAX + 1];
     char action[INBOX_NAME_MAX + 1];
     char installation[INBOX_NAME_MAX + 1];
-    char *sender;            /* with the run */
-    char *repository;        /* with the run */
-    struct payload *payload; /* a reference, with the run */
+    char *sender;                 /* with the run */
+    char *repository;             /* with the run */
+    struct payload *payload;      /* a reference, with the run */
+    struct inbox_record *journal; /* with the run; of its earlier attempts, in order */
+    size_t n_journal;
 };
 
 struct inbox_claim {
@@ -163,16 +233,22 @@ struct inbox_finish {
     int64_t now_ms, due_ms;
     bool suspect;
     int64_t crashes;
+    bool has_journal; /* when false, there is none to cut back */
 };
 
 /* Sets and keys of a plugin; `scope` is "" or an installation.
  * SET_HAS: 1 yes, 0 no. SET_ADD, SET_REMOVE, KEY_DELETE: 1 changed, 0 was so already.
  * KEY_GET: 1 and `value` (which buffer_finish() frees), 0 none. KEY_PUT: 0.
+ * With a `writer`, whose last record is this change's own, both are written together, the outcome
+ * as the record's; INBOX_ITEM_STALE when the run is not ours any more: nothing was written.
  *
  * The table of the original bot, persistent_set_sent_invitation, appears to every plugin as the set
  * "sent_invitation" of the empty scope: SET_HAS looks there too, where the store has it. */
+enum inbox_item_outcome { INBOX_ITEM_STALE = 2 };
+
 struct inbox_item {
     struct inbox_operation operation;
+    struct inbox_writer writer; /* n_records 0: none */
     const char *plugin, *scope;
     const char *set;      /* of the set operations */
     const char *name;     /* the entry or the key */
@@ -202,6 +278,7 @@ struct inbox_wait {
 struct inbox_stats {
     struct inbox_operation operation;
     int64_t queued, running, dead; /* runs */
+    int64_t doubtful;              /* intents without an answer, of runs that do not run now */
 };
 
 /* ---- what people ask: the command line and the console ---- */

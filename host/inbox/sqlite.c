@@ -80,9 +80,36 @@ static const char *const statements[SQL_COUNT] = {
                       " WHERE id = ?7 AND attempt = ?8 AND lease = ?9 AND state = 'running'",
     [SQL_RUNS_RECOVER] = "UPDATE runs SET state = 'queued', due_ms = ?1, lease = 0,"
                          " lease_until_ms = 0 WHERE state = 'running'",
+    [SQL_RUN_HELD] = "SELECT 1 FROM runs WHERE id = ?1 AND attempt = ?2 AND lease = ?3"
+                     " AND state = 'running'",
+    [SQL_JOURNAL_READ] = "SELECT number, kind, state, key, marker, dry, at_ms, method, url,"
+                         " outcome, status, sentence, headers, answer"
+                         " FROM journal WHERE run = ?1 ORDER BY number",
+    [SQL_JOURNAL_WRITE] = "INSERT INTO journal (run, number, kind, state, lease, key, marker, dry,"
+                          " method, url, at_ms, outcome, status, sentence, headers, answer)"
+                          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+                          " ?15, ?16)"
+                          " ON CONFLICT (run, number) DO UPDATE SET state = excluded.state,"
+                          " lease = excluded.lease, marker = excluded.marker,"
+                          " dry = excluded.dry, at_ms = excluded.at_ms,"
+                          " outcome = excluded.outcome, status = excluded.status,"
+                          " sentence = excluded.sentence, headers = excluded.headers,"
+                          " answer = excluded.answer",
+    [SQL_JOURNAL_ANSWER] = "UPDATE journal SET state = ?1, at_ms = ?2, outcome = ?3, status = ?4,"
+                           " sentence = ?5, headers = ?6, answer = ?7"
+                           " WHERE run = ?8 AND number = ?9 AND lease = ?10"
+                           " AND state = 'intended'",
+    [SQL_JOURNAL_CUT_BACK] = "DELETE FROM journal WHERE run = ?1 AND kind <> 'effect'",
+    [SQL_JOURNAL_CUT_ANSWERS] = "UPDATE journal SET headers = x'', answer = x'' WHERE run = ?1",
+    /* A delivery that comes again runs afresh; but one whose run died is taken up where it was, for
+     * what it had done already is done. */
+    [SQL_JOURNALS_DROP] = "DELETE FROM journal WHERE run IN"
+                          " (SELECT id FROM runs WHERE delivery = ?1 AND state = 'done')",
     [SQL_STATS] = "SELECT (SELECT count(*) FROM runs WHERE state = 'queued'),"
                   " (SELECT count(*) FROM runs WHERE state = 'running'),"
-                  " (SELECT count(*) FROM runs WHERE state = 'dead')",
+                  " (SELECT count(*) FROM runs WHERE state = 'dead'),"
+                  " (SELECT count(*) FROM journal j JOIN runs r ON r.id = j.run"
+                  "  WHERE j.state = 'intended' AND r.state <> 'running')",
     [SQL_SET_HAS] = "SELECT 1 FROM plugin_sets WHERE plugin = ?1 AND scope = ?2 AND name = ?3"
                     " AND entry = ?4",
     [SQL_SET_HAS_ADOPTED] = "SELECT 1 FROM persistent_set_sent_invitation WHERE entry = ?1",
@@ -149,6 +176,10 @@ static int perform(struct sqlite_store *store, struct inbox_operation *operation
         return sqlite_claim(store, CONTAINER_OF(operation, struct inbox_claim, operation), err);
     case INBOX_FINISH:
         return sqlite_finish(store, CONTAINER_OF(operation, struct inbox_finish, operation), err);
+    case INBOX_INTEND:
+        return sqlite_intend(store, CONTAINER_OF(operation, struct inbox_intend, operation), err);
+    case INBOX_ANSWER:
+        return sqlite_answer(store, CONTAINER_OF(operation, struct inbox_answer, operation), err);
     case INBOX_STATS:
         return sqlite_stats(store, CONTAINER_OF(operation, struct inbox_stats, operation), err);
     case INBOX_SET_HAS:

@@ -76,7 +76,7 @@ static int delete (struct sqlite_store *store, const struct inbox_item *item, st
     return sqlite3_changes(store->db) > 0;
 }
 
-int sqlite_item(struct sqlite_store *store, struct inbox_item *item, struct error *err) {
+static int perform(struct sqlite_store *store, struct inbox_item *item, struct error *err) {
     switch (item->operation.kind) {
     case INBOX_SET_HAS: {
         int found = has(store, item, err);
@@ -93,4 +93,17 @@ int sqlite_item(struct sqlite_store *store, struct inbox_item *item, struct erro
     default:
         return delete (store, item, err);
     }
+}
+
+int sqlite_item(struct sqlite_store *store, struct inbox_item *item, struct error *err) {
+    const struct inbox_writer *writer = &item->writer;
+    if (writer->n_records == 0) {
+        return perform(store, item, err);
+    }
+    int held = sqlite_held(store, writer->run, writer->attempt, writer->lease, err);
+    if (held <= 0) {
+        return held < 0 ? -1 : INBOX_ITEM_STALE;
+    }
+    int outcome = perform(store, item, err);
+    return outcome < 0 || sqlite_journal_write(store, writer, outcome, err) < 0 ? -1 : outcome;
 }

@@ -105,18 +105,19 @@ static int read_wait(struct sqlite_store *store, const struct inbox_put *put, in
     return step < 0 ? -1 : 0;
 }
 
+/* One that was there before may have a journal, which only a claim brings: so it is not leased. */
 static int queue_runs(struct sqlite_store *store, int64_t delivery, const struct inbox_put *put,
-                      struct error *err) {
+                      bool seen, struct error *err) {
     int64_t until_ms = 0;
     if (put->n_runs > 0 && read_wait(store, put, &until_ms, err) < 0) {
         return -1;
     }
     for (size_t i = 0; i < put->n_runs; i++) {
         struct inbox_put_run *run = &put->runs[i];
+        bool leased = run->leased && !seen && until_ms == 0;
         AUTO_QUERY struct query query = query_begin(store, SQL_RUN_QUEUE);
         query_number(&query, delivery);
         query_text(&query, run->plugin);
-        bool leased = run->leased && until_ms == 0;
         query_number(&query, until_ms > 0 ? until_ms : put->due_ms);
         query_text(&query, leased ? "running" : "queued");
         query_number(&query, leased);
@@ -155,6 +156,12 @@ static int hasten_retries(struct sqlite_store *store, int64_t delivery, int64_t 
     return query_run(&query, err, "making retries due");
 }
 
+static int drop_journals(struct sqlite_store *store, int64_t delivery, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_JOURNALS_DROP);
+    query_number(&query, delivery);
+    return query_run(&query, err, "dropping journals");
+}
+
 int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *err) {
     int64_t delivery = 0;
     int seen = check_put(store, put, err);
@@ -174,8 +181,9 @@ int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *
             return INBOX_DUPLICATE;
         }
     }
-    if (write_delivery(store, put, &delivery, err) < 0 ||
-        queue_runs(store, delivery, put, err) < 0) {
+    if ((seen && drop_journals(store, delivery, err) < 0) ||
+        write_delivery(store, put, &delivery, err) < 0 ||
+        queue_runs(store, delivery, put, seen > 0, err) < 0) {
         return -1;
     }
     return seen ? INBOX_REDELIVERED : INBOX_STORED;
@@ -246,7 +254,9 @@ static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_
     if (!run->repository || !run->sender) {
         return sqlite_no_memory(store, err, "claiming runs");
     }
-    return sqlite_read_body(store, sqlite3_column_int64(row, 4), &run->payload, err);
+    return sqlite_journal_read(store, run, err) < 0
+               ? -1
+               : sqlite_read_body(store, sqlite3_column_int64(row, 4), &run->payload, err);
 }
 
 /* Takes at most `most` due runs of a share, all suspects or none; the number, or -1. */
@@ -357,7 +367,12 @@ int sqlite_finish(struct sqlite_store *store, const struct inbox_finish *finish,
     if (query_run(&query, err, "finishing a run") < 0) {
         return -1;
     }
-    return sqlite3_changes(store->db) > 0 ? 0 : INBOX_STALE;
+    if (sqlite3_changes(store->db) == 0) {
+        return INBOX_STALE;
+    }
+    return finish->how == INBOX_DONE && finish->has_journal
+               ? sqlite_journal_cut_back(store, finish->run, err)
+               : 0;
 }
 
 int sqlite_stats(struct sqlite_store *store, struct inbox_stats *stats, struct error *err) {
@@ -368,6 +383,7 @@ int sqlite_stats(struct sqlite_store *store, struct inbox_stats *stats, struct e
     stats->queued = sqlite3_column_int64(query.statement, 0);
     stats->running = sqlite3_column_int64(query.statement, 1);
     stats->dead = sqlite3_column_int64(query.statement, 2);
+    stats->doubtful = sqlite3_column_int64(query.statement, 3);
     return 0;
 }
 

@@ -27,6 +27,13 @@ enum sqlite_sql {
     SQL_RUN_END,
     SQL_RUN_AGAIN,
     SQL_RUNS_RECOVER,
+    SQL_RUN_HELD,
+    SQL_JOURNAL_READ,
+    SQL_JOURNAL_WRITE,
+    SQL_JOURNAL_ANSWER,
+    SQL_JOURNAL_CUT_BACK,
+    SQL_JOURNAL_CUT_ANSWERS,
+    SQL_JOURNALS_DROP,
     SQL_STATS,
     SQL_SET_HAS,
     SQL_SET_HAS_ADOPTED, /* only where the original's table is */
@@ -125,6 +132,19 @@ int sqlite_read_body(struct sqlite_store *store, int64_t delivery, struct payloa
                      struct error *err);
 int sqlite_no_memory(struct sqlite_store *store, struct error *err, const char *what); /* -1 */
 int sqlite_wait(struct sqlite_store *store, struct inbox_wait *wait, struct error *err);
+int sqlite_intend(struct sqlite_store *store, const struct inbox_intend *intend, struct error *err);
+int sqlite_answer(struct sqlite_store *store, const struct inbox_answer *answer, struct error *err);
+
+/* sqlite_journal.c, for the operations above. */
+/* Is the run held under this attempt and lease? 1, 0, -1. */
+int sqlite_held(struct sqlite_store *store, int64_t run, int64_t attempt, int64_t lease,
+                struct error *err);
+/* Writes the records; the last one's outcome is `outcome` when it is a change. 0, -1. */
+int sqlite_journal_write(struct sqlite_store *store, const struct inbox_writer *writer,
+                         int64_t outcome, struct error *err);
+int sqlite_journal_read(struct sqlite_store *store, struct inbox_run *run, struct error *err);
+/* Of a finished run: only its effects stay, without their answers. */
+int sqlite_journal_cut_back(struct sqlite_store *store, int64_t run, struct error *err);
 
 /* Runs that a dead host left running are due again. */
 int sqlite_recover(struct sqlite_store *store, int64_t now_ms, struct error *err);

@@ -57,13 +57,16 @@ enum frame_kind {
                              list of commands (text name without "/", text usage, number who).
                              After create() succeeded. Once. */
     FRAME_REFUSED,        /* text why, one sentence for people. Then the worker exits. */
-    FRAME_HTTP,           /* text method, text URL, text body (JSON, "" none). Within a run. */
+    FRAME_HTTP,           /* text method, text URL, number flags (FRAME_HTTP_REPEATABLE),
+                             text body (JSON, "" none). Within a run. */
     FRAME_STORE,          /* number operation (enum frame_store), number per installation (0/1),
                              text set or "" (keys), text entry or key, text value (PUT only). */
     FRAME_LOG,            /* number level (enum log_level), text. Run may be 0. */
     FRAME_RESULT,         /* number result (enum snek_result or negative enum snek_error),
                              number delay ms (of SNEK_RETRY), text reason. Ends the run. */
 };
+
+#define FRAME_HTTP_REPEATABLE 1u /* as SNEK_REQUEST_REPEATABLE */
 
 enum frame_sandbox { FRAME_SANDBOX_BEST, FRAME_SANDBOX_STRICT, FRAME_SANDBOX_OFF };
 enum frame_sandbox_level { FRAME_LEVEL_OFF, FRAME_LEVEL_PARTIAL, FRAME_LEVEL_FULL };

@@ -246,6 +246,10 @@ void runner_send_cancel(struct runner *runner, uint64_t run) {
     send_buffer(runner, &writer);
 }
 
+pid_t runner_pid(const struct runner *runner) {
+    return runner->pid;
+}
+
 void runner_end(struct runner *runner) {
     runner->ended = true;
     if (runner->socket.fd >= 0) {
@@ -288,8 +292,10 @@ static int got_http(struct runner *runner, const struct frame_head *head,
     struct runner_request request = {.run = head->run, .request = head->request};
     request.method = frame_get_text(reader, 10);
     request.url = frame_get_text(reader, FRAME_URL_MAX);
+    uint64_t flags = frame_get_number(reader);
+    request.repeatable = flags & FRAME_HTTP_REPEATABLE;
     request.body = frame_get_text(reader, FRAME_TO_HOST_MAX);
-    if (frame_read_end(reader) < 0) {
+    if (frame_read_end(reader) < 0 || flags > FRAME_HTTP_REPEATABLE) {
         return -1;
     }
     runner->handlers->http(runner->context, &request);

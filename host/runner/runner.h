@@ -20,6 +20,7 @@
 #include "runner/frames.h"
 
 #include <stdint.h>
+#include <sys/types.h>
 
 /* How long a worker may take to load before whoever started it gives it up. */
 #define RUNNER_LOAD_DEADLINE_MS 20000
@@ -29,6 +30,7 @@ struct runner;
 struct runner_request {
     uint64_t run, request;
     struct frame_text method, url, body;
+    bool repeatable; /* whether it reached GitHub before or not: repeating it does no harm */
 };
 
 struct runner_store {
@@ -79,6 +81,8 @@ void runner_send_http_reply(struct runner *runner, uint64_t run, uint64_t reques
 void runner_send_store_reply(struct runner *runner, uint64_t run, uint64_t request, int64_t outcome,
                              const void *value, size_t value_bytes);
 void runner_send_cancel(struct runner *runner, uint64_t run);
+
+pid_t runner_pid(const struct runner *runner);
 
 /* No more frames: the worker ends by itself when no handler runs, at once when one does. */
 void runner_end(struct runner *runner);

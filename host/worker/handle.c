@@ -66,7 +66,7 @@ static bool subscription_matches(const struct run *run, const struct snek_subscr
 
 /* A result that is none is an error of the plugin, not something for the host to interpret. */
 static int32_t checked_result(struct run *run, int32_t result) {
-    if (result > SNEK_REJECTED || result < SNEK_E_REQUEUE) {
+    if (result > SNEK_REJECTED || result < SNEK_E_DOUBTFUL) {
         return run_fail(run, SNEK_E_FAILED, "the handler returned %d, which is no result", result);
     }
     if (result < 0 && !run->reason.text[0]) {

@@ -173,7 +173,7 @@ static bool is_method(const char *method) {
 
 /* NULL when the request may be looked at closer, else what is wrong with it. */
 static const char *wrong(const struct snek_request *r) {
-    if (r->flags != 0) {
+    if (r->flags & ~(uint32_t)SNEK_REQUEST_REPEATABLE) {
         return "its flags are not known to this host";
     }
     if (!r->method || !is_method(r->method)) {

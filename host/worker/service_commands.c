@@ -51,8 +51,8 @@ static bool find_thread(const struct run *run, const struct place *place, int64_
     return false;
 }
 
-static int32_t post(struct run *run, const struct buffer *url, const char *name,
-                    const char *value) {
+static int32_t post(struct run *run, const struct buffer *url, const char *name, const char *value,
+                    uint32_t flags) {
     AUTO_BUFFER struct buffer body = BUFFER_INIT(FRAME_TO_HOST_MAX);
     if (buffer_printf(&body, "{\"%s\":", name) < 0 ||
         buffer_append_json_string(&body, value, strlen(value)) < 0 ||
@@ -60,7 +60,7 @@ static int32_t post(struct run *run, const struct buffer *url, const char *name,
         return run_fail(run, SNEK_E_TOO_LARGE, "what is to be sent is larger than %u bytes",
                         FRAME_TO_HOST_MAX);
     }
-    return github_send(run, "POST", url->data, body.data, body.bytes, NULL);
+    return github_send(run, "POST", url->data, body.data, body.bytes, flags, NULL);
 }
 
 static int32_t commands_reply(struct snek_run *shown, const char *markdown) {
@@ -81,7 +81,7 @@ static int32_t commands_reply(struct snek_run *shown, const char *markdown) {
     int result = place->reply_thread
                      ? buffer_printf(&url, "%s/%lld/replies", root, (long long)thread)
                      : buffer_append_text(&url, root);
-    return result == 0 ? post(run, &url, "body", markdown) : no_place(run, "a reply");
+    return result == 0 ? post(run, &url, "body", markdown, 0) : no_place(run, "a reply");
 }
 
 static bool is_reaction(const char *reaction) {
@@ -112,7 +112,8 @@ static int32_t commands_react(struct snek_run *shown, const char *reaction) {
     if (!root || buffer_printf(&url, "%s/reactions", root) < 0) {
         return no_place(run, "a reaction");
     }
-    return post(run, &url, "content", reaction);
+    /* GitHub answers 200 when the same reaction is there already. */
+    return post(run, &url, "content", reaction, SNEK_REQUEST_REPEATABLE);
 }
 
 const struct snek_commands_service service_commands = {

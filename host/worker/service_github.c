@@ -100,7 +100,7 @@ static uint32_t github_find(struct snek_response *response, const char *path,
 /* ---- sending ---- */
 
 static int32_t exchange(struct run *run, const char *method, const char *url, const char *body,
-                        size_t body_bytes, struct answer *answer) {
+                        size_t body_bytes, uint32_t flags, struct answer *answer) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_HOST_MAX);
     struct frame_writer writer;
     struct call call;
@@ -111,6 +111,7 @@ static int32_t exchange(struct run *run, const char *method, const char *url, co
     frame_begin(&writer, &buffer, FRAME_HTTP, run->handle, call.request);
     frame_put_text(&writer, method);
     frame_put_text(&writer, url);
+    frame_put_number(&writer, flags & SNEK_REQUEST_REPEATABLE ? FRAME_HTTP_REPEATABLE : 0);
     frame_put_bytes_apart(&writer, body_bytes);
     /* What goes apart counts towards the frame, but not towards the buffer's maximum. */
     bool built = frame_end(&writer) == 0 &&
@@ -119,14 +120,14 @@ static int32_t exchange(struct run *run, const char *method, const char *url, co
 }
 
 int32_t github_send(struct run *run, const char *method, const char *url, const char *body,
-                    size_t body_bytes, struct snek_response **response) {
+                    size_t body_bytes, uint32_t flags, struct snek_response **response) {
     /* Before the request is out: what GitHub did must not end as "out of memory". */
     struct snek_response *kept = response ? response_new(run) : NULL;
     if (response && !kept) {
         return run_fail(run, SNEK_E_FAILED, "the worker is out of memory");
     }
     AUTO_ANSWER struct answer answer = {0};
-    int32_t result = exchange(run, method, url, body, body_bytes, &answer);
+    int32_t result = exchange(run, method, url, body, body_bytes, flags, &answer);
     if (result == 0 && answer.outcome < 0) {
         run_leave_reason(run, answer.sentence.data, answer.sentence.bytes);
         result = answer.outcome;
@@ -157,7 +158,8 @@ static int32_t github_send_request(struct snek_run *shown, const struct snek_req
     if (result < 0) {
         return result;
     }
-    return github_send(run, copy.method, url.data, copy.body.data, copy.body.bytes, response);
+    return github_send(run, copy.method, url.data, copy.body.data, copy.body.bytes, copy.flags,
+                       response);
 }
 
 const struct snek_github_service service_github = {

@@ -20,8 +20,9 @@ extern const struct snek_config_service service_config;
 /* Frees what the services still hold for a run: responses that were forgotten. */
 void services_release(struct run *run);
 
-/* Sends one request with a JSON body ("" none) and waits: as github's send(). */
+/* Sends one request with a JSON body ("" none) and waits: as github's send(). `flags` are enum
+ * snek_request_flag. */
 int32_t github_send(struct run *run, const char *method, const char *url, const char *body,
-                    size_t body_bytes, struct snek_response **response);
+                    size_t body_bytes, uint32_t flags, struct snek_response **response);
 
 #endif

@@ -24,6 +24,7 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
 size_t contract_item_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_people_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_wait_tests(const struct contract_store *store, struct CMUnitTest *tests);
+size_t contract_journal_tests(const struct contract_store *store, struct CMUnitTest *tests);
 
 /* One test of a list in which `store` is a variable; it finds a bench as its state. */
 #define CONTRACT(test)                                                                             \

@@ -272,6 +272,16 @@ def changed(value, changes):
     return result
 
 
+_MARKER = re.compile(r"\n\n<!-- snekomatic:effect=[0-9a-f]{32} -->$")
+
+
+def visible(body):
+    """What people see of a comment's body, as the bot wrote it: it must end in one marker."""
+    text, markers = _MARKER.subn("", body["body"])
+    assert markers == 1, body
+    return {**body, "body": text}
+
+
 def rewrite(value, origin):
     """A copy in which every URL at https://api.github.com is one at `origin`."""
     if isinstance(value, dict):

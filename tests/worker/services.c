@@ -147,7 +147,7 @@ static void a_request_that_is_made_wrongly_does_not_leave(void **state) {
          "the request cannot be sent: its method is not GET, PUT, POST, PATCH or DELETE"},
         {"\"method\":\"NULL\",\"url\":\"/\"",
          "the request cannot be sent: its method is not GET, PUT, POST, PATCH or DELETE"},
-        {"\"method\":\"GET\",\"url\":\"/\",\"flags\":1",
+        {"\"method\":\"GET\",\"url\":\"/\",\"flags\":2",
          "the request cannot be sent: its flags are not known to this host"},
         {"\"method\":\"GET\",\"url\":\"/\",\"bytes\":8",
          "the request's bytes are 8: set it to sizeof(struct snek_request)"},

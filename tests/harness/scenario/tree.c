@@ -182,3 +182,21 @@ int tree_contains(const json_t *found, const json_t *wanted, struct error *err) 
     tree_show(wanted, want, sizeof want);
     return error_set(err, " is %s, not %s", have, want);
 }
+
+void tree_hide_markers(json_t *value) {
+    static const char marker[] = "\n\n<!-- snekomatic:effect=";
+    const char *key;
+    size_t i;
+    json_t *item;
+    json_object_foreach(value, key, item) {
+        tree_hide_markers(item);
+    }
+    json_array_foreach(value, i, item) {
+        tree_hide_markers(item);
+    }
+    const char *text = json_string_value(value), *at = text ? strstr(text, marker) : NULL;
+    if (at) {
+        AUTO_FREE char *shown = strndup(text, (size_t)(at - text));
+        (void)json_string_set(value, shown ? shown : "");
+    }
+}

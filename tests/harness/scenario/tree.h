@@ -25,6 +25,10 @@ json_t *tree_replace(const json_t *value, const char *from, const char *to);
  * each wanted one must be in some of its items. 0, or -1 with the first that is not. */
 int tree_contains(const json_t *found, const json_t *wanted, struct error *err);
 
+/* Takes the host's markers (`<!-- snekomatic:effect=... -->`) off the ends of all texts: GitHub
+ * shows none of them. */
+void tree_hide_markers(json_t *value);
+
 /* As short JSON, for sentences. */
 void tree_show(const json_t *value, char *out, size_t bytes);
 

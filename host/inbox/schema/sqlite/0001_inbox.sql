@@ -56,6 +56,29 @@ CREATE TABLE waits (
     graphql_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What a run asked and was answered: inbox.h tells. Large columns last.
+CREATE TABLE journal (
+    run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('read', 'effect', 'change')),
+    state TEXT NOT NULL CHECK (state IN ('intended', 'answered', 'unsent')),
+    lease INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    marker TEXT NOT NULL,
+    dry INTEGER NOT NULL CHECK (dry IN (0, 1)),
+    at_ms INTEGER NOT NULL,
+    method TEXT NOT NULL,
+    url TEXT NOT NULL,
+    outcome INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    sentence TEXT NOT NULL,
+    headers BLOB NOT NULL,
+    answer BLOB NOT NULL,
+    UNIQUE (run, number)
+) STRICT;
+
+CREATE INDEX journal_doubtful ON journal (run) WHERE state = 'intended';
+
 CREATE TABLE plugin_sets (
     plugin TEXT NOT NULL,
     scope TEXT NOT NULL,

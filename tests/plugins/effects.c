@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* For the tests of effects: makes one of each sort, as the event's action says, for the member, the
+ * issue and the text that the event names. */
+#include <snekomatic/snekomatic.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define MEMBERSHIP "/orgs/{org}/memberships/{username}"
+#define COMMENTS "/repos/sneks-united/terrarium/issues/12/comments"
+
+static int32_t member(struct snek_run *run, const char *method) {
+    const struct snek_parameter names[] = {{"org", "sneks-united"},
+                                           {"username", snek_string(run, "member")}};
+    const struct snek_field role = snek_field_text("role", "member");
+    int put = strcmp(method, "PUT") == 0;
+    return snek_request(run, method, MEMBERSHIP, names, 2, put ? &role : NULL, put ? 1 : 0, NULL);
+}
+
+static int32_t comment(struct snek_run *run) {
+    const struct snek_field text = snek_field_text("body", snek_string(run, "text"));
+    return snek_post(run, COMMENTS, &text, 1);
+}
+
+static int32_t react(struct snek_run *run, uint32_t flags) {
+    static const struct snek_field content = {"content", "eyes", 0, SNEK_FIELD_TEXT, 0};
+    const struct snek_request request = {.bytes = sizeof request,
+                                         .flags = flags,
+                                         .method = "POST",
+                                         .url = "/repos/sneks-united/terrarium/issues/12/reactions",
+                                         .fields = &content,
+                                         .fields_count = 1};
+    return snek_github(run)->send(run, &request, NULL);
+}
+
+/* As plugins do: look, remember, act; who is remembered is left alone. */
+static int32_t welcome(struct snek_run *run) {
+    const char *who = snek_string(run, "member");
+    int32_t known = snek_set_has(run, SNEK_SCOPE_PLUGIN, "welcomed", who);
+    if (known != 0) {
+        return known < 0 ? known : snek_skip(run, "welcomed before");
+    }
+    if (member(run, "GET") != SNEK_E_NOT_FOUND) {
+        return snek_skip(run, "a member already");
+    }
+    int32_t result = member(run, "PUT");
+    if (result < 0) {
+        return result;
+    }
+    int32_t added = snek_set_add(run, SNEK_SCOPE_PLUGIN, "welcomed", who);
+    if (added <= 0) {
+        return added < 0 ? added : snek_skip(run, "somebody was faster");
+    }
+    return comment(run);
+}
+
+static int32_t effects(struct snek_run *run) {
+    const char *what = snek_event(run)->action(run);
+    if (strcmp(what, "welcome") == 0) {
+        return welcome(run);
+    }
+    if (strcmp(what, "comment") == 0) {
+        return comment(run);
+    }
+    if (strcmp(what, "comment_twice") == 0) {
+        int32_t result = comment(run);
+        return result < 0 ? result : comment(run);
+    }
+    if (strcmp(what, "comment_again") == 0) { /* does not let the host try again */
+        int32_t result = comment(run);
+        return result < 0 ? comment(run) : result;
+    }
+    if (strcmp(what, "other_way") == 0) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "attempt %lld", (long long)snek_event(run)->attempt(run));
+        const struct snek_field field = snek_field_text("body", text);
+        int32_t result = snek_post(run, COMMENTS, &field, 1);
+        return result < 0                          ? result
+               : snek_event(run)->attempt(run) > 1 ? SNEK_DONE
+                                                   : snek_retry_after(run, 0, "again");
+    }
+    if (strcmp(what, "delete") == 0) {
+        return member(run, "DELETE");
+    }
+    return react(run, strcmp(what, "react_repeatable") == 0 ? SNEK_REQUEST_REPEATABLE : 0);
+}
+
+static const struct snek_permission permissions[] = {{"issues", "write"}, {"members", "write"}};
+static const struct snek_subscription subscriptions[] = {{"effects", NULL, effects, {{0}}}};
+SNEK_PLUGIN(.name = "effects", .version = "1", .summary = "makes one effect of each sort",
+            SNEK_TABLE(permissions), SNEK_TABLE(subscriptions))

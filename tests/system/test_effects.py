@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Promise 2: no effect happens twice, and none is left out, whatever dies between them."""
+
+import os
+import sqlite3
+import time
+import urllib.parse
+
+import pytest
+
+import snek
+
+MEMBER = "hatchling-hana"
+PATHS = {"PUT": f"/orgs/sneks-united/memberships/{MEMBER}",
+         "comment": "/repos/sneks-united/terrarium/issues/12/comments",
+         "react": "/repos/sneks-united/terrarium/issues/12/reactions"}
+
+
+@pytest.fixture
+def host(start_bot):
+    return start_bot(plugins=["effects"])
+
+
+def effect(action, text="Welcome!", member=MEMBER):
+    return {"action": action, "installation": {"id": snek.INSTALLATION}, "text": text,
+            "member": member}
+
+
+def comments(fake):
+    return [text for text in fake.bot_comments(12)]
+
+
+def lose(fake, method, path, **what):
+    """The answer gets lost, once, after the effect is there."""
+    fake.fail(method=method, path=path, after=True, drop=True, times=1, **what)
+
+
+def hurry(host, delivery):
+    """The same GUID again makes a run that waits for its retry due now."""
+    host.wait_log(msg="retry", delivery=delivery)
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
+
+
+def test_every_comment_carries_a_marker_that_nobody_sees(fake, host):
+    host.wait_log(msg="done", delivery=host.deliver("effects", effect("comment", "Hi **there**")))
+    [text] = comments(fake)
+    assert snek.visible({"body": text}) == {"body": "Hi **there**"}
+    assert text.endswith(" -->")
+
+
+def test_two_equal_comments_of_one_run_are_two(fake, host):
+    host.wait_log(msg="done", delivery=host.deliver("effects", effect("comment_twice")))
+    assert len(comments(fake)) == 2
+
+
+def test_a_retry_goes_the_way_of_the_attempt_before_it(fake, host):
+    """It neither finds its own invitation and stops, nor its own mark in the store."""
+    fake.fail(method="POST", path=PATHS["comment"], status=403, times=1)
+    delivery = host.deliver("effects", effect("welcome"))
+    hurry(host, delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert [r["method"] for r in fake.api_requests()] == ["GET", "PUT", "POST", "POST"]
+    assert len(comments(fake)) == 1
+
+
+@pytest.mark.parametrize("how", [{"drop": True}, {"status": 502}, {"status": 500}])
+def test_a_comment_whose_answer_was_lost_is_found_and_not_written_again(fake, host, how):
+    fake.fail(method="POST", path=PATHS["comment"], after=True, times=1, **how)
+    delivery = host.deliver("effects", effect("comment"))
+    hurry(host, delivery)
+    host.wait_log(msg="comment_found", delivery=delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert len(comments(fake)) == 1
+
+
+def test_a_comment_that_never_arrived_is_written_once(fake, host):
+    fake.fail(method="POST", path=PATHS["comment"], drop=True, times=1)
+    delivery = host.deliver("effects", effect("comment"))
+    hurry(host, delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert len(comments(fake)) == 1
+
+
+def test_a_comment_is_found_behind_many_others(fake, host):
+    state = fake.state
+    [repository] = [r for r in state["repositories"] if r["full_name"] == "sneks-united/terrarium"]
+    repository["comments"] += [{"issue": 12, "user": MEMBER, "body": str(n)} for n in range(150)]
+    fake.put_state(state)
+    lose(fake, "POST", PATHS["comment"])
+    delivery = host.deliver("effects", effect("comment"))
+    hurry(host, delivery)
+    host.wait_log(msg="comment_found", delivery=delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert len(comments(fake)) == 1
+
+
+def test_a_handler_that_tries_again_by_itself_writes_no_second_comment(fake, host):
+    lose(fake, "POST", PATHS["comment"])
+    host.wait_log(msg="done", delivery=host.deliver("effects", effect("comment_again")))
+    assert len(comments(fake)) == 1
+
+
+def test_a_put_in_doubt_is_repeated(fake, host):
+    lose(fake, "PUT", PATHS["PUT"])
+    delivery = host.deliver("effects", effect("welcome"))
+    hurry(host, delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert [r["method"] for r in fake.api_requests()] == ["GET", "PUT", "PUT", "POST"]
+    assert fake.member(MEMBER)["state"] == "pending" and len(comments(fake)) == 1
+
+
+def test_a_404_to_a_delete_in_doubt_is_success(fake, host):
+    host.wait_log(msg="done", delivery=host.deliver("effects", effect("welcome")))
+    lose(fake, "DELETE", PATHS["PUT"])
+    delivery = host.deliver("effects", effect("delete"))
+    hurry(host, delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert fake.requests(method="DELETE")[-1]["status"] == 404
+    assert fake.member(MEMBER) is None
+
+
+def test_a_404_to_a_delete_that_is_in_no_doubt_is_an_error(host):
+    delivery = host.deliver("effects", effect("delete"))
+    assert "404" in host.wait_log(msg="retry", delivery=delivery)["reason"]
+
+
+def test_any_other_post_in_doubt_fails_by_name_and_is_not_repeated(fake, host):
+    lose(fake, "POST", PATHS["react"])
+    delivery = host.deliver("effects", effect("react"))
+    before = host.mark()
+    hurry(host, delivery)
+    host.wait_log(msg="in_doubt_again", delivery=delivery, after=before)
+    line = host.wait_log(msg="retry", delivery=delivery, attempt=2, after=before)
+    assert "may have sent this request already" in line["reason"]
+    assert len(fake.requests(method="POST", path=PATHS["react"])) == 1
+
+
+def test_a_post_that_may_be_repeated_is(fake, host):
+    lose(fake, "POST", PATHS["react"])
+    delivery = host.deliver("effects", effect("react_repeatable"))
+    hurry(host, delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert len(fake.requests(method="POST", path=PATHS["react"])) == 2
+
+
+def test_what_was_surely_not_sent_is_in_no_doubt(fake, host):
+    fake.fail(path=f"/app/installations/{snek.INSTALLATION}/access_tokens", status=500, times=1)
+    delivery = host.deliver("effects", effect("react"))
+    hurry(host, delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert host.log(msg="in_doubt_again") == []
+
+
+def test_a_retry_that_goes_another_way_is_logged_and_makes_its_requests(fake, host):
+    delivery = host.deliver("effects", effect("other_way"))
+    host.wait_log(msg="strayed", delivery=delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert [snek.visible({"body": text})["body"] for text in comments(fake)] == [
+        "attempt 1", "attempt 2"]
+
+
+def test_a_redelivery_of_a_finished_one_makes_its_effects_anew(fake, host):
+    delivery = host.deliver("effects", effect("comment"))
+    host.wait_log(msg="done", delivery=delivery)
+    before = host.mark()
+    host.deliver("effects", effect("comment"), delivery=delivery)
+    host.wait_log(msg="done", delivery=delivery, after=before)
+    assert len(comments(fake)) == 2
+
+
+def test_a_redelivery_of_a_dead_one_goes_on_where_it_was(fake, start_bot):
+    host = start_bot(plugins=["effects"], config={"dispatch": {"max_attempts": 1}})
+    fake.fail(method="POST", path=PATHS["comment"], status=403, times=1)
+    delivery = host.deliver("effects", effect("welcome"))
+    host.wait_log(msg="dead", delivery=delivery)
+    before = host.mark()
+    host.deliver("effects", effect("welcome"), delivery=delivery)
+    host.wait_log(msg="done", delivery=delivery, after=before)
+    assert [r["method"] for r in fake.api_requests()] == ["GET", "PUT", "POST", "POST"]
+
+
+def journal(host):
+    with sqlite3.connect(host.folder / "snekomatic.db", timeout=10) as db:
+        return db.execute("SELECT kind, state, method, length(answer) FROM journal"
+                          " ORDER BY run, number").fetchall()
+
+
+def test_of_a_finished_run_only_its_effects_are_kept(host):
+    host.wait_log(msg="done", delivery=host.deliver("effects", effect("welcome")))
+    assert journal(host) == [("effect", "answered", "PUT", 0), ("effect", "answered", "POST", 0)]
+
+
+def test_a_dry_run_changes_nothing_and_shows_everything(fake, start_bot):
+    host = start_bot(plugins=[{"name": "effects", "dry_run": True}])
+    for _ in range(2):  # and remembers nothing, so that the real run later is not skipped
+        before = host.mark()
+        delivery = host.deliver("effects", effect("welcome"))
+        host.wait_log(msg="done", delivery=delivery, after=before)
+        shown = [(line["method"], urllib.parse.urlsplit(line["url"]).path)
+                 for line in host.log(msg="dry_run", after=before)]
+        assert shown == [("PUT", PATHS["PUT"]), ("POST", PATHS["comment"])]
+    assert fake.effects() == []
+    assert fake.member(MEMBER) is None and comments(fake) == []
+
+
+# -- killed at every labelled point ---------------------------------------------------------------
+
+POINTS = ["before_intent", "after_intent", "after_send", "after_answer", "before_completion"]
+TIMES = int(os.environ.get("SNEK_KILLS", "2"))
+
+
+@pytest.mark.skipif(os.environ.get("SNEK_FAULT_POINTS") != "1",
+                    reason="the labelled points are in the build with -Dfault_points=true only")
+@pytest.mark.parametrize("who", ["host", "worker", "both"])
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_a_labelled_point_nothing_is_twice_and_nothing_missing(
+        fake, start_bot, tmp_path, point, who):
+    order = tmp_path / "fault"
+    state = fake.state
+    state["settings"] = {"auto_create": ["users"]}
+    fake.put_state(state)
+    host = start_bot(plugins=["effects"], env={"SNEK_FAULT_FILE": order})
+    for n in range(TIMES):
+        member = f"member-{n}"
+        order.write_text(f"{point} {who}\n")
+        delivery = host.deliver("effects", effect("welcome", f"Welcome, {member}!", member))
+        deadline = time.monotonic() + snek.PATIENCE_S
+        while not host.log(msg="done", delivery=delivery):
+            assert time.monotonic() < deadline, host.process.output()
+            if host.log(msg="retry", delivery=delivery) and not order.exists():
+                try:  # a worker's crash costs an attempt, and a wait that we cut short
+                    host.post("effects", effect("hurry"), delivery=delivery)
+                except OSError:
+                    pass
+            time.sleep(0.05)
+        assert not order.exists(), "the point was not passed"
+        assert fake.member(member)["state"] == "pending"
+    written = [snek.visible({"body": text})["body"] for text in comments(fake)]
+    assert written == [f"Welcome, member-{n}!" for n in range(TIMES)]
+    assert fake.unexpected() == []

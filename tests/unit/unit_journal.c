@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* host/dispatch/journal.c and comment.c. */
+#include "unit.h"
+
+#include "dispatch/comment.h"
+#include "dispatch/journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct journal_part method = {"GET", 3}, url = {"/a", 2};
+
+static void key_of(const char *text, uint8_t key[INBOX_KEY_BYTES]) {
+    journal_key(&(struct journal_part){text, strlen(text)}, 1, key);
+}
+
+static void answer(struct journal *journal, struct journal_entry *entry, size_t bytes) {
+    AUTO_FREE char *data = calloc(1, bytes + 1);
+    struct buffer body = {.data = data, .bytes = bytes}, headers = {0};
+    journal_answer(journal, entry,
+                   &(struct journal_answer){
+                       .status = 200, .sentence = "", .headers = &headers, .body = &body});
+}
+
+static void keys_differ_where_parts_do(void **state) {
+    (void)state;
+    const struct journal_part one[] = {{"ab", 2}, {"c", 1}}, other[] = {{"a", 1}, {"bc", 2}};
+    uint8_t a[INBOX_KEY_BYTES], b[INBOX_KEY_BYTES];
+    journal_key(one, 2, a);
+    journal_key(other, 2, b);
+    assert_memory_not_equal(a, b, sizeof a);
+}
+
+static void the_nth_equal_request_meets_the_nth_equal_record(void **state) {
+    (void)state;
+    struct journal journal = {0};
+    uint8_t key[INBOX_KEY_BYTES], another[INBOX_KEY_BYTES];
+    key_of("x", key);
+    key_of("y", another);
+    struct journal_entry *first = journal_add(&journal, INBOX_EFFECT, key, method, url);
+    struct journal_entry *second = journal_add(&journal, INBOX_EFFECT, key, method, url);
+    first->met = second->met = false; /* as after a new attempt */
+    assert_null(journal_meet(&journal, another));
+    assert_ptr_equal(journal_meet(&journal, key), first);
+    assert_ptr_equal(journal_meet(&journal, key), second);
+    assert_null(journal_meet(&journal, key));
+    assert_int_equal(second->record.number, 2);
+    journal_finish(&journal);
+}
+
+static void what_was_read_is_written_once_and_before_the_effect(void **state) {
+    (void)state;
+    struct journal journal = {0};
+    uint8_t key[INBOX_KEY_BYTES];
+    size_t n = 0;
+    key_of("x", key);
+    struct journal_entry *read = journal_add(&journal, INBOX_READ, key, method, url);
+    (void)journal_add(&journal, INBOX_READ, key, method, url); /* not answered yet */
+    answer(&journal, read, 5);
+    struct journal_entry *effect = journal_add(&journal, INBOX_EFFECT, key, method, url);
+    const struct inbox_record **records = journal_unwritten(&journal, effect, &n);
+    assert_int_equal(n, 2);
+    assert_ptr_equal(records[0], &read->record);
+    assert_ptr_equal(records[1], &effect->record);
+    free(records);
+    records = journal_unwritten(&journal, effect, &n);
+    assert_int_equal(n, 1);
+    free(records);
+    journal_finish(&journal);
+}
+
+static void reads_that_do_not_fit_are_forgotten_and_effects_never(void **state) {
+    (void)state;
+    struct journal journal = {0};
+    uint8_t key[INBOX_KEY_BYTES];
+    key_of("x", key);
+    struct journal_entry *entry = journal_add(&journal, INBOX_READ, key, method, url);
+    answer(&journal, entry, JOURNAL_ANSWER_MAX + 1);
+    assert_true(entry->forgotten);
+    assert_int_equal(entry->record.answer.bytes, 0);
+    size_t kept = 0;
+    while ((entry = journal_add(&journal, INBOX_READ, key, method, url))) {
+        answer(&journal, entry, JOURNAL_ANSWER_MAX / 2);
+        kept += entry->record.answer.bytes;
+    }
+    assert_true(kept <= JOURNAL_KEPT_MAX);
+    entry = journal_add(&journal, INBOX_EFFECT, key, method, url);
+    assert_non_null(entry);
+    answer(&journal, entry, JOURNAL_ANSWER_MAX + 1);
+    assert_false(entry->forgotten);
+    assert_int_equal(entry->record.state, INBOX_ANSWERED);
+    journal_finish(&journal);
+}
+
+static void urls_of_comments_are_told_from_others(void **state) {
+    (void)state;
+    static const struct {
+        const char *url, *list;
+    } cases[] = {
+        {"/repos/a/b/issues/1/comments", "/repos/a/b/issues/1/comments"},
+        {"https://x/api/v3/repos/a/b/issues/1/comments",
+         "https://x/api/v3/repos/a/b/issues/1/comments"},
+        {"/repos/a/b/pulls/1/comments", "/repos/a/b/pulls/1/comments"},
+        {"/repos/a/b/pulls/1/comments/7/replies", "/repos/a/b/pulls/1/comments"},
+        {"/repos/a/b/commits/abc/comments", "/repos/a/b/commits/abc/comments"},
+        {"/repos/a/b/issues/1/comments?x=1", NULL},
+        {"/repos/a/b/issues/comments/7/reactions", NULL},
+        {"/repos/a/b/issues/1/comments/7/replies", NULL},
+        {"/repos/a/b/issues/1/labels", NULL},
+        {"/repos/a/comments", NULL},
+        {"/repos/a/b/issues/1/commentsx", NULL},
+        {"/repos/a/b/gists/1/comments", NULL},
+        {"comments", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        AUTO_FREE char *list = comment_list_url(cases[i].url);
+        if (!list != !cases[i].list || (list && strcmp(list, cases[i].list) != 0)) {
+            fail_msg("%s gives %s", cases[i].url, list ? list : "nothing");
+        }
+    }
+}
+
+static void a_marked_comment_is_found_by_its_marker_alone(void **state) {
+    (void)state;
+    static const char body[] = "{\"body\":\"h\\u00e9\",\"line\":3}", not_one[] = "{\"name\":\"x\"}";
+    char marker[INBOX_MARKER_MAX + 1], other[INBOX_MARKER_MAX + 1];
+    AUTO_FREE char *marked = NULL;
+    comment_make_marker(marker);
+    comment_make_marker(other);
+    assert_int_equal(comment_mark(body, strlen(body), marker, &marked), 0);
+    assert_non_null(strstr(marked, "\"line\":3"));
+    assert_non_null(strstr(marked, "\"body\":\"h\xc3\xa9\\n\\n<!-- "));
+    AUTO_BUFFER struct buffer page = BUFFER_INIT(1000);
+    assert_int_equal(buffer_printf(&page, "[{\"id\":1,\"body\":null},%s]", marked), 0);
+    size_t n = 0;
+    AUTO_FREE char *found = comment_find(&page, marker, &n);
+    assert_int_equal(n, 2);
+    assert_non_null(found);
+    assert_null(comment_find(&page, other, &n));
+    char *none = NULL;
+    assert_int_equal(comment_mark(not_one, strlen(not_one), marker, &none), 1);
+    assert_int_equal(comment_mark("[", 1, marker, &none), 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_differ_where_parts_do),
+        cmocka_unit_test(the_nth_equal_request_meets_the_nth_equal_record),
+        cmocka_unit_test(what_was_read_is_written_once_and_before_the_effect),
+        cmocka_unit_test(reads_that_do_not_fit_are_forgotten_and_effects_never),
+        cmocka_unit_test(urls_of_comments_are_told_from_others),
+        cmocka_unit_test(a_marked_comment_is_found_by_its_marker_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

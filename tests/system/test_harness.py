@@ -4,6 +4,7 @@
 import pathlib
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -263,6 +264,24 @@ state.repositories = [{ full_name = "sneks-united/terrarium", comments = [
     { issue = 22, user = "hatchling-hana", body = "/ping", reactions = [{ content = "heart" }] }] }]
 """, plugin="ping")
     assert outcome.status == 0, outcome.text
+
+
+def test_what_is_interrupted_leaves_nothing_behind(tmp_path):
+    scenario, folder = tmp_path / "it.toml", tmp_path / "tmp"
+    folder.mkdir()
+    scenario.write_text('plugin = "trouble"\n' + trouble("loop", ""), encoding="utf-8")
+    process = subprocess.Popen(
+        [snek.program("snekomatic-test"), "run", "--plugins", snek.program("trouble.so").parent,
+         scenario], env=snek.clean_environment(TMPDIR=folder), stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + snek.PATIENCE_S
+    while not any("msg=started" in log.read_text() for log in folder.rglob("host.log")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.terminate()
+    output = process.communicate(timeout=60)[0]
+    assert "interrupted" in output
+    assert process.returncode == 1
+    assert list(folder.iterdir()) == []
 
 
 def test_without_a_scenario_or_with_a_wrong_option_the_status_is_64():

@@ -356,7 +356,8 @@ int scenario_run(int argc, char *argv[]) {
     status = status < 0 ? find_parts(&session) : status;
     status = status < 0 ? make_root(&session) : status;
     if (status < 0) {
-        for (int i = session.n_options; i < argc; i++) {
+        world_catch_signals();
+        for (int i = session.n_options; i < argc && !world_interrupted(); i++) {
             run_one(&session, argv[i]);
         }
         (void)printf("1..%u\n", session.count);

@@ -21,6 +21,7 @@
 #define TICK_NS 3000000
 #define KEY_BITS 2048
 #define CHILDREN_MAX 64
+#define DRAIN_MS 1000 /* when a step is over, its runs are; one that hangs is not waited for */
 
 static int write_file(const char *path, const char *text, size_t bytes, struct error *err) {
     AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -49,6 +50,23 @@ int world_make_key(const char *root, struct error *err) {
 }
 
 /* -- processes -- */
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number) {
+    (void)number;
+    interrupted = 1;
+}
+
+void world_catch_signals(void) {
+    struct sigaction action = {.sa_handler = on_signal};
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+}
+
+bool world_interrupted(void) {
+    return interrupted;
+}
 
 /* Only what finds programs and steers sanitizers: a world is the same on every machine. */
 static char **clean_environment(void) {
@@ -113,6 +131,9 @@ static int check_alive(pid_t *pid, const char *name, struct error *err) {
 int world_tick(struct world *world, struct error *err) {
     const struct timespec moment = {.tv_nsec = TICK_NS};
     lines_read(&world->host_lines);
+    if (interrupted) {
+        return error_set(err, "interrupted");
+    }
     if (check_alive(&world->host, "host", err) < 0 ||
         check_alive(&world->fake, "fake GitHub", err) < 0) {
         lines_read(&world->host_lines);
@@ -236,11 +257,11 @@ static int write_config(const struct world *world, struct error *err) {
     AUTO_BUFFER struct buffer out = BUFFER_INIT(4u << 20);
     char path[PATH_MAX + 32];
     json_t *tables = json_pack(
-        "{s:{s:s}, s:{s:i, s:s, s:i, s:i, s:s, s:s}, s:{s:s}, s:{s:i}, s:{s:s}}", "server",
-        "listen", "127.0.0.1:0", "github", "app_id", atoi(WORLD_APP_ID), "api_url", world->fake_url,
-        "write_interval_ms", 0, "notify_interval_ms", 0, "private_key_file", "../app.pem",
-        "webhook_secret_file", "webhook.secret", "store", "url", "sqlite:snekomatic.db", "dispatch",
-        "delay_ms", 0, "log", "level", "debug");
+        "{s:{s:s, s:i}, s:{s:i, s:s, s:i, s:i, s:s, s:s}, s:{s:s}, s:{s:i}, s:{s:s}}", "server",
+        "listen", "127.0.0.1:0", "drain_ms", DRAIN_MS, "github", "app_id", atoi(WORLD_APP_ID),
+        "api_url", world->fake_url, "write_interval_ms", 0, "notify_interval_ms", 0,
+        "private_key_file", "../app.pem", "webhook_secret_file", "webhook.secret", "store", "url",
+        "sqlite:snekomatic.db", "dispatch", "delay_ms", 0, "log", "level", "debug");
     json_t *more = json_object_get(world->scenario->root, "host"), *table;
     const char *name;
     json_object_foreach(more, name, table) {

@@ -45,6 +45,10 @@ void world_finish(struct world *world);
 int world_start_host(struct world *world, struct error *err); /* until it is ready */
 int world_stop_host(struct world *world, struct error *err);  /* SIGTERM; it must exit with 0 */
 
+/* From now on SIGINT and SIGTERM make world_tick() fail, so that worlds are ended and removed. */
+void world_catch_signals(void);
+bool world_interrupted(void);
+
 /* To the fake's control API: "requests", "state", ... */
 int world_ask_fake(struct world *world, const char *method, const char *what, const json_t *body,
                    json_t **answer, struct error *err);

@@ -36,7 +36,7 @@ static const char fake_help[] =
     "  --help               this text\n"
     "\n"
     "The state's form, and how a test looks inside and makes requests fail (/_fake/...), are in\n"
-    "tests/harness/README.md.\n";
+    "docs/fake-github.md.\n";
 
 static int usage(const char *problem, const char *detail) {
     (void)fprintf(stderr, "snekomatic-test: %s%s; --help tells more\n", problem, detail);

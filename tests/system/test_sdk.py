@@ -59,7 +59,7 @@ def test_all_that_is_installed_is_below_the_prefix(installed):
                    r"include/snekomatic/snekomatic\.h", r".*/pkgconfig/snekomatic\.pc",
                    r".*/snekomatic/(hello|invite|ping|welcome)\.so",
                    r"share/snekomatic/payloads/issues\.opened\.json",
-                   r"share/doc/snekomatic/(snekomatic\.toml|plugins\.md|scenarios\.md)",
+                   r"share/doc/snekomatic/(snekomatic\.toml|plugins\.md|scenarios\.md|fake-github\.md|abi\.md)",
                    r"share/man/man1/snekomatic(-test)?\.1", r"share/man/man5/snekomatic\.toml\.5",
                    r"share/bash-completion/completions/snekomatic(-test)?",
                    r"share/zsh/site-functions/_snekomatic"):
@@ -218,3 +218,11 @@ def test_the_guide_names_only_what_the_headers_have(installed):
                       for path in (installed.prefix / "include/snekomatic").glob("*.h"))
     for name in set(re.findall(r"\b(?:snek|SNEK)_\w*[A-Za-z]\b", guide)):
         assert name in headers, name
+
+
+def test_the_installed_documents_link_only_to_what_is_there(installed):
+    folder = installed.prefix / "share/doc/snekomatic"
+    for page in folder.glob("*.md"):
+        links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        missing = [link for link in links if not (page.parent / link).is_file()]
+        assert not missing, page.name

@@ -187,5 +187,5 @@ void control_call(struct call *call) {
         json_pack(
             "{s:s}", "message",
             "/_fake/ has requests, state, fail, release, tokens, tokens/expire, settings; their "
-            "methods are in tests/harness/README.md"));
+            "methods are in docs/fake-github.md"));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A fake of GitHub's REST API for tests: it verifies the app's JWTs, mints tokens that are bound to
  * an installation and its permissions, keeps what the requests do as state, records every request,
- * and fails when it is told to. tests/harness/README.md is its manual. */
+ * and fails when it is told to. docs/fake-github.md is its manual. */
 #ifndef SNEK_HARNESS_FAKE_H
 #define SNEK_HARNESS_FAKE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What exists at the fake GitHub: one JSON tree, in the form that tests/harness/README.md tells. It
+/* What exists at the fake GitHub: one JSON tree, in the form that docs/fake-github.md tells. It
  * is checked whole, and what may be left out is filled in, so that all others can rely on it. */
 #include "fake/internal.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A scenario: a TOML file that says what GitHub has at the start, what happens, and what is then
- * expected. tests/harness/scenarios.md tells its form; here it is read and checked, so that all
+ * expected. docs/scenarios.md tells its form; here it is read and checked, so that all
  * others can rely on names and types. */
 #ifndef SNEK_SCENARIO_SCENARIO_H
 #define SNEK_SCENARIO_SCENARIO_H

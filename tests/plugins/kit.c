@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Uses each inline convenience of the SDK that no bundled plugin uses; tests/scenarios/kit*.toml
+ * say what comes of it. */
+#include <snekomatic/snekomatic.h>
+
+static struct {
+    int64_t days;
+    int32_t loud;
+    const char *second_name;
+} config;
+
+static int32_t remember(struct snek_run *run) {
+    const char *before;
+    char text[600];
+    int32_t result = snek_key_get(run, SNEK_SCOPE_INSTALLATION, "said", &before);
+    if (result < 0) {
+        return result;
+    }
+    const char *now = snek_argument(run, 1);
+    result = now ? snek_key_put(run, SNEK_SCOPE_INSTALLATION, "said", now)
+                 : snek_key_remove(run, SNEK_SCOPE_INSTALLATION, "said");
+    if (result < 0) {
+        return result;
+    }
+    (void)snprintf(text, sizeof text, "before: %s", before ? before : "nothing");
+    return snek_reply(run, text);
+}
+
+static int32_t toggle(struct snek_run *run) {
+    int32_t added = snek_set_add(run, SNEK_SCOPE_PLUGIN, "toggle", "it");
+    if (added == 0) {
+        added = snek_set_remove(run, SNEK_SCOPE_PLUGIN, "toggle", "it") - 1;
+    }
+    return added < 0 ? added : snek_reply(run, added ? "on" : "off");
+}
+
+static int32_t show(struct snek_run *run) {
+    char text[600], path[SNEK_PATH_MAX];
+    (void)snprintf(text, sizeof text,
+                   "days %d, loud %d, second %s, label %s, issue %s, body %s, %s", (int)config.days,
+                   (int)config.loud, config.second_name ? config.second_name : "none",
+                   snek_string(run, snek_item(path, "issue.labels", 0, "name")),
+                   snek_text_of(run, "issue.number"), snek_body(run),
+                   snek_now_ms(run) > 1700000000000 ? "now" : "long ago");
+    return snek_reply(run, text);
+}
+
+/* Answers' numbers and what is there of them. */
+static int32_t look(struct snek_run *run) {
+    struct snek_response *issue;
+    char text[200];
+    int32_t result = snek_get(run, snek_string(run, "issue.url"), &issue);
+    (void)snprintf(text, sizeof text, "number %d, title %d, milestone %d, none %d",
+                   (int)snek_response_integer(run, issue, "number", -1),
+                   (int)snek_response_exists(run, issue, "title"),
+                   (int)snek_response_exists(run, issue, "milestone"),
+                   (int)snek_response_integer(run, issue, "title", -1));
+    snek_free_response(run, issue);
+    return result < 0 ? result : snek_reply(run, text);
+}
+
+static int32_t create(const struct snek_host *host, void **state) {
+    (void)state;
+    config.second_name = snek_config_item(host, "names", 1);
+    int32_t result = snek_config_integer(host, "days", 1, 30, 7, &config.days);
+    return result < 0 ? result : snek_config_boolean(host, "loud", 1, &config.loud);
+}
+
+static const struct snek_permission permissions[] = {{"issues", "write"}};
+static const struct snek_command commands[] = {{"remember", "/remember [WORD]", 0, 0, remember},
+                                               {"toggle", "/toggle", 0, 0, toggle},
+                                               {"show", "/show", 0, 0, show},
+                                               {"look", "/look", 0, 0, look}};
+SNEK_PLUGIN(.name = "kit", .version = "1", .summary = "uses the conveniences of the SDK",
+            SNEK_TABLE(permissions), SNEK_TABLE(commands), .create = create)

@@ -106,6 +106,7 @@ app_id = 1234
 private_key_file = "app.pem"
 webhook_secret_file = "secret"
 api_url = "http://127.0.0.1:$fake_port"
+recover_interval_minutes = 0
 [store]
 url = "sqlite:snekomatic.db"
 [plugins]

@@ -32,6 +32,10 @@ static const char fake_help[] =
     "  --app-key FILE       the app's RSA key, private or public, as PEM; verifies the JWTs.\n"
     "                       Given twice, both count, as during a rotation\n"
     "  --state FILE         what exists at the start, as JSON (default: nothing)\n"
+    "  --webhook-url URL    where the app's webhook is (http://HOST:PORT/webhook/github)\n"
+    "  --webhook-secret-file FILE\n"
+    "                       what webhooks are signed with; white space at its end is not part of\n"
+    "                       it\n"
     "  --quiet              no line for each request\n"
     "  --help               this text\n"
     "\n"
@@ -55,11 +59,16 @@ static bool parse_id(const char *text, int64_t *id) {
 }
 
 static int fake_github(int argc, char *argv[]) {
-    static const struct option known[] = {
-        {"listen", required_argument, NULL, 'l'},   {"app-id", required_argument, NULL, 'i'},
-        {"app-slug", required_argument, NULL, 's'}, {"app-key", required_argument, NULL, 'k'},
-        {"state", required_argument, NULL, 'f'},    {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},           {0}};
+    static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
+                                          {"app-id", required_argument, NULL, 'i'},
+                                          {"app-slug", required_argument, NULL, 's'},
+                                          {"app-key", required_argument, NULL, 'k'},
+                                          {"state", required_argument, NULL, 'f'},
+                                          {"quiet", no_argument, NULL, 'q'},
+                                          {"webhook-url", required_argument, NULL, 'u'},
+                                          {"webhook-secret-file", required_argument, NULL, 'w'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
     struct fake_options options = {.listen = "127.0.0.1:0", .app_slug = "snekomatic-test"};
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (option) {
@@ -82,6 +91,12 @@ static int fake_github(int argc, char *argv[]) {
             break;
         case 'f':
             options.state_file = optarg;
+            break;
+        case 'u':
+            options.webhook_url = optarg;
+            break;
+        case 'w':
+            options.webhook_secret_file = optarg;
             break;
         case 'q':
             options.quiet = true;

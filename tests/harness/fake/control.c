@@ -157,6 +157,22 @@ static void post_settings(struct call *call) {
     json_decref(changes);
 }
 
+static void with_body(struct call *call, void (*handle)(struct call *call, json_t *body)) {
+    json_t *body = control_body(call);
+    if (body) {
+        handle(call, body);
+        json_decref(body);
+    }
+}
+
+static void post_deliver(struct call *call) {
+    with_body(call, control_deliver);
+}
+
+static void post_age(struct call *call) {
+    with_body(call, control_age);
+}
+
 static const struct {
     const char *method, *path;
     void (*handle)(struct call *call);
@@ -171,6 +187,9 @@ static const struct {
                 {"POST", "/_fake/release", post_release},
                 {"GET", "/_fake/tokens", get_tokens},
                 {"POST", "/_fake/tokens/expire", post_expire},
+                {"POST", "/_fake/deliver", post_deliver},
+                {"GET", "/_fake/deliveries", control_deliveries},
+                {"POST", "/_fake/deliveries/age", post_age},
                 {"GET", "/_fake/settings", get_settings},
                 {"POST", "/_fake/settings", post_settings}};
 
@@ -182,10 +201,9 @@ void control_call(struct call *call) {
             return;
         }
     }
-    answer_json(
-        call, 404,
-        json_pack(
-            "{s:s}", "message",
-            "/_fake/ has requests, state, fail, release, tokens, tokens/expire, settings; their "
-            "methods are in docs/fake-github.md"));
+    answer_json(call, 404,
+                json_pack("{s:s}", "message",
+                          "/_fake/ has requests, state, fail, release, tokens, tokens/expire, "
+                          "deliver, deliveries, deliveries/age, settings; their "
+                          "methods are in docs/fake-github.md"));
 }

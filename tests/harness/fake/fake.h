@@ -19,7 +19,8 @@ struct fake_options {
     const char *app_slug;
     const char *app_keys[FAKE_KEYS_MAX]; /* files: PEM, private or public */
     size_t n_app_keys;
-    const char *state_file; /* NULL: nothing exists */
+    const char *state_file;                        /* NULL: nothing exists */
+    const char *webhook_url, *webhook_secret_file; /* NULL: the state's settings */
     bool quiet;
 };
 

@@ -52,6 +52,11 @@ struct fake {
     json_int_t last_request;
     json_int_t last_id;
     struct token *tokens;
+
+    json_t *deliveries; /* webhooks that were sent, in order; keys with a "_" are not GitHub's */
+    json_int_t last_delivery;
+    unsigned sending;    /* without the lock, right now */
+    pthread_cond_t sent; /* when it counts down */
 };
 
 enum caller_kind { CALLER_NONE, CALLER_INVALID, CALLER_APP, CALLER_INSTALLATION };
@@ -161,6 +166,12 @@ void route_call(struct call *call);
 /* control.c: likewise, for /_fake/. */
 void control_call(struct call *call);
 
+/* hooks.c: the control API's part of it, and the end, which waits for what is being sent. */
+void control_deliver(struct call *call, json_t *body);
+void control_deliveries(struct call *call);
+void control_age(struct call *call, json_t *body);
+void hooks_finish(struct fake *fake);
+
 /* shapes.c: objects in GitHub's shape, new. */
 json_t *shape_user(struct fake *fake, const char *login);
 json_t *shape_membership(struct fake *fake, json_t *organization, json_t *member);
@@ -175,9 +186,12 @@ json_t *app_login(const struct fake *fake); /* SLUG[bot] */
 void answer_page(struct call *call, json_t *all);
 size_t query_number(const struct call *call, const char *name, size_t otherwise);
 
-/* The handlers: apps.c, orgs.c, issues.c, comments.c, reactions.c. */
+/* The handlers: apps.c, hooks.c, orgs.c, issues.c, comments.c, reactions.c. */
 void handle_app(struct call *call);
 void handle_access_tokens(struct call *call);
+void handle_hook_deliveries(struct call *call);
+void handle_hook_delivery(struct call *call);
+void handle_hook_attempts(struct call *call);
 void handle_membership_get(struct call *call);
 void handle_membership_put(struct call *call);
 void handle_membership_delete(struct call *call);

@@ -6,7 +6,9 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/log.h"
+#include "config/config.h"
 
+#include <curl/curl.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -236,7 +238,24 @@ static int read_state(struct fake *fake, const char *file, struct error *err) {
     return 0;
 }
 
+/* The options win over the state's settings. */
+static int set_webhook(struct fake *fake, const struct fake_options *options, struct error *err) {
+    json_t *settings = json_object_get(fake->state, "settings");
+    AUTO_SECRET struct secret secret = {0};
+    if (options->webhook_url) {
+        (void)json_object_set_new(settings, "webhook_url", json_string(options->webhook_url));
+    }
+    if (options->webhook_secret_file) {
+        if (config_secret_file(options->webhook_secret_file, &secret, err) < 0) {
+            return -1;
+        }
+        (void)json_object_set_new(settings, "webhook_secret", json_string(secret.data));
+    }
+    return 0;
+}
+
 static void fake_finish(struct fake *fake) {
+    hooks_finish(fake);
     for (size_t i = 0; i < fake->n_keys; i++) {
         gnutls_pubkey_deinit(fake->keys[i]);
     }
@@ -255,16 +274,19 @@ static int fake_init(struct fake *fake, const struct fake_options *options, stru
                           .quiet = options->quiet,
                           .rates = json_object(),
                           .failures = json_array(),
-                          .requests = json_array()};
+                          .requests = json_array(),
+                          .deliveries = json_array()};
     (void)pthread_mutex_init(&fake->lock, NULL);
     (void)pthread_cond_init(&fake->stop, NULL);
+    (void)pthread_cond_init(&fake->sent, NULL);
+    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     for (size_t i = 0; i < options->n_app_keys; i++) {
         if (jwt_read_key(options->app_keys[i], &fake->keys[i], err) < 0) {
             return -1;
         }
         fake->n_keys++;
     }
-    return read_state(fake, options->state_file, err);
+    return read_state(fake, options->state_file, err) < 0 ? -1 : set_webhook(fake, options, err);
 }
 
 static int run(struct fake *fake, const struct fake_options *options, struct error *err) {

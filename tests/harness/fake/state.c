@@ -237,11 +237,13 @@ static int check_installation(json_t *installation, struct error *err) {
 
 int state_check_settings(const json_t *settings, struct error *err) {
     json_int_t lifetime_s = 3600, bytes = TOKEN_BYTES_MIN, skew_s, rate_limit = 0;
+    const char *url = "", *secret = "";
     json_t *auto_create = NULL, *item;
     json_error_t problem;
-    if (json_unpack_ex((json_t *)settings, &problem, 0, "{s?I, s?I, s?I, s?I, s?o !}",
+    if (json_unpack_ex((json_t *)settings, &problem, 0, "{s?I, s?I, s?I, s?I, s?s, s?s, s?o !}",
                        "token_lifetime_s", &lifetime_s, "token_bytes", &bytes, "clock_skew_s",
-                       &skew_s, "rate_limit", &rate_limit, "auto_create", &auto_create) < 0) {
+                       &skew_s, "rate_limit", &rate_limit, "webhook_url", &url, "webhook_secret",
+                       &secret, "auto_create", &auto_create) < 0) {
         return error_set(err, "settings: %s", problem.text);
     }
     if (bytes < TOKEN_BYTES_MIN || bytes > TOKEN_BYTES_MAX) {
@@ -395,6 +397,8 @@ static void fill_state(struct fake *fake, json_t *state) {
     fill(settings, "token_bytes", json_integer(TOKEN_BYTES_MIN));
     fill(settings, "clock_skew_s", json_integer(0));
     fill(settings, "rate_limit", json_integer(5000));
+    fill(settings, "webhook_url", json_string(""));
+    fill(settings, "webhook_secret", json_string(""));
     fill(settings, "auto_create", json_array());
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         (void)filled_list(state, kinds[k].name);

@@ -257,11 +257,12 @@ static int write_config(const struct world *world, struct error *err) {
     AUTO_BUFFER struct buffer out = BUFFER_INIT(4u << 20);
     char path[PATH_MAX + 32];
     json_t *tables = json_pack(
-        "{s:{s:s, s:i}, s:{s:i, s:s, s:i, s:i, s:s, s:s}, s:{s:s}, s:{s:i}, s:{s:s}}", "server",
-        "listen", "127.0.0.1:0", "drain_ms", DRAIN_MS, "github", "app_id", atoi(WORLD_APP_ID),
-        "api_url", world->fake_url, "write_interval_ms", 0, "notify_interval_ms", 0,
-        "private_key_file", "../app.pem", "webhook_secret_file", "webhook.secret", "store", "url",
-        "sqlite:snekomatic.db", "dispatch", "delay_ms", 0, "log", "level", "debug");
+        "{s:{s:s, s:i}, s:{s:i, s:s, s:i, s:i, s:i, s:s, s:s}, s:{s:s}, s:{s:i}, s:{s:s}}",
+        "server", "listen", "127.0.0.1:0", "drain_ms", DRAIN_MS, "github", "app_id",
+        atoi(WORLD_APP_ID), "api_url", world->fake_url, "write_interval_ms", 0,
+        "notify_interval_ms", 0, "recover_interval_minutes", 0, "private_key_file", "../app.pem",
+        "webhook_secret_file", "webhook.secret", "store", "url", "sqlite:snekomatic.db", "dispatch",
+        "delay_ms", 0, "log", "level", "debug");
     json_t *more = json_object_get(world->scenario->root, "host"), *table;
     const char *name;
     json_object_foreach(more, name, table) {

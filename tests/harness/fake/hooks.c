@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The app's webhook: deliveries that a test makes happen are sent to the bot, signed, and logged as
+ * GitHub does it; the log's API lists them, and sends them again.
+ *
+ * Threads: a delivery is sent without the lock, by the control call that makes it happen or, when
+ * it is sent again, by a thread of its own. */
+#include "fake/internal.h"
+
+#include "base/clock.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <nettle/base16.h>
+#include <nettle/hmac.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define KEPT_S (3 * 86400) /* docs: "the past 3 days" */
+#define PAGE_DEFAULT 30
+#define PAGE_MAX 100
+#define SEND_TIMEOUT_MS 10000L /* as GitHub's */
+#define FIRST_DELIVERY_ID 900000000001
+#define ANSWER_KEPT 65536
+
+/* ---- sending ---- */
+
+struct sending {
+    struct fake *fake;
+    json_t *entry; /* in the log already; ours, a reference */
+    char *url, *secret, *body, *event, *guid;
+    bool lose_answer;
+    struct buffer answer;
+    long status; /* 0: none came */
+    int64_t took_ms;
+};
+
+static void sending_free(struct sending *sending) {
+    free(sending->url);
+    free(sending->secret);
+    free(sending->body);
+    free(sending->event);
+    free(sending->guid);
+    buffer_finish(&sending->answer);
+    free(sending);
+}
+
+static size_t take_answer(char *data, size_t size, size_t count, void *context) {
+    struct sending *sending = context;
+    (void)buffer_append(&sending->answer, data, size * count); /* the rest of a long one goes */
+    return size * count;
+}
+
+static struct curl_slist *add(struct curl_slist *list, const char *name, const char *value) {
+    char line[512];
+    (void)snprintf(line, sizeof line, "%s: %s", name, value);
+    return curl_slist_append(list, line);
+}
+
+static struct curl_slist *headers_of(const struct sending *sending) {
+    struct hmac_sha256_ctx hmac;
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    char signature[7 + BASE16_ENCODE_LENGTH(SHA256_DIGEST_SIZE) + 1] = "sha256=", id[24];
+    hmac_sha256_set_key(&hmac, strlen(sending->secret), (const uint8_t *)sending->secret);
+    hmac_sha256_update(&hmac, strlen(sending->body), (const uint8_t *)sending->body);
+    hmac_sha256_digest(&hmac, sizeof digest, digest);
+    base16_encode_update(signature + 7, sizeof digest, digest);
+    (void)snprintf(id, sizeof id, "%lld", (long long)sending->fake->app_id);
+    struct curl_slist *list = add(NULL, "Content-Type", "application/json");
+    list = add(list, "Accept", "*/*");
+    list = add(list, "X-GitHub-Event", sending->event);
+    list = add(list, "X-GitHub-Delivery", sending->guid);
+    list = add(list, "X-GitHub-Hook-ID", "48001");
+    list = add(list, "X-GitHub-Hook-Installation-Target-ID", id);
+    list = add(list, "X-GitHub-Hook-Installation-Target-Type", "integration");
+    list = add(list, "X-Hub-Signature-256", signature);
+    return add(list, "Expect", "");
+}
+
+/* Without the lock. */
+static void post(struct sending *sending) {
+    int64_t begun_ms = clock_monotonic_ms();
+    CURL *easy = curl_easy_init();
+    struct curl_slist *headers = headers_of(sending);
+    if (easy && sending->url[0] && !curl_easy_setopt(easy, CURLOPT_URL, sending->url) &&
+        !curl_easy_setopt(easy, CURLOPT_USERAGENT, "GitHub-Hookshot/f4e0001") &&
+        !curl_easy_setopt(easy, CURLOPT_POSTFIELDS, sending->body) &&
+        !curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(sending->body)) &&
+        !curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) &&
+        !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, SEND_TIMEOUT_MS) &&
+        !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
+        !curl_easy_setopt(easy, CURLOPT_PROXY, "") &&
+        !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer) &&
+        !curl_easy_setopt(easy, CURLOPT_WRITEDATA, sending) &&
+        curl_easy_perform(easy) == CURLE_OK) {
+        (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &sending->status);
+    }
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(easy);
+    sending->took_ms = clock_monotonic_ms() - begun_ms;
+}
+
+/* With the lock: how it went, into the log. */
+static void log_outcome(struct sending *sending) {
+    long status = sending->lose_answer ? 0 : sending->status;
+    const char *words = sending->lose_answer ? "timed out"
+                        : status == 0        ? "failed to connect to host"
+                        : status < 300       ? "OK"
+                                             : "Invalid HTTP Response";
+    json_t *entry = sending->entry;
+    (void)json_object_set_new(entry, "duration", json_real((double)sending->took_ms / 1000));
+    (void)json_object_set_new(entry, "status",
+                              status >= 300 ? json_sprintf("%s: %ld", words, status)
+                                            : json_string(words));
+    (void)json_object_set_new(entry, "status_code",
+                              json_integer(sending->lose_answer ? 504
+                                           : status == 0        ? 502
+                                                                : status));
+    (void)json_object_set_new(
+        entry, "_response",
+        status == 0 ? json_null()
+                    : json_stringn_nocheck(sending->answer.data ? sending->answer.data : "",
+                                           sending->answer.bytes));
+    json_decref(entry);
+}
+
+/* A new entry of the log, in GitHub's shape, with what is sent beside; NULL: no memory. */
+static json_t *new_entry(struct fake *fake, const char *guid, const char *event, const char *body,
+                         bool redelivery, int64_t age_s) {
+    char now[FAKE_TIME_MAX];
+    fake_time_text(fake_now_s(fake) - age_s, now);
+    json_t *payload = json_loads(body, 0, NULL);
+    json_t *installation = json_object_get(json_object_get(payload, "installation"), "id");
+    json_t *repository = json_object_get(json_object_get(payload, "repository"), "id");
+    json_t *entry =
+        json_pack("{s:I, s:s, s:s, s:b, s:n, s:s, s:i, s:s, s:O?, s:O?, s:O?, s:n, s:s, s:I}", "id",
+                  (json_int_t)(FIRST_DELIVERY_ID + fake->last_delivery++), "guid", guid,
+                  "delivered_at", now, "redelivery", redelivery, "duration", "status", "pending",
+                  "status_code", 0, "event", event, "action", json_object_get(payload, "action"),
+                  "installation_id", installation, "repository_id", repository, "throttled_at",
+                  "_body", body, "_time_s", (json_int_t)(fake_now_s(fake) - age_s));
+    json_decref(payload);
+    return entry;
+}
+
+/* With the lock: logs a new delivery and readies its sending; NULL: no memory. */
+static struct sending *begin(struct fake *fake, const char *guid, const char *event,
+                             const char *body, bool redelivery, int64_t age_s) {
+    struct sending *sending = calloc(1, sizeof *sending);
+    json_t *settings = json_object_get(fake->state, "settings");
+    json_t *entry = new_entry(fake, guid, event, body, redelivery, age_s);
+    if (!sending || !entry) {
+        free(sending);
+        json_decref(entry);
+        return NULL;
+    }
+    sending->fake = fake;
+    sending->url = strdup(text_of(settings, "webhook_url"));
+    sending->secret = strdup(text_of(settings, "webhook_secret"));
+    sending->body = strdup(body);
+    sending->event = strdup(event);
+    sending->guid = strdup(guid);
+    sending->answer = (struct buffer)BUFFER_INIT(ANSWER_KEPT);
+    if (!sending->url || !sending->secret || !sending->body || !sending->event || !sending->guid) {
+        json_decref(entry);
+        sending_free(sending);
+        return NULL;
+    }
+    sending->entry = json_incref(entry);
+    (void)json_array_append_new(fake->deliveries, entry);
+    fake->sending++;
+    return sending;
+}
+
+static void send_now(struct sending *sending) {
+    struct fake *fake = sending->fake;
+    (void)pthread_mutex_unlock(&fake->lock);
+    post(sending);
+    (void)pthread_mutex_lock(&fake->lock);
+    log_outcome(sending);
+    sending_free(sending);
+    fake->sending--;
+    (void)pthread_cond_broadcast(&fake->sent);
+}
+
+static void *send_in_thread(void *argument) {
+    struct sending *sending = argument;
+    struct fake *fake = sending->fake;
+    (void)pthread_mutex_lock(&fake->lock);
+    send_now(sending);
+    (void)pthread_mutex_unlock(&fake->lock);
+    return NULL;
+}
+
+void hooks_finish(struct fake *fake) {
+    (void)pthread_mutex_lock(&fake->lock);
+    while (fake->sending > 0) {
+        (void)pthread_cond_wait(&fake->sent, &fake->lock);
+    }
+    (void)pthread_mutex_unlock(&fake->lock);
+    json_decref(fake->deliveries);
+    (void)pthread_cond_destroy(&fake->sent);
+}
+
+/* ---- the API ---- */
+
+static bool is_kept(const struct fake *fake, const json_t *entry) {
+    return number_of(entry, "_time_s") > fake_now_s(fake) - KEPT_S;
+}
+
+/* Without what is ours: its keys start with "_". */
+static json_t *shape(json_t *entry) {
+    json_t *shown = json_object();
+    const char *key;
+    json_t *value;
+    json_object_foreach(entry, key, value) {
+        if (key[0] != '_') {
+            (void)json_object_set(shown, key, value);
+        }
+    }
+    return shown;
+}
+
+static bool read_number(const char *text, long long least, long long most, long long *number) {
+    char *end;
+    errno = 0;
+    *number = strtoll(text, &end, 10);
+    return errno == 0 && end != text && *end == '\0' && *number >= least && *number <= most;
+}
+
+/* The newest come first; the list is in the order of time, but for ages that a test has made. */
+static int newer_first(const void *a, const void *b) {
+    const json_t *left = *(json_t *const *)a, *right = *(json_t *const *)b;
+    json_int_t by_time = number_of(right, "_time_s") - number_of(left, "_time_s");
+    json_int_t by_id = number_of(right, "id") - number_of(left, "id");
+    return by_time ? (by_time > 0 ? 1 : -1) : by_id ? (by_id > 0 ? 1 : -1) : 0;
+}
+
+static bool has_status(const json_t *entry, const char *wanted) {
+    json_int_t status = number_of(entry, "status_code");
+    bool success = status >= 200 && status < 400;
+    return !wanted || success == (strcmp(wanted, "success") == 0);
+}
+
+/* Where the page starts: after the delivery that the cursor names. -1: it names none. */
+static long find_start(json_t **sorted, size_t n, const char *cursor) {
+    long long id;
+    if (!cursor) {
+        return 0;
+    }
+    if (strncmp(cursor, "v1_", 3) != 0 || !read_number(cursor + 3, 1, INT64_MAX, &id)) {
+        return -1;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (number_of(sorted[i], "id") == id) {
+            return (long)i + 1;
+        }
+    }
+    return -1;
+}
+
+static void answer_deliveries(struct call *call, json_t **sorted, size_t n, size_t start,
+                              size_t per_page, const char *status) {
+    json_t *page = json_array();
+    size_t i = start;
+    for (; i < n && json_array_size(page) < per_page; i++) {
+        if (is_kept(call->fake, sorted[i]) && has_status(sorted[i], status)) {
+            (void)json_array_append_new(page, shape(sorted[i]));
+        }
+    }
+    bool more = false;
+    for (size_t rest = i; rest < n; rest++) {
+        more = more || (is_kept(call->fake, sorted[rest]) && has_status(sorted[rest], status));
+    }
+    answer_json(call, 200, page);
+    if (more) {
+        char link[512];
+        (void)snprintf(link, sizeof link,
+                       "<%s/app/hook/deliveries?per_page=%zu%s%s&cursor=v1_%" JSON_INTEGER_FORMAT
+                       ">; rel=\"next\"",
+                       call->fake->origin, per_page, status ? "&status=" : "", status ? status : "",
+                       number_of(sorted[i - 1], "id"));
+        answer_header(call, "Link", link);
+    }
+}
+
+void handle_hook_deliveries(struct call *call) {
+    struct fake *fake = call->fake;
+    AUTO_FREE char *per_page_text = call_query(call, "per_page");
+    AUTO_FREE char *cursor = call_query(call, "cursor");
+    AUTO_FREE char *status = call_query(call, "status");
+    long long per_page = PAGE_DEFAULT;
+    if (per_page_text && !read_number(per_page_text, 1, PAGE_MAX, &per_page)) {
+        answer_error(call, 422, "per_page is from 1 to 100");
+        return;
+    }
+    if (status && strcmp(status, "success") != 0 && strcmp(status, "failure") != 0) {
+        answer_error(call, 422, "status is success or failure");
+        return;
+    }
+    size_t n = json_array_size(fake->deliveries);
+    AUTO_FREE json_t **sorted = calloc(n + 1, sizeof *sorted);
+    for (size_t i = 0; sorted && i < n; i++) {
+        sorted[i] = json_array_get(fake->deliveries, i);
+    }
+    if (sorted) {
+        qsort(sorted, n, sizeof *sorted, newer_first);
+    }
+    long start = sorted ? find_start(sorted, n, cursor) : -1;
+    if (start < 0) {
+        answer_error(call, 422, "Invalid cursor");
+        return;
+    }
+    answer_deliveries(call, sorted, n, (size_t)start, (size_t)per_page, status);
+}
+
+static json_t *find_delivery(struct call *call) {
+    long long id;
+    json_t *entry = read_number(call->parameters[0], 1, INT64_MAX, &id)
+                        ? list_find_number(call->fake->deliveries, "id", id)
+                        : NULL;
+    if (!entry || !is_kept(call->fake, entry)) {
+        answer_error(call, 404, "Not Found");
+        return NULL;
+    }
+    return entry;
+}
+
+void handle_hook_delivery(struct call *call) {
+    json_t *entry = find_delivery(call);
+    if (!entry) {
+        return;
+    }
+    json_t *shown = shape(entry);
+    (void)json_object_set_new(shown, "request",
+                              json_pack("{s:{s:s, s:s}, s:o}", "headers", "X-GitHub-Delivery",
+                                        text_of(entry, "guid"), "X-GitHub-Event",
+                                        text_of(entry, "event"), "payload",
+                                        json_loads(text_of(entry, "_body"), 0, NULL)));
+    (void)json_object_set_new(
+        shown, "response",
+        json_pack("{s:{}, s:O?}", "headers", "payload", json_object_get(entry, "_response")));
+    answer_json(call, 200, shown);
+}
+
+void handle_hook_attempts(struct call *call) {
+    json_t *entry = find_delivery(call);
+    if (!entry) {
+        return;
+    }
+    struct sending *sending = begin(call->fake, text_of(entry, "guid"), text_of(entry, "event"),
+                                    text_of(entry, "_body"), true, 0);
+    pthread_t thread;
+    if (!sending || pthread_create(&thread, NULL, send_in_thread, sending) != 0) {
+        answer_error(call, 500, "the fake is out of memory or threads");
+        return;
+    }
+    (void)pthread_detach(thread);
+    answer_json(call, 202, json_object());
+}
+
+/* ---- the control API ---- */
+
+static void make_guid(char guid[37]) {
+    uint8_t b[16];
+    (void)!getrandom(b, sizeof b, 0);
+    (void)snprintf(guid, 37, "%02x%02x%02x%02x-%02x%02x-11ee-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                   b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+                   b[13]);
+}
+
+void control_deliver(struct call *call, json_t *body) {
+    const char *event, *guid = NULL;
+    char made[37];
+    int lose_answer = 0, unsent = 0;
+    json_int_t age_s = 0;
+    json_t *payload;
+    json_error_t problem;
+    if (json_unpack_ex(body, &problem, 0, "{s:s, s:o, s?s, s?I, s?b, s?b !}", "event", &event,
+                       "payload", &payload, "guid", &guid, "age_s", &age_s, "lose_answer",
+                       &lose_answer, "unsent", &unsent) < 0) {
+        answer_json(call, 422, json_pack("{s:s}", "message", problem.text));
+        return;
+    }
+    make_guid(made);
+    AUTO_FREE char *text = json_dumps(payload, JSON_COMPACT);
+    struct sending *sending =
+        text ? begin(call->fake, guid ? guid : made, event, text, false, age_s) : NULL;
+    if (!sending) {
+        answer_json(call, 500, json_pack("{s:s}", "message", "out of memory"));
+        return;
+    }
+    if (unsent) {
+        sending->url[0] = '\0'; /* whatever is listening, GitHub does not reach it */
+    }
+    sending->lose_answer = lose_answer;
+    json_t *entry = json_incref(sending->entry);
+    send_now(sending);
+    answer_json(call, 200, shape(entry));
+    json_decref(entry);
+}
+
+void control_deliveries(struct call *call) {
+    answer_json(call, 200, json_pack("{s:O}", "deliveries", call->fake->deliveries));
+}
+
+void control_age(struct call *call, json_t *body) {
+    json_int_t by_s;
+    json_error_t problem;
+    if (json_unpack_ex(body, &problem, 0, "{s:I !}", "by_s", &by_s) < 0) {
+        answer_json(call, 422, json_pack("{s:s}", "message", problem.text));
+        return;
+    }
+    size_t i;
+    json_t *entry;
+    json_array_foreach(call->fake->deliveries, i, entry) {
+        char text[FAKE_TIME_MAX];
+        json_int_t time_s = number_of(entry, "_time_s") - by_s;
+        fake_time_text(time_s, text);
+        (void)json_object_set_new(entry, "_time_s", json_integer(time_s));
+        (void)json_object_set_new(entry, "delivered_at", json_string(text));
+    }
+    answer_empty(call, 204);
+}

@@ -103,7 +103,8 @@ static bool ready_status(void *context, struct buffer *json) {
     struct host *host = context;
     bool healthy = inbox_healthy(host->inbox);
     int result = buffer_printf(json, "\"store\":\"%s\",", healthy ? "ok" : "failing");
-    return dispatch_status(host->dispatch, json) && result == 0 && healthy;
+    bool ready = dispatch_status(host->dispatch, json) && result == 0 && healthy;
+    return buffer_append_text(json, ",") == 0 && upkeep_status(host->upkeep, json) && ready;
 }
 
 static void route(void *context, struct inbox_put *put) {
@@ -191,7 +192,7 @@ static int load_plugins(struct host *host, struct error *err) {
 
 static int start_upkeep(struct host *host, struct error *err) {
     struct upkeep_options options = {
-        .config = host->config, .loop = &host->loop, .inbox = host->inbox};
+        .config = host->config, .loop = &host->loop, .inbox = host->inbox, .broker = host->broker};
     return upkeep_new(&options, &host->upkeep, err);
 }
 

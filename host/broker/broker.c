@@ -146,6 +146,7 @@ static int make_parts(struct broker *broker, const struct broker_options *option
     retries_init(&broker->workshop.retries,
                  options->retry_first_ms > 0 ? options->retry_first_ms : RETRY_FIRST_MS);
     TAILQ_INIT(&broker->workshop.jobs);
+    TAILQ_INIT(&broker->workshop.errands);
     if (!broker->workshop.limits || !broker->way.jwt || !broker->workshop.tokens ||
         !broker->workshop.slug) {
         return error_set(err, "no memory");

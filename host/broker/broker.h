@@ -37,6 +37,7 @@ struct broker_options {
 enum broker_kind {
     BROKER_REQUEST, /* a plugin's request, with its installation's token */
     BROKER_SLUG,    /* the app's slug, from GET /app, kept; `body` is the slug */
+    BROKER_APP,     /* the host's own, as the app: `method`, `url`, `body`; no limits, no retries */
 };
 
 /* What does not count towards a run's deadline: the waits for rate limits and the pace. */

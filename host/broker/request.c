@@ -280,6 +280,10 @@ static void take_slug(struct slug_waiter *waiter, const char *slug,
 }
 
 void request_begin(struct workshop *workshop, struct broker_request *request) {
+    if (request->kind == BROKER_APP) {
+        errand_begin(workshop->way, &workshop->errands, request);
+        return;
+    }
     request->outcome = 0;
     request->status = 0;
     request->not_before_ms = 0;
@@ -321,6 +325,7 @@ void request_drain_all(struct workshop *workshop) {
 
 void request_cancel_all(struct workshop *workshop) {
     struct job *job;
+    errands_cancel_all(&workshop->errands);
     while ((job = TAILQ_FIRST(&workshop->jobs))) {
         finish_with(job, SNEK_E_CANCELLED, 0, "the host stops");
     }

@@ -6,6 +6,7 @@
 #define SNEK_BROKER_REQUEST_H
 
 #include "broker/broker.h"
+#include "broker/errand.h"
 #include "broker/ratelimits.h"
 #include "broker/retry.h"
 #include "broker/slug.h"
@@ -23,7 +24,8 @@ struct workshop {
     struct retries retries;
     int64_t timeout_ms; /* of one request, its repetitions included, its waits not */
     bool draining;
-    struct jobs jobs; /* that are not answered yet */
+    struct jobs jobs;       /* that are not answered yet */
+    struct errands errands; /* likewise, of the host's own */
 };
 
 /* Takes the request on; it is answered into its mailbox, perhaps before this returns. */

@@ -49,6 +49,7 @@ struct config {
         bool allow_sha1;
         char *ca_file; /* NULL: the system's */
         int64_t write_interval_ms, notify_interval_ms;
+        uint32_t recover_interval_minutes; /* 0: never */
     } github;
     struct {
         char *url;         /* as in the table: sqlite:PATH */

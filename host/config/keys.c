@@ -55,7 +55,8 @@ const struct config_key config_keys[] = {
      .fallback = "1000", .minimum = 0, .maximum = HOUR_MS, .unit = "milliseconds"},
     {"github.notify_interval_ms", KEY_INTEGER, FIELD(config, github.notify_interval_ms),
      .fallback = "3000", .minimum = 0, .maximum = HOUR_MS, .unit = "milliseconds"},
-    {.name = "github.recover_interval_minutes", .kind = KEY_UNSUPPORTED},
+    {"github.recover_interval_minutes", KEY_INTEGER, FIELD(config, github.recover_interval_minutes),
+     .fallback = "10", .minimum = 0, .maximum = 1440, .unit = "minutes"},
 
     {"store.url", KEY_TEXT, FIELD(config, store.url), .fallback = "sqlite:snekomatic.db",
      .variable = "DATABASE_URL", .read = read_store_url},

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "supervisor/signer.h"
 #include "supervisor/start.h"
 
 #include <errno.h>
@@ -157,36 +158,6 @@ static void say_ready(struct supervisor *s) {
     s->waiting_signals = 0;
 }
 
-static int make_jwt(const struct supervisor *s, const struct supervisor_question *question,
-                    char **jwt, struct error *err) {
-    if (question->key != 0) {
-        return error_set(err, "there is no next private key");
-    }
-    if (question->skew_s < -SUPERVISOR_SKEW_MAX_S || question->skew_s > SUPERVISOR_SKEW_MAX_S) {
-        return error_set(err, "the clock differs from GitHub's by %d s, more than %d s",
-                         question->skew_s, SUPERVISOR_SKEW_MAX_S);
-    }
-    return app_key_sign_jwt(s->key, s->config->github.app_id,
-                            clock_wall_ms() / 1000 + question->skew_s, jwt, err);
-}
-
-static void answer_jwt(const struct supervisor *s, const struct supervisor_question *question) {
-    struct supervisor_answer answer = {0};
-    struct error err;
-    char *jwt = NULL;
-    answer.ok = make_jwt(s, question, &jwt, &err) == 0;
-    const char *text = answer.ok ? jwt : err.text; /* both shorter than the room */
-    memcpy(answer.text, text, strlen(text));
-    if (send(s->questions_fd, &answer, sizeof answer, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-        log_event(LOG_WARNING, "answer_lost", LOG_TEXT("reason", strerror(errno)));
-    }
-    explicit_bzero(&answer, sizeof answer);
-    if (jwt) {
-        explicit_bzero(jwt, strlen(jwt));
-        free(jwt);
-    }
-}
-
 /* One packet; false when there is none. The host is trusted less than this process: a packet that
  * is none of the two questions is dropped. */
 static bool handle_question(struct supervisor *s) {
@@ -206,7 +177,7 @@ static bool handle_question(struct supervisor *s) {
     if (whole && question.kind == SUPERVISOR_READY) {
         say_ready(s);
     } else if (whole && question.kind == SUPERVISOR_JWT) {
-        answer_jwt(s, &question);
+        signer_answer(s->key, s->config->github.app_id, &question, s->questions_fd);
     } else {
         log_event(LOG_WARNING, "question_malformed", LOG_NUMBER("bytes", got));
     }

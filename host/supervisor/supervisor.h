@@ -36,6 +36,11 @@ struct supervisor_answer {
  * The exit status for main. Logs. */
 int supervisor_run(const struct config *config, char *const host_argv[]);
 
+/* For a tool, which has no supervisor: forks a child that reads the key and answers questions as
+ * the supervisor does, on `*questions_fd` (the caller's), until that is closed. Before any thread;
+ * the key's variable is gone from our own environment after it. 0, or -1. */
+int supervisor_start_signer(const struct config *config, int *questions_fd, struct error *err);
+
 /* A parsed private key; key.c. */
 struct app_key;
 

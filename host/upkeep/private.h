@@ -4,7 +4,10 @@
 #ifndef SNEK_UPKEEP_PRIVATE_H
 #define SNEK_UPKEEP_PRIVATE_H
 
+#include "upkeep/recover.h"
 #include "upkeep/upkeep.h"
+
+#include <pthread.h>
 
 struct prune {
     struct inbox_prune step;
@@ -15,14 +18,36 @@ struct prune {
     uint64_t bodies, forgotten;  /* of this pass */
 };
 
+struct recovery {
+    struct recover pass;
+    bool under_way;           /* the pass is */
+    bool closed;              /* inbox and broker are gone */
+    bool failing;             /* that it failed was said */
+    int64_t interval_ms;      /* 0: never */
+    int64_t next_ms, full_ms; /* monotonic; full_ms 0: there was no full pass yet */
+    int64_t since_ms;         /* GitHub's clock: the next pass need look no further back */
+    uint64_t last_given_up;
+
+    pthread_mutex_t lock; /* of what is told: */
+    struct error told_error;
+    int64_t checked_ms;
+    uint64_t missing, given_up; /* of the last pass */
+    uint64_t asked;             /* of all */
+};
+
 struct upkeep {
     struct upkeep_options options;
     struct mailbox mailbox;
     struct loop_source mail_source;
     struct prune prune;
+    struct recovery recovery;
 };
 
 /* prune.c; when to call again, monotonic. */
 int64_t prune_tick(struct upkeep *upkeep, int64_t now_ms);
+
+/* recovery.c; likewise, and what /readyz says of it (0, or -1 when that did not fit). */
+int64_t recovery_tick(struct upkeep *upkeep, int64_t now_ms);
+int recovery_status(struct recovery *recovery, struct buffer *json);
 
 #endif

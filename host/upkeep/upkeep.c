@@ -20,8 +20,11 @@ int upkeep_new(const struct upkeep_options *options, struct upkeep **upkeep, str
         return error_set(err, "upkeep: out of memory or descriptors");
     }
     made->options = *options;
+    made->recovery.interval_ms = (int64_t)options->config->github.recover_interval_minutes * 60000;
+    (void)pthread_mutex_init(&made->recovery.lock, NULL);
     made->mail_source = (struct loop_source){made->mailbox.event_fd, mail_ready};
     if (loop_add(options->loop, &made->mail_source, EPOLLIN) < 0) {
+        (void)pthread_mutex_destroy(&made->recovery.lock);
         mailbox_finish(&made->mailbox);
         free(made);
         return error_set(err, "upkeep: cannot watch a mailbox: %s", strerror(errno));
@@ -32,16 +35,25 @@ int upkeep_new(const struct upkeep_options *options, struct upkeep **upkeep, str
 
 int upkeep_tick(struct upkeep *upkeep) {
     int64_t now_ms = clock_monotonic_ms();
-    int64_t wait_ms = prune_tick(upkeep, now_ms) - now_ms;
+    int64_t prune_ms = prune_tick(upkeep, now_ms), recovery_ms = recovery_tick(upkeep, now_ms);
+    int64_t wait_ms = (prune_ms < recovery_ms ? prune_ms : recovery_ms) - now_ms;
     return wait_ms > WAIT_MAX_MS ? WAIT_MAX_MS : (int)wait_ms;
+}
+
+bool upkeep_status(void *context, struct buffer *json) {
+    struct upkeep *upkeep = context;
+    return recovery_status(&upkeep->recovery, json) == 0;
 }
 
 void upkeep_free(struct upkeep *upkeep) {
     if (upkeep) {
         upkeep->prune.closed = true;
+        upkeep->recovery.closed = upkeep->recovery.pass.closed = true;
         (void)mailbox_open(&upkeep->mailbox);
         loop_remove(upkeep->options.loop, &upkeep->mail_source);
         mailbox_finish(&upkeep->mailbox);
+        recover_finish(&upkeep->recovery.pass);
+        (void)pthread_mutex_destroy(&upkeep->recovery.lock);
         free(upkeep);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What is done by the clock and not by a delivery: old deliveries are forgotten.
+/* What is done by the clock and not by a delivery: old deliveries are forgotten, and GitHub is
+ * asked for those that did not arrive.
  *
  * Threads: all on the loop's thread, but for upkeep_status(), which ingest's calls. */
 #ifndef SNEK_UPKEEP_UPKEEP_H
@@ -8,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/loop.h"
+#include "broker/broker.h"
 #include "config/config.h"
 #include "inbox/inbox.h"
 
@@ -18,6 +20,7 @@ struct upkeep_options {
     const struct config *config;
     struct loop *loop;
     struct inbox *inbox;
+    struct broker *broker;
 };
 
 /* 0 and `*upkeep`, or -1. */
@@ -27,7 +30,10 @@ int upkeep_new(const struct upkeep_options *options, struct upkeep **upkeep, str
  * milliseconds. */
 int upkeep_tick(struct upkeep *upkeep);
 
-/* After the inbox was freed: opens what answers it left, frees. Takes NULL. */
+/* Appends `"recovery":{...}` for /readyz: never a reason not to be ready. Any thread. */
+bool upkeep_status(void *upkeep, struct buffer *json);
+
+/* After the broker and the inbox were freed: opens what answers they left, frees. Takes NULL. */
 void upkeep_free(struct upkeep *upkeep);
 
 #endif

@@ -404,6 +404,22 @@ class FakeGitHub:
     def settings(self, **changes):
         return self._control("POST", "settings", changes)
 
+    def deliver(self, event, payload, guid=None, **how):
+        """An event happens: its webhook is sent to the webhook_url of the settings. The log's entry.
+        age_s= (it happened so long ago), unsent=True (GitHub does not reach the bot),
+        lose_answer=True (the bot gets it, and GitHub does not see the answer)."""
+        body = {"event": event, "payload": rewrite(payload, self.url), "guid": guid, **how}
+        return self._control("POST", "deliver", {k: v for k, v in body.items() if v is not None})
+
+    def deliveries(self, guid=None):
+        """All that was sent, in order: the log's entries."""
+        return [entry for entry in self._control("GET", "deliveries")["deliveries"]
+                if guid is None or entry["guid"] == guid]
+
+    def age_deliveries(self, by_s):
+        """All of the log is so much older from now on."""
+        self._control("POST", "deliveries/age", {"by_s": by_s})
+
     def member(self, login, organization="sneks-united"):
         """The member's entry in the state, or None."""
         for entry in self.state["organizations"]:
@@ -465,7 +481,7 @@ class Bot:
         tables = {
             "server": {"listen": "127.0.0.1:0"},
             "github": {"app_id": APP_ID, "api_url": fake.url, "write_interval_ms": 0,
-                       "notify_interval_ms": 0},
+                       "notify_interval_ms": 0, "recover_interval_minutes": 0},
             "store": {"url": "sqlite:snekomatic.db"},
             "dispatch": {"delay_ms": 0},
             "log": {"level": "debug"},

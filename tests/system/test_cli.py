@@ -12,7 +12,7 @@ import pytest
 
 import snek
 
-VERBS = ["serve", "check", "plugins", "send", "deliveries", "version"]
+VERBS = ["serve", "check", "plugins", "send", "deliveries", "recover", "version"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 

@@ -2,6 +2,8 @@
 """The fake GitHub is as strict as the real one, and fails as it is told."""
 
 import http.client
+import http.server
+import json
 import subprocess
 import threading
 import time
@@ -695,3 +697,75 @@ def test_a_delay_ends_when_it_is_released(fake, app):
     fake._control("POST", "release")
     asking.join(snek.PATIENCE_S)
     assert answers == [200]
+
+
+# -- the app's webhook
+
+
+PING = {"zen": "Mind your words, they are important.", "hook_id": 48001}
+
+
+def deliveries(app, query=""):
+    return app("GET", f"/app/hook/deliveries{query}")
+
+
+def test_a_delivery_is_sent_signed_and_logged(fake, app):
+    seen = []
+
+    class Receiver(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.append((self.headers, body))
+            self.send_response(202)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    fake.settings(webhook_url=f"http://127.0.0.1:{server.server_port}/hook", webhook_secret="shh")
+    payload = {"action": "opened", "installation": {"id": 7}, "repository": {"id": 8}}
+    entry = fake.deliver("issues", payload)
+    headers, body = seen[0]
+    assert json.loads(body) == payload
+    assert headers["X-Hub-Signature-256"] == snek.signature(body, "shh")
+    assert (headers["X-GitHub-Event"], headers["X-GitHub-Delivery"]) == ("issues", entry["guid"])
+    [listed] = deliveries(app).json
+    assert listed == entry
+    assert {key: listed[key] for key in ("status", "status_code", "redelivery", "action",
+                                         "installation_id", "repository_id", "throttled_at")} == {
+        "status": "OK", "status_code": 202, "redelivery": False, "action": "opened",
+        "installation_id": 7, "repository_id": 8, "throttled_at": None}
+    again = app("POST", f"/app/hook/deliveries/{entry['id']}/attempts")
+    assert (again.status, again.json) == (202, {})
+    deadline = time.monotonic() + snek.PATIENCE_S
+    while len(seen) < 2 or fake.deliveries()[1]["status"] == "pending":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert seen[1][1] == body and seen[1][0]["X-GitHub-Delivery"] == entry["guid"]
+    newest = deliveries(app).json[0]
+    assert newest["redelivery"] and newest["guid"] == entry["guid"] and newest["id"] != entry["id"]
+    shown = app("GET", f"/app/hook/deliveries/{entry['id']}").json
+    assert shown["request"]["payload"] == payload
+    server.shutdown()
+    server.server_close()
+
+
+def test_deliveries_come_in_pages_by_cursor_and_for_three_days(fake, app, client):
+    ids = [fake.deliver("ping", PING, age_s=age)["id"] for age in (3 * 86400, 500, 400, 300)]
+    first = deliveries(app, "?per_page=2")
+    assert [entry["id"] for entry in first.json] == [ids[3], ids[2]]
+    assert 'rel="next"' in first.headers["link"]
+    url = first.headers["link"].split(">")[0][1:]
+    assert url.startswith(fake.url)
+    last = app("GET", url[len(fake.url):])
+    assert [entry["id"] for entry in last.json] == [ids[1]]  # the first is too old
+    assert "link" not in last.headers
+    assert app("POST", f"/app/hook/deliveries/{ids[0]}/attempts").status == 404
+    assert app("GET", "/app/hook/deliveries/1").status == 404
+    for wrong in ("?per_page=101", "?per_page=0", "?cursor=v1_5", "?cursor=2", "?status=bad"):
+        assert deliveries(app, wrong).status == 422
+    assert [entry["status_code"] for entry in deliveries(app, "?status=failure").json] == [502] * 3
+    assert deliveries(app, "?status=success").json == []
+    assert client("GET", "/app/hook/deliveries").status == 401

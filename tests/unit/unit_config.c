@@ -117,6 +117,7 @@ static void without_a_file_the_credentials_are_enough(void **state) {
     assert_string_equal(config->store.url, "sqlite:snekomatic.db");
     assert_under_home(config->store.sqlite_path, "/snekomatic.db");
     assert_int_equal(config->store.retention_days, 7);
+    assert_int_equal(config->github.recover_interval_minutes, 10);
     assert_int_equal(config->dispatch.delay_ms, 1000);
     assert_int_equal(config->dispatch.max_attempts, 9);
     assert_int_equal(config->dispatch.lease_ms, 30000);
@@ -155,6 +156,7 @@ static const char whole_file[] = "[server]\n"
                                  "api_url = \"https://github.example/api/v3///\"\n"
                                  "allow_sha1 = true\n"
                                  "ca_file = \"ca.pem\"\n"
+                                 "recover_interval_minutes = 0\n"
                                  "[store]\n"
                                  "url = \"sqlite:data/inbox.db\"\n"
                                  "retention_days = 0\n"
@@ -201,6 +203,7 @@ static void every_key_of_a_file_is_taken(void **state) {
     assert_under_home(config->github.ca_file, "/ca.pem");
     assert_under_home(config->store.sqlite_path, "/data/inbox.db");
     assert_int_equal(config->store.retention_days, 0);
+    assert_int_equal(config->github.recover_interval_minutes, 0);
     assert_int_equal(config->dispatch.delay_ms, 0);
     assert_int_equal(config->dispatch.max_attempts, 1);
     assert_int_equal(config->dispatch.lease_ms, 5000);
@@ -209,7 +212,7 @@ static void every_key_of_a_file_is_taken(void **state) {
     assert_int_equal(config->n_plugins, 3);
     const struct config_plugin *plugin = &config->plugins[0];
     assert_under_home(plugin->path, "/plug/welcome.so"); /* although [plugins] comes later */
-    assert_int_equal(plugin->line, 20);
+    assert_int_equal(plugin->line, 21);
     assert_false(plugin->enabled);
     assert_int_equal(plugin->concurrency, 1);
     assert_int_equal(plugin->deadline_ms, 100);
@@ -386,6 +389,8 @@ static const struct {
     {"plugin = [1]", "plugin must be an array of tables: write [[plugin]]"},
     {"server.tls_key_file = \"x\"",
      "server.tls_key_file is known, but not supported by this version; remove it"},
+    {"github.recover_interval_minutes = 1441",
+     "github.recover_interval_minutes must be from 0 to 1440 minutes, not 1441"},
     {"store.retention_days = -1", "store.retention_days must be from 0 to 3650 days, not -1"},
     {"sentry.dsn = \"x\"", "sentry.dsn is known, but not supported by this version; remove it"},
     {"plugin = [{path = \"a\", dry_run = 1}]",

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* JWTs on demand: for the supervisor's loop, and in a child of a tool that has no supervisor. */
+#include "supervisor/signer.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int make_jwt(struct app_key *key, const char *app_id,
+                    const struct supervisor_question *question, char **jwt, struct error *err) {
+    if (question->key != 0) {
+        return error_set(err, "there is no next private key");
+    }
+    if (question->skew_s < -SUPERVISOR_SKEW_MAX_S || question->skew_s > SUPERVISOR_SKEW_MAX_S) {
+        return error_set(err, "the clock differs from GitHub's by %d s, more than %d s",
+                         question->skew_s, SUPERVISOR_SKEW_MAX_S);
+    }
+    return app_key_sign_jwt(key, app_id, clock_wall_ms() / 1000 + question->skew_s, jwt, err);
+}
+
+static void answer(int fd, bool ok, const char *text) {
+    struct supervisor_answer packet = {.ok = ok};
+    (void)strncat(packet.text, text, sizeof packet.text - 1);
+    if (send(fd, &packet, sizeof packet, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        log_event(LOG_WARNING, "answer_lost", LOG_TEXT("reason", strerror(errno)));
+    }
+    explicit_bzero(&packet, sizeof packet);
+}
+
+void signer_answer(struct app_key *key, const char *app_id,
+                   const struct supervisor_question *question, int fd) {
+    struct error err;
+    char *jwt = NULL;
+    int result = make_jwt(key, app_id, question, &jwt, &err);
+    answer(fd, result == 0, result == 0 ? jwt : err.text);
+    if (jwt) {
+        explicit_bzero(jwt, strlen(jwt));
+        free(jwt);
+    }
+}
+
+/* ---- for a tool ---- */
+
+/* In the child: the first packet says whether there is a key; then one for each question. */
+_Noreturn static void serve_tool(const struct config *config, int fd) {
+    struct error err;
+    AUTO_SECRET struct secret text = {0};
+    struct app_key *key = NULL;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    if (config_private_key(config, &text, &err) < 0 || app_key_parse(&text, &key, &err) < 0) {
+        answer(fd, false, err.text);
+        _exit(0);
+    }
+    secret_finish(&text);
+    answer(fd, true, "");
+    for (struct supervisor_question question;;) {
+        ssize_t got = recv(fd, &question, sizeof question, MSG_TRUNC);
+        if (got == 0 || (got < 0 && errno != EINTR)) {
+            break;
+        }
+        if (got == (ssize_t)sizeof question && question.kind == SUPERVISOR_JWT) {
+            signer_answer(key, config->github.app_id, &question, fd);
+        }
+    }
+    app_key_free(key);
+    _exit(0);
+}
+
+int supervisor_start_signer(const struct config *config, int *questions_fd, struct error *err) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+        return error_set(err, "cannot make a socket pair: %s", strerror(errno));
+    }
+    AUTO_CLOSE int ours = ends[0];
+    AUTO_CLOSE int theirs = ends[1];
+    pid_t child = fork();
+    if (child < 0) {
+        return error_set(err, "cannot fork: %s", strerror(errno));
+    }
+    if (child == 0) {
+        (void)close(ours);
+        serve_tool(config, theirs);
+    }
+    cleanup_close(&theirs);
+    theirs = -1;
+    secret_scrub_environment("GITHUB_PRIVATE_KEY");
+    struct supervisor_answer first = {0};
+    if (recv(ours, &first, sizeof first, 0) != (ssize_t)sizeof first) {
+        return error_set(err, "the process that was to hold the key has ended");
+    }
+    if (!first.ok) {
+        return error_set(err, "private key: %.*s", (int)sizeof first.text, first.text);
+    }
+    *questions_fd = steal_fd(&ours);
+    return 0;
+}

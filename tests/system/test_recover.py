@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Promise 1: what GitHub could not deliver is asked for again; what arrived never is."""
+
+import json
+import subprocess
+
+import pytest
+
+import snek
+
+ATTEMPTS = r"/app/hook/deliveries/\d+/attempts"
+
+
+def trouble(action="fine", **more):
+    return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
+
+
+def recover(bot, *words, status=0):
+    answer = subprocess.run([str(snek.program("snekomatic")), "recover", "-c", str(bot.file), *words],
+                            env=snek.clean_environment(**bot.env), capture_output=True, text=True,
+                            timeout=60, check=False)
+    assert answer.returncode == status, answer
+    return answer.stdout + answer.stderr
+
+
+def found(bot, *words):
+    return {one["delivery"]: one for one in json.loads(recover(bot, "--json", *words))["deliveries"]}
+
+
+def asked(fake):
+    return len(fake.requests("POST", ATTEMPTS))
+
+
+@pytest.fixture
+def make(start_bot, fake):
+    """make(minutes): a bot at an address that stays its own, so that GitHub knows where it is."""
+    def make_bot(minutes=10, **options):
+        bot = start_bot(plugins=["trouble"], config={
+            "github": {"recover_interval_minutes": minutes}, **options})
+        bot.file.write_text(bot.file.read_text().replace("127.0.0.1:0", f"127.0.0.1:{bot.port}"))
+        fake.settings(webhook_url=f"{bot.url}/webhook/github", webhook_secret=snek.WEBHOOK_SECRET)
+        return bot
+    return make_bot
+
+
+def status(bot):
+    return bot.request("GET", "/readyz").json["recovery"]
+
+
+def wait_pass(bot, **wanted):
+    """The line that ends the first pass of this start."""
+    return bot.wait_log(msg="recovery", **wanted)
+
+
+def test_what_came_while_the_host_was_down_is_recovered_once(make, fake):
+    bot = make()
+    before = fake.deliver("trouble", trouble())
+    assert before["status_code"] == 202
+    bot.stop()
+    guids = []
+    for number in range(3):
+        entry = fake.deliver("trouble", trouble(number=number), age_s=3000 - number)
+        assert entry["status_code"] == 502
+        guids.append(entry["guid"])
+    ping = fake.deliver("ping", {"zen": "Half measures are as bad as nothing at all."}, age_s=2000)
+    bot.start()
+    for guid in guids:
+        bot.wait_log(msg="done", delivery=guid)
+    bot.wait_log(msg="stored", delivery=ping["guid"])
+    line = wait_pass(bot)
+    assert (line["listed"], line["asked"]) == ("5", "4")
+    order = [line["delivery"] for line in bot.log(msg="redelivery_asked")]
+    assert order == [*guids, ping["guid"]]  # as it happened
+    fake.age_deliveries(300)
+    bot.stop()
+    bot.start()
+    assert wait_pass(bot)["asked"] == "0"
+    assert asked(fake) == 4
+    for guid in guids:
+        assert len(bot.log(msg="done", delivery=guid)) == 0  # not run again
+        assert [entry["redelivery"] for entry in fake.deliveries(guid)] == [False, True]
+    assert status(bot)["state"] == "ok" and status(bot)["missing"] == 0
+    assert fake.unexpected() == []
+
+
+def test_a_lost_202_is_not_asked_for(make, fake):
+    bot = make()
+    entry = fake.deliver("trouble", trouble(), lose_answer=True, age_s=600)
+    assert entry["status_code"] == 504
+    bot.wait_log(msg="done", delivery=entry["guid"])
+    bot.stop()
+    bot.start()
+    assert wait_pass(bot)["asked"] == "0"
+    assert found(bot) == {}
+    assert asked(fake) == 0
+
+
+def test_whatever_status_github_saw_what_the_store_lacks_is_asked_for(make, fake):
+    bot = make()
+    entry = fake.deliver("trouble", trouble(), age_s=600)
+    bot.wait_log(msg="done", delivery=entry["guid"])
+    bot.stop()
+    for file in bot.folder.glob("snekomatic.db*"):
+        file.unlink()  # the disk was lost: its last days come back
+    bot.start()
+    bot.wait_log(msg="done", delivery=entry["guid"])
+    assert asked(fake) == 1
+
+
+def test_what_was_tried_within_the_last_minute_is_left_alone(make, fake):
+    bot = make(minutes=0)
+    bot.stop()
+    new = fake.deliver("trouble", trouble())
+    old = fake.deliver("trouble", trouble(), age_s=600)
+    again = fake.deliver("trouble", trouble(), guid=old["guid"])  # somebody pressed Redeliver
+    assert again["status_code"] == 502
+    results = {guid: one["result"] for guid, one in found(bot).items()}
+    assert results == {new["guid"]: "just tried", old["guid"]: "just tried"}
+    assert asked(fake) == 0
+
+
+def test_each_is_asked_for_three_times_at_most(make, fake):
+    bot = make(minutes=0)
+    bot.stop()
+    guid = fake.deliver("trouble", trouble(), age_s=600)["guid"]
+    for time in range(1, 4):
+        one = found(bot)[guid]
+        assert (one["result"], one["asked"]) == ("asked for", time)
+        fake.wait_requests(time, method="POST", path=ATTEMPTS)
+        fake.age_deliveries(600)
+    assert found(bot)[guid]["result"] == "given up"
+    assert "given up (3 of 3 times)" in recover(bot)
+    assert asked(fake) == 3
+
+
+def test_a_dry_run_asks_for_nothing_and_counts_nothing(make, fake):
+    bot = make(minutes=0)
+    bot.stop()
+    guid = fake.deliver("trouble", trouble(), age_s=600)["guid"]
+    for _ in range(4):
+        one = found(bot, "--dry-run")[guid]
+        assert (one["result"], one["asked"], one["event"]) == ("missing", 0, "trouble.fine")
+    assert guid in recover(bot, "--dry-run")
+    assert asked(fake) == 0
+    assert found(bot)[guid]["asked"] == 1
+
+
+def test_all_pages_are_read_and_the_verb_works_beside_the_host(make, fake):
+    bot = make(minutes=0)
+    lost = fake.deliver("trouble", trouble(), unsent=True, age_s=90000)["guid"]
+    for _ in range(120):
+        fake.deliver("ping", {"zen": "Keep it logically awesome."}, age_s=3000)
+    forgotten = fake.deliver("trouble", trouble(), unsent=True, age_s=3 * 86400)["guid"]
+    answer = json.loads(recover(bot, "--json"))
+    assert (answer["listed"], answer["missing"], answer["asked"]) == (121, 1, 1)
+    bot.wait_log(msg="done", delivery=lost)
+    assert bot.log(msg="stored", delivery=forgotten) == []
+    cursors = [entry["query"] for entry in fake.requests("GET", "/app/hook/deliveries")]
+    assert len(cursors) == 2 and "cursor=v1_" in cursors[1]
+
+
+def test_a_failing_github_is_said_once_shown_and_asked_again(make, fake):
+    fake.fail("GET", "/app/hook/deliveries", status=503, times=-1)
+    bot = make()
+    line = bot.wait_log(msg="recovery_failed")
+    assert "503" in line["reason"] and line["again_minutes"] == "10"
+    shown = bot.request("GET", "/readyz")
+    assert shown.status == 200  # it is no reason not to be ready
+    assert shown.json["recovery"]["state"] == "failing"
+    assert "503" in shown.json["recovery"]["error"]
+    assert "503" in recover(bot, status=69)
+    fake.fail_no_more()
+    guid = fake.deliver("trouble", trouble(), unsent=True, age_s=600)["guid"]
+    fake.fail("POST", "/app/hook/deliveries", status=422, body={"message": "too old"})
+    one = found(bot)[guid]
+    assert one["result"] == "refused" and "too old" in one["reason"]
+    assert found(bot)[guid]["result"] == "asked for"
+
+
+def test_a_key_that_is_not_the_apps_is_said(make, fake, tmp_path):
+    bot = make(minutes=0)
+    bot.stop()
+    other = snek.make_key(tmp_path / "other.pem")
+    bot.file.write_text(bot.file.read_text().replace(str(fake.key), str(other)))
+    assert "check the app id, the private key" in recover(bot, status=69)
+    other.write_text("nonsense")
+    assert "private key" in recover(bot, status=78)
+    for file in bot.folder.glob("snekomatic.db*"):
+        file.unlink()
+    bot.file.write_text(bot.file.read_text().replace(str(other), str(fake.key)))
+    assert "No such file" in recover(bot, status=66)
+
+
+def test_recovery_can_be_switched_off(make, fake):
+    bot = make(minutes=0)
+    bot.wait_log(msg="listening")
+    assert status(bot)["state"] == "off"
+    assert fake.requests(path="/app/hook/.*") == []

@@ -217,7 +217,11 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *data, si
 static enum MHD_Result finish(struct exchange *exchange) {
     if (!exchange->answered && !exchange->handled) {
         exchange->handled = true;
-        exchange->request.route->handle(&exchange->request);
+        if (exchange->ingest->ending) {
+            http_refuse_stopping(&exchange->request); /* nobody would wake it any more */
+        } else {
+            exchange->request.route->handle(&exchange->request);
+        }
         if (exchange->answered) {
             http_drop_body(&exchange->request);
         }

@@ -155,12 +155,16 @@ static int timeout_ms(struct ingest *ingest, int64_t now_ms) {
     return next_ms == INT64_MAX ? -1 : wait_ms < 0 ? 0 : (int)least(wait_ms, 60000);
 }
 
+void http_refuse_stopping(struct http_request *request) {
+    http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "the host is stopping", "send it again");
+}
+
 /* Every connection left is closed; who has asked gets an answer that says so. */
 static void end_connections(struct ingest *ingest) {
+    ingest->ending = true;
     for (struct connection *c = ingest->connections; c; c = c->next) {
         if (c->exchange && c->exchange->suspended) {
-            http_refuse(&c->exchange->request, MHD_HTTP_SERVICE_UNAVAILABLE, "the host is stopping",
-                        "send it again");
+            http_refuse_stopping(&c->exchange->request);
         }
     }
     MHD_UNSIGNED_LONG_LONG left_ms;

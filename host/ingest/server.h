@@ -62,11 +62,14 @@ struct ingest {
     struct refusals refusals;
     bool closed_one; /* in this round of libmicrohttpd */
     bool quiesced, stopping;
+    bool ending; /* what becomes whole now is refused */
     int64_t stop_at_ms;
 };
 
 /* The connection is to be shut this long from now; INT64_MAX: not. */
 void connection_set_deadline(struct ingest *ingest, struct connection *connection, int64_t in_ms);
+
+void http_refuse_stopping(struct http_request *request);
 
 /* libmicrohttpd's callbacks; `cls` is the ingest. */
 void *exchange_new(void *cls, const char *uri, struct MHD_Connection *mhd);

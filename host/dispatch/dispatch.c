@@ -44,7 +44,7 @@ static void take_run(struct dispatch *dispatch, struct inbox_run *data) {
     }
     run->plugin = plugin;
     run->data = *data;
-    run->payload_bytes = data->payload->bytes;
+    run->payload_bytes = data->payload_bytes;
     if (journal_load(&run->journal, &run->data) < 0) {
         run_free(run); /* likewise */
         return;

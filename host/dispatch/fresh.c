@@ -55,6 +55,7 @@ static int fill(struct inbox_run *data, const struct inbox_put *put, struct payl
     data->sender = strdup(put->sender);
     data->repository = strdup(put->repository);
     data->payload = payload_ref(payload);
+    data->payload_bytes = payload->bytes;
     return data->sender && data->repository ? 0 : -1;
 }
 

@@ -68,6 +68,16 @@ void run_begin(struct run *run) {
 
 void run_send(struct run *run, bool from_self) {
     struct plugin *plugin = run->plugin;
+    struct error err;
+    int unpacked = inbox_run_unpack(&run->data, &err);
+    if (unpacked == INBOX_DAMAGED) {
+        run_dead(run, run->data.crashes, err.text);
+        return;
+    }
+    if (unpacked < 0) {
+        run_failed(run, err.text, run->data.suspect, run->data.crashes);
+        return;
+    }
     struct runner_run frame = {.run = run->handle,
                                .event = run->data.event,
                                .action = run->data.action,

@@ -3,6 +3,7 @@
  * in one transaction (which is all there is to group commit), and the answers. */
 #include "inbox/inbox.h"
 
+#include "inbox/codec.h"
 #include "inbox/store.h"
 
 #include <stdatomic.h>
@@ -33,7 +34,17 @@ static void open_answer(struct mail *mail) {
     operation->done(operation);
 }
 
+static struct inbox_put *put_of(struct inbox_operation *operation) {
+    return operation->kind == INBOX_PUT ? CONTAINER_OF(operation, struct inbox_put, operation)
+                                        : NULL;
+}
+
 static void answer(struct inbox_operation *operation) {
+    struct inbox_put *put = put_of(operation);
+    if (put) {
+        free(put->packed);
+        put->packed = NULL;
+    }
     operation->mail.open = open_answer;
     mailbox_post(operation->reply_to, &operation->mail);
 }
@@ -48,8 +59,10 @@ static size_t bytes_of_records(const struct inbox_writer *writer) {
 
 static size_t bytes_of(const struct inbox_operation *operation) {
     switch (operation->kind) {
-    case INBOX_PUT:
-        return CONTAINER_OF(operation, const struct inbox_put, operation)->body_bytes;
+    case INBOX_PUT: {
+        const struct inbox_put *put = CONTAINER_OF(operation, const struct inbox_put, operation);
+        return put->packed ? put->packed_bytes : put->body_bytes;
+    }
     case INBOX_SET_ADD:
     case INBOX_SET_REMOVE:
     case INBOX_KEY_PUT:
@@ -266,6 +279,10 @@ void inbox_free(struct inbox *inbox) {
 }
 
 void inbox_submit(struct inbox *inbox, struct inbox_operation *operation) {
+    struct inbox_put *put = put_of(operation);
+    if (put) {
+        put->packed = codec_pack(put->body, put->body_bytes, &put->packed_bytes);
+    }
     operation->mail.next = NULL;
     (void)pthread_mutex_lock(&inbox->lock);
     *inbox->last = &operation->mail;
@@ -276,6 +293,17 @@ void inbox_submit(struct inbox *inbox, struct inbox_operation *operation) {
 
 bool inbox_healthy(const struct inbox *inbox) {
     return atomic_load(&inbox->healthy);
+}
+
+int inbox_run_unpack(struct inbox_run *run, struct error *err) {
+    struct payload *body = NULL;
+    int result = codec_unpack(run->payload_codec, run->payload, run->payload_bytes, &body, err);
+    if (result == 0) {
+        (void)payload_unref(run->payload);
+        run->payload = body;
+        run->payload_codec = CODEC_RAW;
+    }
+    return result;
 }
 
 void inbox_record_finish(struct inbox_record *record) {

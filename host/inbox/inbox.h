@@ -102,6 +102,9 @@ struct inbox_put {
     struct inbox_put_run *runs;  /* borrowed */
     size_t n_runs;
     int64_t lease, lease_until_ms; /* of those that are leased */
+
+    char *packed; /* the inbox's, see codec.h: the body as it is stored; NULL as it came */
+    size_t packed_bytes;
 };
 
 /* The journal of a run: what it asked of GitHub and of its store, and what came back, so that a
@@ -191,9 +194,11 @@ struct inbox_run {
     char event[INBOX_NAME_MAX + 1];
     char action[INBOX_NAME_MAX + 1];
     char installation[INBOX_NAME_MAX + 1];
-    char *sender;                 /* with the run */
-    char *repository;             /* with the run */
-    struct payload *payload;      /* a reference, with the run */
+    char *sender;            /* with the run */
+    char *repository;        /* with the run */
+    struct payload *payload; /* a reference, with the run; see inbox_run_unpack() */
+    size_t payload_bytes;    /* unpacked */
+    int64_t payload_codec;
     struct inbox_record *journal; /* with the run; of its earlier attempts, in order */
     size_t n_journal;
 };
@@ -213,6 +218,10 @@ struct inbox_claim {
 };
 
 void inbox_runs_free(struct inbox_run *runs, size_t n_runs); /* takes NULL */
+/* A claimed payload is as it was stored: whoever uses it unpacks it, on a thread that has the time.
+ * 0; INBOX_DAMAGED, which no second try mends, or -1 when memory is short, with `err`. */
+enum inbox_unpack_outcome { INBOX_DAMAGED = 1 };
+int inbox_run_unpack(struct inbox_run *run, struct error *err);
 void inbox_run_finish(struct inbox_run *run); /* what one run owns; for runs that were moved */
 
 /* Says how a claimed run ended. */

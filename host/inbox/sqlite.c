@@ -28,7 +28,8 @@ static const char settings[] = "PRAGMA foreign_keys = ON;"
 /* What LIST selects; ?1 to ?2 the deliveries, then since, event, plugin, state. */
 #define LIST_COLUMNS                                                                               \
     "SELECT d.id, d.guid, d.event, d.action, d.installation, d.repository, d.sender,"              \
-    " d.received_ms, ifnull(length(d.body), -1), r.id, r.plugin, r.state, r.attempt, r.crashes,"   \
+    " d.received_ms, iif(d.body IS NULL, -1, d.body_bytes), r.id, r.plugin, r.state, r.attempt, "  \
+    "r.crashes,"                                                                                   \
     " r.suspect, r.due_ms, r.lease_until_ms, r.finished_ms, r.label, r.reason"
 #define LIST_FILTERS                                                                               \
     " AND d.received_ms >= ?3 AND (?4 IS NULL OR d.event = ?4) AND (?5 IS NULL OR r.plugin = ?5)"  \
@@ -46,11 +47,11 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_DELIVERY_FIND] = "SELECT id FROM deliveries WHERE guid = ?1",
     [SQL_DELIVERY_INSERT] = "INSERT INTO deliveries (event, action, installation, repository,"
-                            " sender, received_ms, body, guid)"
-                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                            " sender, received_ms, body_codec, body_bytes, body, guid)"
+                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [SQL_DELIVERY_REPLACE] = "UPDATE deliveries SET event = ?1, action = ?2, installation = ?3,"
-                             " repository = ?4, sender = ?5, received_ms = ?6, body = ?7"
-                             " WHERE id = ?8",
+                             " repository = ?4, sender = ?5, received_ms = ?6, body_codec = ?7,"
+                             " body_bytes = ?8, body = ?9 WHERE id = ?10",
     [SQL_RUNS_UNFINISHED] = "SELECT 1 FROM runs WHERE delivery = ?1"
                             " AND state IN ('queued', 'running') LIMIT 1",
     [SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = min(due_ms, ?1)"
@@ -63,7 +64,8 @@ static const char *const statements[SQL_COUNT] = {
                       " crashes = 0, suspect = 0, label = '', reason = '', finished_ms = NULL"
                       " RETURNING id",
     [SQL_RUNS_DUE] = "SELECT r.id, r.attempt, r.crashes, r.suspect, d.id, d.received_ms, d.guid,"
-                     " d.event, d.action, d.installation, d.repository, d.sender, length(d.body)"
+                     " d.event, d.action, d.installation, d.repository, d.sender, d.body_bytes,"
+                     " d.body_codec"
                      " FROM runs r INDEXED BY runs_due CROSS JOIN deliveries d ON d.id = r.delivery"
                      " WHERE r.state = 'queued' AND r.plugin = ?1 AND r.suspect = ?2"
                      " AND r.due_ms <= ?3 ORDER BY r.due_ms, r.id LIMIT ?4",
@@ -129,7 +131,8 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_LIST_QUEUED] = LIST_OF_STATE("queued", "runs_due"),
     [SQL_LIST_RUNNING] = LIST_OF_STATE("running", "runs_leased"),
     [SQL_LIST_DEAD] = LIST_OF_STATE("dead", "runs_dead"),
-    [SQL_DELIVERY_IS_PRUNED] = "SELECT 1 FROM deliveries WHERE id = ?1 AND body IS NULL",
+    [SQL_DELIVERY_BODY] = "SELECT body IS NULL, body_codec, body_bytes FROM deliveries"
+                          " WHERE id = ?1",
     [SQL_RUNS_REVIVE] = "UPDATE runs SET state = 'queued', attempt = 0, crashes = 0, suspect = 0,"
                         " due_ms = ?1, label = '', reason = '', finished_ms = NULL"
                         " WHERE delivery = ?2 AND state IN ('queued', 'dead')"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What people ask of the SQLite store: lists, bodies, runs made due again or ended by hand. */
+#include "inbox/codec.h"
 #include "inbox/sqlite_store.h"
 
 #include <string.h>
@@ -127,34 +128,49 @@ int sqlite_list(struct sqlite_store *store, struct inbox_list *list, struct erro
     return cut < 0 ? -1 : 0;
 }
 
-/* 1 it has no body any more, 0 it has, -1. */
-static int is_pruned(struct sqlite_store *store, int64_t delivery, struct error *err) {
-    AUTO_QUERY struct query query = query_begin(store, SQL_DELIVERY_IS_PRUNED);
+/* Of the delivery that is there: 0 and how its body lies, INBOX_PRUNED, -1. */
+static int look_at_body(struct sqlite_store *store, int64_t delivery, int64_t *codec,
+                        size_t *body_bytes, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_DELIVERY_BODY);
     query_number(&query, delivery);
-    return query_step(&query, err, "looking at a delivery's body");
+    if (query_step(&query, err, "looking at a delivery's body") < 0) {
+        return -1;
+    }
+    *codec = sqlite3_column_int64(query.statement, 1);
+    *body_bytes = (size_t)sqlite3_column_int64(query.statement, 2);
+    return sqlite3_column_int(query.statement, 0) ? INBOX_PRUNED : 0;
 }
 
 int sqlite_body(struct sqlite_store *store, struct inbox_body *body, struct error *err) {
-    int64_t delivery;
+    int64_t delivery, codec;
+    size_t body_bytes;
     int found = sqlite_find_delivery(store, body->guid, &delivery, err);
     if (found <= 0) {
         return found < 0 ? -1 : INBOX_UNKNOWN;
     }
-    int pruned = is_pruned(store, delivery, err);
+    int pruned = look_at_body(store, delivery, &codec, &body_bytes, err);
     if (pruned != 0) {
-        return pruned < 0 ? -1 : INBOX_PRUNED;
+        return pruned;
     }
-    return sqlite_read_body(store, delivery, &body->body, err);
+    struct payload *stored = NULL;
+    if (sqlite_read_body(store, delivery, &stored, err) < 0) {
+        return -1;
+    }
+    store->broken = false;
+    int unpacked = codec_unpack(codec, stored, body_bytes, &body->body, err);
+    (void)payload_unref(stored);
+    return unpacked == 0 ? 0 : -1;
 }
 
 int sqlite_change(struct sqlite_store *store, struct inbox_change *change, struct error *err) {
     bool revive = change->operation.kind == INBOX_REVIVE;
-    int64_t delivery;
+    int64_t delivery, codec;
+    size_t body_bytes;
     int found = sqlite_find_delivery(store, change->guid, &delivery, err);
     if (found <= 0) {
         return found < 0 ? -1 : INBOX_UNKNOWN;
     }
-    int pruned = revive ? is_pruned(store, delivery, err) : 0;
+    int pruned = revive ? look_at_body(store, delivery, &codec, &body_bytes, err) : 0;
     if (pruned != 0) {
         return pruned < 0 ? -1 : INBOX_PRUNED;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Deliveries and their runs, in SQLite: stored, claimed, finished, counted, recovered. */
+#include "inbox/codec.h"
 #include "inbox/sqlite_store.h"
 
 #include <stdio.h>
@@ -41,18 +42,18 @@ static int check_put(struct sqlite_store *store, const struct inbox_put *put, st
     return 0;
 }
 
-static int write_pieces(struct sqlite_store *store, int64_t delivery, const struct inbox_put *put,
-                        struct error *err) {
+static int write_pieces(struct sqlite_store *store, int64_t delivery, const char *body,
+                        size_t bytes, struct error *err) {
     const char *what = "storing the body of a delivery";
     sqlite3_blob *blob = NULL;
     if (sqlite3_blob_open(store->db, "main", "deliveries", "body", delivery, 1, &blob) !=
         SQLITE_OK) {
         return sqlite_fail(store, err, what); /* blob stays NULL */
     }
-    for (size_t at = 0; at < put->body_bytes; at += BODY_PIECE) {
-        size_t left = put->body_bytes - at;
+    for (size_t at = 0; at < bytes; at += BODY_PIECE) {
+        size_t left = bytes - at;
         int piece = (int)(left < BODY_PIECE ? left : BODY_PIECE);
-        if (sqlite3_blob_write(blob, put->body + at, piece, (int)at) != SQLITE_OK) {
+        if (sqlite3_blob_write(blob, body + at, piece, (int)at) != SQLITE_OK) {
             (void)sqlite_fail(store, err, what);
             (void)sqlite3_blob_close(blob);
             return -1;
@@ -64,7 +65,9 @@ static int write_pieces(struct sqlite_store *store, int64_t delivery, const stru
 /* Inserts the delivery, or writes it over the one with the id `*delivery` when that is not 0. */
 static int write_delivery(struct sqlite_store *store, const struct inbox_put *put,
                           int64_t *delivery, struct error *err) {
-    bool in_pieces = put->body_bytes > BODY_BOUND_MAX;
+    const char *body = put->packed ? put->packed : put->body;
+    size_t bytes = put->packed ? put->packed_bytes : put->body_bytes;
+    bool in_pieces = bytes > BODY_BOUND_MAX;
     {
         AUTO_QUERY struct query query =
             query_begin(store, *delivery ? SQL_DELIVERY_REPLACE : SQL_DELIVERY_INSERT);
@@ -74,10 +77,12 @@ static int write_delivery(struct sqlite_store *store, const struct inbox_put *pu
         query_text(&query, put->repository);
         query_text(&query, put->sender);
         query_number(&query, put->received_ms);
+        query_number(&query, put->packed ? CODEC_LZ4 : CODEC_RAW);
+        query_number(&query, (int64_t)put->body_bytes);
         if (in_pieces) {
-            query_zeros(&query, put->body_bytes);
+            query_zeros(&query, bytes);
         } else {
-            query_blob(&query, put->body, put->body_bytes);
+            query_blob(&query, body, bytes);
         }
         if (*delivery) {
             query_number(&query, *delivery);
@@ -91,7 +96,7 @@ static int write_delivery(struct sqlite_store *store, const struct inbox_put *pu
     if (!*delivery) {
         *delivery = sqlite3_last_insert_rowid(store->db);
     }
-    return in_pieces ? write_pieces(store, *delivery, put, err) : 0;
+    return in_pieces ? write_pieces(store, *delivery, body, bytes, err) : 0;
 }
 
 /* Until when the delivery's installation waits; 0 when it does not. */
@@ -245,6 +250,8 @@ static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_
     run->suspect = sqlite3_column_int(row, 3) != 0;
     run->share = share;
     run->received_ms = sqlite3_column_int64(row, 5);
+    run->payload_bytes = (size_t)sqlite3_column_int64(row, 12);
+    run->payload_codec = sqlite3_column_int64(row, 13);
     column_copy(row, 6, run->guid, sizeof run->guid);
     column_copy(row, 7, run->event, sizeof run->event);
     column_copy(row, 8, run->action, sizeof run->action);

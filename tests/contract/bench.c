@@ -116,6 +116,12 @@ struct inbox_claim bench_claim(struct bench *bench, const char *plugin, int64_t 
         .plugin = plugin, .runs = 1000, .payload_bytes = UINT64_MAX, .alone = false};
     struct inbox_claim claim = claim_of(&share, 1, now_ms);
     assert_int_equal(bench_ask(bench, &claim.operation), 0);
+    for (size_t i = 0; i < claim.n_runs; i++) {
+        struct error err = {""};
+        if (inbox_run_unpack(&claim.runs[i], &err) != 0) {
+            fail_msg("%s", err.text);
+        }
+    }
     claim.shares = NULL;
     return claim;
 }

@@ -309,6 +309,63 @@ static void the_largest_body_survives_a_redelivery_and_reopening(void **state) {
     }
 }
 
+static void a_body_that_shrinks_is_packed_and_comes_back_as_it_was(void **state) {
+    struct bench *bench = *state;
+    static const size_t sizes[] = {255, 256, 20000, 3 << 20};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char guid[2] = {(char)('a' + i)}, *body = malloc(sizes[i]);
+        assert_non_null(body);
+        for (size_t j = 0; j < sizes[i]; j++) {
+            body[j] = "https://api.github.com/\0"[j % 24];
+        }
+        struct inbox_put operation = put_of(guid);
+        operation.body = body;
+        operation.body_bytes = sizes[i];
+        assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+        struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+        assert_int_equal(claim.runs[0].payload->bytes, sizes[i]);
+        assert_memory_equal(claim.runs[0].payload->data, body, sizes[i]);
+        inbox_runs_free(claim.runs, claim.n_runs);
+        free(body);
+    }
+    assert_int_equal(query(bench, "SELECT count(*) FROM deliveries WHERE body_codec = 0"), 1);
+    assert_int_equal(query(bench, "SELECT count(*) FROM deliveries WHERE length(body) < 2000"), 3);
+}
+
+static void a_damaged_body_is_an_error_of_its_run(void **state) {
+    struct bench *bench = *state;
+    char body[2000];
+    memset(body, 'x', sizeof body);
+    struct inbox_put operation = put_of("guid-1");
+    operation.body = body;
+    operation.body_bytes = sizeof body;
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    struct inbox_claim_share share = {
+        .plugin = "invite", .runs = 1, .payload_bytes = UINT64_MAX, .alone = false};
+    struct inbox_claim claim = claim_of(&share, 1, BENCH_NOW);
+    assert_int_equal(bench_ask(bench, &claim.operation), 0);
+    struct inbox_run *run = &claim.runs[0];
+    struct error err = {""};
+    static const struct {
+        int64_t codec;
+        size_t bytes;
+        char first;
+    } cases[] = {{1, 2000, '\0'},
+                 {1, 1999, '\x1f'},
+                 {1, 2001, '\x1f'},
+                 {0, 2000, '\x1f'},
+                 {7, 2000, '\x1f'}};
+    char good = run->payload->data[0];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        run->payload_codec = cases[i].codec;
+        run->payload_bytes = cases[i].bytes;
+        run->payload->data[0] = cases[i].first == '\x1f' ? good : cases[i].first;
+        assert_int_equal(inbox_run_unpack(run, &err), INBOX_DAMAGED);
+        assert_non_null(strstr(err.text, "damaged"));
+    }
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
 static void texts_that_are_too_long_are_refused(void **state) {
     struct bench *bench = *state;
     char longest[INBOX_GUID_MAX + 2], name[INBOX_NAME_MAX + 2];
@@ -738,6 +795,8 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
         CONTRACT(a_run_whose_host_died_before_it_began_is_due_again),
         CONTRACT(a_body_is_bytes_whatever_they_are),
         CONTRACT(the_largest_body_survives_a_redelivery_and_reopening),
+        CONTRACT(a_body_that_shrinks_is_packed_and_comes_back_as_it_was),
+        CONTRACT(a_damaged_body_is_an_error_of_its_run),
         CONTRACT(texts_that_are_too_long_are_refused),
         CONTRACT(runs_are_claimed_once_and_in_order_of_due_time),
         CONTRACT(each_plugin_gets_its_share_and_no_more),

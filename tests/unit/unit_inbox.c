@@ -9,7 +9,7 @@
 #include <semaphore.h>
 #include <stdlib.h>
 
-enum { CALLS_MAX = 64, OPERATIONS_MAX = 600 };
+enum { CALLS_MAX = 64, OPERATIONS_MAX = 600, BODY_BYTES_MAX = 25 << 20 };
 
 /* Fails the transaction of an operation whose GUID starts with a letter: "r" is refused, "b" finds
  * the store broken, "c" lets the commit fail. */
@@ -100,9 +100,20 @@ static void submit(struct fixture *fixture, struct inbox_operation *operation) {
     inbox_submit(fixture->inbox, operation);
 }
 
+/* Bytes that do not shrink, so that a body is as large in the store as it was given. */
+static const char *random_body(void) {
+    static char bytes[BODY_BYTES_MAX];
+    if (!bytes[0]) {
+        arc4random_buf(bytes, sizeof bytes);
+        bytes[0] = 1;
+    }
+    return bytes;
+}
+
 static void submit_put(struct fixture *fixture, size_t index, const char *guid, size_t bytes) {
-    fixture->puts[index] =
-        (struct inbox_put){.operation = {.kind = INBOX_PUT}, .guid = guid, .body_bytes = bytes};
+    assert_true(bytes <= BODY_BYTES_MAX);
+    fixture->puts[index] = (struct inbox_put){
+        .operation = {.kind = INBOX_PUT}, .guid = guid, .body = random_body(), .body_bytes = bytes};
     submit(fixture, &fixture->puts[index].operation);
 }
 

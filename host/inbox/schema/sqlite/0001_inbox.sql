@@ -8,6 +8,7 @@ CREATE TABLE schema_migrations (
     applied_ms INTEGER NOT NULL
 ) STRICT;
 
+-- body_codec: 0 as it came, 1 LZ4 (host/inbox/codec.h); body_bytes: as it came.
 -- The body comes last: what is read of a row without its body touches none of the body's pages,
 -- and only a last column can be made as zeros and then written piece by piece. NULL: pruned.
 CREATE TABLE deliveries (
@@ -19,6 +20,8 @@ CREATE TABLE deliveries (
     repository TEXT NOT NULL,
     sender TEXT NOT NULL,
     received_ms INTEGER NOT NULL,
+    body_codec INTEGER NOT NULL CHECK (body_codec IN (0, 1)),
+    body_bytes INTEGER NOT NULL CHECK (body_bytes >= 0),
     body BLOB
 ) STRICT;
 

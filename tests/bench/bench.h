@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What the files of the benchmark share: bodies.c has what is sent, load.c sends it, serve.c is
+ * what it is sent to, ingest.c compares. Whatever goes wrong ends the program with a sentence. */
+#ifndef SNEK_TESTS_BENCH_H
+#define SNEK_TESTS_BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define BENCH_SECRET "a secret of the benchmark"
+
+_Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+struct bench_body {
+    char *json;
+    size_t bytes;
+    char event[101], signature[72]; /* "sha256=…" */
+};
+
+struct bench_bodies {
+    struct bench_body *all;
+    size_t n;
+    size_t mean_bytes;
+};
+
+/* The examples of @octokit/webhooks-examples (its index.json) that have 8 to 25 kB, each with an
+ * installation. */
+struct bench_bodies bench_bodies_load(const char *path);
+
+/* Where the deliveries go. */
+enum bench_target {
+    BENCH_BARE, /* libmicrohttpd alone: reads the body, answers 202 */
+    BENCH_INBOX /* ingest and an inbox; every delivery brings a run, which nobody takes */
+};
+
+struct bench_server {
+    pid_t pid;
+    int port;
+};
+struct bench_usage {
+    double cpu_s;
+    long rss_kib; /* at most */
+};
+
+/* In a process of its own. `url` is the store's. */
+struct bench_server bench_serve(enum bench_target target, const char *url);
+struct bench_usage bench_stop(struct bench_server server);
+
+/* Commits a second of an inbox that is given one delivery after the other. */
+double bench_single_commits(const char *url, const struct bench_bodies *bodies, double seconds);
+
+struct bench_result {
+    double per_second;
+    double p50_ms, p99_ms, p999_ms;
+    size_t sent;             /* in all, the warm-up's too */
+    size_t answers, refused; /* that were counted; refused: anything but a 202 */
+};
+
+/* Sends for so long over so many connections, each of which waits for its answer. */
+struct bench_result bench_load(int port, unsigned connections, double seconds,
+                               const struct bench_bodies *bodies);
+
+double bench_now(void); /* seconds, monotonic */
+
+#endif

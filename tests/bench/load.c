@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The load: keep-alive connections from one thread, each with one request under way. A request is
+ * its headers, with a GUID of its own, and one of the bodies, which were signed beforehand, so that
+ * the sender costs as little as it can of the processors that it shares with what is measured. */
+#include "bench.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WARM_UP_S 0.3 /* not counted */
+#define STALL_MS 20000
+
+struct connection {
+    int fd;
+    char head[1024], answer[2048];
+    size_t head_bytes, sent, got;
+    const struct bench_body *body;
+    double began;
+};
+
+struct load {
+    int epoll_fd;
+    const struct bench_bodies *bodies;
+    struct connection *connections;
+    double count_from, until;
+    uint64_t n_sent;
+    uint32_t run; /* part of the GUIDs */
+    float *ms;
+    size_t n_ms, room_ms, refused;
+};
+
+double bench_now(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void send_more(struct connection *connection) {
+    while (connection->sent < connection->head_bytes + connection->body->bytes) {
+        size_t head_sent =
+            connection->sent < connection->head_bytes ? connection->sent : connection->head_bytes;
+        size_t body_sent = connection->sent - head_sent;
+        struct iovec parts[] = {
+            {connection->head + head_sent, connection->head_bytes - head_sent},
+            {connection->body->json + body_sent, connection->body->bytes - body_sent}};
+        ssize_t sent = writev(connection->fd, parts, 2);
+        if (sent < 0 && errno == EAGAIN) {
+            return; /* epoll will tell */
+        }
+        if (sent < 0) {
+            bench_fail("sending: %s", strerror(errno));
+        }
+        connection->sent += (size_t)sent;
+    }
+}
+
+static void begin(struct load *load, struct connection *connection) {
+    const struct bench_body *body = &load->bodies->all[load->n_sent % load->bodies->n];
+    int bytes = snprintf(connection->head, sizeof connection->head,
+                         "POST /webhook/github HTTP/1.1\r\n"
+                         "Host: 127.0.0.1\r\n"
+                         "User-Agent: GitHub-Hookshot/f00d1ed\r\n"
+                         "Accept: */*\r\n"
+                         "Content-Type: application/json\r\n"
+                         "X-GitHub-Event: %s\r\n"
+                         "X-GitHub-Delivery: %08x-0000-4000-8000-%012llx\r\n"
+                         "X-Hub-Signature-256: %s\r\n"
+                         "Content-Length: %zu\r\n\r\n",
+                         body->event, load->run, (unsigned long long)load->n_sent, body->signature,
+                         body->bytes);
+    load->n_sent++;
+    connection->head_bytes = (size_t)bytes;
+    connection->body = body;
+    connection->sent = connection->got = 0;
+    connection->began = bench_now();
+    send_more(connection);
+}
+
+/* The length of a whole answer; 0 when more must come. */
+static size_t whole(const struct connection *connection) {
+    const char *end = strstr(connection->answer, "\r\n\r\n");
+    const char *length = strcasestr(connection->answer, "\r\nContent-Length:");
+    if (!end || !length) {
+        return 0;
+    }
+    size_t bytes = (size_t)(end + 4 - connection->answer) + strtoul(length + 17, NULL, 10);
+    return connection->got >= bytes ? bytes : 0;
+}
+
+static void count(struct load *load, const struct connection *connection) {
+    double now = bench_now();
+    if (strncmp(connection->answer, "HTTP/1.1 202", 12) != 0) {
+        load->refused++;
+    }
+    if (now < load->count_from) {
+        return;
+    }
+    if (load->n_ms == load->room_ms) {
+        load->room_ms = load->room_ms ? load->room_ms * 2 : 65536;
+        load->ms = reallocarray(load->ms, load->room_ms, sizeof *load->ms);
+        if (!load->ms) {
+            bench_fail("out of memory");
+        }
+    }
+    load->ms[load->n_ms++] = (float)((now - connection->began) * 1000);
+}
+
+static void receive(struct load *load, struct connection *connection) {
+    for (;;) {
+        ssize_t got = recv(connection->fd, connection->answer + connection->got,
+                           sizeof connection->answer - 1 - connection->got, MSG_DONTWAIT);
+        if (got < 0 && errno == EAGAIN) {
+            return;
+        }
+        if (got <= 0) {
+            bench_fail("the server hung up: %s", got < 0 ? strerror(errno) : "end of file");
+        }
+        connection->got += (size_t)got;
+        connection->answer[connection->got] = '\0';
+        if (whole(connection)) {
+            count(load, connection);
+            begin(load, connection);
+        }
+    }
+}
+
+static void dial(struct load *load, struct connection *connection, int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connection->fd < 0 ||
+        connect(connection->fd, (struct sockaddr *)&address, sizeof address) < 0) {
+        bench_fail("connecting: %s", strerror(errno));
+    }
+    int one = 1;
+    (void)setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    (void)fcntl(connection->fd, F_SETFL, O_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = connection};
+    (void)epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, connection->fd, &event);
+}
+
+static int compare(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+static double percentile(const struct load *load, double part) {
+    size_t at = (size_t)((double)load->n_ms * part);
+    return load->n_ms ? (double)load->ms[at < load->n_ms ? at : load->n_ms - 1] : 0;
+}
+
+struct bench_result bench_load(int port, unsigned connections, double seconds,
+                               const struct bench_bodies *bodies) {
+    static uint32_t runs;
+    struct load load = {.epoll_fd = epoll_create1(EPOLL_CLOEXEC), .bodies = bodies, .run = ++runs};
+    load.connections = calloc(connections, sizeof *load.connections);
+    if (load.epoll_fd < 0 || !load.connections) {
+        bench_fail("out of memory or descriptors");
+    }
+    for (unsigned i = 0; i < connections; i++) {
+        dial(&load, &load.connections[i], port);
+    }
+    load.count_from = bench_now() + WARM_UP_S;
+    load.until = load.count_from + seconds;
+    for (unsigned i = 0; i < connections; i++) {
+        begin(&load, &load.connections[i]);
+    }
+    while (bench_now() < load.until) {
+        struct epoll_event events[64];
+        int n = epoll_wait(load.epoll_fd, events, 64, STALL_MS);
+        if (n == 0) {
+            bench_fail("no answer for %d s", STALL_MS / 1000);
+        }
+        for (int i = 0; i < n; i++) {
+            send_more(events[i].data.ptr);
+            receive(&load, events[i].data.ptr);
+        }
+    }
+    double took = bench_now() - load.count_from;
+    qsort(load.ms, load.n_ms, sizeof *load.ms, compare);
+    struct bench_result result = {.per_second = (double)load.n_ms / took,
+                                  .p50_ms = percentile(&load, 0.5),
+                                  .p99_ms = percentile(&load, 0.99),
+                                  .p999_ms = percentile(&load, 0.999),
+                                  .sent = load.n_sent,
+                                  .answers = load.n_ms,
+                                  .refused = load.refused};
+    for (unsigned i = 0; i < connections; i++) {
+        (void)close(load.connections[i].fd);
+    }
+    (void)close(load.epoll_fd);
+    free(load.connections);
+    free(load.ms);
+    return result;
+}

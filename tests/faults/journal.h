@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What record.c writes and power.c reads: all that was done to the files of one directory, in
+ * order. Each entry is this head and then `bytes` bytes (the name of OPEN and UNLINK, the data of
+ * WRITE). */
+#ifndef SNEK_TESTS_FAULTS_JOURNAL_H
+#define SNEK_TESTS_FAULTS_JOURNAL_H
+
+#include <stdint.h>
+
+enum journal_kind {
+    JOURNAL_CREATE = 1, /* a name in the directory, and its new, empty file */
+    JOURNAL_WRITE,
+    JOURNAL_TRUNCATE, /* to `offset` bytes */
+    JOURNAL_SYNC,     /* has succeeded: what was written to the file before lasts */
+    JOURNAL_UNLINK,
+    JOURNAL_SYNC_DIRECTORY, /* names last */
+};
+
+struct journal_head {
+    uint32_t kind;
+    uint32_t file; /* a number of the file, from 0 in order of creation */
+    uint64_t offset;
+    uint64_t bytes;
+};
+
+/* The file that is no part of the store: a line with a GUID for each delivery that was answered. */
+#define JOURNAL_ACKNOWLEDGED "acknowledged"
+
+#endif

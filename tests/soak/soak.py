@@ -26,10 +26,6 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "system"))
 import snek
 
-# An effect that was cut off between its request and its answer is repeated until effects are
-# recorded before they are sent (design.md, "Effects"). From then on: True.
-EFFECTS_ARE_RECORDED = False
-
 SENDERS = 6
 KILL_EVERY_S = 0.8  # in the mean
 VICTIMS = ("host",) * 4 + ("worker",) * 4 + ("supervisor",) * 2
@@ -170,8 +166,7 @@ class Soak:
             elif states[guid][0][0] == "done" and not comments[guid]:
                 faults.append(f"{guid}: done, without its effect")
         twice = [guid for guid, count in comments.items() if count > 1]
-        if EFFECTS_ARE_RECORDED:
-            faults += [f"{guid}: {comments[guid]} comments" for guid in twice]
+        faults += [f"{guid}: {comments[guid]} comments" for guid in twice]
         dead = [guid for guid, runs in states.items() if runs[0][0] == "dead"]
         print(f"{len(self.acknowledged)} acknowledged of {self.next} sent"
               f" ({dict(self.answers)}), {len(states)} stored, {len(dead)} dead,"

@@ -155,7 +155,7 @@ static int start_stores(struct host *host, struct error *err) {
     secret_scrub_environment("DATABASE_URL");
     host->worker_path = runner_find_worker(err);
     if (!host->worker_path ||
-        inbox_open_sqlite(config->store.sqlite_path, clock_wall_ms(), &host->inbox, err) < 0) {
+        inbox_open(config->store.url, clock_wall_ms(), &host->inbox, err) < 0) {
         return -1;
     }
     struct broker_options options = {.api_url = config->github.api_url,
@@ -180,6 +180,7 @@ static int load_plugins(struct host *host, struct error *err) {
     if (dispatch_new(&options, &host->dispatch, err) < 0) {
         return -1;
     }
+    inbox_listen(host->inbox, dispatch_hint, host->dispatch);
     enum dispatch_load state;
     while ((state = dispatch_load_state(host->dispatch)) == DISPATCH_LOADING && !host->stopping) {
         loop_step(&host->loop, dispatch_tick(host->dispatch));

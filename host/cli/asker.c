@@ -16,7 +16,7 @@ int asker_open(struct asker *asker, const char *verb, const struct config *confi
         (void)fprintf(stderr, "snekomatic %s: %s\n", verb, strerror(errno));
         return EX_NOINPUT;
     }
-    if (inbox_open_sqlite_tool(config->store.sqlite_path, write, &asker->inbox, &err) < 0) {
+    if (inbox_open_tool(config->store.url, write, &asker->inbox, &err) < 0) {
         (void)fprintf(stderr, "snekomatic %s: %s\n", verb, err.text);
         mailbox_finish(&asker->mailbox);
         return EX_NOINPUT;

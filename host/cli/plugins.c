@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "config/config.h"
+#include "inbox/inbox.h"
 #include "runner/runner.h"
 #include "supervisor/supervisor.h"
 
@@ -234,14 +235,30 @@ static unsigned look_at_secrets(const struct config *config) {
 }
 
 /* What can be seen without opening it, which would be in the way of a host that runs. */
-static unsigned look_at_files(const struct config *config) {
-    unsigned problems = 0;
-    AUTO_FREE char *copy = strdup(config->store.sqlite_path);
+static unsigned look_at_store(const struct config *config) {
+    static const char scheme[] = "sqlite:";
+    const char *url = config->store.url;
+    struct error err;
+    AUTO_FREE char *shown = inbox_show_url(url, &err);
+    if (!shown) {
+        (void)fprintf(stderr, "store: %s\n", err.text);
+        return 1;
+    }
+    (void)printf("store           %s\n", shown);
+    if (strncmp(url, scheme, strlen(scheme)) != 0) {
+        return 0;
+    }
+    AUTO_FREE char *copy = strdup(url + strlen(scheme));
     const char *folder = copy ? dirname(copy) : ".";
     if (access(folder, W_OK | X_OK) < 0) {
-        problems++;
         (void)fprintf(stderr, "store: no file can be made in %s: %s\n", folder, strerror(errno));
+        return 1;
     }
+    return 0;
+}
+
+static unsigned look_at_files(const struct config *config) {
+    unsigned problems = 0;
     if (config->github.ca_file && access(config->github.ca_file, R_OK) < 0) {
         problems++;
         (void)fprintf(stderr, "github.ca_file: cannot read %s: %s\n", config->github.ca_file,
@@ -261,13 +278,11 @@ int cli_check(int argc, char **argv) {
     if (status != 0) {
         return status;
     }
-    (void)printf(
-        "configuration   %s\napp             %s at %s\nstore           %s\nlisten on       "
-        "%s port %u\n",
-        config->file ? config->file : "the environment", config->github.app_id,
-        config->github.api_url, config->store.url, config->server.host, config->server.port);
-    unsigned problems = look_at_key(config) + look_at_secrets(config) + look_at_files(config) +
-                        look_at_plugins(config);
+    (void)printf("configuration   %s\napp             %s at %s\nlisten on       %s port %u\n",
+                 config->file ? config->file : "the environment", config->github.app_id,
+                 config->github.api_url, config->server.host, config->server.port);
+    unsigned problems = look_at_store(config) + look_at_key(config) + look_at_secrets(config) +
+                        look_at_files(config) + look_at_plugins(config);
     config_free(config);
     if (problems > 0) {
         (void)fflush(stdout);

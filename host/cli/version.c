@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <gnutls/gnutls.h>
 #include <jansson.h>
+#include <libpq-fe.h>
 #include <microhttpd.h>
 #include <nettle/version.h>
 #include <snekomatic/types.h>
@@ -45,10 +46,12 @@ int cli_version(int argc, char **argv) {
                  "nettle         %d.%d\n"
                  "libmicrohttpd  %s\n"
                  "SQLite         %s\n"
+                 "libpq          %d.%d\n"
                  "Jansson        %s\n"
                  "toml++         %s\n",
                  SNEK_ABI_MAJOR, SNEK_ABI_MINOR, curl_version(), gnutls_check_version(NULL),
                  nettle_version_major(), nettle_version_minor(), MHD_get_version(),
-                 sqlite3_libversion(), jansson_version_str(), toml_library_version());
+                 sqlite3_libversion(), PQlibVersion() / 10000, PQlibVersion() % 10000,
+                 jansson_version_str(), toml_library_version());
     return EX_OK;
 }

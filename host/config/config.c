@@ -215,13 +215,6 @@ static void load_all(struct load *load, const char *path, bool need_credentials)
         check_required(load, need_credentials);
         load_resolve_plugins(load);
     }
-    if (!load->failed) {
-        load->config->store.sqlite_path =
-            absolute_path(load->directory, load->config->store.url + strlen(STORE_SQLITE));
-        if (!load->config->store.sqlite_path) {
-            load_problem(load, (struct place){0}, "out of memory");
-        }
-    }
 }
 
 int config_load(const char *path, bool need_credentials, struct config **config,
@@ -268,8 +261,10 @@ void config_free(struct config *config) {
     free(config->github.user_agent);
     free(config->github.api_url);
     free(config->github.ca_file);
+    if (config->store.url) {
+        explicit_bzero(config->store.url, strlen(config->store.url)); /* its password */
+    }
     free(config->store.url);
-    free(config->store.sqlite_path);
     free(config->plugins_directory);
     free(config);
 }

@@ -52,8 +52,7 @@ struct config {
         uint32_t recover_interval_minutes; /* 0: never */
     } github;
     struct {
-        char *url;         /* as in the table: sqlite:PATH */
-        char *sqlite_path; /* absolute */
+        char *url; /* sqlite:PATH, absolute; or postgres://..., perhaps with a password */
         uint32_t retention_days;
     } store;
     struct {

@@ -128,10 +128,8 @@ int read_api_url(const char *text, const char *directory, char **value, struct e
 
 /* No text of a store's URL is ever shown: it may hold a password. */
 int read_store_url(const char *text, const char *directory, char **value, struct error *err) {
-    (void)directory;
     if (strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0) {
-        return error_set(err, "names a PostgreSQL database, but PostgreSQL is not supported by "
-                              "this version yet; use sqlite:PATH");
+        return keep(strdup(text), value, err);
     }
     if (strncmp(text, STORE_SQLITE, strlen(STORE_SQLITE)) != 0) {
         return error_set(err, "must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE");
@@ -143,7 +141,12 @@ int read_store_url(const char *text, const char *directory, char **value, struct
     if (strcmp(path, ":memory:") == 0) {
         return error_set(err, "must name a file: a store in memory would lose deliveries");
     }
-    return keep(strdup(text), value, err);
+    AUTO_FREE char *absolute = absolute_path(directory, path);
+    char *url = NULL;
+    if (absolute && asprintf(&url, STORE_SQLITE "%s", absolute) < 0) {
+        url = NULL;
+    }
+    return keep(url, value, err);
 }
 
 int read_installation(const char *text, const char *directory, char **value, struct error *err) {

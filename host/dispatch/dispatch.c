@@ -39,7 +39,7 @@ static void take_run(struct dispatch *dispatch, struct inbox_run *data) {
     struct plugin *plugin = dispatch->sharers[data->share];
     struct run *run = calloc(1, sizeof *run);
     if (!run) {
-        inbox_run_finish(data); /* stays leased; the next start of the host frees it */
+        inbox_run_finish(data); /* stays leased until that lapses */
         return;
     }
     run->plugin = plugin;
@@ -50,6 +50,7 @@ static void take_run(struct dispatch *dispatch, struct inbox_run *data) {
         return;
     }
     run_enter(run);
+    lease_trust(run, dispatch->claim_asked_ms);
     if (plugin->state != PLUGIN_RUNNING || dispatch->draining) {
         run_requeue(run, data->suspect, "");
     } else {
@@ -68,7 +69,7 @@ static void claim_done(struct inbox_operation *operation) {
         return;
     }
     if (dispatch->closed) {
-        inbox_runs_free(claim->runs, claim->n_runs); /* the next start finds them */
+        inbox_runs_free(claim->runs, claim->n_runs); /* until their leases lapse */
         claim->runs = NULL;
         return;
     }
@@ -105,11 +106,12 @@ static void claim_runs(struct dispatch *dispatch) {
         .operation = {.kind = INBOX_CLAIM, .reply_to = &dispatch->mailbox, .done = claim_done},
         .now_ms = now_ms,
         .lease = dispatch->lease,
-        .lease_until_ms = now_ms + dispatch->options.config->dispatch.lease_ms,
+        .lease_ms = dispatch->options.config->dispatch.lease_ms,
         .shares = dispatch->shares,
         .n_shares = count,
     };
     dispatch->claiming = true;
+    dispatch->claim_asked_ms = clock_monotonic_ms();
     dispatch->stored_due_ms = INT64_MAX;
     dispatch->asked++; /* the drain waits for its answer as well */
     inbox_submit(dispatch->options.inbox, &dispatch->claim.operation);
@@ -160,6 +162,7 @@ int dispatch_tick(struct dispatch *dispatch) {
         fresh_tick(&dispatch->plugins[i], now_ms); /* before claims: they are due already */
     }
     run_finish_again(dispatch, now_ms);
+    lease_tick(dispatch, now_ms);
     int64_t wall_ms = clock_wall_ms();
     if (dispatch->claim_wanted || dispatch->next_due_ms <= wall_ms) {
         claim_runs(dispatch);
@@ -172,6 +175,7 @@ int dispatch_tick(struct dispatch *dispatch) {
     for (const struct run *run = dispatch->unfinished; run; run = run->next) {
         next_ms = earliest(next_ms, run->finish_again_ms);
     }
+    next_ms = earliest(next_ms, lease_next_ms(dispatch));
     int64_t wait_ms = next_ms == INT64_MAX ? INT64_MAX : next_ms - now_ms;
     if (!dispatch->claiming && !dispatch->draining && dispatch->next_due_ms != INT64_MAX) {
         wait_ms = earliest(wait_ms, dispatch->next_due_ms - wall_ms);
@@ -199,7 +203,8 @@ static bool listed(char *const *patterns, const char *text) {
 
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max) {
     put->lease = dispatch->lease;
-    put->lease_until_ms = put->received_ms + dispatch->options.config->dispatch.lease_ms;
+    put->routed_ms = clock_monotonic_ms();
+    put->lease_ms = dispatch->options.config->dispatch.lease_ms;
     for (size_t i = 0; i < dispatch->n_plugins && put->n_runs < max; i++) {
         struct plugin *plugin = &dispatch->plugins[i];
         if (description_wants(plugin->description, put->event, put->action) &&
@@ -212,19 +217,27 @@ void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max
     }
 }
 
-void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, struct buffer *body) {
-    bool all_fresh = fresh_stored(dispatch, put, body);
-    if (put->operation.result < 0 || all_fresh) {
-        return;
-    }
+/* A run of somebody's is due then. */
+static void wake(struct dispatch *dispatch, int64_t due_ms) {
     (void)pthread_mutex_lock(&dispatch->lock);
     if (!dispatch->wake_posted) {
         dispatch->wake_posted = true;
-        dispatch->wake_due_ms = put->due_ms;
+        dispatch->wake_due_ms = due_ms;
         mailbox_post(&dispatch->mailbox, &dispatch->wake);
     }
-    dispatch->wake_due_ms = earliest(dispatch->wake_due_ms, put->due_ms);
+    dispatch->wake_due_ms = earliest(dispatch->wake_due_ms, due_ms);
     (void)pthread_mutex_unlock(&dispatch->lock);
+}
+
+void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, struct buffer *body) {
+    bool all_fresh = fresh_stored(dispatch, put, body);
+    if (put->operation.result >= 0 && !all_fresh) {
+        wake(dispatch, put->due_ms);
+    }
+}
+
+void dispatch_hint(void *context) {
+    wake(context, clock_wall_ms());
 }
 
 static void open_wake(struct mail *mail) {

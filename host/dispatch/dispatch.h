@@ -56,6 +56,8 @@ int dispatch_tick(struct dispatch *dispatch);
  * stored, or said to have failed. */
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max);
 void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, struct buffer *body);
+/* Somebody else may have queued runs; any thread. */
+void dispatch_hint(void *dispatch);
 bool dispatch_status(struct dispatch *dispatch, struct buffer *json);
 
 /* No new runs from now on. dispatch_idle() tells when those under way have ended and are written

@@ -75,6 +75,7 @@ static void hand_over(struct plugin *plugin, const struct inbox_put *put, int64_
     run->plugin = plugin;
     run->payload_bytes = put->body_bytes;
     run->due_ms = put->due_ms;
+    lease_trust(run, put->routed_ms);
     run->mail.open = open_fresh;
     mailbox_post(&plugin->dispatch->mailbox, &run->mail);
 }

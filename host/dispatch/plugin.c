@@ -86,12 +86,12 @@ static struct run *find_or_kill(struct plugin *plugin, uint64_t handle) {
     return run;
 }
 
-static const char disowned[] = "this run was ended by hand, and is handled anew";
+static const char disowned[] = "this run is not ours any more: it is handled anew";
 
 static void on_http(void *context, const struct runner_request *request) {
     struct plugin *plugin = context;
     struct run *run = find_or_kill(plugin, request->run);
-    if (run && run->disowned) {
+    if (run && (run->disowned || !lease_is_trusted(run))) {
         const struct buffer none = BUFFER_INIT(0);
         runner_send_http_reply(plugin->runner, request->run, request->request, SNEK_E_CANCELLED, 0,
                                disowned, &none, &none);
@@ -103,7 +103,7 @@ static void on_http(void *context, const struct runner_request *request) {
 static void on_store(void *context, const struct runner_store *request) {
     struct plugin *plugin = context;
     struct run *run = find_or_kill(plugin, request->run);
-    if (run && run->disowned) {
+    if (run && (run->disowned || !lease_is_trusted(run))) {
         runner_send_store_reply(plugin->runner, request->run, request->request, SNEK_E_CANCELLED,
                                 disowned, sizeof disowned - 1);
     } else if (run) {

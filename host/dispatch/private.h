@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What the files of this room share: dispatch.c claims and keeps time, fresh.c holds what need not
- * be claimed, plugin.c leads the workers, run.c ends runs, question.c carries questions. */
+ * be claimed, lease.c keeps what was claimed, plugin.c leads the workers, run.c ends runs,
+ * question.c carries questions. */
 #ifndef SNEK_DISPATCH_PRIVATE_H
 #define SNEK_DISPATCH_PRIVATE_H
 
@@ -16,7 +17,7 @@
 #define RESTART_LAST_MS 30000 /* … up to this … */
 #define QUARANTINE_DEATHS 10  /* … and from so many on, quarantined and tried rarely */
 #define QUARANTINE_MS 600000
-#define POLL_MS 5000         /* the inbox may be changed by another process */
+#define POLL_MS 4000         /* another process may change the inbox, a lease lapse */
 #define FINISH_AGAIN_MS 1000 /* a completion that the store could not take is tried again */
 #define FRESH_BYTES_MAX (UINT64_C(32) << 20) /* of bodies that wait in memory to be due */
 #define SETTLE_MS 2000 /* for the inbox, to write down what was still under way at the end */
@@ -71,10 +72,12 @@ struct run {
     struct mail mail;     /* brings one that ingest leased */
     bool sent;            /* the worker has it: a crash may be its doing */
     bool late;
-    bool disowned; /* the inbox gave us this run anew (discarded by hand, then retried): what this
-                      handling of it still says counts no more */
-    bool gone;     /* its installation is: a failure is final */
-    bool put_off;  /* the broker did: however it ends, it comes back … */
+    bool disowned; /* another host took this run when its lease lapsed, or the inbox gave it to us
+                      anew (discarded by hand, then retried): what this handling of it still says
+                      counts no more */
+    int64_t trusted_until_ms;        /* monotonic: until then nobody else can have taken it */
+    bool gone;                       /* its installation is: a failure is final */
+    bool put_off;                    /* the broker did: however it ends, it comes back … */
     int64_t not_before_ms;           /* … then (wall) … */
     struct error put_off_why;        /* … and for this reason */
     int64_t started_ms, deadline_ms; /* monotonic; no deadline before it is sent. Moved by what it
@@ -107,7 +110,12 @@ struct dispatch {
     int64_t next_due_ms;   /* wall; INT64_MAX none is known of */
     int64_t stored_due_ms; /* likewise, of what was stored since the last claim was asked for */
 
-    unsigned holds;         /* of all runs */
+    unsigned holds; /* of all runs */
+    struct inbox_renew renew;
+    bool renewing;
+    int64_t renew_asked_ms, renew_next_ms; /* monotonic */
+    int64_t claim_asked_ms;                /* likewise */
+
     unsigned asked;         /* the claim and the completions that are with the inbox */
     struct run *unfinished; /* whose completion waits for what it wrote, or for the store */
 
@@ -133,6 +141,13 @@ bool fresh_stored(struct dispatch *dispatch, const struct inbox_put *put,
 void fresh_tick(struct plugin *plugin, int64_t now_ms);
 int64_t fresh_next_ms(const struct plugin *plugin);
 bool fresh_idle(struct plugin *plugin); /* none is held, and none will come */
+
+/* lease.c */
+void lease_tick(struct dispatch *dispatch, int64_t now_ms);
+int64_t lease_next_ms(const struct dispatch *dispatch);
+void lease_trust(struct run *run, int64_t asked_ms); /* it was leased by what was asked then */
+bool lease_is_trusted(const struct run *run);        /* else the inbox is to be asked first */
+void lease_lost(struct run *run);                    /* another host has it */
 
 /* run.c; a run that was ended is gone from its plugin, and must not be touched. */
 struct run *run_find(struct plugin *plugin, uint64_t handle);

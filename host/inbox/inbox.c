@@ -101,6 +101,12 @@ static void clear_list(struct inbox_list *list) {
     list->next = 0;
 }
 
+static void clear_renew(struct inbox_renew *renew) {
+    for (size_t i = 0; i < renew->n_held; i++) {
+        renew->held[i].ours = false;
+    }
+}
+
 static void clear_prune(struct inbox_prune *prune) {
     prune->bodies = prune->forgotten = 0;
     prune->next = prune->after;
@@ -136,6 +142,9 @@ static void clear_outputs(struct inbox_operation *operation) {
     case INBOX_REVIVE:
     case INBOX_DISCARD:
         CONTAINER_OF(operation, struct inbox_change, operation)->runs = 0;
+        break;
+    case INBOX_RENEW:
+        clear_renew(CONTAINER_OF(operation, struct inbox_renew, operation));
         break;
     case INBOX_PRUNE:
         clear_prune(CONTAINER_OF(operation, struct inbox_prune, operation));
@@ -263,6 +272,33 @@ int inbox_start(struct store *store, struct inbox **inbox, struct error *err) {
     return 0;
 }
 
+#define SQLITE_SCHEME "sqlite:"
+
+int inbox_open_tool(const char *url, bool write, struct inbox **inbox, struct error *err) {
+    size_t bytes = strlen(SQLITE_SCHEME);
+    return strncmp(url, SQLITE_SCHEME, bytes) == 0
+               ? inbox_open_sqlite_tool(url + bytes, write, inbox, err)
+               : inbox_open_postgres_tool(url, write, inbox, err);
+}
+
+int inbox_open(const char *url, int64_t now_ms, struct inbox **inbox, struct error *err) {
+    size_t bytes = strlen(SQLITE_SCHEME);
+    return strncmp(url, SQLITE_SCHEME, bytes) == 0
+               ? inbox_open_sqlite(url + bytes, now_ms, inbox, err)
+               : inbox_open_postgres(url, now_ms, inbox, err);
+}
+
+char *inbox_show_url(const char *url, struct error *err) {
+    if (strncmp(url, SQLITE_SCHEME, strlen(SQLITE_SCHEME)) != 0) {
+        return postgres_show_url(url, err);
+    }
+    char *shown = strdup(url);
+    if (!shown) {
+        (void)error_set(err, "out of memory");
+    }
+    return shown;
+}
+
 void inbox_free(struct inbox *inbox) {
     if (!inbox) {
         return;
@@ -276,6 +312,12 @@ void inbox_free(struct inbox *inbox) {
     (void)pthread_cond_destroy(&inbox->work);
     (void)pthread_mutex_destroy(&inbox->lock);
     free(inbox);
+}
+
+void inbox_listen(struct inbox *inbox, void (*hint)(void *context), void *context) {
+    if (inbox->store->methods->listen) {
+        inbox->store->methods->listen(inbox->store, hint, context);
+    }
 }
 
 void inbox_submit(struct inbox *inbox, struct inbox_operation *operation) {

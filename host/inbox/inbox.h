@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The inbox: the store of deliveries, of their runs, and of the plugins' sets and keys. This header
- * is the contract that every store keeps (SQLite now; PostgreSQL will), and one suite of tests
- * (tests/contract) holds them to it.
+ * is the contract that every store keeps (an SQLite file of one host, or a PostgreSQL database that
+ * many hosts share), and one suite of tests (tests/contract) holds them to it.
  *
  *   ingest --PUT--> |                       | --CLAIM--> dispatch --FINISH--> |
  *                   | one writer, in groups |                                 | the same writer
@@ -46,6 +46,9 @@ enum inbox_kind {
     INBOX_WAIT_PUT,
     INBOX_WAIT_GET,
     INBOX_STATS,
+    INBOX_RENEW,
+    INBOX_FENCE,
+    INBOX_ELECT,
     /* What people ask; inbox.h's second half. */
     INBOX_LIST,
     INBOX_BODY,
@@ -101,7 +104,8 @@ struct inbox_put {
     int64_t received_ms, due_ms; /* wall */
     struct inbox_put_run *runs;  /* borrowed */
     size_t n_runs;
-    int64_t lease, lease_until_ms; /* of those that are leased */
+    int64_t lease, lease_ms; /* of those that are leased; see inbox_claim */
+    int64_t routed_ms;       /* dispatch's own note: when it leased them; monotonic */
 
     char *packed; /* the inbox's, see codec.h: the body as it is stored; NULL as it came */
     size_t packed_bytes;
@@ -172,7 +176,9 @@ struct inbox_answer {
     const struct inbox_record *record; /* borrowed */
 };
 
-/* Takes due runs for this host: marks each as running under its lease, attempt counted up. */
+/* Takes due runs for this host: marks each as running under its lease, attempt counted up. A lease
+ * lasts `lease_ms` by the store's clock, unless it is renewed; after that the run is due again, for
+ * whichever host claims next. */
 struct inbox_claim_share {
     const char *plugin;
     uint32_t runs;          /* at most this many; 0 for none */
@@ -207,7 +213,7 @@ struct inbox_claim {
     struct inbox_operation operation;
     int64_t now_ms; /* wall */
     int64_t lease;  /* this host's, positive */
-    int64_t lease_until_ms;
+    int64_t lease_ms;
     struct inbox_claim_share *shares; /* borrowed */
     size_t n_shares;
 
@@ -243,6 +249,33 @@ struct inbox_finish {
     bool suspect;
     int64_t crashes;
     bool has_journal; /* when false, there is none to cut back */
+};
+
+/* Renews the lease of runs that this host holds. To be asked for well before it lapses. */
+struct inbox_held {
+    int64_t run, attempt;
+    bool ours; /* out: false when the lease had lapsed and somebody took the run */
+};
+
+struct inbox_renew {
+    struct inbox_operation operation;
+    int64_t lease, lease_ms;
+    struct inbox_held *held; /* borrowed */
+    size_t n_held;
+};
+
+/* Is this attempt of a run still ours? 0 it is, and its lease is renewed; or INBOX_STALE. Asked
+ * when so much time has passed since the last renewal that another host may have taken the run. */
+struct inbox_fence {
+    struct inbox_operation operation;
+    int64_t run, attempt, lease, lease_ms;
+};
+
+/* Does this host do what one of all hosts does (prune, recover, schedules)? 1 it does, for lease_ms
+ * from now, and by asking again before that it goes on; 0 another host does. */
+struct inbox_elect {
+    struct inbox_operation operation;
+    int64_t lease, lease_ms;
 };
 
 /* Sets and keys of a plugin; `scope` is "" or an installation.
@@ -402,15 +435,26 @@ struct inbox_ask {
     int64_t now_ms;
 };
 
-/* Opens or creates the store at `path`: applies the migrations, compares the schema with what this
- * build expects, refuses unsafe settings; runs that a dead host left running are due again, their
- * attempt counted. Starts the writer. 0 and `*inbox`; or -1 with what is wrong and where. */
-int inbox_open_sqlite(const char *path, int64_t now_ms, struct inbox **inbox, struct error *err);
+/* Opens or creates the store at `url`: sqlite:PATH, or postgres://... as libpq takes it (TLS is
+ * demanded of a server that is not on this machine, unless the URL has an sslmode). Applies the
+ * migrations, compares the schema with what this build expects, refuses unsafe settings. In an
+ * SQLite file, which is one host's, runs that a dead host left running are due again at once, their
+ * attempt counted; in PostgreSQL when their lease lapses. Starts the writer. 0 and `*inbox`; or -1
+ * with what is wrong and where, without a word of a password. */
+int inbox_open(const char *url, int64_t now_ms, struct inbox **inbox, struct error *err);
+
+/* How a store's URL is shown to people, without its password; the caller's to free. NULL and `err`
+ * when it is not such a URL. */
+char *inbox_show_url(const char *url, struct error *err);
 
 /* Opens a store that may be in a running host's hands, as a tool does: it must exist with exactly
  * this build's schema; nothing is migrated, locked against others or recovered. Without `write` it
  * only answers questions. 0 and `*inbox`, or -1. */
-int inbox_open_sqlite_tool(const char *path, bool write, struct inbox **inbox, struct error *err);
+int inbox_open_tool(const char *url, bool write, struct inbox **inbox, struct error *err);
+
+/* From now on, until inbox_free(), `hint` is called when another host has queued runs: on a thread
+ * of the inbox's, and perhaps not each time. Once. */
+void inbox_listen(struct inbox *inbox, void (*hint)(void *context), void *context);
 
 void inbox_submit(struct inbox *inbox, struct inbox_operation *operation); /* any thread */
 

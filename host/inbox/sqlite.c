@@ -82,6 +82,12 @@ static const char *const statements[SQL_COUNT] = {
                       " WHERE id = ?7 AND attempt = ?8 AND lease = ?9 AND state = 'running'",
     [SQL_RUNS_RECOVER] = "UPDATE runs SET state = 'queued', due_ms = ?1, lease = 0,"
                          " lease_until_ms = 0 WHERE state = 'running'",
+    /* lease_until_ms is of the monotonic clock, which setting the wall's does not disturb: it lasts
+     * no longer than this process, whose next start makes all running runs due. */
+    [SQL_RUNS_RECLAIM] = "UPDATE runs SET state = 'queued', due_ms = ?1, lease = 0,"
+                         " lease_until_ms = 0 WHERE state = 'running' AND lease_until_ms < ?2",
+    [SQL_RUN_RENEW] = "UPDATE runs SET lease_until_ms = ?1"
+                      " WHERE id = ?2 AND attempt = ?3 AND lease = ?4 AND state = 'running'",
     [SQL_RUN_HELD] = "SELECT 1 FROM runs WHERE id = ?1 AND attempt = ?2 AND lease = ?3"
                      " AND state = 'running'",
     [SQL_JOURNAL_READ] = "SELECT number, kind, state, key, marker, dry, at_ms, method, url,"
@@ -172,6 +178,10 @@ static const char *const statements[SQL_COUNT] = {
 
 static int perform(struct sqlite_store *store, struct inbox_operation *operation,
                    struct error *err) {
+    if (store_check(operation, err) < 0) {
+        store->broken = false;
+        return -1;
+    }
     switch (operation->kind) {
     case INBOX_PUT:
         return sqlite_put(store, CONTAINER_OF(operation, struct inbox_put, operation), err);
@@ -185,6 +195,12 @@ static int perform(struct sqlite_store *store, struct inbox_operation *operation
         return sqlite_answer(store, CONTAINER_OF(operation, struct inbox_answer, operation), err);
     case INBOX_STATS:
         return sqlite_stats(store, CONTAINER_OF(operation, struct inbox_stats, operation), err);
+    case INBOX_RENEW:
+        return sqlite_renew(store, CONTAINER_OF(operation, struct inbox_renew, operation), err);
+    case INBOX_FENCE:
+        return sqlite_fence(store, CONTAINER_OF(operation, struct inbox_fence, operation), err);
+    case INBOX_ELECT:
+        return 1; /* a file has one host */
     case INBOX_SET_HAS:
     case INBOX_SET_ADD:
     case INBOX_SET_REMOVE:

@@ -3,31 +3,17 @@
 #include "inbox/codec.h"
 #include "inbox/sqlite_store.h"
 
+#include "base/clock.h"
+
 #include <string.h>
 
 /* Deliveries that one LIST looks at; a few pages of the file without their bodies. */
 #define LIST_CHUNK 500
 
-/* A fresh slot at the end of list->entries; NULL when memory is short. */
-static struct inbox_entry *add_entry(struct inbox_list *list) {
-    bool full = (list->n_entries & (list->n_entries - 1)) == 0; /* 0 and the powers of two */
-    if (full) {
-        size_t room = list->n_entries ? list->n_entries * 2 : 1;
-        struct inbox_entry *entries = reallocarray(list->entries, room, sizeof *entries);
-        if (!entries) {
-            return NULL;
-        }
-        list->entries = entries;
-    }
-    struct inbox_entry *entry = &list->entries[list->n_entries++];
-    *entry = (struct inbox_entry){.delivery = 0};
-    return entry;
-}
-
 /* A row of SQL_LIST and its likes as the list's next entry. */
 static int take_row(struct sqlite_store *store, struct inbox_list *list, sqlite3_stmt *row,
                     struct error *err) {
-    struct inbox_entry *entry = add_entry(list);
+    struct inbox_entry *entry = store_add_entry(list);
     if (!entry) {
         return sqlite_no_memory(store, err, "listing deliveries");
     }
@@ -47,7 +33,8 @@ static int take_row(struct sqlite_store *store, struct inbox_list *list, sqlite3
     entry->crashes = sqlite3_column_int64(row, 13);
     entry->suspect = sqlite3_column_int(row, 14) != 0;
     entry->due_ms = sqlite3_column_int64(row, 15);
-    entry->lease_until_ms = sqlite3_column_int64(row, 16);
+    int64_t until_ms = sqlite3_column_int64(row, 16); /* monotonic: see SQL_RUNS_RECLAIM */
+    entry->lease_until_ms = until_ms ? clock_wall_ms() + until_ms - clock_monotonic_ms() : 0;
     entry->finished_ms = sqlite3_column_int64(row, 17);
     entry->label = column_text(row, 18);
     entry->reason = column_text(row, 19);

@@ -3,6 +3,8 @@
 #include "inbox/codec.h"
 #include "inbox/sqlite_store.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -17,30 +19,6 @@ int sqlite_no_memory(struct sqlite_store *store, struct error *err, const char *
 }
 
 /* PUT */
-
-static int check_put(struct sqlite_store *store, const struct inbox_put *put, struct error *err) {
-    const struct {
-        const char *what, *text;
-        size_t max;
-    } texts[] = {{"GUID", put->guid, INBOX_GUID_MAX},
-                 {"event", put->event, INBOX_NAME_MAX},
-                 {"action", put->action, INBOX_NAME_MAX},
-                 {"installation", put->installation, INBOX_NAME_MAX}};
-    store->broken = false;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        if (strlen(texts[i].text) > texts[i].max) {
-            return error_set(err, "storing a delivery: its %s is longer than %zu bytes",
-                             texts[i].what, texts[i].max);
-        }
-    }
-    for (size_t i = 0; i < put->n_runs; i++) {
-        if (strlen(put->runs[i].plugin) > INBOX_NAME_MAX) {
-            return error_set(err, "storing a delivery: a plugin's name is longer than %d bytes",
-                             INBOX_NAME_MAX);
-        }
-    }
-    return 0;
-}
 
 static int write_pieces(struct sqlite_store *store, int64_t delivery, const char *body,
                         size_t bytes, struct error *err) {
@@ -127,7 +105,7 @@ static int queue_runs(struct sqlite_store *store, int64_t delivery, const struct
         query_text(&query, leased ? "running" : "queued");
         query_number(&query, leased);
         query_number(&query, leased ? put->lease : 0);
-        query_number(&query, leased ? put->lease_until_ms : 0);
+        query_number(&query, leased ? clock_monotonic_ms() + put->lease_ms : 0);
         if (query_step(&query, err, "queueing a run") < 0) {
             return -1;
         }
@@ -169,10 +147,7 @@ static int drop_journals(struct sqlite_store *store, int64_t delivery, struct er
 
 int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *err) {
     int64_t delivery = 0;
-    int seen = check_put(store, put, err);
-    if (seen == 0) {
-        seen = sqlite_find_delivery(store, put->guid, &delivery, err);
-    }
+    int seen = sqlite_find_delivery(store, put->guid, &delivery, err);
     if (seen < 0) {
         return -1;
     }
@@ -220,26 +195,10 @@ int sqlite_read_body(struct sqlite_store *store, int64_t delivery, struct payloa
     return result;
 }
 
-/* A fresh slot at the end of claim->runs; NULL when memory is short. */
-static struct inbox_run *add_run(struct inbox_claim *claim) {
-    bool full = (claim->n_runs & (claim->n_runs - 1)) == 0; /* 0 and the powers of two */
-    if (full) {
-        size_t room = claim->n_runs ? claim->n_runs * 2 : 1;
-        struct inbox_run *runs = reallocarray(claim->runs, room, sizeof *runs);
-        if (!runs) {
-            return NULL;
-        }
-        claim->runs = runs;
-    }
-    struct inbox_run *run = &claim->runs[claim->n_runs++];
-    *run = (struct inbox_run){.id = 0};
-    return run;
-}
-
 /* The row of SQL_RUNS_DUE as the claim's next run. */
 static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_t share,
                     sqlite3_stmt *row, struct error *err) {
-    struct inbox_run *run = add_run(claim);
+    struct inbox_run *run = store_add_run(claim);
     if (!run) {
         return sqlite_no_memory(store, err, "claiming runs");
     }
@@ -297,7 +256,7 @@ static int lease_runs(struct sqlite_store *store, const struct inbox_claim *clai
     for (size_t i = first; i < claim->n_runs; i++) {
         AUTO_QUERY struct query query = query_begin(store, SQL_RUN_LEASE);
         query_number(&query, claim->lease);
-        query_number(&query, claim->lease_until_ms);
+        query_number(&query, clock_monotonic_ms() + claim->lease_ms);
         query_number(&query, claim->runs[i].id);
         if (query_run(&query, err, "leasing a run") < 0) {
             return -1;
@@ -342,13 +301,56 @@ static int claim_share(struct sqlite_store *store, struct inbox_claim *claim, si
     return 0;
 }
 
+/* Only such as the host itself has lost: nobody else is at the file. */
+static int reclaim(struct sqlite_store *store, int64_t now_ms, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_RECLAIM);
+    query_number(&query, now_ms);
+    query_number(&query, clock_monotonic_ms());
+    return query_run(&query, err, "reclaiming runs");
+}
+
 int sqlite_claim(struct sqlite_store *store, struct inbox_claim *claim, struct error *err) {
+    if (reclaim(store, claim->now_ms, err) < 0) {
+        return -1;
+    }
     for (size_t i = 0; i < claim->n_shares; i++) {
         if (claim_share(store, claim, i, err) < 0) {
             return -1;
         }
     }
     return 0;
+}
+
+/* RENEW, FENCE */
+
+static int renew(struct sqlite_store *store, int64_t run, int64_t attempt, int64_t lease,
+                 int64_t lease_ms, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUN_RENEW);
+    query_number(&query, clock_monotonic_ms() + lease_ms);
+    query_number(&query, run);
+    query_number(&query, attempt);
+    query_number(&query, lease);
+    if (query_run(&query, err, "renewing a lease") < 0) {
+        return -1;
+    }
+    return sqlite3_changes(store->db) > 0;
+}
+
+int sqlite_renew(struct sqlite_store *store, struct inbox_renew *of, struct error *err) {
+    for (size_t i = 0; i < of->n_held; i++) {
+        int renewed =
+            renew(store, of->held[i].run, of->held[i].attempt, of->lease, of->lease_ms, err);
+        if (renewed < 0) {
+            return -1;
+        }
+        of->held[i].ours = renewed;
+    }
+    return 0;
+}
+
+int sqlite_fence(struct sqlite_store *store, const struct inbox_fence *fence, struct error *err) {
+    int renewed = renew(store, fence->run, fence->attempt, fence->lease, fence->lease_ms, err);
+    return renewed < 0 ? -1 : renewed ? 0 : INBOX_STALE;
 }
 
 /* FINISH, STATS, recovery */

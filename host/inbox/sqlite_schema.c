@@ -13,7 +13,7 @@ static const struct {
 } migrations[] = {
     {
         "0001_inbox",
-#include "0001_inbox.sql.inc"
+#include "sqlite_0001_inbox.sql.inc"
     },
 };
 #define N_MIGRATIONS ((int64_t)(sizeof migrations / sizeof *migrations))

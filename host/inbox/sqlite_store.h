@@ -27,6 +27,8 @@ enum sqlite_sql {
     SQL_RUN_END,
     SQL_RUN_AGAIN,
     SQL_RUNS_RECOVER,
+    SQL_RUNS_RECLAIM,
+    SQL_RUN_RENEW,
     SQL_RUN_HELD,
     SQL_JOURNAL_READ,
     SQL_JOURNAL_WRITE,
@@ -115,6 +117,8 @@ int sqlite_find_adopted(sqlite3 *db, bool *adopted, struct error *err);
 int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *err);
 int sqlite_claim(struct sqlite_store *store, struct inbox_claim *claim, struct error *err);
 int sqlite_finish(struct sqlite_store *store, const struct inbox_finish *finish, struct error *err);
+int sqlite_renew(struct sqlite_store *store, struct inbox_renew *renew, struct error *err);
+int sqlite_fence(struct sqlite_store *store, const struct inbox_fence *fence, struct error *err);
 int sqlite_stats(struct sqlite_store *store, struct inbox_stats *stats, struct error *err);
 int sqlite_item(struct sqlite_store *store, struct inbox_item *item, struct error *err);
 int sqlite_list(struct sqlite_store *store, struct inbox_list *list, struct error *err);

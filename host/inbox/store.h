@@ -30,8 +30,24 @@ struct store_methods {
      * its end tells whether the store can commit. */
     int (*transact)(struct store *store, struct inbox_operation *const *operations, size_t n,
                     bool probe, struct store_failure *failure);
+    /* inbox_listen(); NULL where there is nobody else. */
+    void (*listen)(struct store *store, void (*hint)(void *context), void *context);
     void (*free)(struct store *store);
 };
+
+/* Is the operation within the bounds of the contract? 0, or -1 and what is not: its own fault. */
+int store_check(const struct inbox_operation *operation, struct error *err);
+
+/* A fresh slot at the end of claim->runs, of list->entries; NULL when memory is short. */
+struct inbox_run *store_add_run(struct inbox_claim *claim);
+struct inbox_entry *store_add_entry(struct inbox_list *list);
+
+/* postgres.c, sqlite.c: as inbox_open(), which picks one. */
+int inbox_open_postgres(const char *url, int64_t now_ms, struct inbox **inbox, struct error *err);
+char *postgres_show_url(const char *url, struct error *err); /* inbox_show_url() */
+int inbox_open_sqlite(const char *path, int64_t now_ms, struct inbox **inbox, struct error *err);
+int inbox_open_postgres_tool(const char *url, bool write, struct inbox **inbox, struct error *err);
+int inbox_open_sqlite_tool(const char *path, bool write, struct inbox **inbox, struct error *err);
 
 /* Starts the writer; takes the store, which is freed on failure too. */
 int inbox_start(struct store *store, struct inbox **inbox, struct error *err);

@@ -38,7 +38,7 @@ static int listen_here(int *port) {
 static struct inbox *open_inbox(const char *url) {
     struct inbox *inbox = NULL;
     struct error err = {""};
-    if (inbox_open_sqlite(url + strlen("sqlite:"), clock_wall_ms(), &inbox, &err) < 0) {
+    if (inbox_open(url, clock_wall_ms(), &inbox, &err) < 0) {
         bench_fail("%s", err.text);
     }
     return inbox;

@@ -91,7 +91,7 @@ struct inbox_claim claim_of(struct inbox_claim_share *shares, size_t n_shares, i
         .operation = {.kind = INBOX_CLAIM},
         .now_ms = now_ms,
         .lease = 42,
-        .lease_until_ms = now_ms + 30000,
+        .lease_ms = 30000,
         .shares = shares,
         .n_shares = n_shares,
     };

@@ -38,8 +38,20 @@ static void remove_place(void *data) {
     free(place);
 }
 
+static int open_file(const char *path, int64_t now_ms, struct inbox **inbox, struct error *err) {
+    char url[128];
+    (void)snprintf(url, sizeof url, "sqlite:%s", path);
+    return inbox_open(url, now_ms, inbox, err);
+}
+
+static int open_tool(const char *path, bool write, struct inbox **inbox, struct error *err) {
+    char url[128];
+    (void)snprintf(url, sizeof url, "sqlite:%s", path);
+    return inbox_open_tool(url, write, inbox, err);
+}
+
 static int open_place(void *data, int64_t now_ms, struct inbox **inbox, struct error *err) {
-    return inbox_open_sqlite(((struct place *)data)->file, now_ms, inbox, err);
+    return open_file(((struct place *)data)->file, now_ms, inbox, err);
 }
 
 static int64_t query(void *data, const char *sql) {
@@ -87,7 +99,7 @@ static off_t size_of(const struct bench *bench, const char *end) {
 static void expect_refusal(const char *path, const char *words) {
     struct inbox *inbox = NULL;
     struct error err = {""};
-    assert_int_equal(inbox_open_sqlite(path, BENCH_NOW, &inbox, &err), -1);
+    assert_int_equal(open_file(path, BENCH_NOW, &inbox, &err), -1);
     assert_null(inbox);
     if (!strstr(err.text, words) || !strstr(err.text, path)) {
         fail_msg("\"%s\" is not in: %s", words, err.text);
@@ -252,6 +264,26 @@ static void a_large_body_is_never_copied_whole(void **state) {
     assert_true(sqlite3_memory_highwater(0) - before < 8 << 20);
 }
 
+static void runs_that_were_running_are_due_at_the_next_opening(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put put = put_of("guid-1");
+    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+    struct inbox_claim before = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(before.n_runs, 1);
+    bench_close(bench);
+    bench_open(bench, BENCH_NOW + 9000);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 8999);
+    assert_int_equal(claim.n_runs, 0);
+    assert_int_equal(claim.next_due_ms, BENCH_NOW + 9000);
+    claim = bench_claim(bench, "invite", BENCH_NOW + 9000);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].attempt, 2);
+    struct inbox_finish late = finish_of(&before.runs[0], INBOX_DONE);
+    assert_int_equal(bench_ask(bench, &late.operation), INBOX_STALE);
+    inbox_runs_free(before.runs, before.n_runs);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
 /* RLIMIT_FSIZE is a disk that is full: a write past it fails. */
 static void limit_files(rlim_t bytes) {
     struct rlimit limit;
@@ -306,7 +338,7 @@ static void a_tool_reads_and_writes_beside_the_host(void **state) {
     struct inbox_change discard = {
         .operation = {.kind = INBOX_DISCARD}, .guid = "guid-1", .now_ms = BENCH_NOW};
     struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .before = INT64_MAX, .most = 10};
-    assert_int_equal(inbox_open_sqlite_tool(file_of(bench), false, &bench->inbox, &err), 0);
+    assert_int_equal(open_tool(file_of(bench), false, &bench->inbox, &err), 0);
     assert_int_equal(bench_ask(bench, &list.operation), 0);
     assert_int_equal(list.n_entries, 1);
     assert_string_equal(list.entries[0].state, "running"); /* it was not recovered */
@@ -314,7 +346,7 @@ static void a_tool_reads_and_writes_beside_the_host(void **state) {
     assert_int_equal(bench_ask(bench, &discard.operation), -1); /* it only looks */
     inbox_free(bench->inbox);
 
-    assert_int_equal(inbox_open_sqlite_tool(file_of(bench), true, &bench->inbox, &err), 0);
+    assert_int_equal(open_tool(file_of(bench), true, &bench->inbox, &err), 0);
     assert_int_equal(bench_ask(bench, &discard.operation), 0);
     inbox_free(bench->inbox);
     bench->inbox = host;
@@ -326,7 +358,7 @@ static void a_tool_reads_and_writes_beside_the_host(void **state) {
 static void expect_tool_refusal(const struct bench *bench, const char *words) {
     struct inbox *inbox = NULL;
     struct error err = {""};
-    assert_int_equal(inbox_open_sqlite_tool(file_of(bench), true, &inbox, &err), -1);
+    assert_int_equal(open_tool(file_of(bench), true, &inbox, &err), -1);
     if (!strstr(err.text, words) || !strstr(err.text, file_of(bench))) {
         fail_msg("\"%s\" is not in: %s", words, err.text);
     }
@@ -396,6 +428,7 @@ int main(void) {
         CONTRACT(a_tampered_schema_is_refused_with_the_place),
         CONTRACT(a_table_that_only_looks_like_the_originals_is_refused),
         CONTRACT(a_large_body_is_never_copied_whole),
+        CONTRACT(runs_that_were_running_are_due_at_the_next_opening),
         CONTRACT(a_full_disk_is_said_and_the_store_goes_on_when_there_is_room),
         CONTRACT(a_tool_reads_and_writes_beside_the_host),
         CONTRACT(a_tool_makes_no_store_and_migrates_none),

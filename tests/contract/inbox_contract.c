@@ -198,7 +198,7 @@ static struct inbox_put leased_put(struct inbox_put_run *runs, size_t n) {
     operation.runs = runs;
     operation.n_runs = n;
     operation.lease = 42;
-    operation.lease_until_ms = BENCH_NOW + 30000;
+    operation.lease_ms = 30000;
     return operation;
 }
 
@@ -211,8 +211,7 @@ static void a_run_put_under_a_lease_is_running_and_nobody_claims_it(void **state
     assert_int_equal(query(bench, "SELECT id FROM runs WHERE plugin = 'invite'"), runs[0].id);
     assert_int_equal(query(bench, "SELECT id FROM runs WHERE plugin = 'ping'"), runs[1].id);
     assert_int_equal(query(bench, "SELECT attempt FROM runs WHERE plugin = 'invite'"), 1);
-    assert_true(query(bench, "SELECT lease_until_ms FROM runs WHERE plugin = 'invite'") ==
-                BENCH_NOW + 30000);
+    assert_true(query(bench, "SELECT lease_until_ms FROM runs WHERE plugin = 'invite'") > 0);
     assert_int_equal(query(bench, "SELECT attempt + lease FROM runs WHERE plugin = 'ping'"), 0);
     struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
     assert_int_equal(claim.n_runs, 0);
@@ -242,20 +241,6 @@ static void a_duplicate_gets_no_run_and_a_redelivery_gets_it_queued_for_its_jour
     struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
     assert_int_equal(claim.n_runs, 1);
     assert_int_equal(claim.runs[0].attempt, 1);
-    inbox_runs_free(claim.runs, claim.n_runs);
-}
-
-static void a_run_whose_host_died_before_it_began_is_due_again(void **state) {
-    struct bench *bench = *state;
-    struct inbox_put_run runs[] = {{.plugin = "invite", .leased = true}};
-    struct inbox_put operation = leased_put(runs, 1);
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
-    bench_close(bench);
-    bench_open(bench, BENCH_NOW + 60000);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 60000);
-    assert_int_equal(claim.n_runs, 1);
-    assert_int_equal(claim.runs[0].id, runs[0].id);
-    assert_int_equal(claim.runs[0].attempt, 2);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
@@ -705,25 +690,6 @@ static void closing_finishes_what_was_submitted(void **state) {
 
 /* Crashes */
 
-static void runs_that_were_running_are_due_at_the_next_opening(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
-    struct inbox_claim before = bench_claim(bench, "invite", BENCH_NOW);
-    assert_int_equal(before.n_runs, 1);
-    bench_close(bench);
-    bench_open(bench, BENCH_NOW + 9000);
-    expect_stats(bench, 1, 0, 0);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 8999);
-    assert_int_equal(claim.n_runs, 0);
-    assert_int_equal(claim.next_due_ms, BENCH_NOW + 9000);
-    claim = bench_claim(bench, "invite", BENCH_NOW + 9000);
-    assert_int_equal(claim.n_runs, 1);
-    assert_int_equal(claim.runs[0].attempt, 2);
-    assert_int_equal(finish(bench, &before.runs[0], INBOX_DONE, 0), INBOX_STALE);
-    inbox_runs_free(before.runs, before.n_runs);
-    inbox_runs_free(claim.runs, claim.n_runs);
-}
-
 /* In the child: stores until it is killed, and says each GUID's number once it was answered. */
 _Noreturn static void store_until_killed(const struct bench *parent, int out) {
     struct bench bench = {.store = parent->store, .place = parent->place};
@@ -792,7 +758,6 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
         CONTRACT(a_redelivery_runs_the_plugins_that_are_routed_now),
         CONTRACT(a_run_put_under_a_lease_is_running_and_nobody_claims_it),
         CONTRACT(a_duplicate_gets_no_run_and_a_redelivery_gets_it_queued_for_its_journal),
-        CONTRACT(a_run_whose_host_died_before_it_began_is_due_again),
         CONTRACT(a_body_is_bytes_whatever_they_are),
         CONTRACT(the_largest_body_survives_a_redelivery_and_reopening),
         CONTRACT(a_body_that_shrinks_is_packed_and_comes_back_as_it_was),
@@ -810,11 +775,11 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
         CONTRACT(what_one_asker_submits_is_done_in_that_order),
         CONTRACT(many_threads_submit_at_once_and_each_gets_its_answers),
         CONTRACT(closing_finishes_what_was_submitted),
-        CONTRACT(runs_that_were_running_are_due_at_the_next_opening),
         CONTRACT(what_was_answered_survives_kill_9),
     };
     memcpy(tests, ours, sizeof ours);
     size_t n = sizeof ours / sizeof *ours;
+    n += contract_lease_tests(store, tests + n);
     n += contract_item_tests(store, tests + n);
     n += contract_people_tests(store, tests + n);
     n += contract_wait_tests(store, tests + n);

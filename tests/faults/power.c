@@ -250,13 +250,14 @@ static size_t count_lost(const struct replay *replay, sqlite3 *db) {
 }
 
 static void cut(struct replay *replay, size_t at) {
-    char path[4200];
+    char url[4200];
+    const char *path = url + strlen("sqlite:");
     struct inbox *inbox = NULL;
     struct error err = {""};
     sqlite3 *db = NULL;
     make_disk(replay);
-    (void)snprintf(path, sizeof path, "%s/snekomatic.db", replay->directory);
-    if (inbox_open_sqlite(path, clock_wall_ms(), &inbox, &err) < 0) {
+    (void)snprintf(url, sizeof url, "sqlite:%s/snekomatic.db", replay->directory);
+    if (inbox_open(url, clock_wall_ms(), &inbox, &err) < 0) {
         (void)printf("cut at %zu: it does not open: %s\n", at, err.text);
         replay->corrupt++;
         return;

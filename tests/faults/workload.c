@@ -105,7 +105,7 @@ static void claim_and_finish(struct inbox *inbox) {
     struct inbox_claim claim = {.operation = {.kind = INBOX_CLAIM},
                                 .now_ms = clock_wall_ms(),
                                 .lease = 42,
-                                .lease_until_ms = clock_wall_ms() + 30000,
+                                .lease_ms = 30000,
                                 .shares = &share,
                                 .n_shares = 1};
     unsigned waiting = 0;
@@ -134,10 +134,10 @@ int main(int argc, char **argv) {
     }
     normal = argc > 3 && strcmp(argv[3], "normal") == 0;
     unsigned total = (unsigned)strtoul(argv[2], NULL, 10);
-    char path[4096];
+    char path[4096], url[4200];
     (void)snprintf(path, sizeof path, "%s/" JOURNAL_ACKNOWLEDGED, argv[1]);
     acknowledged = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    (void)snprintf(path, sizeof path, "%s/snekomatic.db", argv[1]);
+    (void)snprintf(url, sizeof url, "sqlite:%s/snekomatic.db", argv[1]);
     arc4random_buf(noise, sizeof noise);
     if (acknowledged < 0 || mailbox_init(&mailbox) < 0) {
         fail("starting", "no descriptors");
@@ -146,7 +146,7 @@ int main(int argc, char **argv) {
     for (unsigned session = 1; session <= 2; session++) {
         struct inbox *inbox = NULL;
         struct error err = {""};
-        if (inbox_open_sqlite(path, clock_wall_ms(), &inbox, &err) < 0) {
+        if (inbox_open(url, clock_wall_ms(), &inbox, &err) < 0) {
             fail("opening", err.text);
         }
         while (done < total * session / 2) {

@@ -155,11 +155,15 @@ static int32_t trouble(struct snek_run *run) {
         return snek_get(run, snek_string(run, "url"), NULL);
     } else if (strcmp(what, "as_app") == 0) {
         return snek_get(run, "/app", NULL);
+    } else if (strcmp(what, "comment") == 0) {
+        const char *url = snek_string(run, "url");
+        const struct snek_field body = snek_field_text("body", "troubled");
+        return snek_post(run, url ? url : "", &body, 1);
     }
     return SNEK_DONE;
 }
 
-static const struct snek_permission permissions[] = {{"issues", "read"}};
+static const struct snek_permission permissions[] = {{"issues", "write"}};
 static const struct snek_subscription subscriptions[] = {{"trouble", NULL, trouble, {{0}}}};
 SNEK_PLUGIN(.name = "trouble", .version = "1", .summary = "does what it is told",
             SNEK_TABLE(permissions), SNEK_TABLE(subscriptions))

@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Fixtures of the system tests. Their report as TAP, for Meson, is tap.py's."""
 
+import pathlib
+import sys
+import time
+
 import pytest
 
 import snek
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "postgres"))
+import server as postgres  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +46,28 @@ def start_bot(fake, tmp_path):
 def bot(start_bot):
     """A bot with the plugins that the original had."""
     return start_bot(plugins=("invite", "ping"))
+
+
+@pytest.fixture(scope="session")
+def database():
+    """A PostgreSQL server for all tests of a file; each has a schema of its own."""
+    server = postgres.Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def store(database):
+    """The URL of an empty store in it."""
+    name = f"store_{time.monotonic_ns()}"
+    database.sql(f"CREATE SCHEMA {name}")
+    return database.url(schema=name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_store(request):
+    """The test runs once on each: what a bot's configuration has to say of its store."""
+    if request.param == "sqlite":
+        return {}
+    # A host that was killed is waited for no longer than its lease.
+    return {"store": {"url": request.getfixturevalue("store")}, "dispatch": {"lease_ms": 2000}}

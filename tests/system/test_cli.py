@@ -192,6 +192,17 @@ def test_check_sees_files_that_cannot_be(idle, config, word):
     assert word in answer.stderr
 
 
+def test_check_shows_a_database_without_its_password(idle):
+    url = "postgres://snek:s3cret-of-nobody@db.example:5433/bot"
+    answer = run("check", "-c", idle(config={"store": {"url": url}}).file)
+    assert "postgres://db.example:5433/bot" in answer.stdout
+    assert "s3cret" not in answer.stdout + answer.stderr
+    answer = run("check", "-c", idle("wrong", config={"store": {"url": url + "?colour=red"}}).file)
+    assert answer.returncode == 78
+    assert "store: its URL is not one" in answer.stderr
+    assert "s3cret" not in answer.stdout + answer.stderr
+
+
 def test_check_says_that_nothing_will_act(idle):
     answer = run("check", "-c", idle(plugins=[]).file)
     assert answer.returncode == 0

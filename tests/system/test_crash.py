@@ -18,6 +18,11 @@ def trouble(action, **more):
     return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
 
 
+def on(store, **dispatch):
+    """The configuration of a bot on either_store, with more in its [dispatch]."""
+    return {**store, "dispatch": {"delay_ms": 0, **store.get("dispatch", {}), **dispatch}}
+
+
 @pytest.fixture
 def host(start_bot):
     return start_bot(plugins=["trouble", "invite"])
@@ -30,8 +35,8 @@ def handled_neighbour(host):
 
 
 @pytest.mark.parametrize("who", ["host", "worker"])
-def test_kill_9_between_the_202_and_the_handling_loses_nothing(start_bot, who):
-    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 1000}})
+def test_kill_9_between_the_202_and_the_handling_loses_nothing(start_bot, either_store, who):
+    host = start_bot(plugins=["trouble"], config=on(either_store, delay_ms=1000))
     deliveries = [host.deliver("trouble", trouble("fine")) for _ in range(20)]
     host.kill(who, signal.SIGKILL)
     for delivery in deliveries:
@@ -86,8 +91,8 @@ def test_a_long_delay_is_not_waited_out_in_memory(start_bot):
         assert state(host, host.deliver("trouble", trouble("fine"))) == ("queued", 0)
 
 
-def test_kill_9_of_the_host_in_the_middle_of_runs_loses_nothing(start_bot):
-    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 0}})
+def test_kill_9_of_the_host_in_the_middle_of_runs_loses_nothing(start_bot, either_store):
+    host = start_bot(plugins=["trouble"], config=on(either_store))
     deliveries = [host.deliver("trouble", trouble("fine", ms=700)) for _ in range(10)]
     host.wait_log(msg="started", delivery=deliveries[-1])
     host.kill("host", signal.SIGKILL)
@@ -141,8 +146,8 @@ def test_a_loop_ends_at_its_deadline_and_its_neighbours_lose_no_attempt(start_bo
     assert host.wait_log(msg="done", delivery=slow)["attempt"] == "1"
 
 
-def test_of_several_runs_in_a_crash_only_the_culprit_pays(start_bot):
-    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 0}})
+def test_of_several_runs_in_a_crash_only_the_culprit_pays(start_bot, either_store):
+    host = start_bot(plugins=["trouble"], config=on(either_store))
     good = [host.deliver("trouble", trouble("fine", ms=900)) for _ in range(4)]
     for delivery in good:
         host.wait_log(msg="started", delivery=delivery)
@@ -153,8 +158,8 @@ def test_of_several_runs_in_a_crash_only_the_culprit_pays(start_bot):
     assert not [line for line in host.log(msg="retry") if line["delivery"] in good]
 
 
-def test_a_run_that_fails_too_often_is_dead_with_its_reason(start_bot):
-    host = start_bot(plugins=["trouble"], config={"dispatch": {"max_attempts": 1}})
+def test_a_run_that_fails_too_often_is_dead_with_its_reason(start_bot, either_store):
+    host = start_bot(plugins=["trouble"], config=on(either_store, max_attempts=1))
     line = host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("fail")))
     assert line["reason"] == "told to fail"
 
@@ -176,8 +181,8 @@ def test_sigterm_lets_runs_finish_and_exits_0(start_bot):
     assert host.log(msg="done", delivery=delivery)
 
 
-def test_what_the_drain_cuts_off_is_run_after_the_next_start(start_bot):
-    host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 0}, "server": {"drain_ms": 200}})
+def test_what_the_drain_cuts_off_is_run_after_the_next_start(start_bot, either_store):
+    host = start_bot(plugins=["trouble"], config={**on(either_store), "server": {"drain_ms": 200}})
     delivery = host.deliver("trouble", trouble("fine", ms=3000))
     host.wait_log(msg="started", delivery=delivery)
     host.stop()

@@ -99,6 +99,11 @@ static void assert_under_home(const char *path, const char *want) {
     assert_string_equal(path + strlen(home), want);
 }
 
+static void assert_store_under_home(const struct config *config, const char *want) {
+    assert_memory_equal(config->store.url, "sqlite:", 7);
+    assert_under_home(config->store.url + 7, want);
+}
+
 static void without_a_file_the_credentials_are_enough(void **state) {
     (void)state;
     set_credentials();
@@ -114,8 +119,7 @@ static void without_a_file_the_credentials_are_enough(void **state) {
     assert_string_equal(config->github.api_url, "https://api.github.com");
     assert_memory_equal(config->github.user_agent, "snekomatic/", 11);
     assert_false(config->github.allow_sha1);
-    assert_string_equal(config->store.url, "sqlite:snekomatic.db");
-    assert_under_home(config->store.sqlite_path, "/snekomatic.db");
+    assert_store_under_home(config, "/snekomatic.db");
     assert_int_equal(config->store.retention_days, 7);
     assert_int_equal(config->github.recover_interval_minutes, 10);
     assert_int_equal(config->dispatch.delay_ms, 1000);
@@ -201,7 +205,7 @@ static void every_key_of_a_file_is_taken(void **state) {
     assert_string_equal(config->github.api_url, "https://github.example/api/v3");
     assert_true(config->github.allow_sha1);
     assert_under_home(config->github.ca_file, "/ca.pem");
-    assert_under_home(config->store.sqlite_path, "/data/inbox.db");
+    assert_store_under_home(config, "/data/inbox.db");
     assert_int_equal(config->store.retention_days, 0);
     assert_int_equal(config->github.recover_interval_minutes, 0);
     assert_int_equal(config->dispatch.delay_ms, 0);
@@ -245,7 +249,7 @@ static void the_environment_wins_over_the_file(void **state) {
     assert_string_equal(config->github.app_id, "Iv1.8a61f9b3a7aba766");
     assert_string_equal(config->github.user_agent, "other bot");
     assert_string_equal(config->github.api_url, "http://127.0.0.1:99");
-    assert_string_equal(config->store.sqlite_path, "/var/lib/x.db");
+    assert_string_equal(config->store.url, "sqlite:/var/lib/x.db");
     assert_int_equal(config->log.level, LOG_ERROR);
     config_free(config);
 }
@@ -359,12 +363,6 @@ static const struct {
     {"server.listen = \"h:\"", "server.listen must have a port from 0 to 65535, not \"\""},
     {"server.listen = \"h:+1\"", "server.listen must have a port from 0 to 65535, not \"+1\""},
     {"server.listen = 8000", "server.listen must be a string, not a whole number"},
-    {"store.url = \"postgres://u:secret@h/d\"",
-     "store.url names a PostgreSQL database, but PostgreSQL is not supported by this version yet; "
-     "use sqlite:PATH"},
-    {"store.url = \"postgresql://h/d\"",
-     "store.url names a PostgreSQL database, but PostgreSQL is not supported by this version yet; "
-     "use sqlite:PATH"},
     {"store.url = \"mysql://u:secret@h/d\"",
      "store.url must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE"},
     {"store.url = \"sqlite:\"", "store.url must be sqlite:PATH, with no // before the path"},
@@ -436,6 +434,20 @@ static void what_a_file_may_not_say_is_refused_with_a_sentence(void **state) {
     }
 }
 
+static void the_url_of_a_database_is_kept_as_it_is(void **state) {
+    (void)state;
+    static const char *const urls[] = {"postgres://u:p%40ss@db.example:5433/d?sslmode=verify-full",
+                                       "postgresql:///d"};
+    for (size_t i = 0; i < 2; i++) {
+        set_credentials();
+        (void)setenv("DATABASE_URL", urls[i], 1);
+        struct config *config = load_good(NULL);
+        assert_string_equal(config->store.url, urls[i]);
+        config_free(config);
+    }
+    (void)unsetenv("DATABASE_URL");
+}
+
 static void a_wrong_variable_is_reported_by_its_name(void **state) {
     (void)state;
     static const char *const cases[][3] = {
@@ -447,9 +459,8 @@ static void a_wrong_variable_is_reported_by_its_name(void **state) {
         {"GITHUB_API_URL", "http://ghe.example",
          "GITHUB_API_URL: github.api_url must start with https:// (http:// is for a loopback host "
          "only)\n"},
-        {"DATABASE_URL", "postgres://u:secret@h/d",
-         "DATABASE_URL: store.url names a PostgreSQL database, but PostgreSQL is not supported by "
-         "this version yet; use sqlite:PATH\n"},
+        {"DATABASE_URL", "mysql://u:secret@h/d",
+         "DATABASE_URL: store.url must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE\n"},
         {"SNEKOMATIC_LOG", "loud",
          "SNEKOMATIC_LOG: log.level must be debug, info, warning or error, not \"loud\"\n"},
         {"SENTRY_DSN", "https://secret@sentry.example/1",
@@ -561,7 +572,7 @@ static void a_file_that_is_named_must_be_readable(void **state) {
     write_text("dir/x.toml", "[[plugin]]\npath = \"./p.so\"\n");
     assert_int_equal(config_load("dir/x.toml", true, &config, &problems), 0);
     assert_under_home(config->plugins[0].path, "/dir/p.so");
-    assert_under_home(config->store.sqlite_path, "/dir/snekomatic.db");
+    assert_store_under_home(config, "/dir/snekomatic.db");
     config_free(config);
 }
 
@@ -745,6 +756,7 @@ int main(void) {
         TEST(listen_takes_addresses_and_names),
         TEST(api_urls_that_are_safe_are_taken),
         TEST(what_a_file_may_not_say_is_refused_with_a_sentence),
+        TEST(the_url_of_a_database_is_kept_as_it_is),
         TEST(a_wrong_variable_is_reported_by_its_name),
         TEST(all_problems_are_told_at_once_in_the_order_of_the_file),
         TEST(without_file_and_credentials_it_says_how_to_start),

@@ -323,14 +323,14 @@ static void open_mail(struct mailbox *mailbox, const struct limits *of) {
 
 static void a_wait_is_known_to_the_next_host_on_the_store(void **state) {
     (void)state;
-    char folder[] = "/tmp/snek-limits-XXXXXX", path[64];
+    char folder[] = "/tmp/snek-limits-XXXXXX", url[64];
     struct inbox *inbox = NULL;
     struct mailbox mailbox;
     struct error err;
     struct asker asker;
     assert_non_null(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/inbox.db", folder);
-    assert_int_equal(inbox_open_sqlite(path, WALL_MS, &inbox, &err), 0);
+    (void)snprintf(url, sizeof url, "sqlite:%s/inbox.db", folder);
+    assert_int_equal(inbox_open(url, WALL_MS, &inbox, &err), 0);
     assert_int_equal(mailbox_init(&mailbox), 0);
     limits_free(limits);
     limits = make(inbox, &mailbox);

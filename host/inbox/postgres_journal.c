@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The journals of runs, in PostgreSQL. */
+#include "inbox/postgres_store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kinds[] = {
+    [INBOX_READ] = "read", [INBOX_EFFECT] = "effect", [INBOX_CHANGE] = "change"};
+static const char *const states[] = {
+    [INBOX_INTENDED] = "intended", [INBOX_ANSWERED] = "answered", [INBOX_UNSENT] = "unsent"};
+
+/* ---- writing ---- */
+
+int postgres_held(struct postgres_store *store, const struct inbox_writer *writer,
+                  struct error *err) {
+    int64_t run;
+    struct pg_query query = pg_query_begin(PG_SQL_RUN_HELD);
+    pg_query_number(&query, writer->run);
+    pg_query_number(&query, writer->attempt);
+    pg_query_number(&query, writer->lease);
+    return pg_ask_number(store, &query, &run, err, "looking whether a run is still held");
+}
+
+static void bind_answer(struct pg_query *query, const struct inbox_record *record,
+                        int64_t outcome) {
+    pg_query_number(query, record->at_ms);
+    pg_query_number(query, outcome);
+    pg_query_number(query, record->status);
+    pg_query_shown(query, record->sentence ? record->sentence : "");
+    pg_query_blob(query, record->headers.data, record->headers.bytes);
+    pg_query_blob(query, record->answer.data, record->answer.bytes);
+}
+
+static int write_record(struct postgres_store *store, const struct inbox_writer *writer,
+                        const struct inbox_record *record, int64_t outcome, struct error *err) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_JOURNAL_WRITE);
+    pg_query_number(&query, writer->run);
+    pg_query_number(&query, record->number);
+    pg_query_text(&query, kinds[record->kind]);
+    pg_query_text(&query, states[record->state]);
+    pg_query_number(&query, writer->lease);
+    pg_query_blob(&query, record->key, sizeof record->key);
+    pg_query_text(&query, record->marker);
+    pg_query_bool(&query, record->dry);
+    pg_query_shown(&query, record->method);
+    pg_query_shown(&query, record->url);
+    bind_answer(&query, record, outcome);
+    return pg_ask(store, &query, &result, err, "writing a journal");
+}
+
+int postgres_journal_write(struct postgres_store *store, const struct inbox_writer *writer,
+                           int64_t outcome, struct error *err) {
+    for (size_t i = 0; i < writer->n_records; i++) {
+        const struct inbox_record *record = writer->records[i];
+        bool own = i + 1 == writer->n_records && record->kind == INBOX_CHANGE;
+        if (write_record(store, writer, record, own ? outcome : record->outcome, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int intend_settle(struct postgres_store *store, struct inbox_operation *operation,
+                         struct error *err) {
+    const struct inbox_writer *writer =
+        &CONTAINER_OF(operation, struct inbox_intend, operation)->writer;
+    int held = postgres_held(store, writer, err);
+    if (held == 0) {
+        operation->result = INBOX_STALE;
+    }
+    return held <= 0 ? held : postgres_journal_write(store, writer, 0, err);
+}
+
+const struct postgres_kind postgres_intend = {.settle = intend_settle};
+
+static int answer_send(struct postgres_store *store, struct inbox_operation *operation,
+                       struct error *err) {
+    const struct inbox_answer *answer = CONTAINER_OF(operation, struct inbox_answer, operation);
+    struct pg_query query = pg_query_begin(PG_SQL_JOURNAL_ANSWER);
+    pg_query_text(&query, states[answer->record->state]);
+    bind_answer(&query, answer->record, answer->record->outcome);
+    pg_query_number(&query, answer->run);
+    pg_query_number(&query, answer->record->number);
+    pg_query_number(&query, answer->lease);
+    return pg_send(store, &query, err);
+}
+
+static int answer_take(struct postgres_store *store, struct inbox_operation *operation,
+                       unsigned nth, PGresult *result, struct error *err) {
+    (void)store, (void)operation, (void)nth, (void)result, (void)err;
+    return 0;
+}
+
+const struct postgres_kind postgres_answer = {.send = answer_send, .take = answer_take};
+
+/* ---- reading ---- */
+
+static unsigned index_of(const char *const *names, unsigned count, const char *text) {
+    unsigned i = 0;
+    while (i + 1 < count && strcmp(names[i], text) != 0) {
+        i++;
+    }
+    return i;
+}
+
+static int copy_blob(const PGresult *result, int row, int column, struct buffer *out) {
+    size_t bytes = (size_t)PQgetlength(result, row, column);
+    *out = (struct buffer)BUFFER_INIT(bytes);
+    return bytes > 0 ? buffer_append(out, PQgetvalue(result, row, column), bytes) : 0;
+}
+
+static int read_row(const PGresult *result, int row, struct inbox_record *record) {
+    *record = (struct inbox_record){
+        .number = pg_number(result, row, 1),
+        .kind = (enum inbox_record_kind)index_of(kinds, 3, pg_text(result, row, 2)),
+        .state = (enum inbox_record_state)index_of(states, 3, pg_text(result, row, 3)),
+        .dry = pg_bool(result, row, 6),
+        .at_ms = pg_number(result, row, 7),
+        .method = strdup(pg_text(result, row, 8)),
+        .url = strdup(pg_text(result, row, 9)),
+        .outcome = pg_number(result, row, 10),
+        .status = (int32_t)pg_number(result, row, 11),
+        .sentence = strdup(pg_text(result, row, 12)),
+    };
+    if (PQgetlength(result, row, 4) == INBOX_KEY_BYTES) {
+        memcpy(record->key, PQgetvalue(result, row, 4), INBOX_KEY_BYTES);
+    }
+    (void)snprintf(record->marker, sizeof record->marker, "%s", pg_text(result, row, 5));
+    int copied =
+        copy_blob(result, row, 13, &record->headers) | copy_blob(result, row, 14, &record->answer);
+    return copied < 0 || !record->method || !record->url || !record->sentence ? -1 : 0;
+}
+
+static int add_record(struct inbox_run *run, const PGresult *result, int row) {
+    struct inbox_record *longer = reallocarray(run->journal, run->n_journal + 1, sizeof *longer);
+    if (!longer) {
+        return -1;
+    }
+    run->journal = longer;
+    return read_row(result, row, &run->journal[run->n_journal++]);
+}
+
+int postgres_journals_read(struct postgres_store *store, struct inbox_claim *claim,
+                           struct error *err) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct buffer ids = BUFFER_INIT(claim->n_runs * 24 + 2);
+    int failed = buffer_append_text(&ids, "{");
+    for (size_t i = 0; i < claim->n_runs; i++) {
+        failed |= buffer_printf(&ids, i > 0 ? ",%lld" : "%lld", (long long)claim->runs[i].id);
+    }
+    failed |= buffer_append_text(&ids, "}");
+    struct pg_query query = pg_query_begin(PG_SQL_JOURNALS_READ);
+    pg_query_take(&query, failed == 0 ? buffer_steal(&ids) : NULL);
+    buffer_finish(&ids);
+    if (pg_ask(store, &query, &result, err, "reading journals") < 0) {
+        return -1;
+    }
+    for (int row = 0; row < PQntuples(result); row++) {
+        for (size_t i = 0; i < claim->n_runs; i++) {
+            if (claim->runs[i].id == pg_number(result, row, 0) &&
+                add_record(&claim->runs[i], result, row) < 0) {
+                return pg_no_memory(store, err, "reading journals");
+            }
+        }
+    }
+    return 0;
+}

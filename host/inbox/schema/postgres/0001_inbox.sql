@@ -1,0 +1,115 @@
+-- SPDX-License-Identifier: MIT OR Apache-2.0
+-- The first schema of the inbox in PostgreSQL. A migration that was released never changes:
+-- databases out there are compared with what it makes.
+
+CREATE TABLE schema_migrations (
+    version bigint PRIMARY KEY,
+    name text NOT NULL,
+    applied_ms bigint NOT NULL
+);
+
+CREATE TABLE deliveries (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    guid text NOT NULL UNIQUE,
+    event text NOT NULL,
+    action text NOT NULL,
+    installation text NOT NULL,
+    repository text NOT NULL,
+    sender text NOT NULL,
+    received_ms bigint NOT NULL,
+    body_codec bigint NOT NULL CHECK (body_codec IN (0, 1)),
+    body_bytes bigint NOT NULL CHECK (body_bytes >= 0),
+    body bytea
+);
+
+-- body_codec: 0 as it came, 1 LZ4 (host/inbox/codec.h); body_bytes: as it came.
+-- Without PostgreSQL's own compression, which cost more than it saved (docs/many-hosts.md).
+ALTER TABLE deliveries ALTER COLUMN body SET STORAGE EXTERNAL;
+
+-- Each row is in one of them: where pruning goes on, oldest first. (A body that is NULL was pruned.)
+CREATE INDEX deliveries_kept ON deliveries (received_ms, id) WHERE body IS NOT NULL;
+CREATE INDEX deliveries_pruned ON deliveries (received_ms) WHERE body IS NULL;
+
+CREATE TABLE runs (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    delivery bigint NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
+    plugin text NOT NULL,
+    state text NOT NULL CHECK (state IN ('queued', 'running', 'done', 'dead')),
+    attempt bigint NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    crashes bigint NOT NULL DEFAULT 0,
+    suspect boolean NOT NULL DEFAULT false,
+    due_ms bigint NOT NULL,
+    lease bigint NOT NULL DEFAULT 0,
+    lease_until_ms bigint NOT NULL DEFAULT 0,
+    label text NOT NULL DEFAULT '',
+    reason text NOT NULL DEFAULT '',
+    finished_ms bigint,
+    UNIQUE (delivery, plugin)
+);
+
+-- Each holds only the runs of its state, so that none grows with the finished ones.
+CREATE INDEX runs_due ON runs (plugin, suspect, due_ms, id) WHERE state = 'queued';
+CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
+CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
+
+-- Until when GitHub wants to hear nothing of an installation: of all, of searches, of GraphQL.
+CREATE TABLE waits (
+    installation text PRIMARY KEY,
+    all_ms bigint NOT NULL,
+    search_ms bigint NOT NULL,
+    graphql_ms bigint NOT NULL
+);
+
+-- What a run asked and was answered: inbox.h tells.
+CREATE TABLE journal (
+    run bigint NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    number bigint NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('read', 'effect', 'change')),
+    state text NOT NULL CHECK (state IN ('intended', 'answered', 'unsent')),
+    lease bigint NOT NULL,
+    key bytea NOT NULL,
+    marker text NOT NULL,
+    dry boolean NOT NULL,
+    at_ms bigint NOT NULL,
+    method text NOT NULL,
+    url text NOT NULL,
+    outcome bigint NOT NULL,
+    status bigint NOT NULL,
+    sentence text NOT NULL,
+    headers bytea NOT NULL,
+    answer bytea NOT NULL,
+    PRIMARY KEY (run, number)
+);
+
+CREATE INDEX journal_doubtful ON journal (run) WHERE state = 'intended';
+
+CREATE TABLE plugin_sets (
+    plugin text NOT NULL,
+    scope text NOT NULL,
+    name text NOT NULL,
+    entry text NOT NULL,
+    PRIMARY KEY (plugin, scope, name, entry)
+);
+
+CREATE TABLE plugin_keys (
+    plugin text NOT NULL,
+    scope text NOT NULL,
+    name text NOT NULL,
+    value bytea NOT NULL,
+    PRIMARY KEY (plugin, scope, name)
+);
+
+-- GUIDs that GitHub lists and that we lack: how often it was asked to deliver each again.
+CREATE TABLE recoveries (
+    guid text PRIMARY KEY,
+    asked bigint NOT NULL,
+    asked_ms bigint NOT NULL
+);
+
+-- What one of all hosts does: 'upkeep'. The row 'probe' is written to see whether a commit lasts.
+CREATE TABLE elections (
+    name text PRIMARY KEY,
+    lease bigint NOT NULL,
+    lease_until_ms bigint NOT NULL
+);
+INSERT INTO elections (name, lease, lease_until_ms) VALUES ('upkeep', 0, 0), ('probe', 0, 0);

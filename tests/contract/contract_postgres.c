@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The inbox's contract on PostgreSQL, and what only a server has: its settings, its absence, hosts
+ * that share it. One server for the whole program, a schema for each test. */
+#include "inbox_contract.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#include <fcntl.h>
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PASSWORD "pg-s3cret-word" /* tests/postgres/server.py's */
+
+static struct server {
+    pid_t helper;
+    int input; /* its end ends the server */
+    int port;
+    pid_t postmaster;
+} server;
+
+static void start_server(struct server *started, char *const settings[]) {
+    int in[2], out[2];
+    char *argv[8] = {(char *)(uintptr_t) "python3", (char *)(uintptr_t)POSTGRES_SERVER};
+    for (size_t i = 0; settings && settings[i]; i++) {
+        argv[2 + i] = settings[i];
+    }
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    started->helper = fork();
+    assert_true(started->helper >= 0);
+    if (started->helper == 0) {
+        (void)dup2(in[0], 0);
+        (void)dup2(out[1], 1);
+        (void)execvp(argv[0], argv);
+        _exit(127);
+    }
+    (void)close(in[0]);
+    (void)close(out[1]);
+    started->input = in[1];
+    AUTO_FILE FILE *answer = fdopen(out[0], "r");
+    int postmaster = 0;
+    if (fscanf(answer, "%d %d", &started->port, &postmaster) != 2) {
+        fail_msg("no PostgreSQL server could be started; see standard error");
+    }
+    started->postmaster = postmaster;
+}
+
+static void stop_server(struct server *stopped) {
+    (void)close(stopped->input);
+    (void)waitpid(stopped->helper, NULL, 0);
+}
+
+static int set_up_server(void **state) {
+    (void)state;
+    start_server(&server, NULL);
+    return 0;
+}
+
+static int tear_down_server(void **state) {
+    (void)state;
+    stop_server(&server);
+    return 0;
+}
+
+struct place {
+    char schema[32], url[256];
+};
+
+static void url_of(char url[256], int port, const char *schema) {
+    (void)snprintf(url, 256,
+                   "postgres://snek:" PASSWORD "@127.0.0.1:%d/postgres?options=-csearch_path%%3D%s",
+                   port, schema);
+}
+
+static int64_t query_at(const char *url, const char *sql) {
+    PGconn *connection = PQconnectdb(url);
+    PGresult *result = PQexec(connection, sql);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+        fail_msg("%s: %s", sql, PQerrorMessage(connection));
+    }
+    int64_t number = PQntuples(result) > 0 ? strtoll(PQgetvalue(result, 0, 0), NULL, 10) : 0;
+    PQclear(result);
+    PQfinish(connection);
+    return number;
+}
+
+static int64_t query(void *data, const char *sql) {
+    return query_at(((struct place *)data)->url, sql);
+}
+
+static void *make(void) {
+    static unsigned count;
+    char sql[96];
+    struct place *place = calloc(1, sizeof *place);
+    assert_non_null(place);
+    (void)snprintf(place->schema, sizeof place->schema, "place_%u", ++count);
+    url_of(place->url, server.port, place->schema);
+    (void)snprintf(sql, sizeof sql, "CREATE SCHEMA %s", place->schema);
+    (void)query(place, sql);
+    return place;
+}
+
+static void remove_place(void *data) {
+    char sql[96];
+    struct place *place = data;
+    (void)snprintf(sql, sizeof sql, "SET client_min_messages = error; DROP SCHEMA %s CASCADE",
+                   place->schema);
+    (void)query(place, sql);
+    free(place);
+}
+
+static int open_place(void *data, int64_t now_ms, struct inbox **inbox, struct error *err) {
+    return inbox_open(((struct place *)data)->url, now_ms, inbox, err);
+}
+
+static void poison(void *data, const char *guid) {
+    char sql[512];
+    (void)snprintf(
+        sql, sizeof sql,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF NEW.guid = '%s' THEN RAISE EXCEPTION 'poisoned'; END IF; RETURN NEW; END $$;"
+        "CREATE TRIGGER poison BEFORE INSERT ON deliveries FOR EACH ROW"
+        " EXECUTE FUNCTION refuse()",
+        guid);
+    (void)query(data, sql);
+}
+
+static const struct contract_store postgres = {
+    .make = make, .remove = remove_place, .open = open_place, .query = query, .poison = poison};
+
+static const char *url_in(const struct bench *bench) {
+    return ((const struct place *)bench->place)->url;
+}
+
+static void expect_refusal(const char *url, const char *words) {
+    struct inbox *inbox = NULL;
+    struct error err = {""};
+    assert_int_equal(inbox_open(url, BENCH_NOW, &inbox, &err), -1);
+    assert_null(inbox);
+    if (!strstr(err.text, words)) {
+        fail_msg("\"%s\" is not in: %s", words, err.text);
+    }
+    if (strstr(err.text, PASSWORD)) {
+        fail_msg("the password is in: %s", err.text);
+    }
+}
+
+/* What is refused */
+
+static void a_url_that_leads_nowhere_is_refused_without_its_password(void **state) {
+    (void)state;
+    char url[256];
+    expect_refusal("postgres://snek:" PASSWORD "@[::1/x", "its URL is not one");
+    expect_refusal("postgres://snek:" PASSWORD "@h/x?colour=red", "its URL is not one");
+    (void)snprintf(url, sizeof url, "postgres://snek:x" PASSWORD "x@127.0.0.1:%d/postgres",
+                   server.port);
+    expect_refusal(url, "password authentication failed");
+    (void)snprintf(url, sizeof url, "postgresql://snek:" PASSWORD "@127.0.0.1:%d/nowhere",
+                   server.port);
+    expect_refusal(url, "database \"nowhere\" does not exist");
+    (void)snprintf(url, sizeof url,
+                   "postgres://snek:" PASSWORD "@127.0.0.1:%d/postgres?options=-csearch_path%%3Dno",
+                   server.port);
+    expect_refusal(url, "none of the schemas");
+}
+
+static void tls_is_demanded_of_a_server_elsewhere_unless_the_url_says_otherwise(void **state) {
+    struct bench *bench = *state;
+    char url[320];
+    static const struct {
+        const char *host, *more, *words;
+    } cases[] = {{"0.0.0.0", "", "SSL"}, /* reaches the loopback, and is none */
+                 {"db.example", "&hostaddr=0.0.0.0", "SSL"},
+                 {"127.0.0.1", "&sslmode=require", "SSL"},
+                 {"0.0.0.0", "&sslmode=disable", NULL},
+                 {"localhost", "&hostaddr=127.0.0.1", NULL}};
+    bench_close(bench);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)snprintf(url, sizeof url,
+                       "postgres://snek:" PASSWORD "@%s:%d/postgres?options=-csearch_path%%3D%s%s",
+                       cases[i].host, server.port, ((struct place *)bench->place)->schema,
+                       cases[i].more);
+        if (cases[i].words) {
+            expect_refusal(url, cases[i].words);
+        } else {
+            struct error err;
+            if (inbox_open(url, BENCH_NOW, &bench->inbox, &err) < 0) {
+                fail_msg("%s", err.text);
+            }
+            bench_close(bench);
+        }
+    }
+}
+
+static void settings_that_void_the_promise_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        char setting[32];
+        const char *words;
+    } cases[] = {{"fsync=off", "fsync = off"}, {"full_page_writes=off", "full_page_writes = off"}};
+    for (size_t i = 0; i < 2; i++) {
+        struct server unsafe;
+        char url[256], setting[32];
+        char *const settings[] = {setting, NULL};
+        memcpy(setting, cases[i].setting, sizeof setting);
+        start_server(&unsafe, settings);
+        url_of(url, unsafe.port, "public");
+        expect_refusal(url, cases[i].words);
+        assert_int_equal(query_at(url, "SELECT count(*) FROM pg_class WHERE relname = 'runs'"), 0);
+        stop_server(&unsafe);
+    }
+}
+
+static void commits_last_although_the_servers_default_is_that_they_need_not(void **state) {
+    struct bench *bench = *state;
+    bench_close(bench);
+    (void)query(bench->place, "ALTER ROLE snek SET synchronous_commit = off");
+    assert_int_equal(query(bench->place, "SELECT count(*) FROM pg_settings WHERE name ="
+                                         " 'synchronous_commit' AND setting = 'off'"),
+                     1);
+    bench_open(bench, BENCH_NOW);
+    /* Only the session knows its own setting; a trigger in it tells. */
+    (void)query(bench->place,
+                "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                " NEW.sender := current_setting('synchronous_commit'); RETURN NEW; END $$;"
+                "CREATE TRIGGER note BEFORE INSERT ON deliveries FOR EACH ROW"
+                " EXECUTE FUNCTION note()");
+    struct inbox_put put = put_of("guid-1");
+    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+    assert_int_equal(query(bench->place, "SELECT count(*) FROM deliveries WHERE sender = 'on'"), 1);
+    (void)query(bench->place, "ALTER ROLE snek RESET synchronous_commit");
+}
+
+static void a_newer_schema_is_refused(void **state) {
+    struct bench *bench = *state;
+    bench_close(bench);
+    (void)query(bench->place, "INSERT INTO schema_migrations VALUES (2, '0002_future', 0)");
+    expect_refusal(url_in(bench), "its schema is version 2, and this snekomatic knows up to 1");
+    (void)query(bench->place, "DELETE FROM schema_migrations WHERE version = 1");
+    expect_refusal(url_in(bench), "version 2");
+    (void)query(bench->place, "UPDATE schema_migrations SET version = 1");
+    bench_open(bench, BENCH_NOW);
+}
+
+static void a_tampered_schema_is_refused_with_the_place(void **state) {
+    struct bench *bench = *state;
+    static const struct {
+        const char *tamper, *mend, *place;
+    } cases[] = {
+        {"ALTER TABLE runs ADD COLUMN colour text", "ALTER TABLE runs DROP COLUMN colour",
+         "table runs, column colour: not expected"},
+        {"ALTER TABLE runs RENAME COLUMN label TO zlabel",
+         "ALTER TABLE runs RENAME COLUMN zlabel TO label", "table runs, column label: missing"},
+        {"ALTER TABLE runs ALTER COLUMN label DROP NOT NULL",
+         "ALTER TABLE runs ALTER COLUMN label SET NOT NULL",
+         "table runs, column label: is \"text default"},
+        {"ALTER TABLE deliveries ALTER COLUMN body SET STORAGE EXTENDED",
+         "ALTER TABLE deliveries ALTER COLUMN body SET STORAGE EXTERNAL",
+         "table deliveries, column body: is \"bytea storage x\", expected"},
+        {"DROP INDEX runs_dead",
+         "CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead'",
+         "index runs_dead: missing"},
+        {"CREATE INDEX extra ON runs (label)", "DROP INDEX extra", "index extra: not expected"},
+        {"ALTER TABLE runs DROP CONSTRAINT runs_delivery_fkey",
+         "ALTER TABLE runs ADD FOREIGN KEY (delivery) REFERENCES deliveries (id) ON DELETE CASCADE",
+         "table runs, constraint runs_delivery_fkey: missing"},
+        {"CREATE TRIGGER extra BEFORE UPDATE ON runs FOR EACH ROW EXECUTE FUNCTION"
+         " suppress_redundant_updates_trigger()",
+         "DROP TRIGGER extra ON runs", "trigger extra: not expected"},
+        {"ALTER TABLE plugin_keys SET UNLOGGED", "ALTER TABLE plugin_keys SET LOGGED",
+         "table plugin_keys: is \"unlogged\""},
+        {"ALTER TABLE plugin_keys RENAME TO plugin_kees",
+         "ALTER TABLE plugin_kees RENAME TO plugin_keys",
+         "table plugin_keys, column name: missing"},
+    };
+    bench_close(bench);
+    (void)query(bench->place, "CREATE TABLE recipes (name text)"); /* another's; left alone */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        (void)query(bench->place, cases[i].tamper);
+        expect_refusal(url_in(bench), cases[i].place);
+        (void)query(bench->place, cases[i].mend);
+    }
+    bench_open(bench, BENCH_NOW);
+}
+
+static void a_table_of_another_application_is_refused_and_left_alone(void **state) {
+    struct bench *bench = *state;
+    bench_close(bench);
+    remove_place(bench->place);
+    bench->place = make();
+    (void)query(bench->place, "CREATE TABLE runs (name text)");
+    expect_refusal(url_in(bench), "relation \"runs\" already exists");
+    assert_int_equal(query(bench->place, "SELECT count(*) FROM pg_class WHERE relnamespace ="
+                                         " current_schema()::regnamespace"),
+                     1);
+}
+
+static void a_table_that_only_looks_like_the_originals_is_refused(void **state) {
+    struct bench *bench = *state;
+    bench_close(bench);
+    (void)query(bench->place, "CREATE TABLE persistent_set_sent_invitation (entry varchar)");
+    expect_refusal(url_in(bench), "persistent_set_sent_invitation has no key \"entry\"");
+}
+
+/* Text that PostgreSQL would refuse */
+
+static void text_of_strangers_that_is_no_utf8_does_not_cost_the_delivery(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put put = put_of("guid-1");
+    put.sender = "m\xFFna\xC3";
+    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_string_equal(claim.runs[0].sender, "m\xEF\xBF\xBDna\xEF\xBF\xBD");
+    struct inbox_finish end = finish_of(&claim.runs[0], INBOX_DEAD);
+    end.reason = "it said \xFE";
+    assert_int_equal(bench_ask(bench, &end.operation), 0);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    struct inbox_item item = {.operation = {.kind = INBOX_SET_ADD},
+                              .plugin = "invite",
+                              .scope = "",
+                              .set = "s",
+                              .name = "\xFF"}; /* a key must not become another one */
+    assert_int_equal(bench_ask(bench, &item.operation), -1);
+    assert_true(inbox_healthy(bench->inbox));
+}
+
+/* Hosts that share it */
+
+enum { HOSTS = 3 };
+
+struct starter {
+    const char *url;
+    pthread_t thread;
+    struct inbox *inbox;
+    struct error err;
+    int result;
+};
+
+static void *start(void *argument) {
+    struct starter *starter = argument;
+    starter->result = inbox_open(starter->url, BENCH_NOW, &starter->inbox, &starter->err);
+    return NULL;
+}
+
+static void three_hosts_start_together_on_an_empty_database(void **state) {
+    struct bench *bench = *state;
+    for (unsigned round = 0; round < 5; round++) {
+        struct starter starters[HOSTS];
+        bench_close(bench);
+        remove_place(bench->place);
+        bench->place = make();
+        for (size_t i = 0; i < HOSTS; i++) {
+            starters[i] = (struct starter){.url = url_in(bench)};
+            assert_int_equal(pthread_create(&starters[i].thread, NULL, start, &starters[i]), 0);
+        }
+        for (size_t i = 0; i < HOSTS; i++) {
+            (void)pthread_join(starters[i].thread, NULL);
+        }
+        for (size_t i = 0; i < HOSTS; i++) {
+            if (starters[i].result < 0) {
+                fail_msg("%s", starters[i].err.text);
+            }
+            inbox_free(starters[i].inbox);
+        }
+        assert_int_equal(query(bench->place, "SELECT count(*) FROM schema_migrations"), 1);
+    }
+}
+
+/* Another host on the bench's place; free with leave(). */
+static struct bench *join(struct bench *bench) {
+    struct bench *other = calloc(1, sizeof *other);
+    assert_non_null(other);
+    other->store = bench->store;
+    other->place = bench->place;
+    assert_int_equal(mailbox_init(&other->mailbox), 0);
+    bench_open(other, BENCH_NOW);
+    return other;
+}
+
+static void leave(struct bench *other) {
+    bench_close(other);
+    mailbox_finish(&other->mailbox);
+    free(other);
+}
+
+static void a_run_that_another_host_holds_is_not_claimed(void **state) {
+    struct bench *bench = *state, *other = join(bench);
+    struct inbox_put put = put_of("guid-1");
+    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    struct inbox_claim none = bench_claim(other, "invite", BENCH_NOW);
+    assert_int_equal(none.n_runs, 0);
+    leave(other);
+    other = join(bench); /* nor does a host that starts take it for its own */
+    none = bench_claim(other, "invite", BENCH_NOW);
+    assert_int_equal(none.n_runs, 0);
+    leave(other);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_row_that_another_session_has_locked_is_passed_over(void **state) {
+    struct bench *bench = *state;
+    static const char *const guids[] = {"a", "b"};
+    for (size_t i = 0; i < 2; i++) {
+        struct inbox_put put = put_of(guids[i]);
+        put.due_ms = BENCH_NOW + (int64_t)i;
+        assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+    }
+    PGconn *stopped = PQconnectdb(url_in(bench)); /* a host that stopped within a transaction */
+    PQclear(PQexec(stopped, "BEGIN"));
+    PQclear(PQexec(stopped, "SELECT * FROM runs ORDER BY id LIMIT 1 FOR UPDATE"));
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 1);
+    assert_int_equal(claim.n_runs, 1);
+    assert_string_equal(claim.runs[0].guid, "b");
+    inbox_runs_free(claim.runs, claim.n_runs);
+    claim = bench_claim(bench, "invite", BENCH_NOW + 1);
+    assert_int_equal(claim.n_runs, 0);
+    assert_int_equal(claim.next_due_ms,
+                     BENCH_NOW + 101);    /* not at once: it would turn in circles */
+    PQclear(PQexec(stopped, "ROLLBACK")); /* which is waited for, as a hanging up is not */
+    PQfinish(stopped);
+    claim = bench_claim(bench, "invite", BENCH_NOW + 1);
+    assert_int_equal(claim.n_runs, 1);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void one_guid_at_two_hosts_at_once_is_stored_once(void **state) {
+    enum { N = 200 };
+    struct bench *bench = *state, *other = join(bench);
+    struct inbox_put *puts = calloc(2 * N, sizeof *puts);
+    char guids[N][16];
+    assert_non_null(puts);
+    for (size_t i = 0; i < N; i++) {
+        (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
+        puts[i] = puts[N + i] = put_of(guids[i]);
+        bench_submit(bench, &puts[i].operation);
+        bench_submit(other, &puts[N + i].operation);
+    }
+    bench_wait(bench, N);
+    bench_wait(other, N);
+    for (size_t i = 0; i < N; i++) {
+        int a = puts[i].operation.result, b = puts[N + i].operation.result;
+        if (!((a == INBOX_STORED && b == INBOX_DUPLICATE) ||
+              (a == INBOX_DUPLICATE && b == INBOX_STORED))) {
+            fail_msg("%s: %d and %d: %s%s", guids[i], a, b, puts[i].operation.error.text,
+                     puts[N + i].operation.error.text);
+        }
+    }
+    free(puts);
+    leave(other);
+    assert_int_equal(query(bench->place, "SELECT count(*) FROM runs"), N);
+}
+
+static void one_host_is_elected_until_its_lease_lapses(void **state) {
+    struct bench *bench = *state, *other = join(bench);
+    struct inbox_elect ours = {.operation = {.kind = INBOX_ELECT}, .lease = 1, .lease_ms = 300};
+    struct inbox_elect theirs = {
+        .operation = {.kind = INBOX_ELECT}, .lease = 2, .lease_ms = 3600000};
+    int64_t until_ms = clock_monotonic_ms() + 60000, from_ms = clock_monotonic_ms();
+    assert_int_equal(bench_ask(bench, &ours.operation), 1);
+    assert_int_equal(bench_ask(bench, &ours.operation), 1);
+    while (bench_ask(other, &theirs.operation) == 0) {
+        assert_true(clock_monotonic_ms() < until_ms);
+        (void)usleep(2000);
+    }
+    assert_true(clock_monotonic_ms() - from_ms >= 300);
+    assert_int_equal(bench_ask(bench, &ours.operation), 0);
+    assert_int_equal(bench_ask(other, &theirs.operation), 1);
+    leave(other);
+}
+
+/* A tool */
+
+static void a_tool_reads_and_writes_beside_the_host(void **state) {
+    struct bench *bench = *state;
+    struct error err = {""};
+    struct inbox *host = bench->inbox;
+    struct inbox_put put = put_of("guid-1");
+    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+
+    struct inbox_change discard = {
+        .operation = {.kind = INBOX_DISCARD}, .guid = "guid-1", .now_ms = BENCH_NOW};
+    struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .before = INT64_MAX, .most = 10};
+    assert_int_equal(inbox_open_tool(url_in(bench), false, &bench->inbox, &err), 0);
+    assert_int_equal(bench_ask(bench, &list.operation), 0);
+    assert_int_equal(list.n_entries, 1);
+    assert_string_equal(list.entries[0].state, "running"); /* it was not recovered */
+    inbox_entries_free(list.entries, list.n_entries);
+    assert_int_equal(bench_ask(bench, &discard.operation), -1); /* it only looks */
+    inbox_free(bench->inbox);
+
+    assert_int_equal(inbox_open_tool(url_in(bench), true, &bench->inbox, &err), 0);
+    assert_int_equal(bench_ask(bench, &discard.operation), 0);
+    inbox_free(bench->inbox);
+    bench->inbox = host;
+    struct inbox_finish end = finish_of(&claim.runs[0], INBOX_DONE);
+    assert_int_equal(bench_ask(bench, &end.operation), INBOX_STALE);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_tool_makes_no_tables(void **state) {
+    struct bench *bench = *state;
+    struct inbox *inbox = NULL;
+    struct error err = {""};
+    bench_close(bench);
+    remove_place(bench->place);
+    bench->place = make();
+    assert_int_equal(inbox_open_tool(url_in(bench), true, &inbox, &err), -1);
+    assert_non_null(strstr(err.text, "start the host once"));
+    assert_int_equal(query(bench->place, "SELECT count(*) FROM pg_class WHERE relnamespace ="
+                                         " current_schema()::regnamespace"),
+                     0);
+}
+
+/* A server that is away */
+
+static int64_t ask_and_time(struct bench *bench, const char *guid, int wanted) {
+    struct inbox_put put = put_of(guid);
+    int64_t from_ms = clock_monotonic_ms();
+    assert_int_equal(bench_ask(bench, &put.operation), wanted);
+    return clock_monotonic_ms() - from_ms;
+}
+
+static void recover(struct bench *bench, const char *guid) {
+    int64_t until_ms = clock_monotonic_ms() + 5000;
+    struct inbox_put put = put_of(guid);
+    while (bench_ask(bench, &put.operation) < 0) {
+        if (clock_monotonic_ms() > until_ms) {
+            fail_msg("it has not recovered: %s", put.operation.error.text);
+        }
+        (void)usleep(20000);
+    }
+    assert_true(inbox_healthy(bench->inbox));
+}
+
+static void a_lost_connection_costs_a_refusal_and_is_made_again(void **state) {
+    struct bench *bench = *state;
+    (void)ask_and_time(bench, "a", INBOX_STORED);
+    (void)query(bench->place, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                              " WHERE application_name = 'snekomatic'");
+    (void)ask_and_time(bench, "b", -1);
+    assert_false(inbox_healthy(bench->inbox));
+    recover(bench, "b");
+    assert_int_equal(query(bench->place, "SELECT count(*) FROM deliveries"), 2);
+}
+
+static void a_server_that_stops_answering_is_said_within_5_s(void **state) {
+    struct bench *bench = *state;
+    int64_t backend = query(bench->place, "SELECT pid FROM pg_stat_activity"
+                                          " WHERE application_name = 'snekomatic'");
+    (void)ask_and_time(bench, "a", INBOX_STORED);
+    assert_int_equal(kill((pid_t)backend, SIGSTOP), 0);
+    assert_int_equal(kill(server.postmaster, SIGSTOP), 0);
+    for (int i = 0; i < 4; i++) {
+        assert_in_range(ask_and_time(bench, "b", -1), 0, 5000);
+        assert_false(inbox_healthy(bench->inbox));
+    }
+    assert_int_equal(kill(server.postmaster, SIGCONT), 0);
+    assert_int_equal(kill((pid_t)backend, SIGCONT), 0);
+    recover(bench, "b");
+}
+
+int main(void) {
+    const struct contract_store *store = &postgres;
+    const struct CMUnitTest own[] = {
+        cmocka_unit_test(a_url_that_leads_nowhere_is_refused_without_its_password),
+        CONTRACT(tls_is_demanded_of_a_server_elsewhere_unless_the_url_says_otherwise),
+        cmocka_unit_test(settings_that_void_the_promise_are_refused),
+        CONTRACT(commits_last_although_the_servers_default_is_that_they_need_not),
+        CONTRACT(a_newer_schema_is_refused),
+        CONTRACT(a_tampered_schema_is_refused_with_the_place),
+        CONTRACT(a_table_of_another_application_is_refused_and_left_alone),
+        CONTRACT(a_table_that_only_looks_like_the_originals_is_refused),
+        CONTRACT(text_of_strangers_that_is_no_utf8_does_not_cost_the_delivery),
+        CONTRACT(three_hosts_start_together_on_an_empty_database),
+        CONTRACT(a_run_that_another_host_holds_is_not_claimed),
+        CONTRACT(a_row_that_another_session_has_locked_is_passed_over),
+        CONTRACT(one_guid_at_two_hosts_at_once_is_stored_once),
+        CONTRACT(one_host_is_elected_until_its_lease_lapses),
+        CONTRACT(a_tool_reads_and_writes_beside_the_host),
+        CONTRACT(a_tool_makes_no_tables),
+        CONTRACT(a_lost_connection_costs_a_refusal_and_is_made_again),
+        CONTRACT(a_server_that_stops_answering_is_said_within_5_s),
+    };
+    struct CMUnitTest tests[CONTRACT_TESTS_MAX + sizeof own / sizeof *own] = {{0}};
+    size_t n = contract_tests(store, tests);
+    assert_true(n <= CONTRACT_TESTS_MAX);
+    memcpy(tests + n, own, sizeof own);
+    return cmocka_run_group_tests(tests, set_up_server, tear_down_server);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The tests of the inbox's contract that are about leases: how they lapse, are renewed and fence;
+ * and which host does the upkeep. */
+#include "inbox_contract.h"
+
+#include "base/clock.h"
+
+#include <unistd.h>
+
+static int put(struct bench *bench, const char *guid) {
+    struct inbox_put operation = put_of(guid);
+    return bench_ask(bench, &operation.operation);
+}
+
+static int finish(struct bench *bench, const struct inbox_run *run) {
+    struct inbox_finish operation = finish_of(run, INBOX_DONE);
+    return bench_ask(bench, &operation.operation);
+}
+
+static struct inbox_claim claim_for(struct bench *bench, int64_t lease_ms) {
+    struct inbox_claim_share share = {
+        .plugin = "invite", .runs = 1000, .payload_bytes = UINT64_MAX};
+    struct inbox_claim claim = claim_of(&share, 1, BENCH_NOW);
+    claim.lease_ms = lease_ms;
+    assert_int_equal(bench_ask(bench, &claim.operation), 0);
+    claim.shares = NULL;
+    return claim;
+}
+
+static int fence(struct bench *bench, const struct inbox_run *run, int64_t lease_ms) {
+    struct inbox_fence operation = {.operation = {.kind = INBOX_FENCE},
+                                    .run = run->id,
+                                    .attempt = run->attempt,
+                                    .lease = run->lease,
+                                    .lease_ms = lease_ms};
+    return bench_ask(bench, &operation.operation);
+}
+
+/* Claims until a run comes: what is waited for is that a lease lapses. */
+static struct inbox_claim wait_for_a_run(struct bench *bench) {
+    for (int64_t until_ms = clock_monotonic_ms() + 60000;;) {
+        struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+        if (claim.n_runs > 0) {
+            return claim;
+        }
+        assert_true(clock_monotonic_ms() < until_ms);
+        (void)usleep(2000);
+    }
+}
+
+static void a_run_whose_lease_lapsed_is_due_again_and_late_words_are_stale(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    int64_t before_ms = clock_monotonic_ms();
+    struct inbox_claim late = claim_for(bench, 200);
+    assert_int_equal(late.n_runs, 1);
+    struct inbox_claim claim = wait_for_a_run(bench);
+    assert_true(clock_monotonic_ms() - before_ms >= 200);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].id, late.runs[0].id);
+    assert_int_equal(claim.runs[0].attempt, 2);
+    assert_int_equal(fence(bench, &late.runs[0], 30000), INBOX_STALE);
+    assert_int_equal(finish(bench, &late.runs[0]), INBOX_STALE);
+    assert_int_equal(fence(bench, &claim.runs[0], 30000), 0);
+    assert_int_equal(finish(bench, &claim.runs[0]), 0);
+    assert_int_equal(fence(bench, &claim.runs[0], 30000), INBOX_STALE);
+    inbox_runs_free(late.runs, late.n_runs);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_renewed_lease_does_not_lapse_and_says_which_runs_are_ours(void **state) {
+    struct bench *bench = *state;
+    static const char *const guids[] = {"a", "b", "c", "d"};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(put(bench, guids[i]), INBOX_STORED);
+    }
+    struct inbox_claim claim = claim_for(bench, 300);
+    assert_int_equal(claim.n_runs, 4);
+    assert_int_equal(finish(bench, &claim.runs[1]), 0);
+    struct inbox_held held[3] = {{claim.runs[0].id, claim.runs[0].attempt, false},
+                                 {claim.runs[1].id, claim.runs[1].attempt, true},
+                                 {claim.runs[2].id, claim.runs[2].attempt + 1, true}};
+    struct inbox_renew renew = {.operation = {.kind = INBOX_RENEW},
+                                .lease = claim.lease,
+                                .lease_ms = 3600000,
+                                .held = held,
+                                .n_held = 3};
+    assert_int_equal(bench_ask(bench, &renew.operation), 0);
+    assert_true(held[0].ours);
+    assert_false(held[1].ours);
+    assert_false(held[2].ours);
+    /* The fourth was not renewed: it lapses, the first does not. */
+    struct inbox_claim lapsed = wait_for_a_run(bench);
+    for (size_t i = 0; i < lapsed.n_runs; i++) {
+        assert_string_not_equal(lapsed.runs[i].guid, "a");
+    }
+    assert_int_equal(fence(bench, &claim.runs[0], 300), 0);
+    renew.lease++;
+    assert_int_equal(bench_ask(bench, &renew.operation), 0);
+    assert_false(held[0].ours);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    inbox_runs_free(lapsed.runs, lapsed.n_runs);
+}
+
+static void a_run_whose_host_died_before_it_began_is_due_again(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put_run runs[] = {{.plugin = "invite", .leased = true}};
+    struct inbox_put operation = put_of("guid-1");
+    operation.runs = runs;
+    operation.lease = 42;
+    operation.lease_ms = 200;
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    bench_close(bench);
+    bench_open(bench, BENCH_NOW);
+    struct inbox_claim claim = wait_for_a_run(bench);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].id, runs[0].id);
+    assert_int_equal(claim.runs[0].attempt, 2);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void the_only_host_is_elected_and_stays_so(void **state) {
+    struct bench *bench = *state;
+    struct inbox_elect elect = {.operation = {.kind = INBOX_ELECT}, .lease = 42, .lease_ms = 30000};
+    assert_int_equal(bench_ask(bench, &elect.operation), 1);
+    assert_int_equal(bench_ask(bench, &elect.operation), 1);
+}
+
+size_t contract_lease_tests(const struct contract_store *store, struct CMUnitTest *tests) {
+    const struct CMUnitTest ours[] = {
+        CONTRACT(a_run_whose_lease_lapsed_is_due_again_and_late_words_are_stale),
+        CONTRACT(a_renewed_lease_does_not_lapse_and_says_which_runs_are_ours),
+        CONTRACT(a_run_whose_host_died_before_it_began_is_due_again),
+        CONTRACT(the_only_host_is_elected_and_stays_so),
+    };
+    memcpy(tests, ours, sizeof ours);
+    return sizeof ours / sizeof *ours;
+}

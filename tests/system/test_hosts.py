@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Several hosts on one PostgreSQL, through the real binaries: they share the work, none does another's,
+and what one leaves undone goes on elsewhere; and a server that is away is a 503, not a loss."""
+
+import os
+import signal
+import socket
+import threading
+import time
+import urllib.parse
+
+import pytest
+
+import snek
+
+LEASE_MS = 3000
+
+
+@pytest.fixture
+def start_hosts(start_bot, store):
+    """Starts so many hosts that share a store."""
+
+    def start(count, plugins=("trouble",), **dispatch):
+        config = {"store": {"url": store}, "server": {"drain_ms": 200},
+                  "dispatch": {"delay_ms": 0, "lease_ms": LEASE_MS, **dispatch}}
+        return [start_bot(f"host{i}", plugins=list(plugins), config=config) for i in range(count)]
+
+    return start
+
+
+def trouble(action, **more):
+    return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
+
+
+def ended(hosts, **wanted):
+    """All completions in the hosts' logs."""
+    return [line for host in hosts for line in host.log(msg="done", **wanted)]
+
+
+def wait_done(hosts, deliveries, timeout=30):
+    """Waits until each is done somewhere; the line of each."""
+    deadline = time.monotonic() + timeout
+    while True:
+        lines = {line["delivery"]: line for line in ended(hosts)}
+        missing = [delivery for delivery in deliveries if delivery not in lines]
+        if not missing:
+            return lines
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not done: {missing}\n" +
+                                 "\n--\n".join(host.process.output(20) for host in hosts))
+        time.sleep(0.05)
+
+
+def test_three_hosts_share_what_one_is_given_and_none_does_anothers(start_hosts):
+    hosts = start_hosts(3, plugins=[{"name": "trouble", "concurrency": 2}])
+    deliveries = [hosts[0].deliver("trouble", trouble("fine", ms=200)) for _ in range(60)]
+    wait_done(hosts, deliveries)
+    for host in hosts:
+        assert host.log(msg="done"), "this host did nothing"
+    assert sorted(line["delivery"] for line in ended(hosts)) == sorted(deliveries)
+    started = [line["delivery"] for host in hosts for line in host.log(msg="started")]
+    assert sorted(started) == sorted(deliveries)
+    assert all(line["attempt"] == "1" for line in ended(hosts))
+
+
+def test_a_host_that_is_killed_leaves_its_runs_to_others_within_the_lease_and_5_s(start_hosts):
+    hosts = start_hosts(2)
+    doomed, other = hosts
+    deliveries = [doomed.deliver("trouble", trouble("fine", ms=20000)) for _ in range(5)]
+    for delivery in deliveries:
+        doomed.wait_log(msg="started", delivery=delivery)
+    for pid in doomed.pids("supervisor") + doomed.pids("host"):  # so that nobody starts it again
+        os.kill(pid, signal.SIGKILL)
+    killed = time.monotonic()
+    for delivery in deliveries:
+        other.wait_log(msg="started", delivery=delivery, attempt=2)
+    assert time.monotonic() - killed <= LEASE_MS / 1000 + 5
+    doomed.process.popen.wait()
+
+
+def test_what_a_host_says_that_was_paused_past_its_lease_is_refused(fake, start_hosts):
+    hosts = start_hosts(2)
+    paused, other = hosts
+    issue = snek.payload("issues.opened")
+    url = issue["issue"]["comments_url"]
+    delivery = paused.deliver("trouble", trouble("comment", ms=1500, url=url))
+    paused.wait_log(msg="started", delivery=delivery)
+    pids = paused.kill("host", signal.SIGSTOP)
+    try:  # its worker goes on, and asks for the comment meanwhile
+        other.wait_log(msg="done", delivery=delivery, attempt=2)
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    paused.wait_log(msg="completion_stale", delivery=delivery, attempt=1)
+    comments = fake.requests(method="POST", path=urllib.parse.urlsplit(url).path)
+    assert len(comments) == 1
+    assert not paused.log(msg="done", delivery=delivery)
+    again = paused.deliver("trouble", trouble("fine"))  # it is as good as before
+    wait_done(hosts, [again])
+
+
+def test_a_run_that_takes_longer_than_its_lease_is_not_taken_away(start_hosts):
+    hosts = start_hosts(2, lease_ms=1000)
+    delivery = hosts[0].deliver("trouble", trouble("fine", ms=6000))
+    lines = wait_done(hosts, [delivery])
+    assert lines[delivery]["attempt"] == "1"
+    assert len([line for host in hosts for line in host.log(msg="started")]) == 1
+
+
+def test_a_delivery_that_github_sends_to_two_hosts_runs_once(start_hosts):
+    hosts = start_hosts(2)
+    body = b'{"action": "fine", "installation": {"id": 60001}}'
+    deliveries = [f"twice-{number}" for number in range(20)]
+    answers = []
+
+    def post(host):
+        for delivery in deliveries:
+            answers.append(host.post("trouble", body=body, delivery=delivery))
+
+    threads = [threading.Thread(target=post, args=(host,)) for host in hosts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.status for answer in answers} <= {200, 202}
+    wait_done(hosts, deliveries)
+    # A redelivery (its run had ended already) is another 202; each 202 is one run.
+    queued = sum(answer.status == 202 for answer in answers)
+    deadline = time.monotonic() + 20
+    while len(ended(hosts)) < queued and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(ended(hosts)) == queued
+
+
+def test_another_host_hears_of_runs_at_once(start_hosts):
+    hosts = start_hosts(2, plugins=[{"name": "trouble", "concurrency": 1}])
+    busy, idle = hosts
+    first = busy.deliver("trouble", trouble("fine", ms=5000))
+    busy.wait_log(msg="started", delivery=first)
+    busy.deliver("trouble", trouble("fine"))  # it may have been promised the slot before it was busy
+    for _ in range(3):  # each long before the other would look by itself
+        began = time.monotonic()
+        idle.wait_log(msg="done", delivery=busy.deliver("trouble", trouble("fine")))
+        assert time.monotonic() - began < 1.5
+
+
+def test_a_retry_by_hand_is_noticed_by_the_hosts(start_hosts):
+    host = start_hosts(1, max_attempts=1)[0]
+    delivery = host.deliver("trouble", trouble("fail"))
+    host.wait_log(msg="dead", delivery=delivery)
+    before = host.mark()
+    status = snek.Process([snek.program("snekomatic"), "deliveries", "retry", "-c", host.file,
+                           delivery], snek.clean_environment(), cwd=host.folder)
+    assert status.popen.wait(20) == 0, status.output()
+    host.wait_log(msg="dead", delivery=delivery, after=before)
+
+
+def test_a_server_that_is_stopped_is_503_within_5_s_and_then_works_again(start_hosts, database):
+    host = start_hosts(1)[0]
+    database.signal(signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            began = time.monotonic()
+            answer = host.post("trouble", trouble("fine"))
+            assert time.monotonic() - began < 5
+            assert answer.status == 503
+            assert int(answer.headers["retry-after"]) > 0
+        assert host.request("GET", "/readyz").status == 503
+    finally:
+        database.signal(signal.SIGCONT)
+    recovered(host)
+
+
+def test_a_server_that_is_killed_loses_nothing_and_works_again(start_hosts, database):
+    host = start_hosts(1)[0]
+    kept = [host.deliver("trouble", trouble("fine", ms=3000)) for _ in range(10)]
+    database.kill()
+    try:
+        began = time.monotonic()
+        answer = host.post("trouble", trouble("fine"))
+        assert time.monotonic() - began < 5
+        assert answer.status == 503
+    finally:
+        database.start()
+    recovered(host)
+    wait_done([host], kept)
+
+
+def recovered(host):
+    """It takes deliveries again within 5 s, and is ready."""
+    back = time.monotonic()
+    while host.post("trouble", trouble("fine")).status != 202:
+        assert time.monotonic() - back < 5
+        time.sleep(0.05)
+    assert time.monotonic() - back < 5
+    host.wait_ready(timeout=5)
+
+
+def test_a_bot_whose_database_is_away_does_not_start_and_names_no_password(fake, tmp_path):
+    password = "s3cret-of-nobody"
+    with socket.socket() as nobody:  # is bound, and does not listen
+        nobody.bind(("127.0.0.1", 0))
+        url = f"postgres://snek:{password}@127.0.0.1:{nobody.getsockname()[1]}/x"
+    host = snek.Bot(fake, tmp_path / "bot", plugins=["trouble"], start=False,
+                    env={"DATABASE_URL": url})
+    process = snek.Process([snek.program("snekomatic"), "serve", "-c", host.file],
+                           snek.clean_environment(**host.env), cwd=host.folder)
+    assert process.popen.wait(30) == 78
+    line = process.wait_log(msg="cannot_start")
+    assert "127.0.0.1" in line["reason"] and "refused" in line["reason"]
+    assert password not in process.output()
+
+
+def test_the_originals_invitations_are_honoured(fake, start_bot, database, store):
+    merged = snek.payload("pull_request.closed.merged")
+    schema = store.rpartition("%3D")[2]
+    for statement in (
+        "CREATE TABLE alembic_version (version_num varchar(32) primary key)",
+        "INSERT INTO alembic_version VALUES ('7e4b4bdc8ba1')",
+        "CREATE TABLE persistent_set_sent_invitation (entry varchar primary key)",
+        f"INSERT INTO persistent_set_sent_invitation VALUES"
+        f" ('{merged['pull_request']['user']['login']}')",
+    ):
+        database.sql(statement, schema=schema)
+    host = start_bot(plugins=["invite"], config={"store": {"url": store}})
+    host.wait_log(msg="skipped", delivery=host.deliver("pull_request", merged))
+    assert fake.api_requests() == []

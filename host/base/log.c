@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define VALUE_MAX 2048 /* bytes of one field that are shown */
+#define ESCAPED_MAX 6  /* bytes that one of them may become */
 
 static enum log_level least_level = LOG_INFO;
 static enum log_format line_format = LOG_LOGFMT;
@@ -34,9 +35,40 @@ static bool needs_quotes(const char *text, size_t bytes) {
     return false;
 }
 
+/* Characters that a JSON string may hold as they are, and that steer what shows them: C1 controls
+ * (U+009B begins a terminal's commands), line separators, overrides and isolates of direction. The
+ * character's code, or 0. */
+static unsigned hidden_code(const char *text) {
+    const unsigned char *s = (const unsigned char *)text;
+    if (s[0] == 0xC2 && s[1] < 0xA0) {
+        return s[1];
+    }
+    unsigned code = s[0] == 0xE2 ? 0x2000u | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu) : 0;
+    bool hidden = (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+    return hidden ? code : 0;
+}
+
+static void put_quoted(struct buffer *line, const char *text, size_t bytes) {
+    AUTO_BUFFER struct buffer quoted = BUFFER_INIT(ESCAPED_MAX * VALUE_MAX + 2);
+    if (buffer_append_json_string(&quoted, text, bytes) < 0) {
+        return;
+    }
+    size_t shown = 0; /* up to here the line has it */
+    for (size_t at = 0; at < quoted.bytes;
+         at += utf8_sequence(quoted.data + at, quoted.bytes - at)) {
+        unsigned code = hidden_code(quoted.data + at);
+        if (code != 0) {
+            (void)buffer_append(line, quoted.data + shown, at - shown);
+            (void)buffer_printf(line, "\\u%04x", code);
+            shown = at + utf8_sequence(quoted.data + at, quoted.bytes - at);
+        }
+    }
+    (void)buffer_append(line, quoted.data + shown, quoted.bytes - shown);
+}
+
 static void put_value(struct buffer *line, const char *text, size_t bytes) {
     if (line_format == LOG_JSON || needs_quotes(text, bytes)) {
-        (void)buffer_append_json_string(line, text, bytes);
+        put_quoted(line, text, bytes);
     } else {
         (void)buffer_append(line, text, bytes);
     }

@@ -50,7 +50,7 @@ static void a_scrubbed_variable_is_gone_from_memory_too(void **state) {
     assert_null(memmem(entry, sizeof entry, "hiss", 4));
 }
 
-static void capture(enum log_format format, char *line, size_t room) {
+static void capture(enum log_format format, const char *evil, char *line, size_t room) {
     int pipe_fds[2], out = dup(STDOUT_FILENO);
     assert_int_equal(pipe(pipe_fds), 0);
     (void)dup2(pipe_fds[1], STDOUT_FILENO);
@@ -58,7 +58,7 @@ static void capture(enum log_format format, char *line, size_t room) {
     log_setup(LOG_INFO, format);
     log_event(LOG_DEBUG, "hidden");
     log_event(LOG_WARNING, "two words", LOG_TEXT("delivery", "abc"), LOG_TEXT("none", NULL),
-              LOG_NUMBER("attempt", 2), LOG_TEXT("evil", "x\nlevel=error \x1b[2J"));
+              LOG_NUMBER("attempt", 2), LOG_TEXT("evil", evil));
     (void)dup2(out, STDOUT_FILENO);
     ssize_t got = read(pipe_fds[0], line, room - 1);
     assert_true(got > 0);
@@ -70,15 +70,39 @@ static void capture(enum log_format format, char *line, size_t room) {
 
 static void a_log_line_is_one_line_whatever_it_is_given(void **state) {
     (void)state;
+    static const char evil[] = "x\nlevel=error \x1b[2J";
     char line[1024];
-    capture(LOG_LOGFMT, line, sizeof line);
+    capture(LOG_LOGFMT, evil, line, sizeof line);
     assert_string_equal(line, "time=2023-11-14T22:13:20.123Z level=warning msg=\"two words\" "
                               "delivery=abc attempt=2 "
                               "evil=\"x\\u000alevel=error \\u001b[2J\"\n");
-    capture(LOG_JSON, line, sizeof line);
+    capture(LOG_JSON, evil, line, sizeof line);
     assert_string_equal(line, "{\"time\":\"2023-11-14T22:13:20.123Z\",\"level\":\"warning\","
                               "\"msg\":\"two words\",\"delivery\":\"abc\",\"attempt\":2,"
                               "\"evil\":\"x\\u000alevel=error \\u001b[2J\"}\n");
+}
+
+static void what_steers_a_terminal_is_escaped_in_a_log_line(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {{"\xC2\x80|\xC2\x9B"
+                  "2J|\xC2\x9F|\xC2\xA0",
+                  "\\u0080|\\u009b2J|\\u009f|\xC2\xA0"},
+                 {"\xE2\x80\xA7\xE2\x80\xA8\xE2\x80\xA9", "\xE2\x80\xA7\\u2028\\u2029"},
+                 {"\xE2\x80\xAA\xE2\x80\xAE\xE2\x80\xAF", "\\u202a\\u202e\xE2\x80\xAF"},
+                 {"a\xE2\x81\xA6\xE2\x81\xA9z", "a\\u2066\\u2069z"},
+                 {"\xE2\x82\xAC \xF0\x9F\x90\x8D", "\xE2\x82\xAC \xF0\x9F\x90\x8D"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (enum log_format format = LOG_LOGFMT; format <= LOG_JSON; format++) {
+            char line[1024], want[128];
+            capture(format, cases[i].text, line, sizeof line);
+            bool json = format == LOG_JSON;
+            (void)snprintf(want, sizeof want, "%s\"%s\"",
+                           json ? "\"evil\":" : " evil=", cases[i].shown);
+            assert_non_null(strstr(line, want));
+        }
+    }
 }
 
 static void control_characters_do_not_reach_a_terminal(void **state) {
@@ -162,6 +186,7 @@ int main(void) {
         cmocka_unit_test(an_error_says_what_was_attempted_before_what_broke),
         cmocka_unit_test(a_scrubbed_variable_is_gone_from_memory_too),
         cmocka_unit_test(a_log_line_is_one_line_whatever_it_is_given),
+        cmocka_unit_test(what_steers_a_terminal_is_escaped_in_a_log_line),
         cmocka_unit_test(control_characters_do_not_reach_a_terminal),
         cmocka_unit_test(mail_is_opened_once_and_in_order),
         cmocka_unit_test(a_slip_is_near_and_another_word_is_not),

@@ -57,6 +57,10 @@ static int append_number(double number, struct buffer *out) {
     return buffer_append_text(out, text);
 }
 
+static bool has_nul(const char *text, size_t bytes) {
+    return text && memchr(text, '\0', bytes) != NULL;
+}
+
 static int append_items(const struct toml_value *value, struct buffer *out,
                         struct toml_error *error) {
     bool table = value->kind == TOML_TABLE;
@@ -65,6 +69,9 @@ static int append_items(const struct toml_value *value, struct buffer *out,
         const struct toml_value *item = &value->items[i];
         if (i > 0) {
             result = buffer_append_text(out, ",");
+        }
+        if (table && has_nul(item->key, item->key_bytes)) {
+            return fail(item, error, "must not hold a NUL in its name");
         }
         if (result == 0 && table) {
             result = buffer_append_json_string(out, item->key, item->key_bytes);
@@ -86,6 +93,10 @@ int toml_append_json(const struct toml_value *value, struct buffer *out, struct 
         result = append_items(value, out, error);
         break;
     case TOML_STRING:
+        if (has_nul(value->text, value->text_bytes)) {
+            return fail(value, error, "must not hold a NUL"); /* it ends a C string early */
+        }
+        /* fall through */
     case TOML_DATETIME:
         result = buffer_append_json_string(out, value->text, value->text_bytes);
         break;

@@ -53,8 +53,8 @@ void toml_free(struct toml_value *root); /* takes NULL */
 const char *toml_kind_name(enum toml_kind kind);
 
 /* Appends `value` as JSON: dates and times as strings, floats so that they stay floats and keep
- * their value. 0, or -1 with the place: infinite and not-a-number have no JSON, and `out` has a
- * maximum. */
+ * their value. 0, or -1 with the place: infinite and not-a-number have no JSON, a NUL would
+ * end a plugin's text early, and `out` has a maximum. */
 int toml_append_json(const struct toml_value *value, struct buffer *out, struct toml_error *error);
 
 const char *toml_library_version(void);

@@ -25,13 +25,12 @@ static struct snek_text commands_body(struct snek_run *shown) {
     return kind == SNEK_STRING ? value.text : (struct snek_text){.data = "", .bytes = 0};
 }
 
-/* The string at `path` of the payload; NULL when there is none. */
+/* The string at `path` of the payload; NULL when there is none, or a NUL that would cut it. */
 static const char *find_string(struct run *run, const char *path) {
     struct snek_value value;
-    return path && value_find(&run->arena, run->payload.data, run->payload.bytes, path, &value) ==
-                       SNEK_STRING
-               ? value.text.data
-               : NULL;
+    bool found = path && value_find(&run->arena, run->payload.data, run->payload.bytes, path,
+                                    &value) == SNEK_STRING;
+    return found && strlen(value.text.data) == value.text.bytes ? value.text.data : NULL;
 }
 
 static int32_t no_place(struct run *run, const char *what) {

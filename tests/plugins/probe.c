@@ -49,6 +49,15 @@ static int32_t do_find(struct snek_run *run) {
     return SNEK_DONE;
 }
 
+static int32_t do_strings(struct snek_run *run) {
+    struct snek_value value;
+    const char *path = snek_string(run, "path");
+    (void)snek_event(run)->find(run, path, &value);
+    say(run, "%s|%s|%d", or_none(snek_string(run, path)), or_none(snek_text_of(run, path)),
+        (int)value.text.bytes);
+    return SNEK_DONE;
+}
+
 static int32_t do_config(struct snek_run *run) {
     struct snek_value value, again;
     const struct snek_config_service *config = snek_config(run->host);
@@ -271,12 +280,12 @@ static int32_t probe(struct snek_run *run) {
     static const struct {
         const char *name;
         snek_handler handler;
-    } all[] = {{"event", do_event},     {"find", do_find},   {"config", do_config},
-               {"send", do_send},       {"store", do_store}, {"end", do_end},
-               {"recover", do_recover}, {"wait", do_wait},   {"threads", do_threads},
-               {"misuse", do_misuse},   {"print", do_print}, {"segfault", do_segfault},
-               {"exit", do_exit},       {"loop", do_loop},   {"eat", do_eat},
-               {"large", do_large}};
+    } all[] = {{"event", do_event},       {"find", do_find},       {"strings", do_strings},
+               {"config", do_config},     {"send", do_send},       {"store", do_store},
+               {"end", do_end},           {"recover", do_recover}, {"wait", do_wait},
+               {"threads", do_threads},   {"misuse", do_misuse},   {"print", do_print},
+               {"segfault", do_segfault}, {"exit", do_exit},       {"loop", do_loop},
+               {"eat", do_eat},           {"large", do_large}};
     const char *name = snek_string(run, "do");
     for (size_t i = 0; name && i < sizeof all / sizeof *all; i++) {
         if (strcmp(all[i].name, name) == 0) {

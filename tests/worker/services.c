@@ -67,6 +67,16 @@ static void a_path_finds_values_of_every_kind(void **state) {
     }
 }
 
+static void a_text_with_a_nul_within_is_no_c_string(void **state) {
+    (void)state;
+    probe("{\"do\":\"strings\",\"path\":\"login\",\"login\":\"mona\\u0000x\"}");
+    expect_log(&host, run, "(none)|(none)|6");
+    expect_result(&host, run, SNEK_DONE, "");
+    probe("{\"do\":\"strings\",\"path\":\"login\",\"login\":\"mona\"}");
+    expect_log(&host, run, "mona|mona|4");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
 static void the_configuration_is_found_and_kept(void **state) {
     (void)state;
     probe("{\"do\":\"config\",\"path\":\"message\"}");
@@ -404,6 +414,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_event_is_what_the_host_said),
         cmocka_unit_test(a_path_finds_values_of_every_kind),
+        cmocka_unit_test(a_text_with_a_nul_within_is_no_c_string),
         cmocka_unit_test(the_configuration_is_found_and_kept),
         cmocka_unit_test(a_request_is_expanded_and_its_body_built),
         cmocka_unit_test(a_request_that_is_made_wrongly_does_not_leave),

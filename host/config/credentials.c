@@ -17,6 +17,15 @@ static void wipe(struct buffer *buffer) {
     buffer_finish(buffer);
 }
 
+/* Of what people write to a file or paste into a variable, white space at the end is an accident.
+ */
+static size_t trimmed(const char *text, size_t bytes) {
+    while (bytes > 0 && isspace((unsigned char)text[bytes - 1])) {
+        bytes--;
+    }
+    return bytes;
+}
+
 static int read_file(const char *path, bool trim, struct secret *secret, struct error *err) {
     CLEANUP(wipe) struct buffer text = BUFFER_INIT(CONFIG_SECRET_MAX);
     /* In one piece: a buffer that grows would leave copies behind. */
@@ -26,10 +35,7 @@ static int read_file(const char *path, bool trim, struct secret *secret, struct 
     if (io_read_file(path, &text, err) < 0) {
         return -1;
     }
-    size_t bytes = text.bytes;
-    while (trim && bytes > 0 && isspace((unsigned char)text.data[bytes - 1])) {
-        bytes--;
-    }
+    size_t bytes = trim ? trimmed(text.data, text.bytes) : text.bytes;
     if (bytes == 0) {
         return error_set(err, "%s is empty", path);
     }
@@ -41,13 +47,15 @@ int config_secret_file(const char *path, struct secret *secret, struct error *er
 }
 
 /* 0; 1 when the variable is unset or empty; -1. */
-static int take_variable(const char *name, struct secret *secret, struct error *err) {
+static int take_variable(const char *name, bool trim, struct secret *secret, struct error *err) {
     const char *value = getenv(name);
     int result = 1;
     if (value && *value) {
-        size_t bytes = strlen(value);
+        size_t bytes = trim ? trimmed(value, strlen(value)) : strlen(value);
         if (bytes > CONFIG_SECRET_MAX) {
             result = error_set(err, "%s is larger than %d bytes", name, CONFIG_SECRET_MAX);
+        } else if (bytes == 0) {
+            result = error_set(err, "%s is empty", name); /* unlike one that is unset: a mistake */
         } else {
             result = secret_copy(secret, value, bytes);
             if (result < 0) {
@@ -60,7 +68,7 @@ static int take_variable(const char *name, struct secret *secret, struct error *
 }
 
 int config_private_key(const struct config *config, struct secret *key, struct error *err) {
-    int result = take_variable("GITHUB_PRIVATE_KEY", key, err);
+    int result = take_variable("GITHUB_PRIVATE_KEY", false, key, err);
     if (result <= 0) {
         return result;
     }
@@ -73,7 +81,7 @@ int config_private_key(const struct config *config, struct secret *key, struct e
 }
 
 static int current_secret(const struct config *config, struct secret *secret, struct error *err) {
-    int result = take_variable("GITHUB_WEBHOOK_SECRET", secret, err);
+    int result = take_variable("GITHUB_WEBHOOK_SECRET", true, secret, err);
     if (result <= 0) {
         return result;
     }
@@ -94,7 +102,7 @@ int config_webhook_secrets(const struct config *config,
         secret_scrub_environment("GITHUB_WEBHOOK_SECRET_PREVIOUS");
         return -1;
     }
-    int result = take_variable("GITHUB_WEBHOOK_SECRET_PREVIOUS", &previous, err);
+    int result = take_variable("GITHUB_WEBHOOK_SECRET_PREVIOUS", true, &previous, err);
     if (result < 0) {
         return -1;
     }

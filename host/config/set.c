@@ -37,7 +37,8 @@ static void set_choice(struct load *load, const struct config_key *key, void *se
         }
         const char *between = i == 0 ? "" : key->choices[i + 1] ? ", " : " or ";
         (void)buffer_printf(&all, "%s%s", between, key->choices[i]);
-        if (name_is_near(text, name_distance(text, key->choices[i]))) {
+        bool begins = strlen(text) >= 3 && strncmp(key->choices[i], text, strlen(text)) == 0;
+        if (begins || name_is_near(text, name_distance(text, key->choices[i]))) { /* warn, err */
             nearest = key->choices[i];
         }
     }

@@ -91,6 +91,22 @@ static void finish_part(char **part) {
     curl_free(*part);
 }
 
+/* Is a part of the path "." or "..", however it is written? */
+static bool has_dots(const char *path) {
+    for (const char *at = path; *at; at += *at == '/') {
+        size_t dots = 0;
+        while (*at == '.' || strncasecmp(at, "%2e", 3) == 0) {
+            at += *at == '.' ? 1 : 3;
+            dots++;
+        }
+        if ((*at == '/' || *at == '\0') && (dots == 1 || dots == 2)) {
+            return true;
+        }
+        at += strcspn(at, "/");
+    }
+    return false;
+}
+
 /* libcurl judges, since libcurl will connect: what two parsers read differently is a way in. */
 int read_api_url(const char *text, const char *directory, char **value, struct error *err) {
     (void)directory;
@@ -98,13 +114,17 @@ int read_api_url(const char *text, const char *directory, char **value, struct e
         return error_set(err, "must not hold credentials, a query or a fragment");
     }
     CLEANUP(finish_url) CURLU *url = curl_url();
-    CLEANUP(finish_part) char *scheme = NULL, *host = NULL, *whole = NULL;
-    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, 0);
+    CLEANUP(finish_part) char *scheme = NULL, *host = NULL, *path = NULL, *whole = NULL;
+    /* As it stands: that /api/../v3 became /v3 would hide a slip of the pen. */
+    CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS);
     if (code == CURLUE_OK) {
         code = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
     }
     if (code == CURLUE_OK) {
         code = curl_url_get(url, CURLUPART_HOST, &host, 0);
+    }
+    if (code == CURLUE_OK) {
+        code = curl_url_get(url, CURLUPART_PATH, &path, 0);
     }
     if (code == CURLUE_OK) {
         code = curl_url_get(url, CURLUPART_URL, &whole, 0);
@@ -118,6 +138,9 @@ int read_api_url(const char *text, const char *directory, char **value, struct e
     }
     if (strcmp(scheme, "http") == 0 && !is_loopback(host)) {
         return error_set(err, "must start with https:// (http:// is for a loopback host only)");
+    }
+    if (has_dots(path)) {
+        return error_set(err, "must not have . or .. as a part of its path");
     }
     size_t bytes = strlen(whole);
     while (bytes > 0 && whole[bytes - 1] == '/') {

@@ -346,6 +346,10 @@ static const struct {
      "github.api_url must not hold credentials, a query or a fragment"},
     {"github.api_url = \"https://ghe.example/#x\"",
      "github.api_url must not hold credentials, a query or a fragment"},
+    {"github.api_url = \"https://ghe.example/api/../v3\"",
+     "github.api_url must not have . or .. as a part of its path"},
+    {"github.api_url = \"https://ghe.example/api/v3/%2E\"",
+     "github.api_url must not have . or .. as a part of its path"},
     {"github.api_url = \"ftp://ghe.example\"", "github.api_url must start with https://"},
     {"github.api_url = \"gopher-ish://x\"", "github.api_url must start with https://"},
     {"github.api_url = \"api.github.com\"", "github.api_url must start with https://"},
@@ -371,6 +375,8 @@ static const struct {
      "store.url must name a file: a store in memory would lose deliveries"},
     {"log.level = \"inof\"",
      "log.level must be debug, info, warning or error, not \"inof\"; did you mean info?"},
+    {"log.level = \"warn\"",
+     "log.level must be debug, info, warning or error, not \"warn\"; did you mean warning?"},
     {"log.format = \"xml\"", "log.format must be logfmt or json, not \"xml\""},
     {"server.drain = 1", "unknown key server.drain; did you mean server.drain_ms?"},
     {"github.user_agnet = \"x\"", "unknown key github.user_agnet; did you mean github.user_agent?"},
@@ -411,6 +417,10 @@ static const struct {
     {"plugin = [{path = \"a\", config = 5}]", "plugin.config must be a table, not a whole number"},
     {"plugin = [{path = \"a\", config = {x = [nan]}}]",
      "a value of plugin.config must be finite, since JSON has no such number"},
+    {"plugin = [{path = \"a\", config = {x = [\"a\\u0000b\"]}}]",
+     "a value of plugin.config must not hold a NUL"},
+    {"plugin = [{path = \"a\", config = {\"a\\u0000b\" = 1}}]",
+     "a value of plugin.config must not hold a NUL in its name"},
     {"plugin = [{path = \"a\"}, {path = \"a.so\"}]",
      "plugin.path \"a.so\" is the same file as in line 1"},
     {"plugin = [{path = \"./a\"}, {path = \"b/../a\"}, {path = \".//./a\"}]",
@@ -626,7 +636,7 @@ static void the_private_key_is_handed_over_as_it_is_and_gone(void **state) {
     config_free(config);
 }
 
-static void webhook_secrets_come_without_the_files_last_white_space(void **state) {
+static void webhook_secrets_come_without_the_last_white_space(void **state) {
     (void)state;
     struct error err;
     struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
@@ -639,16 +649,20 @@ static void webhook_secrets_come_without_the_files_last_white_space(void **state
     assert_string_equal(secrets[0].data, " hush hush");
     secret_finish(&secrets[0]);
 
-    (void)setenv("GITHUB_WEBHOOK_SECRET", "new ", 1);
+    (void)setenv("GITHUB_WEBHOOK_SECRET", " new\r\n", 1);
     (void)setenv("GITHUB_WEBHOOK_SECRET_PREVIOUS", "old", 1);
     assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), 0);
     assert_int_equal(count, 2);
-    assert_string_equal(secrets[0].data, "new "); /* a variable is taken as it stands */
+    assert_string_equal(secrets[0].data, " new");
     assert_string_equal(secrets[1].data, "old");
     assert_null(getenv("GITHUB_WEBHOOK_SECRET"));
     assert_null(getenv("GITHUB_WEBHOOK_SECRET_PREVIOUS"));
     secret_finish(&secrets[0]);
     secret_finish(&secrets[1]);
+
+    (void)setenv("GITHUB_WEBHOOK_SECRET", " \t\n", 1);
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
+    assert_string_equal(err.text, "GITHUB_WEBHOOK_SECRET is empty");
 
     write_text("secret", " \n");
     assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
@@ -664,7 +678,7 @@ static void webhook_secrets_come_without_the_files_last_white_space(void **state
 static void a_toml_table_becomes_json(void **state) {
     (void)state;
     static const char toml[] = "z = 1\n"
-                               "a = \"\\u0000\\u00e9\\\"\"\n"
+                               "a = \"\\u0001\\u00e9\\\"\"\n"
                                "f = [1.0, 0.1, 1e300, -0.0, 3.0000000000000004]\n"
                                "i = [-9223372036854775808, 0xFF, true, false]\n"
                                "d = [2024-02-29, 07:32:00, 1979-05-27T07:32:00Z]\n"
@@ -676,7 +690,7 @@ static void a_toml_table_becomes_json(void **state) {
     assert_int_equal(toml_parse(toml, sizeof toml - 1, &root, &error), 0);
     AUTO_BUFFER struct buffer json = BUFFER_INIT(1000);
     assert_int_equal(toml_append_json(root, &json, &error), 0);
-    assert_string_equal(json.data, "{\"z\":1,\"a\":\"\\u0000\xC3\xA9\\\"\","
+    assert_string_equal(json.data, "{\"z\":1,\"a\":\"\\u0001\xC3\xA9\\\"\","
                                    "\"f\":[1.0,0.1,1e+300,-0.0,3.0000000000000004],"
                                    "\"i\":[-9223372036854775808,255,true,false],"
                                    "\"d\":[\"2024-02-29\",\"07:32:00\",\"1979-05-27T07:32:00Z\"],"
@@ -765,7 +779,7 @@ int main(void) {
         TEST(a_file_that_is_named_must_be_readable),
         TEST(a_bare_plugin_name_is_a_file_of_the_directory),
         TEST(the_private_key_is_handed_over_as_it_is_and_gone),
-        TEST(webhook_secrets_come_without_the_files_last_white_space),
+        TEST(webhook_secrets_come_without_the_last_white_space),
         TEST(a_toml_table_becomes_json),
         TEST(the_example_loads_as_it_is_and_with_every_key_live),
         TEST(the_example_has_every_key_at_its_default),

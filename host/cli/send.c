@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "base/io.h"
+#include "inbox/inbox.h"
 
 #include <curl/curl.h>
 #include <getopt.h>
@@ -17,7 +18,6 @@
 
 #define BODY_MAX (64u << 20)  /* more than a host takes, so that its refusal can be tried */
 #define ANSWER_MAX (1u << 20) /* of the host's answer */
-#define HEADER_VALUE_MAX 200  /* bytes of EVENT and of a delivery's GUID */
 #define CONNECT_TIMEOUT_MS 5000
 #define TIMEOUT_MS 60000
 #define GUID_BYTES 37
@@ -90,25 +90,27 @@ static int parse(int argc, char **argv, struct send *send) {
 }
 
 /* May it stand in a header? */
-static bool is_header_value(const char *text) {
+static bool is_header_value(const char *text, size_t most) {
     size_t bytes = strlen(text);
     for (size_t i = 0; i < bytes; i++) {
         if (text[i] <= ' ' || text[i] > '~') {
             return false;
         }
     }
-    return bytes > 0 && bytes <= HEADER_VALUE_MAX;
+    return bytes > 0 && bytes <= most;
 }
 
 static int check_arguments(const struct send *send) {
-    if (!is_header_value(send->event)) {
-        return cli_usage_error("send", "EVENT must be a name such as pull_request");
+    if (!is_header_value(send->event, INBOX_NAME_MAX)) {
+        return cli_usage_error("send",
+                               "EVENT must be a name such as pull_request, at most %d characters",
+                               INBOX_NAME_MAX);
     }
-    if (send->delivery && !is_header_value(send->delivery)) {
+    if (send->delivery && !is_header_value(send->delivery, INBOX_GUID_MAX)) {
         return cli_usage_error("send",
                                "--delivery must be printable ASCII without spaces, at "
                                "most %d characters",
-                               HEADER_VALUE_MAX);
+                               INBOX_GUID_MAX);
     }
     if (send->url && strncmp(send->url, "http://", 7) != 0 &&
         strncmp(send->url, "https://", 8) != 0) {
@@ -208,7 +210,7 @@ static size_t on_answer(char *data, size_t size, size_t count, void *context) {
 
 /* False when memory is short. */
 static bool add_header(struct curl_slist **headers, const char *name, const char *value) {
-    char line[HEADER_VALUE_MAX + 64];
+    char line[INBOX_GUID_MAX + 64];
     (void)snprintf(line, sizeof line, "%s: %s", name, value);
     struct curl_slist *longer = curl_slist_append(*headers, line);
     *headers = longer ? longer : *headers;

@@ -276,7 +276,7 @@ static void what_keeps_send_from_sending_has_its_own_status(void **state) {
         {"send --url ftp://x --secret-file secret ping body", EX_USAGE,
          "snekomatic send: --url must start with http:// or https://\n"},
         {"send --url http://127.0.0.1:1 --secret-file secret p\r\nX body", EX_USAGE,
-         "snekomatic send: EVENT must be a name such as pull_request\n"},
+         "snekomatic send: EVENT must be a name such as pull_request, at most 100 characters\n"},
         {"send --url http://127.0.0.1:1 --secret-file secret ping none", EX_NOINPUT,
          "snekomatic send: cannot open none: No such file or directory\n"},
         {"send --url http://127.0.0.1:1 --secret-file none ping body", EX_CONFIG,

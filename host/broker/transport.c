@@ -344,6 +344,9 @@ static void fail(struct exchange *exchange, CURLcode code) {
     answer_clean(path, sizeof path, exchange->path, strlen(exchange->path));
     const char *text = exchange->curl_error && exchange->curl_error[0] ? exchange->curl_error
                                                                        : curl_easy_strerror(code);
+    if (code == CURLE_SEND_FAIL_REWIND) { /* see set_body(); curl's words say what it would do */
+        text = "the connection broke before an answer came";
+    }
     answer_clean(why, sizeof why, text, strlen(text));
     exchange->outcome = outcome_of(exchange, code);
     if (exchange->outcome == SNEK_E_TOO_LARGE) {

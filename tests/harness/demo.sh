@@ -16,17 +16,20 @@ host_pid='' fake_pid=''
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
 
 finish() {
+    local status=$1 # of the story; 0 also when Ctrl-C ends it
     trap - EXIT INT TERM
-    status=0
     if [ -n "$host_pid" ]; then
+        local host_status=0
         kill -TERM "$host_pid" 2>/dev/null || true
-        wait "$host_pid" || status=$?
+        wait "$host_pid" || host_status=$?
+        [ "$host_status" -eq 0 ] || say "The host ended with status $host_status."
+        [ "$status" -ne 0 ] || status=$host_status
     fi
     [ -z "$fake_pid" ] || kill -TERM "$fake_pid" 2>/dev/null || true
     wait || true
     rm -rf "$work"
     echo
-    if [ "$status" -eq 0 ]; then say 'All of it has ended.'; else say "The host ended with status $status."; fi
+    if [ "$status" -eq 0 ]; then say 'All of it has ended.'; else say "It failed (status $status); see above."; fi
     exit "$status"
 }
 
@@ -82,7 +85,8 @@ follow() {
     tail -n +1 -s 0.1 -F --pid="$host_pid" "$work/host.log" 2>/dev/null | while IFS= read -r line; do tell "$line"; done
 }
 
-trap finish EXIT INT TERM
+trap 'finish $?' EXIT
+trap 'finish 0' INT TERM
 
 (umask 077 && openssl genrsa -out "$work/app.pem" 2048 2>/dev/null &&
     openssl rand -hex 20 >"$work/secret")
@@ -118,7 +122,8 @@ path = "ping"
 TOML
 
 # Only what the configuration says counts here, whatever the caller's environment has.
-env -i PATH="$PATH" "$snekomatic" serve -c "$work/snekomatic.toml" >"$work/host.log" 2>&1 &
+clean=(env -i PATH="$PATH")
+"${clean[@]}" "$snekomatic" serve -c "$work/snekomatic.toml" >"$work/host.log" 2>&1 &
 host_pid=$!
 say 'A fake GitHub and a host are starting, each on this machine only.'
 follow &
@@ -126,19 +131,20 @@ host_port=$(port_of "$work/host.log" "$host_pid")
 
 say 'A pull request is merged; GitHub posts its webhook.'
 sed "s|https://api\\.github\\.com|http://127.0.0.1:$fake_port|g" "$payload" >"$work/payload.json"
-"$snekomatic" send -c "$work/snekomatic.toml" --url "http://127.0.0.1:$host_port/webhook/github" \
-    pull_request "$work/payload.json" >"$work/send.log"
+"${clean[@]}" "$snekomatic" send -c "$work/snekomatic.toml" \
+    --url "http://127.0.0.1:$host_port/webhook/github" pull_request "$work/payload.json" \
+    >"$work/send.log" 2>&1 || { say 'The host did not take it:'; cat "$work/send.log"; exit 1; }
 for _ in $(seq 150); do
     grep -q ' msg=\(done\|skipped\|rejected\|retry\|dead\) ' "$work/host.log" && break
     sleep 0.1
 done
 sleep 0.5
-grep -q ' msg=done ' "$work/host.log" || { cat "$work/host.log"; exit 1; }
+grep -q ' msg=done ' "$work/host.log" || { say 'It came to no good end:'; cat "$work/host.log"; exit 1; }
 
 cat <<TEXT
 
 The host is up at http://127.0.0.1:$host_port; its log is $work/host.log.
-Send it more:    $snekomatic send -c $work/snekomatic.toml --url http://127.0.0.1:$host_port/webhook/github pull_request $work/payload.json
+Send it more:    env -i $snekomatic send -c $work/snekomatic.toml --url http://127.0.0.1:$host_port/webhook/github pull_request $work/payload.json
                  (tests/payloads has others; their URLs must lead to the fake, as those of this one do)
 See the fake:    curl http://127.0.0.1:$fake_port/_fake/state
 

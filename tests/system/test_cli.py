@@ -263,11 +263,34 @@ def test_the_readme_shows_hello_whole():
     assert f"```c\n{hello}```" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_demo_tells_its_story_and_ends_cleanly():
-    env = {**os.environ, "PORT": "0"}
-    answer = subprocess.run([str(ROOT / "tests/harness/demo.sh"), str(snek.build_directory()), "--once"],
-                            env=env, capture_output=True, text=True, timeout=120, check=False)
+def demo(**env):
+    return subprocess.run([str(ROOT / "tests/harness/demo.sh"), str(snek.build_directory()), "--once"],
+                          env={**os.environ, "PORT": "0", **env}, capture_output=True, text=True,
+                          timeout=120, check=False)
+
+
+@pytest.mark.parametrize("env", [{}, {"GITHUB_WEBHOOK_SECRET": "another", "SENTRY_DSN": "https://x",
+                                      "DATABASE_URL": "mysql://x", "GITHUB_APP_ID": "0"}],
+                         ids=["clean", "with-a-bot-of-ones-own"])
+def test_the_demo_tells_its_story_and_ends_cleanly(env):
+    answer = demo(**env)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     words = re.findall(r"^  (\w+) +", answer.stdout, flags=re.MULTILINE)
     told = [word for word in words if word in ("stored", "routed", "invited", "welcomed", "done")]
     assert told == ["stored", "routed", "invited", "welcomed", "done"], answer.stdout
+
+
+def test_the_demo_that_cannot_be_told_says_why_and_fails():
+    answer = demo(PORT="70000")
+    assert answer.returncode != 0
+    assert "server.listen must have a port from 0 to 65535" in answer.stdout + answer.stderr
+
+
+def test_send_refuses_what_no_host_would_take(idle, tmp_path):
+    file = tmp_path / "payload.json"
+    file.write_text("{}")
+    url = ["--url", "http://127.0.0.1:9/webhook/github"]
+    long_id = run("send", "-c", idle().file, *url, "--delivery", "a" * 129, "issues", file)
+    assert long_id.returncode == 64 and "at most 128" in long_id.stderr
+    long_event = run("send", "-c", idle().file, *url, "e" * 101, file)
+    assert long_event.returncode == 64 and "at most 100" in long_event.stderr

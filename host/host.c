@@ -296,7 +296,7 @@ int host_run(const char *config_path) {
     (void)prctl(PR_SET_DUMPABLE, 0); /* first: the environment holds secrets */
     /* Bodies of 25 MiB come and go: fixed, so that glibc does not learn to keep such blocks. */
     (void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
-    if (config_load(config_path, false, &host.config, &problems) < 0) {
+    if (config_load(config_path, CONFIG_NEED_HOST, &host.config, &problems) < 0) {
         (void)fputs(problems.text, stderr); /* the file changed since the supervisor read it */
         return EX_CONFIG;
     }

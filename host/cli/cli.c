@@ -107,9 +107,9 @@ int cli_run(const struct cli_verb *verbs, int argc, char **argv) {
     return status;
 }
 
-int cli_load_config(const char *path, bool need_credentials, struct config **config) {
+int cli_load_config(const char *path, enum config_need need, struct config **config) {
     AUTO_PROBLEMS struct config_problems problems = {0};
-    if (config_load(path, need_credentials, config, &problems) < 0) {
+    if (config_load(path, need, config, &problems) < 0) {
         (void)fputs(problems.text ? problems.text : "out of memory\n", stderr);
         return EX_CONFIG;
     }

@@ -30,7 +30,7 @@ int cli_run(const struct cli_verb *verbs, int argc, char **argv);
 
 /* config_load() for a verb: 0 and `*config`, or EX_CONFIG after it has said on stderr what is
  * wrong. */
-int cli_load_config(const char *path, bool need_credentials, struct config **config);
+int cli_load_config(const char *path, enum config_need need, struct config **config);
 
 /* Parses the options of a verb that has only -c FILE and --help. -1: go on, with `*config_path`
  * (NULL when not given); else the exit status, all having been said. */

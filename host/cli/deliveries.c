@@ -320,7 +320,7 @@ int cli_deliveries(int argc, char **argv) {
     if (status >= 0) {
         return status;
     }
-    status = cli_load_config(question.config_path, false, &config);
+    status = cli_load_config(question.config_path, CONFIG_NEED_HOST, &config);
     if (status != EX_OK) {
         return status;
     }

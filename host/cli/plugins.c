@@ -31,7 +31,9 @@ static const char check_usage[] =
 static const char plugins_usage[] =
     "Usage: snekomatic plugins [-c FILE]\n"
     "\n"
-    "Lists what the configured plugins subscribe to, their commands and permissions.\n"
+    "Lists what the configured plugins subscribe to, their commands and permissions, each loaded "
+    "in\n"
+    "a worker of its own as serve does. Credentials are not looked at: a build may ask it.\n"
     "\n"
     "  -c, --config FILE  the configuration (default as for serve)\n"
     "  -h, --help         this text\n"
@@ -274,7 +276,7 @@ int cli_check(int argc, char **argv) {
     if (status >= 0) {
         return status;
     }
-    status = cli_load_config(path, true, &config);
+    status = cli_load_config(path, CONFIG_NEED_EVERYTHING, &config);
     if (status != 0) {
         return status;
     }
@@ -300,7 +302,7 @@ int cli_plugins(int argc, char **argv) {
     if (status >= 0) {
         return status;
     }
-    status = cli_load_config(path, false, &config);
+    status = cli_load_config(path, CONFIG_NEED_NOTHING, &config);
     if (status != 0) {
         return status;
     }

@@ -304,7 +304,7 @@ int cli_send(int argc, char **argv) {
     }
     status = check_arguments(&send);
     if (status == EX_OK && !(send.url && send.secret_file)) {
-        status = cli_load_config(send.config_path, false, &send.config);
+        status = cli_load_config(send.config_path, CONFIG_NEED_HOST, &send.config);
     }
     int (*const steps[])(struct send *) = {choose_url, choose_secret, choose_delivery, read_body,
                                            send_it};

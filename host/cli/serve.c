@@ -38,7 +38,7 @@ int cli_serve(int argc, char **argv) {
     }
     (void)prctl(PR_SET_DUMPABLE, 0); /* first: the environment holds the app's key */
     struct config *config = NULL;
-    status = cli_load_config(path, true, &config);
+    status = cli_load_config(path, CONFIG_NEED_EVERYTHING, &config);
     if (status != 0) {
         return status;
     }

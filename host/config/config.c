@@ -118,11 +118,14 @@ static void load_environment(struct load *load) {
 }
 
 /* What has no default. */
-static void check_required(struct load *load, bool need_credentials) {
+static void check_required(struct load *load, enum config_need need) {
+    if (need == CONFIG_NEED_NOTHING) {
+        return;
+    }
     const struct config *config = load->config;
     bool no_id = !load->app_id_given;
-    bool no_key =
-        need_credentials && !config->github.private_key_file && !variable("GITHUB_PRIVATE_KEY");
+    bool no_key = need == CONFIG_NEED_EVERYTHING && !config->github.private_key_file &&
+                  !variable("GITHUB_PRIVATE_KEY");
     bool no_secret = !config->github.webhook_secret_file && !variable("GITHUB_WEBHOOK_SECRET");
     if (!load->file && (no_id || no_key || no_secret)) {
         load_problem(load, (struct place){0},
@@ -197,7 +200,7 @@ static void find_plugins_directory(struct load *load) {
     }
 }
 
-static void load_all(struct load *load, const char *path, bool need_credentials) {
+static void load_all(struct load *load, const char *path, enum config_need need) {
     find_file(load, path);
     if (load->failed) {
         return;
@@ -212,17 +215,17 @@ static void load_all(struct load *load, const char *path, bool need_credentials)
     }
     load_environment(load);
     if (seen == 0) {
-        check_required(load, need_credentials);
+        check_required(load, need);
         load_resolve_plugins(load);
     }
 }
 
-int config_load(const char *path, bool need_credentials, struct config **config,
+int config_load(const char *path, enum config_need need, struct config **config,
                 struct config_problems *problems) {
     struct load load = {.config = calloc(1, sizeof *load.config),
                         .problems = BUFFER_INIT(CONFIG_PROBLEMS_BYTES_MAX)};
     if (load.config) {
-        load_all(&load, path, need_credentials);
+        load_all(&load, path, need);
     } else {
         load_problem(&load, (struct place){0}, "out of memory");
     }

@@ -74,13 +74,20 @@ struct config_problems {
     char *text; /* ours; NULL when nothing is wrong */
 };
 
+/* Which credentials must be given. */
+enum config_need {
+    CONFIG_NEED_NOTHING, /* for a look at the plugins, where there are none (yet) */
+    CONFIG_NEED_HOST,    /* all but the private key, which the host is started without */
+    CONFIG_NEED_EVERYTHING,
+};
+
 /* Finds the file (`path`, else ./snekomatic.toml, else /etc/snekomatic/snekomatic.toml; a given
  * path must exist), reads it and the environment. 0 and `*config`, to be freed with config_free();
  * or -1 and `problems`. Credentials are not read here, only checked to be given
- * (`need_credentials`; the host is started without the key). A relative path starts at the file's
+ * as far as `need` says. A relative path starts at the file's
  * directory, wherever it is written; at the working directory when there is no file. Main thread,
  * before others. */
-int config_load(const char *path, bool need_credentials, struct config **config,
+int config_load(const char *path, enum config_need need, struct config **config,
                 struct config_problems *problems);
 void config_free(struct config *config); /* takes NULL */
 void config_problems_finish(struct config_problems *problems);

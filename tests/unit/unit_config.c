@@ -68,7 +68,7 @@ static struct config *load_good(const char *text) {
     if (text) {
         write_text("snekomatic.toml", text);
     }
-    if (config_load(NULL, true, &config, &problems) < 0) {
+    if (config_load(NULL, CONFIG_NEED_EVERYTHING, &config, &problems) < 0) {
         fail_msg("refused: %s", problems.text);
     }
     assert_null(problems.text);
@@ -82,7 +82,7 @@ static char *load_bad(const char *text) {
     if (text) {
         write_text("snekomatic.toml", text);
     }
-    if (config_load(NULL, true, &config, &problems) == 0) {
+    if (config_load(NULL, CONFIG_NEED_EVERYTHING, &config, &problems) == 0) {
         fail_msg("accepted: %s", text ? text : "no file");
     }
     assert_null(config);
@@ -535,10 +535,10 @@ static void the_host_needs_everything_but_the_key(void **state) {
     AUTO_PROBLEMS struct config_problems problems = {0};
     set_credentials();
     (void)unsetenv("GITHUB_PRIVATE_KEY");
-    assert_int_equal(config_load(NULL, false, &config, &problems), 0);
+    assert_int_equal(config_load(NULL, CONFIG_NEED_HOST, &config, &problems), 0);
     config_free(config);
     (void)unsetenv("GITHUB_WEBHOOK_SECRET");
-    assert_int_equal(config_load(NULL, false, &config, &problems), -1);
+    assert_int_equal(config_load(NULL, CONFIG_NEED_HOST, &config, &problems), -1);
     assert_non_null(strstr(problems.text, "not configured: GITHUB_WEBHOOK_SECRET not set"));
 }
 
@@ -571,16 +571,16 @@ static void a_file_that_is_named_must_be_readable(void **state) {
     struct config *config = NULL;
     struct config_problems problems = {0};
     set_credentials();
-    assert_int_equal(config_load("none.toml", true, &config, &problems), -1);
+    assert_int_equal(config_load("none.toml", CONFIG_NEED_EVERYTHING, &config, &problems), -1);
     assert_string_equal(problems.text, "cannot open none.toml: No such file or directory\n");
     config_problems_finish(&problems);
     assert_int_equal(mkdir("dir", 0700), 0);
-    assert_int_equal(config_load("dir", true, &config, &problems), -1);
+    assert_int_equal(config_load("dir", CONFIG_NEED_EVERYTHING, &config, &problems), -1);
     assert_string_equal(problems.text, "cannot read dir: Is a directory\n");
     config_problems_finish(&problems);
     /* Paths are relative to the file, not to where we are. */
     write_text("dir/x.toml", "[[plugin]]\npath = \"./p.so\"\n");
-    assert_int_equal(config_load("dir/x.toml", true, &config, &problems), 0);
+    assert_int_equal(config_load("dir/x.toml", CONFIG_NEED_EVERYTHING, &config, &problems), 0);
     assert_under_home(config->plugins[0].path, "/dir/p.so");
     assert_store_under_home(config, "/dir/snekomatic.db");
     config_free(config);

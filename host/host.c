@@ -11,6 +11,7 @@
 #include "dispatch/dispatch.h"
 #include "inbox/inbox.h"
 #include "ingest/ingest.h"
+#include "pulse.h"
 #include "runner/runner.h"
 #include "supervisor/supervisor.h"
 #include "upkeep/upkeep.h"
@@ -39,6 +40,7 @@ struct host {
     char *worker_path;
     struct loop loop;
     struct loop_source signals, orphaned;
+    struct pulse pulse;
     bool stopping;
     struct inbox *inbox;
     struct broker *broker;
@@ -96,7 +98,7 @@ static int watch(struct host *host, struct error *err) {
         loop_add(&host->loop, &host->orphaned, EPOLLIN) < 0) {
         return error_set(err, "cannot watch signals: %s", strerror(errno));
     }
-    return 0;
+    return pulse_start(&host->pulse, &host->loop, err);
 }
 
 static bool ready_status(void *context, struct buffer *json) {
@@ -272,6 +274,7 @@ static void finish(struct host *host) {
 
 static int start_and_serve(struct host *host) {
     struct error err = {""};
+    pulse_stop(&host->pulse);
     if (start_stores(host, &err) < 0) {
         log_event(LOG_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
         return EX_CONFIG;

@@ -187,7 +187,7 @@ int cli_recover(int argc, char **argv) {
     }
     (void)prctl(PR_SET_DUMPABLE, 0); /* first: the environment may hold the app's key */
     (void)signal(SIGPIPE, SIG_IGN);
-    status = cli_load_config(options.config_path, true, &config);
+    status = cli_load_config(options.config_path, CONFIG_NEED_EVERYTHING, &config);
     if (status != EX_OK) {
         return status;
     }

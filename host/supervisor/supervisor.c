@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "supervisor/notify.h"
 #include "supervisor/signer.h"
 #include "supervisor/start.h"
 
@@ -31,7 +32,7 @@ struct supervisor {
     char *const *host_argv;
     char **environment; /* ours; the host's, without the key */
     struct app_key *key;
-    int signals_fd, listen_fd;
+    int signals_fd, listen_fd, notify_fd;
 
     pid_t host;       /* 0: none runs */
     int questions_fd; /* our end; -1: none */
@@ -113,6 +114,7 @@ static void ask_to_end(struct supervisor *s, int number) {
     if (!s->ending) {
         log_event(LOG_INFO, "stopping", LOG_TEXT("signal", sigabbrev_np(number)));
         s->ending = true;
+        notify_send(s->notify_fd, "STOPPING=1");
         cleanup_close(&s->listen_fd); /* with ours open, connections would be taken for nobody */
         s->listen_fd = -1;
     }
@@ -147,6 +149,9 @@ static void say_ready(struct supervisor *s) {
     if (s->served) {
         log_event(LOG_INFO, "host_restarted", LOG_NUMBER("pid", s->host));
     }
+    if (!s->served && !s->ending) {
+        notify_send(s->notify_fd, "READY=1");
+    }
     s->ready = true;
     s->served = true;
     s->ready_since_ms = clock_monotonic_ms();
@@ -159,7 +164,7 @@ static void say_ready(struct supervisor *s) {
 }
 
 /* One packet; false when there is none. The host is trusted less than this process: a packet that
- * is none of the two questions is dropped. */
+ * is none of the three is dropped. */
 static bool handle_question(struct supervisor *s) {
     struct supervisor_question question;
     ssize_t got = s->questions_fd < 0
@@ -178,6 +183,10 @@ static bool handle_question(struct supervisor *s) {
         say_ready(s);
     } else if (whole && question.kind == SUPERVISOR_JWT) {
         signer_answer(s->key, s->config->github.app_id, &question, s->questions_fd);
+    } else if (whole && question.kind == SUPERVISOR_ALIVE) {
+        if (s->served) { /* a manager's watchdog starts with READY */
+            notify_send(s->notify_fd, "WATCHDOG=1");
+        }
     } else {
         log_event(LOG_WARNING, "question_malformed", LOG_NUMBER("bytes", got));
     }
@@ -289,6 +298,10 @@ static int prepare(struct supervisor *s, struct error *err) {
     if (take_key(s, err) < 0) {
         return EX_CONFIG;
     }
+    s->notify_fd = notify_open(err); /* before the environment is copied for the host */
+    if (s->notify_fd < -1) {
+        return EX_OSERR;
+    }
     s->environment = start_take_environment();
     if (!s->environment) {
         (void)error_set(err, "out of memory");
@@ -309,6 +322,7 @@ int supervisor_run(const struct config *config, char *const host_argv[]) {
                            .host_argv = host_argv,
                            .signals_fd = -1,
                            .listen_fd = -1,
+                           .notify_fd = -1,
                            .questions_fd = -1};
     struct error err;
     int status = prepare(&s, &err);
@@ -320,6 +334,7 @@ int supervisor_run(const struct config *config, char *const host_argv[]) {
     }
     cleanup_close(&s.signals_fd);
     cleanup_close(&s.listen_fd);
+    cleanup_close(&s.notify_fd);
     cleanup_close(&s.questions_fd);
     start_free_environment(s.environment);
     app_key_free(s.key);

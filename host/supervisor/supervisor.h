@@ -15,11 +15,13 @@
 #define SUPERVISOR_FD_LISTEN 4    /* the listening TCP socket */
 
 /* The packets on it, machine's byte order. The host asks, the supervisor answers each question in
- * order; READY is said once, when the host serves. */
+ * order; READY is said once, when the host serves. ALIVE is said by the host's main loop, twice in
+ * each WATCHDOG_USEC of the environment: a service manager's watchdog hears of it, and ends a
+ * service whose host hangs. Neither is answered. */
 #define SUPERVISOR_SKEW_MAX_S 3600
 #define SUPERVISOR_JWT_MAX 4096
 
-enum supervisor_question_kind { SUPERVISOR_READY = 1, SUPERVISOR_JWT = 2 };
+enum supervisor_question_kind { SUPERVISOR_READY = 1, SUPERVISOR_JWT = 2, SUPERVISOR_ALIVE = 3 };
 
 struct supervisor_question {
     uint32_t kind;

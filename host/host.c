@@ -149,11 +149,22 @@ static void raise_descriptor_limit(void) {
     }
 }
 
+/* Heroku erases the disk of a dyno with each restart, at least once a day. */
+static void warn_of_dyno(const struct config *config) {
+    if (getenv("DYNO") && strncmp(config->store.url, "sqlite:", strlen("sqlite:")) == 0) {
+        log_event(LOG_WARNING, "disk_ephemeral", LOG_TEXT("store", config->store.url),
+                  LOG_TEXT("reason", "THE DISK OF A DYNO IS ERASED at each restart, and with it "
+                                     "webhooks and what the bot remembers: heroku addons:create "
+                                     "heroku-postgresql:essential-0"));
+    }
+}
+
 static int start_stores(struct host *host, struct error *err) {
     const struct config *config = host->config;
     if (config_webhook_secrets(config, host->secrets, &host->n_secrets, err) < 0) {
         return -1;
     }
+    warn_of_dyno(config);
     secret_scrub_environment("DATABASE_URL");
     host->worker_path = runner_find_worker(err);
     if (!host->worker_path ||
@@ -263,6 +274,7 @@ static void finish(struct host *host) {
     for (size_t i = 0; i < host->n_secrets; i++) {
         secret_finish(&host->secrets[i]);
     }
+    pulse_stop(&host->pulse);
     loop_remove(&host->loop, &host->signals);
     loop_remove(&host->loop, &host->orphaned);
     (void)close(host->signals.fd);
@@ -274,7 +286,6 @@ static void finish(struct host *host) {
 
 static int start_and_serve(struct host *host) {
     struct error err = {""};
-    pulse_stop(&host->pulse);
     if (start_stores(host, &err) < 0) {
         log_event(LOG_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
         return EX_CONFIG;

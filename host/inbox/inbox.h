@@ -192,7 +192,7 @@ struct inbox_run {
     int64_t id;
     int64_t attempt; /* from 1 */
     int64_t lease;
-    int64_t received_ms;
+    int64_t received_ms, due_ms;
     int64_t crashes; /* times that it brought a worker down alone */
     bool suspect;    /* it was in a worker that died, together with others */
     size_t share;    /* index of its plugin in the claim */
@@ -316,11 +316,12 @@ struct inbox_wait {
     int64_t until_ms[INBOX_WAIT_BUCKETS];
 };
 
-/* How much there is; no room asks yet, metrics and the console will. */
+/* How much there is. */
 struct inbox_stats {
     struct inbox_operation operation;
     int64_t queued, running, dead; /* runs */
     int64_t doubtful;              /* intents without an answer, of runs that do not run now */
+    int64_t oldest_due_ms;         /* wall: of all that are queued; INT64_MAX: none is */
 };
 
 /* ---- what people ask: the command line and the console ---- */

@@ -224,6 +224,7 @@ static int take_row(struct postgres_store *store, struct inbox_claim *claim, siz
     memcpy(run->payload->data, PQgetvalue(result, row, 11), bytes);
     run->payload_bytes = (size_t)pg_number(result, row, 12);
     run->payload_codec = pg_number(result, row, 13);
+    run->due_ms = pg_number(result, row, 14);
     return 0;
 }
 
@@ -408,6 +409,7 @@ static int stats_take(struct postgres_store *store, struct inbox_operation *oper
     stats->running = pg_number(result, 0, 1);
     stats->dead = pg_number(result, 0, 2);
     stats->doubtful = pg_number(result, 0, 3);
+    stats->oldest_due_ms = due_of(result, 4);
     return 0;
 }
 

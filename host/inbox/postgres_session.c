@@ -119,9 +119,11 @@ static const char *const statements[PG_SQL_COUNT] = {
         " taken AS (UPDATE runs r SET state = 'running', attempt = r.attempt + 1, lease = $5,"
         " lease_until_ms = " NOW_MS " + $6 FROM sized s"
         " WHERE r.id = s.id AND (s.nth = 1 OR s.held <= $7)"
-        " RETURNING r.id, r.attempt, r.crashes, r.suspect, r.delivery, s.nth)"
+        " RETURNING r.id, r.attempt, r.crashes, r.suspect, r.delivery, r.due_ms,"
+        " s.nth)"
         " SELECT t.id, t.attempt, t.crashes, t.suspect, d.received_ms, d.guid, d.event, d.action,"
-        " d.installation, d.repository, d.sender, d.body, d.body_bytes, d.body_codec"
+        " d.installation, d.repository, d.sender, d.body, d.body_bytes, d.body_codec,"
+        " t.due_ms"
         " FROM taken t JOIN deliveries d ON d.id = t.delivery ORDER BY t.nth",
     [PG_SQL_RUNS_NEXT_DUE] =
         "SELECT (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = $1"
@@ -148,7 +150,8 @@ static const char *const statements[PG_SQL_COUNT] = {
                      " (SELECT count(*) FROM runs WHERE state = 'running'),"
                      " (SELECT count(*) FROM runs WHERE state = 'dead'),"
                      " (SELECT count(*) FROM journal j JOIN runs r ON r.id = j.run"
-                     " WHERE j.state = 'intended' AND r.state <> 'running')",
+                     " WHERE j.state = 'intended' AND r.state <> 'running'),"
+                     " (SELECT min(due_ms) FROM runs WHERE state = 'queued')",
     [PG_SQL_SET_HAS] = "SELECT 1::bigint FROM plugin_sets WHERE plugin = $1 AND scope = $2"
                        " AND name = $3 AND entry = $4",
     [PG_SQL_SET_HAS_ADOPTED] = "SELECT 1::bigint FROM persistent_set_sent_invitation"

@@ -65,7 +65,7 @@ static const char *const statements[SQL_COUNT] = {
                       " RETURNING id",
     [SQL_RUNS_DUE] = "SELECT r.id, r.attempt, r.crashes, r.suspect, d.id, d.received_ms, d.guid,"
                      " d.event, d.action, d.installation, d.repository, d.sender, d.body_bytes,"
-                     " d.body_codec"
+                     " d.body_codec, r.due_ms"
                      " FROM runs r INDEXED BY runs_due CROSS JOIN deliveries d ON d.id = r.delivery"
                      " WHERE r.state = 'queued' AND r.plugin = ?1 AND r.suspect = ?2"
                      " AND r.due_ms <= ?3 ORDER BY r.due_ms, r.id LIMIT ?4",
@@ -117,7 +117,8 @@ static const char *const statements[SQL_COUNT] = {
                   " (SELECT count(*) FROM runs WHERE state = 'running'),"
                   " (SELECT count(*) FROM runs WHERE state = 'dead'),"
                   " (SELECT count(*) FROM journal j JOIN runs r ON r.id = j.run"
-                  "  WHERE j.state = 'intended' AND r.state <> 'running')",
+                  "  WHERE j.state = 'intended' AND r.state <> 'running'),"
+                  " (SELECT min(due_ms) FROM runs WHERE state = 'queued')",
     [SQL_SET_HAS] = "SELECT 1 FROM plugin_sets WHERE plugin = ?1 AND scope = ?2 AND name = ?3"
                     " AND entry = ?4",
     [SQL_SET_HAS_ADOPTED] = "SELECT 1 FROM persistent_set_sent_invitation WHERE entry = ?1",

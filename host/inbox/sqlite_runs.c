@@ -211,6 +211,7 @@ static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_
     run->received_ms = sqlite3_column_int64(row, 5);
     run->payload_bytes = (size_t)sqlite3_column_int64(row, 12);
     run->payload_codec = sqlite3_column_int64(row, 13);
+    run->due_ms = sqlite3_column_int64(row, 14);
     column_copy(row, 6, run->guid, sizeof run->guid);
     column_copy(row, 7, run->event, sizeof run->event);
     column_copy(row, 8, run->action, sizeof run->action);
@@ -393,6 +394,8 @@ int sqlite_stats(struct sqlite_store *store, struct inbox_stats *stats, struct e
     stats->running = sqlite3_column_int64(query.statement, 1);
     stats->dead = sqlite3_column_int64(query.statement, 2);
     stats->doubtful = sqlite3_column_int64(query.statement, 3);
+    bool none = sqlite3_column_type(query.statement, 4) == SQLITE_NULL;
+    stats->oldest_due_ms = none ? INT64_MAX : sqlite3_column_int64(query.statement, 4);
     return 0;
 }
 

@@ -206,6 +206,22 @@ static void of_a_finished_run_only_the_effects_stay_and_of_a_dead_one_all(void *
     }
 }
 
+static void the_oldest_of_what_is_queued_is_known(void **state) {
+    struct bench *bench = *state;
+    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
+    assert_int_equal(bench_ask(bench, &stats.operation), 0);
+    assert_true(stats.oldest_due_ms == INT64_MAX);
+    struct inbox_run run = put_and_claim(bench);
+    assert_int_equal(bench_ask(bench, &stats.operation), 0);
+    assert_true(stats.oldest_due_ms == INT64_MAX);
+    int64_t due_ms = run.due_ms;
+    assert_true(due_ms > BENCH_NOW - 60000 && due_ms <= BENCH_NOW); /* the claim tells it */
+    assert_int_equal(end(bench, &run, INBOX_RETRY), 0);
+    assert_int_equal(bench_ask(bench, &stats.operation), 0);
+    assert_true(stats.oldest_due_ms >= due_ms && stats.oldest_due_ms < INT64_MAX);
+    inbox_run_finish(&run);
+}
+
 static void intents_in_doubt_are_counted_once_their_run_has_stopped(void **state) {
     struct bench *bench = *state;
     struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
@@ -230,6 +246,7 @@ size_t contract_journal_tests(const struct contract_store *store, struct CMUnitT
         CONTRACT(a_change_and_its_record_are_written_together),
         CONTRACT(of_a_finished_run_only_the_effects_stay_and_of_a_dead_one_all),
         CONTRACT(intents_in_doubt_are_counted_once_their_run_has_stopped),
+        CONTRACT(the_oldest_of_what_is_queued_is_known),
     };
     memcpy(tests, ours, sizeof ours);
     return sizeof ours / sizeof *ours;

@@ -78,6 +78,8 @@ static void recorded(struct inbox_operation *operation) {
         log_event(LOG_ERROR, "answer_not_recorded",
                   LOG_TEXT("plugin", plugin_name(question->plugin)),
                   LOG_TEXT("delivery", question->held->data.guid),
+                  LOG_TEXT("installation", question->held->data.installation),
+                  LOG_NUMBER("attempt", question->held->data.attempt),
                   LOG_TEXT("reason", operation->error.text));
     }
     FAULT_POINT("after_answer");
@@ -152,11 +154,12 @@ static void sent(struct broker_request *broker) {
         enter_answer(question);
         record_answer(question);
     } else {
-        log_event(LOG_WARNING, "in_doubt", LOG_TEXT("method", broker->method),
-                  LOG_TEXT("url", question->entry->record.url),
-                  LOG_NUMBER("status", broker->status),
-                  LOG_TEXT("plugin", plugin_name(question->plugin)),
-                  LOG_TEXT("delivery", run->data.guid), LOG_NUMBER("attempt", run->data.attempt));
+        log_event(
+            LOG_WARNING, "in_doubt", LOG_TEXT("method", broker->method),
+            LOG_TEXT("url", question->entry->record.url), LOG_NUMBER("status", broker->status),
+            LOG_TEXT("plugin", plugin_name(question->plugin)), LOG_TEXT("delivery", run->data.guid),
+            LOG_TEXT("installation", run->data.installation),
+            LOG_NUMBER("attempt", run->data.attempt));
         reply(question);
     }
 }
@@ -200,7 +203,9 @@ static void settled(struct inbox_operation *operation) {
 static void take_found(struct question *question, const char *comment) {
     log_event(LOG_INFO, "comment_found", LOG_TEXT("url", question->entry->record.url),
               LOG_TEXT("plugin", plugin_name(question->plugin)),
-              LOG_TEXT("delivery", question->held->data.guid));
+              LOG_TEXT("delivery", question->held->data.guid),
+              LOG_TEXT("installation", question->held->data.installation),
+              LOG_NUMBER("attempt", question->held->data.attempt));
     set_answer(question, 201, comment);
     enter_answer(question);
     intend(question, settled);
@@ -283,7 +288,8 @@ static void pretend(struct question *question) {
               LOG_BYTES("body", broker->body, broker->body_bytes),
               LOG_TEXT("plugin", plugin_name(question->plugin)),
               LOG_TEXT("delivery", question->held->data.guid),
-              LOG_TEXT("installation", broker->installation));
+              LOG_TEXT("installation", broker->installation),
+              LOG_NUMBER("attempt", question->held->data.attempt));
     AUTO_FREE char *body = deletes ? NULL : comment_pretend(broker->body, broker->body_bytes);
     set_answer(question, deletes ? 204 : strcmp(broker->method, "POST") == 0 ? 201 : 200, body);
     question->entry->record.dry = true;
@@ -301,12 +307,13 @@ static bool enter(struct question *question, struct run *run, const uint8_t key[
         question->entry = journal_in_doubt(journal, key);
     }
     if (!question->entry && journal_strays(journal)) {
-        log_event(LOG_WARNING, "strayed", LOG_TEXT("method", question->broker.method),
-                  LOG_TEXT("url", question->broker.url),
-                  LOG_TEXT("plugin", plugin_name(run->plugin)),
-                  LOG_TEXT("delivery", run->data.guid), LOG_NUMBER("attempt", run->data.attempt),
-                  LOG_TEXT("reason", "this attempt asks for another effect than an earlier one, "
-                                     "whose effects stand"));
+        log_event(
+            LOG_WARNING, "strayed", LOG_TEXT("method", question->broker.method),
+            LOG_TEXT("url", question->broker.url), LOG_TEXT("plugin", plugin_name(run->plugin)),
+            LOG_TEXT("delivery", run->data.guid), LOG_TEXT("installation", run->data.installation),
+            LOG_NUMBER("attempt", run->data.attempt),
+            LOG_TEXT("reason", "this attempt asks for another effect than an earlier one, "
+                               "whose effects stand"));
     }
     if (!question->entry) {
         question->entry =
@@ -375,6 +382,7 @@ void effect_begin(struct question *question, struct run *run, const uint8_t key[
     log_event(LOG_WARNING, "in_doubt_again", LOG_TEXT("method", question->broker.method),
               LOG_TEXT("url", question->entry->record.url),
               LOG_TEXT("plugin", plugin_name(run->plugin)), LOG_TEXT("delivery", run->data.guid),
+              LOG_TEXT("installation", run->data.installation),
               LOG_NUMBER("attempt", run->data.attempt));
     if (question->comments_url) {
         question->page = 1;

@@ -30,6 +30,7 @@ void lease_lost(struct run *run) {
     run->disowned = true;
     log_event(LOG_WARNING, "lease_lost", LOG_TEXT("delivery", run->data.guid),
               LOG_TEXT("plugin", plugin_name(run->plugin)),
+              LOG_TEXT("installation", run->data.installation),
               LOG_NUMBER("attempt", run->data.attempt),
               LOG_TEXT("reason", "this host was silent for longer than dispatch.lease_ms, and "
                                  "another took the run"));

@@ -211,10 +211,11 @@ static bool is_settled(const struct inbox_record *record, bool dry_run) {
 
 static void replay(struct question *question, const struct run *run) {
     const struct inbox_record *record = &question->entry->record;
-    log_event(LOG_INFO, "replayed", LOG_TEXT("method", record->method),
-              LOG_TEXT("url", record->url), LOG_NUMBER("status", record->status),
-              LOG_TEXT("plugin", plugin_name(question->plugin)),
-              LOG_TEXT("delivery", run->data.guid), LOG_NUMBER("attempt", run->data.attempt));
+    log_event(
+        LOG_INFO, "replayed", LOG_TEXT("method", record->method), LOG_TEXT("url", record->url),
+        LOG_NUMBER("status", record->status), LOG_TEXT("plugin", plugin_name(question->plugin)),
+        LOG_TEXT("delivery", run->data.guid), LOG_TEXT("installation", run->data.installation),
+        LOG_NUMBER("attempt", run->data.attempt));
     question_reply(question, (int32_t)record->outcome, record->status, record->sentence,
                    &record->headers, &record->answer);
 }

@@ -14,6 +14,9 @@
 #include "pulse.h"
 #include "runner/runner.h"
 #include "supervisor/supervisor.h"
+#include "telemetry/metrics.h"
+#include "telemetry/sentry.h"
+#include "telemetry/telemetry.h"
 #include "upkeep/upkeep.h"
 
 #include <arpa/inet.h>
@@ -46,6 +49,8 @@ struct host {
     struct broker *broker;
     struct dispatch *dispatch;
     struct upkeep *upkeep;
+    struct telemetry *telemetry;
+    struct sentry *sentry;
     struct ingest *ingest;
 };
 
@@ -105,6 +110,7 @@ static bool ready_status(void *context, struct buffer *json) {
     struct host *host = context;
     bool healthy = inbox_healthy(host->inbox);
     int result = buffer_printf(json, "\"store\":\"%s\",", healthy ? "ok" : "failing");
+    result |= metrics_render_detail(json);
     bool ready = dispatch_status(host->dispatch, json) && result == 0 && healthy;
     return buffer_append_text(json, ",") == 0 && upkeep_status(host->upkeep, json) && ready;
 }
@@ -166,6 +172,11 @@ static int start_stores(struct host *host, struct error *err) {
     }
     warn_of_dyno(config);
     secret_scrub_environment("DATABASE_URL");
+    secret_scrub_environment("SENTRY_DSN");
+    if (config->sentry.dsn &&
+        sentry_new(config->sentry.dsn, config->sentry.environment, &host->sentry, err) < 0) {
+        return error_wrap(err, "sentry.dsn");
+    }
     host->worker_path = runner_find_worker(err);
     if (!host->worker_path ||
         inbox_open(config->store.url, clock_wall_ms(), &host->inbox, err) < 0) {
@@ -207,7 +218,9 @@ static int load_plugins(struct host *host, struct error *err) {
 static int start_upkeep(struct host *host, struct error *err) {
     struct upkeep_options options = {
         .config = host->config, .loop = &host->loop, .inbox = host->inbox, .broker = host->broker};
-    return upkeep_new(&options, &host->upkeep, err);
+    return upkeep_new(&options, &host->upkeep, err) < 0
+               ? -1
+               : telemetry_new(&host->loop, host->inbox, &host->telemetry, err);
 }
 
 static int start_ingest(struct host *host, struct error *err) {
@@ -222,7 +235,9 @@ static int start_ingest(struct host *host, struct error *err) {
                                      .route = route,
                                      .stored = stored,
                                      .status = ready_status,
-                                     .context = host};
+                                     .context = host,
+                                     .routes = telemetry_route(),
+                                     .n_routes = 1};
     if (ingest_new(&options, &host->ingest, err) < 0) {
         return -1;
     }
@@ -234,11 +249,16 @@ static int start_ingest(struct host *host, struct error *err) {
     return 0;
 }
 
+/* Of two waits of which the first may be -1, for ever. */
+static int sooner(int a_ms, int b_ms) {
+    return a_ms < 0 || b_ms < a_ms ? b_ms : a_ms;
+}
+
 static void serve(struct host *host) {
     while (!host->stopping) {
-        int dispatch_ms = dispatch_tick(host->dispatch), upkeep_ms = upkeep_tick(host->upkeep);
-        bool sooner = dispatch_ms < 0 || upkeep_ms < dispatch_ms;
-        loop_step(&host->loop, sooner ? upkeep_ms : dispatch_ms);
+        int wait_ms = dispatch_tick(host->dispatch);
+        wait_ms = sooner(wait_ms, upkeep_tick(host->upkeep));
+        loop_step(&host->loop, sooner(wait_ms, telemetry_tick(host->telemetry)));
     }
 }
 
@@ -270,7 +290,9 @@ static void finish(struct host *host) {
     dispatch_settle(host->dispatch);
     inbox_free(host->inbox);
     upkeep_free(host->upkeep);
+    telemetry_free(host->telemetry);
     dispatch_free(host->dispatch);
+    sentry_free(host->sentry); /* when nobody logs any more */
     for (size_t i = 0; i < host->n_secrets; i++) {
         secret_finish(&host->secrets[i]);
     }

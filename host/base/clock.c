@@ -18,6 +18,12 @@ int64_t clock_monotonic_ms(void) {
     return frozen ? frozen_monotonic_ms : read_ms(CLOCK_BOOTTIME);
 }
 
+int64_t clock_monotonic_us(void) {
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return frozen ? frozen_monotonic_ms * 1000 : (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 int64_t clock_wall_ms(void) {
     return frozen ? frozen_wall_ms : read_ms(CLOCK_REALTIME);
 }

@@ -16,10 +16,17 @@
 
 static enum log_level least_level = LOG_INFO;
 static enum log_format line_format = LOG_LOGFMT;
+static log_watcher *watcher;
+static void *watcher_context;
 
 void log_setup(enum log_level least, enum log_format format) {
     least_level = least;
     line_format = format;
+}
+
+void log_watch(log_watcher *new_watcher, void *context) {
+    watcher = new_watcher;
+    watcher_context = context;
 }
 
 static bool needs_quotes(const char *text, size_t bytes) {
@@ -96,6 +103,9 @@ static void put_field(struct buffer *line, const struct log_field *field) {
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields) {
     static const char *const names[] = {"debug", "info", "warning", "error"};
+    if (watcher && level >= LOG_WARNING) {
+        watcher(watcher_context, level, message, fields);
+    }
     if (level < least_level) {
         return;
     }

@@ -38,6 +38,12 @@ struct log_field {
 /* Before the first line; not while other threads log. */
 void log_setup(enum log_level least, enum log_format format);
 
+/* From now on `watcher` is called with each line of LOG_WARNING and above, also those that are not
+ * written, on the thread that logs it; NULL: nobody is. While no other thread logs. */
+typedef void log_watcher(void *context, enum log_level level, const char *message,
+                         const struct log_field *fields);
+void log_watch(log_watcher *watcher, void *context);
+
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
 
 /* log_event(LOG_INFO, "stored", LOG_TEXT("delivery", guid), LOG_NUMBER("bytes", n)); */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "broker/answer.h"
+#include "telemetry/metrics.h"
 
 #include <snekomatic/types.h>
 
@@ -188,6 +189,7 @@ static void stop_waiting(struct limits_waiter *waiter, int64_t now_ms) {
     }
     int64_t since_ms = atomic_exchange(&waiter->waited->since_ms, 0);
     (void)atomic_fetch_add(&waiter->waited->total_ms, now_ms - since_ms);
+    metrics_waited(now_ms - since_ms);
 }
 
 static void put_off(struct limits_waiter *waiter, int64_t at_ms, int64_t now_ms, const char *why) {
@@ -196,6 +198,7 @@ static void put_off(struct limits_waiter *waiter, int64_t at_ms, int64_t now_ms,
     (void)snprintf(sentence, sizeof sentence, "%s: the run is made again in %lld s", why,
                    (long long)((wait_ms + 999) / 1000));
     stop_waiting(waiter, now_ms);
+    metrics_put_off();
     waiter->place = NULL;
     waiter->put_off(waiter, clock_wall_ms() + wait_ms, sentence);
 }
@@ -416,6 +419,7 @@ static void begin_wait(struct limits_place *place, enum request_bucket bucket, i
         return; /* the news of one that was under way with others */
     }
     place->until_ms[bucket] = now_ms + wait_ms;
+    metrics_rate_limited(which);
     log_event(LOG_WARNING, "rate_limited", LOG_TEXT("installation", place->installation),
               LOG_TEXT("limit", which), LOG_TEXT("bucket", bucket_names[bucket]),
               LOG_NUMBER("wait_ms", wait_ms));
@@ -445,6 +449,14 @@ static void pace_searches(struct limits_place *place, const struct buffer *heade
     }
 }
 
+static void count_limit(const struct limits_place *place, enum request_bucket bucket,
+                        const struct buffer *headers, int64_t left) {
+    int64_t limit = header_number(headers, "x-ratelimit-limit");
+    if (limit >= 0 && left >= 0) {
+        metrics_rate_limit(place->installation, bucket_names[bucket], limit, left);
+    }
+}
+
 /* True when the answer is nothing but the news of a limit. */
 static bool learn(struct limits_place *place, const struct limits_waiter *waiter,
                   const struct exchange *exchange) {
@@ -454,6 +466,7 @@ static bool learn(struct limits_place *place, const struct limits_waiter *waiter
     int64_t reset_ms = until_reset_ms(place->limits, headers);
     int64_t retry_s = header_number(headers, "retry-after");
     bool refused = exchange->outcome == SNEK_E_RATE_LIMITED;
+    count_limit(place, bucket, headers, left);
     if (refused && retry_s >= 0 && retry_s <= WAIT_MAX_MS / 1000) {
         begin_wait(place, BUCKET_ALL, retry_s * 1000, "secondary");
     } else if (left == 0 && reset_ms >= 0) {

@@ -6,6 +6,7 @@
 #include "base/mailbox.h"
 #include "base/secret.h"
 #include "broker/answer.h"
+#include "telemetry/metrics.h"
 
 #include <snekomatic/types.h>
 
@@ -393,6 +394,10 @@ static void finish(struct transport *transport, struct exchange *exchange, CURLc
     if (exchange->easy) {
         (void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
     }
+    curl_off_t took_us = 0;
+    if (exchange->easy) {
+        (void)curl_easy_getinfo(exchange->easy, CURLINFO_TOTAL_TIME_T, &took_us);
+    }
     exchange->unsent = code != CURLE_OK && is_unsent(exchange);
     exchange->status = (int32_t)status;
     if (code == CURLE_OK) {
@@ -402,6 +407,7 @@ static void finish(struct transport *transport, struct exchange *exchange, CURLc
     } else {
         fail(exchange, code);
     }
+    metrics_request(exchange->method, exchange->status, took_us);
     detach(exchange);
     exchange->done(exchange);
 }

@@ -269,6 +269,8 @@ void config_free(struct config *config) {
     }
     free(config->store.url);
     free(config->plugins_directory);
+    free(config->sentry.dsn);
+    free(config->sentry.environment);
     free(config);
 }
 

@@ -65,6 +65,10 @@ struct config {
         enum log_level level;
         enum log_format format;
     } log;
+    struct {
+        char *dsn; /* NULL: none. A secret, nearly: who has it may send events */
+        char *environment;
+    } sentry;
     struct config_plugin *plugins;
     size_t n_plugins;
 };

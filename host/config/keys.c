@@ -77,7 +77,10 @@ const struct config_key config_keys[] = {
      .variable = "SNEKOMATIC_LOG", .choices = levels},
     {"log.format", KEY_CHOICE, FIELD(config, log.format), .fallback = "logfmt", .choices = formats},
 
-    {.name = "sentry.dsn", .kind = KEY_UNSUPPORTED, .variable = "SENTRY_DSN"},
+    {"sentry.dsn", KEY_TEXT, FIELD(config, sentry.dsn), .variable = "SENTRY_DSN",
+     .read = read_sentry_dsn},
+    {"sentry.environment", KEY_TEXT, FIELD(config, sentry.environment), .fallback = "production",
+     .variable = "SENTRY_ENVIRONMENT", .read = read_sentry_environment},
     {.name = "console.token_file", .kind = KEY_UNSUPPORTED, .variable = "SNEKOMATIC_ADMIN_TOKEN"},
     {0}};
 
@@ -121,8 +124,8 @@ bool key_is_section(const struct config_key *keys, const char *name) {
 }
 
 /* The tables' own names, and [[plugin]], for a name at the top. */
-static const char *const sections[] = {"server",  "github", "store",  "dispatch",
-                                       "plugins", "log",    "plugin", NULL};
+static const char *const sections[] = {"server", "github", "store",  "dispatch", "plugins",
+                                       "log",    "sentry", "plugin", NULL};
 
 static void consider(const char *candidate, const char *name, const char **best, size_t *distance) {
     size_t found = name_distance(candidate, name);

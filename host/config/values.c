@@ -2,6 +2,7 @@
 #include "config/values.h"
 
 #include "base/cleanup.h"
+#include "telemetry/event.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -15,6 +16,7 @@
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 #define APP_ID_MAX 64
 #define USER_AGENT_MAX 256
+#define ENVIRONMENT_MAX 64 /* as Sentry has it */
 
 static int keep(char *copy, char **value, struct error *err) {
     if (!copy) {
@@ -170,6 +172,26 @@ int read_store_url(const char *text, const char *directory, char **value, struct
         url = NULL;
     }
     return keep(url, value, err);
+}
+
+/* No text of it is ever shown: with its key events can be sent. */
+int read_sentry_dsn(const char *text, const char *directory, char **value, struct error *err) {
+    (void)directory;
+    struct event_target target;
+    if (event_target_init(&target, text, err) < 0) {
+        return -1;
+    }
+    event_target_finish(&target);
+    return keep(strdup(text), value, err);
+}
+
+int read_sentry_environment(const char *text, const char *directory, char **value,
+                            struct error *err) {
+    (void)directory;
+    if (strlen(text) > ENVIRONMENT_MAX || text[strspn(text, NAME_CHARACTERS)] != '\0') {
+        return error_set(err, "must be at most %d letters, digits, dots, - and _", ENVIRONMENT_MAX);
+    }
+    return keep(strdup(text), value, err);
 }
 
 int read_installation(const char *text, const char *directory, char **value, struct error *err) {

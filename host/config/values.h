@@ -15,6 +15,9 @@ int read_app_id(const char *text, const char *directory, char **value, struct er
 int read_user_agent(const char *text, const char *directory, char **value, struct error *err);
 int read_api_url(const char *text, const char *directory, char **value, struct error *err);
 int read_store_url(const char *text, const char *directory, char **value, struct error *err);
+int read_sentry_dsn(const char *text, const char *directory, char **value, struct error *err);
+int read_sentry_environment(const char *text, const char *directory, char **value,
+                            struct error *err);
 int read_installation(const char *text, const char *directory, char **value, struct error *err);
 int read_repository(const char *text, const char *directory, char **value, struct error *err);
 

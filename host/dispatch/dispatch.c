@@ -250,8 +250,6 @@ static void open_wake(struct mail *mail) {
 }
 
 bool dispatch_status(struct dispatch *dispatch, struct buffer *json) {
-    static const char *const names[] = {"loading", "running", "restarting", "quarantined",
-                                        "refused"};
     (void)pthread_mutex_lock(&dispatch->lock);
     int result = buffer_append_text(json, "\"plugins\":[");
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
@@ -259,7 +257,7 @@ bool dispatch_status(struct dispatch *dispatch, struct buffer *json) {
         const char *name = plugin_name(plugin);
         result |= buffer_append_text(json, i > 0 ? ",{\"name\":" : "{\"name\":");
         result |= buffer_append_json_string(json, name, strlen(name));
-        result |= buffer_printf(json, ",\"state\":\"%s\"}", names[plugin->state]);
+        result |= buffer_printf(json, ",\"state\":\"%s\"}", plugin_state_name(plugin->state));
     }
     result |= buffer_append_text(json, "]");
     (void)pthread_mutex_unlock(&dispatch->lock);

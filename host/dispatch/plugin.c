@@ -13,10 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *plugin_state_name(enum plugin_state state) {
+    static const char *const names[] = {"loading", "running", "restarting", "quarantined",
+                                        "refused"};
+    return names[state];
+}
+
 static void set_state(struct plugin *plugin, enum plugin_state state) {
     (void)pthread_mutex_lock(&plugin->dispatch->lock);
     plugin->state = state;
     (void)pthread_mutex_unlock(&plugin->dispatch->lock);
+    if (plugin->metrics) {
+        metrics_worker_state(plugin->metrics, plugin_state_name(state));
+    }
 }
 
 const char *plugin_name(const struct plugin *plugin) {
@@ -56,6 +65,7 @@ static void on_described(void *context, struct description *description) {
         (void)pthread_mutex_lock(&plugin->dispatch->lock);
         plugin->description = description;
         (void)pthread_mutex_unlock(&plugin->dispatch->lock);
+        plugin->metrics = metrics_plugin(description->name);
     } else if (!same_description(plugin->description, description)) {
         description_free(description);
         runner_kill(plugin->runner, "was ended: its file changed what it subscribes to or needs; "
@@ -117,6 +127,7 @@ static void on_log(void *context, uint64_t handle, enum log_level level, struct 
     log_event(level, "plugin", LOG_TEXT("plugin", plugin_name(plugin)),
               LOG_TEXT("delivery", run ? run->data.guid : NULL),
               LOG_TEXT("installation", run ? run->data.installation : NULL),
+              run ? LOG_NUMBER("attempt", run->data.attempt) : (struct log_field){.key = "attempt"},
               LOG_BYTES("text", text.data, text.bytes));
 }
 
@@ -170,6 +181,7 @@ static void plan_restart(struct plugin *plugin, const char *how) {
     }
     wait_ms = wait_ms > RESTART_LAST_MS ? RESTART_LAST_MS : wait_ms;
     plugin->deaths++;
+    metrics_worker_died(plugin->metrics);
     bool quarantine = plugin->deaths >= QUARANTINE_DEATHS;
     if (quarantine) {
         wait_ms = QUARANTINE_MS;

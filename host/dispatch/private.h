@@ -8,6 +8,7 @@
 #include "dispatch/dispatch.h"
 #include "dispatch/journal.h"
 #include "runner/runner.h"
+#include "telemetry/metrics.h"
 
 #include <pthread.h>
 
@@ -37,8 +38,9 @@ struct question; /* question.c */
 struct plugin {
     struct dispatch *dispatch;
     const struct config_plugin *config;
-    struct runner *runner; /* NULL while there is no worker */
-    uint64_t incarnation;  /* of the worker; questions of an earlier one are not answered */
+    struct metrics_plugin *metrics; /* once it was described */
+    struct runner *runner;          /* NULL while there is no worker */
+    uint64_t incarnation; /* of the worker; questions of an earlier one are not answered */
     struct description *description; /* of the first worker; immutable once loaded */
     enum plugin_state state;         /* written under dispatch->lock, for dispatch_status() */
     int64_t load_deadline_ms, restart_at_ms; /* monotonic */
@@ -130,6 +132,7 @@ struct dispatch {
 int plugin_start(struct plugin *plugin, struct error *err);
 void plugin_tick(struct plugin *plugin, int64_t now_ms);
 int64_t plugin_next_ms(const struct plugin *plugin); /* INT64_MAX: nothing to wait for */
+const char *plugin_state_name(enum plugin_state state);
 const char *plugin_name(const struct plugin *plugin);
 uint64_t plugin_payload_max(const struct plugin *plugin); /* of the runs in its worker */
 

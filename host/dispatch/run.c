@@ -92,6 +92,8 @@ void run_send(struct run *run, bool from_self) {
               LOG_TEXT("action", *run->data.action ? run->data.action : NULL),
               LOG_TEXT("installation", run->data.installation),
               LOG_NUMBER("attempt", run->data.attempt));
+    int64_t due_ms = run->due_ms > 0 ? run->due_ms : run->data.due_ms;
+    metrics_run_started(plugin->metrics, clock_wall_ms() - due_ms);
     run->data.payload = NULL;
     run->sent = true;
     run->deadline_ms = clock_monotonic_ms() + plugin->config->deadline_ms;
@@ -118,10 +120,13 @@ static void leave_plugin(struct run *run) {
 static void log_end(const struct run *run, bool stale) {
     const struct inbox_finish *finish = &run->finish;
     bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
+    metrics_run_ended(run->plugin->metrics, stale ? "stale" : finish->label, run->took_ms);
     bool trouble = stale || finish->how == INBOX_RETRY || finish->how == INBOX_DEAD;
     log_event(trouble ? LOG_WARNING : LOG_INFO, stale ? "completion_stale" : finish->label,
               LOG_TEXT("delivery", run->data.guid), LOG_TEXT("plugin", plugin_name(run->plugin)),
-              LOG_TEXT("event", run->data.event), LOG_TEXT("installation", run->data.installation),
+              LOG_TEXT("event", run->data.event),
+              LOG_TEXT("action", *run->data.action ? run->data.action : NULL),
+              LOG_TEXT("installation", run->data.installation),
               LOG_NUMBER("attempt", run->data.attempt), LOG_NUMBER("ms", run->took_ms),
               LOG_TEXT("reason", *finish->reason ? finish->reason : NULL),
               again ? LOG_NUMBER("again_ms", finish->due_ms - finish->now_ms)
@@ -142,7 +147,9 @@ static void finish_done(struct inbox_operation *operation) {
     dispatch->asked--;
     if (operation->result < 0) {
         log_event(LOG_ERROR, "completion_failed", LOG_TEXT("delivery", run->data.guid),
-                  LOG_TEXT("plugin", plugin_name(run->plugin)),
+                  LOG_TEXT("plugin", plugin_name(run->plugin)), LOG_TEXT("event", run->data.event),
+                  LOG_TEXT("installation", run->data.installation),
+                  LOG_NUMBER("attempt", run->data.attempt),
                   LOG_TEXT("reason", operation->error.text));
         finish_later(run, clock_monotonic_ms() + FINISH_AGAIN_MS);
         return;

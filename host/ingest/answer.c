@@ -3,6 +3,7 @@
 #include "ingest/server.h"
 
 #include "base/clock.h"
+#include "telemetry/metrics.h"
 
 #include <string.h>
 
@@ -82,6 +83,7 @@ void http_refuse(struct http_request *request, unsigned status, const char *erro
     if (status == MHD_HTTP_SERVICE_UNAVAILABLE) {
         http_answer_header(request, MHD_HTTP_HEADER_RETRY_AFTER, "10");
     }
+    metrics_refused(status);
     refusals_log(&exchange->ingest->refusals, clock_monotonic_ms(), status, error,
                  request->delivery);
 }

@@ -24,6 +24,7 @@ void *exchange_new(void *cls, const char *uri, struct MHD_Connection *mhd) {
     exchange->refs = 1;
     exchange->connection = connection;
     exchange->mhd = mhd;
+    exchange->began_us = clock_monotonic_us();
     exchange->bad_uri = strict_check_uri(uri);
     exchange->uri_bytes = strlen(uri);
     connection->exchange = exchange;

@@ -31,6 +31,7 @@ struct exchange {
     unsigned refs;
     struct connection *connection; /* both NULL once libmicrohttpd is done with it */
     struct MHD_Connection *mhd;
+    int64_t began_us; /* monotonic: its first line was there */
     const char *bad_uri;
     size_t uri_bytes;
     uint64_t announced_bytes; /* Content-Length; 0 also when it is unknown */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "ingest/body.h"
 #include "ingest/signature.h"
+#include "telemetry/metrics.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -133,13 +134,22 @@ static void log_taken(const struct webhook *webhook, const char *message) {
               LOG_NUMBER("runs", (int64_t)webhook->put.n_runs));
 }
 
-static void answer_taken(struct http_request *request, const char *guid, unsigned status,
-                         const char *text) {
+static void answer_taken(const struct webhook *webhook, enum metrics_taken taken) {
+    static const struct {
+        const char *message, *text;
+        unsigned status;
+    } answers[METRICS_TAKEN] = {
+        [METRICS_STORED] = {"stored", "queued", MHD_HTTP_ACCEPTED},
+        [METRICS_DUPLICATE] = {"duplicate", "duplicate", MHD_HTTP_OK},
+        [METRICS_REDELIVERED] = {"redelivered", "queued", MHD_HTTP_ACCEPTED}};
+    struct http_request *request = webhook->request;
     AUTO_BUFFER struct buffer json = BUFFER_INIT(2 * INBOX_GUID_MAX + 64);
+    log_taken(webhook, answers[taken].message);
     (void)buffer_append_text(&json, "{\"delivery\":");
-    (void)buffer_append_json_string(&json, guid, strlen(guid));
-    (void)buffer_printf(&json, ",\"status\":\"%s\"}\n", text);
-    http_answer(request, status, "application/json", json.data, json.bytes);
+    (void)buffer_append_json_string(&json, webhook->guid, strlen(webhook->guid));
+    (void)buffer_printf(&json, ",\"status\":\"%s\"}\n", answers[taken].text);
+    http_answer(request, answers[taken].status, "application/json", json.data, json.bytes);
+    metrics_delivery(webhook->event, taken, clock_monotonic_us() - request->exchange->began_us);
 }
 
 /* The inbox has answered; the client may have hung up, or the server given up on it. */
@@ -149,15 +159,16 @@ static void on_stored(struct inbox_operation *operation) {
     const struct ingest_options *options = &((struct ingest *)request->route->context)->options;
     if (operation->result < 0) {
         log_event(LOG_ERROR, "not_stored", LOG_TEXT("delivery", webhook->guid),
+                  LOG_TEXT("event", webhook->event),
+                  LOG_TEXT("installation",
+                           *webhook->routing.installation ? webhook->routing.installation : NULL),
                   LOG_TEXT("reason", operation->error.text));
         http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "delivery cannot be stored now",
                     "redeliver it later; the host's log says what is wrong with its store");
-    } else if (operation->result == INBOX_DUPLICATE) {
-        log_taken(webhook, "duplicate");
-        answer_taken(request, webhook->guid, MHD_HTTP_OK, "duplicate");
     } else {
-        log_taken(webhook, operation->result == INBOX_REDELIVERED ? "redelivered" : "stored");
-        answer_taken(request, webhook->guid, MHD_HTTP_ACCEPTED, "queued");
+        answer_taken(webhook, operation->result == INBOX_DUPLICATE     ? METRICS_DUPLICATE
+                              : operation->result == INBOX_REDELIVERED ? METRICS_REDELIVERED
+                                                                       : METRICS_STORED);
     }
     if (webhook->put.n_runs > 0) {
         options->stored(options->context, &webhook->put, &request->body);

@@ -188,7 +188,10 @@ static const char whole_file[] = "[server]\n"
                                  "directory = \"plug\"\n"
                                  "[log]\n"
                                  "level = \"debug\"\n"
-                                 "format = \"json\"\n";
+                                 "format = \"json\"\n"
+                                 "[sentry]\n"
+                                 "dsn = \"https://abc@sentry.example/1\"\n"
+                                 "environment = \"staging\"\n";
 
 static void every_key_of_a_file_is_taken(void **state) {
     (void)state;
@@ -232,6 +235,8 @@ static void every_key_of_a_file_is_taken(void **state) {
     assert_under_home(config->plugins[1].path, "/my.so");
     assert_under_home(config->plugins[2].path, "/plug/other.so");
     assert_int_equal(config->plugins[2].sandbox, CONFIG_SANDBOX_OFF);
+    assert_string_equal(config->sentry.dsn, "https://abc@sentry.example/1");
+    assert_string_equal(config->sentry.environment, "staging");
     config_free(config);
 }
 
@@ -396,7 +401,14 @@ static const struct {
     {"github.recover_interval_minutes = 1441",
      "github.recover_interval_minutes must be from 0 to 1440 minutes, not 1441"},
     {"store.retention_days = -1", "store.retention_days must be from 0 to 3650 days, not -1"},
-    {"sentry.dsn = \"x\"", "sentry.dsn is known, but not supported by this version; remove it"},
+    {"sentry.dsn = \"https://sentry.example/1\"",
+     "sentry.dsn must be a DSN as Sentry shows it: https://KEY@HOST/PROJECT, in which PROJECT is a "
+     "number"},
+    {"sentry.dsn = \"http://key@sentry.example/1\"",
+     "sentry.dsn must start with https:// (http:// is for a loopback host only)"},
+    {"sentry.environment = \"two words\"",
+     "sentry.environment must be at most 64 letters, digits, dots, - and _"},
+    {"sentry.dns = \"x\"", "unknown key sentry.dns; did you mean sentry.dsn?"},
     {"plugin = [{path = \"a\", dry_run = 1}]",
      "plugin.dry_run must be true or false, not a whole number"},
     {"plugin = [{path = \"a\", enable = true}]",
@@ -473,8 +485,9 @@ static void a_wrong_variable_is_reported_by_its_name(void **state) {
          "DATABASE_URL: store.url must be sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE\n"},
         {"SNEKOMATIC_LOG", "loud",
          "SNEKOMATIC_LOG: log.level must be debug, info, warning or error, not \"loud\"\n"},
-        {"SENTRY_DSN", "https://secret@sentry.example/1",
-         "SENTRY_DSN: sentry.dsn is known, but not supported by this version; unset it\n"}};
+        {"SENTRY_DSN", "https://secret@sentry.example/snakes",
+         "SENTRY_DSN: sentry.dsn must be a DSN as Sentry shows it: https://KEY@HOST/PROJECT, in "
+         "which PROJECT is a number\n"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         (void)start_empty(NULL);
         set_credentials();

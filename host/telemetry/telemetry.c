@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Keeps the store's figures fresh, and answers with all of them. A scrape itself asks the inbox for
+ * nothing, so that no crowd of them holds up a webhook. */
+#include "telemetry/telemetry.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "telemetry/metrics.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LOOK_INTERVAL_MS 5000
+#define PAUSE_FACTOR 50 /* at most so small a part of the writer's time, however long it counts */
+
+struct telemetry {
+    struct loop *loop;
+    struct inbox *inbox;
+    struct mailbox mailbox;
+    struct loop_source mail_source;
+    struct inbox_stats stats;
+    bool asking, closed, failing;
+    int64_t asked_ms, next_ms; /* monotonic */
+};
+
+static void mail_ready(struct loop_source *source, uint32_t events) {
+    (void)events;
+    (void)mailbox_open(&CONTAINER_OF(source, struct telemetry, mail_source)->mailbox);
+}
+
+static void counted(struct inbox_operation *operation) {
+    struct inbox_stats *stats = CONTAINER_OF(operation, struct inbox_stats, operation);
+    struct telemetry *telemetry = CONTAINER_OF(stats, struct telemetry, stats);
+    int64_t now_ms = clock_monotonic_ms(), pause_ms = (now_ms - telemetry->asked_ms) * PAUSE_FACTOR;
+    telemetry->asking = false;
+    telemetry->next_ms = now_ms + (pause_ms > LOOK_INTERVAL_MS ? pause_ms : LOOK_INTERVAL_MS);
+    if (operation->result < 0) {
+        if (!telemetry->failing && !telemetry->closed) {
+            log_event(LOG_WARNING, "count_failed", LOG_TEXT("reason", operation->error.text));
+        }
+        telemetry->failing = true;
+        return;
+    }
+    telemetry->failing = false;
+    metrics_store(&(struct metrics_store){.queued = stats->queued,
+                                          .running = stats->running,
+                                          .dead = stats->dead,
+                                          .doubtful = stats->doubtful,
+                                          .oldest_due_ms = stats->oldest_due_ms});
+}
+
+int telemetry_new(struct loop *loop, struct inbox *inbox, struct telemetry **telemetry,
+                  struct error *err) {
+    struct telemetry *made = calloc(1, sizeof *made);
+    if (!made || mailbox_init(&made->mailbox) < 0) {
+        free(made);
+        return error_set(err, "telemetry: out of memory or descriptors");
+    }
+    made->loop = loop;
+    made->inbox = inbox;
+    made->mail_source = (struct loop_source){made->mailbox.event_fd, mail_ready};
+    if (loop_add(loop, &made->mail_source, EPOLLIN) < 0) {
+        mailbox_finish(&made->mailbox);
+        free(made);
+        return error_set(err, "telemetry: cannot watch a mailbox: %s", strerror(errno));
+    }
+    *telemetry = made;
+    return 0;
+}
+
+int telemetry_tick(struct telemetry *telemetry) {
+    int64_t now_ms = clock_monotonic_ms();
+    if (!telemetry->asking && telemetry->next_ms <= now_ms) {
+        telemetry->stats = (struct inbox_stats){
+            .operation = {.kind = INBOX_STATS, .reply_to = &telemetry->mailbox, .done = counted}};
+        telemetry->asking = true;
+        telemetry->asked_ms = now_ms;
+        inbox_submit(telemetry->inbox, &telemetry->stats.operation);
+    }
+    return telemetry->asking ? LOOK_INTERVAL_MS : (int)(telemetry->next_ms - now_ms);
+}
+
+static void answer(struct http_request *request) {
+    AUTO_BUFFER struct buffer text = BUFFER_INIT(METRICS_TEXT_MAX);
+    if (metrics_render(&text) < 0) {
+        http_refuse(request, 503, "the figures do not fit into memory", "ask again later");
+    } else {
+        http_answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", text.data,
+                    text.bytes);
+    }
+}
+
+const struct http_route *telemetry_route(void) {
+    static const struct http_route route = {
+        .path = "/metrics", .methods = "GET, HEAD", .handle = answer};
+    return &route;
+}
+
+void telemetry_free(struct telemetry *telemetry) {
+    if (telemetry) {
+        telemetry->closed = true;
+        (void)mailbox_open(&telemetry->mailbox);
+        loop_remove(telemetry->loop, &telemetry->mail_source);
+        mailbox_finish(&telemetry->mailbox);
+        free(telemetry);
+    }
+}

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What the host tells of itself: /metrics, the details of /readyz, and reports to Sentry."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import sentry
+import snek
+
+SECRET_TEXT = "nobody else's business"
+
+
+def trouble(action, **more):
+    return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
+
+
+def metrics(host):
+    """{"name{labels}": value}, without the comments."""
+    answer = host.request("GET", "/metrics")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = answer.body.decode().splitlines()
+    return {name: float(value) for name, value in
+            (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def wait_metric(host, name, value):
+    deadline = time.monotonic() + snek.PATIENCE_S
+    while (found := metrics(host)).get(name) != value:
+        assert time.monotonic() < deadline, (name, found)
+        time.sleep(0.1)
+    return found
+
+
+@pytest.fixture
+def lived(fake, start_bot):
+    """A host with some of everything behind it."""
+    host = start_bot(plugins=["trouble", "invite"], config={"dispatch": {"max_attempts": 1}})
+    merged = snek.payload("pull_request.closed.merged")
+    delivery = host.deliver("pull_request", merged)
+    host.wait_log(msg="done", delivery=delivery)
+    host.deliver("pull_request", merged, delivery=delivery)
+    host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("fail")))
+    assert host.post("push", merged, secret="wrong").status == 401
+    assert host.post("no_such_event", trouble("x"), secret="wrong").status == 401
+    return host
+
+
+def test_what_happened_is_counted(fake, lived):
+    found = wait_metric(lived, 'snekomatic_runs{state="dead"}', 1)
+    assert found['snekomatic_deliveries_total{event="pull_request",outcome="stored"}'] == 1
+    assert found['snekomatic_deliveries_total{event="pull_request",outcome="redelivered"}'] == 1
+    assert found['snekomatic_deliveries_total{event="trouble",outcome="stored"}'] == 1
+    assert found['snekomatic_refused_requests_total{status="401"}'] == 2
+    assert "no_such_event" not in str(found)  # whose signature was wrong
+    assert found["snekomatic_acknowledgement_seconds_count"] == 3
+    assert 0 < found["snekomatic_acknowledgement_seconds_sum"] < 3 * snek.PATIENCE_S
+    assert found['snekomatic_run_seconds_count{plugin="trouble",outcome="dead"}'] == 1
+    assert found['snekomatic_run_seconds_count{plugin="invite",outcome="done"}'] >= 1
+    assert found['snekomatic_queue_wait_seconds_count{plugin="trouble"}'] == 1
+    assert found['snekomatic_worker_state{plugin="invite",state="running"}'] == 1
+    sent = len(fake.requests(method="PUT", status=200))
+    assert found['snekomatic_github_requests_total{class="write",status="200"}'] == sent >= 1
+    limit = f'{{installation="{snek.INSTALLATION}",resource="all"}}'
+    assert 0 < found[f"snekomatic_github_rate_limit_remaining{limit}"] \
+        < found[f"snekomatic_github_rate_limit{limit}"]
+    assert found["snekomatic_queue_age_seconds"] < snek.PATIENCE_S
+    assert found["process_open_fds"] > 10 and found["process_resident_memory_bytes"] > 1e6
+    assert abs(found["process_start_time_seconds"] - time.time()) < 600
+
+
+def test_a_worker_that_dies_is_counted(start_bot):
+    host = start_bot(plugins=["trouble"])
+    host.deliver("trouble", trouble("exit"))
+    host.wait_log(msg="worker_died")
+    found = wait_metric(host, 'snekomatic_worker_state{plugin="trouble",state="running"}', 1)
+    assert found['snekomatic_worker_deaths_total{plugin="trouble"}'] == 1
+
+
+def test_ready_tells_of_the_queue_and_of_github(lived):
+    wait_metric(lived, 'snekomatic_runs{state="dead"}', 1)
+    ready = lived.request("GET", "/readyz").json
+    assert ready["ready"] is True
+    assert ready["queue"]["dead"] == 1 and ready["queue"]["age_ms"] >= 0
+    assert 200 <= ready["github"]["last_status"] < 300 and ready["github"]["ago_ms"] >= 0
+
+
+@pytest.mark.skipif(not (os.environ.get("SNEK_PROMTOOL") or shutil.which("promtool")),
+                    reason="promtool is not here; ./dev test fetches it")
+def test_promtool_finds_nothing_to_say(lived):
+    text = lived.request("GET", "/metrics").body
+    promtool = os.environ.get("SNEK_PROMTOOL") or "promtool"
+    answer = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True)
+    assert answer.returncode == 0 and not answer.stderr, answer.stderr.decode()
+
+
+# -- Sentry --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def reports():
+    fake = sentry.FakeSentry()
+    yield fake
+    fake.stop()
+    assert not fake.faults
+
+
+def reporting(start_bot, reports, **options):
+    options.setdefault("plugins", ["trouble"])
+    env = {"SENTRY_DSN": reports.dsn, "SENTRY_ENVIRONMENT": "tests", **options.pop("env", {})}
+    return start_bot(env=env, **options)
+
+
+def test_a_failed_attempt_is_reported_with_what_it_was_and_nothing_it_was_given(start_bot, reports):
+    host = reporting(start_bot, reports)
+    delivery = host.deliver("trouble", trouble("fail", text=SECRET_TEXT))
+    event = reports.wait("retry: told to fail")
+    assert event["level"] == "warning" and event["environment"] == "tests"
+    assert re.fullmatch(r"snekomatic@\d+\.\d+\.\d+", event["release"])
+    assert event["tags"] == {"plugin": "trouble", "event": "trouble", "action": "fail",
+                             "installation": str(snek.INSTALLATION), "attempt": "1"}
+    assert event["extra"]["delivery"] == delivery
+    assert not [name for name in event if name in ("request", "user", "breadcrumbs", "contexts")]
+    wait_metric(host, 'snekomatic_sentry_events_total{outcome="sent"}', 1)
+    host.stop()
+    told = "".join(text for _, text, _ in reports.envelopes)
+    for secret in (SECRET_TEXT, snek.WEBHOOK_SECRET, sentry.KEY, str(host.folder)):
+        assert secret not in told
+    assert sentry.KEY not in host.process.output()
+
+
+def test_a_dead_run_and_a_dead_worker_are_reported(start_bot, reports):
+    host = reporting(start_bot, reports, config={"dispatch": {"max_attempts": 1}})
+    host.deliver("trouble", trouble("segfault"))
+    dead, died = reports.wait("dead: the worker"), reports.wait("worker_died")
+    assert dead["level"] == died["level"] == "error"
+    assert dead["tags"]["action"] == "segfault"
+    assert "signal 11" in died["message"]["formatted"] or "exited" in died["message"]["formatted"]
+    assert died["tags"] == {"plugin": "trouble"}
+
+
+def test_what_a_plugin_logs_and_what_went_well_is_not_reported(start_bot, reports):
+    host = reporting(start_bot, reports)
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble("fine")))
+    host.wait_log(msg="rejected", delivery=host.deliver("trouble", trouble("reject")))
+    assert host.post("trouble", trouble("fine"), secret="wrong").status == 401
+    host.stop()  # sends what still waits
+    assert reports.events == []
+
+
+def test_what_waits_is_sent_before_the_end(start_bot, reports):
+    host = reporting(start_bot, reports)
+    for _ in range(5):
+        host.deliver("trouble", trouble("fail"))
+    deadline = time.monotonic() + snek.PATIENCE_S
+    while len(host.log(msg="retry")) < 5:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    host.stop()
+    assert len(reports.events) == 5
+
+
+LIMITS = {
+    "Retry-After": (429, {"Retry-After": "60"}),
+    "a limit for errors": (200, {"X-Sentry-Rate-Limits": "60:error;default:organization"}),
+    "429 alone": (429, {}),
+}
+
+
+@pytest.mark.parametrize("what", LIMITS)
+def test_its_rate_limits_are_obeyed(start_bot, reports, what):
+    reports.answers.append(LIMITS[what])
+    host = reporting(start_bot, reports)
+    host.wait_log(msg="retry", delivery=host.deliver("trouble", trouble("fail")))
+    outcome = "failed" if LIMITS[what][0] == 429 else "sent"
+    wait_metric(host, f'snekomatic_sentry_events_total{{outcome="{outcome}"}}', 1)
+    host.wait_log(msg="retry", delivery=host.deliver("trouble", trouble("fail")))
+    wait_metric(host, 'snekomatic_sentry_events_total{outcome="held"}', 1)
+    host.stop()
+    assert len(reports.events) == 1
+
+
+def test_a_limit_for_other_things_holds_nothing(start_bot, reports):
+    reports.answers.append((200, {"X-Sentry-Rate-Limits": "60:transaction:key"}))
+    host = reporting(start_bot, reports)
+    for count in (1, 2):
+        host.deliver("trouble", trouble("fail"))
+        wait_metric(host, 'snekomatic_sentry_events_total{outcome="sent"}', count)
+
+
+def test_a_sentry_that_does_not_answer_holds_up_nothing(start_bot, reports):
+    reports.answers += [(None, {})] * 100
+    host = reporting(start_bot, reports, plugins=["trouble"])
+    host.wait_log(msg="retry", delivery=host.deliver("trouble", trouble("fail")))
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble("fine")))
+    began = time.monotonic()
+    host.stop()
+    assert time.monotonic() - began < 2 + snek.PATIENCE_S / 2
+
+
+def test_nobody_at_the_address_is_said_once_and_counted(start_bot, reports):
+    reports.server.server_close()
+    host = reporting(start_bot, reports)
+    host.deliver("trouble", trouble("fail"))
+    assert "no answer" in host.wait_log(msg="sentry_refused")["reason"]
+    assert metrics(host)['snekomatic_sentry_events_total{outcome="failed"}'] == 1
+
+
+def test_the_worker_sees_nothing_of_it(start_bot, reports):
+    host = reporting(start_bot, reports)
+    half = len(sentry.KEY) // 2
+    payload = trouble("memory", needle_first=sentry.KEY[:half], needle_second=sentry.KEY[half:])
+    if not os.environ.get("SNEK_SANITIZED"):  # which forbids to read all memory
+        line = host.wait_log(msg="skipped", delivery=host.deliver("trouble", payload))
+        assert " found=0 environment=0" in line["reason"]
+    for ring in ("supervisor", "host", "worker"):
+        for pid in host.pids(ring):
+            try:
+                with open(f"/proc/{pid}/environ", "rb") as file:
+                    assert sentry.KEY.encode() not in file.read()
+            except PermissionError:
+                assert os.geteuid() != 0

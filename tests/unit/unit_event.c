@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* telemetry: Sentry's address, events and rate limits. */
+#include "unit.h"
+
+#include "base/clock.h"
+#include "telemetry/event.h"
+
+static void a_dsn_becomes_an_address_and_a_header(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"https://abc123@o1.ingest.sentry.io/42", "https://o1.ingest.sentry.io/api/42/envelope/"},
+        {"https://abc123:old@sentry.example:9000/deep/er/42",
+         "https://sentry.example:9000/deep/er/api/42/envelope/"},
+        {"http://abc123@127.0.0.1:8000/1", "http://127.0.0.1:8000/api/1/envelope/"},
+        {"http://abc123@[::1]:8000/1", "http://[::1]:8000/api/1/envelope/"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct event_target target;
+        struct error err;
+        assert_int_equal(event_target_init(&target, cases[i][0], &err), 0);
+        assert_string_equal(target.url, cases[i][1]);
+        assert_string_equal(target.authorization,
+                            "X-Sentry-Auth: Sentry sentry_version=7, sentry_client=" EVENT_CLIENT
+                            ", sentry_key=abc123");
+        event_target_finish(&target);
+    }
+}
+
+static void what_is_no_dsn_is_refused_without_being_shown(void **state) {
+    (void)state;
+    static const char *const cases[] = {"x",
+                                        "https://sentry.example/1",
+                                        "https://abc123@sentry.example",
+                                        "https://abc123@sentry.example/",
+                                        "https://abc123@sentry.example/abc123",
+                                        "https://abc123@sentry.example/1/",
+                                        "https://abc123@sentry.example/1?x",
+                                        "https://abc123@sentry.example/1#x",
+                                        "https://abc%0d123@sentry.example/1",
+                                        "https://abc 123@sentry.example/1",
+                                        "ftp://abc123@sentry.example/1",
+                                        "http://abc123@sentry.example/1",
+                                        "http://abc123@127.0.0.1.example/1"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct event_target target;
+        struct error err = {""};
+        assert_int_equal(event_target_init(&target, cases[i], &err), -1);
+        assert_ptr_equal(strstr(err.text, "must "), err.text);
+        assert_null(strstr(err.text, "abc"));
+    }
+}
+
+static void errors_and_failed_attempts_are_wanted_and_nothing_else(void **state) {
+    (void)state;
+    assert_true(event_wanted(LOG_ERROR, "worker_died"));
+    assert_true(event_wanted(LOG_WARNING, "retry"));
+    assert_true(event_wanted(LOG_WARNING, "dead"));
+    assert_false(event_wanted(LOG_WARNING, "refused"));
+    assert_false(event_wanted(LOG_ERROR, "plugin"));
+    assert_false(event_wanted(LOG_WARNING, "completion_stale"));
+}
+
+static void an_event_has_what_is_known_and_no_other_field(void **state) {
+    (void)state;
+    clock_set_for_test(0, 1700000000123);
+    AUTO_BUFFER struct buffer envelope = BUFFER_INIT(EVENT_BYTES_MAX);
+    const struct log_field fields[] = {
+        LOG_TEXT("delivery", "guid-1"), LOG_TEXT("plugin", "invite"),
+        LOG_TEXT("action", NULL),       LOG_BYTES("installation", "60001 and more", 5),
+        LOG_NUMBER("attempt", 3),       LOG_TEXT("reason", "it \"broke\""),
+        LOG_TEXT("body", "private"),    {0}};
+    assert_int_equal(event_write(&envelope, "tests", LOG_WARNING, "dead", fields), 0);
+    assert_non_null(strstr(envelope.data,
+                           "\"platform\":\"native\",\"logger\":\"snekomatic\",\"level\":\"error\","
+                           "\"release\":\"snekomatic@" SNEK_VERSION "\",\"environment\":\"tests\","
+                           "\"message\":{\"formatted\":\"dead: it \\\"broke\\\"\"},"
+                           "\"tags\":{\"plugin\":\"invite\",\"installation\":\"60001\","
+                           "\"attempt\":\"3\"},\"extra\":{\"delivery\":\"guid-1\"}}\n"));
+    assert_non_null(strstr(envelope.data, "\"timestamp\":1700000000.123,"));
+    assert_null(strstr(envelope.data, "private"));
+}
+
+static void its_rate_limits_are_understood(void **state) {
+    (void)state;
+    static const struct {
+        const char *line;
+        int64_t seconds;
+    } cases[] = {
+        {"Retry-After: 30\r\n", 30},
+        {"retry-after: soon\r\n", -1},
+        {"Retry-After: -1\r\n", -1},
+        {"X-Sentry-Rate-Limits: 60::organization\r\n", 60},
+        {"X-Sentry-Rate-Limits: 60:transaction:key\r\n", -1},
+        {"X-Sentry-Rate-Limits: 60:transaction;error:key, 2700:session:organization\r\n", 60},
+        {"x-sentry-rate-limits: 60:transaction:key, 2700:default;x:organization:quota\r\n", 2700},
+        {"x-sentry-rate-limits: 5:error:key,7:error:key\r\n", 7},
+        {"x-sentry-rate-limits: ,,:,\r\n", -1},
+        {"Content-Type: application/json\r\n", -1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(event_limit_s(cases[i].line), cases[i].seconds);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_dsn_becomes_an_address_and_a_header),
+        cmocka_unit_test(what_is_no_dsn_is_refused_without_being_shown),
+        cmocka_unit_test(errors_and_failed_attempts_are_wanted_and_nothing_else),
+        cmocka_unit_test(an_event_has_what_is_known_and_no_other_field),
+        cmocka_unit_test(its_rate_limits_are_understood),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

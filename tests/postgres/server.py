@@ -156,7 +156,8 @@ class Server:
 def main():
     server = Server(**dict(argument.split("=", 1) for argument in sys.argv[1:]))
     try:
-        print(server.port, server.process.pid, server.directory, flush=True)
+        # In one write, even when Python does not buffer: who has read two numbers may hang up.
+        os.write(1, f"{server.port} {server.process.pid} {server.directory}\n".encode())
         while os.read(0, 4096):
             pass
     finally:

@@ -202,10 +202,15 @@ def test_a_cold_build_makes_a_small_slug_without_root(cold):
         assert path.is_symlink() or not path.lstat().st_mode & 0o022, path
 
 
-def test_libraries_of_the_image_are_not_carried(cold):
+def test_libraries_of_the_image_are_used_and_not_carried(cold):
     carried = {path.name.split(".")[0] for path in (cold.folder / ".snekomatic/lib").glob("*.so*")}
     assert carried == {"libmicrohttpd", "libcmark-gfm", "libcmark-gfm-extensions",
                        "libtomlplusplus"}
+    # ... but used: with a -dev package's link left dangling, the linker takes the static archive.
+    dynamic = subprocess.run(["readelf", "-d", cold.folder / ".snekomatic/bin/snekomatic"],
+                             check=True, capture_output=True, text=True).stdout
+    used = set(re.findall(r"NEEDED.*\[(lib[a-z0-9]+)", dynamic))
+    assert {"libjansson", "libsqlite3", "libpq", "libcurl", "libgnutls", "libnettle"} <= used
 
 
 def test_a_build_without_database_and_credentials_says_so(cold):
@@ -226,6 +231,7 @@ def test_a_warm_build_takes_all_from_the_cache(cold, buildpack):
 def test_a_slug_invites_and_drains_on_sigterm_to_all(cold, dyno, fake):
     bot = dyno(cold)
     assert bot.request("GET", "/").status == 200
+    assert bot.log(msg="disk_ephemeral", level="warning")
     fake.fail(method="PUT", path="/orgs/", delay_ms=3000)
     bot.deliver("pull_request", snek.payload("pull_request.closed.merged"))
     bot.wait_log(msg="started", plugin="invite")
@@ -238,6 +244,18 @@ def test_a_slug_invites_and_drains_on_sigterm_to_all(cold, dyno, fake):
     assert fake.member("hatchling-hana")["state"] == "pending"
     assert len(fake.bot_comments(21)) == 1
     assert fake.unexpected() == []
+
+
+def test_a_dyno_that_is_erased_forgets_nothing_of_what_is_in_postgresql(cold, dyno, fake, store):
+    merged = snek.payload("pull_request.closed.merged")
+    for count in (1, 2):
+        bot = dyno(cold, env={"DATABASE_URL": store})
+        assert bot.log(msg="disk_ephemeral") == []
+        bot.deliver("pull_request", merged)
+        bot.wait_log(msg=("done", "skipped"), plugin="invite")
+        bot.stop()
+        assert not list(bot.folder.rglob("*.db"))
+        assert len(fake.requests(method="PUT")) == len(fake.bot_comments(21)) == 1, count
 
 
 def test_the_template_runs_its_own_plugin(buildpack, dyno, fake, tmp_path):

@@ -112,12 +112,14 @@ static void set_answer(struct question *question, int32_t status, const char *bo
                     whole ? "" : "the answer is larger than the host carries");
 }
 
-static void unsent(struct question *question, int32_t outcome, const char *why) {
-    question->broker.outcome = outcome;
-    question->broker.status = 0;
-    (void)error_set(&question->broker.error, "%s", why);
-    question->entry->record.state = INBOX_UNSENT;
-    record_answer(question);
+/* Nothing of it was sent this time. What was in doubt before stays so. */
+static void take_back(struct question *question) {
+    if (question->in_doubt) {
+        reply(question);
+    } else {
+        question->entry->record.state = INBOX_UNSENT;
+        record_answer(question);
+    }
 }
 
 static void enter_answer(struct question *question) {
@@ -144,12 +146,11 @@ static void sent(struct broker_request *broker) {
     struct run *run = question->held;
     FAULT_POINT("after_send");
     question_note(run, broker);
-    if (question->repeated && broker->status == 404 && strcmp(broker->method, "DELETE") == 0) {
+    if (question->in_doubt && broker->status == 404 && strcmp(broker->method, "DELETE") == 0) {
         set_answer(question, 204, NULL); /* the attempt before has done it */
     }
     if (!broker->sent) {
-        question->entry->record.state = INBOX_UNSENT;
-        record_answer(question);
+        take_back(question);
     } else if (is_answer(question)) {
         enter_answer(question);
         record_answer(question);
@@ -170,12 +171,14 @@ static void intended(struct inbox_operation *operation) {
     const struct dispatch *dispatch = question->plugin->dispatch;
     if (operation->result < 0) {
         question_not_written(question);
-        question->entry->record.state = INBOX_UNSENT;
+        question->entry->record.state = question->in_doubt ? INBOX_INTENDED : INBOX_UNSENT;
         question_fail(question, SNEK_E_STORE, operation->error.text);
     } else if (operation->result == INBOX_STALE) {
         question_fail(question, SNEK_E_STALE, RUN_STALE);
     } else if (!question_wanted(question) || question->held->ended || dispatch->closing) {
-        unsent(question, SNEK_E_CANCELLED, "the run has ended");
+        question->broker.outcome = SNEK_E_CANCELLED;
+        (void)error_set(&question->broker.error, "the run has ended");
+        take_back(question);
     } else {
         FAULT_POINT("after_intent");
         broker_submit(dispatch->options.broker, &question->broker);
@@ -360,12 +363,12 @@ static int mark_comment(struct question *question) {
 
 void effect_begin(struct question *question, struct run *run, const uint8_t key[INBOX_KEY_BYTES],
                   const struct runner_request *request) {
-    bool in_doubt;
     question->broker.done = sent;
     if (!enter(question, run, key, request)) {
         return;
     }
-    in_doubt = question->entry->in_inbox && question->entry->record.state == INBOX_INTENDED;
+    question->in_doubt =
+        question->entry->in_inbox && question->entry->record.state == INBOX_INTENDED;
     if (run->plugin->config->dry_run) {
         pretend(question);
         return;
@@ -375,7 +378,7 @@ void effect_begin(struct question *question, struct run *run, const uint8_t key[
         question_fail(question, SNEK_E_FAILED, "the host is out of memory");
         return;
     }
-    if (!in_doubt) {
+    if (!question->in_doubt) {
         send_effect(question);
         return;
     }
@@ -393,7 +396,6 @@ void effect_begin(struct question *question, struct run *run, const uint8_t key[
                       "might do it twice: see whether it happened, then discard the run; or let "
                       "the plugin say SNEK_REQUEST_REPEATABLE");
     } else {
-        question->repeated = true;
         send_effect(question);
     }
 }

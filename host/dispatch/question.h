@@ -26,7 +26,7 @@ struct question {
     bool inverted;                       /* of `item`: a change that a dry run only asked about */
 
     /* Of an effect. */
-    bool repeated;      /* an earlier try may have reached GitHub */
+    bool in_doubt;      /* an earlier try may have reached GitHub */
     char *comments_url; /* ours; where a comment in doubt is looked for; NULL: not a comment */
     unsigned page;      /* of that, from 1 */
     struct broker_request look;

@@ -151,6 +151,20 @@ def test_what_was_surely_not_sent_is_in_no_doubt(fake, host):
     assert host.log(msg="in_doubt_again") == []
 
 
+def test_what_was_in_doubt_stays_so_when_it_was_not_sent_again(fake, host):
+    host.wait_log(msg="done", delivery=host.deliver("effects", effect("welcome")))
+    lose(fake, "DELETE", PATHS["PUT"])
+    delivery = host.deliver("effects", effect("delete"))
+    host.wait_log(msg="retry", delivery=delivery, attempt=1)
+    fake.expire_tokens()
+    fake.fail(path=f"/app/installations/{snek.INSTALLATION}/access_tokens", status=400, times=1)
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
+    host.wait_log(msg="retry", delivery=delivery, attempt=2)
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
+    host.wait_log(msg="done", delivery=delivery)  # of a 404, which else would be an error
+    assert fake.requests(method="DELETE")[-1]["status"] == 404
+
+
 def test_a_retry_that_goes_another_way_is_logged_and_makes_its_requests(fake, host):
     delivery = host.deliver("effects", effect("other_way"))
     host.wait_log(msg="strayed", delivery=delivery)

@@ -29,7 +29,7 @@ static const char usage[] =
     "for each plugin that wanted it.\n"
     "\n"
     "  list     a line for each run, the newest delivery first\n"
-    "  show     one delivery and its runs\n"
+    "  show     one delivery, its runs, and what they changed at GitHub\n"
     "  retry    runs that are dead, or wait for their next attempt, are due now, from attempt 1\n"
     "  discard  runs that are queued or running are ended: dead, with the label discarded\n"
     "\n"
@@ -266,7 +266,19 @@ static int show(struct asker *asker, const struct question *question) {
     if (result != 0) {
         return result < 0 ? EX_TEMPFAIL : unknown(question);
     }
-    int status = deliveries_show(list.entries, list.n_entries, question->json);
+    struct inbox_journal *journals = calloc(list.n_entries, sizeof *journals);
+    for (size_t i = 0; journals && i < list.n_entries && result == 0; i++) {
+        journals[i] = (struct inbox_journal){.operation = {.kind = INBOX_JOURNAL},
+                                             .run = list.entries[i].run};
+        result = asker_ask(asker, VERB, &journals[i].operation);
+    }
+    int status = journals && result == 0
+                     ? deliveries_show(list.entries, journals, list.n_entries, question->json)
+                     : EX_TEMPFAIL;
+    for (size_t i = 0; journals && i < list.n_entries; i++) {
+        inbox_records_free(journals[i].records, journals[i].n_records);
+    }
+    free(journals);
     inbox_entries_free(list.entries, list.n_entries);
     return status;
 }

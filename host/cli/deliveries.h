@@ -19,8 +19,9 @@ void deliveries_add(struct deliveries_output *output, const struct inbox_entry *
 int deliveries_end(struct deliveries_output *output);
 void deliveries_abandon(struct deliveries_output *output);
 
-/* One delivery, whose entries these are; the exit status. */
-int deliveries_show(const struct inbox_entry *entries, size_t n_entries, bool json);
+/* One delivery, whose entries these are, each with its run's journal; the exit status. */
+int deliveries_show(const struct inbox_entry *entries, const struct inbox_journal *journals,
+                    size_t n_entries, bool json);
 
 /* Prints `text` without what a terminal would obey, in at least `width` columns. */
 void deliveries_print_text(const char *text, int width);

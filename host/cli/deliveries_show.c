@@ -104,6 +104,29 @@ static json_t *json_run(const struct inbox_entry *entry) {
                      "label", json_text(entry->label), "reason", json_text(entry->reason));
 }
 
+/* What came of an effect, in a word. */
+static const char *effect_state(const struct inbox_record *record) {
+    return record->dry                       ? "dry"
+           : record->state == INBOX_ANSWERED ? "answered"
+           : record->state == INBOX_UNSENT   ? "not sent"
+                                             : "in doubt";
+}
+
+static json_t *json_effects(const struct inbox_journal *journal) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < journal->n_records; i++) {
+        const struct inbox_record *record = &journal->records[i];
+        if (record->kind == INBOX_EFFECT) {
+            json_t *effect =
+                json_pack("{s:o, s:o, s:s, s:i, s:o}", "method", json_text(record->method), "url",
+                          json_text(record->url), "state", effect_state(record), "status",
+                          (int)record->status, "at", json_time(record->at_ms));
+            (void)json_array_append_new(list, effect);
+        }
+    }
+    return list;
+}
+
 /* ---- a list ---- */
 
 void deliveries_begin(struct deliveries_output *output, bool json) {
@@ -193,12 +216,29 @@ static void print_run(const struct inbox_entry *entry) {
     print_time("  finished", entry->finished_ms);
 }
 
-int deliveries_show(const struct inbox_entry *entries, size_t n_entries, bool json) {
+static void print_effects(const struct inbox_journal *journal) {
+    for (size_t i = 0; i < journal->n_records; i++) {
+        const struct inbox_record *record = &journal->records[i];
+        if (record->kind == INBOX_EFFECT) {
+            char time[ASKER_TIME_MAX];
+            asker_time_text(record->at_ms, time);
+            (void)printf("%-13s %s  %-6s %-8s %3d  ", "  effect", time, record->method,
+                         effect_state(record), (int)record->status);
+            deliveries_print_text(record->url, 0);
+            (void)printf("\n");
+        }
+    }
+}
+
+int deliveries_show(const struct inbox_entry *entries, const struct inbox_journal *journals,
+                    size_t n_entries, bool json) {
     bool runs = n_entries > 0 && *entries[0].plugin;
     if (json) {
         json_t *delivery = json_delivery(&entries[0]), *list = json_array();
         for (size_t i = 0; runs && i < n_entries; i++) {
-            (void)json_array_append_new(list, json_run(&entries[i]));
+            json_t *run = json_run(&entries[i]);
+            (void)json_object_set_new(run, "effects", json_effects(&journals[i]));
+            (void)json_array_append_new(list, run);
         }
         (void)json_object_set_new(delivery, "runs", list);
         return deliveries_print_json(delivery);
@@ -215,6 +255,7 @@ int deliveries_show(const struct inbox_entry *entries, size_t n_entries, bool js
     print_line("payload", entries[0].body_bytes < 0 ? "pruned" : bytes);
     for (size_t i = 0; runs && i < n_entries; i++) {
         print_run(&entries[i]);
+        print_effects(&journals[i]);
     }
     if (!runs) {
         (void)printf("\nno plugin wanted it\n");

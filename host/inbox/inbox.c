@@ -107,6 +107,11 @@ static void clear_renew(struct inbox_renew *renew) {
     }
 }
 
+static void clear_journal(struct inbox_journal *journal) {
+    journal->records = NULL;
+    journal->n_records = 0;
+}
+
 static void clear_prune(struct inbox_prune *prune) {
     prune->bodies = prune->forgotten = 0;
     prune->next = prune->after;
@@ -136,6 +141,9 @@ static void clear_outputs(struct inbox_operation *operation) {
     case INBOX_LIST:
         clear_list(CONTAINER_OF(operation, struct inbox_list, operation));
         break;
+    case INBOX_JOURNAL:
+        clear_journal(CONTAINER_OF(operation, struct inbox_journal, operation));
+        break;
     case INBOX_BODY:
         CONTAINER_OF(operation, struct inbox_body, operation)->body = NULL;
         break;
@@ -164,6 +172,9 @@ static void free_outputs(struct inbox_operation *operation) {
     } else if (operation->kind == INBOX_LIST) {
         struct inbox_list *list = CONTAINER_OF(operation, struct inbox_list, operation);
         inbox_entries_free(list->entries, list->n_entries);
+    } else if (operation->kind == INBOX_JOURNAL) {
+        struct inbox_journal *journal = CONTAINER_OF(operation, struct inbox_journal, operation);
+        inbox_records_free(journal->records, journal->n_records);
     } else if (operation->kind == INBOX_BODY) {
         (void)payload_unref(CONTAINER_OF(operation, struct inbox_body, operation)->body);
     }
@@ -356,15 +367,19 @@ void inbox_record_finish(struct inbox_record *record) {
     buffer_finish(&record->answer);
 }
 
+void inbox_records_free(struct inbox_record *records, size_t n_records) {
+    for (size_t i = 0; records && i < n_records; i++) {
+        inbox_record_finish(&records[i]);
+    }
+    free(records);
+}
+
 void inbox_run_finish(struct inbox_run *run) {
     free(run->sender);
     free(run->repository);
     run->sender = run->repository = NULL;
     run->payload = payload_unref(run->payload);
-    for (size_t i = 0; i < run->n_journal; i++) {
-        inbox_record_finish(&run->journal[i]);
-    }
-    free(run->journal);
+    inbox_records_free(run->journal, run->n_journal);
     run->journal = NULL;
     run->n_journal = 0;
 }

@@ -52,6 +52,7 @@ enum inbox_kind {
     /* What people ask; inbox.h's second half. */
     INBOX_LIST,
     INBOX_BODY,
+    INBOX_JOURNAL,
     INBOX_REVIVE,
     INBOX_DISCARD,
     /* Upkeep. */
@@ -377,6 +378,16 @@ struct inbox_body {
     const char *guid;
     struct payload *body; /* out */
 };
+
+/* The journal of a run as far as it is kept, in order. JOURNAL: 0, for an unknown run too. */
+struct inbox_journal {
+    struct inbox_operation operation;
+    int64_t run;
+    struct inbox_record *records; /* out: free with inbox_records_free() */
+    size_t n_records;
+};
+
+void inbox_records_free(struct inbox_record *records, size_t n_records); /* takes NULL */
 
 /* REVIVE makes runs that are dead, or wait, due at `now_ms`, from attempt 1: 0, INBOX_UNKNOWN,
  * INBOX_UNCHANGED, INBOX_PRUNED (there is nothing to run them on).

@@ -42,6 +42,8 @@ static const struct postgres_kind *kind_of(const struct inbox_operation *operati
         return &postgres_list;
     case INBOX_BODY:
         return &postgres_body;
+    case INBOX_JOURNAL:
+        return &postgres_journal;
     case INBOX_REVIVE:
     case INBOX_DISCARD:
         return &postgres_change;

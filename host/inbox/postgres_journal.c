@@ -134,13 +134,14 @@ static int read_row(const PGresult *result, int row, struct inbox_record *record
     return copied < 0 || !record->method || !record->url || !record->sentence ? -1 : 0;
 }
 
-static int add_record(struct inbox_run *run, const PGresult *result, int row) {
-    struct inbox_record *longer = reallocarray(run->journal, run->n_journal + 1, sizeof *longer);
+static int add_record(struct inbox_record **records, size_t *n_records, const PGresult *result,
+                      int row) {
+    struct inbox_record *longer = reallocarray(*records, *n_records + 1, sizeof *longer);
     if (!longer) {
         return -1;
     }
-    run->journal = longer;
-    return read_row(result, row, &run->journal[run->n_journal++]);
+    *records = longer;
+    return read_row(result, row, &longer[(*n_records)++]);
 }
 
 int postgres_journals_read(struct postgres_store *store, struct inbox_claim *claim,
@@ -161,10 +162,31 @@ int postgres_journals_read(struct postgres_store *store, struct inbox_claim *cla
     for (int row = 0; row < PQntuples(result); row++) {
         for (size_t i = 0; i < claim->n_runs; i++) {
             if (claim->runs[i].id == pg_number(result, row, 0) &&
-                add_record(&claim->runs[i], result, row) < 0) {
+                add_record(&claim->runs[i].journal, &claim->runs[i].n_journal, result, row) < 0) {
                 return pg_no_memory(store, err, "reading journals");
             }
         }
     }
     return 0;
 }
+
+static int journal_settle(struct postgres_store *store, struct inbox_operation *operation,
+                          struct error *err) {
+    struct inbox_journal *journal = CONTAINER_OF(operation, struct inbox_journal, operation);
+    AUTO_RESULT PGresult *result = NULL;
+    char ids[32];
+    (void)snprintf(ids, sizeof ids, "{%lld}", (long long)journal->run);
+    struct pg_query query = pg_query_begin(PG_SQL_JOURNALS_READ);
+    pg_query_text(&query, ids);
+    if (pg_ask(store, &query, &result, err, "reading a journal") < 0) {
+        return -1;
+    }
+    for (int row = 0; row < PQntuples(result); row++) {
+        if (add_record(&journal->records, &journal->n_records, result, row) < 0) {
+            return pg_no_memory(store, err, "reading a journal");
+        }
+    }
+    return 0;
+}
+
+const struct postgres_kind postgres_journal = {.settle = journal_settle};

@@ -191,6 +191,12 @@ static const char *const statements[PG_SQL_COUNT] = {
                           " ORDER BY id FOR UPDATE SKIP LOCKED",
     [PG_SQL_PRUNE_BODIES] = "UPDATE deliveries d SET body = NULL WHERE id = ANY ($1::bigint[])"
                             " AND received_ms < $2::bigint AND " ENDED_BEFORE("$2", "$3"),
+    [PG_SQL_PRUNE_READS] = "DELETE FROM journal WHERE kind <> 'effect' AND run IN"
+                           " (SELECT r.id FROM runs r JOIN deliveries d ON d.id = r.delivery"
+                           " WHERE d.id = ANY ($1::bigint[]) AND d.body IS NULL)",
+    [PG_SQL_PRUNE_ANSWERS] = "UPDATE journal SET headers = '', answer = '' WHERE run IN"
+                             " (SELECT r.id FROM runs r JOIN deliveries d ON d.id = r.delivery"
+                             " WHERE d.id = ANY ($1::bigint[]) AND d.body IS NULL)",
     [PG_SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
                             " WHERE body IS NULL AND received_ms < $1 ORDER BY received_ms LIMIT $2"
                             " FOR UPDATE SKIP LOCKED)",

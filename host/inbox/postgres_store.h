@@ -58,6 +58,8 @@ enum postgres_sql {
     PG_SQL_PRUNE_LOOK,
     PG_SQL_PRUNE_LOCK,
     PG_SQL_PRUNE_BODIES,
+    PG_SQL_PRUNE_READS,
+    PG_SQL_PRUNE_ANSWERS,
     PG_SQL_PRUNE_FORGET,
     PG_SQL_PRUNE_RECOVERIES,
     PG_SQL_LACKS,
@@ -179,7 +181,7 @@ extern const struct postgres_kind postgres_put, postgres_claim, postgres_finish,
 /* postgres_items.c: all operations on sets and keys */
 extern const struct postgres_kind postgres_item;
 /* postgres_journal.c */
-extern const struct postgres_kind postgres_intend, postgres_answer;
+extern const struct postgres_kind postgres_intend, postgres_answer, postgres_journal;
 /* Is the run still the writer's? 1, 0, -1. Nobody can take it until the group ends. */
 int postgres_held(struct postgres_store *store, const struct inbox_writer *writer,
                   struct error *err);

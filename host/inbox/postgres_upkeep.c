@@ -35,6 +35,20 @@ static char *look(struct inbox_prune *prune, const PGresult *result) {
     return buffer_steal(&ids);
 }
 
+/* What only a retry would need of the journals of runs whose bodies are gone. */
+static int prune_journals(struct postgres_store *store, const char *ids, struct error *err) {
+    static const enum postgres_sql steps[] = {PG_SQL_PRUNE_READS, PG_SQL_PRUNE_ANSWERS};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        AUTO_RESULT PGresult *result = NULL;
+        struct pg_query query = pg_query_begin(steps[i]);
+        pg_query_text(&query, ids);
+        if (pg_ask(store, &query, &result, err, "pruning journals") < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* The rows are locked before they are judged: another host may just be given the GUID again, or
  * somebody retry its runs. */
 static int prune_bodies(struct postgres_store *store, struct inbox_prune *prune,
@@ -70,7 +84,7 @@ static int prune_bodies(struct postgres_store *store, struct inbox_prune *prune,
         return -1;
     }
     prune->bodies = (uint32_t)pg_changed(pruned);
-    return 0;
+    return prune_journals(store, ids, err);
 }
 
 /* Runs `sql` for what came before `forget_before_ms`; how many rows went is in `*rows`. */

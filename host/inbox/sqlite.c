@@ -155,6 +155,10 @@ static const char *const statements[SQL_COUNT] = {
                        " AND (d.received_ms, d.id) > (?1, ?2) AND d.received_ms < ?3"
                        " ORDER BY d.received_ms, d.id LIMIT ?5",
     [SQL_PRUNE_BODY] = "UPDATE deliveries SET body = NULL WHERE id = ?1",
+    [SQL_PRUNE_READS] = "DELETE FROM journal WHERE kind <> 'effect' AND run IN"
+                        " (SELECT id FROM runs WHERE delivery = ?1)",
+    [SQL_PRUNE_ANSWERS] = "UPDATE journal SET headers = x'', answer = x'' WHERE run IN"
+                          " (SELECT id FROM runs WHERE delivery = ?1)",
     [SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
                          " INDEXED BY deliveries_pruned WHERE body IS NULL AND received_ms < ?1"
                          " ORDER BY received_ms LIMIT ?2)",
@@ -211,6 +215,11 @@ static int perform(struct sqlite_store *store, struct inbox_operation *operation
         return sqlite_item(store, CONTAINER_OF(operation, struct inbox_item, operation), err);
     case INBOX_LIST:
         return sqlite_list(store, CONTAINER_OF(operation, struct inbox_list, operation), err);
+    case INBOX_JOURNAL: {
+        struct inbox_journal *journal = CONTAINER_OF(operation, struct inbox_journal, operation);
+        return sqlite_journal_read(store, journal->run, &journal->records, &journal->n_records,
+                                   err);
+    }
     case INBOX_BODY:
         return sqlite_body(store, CONTAINER_OF(operation, struct inbox_body, operation), err);
     case INBOX_REVIVE:

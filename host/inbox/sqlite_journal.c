@@ -135,19 +135,18 @@ static int read_row(sqlite3_stmt *row, struct inbox_record *record) {
     return copied < 0 || !record->method || !record->url || !record->sentence ? -1 : 0;
 }
 
-int sqlite_journal_read(struct sqlite_store *store, struct inbox_run *run, struct error *err) {
+int sqlite_journal_read(struct sqlite_store *store, int64_t run, struct inbox_record **records,
+                        size_t *n_records, struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_JOURNAL_READ);
-    query_number(&query, run->id);
+    query_number(&query, run);
     int step;
     while ((step = query_step(&query, err, "reading a journal")) > 0) {
-        struct inbox_record *longer =
-            reallocarray(run->journal, run->n_journal + 1, sizeof *longer);
+        struct inbox_record *longer = reallocarray(*records, *n_records + 1, sizeof *longer);
         if (longer) {
-            run->journal = longer;
+            *records = longer;
         }
-        if (!longer || read_row(query.statement, &run->journal[run->n_journal++]) < 0) {
-            store->broken = true;
-            return error_set(err, "reading a journal: out of memory");
+        if (!longer || read_row(query.statement, &longer[(*n_records)++]) < 0) {
+            return sqlite_no_memory(store, err, "reading a journal");
         }
     }
     return step;

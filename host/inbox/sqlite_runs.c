@@ -221,7 +221,7 @@ static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_
     if (!run->repository || !run->sender) {
         return sqlite_no_memory(store, err, "claiming runs");
     }
-    return sqlite_journal_read(store, run, err) < 0
+    return sqlite_journal_read(store, run->id, &run->journal, &run->n_journal, err) < 0
                ? -1
                : sqlite_read_body(store, sqlite3_column_int64(row, 4), &run->payload, err);
 }

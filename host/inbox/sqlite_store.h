@@ -54,6 +54,8 @@ enum sqlite_sql {
     SQL_RUNS_DISCARD,
     SQL_PRUNE_LOOK,
     SQL_PRUNE_BODY,
+    SQL_PRUNE_READS,
+    SQL_PRUNE_ANSWERS,
     SQL_PRUNE_FORGET,
     SQL_PRUNE_RECOVERIES,
     SQL_RECOVERY_FIND,
@@ -146,7 +148,8 @@ int sqlite_held(struct sqlite_store *store, int64_t run, int64_t attempt, int64_
 /* Writes the records; the last one's outcome is `outcome` when it is a change. 0, -1. */
 int sqlite_journal_write(struct sqlite_store *store, const struct inbox_writer *writer,
                          int64_t outcome, struct error *err);
-int sqlite_journal_read(struct sqlite_store *store, struct inbox_run *run, struct error *err);
+int sqlite_journal_read(struct sqlite_store *store, int64_t run, struct inbox_record **records,
+                        size_t *n_records, struct error *err);
 /* Of a finished run: only its effects stay, without their answers. */
 int sqlite_journal_cut_back(struct sqlite_store *store, int64_t run, struct error *err);
 

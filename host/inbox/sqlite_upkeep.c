@@ -5,10 +5,17 @@
 
 /* PRUNE */
 
+/* The body, and what only a retry would need of its runs' journals. */
 static int prune_body(struct sqlite_store *store, int64_t delivery, struct error *err) {
-    AUTO_QUERY struct query query = query_begin(store, SQL_PRUNE_BODY);
-    query_number(&query, delivery);
-    return query_run(&query, err, "pruning a body");
+    static const enum sqlite_sql steps[] = {SQL_PRUNE_BODY, SQL_PRUNE_READS, SQL_PRUNE_ANSWERS};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        AUTO_QUERY struct query query = query_begin(store, steps[i]);
+        query_number(&query, delivery);
+        if (query_run(&query, err, "pruning a body") < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 /* Reads first and changes afterwards: a scan must not meet its own updates. */

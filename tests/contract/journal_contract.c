@@ -222,6 +222,35 @@ static void the_oldest_of_what_is_queued_is_known(void **state) {
     inbox_run_finish(&run);
 }
 
+static void of_a_pruned_delivery_only_its_effects_are_still_shown(void **state) {
+    struct bench *bench = *state;
+    struct inbox_run run = put_and_claim(bench);
+    struct inbox_record read = record_of(1, INBOX_READ, INBOX_ANSWERED);
+    struct inbox_record effect = record_of(2, INBOX_EFFECT, INBOX_ANSWERED);
+    effect.answer = bytes_of("{}");
+    const struct inbox_record *records[] = {&read, &effect};
+    assert_int_equal(intend(bench, &run, records, 2), 0);
+    assert_int_equal(end(bench, &run, INBOX_DEAD), 0);
+    struct inbox_journal journal = {.operation = {.kind = INBOX_JOURNAL}, .run = run.id};
+    assert_int_equal(bench_ask(bench, &journal.operation), 0);
+    assert_int_equal(journal.n_records, 2);
+    inbox_records_free(journal.records, journal.n_records);
+
+    struct inbox_prune prune = {.operation = {.kind = INBOX_PRUNE},
+                                .dead_before_ms = BENCH_NOW + 1,
+                                .done_before_ms = BENCH_NOW + 1,
+                                .most = 10,
+                                .most_bytes = 1000};
+    assert_int_equal(bench_ask(bench, &prune.operation), 0);
+    assert_int_equal(prune.bodies, 1);
+    assert_int_equal(bench_ask(bench, &journal.operation), 0);
+    assert_int_equal(journal.n_records, 1);
+    assert_int_equal(journal.records[0].kind, INBOX_EFFECT);
+    assert_int_equal(journal.records[0].answer.bytes, 0);
+    inbox_records_free(journal.records, journal.n_records);
+    inbox_run_finish(&run);
+}
+
 static void intents_in_doubt_are_counted_once_their_run_has_stopped(void **state) {
     struct bench *bench = *state;
     struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
@@ -245,6 +274,7 @@ size_t contract_journal_tests(const struct contract_store *store, struct CMUnitT
         CONTRACT(an_intent_that_somebody_took_up_is_left_to_them),
         CONTRACT(a_change_and_its_record_are_written_together),
         CONTRACT(of_a_finished_run_only_the_effects_stay_and_of_a_dead_one_all),
+        CONTRACT(of_a_pruned_delivery_only_its_effects_are_still_shown),
         CONTRACT(intents_in_doubt_are_counted_once_their_run_has_stopped),
         CONTRACT(the_oldest_of_what_is_queued_is_known),
     };

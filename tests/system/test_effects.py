@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Promise 2: no effect happens twice, and none is left out, whatever dies between them."""
 
+import json
 import os
 import sqlite3
+import subprocess
 import time
 import urllib.parse
 
@@ -191,6 +193,28 @@ def test_a_redelivery_of_a_dead_one_goes_on_where_it_was(fake, start_bot):
     host.deliver("effects", effect("welcome"), delivery=delivery)
     host.wait_log(msg="done", delivery=delivery, after=before)
     assert [r["method"] for r in fake.api_requests()] == ["GET", "PUT", "POST", "POST"]
+
+
+def shown(host, delivery):
+    """(method, path, state, status) of its run's effects, as people see them."""
+    answer = subprocess.run([snek.program("snekomatic"), "deliveries", "show", delivery, "--json",
+                             "-c", host.file], check=True, capture_output=True, text=True,
+                            env=snek.clean_environment())
+    [run] = json.loads(answer.stdout)["runs"]
+    return [(one["method"], urllib.parse.urlsplit(one["url"]).path, one["state"], one["status"])
+            for one in run["effects"]]
+
+
+def test_effects_are_shown_the_doubtful_too(fake, host):
+    lose(fake, "POST", PATHS["comment"])
+    delivery = host.deliver("effects", effect("welcome"))
+    host.wait_log(msg="retry", delivery=delivery)
+    assert shown(host, delivery) == [("PUT", PATHS["PUT"], "answered", 200),
+                                     ("POST", PATHS["comment"], "in doubt", 0)]
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
+    host.wait_log(msg="done", delivery=delivery)
+    assert shown(host, delivery) == [("PUT", PATHS["PUT"], "answered", 200),
+                                     ("POST", PATHS["comment"], "answered", 201)]
 
 
 def journal(host):

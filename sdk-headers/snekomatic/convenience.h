@@ -209,14 +209,16 @@ static inline struct snek_field snek_field_json(const char *name, const char *js
     return field;
 }
 
-/* Any verb, with parameters for the URL's {names} and members for the body; both may be NULL, 0. */
-static inline int32_t snek_request(struct snek_run *run, const char *method, const char *url,
-                                   const struct snek_parameter *parameters,
-                                   uint32_t parameters_count, const struct snek_field *fields,
-                                   uint32_t fields_count, struct snek_response **response) {
+/* Any verb, with parameters for the URL's {names}, members for the body (both may be NULL, 0) and
+ * flags (enum snek_request_flag). */
+static inline int32_t snek_request_with(struct snek_run *run, uint32_t flags, const char *method,
+                                        const char *url, const struct snek_parameter *parameters,
+                                        uint32_t parameters_count, const struct snek_field *fields,
+                                        uint32_t fields_count, struct snek_response **response) {
     struct snek_request request;
     memset(&request, 0, sizeof request);
     request.bytes = (uint32_t)sizeof request;
+    request.flags = flags;
     request.method = method;
     request.url = url;
     request.parameters = parameters;
@@ -224,6 +226,15 @@ static inline int32_t snek_request(struct snek_run *run, const char *method, con
     request.fields = fields;
     request.fields_count = fields_count;
     return snek_github(run)->send(run, &request, response);
+}
+
+/* The same without flags, as most are. */
+static inline int32_t snek_request(struct snek_run *run, const char *method, const char *url,
+                                   const struct snek_parameter *parameters,
+                                   uint32_t parameters_count, const struct snek_field *fields,
+                                   uint32_t fields_count, struct snek_response **response) {
+    return snek_request_with(run, 0, method, url, parameters, parameters_count, fields,
+                             fields_count, response);
 }
 
 static inline int32_t snek_get(struct snek_run *run, const char *url,

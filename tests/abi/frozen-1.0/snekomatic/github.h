@@ -38,9 +38,17 @@ struct snek_field {
     uint32_t reserved; /* 0 [since 1.0] */
 };
 
+/* A request that changes something is sent once, even when the run is tried again after a crash.
+ * Whether one that was cut off had reached GitHub, nobody can tell: a PUT, PATCH or DELETE is then
+ * repeated, a comment is looked for first, and any other POST fails with SNEK_E_DOUBTFUL, unless
+ * this flag says that repeating it does no harm (adding a label that may be there already). */
+enum snek_request_flag {
+    SNEK_REQUEST_REPEATABLE = 1, /* [since 1.0] */
+};
+
 struct snek_request {
     uint32_t bytes;     /* sizeof this struct, as the plugin knows it [since 1.0] */
-    uint32_t flags;     /* 0 [since 1.0] */
+    uint32_t flags;     /* enum snek_request_flag, or 0 [since 1.0] */
     const char *method; /* GET, PUT, POST, PATCH or DELETE [since 1.0] */
     const char *url;    /* "/orgs/{org}/memberships/{username}" below the API's root, or a whole URL
                            from a payload, which must be of the configured API [since 1.0] */

@@ -42,6 +42,13 @@ enum snek_error {
                                     wait until it does [since 1.0] */
     SNEK_E_NO_SUCH_PLACE = -14,  /* this event has no place to reply or react [since 1.0] */
     SNEK_E_STORE = -15,          /* the store could not [since 1.0] */
+    SNEK_E_STALE = -16,          /* the run is another's by now: what it asks is not done any more
+                                    [since 1.0] */
+    SNEK_E_REQUEUE = -17,  /* it would have to wait for long (a rate limit), or the host stops:
+                              return, whatever you return the run is made again later
+                              [since 1.0] */
+    SNEK_E_DOUBTFUL = -18, /* an earlier attempt may have sent this already, and it may not be
+                              repeated: see SNEK_REQUEST_REPEATABLE [since 1.0] */
 };
 
 enum snek_log_level {

@@ -9,6 +9,14 @@
 
 #include <pthread.h>
 
+struct elect {
+    struct inbox_elect asked;
+    int64_t lease;                       /* our name in it */
+    int64_t asked_ms, until_ms, next_ms; /* monotonic */
+    bool under_way, closed;
+    bool elected; /* until `until_ms` */
+};
+
 struct prune {
     struct inbox_prune step;
     bool under_way;              /* the step is with the inbox */
@@ -29,6 +37,7 @@ struct recovery {
     uint64_t last_given_up;
 
     pthread_mutex_t lock; /* of what is told: */
+    bool elsewhere;
     struct error told_error;
     int64_t checked_ms;
     uint64_t missing, given_up; /* of the last pass */
@@ -39,11 +48,15 @@ struct upkeep {
     struct upkeep_options options;
     struct mailbox mailbox;
     struct loop_source mail_source;
+    struct elect elect;
     struct prune prune;
     struct recovery recovery;
 };
 
-/* prune.c; when to call again, monotonic. */
+/* elect.c; when to call again, monotonic. */
+int64_t elect_tick(struct upkeep *upkeep, int64_t now_ms);
+
+/* prune.c; likewise. A host that is not elected begins nothing, and ends what it began. */
 int64_t prune_tick(struct upkeep *upkeep, int64_t now_ms);
 
 /* recovery.c; likewise, and what /readyz says of it (0, or -1 when that did not fit). */

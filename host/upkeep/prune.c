@@ -60,7 +60,7 @@ static void step_done(struct inbox_operation *operation) {
 
 int64_t prune_tick(struct upkeep *upkeep, int64_t now_ms) {
     struct prune *prune = &upkeep->prune;
-    if (prune->under_way) {
+    if (prune->under_way || !upkeep->elect.elected) {
         return INT64_MAX;
     }
     if (prune->next_ms > now_ms) {

@@ -77,13 +77,27 @@ static void pass_done(struct recover *pass) {
     recover_finish(pass);
 }
 
+static void tell_where(struct recovery *recovery, bool elsewhere) {
+    if (recovery->elsewhere != elsewhere) { /* only this thread writes it */
+        (void)pthread_mutex_lock(&recovery->lock);
+        recovery->elsewhere = elsewhere;
+        (void)pthread_mutex_unlock(&recovery->lock);
+    }
+}
+
 int64_t recovery_tick(struct upkeep *upkeep, int64_t now_ms) {
     struct recovery *recovery = &upkeep->recovery;
+    tell_where(recovery, !upkeep->elect.elected);
     if (recovery->interval_ms == 0) {
         return INT64_MAX;
     }
     if (recovery->under_way) {
         return recover_tick(&recovery->pass, now_ms);
+    }
+    if (!upkeep->elect.elected) {
+        recovery->full_ms = 0; /* another host looks; who begins again looks at everything */
+        recovery->next_ms = now_ms;
+        return INT64_MAX;
     }
     if (recovery->next_ms > now_ms) {
         return recovery->next_ms;
@@ -106,6 +120,7 @@ int recovery_status(struct recovery *recovery, struct buffer *json) {
     (void)pthread_mutex_lock(&recovery->lock);
     bool failing = recovery->told_error.text[0] != '\0';
     const char *state = recovery->interval_ms == 0  ? "off"
+                        : recovery->elsewhere       ? "elsewhere"
                         : failing                   ? "failing"
                         : recovery->checked_ms == 0 ? "waiting"
                                                     : "ok";

@@ -20,6 +20,8 @@ int upkeep_new(const struct upkeep_options *options, struct upkeep **upkeep, str
         return error_set(err, "upkeep: out of memory or descriptors");
     }
     made->options = *options;
+    arc4random_buf(&made->elect.lease, sizeof made->elect.lease);
+    made->elect.lease &= INT64_MAX;
     made->recovery.interval_ms = (int64_t)options->config->github.recover_interval_minutes * 60000;
     (void)pthread_mutex_init(&made->recovery.lock, NULL);
     made->mail_source = (struct loop_source){made->mailbox.event_fd, mail_ready};
@@ -33,10 +35,14 @@ int upkeep_new(const struct upkeep_options *options, struct upkeep **upkeep, str
     return 0;
 }
 
+static int64_t earliest(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
 int upkeep_tick(struct upkeep *upkeep) {
     int64_t now_ms = clock_monotonic_ms();
-    int64_t prune_ms = prune_tick(upkeep, now_ms), recovery_ms = recovery_tick(upkeep, now_ms);
-    int64_t wait_ms = (prune_ms < recovery_ms ? prune_ms : recovery_ms) - now_ms;
+    int64_t wait_ms = earliest(elect_tick(upkeep, now_ms), prune_tick(upkeep, now_ms));
+    wait_ms = earliest(wait_ms, recovery_tick(upkeep, now_ms)) - now_ms;
     return wait_ms > WAIT_MAX_MS ? WAIT_MAX_MS : (int)wait_ms;
 }
 
@@ -47,6 +53,7 @@ bool upkeep_status(void *context, struct buffer *json) {
 
 void upkeep_free(struct upkeep *upkeep) {
     if (upkeep) {
+        upkeep->elect.closed = true;
         upkeep->prune.closed = true;
         upkeep->recovery.closed = upkeep->recovery.pass.closed = true;
         (void)mailbox_open(&upkeep->mailbox);

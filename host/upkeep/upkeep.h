@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What is done by the clock and not by a delivery: old deliveries are forgotten, and GitHub is
- * asked for those that did not arrive.
+ * asked for those that did not arrive. Of several hosts of one store, the elected one does it.
  *
  * Threads: all on the loop's thread, but for upkeep_status(), which ingest's calls. */
 #ifndef SNEK_UPKEEP_UPKEEP_H

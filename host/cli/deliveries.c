@@ -30,10 +30,11 @@ static const char usage[] =
     "\n"
     "  list     a line for each run, the newest delivery first\n"
     "  show     one delivery, its runs, and what they changed at GitHub\n"
-    "  retry    runs that are dead, or wait for their next attempt, are due now, from attempt 1\n"
-    "  discard  runs that are queued or running are ended: dead, with the label discarded\n"
+    "  retry    runs that are dead or parked, or wait for their next attempt, are due now, from "
+    "attempt 1\n"
+    "  discard  runs that are queued, running or parked are ended: dead, with the label discarded\n"
     "\n"
-    "      --state STATE  queued, running, done or dead\n"
+    "      --state STATE  queued, running, parked, done or dead\n"
     "      --plugin NAME  only this plugin's runs\n"
     "      --event EVENT  only this event's, such as pull_request\n"
     "      --since TIME   received since then: 90s, 15m, 2h, 3d, 1w ago, or a time such as\n"
@@ -50,7 +51,7 @@ static const char usage[] =
 
 enum action { LIST, SHOW, RETRY, DISCARD };
 static const char *const actions[] = {"list", "show", "retry", "discard", NULL};
-static const char *const states[] = {"queued", "running", "done", "dead", NULL};
+static const char *const states[] = {"queued", "running", "parked", "done", "dead", NULL};
 
 struct question {
     enum action action;
@@ -100,9 +101,9 @@ static int take_option(struct question *question, int option) {
     case STATE:
         if (index_of(states, optarg) < 0) {
             const char *nearest = nearest_of(states, optarg);
-            return cli_usage_error(VERB, "--state is queued, running, done or dead, not '%s'%s%s%s",
-                                   optarg, nearest ? "; did you mean " : "", nearest ? nearest : "",
-                                   nearest ? "?" : "");
+            return cli_usage_error(
+                VERB, "--state is queued, running, parked, done or dead, not '%s'%s%s%s", optarg,
+                nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
         }
         question->state = optarg;
         break;
@@ -317,7 +318,7 @@ static int change(struct asker *asker, const struct question *question) {
                       "how they are\n",
                       question->plugin ? "no run of plugin " : "no run",
                       question->plugin ? question->plugin : "", question->guid,
-                      retry ? "is dead or waits" : "is queued or running");
+                      retry ? "is dead, parked or waits" : "is queued, running or parked");
         return EX_DATAERR;
     default:
         return EX_TEMPFAIL;

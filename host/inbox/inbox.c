@@ -84,6 +84,7 @@ static void clear_put(struct inbox_put *put) {
     for (size_t i = 0; i < put->n_runs; i++) {
         put->runs[i].id = 0;
     }
+    put->unparked = 0;
 }
 
 static void clear_claim(struct inbox_claim *claim) {

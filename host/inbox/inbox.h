@@ -87,8 +87,8 @@ struct inbox_put_run {
 
 enum inbox_put_outcome {
     INBOX_STORED = 0,
-    INBOX_DUPLICATE = 1, /* its runs are unfinished: nothing new; those that waited for a retry are
-                            made due at `due_ms` */
+    INBOX_DUPLICATE = 1,   /* its runs are unfinished: nothing new; those that waited for a retry or
+                              are   parked are made due at `due_ms` */
     INBOX_REDELIVERED = 2, /* they were finished: all of `runs` run again, from attempt 1, on the
                               body that came now */
 };
@@ -107,6 +107,8 @@ struct inbox_put {
     size_t n_runs;
     int64_t lease, lease_ms; /* of those that are leased; see inbox_claim */
     int64_t routed_ms;       /* dispatch's own note: when it leased them; monotonic */
+    int64_t unparked; /* out: an "installation" that was created, unsuspended or that accepted new
+                         permissions makes its parked runs due; so many */
 
     char *packed; /* the inbox's, see codec.h: the body as it is stored; NULL as it came */
     size_t packed_bytes;
@@ -237,6 +239,8 @@ enum inbox_finish_how {
     INBOX_RETRY,   /* failed; due again at `due_ms`, the attempt counts */
     INBOX_REQUEUE, /* nothing of its doing; due again at `due_ms`, the attempt does not count */
     INBOX_DEAD,    /* failed for the last time */
+    INBOX_PARK,    /* waits, without an attempt lost, until its installation gives what it lacks (a
+                      delivery of "installation" says so) or somebody retries it */
 };
 enum inbox_finish_outcome { INBOX_STALE = 1 }; /* not ours any more: nothing was written */
 
@@ -320,7 +324,7 @@ struct inbox_wait {
 /* How much there is. */
 struct inbox_stats {
     struct inbox_operation operation;
-    int64_t queued, running, dead; /* runs */
+    int64_t queued, running, dead, parked; /* runs */
     int64_t doubtful;              /* intents without an answer, of runs that do not run now */
     int64_t oldest_due_ms;         /* wall: of all that are queued; INT64_MAX: none is */
 };
@@ -345,7 +349,7 @@ struct inbox_entry {
     int64_t body_bytes; /* -1: pruned */
 
     char plugin[INBOX_NAME_MAX + 1];
-    char state[8]; /* queued, running, done, dead */
+    char state[8]; /* queued, running, parked, done, dead */
     int64_t run, attempt, crashes;
     bool suspect;
     int64_t due_ms, lease_until_ms; /* of a queued and of a running one */
@@ -391,8 +395,8 @@ void inbox_records_free(struct inbox_record *records, size_t n_records); /* take
 
 /* REVIVE makes runs that are dead, or wait, due at `now_ms`, from attempt 1: 0, INBOX_UNKNOWN,
  * INBOX_UNCHANGED, INBOX_PRUNED (there is nothing to run them on).
- * DISCARD ends runs that are queued or running: dead, `label` "discarded"; what a worker says of
- * such a run later is stale. 0, INBOX_UNKNOWN, INBOX_UNCHANGED. */
+ * DISCARD ends runs that are queued, running or parked: dead, `label` "discarded"; what a worker
+ * says of such a run later is stale. 0, INBOX_UNKNOWN, INBOX_UNCHANGED. */
 struct inbox_change {
     struct inbox_operation operation;
     const char *guid;

@@ -107,6 +107,7 @@ static int list_settle(struct postgres_store *store, struct inbox_operation *ope
         enum postgres_sql sql;
     } few[] = {{"queued", PG_SQL_LIST_QUEUED},
                {"running", PG_SQL_LIST_RUNNING},
+               {"parked", PG_SQL_LIST_PARKED},
                {"dead", PG_SQL_LIST_DEAD}};
     struct inbox_list *list = CONTAINER_OF(operation, struct inbox_list, operation);
     int64_t low = 0, next = 0;

@@ -71,6 +71,15 @@ static void bind_delivery(struct pg_query *query, const struct inbox_put *put) {
                   put->packed ? put->packed_bytes : put->body_bytes);
 }
 
+/* Asked of a duplicate too: what it says is true. */
+static int send_unpark(struct postgres_store *store, const struct inbox_put *put,
+                       struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_RUNS_UNPARK);
+    pg_query_number(&query, put->due_ms);
+    pg_query_text(&query, put->installation);
+    return pg_send(store, &query, err);
+}
+
 static int put_send(struct postgres_store *store, struct inbox_operation *operation,
                     struct error *err) {
     const struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
@@ -80,14 +89,22 @@ static int put_send(struct postgres_store *store, struct inbox_operation *operat
     pg_query_number(&query, put->due_ms);
     bind_runs(&query, put, false);
     note_queued(store, put);
-    return pg_send(store, &query, err);
+    if (pg_send(store, &query, err) < 0) {
+        return -1;
+    }
+    return store_gives(put) ? send_unpark(store, put, err) : 0;
 }
 
 static int put_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
                     PGresult *result, struct error *err) {
-    (void)store, (void)nth, (void)err;
+    (void)store, (void)err;
+    struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
+    if (nth == 1) {
+        put->unparked = pg_changed(result);
+        return 0;
+    }
     operation->result = INBOX_STORED;
-    take_ids(CONTAINER_OF(operation, struct inbox_put, operation), result, 1);
+    take_ids(put, result, 1);
     return PQntuples(result) == 0; /* it is there already */
 }
 
@@ -342,10 +359,13 @@ const struct postgres_kind postgres_fence = {.send = fence_send, .take = fenced_
 static int finish_send(struct postgres_store *store, struct inbox_operation *operation,
                        struct error *err) {
     const struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
-    bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
-    struct pg_query query = pg_query_begin(again ? PG_SQL_RUN_AGAIN : PG_SQL_RUN_END);
+    bool parks = finish->how == INBOX_PARK;
+    bool again = parks || finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
+    struct pg_query query = pg_query_begin(parks   ? PG_SQL_RUN_PARK
+                                           : again ? PG_SQL_RUN_AGAIN
+                                                   : PG_SQL_RUN_END);
     if (again) {
-        pg_query_number(&query, finish->how == INBOX_REQUEUE);
+        pg_query_number(&query, finish->how != INBOX_RETRY);
         pg_query_number(&query, finish->due_ms);
     } else {
         pg_query_text(&query, finish->how == INBOX_DONE ? "done" : "dead");
@@ -410,6 +430,7 @@ static int stats_take(struct postgres_store *store, struct inbox_operation *oper
     stats->dead = pg_number(result, 0, 2);
     stats->doubtful = pg_number(result, 0, 3);
     stats->oldest_due_ms = due_of(result, 4);
+    stats->parked = pg_number(result, 0, 5);
     return 0;
 }
 

@@ -60,8 +60,8 @@ static const char settings[] = "SET statement_timeout = 2500;"
 /* Did all runs of the delivery `d` end before these times? */
 #define ENDED_BEFORE(done, dead)                                                                   \
     "NOT EXISTS (SELECT FROM runs r WHERE r.delivery = d.id AND (r.state IN ('queued',"            \
-    " 'running') OR r.finished_ms >= CASE WHEN r.state = 'dead' THEN " dead "::bigint"             \
-    " ELSE " done "::bigint END))"
+    " 'running', 'parked') OR r.finished_ms >= CASE WHEN r.state = 'dead'"                         \
+    " THEN " dead "::bigint ELSE " done "::bigint END))"
 
 /* $n in the order in which postgres_runs.c and postgres_items.c bind. Results are binary: numbers
  * are bigint. */
@@ -87,9 +87,10 @@ static const char *const statements[PG_SQL_COUNT] = {
                                 " repository = $4, sender = $5, received_ms = $6, body_codec = $7,"
                                 " body_bytes = $8, body = $9 WHERE id = $10",
     [PG_SQL_RUNS_UNFINISHED] = "SELECT id FROM runs WHERE delivery = $1"
-                               " AND state IN ('queued', 'running') LIMIT 1",
-    [PG_SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = least(due_ms, $1)"
-                           " WHERE delivery = $2 AND state = 'queued' AND attempt > 0",
+                               " AND state IN ('queued', 'running', 'parked') LIMIT 1",
+    [PG_SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = least(due_ms, $1), state = 'queued'"
+                           " WHERE delivery = $2 AND (state = 'parked'"
+                           " OR (state = 'queued' AND attempt > 0))",
     [PG_SQL_RUNS_QUEUE] =
         "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, lease,"
         " lease_until_ms) SELECT $1::bigint, " RUN_VALUES(
@@ -142,6 +143,14 @@ static const char *const statements[PG_SQL_COUNT] = {
                          " label = $3, reason = $4, suspect = $5, crashes = $6, lease = 0,"
                          " lease_until_ms = 0"
                          " WHERE id = $7 AND attempt = $8 AND lease = $9 AND state = 'running'",
+    [PG_SQL_RUN_PARK] = "UPDATE runs SET state = 'parked', attempt = attempt - $1, due_ms = $2,"
+                        " label = $3, reason = $4, suspect = $5, crashes = $6, lease = 0,"
+                        " lease_until_ms = 0"
+                        " WHERE id = $7 AND attempt = $8 AND lease = $9 AND state = 'running'",
+    /* Those that wait for what the installation has just given. */
+    [PG_SQL_RUNS_UNPARK] = "UPDATE runs SET state = 'queued', due_ms = $1 WHERE state = 'parked'"
+                           " AND EXISTS (SELECT FROM deliveries d WHERE d.id = runs.delivery"
+                           " AND d.installation = $2)",
     [PG_SQL_ELECT] = "UPDATE elections SET lease = $1, lease_until_ms = " NOW_MS " + $2"
                      " WHERE name IN (SELECT name FROM elections WHERE name = 'upkeep'"
                      " AND (lease = $1 OR lease_until_ms < " NOW_MS ") FOR UPDATE SKIP LOCKED)",
@@ -151,7 +160,8 @@ static const char *const statements[PG_SQL_COUNT] = {
                      " (SELECT count(*) FROM runs WHERE state = 'dead'),"
                      " (SELECT count(*) FROM journal j JOIN runs r ON r.id = j.run"
                      " WHERE j.state = 'intended' AND r.state <> 'running'),"
-                     " (SELECT min(due_ms) FROM runs WHERE state = 'queued')",
+                     " (SELECT min(due_ms) FROM runs WHERE state = 'queued'),"
+                     " (SELECT count(*) FROM runs WHERE state = 'parked')",
     [PG_SQL_SET_HAS] = "SELECT 1::bigint FROM plugin_sets WHERE plugin = $1 AND scope = $2"
                        " AND name = $3 AND entry = $4",
     [PG_SQL_SET_HAS_ADOPTED] = "SELECT 1::bigint FROM persistent_set_sent_invitation"
@@ -174,14 +184,16 @@ static const char *const statements[PG_SQL_COUNT] = {
                                  " WHERE d.id >= $1 AND d.id < $2" LIST_FILTERS,
     [PG_SQL_LIST_QUEUED] = LIST_OF_STATE("queued"),
     [PG_SQL_LIST_RUNNING] = LIST_OF_STATE("running"),
+    [PG_SQL_LIST_PARKED] = LIST_OF_STATE("parked"),
     [PG_SQL_LIST_DEAD] = LIST_OF_STATE("dead"),
     [PG_SQL_RUNS_REVIVE] = "UPDATE runs SET state = 'queued', attempt = 0, crashes = 0,"
                            " suspect = false, due_ms = $1, label = '', reason = '',"
-                           " finished_ms = NULL WHERE delivery = $2 AND state IN ('queued', 'dead')"
+                           " finished_ms = NULL WHERE delivery = $2 AND state"
+                           " IN ('queued', 'parked', 'dead')"
                            " AND ($3::text IS NULL OR plugin = $3)",
     [PG_SQL_RUNS_DISCARD] = "UPDATE runs SET state = 'dead', finished_ms = $1, label = 'discarded',"
                             " reason = 'discarded by hand', lease = 0, lease_until_ms = 0"
-                            " WHERE delivery = $2 AND state IN ('queued', 'running')"
+                            " WHERE delivery = $2 AND state IN ('queued', 'running', 'parked')"
                             " AND ($3::text IS NULL OR plugin = $3)",
     [PG_SQL_PRUNE_LOOK] = "SELECT d.received_ms, d.id, octet_length(d.body)::bigint, " ENDED_BEFORE(
         "$3", "$4") " FROM deliveries d WHERE d.body IS NOT NULL"

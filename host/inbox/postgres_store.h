@@ -36,6 +36,8 @@ enum postgres_sql {
     PG_SQL_RUN_FENCE,
     PG_SQL_RUN_END,
     PG_SQL_RUN_AGAIN,
+    PG_SQL_RUN_PARK,
+    PG_SQL_RUNS_UNPARK,
     PG_SQL_ELECT,
     PG_SQL_NOTIFY, /* only where the server knows it */
     PG_SQL_STATS,
@@ -52,6 +54,7 @@ enum postgres_sql {
     PG_SQL_LIST,
     PG_SQL_LIST_QUEUED,
     PG_SQL_LIST_RUNNING,
+    PG_SQL_LIST_PARKED,
     PG_SQL_LIST_DEAD,
     PG_SQL_RUNS_REVIVE,
     PG_SQL_RUNS_DISCARD,

@@ -53,9 +53,14 @@ static const char *const statements[SQL_COUNT] = {
                              " repository = ?4, sender = ?5, received_ms = ?6, body_codec = ?7,"
                              " body_bytes = ?8, body = ?9 WHERE id = ?10",
     [SQL_RUNS_UNFINISHED] = "SELECT 1 FROM runs WHERE delivery = ?1"
-                            " AND state IN ('queued', 'running') LIMIT 1",
-    [SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = min(due_ms, ?1)"
-                        " WHERE delivery = ?2 AND state = 'queued' AND attempt > 0",
+                            " AND state IN ('queued', 'running', 'parked') LIMIT 1",
+    [SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = min(due_ms, ?1), state = 'queued'"
+                        " WHERE delivery = ?2 AND (state = 'parked'"
+                        " OR (state = 'queued' AND attempt > 0))",
+    /* Those that wait for what the installation has just given. */
+    [SQL_RUNS_UNPARK] = "UPDATE runs SET state = 'queued', due_ms = ?1 WHERE state = 'parked'"
+                        " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
+                        " AND d.installation = ?2)",
     [SQL_RUN_QUEUE] = "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, lease,"
                       " lease_until_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
                       " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
@@ -80,6 +85,10 @@ static const char *const statements[SQL_COUNT] = {
                       " label = ?3, reason = ?4, suspect = ?5, crashes = ?6, lease = 0,"
                       " lease_until_ms = 0"
                       " WHERE id = ?7 AND attempt = ?8 AND lease = ?9 AND state = 'running'",
+    [SQL_RUN_PARK] = "UPDATE runs SET state = 'parked', attempt = attempt - ?1, due_ms = ?2,"
+                     " label = ?3, reason = ?4, suspect = ?5, crashes = ?6, lease = 0,"
+                     " lease_until_ms = 0"
+                     " WHERE id = ?7 AND attempt = ?8 AND lease = ?9 AND state = 'running'",
     [SQL_RUNS_RECOVER] = "UPDATE runs SET state = 'queued', due_ms = ?1, lease = 0,"
                          " lease_until_ms = 0 WHERE state = 'running'",
     /* lease_until_ms is of the monotonic clock, which setting the wall's does not disturb: it lasts
@@ -118,7 +127,8 @@ static const char *const statements[SQL_COUNT] = {
                   " (SELECT count(*) FROM runs WHERE state = 'dead'),"
                   " (SELECT count(*) FROM journal j JOIN runs r ON r.id = j.run"
                   "  WHERE j.state = 'intended' AND r.state <> 'running'),"
-                  " (SELECT min(due_ms) FROM runs WHERE state = 'queued')",
+                  " (SELECT min(due_ms) FROM runs WHERE state = 'queued'),"
+                  " (SELECT count(*) FROM runs WHERE state = 'parked')",
     [SQL_SET_HAS] = "SELECT 1 FROM plugin_sets WHERE plugin = ?1 AND scope = ?2 AND name = ?3"
                     " AND entry = ?4",
     [SQL_SET_HAS_ADOPTED] = "SELECT 1 FROM persistent_set_sent_invitation WHERE entry = ?1",
@@ -137,23 +147,25 @@ static const char *const statements[SQL_COUNT] = {
                               " WHERE d.id >= ?1 AND d.id < ?2" LIST_FILTERS,
     [SQL_LIST_QUEUED] = LIST_OF_STATE("queued", "runs_due"),
     [SQL_LIST_RUNNING] = LIST_OF_STATE("running", "runs_leased"),
+    [SQL_LIST_PARKED] = LIST_OF_STATE("parked", "runs_parked"),
     [SQL_LIST_DEAD] = LIST_OF_STATE("dead", "runs_dead"),
     [SQL_DELIVERY_BODY] = "SELECT body IS NULL, body_codec, body_bytes FROM deliveries"
                           " WHERE id = ?1",
     [SQL_RUNS_REVIVE] = "UPDATE runs SET state = 'queued', attempt = 0, crashes = 0, suspect = 0,"
                         " due_ms = ?1, label = '', reason = '', finished_ms = NULL"
-                        " WHERE delivery = ?2 AND state IN ('queued', 'dead')"
+                        " WHERE delivery = ?2 AND state IN ('queued', 'parked', 'dead')"
                         " AND (?3 IS NULL OR plugin = ?3)",
     [SQL_RUNS_DISCARD] = "UPDATE runs SET state = 'dead', finished_ms = ?1, label = 'discarded',"
                          " reason = 'discarded by hand', lease = 0, lease_until_ms = 0"
-                         " WHERE delivery = ?2 AND state IN ('queued', 'running')"
+                         " WHERE delivery = ?2 AND state IN ('queued', 'running', 'parked')"
                          " AND (?3 IS NULL OR plugin = ?3)",
-    [SQL_PRUNE_LOOK] = "SELECT d.received_ms, d.id, length(d.body), NOT EXISTS (SELECT 1"
-                       " FROM runs r WHERE r.delivery = d.id AND (r.state IN ('queued', 'running')"
-                       " OR r.finished_ms >= iif(r.state = 'dead', ?4, ?3)))"
-                       " FROM deliveries d INDEXED BY deliveries_kept WHERE d.body IS NOT NULL"
-                       " AND (d.received_ms, d.id) > (?1, ?2) AND d.received_ms < ?3"
-                       " ORDER BY d.received_ms, d.id LIMIT ?5",
+    [SQL_PRUNE_LOOK] =
+        "SELECT d.received_ms, d.id, length(d.body), NOT EXISTS (SELECT 1"
+        " FROM runs r WHERE r.delivery = d.id AND (r.state IN ('queued', 'running', 'parked')"
+        " OR r.finished_ms >= iif(r.state = 'dead', ?4, ?3)))"
+        " FROM deliveries d INDEXED BY deliveries_kept WHERE d.body IS NOT NULL"
+        " AND (d.received_ms, d.id) > (?1, ?2) AND d.received_ms < ?3"
+        " ORDER BY d.received_ms, d.id LIMIT ?5",
     [SQL_PRUNE_BODY] = "UPDATE deliveries SET body = NULL WHERE id = ?1",
     [SQL_PRUNE_READS] = "DELETE FROM journal WHERE kind <> 'effect' AND run IN"
                         " (SELECT id FROM runs WHERE delivery = ?1)",

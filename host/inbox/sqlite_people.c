@@ -91,7 +91,10 @@ int sqlite_list(struct sqlite_store *store, struct inbox_list *list, struct erro
     static const struct {
         const char *state;
         enum sqlite_sql sql;
-    } few[] = {{"queued", SQL_LIST_QUEUED}, {"running", SQL_LIST_RUNNING}, {"dead", SQL_LIST_DEAD}};
+    } few[] = {{"queued", SQL_LIST_QUEUED},
+               {"running", SQL_LIST_RUNNING},
+               {"parked", SQL_LIST_PARKED},
+               {"dead", SQL_LIST_DEAD}};
     int64_t low = 0, next = 0;
     if (list->guid) {
         int found = sqlite_find_delivery(store, list->guid, &low, err);

@@ -145,6 +145,20 @@ static int drop_journals(struct sqlite_store *store, int64_t delivery, struct er
     return query_run(&query, err, "dropping journals");
 }
 
+static int unpark(struct sqlite_store *store, struct inbox_put *put, struct error *err) {
+    if (!store_gives(put)) {
+        return 0;
+    }
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_UNPARK);
+    query_number(&query, put->due_ms);
+    query_text(&query, put->installation);
+    if (query_run(&query, err, "making parked runs due") < 0) {
+        return -1;
+    }
+    put->unparked = sqlite3_changes64(store->db);
+    return 0;
+}
+
 int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *err) {
     int64_t delivery = 0;
     int seen = sqlite_find_delivery(store, put->guid, &delivery, err);
@@ -163,7 +177,7 @@ int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *
     }
     if ((seen && drop_journals(store, delivery, err) < 0) ||
         write_delivery(store, put, &delivery, err) < 0 ||
-        queue_runs(store, delivery, put, seen > 0, err) < 0) {
+        queue_runs(store, delivery, put, seen > 0, err) < 0 || unpark(store, put, err) < 0) {
         return -1;
     }
     return seen ? INBOX_REDELIVERED : INBOX_STORED;
@@ -358,10 +372,13 @@ int sqlite_fence(struct sqlite_store *store, const struct inbox_fence *fence, st
 
 int sqlite_finish(struct sqlite_store *store, const struct inbox_finish *finish,
                   struct error *err) {
-    bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
-    AUTO_QUERY struct query query = query_begin(store, again ? SQL_RUN_AGAIN : SQL_RUN_END);
+    bool parks = finish->how == INBOX_PARK;
+    bool again = parks || finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
+    AUTO_QUERY struct query query = query_begin(store, parks   ? SQL_RUN_PARK
+                                                       : again ? SQL_RUN_AGAIN
+                                                               : SQL_RUN_END);
     if (again) {
-        query_number(&query, finish->how == INBOX_REQUEUE);
+        query_number(&query, finish->how != INBOX_RETRY);
         query_number(&query, finish->due_ms);
     } else {
         query_text(&query, finish->how == INBOX_DONE ? "done" : "dead");
@@ -396,6 +413,7 @@ int sqlite_stats(struct sqlite_store *store, struct inbox_stats *stats, struct e
     stats->doubtful = sqlite3_column_int64(query.statement, 3);
     bool none = sqlite3_column_type(query.statement, 4) == SQLITE_NULL;
     stats->oldest_due_ms = none ? INT64_MAX : sqlite3_column_int64(query.statement, 4);
+    stats->parked = sqlite3_column_int64(query.statement, 5);
     return 0;
 }
 

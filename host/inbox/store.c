@@ -63,3 +63,12 @@ struct inbox_entry *store_add_entry(struct inbox_list *list) {
     *entry = (struct inbox_entry){.delivery = 0};
     return entry;
 }
+
+bool store_gives(const struct inbox_put *put) {
+    static const char *const actions[] = {"created", "unsuspend", "new_permissions_accepted"};
+    bool given = false;
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        given = given || strcmp(put->action, actions[i]) == 0;
+    }
+    return given && strcmp(put->event, "installation") == 0 && put->installation[0];
+}

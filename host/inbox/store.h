@@ -38,6 +38,9 @@ struct store_methods {
 /* Is the operation within the bounds of the contract? 0, or -1 and what is not: its own fault. */
 int store_check(const struct inbox_operation *operation, struct error *err);
 
+/* Is it what parked runs wait for: the app is there (again), or has been granted more? */
+bool store_gives(const struct inbox_put *put);
+
 /* A fresh slot at the end of claim->runs, of list->entries; NULL when memory is short. */
 struct inbox_run *store_add_run(struct inbox_claim *claim);
 struct inbox_entry *store_add_entry(struct inbox_list *list);

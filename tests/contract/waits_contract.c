@@ -80,12 +80,64 @@ static void a_wait_for_searches_holds_up_no_run(void **state) {
     expect_next(bench, BENCH_NOW, 1, INT64_MAX);
 }
 
+static struct inbox_claim park(struct bench *bench, const char *guid) {
+    struct inbox_put operation = put_of(guid);
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    struct inbox_finish finish = finish_of(&claim.runs[0], INBOX_PARK);
+    finish.label = "parked";
+    assert_int_equal(bench_ask(bench, &finish.operation), 0);
+    return claim;
+}
+
+static int64_t put_installation(struct bench *bench, const char *guid, const char *action,
+                                const char *installation) {
+    struct inbox_put operation = put_of(guid);
+    operation.event = "installation";
+    operation.action = action;
+    operation.installation = installation;
+    operation.n_runs = 0;
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    return operation.unparked;
+}
+
+static void a_parked_run_waits_until_its_installation_gives(void **state) {
+    struct bench *bench = *state;
+    struct inbox_claim parked = park(bench, "one");
+    inbox_runs_free(parked.runs, parked.n_runs);
+    expect_next(bench, BENCH_NOW + INT64_C(86400000) * 365, 0, INT64_MAX);
+    assert_int_equal(put_installation(bench, "a", "new_permissions_accepted", "8"), 0);
+    assert_int_equal(put_installation(bench, "b", "suspend", "7"), 0);
+    expect_next(bench, BENCH_NOW, 0, INT64_MAX);
+    assert_int_equal(put_installation(bench, "c", "new_permissions_accepted", "7"), 1);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].attempt, 1); /* none was lost */
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_parked_run_is_counted_and_its_guid_seen_again_makes_it_due(void **state) {
+    struct bench *bench = *state;
+    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
+    struct inbox_claim parked = park(bench, "one");
+    inbox_runs_free(parked.runs, parked.n_runs);
+    assert_int_equal(bench_ask(bench, &stats.operation), 0);
+    assert_int_equal(stats.parked, 1);
+    assert_int_equal(stats.queued, 0);
+    struct inbox_put again = put_of("one");
+    assert_int_equal(bench_ask(bench, &again.operation), INBOX_DUPLICATE);
+    expect_next(bench, BENCH_NOW, 1, INT64_MAX);
+}
+
 size_t contract_wait_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(the_latest_wait_of_an_installation_lasts),
         CONTRACT(runs_of_an_installation_that_waits_are_not_claimed),
         CONTRACT(a_run_that_was_to_be_leased_is_queued_while_its_installation_waits),
         CONTRACT(a_wait_for_searches_holds_up_no_run),
+        CONTRACT(a_parked_run_waits_until_its_installation_gives),
+        CONTRACT(a_parked_run_is_counted_and_its_guid_seen_again_makes_it_due),
     };
     memcpy(tests, ours, sizeof ours);
     return sizeof ours / sizeof *ours;

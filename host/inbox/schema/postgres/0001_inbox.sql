@@ -34,7 +34,7 @@ CREATE TABLE runs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     delivery bigint NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
     plugin text NOT NULL,
-    state text NOT NULL CHECK (state IN ('queued', 'running', 'done', 'dead')),
+    state text NOT NULL CHECK (state IN ('queued', 'running', 'parked', 'done', 'dead')),
     attempt bigint NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     crashes bigint NOT NULL DEFAULT 0,
     suspect boolean NOT NULL DEFAULT false,
@@ -50,6 +50,7 @@ CREATE TABLE runs (
 -- Each holds only the runs of its state, so that none grows with the finished ones.
 CREATE INDEX runs_due ON runs (plugin, suspect, due_ms, id) WHERE state = 'queued';
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
+CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
 
 -- Until when GitHub wants to hear nothing of an installation: of all, of searches, of GraphQL.

@@ -33,7 +33,7 @@ CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     delivery INTEGER NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
     plugin TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'dead')),
+    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'parked', 'done', 'dead')),
     attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     crashes INTEGER NOT NULL DEFAULT 0,
     suspect INTEGER NOT NULL DEFAULT 0 CHECK (suspect IN (0, 1)),
@@ -49,6 +49,7 @@ CREATE TABLE runs (
 -- Each holds only the runs of its state, so that none grows with the finished ones.
 CREATE INDEX runs_due ON runs (plugin, suspect, due_ms) WHERE state = 'queued';
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
+CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
 
 -- Until when GitHub wants to hear nothing of an installation: of all, of searches, of GraphQL.

@@ -131,6 +131,58 @@ static int32_t classify(int32_t status, const struct buffer *headers, const char
     }
 }
 
+/* "issues=write; pull_requests=write", as GitHub says what it would have taken. */
+static void describe_permissions(const struct buffer *headers, struct buffer *out) {
+    size_t bytes;
+    char wanted[MESSAGE_SHOWN + 1];
+    const char *accepted = answer_header(headers, "x-accepted-github-permissions", &bytes);
+    if (accepted && bytes > 0) {
+        answer_clean(wanted, sizeof wanted, accepted, bytes);
+        (void)buffer_printf(out, " (it needs %s)", wanted);
+    }
+}
+
+static int32_t classify_graphql(const char *type, const char *message) {
+    static const struct {
+        const char *type;
+        int32_t outcome;
+    } types[] = {{"RATE_LIMITED", SNEK_E_RATE_LIMITED},     {"RATE_LIMIT", SNEK_E_RATE_LIMITED},
+                 {"NOT_FOUND", SNEK_E_NOT_FOUND},           {"FORBIDDEN", SNEK_E_FORBIDDEN},
+                 {"INSUFFICIENT_SCOPES", SNEK_E_FORBIDDEN}, {"INTERNAL", SNEK_E_SERVER},
+                 {"SERVICE_UNAVAILABLE", SNEK_E_SERVER}};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (strcmp(types[i].type, type) == 0) {
+            return types[i].outcome;
+        }
+    }
+    if (strcasestr(message, "secondary rate limit")) {
+        return SNEK_E_RATE_LIMITED;
+    }
+    return strncmp(message, "Something went wrong while executing", 36) == 0 ? SNEK_E_SERVER
+                                                                             : SNEK_E_VALIDATION;
+}
+
+int32_t answer_judge_graphql(const struct buffer *body, struct error *err) {
+    struct json_value errors, first;
+    const char *json = body->data ? body->data : "";
+    if (!json_find(json, body->bytes, "errors", &errors) || errors.type != JSON_ARRAY_BEGIN ||
+        !json_find(errors.raw, errors.raw_bytes, "[0]", &first)) {
+        if (json_find(json, body->bytes, "data", &first)) {
+            return 0;
+        }
+        (void)error_set(err, "POST /graphql answered without data");
+        return SNEK_E_SERVER;
+    }
+    char type[64] = "", message[MESSAGE_SHOWN + 1] = "";
+    AUTO_BUFFER struct buffer sentence = BUFFER_INIT(SENTENCE_MAX);
+    (void)find_text(first.raw, first.raw_bytes, "type", type, sizeof type);
+    (void)find_text(first.raw, first.raw_bytes, "message", message, sizeof message);
+    (void)buffer_append_text(&sentence, "POST /graphql answered with errors");
+    describe_errors(body, &sentence);
+    (void)error_set(err, "%s", sentence.data ? sentence.data : "no memory");
+    return classify_graphql(type, message);
+}
+
 int32_t answer_judge(const char *method, const char *path, int32_t status,
                      const struct buffer *headers, const struct buffer *body, struct error *err) {
     if (status >= 200 && status < 300) {
@@ -148,6 +200,10 @@ int32_t answer_judge(const char *method, const char *path, int32_t status,
     if (look) {
         describe_errors(body, &sentence);
     }
+    int32_t outcome = classify(status, headers, message);
+    if (outcome == SNEK_E_FORBIDDEN) {
+        describe_permissions(headers, &sentence);
+    }
     (void)error_set(err, "%s", sentence.data ? sentence.data : "no memory");
-    return classify(status, headers, message);
+    return outcome;
 }

@@ -16,6 +16,9 @@
 int32_t answer_judge(const char *method, const char *path, int32_t status,
                      const struct buffer *headers, const struct buffer *body, struct error *err);
 
+/* An answer of GraphQL's, whose errors come with a 200: likewise. */
+int32_t answer_judge_graphql(const struct buffer *body, struct error *err);
+
 /* The first header of that name (lower case) in "name: value\n" lines: its value, borrowed, not
  * terminated, and its length; NULL when absent. */
 const char *answer_header(const struct buffer *headers, const char *name, size_t *bytes);

@@ -21,6 +21,7 @@ static void take_jwt(struct jwt_waiter *waiter, const struct jwt_answer *answer)
         return;
     }
     request->skew_s = answer->skew_s;
+    request->key = answer->key;
     transport_send(request->way->transport, &request->exchange, answer->jwt);
 }
 
@@ -38,8 +39,15 @@ static void answered(struct exchange *exchange) {
             app_send(request);
             return;
         }
+        if (!request->other_key && jwt_change_key(request->way->jwt, request->key)) {
+            request->other_key = true;
+            app_send(request);
+            return;
+        }
         (void)error_wrap(&exchange->error, "GitHub refuses the app's JWT (check the app id, the "
                                            "private key and this machine's clock)");
+    } else if (exchange->status > 0) {
+        jwt_took_key(request->way->jwt, request->key);
     }
     request->done(request);
 }

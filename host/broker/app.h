@@ -27,7 +27,8 @@ struct app_request {
     struct jwt_waiter waiter;
     struct target target;
     int32_t skew_s;
-    bool again;
+    uint32_t key;
+    bool again, other_key;
 };
 
 /* `path` below the API's root, `body` JSON or NULL: copied. 0, or a negative enum snek_error and a

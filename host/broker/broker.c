@@ -105,7 +105,8 @@ static void *run(void *context) {
 
 static void free_parts(struct broker *broker) {
     limits_free(broker->workshop.limits);
-    tokens_free(broker->workshop.tokens);
+    tokens_free(broker->workshop.tokens); /* it tells the etags */
+    etags_free(broker->workshop.etags);
     slug_free(broker->workshop.slug);
     jwt_free(broker->way.jwt);
     transport_free(broker->way.transport);
@@ -134,7 +135,8 @@ static int make_parts(struct broker *broker, const struct broker_options *option
     broker->way.origin = &broker->origin;
     broker->way.jwt = jwt_new(&jwt);
     broker->workshop.way = &broker->way;
-    broker->workshop.tokens = tokens_new(&broker->way);
+    broker->workshop.etags = etags_new(ETAGS_BYTES_MAX);
+    broker->workshop.tokens = tokens_new(&broker->way, broker->workshop.etags);
     broker->workshop.slug = slug_new(&broker->way);
     struct limits_options limits = {.write_interval_ms = options->write_interval_ms,
                                     .notify_interval_ms = options->notify_interval_ms,
@@ -147,8 +149,8 @@ static int make_parts(struct broker *broker, const struct broker_options *option
                  options->retry_first_ms > 0 ? options->retry_first_ms : RETRY_FIRST_MS);
     TAILQ_INIT(&broker->workshop.jobs);
     TAILQ_INIT(&broker->workshop.errands);
-    if (!broker->workshop.limits || !broker->way.jwt || !broker->workshop.tokens ||
-        !broker->workshop.slug) {
+    if (!broker->workshop.limits || !broker->workshop.etags || !broker->way.jwt ||
+        !broker->workshop.tokens || !broker->workshop.slug) {
         return error_set(err, "no memory");
     }
     return 0;

@@ -36,8 +36,10 @@ struct broker_options {
 
 enum broker_kind {
     BROKER_REQUEST, /* a plugin's request, with its installation's token */
-    BROKER_SLUG,    /* the app's slug, from GET /app, kept; `body` is the slug */
+    BROKER_SLUG,    /* the app's slug, from GET /app, kept; `answer` is the slug */
     BROKER_APP,     /* the host's own, as the app: `method`, `url`, `body`; no limits, no retries */
+    BROKER_TOKEN,   /* the installation's token itself, for people: `answer`, to be wiped.
+                       Permissions "" are all that are granted */
 };
 
 /* What does not count towards a run's deadline: the waits for rate limits and the pace. */
@@ -56,11 +58,16 @@ struct broker_request {
     int64_t attempt;
     const char *installation;
     const char *permissions; /* canonical JSON: {"members":"write"}, names sorted */
-    const char *method;      /* GET, PUT, POST, PATCH, DELETE */
+    const char *repository;  /* "owner/name": a token for this one alone; NULL or "": all */
+    bool app_requests;       /* those below /app are allowed, as the app */
+    const char *method;      /* GET, HEAD, PUT, POST, PATCH, DELETE */
     const char *url;         /* "/path" below the API's root, or absolute at its origin */
-    const char *body;        /* JSON; NULL or "" none */
+    const char *accept, *content_type; /* media types; NULL or "": GitHub's JSON, JSON */
+    const char *more_headers;          /* "name: value\n" lines; NULL or "" none */
+    const char *body;                  /* NULL or "" none */
     size_t body_bytes;
-    bool announced; /* the webhook itself named this URL: a 404 may be GitHub's views that lag */
+    bool repeatable; /* the plugin says: to do it twice is as good as once */
+    bool announced;  /* the webhook itself named this URL: a 404 may be GitHub's views that lag */
 
     struct broker_waited waited; /* any thread may look while it is under way */
 

@@ -3,6 +3,7 @@
 #include "broker/jwt.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "broker/answer.h"
 #include "supervisor/supervisor.h"
 
@@ -21,6 +22,9 @@ struct jwt_source {
     int64_t waiting_since_ms; /* the first of them */
     int64_t skew_s;           /* the last that was given */
     int32_t asked_skew_s;
+    uint32_t key, asked_key;
+    bool alone; /* there is no other key */
+    bool said;
     bool asked; /* an answer is to come */
     bool stale; /* those who asked for it have given up */
     bool lost;
@@ -46,6 +50,25 @@ void jwt_ask(struct jwt_source *source, struct jwt_waiter *waiter, int64_t skew_
     source->skew_s = skew_s;
     waiter->waiting = true;
     TAILQ_INSERT_TAIL(&source->waiters, waiter, link);
+}
+
+bool jwt_change_key(struct jwt_source *source, uint32_t key) {
+    if (source->alone) {
+        return false;
+    }
+    if (source->key == key) { /* else another request has changed it already */
+        source->key = 1 - key;
+    }
+    return true;
+}
+
+void jwt_took_key(struct jwt_source *source, uint32_t key) {
+    if (key == 1 && !source->said) {
+        source->said = true;
+        log_event(LOG_WARNING, "private_key_next",
+                  LOG_TEXT("reason", "GitHub refuses the private key and takes the next one: make "
+                                     "it github.private_key_file"));
+    }
 }
 
 void jwt_forget(struct jwt_source *source, struct jwt_waiter *waiter) {
@@ -116,10 +139,16 @@ static void take(struct jwt_source *source, struct supervisor_answer *answer, si
     if (!whole || (answer->ok && !is_jwt(answer->text))) {
         fail_all(source, SNEK_E_FAILED, "its answer makes no sense");
     } else if (answer->ok) {
-        answer_all(source,
-                   &(struct jwt_answer){.jwt = answer->text, .skew_s = source->asked_skew_s});
+        answer_all(source, &(struct jwt_answer){.jwt = answer->text,
+                                                .skew_s = source->asked_skew_s,
+                                                .key = source->asked_key});
     } else {
         char why[401];
+        if (source->asked_key != 0) { /* no rotation is under way: they wait on, for the first */
+            source->alone = true;
+            source->key = 0;
+            return;
+        }
         answer_clean(why, sizeof why, answer->text, strlen(answer->text));
         fail_all(source, SNEK_E_FAILED, why);
     }
@@ -146,12 +175,14 @@ static void ask(struct jwt_source *source) {
     int64_t skew_s = source->skew_s;
     skew_s = skew_s > SUPERVISOR_SKEW_MAX_S ? SUPERVISOR_SKEW_MAX_S : skew_s;
     skew_s = skew_s < -SUPERVISOR_SKEW_MAX_S ? -SUPERVISOR_SKEW_MAX_S : skew_s;
-    struct supervisor_question question = {.kind = SUPERVISOR_JWT, .skew_s = (int32_t)skew_s};
+    struct supervisor_question question = {
+        .kind = SUPERVISOR_JWT, .skew_s = (int32_t)skew_s, .key = source->key};
     ssize_t sent =
         send(source->options.fd, &question, sizeof question, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent == (ssize_t)sizeof question) {
         source->asked = true;
         source->asked_skew_s = question.skew_s;
+        source->asked_key = question.key;
     } else if (sent >= 0 || (errno != EAGAIN && errno != EINTR)) {
         lose(source);
     }

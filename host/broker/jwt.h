@@ -19,6 +19,7 @@ struct jwt_answer {
     int32_t outcome; /* 0, or a negative enum snek_error with `error` */
     const char *jwt; /* borrowed during the call; NULL when there is none */
     int32_t skew_s;  /* that was corrected for */
+    uint32_t key;    /* that signed it: 0, or 1 during a rotation */
     const struct error *error;
 };
 
@@ -39,6 +40,11 @@ struct jwt_source *jwt_new(const struct jwt_options *options); /* NULL: no memor
 void jwt_free(struct jwt_source *source);                      /* takes NULL; nobody waits */
 
 void jwt_ask(struct jwt_source *source, struct jwt_waiter *waiter, int64_t skew_s);
+/* GitHub refused a JWT of `key`: from now on the other one signs. False when there is no other, or
+ * no telling: then nothing has changed. */
+bool jwt_change_key(struct jwt_source *source, uint32_t key);
+/* GitHub took one of `key`: says so once when it is the next one. */
+void jwt_took_key(struct jwt_source *source, uint32_t key);
 void jwt_forget(struct jwt_source *source, struct jwt_waiter *waiter); /* waiting or not */
 
 /* What to wait for: false when there is no supervisor to wait for, then `fd` is untouched. */

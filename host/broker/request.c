@@ -3,13 +3,15 @@
  *
  *   check -> enter (ratelimits.c) -> token -> send -> answer -> done
  *              ^                                   |
- *              '--- at once, or after a while -----'   another token, a limit, a passing failure
+ *              '--- at once, or after a while -----'   another token, a limit, a passing failure,
+ *                                                      a redirect
  */
 #include "broker/request.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "broker/answer.h"
+#include "broker/headers.h"
 #include "runner/frames.h"
 
 #include <snekomatic/types.h>
@@ -18,8 +20,10 @@
 
 #define INSTALLATION_MAX INBOX_NAME_MAX
 #define PERMISSIONS_MAX 65536
-#define REFUSALS_MAX 4     /* of a fresh token: over 7.5 s with the usual first wait */
-#define LIMITED_MAX 10     /* answers that name a limit with a short wait each */
+#define REFUSALS_MAX 4 /* of a fresh token: over 7.5 s with the usual first wait */
+#define LIMITED_MAX 10 /* answers that name a limit with a short wait each */
+#define REDIRECTS_MAX 5
+#define APP_PLACE "(app)"  /* whose limits requests as the app are under */
 #define ANNOUNCED_FACTOR 8 /* of the first wait: 2 s */
 
 struct job {
@@ -28,13 +32,19 @@ struct job {
     struct target target;
     struct limits_waiter limit;
     struct token_waiter token;
+    struct jwt_waiter jwt;
+    uint32_t jwt_key;
     struct slug_waiter slug;
     struct retry retry;
     struct exchange exchange;
     uint64_t mint; /* the token that it was sent with; 0 none yet */
     bool fresh;    /* that token was made lately */
     bool renewed, looked_again;
-    unsigned tries, refusals, limited;
+    bool as_app;        /* with a JWT, not with a token */
+    bool unconditional; /* what was kept went while GitHub said that it had not changed */
+    bool from_kept;
+    char version[32]; /* of the API, as the request names it */
+    unsigned tries, refusals, limited, redirects;
     int64_t begun_at_ms;
     int64_t first_sent_ms, waited_before_ms; /* 0: not sent yet; the waits until then */
     TAILQ_ENTRY(job) link;
@@ -61,17 +71,19 @@ static void finish(struct job *job) {
     struct broker_request *request = job->request;
     bool asked = request->kind == BROKER_REQUEST;
     log_event(
-        LOG_INFO, "request", LOG_TEXT("method", asked ? request->method : "GET"),
+        request->kind == BROKER_TOKEN ? LOG_DEBUG : LOG_INFO, "request",
+        LOG_TEXT("method", asked ? request->method : "GET"),
         LOG_TEXT("url", asked ? job->target.path : "/app"), LOG_NUMBER("status", request->status),
         LOG_NUMBER("ms", clock_monotonic_ms() - job->begun_at_ms),
         number_above("waited_ms", atomic_load(&request->waited.total_ms), 0),
-        number_above("tries", job->tries, 1), LOG_TEXT("plugin", request->plugin),
-        LOG_TEXT("delivery", request->delivery), LOG_TEXT("installation", request->installation),
-        LOG_NUMBER("attempt", request->attempt));
+        number_above("tries", job->tries, 1), LOG_TEXT("kept", job->from_kept ? "true" : NULL),
+        LOG_TEXT("plugin", request->plugin), LOG_TEXT("delivery", request->delivery),
+        LOG_TEXT("installation", request->installation), LOG_NUMBER("attempt", request->attempt));
     TAILQ_REMOVE(&job->workshop->jobs, job, link);
     limits_forget(job->workshop->limits, &job->limit);
     retry_forget(&job->workshop->retries, &job->retry);
     tokens_forget(&job->token);
+    jwt_forget(job->workshop->way->jwt, &job->jwt);
     slug_forget(&job->slug);
     exchange_finish(&job->exchange);
     target_finish(&job->target);
@@ -128,10 +140,12 @@ static bool again(struct job *job, int64_t wait_ms) {
 
 /* GitHub did not take the token: nothing has happened yet, whatever the method. */
 static bool again_after_refusal(struct job *job) {
-    if (!job->renewed && (!job->fresh || job->refusals == REFUSALS_MAX / 2)) {
+    if (job->as_app) {
+        (void)jwt_change_key(job->workshop->way->jwt, job->jwt_key);
+    }
+    if (!job->as_app && !job->renewed && (!job->fresh || job->refusals == REFUSALS_MAX / 2)) {
         job->renewed = true; /* it was revoked, or expired by a clock that jumped */
-        tokens_drop(job->workshop->tokens, job->request->installation, job->token.permissions,
-                    job->mint);
+        tokens_drop(job->workshop->tokens, &job->token, job->mint);
         return again(job, 0);
     }
     /* Not known everywhere at GitHub yet. */
@@ -157,11 +171,109 @@ static bool send_again(struct job *job, bool limited) {
            job->tries < RETRY_TRIES_MAX && again(job, retry_backoff_ms(retries, job->tries));
 }
 
+/* ---- what is kept ---- */
+
+static struct etag_key key_of(const struct job *job) {
+    const struct exchange *exchange = &job->exchange;
+    return (struct etag_key){.mint = job->mint,
+                             .url = exchange->url,
+                             .accept = exchange->accept ? exchange->accept : "",
+                             .version = job->version};
+}
+
+static bool may_keep(const struct job *job) {
+    return !job->as_app && strcmp(job->request->method, "GET") == 0;
+}
+
+/* False when the request must be made again, without a condition. */
+static bool use_kept(struct job *job) {
+    struct exchange *exchange = &job->exchange;
+    struct etag_key key = key_of(job);
+    bool conditional = exchange->tag != NULL;
+    exchange->tag = NULL;
+    if (exchange->status == 304 && conditional) {
+        job->from_kept = etags_use(job->workshop->etags, &key, exchange);
+        job->unconditional = !job->from_kept;
+        return job->from_kept;
+    }
+    if (may_keep(job)) {
+        etags_keep(job->workshop->etags, &key, exchange);
+    }
+    return true;
+}
+
+/* ---- redirects ---- */
+
+/* A redirect that may be followed: of a GET or HEAD any, of others those that keep the method. */
+static bool is_redirect(const struct job *job) {
+    switch (job->exchange.status) {
+    case 301:
+    case 302:
+    case 303:
+        return strcmp(job->request->method, "GET") == 0 ||
+               strcmp(job->request->method, "HEAD") == 0;
+    case 307:
+    case 308:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int32_t redirected_target(struct job *job, struct target *target, struct error *err) {
+    char location[URL_MAX + 1];
+    size_t bytes;
+    const char *value = answer_header(&job->exchange.headers, "location", &bytes);
+    if (!value || bytes >= sizeof location || ++job->redirects > REDIRECTS_MAX) {
+        (void)error_set(err, !value                     ? "it names no Location"
+                             : bytes >= sizeof location ? "its Location is too long"
+                                                        : "it is one of more than five");
+        return SNEK_E_SERVER;
+    }
+    memcpy(location, value, bytes);
+    location[bytes] = '\0';
+    int32_t outcome =
+        origin_redirect(job->workshop->way->origin, &job->target, location, target, err);
+    if (outcome == 0 && target->as_app != job->as_app) {
+        target_finish(target);
+        (void)error_set(err, "it leads from a token's part of the API to the app's, or back");
+        outcome = SNEK_E_FOREIGN_ORIGIN;
+    }
+    return outcome;
+}
+
+/* True when it is followed; else the answer is the redirect itself, from which the plugin has its
+ * Location, and the token stayed here. */
+static bool follow(struct job *job) {
+    struct exchange *exchange = &job->exchange;
+    struct target target;
+    struct error err;
+    int32_t outcome = redirected_target(job, &target, &err);
+    if (outcome < 0) {
+        exchange->outcome = outcome;
+        (void)error_wrap(&err, "%s %s answered %d, a redirect that is not followed",
+                         exchange->method, exchange->path, (int)exchange->status);
+        exchange->error = err;
+        return false;
+    }
+    target_finish(&job->target);
+    job->target = target;
+    exchange->url = job->target.url;
+    exchange->path = job->target.path;
+    return again(job, 0);
+}
+
+/* ---- the answer ---- */
+
 static void take_answer(struct exchange *exchange) {
     struct job *job = CONTAINER_OF(exchange, struct job, exchange);
     struct broker_request *request = job->request;
+    if (job->limit.kind.graphql && exchange->outcome == 0) {
+        exchange->outcome = answer_judge_graphql(&exchange->answer, &exchange->error);
+    }
     bool limited = limits_leave(job->workshop->limits, &job->limit, exchange);
-    if (send_again(job, limited)) {
+    if ((!use_kept(job) && again(job, 0)) || (is_redirect(job) && follow(job)) ||
+        send_again(job, limited)) {
         return;
     }
     request->outcome = exchange->outcome;
@@ -175,6 +287,23 @@ static void take_answer(struct exchange *exchange) {
     finish(job);
 }
 
+/* ---- leaving ---- */
+
+static void send_off(struct job *job, const char *token) {
+    job->tries++;
+    if (job->first_sent_ms == 0) {
+        job->first_sent_ms = clock_monotonic_ms();
+        job->waited_before_ms = atomic_load(&job->request->waited.total_ms);
+    }
+    int64_t timeout_ms = left_ms(job);
+    job->exchange.timeout_ms = timeout_ms > 0 ? timeout_ms : 1;
+    struct etag_key key = key_of(job);
+    job->exchange.tag =
+        may_keep(job) && !job->unconditional ? etags_tag(job->workshop->etags, &key) : NULL;
+    limits_sent(job->workshop->limits, &job->limit);
+    transport_send(job->workshop->way->transport, &job->exchange, token);
+}
+
 static void take_token(struct token_waiter *waiter, const struct token_answer *answer) {
     struct job *job = CONTAINER_OF(waiter, struct job, token);
     if (answer->outcome < 0) {
@@ -186,61 +315,119 @@ static void take_token(struct token_waiter *waiter, const struct token_answer *a
     }
     job->fresh = answer->fresh;
     job->mint = answer->mint;
-    job->tries++;
-    if (job->first_sent_ms == 0) {
-        job->first_sent_ms = clock_monotonic_ms();
-        job->waited_before_ms = atomic_load(&job->request->waited.total_ms);
+    send_off(job, answer->text);
+}
+
+static void take_jwt(struct jwt_waiter *waiter, const struct jwt_answer *answer) {
+    struct job *job = CONTAINER_OF(waiter, struct job, jwt);
+    if (answer->outcome < 0) {
+        finish_with(job, answer->outcome, 0, answer->error->text);
+    } else {
+        job->jwt_key = answer->key;
+        send_off(job, answer->jwt);
     }
-    int64_t timeout_ms = left_ms(job);
-    job->exchange.timeout_ms = timeout_ms > 0 ? timeout_ms : 1;
-    limits_sent(job->workshop->limits, &job->limit);
-    transport_send(job->workshop->way->transport, &job->exchange, answer->text);
 }
 
 static void take_admission(struct limits_waiter *waiter) {
     struct job *job = CONTAINER_OF(waiter, struct job, limit);
-    tokens_get(job->workshop->tokens, &job->token);
+    const struct app_way *way = job->workshop->way;
+    if (job->as_app) {
+        jwt_ask(way->jwt, &job->jwt, transport_skew_s(way->transport));
+    } else {
+        tokens_get(job->workshop->tokens, &job->token);
+    }
+}
+
+/* ---- the question ---- */
+
+static bool is_one_of(const char *text, const char *const *texts) {
+    for (; *texts; texts++) {
+        if (strcmp(*texts, text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_given(const char *text) {
+    return text && text[0];
+}
+
+/* What came from a worker, which is not trusted. 0, or SNEK_E_INVALID. */
+static int32_t check_texts(const struct job *job, struct error *err) {
+    static const char *const methods[] = {"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", NULL};
+    const struct broker_request *request = job->request;
+    const char *slash = is_given(request->repository) ? strchr(request->repository, '/') : NULL;
+    int result = 0;
+    if (!is_one_of(request->method, methods)) {
+        result = error_set(err, "the method is none of GET, HEAD, PUT, POST, PATCH, DELETE");
+    } else if ((request->method[0] == 'G' || request->method[0] == 'H') &&
+               request->body_bytes > 0) {
+        result = error_set(err, "a GET takes no body");
+    } else if (!is_given(request->installation) ||
+               strnlen(request->installation, INSTALLATION_MAX + 1) > INSTALLATION_MAX ||
+               strnlen(job->token.permissions, PERMISSIONS_MAX + 1) > PERMISSIONS_MAX) {
+        result = error_set(err, "the run has no installation to act for");
+    } else if ((request->accept && !headers_is_value(request->accept)) ||
+               (request->content_type && !headers_is_value(request->content_type))) {
+        result = error_set(err, "the media type is none");
+    } else if (is_given(request->repository) &&
+               (!slash || slash == request->repository || !slash[1] || strchr(slash + 1, '/'))) {
+        result = error_set(err, "the repository is not owner/name");
+    } else {
+        result = headers_check(request->more_headers, err);
+    }
+    return result < 0 ? SNEK_E_INVALID : 0;
 }
 
 /* 0, or a negative enum snek_error: what can be said without asking anyone. */
 static int32_t check(struct job *job, struct error *err) {
-    static const char *const methods[] = {"GET", "PUT", "POST", "PATCH", "DELETE"};
     const struct broker_request *request = job->request;
-    bool known = false;
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        known = known || strcmp(request->method, methods[i]) == 0;
+    int32_t outcome = check_texts(job, err);
+    if (outcome == 0) {
+        outcome = origin_resolve(job->workshop->way->origin, request->url, &job->target, err);
     }
-    if (!known || (request->method[0] == 'G' && request->body_bytes > 0)) {
-        (void)error_set(err, known ? "a GET takes no body"
-                                   : "the method is none of GET, PUT, POST, PATCH, DELETE");
-        return SNEK_E_INVALID;
-    }
-    if (!request->installation || !request->installation[0] ||
-        strnlen(request->installation, INSTALLATION_MAX + 1) > INSTALLATION_MAX ||
-        strnlen(job->token.permissions, PERMISSIONS_MAX + 1) > PERMISSIONS_MAX) {
-        (void)error_set(err, "the run has no installation to act for");
-        return SNEK_E_INVALID;
-    }
-    int32_t outcome = origin_resolve(job->workshop->way->origin, request->url, &job->target, err);
-    if (outcome == 0 && job->target.as_app) {
+    job->as_app = outcome == 0 && job->target.as_app;
+    if (job->as_app && !request->app_requests) {
         char shown[ANSWER_URL_SHOWN + 1];
         answer_clean(shown, sizeof shown, job->target.path, strlen(job->target.path));
-        (void)error_set(err, "%s %s: plugins make no requests as the app", request->method, shown);
+        (void)error_set(err,
+                        "%s %s: plugin %s may make no requests as the app; plugin.app_requests = "
+                        "true allows it",
+                        request->method, shown, request->plugin ? request->plugin : "?");
         return SNEK_E_FORBIDDEN;
     }
     return outcome;
 }
 
-static void begin_request(struct job *job) {
+static void fill_exchange(struct job *job) {
     const struct broker_request *request = job->request;
+    size_t bytes;
+    const char *version = headers_find(request->more_headers, "x-github-api-version", &bytes);
+    (void)snprintf(job->version, sizeof job->version, "%.*s", version ? (int)bytes : 100,
+                   version ? version : TRANSPORT_API_VERSION);
+    job->exchange.method = request->method;
+    job->exchange.url = job->target.url;
+    job->exchange.path = job->target.path;
+    job->exchange.accept = is_given(request->accept) ? request->accept : NULL;
+    job->exchange.content_type = is_given(request->content_type) ? request->content_type : NULL;
+    job->exchange.more_headers = request->more_headers;
+    job->exchange.body = request->body;
+    job->exchange.body_bytes = request->body ? request->body_bytes : 0;
+    job->exchange.turn.owner = request->plugin;
+    job->exchange.done = take_answer;
+}
+
+static void begin_request(struct job *job) {
+    struct broker_request *request = job->request;
     struct error err;
     /* No permissions at all would mean all of them to GitHub. */
-    bool none = !request->permissions || !request->permissions[0] ||
-                strcmp(request->permissions, "{}") == 0;
+    bool none = !is_given(request->permissions) || strcmp(request->permissions, "{}") == 0;
     job->token = (struct token_waiter){
         .plugin = request->plugin,
         .installation = request->installation,
         .permissions = none ? "{\"metadata\":\"read\"}" : request->permissions,
+        .repository = request->repository ? request->repository : "",
         .answered = take_token,
     };
     int32_t outcome = check(job, &err);
@@ -248,22 +435,17 @@ static void begin_request(struct job *job) {
         finish_with(job, outcome, 0, err.text);
         return;
     }
-    job->exchange.method = request->method;
-    job->exchange.url = job->target.url;
-    job->exchange.path = job->target.path;
-    job->exchange.body = request->body;
-    job->exchange.body_bytes = request->body ? request->body_bytes : 0;
-    job->exchange.turn.owner = request->plugin;
-    job->exchange.done = take_answer;
+    fill_exchange(job);
     job->limit = (struct limits_waiter){
-        .installation = request->installation,
+        .installation = job->as_app ? APP_PLACE : request->installation,
         .kind = request_kind_of(request->method, job->target.path, request->body,
                                 job->exchange.body_bytes),
-        .waited = &job->request->waited,
+        .waited = &request->waited,
         .admitted = take_admission,
         .put_off = take_put_off,
         .turn.owner = request->plugin,
     };
+    job->jwt.answered = take_jwt;
     job->retry.due = take_retry;
     enter(job);
 }
@@ -277,6 +459,28 @@ static void take_slug(struct slug_waiter *waiter, const char *slug,
     }
     bool whole = buffer_append_text(&job->request->answer, slug) == 0;
     finish_with(job, whole ? 0 : SNEK_E_FAILED, 200, whole ? "" : "no memory");
+}
+
+static void take_token_itself(struct token_waiter *waiter, const struct token_answer *answer) {
+    struct job *job = CONTAINER_OF(waiter, struct job, token);
+    struct buffer *out = &job->request->answer;
+    if (answer->outcome < 0) {
+        finish_with(job, answer->outcome, 0, answer->error->text);
+        return;
+    }
+    /* In one piece: a buffer that grows would leave copies behind. */
+    bool whole = buffer_reserve(out, TOKEN_MAX) == 0 && buffer_append_text(out, answer->text) == 0;
+    finish_with(job, whole ? 0 : SNEK_E_FAILED, 201, whole ? "" : "no memory");
+}
+
+static void begin_token(struct job *job) {
+    const struct broker_request *request = job->request;
+    job->token = (struct token_waiter){.plugin = request->plugin,
+                                       .installation = request->installation,
+                                       .permissions = request->permissions,
+                                       .repository = request->repository,
+                                       .answered = take_token_itself};
+    tokens_get(job->workshop->tokens, &job->token);
 }
 
 void request_begin(struct workshop *workshop, struct broker_request *request) {
@@ -306,6 +510,8 @@ void request_begin(struct workshop *workshop, struct broker_request *request) {
     if (request->kind == BROKER_SLUG) {
         job->slug.answered = take_slug;
         slug_get(workshop->slug, &job->slug);
+    } else if (request->kind == BROKER_TOKEN) {
+        begin_token(job);
     } else {
         begin_request(job);
     }

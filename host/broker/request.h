@@ -20,6 +20,7 @@ struct workshop {
     const struct app_way *way;
     struct tokens *tokens;
     struct slug_source *slug;
+    struct etags *etags;
     struct limits *limits;
     struct retries retries;
     int64_t timeout_ms; /* of one request, its repetitions included, its waits not */

@@ -23,7 +23,7 @@ TAILQ_HEAD(token_waiters, token_waiter);
 TAILQ_HEAD(token_list, token);
 
 struct token {
-    char *installation, *permissions; /* the key */
+    char *installation, *permissions, *repository; /* the key */
     struct tokens *tokens;
     struct secret text;
     uint64_t mint;
@@ -36,6 +36,7 @@ struct token {
 
 struct tokens {
     const struct app_way *way;
+    struct etags *etags;
     void *tree;               /* of tsearch(), by key */
     struct token_list by_use; /* the last used first */
     unsigned count;
@@ -45,13 +46,15 @@ struct tokens {
 static int compare_keys(const void *a, const void *b) {
     const struct token *left = a, *right = b;
     int order = strcmp(left->installation, right->installation);
-    return order ? order : strcmp(left->permissions, right->permissions);
+    order = order ? order : strcmp(left->permissions, right->permissions);
+    return order ? order : strcmp(left->repository, right->repository);
 }
 
-struct tokens *tokens_new(const struct app_way *way) {
+struct tokens *tokens_new(const struct app_way *way, struct etags *etags) {
     struct tokens *tokens = calloc(1, sizeof *tokens);
     if (tokens) {
         tokens->way = way;
+        tokens->etags = etags;
         TAILQ_INIT(&tokens->by_use);
     }
     return tokens;
@@ -64,11 +67,20 @@ static void free_asking(struct token *token) {
     }
 }
 
+/* And what was kept under it. */
+static void forget_text(struct token *token) {
+    if (token->text.data) {
+        etags_drop(token->tokens->etags, token->mint);
+    }
+    secret_finish(&token->text);
+}
+
 static void free_token(struct token *token) {
     free_asking(token);
-    secret_finish(&token->text);
+    forget_text(token);
     free(token->installation);
     free(token->permissions);
+    free(token->repository);
     free(token);
 }
 
@@ -90,9 +102,10 @@ void tokens_free(struct tokens *tokens) {
     }
 }
 
-static struct token *find_token(struct tokens *tokens, const char *installation,
-                                const char *permissions) {
-    struct token key = {.installation = (char *)installation, .permissions = (char *)permissions};
+static struct token *find_token(struct tokens *tokens, const struct token_waiter *waiter) {
+    struct token key = {.installation = (char *)waiter->installation,
+                        .permissions = (char *)waiter->permissions,
+                        .repository = (char *)waiter->repository};
     struct token **found = tfind(&key, &tokens->tree, compare_keys);
     return found ? *found : NULL;
 }
@@ -108,8 +121,7 @@ static void make_room(struct tokens *tokens) {
     }
 }
 
-static struct token *add_token(struct tokens *tokens, const char *installation,
-                               const char *permissions) {
+static struct token *add_token(struct tokens *tokens, const struct token_waiter *waiter) {
     make_room(tokens);
     struct token *token = calloc(1, sizeof *token);
     if (!token) {
@@ -117,9 +129,10 @@ static struct token *add_token(struct tokens *tokens, const char *installation,
     }
     token->tokens = tokens;
     TAILQ_INIT(&token->waiters);
-    token->installation = strdup(installation);
-    token->permissions = strdup(permissions);
-    if (!token->installation || !token->permissions ||
+    token->installation = strdup(waiter->installation);
+    token->permissions = strdup(waiter->permissions);
+    token->repository = strdup(waiter->repository);
+    if (!token->installation || !token->permissions || !token->repository ||
         !tsearch(token, &tokens->tree, compare_keys)) {
         free_token(token);
         return NULL;
@@ -135,6 +148,14 @@ static int32_t explain(const struct exchange *exchange, const struct token_waite
     char wanted[PERMISSIONS_SHOWN + 1], where[101];
     answer_clean(wanted, sizeof wanted, waiter->permissions, strlen(waiter->permissions));
     answer_clean(where, sizeof where, waiter->installation, strlen(waiter->installation));
+    if (exchange->status == 422 && waiter->repository[0] &&
+        strcasestr(exchange->error.text, "repositor")) {
+        char which[201];
+        answer_clean(which, sizeof which, waiter->repository, strlen(waiter->repository));
+        (void)error_set(err, "the repository %s is none of installation %s's (%s)", which, where,
+                        exchange->error.text);
+        return SNEK_E_VALIDATION;
+    }
     if (exchange->status == 422) {
         (void)error_set(err,
                         "plugin %s declares the permissions %s, which installation %s does not "
@@ -214,7 +235,7 @@ static int keep(struct token *token, const struct buffer *body) {
     if (expires_s <= 0 || secret_copy(&kept, text.raw + 1, text.raw_bytes - 2) < 0) {
         return -1;
     }
-    secret_finish(&token->text);
+    forget_text(token);
     token->text = kept;
     token->mint = ++token->tokens->mints;
     /* By GitHub's clock, and from then on by one that nobody sets. */
@@ -234,10 +255,27 @@ static void asked(struct app_request *asking) {
                         exchange->method, exchange->path, (int)exchange->status);
     }
     log_event(LOG_INFO, "token", LOG_TEXT("installation", token->installation),
-              LOG_TEXT("permissions", token->permissions), LOG_NUMBER("status", exchange->status),
+              LOG_TEXT("permissions", token->permissions),
+              LOG_TEXT("repository", token->repository[0] ? token->repository : NULL),
+              LOG_NUMBER("status", exchange->status),
               LOG_NUMBER("ms", clock_monotonic_ms() - token->asked_at_ms));
     answer_waiters(token, exchange);
     free_asking(token);
+}
+
+/* NULL: no memory. */
+static char *body_of(const struct token *token) {
+    AUTO_BUFFER struct buffer body = BUFFER_INIT(SIZE_MAX / 2);
+    const char *slash = strchr(token->repository, '/');
+    bool all = !token->permissions[0];
+    int failed = buffer_printf(&body, "{%s%s", all ? "" : "\"permissions\":", token->permissions);
+    if (slash) { /* GitHub wants the name alone: the owner is the installation's account */
+        failed |= buffer_append_text(&body, all ? "\"repositories\":[" : ",\"repositories\":[");
+        failed |= buffer_append_json_string(&body, slash + 1, strlen(slash + 1));
+        failed |= buffer_append_text(&body, "]");
+    }
+    failed |= buffer_append_text(&body, "}");
+    return failed ? NULL : buffer_steal(&body);
 }
 
 static int32_t ask(struct token *token, struct error *err) {
@@ -247,9 +285,7 @@ static int32_t ask(struct token *token, struct error *err) {
         path = NULL;
     }
     curl_free(installation);
-    if (asprintf(&body, "{\"permissions\":%s}", token->permissions) < 0) {
-        body = NULL;
-    }
+    body = body_of(token);
     token->asking = calloc(1, sizeof *token->asking);
     if (!path || !body || !token->asking) {
         free(STEAL(token->asking));
@@ -269,12 +305,12 @@ static int32_t ask(struct token *token, struct error *err) {
 }
 
 void tokens_get(struct tokens *tokens, struct token_waiter *waiter) {
-    struct token *token = find_token(tokens, waiter->installation, waiter->permissions);
+    struct token *token = find_token(tokens, waiter);
     if (token) {
         TAILQ_REMOVE(&tokens->by_use, token, link);
         TAILQ_INSERT_HEAD(&tokens->by_use, token, link);
     } else {
-        token = add_token(tokens, waiter->installation, waiter->permissions);
+        token = add_token(tokens, waiter);
     }
     if (token && token->text.data && clock_monotonic_ms() < token->renew_at_ms) {
         grant(token, waiter);
@@ -301,10 +337,9 @@ void tokens_forget(struct token_waiter *waiter) {
     }
 }
 
-void tokens_drop(struct tokens *tokens, const char *installation, const char *permissions,
-                 uint64_t mint) {
-    struct token *token = find_token(tokens, installation, permissions);
+void tokens_drop(struct tokens *tokens, const struct token_waiter *waiter, uint64_t mint) {
+    struct token *token = find_token(tokens, waiter);
     if (token && token->mint == mint) {
-        secret_finish(&token->text);
+        forget_text(token);
     }
 }

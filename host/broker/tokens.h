@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Installation tokens, narrowed by GitHub to the permissions that are asked for. Kept per
- * (installation, permissions) until a minute before they expire, the least recently used dropped
+ * (installation,
+ * permissions, repository) until a minute before they expire, the least recently used dropped
  * when there are too many; one request under way for each, however many wait.
  *
  * Threads: the broker's alone. */
@@ -8,6 +9,7 @@
 #define SNEK_BROKER_TOKENS_H
 
 #include "broker/app.h"
+#include "broker/etags.h"
 
 #define TOKENS_KEPT 4096
 #define TOKEN_MAX 4096 /* bytes; GitHub's grow, and are 520 characters and longer already */
@@ -26,21 +28,22 @@ struct token_answer {
 
 struct token_waiter {
     const char *plugin, *installation, *permissions; /* borrowed until answered */
+    const char *repository; /* "owner/name", the only one that it reaches; "": all */
     void (*answered)(struct token_waiter *waiter, const struct token_answer *answer);
 
     struct token *token; /* the tokens': non-NULL while it waits */
     TAILQ_ENTRY(token_waiter) link;
 };
 
-struct tokens *tokens_new(const struct app_way *way); /* NULL: no memory */
-void tokens_free(struct tokens *tokens);              /* takes NULL; wipes; nobody waits */
+/* What `etags` keeps goes with its token. NULL: no memory. */
+struct tokens *tokens_new(const struct app_way *way, struct etags *etags);
+void tokens_free(struct tokens *tokens); /* takes NULL; wipes; nobody waits */
 
 /* answered() may be called before this returns. `permissions` go to GitHub as they are. */
 void tokens_get(struct tokens *tokens, struct token_waiter *waiter);
 void tokens_forget(struct token_waiter *waiter); /* waiting or not */
 
 /* GitHub did not take it any more: wipes it, unless a newer one is there already. */
-void tokens_drop(struct tokens *tokens, const char *installation, const char *permissions,
-                 uint64_t mint);
+void tokens_drop(struct tokens *tokens, const struct token_waiter *waiter, uint64_t mint);
 
 #endif

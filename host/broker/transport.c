@@ -6,6 +6,7 @@
 #include "base/mailbox.h"
 #include "base/secret.h"
 #include "broker/answer.h"
+#include "broker/headers.h"
 #include "telemetry/metrics.h"
 
 #include <snekomatic/types.h>
@@ -115,7 +116,27 @@ static int add_header(struct exchange *exchange, const char *line) {
     return 0;
 }
 
-static int add_headers(struct exchange *exchange, const char *token) {
+/* "NAME: VALUE" */
+static int add_named(struct exchange *exchange, const char *name, const char *value) {
+    AUTO_FREE char *line = NULL;
+    if (asprintf(&line, "%s: %s", name, value) < 0) {
+        line = NULL;
+        return -1;
+    }
+    return add_header(exchange, line);
+}
+
+static int add_more(struct exchange *exchange) {
+    AUTO_FREE char *lines = strdup(exchange->more_headers ? exchange->more_headers : "");
+    int result = lines ? 0 : -1;
+    char *rest = lines;
+    for (char *line; result == 0 && (line = strsep(&rest, "\n"));) {
+        result = *line ? add_header(exchange, line) : 0;
+    }
+    return result;
+}
+
+static int add_token(struct exchange *exchange, const char *token) {
     static const char bearer[] = "Authorization: Bearer ";
     size_t token_bytes = strlen(token);
     AUTO_SECRET struct secret line = {.data = malloc(sizeof bearer + token_bytes),
@@ -125,15 +146,23 @@ static int add_headers(struct exchange *exchange, const char *token) {
     }
     memcpy(line.data, bearer, sizeof bearer - 1);
     memcpy(line.data + sizeof bearer - 1, token, token_bytes + 1);
+    return add_header(exchange, line.data);
+}
+
+static int add_headers(struct exchange *exchange, const char *token) {
+    size_t bytes;
+    const char *type = exchange->content_type;
+    bool versioned = headers_find(exchange->more_headers, "x-github-api-version", &bytes);
+    int result = add_token(exchange, token);
+    result |= add_named(exchange, "Accept", exchange->accept ? exchange->accept : TRANSPORT_ACCEPT);
+    result |= versioned ? 0 : add_named(exchange, "X-GitHub-Api-Version", TRANSPORT_API_VERSION);
     /* No type for a body that is empty, and no second round trip before a large one. */
-    return add_header(exchange, line.data) < 0 ||
-                   add_header(exchange, "Accept: application/vnd.github+json") < 0 ||
-                   add_header(exchange, "X-GitHub-Api-Version: 2022-11-28") < 0 ||
-                   add_header(exchange, "Expect:") < 0 ||
-                   add_header(exchange, exchange->body_bytes > 0 ? "Content-Type: application/json"
-                                                                 : "Content-Type:") < 0
-               ? -1
-               : 0;
+    result |= add_header(exchange, "Expect:");
+    result |= exchange->body_bytes > 0
+                  ? add_named(exchange, "Content-Type", type ? type : "application/json")
+                  : add_header(exchange, "Content-Type:");
+    result |= exchange->tag ? add_named(exchange, "If-None-Match", exchange->tag) : 0;
+    return result | add_more(exchange);
 }
 
 void transport_send(struct transport *transport, struct exchange *exchange, const char *token) {
@@ -251,7 +280,10 @@ static CURLcode set_question(struct exchange *exchange) {
         code = code ? code : curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     }
     code = code ? code : set_body(exchange);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->method);
+    code = code ? code
+           : strcmp(exchange->method, "HEAD") == 0
+               ? curl_easy_setopt(easy, CURLOPT_NOBODY, 1L)
+               : curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->method);
     return code ? code : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->sent_headers);
 }
 

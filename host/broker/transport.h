@@ -20,14 +20,19 @@
  * HTTP/2 no request waits inside curl, where its time already runs. */
 #define TRANSPORT_IN_FLIGHT_MAX 1024
 #define TRANSPORT_HEADERS_MAX (64u << 10)
+#define TRANSPORT_ACCEPT "application/vnd.github+json"
+#define TRANSPORT_API_VERSION "2022-11-28"
 
 struct transport;
 
 struct exchange {
     /* The question; borrowed until done. */
     const char *method, *url;
-    const char *path; /* for sentences */
-    const char *body; /* NULL: none */
+    const char *path;                  /* for sentences */
+    const char *accept, *content_type; /* NULL: GitHub's JSON, JSON */
+    const char *more_headers;          /* checked lines; NULL none */
+    const char *tag;                   /* of what is kept; NULL: whatever there is is wanted */
+    const char *body;                  /* NULL: none */
     size_t body_bytes;
     bool secret;                             /* the answer is wiped */
     int64_t timeout_ms;                      /* 0: the transport's */

@@ -8,6 +8,7 @@
 #include <snekomatic/types.h>
 
 #include <curl/curl.h>
+#include <fnmatch.h>
 #include <string.h>
 #include <strings.h>
 
@@ -167,7 +168,11 @@ static const char *look_at_path(const char *path, bool *as_app) {
         return "its path has . or .. in it";
     }
     const char *first = decoded + strspn(decoded, "/\\");
-    *as_app = strncasecmp(first, "app", 3) == 0 && (first[3] == '\0' || strchr("/\\", first[3]));
+    *as_app =
+        (strncasecmp(first, "app", 3) == 0 && (first[3] == '\0' || strchr("/\\", first[3]))) ||
+        fnmatch("orgs/*/installation", first, FNM_PATHNAME | FNM_NOESCAPE) == 0 ||
+        fnmatch("users/*/installation", first, FNM_PATHNAME | FNM_NOESCAPE) == 0 ||
+        fnmatch("repos/*/*/installation", first, FNM_PATHNAME | FNM_NOESCAPE) == 0;
     return NULL;
 }
 
@@ -180,8 +185,46 @@ static int32_t refuse(const struct origin *origin, const char *url, const char *
     return SNEK_E_FOREIGN_ORIGIN;
 }
 
+/* https://HOST/api/v3 has its GraphQL at https://HOST/api/graphql. */
+static int32_t resolve_graphql(const struct origin *origin, struct target *target,
+                               struct error *err) {
+    size_t bytes = strlen(origin->prefix);
+    bool beside = bytes >= 3 && strcmp(origin->prefix + bytes - 3, "/v3") == 0;
+    struct target made = {.path = strdup("/graphql")};
+    if (asprintf(&made.url, "%s%.*s/graphql", origin->root, (int)(bytes - (beside ? 3 : 0)),
+                 origin->prefix) < 0) {
+        made.url = NULL;
+    }
+    if (!made.path || !made.url) {
+        target_finish(&made);
+        (void)error_set(err, "no memory");
+        return SNEK_E_FAILED;
+    }
+    *target = made;
+    return 0;
+}
+
+int32_t origin_redirect(const struct origin *origin, const struct target *from,
+                        const char *location, struct target *target, struct error *err) {
+    const char *why = look_at_text(location);
+    AUTO_URL CURLU *url = curl_url();
+    AUTO_PART char *whole = NULL;
+    if (why) {
+        return refuse(origin, location, why, err);
+    }
+    if (!url || curl_url_set(url, CURLUPART_URL, from->url, CURLU_PATH_AS_IS) ||
+        curl_url_set(url, CURLUPART_URL, location, CURLU_PATH_AS_IS) ||
+        curl_url_get(url, CURLUPART_URL, &whole, 0)) {
+        return refuse(origin, location, "it is no URL", err);
+    }
+    return origin_resolve(origin, whole, target, err);
+}
+
 int32_t origin_resolve(const struct origin *origin, const char *url, struct target *target,
                        struct error *err) {
+    if (strcmp(url, "/graphql") == 0) {
+        return resolve_graphql(origin, target, err);
+    }
     const char *why = look_at_text(url);
     if (!why && strncmp(url, "//", 2) == 0) {
         why = "it starts with two slashes";

@@ -25,13 +25,17 @@ void origin_finish(struct origin *origin);
 struct target {
     char *url;   /* whole; what is sent */
     char *path;  /* below the API's root, without the query: for people */
-    bool as_app; /* "/app" or below it */
+    bool as_app; /* only the app itself may ask for it: "/app", below it, "…/installation" */
 };
 
-/* "/path" below the API's root, or a whole URL of it. 0 and `target`; or a negative enum
+/* "/path" below the API's root, or a whole URL of it; "/graphql" is the URL of GraphQL, which at
+ * an Enterprise server is beside /api/v3. 0 and `target`; or a negative enum
  * snek_error, SNEK_E_FOREIGN_ORIGIN whenever the URL is to blame, and a sentence. */
 int32_t origin_resolve(const struct origin *origin, const char *url, struct target *target,
                        struct error *err);
+/* Where a redirect from `target` leads: its Location may be relative. Likewise. */
+int32_t origin_redirect(const struct origin *origin, const struct target *from,
+                        const char *location, struct target *target, struct error *err);
 void target_finish(struct target *target);
 
 #endif

@@ -23,6 +23,7 @@ int cli_send(int argc, char **argv);
 int cli_deliveries(int argc, char **argv);
 int cli_recover(int argc, char **argv);
 int cli_new_plugin(int argc, char **argv);
+int cli_token(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
 /* Runs the verb that argv names; the exit status. `verbs` ends with a NULL name. */

@@ -260,6 +260,7 @@ void config_free(struct config *config) {
     free(config->server.host);
     free(config->github.app_id);
     free(config->github.private_key_file);
+    free(config->github.private_key_next_file);
     free(config->github.webhook_secret_file);
     free(config->github.user_agent);
     free(config->github.api_url);

@@ -29,6 +29,7 @@ struct config_plugin {
     enum config_sandbox sandbox;
     char **installations; /* NULL-terminated; NULL when the key is absent (all) */
     char **repositories;  /* "owner/name", with * ; likewise */
+    bool app_requests;    /* below /app, as the app itself */
     char *config_json;    /* [plugin.config] as a JSON object; "{}" when absent */
 };
 
@@ -42,8 +43,9 @@ struct config {
     } server;
     struct {
         char *app_id;
-        char *private_key_file;    /* NULL: GITHUB_PRIVATE_KEY */
-        char *webhook_secret_file; /* NULL: GITHUB_WEBHOOK_SECRET */
+        char *private_key_file;      /* NULL: GITHUB_PRIVATE_KEY */
+        char *private_key_next_file; /* NULL: GITHUB_PRIVATE_KEY_NEXT, or none */
+        char *webhook_secret_file;   /* NULL: GITHUB_WEBHOOK_SECRET */
         char *user_agent;
         char *api_url; /* without a slash at the end */
         bool allow_sha1;
@@ -104,6 +106,8 @@ int config_secret_file(const char *path, struct secret *secret, struct error *er
 /* The credentials, from the variable or else the file, as they stand there. Removes the variable
  * from the environment and overwrites it. Each once. 0, or -1 with what to mend. */
 int config_private_key(const struct config *config, struct secret *key, struct error *err);
+/* The second key of a rotation, likewise; 1 when there is none. */
+int config_private_key_next(const struct config *config, struct secret *key, struct error *err);
 /* At most two: the current one, and the previous one during a rotation. White space at the end of
  * a file is not part of the secret. */
 #define CONFIG_WEBHOOK_SECRETS_MAX 2

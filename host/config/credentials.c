@@ -80,6 +80,15 @@ int config_private_key(const struct config *config, struct secret *key, struct e
     return result < 0 ? error_wrap(err, "github.private_key_file") : 0;
 }
 
+int config_private_key_next(const struct config *config, struct secret *key, struct error *err) {
+    int result = take_variable("GITHUB_PRIVATE_KEY_NEXT", false, key, err);
+    if (result <= 0 || !config->github.private_key_next_file) {
+        return result;
+    }
+    result = read_file(config->github.private_key_next_file, false, key, err);
+    return result < 0 ? error_wrap(err, "github.private_key_next_file") : 0;
+}
+
 static int current_secret(const struct config *config, struct secret *secret, struct error *err) {
     int result = take_variable("GITHUB_WEBHOOK_SECRET", true, secret, err);
     if (result <= 0) {

@@ -48,9 +48,8 @@ const struct config_key config_keys[] = {
      .fallback = "https://api.github.com", .variable = "GITHUB_API_URL", .read = read_api_url},
     {"github.allow_sha1", KEY_BOOLEAN, FIELD(config, github.allow_sha1), .fallback = "false"},
     {"github.ca_file", KEY_TEXT, FIELD(config, github.ca_file), .read = read_path},
-    {.name = "github.private_key_next_file",
-     .kind = KEY_UNSUPPORTED,
-     .variable = "GITHUB_PRIVATE_KEY_NEXT"},
+    {"github.private_key_next_file", KEY_TEXT, FIELD(config, github.private_key_next_file),
+     .read = read_path},
     {"github.write_interval_ms", KEY_INTEGER, FIELD(config, github.write_interval_ms),
      .fallback = "1000", .minimum = 0, .maximum = HOUR_MS, .unit = "milliseconds"},
     {"github.notify_interval_ms", KEY_INTEGER, FIELD(config, github.notify_interval_ms),
@@ -101,7 +100,7 @@ const struct config_key config_plugin_keys[] = {
     {"plugin.repositories", KEY_LIST, FIELD(config_plugin, repositories), .read = read_repository},
     {"plugin.dry_run", KEY_BOOLEAN, FIELD(config_plugin, dry_run), .fallback = "false"},
     {"plugin.config", KEY_JSON, FIELD(config_plugin, config_json)},
-    {.name = "plugin.app_requests", .kind = KEY_UNSUPPORTED},
+    {"plugin.app_requests", KEY_BOOLEAN, FIELD(config_plugin, app_requests), .fallback = "false"},
     {0}};
 
 const struct config_key *key_find(const struct config_key *keys, const char *name) {

@@ -231,7 +231,7 @@ static void wake(struct dispatch *dispatch, int64_t due_ms) {
 
 void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, struct buffer *body) {
     bool all_fresh = fresh_stored(dispatch, put, body);
-    if (put->operation.result >= 0 && !all_fresh) {
+    if (put->operation.result >= 0 && (!all_fresh || put->unparked > 0)) {
         wake(dispatch, put->due_ms);
     }
 }

@@ -33,7 +33,8 @@ static bool ends_with(const char *text, size_t bytes, const char *end) {
 
 bool effect_is(const struct runner_request *request) {
     const struct frame_text *method = &request->method;
-    if (method->bytes == 3 && memcmp(method->data, "GET", 3) == 0) {
+    if ((method->bytes == 3 && memcmp(method->data, "GET", 3) == 0) ||
+        (method->bytes == 4 && memcmp(method->data, "HEAD", 4) == 0)) {
         return false;
     }
     struct json_value query;

@@ -79,6 +79,8 @@ struct run {
                       counts no more */
     int64_t trusted_until_ms;        /* monotonic: until then nobody else can have taken it */
     bool gone;                       /* its installation is: a failure is final */
+    bool not_granted;                /* its installation did not grant a permission: a failure
+                                        parks it */
     bool put_off;                    /* the broker did: however it ends, it comes back … */
     int64_t not_before_ms;           /* … then (wall) … */
     struct error put_off_why;        /* … and for this reason */

@@ -149,6 +149,7 @@ int64_t question_waited_ms(const struct plugin *plugin, const struct run *run, i
 
 void question_note(struct run *run, const struct broker_request *request) {
     run->gone = run->gone || request->installation_gone;
+    run->not_granted = run->not_granted || request->outcome == SNEK_E_NOT_GRANTED;
     if (run->deadline_ms != INT64_MAX) {
         run->deadline_ms += atomic_load(&request->waited.total_ms);
     }
@@ -241,8 +242,18 @@ void question_http(struct plugin *plugin, struct run *run, const struct runner_r
     }
     fill_broker(question, run, read_done);
     question->broker.kind = BROKER_REQUEST;
+    question->broker.app_requests = plugin->config->app_requests;
+    question->broker.repeatable = request->repeatable;
+    question->broker.announced = request->announced;
     question->broker.method = question_own(question, request->method.data, request->method.bytes);
     question->broker.url = question_own(question, request->url.data, request->url.bytes);
+    question->broker.accept = question_own(question, request->accept.data, request->accept.bytes);
+    question->broker.content_type =
+        question_own(question, request->content_type.data, request->content_type.bytes);
+    question->broker.more_headers =
+        question_own(question, request->headers.data, request->headers.bytes);
+    question->broker.repository =
+        question_own(question, request->repository.data, request->repository.bytes);
     question->broker.body = question_own(question, request->body.data, request->body.bytes);
     question->broker.body_bytes = request->body.bytes;
     if (question->failed) {
@@ -252,6 +263,7 @@ void question_http(struct plugin *plugin, struct run *run, const struct runner_r
     const struct journal_part parts[] = {{"http", 4},
                                          {request->method.data, request->method.bytes},
                                          {request->url.data, request->url.bytes},
+                                         {request->accept.data, request->accept.bytes},
                                          {request->body.data, request->body.bytes}};
     uint8_t key[INBOX_KEY_BYTES];
     journal_key(parts, sizeof parts / sizeof *parts, key);

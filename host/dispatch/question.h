@@ -10,7 +10,7 @@
 
 #include "dispatch/private.h"
 
-#define QUESTION_OWNED_MAX 8
+#define QUESTION_OWNED_MAX 12
 
 struct question {
     struct question *next, **at; /* the plugin's list, while its worker is the one that asked */

@@ -121,7 +121,8 @@ static void log_end(const struct run *run, bool stale) {
     const struct inbox_finish *finish = &run->finish;
     bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
     metrics_run_ended(run->plugin->metrics, stale ? "stale" : finish->label, run->took_ms);
-    bool trouble = stale || finish->how == INBOX_RETRY || finish->how == INBOX_DEAD;
+    bool trouble = stale || finish->how == INBOX_RETRY || finish->how == INBOX_DEAD ||
+                   finish->how == INBOX_PARK;
     log_event(trouble ? LOG_WARNING : LOG_INFO, stale ? "completion_stale" : finish->label,
               LOG_TEXT("delivery", run->data.guid), LOG_TEXT("plugin", plugin_name(run->plugin)),
               LOG_TEXT("event", run->data.event),
@@ -285,7 +286,9 @@ void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_
         /* fall through */
     default:
         why = *why ? why : "the handler returned an error without saying why";
-        if (run->gone) {
+        if (run->not_granted) {
+            finish(run, INBOX_PARK, "parked", why, 0, run->data.suspect, run->data.crashes);
+        } else if (run->gone) {
             run_dead(run, 0, why);
         } else {
             run_failed(run, why, false, 0);

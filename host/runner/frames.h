@@ -25,10 +25,12 @@
 #define FRAME_TO_HOST_MAX (4u << 20)    /* a request's body is at most this, less its fields */
 
 /* The most of each thing that a frame may carry; the sender checks too. */
-#define FRAME_NAME_MAX 100    /* plugin, event, action, command, set, permission: bytes */
-#define FRAME_REASON_MAX 1000 /* of a result, a refusal, a log line's text: bytes */
-#define FRAME_URL_MAX 8192    /* of FRAME_HTTP: bytes */
-#define FRAME_ITEMS_MAX 256   /* subscriptions, commands, permissions of one plugin, each */
+#define FRAME_NAME_MAX 100     /* plugin, event, action, command, set, permission: bytes */
+#define FRAME_REASON_MAX 1000  /* of a result, a refusal, a log line's text: bytes */
+#define FRAME_URL_MAX 8192     /* of FRAME_HTTP: bytes */
+#define FRAME_HEADERS_MAX 8192 /* likewise, all together */
+#define FRAME_MEDIA_MAX 200    /* of a media type: bytes */
+#define FRAME_ITEMS_MAX 256    /* subscriptions, commands, permissions of one plugin, each */
 #define FRAME_REPLY_BODY_MAX (8u << 20) /* of GitHub's answer */
 
 enum frame_kind {
@@ -57,8 +59,10 @@ enum frame_kind {
                              list of commands (text name without "/", text usage, number who).
                              After create() succeeded. Once. */
     FRAME_REFUSED,        /* text why, one sentence for people. Then the worker exits. */
-    FRAME_HTTP,           /* text method, text URL, number flags (FRAME_HTTP_REPEATABLE),
-                             text body (JSON, "" none). Within a run. */
+    FRAME_HTTP,           /* number flags (enum frame_http_flag), text method, text URL,
+                             text media type to accept, text that of the body, text headers
+                             ("name: value\n"), text repository (each "" when there is none),
+                             text body. Within a run. */
     FRAME_STORE,          /* number operation (enum frame_store), number per installation (0/1),
                              text set or "" (keys), text entry or key, text value (PUT only). */
     FRAME_LOG,            /* number level (enum log_level), text. Run may be 0. */
@@ -66,7 +70,10 @@ enum frame_kind {
                              number delay ms (of SNEK_RETRY), text reason. Ends the run. */
 };
 
-#define FRAME_HTTP_REPEATABLE 1u /* as SNEK_REQUEST_REPEATABLE */
+enum frame_http_flag {
+    FRAME_HTTP_REPEATABLE = 1, /* to do it twice is as good as once */
+    FRAME_HTTP_ANNOUNCED = 2,  /* the payload names this URL */
+};
 
 enum frame_sandbox { FRAME_SANDBOX_BEST, FRAME_SANDBOX_STRICT, FRAME_SANDBOX_OFF };
 enum frame_sandbox_level { FRAME_LEVEL_OFF, FRAME_LEVEL_PARTIAL, FRAME_LEVEL_FULL };

@@ -290,12 +290,17 @@ static int got_refused(struct runner *runner, struct frame_reader *reader) {
 static int got_http(struct runner *runner, const struct frame_head *head,
                     struct frame_reader *reader) {
     struct runner_request request = {.run = head->run, .request = head->request};
-    request.method = frame_get_text(reader, 10);
-    request.url = frame_get_text(reader, FRAME_URL_MAX);
     uint64_t flags = frame_get_number(reader);
     request.repeatable = flags & FRAME_HTTP_REPEATABLE;
+    request.announced = flags & FRAME_HTTP_ANNOUNCED;
+    request.method = frame_get_text(reader, 10);
+    request.url = frame_get_text(reader, FRAME_URL_MAX);
+    request.accept = frame_get_text(reader, FRAME_MEDIA_MAX);
+    request.content_type = frame_get_text(reader, FRAME_MEDIA_MAX);
+    request.headers = frame_get_text(reader, FRAME_HEADERS_MAX);
+    request.repository = frame_get_text(reader, FRAME_NAME_MAX * 2);
     request.body = frame_get_text(reader, FRAME_TO_HOST_MAX);
-    if (frame_read_end(reader) < 0 || flags > FRAME_HTTP_REPEATABLE) {
+    if (frame_read_end(reader) < 0 || flags > (FRAME_HTTP_REPEATABLE | FRAME_HTTP_ANNOUNCED)) {
         return -1;
     }
     runner->handlers->http(runner->context, &request);

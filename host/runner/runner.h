@@ -29,8 +29,8 @@ struct runner;
 
 struct runner_request {
     uint64_t run, request;
-    struct frame_text method, url, body;
-    bool repeatable; /* whether it reached GitHub before or not: repeating it does no harm */
+    bool repeatable, announced; /* enum frame_http_flag */
+    struct frame_text method, url, accept, content_type, headers, repository, body;
 };
 
 struct runner_store {

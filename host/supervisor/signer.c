@@ -13,16 +13,46 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int make_jwt(struct app_key *key, const char *app_id,
+static int parse_key(const struct secret *text, const char *file, const char *variable,
+                     struct app_key **key, struct error *err) {
+    return app_key_parse(text, key, err) < 0 ? error_wrap(err, "%s", file ? file : variable) : 0;
+}
+
+int signer_read_keys(const struct config *config, struct app_key *keys[SUPERVISOR_KEYS_MAX],
+                     struct error *err) {
+    AUTO_SECRET struct secret text = {0};
+    AUTO_SECRET struct secret next = {0};
+    if (config_private_key(config, &text, err) < 0 ||
+        parse_key(&text, config->github.private_key_file, "GITHUB_PRIVATE_KEY", &keys[0], err) <
+            0) {
+        return -1;
+    }
+    int result = config_private_key_next(config, &next, err);
+    if (result != 0) {
+        return result < 0 ? -1 : 0; /* mostly there is none */
+    }
+    return parse_key(&next, config->github.private_key_next_file, "GITHUB_PRIVATE_KEY_NEXT",
+                     &keys[1], err);
+}
+
+void signer_free_keys(struct app_key *keys[SUPERVISOR_KEYS_MAX]) {
+    for (size_t i = 0; i < SUPERVISOR_KEYS_MAX; i++) {
+        app_key_free(keys[i]);
+        keys[i] = NULL;
+    }
+}
+
+static int make_jwt(struct app_key *const keys[SUPERVISOR_KEYS_MAX], const char *app_id,
                     const struct supervisor_question *question, char **jwt, struct error *err) {
-    if (question->key != 0) {
+    if (question->key >= SUPERVISOR_KEYS_MAX || !keys[question->key]) {
         return error_set(err, "there is no next private key");
     }
     if (question->skew_s < -SUPERVISOR_SKEW_MAX_S || question->skew_s > SUPERVISOR_SKEW_MAX_S) {
         return error_set(err, "the clock differs from GitHub's by %d s, more than %d s",
                          question->skew_s, SUPERVISOR_SKEW_MAX_S);
     }
-    return app_key_sign_jwt(key, app_id, clock_wall_ms() / 1000 + question->skew_s, jwt, err);
+    return app_key_sign_jwt(keys[question->key], app_id, clock_wall_ms() / 1000 + question->skew_s,
+                            jwt, err);
 }
 
 static void answer(int fd, bool ok, const char *text) {
@@ -34,11 +64,11 @@ static void answer(int fd, bool ok, const char *text) {
     explicit_bzero(&packet, sizeof packet);
 }
 
-void signer_answer(struct app_key *key, const char *app_id,
+void signer_answer(struct app_key *const keys[SUPERVISOR_KEYS_MAX], const char *app_id,
                    const struct supervisor_question *question, int fd) {
     struct error err;
     char *jwt = NULL;
-    int result = make_jwt(key, app_id, question, &jwt, &err);
+    int result = make_jwt(keys, app_id, question, &jwt, &err);
     answer(fd, result == 0, result == 0 ? jwt : err.text);
     if (jwt) {
         explicit_bzero(jwt, strlen(jwt));
@@ -51,15 +81,13 @@ void signer_answer(struct app_key *key, const char *app_id,
 /* In the child: the first packet says whether there is a key; then one for each question. */
 _Noreturn static void serve_tool(const struct config *config, int fd) {
     struct error err;
-    AUTO_SECRET struct secret text = {0};
-    struct app_key *key = NULL;
+    struct app_key *keys[SUPERVISOR_KEYS_MAX] = {NULL};
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)prctl(PR_SET_DUMPABLE, 0);
-    if (config_private_key(config, &text, &err) < 0 || app_key_parse(&text, &key, &err) < 0) {
+    if (signer_read_keys(config, keys, &err) < 0) {
         answer(fd, false, err.text);
         _exit(0);
     }
-    secret_finish(&text);
     answer(fd, true, "");
     for (struct supervisor_question question;;) {
         ssize_t got = recv(fd, &question, sizeof question, MSG_TRUNC);
@@ -67,10 +95,10 @@ _Noreturn static void serve_tool(const struct config *config, int fd) {
             break;
         }
         if (got == (ssize_t)sizeof question && question.kind == SUPERVISOR_JWT) {
-            signer_answer(key, config->github.app_id, &question, fd);
+            signer_answer(keys, config->github.app_id, &question, fd);
         }
     }
-    app_key_free(key);
+    signer_free_keys(keys);
     _exit(0);
 }
 
@@ -92,6 +120,7 @@ int supervisor_start_signer(const struct config *config, int *questions_fd, stru
     cleanup_close(&theirs);
     theirs = -1;
     secret_scrub_environment("GITHUB_PRIVATE_KEY");
+    secret_scrub_environment("GITHUB_PRIVATE_KEY_NEXT");
     struct supervisor_answer first = {0};
     if (recv(ours, &first, sizeof first, 0) != (ssize_t)sizeof first) {
         return error_set(err, "the process that was to hold the key has ended");

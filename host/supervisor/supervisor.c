@@ -30,8 +30,8 @@
 struct supervisor {
     const struct config *config;
     char *const *host_argv;
-    char **environment; /* ours; the host's, without the key */
-    struct app_key *key;
+    char **environment;                        /* ours; the host's, without the key */
+    struct app_key *keys[SUPERVISOR_KEYS_MAX]; /* the second, during a rotation, may be NULL */
     int signals_fd, listen_fd, notify_fd;
 
     pid_t host;       /* 0: none runs */
@@ -182,7 +182,7 @@ static bool handle_question(struct supervisor *s) {
     if (whole && question.kind == SUPERVISOR_READY) {
         say_ready(s);
     } else if (whole && question.kind == SUPERVISOR_JWT) {
-        signer_answer(s->key, s->config->github.app_id, &question, s->questions_fd);
+        signer_answer(s->keys, s->config->github.app_id, &question, s->questions_fd);
     } else if (whole && question.kind == SUPERVISOR_ALIVE) {
         if (s->served) { /* a manager's watchdog starts with READY */
             notify_send(s->notify_fd, "WATCHDOG=1");
@@ -278,24 +278,12 @@ static void log_refusal(const struct error *err) {
     log_event(LOG_ERROR, "cannot_start", LOG_TEXT("reason", err->text));
 }
 
-static int take_key(struct supervisor *s, struct error *err) {
-    AUTO_SECRET struct secret text = {0};
-    if (config_private_key(s->config, &text, err) < 0) {
-        return -1;
-    }
-    if (app_key_parse(&text, &s->key, err) < 0) {
-        const char *file = s->config->github.private_key_file;
-        return error_wrap(err, "%s", file ? file : "GITHUB_PRIVATE_KEY");
-    }
-    return 0;
-}
-
 /* 0, or an exit status. */
 static int prepare(struct supervisor *s, struct error *err) {
     if (start_open_standard_fds(err) < 0) {
         return EX_OSERR;
     }
-    if (take_key(s, err) < 0) {
+    if (signer_read_keys(s->config, s->keys, err) < 0) {
         return EX_CONFIG;
     }
     s->notify_fd = notify_open(err); /* before the environment is copied for the host */
@@ -337,6 +325,6 @@ int supervisor_run(const struct config *config, char *const host_argv[]) {
     cleanup_close(&s.notify_fd);
     cleanup_close(&s.questions_fd);
     start_free_environment(s.environment);
-    app_key_free(s.key);
+    signer_free_keys(s.keys);
     return status;
 }

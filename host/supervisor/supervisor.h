@@ -20,6 +20,7 @@
  * service whose host hangs. Neither is answered. */
 #define SUPERVISOR_SKEW_MAX_S 3600
 #define SUPERVISOR_JWT_MAX 4096
+#define SUPERVISOR_KEYS_MAX 2
 
 enum supervisor_question_kind { SUPERVISOR_READY = 1, SUPERVISOR_JWT = 2, SUPERVISOR_ALIVE = 3 };
 

@@ -1,15 +1,38 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "worker/request.h"
 
-#include "base/json.h"
-
 #include <string.h>
 
-#define REQUEST_BYTES_1_0 (offsetof(struct snek_request, body) + sizeof(struct snek_text))
+#define REQUEST_BYTES_1_0 (offsetof(struct snek_request, repository) + sizeof(const char *))
+#define GRAPHQL_BYTES_1_0 (offsetof(struct snek_graphql, reserved) + sizeof(uint32_t))
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
 #define UNRESERVED "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+#define TOKEN_CHARACTERS                                                                           \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!#$%&'*+^`|~"
+#define HEADERS_MAX 32
 
-/* ---- the URL: RFC 6570, level 1 ---- */
+void outgoing_init(struct outgoing *outgoing) {
+    *outgoing = (struct outgoing){.method = "GET",
+                                  .accept = "",
+                                  .content_type = "",
+                                  .repository = "",
+                                  .body = "",
+                                  .url = BUFFER_INIT(FRAME_URL_MAX),
+                                  .headers = BUFFER_INIT(FRAME_HEADERS_MAX),
+                                  .json = BUFFER_INIT(FRAME_TO_HOST_MAX)};
+}
+
+void outgoing_finish(struct outgoing *outgoing) {
+    buffer_finish(&outgoing->url);
+    buffer_finish(&outgoing->headers);
+    buffer_finish(&outgoing->json);
+}
+
+/* ---- the URL: RFC 6570, of it what GitHub's own templates use ---- */
+
+static int32_t too_long(struct run *run) {
+    return run_fail(run, SNEK_E_TOO_LARGE, "the URL is longer than %d bytes", FRAME_URL_MAX);
+}
 
 static const char *find_parameter(const struct snek_request *request, const char *name,
                                   size_t name_bytes) {
@@ -31,30 +54,61 @@ static int append_encoded(struct buffer *url, const char *value) {
     return result;
 }
 
+static bool has_query(const struct buffer *url) {
+    return memchr(url->data ? url->data : "", '?', url->bytes) != NULL;
+}
+
+static int32_t expand_simple(struct run *run, const struct snek_request *request, const char *name,
+                             size_t bytes, struct buffer *url) {
+    const char *value = find_parameter(request, name, bytes);
+    int shown = (int)(bytes < 100 ? bytes : 100);
+    if (!value) {
+        return run_fail(run, SNEK_E_INVALID, "{%.*s} of the URL %.200s is not among its parameters",
+                        shown, name, request->url);
+    }
+    /* DELETE /repos/x/y/labels/{name} with an empty name would be another request. */
+    if (!*value && !has_query(url)) {
+        return run_fail(run, SNEK_E_INVALID, "{%.*s} of the URL %.200s is empty", shown, name,
+                        request->url);
+    }
+    return append_encoded(url, value) == 0 ? 0 : too_long(run);
+}
+
+/* `{/name}`, `{?a,b}`, `{&a,b}`: those of the names that have a value. */
+static int32_t expand_optional(struct run *run, const struct snek_request *request, char prefix,
+                               const char *name, const char *end, struct buffer *url) {
+    int failed = 0;
+    while (name < end) {
+        size_t bytes = strcspn(name, ",}");
+        const char *value = find_parameter(request, name, bytes);
+        if (value && (*value || prefix != '/')) {
+            const char *before = prefix == '/' ? "/" : has_query(url) ? "&" : "?";
+            failed |= buffer_append_text(url, before);
+            if (prefix != '/') {
+                failed |= buffer_append(url, name, bytes) | buffer_append_text(url, "=");
+            }
+            failed |= append_encoded(url, value);
+        }
+        name += bytes + 1;
+    }
+    return failed ? too_long(run) : 0;
+}
+
 /* `*at` is on a brace; moves it past the expression. */
 static int32_t expand_one(struct run *run, const struct snek_request *request, const char **at,
                           struct buffer *url) {
-    const char *name = *at + 1;
-    size_t bytes = strspn(name, NAME_CHARACTERS);
+    char prefix = **at == '{' && (*at)[1] && strchr("/?&", (*at)[1]) ? (*at)[1] : '\0';
+    const char *name = *at + 1 + (prefix != '\0');
+    size_t bytes = strspn(name, prefix ? NAME_CHARACTERS "," : NAME_CHARACTERS);
     if (**at != '{' || bytes == 0 || name[bytes] != '}') {
         return run_fail(run, SNEK_E_INVALID,
-                        "the URL %.200s has a brace that is no {name}: only these are expanded",
+                        "the URL %.200s has a brace that is no {name}: only {name}, {/name}, "
+                        "{?name,...} and {&name,...} are expanded",
                         request->url);
     }
-    const char *value = find_parameter(request, name, bytes);
-    if (!value) {
-        return run_fail(run, SNEK_E_INVALID, "{%.*s} of the URL %.200s is not among its parameters",
-                        (int)(bytes < 100 ? bytes : 100), name, request->url);
-    }
-    /* DELETE /repos/x/y/labels/{name} with an empty name would be another request. */
-    if (!*value && !memchr(url->data ? url->data : "", '?', url->bytes)) {
-        return run_fail(run, SNEK_E_INVALID, "{%.*s} of the URL %.200s is empty",
-                        (int)(bytes < 100 ? bytes : 100), name, request->url);
-    }
     *at = name + bytes + 1;
-    return append_encoded(url, value) == 0
-               ? 0
-               : run_fail(run, SNEK_E_TOO_LARGE, "the URL is longer than %d bytes", FRAME_URL_MAX);
+    return prefix ? expand_optional(run, request, prefix, name, name + bytes, url)
+                  : expand_simple(run, request, name, bytes, url);
 }
 
 /* What is expanded may not climb: clients take "/a/../b" for "/b". */
@@ -71,7 +125,21 @@ static int32_t check_segments(struct run *run, const char *url) {
     return 0;
 }
 
-static int32_t expand(struct run *run, const struct snek_request *request, struct buffer *url) {
+static int32_t append_query(struct run *run, const struct snek_request *request,
+                            struct buffer *url) {
+    int failed = 0;
+    for (uint32_t i = 0; i < request->query_count; i++) {
+        if (request->query[i].value) {
+            failed |= buffer_append_text(url, has_query(url) ? "&" : "?");
+            failed |= append_encoded(url, request->query[i].name);
+            failed |= buffer_append_text(url, "=");
+            failed |= append_encoded(url, request->query[i].value);
+        }
+    }
+    return failed ? too_long(run) : 0;
+}
+
+static int32_t build_url(struct run *run, const struct snek_request *request, struct buffer *url) {
     for (const char *at = request->url; *at;) {
         if (*at == '{' || *at == '}') {
             int32_t result = expand_one(run, request, &at, url);
@@ -84,85 +152,80 @@ static int32_t expand(struct run *run, const struct snek_request *request, struc
                             "which is encoded",
                             request->url);
         } else if (buffer_append(url, at++, 1) < 0) {
-            return run_fail(run, SNEK_E_TOO_LARGE, "the URL is longer than %d bytes",
-                            FRAME_URL_MAX);
+            return too_long(run);
         }
     }
-    return url->bytes > 0 ? check_segments(run, url->data)
-                          : run_fail(run, SNEK_E_INVALID, "the request's URL is empty");
+    if (url->bytes == 0) {
+        return run_fail(run, SNEK_E_INVALID, "the request's URL is empty");
+    }
+    int32_t result = check_segments(run, url->data);
+    return result < 0 ? result : append_query(run, request, url);
+}
+
+/* ---- headers; the host refuses those that it owns ---- */
+
+/* A header's value, a media type: visible ASCII and spaces. */
+static bool is_value(const char *text) {
+    for (; *text; text++) {
+        if (*text < ' ' || *text >= 0x7F) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int32_t build_headers(struct run *run, const struct snek_request *request,
+                             struct buffer *headers) {
+    for (uint32_t i = 0; i < request->headers_count; i++) {
+        const struct snek_header *header = &request->headers[i];
+        if (!header->name || !header->value || !*header->name ||
+            header->name[strspn(header->name, TOKEN_CHARACTERS)] || !is_value(header->value)) {
+            return run_fail(
+                run, SNEK_E_INVALID,
+                "header %u of the request is none: a name of letters, digits and -, and "
+                "a value of visible characters",
+                i);
+        }
+        if (buffer_printf(headers, "%s: %s\n", header->name, header->value) < 0) {
+            return run_fail(run, SNEK_E_TOO_LARGE, "the request's headers are larger than %d bytes",
+                            FRAME_HEADERS_MAX);
+        }
+    }
+    return 0;
 }
 
 /* ---- the body ---- */
 
-static int32_t append_field(struct run *run, const struct snek_field *field, struct buffer *body) {
-    const char *why;
-    size_t at;
-    int result = buffer_append_text(body, body->bytes > 0 ? "," : "{");
-    result |= buffer_append_json_string(body, field->name, strlen(field->name));
-    result |= buffer_append_text(body, ":");
-    if ((field->kind == SNEK_FIELD_TEXT || field->kind == SNEK_FIELD_JSON) && !field->text) {
-        return run_fail(run, SNEK_E_INVALID, "the field %.100s has no text", field->name);
-    }
-    switch (field->kind) {
-    case SNEK_FIELD_TEXT:
-        result |= buffer_append_json_string(body, field->text, strlen(field->text));
-        break;
-    case SNEK_FIELD_INTEGER:
-        result |= buffer_printf(body, "%lld", (long long)field->integer);
-        break;
-    case SNEK_FIELD_BOOLEAN:
-        result |= buffer_append_text(body, field->integer ? "true" : "false");
-        break;
-    case SNEK_FIELD_JSON:
-        if (json_check(field->text, strlen(field->text), &why, &at) < 0) {
-            return run_fail(run, SNEK_E_INVALID, "the field %.100s is not JSON: %s at byte %zu",
-                            field->name, why, at);
-        }
-        result |= buffer_append_text(body, field->text);
-        break;
-    default:
-        return run_fail(run, SNEK_E_INVALID,
-                        "the field %.100s is of kind %u, which this host does "
-                        "not know",
-                        field->name, field->kind);
-    }
-    return result == 0 ? 0
-                       : run_fail(run, SNEK_E_TOO_LARGE,
-                                  "the request's body is larger than %u bytes", FRAME_TO_HOST_MAX);
-}
-
-static int32_t build_body(struct run *run, struct snek_request *request, struct buffer *body) {
-    const char *why;
-    size_t at;
+static int32_t build_body(struct run *run, const struct snek_request *request,
+                          struct outgoing *outgoing) {
+    struct buffer *json = &outgoing->json;
     if (request->body.data) {
         if (request->body.bytes > FRAME_TO_HOST_MAX) {
-            return run_fail(run, SNEK_E_TOO_LARGE, "the request's body is larger than %u bytes",
-                            FRAME_TO_HOST_MAX);
+            return request_too_large(run);
         }
-        if (json_check(request->body.data, request->body.bytes, &why, &at) < 0) {
-            return run_fail(run, SNEK_E_INVALID, "the request's body is not JSON: %s at byte %zu",
-                            why, at);
-        }
+        outgoing->body = request->body.data;
+        outgoing->body_bytes = request->body.bytes;
+        return request->content_type
+                   ? 0
+                   : request_check_json(run, outgoing->body, outgoing->body_bytes);
+    }
+    if (request->fields_count == 0) {
         return 0;
     }
-    for (uint32_t i = 0; i < request->fields_count; i++) {
-        int32_t result = append_field(run, &request->fields[i], body);
-        if (result < 0) {
-            return result;
-        }
+    int failed = buffer_append_text(json, "{");
+    int32_t result = request_append_fields(run, request->fields, request->fields_count, json);
+    if (result < 0 || failed || buffer_append_text(json, "}") < 0) {
+        return result < 0 ? result : request_too_large(run);
     }
-    if (request->fields_count > 0 && buffer_append_text(body, "}") < 0) {
-        return run_fail(run, SNEK_E_TOO_LARGE, "the request's body is larger than %u bytes",
-                        FRAME_TO_HOST_MAX);
-    }
-    request->body = (struct snek_text){.data = body->data ? body->data : "", .bytes = body->bytes};
+    outgoing->body = json->data;
+    outgoing->body_bytes = json->bytes;
     return 0;
 }
 
 /* ---- the request ---- */
 
 static bool is_method(const char *method) {
-    static const char *const methods[] = {"GET", "PUT", "POST", "PATCH", "DELETE"};
+    static const char *const methods[] = {"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE"};
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (strcmp(methods[i], method) == 0) {
             return true;
@@ -171,43 +234,70 @@ static bool is_method(const char *method) {
     return false;
 }
 
+static const char *wrong_parameters(const struct snek_parameter *parameters, uint32_t count) {
+    if (count > FRAME_ITEMS_MAX || (count > 0 && !parameters)) {
+        return "its parameters are NULL or more than 256";
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (!parameters[i].name) {
+            return "a parameter has no name";
+        }
+    }
+    return NULL;
+}
+
+static bool is_media_type(const char *text) {
+    return !text || (strlen(text) <= FRAME_MEDIA_MAX && is_value(text));
+}
+
+static bool is_repository(const char *name) {
+    const char *slash = name ? strchr(name, '/') : NULL;
+    return !name || (slash && slash > name && slash[1] && !strchr(slash + 1, '/') &&
+                     strlen(name) <= FRAME_NAME_MAX * 2 && is_value(name));
+}
+
+static const char *wrong_body(const struct snek_request *r) {
+    if (r->fields_count > 0 && r->body.data) {
+        return "it has fields and a body: one of them is the body";
+    }
+    if (r->fields_count > 0 && r->content_type) {
+        return "its fields make a body of JSON: a content_type is for a body of one's own";
+    }
+    bool reads = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
+    if (reads && (r->fields_count > 0 || r->body.data)) {
+        return "GET and HEAD take no body: what they ask for belongs into the URL";
+    }
+    return NULL;
+}
+
 /* NULL when the request may be looked at closer, else what is wrong with it. */
 static const char *wrong(const struct snek_request *r) {
     if (r->flags & ~(uint32_t)SNEK_REQUEST_REPEATABLE) {
         return "its flags are not known to this host";
     }
     if (!r->method || !is_method(r->method)) {
-        return "its method is not GET, PUT, POST, PATCH or DELETE";
+        return "its method is not GET, HEAD, PUT, POST, PATCH or DELETE";
     }
     if (!r->url) {
         return "its URL is NULL";
     }
-    if (r->parameters_count > FRAME_ITEMS_MAX || r->fields_count > FRAME_ITEMS_MAX ||
-        (r->parameters_count > 0 && !r->parameters) || (r->fields_count > 0 && !r->fields)) {
-        return "its parameters or fields are NULL or more than 256";
+    if (r->headers_count > HEADERS_MAX || (r->headers_count > 0 && !r->headers)) {
+        return "its headers are NULL or more than 32";
     }
-    for (uint32_t i = 0; i < r->parameters_count; i++) {
-        if (!r->parameters[i].name) {
-            return "a parameter has no name";
-        }
+    if (!is_media_type(r->accept) || !is_media_type(r->content_type)) {
+        return "a media type has a character that none has, or is longer than 200 bytes";
     }
-    for (uint32_t i = 0; i < r->fields_count; i++) {
-        if (!r->fields[i].name) {
-            return "a field has no name";
-        }
+    if (!is_repository(r->repository)) {
+        return "its repository is not owner/name";
     }
-    bool has_body = r->fields_count > 0 || r->body.data;
-    if (r->fields_count > 0 && r->body.data) {
-        return "it has fields and a body: one of them is the body";
-    }
-    if (has_body && strcmp(r->method, "GET") == 0) {
-        return "GET takes no body: what it asks for belongs into the URL";
-    }
-    return NULL;
+    const char *problem = wrong_parameters(r->parameters, r->parameters_count);
+    problem = problem ? problem : wrong_parameters(r->query, r->query_count);
+    problem = problem ? problem : request_wrong_fields(r->fields, r->fields_count);
+    return problem ? problem : wrong_body(r);
 }
 
 int32_t request_build(struct run *run, const struct snek_request *request,
-                      struct snek_request *copy, struct buffer *url, struct buffer *body) {
+                      struct outgoing *outgoing) {
     if (!request) {
         return run_fail(run, SNEK_E_INVALID, "the request is NULL");
     }
@@ -216,12 +306,48 @@ int32_t request_build(struct run *run, const struct snek_request *request,
                         "the request's bytes are %u: set it to sizeof(struct snek_request)",
                         request->bytes);
     }
-    *copy = (struct snek_request){0};
-    memcpy(copy, request, request->bytes < sizeof *copy ? request->bytes : sizeof *copy);
-    const char *problem = wrong(copy);
+    struct snek_request copy = {0};
+    memcpy(&copy, request, request->bytes < sizeof copy ? request->bytes : sizeof copy);
+    const char *problem = wrong(&copy);
     if (problem) {
         return run_fail(run, SNEK_E_INVALID, "the request cannot be sent: %s", problem);
     }
-    int32_t result = expand(run, copy, url);
-    return result < 0 ? result : build_body(run, copy, body);
+    outgoing->repeatable = copy.flags & SNEK_REQUEST_REPEATABLE;
+    outgoing->method = copy.method;
+    outgoing->accept = copy.accept ? copy.accept : "";
+    outgoing->content_type = copy.content_type ? copy.content_type : "";
+    outgoing->repository = copy.repository ? copy.repository : "";
+    int32_t result = build_url(run, &copy, &outgoing->url);
+    result = result < 0 ? result : build_headers(run, &copy, &outgoing->headers);
+    return result < 0 ? result : build_body(run, &copy, outgoing);
+}
+
+int32_t request_build_graphql(struct run *run, const struct snek_graphql *query, bool open,
+                              struct outgoing *outgoing) {
+    if (!query || query->bytes < GRAPHQL_BYTES_1_0) {
+        return run_fail(run, SNEK_E_INVALID,
+                        "the GraphQL query is NULL, or its bytes are not sizeof(struct "
+                        "snek_graphql)");
+    }
+    const char *problem = request_wrong_fields(query->variables, query->variables_count);
+    if (!query->query || query->flags & ~(uint32_t)SNEK_REQUEST_REPEATABLE || problem) {
+        return run_fail(run, SNEK_E_INVALID, "the GraphQL query cannot be sent: %s",
+                        problem         ? problem
+                        : !query->query ? "its query is NULL"
+                                        : "its flags are not known to this host");
+    }
+    struct buffer *json = &outgoing->json;
+    int failed = buffer_append_text(&outgoing->url, "/graphql");
+    failed |= buffer_append_text(json, "{\"query\":");
+    failed |= buffer_append_json_string(json, query->query, strlen(query->query));
+    failed |= buffer_append_text(json, ",\"variables\":{");
+    int32_t result = request_append_fields(run, query->variables, query->variables_count, json);
+    if (result < 0 || failed || (!open && buffer_append_text(json, "}}") < 0)) {
+        return result < 0 ? result : request_too_large(run);
+    }
+    outgoing->method = "POST";
+    outgoing->repeatable = query->flags & SNEK_REQUEST_REPEATABLE;
+    outgoing->body = json->data;
+    outgoing->body_bytes = json->bytes;
+    return 0;
 }

@@ -52,14 +52,14 @@ static bool find_thread(const struct run *run, const struct place *place, int64_
 
 static int32_t post(struct run *run, const struct buffer *url, const char *name, const char *value,
                     uint32_t flags) {
-    AUTO_BUFFER struct buffer body = BUFFER_INIT(FRAME_TO_HOST_MAX);
-    if (buffer_printf(&body, "{\"%s\":", name) < 0 ||
-        buffer_append_json_string(&body, value, strlen(value)) < 0 ||
-        buffer_append_text(&body, "}") < 0) {
-        return run_fail(run, SNEK_E_TOO_LARGE, "what is to be sent is larger than %u bytes",
-                        FRAME_TO_HOST_MAX);
-    }
-    return github_send(run, "POST", url->data, body.data, body.bytes, flags, NULL);
+    const struct snek_field field = {.name = name, .text = value, .kind = SNEK_FIELD_TEXT};
+    const struct snek_request request = {.bytes = sizeof request,
+                                         .flags = flags,
+                                         .method = "POST",
+                                         .url = url->data,
+                                         .fields = &field,
+                                         .fields_count = 1};
+    return service_github.send(&run->shown, &request, NULL);
 }
 
 static int32_t commands_reply(struct snek_run *shown, const char *markdown) {

@@ -51,6 +51,9 @@ static void github_free_response(struct snek_response *response) {
 }
 
 void services_release(struct run *run) {
+    while (run->lists) {
+        pages_free(run->lists); /* they hold responses */
+    }
     while (run->responses) {
         github_free_response(run->responses);
     }
@@ -97,10 +100,27 @@ static uint32_t github_find(struct snek_response *response, const char *path,
                     : value_find(NULL, "", 0, NULL, value);
 }
 
+uint32_t response_find(struct snek_response *response, const char *json, size_t bytes,
+                       const char *path, struct snek_value *value) {
+    return value_find(&response->arena, json, bytes, path, value);
+}
+
 /* ---- sending ---- */
 
-static int32_t exchange(struct run *run, const char *method, const char *url, const char *body,
-                        size_t body_bytes, uint32_t flags, struct answer *answer) {
+/* Does the webhook name this URL? GitHub's views lag behind its webhooks, so a 404 may pass. */
+static bool is_announced(const struct run *run, const char *url) {
+    size_t bytes = strcspn(url, "?");
+    const char *at = run->payload.data, *end = at + run->payload.bytes;
+    while (bytes > 1 && (at = memmem(at, (size_t)(end - at), url, bytes))) {
+        at += bytes;
+        if (at < end && *at == '"') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int32_t exchange(struct run *run, const struct outgoing *outgoing, struct answer *answer) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_HOST_MAX);
     struct frame_writer writer;
     struct call call;
@@ -108,26 +128,33 @@ static int32_t exchange(struct run *run, const char *method, const char *url, co
     if (result < 0) {
         return result;
     }
+    const char *url = outgoing->url.data, *headers = outgoing->headers.data;
     frame_begin(&writer, &buffer, FRAME_HTTP, run->handle, call.request);
-    frame_put_text(&writer, method);
+    frame_put_number(&writer, (outgoing->repeatable ? FRAME_HTTP_REPEATABLE : 0u) |
+                                  (is_announced(run, url) ? FRAME_HTTP_ANNOUNCED : 0u));
+    frame_put_text(&writer, outgoing->method);
     frame_put_text(&writer, url);
-    frame_put_number(&writer, flags & SNEK_REQUEST_REPEATABLE ? FRAME_HTTP_REPEATABLE : 0);
-    frame_put_bytes_apart(&writer, body_bytes);
+    frame_put_text(&writer, outgoing->accept);
+    frame_put_text(&writer, outgoing->content_type);
+    frame_put_text(&writer, headers ? headers : "");
+    frame_put_text(&writer, outgoing->repository);
+    frame_put_bytes_apart(&writer, outgoing->body_bytes);
     /* What goes apart counts towards the frame, but not towards the buffer's maximum. */
-    bool built = frame_end(&writer) == 0 &&
-                 buffer.bytes - sizeof(struct frame_head) + body_bytes <= FRAME_TO_HOST_MAX;
-    return call_wait(&call, built ? &buffer : NULL, body, body_bytes, answer);
+    bool built =
+        frame_end(&writer) == 0 &&
+        buffer.bytes - sizeof(struct frame_head) + outgoing->body_bytes <= FRAME_TO_HOST_MAX;
+    return call_wait(&call, built ? &buffer : NULL, outgoing->body, outgoing->body_bytes, answer);
 }
 
-int32_t github_send(struct run *run, const char *method, const char *url, const char *body,
-                    size_t body_bytes, uint32_t flags, struct snek_response **response) {
+int32_t github_send(struct run *run, const struct outgoing *outgoing,
+                    struct snek_response **response) {
     /* Before the request is out: what GitHub did must not end as "out of memory". */
     struct snek_response *kept = response ? response_new(run) : NULL;
     if (response && !kept) {
         return run_fail(run, SNEK_E_FAILED, "the worker is out of memory");
     }
     AUTO_ANSWER struct answer answer = {0};
-    int32_t result = exchange(run, method, url, body, body_bytes, flags, &answer);
+    int32_t result = exchange(run, outgoing, &answer);
     if (result == 0 && answer.outcome < 0) {
         run_leave_reason(run, answer.sentence.data, answer.sentence.bytes);
         result = answer.outcome;
@@ -150,16 +177,24 @@ static int32_t github_send_request(struct snek_run *shown, const struct snek_req
     if (!shown) {
         return SNEK_E_INVALID;
     }
-    struct run *run = run_of(shown);
-    AUTO_BUFFER struct buffer url = BUFFER_INIT(FRAME_URL_MAX);
-    AUTO_BUFFER struct buffer body = BUFFER_INIT(FRAME_TO_HOST_MAX);
-    struct snek_request copy;
-    int32_t result = request_build(run, request, &copy, &url, &body);
-    if (result < 0) {
-        return result;
+    AUTO_OUTGOING struct outgoing outgoing;
+    outgoing_init(&outgoing);
+    int32_t result = request_build(run_of(shown), request, &outgoing);
+    return result < 0 ? result : github_send(run_of(shown), &outgoing, response);
+}
+
+static int32_t github_graphql(struct snek_run *shown, const struct snek_graphql *query,
+                              struct snek_response **response) {
+    if (response) {
+        *response = NULL;
     }
-    return github_send(run, copy.method, url.data, copy.body.data, copy.body.bytes, copy.flags,
-                       response);
+    if (!shown) {
+        return SNEK_E_INVALID;
+    }
+    AUTO_OUTGOING struct outgoing outgoing;
+    outgoing_init(&outgoing);
+    int32_t result = request_build_graphql(run_of(shown), query, false, &outgoing);
+    return result < 0 ? result : github_send(run_of(shown), &outgoing, response);
 }
 
 const struct snek_github_service service_github = {
@@ -171,4 +206,11 @@ const struct snek_github_service service_github = {
     .body = github_body,
     .header = github_header,
     .find = github_find,
+    .graphql = github_graphql,
+    .pages = pages_begin,
+    .graphql_pages = pages_begin_graphql,
+    .next = pages_next,
+    .item = pages_item,
+    .page = pages_page,
+    .free_pages = pages_free,
 };

@@ -3,6 +3,7 @@
 #ifndef SNEK_WORKER_SERVICES_H
 #define SNEK_WORKER_SERVICES_H
 
+#include "worker/request.h"
 #include "worker/worker.h"
 
 #include <snekomatic/commands.h>
@@ -17,12 +18,25 @@ extern const struct snek_commands_service service_commands;
 extern const struct snek_store_service service_store;
 extern const struct snek_config_service service_config;
 
-/* Frees what the services still hold for a run: responses that were forgotten. */
+/* Frees what the services still hold for a run: responses and lists that were forgotten. */
 void services_release(struct run *run);
 
-/* Sends one request with a JSON body ("" none) and waits: as github's send(). `flags` are enum
- * snek_request_flag. */
-int32_t github_send(struct run *run, const char *method, const char *url, const char *body,
-                    size_t body_bytes, uint32_t flags, struct snek_response **response);
+/* Sends and waits: as github's send(). */
+int32_t github_send(struct run *run, const struct outgoing *outgoing,
+                    struct snek_response **response);
+
+/* pages.c: the slots of the same names. */
+int32_t pages_begin(struct snek_run *run, const struct snek_request *request,
+                    struct snek_pages **pages);
+int32_t pages_begin_graphql(struct snek_run *run, const struct snek_graphql *query,
+                            const char *path, const char *cursor, struct snek_pages **pages);
+int32_t pages_next(struct snek_pages *pages);
+uint32_t pages_item(struct snek_pages *pages, const char *path, struct snek_value *value);
+struct snek_response *pages_page(struct snek_pages *pages);
+void pages_free(struct snek_pages *pages);
+
+/* service_github.c: find() in a part of the response's body. */
+uint32_t response_find(struct snek_response *response, const char *json, size_t bytes,
+                       const char *path, struct snek_value *value);
 
 #endif

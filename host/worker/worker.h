@@ -29,6 +29,7 @@
 struct worker;
 struct call;
 struct snek_response;
+struct snek_pages;
 
 /* Why something ended: a sentence, and whether a failing call left it or the plugin itself. */
 struct reason {
@@ -55,6 +56,7 @@ struct run {
     pthread_mutex_t lock; /* of what follows */
     struct reason reason;
     struct snek_response *responses;
+    struct snek_pages *lists;
 
     /* Of the command that is being handled; set between handlers. */
     const char *const *words;

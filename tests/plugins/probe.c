@@ -110,6 +110,17 @@ static int32_t do_send(struct snek_run *run) {
         (void)snek_event(run)->find(run, "body", &body);
         request.body = body.text;
     }
+    struct snek_parameter query[2] = {
+        {snek_string(run, "q[0].name"), snek_string(run, "q[0].value")},
+        {snek_string(run, "q[1].name"), snek_string(run, "q[1].value")}};
+    struct snek_header header = {snek_string(run, "h.name"), snek_string(run, "h.value")};
+    request.query = query;
+    request.query_count = snek_exists(run, "q[0]") + snek_exists(run, "q[1]");
+    request.headers = &header;
+    request.headers_count = snek_exists(run, "h");
+    request.accept = snek_string(run, "accept");
+    request.content_type = snek_string(run, "type");
+    request.repository = snek_string(run, "repository");
     int32_t rc = github->send(run, &request, snek_exists(run, "deaf") ? NULL : &response);
     if (response) {
         struct snek_text etag = github->header(response, "etag");
@@ -122,6 +133,57 @@ static int32_t do_send(struct snek_run *run) {
     if (!snek_exists(run, "forget")) {
         github->free_response(response);
     }
+    return rc;
+}
+
+/* Says the items' names, and how it ended. */
+static int32_t say_items(struct snek_run *run, struct snek_pages *pages) {
+    const struct snek_github_service *github = snek_github(run);
+    struct snek_value name;
+    char all[512] = "";
+    int32_t rc;
+    while ((rc = github->next(pages)) > 0 && strlen(all) < 400) {
+        (void)github->item(pages, "name", &name);
+        strncat(all, or_none(name.text.data), 20);
+        strncat(all, ",", 2);
+    }
+    say(run, "%s%d|%d", all, rc, github->status(github->page(pages)));
+    if (!snek_exists(run, "forget")) {
+        github->free_pages(pages);
+    }
+    return rc;
+}
+
+static int32_t do_list(struct snek_run *run) {
+    struct snek_pages *pages = NULL;
+    struct snek_request request;
+    memset(&request, 0, sizeof request);
+    request.bytes = (uint32_t)sizeof request;
+    request.method = snek_string(run, "method") ? snek_string(run, "method") : "GET";
+    request.url = snek_string(run, "url");
+    request.accept = snek_string(run, "accept");
+    int32_t rc = snek_github(run)->pages(run, &request, &pages);
+    return rc < 0 ? rc : say_items(run, pages);
+}
+
+static int32_t do_graphql(struct snek_run *run) {
+    const struct snek_github_service *github = snek_github(run);
+    struct snek_response *response = NULL;
+    struct snek_pages *pages = NULL;
+    struct snek_field variable = snek_field_integer("n", 7);
+    struct snek_graphql query;
+    memset(&query, 0, sizeof query);
+    query.bytes = (uint32_t)sizeof query;
+    query.flags = (uint32_t)snek_integer(run, "flags", 0);
+    query.query = snek_string(run, "query");
+    query.variables = &variable;
+    query.variables_count = snek_true(run, "variable") ? 1 : 0;
+    if (snek_exists(run, "path")) {
+        int32_t rc = github->graphql_pages(run, &query, snek_string(run, "path"), "after", &pages);
+        return rc < 0 ? rc : say_items(run, pages);
+    }
+    int32_t rc = github->graphql(run, &query, &response);
+    say(run, "%d|%s", rc, or_none(snek_response_string(run, response, "data.login")));
     return rc;
 }
 
@@ -280,12 +342,12 @@ static int32_t probe(struct snek_run *run) {
     static const struct {
         const char *name;
         snek_handler handler;
-    } all[] = {{"event", do_event},       {"find", do_find},       {"strings", do_strings},
-               {"config", do_config},     {"send", do_send},       {"store", do_store},
-               {"end", do_end},           {"recover", do_recover}, {"wait", do_wait},
-               {"threads", do_threads},   {"misuse", do_misuse},   {"print", do_print},
-               {"segfault", do_segfault}, {"exit", do_exit},       {"loop", do_loop},
-               {"eat", do_eat},           {"large", do_large}};
+    } all[] = {{"event", do_event},     {"find", do_find}, {"strings", do_strings}, {"config", do_config},
+               {"send", do_send},       {"store", do_store}, {"end", do_end},
+               {"recover", do_recover}, {"wait", do_wait},   {"threads", do_threads},
+               {"misuse", do_misuse},   {"print", do_print}, {"segfault", do_segfault},
+               {"exit", do_exit},       {"loop", do_loop},   {"eat", do_eat},
+               {"large", do_large},     {"list", do_list},   {"graphql", do_graphql}};
     const char *name = snek_string(run, "do");
     for (size_t i = 0; name && i < sizeof all / sizeof *all; i++) {
         if (strcmp(all[i].name, name) == 0) {

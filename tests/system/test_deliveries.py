@@ -77,7 +77,7 @@ def test_a_dead_run_is_retried_by_the_host_that_runs(host):
     mark = host.mark()
     assert run(host, "retry", guid) == "1 run due now\n"
     assert host.wait_log(msg="dead", delivery=guid, after=mark)["attempt"] == "1"
-    assert "is dead or waits" in run(host, "retry", guid, "--plugin", "invite", status=65)
+    assert "is dead, parked or waits" in run(host, "retry", guid, "--plugin", "invite", status=65)
 
 
 def test_a_waiting_run_is_retried_now_or_discarded(start_bot):
@@ -91,14 +91,14 @@ def test_a_waiting_run_is_retried_now_or_discarded(start_bot):
     host.wait_log(msg="retry", delivery=first, attempt=1, after=mark)
     [discarded] = runs(host, second)
     assert (discarded["state"], discarded["label"]) == ("dead", "discarded")
-    assert "queued or running" in run(host, "discard", second, status=65)
+    assert "queued, running or parked" in run(host, "discard", second, status=65)
 
 
 def test_a_run_that_is_discarded_and_retried_while_it_runs_counts_once(start_bot):
     host = start_bot(plugins=["trouble"], config={"server": {"drain_ms": 200}})
     guid = host.deliver("trouble", trouble("wait"))
     host.wait_log(msg="started", delivery=guid)
-    assert "is dead or waits" in run(host, "retry", guid, status=65)  # it runs: not disturbed
+    assert "is dead, parked or waits" in run(host, "retry", guid, status=65)  # it runs: not disturbed
     mark = host.mark()
     run(host, "discard", guid)
     run(host, "retry", guid)

@@ -23,13 +23,16 @@ static void *run_supervisor(void *context) {
         struct supervisor_answer answer = {.ok = fixture->mood != SUPERVISOR_SAYS_NO};
         int number = ++fixture->jwts;
         fixture->last_skew_s = question.skew_s;
-        if (question.kind != SUPERVISOR_JWT || question.key != 0) {
+        if (question.kind != SUPERVISOR_JWT || question.key > 1) {
             fixture->wrong++;
         }
         while (fixture->mood == SUPERVISOR_WAITS) {
             (void)usleep(5000);
         }
-        if (answer.ok) {
+        if (question.key == 1) { /* no rotation */
+            answer.ok = 0;
+            (void)snprintf(answer.text, sizeof answer.text, "there is no next private key");
+        } else if (answer.ok) {
             (void)snprintf(answer.text, sizeof answer.text, JWT_MARK ".%d.%d", number,
                            question.skew_s);
         } else {
@@ -184,7 +187,7 @@ static bool answer_status(struct fixture *fixture, int fd, const char *how) {
 static bool answer_flaky(struct fixture *fixture, int fd, const char *how) {
     char text[128];
     if (atomic_fetch_sub(&fixture->flaky, 1) <= 0) {
-        return answer(fixture, fd, 200, "", "{\"ok\":true}");
+        return answer(fixture, fd, 200, "", "{\"ok\":true,\"data\":{}}");
     }
     if (strcmp(how, "hang-up") == 0) {
         return false;
@@ -195,6 +198,34 @@ static bool answer_flaky(struct fixture *fixture, int fd, const char *how) {
     (void)snprintf(text, sizeof text, "Retry-After: %d\r\n", atoi(how));
     return atoi(how) < 100 ? answer(fixture, fd, 429, text, "{\"message\":\"So it is\"}")
                            : answer(fixture, fd, atoi(how), "", "{\"message\":\"So it is\"}");
+}
+
+/* The tag is the token's own, and the kept answer is GitHub's n-th. "/kept/BYTES/..." */
+static bool answer_kept(struct fixture *fixture, int fd, const struct http_question *question,
+                        int token) {
+    char wanted[64], tag[32], headers[64];
+    (void)snprintf(tag, sizeof tag, "W/\"%d.%d\"", token, (int)fixture->edition);
+    (void)http_header(question, "If-None-Match", wanted, sizeof wanted);
+    (void)snprintf(headers, sizeof headers, "ETag: %s\r\n", tag);
+    if (strcmp(wanted, tag) == 0) {
+        fixture->unchanged++;
+        return answer(fixture, fd, 304, headers, "");
+    }
+    size_t bytes = strtoul(question->target + 6, NULL, 10);
+    char *body = malloc(bytes + 64);
+    int used = snprintf(body, 64, "{\"token\":%d,\"edition\":%d}", token, (int)fixture->edition);
+    memset(body + used, ' ', bytes);
+    body[(size_t)used + bytes] = '\0';
+    bool more = answer(fixture, fd, 200, headers, body);
+    free(body);
+    return more;
+}
+
+/* "STATUS/LOCATION" */
+static bool answer_redirect(struct fixture *fixture, int fd, const char *how) {
+    char headers[300];
+    (void)snprintf(headers, sizeof headers, "Location: %.200s\r\n", strchr(how, '/'));
+    return answer(fixture, fd, atoi(how), headers, "");
 }
 
 static void expect_header(struct fixture *fixture, const struct http_question *question,
@@ -214,10 +245,16 @@ static void check_question(struct fixture *fixture, const struct http_question *
     (void)snprintf(length, sizeof length, "%zu", question->body_bytes);
     bool wants_length = has_body || question->method[0] == 'P';
     expect_header(fixture, question, "Host", host);
-    expect_header(fixture, question, "Accept", "application/vnd.github+json");
-    expect_header(fixture, question, "X-GitHub-Api-Version", "2022-11-28");
+    bool odd = strncmp(question->target, "/odd", 4) == 0;
+    expect_header(fixture, question, "Accept",
+                  odd ? "application/vnd.github.diff" : "application/vnd.github+json");
+    expect_header(fixture, question, "X-GitHub-Api-Version", odd ? "2030-01-01" : "2022-11-28");
+    expect_header(fixture, question, "X-Snake", odd ? "sss" : "");
     expect_header(fixture, question, "User-Agent", "snekomatic/test");
-    expect_header(fixture, question, "Content-Type", has_body ? "application/json" : "");
+    expect_header(fixture, question, "Content-Type",
+                  !has_body ? ""
+                  : odd     ? "text/x-markdown"
+                            : "application/json");
     expect_header(fixture, question, "Content-Length", wants_length ? length : "");
     expect_header(fixture, question, "Expect", "");
     expect_header(fixture, question, "Cookie", "");
@@ -249,8 +286,24 @@ static bool handle(void *context, int fd, const struct http_question *question) 
     if (strncmp(target, "/flaky/", 7) == 0) {
         return answer_flaky(fixture, fd, target + 7);
     }
+    if (strcmp(target, "/graphql") == 0 && fixture->graphql) {
+        return answer(fixture, fd, 200, "", fixture->graphql);
+    }
     if (strcmp(target, "/graphql") == 0) {
         return answer_flaky(fixture, fd, "502");
+    }
+    if (strncmp(target, "/kept/", 6) == 0) {
+        return answer_kept(fixture, fd, question, token);
+    }
+    if (strncmp(target, "/to/", 4) == 0) {
+        return answer_redirect(fixture, fd, target + 4);
+    }
+    if (strcmp(target, "/head") == 0) {
+        static const char head[] = "HTTP/1.1 200 X\r\nContent-Length: 5\r\n\r\n";
+        return http_write(fd, head, sizeof head - 1);
+    }
+    if (strncmp(target, "/odd", 4) == 0) {
+        return answer(fixture, fd, 200, "", "{}");
     }
     if (strncmp(target, "/limited/", 9) == 0) {
         fixture->flaky = fixture->requests == 1; /* the first only */

@@ -29,18 +29,21 @@ struct fixture {
 
     /* Knobs and counters of the fakes. */
     atomic_int mood;
-    atomic_int lost;         /* calls of supervisor_lost() */
-    atomic_int jwts;         /* questions */
-    atomic_int last_skew_s;  /* of the last question */
-    atomic_int mints;        /* token requests that were answered 201 */
-    atomic_int token_asks;   /* token requests in all */
-    atomic_int token_life_s; /* of the tokens to be made; 3600 */
-    atomic_int mint_ms;      /* how long GitHub takes for a token; 20 */
-    atomic_int clock_off_s;  /* GitHub's clock less ours */
-    atomic_int requests;     /* with a token */
-    atomic_int flaky;        /* so many of the next /flaky/ or /limited/ requests fail */
-    atomic_int app_asks;     /* GET /app */
-    atomic_int wrong;        /* things that GitHub would not have taken */
+    atomic_int lost;               /* calls of supervisor_lost() */
+    atomic_int jwts;               /* questions */
+    atomic_int last_skew_s;        /* of the last question */
+    atomic_int mints;              /* token requests that were answered 201 */
+    atomic_int token_asks;         /* token requests in all */
+    atomic_int token_life_s;       /* of the tokens to be made; 3600 */
+    atomic_int mint_ms;            /* how long GitHub takes for a token; 20 */
+    atomic_int clock_off_s;        /* GitHub's clock less ours */
+    atomic_int requests;           /* with a token */
+    atomic_int flaky;              /* so many of the next /flaky/ or /limited/ requests fail */
+    _Atomic(const char *) graphql; /* what /graphql answers; NULL: as flaky */
+    atomic_int edition;            /* of what is below /kept/ */
+    atomic_int unchanged;          /* answers of 304 */
+    atomic_int app_asks;           /* GET /app */
+    atomic_int wrong;              /* things that GitHub would not have taken */
     pthread_mutex_t lock;
     char token_body[256];   /* the last token request's; under the lock */
     char token_target[256]; /* likewise */

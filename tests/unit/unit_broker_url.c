@@ -33,6 +33,8 @@ static void urls_of_the_origin_are_put_together_from_it(void **state) {
          "/x"},
         {0, "/@evil.example/", "https://api.github.com/@evil.example/", "/@evil.example/"},
         {0, "/:1/x", "https://api.github.com/:1/x", "/:1/x"},
+        {0, "/graphql", "https://api.github.com/graphql", "/graphql"},
+        {1, "/graphql", "https://ghe.example:8443/api/graphql", "/graphql"},
         {1, "/user", "https://ghe.example:8443/api/v3/user", "/user"},
         {1, "https://ghe.example:8443/api/v3", "https://ghe.example:8443/api/v3", "/"},
         {1, "https://ghe.example:8443/api/v3/user", "https://ghe.example:8443/api/v3/user",
@@ -201,8 +203,45 @@ static void a_sentence_never_outgrows_its_bounds(void **state) {
     assert_true(strlen(err.text) > 600 && strlen(err.text) < ERROR_TEXT_MAX - 1);
 }
 
+static void redirects_are_resolved_like_links(void **state) {
+    (void)state;
+    static const struct {
+        const char *from, *location, *whole; /* NULL: refused */
+    } cases[] = {
+        {"/a/b?x=1", "https://ghe.example:8443/api/v3/c?y=2",
+         "https://ghe.example:8443/api/v3/c?y=2"},
+        {"/a/b?x=1", "/api/v3/c", "https://ghe.example:8443/api/v3/c"},
+        {"/a/b?x=1", "c", "https://ghe.example:8443/api/v3/a/c"},
+        {"/a/b?x=1", "?z", "https://ghe.example:8443/api/v3/a/b?z"},
+        {"/a/b", "/c", NULL},
+        {"/a/b", "//evil.example/api/v3/c", NULL},
+        {"/a/b", "http://ghe.example:8443/api/v3/c", NULL},
+        {"/a/b", "https://ghe.example/api/v3/c", NULL},
+        {"/a/b", "https://x@ghe.example:8443/api/v3/c", NULL},
+        {"/a/b", "../../../c", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct origin origin;
+        struct target from, target = {0};
+        struct error err = {0};
+        assert_int_equal(origin_init(&origin, roots[1], &err), 0);
+        assert_int_equal(origin_resolve(&origin, cases[i].from, &from, &err), 0);
+        int32_t outcome = origin_redirect(&origin, &from, cases[i].location, &target, &err);
+        if (outcome != (cases[i].whole ? 0 : SNEK_E_FOREIGN_ORIGIN)) {
+            fail_msg("%s from %s: %d %s", cases[i].location, cases[i].from, outcome, err.text);
+        }
+        if (cases[i].whole) {
+            assert_string_equal(target.url, cases[i].whole);
+        }
+        target_finish(&target);
+        target_finish(&from);
+        origin_finish(&origin);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(redirects_are_resolved_like_links),
         cmocka_unit_test(urls_of_the_origin_are_put_together_from_it),
         cmocka_unit_test(urls_that_lead_away_are_refused),
         cmocka_unit_test(a_url_longer_than_the_maximum_is_refused),

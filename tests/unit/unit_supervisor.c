@@ -43,6 +43,11 @@ int config_private_key(const struct config *config, struct secret *key, struct e
     return 0;
 }
 
+int config_private_key_next(const struct config *config, struct secret *key, struct error *err) {
+    (void)config, (void)key, (void)err;
+    return 1; /* none */
+}
+
 /* The host. */
 
 static volatile sig_atomic_t got_hup, got_usr1, got_term;

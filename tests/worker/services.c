@@ -141,11 +141,16 @@ static void a_request_that_is_made_wrongly_does_not_leave(void **state) {
         {"\"method\":\"GET\",\"url\":\"/{org}\",\"p\":[{\"name\":\"org\",\"value\":\"\"}]",
          "{org} of the URL /{org} is empty"},
         {"\"method\":\"GET\",\"url\":\"/{org\"",
-         "the URL /{org has a brace that is no {name}: only these are expanded"},
+         "the URL /{org has a brace that is no {name}: only {name}, {/name}, {?name,...} and "
+         "{&name,...} "
+         "are expanded"},
         {"\"method\":\"GET\",\"url\":\"/org}\"",
-         "the URL /org} has a brace that is no {name}: only these are expanded"},
-        {"\"method\":\"GET\",\"url\":\"/x{/number}\"",
-         "the URL /x{/number} has a brace that is no {name}: only these are expanded"},
+         "the URL /org} has a brace that is no {name}: only {name}, {/name}, {?name,...} and "
+         "{&name,...} "
+         "are expanded"},
+        {"\"method\":\"GET\",\"url\":\"/x{+number}\"",
+         "the URL /x{+number} has a brace that is no {name}: only {name}, {/name}, {?name,...} and "
+         "{&name,...} are expanded"},
         {"\"method\":\"GET\",\"url\":\"/a/{x}/b\",\"p\":[{\"name\":\"x\",\"value\":\"..\"}]",
          "the URL /a/../b has a \"..\" in its path"},
         {"\"method\":\"GET\",\"url\":\"/a/.\"", "the URL /a/. has a \".\" in its path"},
@@ -153,16 +158,19 @@ static void a_request_that_is_made_wrongly_does_not_leave(void **state) {
          "the URL /a b has a character that no URL has: give it as a {name}, which is encoded"},
         {"\"method\":\"GET\",\"url\":\"\"", "the request's URL is empty"},
         {"\"method\":\"GET\",\"url\":\"NULL\"", "the request cannot be sent: its URL is NULL"},
-        {"\"method\":\"HEAD\",\"url\":\"/\"",
-         "the request cannot be sent: its method is not GET, PUT, POST, PATCH or DELETE"},
+        {"\"method\":\"TRACE\",\"url\":\"/\"",
+         "the request cannot be sent: its method is not GET, HEAD, PUT, POST, PATCH or "
+         "DELETE"},
         {"\"method\":\"NULL\",\"url\":\"/\"",
-         "the request cannot be sent: its method is not GET, PUT, POST, PATCH or DELETE"},
+         "the request cannot be sent: its method is not GET, HEAD, PUT, POST, PATCH or "
+         "DELETE"},
         {"\"method\":\"GET\",\"url\":\"/\",\"flags\":2",
          "the request cannot be sent: its flags are not known to this host"},
         {"\"method\":\"GET\",\"url\":\"/\",\"bytes\":8",
          "the request's bytes are 8: set it to sizeof(struct snek_request)"},
         {"\"method\":\"GET\",\"url\":\"/\",\"f\":[{\"name\":\"a\",\"text\":\"\"}]",
-         "the request cannot be sent: GET takes no body: what it asks for belongs into the URL"},
+         "the request cannot be sent: GET and HEAD take no body: what they ask for belongs "
+         "into the URL"},
         {"\"method\":\"PUT\",\"url\":\"/\",\"body\":{},\"f\":[{\"name\":\"a\",\"text\":\"\"}]",
          "the request cannot be sent: it has fields and a body: one of them is the body"},
         {"\"method\":\"PUT\",\"url\":\"/\",\"body\":\"{\"",

@@ -260,10 +260,21 @@ void expect_log(struct worker_host *host, uint64_t run, const char *text) {
 
 void expect_http(struct worker_host *host, struct said *said, const char *method, const char *url,
                  const char *body) {
+    expect_http_with(host, said, -1, method, url, "", "", "", "", body);
+}
+
+void expect_http_with(struct worker_host *host, struct said *said, int64_t flags,
+                      const char *method, const char *url, const char *accept, const char *type,
+                      const char *headers, const char *repository, const char *body) {
     host_hear(host, FRAME_HTTP, said);
+    int64_t got = said_number(said);
+    assert_int_equal(got, flags < 0 ? got : flags);
     assert_string_equal(said_text(said), method);
     assert_string_equal(said_text(said), url);
-    (void)said_number(said); /* flags */
+    assert_string_equal(said_text(said), accept);
+    assert_string_equal(said_text(said), type);
+    assert_string_equal(said_text(said), headers);
+    assert_string_equal(said_text(said), repository);
     assert_string_equal(said_text(said), body);
     said_end(said);
 }

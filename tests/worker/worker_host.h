@@ -70,6 +70,10 @@ void expect_log(struct worker_host *host, uint64_t run, const char *text);
 /* Hears a request, which the caller then answers. */
 void expect_http(struct worker_host *host, struct said *said, const char *method, const char *url,
                  const char *body);
+/* Every field; `flags` below 0: whatever they are. */
+void expect_http_with(struct worker_host *host, struct said *said, int64_t flags,
+                      const char *method, const char *url, const char *accept, const char *type,
+                      const char *headers, const char *repository, const char *body);
 /* Hears the result; `reason` NULL: any. */
 void expect_result(struct worker_host *host, uint64_t run, int64_t result, const char *reason);
 /* The worker closes and exits with that status, or by that signal when it is negative. */

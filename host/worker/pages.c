@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Lists that are read page by page: over `Link: rel="next"`, and over GraphQL's cursors. One page
+ * is held at a time, as the response it came in. */
+#include "worker/services.h"
+
+#include "base/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PER_PAGE "per_page=100"
+
+struct snek_pages {
+    struct snek_pages *next, **at; /* the run's list, under its lock */
+    struct run *run;
+    struct outgoing outgoing; /* of the next page; the texts are ours */
+    char *owned;              /* accept, repository */
+    char *path, *cursor;      /* of GraphQL; else NULL */
+    size_t open_bytes;        /* of its body, behind which the cursor goes */
+    unsigned count;           /* pages that were asked for */
+    bool ended;               /* no further page */
+    struct snek_response *page;
+    struct json_reader reader; /* within the page's array */
+    bool in_page;
+    const char *item; /* in the page; NULL: none */
+    size_t item_bytes;
+};
+
+void pages_free(struct snek_pages *pages) {
+    if (!pages) {
+        return;
+    }
+    (void)pthread_mutex_lock(&pages->run->lock);
+    *pages->at = pages->next;
+    if (pages->next) {
+        pages->next->at = pages->at;
+    }
+    (void)pthread_mutex_unlock(&pages->run->lock);
+    service_github.free_response(pages->page);
+    outgoing_finish(&pages->outgoing);
+    free(pages->owned);
+    free(pages->path);
+    free(pages->cursor);
+    free(pages);
+}
+
+static struct snek_pages *pages_new(struct run *run) {
+    struct snek_pages *pages = calloc(1, sizeof *pages);
+    if (pages) {
+        pages->run = run;
+        outgoing_init(&pages->outgoing);
+        (void)pthread_mutex_lock(&run->lock);
+        pages->next = run->lists;
+        pages->at = &run->lists;
+        if (pages->next) {
+            pages->next->at = &pages->next;
+        }
+        run->lists = pages;
+        (void)pthread_mutex_unlock(&run->lock);
+    }
+    return pages;
+}
+
+static int32_t no_memory(struct run *run) {
+    return run_fail(run, SNEK_E_FAILED, "the worker is out of memory");
+}
+
+/* ---- beginning ---- */
+
+/* The plugin's texts, one behind the other. */
+static int own_texts(struct snek_pages *pages) {
+    struct outgoing *outgoing = &pages->outgoing;
+    size_t accept_bytes = strlen(outgoing->accept) + 1;
+    size_t repository_bytes = strlen(outgoing->repository) + 1;
+    pages->owned = malloc(accept_bytes + repository_bytes);
+    if (!pages->owned) {
+        return -1;
+    }
+    memcpy(pages->owned, outgoing->accept, accept_bytes);
+    memcpy(pages->owned + accept_bytes, outgoing->repository, repository_bytes);
+    outgoing->accept = pages->owned;
+    outgoing->repository = pages->owned + accept_bytes;
+    outgoing->method = "GET";
+    return 0;
+}
+
+static int ask_for_a_hundred(struct buffer *url) {
+    const char *query = strchr(url->data, '?');
+    for (const char *at = query; at; at = strchr(at + 1, '&')) {
+        if (strncmp(at + 1, "per_page=", 9) == 0) {
+            return 0;
+        }
+    }
+    return buffer_append_text(url, query ? "&" PER_PAGE : "?" PER_PAGE);
+}
+
+int32_t pages_begin(struct snek_run *shown, const struct snek_request *request,
+                    struct snek_pages **pages) {
+    if (!shown || !pages) {
+        return SNEK_E_INVALID;
+    }
+    *pages = NULL;
+    struct run *run = run_of(shown);
+    struct snek_pages *made = pages_new(run);
+    if (!made) {
+        return no_memory(run);
+    }
+    int32_t result = request_build(run, request, &made->outgoing);
+    if (result == 0 && strcmp(made->outgoing.method, "GET") != 0) {
+        result = run_fail(run, SNEK_E_INVALID, "a list is read with GET");
+    }
+    if (result == 0 && (own_texts(made) < 0 || ask_for_a_hundred(&made->outgoing.url) < 0)) {
+        result = no_memory(run);
+    }
+    if (result < 0) {
+        pages_free(made);
+        return result;
+    }
+    *pages = made;
+    return 0;
+}
+
+/* Puts the cursor behind what is constant of the body: `json` is a JSON string, or null. */
+static int put_cursor(struct snek_pages *pages, const char *json, size_t bytes) {
+    struct buffer *body = &pages->outgoing.json;
+    body->bytes = pages->open_bytes;
+    int failed = buffer_append_text(body, body->data[body->bytes - 1] == '{' ? "" : ",");
+    failed |= buffer_append_json_string(body, pages->cursor, strlen(pages->cursor));
+    failed |= buffer_append_text(body, ":") | buffer_append(body, json, bytes);
+    failed |= buffer_append_text(body, "}}");
+    pages->outgoing.body = body->data;
+    pages->outgoing.body_bytes = body->bytes;
+    return failed ? -1 : 0;
+}
+
+int32_t pages_begin_graphql(struct snek_run *shown, const struct snek_graphql *query,
+                            const char *path, const char *cursor, struct snek_pages **pages) {
+    if (!shown || !pages) {
+        return SNEK_E_INVALID;
+    }
+    *pages = NULL;
+    struct run *run = run_of(shown);
+    if (!path || !cursor) {
+        return run_fail(run, SNEK_E_INVALID, "a list needs a path and a cursor's name");
+    }
+    struct snek_pages *made = pages_new(run);
+    if (!made) {
+        return no_memory(run);
+    }
+    int32_t result = request_build_graphql(run, query, true, &made->outgoing);
+    made->path = strdup(path);
+    made->cursor = strdup(cursor);
+    made->open_bytes = made->outgoing.json.bytes;
+    if (result == 0 && (!made->path || !made->cursor || put_cursor(made, "null", 4) < 0)) {
+        result = no_memory(run);
+    }
+    if (result < 0) {
+        pages_free(made);
+        return result;
+    }
+    *pages = made;
+    return 0;
+}
+
+/* ---- the array of a page ---- */
+
+/* An array, or the first array that an object has. */
+static bool find_array(const char *json, size_t bytes, struct json_value *array) {
+    struct json_reader reader;
+    if (!json_find(json, bytes, "", array)) {
+        return false;
+    }
+    if (array->type != JSON_OBJECT_BEGIN) {
+        return array->type == JSON_ARRAY_BEGIN;
+    }
+    json_init(&reader, json, bytes);
+    (void)json_next(&reader);
+    while (json_next(&reader) == JSON_KEY) {
+        enum json_token first = json_next(&reader);
+        if (first == JSON_ARRAY_BEGIN) {
+            const char *start = reader.at - 1;
+            if (json_skip(&reader, first) < 0) {
+                return false;
+            }
+            *array = (struct json_value){first, start, (size_t)(reader.at - start)};
+            return true;
+        }
+        if (json_skip(&reader, first) < 0) {
+            return false;
+        }
+    }
+    return false;
+}
+
+static int32_t open_page(struct snek_pages *pages) {
+    struct snek_text body = service_github.body(pages->page);
+    struct json_value array, connection;
+    bool found = false;
+    if (!pages->path) {
+        found = find_array(body.data, body.bytes, &array);
+    } else if (json_find(body.data, body.bytes, pages->path, &connection)) {
+        found = json_find(connection.raw, connection.raw_bytes, "nodes", &array) &&
+                array.type == JSON_ARRAY_BEGIN;
+    }
+    if (!found) {
+        return run_fail(pages->run, SNEK_E_SERVER, "the answer to %s %.200s holds no list%s%s",
+                        pages->outgoing.method, pages->outgoing.url.data, pages->path ? " at " : "",
+                        pages->path ? pages->path : "");
+    }
+    json_init(&pages->reader, array.raw, array.raw_bytes);
+    (void)json_next(&pages->reader);
+    pages->in_page = true;
+    return 0;
+}
+
+/* True when there is one. */
+static bool next_in_page(struct snek_pages *pages) {
+    struct json_reader *reader = &pages->reader;
+    if (!pages->in_page) {
+        return false;
+    }
+    const char *start = reader->at + strspn(reader->at, " \t\r\n,");
+    enum json_token first = json_next(reader);
+    pages->in_page =
+        first != JSON_ARRAY_END && first != JSON_ERROR && json_skip(reader, first) == 0;
+    pages->item = pages->in_page ? start : NULL;
+    pages->item_bytes = (size_t)(reader->at - start);
+    return pages->in_page;
+}
+
+/* ---- where the next page is ---- */
+
+/* The URL of rel="next" in a Link header (RFC 8288, as GitHub writes it); NULL when there is none.
+ */
+static const char *find_next_link(struct snek_text link, size_t *bytes) {
+    for (const char *at = link.data; at && (at = strchr(at, '<'));) {
+        const char *end = strchr(at, '>');
+        const char *stop = end ? end + strcspn(end, ",<") : NULL;
+        const char *rel = end ? strstr(end, "rel=\"next\"") : NULL;
+        if (rel && rel < stop) {
+            *bytes = (size_t)(end - at - 1);
+            return at + 1;
+        }
+        at = stop;
+    }
+    return NULL;
+}
+
+static int32_t follow_link(struct snek_pages *pages) {
+    size_t bytes = 0;
+    const char *url = find_next_link(service_github.header(pages->page, "link"), &bytes);
+    struct buffer *now = &pages->outgoing.url;
+    pages->ended = !url;
+    if (!url) {
+        return 0;
+    }
+    if (now->bytes == bytes && memcmp(now->data, url, bytes) == 0) {
+        return run_fail(pages->run, SNEK_E_SERVER, "the page after %.200s is itself", now->data);
+    }
+    now->bytes = 0;
+    return buffer_append(now, url, bytes) == 0
+               ? 0
+               : run_fail(pages->run, SNEK_E_TOO_LARGE, "the URL of the next page is too long");
+}
+
+static int32_t follow_cursor(struct snek_pages *pages) {
+    struct snek_text body = service_github.body(pages->page);
+    struct json_value connection, more, cursor;
+    if (!json_find(body.data, body.bytes, pages->path, &connection) ||
+        !json_find(connection.raw, connection.raw_bytes, "pageInfo.hasNextPage", &more) ||
+        (more.type == JSON_TRUE &&
+         (!json_find(connection.raw, connection.raw_bytes, "pageInfo.endCursor", &cursor) ||
+          cursor.type != JSON_STRING))) {
+        return run_fail(pages->run, SNEK_E_INVALID,
+                        "%.200s has no pageInfo { hasNextPage endCursor }: the query must ask for "
+                        "it",
+                        pages->path);
+    }
+    pages->ended = more.type != JSON_TRUE;
+    if (!pages->ended && put_cursor(pages, cursor.raw, cursor.raw_bytes) < 0) {
+        return request_too_large(pages->run);
+    }
+    return 0;
+}
+
+static int32_t turn_page(struct snek_pages *pages) {
+    if (pages->count >= SNEK_PAGES_MAX) {
+        return run_fail(pages->run, SNEK_E_TOO_LARGE, "the list has more than %d pages",
+                        SNEK_PAGES_MAX);
+    }
+    int32_t result = pages->page ? pages->path ? follow_cursor(pages) : follow_link(pages) : 0;
+    if (result < 0 || pages->ended) {
+        return result;
+    }
+    service_github.free_response(pages->page); /* first: at most one page is held */
+    pages->page = NULL;
+    pages->item = NULL;
+    pages->count++;
+    result = github_send(pages->run, &pages->outgoing, &pages->page);
+    return result < 0 ? result : open_page(pages);
+}
+
+int32_t pages_next(struct snek_pages *pages) {
+    if (!pages) {
+        return SNEK_E_INVALID;
+    }
+    while (!next_in_page(pages)) {
+        int32_t result = pages->ended ? 0 : turn_page(pages);
+        if (result < 0) {
+            pages->ended = true; /* whoever goes on asking gets no other answer */
+            return result;
+        }
+        if (pages->ended) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+uint32_t pages_item(struct snek_pages *pages, const char *path, struct snek_value *value) {
+    if (!pages || !pages->item) {
+        if (value) {
+            memset(value, 0, sizeof *value);
+        }
+        return SNEK_ABSENT;
+    }
+    return response_find(pages->page, pages->item, pages->item_bytes, path, value);
+}
+
+struct snek_response *pages_page(struct snek_pages *pages) {
+    return pages ? pages->page : NULL;
+}

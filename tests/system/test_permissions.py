@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What an installation grants, through the real binaries: parked runs, `snekomatic token`, keys that
+are changed, requests as the app."""
+
+import json
+import subprocess
+
+import pytest
+
+import snek
+
+
+def merged():
+    return snek.payload("pull_request.closed.merged")
+
+
+def grant(fake, **permissions):
+    state = fake.state
+    state["installations"][0]["permissions"] = permissions
+    fake.put_state(state)
+
+
+def snekomatic(bot, *words, status=0):
+    answer = subprocess.run([str(snek.program("snekomatic")), *map(str, words)],
+                            env=snek.clean_environment(**bot.env), cwd=bot.folder,
+                            capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == status, answer
+    return answer.stdout if status == 0 else answer.stderr
+
+
+def accepted(action="new_permissions_accepted"):
+    return {"action": action, "installation": {"id": snek.INSTALLATION},
+            "sender": {"login": "python-petra"}}
+
+
+def test_a_permission_that_is_not_granted_parks_the_run_until_it_is(fake, start_bot):
+    granted = fake.state["installations"][0]["permissions"]
+    grant(fake, issues="write")
+    host = start_bot(plugins=["invite"])
+    delivery = host.deliver("pull_request", merged())
+    reason = host.wait_log(msg="parked", delivery=delivery)["reason"]
+    for part in ("plugin invite", '"members":"write"', f"installation {snek.INSTALLATION}",
+                 "add them to the app's settings"):
+        assert part in reason
+    runs = json.loads(snekomatic(host, "deliveries", "list", "--state", "parked", "--json"))
+    assert [run["delivery"] for run in runs] == [delivery]
+    host.stop()
+    host.start()  # and a restart does not lose it
+    grant(fake, **granted)
+    host.deliver("installation", accepted())
+    assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
+    assert [r["method"] for r in fake.api_requests()] == ["GET", "PUT", "POST"]
+
+
+def test_a_parked_run_may_be_retried_by_hand(fake, start_bot):
+    granted = fake.state["installations"][0]["permissions"]
+    grant(fake, issues="write")
+    host = start_bot(plugins=["invite"])
+    delivery = host.deliver("pull_request", merged())
+    host.wait_log(msg="parked", delivery=delivery)
+    grant(fake, **granted)
+    snekomatic(host, "deliveries", "retry", delivery)
+    host.wait_log(msg="done", delivery=delivery)
+
+
+def test_token_prints_what_github_takes(fake, start_bot):
+    host = start_bot(plugins=["ping"])
+    everything = snekomatic(host, "token", snek.INSTALLATION).strip()
+    narrow = snekomatic(host, "token", snek.INSTALLATION, "--permissions", "issues=read",
+                        "--repository", "sneks-united/terrarium").strip()
+    known = {token["token"]: token for token in fake._control("GET", "tokens")["tokens"]}
+    assert known[everything]["permissions"]["members"] == "write"
+    assert {k: v for k, v in known[narrow]["permissions"].items() if k != "metadata"} == \
+        {"issues": "read"}
+    asked = [r["body"] for r in fake.requests() if r["path"].endswith("/access_tokens")]
+    assert asked == [{}, {"permissions": {"issues": "read"}, "repositories": ["terrarium"]}]
+
+
+@pytest.mark.parametrize("words,status,part", [
+    (["1"], 77, "not installed"),
+    ([snek.INSTALLATION, "-p", "administration=write"], 77, "does not grant"),
+    ([snek.INSTALLATION, "-r", "sneks-united/nowhere"], 77, "nowhere"),
+    ([], 64, "installation"),
+    ([snek.INSTALLATION, "-p", "issues"], 64, "NAME=LEVEL"),
+    ([snek.INSTALLATION, "-r", "terrarium"], 64, "OWNER/NAME"),
+])
+def test_token_says_why_there_is_none(fake, start_bot, words, status, part):
+    host = start_bot(plugins=["ping"])
+    assert part in snekomatic(host, "token", *words, status=status)
+
+
+def test_the_next_key_is_taken_when_github_refuses_the_first(fake, start_bot, tmp_path):
+    old = snek.make_key(tmp_path / "old.pem")
+    host = start_bot(plugins=["invite"], config={"github": {
+        "private_key_file": str(old), "private_key_next_file": str(fake.key)}})
+    host.wait_log(msg="done", delivery=host.deliver("pull_request", merged()))
+    assert "private_key_file" in host.wait_log(msg="private_key_next")["reason"]
+    assert snekomatic(host, "token", snek.INSTALLATION).strip() in fake.tokens()

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* broker: what goes along with a request, GraphQL's errors, what is kept by its tag, redirects,
+ * tokens of one repository and requests as the app. */
+#include "broker_fixture.h"
+
+#include "broker/etags.h"
+
+#include <snekomatic/types.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct fixture fixture;
+
+static int start(void **state) {
+    (void)state;
+    fixture_start(&fixture, 20000);
+    return 0;
+}
+
+static int stop(void **state) {
+    (void)state;
+    fixture_stop(&fixture);
+    free(fixture.log);
+    return 0;
+}
+
+static void ask(struct asked *asked) {
+    broker_submit(fixture.broker, &asked->request);
+    fixture_wait(&fixture, asked, 1);
+}
+
+static void expect_outcome(const struct asked *asked, int32_t outcome, const char *part) {
+    if (asked->request.outcome != outcome || !strstr(asked->request.error.text, part)) {
+        fail_msg("%s %s: %d, not %d: '%s' lacks '%s'", asked->request.method, asked->request.url,
+                 asked->request.outcome, outcome, asked->request.error.text, part);
+    }
+}
+
+static void headers_and_media_types_go_along(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture_fill(&fixture, &asked, "POST", "/odd", "# no JSON");
+    asked.request.accept = "application/vnd.github.diff";
+    asked.request.content_type = "text/x-markdown";
+    asked.request.more_headers = "X-Snake: sss\nX-GitHub-Api-Version: 2030-01-01\n";
+    ask(&asked);
+    expect_outcome(&asked, 0, "");
+    assert_string_equal(fixture.last_body, "# no JSON");
+    broker_request_finish(&asked.request);
+}
+
+static void what_is_no_header_or_the_hosts_own_is_refused(void **state) {
+    (void)state;
+    static const char *const lines[] = {"Authorization: x\n",
+                                        "authorization: x\n",
+                                        "Host: x\n",
+                                        "Cookie: x\n",
+                                        "If-None-Match: x\n",
+                                        "X-A: b",
+                                        "X-A:b\n",
+                                        ": b\n",
+                                        "X A: b\n",
+                                        "X-A: b\r\n",
+                                        "X-A: b\n\nC: d\n",
+                                        "X-A: \x01\n",
+                                        "Content-Length: 1\n",
+                                        "X-HTTP-Method-Override: DELETE\n"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct asked asked;
+        fixture_fill(&fixture, &asked, "GET", "/ok", NULL);
+        asked.request.more_headers = lines[i];
+        ask(&asked);
+        expect_outcome(&asked, SNEK_E_INVALID, "header");
+    }
+    struct asked asked;
+    fixture_fill(&fixture, &asked, "GET", "/ok", NULL);
+    asked.request.accept = "a\r\nX-Evil: 1";
+    ask(&asked);
+    expect_outcome(&asked, SNEK_E_INVALID, "media type");
+    assert_int_equal(fixture.requests, 0);
+}
+
+static void errors_of_graphql_are_errors_though_they_come_with_a_200(void **state) {
+    (void)state;
+    static const struct {
+        const char *answer;
+        int32_t outcome;
+        const char *part;
+    } cases[] = {
+        {"{\"data\":{\"a\":1}}", 0, ""},
+        {"{\"data\":null,\"errors\":[]}", 0, ""},
+        {"{\"data\":null,\"errors\":[{\"type\":\"NOT_FOUND\",\"message\":\"Could not resolve\"}]}",
+         SNEK_E_NOT_FOUND, "POST /graphql answered with errors (Could not resolve)"},
+        {"{\"errors\":[{\"type\":\"FORBIDDEN\",\"message\":\"a\"},{\"message\":\"b\"}]}",
+         SNEK_E_FORBIDDEN, "(a; b)"},
+        {"{\"errors\":[{\"message\":\"Parse error on \\\"x\\\"\"}]}", SNEK_E_VALIDATION,
+         "Parse error"},
+        {"{\"data\":{\"a\":1},\"errors\":[{\"message\":\"Something went wrong while executing your "
+         "query.\"}]}",
+         SNEK_E_SERVER, "Something went wrong"},
+        {"{\"errors\":[{\"type\":\"RATE_LIMITED\",\"message\":\"API rate limit exceeded\"}]}",
+         SNEK_E_REQUEUE, "rate limit"},
+        {"{\"ok\":true}", SNEK_E_SERVER, "without data"},
+        {"<html>", SNEK_E_SERVER, "without data"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char installation[16];
+        struct asked asked;
+        (void)snprintf(installation, sizeof installation, "%zu", i);
+        fixture.graphql = cases[i].answer;
+        fixture_fill(&fixture, &asked, "POST", "/graphql", "{\"query\":\"{ a }\"}");
+        asked.request.installation = installation;
+        ask(&asked);
+        expect_outcome(&asked, cases[i].outcome, cases[i].part);
+        assert_int_equal(asked.request.status, cases[i].outcome == SNEK_E_REQUEUE ? 0 : 200);
+        broker_request_finish(&asked.request);
+    }
+}
+
+static void expect_kept(const char *installation, const char *accept, const char *body) {
+    struct asked asked;
+    fixture_fill(&fixture, &asked, "GET", "/kept/0", NULL);
+    asked.request.installation = installation;
+    asked.request.more_headers = accept;
+    ask(&asked);
+    expect_outcome(&asked, 0, "");
+    assert_int_equal(asked.request.status, 200);
+    assert_string_equal(asked.request.answer.data, body);
+    assert_non_null(strstr(asked.request.headers.data, "etag: W/\""));
+    broker_request_finish(&asked.request);
+}
+
+static void what_has_not_changed_is_given_from_what_was_kept(void **state) {
+    (void)state;
+    fixture.edition = 1;
+    expect_kept("1", NULL, "{\"token\":1,\"edition\":1}");
+    expect_kept("1", NULL, "{\"token\":1,\"edition\":1}");
+    assert_int_equal(fixture.unchanged, 1);
+    fixture.edition = 2;
+    expect_kept("1", NULL, "{\"token\":1,\"edition\":2}");
+    expect_kept("1", NULL, "{\"token\":1,\"edition\":2}");
+    assert_int_equal(fixture.unchanged, 2);
+    assert_int_equal(fixture.requests, 4);
+}
+
+static void nothing_that_was_kept_is_given_to_another_installation(void **state) {
+    (void)state;
+    fixture.edition = 1;
+    expect_kept("1", NULL, "{\"token\":1,\"edition\":1}");
+    expect_kept("2", NULL, "{\"token\":2,\"edition\":1}");
+    expect_kept("2", NULL, "{\"token\":2,\"edition\":1}");
+    expect_kept("1", NULL, "{\"token\":1,\"edition\":1}");
+    assert_int_equal(fixture.unchanged, 2);
+    assert_int_equal(fixture.requests, 4);
+}
+
+static void what_was_kept_goes_with_its_token(void **state) {
+    (void)state;
+    fixture.edition = 1;
+    fixture.token_life_s = 30; /* less than a minute: a new one each time */
+    expect_kept("1", NULL, "{\"token\":1,\"edition\":1}");
+    expect_kept("1", NULL, "{\"token\":2,\"edition\":1}");
+    assert_int_equal(fixture.unchanged, 0);
+}
+
+static struct exchange kept_of(size_t bytes) {
+    struct exchange exchange;
+    exchange_init(&exchange, bytes + 1, false);
+    exchange.status = 200;
+    (void)buffer_append_text(&exchange.headers, "etag: \"x\"\n");
+    (void)buffer_reserve(&exchange.answer, bytes);
+    exchange.answer.bytes = bytes;
+    return exchange;
+}
+
+static void what_is_kept_is_bounded_and_the_least_used_goes_first(void **state) {
+    (void)state;
+    static const char *const urls[] = {"/a", "/b", "/c"};
+    struct etags *etags = etags_new(2500);
+    struct etag_key keys[3];
+    for (size_t i = 0; i < 3; i++) {
+        keys[i] = (struct etag_key){7, urls[i], "", "v"};
+        struct exchange exchange = kept_of(700);
+        if (i == 2) {
+            assert_non_null(etags_tag(etags, &keys[0])); /* used: /b is older now */
+        }
+        etags_keep(etags, &keys[i], &exchange);
+        exchange_finish(&exchange);
+    }
+    assert_non_null(etags_tag(etags, &keys[0]));
+    assert_null(etags_tag(etags, &keys[1]));
+    assert_non_null(etags_tag(etags, &keys[2]));
+    assert_true(etags_figures(etags).bytes <= 2500);
+    keys[0].accept = "other";
+    assert_null(etags_tag(etags, &keys[0]));
+    etags_drop(etags, 7);
+    assert_int_equal(etags_figures(etags).count, 0);
+    assert_int_equal(etags_figures(etags).bytes, 0);
+    struct exchange large = kept_of(ETAGS_ANSWER_MAX + 1);
+    etags_keep(etags, &keys[1], &large);
+    assert_null(etags_tag(etags, &keys[1]));
+    exchange_finish(&large);
+    etags_free(etags);
+}
+
+static void redirects_within_the_origin_are_followed_where_the_method_stays(void **state) {
+    (void)state;
+    static const struct {
+        const char *method, *url;
+        int32_t outcome;
+        int status, requests;
+    } cases[] = {
+        {"GET", "/to/301/ok", 0, 200, 2},
+        {"GET", "/to/302/to/307/ok", 0, 200, 3},
+        {"GET", "/to/308/ok", 0, 200, 2},
+        {"PUT", "/to/307/ok", 0, 200, 2},
+        {"POST", "/to/308/ok", 0, 200, 2},
+        {"POST", "/to/301/ok", SNEK_E_SERVER, 301, 1},
+        {"GET", "/to/301//evil.example/ok", SNEK_E_FOREIGN_ORIGIN, 301, 1},
+        {"GET", "/to/301/app", SNEK_E_FOREIGN_ORIGIN, 301, 1},
+        {"GET", "/to/301/to/301/to/301/to/301/to/301/to/301/ok", SNEK_E_SERVER, 301, 6},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct asked asked;
+        int before = fixture.requests;
+        bool body = cases[i].method[0] == 'P';
+        fixture_ask(&fixture, &asked, cases[i].method, cases[i].url, body ? "{\"a\":1}" : NULL);
+        expect_outcome(&asked, cases[i].outcome, "");
+        assert_int_equal(asked.request.status, cases[i].status);
+        assert_int_equal(fixture.requests - before, cases[i].requests);
+        if (cases[i].outcome) {
+            assert_non_null(strstr(asked.request.headers.data, "location: /"));
+        } else {
+            assert_string_equal(fixture.last_body, body ? "{\"a\":1}" : "");
+        }
+        broker_request_finish(&asked.request);
+    }
+}
+
+static void a_head_has_no_body(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture_ask(&fixture, &asked, "HEAD", "/head", NULL);
+    expect_outcome(&asked, 0, "");
+    assert_int_equal(asked.request.answer.bytes, 0);
+    assert_non_null(strstr(asked.request.headers.data, "content-length: 5\n"));
+    broker_request_finish(&asked.request);
+}
+
+static void a_token_may_reach_one_repository_only(void **state) {
+    (void)state;
+    struct asked asked;
+    for (int i = 0; i < 3; i++) {
+        fixture_fill(&fixture, &asked, "GET", "/ok", NULL);
+        asked.request.repository = i == 1 ? "sneks/terra\"rium" : "";
+        ask(&asked);
+        expect_outcome(&asked, 0, "");
+        broker_request_finish(&asked.request);
+        assert_string_equal(fixture.token_body,
+                            i == 0 ? "{\"permissions\":{\"members\":\"write\"}}"
+                                   : "{\"permissions\":{\"members\":\"write\"},\"repositories\":["
+                                     "\"terra\\\"rium\"]}");
+    }
+    assert_int_equal(fixture.mints, 2);
+    fixture_fill(&fixture, &asked, "GET", "/ok", NULL);
+    asked.request.repository = "terrarium";
+    ask(&asked);
+    expect_outcome(&asked, SNEK_E_INVALID, "owner/name");
+}
+
+static void who_may_asks_as_the_app_with_a_jwt(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture_fill(&fixture, &asked, "GET", "/app", NULL);
+    asked.request.app_requests = true;
+    ask(&asked);
+    expect_outcome(&asked, 0, "");
+    assert_non_null(strstr(asked.request.answer.data, "\"slug\":\"snek-o\""));
+    broker_request_finish(&asked.request);
+    assert_int_equal(fixture.mints, 0);
+    assert_int_equal(fixture.app_asks, 1);
+}
+
+#define REQUEST_TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        REQUEST_TEST(headers_and_media_types_go_along),
+        REQUEST_TEST(what_is_no_header_or_the_hosts_own_is_refused),
+        REQUEST_TEST(errors_of_graphql_are_errors_though_they_come_with_a_200),
+        REQUEST_TEST(what_has_not_changed_is_given_from_what_was_kept),
+        REQUEST_TEST(nothing_that_was_kept_is_given_to_another_installation),
+        REQUEST_TEST(what_was_kept_goes_with_its_token),
+        cmocka_unit_test(what_is_kept_is_bounded_and_the_least_used_goes_first),
+        REQUEST_TEST(redirects_within_the_origin_are_followed_where_the_method_stays),
+        REQUEST_TEST(a_head_has_no_body),
+        REQUEST_TEST(a_token_may_reach_one_repository_only),
+        REQUEST_TEST(who_may_asks_as_the_app_with_a_jwt),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

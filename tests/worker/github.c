@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Service "github" through the real worker: what goes along with a request, lists that are read
+ * page by page, GraphQL. The plugin `probe` does what the payload says. */
+#include "worker_host.h"
+
+#include "base/cleanup.h"
+
+#include <snekomatic/github.h>
+
+#include <stdlib.h>
+
+static struct worker_host host;
+static uint64_t run;
+
+static int start(void **state) {
+    (void)state;
+    const struct worker_options options = {.config = "{}", .quiet = true};
+    host_start(&host, "test-probe", &options);
+    return 0;
+}
+
+static int end(void **state) {
+    (void)state;
+    host_end(&host);
+    return 0;
+}
+
+static void probe(const char *payload) {
+    host_run(&host, ++run, "probe", "do", payload);
+}
+
+/* Hears a request of a list, and answers it with a page. */
+static void page(const char *url, const char *headers, const char *body) {
+    AUTO_SAID struct said said = {0};
+    expect_http(&host, &said, "GET", url, "");
+    host_reply(&host, &said, 0, 200, "", headers, body);
+}
+
+static void a_request_takes_a_query_a_header_media_types_and_a_repository_along(void **state) {
+    (void)state;
+    AUTO_SAID struct said said = {0};
+    probe("{\"do\":\"send\",\"method\":\"PUT\",\"url\":\"/x?a={a}\",\"p\":[{\"name\":\"a\","
+          "\"value\":\"1\"}],\"q\":[{\"name\":\"per page\",\"value\":\"a&b\"},{\"name\":\"none\"}],"
+          "\"h\":{\"name\":\"X-Snake\",\"value\":\"sss s\"},\"accept\":\"application/diff\","
+          "\"type\":\"text/plain\",\"body\":\"no JSON\",\"repository\":\"o/r\",\"flags\":1}");
+    expect_http_with(&host, &said, FRAME_HTTP_REPEATABLE, "PUT", "/x?a=1&per%20page=a%26b",
+                     "application/diff", "text/plain", "X-Snake: sss s\n", "o/r", "no JSON");
+    host_reply(&host, &said, 0, 204, "", "", "");
+    expect_log(&host, run, "0|204|(none)|(none)|(none)|1");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+static void templates_as_payloads_have_them_are_expanded(void **state) {
+    (void)state;
+    static const struct {
+        const char *url, *parameters, *expanded;
+    } table[] = {
+        {"/issues{/number}", "", "/issues"},
+        {"/issues{/number}", "{\"name\":\"number\",\"value\":\"1/2\"}", "/issues/1%2F2"},
+        {"/x{?a,b}", "{\"name\":\"b\",\"value\":\"&\"}", "/x?b=%26"},
+        {"/x{?a,b}", "{\"name\":\"b\",\"value\":\"\"},{\"name\":\"a\",\"value\":\"1\"}",
+         "/x?a=1&b="},
+        {"/x?y=1{&a}", "{\"name\":\"a\",\"value\":\"2\"}", "/x?y=1&a=2"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char payload[300];
+        AUTO_SAID struct said said = {0};
+        (void)snprintf(payload, sizeof payload,
+                       "{\"do\":\"send\",\"method\":\"HEAD\",\"deaf\":1,\"url\":\"%s\",\"p\":[%s]}",
+                       table[i].url, table[i].parameters);
+        probe(payload);
+        expect_http(&host, &said, "HEAD", table[i].expanded, "");
+        host_reply(&host, &said, 0, 200, "", "", "");
+        expect_result(&host, run, SNEK_DONE, "");
+    }
+}
+
+static void what_the_payload_names_is_said_to_be_announced(void **state) {
+    (void)state;
+    static const struct {
+        const char *url;
+        int64_t flags;
+    } table[] = {{"https://api.example/repos/o/r/issues/7?x=1", FRAME_HTTP_ANNOUNCED},
+                 {"/repos/o/r/issues/7", FRAME_HTTP_ANNOUNCED},
+                 {"/repos/o/r/issues/{n}", 0}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char payload[300];
+        AUTO_SAID struct said said = {0};
+        (void)snprintf(payload, sizeof payload,
+                       "{\"do\":\"send\",\"method\":\"GET\",\"deaf\":1,\"url\":\"%s\",\"p\":[{"
+                       "\"name\":\"n\",\"value\":\"8\"}],\"issue\":"
+                       "\"https://api.example/repos/o/r/issues/7\"}",
+                       table[i].url);
+        probe(payload);
+        host_hear(&host, FRAME_HTTP, &said);
+        assert_int_equal(said_number(&said), table[i].flags);
+        host_reply(&host, &said, 0, 200, "", "", "");
+        expect_result(&host, run, SNEK_DONE, "");
+    }
+}
+
+static void a_request_with_a_wrong_companion_does_not_leave(void **state) {
+    (void)state;
+    static const struct {
+        const char *payload, *sentence;
+    } table[] = {
+        {"\"h\":{\"name\":\"X Snake\",\"value\":\"s\"}",
+         "header 0 of the request is none: a name of letters, digits and -, and a value of visible "
+         "characters"},
+        {"\"h\":{\"name\":\"X-Snake\",\"value\":\"s\\r\\nHost: evil\"}",
+         "header 0 of the request is none: a name of letters, digits and -, and a value of visible "
+         "characters"},
+        {"\"accept\":\"a\\nb\"",
+         "the request cannot be sent: a media type has a character that none "
+         "has, or is longer than 200 bytes"},
+        {"\"repository\":\"r\"", "the request cannot be sent: its repository is not owner/name"},
+        {"\"repository\":\"o/r/x\"",
+         "the request cannot be sent: its repository is not owner/name"},
+        {"\"type\":\"text/plain\",\"f\":[{\"name\":\"a\",\"text\":\"b\"}]",
+         "the request cannot be sent: its fields make a body of JSON: a content_type is for a body "
+         "of one's own"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char payload[300];
+        (void)snprintf(payload, sizeof payload,
+                       "{\"do\":\"send\",\"method\":\"PUT\",\"url\":\"/x\",%s}", table[i].payload);
+        probe(payload);
+        expect_result(&host, run, SNEK_E_INVALID, table[i].sentence);
+    }
+}
+
+/* ---- lists ---- */
+
+static void a_list_is_read_over_its_links_page_by_page(void **state) {
+    (void)state;
+    probe("{\"do\":\"list\",\"url\":\"/orgs/x/repos?type=all\"}");
+    page("/orgs/x/repos?type=all&per_page=100",
+         "link: <https://api.example/2?page=2>; rel=\"next\", <https://api.example/9>; "
+         "rel=\"last\"\n",
+         "[{\"name\":\"a\"} ,\n {\"x\":[1,{\"name\":2}],\"name\":\"b\"}]");
+    page("https://api.example/2?page=2",
+         "link: <https://api.example/1>; rel=\"prev\", <https://api.example/3>; rel=\"next\"\n",
+         "[]");
+    page("https://api.example/3", "link: <https://api.example/1>; rel=\"first\"\n",
+         "[{\"name\":\"c\"}]");
+    expect_log(&host, run, "a,b,c,0|200");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+static void a_wrapped_list_is_read_alike(void **state) {
+    (void)state;
+    probe("{\"do\":\"list\",\"url\":\"/search/x?per_page=2&q=y\",\"forget\":1}");
+    page("/search/x?per_page=2&q=y", "",
+         "{\"total_count\":2,\"incomplete_results\":false,\"items\":[{\"name\":\"a\"},{\"name\":"
+         "\"b\"}],\"more\":[{\"name\":\"c\"}]}");
+    expect_log(&host, run, "a,b,0|200");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+static void a_list_ends_with_the_error_of_its_page(void **state) {
+    (void)state;
+    AUTO_SAID struct said said = {0};
+    probe("{\"do\":\"list\",\"url\":\"/x\"}");
+    page("/x?per_page=100", "link: <https://evil.example/>; rel=\"next\"\n", "[{\"name\":\"a\"}]");
+    expect_http(&host, &said, "GET", "https://evil.example/", "");
+    host_reply(&host, &said, SNEK_E_FOREIGN_ORIGIN, 0, "it leads away", "", "");
+    expect_log(&host, run, "a,-11|0");
+    expect_result(&host, run, SNEK_E_FOREIGN_ORIGIN, "it leads away");
+}
+
+static void an_answer_that_is_no_list_is_an_error(void **state) {
+    (void)state;
+    static const char *const bodies[] = {
+        "<html>", "", "7", "{\"total_count\":0}", "{\"items\":[1", "{\"a\":{\"items\":[]}}"};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        probe("{\"do\":\"list\",\"url\":\"/x\"}");
+        page("/x?per_page=100", "", bodies[i]);
+        expect_log(&host, run, "-7|200");
+        expect_result(&host, run, SNEK_E_SERVER, "the answer to GET /x?per_page=100 holds no list");
+    }
+}
+
+static void a_list_that_leads_to_itself_is_left(void **state) {
+    (void)state;
+    probe("{\"do\":\"list\",\"url\":\"/x?per_page=1\"}");
+    page("/x?per_page=1", "link: </x?per_page=1>; rel=\"next\"\n", "[{\"name\":\"a\"}]");
+    expect_log(&host, run, "a,-7|200");
+    expect_result(&host, run, SNEK_E_SERVER, "the page after /x?per_page=1 is itself");
+}
+
+static void a_list_has_an_end(void **state) {
+    (void)state;
+    probe("{\"do\":\"list\",\"url\":\"/0?per_page=1\"}");
+    for (int i = 0; i < SNEK_PAGES_MAX; i++) {
+        char url[32], link[64];
+        (void)snprintf(url, sizeof url, "/%d?per_page=1", i);
+        (void)snprintf(link, sizeof link, "link: </%d?per_page=1>; rel=\"next\"\n", i + 1);
+        page(url, link, "[]");
+    }
+    expect_log(&host, run, "-10|200");
+    expect_result(&host, run, SNEK_E_TOO_LARGE, "the list has more than 1000 pages");
+}
+
+/* ---- GraphQL ---- */
+
+static void a_query_goes_with_its_variables(void **state) {
+    (void)state;
+    AUTO_SAID struct said said = {0}, errors = {0};
+    probe("{\"do\":\"graphql\",\"query\":\"{ \\\"a\\\" }\",\"variable\":true,\"flags\":1}");
+    expect_http_with(&host, &said, FRAME_HTTP_REPEATABLE, "POST", "/graphql", "", "", "", "",
+                     "{\"query\":\"{ \\\"a\\\" }\",\"variables\":{\"n\":7}}");
+    host_reply(&host, &said, 0, 200, "", "", "{\"data\":{\"login\":\"snek\"}}");
+    expect_log(&host, run, "0|snek");
+    expect_result(&host, run, SNEK_DONE, "");
+    probe("{\"do\":\"graphql\",\"query\":\"{}\"}");
+    expect_http(&host, &errors, "POST", "/graphql", "{\"query\":\"{}\",\"variables\":{}}");
+    host_reply(&host, &errors, SNEK_E_NOT_FOUND, 200, "no such user", "",
+               "{\"data\":{\"login\":\"half\"},\"errors\":[{}]}");
+    expect_log(&host, run, "-3|half");
+    expect_result(&host, run, SNEK_E_NOT_FOUND, "no such user");
+}
+
+static void a_connection_is_read_over_its_cursors(void **state) {
+    (void)state;
+    static const struct {
+        const char *cursor, *answer;
+    } pages[] = {{"null", "{\"data\":{\"x\":{\"nodes\":[{\"name\":\"a\"}],\"pageInfo\":{"
+                          "\"hasNextPage\":true,\"endCursor\":\"Y\\\"3\"}}}}"},
+                 {"\"Y\\\"3\"", "{\"data\":{\"x\":{\"nodes\":[],\"pageInfo\":{\"hasNextPage\":true,"
+                                "\"endCursor\":\"Z\"}}}}"},
+                 {"\"Z\"", "{\"data\":{\"x\":{\"nodes\":[{\"name\":\"b\"}],\"pageInfo\":{"
+                           "\"hasNextPage\":false,\"endCursor\":null}}}}"}};
+    for (int variable = 0; variable < 2; variable++) {
+        probe(variable
+                  ? "{\"do\":\"graphql\",\"query\":\"q\",\"path\":\"data.x\",\"variable\":true}"
+                  : "{\"do\":\"graphql\",\"query\":\"q\",\"path\":\"data.x\"}");
+        for (size_t i = 0; i < 3; i++) {
+            char body[200];
+            AUTO_SAID struct said said = {0};
+            (void)snprintf(body, sizeof body, "{\"query\":\"q\",\"variables\":{%s\"after\":%s}}",
+                           variable ? "\"n\":7," : "", pages[i].cursor);
+            expect_http(&host, &said, "POST", "/graphql", body);
+            host_reply(&host, &said, 0, 200, "", "", pages[i].answer);
+        }
+        expect_log(&host, run, "a,b,0|200");
+        expect_result(&host, run, SNEK_DONE, "");
+    }
+}
+
+static void a_connection_that_says_nothing_of_its_pages_is_an_error(void **state) {
+    (void)state;
+    AUTO_SAID struct said said = {0};
+    probe("{\"do\":\"graphql\",\"query\":\"q\",\"path\":\"data.x\"}");
+    host_hear(&host, FRAME_HTTP, &said);
+    host_reply(&host, &said, 0, 200, "", "", "{\"data\":{\"x\":{\"nodes\":[{\"name\":\"a\"}]}}}");
+    expect_log(&host, run, "a,-2|200");
+    expect_result(&host, run, SNEK_E_INVALID,
+                  "data.x has no pageInfo { hasNextPage endCursor }: the query must ask for it");
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_request_takes_a_query_a_header_media_types_and_a_repository_along),
+        cmocka_unit_test(templates_as_payloads_have_them_are_expanded),
+        cmocka_unit_test(what_the_payload_names_is_said_to_be_announced),
+        cmocka_unit_test(a_request_with_a_wrong_companion_does_not_leave),
+        cmocka_unit_test(a_list_is_read_over_its_links_page_by_page),
+        cmocka_unit_test(a_wrapped_list_is_read_alike),
+        cmocka_unit_test(a_list_ends_with_the_error_of_its_page),
+        cmocka_unit_test(an_answer_that_is_no_list_is_an_error),
+        cmocka_unit_test(a_list_that_leads_to_itself_is_left),
+        cmocka_unit_test(a_list_has_an_end),
+        cmocka_unit_test(a_query_goes_with_its_variables),
+        cmocka_unit_test(a_connection_is_read_over_its_cursors),
+        cmocka_unit_test(a_connection_that_says_nothing_of_its_pages_is_an_error),
+    };
+    if (worker_tests_setup(argc, argv) < 0) {
+        return 1;
+    }
+    int failed = cmocka_run_group_tests(tests, start, end);
+    worker_tests_finish();
+    return failed;
+}

@@ -431,6 +431,10 @@ static void finish(struct transport *transport, struct exchange *exchange, CURLc
         (void)curl_easy_getinfo(exchange->easy, CURLINFO_TOTAL_TIME_T, &took_us);
     }
     exchange->unsent = code != CURLE_OK && is_unsent(exchange);
+    if (code == CURLE_OUT_OF_MEMORY && status > 0 && exchange->answer.bytes == 0) {
+        exchange->outcome = SNEK_E_TOO_LARGE; /* what curl says to a header line without end */
+        exchange->header_bytes = TRANSPORT_HEADERS_MAX + 1;
+    }
     exchange->status = (int32_t)status;
     if (code == CURLE_OK) {
         learn_skew(transport, &exchange->headers);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "broker_fixture.h"
 
+#include "answers.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "supervisor/supervisor.h"
@@ -114,51 +115,6 @@ static bool answer_app(struct fixture *fixture, int fd, const struct http_questi
     return answer_token(fixture, fd, question);
 }
 
-static void write_until_gone(int fd, const char *text, unsigned every_ms, size_t most_bytes) {
-    size_t bytes = strlen(text);
-    for (size_t done = 0; done < most_bytes && http_write(fd, text, bytes); done += bytes) {
-        (void)usleep(every_ms * 1000);
-    }
-}
-
-static bool answer_raw(int fd, const char *text) {
-    (void)http_write(fd, text, strlen(text));
-    return false;
-}
-
-/* Answers that no server should give. */
-static bool answer_badly(struct fixture *fixture, int fd, const char *target) {
-    static char kilobyte[1025];
-    memset(kilobyte, 'a', sizeof kilobyte - 1);
-    if (strcmp(target, "/silent") == 0) {
-        char byte;
-        (void)recv(fd, &byte, 1, 0); /* until the broker hangs up */
-    } else if (strcmp(target, "/drip") == 0) {
-        (void)answer_raw(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
-        write_until_gone(fd, "x", 20, 100000);
-    } else if (strcmp(target, "/endless") == 0) {
-        (void)answer_raw(fd, "HTTP/1.1 200 OK\r\n\r\n");
-        write_until_gone(fd, kilobyte, 0, 64u << 20);
-    } else if (strcmp(target, "/announced") == 0) {
-        (void)answer_raw(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
-    } else if (strcmp(target, "/headers") == 0) {
-        (void)answer_raw(fd, "HTTP/1.1 200 OK\r\n");
-        write_until_gone(fd, "X-Snake: sssssssssssssssssssssssssssssssssssssss\r\n", 0, 1u << 20);
-    } else if (strcmp(target, "/continue") == 0) {
-        write_until_gone(fd, "HTTP/1.1 100 Continue\r\nX-Snake: s\r\n\r\n", 0, 1u << 20);
-    } else if (strcmp(target, "/cut") == 0) {
-        (void)answer_raw(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
-    } else if (strcmp(target, "/garbage") == 0) {
-        (void)answer_raw(fd, "220 smtp.example ESMTP\r\n");
-    } else if (strcmp(target, "/reset") == 0) {
-        struct linger none = {.l_onoff = 1, .l_linger = 0};
-        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-    } else if (strcmp(target, "/hang-up") != 0) {
-        fixture->wrong++;
-    }
-    return false;
-}
-
 static bool answer_status(struct fixture *fixture, int fd, const char *how) {
     static const char validation[] =
         "{\"message\":\"Validation Failed\",\"errors\":[{\"resource\":\"Label\",\"field\":"
@@ -193,7 +149,7 @@ static bool answer_flaky(struct fixture *fixture, int fd, const char *how) {
         return false;
     }
     if (strcmp(how, "cut") == 0) {
-        return answer_raw(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this");
+        return hostile_answer(fd, "/cut") && false;
     }
     (void)snprintf(text, sizeof text, "Retry-After: %d\r\n", atoi(how));
     return atoi(how) < 100 ? answer(fixture, fd, 429, text, "{\"message\":\"So it is\"}")
@@ -323,7 +279,10 @@ static bool handle(void *context, int fd, const struct http_question *question) 
         return answer(fixture, fd, 200, "X-Odd: \ta\tb \r\nLink: <x>; rel=\"next\"\r\n",
                       "{\"ok\":true}");
     }
-    return answer_badly(fixture, fd, target);
+    if (!hostile_answer(fd, target)) {
+        fixture->wrong++;
+    }
+    return false;
 }
 
 static void lost(void *context) {

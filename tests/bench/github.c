@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* One thread and one epoll, so that it is never what is measured. */
+#include "github.h"
+
+#include "base/clock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/queue.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define QUESTION_MAX 8192
+
+static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                         "X-RateLimit-Limit: 5000\r\nX-RateLimit-Remaining: 4999\r\n"
+                         "Content-Length: 11\r\n\r\n{\"ok\":true}";
+static const char limited[] = "HTTP/1.1 403 Forbidden\r\nRetry-After: 600\r\n"
+                              "Content-Length: 2\r\n\r\n{}";
+static const char token_body[] =
+    "{\"token\":\"ghs_benchmark\",\"expires_at\":\"2099-01-01T00:00:00Z\"}";
+
+struct connection {
+    int fd;
+    size_t bytes;
+    int64_t due_ms;
+    const char *answer;
+    bool waits;
+    TAILQ_ENTRY(connection) link;
+    char question[QUESTION_MAX + 1];
+};
+
+TAILQ_HEAD(connections, connection);
+
+struct server {
+    int epoll_fd, listen_fd, signal_fd;
+    int64_t latency_ms;
+    struct connections due; /* in order: the latency is the same for all */
+    uint64_t now_connected;
+    struct github_report report;
+    char token[300];
+};
+
+static void watch(const struct server *server, int fd, void *context) {
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = context};
+    if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+        abort();
+    }
+}
+
+static void hang_up(struct server *server, struct connection *connection) {
+    if (connection->waits) {
+        TAILQ_REMOVE(&server->due, connection, link);
+    }
+    (void)close(connection->fd);
+    free(connection);
+    server->now_connected--;
+}
+
+static void take(struct server *server) {
+    int fd, on = 1;
+    while ((fd = accept4(server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        struct connection *connection = calloc(1, sizeof *connection);
+        if (!connection) {
+            abort();
+        }
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        connection->fd = fd;
+        watch(server, fd, connection);
+        server->report.connections++;
+        if (++server->now_connected > server->report.most_connections) {
+            server->report.most_connections = server->now_connected;
+        }
+    }
+}
+
+/* A whole question is there: its answer waits for the latency. */
+static void understand(struct server *server, struct connection *connection) {
+    const char *question = connection->question;
+    bool token = strstr(question, "/access_tokens ") != NULL;
+    server->report.requests++;
+    server->report.tokens += token;
+    connection->answer = token ? server->token : strstr(question, " /limited/") ? limited : ok;
+    connection->bytes = 0;
+    connection->due_ms = clock_monotonic_ms() + server->latency_ms;
+    connection->waits = true;
+    TAILQ_INSERT_TAIL(&server->due, connection, link);
+}
+
+static void hear(struct server *server, struct connection *connection) {
+    ssize_t got = recv(connection->fd, connection->question + connection->bytes,
+                       QUESTION_MAX - connection->bytes, 0);
+    if (got <= 0) {
+        if (got == 0 || errno != EAGAIN) {
+            hang_up(server, connection);
+        }
+        return;
+    }
+    connection->bytes += (size_t)got;
+    connection->question[connection->bytes] = '\0';
+    const char *end = strstr(connection->question, "\r\n\r\n");
+    const char *length = strcasestr(connection->question, "\r\nContent-Length:");
+    size_t body_bytes = length && length < end ? strtoul(length + 17, NULL, 10) : 0;
+    if (end && connection->bytes >= (size_t)(end - connection->question) + 4 + body_bytes) {
+        understand(server, connection);
+    }
+}
+
+static void answer_due(struct server *server) {
+    int64_t now_ms = clock_monotonic_ms();
+    struct connection *connection;
+    while ((connection = TAILQ_FIRST(&server->due)) && connection->due_ms <= now_ms) {
+        TAILQ_REMOVE(&server->due, connection, link);
+        connection->waits = false;
+        size_t bytes = strlen(connection->answer);
+        if (send(connection->fd, connection->answer, bytes, MSG_NOSIGNAL) != (ssize_t)bytes) {
+            hang_up(server, connection);
+        }
+    }
+}
+
+static int next_ms(const struct server *server) {
+    const struct connection *first = TAILQ_FIRST(&server->due);
+    int64_t left_ms = first ? first->due_ms - clock_monotonic_ms() : -1;
+    return first && left_ms < 0 ? 0 : (int)left_ms;
+}
+
+static void serve(struct server *server, int report_fd) {
+    struct epoll_event events[256];
+    (void)snprintf(server->token, sizeof server->token,
+                   "HTTP/1.1 201 Created\r\nContent-Length: %zu\r\n\r\n%s", strlen(token_body),
+                   token_body);
+    watch(server, server->listen_fd, &server->listen_fd);
+    watch(server, server->signal_fd, &server->signal_fd);
+    for (bool ended = false; !ended;) {
+        int n = epoll_wait(server->epoll_fd, events, 256, next_ms(server));
+        for (int i = 0; i < n; i++) {
+            void *context = events[i].data.ptr;
+            ended = ended || context == &server->signal_fd;
+            if (context == &server->listen_fd) {
+                take(server);
+            } else if (context != &server->signal_fd) {
+                hear(server, context);
+            }
+        }
+        answer_due(server);
+    }
+    if (write(report_fd, &server->report, sizeof server->report) < 0) {
+        abort();
+    }
+}
+
+struct github github_start(int64_t latency_ms) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof address;
+    int pipes[2];
+    struct server server = {.latency_ms = latency_ms, .epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
+    TAILQ_INIT(&server.due);
+    server.listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (server.epoll_fd < 0 || pipe(pipes) < 0 ||
+        bind(server.listen_fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+        listen(server.listen_fd, 4096) < 0 ||
+        getsockname(server.listen_fd, (struct sockaddr *)&address, &bytes) < 0) {
+        abort();
+    }
+    struct github github = {.pid = fork(), .port = ntohs(address.sin_port), .report_fd = pipes[0]};
+    if (github.pid == 0) {
+        sigset_t set;
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)sigemptyset(&set);
+        (void)sigaddset(&set, SIGTERM);
+        (void)sigprocmask(SIG_BLOCK, &set, NULL);
+        server.signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+        serve(&server, pipes[1]);
+        _exit(0);
+    }
+    (void)close(server.listen_fd);
+    (void)close(server.epoll_fd);
+    (void)close(pipes[1]);
+    return github;
+}
+
+struct github_report github_stop(struct github github) {
+    struct github_report report = {0};
+    (void)kill(github.pid, SIGTERM);
+    if (read(github.report_fd, &report, sizeof report) != sizeof report) {
+        abort();
+    }
+    (void)waitpid(github.pid, NULL, 0);
+    (void)close(github.report_fd);
+    return report;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A GitHub for the broker's benchmark: in a process of its own, on a loopback port, every answer
+ * after a constant time. It knows tokens, and answers everything else alike. */
+#ifndef SNEK_TESTS_BENCH_GITHUB_H
+#define SNEK_TESTS_BENCH_GITHUB_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct github {
+    pid_t pid;
+    int port;
+    int report_fd;
+};
+
+struct github_report {
+    uint64_t requests, tokens, connections, most_connections; /* most: at one time */
+};
+
+/* Below /limited/ it names a secondary limit of ten minutes. */
+struct github github_start(int64_t latency_ms);
+struct github_report github_stop(struct github github);
+
+#endif

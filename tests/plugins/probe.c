@@ -342,12 +342,13 @@ static int32_t probe(struct snek_run *run) {
     static const struct {
         const char *name;
         snek_handler handler;
-    } all[] = {{"event", do_event},     {"find", do_find}, {"strings", do_strings}, {"config", do_config},
-               {"send", do_send},       {"store", do_store}, {"end", do_end},
-               {"recover", do_recover}, {"wait", do_wait},   {"threads", do_threads},
-               {"misuse", do_misuse},   {"print", do_print}, {"segfault", do_segfault},
-               {"exit", do_exit},       {"loop", do_loop},   {"eat", do_eat},
-               {"large", do_large},     {"list", do_list},   {"graphql", do_graphql}};
+    } all[] = {{"event", do_event},       {"find", do_find},       {"strings", do_strings},
+               {"config", do_config},     {"send", do_send},       {"store", do_store},
+               {"end", do_end},           {"recover", do_recover}, {"wait", do_wait},
+               {"threads", do_threads},   {"misuse", do_misuse},   {"print", do_print},
+               {"segfault", do_segfault}, {"exit", do_exit},       {"loop", do_loop},
+               {"eat", do_eat},           {"large", do_large},     {"list", do_list},
+               {"graphql", do_graphql}};
     const char *name = snek_string(run, "do");
     for (size_t i = 0; name && i < sizeof all / sizeof *all; i++) {
         if (strcmp(all[i].name, name) == 0) {

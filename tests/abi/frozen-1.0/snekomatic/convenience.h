@@ -90,10 +90,17 @@ static inline int32_t snek_cancelled(struct snek_run *run) {
 
 /* ---- the event ---- */
 
-/* The string at `path`; NULL when there is none. */
+/* A text as a C string; NULL when it holds a NUL, which would end it early: of "mona\0x" as a login
+ * only another's would be seen. Who wants such a text has it, with its length, from find(). */
+static inline const char *snek_c_string(struct snek_text text) {
+    return text.data && strlen(text.data) == text.bytes ? text.data : NULL;
+}
+
+/* The string at `path`; NULL when there is none, or a NUL within it. */
 static inline const char *snek_string(struct snek_run *run, const char *path) {
     struct snek_value value;
-    return snek_event(run)->find(run, path, &value) == SNEK_STRING ? value.text.data : NULL;
+    return snek_event(run)->find(run, path, &value) == SNEK_STRING ? snek_c_string(value.text)
+                                                                   : NULL;
 }
 
 /* 1 when `path` leads to true, else 0. */
@@ -117,10 +124,10 @@ static inline int64_t snek_integer(struct snek_run *run, const char *path, int64
 }
 
 /* Whatever is at `path` as text: a string as it is, a number as it is written, "true", an object's
- * JSON. NULL when there is nothing. For parameters of URLs, say. */
+ * JSON. NULL when there is nothing, or a NUL within a string. For parameters of URLs, say. */
 static inline const char *snek_text_of(struct snek_run *run, const char *path) {
     struct snek_value value;
-    return snek_event(run)->find(run, path, &value) > SNEK_NULL ? value.text.data : NULL;
+    return snek_event(run)->find(run, path, &value) > SNEK_NULL ? snek_c_string(value.text) : NULL;
 }
 
 /* ---- items of lists ---- */
@@ -246,12 +253,13 @@ static inline int32_t snek_status(const struct snek_run *run,
     return response ? snek_github(run)->status(response) : 0;
 }
 
-/* The string at `path` of an answer; NULL when there is none. Borrowed from the response. */
+/* The string at `path` of an answer; NULL when there is none, or a NUL within it. Borrowed from the
+ * response. */
 static inline const char *snek_response_string(struct snek_run *run, struct snek_response *response,
                                                const char *path) {
     struct snek_value value;
     return response && snek_github(run)->find(response, path, &value) == SNEK_STRING
-               ? value.text.data
+               ? snek_c_string(value.text)
                : NULL;
 }
 

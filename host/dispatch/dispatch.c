@@ -51,6 +51,9 @@ static void take_run(struct dispatch *dispatch, struct inbox_run *data) {
     }
     run_enter(run);
     lease_trust(run, dispatch->claim_asked_ms);
+    if (run_is_spent(run)) {
+        return;
+    }
     if (plugin->state != PLUGIN_RUNNING || dispatch->draining) {
         run_requeue(run, data->suspect, "");
     } else {

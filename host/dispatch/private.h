@@ -158,7 +158,8 @@ void lease_lost(struct run *run);                    /* another host has it */
 struct run *run_find(struct plugin *plugin, uint64_t handle);
 void run_enter(struct run *run);                    /* joins its plugin's */
 void run_disown(struct plugin *plugin, int64_t id); /* earlier handlings of the inbox's run `id` */
-void run_begin(struct run *run); /* asks what must be known first, then hands it to the worker */
+bool run_is_spent(struct run *run); /* the host died in its last try: it was ended */
+void run_begin(struct run *run);    /* asks what must be known first, then hands it to the worker */
 void run_send(struct run *run, bool from_self); /* may end it: its body can be damaged */
 void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_text reason);
 void run_failed(struct run *run, const char *reason, bool suspect, int64_t crashes);

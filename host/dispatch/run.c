@@ -232,6 +232,25 @@ void run_dead(struct run *run, int64_t crashes, const char *reason) {
     finish(run, INBOX_DEAD, "dead", reason, 0, run->data.suspect, crashes);
 }
 
+/* How often the host died with a run in it is only known when that run is claimed again. */
+bool run_is_spent(struct run *run) {
+    int64_t most = run->plugin->dispatch->options.config->dispatch.max_attempts;
+    struct error reason;
+    if (run->data.crashes >= CRASHES_MAX) {
+        (void)error_set(&reason, "the host died each of the last %d times that it ran alone",
+                        CRASHES_MAX);
+    } else if (run->data.attempt > most) {
+        (void)error_set(&reason,
+                        "no attempt is left of dispatch.max_attempts, %lld, and the host "
+                        "died in the last (or the number was lowered)",
+                        (long long)most);
+    } else {
+        return false;
+    }
+    run_dead(run, run->data.crashes, reason.text);
+    return true;
+}
+
 static void retry(struct run *run, const char *reason, int64_t wait_ms, bool suspect,
                   int64_t crashes) {
     if (run->data.attempt >= run->plugin->dispatch->options.config->dispatch.max_attempts) {

@@ -455,7 +455,9 @@ struct inbox_ask {
  * demanded of a server that is not on this machine, unless the URL has an sslmode). Applies the
  * migrations, compares the schema with what this build expects, refuses unsafe settings. In an
  * SQLite file, which is one host's, runs that a dead host left running are due again at once, their
- * attempt counted; in PostgreSQL when their lease lapses. Starts the writer. 0 and `*inbox`; or -1
+ * attempt counted; in PostgreSQL when their lease lapses. One that was left twice in a row is a
+ * suspect from then on, and each further time counts as a crash: it may be what kills the host.
+ * Starts the writer. 0 and `*inbox`; or -1
  * with what is wrong and where, without a word of a password. */
 int inbox_open(const char *url, int64_t now_ms, struct inbox **inbox, struct error *err);
 

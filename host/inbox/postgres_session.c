@@ -100,11 +100,12 @@ static const char *const statements[PG_SQL_COUNT] = {
                 " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
                 " crashes = 0, suspect = false, label = '', reason = '',"
                 " finished_ms = NULL RETURNING id, plugin, state",
-    [PG_SQL_RUNS_RECLAIM] = "WITH lapsed AS (SELECT id FROM runs WHERE state = 'running'"
-                            " AND lease_until_ms < " NOW_MS " ORDER BY lease_until_ms LIMIT 256"
-                            " FOR UPDATE SKIP LOCKED)"
-                            " UPDATE runs r SET state = 'queued', due_ms = $1, lease = 0,"
-                            " lease_until_ms = 0 FROM lapsed WHERE r.id = lapsed.id",
+    [PG_SQL_RUNS_RECLAIM] =
+        "WITH lapsed AS (SELECT id FROM runs WHERE state = 'running'"
+        " AND lease_until_ms < " NOW_MS " ORDER BY lease_until_ms LIMIT 256"
+        " FOR UPDATE SKIP LOCKED)"
+        " UPDATE runs r SET state = 'queued', due_ms = $1, lease = 0,"
+        " lease_until_ms = 0, " STORE_SET_HOST_DIED " FROM lapsed WHERE r.id = lapsed.id",
     /* A suspect comes alone or not at all; of the ordinary ones as many as their bodies allow. */
     [PG_SQL_RUNS_CLAIM] =
         "WITH suspects AS (SELECT id, delivery, due_ms FROM runs WHERE state = 'queued'"

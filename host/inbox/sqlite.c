@@ -90,7 +90,7 @@ static const char *const statements[SQL_COUNT] = {
                      " lease_until_ms = 0"
                      " WHERE id = ?7 AND attempt = ?8 AND lease = ?9 AND state = 'running'",
     [SQL_RUNS_RECOVER] = "UPDATE runs SET state = 'queued', due_ms = ?1, lease = 0,"
-                         " lease_until_ms = 0 WHERE state = 'running'",
+                         " lease_until_ms = 0, " STORE_SET_HOST_DIED " WHERE state = 'running'",
     /* lease_until_ms is of the monotonic clock, which setting the wall's does not disturb: it lasts
      * no longer than this process, whose next start makes all running runs due. */
     [SQL_RUNS_RECLAIM] = "UPDATE runs SET state = 'queued', due_ms = ?1, lease = 0,"

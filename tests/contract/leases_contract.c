@@ -126,11 +126,64 @@ static void the_only_host_is_elected_and_stays_so(void **state) {
     assert_int_equal(bench_ask(bench, &elect.operation), 1);
 }
 
+/* Claims the one run there is, alone, and dies in it: its numbers; what it owned is gone. A file is
+ * made ready by the next host that opens it, a run in a database when its lease has lapsed. */
+static struct inbox_run die_in_the_run(struct bench *bench) {
+    struct inbox_claim_share share = {
+        .plugin = "invite", .runs = 1, .payload_bytes = UINT64_MAX, .alone = true};
+    struct inbox_claim claim;
+    int64_t until_ms = clock_monotonic_ms() + 60000;
+    do {
+        claim = claim_of(&share, 1, BENCH_NOW);
+        claim.lease_ms = 1;
+        assert_int_equal(bench_ask(bench, &claim.operation), 0);
+        assert_true(clock_monotonic_ms() < until_ms);
+    } while (claim.n_runs == 0);
+    struct inbox_run run = claim.runs[0];
+    inbox_runs_free(claim.runs, claim.n_runs);
+    bench_close(bench);
+    bench_open(bench, BENCH_NOW);
+    return run;
+}
+
+static void a_run_in_which_the_host_keeps_dying_is_suspected_and_its_crashes_count(void **state) {
+    struct bench *bench = *state;
+    static const struct {
+        bool suspect;
+        int crashes;
+    } want[] = {{false, 0}, {false, 0}, {true, 0}, {true, 1}, {true, 2}, {true, 3}};
+    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    for (int i = 0; i < 6; i++) {
+        struct inbox_run run = die_in_the_run(bench);
+        assert_int_equal(run.attempt, i + 1);
+        assert_int_equal(run.suspect, want[i].suspect);
+        assert_int_equal(run.crashes, want[i].crashes);
+    }
+}
+
+static void a_host_that_stops_in_order_between_two_deaths_clears_the_suspicion(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    (void)die_in_the_run(bench);
+    struct inbox_claim claim = wait_for_a_run(bench);
+    struct inbox_finish given_back = finish_of(&claim.runs[0], INBOX_REQUEUE);
+    given_back.due_ms = BENCH_NOW;
+    given_back.label = "requeued";
+    assert_int_equal(bench_ask(bench, &given_back.operation), 0);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    (void)die_in_the_run(bench);
+    struct inbox_run run = die_in_the_run(bench);
+    assert_false(run.suspect);
+    assert_int_equal(run.attempt, 3); /* what was given back counts as none */
+}
+
 size_t contract_lease_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(a_run_whose_lease_lapsed_is_due_again_and_late_words_are_stale),
         CONTRACT(a_renewed_lease_does_not_lapse_and_says_which_runs_are_ours),
         CONTRACT(a_run_whose_host_died_before_it_began_is_due_again),
+        CONTRACT(a_run_in_which_the_host_keeps_dying_is_suspected_and_its_crashes_count),
+        CONTRACT(a_host_that_stops_in_order_between_two_deaths_clears_the_suspicion),
         CONTRACT(the_only_host_is_elected_and_stays_so),
     };
     memcpy(tests, ours, sizeof ours);

@@ -127,6 +127,21 @@ def test_a_plugin_that_dies_costs_its_own_run_only(host, how, words):
     assert len(host.pids("host")) == 1
 
 
+@pytest.mark.parametrize("config,attempts,words", [({}, 5, "the host died each of the last 3 times"),
+                                                   ({"dispatch": {"max_attempts": 2}}, 2,
+                                                    "max_attempts, 2, and the host died")],
+                         ids=["by-crashes", "by-attempts"])
+def test_a_run_that_kills_the_host_is_dead_in_the_end(start_bot, config, attempts, words):
+    host = start_bot(plugins=[{"name": "trouble", "sandbox": "off"}, "invite"], config=config)
+    delivery = host.deliver("trouble", trouble("kill-host"))
+    line = host.wait_log(msg="dead", delivery=delivery, timeout=90)
+    assert words in line["reason"]
+    assert state(host, delivery)[0] == "dead"
+    assert len(host.log(msg="host_died")) == attempts
+    host.wait_ready()
+    handled_neighbour(host)
+
+
 def test_a_child_that_goes_on_talking_for_its_dead_worker_is_not_listened_to(host):
     delivery = host.deliver("trouble", trouble("talker"))
     host.wait_log(msg="retry", delivery=delivery, plugin="trouble")

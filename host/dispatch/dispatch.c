@@ -162,6 +162,7 @@ int dispatch_tick(struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         tick_deadlines(&dispatch->plugins[i], now_ms);
         plugin_tick(&dispatch->plugins[i], now_ms);
+        plugin_log_withheld(&dispatch->plugins[i], now_ms);
         fresh_tick(&dispatch->plugins[i], now_ms); /* before claims: they are due already */
     }
     run_finish_again(dispatch, now_ms);
@@ -173,6 +174,7 @@ int dispatch_tick(struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         next_ms = earliest(next_ms, next_deadline(&dispatch->plugins[i], now_ms));
         next_ms = earliest(next_ms, plugin_next_ms(&dispatch->plugins[i]));
+        next_ms = earliest(next_ms, throttle_due_ms(&dispatch->plugins[i].lines));
         next_ms = earliest(next_ms, fresh_next_ms(&dispatch->plugins[i]));
     }
     for (const struct run *run = dispatch->unfinished; run; run = run->next) {
@@ -438,6 +440,7 @@ void dispatch_free(struct dispatch *dispatch) {
     (void)mailbox_open(&dispatch->mailbox);
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         struct plugin *plugin = &dispatch->plugins[i];
+        plugin_log_withheld(plugin, INT64_MAX);
         runner_free(plugin->runner);
         description_free(plugin->description);
         free(plugin->refusal);

@@ -121,8 +121,22 @@ static void on_store(void *context, const struct runner_store *request) {
     }
 }
 
+void plugin_log_withheld(struct plugin *plugin, int64_t now_ms) {
+    unsigned more = throttle_take(&plugin->lines, now_ms);
+    if (more > 0) {
+        log_event(LOG_WARNING, "plugin", LOG_TEXT("plugin", plugin_name(plugin)),
+                  LOG_NUMBER("more", more),
+                  LOG_TEXT("reason", "it logs too many lines in a second"));
+    }
+}
+
 static void on_log(void *context, uint64_t handle, enum log_level level, struct frame_text text) {
     struct plugin *plugin = context;
+    int64_t now_ms = clock_monotonic_ms();
+    plugin_log_withheld(plugin, now_ms);
+    if (!throttle_pass(&plugin->lines, now_ms, LINES_A_SECOND)) {
+        return;
+    }
     const struct run *run = run_find(plugin, handle);
     log_event(level, "plugin", LOG_TEXT("plugin", plugin_name(plugin)),
               LOG_TEXT("delivery", run ? run->data.guid : NULL),

@@ -5,6 +5,7 @@
 #ifndef SNEK_DISPATCH_PRIVATE_H
 #define SNEK_DISPATCH_PRIVATE_H
 
+#include "base/throttle.h"
 #include "dispatch/dispatch.h"
 #include "dispatch/journal.h"
 #include "runner/runner.h"
@@ -18,6 +19,7 @@
 #define RESTART_LAST_MS 30000 /* … up to this … */
 #define QUARANTINE_DEATHS 10  /* … and from so many on, quarantined and tried rarely */
 #define QUARANTINE_MS 600000
+#define LINES_A_SECOND 200   /* of a plugin's log; more are counted */
 #define POLL_MS 4000         /* another process may change the inbox, a lease lapse */
 #define FINISH_AGAIN_MS 1000 /* a completion that the store could not take is tried again */
 #define FRESH_BYTES_MAX (UINT64_C(32) << 20) /* of bodies that wait in memory to be due */
@@ -45,6 +47,7 @@ struct plugin {
     enum plugin_state state;         /* written under dispatch->lock, for dispatch_status() */
     int64_t load_deadline_ms, restart_at_ms; /* monotonic */
     unsigned deaths;                         /* in a row, without a result in between */
+    struct throttle lines;                   /* of its log */
     char *refusal; /* what the present worker said before it died; NULL nothing */
 
     struct run *runs;
@@ -133,6 +136,7 @@ struct dispatch {
 /* plugin.c */
 int plugin_start(struct plugin *plugin, struct error *err);
 void plugin_tick(struct plugin *plugin, int64_t now_ms);
+void plugin_log_withheld(struct plugin *plugin, int64_t now_ms); /* INT64_MAX: in any case */
 int64_t plugin_next_ms(const struct plugin *plugin); /* INT64_MAX: nothing to wait for */
 const char *plugin_state_name(enum plugin_state state);
 const char *plugin_name(const struct plugin *plugin);

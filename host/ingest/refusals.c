@@ -6,28 +6,17 @@
 void refusals_log(struct refusals *refusals, int64_t now_ms, unsigned status, const char *reason,
                   const char *delivery) {
     (void)refusals_flush(refusals, now_ms);
-    if (refusals->second != now_ms / 1000) {
-        refusals->second = now_ms / 1000;
-        refusals->logged = 0;
+    if (throttle_pass(&refusals->lines, now_ms, REFUSALS_A_SECOND)) {
+        log_event(LOG_WARNING, "refused", LOG_TEXT("delivery", delivery),
+                  LOG_NUMBER("status", status), LOG_TEXT("reason", reason));
     }
-    if (refusals->logged == REFUSALS_A_SECOND) {
-        refusals->withheld++;
-        return;
-    }
-    refusals->logged++;
-    log_event(LOG_WARNING, "refused", LOG_TEXT("delivery", delivery), LOG_NUMBER("status", status),
-              LOG_TEXT("reason", reason));
 }
 
 int64_t refusals_flush(struct refusals *refusals, int64_t now_ms) {
-    if (refusals->withheld == 0) {
-        return INT64_MAX;
+    unsigned more = throttle_take(&refusals->lines, now_ms);
+    if (more > 0) {
+        log_event(LOG_WARNING, "refused", LOG_NUMBER("more", more),
+                  LOG_TEXT("reason", "too many in a second to log each"));
     }
-    if (now_ms / 1000 <= refusals->second) {
-        return (refusals->second + 1) * 1000;
-    }
-    log_event(LOG_WARNING, "refused", LOG_NUMBER("more", refusals->withheld),
-              LOG_TEXT("reason", "too many in a second to log each"));
-    refusals->withheld = 0;
-    return INT64_MAX;
+    return throttle_due_ms(&refusals->lines);
 }

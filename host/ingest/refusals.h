@@ -4,13 +4,14 @@
 #ifndef SNEK_INGEST_REFUSALS_H
 #define SNEK_INGEST_REFUSALS_H
 
+#include "base/throttle.h"
+
 #include <stdint.h>
 
 #define REFUSALS_A_SECOND 50
 
 struct refusals {
-    int64_t second; /* monotonic */
-    unsigned logged, withheld;
+    struct throttle lines;
 };
 
 /* `delivery` may be NULL. */

@@ -128,6 +128,10 @@ static int32_t trouble(struct snek_run *run) {
     if (strcmp(what, "segfault") == 0) {
         (void)signal(SIGSEGV, SIG_DFL); /* a sanitizer would make an exit of it */
         (void)raise(SIGSEGV);
+    } else if (strcmp(what, "chatter") == 0) {
+        for (int64_t n = snek_integer(run, "lines", 0); n > 0; n--) {
+            snek_log(run, SNEK_LOG_INFO, "chatter");
+        }
     } else if (strcmp(what, "kill-host") == 0) {
         (void)kill(getppid(), SIGKILL);
         sleep_ms(60000);

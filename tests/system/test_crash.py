@@ -142,6 +142,19 @@ def test_a_run_that_kills_the_host_is_dead_in_the_end(start_bot, config, attempt
     handled_neighbour(host)
 
 
+def test_what_a_plugin_logs_is_held_to_so_many_lines_a_second_and_counted(host):
+    host.deliver("trouble", trouble("chatter", lines=5000))
+    deadline = time.monotonic() + 30
+    while True:
+        shown = len(host.log(msg="plugin", plugin="trouble", text="chatter"))
+        more = sum(int(line.get("more", 0)) for line in host.log(msg="plugin", plugin="trouble"))
+        if shown + more == 5000:
+            break
+        assert time.monotonic() < deadline, (shown, more)
+        time.sleep(0.1)
+    assert shown > 0 and more > 0
+
+
 def test_a_child_that_goes_on_talking_for_its_dead_worker_is_not_listened_to(host):
     delivery = host.deliver("trouble", trouble("talker"))
     host.wait_log(msg="retry", delivery=delivery, plugin="trouble")

@@ -40,6 +40,8 @@ static const char plugins_usage[] =
     "\n"
     "Exit status: 0; 64 wrong usage; 78 when the configuration or a plugin is wrong.\n";
 
+#define END_DEADLINE_MS 5000 /* for destroy(), on a loaded machine; serve waits for 1 s */
+
 /* One plugin on its way through a worker. */
 struct loading {
     const struct config_plugin *config;
@@ -122,9 +124,17 @@ static void load_one(struct loop *loop, const char *worker_path, struct loading 
         return;
     }
     int64_t deadline_ms = clock_monotonic_ms() + RUNNER_LOAD_DEADLINE_MS;
+    bool ending = false;
     while (!loading->gone) {
+        if (loading->description && !ending) {
+            ending = true;
+            deadline_ms = clock_monotonic_ms() + END_DEADLINE_MS;
+        }
         if (clock_monotonic_ms() >= deadline_ms) {
-            on_refused(loading, "it took longer than 20 s to load, or to end after it");
+            on_refused(loading, ending
+                                    ? "its destroy() does not return: serve would wait for it at "
+                                      "each stop, and then kill it"
+                                    : "it took longer than 20 s to load");
             break;
         }
         loop_step(loop, 100);
@@ -182,11 +192,14 @@ static unsigned look_at_plugins(const struct config *config) {
         described[i] = all[i].description;
         if (all[i].description) {
             print_plugin(&all[i]);
-        } else {
+        }
+        if (all[i].refusal) {
             problems++;
             (void)fflush(stdout);
-            (void)fprintf(stderr, "plugin %s is refused: %s\n  file         %s\n",
-                          config->plugins[i].as_written, all[i].refusal, config->plugins[i].path);
+            (void)fprintf(stderr, "plugin %s %s: %s\n  file         %s\n",
+                          config->plugins[i].as_written,
+                          all[i].description ? "does not end" : "is refused", all[i].refusal,
+                          config->plugins[i].path);
         }
     }
     if (descriptions_conflict(described, config->n_plugins, &err) < 0) {

@@ -53,12 +53,20 @@
 #ifndef BAD_COMMANDS_TABLE
 #define BAD_COMMANDS_TABLE commands
 #endif
+#ifndef BAD_DESTROY
+#define BAD_DESTROY NULL
+#endif
 #ifndef BAD_ENTRY
 #define BAD_ENTRY snek_plugin_entry
 #endif
 #ifndef BAD_DESCRIPTOR
 #define BAD_DESCRIPTOR &plugin
 #endif
+
+static void hang(void *state) {
+    (void)state;
+    for (volatile unsigned i = 0;; i++) {}
+}
 
 static int32_t handler(struct snek_run *run) {
     (void)run;
@@ -83,11 +91,13 @@ static const struct snek_plugin plugin = {
     .commands = BAD_COMMANDS_TABLE,
     .commands_count = BAD_COMMANDS_COUNT,
     .commands_bytes = BAD_COMMANDS_BYTES,
+    .destroy = BAD_DESTROY,
 };
 
 SNEK_EXPORT const struct snek_plugin *BAD_ENTRY(void);
 SNEK_EXPORT const struct snek_plugin *BAD_ENTRY(void) {
     (void)&plugin;
     (void)commands;
+    (void)hang;
     return BAD_DESCRIPTOR;
 }

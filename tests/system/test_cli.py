@@ -162,6 +162,12 @@ def test_a_plugin_that_does_not_fit_is_refused_with_a_sentence(idle, bad, senten
         assert re.search(sentence, said), said
 
 
+def test_check_says_that_a_plugin_does_not_end(idle):
+    answer = run("check", "-c", idle(plugins=["bad-destroy"]).file)
+    assert answer.returncode == 78
+    assert "does not end: its destroy() does not return" in answer.stderr
+
+
 def test_two_plugins_with_one_command_are_refused(idle, tmp_path):
     copy = tmp_path / "again.so"
     copy.write_bytes(snek.program("ping.so").read_bytes())

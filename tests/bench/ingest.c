@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "Usage: bench_ingest [--seconds N] [--directory DIR] [--connections N] BODIES\n"
+    "Usage: bench_ingest [--seconds N] [--directory DIR] [--connections N] [--postgres URL] "
+    "BODIES\n"
     "\n"
     "BODIES is the index.json of @octokit/webhooks-examples; DIR (default: the working one) gets\n"
     "the database, and should be on the disk whose rate is of interest, not in memory.\n";
@@ -34,6 +35,7 @@ struct bench {
     struct bench_bodies bodies;
     double seconds;
     const char *directory;
+    const char *postgres; /* URL; NULL: not measured */
     unsigned connections; /* 0: the usual ones */
 };
 
@@ -54,11 +56,12 @@ static void remove_place(const char *place) {
     (void)rmdir(place);
 }
 
-static double single_commits(const struct bench *bench) {
+static double single_commits(const struct bench *bench, const char *server) {
     char place[4096], url[4200];
     make_place(bench, place, sizeof place);
     (void)snprintf(url, sizeof url, "sqlite:%s/snekomatic.db", place);
-    double per_second = bench_single_commits(url, &bench->bodies, bench->seconds / 4);
+    double per_second =
+        bench_single_commits(server ? server : url, &bench->bodies, bench->seconds / 4);
     remove_place(place);
     return per_second;
 }
@@ -68,15 +71,16 @@ struct figures {
     struct bench_usage used;
 };
 
+/* `server` is a store's URL; NULL: an SQLite file of its own. */
 static struct figures measure(const struct bench *bench, enum bench_target target,
-                              unsigned connections) {
+                              const char *server, unsigned connections) {
     char place[4096], url[4200];
     struct figures figures;
     make_place(bench, place, sizeof place);
     (void)snprintf(url, sizeof url, "sqlite:%s/snekomatic.db", place);
-    struct bench_server server = bench_serve(target, url);
-    figures.result = bench_load(server.port, connections, bench->seconds, &bench->bodies);
-    figures.used = bench_stop(server);
+    struct bench_server process = bench_serve(target, server ? server : url);
+    figures.result = bench_load(process.port, connections, bench->seconds, &bench->bodies);
+    figures.used = bench_stop(process);
     remove_place(place);
     if (figures.result.refused > 0) {
         bench_fail("%zu of %zu were not answered with 202", figures.result.refused,
@@ -95,17 +99,25 @@ static void print(const char *name, unsigned connections, const struct figures *
 
 /* The rate of single commits is taken before and after: a disk that others use, or that the
  * machine's owner throttles, is another one a minute later. */
-static void compare(const struct bench *bench, unsigned connections) {
-    struct figures bare = measure(bench, BENCH_BARE, connections);
-    print("bare", connections, &bare);
-    (void)puts("");
-    double before = single_commits(bench);
-    struct figures stored = measure(bench, BENCH_INBOX, connections);
-    double single = (before + single_commits(bench)) / 2;
-    print("sqlite", connections, &stored);
-    (void)printf(" %8.2f %9.0f %8.2f\n", stored.result.per_second / bare.result.per_second, single,
+static void compare_store(const struct bench *bench, const char *name, const char *server,
+                          unsigned connections, const struct figures *bare) {
+    double before = single_commits(bench, server);
+    struct figures stored = measure(bench, BENCH_INBOX, server, connections);
+    double single = (before + single_commits(bench, server)) / 2;
+    print(name, connections, &stored);
+    (void)printf(" %8.2f %9.0f %8.2f\n", stored.result.per_second / bare->result.per_second, single,
                  stored.result.per_second / single);
     (void)fflush(stdout);
+}
+
+static void compare(const struct bench *bench, unsigned connections) {
+    struct figures bare = measure(bench, BENCH_BARE, NULL, connections);
+    print("bare", connections, &bare);
+    (void)puts("");
+    compare_store(bench, "sqlite", NULL, connections, &bare);
+    if (bench->postgres) {
+        compare_store(bench, "postgres", bench->postgres, connections, &bare);
+    }
 }
 
 static void compare_all(const struct bench *bench) {
@@ -129,6 +141,7 @@ int main(int argc, char **argv) {
     static const struct option options[] = {{"seconds", required_argument, NULL, 's'},
                                             {"directory", required_argument, NULL, 'd'},
                                             {"connections", required_argument, NULL, 'c'},
+                                            {"postgres", required_argument, NULL, 'p'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
     struct bench bench = {.seconds = 5, .directory = "."};
@@ -143,6 +156,9 @@ int main(int argc, char **argv) {
             break;
         case 'c':
             bench.connections = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'p':
+            bench.postgres = optarg;
             break;
         case 'h':
             (void)fputs(usage, stdout);

@@ -34,7 +34,7 @@ struct load {
     struct connection *connections;
     double count_from, until;
     uint64_t n_sent;
-    uint32_t run; /* part of the GUIDs */
+    uint32_t run; /* part of the GUIDs: a server keeps them over several loads */
     float *ms;
     size_t n_ms, room_ms, refused;
 };
@@ -162,8 +162,8 @@ static double percentile(const struct load *load, double part) {
 
 struct bench_result bench_load(int port, unsigned connections, double seconds,
                                const struct bench_bodies *bodies) {
-    static uint32_t runs;
-    struct load load = {.epoll_fd = epoll_create1(EPOLL_CLOEXEC), .bodies = bodies, .run = ++runs};
+    struct load load = {
+        .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .bodies = bodies, .run = arc4random()};
     load.connections = calloc(connections, sizeof *load.connections);
     if (load.epoll_fd < 0 || !load.connections) {
         bench_fail("out of memory or descriptors");

@@ -191,11 +191,12 @@ double bench_single_commits(const char *url, const struct bench_bodies *bodies, 
         bench_fail("no descriptors");
     }
     size_t n = 0;
+    uint32_t part = arc4random(); /* of the GUIDs */
     double began = bench_now(), now = began;
     for (; now < began + seconds; now = bench_now(), n++) {
         const struct bench_body *body = &bodies->all[n % bodies->n];
         char guid[37];
-        (void)snprintf(guid, sizeof guid, "00000000-0000-4000-8000-%012zx", n);
+        (void)snprintf(guid, sizeof guid, "%08x-0000-4000-8000-%012zx", part, n);
         struct inbox_put_run run = {.plugin = "bench"};
         struct inbox_put put = {
             .operation = {.kind = INBOX_PUT, .reply_to = &mailbox, .done = on_answer},

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The soak test: sends N deliveries to a real host while it kills, at random, the host, its workers
-and its supervisor; then an oracle looks: every delivery that was acknowledged is stored, is in
+"""The soak test: sends N deliveries to a real host while it kills, at random, the host, its workers,
+its supervisor, and with --postgres the store's backends; then an oracle looks: every delivery that was acknowledged is stored, is in
 exactly one final state, and no effect happened twice.
 
-    SNEK_BUILD=build python3 tests/soak/soak.py [N] [--seed S] [--rate R]    (./dev soak does it)
+    SNEK_BUILD=build python3 tests/soak/soak.py [N] [--postgres] [--seed S] [--rate R]
+    (./dev soak does it)
 
 Ends with 0 when the oracle finds nothing, with 1 and what it found otherwise. A delivery whose
 answer was lost counts as not acknowledged, and is not sent again: it may be there or not."""
@@ -23,7 +24,9 @@ import tempfile
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "system"))
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS / "system"), str(TESTS / "postgres")]
+import server
 import snek
 
 SENDERS = 6
@@ -43,9 +46,51 @@ def github_state(deliveries):
     return state
 
 
+class SqliteStore:
+    def __init__(self, folder):
+        self.path = folder / "bot" / "snekomatic.db"
+        self.url = f"sqlite:{self.path}"
+        self.victims = VICTIMS
+
+    def query(self, sql):
+        with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as store:
+            return store.execute(sql).fetchall()
+
+    def stop(self):
+        pass
+
+
+class PostgresStore:
+    def __init__(self, _folder):
+        self.server = server.Server()
+        self.url = self.server.url()
+        self.victims = (*VICTIMS, "backend", "backend")
+
+    def query(self, sql):
+        """Rows of texts, as psql prints them; again while the server recovers."""
+        for _ in range(50):
+            with contextlib.suppress(RuntimeError):
+                return [tuple(line.split("|", 2)) for line in self.server.sql(sql)]
+            time.sleep(0.2)
+        raise RuntimeError("PostgreSQL does not come back")
+
+    def backends(self):
+        """Those of clients. The server takes the violent death of one as damage to all, and recovers."""
+        own = []
+        for pid in self.server.pids()[1:]:
+            with contextlib.suppress(OSError):
+                title = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+                if title.startswith(b"postgres: snek "):
+                    own.append(pid)
+        return own
+
+    def stop(self):
+        self.server.stop()
+
+
 class Soak:
-    def __init__(self, bot, deliveries, rate, chance):
-        self.bot, self.chance = bot, chance
+    def __init__(self, bot, store, deliveries, rate, chance):
+        self.bot, self.store, self.chance = bot, store, chance
         self.deliveries, self.rate = deliveries, rate
         self.lock = threading.Lock()
         self.next, self.acknowledged, self.answers = 0, [], collections.Counter()
@@ -103,8 +148,8 @@ class Soak:
     # -- killing
 
     def kill(self):
-        victim = self.chance.choice(VICTIMS)
-        pids = self.bot.pids(victim)
+        victim = self.chance.choice(self.store.victims)
+        pids = self.store.backends()[:1] if victim == "backend" else self.bot.pids(victim)
         if not pids:
             return  # it is just starting
         for pid in pids:
@@ -129,17 +174,12 @@ class Soak:
 
     # -- the oracle
 
-    def _query(self, sql):
-        path = self.bot.folder / "snekomatic.db"
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
-            return store.execute(sql).fetchall()
-
     def settle(self):
         deadline = time.monotonic() + SETTLE_S
         while time.monotonic() < deadline:
-            ((left,),) = self._query(
+            ((left,),) = self.store.query(
                 "SELECT count(*) FROM runs WHERE state IN ('queued', 'running')")
-            if left == 0:
+            if int(left) == 0:
                 return
             time.sleep(0.5)
 
@@ -153,7 +193,7 @@ class Soak:
 
     def find_faults(self):
         states = collections.defaultdict(list)
-        for guid, state, reason in self._query(
+        for guid, state, reason in self.store.query(
                 "SELECT d.guid, r.state, r.reason FROM deliveries d"
                 " LEFT JOIN runs r ON r.delivery = d.id"):
             states[guid].append((state, reason))
@@ -178,6 +218,7 @@ class Soak:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("deliveries", nargs="?", type=int, default=2000, metavar="N")
+    parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL of its own")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--rate", type=float, default=100, help="deliveries a second, at most")
     options = parser.parse_args()
@@ -185,17 +226,20 @@ def main():
     with tempfile.TemporaryDirectory(prefix="snek-soak-") as folder:
         fake = snek.FakeGitHub(snek.make_key(pathlib.Path(folder) / "app.pem"),
                                state=github_state(options.deliveries))
+        store = (PostgresStore if options.postgres else SqliteStore)(pathlib.Path(folder))
         bot = snek.Bot(fake, pathlib.Path(folder) / "bot", plugins=["soak"], config={
+            "store": {"url": store.url},
             "github": {"write_interval_ms": 0, "notify_interval_ms": 0},
             "dispatch": {"delay_ms": 100},
             "log": {"level": "info"},
         })
-        soak = Soak(bot, options.deliveries, options.rate, random.Random(options.seed))
+        soak = Soak(bot, store, options.deliveries, options.rate, random.Random(options.seed))
         soak.send_all()
         soak.settle()
         faults = soak.find_faults()
         bot.stop()
         fake.process.end()
+        store.stop()
     for fault in faults[:20]:
         print(f"FAULT {fault}")
     print(f"{len(faults)} faults")

@@ -325,8 +325,8 @@ struct inbox_wait {
 struct inbox_stats {
     struct inbox_operation operation;
     int64_t queued, running, dead, parked; /* runs */
-    int64_t doubtful;              /* intents without an answer, of runs that do not run now */
-    int64_t oldest_due_ms;         /* wall: of all that are queued; INT64_MAX: none is */
+    int64_t doubtful;      /* intents without an answer, of runs that do not run now */
+    int64_t oldest_due_ms; /* wall: of all that are queued; INT64_MAX: none is */
 };
 
 /* ---- what people ask: the command line and the console ---- */

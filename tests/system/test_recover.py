@@ -97,6 +97,7 @@ def test_a_lost_202_is_not_asked_for(make, fake):
 
 def test_whatever_status_github_saw_what_the_store_lacks_is_asked_for(make, fake):
     bot = make()
+    bot.wait_log(msg="recovery")  # else it may find what is on its way, and seems to be old
     entry = fake.deliver("trouble", trouble(), age_s=600)
     bot.wait_log(msg="done", delivery=entry["guid"])
     bot.stop()

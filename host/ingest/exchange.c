@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define BODY_BYTES_A_SECOND 1024 /* the least, on the average, once the grace is over */
+
 void *exchange_new(void *cls, const char *uri, struct MHD_Connection *mhd) {
     struct ingest *ingest = cls;
     const union MHD_ConnectionInfo *info =
@@ -110,6 +112,34 @@ static bool over_budget(const struct ingest *ingest, uint64_t more) {
     return more > ingest->options.max_held_bytes - ingest->held_bytes;
 }
 
+/* Would they even if nothing else were still on its way? */
+static bool has_no_room(const struct ingest *ingest, uint64_t more) {
+    uint64_t whole = ingest->held_bytes - connections_coming_bytes(ingest);
+    return more > ingest->options.max_held_bytes - whole;
+}
+
+/* A stranger must not fill the budget with bodies that never end: the one that has been coming for
+ * longest makes room for who comes now; a webhook's is over in no time. */
+static bool make_room(struct exchange *exchange, uint64_t bytes) {
+    while (over_budget(exchange->ingest, bytes)) {
+        if (!connections_shut_oldest_body(exchange->ingest, exchange->connection)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A body must come at a rate, and be whole in time. */
+static void set_body_deadline(struct exchange *exchange) {
+    const struct ingest_options *options = &exchange->ingest->options;
+    int64_t from_ms = exchange->connection->since_ms;
+    int64_t in_ms =
+        options->body_grace_ms + (int64_t)(exchange->seen_bytes * 1000 / BODY_BYTES_A_SECOND);
+    in_ms = in_ms < options->body_deadline_ms ? in_ms : options->body_deadline_ms;
+    connection_set_deadline(exchange->ingest, exchange->connection,
+                            from_ms + in_ms - clock_monotonic_ms());
+}
+
 /* The headers are there: what can be refused by them alone is. */
 static void check_headers(struct exchange *exchange) {
     struct ingest *ingest = exchange->ingest;
@@ -139,7 +169,7 @@ static void check_headers(struct exchange *exchange) {
      * and send nothing would keep everybody else out. The pages of what is reserved and not yet
      * written cost nothing. */
     if (!exchange->answered && exchange->announced_bytes > 0 &&
-        (over_budget(ingest, exchange->announced_bytes) ||
+        (has_no_room(ingest, exchange->announced_bytes) ||
          buffer_reserve(&request->body, exchange->announced_bytes) < 0)) {
         refuse_for_memory(request);
     }
@@ -170,7 +200,8 @@ static uint64_t discard_max(const struct ingest *ingest) {
 static enum MHD_Result begin(struct exchange *exchange, const struct strict_request *strict) {
     struct ingest *ingest = exchange->ingest;
     struct http_request *request = &exchange->request;
-    connection_set_deadline(ingest, exchange->connection, ingest->options.body_deadline_ms);
+    exchange->connection->since_ms = clock_monotonic_ms();
+    set_body_deadline(exchange);
     const char *ambiguous =
         exchange->bad_uri ? exchange->bad_uri : strict_check(exchange->mhd, strict);
     if (ambiguous) {
@@ -197,12 +228,13 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *data, si
     if (exchange->seen_bytes > discard_max(ingest)) {
         return MHD_NO; /* chunks without end; libmicrohttpd takes no answer in between */
     }
+    set_body_deadline(exchange);
     if (exchange->answered) {
         return MHD_YES;
     }
     if (exchange->seen_bytes > request->route->max_body_bytes) {
         refuse_for_size(request);
-    } else if (over_budget(ingest, bytes) || buffer_append(&request->body, data, bytes) < 0) {
+    } else if (!make_room(exchange, bytes) || buffer_append(&request->body, data, bytes) < 0) {
         refuse_for_memory(request);
     } else {
         exchange->held_bytes += bytes;
@@ -275,6 +307,7 @@ void exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     struct connection *connection = exchange->connection;
     connection->exchange = NULL;
     connection->answered = true;
+    connection->since_ms = clock_monotonic_ms();
     connection_set_deadline(
         ingest, connection,
         ingest->quiesced || connection->left ? 0 : ingest->options.header_deadline_ms);

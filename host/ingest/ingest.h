@@ -45,11 +45,17 @@ struct ingest_options {
     size_t n_routes;
 
     /* Limits; 0 takes the default beside. For tests. */
-    int64_t header_deadline_ms; /* 10000, from the connection's start or the last answer */
-    int64_t
-        body_deadline_ms; /* 30000, from the request's headers; GitHub itself gives up at 10 s */
-    uint32_t max_connections; /* 1024 */
-    uint64_t max_held_bytes;  /* 64 MiB of bodies at once; at least one body of the largest size */
+    /* 10000, from the connection's start or the last answer. */
+    int64_t header_deadline_ms;
+    /* 30000, from the request's headers; GitHub itself gives up at 10 s. */
+    int64_t body_deadline_ms;
+    /* 5000; past it a body must have come at 1 KiB a second. */
+    int64_t body_grace_ms;
+    /* 1024; of more, the one that has waited for a request for longest is closed. */
+    uint32_t max_connections;
+    /* 64 MiB of bodies at once, at least one of the largest size; for more, the one that has been
+     * coming for longest is given up. */
+    uint64_t max_held_bytes;
 };
 
 #define INGEST_ROUTES_MAX 64

@@ -53,11 +53,14 @@ static void connection_new(struct ingest *ingest, struct MHD_Connection *mhd, vo
         return;
     }
     connection->fd = info->connect_fd;
+    connection->since_ms = clock_monotonic_ms();
     connection->next = ingest->connections;
     if (connection->next) {
         connection->next->previous = connection;
     }
     ingest->connections = connection;
+    ingest->n_connections++;
+    ingest->n_accepted++;
     (void)watch(ingest, connection->fd, EPOLLRDHUP | EPOLLET | EPOLLONESHOT, connection);
     connection_set_deadline(ingest, connection, ingest->options.header_deadline_ms);
 }
@@ -74,6 +77,7 @@ static void connection_free(struct ingest *ingest, struct connection *connection
         ingest->connections = connection->next;
     }
     free(connection);
+    ingest->n_connections--;
     ingest->closed_one = true;
 }
 
@@ -86,8 +90,66 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     }
 }
 
+/* It takes the shut socket for a hang-up. */
+static void shut_connection(struct ingest *ingest, struct connection *connection, unsigned status,
+                            const char *why) {
+    struct exchange *exchange = connection->exchange;
+    if (why) {
+        refusals_log(&ingest->refusals, clock_monotonic_ms(), status, why,
+                     exchange ? exchange->request.delivery : NULL);
+    }
+    connection->shut = true;
+    connection->deadline_ms = INT64_MAX;
+    (void)shutdown(connection->fd, SHUT_RDWR);
+}
+
+static bool waits_for_headers(const struct connection *connection) {
+    return !connection->exchange || !connection->exchange->started;
+}
+
+static bool waits_for_body(const struct connection *connection) {
+    const struct exchange *exchange = connection->exchange;
+    return exchange && exchange->started && !exchange->handled &&
+           (!exchange->answered || exchange->response);
+}
+
+static bool has_part_of_body(const struct connection *connection) {
+    return waits_for_body(connection) && connection->exchange->held_bytes > 0;
+}
+
+static struct connection *oldest(const struct ingest *ingest, const struct connection *but,
+                                 bool (*is_meant)(const struct connection *connection)) {
+    struct connection *found = NULL;
+    for (struct connection *c = ingest->connections; c; c = c->next) {
+        if (c != but && !c->shut && is_meant(c) && (!found || c->since_ms <= found->since_ms)) {
+            found = c; /* of equal ones the first that came, which is the last in the list */
+        }
+    }
+    return found;
+}
+
+uint64_t connections_coming_bytes(const struct ingest *ingest) {
+    uint64_t bytes = 0;
+    for (const struct connection *c = ingest->connections; c; c = c->next) {
+        bytes += has_part_of_body(c) ? c->exchange->held_bytes : 0;
+    }
+    return bytes;
+}
+
+bool connections_shut_oldest_body(struct ingest *ingest, const struct connection *but) {
+    struct connection *connection = oldest(ingest, but, has_part_of_body);
+    if (!connection) {
+        return false;
+    }
+    shut_connection(ingest, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                    "its body was coming for longest when another needed the memory");
+    connection->exchange->answered = true; /* with nothing: it is over */
+    http_drop_body(&connection->exchange->request);
+    return true;
+}
+
 /* Absolute deadlines are ours to keep: libmicrohttpd's own timeout starts anew with every byte, so
- * that a byte a second keeps a connection for ever. It takes the shut socket for a hang-up. */
+ * that a byte a second keeps a connection for ever. */
 static void shut_late_connections(struct ingest *ingest, int64_t now_ms) {
     if (now_ms < ingest->next_deadline_ms) {
         return;
@@ -95,13 +157,9 @@ static void shut_late_connections(struct ingest *ingest, int64_t now_ms) {
     int64_t next_ms = INT64_MAX;
     for (struct connection *c = ingest->connections; c; c = c->next) {
         if (c->deadline_ms <= now_ms) {
-            if (c->exchange && !c->exchange->answered && !c->left) {
-                refusals_log(&ingest->refusals, now_ms, MHD_HTTP_REQUEST_TIMEOUT,
-                             "the request did not come to its end in time",
-                             c->exchange->request.delivery);
-            }
-            c->deadline_ms = INT64_MAX;
-            (void)shutdown(c->fd, SHUT_RDWR);
+            bool silently = !c->exchange || c->exchange->answered || c->left;
+            shut_connection(ingest, c, MHD_HTTP_REQUEST_TIMEOUT,
+                            silently ? NULL : "the request did not come to its end in time");
         } else if (c->deadline_ms < next_ms) {
             next_ms = c->deadline_ms;
         }
@@ -196,6 +254,27 @@ static void run_daemon(struct ingest *ingest) {
     } while (ingest->closed_one);
 }
 
+/* While all connections are taken and another waits to be accepted, the one that has said nothing
+ * for longest makes room, or else the one whose body has been coming for longest. */
+static void make_room(struct ingest *ingest) {
+    struct pollfd listening = {.fd = ingest->listen_fd, .events = POLLIN};
+    while (!ingest->quiesced && ingest->n_connections >= ingest->options.max_connections &&
+           poll(&listening, 1, 0) > 0) {
+        unsigned before = ingest->n_accepted;
+        struct connection *connection = oldest(ingest, NULL, waits_for_headers);
+        connection = connection ? connection : oldest(ingest, NULL, waits_for_body);
+        if (!connection) {
+            return;
+        }
+        shut_connection(ingest, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                        "all connections were taken, and this one was idle for longest");
+        run_daemon(ingest);
+        if (ingest->n_accepted == before) {
+            return; /* its end is noticed in the next round */
+        }
+    }
+}
+
 static bool finished(const struct ingest *ingest, int64_t now_ms) {
     return ingest->stopping && (!ingest->connections || now_ms >= ingest->stop_at_ms);
 }
@@ -214,6 +293,7 @@ static void *serve(void *context) {
         (void)mailbox_open(&ingest->mailbox);
         shut_late_connections(ingest, clock_monotonic_ms());
         run_daemon(ingest);
+        make_room(ingest);
         now_ms = clock_monotonic_ms();
     }
     end_connections(ingest);
@@ -228,6 +308,9 @@ static void set_defaults(struct ingest_options *options) {
     }
     if (options->body_deadline_ms == 0) {
         options->body_deadline_ms = 30000;
+    }
+    if (options->body_grace_ms == 0) {
+        options->body_grace_ms = 5000;
     }
     if (options->max_connections == 0) {
         options->max_connections = 1024;
@@ -262,6 +345,8 @@ static int prepare(struct ingest *ingest, struct error *err) {
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(ingest->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (!info || watch(ingest, info->epoll_fd, EPOLLIN, NULL) < 0 ||
+        /* libmicrohttpd at its limit does not look at it any more: make_room() does */
+        watch(ingest, ingest->listen_fd, EPOLLIN | EPOLLET, NULL) < 0 ||
         watch(ingest, ingest->mailbox.event_fd, EPOLLIN, NULL) < 0) {
         return error_set(err, "the HTTP server cannot wait for events: %s", strerror(errno));
     }

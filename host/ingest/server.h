@@ -18,7 +18,9 @@ struct connection {
     struct connection *previous, *next;
     int fd;                    /* libmicrohttpd's, who closes it */
     int64_t deadline_ms;       /* monotonic; then the socket is shut. INT64_MAX: none */
+    int64_t since_ms;          /* monotonic: since it waits for headers, or for a body */
     bool left;                 /* the client will send no more */
+    bool shut;                 /* by us; libmicrohttpd has not taken notice yet */
     bool answered;             /* once at least: without an exchange it is idle now */
     struct exchange *exchange; /* under way, or NULL; borrowed */
 };
@@ -57,6 +59,7 @@ struct ingest {
 
     /* Of the thread only. */
     struct connection *connections;
+    unsigned n_connections, n_accepted;
     int64_t next_deadline_ms; /* no deadline is before this */
     uint64_t held_bytes;      /* of all bodies */
     unsigned n_exchanges;
@@ -71,6 +74,13 @@ struct ingest {
 void connection_set_deadline(struct ingest *ingest, struct connection *connection, int64_t in_ms);
 
 void http_refuse_stopping(struct http_request *request);
+
+/* Of bodies that are still coming, which connections_shut_oldest_body() could free. */
+uint64_t connections_coming_bytes(const struct ingest *ingest);
+
+/* Shuts the connection with the body that has been coming for longest, not the one given, and
+ * frees what came of it; false when there is none. */
+bool connections_shut_oldest_body(struct ingest *ingest, const struct connection *but);
 
 /* libmicrohttpd's callbacks; `cls` is the ingest. */
 void *exchange_new(void *cls, const char *uri, struct MHD_Connection *mhd);

@@ -190,35 +190,6 @@ static void five_hundred_connections_wait_together(void **state) {
     rig_stop(rig);
 }
 
-static void connections_past_the_limit_wait_for_their_turn(void **state) {
-    (void)state;
-    struct rig *rig = rig_init();
-    rig->options.max_connections = 3;
-    rig_start(rig);
-    int fds[4];
-    char byte;
-    for (int i = 0; i < 4; i++) {
-        fds[i] = rig_connect(rig);
-        assert_true(send_text(fds[i], HEALTH));
-        if (i < 3) {
-            assert_int_equal(read_reply(rig, fds[i]), 200);
-        }
-    }
-    (void)usleep(100000);
-    assert_int_equal(recv(fds[3], &byte, 1, MSG_DONTWAIT), -1);
-    /* the server itself ends one: no event of that one's will wake it again */
-    assert_true(send_text(fds[0], "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
-    assert_int_equal(read_reply(rig, fds[0]), 200);
-    assert_true(at_end(fds[0]));
-    int64_t start_ms = clock_monotonic_ms();
-    assert_int_equal(read_reply(rig, fds[3]), 200);
-    assert_true(clock_monotonic_ms() - start_ms < 5000); /* not only when a deadline passes */
-    for (int i = 0; i < 4; i++) {
-        (void)close(fds[i]);
-    }
-    rig_stop(rig);
-}
-
 /* Announces a body of `bytes` and sends `sent` of it. */
 static int start_body(struct rig *rig, size_t bytes, size_t sent) {
     char head[512];
@@ -236,57 +207,199 @@ static int start_body(struct rig *rig, size_t bytes, size_t sent) {
     return fd;
 }
 
-/* Waits until the server refuses a body of `bytes` for the budget, or no longer does. */
-static void wait_for_refusal(struct rig *rig, size_t bytes, bool refused) {
-    for (int tries = 0;; tries++) {
-        int fd = start_body(rig, bytes, bytes);
-        int status = read_reply(rig, fd);
-        (void)close(fd);
-        assert_true(status == 401 || status == 503);
-        if ((status == 503) == refused) {
-            return;
-        }
-        assert_true(tries < 500);
-        (void)usleep(10000);
+static void connections_past_the_limit_wait_for_their_turn(void **state) {
+    (void)state;
+    enum { LIMIT = 3 };
+    struct rig *rig = rig_init();
+    rig->options.max_connections = LIMIT;
+    rig_start(rig);
+    inbox_hold(&rig->inbox);
+    int fds[LIMIT + 1];
+    char byte;
+    for (int i = 0; i < LIMIT; i++) {
+        fds[i] = rig_connect(rig);
+        assert_true(send_text(fds[i], webhook(delivery)));
     }
+    wait_until_held(&rig->inbox, LIMIT); /* who waits for us makes room for nobody */
+    fds[LIMIT] = rig_connect(rig);
+    assert_true(send_text(fds[LIMIT], HEALTH));
+    (void)usleep(100000);
+    assert_int_equal(recv(fds[LIMIT], &byte, 1, MSG_DONTWAIT), -1);
+    int64_t start_ms = clock_monotonic_ms();
+    inbox_release(&rig->inbox);
+    assert_int_equal(read_reply(rig, fds[LIMIT]), 200);
+    assert_true(clock_monotonic_ms() - start_ms < 5000); /* not only when a deadline passes */
+    for (int i = 0; i < LIMIT; i++) {
+        assert_int_equal(read_reply(rig, fds[i]), 202);
+    }
+    for (int i = 0; i <= LIMIT; i++) {
+        (void)close(fds[i]);
+    }
+    rig_stop(rig);
 }
 
-static void bodies_past_the_budget_are_put_off(void **state) {
+static void the_connection_idle_for_longest_makes_room(void **state) {
     (void)state;
+    enum { LIMIT = 4 };
+    struct rig *rig = rig_init();
+    rig->options.max_connections = LIMIT;
+    rig_start(rig);
+    inbox_hold(&rig->inbox);
+    int busy = rig_connect(rig), fds[LIMIT], asked = rig_connect(rig);
+    assert_true(send_text(busy, webhook(delivery)));
+    wait_until_held(&rig->inbox, 1);
+    fds[0] = rig_connect(rig);
+    assert_true(send_text(fds[0], "GET /healthz HT"));
+    (void)usleep(20000);
+    fds[1] = rig_connect(rig);
+    (void)usleep(20000);
+    assert_true(send_text(asked, HEALTH)); /* came first, but was idle last */
+    assert_int_equal(read_reply(rig, asked), 200);
+
+    int64_t start_ms = clock_monotonic_ms();
+    fds[2] = rig_connect(rig);
+    assert_true(send_text(fds[2], HEALTH));
+    assert_int_equal(read_reply(rig, fds[2]), 200);
+    assert_true(at_end(fds[0]));
+    fds[3] = rig_connect(rig);
+    assert_true(send_text(fds[3], HEALTH));
+    assert_int_equal(read_reply(rig, fds[3]), 200);
+    assert_true(at_end(fds[1]));
+    assert_true(clock_monotonic_ms() - start_ms < 5000);
+    assert_logged(rig, "all connections were taken, and this one was idle for longest");
+    assert_true(send_text(asked, HEALTH)); /* nobody else had to go */
+    assert_int_equal(read_reply(rig, asked), 200);
+    inbox_release(&rig->inbox);
+    assert_int_equal(read_reply(rig, busy), 202);
+    for (int i = 0; i < LIMIT; i++) {
+        (void)close(fds[i]);
+    }
+    (void)close(busy);
+    (void)close(asked);
+    rig_stop(rig);
+}
+
+static void a_thousand_idle_connections_keep_no_webhook_out(void **state) {
+    (void)state;
+    enum { N = 1500 };
+    static int fds[N];
+    struct rig *rig = rig_start(NULL);
+    for (int i = 0; i < N; i++) {
+        fds[i] = rig_connect(rig);
+    }
+    int64_t start_ms = clock_monotonic_ms();
+    assert_int_equal(ask(rig, webhook(delivery)), 202);
+    assert_true(clock_monotonic_ms() - start_ms < 5000); /* where silence ends after 10 s */
+    for (int i = 0; i < N; i++) {
+        (void)close(fds[i]);
+    }
+    rig_stop(rig);
+}
+
+static void a_body_under_way_makes_room_when_no_connection_is_idle(void **state) {
+    (void)state;
+    struct rig *rig = rig_init();
+    rig->options.max_connections = 2;
+    rig_start(rig);
+    int first = start_body(rig, 1000, 10), second = start_body(rig, 1000, 10);
+    int64_t start_ms = clock_monotonic_ms();
+    assert_int_equal(ask(rig, HEALTH), 200);
+    assert_true(clock_monotonic_ms() - start_ms < 4000);
+    (void)close(first);
+    (void)close(second);
+    rig_stop(rig);
+}
+
+static void whole_bodies_past_the_budget_are_put_off(void **state) {
+    (void)state;
+    struct rig *rig = rig_init();
+    rig->options.max_body_bytes = 100000;
+    rig->options.max_held_bytes = 100000;
+    rig_start(rig);
+    AUTO_FREE char *large = malloc(60000);
+    AUTO_FREE char *request = malloc(70000);
+    assert_true(large && request);
+    memset(large, ' ', 60000 - 1);
+    memcpy(large, delivery, sizeof delivery - 1);
+    large[60000 - 1] = '\0';
+    (void)snprintf(request, 70000,
+                   "POST /webhook/github HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+                   "X-GitHub-Delivery: g\r\nX-GitHub-Event: push\r\nContent-Length: %zu\r\n"
+                   "X-Hub-Signature-256: %s\r\n\r\n%s",
+                   strlen(large), sign(large, strlen(large)), large);
+    int announced = start_body(rig, 90000, 0); /* what is only announced keeps nobody out */
+    inbox_hold(&rig->inbox);
+    int whole = rig_connect(rig);
+    assert_true(send_text(whole, request));
+    wait_until_held(&rig->inbox, 1);
+
+    assert_int_equal(ask(rig, request), 503);
+    assert_non_null(strstr(rig->reply, "\r\nRetry-After: 10\r\n"));
+    assert_non_null(strstr(rig->reply, "{\"error\":\"too many bodies are held at once\""));
+    char asking[512]; /* and who asks first is told before it sends */
+    (void)snprintf(asking, sizeof asking,
+                   "POST /webhook/github HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+                   "X-GitHub-Delivery: g\r\nX-GitHub-Event: push\r\nContent-Length: 50000\r\n"
+                   "Expect: 100-continue\r\nX-Hub-Signature-256: %s\r\n\r\n",
+                   sign("", 0));
+    assert_int_equal(ask(rig, asking), 503);
+    /* An announcement that fitted once; its bytes do not any more. */
+    AUTO_FREE char *body = calloc(1, 90000);
+    assert_non_null(body);
+    assert_true(send_bytes(announced, body, 90000));
+    assert_int_equal(read_reply(rig, announced), 503);
+
+    inbox_release(&rig->inbox); /* what it held is free again */
+    assert_int_equal(read_reply(rig, whole), 202);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(ask(rig, request), 202);
+    }
+    (void)close(announced);
+    (void)close(whole);
+    rig_stop(rig);
+}
+
+static void the_body_under_way_for_longest_makes_room(void **state) {
+    (void)state;
+    enum { N = 12 };
     struct rig *rig = rig_init();
     rig->options.max_body_bytes = 100000;
     rig->options.max_held_bytes = 250000;
     rig_start(rig);
-    int announced = start_body(rig, 100000, 0); /* what is only announced keeps nobody out */
-    int first = start_body(rig, 100000, 90000), second = start_body(rig, 100000, 90000);
-    wait_for_refusal(rig, 80000, true);
-    assert_non_null(strstr(rig->reply, "\r\nRetry-After: 10\r\n"));
-    assert_non_null(strstr(rig->reply, "{\"error\":\"too many bodies are held at once\""));
-    assert_int_equal(ask(rig, webhook(delivery)), 202); /* a small one still fits */
-    char asking[512]; /* and who asks first is told before it sends */
-    (void)snprintf(asking, sizeof asking,
-                   "POST /webhook/github HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
-                   "X-GitHub-Delivery: g\r\nX-GitHub-Event: push\r\nContent-Length: 100000\r\n"
-                   "Expect: 100-continue\r\nX-Hub-Signature-256: %s\r\n\r\n",
-                   sign("", 0));
-    assert_int_equal(ask(rig, asking), 503);
-
-    /* Its announcement fitted once; its bytes do not any more. */
-    char *body = calloc(1, 100000);
-    assert_non_null(body);
-    assert_true(send_bytes(announced, body, 100000));
-    assert_int_equal(read_reply(rig, announced), 503);
-    free(body);
-
-    (void)close(first); /* what it held is free again */
-    wait_for_refusal(rig, 80000, false);
-    for (int i = 0; i < 20; i++) {
-        int fd = start_body(rig, 100000, 100000);
+    int fds[N];
+    for (int i = 0; i < N; i++) { /* two of them fit */
+        fds[i] = start_body(rig, 100000, 99999);
+    }
+    assert_true(at_end(fds[0]));
+    assert_logged(rig, "its body was coming for longest when another needed the memory");
+    for (int i = 0; i < 20; i++) { /* small ones and large ones are served all the same */
+        assert_int_equal(ask(rig, webhook(delivery)), 202);
+        int fd = start_body(rig, 90000, 90000);
         assert_int_equal(read_reply(rig, fd), 401);
         (void)close(fd);
     }
-    (void)close(announced);
-    (void)close(second);
+    for (int i = 0; i < N; i++) {
+        (void)close(fds[i]);
+    }
+    rig_stop(rig);
+}
+
+static void a_body_must_come_at_a_rate(void **state) {
+    (void)state;
+    struct rig *rig = rig_init();
+    rig->options.body_grace_ms = 300;
+    rig_start(rig);
+    static const char head[] =
+        "POST /webhook/github HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+        "X-GitHub-Delivery: g\r\nX-GitHub-Event: push\r\nContent-Length: 100000\r\n";
+    char request[1024];
+    (void)snprintf(request, sizeof request, "%sX-Hub-Signature-256: %s\r\n\r\n", head, sign("", 0));
+    int fast = start_body(rig, 65536, 65535); /* is good for a minute */
+    assert_about(trickle(rig, request), 300); /* 50 bytes a second are too few */
+    assert_logged(rig, "msg=refused delivery=g status=408 ");
+    assert_true(send_text(fast, "a"));
+    assert_int_equal(read_reply(rig, fast), 401);
+    (void)close(fast);
     rig_stop(rig);
 }
 
@@ -538,7 +651,12 @@ int main(void) {
         cmocka_unit_test(clients_may_close_their_side_and_read),
         cmocka_unit_test(five_hundred_connections_wait_together),
         cmocka_unit_test(connections_past_the_limit_wait_for_their_turn),
-        cmocka_unit_test(bodies_past_the_budget_are_put_off),
+        cmocka_unit_test(the_connection_idle_for_longest_makes_room),
+        cmocka_unit_test(a_thousand_idle_connections_keep_no_webhook_out),
+        cmocka_unit_test(a_body_under_way_makes_room_when_no_connection_is_idle),
+        cmocka_unit_test(whole_bodies_past_the_budget_are_put_off),
+        cmocka_unit_test(the_body_under_way_for_longest_makes_room),
+        cmocka_unit_test(a_body_must_come_at_a_rate),
         cmocka_unit_test(a_flood_of_refusals_is_counted_not_logged),
         cmocka_unit_test(a_quiesced_server_answers_what_it_has_and_leaves_the_rest),
         cmocka_unit_test(the_end_waits_for_answers_within_its_grace),

@@ -11,7 +11,7 @@
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
-#include <libgen.h>
+#include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,9 @@ static const char check_usage[] =
     "Usage: snekomatic check [-c FILE]\n"
     "\n"
     "Reads the configuration, the credentials and every plugin (each in a worker of its own, as\n"
-    "serve does), prints what it found, and says what is wrong and how to mend it.\n"
+    "serve does), looks at the store and the address, prints what it found, and says what is "
+    "wrong\n"
+    "and how to mend it. It changes nothing, and a host may run meanwhile.\n"
     "\n"
     "  -c, --config FILE  the configuration (default as for serve)\n"
     "  -h, --help         this text\n"
@@ -249,9 +251,16 @@ static unsigned look_at_secrets(const struct config *config) {
     return 0;
 }
 
-/* What can be seen without opening it, which would be in the way of a host that runs. */
+static unsigned look_at_listen(const struct config *config) {
+    struct error err;
+    if (supervisor_check_listen(config->server.host, config->server.port, &err) < 0) {
+        (void)fprintf(stderr, "server.listen: %s\n", err.text);
+        return 1;
+    }
+    return 0;
+}
+
 static unsigned look_at_store(const struct config *config) {
-    static const char scheme[] = "sqlite:";
     const char *url = config->store.url;
     struct error err;
     AUTO_FREE char *shown = inbox_show_url(url, &err);
@@ -260,26 +269,35 @@ static unsigned look_at_store(const struct config *config) {
         return 1;
     }
     (void)printf("store           %s\n", shown);
-    if (strncmp(url, scheme, strlen(scheme)) != 0) {
-        return 0;
-    }
-    AUTO_FREE char *copy = strdup(url + strlen(scheme));
-    const char *folder = copy ? dirname(copy) : ".";
-    if (access(folder, W_OK | X_OK) < 0) {
-        (void)fprintf(stderr, "store: no file can be made in %s: %s\n", folder, strerror(errno));
+    (void)fflush(stdout);
+    if (inbox_check(url, &err) < 0) {
+        (void)fprintf(stderr, "store: %s\n", err.text);
         return 1;
     }
     return 0;
 }
 
-static unsigned look_at_files(const struct config *config) {
-    unsigned problems = 0;
-    if (config->github.ca_file && access(config->github.ca_file, R_OK) < 0) {
-        problems++;
-        (void)fprintf(stderr, "github.ca_file: cannot read %s: %s\n", config->github.ca_file,
-                      strerror(errno));
+static unsigned look_at_authorities(const struct config *config) {
+    const char *path = config->github.ca_file;
+    if (!path) {
+        return 0;
     }
-    return problems;
+    if (access(path, R_OK) < 0) {
+        (void)fprintf(stderr, "github.ca_file: cannot read %s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    gnutls_certificate_credentials_t credentials;
+    int found = gnutls_certificate_allocate_credentials(&credentials);
+    if (found == 0) {
+        found = gnutls_certificate_set_x509_trust_file(credentials, path, GNUTLS_X509_FMT_PEM);
+        gnutls_certificate_free_credentials(credentials);
+    }
+    if (found <= 0) {
+        (void)fprintf(stderr, "github.ca_file: %s holds no certificates that can be used: %s\n",
+                      path, found < 0 ? gnutls_strerror(found) : "it needs them in PEM");
+        return 1;
+    }
+    return 0;
 }
 
 int cli_check(int argc, char **argv) {
@@ -296,8 +314,9 @@ int cli_check(int argc, char **argv) {
     (void)printf("configuration   %s\napp             %s at %s\nlisten on       %s port %u\n",
                  config->file ? config->file : "the environment", config->github.app_id,
                  config->github.api_url, config->server.host, config->server.port);
-    unsigned problems = look_at_store(config) + look_at_key(config) + look_at_secrets(config) +
-                        look_at_files(config) + look_at_plugins(config);
+    unsigned problems = look_at_listen(config) + look_at_store(config) + look_at_key(config) +
+                        look_at_secrets(config) + look_at_authorities(config) +
+                        look_at_plugins(config);
     config_free(config);
     if (problems > 0) {
         (void)fflush(stdout);

@@ -293,6 +293,12 @@ int inbox_open_tool(const char *url, bool write, struct inbox **inbox, struct er
                : inbox_open_postgres_tool(url, write, inbox, err);
 }
 
+int inbox_check(const char *url, struct error *err) {
+    size_t bytes = strlen(SQLITE_SCHEME);
+    return strncmp(url, SQLITE_SCHEME, bytes) == 0 ? inbox_check_sqlite(url + bytes, err)
+                                                   : inbox_check_postgres(url, err);
+}
+
 int inbox_open(const char *url, int64_t now_ms, struct inbox **inbox, struct error *err) {
     size_t bytes = strlen(SQLITE_SCHEME);
     return strncmp(url, SQLITE_SCHEME, bytes) == 0

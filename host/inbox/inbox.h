@@ -470,6 +470,10 @@ char *inbox_show_url(const char *url, struct error *err);
  * only answers questions. 0 and `*inbox`, or -1. */
 int inbox_open_tool(const char *url, bool write, struct inbox **inbox, struct error *err);
 
+/* Would inbox_open() take the store at `url`? Told without changing it, and while a host has it:
+ * one that is not there yet, or has to be migrated first, is fine. 0, or -1 with what is wrong. */
+int inbox_check(const char *url, struct error *err);
+
 /* From now on, until inbox_free(), `hint` is called when another host has queued runs: on a thread
  * of the inbox's, and perhaps not each time. Once. */
 void inbox_listen(struct inbox *inbox, void (*hint)(void *context), void *context);

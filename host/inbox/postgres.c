@@ -359,6 +359,21 @@ int inbox_open_postgres_tool(const char *url, bool write, struct inbox **inbox, 
     return open_url(url, -1, !write, inbox, err);
 }
 
+int inbox_check_postgres(const char *url, struct error *err) {
+    struct postgres_store *store = calloc(1, sizeof *store);
+    if (!store) {
+        return error_set(err, "looking at the inbox: out of memory");
+    }
+    store->read_only = true;
+    int result = link_target_init(&store->target, url, err);
+    if (result == 0 &&
+        (connect_first(store, err) < 0 || postgres_check_schema(store->connection, err) < 0)) {
+        result = error_wrap(err, "the inbox %s", store->target.shown);
+    }
+    store_free(&store->store);
+    return result;
+}
+
 char *postgres_show_url(const char *url, struct error *err) {
     struct link_target target = {0};
     if (link_target_init(&target, url, err) < 0) {

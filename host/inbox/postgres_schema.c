@@ -69,6 +69,22 @@ static int read_version(PGconn *connection, int64_t *version, struct error *err)
     return 0;
 }
 
+int postgres_check_schema(PGconn *connection, struct error *err) {
+    int64_t version, may_create;
+    if (read_version(connection, &version, err) < 0) {
+        return -1;
+    }
+    if (version == N_MIGRATIONS) {
+        return postgres_compare_schema(connection, err);
+    }
+    if (read_number(connection,
+                    "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)::int",
+                    &may_create, err) < 0) {
+        return -1;
+    }
+    return may_create ? 0 : error_set(err, "this user may make no tables in its schema");
+}
+
 int postgres_check_version(PGconn *connection, struct error *err) {
     int64_t version;
     if (read_version(connection, &version, err) < 0) {

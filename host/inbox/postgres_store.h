@@ -157,6 +157,7 @@ void postgres_disconnect(struct postgres_store *store);
 int postgres_prepare(struct postgres_store *store, struct error *err);
 
 /* postgres_schema.c */
+int postgres_check_schema(PGconn *connection, struct error *err);  /* could it be migrated to it? */
 int postgres_check_version(PGconn *connection, struct error *err); /* is it exactly ours? */
 int postgres_migrate(PGconn *connection, int64_t now_ms, struct error *err);
 int postgres_compare_schema(PGconn *connection, struct error *err);

@@ -309,10 +309,32 @@ static void store_free(struct store *base) {
 
 static const struct store_methods methods = {.transact = transact, .free = store_free};
 
+static int check_path(const char *path, struct error *err) {
+    return path[0] && strcmp(path, ":memory:") != 0
+               ? 0
+               : error_set(err, "an inbox in memory would lose deliveries: name a file");
+}
+
+/* Of the file, which is there. */
+static int check_directory(const char *path, struct error *err) {
+    AUTO_FREE char *real = realpath(path, NULL);
+    if (!real) {
+        return error_set(err, "cannot find its directory: %s", strerror(errno));
+    }
+    const char *directory = dirname(real);
+    if (access(directory, W_OK | X_OK) < 0) {
+        return error_set(err,
+                         "its directory %s cannot be written (%s); the write-ahead log has to"
+                         " lie beside it",
+                         directory, strerror(errno));
+    }
+    return 0;
+}
+
 /* Creates the file for our eyes only, and keeps other hosts away from it. */
 static int lock_file(struct sqlite_store *store, const char *path, struct error *err) {
-    if (!path[0] || strcmp(path, ":memory:") == 0) {
-        return error_set(err, "an inbox in memory would lose deliveries: name a file");
+    if (check_path(path, err) < 0) {
+        return -1;
     }
     store->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
     if (store->lock_fd < 0) {
@@ -326,18 +348,7 @@ static int lock_file(struct sqlite_store *store, const char *path, struct error 
         return errno == EWOULDBLOCK ? error_set(err, "another snekomatic is using it")
                                     : error_set(err, "cannot lock it: %s", strerror(errno));
     }
-    AUTO_FREE char *real = realpath(path, NULL);
-    if (!real) {
-        return error_set(err, "cannot find its directory: %s", strerror(errno));
-    }
-    const char *directory = dirname(real);
-    if (access(directory, W_OK | X_OK) < 0) {
-        return error_set(err,
-                         "its directory %s cannot be written (%s); the write-ahead log has to"
-                         " lie beside it",
-                         directory, strerror(errno));
-    }
-    return 0;
+    return check_directory(path, err);
 }
 
 /* The value that a setting has now, as text. */
@@ -394,15 +405,20 @@ static int prepare(struct sqlite_store *store, bool write, struct error *err) {
     return 0;
 }
 
-static int open_store(struct sqlite_store *store, const char *path, int64_t now_ms,
-                      struct error *err) {
-    if (lock_file(store, path, err) < 0) {
-        return -1;
-    }
+static int open_file(struct sqlite_store *store, const char *path, struct error *err) {
+    /* Not SQLITE_OPEN_READONLY: that cannot read a write-ahead log whose index is not there. */
     if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
         SQLITE_OK) {
         return store->db ? sqlite_error(store->db, err, "opening it")
                          : error_set(err, "opening it: out of memory");
+    }
+    return 0;
+}
+
+static int open_store(struct sqlite_store *store, const char *path, int64_t now_ms,
+                      struct error *err) {
+    if (lock_file(store, path, err) < 0 || open_file(store, path, err) < 0) {
+        return -1;
     }
     (void)sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     if (sqlite_check_identity(store->db, err) < 0 || apply_settings(store, err) < 0 ||
@@ -420,11 +436,8 @@ static int open_tool(struct sqlite_store *store, const char *path, bool write, s
     if (access(path, F_OK) < 0) {
         return error_set(err, "%s; the host makes it when it first starts", strerror(errno));
     }
-    /* Not SQLITE_OPEN_READONLY: that cannot read a write-ahead log whose index is not there. */
-    if (sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
-        SQLITE_OK) {
-        return store->db ? sqlite_error(store->db, err, "opening it")
-                         : error_set(err, "opening it: out of memory");
+    if (open_file(store, path, err) < 0) {
+        return -1;
     }
     (void)sqlite3_busy_timeout(store->db, TOOL_BUSY_TIMEOUT_MS);
     if (sqlite_check_identity(store->db, err) < 0 || sqlite_check_version(store->db, err) < 0 ||
@@ -456,6 +469,63 @@ int inbox_open_sqlite_tool(const char *path, bool write, struct inbox **inbox, s
         return error_wrap(err, "the inbox %s", path);
     }
     return inbox_start(&store->store, inbox, err);
+}
+
+/* Can a file be made beside `path`? One is, which never has a name that lasts: what access() says
+ * of /proc is not so. */
+static int check_new_file(const char *path, struct error *err) {
+    AUTO_FREE char *copy = strdup(path);
+    AUTO_FREE char *name = NULL;
+    const char *directory = copy ? dirname(copy) : NULL;
+    if (!directory || asprintf(&name, "%s/.snekomatic-XXXXXX", directory) < 0) {
+        name = NULL;
+        return error_set(err, "out of memory");
+    }
+    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+        fd = mkostemp(name, O_CLOEXEC); /* its file system has no files without a name */
+        if (fd >= 0) {
+            (void)unlink(name);
+        }
+    }
+    if (fd < 0) {
+        return error_set(err, "no file can be made in %s: %s", directory, strerror(errno));
+    }
+    (void)close(fd);
+    return 0;
+}
+
+static int check_file(struct sqlite_store *store, const char *path, struct error *err) {
+    struct stat status;
+    if (check_path(path, err) < 0) {
+        return -1;
+    }
+    if (stat(path, &status) < 0) {
+        return errno == ENOENT ? check_new_file(path, err) : error_set(err, "%s", strerror(errno));
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return error_set(err, "it is not a regular file");
+    }
+    if (access(path, R_OK | W_OK) < 0) {
+        return error_set(err, "it cannot be read and written: %s", strerror(errno));
+    }
+    if (check_directory(path, err) < 0 || open_file(store, path, err) < 0) {
+        return -1;
+    }
+    (void)sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+    return sqlite_check_schema(store->db, err);
+}
+
+int inbox_check_sqlite(const char *path, struct error *err) {
+    struct sqlite_store *store = calloc(1, sizeof *store);
+    if (!store) {
+        return error_set(err, "looking at the inbox: out of memory");
+    }
+    store->lock_fd = -1;
+    store->tool = true;
+    int result = check_file(store, path, err);
+    store_free(&store->store);
+    return result < 0 ? error_wrap(err, "the inbox %s", path) : 0;
 }
 
 int inbox_open_sqlite(const char *path, int64_t now_ms, struct inbox **inbox, struct error *err) {

@@ -145,6 +145,14 @@ int sqlite_migrate(sqlite3 *db, int64_t now_ms, struct error *err) {
     return 0;
 }
 
+int sqlite_check_schema(sqlite3 *db, struct error *err) {
+    int64_t version;
+    if (sqlite_check_identity(db, err) < 0 || read_version(db, &version, err) < 0) {
+        return -1;
+    }
+    return version < N_MIGRATIONS ? 0 : sqlite_compare_schema(db, err);
+}
+
 int sqlite_check_version(sqlite3 *db, struct error *err) {
     int64_t version;
     if (read_version(db, &version, err) < 0) {

@@ -114,6 +114,7 @@ char *column_text(sqlite3_stmt *row, int column);
 /* sqlite_schema.c. `db` is the one that was just opened. */
 int sqlite_check_identity(sqlite3 *db, struct error *err); /* ours, or new: else leave it alone */
 int sqlite_migrate(sqlite3 *db, int64_t now_ms, struct error *err);
+int sqlite_check_schema(sqlite3 *db, struct error *err);  /* could it be migrated to ours? */
 int sqlite_check_version(sqlite3 *db, struct error *err); /* is it exactly ours? */
 int sqlite_compare_schema(sqlite3 *db, struct error *err);
 int sqlite_find_adopted(sqlite3 *db, bool *adopted, struct error *err);

@@ -59,6 +59,8 @@ char *postgres_show_url(const char *url, struct error *err); /* inbox_show_url()
 int inbox_open_sqlite(const char *path, int64_t now_ms, struct inbox **inbox, struct error *err);
 int inbox_open_postgres_tool(const char *url, bool write, struct inbox **inbox, struct error *err);
 int inbox_open_sqlite_tool(const char *path, bool write, struct inbox **inbox, struct error *err);
+int inbox_check_postgres(const char *url, struct error *err);
+int inbox_check_sqlite(const char *path, struct error *err);
 
 /* Starts the writer; takes the store, which is freed on failure too. */
 int inbox_start(struct store *store, struct inbox **inbox, struct error *err);

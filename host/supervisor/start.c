@@ -101,11 +101,13 @@ static int listen_at(const struct addrinfo *address) {
     return steal_fd(&fd);
 }
 
-int start_listen(const char *host, uint16_t port, int *fd, struct error *err) {
+/* `shown_port` is what a message says. */
+static int open_listening(const char *host, uint16_t port, uint16_t shown_port, int *fd,
+                          struct error *err) {
     char service[8], shown[300];
     bool ipv6 = strchr(host, ':') != NULL;
     (void)snprintf(service, sizeof service, "%u", (unsigned)port);
-    (void)snprintf(shown, sizeof shown, ipv6 ? "[%s]:%s" : "%s:%s", host, service);
+    (void)snprintf(shown, sizeof shown, ipv6 ? "[%s]:%u" : "%s:%u", host, (unsigned)shown_port);
     CLEANUP(free_addresses) struct addrinfo *list = NULL;
     /* A name means IPv4: who writes localhost and connects to 127.0.0.1 must not be refused. */
     const struct addrinfo hints = {.ai_family = ipv6 ? AF_INET6 : AF_INET,
@@ -128,6 +130,15 @@ int start_listen(const char *host, uint16_t port, int *fd, struct error *err) {
     }
     *fd = opened;
     return 0;
+}
+
+int start_listen(const char *host, uint16_t port, int *fd, struct error *err) {
+    return open_listening(host, port, port, fd, err);
+}
+
+int supervisor_check_listen(const char *host, uint16_t port, struct error *err) {
+    AUTO_CLOSE int fd = -1;
+    return open_listening(host, 0, port, &fd, err) == 0 ? 0 : -1;
 }
 
 /* Everything that the kernel hands on through exec and that we changed, or were given changed. */

@@ -58,4 +58,8 @@ void app_key_free(struct app_key *key); /* takes NULL; wipes */
 int app_key_sign_jwt(struct app_key *key, const char *app_id, int64_t now_s, char **jwt,
                      struct error *err);
 
+/* Is `host` an address of this machine, or a name of one? Told on a port that the kernel chooses,
+ * so that a host which listens on `port` is no hindrance. 0, or -1 with what is wrong. */
+int supervisor_check_listen(const char *host, uint16_t port, struct error *err);
+
 #endif

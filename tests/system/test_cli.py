@@ -192,12 +192,88 @@ def test_a_configuration_for_a_plugin_that_takes_none_is_refused(idle):
     assert "takes no configuration" in answer.stderr
 
 
-@pytest.mark.parametrize("config,word", [({"store": {"url": "sqlite:/nowhere/x.db"}}, "/nowhere"),
-                                         ({"github": {"ca_file": "/nowhere/ca"}}, "ca_file")])
-def test_check_sees_files_that_cannot_be(idle, config, word):
+WITHOUT_USE = {
+    "a store in no folder": ({"store": {"url": "sqlite:/nowhere/x.db"}}, "store: .*/nowhere"),
+    "a store where no files can be": ({"store": {"url": "sqlite:/proc/x.db"}}, "store: .*/proc"),
+    "a store that is a folder": ({"store": {"url": "sqlite:/etc"}}, "store: .*not a regular file"),
+    "a store that is a text": ({"store": {"url": f"sqlite:{__file__}"}},
+                               "store: .*not a database"),
+    "a database that does not answer": (
+        {"store": {"url": "postgres://snek:s3cret@127.0.0.1:1/bot"}},
+        "store: .*127.0.0.1.*refused"),
+    "an address without a host": ({"server": {"listen": "nohost.invalid:0"}},
+                                  r"server\.listen: .*nohost\.invalid:0"),
+    "an address of another machine": ({"server": {"listen": "192.0.2.1:8000"}},
+                                      r"server\.listen: .*192\.0\.2\.1:8000"),
+    "authorities in no file": ({"github": {"ca_file": "/nowhere/ca"}}, r"github\.ca_file: .*/nowhere"),
+    "authorities that are a text": ({"github": {"ca_file": snek.__file__}},
+                                    r"github\.ca_file: .*no certificates"),
+}
+
+
+@pytest.mark.parametrize("case", WITHOUT_USE)
+def test_check_says_what_serve_could_not_use(idle, case):
+    config, sentence = WITHOUT_USE[case]
     answer = run("check", "-c", idle(config=config).file)
+    assert answer.returncode == 78, answer.stdout + answer.stderr
+    assert re.search(sentence, answer.stderr), answer.stderr
+    assert "all is well" not in answer.stdout and "s3cret" not in answer.stderr
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_check_changes_nothing(idle, start_bot):
+    bot = idle(plugins=["ping"])
+    before = contents(bot.folder)
+    answer = run("check", "-c", bot.file)
+    assert answer.returncode == 0, answer.stderr
+    assert contents(bot.folder) == before, "a store that is not there yet"
+    (bot.folder / "snekomatic.db").touch()
+    before = contents(bot.folder)
+    assert run("check", "-c", bot.file).returncode == 0
+    assert contents(bot.folder) == before, "one that is empty"
+
+    running = start_bot(plugins=["ping"])
+    assert run("check", "-c", running.file).returncode == 0, "one that a host has"
+    running.stop()
+    before = contents(running.folder)
+    assert run("check", "-c", running.file).returncode == 0
+    assert contents(running.folder) == before, "one that a host had"
+
+
+def test_check_takes_an_empty_database(idle, database, store):
+    bot = idle(plugins=["ping"], config={"store": {"url": store}})
+    answer = run("check", "-c", bot.file)
+    assert answer.returncode == 0, answer.stderr
+    schema = re.search(r"store_\d+", store).group()
+    assert database.sql(f"SELECT 1 FROM pg_tables WHERE schemaname = '{schema}'") == []
+    database.sql(f"DROP SCHEMA {schema}")
+    answer = run("check", "-c", bot.file)
     assert answer.returncode == 78
-    assert word in answer.stderr
+    assert "may make no tables" in answer.stderr
+
+
+# Whose key nobody has.
+AUTHORITY = """\
+-----BEGIN CERTIFICATE-----
+MIIBdjCCARugAwIBAgIUQtcBfnd/xodQ974f3/B6Aduza1gwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjUwMTU0MTNaGA8yMTI2MTEwMTAxNTQx
+M1owDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABHgV
+LR2IlTyYSH/Pw/MuF5U2fCgCZ7utJosJ6Lxo/pRgoxKruQIeRybh7ciAvelCENo5
+Lbn4Qfmf9++aROMS3T6jUzBRMB0GA1UdDgQWBBTzuFY5crtHqGXP3XtgXXa4EOt8
+nDAfBgNVHSMEGDAWgBTzuFY5crtHqGXP3XtgXXa4EOt8nDAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0kAMEYCIQDcVWjCsGB6vXMQ/t8203pTesGACukDA/Hx
+Q/KH+SDIfAIhAM7WOa2lJJSdQ7bAIGlv4HkhU1FqpCxczEdfMHEze386
+-----END CERTIFICATE-----
+"""
+
+
+def test_check_takes_certificates(idle, tmp_path):
+    (tmp_path / "ca.pem").write_text(AUTHORITY, encoding="ascii")
+    answer = run("check", "-c", idle(config={"github": {"ca_file": str(tmp_path / "ca.pem")}}).file)
+    assert answer.returncode == 0, answer.stderr
 
 
 def test_check_shows_a_database_without_its_password(idle):

@@ -164,6 +164,24 @@ static bool call_command(struct run *run, const struct place *place, char *line,
     return goes_on;
 }
 
+/* What somebody wrote was perhaps a command. */
+static void say_how_it_was_read(struct run *run, enum markdown_read read, struct ending *ending) {
+    char text[200];
+    if (read == MARKDOWN_CUT) {
+        (void)snprintf(text, sizeof text,
+                       "looked for commands in the first %zu characters of the text only",
+                       MARKDOWN_CHARACTERS_MAX);
+    } else {
+        (void)snprintf(
+            text, sizeof text,
+            "looked for no commands: as Markdown the text takes too much time or memory");
+    }
+    worker_log(run->worker, run, LOG_WARNING, text);
+    if (!ending->called) {
+        (void)snprintf(ending->reason.text, sizeof ending->reason.text, "%s", text);
+    }
+}
+
 static void call_commands(struct run *run, struct ending *ending) {
     const struct place *place = place_of(run->event);
     struct snek_value body;
@@ -178,6 +196,9 @@ static void call_commands(struct run *run, struct ending *ending) {
         ending->result = run_fail(run, SNEK_E_FAILED, "the worker is out of memory");
         ending->reason = run->reason;
         return;
+    }
+    if (lines.read != MARKDOWN_WHOLE) {
+        say_how_it_was_read(run, lines.read, ending);
     }
     for (size_t i = 0; i < lines.count; i++) {
         if (!call_command(run, place, lines.lines[i], ending)) {

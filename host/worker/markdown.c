@@ -273,25 +273,42 @@ static int split(struct work *work, struct span text) {
     return 1;
 }
 
+/* The bytes of its first MARKDOWN_CHARACTERS_MAX characters, and of no more than MARKDOWN_BYTES_MAX
+ * when it is no UTF-8. */
+static size_t bytes_within_limits(struct span text) {
+    size_t most = text.bytes < MARKDOWN_BYTES_MAX ? text.bytes : MARKDOWN_BYTES_MAX;
+    size_t characters = 0;
+    for (size_t i = 0; i < most; i++) {
+        bool starts_one = ((unsigned char)text.text[i] & 0xC0) != 0x80;
+        if (starts_one && ++characters > MARKDOWN_CHARACTERS_MAX) {
+            return i;
+        }
+    }
+    return most;
+}
+
 /* Without a byte order mark, which cmark-gfm passes over, and without what is over the maximum:
  * half a line might be another command than the whole. */
-static struct span usable(struct span text) {
+static struct span usable(struct span text, enum markdown_read *read) {
     if (text.bytes >= 3 && memcmp(text.text, "\xEF\xBB\xBF", 3) == 0) {
         text = skip(text, 3);
     }
-    if (text.bytes > MARKDOWN_TEXT_MAX) {
-        text.bytes = MARKDOWN_TEXT_MAX;
-        while (text.bytes > 0 && !ends_line(text.text[text.bytes - 1])) {
-            text.bytes--;
+    size_t bytes = bytes_within_limits(text);
+    if (bytes < text.bytes) {
+        *read = MARKDOWN_CUT;
+        while (bytes > 0 && !ends_line(text.text[bytes - 1])) {
+            bytes--;
         }
+        text.bytes = bytes;
     }
     return text;
 }
 
 int markdown_command_lines(const char *text, size_t bytes, struct markdown_lines *out) {
     /* A NUL is three bytes in the tree. */
-    struct work work = {.text = BUFFER_INIT(3 * MARKDOWN_TEXT_MAX)};
-    int result = split(&work, usable((struct span){text, bytes}));
+    struct work work = {.text = BUFFER_INIT(3 * MARKDOWN_BYTES_MAX)};
+    enum markdown_read read = MARKDOWN_WHOLE;
+    int result = split(&work, usable((struct span){text, bytes}, &read));
     if (result > 0) {
         (void)pthread_mutex_lock(&cmark_lock);
         cmark_gfm_core_extensions_ensure_registered();
@@ -299,6 +316,7 @@ int markdown_command_lines(const char *text, size_t bytes, struct markdown_lines
         (void)pthread_mutex_unlock(&cmark_lock);
         if (result == MARKDOWN_ARENA_OVER_BUDGET) {
             markdown_lines_finish(&work.out);
+            read = MARKDOWN_GIVEN_UP;
         }
     }
     free(work.source);
@@ -308,6 +326,7 @@ int markdown_command_lines(const char *text, size_t bytes, struct markdown_lines
         return -1;
     }
     *out = work.out;
+    out->read = read;
     return 0;
 }
 

@@ -8,18 +8,23 @@
  * an entity, a NUL, or bytes that are not UTF-8.
  *
  * The text is a stranger's, and cmark-gfm can take half a minute and gigabytes for 64 KiB of it:
- * the work is bounded in memory and processor time, and a text that wants more has no commands. Any
- * thread; one text at a time is parsed, the others wait. */
+ * the work is bounded in memory and processor time, and a text that wants more has no commands,
+ * which is said. Any thread; one text at a time is parsed, the others wait. */
 #ifndef SNEK_WORKER_MARKDOWN_H
 #define SNEK_WORKER_MARKDOWN_H
 
 #include <stddef.h>
 
-#define MARKDOWN_TEXT_MAX ((size_t)64 * 1024) /* of a longer text, the whole lines within this */
+/* GitHub's limit for a comment. Of a longer text, the whole lines within it are read. */
+#define MARKDOWN_CHARACTERS_MAX ((size_t)65536)
+#define MARKDOWN_BYTES_MAX (4 * MARKDOWN_CHARACTERS_MAX)
 #define MARKDOWN_MEMORY_MAX ((size_t)32 * 1024 * 1024)
-#define MARKDOWN_CPU_MS_MAX 250 /* an honest 64 KiB takes about 5 */
+#define MARKDOWN_CPU_MS_MAX 250 /* honest 64 KiB take about 5 */
+
+enum markdown_read { MARKDOWN_WHOLE = 0, MARKDOWN_CUT, MARKDOWN_GIVEN_UP };
 
 struct markdown_lines {
+    enum markdown_read read;
     char **lines; /* ours: UTF-8, in order, trimmed; each run of white space within is one space */
     size_t count;
 };

@@ -238,26 +238,64 @@ static size_t commands_in(const char *text, size_t bytes) {
     return count;
 }
 
-static void only_whole_lines_of_the_first_64_kib_count(void **state) {
-    (void)state;
-    static char text[MARKDOWN_TEXT_MAX + 100];
-    repeat(text, sizeof text, "/ping\n\n");
-    /* The line that the limit cuts does not count, not even where its half looks like a command. */
-    assert_int_equal(commands_in(text, MARKDOWN_TEXT_MAX), MARKDOWN_TEXT_MAX / 7 + 1);
-    assert_int_equal(commands_in(text, MARKDOWN_TEXT_MAX + 1), MARKDOWN_TEXT_MAX / 7);
-    assert_int_equal(commands_in(text, sizeof text), MARKDOWN_TEXT_MAX / 7);
-    repeat(text, sizeof text, "/ping ");
-    assert_int_equal(commands_in(text, MARKDOWN_TEXT_MAX), 1);
-    assert_int_equal(commands_in(text, MARKDOWN_TEXT_MAX + 1), 0);
+static enum markdown_read how_is_read(const char *text, size_t bytes) {
+    struct markdown_lines found;
+    assert_int_equal(markdown_command_lines(text, bytes, &found), 0);
+    enum markdown_read read = found.read;
+    markdown_lines_finish(&found);
+    return read;
 }
 
-static void honest_text_of_64_kib_is_within_the_budget(void **state) {
+static void only_whole_lines_of_the_first_65536_characters_count(void **state) {
     (void)state;
-    static char text[MARKDOWN_TEXT_MAX];
+    static char text[MARKDOWN_CHARACTERS_MAX + 100];
+    const size_t most = MARKDOWN_CHARACTERS_MAX;
+    repeat(text, sizeof text, "/ping\n\n");
+    /* The line that the limit cuts does not count, not even where its half looks like a command. */
+    assert_int_equal(commands_in(text, most), most / 7 + 1);
+    assert_int_equal(commands_in(text, most + 1), most / 7);
+    assert_int_equal(commands_in(text, sizeof text), most / 7);
+    assert_int_equal(how_is_read(text, most), MARKDOWN_WHOLE);
+    assert_int_equal(how_is_read(text, most + 1), MARKDOWN_CUT);
+    repeat(text, sizeof text, "/ping ");
+    assert_int_equal(commands_in(text, most), 1);
+    assert_int_equal(commands_in(text, most + 1), 0);
+}
+
+static void characters_are_counted_not_bytes(void **state) {
+    (void)state;
+    static char text[MARKDOWN_BYTES_MAX + 100];
+    static const char last[] = "\n\n/ping";
+    const size_t snakes = MARKDOWN_CHARACTERS_MAX - (sizeof last - 1);
+    repeat(text, 4 * snakes, "\xF0\x9F\x90\x8D");
+    memcpy(text + 4 * snakes, last, sizeof last);
+    assert_int_equal(commands_in(text, 4 * snakes + sizeof last - 1), 1);
+    memcpy(text + 4 * snakes, "\n\n/pings", sizeof last + 1);
+    assert_int_equal(commands_in(text, 4 * snakes + sizeof last), 0);
+    assert_int_equal(how_is_read(text, 4 * snakes + sizeof last), MARKDOWN_CUT);
+    memset(text, 0x80, sizeof text); /* what is no text ends somewhere too */
+    assert_int_equal(how_is_read(text, sizeof text), MARKDOWN_CUT);
+}
+
+static void honest_text_of_the_largest_size_is_within_the_budget(void **state) {
+    (void)state;
+    static char text[3 * MARKDOWN_CHARACTERS_MAX];
     static const char unit[] = "Some *words* with `code`, a [link](http://x.org) and @somebody.\n"
                                "/ping now\n\n- a\n  - b\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n";
-    repeat(text, sizeof text, unit);
-    assert_int_equal(commands_in(text, sizeof text), sizeof text / (sizeof unit - 1));
+    repeat(text, MARKDOWN_CHARACTERS_MAX, unit);
+    assert_int_equal(commands_in(text, MARKDOWN_CHARACTERS_MAX),
+                     MARKDOWN_CHARACTERS_MAX / (sizeof unit - 1));
+    /* Thai, three bytes a character but for the marks; 65,472 characters. */
+    static const char thai[] =
+        "**งู** `ไพทอน` [ลิงก์](http://x.org)งูตัวหนึ่งกินหนูตัวหนึ่งแล้วก็นอนหลับไปทั้งวันอย่างมีความสุข\n"
+        "/ping งู\n\n- หนู\n  - งู\n\n";
+    size_t characters = 0;
+    for (const char *at = thai; *at; at++) {
+        characters += ((unsigned char)*at & 0xC0) != 0x80;
+    }
+    size_t count = MARKDOWN_CHARACTERS_MAX / characters;
+    repeat(text, count * (sizeof thai - 1), thai);
+    assert_int_equal(commands_in(text, count * (sizeof thai - 1)), count);
 }
 
 static double cpu_ms(void) {
@@ -266,13 +304,35 @@ static double cpu_ms(void) {
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
+/* Fills `text` up to the most characters that are read: `head` over and over for so many of them,
+ * `then` once, `rest` over and over. The bytes. */
+static size_t make_hostile(char *text, const char *head, size_t head_characters, const char *then,
+                           const char *rest) {
+    size_t bytes = (size_t)sprintf(text, "/ping\n\n"), characters = bytes;
+    const char *unit = head, *at = head;
+    for (bool thens = false; characters < MARKDOWN_CHARACTERS_MAX;) {
+        if (!thens && characters >= head_characters) {
+            thens = true;
+            bytes += (size_t)sprintf(text + bytes, "%s", then);
+            characters += strlen(then);
+            unit = at = rest;
+        }
+        at = *at ? at : unit;
+        do {
+            text[bytes++] = *at++;
+        } while (((unsigned char)*at & 0xC0) == 0x80);
+        characters++;
+    }
+    return bytes;
+}
+
 /* Without the budget the deep ones take half a minute, and the wide tables all memory. */
 static void hostile_text_costs_little(void **state) {
     (void)state;
-    static char text[MARKDOWN_TEXT_MAX];
+    static char text[MARKDOWN_BYTES_MAX + 100];
     static const struct {
         const char *head; /* fills the first part, */
-        size_t head_bytes;
+        size_t head_characters;
         const char *then; /* comes once, */
         const char *rest; /* fills what remains */
     } cases[] = {
@@ -300,17 +360,44 @@ static void hostile_text_costs_little(void **state) {
         {"a|b\n-|-\n", 65000, "", "a"},
         {"<!--", 65000, "", "-"},
         {"\n", 65000, "", "\r"},
+        /* of more bytes */
+        {"<a b=\"🐍", 65000, "", "a"},
+        {"mailto:🐍@", 65000, "", "a"},
+        {"xmpp:a@🐍/", 65000, "", "a"},
+        {"🐍@", 65000, "", "a"},
+        {"a@🐍a", 65000, "", "a"},
+        {"(http://🐍(", 65000, "", "a"},
+        {"[a](<🐍", 65000, "", "a"},
+        {"</🐍", 65000, "", "a"},
+        {"<🐍:", 65000, "", "a"},
+        {"[🐍", 65000, "", "]🐍"},
+        {"*🐍", 65000, "", "_🐍"},
+        {"`🐍", 65000, "", "a`🐍"},
+        {"<🐍", 65000, "", ">🐍"},
+        {"![🐍", 32000, "", "]()🐍"},
+        {"[a](🐍", 65000, "", ")🐍"},
+        {"www.a_🐍", 65000, "", "a🐍"},
+        {"a@b.🐍", 65000, "", "a🐍"},
+        {"&#🐍", 65000, "", "a🐍"},
+        {">", 32000, "a\n", "🐍\n"},
+        {"- ", 32000, "a\n", "🐍🐍\n"},
+        {"|", 4000, "\n|", "-|"},
+        {"[a]: 🐍\n", 32000, "", "/🐍\n"},
+        {"a|b\n-|-\n🐍", 65000, "", "a🐍"},
+        {"<!--🐍", 65000, "", "-🐍"},
+        {"🐍", 65000, "", "a"},
+        {"a@🐍.", 32000, "", "🐍"},
+        {"[🐍", 16000, "", "🐍"},
+        {"www.🐍_", 32000, "", "🐍"},
+        {"\xC2", 65000, "", "a"},
+        {">", 32000, "a\n", "🐍"},
+        {"- ", 20000, "a\n", "🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        size_t at = 7;
-        memcpy(text, "/ping\n\n", at);
-        repeat(text + at, cases[i].head_bytes, cases[i].head);
-        at += cases[i].head_bytes;
-        memcpy(text + at, cases[i].then, strlen(cases[i].then));
-        at += strlen(cases[i].then);
-        repeat(text + at, sizeof text - at, cases[i].rest);
+        size_t bytes = make_hostile(text, cases[i].head, cases[i].head_characters, cases[i].then,
+                                    cases[i].rest);
         double before = cpu_ms();
-        (void)commands_in(text, sizeof text);
+        (void)commands_in(text, bytes);
         double took = cpu_ms() - before;
         /* Loose, for sanitizers: what goes wrong here takes many seconds. */
         if (took > 8.0 * MARKDOWN_CPU_MS_MAX) {
@@ -321,7 +408,7 @@ static void hostile_text_costs_little(void **state) {
 
 static void a_wide_table_is_given_up_and_leaves_nothing_behind(void **state) {
     (void)state;
-    static char text[MARKDOWN_TEXT_MAX];
+    static char text[MARKDOWN_CHARACTERS_MAX];
     size_t at = (size_t)sprintf(text, "/ping\n\n");
     repeat(text + at, 8001, "|");
     at += 8001;
@@ -331,6 +418,7 @@ static void a_wide_table_is_given_up_and_leaves_nothing_behind(void **state) {
     text[at++] = '\n';
     repeat(text + at, sizeof text - at, "a\n");
     assert_int_equal(commands_in(text, sizeof text), 0);
+    assert_int_equal(how_is_read(text, sizeof text), MARKDOWN_GIVEN_UP);
     assert_int_equal(commands_in("/ping ~~x\n/pong", 15), 2);
     assert_int_equal(commands_in("/ping ~~x~~\n/pong", 17), 1);
 }
@@ -364,8 +452,9 @@ int main(void) {
         cmocka_unit_test(lines_with_inline_markup_are_no_commands),
         cmocka_unit_test(escapes_and_entities_are_no_plain_text),
         cmocka_unit_test(a_nul_spoils_its_line_only),
-        cmocka_unit_test(only_whole_lines_of_the_first_64_kib_count),
-        cmocka_unit_test(honest_text_of_64_kib_is_within_the_budget),
+        cmocka_unit_test(only_whole_lines_of_the_first_65536_characters_count),
+        cmocka_unit_test(characters_are_counted_not_bytes),
+        cmocka_unit_test(honest_text_of_the_largest_size_is_within_the_budget),
         cmocka_unit_test(hostile_text_costs_little),
         cmocka_unit_test(a_wide_table_is_given_up_and_leaves_nothing_behind),
         cmocka_unit_test(threads_do_not_disturb_each_other),

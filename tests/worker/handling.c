@@ -136,6 +136,50 @@ static void the_bot_never_answers_itself(void **state) {
     expect_order_from("push", "", "{}", true, "any_push ", SNEK_SKIPPED, NULL);
 }
 
+/* An issue is opened whose text is `head`, `count` times `unit`, and `tail`. */
+static void open_long_issue(struct worker_host *host, const char *head, const char *unit,
+                            size_t count, const char *tail) {
+    AUTO_BUFFER struct buffer payload = BUFFER_INIT(FRAME_TO_WORKER_MAX);
+    int result = buffer_printf(&payload, "{\"issue\":{\"body\":\"%s", head);
+    for (size_t i = 0; i < count; i++) {
+        result |= buffer_append_text(&payload, unit);
+    }
+    result |= buffer_printf(&payload, "%s\"}}", tail);
+    assert_int_equal(result, 0);
+    assert_int_equal(buffer_append(&payload, "", 1), 0);
+    host_run_from(host, 1, "issues", "opened", payload.data, false);
+}
+
+static void a_long_text_is_read_or_it_is_said_that_it_was_not(void **state) {
+    (void)state;
+    static const char cut[] = "looked for commands in the first 65536 characters of the text only";
+    static const char given_up[] =
+        "looked for no commands: as Markdown the text takes too much time or memory";
+    const struct worker_options options = {.quiet = true};
+    struct worker_host host;
+    host_start(&host, "test-order", &options);
+    open_long_issue(&host, "", "\xF0\x9F\x90\x8D", 65000, "\\n\\n/one"); /* as long as may be */
+    expect_log(&host, 1, "one:[/one]");
+    expect_result(&host, 1, SNEK_SKIPPED, "one:[/one] said so");
+    open_long_issue(&host, "", "x", 65536, "\\n\\n/one");
+    expect_log(&host, 1, cut);
+    expect_result(&host, 1, SNEK_SKIPPED, cut);
+    open_long_issue(&host, "/one\\n\\n", "x\\n", 65536, "");
+    expect_log(&host, 1, cut);
+    expect_log(&host, 1, "one:[/one]");
+    expect_result(&host, 1, SNEK_SKIPPED, "one:[/one] said so");
+    char head[25000]; /* a table that would take all memory */
+    (void)memset(head, '|', 8001);
+    (void)strcpy(head + 8001, "\\n|");
+    for (size_t at = 8004; at < 24004; at += 2) {
+        (void)strcpy(head + at, "-|");
+    }
+    open_long_issue(&host, head, "\\na", 20000, "\\n\\n/one");
+    expect_log(&host, 1, given_up);
+    expect_result(&host, 1, SNEK_SKIPPED, given_up);
+    host_end(&host);
+}
+
 static void a_command_is_for_those_who_may_give_it(void **state) {
     (void)state;
     static const struct {
@@ -537,6 +581,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_command_line_is_split_at_white_space),
         cmocka_unit_test(a_body_that_is_null_or_absent_has_no_commands),
         cmocka_unit_test(the_bot_never_answers_itself),
+        cmocka_unit_test(a_long_text_is_read_or_it_is_said_that_it_was_not),
         cmocka_unit_test(a_command_is_for_those_who_may_give_it),
         cmocka_unit_test(a_command_that_fails_stops_those_after_it),
         cmocka_unit_test(an_answer_goes_where_the_event_happened),

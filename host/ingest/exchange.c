@@ -268,6 +268,20 @@ static enum MHD_Result finish(struct exchange *exchange) {
     return MHD_YES;
 }
 
+/* A request to a proxy names all of the URL, and RFC 9112 section 3.2.2 has every server take that.
+ * Whose host it names does not matter here, as for Host. */
+static const char *path_of(const char *target) {
+    size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7
+                    : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                              : 0;
+    size_t host = scheme ? strcspn(target + scheme, "/") : 0;
+    if (host == 0) {
+        return target;
+    }
+    const char *path = target + scheme + host;
+    return *path ? path : "/";
+}
+
 enum MHD_Result exchange_access(void *cls, struct MHD_Connection *mhd, const char *url,
                                 const char *method, const char *version, const char *data,
                                 size_t *data_bytes, void **con_cls) {
@@ -280,7 +294,7 @@ enum MHD_Result exchange_access(void *cls, struct MHD_Connection *mhd, const cha
     if (!exchange->started) {
         exchange->started = true;
         exchange->request.method = method;
-        exchange->request.path = url;
+        exchange->request.path = path_of(url);
         return begin(exchange, &(struct strict_request){.method = method,
                                                         .uri = url,
                                                         .version = version,

@@ -72,6 +72,33 @@ static void head_is_get_without_the_body(void **state) {
     rig_stop(rig);
 }
 
+/* As one writes it to a proxy. */
+static void a_whole_url_is_as_good_as_its_path(void **state) {
+    (void)state;
+    struct rig *rig = rig_start(NULL);
+    static const struct {
+        const char *target;
+        int status;
+    } table[] = {
+        {"http://h/healthz", 200}, {"HTTPS://h:8000/healthz", 200}, {"http://h", 200},
+        {"http://h/", 200},        {"http://h/healthz?x", 200},     {"http:///healthz", 404},
+        {"http://h/nowhere", 404}, {"ftp://h/healthz", 404},        {"http://", 404},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char request[100];
+        (void)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\n" HOST "\r\n", table[i].target);
+        int status = ask(rig, request);
+        if (status != table[i].status) {
+            fail_msg("%s: %d", table[i].target, status);
+        }
+    }
+    char request[8300];
+    const char *plain = webhook(delivery);
+    (void)snprintf(request, sizeof request, "POST http://h%s", plain + strlen("POST "));
+    assert_int_equal(ask(rig, request), 202);
+    rig_stop(rig);
+}
+
 static void health_and_readiness_are_json(void **state) {
     (void)state;
     struct rig *rig = rig_start(NULL);
@@ -640,6 +667,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_greeting_is_a_page_of_its_own),
         cmocka_unit_test(head_is_get_without_the_body),
+        cmocka_unit_test(a_whole_url_is_as_good_as_its_path),
         cmocka_unit_test(health_and_readiness_are_json),
         cmocka_unit_test(every_answer_has_the_headers_that_protect),
         cmocka_unit_test(a_delivery_is_stored_and_then_answered),

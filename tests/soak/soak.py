@@ -237,6 +237,7 @@ def main():
         soak.send_all()
         soak.settle()
         faults = soak.find_faults()
+        bot.wait_ready()  # the last to be killed may be just coming back
         bot.stop()
         fake.process.end()
         store.stop()

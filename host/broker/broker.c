@@ -73,7 +73,7 @@ static int wait_ms(const struct broker *broker) {
 
 /* What is with the inbox lies in our memory, and its answer comes to our mailbox. */
 static void wait_for_inbox(struct broker *broker) {
-    while (!limits_idle(broker->workshop.limits)) {
+    while (!limits_idle(broker->workshop.limits) || broker->workshop.fencing > 0) {
         struct pollfd mail = {.fd = broker->mailbox.event_fd, .events = POLLIN};
         (void)poll(&mail, 1, -1);
         (void)mailbox_open(&broker->mailbox);
@@ -144,6 +144,10 @@ static int make_parts(struct broker *broker, const struct broker_options *option
                                     .mailbox = &broker->mailbox,
                                     .transport = broker->way.transport};
     broker->workshop.limits = limits_new(&limits);
+    broker->workshop.inbox = options->inbox;
+    broker->workshop.mailbox = &broker->mailbox;
+    broker->workshop.inbox = options->inbox;
+    broker->workshop.mailbox = &broker->mailbox;
     broker->workshop.timeout_ms = timeout_ms;
     retries_init(&broker->workshop.retries,
                  options->retry_first_ms > 0 ? options->retry_first_ms : RETRY_FIRST_MS);

@@ -69,6 +69,12 @@ struct broker_request {
     bool repeatable; /* the plugin says: to do it twice is as good as once */
     bool announced;  /* the webhook itself named this URL: a 404 may be GitHub's views that lag */
 
+    /* Whose it is. What changes something is sent only while the run is still held so: asked of the
+     * inbox once more when it had to wait. run 0: nobody's in particular. */
+    struct {
+        int64_t run, attempt, lease, lease_ms;
+    } holder;
+
     struct broker_waited waited; /* any thread may look while it is under way */
 
     /* The answer. outcome: 0 for a 2xx, else enum snek_error (types.h), negative. With

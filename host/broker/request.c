@@ -24,6 +24,7 @@
 #define LIMITED_MAX 10 /* answers that name a limit with a short wait each */
 #define REDIRECTS_MAX 5
 #define APP_PLACE "(app)"  /* whose limits requests as the app are under */
+#define FENCE_AFTER_MS 100 /* since its intent was committed, or it was asked whose the run is */
 #define ANNOUNCED_FACTOR 8 /* of the first wait: 2 s */
 
 struct job {
@@ -45,9 +46,18 @@ struct job {
     bool from_kept;
     char version[32]; /* of the API, as the request names it */
     unsigned tries, refusals, limited, redirects;
+    struct fence *fence; /* NULL: nothing is asked */
+    int64_t fenced_at_ms;
     int64_t begun_at_ms;
     int64_t first_sent_ms, waited_before_ms; /* 0: not sent yet; the waits until then */
     TAILQ_ENTRY(job) link;
+};
+
+/* Is its run still ours? Outlives the job when that is cancelled. */
+struct fence {
+    struct inbox_fence ask;
+    struct workshop *workshop;
+    struct job *job; /* NULL: gone */
 };
 
 static void deliver(struct mail *mail) {
@@ -85,6 +95,9 @@ static void finish(struct job *job) {
     tokens_forget(&job->token);
     jwt_forget(job->workshop->way->jwt, &job->jwt);
     slug_forget(&job->slug);
+    if (job->fence) {
+        job->fence->job = NULL;
+    }
     exchange_finish(&job->exchange);
     target_finish(&job->target);
     free(job);
@@ -304,8 +317,64 @@ static void send_off(struct job *job, const char *token) {
     transport_send(job->workshop->way->transport, &job->exchange, token);
 }
 
+static void take_admission(struct limits_waiter *waiter);
+
+static void fenced(struct inbox_operation *operation) {
+    struct inbox_fence *ask = CONTAINER_OF(operation, struct inbox_fence, operation);
+    struct fence *fence = CONTAINER_OF(ask, struct fence, ask);
+    struct job *job = fence->job;
+    fence->workshop->fencing--;
+    if (job) {
+        job->fence = NULL;
+    }
+    if (job && operation->result < 0) {
+        finish_with(job, SNEK_E_STORE, 0, operation->error.text);
+    } else if (job && operation->result == INBOX_STALE) {
+        finish_with(job, SNEK_E_STALE, 0,
+                    "while it waited, its run was ended, or taken over by another host");
+    } else if (job) {
+        job->fenced_at_ms = clock_monotonic_ms();
+        take_admission(&job->limit); /* for the token, which is at hand */
+    }
+    free(fence);
+}
+
+/* True when the inbox is asked first: time enough has passed for the run to be another's. */
+static bool fence(struct job *job) {
+    struct workshop *workshop = job->workshop;
+    const struct broker_request *request = job->request;
+    int64_t since_ms = job->fenced_at_ms > job->begun_at_ms ? job->fenced_at_ms : job->begun_at_ms;
+    if (request->holder.run == 0 || !workshop->inbox || request_reads(&job->limit.kind) ||
+        clock_monotonic_ms() - since_ms < FENCE_AFTER_MS) {
+        return false;
+    }
+    job->fence = calloc(1, sizeof *job->fence);
+    if (!job->fence) {
+        finish_with(job, SNEK_E_FAILED, 0, "no memory");
+        return true;
+    }
+    *job->fence = (struct fence){
+        .workshop = workshop,
+        .job = job,
+        .ask = {.operation = {.kind = INBOX_FENCE, .reply_to = workshop->mailbox, .done = fenced},
+                .run = request->holder.run,
+                .attempt = request->holder.attempt,
+                .lease = request->holder.lease,
+                .lease_ms = request->holder.lease_ms}};
+    workshop->fencing++;
+    inbox_submit(workshop->inbox, &job->fence->ask.operation);
+    return true;
+}
+
 static void take_token(struct token_waiter *waiter, const struct token_answer *answer) {
     struct job *job = CONTAINER_OF(waiter, struct job, token);
+    if (answer->outcome == SNEK_E_RATE_LIMITED && answer->exchange &&
+        ++job->limited <= LIMITED_MAX) {
+        /* A limit of the app's: waited for as one of this installation's. */
+        (void)limits_leave(job->workshop->limits, &job->limit, answer->exchange);
+        enter(job);
+        return;
+    }
     if (answer->outcome < 0) {
         /* No status: it is not that of the plugin's request, whose 404 would mean something else.
          */
@@ -315,14 +384,16 @@ static void take_token(struct token_waiter *waiter, const struct token_answer *a
     }
     job->fresh = answer->fresh;
     job->mint = answer->mint;
-    send_off(job, answer->text);
+    if (!fence(job)) {
+        send_off(job, answer->text);
+    }
 }
 
 static void take_jwt(struct jwt_waiter *waiter, const struct jwt_answer *answer) {
     struct job *job = CONTAINER_OF(waiter, struct job, jwt);
     if (answer->outcome < 0) {
         finish_with(job, answer->outcome, 0, answer->error->text);
-    } else {
+    } else if (!fence(job)) {
         job->jwt_key = answer->key;
         send_off(job, answer->jwt);
     }

@@ -22,6 +22,9 @@ struct workshop {
     struct slug_source *slug;
     struct etags *etags;
     struct limits *limits;
+    struct inbox *inbox;     /* NULL: nobody's runs are looked after */
+    struct mailbox *mailbox; /* the broker's */
+    unsigned fencing;        /* questions that are with the inbox */
     struct retries retries;
     int64_t timeout_ms; /* of one request, its repetitions included, its waits not */
     bool draining;

@@ -189,7 +189,8 @@ static void answer_waiters(struct token *token, const struct exchange *exchange)
             grant(token, waiter);
         } else {
             struct error err;
-            struct token_answer answer = {.error = &err, .gone = exchange->status == 404};
+            struct token_answer answer = {
+                .error = &err, .gone = exchange->status == 404, .exchange = exchange};
             answer.outcome = explain(exchange, waiter, &err);
             waiter->answered(waiter, &answer);
         }

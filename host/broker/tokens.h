@@ -24,6 +24,7 @@ struct token_answer {
     bool fresh;       /* made within the last seconds: GitHub may not know it everywhere yet */
     bool gone;        /* refused since the app is not installed there any more */
     const struct error *error;
+    const struct exchange *exchange; /* that refused it; NULL: it came to none */
 };
 
 struct token_waiter {

@@ -134,12 +134,10 @@ static void enter_answer(struct question *question) {
     journal_answer(&question->held->journal, question->entry, &answer);
 }
 
-/* Whether GitHub's word may be trusted that this is what came of it. A gateway's (502, 504) says
- * only that it did not hear; of a comment any 5xx is worth a look. */
+/* Whether GitHub's word may be trusted that this is what came of it: a 5xx may come after the
+ * effect. */
 static bool is_answer(const struct question *question) {
-    int32_t status = question->broker.status;
-    return status > 0 && status != 502 && status != 504 &&
-           (status < 500 || !question->comments_url);
+    return question->broker.status > 0 && question->broker.status < 500;
 }
 
 static void sent(struct broker_request *broker) {

@@ -201,6 +201,10 @@ static void fill_broker(struct question *question, const struct run *run,
         .installation =
             question_own(question, run->data.installation, strlen(run->data.installation)),
         .permissions = plugin->description->permissions_json,
+        .holder = {.run = run->data.id,
+                   .attempt = run->data.attempt,
+                   .lease = run->data.lease,
+                   .lease_ms = plugin->dispatch->options.config->dispatch.lease_ms},
     };
 }
 

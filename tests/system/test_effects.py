@@ -137,6 +137,26 @@ def test_any_other_post_in_doubt_fails_by_name_and_is_not_repeated(fake, host):
     assert len(fake.requests(method="POST", path=PATHS["react"])) == 1
 
 
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_post_that_a_server_error_follows_is_in_doubt(fake, host, status):
+    fake.fail(method="POST", path=PATHS["react"], after=True, status=status, times=1)
+    delivery = host.deliver("effects", effect("react"))
+    hurry(host, delivery)
+    host.wait_log(msg="in_doubt_again", delivery=delivery)
+    assert len(fake.requests(method="POST", path=PATHS["react"])) == 1
+
+
+def test_after_a_run_was_discarded_nothing_of_it_is_sent(fake, start_bot):
+    host = start_bot(plugins=["effects"], config={
+        "github": {"notify_interval_ms": 3000, "write_interval_ms": 1000}})
+    delivery = host.deliver("effects", effect("comment_twice"))
+    fake.wait_requests(method="POST", path=PATHS["comment"])
+    subprocess.run([snek.program("snekomatic"), "deliveries", "discard", delivery, "-c", host.file],
+                   check=True, capture_output=True, env=snek.clean_environment())
+    host.wait_log(msg="completion_stale", delivery=delivery)
+    assert len(comments(fake)) == 1
+
+
 def test_a_post_that_may_be_repeated_is(fake, host):
     lose(fake, "POST", PATHS["react"])
     delivery = host.deliver("effects", effect("react_repeatable"))

@@ -99,6 +99,24 @@ def test_what_a_host_says_that_was_paused_past_its_lease_is_refused(fake, start_
     wait_done(hosts, [again])
 
 
+def test_a_request_that_waits_while_its_lease_lapses_is_not_sent(fake, start_bot, store):
+    config = {"store": {"url": store}, "dispatch": {"delay_ms": 0, "lease_ms": LEASE_MS},
+              "github": {"notify_interval_ms": 3000, "write_interval_ms": 1000}}
+    paused, other = [start_bot(f"host{i}", plugins=["effects"], config=config) for i in range(2)]
+    comments = "/repos/sneks-united/terrarium/issues/12/comments"
+    delivery = paused.deliver("effects", trouble("comment_twice", text="hi"))
+    fake.wait_requests(method="POST", path=comments)
+    time.sleep(0.8)  # the second one's intent is committed by then, and it waits for its pace
+    pids = paused.kill("host", signal.SIGSTOP)
+    try:
+        other.wait_log(msg="done", delivery=delivery, timeout=30)
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    paused.wait_log(msg="completion_stale", delivery=delivery, timeout=30)
+    assert len(fake.requests(method="POST", path=comments)) == 2
+
+
 def test_a_run_that_takes_longer_than_its_lease_is_not_taken_away(start_hosts):
     hosts = start_hosts(2, lease_ms=1000)
     delivery = hosts[0].deliver("trouble", trouble("fine", ms=6000))

@@ -34,12 +34,12 @@ static int32_t too_long(struct run *run) {
     return run_fail(run, SNEK_E_TOO_LARGE, "the URL is longer than %d bytes", FRAME_URL_MAX);
 }
 
-static const char *find_parameter(const struct snek_request *request, const char *name,
-                                  size_t name_bytes) {
+static const struct snek_parameter *find_parameter(const struct snek_request *request,
+                                                   const char *name, size_t name_bytes) {
     for (uint32_t i = 0; i < request->parameters_count; i++) {
         const struct snek_parameter *p = &request->parameters[i];
         if (strlen(p->name) == name_bytes && memcmp(p->name, name, name_bytes) == 0) {
-            return p->value;
+            return p;
         }
     }
     return NULL;
@@ -60,11 +60,18 @@ static bool has_query(const struct buffer *url) {
 
 static int32_t expand_simple(struct run *run, const struct snek_request *request, const char *name,
                              size_t bytes, struct buffer *url) {
-    const char *value = find_parameter(request, name, bytes);
+    const struct snek_parameter *parameter = find_parameter(request, name, bytes);
     int shown = (int)(bytes < 100 ? bytes : 100);
-    if (!value) {
+    if (!parameter) {
         return run_fail(run, SNEK_E_INVALID, "{%.*s} of the URL %.200s is not among its parameters",
                         shown, name, request->url);
+    }
+    const char *value = parameter->value;
+    if (!value) {
+        return run_fail(
+            run, SNEK_E_INVALID,
+            "{%.*s} of the URL %.200s has no value (NULL): did its path lead to a text?", shown,
+            name, request->url);
     }
     /* DELETE /repos/x/y/labels/{name} with an empty name would be another request. */
     if (!*value && !has_query(url)) {
@@ -80,7 +87,8 @@ static int32_t expand_optional(struct run *run, const struct snek_request *reque
     int failed = 0;
     while (name < end) {
         size_t bytes = strcspn(name, ",}");
-        const char *value = find_parameter(request, name, bytes);
+        const struct snek_parameter *parameter = find_parameter(request, name, bytes);
+        const char *value = parameter ? parameter->value : NULL;
         if (value && (*value || prefix != '/')) {
             const char *before = prefix == '/' ? "/" : has_query(url) ? "&" : "?";
             failed |= buffer_append_text(url, before);

@@ -137,7 +137,7 @@ static void a_request_that_is_made_wrongly_does_not_leave(void **state) {
         {"\"method\":\"GET\",\"url\":\"/{org}\"",
          "{org} of the URL /{org} is not among its parameters"},
         {"\"method\":\"GET\",\"url\":\"/{org}\",\"p\":[{\"name\":\"org\",\"value\":\"NULL\"}]",
-         "{org} of the URL /{org} is not among its parameters"},
+         "{org} of the URL /{org} has no value (NULL): did its path lead to a text?"},
         {"\"method\":\"GET\",\"url\":\"/{org}\",\"p\":[{\"name\":\"org\",\"value\":\"\"}]",
          "{org} of the URL /{org} is empty"},
         {"\"method\":\"GET\",\"url\":\"/{org\"",

@@ -82,12 +82,9 @@ static bool is_file(const char *path) {
     return stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* NULL when memory is short. */
-static char *resolve(const struct load *load, const char *written) {
-    if (strchr(written, '/')) {
-        return absolute_path(load->directory, written);
-    }
-    char *path = absolute_path(load->config->plugins_directory, written);
+/* Of the folder, with .so when only that is there. NULL when memory is short. */
+static char *path_in(const char *directory, const char *written) {
+    char *path = absolute_path(directory, written);
     size_t bytes = strlen(written);
     bool suffixed = bytes > 3 && strcmp(written + bytes - 3, ".so") == 0;
     if (!path || suffixed || is_file(path)) {
@@ -97,6 +94,26 @@ static char *resolve(const struct load *load, const char *written) {
     int length = asprintf(&with_suffix, "%s.so", path);
     free(path);
     return length < 0 ? NULL : with_suffix;
+}
+
+/* NULL when memory is short. */
+static char *resolve(const struct load *load, const char *written) {
+    return strchr(written, '/') ? absolute_path(load->directory, written)
+                                : path_in(load->config->plugins_directory, written);
+}
+
+/* A bare name of what is beside the configuration only: a "./" was forgotten. */
+static void check_bare(struct load *load, const struct config_plugin *plugin, struct place place) {
+    if (strchr(plugin->as_written, '/') || is_file(plugin->path)) {
+        return;
+    }
+    AUTO_FREE char *beside = path_in(load->directory, plugin->as_written);
+    if (beside && is_file(beside)) {
+        load_problem(load, place,
+                     "plugin.path \"%s\" is no file in %s, where names without a \"/\" are looked "
+                     "for; the file beside this configuration is \"./%s\"",
+                     plugin->as_written, load->config->plugins_directory, strrchr(beside, '/') + 1);
+    }
 }
 
 static bool same_file(const char *a, const char *b) {
@@ -117,8 +134,10 @@ void load_resolve_plugins(struct load *load) {
         plugin->path = resolve(load, plugin->as_written);
         if (!plugin->path) {
             load_problem(load, place, "out of memory");
+            continue;
         }
-        for (size_t j = 0; j < i && plugin->path; j++) {
+        check_bare(load, plugin, place);
+        for (size_t j = 0; j < i; j++) {
             if (config->plugins[j].path && same_file(config->plugins[j].path, plugin->path)) {
                 load_problem(load, place, "plugin.path \"%s\" is the same file as in line %u",
                              plugin->as_written, config->plugins[j].line);

@@ -619,6 +619,15 @@ static void a_bare_plugin_name_is_a_file_of_the_directory(void **state) {
                     "snekomatic.toml:5: plugin.path \"alias\" is the same file as in line 3\n");
 }
 
+static void a_bare_name_of_a_file_beside_the_configuration_is_told_its_right_form(void **state) {
+    (void)state;
+    set_credentials();
+    write_text("beside.so", "");
+    AUTO_FREE char *problems = load_bad("[[plugin]]\npath = \"beside\"\n");
+    assert_non_null(strstr(problems, "snekomatic.toml:1: plugin.path \"beside\" is no file in /"));
+    assert_non_null(strstr(problems, "the file beside this configuration is \"./beside.so\"\n"));
+}
+
 static void the_private_key_is_handed_over_as_it_is_and_gone(void **state) {
     (void)state;
     struct error err;
@@ -791,6 +800,7 @@ int main(void) {
         TEST(bad_toml_is_reported_with_line_and_column),
         TEST(a_file_that_is_named_must_be_readable),
         TEST(a_bare_plugin_name_is_a_file_of_the_directory),
+        TEST(a_bare_name_of_a_file_beside_the_configuration_is_told_its_right_form),
         TEST(the_private_key_is_handed_over_as_it_is_and_gone),
         TEST(webhook_secrets_come_without_the_last_white_space),
         TEST(a_toml_table_becomes_json),

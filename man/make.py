@@ -38,13 +38,16 @@ def describe_verbs(program):
 
 def describe_keys(example):
     """The example's comments are the explanations: a heading a section, an entry a key."""
-    out, words, keys = [], [], []
+    out, words, keys, seen = [], [], [], set()
     for line in [*pathlib.Path(example).read_text(encoding="utf-8").splitlines(), ""]:
         section = re.fullmatch(r"(\[+[a-z.]+\]+)", line.lstrip("#"))
         key = re.fullmatch(r"#?([a-z][a-z0-9_]*) = (.*)", line)
+        if section and section.group(1) in seen:
+            break  # the second [[plugin]]: entries to copy, no more keys
         if line.startswith("# ") or line == "#":
             words.append(line[2:])
         elif section:
+            seen.add(section.group(1))
             out.append(f"# {section.group(1)}\n\n{escaped(' '.join(words))}\n")
             words = []
         elif key and words:

@@ -40,7 +40,7 @@ static const char fake_help[] =
     "  --help               this text\n"
     "\n"
     "The state's form, and how a test looks inside and makes requests fail (/_fake/...), are in\n"
-    "docs/fake-github.md.\n";
+    "fake-github.md, in the folder that `pkg-config --variable=docdir snekomatic` names.\n";
 
 static int usage(const char *problem, const char *detail) {
     (void)fprintf(stderr, "snekomatic-test: %s%s; --help tells more\n", problem, detail);

@@ -71,6 +71,9 @@ def test_the_pc_file_knows_where_plugins_and_programs_are(installed):
     assert (plugins / "invite.so").is_file()
     programs = pathlib.Path(installed.pkg_config("--variable=bindir")[0]).resolve()
     assert programs == installed.prefix / "bin"
+    documents = pathlib.Path(installed.pkg_config("--variable=docdir")[0])
+    assert (documents / "plugins.md").is_file()
+    assert (documents / "fake-github.md").is_file()
     assert installed.pkg_config("--libs") == []
 
 
@@ -170,6 +173,10 @@ def test_the_man_page_has_every_verb_and_every_option(installed, program):
 def test_the_man_page_of_the_configuration_has_every_key_and_variable(installed):
     page = text_of(installed.prefix / "share/man/man5/snekomatic.toml.5")
     keys = (SOURCE / "host/config/keys.c").read_text(encoding="utf-8")
+    raw = (installed.prefix / "share/man/man5/snekomatic.toml.5").read_text(encoding="utf-8")
+    headings = re.findall(r"^\.SH (.*)", raw, re.M)
+    assert len(set(headings)) == len(headings), "the entries to copy are no sections"
+    assert "Welcomes people" not in page
     table = re.findall(r"\{(?:\.name = )?\"(\w+)\.(\w+)\"(.*?)\},?\n", keys, re.S)
     assert len(table) > 20
     for section, key, rest in table:

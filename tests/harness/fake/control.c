@@ -205,5 +205,5 @@ void control_call(struct call *call) {
                 json_pack("{s:s}", "message",
                           "/_fake/ has requests, state, fail, release, tokens, tokens/expire, "
                           "deliver, deliveries, deliveries/age, settings; their "
-                          "methods are in docs/fake-github.md"));
+                          "methods are in fake-github.md"));
 }

@@ -49,7 +49,11 @@ struct snek_event_service {
     /* The payload's JSON, for those who bring a library of their own. [since 1.0] */
     struct snek_text (*payload)(struct snek_run *run);
     /* Finds `path` ("pull_request.labels[0].name") in the payload and fills `value`. Returns its
-     * kind, SNEK_ABSENT when there is nothing (or memory is short). [since 1.0] */
+     * kind, SNEK_ABSENT when there is nothing (or memory is short). A path has the keys of objects,
+     * with dots between them, and [n] for the n-th of an array, from 0: "rules[0].words[2]",
+     * "[0].id" where the whole is an array. The empty path is the whole. No path leads to a key
+     * that has a "." or a "[" in it, or is empty: take the object around it, as JSON. [since 1.0]
+     */
     uint32_t (*find)(struct snek_run *run, const char *path, struct snek_value *value);
 };
 

@@ -28,7 +28,7 @@ enum snek_result {
 enum snek_error {
     SNEK_E_FAILED = -1,          /* anything else [since 1.0] */
     SNEK_E_INVALID = -2,         /* a call was made wrongly; the reason says how [since 1.0] */
-    SNEK_E_NOT_FOUND = -3,       /* GitHub: 404 or 410; a config key that is absent [since 1.0] */
+    SNEK_E_NOT_FOUND = -3,       /* GitHub: 404 or 410 [since 1.0] */
     SNEK_E_FORBIDDEN = -4,       /* GitHub: 403 that is no rate limit, or 401 [since 1.0] */
     SNEK_E_VALIDATION = -5,      /* GitHub: 400, 409 or 422 [since 1.0] */
     SNEK_E_RATE_LIMITED = -6,    /* GitHub: 429, or 403 with its signs [since 1.0] */

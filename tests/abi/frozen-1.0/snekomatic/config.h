@@ -18,7 +18,8 @@ struct snek_config_service {
     uint32_t bytes;    /* sizeof this struct, as the host knows it [since 1.0] */
     uint32_t reserved; /* 0 [since 1.0] */
 
-    /* As the event service's find(). Any kind. Never blocks. [since 1.0] */
+    /* As the event service's find(), whose comment has the grammar of paths. Any kind; the empty
+     * path gives the whole table, as JSON. Never blocks. [since 1.0] */
     uint32_t (*find)(const struct snek_host *host, const char *path, struct snek_value *value);
 
     /* Says which keys there may be: an unknown one makes this return SNEK_E_INVALID, with a

@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct cli_verb {
@@ -36,6 +37,10 @@ int cli_load_config(const char *path, enum config_need need, struct config **con
 /* Parses the options of a verb that has only -c FILE and --help. -1: go on, with `*config_path`
  * (NULL when not given); else the exit status, all having been said. */
 int cli_config_option(int argc, char **argv, const char *usage, const char **config_path);
+
+/* Is it one of GitHub's permissions, as far as this version knows? Else `*nearest` is what may have
+ * been meant, or NULL. */
+bool cli_permission_is_known(const char *name, const char **nearest);
 
 /* Says "snekomatic VERB: ..." and where help is; EX_USAGE. */
 int cli_usage_error(const char *verb, const char *format, ...)

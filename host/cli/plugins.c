@@ -168,6 +168,20 @@ static void print_plugin(const struct loading *loading) {
     }
 }
 
+/* Only a warning: GitHub may have permissions by now that this program does not know. */
+static void warn_of_permissions(const struct description *d) {
+    (void)fflush(stdout);
+    for (size_t i = 0; i < d->n_permissions; i++) {
+        const char *nearest;
+        if (!cli_permission_is_known(d->permissions[i].name, &nearest)) {
+            (void)fprintf(stderr,
+                          "warning: plugin %s wants the permission %s, which is not known%s%s%s\n",
+                          d->name, d->permissions[i].name, nearest ? "; did you mean " : "",
+                          nearest ? nearest : "", nearest ? "?" : "");
+        }
+    }
+}
+
 /* Loads, prints, and says on stderr what is wrong; how many things were. */
 static unsigned look_at_plugins(const struct config *config) {
     unsigned problems = 0;
@@ -194,6 +208,7 @@ static unsigned look_at_plugins(const struct config *config) {
         described[i] = all[i].description;
         if (all[i].description) {
             print_plugin(&all[i]);
+            warn_of_permissions(all[i].description);
         }
         if (all[i].refusal) {
             problems++;

@@ -103,6 +103,19 @@ def test_a_scenario_of_a_new_plugin_can_fail(installed, tmp_path):
     assert re.search(r"^Fail: +1", output, re.M), output
 
 
+def test_a_permission_that_is_not_known_is_warned_of(installed, tmp_path):
+    installed.shell("snekomatic new-plugin greeter", tmp_path)
+    source = tmp_path / "greeter" / "greeter.c"
+    source.write_text(source.read_text().replace('"issues"', '"isues"'))
+    (tmp_path / "snekomatic.toml").write_text('[[plugin]]\npath = "./greeter.so"\n')
+    status, output = installed.shell(
+        "cc -shared -fPIC $(pkg-config --cflags snekomatic) greeter/greeter.c -o greeter.so\n"
+        "snekomatic plugins", tmp_path)
+    assert status == 0, output
+    assert "wants the permission isues, which is not known; did you mean issues?" in output
+    assert "permission pull_requests" not in output
+
+
 @pytest.mark.parametrize("name", ["Greeter", "1st", "a b", "", "../x", "-x", "x" * 65, "é"])
 def test_a_name_that_cannot_be_a_plugins_is_refused(installed, tmp_path, name):
     status, output = run([installed.prefix / "bin" / "snekomatic", "new-plugin", "--", name],

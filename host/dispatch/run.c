@@ -117,8 +117,13 @@ static void leave_plugin(struct run *run) {
 }
 
 /* Said once it lasts: whoever reads the line may count on it. */
-static void log_end(const struct run *run, bool stale) {
-    const struct inbox_finish *finish = &run->finish;
+static void log_end(struct run *run, int result) {
+    struct inbox_finish *finish = &run->finish;
+    bool stale = result == INBOX_STALE;
+    if (result == INBOX_GRANTED) {
+        finish->how = INBOX_REQUEUE;
+        finish->label = "requeued";
+    }
     bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
     metrics_run_ended(run->plugin->metrics, stale ? "stale" : finish->label, run->took_ms);
     bool trouble = stale || finish->how == INBOX_RETRY || finish->how == INBOX_DEAD ||
@@ -155,7 +160,7 @@ static void finish_done(struct inbox_operation *operation) {
         finish_later(run, clock_monotonic_ms() + FINISH_AGAIN_MS);
         return;
     }
-    log_end(run, operation->result == INBOX_STALE);
+    log_end(run, operation->result);
     if (finish->due_ms < dispatch->next_due_ms) {
         dispatch->next_due_ms = finish->due_ms;
     }
@@ -165,7 +170,7 @@ static void finish_done(struct inbox_operation *operation) {
 static void submit_finish(struct run *run) {
     struct dispatch *dispatch = run->plugin->dispatch;
     if (run->disowned) {
-        log_end(run, true);
+        log_end(run, INBOX_STALE);
         run_free(run);
         return;
     }
@@ -214,7 +219,7 @@ static void finish(struct run *run, enum inbox_finish_how how, const char *label
         .label = label,
         .reason = run->reason ? run->reason : "",
         .now_ms = now_ms,
-        .due_ms = again ? now_ms + wait_ms : INT64_MAX,
+        .due_ms = again || how == INBOX_PARK ? now_ms + wait_ms : INT64_MAX,
         .suspect = suspect,
         .crashes = crashes,
         .has_journal = run->journal.n_entries > 0,

@@ -108,7 +108,8 @@ struct inbox_put {
     int64_t lease, lease_ms; /* of those that are leased; see inbox_claim */
     int64_t routed_ms;       /* dispatch's own note: when it leased them; monotonic */
     int64_t unparked; /* out: an "installation" that was created, unsuspended or that accepted new
-                         permissions makes its parked runs due; so many */
+                         permissions makes its parked runs due, so many; its running ones see
+                         INBOX_GRANTED */
 
     char *packed; /* the inbox's, see codec.h: the body as it is stored; NULL as it came */
     size_t packed_bytes;
@@ -242,7 +243,11 @@ enum inbox_finish_how {
     INBOX_PARK,    /* waits, without an attempt lost, until its installation gives what it lacks (a
                       delivery of "installation" says so) or somebody retries it */
 };
-enum inbox_finish_outcome { INBOX_STALE = 1 }; /* not ours any more: nothing was written */
+enum inbox_finish_outcome {
+    INBOX_STALE = 1,   /* not ours any more: nothing was written */
+    INBOX_GRANTED = 2, /* of PARK: its installation gave something since this attempt began, so it
+                          is due at `due_ms`, as after REQUEUE */
+};
 
 struct inbox_finish {
     struct inbox_operation operation;

@@ -77,6 +77,7 @@ static int send_unpark(struct postgres_store *store, const struct inbox_put *put
     struct pg_query query = pg_query_begin(PG_SQL_RUNS_UNPARK);
     pg_query_number(&query, put->due_ms);
     pg_query_text(&query, put->installation);
+    pg_query_text(&query, put->guid);
     return pg_send(store, &query, err);
 }
 
@@ -100,7 +101,9 @@ static int put_take(struct postgres_store *store, struct inbox_operation *operat
     (void)store, (void)err;
     struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
     if (nth == 1) {
-        put->unparked = pg_changed(result);
+        for (int row = 0; row < PQntuples(result); row++) {
+            put->unparked += pg_number(result, row, 0);
+        }
         return 0;
     }
     operation->result = INBOX_STORED;
@@ -347,7 +350,8 @@ static int fenced_take(struct postgres_store *store, struct inbox_operation *ope
                        unsigned nth, PGresult *result, struct error *err) {
     (void)store, (void)err;
     if (nth == 0) {
-        operation->result = pg_changed(result) > 0 ? 0 : INBOX_STALE;
+        bool granted = PQntuples(result) > 0 && pg_number(result, 0, 0) > 0; /* of PARK */
+        operation->result = pg_changed(result) == 0 ? INBOX_STALE : granted ? INBOX_GRANTED : 0;
     }
     return 0;
 }

@@ -118,8 +118,8 @@ static const char *const statements[PG_SQL_COUNT] = {
         " sized AS (SELECT due.id, row_number() OVER w AS nth,"
         " (sum(d.body_bytes) OVER w)::bigint AS held FROM due"
         " JOIN deliveries d ON d.id = due.delivery WINDOW w AS (ORDER BY due.due_ms, due.id)),"
-        " taken AS (UPDATE runs r SET state = 'running', attempt = r.attempt + 1, lease = $5,"
-        " lease_until_ms = " NOW_MS " + $6 FROM sized s"
+        " taken AS (UPDATE runs r SET state = 'running', attempt = r.attempt + 1, granted = false,"
+        " lease = $5, lease_until_ms = " NOW_MS " + $6 FROM sized s"
         " WHERE r.id = s.id AND (s.nth = 1 OR s.held <= $7)"
         " RETURNING r.id, r.attempt, r.crashes, r.suspect, r.delivery, r.due_ms,"
         " s.nth)"
@@ -144,14 +144,20 @@ static const char *const statements[PG_SQL_COUNT] = {
                          " label = $3, reason = $4, suspect = $5, crashes = $6, lease = 0,"
                          " lease_until_ms = 0"
                          " WHERE id = $7 AND attempt = $8 AND lease = $9 AND state = 'running'",
-    [PG_SQL_RUN_PARK] = "UPDATE runs SET state = 'parked', attempt = attempt - $1, due_ms = $2,"
-                        " label = $3, reason = $4, suspect = $5, crashes = $6, lease = 0,"
-                        " lease_until_ms = 0"
-                        " WHERE id = $7 AND attempt = $8 AND lease = $9 AND state = 'running'",
-    /* Those that wait for what the installation has just given. */
-    [PG_SQL_RUNS_UNPARK] = "UPDATE runs SET state = 'queued', due_ms = $1 WHERE state = 'parked'"
-                           " AND EXISTS (SELECT FROM deliveries d WHERE d.id = runs.delivery"
-                           " AND d.installation = $2)",
+    [PG_SQL_RUN_PARK] = "UPDATE runs SET state = CASE WHEN granted THEN 'queued' ELSE 'parked' END,"
+                        " granted = false, attempt = attempt - $1, due_ms = $2, label = $3,"
+                        " reason = $4, suspect = $5, crashes = $6, lease = 0, lease_until_ms = 0"
+                        " WHERE id = $7 AND attempt = $8 AND lease = $9 AND state = 'running'"
+                        " RETURNING (state = 'queued')::integer::bigint",
+    /* Those that wait for what the installation has just given, and those that may be about to; not
+     * what came with it, which begins after it. One statement: a run that another host parks at
+     * this moment is looked at again once it is. */
+    [PG_SQL_RUNS_UNPARK] =
+        "UPDATE runs SET state = CASE state WHEN 'parked' THEN 'queued' ELSE state END,"
+        " due_ms = CASE state WHEN 'parked' THEN $1 ELSE due_ms END, granted = state = 'running'"
+        " WHERE (state = 'parked' OR state = 'running') AND EXISTS (SELECT FROM deliveries d"
+        " WHERE d.id = runs.delivery AND d.installation = $2 AND d.guid <> $3)"
+        " RETURNING (state = 'queued')::integer::bigint",
     [PG_SQL_ELECT] = "UPDATE elections SET lease = $1, lease_until_ms = " NOW_MS " + $2"
                      " WHERE name IN (SELECT name FROM elections WHERE name = 'upkeep'"
                      " AND (lease = $1 OR lease_until_ms < " NOW_MS ") FOR UPDATE SKIP LOCKED)",

@@ -61,6 +61,10 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_RUNS_UNPARK] = "UPDATE runs SET state = 'queued', due_ms = ?1 WHERE state = 'parked'"
                         " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
                         " AND d.installation = ?2)",
+    /* Those that may be about to wait for it; not what came with it, which begins after it. */
+    [SQL_RUNS_GRANT] = "UPDATE runs SET granted = 1 WHERE state = 'running'"
+                       " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
+                       " AND d.installation = ?1 AND d.guid <> ?2)",
     [SQL_RUN_QUEUE] = "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, lease,"
                       " lease_until_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
                       " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
@@ -74,8 +78,8 @@ static const char *const statements[SQL_COUNT] = {
                      " FROM runs r INDEXED BY runs_due CROSS JOIN deliveries d ON d.id = r.delivery"
                      " WHERE r.state = 'queued' AND r.plugin = ?1 AND r.suspect = ?2"
                      " AND r.due_ms <= ?3 ORDER BY r.due_ms, r.id LIMIT ?4",
-    [SQL_RUN_LEASE] = "UPDATE runs SET state = 'running', attempt = attempt + 1, lease = ?1,"
-                      " lease_until_ms = ?2 WHERE id = ?3",
+    [SQL_RUN_LEASE] = "UPDATE runs SET state = 'running', attempt = attempt + 1, granted = 0,"
+                      " lease = ?1, lease_until_ms = ?2 WHERE id = ?3",
     [SQL_RUN_NEXT_DUE] = "SELECT due_ms FROM runs INDEXED BY runs_due WHERE state = 'queued'"
                          " AND plugin = ?1 AND suspect = ?2 ORDER BY due_ms LIMIT 1",
     [SQL_RUN_END] = "UPDATE runs SET state = ?1, finished_ms = ?2, label = ?3, reason = ?4,"
@@ -85,10 +89,11 @@ static const char *const statements[SQL_COUNT] = {
                       " label = ?3, reason = ?4, suspect = ?5, crashes = ?6, lease = 0,"
                       " lease_until_ms = 0"
                       " WHERE id = ?7 AND attempt = ?8 AND lease = ?9 AND state = 'running'",
-    [SQL_RUN_PARK] = "UPDATE runs SET state = 'parked', attempt = attempt - ?1, due_ms = ?2,"
-                     " label = ?3, reason = ?4, suspect = ?5, crashes = ?6, lease = 0,"
-                     " lease_until_ms = 0"
-                     " WHERE id = ?7 AND attempt = ?8 AND lease = ?9 AND state = 'running'",
+    [SQL_RUN_PARK] = "UPDATE runs SET state = iif(granted, 'queued', 'parked'), granted = 0,"
+                     " attempt = attempt - ?1, due_ms = ?2, label = ?3, reason = ?4, suspect = ?5,"
+                     " crashes = ?6, lease = 0, lease_until_ms = 0"
+                     " WHERE id = ?7 AND attempt = ?8 AND lease = ?9 AND state = 'running'"
+                     " RETURNING state = 'queued'",
     [SQL_RUNS_RECOVER] = "UPDATE runs SET state = 'queued', due_ms = ?1, lease = 0,"
                          " lease_until_ms = 0, " STORE_SET_HOST_DIED " WHERE state = 'running'",
     /* lease_until_ms is of the monotonic clock, which setting the wall's does not disturb: it lasts

@@ -145,6 +145,14 @@ static int drop_journals(struct sqlite_store *store, int64_t delivery, struct er
     return query_run(&query, err, "dropping journals");
 }
 
+static int grant(struct sqlite_store *store, const struct inbox_put *put, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_GRANT);
+    query_text(&query, put->installation);
+    query_text(&query, put->guid);
+    return query_run(&query, err, "noting a grant");
+}
+
+/* Asked of a duplicate too: what it says is true. */
 static int unpark(struct sqlite_store *store, struct inbox_put *put, struct error *err) {
     if (!store_gives(put)) {
         return 0;
@@ -156,7 +164,7 @@ static int unpark(struct sqlite_store *store, struct inbox_put *put, struct erro
         return -1;
     }
     put->unparked = sqlite3_changes64(store->db);
-    return 0;
+    return grant(store, put, err);
 }
 
 int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *err) {
@@ -172,7 +180,7 @@ int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *
             return -1;
         }
         if (unfinished) {
-            return INBOX_DUPLICATE;
+            return unpark(store, put, err) < 0 ? -1 : INBOX_DUPLICATE;
         }
     }
     if ((seen && drop_journals(store, delivery, err) < 0) ||
@@ -391,6 +399,11 @@ int sqlite_finish(struct sqlite_store *store, const struct inbox_finish *finish,
     query_number(&query, finish->run);
     query_number(&query, finish->attempt);
     query_number(&query, finish->lease);
+    if (parks) {
+        int step = query_step(&query, err, "parking a run");
+        bool granted = step > 0 && sqlite3_column_int(query.statement, 0) != 0;
+        return step < 0 ? -1 : step == 0 ? INBOX_STALE : granted ? INBOX_GRANTED : 0;
+    }
     if (query_run(&query, err, "finishing a run") < 0) {
         return -1;
     }

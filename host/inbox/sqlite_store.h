@@ -21,6 +21,7 @@ enum sqlite_sql {
     SQL_RUNS_UNFINISHED,
     SQL_RUNS_HASTEN,
     SQL_RUNS_UNPARK,
+    SQL_RUNS_GRANT,
     SQL_RUN_QUEUE,
     SQL_RUNS_DUE,
     SQL_RUN_LEASE,

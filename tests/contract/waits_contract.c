@@ -130,6 +130,79 @@ static void a_parked_run_is_counted_and_its_guid_seen_again_makes_it_due(void **
     expect_next(bench, BENCH_NOW, 1, INT64_MAX);
 }
 
+/* Parks what it claims of a delivery; a grant of its installation comes before or after the claim.
+ */
+static int park_around_grant(struct bench *bench, bool while_running) {
+    struct inbox_put operation = put_of("one");
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    if (!while_running) {
+        assert_int_equal(put_installation(bench, "a", "created", "7"), 0);
+    }
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    if (while_running) {
+        assert_int_equal(put_installation(bench, "a", "created", "7"), 0);
+    }
+    struct inbox_finish finish = finish_of(&claim.runs[0], INBOX_PARK);
+    finish.label = "parked";
+    int result = bench_ask(bench, &finish.operation);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    return result;
+}
+
+static void a_grant_while_a_run_runs_makes_its_parking_a_requeue(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(park_around_grant(bench, true), INBOX_GRANTED);
+    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 60000);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].attempt, 1); /* none was lost */
+    struct inbox_finish finish = finish_of(&claim.runs[0], INBOX_PARK);
+    finish.label = "parked";
+    assert_int_equal(bench_ask(bench, &finish.operation), 0); /* the grant helped once */
+    inbox_runs_free(claim.runs, claim.n_runs);
+    expect_next(bench, BENCH_NOW + 60000, 0, INT64_MAX);
+}
+
+static void a_grant_before_an_attempt_began_does_not_keep_it_from_parking(void **state) {
+    struct bench *bench = *state;
+    assert_int_equal(park_around_grant(bench, false), 0);
+    expect_next(bench, BENCH_NOW + 60000, 0, INT64_MAX);
+}
+
+static void a_grant_of_an_attempt_that_was_taken_back_does_not_concern_the_next(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put operation = put_of("one");
+    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    for (int attempt = 0; attempt < 2; attempt++) {
+        struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 60000);
+        assert_int_equal(claim.n_runs, 1);
+        if (attempt == 0) {
+            assert_int_equal(put_installation(bench, "a", "unsuspend", "7"), 0);
+        }
+        struct inbox_finish finish =
+            finish_of(&claim.runs[0], attempt == 0 ? INBOX_REQUEUE : INBOX_PARK);
+        assert_int_equal(bench_ask(bench, &finish.operation), 0);
+        inbox_runs_free(claim.runs, claim.n_runs);
+    }
+    expect_next(bench, BENCH_NOW + 60000, 0, INT64_MAX);
+}
+
+static void a_duplicate_of_a_grant_makes_parked_runs_due(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put_run runs[] = {{.plugin = "greet"}};
+    struct inbox_put grant = put_of("a");
+    grant.event = "installation";
+    grant.action = "created";
+    grant.runs = runs;
+    grant.n_runs = 1;
+    assert_int_equal(bench_ask(bench, &grant.operation), INBOX_STORED);
+    struct inbox_claim parked = park(bench, "one");
+    inbox_runs_free(parked.runs, parked.n_runs);
+    assert_int_equal(bench_ask(bench, &grant.operation), INBOX_DUPLICATE);
+    assert_int_equal(grant.unparked, 1);
+    expect_next(bench, BENCH_NOW, 1, INT64_MAX);
+}
+
 size_t contract_wait_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(the_latest_wait_of_an_installation_lasts),
@@ -138,6 +211,10 @@ size_t contract_wait_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(a_wait_for_searches_holds_up_no_run),
         CONTRACT(a_parked_run_waits_until_its_installation_gives),
         CONTRACT(a_parked_run_is_counted_and_its_guid_seen_again_makes_it_due),
+        CONTRACT(a_grant_while_a_run_runs_makes_its_parking_a_requeue),
+        CONTRACT(a_grant_before_an_attempt_began_does_not_keep_it_from_parking),
+        CONTRACT(a_grant_of_an_attempt_that_was_taken_back_does_not_concern_the_next),
+        CONTRACT(a_duplicate_of_a_grant_makes_parked_runs_due),
     };
     memcpy(tests, ours, sizeof ours);
     return sizeof ours / sizeof *ours;

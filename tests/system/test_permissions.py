@@ -52,6 +52,18 @@ def test_a_permission_that_is_not_granted_parks_the_run_until_it_is(fake, start_
     assert [r["method"] for r in fake.api_requests()] == ["GET", "PUT", "POST"]
 
 
+def test_a_grant_that_comes_while_the_run_runs_keeps_it_from_being_parked(fake, start_bot):
+    path = f"/app/installations/{snek.INSTALLATION}/access_tokens"
+    fake.fail(method="POST", path=path, status=422, delay_ms=2000, body={
+        "message": "The permissions requested are not granted to this installation."})
+    host = start_bot(plugins=["invite"])
+    delivery = host.deliver("pull_request", merged())
+    host.wait_log(msg="started", delivery=delivery)
+    host.deliver("installation", accepted())  # while the refusal is on its way
+    host.wait_log(msg="requeued", delivery=delivery)
+    assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
+
+
 def test_a_parked_run_may_be_retried_by_hand(fake, start_bot):
     granted = fake.state["installations"][0]["permissions"]
     grant(fake, issues="write")

@@ -38,6 +38,7 @@ CREATE TABLE runs (
     attempt bigint NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     crashes bigint NOT NULL DEFAULT 0,
     suspect boolean NOT NULL DEFAULT false,
+    granted boolean NOT NULL DEFAULT false, -- more, since its attempt began
     due_ms bigint NOT NULL,
     lease bigint NOT NULL DEFAULT 0,
     lease_until_ms bigint NOT NULL DEFAULT 0,

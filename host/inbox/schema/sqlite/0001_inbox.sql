@@ -37,6 +37,7 @@ CREATE TABLE runs (
     attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     crashes INTEGER NOT NULL DEFAULT 0,
     suspect INTEGER NOT NULL DEFAULT 0 CHECK (suspect IN (0, 1)),
+    granted INTEGER NOT NULL DEFAULT 0 CHECK (granted IN (0, 1)), -- more, since its attempt began
     due_ms INTEGER NOT NULL,
     lease INTEGER NOT NULL DEFAULT 0,
     lease_until_ms INTEGER NOT NULL DEFAULT 0,

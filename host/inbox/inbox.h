@@ -125,8 +125,6 @@ struct inbox_put {
  * with its run; of a finished run only what it changed at GitHub is kept, to be shown. */
 #define INBOX_KEY_BYTES 32  /* a digest of what was asked */
 #define INBOX_MARKER_MAX 32 /* hex digits */
-#define INBOX_METHOD_MAX 16 /* of a record */
-#define INBOX_SENTENCE_MAX 1000
 
 enum inbox_record_kind {
     INBOX_READ,   /* of GitHub or the store: changed nothing */

@@ -27,6 +27,8 @@ static const char fake_help[] =
     "address; after it comes a line for each request. SIGTERM or SIGINT ends it.\n"
     "\n"
     "  --listen HOST:PORT   where to listen; port 0 picks one (default 127.0.0.1:0)\n"
+    "  --public-url URL     how the bot reaches it, when something stands before it: what URLs in\n"
+    "                       answers start with (default http://HOST:PORT)\n"
     "  --app-id N           the app's id, that is the JWTs' issuer\n"
     "  --app-slug SLUG      the app's slug; it acts as SLUG[bot] (default snekomatic-test)\n"
     "  --app-key FILE       the app's RSA key, private or public, as PEM; verifies the JWTs.\n"
@@ -60,6 +62,7 @@ static bool parse_id(const char *text, int64_t *id) {
 
 static int fake_github(int argc, char *argv[]) {
     static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
+                                          {"public-url", required_argument, NULL, 'p'},
                                           {"app-id", required_argument, NULL, 'i'},
                                           {"app-slug", required_argument, NULL, 's'},
                                           {"app-key", required_argument, NULL, 'k'},
@@ -74,6 +77,9 @@ static int fake_github(int argc, char *argv[]) {
         switch (option) {
         case 'l':
             options.listen = optarg;
+            break;
+        case 'p':
+            options.public_url = optarg;
             break;
         case 'i':
             if (!parse_id(optarg, &options.app_id)) {

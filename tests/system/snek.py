@@ -301,17 +301,21 @@ def signature(body, secret=WEBHOOK_SECRET):
 
 
 class FakeGitHub:
-    """A running `snekomatic-test fake-github`. `key` is the app's key as a file."""
+    """A running `snekomatic-test fake-github`. `key` is the app's key as a file; `public_url`, what
+    the bot sees of it when something stands between."""
 
-    def __init__(self, key, state=None, app_id=APP_ID, app_slug=APP_SLUG, listen="127.0.0.1:0"):
+    def __init__(self, key, state=None, app_id=APP_ID, app_slug=APP_SLUG, listen="127.0.0.1:0",
+                 public_url=None):
         self.key = key
         keys = [part for path in ([key] if isinstance(key, (str, pathlib.Path)) else key)
                 for part in ("--app-key", path)]
         command = [program("snekomatic-test"), "fake-github", "--listen", listen,
-                   "--app-id", app_id, "--app-slug", app_slug, *keys]
+                   "--app-id", app_id, "--app-slug", app_slug, *keys,
+                   *(["--public-url", public_url] if public_url else [])]
         self.process = Process(command, clean_environment())
         self.port = int(self.process.wait_log(msg="listening")["port"])
         self.url = f"http://127.0.0.1:{self.port}"
+        self.api_url = public_url or self.url  # what a bot is told
         if state is None:
             state = json.loads((PAYLOADS / "github.json").read_text(encoding="utf-8"))
         self.put_state(state)
@@ -408,7 +412,7 @@ class FakeGitHub:
         """An event happens: its webhook is sent to the webhook_url of the settings. The log's entry.
         age_s= (it happened so long ago), unsent=True (GitHub does not reach the bot),
         lose_answer=True (the bot gets it, and GitHub does not see the answer)."""
-        body = {"event": event, "payload": rewrite(payload, self.url), "guid": guid, **how}
+        body = {"event": event, "payload": rewrite(payload, self.api_url), "guid": guid, **how}
         return self._control("POST", "deliver", {k: v for k, v in body.items() if v is not None})
 
     def deliveries(self, guid=None):
@@ -480,7 +484,7 @@ class Bot:
         self.process, self.port, self.url = None, None, None
         tables = {
             "server": {"listen": "127.0.0.1:0"},
-            "github": {"app_id": APP_ID, "api_url": fake.url, "write_interval_ms": 0,
+            "github": {"app_id": APP_ID, "api_url": fake.api_url, "write_interval_ms": 0,
                        "notify_interval_ms": 0, "recover_interval_minutes": 0},
             "store": {"url": "sqlite:snekomatic.db"},
             "dispatch": {"delay_ms": 0},
@@ -555,7 +559,7 @@ class Bot:
         None leaves one out. The answer has the GUID as `delivery`."""
         delivery = delivery or str(uuid.uuid4())
         if body is None:
-            body = json.dumps(rewrite(payload, self.fake.url)).encode()
+            body = json.dumps(rewrite(payload, self.fake.api_url)).encode()
             if content_type == "application/x-www-form-urlencoded":
                 body = urllib.parse.urlencode({"payload": body.decode()}).encode()
         given = {

@@ -296,7 +296,8 @@ static int run(struct fake *fake, const struct fake_options *options, struct err
     if (fd < 0) {
         return -1;
     }
-    (void)snprintf(fake->origin, sizeof fake->origin, "http://%s", address);
+    (void)snprintf(fake->origin, sizeof fake->origin, "%s%s", options->public_url ? "" : "http://",
+                   options->public_url ? options->public_url : address);
 
     sigset_t ends;
     (void)sigemptyset(&ends);

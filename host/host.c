@@ -173,8 +173,9 @@ static int start_stores(struct host *host, struct error *err) {
     warn_of_dyno(config);
     secret_scrub_environment("DATABASE_URL");
     secret_scrub_environment("SENTRY_DSN");
-    if (config->sentry.dsn &&
-        sentry_new(config->sentry.dsn, config->sentry.environment, &host->sentry, err) < 0) {
+    proxy_forget();
+    if (config->sentry.dsn && sentry_new(config->sentry.dsn, config->sentry.environment,
+                                         &config->proxy, &host->sentry, err) < 0) {
         return error_wrap(err, "sentry.dsn");
     }
     host->worker_path = runner_find_worker(err);
@@ -185,6 +186,7 @@ static int start_stores(struct host *host, struct error *err) {
     struct broker_options options = {.api_url = config->github.api_url,
                                      .user_agent = config->github.user_agent,
                                      .ca_file = config->github.ca_file,
+                                     .proxy = &config->proxy,
                                      .supervisor_fd = SUPERVISOR_FD_QUESTIONS,
                                      .write_interval_ms = config->github.write_interval_ms,
                                      .notify_interval_ms = config->github.notify_interval_ms,

@@ -123,6 +123,7 @@ static int make_parts(struct broker *broker, const struct broker_options *option
     }
     struct transport_options transport = {.user_agent = options->user_agent,
                                           .ca_file = options->ca_file,
+                                          .proxy = options->proxy,
                                           .tls = strcmp(broker->origin.scheme, "https") == 0,
                                           .timeout_ms = timeout_ms};
     struct jwt_options jwt = {.fd = options->supervisor_fd,

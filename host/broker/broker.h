@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/mailbox.h"
+#include "base/proxy.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -24,6 +25,7 @@ struct broker_options {
     const char *api_url; /* without a slash at the end */
     const char *user_agent;
     const char *ca_file;                    /* NULL: the system's */
+    const struct proxy *proxy;              /* for https; NULL: none */
     int supervisor_fd;                      /* SOCK_SEQPACKET; stays the caller's */
     void (*supervisor_lost)(void *context); /* called once, on the broker's thread */
     void *context;

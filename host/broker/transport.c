@@ -6,6 +6,7 @@
 #include "base/mailbox.h"
 #include "base/secret.h"
 #include "broker/answer.h"
+#include "broker/cause.h"
 #include "broker/headers.h"
 #include "telemetry/metrics.h"
 
@@ -14,16 +15,30 @@
 #include <string.h>
 
 #define CONNECT_TIMEOUT_MS 10000
+#define CAUSE_SHOWN 600 /* bytes of why no answer came */
 
 struct transport {
     CURLM *multi;
     char *user_agent, *ca_file;
+    struct proxy proxy;
     bool tls;
     int64_t timeout_ms;
     int64_t skew_s;
     unsigned in_flight;
     struct turns queue; /* of exchange.turn */
 };
+
+/* Only a loopback host is asked without TLS, and that is no proxy's business. */
+static int copy_proxy(const struct transport_options *options, struct proxy *copy) {
+    const struct proxy *proxy = options->proxy;
+    if (!options->tls || !proxy || !proxy->url) {
+        return 0;
+    }
+    copy->url = strdup(proxy->url);
+    copy->shown = strdup(proxy->shown);
+    copy->except = strdup(proxy->except ? proxy->except : "");
+    return copy->url && copy->shown && copy->except ? 0 : -1;
+}
 
 int transport_new(const struct transport_options *options, struct transport **transport,
                   struct error *err) {
@@ -41,7 +56,8 @@ int transport_new(const struct transport_options *options, struct transport **tr
     made->user_agent = strdup(options->user_agent);
     made->ca_file = options->ca_file ? strdup(options->ca_file) : NULL;
     made->multi = curl_multi_init();
-    if (!made->multi || !made->user_agent || (options->ca_file && !made->ca_file) ||
+    if (copy_proxy(options, &made->proxy) < 0 || !made->multi || !made->user_agent ||
+        (options->ca_file && !made->ca_file) ||
         curl_multi_setopt(made->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
                           (long)TRANSPORT_IN_FLIGHT_MAX) ||
         curl_multi_setopt(made->multi, CURLMOPT_MAXCONNECTS, (long)TRANSPORT_IN_FLIGHT_MAX)) {
@@ -57,6 +73,12 @@ void transport_free(struct transport *transport) {
         (void)curl_multi_cleanup(transport->multi);
         free(transport->user_agent);
         free(transport->ca_file);
+        if (transport->proxy.url) {
+            explicit_bzero(transport->proxy.url, strlen(transport->proxy.url));
+        }
+        free(transport->proxy.url);
+        free(transport->proxy.shown);
+        free(transport->proxy.except);
         free(transport);
         curl_global_cleanup();
     }
@@ -317,12 +339,19 @@ static CURLcode set_connection(const struct transport *transport, const struct e
     code = code ? code : curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_USERAGENT, transport->user_agent);
+    /* Never what libcurl would find in the environment. */
+    const struct proxy *proxy = &transport->proxy;
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_PROXY, proxy->url ? proxy->url : "");
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_NOPROXY, proxy->url ? proxy->except : "*");
     code = code ? code : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     if (!code && transport->ca_file) {
+        /* And not the system's beside it, which Debian's libcurl would read for each connection:
+         * 150 certificates, 60 ms. */
         code = curl_easy_setopt(easy, CURLOPT_CAINFO, transport->ca_file);
+        code = code ? code : curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     }
     if (!code && transport->tls) {
         /* Wait and see whether a connection that is being made speaks HTTP/2. Without TLS it never
@@ -372,15 +401,22 @@ static int32_t outcome_of(const struct exchange *exchange, CURLcode code) {
     }
 }
 
-static void fail(struct exchange *exchange, CURLcode code) {
-    char path[ANSWER_URL_SHOWN + 1], why[ANSWER_URL_SHOWN + 1] = "";
+static void fail(const struct transport *transport, struct exchange *exchange, CURLcode code) {
+    char path[ANSWER_URL_SHOWN + 1], cause[CAUSE_SHOWN + 1], why[CAUSE_SHOWN + 1] = "";
     answer_clean(path, sizeof path, exchange->path, strlen(exchange->path));
     const char *text = exchange->curl_error && exchange->curl_error[0] ? exchange->curl_error
                                                                        : curl_easy_strerror(code);
     if (code == CURLE_SEND_FAIL_REWIND) { /* see set_body(); curl's words say what it would do */
         text = "the connection broke before an answer came";
     }
-    answer_clean(why, sizeof why, text, strlen(text));
+    cause_describe(&(struct cause){.easy = exchange->easy,
+                                   .code = code,
+                                   .text = text,
+                                   .ca_file = transport->ca_file,
+                                   .proxy = transport->proxy.url ? &transport->proxy : NULL,
+                                   .unsent = exchange->unsent},
+                   cause, sizeof cause);
+    answer_clean(why, sizeof why, cause, strlen(cause));
     exchange->outcome = outcome_of(exchange, code);
     if (exchange->outcome == SNEK_E_TOO_LARGE) {
         (void)error_set(
@@ -441,7 +477,7 @@ static void finish(struct transport *transport, struct exchange *exchange, CURLc
         exchange->outcome = answer_judge(exchange->method, exchange->path, exchange->status,
                                          &exchange->headers, &exchange->answer, &exchange->error);
     } else {
-        fail(exchange, code);
+        fail(transport, exchange, code);
     }
     metrics_request(exchange->method, exchange->status, took_us);
     detach(exchange);

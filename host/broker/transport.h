@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/proxy.h"
 #include "broker/turns.h"
 
 #include <curl/curl.h>
@@ -57,6 +58,7 @@ struct exchange {
 struct transport_options {
     const char *user_agent, *ca_file; /* ca_file NULL: the system's */
     bool tls;                         /* https and nothing else, or http and nothing else */
+    const struct proxy *proxy;        /* for https; NULL, or without a URL: none */
     int64_t timeout_ms;
 };
 

@@ -149,6 +149,7 @@ static int recover(const struct options *options, const struct config *config, s
     struct broker_options broker_options = {.api_url = config->github.api_url,
                                             .user_agent = config->github.user_agent,
                                             .ca_file = config->github.ca_file,
+                                            .proxy = &config->proxy,
                                             .supervisor_fd = questions_fd};
     if (broker_new(&broker_options, &broker, &err) < 0) {
         (void)fprintf(stderr, "snekomatic " VERB ": %s\n", err.text);

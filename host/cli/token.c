@@ -169,7 +169,8 @@ static int answer(const struct config *config, const struct wish *wish) {
     struct error err = {""};
     struct broker_options options = {.api_url = config->github.api_url,
                                      .user_agent = config->github.user_agent,
-                                     .ca_file = config->github.ca_file};
+                                     .ca_file = config->github.ca_file,
+                                     .proxy = &config->proxy};
     int result = supervisor_start_signer(config, &questions_fd, &err);
     options.supervisor_fd = questions_fd;
     if (result < 0 || broker_new(&options, &broker, &err) < 0) {

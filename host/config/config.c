@@ -214,6 +214,7 @@ static void load_all(struct load *load, const char *path, enum config_need need)
         load_bundled_plugins(load);
     }
     load_environment(load);
+    load_proxy(load);
     if (seen == 0) {
         check_required(load, need);
         load_resolve_plugins(load);
@@ -272,6 +273,12 @@ void config_free(struct config *config) {
     free(config->plugins_directory);
     free(config->sentry.dsn);
     free(config->sentry.environment);
+    if (config->proxy.url) {
+        explicit_bzero(config->proxy.url, strlen(config->proxy.url));
+    }
+    free(config->proxy.url);
+    free(config->proxy.shown);
+    free(config->proxy.except);
     free(config);
 }
 

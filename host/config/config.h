@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/proxy.h"
 #include "base/secret.h"
 
 #include <stdbool.h>
@@ -71,6 +72,7 @@ struct config {
         char *dsn; /* NULL: none. A secret, nearly: who has it may send events */
         char *environment;
     } sentry;
+    struct proxy proxy; /* of the environment alone, as other programs have theirs */
     struct config_plugin *plugins;
     size_t n_plugins;
 };

@@ -52,4 +52,7 @@ void load_plugins(struct load *load, const struct toml_value *plugins);
 void load_bundled_plugins(struct load *load);
 void load_resolve_plugins(struct load *load);
 
+/* The variables of the proxy. */
+void load_proxy(struct load *load);
+
 #endif

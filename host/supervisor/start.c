@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/proxy.h"
 #include "base/secret.h"
 #include "supervisor/supervisor.h"
 
@@ -68,6 +69,7 @@ char **start_take_environment(void) {
     for (size_t i = 0; i < sizeof secret_names / sizeof *secret_names; i++) {
         secret_scrub_environment(secret_names[i]);
     }
+    proxy_forget();
     return copy;
 }
 

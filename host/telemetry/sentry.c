@@ -27,6 +27,7 @@
 struct sentry {
     struct event_target target;
     char *environment;
+    const struct proxy *proxy;
     CURLM *multi;
     struct curl_slist *headers;
     pthread_t thread;
@@ -149,6 +150,12 @@ static CURL *prepare(struct sentry *sentry, const struct buffer *envelope, struc
     code =
         code ? code : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_USERAGENT, EVENT_CLIENT);
+    const struct proxy *proxy = sentry->proxy;
+    bool proxied = sentry->target.tls && proxy->url;
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_PROXY, proxied ? proxy->url : "");
+    code = code ? code
+                : curl_easy_setopt(easy, CURLOPT_NOPROXY,
+                                   proxied && proxy->except ? proxy->except : "");
 #if LIBCURL_VERSION_NUM >= 0x075500
     code =
         code ? code
@@ -270,8 +277,8 @@ static int start_thread(struct sentry *sentry) {
     return code;
 }
 
-int sentry_new(const char *dsn, const char *environment, struct sentry **sentry,
-               struct error *err) {
+int sentry_new(const char *dsn, const char *environment, const struct proxy *proxy,
+               struct sentry **sentry, struct error *err) {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return error_set(err, "libcurl cannot be initialised");
     }
@@ -284,6 +291,7 @@ int sentry_new(const char *dsn, const char *environment, struct sentry **sentry,
     (void)pthread_cond_init(&made->work, NULL);
     made->multi = curl_multi_init();
     made->environment = strdup(environment);
+    made->proxy = proxy;
     if (event_target_init(&made->target, dsn, err) < 0) {
         finish(made);
         return -1;

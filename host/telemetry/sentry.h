@@ -11,15 +11,18 @@
 #define SNEK_TELEMETRY_SENTRY_H
 
 #include "base/error.h"
+#include "base/proxy.h"
 
 #define SENTRY_QUEUE_MAX 64
 #define SENTRY_FLUSH_MS 2000 /* for what still waits at the end */
 
 struct sentry;
 
-/* Watches the log from now on. Texts are copied; `dsn` was checked by config. While no other thread
+/* Watches the log from now on. Texts are copied; `proxy` (for an https DSN) is
+ * borrowed; `dsn` was checked by config. While no other thread
  * logs. 0 and `*sentry`, or -1. */
-int sentry_new(const char *dsn, const char *environment, struct sentry **sentry, struct error *err);
+int sentry_new(const char *dsn, const char *environment, const struct proxy *proxy,
+               struct sentry **sentry, struct error *err);
 
 /* Watches no more, sends what waits for at most SENTRY_FLUSH_MS, frees. While no other thread logs.
  * Takes NULL. */

@@ -8,6 +8,8 @@
 
 #include <snekomatic/types.h>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -557,6 +559,42 @@ static void a_refused_connection_is_a_network_error(void **state) {
            "no token for installation 42: POST /app/installations/42/access_tokens got no");
 }
 
+/* The kernel drops what wants to connect to a listener whose queue is full, without a word. */
+static void a_connection_that_nobody_takes_is_given_up_in_time(void **state) {
+    (void)state;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), waiting[4];
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(listener, 0), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+    for (int i = 0; i < 4; i++) {
+        waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)connect(waiting[i], (struct sockaddr *)&address, length);
+    }
+    char url[64];
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d", (int)ntohs(address.sin_port));
+    struct broker_options options = {.api_url = url,
+                                     .user_agent = "snekomatic/test",
+                                     .supervisor_fd = fixture.supervisor_fds[0],
+                                     .request_timeout_ms = 300,
+                                     .retry_first_ms = 1};
+    struct error err;
+    struct asked asked;
+    broker_free(STEAL(fixture.broker));
+    assert_int_equal(broker_new(&options, &fixture.broker, &err), 0);
+    fixture_ask(&fixture, &asked, "GET", "/ok", NULL);
+    assert_int_equal(asked.request.outcome, SNEK_E_TIMEOUT);
+    assert_false(asked.request.sent);
+    expect_text(asked.request.error.text, "access_tokens got no whole answer: ");
+    expect_text(asked.request.error.text, "onnect");
+    broker_request_finish(&asked.request);
+    for (int i = 0; i < 4; i++) {
+        (void)close(waiting[i]);
+    }
+    (void)close(listener);
+}
+
 static void an_api_url_that_is_none_is_refused(void **state) {
     (void)state;
     static const char *const urls[] = {"",   "api.github.com", "ftp://x",      "https://u:p@x/",
@@ -738,6 +776,7 @@ int main(void) {
         BROKER_TEST(a_broken_answer_is_a_network_error),
         BROKER_TEST(a_post_without_an_answer_is_not_sent_again),
         BROKER_TEST(a_refused_connection_is_a_network_error),
+        BROKER_TEST(a_connection_that_nobody_takes_is_given_up_in_time),
         cmocka_unit_test(an_api_url_that_is_none_is_refused),
         BROKER_TEST(a_supervisor_that_is_gone_is_told_once),
         BROKER_TEST(a_supervisor_that_says_no_is_quoted),

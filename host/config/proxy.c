@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The proxy, as people name it for every program of a machine. libcurl would read the same
+ * variables by itself, late; we read them at the start, to say then what is wrong with them, and to
+ * overwrite the password that they may hold. */
+#include "config/load.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static void finish_url(CURLU **url) {
+    curl_url_cleanup(*url);
+}
+
+static void finish_part(char **part) {
+    curl_free(*part);
+}
+
+/* 0 and `*shown`, or -1. */
+static int show(const char *url, char **shown) {
+    static const char *const schemes[] = {"http",   "https",   "socks4", "socks4a",
+                                          "socks5", "socks5h", NULL};
+    CLEANUP(finish_url) CURLU *parts = curl_url();
+    CLEANUP(finish_part) char *scheme = NULL, *host = NULL, *port = NULL;
+    if (!parts || curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) ||
+        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) ||
+        curl_url_get(parts, CURLUPART_HOST, &host, 0)) {
+        return -1;
+    }
+    size_t known = 0;
+    while (schemes[known] && strcasecmp(scheme, schemes[known]) != 0) {
+        known++;
+    }
+    /* libcurl's defaults, which surprise: they are shown. */
+    const char *usual = strcasecmp(scheme, "https") == 0 ? "443" : "1080";
+    if (curl_url_get(parts, CURLUPART_PORT, &port, 0) != CURLUE_OK) {
+        port = NULL;
+    }
+    if (!schemes[known] ||
+        asprintf(shown, "%s://%s:%s", schemes[known], host, port ? port : usual) < 0) {
+        *shown = NULL;
+        return -1;
+    }
+    return 0;
+}
+
+/* The first that is set; NULL when none is. */
+static const char *first_of(const char *const names[], const char **name) {
+    for (size_t i = 0; names[i]; i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value) {
+            *name = names[i];
+            return value;
+        }
+    }
+    return NULL;
+}
+
+void load_proxy(struct load *load) {
+    static const char *const exceptions[] = {"no_proxy", "NO_PROXY", NULL};
+    struct proxy *proxy = &load->config->proxy;
+    const char *name = NULL, *value = first_of(proxy_variables, &name);
+    if (!value) {
+        return;
+    }
+    if (asprintf(&proxy->url, "%s%s", strstr(value, "://") ? "" : "http://", value) < 0) {
+        proxy->url = NULL;
+    }
+    if (!proxy->url || show(proxy->url, &proxy->shown) < 0) { /* not its text: the password */
+        load_problem(load, (struct place){.variable = name},
+                     "is no URL of a proxy, such as http://proxy.example:3128 or "
+                     "http://USER:PASSWORD@proxy.example:3128 (percent-encode what is special)");
+        return;
+    }
+    value = first_of(exceptions, &name);
+    proxy->except = value ? strdup(value) : NULL;
+    if (value && !proxy->except) {
+        load_problem(load, (struct place){.variable = name}, "out of memory");
+    }
+}

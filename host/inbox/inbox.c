@@ -13,6 +13,7 @@
 /* Of one group: enough to share a commit among many, little enough that the first of them does not
  * wait long, and that a store that sends a group in one go need not hold much. */
 #define GROUP_OPERATIONS_MAX 256
+#define GROUP_TRIES_MAX 4 /* each may take the server's deadlock_timeout, 1 s, to give way */
 #define GROUP_BYTES_MAX ((size_t)8 << 20) /* one operation may be larger, and then is alone */
 
 struct inbox {
@@ -189,9 +190,11 @@ static void refuse(struct inbox_operation *operation, const struct error *error)
 }
 
 /* Does operations[0..n). One that fails by itself takes nobody with it: those before it, which went
- * well, are done again without it, then it is tried alone, then those after it. */
+ * well, are done again without it, then it is tried alone, then those after it. A group that gave
+ * way to another host's is done again as it is. */
 static void do_group(struct inbox *inbox, struct inbox_operation **operations, size_t n) {
     size_t at = 0, end = n;
+    unsigned tries = 0;
     while (at < n) {
         struct store_failure failure = {.culprit = STORE_NOBODY, .broken = true};
         bool probe = !atomic_load(&inbox->healthy);
@@ -204,10 +207,14 @@ static void do_group(struct inbox *inbox, struct inbox_operation **operations, s
             }
             at = end;
             end = n;
+            tries = 0;
             continue;
         }
         for (size_t i = 0; i < count; i++) {
             free_outputs(group[i]);
+        }
+        if (failure.again && ++tries < GROUP_TRIES_MAX) {
+            continue;
         }
         if (failure.culprit != STORE_NOBODY && failure.culprit > 0) {
             end = at + failure.culprit;
@@ -222,6 +229,7 @@ static void do_group(struct inbox *inbox, struct inbox_operation **operations, s
         }
         at += lost;
         end = n;
+        tries = 0;
     }
 }
 

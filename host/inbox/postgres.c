@@ -85,6 +85,7 @@ static void fail(struct group *group, size_t culprit, const struct error *error)
         group->failed = true;
         group->failure->culprit = broken ? STORE_NOBODY : culprit;
         group->failure->broken = broken;
+        group->failure->again = group->store->gave_way;
         group->failure->error = *error;
     }
 }

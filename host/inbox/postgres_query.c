@@ -102,8 +102,15 @@ static bool is_operations_fault(const char *state) {
     return false;
 }
 
+/* Two hosts waited for each other's rows, and this one's transaction was ended so that the other's
+ * can go on: "Appendix A. PostgreSQL Error Codes", deadlock_detected. */
+static bool is_deadlock(const char *state) {
+    return state && strcmp(state, "40P01") == 0;
+}
+
 int pg_next(struct postgres_store *store, PGresult **result, struct error *err, const char *what) {
     store->broken = store->lost = true;
+    store->gave_way = false;
     if (link_wait(store->connection, err) < 0) {
         return error_wrap(err, "%s", what);
     }
@@ -125,7 +132,9 @@ int pg_next(struct postgres_store *store, PGresult **result, struct error *err, 
         *result = STEAL(got);
         return 0;
     }
-    store->broken = store->lost || !is_operations_fault(PQresultErrorField(got, PG_DIAG_SQLSTATE));
+    const char *state = PQresultErrorField(got, PG_DIAG_SQLSTATE);
+    store->broken = store->lost || !is_operations_fault(state);
+    store->gave_way = !store->lost && is_deadlock(state);
     return link_refused(got, err, what);
 }
 

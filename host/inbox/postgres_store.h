@@ -95,6 +95,7 @@ struct postgres_store {
     atomic_int backend; /* the process that serves us: what it tells is our own word */
     struct listener *listener;
     bool broken;   /* of the operation that failed last: was it the store's fault? */
+    bool gave_way; /* likewise: did the server end it for the sake of another host's? */
     unsigned sent; /* statements, of the present operation */
 };
 

@@ -23,6 +23,7 @@ struct store_failure {
     size_t culprit; /* index of the operation that failed; STORE_NOBODY when the transaction itself
                        did (begin, commit, a lost connection) */
     bool broken;    /* it is the store's fault, not the operation's; always so with STORE_NOBODY */
+    bool again;     /* it gave way to another host's transaction, and may go through now */
     struct error error;
 };
 

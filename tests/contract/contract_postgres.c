@@ -58,7 +58,10 @@ static void stop_server(struct server *stopped) {
 
 static int set_up_server(void **state) {
     (void)state;
-    start_server(&server, NULL);
+    /* Found long before the host's own lock_timeout, on a slow machine too. */
+    static char setting[] = "deadlock_timeout=50";
+    char *const settings[] = {setting, NULL};
+    start_server(&server, settings);
     return 0;
 }
 
@@ -542,6 +545,61 @@ static void recover(struct bench *bench, const char *guid) {
     assert_true(inbox_healthy(bench->inbox));
 }
 
+/* A sequence counts on whatever is rolled back: the first so many are refused. */
+static void refuse_first(const struct bench *bench, const char *state, int n) {
+    char sql[512];
+    (void)snprintf(sql, sizeof sql,
+                   "CREATE SEQUENCE tries; CREATE FUNCTION give_way() RETURNS trigger LANGUAGE"
+                   " plpgsql AS $$ BEGIN IF nextval('tries') <= %d THEN RAISE EXCEPTION"
+                   " 'give way' USING ERRCODE = '%s'; END IF; RETURN NEW; END $$;"
+                   "CREATE TRIGGER give_way BEFORE INSERT ON deliveries FOR EACH ROW"
+                   " EXECUTE FUNCTION give_way()",
+                   n, state);
+    (void)query(bench->place, sql);
+}
+
+static void what_gave_way_in_a_deadlock_is_done_again(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put put = put_of("guid-1"), next = put_of("guid-2");
+    refuse_first(bench, "40P01", 2);
+    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+    assert_int_equal(query(bench->place, "SELECT nextval('tries')"), 4);
+    assert_int_equal(bench_ask(bench, &next.operation), INBOX_STORED);
+    assert_int_equal(query(bench->place, "SELECT count(*) FROM deliveries"), 2);
+}
+
+static void what_gives_way_again_and_again_is_refused(void **state) {
+    struct bench *bench = *state;
+    struct inbox_put put = put_of("guid-1");
+    refuse_first(bench, "40P01", 1000);
+    assert_int_equal(bench_ask(bench, &put.operation), -1);
+    assert_non_null(strstr(put.operation.error.text, "give way"));
+}
+
+/* For real: each locks the row that the other wants next. */
+static void two_hosts_in_a_deadlock_both_go_through(void **state) {
+    struct bench *bench = *state, *other = join(bench);
+    (void)query(bench->place,
+                "CREATE TABLE crossing (name text PRIMARY KEY, n bigint);"
+                "INSERT INTO crossing VALUES ('a', 0), ('b', 0);"
+                "CREATE FUNCTION cross_over() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+                " UPDATE crossing SET n = n + 1 WHERE name = NEW.event; PERFORM pg_sleep(0.3);"
+                " UPDATE crossing SET n = n + 1 WHERE name <> NEW.event; RETURN NEW; END $$;"
+                "CREATE TRIGGER cross_over BEFORE INSERT ON deliveries FOR EACH ROW"
+                " EXECUTE FUNCTION cross_over()");
+    struct inbox_put here = put_of("guid-1"), there = put_of("guid-2");
+    here.event = "a";
+    there.event = "b";
+    bench_submit(bench, &here.operation);
+    bench_submit(other, &there.operation);
+    bench_wait(bench, 1);
+    bench_wait(other, 1);
+    assert_int_equal(here.operation.result, INBOX_STORED);
+    assert_int_equal(there.operation.result, INBOX_STORED);
+    leave(other);
+    assert_int_equal(query(bench->place, "SELECT sum(n)::bigint FROM crossing"), 4);
+}
+
 static void a_lost_connection_costs_a_refusal_and_is_made_again(void **state) {
     struct bench *bench = *state;
     (void)ask_and_time(bench, "a", INBOX_STORED);
@@ -588,6 +646,9 @@ int main(void) {
         CONTRACT(one_host_is_elected_until_its_lease_lapses),
         CONTRACT(a_tool_reads_and_writes_beside_the_host),
         CONTRACT(a_tool_makes_no_tables),
+        CONTRACT(what_gave_way_in_a_deadlock_is_done_again),
+        CONTRACT(what_gives_way_again_and_again_is_refused),
+        CONTRACT(two_hosts_in_a_deadlock_both_go_through),
         CONTRACT(a_lost_connection_costs_a_refusal_and_is_made_again),
         CONTRACT(a_server_that_stops_answering_is_said_within_5_s),
     };

@@ -3,6 +3,7 @@
 
 #include "broker/answer.h"
 #include "broker/headers.h"
+#include "telemetry/metrics.h"
 
 #include <search.h>
 #include <stdlib.h>
@@ -59,6 +60,7 @@ static void forget(struct etags *etags, struct kept *kept) {
     TAILQ_REMOVE(&etags->by_use, kept, link);
     etags->figures.bytes -= kept->bytes;
     etags->figures.count--;
+    metrics_kept(etags->figures.bytes);
     kept_free(kept);
 }
 
@@ -105,7 +107,7 @@ bool etags_use(struct etags *etags, const struct etag_key *key, struct exchange 
         copy(&exchange->answer, &kept->answer) < 0) {
         return false;
     }
-    etags->figures.hits++;
+    metrics_conditional(true);
     exchange->status = 200;
     exchange->outcome = 0;
     exchange->error.text[0] = '\0';
@@ -138,7 +140,7 @@ void etags_keep(struct etags *etags, const struct etag_key *key, const struct ex
     const char *tag = answer_header(&exchange->headers, "etag", &tag_bytes);
     struct kept *old = find(etags, key);
     if (old) {
-        etags->figures.misses++;
+        metrics_conditional(false);
         forget(etags, old);
     }
     if (exchange->status != 200 || !tag || tag_bytes == 0 || tag_bytes > TAG_MAX ||
@@ -160,6 +162,7 @@ void etags_keep(struct etags *etags, const struct etag_key *key, const struct ex
     TAILQ_INSERT_HEAD(&etags->by_use, kept, link);
     etags->figures.bytes += kept->bytes;
     etags->figures.count++;
+    metrics_kept(etags->figures.bytes);
     while (etags->figures.bytes > etags->bytes_max) {
         forget(etags, TAILQ_LAST(&etags->by_use, kept_list));
     }

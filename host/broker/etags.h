@@ -21,7 +21,6 @@ struct etag_key {
 };
 
 struct etags_figures {
-    uint64_t hits, misses; /* of conditional requests: 304, or another answer */
     size_t bytes;
     unsigned count;
 };

@@ -45,6 +45,7 @@ struct metrics_limit {
 };
 
 enum metrics_class { METRICS_READ, METRICS_WRITE, METRICS_CLASSES };
+enum { METRICS_CHANGED, METRICS_UNCHANGED, METRICS_CONDITIONS };
 enum { METRICS_PRIMARY, METRICS_SECONDARY, METRICS_LIMIT_KINDS };
 
 struct metrics {
@@ -59,6 +60,7 @@ struct metrics {
     struct metrics_histogram request_took[METRICS_CLASSES];
     _Atomic int last_status; /* 0: GitHub has answered nothing yet */
     _Atomic int64_t last_answer_ms;
+    _Atomic uint64_t conditional[METRICS_CONDITIONS], kept_bytes;
     _Atomic uint64_t limited[METRICS_LIMIT_KINDS], waited_ms, put_off;
     pthread_mutex_t limits_lock; /* over the rest of this paragraph */
     uint64_t limits_named;

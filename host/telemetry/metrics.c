@@ -138,6 +138,14 @@ void metrics_rate_limit(const char *installation, const char *resource, int64_t 
     (void)pthread_mutex_unlock(&metrics.limits_lock);
 }
 
+void metrics_conditional(bool unchanged) {
+    add(&metrics.conditional[unchanged ? METRICS_UNCHANGED : METRICS_CHANGED], 1);
+}
+
+void metrics_kept(size_t bytes) {
+    atomic_store_explicit(&metrics.kept_bytes, bytes, memory_order_relaxed);
+}
+
 void metrics_rate_limited(const char *which) {
     add(&metrics.limited[strcmp(which, "primary") == 0 ? METRICS_PRIMARY : METRICS_SECONDARY], 1);
 }

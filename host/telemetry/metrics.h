@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define METRICS_NAME_MAX 100
@@ -40,6 +41,9 @@ void metrics_run_ended(struct metrics_plugin *plugin, const char *outcome, int64
 
 /* One exchange with GitHub, tokens' too; status 0: it got no whole answer. */
 void metrics_request(const char *method, int status, int64_t took_us);
+/* A GET that was to be answered only if something changed: was nothing? */
+void metrics_conditional(bool unchanged);
+void metrics_kept(size_t bytes); /* of answers, to be used again */
 /* What an answer says is left; of one installation and one resource of GitHub's. */
 void metrics_rate_limit(const char *installation, const char *resource, int64_t limit,
                         int64_t remaining);

@@ -202,6 +202,21 @@ static void render_limit(struct buffer *text, const char *name, const char *help
     (void)pthread_mutex_unlock(&metrics.limits_lock);
 }
 
+static void render_kept(struct buffer *text) {
+    static const char *const results[METRICS_CONDITIONS] = {"changed", "unchanged"};
+    static const char conditional[] = "snekomatic_github_conditional_requests_total",
+                      kept[] = "snekomatic_github_kept_bytes";
+    head(text, conditional, "counter",
+         "Requests for what is kept from before; unchanged ones cost no quota.");
+    for (size_t i = 0; i < METRICS_CONDITIONS; i++) {
+        AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+        label(&labels, "result", results[i]);
+        sample(text, conditional, &labels, read_counter(&metrics.conditional[i]));
+    }
+    head(text, kept, "gauge", "Answers that are kept to be used again.");
+    sample(text, kept, NULL, read_counter(&metrics.kept_bytes));
+}
+
 static void render_limits(struct buffer *text) {
     static const char *const kinds[METRICS_LIMIT_KINDS] = {"primary", "secondary"};
     static const char limited[] = "snekomatic_github_rate_limited_total",
@@ -277,6 +292,7 @@ int metrics_render(struct buffer *text) {
     render_workers(text);
     render_runs(text);
     render_requests(text);
+    render_kept(text);
     render_limits(text);
     render_reports(text);
     size_t before = text->bytes;

@@ -113,6 +113,17 @@ static void the_rate_limits_named_last_are_shown(void **state) {
     assert_null(strstr(page.data, "\"1001\""));
 }
 
+static void what_is_kept_and_used_again_is_counted(void **state) {
+    (void)state;
+    metrics_conditional(true);
+    metrics_conditional(true);
+    metrics_conditional(false);
+    metrics_kept(700);
+    assert_line("snekomatic_github_conditional_requests_total{result=\"unchanged\"} 2");
+    assert_line("snekomatic_github_conditional_requests_total{result=\"changed\"} 1");
+    assert_line("snekomatic_github_kept_bytes 700");
+}
+
 static void the_queues_age_is_that_of_the_oldest_that_is_due(void **state) {
     (void)state;
     assert_null(strstr(render(), "snekomatic_queue_age_seconds"));
@@ -159,6 +170,7 @@ int main(void) {
         cmocka_unit_test_setup(runs_are_measured_by_plugin_and_outcome, empty),
         cmocka_unit_test_setup(requests_are_counted_by_class_and_status, empty),
         cmocka_unit_test_setup(the_rate_limits_named_last_are_shown, empty),
+        cmocka_unit_test_setup(what_is_kept_and_used_again_is_counted, empty),
         cmocka_unit_test_setup(the_queues_age_is_that_of_the_oldest_that_is_due, empty),
         cmocka_unit_test_setup(the_detail_is_members_of_a_json_object, empty),
         cmocka_unit_test_setup(the_process_tells_what_it_takes, empty),

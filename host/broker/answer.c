@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "broker/broker.h"
 
 #include <snekomatic/types.h>
 
@@ -160,6 +161,24 @@ static int32_t classify_graphql(const char *type, const char *message) {
     }
     return strncmp(message, "Something went wrong while executing", 36) == 0 ? SNEK_E_SERVER
                                                                              : SNEK_E_VALIDATION;
+}
+
+bool broker_graphql_did(const char *body, size_t body_bytes) {
+    struct json_value data;
+    struct json_reader reader;
+    enum json_token token;
+    if (!json_find(body, body_bytes, "data", &data) || data.type != JSON_OBJECT_BEGIN) {
+        return false;
+    }
+    json_init(&reader, data.raw, data.raw_bytes);
+    (void)json_next(&reader); /* the brace */
+    while ((token = json_next(&reader)) == JSON_KEY) {
+        token = json_next(&reader);
+        if (token != JSON_NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int32_t answer_judge_graphql(const struct buffer *body, struct error *err) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Requests as the app: JWT, send, and once more when the clock turned out to be wrong. */
+/* Requests as the app: enter (ratelimits.c) -> JWT -> send, and once more when the clock turned out
+ * to be wrong. */
 #include "broker/app.h"
 
 #include "base/mailbox.h"
@@ -11,12 +12,38 @@
 
 #define SKEW_WORTH_A_TRY_S 10 /* a JWT is valid for minutes; less than this was not the reason */
 
+void app_send(struct app_request *request) {
+    limits_enter(request->way->limits, &request->limit);
+}
+
+static void take_admission(struct limits_waiter *waiter) {
+    struct app_request *request = CONTAINER_OF(waiter, struct app_request, limit);
+    jwt_ask(request->way->jwt, &request->waiter, transport_skew_s(request->way->transport));
+}
+
+/* Not at once: who sends it is not told before app_send() has returned. */
+static void take_put_off(struct limits_waiter *waiter, int64_t until_ms, const char *why) {
+    struct app_request *request = CONTAINER_OF(waiter, struct app_request, limit);
+    request->until_ms = until_ms;
+    request->exchange.outcome = SNEK_E_REQUEUE;
+    request->exchange.status = 0;
+    (void)error_set(&request->exchange.error, "%s %s: %s", request->exchange.method,
+                    request->exchange.path, why);
+    retry_after(request->way->retries, &request->put_off, 0);
+}
+
+static void tell(struct retry *retry) {
+    struct app_request *request = CONTAINER_OF(retry, struct app_request, put_off);
+    request->done(request);
+}
+
 static void take_jwt(struct jwt_waiter *waiter, const struct jwt_answer *answer) {
     struct app_request *request = CONTAINER_OF(waiter, struct app_request, waiter);
     if (answer->outcome < 0) {
         request->exchange.outcome = answer->outcome;
         request->exchange.status = 0;
         request->exchange.error = *answer->error;
+        (void)limits_leave(request->way->limits, &request->limit, NULL);
         request->done(request);
         return;
     }
@@ -25,12 +52,12 @@ static void take_jwt(struct jwt_waiter *waiter, const struct jwt_answer *answer)
     transport_send(request->way->transport, &request->exchange, answer->jwt);
 }
 
-void app_send(struct app_request *request) {
-    jwt_ask(request->way->jwt, &request->waiter, transport_skew_s(request->way->transport));
-}
-
 static void answered(struct exchange *exchange) {
     struct app_request *request = CONTAINER_OF(exchange, struct app_request, exchange);
+    if (limits_leave(request->way->limits, &request->limit, exchange)) {
+        app_send(request); /* to be put off until the limit's end */
+        return;
+    }
     if (exchange->status == 401) {
         /* The refusal's own Date tells whether our clock was the reason. */
         int64_t off_s = transport_skew_s(request->way->transport) - request->skew_s;
@@ -54,7 +81,17 @@ static void answered(struct exchange *exchange) {
 
 int32_t app_request_init(struct app_request *request, const struct app_way *way, const char *method,
                          const char *path, const char *body, struct error *err) {
-    *request = (struct app_request){.way = way, .waiter = {.answered = take_jwt}};
+    *request = (struct app_request){
+        .way = way,
+        /* Nothing of what it asks for is paced: no person hears of a token. */
+        .limit = {.installation = LIMITS_APP,
+                  .kind = {.pace = PACE_NONE, .bucket = BUCKET_ALL},
+                  .waited = &request->waited,
+                  .admitted = take_admission,
+                  .put_off = take_put_off},
+        .put_off = {.due = tell},
+        .waiter = {.answered = take_jwt},
+    };
     exchange_init(&request->exchange, ANSWER_JSON_MAX, true);
     int32_t outcome = origin_resolve(way->origin, path, &request->target, err);
     if (outcome < 0) {
@@ -75,6 +112,8 @@ int32_t app_request_init(struct app_request *request, const struct app_way *way,
 }
 
 void app_request_finish(struct app_request *request) {
+    limits_forget(request->way->limits, &request->limit);
+    retry_forget(request->way->retries, &request->put_off);
     jwt_forget(request->way->jwt, &request->waiter);
     exchange_finish(&request->exchange);
     free((char *)request->exchange.body);

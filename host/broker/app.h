@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Requests as the app itself: each with a fresh JWT. Plugins have no way here; the broker uses it
- * for tokens and the slug.
+/* Requests as the app itself: each with a fresh JWT, and under the app's own rate limits. Plugins
+ * have no way here; the broker uses it for tokens, the slug and the host's errands.
  *
  * Threads: the broker's alone. app_send() never calls done(). */
 #ifndef SNEK_BROKER_APP_H
 #define SNEK_BROKER_APP_H
 
 #include "broker/jwt.h"
+#include "broker/ratelimits.h"
+#include "broker/retry.h"
 #include "broker/transport.h"
 #include "broker/url.h"
 
@@ -15,15 +17,23 @@ struct app_way {
     const struct origin *origin;
     struct transport *transport;
     struct jwt_source *jwt;
+    struct limits *limits;
+    struct retries *retries;
 };
 
 struct app_request {
     void (*done)(struct app_request *request); /* may finish and free it */
     void *context;                             /* the asker's */
-    struct exchange exchange;                  /* the answer is in it, failures too */
+    /* The answer is in it, failures too. SNEK_E_REQUEUE: it was not sent, or GitHub did nothing
+     * but refuse it, since the app is at a limit until `until_ms` (wall), or the host stops. */
+    struct exchange exchange;
+    int64_t until_ms;
 
     /* app.c's */
     const struct app_way *way;
+    struct limits_waiter limit;
+    struct broker_waited waited; /* nobody asks: it is never held */
+    struct retry put_off;
     struct jwt_waiter waiter;
     struct target target;
     int32_t skew_s;

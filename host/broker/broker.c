@@ -23,6 +23,7 @@ struct broker {
     void *context;
     struct origin origin;
     struct app_way way;
+    struct retries retries;
     struct workshop workshop;
 };
 
@@ -67,13 +68,13 @@ void broker_drain(struct broker *broker) {
 
 static int wait_ms(const struct broker *broker) {
     int most_ms = jwt_wait_ms(broker->way.jwt, WAIT_MS);
-    most_ms = limits_wait_ms(broker->workshop.limits, most_ms);
-    return retries_wait_ms(&broker->workshop.retries, most_ms);
+    most_ms = limits_wait_ms(broker->way.limits, most_ms);
+    return retries_wait_ms(&broker->retries, most_ms);
 }
 
 /* What is with the inbox lies in our memory, and its answer comes to our mailbox. */
 static void wait_for_inbox(struct broker *broker) {
-    while (!limits_idle(broker->workshop.limits) || broker->workshop.fencing > 0) {
+    while (!limits_idle(broker->way.limits) || broker->workshop.fencing > 0) {
         struct pollfd mail = {.fd = broker->mailbox.event_fd, .events = POLLIN};
         (void)poll(&mail, 1, -1);
         (void)mailbox_open(&broker->mailbox);
@@ -88,8 +89,8 @@ static void *run(void *context) {
             break;
         }
         jwt_handle(broker->way.jwt);
-        retries_handle(&broker->workshop.retries);
-        limits_handle(broker->workshop.limits);
+        retries_handle(&broker->retries);
+        limits_handle(broker->way.limits);
         transport_perform(broker->way.transport); /* last: it starts what the others have sent */
 
         struct curl_waitfd fds[2] = {
@@ -104,10 +105,10 @@ static void *run(void *context) {
 }
 
 static void free_parts(struct broker *broker) {
-    limits_free(broker->workshop.limits);
     tokens_free(broker->workshop.tokens); /* it tells the etags */
     etags_free(broker->workshop.etags);
     slug_free(broker->workshop.slug);
+    limits_free(broker->way.limits);
     jwt_free(broker->way.jwt);
     transport_free(broker->way.transport);
     origin_finish(&broker->origin);
@@ -144,17 +145,16 @@ static int make_parts(struct broker *broker, const struct broker_options *option
                                     .inbox = options->inbox,
                                     .mailbox = &broker->mailbox,
                                     .transport = broker->way.transport};
-    broker->workshop.limits = limits_new(&limits);
-    broker->workshop.inbox = options->inbox;
-    broker->workshop.mailbox = &broker->mailbox;
+    broker->way.limits = limits_new(&limits);
+    broker->way.retries = &broker->retries;
     broker->workshop.inbox = options->inbox;
     broker->workshop.mailbox = &broker->mailbox;
     broker->workshop.timeout_ms = timeout_ms;
-    retries_init(&broker->workshop.retries,
+    retries_init(&broker->retries,
                  options->retry_first_ms > 0 ? options->retry_first_ms : RETRY_FIRST_MS);
     TAILQ_INIT(&broker->workshop.jobs);
     TAILQ_INIT(&broker->workshop.errands);
-    if (!broker->workshop.limits || !broker->workshop.etags || !broker->way.jwt ||
+    if (!broker->way.limits || !broker->workshop.etags || !broker->way.jwt ||
         !broker->workshop.tokens || !broker->workshop.slug) {
         return error_set(err, "no memory");
     }

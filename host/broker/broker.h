@@ -39,7 +39,7 @@ struct broker_options {
 enum broker_kind {
     BROKER_REQUEST, /* a plugin's request, with its installation's token */
     BROKER_SLUG,    /* the app's slug, from GET /app, kept; `answer` is the slug */
-    BROKER_APP,     /* the host's own, as the app: `method`, `url`, `body`; no limits, no retries */
+    BROKER_APP,     /* the host's own, as the app: `method`, `url`, `body`; no retries */
     BROKER_TOKEN,   /* the installation's token itself, for people: `answer`, to be wiped.
                        Permissions "" are all that are granted */
 };
@@ -94,6 +94,10 @@ struct broker_request {
     struct mail mail; /* the broker's */
     void *broker_private;
 };
+
+/* Of an answer of GraphQL's that has errors: was a part of the document carried out all the same?
+ * So it was when anything in `data` is not null. Any thread. */
+bool broker_graphql_did(const char *body, size_t body_bytes);
 
 /* Frees the answer's buffers. */
 void broker_request_finish(struct broker_request *request);

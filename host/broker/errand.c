@@ -46,6 +46,7 @@ static void answered(struct app_request *app) {
     struct broker_request *request = errand->request;
     struct exchange *exchange = &app->exchange;
     request->outcome = exchange->outcome;
+    request->not_before_ms = app->until_ms;
     request->status = exchange->status;
     request->error = exchange->error;
     request->headers = exchange->headers;

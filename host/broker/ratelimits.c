@@ -18,6 +18,7 @@
 #define SECONDARY_FIRST_MS 60000  /* "wait for at least one minute" … */
 #define SECONDARY_LAST_MS 3600000 /* … and an exponentially increasing time */
 #define WAIT_MAX_MS 86400000      /* whatever GitHub says */
+#define SAME_NEWS_MS 500          /* ends of a wait that differ by less are one end */
 #define LOOK_AGAIN_MS 10000       /* how old what the store says may be */
 #define SPREAD_BELOW 2            /* searches are spread when less than one in so many is left */
 #define BEHIND_MAX_MS 600000      /* how far ahead a crowd that is put off is spread */
@@ -27,6 +28,8 @@ static const char *const bucket_names[BUCKETS] = {
 static const enum inbox_wait_bucket kept_as[BUCKETS] = {[BUCKET_ALL] = INBOX_WAIT_ALL,
                                                         [BUCKET_SEARCH] = INBOX_WAIT_SEARCH,
                                                         [BUCKET_GRAPHQL] = INBOX_WAIT_GRAPHQL};
+
+static const char of_the_app[] = "app";
 
 TAILQ_HEAD(place_list, limits_place);
 
@@ -38,6 +41,7 @@ struct limits_place {
     bool serving;
     bool writing;                /* one was admitted to write and is not sent yet */
     int64_t until_ms[BUCKETS];   /* monotonic, as all of these: a limit's end */
+    bool of_the_app;             /* that of all is not this installation's own */
     int64_t write_ms, notify_ms; /* the next may leave then */
     int64_t search_ms;
     int64_t behind_ms;    /* where the crowd that was put off ends */
@@ -195,7 +199,7 @@ static void stop_waiting(struct limits_waiter *waiter, int64_t now_ms) {
 static void put_off(struct limits_waiter *waiter, int64_t at_ms, int64_t now_ms, const char *why) {
     char sentence[200];
     int64_t wait_ms = at_ms - now_ms;
-    (void)snprintf(sentence, sizeof sentence, "%s: the run is made again in %lld s", why,
+    (void)snprintf(sentence, sizeof sentence, "%s: to be tried again in %lld s", why,
                    (long long)((wait_ms + 999) / 1000));
     stop_waiting(waiter, now_ms);
     metrics_put_off();
@@ -205,8 +209,12 @@ static void put_off(struct limits_waiter *waiter, int64_t at_ms, int64_t now_ms,
 
 static const char *why_of(const struct limits_place *place, const struct limits_waiter *waiter,
                           int64_t now_ms) {
-    return place->until_ms[BUCKET_ALL] > now_ms || place->until_ms[waiter->kind.bucket] > now_ms
-               ? "GitHub's rate limit for this installation is reached"
+    bool app = place->of_the_app || strcmp(place->installation, LIMITS_APP) == 0;
+    if (place->until_ms[BUCKET_ALL] > now_ms || place->until_ms[waiter->kind.bucket] > now_ms) {
+        return app ? "GitHub's rate limit for the app itself is reached"
+                   : "GitHub's rate limit for this installation is reached";
+    }
+    return app ? "other requests as the app are paced before it"
                : "other requests of this installation are paced before it";
 }
 
@@ -255,16 +263,16 @@ static struct limits_waiter *first_ready(struct limits_place *place, int64_t now
 /* The first that would have to wait for too long, and until when; NULL none. */
 static struct limits_waiter *first_too_long(struct limits_place *place, int64_t now_ms,
                                             int64_t *at_ms) {
-    int64_t most_ms = place->limits->draining ? 0 : LIMITS_HOLD_MS;
     struct pace pace = pace_of(place);
     struct turn *turn;
     if (place->getting && !place->limits->draining) {
         return NULL;
     }
     TAILQ_FOREACH(turn, &place->queue.list, link) {
-        *at_ms = when(place, of_turn(turn), &pace, now_ms);
-        if (*at_ms - now_ms > most_ms || place->limits->draining) {
-            return of_turn(turn);
+        struct limits_waiter *waiter = of_turn(turn);
+        *at_ms = when(place, waiter, &pace, now_ms);
+        if (*at_ms - now_ms > waiter->hold_ms || place->limits->draining) {
+            return waiter;
         }
     }
     return NULL;
@@ -389,6 +397,8 @@ static int64_t header_number(const struct buffer *headers, const char *name) {
     return *end == '\0' ? number : -1;
 }
 
+/* The quota that the answer speaks of. BUCKETS: one of those that GitHub has for single endpoints
+ * (code scanning's uploads, SCIM), which says nothing of other requests. */
 static enum request_bucket bucket_of(const struct limits_waiter *waiter,
                                      const struct buffer *headers) {
     size_t bytes;
@@ -396,9 +406,10 @@ static enum request_bucket bucket_of(const struct limits_waiter *waiter,
     if (!resource) {
         return waiter->kind.bucket;
     }
-    return bytes == 7 && memcmp(resource, "graphql", 7) == 0              ? BUCKET_GRAPHQL
+    return bytes == 4 && memcmp(resource, "core", 4) == 0                 ? BUCKET_ALL
+           : bytes == 7 && memcmp(resource, "graphql", 7) == 0            ? BUCKET_GRAPHQL
            : bytes >= 6 && memcmp(resource + bytes - 6, "search", 6) == 0 ? BUCKET_SEARCH
-                                                                          : BUCKET_ALL;
+                                                                          : BUCKETS;
 }
 
 /* Until GitHub's reset, by its own clock; -1 when it named none. */
@@ -415,11 +426,14 @@ static void begin_wait(struct limits_place *place, enum request_bucket bucket, i
                        const char *which) {
     int64_t now_ms = clock_monotonic_ms();
     wait_ms = wait_ms > WAIT_MAX_MS ? WAIT_MAX_MS : wait_ms;
-    if (now_ms + wait_ms <= place->until_ms[bucket] + 500) {
+    if (now_ms + wait_ms <= place->until_ms[bucket] + SAME_NEWS_MS) {
         return; /* the news of one that was under way with others */
     }
     place->until_ms[bucket] = now_ms + wait_ms;
-    metrics_rate_limited(which);
+    place->of_the_app = which == of_the_app;
+    if (which != of_the_app) { /* it was counted there */
+        metrics_rate_limited(which);
+    }
     log_event(LOG_WARNING, "rate_limited", LOG_TEXT("installation", place->installation),
               LOG_TEXT("limit", which), LOG_TEXT("bucket", bucket_names[bucket]),
               LOG_NUMBER("wait_ms", wait_ms));
@@ -452,7 +466,7 @@ static void pace_searches(struct limits_place *place, const struct buffer *heade
 static void count_limit(const struct limits_place *place, enum request_bucket bucket,
                         const struct buffer *headers, int64_t left) {
     int64_t limit = header_number(headers, "x-ratelimit-limit");
-    if (limit >= 0 && left >= 0) {
+    if (bucket < BUCKETS && limit >= 0 && left >= 0) {
         metrics_rate_limit(place->installation, bucket_names[bucket], limit, left);
     }
 }
@@ -469,8 +483,8 @@ static bool learn(struct limits_place *place, const struct limits_waiter *waiter
     count_limit(place, bucket, headers, left);
     if (refused && retry_s >= 0 && retry_s <= WAIT_MAX_MS / 1000) {
         begin_wait(place, BUCKET_ALL, retry_s * 1000, "secondary");
-    } else if (left == 0 && reset_ms >= 0) {
-        begin_wait(place, bucket, reset_ms, "primary");
+    } else if (left == 0 && reset_ms >= 0 && (bucket < BUCKETS || refused)) {
+        begin_wait(place, bucket < BUCKETS ? bucket : BUCKET_ALL, reset_ms, "primary");
     } else if (refused) {
         begin_wait(place, BUCKET_ALL, secondary_wait_ms(place), "secondary");
     } else {
@@ -531,6 +545,17 @@ bool limits_leave(struct limits *limits, struct limits_waiter *waiter,
     bool refused = exchange && exchange->status > 0 && learn(place, waiter, exchange);
     serve(place);
     return refused;
+}
+
+void limits_hold(struct limits *limits, struct limits_waiter *waiter, int64_t until_ms) {
+    struct limits_place *place = waiter->place;
+    /* Later by what the news of one wait may differ, so that the app's is over before. */
+    int64_t wait_ms = later(until_ms - clock_wall_ms(), 0) + SAME_NEWS_MS + 1;
+    (void)limits_leave(limits, waiter, NULL);
+    if (place) {
+        begin_wait(place, BUCKET_ALL, wait_ms, of_the_app);
+        serve(place);
+    }
 }
 
 void limits_forget(struct limits *limits, struct limits_waiter *waiter) {

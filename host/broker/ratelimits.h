@@ -8,7 +8,8 @@
  * (Retry-After, else a minute, doubled each time in a row), the pace of writes, of those that
  * notify people and of searches, and fewer than LIMITS_IN_FLIGHT_MAX under way. A wait for a limit
  * holds up all that the installation asks for; other installations go on. Such a wait is kept in
- * the inbox, from where it is known after a restart and to other hosts.
+ * the inbox, from where it is known after a restart and to other hosts. What is asked as the app
+ * itself has a place of its own, LIMITS_APP.
  *
  * Threads: the broker's alone. */
 #ifndef SNEK_BROKER_RATELIMITS_H
@@ -23,6 +24,7 @@
 /* GitHub allows 100 requests at once ("Rate limits for the REST API"), a token. */
 #define LIMITS_IN_FLIGHT_MAX 100
 #define LIMITS_HOLD_MS 5000 /* a longer wait must not hold a thread of a worker */
+#define LIMITS_APP "(app)"  /* no installation has such an id */
 #define LIMITS_KEPT 8192    /* installations; then those that wait for nothing are forgotten */
 
 struct limits;
@@ -36,8 +38,9 @@ struct limits_options {
 };
 
 struct limits_waiter {
-    const char *installation; /* borrowed until it has left */
+    const char *installation; /* or LIMITS_APP; borrowed until it has left */
     struct request_kind kind;
+    int64_t hold_ms;              /* a longer wait for a limit or the pace puts it off */
     struct broker_waited *waited; /* borrowed likewise */
     void (*admitted)(struct limits_waiter *waiter);
     /* `until_ms`: wall; `why`: a sentence. */
@@ -61,6 +64,9 @@ void limits_sent(struct limits *limits, struct limits_waiter *waiter);
  * a limit is reached: it may enter again. */
 bool limits_leave(struct limits *limits, struct limits_waiter *waiter,
                   const struct exchange *exchange);
+/* It was under way, and could not be sent before `until_ms` (wall), for the app itself is at a
+ * limit: so is all that its installation asks for. It may enter again, and will wait. */
+void limits_hold(struct limits *limits, struct limits_waiter *waiter, int64_t until_ms);
 void limits_forget(struct limits *limits, struct limits_waiter *waiter); /* in any state */
 
 int limits_wait_ms(const struct limits *limits, int most_ms); /* until limits_handle() */

@@ -23,7 +23,6 @@
 #define REFUSALS_MAX 4 /* of a fresh token: over 7.5 s with the usual first wait */
 #define LIMITED_MAX 10 /* answers that name a limit with a short wait each */
 #define REDIRECTS_MAX 5
-#define APP_PLACE "(app)"  /* whose limits requests as the app are under */
 #define FENCE_AFTER_MS 100 /* since its intent was committed, or it was asked whose the run is */
 #define ANNOUNCED_FACTOR 8 /* of the first wait: 2 s */
 
@@ -90,8 +89,8 @@ static void finish(struct job *job) {
         LOG_TEXT("plugin", request->plugin), LOG_TEXT("delivery", request->delivery),
         LOG_TEXT("installation", request->installation), LOG_NUMBER("attempt", request->attempt));
     TAILQ_REMOVE(&job->workshop->jobs, job, link);
-    limits_forget(job->workshop->limits, &job->limit);
-    retry_forget(&job->workshop->retries, &job->retry);
+    limits_forget(job->workshop->way->limits, &job->limit);
+    retry_forget(job->workshop->way->retries, &job->retry);
     tokens_forget(&job->token);
     jwt_forget(job->workshop->way->jwt, &job->jwt);
     slug_forget(&job->slug);
@@ -122,7 +121,7 @@ static void take_put_off(struct limits_waiter *waiter, int64_t until_ms, const c
 }
 
 static void enter(struct job *job) {
-    limits_enter(job->workshop->limits, &job->limit);
+    limits_enter(job->workshop->way->limits, &job->limit);
 }
 
 static void take_retry(struct retry *retry) {
@@ -146,7 +145,7 @@ static bool again(struct job *job, int64_t wait_ms) {
     } else if (job->workshop->draining) {
         put_off(job, clock_wall_ms() + wait_ms, "the host stops");
     } else {
-        retry_after(&job->workshop->retries, &job->retry, wait_ms);
+        retry_after(job->workshop->way->retries, &job->retry, wait_ms);
     }
     return true;
 }
@@ -163,13 +162,23 @@ static bool again_after_refusal(struct job *job) {
     }
     /* Not known everywhere at GitHub yet. */
     return ++job->refusals <= REFUSALS_MAX &&
-           again(job, (job->workshop->retries.first_ms * 2) << (job->refusals - 1));
+           again(job, (job->workshop->way->retries->first_ms * 2) << (job->refusals - 1));
+}
+
+/* Reached a limit half way through: the first of its changes stand. */
+static bool did_a_part(const struct job *job) {
+    const struct buffer *answer = &job->exchange.answer;
+    return job->limit.kind.mutation &&
+           broker_graphql_did(answer->data ? answer->data : "", answer->bytes);
 }
 
 /* True when the answer is not the last word, and the job has been seen to. */
 static bool send_again(struct job *job, bool limited) {
     const struct exchange *exchange = &job->exchange;
-    struct retries *retries = &job->workshop->retries;
+    struct retries *retries = job->workshop->way->retries;
+    if (limited && did_a_part(job)) {
+        return false;
+    }
     if (limited) {
         return ++job->limited <= LIMITED_MAX && again(job, 0);
     }
@@ -284,7 +293,7 @@ static void take_answer(struct exchange *exchange) {
     if (job->limit.kind.graphql && exchange->outcome == 0) {
         exchange->outcome = answer_judge_graphql(&exchange->answer, &exchange->error);
     }
-    bool limited = limits_leave(job->workshop->limits, &job->limit, exchange);
+    bool limited = limits_leave(job->workshop->way->limits, &job->limit, exchange);
     if ((!use_kept(job) && again(job, 0)) || (is_redirect(job) && follow(job)) ||
         send_again(job, limited)) {
         return;
@@ -313,7 +322,7 @@ static void send_off(struct job *job, const char *token) {
     struct etag_key key = key_of(job);
     job->exchange.tag =
         may_keep(job) && !job->unconditional ? etags_tag(job->workshop->etags, &key) : NULL;
-    limits_sent(job->workshop->limits, &job->limit);
+    limits_sent(job->workshop->way->limits, &job->limit);
     transport_send(job->workshop->way->transport, &job->exchange, token);
 }
 
@@ -368,11 +377,13 @@ static bool fence(struct job *job) {
 
 static void take_token(struct token_waiter *waiter, const struct token_answer *answer) {
     struct job *job = CONTAINER_OF(waiter, struct job, token);
-    if (answer->outcome == SNEK_E_RATE_LIMITED && answer->exchange &&
-        ++job->limited <= LIMITED_MAX) {
-        /* A limit of the app's: waited for as one of this installation's. */
-        (void)limits_leave(job->workshop->limits, &job->limit, answer->exchange);
+    if (answer->outcome == SNEK_E_REQUEUE && ++job->limited <= LIMITED_MAX) {
+        limits_hold(job->workshop->way->limits, &job->limit, answer->until_ms);
         enter(job);
+        return;
+    }
+    if (answer->outcome == SNEK_E_REQUEUE) {
+        put_off(job, answer->until_ms, answer->error->text);
         return;
     }
     if (answer->outcome < 0) {
@@ -508,9 +519,10 @@ static void begin_request(struct job *job) {
     }
     fill_exchange(job);
     job->limit = (struct limits_waiter){
-        .installation = job->as_app ? APP_PLACE : request->installation,
+        .installation = job->as_app ? LIMITS_APP : request->installation,
         .kind = request_kind_of(request->method, job->target.path, request->body,
                                 job->exchange.body_bytes),
+        .hold_ms = LIMITS_HOLD_MS,
         .waited = &request->waited,
         .admitted = take_admission,
         .put_off = take_put_off,
@@ -522,10 +534,12 @@ static void begin_request(struct job *job) {
 }
 
 static void take_slug(struct slug_waiter *waiter, const char *slug,
-                      const struct exchange *exchange) {
+                      const struct app_request *asking) {
     struct job *job = CONTAINER_OF(waiter, struct job, slug);
     if (!slug) {
-        finish_with(job, exchange->outcome, exchange->status, exchange->error.text);
+        job->request->not_before_ms = asking->until_ms;
+        finish_with(job, asking->exchange.outcome, asking->exchange.status,
+                    asking->exchange.error.text);
         return;
     }
     bool whole = buffer_append_text(&job->request->answer, slug) == 0;
@@ -536,6 +550,7 @@ static void take_token_itself(struct token_waiter *waiter, const struct token_an
     struct job *job = CONTAINER_OF(waiter, struct job, token);
     struct buffer *out = &job->request->answer;
     if (answer->outcome < 0) {
+        job->request->not_before_ms = answer->until_ms;
         finish_with(job, answer->outcome, 0, answer->error->text);
         return;
     }
@@ -597,7 +612,7 @@ void request_drain_all(struct workshop *workshop) {
             put_off(job, clock_wall_ms(), "the host stops");
         }
     }
-    limits_drain(workshop->limits);
+    limits_drain(workshop->way->limits);
 }
 
 void request_cancel_all(struct workshop *workshop) {

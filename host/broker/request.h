@@ -21,12 +21,10 @@ struct workshop {
     struct tokens *tokens;
     struct slug_source *slug;
     struct etags *etags;
-    struct limits *limits;
     struct inbox *inbox;     /* NULL: nobody's runs are looked after */
     struct mailbox *mailbox; /* the broker's */
     unsigned fencing;        /* questions that are with the inbox */
-    struct retries retries;
-    int64_t timeout_ms; /* of one request, its repetitions included, its waits not */
+    int64_t timeout_ms;      /* of one request, its repetitions included, its waits not */
     bool draining;
     struct jobs jobs;       /* that are not answered yet */
     struct errands errands; /* likewise, of the host's own */

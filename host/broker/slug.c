@@ -75,7 +75,7 @@ static void asked(struct app_request *asking) {
     struct slug_waiter *waiter;
     while ((waiter = TAILQ_FIRST(&source->waiters))) {
         slug_forget(waiter);
-        waiter->answered(waiter, source->slug[0] ? source->slug : NULL, exchange);
+        waiter->answered(waiter, source->slug[0] ? source->slug : NULL, asking);
     }
     end_asking(source);
 }
@@ -92,7 +92,7 @@ void slug_get(struct slug_source *source, struct slug_waiter *waiter) {
         if (outcome < 0) {
             source->asking.exchange.outcome = outcome;
             source->asking.exchange.error = err;
-            waiter->answered(waiter, NULL, &source->asking.exchange);
+            waiter->answered(waiter, NULL, &source->asking);
             end_asking(source);
             return;
         }

@@ -10,8 +10,9 @@
 struct slug_source;
 
 struct slug_waiter {
-    /* `slug` is borrowed; NULL when there is none, then `exchange` tells why. */
-    void (*answered)(struct slug_waiter *waiter, const char *slug, const struct exchange *exchange);
+    /* `slug` is borrowed; NULL when there is none, then `asking` tells why. */
+    void (*answered)(struct slug_waiter *waiter, const char *slug,
+                     const struct app_request *asking);
 
     struct slug_source *source; /* the source's: non-NULL while it waits */
     TAILQ_ENTRY(slug_waiter) link;

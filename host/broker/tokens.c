@@ -181,7 +181,8 @@ static void grant(struct token *token, struct token_waiter *waiter) {
     waiter->answered(waiter, &answer);
 }
 
-static void answer_waiters(struct token *token, const struct exchange *exchange) {
+static void answer_waiters(struct token *token, const struct app_request *asking) {
+    const struct exchange *exchange = &asking->exchange;
     struct token_waiter *waiter;
     while ((waiter = TAILQ_FIRST(&token->waiters))) {
         tokens_forget(waiter);
@@ -190,7 +191,7 @@ static void answer_waiters(struct token *token, const struct exchange *exchange)
         } else {
             struct error err;
             struct token_answer answer = {
-                .error = &err, .gone = exchange->status == 404, .exchange = exchange};
+                .error = &err, .gone = exchange->status == 404, .until_ms = asking->until_ms};
             answer.outcome = explain(exchange, waiter, &err);
             waiter->answered(waiter, &answer);
         }
@@ -260,7 +261,7 @@ static void asked(struct app_request *asking) {
               LOG_TEXT("repository", token->repository[0] ? token->repository : NULL),
               LOG_NUMBER("status", exchange->status),
               LOG_NUMBER("ms", clock_monotonic_ms() - token->asked_at_ms));
-    answer_waiters(token, exchange);
+    answer_waiters(token, asking);
     free_asking(token);
 }
 

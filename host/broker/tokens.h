@@ -18,13 +18,15 @@ struct tokens;
 struct token;
 
 struct token_answer {
-    int32_t outcome;  /* 0, or a negative enum snek_error with `error` */
+    /* 0, or a negative enum snek_error with `error`. SNEK_E_REQUEUE: the app itself is at a limit,
+     * until `until_ms` (wall). */
+    int32_t outcome;
+    int64_t until_ms;
     const char *text; /* the token: borrowed during the call; NULL when there is none */
     uint64_t mint;    /* which one; for tokens_drop() */
     bool fresh;       /* made within the last seconds: GitHub may not know it everywhere yet */
     bool gone;        /* refused since the app is not installed there any more */
     const struct error *error;
-    const struct exchange *exchange; /* that refused it; NULL: it came to none */
 };
 
 struct token_waiter {

@@ -71,6 +71,20 @@ def test_a_stop_does_not_wait_for_a_limit(fake, start_bot):
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
 
 
+def test_a_limit_of_the_app_itself_costs_no_attempt(fake, start_bot):
+    limit(fake, 1, method="GET", path="/app")  # who the bot is: asked when another bot writes
+    limit(fake, 6, method="POST", path="/app/installations/")
+    host = start_bot(plugins=["ping"], config={"github": {"notify_interval_ms": 0}})
+    delivery = host.deliver("issues", snek.payload("issues.opened", {
+        "issue.body": "/ping", "sender.login": "other[bot]"}))
+    assert "the app itself" in host.wait_log(msg="requeued", delivery=delivery)["reason"]
+    line = host.wait_log(msg="rate_limited", installation=snek.INSTALLATION, limit="app")
+    assert int(line["wait_ms"]) >= 6000
+    assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
+    asked = [r["path"] for r in fake.requests(path="/app.*")]
+    assert asked == ["/app", "/app"] + ["/app/installations/60001/access_tokens"] * 2
+
+
 def test_writes_are_paced_and_those_that_notify_more(fake, start_bot):
     host = start_bot(plugins=["ping"],
                      config={"github": {"write_interval_ms": 300, "notify_interval_ms": 900}})

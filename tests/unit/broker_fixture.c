@@ -91,7 +91,11 @@ static bool answer_token(struct fixture *fixture, int fd, const struct http_ques
     if (strstr(question->target, "/senseless/")) {
         return answer(fixture, fd, 201, "", "{\"token\":\"" TOKEN_MARK "a\\nb\"}");
     }
+    int minting = ++fixture->minting, most = fixture->most_minting;
+    while (minting > most &&
+           !atomic_compare_exchange_weak(&fixture->most_minting, &most, minting)) {}
     (void)usleep((useconds_t)fixture->mint_ms * 1000); /* others come meanwhile */
+    fixture->minting--;
     mint(fixture, token, json, sizeof json);
     return answer(fixture, fd, 201, "", json);
 }
@@ -103,6 +107,12 @@ static bool answer_app(struct fixture *fixture, int fd, const struct http_questi
     if (sscanf(authorization, "Bearer " JWT_MARK ".%d.%d", &number, &skew_s) != 2) {
         fixture->wrong++;
         return false;
+    }
+    if (fixture->app_limited > 0) {
+        char headers[64];
+        fixture->app_limited--;
+        (void)snprintf(headers, sizeof headers, "Retry-After: %d\r\n", (int)fixture->app_limit_s);
+        return answer(fixture, fd, 429, headers, "{\"message\":\"secondary rate limit\"}");
     }
     int off_s = fixture->clock_off_s - skew_s;
     if (off_s < -60 || off_s > 60) {

@@ -43,7 +43,10 @@ struct fixture {
     atomic_int edition;            /* of what is below /kept/ */
     atomic_int unchanged;          /* answers of 304 */
     atomic_int app_asks;           /* GET /app */
-    atomic_int wrong;              /* things that GitHub would not have taken */
+    atomic_int app_limited; /* so many of the next requests as the app find it at a limit … */
+    atomic_int app_limit_s; /* … that ends after so long */
+    atomic_int minting, most_minting; /* token requests at once */
+    atomic_int wrong;                 /* things that GitHub would not have taken */
     pthread_mutex_t lock;
     char token_body[256];   /* the last token request's; under the lock */
     char token_target[256]; /* likewise */

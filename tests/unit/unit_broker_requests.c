@@ -118,6 +118,33 @@ static void errors_of_graphql_are_errors_though_they_come_with_a_200(void **stat
     }
 }
 
+static void a_mutation_that_reached_a_limit_half_way_is_not_sent_again(void **state) {
+    (void)state;
+    static const struct {
+        const char *query, *data;
+        int32_t outcome;
+    } cases[] = {
+        {"mutation { a { id } b { id } }", "{\"a\":{\"id\":1},\"b\":null}", SNEK_E_RATE_LIMITED},
+        {"mutation { a { id } b { id } }", "{\"a\":null,\"b\":null}", SNEK_E_REQUEUE},
+        {"{ a { id } b { id } }", "{\"a\":{\"id\":1},\"b\":null}", SNEK_E_REQUEUE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct asked asked;
+        char installation[16], answer[200], body[100];
+        (void)snprintf(installation, sizeof installation, "%zu", i);
+        (void)snprintf(answer, sizeof answer,
+                       "{\"data\":%s,\"errors\":[{\"type\":\"RATE_LIMITED\"}]}", cases[i].data);
+        (void)snprintf(body, sizeof body, "{\"query\":\"%s\"}", cases[i].query);
+        fixture.graphql = answer;
+        fixture_fill(&fixture, &asked, "POST", "/graphql", body);
+        asked.request.installation = installation;
+        ask(&asked);
+        expect_outcome(&asked, cases[i].outcome, "");
+        broker_request_finish(&asked.request);
+    }
+    assert_int_equal(fixture.requests, sizeof cases / sizeof *cases);
+}
+
 static void expect_kept(const char *installation, const char *accept, const char *body) {
     struct asked asked;
     fixture_fill(&fixture, &asked, "GET", "/kept/0", NULL);
@@ -289,6 +316,7 @@ int main(void) {
         REQUEST_TEST(headers_and_media_types_go_along),
         REQUEST_TEST(what_is_no_header_or_the_hosts_own_is_refused),
         REQUEST_TEST(errors_of_graphql_are_errors_though_they_come_with_a_200),
+        REQUEST_TEST(a_mutation_that_reached_a_limit_half_way_is_not_sent_again),
         REQUEST_TEST(what_has_not_changed_is_given_from_what_was_kept),
         REQUEST_TEST(nothing_that_was_kept_is_given_to_another_installation),
         REQUEST_TEST(what_was_kept_goes_with_its_token),

@@ -85,6 +85,7 @@ static void enter(struct asker *asker, const char *installation, const char *met
                   const char *path) {
     *asker = (struct asker){.waiter = {.installation = installation,
                                        .kind = request_kind_of(method, path, NULL, 0),
+                                       .hold_ms = LIMITS_HOLD_MS,
                                        .admitted = admitted,
                                        .put_off = put_off}};
     asker->waiter.waited = &asker->waited;
@@ -228,6 +229,45 @@ static void searches_and_graphql_have_limits_of_their_own(void **state) {
     assert_true(read.admitted && graphql.admitted);
     enter(&search, "1", "GET", "/search/issues");
     assert_int_equal(search.put_off_ms, 61000);
+}
+
+static void the_quota_of_another_endpoint_holds_up_nobody_unless_it_refused(void **state) {
+    (void)state;
+    struct asker asker, next;
+    char headers[128];
+    (void)snprintf(
+        headers, sizeof headers,
+        "x-ratelimit-resource: scim\nx-ratelimit-remaining: 0\nx-ratelimit-reset: %lld\n",
+        (long long)(WALL_MS / 1000 + 600));
+    enter(&asker, "1", "GET", "/scim");
+    assert_false(leave(&asker, 200, headers));
+    enter(&next, "1", "GET", "/repos/o/r");
+    assert_true(next.admitted);
+    enter(&asker, "1", "GET", "/scim");
+    assert_true(leave(&asker, 403, headers));
+    enter(&next, "1", "GET", "/repos/o/r");
+    assert_int_equal(next.put_off_ms, 601000);
+}
+
+static void what_the_app_waits_for_its_installation_waits_for(void **state) {
+    (void)state;
+    struct asker first, other, elsewhere;
+    enter(&first, "1", "PATCH", "/repos/o/r");
+    assert_true(first.admitted);
+    limits_hold(limits, &first.waiter, WALL_MS + 3000);
+    enter(&other, "1", "GET", "/repos/o/r");
+    enter(&elsewhere, "2", "GET", "/repos/o/r");
+    assert_true(elsewhere.admitted);
+    pass(3000);
+    assert_false(other.admitted); /* not as early as the app itself */
+    pass(4000);
+    assert_true(other.admitted);
+    first.admitted = false;
+    limits_enter(limits, &first.waiter);
+    assert_true(first.admitted);
+    limits_hold(limits, &first.waiter, WALL_MS + 64000);
+    limits_enter(limits, &first.waiter);
+    assert_true(first.put_off_ms >= 64000);
 }
 
 static void searches_are_spread_once_half_of_them_are_gone(void **state) {
@@ -408,6 +448,8 @@ int main(void) {
         LIMITS_TEST(retry_after_is_obeyed_whatever_the_status),
         LIMITS_TEST(a_secondary_limit_without_a_time_is_a_minute_and_doubles),
         LIMITS_TEST(searches_and_graphql_have_limits_of_their_own),
+        LIMITS_TEST(the_quota_of_another_endpoint_holds_up_nobody_unless_it_refused),
+        LIMITS_TEST(what_the_app_waits_for_its_installation_waits_for),
         LIMITS_TEST(searches_are_spread_once_half_of_them_are_gone),
         LIMITS_TEST(no_more_than_a_hundred_of_an_installation_are_under_way),
         LIMITS_TEST(a_crowd_of_writers_is_sent_back_one_after_the_other),

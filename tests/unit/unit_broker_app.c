@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* broker/app: what is asked as the app itself is under limits of its own. */
+#include "broker_fixture.h"
+
+#include "base/clock.h"
+
+#include <snekomatic/types.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct fixture fixture;
+
+static int set_up(void **state) {
+    (void)state;
+    fixture_start(&fixture, 5000);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    fixture_stop(&fixture);
+    free(fixture.log);
+    return 0;
+}
+
+static void submit(struct asked *asked, enum broker_kind kind, const char *installation,
+                   const char *url) {
+    fixture_fill(&fixture, asked, "GET", url, NULL);
+    asked->request.kind = kind;
+    asked->request.installation = installation;
+    asked->request.repository = "";
+    broker_submit(fixture.broker, &asked->request);
+}
+
+/* Answered so; the time that it is to come back at, from now. */
+static int64_t expect(struct asked *asked, int32_t outcome, const char *part) {
+    fixture_wait(&fixture, asked, 1);
+    const struct broker_request *request = &asked->request;
+    if (request->outcome != outcome || !strstr(request->error.text, part)) {
+        fail_msg("%d, not %d: '%s' lacks '%s'", request->outcome, outcome, request->error.text,
+                 part);
+    }
+    int64_t wait_ms = request->not_before_ms - clock_wall_ms();
+    broker_request_finish(&asked->request);
+    return wait_ms;
+}
+
+static void a_limit_of_the_app_puts_off_all_that_needs_a_new_token(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture.app_limited = 1;
+    fixture.app_limit_s = 600;
+    submit(&asked, BROKER_REQUEST, "1", "/ok");
+    assert_in_range(expect(&asked, SNEK_E_REQUEUE, "rate limit"), 590000, 602000);
+    submit(&asked, BROKER_REQUEST, "2", "/ok");
+    assert_in_range(expect(&asked, SNEK_E_REQUEUE, "rate limit"), 590000, 602000);
+    submit(&asked, BROKER_TOKEN, "3", NULL);
+    assert_in_range(expect(&asked, SNEK_E_REQUEUE, "GitHub's rate limit for the app itself"),
+                    590000, 602000);
+    assert_int_equal(fixture.token_asks + fixture.app_asks + fixture.requests, 0);
+    assert_int_equal(fixture.app_limited, 0); /* GitHub was asked once */
+}
+
+static void what_has_a_token_goes_on(void **state) {
+    (void)state;
+    struct asked asked;
+    submit(&asked, BROKER_REQUEST, "1", "/ok");
+    (void)expect(&asked, 0, "");
+    fixture.app_limited = 1;
+    fixture.app_limit_s = 600;
+    submit(&asked, BROKER_REQUEST, "2", "/ok");
+    (void)expect(&asked, SNEK_E_REQUEUE, "rate limit");
+    submit(&asked, BROKER_REQUEST, "1", "/ok");
+    (void)expect(&asked, 0, "");
+}
+
+static void the_slug_and_the_hosts_errands_wait_too(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture.app_limited = 1;
+    fixture.app_limit_s = 600;
+    submit(&asked, BROKER_SLUG, "1", NULL);
+    assert_in_range(expect(&asked, SNEK_E_REQUEUE, "GET /app: GitHub's rate limit for the app"),
+                    590000, 602000);
+    submit(&asked, BROKER_SLUG, "1", NULL);
+    (void)expect(&asked, SNEK_E_REQUEUE, "rate limit");
+    submit(&asked, BROKER_APP, "", "/app/hook/deliveries");
+    (void)expect(&asked, SNEK_E_REQUEUE, "GET /app/hook/deliveries: GitHub's rate limit");
+    assert_int_equal(fixture.app_asks, 0);
+}
+
+static void a_short_limit_of_the_app_is_waited_for(void **state) {
+    (void)state;
+    struct asked asked[2];
+    int64_t began_ms = clock_monotonic_ms();
+    fixture.app_limited = 1;
+    fixture.app_limit_s = 1;
+    submit(&asked[0], BROKER_REQUEST, "1", "/ok");
+    submit(&asked[1], BROKER_REQUEST, "1", "/ok");
+    for (int i = 0; i < 2; i++) {
+        fixture_wait(&fixture, &asked[i], 1);
+        assert_true(asked[i].request.waited.total_ms >= 990); /* not of the run's time */
+        (void)expect(&asked[i], 0, "");
+    }
+    assert_true(clock_monotonic_ms() - began_ms >= 990);
+    assert_int_equal(fixture.token_asks, 1);
+}
+
+static void no_more_than_a_hundred_tokens_are_asked_for_at_once(void **state) {
+    (void)state;
+    enum { ALL = 130 };
+    static struct asked asked[ALL];
+    static char names[ALL][16];
+    fixture.mint_ms = 300;
+    for (int i = 0; i < ALL; i++) {
+        (void)snprintf(names[i], sizeof names[i], "%d", i);
+        submit(&asked[i], BROKER_REQUEST, names[i], "/ok");
+    }
+    for (int i = 0; i < ALL; i++) {
+        (void)expect(&asked[i], 0, "");
+    }
+    assert_int_equal(fixture.token_asks, ALL);
+    assert_in_range(fixture.most_minting, 2, 100);
+}
+
+#define APP_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        APP_TEST(a_limit_of_the_app_puts_off_all_that_needs_a_new_token),
+        APP_TEST(what_has_a_token_goes_on),
+        APP_TEST(the_slug_and_the_hosts_errands_wait_too),
+        APP_TEST(a_short_limit_of_the_app_is_waited_for),
+        APP_TEST(no_more_than_a_hundred_tokens_are_asked_for_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "dispatch/journal.h"
 
+#include "broker/broker.h"
+
 #include <nettle/sha2.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +47,38 @@ static void count(struct journal *journal, const struct journal_entry *entry) {
     }
 }
 
+/* The errors of GraphQL come with a 200. An answer that was too large to keep is believed. */
+static bool is_taken(const struct inbox_record *record) {
+    return record->status >= 200 && record->status < 300 &&
+           (record->outcome == 0 || record->answer.bytes == 0 ||
+            broker_graphql_did(record->answer.data, record->answer.bytes));
+}
+
+bool journal_stands(const struct inbox_record *record) {
+    switch (record->kind) {
+    case INBOX_CHANGE:
+        return record->state == INBOX_ANSWERED;
+    case INBOX_EFFECT:
+        return record->state == INBOX_INTENDED ||
+               (record->state == INBOX_ANSWERED && is_taken(record));
+    default:
+        return false;
+    }
+}
+
+/* What was read after the last that stands is to be asked anew. */
+static void forget_the_rest(struct journal *journal) {
+    for (size_t i = journal->n_entries; i > 0; i--) {
+        struct inbox_record *record = &journal->entries[i - 1]->record;
+        if (journal_stands(record)) {
+            break;
+        }
+        if (record->kind == INBOX_READ) {
+            record->state = INBOX_UNSENT;
+        }
+    }
+}
+
 int journal_load(struct journal *journal, struct inbox_run *run) {
     for (size_t i = 0; i < run->n_journal; i++) {
         struct journal_entry *entry = append(journal);
@@ -59,6 +93,7 @@ int journal_load(struct journal *journal, struct inbox_run *run) {
     free(run->journal);
     run->journal = NULL;
     run->n_journal = 0;
+    forget_the_rest(journal);
     return 0;
 }
 

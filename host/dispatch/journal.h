@@ -2,7 +2,9 @@
 /* The journal of one run in memory: what its earlier attempts left in the inbox, and what this
  * attempt adds. A retry is given again what it was answered before, so that its handler goes the
  * same way (design.md, "Effects"): the n-th equal request of an attempt meets the n-th equal
- * record.
+ * record. That way ends at the last effect that stands: what was read after it led to nothing, or
+ * to what GitHub refused, and is read anew. Else a handler that had read a stale sha would be given
+ * it again, and refused again, until its run is dead.
  *
  * Bounded: of what a run reads, so much is kept; what does not fit is read anew by a retry.
  * Threads: the loop's. Entries live until journal_finish(), at the same place. */
@@ -37,6 +39,10 @@ struct journal_part {
     size_t bytes;
 };
 void journal_key(const struct journal_part *parts, size_t n_parts, uint8_t key[INBOX_KEY_BYTES]);
+
+/* Has it happened, or may it have: is the record that of a change, or of an effect that GitHub took
+ * or that got no answer? */
+bool journal_stands(const struct inbox_record *record);
 
 /* Takes the run's records over. 0, or -1 when memory is short. */
 int journal_load(struct journal *journal, struct inbox_run *run);

@@ -211,7 +211,7 @@ static void fill_broker(struct question *question, const struct run *run,
 /* What an earlier attempt was answered, and what only such an answer can say. */
 static bool is_settled(const struct inbox_record *record, bool dry_run) {
     return record->state == INBOX_ANSWERED && (!record->dry || dry_run) &&
-           (record->kind == INBOX_READ || (record->status >= 200 && record->status < 300));
+           (record->kind == INBOX_READ || journal_stands(record));
 }
 
 static void replay(struct question *question, const struct run *run) {
@@ -287,6 +287,7 @@ static void slug_done(struct broker_request *request) {
     struct question *question = CONTAINER_OF(request, struct question, broker);
     struct run *run = run_of(question);
     if (run && request->outcome == SNEK_E_REQUEUE) {
+        run->due_ms = request->not_before_ms > run->due_ms ? request->not_before_ms : run->due_ms;
         run_requeue(run, run->data.suspect, request->error.text);
     } else if (run && request->outcome < 0) {
         (void)error_wrap(&request->error, "cannot tell whether this bot wrote it itself");

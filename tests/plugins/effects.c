@@ -54,10 +54,26 @@ static int32_t welcome(struct snek_run *run) {
     return comment(run);
 }
 
+/* What it does hangs on what it read. */
+static int32_t quote_title(struct snek_run *run) {
+    struct snek_response *issue;
+    int32_t result = snek_get(run, "/repos/sneks-united/terrarium/issues/12", &issue);
+    if (result == SNEK_DONE) {
+        const struct snek_field text =
+            snek_field_text("body", snek_response_string(run, issue, "title"));
+        result = snek_post(run, COMMENTS, &text, 1);
+    }
+    snek_free_response(run, issue);
+    return result;
+}
+
 static int32_t effects(struct snek_run *run) {
     const char *what = snek_event(run)->action(run);
     if (strcmp(what, "welcome") == 0) {
         return welcome(run);
+    }
+    if (strcmp(what, "quote_title") == 0) {
+        return quote_title(run);
     }
     if (strcmp(what, "comment") == 0) {
         return comment(run);

@@ -65,6 +65,36 @@ def test_a_retry_goes_the_way_of_the_attempt_before_it(fake, host):
     assert len(comments(fake)) == 1
 
 
+def rename_issue(fake, title):
+    fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium",
+                                        "issues": [{"number": 12, "title": title}]}]})
+
+
+def test_what_led_to_a_refused_effect_is_read_anew(fake, host):
+    """Else it is refused for ever."""
+    rename_issue(fake, "old")
+    fake.fail(method="POST", path=PATHS["comment"], status=409, times=1)
+    delivery = host.deliver("effects", effect("quote_title"))
+    host.wait_log(msg="retry", delivery=delivery)
+    rename_issue(fake, "new")
+    hurry(host, delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    [text] = comments(fake)
+    assert snek.visible({"body": text}) == {"body": "new"}
+
+
+def test_what_led_to_an_effect_in_doubt_is_not_read_anew(fake, host):
+    rename_issue(fake, "old")
+    lose(fake, "POST", PATHS["comment"])
+    delivery = host.deliver("effects", effect("quote_title"))
+    host.wait_log(msg="retry", delivery=delivery)
+    rename_issue(fake, "new")
+    hurry(host, delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    [text] = comments(fake)
+    assert snek.visible({"body": text}) == {"body": "old"}
+
+
 @pytest.mark.parametrize("how", [{"drop": True}, {"status": 502}, {"status": 500}])
 def test_a_comment_whose_answer_was_lost_is_found_and_not_written_again(fake, host, how):
     fake.fail(method="POST", path=PATHS["comment"], after=True, times=1, **how)

@@ -5,6 +5,8 @@
 #include "dispatch/comment.h"
 #include "dispatch/journal.h"
 
+#include <snekomatic/types.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +94,81 @@ static void reads_that_do_not_fit_are_forgotten_and_effects_never(void **state) 
     journal_finish(&journal);
 }
 
+/* What earlier attempts left: the kind and state of each, the answer, and whether it is given
+ * again. */
+struct left {
+    enum inbox_record_kind kind;
+    enum inbox_record_state state;
+    int32_t status;
+    int64_t outcome;
+    const char *body;
+    bool again;
+};
+
+static void expect_given_again(const struct left *left, size_t n) {
+    struct journal journal = {0};
+    struct inbox_run run = {.journal = calloc(n, sizeof *run.journal), .n_journal = n};
+    for (size_t i = 0; i < n; i++) {
+        struct inbox_record *record = &run.journal[i];
+        *record = (struct inbox_record){.number = (int64_t)i + 1,
+                                        .kind = left[i].kind,
+                                        .state = left[i].state,
+                                        .status = left[i].status,
+                                        .outcome = left[i].outcome,
+                                        .answer = BUFFER_INIT(1000)};
+        assert_int_equal(buffer_append_text(&record->answer, left[i].body ? left[i].body : "{}"),
+                         0);
+    }
+    assert_int_equal(journal_load(&journal, &run), 0);
+    for (size_t i = 0; i < n; i++) {
+        const struct inbox_record *record = &journal.entries[i]->record;
+        bool again = record->state == INBOX_ANSWERED &&
+                     (record->kind == INBOX_READ || journal_stands(record));
+        if (again != left[i].again) {
+            fail_msg("record %zu is %sgiven again", i + 1, again ? "" : "not ");
+        }
+    }
+    journal_finish(&journal);
+}
+
+static void what_was_read_after_the_last_effect_that_stands_is_read_anew(void **state) {
+    (void)state;
+    static const struct left refused[] = {
+        {INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, true},
+        {INBOX_EFFECT, INBOX_ANSWERED, 201, 0, NULL, true},
+        {INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, false},
+        {INBOX_EFFECT, INBOX_ANSWERED, 409, SNEK_E_VALIDATION, NULL, false},
+        {INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, false},
+        {INBOX_EFFECT, INBOX_UNSENT, 0, 0, NULL, false}};
+    static const struct left in_doubt[] = {
+        {INBOX_READ, INBOX_ANSWERED, 404, SNEK_E_NOT_FOUND, NULL, true},
+        {INBOX_EFFECT, INBOX_INTENDED, 0, 0, NULL, false},
+        {INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, false}};
+    static const struct left change[] = {{INBOX_READ, INBOX_ANSWERED, 0, 0, NULL, true},
+                                         {INBOX_CHANGE, INBOX_ANSWERED, 0, 1, NULL, true}};
+    expect_given_again(refused, sizeof refused / sizeof *refused);
+    expect_given_again(in_doubt, sizeof in_doubt / sizeof *in_doubt);
+    expect_given_again(change, sizeof change / sizeof *change);
+}
+
+static void a_mutation_that_changed_nothing_is_made_again(void **state) {
+    (void)state;
+    static const struct left cases[][2] = {
+        {{INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, false},
+         {INBOX_EFFECT, INBOX_ANSWERED, 200, SNEK_E_NOT_FOUND,
+          "{\"data\":{\"addStar\":null},\"errors\":[{}]}", false}},
+        {{INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, false},
+         {INBOX_EFFECT, INBOX_ANSWERED, 200, SNEK_E_VALIDATION, "{\"errors\":[{}]}", false}},
+        {{INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, true},
+         {INBOX_EFFECT, INBOX_ANSWERED, 200, SNEK_E_NOT_FOUND,
+          "{\"data\":{\"a\":null,\"b\":{\"id\":1}},\"errors\":[{}]}", true}},
+        {{INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, true},
+         {INBOX_EFFECT, INBOX_ANSWERED, 200, SNEK_E_TOO_LARGE, "", true}}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        expect_given_again(cases[i], 2);
+    }
+}
+
 static void urls_of_comments_are_told_from_others(void **state) {
     (void)state;
     static const struct {
@@ -149,6 +226,8 @@ int main(void) {
         cmocka_unit_test(the_nth_equal_request_meets_the_nth_equal_record),
         cmocka_unit_test(what_was_read_is_written_once_and_before_the_effect),
         cmocka_unit_test(reads_that_do_not_fit_are_forgotten_and_effects_never),
+        cmocka_unit_test(what_was_read_after_the_last_effect_that_stands_is_read_anew),
+        cmocka_unit_test(a_mutation_that_changed_nothing_is_made_again),
         cmocka_unit_test(urls_of_comments_are_told_from_others),
         cmocka_unit_test(a_marked_comment_is_found_by_its_marker_alone),
     };

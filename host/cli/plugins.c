@@ -2,6 +2,7 @@
 /* `snekomatic check` and `snekomatic plugins`: load everything that `serve` would load, workers
  * included, and say what each plugin wants and what is wrong. */
 #include "cli/cli.h"
+#include "cli/online.h"
 
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -11,6 +12,7 @@
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +20,15 @@
 #include <sysexits.h>
 
 static const char check_usage[] =
-    "Usage: snekomatic check [-c FILE]\n"
+    "Usage: snekomatic check [--online] [-c FILE]\n"
     "\n"
     "Reads the configuration, the credentials and every plugin (each in a worker of its own, as\n"
     "serve does), looks at the store and the address, prints what it found, and says what is "
     "wrong\n"
     "and how to mend it. It changes nothing, and a host may run meanwhile.\n"
     "\n"
+    "  --online           ask GitHub, too, which app the key is of: by the proxy and with the\n"
+    "                     certificates that serve would use\n"
     "  -c, --config FILE  the configuration (default as for serve)\n"
     "  -h, --help         this text\n"
     "\n"
@@ -231,6 +235,18 @@ static unsigned look_at_plugins(const struct config *config) {
     return problems;
 }
 
+/* For questions to GitHub a process of its own holds the key, and none is left to look at. */
+static unsigned start_signer(const struct config *config, int *questions_fd) {
+    struct error err;
+    (void)fflush(stdout); /* the other process has a copy of what is not written yet */
+    if (supervisor_start_signer(config, questions_fd, &err) < 0) {
+        (void)fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    (void)printf("private key     ok\n");
+    return 0;
+}
+
 static unsigned look_at_key(const struct config *config) {
     struct error err;
     AUTO_SECRET struct secret text = {0};
@@ -315,10 +331,46 @@ static unsigned look_at_authorities(const struct config *config) {
     return 0;
 }
 
+/* -1: go on; else the exit status. */
+static int parse_check(int argc, char **argv, const char **path, bool *online) {
+    static const struct option options[] = {{"online", no_argument, NULL, 'o'},
+                                            {"config", required_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (option) {
+        case 'o':
+            *online = true;
+            break;
+        case 'c':
+            *path = optarg;
+            break;
+        case 'h':
+            (void)fputs(check_usage, stdout);
+            return EX_OK;
+        default:
+            return EX_USAGE; /* getopt has said what is wrong */
+        }
+    }
+    return optind < argc ? cli_usage_error("check", "'%s' is one argument too many", argv[optind])
+                         : -1;
+}
+
+static unsigned look_at_everything(const struct config *config, bool online) {
+    AUTO_CLOSE int questions_fd = -1;
+    unsigned problems = look_at_listen(config) + look_at_store(config);
+    problems += online ? start_signer(config, &questions_fd) : look_at_key(config);
+    problems += look_at_secrets(config) + look_at_authorities(config);
+    problems += questions_fd >= 0 ? online_look(config, questions_fd) : 0;
+    return problems + look_at_plugins(config);
+}
+
 int cli_check(int argc, char **argv) {
     const char *path = NULL;
+    bool online = false;
     struct config *config = NULL;
-    int status = cli_config_option(argc, argv, check_usage, &path);
+    int status = parse_check(argc, argv, &path, &online);
     if (status >= 0) {
         return status;
     }
@@ -329,9 +381,7 @@ int cli_check(int argc, char **argv) {
     (void)printf("configuration   %s\napp             %s at %s\nlisten on       %s port %u\n",
                  config->file ? config->file : "the environment", config->github.app_id,
                  config->github.api_url, config->server.host, config->server.port);
-    unsigned problems = look_at_listen(config) + look_at_store(config) + look_at_key(config) +
-                        look_at_secrets(config) + look_at_authorities(config) +
-                        look_at_plugins(config);
+    unsigned problems = look_at_everything(config, online);
     config_free(config);
     if (problems > 0) {
         (void)fflush(stdout);

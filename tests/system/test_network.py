@@ -391,6 +391,58 @@ def test_only_urls_below_the_api_of_the_enterprise_server_are_asked(enterprise, 
     assert len(enterprise.requests()) == mark
 
 
+# -- check --online ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def check(certificate, tmp_path):
+    """check(front, ...): what `snekomatic check --online` says of a bot that does not run."""
+    def run(before, env=None, github=None, **options):
+        bot = snek.Bot(before.fake, tmp_path / "bot", plugins=("ping",), start=False, config={
+            "github": {"ca_file": str(certificate[0]), **(github or {})}}, **options)
+        return subprocess.run(
+            [str(snek.program("snekomatic")), "check", "--online", "-c", str(bot.file)],
+            env=snek.clean_environment(**bot.env, **(env or {})), capture_output=True, text=True)
+    return run
+
+
+@pytest.mark.parametrize("credentials", ["files", "environment"])
+def test_check_online_says_which_app_answers(make_front, check, credentials):
+    before = make_front(prefix="/api/v3")
+    answer = check(before, credentials=credentials)
+    assert answer.returncode == 0 and not answer.stderr, answer.stderr
+    assert answer.stdout.count("private key     ok") == 1
+    assert "\nGitHub          ok: the app is sneks-bot\n" in answer.stdout
+    assert [entry["uri"] for entry in before.requests()] == ["/api/v3/app"]
+
+
+def test_check_online_takes_the_way_of_serve(make_front, make_proxy, check):
+    before, proxy = make_front(), make_proxy()
+    url = proxy.url.replace("//", f"//snek:{PASSWORD}@")
+    answer = check(before, env={"HTTPS_PROXY": url})
+    assert answer.returncode == 0 and len(proxy.asked) == 1
+    assert f"the app is sneks-bot; HTTPS_PROXY is {proxy.url}\n" in answer.stdout
+    proxy.refuse = 403
+    answer = check(before, env={"HTTPS_PROXY": url})
+    assert answer.returncode == 78
+    assert f"GitHub: GET /app got no whole answer: the proxy {proxy.url} refused" in answer.stderr
+    assert "s3cret" not in answer.stdout + answer.stderr
+
+
+def test_check_online_says_what_stands_in_the_way(make_front, check, tmp_path, key):
+    before = make_front()
+    another, _ = front.make_certificate(tmp_path, "another")
+    answer = check(before, github={"ca_file": str(another)})
+    assert answer.returncode == 78 and f"github.ca_file, {another}" in answer.stderr
+    answer = check(before, github={"api_url": "https://no-such-host.invalid"})
+    assert answer.returncode == 78 and "resolve host: no-such-host.invalid" in answer.stderr
+    answer = check(before, github={"app_id": 1})
+    assert answer.returncode == 78 and "GitHub refuses the app's JWT" in answer.stderr
+    (tmp_path / "bad.pem").write_text("no key")
+    answer = check(before, github={"private_key_file": str(tmp_path / "bad.pem")})
+    assert answer.returncode == 78 and "private key: " in answer.stderr
+
+
 # -- no way --------------------------------------------------------------------------------------
 
 

@@ -339,6 +339,11 @@ static CURLcode set_connection(const struct transport *transport, const struct e
     code = code ? code : curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_USERAGENT, transport->user_agent);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* Else who gives up on a name waits until the resolver does: 20 s for two servers that are
+     * silent, in which nothing moves on the connections that there are. */
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
     /* Never what libcurl would find in the environment. */
     const struct proxy *proxy = &transport->proxy;
     code = code ? code : curl_easy_setopt(easy, CURLOPT_PROXY, proxy->url ? proxy->url : "");

@@ -2,6 +2,7 @@
 /* `snekomatic check --online`: asks GitHub who the app is, by the way that requests will go. */
 #include "cli/online.h"
 
+#include "base/log.h"
 #include "base/mailbox.h"
 #include "broker/broker.h"
 
@@ -55,6 +56,7 @@ unsigned online_look(const struct config *config, int questions_fd) {
         return 1;
     }
     unsigned problems = 1;
+    log_setup(LOG_ERROR, config->log.format); /* standard output is for what was found */
     if (broker_new(&options, &broker, &err) < 0) {
         (void)fprintf(stderr, "GitHub: it cannot be asked: %s\n", err.text);
     } else {

@@ -361,9 +361,8 @@ static unsigned look_at_everything(const struct config *config, bool online) {
     AUTO_CLOSE int questions_fd = -1;
     unsigned problems = look_at_listen(config) + look_at_store(config);
     problems += online ? start_signer(config, &questions_fd) : look_at_key(config);
-    problems += look_at_secrets(config) + look_at_authorities(config);
-    problems += questions_fd >= 0 ? online_look(config, questions_fd) : 0;
-    return problems + look_at_plugins(config);
+    problems += look_at_secrets(config) + look_at_authorities(config) + look_at_plugins(config);
+    return problems + (questions_fd >= 0 ? online_look(config, questions_fd) : 0);
 }
 
 int cli_check(int argc, char **argv) {

@@ -113,7 +113,7 @@ class Front:
 
 
 class Proxy:
-    """An HTTP proxy that tunnels. refuse=STATUS answers every CONNECT so; `user` is "name:password",
+    """A proxy that tunnels, by CONNECT or as SOCKS 5. refuse=STATUS answers every CONNECT so; `user` is "name:password",
     which it wants to hear."""
 
     def __init__(self, refuse=None, user=None):
@@ -150,8 +150,24 @@ class Proxy:
                 return
             threading.Thread(target=self._serve, args=(bot,), daemon=True).start()
 
+    def _serve_socks(self, bot):
+        """RFC 1928, as far as libcurl goes: no password, a host by its name or IPv4 address."""
+        bot.recv(bot.recv(2)[1])
+        bot.sendall(b"\5\0")
+        kind = bot.recv(4)[3]
+        host = bot.recv(bot.recv(1)[0]).decode() if kind == 3 else socket.inet_ntoa(bot.recv(4))
+        port = int.from_bytes(bot.recv(2), "big")
+        with self._lock:
+            self.asked.append((f"SOCKS {host}:{port}", {}))
+        with socket.create_connection((host, port)) as far:
+            bot.sendall(b"\5\0\0\1" + bytes(6))
+            self._carry(bot, far)
+
     def _serve(self, bot):
         with bot:
+            if bot.recv(1, socket.MSG_PEEK) == b"\5":
+                self._serve_socks(bot)
+                return
             head = b""
             while b"\r\n\r\n" not in head:
                 more = bot.recv(4096)

@@ -220,6 +220,15 @@ def test_requests_go_through_the_proxy_that_sees_no_token(make_front, make_proxy
         assert b"s3cret" not in text
 
 
+@pytest.mark.parametrize("scheme, host", [("socks5h", "localhost"), ("socks5", "127.0.0.1")])
+def test_a_socks_proxy_is_taken_too(make_front, make_proxy, start, scheme, host):
+    before, proxy = make_front(), make_proxy()
+    bot = start(before, env={"HTTPS_PROXY": proxy.url.replace("http", scheme)},
+                config={"github": {"api_url": f"https://localhost:{before.port}"}})
+    done(bot, "probe", get())
+    assert {line for line, _ in proxy.asked} == {f"SOCKS {host}:{before.port}"}
+
+
 def test_the_lower_case_variable_wins_as_with_curl(make_front, make_proxy, start):
     before, lower, upper = make_front(), make_proxy(), make_proxy()
     bot = start(before, env={"https_proxy": lower.url, "HTTPS_PROXY": upper.url,
@@ -413,6 +422,7 @@ def test_check_online_says_which_app_answers(make_front, check, credentials):
     assert answer.returncode == 0 and not answer.stderr, answer.stderr
     assert answer.stdout.count("private key     ok") == 1
     assert "\nGitHub          ok: the app is sneks-bot\n" in answer.stdout
+    assert "msg=" not in answer.stdout
     assert [entry["uri"] for entry in before.requests()] == ["/api/v3/app"]
 
 

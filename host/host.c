@@ -93,7 +93,7 @@ static int watch(struct host *host, struct error *err) {
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGHUP);
-    /* Before any thread: they inherit the mask. */
+    /* Before any thread, for they inherit the mask; but for the log's, which takes none. */
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a store that cannot commit: 503 */
@@ -340,7 +340,7 @@ int host_run(const char *config_path) {
     }
     log_setup(host.config->log.level, host.config->log.format);
     raise_descriptor_limit();
-    if (watch(&host, &err) < 0) {
+    if (log_start(&err) < 0 || watch(&host, &err) < 0) {
         log_event(LOG_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
         return EX_OSERR;
     }

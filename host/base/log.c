@@ -3,13 +3,12 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/log_queue.h"
 #include "base/utf8.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define VALUE_MAX 2048 /* bytes of one field that are shown */
 #define ESCAPED_MAX 6  /* bytes that one of them may become */
@@ -101,14 +100,10 @@ static void put_field(struct buffer *line, const struct log_field *field) {
     put_value(line, field->text, bytes);
 }
 
-void log_write(enum log_level level, const char *message, const struct log_field *fields) {
+/* 0, or -1 when memory is short. */
+static int put_line(struct buffer *line, enum log_level level, const char *message,
+                    const struct log_field *fields) {
     static const char *const names[] = {"debug", "info", "warning", "error"};
-    if (watcher && level >= LOG_WARNING) {
-        watcher(watcher_context, level, message, fields);
-    }
-    if (level < least_level) {
-        return;
-    }
     int64_t now_ms = clock_wall_ms();
     time_t seconds = (time_t)(now_ms / 1000);
     struct tm utc;
@@ -116,27 +111,49 @@ void log_write(enum log_level level, const char *message, const struct log_field
     (void)gmtime_r(&seconds, &utc);
     (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
 
-    AUTO_BUFFER struct buffer line = BUFFER_INIT(LOG_LINE_MAX);
     bool json = line_format == LOG_JSON;
-    (void)buffer_printf(&line,
+    (void)buffer_printf(line,
                         json ? "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"msg\":"
                              : "time=%s.%03dZ level=%s msg=",
                         stamp, (int)(now_ms % 1000), names[level]);
-    put_value(&line, message, strlen(message));
+    put_value(line, message, strlen(message));
     for (const struct log_field *field = fields; field && field->key; field++) {
         if (field->is_number || field->text) {
-            put_field(&line, field);
+            put_field(line, field);
         }
     }
-    if (line.bytes + 2 > LOG_LINE_MAX) {
-        line.bytes = LOG_LINE_MAX - 2;
+    if (line->bytes + 2 > LOG_LINE_MAX) {
+        line->bytes = LOG_LINE_MAX - 2;
     }
-    (void)buffer_append_text(&line, json ? "}\n" : "\n");
-    for (size_t done = 0; done < line.bytes;) {
-        ssize_t wrote = write(STDOUT_FILENO, line.data + done, line.bytes - done);
-        if (wrote < 0 && errno != EINTR) {
-            return; /* nowhere left to say so */
-        }
-        done += wrote > 0 ? (size_t)wrote : 0;
+    return buffer_append_text(line, json ? "}\n" : "\n");
+}
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields) {
+    if (watcher && level >= LOG_WARNING) {
+        watcher(watcher_context, level, message, fields);
     }
+    if (level < least_level) {
+        return;
+    }
+    AUTO_BUFFER struct buffer line = BUFFER_INIT(LOG_LINE_MAX);
+    if (put_line(&line, level, message, fields) == 0) {
+        log_queue_put(line.data, line.bytes, level >= LOG_WARNING);
+    }
+}
+
+static void put_gap(struct buffer *line, uint64_t count) {
+    const struct log_field fields[] = {LOG_NUMBER("count", (int64_t)count), {0}};
+    (void)put_line(line, LOG_WARNING, "log_lines_dropped", fields);
+}
+
+int log_start(struct error *err) {
+    return log_queue_start(put_gap, err);
+}
+
+void log_finish(void) {
+    log_queue_finish();
+}
+
+uint64_t log_dropped(void) {
+    return log_queue_dropped();
 }

@@ -3,6 +3,7 @@
  * verb `host`). */
 #include "cli/cli.h"
 
+#include "base/log.h"
 #include "base/program.h"
 #include "config/config.h"
 #include "host.h"
@@ -52,7 +53,14 @@ int cli_serve(int argc, char **argv) {
     }
     char verb[] = "host", option[] = "-c";
     char *host_argv[] = {self, verb, config->file ? option : NULL, config->file, NULL};
-    status = supervisor_run(config, host_argv);
+    struct error err;
+    if (log_start(&err) < 0) {
+        (void)fprintf(stderr, "snekomatic: %s\n", err.text);
+        status = EX_OSERR;
+    } else {
+        status = supervisor_run(config, host_argv);
+    }
+    log_finish();
     config_free(config);
     return status;
 }
@@ -68,5 +76,7 @@ int cli_host(int argc, char **argv) {
         (void)fputs("snekomatic host is started by `snekomatic serve`, not by hand\n", stderr);
         return EX_USAGE;
     }
-    return host_run(path);
+    status = host_run(path);
+    log_finish();
+    return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The loop around one child, the host: signals come through a signalfd, questions through a
- * socket pair, and the only other thing that happens is time. One thread, so every decision is
- * made between two polls. */
+ * socket pair, and the only other thing that happens is time. One thread (but for the log's), so
+ * every decision is made between two polls. */
 #include "supervisor/supervisor.h"
 
 #include "base/cleanup.h"

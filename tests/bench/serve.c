@@ -152,7 +152,11 @@ struct bench_server bench_serve(enum bench_target target, const char *url) {
         (void)mallopt(M_MMAP_THRESHOLD, 256 << 10); /* as host.c */
         int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
         (void)dup2(null, STDOUT_FILENO); /* the log's lines are written, and read by nobody */
+        struct error err;
         log_setup(LOG_INFO, LOG_LOGFMT);
+        if (log_start(&err) < 0) {
+            bench_fail("%s", err.text);
+        }
         if (target == BENCH_BARE) {
             serve_bare(listen_fd, &stop);
         } else {

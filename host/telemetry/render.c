@@ -4,6 +4,7 @@
 #include "telemetry/counters.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -285,6 +286,13 @@ static void render_reports(struct buffer *text) {
     }
 }
 
+static void render_log(struct buffer *text) {
+    static const char name[] = "snekomatic_log_lines_dropped_total";
+    head(text, name, "counter",
+         "Lines of the log that nobody read in time or that could not be written.");
+    sample(text, name, NULL, log_dropped());
+}
+
 int metrics_render(struct buffer *text) {
     render_build(text);
     render_ingest(text);
@@ -295,6 +303,7 @@ int metrics_render(struct buffer *text) {
     render_kept(text);
     render_limits(text);
     render_reports(text);
+    render_log(text);
     size_t before = text->bytes;
     metrics_render_process(text);
     return text->bytes > before ? 0 : -1;

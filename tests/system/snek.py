@@ -3,6 +3,7 @@
 webhooks, payloads, and log lines as dictionaries. Only Python's standard library."""
 
 import base64
+import contextlib
 import copy
 import hashlib
 import hmac
@@ -121,6 +122,7 @@ class Process:
         self.errors = []  # standard error's lines
         self._news = threading.Condition()
         self._open = 2
+        self._stalled, self._stands = False, False
         self.popen = subprocess.Popen(
             [str(part) for part in command],
             env=environment,
@@ -146,8 +148,32 @@ class Process:
                     except ValueError:
                         self.lines.append((text, {}))  # a line that starts like JSON, and is not
                     self._news.notify_all()
+                    while self._stalled and stream is self.popen.stdout:
+                        self._stands = True
+                        self._news.notify_all()
+                        self._news.wait()
         with self._news:
             self._open -= 1
+            self._news.notify_all()
+
+    def stall(self):
+        """Reads standard output no more, and fills its pipe with lines of dashes: what writes there
+        stands still from now on."""
+        pipe = os.open(f"/proc/self/fd/{self.popen.stdout.fileno()}", os.O_WRONLY | os.O_NONBLOCK)
+        with self._news:
+            self._stalled, self._stands = True, False
+            os.write(pipe, b"-\n")
+            while not self._stands:
+                self._news.wait()
+        for size in (4096, 1):
+            with contextlib.suppress(BlockingIOError):
+                while os.write(pipe, b"-" * (size - 1) + b"\n"):
+                    pass
+        os.close(pipe)
+
+    def read_on(self):
+        with self._news:
+            self._stalled = False
             self._news.notify_all()
 
     @property

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Who reads the log may stand still (a pager, a log shipper that hangs): nothing but lines is lost,
+and how many is told."""
+
+import concurrent.futures
+import contextlib
+import http.client
+import json
+import re
+import signal
+import sqlite3
+import time
+import uuid
+
+import pytest
+
+import snek
+
+BODY = json.dumps({"action": "fine", "installation": {"id": snek.INSTALLATION}}).encode()
+GITHUB_WAITS_S = 10
+DELIVERIES_MAX = 20000  # far fewer fill the queue
+
+
+@pytest.fixture
+def host(start_bot):
+    return start_bot(plugins=["trouble"])
+
+
+def deliver(host, count):
+    """So many webhooks on one connection. Their answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=GITHUB_WAITS_S)
+    answers = []
+    for _ in range(count):
+        connection.request("POST", "/webhook/github", BODY, {
+            "Content-Type": "application/json", "X-GitHub-Event": "trouble",
+            "X-GitHub-Delivery": str(uuid.uuid4()), "X-Hub-Signature-256": snek.signature(BODY)})
+        answer = connection.getresponse()
+        answer.read()
+        answers.append(answer.status)
+    connection.close()
+    return answers
+
+
+def dropped(host):
+    text = host.request("GET", "/metrics", timeout=GITHUB_WAITS_S).body.decode()
+    return int(re.search(r"^snekomatic_log_lines_dropped_total (\d+)$", text, re.M).group(1))
+
+
+def flood(host):
+    """Webhooks until lines are dropped. How many."""
+    sent = 0
+    with concurrent.futures.ThreadPoolExecutor(4) as senders:
+        while dropped(host) == 0:
+            assert sent < DELIVERIES_MAX
+            for answers in senders.map(lambda _: deliver(host, 100), range(4)):
+                assert answers == [202] * 100
+                sent += 100
+    return sent
+
+
+def wait_done(host, count):
+    """Until so many runs are done, by the store."""
+    deadline = time.monotonic() + 3 * snek.PATIENCE_S
+    with contextlib.closing(sqlite3.connect(host.folder / "snekomatic.db")) as store:
+        while True:
+            states = dict(store.execute("SELECT state, count(*) FROM runs GROUP BY state"))
+            if states == {"done": count}:
+                return
+            assert time.monotonic() < deadline, states
+            time.sleep(0.05)
+
+
+def test_a_reader_that_stands_still_costs_lines_only_and_is_told_how_many(host):
+    host.process.stall()
+    sent = flood(host)
+    assert host.request("GET", "/healthz", timeout=GITHUB_WAITS_S).status == 200
+    wait_done(host, sent)
+    missing = dropped(host)
+    before = host.mark()
+    host.process.read_on()
+    assert int(host.wait_log(msg="log_lines_dropped", after=before)["count"]) == missing
+    delivery = host.deliver("trouble", json.loads(BODY))
+    host.wait_log(msg="done", delivery=delivery)
+    assert dropped(host) == missing
+    assert len(host.log(msg="log_lines_dropped")) == 1
+
+
+def test_warnings_are_kept_where_other_lines_are_dropped(host):
+    host.process.stall()
+    flood(host)
+    body = json.dumps({"action": "fail", "installation": {"id": snek.INSTALLATION}}).encode()
+    deliveries = [host.deliver("trouble", None, body=body) for _ in range(5)]
+    missing = dropped(host)
+    host.process.read_on()
+    for delivery in deliveries:
+        host.wait_log(msg="retry", level="warning", delivery=delivery)
+    assert missing > 0
+
+
+def test_a_host_that_dies_is_started_again_though_nobody_reads(host):
+    host.process.stall()
+    assert deliver(host, 20) == [202] * 20
+    for sig in (signal.SIGKILL, signal.SIGABRT):
+        old = host.kill("host", sig)
+        deadline = time.monotonic() + snek.PATIENCE_S
+        while host.pids("host") in ([], old):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        host.wait_ready()
+        assert deliver(host, 20) == [202] * 20
+    wait_done(host, 60)
+    before = host.mark()
+    host.process.read_on()
+    host.wait_log(msg="host_died", signal="KILL", after=before)
+    host.wait_log(msg="host_died", signal="ABRT", after=before)
+
+
+def test_sigterm_ends_it_with_0_though_nobody_reads(start_bot):
+    host = start_bot(plugins=["trouble"], config={"server": {"drain_ms": 200}})
+    host.process.stall()
+    assert deliver(host, 20) == [202] * 20
+    wait_done(host, 20)
+    began = time.monotonic()
+    assert host.process.end() == 0
+    assert time.monotonic() - began < 10  # 1.2 s where nothing else runs
+
+
+def test_what_was_logged_is_written_when_the_reader_is_slow_at_the_end(host):
+    host.process.stall()
+    delivery = host.deliver("trouble", json.loads(BODY))
+    wait_done(host, 1)
+    host.process.popen.send_signal(signal.SIGTERM)
+    host.process.read_on()
+    assert host.process.popen.wait(snek.PATIENCE_S) == 0
+    host.wait_log(msg="done", delivery=delivery)
+    host.wait_log(msg="stopped")

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "ingest/strict.h"
+#include "telemetry/metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -180,7 +181,11 @@ static enum MHD_Result queue(struct exchange *exchange) {
     if (!exchange->response) {
         return MHD_NO;
     }
-    if (ingest->quiesced) {
+    /* libmicrohttpd before 1.0 takes a chunk's line that ends in a bare LF, which a proxy before us
+     * may read otherwise. So what follows chunks is never taken for another request. */
+    size_t bytes;
+    bool chunked = http_header(&exchange->request, MHD_HTTP_HEADER_TRANSFER_ENCODING, &bytes);
+    if (ingest->quiesced || chunked) {
         (void)MHD_add_response_header(exchange->response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
     connection_set_deadline(ingest, exchange->connection, ingest->options.header_deadline_ms);
@@ -308,6 +313,18 @@ enum MHD_Result exchange_access(void *cls, struct MHD_Connection *mhd, const cha
     return finish(exchange);
 }
 
+/* What libmicrohttpd cannot read (a chunk's size, a length, more headers than it has room for) it
+ * refuses by itself, in HTML, and it has no hook for that. The log and the figures tell of it. */
+static void tell_of_its_refusal(struct ingest *ingest, struct MHD_Connection *mhd) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
+    if (info) {
+        metrics_refused(info->http_status);
+        refusals_log(&ingest->refusals, clock_monotonic_ms(), info->http_status,
+                     "libmicrohttpd cannot read it as HTTP", NULL);
+    }
+}
+
 void exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
                         enum MHD_RequestTerminationCode how) {
     struct ingest *ingest = cls;
@@ -315,6 +332,9 @@ void exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     (void)how;
     if (!exchange) {
         return;
+    }
+    if (!exchange->answered) {
+        tell_of_its_refusal(ingest, mhd);
     }
     (void)MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0U); /* see http_answer() */
     *con_cls = NULL;

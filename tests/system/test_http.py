@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The way in, through the real binaries: every status of design.md's table."""
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -206,6 +207,21 @@ def test_a_plain_and_a_chunked_request_are_accepted(host):
     assert raw(host, request_with(host)) == 202
     assert raw(host, request_with(host, b"Transfer-Encoding: chunked", body=CHUNKED,
                                   length=False)) == 202
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_what_follows_chunks_on_a_connection_is_not_taken_for_a_request(host, end):
+    chunks = b"%x%s%s\r\n0\r\n\r\n" % (len(BODY), end, BODY)
+    request = request_with(host, b"Transfer-Encoding: chunked", body=chunks, length=False)
+    request = request.replace(b"Connection: close\r\n", b"")
+    with socket.create_connection(("127.0.0.1", host.port), timeout=10) as link:
+        link.sendall(request + b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):  # for what it left unread
+            while chunk := link.recv(65536):
+                answer += chunk
+    assert answer.startswith(b"HTTP/1.1 202 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize("case", ["length and chunked", "two lengths", "two signatures",

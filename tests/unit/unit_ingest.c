@@ -504,6 +504,46 @@ static void a_chunked_body_is_as_good(void **state) {
     rig_stop(rig);
 }
 
+static void what_follows_chunks_is_no_request(void **state) {
+    (void)state;
+    static char request[8192];
+    static const char *const ends[] = {"\r\n", "\n"};
+    struct rig *rig = rig_start(NULL);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        (void)strcpy(request, fill(POST CHUNKED, delivery));
+        char *body = request + strlen(request) - strlen(delivery);
+        (void)sprintf(body, "%zx%s%s\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\n" HOST "\r\n",
+                      strlen(delivery), ends[i], delivery);
+        int fd = rig_connect(rig);
+        assert_true(send_text(fd, request));
+        assert_int_equal(read_reply(rig, fd), 202);
+        assert_true(at_end(fd));
+        (void)close(fd);
+    }
+    rig_stop(rig);
+}
+
+static void what_libmicrohttpd_refuses_by_itself_is_logged_too(void **state) {
+    (void)state;
+    static const struct {
+        const char *head, *body, *logged;
+    } cases[] = {
+        {POST CHUNKED, "zz\r\nab\r\n", "msg=refused status=400 reason=\"libmicrohttpd"},
+        {POST CHUNKED, "fffffffffffffffff\r\n", "msg=refused status=413 reason=\"libmicrohttpd"},
+        {POST HOST TYPE "Content-Length: 99999999999999999999999\r\n", "",
+         "msg=refused status=413 reason=\"libmicrohttpd"},
+    };
+    struct rig *rig = rig_start(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int fd = rig_connect(rig);
+        assert_true(send_text(fd, fill(cases[i].head, cases[i].body)));
+        while (recv(fd, rig->reply, REPLY_MAX, 0) > 0) {} /* it hangs up once it has logged */
+        assert_logged(rig, cases[i].logged);
+        (void)close(fd);
+    }
+    rig_stop(rig);
+}
+
 static void a_chunked_body_is_counted(void **state) {
     (void)state;
     struct rig *rig = rig_init();
@@ -682,6 +722,8 @@ int main(void) {
         cmocka_unit_test(unambiguous_variants_are_taken),
         cmocka_unit_test(bad_lengths_are_refused),
         cmocka_unit_test(a_chunked_body_is_as_good),
+        cmocka_unit_test(what_follows_chunks_is_no_request),
+        cmocka_unit_test(what_libmicrohttpd_refuses_by_itself_is_logged_too),
         cmocka_unit_test(a_chunked_body_is_counted),
         cmocka_unit_test(expect_100_continue_is_answered_before_the_body),
         cmocka_unit_test(a_refusal_reaches_a_client_that_writes_before_it_reads),

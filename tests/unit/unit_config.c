@@ -1,108 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* config: what a file and the environment may say, and the sentences about what they may not. */
-#include "unit.h"
+#include "config_home.h"
 
-#include "base/io.h"
-#include "config/config.h"
 #include "config/keys.h"
 #include "config/toml.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-static char home[] = "/tmp/snek-config-XXXXXX"; /* of this program; also the working directory */
-
-static int enter_home(void **state) {
-    (void)state;
-    if (!mkdtemp(home) || chdir(home) < 0) {
-        return -1;
-    }
-    return 0;
-}
-
-static int leave_home(void **state) {
-    (void)state;
-    char command[100];
-    (void)snprintf(command, sizeof command, "rm -r %s", home);
-    return chdir("/") < 0 || system(command) != 0 ? -1 : 0;
-}
-
-/* Every test starts without a file and with an environment that says nothing to us. */
-static int start_empty(void **state) {
-    (void)state;
-    for (const struct config_key *key = config_keys; key->name; key++) {
-        if (key->variable) {
-            (void)unsetenv(key->variable);
-        }
-    }
-    (void)unsetenv("GITHUB_PRIVATE_KEY");
-    (void)unsetenv("GITHUB_WEBHOOK_SECRET");
-    (void)unsetenv("GITHUB_WEBHOOK_SECRET_PREVIOUS");
-    (void)unlink("snekomatic.toml");
-    return 0;
-}
-
-static void write_bytes(const char *path, const char *bytes, size_t count) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    assert_true(fd >= 0);
-    assert_int_equal(io_write_full(fd, bytes, count), 0);
-    (void)close(fd);
-}
-
-static void write_text(const char *path, const char *text) {
-    write_bytes(path, text, strlen(text));
-}
-
-static void set_credentials(void) {
-    (void)setenv("GITHUB_APP_ID", "7", 1);
-    (void)setenv("GITHUB_PRIVATE_KEY", "the key", 1);
-    (void)setenv("GITHUB_WEBHOOK_SECRET", "hush", 1);
-}
-
-/* Loads snekomatic.toml with `text` in it (NULL: no file), or fails with its problems. */
-static struct config *load_good(const char *text) {
-    struct config *config = NULL;
-    AUTO_PROBLEMS struct config_problems problems = {0};
-    if (text) {
-        write_text("snekomatic.toml", text);
-    }
-    if (config_load(NULL, CONFIG_NEED_EVERYTHING, &config, &problems) < 0) {
-        fail_msg("refused: %s", problems.text);
-    }
-    assert_null(problems.text);
-    return config;
-}
-
-/* The problems of `text`, or fails. */
-static char *load_bad(const char *text) {
-    struct config *config = NULL;
-    struct config_problems problems = {0};
-    if (text) {
-        write_text("snekomatic.toml", text);
-    }
-    if (config_load(NULL, CONFIG_NEED_EVERYTHING, &config, &problems) == 0) {
-        fail_msg("accepted: %s", text ? text : "no file");
-    }
-    assert_null(config);
-    return problems.text;
-}
-
-static void assert_problems(const char *text, const char *want) {
-    AUTO_FREE char *problems = load_bad(text);
-    assert_string_equal(problems, want);
-}
-
-static void assert_under_home(const char *path, const char *want) {
-    assert_memory_equal(path, home, strlen(home));
-    assert_string_equal(path + strlen(home), want);
-}
-
-static void assert_store_under_home(const struct config *config, const char *want) {
-    assert_memory_equal(config->store.url, "sqlite:", 7);
-    assert_under_home(config->store.url + 7, want);
-}
 
 static void without_a_file_the_credentials_are_enough(void **state) {
     (void)state;
@@ -489,7 +393,7 @@ static void a_wrong_variable_is_reported_by_its_name(void **state) {
          "SENTRY_DSN: sentry.dsn must be a DSN as Sentry shows it: https://KEY@HOST/PROJECT, in "
          "which PROJECT is a number\n"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        (void)start_empty(NULL);
+        (void)config_start_empty(NULL);
         set_credentials();
         (void)setenv(cases[i][0], cases[i][1], 1);
         assert_problems(NULL, cases[i][2]);
@@ -579,124 +483,6 @@ static void bad_toml_is_reported_with_line_and_column(void **state) {
     assert_memory_equal(problems, "snekomatic.toml:1: column ", 26);
 }
 
-static void a_file_that_is_named_must_be_readable(void **state) {
-    (void)state;
-    struct config *config = NULL;
-    struct config_problems problems = {0};
-    set_credentials();
-    assert_int_equal(config_load("none.toml", CONFIG_NEED_EVERYTHING, &config, &problems), -1);
-    assert_string_equal(problems.text, "cannot open none.toml: No such file or directory\n");
-    config_problems_finish(&problems);
-    assert_int_equal(mkdir("dir", 0700), 0);
-    assert_int_equal(config_load("dir", CONFIG_NEED_EVERYTHING, &config, &problems), -1);
-    assert_string_equal(problems.text, "cannot read dir: Is a directory\n");
-    config_problems_finish(&problems);
-    /* Paths are relative to the file, not to where we are. */
-    write_text("dir/x.toml", "[[plugin]]\npath = \"./p.so\"\n");
-    assert_int_equal(config_load("dir/x.toml", CONFIG_NEED_EVERYTHING, &config, &problems), 0);
-    assert_under_home(config->plugins[0].path, "/dir/p.so");
-    assert_store_under_home(config, "/dir/snekomatic.db");
-    config_free(config);
-}
-
-static void a_bare_plugin_name_is_a_file_of_the_directory(void **state) {
-    (void)state;
-    set_credentials();
-    assert_int_equal(mkdir("bare", 0700), 0);
-    assert_int_equal(mkdir("bare/folder", 0700), 0);
-    write_text("bare/exact", "");
-    struct config *config = load_good("[plugins]\ndirectory = \"bare\"\n"
-                                      "[[plugin]]\npath = \"exact\"\n"
-                                      "[[plugin]]\npath = \"folder\"\n");
-    assert_under_home(config->plugins[0].path, "/bare/exact");
-    assert_under_home(config->plugins[1].path, "/bare/folder.so");
-    assert_string_equal(config->plugins[1].as_written, "folder");
-    config_free(config);
-    assert_int_equal(symlink("exact", "bare/alias"), 0);
-    assert_problems("[plugins]\ndirectory = \"bare\"\n"
-                    "[[plugin]]\npath = \"exact\"\n"
-                    "[[plugin]]\npath = \"alias\"\n",
-                    "snekomatic.toml:5: plugin.path \"alias\" is the same file as in line 3\n");
-}
-
-static void a_bare_name_of_a_file_beside_the_configuration_is_told_its_right_form(void **state) {
-    (void)state;
-    set_credentials();
-    write_text("beside.so", "");
-    AUTO_FREE char *problems = load_bad("[[plugin]]\npath = \"beside\"\n");
-    assert_non_null(strstr(problems, "snekomatic.toml:1: plugin.path \"beside\" is no file in /"));
-    assert_non_null(strstr(problems, "the file beside this configuration is \"./beside.so\"\n"));
-}
-
-static void the_private_key_is_handed_over_as_it_is_and_gone(void **state) {
-    (void)state;
-    struct error err;
-    struct config *config = load_good("[github]\napp_id = 1\nprivate_key_file = \"key.pem\"\n"
-                                      "webhook_secret_file = \"secret\"\n");
-    write_text("key.pem", " a key \n");
-    struct secret key = {0};
-    assert_int_equal(config_private_key(config, &key, &err), 0);
-    assert_string_equal(key.data, " a key \n");
-    secret_finish(&key);
-
-    static char entry[] = "GITHUB_PRIVATE_KEY=from the variable";
-    assert_int_equal(putenv(entry), 0);
-    assert_int_equal(config_private_key(config, &key, &err), 0);
-    assert_string_equal(key.data, "from the variable");
-    assert_null(getenv("GITHUB_PRIVATE_KEY"));
-    assert_null(memmem(entry, sizeof entry, "variable", 8));
-    secret_finish(&key);
-
-    write_text("key.pem", "");
-    assert_int_equal(config_private_key(config, &key, &err), -1);
-    assert_non_null(strstr(err.text, "github.private_key_file: "));
-    assert_non_null(strstr(err.text, "/key.pem is empty"));
-    assert_int_equal(unlink("key.pem"), 0);
-    assert_int_equal(config_private_key(config, &key, &err), -1);
-    assert_non_null(strstr(err.text, "No such file"));
-    assert_null(key.data);
-    config_free(config);
-}
-
-static void webhook_secrets_come_without_the_last_white_space(void **state) {
-    (void)state;
-    struct error err;
-    struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
-    size_t count = 0;
-    struct config *config = load_good("[github]\napp_id = 1\nprivate_key_file = \"k\"\n"
-                                      "webhook_secret_file = \"secret\"\n");
-    write_text("secret", " hush hush \r\n\n");
-    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), 0);
-    assert_int_equal(count, 1);
-    assert_string_equal(secrets[0].data, " hush hush");
-    secret_finish(&secrets[0]);
-
-    (void)setenv("GITHUB_WEBHOOK_SECRET", " new\r\n", 1);
-    (void)setenv("GITHUB_WEBHOOK_SECRET_PREVIOUS", "old", 1);
-    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), 0);
-    assert_int_equal(count, 2);
-    assert_string_equal(secrets[0].data, " new");
-    assert_string_equal(secrets[1].data, "old");
-    assert_null(getenv("GITHUB_WEBHOOK_SECRET"));
-    assert_null(getenv("GITHUB_WEBHOOK_SECRET_PREVIOUS"));
-    secret_finish(&secrets[0]);
-    secret_finish(&secrets[1]);
-
-    (void)setenv("GITHUB_WEBHOOK_SECRET", " \t\n", 1);
-    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
-    assert_string_equal(err.text, "GITHUB_WEBHOOK_SECRET is empty");
-
-    write_text("secret", " \n");
-    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
-    assert_non_null(strstr(err.text, "/secret is empty"));
-    AUTO_FREE char *large = calloc(1, CONFIG_SECRET_MAX + 1);
-    memset(large, 'x', CONFIG_SECRET_MAX + 1);
-    write_bytes("secret", large, CONFIG_SECRET_MAX + 1);
-    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
-    assert_non_null(strstr(err.text, "is larger than 65536 bytes"));
-    config_free(config);
-}
-
 static void a_toml_table_becomes_json(void **state) {
     (void)state;
     static const char toml[] = "z = 1\n"
@@ -724,88 +510,22 @@ static void a_toml_table_becomes_json(void **state) {
     toml_free(root);
 }
 
-/* The example, with its commented keys ("#name = …", "#[table]") made live or left out. */
-static char *read_example(bool live) {
-    struct error err;
-    AUTO_BUFFER struct buffer text = BUFFER_INIT(100000);
-    struct buffer out = BUFFER_INIT(100000);
-    assert_int_equal(io_read_file(SNEK_SOURCE_ROOT "/config/snekomatic.toml", &text, &err), 0);
-    char *rest = text.data;
-    for (char *line; (line = strsep(&rest, "\n"));) {
-        bool commented = line[0] == '#' && line[1] != '\0' && line[1] != ' ';
-        assert_int_equal(buffer_printf(&out, "%s\n", line + (commented && live)), 0);
-    }
-    return buffer_steal(&out);
-}
-
-static void the_example_loads_as_it_is_and_with_every_key_live(void **state) {
-    (void)state;
-    set_credentials();
-    for (int live = 0; live < 2; live++) {
-        AUTO_FREE char *text = read_example(live);
-        struct config *config = load_good(text);
-        assert_int_equal(config->n_plugins, 2 + live); /* welcome is commented out */
-        assert_int_equal(config->server.port, 8000);
-        assert_int_equal(config->github.ca_file != NULL, live); /* the keys are indeed live */
-        config_free(config);
-    }
-}
-
-static void the_example_has_every_key_at_its_default(void **state) {
-    (void)state;
-    AUTO_FREE char *text = read_example(true);
-    const struct config_key *const tables[] = {config_keys, config_plugin_keys};
-    for (size_t i = 0; i < 2; i++) {
-        for (const struct config_key *key = tables[i]; key->name; key++) {
-            const char *name = strchr(key->name, '.') + 1;
-            bool quoted = key->kind != KEY_INTEGER && key->kind != KEY_BOOLEAN;
-            /* The default of these two depends on the build. */
-            bool varies = strcmp(name, "user_agent") == 0 || strcmp(name, "directory") == 0;
-            char want[200];
-            if (key->kind == KEY_JSON) {
-                (void)snprintf(want, sizeof want, "\n[%s]\n", key->name);
-            } else if (key->fallback && !varies) {
-                (void)snprintf(want, sizeof want, quoted ? "\n%s = \"%s\"\n" : "\n%s = %s\n", name,
-                               key->fallback);
-            } else {
-                (void)snprintf(want, sizeof want, "\n%s = ", name);
-            }
-            bool there = strstr(text, want) != NULL;
-            if (there != (key->kind != KEY_UNSUPPORTED)) {
-                fail_msg("%s: %s", there ? "unsupported, but there" : "not there", key->name);
-            }
-            if (key->variable && key->kind != KEY_UNSUPPORTED && !strstr(text, key->variable)) {
-                fail_msg("not named: %s", key->variable);
-            }
-        }
-    }
-}
-
-#define TEST(name) cmocka_unit_test_setup(name, start_empty)
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(without_a_file_the_credentials_are_enough),
-        TEST(every_key_of_a_file_is_taken),
-        TEST(the_environment_wins_over_the_file),
-        TEST(an_empty_variable_counts_as_unset),
-        TEST(listen_takes_addresses_and_names),
-        TEST(api_urls_that_are_safe_are_taken),
-        TEST(what_a_file_may_not_say_is_refused_with_a_sentence),
-        TEST(the_url_of_a_database_is_kept_as_it_is),
-        TEST(a_wrong_variable_is_reported_by_its_name),
-        TEST(all_problems_are_told_at_once_in_the_order_of_the_file),
-        TEST(without_file_and_credentials_it_says_how_to_start),
-        TEST(the_host_needs_everything_but_the_key),
-        TEST(bad_toml_is_reported_with_line_and_column),
-        TEST(a_file_that_is_named_must_be_readable),
-        TEST(a_bare_plugin_name_is_a_file_of_the_directory),
-        TEST(a_bare_name_of_a_file_beside_the_configuration_is_told_its_right_form),
-        TEST(the_private_key_is_handed_over_as_it_is_and_gone),
-        TEST(webhook_secrets_come_without_the_last_white_space),
-        TEST(a_toml_table_becomes_json),
-        TEST(the_example_loads_as_it_is_and_with_every_key_live),
-        TEST(the_example_has_every_key_at_its_default),
+        CONFIG_TEST(without_a_file_the_credentials_are_enough),
+        CONFIG_TEST(every_key_of_a_file_is_taken),
+        CONFIG_TEST(the_environment_wins_over_the_file),
+        CONFIG_TEST(an_empty_variable_counts_as_unset),
+        CONFIG_TEST(listen_takes_addresses_and_names),
+        CONFIG_TEST(api_urls_that_are_safe_are_taken),
+        CONFIG_TEST(what_a_file_may_not_say_is_refused_with_a_sentence),
+        CONFIG_TEST(the_url_of_a_database_is_kept_as_it_is),
+        CONFIG_TEST(a_wrong_variable_is_reported_by_its_name),
+        CONFIG_TEST(all_problems_are_told_at_once_in_the_order_of_the_file),
+        CONFIG_TEST(without_file_and_credentials_it_says_how_to_start),
+        CONFIG_TEST(the_host_needs_everything_but_the_key),
+        CONFIG_TEST(bad_toml_is_reported_with_line_and_column),
+        CONFIG_TEST(a_toml_table_becomes_json),
     };
-    return cmocka_run_group_tests(tests, enter_home, leave_home);
+    return cmocka_run_group_tests(tests, config_enter_home, config_leave_home);
 }

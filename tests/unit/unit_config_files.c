@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* config: the files that it finds and names: itself, plugins, keys and secrets; and the example. */
+#include "config_home.h"
+
+#include "base/io.h"
+#include "config/keys.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void a_file_that_is_named_must_be_readable(void **state) {
+    (void)state;
+    struct config *config = NULL;
+    struct config_problems problems = {0};
+    set_credentials();
+    assert_int_equal(config_load("none.toml", CONFIG_NEED_EVERYTHING, &config, &problems), -1);
+    assert_string_equal(problems.text, "cannot open none.toml: No such file or directory\n");
+    config_problems_finish(&problems);
+    assert_int_equal(mkdir("dir", 0700), 0);
+    assert_int_equal(config_load("dir", CONFIG_NEED_EVERYTHING, &config, &problems), -1);
+    assert_string_equal(problems.text, "cannot read dir: Is a directory\n");
+    config_problems_finish(&problems);
+    /* Paths are relative to the file, not to where we are. */
+    write_text("dir/x.toml", "[[plugin]]\npath = \"./p.so\"\n");
+    assert_int_equal(config_load("dir/x.toml", CONFIG_NEED_EVERYTHING, &config, &problems), 0);
+    assert_under_home(config->plugins[0].path, "/dir/p.so");
+    assert_store_under_home(config, "/dir/snekomatic.db");
+    config_free(config);
+}
+
+static void a_bare_plugin_name_is_a_file_of_the_directory(void **state) {
+    (void)state;
+    set_credentials();
+    assert_int_equal(mkdir("bare", 0700), 0);
+    assert_int_equal(mkdir("bare/folder", 0700), 0);
+    write_text("bare/exact", "");
+    struct config *config = load_good("[plugins]\ndirectory = \"bare\"\n"
+                                      "[[plugin]]\npath = \"exact\"\n"
+                                      "[[plugin]]\npath = \"folder\"\n");
+    assert_under_home(config->plugins[0].path, "/bare/exact");
+    assert_under_home(config->plugins[1].path, "/bare/folder.so");
+    assert_string_equal(config->plugins[1].as_written, "folder");
+    config_free(config);
+    assert_int_equal(symlink("exact", "bare/alias"), 0);
+    assert_problems("[plugins]\ndirectory = \"bare\"\n"
+                    "[[plugin]]\npath = \"exact\"\n"
+                    "[[plugin]]\npath = \"alias\"\n",
+                    "snekomatic.toml:5: plugin.path \"alias\" is the same file as in line 3\n");
+}
+
+static void a_bare_name_of_a_file_beside_the_configuration_is_told_its_right_form(void **state) {
+    (void)state;
+    set_credentials();
+    write_text("beside.so", "");
+    AUTO_FREE char *problems = load_bad("[[plugin]]\npath = \"beside\"\n");
+    assert_non_null(strstr(problems, "snekomatic.toml:1: plugin.path \"beside\" is no file in /"));
+    assert_non_null(strstr(problems, "the file beside this configuration is \"./beside.so\"\n"));
+}
+
+static void the_private_key_is_handed_over_as_it_is_and_gone(void **state) {
+    (void)state;
+    struct error err;
+    struct config *config = load_good("[github]\napp_id = 1\nprivate_key_file = \"key.pem\"\n"
+                                      "webhook_secret_file = \"secret\"\n");
+    write_text("key.pem", " a key \n");
+    struct secret key = {0};
+    assert_int_equal(config_private_key(config, &key, &err), 0);
+    assert_string_equal(key.data, " a key \n");
+    secret_finish(&key);
+
+    static char entry[] = "GITHUB_PRIVATE_KEY=from the variable";
+    assert_int_equal(putenv(entry), 0);
+    assert_int_equal(config_private_key(config, &key, &err), 0);
+    assert_string_equal(key.data, "from the variable");
+    assert_null(getenv("GITHUB_PRIVATE_KEY"));
+    assert_null(memmem(entry, sizeof entry, "variable", 8));
+    secret_finish(&key);
+
+    write_text("key.pem", "");
+    assert_int_equal(config_private_key(config, &key, &err), -1);
+    assert_non_null(strstr(err.text, "github.private_key_file: "));
+    assert_non_null(strstr(err.text, "/key.pem is empty"));
+    assert_int_equal(unlink("key.pem"), 0);
+    assert_int_equal(config_private_key(config, &key, &err), -1);
+    assert_non_null(strstr(err.text, "No such file"));
+    assert_null(key.data);
+    config_free(config);
+}
+
+static void webhook_secrets_come_without_the_last_white_space(void **state) {
+    (void)state;
+    struct error err;
+    struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
+    size_t count = 0;
+    struct config *config = load_good("[github]\napp_id = 1\nprivate_key_file = \"k\"\n"
+                                      "webhook_secret_file = \"secret\"\n");
+    write_text("secret", " hush hush \r\n\n");
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), 0);
+    assert_int_equal(count, 1);
+    assert_string_equal(secrets[0].data, " hush hush");
+    secret_finish(&secrets[0]);
+
+    (void)setenv("GITHUB_WEBHOOK_SECRET", " new\r\n", 1);
+    (void)setenv("GITHUB_WEBHOOK_SECRET_PREVIOUS", "old", 1);
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(secrets[0].data, " new");
+    assert_string_equal(secrets[1].data, "old");
+    assert_null(getenv("GITHUB_WEBHOOK_SECRET"));
+    assert_null(getenv("GITHUB_WEBHOOK_SECRET_PREVIOUS"));
+    secret_finish(&secrets[0]);
+    secret_finish(&secrets[1]);
+
+    (void)setenv("GITHUB_WEBHOOK_SECRET", " \t\n", 1);
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
+    assert_string_equal(err.text, "GITHUB_WEBHOOK_SECRET is empty");
+
+    write_text("secret", " \n");
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
+    assert_non_null(strstr(err.text, "/secret is empty"));
+    AUTO_FREE char *large = calloc(1, CONFIG_SECRET_MAX + 1);
+    memset(large, 'x', CONFIG_SECRET_MAX + 1);
+    write_bytes("secret", large, CONFIG_SECRET_MAX + 1);
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
+    assert_non_null(strstr(err.text, "is larger than 65536 bytes"));
+    config_free(config);
+}
+
+/* The example, with its commented keys ("#name = …", "#[table]") made live or left out. */
+static char *read_example(bool live) {
+    struct error err;
+    AUTO_BUFFER struct buffer text = BUFFER_INIT(100000);
+    struct buffer out = BUFFER_INIT(100000);
+    assert_int_equal(io_read_file(SNEK_SOURCE_ROOT "/config/snekomatic.toml", &text, &err), 0);
+    char *rest = text.data;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        bool commented = line[0] == '#' && line[1] != '\0' && line[1] != ' ';
+        assert_int_equal(buffer_printf(&out, "%s\n", line + (commented && live)), 0);
+    }
+    return buffer_steal(&out);
+}
+
+static void the_example_loads_as_it_is_and_with_every_key_live(void **state) {
+    (void)state;
+    set_credentials();
+    for (int live = 0; live < 2; live++) {
+        AUTO_FREE char *text = read_example(live);
+        struct config *config = load_good(text);
+        assert_int_equal(config->n_plugins, 2 + live); /* welcome is commented out */
+        assert_int_equal(config->server.port, 8000);
+        assert_int_equal(config->github.ca_file != NULL, live); /* the keys are indeed live */
+        config_free(config);
+    }
+}
+
+static void the_example_has_every_key_at_its_default(void **state) {
+    (void)state;
+    AUTO_FREE char *text = read_example(true);
+    const struct config_key *const tables[] = {config_keys, config_plugin_keys};
+    for (size_t i = 0; i < 2; i++) {
+        for (const struct config_key *key = tables[i]; key->name; key++) {
+            const char *name = strchr(key->name, '.') + 1;
+            bool quoted = key->kind != KEY_INTEGER && key->kind != KEY_BOOLEAN;
+            /* The default of these two depends on the build. */
+            bool varies = strcmp(name, "user_agent") == 0 || strcmp(name, "directory") == 0;
+            char want[200];
+            if (key->kind == KEY_JSON) {
+                (void)snprintf(want, sizeof want, "\n[%s]\n", key->name);
+            } else if (key->fallback && !varies) {
+                (void)snprintf(want, sizeof want, quoted ? "\n%s = \"%s\"\n" : "\n%s = %s\n", name,
+                               key->fallback);
+            } else {
+                (void)snprintf(want, sizeof want, "\n%s = ", name);
+            }
+            bool there = strstr(text, want) != NULL;
+            if (there != (key->kind != KEY_UNSUPPORTED)) {
+                fail_msg("%s: %s", there ? "unsupported, but there" : "not there", key->name);
+            }
+            if (key->variable && key->kind != KEY_UNSUPPORTED && !strstr(text, key->variable)) {
+                fail_msg("not named: %s", key->variable);
+            }
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        CONFIG_TEST(a_file_that_is_named_must_be_readable),
+        CONFIG_TEST(a_bare_plugin_name_is_a_file_of_the_directory),
+        CONFIG_TEST(a_bare_name_of_a_file_beside_the_configuration_is_told_its_right_form),
+        CONFIG_TEST(the_private_key_is_handed_over_as_it_is_and_gone),
+        CONFIG_TEST(webhook_secrets_come_without_the_last_white_space),
+        CONFIG_TEST(the_example_loads_as_it_is_and_with_every_key_live),
+        CONFIG_TEST(the_example_has_every_key_at_its_default),
+    };
+    return cmocka_run_group_tests(tests, config_enter_home, config_leave_home);
+}

@@ -47,6 +47,12 @@ static void load_plugin(struct load *load, const struct toml_value *table) {
                      "this [[plugin]] has no path: the name of a plugin in plugins.directory, or "
                      "the path of a .so");
     }
+    if (plugin && plugin->concurrency > plugin->memory_mib) {
+        load_problem(load, (struct place){.line = table->line},
+                     "plugin.concurrency = %u takes a plugin.memory_mib of at least as much, not "
+                     "%u: each run has a thread, whose stack takes half a MiB of it",
+                     plugin->concurrency, plugin->memory_mib);
+    }
     if (plugin && !plugin->config_json && !(plugin->config_json = strdup("{}"))) {
         load_problem(load, (struct place){.line = table->line}, "out of memory");
     }

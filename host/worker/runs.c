@@ -34,13 +34,10 @@ static void run_free(struct run *run) {
     free(run);
 }
 
-/* Takes `body`. NULL when it is malformed (or memory is short for a few names: no better). */
-static struct run *run_new(struct worker *worker, uint64_t handle, char *body, size_t bytes) {
-    struct run *run = calloc(1, sizeof *run);
-    if (!run) {
-        free(body);
-        return NULL;
-    }
+/* Takes `body`. False when it is malformed (or memory is short for a few names: no better); to be
+ * freed in either case. */
+static bool run_init(struct run *run, struct worker *worker, uint64_t handle, char *body,
+                     size_t bytes) {
     run->shown = (struct snek_run){.host = &worker->host, .state = worker->state};
     run->worker = worker;
     run->handle = handle;
@@ -59,11 +56,7 @@ static struct run *run_new(struct worker *worker, uint64_t handle, char *body, s
     struct frame_text payload = frame_get_text(&reader, FRAME_TO_WORKER_MAX);
     run->from_self = from_self == 1;
     run->payload = (struct snek_text){.data = payload.data, .bytes = payload.bytes};
-    if (frame_read_end(&reader) < 0 || from_self > 1) {
-        run_free(run);
-        return NULL;
-    }
-    return run;
+    return frame_read_end(&reader) == 0 && from_self <= 1;
 }
 
 static void send_result(struct worker *worker, uint64_t handle, int32_t result, int64_t delay_ms,
@@ -181,13 +174,14 @@ int runs_start(struct worker *worker, struct wire_frame *frame) {
     if (frame->head.run == 0 || frame->head.request != 0) {
         return -1;
     }
-    if (!frame->body) {
+    struct run *run = frame->body ? calloc(1, sizeof *run) : NULL;
+    if (!run) {
         send_result(worker, frame->head.run, SNEK_E_FAILED, 0,
                     "the worker has no memory for this delivery: raise plugin.memory_mib");
         return 0;
     }
-    struct run *run = run_new(worker, frame->head.run, STEAL(frame->body), frame->head.body_bytes);
-    if (!run) {
+    if (!run_init(run, worker, frame->head.run, STEAL(frame->body), frame->head.body_bytes)) {
+        run_free(run);
         return -1;
     }
     (void)pthread_mutex_lock(&runs->lock);

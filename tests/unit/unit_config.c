@@ -319,6 +319,10 @@ static const struct {
      "unknown key plugin.enable; did you mean plugin.enabled?"},
     {"plugin = [{path = \"a\", concurrency = 0}]",
      "plugin.concurrency must be from 1 to 1024 runs, not 0"},
+    {"[[plugin]]\npath = \"a\"\nconcurrency = 300",
+     "plugin.concurrency = 300 takes a plugin.memory_mib of at least as much, not 256: each run "
+     "has "
+     "a thread, whose stack takes half a MiB of it"},
     {"plugin = [{path = \"a\", sandbox = \"on\"}]",
      "plugin.sandbox must be best, strict or off, not \"on\""},
     {"plugin = [{path = \"a\", installations = 5}]",

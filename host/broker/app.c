@@ -3,6 +3,7 @@
  * to be wrong. */
 #include "broker/app.h"
 
+#include "base/clock.h"
 #include "base/mailbox.h"
 #include "broker/answer.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #define SKEW_WORTH_A_TRY_S 10 /* a JWT is valid for minutes; less than this was not the reason */
+#define AGAIN_FOR_MS 10000    /* whoever waits for a token has a deadline */
 
 void app_send(struct app_request *request) {
     limits_enter(request->way->limits, &request->limit);
@@ -37,6 +39,23 @@ static void tell(struct retry *retry) {
     request->done(request);
 }
 
+static void take_retry(struct retry *retry) {
+    app_send(CONTAINER_OF(retry, struct app_request, retry));
+}
+
+/* True when it is made again after a while. */
+static bool again(struct app_request *request) {
+    const struct exchange *exchange = &request->exchange;
+    struct retries *retries = request->way->retries;
+    if (!is_passing(exchange) || (request->once && !exchange->unsent) ||
+        ++request->tries >= RETRY_TRIES_MAX ||
+        clock_monotonic_ms() - request->begun_at_ms > AGAIN_FOR_MS) {
+        return false;
+    }
+    retry_after(retries, &request->retry, retry_backoff_ms(retries, request->tries));
+    return true;
+}
+
 static void take_jwt(struct jwt_waiter *waiter, const struct jwt_answer *answer) {
     struct app_request *request = CONTAINER_OF(waiter, struct app_request, waiter);
     if (answer->outcome < 0) {
@@ -49,6 +68,9 @@ static void take_jwt(struct jwt_waiter *waiter, const struct jwt_answer *answer)
     }
     request->skew_s = answer->skew_s;
     request->key = answer->key;
+    if (request->begun_at_ms == 0) {
+        request->begun_at_ms = clock_monotonic_ms();
+    }
     transport_send(request->way->transport, &request->exchange, answer->jwt);
 }
 
@@ -76,7 +98,9 @@ static void answered(struct exchange *exchange) {
     } else if (exchange->status > 0) {
         jwt_took_key(request->way->jwt, request->key);
     }
-    request->done(request);
+    if (!again(request)) {
+        request->done(request);
+    }
 }
 
 int32_t app_request_init(struct app_request *request, const struct app_way *way, const char *method,
@@ -89,6 +113,7 @@ int32_t app_request_init(struct app_request *request, const struct app_way *way,
                   .waited = &request->waited,
                   .admitted = take_admission,
                   .put_off = take_put_off},
+        .retry = {.due = take_retry},
         .put_off = {.due = tell},
         .waiter = {.answered = take_jwt},
     };
@@ -113,6 +138,7 @@ int32_t app_request_init(struct app_request *request, const struct app_way *way,
 
 void app_request_finish(struct app_request *request) {
     limits_forget(request->way->limits, &request->limit);
+    retry_forget(request->way->retries, &request->retry);
     retry_forget(request->way->retries, &request->put_off);
     jwt_forget(request->way->jwt, &request->waiter);
     exchange_finish(&request->exchange);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Requests as the app itself: each with a fresh JWT, and under the app's own rate limits. Plugins
- * have no way here; the broker uses it for tokens, the slug and the host's errands.
+/* Requests as the app itself: each with a fresh JWT, under the app's own rate limits, and made
+ * again after a failure that passes. Plugins have no way here; the broker uses it for tokens, the
+ * slug and the host's errands.
  *
  * Threads: the broker's alone. app_send() never calls done(). */
 #ifndef SNEK_BROKER_APP_H
@@ -24,6 +25,7 @@ struct app_way {
 struct app_request {
     void (*done)(struct app_request *request); /* may finish and free it */
     void *context;                             /* the asker's */
+    bool once;                                 /* GitHub is not to hear of it twice */
     /* The answer is in it, failures too. SNEK_E_REQUEUE: it was not sent, or GitHub did nothing
      * but refuse it, since the app is at a limit until `until_ms` (wall), or the host stops. */
     struct exchange exchange;
@@ -33,7 +35,9 @@ struct app_request {
     const struct app_way *way;
     struct limits_waiter limit;
     struct broker_waited waited; /* nobody asks: it is never held */
-    struct retry put_off;
+    struct retry retry, put_off;
+    int64_t begun_at_ms; /* monotonic; 0: not sent yet */
+    unsigned tries;
     struct jwt_waiter waiter;
     struct target target;
     int32_t skew_s;

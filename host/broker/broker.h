@@ -39,7 +39,7 @@ struct broker_options {
 enum broker_kind {
     BROKER_REQUEST, /* a plugin's request, with its installation's token */
     BROKER_SLUG,    /* the app's slug, from GET /app, kept; `answer` is the slug */
-    BROKER_APP,     /* the host's own, as the app: `method`, `url`, `body`; no retries */
+    BROKER_APP,     /* the host's own, as the app: `method`, `url`, `body` */
     BROKER_TOKEN,   /* the installation's token itself, for people: `answer`, to be wiped.
                        Permissions "" are all that are granted */
 };

@@ -80,6 +80,7 @@ void errand_begin(const struct app_way *way, struct errands *errands,
         end(errand);
         return;
     }
+    errand->app.once = strcmp(request->method, "GET") != 0;
     errand->app.exchange.secret = false;
     errand->app.exchange.answer.max = ERRAND_ANSWER_MAX;
     errand->app.done = answered;

@@ -196,7 +196,7 @@ def test_a_post_that_may_be_repeated_is(fake, host):
 
 
 def test_what_was_surely_not_sent_is_in_no_doubt(fake, host):
-    fake.fail(path=f"/app/installations/{snek.INSTALLATION}/access_tokens", status=500, times=1)
+    fake.fail(path=f"/app/installations/{snek.INSTALLATION}/access_tokens", status=400, times=1)
     delivery = host.deliver("effects", effect("react"))
     hurry(host, delivery)
     host.wait_log(msg="done", delivery=delivery)

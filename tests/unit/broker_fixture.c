@@ -108,6 +108,12 @@ static bool answer_app(struct fixture *fixture, int fd, const struct http_questi
         fixture->wrong++;
         return false;
     }
+    if (fixture->app_broken > 0) {
+        fixture->app_broken--;
+        fixture->app_heard++;
+        return fixture->app_broken_how > 0 &&
+               answer(fixture, fd, fixture->app_broken_how, "", "{\"message\":\"So it is\"}");
+    }
     if (fixture->app_limited > 0) {
         char headers[64];
         fixture->app_limited--;

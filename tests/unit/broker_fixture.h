@@ -43,6 +43,9 @@ struct fixture {
     atomic_int edition;            /* of what is below /kept/ */
     atomic_int unchanged;          /* answers of 304 */
     atomic_int app_asks;           /* GET /app */
+    atomic_int app_broken, app_broken_how; /* so many of the next requests as the app get this
+                                              status; 0: no answer at all */
+    atomic_int app_heard;                  /* of those */
     atomic_int app_limited; /* so many of the next requests as the app find it at a limit … */
     atomic_int app_limit_s; /* … that ends after so long */
     atomic_int minting, most_minting; /* token requests at once */

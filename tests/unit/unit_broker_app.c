@@ -125,6 +125,44 @@ static void no_more_than_a_hundred_tokens_are_asked_for_at_once(void **state) {
     assert_in_range(fixture.most_minting, 2, 100);
 }
 
+static void what_fails_in_passing_is_asked_again(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture.app_broken = 2;
+    fixture.app_broken_how = 502;
+    submit(&asked, BROKER_REQUEST, "1", "/ok");
+    (void)expect(&asked, 0, "");
+    fixture.app_broken = 2;
+    fixture.app_broken_how = 0;
+    submit(&asked, BROKER_SLUG, "1", NULL);
+    (void)expect(&asked, 0, "");
+    assert_int_equal(fixture.app_heard, 4);
+    fixture.app_broken = 100;
+    fixture.app_broken_how = 503;
+    submit(&asked, BROKER_REQUEST, "2", "/ok");
+    (void)expect(&asked, SNEK_E_SERVER, "access_tokens answered 503");
+    assert_int_equal(fixture.app_heard, 4 + 4);
+    fixture.app_broken_how = 404;
+    submit(&asked, BROKER_REQUEST, "3", "/ok");
+    (void)expect(&asked, SNEK_E_FORBIDDEN, "not installed");
+    assert_int_equal(fixture.app_heard, 4 + 4 + 1);
+}
+
+static void an_errand_that_changes_something_is_done_once(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture.app_broken = 100;
+    fixture.app_broken_how = 502;
+    fixture_fill(&fixture, &asked, "POST", "/app/hook/deliveries/1/attempts", NULL);
+    asked.request.kind = BROKER_APP;
+    broker_submit(fixture.broker, &asked.request);
+    (void)expect(&asked, SNEK_E_SERVER, "502");
+    assert_int_equal(fixture.app_heard, 1);
+    submit(&asked, BROKER_APP, "", "/app/hook/deliveries");
+    (void)expect(&asked, SNEK_E_SERVER, "502");
+    assert_int_equal(fixture.app_heard, 1 + 4);
+}
+
 #define APP_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -133,6 +171,8 @@ int main(void) {
         APP_TEST(what_has_a_token_goes_on),
         APP_TEST(the_slug_and_the_hosts_errands_wait_too),
         APP_TEST(a_short_limit_of_the_app_is_waited_for),
+        APP_TEST(what_fails_in_passing_is_asked_again),
+        APP_TEST(an_errand_that_changes_something_is_done_once),
         APP_TEST(no_more_than_a_hundred_tokens_are_asked_for_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

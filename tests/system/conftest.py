@@ -8,6 +8,7 @@ import time
 import pytest
 
 import snek
+from asking import ALL, Client, mint
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "postgres"))
 import server as postgres  # noqa: E402
@@ -25,6 +26,24 @@ def fake(key):
     github = snek.FakeGitHub(key)
     yield github
     github.stop()
+
+
+@pytest.fixture
+def anyone(fake):
+    """Asks the fake without a token."""
+    return Client(fake)
+
+
+@pytest.fixture
+def app(fake, key):
+    """As the app."""
+    return Client(fake, f"Bearer {snek.make_jwt(key)}")
+
+
+@pytest.fixture
+def client(fake, app):
+    """With a token that may do all that the endpoints need."""
+    return Client(fake, f"Bearer {mint(app, {'permissions': ALL}).json['token']}")
 
 
 @pytest.fixture

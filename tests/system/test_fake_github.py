@@ -12,52 +12,7 @@ import tomllib
 import pytest
 
 import snek
-
-ORG = "/orgs/sneks-united"
-REPO = "/repos/sneks-united/terrarium"
-ALL = {"members": "write", "issues": "write", "pull_requests": "write"}
-
-
-class Client:
-    """Asks the fake as the bot's broker would."""
-
-    def __init__(self, fake, authorization=None):
-        self.fake, self.authorization = fake, authorization
-
-    def __call__(self, method, path, body=None, **headers):
-        given = {
-            "User-Agent": "a test",
-            "Accept": "application/vnd.github+json",
-            "X-GitHub-Api-Version": "2022-11-28",
-            "Authorization": self.authorization,
-            **{name.replace("_", "-"): value for name, value in headers.items()},
-        }
-        sent = {name: value for name, value in given.items() if value is not None}
-        return snek.request(method, self.fake.url + path, body, sent)
-
-
-@pytest.fixture
-def anyone(fake):
-    return Client(fake)
-
-
-@pytest.fixture
-def app(fake, key):
-    return Client(fake, f"Bearer {snek.make_jwt(key)}")
-
-
-def mint(app, body=None, installation=snek.INSTALLATION):
-    return app("POST", f"/app/installations/{installation}/access_tokens", body)
-
-
-@pytest.fixture
-def client(fake, app):
-    """With a token that may do all that the endpoints need."""
-    return Client(fake, f"Bearer {mint(app, {'permissions': ALL}).json['token']}")
-
-
-def with_permissions(fake, app, **permissions):
-    return Client(fake, f"Bearer {mint(app, {'permissions': permissions}).json['token']}")
+from asking import ALL, ORG, REPO, Client, mint, with_permissions
 
 
 # -- the app's own requests

@@ -155,7 +155,8 @@ def test_many_requests_at_once_go_side_by_side_over_one_connection(make_front, s
     for delivery in deliveries:
         bot.wait_log(msg="done", delivery=delivery)
     took_s = time.monotonic() - began
-    assert len(before.requests(uri=f"{MEMBERSHIPS}/.*", status="200")) == 200
+    answers = [entry["status"] for entry in before.requests(uri=f"{MEMBERSHIPS}/.*")]
+    assert len(answers) == 200 and set(answers) <= {"200", "304"}
     assert took_s < 20  # one after the other: 40
     assert len(before.connections()) == 1  # which has up to 100 requests at once, and waits first
 

@@ -40,7 +40,7 @@ void answer_invalid(struct call *call, const char *resource, const char *field, 
                     const char *message) {
     json_t *body = error_body(call, 422, "Validation Failed");
     (void)json_object_set_new(body, "errors",
-                              json_pack("[{s:s, s:s, s:s, s:s}]", "resource", resource, "field",
+                              json_pack("[{s:s, s:s, s:s, s:s*}]", "resource", resource, "field",
                                         field, "code", code, "message", message));
     answer_json(call, 422, body);
 }
@@ -148,6 +148,9 @@ char *call_query(const struct call *call, const char *name) {
         if (strncmp(pair, name, name_bytes) == 0 && pair[name_bytes] == '=') {
             char *value = strdup(pair + name_bytes + 1);
             if (value) {
+                for (char *plus = value; (plus = strchr(plus, '+')) != NULL;) {
+                    *plus = ' ';
+                }
                 (void)MHD_http_unescape(value);
             }
             return value;

@@ -9,13 +9,14 @@
 void handle_app(struct call *call) {
     struct fake *fake = call->fake;
     json_t *app = json_pack(
-        "{s:I, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{}, s:[], s:i}", "id",
+        "{s:I, s:s, s:o, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:{}, s:[], s:i}", "id",
         (json_int_t)fake->app_id, "slug", fake->app_slug, "node_id",
-        json_sprintf("FAKE_A_%" PRId64, fake->app_id), "name", fake->app_slug, "description",
-        "The app under test", "client_id", "Iv1.0000000000000000", "external_url",
-        "https://example.org", "html_url", "https://github.com/apps/under-test", "created_at",
-        "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z", "permissions", "events",
-        "installations_count", (int)json_array_size(state_list(fake, "installations")));
+        json_sprintf("FAKE_A_%" PRId64, fake->app_id), "name", fake->app_slug, "owner",
+        shape_account(fake, "owner-of-the-app"), "description", "The app under test", "client_id",
+        "Iv1.0000000000000000", "external_url", "https://example.org", "html_url",
+        "https://github.com/apps/under-test", "created_at", "2025-01-01T00:00:00Z", "updated_at",
+        "2025-01-01T00:00:00Z", "permissions", "events", "installations_count",
+        (int)json_array_size(state_list(fake, "installations")));
     answer_json(call, 200, app);
 }
 

@@ -149,9 +149,7 @@ static void post_settings(struct call *call) {
         answer_problem(call, &err);
     } else {
         (void)json_object_update(json_object_get(call->fake->state, "settings"), changes);
-        if (json_object_get(changes, "rate_limit")) {
-            (void)json_object_clear(call->fake->rates); /* a new limit, a new window */
-        }
+        rates_set(call->fake, changes);
         get_settings(call);
     }
     json_decref(changes);

@@ -28,6 +28,7 @@ struct token {
     json_int_t installation;
     json_t *permissions;
     json_t *repositories; /* full names; NULL: all of the account's */
+    uint64_t serial;
     int64_t expires_s;
 };
 
@@ -44,14 +45,15 @@ struct fake {
     bool quiet;
     char origin[128]; /* http://HOST:PORT */
 
-    json_t *state; /* settings, users, organizations, repositories, installations; complete */
-    json_t *rates; /* caller -> {"used","reset"} */
+    json_t *state; /* settings, and the lists that state.c names; complete */
+    json_t *rates; /* bucket and caller -> {"used","reset"} */
     json_t *failures;
     json_t *requests;
     json_int_t requests_forgotten;
     json_int_t last_request;
     json_int_t last_id;
     struct token *tokens;
+    uint64_t tokens_minted;
 
     json_t *deliveries; /* webhooks that were sent, in order; keys with a "_" are not GitHub's */
     json_int_t last_delivery;
@@ -68,6 +70,7 @@ struct caller {
     json_t *installation; /* of CALLER_INSTALLATION: as the state has it; ours */
     json_t *permissions;  /* the token's; ours */
     json_t *repositories; /* the token's, or NULL; ours */
+    uint64_t token;       /* the token's serial number */
 };
 
 struct call {
@@ -80,7 +83,7 @@ struct call {
     struct buffer body;
     bool body_too_large;
 
-    char *unescaped;                             /* where the segments are; ours */
+    char *unescaped, *resolved;                  /* where the segments are; ours */
     char *segments[FAKE_SEGMENTS_MAX];           /* of the path, unescaped */
     size_t n_segments;                           /* SIZE_MAX: too many, or a NUL in one */
     const char *parameters[FAKE_PARAMETERS_MAX]; /* what stood in the route's braces */
@@ -106,7 +109,7 @@ void answer_json(struct call *call, unsigned status, json_t *body); /* steals `b
 void answer_empty(struct call *call, unsigned status);
 void answer_error(struct call *call, unsigned status, const char *message);
 void answer_invalid(struct call *call, const char *resource, const char *field, const char *code,
-                    const char *message); /* 422 Validation Failed */
+                    const char *message); /* 422 Validation Failed; the message may be NULL */
 void answer_header(struct call *call, const char *name, const char *value); /* after the answer */
 enum MHD_Result answer_send(struct call *call);
 /* The body as an object, the caller's; NULL when an error was answered. No body is an empty
@@ -161,6 +164,29 @@ int failure_check(const json_t *failure, struct error *err);
 bool failure_breaks(const json_t *failure); /* or does it only delay? */
 void failure_answer(struct call *call, const json_t *failure);
 
+/* rates.c: GitHub's primary limits. */
+enum rate_bucket { RATE_CORE, RATE_SEARCH, RATE_GRAPHQL };
+bool rate_allows(struct call *call, enum rate_bucket bucket); /* counts; false: it was answered */
+void rate_give_back(struct call *call, enum rate_bucket bucket);
+void add_rate_headers(struct call *call, enum rate_bucket bucket);
+void rates_set(struct fake *fake, const json_t *settings); /* new limits begin new windows */
+
+/* etags.c: marks the answer. True when the caller has it already; it is a 304 then. */
+bool answer_has_not_changed(struct call *call);
+
+/* repositories.c */
+enum reach { REACH_NOTHING, REACH_HERE, REACH_ELSEWHERE };
+/* The one that a route's first two parameters name, to call->repository. Elsewhere: it was renamed.
+ */
+enum reach reach_repository(struct call *call);
+void answer_moved(struct call *call);
+void find_by_number(struct call *call); /* makes /repositories/ID/... /repos/OWNER/NAME/... */
+/* Does the token give access to it? */
+bool repository_is_reached(const struct call *call, const json_t *repository);
+
+/* graphql.c */
+int graphql_check(json_t *entry, struct error *err); /* one of the state's */
+
 /* routes.c: fills in the answer. */
 void route_call(struct call *call);
 /* control.c: likewise, for /_fake/. */
@@ -174,19 +200,25 @@ void hooks_finish(struct fake *fake);
 
 /* shapes.c: objects in GitHub's shape, new. */
 json_t *shape_user(struct fake *fake, const char *login);
+json_t *shape_account(struct fake *fake, const char *login); /* a user or an organization */
 json_t *shape_membership(struct fake *fake, json_t *organization, json_t *member);
 json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue);
 json_t *shape_labels(struct fake *fake, json_t *repository, const json_t *issue);
 json_t *shape_comment(struct fake *fake, json_t *repository, json_t *comment);
 json_t *shape_review_comment(struct fake *fake, json_t *repository, json_t *comment);
 json_t *shape_reaction(struct fake *fake, json_t *reaction);
+json_t *shape_repository(struct fake *fake, json_t *repository);
 json_t *app_login(const struct fake *fake); /* SLUG[bot] */
 
-/* Answers the page of `all` (stolen) that the query asks for, with its links. */
+/* pages.c: answers the page of `all` (stolen) that the query asks for, with its links. */
 void answer_page(struct call *call, json_t *all);
+/* The same as the member `name` of `whole` (stolen). */
+void answer_page_in(struct call *call, json_t *whole, const char *name, json_t *all);
+size_t query_per_page(const struct call *call);
 size_t query_number(const struct call *call, const char *name, size_t otherwise);
 
-/* The handlers: apps.c, hooks.c, orgs.c, issues.c, comments.c, reactions.c. */
+/* The handlers: apps.c, hooks.c, orgs.c, repositories.c, search.c, graphql.c, issues.c, comments.c,
+ * reactions.c. */
 void handle_app(struct call *call);
 void handle_access_tokens(struct call *call);
 void handle_hook_deliveries(struct call *call);
@@ -196,6 +228,10 @@ void handle_membership_get(struct call *call);
 void handle_membership_put(struct call *call);
 void handle_membership_delete(struct call *call);
 void handle_member_get(struct call *call);
+void handle_repository_get(struct call *call);
+void handle_installation_repositories(struct call *call);
+void handle_search_issues(struct call *call);
+void handle_graphql(struct call *call);
 void handle_issue_get(struct call *call);
 void handle_issues_get(struct call *call);
 void handle_issue_patch(struct call *call);

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define RATE_WINDOW_S 3600
 #define API_VERSION "2022-11-28"
 #define DOCS "https://docs.github.com/rest/"
 
@@ -38,6 +37,14 @@ static const struct route routes[] = {
      "members", NULL, DOCS "orgs/members#remove-organization-membership-for-a-user"},
     {"GET", "/orgs/{org}/members/{username}", handle_member_get, false, "read", "members", NULL,
      DOCS "orgs/members#check-organization-membership-for-a-user"},
+    {"GET", "/installation/repositories", handle_installation_repositories, false, "read",
+     "metadata", NULL,
+     DOCS "apps/installations#list-repositories-accessible-to-the-app-installation"},
+    {"GET", "/search/issues", handle_search_issues, false, "read", "metadata", NULL,
+     DOCS "search/search#search-issues-and-pull-requests"},
+    {"POST", "/graphql", handle_graphql, .documentation = "https://docs.github.com/graphql"},
+    {"GET", "/repos/{owner}/{repo}", handle_repository_get, false, "read", "metadata", NULL,
+     DOCS "repos/repos#get-a-repository"},
     {"GET", "/repos/{owner}/{repo}/issues/{number}", handle_issue_get, false, "read", "issues",
      "pull_requests", DOCS "issues/issues#get-an-issue"},
     {"PATCH", "/repos/{owner}/{repo}/issues/{number}", handle_issue_patch, false, "write", "issues",
@@ -94,8 +101,9 @@ static const struct route *find_route(struct call *call) {
     if (call->n_segments == SIZE_MAX) {
         return NULL;
     }
+    const char *method = strcmp(call->method, "HEAD") == 0 ? "GET" : call->method;
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (strcmp(routes[i].method, call->method) == 0 && path_fits(routes[i].path, call)) {
+        if (strcmp(routes[i].method, method) == 0 && path_fits(routes[i].path, call)) {
             return &routes[i];
         }
     }
@@ -163,96 +171,25 @@ static bool caller_may_ask(struct call *call, const struct route *route) {
     return true;
 }
 
-static json_t *callers_rate(struct call *call) {
-    struct fake *fake = call->fake;
-    char key[32] = "app";
-    if (call->caller.kind == CALLER_INSTALLATION) {
-        (void)snprintf(key, sizeof key, "%" JSON_INTEGER_FORMAT,
-                       number_of(call->caller.installation, "id"));
-    }
-    json_t *rate = json_object_get(fake->rates, key);
-    if (!rate || number_of(rate, "reset") <= fake_now_s(fake)) {
-        rate = json_pack("{s:i, s:I}", "used", 0, "reset",
-                         (json_int_t)fake_now_s(fake) + RATE_WINDOW_S);
-        (void)json_object_set_new(fake->rates, key, rate);
-    }
-    return rate;
-}
-
-/* Counts the call; false when it is one too many. */
-static bool rate_allows(struct call *call) {
-    json_t *rate = callers_rate(call);
-    json_int_t used = number_of(rate, "used"), limit = state_setting(call->fake, "rate_limit");
-    if (used < limit) {
-        (void)json_object_set_new(rate, "used", json_integer(used + 1));
-        return true;
-    }
-    char message[96] = "API rate limit exceeded";
-    if (call->caller.installation) {
-        (void)snprintf(message, sizeof message,
-                       "API rate limit exceeded for installation ID %" JSON_INTEGER_FORMAT ".",
-                       number_of(call->caller.installation, "id"));
-    }
-    answer_error(call, 403, message);
-    return false;
-}
-
-static void add_rate_headers(struct call *call) {
-    json_t *rate = callers_rate(call);
-    json_int_t limit = state_setting(call->fake, "rate_limit");
-    json_int_t used = number_of(rate, "used");
-    const struct {
-        const char *name;
-        json_int_t value;
-    } headers[] = {{"x-ratelimit-limit", limit},
-                   {"x-ratelimit-remaining", used < limit ? limit - used : 0},
-                   {"x-ratelimit-used", used},
-                   {"x-ratelimit-reset", number_of(rate, "reset")}};
-    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
-        char text[24];
-        (void)snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, headers[i].value);
-        answer_header(call, headers[i].name, text);
-    }
-    answer_header(call, "x-ratelimit-resource", "core");
-}
-
-static bool token_reaches(const struct call *call, const char *full_name) {
-    const json_t *repositories = call->caller.repositories;
-    size_t i;
-    json_t *name;
-    json_array_foreach(repositories, i, name) {
-        if (strcasecmp(json_string_value(name), full_name) == 0) {
-            return true;
-        }
-    }
-    return repositories == NULL;
-}
-
-/* Is the resource one of the installation's own account? GitHub says 404 to all else. */
-static bool resource_is_reachable(struct call *call) {
+/* Is the resource one of the installation's own account? GitHub says 404 to all else, and to what
+ * has moved where it is now. */
+static enum reach reach_resource(struct call *call) {
     const char *account = text_of(call->caller.installation, "account");
-    if (strcasecmp(account, call->parameters[0]) != 0) {
-        return false;
+    if (strcmp(call->segments[0], "repos") == 0) {
+        return reach_repository(call);
     }
-    if (strcmp(call->segments[0], "orgs") == 0) {
-        return list_find(state_list(call->fake, "organizations"), "login", account) != NULL;
+    if (strcmp(call->segments[0], "orgs") != 0) {
+        return REACH_HERE; /* it is of the whole installation */
     }
-    char full_name[256];
-    (void)snprintf(full_name, sizeof full_name, "%s/%s", account, call->parameters[1]);
-    json_t *list = state_list(call->fake, "repositories");
-    call->repository = list_find(list, "full_name", full_name);
-    if (!call->repository && state_creates(call->fake, "repositories")) {
-        call->repository =
-            list_add(list, json_pack("{s:s, s:I, s:b, s:[], s:[], s:[]}", "full_name", full_name,
-                                     "id", state_new_id(call->fake), "private", 0, "issues",
-                                     "comments", "review_comments"));
-    }
-    return call->repository && token_reaches(call, text_of(call->repository, "full_name"));
+    return strcasecmp(account, call->parameters[0]) == 0 &&
+                   list_find(state_list(call->fake, "organizations"), "login", account)
+               ? REACH_HERE
+               : REACH_NOTHING;
 }
 
 static bool permission_is_there(struct call *call, const struct route *route) {
     const json_t *granted = call->caller.permissions;
-    if (permission_covers(granted, route->permission, route->level) ||
+    if (!route->permission || permission_covers(granted, route->permission, route->level) ||
         (route->or_else && permission_covers(granted, route->or_else, route->level))) {
         return true;
     }
@@ -262,10 +199,33 @@ static bool permission_is_there(struct call *call, const struct route *route) {
 
 static void add_accepted_permissions(struct call *call, const struct route *route) {
     char text[128];
+    if (!route->permission) {
+        return;
+    }
     (void)snprintf(text, sizeof text, "%s=%s%s%s%s%s", route->permission, route->level,
                    route->or_else ? "; " : "", route->or_else ? route->or_else : "",
                    route->or_else ? "=" : "", route->or_else ? route->level : "");
     answer_header(call, "X-Accepted-GitHub-Permissions", text);
+}
+
+static enum rate_bucket bucket_of(const struct route *route) {
+    return strncmp(route->path, "/search/", 8) == 0 ? RATE_SEARCH
+           : strcmp(route->path, "/graphql") == 0   ? RATE_GRAPHQL
+                                                    : RATE_CORE;
+}
+
+static void handle(struct call *call, const struct route *route) {
+    enum reach reach = route->by_app ? REACH_HERE : reach_resource(call);
+    if (reach == REACH_NOTHING) {
+        answer_error(call, 404, "Not Found");
+    } else if (reach == REACH_ELSEWHERE) {
+        answer_moved(call);
+    } else if (route->by_app || permission_is_there(call, route)) {
+        route->handle(call);
+        if (!route->by_app && answer_has_not_changed(call)) {
+            rate_give_back(call, bucket_of(route));
+        }
+    }
 }
 
 void route_call(struct call *call) {
@@ -276,6 +236,7 @@ void route_call(struct call *call) {
         answer_error(call, 401, call->caller.problem);
         return;
     }
+    find_by_number(call);
     const struct route *route = find_route(call);
     if (!route) {
         answer_error(call, 404, "Not Found");
@@ -286,14 +247,10 @@ void route_call(struct call *call) {
     if (!caller_may_ask(call, route)) {
         return;
     }
-    if (rate_allows(call)) {
-        if (!route->by_app && !resource_is_reachable(call)) {
-            answer_error(call, 404, "Not Found");
-        } else if (route->by_app || permission_is_there(call, route)) {
-            route->handle(call);
-        }
+    if (rate_allows(call, bucket_of(route))) {
+        handle(call, route);
     }
-    add_rate_headers(call);
+    add_rate_headers(call, bucket_of(route));
     answer_header(call, "X-GitHub-Api-Version-Selected", API_VERSION);
     if (!route->by_app) {
         add_accepted_permissions(call, route);

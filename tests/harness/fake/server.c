@@ -180,6 +180,7 @@ static void end_call(void *context, struct MHD_Connection *connection, void **st
     (void)pthread_mutex_unlock(&fake->lock);
     free(call->answer_text);
     free(call->unescaped);
+    free(call->resolved);
     free(call->path);
     free(call->query);
     buffer_finish(&call->body);

@@ -16,19 +16,44 @@ json_t *app_login(const struct fake *fake) {
     return json_sprintf("%s[bot]", fake->app_slug);
 }
 
+/* As a part of a URL: SLUG%5Bbot%5D. */
+static void escape_login(const char *login, char *out, size_t bytes) {
+    const char *bracket = strchr(login, '[');
+    if (bracket) {
+        (void)snprintf(out, bytes, "%.*s%%5Bbot%%5D", (int)(bracket - login), login);
+    } else {
+        (void)snprintf(out, bytes, "%s", login);
+    }
+}
+
 static json_t *user_object(const struct fake *fake, const char *login, json_int_t id,
                            const char *type) {
-    const char *origin = fake->origin;
-    return json_pack(
-        "{s:s, s:I, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:b}", "login", login, "id",
-        id, "node_id", node_id("U", id), "avatar_url",
+    static const char *const urls[][2] = {{"url", ""},
+                                          {"followers_url", "/followers"},
+                                          {"following_url", "/following{/other_user}"},
+                                          {"gists_url", "/gists{/gist_id}"},
+                                          {"starred_url", "/starred{/owner}{/repo}"},
+                                          {"subscriptions_url", "/subscriptions"},
+                                          {"organizations_url", "/orgs"},
+                                          {"repos_url", "/repos"},
+                                          {"events_url", "/events{/privacy}"},
+                                          {"received_events_url", "/received_events"}};
+    char escaped[256];
+    bool is_bot = strcmp(type, "Bot") == 0;
+    escape_login(login, escaped, sizeof escaped);
+    json_t *shape = json_pack(
+        "{s:s, s:I, s:o, s:o, s:s, s:o, s:s, s:b}", "login", login, "id", id, "node_id",
+        node_id("U", id), "avatar_url",
         json_sprintf("https://avatars.githubusercontent.com/u/%" JSON_INTEGER_FORMAT "?v=4", id),
-        "gravatar_id", "", "url", json_sprintf("%s/users/%s", origin, login), "html_url",
-        json_sprintf("https://github.com/%s", login), "organizations_url",
-        json_sprintf("%s/users/%s/orgs", origin, login), "repos_url",
-        json_sprintf("%s/users/%s/repos", origin, login), "followers_url",
-        json_sprintf("%s/users/%s/followers", origin, login), "events_url",
-        json_sprintf("%s/users/%s/events{/privacy}", origin, login), "type", type, "site_admin", 0);
+        "gravatar_id", "", "html_url",
+        json_sprintf("https://github.com/%s%.*s", is_bot ? "apps/" : "", (int)strcspn(login, "["),
+                     login),
+        "type", type, "site_admin", 0);
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        (void)json_object_set_new(shape, urls[i][0],
+                                  json_sprintf("%s/users/%s%s", fake->origin, escaped, urls[i][1]));
+    }
+    return shape;
 }
 
 json_t *shape_user(struct fake *fake, const char *login) {
@@ -47,18 +72,36 @@ json_t *shape_user(struct fake *fake, const char *login) {
                 : user_object(fake, login, 0, "User");
 }
 
+static json_t *shape_organization(struct fake *fake, const json_t *organization) {
+    static const char *const urls[][2] = {{"url", ""},
+                                          {"repos_url", "/repos"},
+                                          {"events_url", "/events"},
+                                          {"hooks_url", "/hooks"},
+                                          {"issues_url", "/issues"},
+                                          {"members_url", "/members{/member}"},
+                                          {"public_members_url", "/public_members{/member}"}};
+    const char *login = text_of(organization, "login");
+    json_int_t id = number_of(organization, "id");
+    json_t *shape = json_pack(
+        "{s:I, s:s, s:o, s:o, s:n}", "id", id, "login", login, "node_id", node_id("O", id),
+        "avatar_url",
+        json_sprintf("https://avatars.githubusercontent.com/u/%" JSON_INTEGER_FORMAT "?v=4", id),
+        "description");
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        (void)json_object_set_new(shape, urls[i][0],
+                                  json_sprintf("%s/orgs/%s%s", fake->origin, login, urls[i][1]));
+    }
+    return shape;
+}
+
 json_t *shape_membership(struct fake *fake, json_t *organization, json_t *member) {
     const char *org = text_of(organization, "login"), *login = text_of(member, "login");
-    json_int_t id = number_of(organization, "id");
-    json_t *shape =
-        json_pack("{s:I, s:s, s:o, s:o}", "id", id, "login", org, "node_id", node_id("O", id),
-                  "url", json_sprintf("%s/orgs/%s", fake->origin, org));
     return json_pack("{s:o, s:O, s:O, s:b, s:o, s:o, s:o}", "url",
                      json_sprintf("%s/orgs/%s/memberships/%s", fake->origin, org, login), "state",
                      json_object_get(member, "state"), "role", json_object_get(member, "role"),
                      "direct_membership", 1, "organization_url",
-                     json_sprintf("%s/orgs/%s", fake->origin, org), "organization", shape, "user",
-                     shape_user(fake, login));
+                     json_sprintf("%s/orgs/%s", fake->origin, org), "organization",
+                     shape_organization(fake, organization), "user", shape_user(fake, login));
 }
 
 static json_t *shape_reactions(const struct fake *fake, const char *path, const json_t *subject) {
@@ -89,13 +132,24 @@ static size_t count_comments(const json_t *repository, json_int_t number) {
     return count;
 }
 
+/* A label is a name in the state; an id is made of it. */
+static json_int_t label_id(const char *name) {
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (; *name; name++) {
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    }
+    return hash;
+}
+
 json_t *shape_labels(struct fake *fake, json_t *repository, const json_t *issue) {
     json_t *shapes = json_array(), *name;
     size_t i;
     json_array_foreach(json_object_get(issue, "labels"), i, name) {
+        json_int_t id = label_id(json_string_value(name));
         (void)json_array_append_new(
             shapes,
-            json_pack("{s:o, s:O, s:s, s:b, s:n}", "url",
+            json_pack("{s:I, s:o, s:o, s:O, s:s, s:b, s:n}", "id", id, "node_id", node_id("LA", id),
+                      "url",
                       json_sprintf("%s/repos/%s/labels/%s", fake->origin,
                                    text_of(repository, "full_name"), json_string_value(name)),
                       "name", name, "color", "ededed", "default", 0, "description"));
@@ -125,9 +179,19 @@ json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue) {
         json_object_get(issue, "created_at"), "user", shape_user(fake, text_of(issue, "user")),
         "labels", shape_labels(fake, repository, issue), "reactions",
         shape_reactions(fake, path, issue));
+    json_t *rest = json_pack("{s:o, s:o, s:n, s:n, s:n, s:s}", "labels_url",
+                             json_sprintf("%s%s/labels{/name}", fake->origin, path), "events_url",
+                             json_sprintf("%s%s/events", fake->origin, path), "assignee",
+                             "milestone", "closed_at", "author_association", "NONE");
+    (void)json_object_update(shape, rest);
+    json_decref(rest);
     if (is_pull) {
+        const char *html = text_of(shape, "html_url");
         (void)json_object_set_new(shape, "pull_request",
-                                  json_pack("{s:o, s:O}", "url", url_of(fake, pull), "merged_at",
+                                  json_pack("{s:o, s:s, s:o, s:o, s:O}", "url", url_of(fake, pull),
+                                            "html_url", html, "diff_url",
+                                            json_sprintf("%s.diff", html), "patch_url",
+                                            json_sprintf("%s.patch", html), "merged_at",
                                             json_object_get(issue, "merged_at")));
     }
     return shape;
@@ -176,6 +240,15 @@ json_t *shape_review_comment(struct fake *fake, json_t *repository, json_t *comm
     (void)json_object_set_new(
         shape, "pull_request_url",
         json_sprintf("%s/repos/%s/pulls/%" JSON_INTEGER_FORMAT, fake->origin, full_name, pull));
+    static const char commit[] = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
+    json_t *rest =
+        json_pack("{s:i, s:s, s:s, s:s, s:s, s:{s:{s:O}, s:{s:O}, s:{s:O}}}",
+                  "pull_request_review_id", 1, "diff_hunk", "@@ -1 +1 @@", "path", "README.md",
+                  "commit_id", commit, "original_commit_id", commit, "_links", "self", "href",
+                  json_object_get(shape, "url"), "html", "href", json_object_get(shape, "html_url"),
+                  "pull_request", "href", json_object_get(shape, "pull_request_url"));
+    (void)json_object_update(shape, rest);
+    json_decref(rest);
     json_t *first = json_object_get(comment, "in_reply_to_id");
     if (first) {
         (void)json_object_set(shape, "in_reply_to_id", first);
@@ -189,4 +262,114 @@ json_t *shape_reaction(struct fake *fake, json_t *reaction) {
                      shape_user(fake, text_of(reaction, "user")), "content",
                      json_object_get(reaction, "content"), "created_at",
                      json_object_get(reaction, "created_at"));
+}
+
+/* ---- repositories ---- */
+
+/* Where GitHub's API has what belongs to a repository: each as NAME_url. */
+static const struct {
+    const char *name, *path;
+} repository_urls[] = {
+    {"url", ""},
+    {"archive_url", "/{archive_format}{/ref}"},
+    {"assignees_url", "/assignees{/user}"},
+    {"blobs_url", "/git/blobs{/sha}"},
+    {"branches_url", "/branches{/branch}"},
+    {"collaborators_url", "/collaborators{/collaborator}"},
+    {"comments_url", "/comments{/number}"},
+    {"commits_url", "/commits{/sha}"},
+    {"compare_url", "/compare/{base}...{head}"},
+    {"contents_url", "/contents/{+path}"},
+    {"contributors_url", "/contributors"},
+    {"deployments_url", "/deployments"},
+    {"downloads_url", "/downloads"},
+    {"events_url", "/events"},
+    {"forks_url", "/forks"},
+    {"git_commits_url", "/git/commits{/sha}"},
+    {"git_refs_url", "/git/refs{/sha}"},
+    {"git_tags_url", "/git/tags{/sha}"},
+    {"hooks_url", "/hooks"},
+    {"issue_comment_url", "/issues/comments{/number}"},
+    {"issue_events_url", "/issues/events{/number}"},
+    {"issues_url", "/issues{/number}"},
+    {"keys_url", "/keys{/key_id}"},
+    {"labels_url", "/labels{/name}"},
+    {"languages_url", "/languages"},
+    {"merges_url", "/merges"},
+    {"milestones_url", "/milestones{/number}"},
+    {"notifications_url", "/notifications{?since,all,participating}"},
+    {"pulls_url", "/pulls{/number}"},
+    {"releases_url", "/releases{/id}"},
+    {"stargazers_url", "/stargazers"},
+    {"statuses_url", "/statuses/{sha}"},
+    {"subscribers_url", "/subscribers"},
+    {"subscription_url", "/subscription"},
+    {"tags_url", "/tags"},
+    {"teams_url", "/teams"},
+    {"trees_url", "/git/trees{/sha}"},
+};
+
+/* What the fake knows nothing of. */
+static json_t *repository_constants(void) {
+    json_t *shape = json_pack("{s:n, s:b, s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:i, s:s, s:s, s:s}",
+                              "description", "fork", 0, "default_branch", "main", "homepage",
+                              "language", "mirror_url", "license", "archived", 0, "disabled", 0,
+                              "size", 0, "pushed_at", "2025-01-01T00:00:00Z", "created_at",
+                              "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z");
+    static const char *const counts[] = {
+        "forks",          "forks_count",   "stargazers_count", "watchers",
+        "watchers_count", "network_count", "subscribers_count"};
+    static const char *const has[] = {"has_issues", "has_projects",  "has_wiki",
+                                      "has_pages",  "has_downloads", "has_discussions"};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        (void)json_object_set_new(shape, counts[i], json_integer(0));
+    }
+    for (size_t i = 0; i < sizeof has / sizeof *has; i++) {
+        (void)json_object_set_new(shape, has[i], json_boolean(i == 0));
+    }
+    return shape;
+}
+
+static size_t count_open(const json_t *repository) {
+    size_t count = 0, i;
+    json_t *issue;
+    json_array_foreach(json_object_get(repository, "issues"), i, issue) {
+        count += strcmp(text_of(issue, "state"), "open") == 0;
+    }
+    return count;
+}
+
+json_t *shape_account(struct fake *fake, const char *login) {
+    const json_t *organization = list_find(state_list(fake, "organizations"), "login", login);
+    return organization ? user_object(fake, text_of(organization, "login"),
+                                      number_of(organization, "id"), "Organization")
+                        : shape_user(fake, login);
+}
+
+json_t *shape_repository(struct fake *fake, json_t *repository) {
+    const char *full_name = text_of(repository, "full_name");
+    const char *name = strchr(full_name, '/') + 1;
+    char owner[256];
+    int open = (int)count_open(repository);
+    (void)snprintf(owner, sizeof owner, "%.*s", (int)(name - full_name - 1), full_name);
+    json_t *shape = json_pack("{s:O, s:o, s:s, s:s, s:o, s:O, s:o, s:o, s:o, s:o, s:o, s:i, s:i}",
+                              "id", json_object_get(repository, "id"), "node_id",
+                              node_id("R", number_of(repository, "id")), "name", name, "full_name",
+                              full_name, "owner", shape_account(fake, owner), "private",
+                              json_object_get(repository, "private"), "html_url",
+                              json_sprintf("https://github.com/%s", full_name), "clone_url",
+                              json_sprintf("https://github.com/%s.git", full_name), "git_url",
+                              json_sprintf("git://github.com/%s.git", full_name), "ssh_url",
+                              json_sprintf("git@github.com:%s.git", full_name), "svn_url",
+                              json_sprintf("https://github.com/%s", full_name), "open_issues", open,
+                              "open_issues_count", open);
+    json_t *constants = repository_constants();
+    (void)json_object_update(shape, constants);
+    json_decref(constants);
+    for (size_t i = 0; i < sizeof repository_urls / sizeof *repository_urls; i++) {
+        (void)json_object_set_new(
+            shape, repository_urls[i].name,
+            json_sprintf("%s/repos/%s%s", fake->origin, full_name, repository_urls[i].path));
+    }
+    return shape;
 }

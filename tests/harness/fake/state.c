@@ -195,20 +195,31 @@ static int check_comments(const char *name, const char *of, const json_t *commen
     return 0;
 }
 
+static bool is_full_name(const char *text) {
+    const char *slash = text ? strchr(text, '/') : NULL;
+    return slash && slash > text && slash[1] && !strchr(slash + 1, '/');
+}
+
 static int check_repository(json_t *repository, struct error *err) {
     const char *full_name;
     json_int_t id;
     int is_private;
-    json_t *issues = NULL, *comments = NULL, *review_comments = NULL;
+    json_t *issues = NULL, *comments = NULL, *review_comments = NULL, *former = NULL, *name;
     json_error_t problem;
-    if (json_unpack_ex(repository, &problem, 0, "{s:s, s?I, s?b, s?o, s?o, s?o !}", "full_name",
-                       &full_name, "id", &id, "private", &is_private, "issues", &issues, "comments",
-                       &comments, "review_comments", &review_comments) < 0) {
+    size_t i;
+    if (json_unpack_ex(repository, &problem, 0, "{s:s, s?I, s?b, s?o, s?o, s?o, s?o !}",
+                       "full_name", &full_name, "id", &id, "private", &is_private, "issues",
+                       &issues, "comments", &comments, "review_comments", &review_comments,
+                       "former_names", &former) < 0) {
         return error_set(err, "%s", problem.text);
     }
-    const char *slash = strchr(full_name, '/');
-    if (!slash || slash == full_name || !slash[1] || strchr(slash + 1, '/')) {
+    if (!is_full_name(full_name)) {
         return error_set(err, "full_name is OWNER/NAME, not %s", full_name);
+    }
+    json_array_foreach(former, i, name) {
+        if (!is_full_name(json_string_value(name))) {
+            return error_set(err, "former_names is a list of OWNER/NAME");
+        }
     }
     return check_issues(issues, err) < 0 ||
                    check_comments("comments", "issue", comments, err) < 0 ||
@@ -236,22 +247,28 @@ static int check_installation(json_t *installation, struct error *err) {
 }
 
 int state_check_settings(const json_t *settings, struct error *err) {
-    json_int_t lifetime_s = 3600, bytes = TOKEN_BYTES_MIN, skew_s, rate_limit = 0;
+    json_int_t lifetime_s = 3600, bytes = TOKEN_BYTES_MIN, skew_s, rate_limit = 0, searches = 0,
+               graphql = 0, window_s = 1;
     const char *url = "", *secret = "";
     json_t *auto_create = NULL, *item;
     json_error_t problem;
-    if (json_unpack_ex((json_t *)settings, &problem, 0, "{s?I, s?I, s?I, s?I, s?s, s?s, s?o !}",
-                       "token_lifetime_s", &lifetime_s, "token_bytes", &bytes, "clock_skew_s",
-                       &skew_s, "rate_limit", &rate_limit, "webhook_url", &url, "webhook_secret",
-                       &secret, "auto_create", &auto_create) < 0) {
+    if (json_unpack_ex((json_t *)settings, &problem, 0,
+                       "{s?I, s?I, s?I, s?I, s?I, s?I, s?I, s?s, s?s, s?o !}", "token_lifetime_s",
+                       &lifetime_s, "token_bytes", &bytes, "clock_skew_s", &skew_s, "rate_limit",
+                       &rate_limit, "search_rate_limit", &searches, "graphql_rate_limit", &graphql,
+                       "rate_window_s", &window_s, "webhook_url", &url, "webhook_secret", &secret,
+                       "auto_create", &auto_create) < 0) {
         return error_set(err, "settings: %s", problem.text);
     }
     if (bytes < TOKEN_BYTES_MIN || bytes > TOKEN_BYTES_MAX) {
         return error_set(err, "settings: token_bytes is from %d to %d", TOKEN_BYTES_MIN,
                          TOKEN_BYTES_MAX);
     }
-    if (lifetime_s < 0 || rate_limit < 0) {
-        return error_set(err, "settings: token_lifetime_s and rate_limit are not negative");
+    if (lifetime_s < 0 || rate_limit < 0 || searches < 0 || graphql < 0) {
+        return error_set(err, "settings: token_lifetime_s and the rate limits are not negative");
+    }
+    if (window_s < 1) {
+        return error_set(err, "settings: rate_window_s is a positive number");
     }
     size_t i;
     json_array_foreach(auto_create, i, item) {
@@ -269,12 +286,13 @@ int state_check_settings(const json_t *settings, struct error *err) {
 
 static const struct kind {
     const char *name;
-    const char *key; /* unique */
+    const char *key; /* unique; NULL: it has none */
     int (*check)(json_t *item, struct error *err);
 } kinds[] = {{"users", "login", check_user},
              {"organizations", "login", check_organization},
              {"repositories", "full_name", check_repository},
-             {"installations", "id", check_installation}};
+             {"installations", "id", check_installation},
+             {"graphql", NULL, graphql_check}};
 
 static int check_kind(const struct kind *kind, const json_t *list, struct error *err) {
     if (list && !json_is_array(list)) {
@@ -285,6 +303,9 @@ static int check_kind(const struct kind *kind, const json_t *list, struct error 
     json_array_foreach(list, i, item) {
         if (kind->check(item, err) < 0) {
             return error_wrap(err, "%s[%zu]", kind->name, i);
+        }
+        if (!kind->key) {
+            continue;
         }
         const char *text = text_of(item, kind->key);
         json_t *first = text ? list_find(list, kind->key, text)
@@ -357,6 +378,7 @@ static void fill_comments(struct fake *fake, json_t *list) {
 static void fill_repository(struct fake *fake, json_t *repository) {
     fill_id(fake, repository);
     fill(repository, "private", json_false());
+    (void)filled_list(repository, "former_names");
     size_t i;
     json_t *issue;
     json_array_foreach(filled_list(repository, "issues"), i, issue) {
@@ -397,6 +419,9 @@ static void fill_state(struct fake *fake, json_t *state) {
     fill(settings, "token_bytes", json_integer(TOKEN_BYTES_MIN));
     fill(settings, "clock_skew_s", json_integer(0));
     fill(settings, "rate_limit", json_integer(5000));
+    fill(settings, "search_rate_limit", json_integer(30));
+    fill(settings, "graphql_rate_limit", json_integer(5000));
+    fill(settings, "rate_window_s", json_integer(3600));
     fill(settings, "webhook_url", json_string(""));
     fill(settings, "webhook_secret", json_string(""));
     fill(settings, "auto_create", json_array());
@@ -434,7 +459,7 @@ int state_complete(struct fake *fake, json_t *state, struct error *err) {
         if (!known) {
             return error_set(err,
                              "%s is not known; there are settings, users, organizations, "
-                             "repositories, installations",
+                             "repositories, installations, graphql",
                              key);
         }
     }

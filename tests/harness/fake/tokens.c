@@ -57,6 +57,7 @@ const char *token_mint(struct fake *fake, json_int_t installation, json_t *permi
         json_decref(repositories);
         return NULL;
     }
+    token->serial = ++fake->tokens_minted;
     token->installation = installation;
     token->permissions = permissions;
     token->repositories = repositories;
@@ -102,6 +103,7 @@ static void identify_installation(struct fake *fake, const char *text, struct ca
     caller->installation = json_incref(installation);
     caller->permissions = json_incref(token->permissions);
     caller->repositories = json_incref(token->repositories);
+    caller->token = token->serial;
 }
 
 void caller_identify(struct call *call, const char *authorization) {

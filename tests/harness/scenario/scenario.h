@@ -30,7 +30,7 @@ int64_t scenario_duration_ms(const char *text);
 struct expected_request {
     char method[16];
     char path[REQUEST_PATH_MAX]; /* with * and ?, or "a ? after which a query comes" */
-    int status;                  /* 0: any 2xx; -1: dropped */
+    int status;                  /* 0: any 2xx, or 304; -1: dropped */
 };
 /* 0, or -1 with what is wrong. */
 int scenario_request(const char *text, struct expected_request *request, struct error *err);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The primary rate limits: so many requests a window, for each caller and each of GitHub's buckets.
+ */
+#include "fake/internal.h"
+
+#include <string.h>
+
+static const struct {
+    const char *name, *setting;
+    json_int_t window_s;
+} buckets[] = {[RATE_CORE] = {"core", "rate_limit", 3600},
+               [RATE_SEARCH] = {"search", "search_rate_limit", 60},
+               [RATE_GRAPHQL] = {"graphql", "graphql_rate_limit", 3600}};
+
+static json_t *callers_rate(struct call *call, enum rate_bucket bucket) {
+    struct fake *fake = call->fake;
+    char key[64];
+    (void)snprintf(key, sizeof key, "%s %" JSON_INTEGER_FORMAT, buckets[bucket].name,
+                   call->caller.installation ? number_of(call->caller.installation, "id") : 0);
+    json_t *rate = json_object_get(fake->rates, key);
+    if (!rate || number_of(rate, "reset") <= fake_now_s(fake)) {
+        json_int_t most_s = state_setting(fake, "rate_window_s");
+        json_int_t window_s = buckets[bucket].window_s < most_s ? buckets[bucket].window_s : most_s;
+        rate = json_pack("{s:i, s:I}", "used", 0, "reset", (json_int_t)fake_now_s(fake) + window_s);
+        (void)json_object_set_new(fake->rates, key, rate);
+    }
+    return rate;
+}
+
+static void answer_limit(struct call *call, enum rate_bucket bucket) {
+    char message[96] = "API rate limit exceeded";
+    if (call->caller.installation) {
+        (void)snprintf(message, sizeof message,
+                       "API rate limit exceeded for installation ID %" JSON_INTEGER_FORMAT ".",
+                       number_of(call->caller.installation, "id"));
+    }
+    if (bucket == RATE_GRAPHQL) {
+        answer_json(
+            call, 200,
+            json_pack("{s:[{s:s, s:s}]}", "errors", "type", "RATE_LIMITED", "message", message));
+    } else {
+        answer_error(call, 403, message);
+    }
+}
+
+bool rate_allows(struct call *call, enum rate_bucket bucket) {
+    json_t *rate = callers_rate(call, bucket);
+    json_int_t used = number_of(rate, "used");
+    if (used >= state_setting(call->fake, buckets[bucket].setting)) {
+        answer_limit(call, bucket);
+        return false;
+    }
+    (void)json_object_set_new(rate, "used", json_integer(used + 1));
+    return true;
+}
+
+void rate_give_back(struct call *call, enum rate_bucket bucket) {
+    json_t *rate = callers_rate(call, bucket);
+    json_int_t used = number_of(rate, "used");
+    (void)json_object_set_new(rate, "used", json_integer(used > 0 ? used - 1 : 0));
+}
+
+void add_rate_headers(struct call *call, enum rate_bucket bucket) {
+    json_t *rate = callers_rate(call, bucket);
+    json_int_t limit = state_setting(call->fake, buckets[bucket].setting);
+    json_int_t used = number_of(rate, "used");
+    const struct {
+        const char *name;
+        json_int_t value;
+    } headers[] = {{"x-ratelimit-limit", limit},
+                   {"x-ratelimit-remaining", used < limit ? limit - used : 0},
+                   {"x-ratelimit-used", used},
+                   {"x-ratelimit-reset", number_of(rate, "reset")}};
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        char text[24];
+        (void)snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, headers[i].value);
+        answer_header(call, headers[i].name, text);
+    }
+    answer_header(call, "x-ratelimit-resource", buckets[bucket].name);
+}
+
+void rates_set(struct fake *fake, const json_t *settings) {
+    bool changed = json_object_get(settings, "rate_window_s") != NULL;
+    for (size_t i = 0; i < sizeof buckets / sizeof *buckets; i++) {
+        changed = changed || json_object_get(settings, buckets[i].setting);
+    }
+    if (changed) {
+        (void)json_object_clear(fake->rates);
+    }
+}

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What the plugins send, held against GitHub's own description of its API (@octokit/openapi) by a
-server that refuses what that does not describe (@stoplight/prism-cli)."""
+"""What the plugins send, and what the fake GitHub answers, held against GitHub's own description of
+its API (@octokit/openapi) by a server that refuses what that does not describe
+(@stoplight/prism-cli)."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -13,19 +15,29 @@ import urllib.parse
 import pytest
 
 import snek
+from asking import ALL, ORG, Client, mint
+from asking import REPO as TERRARIUM
 
 MODULES = os.environ.get("SNEK_CONFORMANCE_MODULES")
+NODE = os.environ.get("SNEK_NODE", "node")
 TRIM = pathlib.Path(__file__).resolve().parent.parent / "conformance" / "trim.mjs"
 REPO = "/repos/{owner}/{repo}"
 PATHS = [
     "/app",
+    "/app/hook/deliveries",
+    "/app/hook/deliveries/{delivery_id}",
     "/app/installations/{installation_id}/access_tokens",
+    "/installation/repositories",
     "/orgs/{org}/memberships/{username}",
     "/orgs/{org}/members",
+    "/orgs/{org}/members/{username}",
     "/search/issues",
+    REPO,
     REPO + "/issues",
+    REPO + "/issues/{issue_number}",
     REPO + "/issues/{issue_number}/comments",
     REPO + "/issues/{issue_number}/labels",
+    REPO + "/issues/{issue_number}/labels/{name}",
     REPO + "/issues/{issue_number}/reactions",
     REPO + "/issues/comments/{comment_id}/reactions",
     REPO + "/pulls/{pull_number}/comments/{comment_id}/replies",
@@ -34,35 +46,45 @@ PATHS = [
 
 
 @pytest.fixture(scope="module")
-def github(tmp_path_factory):
-    """Prism on the trimmed description: says what is wrong with a request; None when nothing is."""
+def description(tmp_path_factory):
+    """GitHub's, trimmed to PATHS; a file."""
     assert MODULES, "SNEK_CONFORMANCE_MODULES must name what `./dev test` installs"
-    folder, node = tmp_path_factory.mktemp("prism"), os.environ.get("SNEK_NODE", "node")
+    file = tmp_path_factory.mktemp("description") / "api.json"
     whole = pathlib.Path(MODULES) / "@octokit/openapi/generated/api.github.com.json"
-    subprocess.run([node, TRIM, whole, folder / "api.json", *PATHS], check=True)
+    subprocess.run([NODE, TRIM, whole, file, *PATHS], check=True)
+    return file
+
+
+@contextlib.contextmanager
+def prism(mode, *arguments):
+    """The server, running; its URL."""
     with socket.socket() as free:  # it cannot pick one itself
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = (folder / "log").open("wb")
-    prism = subprocess.Popen([node, f"{MODULES}/@stoplight/prism-cli/dist/index.js", "mock", "-h",
-                              "127.0.0.1", "-p", str(port), "--errors", folder / "api.json"],
-                             stdout=log, stderr=log)
+    server = snek.Process([NODE, f"{MODULES}/@stoplight/prism-cli/dist/index.js", mode, "-h",
+                           "127.0.0.1", "-p", str(port), *arguments], snek.clean_environment())
     deadline = time.monotonic() + 60 + snek.PATIENCE_S
-    while b"Prism is listening" not in (folder / "log").read_bytes():
-        assert prism.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()
+    while "Prism is listening" not in server.output():
+        assert server.popen.poll() is None and time.monotonic() < deadline, server.output()
         time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}"
+    server.popen.terminate()
+    server.popen.wait()
+
+
+@pytest.fixture(scope="module")
+def github(description):
+    """Says what is wrong with a request; None when nothing is."""
 
     def judge(method, path, body=None, query=None):
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        answer = snek.request(method, f"http://127.0.0.1:{port}{path}" + (f"?{query}" if query else ""),
+        answer = snek.request(method, f"{url}{path}" + (f"?{query}" if query else ""),
                               json.dumps(body).encode() if body is not None else None, headers)
         wrong = answer.headers.get("sl-violations")
         return wrong or (f"{answer.status}: {answer.body}" if answer.status >= 400 else None)
 
-    yield judge
-    prism.terminate()
-    prism.wait()
-    log.close()
+    with prism("mock", "--errors", description) as url:
+        yield judge
 
 
 @pytest.mark.parametrize("method,path,body", [
@@ -119,3 +141,51 @@ def test_the_requests_of_a_plugin_that_uses_every_way_conform(github, fake, star
     fake_sees = {urllib.parse.unquote(entry["path"]) for entry in fake.api_requests()}
     assert "/search/issues" in fake_sees and "/repos/sneks-united/terrarium/issues/12/labels" in fake_sees
     assert hold(github, fake) >= 6
+
+
+APP_REQUESTS = [
+    ("GET", "/app"),
+    ("GET", "/app/hook/deliveries"),
+    ("GET", "/app/hook/deliveries/{delivery}"),
+    ("POST", f"/app/installations/{snek.INSTALLATION}/access_tokens",
+     {"permissions": {"issues": "read"}}),
+]
+REQUESTS = [
+    ("GET", "/installation/repositories"),
+    ("GET", "/search/issues?q=is:issue"),
+    ("GET", f"{ORG}/memberships/viper-vik"),
+    ("GET", f"{ORG}/members/viper-vik"),
+    ("PUT", f"{ORG}/memberships/hatchling-hana", {"role": "member"}),
+    ("DELETE", f"{ORG}/memberships/hatchling-hana"),
+    ("GET", f"{ORG}/memberships/hatchling-hana"),
+    ("GET", TERRARIUM),
+    ("GET", f"{TERRARIUM}/issues?state=all"),
+    ("GET", f"{TERRARIUM}/issues/21"),
+    ("PATCH", f"{TERRARIUM}/issues/12", {"state": "closed"}),
+    ("POST", f"{TERRARIUM}/issues/12/comments", {"body": "x"}),
+    ("GET", f"{TERRARIUM}/issues/12/comments"),
+    ("POST", f"{TERRARIUM}/issues/12/labels", {"labels": ["x"]}),
+    ("GET", f"{TERRARIUM}/issues/12/labels"),
+    ("DELETE", f"{TERRARIUM}/issues/12/labels/x"),
+    ("POST", f"{TERRARIUM}/issues/12/reactions", {"content": "heart"}),
+    ("POST", f"{TERRARIUM}/issues/comments/40101/reactions", {"content": "+1"}),
+    ("POST", f"{TERRARIUM}/pulls/comments/46001/reactions", {"content": "+1"}),
+    ("POST", f"{TERRARIUM}/pulls/22/comments/46001/replies", {"body": "x"}),
+]
+
+
+def test_the_fakes_answers_are_as_github_describes_them(description, fake, app):
+    """Through a proxy that holds request and answer against the description."""
+    fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium", "issues": [
+        {"number": number, "body": "x"} for number in (12, 21, 22)]}]})  # a search has no null there
+    delivery = fake.deliver("ping", {"zen": "x"}, unsent=True)["id"]
+    token = mint(app, {"permissions": ALL}).json["token"]
+    with prism("proxy", description, fake.url) as url:
+        as_app = Client(fake, app.authorization, url)
+        as_installation = Client(fake, f"Bearer {token}", url)
+        for asks, requests in ((as_app, APP_REQUESTS), (as_installation, REQUESTS)):
+            for method, path, *body in requests:
+                answer = asks(method, path.format(delivery=delivery), *body)
+                wrong = answer.headers.get("sl-violations")
+                assert wrong is None, (method, path, answer.status, wrong)
+    assert {entry["status"] for entry in fake.requests()} == {200, 201, 204, 404}

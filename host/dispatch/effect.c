@@ -135,9 +135,11 @@ static void enter_answer(struct question *question) {
 }
 
 /* Whether GitHub's word may be trusted that this is what came of it: a 5xx may come after the
- * effect. */
+ * effect, and so may GraphQL's, which is a 200 that tells of one. */
 static bool is_answer(const struct question *question) {
-    return question->broker.status > 0 && question->broker.status < 500;
+    const struct broker_request *broker = &question->broker;
+    bool failed_there = broker->outcome == SNEK_E_SERVER && broker->status < 300;
+    return broker->status > 0 && broker->status < 500 && !failed_there;
 }
 
 static void sent(struct broker_request *broker) {

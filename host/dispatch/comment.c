@@ -50,7 +50,9 @@ void comment_make_marker(char marker[INBOX_MARKER_MAX + 1]) {
 int comment_mark(const char *body, size_t bytes, const char *marker, char **marked) {
     AUTO_JSON json_t *object = json_loadb(body, bytes, JSON_ALLOW_NUL, NULL);
     const json_t *text = json_object_get(object, "body");
-    if (!json_is_string(text)) {
+    /* GitHub refuses a blank body, which a marker would make one that only looks empty. */
+    if (!json_is_string(text) ||
+        strspn(json_string_value(text), " \t\r\n") == json_string_length(text)) {
         return 1;
     }
     AUTO_BUFFER struct buffer longer = BUFFER_INIT(json_string_length(text) + MARKER_TEXT_MAX);

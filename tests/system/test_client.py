@@ -411,6 +411,8 @@ def test_what_the_webhook_names_is_looked_for_once_more(fake, host):
 ERRORS = [
     ({"request": f"POST {REPO}/pulls/22/comments/46001/replies", "body": {"body": "x"}}, -4, 403,
      "Resource not accessible by integration (it needs pull_requests=write)"),
+    ({"request": f"POST {REPO}/issues/12/comments", "body": {"body": " \n"}}, -5, 422,
+     "answered 422: Validation Failed (Body cannot be blank)"),
     ({"request": f"POST {REPO}/issues/12/labels", "body": {"labels": []}}, -5, 422,
      "answered 422: Validation Failed (labels is a list of names of 1 to 50 characters)"),
     ({"request": f"PUT {INVITED}", "body": {"role": "king"}}, -5, 422,

@@ -218,6 +218,8 @@ static void a_marked_comment_is_found_by_its_marker_alone(void **state) {
     char *none = NULL;
     assert_int_equal(comment_mark(not_one, strlen(not_one), marker, &none), 1);
     assert_int_equal(comment_mark("[", 1, marker, &none), 1);
+    static const char blank[] = "{\"body\":\" \\n\"}";
+    assert_int_equal(comment_mark(blank, strlen(blank), marker, &none), 1);
 }
 
 int main(void) {

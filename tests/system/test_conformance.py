@@ -63,13 +63,15 @@ def prism(mode, *arguments):
         port = free.getsockname()[1]
     server = snek.Process([NODE, f"{MODULES}/@stoplight/prism-cli/dist/index.js", mode, "-h",
                            "127.0.0.1", "-p", str(port), *arguments], snek.clean_environment())
-    deadline = time.monotonic() + 60 + snek.PATIENCE_S
-    while "Prism is listening" not in server.output():
-        assert server.popen.poll() is None and time.monotonic() < deadline, server.output()
-        time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}"
-    server.popen.terminate()
-    server.popen.wait()
+    try:
+        deadline = time.monotonic() + 60 + snek.PATIENCE_S
+        while "Prism is listening" not in server.output():
+            assert server.popen.poll() is None and time.monotonic() < deadline, server.output()
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.popen.terminate()
+        server.popen.wait()
 
 
 @pytest.fixture(scope="module")

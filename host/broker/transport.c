@@ -192,7 +192,7 @@ void transport_send(struct transport *transport, struct exchange *exchange, cons
     exchange->outcome = 0;
     exchange->status = 0;
     exchange->unsent = false;
-    exchange->sent_body_bytes = 0;
+    exchange->begun = false;
     exchange->header_bytes = 0;
     exchange->error.text[0] = '\0';
     exchange->transport = transport;
@@ -264,43 +264,49 @@ static size_t take_header(char *data, size_t size, size_t count, void *context) 
     return bytes;
 }
 
-static size_t give_body(char *out, size_t size, size_t count, void *context) {
-    struct exchange *exchange = context;
-    size_t left = exchange->body_bytes - exchange->sent_body_bytes;
-    size_t bytes = left < size * count ? left : size * count;
-    memcpy(out, exchange->body + exchange->sent_body_bytes, bytes);
-    exchange->sent_body_bytes += bytes;
-    return bytes;
+static bool changes_something(const struct exchange *exchange) {
+    return strcmp(exchange->method, "GET") != 0 && strcmp(exchange->method, "HEAD") != 0;
 }
 
-/* When a kept connection breaks before a byte of the answer, curl sends the request again, though
- * GitHub may have acted on it: a comment twice. It cannot when the body comes from a function that
- * has no rewind, nor on a connection that is new. */
+/* curl tells before it sends the request. It does so once more when a kept connection broke before
+ * a byte of the answer, for then it would send it again, though GitHub may have acted on it: a
+ * comment twice, or a 404 to a DELETE that was done. Unless nothing of it had left, that is not
+ * curl's to decide. */
+static int before_request(void *context, char *there, char *here, int there_port, int here_port) {
+    (void)there, (void)here, (void)there_port, (void)here_port;
+    struct exchange *exchange = context;
+    long sent_bytes = 0;
+    (void)curl_easy_getinfo(exchange->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+    if (!exchange->begun) {
+        exchange->begun = true;
+        exchange->before_bytes = sent_bytes; /* of CONNECT, to a proxy */
+        return CURL_PREREQFUNC_OK;
+    }
+    return changes_something(exchange) && sent_bytes > exchange->before_bytes
+               ? CURL_PREREQFUNC_ABORT
+               : CURL_PREREQFUNC_OK;
+}
+
 static CURLcode set_body(struct exchange *exchange) {
     CURL *easy = exchange->easy;
-    bool is_post = strcmp(exchange->method, "POST") == 0;
-    if (exchange->body_bytes == 0 && !is_post && strcmp(exchange->method, "PUT") != 0 &&
-        strcmp(exchange->method, "PATCH") != 0) {
+    if (exchange->body_bytes == 0 && strcmp(exchange->method, "POST") != 0 &&
+        strcmp(exchange->method, "PUT") != 0 && strcmp(exchange->method, "PATCH") != 0) {
         return CURLE_OK;
     }
     CURLcode code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
     code = code ? code
                 : curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                                    (curl_off_t)exchange->body_bytes);
-    if (exchange->body_bytes > 0) {
-        code = code ? code : curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_body);
-        return code ? code : curl_easy_setopt(easy, CURLOPT_READDATA, exchange);
-    }
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "");
-    return code || !is_post ? code : curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    return code ? code
+                : curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+                                   exchange->body_bytes > 0 ? exchange->body : "");
 }
 
 static CURLcode set_question(struct exchange *exchange) {
     CURL *easy = exchange->easy;
     CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, exchange->url);
-    if (strcmp(exchange->method, "DELETE") == 0) { /* the second would find nothing, and say 404 */
-        code = code ? code : curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
-    }
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQDATA, exchange);
     code = code ? code : set_body(exchange);
     code = code ? code
            : strcmp(exchange->method, "HEAD") == 0
@@ -411,7 +417,7 @@ static void fail(const struct transport *transport, struct exchange *exchange, C
     answer_clean(path, sizeof path, exchange->path, strlen(exchange->path));
     const char *text = exchange->curl_error && exchange->curl_error[0] ? exchange->curl_error
                                                                        : curl_easy_strerror(code);
-    if (code == CURLE_SEND_FAIL_REWIND) { /* see set_body(); curl's words say what it would do */
+    if (code == CURLE_ABORTED_BY_CALLBACK) { /* see before_request() */
         text = "the connection broke before an answer came";
     }
     cause_describe(&(struct cause){.easy = exchange->easy,
@@ -458,7 +464,8 @@ static void learn_skew(struct transport *transport, const struct buffer *headers
 static bool is_unsent(const struct exchange *exchange) {
     curl_off_t ready_us = 0;
     return !exchange->easy ||
-           (curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us) == CURLE_OK &&
+           (!exchange->begun &&
+            curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us) == CURLE_OK &&
             ready_us == 0);
 }
 

@@ -50,7 +50,9 @@ struct exchange {
     struct transport *transport; /* NULL unless queued or under way */
     CURL *easy;                  /* NULL unless under way */
     struct curl_slist *sent_headers;
-    size_t sent_body_bytes, header_bytes;
+    bool begun;        /* the request was about to be sent … */
+    long before_bytes; /* … after so many of others on its way */
+    size_t header_bytes;
     char *curl_error; /* CURL_ERROR_SIZE */
     struct turn turn; /* its owner is the asker's: a plugin's name; NULL: the app itself */
 };

@@ -531,17 +531,26 @@ static void a_broken_answer_is_a_network_error(void **state) {
     expect("GET", "/garbage", SNEK_E_SERVER, 0, "GET /garbage got no whole answer: ");
 }
 
-static void a_post_without_an_answer_is_not_sent_again(void **state) {
+static void what_changes_something_is_not_sent_again_by_libcurl(void **state) {
     (void)state;
-    static const char *const bodies[] = {"{\"body\":\"pong!\"}", NULL};
-    for (int i = 0; i < 2; i++) {
+    static const struct {
+        const char *method, *body;
+    } cases[] = {{"POST", "{\"body\":\"pong!\"}"},
+                 {"POST", NULL},
+                 {"PUT", "{}"},
+                 {"PUT", NULL},
+                 {"PATCH", "{}"},
+                 {"DELETE", NULL},
+                 {"DELETE", "{}"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct asked asked;
         expect("GET", "/ok", 0, 200, ""); /* leaves a connection to be used again */
         int before = fixture.requests;
-        fixture_ask(&fixture, &asked, "POST", "/hang-up", bodies[i]);
+        fixture_ask(&fixture, &asked, cases[i].method, "/hang-up", cases[i].body);
         assert_int_equal(asked.request.outcome, SNEK_E_NETWORK);
         assert_int_equal(fixture.requests - before, 1);
-        assert_null(strstr(asked.request.error.text, "rewind"));
+        assert_true(asked.request.sent);
+        expect_text(asked.request.error.text, "the connection broke before an answer came");
         broker_request_finish(&asked.request);
     }
 }
@@ -774,7 +783,7 @@ int main(void) {
         BROKER_TEST(too_large_an_answer_is_given_up),
         HASTY_TEST(a_server_that_stalls_is_timed_out),
         BROKER_TEST(a_broken_answer_is_a_network_error),
-        BROKER_TEST(a_post_without_an_answer_is_not_sent_again),
+        BROKER_TEST(what_changes_something_is_not_sent_again_by_libcurl),
         BROKER_TEST(a_refused_connection_is_a_network_error),
         BROKER_TEST(a_connection_that_nobody_takes_is_given_up_in_time),
         cmocka_unit_test(an_api_url_that_is_none_is_refused),

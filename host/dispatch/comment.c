@@ -47,12 +47,24 @@ void comment_make_marker(char marker[INBOX_MARKER_MAX + 1]) {
     marker[INBOX_MARKER_MAX] = '\0';
 }
 
+static bool is_blank(const char *text, size_t bytes) {
+    return strspn(text, " \t\r\n") == bytes;
+}
+
+static bool has_room(const char *text, size_t bytes) {
+    size_t characters = MARKER_TEXT_MAX;
+    for (size_t i = 0; i < bytes; i++) {
+        characters += ((unsigned char)text[i] & 0xC0) != 0x80;
+    }
+    return characters <= COMMENT_CHARACTERS_MAX;
+}
+
 int comment_mark(const char *body, size_t bytes, const char *marker, char **marked) {
     AUTO_JSON json_t *object = json_loadb(body, bytes, JSON_ALLOW_NUL, NULL);
     const json_t *text = json_object_get(object, "body");
     /* GitHub refuses a blank body, which a marker would make one that only looks empty. */
-    if (!json_is_string(text) ||
-        strspn(json_string_value(text), " \t\r\n") == json_string_length(text)) {
+    if (!json_is_string(text) || is_blank(json_string_value(text), json_string_length(text)) ||
+        !has_room(json_string_value(text), json_string_length(text))) {
         return 1;
     }
     AUTO_BUFFER struct buffer longer = BUFFER_INIT(json_string_length(text) + MARKER_TEXT_MAX);

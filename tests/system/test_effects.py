@@ -50,6 +50,12 @@ def test_every_comment_carries_a_marker_that_nobody_sees(fake, host):
     assert text.endswith(" -->")
 
 
+def test_a_comment_as_long_as_github_takes_is_written_without_a_marker(fake, host):
+    text = "é" * 65536
+    host.wait_log(msg="done", delivery=host.deliver("effects", effect("comment", text)))
+    assert comments(fake) == [text]
+
+
 def test_two_equal_comments_of_one_run_are_two(fake, host):
     host.wait_log(msg="done", delivery=host.deliver("effects", effect("comment_twice")))
     assert len(comments(fake)) == 2

@@ -222,6 +222,27 @@ static void a_marked_comment_is_found_by_its_marker_alone(void **state) {
     assert_int_equal(comment_mark(blank, strlen(blank), marker, &none), 1);
 }
 
+static int mark_long(size_t characters, const char *character) {
+    char marker[INBOX_MARKER_MAX + 1], *marked = NULL;
+    AUTO_BUFFER struct buffer body = BUFFER_INIT(300000);
+    comment_make_marker(marker);
+    (void)buffer_append_text(&body, "{\"body\":\"");
+    for (size_t i = 0; i < characters; i++) {
+        assert_int_equal(buffer_append_text(&body, character), 0);
+    }
+    (void)buffer_append_text(&body, "\"}");
+    int result = comment_mark(body.data, body.bytes, marker, &marked);
+    free(marked);
+    return result;
+}
+
+static void a_comment_that_would_get_too_long_is_not_marked(void **state) {
+    (void)state;
+    assert_int_equal(mark_long(COMMENT_CHARACTERS_MAX - 100, "x"), 0);
+    assert_int_equal(mark_long(COMMENT_CHARACTERS_MAX - 100, "\xe2\x82\xac"), 0);
+    assert_int_equal(mark_long(COMMENT_CHARACTERS_MAX - 30, "x"), 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_differ_where_parts_do),
@@ -232,6 +253,7 @@ int main(void) {
         cmocka_unit_test(a_mutation_that_changed_nothing_is_made_again),
         cmocka_unit_test(urls_of_comments_are_told_from_others),
         cmocka_unit_test(a_marked_comment_is_found_by_its_marker_alone),
+        cmocka_unit_test(a_comment_that_would_get_too_long_is_not_marked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

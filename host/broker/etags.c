@@ -139,11 +139,14 @@ void etags_keep(struct etags *etags, const struct etag_key *key, const struct ex
     size_t tag_bytes = 0;
     const char *tag = answer_header(&exchange->headers, "etag", &tag_bytes);
     struct kept *old = find(etags, key);
+    if (exchange->status != 200 || exchange->outcome != 0) {
+        return; /* a failure, which may pass, or an answer that is not there (too large) */
+    }
     if (old) {
         metrics_conditional(false);
         forget(etags, old);
     }
-    if (exchange->status != 200 || !tag || tag_bytes == 0 || tag_bytes > TAG_MAX ||
+    if (!tag || tag_bytes == 0 || tag_bytes > TAG_MAX ||
         exchange->answer.bytes > ETAGS_ANSWER_MAX) {
         return;
     }

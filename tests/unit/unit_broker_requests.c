@@ -219,6 +219,17 @@ static void what_is_kept_is_bounded_and_the_least_used_goes_first(void **state) 
     assert_null(etags_tag(etags, &keys[1]));
     assert_non_null(etags_tag(etags, &keys[2]));
     assert_true(etags_figures(etags).bytes <= 2500);
+    struct exchange failed = kept_of(1);
+    failed.status = 502;
+    etags_keep(etags, &keys[0], &failed); /* it passes */
+    assert_non_null(etags_tag(etags, &keys[0]));
+    exchange_finish(&failed);
+    struct etag_key too_large = {7, "/too-large", "", "v"};
+    struct exchange given_up = kept_of(0); /* as the transport leaves it */
+    given_up.outcome = SNEK_E_TOO_LARGE;
+    etags_keep(etags, &too_large, &given_up);
+    assert_null(etags_tag(etags, &too_large));
+    exchange_finish(&given_up);
     keys[0].accept = "other";
     assert_null(etags_tag(etags, &keys[0]));
     etags_drop(etags, 7);

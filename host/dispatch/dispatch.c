@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "dispatch/private.h"
+#include "dispatch/reach.h"
 
 #include "base/clock.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,18 +194,6 @@ int dispatch_tick(struct dispatch *dispatch) {
 
 /* ---- what ingest asks, on its thread ---- */
 
-static bool listed(char *const *patterns, const char *text) {
-    if (!patterns) {
-        return true;
-    }
-    for (; *patterns; patterns++) {
-        if (fnmatch(*patterns, text, FNM_NOESCAPE | FNM_CASEFOLD) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max) {
     put->lease = dispatch->lease;
     put->routed_ms = clock_monotonic_ms();
@@ -213,8 +201,8 @@ void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max
     for (size_t i = 0; i < dispatch->n_plugins && put->n_runs < max; i++) {
         struct plugin *plugin = &dispatch->plugins[i];
         if (description_wants(plugin->description, put->event, put->action) &&
-            listed(plugin->config->installations, put->installation) &&
-            listed(plugin->config->repositories, put->repository)) {
+            reach_lists(plugin->config->installations, put->installation) &&
+            reach_lists(plugin->config->repositories, put->repository)) {
             struct inbox_put_run *run = &put->runs[put->n_runs++];
             *run = (struct inbox_put_run){.plugin = plugin_name(plugin)};
             fresh_promise(dispatch, put, run, plugin);

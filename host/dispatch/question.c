@@ -2,6 +2,7 @@
 /* Carries a worker's questions to the broker and the inbox and their answers back, through the
  * journal: what an earlier attempt was answered is answered again. */
 #include "dispatch/question.h"
+#include "dispatch/reach.h"
 
 #include "base/clock.h"
 
@@ -262,6 +263,12 @@ void question_http(struct plugin *plugin, struct run *run, const struct runner_r
     question->broker.body_bytes = request->body.bytes;
     if (question->failed) {
         out_of_memory(question);
+        return;
+    }
+    if (!reach_covers(plugin->config->repositories,
+                      plugin->dispatch->options.config->github.api_url, question->broker.url)) {
+        question_fail(question, SNEK_E_FORBIDDEN,
+                      "the request is in a repository that plugin.repositories does not list");
         return;
     }
     const struct journal_part parts[] = {{"http", 4},

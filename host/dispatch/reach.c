@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "dispatch/reach.h"
+
+#include "inbox/inbox.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+bool reach_lists(char *const *patterns, const char *text) {
+    if (!patterns) {
+        return true;
+    }
+    for (; *patterns; patterns++) {
+        if (fnmatch(*patterns, text, FNM_NOESCAPE | FNM_CASEFOLD) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Behind the scheme and the host, which the broker looks at. */
+static const char *path_of(const char *url) {
+    const char *host = strstr(url, "://");
+    return url[0] == '/' || !host ? url : host + 3 + strcspn(host + 3, "/?#");
+}
+
+bool reach_covers(char *const *patterns, const char *api_url, const char *url) {
+    static const char below[] = "/repos/";
+    const char *root = path_of(api_url); /* "/api/v3" */
+    char repository[2 * INBOX_NAME_MAX + 2];
+    if (!patterns) {
+        return true;
+    }
+    bool absolute = url[0] != '/';
+    url = path_of(url);
+    if (absolute && strncmp(url, root, strlen(root)) == 0) {
+        url += strlen(root);
+    }
+    if (strncmp(url, below, sizeof below - 1) != 0) {
+        return strncasecmp(url, below, sizeof below - 1) != 0;
+    }
+    url += sizeof below - 1;
+    size_t owner_bytes = strcspn(url, "/?#");
+    size_t name_bytes = url[owner_bytes] == '/' ? strcspn(url + owner_bytes + 1, "/?#") : 0;
+    size_t bytes = owner_bytes + 1 + name_bytes;
+    if (owner_bytes == 0 || name_bytes == 0 || bytes >= sizeof repository) {
+        return false;
+    }
+    (void)snprintf(repository, sizeof repository, "%.*s", (int)bytes, url);
+    /* Names need no percent-encoding, and would hide in it. */
+    return !strchr(repository, '%') && reach_lists(patterns, repository);
+}

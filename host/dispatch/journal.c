@@ -75,6 +75,9 @@ static void forget_the_rest(struct journal *journal) {
         }
         if (record->kind == INBOX_READ) {
             record->state = INBOX_UNSENT;
+            journal->entries[i - 1]->in_inbox = false;
+            buffer_finish(&record->headers);
+            buffer_finish(&record->answer);
         }
     }
 }
@@ -87,13 +90,16 @@ int journal_load(struct journal *journal, struct inbox_run *run) {
         }
         entry->record = run->journal[i];
         entry->in_inbox = true;
+        entry->left = true;
         run->journal[i] = (struct inbox_record){0};
-        count(journal, entry);
     }
     free(run->journal);
     run->journal = NULL;
     run->n_journal = 0;
     forget_the_rest(journal);
+    for (size_t i = 0; i < journal->n_entries; i++) {
+        count(journal, journal->entries[i]);
+    }
     return 0;
 }
 
@@ -183,9 +189,8 @@ void journal_answer(struct journal *journal, struct journal_entry *entry,
     record->outcome = answer->outcome;
     record->status = answer->status;
     record->at_ms = answer->now_ms;
-    record->state = INBOX_ANSWERED;
+    record->state = read && !fits ? INBOX_UNSENT : INBOX_ANSWERED;
     entry->in_inbox = false;
-    entry->forgotten = read && !fits;
 }
 
 const struct inbox_record **journal_unwritten(struct journal *journal, struct journal_entry *last,
@@ -195,7 +200,7 @@ const struct inbox_record **journal_unwritten(struct journal *journal, struct jo
     for (size_t i = 0; records && i < journal->n_entries; i++) {
         struct journal_entry *entry = journal->entries[i];
         if (entry != last && entry->record.kind == INBOX_READ && !entry->in_inbox &&
-            !entry->forgotten && entry->record.state == INBOX_ANSWERED) {
+            (entry->record.state == INBOX_ANSWERED || entry->left)) {
             entry->in_inbox = true;
             records[n++] = &entry->record;
         }

@@ -20,10 +20,10 @@
 
 struct journal_entry {
     struct inbox_record record;
-    bool met;       /* by a request of this attempt */
-    bool busy;      /* that request is under way */
-    bool in_inbox;  /* as it is here */
-    bool forgotten; /* it did not fit: to be asked anew */
+    bool met;      /* by a request of this attempt */
+    bool busy;     /* that request is under way */
+    bool in_inbox; /* as it is here */
+    bool left;     /* of a read: an earlier attempt's is in the inbox, perhaps another */
 };
 
 struct journal {
@@ -67,13 +67,14 @@ struct journal_answer {
     const struct buffer *headers, *body;
 };
 
-/* Puts an answer into the entry; one that is too large is forgotten of a read, and kept without
- * what came with it of anything else. */
+/* Puts an answer into the entry; one that is too large is not kept of a read, which is
+ * INBOX_UNSENT then, and kept without what came with it of anything else. */
 void journal_answer(struct journal *journal, struct journal_entry *entry,
                     const struct journal_answer *answer);
 
-/* What the next commit writes: every read that was answered and is not in the inbox yet, then
- * `last`. The caller's to free(); NULL when memory is short. The entries count as written. */
+/* What the next commit writes: every read that was answered and is not in the inbox yet, or that
+ * takes the place of one there, which must not come back; then `last`. The caller's to free(); NULL
+ * when memory is short. The entries count as written. */
 const struct inbox_record **journal_unwritten(struct journal *journal, struct journal_entry *last,
                                               size_t *n_records);
 

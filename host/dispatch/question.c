@@ -177,7 +177,9 @@ static void read_done(struct broker_request *request) {
     if (run) {
         question_note(run, request);
     }
-    if (run && question->entry && request->status > 0) {
+    /* A failure too, for the handler goes on from it; unless the run is over with it. */
+    bool over = request->outcome == SNEK_E_REQUEUE || request->outcome == SNEK_E_CANCELLED;
+    if (run && question->entry && !over) {
         struct journal_answer answer = {.outcome = request->outcome,
                                         .now_ms = clock_wall_ms(),
                                         .status = request->status,

@@ -58,11 +58,9 @@ static int32_t welcome(struct snek_run *run) {
 static int32_t quote_title(struct snek_run *run) {
     struct snek_response *issue;
     int32_t result = snek_get(run, "/repos/sneks-united/terrarium/issues/12", &issue);
-    if (result == SNEK_DONE) {
-        const struct snek_field text =
-            snek_field_text("body", snek_response_string(run, issue, "title"));
-        result = snek_post(run, COMMENTS, &text, 1);
-    }
+    const struct snek_field text = snek_field_text(
+        "body", result == SNEK_DONE ? snek_response_string(run, issue, "title") : "no title");
+    result = snek_post(run, COMMENTS, &text, 1);
     snek_free_response(run, issue);
     return result;
 }
@@ -72,8 +70,9 @@ static int32_t effects(struct snek_run *run) {
     if (strcmp(what, "welcome") == 0) {
         return welcome(run);
     }
-    if (strcmp(what, "quote_title") == 0) {
-        return quote_title(run);
+    if (strncmp(what, "quote_title", 11) == 0) {
+        int32_t result = quote_title(run);
+        return result < 0 || what[11] == '\0' ? result : react(run, 0);
     }
     if (strcmp(what, "comment") == 0) {
         return comment(run);

@@ -78,7 +78,7 @@ static void reads_that_do_not_fit_are_forgotten_and_effects_never(void **state) 
     key_of("x", key);
     struct journal_entry *entry = journal_add(&journal, INBOX_READ, key, method, url);
     answer(&journal, entry, JOURNAL_ANSWER_MAX + 1);
-    assert_true(entry->forgotten);
+    assert_int_equal(entry->record.state, INBOX_UNSENT);
     assert_int_equal(entry->record.answer.bytes, 0);
     size_t kept = 0;
     while ((entry = journal_add(&journal, INBOX_READ, key, method, url))) {
@@ -89,7 +89,6 @@ static void reads_that_do_not_fit_are_forgotten_and_effects_never(void **state) 
     entry = journal_add(&journal, INBOX_EFFECT, key, method, url);
     assert_non_null(entry);
     answer(&journal, entry, JOURNAL_ANSWER_MAX + 1);
-    assert_false(entry->forgotten);
     assert_int_equal(entry->record.state, INBOX_ANSWERED);
     journal_finish(&journal);
 }
@@ -149,6 +148,39 @@ static void what_was_read_after_the_last_effect_that_stands_is_read_anew(void **
     expect_given_again(refused, sizeof refused / sizeof *refused);
     expect_given_again(in_doubt, sizeof in_doubt / sizeof *in_doubt);
     expect_given_again(change, sizeof change / sizeof *change);
+}
+
+static void what_an_attempt_read_anew_takes_the_place_of_the_old(void **state) {
+    (void)state;
+    struct journal journal = {0};
+    struct inbox_run run = {.journal = calloc(3, sizeof *run.journal), .n_journal = 3};
+    for (size_t i = 0; i < 3; i++) {
+        run.journal[i] = (struct inbox_record){.number = (int64_t)i + 1,
+                                               .kind = i < 2 ? INBOX_READ : INBOX_EFFECT,
+                                               .state = INBOX_ANSWERED,
+                                               .status = i < 2 ? 200 : 422,
+                                               .answer = BUFFER_INIT(1000)};
+        (void)snprintf((char *)run.journal[i].key, INBOX_KEY_BYTES, "%zu", i);
+        assert_int_equal(buffer_append_text(&run.journal[i].answer, "old"), 0);
+    }
+    assert_int_equal(journal_load(&journal, &run), 0);
+    assert_int_equal(journal.kept_bytes, 0);
+    struct journal_entry *read = journal_meet(&journal, journal.entries[0]->record.key);
+    answer(&journal, read, JOURNAL_ANSWER_MAX + 1); /* too large to be kept */
+    uint8_t key[INBOX_KEY_BYTES];
+    key_of("another", key);
+    struct journal_entry *effect = journal_add(&journal, INBOX_EFFECT, key, method, url);
+    size_t n = 0;
+    const struct inbox_record **records = journal_unwritten(&journal, effect, &n);
+    assert_int_equal(n, 3); /* the one that was not asked for, too */
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(records[i]->number, i + 1);
+        assert_int_equal(records[i]->state, INBOX_UNSENT);
+        assert_int_equal(records[i]->answer.bytes, 0);
+    }
+    assert_ptr_equal(records[2], &effect->record);
+    free(records);
+    journal_finish(&journal);
 }
 
 static void a_mutation_that_changed_nothing_is_made_again(void **state) {
@@ -250,6 +282,7 @@ int main(void) {
         cmocka_unit_test(what_was_read_is_written_once_and_before_the_effect),
         cmocka_unit_test(reads_that_do_not_fit_are_forgotten_and_effects_never),
         cmocka_unit_test(what_was_read_after_the_last_effect_that_stands_is_read_anew),
+        cmocka_unit_test(what_an_attempt_read_anew_takes_the_place_of_the_old),
         cmocka_unit_test(a_mutation_that_changed_nothing_is_made_again),
         cmocka_unit_test(urls_of_comments_are_told_from_others),
         cmocka_unit_test(a_marked_comment_is_found_by_its_marker_alone),

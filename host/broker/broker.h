@@ -95,6 +95,10 @@ struct broker_request {
     void *broker_private;
 };
 
+/* Is a request to GraphQL with this body one that only reads? Not when there is any doubt. Any
+ * thread. */
+bool broker_graphql_reads(const char *body, size_t body_bytes);
+
 /* Of an answer of GraphQL's that has errors: was a part of the document carried out all the same?
  * So it was when anything in `data` is not null. Any thread. */
 bool broker_graphql_did(const char *body, size_t body_bytes);

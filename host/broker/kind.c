@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "broker/kind.h"
 
+#include "broker/broker.h"
+
 #include "base/cleanup.h"
 #include "base/json.h"
 
@@ -56,7 +58,7 @@ static const char *skip_string(const char *at) {
         }
         return *at ? at + 3 : at;
     }
-    for (at++; *at && *at != '"' && *at != '\n'; at++) {
+    for (at++; *at && *at != '"' && *at != '\n' && *at != '\r'; at++) {
         at += *at == '\\' && at[1] ? 1 : 0;
     }
     return *at ? at + 1 : at;
@@ -69,7 +71,7 @@ static bool has_mutation(const char *at) {
     while (*at) {
         size_t name = 0;
         if (*at == '#') {
-            at += strcspn(at, "\n");
+            at += strcspn(at, "\r\n");
         } else if (*at == '"') {
             at = skip_string(at);
         } else if (is_name(*at)) {
@@ -101,22 +103,51 @@ static bool mutation_notifies(const char *document) {
     return false;
 }
 
+/* The one document of a request: of two keys of one name parsers differ which counts. NULL when
+ * there are more, or none, or memory is short. The caller's to free(). */
+static char *document_of(const char *body, size_t body_bytes) {
+    struct json_reader reader;
+    struct json_value query;
+    unsigned count = 0;
+    json_init(&reader, body, body_bytes);
+    if (json_next(&reader) != JSON_OBJECT_BEGIN) {
+        return NULL;
+    }
+    while (json_next(&reader) == JSON_KEY) {
+        count += json_text_is(reader.text, reader.text_bytes, "query", 5);
+        if (json_skip(&reader, json_next(&reader)) < 0) {
+            return NULL;
+        }
+    }
+    if (count != 1 || !json_find(body, body_bytes, "query", &query) || query.type != JSON_STRING) {
+        return NULL;
+    }
+    char *document = malloc(query.raw_bytes);
+    if (document) {
+        size_t bytes = json_unescape(query.raw + 1, query.raw_bytes - 2, document);
+        document[bytes] = '\0';
+        if (strlen(document) != bytes) { /* and what stands behind a NUL is not looked at */
+            free(STEAL(document));
+        }
+    }
+    return document;
+}
+
 static struct request_kind kind_of_graphql(const char *body, size_t body_bytes) {
     struct request_kind kind = {.bucket = BUCKET_GRAPHQL, .graphql = true};
-    struct json_value query;
-    if (!body || !json_find(body, body_bytes, "query", &query) || query.type != JSON_STRING) {
-        return kind; /* GitHub will refuse it */
-    }
-    AUTO_FREE char *document = malloc(query.raw_bytes);
+    AUTO_FREE char *document = document_of(body ? body : "", body ? body_bytes : 0);
     if (!document) {
         kind.mutation = true; /* to be on the safe side */
         kind.pace = PACE_NOTIFY;
         return kind;
     }
-    document[json_unescape(query.raw + 1, query.raw_bytes - 2, document)] = '\0';
     kind.mutation = has_mutation(document);
     kind.pace = !kind.mutation ? PACE_NONE : mutation_notifies(document) ? PACE_NOTIFY : PACE_WRITE;
     return kind;
+}
+
+bool broker_graphql_reads(const char *body, size_t body_bytes) {
+    return !kind_of_graphql(body, body_bytes).mutation;
 }
 
 struct request_kind request_kind_of(const char *method, const char *path, const char *body,

@@ -26,23 +26,17 @@
 
 /* ---- what a request is ---- */
 
-static bool ends_with(const char *text, size_t bytes, const char *end) {
-    size_t end_bytes = strlen(end);
-    return bytes >= end_bytes && memcmp(text + bytes - end_bytes, end, end_bytes) == 0;
+static bool text_is(const struct frame_text *text, const char *other) {
+    return text->bytes == strlen(other) && memcmp(text->data, other, text->bytes) == 0;
 }
 
 bool effect_is(const struct runner_request *request) {
-    const struct frame_text *method = &request->method;
-    if ((method->bytes == 3 && memcmp(method->data, "GET", 3) == 0) ||
-        (method->bytes == 4 && memcmp(method->data, "HEAD", 4) == 0)) {
+    if (text_is(&request->method, "GET") || text_is(&request->method, "HEAD")) {
         return false;
     }
-    struct json_value query;
-    bool graphql = ends_with(request->url.data, request->url.bytes, "/graphql") &&
-                   json_find(request->body.data, request->body.bytes, "query", &query) &&
-                   query.type == JSON_STRING;
-    /* Too often is no harm: a query that only speaks of mutations is recorded as one. */
-    return !graphql || memmem(query.raw, query.raw_bytes, "mutation", strlen("mutation"));
+    /* Too often is no harm: the same place by another URL is taken for any other POST. */
+    return !text_is(&request->method, "POST") || !text_is(&request->url, "/graphql") ||
+           !broker_graphql_reads(request->body.data, request->body.bytes);
 }
 
 /* ---- the steps ---- */
@@ -134,12 +128,21 @@ static void enter_answer(struct question *question) {
     journal_answer(&question->held->journal, question->entry, &answer);
 }
 
+static bool is_taken(const struct broker_request *broker) {
+    return broker->status >= 200 && broker->status < 300 &&
+           (broker->outcome == 0 ||
+            broker_graphql_did(broker->answer.data ? broker->answer.data : "",
+                               broker->answer.bytes));
+}
+
 /* Whether GitHub's word may be trusted that this is what came of it: a 5xx may come after the
- * effect, and so may GraphQL's, which is a 200 that tells of one. */
+ * effect, and so may GraphQL's, which is a 200 that tells of one; a 1xx is only a beginning. And
+ * that a repetition was refused says nothing of what may have been done before it. */
 static bool is_answer(const struct question *question) {
     const struct broker_request *broker = &question->broker;
     bool failed_there = broker->outcome == SNEK_E_SERVER && broker->status < 300;
-    return broker->status > 0 && broker->status < 500 && !failed_there;
+    return broker->status >= 200 && broker->status < 500 && !failed_there &&
+           (!question->in_doubt || is_taken(broker));
 }
 
 static void sent(struct broker_request *broker) {
@@ -294,8 +297,12 @@ static void pretend(struct question *question) {
               LOG_TEXT("delivery", question->held->data.guid),
               LOG_TEXT("installation", broker->installation),
               LOG_NUMBER("attempt", question->held->data.attempt));
-    AUTO_FREE char *body = deletes ? NULL : comment_pretend(broker->body, broker->body_bytes);
-    set_answer(question, deletes ? 204 : strcmp(broker->method, "POST") == 0 ? 201 : 200, body);
+    bool graphql = strcmp(broker->url, "/graphql") == 0;
+    AUTO_FREE char *body = deletes   ? NULL
+                           : graphql ? strdup("{\"data\":{}}")
+                                     : comment_pretend(broker->body, broker->body_bytes);
+    bool creates = strcmp(broker->method, "POST") == 0 && !graphql;
+    set_answer(question, deletes ? 204 : creates ? 201 : 200, body);
     question->entry->record.dry = true;
     enter_answer(question);
     intend(question, settled);

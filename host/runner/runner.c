@@ -287,6 +287,19 @@ static int got_refused(struct runner *runner, struct frame_reader *reader) {
     return 0;
 }
 
+/* Only the body may hold a NUL, at which others would stop reading. */
+static bool has_nul(const struct runner_request *request) {
+    const struct frame_text *texts[] = {&request->method,  &request->url,
+                                        &request->accept,  &request->content_type,
+                                        &request->headers, &request->repository};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (memchr(texts[i]->data, '\0', texts[i]->bytes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int got_http(struct runner *runner, const struct frame_head *head,
                     struct frame_reader *reader) {
     struct runner_request request = {.run = head->run, .request = head->request};
@@ -300,7 +313,8 @@ static int got_http(struct runner *runner, const struct frame_head *head,
     request.headers = frame_get_text(reader, FRAME_HEADERS_MAX);
     request.repository = frame_get_text(reader, FRAME_NAME_MAX * 2);
     request.body = frame_get_text(reader, FRAME_TO_HOST_MAX);
-    if (frame_read_end(reader) < 0 || flags > (FRAME_HTTP_REPEATABLE | FRAME_HTTP_ANNOUNCED)) {
+    if (frame_read_end(reader) < 0 || flags > (FRAME_HTTP_REPEATABLE | FRAME_HTTP_ANNOUNCED) ||
+        has_nul(&request)) {
         return -1;
     }
     runner->handlers->http(runner->context, &request);

@@ -430,3 +430,46 @@ def test_every_error_has_its_code_and_says_what_to_mend(host):
         what, why = failed(host, step)
         assert what == f"{code} {status} ", step
         assert reason in why, step
+
+
+# -- what is an effect, and where it may be ------------------------------------------------------
+
+
+@pytest.mark.parametrize("request_line,body", [
+    ("POST /graphql", '{"query":"mut\\u0061tion { a }"}'),
+    ("POST /graphql", '{"query":"{ a }","query":"mutation { a }"}'),
+    ("POST /graphql", '{"query":"# a\\rmutation { a }"}'),
+    ("POST /graphql", '{"query":"{ a }\\u0000 mutation { a }"}'),
+    ("POST /graphql", '[{"query":"{ a }"}]'),
+    ("POST /graphql?x", '{"query":"{ a }"}'),
+    (f"POST {REPO}/issues/12/graphql", '{"query":"{ a }"}'),
+    (f"DELETE {REPO}/labels/graphql", '{"query":"{ a }"}'),
+    (f"PATCH {REPO}/issues/12?/graphql", '{"query":"{ a }"}'),
+])
+def test_whatever_may_change_something_is_an_effect(fake, start_bot, request_line, body):
+    host = start_bot(plugins=[{"name": "client", "dry_run": True}])
+    delivery = ask(host, {"request": request_line, "body": body})
+    host.wait_log(msg="done", delivery=delivery)
+    assert len(host.log(msg="dry_run", delivery=delivery)) == 1
+    assert fake.api_requests() == []
+
+
+def test_a_query_is_none_and_a_dry_mutation_has_empty_data(fake, start_bot):
+    host = start_bot(plugins=[{"name": "client", "dry_run": True}])
+    fake.patch_state({"graphql": [{"contains": "viewer", "data": {"viewer": {"login": "x"}}}]})
+    asked = [graphql("{ viewer { login } } # no mutation", show="data.viewer.login"),
+             graphql("mutation { a { b } }", show="data")]
+    assert done(host, *asked) == ["0 200 x", "0 200 "]
+    assert len(fake.api_requests()) == 1
+
+
+def test_a_plugin_stays_in_the_repositories_that_the_configuration_lists(fake, start_bot):
+    host = start_bot(plugins=[{"name": "client", "repositories": ["sneks-united/terr*"]}])
+    delivery = host.deliver("client", {**payload(
+        get(f"{REPO}/issues/12"), get("/repos/sneks-united/other", go_on=True),
+        get(f"{fake.url}/repos/sneks-united/other/issues", go_on=True),
+        get("/repos/sneks-united/%6Fther", go_on=True), get("/orgs/sneks-united/members/x", go_on=True)),
+        "repository": {"full_name": "sneks-united/terrarium"}})
+    answers = [one.split()[0] for one in said(host, delivery, 5)]
+    assert answers[1:4] == ["-4"] * 3 and answers[0] == "0" and answers[4] != "-4"
+    assert not [r for r in fake.api_requests() if "ther" in r["path"]]

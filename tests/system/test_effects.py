@@ -111,6 +111,56 @@ def test_a_comment_whose_answer_was_lost_is_found_and_not_written_again(fake, ho
     assert len(comments(fake)) == 1
 
 
+def test_that_its_repetition_was_refused_ends_no_doubt(fake, host):
+    """The list lags, so the comment is sent once more; what GitHub says to that is not about the
+    first."""
+    lose(fake, "POST", PATHS["comment"])
+    delivery = host.deliver("effects", effect("quote_title"))
+    host.wait_log(msg="retry", delivery=delivery, attempt=1)
+    fake.fail(method="GET", path=PATHS["comment"], status=200, body=[], times=1)
+    fake.fail(method="POST", path=PATHS["comment"], status=403, times=1)
+    rename_issue(fake, "other")  # and what led to it is not read anew
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
+    host.wait_log(msg="retry", delivery=delivery, attempt=2)
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
+    host.wait_log(msg="comment_found", delivery=delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert len(comments(fake)) == 1
+
+
+ISSUE = "/repos/sneks-united/terrarium/issues/12"
+
+
+def cannot_read(fake):
+    """The next attempt gets no title, comments without, and fails behind that."""
+    fake.fail(method="GET", path=ISSUE, drop=True, times=-1)
+    fake.fail(method="POST", path=PATHS["react"], status=403, times=1)
+
+
+def test_what_another_attempt_read_does_not_come_back(fake, host):
+    """The second reads something else and acts on it: the third goes the second's way."""
+    fake.fail(method="POST", path=PATHS["comment"], status=403, times=1)
+    delivery = host.deliver("effects", effect("quote_title_and_react"))
+    host.wait_log(msg="retry", delivery=delivery, attempt=1)
+    cannot_read(fake)
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
+    host.wait_log(msg="retry", delivery=delivery, attempt=2)
+    fake.fail_no_more()
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
+    host.wait_log(msg="done", delivery=delivery)
+    assert [snek.visible({"body": text})["body"] for text in comments(fake)] == ["no title"]
+
+
+def test_a_read_that_failed_fails_again_where_it_led_to_an_effect(fake, host):
+    cannot_read(fake)
+    delivery = host.deliver("effects", effect("quote_title_and_react"))
+    host.wait_log(msg="retry", delivery=delivery, attempt=1)
+    fake.fail_no_more()
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
+    host.wait_log(msg="done", delivery=delivery)
+    assert [snek.visible({"body": text})["body"] for text in comments(fake)] == ["no title"]
+
+
 def test_a_comment_that_never_arrived_is_written_once(fake, host):
     fake.fail(method="POST", path=PATHS["comment"], drop=True, times=1)
     delivery = host.deliver("effects", effect("comment"))

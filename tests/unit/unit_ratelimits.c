@@ -419,6 +419,12 @@ static void every_request_has_its_kind(void **state) {
          BUCKET_GRAPHQL}, /* a query of that name: on the safe side */
         {"POST", "/graphql", "{\"query\":\"query q { a(mutation: \\\"mutation\\\") }\"}", PACE_NONE,
          BUCKET_GRAPHQL},
+        {"POST", "/graphql", "{\"query\":\"# a\\rmutation { a }\"}", PACE_WRITE, BUCKET_GRAPHQL},
+        {"POST", "/graphql", "{\"query\":\"mut\\u0061tion { a }\"}", PACE_WRITE, BUCKET_GRAPHQL},
+        {"POST", "/graphql", "{\"query\":\"{ a }\",\"qu\\u0065ry\":\"{ a }\"}", PACE_NOTIFY,
+         BUCKET_GRAPHQL}, /* which of them counts is not said anywhere */
+        {"POST", "/graphql", "{\"query\":1}", PACE_NOTIFY, BUCKET_GRAPHQL},
+        {"POST", "/graphql", "[]", PACE_NOTIFY, BUCKET_GRAPHQL},
         {"POST", "/graphql", "{\"query\":\"# mutation\\nquery q { mutation }\"}", PACE_NONE,
          BUCKET_GRAPHQL},
         {"POST", "/graphql", "{\"query\":\"fragment f on X { a } mutation { addStar { b } }\"}",

@@ -25,6 +25,7 @@ struct transport {
     int64_t timeout_ms;
     int64_t skew_s;
     unsigned in_flight;
+    size_t held_bytes;  /* of the answers under way */
     struct turns queue; /* of exchange.turn */
 };
 
@@ -108,6 +109,8 @@ static void detach(struct exchange *exchange) {
         (void)curl_multi_remove_handle(transport->multi, exchange->easy);
         curl_easy_cleanup(STEAL(exchange->easy));
         transport->in_flight--;
+        transport->held_bytes -= exchange->held_bytes;
+        exchange->held_bytes = 0;
     } else if (transport) {
         turns_remove(&transport->queue, &exchange->turn);
     }
@@ -193,6 +196,7 @@ void transport_send(struct transport *transport, struct exchange *exchange, cons
     exchange->status = 0;
     exchange->unsent = false;
     exchange->begun = false;
+    exchange->crowded = false;
     exchange->header_bytes = 0;
     exchange->error.text[0] = '\0';
     exchange->transport = transport;
@@ -206,7 +210,16 @@ void transport_send(struct transport *transport, struct exchange *exchange, cons
 
 static size_t take_body(char *data, size_t size, size_t count, void *context) {
     struct exchange *exchange = context;
+    struct transport *transport = exchange->transport;
     size_t bytes = size * count;
+    exchange->crowded = transport->held_bytes > TRANSPORT_HELD_MAX &&
+                        exchange->answer.bytes + bytes > TRANSPORT_SMALL_MAX;
+    if (exchange->crowded) {
+        exchange->outcome = SNEK_E_TOO_LARGE;
+        return 0;
+    }
+    transport->held_bytes += bytes;
+    exchange->held_bytes += bytes;
     if (buffer_append(&exchange->answer, data, bytes) < 0) {
         bool too_large = bytes > exchange->answer.max - exchange->answer.bytes;
         exchange->outcome = too_large ? SNEK_E_TOO_LARGE : SNEK_E_FAILED;
@@ -429,7 +442,11 @@ static void fail(const struct transport *transport, struct exchange *exchange, C
                    cause, sizeof cause);
     answer_clean(why, sizeof why, cause, strlen(cause));
     exchange->outcome = outcome_of(exchange, code);
-    if (exchange->outcome == SNEK_E_TOO_LARGE) {
+    if (exchange->crowded) {
+        (void)error_set(&exchange->error,
+                        "%s %s: too many large answers are coming at once for the host's memory",
+                        exchange->method, path);
+    } else if (exchange->outcome == SNEK_E_TOO_LARGE) {
         (void)error_set(
             &exchange->error, "%s %s answered with more than %zu bytes%s", exchange->method, path,
             exchange->header_bytes > TRANSPORT_HEADERS_MAX ? (size_t)TRANSPORT_HEADERS_MAX
@@ -496,10 +513,14 @@ static void finish(struct transport *transport, struct exchange *exchange, CURLc
     exchange->done(exchange);
 }
 
+static bool has_room(const struct transport *transport) {
+    return transport->in_flight < TRANSPORT_IN_FLIGHT_MAX &&
+           transport->held_bytes < TRANSPORT_HELD_MAX / 2;
+}
+
 static void start_queued(struct transport *transport) {
     struct turn *turn;
-    while (transport->in_flight < TRANSPORT_IN_FLIGHT_MAX &&
-           (turn = TAILQ_FIRST(&transport->queue.list))) {
+    while (has_room(transport) && (turn = TAILQ_FIRST(&transport->queue.list))) {
         struct exchange *exchange = CONTAINER_OF(turn, struct exchange, turn);
         if (start(transport, exchange) < 0) {
             exchange->outcome = SNEK_E_FAILED;
@@ -521,8 +542,7 @@ void transport_perform(struct transport *transport) {
                 finish(transport, (struct exchange *)(void *)exchange, code);
             }
         }
-    } while (!TAILQ_EMPTY(&transport->queue.list) &&
-             transport->in_flight < TRANSPORT_IN_FLIGHT_MAX);
+    } while (!TAILQ_EMPTY(&transport->queue.list) && has_room(transport));
 }
 
 void transport_wait(struct transport *transport, struct curl_waitfd *fds, unsigned n_fds,

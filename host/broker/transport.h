@@ -20,6 +20,10 @@
 /* All installations' together; ratelimits.h bounds each. As many connections, so that without
  * HTTP/2 no request waits inside curl, where its time already runs. */
 #define TRANSPORT_IN_FLIGHT_MAX 1024
+/* Of all answers that are coming. Past half of it no further request is begun; past the whole an
+ * answer that is itself large is given up. */
+#define TRANSPORT_HELD_MAX ((size_t)256 << 20)
+#define TRANSPORT_SMALL_MAX ((size_t)1 << 20)
 #define TRANSPORT_HEADERS_MAX (64u << 10)
 #define TRANSPORT_ACCEPT "application/vnd.github+json"
 #define TRANSPORT_API_VERSION "2022-11-28"
@@ -52,7 +56,8 @@ struct exchange {
     struct curl_slist *sent_headers;
     bool begun;        /* the request was about to be sent … */
     long before_bytes; /* … after so many of others on its way */
-    size_t header_bytes;
+    size_t header_bytes, held_bytes;
+    bool crowded; /* given up since there were too many bytes of others */
     char *curl_error; /* CURL_ERROR_SIZE */
     struct turn turn; /* its owner is the asker's: a plugin's name; NULL: the app itself */
 };

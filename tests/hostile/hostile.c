@@ -139,12 +139,44 @@ static void hostile_answers_do_no_harm_to_others_at_the_same_time(void **state) 
     }
 }
 
+#define CROWD 160
+#define CROWD_MAX_KIB (640L << 10) /* of 1280 MiB that they would have sent */
+
+static void a_crowd_of_large_answers_takes_bounded_memory(void **state) {
+    (void)state;
+    static struct asked crowd[CROWD];
+    static const char *const installations[] = {"1", "2"};
+    long before_kib = peak_kib();
+    before_kib = peak_kib();
+    for (size_t i = 0; i < CROWD; i++) {
+        fixture_fill(&fixture, &crowd[i], "GET", "/endless", NULL);
+        crowd[i].request.installation = installations[i % 2];
+        broker_submit(fixture.broker, &crowd[i].request);
+    }
+    for (size_t i = 0; i < CROWD; i++) {
+        fixture_wait(&fixture, &crowd[i], 1);
+        assert_true(crowd[i].request.outcome == SNEK_E_TOO_LARGE ||
+                    crowd[i].request.outcome == SNEK_E_TIMEOUT);
+        broker_request_finish(&crowd[i].request);
+    }
+    long grown_kib = peak_kib() - before_kib;
+    (void)fprintf(stderr, "# %d at once: %ld KiB\n", CROWD, before_kib < 0 ? 0 : grown_kib);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(SNEK_SANITIZED)
+    assert_true(before_kib < 0 || grown_kib < CROWD_MAX_KIB);
+#endif
+    struct asked asked;
+    fixture_ask(&fixture, &asked, "GET", "/ok", NULL);
+    assert_int_equal(asked.request.outcome, 0);
+    broker_request_finish(&asked.request);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_hostile_answer_has_its_error_in_time_and_in_bounds,
                                         start, stop),
         cmocka_unit_test_setup_teardown(hostile_answers_do_no_harm_to_others_at_the_same_time,
                                         start, stop),
+        cmocka_unit_test_setup_teardown(a_crowd_of_large_answers_takes_bounded_memory, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

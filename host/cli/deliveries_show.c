@@ -220,10 +220,13 @@ static void print_effects(const struct inbox_journal *journal) {
     for (size_t i = 0; i < journal->n_records; i++) {
         const struct inbox_record *record = &journal->records[i];
         if (record->kind == INBOX_EFFECT) {
-            char time[ASKER_TIME_MAX];
+            char time[ASKER_TIME_MAX], status[16] = ""; /* without an answer there is none */
             asker_time_text(record->at_ms, time);
-            (void)printf("%-13s %s  %-6s %-8s %3d  ", "  effect", time, record->method,
-                         effect_state(record), (int)record->status);
+            if (record->status != 0) {
+                (void)snprintf(status, sizeof status, "%d", (int)record->status);
+            }
+            (void)printf("%-13s %s  %-6s %-8s %3s  ", "  effect", time, record->method,
+                         effect_state(record), status);
             deliveries_print_text(record->url, 0);
             (void)printf("\n");
         }

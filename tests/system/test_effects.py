@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import time
@@ -301,12 +302,15 @@ def test_a_redelivery_of_a_dead_one_goes_on_where_it_was(fake, start_bot):
     assert [r["method"] for r in fake.api_requests()] == ["GET", "PUT", "POST", "POST"]
 
 
+def show(host, *words):
+    return subprocess.run([snek.program("snekomatic"), "deliveries", "show", *words, "-c",
+                           host.file], check=True, capture_output=True, text=True,
+                          env=snek.clean_environment()).stdout
+
+
 def shown(host, delivery):
-    """(method, path, state, status) of its run's effects, as people see them."""
-    answer = subprocess.run([snek.program("snekomatic"), "deliveries", "show", delivery, "--json",
-                             "-c", host.file], check=True, capture_output=True, text=True,
-                            env=snek.clean_environment())
-    [run] = json.loads(answer.stdout)["runs"]
+    """(method, path, state, status) of its run's effects, as programs see them."""
+    [run] = json.loads(show(host, delivery, "--json"))["runs"]
     return [(one["method"], urllib.parse.urlsplit(one["url"]).path, one["state"], one["status"])
             for one in run["effects"]]
 
@@ -317,6 +321,9 @@ def test_effects_are_shown_the_doubtful_too(fake, host):
     host.wait_log(msg="retry", delivery=delivery)
     assert shown(host, delivery) == [("PUT", PATHS["PUT"], "answered", 200),
                                      ("POST", PATHS["comment"], "in doubt", 0)]
+    text = show(host, delivery)
+    assert re.search(r"  PUT +answered +200  /", text)
+    assert re.search(r"  POST +in doubt  +/", text), "a status that nobody got"
     assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
     host.wait_log(msg="done", delivery=delivery)
     assert shown(host, delivery) == [("PUT", PATHS["PUT"], "answered", 200),

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +19,15 @@ struct question {
 
 static void note_answer(struct broker_request *request) {
     CONTAINER_OF(request, struct question, request)->answered = true;
+}
+
+/* What serve would warn of: that GitHub took the next key only. On the broker's thread. */
+static void note_warning(void *context, enum log_level level, const char *message,
+                         const struct log_field *fields) {
+    (void)level, (void)fields;
+    if (strcmp(message, "private_key_next") == 0) {
+        atomic_store((atomic_bool *)context, true);
+    }
 }
 
 static unsigned ask(struct broker *broker, const struct config *config, struct mailbox *mailbox) {
@@ -56,13 +66,22 @@ unsigned online_look(const struct config *config, int questions_fd) {
         return 1;
     }
     unsigned problems = 1;
+    atomic_bool took_next = false;
     log_setup(LOG_ERROR, config->log.format); /* standard output is for what was found */
+    log_watch(note_warning, &took_next);
     if (broker_new(&options, &broker, &err) < 0) {
         (void)fprintf(stderr, "GitHub: it cannot be asked: %s\n", err.text);
     } else {
         problems = ask(broker, config, &mailbox);
     }
     broker_free(broker);
+    log_watch(NULL, NULL);
+    if (atomic_load(&took_next)) {
+        (void)fflush(stdout);
+        (void)fprintf(stderr,
+                      "warning: GitHub refuses the private key and takes the next one: make "
+                      "it github.private_key_file\n");
+    }
     mailbox_finish(&mailbox);
     return problems;
 }

@@ -433,6 +433,17 @@ def test_check_online_takes_the_way_of_serve(make_front, make_proxy, check):
     assert "s3cret" not in answer.stdout + answer.stderr
 
 
+def test_check_online_warns_when_only_the_next_key_is_taken(make_front, check, tmp_path, key):
+    before = make_front()
+    old = snek.make_key(tmp_path / "old.pem")
+    answer = check(before, github={"private_key_file": str(old), "private_key_next_file": str(key)})
+    assert answer.returncode == 0 and "the app is sneks-bot\n" in answer.stdout
+    assert answer.stderr == ("warning: GitHub refuses the private key and takes the next one: make "
+                             "it github.private_key_file\n")
+    answer = check(before, github={"private_key_next_file": str(old)})
+    assert answer.returncode == 0 and not answer.stderr
+
+
 def test_check_online_says_what_stands_in_the_way(make_front, check, tmp_path, key):
     before = make_front()
     another, _ = front.make_certificate(tmp_path, "another")

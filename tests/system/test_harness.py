@@ -103,6 +103,8 @@ def test_any_order_takes_any_order(play):
     ('state.repositories = [{ full_name = "sneks-united/terrarium", comments = [{ body = "x" }] }]',
      'nothing there is {"body":"x"}'),
     ('fail = { request = "DELETE /orgs/*", status = 500 }', "no request came that was to fail"),
+    (f'fail = {{ request = "POST {WELCOME}", status = 500, times = 3 }}',
+     f"fail: of 3 requests that were to fail only 1 came: POST {WELCOME}"),
 ])
 def test_other_expectations_that_are_not_met_fail(play, wrong, said):
     outcome = play(MERGE + wrong + "\n")
@@ -130,6 +132,20 @@ def test_a_failure_shows_the_log_of_the_delivery_and_the_command_that_repeats_it
     folder = pathlib.Path(kept)
     assert (folder / "host.log").is_file() and (folder / "snekomatic.toml").is_file()
     subprocess.run(["rm", "-r", str(folder.parent)], check=True)
+
+
+def test_a_failure_shows_requests_with_their_queries(play):
+    outcome = play("""
+[[step]]
+deliver = "ping"
+event = "client"
+result = "skipped"
+requests = ["GET */issues"]
+change = { action = "ask", installation = { id = 60001 }, steps = [
+    { request = "GET /repos/sneks-united/terrarium/issues?state=open" }] }
+""", plugin="client")
+    assert re.search(r"^# the requests of it:\n#   GET /repos/\S+/issues\?state=open -> 200$",
+                     outcome.text, re.M), outcome.text
 
 
 def test_a_crash_fails_and_says_which_signal(play):
@@ -221,6 +237,13 @@ state.organizations = [{{ login = "sneks-united", members = [{{ login = "hatchli
     ("[[step]]\ndeliver = 'ping'\nrequests = ['GET']\n", "is no request"),
     ("[[step]]\ndeliver = 'ping'\nlog = '('\n", "it.toml:4: \"(\":"),
     ("[[step]]\nadvance = 'soon'\n", "is no time"),
+    ("[[github.graphql]]\ncontain = 'x'\n",
+     "it.toml:3: one of github.graphql has no key contain; did you mean contains?"),
+    ("github = { user = [] }\n", "it.toml:2: github has no key user; did you mean users?"),
+    ("[[github.repositories]]\nfull_name = 'a/b'\nissues = [\n{ number = 1, titel = 'x' }]\n",
+     "it.toml:5: an issue has no key titel; did you mean title?"),
+    ("[[step]]\ngithub = { graphql = [{ data = 'x' }] }\n",
+     "it.toml:3: data is a string; a table is wanted"),
     ("[[step]\n", "it.toml:2:"),
     ("", "nothing happens"),
 ])

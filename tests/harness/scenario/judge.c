@@ -274,6 +274,31 @@ static void judge_requests(struct stage *stage, struct verdict *verdict) {
     }
 }
 
+/* Is the failure that the fake still has made of `fail`? But for how often it is to be met. */
+static bool is_made_of(const json_t *failure, const json_t *fail) {
+    json_t *left = json_copy((json_t *)failure), *made = stage_failure(fail);
+    (void)json_object_del(left, "times");
+    (void)json_object_del(made, "times");
+    bool same = json_equal(left, made);
+    json_decref(left);
+    json_decref(made);
+    return same;
+}
+
+/* How many requests were to meet it in all; `left` when the step does not say. */
+static json_int_t times_of(const struct stage *stage, const json_t *failure, json_int_t left) {
+    const json_t *fails = json_object_get(stage->step, "fail");
+    size_t n = json_is_object(fails) ? 1 : json_array_size(fails);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *fail = json_is_object(fails) ? fails : json_array_get(fails, i);
+        json_int_t times = json_integer_value(json_object_get(fail, "times"));
+        if (times >= left && is_made_of(failure, fail)) {
+            return times;
+        }
+    }
+    return left;
+}
+
 static void judge_failures(struct stage *stage, struct verdict *verdict) {
     struct error err;
     json_t *answer = NULL, *failure;
@@ -284,7 +309,12 @@ static void judge_failures(struct stage *stage, struct verdict *verdict) {
     }
     json_array_foreach(json_object_get(answer, "failures"), i, failure) {
         const char *method = text(failure, "method"), *path = text(failure, "path");
-        if (json_integer_value(json_object_get(failure, "times")) > 0) {
+        json_int_t left = json_integer_value(json_object_get(failure, "times"));
+        json_int_t all = times_of(stage, failure, left);
+        if (left > 0 && left < all) {
+            verdict_say(verdict, "fail: of %d requests that were to fail only %d came: %s %s",
+                        (int)all, (int)(all - left), method ? method : "", path ? path : "any");
+        } else if (left > 0) {
             verdict_say(verdict, "fail: no request came that was to fail: %s %s",
                         method ? method : "", path ? path : "any");
         }

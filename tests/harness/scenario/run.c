@@ -207,9 +207,11 @@ static void show_requests(const struct stage *stage) {
     (void)printf("# the requests of it:%s\n", json_array_size(stage->requests) == 0 ? " none" : "");
     json_array_foreach(stage->requests, i, request) {
         const json_t *status = json_object_get(request, "status");
-        (void)printf("#   %s %s -> %d%s%s\n", json_string_value(json_object_get(request, "method")),
-                     json_string_value(json_object_get(request, "path")),
-                     (int)json_integer_value(status),
+        const char *query = json_string_value(json_object_get(request, "query"));
+        (void)printf("#   %s %s%s%s -> %d%s%s\n",
+                     json_string_value(json_object_get(request, "method")),
+                     json_string_value(json_object_get(request, "path")), query ? "?" : "",
+                     query ? query : "", (int)json_integer_value(status),
                      json_is_true(json_object_get(request, "injected")) ? " (as told)" : "",
                      json_is_true(json_object_get(request, "unknown"))
                          ? " (the fake GitHub has no such endpoint: see [[answer]])"

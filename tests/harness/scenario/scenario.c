@@ -68,6 +68,85 @@ static const struct key fail_keys[] = {
     {"after", YES, false},     {"times", NUMBER, false},    {0}};
 static const struct key end_keys[] = {{"state", TABLE, false}, {"log", TEXT | LIST, false}, {0}};
 
+/* Tables within [github], wherever they stand: what the state of the fake has. What it keeps as it
+ * is given (data, permissions) is not looked into; values are the fake's to check. */
+static const struct key github_keys[] = {{"settings", TABLE, false},
+                                         {"users", TABLES, false},
+                                         {"organizations", TABLES, false},
+                                         {"repositories", TABLES, false},
+                                         {"installations", TABLES, false},
+                                         {"graphql", TABLES, false},
+                                         {0}};
+static const struct key settings_keys[] = {{"auto_create", LIST, false},
+                                           {"token_lifetime_s", NUMBER, false},
+                                           {"token_bytes", NUMBER, false},
+                                           {"clock_skew_s", NUMBER, false},
+                                           {"rate_limit", NUMBER, false},
+                                           {"search_rate_limit", NUMBER, false},
+                                           {"graphql_rate_limit", NUMBER, false},
+                                           {"rate_window_s", NUMBER, false},
+                                           {"webhook_url", TEXT, false},
+                                           {"webhook_secret", TEXT, false},
+                                           {0}};
+static const struct key user_keys[] = {{"login", TEXT, false},
+                                       {"id", NUMBER, false},
+                                       {"type", TEXT, false},
+                                       {"_remove", YES, false},
+                                       {0}};
+static const struct key organization_keys[] = {{"login", TEXT, false},
+                                               {"id", NUMBER, false},
+                                               {"members", TABLES, false},
+                                               {"_remove", YES, false},
+                                               {0}};
+static const struct key member_keys[] = {{"login", TEXT, false},  {"id", NUMBER, false},
+                                         {"role", TEXT, false},   {"state", TEXT, false},
+                                         {"_remove", YES, false}, {0}};
+static const struct key repository_keys[] = {
+    {"full_name", TEXT, false},    {"id", NUMBER, false},       {"private", YES, false},
+    {"issues", TABLES, false},     {"comments", TABLES, false}, {"review_comments", TABLES, false},
+    {"former_names", LIST, false}, {"_remove", YES, false},     {0}};
+static const struct key issue_keys[] = {{"number", NUMBER, false},  {"id", NUMBER, false},
+                                        {"title", TEXT, false},     {"body", TEXT, false},
+                                        {"user", TEXT, false},      {"state", TEXT, false},
+                                        {"locked", YES, false},     {"pull_request", YES, false},
+                                        {"created_at", ANY, false}, {"merged_at", ANY, false},
+                                        {"labels", LIST, false},    {"reactions", TABLES, false},
+                                        {"_remove", YES, false},    {0}};
+static const struct key comment_keys[] = {{"id", NUMBER, false},
+                                          {"issue", NUMBER, false},
+                                          {"pull", NUMBER, false},
+                                          {"body", TEXT, false},
+                                          {"in_reply_to_id", NUMBER, false},
+                                          {"user", TEXT, false},
+                                          {"created_at", ANY, false},
+                                          {"updated_at", ANY, false},
+                                          {"reactions", TABLES, false},
+                                          {"_remove", YES, false},
+                                          {0}};
+static const struct key reaction_keys[] = {{"id", NUMBER, false},    {"user", TEXT, false},
+                                           {"content", TEXT, false}, {"created_at", ANY, false},
+                                           {"_remove", YES, false},  {0}};
+static const struct key installation_keys[] = {
+    {"id", NUMBER, false},     {"account", TEXT, false}, {"permissions", TABLE, false},
+    {"suspended", YES, false}, {"_remove", YES, false},  {0}};
+static const struct key graphql_keys[] = {{"contains", TEXT, false}, {"variables", TABLE, false},
+                                          {"data", TABLE, false},    {"errors", TABLES, false},
+                                          {"times", NUMBER, false},  {0}};
+static const struct place {
+    const char *key, *where;
+    const struct key *keys;
+} github_places[] = {{"settings", "github.settings", settings_keys},
+                     {"users", "one of github.users", user_keys},
+                     {"organizations", "one of github.organizations", organization_keys},
+                     {"members", "a member", member_keys},
+                     {"repositories", "one of github.repositories", repository_keys},
+                     {"issues", "an issue", issue_keys},
+                     {"comments", "a comment", comment_keys},
+                     {"review_comments", "a review comment", comment_keys},
+                     {"reactions", "a reaction", reaction_keys},
+                     {"installations", "one of github.installations", installation_keys},
+                     {"graphql", "one of github.graphql", graphql_keys}};
+
 struct reading {
     const char *file;
     struct error *err;
@@ -152,6 +231,29 @@ static int check_keys(const struct reading *reading, const char *where, const st
             describe_kinds(key->kinds, wanted, sizeof wanted);
             return problem(reading, item->line, "%s is %s; %s is wanted", key->name,
                            toml_kind_name(item->kind), wanted);
+        }
+    }
+    return 0;
+}
+
+/* A table of [github], and the tables within it that have keys of their own. */
+static int check_github(const struct reading *reading, const char *where, const struct key *keys,
+                        const struct toml_value *table) {
+    if (check_keys(reading, where, keys, table) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < table->n_items; i++) {
+        const struct toml_value *item = &table->items[i];
+        const struct place *place = NULL;
+        for (size_t k = 0; k < sizeof github_places / sizeof *github_places; k++) {
+            place = strcmp(github_places[k].key, item->key) == 0 ? &github_places[k] : place;
+        }
+        size_t n = !place ? 0 : item->kind == TOML_TABLE ? 1 : item->n_items;
+        for (size_t k = 0; k < n; k++) {
+            const struct toml_value *one = item->kind == TOML_TABLE ? item : &item->items[k];
+            if (check_github(reading, place->where, place->keys, one) < 0) {
+                return -1;
+            }
         }
     }
     return 0;
@@ -286,7 +388,7 @@ static int check_action(const struct reading *reading, const struct toml_value *
 static int check_step(const struct reading *reading, const struct toml_value *step) {
     const struct toml_value *requests = member(step, "requests"), *fail = member(step, "fail"),
                             *result = member(step, "result"), *advance = member(step, "advance"),
-                            *kill_at = member(step, "kill_at");
+                            *kill_at = member(step, "kill_at"), *github = member(step, "github");
     struct expected_request parsed;
     struct error err;
     if (check_keys(reading, "a step", step_keys, step) < 0 || check_action(reading, step) < 0) {
@@ -300,6 +402,9 @@ static int check_step(const struct reading *reading, const struct toml_value *st
     if ((fail && check_fail(reading, fail) < 0) || (result && check_result(reading, result) < 0) ||
         check_patterns(reading, member(step, "log")) < 0 ||
         check_patterns(reading, member(step, "reason")) < 0) {
+        return -1;
+    }
+    if (github && check_github(reading, "github", github_keys, github) < 0) {
         return -1;
     }
     if (kill_at && scenario_request(kill_at->text, &parsed, &err) < 0) {
@@ -330,11 +435,14 @@ static int check_plugins(const struct reading *reading, const struct toml_value 
 
 static int check(const struct reading *reading, const struct toml_value *root) {
     const struct toml_value *steps = member(root, "step"), *end = member(root, "end"),
-                            *answer = member(root, "answer");
+                            *answer = member(root, "answer"), *github = member(root, "github");
     if (check_keys(reading, "a scenario", top_keys, root) < 0 || check_plugins(reading, root) < 0) {
         return -1;
     }
     if (answer && check_fail(reading, answer) < 0) {
+        return -1;
+    }
+    if (github && check_github(reading, "github", github_keys, github) < 0) {
         return -1;
     }
     const struct toml_value *refused = member(root, "refused");

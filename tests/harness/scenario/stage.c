@@ -206,15 +206,21 @@ int stage_take_requests(struct stage *stage, struct error *err) {
 
 /* -- actions -- */
 
-static int add_failure(struct stage *stage, const json_t *fail, struct error *err) {
+json_t *stage_failure(const json_t *fail) {
     json_t *copy = json_deep_copy(fail);
     struct expected_request request;
+    struct error ignored;
     const char *wanted = text(fail, "request");
-    if (wanted && scenario_request(wanted, &request, err) == 0) {
+    if (wanted && scenario_request(wanted, &request, &ignored) == 0) {
         (void)json_object_del(copy, "request");
         (void)json_object_set_new(copy, "method", json_string(request.method));
         (void)json_object_set_new(copy, "path", json_string(request.path));
     }
+    return copy;
+}
+
+static int add_failure(struct stage *stage, const json_t *fail, struct error *err) {
+    json_t *copy = stage_failure(fail);
     int result = world_ask_fake(stage->world, "POST", "fail", copy, NULL, err);
     json_decref(copy);
     return result;

@@ -67,6 +67,8 @@ __attribute__((format(printf, 2, 3))) void verdict_say(struct verdict *verdict, 
                                                        ...);
 /* Asks the fake for the requests since the last step, once all are answered. */
 int stage_take_requests(struct stage *stage, struct error *err);
+/* One of the step's `fail` as the fake takes it. The caller's. */
+json_t *stage_failure(const json_t *fail);
 void judge_step(struct stage *stage, struct verdict *verdict);
 void judge_end(struct stage *stage, struct verdict *verdict);
 

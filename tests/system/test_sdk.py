@@ -240,8 +240,10 @@ def test_the_guide_names_only_what_the_headers_have(installed):
         assert name in headers, name
 
 
-def test_the_installed_documents_link_only_to_what_is_there(installed):
+def test_every_document_is_installed_and_links_only_to_what_is_there(installed):
     folder = installed.prefix / "share/doc/snekomatic"
+    written = {page.name for page in [*SOURCE.glob("docs/*.md"), SOURCE / "README.md"]}
+    assert {page.name for page in folder.glob("*.md")} == written
     for page in folder.glob("*.md"):
         links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
         missing = [link for link in links if not (page.parent / link).is_file()]

@@ -284,6 +284,85 @@ static inline void snek_free_response(struct snek_run *run, struct snek_response
     snek_github(run)->free_response(response);
 }
 
+/* Begins a list, with parameters for the URL's {names} (or NULL, 0); nothing is sent yet:
+ * while ((result = snek_next(run, pages)) > 0) { snek_item_string(run, pages, "login"); } */
+static inline int32_t snek_list(struct snek_run *run, const char *url,
+                                const struct snek_parameter *parameters, uint32_t parameters_count,
+                                struct snek_pages **pages) {
+    struct snek_request request;
+    memset(&request, 0, sizeof request);
+    request.bytes = (uint32_t)sizeof request;
+    request.method = "GET";
+    request.url = url;
+    request.parameters = parameters;
+    request.parameters_count = parameters_count;
+    return snek_github(run)->pages(run, &request, pages);
+}
+
+/* A GraphQL query or mutation, with its variables (or NULL, 0): snek_field_text("owner", "x"). What
+ * is found in the answer begins with "data". */
+static inline int32_t snek_graphql(struct snek_run *run, const char *query,
+                                   const struct snek_field *variables, uint32_t variables_count,
+                                   struct snek_response **response) {
+    struct snek_graphql graphql;
+    memset(&graphql, 0, sizeof graphql);
+    graphql.bytes = (uint32_t)sizeof graphql;
+    graphql.query = query;
+    graphql.variables = variables;
+    graphql.variables_count = variables_count;
+    return snek_github(run)->graphql(run, &graphql, response);
+}
+
+/* As snek_list(), over the connection at `path` ("data.repository.issues") of a query that asks for
+ * its `nodes` and `pageInfo { hasNextPage endCursor }`; the cursor goes into its variable `cursor`.
+ */
+static inline int32_t snek_graphql_list(struct snek_run *run, const char *query,
+                                        const struct snek_field *variables,
+                                        uint32_t variables_count, const char *path,
+                                        const char *cursor, struct snek_pages **pages) {
+    struct snek_graphql graphql;
+    memset(&graphql, 0, sizeof graphql);
+    graphql.bytes = (uint32_t)sizeof graphql;
+    graphql.query = query;
+    graphql.variables = variables;
+    graphql.variables_count = variables_count;
+    return snek_github(run)->graphql_pages(run, &graphql, path, cursor, pages);
+}
+
+/* Moves to the next item of a list, the first at first: 1 there is one, 0 there are no more, or
+ * negative. */
+static inline int32_t snek_next(struct snek_run *run, struct snek_pages *pages) {
+    return snek_github(run)->next(pages);
+}
+
+/* As snek_string(), snek_integer() and snek_exists(), of the present item; what is borrowed goes
+ * with the next one. */
+static inline const char *snek_item_string(struct snek_run *run, struct snek_pages *pages,
+                                           const char *path) {
+    struct snek_value value;
+    return snek_github(run)->item(pages, path, &value) == SNEK_STRING ? snek_c_string(value.text)
+                                                                      : NULL;
+}
+
+static inline int64_t snek_item_integer(struct snek_run *run, struct snek_pages *pages,
+                                        const char *path, int64_t otherwise) {
+    struct snek_value value;
+    return snek_github(run)->item(pages, path, &value) == SNEK_NUMBER && value.is_integer
+               ? value.integer
+               : otherwise;
+}
+
+static inline int32_t snek_item_exists(struct snek_run *run, struct snek_pages *pages,
+                                       const char *path) {
+    struct snek_value value;
+    return snek_github(run)->item(pages, path, &value) > SNEK_NULL;
+}
+
+/* For handlers that read many lists; else they go with the run. Takes NULL. */
+static inline void snek_free_pages(struct snek_run *run, struct snek_pages *pages) {
+    snek_github(run)->free_pages(pages);
+}
+
 /* ---- commands ---- */
 
 static inline int32_t snek_reply(struct snek_run *run, const char *markdown) {

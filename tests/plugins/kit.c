@@ -59,6 +59,54 @@ static int32_t look(struct snek_run *run) {
     return result < 0 ? result : snek_reply(run, text);
 }
 
+/* Writes what the items of a list are to `text`, and frees the list. */
+static int32_t tell(struct snek_run *run, struct snek_pages *pages, char text[600]) {
+    int32_t result;
+    while ((result = snek_next(run, pages)) > 0) {
+        size_t used = strlen(text);
+        const char *title = snek_item_string(run, pages, "title");
+        (void)snprintf(text + used, 600 - used, "%d %s %d, ",
+                       (int)snek_item_integer(run, pages, "number", -1), title ? title : "none",
+                       (int)snek_item_exists(run, pages, "pull_request"));
+    }
+    snek_free_pages(run, pages);
+    return result;
+}
+
+static int32_t list(struct snek_run *run) {
+    const struct snek_parameter parameters[] = {{"owner", "sneks-united"},
+                                                {"repository", "terrarium"},
+                                                {"state", "open"},
+                                                {"per_page", "1"}};
+    char text[600] = "";
+    struct snek_pages *pages;
+    int32_t result = snek_list(run, "/repos/{owner}/{repository}/issues{?state,per_page}",
+                               parameters, SNEK_COUNT(parameters), &pages);
+    result = result < 0 ? result : tell(run, pages, text);
+    return result < 0 ? result : snek_reply(run, text);
+}
+
+static int32_t graph(struct snek_run *run) {
+    const struct snek_field variables[] = {snek_field_text("owner", "sneks-united"),
+                                           snek_field_integer("first", 1)};
+    char text[600] = "";
+    struct snek_response *answer;
+    struct snek_pages *pages;
+    int32_t result =
+        snek_graphql(run, "query($owner: String!, $first: Int!) { stars(of: $owner, n: $first) }",
+                     variables, SNEK_COUNT(variables), &answer);
+    if (result < 0) {
+        return result;
+    }
+    (void)snprintf(text, sizeof text, "%d stars, ",
+                   (int)snek_response_integer(run, answer, "data.stars", -1));
+    result = snek_graphql_list(
+        run, "query($owner: String!, $first: Int!, $after: String) { issues(after: $after) }",
+        variables, SNEK_COUNT(variables), "data.issues", "after", &pages);
+    result = result < 0 ? result : tell(run, pages, text);
+    return result < 0 ? result : snek_reply(run, text);
+}
+
 static int32_t create(const struct snek_host *host, void **state) {
     (void)state;
     config.second_name = snek_config_item(host, "names", 1);
@@ -70,6 +118,8 @@ static const struct snek_permission permissions[] = {{"issues", "write"}};
 static const struct snek_command commands[] = {{"remember", "/remember [WORD]", 0, 0, remember},
                                                {"toggle", "/toggle", 0, 0, toggle},
                                                {"show", "/show", 0, 0, show},
-                                               {"look", "/look", 0, 0, look}};
+                                               {"look", "/look", 0, 0, look},
+                                               {"list", "/list", 0, 0, list},
+                                               {"graph", "/graph", 0, 0, graph}};
 SNEK_PLUGIN(.name = "kit", .version = "1", .summary = "uses the conveniences of the SDK",
             SNEK_TABLE(permissions), SNEK_TABLE(commands), .create = create)

@@ -13,8 +13,9 @@ char *comment_list_url(const char *url);
 
 void comment_make_marker(char marker[INBOX_MARKER_MAX + 1]);
 
-#define COMMENT_CHARACTERS_MAX 65536 /* GitHub: "body is too long (maximum is 65536 characters)"   \
-                                      */
+#define COMMENT_CHARACTERS_MAX                                                                     \
+    65536 /* GitHub: "body is too long (maximum is 65536 characters)"                              \
+           */
 
 /* The request's body with the marker behind the comment's text. 0; 1 when the body is none of a
  * comment, or GitHub would refuse it, or would with the marker; -1 when memory is short. */

@@ -57,7 +57,7 @@ struct exchange {
     bool begun;        /* the request was about to be sent … */
     long before_bytes; /* … after so many of others on its way */
     size_t header_bytes, held_bytes;
-    bool crowded; /* given up since there were too many bytes of others */
+    bool crowded;     /* given up since there were too many bytes of others */
     char *curl_error; /* CURL_ERROR_SIZE */
     struct turn turn; /* its owner is the asker's: a plugin's name; NULL: the app itself */
 };

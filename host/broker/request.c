@@ -24,6 +24,7 @@
 #define LIMITED_MAX 10 /* answers that name a limit with a short wait each */
 #define REDIRECTS_MAX 5
 #define FENCE_AFTER_MS 100 /* since its intent was committed, or it was asked whose the run is */
+#define FENCES_MAX 3       /* without a sending */
 #define ANNOUNCED_FACTOR 8 /* of the first wait: 2 s */
 
 struct job {
@@ -47,8 +48,9 @@ struct job {
     unsigned tries, refusals, limited, redirects;
     struct fence *fence; /* NULL: nothing is asked */
     int64_t fenced_at_ms;
+    unsigned fences; /* since it was sent last */
     int64_t begun_at_ms;
-    int64_t first_sent_ms, waited_before_ms; /* 0: not sent yet; the waits until then */
+    int64_t since_ms, waited_before_ms; /* begun, then first sent; the waits until then */
     TAILQ_ENTRY(job) link;
 };
 
@@ -128,10 +130,11 @@ static void take_retry(struct retry *retry) {
     enter(CONTAINER_OF(retry, struct job, retry));
 }
 
-/* What is left of the request's time, in which waits for limits do not count. */
+/* What is left of the time to have it ready, then of the request's own: as much each. Waits for
+ * limits do not count. */
 static int64_t left_ms(const struct job *job) {
     int64_t waited_ms = atomic_load(&job->request->waited.total_ms) - job->waited_before_ms;
-    int64_t spent_ms = clock_monotonic_ms() - job->first_sent_ms - waited_ms;
+    int64_t spent_ms = clock_monotonic_ms() - job->since_ms - waited_ms;
     return job->workshop->timeout_ms - spent_ms;
 }
 
@@ -311,12 +314,16 @@ static void take_answer(struct exchange *exchange) {
 
 /* ---- leaving ---- */
 
+static void start_time(struct job *job) {
+    job->since_ms = clock_monotonic_ms();
+    job->waited_before_ms = atomic_load(&job->request->waited.total_ms);
+}
+
 static void send_off(struct job *job, const char *token) {
-    job->tries++;
-    if (job->first_sent_ms == 0) {
-        job->first_sent_ms = clock_monotonic_ms();
-        job->waited_before_ms = atomic_load(&job->request->waited.total_ms);
+    if (job->tries++ == 0) {
+        start_time(job);
     }
+    job->fences = 0;
     int64_t timeout_ms = left_ms(job);
     job->exchange.timeout_ms = timeout_ms > 0 ? timeout_ms : 1;
     struct etag_key key = key_of(job);
@@ -348,19 +355,23 @@ static void fenced(struct inbox_operation *operation) {
     free(fence);
 }
 
-/* True when the inbox is asked first: time enough has passed for the run to be another's. */
-static bool fence(struct job *job) {
-    struct workshop *workshop = job->workshop;
+/* Time enough has passed for the run to be another's; after an answer of the inbox, which has
+ * renewed its lease, it may be longer: else who is slow to give a token would never be in time. */
+static bool wants_fence(const struct job *job) {
     const struct broker_request *request = job->request;
     int64_t since_ms = job->fenced_at_ms > job->begun_at_ms ? job->fenced_at_ms : job->begun_at_ms;
-    if (request->holder.run == 0 || !workshop->inbox || request_reads(&job->limit.kind) ||
-        clock_monotonic_ms() - since_ms < FENCE_AFTER_MS) {
-        return false;
-    }
+    return request->holder.run != 0 && job->workshop->inbox && !request_reads(&job->limit.kind) &&
+           clock_monotonic_ms() - since_ms >= (FENCE_AFTER_MS << job->fences);
+}
+
+static void fence(struct job *job) {
+    struct workshop *workshop = job->workshop;
+    const struct broker_request *request = job->request;
+    job->fences++;
     job->fence = calloc(1, sizeof *job->fence);
     if (!job->fence) {
         finish_with(job, SNEK_E_FAILED, 0, "no memory");
-        return true;
+        return;
     }
     *job->fence = (struct fence){
         .workshop = workshop,
@@ -372,7 +383,29 @@ static bool fence(struct job *job) {
                 .lease_ms = request->holder.lease_ms}};
     workshop->fencing++;
     inbox_submit(workshop->inbox, &job->fence->ask.operation);
-    return true;
+}
+
+static void give_up(struct job *job) {
+    char shown[ANSWER_URL_SHOWN + 1];
+    struct error err;
+    answer_clean(shown, sizeof shown, job->target.path, strlen(job->target.path));
+    (void)error_set(&err, "%s %s was not sent: %s", job->request->method, shown,
+                    job->as_app ? "the supervisor is too slow to sign for the app"
+                                : "its tokens come too late, or expire before they can be used (is "
+                                  "this machine's clock right?)");
+    finish_with(job, SNEK_E_TIMEOUT, 0, err.text);
+}
+
+static void leave(struct job *job, const char *token) {
+    bool late = job->tries == 0 && left_ms(job) <= 0;
+    bool ask = wants_fence(job);
+    if (late || (ask && job->fences == FENCES_MAX)) {
+        give_up(job);
+    } else if (ask) {
+        fence(job);
+    } else {
+        send_off(job, token);
+    }
 }
 
 static void take_token(struct token_waiter *waiter, const struct token_answer *answer) {
@@ -395,18 +428,16 @@ static void take_token(struct token_waiter *waiter, const struct token_answer *a
     }
     job->fresh = answer->fresh;
     job->mint = answer->mint;
-    if (!fence(job)) {
-        send_off(job, answer->text);
-    }
+    leave(job, answer->text);
 }
 
 static void take_jwt(struct jwt_waiter *waiter, const struct jwt_answer *answer) {
     struct job *job = CONTAINER_OF(waiter, struct job, jwt);
     if (answer->outcome < 0) {
         finish_with(job, answer->outcome, 0, answer->error->text);
-    } else if (!fence(job)) {
+    } else {
         job->jwt_key = answer->key;
-        send_off(job, answer->jwt);
+        leave(job, answer->jwt);
     }
 }
 
@@ -589,7 +620,8 @@ void request_begin(struct workshop *workshop, struct broker_request *request) {
     }
     job->workshop = workshop;
     job->request = request;
-    job->begun_at_ms = clock_monotonic_ms();
+    start_time(job);
+    job->begun_at_ms = job->since_ms;
     exchange_init(&job->exchange, FRAME_REPLY_BODY_MAX, false);
     request->broker_private = job;
     TAILQ_INSERT_TAIL(&workshop->jobs, job, link);

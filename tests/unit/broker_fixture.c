@@ -4,6 +4,7 @@
 #include "answers.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "inbox/store.h"
 #include "supervisor/supervisor.h"
 
 #include <poll.h>
@@ -30,6 +31,7 @@ static void *run_supervisor(void *context) {
         while (fixture->mood == SUPERVISOR_WAITS) {
             (void)usleep(5000);
         }
+        (void)usleep((useconds_t)fixture->sign_ms * 1000);
         if (question.key == 1) { /* no rotation */
             answer.ok = 0;
             (void)snprintf(answer.text, sizeof answer.text, "there is no next private key");
@@ -306,8 +308,40 @@ static void lost(void *context) {
     fixture->lost++;
 }
 
-void fixture_start(struct fixture *fixture, int64_t timeout_ms) {
-    memset(fixture, 0, sizeof *fixture);
+/* ---- a store in which nothing waits and every run is held ---- */
+
+struct calm_store {
+    struct store store;
+    struct fixture *fixture;
+};
+
+static int transact(struct store *store, struct inbox_operation *const *operations, size_t n,
+                    bool probe, struct store_failure *failure) {
+    (void)probe, (void)failure;
+    for (size_t i = 0; i < n; i++) {
+        operations[i]->result = 0;
+        if (operations[i]->kind == INBOX_FENCE) {
+            CONTAINER_OF(store, struct calm_store, store)->fixture->fences++;
+        }
+    }
+    return 0;
+}
+
+static void free_store(struct store *store) {
+    free(CONTAINER_OF(store, struct calm_store, store));
+}
+
+static struct inbox *start_inbox(struct fixture *fixture) {
+    static const struct store_methods methods = {.transact = transact, .free = free_store};
+    struct calm_store *calm = calloc(1, sizeof *calm);
+    struct inbox *inbox = NULL;
+    assert_non_null(calm);
+    *calm = (struct calm_store){.store = {.methods = &methods}, .fixture = fixture};
+    assert_int_equal(inbox_start(&calm->store, &inbox, NULL), 0);
+    return inbox;
+}
+
+static void start(struct fixture *fixture, int64_t timeout_ms) {
     fixture->token_life_s = 3600;
     fixture->mint_ms = 20;
     (void)pthread_mutex_init(&fixture->lock, NULL);
@@ -329,15 +363,28 @@ void fixture_start(struct fixture *fixture, int64_t timeout_ms) {
                                      .supervisor_lost = lost,
                                      .context = fixture,
                                      .request_timeout_ms = timeout_ms,
-                                     .retry_first_ms = 1};
+                                     .retry_first_ms = 1,
+                                     .inbox = fixture->inbox};
     struct error err = {0};
     if (broker_new(&options, &fixture->broker, &err) < 0) {
         fail_msg("%s", err.text);
     }
 }
 
+void fixture_start(struct fixture *fixture, int64_t timeout_ms) {
+    memset(fixture, 0, sizeof *fixture);
+    start(fixture, timeout_ms);
+}
+
+void fixture_start_with_inbox(struct fixture *fixture, int64_t timeout_ms) {
+    memset(fixture, 0, sizeof *fixture);
+    fixture->inbox = start_inbox(fixture);
+    start(fixture, timeout_ms);
+}
+
 void fixture_stop(struct fixture *fixture) {
     broker_free(fixture->broker);
+    inbox_free(fixture->inbox);
     mailbox_finish(&fixture->mailbox);
     fixture->mood = SUPERVISOR_ANSWERS;
     (void)shutdown(fixture->supervisor_fds[1], SHUT_RDWR);

@@ -20,6 +20,7 @@ enum supervisor_mood { SUPERVISOR_ANSWERS, SUPERVISOR_SAYS_NO, SUPERVISOR_WAITS 
 struct fixture {
     struct broker *broker;
     struct mailbox mailbox;
+    struct inbox *inbox; /* NULL none */
     struct http_server *server;
     char api_url[64];
     int supervisor_fds[2]; /* the broker's, the supervisor's */
@@ -29,6 +30,8 @@ struct fixture {
 
     /* Knobs and counters of the fakes. */
     atomic_int mood;
+    atomic_int sign_ms;            /* how long the supervisor takes for a JWT */
+    atomic_int fences;             /* times that the inbox was asked whose a run is */
     atomic_int lost;               /* calls of supervisor_lost() */
     atomic_int jwts;               /* questions */
     atomic_int last_skew_s;        /* of the last question */
@@ -62,6 +65,8 @@ struct asked {
 };
 
 void fixture_start(struct fixture *fixture, int64_t timeout_ms);
+/* And with an inbox in which every run is still held: a request's `holder` counts. */
+void fixture_start_with_inbox(struct fixture *fixture, int64_t timeout_ms);
 /* Ends everything, the broker too if it is still there; asserts that nothing leaked. */
 void fixture_stop(struct fixture *fixture);
 

@@ -18,6 +18,18 @@ static int set_up(void **state) {
     return 0;
 }
 
+static int set_up_hasty(void **state) {
+    (void)state;
+    fixture_start(&fixture, 2000);
+    return 0;
+}
+
+static int set_up_with_inbox(void **state) {
+    (void)state;
+    fixture_start_with_inbox(&fixture, 20000);
+    return 0;
+}
+
 static int tear_down(void **state) {
     (void)state;
     fixture_stop(&fixture);
@@ -163,6 +175,57 @@ static void an_errand_that_changes_something_is_done_once(void **state) {
     assert_int_equal(fixture.app_heard, 1 + 4);
 }
 
+/* The write of a run that is held. */
+static void submit_held(struct asked *asked, const char *url) {
+    fixture_fill(&fixture, asked, "PUT", url, "{}");
+    asked->request.app_requests = true;
+    asked->request.holder.run = 1;
+    asked->request.holder.attempt = 1;
+    asked->request.holder.lease = 1;
+    asked->request.holder.lease_ms = 30000;
+    broker_submit(fixture.broker, &asked->request);
+}
+
+static void tokens_that_expire_before_they_are_used_are_not_made_for_ever(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture.token_life_s = 30; /* a new one each time … */
+    fixture.mint_ms = 150;     /* … that comes when the run may be another's */
+    submit_held(&asked, "/ok");
+    (void)expect(&asked, 0, "");
+    assert_true(fixture.fences >= 1);
+    assert_int_equal(fixture.requests, 1);
+
+    int before = fixture.token_asks;
+    fixture.mint_ms = 900;
+    submit_held(&asked, "/ok");
+    (void)expect(&asked, SNEK_E_TIMEOUT, "PUT /ok was not sent: its tokens come too late");
+    assert_false(asked.request.sent);
+    assert_int_equal(fixture.token_asks - before, 4);
+    assert_int_equal(fixture.requests, 1);
+}
+
+static void a_supervisor_that_is_slow_each_time_is_given_up(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture.sign_ms = 900;
+    submit_held(&asked, "/app/hook/config");
+    (void)expect(&asked, SNEK_E_TIMEOUT, "the supervisor is too slow");
+    assert_int_equal(fixture.jwts, 4);
+    assert_int_equal(fixture.token_asks, 0); /* what is below /app is no other's */
+}
+
+static void what_is_not_ready_in_its_time_is_not_sent(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture.sign_ms = 1200; /* each in time, but not both */
+    fixture.mint_ms = 1200;
+    submit(&asked, BROKER_REQUEST, "1", "/ok");
+    (void)expect(&asked, SNEK_E_TIMEOUT, "GET /ok was not sent: its tokens come too late");
+    assert_int_equal(fixture.token_asks, 1);
+    assert_int_equal(fixture.requests, 0);
+}
+
 #define APP_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -174,6 +237,13 @@ int main(void) {
         APP_TEST(what_fails_in_passing_is_asked_again),
         APP_TEST(an_errand_that_changes_something_is_done_once),
         APP_TEST(no_more_than_a_hundred_tokens_are_asked_for_at_once),
+        cmocka_unit_test_setup_teardown(what_is_not_ready_in_its_time_is_not_sent, set_up_hasty,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(
+            tokens_that_expire_before_they_are_used_are_not_made_for_ever, set_up_with_inbox,
+            tear_down),
+        cmocka_unit_test_setup_teardown(a_supervisor_that_is_slow_each_time_is_given_up,
+                                        set_up_with_inbox, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

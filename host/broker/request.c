@@ -259,6 +259,11 @@ static int32_t redirected_target(struct job *job, struct target *target, struct 
     location[bytes] = '\0';
     int32_t outcome =
         origin_redirect(job->workshop->way->origin, &job->target, location, target, err);
+    if (outcome == 0 && target->of_tokens) {
+        target_finish(target);
+        (void)error_set(err, "it leads to the host's tokens");
+        outcome = SNEK_E_FORBIDDEN;
+    }
     if (outcome == 0 && target->as_app != job->as_app) {
         target_finish(target);
         (void)error_set(err, "it leads from a token's part of the API to the app's, or back");
@@ -500,17 +505,27 @@ static int32_t check(struct job *job, struct error *err) {
     if (outcome == 0) {
         outcome = origin_resolve(job->workshop->way->origin, request->url, &job->target, err);
     }
-    job->as_app = outcome == 0 && job->target.as_app;
+    if (outcome < 0) {
+        return outcome;
+    }
+    char shown[ANSWER_URL_SHOWN + 1];
+    answer_clean(shown, sizeof shown, job->target.path, strlen(job->target.path));
+    job->as_app = job->target.as_app;
+    if (job->target.of_tokens) {
+        (void)error_set(err,
+                        "%s %s: tokens are the host's: it makes one for each request, and revokes "
+                        "none",
+                        request->method, shown);
+        return SNEK_E_FORBIDDEN;
+    }
     if (job->as_app && !request->app_requests) {
-        char shown[ANSWER_URL_SHOWN + 1];
-        answer_clean(shown, sizeof shown, job->target.path, strlen(job->target.path));
         (void)error_set(err,
                         "%s %s: plugin %s may make no requests as the app; plugin.app_requests = "
                         "true allows it",
                         request->method, shown, request->plugin ? request->plugin : "?");
         return SNEK_E_FORBIDDEN;
     }
-    return outcome;
+    return 0;
 }
 
 static void fill_exchange(struct job *job) {

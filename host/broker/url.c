@@ -152,8 +152,30 @@ static const char *compare(const struct origin *origin, const struct parts *part
     return strncmp(rest, "//", 2) == 0 ? "its path starts with two slashes" : NULL;
 }
 
+/* Takes the next part of a path; is it `name` (NULL: any), as a server would have it that forgives
+ * slashes, case, ".json" and ";parameters"? */
+static bool take_part(const char **at, const char *name) {
+    *at += strspn(*at, "/\\");
+    size_t bytes = strcspn(*at, "/\\"), bare = strcspn(*at, "/\\.;");
+    bool same = bytes > 0 && (!name || (strlen(name) == bare && strncasecmp(*at, name, bare) == 0));
+    *at += bytes;
+    return same;
+}
+
+static bool is_end(const char *at) {
+    return at[strspn(at, "/\\")] == '\0';
+}
+
+/* "/app/installations/{id}/access_tokens", "/installation/token" */
+static bool is_of_tokens(const char *path) {
+    const char *made = path, *revoked = path;
+    return (take_part(&made, "app") && take_part(&made, "installations") &&
+            take_part(&made, NULL) && take_part(&made, "access_tokens") && is_end(made)) ||
+           (take_part(&revoked, "installation") && take_part(&revoked, "token") && is_end(revoked));
+}
+
 /* `path` is below the prefix; decoded once, as a server would. */
-static const char *look_at_path(const char *path, bool *as_app) {
+static const char *look_at_path(const char *path, struct target *target) {
     int bytes = 0;
     AUTO_PART char *decoded = curl_easy_unescape(NULL, path, 0, &bytes);
     if (!decoded) {
@@ -168,7 +190,8 @@ static const char *look_at_path(const char *path, bool *as_app) {
         return "its path has . or .. in it";
     }
     const char *first = decoded + strspn(decoded, "/\\");
-    *as_app =
+    target->of_tokens = is_of_tokens(decoded);
+    target->as_app =
         (strncasecmp(first, "app", 3) == 0 && (first[3] == '\0' || strchr("/\\", first[3]))) ||
         fnmatch("orgs/*/installation", first, FNM_PATHNAME | FNM_NOESCAPE) == 0 ||
         fnmatch("users/*/installation", first, FNM_PATHNAME | FNM_NOESCAPE) == 0 ||
@@ -245,7 +268,7 @@ int32_t origin_resolve(const struct origin *origin, const char *url, struct targ
     struct target made = {0};
     why = compare(origin, &parts);
     if (!why) {
-        why = look_at_path(parts.path + strlen(origin->prefix), &made.as_app);
+        why = look_at_path(parts.path + strlen(origin->prefix), &made);
     }
     if (why) {
         return refuse(origin, url, why, err);

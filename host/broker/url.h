@@ -23,9 +23,10 @@ int origin_init(struct origin *origin, const char *api_url, struct error *err);
 void origin_finish(struct origin *origin);
 
 struct target {
-    char *url;   /* whole; what is sent */
-    char *path;  /* below the API's root, without the query: for people */
-    bool as_app; /* only the app itself may ask for it: "/app", below it, "…/installation" */
+    char *url;      /* whole; what is sent */
+    char *path;     /* below the API's root, without the query: for people */
+    bool as_app;    /* only the app itself may ask for it: "/app", below it, "…/installation" */
+    bool of_tokens; /* makes or revokes an installation's token, which only the host does */
 };
 
 /* "/path" below the API's root, or a whole URL of it; "/graphql" is the URL of GraphQL, which at

@@ -320,6 +320,41 @@ static void who_may_asks_as_the_app_with_a_jwt(void **state) {
     assert_int_equal(fixture.app_asks, 1);
 }
 
+static void nobody_but_the_host_makes_or_revokes_tokens(void **state) {
+    (void)state;
+    static const char *const questions[][2] = {
+        {"POST", "/app/installations/42/access_tokens"},
+        {"POST", "/app/installations/42/access_tokens/"},
+        {"POST", "/app//installations/42//access_tokens?a=b"},
+        {"POST", "/App/Installations/42/Access_Tokens"},
+        {"POST", "/app/installations/42/%61ccess%5ftokens"},
+        {"POST", "/app/installations%2F42%2faccess_tokens"},
+        {"POST", "/app%5Cinstallations/42/access_tokens"},
+        {"POST", "/app/installations/42/access_tokens.json"},
+        {"POST", "/app/installations/42/access_tokens;a=b"},
+        {"PUT", "/app/installations/42/access_tokens"},
+        {"DELETE", "/installation/token"},
+        {"DELETE", "/installation//token/"},
+        {"DELETE", "/installation/%74oken"},
+    };
+    struct asked asked;
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        fixture_fill(&fixture, &asked, questions[i][0], questions[i][1], NULL);
+        asked.request.app_requests = true;
+        ask(&asked);
+        expect_outcome(&asked, SNEK_E_FORBIDDEN, "tokens are the host's");
+        assert_false(asked.request.sent);
+    }
+    assert_int_equal(fixture.token_asks + fixture.requests, 0);
+    fixture_ask(&fixture, &asked, "POST", "/to/307/installation/token", "{}");
+    expect_outcome(&asked, SNEK_E_FORBIDDEN, "it leads to the host's tokens");
+    assert_int_equal(fixture.requests, 1);
+    broker_request_finish(&asked.request);
+    fixture_ask(&fixture, &asked, "GET", "/ok/installation/token", NULL);
+    expect_outcome(&asked, 0, "");
+    broker_request_finish(&asked.request);
+}
+
 #define REQUEST_TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void) {
@@ -336,6 +371,7 @@ int main(void) {
         REQUEST_TEST(a_head_has_no_body),
         REQUEST_TEST(a_token_may_reach_one_repository_only),
         REQUEST_TEST(who_may_asks_as_the_app_with_a_jwt),
+        REQUEST_TEST(nobody_but_the_host_makes_or_revokes_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,14 +142,32 @@ static struct token *add_token(struct tokens *tokens, const struct token_waiter 
     return token;
 }
 
+/* GitHub was told the repository's name alone, and gave a token for another owner's. */
+static bool is_strangers(const struct token *token, const struct buffer *body) {
+    struct json_value name;
+    const char *json = body->data ? body->data : "";
+    if (!token->repository[0] ||
+        !json_find(json, body->bytes, "repositories[0].full_name", &name) ||
+        name.type != JSON_STRING) {
+        return false;
+    }
+    AUTO_FREE char *text = malloc(name.raw_bytes);
+    if (!text) {
+        return true;
+    }
+    size_t bytes = json_unescape(name.raw + 1, name.raw_bytes - 2, text);
+    return bytes != strlen(token->repository) || strncasecmp(text, token->repository, bytes) != 0;
+}
+
 /* What GitHub's refusal means to this waiter. */
 static int32_t explain(const struct exchange *exchange, const struct token_waiter *waiter,
                        struct error *err) {
     char wanted[PERMISSIONS_SHOWN + 1], where[101];
     answer_clean(wanted, sizeof wanted, waiter->permissions, strlen(waiter->permissions));
     answer_clean(where, sizeof where, waiter->installation, strlen(waiter->installation));
-    if (exchange->status == 422 && waiter->repository[0] &&
-        strcasestr(exchange->error.text, "repositor")) {
+    if (waiter->repository[0] &&
+        ((exchange->status == 201 && exchange->outcome == SNEK_E_VALIDATION) ||
+         (exchange->status == 422 && strcasestr(exchange->error.text, "repositor")))) {
         char which[201];
         answer_clean(which, sizeof which, waiter->repository, strlen(waiter->repository));
         (void)error_set(err, "the repository %s is none of installation %s's (%s)", which, where,
@@ -251,7 +269,10 @@ static int keep(struct token *token, const struct buffer *body) {
 static void asked(struct app_request *asking) {
     struct token *token = asking->context;
     struct exchange *exchange = &asking->exchange;
-    if (exchange->outcome == 0 && keep(token, &exchange->answer) < 0) {
+    if (exchange->outcome == 0 && is_strangers(token, &exchange->answer)) {
+        exchange->outcome = SNEK_E_VALIDATION; /* the token is wiped with its answer */
+        (void)error_set(&exchange->error, "GitHub gave one for another owner's");
+    } else if (exchange->outcome == 0 && keep(token, &exchange->answer) < 0) {
         exchange->outcome = SNEK_E_SERVER;
         (void)error_set(&exchange->error, "%s %s answered %d without a token that can be used",
                         exchange->method, exchange->path, (int)exchange->status);

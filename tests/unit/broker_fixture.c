@@ -67,12 +67,15 @@ static void mint(struct fixture *fixture, char *token, char *json, size_t room) 
     int used = snprintf(token, TOKEN_BYTES + 1, TOKEN_MARK "%d_", ++fixture->mints);
     memset(token + used, 'x', (size_t)(TOKEN_BYTES - used));
     token[TOKEN_BYTES] = '\0';
-    (void)snprintf(json, room, "{\"token\":\"%s\",\"expires_at\":\"%s\"}", token, expires);
+    const char *reaches = fixture->reaches;
+    (void)snprintf(json, room, "{\"token\":\"%s\",\"expires_at\":\"%s\"%s%.100s%s}", token, expires,
+                   reaches ? ",\"repositories\":[{\"id\":1,\"full_name\":\"" : "",
+                   reaches ? reaches : "", reaches ? "\"}]" : "");
 }
 
 /* As GitHub: by what the installation is called. */
 static bool answer_token(struct fixture *fixture, int fd, const struct http_question *question) {
-    char token[TOKEN_BYTES + 1], json[TOKEN_BYTES + 200];
+    char token[TOKEN_BYTES + 1], json[TOKEN_BYTES + 300];
     fixture->token_asks++;
     (void)pthread_mutex_lock(&fixture->lock);
     (void)snprintf(fixture->token_body, sizeof fixture->token_body, "%.255s", question->body);
@@ -82,6 +85,11 @@ static bool answer_token(struct fixture *fixture, int fd, const struct http_ques
         return answer(fixture, fd, 422, "",
                       "{\"message\":\"The permissions requested are not granted to this "
                       "installation.\"}");
+    }
+    if (strstr(question->body, "[\"nobodys")) {
+        return answer(fixture, fd, 422, "",
+                      "{\"message\":\"There is at least one repository that does not exist or is "
+                      "not accessible to the parent installation.\"}");
     }
     if (strstr(question->target, "/gone/")) {
         return answer(fixture, fd, 404, "", "{\"message\":\"Not Found\"}");

@@ -39,6 +39,7 @@ struct fixture {
     atomic_int token_asks;         /* token requests in all */
     atomic_int token_life_s;       /* of the tokens to be made; 3600 */
     atomic_int mint_ms;            /* how long GitHub takes for a token; 20 */
+    _Atomic(const char *) reaches; /* the repository that a token is for; NULL: not told */
     atomic_int clock_off_s;        /* GitHub's clock less ours */
     atomic_int requests;           /* with a token */
     atomic_int flaky;              /* so many of the next /flaky/ or /limited/ requests fail */

@@ -307,6 +307,28 @@ static void a_token_may_reach_one_repository_only(void **state) {
     expect_outcome(&asked, SNEK_E_INVALID, "owner/name");
 }
 
+static void a_token_of_another_owners_repository_is_not_used(void **state) {
+    (void)state;
+    static const char *const others[] = {"sneks/terrarium", "stranger/terrarium2",
+                                         "strange/terrarium", "stranger\\/terrariu\\u006D"};
+    struct asked asked;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        bool same = i == 3; /* written otherwise */
+        for (int round = 0; round < 2; round++) {
+            fixture_fill(&fixture, &asked, "GET", "/ok", NULL);
+            asked.request.repository = "Stranger/Terrarium";
+            fixture.reaches = others[i];
+            ask(&asked);
+            expect_outcome(&asked, same ? 0 : SNEK_E_VALIDATION,
+                           same ? "" : "the repository Stranger/Terrarium is none of installation");
+            assert_int_equal(asked.request.status, same ? 200 : 0);
+            broker_request_finish(&asked.request);
+        }
+    }
+    assert_int_equal(fixture.token_asks, 3 * 2 + 1); /* nothing is kept of what is not used */
+    assert_int_equal(fixture.requests, 2);
+}
+
 static void who_may_asks_as_the_app_with_a_jwt(void **state) {
     (void)state;
     struct asked asked;
@@ -370,6 +392,7 @@ int main(void) {
         REQUEST_TEST(redirects_within_the_origin_are_followed_where_the_method_stays),
         REQUEST_TEST(a_head_has_no_body),
         REQUEST_TEST(a_token_may_reach_one_repository_only),
+        REQUEST_TEST(a_token_of_another_owners_repository_is_not_used),
         REQUEST_TEST(who_may_asks_as_the_app_with_a_jwt),
         REQUEST_TEST(nobody_but_the_host_makes_or_revokes_tokens),
     };

@@ -8,6 +8,7 @@
 #include "base/mailbox.h"
 #include "base/secret.h"
 #include "broker/answer.h"
+#include "broker/refused.h"
 
 #include <snekomatic/types.h>
 
@@ -29,6 +30,7 @@ struct token {
     uint64_t mint;
     int64_t renew_at_ms, minted_at_ms; /* monotonic */
     struct app_request *asking;        /* NULL: none under way */
+    char asker[INBOX_NAME_MAX + 1];    /* the plugin for which it is; "": the host */
     int64_t asked_at_ms;
     struct token_waiters waiters;
     TAILQ_ENTRY(token) link;
@@ -41,6 +43,7 @@ struct tokens {
     struct token_list by_use; /* the last used first */
     unsigned count;
     uint64_t mints;
+    struct refused refused;
 };
 
 static int compare_keys(const void *a, const void *b) {
@@ -266,6 +269,29 @@ static int keep(struct token *token, const struct buffer *body) {
     return 0;
 }
 
+static bool counts(const struct token *token) {
+    return token->repository[0] && token->asker[0];
+}
+
+/* Its own doing: not a limit, and nothing of ours (a key that GitHub does not know). */
+static bool is_refusal(const struct exchange *exchange) {
+    bool refused = exchange->status >= 400 && exchange->status < 500 && exchange->status != 401 &&
+                   exchange->outcome != SNEK_E_RATE_LIMITED;
+    return refused || (exchange->status == 201 && exchange->outcome == SNEK_E_VALIDATION);
+}
+
+static void count_refusal(const struct token *token, const struct exchange *exchange) {
+    struct token_waiter asker = {.plugin = token->asker,
+                                 .installation = token->installation,
+                                 .permissions = token->permissions,
+                                 .repository = token->repository};
+    struct error err;
+    if (counts(token) && is_refusal(exchange)) {
+        refused_count(&token->tokens->refused, token->asker, token->installation,
+                      explain(exchange, &asker, &err));
+    }
+}
+
 static void asked(struct app_request *asking) {
     struct token *token = asking->context;
     struct exchange *exchange = &asking->exchange;
@@ -282,6 +308,7 @@ static void asked(struct app_request *asking) {
               LOG_TEXT("repository", token->repository[0] ? token->repository : NULL),
               LOG_NUMBER("status", exchange->status),
               LOG_NUMBER("ms", clock_monotonic_ms() - token->asked_at_ms));
+    count_refusal(token, exchange);
     answer_waiters(token, asking);
     free_asking(token);
 }
@@ -301,8 +328,15 @@ static char *body_of(const struct token *token) {
     return failed ? NULL : buffer_steal(&body);
 }
 
-static int32_t ask(struct token *token, struct error *err) {
+static int32_t ask(struct token *token, const struct token_waiter *waiter, struct error *err) {
     AUTO_FREE char *path = NULL, *body = NULL;
+    (void)snprintf(token->asker, sizeof token->asker, "%s", waiter->plugin ? waiter->plugin : "");
+    int32_t refused = counts(token) ? refused_check(&token->tokens->refused, token->asker,
+                                                    token->installation, err)
+                                    : 0;
+    if (refused < 0) {
+        return refused;
+    }
     char *installation = curl_easy_escape(NULL, token->installation, 0);
     if (!installation || asprintf(&path, "/app/installations/%s/access_tokens", installation) < 0) {
         path = NULL;
@@ -343,7 +377,7 @@ void tokens_get(struct tokens *tokens, struct token_waiter *waiter) {
     struct token_answer refusal = {.outcome = SNEK_E_FAILED, .error = &err};
     (void)error_set(&err, "no memory");
     if (token && !token->asking) {
-        refusal.outcome = ask(token, &err);
+        refusal.outcome = ask(token, waiter, &err);
     }
     if (token && token->asking) {
         waiter->token = token;

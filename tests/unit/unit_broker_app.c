@@ -175,6 +175,56 @@ static void an_errand_that_changes_something_is_done_once(void **state) {
     assert_int_equal(fixture.app_heard, 1 + 4);
 }
 
+static void submit_for(struct asked *asked, const char *plugin, const char *installation,
+                       const char *repository) {
+    fixture_fill(&fixture, asked, "GET", "/ok", NULL);
+    asked->request.plugin = plugin;
+    asked->request.installation = installation;
+    asked->request.repository = repository;
+    broker_submit(fixture.broker, &asked->request);
+}
+
+static void
+who_asks_for_nobodys_repositories_again_and_again_is_not_heard_for_a_while(void **state) {
+    (void)state;
+    struct asked asked;
+    char repository[32];
+    submit_for(&asked, "greedy", "1", "o/kept");
+    (void)expect(&asked, 0, "");
+    for (int i = 0; i < 40; i++) {
+        (void)snprintf(repository, sizeof repository, "o/nobodys%d", i);
+        submit_for(&asked, "greedy", i % 2 ? "1" : "2", repository);
+        (void)expect(&asked, SNEK_E_VALIDATION,
+                     i < 20 ? "is none of installation" : "GitHub is asked for no other in the");
+    }
+    assert_int_equal(fixture.token_asks, 1 + 20);
+    submit_for(&asked, "greedy", "1", "o/kept"); /* which is there */
+    (void)expect(&asked, 0, "");
+    submit_for(&asked, "greedy", "1", ""); /* of which there is no end of sorts */
+    (void)expect(&asked, 0, "");
+    submit_for(&asked, "modest", "1", "o/nobodys");
+    (void)expect(&asked, SNEK_E_VALIDATION, "is none of installation");
+}
+
+static void one_installation_that_grants_too_little_is_nothing_to_the_others(void **state) {
+    (void)state;
+    struct asked asked;
+    char repository[32];
+    for (int i = 0; i < 30; i++) {
+        (void)snprintf(repository, sizeof repository, "o/r%d", i);
+        submit_for(&asked, "patient", "not-granted", repository);
+        /* Not for ever: it may be granted by then, and a run that waits for it is not told. */
+        (void)expect(&asked, i < 20 ? SNEK_E_NOT_GRANTED : SNEK_E_FORBIDDEN,
+                     i < 20 ? "does not grant" : "for installation not-granted: GitHub is asked");
+    }
+    submit_for(&asked, "patient", "1", "o/r");
+    (void)expect(&asked, 0, "");
+    for (int i = 0; i < 30; i++) {
+        submit_for(&asked, "patient", "not-granted", "");
+        (void)expect(&asked, SNEK_E_NOT_GRANTED, "does not grant");
+    }
+}
+
 /* The write of a run that is held. */
 static void submit_held(struct asked *asked, const char *url) {
     fixture_fill(&fixture, asked, "PUT", url, "{}");
@@ -236,6 +286,8 @@ int main(void) {
         APP_TEST(a_short_limit_of_the_app_is_waited_for),
         APP_TEST(what_fails_in_passing_is_asked_again),
         APP_TEST(an_errand_that_changes_something_is_done_once),
+        APP_TEST(who_asks_for_nobodys_repositories_again_and_again_is_not_heard_for_a_while),
+        APP_TEST(one_installation_that_grants_too_little_is_nothing_to_the_others),
         APP_TEST(no_more_than_a_hundred_tokens_are_asked_for_at_once),
         cmocka_unit_test_setup_teardown(what_is_not_ready_in_its_time_is_not_sent, set_up_hasty,
                                         tear_down),

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* broker/ratelimits and kind: who may go when, by a clock that the test moves. */
+/* broker/ratelimits, refused and kind: who may go when, by a clock that the test moves. */
 #include "unit.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "broker/ratelimits.h"
+#include "broker/refused.h"
 
 #include <snekomatic/types.h>
 
@@ -396,6 +397,35 @@ static void a_wait_is_known_to_the_next_host_on_the_store(void **state) {
     assert_int_equal(system(command), 0);
 }
 
+static void refusals_are_forgotten_after_a_minute_and_bounded(void **state) {
+    (void)state;
+    static struct refused refused;
+    struct error err;
+    clock_set_for_test(1000, 1);
+    for (int i = 0; i < REFUSED_MAX; i++) {
+        assert_int_equal(refused_check(&refused, "a", "1", &err), 0);
+        refused_count(&refused, "a", "1", SNEK_E_VALIDATION);
+    }
+    clock_set_for_test(1000 + REFUSED_FOR_MS - 1, 1);
+    assert_int_equal(refused_check(&refused, "a", "2", &err), SNEK_E_VALIDATION);
+    assert_non_null(strstr(err.text, "in the next 1 s"));
+    clock_set_for_test(1000 + REFUSED_FOR_MS, 1);
+    assert_int_equal(refused_check(&refused, "a", "1", &err), 0);
+    refused_count(&refused, "a", "1", SNEK_E_VALIDATION); /* the first of another minute */
+    assert_int_equal(refused_check(&refused, "a", "1", &err), 0);
+    for (int i = 0; i < 3 * REFUSED_KEPT; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "%d", i);
+        clock_set_for_test(100000 + i, 1);
+        refused_count(&refused, "b", name, SNEK_E_NOT_GRANTED);
+    }
+    for (int i = 1; i < REFUSED_MAX; i++) {
+        refused_count(&refused, "b", "191", SNEK_E_NOT_GRANTED);
+    }
+    assert_int_equal(refused_check(&refused, "b", "191", &err), SNEK_E_FORBIDDEN);
+    assert_int_equal(refused_check(&refused, "b", "190", &err), 0);
+}
+
 static void every_request_has_its_kind(void **state) {
     (void)state;
     static const struct {
@@ -462,6 +492,7 @@ int main(void) {
         LIMITS_TEST(plugins_take_turns),
         LIMITS_TEST(a_drain_puts_off_who_waits_and_lets_go_who_need_not),
         LIMITS_TEST(a_wait_is_known_to_the_next_host_on_the_store),
+        cmocka_unit_test(refusals_are_forgotten_after_a_minute_and_bounded),
         cmocka_unit_test(every_request_has_its_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

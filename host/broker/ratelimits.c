@@ -18,6 +18,8 @@
 #define SECONDARY_FIRST_MS 60000  /* "wait for at least one minute" … */
 #define SECONDARY_LAST_MS 3600000 /* … and an exponentially increasing time */
 #define WAIT_MAX_MS 86400000      /* whatever GitHub says */
+#define PRIMARY_MAX_MS 3700000    /* its quotas are of an hour, or of less */
+#define RETRY_LEAST_MS 1000       /* not at once, though it says so */
 #define SAME_NEWS_MS 500          /* ends of a wait that differ by less are one end */
 #define LOOK_AGAIN_MS 10000       /* how old what the store says may be */
 #define SPREAD_BELOW 2            /* searches are spread when less than one in so many is left */
@@ -412,14 +414,35 @@ static enum request_bucket bucket_of(const struct limits_waiter *waiter,
                                                                           : BUCKETS;
 }
 
-/* Until GitHub's reset, by its own clock; -1 when it named none. */
+/* Until GitHub's clock shows so many seconds, within the bounds. */
+static int64_t until_there_ms(const struct limits *limits, int64_t there_s, int64_t least_ms,
+                              int64_t most_ms) {
+    int64_t now_ms = clock_wall_ms() + transport_skew_s(limits->options.transport) * 1000;
+    return there_s > (now_ms + most_ms) / 1000 ? most_ms : later(there_s * 1000 - now_ms, least_ms);
+}
+
+/* Until GitHub's reset; -1 when it named none. */
 static int64_t until_reset_ms(const struct limits *limits, const struct buffer *headers) {
     int64_t reset_s = header_number(headers, "x-ratelimit-reset");
-    if (reset_s < 0 || reset_s > INT64_MAX / 2000) {
+    return reset_s < 0 ? -1 : until_there_ms(limits, reset_s, 0, PRIMARY_MAX_MS) + RESET_MARGIN_MS;
+}
+
+/* What Retry-After says, in seconds or as a date; -1 when it says nothing. */
+static int64_t retry_after_ms(const struct limits *limits, const struct buffer *headers) {
+    size_t bytes;
+    char text[64];
+    const char *value = answer_header(headers, "retry-after", &bytes);
+    int64_t wait_s = header_number(headers, "retry-after");
+    if (wait_s >= 0) {
+        return wait_s > WAIT_MAX_MS / 1000 ? WAIT_MAX_MS : later(wait_s * 1000, RETRY_LEAST_MS);
+    }
+    if (!value || bytes >= sizeof text) {
         return -1;
     }
-    int64_t there_ms = clock_wall_ms() + transport_skew_s(limits->options.transport) * 1000;
-    return later(reset_s * 1000 - there_ms, 0) + RESET_MARGIN_MS;
+    memcpy(text, value, bytes);
+    text[bytes] = '\0';
+    int64_t then_s = (int64_t)curl_getdate(text, NULL);
+    return then_s < 0 ? -1 : until_there_ms(limits, then_s, RETRY_LEAST_MS, WAIT_MAX_MS);
 }
 
 static void begin_wait(struct limits_place *place, enum request_bucket bucket, int64_t wait_ms,
@@ -478,11 +501,11 @@ static bool learn(struct limits_place *place, const struct limits_waiter *waiter
     enum request_bucket bucket = bucket_of(waiter, headers);
     int64_t left = header_number(headers, "x-ratelimit-remaining");
     int64_t reset_ms = until_reset_ms(place->limits, headers);
-    int64_t retry_s = header_number(headers, "retry-after");
+    int64_t retry_ms = retry_after_ms(place->limits, headers);
     bool refused = exchange->outcome == SNEK_E_RATE_LIMITED;
     count_limit(place, bucket, headers, left);
-    if (refused && retry_s >= 0 && retry_s <= WAIT_MAX_MS / 1000) {
-        begin_wait(place, BUCKET_ALL, retry_s * 1000, "secondary");
+    if ((refused || exchange->status >= 500) && retry_ms >= 0) {
+        begin_wait(place, BUCKET_ALL, retry_ms, "secondary");
     } else if (left == 0 && reset_ms >= 0 && (bucket < BUCKETS || refused)) {
         begin_wait(place, bucket < BUCKETS ? bucket : BUCKET_ALL, reset_ms, "primary");
     } else if (refused) {

@@ -60,8 +60,9 @@ void limits_free(struct limits *limits);
 void limits_enter(struct limits *limits, struct limits_waiter *waiter);
 /* It leaves now: the pace counts from here. */
 void limits_sent(struct limits *limits, struct limits_waiter *waiter);
-/* It is over; learns from the answer, when there is one. True when GitHub did nothing but say that
- * a limit is reached: it may enter again. */
+/* It is over; learns from the answer, when there is one: a 5xx that names a time is waited for like
+ * a secondary limit. True when GitHub did nothing but say that a limit is reached: it may enter
+ * again. */
 bool limits_leave(struct limits *limits, struct limits_waiter *waiter,
                   const struct exchange *exchange);
 /* It was under way, and could not be sent before `until_ms` (wall), for the app itself is at a

@@ -20,8 +20,9 @@
 
 #define INSTALLATION_MAX INBOX_NAME_MAX
 #define PERMISSIONS_MAX 65536
-#define REFUSALS_MAX 4 /* of a fresh token: over 7.5 s with the usual first wait */
-#define LIMITED_MAX 10 /* answers that name a limit with a short wait each */
+#define REFUSALS_MAX 4       /* of a fresh token: over 7.5 s with the usual first wait */
+#define LIMITED_MAX 10       /* answers that name a limit with a short wait each */
+#define LIMITED_FOR_MS 60000 /* then the run is put off for so long */
 #define REDIRECTS_MAX 5
 #define FENCE_AFTER_MS 100 /* since its intent was committed, or it was asked whose the run is */
 #define FENCES_MAX 3       /* without a sending */
@@ -183,7 +184,10 @@ static bool send_again(struct job *job, bool limited) {
         return false;
     }
     if (limited) {
-        return ++job->limited <= LIMITED_MAX && again(job, 0);
+        if (++job->limited > LIMITED_MAX || !again(job, 0)) {
+            put_off(job, clock_wall_ms() + LIMITED_FOR_MS, exchange->error.text);
+        }
+        return true;
     }
     if (exchange->status == 401) {
         return again_after_refusal(job);

@@ -177,6 +177,9 @@ static bool answer_flaky(struct fixture *fixture, int fd, const char *how) {
     if (strcmp(how, "cut") == 0) {
         return hostile_answer(fd, "/cut") && false;
     }
+    if (strcmp(how, "503-after") == 0) {
+        return answer(fixture, fd, 503, "Retry-After: 1\r\n", "{\"message\":\"So it is\"}");
+    }
     (void)snprintf(text, sizeof text, "Retry-After: %d\r\n", atoi(how));
     return atoi(how) < 100 ? answer(fixture, fd, 429, text, "{\"message\":\"So it is\"}")
                            : answer(fixture, fd, atoi(how), "", "{\"message\":\"So it is\"}");

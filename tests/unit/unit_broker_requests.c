@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* broker: what goes along with a request, GraphQL's errors, what is kept by its tag, redirects,
- * tokens of one repository and requests as the app. */
+ * tokens of one repository, what is put off in the end, and requests as the app. */
 #include "broker_fixture.h"
 
+#include "base/clock.h"
 #include "broker/etags.h"
 
 #include <snekomatic/types.h>
@@ -329,6 +330,36 @@ static void a_token_of_another_owners_repository_is_not_used(void **state) {
     assert_int_equal(fixture.requests, 2);
 }
 
+static void a_limit_that_ends_at_once_each_time_sends_the_run_back_in_the_end(void **state) {
+    (void)state;
+    struct asked asked;
+    int64_t began_ms = clock_monotonic_ms();
+    fixture.flaky = 100;
+    fixture_ask(&fixture, &asked, "PUT", "/flaky/0", "{}");
+    expect_outcome(&asked, SNEK_E_REQUEUE, "PUT /flaky/0 answered 429");
+    assert_in_range(asked.request.not_before_ms - clock_wall_ms(), 50000, 60000);
+    assert_false(asked.request.sent);
+    assert_int_equal(fixture.requests, 11);
+    assert_true(clock_monotonic_ms() - began_ms >= 9900); /* a second each */
+    broker_request_finish(&asked.request);
+}
+
+static void a_server_that_names_a_time_is_asked_again_after_it(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture.flaky = 1;
+    fixture_ask(&fixture, &asked, "GET", "/flaky/503-after", NULL);
+    assert_int_equal(asked.request.outcome, 0);
+    assert_int_equal(fixture.requests, 2);
+    assert_true(atomic_load(&asked.request.waited.total_ms) >= 900);
+    broker_request_finish(&asked.request);
+    fixture.flaky = 1;
+    fixture_ask(&fixture, &asked, "PUT", "/flaky/503-after", "{}");
+    assert_int_equal(asked.request.outcome, SNEK_E_SERVER);
+    assert_int_equal(fixture.requests, 3);
+    broker_request_finish(&asked.request);
+}
+
 static void who_may_asks_as_the_app_with_a_jwt(void **state) {
     (void)state;
     struct asked asked;
@@ -393,6 +424,8 @@ int main(void) {
         REQUEST_TEST(a_head_has_no_body),
         REQUEST_TEST(a_token_may_reach_one_repository_only),
         REQUEST_TEST(a_token_of_another_owners_repository_is_not_used),
+        REQUEST_TEST(a_limit_that_ends_at_once_each_time_sends_the_run_back_in_the_end),
+        REQUEST_TEST(a_server_that_names_a_time_is_asked_again_after_it),
         REQUEST_TEST(who_may_asks_as_the_app_with_a_jwt),
         REQUEST_TEST(nobody_but_the_host_makes_or_revokes_tokens),
     };

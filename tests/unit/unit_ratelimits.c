@@ -193,6 +193,85 @@ static void retry_after_is_obeyed_whatever_the_status(void **state) {
     }
 }
 
+static void a_retry_after_is_read_whatever_it_is_within_bounds(void **state) {
+    (void)state;
+    static const struct {
+        const char *says;
+        int64_t wait_ms;
+    } cases[] = {
+        {"0", 1000},
+        {"3", 3000},
+        {"86400", 86400000},
+        {"90000", 86400000},
+        {"9999999999999999999999", 86400000},
+        {"Tue, 14 Nov 2023 22:15:20 GMT", 120000}, /* WALL_MS is 22:13:20 */
+        {"Tue, 14 Nov 2023 22:13:10 GMT", 1000},
+        {"Tue, 14 Nov 2099 22:13:10 GMT", 86400000},
+        {"soon", 60000},
+        {"-1", 60000},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct asker refused, next;
+        char installation[16], header[80];
+        (void)snprintf(installation, sizeof installation, "%zu", i);
+        (void)snprintf(header, sizeof header, "retry-after: %s\n", cases[i].says);
+        set_clock(0);
+        enter(&refused, installation, "GET", "/repos/o/r");
+        assert_true(leave(&refused, 429, header));
+        enter(&next, installation, "GET", "/repos/o/r");
+        if (next.admitted) {
+            fail_msg("'%s' is not waited for", cases[i].says);
+        } else if (next.put_off_ms > 0) {
+            assert_int_equal(next.put_off_ms, cases[i].wait_ms);
+        } else {
+            pass(cases[i].wait_ms - 1);
+            assert_false(next.admitted);
+            pass(cases[i].wait_ms);
+            assert_true(next.admitted);
+        }
+    }
+}
+
+static void a_reset_is_no_further_away_than_an_hour_and_never_now(void **state) {
+    (void)state;
+    static const struct {
+        const char *reset;
+        int64_t wait_ms;
+    } cases[] = {{"1700003600", 3601000},
+                 {"1700090000", 3701000},
+                 {"9999999999999999999", 3701000},
+                 {"1600000000", 1000}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct asker refused, next;
+        char installation[16], headers[100];
+        (void)snprintf(installation, sizeof installation, "%zu", i);
+        (void)snprintf(headers, sizeof headers, "x-ratelimit-remaining: 0\nx-ratelimit-reset: %s\n",
+                       cases[i].reset);
+        enter(&refused, installation, "GET", "/repos/o/r");
+        assert_true(leave(&refused, 403, headers));
+        enter(&next, installation, "GET", "/repos/o/r");
+        assert_false(next.admitted);
+        assert_int_equal(next.put_off_ms, cases[i].wait_ms > 5000 ? cases[i].wait_ms : 0);
+    }
+}
+
+static void a_server_that_names_a_time_is_given_it(void **state) {
+    (void)state;
+    struct asker failed, next, other;
+    enter(&failed, "1", "GET", "/repos/o/r");
+    assert_false(leave(&failed, 503, "retry-after: 3\n")); /* it may have done something */
+    enter(&next, "1", "GET", "/repos/o/r");
+    enter(&other, "2", "GET", "/repos/o/r");
+    assert_true(other.admitted);
+    pass(2999);
+    assert_false(next.admitted);
+    pass(3000);
+    assert_true(next.admitted);
+    assert_false(leave(&next, 502, ""));
+    enter(&next, "1", "GET", "/repos/o/r");
+    assert_true(next.admitted);
+}
+
 static void a_secondary_limit_without_a_time_is_a_minute_and_doubles(void **state) {
     (void)state;
     static const int64_t waits_ms[] = {60000, 120000, 240000};
@@ -482,6 +561,9 @@ int main(void) {
         LIMITS_TEST(a_primary_limit_holds_all_of_its_installation_until_the_reset),
         LIMITS_TEST(a_long_wait_sends_everyone_back_until_its_end),
         LIMITS_TEST(retry_after_is_obeyed_whatever_the_status),
+        LIMITS_TEST(a_retry_after_is_read_whatever_it_is_within_bounds),
+        LIMITS_TEST(a_reset_is_no_further_away_than_an_hour_and_never_now),
+        LIMITS_TEST(a_server_that_names_a_time_is_given_it),
         LIMITS_TEST(a_secondary_limit_without_a_time_is_a_minute_and_doubles),
         LIMITS_TEST(searches_and_graphql_have_limits_of_their_own),
         LIMITS_TEST(the_quota_of_another_endpoint_holds_up_nobody_unless_it_refused),

@@ -184,9 +184,13 @@ bool broker_graphql_did(const char *body, size_t body_bytes) {
 int32_t answer_judge_graphql(const struct buffer *body, struct error *err) {
     struct json_value errors, first;
     const char *json = body->data ? body->data : "";
-    if (!json_find(json, body->bytes, "errors", &errors) || errors.type != JSON_ARRAY_BEGIN ||
-        !json_find(errors.raw, errors.raw_bytes, "[0]", &first)) {
-        if (json_find(json, body->bytes, "data", &first)) {
+    bool listed = json_find(json, body->bytes, "errors", &errors) && errors.type != JSON_NULL;
+    if (listed && errors.type != JSON_ARRAY_BEGIN) {
+        (void)error_set(err, "POST /graphql answered with errors that make no sense");
+        return SNEK_E_SERVER;
+    }
+    if (!listed || !json_find(errors.raw, errors.raw_bytes, "[0]", &first)) {
+        if (json_find(json, body->bytes, "data", &first) && first.type != JSON_NULL) {
             return 0;
         }
         (void)error_set(err, "POST /graphql answered without data");

@@ -90,7 +90,12 @@ static void errors_of_graphql_are_errors_though_they_come_with_a_200(void **stat
         const char *part;
     } cases[] = {
         {"{\"data\":{\"a\":1}}", 0, ""},
-        {"{\"data\":null,\"errors\":[]}", 0, ""},
+        {"{\"data\":{\"a\":null},\"errors\":[]}", 0, ""},
+        {"{\"data\":{\"a\":1},\"errors\":null}", 0, ""},
+        {"{\"data\":null,\"errors\":[]}", SNEK_E_SERVER, "without data"},
+        {"{\"data\":null}", SNEK_E_SERVER, "without data"},
+        {"{\"data\":{\"a\":1},\"errors\":{\"message\":\"b\"}}", SNEK_E_SERVER, "make no sense"},
+        {"{\"errors\":\"bad\"}", SNEK_E_SERVER, "make no sense"},
         {"{\"data\":null,\"errors\":[{\"type\":\"NOT_FOUND\",\"message\":\"Could not resolve\"}]}",
          SNEK_E_NOT_FOUND, "POST /graphql answered with errors (Could not resolve)"},
         {"{\"errors\":[{\"type\":\"FORBIDDEN\",\"message\":\"a\"},{\"message\":\"b\"}]}",

@@ -79,18 +79,29 @@ static struct log_field number_above(const char *name, int64_t number, int64_t l
     return number > least ? LOG_NUMBER(name, number) : (struct log_field){.key = name};
 }
 
-static void finish(struct job *job) {
-    struct broker_request *request = job->request;
+static void log_request(const struct job *job) {
+    const struct broker_request *request = job->request;
     bool asked = request->kind == BROKER_REQUEST;
+    const char *path = asked ? job->target.path : "/app"; /* NULL: its URL was refused */
+    char method[33], url[ANSWER_URL_SHOWN + 1];
+    answer_clean(method, sizeof method, asked ? request->method : "GET",
+                 asked ? strlen(request->method) : 3);
+    url_show(url, path ? "" : request->url);
     log_event(
-        request->kind == BROKER_TOKEN ? LOG_DEBUG : LOG_INFO, "request",
-        LOG_TEXT("method", asked ? request->method : "GET"),
-        LOG_TEXT("url", asked ? job->target.path : "/app"), LOG_NUMBER("status", request->status),
+        request->kind == BROKER_TOKEN ? LOG_DEBUG : LOG_INFO, "request", LOG_TEXT("method", method),
+        LOG_TEXT("url", path ? path : url), LOG_NUMBER("status", request->status),
+        LOG_TEXT("reason",
+                 request->outcome < 0 && request->status == 0 ? request->error.text : NULL),
         LOG_NUMBER("ms", clock_monotonic_ms() - job->begun_at_ms),
         number_above("waited_ms", atomic_load(&request->waited.total_ms), 0),
         number_above("tries", job->tries, 1), LOG_TEXT("kept", job->from_kept ? "true" : NULL),
         LOG_TEXT("plugin", request->plugin), LOG_TEXT("delivery", request->delivery),
         LOG_TEXT("installation", request->installation), LOG_NUMBER("attempt", request->attempt));
+}
+
+static void finish(struct job *job) {
+    struct broker_request *request = job->request;
+    log_request(job);
     TAILQ_REMOVE(&job->workshop->jobs, job, link);
     limits_forget(job->workshop->way->limits, &job->limit);
     retry_forget(job->workshop->way->retries, &job->retry);

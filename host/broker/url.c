@@ -3,7 +3,6 @@
 #include "broker/url.h"
 
 #include "base/cleanup.h"
-#include "broker/answer.h"
 
 #include <snekomatic/types.h>
 
@@ -199,10 +198,18 @@ static const char *look_at_path(const char *path, struct target *target) {
     return NULL;
 }
 
+void url_show(char out[ANSWER_URL_SHOWN + 1], const char *url) {
+    const char *slashes = strstr(url, "//");
+    const char *host = slashes ? slashes + 2 : url;
+    const char *at = memrchr(host, '@', strcspn(host, "/?#\\"));
+    const char *from = slashes && at ? at + 1 : url;
+    answer_clean(out, ANSWER_URL_SHOWN + 1, from, strcspn(from, "?#"));
+}
+
 static int32_t refuse(const struct origin *origin, const char *url, const char *why,
                       struct error *err) {
     char shown[ANSWER_URL_SHOWN + 1];
-    answer_clean(shown, sizeof shown, url, strlen(url));
+    url_show(shown, url);
     (void)error_set(err, "the URL %s cannot be asked for below %s%s: %s", shown, origin->root,
                     origin->prefix, why);
     return SNEK_E_FOREIGN_ORIGIN;

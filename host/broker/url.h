@@ -6,6 +6,7 @@
 #define SNEK_BROKER_URL_H
 
 #include "base/error.h"
+#include "broker/answer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -38,5 +39,9 @@ int32_t origin_resolve(const struct origin *origin, const char *url, struct targ
 int32_t origin_redirect(const struct origin *origin, const struct target *from,
                         const char *location, struct target *target, struct error *err);
 void target_finish(struct target *target);
+
+/* For people: bounded, and without what comes before a host that names a user, and without query
+ * and fragment, for these are where secrets are put. */
+void url_show(char out[ANSWER_URL_SHOWN + 1], const char *url);
 
 #endif

@@ -413,6 +413,37 @@ static void nobody_but_the_host_makes_or_revokes_tokens(void **state) {
     broker_request_finish(&asked.request);
 }
 
+static void what_got_no_answer_is_logged_with_its_reason(void **state) {
+    (void)state;
+    static const char *const questions[][2] = {{"POST", "https://me:pass@evil.example/a?key=b"},
+                                               {"TRACE\nx", "/ok"},
+                                               {"PUT", "/app/x"},
+                                               {"GET", "/hang-up"},
+                                               {"GET", "/status/404"}};
+    static const char *const lines[] = {
+        " method=POST url=evil.example/a status=0 reason=\"the URL evil.example/a cannot be asked",
+        " method=\"TRACE x\" url=/ok status=0 reason=\"the method is none of",
+        " method=PUT url=/app/x status=0 reason=\"PUT /app/x: plugin invite may make no requests",
+        " method=GET url=/hang-up status=0 reason=\"GET /hang-up got no whole answer: ",
+        " method=GET url=/status/404 status=404 ms="};
+    fixture_start(&fixture, 20000);
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        struct asked asked;
+        fixture_ask(&fixture, &asked, questions[i][0], questions[i][1], NULL);
+        assert_true(asked.request.outcome < 0);
+        broker_request_finish(&asked.request);
+    }
+    fixture_stop(&fixture);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        if (!strstr(fixture.log, lines[i])) {
+            fail_msg("no '%s' in:\n%s", lines[i], fixture.log);
+        }
+    }
+    assert_null(strstr(fixture.log, "pass"));
+    assert_null(strstr(fixture.log, "key"));
+    free(fixture.log);
+}
+
 #define REQUEST_TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void) {
@@ -431,6 +462,7 @@ int main(void) {
         REQUEST_TEST(a_token_of_another_owners_repository_is_not_used),
         REQUEST_TEST(a_limit_that_ends_at_once_each_time_sends_the_run_back_in_the_end),
         REQUEST_TEST(a_server_that_names_a_time_is_asked_again_after_it),
+        cmocka_unit_test(what_got_no_answer_is_logged_with_its_reason),
         REQUEST_TEST(who_may_asks_as_the_app_with_a_jwt),
         REQUEST_TEST(nobody_but_the_host_makes_or_revokes_tokens),
     };

@@ -239,6 +239,30 @@ static void redirects_are_resolved_like_links(void **state) {
     }
 }
 
+static void a_url_is_shown_without_what_may_be_secret(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"/a/b?token=x", "/a/b"},
+        {"https://evil.example/a?x#y", "https://evil.example/a"},
+        {"https://evil.example#y", "https://evil.example"},
+        {"https://user:pass@evil.example/a@b", "evil.example/a@b"},
+        {"//user:p@ss@evil.example", "evil.example"},
+        {"/a@b", "/a@b"},
+        {"a@b", "a@b"},
+        {"/a\nb", "/a b"},
+        {"?", ""},
+    };
+    char shown[ANSWER_URL_SHOWN + 1];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        url_show(shown, cases[i][0]);
+        assert_string_equal(shown, cases[i][1]);
+    }
+    static char large[1001];
+    memset(large, '/', 1000);
+    url_show(shown, large);
+    assert_int_equal(strlen(shown), ANSWER_URL_SHOWN);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(redirects_are_resolved_like_links),
@@ -246,6 +270,7 @@ int main(void) {
         cmocka_unit_test(urls_that_lead_away_are_refused),
         cmocka_unit_test(a_url_longer_than_the_maximum_is_refused),
         cmocka_unit_test(a_strangers_text_is_cleaned_and_cut),
+        cmocka_unit_test(a_url_is_shown_without_what_may_be_secret),
         cmocka_unit_test(a_sentence_never_outgrows_its_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,8 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* Without '_', which some servers take for '-': "Content_Length". */
 #define NAME_CHARACTERS                                                                            \
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!#$%&'*+^`|~"
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!#$%&'*+^`|~"
 
 /* What says who asks, what the body is and when an answer is wanted, and what is the connection's.
  * Accept and Content-Type have fields of their own. */
@@ -32,7 +33,9 @@ static const char *const owned[] = {"accept",
                                     "transfer-encoding",
                                     "upgrade",
                                     "user-agent",
-                                    "x-http-method-override"};
+                                    "x-http-method",
+                                    "x-http-method-override",
+                                    "x-method-override"};
 
 static bool is_owned(const char *name, size_t bytes) {
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) {

@@ -66,7 +66,12 @@ static void what_is_no_header_or_the_hosts_own_is_refused(void **state) {
                                         "X-A: b\n\nC: d\n",
                                         "X-A: \x01\n",
                                         "Content-Length: 1\n",
-                                        "X-HTTP-Method-Override: DELETE\n"};
+                                        "Content_Length: 1\n",
+                                        "transfer_encoding: chunked\n",
+                                        "X_A: b\n",
+                                        "X-HTTP-Method-Override: DELETE\n",
+                                        "X-Http-Method: DELETE\n",
+                                        "x-method-override: DELETE\n"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct asked asked;
         fixture_fill(&fixture, &asked, "GET", "/ok", NULL);

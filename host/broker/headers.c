@@ -62,6 +62,10 @@ bool headers_is_value(const char *text) {
 int headers_check(const char *lines, struct error *err) {
     for (const char *at = lines; at && *at;) {
         size_t bytes = strcspn(at, "\n"), name_bytes = strspn(at, NAME_CHARACTERS);
+        if (name_bytes > 0 && name_bytes < 100 && at[name_bytes] == '_') {
+            return error_set(err, "a header's name has a '_' after %.*s: write '-'",
+                             (int)name_bytes, at);
+        }
         if (at[bytes] != '\n' || name_bytes == 0 || strncmp(at + name_bytes, ": ", 2) != 0 ||
             name_bytes > 100 || !is_visible(at + name_bytes, bytes - name_bytes)) {
             return error_set(err, "a header of the request is none");

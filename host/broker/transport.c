@@ -406,6 +406,14 @@ static int start(struct transport *transport, struct exchange *exchange) {
     return 0;
 }
 
+/* On a kept connection, what makes no sense may be left of the answer before. */
+static bool is_of_another(const struct exchange *exchange) {
+    long connects = 1;
+    return exchange->easy &&
+           curl_easy_getinfo(exchange->easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK &&
+           connects == 0;
+}
+
 static int32_t outcome_of(const struct exchange *exchange, CURLcode code) {
     if (exchange->outcome < 0) {
         return exchange->outcome; /* a callback gave it up */
@@ -419,7 +427,7 @@ static int32_t outcome_of(const struct exchange *exchange, CURLcode code) {
         return SNEK_E_FAILED;
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9 */
-        return SNEK_E_SERVER;
+        return is_of_another(exchange) ? SNEK_E_NETWORK : SNEK_E_SERVER;
     default:
         return SNEK_E_NETWORK;
     }

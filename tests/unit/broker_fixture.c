@@ -177,6 +177,9 @@ static bool answer_flaky(struct fixture *fixture, int fd, const char *how) {
     if (strcmp(how, "cut") == 0) {
         return hostile_answer(fd, "/cut") && false;
     }
+    if (strcmp(how, "surplus") == 0) {
+        return http_write(fd, "{\"evil\":1}\r\n\r\n", 14) && false;
+    }
     if (strcmp(how, "503-after") == 0) {
         return answer(fixture, fd, 503, "Retry-After: 1\r\n", "{\"message\":\"So it is\"}");
     }

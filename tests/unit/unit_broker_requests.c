@@ -418,6 +418,30 @@ static void nobody_but_the_host_makes_or_revokes_tokens(void **state) {
     broker_request_finish(&asked.request);
 }
 
+static void what_is_left_of_another_answer_is_not_taken_for_this_one(void **state) {
+    (void)state;
+    static const struct {
+        const char *method;
+        int32_t outcome;
+        int requests;
+    } cases[] = {{"GET", 0, 2}, {"PUT", SNEK_E_NETWORK, 1}};
+    struct asked asked;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fixture_ask(&fixture, &asked, "GET", "/ok", NULL); /* whose connection is kept */
+        broker_request_finish(&asked.request);
+        int before = fixture.requests;
+        fixture.flaky = 1;
+        fixture_ask(&fixture, &asked, cases[i].method, "/flaky/surplus", NULL);
+        expect_outcome(&asked, cases[i].outcome, "");
+        assert_int_equal(fixture.requests - before, cases[i].requests);
+        broker_request_finish(&asked.request);
+    }
+    fixture.flaky = 100; /* on connections of its own, too */
+    fixture_ask(&fixture, &asked, "GET", "/flaky/surplus", NULL);
+    expect_outcome(&asked, SNEK_E_SERVER, "");
+    broker_request_finish(&asked.request);
+}
+
 static void what_got_no_answer_is_logged_with_its_reason(void **state) {
     (void)state;
     static const char *const questions[][2] = {{"POST", "https://me:pass@evil.example/a?key=b"},
@@ -467,6 +491,7 @@ int main(void) {
         REQUEST_TEST(a_token_of_another_owners_repository_is_not_used),
         REQUEST_TEST(a_limit_that_ends_at_once_each_time_sends_the_run_back_in_the_end),
         REQUEST_TEST(a_server_that_names_a_time_is_asked_again_after_it),
+        REQUEST_TEST(what_is_left_of_another_answer_is_not_taken_for_this_one),
         cmocka_unit_test(what_got_no_answer_is_logged_with_its_reason),
         REQUEST_TEST(who_may_asks_as_the_app_with_a_jwt),
         REQUEST_TEST(nobody_but_the_host_makes_or_revokes_tokens),

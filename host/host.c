@@ -11,13 +11,13 @@
 #include "dispatch/dispatch.h"
 #include "inbox/inbox.h"
 #include "ingest/ingest.h"
-#include "pulse.h"
-#include "runner/runner.h"
+#include "maintenance/maintenance.h"
+#include "metrics/metrics.h"
 #include "supervisor/supervisor.h"
-#include "telemetry/metrics.h"
 #include "telemetry/sentry.h"
 #include "telemetry/telemetry.h"
-#include "upkeep/upkeep.h"
+#include "watchdog.h"
+#include "worker_process/worker_process.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -43,12 +43,12 @@ struct host {
     char *worker_path;
     struct loop loop;
     struct loop_source signals, orphaned;
-    struct pulse pulse;
+    struct watchdog watchdog;
     bool stopping;
     struct inbox *inbox;
     struct broker *broker;
     struct dispatch *dispatch;
-    struct upkeep *upkeep;
+    struct maintenance *maintenance;
     struct telemetry *telemetry;
     struct sentry *sentry;
     struct ingest *ingest;
@@ -62,12 +62,13 @@ static void on_signal(struct loop_source *source, uint32_t events) {
         return;
     }
     if (info.ssi_signo == SIGHUP) {
-        log_event(LOG_WARNING, "reload_unsupported",
+        log_event(SNEK_LEVEL_WARNING, "reload_unsupported",
                   LOG_TEXT("reason", "this version takes a new configuration or a rebuilt plugin "
                                      "only by a restart"));
     } else if (!host->stopping) { /* platforms repeat their SIGTERM */
         host->stopping = true;
-        log_event(LOG_INFO, "stopping", LOG_NUMBER("drain_ms", host->config->server.drain_ms));
+        log_event(SNEK_LEVEL_INFO, "stopping",
+                  LOG_NUMBER("drain_ms", host->config->server.drain_ms));
     }
 }
 
@@ -77,7 +78,7 @@ static void on_orphaned(struct loop_source *source, uint32_t events) {
     uint64_t count;
     (void)!read(source->fd, &count, sizeof count);
     host->stopping = true;
-    log_event(LOG_ERROR, "supervisor_gone");
+    log_event(SNEK_LEVEL_ERROR, "supervisor_gone");
 }
 
 /* On the broker's thread. */
@@ -103,7 +104,7 @@ static int watch(struct host *host, struct error *err) {
         loop_add(&host->loop, &host->orphaned, EPOLLIN) < 0) {
         return error_set(err, "cannot watch signals: %s", strerror(errno));
     }
-    return pulse_start(&host->pulse, &host->loop, err);
+    return watchdog_start(&host->watchdog, &host->loop, err);
 }
 
 static bool ready_status(void *context, struct buffer *json) {
@@ -112,7 +113,8 @@ static bool ready_status(void *context, struct buffer *json) {
     int result = buffer_printf(json, "\"store\":\"%s\",", healthy ? "ok" : "failing");
     result |= metrics_render_detail(json);
     bool ready = dispatch_status(host->dispatch, json) && result == 0 && healthy;
-    return buffer_append_text(json, ",") == 0 && upkeep_status(host->upkeep, json) && ready;
+    return buffer_append_text(json, ",") == 0 && maintenance_status(host->maintenance, json) &&
+           ready;
 }
 
 static void route(void *context, struct inbox_put *put) {
@@ -142,7 +144,7 @@ static void log_address(void) {
     }
     (void)snprintf(shown, sizeof shown, address.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", text,
                    port);
-    log_event(LOG_INFO, "listening", LOG_TEXT("address", shown), LOG_NUMBER("port", port));
+    log_event(SNEK_LEVEL_INFO, "listening", LOG_TEXT("address", shown), LOG_NUMBER("port", port));
 }
 
 /* Each connection, worker and request to GitHub takes a descriptor; the usual soft limit of 1024 is
@@ -158,7 +160,7 @@ static void raise_descriptor_limit(void) {
 /* Heroku erases the disk of a dyno with each restart, at least once a day. */
 static void warn_of_dyno(const struct config *config) {
     if (getenv("DYNO") && strncmp(config->store.url, "sqlite:", strlen("sqlite:")) == 0) {
-        log_event(LOG_WARNING, "disk_ephemeral", LOG_TEXT("store", config->store.url),
+        log_event(SNEK_LEVEL_WARNING, "disk_ephemeral", LOG_TEXT("store", config->store.url),
                   LOG_TEXT("reason", "THE DISK OF A DYNO IS ERASED at each restart, and with it "
                                      "webhooks and what the bot remembers: heroku addons:create "
                                      "heroku-postgresql:essential-0"));
@@ -178,7 +180,7 @@ static int start_stores(struct host *host, struct error *err) {
                                          &config->proxy, &host->sentry, err) < 0) {
         return error_wrap(err, "sentry.dsn");
     }
-    host->worker_path = runner_find_worker(err);
+    host->worker_path = worker_process_find_binary(err);
     if (!host->worker_path ||
         inbox_open(config->store.url, clock_wall_ms(), &host->inbox, err) < 0) {
         return -1;
@@ -187,7 +189,7 @@ static int start_stores(struct host *host, struct error *err) {
                                      .user_agent = config->github.user_agent,
                                      .ca_file = config->github.ca_file,
                                      .proxy = &config->proxy,
-                                     .supervisor_fd = SUPERVISOR_FD_QUESTIONS,
+                                     .supervisor_fd = SUPERVISOR_FD_MESSAGES,
                                      .write_interval_ms = config->github.write_interval_ms,
                                      .notify_interval_ms = config->github.notify_interval_ms,
                                      .inbox = host->inbox,
@@ -196,7 +198,7 @@ static int start_stores(struct host *host, struct error *err) {
     return broker_new(&options, &host->broker, err);
 }
 
-/* 0 once every plugin has loaded; 1 when we are to stop; -1 when one was refused. */
+/* 0 once every plugin has loaded; 1 when we are to stop; -1 when one was rejected. */
 static int load_plugins(struct host *host, struct error *err) {
     struct dispatch_options options = {.config = host->config,
                                        .worker_path = host->worker_path,
@@ -206,21 +208,21 @@ static int load_plugins(struct host *host, struct error *err) {
     if (dispatch_new(&options, &host->dispatch, err) < 0) {
         return -1;
     }
-    inbox_listen(host->inbox, dispatch_hint, host->dispatch);
+    inbox_listen(host->inbox, dispatch_on_queued, host->dispatch);
     enum dispatch_load state;
     while ((state = dispatch_load_state(host->dispatch)) == DISPATCH_LOADING && !host->stopping) {
         loop_step(&host->loop, dispatch_tick(host->dispatch));
     }
-    if (state == DISPATCH_REFUSED) {
-        return error_set(err, "a plugin was refused; see the lines above");
+    if (state == DISPATCH_REJECTED) {
+        return error_set(err, "a plugin was rejected; see the lines above");
     }
     return host->stopping;
 }
 
 static int start_upkeep(struct host *host, struct error *err) {
-    struct upkeep_options options = {
+    struct maintenance_options options = {
         .config = host->config, .loop = &host->loop, .inbox = host->inbox, .broker = host->broker};
-    return upkeep_new(&options, &host->upkeep, err) < 0
+    return maintenance_new(&options, &host->maintenance, err) < 0
                ? -1
                : telemetry_new(&host->loop, host->inbox, &host->telemetry, err);
 }
@@ -244,8 +246,8 @@ static int start_ingest(struct host *host, struct error *err) {
         return -1;
     }
     log_address();
-    struct supervisor_question ready = {.kind = SUPERVISOR_READY};
-    if (send(SUPERVISOR_FD_QUESTIONS, &ready, sizeof ready, MSG_NOSIGNAL) < 0) {
+    struct supervisor_message ready = {.kind = SUPERVISOR_READY};
+    if (send(SUPERVISOR_FD_MESSAGES, &ready, sizeof ready, MSG_NOSIGNAL) < 0) {
         return error_set(err, "the supervisor does not listen: %s", strerror(errno));
     }
     return 0;
@@ -259,7 +261,7 @@ static int sooner(int a_ms, int b_ms) {
 static void serve(struct host *host) {
     while (!host->stopping) {
         int wait_ms = dispatch_tick(host->dispatch);
-        wait_ms = sooner(wait_ms, upkeep_tick(host->upkeep));
+        wait_ms = sooner(wait_ms, maintenance_tick(host->maintenance));
         loop_step(&host->loop, sooner(wait_ms, telemetry_tick(host->telemetry)));
     }
 }
@@ -291,14 +293,14 @@ static void finish(struct host *host) {
     broker_free(host->broker);
     dispatch_settle(host->dispatch);
     inbox_free(host->inbox);
-    upkeep_free(host->upkeep);
+    maintenance_free(host->maintenance);
     telemetry_free(host->telemetry);
     dispatch_free(host->dispatch);
     sentry_free(host->sentry); /* when nobody logs any more */
     for (size_t i = 0; i < host->n_secrets; i++) {
         secret_finish(&host->secrets[i]);
     }
-    pulse_stop(&host->pulse);
+    watchdog_stop(&host->watchdog);
     loop_remove(&host->loop, &host->signals);
     loop_remove(&host->loop, &host->orphaned);
     (void)close(host->signals.fd);
@@ -311,13 +313,13 @@ static void finish(struct host *host) {
 static int start_and_serve(struct host *host) {
     struct error err = {""};
     if (start_stores(host, &err) < 0) {
-        log_event(LOG_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
+        log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
         return EX_CONFIG;
     }
     int loaded = load_plugins(host, &err);
     if (loaded < 0 ||
         (loaded == 0 && (start_upkeep(host, &err) < 0 || start_ingest(host, &err) < 0))) {
-        log_event(LOG_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
+        log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
         return EX_CONFIG;
     }
     if (loaded == 0) {
@@ -341,14 +343,14 @@ int host_run(const char *config_path) {
     log_setup(host.config->log.level, host.config->log.format);
     raise_descriptor_limit();
     if (log_start(&err) < 0 || watch(&host, &err) < 0) {
-        log_event(LOG_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
+        log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
         return EX_OSERR;
     }
     int status = start_and_serve(&host);
     bool served = host.ingest != NULL;
     finish(&host);
     if (served) {
-        log_event(LOG_INFO, "stopped");
+        log_event(SNEK_LEVEL_INFO, "stopped");
     }
     return status;
 }

@@ -13,7 +13,7 @@ struct buffer {
     char *data;      /* ours; NULL while empty and never reserved */
     size_t bytes;    /* in use, without the NUL */
     size_t capacity; /* allocated, with the NUL */
-    size_t max;      /* more than this is refused */
+    size_t max;      /* more than this is rejected */
 };
 
 #define BUFFER_INIT(max_bytes)                                                                     \

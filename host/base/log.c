@@ -13,7 +13,7 @@
 #define VALUE_MAX 2048 /* bytes of one field that are shown */
 #define ESCAPED_MAX 6  /* bytes that one of them may become */
 
-static enum log_level least_level = LOG_INFO;
+static enum log_level least_level = SNEK_LEVEL_INFO;
 static enum log_format line_format = LOG_LOGFMT;
 static log_watcher *watcher;
 static void *watcher_context;
@@ -129,7 +129,7 @@ static int put_line(struct buffer *line, enum log_level level, const char *messa
 }
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields) {
-    if (watcher && level >= LOG_WARNING) {
+    if (watcher && level >= SNEK_LEVEL_WARNING) {
         watcher(watcher_context, level, message, fields);
     }
     if (level < least_level) {
@@ -137,13 +137,13 @@ void log_write(enum log_level level, const char *message, const struct log_field
     }
     AUTO_BUFFER struct buffer line = BUFFER_INIT(LOG_LINE_MAX);
     if (put_line(&line, level, message, fields) == 0) {
-        log_queue_put(line.data, line.bytes, level >= LOG_WARNING);
+        log_queue_put(line.data, line.bytes, level >= SNEK_LEVEL_WARNING);
     }
 }
 
 static void put_gap(struct buffer *line, uint64_t count) {
     const struct log_field fields[] = {LOG_NUMBER("count", (int64_t)count), {0}};
-    (void)put_line(line, LOG_WARNING, "log_lines_dropped", fields);
+    (void)put_line(line, SNEK_LEVEL_WARNING, "log_lines_dropped", fields);
 }
 
 int log_start(struct error *err) {

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
+enum log_level { SNEK_LEVEL_DEBUG, SNEK_LEVEL_INFO, SNEK_LEVEL_WARNING, SNEK_LEVEL_ERROR };
 enum log_format { LOG_LOGFMT, LOG_JSON };
 
 #define LOG_LINE_MAX 8192 /* bytes; a longer line loses the ends of its longest values */
@@ -53,8 +53,8 @@ struct log_field {
 /* Before the first line; not while other threads log. */
 void log_setup(enum log_level least, enum log_format format);
 
-/* From now on `watcher` is called with each line of LOG_WARNING and above, also those that are not
- * written, on the thread that logs it; NULL: nobody is. While no other thread logs. */
+/* From now on `watcher` is called with each line of SNEK_LEVEL_WARNING and above, also those that
+ * are not written, on the thread that logs it; NULL: nobody is. While no other thread logs. */
 typedef void log_watcher(void *context, enum log_level level, const char *message,
                          const struct log_field *fields);
 void log_watch(log_watcher *watcher, void *context);
@@ -73,7 +73,7 @@ uint64_t log_dropped(void);
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields);
 
-/* log_event(LOG_INFO, "stored", LOG_TEXT("delivery", guid), LOG_NUMBER("bytes", n)); */
+/* log_event(SNEK_LEVEL_INFO, "stored", LOG_TEXT("delivery", guid), LOG_NUMBER("bytes", n)); */
 #define log_event(level, message, ...)                                                             \
     log_write((level), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
 

@@ -35,7 +35,7 @@ void mailbox_post(struct mailbox *mailbox, struct mail *mail) {
     (void)pthread_mutex_unlock(&mailbox->lock);
 }
 
-unsigned mailbox_open(struct mailbox *mailbox) {
+unsigned mailbox_drain(struct mailbox *mailbox) {
     uint64_t count;
     (void)pthread_mutex_lock(&mailbox->lock);
     struct mail *mail = mailbox->first;

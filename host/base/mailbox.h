@@ -24,7 +24,7 @@ void mailbox_finish(struct mailbox *mailbox); /* must be empty */
 void mailbox_post(struct mailbox *mailbox, struct mail *mail); /* from any thread; in order */
 
 /* Opens everything that was posted before the call; the number opened. Owner's thread. */
-unsigned mailbox_open(struct mailbox *mailbox);
+unsigned mailbox_drain(struct mailbox *mailbox);
 
 /* The enclosing struct of a member. */
 #define CONTAINER_OF(pointer, type, member)                                                        \

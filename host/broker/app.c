@@ -81,7 +81,7 @@ static void answered(struct exchange *exchange) {
         return;
     }
     if (exchange->status == 401) {
-        /* The refusal's own Date tells whether our clock was the reason. */
+        /* The rejection's own Date tells whether our clock was the reason. */
         int64_t off_s = transport_skew_s(request->way->transport) - request->skew_s;
         if (!request->again && (off_s >= SKEW_WORTH_A_TRY_S || off_s <= -SKEW_WORTH_A_TRY_S)) {
             request->again = true;
@@ -93,7 +93,7 @@ static void answered(struct exchange *exchange) {
             app_send(request);
             return;
         }
-        (void)error_wrap(&exchange->error, "GitHub refuses the app's JWT (check the app id, the "
+        (void)error_wrap(&exchange->error, "GitHub rejects the app's JWT (check the app id, the "
                                            "private key and this machine's clock)");
     } else if (exchange->status > 0) {
         jwt_took_key(request->way->jwt, request->key);

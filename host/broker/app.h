@@ -27,7 +27,7 @@ struct app_request {
     void *context;                             /* the asker's */
     bool once;                                 /* GitHub is not to hear of it twice */
     /* The answer is in it, failures too. SNEK_E_REQUEUE: it was not sent, or GitHub did nothing
-     * but refuse it, since the app is at a limit until `until_ms` (wall), or the host stops. */
+     * but reject it, since the app is at a limit until `until_ms` (wall), or the host stops. */
     struct exchange exchange;
     int64_t until_ms;
 

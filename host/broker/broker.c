@@ -77,14 +77,14 @@ static void wait_for_inbox(struct broker *broker) {
     while (!limits_idle(broker->way.limits) || broker->workshop.fencing > 0) {
         struct pollfd mail = {.fd = broker->mailbox.event_fd, .events = POLLIN};
         (void)poll(&mail, 1, -1);
-        (void)mailbox_open(&broker->mailbox);
+        (void)mailbox_drain(&broker->mailbox);
     }
 }
 
 static void *run(void *context) {
     struct broker *broker = context;
     for (;;) {
-        (void)mailbox_open(&broker->mailbox);
+        (void)mailbox_drain(&broker->mailbox);
         if (broker->stopping) {
             break;
         }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 /* The proxy's own answer to CONNECT. */
-static void describe_refusal(const struct cause *cause, long status, char *out, size_t room) {
+static void describe_rejection(const struct cause *cause, long status, char *out, size_t room) {
     const char *shown = cause->proxy->shown;
     if (status == 407) {
         (void)snprintf(out, room,
@@ -14,18 +14,18 @@ static void describe_refusal(const struct cause *cause, long status, char *out, 
                        shown);
     } else {
         (void)snprintf(out, room,
-                       "the proxy %s refused the way to GitHub (%ld): have it allowed there, or "
+                       "the proxy %s rejected the way to GitHub (%ld): have it allowed there, or "
                        "name the host in NO_PROXY if it can be reached without",
                        shown, status);
     }
 }
 
 void cause_describe(const struct cause *cause, char *out, size_t room) {
-    long refusal = 0;
+    long rejection = 0;
     if (cause->proxy && cause->easy &&
-        curl_easy_getinfo(cause->easy, CURLINFO_HTTP_CONNECTCODE, &refusal) == CURLE_OK &&
-        refusal >= 300) {
-        describe_refusal(cause, refusal, out, room);
+        curl_easy_getinfo(cause->easy, CURLINFO_HTTP_CONNECTCODE, &rejection) == CURLE_OK &&
+        rejection >= 300) {
+        describe_rejection(cause, rejection, out, room);
     } else if (cause->code == CURLE_PEER_FAILED_VERIFICATION ||
                cause->code == CURLE_SSL_CACERT_BADFILE) {
         /* With an inspecting proxy it is the proxy's certificate; the cure is the same. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Why no answer came, in words for the one who is to mend it. Inside of this room only. */
+/* Why no answer came, in words for the one who is to fix it. Inside of this room only. */
 #ifndef SNEK_BROKER_CAUSE_H
 #define SNEK_BROKER_CAUSE_H
 

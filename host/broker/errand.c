@@ -32,7 +32,7 @@ static void post(struct broker_request *request) {
 
 static void end(struct errand *errand) {
     struct broker_request *request = errand->request;
-    log_event(LOG_INFO, "request", LOG_TEXT("method", request->method),
+    log_event(SNEK_LEVEL_INFO, "request", LOG_TEXT("method", request->method),
               LOG_TEXT("url", errand->app.target.path), LOG_NUMBER("status", request->status),
               LOG_NUMBER("ms", clock_monotonic_ms() - errand->begun_at_ms));
     TAILQ_REMOVE(errand->all, errand, link);

@@ -3,7 +3,7 @@
 
 #include "broker/answer.h"
 #include "broker/headers.h"
-#include "telemetry/metrics.h"
+#include "metrics/metrics.h"
 
 #include <search.h>
 #include <stdlib.h>

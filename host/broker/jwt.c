@@ -65,8 +65,8 @@ bool jwt_change_key(struct jwt_source *source, uint32_t key) {
 void jwt_took_key(struct jwt_source *source, uint32_t key) {
     if (key == 1 && !source->said) {
         source->said = true;
-        log_event(LOG_WARNING, "private_key_next",
-                  LOG_TEXT("reason", "GitHub refuses the private key and takes the next one: make "
+        log_event(SNEK_LEVEL_WARNING, "private_key_next",
+                  LOG_TEXT("reason", "GitHub rejects the private key and takes the next one: make "
                                      "it github.private_key_file"));
     }
 }
@@ -127,14 +127,14 @@ static bool is_jwt(const char *text) {
                                         "0123456789-_.")] == '\0';
 }
 
-static void take(struct jwt_source *source, struct supervisor_answer *answer, size_t bytes) {
+static void take(struct jwt_source *source, struct supervisor_reply *answer, size_t bytes) {
     bool wanted = source->asked && !source->stale;
     source->asked = false;
     source->stale = false;
     if (!wanted) {
         return;
     }
-    bool whole = bytes > offsetof(struct supervisor_answer, text) && bytes <= sizeof *answer &&
+    bool whole = bytes > offsetof(struct supervisor_reply, text) && bytes <= sizeof *answer &&
                  memchr(answer->text, '\0', sizeof answer->text);
     if (!whole || (answer->ok && !is_jwt(answer->text))) {
         fail_all(source, SNEK_E_FAILED, "its answer makes no sense");
@@ -155,7 +155,7 @@ static void take(struct jwt_source *source, struct supervisor_answer *answer, si
 }
 
 static void receive(struct jwt_source *source) {
-    struct supervisor_answer answer;
+    struct supervisor_reply answer;
     for (;;) {
         memset(&answer, 0, sizeof answer);
         ssize_t got = recv(source->options.fd, &answer, sizeof answer, MSG_DONTWAIT);
@@ -175,7 +175,7 @@ static void ask(struct jwt_source *source) {
     int64_t skew_s = source->skew_s;
     skew_s = skew_s > SUPERVISOR_SKEW_MAX_S ? SUPERVISOR_SKEW_MAX_S : skew_s;
     skew_s = skew_s < -SUPERVISOR_SKEW_MAX_S ? -SUPERVISOR_SKEW_MAX_S : skew_s;
-    struct supervisor_question question = {
+    struct supervisor_message question = {
         .kind = SUPERVISOR_JWT, .skew_s = (int32_t)skew_s, .key = source->key};
     ssize_t sent =
         send(source->options.fd, &question, sizeof question, MSG_DONTWAIT | MSG_NOSIGNAL);

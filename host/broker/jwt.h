@@ -40,7 +40,7 @@ struct jwt_source *jwt_new(const struct jwt_options *options); /* NULL: no memor
 void jwt_free(struct jwt_source *source);                      /* takes NULL; nobody waits */
 
 void jwt_ask(struct jwt_source *source, struct jwt_waiter *waiter, int64_t skew_s);
-/* GitHub refused a JWT of `key`: from now on the other one signs. False when there is no other, or
+/* GitHub rejected a JWT of `key`: from now on the other one signs. False when there is no other, or
  * no telling: then nothing has changed. */
 bool jwt_change_key(struct jwt_source *source, uint32_t key);
 /* GitHub took one of `key`: says so once when it is the next one. */

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "broker/answer.h"
-#include "telemetry/metrics.h"
+#include "metrics/metrics.h"
 
 #include <snekomatic/types.h>
 
@@ -27,9 +27,10 @@
 
 static const char *const bucket_names[BUCKETS] = {
     [BUCKET_ALL] = "all", [BUCKET_SEARCH] = "search", [BUCKET_GRAPHQL] = "graphql"};
-static const enum inbox_wait_bucket kept_as[BUCKETS] = {[BUCKET_ALL] = INBOX_WAIT_ALL,
-                                                        [BUCKET_SEARCH] = INBOX_WAIT_SEARCH,
-                                                        [BUCKET_GRAPHQL] = INBOX_WAIT_GRAPHQL};
+static const enum inbox_rate_limit_resource kept_as[BUCKETS] = {
+    [BUCKET_ALL] = INBOX_RATE_LIMIT_ALL,
+    [BUCKET_SEARCH] = INBOX_RATE_LIMIT_SEARCH,
+    [BUCKET_GRAPHQL] = INBOX_RATE_LIMIT_GRAPHQL};
 
 static const char of_the_app[] = "app";
 
@@ -49,7 +50,7 @@ struct limits_place {
     int64_t behind_ms;    /* where the crowd that was put off ends */
     unsigned secondaries; /* in a row */
     int64_t looked_at_ms; /* into the store; 0 never */
-    struct inbox_wait get, put;
+    struct inbox_rate_limit get, put;
     bool getting, putting, put_again;
     TAILQ_ENTRY(limits_place) link;
     TAILQ_ENTRY(limits_place) queue_link;
@@ -306,7 +307,7 @@ static void serve(struct limits_place *place) {
 
 /* ---- the store ---- */
 
-static void begin_with_inbox(struct limits_place *place, struct inbox_wait *wait,
+static void begin_with_inbox(struct limits_place *place, struct inbox_rate_limit *wait,
                              enum inbox_kind kind, void (*done)(struct inbox_operation *)) {
     struct limits *limits = place->limits;
     wait->operation =
@@ -317,14 +318,15 @@ static void begin_with_inbox(struct limits_place *place, struct inbox_wait *wait
 }
 
 static void got(struct inbox_operation *operation) {
-    struct inbox_wait *wait = CONTAINER_OF(operation, struct inbox_wait, operation);
+    struct inbox_rate_limit *wait = CONTAINER_OF(operation, struct inbox_rate_limit, operation);
     struct limits_place *place = CONTAINER_OF(wait, struct limits_place, get);
     int64_t now_ms = clock_monotonic_ms(), wall_ms = clock_wall_ms();
     place->limits->with_inbox--;
     place->getting = false;
     place->looked_at_ms = now_ms;
     if (operation->result < 0) { /* the store's trouble holds up no request */
-        log_event(LOG_WARNING, "waits_unknown", LOG_TEXT("installation", place->installation),
+        log_event(SNEK_LEVEL_WARNING, "waits_unknown",
+                  LOG_TEXT("installation", place->installation),
                   LOG_TEXT("reason", operation->error.text));
     }
     for (int i = 0; operation->result == 0 && i < BUCKETS; i++) {
@@ -342,19 +344,20 @@ static void look(struct limits_place *place, int64_t now_ms) {
     bool old = place->looked_at_ms == 0 || now_ms - place->looked_at_ms > LOOK_AGAIN_MS;
     if (old && place->limits->options.inbox && !place->getting && !place->limits->draining) {
         place->getting = true;
-        begin_with_inbox(place, &place->get, INBOX_WAIT_GET, got);
+        begin_with_inbox(place, &place->get, INBOX_RATE_LIMIT_GET, got);
     }
 }
 
 static void keep(struct limits_place *place);
 
 static void kept(struct inbox_operation *operation) {
-    struct inbox_wait *wait = CONTAINER_OF(operation, struct inbox_wait, operation);
+    struct inbox_rate_limit *wait = CONTAINER_OF(operation, struct inbox_rate_limit, operation);
     struct limits_place *place = CONTAINER_OF(wait, struct limits_place, put);
     place->limits->with_inbox--;
     place->putting = false;
     if (operation->result < 0) {
-        log_event(LOG_WARNING, "wait_not_kept", LOG_TEXT("installation", place->installation),
+        log_event(SNEK_LEVEL_WARNING, "wait_not_kept",
+                  LOG_TEXT("installation", place->installation),
                   LOG_TEXT("reason", operation->error.text));
     }
     if (place->put_again) {
@@ -376,7 +379,7 @@ static void keep(struct limits_place *place) {
         place->put.until_ms[kept_as[i]] = left_ms > 0 ? wall_ms + left_ms : 0;
     }
     place->putting = true;
-    begin_with_inbox(place, &place->put, INBOX_WAIT_PUT, kept);
+    begin_with_inbox(place, &place->put, INBOX_RATE_LIMIT_PUT, kept);
 }
 
 bool limits_idle(const struct limits *limits) {
@@ -457,7 +460,7 @@ static void begin_wait(struct limits_place *place, enum request_bucket bucket, i
     if (which != of_the_app) { /* it was counted there */
         metrics_rate_limited(which);
     }
-    log_event(LOG_WARNING, "rate_limited", LOG_TEXT("installation", place->installation),
+    log_event(SNEK_LEVEL_WARNING, "rate_limited", LOG_TEXT("installation", place->installation),
               LOG_TEXT("limit", which), LOG_TEXT("bucket", bucket_names[bucket]),
               LOG_NUMBER("wait_ms", wait_ms));
     keep(place);
@@ -502,13 +505,13 @@ static bool learn(struct limits_place *place, const struct limits_waiter *waiter
     int64_t left = header_number(headers, "x-ratelimit-remaining");
     int64_t reset_ms = until_reset_ms(place->limits, headers);
     int64_t retry_ms = retry_after_ms(place->limits, headers);
-    bool refused = exchange->outcome == SNEK_E_RATE_LIMITED;
+    bool rejected = exchange->outcome == SNEK_E_RATE_LIMITED;
     count_limit(place, bucket, headers, left);
-    if ((refused || exchange->status >= 500) && retry_ms >= 0) {
+    if ((rejected || exchange->status >= 500) && retry_ms >= 0) {
         begin_wait(place, BUCKET_ALL, retry_ms, "secondary");
-    } else if (left == 0 && reset_ms >= 0 && (bucket < BUCKETS || refused)) {
+    } else if (left == 0 && reset_ms >= 0 && (bucket < BUCKETS || rejected)) {
         begin_wait(place, bucket < BUCKETS ? bucket : BUCKET_ALL, reset_ms, "primary");
-    } else if (refused) {
+    } else if (rejected) {
         begin_wait(place, BUCKET_ALL, secondary_wait_ms(place), "secondary");
     } else {
         place->secondaries = exchange->outcome == 0 ? 0 : place->secondaries;
@@ -516,7 +519,7 @@ static bool learn(struct limits_place *place, const struct limits_waiter *waiter
             pace_searches(place, headers);
         }
     }
-    return refused;
+    return rejected;
 }
 
 /* ---- the way of a waiter ---- */
@@ -565,9 +568,9 @@ bool limits_leave(struct limits *limits, struct limits_waiter *waiter,
         waiter->unsent = false;
         place->writing = false;
     }
-    bool refused = exchange && exchange->status > 0 && learn(place, waiter, exchange);
+    bool rejected = exchange && exchange->status > 0 && learn(place, waiter, exchange);
     serve(place);
-    return refused;
+    return rejected;
 }
 
 void limits_hold(struct limits *limits, struct limits_waiter *waiter, int64_t until_ms) {

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "broker/answer.h"
 #include "broker/headers.h"
-#include "runner/frames.h"
+#include "protocol/frames.h"
 
 #include <snekomatic/types.h>
 
@@ -20,7 +20,7 @@
 
 #define INSTALLATION_MAX INBOX_NAME_MAX
 #define PERMISSIONS_MAX 65536
-#define REFUSALS_MAX 4       /* of a fresh token: over 7.5 s with the usual first wait */
+#define REJECTIONS_MAX 4     /* of a fresh token: over 7.5 s with the usual first wait */
 #define LIMITED_MAX 10       /* answers that name a limit with a short wait each */
 #define LIMITED_FOR_MS 60000 /* then the run is put off for so long */
 #define REDIRECTS_MAX 5
@@ -46,7 +46,7 @@ struct job {
     bool unconditional; /* what was kept went while GitHub said that it had not changed */
     bool from_kept;
     char version[32]; /* of the API, as the request names it */
-    unsigned tries, refusals, limited, redirects;
+    unsigned tries, rejections, limited, redirects;
     struct fence *fence; /* NULL: nothing is asked */
     int64_t fenced_at_ms;
     unsigned fences; /* since it was sent last */
@@ -57,7 +57,7 @@ struct job {
 
 /* Is its run still ours? Outlives the job when that is cancelled. */
 struct fence {
-    struct inbox_fence ask;
+    struct inbox_lease_check ask;
     struct workshop *workshop;
     struct job *job; /* NULL: gone */
 };
@@ -82,14 +82,15 @@ static struct log_field number_above(const char *name, int64_t number, int64_t l
 static void log_request(const struct job *job) {
     const struct broker_request *request = job->request;
     bool asked = request->kind == BROKER_REQUEST;
-    const char *path = asked ? job->target.path : "/app"; /* NULL: its URL was refused */
+    const char *path = asked ? job->target.path : "/app"; /* NULL: its URL was rejected */
     char method[33], url[ANSWER_URL_SHOWN + 1];
     answer_clean(method, sizeof method, asked ? request->method : "GET",
                  asked ? strlen(request->method) : 3);
     url_show(url, path ? "" : request->url);
     log_event(
-        request->kind == BROKER_TOKEN ? LOG_DEBUG : LOG_INFO, "request", LOG_TEXT("method", method),
-        LOG_TEXT("url", path ? path : url), LOG_NUMBER("status", request->status),
+        request->kind == BROKER_TOKEN ? SNEK_LEVEL_DEBUG : SNEK_LEVEL_INFO, "request",
+        LOG_TEXT("method", method), LOG_TEXT("url", path ? path : url),
+        LOG_NUMBER("status", request->status),
         LOG_TEXT("reason",
                  request->outcome < 0 && request->status == 0 ? request->error.text : NULL),
         LOG_NUMBER("ms", clock_monotonic_ms() - job->begun_at_ms),
@@ -166,18 +167,18 @@ static bool again(struct job *job, int64_t wait_ms) {
 }
 
 /* GitHub did not take the token: nothing has happened yet, whatever the method. */
-static bool again_after_refusal(struct job *job) {
+static bool again_after_rejection(struct job *job) {
     if (job->as_app) {
         (void)jwt_change_key(job->workshop->way->jwt, job->jwt_key);
     }
-    if (!job->as_app && !job->renewed && (!job->fresh || job->refusals == REFUSALS_MAX / 2)) {
+    if (!job->as_app && !job->renewed && (!job->fresh || job->rejections == REJECTIONS_MAX / 2)) {
         job->renewed = true; /* it was revoked, or expired by a clock that jumped */
         tokens_drop(job->workshop->tokens, &job->token, job->mint);
         return again(job, 0);
     }
     /* Not known everywhere at GitHub yet. */
-    return ++job->refusals <= REFUSALS_MAX &&
-           again(job, (job->workshop->way->retries->first_ms * 2) << (job->refusals - 1));
+    return ++job->rejections <= REJECTIONS_MAX &&
+           again(job, (job->workshop->way->retries->first_ms * 2) << (job->rejections - 1));
 }
 
 /* Reached a limit half way through: the first of its changes stand. */
@@ -201,7 +202,7 @@ static bool send_again(struct job *job, bool limited) {
         return true;
     }
     if (exchange->status == 401) {
-        return again_after_refusal(job);
+        return again_after_rejection(job);
     }
     if (exchange->status == 404 && job->request->announced && !job->looked_again) {
         job->looked_again = true;
@@ -356,7 +357,7 @@ static void send_off(struct job *job, const char *token) {
 static void take_admission(struct limits_waiter *waiter);
 
 static void fenced(struct inbox_operation *operation) {
-    struct inbox_fence *ask = CONTAINER_OF(operation, struct inbox_fence, operation);
+    struct inbox_lease_check *ask = CONTAINER_OF(operation, struct inbox_lease_check, operation);
     struct fence *fence = CONTAINER_OF(ask, struct fence, ask);
     struct job *job = fence->job;
     fence->workshop->fencing--;
@@ -396,11 +397,12 @@ static void fence(struct job *job) {
     *job->fence = (struct fence){
         .workshop = workshop,
         .job = job,
-        .ask = {.operation = {.kind = INBOX_FENCE, .reply_to = workshop->mailbox, .done = fenced},
-                .run = request->holder.run,
-                .attempt = request->holder.attempt,
-                .lease = request->holder.lease,
-                .lease_ms = request->holder.lease_ms}};
+        .ask = {
+            .operation = {.kind = INBOX_LEASE_CHECK, .reply_to = workshop->mailbox, .done = fenced},
+            .run = request->holder.run,
+            .attempt = request->holder.attempt,
+            .lease = request->holder.lease,
+            .lease_ms = request->holder.lease_ms}};
     workshop->fencing++;
     inbox_submit(workshop->inbox, &job->fence->ask.operation);
 }

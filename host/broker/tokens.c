@@ -8,7 +8,7 @@
 #include "base/mailbox.h"
 #include "base/secret.h"
 #include "broker/answer.h"
-#include "broker/refused.h"
+#include "broker/token_denials.h"
 
 #include <snekomatic/types.h>
 
@@ -43,7 +43,7 @@ struct tokens {
     struct token_list by_use; /* the last used first */
     unsigned count;
     uint64_t mints;
-    struct refused refused;
+    struct rejected rejected;
 };
 
 static int compare_keys(const void *a, const void *b) {
@@ -162,7 +162,7 @@ static bool is_strangers(const struct token *token, const struct buffer *body) {
     return bytes != strlen(token->repository) || strncasecmp(text, token->repository, bytes) != 0;
 }
 
-/* What GitHub's refusal means to this waiter. */
+/* What GitHub's rejection means to this waiter. */
 static int32_t explain(const struct exchange *exchange, const struct token_waiter *waiter,
                        struct error *err) {
     char wanted[PERMISSIONS_SHOWN + 1], where[101];
@@ -274,21 +274,21 @@ static bool counts(const struct token *token) {
 }
 
 /* Its own doing: not a limit, and nothing of ours (a key that GitHub does not know). */
-static bool is_refusal(const struct exchange *exchange) {
-    bool refused = exchange->status >= 400 && exchange->status < 500 && exchange->status != 401 &&
-                   exchange->outcome != SNEK_E_RATE_LIMITED;
-    return refused || (exchange->status == 201 && exchange->outcome == SNEK_E_VALIDATION);
+static bool is_rejection(const struct exchange *exchange) {
+    bool rejected = exchange->status >= 400 && exchange->status < 500 && exchange->status != 401 &&
+                    exchange->outcome != SNEK_E_RATE_LIMITED;
+    return rejected || (exchange->status == 201 && exchange->outcome == SNEK_E_VALIDATION);
 }
 
-static void count_refusal(const struct token *token, const struct exchange *exchange) {
+static void count_rejection(const struct token *token, const struct exchange *exchange) {
     struct token_waiter asker = {.plugin = token->asker,
                                  .installation = token->installation,
                                  .permissions = token->permissions,
                                  .repository = token->repository};
     struct error err;
-    if (counts(token) && is_refusal(exchange)) {
-        refused_count(&token->tokens->refused, token->asker, token->installation,
-                      explain(exchange, &asker, &err));
+    if (counts(token) && is_rejection(exchange)) {
+        rejected_count(&token->tokens->rejected, token->asker, token->installation,
+                       explain(exchange, &asker, &err));
     }
 }
 
@@ -303,12 +303,12 @@ static void asked(struct app_request *asking) {
         (void)error_set(&exchange->error, "%s %s answered %d without a token that can be used",
                         exchange->method, exchange->path, (int)exchange->status);
     }
-    log_event(LOG_INFO, "token", LOG_TEXT("installation", token->installation),
+    log_event(SNEK_LEVEL_INFO, "token", LOG_TEXT("installation", token->installation),
               LOG_TEXT("permissions", token->permissions),
               LOG_TEXT("repository", token->repository[0] ? token->repository : NULL),
               LOG_NUMBER("status", exchange->status),
               LOG_NUMBER("ms", clock_monotonic_ms() - token->asked_at_ms));
-    count_refusal(token, exchange);
+    count_rejection(token, exchange);
     answer_waiters(token, asking);
     free_asking(token);
 }
@@ -331,11 +331,11 @@ static char *body_of(const struct token *token) {
 static int32_t ask(struct token *token, const struct token_waiter *waiter, struct error *err) {
     AUTO_FREE char *path = NULL, *body = NULL;
     (void)snprintf(token->asker, sizeof token->asker, "%s", waiter->plugin ? waiter->plugin : "");
-    int32_t refused = counts(token) ? refused_check(&token->tokens->refused, token->asker,
-                                                    token->installation, err)
-                                    : 0;
-    if (refused < 0) {
-        return refused;
+    int32_t rejected = counts(token) ? rejected_check(&token->tokens->rejected, token->asker,
+                                                      token->installation, err)
+                                     : 0;
+    if (rejected < 0) {
+        return rejected;
     }
     char *installation = curl_easy_escape(NULL, token->installation, 0);
     if (!installation || asprintf(&path, "/app/installations/%s/access_tokens", installation) < 0) {
@@ -374,16 +374,16 @@ void tokens_get(struct tokens *tokens, struct token_waiter *waiter) {
         return;
     }
     struct error err;
-    struct token_answer refusal = {.outcome = SNEK_E_FAILED, .error = &err};
+    struct token_answer rejection = {.outcome = SNEK_E_FAILED, .error = &err};
     (void)error_set(&err, "no memory");
     if (token && !token->asking) {
-        refusal.outcome = ask(token, waiter, &err);
+        rejection.outcome = ask(token, waiter, &err);
     }
     if (token && token->asking) {
         waiter->token = token;
         TAILQ_INSERT_TAIL(&token->waiters, waiter, link);
     } else {
-        waiter->answered(waiter, &refusal);
+        waiter->answered(waiter, &rejection);
     }
 }
 

@@ -25,7 +25,7 @@ struct token_answer {
     const char *text; /* the token: borrowed during the call; NULL when there is none */
     uint64_t mint;    /* which one; for tokens_drop() */
     bool fresh;       /* made within the last seconds: GitHub may not know it everywhere yet */
-    bool gone;        /* refused since the app is not installed there any more */
+    bool gone;        /* rejected since the app is not installed there any more */
     const struct error *error;
 };
 

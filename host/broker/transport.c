@@ -8,7 +8,7 @@
 #include "broker/answer.h"
 #include "broker/cause.h"
 #include "broker/headers.h"
-#include "telemetry/metrics.h"
+#include "metrics/metrics.h"
 
 #include <snekomatic/types.h>
 
@@ -379,7 +379,7 @@ static CURLcode set_connection(const struct transport *transport, const struct e
     }
     if (!code && transport->tls) {
         /* Wait and see whether a connection that is being made speaks HTTP/2. Without TLS it never
-         * does, and the rest would wait for the first answer. A curl without HTTP/2 refuses. */
+         * does, and the rest would wait for the first answer. A curl without HTTP/2 rejects. */
         (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
         code = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     }

@@ -206,7 +206,7 @@ void url_show(char out[ANSWER_URL_SHOWN + 1], const char *url) {
     answer_clean(out, ANSWER_URL_SHOWN + 1, from, strcspn(from, "?#"));
 }
 
-static int32_t refuse(const struct origin *origin, const char *url, const char *why,
+static int32_t reject(const struct origin *origin, const char *url, const char *why,
                       struct error *err) {
     char shown[ANSWER_URL_SHOWN + 1];
     url_show(shown, url);
@@ -240,12 +240,12 @@ int32_t origin_redirect(const struct origin *origin, const struct target *from,
     AUTO_URL CURLU *url = curl_url();
     AUTO_PART char *whole = NULL;
     if (why) {
-        return refuse(origin, location, why, err);
+        return reject(origin, location, why, err);
     }
     if (!url || curl_url_set(url, CURLUPART_URL, from->url, CURLU_PATH_AS_IS) ||
         curl_url_set(url, CURLUPART_URL, location, CURLU_PATH_AS_IS) ||
         curl_url_get(url, CURLUPART_URL, &whole, 0)) {
-        return refuse(origin, location, "it is no URL", err);
+        return reject(origin, location, "it is no URL", err);
     }
     return origin_resolve(origin, whole, target, err);
 }
@@ -270,7 +270,7 @@ int32_t origin_resolve(const struct origin *origin, const char *url, struct targ
         }
     }
     if (why || split(whole, &parts, &why) < 0) {
-        return refuse(origin, url, why, err);
+        return reject(origin, url, why, err);
     }
     struct target made = {0};
     why = compare(origin, &parts);
@@ -278,7 +278,7 @@ int32_t origin_resolve(const struct origin *origin, const char *url, struct targ
         why = look_at_path(parts.path + strlen(origin->prefix), &made);
     }
     if (why) {
-        return refuse(origin, url, why, err);
+        return reject(origin, url, why, err);
     }
     const char *rest = parts.path + strlen(origin->prefix);
     made.path = strdup(*rest ? rest : "/");

@@ -2,7 +2,7 @@
 /* Finds the verb, and what verbs share. */
 #include "cli/cli.h"
 
-#include "base/nearest.h"
+#include "base/suggest.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -43,8 +43,8 @@ static int unknown_verb(const struct cli_verb *verbs, const char *name) {
     const char *nearest = NULL;
     size_t least = SIZE_MAX;
     for (const struct cli_verb *verb = verbs; verb->name; verb++) {
-        size_t distance = name_distance(name, verb->name);
-        if (verb->summary && distance < least && name_is_near(name, distance)) {
+        size_t distance = suggest_distance(name, verb->name);
+        if (verb->summary && distance < least && suggest_is_near(name, distance)) {
             nearest = verb->name;
             least = distance;
         }

@@ -4,7 +4,7 @@
 #include "cli/deliveries.h"
 
 #include "base/clock.h"
-#include "base/nearest.h"
+#include "base/suggest.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -75,7 +75,7 @@ static int index_of(const char *const *words, const char *text) {
 
 static const char *nearest_of(const char *const *words, const char *text) {
     for (int i = 0; words[i]; i++) {
-        if (name_is_near(text, name_distance(text, words[i]))) {
+        if (suggest_is_near(text, suggest_distance(text, words[i]))) {
             return words[i];
         }
     }
@@ -114,7 +114,7 @@ static int take_option(struct question *question, int option) {
         question->event = optarg;
         break;
     case SINCE:
-        if (asker_read_time(optarg, clock_wall_ms(), &question->since_ms) < 0) {
+        if (store_client_read_time(optarg, clock_wall_ms(), &question->since_ms) < 0) {
             return cli_usage_error(VERB,
                                    "--since '%s' is neither a duration such as 2h or 3d, nor "
                                    "a time such as 2025-01-31T12:00:00Z",
@@ -231,7 +231,7 @@ static int pruned(const struct question *question) {
     return EX_DATAERR;
 }
 
-static int list(struct asker *asker, const struct question *question) {
+static int list(struct store_client *store_client, const struct question *question) {
     struct deliveries_output output;
     deliveries_begin(&output, question->json);
     struct inbox_list list = {.operation = {.kind = INBOX_LIST},
@@ -243,7 +243,7 @@ static int list(struct asker *asker, const struct question *question) {
     size_t left = question->limit;
     do {
         list.most = left < PART ? left : PART;
-        if (asker_ask(asker, VERB, &list.operation) < 0) {
+        if (store_client_do(store_client, VERB, &list.operation) < 0) {
             deliveries_abandon(&output);
             return EX_TEMPFAIL;
         }
@@ -258,12 +258,12 @@ static int list(struct asker *asker, const struct question *question) {
     return deliveries_end(&output);
 }
 
-static int show(struct asker *asker, const struct question *question) {
+static int show(struct store_client *store_client, const struct question *question) {
     struct inbox_list list = {.operation = {.kind = INBOX_LIST},
                               .guid = question->guid,
                               .before = INT64_MAX,
                               .most = SIZE_MAX};
-    int result = asker_ask(asker, VERB, &list.operation);
+    int result = store_client_do(store_client, VERB, &list.operation);
     if (result != 0) {
         return result < 0 ? EX_TEMPFAIL : unknown(question);
     }
@@ -271,7 +271,7 @@ static int show(struct asker *asker, const struct question *question) {
     for (size_t i = 0; journals && i < list.n_entries && result == 0; i++) {
         journals[i] = (struct inbox_journal){.operation = {.kind = INBOX_JOURNAL},
                                              .run = list.entries[i].run};
-        result = asker_ask(asker, VERB, &journals[i].operation);
+        result = store_client_do(store_client, VERB, &journals[i].operation);
     }
     int status = journals && result == 0
                      ? deliveries_show(list.entries, journals, list.n_entries, question->json)
@@ -284,9 +284,9 @@ static int show(struct asker *asker, const struct question *question) {
     return status;
 }
 
-static int show_body(struct asker *asker, const struct question *question) {
+static int show_body(struct store_client *store_client, const struct question *question) {
     struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = question->guid};
-    int result = asker_ask(asker, VERB, &body.operation);
+    int result = store_client_do(store_client, VERB, &body.operation);
     if (result != 0) {
         return result < 0               ? EX_TEMPFAIL
                : result == INBOX_PRUNED ? pruned(question)
@@ -297,13 +297,13 @@ static int show_body(struct asker *asker, const struct question *question) {
     return EX_OK;
 }
 
-static int change(struct asker *asker, const struct question *question) {
+static int change(struct store_client *store_client, const struct question *question) {
     bool retry = question->action == RETRY;
-    struct inbox_change change = {.operation = {.kind = retry ? INBOX_REVIVE : INBOX_DISCARD},
+    struct inbox_change change = {.operation = {.kind = retry ? INBOX_RERUN : INBOX_DISCARD},
                                   .guid = question->guid,
                                   .plugin = question->plugin,
                                   .now_ms = clock_wall_ms()};
-    switch (asker_ask(asker, VERB, &change.operation)) {
+    switch (store_client_do(store_client, VERB, &change.operation)) {
     case 0:
         (void)printf("%llu run%s %s\n", (unsigned long long)change.runs,
                      change.runs == 1 ? "" : "s", retry ? "due now" : "discarded");
@@ -327,7 +327,7 @@ static int change(struct asker *asker, const struct question *question) {
 
 int cli_deliveries(int argc, char **argv) {
     struct question question = {.limit = LIMIT};
-    struct asker asker;
+    struct store_client store_client;
     struct config *config = NULL;
     int status = parse(argc, argv, &question);
     if (status >= 0) {
@@ -338,14 +338,14 @@ int cli_deliveries(int argc, char **argv) {
         return status;
     }
     bool write = question.action == RETRY || question.action == DISCARD;
-    status = asker_open(&asker, VERB, config, write);
+    status = store_client_open(&store_client, VERB, config, write);
     if (status == EX_OK) {
-        status = write                     ? change(&asker, &question)
-                 : question.action == LIST ? list(&asker, &question)
-                 : question.body           ? show_body(&asker, &question)
-                                           : show(&asker, &question);
+        status = write                     ? change(&store_client, &question)
+                 : question.action == LIST ? list(&store_client, &question)
+                 : question.body           ? show_body(&store_client, &question)
+                                           : show(&store_client, &question);
     }
-    asker_close(&asker);
+    store_client_close(&store_client);
     config_free(config);
     return status;
 }

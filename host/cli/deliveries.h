@@ -4,7 +4,7 @@
 #ifndef SNEK_CLI_DELIVERIES_H
 #define SNEK_CLI_DELIVERIES_H
 
-#include "cli/asker.h"
+#include "cli/store_client.h"
 
 #include <jansson.h>
 

@@ -61,11 +61,11 @@ static void remark(const struct inbox_entry *entry, char *out, size_t room) {
 
 /* NULL for 0, which means that there is no such time. */
 static json_t *json_time(int64_t time_ms) {
-    char text[ASKER_TIME_MAX];
+    char text[STORE_CLIENT_TIME_MAX];
     if (time_ms == 0) {
         return json_null();
     }
-    asker_time_text(time_ms, text);
+    store_client_time_text(time_ms, text);
     return json_string(text);
 }
 
@@ -106,10 +106,10 @@ static json_t *json_run(const struct inbox_entry *entry) {
 
 /* What came of an effect, in a word. */
 static const char *effect_state(const struct inbox_record *record) {
-    return record->dry                       ? "dry"
-           : record->state == INBOX_ANSWERED ? "answered"
-           : record->state == INBOX_UNSENT   ? "not sent"
-                                             : "in doubt";
+    return record->dry                        ? "dry"
+           : record->state == INBOX_COMPLETED ? "completed"
+           : record->state == INBOX_UNSENT    ? "not sent"
+                                              : "in doubt";
 }
 
 static json_t *json_effects(const struct inbox_journal *journal) {
@@ -147,8 +147,8 @@ void deliveries_add(struct deliveries_output *output, const struct inbox_entry *
                      "PLUGIN", "STATE", "ATTEMPT");
         output->any = true;
     }
-    char received[ASKER_TIME_MAX], event[2 * INBOX_NAME_MAX + 2], why[1024];
-    asker_time_text(entry->received_ms, received);
+    char received[STORE_CLIENT_TIME_MAX], event[2 * INBOX_NAME_MAX + 2], why[1024];
+    store_client_time_text(entry->received_ms, received);
     event_text(entry, event, sizeof event);
     (void)printf("%-20s  ", received);
     deliveries_print_text(entry->guid, 36);
@@ -189,9 +189,9 @@ static void print_line(const char *name, const char *text) {
 }
 
 static void print_time(const char *name, int64_t time_ms) {
-    char text[ASKER_TIME_MAX];
+    char text[STORE_CLIENT_TIME_MAX];
     if (time_ms != 0) {
-        asker_time_text(time_ms, text);
+        store_client_time_text(time_ms, text);
         print_line(name, text);
     }
 }
@@ -220,8 +220,8 @@ static void print_effects(const struct inbox_journal *journal) {
     for (size_t i = 0; i < journal->n_records; i++) {
         const struct inbox_record *record = &journal->records[i];
         if (record->kind == INBOX_EFFECT) {
-            char time[ASKER_TIME_MAX], status[16] = ""; /* without an answer there is none */
-            asker_time_text(record->at_ms, time);
+            char time[STORE_CLIENT_TIME_MAX], status[16] = ""; /* without an answer there is none */
+            store_client_time_text(record->at_ms, time);
             if (record->status != 0) {
                 (void)snprintf(status, sizeof status, "%d", (int)record->status);
             }

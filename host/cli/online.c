@@ -37,7 +37,7 @@ static unsigned ask(struct broker *broker, const struct config *config, struct m
     while (!question.answered) {
         struct pollfd fd = {.fd = mailbox->event_fd, .events = POLLIN};
         (void)poll(&fd, 1, -1);
-        (void)mailbox_open(mailbox);
+        (void)mailbox_drain(mailbox);
     }
     unsigned problems = question.request.outcome == 0 ? 0 : 1;
     if (problems == 0) {
@@ -52,7 +52,7 @@ static unsigned ask(struct broker *broker, const struct config *config, struct m
     return problems;
 }
 
-unsigned online_look(const struct config *config, int questions_fd) {
+unsigned online_look(const struct config *config, int messages_fd) {
     struct error err;
     struct broker *broker = NULL;
     struct mailbox mailbox;
@@ -60,14 +60,14 @@ unsigned online_look(const struct config *config, int questions_fd) {
                                      .user_agent = config->github.user_agent,
                                      .ca_file = config->github.ca_file,
                                      .proxy = &config->proxy,
-                                     .supervisor_fd = questions_fd};
+                                     .supervisor_fd = messages_fd};
     if (mailbox_init(&mailbox) < 0) {
         (void)fprintf(stderr, "GitHub: it cannot be asked: %s\n", strerror(errno));
         return 1;
     }
     unsigned problems = 1;
     atomic_bool took_next = false;
-    log_setup(LOG_ERROR, config->log.format); /* standard output is for what was found */
+    log_setup(SNEK_LEVEL_ERROR, config->log.format); /* standard output is for what was found */
     log_watch(note_warning, &took_next);
     if (broker_new(&options, &broker, &err) < 0) {
         (void)fprintf(stderr, "GitHub: it cannot be asked: %s\n", err.text);
@@ -79,7 +79,7 @@ unsigned online_look(const struct config *config, int questions_fd) {
     if (atomic_load(&took_next)) {
         (void)fflush(stdout);
         (void)fprintf(stderr,
-                      "warning: GitHub refuses the private key and takes the next one: make "
+                      "warning: GitHub rejects the private key and takes the next one: make "
                       "it github.private_key_file\n");
     }
     mailbox_finish(&mailbox);

@@ -5,7 +5,7 @@
 #include "config/config.h"
 
 /* Prints which app GitHub says that the key is of, or on standard error why it does not. The number
- * of problems. `questions_fd` is supervisor_start_signer()'s. */
-unsigned online_look(const struct config *config, int questions_fd);
+ * of problems. `messages_fd` is supervisor_start_signer()'s. */
+unsigned online_look(const struct config *config, int messages_fd);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "cli/cli.h"
 
-#include "base/nearest.h"
+#include "base/suggest.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -73,11 +73,11 @@ bool cli_permission_is_known(const char *name, const char **nearest) {
     size_t least = SIZE_MAX;
     *nearest = NULL;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t distance = name_distance(name, names[i]);
+        size_t distance = suggest_distance(name, names[i]);
         if (distance == 0) {
             return true;
         }
-        if (distance < least && name_is_near(name, distance)) {
+        if (distance < least && suggest_is_near(name, distance)) {
             *nearest = names[i];
             least = distance;
         }

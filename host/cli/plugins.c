@@ -8,8 +8,8 @@
 #include "base/utf8.h"
 #include "config/config.h"
 #include "inbox/inbox.h"
-#include "runner/runner.h"
 #include "supervisor/supervisor.h"
+#include "worker_process/worker_process.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -25,7 +25,7 @@ static const char check_usage[] =
     "Reads the configuration, the credentials and every plugin (each in a worker of its own, as\n"
     "serve does), looks at the store and the address, prints what it found, and says what is "
     "wrong\n"
-    "and how to mend it. It changes nothing, and a host may run meanwhile.\n"
+    "and how to fix it. It changes nothing, and a host may run meanwhile.\n"
     "\n"
     "  --online           ask GitHub, too, which app the key is of: by the proxy and with the\n"
     "                     certificates that serve would use\n"
@@ -51,22 +51,22 @@ static const char plugins_usage[] =
 /* One plugin on its way through a worker. */
 struct loading {
     const struct config_plugin *config;
-    struct runner *runner;
-    struct description *description; /* NULL: refused */
-    char *refusal;
+    struct worker_process *worker_process;
+    struct description *description; /* NULL: rejected */
+    char *rejection;
     bool gone;
 };
 
 static void on_described(void *context, struct description *description) {
     struct loading *loading = context;
     loading->description = description;
-    runner_end(loading->runner);
+    worker_process_close(loading->worker_process);
 }
 
-static void on_refused(void *context, const char *why) {
+static void on_rejected(void *context, const char *why) {
     struct loading *loading = context;
-    if (!loading->refusal) {
-        loading->refusal = strdup(why);
+    if (!loading->rejection) {
+        loading->rejection = strdup(why);
     }
 }
 
@@ -83,21 +83,23 @@ static void on_log(void *context, uint64_t run, enum log_level level, struct fra
 
 static void on_died(void *context, const char *how) {
     struct loading *loading = context;
-    if (!loading->description && !loading->refusal) {
-        (void)asprintf(&loading->refusal, "its worker %s while it loaded", how);
+    if (!loading->description && !loading->rejection) {
+        (void)asprintf(&loading->rejection, "its worker %s while it loaded", how);
     }
     loading->gone = true;
 }
 
 /* A plugin that is only being looked at has no run, so these would be lies. */
-static void on_http(void *context, const struct runner_request *request) {
+static void on_http(void *context, const struct http_call *request) {
     (void)request;
-    runner_kill(((struct loading *)context)->runner, "was ended: it asked before it was asked");
+    worker_process_kill(((struct loading *)context)->worker_process,
+                        "was ended: it asked before it was asked");
 }
 
-static void on_store(void *context, const struct runner_store *request) {
+static void on_store(void *context, const struct store_call *request) {
     (void)request;
-    runner_kill(((struct loading *)context)->runner, "was ended: it asked before it was asked");
+    worker_process_kill(((struct loading *)context)->worker_process,
+                        "was ended: it asked before it was asked");
 }
 
 static void on_result(void *context, uint64_t run, int64_t result, int64_t delay_ms,
@@ -106,30 +108,31 @@ static void on_result(void *context, uint64_t run, int64_t result, int64_t delay
     (void)result;
     (void)delay_ms;
     (void)reason;
-    runner_kill(((struct loading *)context)->runner, "was ended: it answered before it was asked");
+    worker_process_kill(((struct loading *)context)->worker_process,
+                        "was ended: it answered before it was asked");
 }
 
-static const struct runner_handlers handlers = {.described = on_described,
-                                                .refused = on_refused,
-                                                .http = on_http,
-                                                .store = on_store,
-                                                .log = on_log,
-                                                .result = on_result,
-                                                .died = on_died};
+static const struct worker_process_handlers handlers = {.described = on_described,
+                                                        .rejected = on_rejected,
+                                                        .http = on_http,
+                                                        .store = on_store,
+                                                        .log = on_log,
+                                                        .result = on_result,
+                                                        .died = on_died};
 
 static void load_one(struct loop *loop, const char *worker_path, struct loading *loading) {
     struct error err;
-    struct runner_options options = {.loop = loop,
-                                     .worker_path = worker_path,
-                                     .plugin = loading->config,
-                                     .log_level = LOG_WARNING,
-                                     .handlers = &handlers,
-                                     .context = loading};
-    if (runner_start(&options, &loading->runner, &err) < 0) {
-        on_refused(loading, err.text);
+    struct worker_process_options options = {.loop = loop,
+                                             .worker_path = worker_path,
+                                             .plugin = loading->config,
+                                             .log_level = SNEK_LEVEL_WARNING,
+                                             .handlers = &handlers,
+                                             .context = loading};
+    if (worker_process_start(&options, &loading->worker_process, &err) < 0) {
+        on_rejected(loading, err.text);
         return;
     }
-    int64_t deadline_ms = clock_monotonic_ms() + RUNNER_LOAD_DEADLINE_MS;
+    int64_t deadline_ms = clock_monotonic_ms() + WORKER_PROCESS_LOAD_DEADLINE_MS;
     bool ending = false;
     while (!loading->gone) {
         if (loading->description && !ending) {
@@ -137,16 +140,16 @@ static void load_one(struct loop *loop, const char *worker_path, struct loading 
             deadline_ms = clock_monotonic_ms() + END_DEADLINE_MS;
         }
         if (clock_monotonic_ms() >= deadline_ms) {
-            on_refused(loading, ending
-                                    ? "its destroy() does not return: serve would wait for it at "
-                                      "each stop, and then kill it"
-                                    : "it took longer than 20 s to load");
+            on_rejected(loading, ending
+                                     ? "its destroy() does not return: serve would wait for it at "
+                                       "each stop, and then kill it"
+                                     : "it took longer than 20 s to load");
             break;
         }
         loop_step(loop, 100);
     }
-    runner_free(loading->runner);
-    loading->runner = NULL;
+    worker_process_free(loading->worker_process);
+    loading->worker_process = NULL;
 }
 
 static void print_plugin(const struct loading *loading) {
@@ -191,7 +194,7 @@ static unsigned look_at_plugins(const struct config *config) {
     unsigned problems = 0;
     struct error err = {"out of memory"};
     struct loop loop;
-    AUTO_FREE char *worker_path = runner_find_worker(&err);
+    AUTO_FREE char *worker_path = worker_process_find_binary(&err);
     AUTO_FREE struct loading *all = calloc(config->n_plugins + 1, sizeof *all);
     AUTO_FREE const struct description **described =
         calloc(config->n_plugins + 1, sizeof *described);
@@ -214,12 +217,12 @@ static unsigned look_at_plugins(const struct config *config) {
             print_plugin(&all[i]);
             warn_of_permissions(all[i].description);
         }
-        if (all[i].refusal) {
+        if (all[i].rejection) {
             problems++;
             (void)fflush(stdout);
             (void)fprintf(stderr, "plugin %s %s: %s\n  file         %s\n",
                           config->plugins[i].as_written,
-                          all[i].description ? "does not end" : "is refused", all[i].refusal,
+                          all[i].description ? "does not end" : "is rejected", all[i].rejection,
                           config->plugins[i].path);
         }
     }
@@ -229,17 +232,17 @@ static unsigned look_at_plugins(const struct config *config) {
     }
     for (size_t i = 0; i < config->n_plugins; i++) {
         description_free(all[i].description);
-        free(all[i].refusal);
+        free(all[i].rejection);
     }
     loop_finish(&loop);
     return problems;
 }
 
 /* For questions to GitHub a process of its own holds the key, and none is left to look at. */
-static unsigned start_signer(const struct config *config, int *questions_fd) {
+static unsigned start_signer(const struct config *config, int *messages_fd) {
     struct error err;
     (void)fflush(stdout); /* the other process has a copy of what is not written yet */
-    if (supervisor_start_signer(config, questions_fd, &err) < 0) {
+    if (supervisor_start_signer(config, messages_fd, &err) < 0) {
         (void)fprintf(stderr, "%s\n", err.text);
         return 1;
     }
@@ -358,11 +361,11 @@ static int parse_check(int argc, char **argv, const char **path, bool *online) {
 }
 
 static unsigned look_at_everything(const struct config *config, bool online) {
-    AUTO_CLOSE int questions_fd = -1;
+    AUTO_CLOSE int messages_fd = -1;
     unsigned problems = look_at_listen(config) + look_at_store(config);
-    problems += online ? start_signer(config, &questions_fd) : look_at_key(config);
+    problems += online ? start_signer(config, &messages_fd) : look_at_key(config);
     problems += look_at_secrets(config) + look_at_authorities(config) + look_at_plugins(config);
-    return problems + (questions_fd >= 0 ? online_look(config, questions_fd) : 0);
+    return problems + (messages_fd >= 0 ? online_look(config, messages_fd) : 0);
 }
 
 int cli_check(int argc, char **argv) {
@@ -384,7 +387,7 @@ int cli_check(int argc, char **argv) {
     config_free(config);
     if (problems > 0) {
         (void)fflush(stdout);
-        (void)fprintf(stderr, "%u thing%s to mend\n", problems, problems == 1 ? "" : "s");
+        (void)fprintf(stderr, "%u thing%s to fix\n", problems, problems == 1 ? "" : "s");
         return EX_CONFIG;
     }
     (void)printf("all is well\n");

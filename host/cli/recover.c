@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `snekomatic recover`: one pass of recovery now, whether the host runs or not. The app's key is
  * held by a child that signs JWTs and has nothing else to do; this process has the network. */
-#include "cli/asker.h"
 #include "cli/cli.h"
 #include "cli/deliveries.h"
+#include "cli/store_client.h"
 
 #include "base/clock.h"
+#include "maintenance/redelivery_pass.h"
 #include "supervisor/supervisor.h"
-#include "upkeep/recover.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -37,7 +37,7 @@ static const char usage[] =
     "\n"
     "Exit status: 0; 64 wrong usage; 66 the store is not there, or not this version's; 69 GitHub "
     "was\n"
-    "not reached, or refused; 78 the configuration or the private key is wrong.\n";
+    "not reached, or rejected; 78 the configuration or the private key is wrong.\n";
 
 struct options {
     const char *config_path;
@@ -76,8 +76,9 @@ static int parse(int argc, char **argv, struct options *options) {
 }
 
 static const char *const fates[] = {
-    [RECOVER_MISSING] = "missing", [RECOVER_YOUNG] = "just tried",  [RECOVER_ASKED] = "asked for",
-    [RECOVER_CAME] = "came",       [RECOVER_GIVEN_UP] = "given up", [RECOVER_REFUSED] = "refused"};
+    [RECOVER_MISSING] = "missing",   [RECOVER_YOUNG] = "just tried",
+    [RECOVER_ASKED] = "asked for",   [RECOVER_CAME] = "came",
+    [RECOVER_GIVEN_UP] = "given up", [RECOVER_REJECTED] = "rejected"};
 
 static void print_table(const struct recover *pass) {
     if (pass->missing) {
@@ -85,8 +86,8 @@ static void print_table(const struct recover *pass) {
                      "GITHUB SAW", "RESULT");
     }
     for (const struct recover_missing *one = pass->missing; one; one = one->next) {
-        char delivered[ASKER_TIME_MAX];
-        asker_time_text(one->delivered_ms, delivered);
+        char delivered[STORE_CLIENT_TIME_MAX];
+        store_client_time_text(one->delivered_ms, delivered);
         (void)printf("%-20s  ", delivered);
         deliveries_print_text(one->guid, 36);
         (void)printf("  ");
@@ -109,8 +110,8 @@ static void print_table(const struct recover *pass) {
 static int print_json(const struct recover *pass) {
     json_t *list = json_array();
     for (const struct recover_missing *one = pass->missing; one; one = one->next) {
-        char delivered[ASKER_TIME_MAX];
-        asker_time_text(one->delivered_ms, delivered);
+        char delivered[STORE_CLIENT_TIME_MAX];
+        store_client_time_text(one->delivered_ms, delivered);
         (void)json_array_append_new(
             list, json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:i, s:s?}", "delivery", one->guid,
                             "id", (json_int_t)one->id, "event", one->event, "delivered", delivered,
@@ -137,27 +138,27 @@ static void make_pass(struct recover *pass) {
         struct pollfd wanted = {.fd = pass->mailbox->event_fd, .events = POLLIN};
         if (!done) {
             (void)poll(&wanted, 1, next_ms == INT64_MAX ? -1 : (int)(next_ms - now_ms));
-            (void)mailbox_open(pass->mailbox);
+            (void)mailbox_drain(pass->mailbox);
         }
     }
 }
 
-static int recover(const struct options *options, const struct config *config, struct asker *asker,
-                   int questions_fd) {
+static int recover(const struct options *options, const struct config *config,
+                   struct store_client *store_client, int messages_fd) {
     struct error err;
     struct broker *broker = NULL;
     struct broker_options broker_options = {.api_url = config->github.api_url,
                                             .user_agent = config->github.user_agent,
                                             .ca_file = config->github.ca_file,
                                             .proxy = &config->proxy,
-                                            .supervisor_fd = questions_fd};
+                                            .supervisor_fd = messages_fd};
     if (broker_new(&broker_options, &broker, &err) < 0) {
         (void)fprintf(stderr, "snekomatic " VERB ": %s\n", err.text);
         return EX_OSERR;
     }
-    struct recover pass = {.inbox = asker->inbox,
+    struct recover pass = {.inbox = store_client->inbox,
                            .broker = broker,
-                           .mailbox = &asker->mailbox,
+                           .mailbox = &store_client->mailbox,
                            .dry_run = options->dry_run};
     make_pass(&pass);
     int status = EX_OK;
@@ -179,9 +180,9 @@ static int recover(const struct options *options, const struct config *config, s
 int cli_recover(int argc, char **argv) {
     struct options options = {0};
     struct config *config = NULL;
-    struct asker asker = {.inbox = NULL};
+    struct store_client store_client = {.inbox = NULL};
     struct error err;
-    AUTO_CLOSE int questions_fd = -1;
+    AUTO_CLOSE int messages_fd = -1;
     int status = parse(argc, argv, &options);
     if (status >= 0) {
         return status;
@@ -192,17 +193,17 @@ int cli_recover(int argc, char **argv) {
     if (status != EX_OK) {
         return status;
     }
-    log_setup(LOG_ERROR, config->log.format); /* standard output is for what was found */
-    if (supervisor_start_signer(config, &questions_fd, &err) < 0) {
+    log_setup(SNEK_LEVEL_ERROR, config->log.format); /* standard output is for what was found */
+    if (supervisor_start_signer(config, &messages_fd, &err) < 0) {
         (void)fprintf(stderr, "snekomatic " VERB ": %s\n", err.text);
         status = EX_CONFIG;
     } else {
-        status = asker_open(&asker, VERB, config, !options.dry_run);
+        status = store_client_open(&store_client, VERB, config, !options.dry_run);
     }
     if (status == EX_OK) {
-        status = recover(&options, config, &asker, questions_fd);
+        status = recover(&options, config, &store_client, messages_fd);
     }
-    asker_close(&asker);
+    store_client_close(&store_client);
     config_free(config);
     return status;
 }

@@ -16,7 +16,7 @@
 #include <sys/random.h>
 #include <sysexits.h>
 
-#define BODY_MAX (64u << 20)  /* more than a host takes, so that its refusal can be tried */
+#define BODY_MAX (64u << 20)  /* more than a host takes, so that its rejection can be tried */
 #define ANSWER_MAX (1u << 20) /* of the host's answer */
 #define CONNECT_TIMEOUT_MS 5000
 #define TIMEOUT_MS 60000
@@ -278,7 +278,7 @@ static int send_it(struct send *send) {
     }
     CURLcode code = post(send, why, &status);
     curl_global_cleanup();
-    if (status != 0) { /* a host that refuses early may cut the connection after its answer */
+    if (status != 0) { /* a host that rejects early may cut the connection after its answer */
         print_answer(send, status);
         return status / 100 == 2 ? EX_OK : EX_PROTOCOL;
     }

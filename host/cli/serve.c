@@ -3,8 +3,8 @@
  * verb `host`). */
 #include "cli/cli.h"
 
+#include "base/install_path.h"
 #include "base/log.h"
-#include "base/program.h"
 #include "config/config.h"
 #include "host.h"
 #include "supervisor/supervisor.h"
@@ -44,7 +44,7 @@ int cli_serve(int argc, char **argv) {
         return status;
     }
     log_setup(config->log.level, config->log.format);
-    AUTO_FREE char *self = program_path();
+    AUTO_FREE char *self = install_path_self();
     if (!self) {
         (void)fprintf(stderr, "snekomatic: cannot tell where this program is: %s\n",
                       strerror(errno));
@@ -71,8 +71,8 @@ int cli_host(int argc, char **argv) {
     if (status >= 0) {
         return status;
     }
-    struct supervisor_question probe;
-    if (recv(SUPERVISOR_FD_QUESTIONS, &probe, 0, MSG_DONTWAIT | MSG_PEEK) < 0 && errno != EAGAIN) {
+    struct supervisor_message probe;
+    if (recv(SUPERVISOR_FD_MESSAGES, &probe, 0, MSG_DONTWAIT | MSG_PEEK) < 0 && errno != EAGAIN) {
         (void)fputs("snekomatic host is started by `snekomatic serve`, not by hand\n", stderr);
         return EX_USAGE;
     }

@@ -32,7 +32,7 @@ static const char usage[] =
     "                          /etc/snekomatic/snekomatic.toml, then the environment alone)\n"
     "  -h, --help              this text\n"
     "\n"
-    "Exit status: 0; 64 wrong usage; 69 GitHub is not to be had; 77 GitHub refuses; 78 the\n"
+    "Exit status: 0; 64 wrong usage; 69 GitHub is not to be had; 77 GitHub rejects; 78 the\n"
     "configuration or the key is wrong.\n";
 
 struct wish {
@@ -149,7 +149,7 @@ static int ask(struct broker *broker, const struct wish *wish) {
     while (!question.answered) {
         struct pollfd fd = {.fd = mailbox.event_fd, .events = POLLIN};
         (void)poll(&fd, 1, -1);
-        (void)mailbox_open(&mailbox);
+        (void)mailbox_drain(&mailbox);
     }
     mailbox_finish(&mailbox);
     struct buffer *token = &question.request.answer;
@@ -164,15 +164,15 @@ static int ask(struct broker *broker, const struct wish *wish) {
 }
 
 static int answer(const struct config *config, const struct wish *wish) {
-    AUTO_CLOSE int questions_fd = -1;
+    AUTO_CLOSE int messages_fd = -1;
     struct broker *broker = NULL;
     struct error err = {""};
     struct broker_options options = {.api_url = config->github.api_url,
                                      .user_agent = config->github.user_agent,
                                      .ca_file = config->github.ca_file,
                                      .proxy = &config->proxy};
-    int result = supervisor_start_signer(config, &questions_fd, &err);
-    options.supervisor_fd = questions_fd;
+    int result = supervisor_start_signer(config, &messages_fd, &err);
+    options.supervisor_fd = messages_fd;
     if (result < 0 || broker_new(&options, &broker, &err) < 0) {
         (void)fprintf(stderr, "snekomatic " VERB ": %s\n", err.text);
         return EX_CONFIG;
@@ -190,7 +190,7 @@ int cli_token(int argc, char **argv) {
     if (status < 0) {
         status = cli_load_config(wish.config_path, true, &config);
         if (status == 0) {
-            log_setup(LOG_ERROR, config->log.format); /* standard output is the token's */
+            log_setup(SNEK_LEVEL_ERROR, config->log.format); /* standard output is the token's */
             status = answer(config, &wish);
         }
         config_free(config);

@@ -106,7 +106,7 @@ void config_problems_finish(struct config_problems *problems);
 int config_secret_file(const char *path, struct secret *secret, struct error *err);
 
 /* The credentials, from the variable or else the file, as they stand there. Removes the variable
- * from the environment and overwrites it. Each once. 0, or -1 with what to mend. */
+ * from the environment and overwrites it. Each once. 0, or -1 with what to fix. */
 int config_private_key(const struct config *config, struct secret *key, struct error *err);
 /* The second key of a rotation, likewise; 1 when there is none. */
 int config_private_key_next(const struct config *config, struct secret *key, struct error *err);

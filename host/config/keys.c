@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "config/keys.h"
 
-#include "base/nearest.h"
+#include "base/suggest.h"
 #include "config/config.h"
 #include "config/values.h"
 
@@ -14,10 +14,10 @@
 #define HOUR_MS 3600000
 #define DAY_MS 86400000
 
-static const char *const levels[] = {[LOG_DEBUG] = "debug",
-                                     [LOG_INFO] = "info",
-                                     [LOG_WARNING] = "warning",
-                                     [LOG_ERROR] = "error",
+static const char *const levels[] = {[SNEK_LEVEL_DEBUG] = "debug",
+                                     [SNEK_LEVEL_INFO] = "info",
+                                     [SNEK_LEVEL_WARNING] = "warning",
+                                     [SNEK_LEVEL_ERROR] = "error",
                                      NULL};
 static const char *const formats[] = {[LOG_LOGFMT] = "logfmt", [LOG_JSON] = "json", NULL};
 static const char *const sandboxes[] = {[CONFIG_SANDBOX_BEST] = "best",
@@ -127,7 +127,7 @@ static const char *const sections[] = {"server", "github", "store",  "dispatch",
                                        "log",    "sentry", "plugin", NULL};
 
 static void consider(const char *candidate, const char *name, const char **best, size_t *distance) {
-    size_t found = name_distance(candidate, name);
+    size_t found = suggest_distance(candidate, name);
     if (found < *distance) {
         *best = candidate;
         *distance = found;
@@ -144,7 +144,7 @@ const char *key_nearest(const struct config_key *keys, const char *name) {
         if (strcmp(strchr(key->name, '.') + 1, last) == 0) {
             return key->name; /* the right key in a wrong table */
         }
-        if (dot && dot[1] && name_begins(name, key->name)) {
+        if (dot && dot[1] && suggest_is_prefix(name, key->name)) {
             return key->name;
         }
         if (dot) {
@@ -154,5 +154,5 @@ const char *key_nearest(const struct config_key *keys, const char *name) {
     for (size_t i = 0; !dot && sections[i]; i++) {
         consider(sections[i], name, &best, &distance);
     }
-    return best && name_is_near(name, distance) ? best : NULL;
+    return best && suggest_is_near(name, distance) ? best : NULL;
 }

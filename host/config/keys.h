@@ -19,7 +19,7 @@ enum key_kind {
     KEY_JSON,        /* a table, kept as JSON */
     KEY_LISTEN,      /* HOST:PORT; the field is struct config's `server` */
     KEY_PORT,        /* the port alone, likewise */
-    KEY_UNSUPPORTED, /* of the design, but not of this version: refused by name */
+    KEY_UNSUPPORTED, /* of the design, but not of this version: rejected by name */
 };
 
 struct config_key {

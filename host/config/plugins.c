@@ -1,84 +1,86 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* [[plugin]]: one struct each, and where its shared object is. Whether it can be loaded is seen by
  * its worker, which tells more than a look at the file could. */
-#include "config/load.h"
+#include "config/config_loader.h"
 #include "config/values.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
-static struct config_plugin *add_plugin(struct load *load, unsigned line) {
-    struct config *config = load->config;
+static struct config_plugin *add_plugin(struct config_loader *loader, unsigned line) {
+    struct config *config = loader->config;
     struct place place = {.line = line};
     if (config->n_plugins == CONFIG_PLUGINS_MAX) {
-        load_problem(load, place, "there may be at most %d plugins", CONFIG_PLUGINS_MAX);
+        config_loader_problem(loader, place, "there may be at most %d plugins", CONFIG_PLUGINS_MAX);
         return NULL;
     }
     struct config_plugin *plugins =
         realloc(config->plugins, (config->n_plugins + 1) * sizeof *plugins);
     if (!plugins) {
-        load_problem(load, place, "out of memory");
+        config_loader_problem(loader, place, "out of memory");
         return NULL;
     }
     config->plugins = plugins;
     struct config_plugin *plugin = &plugins[config->n_plugins++];
     *plugin = (struct config_plugin){.line = line};
-    load_defaults(load, config_plugin_keys, plugin);
+    config_loader_defaults(loader, config_plugin_keys, plugin);
     return plugin;
 }
 
-static void load_plugin(struct load *load, const struct toml_value *table) {
-    struct config_plugin *plugin = add_plugin(load, table->line);
+static void load_plugin(struct config_loader *loader, const struct toml_value *table) {
+    struct config_plugin *plugin = add_plugin(loader, table->line);
     bool has_path = false;
     for (size_t i = 0; i < table->n_items && plugin; i++) {
         const struct toml_value *member = &table->items[i];
-        char name[LOAD_NAME_MAX];
-        load_name("plugin", member, name);
+        char name[CONFIG_LOADER_NAME_MAX];
+        config_loader_name("plugin", member, name);
         const struct config_key *key = key_find(config_plugin_keys, name);
         if (key) {
-            load_toml(load, key, plugin, member);
+            config_loader_toml(loader, key, plugin, member);
         } else {
-            load_unknown(load, config_plugin_keys, name, member->line);
+            config_loader_unknown(loader, config_plugin_keys, name, member->line);
         }
         has_path |= strcmp(name, "plugin.path") == 0;
     }
     if (plugin && !has_path) {
-        load_problem(load, (struct place){.line = table->line},
-                     "this [[plugin]] has no path: the name of a plugin in plugins.directory, or "
-                     "the path of a .so");
+        config_loader_problem(
+            loader, (struct place){.line = table->line},
+            "this [[plugin]] has no path: the name of a plugin in plugins.directory, or "
+            "the path of a .so");
     }
     if (plugin && plugin->concurrency > plugin->memory_mib) {
-        load_problem(load, (struct place){.line = table->line},
-                     "plugin.concurrency = %u takes a plugin.memory_mib of at least as much, not "
-                     "%u: each run has a thread, whose stack takes half a MiB of it",
-                     plugin->concurrency, plugin->memory_mib);
+        config_loader_problem(
+            loader, (struct place){.line = table->line},
+            "plugin.concurrency = %u takes a plugin.memory_mib of at least as much, not "
+            "%u: each run has a thread, whose stack takes half a MiB of it",
+            plugin->concurrency, plugin->memory_mib);
     }
     if (plugin && !plugin->config_json && !(plugin->config_json = strdup("{}"))) {
-        load_problem(load, (struct place){.line = table->line}, "out of memory");
+        config_loader_problem(loader, (struct place){.line = table->line}, "out of memory");
     }
 }
 
-void load_plugins(struct load *load, const struct toml_value *plugins) {
+void config_loader_plugins(struct config_loader *loader, const struct toml_value *plugins) {
     bool tables = plugins->kind == TOML_ARRAY;
     for (size_t i = 0; i < plugins->n_items && tables; i++) {
         tables = plugins->items[i].kind == TOML_TABLE;
     }
     if (!tables) {
-        load_problem(load, (struct place){.line = plugins->line},
-                     "plugin must be an array of tables: write [[plugin]]");
+        config_loader_problem(loader, (struct place){.line = plugins->line},
+                              "plugin must be an array of tables: write [[plugin]]");
     }
     for (size_t i = 0; i < plugins->n_items && tables; i++) {
-        load_plugin(load, &plugins->items[i]);
+        load_plugin(loader, &plugins->items[i]);
     }
 }
 
-void load_bundled_plugins(struct load *load) {
+void config_loader_bundled_plugins(struct config_loader *loader) {
     static const char *const bundled[] = {"invite", "ping"};
     for (size_t i = 0; i < sizeof bundled / sizeof *bundled; i++) {
-        struct config_plugin *plugin = add_plugin(load, 0);
+        struct config_plugin *plugin = add_plugin(loader, 0);
         if (plugin &&
             (!(plugin->as_written = strdup(bundled[i])) || !(plugin->config_json = strdup("{}")))) {
-            load_problem(load, (struct place){0}, "out of memory");
+            config_loader_problem(loader, (struct place){0}, "out of memory");
         }
     }
 }
@@ -103,22 +105,24 @@ static char *path_in(const char *directory, const char *written) {
 }
 
 /* NULL when memory is short. */
-static char *resolve(const struct load *load, const char *written) {
-    return strchr(written, '/') ? absolute_path(load->directory, written)
-                                : path_in(load->config->plugins_directory, written);
+static char *resolve(const struct config_loader *loader, const char *written) {
+    return strchr(written, '/') ? absolute_path(loader->directory, written)
+                                : path_in(loader->config->plugins_directory, written);
 }
 
 /* A bare name of what is beside the configuration only: a "./" was forgotten. */
-static void check_bare(struct load *load, const struct config_plugin *plugin, struct place place) {
+static void check_bare(struct config_loader *loader, const struct config_plugin *plugin,
+                       struct place place) {
     if (strchr(plugin->as_written, '/') || is_file(plugin->path)) {
         return;
     }
-    AUTO_FREE char *beside = path_in(load->directory, plugin->as_written);
+    AUTO_FREE char *beside = path_in(loader->directory, plugin->as_written);
     if (beside && is_file(beside)) {
-        load_problem(load, place,
-                     "plugin.path \"%s\" is no file in %s, where names without a \"/\" are looked "
-                     "for; the file beside this configuration is \"./%s\"",
-                     plugin->as_written, load->config->plugins_directory, strrchr(beside, '/') + 1);
+        config_loader_problem(
+            loader, place,
+            "plugin.path \"%s\" is no file in %s, where names without a \"/\" are looked "
+            "for; the file beside this configuration is \"./%s\"",
+            plugin->as_written, loader->config->plugins_directory, strrchr(beside, '/') + 1);
     }
 }
 
@@ -129,24 +133,25 @@ static bool same_file(const char *a, const char *b) {
             a_status.st_dev == b_status.st_dev && a_status.st_ino == b_status.st_ino);
 }
 
-void load_resolve_plugins(struct load *load) {
-    struct config *config = load->config;
+void config_loader_resolve_plugins(struct config_loader *loader) {
+    struct config *config = loader->config;
     for (size_t i = 0; i < config->n_plugins; i++) {
         struct config_plugin *plugin = &config->plugins[i];
         struct place place = {.line = plugin->line};
         if (!plugin->as_written || !config->plugins_directory) {
             continue; /* said already */
         }
-        plugin->path = resolve(load, plugin->as_written);
+        plugin->path = resolve(loader, plugin->as_written);
         if (!plugin->path) {
-            load_problem(load, place, "out of memory");
+            config_loader_problem(loader, place, "out of memory");
             continue;
         }
-        check_bare(load, plugin, place);
+        check_bare(loader, plugin, place);
         for (size_t j = 0; j < i; j++) {
             if (config->plugins[j].path && same_file(config->plugins[j].path, plugin->path)) {
-                load_problem(load, place, "plugin.path \"%s\" is the same file as in line %u",
-                             plugin->as_written, config->plugins[j].line);
+                config_loader_problem(loader, place,
+                                      "plugin.path \"%s\" is the same file as in line %u",
+                                      plugin->as_written, config->plugins[j].line);
                 break;
             }
         }

@@ -2,7 +2,7 @@
 /* The proxy, as people name it for every program of a machine. libcurl would read the same
  * variables by itself, late; we read them at the start, to say then what is wrong with them, and to
  * overwrite the password that they may hold. */
-#include "config/load.h"
+#include "config/config_loader.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -57,9 +57,9 @@ static const char *first_of(const char *const names[], const char **name) {
     return NULL;
 }
 
-void load_proxy(struct load *load) {
+void config_loader_proxy(struct config_loader *loader) {
     static const char *const exceptions[] = {"no_proxy", "NO_PROXY", NULL};
-    struct proxy *proxy = &load->config->proxy;
+    struct proxy *proxy = &loader->config->proxy;
     const char *name = NULL, *value = first_of(proxy_variables, &name);
     if (!value) {
         return;
@@ -68,14 +68,15 @@ void load_proxy(struct load *load) {
         proxy->url = NULL;
     }
     if (!proxy->url || show(proxy->url, &proxy->shown) < 0) { /* not its text: the password */
-        load_problem(load, (struct place){.variable = name},
-                     "is no URL of a proxy, such as http://proxy.example:3128 or "
-                     "http://USER:PASSWORD@proxy.example:3128 (percent-encode what is special)");
+        config_loader_problem(
+            loader, (struct place){.variable = name},
+            "is no URL of a proxy, such as http://proxy.example:3128 or "
+            "http://USER:PASSWORD@proxy.example:3128 (percent-encode what is special)");
         return;
     }
     value = first_of(exceptions, &name);
     proxy->except = value ? strdup(value) : NULL;
     if (value && !proxy->except) {
-        load_problem(load, (struct place){.variable = name}, "out of memory");
+        config_loader_problem(loader, (struct place){.variable = name}, "out of memory");
     }
 }

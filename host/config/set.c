@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Puts one value into its field, or says what is wrong with it. */
-#include "config/load.h"
+#include "config/config_loader.h"
 
-#include "base/nearest.h"
+#include "base/suggest.h"
 #include "config/values.h"
 
 #include <inttypes.h>
@@ -12,12 +12,13 @@ static void *field(const struct config_key *key, void *settings) {
     return (char *)settings + key->offset;
 }
 
-static void set_integer(struct load *load, const struct config_key *key, void *settings,
+static void set_integer(struct config_loader *loader, const struct config_key *key, void *settings,
                         int64_t number, struct place place) {
     if (number < key->minimum || number > key->maximum) {
-        load_problem(load, place, "%s must be from %" PRId64 " to %" PRId64 "%s%s, not %" PRId64,
-                     key->name, key->minimum, key->maximum, key->unit ? " " : "",
-                     key->unit ? key->unit : "", number);
+        config_loader_problem(loader, place,
+                              "%s must be from %" PRId64 " to %" PRId64 "%s%s, not %" PRId64,
+                              key->name, key->minimum, key->maximum, key->unit ? " " : "",
+                              key->unit ? key->unit : "", number);
     } else if (key->bytes == sizeof(int64_t)) {
         *(int64_t *)field(key, settings) = number;
     } else {
@@ -25,7 +26,7 @@ static void set_integer(struct load *load, const struct config_key *key, void *s
     }
 }
 
-static void set_choice(struct load *load, const struct config_key *key, void *settings,
+static void set_choice(struct config_loader *loader, const struct config_key *key, void *settings,
                        const char *text, struct place place) {
     struct buffer all = BUFFER_INIT(200);
     const char *nearest = NULL;
@@ -38,28 +39,30 @@ static void set_choice(struct load *load, const struct config_key *key, void *se
         const char *between = i == 0 ? "" : key->choices[i + 1] ? ", " : " or ";
         (void)buffer_printf(&all, "%s%s", between, key->choices[i]);
         bool begins = strlen(text) >= 3 && strncmp(key->choices[i], text, strlen(text)) == 0;
-        if (begins || name_is_near(text, name_distance(text, key->choices[i]))) { /* warn, err */
+        if (begins ||
+            suggest_is_near(text, suggest_distance(text, key->choices[i]))) { /* warn, err */
             nearest = key->choices[i];
         }
     }
-    load_problem(load, place, "%s must be %s, not \"%.40s\"%s%s%s", key->name, all.data, text,
-                 nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    config_loader_problem(loader, place, "%s must be %s, not \"%.40s\"%s%s%s", key->name, all.data,
+                          text, nearest ? "; did you mean " : "", nearest ? nearest : "",
+                          nearest ? "?" : "");
     buffer_finish(&all);
 }
 
 /* The value that is kept of a text, or NULL after a problem. */
-static char *read_text(struct load *load, const struct config_key *key, const char *text,
+static char *read_text(struct config_loader *loader, const struct config_key *key, const char *text,
                        struct place place) {
     struct error err = {"does not fit into memory"};
     char *value = NULL;
     if (*text == '\0') {
-        load_problem(load, place, "%s must not be empty", key->name);
+        config_loader_problem(loader, place, "%s must not be empty", key->name);
     } else if (key->read) {
-        if (key->read(text, load->directory, &value, &err) < 0) {
-            load_problem(load, place, "%s %s", key->name, err.text);
+        if (key->read(text, loader->directory, &value, &err) < 0) {
+            config_loader_problem(loader, place, "%s %s", key->name, err.text);
         }
     } else if (!(value = strdup(text))) {
-        load_problem(load, place, "%s %s", key->name, err.text);
+        config_loader_problem(loader, place, "%s %s", key->name, err.text);
     }
     return value;
 }
@@ -71,20 +74,20 @@ static void set_string(char **where, char *value) {
     }
 }
 
-static void set_listen(struct load *load, const struct config_key *key, const char *text,
+static void set_listen(struct config_loader *loader, const struct config_key *key, const char *text,
                        struct place place) {
     struct error err;
     char *host = NULL;
-    uint16_t *port = &load->config->server.port;
+    uint16_t *port = &loader->config->server.port;
     int result =
         key->kind == KEY_PORT ? read_port(text, port, &err) : read_listen(text, &host, port, &err);
     if (result < 0) {
-        load_problem(load, place, "%s %s", key->name, err.text);
+        config_loader_problem(loader, place, "%s %s", key->name, err.text);
     }
-    set_string(&load->config->server.host, host);
+    set_string(&loader->config->server.host, host);
 }
 
-static void expect(struct load *load, const struct config_key *key, struct place place,
+static void expect(struct config_loader *loader, const struct config_key *key, struct place place,
                    const char *instead) {
     static const char *const kinds[] = {
         [KEY_BOOLEAN] = "true or false",    [KEY_INTEGER] = "a whole number",
@@ -93,46 +96,47 @@ static void expect(struct load *load, const struct config_key *key, struct place
         [KEY_LISTEN] = "a string",          [KEY_PORT] = "a whole number"};
     bool unit = key->kind == KEY_INTEGER && key->unit;
     bool number_too = key->kind == KEY_TEXT && key->number_too;
-    load_problem(load, place, "%s must be %s%s%s%s, not %s", key->name,
-                 number_too ? "a whole number or " : "", kinds[key->kind], unit ? " of " : "",
-                 unit ? key->unit : "", instead);
+    config_loader_problem(loader, place, "%s must be %s%s%s%s, not %s", key->name,
+                          number_too ? "a whole number or " : "", kinds[key->kind],
+                          unit ? " of " : "", unit ? key->unit : "", instead);
 }
 
-static void unsupported(struct load *load, const struct config_key *key, struct place place) {
-    load_problem(load, place, "%s is known, but not supported by this version; %s it", key->name,
-                 place.variable ? "unset" : "remove");
+static void unsupported(struct config_loader *loader, const struct config_key *key,
+                        struct place place) {
+    config_loader_problem(loader, place, "%s is known, but not supported by this version; %s it",
+                          key->name, place.variable ? "unset" : "remove");
 }
 
-void load_text(struct load *load, const struct config_key *key, void *settings, const char *text,
-               struct place place) {
+void config_loader_text(struct config_loader *loader, const struct config_key *key, void *settings,
+                        const char *text, struct place place) {
     int64_t number;
     switch (key->kind) {
     case KEY_BOOLEAN:
         if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0) {
             *(bool *)field(key, settings) = text[0] == 't';
         } else {
-            expect(load, key, place, "something else");
+            expect(loader, key, place, "something else");
         }
         break;
     case KEY_INTEGER:
         if (read_integer(text, &number) == 0) {
-            set_integer(load, key, settings, number, place);
+            set_integer(loader, key, settings, number, place);
         } else {
-            expect(load, key, place, "something else");
+            expect(loader, key, place, "something else");
         }
         break;
     case KEY_CHOICE:
-        set_choice(load, key, settings, text, place);
+        set_choice(loader, key, settings, text, place);
         break;
     case KEY_TEXT:
-        set_string(field(key, settings), read_text(load, key, text, place));
+        set_string(field(key, settings), read_text(loader, key, text, place));
         break;
     case KEY_LISTEN:
     case KEY_PORT:
-        set_listen(load, key, text, place);
+        set_listen(loader, key, text, place);
         break;
     case KEY_UNSUPPORTED:
-        unsupported(load, key, place);
+        unsupported(loader, key, place);
         break;
     case KEY_LIST:
     case KEY_JSON: /* neither has a default or a variable */
@@ -140,17 +144,18 @@ void load_text(struct load *load, const struct config_key *key, void *settings, 
     }
 }
 
-void load_defaults(struct load *load, const struct config_key *keys, void *settings) {
+void config_loader_defaults(struct config_loader *loader, const struct config_key *keys,
+                            void *settings) {
     for (const struct config_key *key = keys; key->name; key++) {
         if (key->fallback) {
-            load_text(load, key, settings, key->fallback, (struct place){0});
+            config_loader_text(loader, key, settings, key->fallback, (struct place){0});
         }
     }
 }
 
 /* The text of a string, or of a number where one may stand for it; false after a problem. */
-static bool text_of(struct load *load, const struct config_key *key, const struct toml_value *value,
-                    char number[24], const char **text) {
+static bool text_of(struct config_loader *loader, const struct config_key *key,
+                    const struct toml_value *value, char number[24], const char **text) {
     struct place place = {.line = value->line};
     if (value->kind == TOML_INTEGER && key->number_too) {
         (void)snprintf(number, 24, "%" PRId64, value->integer);
@@ -158,63 +163,64 @@ static bool text_of(struct load *load, const struct config_key *key, const struc
         return true;
     }
     if (value->kind != TOML_STRING) {
-        expect(load, key, place, toml_kind_name(value->kind));
+        expect(loader, key, place, toml_kind_name(value->kind));
         return false;
     }
     if (memchr(value->text, '\0', value->text_bytes)) {
-        load_problem(load, place, "%s must not hold a NUL", key->name);
+        config_loader_problem(loader, place, "%s must not hold a NUL", key->name);
         return false;
     }
     *text = value->text;
     return true;
 }
 
-static void set_list(struct load *load, const struct config_key *key, void *settings,
+static void set_list(struct config_loader *loader, const struct config_key *key, void *settings,
                      const struct toml_value *value) {
     struct place place = {.line = value->line};
     if (value->kind != TOML_ARRAY) {
-        expect(load, key, place, toml_kind_name(value->kind));
+        expect(loader, key, place, toml_kind_name(value->kind));
         return;
     }
     if (value->n_items == 0) {
-        load_problem(load, place,
-                     "%s is empty, so that the plugin would never act; remove the key to mean "
-                     "all, or disable the plugin",
-                     key->name);
+        config_loader_problem(
+            loader, place,
+            "%s is empty, so that the plugin would never act; remove the key to mean "
+            "all, or disable the plugin",
+            key->name);
         return;
     }
     char **list = calloc(value->n_items + 1, sizeof *list);
     for (size_t i = 0, kept = 0; i < value->n_items && list; i++) {
         char number[24];
         const char *text;
-        if (text_of(load, key, &value->items[i], number, &text)) {
-            list[kept] = read_text(load, key, text, (struct place){.line = value->items[i].line});
+        if (text_of(loader, key, &value->items[i], number, &text)) {
+            list[kept] = read_text(loader, key, text, (struct place){.line = value->items[i].line});
             kept += list[kept] != NULL;
         }
     }
     if (!list) {
-        load_problem(load, place, "%s does not fit into memory", key->name);
+        config_loader_problem(loader, place, "%s does not fit into memory", key->name);
     }
     free_texts(*(char ***)field(key, settings));
     *(char ***)field(key, settings) = list;
 }
 
-static void set_json(struct load *load, const struct config_key *key, void *settings,
+static void set_json(struct config_loader *loader, const struct config_key *key, void *settings,
                      const struct toml_value *value) {
     AUTO_BUFFER struct buffer json = BUFFER_INIT(CONFIG_JSON_BYTES_MAX);
     struct toml_error error;
     if (value->kind != TOML_TABLE) {
-        expect(load, key, (struct place){.line = value->line}, toml_kind_name(value->kind));
+        expect(loader, key, (struct place){.line = value->line}, toml_kind_name(value->kind));
     } else if (toml_append_json(value, &json, &error) < 0) {
-        load_problem(load, (struct place){.line = error.line}, "a value of %s %s", key->name,
-                     error.text);
+        config_loader_problem(loader, (struct place){.line = error.line}, "a value of %s %s",
+                              key->name, error.text);
     } else {
         set_string(field(key, settings), buffer_steal(&json));
     }
 }
 
-void load_toml(struct load *load, const struct config_key *key, void *settings,
-               const struct toml_value *value) {
+void config_loader_toml(struct config_loader *loader, const struct config_key *key, void *settings,
+                        const struct toml_value *value) {
     struct place place = {.line = value->line};
     char number[24];
     const char *text;
@@ -223,28 +229,28 @@ void load_toml(struct load *load, const struct config_key *key, void *settings,
         if (value->kind == TOML_BOOLEAN) {
             *(bool *)field(key, settings) = value->boolean;
         } else {
-            expect(load, key, place, toml_kind_name(value->kind));
+            expect(loader, key, place, toml_kind_name(value->kind));
         }
         break;
     case KEY_INTEGER:
         if (value->kind == TOML_INTEGER) {
-            set_integer(load, key, settings, value->integer, place);
+            set_integer(loader, key, settings, value->integer, place);
         } else {
-            expect(load, key, place, toml_kind_name(value->kind));
+            expect(loader, key, place, toml_kind_name(value->kind));
         }
         break;
     case KEY_LIST:
-        set_list(load, key, settings, value);
+        set_list(loader, key, settings, value);
         break;
     case KEY_JSON:
-        set_json(load, key, settings, value);
+        set_json(loader, key, settings, value);
         break;
     case KEY_UNSUPPORTED:
-        unsupported(load, key, place);
+        unsupported(loader, key, place);
         break;
     default:
-        if (text_of(load, key, value, number, &text)) {
-            load_text(load, key, settings, text, place);
+        if (text_of(loader, key, value, number, &text)) {
+            config_loader_text(loader, key, settings, text, place);
         }
     }
 }

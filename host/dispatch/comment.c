@@ -62,7 +62,7 @@ static bool has_room(const char *text, size_t bytes) {
 int comment_mark(const char *body, size_t bytes, const char *marker, char **marked) {
     AUTO_JSON json_t *object = json_loadb(body, bytes, JSON_ALLOW_NUL, NULL);
     const json_t *text = json_object_get(object, "body");
-    /* GitHub refuses a blank body, which a marker would make one that only looks empty. */
+    /* GitHub rejects a blank body, which a marker would make one that only looks empty. */
     if (!json_is_string(text) || is_blank(json_string_value(text), json_string_length(text)) ||
         !has_room(json_string_value(text), json_string_length(text))) {
         return 1;

@@ -18,7 +18,7 @@ void comment_make_marker(char marker[INBOX_MARKER_MAX + 1]);
            */
 
 /* The request's body with the marker behind the comment's text. 0; 1 when the body is none of a
- * comment, or GitHub would refuse it, or would with the marker; -1 when memory is short. */
+ * comment, or GitHub would reject it, or would with the marker; -1 when memory is short. */
 int comment_mark(const char *body, size_t bytes, const char *marker, char **marked);
 
 /* The comment with the marker, as JSON, in a page of them; NULL when it is not there. */

@@ -67,7 +67,7 @@ static void claim_done(struct inbox_operation *operation) {
     dispatch->claiming = false;
     dispatch->asked--;
     if (operation->result < 0) {
-        log_event(LOG_ERROR, "claim_failed", LOG_TEXT("reason", operation->error.text));
+        log_event(SNEK_LEVEL_ERROR, "claim_failed", LOG_TEXT("reason", operation->error.text));
         dispatch->next_due_ms = clock_wall_ms() + FINISH_AGAIN_MS;
         return;
     }
@@ -126,13 +126,13 @@ static void tick_deadlines(struct plugin *plugin, int64_t now_ms) {
     bool late = false;
     for (struct run *run = plugin->runs; run; run = run->next) {
         bool waits;
-        run->late = run->late ||
-                    (run->deadline_ms <= now_ms &&
-                     run->deadline_ms + question_waited_ms(plugin, run, now_ms, &waits) <= now_ms);
+        run->late =
+            run->late || (run->deadline_ms <= now_ms &&
+                          run->deadline_ms + call_waited_ms(plugin, run, now_ms, &waits) <= now_ms);
         late = late || run->late;
     }
-    if (late && plugin->runner) {
-        runner_kill(plugin->runner, "was ended: a run passed its deadline");
+    if (late && plugin->worker_process) {
+        worker_process_kill(plugin->worker_process, "was ended: a run passed its deadline");
     }
 }
 
@@ -141,7 +141,7 @@ static int64_t deadline_of(const struct plugin *plugin, const struct run *run, i
     bool waits = false;
     int64_t at_ms = run->deadline_ms;
     if (at_ms <= now_ms) {
-        at_ms += question_waited_ms(plugin, run, now_ms, &waits);
+        at_ms += call_waited_ms(plugin, run, now_ms, &waits);
         at_ms = waits && at_ms < now_ms + LOOK_AGAIN_MS ? now_ms + LOOK_AGAIN_MS : at_ms;
     }
     return at_ms;
@@ -229,7 +229,7 @@ void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, str
     }
 }
 
-void dispatch_hint(void *context) {
+void dispatch_on_queued(void *context) {
     wake(context, clock_wall_ms());
 }
 
@@ -261,7 +261,7 @@ bool dispatch_status(struct dispatch *dispatch, struct buffer *json) {
 
 static void mail_ready(struct loop_source *source, uint32_t events) {
     (void)events;
-    (void)mailbox_open(&CONTAINER_OF(source, struct dispatch, mail_source)->mailbox);
+    (void)mailbox_drain(&CONTAINER_OF(source, struct dispatch, mail_source)->mailbox);
 }
 
 static int start_plugins(struct dispatch *dispatch, struct error *err) {
@@ -323,7 +323,7 @@ static bool conflict(struct dispatch *dispatch) {
     }
     bool found = !all || descriptions_conflict(all, dispatch->n_plugins, &err) < 0;
     if (found) {
-        log_event(LOG_ERROR, "plugins_refused", LOG_TEXT("reason", err.text));
+        log_event(SNEK_LEVEL_ERROR, "plugins_rejected", LOG_TEXT("reason", err.text));
     }
     free(all);
     return found;
@@ -331,8 +331,8 @@ static bool conflict(struct dispatch *dispatch) {
 
 enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        if (dispatch->plugins[i].state == PLUGIN_REFUSED) {
-            return DISPATCH_REFUSED;
+        if (dispatch->plugins[i].state == PLUGIN_REJECTED) {
+            return DISPATCH_REJECTED;
         }
     }
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
@@ -342,7 +342,7 @@ enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
     }
     if (!dispatch->loaded) {
         if (conflict(dispatch)) {
-            return DISPATCH_REFUSED;
+            return DISPATCH_REJECTED;
         }
         dispatch->loaded = true;
     }
@@ -369,9 +369,9 @@ bool dispatch_idle(struct dispatch *dispatch) {
 void dispatch_cancel(struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         const struct plugin *plugin = &dispatch->plugins[i];
-        for (const struct run *run = plugin->runs; run && plugin->runner; run = run->next) {
+        for (const struct run *run = plugin->runs; run && plugin->worker_process; run = run->next) {
             if (run->sent) {
-                runner_send_cancel(plugin->runner, run->handle);
+                worker_process_send_cancel(plugin->worker_process, run->handle);
             }
         }
     }
@@ -383,15 +383,15 @@ void dispatch_requeue(struct dispatch *dispatch) {
         while (plugin->runs) {
             run_requeue(plugin->runs, plugin->runs->data.suspect, "the host stopped");
         }
-        if (plugin->runner) {
-            runner_end(plugin->runner);
+        if (plugin->worker_process) {
+            worker_process_close(plugin->worker_process);
         }
     }
 }
 
 bool dispatch_workers_gone(const struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        if (dispatch->plugins[i].runner) {
+        if (dispatch->plugins[i].worker_process) {
             return false;
         }
     }
@@ -404,11 +404,11 @@ void dispatch_settle(struct dispatch *dispatch) {
     }
     dispatch->closing = true;
     int64_t deadline_ms = clock_monotonic_ms() + SETTLE_MS;
-    (void)mailbox_open(&dispatch->mailbox);
+    (void)mailbox_drain(&dispatch->mailbox);
     while (dispatch->holds > 0 && clock_monotonic_ms() < deadline_ms) {
         struct pollfd mail = {.fd = dispatch->mailbox.event_fd, .events = POLLIN};
         (void)poll(&mail, 1, 50);
-        (void)mailbox_open(&dispatch->mailbox);
+        (void)mailbox_drain(&dispatch->mailbox);
     }
 }
 
@@ -425,13 +425,13 @@ void dispatch_free(struct dispatch *dispatch) {
         return;
     }
     dispatch->closing = dispatch->closed = true;
-    (void)mailbox_open(&dispatch->mailbox);
+    (void)mailbox_drain(&dispatch->mailbox);
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         struct plugin *plugin = &dispatch->plugins[i];
         plugin_log_withheld(plugin, INT64_MAX);
-        runner_free(plugin->runner);
+        worker_process_free(plugin->worker_process);
         description_free(plugin->description);
-        free(plugin->refusal);
+        free(plugin->rejection);
         free_runs(plugin->runs);
         free_runs(plugin->held);
     }

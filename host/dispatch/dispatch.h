@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The middle of a delivery's way: takes due runs from the inbox, gives each to its plugin's worker,
- * carries the plugin's questions to the broker and the inbox, and writes down how the run ended.
+ * carries the plugin's calls to the broker and the inbox, and writes down how the run ended.
  *
  *   ingest, fresh ------,
  *   inbox --claim--> [run] --frame--> worker --result--> done · skipped · rejected
@@ -41,9 +41,9 @@ struct dispatch_options {
 int dispatch_new(const struct dispatch_options *options, struct dispatch **dispatch,
                  struct error *err);
 
-enum dispatch_load { DISPATCH_LOADING, DISPATCH_LOADED, DISPATCH_REFUSED };
+enum dispatch_load { DISPATCH_LOADING, DISPATCH_LOADED, DISPATCH_REJECTED };
 
-/* How far the plugins are. Refused: each reason has been logged; the host cannot start. */
+/* How far the plugins are. Rejected: each reason has been logged; the host cannot start. */
 enum dispatch_load dispatch_load_state(struct dispatch *dispatch);
 
 /* Does what is due: claims, deadlines, restarts. Call it after every loop_step(); it says how long
@@ -57,7 +57,7 @@ int dispatch_tick(struct dispatch *dispatch);
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max);
 void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, struct buffer *body);
 /* Somebody else may have queued runs; any thread. */
-void dispatch_hint(void *dispatch);
+void dispatch_on_queued(void *dispatch);
 bool dispatch_status(struct dispatch *dispatch, struct buffer *json);
 
 /* No new runs from now on. dispatch_idle() tells when those under way have ended and are written

@@ -57,10 +57,10 @@ static bool is_taken(const struct inbox_record *record) {
 bool journal_stands(const struct inbox_record *record) {
     switch (record->kind) {
     case INBOX_CHANGE:
-        return record->state == INBOX_ANSWERED;
+        return record->state == INBOX_COMPLETED;
     case INBOX_EFFECT:
         return record->state == INBOX_INTENDED ||
-               (record->state == INBOX_ANSWERED && is_taken(record));
+               (record->state == INBOX_COMPLETED && is_taken(record));
     default:
         return false;
     }
@@ -189,7 +189,7 @@ void journal_answer(struct journal *journal, struct journal_entry *entry,
     record->outcome = answer->outcome;
     record->status = answer->status;
     record->at_ms = answer->now_ms;
-    record->state = read && !fits ? INBOX_UNSENT : INBOX_ANSWERED;
+    record->state = read && !fits ? INBOX_UNSENT : INBOX_COMPLETED;
     entry->in_inbox = false;
 }
 
@@ -200,7 +200,7 @@ const struct inbox_record **journal_unwritten(struct journal *journal, struct jo
     for (size_t i = 0; records && i < journal->n_entries; i++) {
         struct journal_entry *entry = journal->entries[i];
         if (entry != last && entry->record.kind == INBOX_READ && !entry->in_inbox &&
-            (entry->record.state == INBOX_ANSWERED || entry->left)) {
+            (entry->record.state == INBOX_COMPLETED || entry->left)) {
             entry->in_inbox = true;
             records[n++] = &entry->record;
         }
@@ -217,7 +217,7 @@ bool journal_strays(struct journal *journal) {
     for (size_t i = 0; i < journal->n_entries && !journal->strayed; i++) {
         const struct journal_entry *entry = journal->entries[i];
         journal->strayed = !entry->met && entry->record.kind == INBOX_EFFECT &&
-                           entry->record.state == INBOX_ANSWERED && entry->record.outcome == 0;
+                           entry->record.state == INBOX_COMPLETED && entry->record.outcome == 0;
         if (journal->strayed) {
             return true;
         }

@@ -3,8 +3,8 @@
  * attempt adds. A retry is given again what it was answered before, so that its handler goes the
  * same way (design.md, "Effects"): the n-th equal request of an attempt meets the n-th equal
  * record. That way ends at the last effect that stands: what was read after it led to nothing, or
- * to what GitHub refused, and is read anew. Else a handler that had read a stale sha would be given
- * it again, and refused again, until its run is dead.
+ * to what GitHub rejected, and is read anew. Else a handler that had read a stale sha would be
+ * given it again, and rejected again, until its run is dead.
  *
  * Bounded: of what a run reads, so much is kept; what does not fit is read anew by a retry.
  * Threads: the loop's. Entries live until journal_finish(), at the same place. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The leases of the runs that this host has. Each is renewed long before it lapses; by our own
  * clock we know until when nobody else can have taken a run. A host that was stopped for longer
- * finds that out here: what its runs still say is refused. */
+ * finds that out here: what its runs still say is rejected. */
 #include "dispatch/private.h"
 
 #include "base/clock.h"
@@ -23,19 +23,19 @@ bool lease_is_trusted(const struct run *run) {
 }
 
 void lease_lost(struct run *run) {
-    struct runner *runner = run->plugin->runner;
+    struct worker_process *worker_process = run->plugin->worker_process;
     if (run->disowned) {
         return;
     }
     run->disowned = true;
-    log_event(LOG_WARNING, "lease_lost", LOG_TEXT("delivery", run->data.guid),
+    log_event(SNEK_LEVEL_WARNING, "lease_lost", LOG_TEXT("delivery", run->data.guid),
               LOG_TEXT("plugin", plugin_name(run->plugin)),
               LOG_TEXT("installation", run->data.installation),
               LOG_NUMBER("attempt", run->data.attempt),
               LOG_TEXT("reason", "this host was silent for longer than dispatch.lease_ms, and "
                                  "another took the run"));
-    if (run->sent && runner) {
-        runner_send_cancel(runner, run->handle);
+    if (run->sent && worker_process) {
+        worker_process_send_cancel(worker_process, run->handle);
     }
 }
 
@@ -86,7 +86,7 @@ static void renew_done(struct inbox_operation *operation) {
     struct dispatch *dispatch = CONTAINER_OF(renew, struct dispatch, renew);
     dispatch->renewing = false;
     if (operation->result < 0) {
-        log_event(LOG_ERROR, "renewal_failed", LOG_TEXT("reason", operation->error.text));
+        log_event(SNEK_LEVEL_ERROR, "renewal_failed", LOG_TEXT("reason", operation->error.text));
         int64_t third_ms = lease_ms(dispatch) / 3;
         dispatch->renew_next_ms =
             clock_monotonic_ms() + (third_ms < FINISH_AGAIN_MS ? third_ms : FINISH_AGAIN_MS);

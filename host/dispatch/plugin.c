@@ -15,7 +15,7 @@
 
 const char *plugin_state_name(enum plugin_state state) {
     static const char *const names[] = {"loading", "running", "restarting", "quarantined",
-                                        "refused"};
+                                        "rejected"};
     return names[state];
 }
 
@@ -68,8 +68,9 @@ static void on_described(void *context, struct description *description) {
         plugin->metrics = metrics_plugin(description->name);
     } else if (!same_description(plugin->description, description)) {
         description_free(description);
-        runner_kill(plugin->runner, "was ended: its file changed what it subscribes to or needs; "
-                                    "restart the host to take the new one");
+        worker_process_kill(plugin->worker_process,
+                            "was ended: its file changed what it subscribes to or needs; "
+                            "restart the host to take the new one");
         return;
     } else {
         description_free(description);
@@ -77,20 +78,21 @@ static void on_described(void *context, struct description *description) {
     set_state(plugin, PLUGIN_RUNNING);
     plugin->hold = true;
     plugin->dispatch->claim_wanted = true;
-    log_event(LOG_INFO, "worker_started", LOG_TEXT("plugin", plugin_name(plugin)),
+    log_event(SNEK_LEVEL_INFO, "worker_started", LOG_TEXT("plugin", plugin_name(plugin)),
               LOG_TEXT("version", plugin->description->version), LOG_TEXT("sandbox", level));
 }
 
-static void on_refused(void *context, const char *why) {
+static void on_rejected(void *context, const char *why) {
     struct plugin *plugin = context;
-    free(plugin->refusal);
-    plugin->refusal = strdup(why);
+    free(plugin->rejection);
+    plugin->rejection = strdup(why);
 }
 
 static struct run *find_or_kill(struct plugin *plugin, uint64_t handle) {
     struct run *run = run_find(plugin, handle);
     if (!run || !run->sent) {
-        runner_kill(plugin->runner, "was ended: it spoke of a run that it does not have");
+        worker_process_kill(plugin->worker_process,
+                            "was ended: it spoke of a run that it does not have");
         return NULL;
     }
     return run;
@@ -98,33 +100,33 @@ static struct run *find_or_kill(struct plugin *plugin, uint64_t handle) {
 
 static const char disowned[] = "this run is not ours any more: it is handled anew";
 
-static void on_http(void *context, const struct runner_request *request) {
+static void on_http(void *context, const struct http_call *request) {
     struct plugin *plugin = context;
     struct run *run = find_or_kill(plugin, request->run);
     if (run && (run->disowned || !lease_is_trusted(run))) {
         const struct buffer none = BUFFER_INIT(0);
-        runner_send_http_reply(plugin->runner, request->run, request->request, SNEK_E_CANCELLED, 0,
-                               disowned, &none, &none);
+        worker_process_send_http_response(plugin->worker_process, request->run, request->request,
+                                          SNEK_E_CANCELLED, 0, disowned, &none, &none);
     } else if (run) {
-        question_http(plugin, run, request);
+        call_http(plugin, run, request);
     }
 }
 
-static void on_store(void *context, const struct runner_store *request) {
+static void on_store(void *context, const struct store_call *request) {
     struct plugin *plugin = context;
     struct run *run = find_or_kill(plugin, request->run);
     if (run && (run->disowned || !lease_is_trusted(run))) {
-        runner_send_store_reply(plugin->runner, request->run, request->request, SNEK_E_CANCELLED,
-                                disowned, sizeof disowned - 1);
+        worker_process_send_store_result(plugin->worker_process, request->run, request->request,
+                                         SNEK_E_CANCELLED, disowned, sizeof disowned - 1);
     } else if (run) {
-        question_store(plugin, run, request);
+        call_store(plugin, run, request);
     }
 }
 
 void plugin_log_withheld(struct plugin *plugin, int64_t now_ms) {
     unsigned more = throttle_take(&plugin->lines, now_ms);
     if (more > 0) {
-        log_event(LOG_WARNING, "plugin", LOG_TEXT("plugin", plugin_name(plugin)),
+        log_event(SNEK_LEVEL_WARNING, "plugin", LOG_TEXT("plugin", plugin_name(plugin)),
                   LOG_NUMBER("more", more),
                   LOG_TEXT("reason", "it logs too many lines in a second"));
     }
@@ -202,28 +204,29 @@ static void plan_restart(struct plugin *plugin, const char *how) {
     }
     set_state(plugin, quarantine ? PLUGIN_QUARANTINED : PLUGIN_WAITING);
     plugin->restart_at_ms = clock_monotonic_ms() + wait_ms;
-    log_event(LOG_ERROR, quarantine ? "plugin_quarantined" : "worker_died",
+    log_event(SNEK_LEVEL_ERROR, quarantine ? "plugin_quarantined" : "worker_died",
               LOG_TEXT("plugin", plugin_name(plugin)), LOG_TEXT("how", how),
-              LOG_TEXT("reason", plugin->refusal), LOG_NUMBER("deaths", plugin->deaths),
+              LOG_TEXT("reason", plugin->rejection), LOG_NUMBER("deaths", plugin->deaths),
               LOG_NUMBER("restart_ms", wait_ms));
 }
 
 static void on_died(void *context, const char *how) {
     struct plugin *plugin = context;
-    runner_free(plugin->runner);
-    plugin->runner = NULL;
+    worker_process_free(plugin->worker_process);
+    plugin->worker_process = NULL;
     plugin->incarnation = 0;
-    plugin->n_questions = 0;
-    plugin->questions = NULL;
-    plugin->question_bytes = 0;
+    plugin->n_calls = 0;
+    plugin->calls = NULL;
+    plugin->call_bytes = 0;
     plugin->solitary = false;
     settle_runs(plugin, how);
     if (!plugin->description) {
         /* At the host's start: it never loaded. */
-        set_state(plugin, PLUGIN_REFUSED);
-        log_event(LOG_ERROR, "plugin_refused", LOG_TEXT("plugin", plugin->config->as_written),
-                  LOG_TEXT("path", plugin->config->path), LOG_TEXT("reason", plugin->refusal),
-                  LOG_TEXT("how", plugin->refusal ? NULL : how));
+        set_state(plugin, PLUGIN_REJECTED);
+        log_event(SNEK_LEVEL_ERROR, "plugin_rejected",
+                  LOG_TEXT("plugin", plugin->config->as_written),
+                  LOG_TEXT("path", plugin->config->path), LOG_TEXT("reason", plugin->rejection),
+                  LOG_TEXT("how", plugin->rejection ? NULL : how));
     } else if (plugin->dispatch->draining) {
         set_state(plugin, PLUGIN_WAITING); /* not LOADING any more; a drain starts none */
     } else {
@@ -231,29 +234,29 @@ static void on_died(void *context, const char *how) {
     }
 }
 
-static const struct runner_handlers handlers = {.described = on_described,
-                                                .refused = on_refused,
-                                                .http = on_http,
-                                                .store = on_store,
-                                                .log = on_log,
-                                                .result = on_result,
-                                                .died = on_died};
+static const struct worker_process_handlers handlers = {.described = on_described,
+                                                        .rejected = on_rejected,
+                                                        .http = on_http,
+                                                        .store = on_store,
+                                                        .log = on_log,
+                                                        .result = on_result,
+                                                        .died = on_died};
 
 int plugin_start(struct plugin *plugin, struct error *err) {
     struct dispatch *dispatch = plugin->dispatch;
-    free(plugin->refusal);
-    plugin->refusal = NULL;
-    struct runner_options options = {.loop = dispatch->options.loop,
-                                     .worker_path = dispatch->options.worker_path,
-                                     .plugin = plugin->config,
-                                     .log_level = dispatch->options.config->log.level,
-                                     .handlers = &handlers,
-                                     .context = plugin};
-    if (runner_start(&options, &plugin->runner, err) < 0) {
+    free(plugin->rejection);
+    plugin->rejection = NULL;
+    struct worker_process_options options = {.loop = dispatch->options.loop,
+                                             .worker_path = dispatch->options.worker_path,
+                                             .plugin = plugin->config,
+                                             .log_level = dispatch->options.config->log.level,
+                                             .handlers = &handlers,
+                                             .context = plugin};
+    if (worker_process_start(&options, &plugin->worker_process, err) < 0) {
         return -1;
     }
     plugin->incarnation = ++dispatch->last_incarnation;
-    plugin->load_deadline_ms = clock_monotonic_ms() + RUNNER_LOAD_DEADLINE_MS;
+    plugin->load_deadline_ms = clock_monotonic_ms() + WORKER_PROCESS_LOAD_DEADLINE_MS;
     set_state(plugin, PLUGIN_LOADING);
     return 0;
 }
@@ -262,7 +265,7 @@ void plugin_tick(struct plugin *plugin, int64_t now_ms) {
     bool waits = plugin->state == PLUGIN_WAITING || plugin->state == PLUGIN_QUARANTINED;
     if (plugin->state == PLUGIN_LOADING && plugin->load_deadline_ms <= now_ms) {
         plugin->load_deadline_ms = INT64_MAX;
-        runner_kill(plugin->runner, "was ended: it took longer than 20 s to load");
+        worker_process_kill(plugin->worker_process, "was ended: it took longer than 20 s to load");
     } else if (waits && plugin->restart_at_ms <= now_ms && !plugin->dispatch->draining) {
         struct error err;
         if (plugin_start(plugin, &err) < 0) {

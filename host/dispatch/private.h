@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What the files of this room share: dispatch.c claims and keeps time, fresh.c holds what need not
  * be claimed, lease.c keeps what was claimed, plugin.c leads the workers, run.c ends runs,
- * question.c carries questions. */
+ * call.c carries calls. */
 #ifndef SNEK_DISPATCH_PRIVATE_H
 #define SNEK_DISPATCH_PRIVATE_H
 
 #include "base/throttle.h"
 #include "dispatch/dispatch.h"
 #include "dispatch/journal.h"
-#include "runner/runner.h"
-#include "telemetry/metrics.h"
+#include "metrics/metrics.h"
+#include "worker_process/worker_process.h"
 
 #include <pthread.h>
 
-#define QUESTIONS_MAX 1024    /* under way at once from one worker */
+#define CALLS_MAX 1024        /* under way at once from one worker */
 #define CRASHES_MAX 3         /* of a run alone, then it is dead: design.md, "Processes" */
 #define RESTART_FIRST_MS 100  /* doubled with every death in a row … */
 #define RESTART_LAST_MS 30000 /* … up to this … */
@@ -32,30 +32,30 @@ enum plugin_state {
     PLUGIN_RUNNING,
     PLUGIN_WAITING,     /* its worker died; starts again at restart_at_ms */
     PLUGIN_QUARANTINED, /* likewise, much later: it keeps dying */
-    PLUGIN_REFUSED,     /* at the host's start: there is no going on */
+    PLUGIN_REJECTED,    /* at the host's start: there is no going on */
 };
 
-struct question; /* question.c */
+struct call; /* call.c */
 
 struct plugin {
     struct dispatch *dispatch;
     const struct config_plugin *config;
-    struct metrics_plugin *metrics; /* once it was described */
-    struct runner *runner;          /* NULL while there is no worker */
-    uint64_t incarnation; /* of the worker; questions of an earlier one are not answered */
+    struct metrics_plugin *metrics;        /* once it was described */
+    struct worker_process *worker_process; /* NULL while there is no worker */
+    uint64_t incarnation;            /* of the worker; calls of an earlier one are not answered */
     struct description *description; /* of the first worker; immutable once loaded */
     enum plugin_state state;         /* written under dispatch->lock, for dispatch_status() */
     int64_t load_deadline_ms, restart_at_ms; /* monotonic */
     unsigned deaths;                         /* in a row, without a result in between */
     struct throttle lines;                   /* of its log */
-    char *refusal; /* what the present worker said before it died; NULL nothing */
+    char *rejection; /* what the present worker said before it died; NULL nothing */
 
     struct run *runs;
     uint32_t n_runs;
     uint64_t payload_bytes;
-    struct question *questions; /* of the present worker */
-    unsigned n_questions;
-    size_t question_bytes; /* of their bodies; both of the present worker's */
+    struct call *calls; /* of the present worker */
+    unsigned n_calls;
+    size_t call_bytes; /* of their bodies; both of the present worker's */
     bool hold; /* suspect runs are due: nothing new until it is idle, then one alone. And so it is
                   assumed of a new worker until a claim knows */
     bool solitary; /* a suspect run is being tried alone */
@@ -90,7 +90,7 @@ struct run {
     int64_t started_ms, deadline_ms; /* monotonic; no deadline before it is sent. Moved by what it
                                         waited for rate limits */
     struct journal journal;
-    unsigned holds;  /* questions that write into the journal */
+    unsigned holds;  /* calls that write into the journal */
     bool ended;      /* it is out of its plugin's list; its completion is next */
     int64_t took_ms; /* known once it has ended */
     struct inbox_finish finish;
@@ -176,13 +176,13 @@ void run_free(struct run *run);
 /* backoff.c: after the attempt of that number (from 1) has failed. */
 int64_t run_backoff_ms(int64_t attempt);
 
-/* question.c */
-void question_http(struct plugin *plugin, struct run *run, const struct runner_request *request);
-void question_store(struct plugin *plugin, struct run *run, const struct runner_store *request);
-void question_slug(struct plugin *plugin, struct run *run);
-/* How long the run's questions that are under way have waited for rate limits, which does not count
+/* call.c */
+void call_http(struct plugin *plugin, struct run *run, const struct http_call *request);
+void call_store(struct plugin *plugin, struct run *run, const struct store_call *request);
+void call_slug(struct plugin *plugin, struct run *run);
+/* How long the run's calls that are under way have waited for rate limits, which does not count
  * towards its deadline; `*waits`: one does now. */
-int64_t question_waited_ms(const struct plugin *plugin, const struct run *run, int64_t now_ms,
-                           bool *waits);
+int64_t call_waited_ms(const struct plugin *plugin, const struct run *run, int64_t now_ms,
+                       bool *waits);
 
 #endif

@@ -23,8 +23,8 @@ void run_disown(struct plugin *plugin, int64_t id) {
     for (struct run *run = plugin->runs; run; run = run->next) {
         if (run->data.id == id && !run->disowned) {
             run->disowned = true;
-            if (run->sent && plugin->runner) {
-                runner_send_cancel(plugin->runner, run->handle);
+            if (run->sent && plugin->worker_process) {
+                worker_process_send_cancel(plugin->worker_process, run->handle);
             }
         }
     }
@@ -60,7 +60,7 @@ void run_begin(struct run *run) {
     bool may_be_us = run->plugin->description->n_commands > 0 && bytes > suffix_bytes &&
                      strcmp(sender + bytes - suffix_bytes, suffix) == 0;
     if (may_be_us) {
-        question_slug(run->plugin, run); /* the bot never answers itself */
+        call_slug(run->plugin, run); /* the bot never answers itself */
     } else {
         run_send(run, false);
     }
@@ -78,16 +78,16 @@ void run_send(struct run *run, bool from_self) {
         run_failed(run, err.text, run->data.suspect, run->data.crashes);
         return;
     }
-    struct runner_run frame = {.run = run->handle,
-                               .event = run->data.event,
-                               .action = run->data.action,
-                               .guid = run->data.guid,
-                               .installation = run->data.installation,
-                               .attempt = run->data.attempt,
-                               .received_ms = run->data.received_ms,
-                               .from_self = from_self,
-                               .payload = run->data.payload};
-    log_event(LOG_INFO, "started", LOG_TEXT("delivery", run->data.guid),
+    struct worker_process_run frame = {.run = run->handle,
+                                       .event = run->data.event,
+                                       .action = run->data.action,
+                                       .guid = run->data.guid,
+                                       .installation = run->data.installation,
+                                       .attempt = run->data.attempt,
+                                       .received_ms = run->data.received_ms,
+                                       .from_self = from_self,
+                                       .payload = run->data.payload};
+    log_event(SNEK_LEVEL_INFO, "started", LOG_TEXT("delivery", run->data.guid),
               LOG_TEXT("plugin", plugin_name(plugin)), LOG_TEXT("event", run->data.event),
               LOG_TEXT("action", *run->data.action ? run->data.action : NULL),
               LOG_TEXT("installation", run->data.installation),
@@ -97,7 +97,7 @@ void run_send(struct run *run, bool from_self) {
     run->data.payload = NULL;
     run->sent = true;
     run->deadline_ms = clock_monotonic_ms() + plugin->config->deadline_ms;
-    runner_send_run(plugin->runner, &frame);
+    worker_process_send_run(plugin->worker_process, &frame);
 }
 
 static void leave_plugin(struct run *run) {
@@ -128,9 +128,9 @@ static void log_end(struct run *run, int result) {
     metrics_run_ended(run->plugin->metrics, stale ? "stale" : finish->label, run->took_ms);
     bool trouble = stale || finish->how == INBOX_RETRY || finish->how == INBOX_DEAD ||
                    finish->how == INBOX_PARK;
-    log_event(trouble ? LOG_WARNING : LOG_INFO, stale ? "completion_stale" : finish->label,
-              LOG_TEXT("delivery", run->data.guid), LOG_TEXT("plugin", plugin_name(run->plugin)),
-              LOG_TEXT("event", run->data.event),
+    log_event(trouble ? SNEK_LEVEL_WARNING : SNEK_LEVEL_INFO,
+              stale ? "completion_stale" : finish->label, LOG_TEXT("delivery", run->data.guid),
+              LOG_TEXT("plugin", plugin_name(run->plugin)), LOG_TEXT("event", run->data.event),
               LOG_TEXT("action", *run->data.action ? run->data.action : NULL),
               LOG_TEXT("installation", run->data.installation),
               LOG_NUMBER("attempt", run->data.attempt), LOG_NUMBER("ms", run->took_ms),
@@ -152,7 +152,7 @@ static void finish_done(struct inbox_operation *operation) {
     struct dispatch *dispatch = run->plugin->dispatch;
     dispatch->asked--;
     if (operation->result < 0) {
-        log_event(LOG_ERROR, "completion_failed", LOG_TEXT("delivery", run->data.guid),
+        log_event(SNEK_LEVEL_ERROR, "completion_failed", LOG_TEXT("delivery", run->data.guid),
                   LOG_TEXT("plugin", plugin_name(run->plugin)), LOG_TEXT("event", run->data.event),
                   LOG_TEXT("installation", run->data.installation),
                   LOG_NUMBER("attempt", run->data.attempt),
@@ -224,7 +224,8 @@ static void finish(struct run *run, enum inbox_finish_how how, const char *label
         .crashes = crashes,
         .has_journal = run->journal.n_entries > 0,
     };
-    fault_point("before_completion", run->plugin->runner ? runner_pid(run->plugin->runner) : 0);
+    fault_point("before_completion",
+                run->plugin->worker_process ? worker_process_pid(run->plugin->worker_process) : 0);
     run->ended = true;
     if (run->holds > 0) {
         finish_later(run, INT64_MAX);

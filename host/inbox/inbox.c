@@ -74,8 +74,9 @@ static size_t bytes_of(const struct inbox_operation *operation) {
     case INBOX_INTEND:
         return bytes_of_records(
             &CONTAINER_OF(operation, const struct inbox_intend, operation)->writer);
-    case INBOX_ANSWER:
-        return CONTAINER_OF(operation, const struct inbox_answer, operation)->record->answer.bytes;
+    case INBOX_COMPLETE:
+        return CONTAINER_OF(operation, const struct inbox_complete, operation)
+            ->record->answer.bytes;
     default:
         return 0;
     }
@@ -135,8 +136,8 @@ static void clear_outputs(struct inbox_operation *operation) {
         CONTAINER_OF(operation, struct inbox_item, operation)->value =
             (struct buffer)BUFFER_INIT(0);
         break;
-    case INBOX_WAIT_GET: {
-        struct inbox_wait *wait = CONTAINER_OF(operation, struct inbox_wait, operation);
+    case INBOX_RATE_LIMIT_GET: {
+        struct inbox_rate_limit *wait = CONTAINER_OF(operation, struct inbox_rate_limit, operation);
         memset(wait->until_ms, 0, sizeof wait->until_ms);
         break;
     }
@@ -149,7 +150,7 @@ static void clear_outputs(struct inbox_operation *operation) {
     case INBOX_BODY:
         CONTAINER_OF(operation, struct inbox_body, operation)->body = NULL;
         break;
-    case INBOX_REVIVE:
+    case INBOX_RERUN:
     case INBOX_DISCARD:
         CONTAINER_OF(operation, struct inbox_change, operation)->runs = 0;
         break;
@@ -183,7 +184,7 @@ static void free_outputs(struct inbox_operation *operation) {
     clear_outputs(operation);
 }
 
-static void refuse(struct inbox_operation *operation, const struct error *error) {
+static void reject(struct inbox_operation *operation, const struct error *error) {
     operation->result = -1;
     operation->error = *error;
     answer(operation);
@@ -225,7 +226,7 @@ static void do_group(struct inbox *inbox, struct inbox_operation **operations, s
         }
         size_t lost = failure.culprit == STORE_NOBODY ? count : 1;
         for (size_t i = 0; i < lost; i++) {
-            refuse(group[i], &failure.error);
+            reject(group[i], &failure.error);
         }
         at += lost;
         end = n;
@@ -340,9 +341,9 @@ void inbox_free(struct inbox *inbox) {
     free(inbox);
 }
 
-void inbox_listen(struct inbox *inbox, void (*hint)(void *context), void *context) {
+void inbox_listen(struct inbox *inbox, void (*on_queued)(void *context), void *context) {
     if (inbox->store->methods->listen) {
-        inbox->store->methods->listen(inbox->store, hint, context);
+        inbox->store->methods->listen(inbox->store, on_queued, context);
     }
 }
 

@@ -36,29 +36,29 @@ enum inbox_kind {
     INBOX_CLAIM,
     INBOX_FINISH,
     INBOX_INTEND,
-    INBOX_ANSWER,
+    INBOX_COMPLETE,
     INBOX_SET_HAS,
     INBOX_SET_ADD,
     INBOX_SET_REMOVE,
     INBOX_KEY_GET,
     INBOX_KEY_PUT,
     INBOX_KEY_DELETE,
-    INBOX_WAIT_PUT,
-    INBOX_WAIT_GET,
+    INBOX_RATE_LIMIT_PUT,
+    INBOX_RATE_LIMIT_GET,
     INBOX_STATS,
     INBOX_RENEW,
-    INBOX_FENCE,
+    INBOX_LEASE_CHECK,
     INBOX_ELECT,
     /* What people ask; inbox.h's second half. */
     INBOX_LIST,
     INBOX_BODY,
     INBOX_JOURNAL,
-    INBOX_REVIVE,
+    INBOX_RERUN,
     INBOX_DISCARD,
-    /* Upkeep. */
+    /* Maintenance. */
     INBOX_PRUNE,
-    INBOX_LACKS,
-    INBOX_ASK,
+    INBOX_FIND_MISSING,
+    INBOX_COUNT_REDELIVERY,
 };
 
 struct inbox_operation {
@@ -133,7 +133,7 @@ enum inbox_record_kind {
 };
 enum inbox_record_state {
     INBOX_INTENDED, /* without an answer it is in doubt */
-    INBOX_ANSWERED,
+    INBOX_COMPLETED,
     INBOX_UNSENT, /* nothing of it reached GitHub: to be made as if it never had been */
 };
 
@@ -172,7 +172,7 @@ struct inbox_intend {
 
 /* Writes what came of an intent, whatever has become of the run's lease since; 0. An intent that
  * somebody else has taken up meanwhile is left to them. */
-struct inbox_answer {
+struct inbox_complete {
     struct inbox_operation operation;
     int64_t run, lease;
     const struct inbox_record *record; /* borrowed */
@@ -227,7 +227,7 @@ struct inbox_claim {
 
 void inbox_runs_free(struct inbox_run *runs, size_t n_runs); /* takes NULL */
 /* A claimed payload is as it was stored: whoever uses it unpacks it, on a thread that has the time.
- * 0; INBOX_DAMAGED, which no second try mends, or -1 when memory is short, with `err`. */
+ * 0; INBOX_DAMAGED, which no second try fixes, or -1 when memory is short, with `err`. */
 enum inbox_unpack_outcome { INBOX_DAMAGED = 1 };
 int inbox_run_unpack(struct inbox_run *run, struct error *err);
 void inbox_run_finish(struct inbox_run *run); /* what one run owns; for runs that were moved */
@@ -274,7 +274,7 @@ struct inbox_renew {
 
 /* Is this attempt of a run still ours? 0 it is, and its lease is renewed; or INBOX_STALE. Asked
  * when so much time has passed since the last renewal that another host may have taken the run. */
-struct inbox_fence {
+struct inbox_lease_check {
     struct inbox_operation operation;
     int64_t run, attempt, lease, lease_ms;
 };
@@ -308,33 +308,34 @@ struct inbox_item {
 };
 
 /* Until when GitHub wants to hear nothing of an installation, for every host of this store and
- * after a restart. INBOX_WAIT_ALL is all of it: its queued runs are due then at the earliest, those
- * that are put later too, so that none is claimed. The others are kept for the broker alone. */
-enum inbox_wait_bucket {
-    INBOX_WAIT_ALL,
-    INBOX_WAIT_SEARCH,
-    INBOX_WAIT_GRAPHQL,
-    INBOX_WAIT_BUCKETS,
+ * after a restart. INBOX_RATE_LIMIT_ALL is all of it: its queued runs are due then at the earliest,
+ * those that are put later too, so that none is claimed. The others are kept for the broker alone.
+ */
+enum inbox_rate_limit_resource {
+    INBOX_RATE_LIMIT_ALL,
+    INBOX_RATE_LIMIT_SEARCH,
+    INBOX_RATE_LIMIT_GRAPHQL,
+    INBOX_RATE_LIMIT_RESOURCES,
 };
 
-struct inbox_wait {
+struct inbox_rate_limit {
     struct inbox_operation operation;
     const char *installation;
     /* Wall; 0 none. PUT: in, a later one that is kept already stays. GET: out. Result 0. */
-    int64_t until_ms[INBOX_WAIT_BUCKETS];
+    int64_t until_ms[INBOX_RATE_LIMIT_RESOURCES];
 };
 
 /* How much there is. */
 struct inbox_stats {
     struct inbox_operation operation;
     int64_t queued, running, dead, parked; /* runs */
-    int64_t doubtful;      /* intents without an answer, of runs that do not run now */
+    int64_t in_doubt;      /* intents without an answer, of runs that do not run now */
     int64_t oldest_due_ms; /* wall: of all that are queued; INT64_MAX: none is */
 };
 
 /* ---- what people ask: the command line and the console ---- */
 
-enum inbox_question_outcome {
+enum inbox_admin_outcome {
     INBOX_UNKNOWN = 1,   /* no delivery has that GUID */
     INBOX_UNCHANGED = 2, /* none of its runs is in a state that the operation changes */
     INBOX_PRUNED = 3,    /* its body is not kept any more */
@@ -408,7 +409,7 @@ struct inbox_change {
     uint64_t runs; /* out: how many were changed */
 };
 
-/* ---- upkeep ---- */
+/* ---- maintenance ---- */
 
 /* One small step of forgetting: bodies of deliveries whose runs all ended before `done_before_ms`
  * (dead ones: before `dead_before_ms`), then whole deliveries without a body that came before
@@ -432,7 +433,7 @@ struct inbox_prune {
 
 /* Which of these GUIDs the inbox does not have (a delivery whose body was pruned is had), and how
  * often GitHub was asked for each. */
-struct inbox_lacks {
+struct inbox_find_missing {
     struct inbox_operation operation;
     const char *const *guids;
     size_t n_guids;
@@ -441,13 +442,13 @@ struct inbox_lacks {
 };
 
 /* Counts that GitHub is about to be asked for a GUID. */
-enum inbox_ask_outcome {
-    INBOX_ASK_NOW = 0,
-    INBOX_ASK_HAD = 1,    /* it has come meanwhile: not counted */
-    INBOX_ASK_ENOUGH = 2, /* it was asked for `most` times: not counted */
+enum inbox_redelivery_outcome {
+    INBOX_REDELIVERY_COUNTED = 0,
+    INBOX_REDELIVERY_PRESENT = 1,   /* it has come meanwhile: not counted */
+    INBOX_REDELIVERY_EXHAUSTED = 2, /* it was asked for `most` times: not counted */
 };
 
-struct inbox_ask {
+struct inbox_count_redelivery {
     struct inbox_operation operation;
     const char *guid;
     uint32_t most;
@@ -456,7 +457,7 @@ struct inbox_ask {
 
 /* Opens or creates the store at `url`: sqlite:PATH, or postgres://... as libpq takes it (TLS is
  * demanded of a server that is not on this machine, unless the URL has an sslmode). Applies the
- * migrations, compares the schema with what this build expects, refuses unsafe settings. In an
+ * migrations, compares the schema with what this build expects, rejects unsafe settings. In an
  * SQLite file, which is one host's, runs that a dead host left running are due again at once, their
  * attempt counted; in PostgreSQL when their lease lapses. One that was left twice in a row is a
  * suspect from then on, and each further time counts as a crash: it may be what kills the host.
@@ -477,9 +478,9 @@ int inbox_open_tool(const char *url, bool write, struct inbox **inbox, struct er
  * one that is not there yet, or has to be migrated first, is fine. 0, or -1 with what is wrong. */
 int inbox_check(const char *url, struct error *err);
 
-/* From now on, until inbox_free(), `hint` is called when another host has queued runs: on a thread
- * of the inbox's, and perhaps not each time. Once. */
-void inbox_listen(struct inbox *inbox, void (*hint)(void *context), void *context);
+/* From now on, until inbox_free(), `on_queued` is called when another host has queued runs: on a
+ * thread of the inbox's, and perhaps not each time. Once. */
+void inbox_listen(struct inbox *inbox, void (*on_queued)(void *context), void *context);
 
 void inbox_submit(struct inbox *inbox, struct inbox_operation *operation); /* any thread */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The store in a PostgreSQL database: a group of operations is one transaction, sent in one go. A
- * server that is gone or silent costs a group LINK_SILENCE_MS; those after it are refused at once,
+ * server that is gone or silent costs a group LINK_SILENCE_MS; those after it are rejected at once,
  * or after CONNECT_PATIENCE_MS while a new connection is tried, until one is there. */
 #include "inbox/postgres_store.h"
 
@@ -24,19 +24,19 @@ static const struct postgres_kind *kind_of(const struct inbox_operation *operati
         return &postgres_finish;
     case INBOX_INTEND:
         return &postgres_intend;
-    case INBOX_ANSWER:
-        return &postgres_answer;
+    case INBOX_COMPLETE:
+        return &postgres_complete;
     case INBOX_RENEW:
         return &postgres_renew;
-    case INBOX_FENCE:
-        return &postgres_fence;
+    case INBOX_LEASE_CHECK:
+        return &postgres_lease_check;
     case INBOX_ELECT:
         return &postgres_elect;
     case INBOX_STATS:
         return &postgres_stats;
-    case INBOX_WAIT_PUT:
+    case INBOX_RATE_LIMIT_PUT:
         return &postgres_wait_put;
-    case INBOX_WAIT_GET:
+    case INBOX_RATE_LIMIT_GET:
         return &postgres_wait_get;
     case INBOX_LIST:
         return &postgres_list;
@@ -44,15 +44,15 @@ static const struct postgres_kind *kind_of(const struct inbox_operation *operati
         return &postgres_body;
     case INBOX_JOURNAL:
         return &postgres_journal;
-    case INBOX_REVIVE:
+    case INBOX_RERUN:
     case INBOX_DISCARD:
         return &postgres_change;
     case INBOX_PRUNE:
         return &postgres_prune;
-    case INBOX_LACKS:
-        return &postgres_lacks;
-    case INBOX_ASK:
-        return &postgres_ask;
+    case INBOX_FIND_MISSING:
+        return &postgres_find_missing;
+    case INBOX_COUNT_REDELIVERY:
+        return &postgres_count_redelivery;
     case INBOX_SET_HAS:
     case INBOX_SET_ADD:
     case INBOX_SET_REMOVE:

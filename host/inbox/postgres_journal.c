@@ -9,7 +9,7 @@
 static const char *const kinds[] = {
     [INBOX_READ] = "read", [INBOX_EFFECT] = "effect", [INBOX_CHANGE] = "change"};
 static const char *const states[] = {
-    [INBOX_INTENDED] = "intended", [INBOX_ANSWERED] = "answered", [INBOX_UNSENT] = "unsent"};
+    [INBOX_INTENDED] = "intended", [INBOX_COMPLETED] = "completed", [INBOX_UNSENT] = "unsent"};
 
 /* ---- writing ---- */
 
@@ -78,8 +78,8 @@ const struct postgres_kind postgres_intend = {.settle = intend_settle};
 
 static int answer_send(struct postgres_store *store, struct inbox_operation *operation,
                        struct error *err) {
-    const struct inbox_answer *answer = CONTAINER_OF(operation, struct inbox_answer, operation);
-    struct pg_query query = pg_query_begin(PG_SQL_JOURNAL_ANSWER);
+    const struct inbox_complete *answer = CONTAINER_OF(operation, struct inbox_complete, operation);
+    struct pg_query query = pg_query_begin(PG_SQL_JOURNAL_COMPLETE);
     pg_query_text(&query, states[answer->record->state]);
     bind_answer(&query, answer->record, answer->record->outcome);
     pg_query_number(&query, answer->run);
@@ -94,7 +94,7 @@ static int answer_take(struct postgres_store *store, struct inbox_operation *ope
     return 0;
 }
 
-const struct postgres_kind postgres_answer = {.send = answer_send, .take = answer_take};
+const struct postgres_kind postgres_complete = {.send = answer_send, .take = answer_take};
 
 /* ---- reading ---- */
 

@@ -218,7 +218,7 @@ int link_run(PGconn *connection, const char *sql, int64_t silence_ms, PGresult *
         last = next;
         ExecStatusType status = PQresultStatus(next);
         if (!failed && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
-            failed = link_refused(next, err, what);
+            failed = link_rejected(next, err, what);
         }
     }
     if (failed || !result) {
@@ -230,7 +230,7 @@ int link_run(PGconn *connection, const char *sql, int64_t silence_ms, PGresult *
 }
 
 bool link_may_come(const char *reason) {
-    static const char *const signs[] = {"refused",
+    static const char *const signs[] = {"rejected",
                                         "not answered",
                                         "timeout",
                                         "timed out",
@@ -258,7 +258,7 @@ int link_lost(PGconn *connection, struct error *err, const char *what) {
     return error_set(err, "%s: %.*s", what, first_line(why), *why ? why : "out of memory");
 }
 
-int link_refused(const PGresult *result, struct error *err, const char *what) {
+int link_rejected(const PGresult *result, struct error *err, const char *what) {
     const char *why = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (!why) {

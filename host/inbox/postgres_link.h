@@ -48,6 +48,6 @@ bool link_may_come(const char *reason);
 
 /* Both set `err` to "WHAT: why"; -1. */
 int link_lost(PGconn *connection, struct error *err, const char *what);
-int link_refused(const PGresult *result, struct error *err, const char *what);
+int link_rejected(const PGresult *result, struct error *err, const char *what);
 
 #endif

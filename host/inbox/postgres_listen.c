@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Hears from other hosts that they have queued runs (LISTEN, on a connection and a thread of its
- * own), so that they are looked for at once. Only a hint: what is not heard is found by looking. */
+ * own), so that they are looked for at once. Only a on_queued: what is not heard is found by
+ * looking. */
 #include "inbox/postgres_store.h"
 
 #include "base/clock.h"
@@ -15,7 +16,7 @@
 
 struct listener {
     const struct postgres_store *store;
-    void (*hint)(void *context);
+    void (*on_queued)(void *context);
     void *context;
     pthread_t thread;
     int stop_fd;
@@ -36,7 +37,7 @@ static void hear(const struct listener *listener, PGconn *connection) {
         PQfreemem(notify);
     }
     if (others) {
-        listener->hint(listener->context);
+        listener->on_queued(listener->context);
     }
 }
 
@@ -46,7 +47,7 @@ static void listen(const struct listener *listener, PGconn *connection) {
         link_run(connection, "LISTEN snekomatic", LINK_SILENCE_MS, NULL, NULL, "listening") < 0) {
         return;
     }
-    listener->hint(listener->context); /* what was said while nobody listened */
+    listener->on_queued(listener->context); /* what was said while nobody listened */
     do {
         if (!PQconsumeInput(connection)) {
             return;
@@ -67,14 +68,16 @@ static void *keep_listening(void *argument) {
     return NULL;
 }
 
-void postgres_listen(struct store *base, void (*hint)(void *context), void *context) {
+void postgres_listen(struct store *base, void (*on_queued)(void *context), void *context) {
     struct postgres_store *store = CONTAINER_OF(base, struct postgres_store, store);
     struct listener *listener = store->notifies ? calloc(1, sizeof *listener) : NULL;
     if (!listener) {
         return;
     }
-    *listener = (struct listener){
-        .store = store, .hint = hint, .context = context, .stop_fd = eventfd(0, EFD_CLOEXEC)};
+    *listener = (struct listener){.store = store,
+                                  .on_queued = on_queued,
+                                  .context = context,
+                                  .stop_fd = eventfd(0, EFD_CLOEXEC)};
     if (listener->stop_fd < 0 ||
         pthread_create(&listener->thread, NULL, keep_listening, listener) != 0) {
         cleanup_close(&listener->stop_fd);

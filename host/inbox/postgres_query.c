@@ -90,7 +90,7 @@ int pg_send(struct postgres_store *store, struct pg_query *query, struct error *
                          : link_lost(store->connection, err, "sending a statement");
 }
 
-/* What the server refuses on account of the operation's own content: data exceptions, constraints,
+/* What the server rejects on account of the operation's own content: data exceptions, constraints,
  * triggers, limits of the program. */
 static bool is_operations_fault(const char *state) {
     static const char *const classes[] = {"22", "23", "P0", "54", "40", "55P03"};
@@ -135,7 +135,7 @@ int pg_next(struct postgres_store *store, PGresult **result, struct error *err, 
     const char *state = PQresultErrorField(got, PG_DIAG_SQLSTATE);
     store->broken = store->lost || !is_operations_fault(state);
     store->gave_way = !store->lost && is_deadlock(state);
-    return link_refused(got, err, what);
+    return link_rejected(got, err, what);
 }
 
 int pg_sync(struct postgres_store *store, struct error *err) {

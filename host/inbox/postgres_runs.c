@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Deliveries and their runs, in PostgreSQL: stored, claimed, renewed, fenced, finished, counted;
- * and which host does the upkeep. */
+ * and which host does the maintenance. */
 #include "inbox/codec.h"
 #include "inbox/postgres_store.h"
 
@@ -336,7 +336,8 @@ const struct postgres_kind postgres_renew = {.send = renew_send, .take = renew_t
 
 static int fence_send(struct postgres_store *store, struct inbox_operation *operation,
                       struct error *err) {
-    const struct inbox_fence *fence = CONTAINER_OF(operation, struct inbox_fence, operation);
+    const struct inbox_lease_check *fence =
+        CONTAINER_OF(operation, struct inbox_lease_check, operation);
     struct pg_query query = pg_query_begin(PG_SQL_RUN_FENCE);
     pg_query_number(&query, fence->lease_ms);
     pg_query_number(&query, fence->run);
@@ -356,7 +357,7 @@ static int fenced_take(struct postgres_store *store, struct inbox_operation *ope
     return 0;
 }
 
-const struct postgres_kind postgres_fence = {.send = fence_send, .take = fenced_take};
+const struct postgres_kind postgres_lease_check = {.send = fence_send, .take = fenced_take};
 
 /* FINISH */
 
@@ -432,7 +433,7 @@ static int stats_take(struct postgres_store *store, struct inbox_operation *oper
     stats->queued = pg_number(result, 0, 0);
     stats->running = pg_number(result, 0, 1);
     stats->dead = pg_number(result, 0, 2);
-    stats->doubtful = pg_number(result, 0, 3);
+    stats->in_doubt = pg_number(result, 0, 3);
     stats->oldest_due_ms = due_of(result, 4);
     stats->parked = pg_number(result, 0, 5);
     return 0;

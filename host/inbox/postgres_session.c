@@ -38,7 +38,8 @@ static const char settings[] = "SET statement_timeout = 2500;"
                                    due) " THEN " NOW_MS " + " ms "::bigint ELSE 0 END FROM " from  \
                                         "unnest(string_to_array(" plugins ", chr(10)), " leased    \
                                         "::boolean[]) AS p (plugin, leased)"                       \
-                                        " CROSS JOIN (SELECT coalesce((SELECT all_ms FROM waits "  \
+                                        " CROSS JOIN (SELECT coalesce((SELECT all_ms FROM "        \
+                                        "rate_limits "                                             \
                                         "WHERE installation = " installation                       \
                                         "), 0) AS until_ms) AS w"
 
@@ -159,7 +160,7 @@ static const char *const statements[PG_SQL_COUNT] = {
         " WHERE d.id = runs.delivery AND d.installation = $2 AND d.guid <> $3)"
         " RETURNING (state = 'queued')::integer::bigint",
     [PG_SQL_ELECT] = "UPDATE elections SET lease = $1, lease_until_ms = " NOW_MS " + $2"
-                     " WHERE name IN (SELECT name FROM elections WHERE name = 'upkeep'"
+                     " WHERE name IN (SELECT name FROM elections WHERE name = 'maintenance'"
                      " AND (lease = $1 OR lease_until_ms < " NOW_MS ") FOR UPDATE SKIP LOCKED)",
     [PG_SQL_NOTIFY] = "SELECT pg_notify('snekomatic', '')",
     [PG_SQL_STATS] = "SELECT (SELECT count(*) FROM runs WHERE state = 'queued'),"
@@ -193,7 +194,7 @@ static const char *const statements[PG_SQL_COUNT] = {
     [PG_SQL_LIST_RUNNING] = LIST_OF_STATE("running"),
     [PG_SQL_LIST_PARKED] = LIST_OF_STATE("parked"),
     [PG_SQL_LIST_DEAD] = LIST_OF_STATE("dead"),
-    [PG_SQL_RUNS_REVIVE] = "UPDATE runs SET state = 'queued', attempt = 0, crashes = 0,"
+    [PG_SQL_RUNS_RERUN] = "UPDATE runs SET state = 'queued', attempt = 0, crashes = 0,"
                            " suspect = false, due_ms = $1, label = '', reason = '',"
                            " finished_ms = NULL WHERE delivery = $2 AND state"
                            " IN ('queued', 'parked', 'dead')"
@@ -219,12 +220,13 @@ static const char *const statements[PG_SQL_COUNT] = {
     [PG_SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
                             " WHERE body IS NULL AND received_ms < $1 ORDER BY received_ms LIMIT $2"
                             " FOR UPDATE SKIP LOCKED)",
-    [PG_SQL_PRUNE_RECOVERIES] = "DELETE FROM recoveries WHERE guid IN (SELECT guid FROM recoveries"
-                                " WHERE asked_ms < $1 LIMIT $2)",
+    [PG_SQL_PRUNE_REDELIVERIES] =
+        "DELETE FROM redeliveries WHERE guid IN (SELECT guid FROM redeliveries"
+        " WHERE asked_ms < $1 LIMIT $2)",
     [PG_SQL_LACKS] = "SELECT (SELECT count(*) FROM deliveries WHERE guid = $1),"
-                     " (SELECT asked FROM recoveries WHERE guid = $1)",
-    [PG_SQL_RECOVERY_COUNT] = "INSERT INTO recoveries (guid, asked, asked_ms) VALUES ($1, 1, $2)"
-                              " ON CONFLICT (guid) DO UPDATE SET asked = recoveries.asked + 1,"
+                     " (SELECT asked FROM redeliveries WHERE guid = $1)",
+    [PG_SQL_REDELIVERY_COUNT] = "INSERT INTO redeliveries (guid, asked, asked_ms) VALUES ($1, 1, $2)"
+                              " ON CONFLICT (guid) DO UPDATE SET asked = redeliveries.asked + 1,"
                               " asked_ms = excluded.asked_ms",
     /* Locked, so that nobody takes it before the group has committed. */
     [PG_SQL_RUN_HELD] = "SELECT id FROM runs WHERE id = $1 AND attempt = $2 AND lease = $3"
@@ -242,7 +244,7 @@ static const char *const statements[PG_SQL_COUNT] = {
                              " outcome = excluded.outcome, status = excluded.status,"
                              " sentence = excluded.sentence, headers = excluded.headers,"
                              " answer = excluded.answer",
-    [PG_SQL_JOURNAL_ANSWER] = "UPDATE journal SET state = $1, at_ms = $2, outcome = $3,"
+    [PG_SQL_JOURNAL_COMPLETE] = "UPDATE journal SET state = $1, at_ms = $2, outcome = $3,"
                               " status = $4, sentence = $5, headers = $6, answer = $7"
                               " WHERE run = $8 AND number = $9 AND lease = $10"
                               " AND state = 'intended'",
@@ -255,17 +257,18 @@ static const char *const statements[PG_SQL_COUNT] = {
     /* A delivery that comes again runs afresh; but one whose run died is taken up where it was. */
     [PG_SQL_JOURNALS_DROP] = "DELETE FROM journal WHERE run IN"
                              " (SELECT id FROM runs WHERE delivery = $1 AND state = 'done')",
-    [PG_SQL_WAIT_PUT] = "INSERT INTO waits (installation, all_ms, search_ms, graphql_ms)"
+    [PG_SQL_RATE_LIMIT_PUT] = "INSERT INTO rate_limits (installation, all_ms, search_ms, graphql_ms)"
                         " VALUES ($1, $2, $3, $4) ON CONFLICT (installation) DO UPDATE SET"
-                        " all_ms = greatest(waits.all_ms, excluded.all_ms),"
-                        " search_ms = greatest(waits.search_ms, excluded.search_ms),"
-                        " graphql_ms = greatest(waits.graphql_ms, excluded.graphql_ms)",
+                        " all_ms = greatest(rate_limits.all_ms, excluded.all_ms),"
+                        " search_ms = greatest(rate_limits.search_ms, excluded.search_ms),"
+                        " graphql_ms = greatest(rate_limits.graphql_ms, excluded.graphql_ms)",
     /* A run that is locked is being claimed. */
-    [PG_SQL_WAIT_DELAY] = "UPDATE runs SET due_ms = $1 WHERE id IN (SELECT r.id FROM runs r"
+    [PG_SQL_RATE_LIMIT_DELAY] = "UPDATE runs SET due_ms = $1 WHERE id IN (SELECT r.id FROM runs r"
                           " JOIN deliveries d ON d.id = r.delivery WHERE r.state = 'queued'"
                           " AND r.due_ms < $1 AND d.installation = $2"
                           " FOR UPDATE OF r SKIP LOCKED)",
-    [PG_SQL_WAIT_GET] = "SELECT all_ms, search_ms, graphql_ms FROM waits WHERE installation = $1",
+    [PG_SQL_RATE_LIMIT_GET] =
+        "SELECT all_ms, search_ms, graphql_ms FROM rate_limits WHERE installation = $1",
 };
 
 void postgres_disconnect(struct postgres_store *store) {
@@ -274,7 +277,7 @@ void postgres_disconnect(struct postgres_store *store) {
     store->ready = store->lost = false;
 }
 
-/* Refuses what would void the promise; what the others call off and we can set is set. A server
+/* Rejects what would void the promise; what the others call off and we can set is set. A server
  * that lacks a setting (a cluster that only speaks PostgreSQL) has no such switch. */
 static int check_settings(struct postgres_store *store, struct error *err) {
     PGconn *connection = store->connection;

@@ -3,8 +3,8 @@
  * operations; postgres_session.c connects, checks the settings and prepares the statements;
  * postgres_link.c waits for the server, never longer than it may; postgres_query.c binds and reads;
  * postgres_listen.c hears from other hosts; postgres_schema.c migrates and compares;
- * postgres_runs.c, postgres_items.c, postgres_journal.c, postgres_people.c,
- * postgres_upkeep.c and postgres_waits.c do the operations.
+ * postgres_runs.c, postgres_items.c, postgres_journal.c, postgres_admin.c,
+ * postgres_maintenance.c and postgres_rate_limits.c do the operations.
  *
  * A group is sent in one go (libpq's pipeline mode): each operation has a function that sends its
  * statements, and one that takes their results, in order. So an operation cannot look at a result
@@ -56,7 +56,7 @@ enum postgres_sql {
     PG_SQL_LIST_RUNNING,
     PG_SQL_LIST_PARKED,
     PG_SQL_LIST_DEAD,
-    PG_SQL_RUNS_REVIVE,
+    PG_SQL_RUNS_RERUN,
     PG_SQL_RUNS_DISCARD,
     PG_SQL_PRUNE_LOOK,
     PG_SQL_PRUNE_LOCK,
@@ -64,19 +64,19 @@ enum postgres_sql {
     PG_SQL_PRUNE_READS,
     PG_SQL_PRUNE_ANSWERS,
     PG_SQL_PRUNE_FORGET,
-    PG_SQL_PRUNE_RECOVERIES,
+    PG_SQL_PRUNE_REDELIVERIES,
     PG_SQL_LACKS,
-    PG_SQL_RECOVERY_COUNT,
+    PG_SQL_REDELIVERY_COUNT,
     PG_SQL_RUN_HELD,
     PG_SQL_JOURNALS_READ,
     PG_SQL_JOURNAL_WRITE,
-    PG_SQL_JOURNAL_ANSWER,
+    PG_SQL_JOURNAL_COMPLETE,
     PG_SQL_JOURNAL_CUT_BACK,
     PG_SQL_JOURNAL_CUT_ANSWERS,
     PG_SQL_JOURNALS_DROP,
-    PG_SQL_WAIT_PUT,
-    PG_SQL_WAIT_DELAY,
-    PG_SQL_WAIT_GET,
+    PG_SQL_RATE_LIMIT_PUT,
+    PG_SQL_RATE_LIMIT_DELAY,
+    PG_SQL_RATE_LIMIT_GET,
     PG_SQL_COUNT
 };
 
@@ -115,7 +115,7 @@ struct pg_query {
 struct pg_query pg_query_begin(enum postgres_sql sql);
 void pg_query_text(struct pg_query *query, const char *text);
 /* Text that came from strangers and is only shown: what is not UTF-8, which PostgreSQL would
- * refuse, becomes U+FFFD. */
+ * reject, becomes U+FFFD. */
 void pg_query_shown(struct pg_query *query, const char *text);
 void pg_query_number(struct pg_query *query, int64_t number);
 void pg_query_bool(struct pg_query *query, bool value);
@@ -165,7 +165,7 @@ int postgres_compare_schema(PGconn *connection, struct error *err);
 int postgres_find_adopted(PGconn *connection, bool *adopted, struct error *err);
 
 /* postgres_listen.c */
-void postgres_listen(struct store *store, void (*hint)(void *context), void *context);
+void postgres_listen(struct store *store, void (*on_queued)(void *context), void *context);
 void postgres_listener_free(struct listener *listener); /* takes NULL */
 
 /* How an operation goes through a group; each returns -1 with `err` and store->broken. One without
@@ -182,11 +182,11 @@ struct postgres_kind {
 
 /* postgres_runs.c */
 extern const struct postgres_kind postgres_put, postgres_claim, postgres_finish, postgres_renew,
-    postgres_fence, postgres_elect, postgres_stats;
+    postgres_lease_check, postgres_elect, postgres_stats;
 /* postgres_items.c: all operations on sets and keys */
 extern const struct postgres_kind postgres_item;
 /* postgres_journal.c */
-extern const struct postgres_kind postgres_intend, postgres_answer, postgres_journal;
+extern const struct postgres_kind postgres_intend, postgres_complete, postgres_journal;
 /* Is the run still the writer's? 1, 0, -1. Nobody can take it until the group ends. */
 int postgres_held(struct postgres_store *store, const struct inbox_writer *writer,
                   struct error *err);
@@ -195,11 +195,11 @@ int postgres_journal_write(struct postgres_store *store, const struct inbox_writ
                            int64_t outcome, struct error *err);
 int postgres_journals_read(struct postgres_store *store, struct inbox_claim *claim,
                            struct error *err); /* of all runs that were claimed */
-/* postgres_people.c */
+/* postgres_admin.c */
 extern const struct postgres_kind postgres_list, postgres_body, postgres_change;
-/* postgres_upkeep.c */
-extern const struct postgres_kind postgres_prune, postgres_lacks, postgres_ask;
-/* postgres_waits.c */
+/* postgres_maintenance.c */
+extern const struct postgres_kind postgres_prune, postgres_find_missing, postgres_count_redelivery;
+/* postgres_rate_limits.c */
 extern const struct postgres_kind postgres_wait_put, postgres_wait_get;
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The store in an SQLite file: opened with the settings that the promise needs (WAL, each commit
- * synced), refused when they cannot be had; a group of operations is one transaction. */
+ * synced), rejected when they cannot be had; a group of operations is one transaction. */
 #include "inbox/sqlite_store.h"
 
 #include <errno.h>
@@ -117,10 +117,10 @@ static const char *const statements[SQL_COUNT] = {
                           " outcome = excluded.outcome, status = excluded.status,"
                           " sentence = excluded.sentence, headers = excluded.headers,"
                           " answer = excluded.answer",
-    [SQL_JOURNAL_ANSWER] = "UPDATE journal SET state = ?1, at_ms = ?2, outcome = ?3, status = ?4,"
-                           " sentence = ?5, headers = ?6, answer = ?7"
-                           " WHERE run = ?8 AND number = ?9 AND lease = ?10"
-                           " AND state = 'intended'",
+    [SQL_JOURNAL_COMPLETE] = "UPDATE journal SET state = ?1, at_ms = ?2, outcome = ?3, status = ?4,"
+                             " sentence = ?5, headers = ?6, answer = ?7"
+                             " WHERE run = ?8 AND number = ?9 AND lease = ?10"
+                             " AND state = 'intended'",
     [SQL_JOURNAL_CUT_BACK] = "DELETE FROM journal WHERE run = ?1 AND kind <> 'effect'",
     [SQL_JOURNAL_CUT_ANSWERS] = "UPDATE journal SET headers = x'', answer = x'' WHERE run = ?1",
     /* A delivery that comes again runs afresh; but one whose run died is taken up where it was, for
@@ -156,10 +156,10 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_LIST_DEAD] = LIST_OF_STATE("dead", "runs_dead"),
     [SQL_DELIVERY_BODY] = "SELECT body IS NULL, body_codec, body_bytes FROM deliveries"
                           " WHERE id = ?1",
-    [SQL_RUNS_REVIVE] = "UPDATE runs SET state = 'queued', attempt = 0, crashes = 0, suspect = 0,"
-                        " due_ms = ?1, label = '', reason = '', finished_ms = NULL"
-                        " WHERE delivery = ?2 AND state IN ('queued', 'parked', 'dead')"
-                        " AND (?3 IS NULL OR plugin = ?3)",
+    [SQL_RUNS_RERUN] = "UPDATE runs SET state = 'queued', attempt = 0, crashes = 0, suspect = 0,"
+                       " due_ms = ?1, label = '', reason = '', finished_ms = NULL"
+                       " WHERE delivery = ?2 AND state IN ('queued', 'parked', 'dead')"
+                       " AND (?3 IS NULL OR plugin = ?3)",
     [SQL_RUNS_DISCARD] = "UPDATE runs SET state = 'dead', finished_ms = ?1, label = 'discarded',"
                          " reason = 'discarded by hand', lease = 0, lease_until_ms = 0"
                          " WHERE delivery = ?2 AND state IN ('queued', 'running', 'parked')"
@@ -179,21 +179,23 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
                          " INDEXED BY deliveries_pruned WHERE body IS NULL AND received_ms < ?1"
                          " ORDER BY received_ms LIMIT ?2)",
-    [SQL_PRUNE_RECOVERIES] = "DELETE FROM recoveries WHERE guid IN (SELECT guid FROM recoveries"
-                             " WHERE asked_ms < ?1 LIMIT ?2)",
-    [SQL_RECOVERY_FIND] = "SELECT asked FROM recoveries WHERE guid = ?1",
-    [SQL_RECOVERY_COUNT] = "INSERT INTO recoveries (guid, asked, asked_ms) VALUES (?1, 1, ?2)"
-                           " ON CONFLICT (guid) DO UPDATE SET asked = asked + 1,"
-                           " asked_ms = excluded.asked_ms",
-    [SQL_WAIT_PUT] = "INSERT INTO waits (installation, all_ms, search_ms, graphql_ms)"
-                     " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (installation) DO UPDATE SET"
-                     " all_ms = max(all_ms, excluded.all_ms),"
-                     " search_ms = max(search_ms, excluded.search_ms),"
-                     " graphql_ms = max(graphql_ms, excluded.graphql_ms)",
-    [SQL_WAIT_DELAY] = "UPDATE runs SET due_ms = ?1 WHERE state = 'queued' AND due_ms < ?1"
-                       " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
-                       " AND d.installation = ?2)",
-    [SQL_WAIT_GET] = "SELECT all_ms, search_ms, graphql_ms FROM waits WHERE installation = ?1",
+    [SQL_PRUNE_REDELIVERIES] =
+        "DELETE FROM redeliveries WHERE guid IN (SELECT guid FROM redeliveries"
+        " WHERE asked_ms < ?1 LIMIT ?2)",
+    [SQL_REDELIVERY_FIND] = "SELECT asked FROM redeliveries WHERE guid = ?1",
+    [SQL_REDELIVERY_COUNT] = "INSERT INTO redeliveries (guid, asked, asked_ms) VALUES (?1, 1, ?2)"
+                             " ON CONFLICT (guid) DO UPDATE SET asked = asked + 1,"
+                             " asked_ms = excluded.asked_ms",
+    [SQL_RATE_LIMIT_PUT] = "INSERT INTO rate_limits (installation, all_ms, search_ms, graphql_ms)"
+                           " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (installation) DO UPDATE SET"
+                           " all_ms = max(all_ms, excluded.all_ms),"
+                           " search_ms = max(search_ms, excluded.search_ms),"
+                           " graphql_ms = max(graphql_ms, excluded.graphql_ms)",
+    [SQL_RATE_LIMIT_DELAY] = "UPDATE runs SET due_ms = ?1 WHERE state = 'queued' AND due_ms < ?1"
+                             " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
+                             " AND d.installation = ?2)",
+    [SQL_RATE_LIMIT_GET] =
+        "SELECT all_ms, search_ms, graphql_ms FROM rate_limits WHERE installation = ?1",
 };
 
 /* A group */
@@ -213,14 +215,16 @@ static int perform(struct sqlite_store *store, struct inbox_operation *operation
         return sqlite_finish(store, CONTAINER_OF(operation, struct inbox_finish, operation), err);
     case INBOX_INTEND:
         return sqlite_intend(store, CONTAINER_OF(operation, struct inbox_intend, operation), err);
-    case INBOX_ANSWER:
-        return sqlite_answer(store, CONTAINER_OF(operation, struct inbox_answer, operation), err);
+    case INBOX_COMPLETE:
+        return sqlite_complete(store, CONTAINER_OF(operation, struct inbox_complete, operation),
+                               err);
     case INBOX_STATS:
         return sqlite_stats(store, CONTAINER_OF(operation, struct inbox_stats, operation), err);
     case INBOX_RENEW:
         return sqlite_renew(store, CONTAINER_OF(operation, struct inbox_renew, operation), err);
-    case INBOX_FENCE:
-        return sqlite_fence(store, CONTAINER_OF(operation, struct inbox_fence, operation), err);
+    case INBOX_LEASE_CHECK:
+        return sqlite_lease_check(
+            store, CONTAINER_OF(operation, struct inbox_lease_check, operation), err);
     case INBOX_ELECT:
         return 1; /* a file has one host */
     case INBOX_SET_HAS:
@@ -239,18 +243,21 @@ static int perform(struct sqlite_store *store, struct inbox_operation *operation
     }
     case INBOX_BODY:
         return sqlite_body(store, CONTAINER_OF(operation, struct inbox_body, operation), err);
-    case INBOX_REVIVE:
+    case INBOX_RERUN:
     case INBOX_DISCARD:
         return sqlite_change(store, CONTAINER_OF(operation, struct inbox_change, operation), err);
     case INBOX_PRUNE:
         return sqlite_prune(store, CONTAINER_OF(operation, struct inbox_prune, operation), err);
-    case INBOX_LACKS:
-        return sqlite_lacks(store, CONTAINER_OF(operation, struct inbox_lacks, operation), err);
-    case INBOX_ASK:
-        return sqlite_ask(store, CONTAINER_OF(operation, struct inbox_ask, operation), err);
-    case INBOX_WAIT_PUT:
-    case INBOX_WAIT_GET:
-        return sqlite_wait(store, CONTAINER_OF(operation, struct inbox_wait, operation), err);
+    case INBOX_FIND_MISSING:
+        return sqlite_find_missing(
+            store, CONTAINER_OF(operation, struct inbox_find_missing, operation), err);
+    case INBOX_COUNT_REDELIVERY:
+        return sqlite_count_redelivery(
+            store, CONTAINER_OF(operation, struct inbox_count_redelivery, operation), err);
+    case INBOX_RATE_LIMIT_PUT:
+    case INBOX_RATE_LIMIT_GET:
+        return sqlite_rate_limit(store, CONTAINER_OF(operation, struct inbox_rate_limit, operation),
+                                 err);
     }
     store->broken = false;
     return error_set(err, "no such operation");

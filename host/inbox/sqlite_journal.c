@@ -7,7 +7,7 @@
 static const char *const kinds[] = {
     [INBOX_READ] = "read", [INBOX_EFFECT] = "effect", [INBOX_CHANGE] = "change"};
 static const char *const states[] = {
-    [INBOX_INTENDED] = "intended", [INBOX_ANSWERED] = "answered", [INBOX_UNSENT] = "unsent"};
+    [INBOX_INTENDED] = "intended", [INBOX_COMPLETED] = "completed", [INBOX_UNSENT] = "unsent"};
 
 int sqlite_held(struct sqlite_store *store, int64_t run, int64_t attempt, int64_t lease,
                 struct error *err) {
@@ -68,9 +68,9 @@ int sqlite_intend(struct sqlite_store *store, const struct inbox_intend *intend,
     return sqlite_journal_write(store, writer, 0, err);
 }
 
-int sqlite_answer(struct sqlite_store *store, const struct inbox_answer *answer,
-                  struct error *err) {
-    AUTO_QUERY struct query query = query_begin(store, SQL_JOURNAL_ANSWER);
+int sqlite_complete(struct sqlite_store *store, const struct inbox_complete *answer,
+                    struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_JOURNAL_COMPLETE);
     query_text(&query, states[answer->record->state]);
     bind_answer(&query, answer->record, answer->record->outcome);
     query_number(&query, answer->run);

@@ -80,7 +80,7 @@ static int write_delivery(struct sqlite_store *store, const struct inbox_put *pu
 /* Until when the delivery's installation waits; 0 when it does not. */
 static int read_wait(struct sqlite_store *store, const struct inbox_put *put, int64_t *until_ms,
                      struct error *err) {
-    AUTO_QUERY struct query query = query_begin(store, SQL_WAIT_GET);
+    AUTO_QUERY struct query query = query_begin(store, SQL_RATE_LIMIT_GET);
     query_text(&query, put->installation);
     int step = query_step(&query, err, "looking for a wait");
     int64_t end_ms = step > 0 ? sqlite3_column_int64(query.statement, 0) : 0;
@@ -371,7 +371,8 @@ int sqlite_renew(struct sqlite_store *store, struct inbox_renew *of, struct erro
     return 0;
 }
 
-int sqlite_fence(struct sqlite_store *store, const struct inbox_fence *fence, struct error *err) {
+int sqlite_lease_check(struct sqlite_store *store, const struct inbox_lease_check *fence,
+                       struct error *err) {
     int renewed = renew(store, fence->run, fence->attempt, fence->lease, fence->lease_ms, err);
     return renewed < 0 ? -1 : renewed ? 0 : INBOX_STALE;
 }
@@ -423,7 +424,7 @@ int sqlite_stats(struct sqlite_store *store, struct inbox_stats *stats, struct e
     stats->queued = sqlite3_column_int64(query.statement, 0);
     stats->running = sqlite3_column_int64(query.statement, 1);
     stats->dead = sqlite3_column_int64(query.statement, 2);
-    stats->doubtful = sqlite3_column_int64(query.statement, 3);
+    stats->in_doubt = sqlite3_column_int64(query.statement, 3);
     bool none = sqlite3_column_type(query.statement, 4) == SQLITE_NULL;
     stats->oldest_due_ms = none ? INT64_MAX : sqlite3_column_int64(query.statement, 4);
     stats->parked = sqlite3_column_int64(query.statement, 5);

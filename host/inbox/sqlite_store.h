@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What the files of the SQLite store share: the connection, its prepared statements, and a small
  * way to run one. sqlite.c opens, commits and closes; sqlite_schema.c migrates and compares;
- * sqlite_runs.c, sqlite_items.c, sqlite_people.c, sqlite_upkeep.c and
- * sqlite_waits.c do the operations. */
+ * sqlite_runs.c, sqlite_items.c, sqlite_admin.c, sqlite_maintenance.c and
+ * sqlite_rate_limits.c do the operations. */
 #ifndef SNEK_INBOX_SQLITE_STORE_H
 #define SNEK_INBOX_SQLITE_STORE_H
 
@@ -35,7 +35,7 @@ enum sqlite_sql {
     SQL_RUN_HELD,
     SQL_JOURNAL_READ,
     SQL_JOURNAL_WRITE,
-    SQL_JOURNAL_ANSWER,
+    SQL_JOURNAL_COMPLETE,
     SQL_JOURNAL_CUT_BACK,
     SQL_JOURNAL_CUT_ANSWERS,
     SQL_JOURNALS_DROP,
@@ -54,19 +54,19 @@ enum sqlite_sql {
     SQL_LIST_PARKED,
     SQL_LIST_DEAD,
     SQL_DELIVERY_BODY,
-    SQL_RUNS_REVIVE,
+    SQL_RUNS_RERUN,
     SQL_RUNS_DISCARD,
     SQL_PRUNE_LOOK,
     SQL_PRUNE_BODY,
     SQL_PRUNE_READS,
     SQL_PRUNE_ANSWERS,
     SQL_PRUNE_FORGET,
-    SQL_PRUNE_RECOVERIES,
-    SQL_RECOVERY_FIND,
-    SQL_RECOVERY_COUNT,
-    SQL_WAIT_PUT,
-    SQL_WAIT_DELAY,
-    SQL_WAIT_GET,
+    SQL_PRUNE_REDELIVERIES,
+    SQL_REDELIVERY_FIND,
+    SQL_REDELIVERY_COUNT,
+    SQL_RATE_LIMIT_PUT,
+    SQL_RATE_LIMIT_DELAY,
+    SQL_RATE_LIMIT_GET,
     SQL_COUNT
 };
 
@@ -125,15 +125,18 @@ int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *
 int sqlite_claim(struct sqlite_store *store, struct inbox_claim *claim, struct error *err);
 int sqlite_finish(struct sqlite_store *store, const struct inbox_finish *finish, struct error *err);
 int sqlite_renew(struct sqlite_store *store, struct inbox_renew *renew, struct error *err);
-int sqlite_fence(struct sqlite_store *store, const struct inbox_fence *fence, struct error *err);
+int sqlite_lease_check(struct sqlite_store *store, const struct inbox_lease_check *fence,
+                       struct error *err);
 int sqlite_stats(struct sqlite_store *store, struct inbox_stats *stats, struct error *err);
 int sqlite_item(struct sqlite_store *store, struct inbox_item *item, struct error *err);
 int sqlite_list(struct sqlite_store *store, struct inbox_list *list, struct error *err);
 int sqlite_body(struct sqlite_store *store, struct inbox_body *body, struct error *err);
 int sqlite_change(struct sqlite_store *store, struct inbox_change *change, struct error *err);
 int sqlite_prune(struct sqlite_store *store, struct inbox_prune *prune, struct error *err);
-int sqlite_lacks(struct sqlite_store *store, const struct inbox_lacks *lacks, struct error *err);
-int sqlite_ask(struct sqlite_store *store, const struct inbox_ask *ask, struct error *err);
+int sqlite_find_missing(struct sqlite_store *store, const struct inbox_find_missing *lacks,
+                        struct error *err);
+int sqlite_count_redelivery(struct sqlite_store *store, const struct inbox_count_redelivery *ask,
+                            struct error *err);
 
 /* sqlite_runs.c, for the others. 1 and `*delivery`, 0 there is none, -1. */
 int sqlite_find_delivery(struct sqlite_store *store, const char *guid, int64_t *delivery,
@@ -142,9 +145,10 @@ int sqlite_find_delivery(struct sqlite_store *store, const char *guid, int64_t *
 int sqlite_read_body(struct sqlite_store *store, int64_t delivery, struct payload **payload,
                      struct error *err);
 int sqlite_no_memory(struct sqlite_store *store, struct error *err, const char *what); /* -1 */
-int sqlite_wait(struct sqlite_store *store, struct inbox_wait *wait, struct error *err);
+int sqlite_rate_limit(struct sqlite_store *store, struct inbox_rate_limit *wait, struct error *err);
 int sqlite_intend(struct sqlite_store *store, const struct inbox_intend *intend, struct error *err);
-int sqlite_answer(struct sqlite_store *store, const struct inbox_answer *answer, struct error *err);
+int sqlite_complete(struct sqlite_store *store, const struct inbox_complete *answer,
+                    struct error *err);
 
 /* sqlite_journal.c, for the operations above. */
 /* Is the run held under this attempt and lease? 1, 0, -1. */

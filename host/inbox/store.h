@@ -40,7 +40,7 @@ struct store_methods {
     int (*transact)(struct store *store, struct inbox_operation *const *operations, size_t n,
                     bool probe, struct store_failure *failure);
     /* inbox_listen(); NULL where there is nobody else. */
-    void (*listen)(struct store *store, void (*hint)(void *context), void *context);
+    void (*listen)(struct store *store, void (*on_queued)(void *context), void *context);
     void (*free)(struct store *store);
 };
 

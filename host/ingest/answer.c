@@ -3,7 +3,7 @@
 #include "ingest/server.h"
 
 #include "base/clock.h"
-#include "telemetry/metrics.h"
+#include "metrics/metrics.h"
 
 #include <string.h>
 
@@ -67,8 +67,8 @@ void http_answer_header(struct http_request *request, const char *name, const ch
     }
 }
 
-void http_refuse(struct http_request *request, unsigned status, const char *error,
-                 const char *mend) {
+void http_reject(struct http_request *request, unsigned status, const char *error,
+                 const char *fix) {
     struct exchange *exchange = request->exchange;
     AUTO_BUFFER struct buffer json = BUFFER_INIT(8192);
     if (exchange->answered) {
@@ -76,14 +76,14 @@ void http_refuse(struct http_request *request, unsigned status, const char *erro
     }
     (void)buffer_append_text(&json, "{\"error\":");
     (void)buffer_append_json_string(&json, error, strlen(error));
-    (void)buffer_append_text(&json, ",\"mend\":");
-    (void)buffer_append_json_string(&json, mend, strlen(mend));
+    (void)buffer_append_text(&json, ",\"fix\":");
+    (void)buffer_append_json_string(&json, fix, strlen(fix));
     (void)buffer_append_text(&json, "}\n");
     http_answer(request, status, "application/json", json.data, json.bytes);
     if (status == MHD_HTTP_SERVICE_UNAVAILABLE) {
         http_answer_header(request, MHD_HTTP_HEADER_RETRY_AFTER, "10");
     }
-    metrics_refused(status);
-    refusals_log(&exchange->ingest->refusals, clock_monotonic_ms(), status, error,
-                 request->delivery);
+    metrics_rejected(status);
+    rejections_log(&exchange->ingest->rejections, clock_monotonic_ms(), status, error,
+                   request->delivery);
 }

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "ingest/strict.h"
-#include "telemetry/metrics.h"
+#include "metrics/metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -98,13 +98,13 @@ static const struct http_route *find_route(const struct ingest *ingest, const ch
     return NULL;
 }
 
-static void refuse_for_memory(struct http_request *request) {
-    http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "too many bodies are held at once",
+static void reject_for_memory(struct http_request *request) {
+    http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "too many bodies are held at once",
                 "send it again later");
 }
 
-static void refuse_for_size(struct http_request *request) {
-    http_refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large",
+static void reject_for_size(struct http_request *request) {
+    http_reject(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large",
                 "send less, or raise server.max_body_bytes");
 }
 
@@ -141,24 +141,24 @@ static void set_body_deadline(struct exchange *exchange) {
                             from_ms + in_ms - clock_monotonic_ms());
 }
 
-/* The headers are there: what can be refused by them alone is. */
+/* The headers are there: what can be rejected by them alone is. */
 static void check_headers(struct exchange *exchange) {
     struct ingest *ingest = exchange->ingest;
     struct http_request *request = &exchange->request;
     const struct http_route *route = find_route(ingest, request->path);
     if (!route) {
-        http_refuse(request, MHD_HTTP_NOT_FOUND, "there is nothing here",
+        http_reject(request, MHD_HTTP_NOT_FOUND, "there is nothing here",
                     "webhooks go to /webhook/github");
         return;
     }
     if (!lists_method(route->methods, request->method)) {
-        http_refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "this method does nothing here",
+        http_reject(request, MHD_HTTP_METHOD_NOT_ALLOWED, "this method does nothing here",
                     "use one that the header Allow lists");
         http_answer_header(request, MHD_HTTP_HEADER_ALLOW, route->methods);
         return;
     }
     if (exchange->announced_bytes > route->max_body_bytes) {
-        refuse_for_size(request);
+        reject_for_size(request);
         return;
     }
     request->route = route;
@@ -172,7 +172,7 @@ static void check_headers(struct exchange *exchange) {
     if (!exchange->answered && exchange->announced_bytes > 0 &&
         (has_no_room(ingest, exchange->announced_bytes) ||
          buffer_reserve(&request->body, exchange->announced_bytes) < 0)) {
-        refuse_for_memory(request);
+        reject_for_memory(request);
     }
 }
 
@@ -196,7 +196,7 @@ static enum MHD_Result queue(struct exchange *exchange) {
     return result;
 }
 
-/* So much of a body is read to its end although it is refused, so that the refusal reaches a
+/* So much of a body is read to its end although it is rejected, so that the rejection reaches a
  * client that writes all before it reads. */
 static uint64_t discard_max(const struct ingest *ingest) {
     return 2 * (uint64_t)ingest->options.max_body_bytes;
@@ -210,7 +210,7 @@ static enum MHD_Result begin(struct exchange *exchange, const struct strict_requ
     const char *ambiguous =
         exchange->bad_uri ? exchange->bad_uri : strict_check(exchange->mhd, strict);
     if (ambiguous) {
-        http_refuse(request, MHD_HTTP_BAD_REQUEST, ambiguous,
+        http_reject(request, MHD_HTTP_BAD_REQUEST, ambiguous,
                     "send a request that cannot be read in two ways (RFC 9112)");
         return queue(exchange); /* where its body ends nobody knows: hang up */
     }
@@ -238,9 +238,9 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *data, si
         return MHD_YES;
     }
     if (exchange->seen_bytes > request->route->max_body_bytes) {
-        refuse_for_size(request);
+        reject_for_size(request);
     } else if (!make_room(exchange, bytes) || buffer_append(&request->body, data, bytes) < 0) {
-        refuse_for_memory(request);
+        reject_for_memory(request);
     } else {
         exchange->held_bytes += bytes;
         ingest->held_bytes += bytes;
@@ -256,7 +256,7 @@ static enum MHD_Result finish(struct exchange *exchange) {
     if (!exchange->answered && !exchange->handled) {
         exchange->handled = true;
         if (exchange->ingest->ending) {
-            http_refuse_stopping(&exchange->request); /* nobody would wake it any more */
+            http_reject_stopping(&exchange->request); /* nobody would wake it any more */
         } else {
             exchange->request.route->handle(&exchange->request);
         }
@@ -314,14 +314,14 @@ enum MHD_Result exchange_access(void *cls, struct MHD_Connection *mhd, const cha
 }
 
 /* What libmicrohttpd cannot read (a chunk's size, a length, more headers than it has room for) it
- * refuses by itself, in HTML, and it has no hook for that. The log and the figures tell of it. */
-static void tell_of_its_refusal(struct ingest *ingest, struct MHD_Connection *mhd) {
+ * rejects by itself, in HTML, and it has no hook for that. The log and the figures tell of it. */
+static void tell_of_its_rejection(struct ingest *ingest, struct MHD_Connection *mhd) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
     if (info) {
-        metrics_refused(info->http_status);
-        refusals_log(&ingest->refusals, clock_monotonic_ms(), info->http_status,
-                     "libmicrohttpd cannot read it as HTTP", NULL);
+        metrics_rejected(info->http_status);
+        rejections_log(&ingest->rejections, clock_monotonic_ms(), info->http_status,
+                       "libmicrohttpd cannot read it as HTTP", NULL);
     }
 }
 
@@ -334,7 +334,7 @@ void exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
         return;
     }
     if (!exchange->answered) {
-        tell_of_its_refusal(ingest, mhd);
+        tell_of_its_rejection(ingest, mhd);
     }
     (void)MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0U); /* see http_answer() */
     *con_cls = NULL;

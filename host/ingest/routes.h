@@ -4,7 +4,7 @@
  *
  *   headers --> begin --> body, kept up to max_body_bytes --> handle --> http_answer --> release
  *                 |                                             |             ^
- *                 '-- http_refuse: the body is not kept         '-- later ----'
+ *                 '-- http_reject: the body is not kept         '-- later ----'
  *
  * A handler that returns without an answer leaves the connection suspended until somebody answers;
  * it must hold a reference on the request meanwhile, since the server answers 503 by itself when
@@ -52,9 +52,8 @@ void http_answer(struct http_request *request, unsigned status, const char *cont
 /* After http_answer() and before the return of the callback that called it. */
 void http_answer_header(struct http_request *request, const char *name, const char *value);
 
-/* Answers with {"error":ERROR,"mend":MEND} and logs `refused` with the error as its reason. */
-void http_refuse(struct http_request *request, unsigned status, const char *error,
-                 const char *mend);
+/* Answers with {"error":ERROR,"fix":MEND} and logs `rejected` with the error as its reason. */
+void http_reject(struct http_request *request, unsigned status, const char *error, const char *fix);
 
 /* The body is needed no longer: frees what is left of it. */
 void http_drop_body(struct http_request *request);

@@ -95,8 +95,8 @@ static void shut_connection(struct ingest *ingest, struct connection *connection
                             const char *why) {
     struct exchange *exchange = connection->exchange;
     if (why) {
-        refusals_log(&ingest->refusals, clock_monotonic_ms(), status, why,
-                     exchange ? exchange->request.delivery : NULL);
+        rejections_log(&ingest->rejections, clock_monotonic_ms(), status, why,
+                       exchange ? exchange->request.delivery : NULL);
     }
     connection->shut = true;
     connection->deadline_ms = INT64_MAX;
@@ -205,7 +205,7 @@ static int timeout_ms(struct ingest *ingest, int64_t now_ms) {
         return 0; /* it has more to do than one round did */
     }
     int64_t next_ms = ingest->connections ? ingest->next_deadline_ms : INT64_MAX;
-    next_ms = least(next_ms, refusals_flush(&ingest->refusals, now_ms));
+    next_ms = least(next_ms, rejections_flush(&ingest->rejections, now_ms));
     if (ingest->stopping) {
         next_ms = least(next_ms, ingest->stop_at_ms);
     }
@@ -213,8 +213,8 @@ static int timeout_ms(struct ingest *ingest, int64_t now_ms) {
     return next_ms == INT64_MAX ? -1 : wait_ms < 0 ? 0 : (int)least(wait_ms, 60000);
 }
 
-void http_refuse_stopping(struct http_request *request) {
-    http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "the host is stopping", "send it again");
+void http_reject_stopping(struct http_request *request) {
+    http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "the host is stopping", "send it again");
 }
 
 /* Every connection left is closed; who has asked gets an answer that says so. */
@@ -222,7 +222,7 @@ static void end_connections(struct ingest *ingest) {
     ingest->ending = true;
     for (struct connection *c = ingest->connections; c; c = c->next) {
         if (c->exchange && c->exchange->suspended) {
-            http_refuse_stopping(&c->exchange->request);
+            http_reject_stopping(&c->exchange->request);
         }
     }
     MHD_UNSIGNED_LONG_LONG left_ms;
@@ -241,7 +241,7 @@ static void wait_for_answers(struct ingest *ingest) {
     struct pollfd mail = {.fd = ingest->mailbox.event_fd, .events = POLLIN};
     while (ingest->n_exchanges > 0) {
         (void)poll(&mail, 1, -1);
-        (void)mailbox_open(&ingest->mailbox);
+        (void)mailbox_drain(&ingest->mailbox);
     }
 }
 
@@ -290,7 +290,7 @@ static void *serve(void *context) {
                 on_left(ingest, events[i].data.ptr);
             }
         }
-        (void)mailbox_open(&ingest->mailbox);
+        (void)mailbox_drain(&ingest->mailbox);
         shut_late_connections(ingest, clock_monotonic_ms());
         run_daemon(ingest);
         make_room(ingest);
@@ -298,7 +298,7 @@ static void *serve(void *context) {
     }
     end_connections(ingest);
     wait_for_answers(ingest);
-    (void)refusals_flush(&ingest->refusals, INT64_MAX);
+    (void)rejections_flush(&ingest->rejections, INT64_MAX);
     return NULL;
 }
 
@@ -336,7 +336,7 @@ static int prepare(struct ingest *ingest, struct error *err) {
         (unsigned)ingest->options.max_connections, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
         ingest, MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, ingest,
         MHD_OPTION_URI_LOG_CALLBACK, exchange_new, ingest,
-        /* From 1.0 on this refuses what strict.c looks for; before, it hangs up without a word. */
+        /* From 1.0 on this rejects what strict.c looks for; before, it hangs up without a word. */
         MHD_OPTION_STRICT_FOR_CLIENT, MHD_get_version()[0] == '0' ? 0 : 1, MHD_OPTION_END);
     if (!ingest->daemon) {
         ingest->listen_fd = -1; /* it has closed it */

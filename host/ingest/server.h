@@ -6,7 +6,7 @@
 
 #include "base/mailbox.h"
 #include "ingest/ingest.h"
-#include "ingest/refusals.h"
+#include "ingest/rejections.h"
 #include "ingest/routes.h"
 
 #include <microhttpd.h>
@@ -63,17 +63,17 @@ struct ingest {
     int64_t next_deadline_ms; /* no deadline is before this */
     uint64_t held_bytes;      /* of all bodies */
     unsigned n_exchanges;
-    struct refusals refusals;
+    struct rejections rejections;
     bool closed_one; /* in this round of libmicrohttpd */
     bool quiesced, stopping;
-    bool ending; /* what becomes whole now is refused */
+    bool ending; /* what becomes whole now is rejected */
     int64_t stop_at_ms;
 };
 
 /* The connection is to be shut this long from now; INT64_MAX: not. */
 void connection_set_deadline(struct ingest *ingest, struct connection *connection, int64_t in_ms);
 
-void http_refuse_stopping(struct http_request *request);
+void http_reject_stopping(struct http_request *request);
 
 /* Of bodies that are still coming, which connections_shut_oldest_body() could free. */
 uint64_t connections_coming_bytes(const struct ingest *ingest);

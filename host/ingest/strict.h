@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Whether a request means the same to everybody. What a proxy before us may read otherwise than
- * libmicrohttpd does (two lengths, folded lines, a NUL that ends a text early) is refused, instead
+ * libmicrohttpd does (two lengths, folded lines, a NUL that ends a text early) is rejected, instead
  * of being interpreted. RFC 9112 sections 2.2, 3.2, 5, 6.3 and 11.2. */
 #ifndef SNEK_INGEST_STRICT_H
 #define SNEK_INGEST_STRICT_H

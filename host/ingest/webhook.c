@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "ingest/body.h"
 #include "ingest/signature.h"
-#include "telemetry/metrics.h"
+#include "metrics/metrics.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -46,13 +46,13 @@ static enum media media_of(const char *type, size_t bytes) {
 }
 
 /* A header that names something: printable ASCII without blanks, at most `max` bytes. 0, or -1
- * after the request was refused. */
+ * after the request was rejected. */
 static int read_name(struct http_request *request, const char *header, char *out, size_t max,
                      const char *missing, const char *bad) {
     size_t bytes = 0;
     const char *value = http_header(request, header, &bytes);
     if (!value || bytes == 0) {
-        http_refuse(request, MHD_HTTP_BAD_REQUEST, missing,
+        http_reject(request, MHD_HTTP_BAD_REQUEST, missing,
                     "send the headers that GitHub sends with a webhook");
         return -1;
     }
@@ -61,7 +61,7 @@ static int read_name(struct http_request *request, const char *header, char *out
         fits = value[i] > ' ' && value[i] < 0x7F;
     }
     if (!fits) {
-        http_refuse(request, MHD_HTTP_BAD_REQUEST, bad,
+        http_reject(request, MHD_HTTP_BAD_REQUEST, bad,
                     "send printable ASCII without blanks, at most 100 bytes for an event and 128 "
                     "for a delivery");
         return -1;
@@ -82,11 +82,11 @@ static void read_signature(struct http_request *request, struct webhook *webhook
     }
     if (!value) {
         bool sha1 = http_header(request, "X-Hub-Signature", &bytes) != NULL;
-        http_refuse(request, MHD_HTTP_UNAUTHORIZED, "header X-Hub-Signature-256 is missing",
+        http_reject(request, MHD_HTTP_UNAUTHORIZED, "header X-Hub-Signature-256 is missing",
                     sha1 ? "send it; X-Hub-Signature (SHA-1) counts only with github.allow_sha1"
                          : "set the webhook's secret in the GitHub App's settings");
     } else if (signature_parse(kind, value, bytes, &webhook->signature) < 0) {
-        http_refuse(request, MHD_HTTP_UNAUTHORIZED, "signature is malformed",
+        http_reject(request, MHD_HTTP_UNAUTHORIZED, "signature is malformed",
                     "send sha256= and the 64 hex digits of the HMAC of the raw body");
     }
 }
@@ -96,13 +96,13 @@ static void begin(struct http_request *request) {
     const char *type = http_header(request, MHD_HTTP_HEADER_CONTENT_TYPE, &bytes);
     enum media media = type ? media_of(type, bytes) : MEDIA_OTHER;
     if (media == MEDIA_OTHER) {
-        http_refuse(request, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "body is of another type",
+        http_reject(request, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "body is of another type",
                     "send application/json or application/x-www-form-urlencoded");
         return;
     }
     struct webhook *webhook = calloc(1, sizeof *webhook);
     if (!webhook) {
-        http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory", "send it again later");
+        http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory", "send it again later");
         return;
     }
     request->state = webhook;
@@ -125,7 +125,7 @@ static void release(struct http_request *request) {
 }
 
 static void log_taken(const struct webhook *webhook, const char *message) {
-    log_event(LOG_INFO, message, LOG_TEXT("delivery", webhook->guid),
+    log_event(SNEK_LEVEL_INFO, message, LOG_TEXT("delivery", webhook->guid),
               LOG_TEXT("event", webhook->event),
               LOG_TEXT("action", *webhook->routing.action ? webhook->routing.action : NULL),
               LOG_TEXT("installation",
@@ -158,12 +158,12 @@ static void on_stored(struct inbox_operation *operation) {
     struct http_request *request = webhook->request;
     const struct ingest_options *options = &((struct ingest *)request->route->context)->options;
     if (operation->result < 0) {
-        log_event(LOG_ERROR, "not_stored", LOG_TEXT("delivery", webhook->guid),
+        log_event(SNEK_LEVEL_ERROR, "not_stored", LOG_TEXT("delivery", webhook->guid),
                   LOG_TEXT("event", webhook->event),
                   LOG_TEXT("installation",
                            *webhook->routing.installation ? webhook->routing.installation : NULL),
                   LOG_TEXT("reason", operation->error.text));
-        http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "delivery cannot be stored now",
+        http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "delivery cannot be stored now",
                     "redeliver it later; the host's log says what is wrong with its store");
     } else {
         answer_taken(webhook, operation->result == INBOX_DUPLICATE     ? METRICS_DUPLICATE
@@ -213,13 +213,13 @@ static void handle(struct http_request *request) {
     struct error err;
     if (!signature_verify(&webhook->signature, json, json_bytes, options->webhook_secrets,
                           options->n_webhook_secrets)) {
-        http_refuse(request, MHD_HTTP_UNAUTHORIZED, "signature does not match",
+        http_reject(request, MHD_HTTP_UNAUTHORIZED, "signature does not match",
                     "use the same webhook secret here and in the GitHub App's settings");
         return;
     }
     if ((webhook->is_form && body_decode_form(json, json_bytes, &json, &json_bytes, &err) < 0) ||
         body_read(json, json_bytes, &webhook->routing, &err) < 0) {
-        http_refuse(request, MHD_HTTP_BAD_REQUEST, err.text,
+        http_reject(request, MHD_HTTP_BAD_REQUEST, err.text,
                     "send the payload as GitHub does: one JSON object, or a form with it in the "
                     "field payload");
         return;

@@ -162,7 +162,7 @@ static const struct label *label_at(const struct secret *text, const char *begin
     return NULL;
 }
 
-static int refuse_what_is_no_pem(const struct secret *text, bool was_base64, struct error *err) {
+static int reject_what_is_no_pem(const struct secret *text, bool was_base64, struct error *err) {
     if (text->bytes == 0) {
         return error_set(err, "the private key is empty");
     }
@@ -288,7 +288,7 @@ int app_key_parse(const struct secret *text, struct app_key **key, struct error 
         return read_pem(&given, key, err);
     }
     if (given.bytes == 0 || find(&given, "-----END ")) {
-        return refuse_what_is_no_pem(&given, false, err);
+        return reject_what_is_no_pem(&given, false, err);
     }
     int outcome = decode_base64(&given, &decoded);
     if (outcome < 0 || (outcome == 0 && tidy(&decoded, &inner) < 0)) {
@@ -298,9 +298,9 @@ int app_key_parse(const struct secret *text, struct app_key **key, struct error 
         return read_pem(&inner, key, err);
     }
     if (outcome == 0 && (find(&inner, "-----END ") || is_der(&decoded))) {
-        return refuse_what_is_no_pem(is_der(&decoded) ? &decoded : &inner, true, err);
+        return reject_what_is_no_pem(is_der(&decoded) ? &decoded : &inner, true, err);
     }
-    return refuse_what_is_no_pem(&given, false, err);
+    return reject_what_is_no_pem(&given, false, err);
 }
 
 void app_key_free(struct app_key *key) {

@@ -43,7 +43,7 @@ void signer_free_keys(struct app_key *keys[SUPERVISOR_KEYS_MAX]) {
 }
 
 static int make_jwt(struct app_key *const keys[SUPERVISOR_KEYS_MAX], const char *app_id,
-                    const struct supervisor_question *question, char **jwt, struct error *err) {
+                    const struct supervisor_message *question, char **jwt, struct error *err) {
     if (question->key >= SUPERVISOR_KEYS_MAX || !keys[question->key]) {
         return error_set(err, "there is no next private key");
     }
@@ -56,16 +56,16 @@ static int make_jwt(struct app_key *const keys[SUPERVISOR_KEYS_MAX], const char 
 }
 
 static void answer(int fd, bool ok, const char *text) {
-    struct supervisor_answer packet = {.ok = ok};
+    struct supervisor_reply packet = {.ok = ok};
     (void)strncat(packet.text, text, sizeof packet.text - 1);
     if (send(fd, &packet, sizeof packet, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-        log_event(LOG_WARNING, "answer_lost", LOG_TEXT("reason", strerror(errno)));
+        log_event(SNEK_LEVEL_WARNING, "answer_lost", LOG_TEXT("reason", strerror(errno)));
     }
     explicit_bzero(&packet, sizeof packet);
 }
 
 void signer_answer(struct app_key *const keys[SUPERVISOR_KEYS_MAX], const char *app_id,
-                   const struct supervisor_question *question, int fd) {
+                   const struct supervisor_message *question, int fd) {
     struct error err;
     char *jwt = NULL;
     int result = make_jwt(keys, app_id, question, &jwt, &err);
@@ -89,7 +89,7 @@ _Noreturn static void serve_tool(const struct config *config, int fd) {
         _exit(0);
     }
     answer(fd, true, "");
-    for (struct supervisor_question question;;) {
+    for (struct supervisor_message question;;) {
         ssize_t got = recv(fd, &question, sizeof question, MSG_TRUNC);
         if (got == 0 || (got < 0 && errno != EINTR)) {
             break;
@@ -102,7 +102,7 @@ _Noreturn static void serve_tool(const struct config *config, int fd) {
     _exit(0);
 }
 
-int supervisor_start_signer(const struct config *config, int *questions_fd, struct error *err) {
+int supervisor_start_signer(const struct config *config, int *messages_fd, struct error *err) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
         return error_set(err, "cannot make a socket pair: %s", strerror(errno));
@@ -121,13 +121,13 @@ int supervisor_start_signer(const struct config *config, int *questions_fd, stru
     theirs = -1;
     secret_scrub_environment("GITHUB_PRIVATE_KEY");
     secret_scrub_environment("GITHUB_PRIVATE_KEY_NEXT");
-    struct supervisor_answer first = {0};
+    struct supervisor_reply first = {0};
     if (recv(ours, &first, sizeof first, 0) != (ssize_t)sizeof first) {
         return error_set(err, "the process that was to hold the key has ended");
     }
     if (!first.ok) {
         return error_set(err, "private key: %.*s", (int)sizeof first.text, first.text);
     }
-    *questions_fd = steal_fd(&ours);
+    *messages_fd = steal_fd(&ours);
     return 0;
 }

@@ -13,6 +13,6 @@ void signer_free_keys(struct app_key *keys[SUPERVISOR_KEYS_MAX]);
 
 /* Answers on `fd`; logs what cannot be sent. */
 void signer_answer(struct app_key *const keys[SUPERVISOR_KEYS_MAX], const char *app_id,
-                   const struct supervisor_question *question, int fd);
+                   const struct supervisor_message *question, int fd);
 
 #endif

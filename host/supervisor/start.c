@@ -111,7 +111,7 @@ static int open_listening(const char *host, uint16_t port, uint16_t shown_port, 
     (void)snprintf(service, sizeof service, "%u", (unsigned)port);
     (void)snprintf(shown, sizeof shown, ipv6 ? "[%s]:%u" : "%s:%u", host, (unsigned)shown_port);
     CLEANUP(free_addresses) struct addrinfo *list = NULL;
-    /* A name means IPv4: who writes localhost and connects to 127.0.0.1 must not be refused. */
+    /* A name means IPv4: who writes localhost and connects to 127.0.0.1 must not be rejected. */
     const struct addrinfo hints = {.ai_family = ipv6 ? AF_INET6 : AF_INET,
                                    .ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
@@ -146,7 +146,7 @@ int supervisor_check_listen(const char *host, uint16_t port, struct error *err) 
 /* Everything that the kernel hands on through exec and that we changed, or were given changed. */
 static void restore_signals(void) {
     for (int number = 1; number < NSIG; number++) {
-        (void)signal(number, SIG_DFL); /* refused for SIGKILL, SIGSTOP and libc's own */
+        (void)signal(number, SIG_DFL); /* rejected for SIGKILL, SIGSTOP and libc's own */
     }
     sigset_t none;
     (void)sigemptyset(&none);
@@ -154,11 +154,11 @@ static void restore_signals(void) {
 }
 
 /* Puts the two sockets at their places, whatever their numbers are now, and closes the rest. */
-static int place_fds(int questions_fd, int listen_fd) {
+static int place_fds(int messages_fd, int listen_fd) {
     const int above = SUPERVISOR_FD_LISTEN + 1;
-    int questions = fcntl(questions_fd, F_DUPFD_CLOEXEC, above);
+    int questions = fcntl(messages_fd, F_DUPFD_CLOEXEC, above);
     int listening = fcntl(listen_fd, F_DUPFD_CLOEXEC, above);
-    if (questions < 0 || listening < 0 || dup2(questions, SUPERVISOR_FD_QUESTIONS) < 0 ||
+    if (questions < 0 || listening < 0 || dup2(questions, SUPERVISOR_FD_MESSAGES) < 0 ||
         dup2(listening, SUPERVISOR_FD_LISTEN) < 0) {
         return -1;
     }
@@ -166,28 +166,28 @@ static int place_fds(int questions_fd, int listen_fd) {
     return 0;
 }
 
-static void become_host(char *const argv[], char *const environment[], int questions_fd,
+static void become_host(char *const argv[], char *const environment[], int messages_fd,
                         int listen_fd, pid_t supervisor) {
     /* A second string beside the end of input on the questions' socket. */
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != supervisor) {
         _exit(EX_OSERR); /* it died before the line above */
     }
-    if (place_fds(questions_fd, listen_fd) == 0) {
+    if (place_fds(messages_fd, listen_fd) == 0) {
         restore_signals();
         (void)execve(argv[0], argv, environment);
     }
-    log_event(LOG_ERROR, "cannot_start", LOG_TEXT("program", argv[0]),
+    log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("program", argv[0]),
               LOG_TEXT("reason", strerror(errno)));
     _exit(EX_OSERR);
 }
 
-pid_t start_host(char *const argv[], char *const environment[], int questions_fd, int listen_fd,
+pid_t start_host(char *const argv[], char *const environment[], int messages_fd, int listen_fd,
                  struct error *err) {
     pid_t supervisor = getpid();
     pid_t child = fork();
     if (child == 0) {
-        become_host(argv, environment, questions_fd, listen_fd, supervisor);
+        become_host(argv, environment, messages_fd, listen_fd, supervisor);
     }
     return child > 0 ? child : error_set(err, "cannot fork: %s", strerror(errno));
 }

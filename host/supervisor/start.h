@@ -24,7 +24,7 @@ int start_listen(const char *host, uint16_t port, int *fd, struct error *err);
 /* Forks and execs `argv` with the two sockets as supervisor.h says, no other descriptor but 0 to 2,
  * and signals as at a login. The process id, or -1. What is wrong with the exec itself is logged by
  * the child, which then exits 71. */
-pid_t start_host(char *const argv[], char *const environment[], int questions_fd, int listen_fd,
+pid_t start_host(char *const argv[], char *const environment[], int messages_fd, int listen_fd,
                  struct error *err);
 
 #endif

@@ -34,10 +34,10 @@ struct supervisor {
     struct app_key *keys[SUPERVISOR_KEYS_MAX]; /* the second, during a rotation, may be NULL */
     int signals_fd, listen_fd, notify_fd;
 
-    pid_t host;       /* 0: none runs */
-    int questions_fd; /* our end; -1: none */
-    bool ready;       /* this host said so */
-    bool served;      /* a host was ready once */
+    pid_t host;      /* 0: none runs */
+    int messages_fd; /* our end; -1: none */
+    bool ready;      /* this host said so */
+    bool served;     /* a host was ready once */
     int64_t ready_since_ms;
     unsigned waiting_signals; /* bits: SIGHUP, SIGUSR1 for the host when it is ready */
 
@@ -49,8 +49,8 @@ struct supervisor {
 };
 
 static void forget_host(struct supervisor *s) {
-    cleanup_close(&s->questions_fd);
-    s->questions_fd = -1;
+    cleanup_close(&s->messages_fd);
+    s->messages_fd = -1;
     s->host = 0;
     s->ready = false;
     s->waiting_signals = 0; /* a new host reads everything afresh */
@@ -81,7 +81,7 @@ static int start(struct supervisor *s, struct error *err) {
         return -1;
     }
     s->host = host;
-    s->questions_fd = steal_fd(&ours);
+    s->messages_fd = steal_fd(&ours);
     return 0;
 }
 
@@ -112,7 +112,7 @@ static void send_to_host(const struct supervisor *s, int number) {
 
 static void ask_to_end(struct supervisor *s, int number) {
     if (!s->ending) {
-        log_event(LOG_INFO, "stopping", LOG_TEXT("signal", sigabbrev_np(number)));
+        log_event(SNEK_LEVEL_INFO, "stopping", LOG_TEXT("signal", sigabbrev_np(number)));
         s->ending = true;
         notify_send(s->notify_fd, "STOPPING=1");
         cleanup_close(&s->listen_fd); /* with ours open, connections would be taken for nobody */
@@ -147,7 +147,7 @@ static void say_ready(struct supervisor *s) {
         return;
     }
     if (s->served) {
-        log_event(LOG_INFO, "host_restarted", LOG_NUMBER("pid", s->host));
+        log_event(SNEK_LEVEL_INFO, "host_restarted", LOG_NUMBER("pid", s->host));
     }
     if (!s->served && !s->ending) {
         notify_send(s->notify_fd, "READY=1");
@@ -166,29 +166,29 @@ static void say_ready(struct supervisor *s) {
 /* One packet; false when there is none. The host is trusted less than this process: a packet that
  * is none of the three is dropped. */
 static bool handle_question(struct supervisor *s) {
-    struct supervisor_question question;
-    ssize_t got = s->questions_fd < 0
+    struct supervisor_message question;
+    ssize_t got = s->messages_fd < 0
                       ? 0
-                      : recv(s->questions_fd, &question, sizeof question, MSG_DONTWAIT | MSG_TRUNC);
+                      : recv(s->messages_fd, &question, sizeof question, MSG_DONTWAIT | MSG_TRUNC);
     if (got < 0) {
         return errno == EINTR;
     }
     if (got == 0) { /* its end is closed (or it sent nothing, in a packet): it gets no more */
-        cleanup_close(&s->questions_fd);
-        s->questions_fd = -1;
+        cleanup_close(&s->messages_fd);
+        s->messages_fd = -1;
         return false;
     }
     bool whole = got == (ssize_t)sizeof question;
     if (whole && question.kind == SUPERVISOR_READY) {
         say_ready(s);
     } else if (whole && question.kind == SUPERVISOR_JWT) {
-        signer_answer(s->keys, s->config->github.app_id, &question, s->questions_fd);
+        signer_answer(s->keys, s->config->github.app_id, &question, s->messages_fd);
     } else if (whole && question.kind == SUPERVISOR_ALIVE) {
         if (s->served) { /* a manager's watchdog starts with READY */
             notify_send(s->notify_fd, "WATCHDOG=1");
         }
     } else {
-        log_event(LOG_WARNING, "question_malformed", LOG_NUMBER("bytes", got));
+        log_event(SNEK_LEVEL_WARNING, "call_malformed", LOG_NUMBER("bytes", got));
     }
     return true;
 }
@@ -201,7 +201,7 @@ static int exit_status(int status) {
 
 static void log_death(const struct supervisor *s, int status) {
     bool by_signal = WIFSIGNALED(status);
-    log_event(LOG_ERROR, "host_died", LOG_NUMBER("pid", s->host),
+    log_event(SNEK_LEVEL_ERROR, "host_died", LOG_NUMBER("pid", s->host),
               by_signal ? LOG_TEXT("signal", sigabbrev_np(WTERMSIG(status)))
                         : LOG_NUMBER("status", WEXITSTATUS(status)),
               LOG_TEXT("while", s->ready ? "serving" : "starting"));
@@ -247,7 +247,7 @@ static void restart_when_due(struct supervisor *s) {
         return;
     }
     if (start(s, &err) < 0) {
-        log_event(LOG_ERROR, "host_not_restarted", LOG_TEXT("reason", err.text));
+        log_event(SNEK_LEVEL_ERROR, "host_not_restarted", LOG_TEXT("reason", err.text));
         plan_restart(s, false);
     }
 }
@@ -263,7 +263,7 @@ static int wait_ms(const struct supervisor *s) {
 static void run(struct supervisor *s) {
     while (!s->ended) {
         struct pollfd fds[] = {{.fd = s->signals_fd, .events = POLLIN},
-                               {.fd = s->questions_fd, .events = POLLIN}};
+                               {.fd = s->messages_fd, .events = POLLIN}};
         (void)poll(fds, 2, wait_ms(s));
         handle_signals(s);
         if (fds[1].revents) {
@@ -274,8 +274,8 @@ static void run(struct supervisor *s) {
     }
 }
 
-static void log_refusal(const struct error *err) {
-    log_event(LOG_ERROR, "cannot_start", LOG_TEXT("reason", err->text));
+static void log_rejection(const struct error *err) {
+    log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err->text));
 }
 
 /* 0, or an exit status. */
@@ -311,11 +311,11 @@ int supervisor_run(const struct config *config, char *const host_argv[]) {
                            .signals_fd = -1,
                            .listen_fd = -1,
                            .notify_fd = -1,
-                           .questions_fd = -1};
+                           .messages_fd = -1};
     struct error err;
     int status = prepare(&s, &err);
     if (status != 0) {
-        log_refusal(&err);
+        log_rejection(&err);
     } else {
         run(&s);
         status = s.status;
@@ -323,7 +323,7 @@ int supervisor_run(const struct config *config, char *const host_argv[]) {
     cleanup_close(&s.signals_fd);
     cleanup_close(&s.listen_fd);
     cleanup_close(&s.notify_fd);
-    cleanup_close(&s.questions_fd);
+    cleanup_close(&s.messages_fd);
     start_free_environment(s.environment);
     signer_free_keys(s.keys);
     return status;

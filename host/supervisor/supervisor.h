@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 /* What the host finds open when it starts. */
-#define SUPERVISOR_FD_QUESTIONS 3 /* SOCK_SEQPACKET to the supervisor */
-#define SUPERVISOR_FD_LISTEN 4    /* the listening TCP socket */
+#define SUPERVISOR_FD_MESSAGES 3 /* SOCK_SEQPACKET to the supervisor */
+#define SUPERVISOR_FD_LISTEN 4   /* the listening TCP socket */
 
 /* The packets on it, machine's byte order. The host asks, the supervisor answers each question in
  * order; READY is said once, when the host serves. ALIVE is said by the host's main loop, twice in
@@ -22,15 +22,15 @@
 #define SUPERVISOR_JWT_MAX 4096
 #define SUPERVISOR_KEYS_MAX 2
 
-enum supervisor_question_kind { SUPERVISOR_READY = 1, SUPERVISOR_JWT = 2, SUPERVISOR_ALIVE = 3 };
+enum supervisor_message_kind { SUPERVISOR_READY = 1, SUPERVISOR_JWT = 2, SUPERVISOR_ALIVE = 3 };
 
-struct supervisor_question {
+struct supervisor_message {
     uint32_t kind;
     int32_t skew_s; /* GitHub's clock less ours; within +-SUPERVISOR_SKEW_MAX_S */
     uint32_t key;   /* 0; during a rotation 1 is the next one */
 };
 
-struct supervisor_answer {
+struct supervisor_reply {
     uint32_t ok; /* 1: `text` is the JWT; 0: what is wrong */
     char text[SUPERVISOR_JWT_MAX];
 };
@@ -40,9 +40,9 @@ struct supervisor_answer {
 int supervisor_run(const struct config *config, char *const host_argv[]);
 
 /* For a tool, which has no supervisor: forks a child that reads the key and answers questions as
- * the supervisor does, on `*questions_fd` (the caller's), until that is closed. Before any thread;
+ * the supervisor does, on `*messages_fd` (the caller's), until that is closed. Before any thread;
  * the key's variable is gone from our own environment after it. 0, or -1. */
-int supervisor_start_signer(const struct config *config, int *questions_fd, struct error *err);
+int supervisor_start_signer(const struct config *config, int *messages_fd, struct error *err);
 
 /* A parsed private key; key.c. */
 struct app_key;

@@ -99,7 +99,7 @@ void event_target_finish(struct event_target *target) {
 /* ---- the event ---- */
 
 bool event_wanted(enum log_level level, const char *message) {
-    if (level == LOG_ERROR) {
+    if (level == SNEK_LEVEL_ERROR) {
         return strcmp(message, "plugin") != 0;
     }
     return strcmp(message, "retry") == 0 || strcmp(message, "dead") == 0;
@@ -169,7 +169,7 @@ static int write_event(struct buffer *json, const char *id, const char *environm
     static const char *const tags[] = {"plugin",       "event",   "action",
                                        "installation", "attempt", NULL};
     static const char *const extra[] = {"delivery", "ms", "again_ms", "deaths", "restart_ms", NULL};
-    bool error = level == LOG_ERROR || strcmp(message, "dead") == 0;
+    bool error = level == SNEK_LEVEL_ERROR || strcmp(message, "dead") == 0;
     int64_t now_ms = clock_wall_ms();
     int result =
         buffer_printf(json,

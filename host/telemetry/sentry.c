@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "metrics/metrics.h"
 #include "telemetry/event.h"
-#include "telemetry/metrics.h"
 
 #include <curl/curl.h>
 #include <inttypes.h>
@@ -210,7 +210,7 @@ static void judge(struct sentry *sentry, long status, const struct limits *limit
         hold(sentry, FAILED_HOLD_MS);
     }
     if (!taken && !sentry->failing) {
-        log_event(LOG_WARNING, "sentry_refused", LOG_NUMBER("status", status),
+        log_event(SNEK_LEVEL_WARNING, "sentry_rejected", LOG_NUMBER("status", status),
                   LOG_TEXT("reason", status == 0 ? "Sentry gave no answer in time; its events are "
                                                    "dropped and counted in /metrics"
                                                  : "Sentry does not take events; they are dropped "

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "telemetry/metrics.h"
+#include "metrics/metrics.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,7 +25,7 @@ struct telemetry {
 
 static void mail_ready(struct loop_source *source, uint32_t events) {
     (void)events;
-    (void)mailbox_open(&CONTAINER_OF(source, struct telemetry, mail_source)->mailbox);
+    (void)mailbox_drain(&CONTAINER_OF(source, struct telemetry, mail_source)->mailbox);
 }
 
 static void counted(struct inbox_operation *operation) {
@@ -36,7 +36,8 @@ static void counted(struct inbox_operation *operation) {
     telemetry->next_ms = now_ms + (pause_ms > LOOK_INTERVAL_MS ? pause_ms : LOOK_INTERVAL_MS);
     if (operation->result < 0) {
         if (!telemetry->failing && !telemetry->closed) {
-            log_event(LOG_WARNING, "count_failed", LOG_TEXT("reason", operation->error.text));
+            log_event(SNEK_LEVEL_WARNING, "count_failed",
+                      LOG_TEXT("reason", operation->error.text));
         }
         telemetry->failing = true;
         return;
@@ -45,7 +46,7 @@ static void counted(struct inbox_operation *operation) {
     metrics_store(&(struct metrics_store){.queued = stats->queued,
                                           .running = stats->running,
                                           .dead = stats->dead,
-                                          .doubtful = stats->doubtful,
+                                          .in_doubt = stats->in_doubt,
                                           .oldest_due_ms = stats->oldest_due_ms});
 }
 
@@ -83,7 +84,7 @@ int telemetry_tick(struct telemetry *telemetry) {
 static void answer(struct http_request *request) {
     AUTO_BUFFER struct buffer text = BUFFER_INIT(METRICS_TEXT_MAX);
     if (metrics_render(&text) < 0) {
-        http_refuse(request, 503, "the figures do not fit into memory", "ask again later");
+        http_reject(request, 503, "the figures do not fit into memory", "ask again later");
     } else {
         http_answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", text.data,
                     text.bytes);
@@ -99,7 +100,7 @@ const struct http_route *telemetry_route(void) {
 void telemetry_free(struct telemetry *telemetry) {
     if (telemetry) {
         telemetry->closed = true;
-        (void)mailbox_open(&telemetry->mailbox);
+        (void)mailbox_drain(&telemetry->mailbox);
         loop_remove(telemetry->loop, &telemetry->mail_source);
         mailbox_finish(&telemetry->mailbox);
         free(telemetry);

@@ -61,7 +61,7 @@ static int parse(const struct wire_frame *frame, struct answer *answer) {
     frame_read_begin(&reader, frame->body, frame->head.body_bytes);
     int64_t outcome = (int64_t)frame_get_number(&reader);
     uint64_t status = 0;
-    bool http = frame->head.kind == FRAME_HTTP_REPLY;
+    bool http = frame->head.kind == FRAME_HTTP_RESPONSE;
     if (http) {
         status = frame_get_number(&reader);
         answer->sentence = frame_get_text(&reader, FRAME_REASON_MAX);

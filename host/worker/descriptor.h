@@ -7,7 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "runner/frames.h"
+#include "protocol/frames.h"
 
 #include <snekomatic/plugin.h>
 

@@ -66,7 +66,7 @@ static bool subscription_matches(const struct run *run, const struct snek_subscr
 
 /* A result that is none is an error of the plugin, not something for the host to interpret. */
 static int32_t checked_result(struct run *run, int32_t result) {
-    if (result > SNEK_REJECTED || result < SNEK_E_DOUBTFUL) {
+    if (result > SNEK_REJECTED || result < SNEK_E_IN_DOUBT) {
         return run_fail(run, SNEK_E_FAILED, "the handler returned %d, which is no result", result);
     }
     if (result < 0 && !run->reason.text[0]) {
@@ -153,7 +153,7 @@ static bool call_command(struct run *run, const struct place *place, char *line,
     if (!may_give(run, place, command)) {
         char text[FRAME_NAME_MAX + 100];
         (void)snprintf(text, sizeof text, "ignored /%s: its author may not give it", command->name);
-        worker_log(run->worker, run, LOG_INFO, text);
+        worker_log(run->worker, run, SNEK_LEVEL_INFO, text);
         return true;
     }
     run->words = words;
@@ -176,7 +176,7 @@ static void say_how_it_was_read(struct run *run, enum markdown_read read, struct
             text, sizeof text,
             "looked for no commands: as Markdown the text takes too much time or memory");
     }
-    worker_log(run->worker, run, LOG_WARNING, text);
+    worker_log(run->worker, run, SNEK_LEVEL_WARNING, text);
     if (!ending->called) {
         (void)snprintf(ending->reason.text, sizeof ending->reason.text, "%s", text);
     }

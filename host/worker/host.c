@@ -79,7 +79,7 @@ static void host_log(const struct snek_host *host, struct snek_run *shown, uint3
                      const char *text) {
     if (host && text) {
         worker_log(worker_of(host), shown ? run_of(shown) : NULL,
-                   level < SNEK_LOG_ERROR ? (enum log_level)level : LOG_ERROR, text);
+                   level < SNEK_LOG_ERROR ? (enum log_level)level : SNEK_LEVEL_ERROR, text);
     }
 }
 
@@ -92,7 +92,7 @@ static void host_explain(const struct snek_host *host, struct snek_run *shown, c
         set_reason(&run->lock, &run->reason, text, bytes, false, delay_ms);
     } else if (host) {
         struct worker *worker = worker_of(host);
-        set_reason(&worker->lock, &worker->refusal, text, bytes, false, 0);
+        set_reason(&worker->lock, &worker->rejection, text, bytes, false, 0);
     }
 }
 

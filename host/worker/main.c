@@ -47,12 +47,12 @@ static void prepare_process(void) {
 }
 
 /* Tells the host why the plugin does not run, and ends. */
-static _Noreturn void refuse(struct worker *worker, const char *why) {
+static _Noreturn void reject(struct worker *worker, const char *why) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_HOST_MAX);
     struct frame_writer writer;
     char sentence[FRAME_REASON_MAX + 1];
     text_clean(sentence, sizeof sentence, why, strlen(why));
-    frame_begin(&writer, &buffer, FRAME_REFUSED, 0, 0);
+    frame_begin(&writer, &buffer, FRAME_REJECTED, 0, 0);
     frame_put_text(&writer, sentence);
     if (frame_end(&writer) == 0) {
         (void)wire_send(&worker->wire, &buffer, NULL, 0);
@@ -68,7 +68,7 @@ static bool is_object(const char *json, size_t bytes) {
            whole.type == JSON_OBJECT_BEGIN;
 }
 
-/* 0, or -1 when the frame is malformed. Another protocol is refused, with a sentence. */
+/* 0, or -1 when the frame is malformed. Another protocol is rejected, with a sentence. */
 static int parse_load(struct worker *worker, const struct wire_frame *frame, struct load *load) {
     struct frame_reader reader;
     if (frame->head.kind != FRAME_LOAD || !frame->body) {
@@ -77,7 +77,7 @@ static int parse_load(struct worker *worker, const struct wire_frame *frame, str
     frame_read_begin(&reader, frame->body, frame->head.body_bytes);
     uint64_t protocol = frame_get_number(&reader);
     if (!reader.failed && protocol != FRAME_PROTOCOL) {
-        refuse(worker, "snekomatic-worker and snekomatic are of different versions: install both "
+        reject(worker, "snekomatic-worker and snekomatic are of different versions: install both "
                        "of one build");
     }
     struct frame_text path = frame_get_text(&reader, sizeof load->path - 1);
@@ -88,8 +88,8 @@ static int parse_load(struct worker *worker, const struct wire_frame *frame, str
     load->log_level = frame_get_number(&reader);
     if (frame_read_end(&reader) < 0 || load->concurrency == 0 ||
         load->concurrency > CONCURRENCY_MAX || load->sandbox > FRAME_SANDBOX_OFF ||
-        load->memory_mib == 0 || load->memory_mib > MEMORY_MIB_MAX || load->log_level > LOG_ERROR ||
-        !is_object(config.data, config.bytes)) {
+        load->memory_mib == 0 || load->memory_mib > MEMORY_MIB_MAX ||
+        load->log_level > SNEK_LEVEL_ERROR || !is_object(config.data, config.bytes)) {
         return -1;
     }
     memcpy(load->path, path.data, path.bytes);
@@ -103,7 +103,7 @@ static int parse_load(struct worker *worker, const struct wire_frame *frame, str
 static void create(struct worker *worker) {
     if (!worker->plugin.create) {
         if (strcmp(worker->config, "{}") != 0) {
-            refuse(worker, "it takes no configuration: remove its [plugin.config]");
+            reject(worker, "it takes no configuration: remove its [plugin.config]");
         }
         return;
     }
@@ -112,7 +112,7 @@ static void create(struct worker *worker) {
         char sentence[100];
         (void)snprintf(sentence, sizeof sentence, "its create() returned %d without a reason",
                        (int)result);
-        refuse(worker, worker->refusal.text[0] ? worker->refusal.text : sentence);
+        reject(worker, worker->rejection.text[0] ? worker->rejection.text : sentence);
     }
 }
 
@@ -122,16 +122,16 @@ static void load_plugin(struct worker *worker, const struct load *load) {
     enum frame_sandbox_level level;
     struct error err;
     if (sandbox_enter((enum frame_sandbox)load->sandbox, load->memory_mib, &level, &err) < 0) {
-        refuse(worker, err.text);
+        reject(worker, err.text);
     }
     (void)alarm(ALONE_SECONDS);
     if (loader_load(load->path, &worker->plugin, &err) < 0) {
-        refuse(worker, err.text);
+        reject(worker, err.text);
     }
     create(worker);
     (void)alarm(0);
     if (descriptor_frame(&worker->plugin, level, &buffer) < 0) {
-        refuse(worker, "its description does not fit into a frame");
+        reject(worker, "its description does not fit into a frame");
     }
     (void)wire_send(&worker->wire, &buffer, NULL, 0);
 }
@@ -142,8 +142,8 @@ static int take_frame(struct worker *worker, struct wire_frame *frame) {
         return runs_start(worker, frame);
     case FRAME_CANCEL:
         return runs_cancel(worker, frame);
-    case FRAME_HTTP_REPLY:
-    case FRAME_STORE_REPLY:
+    case FRAME_HTTP_RESPONSE:
+    case FRAME_STORE_RESULT:
         return calls_answer(worker, frame);
     default:
         return -1;

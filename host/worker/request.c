@@ -170,7 +170,7 @@ static int32_t build_url(struct run *run, const struct snek_request *request, st
     return result < 0 ? result : append_query(run, request, url);
 }
 
-/* ---- headers; the host refuses those that it owns ---- */
+/* ---- headers; the host rejects those that it owns ---- */
 
 /* A header's value, a media type: visible ASCII and spaces. */
 static bool is_value(const char *text) {

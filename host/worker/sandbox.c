@@ -25,7 +25,7 @@ int sandbox_enter(enum frame_sandbox wanted, uint64_t memory_mib, enum frame_san
                   struct error *err) {
     /* Without seccomp and Landlock nothing is closed off, whatever the limits: that is `off`. */
     if (wanted == FRAME_SANDBOX_STRICT) {
-        return error_set(err, "plugin.sandbox = \"strict\" refuses less than the full sandbox, and "
+        return error_set(err, "plugin.sandbox = \"strict\" rejects less than the full sandbox, and "
                               "this worker has none yet: set \"best\" or \"off\"");
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {

@@ -4,7 +4,7 @@
 #define SNEK_WORKER_SANDBOX_H
 
 #include "base/error.h"
-#include "runner/frames.h"
+#include "protocol/frames.h"
 
 #include <stdint.h>
 

@@ -34,7 +34,7 @@ static const char *find_string(struct run *run, const char *path) {
 }
 
 static int32_t no_place(struct run *run, const char *what) {
-    return run_fail(run, SNEK_E_NO_SUCH_PLACE, "%s has no place for %s", run->event, what);
+    return run_fail(run, SNEK_E_NO_TARGET, "%s has no place for %s", run->event, what);
 }
 
 /* The number of the review comment that the thread starts with. */

@@ -4,7 +4,7 @@
 #include "worker/value.h"
 
 #include "base/json.h"
-#include "base/nearest.h"
+#include "base/suggest.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,13 +62,13 @@ static int32_t unknown_key(const struct snek_host *host, const char *key, const 
     const char *nearest = NULL;
     size_t least = SIZE_MAX;
     for (uint32_t i = 0; i < keys_count; i++) {
-        size_t distance = name_distance(key, keys[i]);
+        size_t distance = suggest_distance(key, keys[i]);
         if (!nearest || distance < least) {
             nearest = keys[i];
             least = distance;
         }
     }
-    if (nearest && name_is_near(key, least)) {
+    if (nearest && suggest_is_near(key, least)) {
         (void)error_set(&sentence,
                         "plugin.config.%.*s is unknown; the nearest right key is \"%.*s\"",
                         CONFIG_KEY_MAX, key, CONFIG_KEY_MAX, nearest);

@@ -124,12 +124,12 @@ static int32_t exchange(struct run *run, const struct outgoing *outgoing, struct
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_HOST_MAX);
     struct frame_writer writer;
     struct call call;
-    int32_t result = call_begin(&call, run, FRAME_HTTP_REPLY);
+    int32_t result = call_begin(&call, run, FRAME_HTTP_RESPONSE);
     if (result < 0) {
         return result;
     }
     const char *url = outgoing->url.data, *headers = outgoing->headers.data;
-    frame_begin(&writer, &buffer, FRAME_HTTP, run->handle, call.request);
+    frame_begin(&writer, &buffer, FRAME_HTTP_CALL, run->handle, call.request);
     frame_put_number(&writer, (outgoing->repeatable ? FRAME_HTTP_REPEATABLE : 0u) |
                                   (is_announced(run, url) ? FRAME_HTTP_ANNOUNCED : 0u));
     frame_put_text(&writer, outgoing->method);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct question {
-    enum frame_store operation;
+    enum frame_store_operation operation;
     uint32_t scope;
     const char *set;  /* "" for keys */
     const char *name; /* entry or key */
@@ -38,11 +38,11 @@ static int32_t ask(struct run *run, const struct question *q, struct answer *ans
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_HOST_MAX);
     struct call call;
     struct frame_writer writer;
-    int32_t result = call_begin(&call, run, FRAME_STORE_REPLY);
+    int32_t result = call_begin(&call, run, FRAME_STORE_RESULT);
     if (result < 0) {
         return result;
     }
-    frame_begin(&writer, &buffer, FRAME_STORE, run->handle, call.request);
+    frame_begin(&writer, &buffer, FRAME_STORE_CALL, run->handle, call.request);
     frame_put_number(&writer, q->operation);
     frame_put_number(&writer, q->scope == SNEK_SCOPE_INSTALLATION);
     frame_put_text(&writer, q->set);

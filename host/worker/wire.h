@@ -5,7 +5,7 @@
 #define SNEK_WORKER_WIRE_H
 
 #include "base/buffer.h"
-#include "runner/frames.h"
+#include "protocol/frames.h"
 
 #include <pthread.h>
 

@@ -89,7 +89,7 @@ struct worker {
     struct runs runs;
 
     pthread_mutex_t lock; /* of what follows */
-    struct reason refusal;
+    struct reason rejection;
     struct arena config_arena;
     struct config_text *config_texts;
 };

@@ -2,9 +2,9 @@
 /* The frozen head of what a plugin exports: the one file here that never changes. By it any host,
  * however old or new, can tell whether it may look at the rest.
  *
- * Versions. MAJOR changes when old plugins cannot be understood any more; a host refuses another
+ * Versions. MAJOR changes when old plugins cannot be understood any more; a host rejects another
  * major than its own. MINOR grows with every addition at the end of a struct or enum; a plugin says
- * with `required_minor` the oldest host that it accepts, and a host refuses a plugin that requires
+ * with `required_minor` the oldest host that it accepts, and a host rejects a plugin that requires
  * a newer one. Everything else is compatible in both directions. */
 #ifndef SNEKOMATIC_ABI_H
 #define SNEKOMATIC_ABI_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Service "config", revision 1: the plugin's table [plugin.config] of snekomatic.toml. Best read in
- * create(), where a wrong value can refuse to start. Nothing here blocks; texts are borrowed until
+ * create(), where a wrong value can reject to start. Nothing here blocks; texts are borrowed until
  * destroy() returns. */
 #ifndef SNEKOMATIC_CONFIG_H
 #define SNEKOMATIC_CONFIG_H

@@ -40,14 +40,14 @@ enum snek_error {
     SNEK_E_CANCELLED = -12,      /* the host stops, or has given the run up [since 1.0] */
     SNEK_E_NOT_GRANTED = -13,    /* the installation did not grant a declared permission; its runs
                                     wait until it does [since 1.0] */
-    SNEK_E_NO_SUCH_PLACE = -14,  /* this event has no place to reply or react [since 1.0] */
+    SNEK_E_NO_TARGET = -14,      /* this event has no place to reply or react [since 1.0] */
     SNEK_E_STORE = -15,          /* the store could not [since 1.0] */
     SNEK_E_STALE = -16,          /* the run is another's by now: what it asks is not done any more
                                     [since 1.0] */
     SNEK_E_REQUEUE = -17,  /* it would have to wait for long (a rate limit), or the host stops:
                               return, whatever you return the run is made again later
                               [since 1.0] */
-    SNEK_E_DOUBTFUL = -18, /* an earlier attempt may have sent this already, and it may not be
+    SNEK_E_IN_DOUBT = -18, /* an earlier attempt may have sent this already, and it may not be
                               repeated: see SNEK_REQUEST_REPEATABLE [since 1.0] */
 };
 

@@ -58,11 +58,11 @@ def check_requirement(tap, hosts, directory):
     status, output = build(NEXT_HEADERS, directory / "needy.c", directory / "hello.so",
                            "-Wno-override-init")
     tap.ok(status == 0, "a plugin that needs the next minor builds", output)
-    refused = directory / "refused.toml"
-    refused.write_text(f'plugin = "hello.so"\nrefused = "requires ABI 1.{MINOR + 1}, this host '
+    rejected = directory / "rejected.toml"
+    rejected.write_text(f'plugin = "hello.so"\nrejected = "requires ABI 1.{MINOR + 1}, this host '
                        f'speaks 1.{MINOR}: install a newer snekomatic"\n')
-    status, output = play(hosts["today's host"], directory, refused)
-    tap.ok(status == 0, "it is refused by today's host, with a sentence", output)
+    status, output = play(hosts["today's host"], directory, rejected)
+    tap.ok(status == 0, "it is rejected by today's host, with a sentence", output)
     status, output = play(hosts["the next host"], directory, *scenarios_of("hello"))
     tap.ok(status == 0, "it runs in the next host", output)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Reads the public headers: which structs and enums there are, with their members, and the comment
 that belongs to each. It knows the plain C that these headers are written in, and no more; what it
-does not understand, it refuses. Beside it, the little TAP that the tests here speak."""
+does not understand, it rejects. Beside it, the little TAP that the tests here speak."""
 
 import pathlib
 import re

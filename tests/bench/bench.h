@@ -53,8 +53,8 @@ double bench_single_commits(const char *url, const struct bench_bodies *bodies, 
 struct bench_result {
     double per_second;
     double p50_ms, p99_ms, p999_ms;
-    size_t sent;             /* in all, the warm-up's too */
-    size_t answers, refused; /* that were counted; refused: anything but a 202 */
+    size_t sent;              /* in all, the warm-up's too */
+    size_t answers, rejected; /* that were counted; rejected: anything but a 202 */
 };
 
 /* Sends for so long over so many connections, each of which waits for its answer. */

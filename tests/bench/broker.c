@@ -31,7 +31,7 @@ static const char usage[] =
 
 struct bench;
 
-struct asker {
+struct store_client {
     struct bench *bench;
     struct broker_request request;
     char installation[16];
@@ -46,7 +46,7 @@ struct bench {
     struct mailbox mailbox;
     int fds[2];
     pthread_t signer;
-    struct asker *askers; /* one more than there are installations: the limited one */
+    struct store_client *askers; /* one more than there are installations: the limited one */
     double *taken_ms;
     size_t n_taken, max_taken, failed, put_off;
     unsigned under_way;
@@ -61,18 +61,18 @@ static int64_t now_us(void) {
 
 static void *sign(void *context) {
     struct bench *bench = context;
-    struct supervisor_question question;
+    struct supervisor_message question;
     while (recv(bench->fds[1], &question, sizeof question, 0) == (ssize_t)sizeof question) {
-        struct supervisor_answer answer = {.ok = 1, .text = "benchmark"};
+        struct supervisor_reply answer = {.ok = 1, .text = "benchmark"};
         (void)send(bench->fds[1], &answer, sizeof answer, MSG_NOSIGNAL);
     }
     return NULL;
 }
 
-static void submit(struct asker *asker);
+static void submit(struct store_client *asker);
 
 static void done(struct broker_request *request) {
-    struct asker *asker = CONTAINER_OF(request, struct asker, request);
+    struct store_client *asker = CONTAINER_OF(request, struct store_client, request);
     struct bench *bench = asker->bench;
     bench->under_way--;
     if (asker->limited) {
@@ -89,7 +89,7 @@ static void done(struct broker_request *request) {
     }
 }
 
-static void submit(struct asker *asker) {
+static void submit(struct store_client *asker) {
     struct bench *bench = asker->bench;
     asker->request = (struct broker_request){.reply_to = &bench->mailbox,
                                              .done = done,
@@ -109,7 +109,7 @@ static void pump(struct bench *bench, int64_t for_ms) {
     while ((left_ms = end_ms - clock_monotonic_ms()) > 0) {
         struct pollfd fd = {.fd = bench->mailbox.event_fd, .events = POLLIN};
         (void)poll(&fd, 1, (int)left_ms);
-        (void)mailbox_open(&bench->mailbox);
+        (void)mailbox_drain(&bench->mailbox);
     }
 }
 
@@ -246,7 +246,7 @@ int main(int argc, char **argv) {
         (void)fputs(usage, stderr);
         return EX_USAGE;
     }
-    log_setup(LOG_ERROR, LOG_LOGFMT);
+    log_setup(SNEK_LEVEL_ERROR, LOG_LOGFMT);
     run(&bench);
     return EX_OK;
 }

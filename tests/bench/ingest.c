@@ -82,8 +82,8 @@ static struct figures measure(const struct bench *bench, enum bench_target targe
     figures.result = bench_load(process.port, connections, bench->seconds, &bench->bodies);
     figures.used = bench_stop(process);
     remove_place(place);
-    if (figures.result.refused > 0) {
-        bench_fail("%zu of %zu were not answered with 202", figures.result.refused,
+    if (figures.result.rejected > 0) {
+        bench_fail("%zu of %zu were not answered with 202", figures.result.rejected,
                    figures.result.answers);
     }
     return figures;

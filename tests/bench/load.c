@@ -36,7 +36,7 @@ struct load {
     uint64_t n_sent;
     uint32_t run; /* part of the GUIDs: a server keeps them over several loads */
     float *ms;
-    size_t n_ms, room_ms, refused;
+    size_t n_ms, room_ms, rejected;
 };
 
 double bench_now(void) {
@@ -100,7 +100,7 @@ static size_t whole(const struct connection *connection) {
 static void count(struct load *load, const struct connection *connection) {
     double now = bench_now();
     if (strncmp(connection->answer, "HTTP/1.1 202", 12) != 0) {
-        load->refused++;
+        load->rejected++;
     }
     if (now < load->count_from) {
         return;
@@ -195,7 +195,7 @@ struct bench_result bench_load(int port, unsigned connections, double seconds,
                                   .p999_ms = percentile(&load, 0.999),
                                   .sent = load.n_sent,
                                   .answers = load.n_ms,
-                                  .refused = load.refused};
+                                  .rejected = load.rejected};
     for (unsigned i = 0; i < connections; i++) {
         (void)close(load.connections[i].fd);
     }

@@ -153,7 +153,7 @@ struct bench_server bench_serve(enum bench_target target, const char *url) {
         int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
         (void)dup2(null, STDOUT_FILENO); /* the log's lines are written, and read by nobody */
         struct error err;
-        log_setup(LOG_INFO, LOG_LOGFMT);
+        log_setup(SNEK_LEVEL_INFO, LOG_LOGFMT);
         if (log_start(&err) < 0) {
             bench_fail("%s", err.text);
         }
@@ -218,7 +218,7 @@ double bench_single_commits(const char *url, const struct bench_bodies *bodies, 
             .n_runs = 1};
         inbox_submit(inbox, &put.operation);
         struct pollfd ready = {.fd = mailbox.event_fd, .events = POLLIN};
-        while (poll(&ready, 1, -1) < 1 || mailbox_open(&mailbox) == 0) {}
+        while (poll(&ready, 1, -1) < 1 || mailbox_drain(&mailbox) == 0) {}
     }
     inbox_free(inbox);
     mailbox_finish(&mailbox);

@@ -127,10 +127,10 @@ static void poison(void *data, const char *guid) {
     char sql[512];
     (void)snprintf(
         sql, sizeof sql,
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        "CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " IF NEW.guid = '%s' THEN RAISE EXCEPTION 'poisoned'; END IF; RETURN NEW; END $$;"
         "CREATE TRIGGER poison BEFORE INSERT ON deliveries FOR EACH ROW"
-        " EXECUTE FUNCTION refuse()",
+        " EXECUTE FUNCTION reject()",
         guid);
     (void)query(data, sql);
 }
@@ -138,14 +138,14 @@ static void poison(void *data, const char *guid) {
 static const struct contract_store postgres = {
     .make = make, .remove = remove_place, .open = open_place, .query = query, .poison = poison};
 
-static const char *url_in(const struct bench *bench) {
-    return ((const struct place *)bench->place)->url;
+static const char *url_in(const struct fixture *fixture) {
+    return ((const struct place *)fixture->place)->url;
 }
 
-static void expect_refusal(const char *url, const char *words) {
+static void expect_rejection(const char *url, const char *words) {
     struct inbox *inbox = NULL;
     struct error err = {""};
-    assert_int_equal(inbox_open(url, BENCH_NOW, &inbox, &err), -1);
+    assert_int_equal(inbox_open(url, FIXTURE_NOW, &inbox, &err), -1);
     assert_null(inbox);
     if (!strstr(err.text, words)) {
         fail_msg("\"%s\" is not in: %s", words, err.text);
@@ -155,27 +155,27 @@ static void expect_refusal(const char *url, const char *words) {
     }
 }
 
-/* What is refused */
+/* What is rejected */
 
-static void a_url_that_leads_nowhere_is_refused_without_its_password(void **state) {
+static void a_url_that_leads_nowhere_is_rejected_without_its_password(void **state) {
     (void)state;
     char url[256];
-    expect_refusal("postgres://snek:" PASSWORD "@[::1/x", "its URL is not one");
-    expect_refusal("postgres://snek:" PASSWORD "@h/x?colour=red", "its URL is not one");
+    expect_rejection("postgres://snek:" PASSWORD "@[::1/x", "its URL is not one");
+    expect_rejection("postgres://snek:" PASSWORD "@h/x?colour=red", "its URL is not one");
     (void)snprintf(url, sizeof url, "postgres://snek:x" PASSWORD "x@127.0.0.1:%d/postgres",
                    server.port);
-    expect_refusal(url, "password authentication failed");
+    expect_rejection(url, "password authentication failed");
     (void)snprintf(url, sizeof url, "postgresql://snek:" PASSWORD "@127.0.0.1:%d/nowhere",
                    server.port);
-    expect_refusal(url, "database \"nowhere\" does not exist");
+    expect_rejection(url, "database \"nowhere\" does not exist");
     (void)snprintf(url, sizeof url,
                    "postgres://snek:" PASSWORD "@127.0.0.1:%d/postgres?options=-csearch_path%%3Dno",
                    server.port);
-    expect_refusal(url, "none of the schemas");
+    expect_rejection(url, "none of the schemas");
 }
 
 static void tls_is_demanded_of_a_server_elsewhere_unless_the_url_says_otherwise(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     char url[320];
     static const struct {
         const char *host, *more, *words;
@@ -184,25 +184,25 @@ static void tls_is_demanded_of_a_server_elsewhere_unless_the_url_says_otherwise(
                  {"127.0.0.1", "&sslmode=require", "SSL"},
                  {"0.0.0.0", "&sslmode=disable", NULL},
                  {"localhost", "&hostaddr=127.0.0.1", NULL}};
-    bench_close(bench);
+    fixture_close(fixture);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         (void)snprintf(url, sizeof url,
                        "postgres://snek:" PASSWORD "@%s:%d/postgres?options=-csearch_path%%3D%s%s",
-                       cases[i].host, server.port, ((struct place *)bench->place)->schema,
+                       cases[i].host, server.port, ((struct place *)fixture->place)->schema,
                        cases[i].more);
         if (cases[i].words) {
-            expect_refusal(url, cases[i].words);
+            expect_rejection(url, cases[i].words);
         } else {
             struct error err;
-            if (inbox_open(url, BENCH_NOW, &bench->inbox, &err) < 0) {
+            if (inbox_open(url, FIXTURE_NOW, &fixture->inbox, &err) < 0) {
                 fail_msg("%s", err.text);
             }
-            bench_close(bench);
+            fixture_close(fixture);
         }
     }
 }
 
-static void settings_that_void_the_promise_are_refused(void **state) {
+static void settings_that_void_the_promise_are_rejected(void **state) {
     (void)state;
     static const struct {
         char setting[32];
@@ -215,47 +215,48 @@ static void settings_that_void_the_promise_are_refused(void **state) {
         memcpy(setting, cases[i].setting, sizeof setting);
         start_server(&unsafe, settings);
         url_of(url, unsafe.port, "public");
-        expect_refusal(url, cases[i].words);
+        expect_rejection(url, cases[i].words);
         assert_int_equal(query_at(url, "SELECT count(*) FROM pg_class WHERE relname = 'runs'"), 0);
         stop_server(&unsafe);
     }
 }
 
 static void commits_last_although_the_servers_default_is_that_they_need_not(void **state) {
-    struct bench *bench = *state;
-    bench_close(bench);
-    (void)query(bench->place, "ALTER ROLE snek SET synchronous_commit = off");
-    assert_int_equal(query(bench->place, "SELECT count(*) FROM pg_settings WHERE name ="
-                                         " 'synchronous_commit' AND setting = 'off'"),
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    (void)query(fixture->place, "ALTER ROLE snek SET synchronous_commit = off");
+    assert_int_equal(query(fixture->place, "SELECT count(*) FROM pg_settings WHERE name ="
+                                           " 'synchronous_commit' AND setting = 'off'"),
                      1);
-    bench_open(bench, BENCH_NOW);
+    fixture_open(fixture, FIXTURE_NOW);
     /* Only the session knows its own setting; a trigger in it tells. */
-    (void)query(bench->place,
+    (void)query(fixture->place,
                 "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
                 " NEW.sender := current_setting('synchronous_commit'); RETURN NEW; END $$;"
                 "CREATE TRIGGER note BEFORE INSERT ON deliveries FOR EACH ROW"
                 " EXECUTE FUNCTION note()");
     struct inbox_put put = put_of("guid-1");
-    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
-    assert_int_equal(query(bench->place, "SELECT count(*) FROM deliveries WHERE sender = 'on'"), 1);
-    (void)query(bench->place, "ALTER ROLE snek RESET synchronous_commit");
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    assert_int_equal(query(fixture->place, "SELECT count(*) FROM deliveries WHERE sender = 'on'"),
+                     1);
+    (void)query(fixture->place, "ALTER ROLE snek RESET synchronous_commit");
 }
 
-static void a_newer_schema_is_refused(void **state) {
-    struct bench *bench = *state;
-    bench_close(bench);
-    (void)query(bench->place, "INSERT INTO schema_migrations VALUES (2, '0002_future', 0)");
-    expect_refusal(url_in(bench), "its schema is version 2, and this snekomatic knows up to 1");
-    (void)query(bench->place, "DELETE FROM schema_migrations WHERE version = 1");
-    expect_refusal(url_in(bench), "version 2");
-    (void)query(bench->place, "UPDATE schema_migrations SET version = 1");
-    bench_open(bench, BENCH_NOW);
+static void a_newer_schema_is_rejected(void **state) {
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    (void)query(fixture->place, "INSERT INTO schema_migrations VALUES (2, '0002_future', 0)");
+    expect_rejection(url_in(fixture), "its schema is version 2, and this snekomatic knows up to 1");
+    (void)query(fixture->place, "DELETE FROM schema_migrations WHERE version = 1");
+    expect_rejection(url_in(fixture), "version 2");
+    (void)query(fixture->place, "UPDATE schema_migrations SET version = 1");
+    fixture_open(fixture, FIXTURE_NOW);
 }
 
-static void a_tampered_schema_is_refused_with_the_place(void **state) {
-    struct bench *bench = *state;
+static void a_tampered_schema_is_rejected_with_the_place(void **state) {
+    struct fixture *fixture = *state;
     static const struct {
-        const char *tamper, *mend, *place;
+        const char *tamper, *fix, *place;
     } cases[] = {
         {"ALTER TABLE runs ADD COLUMN colour text", "ALTER TABLE runs DROP COLUMN colour",
          "table runs, column colour: not expected"},
@@ -283,55 +284,55 @@ static void a_tampered_schema_is_refused_with_the_place(void **state) {
          "ALTER TABLE plugin_kees RENAME TO plugin_keys",
          "table plugin_keys, column name: missing"},
     };
-    bench_close(bench);
-    (void)query(bench->place, "CREATE TABLE recipes (name text)"); /* another's; left alone */
+    fixture_close(fixture);
+    (void)query(fixture->place, "CREATE TABLE recipes (name text)"); /* another's; left alone */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        (void)query(bench->place, cases[i].tamper);
-        expect_refusal(url_in(bench), cases[i].place);
-        (void)query(bench->place, cases[i].mend);
+        (void)query(fixture->place, cases[i].tamper);
+        expect_rejection(url_in(fixture), cases[i].place);
+        (void)query(fixture->place, cases[i].fix);
     }
-    bench_open(bench, BENCH_NOW);
+    fixture_open(fixture, FIXTURE_NOW);
 }
 
-static void a_table_of_another_application_is_refused_and_left_alone(void **state) {
-    struct bench *bench = *state;
-    bench_close(bench);
-    remove_place(bench->place);
-    bench->place = make();
-    (void)query(bench->place, "CREATE TABLE runs (name text)");
-    expect_refusal(url_in(bench), "relation \"runs\" already exists");
-    assert_int_equal(query(bench->place, "SELECT count(*) FROM pg_class WHERE relnamespace ="
-                                         " current_schema()::regnamespace"),
+static void a_table_of_another_application_is_rejected_and_left_alone(void **state) {
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    remove_place(fixture->place);
+    fixture->place = make();
+    (void)query(fixture->place, "CREATE TABLE runs (name text)");
+    expect_rejection(url_in(fixture), "relation \"runs\" already exists");
+    assert_int_equal(query(fixture->place, "SELECT count(*) FROM pg_class WHERE relnamespace ="
+                                           " current_schema()::regnamespace"),
                      1);
 }
 
-static void a_table_that_only_looks_like_the_originals_is_refused(void **state) {
-    struct bench *bench = *state;
-    bench_close(bench);
-    (void)query(bench->place, "CREATE TABLE persistent_set_sent_invitation (entry varchar)");
-    expect_refusal(url_in(bench), "persistent_set_sent_invitation has no key \"entry\"");
+static void a_table_that_only_looks_like_the_originals_is_rejected(void **state) {
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    (void)query(fixture->place, "CREATE TABLE persistent_set_sent_invitation (entry varchar)");
+    expect_rejection(url_in(fixture), "persistent_set_sent_invitation has no key \"entry\"");
 }
 
-/* Text that PostgreSQL would refuse */
+/* Text that PostgreSQL would reject */
 
 static void text_of_strangers_that_is_no_utf8_does_not_cost_the_delivery(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_put put = put_of("guid-1");
     put.sender = "m\xFFna\xC3";
-    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_string_equal(claim.runs[0].sender, "m\xEF\xBF\xBDna\xEF\xBF\xBD");
     struct inbox_finish end = finish_of(&claim.runs[0], INBOX_DEAD);
     end.reason = "it said \xFE";
-    assert_int_equal(bench_ask(bench, &end.operation), 0);
+    assert_int_equal(fixture_do(fixture, &end.operation), 0);
     inbox_runs_free(claim.runs, claim.n_runs);
     struct inbox_item item = {.operation = {.kind = INBOX_SET_ADD},
                               .plugin = "invite",
                               .scope = "",
                               .set = "s",
                               .name = "\xFF"}; /* a key must not become another one */
-    assert_int_equal(bench_ask(bench, &item.operation), -1);
-    assert_true(inbox_healthy(bench->inbox));
+    assert_int_equal(fixture_do(fixture, &item.operation), -1);
+    assert_true(inbox_healthy(fixture->inbox));
 }
 
 /* Hosts that share it */
@@ -348,19 +349,19 @@ struct starter {
 
 static void *start(void *argument) {
     struct starter *starter = argument;
-    starter->result = inbox_open(starter->url, BENCH_NOW, &starter->inbox, &starter->err);
+    starter->result = inbox_open(starter->url, FIXTURE_NOW, &starter->inbox, &starter->err);
     return NULL;
 }
 
 static void three_hosts_start_together_on_an_empty_database(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     for (unsigned round = 0; round < 5; round++) {
         struct starter starters[HOSTS];
-        bench_close(bench);
-        remove_place(bench->place);
-        bench->place = make();
+        fixture_close(fixture);
+        remove_place(fixture->place);
+        fixture->place = make();
         for (size_t i = 0; i < HOSTS; i++) {
-            starters[i] = (struct starter){.url = url_in(bench)};
+            starters[i] = (struct starter){.url = url_in(fixture)};
             assert_int_equal(pthread_create(&starters[i].thread, NULL, start, &starters[i]), 0);
         }
         for (size_t i = 0; i < HOSTS; i++) {
@@ -372,83 +373,83 @@ static void three_hosts_start_together_on_an_empty_database(void **state) {
             }
             inbox_free(starters[i].inbox);
         }
-        assert_int_equal(query(bench->place, "SELECT count(*) FROM schema_migrations"), 1);
+        assert_int_equal(query(fixture->place, "SELECT count(*) FROM schema_migrations"), 1);
     }
 }
 
-/* Another host on the bench's place; free with leave(). */
-static struct bench *join(struct bench *bench) {
-    struct bench *other = calloc(1, sizeof *other);
+/* Another host on the fixture's place; free with leave(). */
+static struct fixture *join(struct fixture *fixture) {
+    struct fixture *other = calloc(1, sizeof *other);
     assert_non_null(other);
-    other->store = bench->store;
-    other->place = bench->place;
+    other->store = fixture->store;
+    other->place = fixture->place;
     assert_int_equal(mailbox_init(&other->mailbox), 0);
-    bench_open(other, BENCH_NOW);
+    fixture_open(other, FIXTURE_NOW);
     return other;
 }
 
-static void leave(struct bench *other) {
-    bench_close(other);
+static void leave(struct fixture *other) {
+    fixture_close(other);
     mailbox_finish(&other->mailbox);
     free(other);
 }
 
 static void a_run_that_another_host_holds_is_not_claimed(void **state) {
-    struct bench *bench = *state, *other = join(bench);
+    struct fixture *fixture = *state, *other = join(fixture);
     struct inbox_put put = put_of("guid-1");
-    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 1);
-    struct inbox_claim none = bench_claim(other, "invite", BENCH_NOW);
+    struct inbox_claim none = fixture_claim(other, "invite", FIXTURE_NOW);
     assert_int_equal(none.n_runs, 0);
     leave(other);
-    other = join(bench); /* nor does a host that starts take it for its own */
-    none = bench_claim(other, "invite", BENCH_NOW);
+    other = join(fixture); /* nor does a host that starts take it for its own */
+    none = fixture_claim(other, "invite", FIXTURE_NOW);
     assert_int_equal(none.n_runs, 0);
     leave(other);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
 static void a_row_that_another_session_has_locked_is_passed_over(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     static const char *const guids[] = {"a", "b"};
     for (size_t i = 0; i < 2; i++) {
         struct inbox_put put = put_of(guids[i]);
-        put.due_ms = BENCH_NOW + (int64_t)i;
-        assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+        put.due_ms = FIXTURE_NOW + (int64_t)i;
+        assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
     }
-    PGconn *stopped = PQconnectdb(url_in(bench)); /* a host that stopped within a transaction */
+    PGconn *stopped = PQconnectdb(url_in(fixture)); /* a host that stopped within a transaction */
     PQclear(PQexec(stopped, "BEGIN"));
     PQclear(PQexec(stopped, "SELECT * FROM runs ORDER BY id LIMIT 1 FOR UPDATE"));
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 1);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 1);
     assert_int_equal(claim.n_runs, 1);
     assert_string_equal(claim.runs[0].guid, "b");
     inbox_runs_free(claim.runs, claim.n_runs);
-    claim = bench_claim(bench, "invite", BENCH_NOW + 1);
+    claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 1);
     assert_int_equal(claim.n_runs, 0);
     assert_int_equal(claim.next_due_ms,
-                     BENCH_NOW + 101);    /* not at once: it would turn in circles */
+                     FIXTURE_NOW + 101);  /* not at once: it would turn in circles */
     PQclear(PQexec(stopped, "ROLLBACK")); /* which is waited for, as a hanging up is not */
     PQfinish(stopped);
-    claim = bench_claim(bench, "invite", BENCH_NOW + 1);
+    claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 1);
     assert_int_equal(claim.n_runs, 1);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
 static void one_guid_at_two_hosts_at_once_is_stored_once(void **state) {
     enum { N = 200 };
-    struct bench *bench = *state, *other = join(bench);
+    struct fixture *fixture = *state, *other = join(fixture);
     struct inbox_put *puts = calloc(2 * N, sizeof *puts);
     char guids[N][16];
     assert_non_null(puts);
     for (size_t i = 0; i < N; i++) {
         (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
         puts[i] = puts[N + i] = put_of(guids[i]);
-        bench_submit(bench, &puts[i].operation);
-        bench_submit(other, &puts[N + i].operation);
+        fixture_submit(fixture, &puts[i].operation);
+        fixture_submit(other, &puts[N + i].operation);
     }
-    bench_wait(bench, N);
-    bench_wait(other, N);
+    fixture_wait(fixture, N);
+    fixture_wait(other, N);
     for (size_t i = 0; i < N; i++) {
         int a = puts[i].operation.result, b = puts[N + i].operation.result;
         if (!((a == INBOX_STORED && b == INBOX_DUPLICATE) ||
@@ -459,94 +460,94 @@ static void one_guid_at_two_hosts_at_once_is_stored_once(void **state) {
     }
     free(puts);
     leave(other);
-    assert_int_equal(query(bench->place, "SELECT count(*) FROM runs"), N);
+    assert_int_equal(query(fixture->place, "SELECT count(*) FROM runs"), N);
 }
 
 static void one_host_is_elected_until_its_lease_lapses(void **state) {
-    struct bench *bench = *state, *other = join(bench);
+    struct fixture *fixture = *state, *other = join(fixture);
     struct inbox_elect ours = {.operation = {.kind = INBOX_ELECT}, .lease = 1, .lease_ms = 300};
     struct inbox_elect theirs = {
         .operation = {.kind = INBOX_ELECT}, .lease = 2, .lease_ms = 3600000};
     int64_t until_ms = clock_monotonic_ms() + 60000, from_ms = clock_monotonic_ms();
-    assert_int_equal(bench_ask(bench, &ours.operation), 1);
-    assert_int_equal(bench_ask(bench, &ours.operation), 1);
-    while (bench_ask(other, &theirs.operation) == 0) {
+    assert_int_equal(fixture_do(fixture, &ours.operation), 1);
+    assert_int_equal(fixture_do(fixture, &ours.operation), 1);
+    while (fixture_do(other, &theirs.operation) == 0) {
         assert_true(clock_monotonic_ms() < until_ms);
         (void)usleep(2000);
     }
     assert_true(clock_monotonic_ms() - from_ms >= 300);
-    assert_int_equal(bench_ask(bench, &ours.operation), 0);
-    assert_int_equal(bench_ask(other, &theirs.operation), 1);
+    assert_int_equal(fixture_do(fixture, &ours.operation), 0);
+    assert_int_equal(fixture_do(other, &theirs.operation), 1);
     leave(other);
 }
 
 /* A tool */
 
 static void a_tool_reads_and_writes_beside_the_host(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct error err = {""};
-    struct inbox *host = bench->inbox;
+    struct inbox *host = fixture->inbox;
     struct inbox_put put = put_of("guid-1");
-    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
 
     struct inbox_change discard = {
-        .operation = {.kind = INBOX_DISCARD}, .guid = "guid-1", .now_ms = BENCH_NOW};
+        .operation = {.kind = INBOX_DISCARD}, .guid = "guid-1", .now_ms = FIXTURE_NOW};
     struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .before = INT64_MAX, .most = 10};
-    assert_int_equal(inbox_open_tool(url_in(bench), false, &bench->inbox, &err), 0);
-    assert_int_equal(bench_ask(bench, &list.operation), 0);
+    assert_int_equal(inbox_open_tool(url_in(fixture), false, &fixture->inbox, &err), 0);
+    assert_int_equal(fixture_do(fixture, &list.operation), 0);
     assert_int_equal(list.n_entries, 1);
     assert_string_equal(list.entries[0].state, "running"); /* it was not recovered */
     inbox_entries_free(list.entries, list.n_entries);
-    assert_int_equal(bench_ask(bench, &discard.operation), -1); /* it only looks */
-    inbox_free(bench->inbox);
+    assert_int_equal(fixture_do(fixture, &discard.operation), -1); /* it only looks */
+    inbox_free(fixture->inbox);
 
-    assert_int_equal(inbox_open_tool(url_in(bench), true, &bench->inbox, &err), 0);
-    assert_int_equal(bench_ask(bench, &discard.operation), 0);
-    inbox_free(bench->inbox);
-    bench->inbox = host;
+    assert_int_equal(inbox_open_tool(url_in(fixture), true, &fixture->inbox, &err), 0);
+    assert_int_equal(fixture_do(fixture, &discard.operation), 0);
+    inbox_free(fixture->inbox);
+    fixture->inbox = host;
     struct inbox_finish end = finish_of(&claim.runs[0], INBOX_DONE);
-    assert_int_equal(bench_ask(bench, &end.operation), INBOX_STALE);
+    assert_int_equal(fixture_do(fixture, &end.operation), INBOX_STALE);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
 static void a_tool_makes_no_tables(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox *inbox = NULL;
     struct error err = {""};
-    bench_close(bench);
-    remove_place(bench->place);
-    bench->place = make();
-    assert_int_equal(inbox_open_tool(url_in(bench), true, &inbox, &err), -1);
+    fixture_close(fixture);
+    remove_place(fixture->place);
+    fixture->place = make();
+    assert_int_equal(inbox_open_tool(url_in(fixture), true, &inbox, &err), -1);
     assert_non_null(strstr(err.text, "start the host once"));
-    assert_int_equal(query(bench->place, "SELECT count(*) FROM pg_class WHERE relnamespace ="
-                                         " current_schema()::regnamespace"),
+    assert_int_equal(query(fixture->place, "SELECT count(*) FROM pg_class WHERE relnamespace ="
+                                           " current_schema()::regnamespace"),
                      0);
 }
 
 /* A server that is away */
 
-static int64_t ask_and_time(struct bench *bench, const char *guid, int wanted) {
+static int64_t ask_and_time(struct fixture *fixture, const char *guid, int wanted) {
     struct inbox_put put = put_of(guid);
     int64_t from_ms = clock_monotonic_ms();
-    assert_int_equal(bench_ask(bench, &put.operation), wanted);
+    assert_int_equal(fixture_do(fixture, &put.operation), wanted);
     return clock_monotonic_ms() - from_ms;
 }
 
-static void recover(struct bench *bench, const char *guid) {
+static void recover(struct fixture *fixture, const char *guid) {
     int64_t until_ms = clock_monotonic_ms() + 5000;
     struct inbox_put put = put_of(guid);
-    while (bench_ask(bench, &put.operation) < 0) {
+    while (fixture_do(fixture, &put.operation) < 0) {
         if (clock_monotonic_ms() > until_ms) {
             fail_msg("it has not recovered: %s", put.operation.error.text);
         }
         (void)usleep(20000);
     }
-    assert_true(inbox_healthy(bench->inbox));
+    assert_true(inbox_healthy(fixture->inbox));
 }
 
-/* A sequence counts on whatever is rolled back: the first so many are refused. */
-static void refuse_first(const struct bench *bench, const char *state, int n) {
+/* A sequence counts on whatever is rolled back: the first so many are rejected. */
+static void reject_first(const struct fixture *fixture, const char *state, int n) {
     char sql[512];
     (void)snprintf(sql, sizeof sql,
                    "CREATE SEQUENCE tries; CREATE FUNCTION give_way() RETURNS trigger LANGUAGE"
@@ -555,31 +556,31 @@ static void refuse_first(const struct bench *bench, const char *state, int n) {
                    "CREATE TRIGGER give_way BEFORE INSERT ON deliveries FOR EACH ROW"
                    " EXECUTE FUNCTION give_way()",
                    n, state);
-    (void)query(bench->place, sql);
+    (void)query(fixture->place, sql);
 }
 
 static void what_gave_way_in_a_deadlock_is_done_again(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_put put = put_of("guid-1"), next = put_of("guid-2");
-    refuse_first(bench, "40P01", 2);
-    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
-    assert_int_equal(query(bench->place, "SELECT nextval('tries')"), 4);
-    assert_int_equal(bench_ask(bench, &next.operation), INBOX_STORED);
-    assert_int_equal(query(bench->place, "SELECT count(*) FROM deliveries"), 2);
+    reject_first(fixture, "40P01", 2);
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    assert_int_equal(query(fixture->place, "SELECT nextval('tries')"), 4);
+    assert_int_equal(fixture_do(fixture, &next.operation), INBOX_STORED);
+    assert_int_equal(query(fixture->place, "SELECT count(*) FROM deliveries"), 2);
 }
 
-static void what_gives_way_again_and_again_is_refused(void **state) {
-    struct bench *bench = *state;
+static void what_gives_way_again_and_again_is_rejected(void **state) {
+    struct fixture *fixture = *state;
     struct inbox_put put = put_of("guid-1");
-    refuse_first(bench, "40P01", 1000);
-    assert_int_equal(bench_ask(bench, &put.operation), -1);
+    reject_first(fixture, "40P01", 1000);
+    assert_int_equal(fixture_do(fixture, &put.operation), -1);
     assert_non_null(strstr(put.operation.error.text, "give way"));
 }
 
 /* For real: each locks the row that the other wants next. */
 static void two_hosts_in_a_deadlock_both_go_through(void **state) {
-    struct bench *bench = *state, *other = join(bench);
-    (void)query(bench->place,
+    struct fixture *fixture = *state, *other = join(fixture);
+    (void)query(fixture->place,
                 "CREATE TABLE crossing (name text PRIMARY KEY, n bigint);"
                 "INSERT INTO crossing VALUES ('a', 0), ('b', 0);"
                 "CREATE FUNCTION cross_over() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
@@ -590,54 +591,54 @@ static void two_hosts_in_a_deadlock_both_go_through(void **state) {
     struct inbox_put here = put_of("guid-1"), there = put_of("guid-2");
     here.event = "a";
     there.event = "b";
-    bench_submit(bench, &here.operation);
-    bench_submit(other, &there.operation);
-    bench_wait(bench, 1);
-    bench_wait(other, 1);
+    fixture_submit(fixture, &here.operation);
+    fixture_submit(other, &there.operation);
+    fixture_wait(fixture, 1);
+    fixture_wait(other, 1);
     assert_int_equal(here.operation.result, INBOX_STORED);
     assert_int_equal(there.operation.result, INBOX_STORED);
     leave(other);
-    assert_int_equal(query(bench->place, "SELECT sum(n)::bigint FROM crossing"), 4);
+    assert_int_equal(query(fixture->place, "SELECT sum(n)::bigint FROM crossing"), 4);
 }
 
-static void a_lost_connection_costs_a_refusal_and_is_made_again(void **state) {
-    struct bench *bench = *state;
-    (void)ask_and_time(bench, "a", INBOX_STORED);
-    (void)query(bench->place, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                              " WHERE application_name = 'snekomatic'");
-    (void)ask_and_time(bench, "b", -1);
-    assert_false(inbox_healthy(bench->inbox));
-    recover(bench, "b");
-    assert_int_equal(query(bench->place, "SELECT count(*) FROM deliveries"), 2);
+static void a_lost_connection_costs_a_rejection_and_is_made_again(void **state) {
+    struct fixture *fixture = *state;
+    (void)ask_and_time(fixture, "a", INBOX_STORED);
+    (void)query(fixture->place, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                                " WHERE application_name = 'snekomatic'");
+    (void)ask_and_time(fixture, "b", -1);
+    assert_false(inbox_healthy(fixture->inbox));
+    recover(fixture, "b");
+    assert_int_equal(query(fixture->place, "SELECT count(*) FROM deliveries"), 2);
 }
 
 static void a_server_that_stops_answering_is_said_within_5_s(void **state) {
-    struct bench *bench = *state;
-    int64_t backend = query(bench->place, "SELECT pid FROM pg_stat_activity"
-                                          " WHERE application_name = 'snekomatic'");
-    (void)ask_and_time(bench, "a", INBOX_STORED);
+    struct fixture *fixture = *state;
+    int64_t backend = query(fixture->place, "SELECT pid FROM pg_stat_activity"
+                                            " WHERE application_name = 'snekomatic'");
+    (void)ask_and_time(fixture, "a", INBOX_STORED);
     assert_int_equal(kill((pid_t)backend, SIGSTOP), 0);
     assert_int_equal(kill(server.postmaster, SIGSTOP), 0);
     for (int i = 0; i < 4; i++) {
-        assert_in_range(ask_and_time(bench, "b", -1), 0, 5000);
-        assert_false(inbox_healthy(bench->inbox));
+        assert_in_range(ask_and_time(fixture, "b", -1), 0, 5000);
+        assert_false(inbox_healthy(fixture->inbox));
     }
     assert_int_equal(kill(server.postmaster, SIGCONT), 0);
     assert_int_equal(kill((pid_t)backend, SIGCONT), 0);
-    recover(bench, "b");
+    recover(fixture, "b");
 }
 
 int main(void) {
     const struct contract_store *store = &postgres;
     const struct CMUnitTest own[] = {
-        cmocka_unit_test(a_url_that_leads_nowhere_is_refused_without_its_password),
+        cmocka_unit_test(a_url_that_leads_nowhere_is_rejected_without_its_password),
         CONTRACT(tls_is_demanded_of_a_server_elsewhere_unless_the_url_says_otherwise),
-        cmocka_unit_test(settings_that_void_the_promise_are_refused),
+        cmocka_unit_test(settings_that_void_the_promise_are_rejected),
         CONTRACT(commits_last_although_the_servers_default_is_that_they_need_not),
-        CONTRACT(a_newer_schema_is_refused),
-        CONTRACT(a_tampered_schema_is_refused_with_the_place),
-        CONTRACT(a_table_of_another_application_is_refused_and_left_alone),
-        CONTRACT(a_table_that_only_looks_like_the_originals_is_refused),
+        CONTRACT(a_newer_schema_is_rejected),
+        CONTRACT(a_tampered_schema_is_rejected_with_the_place),
+        CONTRACT(a_table_of_another_application_is_rejected_and_left_alone),
+        CONTRACT(a_table_that_only_looks_like_the_originals_is_rejected),
         CONTRACT(text_of_strangers_that_is_no_utf8_does_not_cost_the_delivery),
         CONTRACT(three_hosts_start_together_on_an_empty_database),
         CONTRACT(a_run_that_another_host_holds_is_not_claimed),
@@ -647,9 +648,9 @@ int main(void) {
         CONTRACT(a_tool_reads_and_writes_beside_the_host),
         CONTRACT(a_tool_makes_no_tables),
         CONTRACT(what_gave_way_in_a_deadlock_is_done_again),
-        CONTRACT(what_gives_way_again_and_again_is_refused),
+        CONTRACT(what_gives_way_again_and_again_is_rejected),
         CONTRACT(two_hosts_in_a_deadlock_both_go_through),
-        CONTRACT(a_lost_connection_costs_a_refusal_and_is_made_again),
+        CONTRACT(a_lost_connection_costs_a_rejection_and_is_made_again),
         CONTRACT(a_server_that_stops_answering_is_said_within_5_s),
     };
     struct CMUnitTest tests[CONTRACT_TESTS_MAX + sizeof own / sizeof *own] = {{0}};

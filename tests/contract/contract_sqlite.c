@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The inbox's contract on SQLite, and what only a file has: its settings, its mode, its refusals,
+/* The inbox's contract on SQLite, and what only a file has: its settings, its mode, its rejections,
  * a disk that is full. */
 #include "inbox_contract.h"
 
@@ -84,22 +84,22 @@ static void poison(void *data, const char *guid) {
 static const struct contract_store sqlite = {
     .make = make, .remove = remove_place, .open = open_place, .query = query, .poison = poison};
 
-static const char *file_of(const struct bench *bench) {
-    return ((const struct place *)bench->place)->file;
+static const char *file_of(const struct fixture *fixture) {
+    return ((const struct place *)fixture->place)->file;
 }
 
-static off_t size_of(const struct bench *bench, const char *end) {
+static off_t size_of(const struct fixture *fixture, const char *end) {
     char path[128];
     struct stat status;
-    (void)snprintf(path, sizeof path, "%s%s", file_of(bench), end);
+    (void)snprintf(path, sizeof path, "%s%s", file_of(fixture), end);
     return stat(path, &status) == 0 ? status.st_size : -1;
 }
 
 /* The store at `path` does not open, and says so with `words`. */
-static void expect_refusal(const char *path, const char *words) {
+static void expect_rejection(const char *path, const char *words) {
     struct inbox *inbox = NULL;
     struct error err = {""};
-    assert_int_equal(open_file(path, BENCH_NOW, &inbox, &err), -1);
+    assert_int_equal(open_file(path, FIXTURE_NOW, &inbox, &err), -1);
     assert_null(inbox);
     if (!strstr(err.text, words) || !strstr(err.text, path)) {
         fail_msg("\"%s\" is not in: %s", words, err.text);
@@ -107,100 +107,101 @@ static void expect_refusal(const char *path, const char *words) {
 }
 
 static void the_file_is_for_our_eyes_only_and_says_whose_it_is(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     static const char *const ends[] = {"", "-wal"};
     for (size_t i = 0; i < 2; i++) {
         char path[128];
         struct stat status;
-        (void)snprintf(path, sizeof path, "%s%s", file_of(bench), ends[i]);
+        (void)snprintf(path, sizeof path, "%s%s", file_of(fixture), ends[i]);
         assert_int_equal(stat(path, &status), 0);
         assert_int_equal(status.st_mode & 07777, 0600);
     }
-    assert_int_equal(query(bench->place, "PRAGMA application_id"), 0x736e656b);
-    assert_int_equal(query(bench->place, "SELECT max(version) FROM schema_migrations"), 1);
+    assert_int_equal(query(fixture->place, "PRAGMA application_id"), 0x736e656b);
+    assert_int_equal(query(fixture->place, "SELECT max(version) FROM schema_migrations"), 1);
 }
 
 static void the_log_is_gone_when_the_store_is_closed(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_put put = put_of("guid-1");
-    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
-    assert_true(size_of(bench, "-wal") > 0);
-    bench_close(bench);
-    assert_true(size_of(bench, "-wal") <= 0);
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    assert_true(size_of(fixture, "-wal") > 0);
+    fixture_close(fixture);
+    assert_true(size_of(fixture, "-wal") <= 0);
 }
 
 static void reads_write_nothing(void **state) {
-    struct bench *bench = *state;
-    off_t before = size_of(bench, "-wal");
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    struct fixture *fixture = *state;
+    off_t before = size_of(fixture, "-wal");
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 0);
     struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
-    assert_int_equal(bench_ask(bench, &stats.operation), 0);
-    assert_int_equal(size_of(bench, "-wal"), before);
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
+    assert_int_equal(size_of(fixture, "-wal"), before);
 }
 
-static void a_second_host_on_the_file_is_refused(void **state) {
-    struct bench *bench = *state;
-    expect_refusal(file_of(bench), "another snekomatic is using it");
+static void a_second_host_on_the_file_is_rejected(void **state) {
+    struct fixture *fixture = *state;
+    expect_rejection(file_of(fixture), "another snekomatic is using it");
     struct inbox_put put = put_of("guid-1");
-    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
 }
 
-static void a_place_where_no_file_can_be_is_refused(void **state) {
+static void a_place_where_no_file_can_be_is_rejected(void **state) {
     (void)state;
-    expect_refusal("/nonexistent-directory/inbox.db", "No such file or directory");
-    expect_refusal("/tmp", "Is a directory");
-    expect_refusal("/dev/null", "not a regular file");
-    expect_refusal(":memory:", "name a file");
-    expect_refusal("", "name a file");
+    expect_rejection("/nonexistent-directory/inbox.db", "No such file or directory");
+    expect_rejection("/tmp", "Is a directory");
+    expect_rejection("/dev/null", "not a regular file");
+    expect_rejection(":memory:", "name a file");
+    expect_rejection("", "name a file");
 }
 
-static void a_file_that_is_no_database_is_refused_and_left_alone(void **state) {
-    struct bench *bench = *state;
-    bench_close(bench);
+static void a_file_that_is_no_database_is_rejected_and_left_alone(void **state) {
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
     static const char text[] = "This is a letter to grandmother, not a database. "
                                "It is long enough to hold a header, were it one. Love, Mona.";
-    FILE *file = fopen(file_of(bench), "w");
+    FILE *file = fopen(file_of(fixture), "w");
     assert_non_null(file);
     assert_int_equal(fwrite(text, 1, sizeof text, file), sizeof text);
     assert_int_equal(fclose(file), 0);
-    expect_refusal(file_of(bench), "file is not a database");
+    expect_rejection(file_of(fixture), "file is not a database");
     char back[sizeof text];
-    file = fopen(file_of(bench), "r");
+    file = fopen(file_of(fixture), "r");
     assert_non_null(file);
     assert_int_equal(fread(back, 1, sizeof back, file), sizeof back);
     assert_int_equal(fclose(file), 0);
     assert_memory_equal(back, text, sizeof text);
 }
 
-static void the_database_of_another_application_is_refused_and_left_alone(void **state) {
-    struct bench *bench = *state;
-    bench_close(bench);
-    remove_place(bench->place);
-    bench->place = make();
-    (void)query(bench->place, "CREATE TABLE recipes (name TEXT)");
-    expect_refusal(file_of(bench), "of another application");
-    (void)query(bench->place, "DROP TABLE recipes");
-    (void)query(bench->place, "PRAGMA application_id = 77");
-    expect_refusal(file_of(bench), "of another application");
-    assert_int_equal(query(bench->place, "SELECT count(*) FROM sqlite_schema"), 0);
+static void the_database_of_another_application_is_rejected_and_left_alone(void **state) {
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    remove_place(fixture->place);
+    fixture->place = make();
+    (void)query(fixture->place, "CREATE TABLE recipes (name TEXT)");
+    expect_rejection(file_of(fixture), "of another application");
+    (void)query(fixture->place, "DROP TABLE recipes");
+    (void)query(fixture->place, "PRAGMA application_id = 77");
+    expect_rejection(file_of(fixture), "of another application");
+    assert_int_equal(query(fixture->place, "SELECT count(*) FROM sqlite_schema"), 0);
 }
 
-static void a_newer_schema_is_refused(void **state) {
-    struct bench *bench = *state;
-    bench_close(bench);
-    (void)query(bench->place, "INSERT INTO schema_migrations VALUES (2, '0002_future', 0)");
-    expect_refusal(file_of(bench), "its schema is version 2, and this snekomatic knows up to 1");
-    (void)query(bench->place, "DELETE FROM schema_migrations WHERE version = 1");
-    expect_refusal(file_of(bench), "version 2");
-    (void)query(bench->place, "UPDATE schema_migrations SET version = 1");
-    bench_open(bench, BENCH_NOW);
+static void a_newer_schema_is_rejected(void **state) {
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    (void)query(fixture->place, "INSERT INTO schema_migrations VALUES (2, '0002_future', 0)");
+    expect_rejection(file_of(fixture),
+                     "its schema is version 2, and this snekomatic knows up to 1");
+    (void)query(fixture->place, "DELETE FROM schema_migrations WHERE version = 1");
+    expect_rejection(file_of(fixture), "version 2");
+    (void)query(fixture->place, "UPDATE schema_migrations SET version = 1");
+    fixture_open(fixture, FIXTURE_NOW);
 }
 
-static void a_tampered_schema_is_refused_with_the_place(void **state) {
-    struct bench *bench = *state;
+static void a_tampered_schema_is_rejected_with_the_place(void **state) {
+    struct fixture *fixture = *state;
     static const struct {
-        const char *tamper, *mend, *place;
+        const char *tamper, *fix, *place;
     } cases[] = {
         {"ALTER TABLE runs ADD COLUMN colour TEXT", "ALTER TABLE runs DROP COLUMN colour",
          "table runs, column colour: not expected"},
@@ -219,34 +220,36 @@ static void a_tampered_schema_is_refused_with_the_place(void **state) {
          "ALTER TABLE plugin_kees RENAME TO plugin_keys",
          "table plugin_kees, column name: not expected"},
     };
-    bench_close(bench);
+    fixture_close(fixture);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        (void)query(bench->place, cases[i].tamper);
-        expect_refusal(file_of(bench), cases[i].place);
-        (void)query(bench->place, cases[i].mend);
+        (void)query(fixture->place, cases[i].tamper);
+        expect_rejection(file_of(fixture), cases[i].place);
+        (void)query(fixture->place, cases[i].fix);
     }
-    (void)query(bench->place, "DROP TABLE plugin_keys");
-    (void)query(bench->place, "CREATE TABLE plugin_keys (plugin TEXT NOT NULL, scope TEXT NOT NULL,"
-                              " name TEXT NOT NULL, value TEXT NOT NULL,"
-                              " PRIMARY KEY (plugin, scope, name)) STRICT");
-    expect_refusal(file_of(bench), "table plugin_keys, column value: is \"TEXT NOT NULL\","
-                                   " expected \"BLOB NOT NULL\"");
-    (void)query(bench->place, "DROP TABLE plugin_keys");
-    (void)query(bench->place, "CREATE TABLE plugin_keys (plugin TEXT NOT NULL, scope TEXT NOT NULL,"
-                              " name TEXT NOT NULL, value BLOB NOT NULL CHECK (value <> ''),"
-                              " PRIMARY KEY (plugin, scope, name)) STRICT");
-    expect_refusal(file_of(bench), "table plugin_keys: is \"");
+    (void)query(fixture->place, "DROP TABLE plugin_keys");
+    (void)query(fixture->place,
+                "CREATE TABLE plugin_keys (plugin TEXT NOT NULL, scope TEXT NOT NULL,"
+                " name TEXT NOT NULL, value TEXT NOT NULL,"
+                " PRIMARY KEY (plugin, scope, name)) STRICT");
+    expect_rejection(file_of(fixture), "table plugin_keys, column value: is \"TEXT NOT NULL\","
+                                       " expected \"BLOB NOT NULL\"");
+    (void)query(fixture->place, "DROP TABLE plugin_keys");
+    (void)query(fixture->place,
+                "CREATE TABLE plugin_keys (plugin TEXT NOT NULL, scope TEXT NOT NULL,"
+                " name TEXT NOT NULL, value BLOB NOT NULL CHECK (value <> ''),"
+                " PRIMARY KEY (plugin, scope, name)) STRICT");
+    expect_rejection(file_of(fixture), "table plugin_keys: is \"");
 }
 
-static void a_table_that_only_looks_like_the_originals_is_refused(void **state) {
-    struct bench *bench = *state;
-    bench_close(bench);
-    (void)query(bench->place, "CREATE TABLE persistent_set_sent_invitation (login TEXT)");
-    expect_refusal(file_of(bench), "persistent_set_sent_invitation has no key \"entry\"");
+static void a_table_that_only_looks_like_the_originals_is_rejected(void **state) {
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    (void)query(fixture->place, "CREATE TABLE persistent_set_sent_invitation (login TEXT)");
+    expect_rejection(file_of(fixture), "persistent_set_sent_invitation has no key \"entry\"");
 }
 
 static void a_large_body_is_never_copied_whole(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     size_t bytes = 26214400;
     char *body = calloc(1, bytes);
     assert_non_null(body);
@@ -255,8 +258,8 @@ static void a_large_body_is_never_copied_whole(void **state) {
     put.body_bytes = bytes;
     (void)sqlite3_memory_highwater(1);
     int64_t before = sqlite3_memory_used();
-    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 1);
     inbox_runs_free(claim.runs, claim.n_runs);
     free(body);
@@ -265,21 +268,21 @@ static void a_large_body_is_never_copied_whole(void **state) {
 }
 
 static void runs_that_were_running_are_due_at_the_next_opening(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_put put = put_of("guid-1");
-    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
-    struct inbox_claim before = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    struct inbox_claim before = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(before.n_runs, 1);
-    bench_close(bench);
-    bench_open(bench, BENCH_NOW + 9000);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 8999);
+    fixture_close(fixture);
+    fixture_open(fixture, FIXTURE_NOW + 9000);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 8999);
     assert_int_equal(claim.n_runs, 0);
-    assert_int_equal(claim.next_due_ms, BENCH_NOW + 9000);
-    claim = bench_claim(bench, "invite", BENCH_NOW + 9000);
+    assert_int_equal(claim.next_due_ms, FIXTURE_NOW + 9000);
+    claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 9000);
     assert_int_equal(claim.n_runs, 1);
     assert_int_equal(claim.runs[0].attempt, 2);
     struct inbox_finish late = finish_of(&before.runs[0], INBOX_DONE);
-    assert_int_equal(bench_ask(bench, &late.operation), INBOX_STALE);
+    assert_int_equal(fixture_do(fixture, &late.operation), INBOX_STALE);
     inbox_runs_free(before.runs, before.n_runs);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
@@ -293,7 +296,7 @@ static void limit_files(rlim_t bytes) {
 }
 
 static void a_full_disk_is_said_and_the_store_goes_on_when_there_is_room(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
     size_t bytes = 3 << 20;
     char *body = calloc(1, bytes);
@@ -304,89 +307,89 @@ static void a_full_disk_is_said_and_the_store_goes_on_when_there_is_room(void **
         puts[i].body = body;
         puts[i].body_bytes = i == 1 ? 100 : bytes;
     }
-    limit_files((rlim_t)size_of(bench, "-wal"));
+    limit_files((rlim_t)size_of(fixture, "-wal"));
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(bench_ask(bench, &puts[i].operation), -1);
+        assert_int_equal(fixture_do(fixture, &puts[i].operation), -1);
         assert_true(puts[i].operation.error.text[0] != '\0');
-        assert_false(inbox_healthy(bench->inbox));
+        assert_false(inbox_healthy(fixture->inbox));
         /* A read shows that it is still so: it is given something to write. */
-        assert_int_equal(bench_ask(bench, &stats.operation), -1);
-        assert_false(inbox_healthy(bench->inbox));
+        assert_int_equal(fixture_do(fixture, &stats.operation), -1);
+        assert_false(inbox_healthy(fixture->inbox));
     }
     limit_files(RLIM_INFINITY);
-    assert_int_equal(bench_ask(bench, &stats.operation), 0);
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
     assert_int_equal(stats.queued, 0);
-    assert_true(inbox_healthy(bench->inbox));
-    assert_int_equal(bench_ask(bench, &puts[1].operation), INBOX_STORED);
-    assert_int_equal(bench_ask(bench, &puts[2].operation), INBOX_STORED);
+    assert_true(inbox_healthy(fixture->inbox));
+    assert_int_equal(fixture_do(fixture, &puts[1].operation), INBOX_STORED);
+    assert_int_equal(fixture_do(fixture, &puts[2].operation), INBOX_STORED);
     free(body);
-    bench_close(bench);
-    bench_open(bench, BENCH_NOW);
-    assert_int_equal(query(bench->place, "SELECT count(*) FROM deliveries"), 2);
+    fixture_close(fixture);
+    fixture_open(fixture, FIXTURE_NOW);
+    assert_int_equal(query(fixture->place, "SELECT count(*) FROM deliveries"), 2);
 }
 
 /* -- a tool -- */
 
 static void a_tool_reads_and_writes_beside_the_host(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct error err = {""};
-    struct inbox *host = bench->inbox;
+    struct inbox *host = fixture->inbox;
     struct inbox_put put = put_of("guid-1");
-    assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
 
     struct inbox_change discard = {
-        .operation = {.kind = INBOX_DISCARD}, .guid = "guid-1", .now_ms = BENCH_NOW};
+        .operation = {.kind = INBOX_DISCARD}, .guid = "guid-1", .now_ms = FIXTURE_NOW};
     struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .before = INT64_MAX, .most = 10};
-    assert_int_equal(open_tool(file_of(bench), false, &bench->inbox, &err), 0);
-    assert_int_equal(bench_ask(bench, &list.operation), 0);
+    assert_int_equal(open_tool(file_of(fixture), false, &fixture->inbox, &err), 0);
+    assert_int_equal(fixture_do(fixture, &list.operation), 0);
     assert_int_equal(list.n_entries, 1);
     assert_string_equal(list.entries[0].state, "running"); /* it was not recovered */
     inbox_entries_free(list.entries, list.n_entries);
-    assert_int_equal(bench_ask(bench, &discard.operation), -1); /* it only looks */
-    inbox_free(bench->inbox);
+    assert_int_equal(fixture_do(fixture, &discard.operation), -1); /* it only looks */
+    inbox_free(fixture->inbox);
 
-    assert_int_equal(open_tool(file_of(bench), true, &bench->inbox, &err), 0);
-    assert_int_equal(bench_ask(bench, &discard.operation), 0);
-    inbox_free(bench->inbox);
-    bench->inbox = host;
+    assert_int_equal(open_tool(file_of(fixture), true, &fixture->inbox, &err), 0);
+    assert_int_equal(fixture_do(fixture, &discard.operation), 0);
+    inbox_free(fixture->inbox);
+    fixture->inbox = host;
     struct inbox_finish end = finish_of(&claim.runs[0], INBOX_DONE);
-    assert_int_equal(bench_ask(bench, &end.operation), INBOX_STALE);
+    assert_int_equal(fixture_do(fixture, &end.operation), INBOX_STALE);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
-static void expect_tool_refusal(const struct bench *bench, const char *words) {
+static void expect_tool_rejection(const struct fixture *fixture, const char *words) {
     struct inbox *inbox = NULL;
     struct error err = {""};
-    assert_int_equal(open_tool(file_of(bench), true, &inbox, &err), -1);
-    if (!strstr(err.text, words) || !strstr(err.text, file_of(bench))) {
+    assert_int_equal(open_tool(file_of(fixture), true, &inbox, &err), -1);
+    if (!strstr(err.text, words) || !strstr(err.text, file_of(fixture))) {
         fail_msg("\"%s\" is not in: %s", words, err.text);
     }
 }
 
 static void a_tool_makes_no_store_and_migrates_none(void **state) {
-    struct bench *bench = *state;
-    bench_close(bench);
-    (void)query(bench->place, "UPDATE schema_migrations SET version = 2");
-    expect_tool_refusal(bench, "version 2");
-    (void)query(bench->place, "DELETE FROM schema_migrations");
-    expect_tool_refusal(bench, "start the host once");
-    remove_place(bench->place);
-    bench->place = make();
-    expect_tool_refusal(bench, "No such file or directory");
-    assert_int_equal(access(file_of(bench), F_OK), -1);
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    (void)query(fixture->place, "UPDATE schema_migrations SET version = 2");
+    expect_tool_rejection(fixture, "version 2");
+    (void)query(fixture->place, "DELETE FROM schema_migrations");
+    expect_tool_rejection(fixture, "start the host once");
+    remove_place(fixture->place);
+    fixture->place = make();
+    expect_tool_rejection(fixture, "No such file or directory");
+    assert_int_equal(access(file_of(fixture), F_OK), -1);
 }
 
 /* -- a steady load -- */
 
 static void a_steady_load_with_pruning_does_not_grow_the_file(void **state) {
     enum { DAYS = 30, DELIVERIES = 40 };
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     static char body[20000];
     int64_t day_ms = 86400000, pages[DAYS];
     arc4random_buf(body, sizeof body); /* which does not shrink */
     for (int64_t day = 0; day < DAYS; day++) {
-        int64_t now_ms = BENCH_NOW + day * day_ms;
+        int64_t now_ms = FIXTURE_NOW + day * day_ms;
         for (int i = 0; i < DELIVERIES; i++) {
             char guid[32];
             (void)snprintf(guid, sizeof guid, "guid-%d-%d", (int)day, i);
@@ -395,7 +398,7 @@ static void a_steady_load_with_pruning_does_not_grow_the_file(void **state) {
             put.received_ms = now_ms;
             put.body = body;
             put.body_bytes = sizeof body;
-            assert_int_equal(bench_ask(bench, &put.operation), INBOX_STORED);
+            assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
         }
         struct inbox_prune step = {.operation = {.kind = INBOX_PRUNE},
                                    .done_before_ms = now_ms - 2 * day_ms,
@@ -404,10 +407,10 @@ static void a_steady_load_with_pruning_does_not_grow_the_file(void **state) {
                                    .most = 100,
                                    .most_bytes = 1 << 20};
         do {
-            assert_int_equal(bench_ask(bench, &step.operation), 0);
+            assert_int_equal(fixture_do(fixture, &step.operation), 0);
             step.after = step.next;
         } while (step.more);
-        pages[day] = query(bench->place, "PRAGMA page_count");
+        pages[day] = query(fixture->place, "PRAGMA page_count");
     }
     /* Full after some days; from then on what was freed is enough for what comes. */
     assert_true(pages[9] > 3 * pages[0] / 2);
@@ -420,13 +423,13 @@ int main(void) {
         CONTRACT(the_file_is_for_our_eyes_only_and_says_whose_it_is),
         CONTRACT(the_log_is_gone_when_the_store_is_closed),
         CONTRACT(reads_write_nothing),
-        CONTRACT(a_second_host_on_the_file_is_refused),
-        cmocka_unit_test(a_place_where_no_file_can_be_is_refused),
-        CONTRACT(a_file_that_is_no_database_is_refused_and_left_alone),
-        CONTRACT(the_database_of_another_application_is_refused_and_left_alone),
-        CONTRACT(a_newer_schema_is_refused),
-        CONTRACT(a_tampered_schema_is_refused_with_the_place),
-        CONTRACT(a_table_that_only_looks_like_the_originals_is_refused),
+        CONTRACT(a_second_host_on_the_file_is_rejected),
+        cmocka_unit_test(a_place_where_no_file_can_be_is_rejected),
+        CONTRACT(a_file_that_is_no_database_is_rejected_and_left_alone),
+        CONTRACT(the_database_of_another_application_is_rejected_and_left_alone),
+        CONTRACT(a_newer_schema_is_rejected),
+        CONTRACT(a_tampered_schema_is_rejected_with_the_place),
+        CONTRACT(a_table_that_only_looks_like_the_originals_is_rejected),
         CONTRACT(a_large_body_is_never_copied_whole),
         CONTRACT(runs_that_were_running_are_due_at_the_next_opening),
         CONTRACT(a_full_disk_is_said_and_the_store_goes_on_when_there_is_room),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The tests of the inbox's contract: deliveries, claims, ends of runs, groups, crashes. Those of
- * sets and keys are in items_contract.c, those of people and upkeep in people_contract.c. */
+ * sets and keys are in items_contract.c, those of people and maintenance in admin_contract.c. */
 #include "inbox_contract.h"
 
 #include <pthread.h>
@@ -10,29 +10,29 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int put(struct bench *bench, const char *guid) {
+static int put(struct fixture *fixture, const char *guid) {
     struct inbox_put operation = put_of(guid);
-    return bench_ask(bench, &operation.operation);
+    return fixture_do(fixture, &operation.operation);
 }
 
-static int finish(struct bench *bench, const struct inbox_run *run, enum inbox_finish_how how,
+static int finish(struct fixture *fixture, const struct inbox_run *run, enum inbox_finish_how how,
                   int64_t due_ms) {
     struct inbox_finish operation = finish_of(run, how);
     operation.due_ms = due_ms;
-    return bench_ask(bench, &operation.operation);
+    return fixture_do(fixture, &operation.operation);
 }
 
 /* Claims the one run that "invite" has due, and ends it. */
-static void end_the_run(struct bench *bench, enum inbox_finish_how how, int64_t due_ms) {
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+static void end_the_run(struct fixture *fixture, enum inbox_finish_how how, int64_t due_ms) {
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 1);
-    assert_int_equal(finish(bench, &claim.runs[0], how, due_ms), 0);
+    assert_int_equal(finish(fixture, &claim.runs[0], how, due_ms), 0);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
-static void expect_stats(struct bench *bench, int64_t queued, int64_t running, int64_t dead) {
+static void expect_stats(struct fixture *fixture, int64_t queued, int64_t running, int64_t dead) {
     struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
-    assert_int_equal(bench_ask(bench, &stats.operation), 0);
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
     assert_int_equal(stats.queued, queued);
     assert_int_equal(stats.running, running);
     assert_int_equal(stats.dead, dead);
@@ -41,13 +41,13 @@ static void expect_stats(struct bench *bench, int64_t queued, int64_t running, i
 /* PUT */
 
 static void a_delivery_comes_back_as_a_run_with_all_that_was_stored(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_put operation = put_of("guid-1");
     operation.action = "closed";
-    operation.received_ms = BENCH_NOW - 5;
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    operation.received_ms = FIXTURE_NOW - 5;
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
 
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 1);
     const struct inbox_run *run = &claim.runs[0];
     assert_string_equal(run->guid, "guid-1");
@@ -58,7 +58,7 @@ static void a_delivery_comes_back_as_a_run_with_all_that_was_stored(void **state
     assert_string_equal(run->sender, "mona");
     assert_int_equal(run->payload->bytes, 7);
     assert_memory_equal(run->payload->data, "{\"a\":1}", 8);
-    assert_int_equal(run->received_ms, BENCH_NOW - 5);
+    assert_int_equal(run->received_ms, FIXTURE_NOW - 5);
     assert_int_equal(run->attempt, 1);
     assert_int_equal(run->lease, 42);
     assert_int_equal(run->crashes, 0);
@@ -68,79 +68,79 @@ static void a_delivery_comes_back_as_a_run_with_all_that_was_stored(void **state
 }
 
 static void a_delivery_without_plugins_is_stored_and_runs_nothing(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_put operation = put_of("guid-1");
     operation.installation = "";
     operation.n_runs = 0;
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
-    expect_stats(bench, 0, 0, 0);
-    assert_int_equal(bench->store->query(bench->place, "SELECT count(*) FROM deliveries"), 1);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+    expect_stats(fixture, 0, 0, 0);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM deliveries"), 1);
 }
 
 static void a_guid_seen_again_while_its_runs_are_queued_is_a_duplicate(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
-    assert_int_equal(put(bench, "guid-1"), INBOX_DUPLICATE);
-    expect_stats(bench, 1, 0, 0);
+    struct fixture *fixture = *state;
+    assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
+    assert_int_equal(put(fixture, "guid-1"), INBOX_DUPLICATE);
+    expect_stats(fixture, 1, 0, 0);
 }
 
 static void a_guid_seen_again_while_a_run_is_running_is_a_duplicate(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
-    assert_int_equal(put(bench, "guid-1"), INBOX_DUPLICATE);
-    expect_stats(bench, 0, 1, 0);
+    struct fixture *fixture = *state;
+    assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(put(fixture, "guid-1"), INBOX_DUPLICATE);
+    expect_stats(fixture, 0, 1, 0);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
 static void a_duplicate_makes_a_waiting_retry_due_now(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
-    end_the_run(bench, INBOX_RETRY, BENCH_NOW + 3600000);
+    struct fixture *fixture = *state;
+    assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
+    end_the_run(fixture, INBOX_RETRY, FIXTURE_NOW + 3600000);
     struct inbox_put again = put_of("guid-1");
-    again.due_ms = BENCH_NOW + 1000;
-    assert_int_equal(bench_ask(bench, &again.operation), INBOX_DUPLICATE);
+    again.due_ms = FIXTURE_NOW + 1000;
+    assert_int_equal(fixture_do(fixture, &again.operation), INBOX_DUPLICATE);
 
-    struct inbox_claim early = bench_claim(bench, "invite", BENCH_NOW + 999);
+    struct inbox_claim early = fixture_claim(fixture, "invite", FIXTURE_NOW + 999);
     assert_int_equal(early.n_runs, 0);
-    assert_int_equal(early.next_due_ms, BENCH_NOW + 1000);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 1000);
+    assert_int_equal(early.next_due_ms, FIXTURE_NOW + 1000);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 1000);
     assert_int_equal(claim.n_runs, 1);
     assert_int_equal(claim.runs[0].attempt, 2);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
 static void a_duplicate_does_not_hasten_a_first_attempt_nor_delay_a_retry(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_put first = put_of("fresh");
-    first.due_ms = BENCH_NOW + 5000;
-    assert_int_equal(bench_ask(bench, &first.operation), INBOX_STORED);
-    first.due_ms = BENCH_NOW;
-    assert_int_equal(bench_ask(bench, &first.operation), INBOX_DUPLICATE);
-    struct inbox_claim none = bench_claim(bench, "invite", BENCH_NOW);
+    first.due_ms = FIXTURE_NOW + 5000;
+    assert_int_equal(fixture_do(fixture, &first.operation), INBOX_STORED);
+    first.due_ms = FIXTURE_NOW;
+    assert_int_equal(fixture_do(fixture, &first.operation), INBOX_DUPLICATE);
+    struct inbox_claim none = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(none.n_runs, 0);
-    assert_int_equal(none.next_due_ms, BENCH_NOW + 5000);
+    assert_int_equal(none.next_due_ms, FIXTURE_NOW + 5000);
 
-    assert_int_equal(put(bench, "retried"), INBOX_STORED);
-    end_the_run(bench, INBOX_RETRY, BENCH_NOW + 10);
+    assert_int_equal(put(fixture, "retried"), INBOX_STORED);
+    end_the_run(fixture, INBOX_RETRY, FIXTURE_NOW + 10);
     struct inbox_put again = put_of("retried");
-    again.due_ms = BENCH_NOW + 1000;
-    assert_int_equal(bench_ask(bench, &again.operation), INBOX_DUPLICATE);
-    none = bench_claim(bench, "invite", BENCH_NOW);
-    assert_int_equal(none.next_due_ms, BENCH_NOW + 10);
+    again.due_ms = FIXTURE_NOW + 1000;
+    assert_int_equal(fixture_do(fixture, &again.operation), INBOX_DUPLICATE);
+    none = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(none.next_due_ms, FIXTURE_NOW + 10);
 }
 
 static void a_finished_guid_seen_again_is_a_redelivery_of_the_new_body(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     static const enum inbox_finish_how ends[] = {INBOX_DONE, INBOX_DEAD};
-    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
     for (size_t i = 0; i < 2; i++) {
-        struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+        struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
         assert_int_equal(claim.n_runs, 1);
         struct inbox_finish end = finish_of(&claim.runs[0], ends[i]);
         end.crashes = 2;
         end.suspect = true;
-        assert_int_equal(bench_ask(bench, &end.operation), 0);
+        assert_int_equal(fixture_do(fixture, &end.operation), 0);
         inbox_runs_free(claim.runs, claim.n_runs);
 
         struct inbox_put again = put_of("guid-1");
@@ -148,9 +148,9 @@ static void a_finished_guid_seen_again_is_a_redelivery_of_the_new_body(void **st
         again.body_bytes = 3;
         again.event = "issues";
         again.sender = "hubot";
-        assert_int_equal(bench_ask(bench, &again.operation), INBOX_REDELIVERED);
+        assert_int_equal(fixture_do(fixture, &again.operation), INBOX_REDELIVERED);
     }
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 1);
     assert_int_equal(claim.runs[0].attempt, 1);
     assert_int_equal(claim.runs[0].crashes, 0);
@@ -162,35 +162,35 @@ static void a_finished_guid_seen_again_is_a_redelivery_of_the_new_body(void **st
 }
 
 static void a_redelivery_runs_the_plugins_that_are_routed_now(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_put_run before[] = {{.plugin = "invite"}, {.plugin = "ping"}};
     struct inbox_put_run now[] = {{.plugin = "ping"}, {.plugin = "hello"}};
     struct inbox_put operation = put_of("guid-1");
     operation.runs = before;
     operation.n_runs = 2;
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
-    end_the_run(bench, INBOX_DONE, 0);
-    struct inbox_claim ping = bench_claim(bench, "ping", BENCH_NOW);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+    end_the_run(fixture, INBOX_DONE, 0);
+    struct inbox_claim ping = fixture_claim(fixture, "ping", FIXTURE_NOW);
     operation.runs = now;
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_DUPLICATE);
-    assert_int_equal(finish(bench, &ping.runs[0], INBOX_DEAD, 0), 0);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_DUPLICATE);
+    assert_int_equal(finish(fixture, &ping.runs[0], INBOX_DEAD, 0), 0);
     inbox_runs_free(ping.runs, ping.n_runs);
 
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_REDELIVERED);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_REDELIVERED);
     static const struct {
         const char *plugin;
         size_t runs;
     } expected[] = {{"invite", 0}, {"ping", 1}, {"hello", 1}};
     for (size_t i = 0; i < 3; i++) {
-        struct inbox_claim claim = bench_claim(bench, expected[i].plugin, BENCH_NOW);
+        struct inbox_claim claim = fixture_claim(fixture, expected[i].plugin, FIXTURE_NOW);
         assert_int_equal(claim.n_runs, expected[i].runs);
         inbox_runs_free(claim.runs, claim.n_runs);
     }
-    assert_int_equal(bench->store->query(bench->place, "SELECT count(*) FROM runs"), 3);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM runs"), 3);
 }
 
-static int64_t query(struct bench *bench, const char *sql) {
-    return bench->store->query(bench->place, sql);
+static int64_t query(struct fixture *fixture, const char *sql) {
+    return fixture->store->query(fixture->place, sql);
 }
 
 static struct inbox_put leased_put(struct inbox_put_run *runs, size_t n) {
@@ -203,49 +203,49 @@ static struct inbox_put leased_put(struct inbox_put_run *runs, size_t n) {
 }
 
 static void a_run_put_under_a_lease_is_running_and_nobody_claims_it(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_put_run runs[] = {{.plugin = "invite", .leased = true}, {.plugin = "ping"}};
     struct inbox_put operation = leased_put(runs, 2);
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
-    expect_stats(bench, 1, 1, 0);
-    assert_int_equal(query(bench, "SELECT id FROM runs WHERE plugin = 'invite'"), runs[0].id);
-    assert_int_equal(query(bench, "SELECT id FROM runs WHERE plugin = 'ping'"), runs[1].id);
-    assert_int_equal(query(bench, "SELECT attempt FROM runs WHERE plugin = 'invite'"), 1);
-    assert_true(query(bench, "SELECT lease_until_ms FROM runs WHERE plugin = 'invite'") > 0);
-    assert_int_equal(query(bench, "SELECT attempt + lease FROM runs WHERE plugin = 'ping'"), 0);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+    expect_stats(fixture, 1, 1, 0);
+    assert_int_equal(query(fixture, "SELECT id FROM runs WHERE plugin = 'invite'"), runs[0].id);
+    assert_int_equal(query(fixture, "SELECT id FROM runs WHERE plugin = 'ping'"), runs[1].id);
+    assert_int_equal(query(fixture, "SELECT attempt FROM runs WHERE plugin = 'invite'"), 1);
+    assert_true(query(fixture, "SELECT lease_until_ms FROM runs WHERE plugin = 'invite'") > 0);
+    assert_int_equal(query(fixture, "SELECT attempt + lease FROM runs WHERE plugin = 'ping'"), 0);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 0);
 
     struct inbox_run run = {.id = runs[0].id, .attempt = 1, .lease = 41};
-    assert_int_equal(finish(bench, &run, INBOX_DONE, 0), INBOX_STALE);
+    assert_int_equal(finish(fixture, &run, INBOX_DONE, 0), INBOX_STALE);
     run.lease = 42;
-    assert_int_equal(finish(bench, &run, INBOX_DONE, 0), 0);
-    expect_stats(bench, 1, 0, 0);
+    assert_int_equal(finish(fixture, &run, INBOX_DONE, 0), 0);
+    expect_stats(fixture, 1, 0, 0);
 }
 
 static void a_duplicate_gets_no_run_and_a_redelivery_gets_it_queued_for_its_journal(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_put_run runs[] = {{.plugin = "invite", .leased = true}};
     struct inbox_put operation = leased_put(runs, 1);
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
     struct inbox_run run = {.id = runs[0].id, .attempt = 1, .lease = 42};
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_DUPLICATE);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_DUPLICATE);
     assert_int_equal(runs[0].id, 0);
-    assert_int_equal(finish(bench, &run, INBOX_DEAD, 0), 0);
+    assert_int_equal(finish(fixture, &run, INBOX_DEAD, 0), 0);
 
     operation.lease = 43;
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_REDELIVERED);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_REDELIVERED);
     assert_int_equal(runs[0].id, 0);
-    expect_stats(bench, 1, 0, 0);
-    assert_int_equal(finish(bench, &run, INBOX_DONE, 0), INBOX_STALE);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    expect_stats(fixture, 1, 0, 0);
+    assert_int_equal(finish(fixture, &run, INBOX_DONE, 0), INBOX_STALE);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 1);
     assert_int_equal(claim.runs[0].attempt, 1);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
 static void a_body_is_bytes_whatever_they_are(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     static const char *const guids[] = {"empty", "escape", "nul", "not-utf8"};
     static const char bytes[][16] = {"", "\"\\u0000\"", "a\0b", "\xFF\xFE\x00\x80"};
     static const size_t lengths[] = {0, 8, 3, 4};
@@ -253,9 +253,9 @@ static void a_body_is_bytes_whatever_they_are(void **state) {
         struct inbox_put operation = put_of(guids[i]);
         operation.body = lengths[i] ? bytes[i] : NULL;
         operation.body_bytes = lengths[i];
-        assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+        assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
     }
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 4);
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(claim.runs[i].payload->bytes, lengths[i]);
@@ -274,28 +274,28 @@ static char *pattern(size_t bytes, unsigned seed) {
 }
 
 static void the_largest_body_survives_a_redelivery_and_reopening(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     static const size_t sizes[] = {26214400, 26214399, (1 << 20) + 1, 26214400};
     for (unsigned i = 0; i < 4; i++) {
         char *body = pattern(sizes[i], i);
         struct inbox_put operation = put_of("guid-1");
         operation.body = body;
         operation.body_bytes = sizes[i];
-        assert_int_equal(bench_ask(bench, &operation.operation), i ? INBOX_REDELIVERED : 0);
-        bench_close(bench);
-        bench_open(bench, BENCH_NOW);
-        struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+        assert_int_equal(fixture_do(fixture, &operation.operation), i ? INBOX_REDELIVERED : 0);
+        fixture_close(fixture);
+        fixture_open(fixture, FIXTURE_NOW);
+        struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
         assert_int_equal(claim.n_runs, 1);
         assert_int_equal(claim.runs[0].payload->bytes, sizes[i]);
         assert_true(memcmp(claim.runs[0].payload->data, body, sizes[i]) == 0);
-        assert_int_equal(finish(bench, &claim.runs[0], INBOX_DONE, 0), 0);
+        assert_int_equal(finish(fixture, &claim.runs[0], INBOX_DONE, 0), 0);
         inbox_runs_free(claim.runs, claim.n_runs);
         free(body);
     }
 }
 
 static void a_body_that_shrinks_is_packed_and_comes_back_as_it_was(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     static const size_t sizes[] = {255, 256, 20000, 3 << 20};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         char guid[2] = {(char)('a' + i)}, *body = malloc(sizes[i]);
@@ -306,29 +306,30 @@ static void a_body_that_shrinks_is_packed_and_comes_back_as_it_was(void **state)
         struct inbox_put operation = put_of(guid);
         operation.body = body;
         operation.body_bytes = sizes[i];
-        assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
-        struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+        assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+        struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
         assert_int_equal(claim.runs[0].payload->bytes, sizes[i]);
         assert_memory_equal(claim.runs[0].payload->data, body, sizes[i]);
         inbox_runs_free(claim.runs, claim.n_runs);
         free(body);
     }
-    assert_int_equal(query(bench, "SELECT count(*) FROM deliveries WHERE body_codec = 0"), 1);
-    assert_int_equal(query(bench, "SELECT count(*) FROM deliveries WHERE length(body) < 2000"), 3);
+    assert_int_equal(query(fixture, "SELECT count(*) FROM deliveries WHERE body_codec = 0"), 1);
+    assert_int_equal(query(fixture, "SELECT count(*) FROM deliveries WHERE length(body) < 2000"),
+                     3);
 }
 
 static void a_damaged_body_is_an_error_of_its_run(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     char body[2000];
     memset(body, 'x', sizeof body);
     struct inbox_put operation = put_of("guid-1");
     operation.body = body;
     operation.body_bytes = sizeof body;
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
     struct inbox_claim_share share = {
         .plugin = "invite", .runs = 1, .payload_bytes = UINT64_MAX, .alone = false};
-    struct inbox_claim claim = claim_of(&share, 1, BENCH_NOW);
-    assert_int_equal(bench_ask(bench, &claim.operation), 0);
+    struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
+    assert_int_equal(fixture_do(fixture, &claim.operation), 0);
     struct inbox_run *run = &claim.runs[0];
     struct error err = {""};
     static const struct {
@@ -351,8 +352,8 @@ static void a_damaged_body_is_an_error_of_its_run(void **state) {
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
-static void texts_that_are_too_long_are_refused(void **state) {
-    struct bench *bench = *state;
+static void texts_that_are_too_long_are_rejected(void **state) {
+    struct fixture *fixture = *state;
     char longest[INBOX_GUID_MAX + 2], name[INBOX_NAME_MAX + 2];
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
@@ -365,12 +366,12 @@ static void texts_that_are_too_long_are_refused(void **state) {
     puts[3].installation = name;
     puts[4].runs = runs;
     for (size_t i = 0; i < sizeof puts / sizeof *puts; i++) {
-        assert_int_equal(bench_ask(bench, &puts[i].operation), -1);
+        assert_int_equal(fixture_do(fixture, &puts[i].operation), -1);
         assert_non_null(strstr(puts[i].operation.error.text, "longer than"));
     }
-    assert_true(inbox_healthy(bench->inbox)); /* it is their fault, not the store's */
-    assert_int_equal(put(bench, longest + 1), INBOX_STORED);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    assert_true(inbox_healthy(fixture->inbox)); /* it is their fault, not the store's */
+    assert_int_equal(put(fixture, longest + 1), INBOX_STORED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_string_equal(claim.runs[0].guid, longest + 1);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
@@ -378,40 +379,40 @@ static void texts_that_are_too_long_are_refused(void **state) {
 /* CLAIM */
 
 static void runs_are_claimed_once_and_in_order_of_due_time(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     static const struct {
         const char *guid;
         int64_t due_ms;
     } given[] = {{"third", 30}, {"first", 10}, {"later", 101}, {"second", 20}, {"fourth", 100}};
     for (size_t i = 0; i < 5; i++) {
         struct inbox_put operation = put_of(given[i].guid);
-        operation.due_ms = BENCH_NOW + given[i].due_ms;
-        assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+        operation.due_ms = FIXTURE_NOW + given[i].due_ms;
+        assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
     }
     static const char *const order[] = {"first", "second", "third", "fourth"};
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW + 100);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 100);
     assert_int_equal(claim.n_runs, 4);
     for (size_t i = 0; i < 4; i++) {
         assert_string_equal(claim.runs[i].guid, order[i]);
     }
-    assert_int_equal(claim.next_due_ms, BENCH_NOW + 101);
+    assert_int_equal(claim.next_due_ms, FIXTURE_NOW + 101);
     inbox_runs_free(claim.runs, claim.n_runs);
 
-    claim = bench_claim(bench, "invite", BENCH_NOW + 100);
+    claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 100);
     assert_int_equal(claim.n_runs, 0);
-    expect_stats(bench, 1, 4, 0);
+    expect_stats(fixture, 1, 4, 0);
 }
 
 static void each_plugin_gets_its_share_and_no_more(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_put_run runs[] = {{.plugin = "invite"}, {.plugin = "ping"}, {.plugin = "hello"}};
     static const char *const guids[] = {"a", "b", "c"};
     for (size_t i = 0; i < 3; i++) {
         struct inbox_put operation = put_of(guids[i]);
         operation.runs = runs;
         operation.n_runs = 3;
-        operation.due_ms = BENCH_NOW - 10 + (int64_t)i;
-        assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+        operation.due_ms = FIXTURE_NOW - 10 + (int64_t)i;
+        assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
     }
     struct inbox_claim_share shares[] = {
         {.plugin = "invite", .runs = 2, .payload_bytes = UINT64_MAX},
@@ -419,8 +420,8 @@ static void each_plugin_gets_its_share_and_no_more(void **state) {
         {.plugin = "nobody", .runs = 5, .payload_bytes = UINT64_MAX},
         {.plugin = "hello", .runs = 5, .payload_bytes = UINT64_MAX},
     };
-    struct inbox_claim claim = claim_of(shares, 4, BENCH_NOW);
-    assert_int_equal(bench_ask(bench, &claim.operation), 0);
+    struct inbox_claim claim = claim_of(shares, 4, FIXTURE_NOW);
+    assert_int_equal(fixture_do(fixture, &claim.operation), 0);
     size_t count[4] = {0};
     for (size_t i = 0; i < claim.n_runs; i++) {
         count[claim.runs[i].share]++;
@@ -429,33 +430,33 @@ static void each_plugin_gets_its_share_and_no_more(void **state) {
     assert_int_equal(count[1], 0);
     assert_int_equal(count[2], 0);
     assert_int_equal(count[3], 3);
-    assert_int_equal(claim.next_due_ms, BENCH_NOW - 10); /* of ping, whose share was 0 */
+    assert_int_equal(claim.next_due_ms, FIXTURE_NOW - 10); /* of ping, whose share was 0 */
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
 static void a_claim_of_nothing_says_when_there_will_be_something(void **state) {
-    struct bench *bench = *state;
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    struct fixture *fixture = *state;
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 0);
     assert_true(claim.next_due_ms == INT64_MAX);
     struct inbox_put operation = put_of("guid-1");
-    operation.due_ms = BENCH_NOW + 77;
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
-    claim = bench_claim(bench, "invite", BENCH_NOW);
-    assert_int_equal(claim.next_due_ms, BENCH_NOW + 77);
-    claim = bench_claim(bench, "ping", BENCH_NOW);
+    operation.due_ms = FIXTURE_NOW + 77;
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+    claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(claim.next_due_ms, FIXTURE_NOW + 77);
+    claim = fixture_claim(fixture, "ping", FIXTURE_NOW);
     assert_true(claim.next_due_ms == INT64_MAX); /* only of the plugins that were asked for */
 }
 
 static void payload_bytes_bound_a_share_but_one_run_always_fits(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     static const char *const guids[] = {"a", "b", "c", "d"};
     char *body = pattern(4000, 1);
     for (size_t i = 0; i < 4; i++) {
         struct inbox_put operation = put_of(guids[i]);
         operation.body = body;
         operation.body_bytes = 4000;
-        assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
+        assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
     }
     free(body);
     static const struct {
@@ -465,26 +466,26 @@ static void payload_bytes_bound_a_share_but_one_run_always_fits(void **state) {
     for (size_t i = 0; i < 3; i++) {
         struct inbox_claim_share share = {
             .plugin = "invite", .runs = 9, .payload_bytes = cases[i].bytes};
-        struct inbox_claim claim = claim_of(&share, 1, BENCH_NOW);
-        assert_int_equal(bench_ask(bench, &claim.operation), 0);
+        struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
+        assert_int_equal(fixture_do(fixture, &claim.operation), 0);
         assert_int_equal(claim.n_runs, cases[i].runs);
         inbox_runs_free(claim.runs, claim.n_runs);
     }
 }
 
 static void a_suspect_run_is_taken_alone_and_only_when_nothing_runs(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     static const char *const guids[] = {"a", "b", "c", "d"};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(put(bench, guids[i]), INBOX_STORED);
+        assert_int_equal(put(fixture, guids[i]), INBOX_STORED);
     }
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 4);
     for (size_t i = 0; i < 4; i++) { /* a and b were in the worker that died */
         struct inbox_finish end = finish_of(&claim.runs[i], INBOX_RETRY);
         end.suspect = i < 2;
         end.crashes = (int64_t)i;
-        assert_int_equal(bench_ask(bench, &end.operation), 0);
+        assert_int_equal(fixture_do(fixture, &end.operation), 0);
     }
     inbox_runs_free(claim.runs, claim.n_runs);
 
@@ -501,8 +502,8 @@ static void a_suspect_run_is_taken_alone_and_only_when_nothing_runs(void **state
                                           .runs = steps[i].runs,
                                           .payload_bytes = UINT64_MAX,
                                           .alone = steps[i].alone};
-        claim = claim_of(&share, 1, BENCH_NOW);
-        assert_int_equal(bench_ask(bench, &claim.operation), 0);
+        claim = claim_of(&share, 1, FIXTURE_NOW);
+        assert_int_equal(fixture_do(fixture, &claim.operation), 0);
         assert_int_equal(claim.n_runs, steps[i].taken);
         assert_int_equal(share.suspects_due, steps[i].suspects_due);
         if (claim.n_runs > 0) {
@@ -518,8 +519,8 @@ static void a_suspect_run_is_taken_alone_and_only_when_nothing_runs(void **state
 /* FINISH */
 
 static void a_retry_keeps_its_attempt_and_a_requeue_gives_it_back(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    struct fixture *fixture = *state;
+    assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
     static const struct {
         int64_t attempt; /* of the claim */
         enum inbox_finish_how how;
@@ -528,58 +529,58 @@ static void a_retry_keeps_its_attempt_and_a_requeue_gives_it_back(void **state) 
                  {2, INBOX_REQUEUE},
                  {2, INBOX_RETRY},
                  {3, INBOX_DONE}};
-    int64_t now_ms = BENCH_NOW;
+    int64_t now_ms = FIXTURE_NOW;
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-        struct inbox_claim early = bench_claim(bench, "invite", now_ms - 1);
+        struct inbox_claim early = fixture_claim(fixture, "invite", now_ms - 1);
         assert_int_equal(early.n_runs, 0);
-        struct inbox_claim claim = bench_claim(bench, "invite", now_ms);
+        struct inbox_claim claim = fixture_claim(fixture, "invite", now_ms);
         assert_int_equal(claim.n_runs, 1);
         assert_int_equal(claim.runs[0].attempt, steps[i].attempt);
         now_ms += 500;
-        assert_int_equal(finish(bench, &claim.runs[0], steps[i].how, now_ms), 0);
+        assert_int_equal(finish(fixture, &claim.runs[0], steps[i].how, now_ms), 0);
         inbox_runs_free(claim.runs, claim.n_runs);
     }
-    expect_stats(bench, 0, 0, 0);
+    expect_stats(fixture, 0, 0, 0);
 }
 
 static void a_dead_run_is_counted_and_keeps_its_reason(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    struct fixture *fixture = *state;
+    assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     struct inbox_finish end = finish_of(&claim.runs[0], INBOX_DEAD);
     end.label = "failed";
     end.reason = "no such user";
-    assert_int_equal(bench_ask(bench, &end.operation), 0);
+    assert_int_equal(fixture_do(fixture, &end.operation), 0);
     inbox_runs_free(claim.runs, claim.n_runs);
-    expect_stats(bench, 0, 0, 1);
-    assert_int_equal(bench->store->query(bench->place,
-                                         "SELECT count(*) FROM runs WHERE state = 'dead' AND "
-                                         "label = 'failed' AND reason = 'no such user' AND "
-                                         "finished_ms = 1700000000000"),
+    expect_stats(fixture, 0, 0, 1);
+    assert_int_equal(fixture->store->query(fixture->place,
+                                           "SELECT count(*) FROM runs WHERE state = 'dead' AND "
+                                           "label = 'failed' AND reason = 'no such user' AND "
+                                           "finished_ms = 1700000000000"),
                      1);
-    struct inbox_claim none = bench_claim(bench, "invite", BENCH_NOW * 2);
+    struct inbox_claim none = fixture_claim(fixture, "invite", FIXTURE_NOW * 2);
     assert_int_equal(none.n_runs, 0);
 }
 
 static void words_of_another_attempt_lease_or_run_are_stale(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    struct fixture *fixture = *state;
+    assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     const struct inbox_run right = claim.runs[0];
     struct inbox_run wrong[] = {right, right, right};
     wrong[0].attempt++;
     wrong[1].lease++;
     wrong[2].id++;
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(finish(bench, &wrong[i], INBOX_DONE, 0), INBOX_STALE);
+        assert_int_equal(finish(fixture, &wrong[i], INBOX_DONE, 0), INBOX_STALE);
     }
-    expect_stats(bench, 0, 1, 0);
-    assert_int_equal(finish(bench, &right, INBOX_RETRY, BENCH_NOW), 0);
-    assert_int_equal(finish(bench, &right, INBOX_DEAD, 0), INBOX_STALE); /* queued by now */
-    struct inbox_claim again = bench_claim(bench, "invite", BENCH_NOW);
-    assert_int_equal(finish(bench, &right, INBOX_DEAD, 0), INBOX_STALE); /* attempt 2 by now */
-    assert_int_equal(finish(bench, &again.runs[0], INBOX_DONE, 0), 0);
-    assert_int_equal(finish(bench, &again.runs[0], INBOX_DONE, 0), INBOX_STALE);
+    expect_stats(fixture, 0, 1, 0);
+    assert_int_equal(finish(fixture, &right, INBOX_RETRY, FIXTURE_NOW), 0);
+    assert_int_equal(finish(fixture, &right, INBOX_DEAD, 0), INBOX_STALE); /* queued by now */
+    struct inbox_claim again = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(finish(fixture, &right, INBOX_DEAD, 0), INBOX_STALE); /* attempt 2 by now */
+    assert_int_equal(finish(fixture, &again.runs[0], INBOX_DONE, 0), 0);
+    assert_int_equal(finish(fixture, &again.runs[0], INBOX_DONE, 0), INBOX_STALE);
     inbox_runs_free(claim.runs, claim.n_runs);
     inbox_runs_free(again.runs, again.n_runs);
 }
@@ -588,17 +589,17 @@ static void words_of_another_attempt_lease_or_run_are_stale(void **state) {
 
 static void an_operation_that_fails_takes_no_neighbour_with_it(void **state) {
     enum { N = 40 };
-    struct bench *bench = *state;
-    bench->store->poison(bench->place, "poison");
+    struct fixture *fixture = *state;
+    fixture->store->poison(fixture->place, "poison");
     char guids[N][16];
     struct inbox_put *puts = calloc(N, sizeof *puts);
     assert_non_null(puts);
     for (size_t i = 0; i < N; i++) {
         (void)snprintf(guids[i], sizeof guids[i], i % 7 == 3 ? "poison" : "guid-%zu", i);
         puts[i] = put_of(guids[i]);
-        bench_submit(bench, &puts[i].operation);
+        fixture_submit(fixture, &puts[i].operation);
     }
-    bench_wait(bench, N);
+    fixture_wait(fixture, N);
     size_t stored = 0;
     for (size_t i = 0; i < N; i++) {
         assert_int_equal(puts[i].operation.result, i % 7 == 3 ? -1 : INBOX_STORED);
@@ -606,13 +607,13 @@ static void an_operation_that_fails_takes_no_neighbour_with_it(void **state) {
         stored += i % 7 != 3;
     }
     free(puts);
-    assert_true(inbox_healthy(bench->inbox));
-    expect_stats(bench, (int64_t)stored, 0, 0);
+    assert_true(inbox_healthy(fixture->inbox));
+    expect_stats(fixture, (int64_t)stored, 0, 0);
 }
 
 static void what_one_asker_submits_is_done_in_that_order(void **state) {
     enum { N = 600 };
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_item *items = calloc(N, sizeof *items);
     assert_non_null(items);
     for (size_t i = 0; i < N; i++) { /* each sees what the one before it did, group ends or not */
@@ -622,9 +623,9 @@ static void what_one_asker_submits_is_done_in_that_order(void **state) {
                                 .scope = "",
                                 .set = "s",
                                 .name = "n"};
-        bench_submit(bench, &items[i].operation);
+        fixture_submit(fixture, &items[i].operation);
     }
-    bench_wait(bench, N);
+    fixture_wait(fixture, N);
     for (size_t i = 0; i < N; i++) {
         assert_int_equal(items[i].operation.result, 1);
     }
@@ -634,7 +635,7 @@ static void what_one_asker_submits_is_done_in_that_order(void **state) {
 enum { THREADS = 8, PUTS_EACH = 100 };
 
 struct producer {
-    struct bench bench; /* its own mailbox on the shared inbox */
+    struct fixture fixture; /* its own mailbox on the shared inbox */
     pthread_t thread;
     unsigned number;
     unsigned stored;
@@ -646,63 +647,63 @@ static void *produce(void *argument) {
         char guid[32];
         (void)snprintf(guid, sizeof guid, "guid-%u-%u", producer->number, i);
         struct inbox_put operation = put_of(guid);
-        producer->stored += bench_ask(&producer->bench, &operation.operation) == INBOX_STORED;
+        producer->stored += fixture_do(&producer->fixture, &operation.operation) == INBOX_STORED;
     }
     return NULL;
 }
 
 static void many_threads_submit_at_once_and_each_gets_its_answers(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct producer *producers = calloc(THREADS, sizeof *producers);
     assert_non_null(producers);
     for (unsigned i = 0; i < THREADS; i++) {
         producers[i].number = i;
-        producers[i].bench.inbox = bench->inbox;
-        assert_int_equal(mailbox_init(&producers[i].bench.mailbox), 0);
+        producers[i].fixture.inbox = fixture->inbox;
+        assert_int_equal(mailbox_init(&producers[i].fixture.mailbox), 0);
         assert_int_equal(pthread_create(&producers[i].thread, NULL, produce, &producers[i]), 0);
     }
     for (unsigned i = 0; i < THREADS; i++) {
         assert_int_equal(pthread_join(producers[i].thread, NULL), 0);
         assert_int_equal(producers[i].stored, PUTS_EACH);
-        mailbox_finish(&producers[i].bench.mailbox);
+        mailbox_finish(&producers[i].fixture.mailbox);
     }
     free(producers);
-    expect_stats(bench, THREADS * PUTS_EACH, 0, 0);
+    expect_stats(fixture, THREADS * PUTS_EACH, 0, 0);
 }
 
 static void closing_finishes_what_was_submitted(void **state) {
     enum { N = 500 };
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     char guids[N][16];
     struct inbox_put *puts = calloc(N, sizeof *puts);
     assert_non_null(puts);
     for (size_t i = 0; i < N; i++) {
         (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
         puts[i] = put_of(guids[i]);
-        bench_submit(bench, &puts[i].operation);
+        fixture_submit(fixture, &puts[i].operation);
     }
-    bench_close(bench);
-    bench_wait(bench, N);
+    fixture_close(fixture);
+    fixture_wait(fixture, N);
     free(puts);
-    bench_open(bench, BENCH_NOW);
-    expect_stats(bench, N, 0, 0);
+    fixture_open(fixture, FIXTURE_NOW);
+    expect_stats(fixture, N, 0, 0);
 }
 
 /* Crashes */
 
 /* In the child: stores until it is killed, and says each GUID's number once it was answered. */
-_Noreturn static void store_until_killed(const struct bench *parent, int out) {
-    struct bench bench = {.store = parent->store, .place = parent->place};
+_Noreturn static void store_until_killed(const struct fixture *parent, int out) {
+    struct fixture fixture = {.store = parent->store, .place = parent->place};
     struct error err;
-    if (mailbox_init(&bench.mailbox) < 0 ||
-        bench.store->open(bench.place, BENCH_NOW, &bench.inbox, &err) != 0) {
+    if (mailbox_init(&fixture.mailbox) < 0 ||
+        fixture.store->open(fixture.place, FIXTURE_NOW, &fixture.inbox, &err) != 0) {
         _exit(1);
     }
     for (unsigned i = 0;; i++) {
         char guid[32];
         (void)snprintf(guid, sizeof guid, "guid-%u", i);
         struct inbox_put operation = put_of(guid);
-        if (bench_ask(&bench, &operation.operation) != INBOX_STORED ||
+        if (fixture_do(&fixture, &operation.operation) != INBOX_STORED ||
             write(out, &i, sizeof i) != sizeof i) {
             _exit(1);
         }
@@ -710,15 +711,15 @@ _Noreturn static void store_until_killed(const struct bench *parent, int out) {
 }
 
 static void what_was_answered_survives_kill_9(void **state) {
-    struct bench *bench = *state;
-    bench_close(bench);
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         (void)close(ends[0]);
-        store_until_killed(bench, ends[1]);
+        store_until_killed(fixture, ends[1]);
     }
     (void)close(ends[1]);
     unsigned last = 0, number;
@@ -735,13 +736,13 @@ static void what_was_answered_survives_kill_9(void **state) {
     assert_true(WIFSIGNALED(status));
     assert_true(last >= 50);
 
-    bench_open(bench, BENCH_NOW);
+    fixture_open(fixture, FIXTURE_NOW);
     for (unsigned i = 0; i <= last; i++) {
         char guid[32];
         (void)snprintf(guid, sizeof guid, "guid-%u", i);
-        assert_int_equal(put(bench, guid), INBOX_DUPLICATE);
+        assert_int_equal(put(fixture, guid), INBOX_DUPLICATE);
     }
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_true(claim.n_runs > last);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
@@ -762,7 +763,7 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
         CONTRACT(the_largest_body_survives_a_redelivery_and_reopening),
         CONTRACT(a_body_that_shrinks_is_packed_and_comes_back_as_it_was),
         CONTRACT(a_damaged_body_is_an_error_of_its_run),
-        CONTRACT(texts_that_are_too_long_are_refused),
+        CONTRACT(texts_that_are_too_long_are_rejected),
         CONTRACT(runs_are_claimed_once_and_in_order_of_due_time),
         CONTRACT(each_plugin_gets_its_share_and_no_more),
         CONTRACT(a_claim_of_nothing_says_when_there_will_be_something),

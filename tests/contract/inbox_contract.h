@@ -14,7 +14,7 @@ struct contract_store {
     int (*open)(void *place, int64_t now_ms, struct inbox **inbox, struct error *err);
     /* SQL that all stores know, on a connection of its own; the first column of the first row. */
     int64_t (*query)(void *place, const char *sql);
-    /* From now on the database itself refuses the delivery with this GUID. */
+    /* From now on the database itself rejects the delivery with this GUID. */
     void (*poison)(void *place, const char *guid);
 };
 
@@ -27,14 +27,14 @@ size_t contract_people_tests(const struct contract_store *store, struct CMUnitTe
 size_t contract_wait_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_journal_tests(const struct contract_store *store, struct CMUnitTest *tests);
 
-/* One test of a list in which `store` is a variable; it finds a bench as its state. */
+/* One test of a list in which `store` is a variable; it finds a fixture as its state. */
 #define CONTRACT(test)                                                                             \
-    { #test, test, bench_set_up, bench_tear_down, (void *)(uintptr_t)store }
-int bench_set_up(void **state);
-int bench_tear_down(void **state);
+    { #test, test, fixture_set_up, fixture_tear_down, (void *)(uintptr_t)store }
+int fixture_set_up(void **state);
+int fixture_tear_down(void **state);
 
 /* What a test has: a place, an inbox that is open on it (unless the test closed it), a mailbox. */
-struct bench {
+struct fixture {
     const struct contract_store *store;
     void *place;
     struct inbox *inbox;
@@ -42,15 +42,16 @@ struct bench {
     unsigned answered;
 };
 
-#define BENCH_NOW 1700000000000 /* the wall's time of these tests, unless one says another */
+#define FIXTURE_NOW 1700000000000 /* the wall's time of these tests, unless one says another */
 
-void bench_open(struct bench *bench, int64_t now_ms); /* again, after bench_close() */
-void bench_close(struct bench *bench);
+void fixture_open(struct fixture *fixture, int64_t now_ms); /* again, after fixture_close() */
+void fixture_close(struct fixture *fixture);
 
-/* Submits without waiting; waits until `n` answers have come since the last bench_wait(); both. */
-void bench_submit(struct bench *bench, struct inbox_operation *operation);
-void bench_wait(struct bench *bench, unsigned n);
-int bench_ask(struct bench *bench, struct inbox_operation *operation);
+/* Submits without waiting; waits until `n` answers have come since the last fixture_wait(); both.
+ */
+void fixture_submit(struct fixture *fixture, struct inbox_operation *operation);
+void fixture_wait(struct fixture *fixture, unsigned n);
+int fixture_do(struct fixture *fixture, struct inbox_operation *operation);
 
 /* Operations with defaults: a push for plugin "invite" of installation 7, received and due now. */
 struct inbox_put put_of(const char *guid);
@@ -58,6 +59,6 @@ struct inbox_claim claim_of(struct inbox_claim_share *shares, size_t n_shares, i
 struct inbox_finish finish_of(const struct inbox_run *run, enum inbox_finish_how how);
 
 /* Claims everything that `plugin` has due; the caller frees claim.runs. */
-struct inbox_claim bench_claim(struct bench *bench, const char *plugin, int64_t now_ms);
+struct inbox_claim fixture_claim(struct fixture *fixture, const char *plugin, int64_t now_ms);
 
 #endif

@@ -3,18 +3,18 @@
  * original bot's table. */
 #include "inbox_contract.h"
 
-static int item(struct bench *bench, enum inbox_kind kind, const char *plugin, const char *scope,
-                const char *set, const char *name) {
+static int item(struct fixture *fixture, enum inbox_kind kind, const char *plugin,
+                const char *scope, const char *set, const char *name) {
     struct inbox_item operation = {
         .operation = {.kind = kind}, .plugin = plugin, .scope = scope, .set = set, .name = name};
-    int result = bench_ask(bench, &operation.operation);
+    int result = fixture_do(fixture, &operation.operation);
     if (kind == INBOX_KEY_GET && result == 1) {
         buffer_finish(&operation.value);
     }
     return result;
 }
 
-static int put_key(struct bench *bench, const char *scope, const char *name, const void *value,
+static int put_key(struct fixture *fixture, const char *scope, const char *name, const void *value,
                    size_t bytes) {
     struct inbox_item operation = {.operation = {.kind = INBOX_KEY_PUT},
                                    .plugin = "invite",
@@ -22,17 +22,17 @@ static int put_key(struct bench *bench, const char *scope, const char *name, con
                                    .name = name,
                                    .value_in = value,
                                    .value_in_bytes = bytes};
-    return bench_ask(bench, &operation.operation);
+    return fixture_do(fixture, &operation.operation);
 }
 
-static void expect_key(struct bench *bench, const char *scope, const char *name, const void *value,
-                       size_t bytes) {
+static void expect_key(struct fixture *fixture, const char *scope, const char *name,
+                       const void *value, size_t bytes) {
     struct inbox_item operation = {.operation = {.kind = INBOX_KEY_GET},
                                    .plugin = "invite",
                                    .scope = scope,
                                    .name = name,
                                    .value = {.data = (char *)1}}; /* whatever was there */
-    assert_int_equal(bench_ask(bench, &operation.operation), 1);
+    assert_int_equal(fixture_do(fixture, &operation.operation), 1);
     assert_int_equal(operation.value.bytes, bytes);
     if (bytes > 0) {
         assert_memory_equal(operation.value.data, value, bytes);
@@ -41,83 +41,84 @@ static void expect_key(struct bench *bench, const char *scope, const char *name,
 }
 
 static void a_set_says_what_was_added_and_what_changed(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "7", "s", "mona"), 0);
-    assert_int_equal(item(bench, INBOX_SET_ADD, "invite", "7", "s", "mona"), 1);
-    assert_int_equal(item(bench, INBOX_SET_ADD, "invite", "7", "s", "mona"), 0);
-    assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "7", "s", "mona"), 1);
-    assert_int_equal(item(bench, INBOX_SET_REMOVE, "invite", "7", "s", "mona"), 1);
-    assert_int_equal(item(bench, INBOX_SET_REMOVE, "invite", "7", "s", "mona"), 0);
-    assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "7", "s", "mona"), 0);
+    struct fixture *fixture = *state;
+    assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "7", "s", "mona"), 0);
+    assert_int_equal(item(fixture, INBOX_SET_ADD, "invite", "7", "s", "mona"), 1);
+    assert_int_equal(item(fixture, INBOX_SET_ADD, "invite", "7", "s", "mona"), 0);
+    assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "7", "s", "mona"), 1);
+    assert_int_equal(item(fixture, INBOX_SET_REMOVE, "invite", "7", "s", "mona"), 1);
+    assert_int_equal(item(fixture, INBOX_SET_REMOVE, "invite", "7", "s", "mona"), 0);
+    assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "7", "s", "mona"), 0);
 }
 
 static void sets_are_a_plugins_own_and_a_scopes_own(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(item(bench, INBOX_SET_ADD, "invite", "7", "s", "mona"), 1);
-    assert_int_equal(item(bench, INBOX_SET_HAS, "ping", "7", "s", "mona"), 0);
-    assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "8", "s", "mona"), 0);
-    assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "", "s", "mona"), 0);
-    assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "7", "t", "mona"), 0);
-    assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "7", "s", "Mona"), 0);
+    struct fixture *fixture = *state;
+    assert_int_equal(item(fixture, INBOX_SET_ADD, "invite", "7", "s", "mona"), 1);
+    assert_int_equal(item(fixture, INBOX_SET_HAS, "ping", "7", "s", "mona"), 0);
+    assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "8", "s", "mona"), 0);
+    assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "", "s", "mona"), 0);
+    assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "7", "t", "mona"), 0);
+    assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "7", "s", "Mona"), 0);
 }
 
 static void a_key_keeps_its_last_value_byte_by_byte(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(item(bench, INBOX_KEY_GET, "invite", "", NULL, "k"), 0);
-    assert_int_equal(put_key(bench, "", "k", "first", 5), 0);
-    assert_int_equal(put_key(bench, "", "k", "a\0\xFF", 3), 0);
-    expect_key(bench, "", "k", "a\0\xFF", 3);
-    assert_int_equal(put_key(bench, "", "k", NULL, 0), 0);
-    expect_key(bench, "", "k", "", 0);
-    assert_int_equal(put_key(bench, "7", "k", "other", 5), 0);
-    expect_key(bench, "", "k", "", 0);
-    assert_int_equal(item(bench, INBOX_KEY_GET, "ping", "7", NULL, "k"), 0);
-    assert_int_equal(item(bench, INBOX_KEY_DELETE, "invite", "", NULL, "k"), 1);
-    assert_int_equal(item(bench, INBOX_KEY_DELETE, "invite", "", NULL, "k"), 0);
-    assert_int_equal(item(bench, INBOX_KEY_GET, "invite", "", NULL, "k"), 0);
-    expect_key(bench, "7", "k", "other", 5);
+    struct fixture *fixture = *state;
+    assert_int_equal(item(fixture, INBOX_KEY_GET, "invite", "", NULL, "k"), 0);
+    assert_int_equal(put_key(fixture, "", "k", "first", 5), 0);
+    assert_int_equal(put_key(fixture, "", "k", "a\0\xFF", 3), 0);
+    expect_key(fixture, "", "k", "a\0\xFF", 3);
+    assert_int_equal(put_key(fixture, "", "k", NULL, 0), 0);
+    expect_key(fixture, "", "k", "", 0);
+    assert_int_equal(put_key(fixture, "7", "k", "other", 5), 0);
+    expect_key(fixture, "", "k", "", 0);
+    assert_int_equal(item(fixture, INBOX_KEY_GET, "ping", "7", NULL, "k"), 0);
+    assert_int_equal(item(fixture, INBOX_KEY_DELETE, "invite", "", NULL, "k"), 1);
+    assert_int_equal(item(fixture, INBOX_KEY_DELETE, "invite", "", NULL, "k"), 0);
+    assert_int_equal(item(fixture, INBOX_KEY_GET, "invite", "", NULL, "k"), 0);
+    expect_key(fixture, "7", "k", "other", 5);
 }
 
 static void sets_and_keys_last_when_the_store_is_opened_again(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(item(bench, INBOX_SET_ADD, "invite", "7", "s", "mona"), 1);
-    assert_int_equal(put_key(bench, "7", "k", "value", 5), 0);
-    bench_close(bench);
-    bench_open(bench, BENCH_NOW);
-    assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "7", "s", "mona"), 1);
-    expect_key(bench, "7", "k", "value", 5);
+    struct fixture *fixture = *state;
+    assert_int_equal(item(fixture, INBOX_SET_ADD, "invite", "7", "s", "mona"), 1);
+    assert_int_equal(put_key(fixture, "7", "k", "value", 5), 0);
+    fixture_close(fixture);
+    fixture_open(fixture, FIXTURE_NOW);
+    assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "7", "s", "mona"), 1);
+    expect_key(fixture, "7", "k", "value", 5);
 }
 
 static void the_originals_database_is_adopted(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "", "sent_invitation", "mona"), 0);
-    bench_close(bench);
-    bench->store->remove(bench->place); /* as the original left it: none of our tables yet */
-    bench->place = bench->store->make();
+    struct fixture *fixture = *state;
+    assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "", "sent_invitation", "mona"), 0);
+    fixture_close(fixture);
+    fixture->store->remove(fixture->place); /* as the original left it: none of our tables yet */
+    fixture->place = fixture->store->make();
     static const char *const original[] = {
         "CREATE TABLE alembic_version (version_num varchar(32) primary key)",
         "INSERT INTO alembic_version VALUES ('7e4b4bdc8ba1')",
         "CREATE TABLE persistent_set_sent_invitation (entry varchar primary key)",
         "INSERT INTO persistent_set_sent_invitation VALUES ('mona')"};
     for (size_t i = 0; i < sizeof original / sizeof *original; i++) {
-        (void)bench->store->query(bench->place, original[i]);
+        (void)fixture->store->query(fixture->place, original[i]);
     }
     for (int opening = 0; opening < 2; opening++) {
-        bench_open(bench, BENCH_NOW);
-        assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "", "sent_invitation", "mona"), 1);
-        assert_int_equal(item(bench, INBOX_SET_HAS, "other", "", "sent_invitation", "mona"), 1);
-        assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "", "sent_invitation", "hubot"), 0);
-        assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "7", "sent_invitation", "mona"), 0);
-        assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "", "s", "mona"), 0);
-        bench_close(bench);
+        fixture_open(fixture, FIXTURE_NOW);
+        assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "", "sent_invitation", "mona"), 1);
+        assert_int_equal(item(fixture, INBOX_SET_HAS, "other", "", "sent_invitation", "mona"), 1);
+        assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "", "sent_invitation", "hubot"), 0);
+        assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "7", "sent_invitation", "mona"), 0);
+        assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "", "s", "mona"), 0);
+        fixture_close(fixture);
     }
-    bench_open(bench, BENCH_NOW);
-    assert_int_equal(item(bench, INBOX_SET_ADD, "invite", "", "sent_invitation", "hubot"), 1);
-    assert_int_equal(item(bench, INBOX_SET_HAS, "invite", "", "sent_invitation", "hubot"), 1);
-    assert_int_equal(bench->store->query(bench->place, "SELECT count(*) FROM alembic_version"), 1);
-    assert_int_equal(
-        bench->store->query(bench->place, "SELECT count(*) FROM persistent_set_sent_invitation"),
-        1);
+    fixture_open(fixture, FIXTURE_NOW);
+    assert_int_equal(item(fixture, INBOX_SET_ADD, "invite", "", "sent_invitation", "hubot"), 1);
+    assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "", "sent_invitation", "hubot"), 1);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM alembic_version"),
+                     1);
+    assert_int_equal(fixture->store->query(fixture->place,
+                                           "SELECT count(*) FROM persistent_set_sent_invitation"),
+                     1);
 }
 
 size_t contract_item_tests(const struct contract_store *store, struct CMUnitTest *tests) {

@@ -16,34 +16,34 @@ static struct inbox_record record_of(int64_t number, enum inbox_record_kind kind
                                   .kind = kind,
                                   .state = state,
                                   .marker = "0123456789abcdef0123456789abcdef",
-                                  .at_ms = BENCH_NOW,
+                                  .at_ms = FIXTURE_NOW,
                                   .method = (char *)(uintptr_t) "POST",
                                   .url = (char *)(uintptr_t) "/repos/a/b/issues/1/comments"};
     memset(record.key, (int)(0x80 + number), sizeof record.key);
     return record;
 }
 
-static struct inbox_run claim_one(struct bench *bench) {
-    struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+static struct inbox_run claim_one(struct fixture *fixture) {
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 1);
     struct inbox_run run = claim.runs[0];
     free(claim.runs);
     return run;
 }
 
-static struct inbox_run put_and_claim(struct bench *bench) {
+static struct inbox_run put_and_claim(struct fixture *fixture) {
     struct inbox_put operation = put_of("guid-1");
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
-    return claim_one(bench);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+    return claim_one(fixture);
 }
 
-static int end(struct bench *bench, const struct inbox_run *run, enum inbox_finish_how how) {
+static int end(struct fixture *fixture, const struct inbox_run *run, enum inbox_finish_how how) {
     struct inbox_finish operation = finish_of(run, how);
     operation.has_journal = true;
-    return bench_ask(bench, &operation.operation);
+    return fixture_do(fixture, &operation.operation);
 }
 
-static int intend(struct bench *bench, const struct inbox_run *run,
+static int intend(struct fixture *fixture, const struct inbox_run *run,
                   const struct inbox_record *const *records, size_t n) {
     struct inbox_intend operation = {.operation = {.kind = INBOX_INTEND},
                                      .writer = {.run = run->id,
@@ -51,21 +51,23 @@ static int intend(struct bench *bench, const struct inbox_run *run,
                                                 .lease = run->lease,
                                                 .records = records,
                                                 .n_records = n}};
-    return bench_ask(bench, &operation.operation);
+    return fixture_do(fixture, &operation.operation);
 }
 
-static int answer(struct bench *bench, const struct inbox_run *run,
+static int answer(struct fixture *fixture, const struct inbox_run *run,
                   const struct inbox_record *record) {
-    struct inbox_answer operation = {
-        .operation = {.kind = INBOX_ANSWER}, .run = run->id, .lease = run->lease, .record = record};
-    return bench_ask(bench, &operation.operation);
+    struct inbox_complete operation = {.operation = {.kind = INBOX_COMPLETE},
+                                       .run = run->id,
+                                       .lease = run->lease,
+                                       .record = record};
+    return fixture_do(fixture, &operation.operation);
 }
 
 static void a_retry_gets_the_journal_of_the_attempts_before_it_in_order(void **state) {
-    struct bench *bench = *state;
-    struct inbox_run run = put_and_claim(bench);
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture);
     assert_int_equal(run.n_journal, 0);
-    struct inbox_record read = record_of(1, INBOX_READ, INBOX_ANSWERED);
+    struct inbox_record read = record_of(1, INBOX_READ, INBOX_COMPLETED);
     read.outcome = -3;
     read.status = 404;
     read.sentence = (char *)(uintptr_t) "GET / answered 404";
@@ -73,15 +75,15 @@ static void a_retry_gets_the_journal_of_the_attempts_before_it_in_order(void **s
     read.answer = (struct buffer){.data = (char *)(uintptr_t) "\0\xff{", .bytes = 3, .max = 3};
     struct inbox_record effect = record_of(2, INBOX_EFFECT, INBOX_INTENDED);
     const struct inbox_record *records[] = {&read, &effect};
-    assert_int_equal(intend(bench, &run, records, 2), 0);
-    assert_int_equal(end(bench, &run, INBOX_RETRY), 0);
+    assert_int_equal(intend(fixture, &run, records, 2), 0);
+    assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
 
-    struct inbox_run again = claim_one(bench);
+    struct inbox_run again = claim_one(fixture);
     assert_int_equal(again.n_journal, 2);
     const struct inbox_record *first = &again.journal[0], *second = &again.journal[1];
     assert_int_equal(first->number, 1);
     assert_int_equal(first->kind, INBOX_READ);
-    assert_int_equal(first->state, INBOX_ANSWERED);
+    assert_int_equal(first->state, INBOX_COMPLETED);
     assert_memory_equal(first->key, read.key, INBOX_KEY_BYTES);
     assert_string_equal(first->method, "POST");
     assert_string_equal(first->url, read.url);
@@ -99,19 +101,19 @@ static void a_retry_gets_the_journal_of_the_attempts_before_it_in_order(void **s
 }
 
 static void an_answer_is_written_into_its_intent(void **state) {
-    struct bench *bench = *state;
-    struct inbox_run run = put_and_claim(bench);
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture);
     struct inbox_record effect = record_of(1, INBOX_EFFECT, INBOX_INTENDED);
     const struct inbox_record *records[] = {&effect};
-    assert_int_equal(intend(bench, &run, records, 1), 0);
-    effect.state = INBOX_ANSWERED;
+    assert_int_equal(intend(fixture, &run, records, 1), 0);
+    effect.state = INBOX_COMPLETED;
     effect.status = 201;
     effect.answer = bytes_of("{\"id\":5}");
-    assert_int_equal(answer(bench, &run, &effect), 0);
-    assert_int_equal(end(bench, &run, INBOX_RETRY), 0);
-    struct inbox_run again = claim_one(bench);
+    assert_int_equal(answer(fixture, &run, &effect), 0);
+    assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
+    struct inbox_run again = claim_one(fixture);
     assert_int_equal(again.n_journal, 1);
-    assert_int_equal(again.journal[0].state, INBOX_ANSWERED);
+    assert_int_equal(again.journal[0].state, INBOX_COMPLETED);
     assert_int_equal(again.journal[0].status, 201);
     assert_int_equal(again.journal[0].answer.bytes, 8);
     inbox_run_finish(&again);
@@ -119,40 +121,40 @@ static void an_answer_is_written_into_its_intent(void **state) {
 }
 
 static void an_intent_of_a_run_that_is_not_ours_is_stale_and_not_written(void **state) {
-    struct bench *bench = *state;
-    struct inbox_run run = put_and_claim(bench), other = run;
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture), other = run;
     struct inbox_record effect = record_of(1, INBOX_EFFECT, INBOX_INTENDED);
     const struct inbox_record *records[] = {&effect};
     other.lease++;
-    assert_int_equal(intend(bench, &other, records, 1), INBOX_STALE);
+    assert_int_equal(intend(fixture, &other, records, 1), INBOX_STALE);
     other = run;
     other.attempt++;
-    assert_int_equal(intend(bench, &other, records, 1), INBOX_STALE);
-    assert_int_equal(end(bench, &run, INBOX_RETRY), 0);
-    assert_int_equal(intend(bench, &run, records, 1), INBOX_STALE);
-    assert_int_equal(bench->store->query(bench->place, "SELECT count(*) FROM journal"), 0);
+    assert_int_equal(intend(fixture, &other, records, 1), INBOX_STALE);
+    assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
+    assert_int_equal(intend(fixture, &run, records, 1), INBOX_STALE);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM journal"), 0);
     inbox_run_finish(&run);
 }
 
 static void an_intent_that_somebody_took_up_is_left_to_them(void **state) {
-    struct bench *bench = *state;
-    struct inbox_run run = put_and_claim(bench), late = run;
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture), late = run;
     struct inbox_record effect = record_of(1, INBOX_EFFECT, INBOX_INTENDED);
     const struct inbox_record *records[] = {&effect};
-    assert_int_equal(intend(bench, &run, records, 1), 0);
-    effect.state = INBOX_ANSWERED;
+    assert_int_equal(intend(fixture, &run, records, 1), 0);
+    effect.state = INBOX_COMPLETED;
     late.lease++;
-    assert_int_equal(answer(bench, &late, &effect), 0);
-    assert_int_equal(
-        bench->store->query(bench->place, "SELECT count(*) FROM journal WHERE state = 'intended'"),
-        1);
+    assert_int_equal(answer(fixture, &late, &effect), 0);
+    assert_int_equal(fixture->store->query(fixture->place,
+                                           "SELECT count(*) FROM journal WHERE state = 'intended'"),
+                     1);
     inbox_run_finish(&run);
 }
 
 static void a_change_and_its_record_are_written_together(void **state) {
-    struct bench *bench = *state;
-    struct inbox_run run = put_and_claim(bench);
-    struct inbox_record change = record_of(1, INBOX_CHANGE, INBOX_ANSWERED);
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture);
+    struct inbox_record change = record_of(1, INBOX_CHANGE, INBOX_COMPLETED);
     const struct inbox_record *records[] = {&change};
     struct inbox_item item = {.operation = {.kind = INBOX_SET_ADD},
                               .writer = {.run = run.id,
@@ -164,13 +166,13 @@ static void a_change_and_its_record_are_written_together(void **state) {
                               .scope = "",
                               .set = "s",
                               .name = "mona"};
-    assert_int_equal(bench_ask(bench, &item.operation), 1);
+    assert_int_equal(fixture_do(fixture, &item.operation), 1);
     item.writer.lease++;
     item.name = "lisa";
-    assert_int_equal(bench_ask(bench, &item.operation), INBOX_ITEM_STALE);
-    assert_int_equal(bench->store->query(bench->place, "SELECT count(*) FROM plugin_sets"), 1);
-    assert_int_equal(end(bench, &run, INBOX_RETRY), 0);
-    struct inbox_run again = claim_one(bench);
+    assert_int_equal(fixture_do(fixture, &item.operation), INBOX_ITEM_STALE);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM plugin_sets"), 1);
+    assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
+    struct inbox_run again = claim_one(fixture);
     assert_int_equal(again.n_journal, 1);
     assert_int_equal(again.journal[0].kind, INBOX_CHANGE);
     assert_int_equal(again.journal[0].outcome, 1);
@@ -179,71 +181,71 @@ static void a_change_and_its_record_are_written_together(void **state) {
 }
 
 static void of_a_finished_run_only_the_effects_stay_and_of_a_dead_one_all(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     for (int dead = 0; dead <= 1; dead++) {
-        struct inbox_run run = put_and_claim(bench);
-        struct inbox_record read = record_of(1, INBOX_READ, INBOX_ANSWERED);
-        struct inbox_record effect = record_of(2, INBOX_EFFECT, INBOX_ANSWERED);
+        struct inbox_run run = put_and_claim(fixture);
+        struct inbox_record read = record_of(1, INBOX_READ, INBOX_COMPLETED);
+        struct inbox_record effect = record_of(2, INBOX_EFFECT, INBOX_COMPLETED);
         effect.answer = bytes_of("{}");
         const struct inbox_record *records[] = {&read, &effect};
-        assert_int_equal(intend(bench, &run, records, 2), 0);
-        assert_int_equal(end(bench, &run, dead ? INBOX_DEAD : INBOX_DONE), 0);
-        assert_int_equal(bench->store->query(bench->place, "SELECT count(*) FROM journal"),
+        assert_int_equal(intend(fixture, &run, records, 2), 0);
+        assert_int_equal(end(fixture, &run, dead ? INBOX_DEAD : INBOX_DONE), 0);
+        assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM journal"),
                          dead ? 2 : 1);
         /* Comes again: a finished one runs afresh, a dead one goes on where it was. */
         struct inbox_put put = put_of("guid-1");
-        assert_int_equal(bench_ask(bench, &put.operation), INBOX_REDELIVERED);
+        assert_int_equal(fixture_do(fixture, &put.operation), INBOX_REDELIVERED);
         inbox_run_finish(&run);
-        run = claim_one(bench);
+        run = claim_one(fixture);
         assert_int_equal(run.n_journal, dead ? 2 : 0);
-        assert_int_equal(end(bench, &run, INBOX_DONE), 0);
+        assert_int_equal(end(fixture, &run, INBOX_DONE), 0);
         inbox_run_finish(&run);
         put = put_of("guid-1");
-        bench_close(bench);
-        bench->store->remove(bench->place);
-        bench->place = bench->store->make();
-        bench_open(bench, BENCH_NOW);
+        fixture_close(fixture);
+        fixture->store->remove(fixture->place);
+        fixture->place = fixture->store->make();
+        fixture_open(fixture, FIXTURE_NOW);
     }
 }
 
 static void the_oldest_of_what_is_queued_is_known(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
-    assert_int_equal(bench_ask(bench, &stats.operation), 0);
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
     assert_true(stats.oldest_due_ms == INT64_MAX);
-    struct inbox_run run = put_and_claim(bench);
-    assert_int_equal(bench_ask(bench, &stats.operation), 0);
+    struct inbox_run run = put_and_claim(fixture);
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
     assert_true(stats.oldest_due_ms == INT64_MAX);
     int64_t due_ms = run.due_ms;
-    assert_true(due_ms > BENCH_NOW - 60000 && due_ms <= BENCH_NOW); /* the claim tells it */
-    assert_int_equal(end(bench, &run, INBOX_RETRY), 0);
-    assert_int_equal(bench_ask(bench, &stats.operation), 0);
+    assert_true(due_ms > FIXTURE_NOW - 60000 && due_ms <= FIXTURE_NOW); /* the claim tells it */
+    assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
     assert_true(stats.oldest_due_ms >= due_ms && stats.oldest_due_ms < INT64_MAX);
     inbox_run_finish(&run);
 }
 
 static void of_a_pruned_delivery_only_its_effects_are_still_shown(void **state) {
-    struct bench *bench = *state;
-    struct inbox_run run = put_and_claim(bench);
-    struct inbox_record read = record_of(1, INBOX_READ, INBOX_ANSWERED);
-    struct inbox_record effect = record_of(2, INBOX_EFFECT, INBOX_ANSWERED);
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture);
+    struct inbox_record read = record_of(1, INBOX_READ, INBOX_COMPLETED);
+    struct inbox_record effect = record_of(2, INBOX_EFFECT, INBOX_COMPLETED);
     effect.answer = bytes_of("{}");
     const struct inbox_record *records[] = {&read, &effect};
-    assert_int_equal(intend(bench, &run, records, 2), 0);
-    assert_int_equal(end(bench, &run, INBOX_DEAD), 0);
+    assert_int_equal(intend(fixture, &run, records, 2), 0);
+    assert_int_equal(end(fixture, &run, INBOX_DEAD), 0);
     struct inbox_journal journal = {.operation = {.kind = INBOX_JOURNAL}, .run = run.id};
-    assert_int_equal(bench_ask(bench, &journal.operation), 0);
+    assert_int_equal(fixture_do(fixture, &journal.operation), 0);
     assert_int_equal(journal.n_records, 2);
     inbox_records_free(journal.records, journal.n_records);
 
     struct inbox_prune prune = {.operation = {.kind = INBOX_PRUNE},
-                                .dead_before_ms = BENCH_NOW + 1,
-                                .done_before_ms = BENCH_NOW + 1,
+                                .dead_before_ms = FIXTURE_NOW + 1,
+                                .done_before_ms = FIXTURE_NOW + 1,
                                 .most = 10,
                                 .most_bytes = 1000};
-    assert_int_equal(bench_ask(bench, &prune.operation), 0);
+    assert_int_equal(fixture_do(fixture, &prune.operation), 0);
     assert_int_equal(prune.bodies, 1);
-    assert_int_equal(bench_ask(bench, &journal.operation), 0);
+    assert_int_equal(fixture_do(fixture, &journal.operation), 0);
     assert_int_equal(journal.n_records, 1);
     assert_int_equal(journal.records[0].kind, INBOX_EFFECT);
     assert_int_equal(journal.records[0].answer.bytes, 0);
@@ -252,17 +254,17 @@ static void of_a_pruned_delivery_only_its_effects_are_still_shown(void **state) 
 }
 
 static void intents_in_doubt_are_counted_once_their_run_has_stopped(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
-    struct inbox_run run = put_and_claim(bench);
+    struct inbox_run run = put_and_claim(fixture);
     struct inbox_record effect = record_of(1, INBOX_EFFECT, INBOX_INTENDED);
     const struct inbox_record *records[] = {&effect};
-    assert_int_equal(intend(bench, &run, records, 1), 0);
-    assert_int_equal(bench_ask(bench, &stats.operation), 0);
-    assert_int_equal(stats.doubtful, 0);
-    assert_int_equal(end(bench, &run, INBOX_RETRY), 0);
-    assert_int_equal(bench_ask(bench, &stats.operation), 0);
-    assert_int_equal(stats.doubtful, 1);
+    assert_int_equal(intend(fixture, &run, records, 1), 0);
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
+    assert_int_equal(stats.in_doubt, 0);
+    assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
+    assert_int_equal(stats.in_doubt, 1);
     inbox_run_finish(&run);
 }
 

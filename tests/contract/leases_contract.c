@@ -1,45 +1,45 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The tests of the inbox's contract that are about leases: how they lapse, are renewed and fence;
- * and which host does the upkeep. */
+ * and which host does the maintenance. */
 #include "inbox_contract.h"
 
 #include "base/clock.h"
 
 #include <unistd.h>
 
-static int put(struct bench *bench, const char *guid) {
+static int put(struct fixture *fixture, const char *guid) {
     struct inbox_put operation = put_of(guid);
-    return bench_ask(bench, &operation.operation);
+    return fixture_do(fixture, &operation.operation);
 }
 
-static int finish(struct bench *bench, const struct inbox_run *run) {
+static int finish(struct fixture *fixture, const struct inbox_run *run) {
     struct inbox_finish operation = finish_of(run, INBOX_DONE);
-    return bench_ask(bench, &operation.operation);
+    return fixture_do(fixture, &operation.operation);
 }
 
-static struct inbox_claim claim_for(struct bench *bench, int64_t lease_ms) {
+static struct inbox_claim claim_for(struct fixture *fixture, int64_t lease_ms) {
     struct inbox_claim_share share = {
         .plugin = "invite", .runs = 1000, .payload_bytes = UINT64_MAX};
-    struct inbox_claim claim = claim_of(&share, 1, BENCH_NOW);
+    struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
     claim.lease_ms = lease_ms;
-    assert_int_equal(bench_ask(bench, &claim.operation), 0);
+    assert_int_equal(fixture_do(fixture, &claim.operation), 0);
     claim.shares = NULL;
     return claim;
 }
 
-static int fence(struct bench *bench, const struct inbox_run *run, int64_t lease_ms) {
-    struct inbox_fence operation = {.operation = {.kind = INBOX_FENCE},
-                                    .run = run->id,
-                                    .attempt = run->attempt,
-                                    .lease = run->lease,
-                                    .lease_ms = lease_ms};
-    return bench_ask(bench, &operation.operation);
+static int fence(struct fixture *fixture, const struct inbox_run *run, int64_t lease_ms) {
+    struct inbox_lease_check operation = {.operation = {.kind = INBOX_LEASE_CHECK},
+                                          .run = run->id,
+                                          .attempt = run->attempt,
+                                          .lease = run->lease,
+                                          .lease_ms = lease_ms};
+    return fixture_do(fixture, &operation.operation);
 }
 
 /* Claims until a run comes: what is waited for is that a lease lapses. */
-static struct inbox_claim wait_for_a_run(struct bench *bench) {
+static struct inbox_claim wait_for_a_run(struct fixture *fixture) {
     for (int64_t until_ms = clock_monotonic_ms() + 60000;;) {
-        struct inbox_claim claim = bench_claim(bench, "invite", BENCH_NOW);
+        struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
         if (claim.n_runs > 0) {
             return claim;
         }
@@ -49,34 +49,34 @@ static struct inbox_claim wait_for_a_run(struct bench *bench) {
 }
 
 static void a_run_whose_lease_lapsed_is_due_again_and_late_words_are_stale(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    struct fixture *fixture = *state;
+    assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
     int64_t before_ms = clock_monotonic_ms();
-    struct inbox_claim late = claim_for(bench, 200);
+    struct inbox_claim late = claim_for(fixture, 200);
     assert_int_equal(late.n_runs, 1);
-    struct inbox_claim claim = wait_for_a_run(bench);
+    struct inbox_claim claim = wait_for_a_run(fixture);
     assert_true(clock_monotonic_ms() - before_ms >= 200);
     assert_int_equal(claim.n_runs, 1);
     assert_int_equal(claim.runs[0].id, late.runs[0].id);
     assert_int_equal(claim.runs[0].attempt, 2);
-    assert_int_equal(fence(bench, &late.runs[0], 30000), INBOX_STALE);
-    assert_int_equal(finish(bench, &late.runs[0]), INBOX_STALE);
-    assert_int_equal(fence(bench, &claim.runs[0], 30000), 0);
-    assert_int_equal(finish(bench, &claim.runs[0]), 0);
-    assert_int_equal(fence(bench, &claim.runs[0], 30000), INBOX_STALE);
+    assert_int_equal(fence(fixture, &late.runs[0], 30000), INBOX_STALE);
+    assert_int_equal(finish(fixture, &late.runs[0]), INBOX_STALE);
+    assert_int_equal(fence(fixture, &claim.runs[0], 30000), 0);
+    assert_int_equal(finish(fixture, &claim.runs[0]), 0);
+    assert_int_equal(fence(fixture, &claim.runs[0], 30000), INBOX_STALE);
     inbox_runs_free(late.runs, late.n_runs);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
 static void a_renewed_lease_does_not_lapse_and_says_which_runs_are_ours(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     static const char *const guids[] = {"a", "b", "c", "d"};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(put(bench, guids[i]), INBOX_STORED);
+        assert_int_equal(put(fixture, guids[i]), INBOX_STORED);
     }
-    struct inbox_claim claim = claim_for(bench, 300);
+    struct inbox_claim claim = claim_for(fixture, 300);
     assert_int_equal(claim.n_runs, 4);
-    assert_int_equal(finish(bench, &claim.runs[1]), 0);
+    assert_int_equal(finish(fixture, &claim.runs[1]), 0);
     struct inbox_held held[3] = {{claim.runs[0].id, claim.runs[0].attempt, false},
                                  {claim.runs[1].id, claim.runs[1].attempt, true},
                                  {claim.runs[2].id, claim.runs[2].attempt + 1, true}};
@@ -85,34 +85,34 @@ static void a_renewed_lease_does_not_lapse_and_says_which_runs_are_ours(void **s
                                 .lease_ms = 3600000,
                                 .held = held,
                                 .n_held = 3};
-    assert_int_equal(bench_ask(bench, &renew.operation), 0);
+    assert_int_equal(fixture_do(fixture, &renew.operation), 0);
     assert_true(held[0].ours);
     assert_false(held[1].ours);
     assert_false(held[2].ours);
     /* The fourth was not renewed: it lapses, the first does not. */
-    struct inbox_claim lapsed = wait_for_a_run(bench);
+    struct inbox_claim lapsed = wait_for_a_run(fixture);
     for (size_t i = 0; i < lapsed.n_runs; i++) {
         assert_string_not_equal(lapsed.runs[i].guid, "a");
     }
-    assert_int_equal(fence(bench, &claim.runs[0], 300), 0);
+    assert_int_equal(fence(fixture, &claim.runs[0], 300), 0);
     renew.lease++;
-    assert_int_equal(bench_ask(bench, &renew.operation), 0);
+    assert_int_equal(fixture_do(fixture, &renew.operation), 0);
     assert_false(held[0].ours);
     inbox_runs_free(claim.runs, claim.n_runs);
     inbox_runs_free(lapsed.runs, lapsed.n_runs);
 }
 
 static void a_run_whose_host_died_before_it_began_is_due_again(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_put_run runs[] = {{.plugin = "invite", .leased = true}};
     struct inbox_put operation = put_of("guid-1");
     operation.runs = runs;
     operation.lease = 42;
     operation.lease_ms = 200;
-    assert_int_equal(bench_ask(bench, &operation.operation), INBOX_STORED);
-    bench_close(bench);
-    bench_open(bench, BENCH_NOW);
-    struct inbox_claim claim = wait_for_a_run(bench);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+    fixture_close(fixture);
+    fixture_open(fixture, FIXTURE_NOW);
+    struct inbox_claim claim = wait_for_a_run(fixture);
     assert_int_equal(claim.n_runs, 1);
     assert_int_equal(claim.runs[0].id, runs[0].id);
     assert_int_equal(claim.runs[0].attempt, 2);
@@ -120,41 +120,41 @@ static void a_run_whose_host_died_before_it_began_is_due_again(void **state) {
 }
 
 static void the_only_host_is_elected_and_stays_so(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     struct inbox_elect elect = {.operation = {.kind = INBOX_ELECT}, .lease = 42, .lease_ms = 30000};
-    assert_int_equal(bench_ask(bench, &elect.operation), 1);
-    assert_int_equal(bench_ask(bench, &elect.operation), 1);
+    assert_int_equal(fixture_do(fixture, &elect.operation), 1);
+    assert_int_equal(fixture_do(fixture, &elect.operation), 1);
 }
 
 /* Claims the one run there is, alone, and dies in it: its numbers; what it owned is gone. A file is
  * made ready by the next host that opens it, a run in a database when its lease has lapsed. */
-static struct inbox_run die_in_the_run(struct bench *bench) {
+static struct inbox_run die_in_the_run(struct fixture *fixture) {
     struct inbox_claim_share share = {
         .plugin = "invite", .runs = 1, .payload_bytes = UINT64_MAX, .alone = true};
     struct inbox_claim claim;
     int64_t until_ms = clock_monotonic_ms() + 60000;
     do {
-        claim = claim_of(&share, 1, BENCH_NOW);
+        claim = claim_of(&share, 1, FIXTURE_NOW);
         claim.lease_ms = 1;
-        assert_int_equal(bench_ask(bench, &claim.operation), 0);
+        assert_int_equal(fixture_do(fixture, &claim.operation), 0);
         assert_true(clock_monotonic_ms() < until_ms);
     } while (claim.n_runs == 0);
     struct inbox_run run = claim.runs[0];
     inbox_runs_free(claim.runs, claim.n_runs);
-    bench_close(bench);
-    bench_open(bench, BENCH_NOW);
+    fixture_close(fixture);
+    fixture_open(fixture, FIXTURE_NOW);
     return run;
 }
 
 static void a_run_in_which_the_host_keeps_dying_is_suspected_and_its_crashes_count(void **state) {
-    struct bench *bench = *state;
+    struct fixture *fixture = *state;
     static const struct {
         bool suspect;
         int crashes;
     } want[] = {{false, 0}, {false, 0}, {true, 0}, {true, 1}, {true, 2}, {true, 3}};
-    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
+    assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
     for (int i = 0; i < 6; i++) {
-        struct inbox_run run = die_in_the_run(bench);
+        struct inbox_run run = die_in_the_run(fixture);
         assert_int_equal(run.attempt, i + 1);
         assert_int_equal(run.suspect, want[i].suspect);
         assert_int_equal(run.crashes, want[i].crashes);
@@ -162,17 +162,17 @@ static void a_run_in_which_the_host_keeps_dying_is_suspected_and_its_crashes_cou
 }
 
 static void a_host_that_stops_in_order_between_two_deaths_clears_the_suspicion(void **state) {
-    struct bench *bench = *state;
-    assert_int_equal(put(bench, "guid-1"), INBOX_STORED);
-    (void)die_in_the_run(bench);
-    struct inbox_claim claim = wait_for_a_run(bench);
+    struct fixture *fixture = *state;
+    assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
+    (void)die_in_the_run(fixture);
+    struct inbox_claim claim = wait_for_a_run(fixture);
     struct inbox_finish given_back = finish_of(&claim.runs[0], INBOX_REQUEUE);
-    given_back.due_ms = BENCH_NOW;
+    given_back.due_ms = FIXTURE_NOW;
     given_back.label = "requeued";
-    assert_int_equal(bench_ask(bench, &given_back.operation), 0);
+    assert_int_equal(fixture_do(fixture, &given_back.operation), 0);
     inbox_runs_free(claim.runs, claim.n_runs);
-    (void)die_in_the_run(bench);
-    struct inbox_run run = die_in_the_run(bench);
+    (void)die_in_the_run(fixture);
+    struct inbox_run run = die_in_the_run(fixture);
     assert_false(run.suspect);
     assert_int_equal(run.attempt, 3); /* what was given back counts as none */
 }

@@ -38,12 +38,12 @@ def stored(host):
         return {guid for (guid,) in store.execute("SELECT guid FROM deliveries NOT INDEXED")}
 
 
-def refused(host, words, **more):
-    """Posts one that must be refused; its GUID."""
+def rejected(host, words, **more):
+    """Posts one that must be rejected; its GUID."""
     answer = host.post("trouble", payload(), timeout=10, **more)
     assert answer.status == 503, answer
     assert int(answer.headers["retry-after"]) > 0
-    assert "mend" in answer.json
+    assert "fix" in answer.json
     line = host.wait_log(msg="not_stored", delivery=answer.delivery)
     assert words in line["reason"]
     return answer.delivery
@@ -63,7 +63,7 @@ def deliver_until_taken(host, within=10):
 def test_a_disk_that_fails_costs_no_delivery_that_was_acknowledged(failing, kind, words):
     before = deliver_until_taken(failing)
     with fault(failing, kind):
-        lost = [refused(failing, words) for _ in range(3)]
+        lost = [rejected(failing, words) for _ in range(3)]
         assert failing.request("GET", "/readyz").status == 503
         assert failing.request("GET", "/healthz").status == 200
     after = deliver_until_taken(failing)
@@ -106,7 +106,7 @@ def cannot_start(host, *words):
         assert word in reason
 
 
-def test_a_store_that_may_only_be_read_is_refused_at_the_start(failing):
+def test_a_store_that_may_only_be_read_is_rejected_at_the_start(failing):
     failing.stop()
     with fault(failing, "open"):
         cannot_start(failing, "snekomatic.db", "Read-only file system")
@@ -121,14 +121,14 @@ def test_a_store_that_another_process_has_locked_is_waited_for_then_503(start_bo
     with contextlib.closing(sqlite3.connect(host.folder / "snekomatic.db", isolation_level=None)) as other:
         other.execute(f"BEGIN {how}")
         began = time.monotonic()
-        lost = refused(host, "locked")
+        lost = rejected(host, "locked")
         assert time.monotonic() - began < 8
         other.execute("ROLLBACK")
     deliver_until_taken(host)
     assert lost not in stored(host)
 
 
-def test_a_second_host_on_the_same_store_is_refused(start_bot):
+def test_a_second_host_on_the_same_store_is_rejected(start_bot):
     host = start_bot(plugins=["trouble"])
     cannot_start(host, "another snekomatic is using it")
     deliver_until_taken(host)
@@ -140,7 +140,7 @@ def damage(host, page, bytes_=4096):
         file.write(b"\xa5" * bytes_)
 
 
-def test_a_file_with_a_broken_header_is_refused_and_left_as_it_is(start_bot):
+def test_a_file_with_a_broken_header_is_rejected_and_left_as_it_is(start_bot):
     host = start_bot(plugins=["trouble"])
     deliver_until_taken(host)
     host.stop()
@@ -161,7 +161,7 @@ def test_a_broken_page_in_the_middle_is_an_error_and_never_a_2xx_without_a_commi
     damage(host, page - 1)
     host.start()
     for _ in range(3):
-        assert refused(host, "malformed") not in stored(host)
+        assert rejected(host, "malformed") not in stored(host)
 
 
 def test_a_damaged_body_makes_its_run_dead_with_the_reason(start_bot):

@@ -69,7 +69,7 @@ static void wait_for(unsigned *waiting) {
     while (*waiting > 0) {
         struct pollfd ready = {.fd = mailbox.event_fd, .events = POLLIN};
         (void)poll(&ready, 1, -1);
-        *waiting -= mailbox_open(&mailbox);
+        *waiting -= mailbox_drain(&mailbox);
     }
 }
 

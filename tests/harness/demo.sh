@@ -97,7 +97,7 @@ cp "$here/../payloads/github.json" "$work/state.json"
 fake_pid=$!
 fake_port=$(port_of "$work/fake.log" "$fake_pid")
 
-# A copy of their own: a plugin is refused when others may write to it or to a folder above it, as
+# A copy of their own: a plugin is rejected when others may write to it or to a folder above it, as
 # they may in a clone that was made with umask 002.
 mkdir "$work/plugins"
 install -m 755 "$build"/plugins/*.so "$work/plugins"

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
-#include "runner/frames.h"
+#include "protocol/frames.h"
 
 #include <snekomatic/types.h>
 

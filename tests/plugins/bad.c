@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A good plugin but for one thing, which the build says: each is refused with its own sentence. */
+/* A good plugin but for one thing, which the build says: each is rejected with its own sentence. */
 #include <snekomatic/snekomatic.h>
 
 #define TWO_LINES "a\nb" /* Meson has no way to say this */
@@ -23,7 +23,7 @@
 #define BAD_VERSION "1"
 #endif
 #ifndef BAD_SUMMARY
-#define BAD_SUMMARY "is refused"
+#define BAD_SUMMARY "is rejected"
 #endif
 #ifndef BAD_PERMISSIONS
 #define BAD_PERMISSIONS                                                                            \

@@ -333,7 +333,7 @@ static int32_t do_eat(struct snek_run *run) {
     if (memory) {
         memset(memory, 1, bytes);
     }
-    say(run, "%s", memory ? "got it" : "refused");
+    say(run, "%s", memory ? "got it" : "rejected");
     free(memory);
     return SNEK_DONE;
 }
@@ -373,8 +373,8 @@ static int32_t create(const struct snek_host *host, void **state) {
     if (!mode) {
         return SNEK_E_INVALID;
     }
-    if (strcmp(mode, "refuse") == 0) {
-        return snek_refuse(host, "no, thank you");
+    if (strcmp(mode, "reject") == 0) {
+        return snek_reject_start(host, "no, thank you");
     }
     if (strcmp(mode, "log") == 0) {
         host->log(host, NULL, SNEK_LOG_INFO, "created");

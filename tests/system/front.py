@@ -113,11 +113,11 @@ class Front:
 
 
 class Proxy:
-    """A proxy that tunnels, by CONNECT or as SOCKS 5. refuse=STATUS answers every CONNECT so; `user` is "name:password",
+    """A proxy that tunnels, by CONNECT or as SOCKS 5. reject=STATUS answers every CONNECT so; `user` is "name:password",
     which it wants to hear."""
 
-    def __init__(self, refuse=None, user=None):
-        self.refuse, self.user = refuse, user
+    def __init__(self, reject=None, user=None):
+        self.reject, self.user = reject, user
         self.asked = []  # (request line, {header: value}), in order
         self.carried = b""  # all bytes that went through, both ways
         self.tunnels = 0
@@ -180,7 +180,7 @@ class Proxy:
             with self._lock:
                 self.asked.append((line, headers))
             wanted = self.user and "Basic " + base64.b64encode(self.user.encode()).decode()
-            status = self.refuse
+            status = self.reject
             if wanted and headers.get("proxy-authorization") != wanted:
                 status = 407
             if status or not line.startswith("CONNECT "):

@@ -397,7 +397,7 @@ class FakeGitHub:
             time.sleep(0.02)
 
     def unexpected(self):
-        """Requests that were refused though no test asked for it: a test ends by looking here.
+        """Requests that were rejected though no test asked for it: a test ends by looking here.
         A 404 is an answer like others: "not a member"."""
         return [
             entry

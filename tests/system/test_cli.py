@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The command line as a user meets it: what is right is shown, what is wrong is said and how to mend
+"""The command line as a user meets it: what is right is shown, what is wrong is said and how to fix
 it, with the exit status of sysexits."""
 
 import json
@@ -97,14 +97,14 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 @pytest.mark.parametrize("verb", ["check", "serve"])
-def test_a_wrong_configuration_is_refused_with_its_place(idle, case, verb):
+def test_a_wrong_configuration_is_rejected_with_its_place(idle, case, verb):
     old, new, sentence = WRONG[case]
     answer = run(verb, "-c", edited(idle(), old, new).file)
     assert answer.returncode == 78
     assert re.search(sentence, answer.stderr), answer.stderr
 
 
-def test_a_bad_private_key_is_refused_at_start_without_a_byte_of_it(idle):
+def test_a_bad_private_key_is_rejected_at_start_without_a_byte_of_it(idle):
     bot = idle(credentials="environment")
     key = bot.env["GITHUB_PRIVATE_KEY"]
     for bad, word in [(key[:300], "END"), ("nonsense", "key"), ("", "GITHUB_PRIVATE_KEY")]:
@@ -136,7 +136,7 @@ def test_serve_needs_no_file_when_the_environment_has_the_credentials(fake, tmp_
         assert name in answer.stderr
 
 
-def test_a_missing_plugin_and_an_unsafe_one_are_refused(idle, tmp_path):
+def test_a_missing_plugin_and_an_unsafe_one_are_rejected(idle, tmp_path):
     bot = idle(plugins=[{"path": str(tmp_path / "absent.so")}])
     for verb in ("check", "serve"):
         answer = run(verb, "-c", bot.file)
@@ -153,7 +153,7 @@ def test_a_missing_plugin_and_an_unsafe_one_are_refused(idle, tmp_path):
 @pytest.mark.parametrize("bad,sentence", [
     ("magic", "is no plugin of snekomatic|magic"), ("major", "ABI 2.*ABI 1"),
     ("minor", r"1\.1"), ("symbol", "snek_plugin_entry"), ("small", "bytes")])
-def test_a_plugin_that_does_not_fit_is_refused_with_a_sentence(idle, bad, sentence):
+def test_a_plugin_that_does_not_fit_is_rejected_with_a_sentence(idle, bad, sentence):
     bot = idle(plugins=[f"bad-{bad}"])
     for verb in ("check", "serve"):
         answer = run(verb, "-c", bot.file)
@@ -168,7 +168,7 @@ def test_check_says_that_a_plugin_does_not_end(idle):
     assert "does not end: its destroy() does not return" in answer.stderr
 
 
-def test_two_plugins_with_one_command_are_refused(idle, tmp_path):
+def test_two_plugins_with_one_command_are_rejected(idle, tmp_path):
     copy = tmp_path / "again.so"
     copy.write_bytes(snek.program("ping.so").read_bytes())
     copy.chmod(0o755)
@@ -179,14 +179,14 @@ def test_two_plugins_with_one_command_are_refused(idle, tmp_path):
     assert run("serve", "-c", bot.file).returncode == 78
 
 
-def test_a_wrong_plugin_configuration_is_refused_with_its_key(idle):
+def test_a_wrong_plugin_configuration_is_rejected_with_its_key(idle):
     bot = idle(plugins=[{"name": "invite", "config": {"mesage": "hi"}}])
     answer = run("check", "-c", bot.file)
     assert answer.returncode == 78
     assert "mesage" in answer.stderr and "message" in answer.stderr
 
 
-def test_a_configuration_for_a_plugin_that_takes_none_is_refused(idle):
+def test_a_configuration_for_a_plugin_that_takes_none_is_rejected(idle):
     answer = run("check", "-c", idle(plugins=[{"name": "ping", "config": {"x": 1}}]).file)
     assert answer.returncode == 78
     assert "takes no configuration" in answer.stderr
@@ -370,7 +370,7 @@ def test_the_demo_that_cannot_be_told_says_why_and_fails():
     assert "server.listen must have a port from 0 to 65535" in answer.stdout + answer.stderr
 
 
-def test_send_refuses_what_no_host_would_take(idle, tmp_path):
+def test_send_rejects_what_no_host_would_take(idle, tmp_path):
     file = tmp_path / "payload.json"
     file.write_text("{}")
     url = ["--url", "http://127.0.0.1:9/webhook/github"]

@@ -348,8 +348,8 @@ def test_a_token_that_expires_in_mid_run_is_renewed_and_the_run_goes_on(fake, ho
     fake._control("POST", "release")
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
     assert said(host, delivery, 3) == ["0 200 active", "0 200 pending", "0 201 "]
-    *refused, answered = answers(fake, INVITED, "PUT")
-    assert set(refused) == {401} and answered == 200
+    *rejected, answered = answers(fake, INVITED, "PUT")
+    assert set(rejected) == {401} and answered == 200
     assert len(fake.bot_comments(12)) == 1
     assert len(fake.requests(path=MINT)) == 2
 

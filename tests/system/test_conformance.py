@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What the plugins send, and what the fake GitHub answers, held against GitHub's own description of
-its API (@octokit/openapi) by a server that refuses what that does not describe
+its API (@octokit/openapi) by a server that rejects what that does not describe
 (@stoplight/prism-cli)."""
 
 import contextlib
@@ -15,8 +15,8 @@ import urllib.parse
 import pytest
 
 import snek
-from asking import ALL, ORG, Client, mint
-from asking import REPO as TERRARIUM
+from store_client import ALL, ORG, Client, mint
+from store_client import REPO as TERRARIUM
 
 MODULES = os.environ.get("SNEK_CONFORMANCE_MODULES")
 NODE = os.environ.get("SNEK_NODE", "node")
@@ -97,7 +97,7 @@ def github(description):
     ("POST", "/repos/o/r/issues/one/comments", {"body": "hello"}),
     ("POST", "/repos/o/r/issues/1/reactions", {"content": "snake"}),
 ])
-def test_what_github_does_not_describe_is_refused(github, method, path, body):
+def test_what_github_does_not_describe_is_rejected(github, method, path, body):
     assert github(method, path, body)
 
 

@@ -100,7 +100,7 @@ def test_kill_9_of_the_host_in_the_middle_of_runs_loses_nothing(start_bot, eithe
         host.wait_log(msg="done", delivery=delivery, timeout=20)
 
 
-def test_the_supervisor_starts_the_host_again_and_no_connection_is_refused(start_bot):
+def test_the_supervisor_starts_the_host_again_and_no_connection_is_rejected(start_bot):
     host = start_bot(plugins=["ping"])
     host.kill("host", signal.SIGKILL)
     assert host.request("GET", "/healthz", timeout=10).status == 200

@@ -77,8 +77,8 @@ def rename_issue(fake, title):
                                         "issues": [{"number": 12, "title": title}]}]})
 
 
-def test_what_led_to_a_refused_effect_is_read_anew(fake, host):
-    """Else it is refused for ever."""
+def test_what_led_to_a_rejected_effect_is_read_anew(fake, host):
+    """Else it is rejected for ever."""
     rename_issue(fake, "old")
     fake.fail(method="POST", path=PATHS["comment"], status=409, times=1)
     delivery = host.deliver("effects", effect("quote_title"))
@@ -112,7 +112,7 @@ def test_a_comment_whose_answer_was_lost_is_found_and_not_written_again(fake, ho
     assert len(comments(fake)) == 1
 
 
-def test_that_its_repetition_was_refused_ends_no_doubt(fake, host):
+def test_that_its_repetition_was_rejected_ends_no_doubt(fake, host):
     """The list lags, so the comment is sent once more; what GitHub says to that is not about the
     first."""
     lose(fake, "POST", PATHS["comment"])
@@ -319,15 +319,15 @@ def test_effects_are_shown_the_doubtful_too(fake, host):
     lose(fake, "POST", PATHS["comment"])
     delivery = host.deliver("effects", effect("welcome"))
     host.wait_log(msg="retry", delivery=delivery)
-    assert shown(host, delivery) == [("PUT", PATHS["PUT"], "answered", 200),
+    assert shown(host, delivery) == [("PUT", PATHS["PUT"], "completed", 200),
                                      ("POST", PATHS["comment"], "in doubt", 0)]
     text = show(host, delivery)
-    assert re.search(r"  PUT +answered +200  /", text)
+    assert re.search(r"  PUT +completed +200  /", text)
     assert re.search(r"  POST +in doubt  +/", text), "a status that nobody got"
     assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
     host.wait_log(msg="done", delivery=delivery)
-    assert shown(host, delivery) == [("PUT", PATHS["PUT"], "answered", 200),
-                                     ("POST", PATHS["comment"], "answered", 201)]
+    assert shown(host, delivery) == [("PUT", PATHS["PUT"], "completed", 200),
+                                     ("POST", PATHS["comment"], "completed", 201)]
 
 
 def journal(host):
@@ -338,7 +338,7 @@ def journal(host):
 
 def test_of_a_finished_run_only_its_effects_are_kept(host):
     host.wait_log(msg="done", delivery=host.deliver("effects", effect("welcome")))
-    assert journal(host) == [("effect", "answered", "PUT", 0), ("effect", "answered", "POST", 0)]
+    assert journal(host) == [("effect", "completed", "PUT", 0), ("effect", "completed", "POST", 0)]
 
 
 def test_a_dry_run_changes_nothing_and_shows_everything(fake, start_bot):

@@ -12,7 +12,7 @@ import tomllib
 import pytest
 
 import snek
-from asking import ALL, ORG, REPO, Client, mint, with_permissions
+from store_client import ALL, ORG, REPO, Client, mint, with_permissions
 
 
 # -- the app's own requests
@@ -45,18 +45,18 @@ def test_a_jwt_may_name_the_app_as_text_and_expire_in_ten_minutes(fake, key):
         ({"algorithm": "none"}, "could not be decoded"),
     ],
 )
-def test_a_bad_claim_is_refused(fake, key, changes, message):
+def test_a_bad_claim_is_rejected(fake, key, changes, message):
     answer = Client(fake, f"Bearer {snek.make_jwt(key, **changes)}")("GET", "/app")
     assert answer.status == 401
     assert message in answer.json["message"]
 
 
-def test_a_jwt_of_another_key_is_refused(fake, tmp_path):
+def test_a_jwt_of_another_key_is_rejected(fake, tmp_path):
     other = snek.make_key(tmp_path / "other.pem")
     assert Client(fake, f"Bearer {snek.make_jwt(other)}")("GET", "/app").status == 401
 
 
-def test_a_jwt_that_was_changed_or_cut_is_refused(fake, key):
+def test_a_jwt_that_was_changed_or_cut_is_rejected(fake, key):
     head, claims, signed = snek.make_jwt(key).split(".")
     other_claims = snek.make_jwt(key, expires_s=300).split(".")[1]
     for jwt in (f"{head}.{other_claims}.{signed}", f"{head}.{claims}.", f"{head}.{claims}",
@@ -268,7 +268,7 @@ def test_an_unknown_route_is_404_with_githubs_body(client, anyone):
         (None, 422),
     ],
 )
-def test_a_bad_body_is_refused(fake, client, body, status):
+def test_a_bad_body_is_rejected(fake, client, body, status):
     answer = client("POST", f"{REPO}/issues/12/comments", body)
     assert answer.status == status
     if status == 422:
@@ -504,7 +504,7 @@ def test_failures_can_be_taken_back(fake, client):
 @pytest.mark.parametrize(
     "rule", [{"status": 99}, {"times": 0}, {"delay_ms": -1}, {"sttus": 500}, {"path": 1},
              {"headers": {"a": 1}}, {"headers": []}])
-def test_a_failure_that_makes_no_sense_is_refused(fake, rule):
+def test_a_failure_that_makes_no_sense_is_rejected(fake, rule):
     answer = snek.request("POST", f"{fake.url}/_fake/fail", rule)
     assert answer.status == 422
     assert answer.json["message"]
@@ -532,7 +532,7 @@ def test_state_can_be_put_patched_and_read(fake, client):
      {"installations": [{"id": 1, "account": "a", "permissions": {"isues": "write"}}]},
      {"organizations": [{"login": "a", "members": [{"login": "b", "role": "owner"}]}]},
      {"users": [{"login": "a"}, {"login": "A"}]}])
-def test_a_state_that_makes_no_sense_is_refused_and_changes_nothing(fake, state):
+def test_a_state_that_makes_no_sense_is_rejected_and_changes_nothing(fake, state):
     before = fake.state
     answer = snek.request("PUT", f"{fake.url}/_fake/state", state)
     assert answer.status == 422

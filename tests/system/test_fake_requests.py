@@ -8,7 +8,7 @@ import urllib.parse
 import pytest
 
 import snek
-from asking import ALL, ORG, REPO, Client, mint, with_permissions
+from store_client import ALL, ORG, REPO, Client, mint, with_permissions
 
 OTHER = 60002  # an installation more, of the same account
 MEMBER = f"{ORG}/memberships/viper-vik"
@@ -319,7 +319,7 @@ def test_brackets_in_strings_and_comments_are_none(fake, client):
     (b'{"query": ', 400, "Problems parsing JSON"),
     (b"[]", 400, "Body should be a JSON object"),
 ])
-def test_what_is_no_graphql_request_is_refused(client, body, status, said):
+def test_what_is_no_graphql_request_is_rejected(client, body, status, said):
     answer = client("POST", "/graphql", body)
     assert answer.status == status
     assert said in str(answer.json.get("errors", answer.json))
@@ -333,7 +333,7 @@ def test_graphql_wants_a_token(app, anyone):
 @pytest.mark.parametrize("entry", [
     {}, {"contains": "x"}, {"data": []}, {"errors": []}, {"errors": [{"type": "x"}]},
     {"data": {}, "times": 0}, {"data": {}, "variables": []}, {"data": {}, "query": "x"}])
-def test_a_scripted_answer_that_makes_no_sense_is_refused(fake, entry):
+def test_a_scripted_answer_that_makes_no_sense_is_rejected(fake, entry):
     answer = snek.request("PATCH", f"{fake.url}/_fake/state", {"graphql": [entry]})
     assert answer.status == 422 and "graphql[0]" in answer.json["message"]
 
@@ -369,6 +369,6 @@ def test_a_limit_is_an_installations_own_and_ends_with_its_window(fake, client, 
     assert [client("GET", MEMBER).status for _ in range(2)] == [200, 403]
 
 
-def test_limits_that_make_no_sense_are_refused(fake):
+def test_limits_that_make_no_sense_are_rejected(fake):
     for wrong in ({"search_rate_limit": -1}, {"graphql_rate_limit": -1}, {"rate_window_s": 0}):
         assert snek.request("POST", f"{fake.url}/_fake/settings", wrong).status == 422

@@ -174,11 +174,11 @@ def test_a_plugin_that_does_not_load_fails_with_its_sentence(play):
     assert "nonesuch" in outcome.text
 
 
-def test_a_refused_plugin_may_be_what_is_expected(play):
+def test_a_rejected_plugin_may_be_what_is_expected(play):
     plugin = '[[plugin]]\npath = "invite"\n[plugin.config]\nmesage = "x"\n'
-    assert play('refused = "mesage.*message"\n' + plugin, plugin=None).status == 0
-    assert 'matches "rain"' in play('refused = "rain"\n' + plugin, plugin=None).text
-    outcome = play('refused = "mesage"\n')
+    assert play('rejected = "mesage.*message"\n' + plugin, plugin=None).status == 0
+    assert 'matches "rain"' in play('rejected = "rain"\n' + plugin, plugin=None).text
+    outcome = play('rejected = "mesage"\n')
     assert outcome.status == 1
     assert "the host started" in outcome.text
 
@@ -247,7 +247,7 @@ state.organizations = [{{ login = "sneks-united", members = [{{ login = "hatchli
     ("[[step]\n", "it.toml:2:"),
     ("", "nothing happens"),
 ])
-def test_a_scenario_that_is_wrong_is_refused_with_its_line(play, text, said):
+def test_a_scenario_that_is_wrong_is_rejected_with_its_line(play, text, said):
     outcome = play(text)
     assert outcome.status == 1
     assert said in outcome.text, outcome.text

@@ -53,8 +53,8 @@ def test_the_deploy_button_asks_for_what_the_program_needs(tmp_path):
     for name, variable in app["env"].items():
         assert len(variable["description"]) > 20, name
     assert app["env"]["GITHUB_WEBHOOK_SECRET"]["generator"] == "secret"
-    refused = run(snek.program("snekomatic"), "check", cwd=tmp_path, env={"PATH": "/usr/bin:/bin"})
-    missing = re.search(r"not configured:((?: \w+)+) not set", refused.stderr).group(1).split()
+    rejected = run(snek.program("snekomatic"), "check", cwd=tmp_path, env={"PATH": "/usr/bin:/bin"})
+    missing = re.search(r"not configured:((?: \w+)+) not set", rejected.stderr).group(1).split()
     required = {name for name, variable in app["env"].items() if variable.get("required", True)}
     assert required == set(missing)
 

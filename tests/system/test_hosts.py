@@ -78,7 +78,7 @@ def test_a_host_that_is_killed_leaves_its_runs_to_others_within_the_lease_and_5_
     doomed.process.popen.wait()
 
 
-def test_what_a_host_says_that_was_paused_past_its_lease_is_refused(fake, start_hosts):
+def test_what_a_host_says_that_was_paused_past_its_lease_is_rejected(fake, start_hosts):
     hosts = start_hosts(2)
     paused, other = hosts
     issue = snek.payload("issues.opened")

@@ -54,7 +54,7 @@ def test_liveness_and_readiness(host):
 def test_unknown_paths_and_methods(host, method, path, status):
     answer = host.request(method, path, BODY if method == "POST" else None)
     assert answer.status == status
-    assert "mend" in answer.json
+    assert "fix" in answer.json
     if status == 405:
         assert answer.headers["allow"]
 
@@ -86,21 +86,21 @@ SIGNATURES = {
 
 
 @pytest.mark.parametrize("kind", SIGNATURES)
-def test_a_bad_signature_is_refused(host, kind):
+def test_a_bad_signature_is_rejected(host, kind):
     signature = SIGNATURES[kind]
     signature = signature(host) if callable(signature) else signature
     answer = host.request("POST", "/webhook/github", BODY, headers(host, X_Hub_Signature_256=signature))
     assert answer.status == 401
-    assert answer.json["mend"]
+    assert answer.json["fix"]
 
 
 def test_sha1_counts_only_when_it_is_allowed(start_bot, host):
     def sha1():
         return "sha1=" + hmac.new(snek.WEBHOOK_SECRET.encode(), BODY, hashlib.sha1).hexdigest()
     sent = headers(host, X_Hub_Signature_256=None, X_Hub_Signature=sha1())
-    refused = host.request("POST", "/webhook/github", BODY, sent)
-    assert refused.status == 401
-    assert "allow_sha1" in refused.json["mend"]
+    rejected = host.request("POST", "/webhook/github", BODY, sent)
+    assert rejected.status == 401
+    assert "allow_sha1" in rejected.json["fix"]
     other = start_bot(folder="other", plugins=["ping"], config={"github": {"allow_sha1": True}})
     sent = headers(other, X_Hub_Signature_256=None, X_Hub_Signature=sha1())
     assert other.request("POST", "/webhook/github", BODY, sent).status == 202
@@ -122,17 +122,17 @@ def test_a_missing_header_is_named(host, missing):
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'{"action":"a"} x', b'"text"', b"{\xff}"])
-def test_a_body_that_is_no_json_object_is_refused(host, body):
+def test_a_body_that_is_no_json_object_is_rejected(host, body):
     answer = host.request("POST", "/webhook/github", body, headers(host, body))
     assert answer.status == 400
 
 
-def test_another_content_type_is_refused(host):
+def test_another_content_type_is_rejected(host):
     answer = host.request("POST", "/webhook/github", BODY, headers(host, Content_Type="text/plain"))
     assert answer.status == 415
 
 
-def test_a_body_over_the_limit_is_refused(start_bot):
+def test_a_body_over_the_limit_is_rejected(start_bot):
     host = start_bot(plugins=["ping"], config={"server": {"max_body_bytes": 1000}})
     body = b'{"a":"' + b"x" * 1000 + b'"}'
     assert host.request("POST", "/webhook/github", body, headers(host, body)).status == 413
@@ -175,7 +175,7 @@ def test_a_store_that_cannot_commit_is_503_with_retry_after_and_recovers(host):
     answer = host.request("POST", "/webhook/github", BODY, headers(host), timeout=30)
     assert answer.status == 503
     assert int(answer.headers["retry-after"]) > 0
-    assert answer.json["mend"]
+    assert answer.json["fix"]
     lock.execute("ROLLBACK")
     lock.close()
     assert host.request("POST", "/webhook/github", BODY, headers(host)).status == 202
@@ -226,7 +226,7 @@ def test_what_follows_chunks_on_a_connection_is_not_taken_for_a_request(host, en
 
 @pytest.mark.parametrize("case", ["length and chunked", "two lengths", "two signatures",
                                   "two deliveries", "NUL in a header"])
-def test_an_ambiguous_request_is_refused(host, case):
+def test_an_ambiguous_request_is_rejected(host, case):
     requests = {
         "length and chunked": request_with(host, b"Transfer-Encoding: chunked", body=CHUNKED),
         "two lengths": request_with(host, b"Content-Length: %d" % len(BODY)),

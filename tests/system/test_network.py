@@ -254,17 +254,17 @@ def test_http_proxy_is_not_for_https(make_front, make_proxy, start):
 
 
 def test_sentry_is_told_through_the_proxy_too(make_proxy, start_bot):
-    proxy = make_proxy(refuse=403)
+    proxy = make_proxy(reject=403)
     bot = start_bot(plugins=["test-probe"], env={"HTTPS_PROXY": proxy.url},
                     config={"sentry": {"dsn": "https://0123@sentry.invalid/1"}})
     failed(bot, "probe", probe("nothing"))
-    bot.wait_log(msg="sentry_refused")
+    bot.wait_log(msg="sentry_rejected")
     assert {line for line, _ in proxy.asked} == {"CONNECT sentry.invalid:443 HTTP/1.1"}
 
 
 @pytest.mark.parametrize("how, words", [
     ({"user": "snek:another"}, "wants a user and a password, or others (407)"),
-    ({"refuse": 403}, "refused the way to GitHub (403)"),
+    ({"reject": 403}, "rejected the way to GitHub (403)"),
     (None, "HTTPS_PROXY sends requests through the proxy"),
 ], ids=["407", "403", "dead"])
 def test_a_proxy_that_lets_nothing_through_is_named_without_its_password(
@@ -281,7 +281,7 @@ def test_a_proxy_that_lets_nothing_through_is_named_without_its_password(
         assert b"s3cret" not in text
 
 
-def test_a_variable_that_names_no_proxy_is_refused_at_the_start_without_being_shown(tmp_path, fake):
+def test_a_variable_that_names_no_proxy_is_rejected_at_the_start_without_being_shown(tmp_path, fake):
     bot = snek.Bot(fake, tmp_path / "bot", plugins=[], start=False)
     for value in ("ftp://snek:s3cret@proxy.example", "http://", "http://s3cret@[::1", "http://a b"):
         for verb in ("serve", "check"):
@@ -327,11 +327,11 @@ def test_an_effect_that_the_proxy_did_not_let_out_is_in_no_doubt(make_front, mak
     bot = start(before, plugins=("effects",), env={"HTTPS_PROXY": proxy.url})
     done(bot, "effects", effect("react"))
     proxy.cut()
-    proxy.refuse = 503
+    proxy.reject = 503
     delivery = bot.deliver("effects", effect("react"))
     reason = bot.wait_log(msg="retry", delivery=delivery)["reason"]
-    assert "refused the way to GitHub (503)" in reason
-    proxy.refuse = None
+    assert "rejected the way to GitHub (503)" in reason
+    proxy.reject = None
     hurry(bot, delivery)
     bot.wait_log(msg="done", delivery=delivery)
     assert not bot.log(msg="in_doubt_again")
@@ -426,10 +426,10 @@ def test_check_online_takes_the_way_of_serve(make_front, make_proxy, check):
     answer = check(before, env={"HTTPS_PROXY": url})
     assert answer.returncode == 0 and len(proxy.asked) == 1
     assert f"the app is sneks-bot; HTTPS_PROXY is {proxy.url}\n" in answer.stdout
-    proxy.refuse = 403
+    proxy.reject = 403
     answer = check(before, env={"HTTPS_PROXY": url})
     assert answer.returncode == 78
-    assert f"GitHub: GET /app got no whole answer: the proxy {proxy.url} refused" in answer.stderr
+    assert f"GitHub: GET /app got no whole answer: the proxy {proxy.url} rejected" in answer.stderr
     assert "s3cret" not in answer.stdout + answer.stderr
 
 
@@ -438,7 +438,7 @@ def test_check_online_warns_when_only_the_next_key_is_taken(make_front, check, t
     old = snek.make_key(tmp_path / "old.pem")
     answer = check(before, github={"private_key_file": str(old), "private_key_next_file": str(key)})
     assert answer.returncode == 0 and "the app is sneks-bot\n" in answer.stdout
-    assert answer.stderr == ("warning: GitHub refuses the private key and takes the next one: make "
+    assert answer.stderr == ("warning: GitHub rejects the private key and takes the next one: make "
                              "it github.private_key_file\n")
     answer = check(before, github={"private_key_next_file": str(old)})
     assert answer.returncode == 0 and not answer.stderr
@@ -452,7 +452,7 @@ def test_check_online_says_what_stands_in_the_way(make_front, check, tmp_path, k
     answer = check(before, github={"api_url": "https://no-such-host.invalid"})
     assert answer.returncode == 78 and "resolve host: no-such-host.invalid" in answer.stderr
     answer = check(before, github={"app_id": 1})
-    assert answer.returncode == 78 and "GitHub refuses the app's JWT" in answer.stderr
+    assert answer.returncode == 78 and "GitHub rejects the app's JWT" in answer.stderr
     (tmp_path / "bad.pem").write_text("no key")
     answer = check(before, github={"private_key_file": str(tmp_path / "bad.pem")})
     assert answer.returncode == 78 and "private key: " in answer.stderr

@@ -50,7 +50,7 @@ def test_all_329_examples_are_accepted_and_what_was_routed_ends_well(examples, s
             host.wait_log(msg=("done", "skipped"), delivery=answer.delivery)
 
 
-def test_a_signature_of_theirs_for_another_body_is_refused(examples, start_bot):
+def test_a_signature_of_theirs_for_another_body_is_rejected(examples, start_bot):
     host = start_bot(plugins=["ping"])
     (event, body, _), (_, _, other) = examples[:2]
     answer = host.post(event, body=body.encode(), headers={"X-Hub-Signature-256": other})

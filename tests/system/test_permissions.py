@@ -59,7 +59,7 @@ def test_a_grant_that_comes_while_the_run_runs_keeps_it_from_being_parked(fake, 
     host = start_bot(plugins=["invite"])
     delivery = host.deliver("pull_request", merged())
     host.wait_log(msg="started", delivery=delivery)
-    host.deliver("installation", accepted())  # while the refusal is on its way
+    host.deliver("installation", accepted())  # while the rejection is on its way
     host.wait_log(msg="requeued", delivery=delivery)
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
 
@@ -101,7 +101,7 @@ def test_token_says_why_there_is_none(fake, start_bot, words, status, part):
     assert part in snekomatic(host, "token", *words, status=status)
 
 
-def test_the_next_key_is_taken_when_github_refuses_the_first(fake, start_bot, tmp_path):
+def test_the_next_key_is_taken_when_github_rejects_the_first(fake, start_bot, tmp_path):
     old = snek.make_key(tmp_path / "old.pem")
     host = start_bot(plugins=["invite"], config={"github": {
         "private_key_file": str(old), "private_key_next_file": str(fake.key)}})

@@ -174,7 +174,7 @@ def test_a_failing_github_is_said_once_shown_and_asked_again(make, fake):
     guid = fake.deliver("trouble", trouble(), unsent=True, age_s=600)["guid"]
     fake.fail("POST", "/app/hook/deliveries", status=422, body={"message": "too old"})
     one = found(bot)[guid]
-    assert one["result"] == "refused" and "too old" in one["reason"]
+    assert one["result"] == "rejected" and "too old" in one["reason"]
     assert found(bot)[guid]["result"] == "asked for"
 
 

@@ -117,7 +117,7 @@ def test_a_permission_that_is_not_known_is_warned_of(installed, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["Greeter", "1st", "a b", "", "../x", "-x", "x" * 65, "é"])
-def test_a_name_that_cannot_be_a_plugins_is_refused(installed, tmp_path, name):
+def test_a_name_that_cannot_be_a_plugins_is_rejected(installed, tmp_path, name):
     status, output = run([installed.prefix / "bin" / "snekomatic", "new-plugin", "--", name],
                          cwd=tmp_path)
     assert status == 64, output

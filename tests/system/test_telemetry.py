@@ -56,7 +56,7 @@ def test_what_happened_is_counted(fake, lived):
     assert found['snekomatic_deliveries_total{event="pull_request",outcome="stored"}'] == 1
     assert found['snekomatic_deliveries_total{event="pull_request",outcome="redelivered"}'] == 1
     assert found['snekomatic_deliveries_total{event="trouble",outcome="stored"}'] == 1
-    assert found['snekomatic_refused_requests_total{status="401"}'] == 2
+    assert found['snekomatic_rejected_requests_total{status="401"}'] == 2
     assert "no_such_event" not in str(found)  # whose signature was wrong
     assert found["snekomatic_acknowledgement_seconds_count"] == 3
     assert 0 < found["snekomatic_acknowledgement_seconds_sum"] < 3 * snek.PATIENCE_S
@@ -208,7 +208,7 @@ def test_nobody_at_the_address_is_said_once_and_counted(start_bot, reports):
     reports.server.server_close()
     host = reporting(start_bot, reports)
     host.deliver("trouble", trouble("fail"))
-    assert "no answer" in host.wait_log(msg="sentry_refused")["reason"]
+    assert "no answer" in host.wait_log(msg="sentry_rejected")["reason"]
     assert metrics(host)['snekomatic_sentry_events_total{outcome="failed"}'] == 1
 
 

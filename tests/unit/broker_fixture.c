@@ -19,10 +19,10 @@
 
 static void *run_supervisor(void *context) {
     struct fixture *fixture = context;
-    struct supervisor_question question;
+    struct supervisor_message question;
     while (recv(fixture->supervisor_fds[1], &question, sizeof question, 0) ==
            (ssize_t)sizeof question) {
-        struct supervisor_answer answer = {.ok = fixture->mood != SUPERVISOR_SAYS_NO};
+        struct supervisor_reply answer = {.ok = fixture->mood != SUPERVISOR_SAYS_NO};
         int number = ++fixture->jwts;
         fixture->last_skew_s = question.skew_s;
         if (question.kind != SUPERVISOR_JWT || question.key > 1) {
@@ -334,7 +334,7 @@ static int transact(struct store *store, struct inbox_operation *const *operatio
     (void)probe, (void)failure;
     for (size_t i = 0; i < n; i++) {
         operations[i]->result = 0;
-        if (operations[i]->kind == INBOX_FENCE) {
+        if (operations[i]->kind == INBOX_LEASE_CHECK) {
             CONTAINER_OF(store, struct calm_store, store)->fixture->fences++;
         }
     }
@@ -363,7 +363,7 @@ static void start(struct fixture *fixture, int64_t timeout_ms) {
     fixture->stdout_fd = dup(STDOUT_FILENO);
     fixture->log_fd = memfd_create("log", MFD_CLOEXEC);
     (void)dup2(fixture->log_fd, STDOUT_FILENO);
-    log_setup(LOG_DEBUG, LOG_LOGFMT);
+    log_setup(SNEK_LEVEL_DEBUG, LOG_LOGFMT);
     fixture->server = http_server_start(handle, fixture);
     (void)snprintf(fixture->api_url, sizeof fixture->api_url, "http://127.0.0.1:%d",
                    (int)http_server_port(fixture->server));
@@ -459,7 +459,7 @@ void fixture_wait(struct fixture *fixture, struct asked *asked, size_t count) {
             struct pollfd fd = {.fd = fixture->mailbox.event_fd, .events = POLLIN};
             assert_true(clock_monotonic_ms() < deadline_ms);
             (void)poll(&fd, 1, 1000);
-            (void)mailbox_open(&fixture->mailbox);
+            (void)mailbox_drain(&fixture->mailbox);
         }
         look_for_secrets(&asked[i].request);
     }

@@ -63,7 +63,7 @@ struct config *load_good(const char *text) {
         write_text("snekomatic.toml", text);
     }
     if (config_load(NULL, CONFIG_NEED_EVERYTHING, &config, &problems) < 0) {
-        fail_msg("refused: %s", problems.text);
+        fail_msg("rejected: %s", problems.text);
     }
     assert_null(problems.text);
     return config;

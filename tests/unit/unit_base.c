@@ -8,8 +8,8 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mailbox.h"
-#include "base/nearest.h"
 #include "base/secret.h"
+#include "base/suggest.h"
 #include "base/utf8.h"
 
 #include <fcntl.h>
@@ -55,9 +55,9 @@ static void capture(enum log_format format, const char *evil, char *line, size_t
     assert_int_equal(pipe(pipe_fds), 0);
     (void)dup2(pipe_fds[1], STDOUT_FILENO);
     clock_set_for_test(0, 1700000000123);
-    log_setup(LOG_INFO, format);
-    log_event(LOG_DEBUG, "hidden");
-    log_event(LOG_WARNING, "two words", LOG_TEXT("delivery", "abc"), LOG_TEXT("none", NULL),
+    log_setup(SNEK_LEVEL_INFO, format);
+    log_event(SNEK_LEVEL_DEBUG, "hidden");
+    log_event(SNEK_LEVEL_WARNING, "two words", LOG_TEXT("delivery", "abc"), LOG_TEXT("none", NULL),
               LOG_NUMBER("attempt", 2), LOG_TEXT("evil", evil));
     (void)dup2(out, STDOUT_FILENO);
     ssize_t got = read(pipe_fds[0], line, room - 1);
@@ -128,8 +128,8 @@ static void mail_is_opened_once_and_in_order(void **state) {
         mails[i].open = open_mail;
         mailbox_post(&mailbox, &mails[i]);
     }
-    assert_int_equal(mailbox_open(&mailbox), 3);
-    assert_int_equal(mailbox_open(&mailbox), 0);
+    assert_int_equal(mailbox_drain(&mailbox), 3);
+    assert_int_equal(mailbox_drain(&mailbox), 0);
     assert_int_equal(n_opened, 3);
     assert_true(opened[0] == 0 && opened[1] == 1 && opened[2] == 2);
     mailbox_finish(&mailbox);
@@ -147,16 +147,16 @@ static void a_slip_is_near_and_another_word_is_not(void **state) {
                  {"ab", "ba", 1, false},         {"deliverys", "deliveries", 2, true},
                  {"abcdef", "badcfe", 3, false}, {"server.drain", "server.drain_ms", 3, true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(name_distance(cases[i].name, cases[i].right), cases[i].distance);
-        assert_int_equal(name_distance(cases[i].right, cases[i].name), cases[i].distance);
-        assert_int_equal(name_is_near(cases[i].name, cases[i].distance), cases[i].near);
+        assert_int_equal(suggest_distance(cases[i].name, cases[i].right), cases[i].distance);
+        assert_int_equal(suggest_distance(cases[i].right, cases[i].name), cases[i].distance);
+        assert_int_equal(suggest_is_near(cases[i].name, cases[i].distance), cases[i].near);
     }
-    char name[NEAREST_NAME_MAX + 2];
+    char name[SUGGEST_NAME_MAX + 2];
     memset(name, 'x', sizeof name - 1);
-    name[NEAREST_NAME_MAX + 1] = '\0';
-    assert_true(name_distance(name, "x") == SIZE_MAX);
-    assert_false(name_is_near(name, SIZE_MAX));
-    assert_true(name_distance(name + 1, "x") == NEAREST_NAME_MAX - 1);
+    name[SUGGEST_NAME_MAX + 1] = '\0';
+    assert_true(suggest_distance(name, "x") == SIZE_MAX);
+    assert_false(suggest_is_near(name, SIZE_MAX));
+    assert_true(suggest_distance(name + 1, "x") == SUGGEST_NAME_MAX - 1);
 }
 
 static void the_rest_of_a_pipe_is_read_up_to_the_maximum(void **state) {

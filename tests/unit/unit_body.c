@@ -55,7 +55,7 @@ static void routing_finds_its_fields(void **state) {
     }
 }
 
-static void a_malformed_body_is_refused_with_the_place(void **state) {
+static void a_malformed_body_is_rejected_with_the_place(void **state) {
     (void)state;
     static const struct {
         const char *json, *error;
@@ -103,7 +103,7 @@ static int read_long(const char *before, size_t bytes, const char *after, const 
     return read_text(json, &routing, &err);
 }
 
-static void over_long_fields_are_refused(void **state) {
+static void over_long_fields_are_rejected(void **state) {
     (void)state;
     static const struct {
         const char *before, *after;
@@ -148,7 +148,7 @@ static void a_failure_leaves_the_output_alone(void **state) {
 static void the_payload_of_a_form_is_decoded(void **state) {
     (void)state;
     static const struct {
-        const char *form, *json; /* NULL: refused */
+        const char *form, *json; /* NULL: rejected */
     } cases[] = {
         {"payload=%7B%22a%22%3A+1%7d", "{\"a\": 1}"},
         {"payload={}", "{}"},
@@ -187,8 +187,8 @@ static void the_payload_of_a_form_is_decoded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routing_finds_its_fields),
-        cmocka_unit_test(a_malformed_body_is_refused_with_the_place),
-        cmocka_unit_test(over_long_fields_are_refused),
+        cmocka_unit_test(a_malformed_body_is_rejected_with_the_place),
+        cmocka_unit_test(over_long_fields_are_rejected),
         cmocka_unit_test(a_failure_leaves_the_output_alone),
         cmocka_unit_test(a_nul_in_a_form_ends_nothing),
         cmocka_unit_test(the_payload_of_a_form_is_decoded),

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "broker/retry.h"
-#include "runner/frames.h"
+#include "protocol/frames.h"
 
 #include <snekomatic/types.h>
 
@@ -89,7 +89,7 @@ static void every_method_is_sent_with_its_body_or_without(void **state) {
     broker_request_finish(&asked.request);
 }
 
-static void what_is_no_request_is_refused(void **state) {
+static void what_is_no_request_is_rejected(void **state) {
     (void)state;
     expect("TRACE", "/ok", SNEK_E_INVALID, 0, "the method is none of");
     expect("get", "/ok", SNEK_E_INVALID, 0, "the method is none of");
@@ -276,7 +276,7 @@ static void a_fresh_token_that_github_does_not_know_yet_is_waited_out(void **sta
     assert_int_equal(fixture.requests, 3);
 }
 
-static void many_that_were_refused_with_one_token_share_the_next(void **state) {
+static void many_that_were_rejected_with_one_token_share_the_next(void **state) {
     (void)state;
     static struct asked asked[MANY];
     expect("GET", "/ok", 0, 200, "");
@@ -292,7 +292,7 @@ static void many_that_were_refused_with_one_token_share_the_next(void **state) {
     assert_int_equal(fixture.mints, 2);
 }
 
-static void a_late_refusal_does_not_cost_the_next_token(void **state) {
+static void a_late_rejection_does_not_cost_the_next_token(void **state) {
     (void)state;
     struct asked asked[2];
     expect("GET", "/ok", 0, 200, "");
@@ -308,14 +308,14 @@ static void a_late_refusal_does_not_cost_the_next_token(void **state) {
     assert_int_equal(fixture.mints, 2);
 }
 
-static void a_fresh_token_that_is_refused_again_and_again_is_replaced_once(void **state) {
+static void a_fresh_token_that_is_rejected_again_and_again_is_replaced_once(void **state) {
     (void)state;
     expect("PUT", "/status/401", SNEK_E_FORBIDDEN, 401, "PUT /status/401 answered 401");
     assert_int_equal(fixture.mints, 2);
     assert_int_equal(fixture.requests, 6);
 }
 
-static void a_refused_token_is_explained(void **state) {
+static void a_rejected_token_is_explained(void **state) {
     (void)state;
     static const struct {
         const char *installation;
@@ -487,7 +487,7 @@ static void a_redirect_off_the_origin_is_handed_over_and_not_followed(void **sta
     broker_request_finish(&asked.request);
 }
 
-static void requests_as_the_app_are_refused(void **state) {
+static void requests_as_the_app_are_rejected(void **state) {
     (void)state;
     static const char *const urls[] = {"/app",   "/app/installations",  "/APP/hook", "/app?x=1",
                                        "/%61pp", "/app%2Finstallations"};
@@ -555,7 +555,7 @@ static void what_changes_something_is_not_sent_again_by_libcurl(void **state) {
     }
 }
 
-static void a_refused_connection_is_a_network_error(void **state) {
+static void a_rejected_connection_is_a_network_error(void **state) {
     (void)state;
     /* In the usual one's place, with a port that nobody listens on. */
     struct broker_options options = {.api_url = "http://127.0.0.1:1/api/v3",
@@ -604,7 +604,7 @@ static void a_connection_that_nobody_takes_is_given_up_in_time(void **state) {
     (void)close(listener);
 }
 
-static void an_api_url_that_is_none_is_refused(void **state) {
+static void an_api_url_that_is_none_is_rejected(void **state) {
     (void)state;
     static const char *const urls[] = {"",   "api.github.com", "ftp://x",      "https://u:p@x/",
                                        "/x", "https://x/?q",   "https://x/#f", "https://x/../y"};
@@ -757,7 +757,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         BROKER_TEST(an_answer_comes_back_whole),
         BROKER_TEST(every_method_is_sent_with_its_body_or_without),
-        BROKER_TEST(what_is_no_request_is_refused),
+        BROKER_TEST(what_is_no_request_is_rejected),
         BROKER_TEST(a_token_is_minted_once_for_fifty_requests_at_once),
         BROKER_TEST(a_plugin_with_hundreds_waiting_lets_others_in_between),
         BROKER_TEST(permissions_and_installation_go_to_github_as_they_are),
@@ -766,11 +766,11 @@ int main(void) {
         BROKER_TEST(the_token_used_least_recently_is_dropped),
         BROKER_TEST(a_token_is_renewed_a_minute_before_it_expires),
         BROKER_TEST(a_token_that_github_takes_no_more_is_replaced_once),
-        BROKER_TEST(many_that_were_refused_with_one_token_share_the_next),
-        BROKER_TEST(a_late_refusal_does_not_cost_the_next_token),
+        BROKER_TEST(many_that_were_rejected_with_one_token_share_the_next),
+        BROKER_TEST(a_late_rejection_does_not_cost_the_next_token),
         BROKER_TEST(a_fresh_token_that_github_does_not_know_yet_is_waited_out),
-        BROKER_TEST(a_fresh_token_that_is_refused_again_and_again_is_replaced_once),
-        BROKER_TEST(a_refused_token_is_explained),
+        BROKER_TEST(a_fresh_token_that_is_rejected_again_and_again_is_replaced_once),
+        BROKER_TEST(a_rejected_token_is_explained),
         BROKER_TEST(every_status_has_its_outcome),
         BROKER_TEST(the_news_of_a_rate_limit_sends_the_run_back),
         BROKER_TEST(a_short_wait_for_a_rate_limit_is_waited_here),
@@ -778,15 +778,15 @@ int main(void) {
         BROKER_TEST(what_the_webhook_announced_is_looked_for_once_more),
         BROKER_TEST(a_drain_sends_back_what_waits),
         BROKER_TEST(a_redirect_off_the_origin_is_handed_over_and_not_followed),
-        BROKER_TEST(requests_as_the_app_are_refused),
+        BROKER_TEST(requests_as_the_app_are_rejected),
         BROKER_TEST(a_url_that_leads_away_costs_no_token),
         BROKER_TEST(too_large_an_answer_is_given_up),
         HASTY_TEST(a_server_that_stalls_is_timed_out),
         BROKER_TEST(a_broken_answer_is_a_network_error),
         BROKER_TEST(what_changes_something_is_not_sent_again_by_libcurl),
-        BROKER_TEST(a_refused_connection_is_a_network_error),
+        BROKER_TEST(a_rejected_connection_is_a_network_error),
         BROKER_TEST(a_connection_that_nobody_takes_is_given_up_in_time),
-        cmocka_unit_test(an_api_url_that_is_none_is_refused),
+        cmocka_unit_test(an_api_url_that_is_none_is_rejected),
         BROKER_TEST(a_supervisor_that_is_gone_is_told_once),
         BROKER_TEST(a_supervisor_that_says_no_is_quoted),
         HASTY_TEST(a_supervisor_that_is_slow_is_given_up_and_its_late_answer_too),

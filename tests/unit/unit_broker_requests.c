@@ -51,7 +51,7 @@ static void headers_and_media_types_go_along(void **state) {
     broker_request_finish(&asked.request);
 }
 
-static void what_is_no_header_or_the_hosts_own_is_refused(void **state) {
+static void what_is_no_header_or_the_hosts_own_is_rejected(void **state) {
     (void)state;
     static const char *const lines[] = {"Authorization: x\n",
                                         "authorization: x\n",
@@ -478,7 +478,7 @@ static void what_got_no_answer_is_logged_with_its_reason(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         REQUEST_TEST(headers_and_media_types_go_along),
-        REQUEST_TEST(what_is_no_header_or_the_hosts_own_is_refused),
+        REQUEST_TEST(what_is_no_header_or_the_hosts_own_is_rejected),
         REQUEST_TEST(errors_of_graphql_are_errors_though_they_come_with_a_200),
         REQUEST_TEST(a_mutation_that_reached_a_limit_half_way_is_not_sent_again),
         REQUEST_TEST(what_has_not_changed_is_given_from_what_was_kept),

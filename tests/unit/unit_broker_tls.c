@@ -77,8 +77,8 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 
 static void *supervise(void *context) {
     struct place *place = context;
-    struct supervisor_question question;
-    struct supervisor_answer jwt = {.ok = 1, .text = "a.b.c"};
+    struct supervisor_message question;
+    struct supervisor_reply jwt = {.ok = 1, .text = "a.b.c"};
     while (recv(place->fds[1], &question, sizeof question, 0) > 0) {
         (void)send(place->fds[1], &jwt, sizeof jwt, MSG_NOSIGNAL);
     }
@@ -145,7 +145,7 @@ static void expect_slug(bool right_address, bool knows_issuer, int32_t outcome) 
     while (!asked.done) {
         struct pollfd fd = {.fd = mailbox.event_fd, .events = POLLIN};
         assert_int_equal(poll(&fd, 1, 40000), 1);
-        (void)mailbox_open(&mailbox);
+        (void)mailbox_drain(&mailbox);
     }
     broker_free(broker);
     mailbox_finish(&mailbox);
@@ -171,7 +171,7 @@ static void a_server_with_anothers_certificate_is_not_asked(void **state) {
 }
 
 int main(void) {
-    log_setup(LOG_ERROR, LOG_LOGFMT);
+    log_setup(SNEK_LEVEL_ERROR, LOG_LOGFMT);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_of_a_known_issuer_is_asked),
         cmocka_unit_test(a_server_of_an_unknown_issuer_is_not_asked),

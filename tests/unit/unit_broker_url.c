@@ -56,7 +56,7 @@ static void urls_of_the_origin_are_put_together_from_it(void **state) {
     }
 }
 
-static void urls_that_lead_away_are_refused(void **state) {
+static void urls_that_lead_away_are_rejected(void **state) {
     (void)state;
     static const struct {
         int root;
@@ -135,7 +135,7 @@ static void urls_that_lead_away_are_refused(void **state) {
     }
 }
 
-static void a_url_longer_than_the_maximum_is_refused(void **state) {
+static void a_url_longer_than_the_maximum_is_rejected(void **state) {
     (void)state;
     static char url[URL_MAX + 2];
     struct origin origin;
@@ -206,7 +206,7 @@ static void a_sentence_never_outgrows_its_bounds(void **state) {
 static void redirects_are_resolved_like_links(void **state) {
     (void)state;
     static const struct {
-        const char *from, *location, *whole; /* NULL: refused */
+        const char *from, *location, *whole; /* NULL: rejected */
     } cases[] = {
         {"/a/b?x=1", "https://ghe.example:8443/api/v3/c?y=2",
          "https://ghe.example:8443/api/v3/c?y=2"},
@@ -267,8 +267,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(redirects_are_resolved_like_links),
         cmocka_unit_test(urls_of_the_origin_are_put_together_from_it),
-        cmocka_unit_test(urls_that_lead_away_are_refused),
-        cmocka_unit_test(a_url_longer_than_the_maximum_is_refused),
+        cmocka_unit_test(urls_that_lead_away_are_rejected),
+        cmocka_unit_test(a_url_longer_than_the_maximum_is_rejected),
         cmocka_unit_test(a_strangers_text_is_cleaned_and_cut),
         cmocka_unit_test(a_url_is_shown_without_what_may_be_secret),
         cmocka_unit_test(a_sentence_never_outgrows_its_bounds),

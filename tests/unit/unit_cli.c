@@ -120,7 +120,7 @@ static void help_lists_the_verbs_that_are_for_people(void **state) {
     }
 }
 
-static void an_unknown_verb_is_refused_with_the_nearest_right_one(void **state) {
+static void an_unknown_verb_is_rejected_with_the_nearest_right_one(void **state) {
     (void)state;
     static const char *const cases[][2] = {
         {"frist", "snekomatic: there is no verb 'frist'; did you mean 'first'?\n"},
@@ -252,7 +252,7 @@ static void send_finds_the_host_and_the_secret_in_the_configuration(void **state
     assert_non_null(strchr("89ab", guid[19]));
 }
 
-static void a_refusal_is_shown_and_is_no_success(void **state) {
+static void a_rejection_is_shown_and_is_no_success(void **state) {
     (void)state;
     char request[8192];
     write_text("body", "{\"a\": 1}\n");
@@ -304,11 +304,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_named_verb_runs_with_its_arguments),
         cmocka_unit_test(help_lists_the_verbs_that_are_for_people),
-        cmocka_unit_test(an_unknown_verb_is_refused_with_the_nearest_right_one),
+        cmocka_unit_test(an_unknown_verb_is_rejected_with_the_nearest_right_one),
         cmocka_unit_test(version_names_the_program_and_the_abi),
         cmocka_unit_test(send_signs_and_posts_the_bytes_unchanged),
         cmocka_unit_test(send_finds_the_host_and_the_secret_in_the_configuration),
-        cmocka_unit_test(a_refusal_is_shown_and_is_no_success),
+        cmocka_unit_test(a_rejection_is_shown_and_is_no_success),
         cmocka_unit_test(what_keeps_send_from_sending_has_its_own_status),
     };
     return cmocka_run_group_tests(tests, enter_home, leave_home);

@@ -29,7 +29,7 @@ static void without_a_file_the_credentials_are_enough(void **state) {
     assert_int_equal(config->dispatch.delay_ms, 1000);
     assert_int_equal(config->dispatch.max_attempts, 9);
     assert_int_equal(config->dispatch.lease_ms, 30000);
-    assert_int_equal(config->log.level, LOG_INFO);
+    assert_int_equal(config->log.level, SNEK_LEVEL_INFO);
     assert_int_equal(config->log.format, LOG_LOGFMT);
     assert_int_equal(config->n_plugins, 2);
     static const char *const bundled[] = {"invite", "ping"};
@@ -118,7 +118,7 @@ static void every_key_of_a_file_is_taken(void **state) {
     assert_int_equal(config->dispatch.delay_ms, 0);
     assert_int_equal(config->dispatch.max_attempts, 1);
     assert_int_equal(config->dispatch.lease_ms, 5000);
-    assert_int_equal(config->log.level, LOG_DEBUG);
+    assert_int_equal(config->log.level, SNEK_LEVEL_DEBUG);
     assert_int_equal(config->log.format, LOG_JSON);
     assert_int_equal(config->n_plugins, 3);
     const struct config_plugin *plugin = &config->plugins[0];
@@ -159,7 +159,7 @@ static void the_environment_wins_over_the_file(void **state) {
     assert_string_equal(config->github.user_agent, "other bot");
     assert_string_equal(config->github.api_url, "http://127.0.0.1:99");
     assert_string_equal(config->store.url, "sqlite:/var/lib/x.db");
-    assert_int_equal(config->log.level, LOG_ERROR);
+    assert_int_equal(config->log.level, SNEK_LEVEL_ERROR);
     config_free(config);
 }
 
@@ -221,7 +221,7 @@ static void api_urls_that_are_safe_are_taken(void **state) {
 /* One wrong line each; `want` follows "snekomatic.toml:1: ". */
 static const struct {
     const char *line, *want;
-} refused[] = {
+} rejected[] = {
     {"server.drain_ms = \"5\"",
      "server.drain_ms must be a whole number of milliseconds, not a string"},
     {"server.drain_ms = 5.0",
@@ -349,15 +349,15 @@ static const struct {
                       "the path of a .so"},
 };
 
-static void what_a_file_may_not_say_is_refused_with_a_sentence(void **state) {
+static void what_a_file_may_not_say_is_rejected_with_a_sentence(void **state) {
     (void)state;
     set_credentials();
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        AUTO_FREE char *problems = load_bad(refused[i].line);
+    for (size_t i = 0; i < sizeof rejected / sizeof *rejected; i++) {
+        AUTO_FREE char *problems = load_bad(rejected[i].line);
         AUTO_FREE char *want = NULL;
-        assert_true(asprintf(&want, "snekomatic.toml:1: %s\n", refused[i].want) > 0);
+        assert_true(asprintf(&want, "snekomatic.toml:1: %s\n", rejected[i].want) > 0);
         if (strcmp(problems, want) != 0) {
-            fail_msg("%s\n got: %s want: %s", refused[i].line, problems, want);
+            fail_msg("%s\n got: %s want: %s", rejected[i].line, problems, want);
         }
         assert_null(strstr(problems, "secret@"));
         assert_null(strstr(problems, "pass@"));
@@ -522,7 +522,7 @@ int main(void) {
         CONFIG_TEST(an_empty_variable_counts_as_unset),
         CONFIG_TEST(listen_takes_addresses_and_names),
         CONFIG_TEST(api_urls_that_are_safe_are_taken),
-        CONFIG_TEST(what_a_file_may_not_say_is_refused_with_a_sentence),
+        CONFIG_TEST(what_a_file_may_not_say_is_rejected_with_a_sentence),
         CONFIG_TEST(the_url_of_a_database_is_kept_as_it_is),
         CONFIG_TEST(a_wrong_variable_is_reported_by_its_name),
         CONFIG_TEST(all_problems_are_told_at_once_in_the_order_of_the_file),

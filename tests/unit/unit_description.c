@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* runner/description: what a worker says of its plugin is checked, and what it means for routing.
+/* protocol/description: what a worker says of its plugin is checked, and what it means for routing.
  */
 #include "unit.h"
 
-#include "runner/description.h"
+#include "protocol/description.h"
 
 struct sample {
     const char *name, *permission[2][2], *event, *action, *command;
@@ -58,7 +58,7 @@ static void permissions_become_canonical_json(void **state) {
     description_free(d);
 }
 
-static void a_description_that_lies_is_refused(void **state) {
+static void a_description_that_lies_is_rejected(void **state) {
     (void)state;
     struct sample bad[7];
     for (size_t i = 0; i < 7; i++) {
@@ -135,7 +135,7 @@ static void a_name_or_command_cannot_be_taken_twice(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(permissions_become_canonical_json),
-        cmocka_unit_test(a_description_that_lies_is_refused),
+        cmocka_unit_test(a_description_that_lies_is_rejected),
         cmocka_unit_test(routing_goes_by_event_and_action_and_commands),
         cmocka_unit_test(a_name_or_command_cannot_be_taken_twice),
     };

@@ -25,7 +25,7 @@ static void a_dsn_becomes_an_address_and_a_header(void **state) {
     }
 }
 
-static void what_is_no_dsn_is_refused_without_being_shown(void **state) {
+static void what_is_no_dsn_is_rejected_without_being_shown(void **state) {
     (void)state;
     static const char *const cases[] = {"x",
                                         "https://sentry.example/1",
@@ -51,12 +51,12 @@ static void what_is_no_dsn_is_refused_without_being_shown(void **state) {
 
 static void errors_and_failed_attempts_are_wanted_and_nothing_else(void **state) {
     (void)state;
-    assert_true(event_wanted(LOG_ERROR, "worker_died"));
-    assert_true(event_wanted(LOG_WARNING, "retry"));
-    assert_true(event_wanted(LOG_WARNING, "dead"));
-    assert_false(event_wanted(LOG_WARNING, "refused"));
-    assert_false(event_wanted(LOG_ERROR, "plugin"));
-    assert_false(event_wanted(LOG_WARNING, "completion_stale"));
+    assert_true(event_wanted(SNEK_LEVEL_ERROR, "worker_died"));
+    assert_true(event_wanted(SNEK_LEVEL_WARNING, "retry"));
+    assert_true(event_wanted(SNEK_LEVEL_WARNING, "dead"));
+    assert_false(event_wanted(SNEK_LEVEL_WARNING, "rejected"));
+    assert_false(event_wanted(SNEK_LEVEL_ERROR, "plugin"));
+    assert_false(event_wanted(SNEK_LEVEL_WARNING, "completion_stale"));
 }
 
 static void an_event_has_what_is_known_and_no_other_field(void **state) {
@@ -68,7 +68,7 @@ static void an_event_has_what_is_known_and_no_other_field(void **state) {
         LOG_TEXT("action", NULL),       LOG_BYTES("installation", "60001 and more", 5),
         LOG_NUMBER("attempt", 3),       LOG_TEXT("reason", "it \"broke\""),
         LOG_TEXT("body", "private"),    {0}};
-    assert_int_equal(event_write(&envelope, "tests", LOG_WARNING, "dead", fields), 0);
+    assert_int_equal(event_write(&envelope, "tests", SNEK_LEVEL_WARNING, "dead", fields), 0);
     assert_non_null(strstr(envelope.data,
                            "\"platform\":\"native\",\"logger\":\"snekomatic\",\"level\":\"error\","
                            "\"release\":\"snekomatic@" SNEK_VERSION "\",\"environment\":\"tests\","
@@ -104,7 +104,7 @@ static void its_rate_limits_are_understood(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_dsn_becomes_an_address_and_a_header),
-        cmocka_unit_test(what_is_no_dsn_is_refused_without_being_shown),
+        cmocka_unit_test(what_is_no_dsn_is_rejected_without_being_shown),
         cmocka_unit_test(errors_and_failed_attempts_are_wanted_and_nothing_else),
         cmocka_unit_test(an_event_has_what_is_known_and_no_other_field),
         cmocka_unit_test(its_rate_limits_are_understood),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* runner/frames: what is written is read, and a frame that lies is found out. */
+/* protocol/frames: what is written is read, and a frame that lies is found out. */
 #include "unit.h"
 
-#include "runner/frames.h"
+#include "protocol/frames.h"
 
 static void build(struct buffer *buffer) {
     struct frame_writer writer;
@@ -45,7 +45,7 @@ static void every_truncation_is_found_out(void **state) {
     }
 }
 
-static void a_text_past_its_maximum_and_bytes_left_over_are_refused(void **state) {
+static void a_text_past_its_maximum_and_bytes_left_over_are_rejected(void **state) {
     (void)state;
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(1024);
     build(&buffer);
@@ -77,7 +77,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read),
         cmocka_unit_test(every_truncation_is_found_out),
-        cmocka_unit_test(a_text_past_its_maximum_and_bytes_left_over_are_refused),
+        cmocka_unit_test(a_text_past_its_maximum_and_bytes_left_over_are_rejected),
         cmocka_unit_test(a_frame_past_the_buffers_maximum_leaves_the_earlier_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

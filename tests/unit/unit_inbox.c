@@ -11,7 +11,7 @@
 
 enum { CALLS_MAX = 64, OPERATIONS_MAX = 600, BODY_BYTES_MAX = 25 << 20 };
 
-/* Fails the transaction of an operation whose GUID starts with a letter: "r" is refused, "b" finds
+/* Fails the transaction of an operation whose GUID starts with a letter: "r" is rejected, "b" finds
  * the store broken, "c" lets the commit fail. */
 struct pretended {
     struct store store;
@@ -121,7 +121,7 @@ static void wait_for(struct fixture *fixture, size_t n) {
     while (fixture->answered < n) {
         struct pollfd wanted = {.fd = fixture->mailbox.event_fd, .events = POLLIN};
         assert_int_equal(poll(&wanted, 1, 60000), 1);
-        (void)mailbox_open(&fixture->mailbox);
+        (void)mailbox_drain(&fixture->mailbox);
     }
     assert_int_equal(fixture->answered, n);
 }
@@ -194,9 +194,9 @@ static void a_failed_commit_is_answered_to_all_and_unhealthy_until_one_succeeds(
     assert_true(fixture->pretended.probes[2]);
 }
 
-static void only_the_operation_that_fails_is_refused(void **state) {
+static void only_the_operation_that_fails_is_rejected(void **state) {
     struct fixture *fixture = *state;
-    static const char *const guids[] = {"", "good", "good", "refused", "good", "refused", "good"};
+    static const char *const guids[] = {"", "good", "good", "rejected", "good", "rejected", "good"};
     hold_the_writer(fixture);
     for (size_t i = 1; i < 7; i++) {
         submit_put(fixture, i, guids[i], 0);
@@ -233,7 +233,7 @@ static void what_a_lost_transaction_returned_is_taken_back(void **state) {
                                          .n_runs = 77};
     }
     submit(fixture, &claims[0].operation);
-    submit_put(fixture, 1, "refused", 0); /* the claim before it is done twice */
+    submit_put(fixture, 1, "rejected", 0); /* the claim before it is done twice */
     submit(fixture, &claims[1].operation);
     submit_put(fixture, 2, "commit", 0);
     release_the_writer(fixture);
@@ -254,7 +254,7 @@ int main(void) {
         TEST(what_waits_shares_a_transaction_up_to_a_number),
         TEST(a_group_is_bounded_in_bytes_but_one_operation_always_fits),
         TEST(a_failed_commit_is_answered_to_all_and_unhealthy_until_one_succeeds),
-        TEST(only_the_operation_that_fails_is_refused),
+        TEST(only_the_operation_that_fails_is_rejected),
         TEST(an_operation_that_finds_the_store_broken_makes_it_unhealthy),
         TEST(what_a_lost_transaction_returned_is_taken_back),
     };

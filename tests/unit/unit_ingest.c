@@ -164,7 +164,7 @@ static void the_inbox_decides_the_answer(void **state) {
         {INBOX_DUPLICATE, 200, 1, "\"status\":\"duplicate\"", "msg=duplicate delivery=" GUID},
         {INBOX_REDELIVERED, 202, 1, "\"status\":\"queued\"", "msg=redelivered delivery=" GUID},
         {-1, 503, 0, "\r\nRetry-After: 10\r\n", "reason=\"the disk is full\""},
-        {-1, 503, 0, "{\"error\":\"delivery cannot be stored now\",\"mend\":\"", "status=503"},
+        {-1, 503, 0, "{\"error\":\"delivery cannot be stored now\",\"fix\":\"", "status=503"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rig *rig = rig_start(NULL);
@@ -190,27 +190,27 @@ static void a_delivery_without_installation_runs_nothing(void **state) {
     rig_stop(rig);
 }
 
-struct refusal {
+struct rejection {
     const char *head, *body;
     int status;
     const char *text;
 };
 
-static void assert_refused(struct rig *rig, const struct refusal *refusal) {
+static void assert_rejected(struct rig *rig, const struct rejection *rejection) {
     unsigned before = rig->inbox.n_puts;
-    int status = ask(rig, fill(refusal->head, refusal->body));
-    if (status != refusal->status || !strstr(rig->reply, refusal->text) ||
-        !strstr(rig->reply, "\"mend\":\"")) {
-        fail_msg("%d \"%s\" wanted for:\n%s\ngot:\n%s", refusal->status, refusal->text,
-                 fill(refusal->head, refusal->body), rig->reply);
+    int status = ask(rig, fill(rejection->head, rejection->body));
+    if (status != rejection->status || !strstr(rig->reply, rejection->text) ||
+        !strstr(rig->reply, "\"fix\":\"")) {
+        fail_msg("%d \"%s\" wanted for:\n%s\ngot:\n%s", rejection->status, rejection->text,
+                 fill(rejection->head, rejection->body), rig->reply);
     }
     assert_int_equal(rig->inbox.n_puts, before);
     assert_reply_has(rig, "Content-Type: application/json\r\n");
 }
 
-static void what_is_wrong_is_refused_and_told(void **state) {
+static void what_is_wrong_is_rejected_and_told(void **state) {
     (void)state;
-    static const struct refusal cases[] = {
+    static const struct rejection cases[] = {
         {"GET /webhook HTTP/1.1\r\n" HOST, "", 404, "{\"error\":\"there is nothing here\""},
         {"GET /webhook/github/ HTTP/1.1\r\n" HOST, "", 404, ""},
         {"GET //healthz HTTP/1.1\r\n" HOST, "", 404, ""},
@@ -240,7 +240,7 @@ static void what_is_wrong_is_refused_and_told(void **state) {
         {POST HOST LENGTH TYPE GUID_LINE EVENT "X-Hub-Signature-256: sha256=abc\r\n", delivery, 401,
          "signature is malformed"},
         {POST HOST LENGTH TYPE GUID_LINE EVENT "X-Hub-Signature-256: sha256=" ZEROES "\r\n",
-         delivery, 401, "{\"error\":\"signature does not match\",\"mend\":\""},
+         delivery, 401, "{\"error\":\"signature does not match\",\"fix\":\""},
         {POST HOST LENGTH TYPE GUID_LINE EVENT
          "X-Hub-Signature: sha1=0000000000000000000000000000000000000000\r\n",
          delivery, 401, "X-Hub-Signature-256 is missing"},
@@ -253,11 +253,11 @@ static void what_is_wrong_is_refused_and_told(void **state) {
     };
     struct rig *rig = rig_start(NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_refused(rig, &cases[i]);
+        assert_rejected(rig, &cases[i]);
     }
-    assert_logged(rig, "level=warning msg=refused delivery=" GUID
+    assert_logged(rig, "level=warning msg=rejected delivery=" GUID
                        " status=401 reason=\"signature does not match\"\n");
-    assert_logged(rig, "level=warning msg=refused status=415 ");
+    assert_logged(rig, "level=warning msg=rejected status=415 ");
     rig_stop(rig);
 }
 
@@ -266,7 +266,7 @@ static void faults_are_looked_for_in_a_fixed_order(void **state) {
     (void)state;
 #define BAD_SIGNATURE "X-Hub-Signature-256: sha256=" ZEROES "\r\n"
 #define TOO_LONG "Content-Length: 1048577\r\n"
-    static const struct refusal cases[] = {
+    static const struct rejection cases[] = {
         {"POST /x HTTP/1.1\r\n" HOST TOO_LONG, "", 404, ""},
         {"PUT /webhook/github HTTP/1.1\r\n" HOST TOO_LONG, "", 405, ""},
         {POST HOST TOO_LONG, "", 413, "too large"},
@@ -280,7 +280,7 @@ static void faults_are_looked_for_in_a_fixed_order(void **state) {
     rig->options.header_deadline_ms = rig->options.body_deadline_ms = 5000;
     rig_start(rig);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_refused(rig, &cases[i]);
+        assert_rejected(rig, &cases[i]);
     }
     rig_stop(rig);
 }
@@ -391,7 +391,7 @@ static const struct {
     {"POST /webhook/github?a=\001 HTTP/1.1\r\n" ALL, "URL"},
 };
 
-static void what_can_be_read_in_two_ways_is_refused(void **state) {
+static void what_can_be_read_in_two_ways_is_rejected(void **state) {
     (void)state;
     struct rig *rig = rig_start(NULL);
     for (size_t i = 0; i < sizeof ambiguous / sizeof *ambiguous; i++) {
@@ -453,7 +453,7 @@ static void unambiguous_variants_are_taken(void **state) {
     rig_stop(rig);
 }
 
-static void bad_lengths_are_refused(void **state) {
+static void bad_lengths_are_rejected(void **state) {
     (void)state;
     static const char *const lengths[] = {"abc",  "-1",  "+5", "0x10",
                                           "5, 5", "5 5", "",   "99999999999999999999999"};
@@ -523,15 +523,15 @@ static void what_follows_chunks_is_no_request(void **state) {
     rig_stop(rig);
 }
 
-static void what_libmicrohttpd_refuses_by_itself_is_logged_too(void **state) {
+static void what_libmicrohttpd_rejects_by_itself_is_logged_too(void **state) {
     (void)state;
     static const struct {
         const char *head, *body, *logged;
     } cases[] = {
-        {POST CHUNKED, "zz\r\nab\r\n", "msg=refused status=400 reason=\"libmicrohttpd"},
-        {POST CHUNKED, "fffffffffffffffff\r\n", "msg=refused status=413 reason=\"libmicrohttpd"},
+        {POST CHUNKED, "zz\r\nab\r\n", "msg=rejected status=400 reason=\"libmicrohttpd"},
+        {POST CHUNKED, "fffffffffffffffff\r\n", "msg=rejected status=413 reason=\"libmicrohttpd"},
         {POST HOST TYPE "Content-Length: 99999999999999999999999\r\n", "",
-         "msg=refused status=413 reason=\"libmicrohttpd"},
+         "msg=rejected status=413 reason=\"libmicrohttpd"},
     };
     struct rig *rig = rig_start(NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -574,7 +574,7 @@ static void expect_100_continue_is_answered_before_the_body(void **state) {
     assert_int_equal(read_reply(rig, fd), 202);
     (void)close(fd);
 
-    fd = rig_connect(rig); /* what is refused by its headers is so at once */
+    fd = rig_connect(rig); /* what is rejected by its headers is so at once */
     request = fill(POST HOST LENGTH TYPE GUID_LINE EVENT "Expect: 100-continue\r\n", delivery);
     assert_true(send_bytes(fd, request, strlen(request) - strlen(delivery)));
     assert_int_equal(read_reply(rig, fd), 401);
@@ -583,7 +583,7 @@ static void expect_100_continue_is_answered_before_the_body(void **state) {
     rig_stop(rig);
 }
 
-static void a_refusal_reaches_a_client_that_writes_before_it_reads(void **state) {
+static void a_rejection_reaches_a_client_that_writes_before_it_reads(void **state) {
     (void)state;
     struct rig *rig = rig_start(NULL);
     static const struct {
@@ -651,7 +651,7 @@ static void page_begin(struct http_request *request) {
     request->state = malloc(1);
     size_t bytes;
     if (!http_header(request, "X-Token", &bytes)) {
-        http_refuse(request, 403, "no token", "send one");
+        http_reject(request, 403, "no token", "send one");
     }
 }
 
@@ -713,20 +713,20 @@ int main(void) {
         cmocka_unit_test(a_delivery_is_stored_and_then_answered),
         cmocka_unit_test(the_inbox_decides_the_answer),
         cmocka_unit_test(a_delivery_without_installation_runs_nothing),
-        cmocka_unit_test(what_is_wrong_is_refused_and_told),
+        cmocka_unit_test(what_is_wrong_is_rejected_and_told),
         cmocka_unit_test(faults_are_looked_for_in_a_fixed_order),
         cmocka_unit_test(content_types_may_have_parameters_and_any_case),
         cmocka_unit_test(a_form_carries_its_payload_signed_as_it_was_sent),
         cmocka_unit_test(sha1_counts_only_where_allowed_and_alone),
-        cmocka_unit_test(what_can_be_read_in_two_ways_is_refused),
+        cmocka_unit_test(what_can_be_read_in_two_ways_is_rejected),
         cmocka_unit_test(unambiguous_variants_are_taken),
-        cmocka_unit_test(bad_lengths_are_refused),
+        cmocka_unit_test(bad_lengths_are_rejected),
         cmocka_unit_test(a_chunked_body_is_as_good),
         cmocka_unit_test(what_follows_chunks_is_no_request),
-        cmocka_unit_test(what_libmicrohttpd_refuses_by_itself_is_logged_too),
+        cmocka_unit_test(what_libmicrohttpd_rejects_by_itself_is_logged_too),
         cmocka_unit_test(a_chunked_body_is_counted),
         cmocka_unit_test(expect_100_continue_is_answered_before_the_body),
-        cmocka_unit_test(a_refusal_reaches_a_client_that_writes_before_it_reads),
+        cmocka_unit_test(a_rejection_reaches_a_client_that_writes_before_it_reads),
         cmocka_unit_test(a_length_out_of_all_bounds_is_answered_at_once),
         cmocka_unit_test(a_connection_serves_one_request_after_the_other),
         cmocka_unit_test(other_rooms_join_by_a_row_of_the_table),

@@ -53,7 +53,7 @@ static void a_byte_now_and_then_does_not_keep_a_connection(void **state) {
     assert_about(trickle(rig, "POST /webhook/github HTTP/1.1\r\nHost: h\r\n"
                               "Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n"),
                  400);
-    assert_logged(rig, "msg=refused status=408 ");
+    assert_logged(rig, "msg=rejected status=408 ");
     rig_stop(rig);
 }
 
@@ -396,14 +396,14 @@ static void a_body_must_come_at_a_rate(void **state) {
     (void)snprintf(request, sizeof request, "%sX-Hub-Signature-256: %s\r\n\r\n", head, sign("", 0));
     int fast = start_body(rig, 65536, 65535); /* is good for a minute */
     assert_about(trickle(rig, request), 300); /* 50 bytes a second are too few */
-    assert_logged(rig, "msg=refused delivery=g status=408 ");
+    assert_logged(rig, "msg=rejected delivery=g status=408 ");
     assert_true(send_text(fast, "a"));
     assert_int_equal(read_reply(rig, fast), 401);
     (void)close(fast);
     rig_stop(rig);
 }
 
-static void a_flood_of_refusals_is_counted_not_logged(void **state) {
+static void a_flood_of_rejections_is_counted_not_logged(void **state) {
     (void)state;
     enum { N = 400 };
     struct rig *rig = rig_start(NULL);
@@ -418,10 +418,10 @@ static void a_flood_of_refusals_is_counted_not_logged(void **state) {
     (void)usleep(1100000);
     char *log = rig_log(rig);
     int lines = 0, more = 0;
-    for (const char *at = log; (at = strstr(at, "msg=refused ")); at++) {
+    for (const char *at = log; (at = strstr(at, "msg=rejected ")); at++) {
         lines++;
-        if (strncmp(at, "msg=refused more=", 17) == 0) {
-            more += atoi(at + 17);
+        if (strncmp(at, "msg=rejected more=", 18) == 0) {
+            more += atoi(at + 18);
             lines--;
         }
     }
@@ -657,7 +657,7 @@ int main(void) {
         cmocka_unit_test(whole_bodies_past_the_budget_are_put_off),
         cmocka_unit_test(the_body_under_way_for_longest_makes_room),
         cmocka_unit_test(a_body_must_come_at_a_rate),
-        cmocka_unit_test(a_flood_of_refusals_is_counted_not_logged),
+        cmocka_unit_test(a_flood_of_rejections_is_counted_not_logged),
         cmocka_unit_test(a_quiesced_server_answers_what_it_has_and_leaves_the_rest),
         cmocka_unit_test(the_end_waits_for_answers_within_its_grace),
         cmocka_unit_test(past_its_grace_the_end_says_so),

@@ -89,7 +89,7 @@ static void reads_that_do_not_fit_are_forgotten_and_effects_never(void **state) 
     entry = journal_add(&journal, INBOX_EFFECT, key, method, url);
     assert_non_null(entry);
     answer(&journal, entry, JOURNAL_ANSWER_MAX + 1);
-    assert_int_equal(entry->record.state, INBOX_ANSWERED);
+    assert_int_equal(entry->record.state, INBOX_COMPLETED);
     journal_finish(&journal);
 }
 
@@ -121,7 +121,7 @@ static void expect_given_again(const struct left *left, size_t n) {
     assert_int_equal(journal_load(&journal, &run), 0);
     for (size_t i = 0; i < n; i++) {
         const struct inbox_record *record = &journal.entries[i]->record;
-        bool again = record->state == INBOX_ANSWERED &&
+        bool again = record->state == INBOX_COMPLETED &&
                      (record->kind == INBOX_READ || journal_stands(record));
         if (again != left[i].again) {
             fail_msg("record %zu is %sgiven again", i + 1, again ? "" : "not ");
@@ -132,20 +132,20 @@ static void expect_given_again(const struct left *left, size_t n) {
 
 static void what_was_read_after_the_last_effect_that_stands_is_read_anew(void **state) {
     (void)state;
-    static const struct left refused[] = {
-        {INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, true},
-        {INBOX_EFFECT, INBOX_ANSWERED, 201, 0, NULL, true},
-        {INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, false},
-        {INBOX_EFFECT, INBOX_ANSWERED, 409, SNEK_E_VALIDATION, NULL, false},
-        {INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, false},
+    static const struct left rejected[] = {
+        {INBOX_READ, INBOX_COMPLETED, 200, 0, NULL, true},
+        {INBOX_EFFECT, INBOX_COMPLETED, 201, 0, NULL, true},
+        {INBOX_READ, INBOX_COMPLETED, 200, 0, NULL, false},
+        {INBOX_EFFECT, INBOX_COMPLETED, 409, SNEK_E_VALIDATION, NULL, false},
+        {INBOX_READ, INBOX_COMPLETED, 200, 0, NULL, false},
         {INBOX_EFFECT, INBOX_UNSENT, 0, 0, NULL, false}};
     static const struct left in_doubt[] = {
-        {INBOX_READ, INBOX_ANSWERED, 404, SNEK_E_NOT_FOUND, NULL, true},
+        {INBOX_READ, INBOX_COMPLETED, 404, SNEK_E_NOT_FOUND, NULL, true},
         {INBOX_EFFECT, INBOX_INTENDED, 0, 0, NULL, false},
-        {INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, false}};
-    static const struct left change[] = {{INBOX_READ, INBOX_ANSWERED, 0, 0, NULL, true},
-                                         {INBOX_CHANGE, INBOX_ANSWERED, 0, 1, NULL, true}};
-    expect_given_again(refused, sizeof refused / sizeof *refused);
+        {INBOX_READ, INBOX_COMPLETED, 200, 0, NULL, false}};
+    static const struct left change[] = {{INBOX_READ, INBOX_COMPLETED, 0, 0, NULL, true},
+                                         {INBOX_CHANGE, INBOX_COMPLETED, 0, 1, NULL, true}};
+    expect_given_again(rejected, sizeof rejected / sizeof *rejected);
     expect_given_again(in_doubt, sizeof in_doubt / sizeof *in_doubt);
     expect_given_again(change, sizeof change / sizeof *change);
 }
@@ -157,7 +157,7 @@ static void what_an_attempt_read_anew_takes_the_place_of_the_old(void **state) {
     for (size_t i = 0; i < 3; i++) {
         run.journal[i] = (struct inbox_record){.number = (int64_t)i + 1,
                                                .kind = i < 2 ? INBOX_READ : INBOX_EFFECT,
-                                               .state = INBOX_ANSWERED,
+                                               .state = INBOX_COMPLETED,
                                                .status = i < 2 ? 200 : 422,
                                                .answer = BUFFER_INIT(1000)};
         (void)snprintf((char *)run.journal[i].key, INBOX_KEY_BYTES, "%zu", i);
@@ -186,16 +186,16 @@ static void what_an_attempt_read_anew_takes_the_place_of_the_old(void **state) {
 static void a_mutation_that_changed_nothing_is_made_again(void **state) {
     (void)state;
     static const struct left cases[][2] = {
-        {{INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, false},
-         {INBOX_EFFECT, INBOX_ANSWERED, 200, SNEK_E_NOT_FOUND,
+        {{INBOX_READ, INBOX_COMPLETED, 200, 0, NULL, false},
+         {INBOX_EFFECT, INBOX_COMPLETED, 200, SNEK_E_NOT_FOUND,
           "{\"data\":{\"addStar\":null},\"errors\":[{}]}", false}},
-        {{INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, false},
-         {INBOX_EFFECT, INBOX_ANSWERED, 200, SNEK_E_VALIDATION, "{\"errors\":[{}]}", false}},
-        {{INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, true},
-         {INBOX_EFFECT, INBOX_ANSWERED, 200, SNEK_E_NOT_FOUND,
+        {{INBOX_READ, INBOX_COMPLETED, 200, 0, NULL, false},
+         {INBOX_EFFECT, INBOX_COMPLETED, 200, SNEK_E_VALIDATION, "{\"errors\":[{}]}", false}},
+        {{INBOX_READ, INBOX_COMPLETED, 200, 0, NULL, true},
+         {INBOX_EFFECT, INBOX_COMPLETED, 200, SNEK_E_NOT_FOUND,
           "{\"data\":{\"a\":null,\"b\":{\"id\":1}},\"errors\":[{}]}", true}},
-        {{INBOX_READ, INBOX_ANSWERED, 200, 0, NULL, true},
-         {INBOX_EFFECT, INBOX_ANSWERED, 200, SNEK_E_TOO_LARGE, "", true}}};
+        {{INBOX_READ, INBOX_COMPLETED, 200, 0, NULL, true},
+         {INBOX_EFFECT, INBOX_COMPLETED, 200, SNEK_E_TOO_LARGE, "", true}}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         expect_given_again(cases[i], 2);
     }

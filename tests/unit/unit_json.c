@@ -29,12 +29,12 @@ static void well_formed_json_is_accepted(void **state) {
                                        "\t[1 ,\r\n2]\n"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         if (check(good[i]) != 0) {
-            fail_msg("refused: %s", good[i]);
+            fail_msg("rejected: %s", good[i]);
         }
     }
 }
 
-static void malformed_json_is_refused(void **state) {
+static void malformed_json_is_rejected(void **state) {
     (void)state;
     static const char *const bad[] = {"",
                                       " ",
@@ -168,7 +168,7 @@ static void escapes_are_decoded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(well_formed_json_is_accepted),
-        cmocka_unit_test(malformed_json_is_refused),
+        cmocka_unit_test(malformed_json_is_rejected),
         cmocka_unit_test(nesting_has_a_limit),
         cmocka_unit_test(a_path_leads_to_its_value),
         cmocka_unit_test(a_path_that_leads_nowhere_finds_nothing),

@@ -153,7 +153,7 @@ static void every_form_of_a_good_key_is_read(void **state) {
         struct app_key *key = NULL;
         struct error err;
         if (parse(forms[i], strlen(forms[i]), &key, &err) != 0) {
-            fail_msg("form %zu is refused: %s", i, err.text);
+            fail_msg("form %zu is rejected: %s", i, err.text);
         }
         app_key_free(key);
     }
@@ -173,7 +173,7 @@ static void assert_tells_nothing(const char *text, const char *message) {
     }
 }
 
-static void assert_refused(const char *text, size_t bytes, const char *sentence) {
+static void assert_rejected(const char *text, size_t bytes, const char *sentence) {
     struct app_key *key = NULL;
     struct error err;
     if (parse(text, bytes, &key, &err) != -1) {
@@ -227,11 +227,11 @@ static void what_is_not_the_key_is_named(void **state) {
         {"aGVsbG8gd29ybGQ=", "is not a private key"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_refused(cases[i].text, strlen(cases[i].text), cases[i].sentence);
+        assert_rejected(cases[i].text, strlen(cases[i].text), cases[i].sentence);
     }
-    assert_refused("a\0b", 3, "is not a private key");
-    assert_refused(NULL, 0, "is empty");
-    assert_refused(public_pem, strlen(public_pem), "is a public key");
+    assert_rejected("a\0b", 3, "is not a private key");
+    assert_rejected(NULL, 0, "is empty");
+    assert_rejected(public_pem, strlen(public_pem), "is a public key");
 }
 
 static void a_key_of_another_kind_is_named(void **state) {
@@ -252,9 +252,9 @@ static void a_key_of_another_kind_is_named(void **state) {
         char pem[8192];
         gnutls_x509_privkey_t key = make_key(cases[i].algorithm, cases[i].bits);
         export_pkcs8(key, cases[i].password, pem, sizeof pem);
-        assert_refused(pem, strlen(pem), cases[i].sentence);
+        assert_rejected(pem, strlen(pem), cases[i].sentence);
         AUTO_FREE char *encoded = base64(pem, strlen(pem), false, 0);
-        assert_refused(encoded, strlen(encoded), cases[i].sentence);
+        assert_rejected(encoded, strlen(encoded), cases[i].sentence);
         gnutls_x509_privkey_deinit(key);
     }
     gnutls_x509_privkey_t ec =
@@ -262,37 +262,37 @@ static void a_key_of_another_kind_is_named(void **state) {
     char pem[8192];
     size_t bytes = sizeof pem;
     assert_int_equal(gnutls_x509_privkey_export(ec, GNUTLS_X509_FMT_PEM, pem, &bytes), 0);
-    assert_refused(pem, strlen(pem), "is an EC key");
+    assert_rejected(pem, strlen(pem), "is an EC key");
     gnutls_x509_privkey_deinit(ec);
 }
 
-static void a_key_that_lost_a_part_is_refused_wherever_it_was_cut(void **state) {
+static void a_key_that_lost_a_part_is_rejected_wherever_it_was_cut(void **state) {
     (void)state;
     size_t begin_bytes = strlen("-----BEGIN RSA PRIVATE KEY-----\n");
     size_t end_at = (size_t)(strstr(pkcs1, "-----END") - pkcs1);
     for (size_t bytes = begin_bytes; bytes < end_at; bytes += 97) {
         AUTO_FREE char *cut = strndup(pkcs1, bytes);
-        assert_refused(cut, bytes, "cut short: it has a BEGIN line but no END line");
+        assert_rejected(cut, bytes, "cut short: it has a BEGIN line but no END line");
         AUTO_FREE char *encoded = base64(cut, bytes, false, 0);
-        assert_refused(encoded, strlen(encoded), "cut short");
+        assert_rejected(encoded, strlen(encoded), "cut short");
     }
     AUTO_FREE char *body = strndup(pkcs1 + begin_bytes, end_at - begin_bytes);
-    assert_refused(body, strlen(body), "lacks its BEGIN and END lines");
-    assert_refused(pkcs1 + begin_bytes, strlen(pkcs1 + begin_bytes), "END line but no BEGIN line");
+    assert_rejected(body, strlen(body), "lacks its BEGIN and END lines");
+    assert_rejected(pkcs1 + begin_bytes, strlen(pkcs1 + begin_bytes), "END line but no BEGIN line");
     char der[4096];
     size_t der_bytes = sizeof der;
     assert_int_equal(gnutls_x509_privkey_export(rsa, GNUTLS_X509_FMT_DER, der, &der_bytes), 0);
-    assert_refused(der, der_bytes, "lacks its BEGIN and END lines");
+    assert_rejected(der, der_bytes, "lacks its BEGIN and END lines");
 
     AUTO_FREE char *holed = strdup(pkcs1);
     memmove(holed + 400, holed + 465, strlen(holed + 465) + 1); /* one line is gone */
-    assert_refused(holed, strlen(holed), "is damaged");
+    assert_rejected(holed, strlen(holed), "is damaged");
 }
 
-static void a_key_with_a_wrong_digit_is_refused_or_signs_all_the_same(void **state) {
+static void a_key_with_a_wrong_digit_is_rejected_or_signs_all_the_same(void **state) {
     (void)state;
     size_t begin_bytes = strlen("-----BEGIN RSA PRIVATE KEY-----\n");
-    size_t end_at = (size_t)(strstr(pkcs1, "-----END") - pkcs1), refused = 0;
+    size_t end_at = (size_t)(strstr(pkcs1, "-----END") - pkcs1), rejected = 0;
     for (size_t at = begin_bytes; at < end_at; at += 23) {
         AUTO_FREE char *turned = strdup(pkcs1);
         AUTO_FREE char *jwt = NULL;
@@ -300,13 +300,13 @@ static void a_key_with_a_wrong_digit_is_refused_or_signs_all_the_same(void **sta
         struct error err;
         turned[at] = turned[at] == 'A' ? 'B' : 'A';
         if (parse(turned, strlen(turned), &key, &err) != 0) {
-            refused++;
+            rejected++;
         } else if (app_key_sign_jwt(key, "1", 0, &jwt, &err) != 0) {
             fail_msg("digit %zu: accepted, then %s", at - begin_bytes, err.text);
         }
         app_key_free(key);
     }
-    assert_true(refused > 20); /* only what signing does not use may pass */
+    assert_true(rejected > 20); /* only what signing does not use may pass */
 }
 
 /* The part of a JWT at `*at`, decoded; `*at` moves behind it. */
@@ -388,8 +388,8 @@ int main(void) {
         cmocka_unit_test(every_form_of_a_good_key_is_read),
         cmocka_unit_test(what_is_not_the_key_is_named),
         cmocka_unit_test(a_key_of_another_kind_is_named),
-        cmocka_unit_test(a_key_that_lost_a_part_is_refused_wherever_it_was_cut),
-        cmocka_unit_test(a_key_with_a_wrong_digit_is_refused_or_signs_all_the_same),
+        cmocka_unit_test(a_key_that_lost_a_part_is_rejected_wherever_it_was_cut),
+        cmocka_unit_test(a_key_with_a_wrong_digit_is_rejected_or_signs_all_the_same),
         cmocka_unit_test(a_jwt_is_what_github_asks_for),
         cmocka_unit_test(an_app_id_that_cannot_be_signed_is_an_error),
     };

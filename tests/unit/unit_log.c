@@ -71,7 +71,7 @@ static void need(bool right) {
 
 static void start_queue(void) {
     struct error err;
-    log_setup(LOG_INFO, LOG_LOGFMT);
+    log_setup(SNEK_LEVEL_INFO, LOG_LOGFMT);
     need(log_start(&err) == 0);
 }
 
@@ -141,12 +141,12 @@ static struct seen check_numbers(const char *text) {
 static void flood(void) {
     start_queue();
     for (int i = 0; i < FLOOD; i++) {
-        log_event(LOG_INFO, "line", LOG_NUMBER("n", i), LOG_TEXT("text", "some more of it"));
+        log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("n", i), LOG_TEXT("text", "some more of it"));
     }
     need(log_dropped() > 0);
     say(said); /* here we come although nobody reads */
     wait_for(told);
-    log_event(LOG_INFO, "last", LOG_NUMBER("n", FLOOD));
+    log_event(SNEK_LEVEL_INFO, "last", LOG_NUMBER("n", FLOOD));
     wait_for(told);
     log_finish();
 }
@@ -170,13 +170,13 @@ static void a_reader_that_stands_still_stops_nobody_and_is_told_what_is_missing(
 static void warn_in_a_flood(void) {
     start_queue();
     for (int i = 0; i < FLOOD; i++) {
-        log_event(LOG_INFO, "line", LOG_NUMBER("i", i), LOG_TEXT("text", "some more of it"));
+        log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("i", i), LOG_TEXT("text", "some more of it"));
     }
     for (int i = 0; i < 100; i++) {
-        log_event(LOG_WARNING, "warning", LOG_NUMBER("i", i));
-        log_event(LOG_INFO, "line", LOG_NUMBER("i", i));
+        log_event(SNEK_LEVEL_WARNING, "warning", LOG_NUMBER("i", i));
+        log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("i", i));
     }
-    log_event(LOG_ERROR, "last");
+    log_event(SNEK_LEVEL_ERROR, "last");
     say(said);
     wait_for(told);
     log_finish();
@@ -201,7 +201,7 @@ static void flood_until_the_end(void) {
     struct timespec before, after;
     start_queue();
     for (int i = 0; i < FLOOD; i++) {
-        log_event(LOG_INFO, "line", LOG_NUMBER("n", i));
+        log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("n", i));
     }
     (void)clock_gettime(CLOCK_MONOTONIC, &before);
     log_finish();
@@ -221,7 +221,7 @@ static void the_end_waits_for_a_reader_that_stands_still_but_not_for_ever(void *
 static void say_little(void) {
     start_queue();
     for (int i = 0; i < 1000; i++) {
-        log_event(LOG_INFO, "line", LOG_NUMBER("n", i));
+        log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("n", i));
     }
     log_finish();
     need(log_dropped() == 0);
@@ -249,7 +249,8 @@ static void crash(void) {
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     start_queue();
     for (int i = 0; i < 100; i++) {
-        log_event(LOG_INFO, "line", LOG_NUMBER("n", i), LOG_TEXT("text", "more than a pipe takes"));
+        log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("n", i),
+                  LOG_TEXT("text", "more than a pipe takes"));
     }
     say(said);
     abort();
@@ -270,16 +271,16 @@ static void what_was_logged_before_a_crash_is_written(void **state) {
 
 static void log_in_a_fork(void) {
     start_queue();
-    log_event(LOG_INFO, "line", LOG_NUMBER("n", 0));
+    log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("n", 0));
     wait_for(told); /* it was read */
     pid_t pid = fork();
     if (pid == 0) {
-        log_event(LOG_INFO, "line", LOG_NUMBER("n", 1));
+        log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("n", 1));
         _exit(0);
     }
     int status;
     need(waitpid(pid, &status, 0) == pid && status == 0);
-    log_event(LOG_INFO, "line", LOG_NUMBER("n", 2));
+    log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("n", 2));
     log_finish();
 }
 
@@ -313,13 +314,13 @@ static void log_to_a_full_disk(void) {
     need(setrlimit(RLIMIT_FSIZE, &(struct rlimit){FILE_BYTES, limit.rlim_max}) == 0);
     start_queue();
     for (int i = 100; i < 200; i++) { /* all of one length */
-        log_event(LOG_INFO, "line", LOG_NUMBER("n", i));
+        log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("n", i));
     }
     while (log_dropped() < LOST) { /* until all were tried */
         (void)poll(NULL, 0, 1);
     }
     need(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-    log_event(LOG_INFO, "space");
+    log_event(SNEK_LEVEL_INFO, "space");
     log_finish();
 
     AUTO_BUFFER struct buffer text = BUFFER_INIT(65536);
@@ -343,7 +344,7 @@ static void log_without_a_reader(void) {
     start_queue();
     wait_for(told); /* its end is closed */
     for (int i = 0; i < 100; i++) {
-        log_event(LOG_INFO, "line", LOG_NUMBER("n", i));
+        log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("n", i));
     }
     log_finish();
     need(log_dropped() == 100);
@@ -363,8 +364,8 @@ static void a_reader_that_is_gone_costs_the_lines_only(void **state) {
 static void *log_much(void *context) {
     int64_t which = *(int *)context;
     for (int i = 0; i < FLOOD / THREADS; i++) {
-        log_event(i % 10 == 0 ? LOG_WARNING : LOG_INFO, "line", LOG_NUMBER("thread", which),
-                  LOG_NUMBER("i", i));
+        log_event(i % 10 == 0 ? SNEK_LEVEL_WARNING : SNEK_LEVEL_INFO, "line",
+                  LOG_NUMBER("thread", which), LOG_NUMBER("i", i));
     }
     return NULL;
 }
@@ -380,7 +381,7 @@ static void log_in_threads(void) {
     for (int i = 0; i < THREADS; i++) {
         (void)pthread_join(threads[i], NULL);
     }
-    log_event(LOG_ERROR, "last");
+    log_event(SNEK_LEVEL_ERROR, "last");
     wait_for(told);
     log_finish();
 }

@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "base/clock.h"
-#include "telemetry/counters.h"
+#include "metrics/counters.h"
 
 #include <stdio.h>
 
@@ -121,7 +121,7 @@ static void what_is_kept_and_used_again_is_counted(void **state) {
     metrics_kept(700);
     assert_line("snekomatic_github_conditional_requests_total{result=\"unchanged\"} 2");
     assert_line("snekomatic_github_conditional_requests_total{result=\"changed\"} 1");
-    assert_line("snekomatic_github_kept_bytes 700");
+    assert_line("snekomatic_github_etag_cache_bytes 700");
 }
 
 static void the_queues_age_is_that_of_the_oldest_that_is_due(void **state) {

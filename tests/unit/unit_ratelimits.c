@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* broker/ratelimits, refused and kind: who may go when, by a clock that the test moves. */
+/* broker/ratelimits, rejected and kind: who may go when, by a clock that the test moves. */
 #include "unit.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "broker/ratelimits.h"
-#include "broker/refused.h"
+#include "broker/token_denials.h"
 
 #include <snekomatic/types.h>
 
@@ -18,7 +18,7 @@
 #define WRITE_MS 1000
 #define NOTIFY_MS 3000
 
-struct asker {
+struct store_client {
     struct limits_waiter waiter;
     struct broker_waited waited;
     bool admitted;
@@ -56,7 +56,7 @@ static int set_up(void **state) {
     struct error err;
     struct transport_options options = {.user_agent = "test", .timeout_ms = 1000};
     set_clock(0);
-    log_setup(LOG_ERROR, LOG_LOGFMT);
+    log_setup(SNEK_LEVEL_ERROR, LOG_LOGFMT);
     order = 0;
     assert_int_equal(transport_new(&options, &transport, &err), 0);
     limits = make(NULL, NULL);
@@ -71,49 +71,49 @@ static int tear_down(void **state) {
 }
 
 static void admitted(struct limits_waiter *waiter) {
-    struct asker *asker = CONTAINER_OF(waiter, struct asker, waiter);
+    struct store_client *asker = CONTAINER_OF(waiter, struct store_client, waiter);
     asker->admitted = true;
     went[order++ % 64] = (unsigned)waiter->kind.pace;
 }
 
 static void put_off(struct limits_waiter *waiter, int64_t until_ms, const char *why) {
-    struct asker *asker = CONTAINER_OF(waiter, struct asker, waiter);
+    struct store_client *asker = CONTAINER_OF(waiter, struct store_client, waiter);
     assert_non_null(strstr(why, limits ? "" : "?"));
     asker->put_off_ms = until_ms - WALL_MS;
 }
 
-static void enter(struct asker *asker, const char *installation, const char *method,
+static void enter(struct store_client *asker, const char *installation, const char *method,
                   const char *path) {
-    *asker = (struct asker){.waiter = {.installation = installation,
-                                       .kind = request_kind_of(method, path, NULL, 0),
-                                       .hold_ms = LIMITS_HOLD_MS,
-                                       .admitted = admitted,
-                                       .put_off = put_off}};
+    *asker = (struct store_client){.waiter = {.installation = installation,
+                                              .kind = request_kind_of(method, path, NULL, 0),
+                                              .hold_ms = LIMITS_HOLD_MS,
+                                              .admitted = admitted,
+                                              .put_off = put_off}};
     asker->waiter.waited = &asker->waited;
     limits_enter(limits, &asker->waiter);
 }
 
-static void send_off(struct asker *asker) {
+static void send_off(struct store_client *asker) {
     assert_true(asker->admitted);
     limits_sent(limits, &asker->waiter);
 }
 
 /* The answer to it: what it says of limits. */
-static bool leave(struct asker *asker, int32_t status, const char *headers) {
+static bool leave(struct store_client *asker, int32_t status, const char *headers) {
     struct exchange exchange = {.status = status,
                                 .outcome = status < 300   ? 0
                                            : status < 500 ? SNEK_E_RATE_LIMITED
                                                           : SNEK_E_SERVER,
                                 .headers = BUFFER_INIT(1000)};
     assert_int_equal(buffer_append_text(&exchange.headers, headers), 0);
-    bool refused = limits_leave(limits, &asker->waiter, &exchange);
+    bool rejected = limits_leave(limits, &asker->waiter, &exchange);
     buffer_finish(&exchange.headers);
-    return refused;
+    return rejected;
 }
 
 static void a_write_goes_an_interval_after_the_one_before_was_sent(void **state) {
     (void)state;
-    struct asker first, second, read, other;
+    struct store_client first, second, read, other;
     enter(&first, "1", "PATCH", "/repos/o/r");
     pass(500); /* for a token, say */
     enter(&second, "1", "DELETE", "/repos/o/r");
@@ -132,7 +132,7 @@ static void a_write_goes_an_interval_after_the_one_before_was_sent(void **state)
 
 static void what_notifies_people_goes_slower_and_other_writes_pass_it(void **state) {
     (void)state;
-    struct asker first, comment, label;
+    struct store_client first, comment, label;
     enter(&first, "1", "POST", "/repos/o/r/issues/7/comments");
     send_off(&first);
     enter(&comment, "1", "POST", "/repos/o/r/issues/8/comments");
@@ -148,7 +148,7 @@ static void what_notifies_people_goes_slower_and_other_writes_pass_it(void **sta
 
 static void a_primary_limit_holds_all_of_its_installation_until_the_reset(void **state) {
     (void)state;
-    struct asker last, next, other;
+    struct store_client last, next, other;
     enter(&last, "1", "GET", "/repos/o/r");
     assert_false(leave(&last, 200, "x-ratelimit-remaining: 0\nx-ratelimit-reset: 1700000003\n"));
     enter(&next, "1", "GET", "/repos/o/r");
@@ -162,12 +162,12 @@ static void a_primary_limit_holds_all_of_its_installation_until_the_reset(void *
 
 static void a_long_wait_sends_everyone_back_until_its_end(void **state) {
     (void)state;
-    struct asker refused, queued, next;
-    enter(&refused, "1", "PUT", "/repos/o/r");
-    send_off(&refused);
+    struct store_client rejected, queued, next;
+    enter(&rejected, "1", "PUT", "/repos/o/r");
+    send_off(&rejected);
     enter(&queued, "1", "PUT", "/repos/o/r");
     assert_int_equal(queued.put_off_ms, 0);
-    assert_true(leave(&refused, 403, "x-ratelimit-remaining: 0\nx-ratelimit-reset: 1700000600\n"));
+    assert_true(leave(&rejected, 403, "x-ratelimit-remaining: 0\nx-ratelimit-reset: 1700000600\n"));
     assert_int_equal(queued.put_off_ms, 601000);
     enter(&next, "1", "GET", "/repos/o/r");
     assert_int_equal(next.put_off_ms, 601000);
@@ -180,11 +180,11 @@ static void retry_after_is_obeyed_whatever_the_status(void **state) {
     (void)state;
     static const int32_t statuses[] = {403, 429};
     for (size_t i = 0; i < 2; i++) {
-        struct asker refused, next;
+        struct store_client rejected, next;
         char installation[] = {(char)('1' + i), '\0'};
         set_clock(0);
-        enter(&refused, installation, "GET", "/repos/o/r");
-        assert_true(leave(&refused, statuses[i], "retry-after: 3\n"));
+        enter(&rejected, installation, "GET", "/repos/o/r");
+        assert_true(leave(&rejected, statuses[i], "retry-after: 3\n"));
         enter(&next, installation, "GET", "/repos/o/r");
         pass(2999);
         assert_false(next.admitted);
@@ -211,13 +211,13 @@ static void a_retry_after_is_read_whatever_it_is_within_bounds(void **state) {
         {"-1", 60000},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct asker refused, next;
+        struct store_client rejected, next;
         char installation[16], header[80];
         (void)snprintf(installation, sizeof installation, "%zu", i);
         (void)snprintf(header, sizeof header, "retry-after: %s\n", cases[i].says);
         set_clock(0);
-        enter(&refused, installation, "GET", "/repos/o/r");
-        assert_true(leave(&refused, 429, header));
+        enter(&rejected, installation, "GET", "/repos/o/r");
+        assert_true(leave(&rejected, 429, header));
         enter(&next, installation, "GET", "/repos/o/r");
         if (next.admitted) {
             fail_msg("'%s' is not waited for", cases[i].says);
@@ -242,13 +242,13 @@ static void a_reset_is_no_further_away_than_an_hour_and_never_now(void **state) 
                  {"9999999999999999999", 3701000},
                  {"1600000000", 1000}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct asker refused, next;
+        struct store_client rejected, next;
         char installation[16], headers[100];
         (void)snprintf(installation, sizeof installation, "%zu", i);
         (void)snprintf(headers, sizeof headers, "x-ratelimit-remaining: 0\nx-ratelimit-reset: %s\n",
                        cases[i].reset);
-        enter(&refused, installation, "GET", "/repos/o/r");
-        assert_true(leave(&refused, 403, headers));
+        enter(&rejected, installation, "GET", "/repos/o/r");
+        assert_true(leave(&rejected, 403, headers));
         enter(&next, installation, "GET", "/repos/o/r");
         assert_false(next.admitted);
         assert_int_equal(next.put_off_ms, cases[i].wait_ms > 5000 ? cases[i].wait_ms : 0);
@@ -257,7 +257,7 @@ static void a_reset_is_no_further_away_than_an_hour_and_never_now(void **state) 
 
 static void a_server_that_names_a_time_is_given_it(void **state) {
     (void)state;
-    struct asker failed, next, other;
+    struct store_client failed, next, other;
     enter(&failed, "1", "GET", "/repos/o/r");
     assert_false(leave(&failed, 503, "retry-after: 3\n")); /* it may have done something */
     enter(&next, "1", "GET", "/repos/o/r");
@@ -275,10 +275,10 @@ static void a_server_that_names_a_time_is_given_it(void **state) {
 static void a_secondary_limit_without_a_time_is_a_minute_and_doubles(void **state) {
     (void)state;
     static const int64_t waits_ms[] = {60000, 120000, 240000};
-    struct asker asker;
+    struct store_client asker;
     int64_t at_ms = 0;
     for (size_t i = 0; i < 3; i++) {
-        struct asker together;
+        struct store_client together;
         pass(at_ms);
         enter(&asker, "1", "GET", "/repos/o/r");
         enter(&together, "1", "GET", "/repos/o/r");
@@ -299,7 +299,7 @@ static void a_secondary_limit_without_a_time_is_a_minute_and_doubles(void **stat
 
 static void searches_and_graphql_have_limits_of_their_own(void **state) {
     (void)state;
-    struct asker search, graphql, read;
+    struct store_client search, graphql, read;
     enter(&search, "1", "GET", "/search/issues");
     (void)leave(&search, 200,
                 "x-ratelimit-resource: search\nx-ratelimit-remaining: 0\n"
@@ -311,9 +311,9 @@ static void searches_and_graphql_have_limits_of_their_own(void **state) {
     assert_int_equal(search.put_off_ms, 61000);
 }
 
-static void the_quota_of_another_endpoint_holds_up_nobody_unless_it_refused(void **state) {
+static void the_quota_of_another_endpoint_holds_up_nobody_unless_it_rejected(void **state) {
     (void)state;
-    struct asker asker, next;
+    struct store_client asker, next;
     char headers[128];
     (void)snprintf(
         headers, sizeof headers,
@@ -331,7 +331,7 @@ static void the_quota_of_another_endpoint_holds_up_nobody_unless_it_refused(void
 
 static void what_the_app_waits_for_its_installation_waits_for(void **state) {
     (void)state;
-    struct asker first, other, elsewhere;
+    struct store_client first, other, elsewhere;
     enter(&first, "1", "PATCH", "/repos/o/r");
     assert_true(first.admitted);
     limits_hold(limits, &first.waiter, WALL_MS + 3000);
@@ -352,7 +352,7 @@ static void what_the_app_waits_for_its_installation_waits_for(void **state) {
 
 static void searches_are_spread_once_half_of_them_are_gone(void **state) {
     (void)state;
-    struct asker search;
+    struct store_client search;
     enter(&search, "1", "GET", "/search/issues");
     (void)leave(&search, 200,
                 "x-ratelimit-limit: 30\nx-ratelimit-remaining: 15\n"
@@ -371,8 +371,8 @@ static void searches_are_spread_once_half_of_them_are_gone(void **state) {
 
 static void no_more_than_a_hundred_of_an_installation_are_under_way(void **state) {
     (void)state;
-    static struct asker askers[LIMITS_IN_FLIGHT_MAX + 2];
-    struct asker other;
+    static struct store_client askers[LIMITS_IN_FLIGHT_MAX + 2];
+    struct store_client other;
     for (size_t i = 0; i < LIMITS_IN_FLIGHT_MAX + 2; i++) {
         enter(&askers[i], "1", "GET", "/repos/o/r");
         assert_int_equal(askers[i].admitted, i < LIMITS_IN_FLIGHT_MAX);
@@ -389,7 +389,7 @@ static void no_more_than_a_hundred_of_an_installation_are_under_way(void **state
 
 static void a_crowd_of_writers_is_sent_back_one_after_the_other(void **state) {
     (void)state;
-    static struct asker crowd[10];
+    static struct store_client crowd[10];
     for (size_t i = 0; i < 10; i++) {
         enter(&crowd[i], "1", "POST", "/repos/o/r/issues/1/comments");
         if (i == 0) {
@@ -401,8 +401,8 @@ static void a_crowd_of_writers_is_sent_back_one_after_the_other(void **state) {
 
 static void plugins_take_turns(void **state) {
     (void)state;
-    static struct asker askers[6];
-    struct asker first;
+    static struct store_client askers[6];
+    struct store_client first;
     enter(&first, "1", "DELETE", "/repos/o/r");
     send_off(&first);
     for (size_t i = 0; i < 4; i++) {
@@ -420,7 +420,7 @@ static void plugins_take_turns(void **state) {
 
 static void a_drain_puts_off_who_waits_and_lets_go_who_need_not(void **state) {
     (void)state;
-    struct asker first, waits, read, late;
+    struct store_client first, waits, read, late;
     enter(&first, "1", "DELETE", "/repos/o/r");
     send_off(&first);
     enter(&waits, "1", "DELETE", "/repos/o/r");
@@ -437,7 +437,7 @@ static void open_mail(struct mailbox *mailbox, const struct limits *of) {
     while (!limits_idle(of)) {
         struct pollfd fd = {.fd = mailbox->event_fd, .events = POLLIN};
         (void)poll(&fd, 1, 1000);
-        (void)mailbox_open(mailbox);
+        (void)mailbox_drain(mailbox);
     }
 }
 
@@ -447,7 +447,7 @@ static void a_wait_is_known_to_the_next_host_on_the_store(void **state) {
     struct inbox *inbox = NULL;
     struct mailbox mailbox;
     struct error err;
-    struct asker asker;
+    struct store_client asker;
     assert_non_null(mkdtemp(folder));
     (void)snprintf(url, sizeof url, "sqlite:%s/inbox.db", folder);
     assert_int_equal(inbox_open(url, WALL_MS, &inbox, &err), 0);
@@ -476,33 +476,33 @@ static void a_wait_is_known_to_the_next_host_on_the_store(void **state) {
     assert_int_equal(system(command), 0);
 }
 
-static void refusals_are_forgotten_after_a_minute_and_bounded(void **state) {
+static void rejections_are_forgotten_after_a_minute_and_bounded(void **state) {
     (void)state;
-    static struct refused refused;
+    static struct rejected rejected;
     struct error err;
     clock_set_for_test(1000, 1);
-    for (int i = 0; i < REFUSED_MAX; i++) {
-        assert_int_equal(refused_check(&refused, "a", "1", &err), 0);
-        refused_count(&refused, "a", "1", SNEK_E_VALIDATION);
+    for (int i = 0; i < REJECTED_MAX; i++) {
+        assert_int_equal(rejected_check(&rejected, "a", "1", &err), 0);
+        rejected_count(&rejected, "a", "1", SNEK_E_VALIDATION);
     }
-    clock_set_for_test(1000 + REFUSED_FOR_MS - 1, 1);
-    assert_int_equal(refused_check(&refused, "a", "2", &err), SNEK_E_VALIDATION);
+    clock_set_for_test(1000 + REJECTED_FOR_MS - 1, 1);
+    assert_int_equal(rejected_check(&rejected, "a", "2", &err), SNEK_E_VALIDATION);
     assert_non_null(strstr(err.text, "in the next 1 s"));
-    clock_set_for_test(1000 + REFUSED_FOR_MS, 1);
-    assert_int_equal(refused_check(&refused, "a", "1", &err), 0);
-    refused_count(&refused, "a", "1", SNEK_E_VALIDATION); /* the first of another minute */
-    assert_int_equal(refused_check(&refused, "a", "1", &err), 0);
-    for (int i = 0; i < 3 * REFUSED_KEPT; i++) {
+    clock_set_for_test(1000 + REJECTED_FOR_MS, 1);
+    assert_int_equal(rejected_check(&rejected, "a", "1", &err), 0);
+    rejected_count(&rejected, "a", "1", SNEK_E_VALIDATION); /* the first of another minute */
+    assert_int_equal(rejected_check(&rejected, "a", "1", &err), 0);
+    for (int i = 0; i < 3 * REJECTED_KEPT; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "%d", i);
         clock_set_for_test(100000 + i, 1);
-        refused_count(&refused, "b", name, SNEK_E_NOT_GRANTED);
+        rejected_count(&rejected, "b", name, SNEK_E_NOT_GRANTED);
     }
-    for (int i = 1; i < REFUSED_MAX; i++) {
-        refused_count(&refused, "b", "191", SNEK_E_NOT_GRANTED);
+    for (int i = 1; i < REJECTED_MAX; i++) {
+        rejected_count(&rejected, "b", "191", SNEK_E_NOT_GRANTED);
     }
-    assert_int_equal(refused_check(&refused, "b", "191", &err), SNEK_E_FORBIDDEN);
-    assert_int_equal(refused_check(&refused, "b", "190", &err), 0);
+    assert_int_equal(rejected_check(&rejected, "b", "191", &err), SNEK_E_FORBIDDEN);
+    assert_int_equal(rejected_check(&rejected, "b", "190", &err), 0);
 }
 
 static void every_request_has_its_kind(void **state) {
@@ -566,7 +566,7 @@ int main(void) {
         LIMITS_TEST(a_server_that_names_a_time_is_given_it),
         LIMITS_TEST(a_secondary_limit_without_a_time_is_a_minute_and_doubles),
         LIMITS_TEST(searches_and_graphql_have_limits_of_their_own),
-        LIMITS_TEST(the_quota_of_another_endpoint_holds_up_nobody_unless_it_refused),
+        LIMITS_TEST(the_quota_of_another_endpoint_holds_up_nobody_unless_it_rejected),
         LIMITS_TEST(what_the_app_waits_for_its_installation_waits_for),
         LIMITS_TEST(searches_are_spread_once_half_of_them_are_gone),
         LIMITS_TEST(no_more_than_a_hundred_of_an_installation_are_under_way),
@@ -574,7 +574,7 @@ int main(void) {
         LIMITS_TEST(plugins_take_turns),
         LIMITS_TEST(a_drain_puts_off_who_waits_and_lets_go_who_need_not),
         LIMITS_TEST(a_wait_is_known_to_the_next_host_on_the_store),
-        cmocka_unit_test(refusals_are_forgotten_after_a_minute_and_bounded),
+        cmocka_unit_test(rejections_are_forgotten_after_a_minute_and_bounded),
         cmocka_unit_test(every_request_has_its_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,11 +67,11 @@ static void say(const char *format, ...) {
 }
 
 static void host_ask(uint32_t kind, int32_t skew_s, uint32_t key) {
-    const struct supervisor_question question = {.kind = kind, .skew_s = skew_s, .key = key};
-    (void)send(SUPERVISOR_FD_QUESTIONS, &question, sizeof question, MSG_NOSIGNAL);
-    struct supervisor_answer answer;
+    const struct supervisor_message question = {.kind = kind, .skew_s = skew_s, .key = key};
+    (void)send(SUPERVISOR_FD_MESSAGES, &question, sizeof question, MSG_NOSIGNAL);
+    struct supervisor_reply answer;
     if (kind == SUPERVISOR_JWT) {
-        ssize_t got = recv(SUPERVISOR_FD_QUESTIONS, &answer, sizeof answer, 0);
+        ssize_t got = recv(SUPERVISOR_FD_MESSAGES, &answer, sizeof answer, 0);
         say("answer bytes=%zd ok=%u text=%s", got, answer.ok, answer.text);
     }
 }
@@ -87,7 +87,7 @@ static void host_say_descriptors(void) {
     (void)closedir(directory);
     int type = 0, listening = 0, parent_signal = 0;
     socklen_t bytes = sizeof type;
-    (void)getsockopt(SUPERVISOR_FD_QUESTIONS, SOL_SOCKET, SO_TYPE, &type, &bytes);
+    (void)getsockopt(SUPERVISOR_FD_MESSAGES, SOL_SOCKET, SO_TYPE, &type, &bytes);
     (void)getsockopt(SUPERVISOR_FD_LISTEN, SOL_SOCKET, SO_ACCEPTCONN, &listening, &bytes);
     (void)prctl(PR_GET_PDEATHSIG, &parent_signal);
     say("descriptors%s seqpacket=%d listening=%d pdeathsig=%d", seen, type == SOCK_SEQPACKET,
@@ -150,7 +150,7 @@ static int host_serve(bool watch_supervisor) {
     int hup = 0, usr1 = 0;
     for (;;) {
         struct pollfd fds[] = {{.fd = SUPERVISOR_FD_LISTEN, .events = POLLIN},
-                               {.fd = watch_supervisor ? SUPERVISOR_FD_QUESTIONS : -1}};
+                               {.fd = watch_supervisor ? SUPERVISOR_FD_MESSAGES : -1}};
         (void)ppoll(fds, 2, NULL, &none);
         if (fds[0].revents & POLLIN) {
             int connection = accept(SUPERVISOR_FD_LISTEN, NULL, NULL);
@@ -191,9 +191,9 @@ static void host_take_signals(void) {
 
 static void host_send_malformed(void) {
     static const char zeros[64];
-    (void)send(SUPERVISOR_FD_QUESTIONS, zeros, 1, MSG_NOSIGNAL);
-    (void)send(SUPERVISOR_FD_QUESTIONS, zeros, sizeof(struct supervisor_question), MSG_NOSIGNAL);
-    (void)send(SUPERVISOR_FD_QUESTIONS, zeros, sizeof zeros, MSG_NOSIGNAL);
+    (void)send(SUPERVISOR_FD_MESSAGES, zeros, 1, MSG_NOSIGNAL);
+    (void)send(SUPERVISOR_FD_MESSAGES, zeros, sizeof(struct supervisor_message), MSG_NOSIGNAL);
+    (void)send(SUPERVISOR_FD_MESSAGES, zeros, sizeof zeros, MSG_NOSIGNAL);
 }
 
 /* Asks to end only by the second SIGTERM, with 7. */
@@ -431,7 +431,7 @@ static void the_host_finds_what_it_needs_and_nothing_else(void **state) {
 
     int64_t now_s = clock_wall_ms() / 1000;
     char head[32];
-    (void)snprintf(head, sizeof head, "answer bytes=%zu ", sizeof(struct supervisor_answer));
+    (void)snprintf(head, sizeof head, "answer bytes=%zu ", sizeof(struct supervisor_reply));
     const char *line = expect(&run, head);
     assert_memory_equal(line, "ok=1", 4);
     assert_in_range(issued_at(line), now_s - 60 - 20, now_s - 60 + 20);
@@ -440,7 +440,7 @@ static void the_host_finds_what_it_needs_and_nothing_else(void **state) {
     assert_non_null(strstr(expect(&run, head), "ok=0 text=the clock differs"));
     assert_non_null(strstr(expect(&run, head), "ok=0 text=there is no next private key"));
     for (int i = 0; i < 3; i++) {
-        (void)expect(&run, "msg=question_malformed");
+        (void)expect(&run, "msg=call_malformed");
     }
     assert_memory_equal(expect(&run, head), "ok=1", 4);
     assert_int_equal(run_end(&run), 0);
@@ -480,9 +480,9 @@ static void a_host_that_is_killed_serves_again_within_a_second_at_the_same_port(
         int64_t from_ms = clock_monotonic_ms();
         assert_int_equal(kill(before.pid, SIGKILL), 0);
         while (!strstr(run.text + run.read_to, "serving pid=")) {
-            int refused = try_connect(before.port);
-            if (refused) {
-                fail_msg("a connection failed: %s", strerror(refused));
+            int rejected = try_connect(before.port);
+            if (rejected) {
+                fail_msg("a connection failed: %s", strerror(rejected));
             }
             (void)read_more(&run, clock_monotonic_ms() + 5);
             assert_true(clock_monotonic_ms() - from_ms < LINE_DEADLINE_MS);

@@ -92,7 +92,7 @@ static void what_the_payload_names_is_said_to_be_announced(void **state) {
                        "\"https://api.example/repos/o/r/issues/7\"}",
                        table[i].url);
         probe(payload);
-        host_hear(&host, FRAME_HTTP, &said);
+        host_hear(&host, FRAME_HTTP_CALL, &said);
         assert_int_equal(said_number(&said), table[i].flags);
         host_reply(&host, &said, 0, 200, "", "", "");
         expect_result(&host, run, SNEK_DONE, "");
@@ -251,7 +251,7 @@ static void a_connection_that_says_nothing_of_its_pages_is_an_error(void **state
     (void)state;
     AUTO_SAID struct said said = {0};
     probe("{\"do\":\"graphql\",\"query\":\"q\",\"path\":\"data.x\"}");
-    host_hear(&host, FRAME_HTTP, &said);
+    host_hear(&host, FRAME_HTTP_CALL, &said);
     host_reply(&host, &said, 0, 200, "", "", "{\"data\":{\"x\":{\"nodes\":[{\"name\":\"a\"}]}}}");
     expect_log(&host, run, "a,-2|200");
     expect_result(&host, run, SNEK_E_INVALID,

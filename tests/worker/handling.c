@@ -277,10 +277,10 @@ static void an_event_without_a_place_says_so(void **state) {
     host_start(&host, "test-order", NULL);
     host_run(&host, 1, "commit_comment", "created", "{\"comment\":{\"url\":\"https://h/c/1\"}}");
     expect_log(&host, 1, "-14 -14 none -2");
-    expect_result(&host, 1, SNEK_E_NO_SUCH_PLACE, NULL);
+    expect_result(&host, 1, SNEK_E_NO_TARGET, NULL);
     host_run(&host, 2, "pull_request", "labeled", "{\"pull_request\":{}}");
     expect_log(&host, 2, "-14 -14 body -2");
-    expect_result(&host, 2, SNEK_E_NO_SUCH_PLACE, NULL);
+    expect_result(&host, 2, SNEK_E_NO_TARGET, NULL);
     host_end(&host);
 }
 
@@ -507,14 +507,14 @@ static void a_malformed_frame_ends_the_worker(void **state) {
         uint64_t run, request;
         size_t bytes;
     } table[] = {
-        {FRAME_LOAD, 0, 0, 0},         /* a second time */
-        {FRAME_DESCRIBED, 0, 0, 0},    /* the other way */
-        {(enum frame_kind)9, 0, 0, 0}, /* unknown */
-        {FRAME_RUN, 1, 0, 5},          /* too short */
-        {FRAME_RUN, 0, 0, 60},         /* no run */
-        {FRAME_CANCEL, 1, 0, 1},       /* bytes left over */
-        {FRAME_HTTP_REPLY, 1, 1, 4},   /* too short */
-        {FRAME_STORE_REPLY, 1, 1, 13}, /* bytes left over */
+        {FRAME_LOAD, 0, 0, 0},          /* a second time */
+        {FRAME_DESCRIBED, 0, 0, 0},     /* the other way */
+        {(enum frame_kind)9, 0, 0, 0},  /* unknown */
+        {FRAME_RUN, 1, 0, 5},           /* too short */
+        {FRAME_RUN, 0, 0, 60},          /* no run */
+        {FRAME_CANCEL, 1, 0, 1},        /* bytes left over */
+        {FRAME_HTTP_RESPONSE, 1, 1, 4}, /* too short */
+        {FRAME_STORE_RESULT, 1, 1, 13}, /* bytes left over */
     };
     static const char zeros[64];
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

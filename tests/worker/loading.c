@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* snekomatic-worker, as it loads: what is described, what is refused and with which sentence. */
+/* snekomatic-worker, as it loads: what is described, what is rejected and with which sentence. */
 #include "worker_host.h"
 
 #include "base/cleanup.h"
@@ -7,15 +7,15 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* Loads `path` and expects a refusal that contains `sentence`, then a clean exit. */
-static void expect_refusal(const char *path, const struct worker_options *options,
-                           const char *sentence) {
+/* Loads `path` and expects a rejection that contains `sentence`, then a clean exit. */
+static void expect_rejection(const char *path, const struct worker_options *options,
+                             const char *sentence) {
     struct worker_host host;
     AUTO_SAID struct said said = {0};
     host_spawn(&host, true);
     host_load(&host, path, options);
     print_message("# %s\n", path); /* what a failure below is about */
-    host_hear(&host, FRAME_REFUSED, &said);
+    host_hear(&host, FRAME_REJECTED, &said);
     const char *why = said_text(&said);
     if (!strstr(why, sentence)) {
         print_message("# it said: %s\n", why);
@@ -94,7 +94,7 @@ static void filters_and_commands_are_described_for_people(void **state) {
     host_end(&host);
 }
 
-static void each_bad_descriptor_is_refused_with_its_sentence(void **state) {
+static void each_bad_descriptor_is_rejected_with_its_sentence(void **state) {
     (void)state;
     static const struct {
         const char *plugin, *sentence;
@@ -130,7 +130,7 @@ static void each_bad_descriptor_is_refused_with_its_sentence(void **state) {
         {"bad-many", "it has 257 commands, more than 256"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        expect_refusal(plugin_path(table[i].plugin), NULL, table[i].sentence);
+        expect_rejection(plugin_path(table[i].plugin), NULL, table[i].sentence);
     }
 }
 
@@ -145,22 +145,22 @@ static void a_plugin_of_a_later_minor_that_accepts_this_host_is_loaded(void **st
     host_end(&host);
 }
 
-static void create_refuses_with_its_own_sentence(void **state) {
+static void create_rejects_with_its_own_sentence(void **state) {
     (void)state;
     const char *probe = plugin_path("test-probe");
-    const struct worker_options refuse = {.config = "{\"mode\":\"refuse\"}"};
+    const struct worker_options reject = {.config = "{\"mode\":\"reject\"}"};
     const struct worker_options mute = {.config = "{\"mode\":\"mute\"}"};
     const struct worker_options number = {.config = "{\"mode\":1}"};
-    expect_refusal(probe, &refuse, "no, thank you");
-    expect_refusal(probe, &mute, "its create() returned -7 without a reason");
-    expect_refusal(probe, &number, "plugin.config.mode must be a text");
+    expect_rejection(probe, &reject, "no, thank you");
+    expect_rejection(probe, &mute, "its create() returned -7 without a reason");
+    expect_rejection(probe, &number, "plugin.config.mode must be a text");
 }
 
-static void an_unknown_key_of_the_configuration_is_refused_with_the_nearest(void **state) {
+static void an_unknown_key_of_the_configuration_is_rejected_with_the_nearest(void **state) {
     (void)state;
     const struct worker_options options = {.config = "{\"mode\":\"\",\"m\\u0065sage\":{\"a\":1}}"};
-    expect_refusal(plugin_path("test-probe"), &options,
-                   "plugin.config.mesage is unknown; the nearest right key is \"message\"");
+    expect_rejection(plugin_path("test-probe"), &options,
+                     "plugin.config.mesage is unknown; the nearest right key is \"message\"");
 }
 
 static void create_may_log_before_the_plugin_is_described(void **state) {
@@ -177,48 +177,48 @@ static void create_may_log_before_the_plugin_is_described(void **state) {
 
 /* ---- files ---- */
 
-static void files_that_are_no_plugins_are_refused(void **state) {
+static void files_that_are_no_plugins_are_rejected(void **state) {
     (void)state;
     char text[256];
-    expect_refusal("probe.so", NULL, "probe.so is not an absolute path");
-    expect_refusal(plugin_path("absent"), NULL, "No such file or directory");
-    expect_refusal(worker_tests_directory(), NULL, "is not a regular file");
+    expect_rejection("probe.so", NULL, "probe.so is not an absolute path");
+    expect_rejection(plugin_path("absent"), NULL, "No such file or directory");
+    expect_rejection(worker_tests_directory(), NULL, "is not a regular file");
     (void)snprintf(text, sizeof text, "%s/text.so", worker_tests_directory());
     AUTO_CLOSE int fd = open(text, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     assert_int_equal(write(fd, "no ELF", 6), 6);
-    expect_refusal(text, NULL, "cannot load it: ");
+    expect_rejection(text, NULL, "cannot load it: ");
 }
 
-static void a_file_that_others_can_write_is_refused(void **state) {
+static void a_file_that_others_can_write_is_rejected(void **state) {
     (void)state;
     const char *probe = plugin_path("test-probe");
     assert_int_equal(chmod(probe, 0664), 0);
-    expect_refusal(probe, NULL, "is writable by its group: chmod go-w ");
+    expect_rejection(probe, NULL, "is writable by its group: chmod go-w ");
     assert_int_equal(chmod(probe, 0646), 0);
-    expect_refusal(probe, NULL, "is writable by everybody: chmod go-w ");
+    expect_rejection(probe, NULL, "is writable by everybody: chmod go-w ");
     assert_int_equal(chmod(probe, 0644), 0);
 }
 
-static void a_file_in_a_directory_that_others_can_write_is_refused(void **state) {
+static void a_file_in_a_directory_that_others_can_write_is_rejected(void **state) {
     (void)state;
     const char *directory = worker_tests_directory(), *probe = plugin_path("test-probe");
     struct worker_host host;
     assert_int_equal(chmod(directory, 0777), 0);
-    expect_refusal(probe, NULL, "is writable by everybody: chmod go-w ");
+    expect_rejection(probe, NULL, "is writable by everybody: chmod go-w ");
     assert_int_equal(chmod(directory, 01777), 0); /* sticky: nobody can exchange our file */
     host_start(&host, "test-probe", NULL);
     host_end(&host);
     assert_int_equal(chmod(directory, 0700), 0);
 }
 
-static void a_file_of_another_user_is_refused(void **state) {
+static void a_file_of_another_user_is_rejected(void **state) {
     (void)state;
     const char *probe = plugin_path("test-probe");
     if (geteuid() != 0) {
         return; /* only root can give a file away; cmocka's skip() counts as a failure in TAP */
     }
     assert_int_equal(chown(probe, 12345, 12345), 0);
-    expect_refusal(probe, NULL, "belongs to user 12345, who could change what is run");
+    expect_rejection(probe, NULL, "belongs to user 12345, who could change what is run");
     assert_int_equal(chown(probe, 0, 0), 0);
 }
 
@@ -230,22 +230,22 @@ static void a_link_leads_to_the_file_that_is_checked(void **state) {
     host_start(&host, "link", NULL);
     host_end(&host);
     assert_int_equal(chmod(probe, 0666), 0);
-    expect_refusal(link, NULL, "test-probe.so is writable by everybody");
+    expect_rejection(link, NULL, "test-probe.so is writable by everybody");
     assert_int_equal(chmod(probe, 0644), 0);
 }
 
 /* ---- the frame ---- */
 
-static void strict_is_refused_while_there_is_no_sandbox(void **state) {
+static void strict_is_rejected_while_there_is_no_sandbox(void **state) {
     (void)state;
     const struct worker_options options = {.sandbox = FRAME_SANDBOX_STRICT};
-    expect_refusal(plugin_path("test-probe"), &options, "plugin.sandbox = \"strict\"");
+    expect_rejection(plugin_path("test-probe"), &options, "plugin.sandbox = \"strict\"");
 }
 
-static void another_protocol_is_refused(void **state) {
+static void another_protocol_is_rejected(void **state) {
     (void)state;
     const struct worker_options options = {.protocol = FRAME_PROTOCOL + 1};
-    expect_refusal(plugin_path("test-probe"), &options, "are of different versions");
+    expect_rejection(plugin_path("test-probe"), &options, "are of different versions");
 }
 
 static void a_configuration_that_is_no_object_ends_the_worker(void **state) {
@@ -278,18 +278,18 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_descriptor_is_described_whole),
         cmocka_unit_test(filters_and_commands_are_described_for_people),
-        cmocka_unit_test(each_bad_descriptor_is_refused_with_its_sentence),
+        cmocka_unit_test(each_bad_descriptor_is_rejected_with_its_sentence),
         cmocka_unit_test(a_plugin_of_a_later_minor_that_accepts_this_host_is_loaded),
-        cmocka_unit_test(create_refuses_with_its_own_sentence),
-        cmocka_unit_test(an_unknown_key_of_the_configuration_is_refused_with_the_nearest),
+        cmocka_unit_test(create_rejects_with_its_own_sentence),
+        cmocka_unit_test(an_unknown_key_of_the_configuration_is_rejected_with_the_nearest),
         cmocka_unit_test(create_may_log_before_the_plugin_is_described),
-        cmocka_unit_test(files_that_are_no_plugins_are_refused),
-        cmocka_unit_test(a_file_that_others_can_write_is_refused),
-        cmocka_unit_test(a_file_in_a_directory_that_others_can_write_is_refused),
-        cmocka_unit_test(a_file_of_another_user_is_refused),
+        cmocka_unit_test(files_that_are_no_plugins_are_rejected),
+        cmocka_unit_test(a_file_that_others_can_write_is_rejected),
+        cmocka_unit_test(a_file_in_a_directory_that_others_can_write_is_rejected),
+        cmocka_unit_test(a_file_of_another_user_is_rejected),
         cmocka_unit_test(a_link_leads_to_the_file_that_is_checked),
-        cmocka_unit_test(strict_is_refused_while_there_is_no_sandbox),
-        cmocka_unit_test(another_protocol_is_refused),
+        cmocka_unit_test(strict_is_rejected_while_there_is_no_sandbox),
+        cmocka_unit_test(another_protocol_is_rejected),
         cmocka_unit_test(a_configuration_that_is_no_object_ends_the_worker),
         cmocka_unit_test(a_first_frame_that_is_no_load_ends_the_worker),
         cmocka_unit_test(a_host_that_closes_before_it_loads_ends_the_worker),

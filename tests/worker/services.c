@@ -202,7 +202,7 @@ static void a_request_that_is_too_large_does_not_leave(void **state) {
     probe("{\"do\":\"large\",\"n\":4194293}"); /* fits a body, but not with its frame */
     expect_result(&host, run, SNEK_E_TOO_LARGE, NULL);
     probe("{\"do\":\"large\",\"n\":4000000}");
-    host_hear(&host, FRAME_HTTP, &said);
+    host_hear(&host, FRAME_HTTP_CALL, &said);
     host_reply(&host, &said, 0, 201, "", "", "{}");
     expect_result(&host, run, SNEK_DONE, "");
 }
@@ -219,7 +219,7 @@ static void a_url_that_is_too_long_does_not_leave(void **state) {
         (void)snprintf(payload + at + FRAME_URL_MAX - 1 + over, 10, "\"}");
         probe(payload);
         if (over == 0) {
-            host_hear(&host, FRAME_HTTP, &said);
+            host_hear(&host, FRAME_HTTP_CALL, &said);
             host_reply(&host, &said, 0, 200, "", "", "{}");
             expect_result(&host, run, SNEK_DONE, "");
         } else {
@@ -301,7 +301,7 @@ static void each_store_call_asks_the_host(void **state) {
         AUTO_SAID struct said said = {0};
         (void)snprintf(payload, sizeof payload, "{\"do\":\"store\",%s}", table[i].payload);
         probe(payload);
-        host_hear(&host, FRAME_STORE, &said);
+        host_hear(&host, FRAME_STORE_CALL, &said);
         assert_int_equal(said_number(&said), table[i].operation);
         assert_int_equal(said_number(&said), table[i].per_installation);
         assert_string_equal(said_text(&said), table[i].set);
@@ -318,7 +318,7 @@ static void a_store_that_cannot_leaves_its_sentence(void **state) {
     (void)state;
     AUTO_SAID struct said said = {0};
     probe("{\"do\":\"store\",\"op\":\"add\",\"set\":\"s\",\"name\":\"e\"}");
-    host_hear(&host, FRAME_STORE, &said);
+    host_hear(&host, FRAME_STORE_CALL, &said);
     host_store_reply(&host, &said, SNEK_E_STORE, "the disk is full", 16);
     expect_log(&host, run, "-15|(none)|0");
     expect_result(&host, run, SNEK_E_STORE, "the disk is full");
@@ -354,7 +354,7 @@ static void a_value_with_nul_bytes_comes_back_whole(void **state) {
     (void)state;
     AUTO_SAID struct said said = {0};
     probe("{\"do\":\"store\",\"op\":\"get\",\"name\":\"k\"}");
-    host_hear(&host, FRAME_STORE, &said);
+    host_hear(&host, FRAME_STORE_CALL, &said);
     host_store_reply(&host, &said, 1, "a\0b", 3);
     expect_log(&host, run, "1|a|3");
     expect_result(&host, run, SNEK_DONE, "");
@@ -365,7 +365,7 @@ static void threads_of_a_handler_may_call_at_once(void **state) {
     struct said said[8] = {{.body = NULL}};
     probe("{\"do\":\"threads\"}");
     for (int i = 0; i < 8; i++) {
-        host_hear(&host, FRAME_STORE, &said[i]);
+        host_hear(&host, FRAME_STORE_CALL, &said[i]);
     }
     for (int i = 7; i >= 0; i--) {
         host_store_reply(&host, &said[i], i < 3, "", 0);
@@ -397,7 +397,7 @@ static void memory_is_limited(void **state) {
     expect_log(&host, run, "got it");
     expect_result(&host, run, SNEK_DONE, "");
     probe("{\"do\":\"eat\",\"n\":300000000}");
-    expect_log(&host, run, "refused");
+    expect_log(&host, run, "rejected");
     expect_result(&host, run, SNEK_DONE, "");
 }
 #endif

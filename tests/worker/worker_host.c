@@ -172,7 +172,7 @@ void host_reply(struct worker_host *host, const struct said *question, int64_t o
                 uint64_t status, const char *sentence, const char *headers, const char *body) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
     struct frame_writer writer;
-    frame_begin(&writer, &buffer, FRAME_HTTP_REPLY, question->head.run, question->head.request);
+    frame_begin(&writer, &buffer, FRAME_HTTP_RESPONSE, question->head.run, question->head.request);
     frame_put_number(&writer, (uint64_t)outcome);
     frame_put_number(&writer, status);
     frame_put_text(&writer, sentence);
@@ -186,7 +186,7 @@ void host_store_reply(struct worker_host *host, const struct said *question, int
                       const char *value, size_t bytes) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
     struct frame_writer writer;
-    frame_begin(&writer, &buffer, FRAME_STORE_REPLY, question->head.run, question->head.request);
+    frame_begin(&writer, &buffer, FRAME_STORE_RESULT, question->head.run, question->head.request);
     frame_put_number(&writer, (uint64_t)outcome);
     frame_put_bytes(&writer, value, bytes);
     assert_int_equal(frame_end(&writer), 0);
@@ -266,7 +266,7 @@ void expect_http(struct worker_host *host, struct said *said, const char *method
 void expect_http_with(struct worker_host *host, struct said *said, int64_t flags,
                       const char *method, const char *url, const char *accept, const char *type,
                       const char *headers, const char *repository, const char *body) {
-    host_hear(host, FRAME_HTTP, said);
+    host_hear(host, FRAME_HTTP_CALL, said);
     int64_t got = said_number(said);
     assert_int_equal(got, flags < 0 ? got : flags);
     assert_string_equal(said_text(said), method);

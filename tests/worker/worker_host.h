@@ -6,7 +6,7 @@
 
 #include "../unit/unit.h"
 
-#include "runner/frames.h"
+#include "protocol/frames.h"
 
 #include <snekomatic/types.h>
 

@@ -118,7 +118,7 @@ static void answer_created(struct call *call, json_t *shape) {
     answer_header(call, "Location", url);
 }
 
-static bool refuse_locked(struct call *call, const json_t *issue) {
+static bool reject_locked(struct call *call, const json_t *issue) {
     bool locked = json_is_true(json_object_get(issue, "locked"));
     if (locked) {
         answer_error(call, 403, "Unable to create comment because issue is locked.");
@@ -128,7 +128,7 @@ static bool refuse_locked(struct call *call, const json_t *issue) {
 
 void handle_comments_post(struct call *call) {
     json_t *issue = find_issue(call, false);
-    if (!issue || refuse_locked(call, issue)) {
+    if (!issue || reject_locked(call, issue)) {
         return;
     }
     json_t *body = wanted_body(call, "IssueComment");
@@ -156,7 +156,7 @@ void handle_replies_post(struct call *call) {
         answer_error(call, 404, "Not Found"); /* GitHub: no replies to replies */
         return;
     }
-    if (refuse_locked(call, pull)) {
+    if (reject_locked(call, pull)) {
         return;
     }
     json_t *body = wanted_body(call, "PullRequestReviewComment");

@@ -112,7 +112,7 @@ static void answer_errors(struct call *call, const char *message, json_t *locati
     answer_json(call, 200, json_pack("{s:[o]}", "errors", error));
 }
 
-static bool refuse_bracket(struct call *call, const struct reader *reader) {
+static bool reject_bracket(struct call *call, const struct reader *reader) {
     static const char *const names[] = {"}", "RCURLY", ")", "RPAREN", "]", "RBRACKET"};
     int column = (int)(reader->at - reader->line_start) + 1;
     char message[64];
@@ -148,7 +148,7 @@ static bool document_is_whole(struct call *call, const char *document) {
             open[depth++] = c == '{' ? '}' : c == '(' ? ')' : ']';
             any = any || c == '{';
         } else if (strchr("})]", c) && (depth == 0 || open[--depth] != c)) {
-            return refuse_bracket(call, &reader);
+            return reject_bracket(call, &reader);
         }
         skip(&reader, 1);
     }

@@ -113,7 +113,7 @@ void answer_invalid(struct call *call, const char *resource, const char *field, 
 void answer_header(struct call *call, const char *name, const char *value); /* after the answer */
 enum MHD_Result answer_send(struct call *call);
 /* The body as an object, the caller's; NULL when an error was answered. No body is an empty
- * object. Keys other than `allowed` (NULL-terminated) are refused. */
+ * object. Keys other than `allowed` (NULL-terminated) are rejected. */
 json_t *call_body(struct call *call, const char *resource, const char *const allowed[]);
 /* The query's value of `name`, unescaped, the caller's to free; NULL when it is not there. */
 char *call_query(const struct call *call, const char *name);

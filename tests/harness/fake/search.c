@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The search for issues and pull requests: a small part of GitHub's syntax, with its errors. What
- * is not part of it is refused, for a search that ignores half of its query finds too much. */
+ * is not part of it is rejected, for a search that ignores half of its query finds too much. */
 #include "fake/internal.h"
 
 #include <ctype.h>
@@ -26,7 +26,7 @@ struct search {
     size_t n_terms;
 };
 
-static void refuse(struct call *call, const char *code, const char *message) {
+static void reject(struct call *call, const char *code, const char *message) {
     answer_invalid(call, "Search", "q", code, message);
 }
 
@@ -127,14 +127,14 @@ static bool term_is_sound(struct call *call, const struct term *term) {
     if (is_place(term)) {
         bool there = place_is_there(call, term);
         if (!there) {
-            refuse(call, "invalid", NOT_THERE);
+            reject(call, "invalid", NOT_THERE);
         }
         return there;
     }
     if (is_named(term, "author") || is_named(term, "label")) {
         bool there = is_named(term, "label") || state_user(call->fake, term->value);
         if (!there) {
-            refuse(call, "invalid",
+            reject(call, "invalid",
                    "The listed users cannot be searched either because the users do not exist or "
                    "you do not have permission to view the users.");
         }
@@ -150,7 +150,7 @@ static bool term_is_sound(struct call *call, const struct term *term) {
         "The fake GitHub does not know the qualifier %.100s:%.100s (fake-github.md lists "
         "those that it does)",
         term->name, term->value);
-    refuse(call, "invalid", message);
+    reject(call, "invalid", message);
     return false;
 }
 
@@ -304,7 +304,7 @@ static void answer_search(struct call *call, struct search *search) {
     struct order order;
     size_t page = query_number(call, "page", 1), per_page = query_per_page(call);
     if (is_too_long(search->text)) {
-        refuse(call, "invalid", "The search is longer than 256 characters.");
+        reject(call, "invalid", "The search is longer than 256 characters.");
         return;
     }
     read_terms(search);
@@ -324,7 +324,7 @@ static void answer_search(struct call *call, struct search *search) {
 void handle_search_issues(struct call *call) {
     struct search search = {.text = call_query(call, "q")};
     if (!search.text || !search.text[strspn(search.text, " \t\n")]) {
-        refuse(call, "missing", NULL);
+        reject(call, "missing", NULL);
     } else {
         answer_search(call, &search);
     }

@@ -77,8 +77,8 @@ static void log_call(const struct call *call) {
         (void)snprintf(installation, sizeof installation, "%" JSON_INTEGER_FORMAT,
                        number_of(call->caller.installation, "id"));
     }
-    log_event(LOG_INFO, "request", LOG_TEXT("method", call->method), LOG_TEXT("path", call->path),
-              LOG_NUMBER("status", call->drop ? 0 : call->status),
+    log_event(SNEK_LEVEL_INFO, "request", LOG_TEXT("method", call->method),
+              LOG_TEXT("path", call->path), LOG_NUMBER("status", call->drop ? 0 : call->status),
               LOG_TEXT("installation", *installation ? installation : NULL),
               LOG_TEXT("dropped", call->drop ? "true" : NULL), LOG_TEXT("said", message));
 }
@@ -316,7 +316,7 @@ static int run(struct fake *fake, const struct fake_options *options, struct err
         (void)close(fd);
         return error_set(err, "libmicrohttpd cannot serve at %s", address);
     }
-    log_event(LOG_INFO, "listening", LOG_TEXT("address", address), LOG_NUMBER("port", port));
+    log_event(SNEK_LEVEL_INFO, "listening", LOG_TEXT("address", address), LOG_NUMBER("port", port));
     int got;
     (void)sigwait(&ends, &got);
     (void)pthread_mutex_lock(&fake->lock);

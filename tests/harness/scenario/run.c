@@ -3,7 +3,7 @@
 
 #include "scenario/stage.h"
 
-#include "base/program.h"
+#include "base/install_path.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -98,13 +98,13 @@ static int parse(int argc, char *argv[], struct session *session) {
 
 /* Installed, or where it was built. */
 static char *find_part(const char *given, const char *installed, const char *built) {
-    char *path = given ? realpath(given, NULL) : program_beside(installed);
-    return path || given ? path : program_beside(built);
+    char *path = given ? realpath(given, NULL) : install_path_beside(installed);
+    return path || given ? path : install_path_beside(built);
 }
 
 static int find_parts(struct session *session) {
     char *snekomatic = session->snekomatic, *payloads = session->payloads;
-    session->self = program_path();
+    session->self = install_path_self();
     session->snekomatic = find_part(snekomatic, "snekomatic", "../../host/snekomatic");
     session->payloads = find_part(payloads, "../share/snekomatic/payloads", "../payloads");
     free(snekomatic);
@@ -307,15 +307,15 @@ static void say_start_failed(struct session *session, struct world *world,
 }
 
 /* The host must not start, and say why. */
-static void judge_refusal(struct session *session, struct world *world, bool started) {
-    const char *pattern = json_string_value(json_object_get(world->scenario->root, "refused"));
+static void judge_rejection(struct session *session, struct world *world, bool started) {
+    const char *pattern = json_string_value(json_object_get(world->scenario->root, "rejected"));
     const char *file = short_name(world->scenario->file);
     struct stage all = {.world = world};
     if (world->host_lines.fd >= 0) {
         lines_read(&world->host_lines);
     }
     bool good = !started && stage_is_logged(&all, pattern);
-    report(session, good, "%s: the host refuses to start", file);
+    report(session, good, "%s: the host rejects to start", file);
     if (!good) {
         (void)printf(started ? "#   the host started\n" : "#   no line of its log matches \"%s\"\n",
                      pattern);
@@ -338,8 +338,8 @@ static void run_one(struct session *session, const char *file) {
                                   : timeout_s         ? json_integer_value(timeout_s) * 1000
                                                       : TIMEOUT_S * 1000;
     bool started = world_start(&world, &session->options, &scenario, ++session->worlds, &err) == 0;
-    if (json_object_get(scenario.root, "refused")) {
-        judge_refusal(session, &world, started);
+    if (json_object_get(scenario.root, "rejected")) {
+        judge_rejection(session, &world, started);
     } else if (started) {
         play(session, &world);
     } else {

@@ -5,7 +5,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "base/nearest.h"
+#include "base/suggest.h"
 #include "config/toml.h"
 
 #include <ctype.h>
@@ -31,7 +31,7 @@ static const struct key top_keys[] = {{"title", TEXT, false},
                                       {"answer", TABLE | TABLES, false},
                                       {"step", TABLES, false},
                                       {"timeout_s", NUMBER, false},
-                                      {"refused", TEXT, false},
+                                      {"rejected", TEXT, false},
                                       {"end", TABLE, false},
                                       {0}};
 static const struct key step_keys[] = {{"name", TEXT, false},
@@ -215,8 +215,8 @@ static int check_keys(const struct reading *reading, const char *where, const st
         const struct key *key = keys, *nearest = NULL;
         size_t least = SIZE_MAX;
         for (; key->name && strcmp(key->name, item->key) != 0; key++) {
-            size_t distance = name_distance(item->key, key->name);
-            if (distance < least && name_is_near(item->key, distance)) {
+            size_t distance = suggest_distance(item->key, key->name);
+            if (distance < least && suggest_is_near(item->key, distance)) {
                 nearest = key;
                 least = distance;
             }
@@ -445,14 +445,14 @@ static int check(const struct reading *reading, const struct toml_value *root) {
     if (github && check_github(reading, "github", github_keys, github) < 0) {
         return -1;
     }
-    const struct toml_value *refused = member(root, "refused");
-    if (check_patterns(reading, refused) < 0) {
+    const struct toml_value *rejected = member(root, "rejected");
+    if (check_patterns(reading, rejected) < 0) {
         return -1;
     }
-    if (refused && steps) {
-        return problem(reading, steps->line, "a host that is refused has no steps");
+    if (rejected && steps) {
+        return problem(reading, steps->line, "a host that is rejected has no steps");
     }
-    if (!steps && !refused) {
+    if (!steps && !rejected) {
         return problem(reading, 1, "nothing happens: write a [[step]]");
     }
     for (size_t i = 0; steps && i < steps->n_items; i++) {

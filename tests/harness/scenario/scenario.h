@@ -18,7 +18,7 @@ struct scenario {
     json_t *root;     /* all of it, as JSON */
 };
 
-/* 0, or -1 with file, line and what to mend. */
+/* 0, or -1 with file, line and what to fix. */
 int scenario_read(const char *file, struct scenario *scenario, struct error *err);
 void scenario_finish(struct scenario *scenario); /* takes an empty one */
 

@@ -286,8 +286,8 @@ def test_a_folder_of_new_plugin_is_built_and_loaded(buildpack, tmp_path):
 
 @pytest.mark.parametrize("source, said", [
     ("int32_t nowhere(void);\nint32_t (*use)(void) = nowhere;",
-     r"plugin \./plugins/bad\.so is refused: .*nowhere"),
-    ("int x;", r"plugin \./plugins/bad\.so is refused: .*SNEK_PLUGIN"),
+     r"plugin \./plugins/bad\.so is rejected: .*nowhere"),
+    ("int x;", r"plugin \./plugins/bad\.so is rejected: .*SNEK_PLUGIN"),
     ("in x;", r"plugins/bad\.c does not compile"),
 ], ids=["a_function_is_nowhere", "no_plugin", "no_c"])
 def test_an_app_whose_plugin_does_not_load_is_not_deployed(buildpack, source, said):

@@ -55,7 +55,7 @@ CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
 
 -- Until when GitHub wants to hear nothing of an installation: of all, of searches, of GraphQL.
-CREATE TABLE waits (
+CREATE TABLE rate_limits (
     installation text PRIMARY KEY,
     all_ms bigint NOT NULL,
     search_ms bigint NOT NULL,
@@ -67,7 +67,7 @@ CREATE TABLE journal (
     run bigint NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     number bigint NOT NULL,
     kind text NOT NULL CHECK (kind IN ('read', 'effect', 'change')),
-    state text NOT NULL CHECK (state IN ('intended', 'answered', 'unsent')),
+    state text NOT NULL CHECK (state IN ('intended', 'completed', 'unsent')),
     lease bigint NOT NULL,
     key bytea NOT NULL,
     marker text NOT NULL,
@@ -83,7 +83,7 @@ CREATE TABLE journal (
     PRIMARY KEY (run, number)
 );
 
-CREATE INDEX journal_doubtful ON journal (run) WHERE state = 'intended';
+CREATE INDEX journal_in_doubt ON journal (run) WHERE state = 'intended';
 
 CREATE TABLE plugin_sets (
     plugin text NOT NULL,
@@ -102,16 +102,16 @@ CREATE TABLE plugin_keys (
 );
 
 -- GUIDs that GitHub lists and that we lack: how often it was asked to deliver each again.
-CREATE TABLE recoveries (
+CREATE TABLE redeliveries (
     guid text PRIMARY KEY,
     asked bigint NOT NULL,
     asked_ms bigint NOT NULL
 );
 
--- What one of all hosts does: 'upkeep'. The row 'probe' is written to see whether a commit lasts.
+-- What one of all hosts does: 'maintenance'. The row 'probe' is written to see whether a commit lasts.
 CREATE TABLE elections (
     name text PRIMARY KEY,
     lease bigint NOT NULL,
     lease_until_ms bigint NOT NULL
 );
-INSERT INTO elections (name, lease, lease_until_ms) VALUES ('upkeep', 0, 0), ('probe', 0, 0);
+INSERT INTO elections (name, lease, lease_until_ms) VALUES ('maintenance', 0, 0), ('probe', 0, 0);

@@ -54,7 +54,7 @@ CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
 
 -- Until when GitHub wants to hear nothing of an installation: of all, of searches, of GraphQL.
-CREATE TABLE waits (
+CREATE TABLE rate_limits (
     installation TEXT PRIMARY KEY,
     all_ms INTEGER NOT NULL,
     search_ms INTEGER NOT NULL,
@@ -66,7 +66,7 @@ CREATE TABLE journal (
     run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     number INTEGER NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('read', 'effect', 'change')),
-    state TEXT NOT NULL CHECK (state IN ('intended', 'answered', 'unsent')),
+    state TEXT NOT NULL CHECK (state IN ('intended', 'completed', 'unsent')),
     lease INTEGER NOT NULL,
     key BLOB NOT NULL,
     marker TEXT NOT NULL,
@@ -82,7 +82,7 @@ CREATE TABLE journal (
     UNIQUE (run, number)
 ) STRICT;
 
-CREATE INDEX journal_doubtful ON journal (run) WHERE state = 'intended';
+CREATE INDEX journal_in_doubt ON journal (run) WHERE state = 'intended';
 
 CREATE TABLE plugin_sets (
     plugin TEXT NOT NULL,
@@ -101,7 +101,7 @@ CREATE TABLE plugin_keys (
 ) STRICT;
 
 -- GUIDs that GitHub lists and that we lack: how often it was asked to deliver each again.
-CREATE TABLE recoveries (
+CREATE TABLE redeliveries (
     guid TEXT PRIMARY KEY,
     asked INTEGER NOT NULL,
     asked_ms INTEGER NOT NULL

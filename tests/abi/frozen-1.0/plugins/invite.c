@@ -213,7 +213,7 @@ static void join_lines(char *text) {
     *out = '\0';
 }
 
-/* Refuses a {word} of `text` that nothing would fill, so that a slip shows at start rather than in
+/* Rejects a {word} of `text` that nothing would fill, so that a slip shows at start rather than in
  * everybody's welcome. */
 static int32_t check_words(const struct snek_host *host, const char *text) {
     static const struct snek_parameter names[] = {
@@ -226,10 +226,10 @@ static int32_t check_words(const struct snek_host *host, const char *text) {
                            "plugin.config: nothing fills {%.*s}; there are {user}, {organization} "
                            "and {repository}, and in message {guide_url}, {code_url} and {ask}",
                            (int)(bytes < 40 ? bytes : 40), at + 1);
-            return snek_refuse(host, sentence);
+            return snek_reject_start(host, sentence);
         }
     }
-    return *text ? 0 : snek_refuse(host, "plugin.config.message is empty");
+    return *text ? 0 : snek_reject_start(host, "plugin.config.message is empty");
 }
 
 static int32_t create(const struct snek_host *host, void **state) {
@@ -248,7 +248,7 @@ static int32_t create(const struct snek_host *host, void **state) {
     }
     char *filled = snek_fill(message, parts, SNEK_COUNT(parts));
     if (!filled) {
-        return snek_refuse(host, "out of memory");
+        return snek_reject_start(host, "out of memory");
     }
     join_lines(filled);
     result = check_words(host, filled);

@@ -9,7 +9,7 @@ static int32_t ping(struct snek_run *run) {
     }
     result = snek_react(run, "heart");
     /* A review has no place for reactions: the answer was given, so that is no failure. */
-    return result == SNEK_E_NO_SUCH_PLACE ? SNEK_DONE : result;
+    return result == SNEK_E_NO_TARGET ? SNEK_DONE : result;
 }
 
 static const struct snek_permission permissions[] = {{"issues", "write"},

@@ -30,7 +30,7 @@ struct snek_commands_service {
     struct snek_text (*body)(struct snek_run *run);
 
     /* Comments where the event happened: on the issue or pull request, or in the review comment's
-     * thread. Blocks. 0, or a negative enum snek_error; SNEK_E_NO_SUCH_PLACE when the event
+     * thread. Blocks. 0, or a negative enum snek_error; SNEK_E_NO_TARGET when the event
      * has no such place. [since 1.0] */
     int32_t (*reply)(struct snek_run *run, const char *markdown);
 

@@ -69,8 +69,8 @@ static inline int32_t snek_retry_after(struct snek_run *run, int64_t delay_ms, c
     return SNEK_RETRY;
 }
 
-/* For create(): return snek_refuse(host, "config.guide must be a URL"); */
-static inline int32_t snek_refuse(const struct snek_host *host, const char *reason) {
+/* For create(): return snek_reject_start(host, "config.guide must be a URL"); */
+static inline int32_t snek_reject_start(const struct snek_host *host, const char *reason) {
     host->explain(host, NULL, reason, 0);
     return SNEK_E_INVALID;
 }
@@ -349,15 +349,16 @@ static inline int32_t snek_config_allow(const struct snek_host *host, const char
     return snek_config(host)->allow(host, keys, keys_count);
 }
 
-/* Refuses with "plugin.config.KEY WHAT"; returns SNEK_E_INVALID. */
-static inline int32_t snek_config_refuse(const struct snek_host *host, const char *key,
+/* Rejects with "plugin.config.KEY WHAT"; returns SNEK_E_INVALID. */
+static inline int32_t snek_config_reject(const struct snek_host *host, const char *key,
                                          const char *what) {
     char sentence[512];
     (void)snprintf(sentence, sizeof sentence, "plugin.config.%.200s %.200s", key, what);
-    return snek_refuse(host, sentence);
+    return snek_reject_start(host, sentence);
 }
 
-/* The text of `key`, `otherwise` when it is absent; NULL after snek_refuse() when it is no text. */
+/* The text of `key`, `otherwise` when it is absent; NULL after snek_reject_start() when it is no
+ * text. */
 static inline const char *snek_config_string(const struct snek_host *host, const char *key,
                                              const char *otherwise) {
     struct snek_value value;
@@ -365,12 +366,12 @@ static inline const char *snek_config_string(const struct snek_host *host, const
     if (kind == SNEK_ABSENT || kind == SNEK_STRING) {
         return kind == SNEK_STRING ? value.text.data : otherwise;
     }
-    (void)snek_config_refuse(host, key, "must be a text");
+    (void)snek_config_reject(host, key, "must be a text");
     return NULL;
 }
 
-/* 0 and `*integer`, `otherwise` when the key is absent; negative after snek_refuse() when it is no
- * whole number from `least` to `most`. */
+/* 0 and `*integer`, `otherwise` when the key is absent; negative after snek_reject_start() when it
+ * is no whole number from `least` to `most`. */
 static inline int32_t snek_config_integer(const struct snek_host *host, const char *key,
                                           int64_t least, int64_t most, int64_t otherwise,
                                           int64_t *integer) {
@@ -381,20 +382,20 @@ static inline int32_t snek_config_integer(const struct snek_host *host, const ch
                                 value.integer > most)) {
         (void)snprintf(what, sizeof what, "must be a whole number from %" PRId64 " to %" PRId64,
                        least, most);
-        return snek_config_refuse(host, key, what);
+        return snek_config_reject(host, key, what);
     }
     *integer = kind == SNEK_ABSENT ? otherwise : value.integer;
     return 0;
 }
 
-/* 0 and `*yes` (1 or 0), `otherwise` when the key is absent; negative after snek_refuse() when it
- * is neither true nor false. */
+/* 0 and `*yes` (1 or 0), `otherwise` when the key is absent; negative after snek_reject_start()
+ * when it is neither true nor false. */
 static inline int32_t snek_config_boolean(const struct snek_host *host, const char *key,
                                           int32_t otherwise, int32_t *yes) {
     struct snek_value value;
     uint32_t kind = snek_config(host)->find(host, key, &value);
     if (kind != SNEK_ABSENT && kind != SNEK_TRUE && kind != SNEK_FALSE) {
-        return snek_config_refuse(host, key, "must be true or false");
+        return snek_config_reject(host, key, "must be true or false");
     }
     *yes = kind == SNEK_ABSENT ? otherwise : kind == SNEK_TRUE;
     return 0;

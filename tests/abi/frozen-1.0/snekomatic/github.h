@@ -24,7 +24,7 @@ struct snek_parameter {
     const char *value; /* in a query NULL leaves it out [since 1.0] */
 };
 
-/* A header of a request. Refused are those that the host owns: Authorization, Accept, Content-Type
+/* A header of a request. Rejected are those that the host owns: Authorization, Accept, Content-Type
  * (which have their places below), Content-Length, Host, User-Agent, conditions (the host keeps
  * what did not change), and what concerns the connection. */
 struct snek_header {
@@ -51,7 +51,7 @@ struct snek_field {
 /* A request that changes something is sent once, even when the run is tried again after a crash.
  * Whether one that was cut off had reached GitHub, nobody can tell: a PUT, PATCH or DELETE is then
  * repeated, a comment is looked for first, and any other POST, and a GraphQL mutation, fails with
- * SNEK_E_DOUBTFUL, unless this flag says that repeating it does no harm (adding a label that may be
+ * SNEK_E_IN_DOUBT, unless this flag says that repeating it does no harm (adding a label that may be
  * there already). */
 enum snek_request_flag {
     SNEK_REQUEST_REPEATABLE = 1, /* [since 1.0] */

@@ -130,8 +130,8 @@ struct snek_plugin {
 
     /* Optional. Called once, on the worker's main thread, before any handler: checks the
      * configuration (snek_config_…) and makes what the handlers share. 0, or negative after
-     * snek_refuse(), which refuses to start, with that sentence. `host` is valid until destroy()
-     * returns. [since 1.0] */
+     * snek_reject_start(), which rejects to start, with that sentence. `host` is valid until
+     * destroy() returns. [since 1.0] */
     int32_t (*create)(const struct snek_host *host, void **state);
     /* Optional. Called once, when no handler runs any more; not after a crash. [since 1.0] */
     void (*destroy)(void *state);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "maintenance/delivery_log.h"
+
+#include "base/clock.h"
+#include "broker/answer.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+int page_read_time(const char *text, int64_t *time_ms) {
+    struct tm utc = {0};
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+    if (rest && *rest == '.') {
+        rest += 1 + strspn(rest + 1, "0123456789");
+    }
+    if (!rest || strcmp(rest, "Z") != 0) {
+        return -1;
+    }
+    *time_ms = (int64_t)timegm(&utc) * 1000;
+    return 0;
+}
+
+/* Of `<URL>; name=value; ..., <URL>; ...`: a URL in it holds no '>', but commas perhaps. */
+char *page_next_url(const char *link, size_t bytes) {
+    AUTO_FREE char *copy = strndup(link, bytes);
+    for (char *at = copy; at && (at = strchr(at, '<'));) {
+        char *end = strchr(at, '>');
+        if (!end) {
+            return NULL;
+        }
+        char *parameters = end + 1, *after = strchr(parameters, '<');
+        size_t length = after ? (size_t)(after - parameters) : strlen(parameters);
+        AUTO_FREE char *of_this = strndup(parameters, length);
+        if (of_this && (strstr(of_this, "rel=\"next\"") || strstr(of_this, "rel=next"))) {
+            return strndup(at + 1, (size_t)(end - at) - 1);
+        }
+        at = after;
+    }
+    return NULL;
+}
+
+/* Ages are told by GitHub's own clock, whatever ours says. */
+static int64_t date_of(const struct buffer *headers) {
+    size_t bytes;
+    char text[40];
+    struct tm utc = {0};
+    const char *date = answer_header(headers, "date", &bytes);
+    if (!date || bytes >= sizeof text) {
+        return clock_wall_ms();
+    }
+    (void)snprintf(text, sizeof text, "%.*s", (int)bytes, date);
+    const char *rest = strptime(text, "%a, %d %b %Y %H:%M:%S", &utc); /* no locale is set */
+    return rest ? (int64_t)timegm(&utc) * 1000 : clock_wall_ms();
+}
+
+/* 1 it is one, 0 it is to be left out, -1 it is not as GitHub's are. */
+static int read_entry(json_t *item, struct page_entry *entry) {
+    json_int_t id, status = 0;
+    const char *guid, *delivered_at, *event;
+    json_t *action_or_null = NULL;
+    if (json_unpack(item, "{s:I, s:s, s:s, s:s, s?o, s?I}", "id", &id, "guid", &guid,
+                    "delivered_at", &delivered_at, "event", &event, "action", &action_or_null,
+                    "status_code", &status) < 0 ||
+        page_read_time(delivered_at, &entry->delivered_ms) < 0) {
+        return -1;
+    }
+    if (!*guid || strlen(guid) > INBOX_GUID_MAX) {
+        return 0;
+    }
+    const char *action = json_string_value(action_or_null);
+    entry->id = id;
+    entry->status = status;
+    entry->guid = guid;
+    (void)snprintf(entry->event, sizeof entry->event, "%s%s%s", event, action ? "." : "",
+                   action ? action : "");
+    return 1;
+}
+
+static int read_entries(struct recover_page *page) {
+    size_t i;
+    json_t *item;
+    json_array_foreach(page->json, i, item) {
+        int is = read_entry(item, &page->entries[page->n_entries]);
+        if (is < 0) {
+            return -1;
+        }
+        page->guids[page->n_entries] = page->entries[page->n_entries].guid;
+        page->n_entries += (size_t)is;
+    }
+    return 0;
+}
+
+struct recover_page *page_read(const struct buffer *headers, const struct buffer *body,
+                               struct error *err) {
+    struct recover_page *page = calloc(1, sizeof *page);
+    if (!page) {
+        (void)error_set(err, "out of memory");
+        return NULL;
+    }
+    size_t bytes;
+    const char *link = answer_header(headers, "link", &bytes);
+    page->next_url = link ? page_next_url(link, bytes) : NULL;
+    page->now_ms = date_of(headers);
+    page->json = json_loadb(body->data ? body->data : "", body->bytes, 0, NULL);
+    size_t room = json_array_size(page->json) + 1;
+    page->entries = calloc(room, sizeof *page->entries);
+    page->guids = calloc(room, sizeof *page->guids);
+    page->lacks = calloc(room, sizeof *page->lacks);
+    page->asked = calloc(room, sizeof *page->asked);
+    if (!json_is_array(page->json)) {
+        (void)error_set(err, "GET /app/hook/deliveries answered no list");
+    } else if (!page->entries || !page->guids || !page->lacks || !page->asked) {
+        (void)error_set(err, "out of memory");
+    } else if (read_entries(page) < 0) {
+        (void)error_set(err, "GET /app/hook/deliveries answered a list with something else in it "
+                             "than deliveries");
+    } else {
+        return page;
+    }
+    page_free(page);
+    return NULL;
+}
+
+void page_free(struct recover_page *page) {
+    if (page) {
+        json_decref(page->json);
+        free(page->entries);
+        free(page->guids);
+        free(page->lacks);
+        free(page->asked);
+        free(page->next_url);
+        free(page);
+    }
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Retention: passes over what is old, in steps so small, and with such pauses, that ingest does not
+ * notice. */
+#include "maintenance/private.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define DAY_MS INT64_C(86400000)
+/* design.md, "Inbox". GitHub itself redelivers within 3 days; the rest is for people who look. */
+#define DEAD_DAYS 30
+#define GUID_DAYS 35
+
+#define PASS_INTERVAL_MS 600000
+#define AGAIN_MS 60000 /* after a failure */
+#define STEP_DELIVERIES 100
+#define STEP_BYTES (UINT64_C(1) << 20)
+/* A pass has at most a fifth of the writer's time: the busier it is, the longer a step took. */
+#define PAUSE_FACTOR 4
+#define PAUSE_MIN_MS 10
+
+static int64_t older_than(int64_t now_ms, int64_t days, int64_t least_days) {
+    return now_ms - (days > least_days ? days : least_days) * DAY_MS;
+}
+
+static void end_pass(struct prune *prune, int64_t next_ms) {
+    prune->step.after = (struct inbox_prune_place){0};
+    prune->next_ms = next_ms;
+    if (prune->bodies > 0 || prune->forgotten > 0) {
+        log_event(SNEK_LEVEL_INFO, "pruned", LOG_NUMBER("bodies", (int64_t)prune->bodies),
+                  LOG_NUMBER("deliveries", (int64_t)prune->forgotten));
+    }
+    prune->bodies = prune->forgotten = 0;
+}
+
+static void step_done(struct inbox_operation *operation) {
+    struct inbox_prune *step = CONTAINER_OF(operation, struct inbox_prune, operation);
+    struct prune *prune = CONTAINER_OF(step, struct prune, step);
+    int64_t now_ms = clock_monotonic_ms();
+    prune->under_way = false;
+    if (operation->result < 0) {
+        if (!prune->failing && !prune->closed) {
+            log_event(SNEK_LEVEL_ERROR, "prune_failed", LOG_TEXT("reason", operation->error.text));
+        }
+        prune->failing = true;
+        end_pass(prune, now_ms + AGAIN_MS);
+        return;
+    }
+    prune->failing = false;
+    prune->bodies += step->bodies;
+    prune->forgotten += step->forgotten;
+    if (!step->more) {
+        end_pass(prune, now_ms + PASS_INTERVAL_MS);
+        return;
+    }
+    int64_t pause_ms = (now_ms - prune->started_ms) * PAUSE_FACTOR;
+    step->after = step->next;
+    prune->next_ms = now_ms + (pause_ms > PAUSE_MIN_MS ? pause_ms : PAUSE_MIN_MS);
+}
+
+int64_t prune_tick(struct maintenance *maintenance, int64_t now_ms) {
+    struct prune *prune = &maintenance->prune;
+    if (prune->under_way || !maintenance->elect.elected) {
+        return INT64_MAX;
+    }
+    if (prune->next_ms > now_ms) {
+        return prune->next_ms;
+    }
+    int64_t days = maintenance->options.config->store.retention_days, wall_ms = clock_wall_ms();
+    prune->step = (struct inbox_prune){
+        .operation = {.kind = INBOX_PRUNE, .reply_to = &maintenance->mailbox, .done = step_done},
+        .done_before_ms = older_than(wall_ms, days, 0),
+        .dead_before_ms = older_than(wall_ms, days, DEAD_DAYS),
+        .forget_before_ms = older_than(wall_ms, days, GUID_DAYS),
+        .most = STEP_DELIVERIES,
+        .most_bytes = STEP_BYTES,
+        .after = prune->step.after,
+    };
+    prune->under_way = true;
+    prune->started_ms = now_ms;
+    inbox_submit(maintenance->options.inbox, &prune->step.operation);
+    return INT64_MAX;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The counters themselves, shared by metrics.c, which adds, and render.c, which shows. */
+#ifndef SNEK_METRICS_COUNTERS_H
+#define SNEK_METRICS_COUNTERS_H
+
+#include "metrics/metrics.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define METRICS_BUCKETS 16
+#define METRICS_NAMES_MAX 65 /* of a table; the last is "other" */
+#define METRICS_OUTCOMES 12
+#define METRICS_STATUSES 601 /* a status a place; 0 none, the last the others */
+#define METRICS_RESOURCE_MAX 40
+
+_Static_assert(METRICS_NAMES_MAX == METRICS_EVENTS_MAX + 1 &&
+                   METRICS_NAMES_MAX == METRICS_PLUGINS_MAX + 1,
+               "one size of table does for all");
+
+struct metrics_histogram {
+    _Atomic uint64_t counts[METRICS_BUCKETS + 1]; /* of each bucket alone; the last has no bound */
+    _Atomic uint64_t sum_us;
+};
+
+extern const int64_t metrics_bounds_us[METRICS_BUCKETS];
+
+struct metrics_names {
+    _Atomic size_t count;
+    char names[METRICS_NAMES_MAX][METRICS_NAME_MAX + 1];
+};
+
+struct metrics_plugin {
+    _Atomic(const char *) state; /* NULL: no worker yet */
+    _Atomic uint64_t deaths;
+    struct metrics_histogram waited, ran[METRICS_OUTCOMES];
+};
+
+struct metrics_limit {
+    char installation[METRICS_NAME_MAX + 1], resource[METRICS_RESOURCE_MAX + 1];
+    uint64_t named; /* counts up; 0: nothing is here */
+    int64_t limit, remaining;
+};
+
+enum metrics_class { METRICS_READ, METRICS_WRITE, METRICS_CLASSES };
+enum { METRICS_CHANGED, METRICS_UNCHANGED, METRICS_CONDITIONS };
+enum { METRICS_PRIMARY, METRICS_SECONDARY, METRICS_LIMIT_KINDS };
+
+struct metrics {
+    struct metrics_names events, plugin_names, outcomes;
+    _Atomic uint64_t deliveries[METRICS_NAMES_MAX][METRICS_TAKEN];
+    _Atomic uint64_t rejected[METRICS_STATUSES];
+    struct metrics_histogram acknowledged;
+
+    struct metrics_plugin plugins[METRICS_NAMES_MAX];
+
+    _Atomic uint64_t requests[METRICS_CLASSES][METRICS_STATUSES];
+    struct metrics_histogram request_took[METRICS_CLASSES];
+    _Atomic int last_status; /* 0: GitHub has answered nothing yet */
+    _Atomic int64_t last_answer_ms;
+    _Atomic uint64_t conditional[METRICS_CONDITIONS], kept_bytes;
+    _Atomic uint64_t limited[METRICS_LIMIT_KINDS], waited_ms, put_off;
+    pthread_mutex_t limits_lock; /* over the rest of this paragraph */
+    uint64_t limits_named;
+    struct metrics_limit limits[METRICS_LIMITS_MAX];
+
+    _Atomic bool store_known;
+    _Atomic int64_t queued, running, dead, in_doubt, oldest_due_ms;
+
+    _Atomic uint64_t reports[METRICS_REPORTS];
+};
+
+extern struct metrics metrics;
+
+/* process.c: the process itself, under the names that all exporters use. */
+void metrics_render_process(struct buffer *text);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The counters. What they look like is render.c's. */
+#include "metrics/counters.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct metrics metrics = {.limits_lock = PTHREAD_MUTEX_INITIALIZER};
+
+const int64_t metrics_bounds_us[METRICS_BUCKETS] = {
+    1000,   2500,    5000,    10000,   25000,    50000,    100000,    250000,
+    500000, 1000000, 2500000, 5000000, 10000000, 60000000, 600000000, INT64_C(3600000000)};
+
+static const char other[] = "other";
+
+static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void add(_Atomic uint64_t *counter, uint64_t more) {
+    (void)atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+}
+
+static void observe(struct metrics_histogram *histogram, int64_t us) {
+    size_t i = 0;
+    while (i < METRICS_BUCKETS && us > metrics_bounds_us[i]) {
+        i++;
+    }
+    add(&histogram->counts[i], 1);
+    add(&histogram->sum_us, us > 0 ? (uint64_t)us : 0);
+}
+
+static size_t find_among(const struct metrics_names *names, const char *name, size_t count) {
+    size_t i = 0;
+    while (i < count && strcmp(names->names[i], name) != 0) {
+        i++;
+    }
+    return i;
+}
+
+/* The place of a name, the last one for those that do not fit. Names are never taken back, so that
+ * what is there may be read without the lock. */
+static size_t place_of(struct metrics_names *names, const char *name) {
+    size_t count = atomic_load_explicit(&names->count, memory_order_acquire);
+    size_t place = find_among(names, name, count);
+    if (place < count) {
+        return place;
+    }
+    (void)pthread_mutex_lock(&names_lock);
+    count = atomic_load_explicit(&names->count, memory_order_acquire);
+    place = find_among(names, name, count);
+    if (place == count && count < METRICS_NAMES_MAX) {
+        bool last = count == METRICS_NAMES_MAX - 1;
+        (void)snprintf(names->names[count], sizeof names->names[count], "%s", last ? other : name);
+        atomic_store_explicit(&names->count, count + 1, memory_order_release);
+    } else if (place == count) {
+        place = METRICS_NAMES_MAX - 1;
+    }
+    (void)pthread_mutex_unlock(&names_lock);
+    return place;
+}
+
+/* GitHub's events are words of small letters; a name that is none is nobody's. */
+static const char *event_label(const char *event) {
+    bool plain = *event && event[strspn(event, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
+    return plain && strlen(event) <= METRICS_NAME_MAX ? event : other;
+}
+
+void metrics_delivery(const char *event, enum metrics_taken taken, int64_t took_us) {
+    add(&metrics.deliveries[place_of(&metrics.events, event_label(event))][taken], 1);
+    observe(&metrics.acknowledged, took_us);
+}
+
+void metrics_rejected(unsigned status) {
+    size_t last = METRICS_STATUSES - 1;
+    add(&metrics.rejected[status < last ? status : last], 1);
+}
+
+struct metrics_plugin *metrics_plugin(const char *name) {
+    return &metrics.plugins[place_of(&metrics.plugin_names, name)];
+}
+
+void metrics_worker_state(struct metrics_plugin *plugin, const char *state) {
+    atomic_store_explicit(&plugin->state, state, memory_order_relaxed);
+}
+
+void metrics_worker_died(struct metrics_plugin *plugin) {
+    add(&plugin->deaths, 1);
+}
+
+void metrics_run_started(struct metrics_plugin *plugin, int64_t waited_ms) {
+    observe(&plugin->waited, waited_ms * 1000);
+}
+
+void metrics_run_ended(struct metrics_plugin *plugin, const char *outcome, int64_t took_ms) {
+    size_t place = place_of(&metrics.outcomes, outcome);
+    observe(&plugin->ran[place < METRICS_OUTCOMES ? place : METRICS_OUTCOMES - 1], took_ms * 1000);
+}
+
+static bool reads(const char *method) {
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+void metrics_request(const char *method, int status, int64_t took_us) {
+    size_t last = METRICS_STATUSES - 1, at = status < 0 ? 0 : (size_t)status;
+    enum metrics_class class = reads(method) ? METRICS_READ : METRICS_WRITE;
+    add(&metrics.requests[class][at < last ? at : last], 1);
+    observe(&metrics.request_took[class], took_us);
+    if (status > 0) {
+        atomic_store_explicit(&metrics.last_status, status, memory_order_relaxed);
+        atomic_store_explicit(&metrics.last_answer_ms, clock_wall_ms(), memory_order_relaxed);
+    }
+}
+
+/* The one that was named longest ago makes room. */
+static struct metrics_limit *limit_of(const char *installation, const char *resource) {
+    struct metrics_limit *oldest = &metrics.limits[0];
+    for (size_t i = 0; i < METRICS_LIMITS_MAX; i++) {
+        struct metrics_limit *limit = &metrics.limits[i];
+        if (strcmp(limit->installation, installation) == 0 &&
+            strcmp(limit->resource, resource) == 0) {
+            return limit;
+        }
+        oldest = limit->named < oldest->named ? limit : oldest;
+    }
+    (void)snprintf(oldest->installation, sizeof oldest->installation, "%s", installation);
+    (void)snprintf(oldest->resource, sizeof oldest->resource, "%s", resource);
+    return oldest;
+}
+
+void metrics_rate_limit(const char *installation, const char *resource, int64_t limit,
+                        int64_t remaining) {
+    (void)pthread_mutex_lock(&metrics.limits_lock);
+    struct metrics_limit *place = limit_of(installation, resource);
+    place->named = ++metrics.limits_named;
+    place->limit = limit;
+    place->remaining = remaining;
+    (void)pthread_mutex_unlock(&metrics.limits_lock);
+}
+
+void metrics_conditional(bool unchanged) {
+    add(&metrics.conditional[unchanged ? METRICS_UNCHANGED : METRICS_CHANGED], 1);
+}
+
+void metrics_kept(size_t bytes) {
+    atomic_store_explicit(&metrics.kept_bytes, bytes, memory_order_relaxed);
+}
+
+void metrics_rate_limited(const char *which) {
+    add(&metrics.limited[strcmp(which, "primary") == 0 ? METRICS_PRIMARY : METRICS_SECONDARY], 1);
+}
+
+void metrics_waited(int64_t waited_ms) {
+    add(&metrics.waited_ms, waited_ms > 0 ? (uint64_t)waited_ms : 0);
+}
+
+void metrics_put_off(void) {
+    add(&metrics.put_off, 1);
+}
+
+void metrics_store(const struct metrics_store *store) {
+    atomic_store_explicit(&metrics.queued, store->queued, memory_order_relaxed);
+    atomic_store_explicit(&metrics.running, store->running, memory_order_relaxed);
+    atomic_store_explicit(&metrics.dead, store->dead, memory_order_relaxed);
+    atomic_store_explicit(&metrics.in_doubt, store->in_doubt, memory_order_relaxed);
+    atomic_store_explicit(&metrics.oldest_due_ms, store->oldest_due_ms, memory_order_relaxed);
+    atomic_store_explicit(&metrics.store_known, true, memory_order_release);
+}
+
+void metrics_report(enum metrics_report what) {
+    add(&metrics.reports[what], 1);
+}

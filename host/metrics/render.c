@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The counters as Prometheus' text format, and a few of them as JSON.
+ * https://prometheus.io/docs/instrumenting/exposition_formats/ */
+#include "metrics/counters.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define LABELS_MAX 512
+
+static void head(struct buffer *text, const char *name, const char *type, const char *help) {
+    (void)buffer_printf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* One more label; what a value may not hold as it is, is escaped. */
+static void label(struct buffer *labels, const char *name, const char *value) {
+    (void)buffer_printf(labels, "%s%s=\"", labels->bytes > 0 ? "," : "", name);
+    for (; *value; value++) {
+        if (*value == '\\' || *value == '"') {
+            (void)buffer_printf(labels, "\\%c", *value);
+        } else {
+            (void)buffer_append(labels, *value == '\n' ? "\\n" : value, *value == '\n' ? 2 : 1);
+        }
+    }
+    (void)buffer_append_text(labels, "\"");
+}
+
+static void sample(struct buffer *text, const char *name, const struct buffer *labels,
+                   uint64_t value) {
+    if (labels && labels->bytes > 0) {
+        (void)buffer_printf(text, "%s{%s} %" PRIu64 "\n", name, labels->data, value);
+    } else {
+        (void)buffer_printf(text, "%s %" PRIu64 "\n", name, value);
+    }
+}
+
+static void gauge(struct buffer *text, const char *name, const char *help, uint64_t value) {
+    head(text, name, "gauge", help);
+    sample(text, name, NULL, value);
+}
+
+static uint64_t read_counter(const _Atomic uint64_t *counter) {
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static uint64_t seen(const struct metrics_histogram *histogram) {
+    uint64_t total = 0;
+    for (size_t i = 0; i <= METRICS_BUCKETS; i++) {
+        total += read_counter(&histogram->counts[i]);
+    }
+    return total;
+}
+
+static void histogram(struct buffer *text, const char *name, const struct buffer *labels,
+                      const struct metrics_histogram *from) {
+    bool labelled = labels && labels->bytes > 0;
+    const char *inside = labelled ? labels->data : "";
+    uint64_t total = 0;
+    for (size_t i = 0; i <= METRICS_BUCKETS; i++) {
+        total += read_counter(&from->counts[i]);
+        (void)buffer_printf(text, "%s_bucket{%s%sle=\"", name, inside, labelled ? "," : "");
+        if (i < METRICS_BUCKETS) {
+            (void)buffer_printf(text, "%g", (double)metrics_bounds_us[i] / 1e6);
+        } else {
+            (void)buffer_append_text(text, "+Inf");
+        }
+        (void)buffer_printf(text, "\"} %" PRIu64 "\n", total);
+    }
+    const char *open = labelled ? "{" : "", *close = labelled ? "}" : "";
+    (void)buffer_printf(text, "%s_sum%s%s%s %.6f\n%s_count%s%s%s %" PRIu64 "\n", name, open, inside,
+                        close, (double)read_counter(&from->sum_us) / 1e6, name, open, inside, close,
+                        total);
+}
+
+static size_t count_of(const struct metrics_names *names) {
+    return atomic_load_explicit(&names->count, memory_order_acquire);
+}
+
+static void render_build(struct buffer *text) {
+    AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+    label(&labels, "version", SNEK_VERSION);
+    head(text, "snekomatic_build_info", "gauge", "Which build this is; always 1.");
+    sample(text, "snekomatic_build_info", &labels, 1);
+}
+
+static void render_ingest(struct buffer *text) {
+    static const char *const taken[METRICS_TAKEN] = {"stored", "duplicate", "redelivered"};
+    static const char deliveries[] = "snekomatic_deliveries_total",
+                      rejected[] = "snekomatic_rejected_requests_total",
+                      acknowledged[] = "snekomatic_acknowledgement_seconds";
+    head(text, deliveries, "counter",
+         "Deliveries whose signature was right, by what became of them.");
+    for (size_t i = 0; i < count_of(&metrics.events); i++) {
+        for (size_t j = 0; j < METRICS_TAKEN; j++) {
+            AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+            label(&labels, "event", metrics.events.names[i]);
+            label(&labels, "outcome", taken[j]);
+            sample(text, deliveries, &labels, read_counter(&metrics.deliveries[i][j]));
+        }
+    }
+    head(text, rejected, "counter", "HTTP requests that were rejected, by the status they got.");
+    for (unsigned i = 0; i < METRICS_STATUSES; i++) {
+        if (read_counter(&metrics.rejected[i]) > 0) {
+            AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+            char status[8];
+            (void)snprintf(status, sizeof status, "%u", i);
+            label(&labels, "status", status);
+            sample(text, rejected, &labels, read_counter(&metrics.rejected[i]));
+        }
+    }
+    head(text, acknowledged, "histogram",
+         "From a webhook's first line to its answer, once it was stored.");
+    histogram(text, acknowledged, NULL, &metrics.acknowledged);
+}
+
+static void render_workers(struct buffer *text) {
+    static const char state[] = "snekomatic_worker_state",
+                      deaths[] = "snekomatic_worker_deaths_total";
+    head(text, state, "gauge", "1 for the state that a plugin's worker is in.");
+    for (size_t i = 0; i < count_of(&metrics.plugin_names); i++) {
+        const char *now = atomic_load_explicit(&metrics.plugins[i].state, memory_order_relaxed);
+        AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+        label(&labels, "plugin", metrics.plugin_names.names[i]);
+        label(&labels, "state", now ? now : "loading");
+        sample(text, state, &labels, 1);
+    }
+    head(text, deaths, "counter", "Times that a plugin's worker ended though the host went on.");
+    for (size_t i = 0; i < count_of(&metrics.plugin_names); i++) {
+        AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+        label(&labels, "plugin", metrics.plugin_names.names[i]);
+        sample(text, deaths, &labels, read_counter(&metrics.plugins[i].deaths));
+    }
+}
+
+static void render_runs(struct buffer *text) {
+    static const char waited[] = "snekomatic_queue_wait_seconds", ran[] = "snekomatic_run_seconds";
+    head(text, waited, "histogram", "How long after it was due a run was started.");
+    for (size_t i = 0; i < count_of(&metrics.plugin_names); i++) {
+        AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+        label(&labels, "plugin", metrics.plugin_names.names[i]);
+        histogram(text, waited, &labels, &metrics.plugins[i].waited);
+    }
+    head(text, ran, "histogram", "How long an attempt of a run took, by how it ended.");
+    size_t outcomes = count_of(&metrics.outcomes);
+    for (size_t i = 0; i < count_of(&metrics.plugin_names); i++) {
+        for (size_t j = 0; j < outcomes && j < METRICS_OUTCOMES; j++) {
+            AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+            if (seen(&metrics.plugins[i].ran[j]) > 0) {
+                label(&labels, "plugin", metrics.plugin_names.names[i]);
+                label(&labels, "outcome", metrics.outcomes.names[j]);
+                histogram(text, ran, &labels, &metrics.plugins[i].ran[j]);
+            }
+        }
+    }
+}
+
+static const char *const class_names[METRICS_CLASSES] = {"read", "write"};
+
+static void render_requests(struct buffer *text) {
+    static const char requests[] = "snekomatic_github_requests_total",
+                      took[] = "snekomatic_github_request_seconds";
+    head(text, requests, "counter",
+         "Requests to GitHub by the status of their answer; none: no whole answer came.");
+    for (size_t class = 0; class < METRICS_CLASSES; class ++) {
+        for (unsigned i = 0; i < METRICS_STATUSES; i++) {
+            AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+            char status[8] = "none";
+            if (read_counter(&metrics.requests[class][i]) > 0) {
+                (void)snprintf(status, sizeof status, i > 0 ? "%u" : "none", i);
+                label(&labels, "class", class_names[class]);
+                label(&labels, "status", status);
+                sample(text, requests, &labels, read_counter(&metrics.requests[class][i]));
+            }
+        }
+    }
+    head(text, took, "histogram", "How long GitHub took to answer.");
+    for (size_t class = 0; class < METRICS_CLASSES; class ++) {
+        AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+        label(&labels, "class", class_names[class]);
+        histogram(text, took, &labels, &metrics.request_took[class]);
+    }
+}
+
+/* Both of a place under one lock would want all of it copied; a scrape may see one request more in
+ * the second. */
+static void render_limit(struct buffer *text, const char *name, const char *help, size_t offset) {
+    head(text, name, "gauge", help);
+    (void)pthread_mutex_lock(&metrics.limits_lock);
+    for (size_t i = 0; i < METRICS_LIMITS_MAX; i++) {
+        const struct metrics_limit *limit = &metrics.limits[i];
+        AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+        if (limit->named > 0) {
+            int64_t value;
+            memcpy(&value, (const char *)limit + offset, sizeof value);
+            label(&labels, "installation", limit->installation);
+            label(&labels, "resource", limit->resource);
+            sample(text, name, &labels, (uint64_t)value);
+        }
+    }
+    (void)pthread_mutex_unlock(&metrics.limits_lock);
+}
+
+static void render_kept(struct buffer *text) {
+    static const char *const results[METRICS_CONDITIONS] = {"changed", "unchanged"};
+    static const char conditional[] = "snekomatic_github_conditional_requests_total",
+                      kept[] = "snekomatic_github_etag_cache_bytes";
+    head(text, conditional, "counter",
+         "Requests for what is kept from before; unchanged ones cost no quota.");
+    for (size_t i = 0; i < METRICS_CONDITIONS; i++) {
+        AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+        label(&labels, "result", results[i]);
+        sample(text, conditional, &labels, read_counter(&metrics.conditional[i]));
+    }
+    head(text, kept, "gauge", "Answers that are kept to be used again.");
+    sample(text, kept, NULL, read_counter(&metrics.kept_bytes));
+}
+
+static void render_limits(struct buffer *text) {
+    static const char *const kinds[METRICS_LIMIT_KINDS] = {"primary", "secondary"};
+    static const char limited[] = "snekomatic_github_rate_limited_total",
+                      waited[] = "snekomatic_github_wait_seconds_total",
+                      put_off[] = "snekomatic_github_requeued_total";
+    render_limit(text, "snekomatic_github_rate_limit",
+                 "Requests that an installation has in GitHub's window, of those named last.",
+                 offsetof(struct metrics_limit, limit));
+    render_limit(text, "snekomatic_github_rate_limit_remaining",
+                 "Requests that it has left in the window.",
+                 offsetof(struct metrics_limit, remaining));
+    head(text, limited, "counter", "Times that GitHub said a limit is reached.");
+    for (size_t i = 0; i < METRICS_LIMIT_KINDS; i++) {
+        AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+        label(&labels, "limit", kinds[i]);
+        sample(text, limited, &labels, read_counter(&metrics.limited[i]));
+    }
+    head(text, waited, "counter", "Time that requests waited for limits and for the pace, in all.");
+    (void)buffer_printf(text, "%s %.3f\n", waited, (double)read_counter(&metrics.waited_ms) / 1e3);
+    head(text, put_off, "counter",
+         "Requests whose wait was too long, so that their run comes back.");
+    sample(text, put_off, NULL, read_counter(&metrics.put_off));
+}
+
+static uint64_t age_ms(void) {
+    int64_t due_ms = atomic_load_explicit(&metrics.oldest_due_ms, memory_order_relaxed);
+    int64_t now_ms = clock_wall_ms();
+    return due_ms < now_ms ? (uint64_t)(now_ms - due_ms) : 0;
+}
+
+static uint64_t number(const _Atomic int64_t *from) {
+    return (uint64_t)atomic_load_explicit(from, memory_order_relaxed);
+}
+
+static void render_store(struct buffer *text) {
+    static const char runs[] = "snekomatic_runs", age[] = "snekomatic_queue_age_seconds";
+    const struct {
+        const char *state;
+        const _Atomic int64_t *from;
+    } states[] = {
+        {"queued", &metrics.queued}, {"running", &metrics.running}, {"dead", &metrics.dead}};
+    if (!atomic_load_explicit(&metrics.store_known, memory_order_acquire)) {
+        return;
+    }
+    head(text, runs, "gauge", "Runs in the store that are not done, by state.");
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+        label(&labels, "state", states[i].state);
+        sample(text, runs, &labels, number(states[i].from));
+    }
+    head(text, age, "gauge", "How long the queued run that is due the longest has been due.");
+    (void)buffer_printf(text, "%s %.3f\n", age, (double)age_ms() / 1e3);
+    gauge(text, "snekomatic_effects_in_doubt",
+          "Effects of which nobody knows whether they happened, of runs that do not run now.",
+          number(&metrics.in_doubt));
+}
+
+static void render_reports(struct buffer *text) {
+    static const char *const outcomes[METRICS_REPORTS] = {"sent", "failed", "queue_full", "held"};
+    static const char name[] = "snekomatic_sentry_events_total";
+    head(text, name, "counter", "Events for Sentry: sent, or dropped and why.");
+    for (size_t i = 0; i < METRICS_REPORTS; i++) {
+        AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+        label(&labels, "outcome", outcomes[i]);
+        sample(text, name, &labels, read_counter(&metrics.reports[i]));
+    }
+}
+
+static void render_log(struct buffer *text) {
+    static const char name[] = "snekomatic_log_lines_dropped_total";
+    head(text, name, "counter",
+         "Lines of the log that nobody read in time or that could not be written.");
+    sample(text, name, NULL, log_dropped());
+}
+
+int metrics_render(struct buffer *text) {
+    render_build(text);
+    render_ingest(text);
+    render_store(text);
+    render_workers(text);
+    render_runs(text);
+    render_requests(text);
+    render_kept(text);
+    render_limits(text);
+    render_reports(text);
+    render_log(text);
+    size_t before = text->bytes;
+    metrics_render_process(text);
+    return text->bytes > before ? 0 : -1;
+}
+
+int metrics_render_detail(struct buffer *json) {
+    int result = 0, status = atomic_load_explicit(&metrics.last_status, memory_order_relaxed);
+    if (atomic_load_explicit(&metrics.store_known, memory_order_acquire)) {
+        result = buffer_printf(json,
+                               "\"queue\":{\"queued\":%" PRIu64 ",\"running\":%" PRIu64
+                               ",\"dead\":%" PRIu64 ",\"age_ms\":%" PRIu64 "},",
+                               number(&metrics.queued), number(&metrics.running),
+                               number(&metrics.dead), age_ms());
+    }
+    if (result == 0 && status > 0) {
+        int64_t at_ms = atomic_load_explicit(&metrics.last_answer_ms, memory_order_relaxed);
+        result = buffer_printf(json, "\"github\":{\"last_status\":%d,\"ago_ms\":%" PRId64 "},",
+                               status, clock_wall_ms() - at_ms);
+    }
+    return result;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "protocol/description.h"
+
+#include "base/utf8.h"
+
+#include <string.h>
+
+static char *copy_text(struct frame_reader *reader, size_t max_bytes) {
+    struct frame_text text = frame_get_text(reader, max_bytes);
+    for (size_t at = 0; at < text.bytes;) {
+        size_t length = utf8_sequence(text.data + at, text.bytes - at);
+        if (utf8_is_control(text.data + at, text.bytes - at)) {
+            reader->failed = true; /* it goes to logs and terminals */
+        }
+        at += length > 0 ? length : 1;
+    }
+    char *copy = strndup(text.data, text.bytes);
+    if (!copy) {
+        reader->failed = true;
+    }
+    return copy;
+}
+
+/* A list's count and its zeroed array; NULL for an empty one. */
+static void *read_list(struct frame_reader *reader, size_t item_bytes, size_t *count) {
+    uint64_t items = frame_get_number(reader);
+    *count = 0;
+    if (items > FRAME_ITEMS_MAX) {
+        reader->failed = true;
+    }
+    if (reader->failed || items == 0) {
+        return NULL;
+    }
+    void *list = calloc((size_t)items, item_bytes);
+    if (!list) {
+        reader->failed = true;
+        return NULL;
+    }
+    *count = (size_t)items;
+    return list;
+}
+
+static void read_lists(struct frame_reader *reader, struct description *d) {
+    d->permissions = read_list(reader, sizeof *d->permissions, &d->n_permissions);
+    for (size_t i = 0; i < d->n_permissions; i++) {
+        d->permissions[i].name = copy_text(reader, FRAME_NAME_MAX);
+        d->permissions[i].access = copy_text(reader, FRAME_NAME_MAX);
+    }
+    d->subscriptions = read_list(reader, sizeof *d->subscriptions, &d->n_subscriptions);
+    for (size_t i = 0; i < d->n_subscriptions; i++) {
+        d->subscriptions[i].event = copy_text(reader, FRAME_NAME_MAX);
+        d->subscriptions[i].action = copy_text(reader, FRAME_NAME_MAX);
+        d->subscriptions[i].filters = copy_text(reader, FRAME_REASON_MAX);
+    }
+    d->commands = read_list(reader, sizeof *d->commands, &d->n_commands);
+    for (size_t i = 0; i < d->n_commands; i++) {
+        d->commands[i].name = copy_text(reader, FRAME_NAME_MAX);
+        d->commands[i].usage = copy_text(reader, FRAME_REASON_MAX);
+        d->commands[i].who = (uint32_t)frame_get_number(reader);
+    }
+}
+
+static int by_name(const void *a, const void *b) {
+    const struct described_permission *left = a, *right = b;
+    return strcmp(left->name, right->name);
+}
+
+/* Sorted and without repetition, so that equal needs share one token. */
+static char *permissions_json(struct description *d) {
+    AUTO_BUFFER struct buffer json = BUFFER_INIT(FRAME_ITEMS_MAX * 8 * FRAME_NAME_MAX);
+    if (d->n_permissions == 0) {
+        /* Leaving the permissions out would grant all that the installation has. */
+        return strdup("{\"metadata\":\"read\"}");
+    }
+    qsort(d->permissions, d->n_permissions, sizeof *d->permissions, by_name);
+    int result = buffer_append_text(&json, "{");
+    for (size_t i = 0; i < d->n_permissions; i++) {
+        const struct described_permission *p = &d->permissions[i];
+        result |= i > 0 ? buffer_append_text(&json, ",") : 0;
+        result |= buffer_append_json_string(&json, p->name, strlen(p->name));
+        result |= buffer_append_text(&json, ":");
+        result |= buffer_append_json_string(&json, p->access, strlen(p->access));
+    }
+    result |= buffer_append_text(&json, "}");
+    return result == 0 ? buffer_steal(&json) : NULL;
+}
+
+static int check_names(const struct description *d, struct error *err) {
+    if (!*d->name || strspn(d->name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != strlen(d->name)) {
+        return error_set(err, "its name may have only a-z, 0-9, - and _");
+    }
+    for (size_t i = 1; i < d->n_permissions; i++) {
+        if (strcmp(d->permissions[i - 1].name, d->permissions[i].name) == 0) {
+            return error_set(err, "it declares the permission %s twice", d->permissions[i].name);
+        }
+    }
+    return 0;
+}
+
+int description_parse(const void *body, size_t bytes, struct description **description,
+                      struct error *err) {
+    struct frame_reader reader;
+    frame_read_begin(&reader, body, bytes);
+    if (frame_get_number(&reader) != FRAME_PROTOCOL) {
+        return error_set(err, "snekomatic-worker is of another version than this host");
+    }
+    struct description *d = calloc(1, sizeof *d);
+    if (!d) {
+        return error_set(err, "out of memory");
+    }
+    d->name = copy_text(&reader, FRAME_NAME_MAX);
+    d->version = copy_text(&reader, FRAME_NAME_MAX);
+    d->summary = copy_text(&reader, FRAME_REASON_MAX);
+    d->abi_major = (uint32_t)frame_get_number(&reader);
+    d->abi_minor = (uint32_t)frame_get_number(&reader);
+    uint64_t level = frame_get_number(&reader);
+    d->level = (enum frame_sandbox_level)level;
+    read_lists(&reader, d);
+    int result = frame_read_end(&reader);
+    if (result < 0 || level > FRAME_LEVEL_FULL) {
+        result = error_set(err, "its description is malformed");
+    } else {
+        d->permissions_json = permissions_json(d);
+        result = d->permissions_json ? check_names(d, err) : error_set(err, "out of memory");
+    }
+    if (result < 0) {
+        description_free(d);
+        return -1;
+    }
+    *description = d;
+    return 0;
+}
+
+void description_free(struct description *d) {
+    if (!d) {
+        return;
+    }
+    for (size_t i = 0; i < d->n_permissions; i++) {
+        free(d->permissions[i].name);
+        free(d->permissions[i].access);
+    }
+    for (size_t i = 0; i < d->n_subscriptions; i++) {
+        free(d->subscriptions[i].event);
+        free(d->subscriptions[i].action);
+        free(d->subscriptions[i].filters);
+    }
+    for (size_t i = 0; i < d->n_commands; i++) {
+        free(d->commands[i].name);
+        free(d->commands[i].usage);
+    }
+    free(d->permissions);
+    free(d->subscriptions);
+    free(d->commands);
+    free(d->permissions_json);
+    free(d->name);
+    free(d->version);
+    free(d->summary);
+    free(d);
+}
+
+bool description_command_event(const char *event, const char *action) {
+    static const struct {
+        const char *event, *action;
+    } places[] = {{"issues", "opened"},
+                  {"pull_request", "opened"},
+                  {"issue_comment", "created"},
+                  {"pull_request_review", "submitted"},
+                  {"pull_request_review_comment", "created"}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (strcmp(event, places[i].event) == 0 && strcmp(action, places[i].action) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool description_wants(const struct description *d, const char *event, const char *action) {
+    if (d->n_commands > 0 && description_command_event(event, action)) {
+        return true;
+    }
+    for (size_t i = 0; i < d->n_subscriptions; i++) {
+        const struct described_subscription *s = &d->subscriptions[i];
+        if (strcmp(s->event, event) == 0 && (!*s->action || strcmp(s->action, action) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *shared_command(const struct description *a, const struct description *b) {
+    for (size_t i = 0; i < a->n_commands; i++) {
+        for (size_t j = 0; j < b->n_commands; j++) {
+            if (strcmp(a->commands[i].name, b->commands[j].name) == 0) {
+                return a->commands[i].name;
+            }
+        }
+    }
+    return NULL;
+}
+
+int descriptions_conflict(const struct description *const *descriptions, size_t count,
+                          struct error *err) {
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = i + 1; j < count; j++) {
+            const struct description *a = descriptions[i], *b = descriptions[j];
+            if (!a || !b) {
+                continue;
+            }
+            if (strcmp(a->name, b->name) == 0) {
+                return error_set(err, "two plugins call themselves %s: disable one", a->name);
+            }
+            const char *command = shared_command(a, b);
+            if (command) {
+                return error_set(err,
+                                 "the plugins %s and %s both have the command /%s: disable one",
+                                 a->name, b->name, command);
+            }
+        }
+    }
+    return 0;
+}
+
+const char *description_who(uint32_t who) {
+    static const char *const names[] = {"anybody", "collaborators", "members", "owners"};
+    return who < sizeof names / sizeof *names ? names[who] : "nobody";
+}

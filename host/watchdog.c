@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "watchdog.h"
+
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define US_PER_S 1000000
+
+static void on_timer(struct loop_source *source, uint32_t events) {
+    (void)events;
+    uint64_t count;
+    (void)!read(source->fd, &count, sizeof count);
+    struct supervisor_message alive = {.kind = SUPERVISOR_ALIVE};
+    (void)send(SUPERVISOR_FD_MESSAGES, &alive, sizeof alive, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int watchdog_start(struct watchdog *watchdog, struct loop *loop, struct error *err) {
+    const char *text = getenv("WATCHDOG_USEC");
+    char *end = NULL;
+    errno = 0;
+    unsigned long long us = text ? strtoull(text, &end, 10) : 0;
+    *watchdog = (struct watchdog){loop, {-1, on_timer}};
+    if (!text || !*text) {
+        return 0;
+    }
+    if (errno != 0 || *end || us < 2 || *text == '-') {
+        return error_set(err, "WATCHDOG_USEC is no number of microseconds: %s", text);
+    }
+    struct timespec half = {.tv_sec = (time_t)(us / 2 / US_PER_S),
+                            .tv_nsec = (long)(us / 2 % US_PER_S * 1000)};
+    struct itimerspec when = {.it_interval = half, .it_value = half};
+    watchdog->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (watchdog->timer.fd < 0 || timerfd_settime(watchdog->timer.fd, 0, &when, NULL) < 0 ||
+        loop_add(loop, &watchdog->timer, EPOLLIN) < 0) {
+        return error_set(err, "cannot keep time for the watchdog: %s", strerror(errno));
+    }
+    return 0;
+}
+
+void watchdog_stop(struct watchdog *watchdog) {
+    if (watchdog->timer.fd >= 0) {
+        loop_remove(watchdog->loop, &watchdog->timer);
+        (void)close(watchdog->timer.fd);
+        watchdog->timer.fd = -1;
+    }
+}

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "worker_process/worker_process.h"
+
+#include "base/install_path.h"
+#include "base/mailbox.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define WORKER_FD 3 /* where the worker finds its socket */
+#define READ_CHUNK 65536
+
+#define LAST_WORDS_READS                                                                           \
+    16 /* read_some()s after a death: what the dead one left fits into these                       \
+        */
+
+/* Bytes on their way to the worker. */
+struct chunk {
+    struct chunk *next;
+    char *data;
+    size_t bytes, sent, counted;
+    struct payload *payload; /* whose bytes `data` are; NULL: `data` is the chunk's own */
+};
+
+struct worker_process {
+    struct loop *loop;
+    const struct worker_process_handlers *handlers;
+    void *context;
+    pid_t pid;
+    struct loop_source process; /* a pidfd: readable once the worker has died */
+    struct loop_source socket;  /* fd -1 once the worker says and hears nothing more */
+    bool wants_out, described, dying, ended, reaped;
+    struct chunk *out, **out_last;
+    size_t waiting_bytes;     /* in `out`, payloads of runs (which claims bound) not counted … */
+    size_t waiting_max_bytes; /* … at most this, in case the worker does not read */
+    struct buffer in;
+    char how[256]; /* why we killed it; "" when we did not */
+};
+
+char *worker_process_find_binary(struct error *err) {
+    /* Installed (bin/ and libexec/snekomatic/), beside, and in the build's directories. */
+    static const char *const places[] = {"../libexec/snekomatic/snekomatic-worker",
+                                         "snekomatic-worker", "worker/snekomatic-worker"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char *path = install_path_beside(places[i]);
+        if (path && access(path, X_OK) == 0) {
+            return path;
+        }
+        free(path);
+    }
+    (void)error_set(err, "snekomatic-worker is neither beside this program nor in "
+                         "../libexec/snekomatic from there");
+    return NULL;
+}
+
+/* An empty environment, the socket as the one descriptor, a process group of its own. */
+static int spawn(const char *path, int socket_fd, bool keep_output, pid_t *pid) {
+    char *const argv[] = {(char[]){"snekomatic-worker"}, NULL}, *const environment[] = {NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t all, none;
+    (void)sigfillset(&all);
+    (void)sigemptyset(&none);
+    (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawnattr_init(&attributes);
+    (void)posix_spawnattr_setsigdefault(&attributes, &all);
+    (void)posix_spawnattr_setsigmask(&attributes, &none);
+    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
+                                                    POSIX_SPAWN_SETPGROUP);
+    (void)posix_spawn_file_actions_adddup2(&actions, socket_fd, WORKER_FD);
+    for (int fd = 0; fd < WORKER_FD && !keep_output; fd++) {
+        (void)posix_spawn_file_actions_addclose(&actions, fd);
+    }
+    (void)posix_spawn_file_actions_addclosefrom_np(&actions, WORKER_FD + 1);
+    int problem = posix_spawn(pid, path, &actions, &attributes, argv, environment);
+    (void)posix_spawnattr_destroy(&attributes);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    errno = problem;
+    return problem == 0 ? 0 : -1;
+}
+
+static void close_socket(struct worker_process *worker_process) {
+    if (worker_process->socket.fd >= 0) {
+        loop_remove(worker_process->loop, &worker_process->socket);
+        (void)close(worker_process->socket.fd);
+        worker_process->socket.fd = -1;
+    }
+}
+
+void worker_process_kill(struct worker_process *worker_process, const char *why) {
+    if (!worker_process->how[0]) {
+        (void)snprintf(worker_process->how, sizeof worker_process->how, "%s", why);
+    }
+    (void)kill(worker_process->pid, SIGKILL); /* not reaped yet, so the number is still its own */
+}
+
+/* ---- out ---- */
+
+static void chunk_free(struct chunk *chunk) {
+    if (chunk->payload) {
+        (void)payload_unref(chunk->payload);
+    } else {
+        free(chunk->data);
+    }
+    free(chunk);
+}
+
+static void send_waiting(struct worker_process *worker_process) {
+    while (worker_process->out && worker_process->socket.fd >= 0) {
+        struct chunk *chunk = worker_process->out;
+        ssize_t sent = send(worker_process->socket.fd, chunk->data + chunk->sent,
+                            chunk->bytes - chunk->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
+        if (sent < 0) {
+            /* Full: later. Broken: the worker is gone, the process's descriptor will tell. */
+            bool full = errno == EAGAIN || errno == EWOULDBLOCK;
+            if (full && !worker_process->wants_out) {
+                (void)loop_modify(worker_process->loop, &worker_process->socket,
+                                  EPOLLIN | EPOLLOUT);
+                worker_process->wants_out = true;
+            }
+            if (!full && !worker_process->ended) {
+                worker_process_kill(worker_process, "was ended: it closed its socket");
+            }
+            if (!full && worker_process->wants_out) {
+                /* A broken socket is always ready to be written to. */
+                (void)loop_modify(worker_process->loop, &worker_process->socket, EPOLLIN);
+                worker_process->wants_out = false;
+            }
+            return;
+        }
+        chunk->sent += (size_t)sent;
+        if (chunk->sent == chunk->bytes) {
+            worker_process->out = chunk->next;
+            if (!worker_process->out) {
+                worker_process->out_last = &worker_process->out;
+            }
+            worker_process->waiting_bytes -= chunk->counted;
+            chunk_free(chunk);
+        }
+    }
+    if (worker_process->wants_out && worker_process->socket.fd >= 0) {
+        (void)loop_modify(worker_process->loop, &worker_process->socket, EPOLLIN);
+        worker_process->wants_out = false;
+    }
+}
+
+static void queue_chunk(struct worker_process *worker_process, struct chunk what) {
+    bool fits = what.counted <= worker_process->waiting_max_bytes - worker_process->waiting_bytes;
+    struct chunk *chunk = fits ? malloc(sizeof *chunk) : NULL;
+    if (!chunk) {
+        worker_process_kill(worker_process, fits ? "was ended: the host is out of memory"
+                                                 : "was ended: it does not read its answers");
+        (void)payload_unref(what.payload);
+        free(what.payload ? NULL : what.data);
+        return;
+    }
+    *chunk = what;
+    worker_process->waiting_bytes += chunk->counted;
+    *worker_process->out_last = chunk;
+    worker_process->out_last = &chunk->next;
+}
+
+static void send_buffer(struct worker_process *worker_process, struct frame_writer *writer) {
+    struct buffer *buffer = writer->buffer;
+    if (frame_end(writer) < 0) {
+        worker_process_kill(worker_process, "was ended: a frame for it was too large");
+        return;
+    }
+    size_t bytes = buffer->bytes;
+    queue_chunk(worker_process,
+                (struct chunk){.bytes = bytes, .counted = bytes, .data = buffer_steal(buffer)});
+    send_waiting(worker_process);
+}
+
+static void send_load(struct worker_process *worker_process, const struct config_plugin *plugin,
+                      enum log_level level) {
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
+    struct frame_writer writer;
+    frame_begin(&writer, &buffer, FRAME_LOAD, 0, 0);
+    frame_put_number(&writer, FRAME_PROTOCOL);
+    frame_put_text(&writer, plugin->path);
+    frame_put_text(&writer, plugin->config_json);
+    frame_put_number(&writer, plugin->concurrency);
+    frame_put_number(&writer, (uint64_t)plugin->sandbox);
+    frame_put_number(&writer, plugin->memory_mib);
+    frame_put_number(&writer, (uint64_t)level);
+    send_buffer(worker_process, &writer);
+}
+
+void worker_process_send_run(struct worker_process *worker_process,
+                             struct worker_process_run *run) {
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
+    struct frame_writer writer;
+    frame_begin(&writer, &buffer, FRAME_RUN, run->run, 0);
+    frame_put_text(&writer, run->event);
+    frame_put_text(&writer, run->action);
+    frame_put_text(&writer, run->guid);
+    frame_put_text(&writer, run->installation);
+    frame_put_number(&writer, (uint64_t)run->attempt);
+    frame_put_number(&writer, (uint64_t)run->received_ms);
+    frame_put_number(&writer, run->from_self);
+    struct payload *payload = run->payload;
+    frame_put_bytes_apart(&writer, payload->bytes); /* 25 MiB are not copied once more */
+    send_buffer(worker_process, &writer);
+    queue_chunk(worker_process,
+                (struct chunk){.data = payload->data, .bytes = payload->bytes, .payload = payload});
+    run->payload = NULL;
+    send_waiting(worker_process);
+}
+
+void worker_process_send_http_response(struct worker_process *worker_process, uint64_t run,
+                                       uint64_t request, int32_t outcome, int32_t status,
+                                       const char *error, const struct buffer *headers,
+                                       const struct buffer *body) {
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
+    struct frame_writer writer;
+    frame_begin(&writer, &buffer, FRAME_HTTP_RESPONSE, run, request);
+    frame_put_number(&writer, (uint64_t)(int64_t)outcome);
+    frame_put_number(&writer, (uint64_t)status);
+    frame_put_bytes(&writer, error, strnlen(error, FRAME_REASON_MAX));
+    frame_put_bytes(&writer, headers->data ? headers->data : "", headers->bytes);
+    frame_put_bytes(&writer, body->data ? body->data : "", body->bytes);
+    send_buffer(worker_process, &writer);
+}
+
+void worker_process_send_store_result(struct worker_process *worker_process, uint64_t run,
+                                      uint64_t request, int64_t outcome, const void *value,
+                                      size_t value_bytes) {
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
+    struct frame_writer writer;
+    frame_begin(&writer, &buffer, FRAME_STORE_RESULT, run, request);
+    frame_put_number(&writer, (uint64_t)outcome);
+    frame_put_bytes(&writer, value_bytes > 0 ? value : "", value_bytes);
+    send_buffer(worker_process, &writer);
+}
+
+void worker_process_send_cancel(struct worker_process *worker_process, uint64_t run) {
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
+    struct frame_writer writer;
+    frame_begin(&writer, &buffer, FRAME_CANCEL, run, 0);
+    send_buffer(worker_process, &writer);
+}
+
+pid_t worker_process_pid(const struct worker_process *worker_process) {
+    return worker_process->pid;
+}
+
+void worker_process_close(struct worker_process *worker_process) {
+    worker_process->ended = true;
+    if (worker_process->socket.fd >= 0) {
+        (void)shutdown(worker_process->socket.fd, SHUT_WR);
+    }
+}
+
+/* ---- in ---- */
+
+static int got_described(struct worker_process *worker_process, const char *body, size_t bytes) {
+    struct description *description = NULL;
+    struct error err;
+    if (worker_process->described) {
+        return -1;
+    }
+    worker_process->described = true;
+    if (description_parse(body, bytes, &description, &err) < 0) {
+        worker_process->handlers->rejected(worker_process->context, err.text);
+        worker_process_kill(worker_process, "was ended: its description was rejected");
+        return 0;
+    }
+    worker_process->handlers->described(worker_process->context, description);
+    return 0;
+}
+
+static int got_rejected(struct worker_process *worker_process, struct frame_reader *reader) {
+    struct frame_text why = frame_get_text(reader, FRAME_REASON_MAX);
+    if (frame_read_end(reader) < 0 || worker_process->described) {
+        return -1;
+    }
+    char sentence[FRAME_REASON_MAX + 1];
+    (void)snprintf(sentence, sizeof sentence, "%.*s", (int)why.bytes, why.data);
+    utf8_clean(sentence); /* it may go to a terminal */
+    worker_process->handlers->rejected(worker_process->context, sentence);
+    return 0;
+}
+
+/* Only the body may hold a NUL, at which others would stop reading. */
+static bool has_nul(const struct http_call *request) {
+    const struct frame_text *texts[] = {&request->method,  &request->url,
+                                        &request->accept,  &request->content_type,
+                                        &request->headers, &request->repository};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (memchr(texts[i]->data, '\0', texts[i]->bytes)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int got_http(struct worker_process *worker_process, const struct frame_head *head,
+                    struct frame_reader *reader) {
+    struct http_call request = {.run = head->run, .request = head->request};
+    uint64_t flags = frame_get_number(reader);
+    request.repeatable = flags & FRAME_HTTP_REPEATABLE;
+    request.announced = flags & FRAME_HTTP_ANNOUNCED;
+    request.method = frame_get_text(reader, 10);
+    request.url = frame_get_text(reader, FRAME_URL_MAX);
+    request.accept = frame_get_text(reader, FRAME_MEDIA_MAX);
+    request.content_type = frame_get_text(reader, FRAME_MEDIA_MAX);
+    request.headers = frame_get_text(reader, FRAME_HEADERS_MAX);
+    request.repository = frame_get_text(reader, FRAME_NAME_MAX * 2);
+    request.body = frame_get_text(reader, FRAME_TO_HOST_MAX);
+    if (frame_read_end(reader) < 0 || flags > (FRAME_HTTP_REPEATABLE | FRAME_HTTP_ANNOUNCED) ||
+        has_nul(&request)) {
+        return -1;
+    }
+    worker_process->handlers->http(worker_process->context, &request);
+    return 0;
+}
+
+static int got_store(struct worker_process *worker_process, const struct frame_head *head,
+                     struct frame_reader *reader) {
+    struct store_call request = {.run = head->run, .request = head->request};
+    uint64_t operation = frame_get_number(reader), per_installation = frame_get_number(reader);
+    request.operation = (enum frame_store_operation)operation;
+    request.per_installation = per_installation == 1;
+    request.set = frame_get_text(reader, FRAME_NAME_MAX);
+    request.name = frame_get_text(reader, FRAME_STORE_ENTRY_MAX);
+    request.value = frame_get_text(reader, FRAME_STORE_VALUE_MAX);
+    if (frame_read_end(reader) < 0 || operation > FRAME_KEY_DELETE || per_installation > 1) {
+        return -1;
+    }
+    worker_process->handlers->store(worker_process->context, &request);
+    return 0;
+}
+
+static int got_log(struct worker_process *worker_process, const struct frame_head *head,
+                   struct frame_reader *reader) {
+    uint64_t level = frame_get_number(reader);
+    struct frame_text text = frame_get_text(reader, FRAME_REASON_MAX);
+    if (frame_read_end(reader) < 0 || level > SNEK_LEVEL_ERROR) {
+        return -1;
+    }
+    worker_process->handlers->log(worker_process->context, head->run, (enum log_level)level, text);
+    return 0;
+}
+
+static int got_result(struct worker_process *worker_process, const struct frame_head *head,
+                      struct frame_reader *reader) {
+    int64_t result = (int64_t)frame_get_number(reader);
+    int64_t delay_ms = (int64_t)frame_get_number(reader);
+    struct frame_text reason = frame_get_text(reader, FRAME_REASON_MAX);
+    if (frame_read_end(reader) < 0) {
+        return -1;
+    }
+    worker_process->handlers->result(worker_process->context, head->run, result, delay_ms, reason);
+    return 0;
+}
+
+static int got_frame(struct worker_process *worker_process, const struct frame_head *head,
+                     const char *body) {
+    struct frame_reader reader;
+    frame_read_begin(&reader, body, head->body_bytes);
+    if (head->kind >= FRAME_HTTP_CALL && head->kind <= FRAME_RESULT && head->kind != FRAME_LOG &&
+        !worker_process->described) {
+        return -1;
+    }
+    switch (head->kind) {
+    case FRAME_DESCRIBED:
+        return got_described(worker_process, body, head->body_bytes);
+    case FRAME_REJECTED:
+        return got_rejected(worker_process, &reader);
+    case FRAME_HTTP_CALL:
+        return got_http(worker_process, head, &reader);
+    case FRAME_STORE_CALL:
+        return got_store(worker_process, head, &reader);
+    case FRAME_LOG:
+        return got_log(worker_process, head, &reader);
+    case FRAME_RESULT:
+        return got_result(worker_process, head, &reader);
+    default:
+        return -1;
+    }
+}
+
+/* Handles the whole frames that are there; -1 at the first malformed one. */
+static int take_frames(struct worker_process *worker_process) {
+    size_t at = 0;
+    int result = 0;
+    struct frame_head head;
+    while (result == 0 && worker_process->in.bytes - at >= sizeof head) {
+        memcpy(&head, worker_process->in.data + at, sizeof head);
+        if (head.body_bytes > FRAME_TO_HOST_MAX) {
+            result = -1;
+        } else if (worker_process->in.bytes - at - sizeof head < head.body_bytes) {
+            break;
+        } else {
+            result = got_frame(worker_process, &head, worker_process->in.data + at + sizeof head);
+            at += sizeof head + head.body_bytes;
+        }
+    }
+    memmove(worker_process->in.data, worker_process->in.data + at, worker_process->in.bytes - at);
+    worker_process->in.bytes -= at;
+    return result;
+}
+
+/* Reads what is there, at most a few chunks so that no worker keeps the loop to itself.
+ * True when more may be there. */
+static bool read_some(struct worker_process *worker_process) {
+    char chunk[READ_CHUNK];
+    for (int i = 0; i < 8 && worker_process->socket.fd >= 0; i++) {
+        ssize_t got = recv(worker_process->socket.fd, chunk, sizeof chunk, MSG_DONTWAIT);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            return false;
+        }
+        if (got <= 0) {
+            close_socket(worker_process);
+            if (!worker_process->dying) {
+                worker_process_kill(worker_process, ""); /* it closed its socket: no use without */
+            }
+            return false;
+        }
+        if (buffer_append(&worker_process->in, chunk, (size_t)got) < 0 ||
+            take_frames(worker_process) < 0) {
+            close_socket(worker_process);
+            worker_process_kill(worker_process, "was ended: it sent a malformed frame");
+            return false;
+        }
+    }
+    return worker_process->socket.fd >= 0;
+}
+
+static void socket_ready(struct loop_source *source, uint32_t events) {
+    struct worker_process *worker_process = CONTAINER_OF(source, struct worker_process, socket);
+    if (events & EPOLLOUT) {
+        send_waiting(worker_process);
+    }
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+        (void)read_some(worker_process);
+    }
+}
+
+static void describe_end(const struct worker_process *worker_process, const siginfo_t *info,
+                         char *how, size_t room) {
+    if (worker_process->how[0]) {
+        (void)snprintf(how, room, "%s", worker_process->how);
+    } else if (info->si_code == CLD_EXITED) {
+        (void)snprintf(how, room, "exited with status %d", info->si_status);
+    } else {
+        (void)snprintf(how, room, "was killed by signal %d (%s)", info->si_status,
+                       strsignal(info->si_status));
+    }
+}
+
+static void process_ready(struct loop_source *source, uint32_t events) {
+    (void)events;
+    struct worker_process *worker_process = CONTAINER_OF(source, struct worker_process, process);
+    worker_process->dying = true;
+    for (int i = 0; i < LAST_WORDS_READS && read_some(worker_process); i++) {
+        /* all that it said before it died counts; a child that it forked may go on for ever */
+    }
+    (void)kill(-worker_process->pid,
+               SIGKILL); /* such children, as far as they stayed in its group */
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)worker_process->pid, &info, WEXITED | WNOHANG) < 0) {
+        return;
+    }
+    worker_process->reaped = true;
+    close_socket(worker_process);
+    char how[300];
+    describe_end(worker_process, &info, how, sizeof how);
+    worker_process->handlers->died(worker_process->context, how); /* may free the worker_process */
+}
+
+/* ---- life ---- */
+
+int worker_process_start(const struct worker_process_options *options,
+                         struct worker_process **worker_process, struct error *err) {
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
+        return error_set(err, "no socketpair for a worker: %s", strerror(errno));
+    }
+    AUTO_CLOSE int ours = fds[0];
+    AUTO_CLOSE int theirs = fds[1];
+    struct worker_process *new = calloc(1, sizeof *new);
+    if (!new) {
+        return error_set(err, "out of memory");
+    }
+#ifdef SNEK_SANITIZED
+    bool keep_output = true; /* the sanitizers report on it */
+#else
+    bool keep_output = options->plugin->sandbox == CONFIG_SANDBOX_OFF; /* for printf and gdb */
+#endif
+    if (spawn(options->worker_path, theirs, keep_output, &new->pid) < 0) {
+        free(new);
+        return error_set(err, "cannot start %s: %s", options->worker_path, strerror(errno));
+    }
+    new->loop = options->loop;
+    new->handlers = options->handlers;
+    new->context = options->context;
+    new->out_last = &new->out;
+    new->waiting_max_bytes = (size_t)options->plugin->memory_mib << 20; /* it could hold no more */
+    new->in =
+        (struct buffer)BUFFER_INIT(FRAME_TO_HOST_MAX + sizeof(struct frame_head) + READ_CHUNK);
+    new->process = (struct loop_source){pidfd_open(new->pid, 0), process_ready};
+    new->socket = (struct loop_source){steal_fd(&ours), socket_ready};
+    if (new->process.fd < 0 || loop_add(new->loop, &new->process, EPOLLIN) < 0 ||
+        loop_add(new->loop, &new->socket, EPOLLIN) < 0) {
+        (void)error_set(err, "cannot watch a worker: %s", strerror(errno));
+        worker_process_free(new);
+        return -1;
+    }
+    send_load(new, options->plugin, options->log_level);
+    *worker_process = new;
+    return 0;
+}
+
+void worker_process_free(struct worker_process *worker_process) {
+    if (!worker_process) {
+        return;
+    }
+    close_socket(worker_process);
+    if (!worker_process->reaped) {
+        (void)kill(-worker_process->pid, SIGKILL);
+        (void)waitpid(worker_process->pid, NULL, 0);
+    }
+    if (worker_process->process.fd >= 0) {
+        loop_remove(worker_process->loop, &worker_process->process);
+        (void)close(worker_process->process.fd);
+    }
+    while (worker_process->out) {
+        struct chunk *chunk = worker_process->out;
+        worker_process->out = chunk->next;
+        chunk_free(chunk);
+    }
+    buffer_finish(&worker_process->in);
+    free(worker_process);
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The tests of what people ask of an inbox (lists, bodies, runs made due or ended by hand), and of
+ * its maintenance (what is forgotten, what GitHub is asked for again). */
+#include "inbox_contract.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DAY_MS INT64_C(86400000)
+
+static const char *const two_plugins[] = {"invite", "ping"};
+
+static struct inbox_put_run two_runs[] = {{.plugin = "invite"}, {.plugin = "ping"}};
+
+/* With a run for each of the first `n_runs` of two_plugins. */
+static void put_at(struct fixture *fixture, const char *guid, int64_t received_ms, size_t n_runs) {
+    struct inbox_put put = put_of(guid);
+    put.received_ms = received_ms;
+    put.runs = two_runs;
+    put.n_runs = n_runs;
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+}
+
+/* Claims what `plugin` has due and ends all of it. */
+static void end_runs(struct fixture *fixture, const char *plugin, enum inbox_finish_how how,
+                     int64_t finished_ms) {
+    struct inbox_claim claim = fixture_claim(fixture, plugin, FIXTURE_NOW);
+    assert_true(claim.n_runs > 0);
+    for (size_t i = 0; i < claim.n_runs; i++) {
+        struct inbox_finish end = finish_of(&claim.runs[i], how);
+        end.label = how == INBOX_DEAD ? "dead" : how == INBOX_RETRY ? "retry" : "done";
+        end.reason = how == INBOX_DONE ? "" : "no such user";
+        end.now_ms = finished_ms;
+        end.due_ms = finished_ms + 3600000;
+        assert_int_equal(fixture_do(fixture, &end.operation), 0);
+    }
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static struct inbox_list list_of(void) {
+    return (struct inbox_list){
+        .operation = {.kind = INBOX_LIST}, .before = INT64_MAX, .most = SIZE_MAX};
+}
+
+/* "GUID/PLUGIN GUID/PLUGIN ", in the order of the list, from as many operations as it takes. */
+static const char *listed(struct fixture *fixture, struct inbox_list list) {
+    static char text[4096];
+    size_t used = 0;
+    text[0] = '\0';
+    do {
+        assert_int_equal(fixture_do(fixture, &list.operation), 0);
+        for (size_t i = 0; i < list.n_entries; i++) {
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s/%s ",
+                                     list.entries[i].guid, list.entries[i].plugin);
+        }
+        inbox_entries_free(list.entries, list.n_entries);
+        list.before = list.next;
+    } while (list.next != 0);
+    return text;
+}
+
+static int change(struct fixture *fixture, enum inbox_kind kind, const char *guid,
+                  const char *plugin, uint64_t runs) {
+    struct inbox_change change = {
+        .operation = {.kind = kind}, .guid = guid, .plugin = plugin, .now_ms = FIXTURE_NOW};
+    int result = fixture_do(fixture, &change.operation);
+    assert_int_equal(change.runs, runs);
+    return result;
+}
+
+static int ask(struct fixture *fixture, const char *guid) {
+    struct inbox_count_redelivery ask = {.operation = {.kind = INBOX_COUNT_REDELIVERY},
+                                         .guid = guid,
+                                         .most = 3,
+                                         .now_ms = FIXTURE_NOW};
+    return fixture_do(fixture, &ask.operation);
+}
+
+/* LIST, BODY */
+
+static void an_entry_tells_all_of_a_run_and_its_delivery(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_put put = put_of("guid-1");
+    put.action = "closed";
+    put.due_ms = FIXTURE_NOW;
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    end_runs(fixture, "invite", INBOX_RETRY, FIXTURE_NOW + 5);
+    struct inbox_list list = list_of();
+    list.guid = "guid-1";
+    assert_int_equal(fixture_do(fixture, &list.operation), 0);
+    assert_int_equal(list.n_entries, 1);
+    assert_int_equal(list.next, 0);
+    const struct inbox_entry *entry = &list.entries[0];
+    const char *const texts[][2] = {
+        {entry->guid, "guid-1"},        {entry->event, "push"},          {entry->action, "closed"},
+        {entry->installation, "7"},     {entry->repository, "octo/cat"}, {entry->sender, "mona"},
+        {entry->plugin, "invite"},      {entry->state, "queued"},        {entry->label, "retry"},
+        {entry->reason, "no such user"}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assert_string_equal(texts[i][0], texts[i][1]);
+    }
+    assert_int_equal(entry->received_ms, FIXTURE_NOW);
+    assert_int_equal(entry->body_bytes, 7);
+    assert_int_equal(entry->attempt, 1);
+    assert_int_equal(entry->due_ms, FIXTURE_NOW + 5 + 3600000);
+    assert_int_equal(entry->finished_ms, 0);
+    inbox_entries_free(list.entries, list.n_entries);
+    list.guid = "another";
+    assert_int_equal(fixture_do(fixture, &list.operation), INBOX_UNKNOWN);
+}
+
+static void a_list_is_narrowed_by_state_plugin_event_and_time(void **state) {
+    struct fixture *fixture = *state;
+    put_at(fixture, "done", FIXTURE_NOW, 1);
+    end_runs(fixture, "invite", INBOX_DONE, FIXTURE_NOW);
+    put_at(fixture, "dead", FIXTURE_NOW + 1, 2);
+    end_runs(fixture, "invite", INBOX_DEAD, FIXTURE_NOW);
+    put_at(fixture, "none", FIXTURE_NOW + 2, 0);
+    put_at(fixture, "new", FIXTURE_NOW + 3, 1);
+    struct inbox_list list = list_of();
+    assert_string_equal(listed(fixture, list),
+                        "new/invite none/ dead/invite dead/ping done/invite ");
+    list.plugin = "invite";
+    assert_string_equal(listed(fixture, list), "new/invite dead/invite done/invite ");
+    list.state = "done";
+    assert_string_equal(listed(fixture, list), "done/invite ");
+    list.plugin = NULL;
+    list.state = "dead";
+    assert_string_equal(listed(fixture, list), "dead/invite ");
+    list.state = "queued";
+    assert_string_equal(listed(fixture, list), "new/invite dead/ping ");
+    list.since_ms = FIXTURE_NOW + 2;
+    assert_string_equal(listed(fixture, list), "new/invite ");
+    list.event = "issues";
+    assert_string_equal(listed(fixture, list), "");
+    list = list_of();
+    list.event = "issues";
+    assert_string_equal(listed(fixture, list), "");
+    list.event = "push";
+    list.since_ms = FIXTURE_NOW + 3;
+    assert_string_equal(listed(fixture, list), "new/invite ");
+    struct inbox_claim claim = fixture_claim(fixture, "ping", FIXTURE_NOW);
+    list = list_of();
+    list.state = "running";
+    assert_string_equal(listed(fixture, list), "dead/ping ");
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_long_list_comes_in_bounded_parts_and_leaves_nothing_out(void **state) {
+    enum { N = 1203 };
+    struct fixture *fixture = *state;
+    struct inbox_put *puts = calloc(N, sizeof *puts);
+    char(*guids)[16] = calloc(N, sizeof *guids);
+    assert_non_null(puts);
+    assert_non_null(guids);
+    for (size_t i = 0; i < N; i++) {
+        (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
+        puts[i] = put_of(guids[i]);
+        puts[i].runs = two_runs;
+        puts[i].n_runs = 2;
+        puts[i].event = i == 3 ? "issues" : "push";
+        fixture_submit(fixture, &puts[i].operation);
+    }
+    fixture_wait(fixture, N);
+    size_t seen = 0, parts = 0;
+    static const char *const states[] = {NULL, "queued", "done"};
+    for (size_t s = 0; s < 3; s++) {
+        struct inbox_list list = list_of();
+        list.state = states[s];
+        list.most = 101; /* odd: no delivery's runs are torn apart */
+        seen = parts = 0;
+        do {
+            assert_int_equal(fixture_do(fixture, &list.operation), 0);
+            assert_true(list.n_entries <= 102);
+            for (size_t i = 0; i < list.n_entries; i++, seen++) {
+                assert_string_equal(list.entries[i].guid, guids[N - 1 - seen / 2]);
+                assert_string_equal(list.entries[i].plugin, two_plugins[seen % 2]);
+            }
+            inbox_entries_free(list.entries, list.n_entries);
+            list.before = list.next;
+            parts++;
+        } while (list.next != 0);
+        assert_int_equal(seen, s == 2 ? 0 : 2 * N);
+        assert_true(parts > 1);
+    }
+    struct inbox_list rare = list_of();
+    rare.event = "issues";
+    assert_string_equal(listed(fixture, rare), "guid-3/invite guid-3/ping ");
+    free(puts);
+    free(guids);
+}
+
+static void a_body_is_given_back_as_it_came(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_put put = put_of("guid-1");
+    put.body = "a\0b\xFF";
+    put.body_bytes = 4;
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = "guid-1"};
+    assert_int_equal(fixture_do(fixture, &body.operation), 0);
+    assert_int_equal(body.body->bytes, 4);
+    assert_memory_equal(body.body->data, "a\0b\xFF", 5);
+    body.body = payload_unref(body.body);
+    body.guid = "another";
+    assert_int_equal(fixture_do(fixture, &body.operation), INBOX_UNKNOWN);
+}
+
+/* REVIVE, DISCARD */
+
+static void reviving_makes_dead_and_waiting_runs_due_from_attempt_1(void **state) {
+    struct fixture *fixture = *state;
+    put_at(fixture, "guid-1", FIXTURE_NOW, 2);
+    assert_int_equal(change(fixture, INBOX_RERUN, "another", NULL, 0), INBOX_UNKNOWN);
+    end_runs(fixture, "invite", INBOX_DEAD, FIXTURE_NOW);
+    end_runs(fixture, "ping", INBOX_RETRY, FIXTURE_NOW);
+    assert_int_equal(change(fixture, INBOX_RERUN, "guid-1", "hello", 0), INBOX_UNCHANGED);
+    assert_int_equal(change(fixture, INBOX_RERUN, "guid-1", "invite", 1), 0);
+    struct inbox_claim claim = fixture_claim(fixture, "ping", FIXTURE_NOW);
+    assert_int_equal(claim.n_runs, 0);
+    assert_int_equal(change(fixture, INBOX_RERUN, "guid-1", NULL, 2), 0);
+    for (size_t i = 0; i < 2; i++) {
+        claim = fixture_claim(fixture, two_plugins[i], FIXTURE_NOW);
+        assert_int_equal(claim.n_runs, 1);
+        assert_int_equal(claim.runs[0].attempt, 1);
+        inbox_runs_free(claim.runs, claim.n_runs);
+    }
+}
+
+static void reviving_leaves_running_and_done_runs_alone(void **state) {
+    struct fixture *fixture = *state;
+    put_at(fixture, "guid-1", FIXTURE_NOW, 1);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(change(fixture, INBOX_RERUN, "guid-1", NULL, 0), INBOX_UNCHANGED);
+    struct inbox_finish end = finish_of(&claim.runs[0], INBOX_DONE);
+    assert_int_equal(fixture_do(fixture, &end.operation), 0);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    assert_int_equal(change(fixture, INBOX_RERUN, "guid-1", NULL, 0), INBOX_UNCHANGED);
+}
+
+static void a_discarded_run_is_dead_and_its_workers_words_are_stale(void **state) {
+    struct fixture *fixture = *state;
+    put_at(fixture, "guid-1", FIXTURE_NOW, 2);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(change(fixture, INBOX_DISCARD, "another", NULL, 0), INBOX_UNKNOWN);
+    assert_int_equal(change(fixture, INBOX_DISCARD, "guid-1", "invite", 1), 0);
+    struct inbox_finish end = finish_of(&claim.runs[0], INBOX_DONE);
+    assert_int_equal(fixture_do(fixture, &end.operation), INBOX_STALE);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    assert_int_equal(change(fixture, INBOX_DISCARD, "guid-1", NULL, 1), 0); /* ping's, queued */
+    assert_int_equal(change(fixture, INBOX_DISCARD, "guid-1", NULL, 0), INBOX_UNCHANGED);
+    assert_int_equal(fixture->store->query(fixture->place,
+                                           "SELECT count(*) FROM runs WHERE state = 'dead' AND "
+                                           "label = 'discarded' AND finished_ms = 1700000000000"),
+                     2);
+    claim = fixture_claim(fixture, "ping", FIXTURE_NOW * 2);
+    assert_int_equal(claim.n_runs, 0);
+}
+
+/* PRUNE */
+
+static struct inbox_prune prune_of(int64_t now_ms) {
+    return (struct inbox_prune){.operation = {.kind = INBOX_PRUNE},
+                                .done_before_ms = now_ms - 7 * DAY_MS,
+                                .dead_before_ms = now_ms - 30 * DAY_MS,
+                                .forget_before_ms = now_ms - 35 * DAY_MS,
+                                .most = 100,
+                                .most_bytes = 1 << 20};
+}
+
+/* All steps; how many bodies and deliveries went. */
+static void prune(struct fixture *fixture, struct inbox_prune step, uint32_t bodies,
+                  uint32_t forgotten) {
+    uint32_t steps = 0, total_bodies = 0, total_forgotten = 0;
+    do {
+        assert_int_equal(fixture_do(fixture, &step.operation), 0);
+        total_bodies += step.bodies;
+        total_forgotten += step.forgotten;
+        step.after = step.next;
+        assert_true(steps++ < 1000);
+    } while (step.more);
+    assert_int_equal(total_bodies, bodies);
+    assert_int_equal(total_forgotten, forgotten);
+}
+
+static void bodies_go_after_their_time_and_guids_stay(void **state) {
+    struct fixture *fixture = *state;
+    put_at(fixture, "done", FIXTURE_NOW, 1);
+    end_runs(fixture, "invite", INBOX_DONE, FIXTURE_NOW + 1);
+    put_at(fixture, "dead", FIXTURE_NOW, 2);
+    end_runs(fixture, "invite", INBOX_DEAD, FIXTURE_NOW + 1);
+    end_runs(fixture, "ping", INBOX_DONE, FIXTURE_NOW + 1);
+    put_at(fixture, "none", FIXTURE_NOW, 0);
+    put_at(fixture, "waits", FIXTURE_NOW, 1);
+    prune(fixture, prune_of(FIXTURE_NOW + 7 * DAY_MS), 0, 0);
+    prune(fixture, prune_of(FIXTURE_NOW + 7 * DAY_MS + 1), 1, 0); /* that ran nothing */
+    prune(fixture, prune_of(FIXTURE_NOW + 7 * DAY_MS + 2), 1, 0); /* done */
+    prune(fixture, prune_of(FIXTURE_NOW + 30 * DAY_MS + 1), 0, 0);
+    prune(fixture, prune_of(FIXTURE_NOW + 30 * DAY_MS + 2), 1, 0); /* dead */
+
+    struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = "done"};
+    assert_int_equal(fixture_do(fixture, &body.operation), INBOX_PRUNED);
+    assert_int_equal(change(fixture, INBOX_RERUN, "dead", NULL, 0), INBOX_PRUNED);
+    assert_int_equal(ask(fixture, "done"), INBOX_REDELIVERY_PRESENT);
+    prune(fixture, prune_of(FIXTURE_NOW + 35 * DAY_MS), 0, 0);
+    prune(fixture, prune_of(FIXTURE_NOW + 35 * DAY_MS + 1), 0, 3);
+    assert_int_equal(ask(fixture, "done"), INBOX_REDELIVERY_COUNTED);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM runs"), 1);
+    struct inbox_claim claim =
+        fixture_claim(fixture, "invite", FIXTURE_NOW); /* what waits is kept */
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].payload->bytes, 7);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_pruned_guid_seen_again_is_a_redelivery(void **state) {
+    struct fixture *fixture = *state;
+    put_at(fixture, "guid-1", FIXTURE_NOW, 1);
+    end_runs(fixture, "invite", INBOX_DONE, FIXTURE_NOW);
+    prune(fixture, prune_of(FIXTURE_NOW + 8 * DAY_MS), 1, 0);
+    struct inbox_put again = put_of("guid-1");
+    assert_int_equal(fixture_do(fixture, &again.operation), INBOX_REDELIVERED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(claim.runs[0].payload->bytes, 7);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_step_of_pruning_is_bounded_in_rows_and_bytes(void **state) {
+    enum { N = 250 };
+    struct fixture *fixture = *state;
+    static char large[300000];
+    char guids[N][16];
+    arc4random_buf(large, sizeof large); /* which does not shrink */
+    for (size_t i = 0; i < N; i++) {
+        (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
+        struct inbox_put put = put_of(guids[i]);
+        put.n_runs = i % 50 == 7; /* some are kept: they wait */
+        put.body = i < 5 ? large : "x";
+        put.body_bytes = i < 5 ? sizeof large : 1;
+        fixture_submit(fixture, &put.operation);
+        fixture_wait(fixture, 1);
+    }
+    struct inbox_prune step = prune_of(FIXTURE_NOW + 8 * DAY_MS);
+    step.most_bytes = 600000;
+    static const uint32_t expected[] = {2, 2, 98, 98, 45};
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(fixture_do(fixture, &step.operation), 0);
+        assert_int_equal(step.bodies, expected[i]);
+        assert_int_equal(step.more, i < 4);
+        step.after = step.next;
+    }
+    step = prune_of(FIXTURE_NOW + 50 * DAY_MS);
+    prune(fixture, step, 0, N - 5);
+}
+
+/* LACKS, ASK */
+
+static void a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here(void **state) {
+    struct fixture *fixture = *state;
+    put_at(fixture, "here", FIXTURE_NOW, 1);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ask(fixture, "lost"), INBOX_REDELIVERY_COUNTED);
+    }
+    assert_int_equal(ask(fixture, "lost"), INBOX_REDELIVERY_EXHAUSTED);
+    assert_int_equal(ask(fixture, "here"), INBOX_REDELIVERY_PRESENT);
+    assert_int_equal(ask(fixture, "late"), INBOX_REDELIVERY_COUNTED);
+    const char *const guids[] = {"here", "lost", "new", "late"};
+    bool lacking[4];
+    uint32_t asked[4];
+    struct inbox_find_missing lacks = {.operation = {.kind = INBOX_FIND_MISSING},
+                                       .guids = guids,
+                                       .n_guids = 4,
+                                       .lacks = lacking,
+                                       .asked = asked};
+    assert_int_equal(fixture_do(fixture, &lacks.operation), 0);
+    static const bool expected[] = {false, true, true, true};
+    static const uint32_t times[] = {0, 3, 0, 1};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(lacking[i], expected[i]);
+        assert_int_equal(asked[i], times[i]);
+    }
+    put_at(fixture, "late", FIXTURE_NOW, 0);
+    assert_int_equal(ask(fixture, "late"), INBOX_REDELIVERY_PRESENT);
+    prune(fixture, prune_of(FIXTURE_NOW + 36 * DAY_MS), 1, 1);
+    assert_int_equal(ask(fixture, "lost"),
+                     INBOX_REDELIVERY_COUNTED); /* the count is forgotten, too */
+}
+
+size_t contract_people_tests(const struct contract_store *store, struct CMUnitTest *tests) {
+    const struct CMUnitTest ours[] = {
+        CONTRACT(an_entry_tells_all_of_a_run_and_its_delivery),
+        CONTRACT(a_list_is_narrowed_by_state_plugin_event_and_time),
+        CONTRACT(a_long_list_comes_in_bounded_parts_and_leaves_nothing_out),
+        CONTRACT(a_body_is_given_back_as_it_came),
+        CONTRACT(reviving_makes_dead_and_waiting_runs_due_from_attempt_1),
+        CONTRACT(reviving_leaves_running_and_done_runs_alone),
+        CONTRACT(a_discarded_run_is_dead_and_its_workers_words_are_stale),
+        CONTRACT(bodies_go_after_their_time_and_guids_stay),
+        CONTRACT(a_pruned_guid_seen_again_is_a_redelivery),
+        CONTRACT(a_step_of_pruning_is_bounded_in_rows_and_bytes),
+        CONTRACT(a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here),
+    };
+    memcpy(tests, ours, sizeof ours);
+    return sizeof ours / sizeof *ours;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* maintenance/delivery_log: what GitHub's list of deliveries says, and what is no such list. */
+#include "unit.h"
+
+#include "maintenance/delivery_log.h"
+
+#include <stdlib.h>
+
+static struct buffer text(const char *content) {
+    struct buffer buffer = BUFFER_INIT(1 << 20);
+    assert_int_equal(buffer_append_text(&buffer, content), 0);
+    return buffer;
+}
+
+static struct recover_page *read_page(const char *headers_text, const char *body_text,
+                                      struct error *err) {
+    AUTO_BUFFER struct buffer headers = text(headers_text);
+    AUTO_BUFFER struct buffer body = text(body_text);
+    return page_read(&headers, &body, err);
+}
+
+static void the_next_page_is_found_in_any_link_header(void **state) {
+    (void)state;
+    static const struct {
+        const char *link, *url;
+    } cases[] = {
+        {"<https://a/b?cursor=v1_1>; rel=\"next\"", "https://a/b?cursor=v1_1"},
+        {"<https://a/1,2>; rel=\"prev\", <https://a/3,4>; rel=\"next\"", "https://a/3,4"},
+        {"<https://a/1>; title=\"x\"; rel=next", "https://a/1"},
+        {"<https://a/1>; rel=\"prev\"", NULL},
+        {"<https://a/1", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *url = page_next_url(cases[i].link, strlen(cases[i].link));
+        if (cases[i].url) {
+            assert_non_null(url);
+            assert_string_equal(url, cases[i].url);
+        } else {
+            assert_null(url);
+        }
+        free(url);
+    }
+}
+
+static void times_are_read_with_and_without_fractions(void **state) {
+    (void)state;
+    int64_t ms;
+    assert_int_equal(page_read_time("2019-06-03T00:57:16Z", &ms), 0);
+    assert_int_equal(ms, 1559523436000);
+    assert_int_equal(page_read_time("2019-06-03T00:57:16.789Z", &ms), 0);
+    assert_int_equal(ms, 1559523436000);
+    static const char *const bad[] = {"", "2019-06-03", "2019-06-03T00:57:16", "yesterday",
+                                      "2019-06-03T00:57:16Zz"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(page_read_time(bad[i], &ms), -1);
+    }
+}
+
+static void entries_are_read_and_the_clock_is_githubs(void **state) {
+    (void)state;
+    struct error err;
+    struct recover_page *page =
+        read_page("date: Mon, 03 Jun 2019 01:00:00 GMT\nlink: <https://a/2>; rel=\"next\"\n",
+                  "[{\"id\": 9007199254740993, \"guid\": \"g1\", \"delivered_at\":"
+                  " \"2019-06-03T00:57:16Z\", \"status_code\": 502, \"event\": \"issues\","
+                  " \"action\": \"opened\", \"more\": [1]},"
+                  " {\"id\": 2, \"guid\": \"\", \"delivered_at\": \"2019-06-03T00:57:16Z\","
+                  " \"event\": \"ping\"},"
+                  " {\"id\": 3, \"guid\": \"g3\", \"delivered_at\": \"2019-06-03T00:57:15Z\","
+                  " \"event\": \"ping\", \"action\": null, \"status_code\": 200}]",
+                  &err);
+    assert_non_null(page);
+    assert_int_equal(page->n_entries, 2);
+    assert_true(page->entries[0].id == 9007199254740993);
+    assert_string_equal(page->entries[0].event, "issues.opened");
+    assert_int_equal(page->entries[0].status, 502);
+    assert_string_equal(page->guids[1], "g3");
+    assert_string_equal(page->entries[1].event, "ping");
+    assert_int_equal(page->now_ms - page->entries[0].delivered_ms, 164000);
+    assert_string_equal(page->next_url, "https://a/2");
+    page_free(page);
+}
+
+static void what_is_no_list_of_deliveries_is_said(void **state) {
+    (void)state;
+    static const char *const bad[] = {
+        "",
+        "{}",
+        "[1]",
+        "[{\"id\": 1}]",
+        ("[{\"id\": \"1\", \"guid\": \"g\", \"delivered_at\": \"2019-06-03T00:57:16Z\","
+         " \"event\": \"ping\"}]"),
+        "[{\"id\": 1, \"guid\": \"g\", \"delivered_at\": \"soon\", \"event\": \"ping\"}]"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct error err = {""};
+        assert_null(read_page("", bad[i], &err));
+        assert_non_null(strstr(err.text, "GET /app/hook/deliveries answered"));
+    }
+    struct error err;
+    struct recover_page *page = read_page("", "[]", &err);
+    assert_non_null(page);
+    assert_int_equal(page->n_entries, 0);
+    assert_null(page->next_url);
+    page_free(page);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_next_page_is_found_in_any_link_header),
+        cmocka_unit_test(times_are_read_with_and_without_fractions),
+        cmocka_unit_test(entries_are_read_and_the_clock_is_githubs),
+        cmocka_unit_test(what_is_no_list_of_deliveries_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

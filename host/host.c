@@ -107,7 +107,7 @@ static int watch(struct host *host, struct error *err) {
     return watchdog_start(&host->watchdog, &host->loop, err);
 }
 
-static bool ready_status(void *context, struct buffer *json) {
+static bool append_status(void *context, struct buffer *json) {
     struct host *host = context;
     bool healthy = inbox_healthy(host->inbox);
     int result = buffer_printf(json, "\"store\":\"%s\",", healthy ? "ok" : "failing");
@@ -122,7 +122,7 @@ static void route(void *context, struct inbox_put *put) {
     dispatch_route(host->dispatch, put, INGEST_ROUTES_MAX);
 }
 
-static void stored(void *context, const struct inbox_put *put, struct buffer *body) {
+static void on_stored(void *context, const struct inbox_put *put, struct buffer *body) {
     struct host *host = context;
     dispatch_stored(host->dispatch, put, body);
 }
@@ -237,8 +237,8 @@ static int start_ingest(struct host *host, struct error *err) {
                                      .delay_ms = config->dispatch.delay_ms,
                                      .inbox = host->inbox,
                                      .route = route,
-                                     .stored = stored,
-                                     .status = ready_status,
+                                     .on_stored = on_stored,
+                                     .append_status = append_status,
                                      .context = host,
                                      .routes = telemetry_route(),
                                      .n_routes = 1};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* One pass over a body: its form field, its JSON syntax and the routing fields. */
 #include "ingest/body.h"
 
 #include "base/json.h"
@@ -14,7 +15,7 @@ static int hex_digit(char c) {
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Undoes + and %XX in place; the bytes that remain, or -1 when an escape is not one. */
+/* Decodes + and %XX in place. Returns the bytes that remain, or -1 for a malformed escape. */
 static ssize_t decode_in_place(char *text, size_t bytes) {
     size_t written = 0;
     for (size_t at = 0; at < bytes; at++) {
@@ -70,24 +71,29 @@ int body_decode_form(char *form, size_t bytes, char **json, size_t *json_bytes, 
     return 0;
 }
 
-/* Where a routing field lies, and where it goes. As the worker's json_find() does, the first of
- * equal keys counts: ingest and plugin must not see two different deliveries in one body. */
+/* One routing field: its place in the body and its destination. The first of equal keys counts, as
+ * in the worker's json_find(), so that ingest and plugin never see two different deliveries in one
+ * body. */
 struct wanted {
-    const char *key;   /* of the body */
-    const char *inner; /* of the object there; NULL: the value itself */
+    /* A key of the body's object. */
+    const char *key;
+    /* A key of the object at `key`. NULL: the value at `key` itself. */
+    const char *inner;
     char *out;
     size_t out_max;
     bool number_too, seen, inner_seen;
 };
 
-/* The token just read, as text. */
+/* Copies the token just read, as text. */
 static int take(const struct json_reader *reader, enum json_token token,
                 const struct wanted *wanted, struct error *err) {
     const char *dot = wanted->inner ? "." : "", *inner = wanted->inner ? wanted->inner : "";
     if (token != JSON_STRING && !(token == JSON_NUMBER && wanted->number_too)) {
-        return 0; /* as if it were absent: an `action` that is no text subscribes to nothing */
+        /* Counts as absent: an `action` that is not a string matches no subscription. */
+        return 0;
     }
-    char text[6 * BODY_REPOSITORY_MAX]; /* an escape of 6 bytes may stand for one */
+    /* An escape sequence of 6 bytes may stand for one byte. */
+    char text[6 * BODY_REPOSITORY_MAX];
     size_t bytes = reader->text_bytes;
     if (bytes <= sizeof text) {
         bytes = token == JSON_STRING ? json_unescape(reader->text, bytes, text)
@@ -112,7 +118,7 @@ static int bad_json(const struct json_reader *reader, struct error *err) {
                      (size_t)(reader->at - reader->start));
 }
 
-/* The reader stands behind the { of the object at wanted->key. */
+/* The reader stands after the { of the object at wanted->key. */
 static int read_inner(struct json_reader *reader, struct wanted *wanted, struct error *err) {
     for (;;) {
         enum json_token token = json_next(reader);
@@ -138,7 +144,7 @@ static int read_inner(struct json_reader *reader, struct wanted *wanted, struct 
     }
 }
 
-/* The value of the key just read; `wanted` is NULL for one that does not matter. */
+/* Reads the value of the key just read. `wanted` is NULL for a key that is not a routing field. */
 static int read_member(struct json_reader *reader, struct wanted *wanted, struct error *err) {
     enum json_token token = json_next(reader);
     if (wanted) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The way in: HTTP on libmicrohttpd, the signature over the raw bytes, what routing needs from one
- * pass over them, and the answer once the inbox has committed.
+/* The webhook endpoint: HTTP on libmicrohttpd, the signature over the raw bytes, the routing fields
+ * in one pass over them, and the response once the inbox has committed.
  *
- * Threads: one of its own, which runs libmicrohttpd from an epoll of ours, opens this room's
- * mailbox and enforces the absolute deadlines. (libmicrohttpd's own epoll thread can hang when
- * exactly 128 events are ready.) The functions below are called from the host's main thread;
- * `route` and `status` are called on ingest's thread. */
+ * Threads: ingest has a thread of its own. It runs libmicrohttpd from an epoll of ours, drains this
+ * room's mailbox and enforces the absolute deadlines. (libmicrohttpd's own epoll thread can hang
+ * when exactly 128 events are ready.) The host's main thread calls the functions below. The
+ * callbacks run on ingest's thread. */
 #ifndef SNEK_INGEST_INGEST_H
 #define SNEK_INGEST_INGEST_H
 
@@ -21,40 +21,44 @@
 struct ingest;
 
 struct ingest_options {
-    int listen_fd; /* listening; stays the caller's, is not shut down */
+    /* A listening socket. It stays the caller's, and ingest never shuts it down. */
+    int listen_fd;
     int64_t max_body_bytes;
-    const struct secret *webhook_secrets; /* borrowed until ingest_free() */
+    /* Borrowed until ingest_free(). */
+    const struct secret *webhook_secrets;
     size_t n_webhook_secrets;
     bool allow_sha1;
-    int64_t delay_ms;    /* runs are due this long after they were received */
-    struct inbox *inbox; /* borrowed */
+    /* A run is due this long after the host received its delivery. */
+    int64_t delay_ms;
+    /* Borrowed. */
+    struct inbox *inbox;
 
     /* Fills put->runs (room for INGEST_ROUTES_MAX) with the plugins that want this delivery, and
-     * the lease of those that the host goes on with from memory. The names live as long as the
+     * sets the lease of the runs that this host starts from memory. The names live as long as the
      * ingest. Not called for a delivery without an installation. */
     void (*route)(void *context, struct inbox_put *put);
-    /* The inbox has answered a put that route() gave runs to, whatever the answer. The put is
-     * borrowed; the memory of `body`, of which put->body is a part, may be taken. */
-    void (*stored)(void *context, const struct inbox_put *put, struct buffer *body);
-    /* Appends the members of /readyz's JSON object (without the braces); whether we are ready. */
-    bool (*status)(void *context, struct buffer *json);
+    /* The inbox has finished a put that route() gave runs to, successfully or not. The put is
+     * borrowed. The callback may take the memory of `body`, which contains put->body. */
+    void (*on_stored)(void *context, const struct inbox_put *put, struct buffer *body);
+    /* Appends the members of /readyz's JSON object (without the braces). Returns readiness. */
+    bool (*append_status)(void *context, struct buffer *json);
     void *context;
 
-    /* Pages of other rooms, see routes.h; borrowed until ingest_free(). */
+    /* Routes of other rooms, see routes.h; borrowed until ingest_free(). */
     const struct http_route *routes;
     size_t n_routes;
 
-    /* Limits; 0 takes the default beside. For tests. */
-    /* 10000, from the connection's start or the last answer. */
+    /* Limits, for tests; 0 takes the default. */
+    /* 10000, from the connection's start or from the last response. */
     int64_t header_deadline_ms;
-    /* 30000, from the request's headers; GitHub itself gives up at 10 s. */
+    /* 30000, from the request's headers. GitHub itself gives up after 10 s. */
     int64_t body_deadline_ms;
-    /* 5000; past it a body must have come at 1 KiB a second. */
+    /* 5000; afterwards a body must arrive at 1 KiB a second. */
     int64_t body_grace_ms;
-    /* 1024; of more, the one that has waited for a request for longest is closed. */
+    /* 1024. Beyond it, the connection that has waited for a request for longest is closed. */
     uint32_t max_connections;
-    /* 64 MiB of bodies at once, at least one of the largest size; for more, the one that has been
-     * coming for longest is given up. */
+    /* 64 MiB of bodies at once, and at least one body of the largest size. Beyond it, the body that
+     * has been arriving for longest is dropped. */
     uint64_t max_held_bytes;
 };
 
@@ -63,12 +67,12 @@ struct ingest_options {
 /* Starts to serve. 0 and `*ingest`, or -1. Copies the options. */
 int ingest_new(const struct ingest_options *options, struct ingest **ingest, struct error *err);
 
-/* Takes no new connection from now on (the listening socket stays open for the next host), answers
- * what is under way. Returns at once. */
+/* Accepts no new connection from now on and finishes the requests in progress. The listening socket
+ * stays open for the next host. Returns at once. */
 void ingest_quiesce(struct ingest *ingest);
 
-/* Quiesces, gives requests under way `grace_ms` to be answered, ends the rest and the thread.
- * Before inbox_free(), since answers wait for the inbox. Takes NULL. */
+/* Quiesces, gives the requests in progress `grace_ms` to finish, then ends the others and the
+ * thread. Call it before inbox_free(), because responses wait for the inbox. Takes NULL. */
 void ingest_free(struct ingest *ingest, int64_t grace_ms);
 
 #endif

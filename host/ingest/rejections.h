@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The log of what was rejected, held to so many lines a second and then a count, so that a flood of
- * forged requests fills no disk. Not for several threads at once. */
+/* Logs rejected requests. It limits the lines a second and then logs a count, so that a flood of
+ * forged requests does not fill the disk. Only one thread at once may use it. */
 #ifndef SNEK_INGEST_REJECTIONS_H
 #define SNEK_INGEST_REJECTIONS_H
 
@@ -18,8 +18,8 @@ struct rejections {
 void rejections_log(struct rejections *rejections, int64_t now_ms, unsigned status,
                     const char *reason, const char *delivery);
 
-/* Says how many were withheld once their second is over; `now_ms` INT64_MAX: in any case. The
- * time to call again, INT64_MAX when there is nothing to say. */
+/* Logs how many lines were withheld, once their second is over, or at once if `now_ms` is
+ * INT64_MAX. Returns the time of the next call, INT64_MAX if nothing waits to be logged. */
 int64_t rejections_flush(struct rejections *rejections, int64_t now_ms);
 
 #endif

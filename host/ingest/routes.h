@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How a room joins the HTTP server: a row of this table, given in the options of ingest_new().
- * Everything here is called, and may be called, on ingest's thread only.
+/* A room joins the HTTP server with a row of this table, which ingest_new() gets in its options.
+ * All callbacks run on ingest's thread, and only that thread may call the functions below.
  *
- *   headers --> begin --> body, kept up to max_body_bytes --> handle --> http_answer --> release
- *                 |                                             |             ^
- *                 '-- http_reject: the body is not kept         '-- later ----'
+ *   headers --> on_headers --> body, at most max_body_bytes --> on_request --> http_respond
+ *                   |                                              |               ^   |
+ *                   '-- http_reject: the body is discarded         '---- later ----'   '--> release
  *
- * A handler that returns without an answer leaves the connection suspended until somebody answers;
- * it must hold a reference on the request meanwhile, since the server answers 503 by itself when
- * it is stopped first, and must come back through http_mailbox(). */
+ * If on_request() returns without a response, the connection stays suspended until the route
+ * responds. The route must hold a reference on the request meanwhile, because the server responds
+ * 503 by itself when it stops first. It must return to this thread through http_mailbox(). */
 #ifndef SNEK_INGEST_ROUTES_H
 #define SNEK_INGEST_ROUTES_H
 
@@ -18,48 +18,59 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct exchange; /* the server's side of a request */
+struct http_exchange; /* the server's side of a request */
 struct http_request;
 
 struct http_route {
-    const char *path;        /* exact; with a slash and a star at its end, all below it too */
-    const char *methods;     /* as the header Allow says it: "GET, HEAD" */
-    uint64_t max_body_bytes; /* of more, 413; 0: a body is not expected */
-    void (*begin)(struct http_request *request);   /* headers are there; NULL: nothing to check */
-    void (*handle)(struct http_request *request);  /* the body is there too */
-    void (*release)(struct http_request *request); /* frees `state`; NULL: it has none */
+    /* Exact. If it ends in a slash and a star, it also matches all paths below. */
+    const char *path;
+    /* In the form of the header Allow: "GET, HEAD". */
+    const char *methods;
+    /* A larger body gets 413. 0: the route expects no body. */
+    uint64_t max_body_bytes;
+    /* The headers are there. NULL: there is nothing to check. */
+    void (*on_headers)(struct http_request *request);
+    /* The whole request is there. */
+    void (*on_request)(struct http_request *request);
+    /* Frees `state`. NULL: the route keeps no state. */
+    void (*release)(struct http_request *request);
     void *context;
 };
 
 struct http_request {
     const struct http_route *route;
-    const char *method, *path; /* until it is answered */
-    struct buffer body;        /* whole in `handle`; may be changed or taken */
-    void *state;               /* the route's own */
-    const char *delivery;      /* for the log; borrowed, NULL when unknown */
-    struct exchange *exchange;
+    /* Valid until the response. */
+    const char *method, *path;
+    /* Complete in on_request(), which may change or take it. */
+    struct buffer body;
+    /* The route's own. */
+    void *state;
+    /* The GUID for the log; borrowed; NULL when unknown. */
+    const char *delivery;
+    struct http_exchange *exchange;
 };
 
-/* A header's value without the blanks around it, or NULL; until the request is answered. */
+/* A header's value without the blanks around it, or NULL; valid until the response. */
 const char *http_header(struct http_request *request, const char *name, size_t *bytes);
-/* A parameter of the URL, decoded, or NULL; "" for one without a value. Likewise. */
+/* A decoded parameter of the URL, "" if it has no value, or NULL; valid until the response. */
 const char *http_query(struct http_request *request, const char *name);
 
-/* Answers; what comes after the first answer is dropped. `body` is copied. The headers that every
- * answer wants are added, and for anything but HTML a policy that forbids all. */
-void http_answer(struct http_request *request, unsigned status, const char *content_type,
-                 const void *body, size_t body_bytes);
-/* After http_answer() and before the return of the callback that called it. */
-void http_answer_header(struct http_request *request, const char *name, const char *value);
+/* Responds; later responses are ignored. Copies `body`. Adds the headers that every response needs,
+ * and, except for HTML, a content security policy that forbids everything. */
+void http_respond(struct http_request *request, unsigned status, const char *content_type,
+                  const void *body, size_t body_bytes);
+/* Call it after http_respond(), before the callback that called http_respond() returns. */
+void http_response_header(struct http_request *request, const char *name, const char *value);
 
-/* Answers with {"error":ERROR,"fix":MEND} and logs `rejected` with the error as its reason. */
+/* Responds with {"error":ERROR,"fix":FIX} and logs `rejected` with the error as its reason. */
 void http_reject(struct http_request *request, unsigned status, const char *error, const char *fix);
 
-/* The body is needed no longer: frees what is left of it. */
+/* Frees the body early, once the route needs it no longer. */
 void http_drop_body(struct http_request *request);
 
 struct mailbox *http_mailbox(struct http_request *request);
 void http_request_ref(struct http_request *request);
-void http_request_unref(struct http_request *request); /* the last one releases */
+/* The last reference calls release(). */
+void http_request_unref(struct http_request *request);
 
 #endif

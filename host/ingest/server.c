@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The thread: one epoll over libmicrohttpd's, this room's mailbox and the deadlines. */
+/* The thread of ingest: one epoll over libmicrohttpd's epoll, this room's mailbox and the
+ * deadlines. */
 #include "ingest/server.h"
 
 #include "base/clock.h"
@@ -12,11 +13,16 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define DEADLINE_GRAIN_MS 20 /* deadlines are looked at no more often */
-#define FRESH_GRACE_MS 1000  /* at the end, for connections on which nothing was said yet */
-#define LEFT_GRACE_MS 1000   /* to read what a client sent before it hung up */
+/* Deadlines are checked at most this often. */
+#define DEADLINE_GRAIN_MS 20
+/* At shutdown, for connections without any request yet. */
+#define FRESH_GRACE_MS 1000
+/* To read the bytes that a client sent before it closed the connection. */
+#define LEFT_GRACE_MS 1000
+#define WAIT_MAX_MS 60000
 #define EVENTS_MAX 64
-#define FLUSH_ROUNDS_MAX 1000 /* of libmicrohttpd, to hand the last answers to the kernel */
+/* Of libmicrohttpd, to pass the last responses to the kernel. */
+#define FLUSH_ROUNDS_MAX 1000
 
 void connection_set_deadline(struct ingest *ingest, struct connection *connection, int64_t in_ms) {
     if (in_ms != INT64_MAX && connection->left) {
@@ -33,9 +39,9 @@ static int watch(struct ingest *ingest, int fd, uint32_t events, struct connecti
     return epoll_ctl(ingest->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* libmicrohttpd 0.9.75 overlooks a hang-up that comes together with the bytes before it: its epoll
- * is edge-triggered, and after a read that was short it does not read again. Then the rest of a
- * request would be waited for, and its body held, up to the deadline. */
+/* libmicrohttpd 0.9.75 misses a close that arrives together with the bytes before it: its epoll is
+ * edge-triggered, and it does not read again after a short read. Without this function the server
+ * would wait for the rest of the request, and hold its body, up to the deadline. */
 static void on_left(struct ingest *ingest, struct connection *connection) {
     connection->left = true;
     if (!connection->exchange || !connection->exchange->handled) {
@@ -49,7 +55,7 @@ static void connection_new(struct ingest *ingest, struct MHD_Connection *mhd, vo
     struct connection *connection = calloc(1, sizeof *connection);
     *context = connection;
     if (!connection) {
-        (void)shutdown(info->connect_fd, SHUT_RDWR);
+        shutdown(info->connect_fd, SHUT_RDWR);
         return;
     }
     connection->fd = info->connect_fd;
@@ -61,13 +67,14 @@ static void connection_new(struct ingest *ingest, struct MHD_Connection *mhd, vo
     ingest->connections = connection;
     ingest->n_connections++;
     ingest->n_accepted++;
-    (void)watch(ingest, connection->fd, EPOLLRDHUP | EPOLLET | EPOLLONESHOT, connection);
+    watch(ingest, connection->fd, EPOLLRDHUP | EPOLLET | EPOLLONESHOT, connection);
     connection_set_deadline(ingest, connection, ingest->options.header_deadline_ms);
 }
 
 static void connection_free(struct ingest *ingest, struct connection *connection) {
-    /* Its close alone does not take it out of the epoll while a child has it before its exec. */
-    (void)epoll_ctl(ingest->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+    /* Closing the descriptor does not remove it from the epoll while a forked child still has it
+     * before its exec. */
+    epoll_ctl(ingest->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
     if (connection->next) {
         connection->next->previous = connection->previous;
     }
@@ -90,17 +97,17 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     }
 }
 
-/* It takes the shut socket for a hang-up. */
+/* libmicrohttpd treats the shut socket as a closed connection. */
 static void shut_connection(struct ingest *ingest, struct connection *connection, unsigned status,
                             const char *why) {
-    struct exchange *exchange = connection->exchange;
+    struct http_exchange *exchange = connection->exchange;
     if (why) {
         rejections_log(&ingest->rejections, clock_monotonic_ms(), status, why,
                        exchange ? exchange->request.delivery : NULL);
     }
     connection->shut = true;
     connection->deadline_ms = INT64_MAX;
-    (void)shutdown(connection->fd, SHUT_RDWR);
+    shutdown(connection->fd, SHUT_RDWR);
 }
 
 static bool waits_for_headers(const struct connection *connection) {
@@ -108,9 +115,9 @@ static bool waits_for_headers(const struct connection *connection) {
 }
 
 static bool waits_for_body(const struct connection *connection) {
-    const struct exchange *exchange = connection->exchange;
+    const struct http_exchange *exchange = connection->exchange;
     return exchange && exchange->started && !exchange->handled &&
-           (!exchange->answered || exchange->response);
+           (!exchange->responded || exchange->response);
 }
 
 static bool has_part_of_body(const struct connection *connection) {
@@ -122,13 +129,14 @@ static struct connection *oldest(const struct ingest *ingest, const struct conne
     struct connection *found = NULL;
     for (struct connection *c = ingest->connections; c; c = c->next) {
         if (c != but && !c->shut && is_meant(c) && (!found || c->since_ms <= found->since_ms)) {
-            found = c; /* of equal ones the first that came, which is the last in the list */
+            /* Of equally old connections the first one wins; it is the last in the list. */
+            found = c;
         }
     }
     return found;
 }
 
-uint64_t connections_coming_bytes(const struct ingest *ingest) {
+uint64_t connections_arriving_bytes(const struct ingest *ingest) {
     uint64_t bytes = 0;
     for (const struct connection *c = ingest->connections; c; c = c->next) {
         bytes += has_part_of_body(c) ? c->exchange->held_bytes : 0;
@@ -141,15 +149,17 @@ bool connections_shut_oldest_body(struct ingest *ingest, const struct connection
     if (!connection) {
         return false;
     }
-    shut_connection(ingest, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                    "its body was coming for longest when another needed the memory");
-    connection->exchange->answered = true; /* with nothing: it is over */
+    shut_connection(
+        ingest, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+        "its body had been arriving for longest when another request needed the memory");
+    /* Without a response: the exchange is over. */
+    connection->exchange->responded = true;
     http_drop_body(&connection->exchange->request);
     return true;
 }
 
-/* Absolute deadlines are ours to keep: libmicrohttpd's own timeout starts anew with every byte, so
- * that a byte a second keeps a connection for ever. */
+/* The server enforces absolute deadlines itself. libmicrohttpd's own timeout restarts with every
+ * byte, so that a byte a second would keep a connection open for ever. */
 static void shut_late_connections(struct ingest *ingest, int64_t now_ms) {
     if (now_ms < ingest->next_deadline_ms) {
         return;
@@ -157,9 +167,9 @@ static void shut_late_connections(struct ingest *ingest, int64_t now_ms) {
     int64_t next_ms = INT64_MAX;
     for (struct connection *c = ingest->connections; c; c = c->next) {
         if (c->deadline_ms <= now_ms) {
-            bool silently = !c->exchange || c->exchange->answered || c->left;
+            bool silently = !c->exchange || c->exchange->responded || c->left;
             shut_connection(ingest, c, MHD_HTTP_REQUEST_TIMEOUT,
-                            silently ? NULL : "the request did not come to its end in time");
+                            silently ? NULL : "the request was not complete in time");
         } else if (c->deadline_ms < next_ms) {
             next_ms = c->deadline_ms;
         }
@@ -176,7 +186,7 @@ static void quiesce(struct ingest *ingest) {
     (void)MHD_quiesce_daemon(ingest->daemon);
     int64_t now_ms = clock_monotonic_ms();
     for (struct connection *c = ingest->connections; c; c = c->next) {
-        int64_t grace_ms = c->answered ? 0 : FRESH_GRACE_MS;
+        int64_t grace_ms = c->responded ? 0 : FRESH_GRACE_MS;
         if (!c->exchange && c->deadline_ms > now_ms + grace_ms) {
             connection_set_deadline(ingest, c, grace_ms);
         }
@@ -198,26 +208,31 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* How long to sleep, for epoll_wait(). */
+/* The timeout for epoll_wait(). */
 static int timeout_ms(struct ingest *ingest, int64_t now_ms) {
     MHD_UNSIGNED_LONG_LONG left_ms;
     if (MHD_get_timeout(ingest->daemon, &left_ms) == MHD_YES && left_ms == 0) {
-        return 0; /* it has more to do than one round did */
+        /* libmicrohttpd has more work than it did in one round. */
+        return 0;
     }
     int64_t next_ms = ingest->connections ? ingest->next_deadline_ms : INT64_MAX;
     next_ms = least(next_ms, rejections_flush(&ingest->rejections, now_ms));
     if (ingest->stopping) {
         next_ms = least(next_ms, ingest->stop_at_ms);
     }
-    int64_t wait_ms = next_ms - now_ms;
-    return next_ms == INT64_MAX ? -1 : wait_ms < 0 ? 0 : (int)least(wait_ms, 60000);
+    if (next_ms == INT64_MAX) {
+        return -1;
+    }
+    return next_ms <= now_ms ? 0 : (int)least(next_ms - now_ms, WAIT_MAX_MS);
 }
 
 void http_reject_stopping(struct http_request *request) {
-    http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "the host is stopping", "send it again");
+    http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "the host is stopping",
+                "send the request again");
 }
 
-/* Every connection left is closed; who has asked gets an answer that says so. */
+/* Closes every remaining connection. Clients that wait for a response get one that names the
+ * reason. */
 static void end_connections(struct ingest *ingest) {
     ingest->ending = true;
     for (struct connection *c = ingest->connections; c; c = c->next) {
@@ -231,22 +246,22 @@ static void end_connections(struct ingest *ingest) {
         (void)MHD_run(ingest->daemon);
     } while (rounds++ < FLUSH_ROUNDS_MAX && MHD_get_timeout(ingest->daemon, &left_ms) == MHD_YES &&
              left_ms == 0);
-    /* It would abort on a connection that is still suspended, and shut the listening socket for
-     * the next host too, had it not been quiesced. */
+    /* MHD_stop_daemon() would abort on a connection that is still suspended. Without the quiesce
+     * before, it would also shut the listening socket for the next host. */
     MHD_stop_daemon(ingest->daemon);
     ingest->daemon = NULL;
 }
 
-static void wait_for_answers(struct ingest *ingest) {
+static void wait_for_exchanges(struct ingest *ingest) {
     struct pollfd mail = {.fd = ingest->mailbox.event_fd, .events = POLLIN};
     while (ingest->n_exchanges > 0) {
-        (void)poll(&mail, 1, -1);
-        (void)mailbox_drain(&ingest->mailbox);
+        poll(&mail, 1, -1);
+        mailbox_drain(&ingest->mailbox);
     }
 }
 
-/* One round; one more when it closed a connection, for only at the start of a round does it go on
- * to accept after it was at its limit. */
+/* One round, and another one if it closed a connection: after libmicrohttpd was at its limit, it
+ * only accepts again at the start of a round. */
 static void run_daemon(struct ingest *ingest) {
     do {
         ingest->closed_one = false;
@@ -254,8 +269,8 @@ static void run_daemon(struct ingest *ingest) {
     } while (ingest->closed_one);
 }
 
-/* While all connections are taken and another waits to be accepted, the one that has said nothing
- * for longest makes room, or else the one whose body has been coming for longest. */
+/* While all connections are taken and a client waits to be accepted: closes the connection that has
+ * waited for a request for longest, or else the one whose body has been arriving for longest. */
 static void make_room(struct ingest *ingest) {
     struct pollfd listening = {.fd = ingest->listen_fd, .events = POLLIN};
     while (!ingest->quiesced && ingest->n_connections >= ingest->options.max_connections &&
@@ -267,10 +282,11 @@ static void make_room(struct ingest *ingest) {
             return;
         }
         shut_connection(ingest, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
-                        "all connections were taken, and this one was idle for longest");
+                        "all connections were taken, and this one had been idle for longest");
         run_daemon(ingest);
         if (ingest->n_accepted == before) {
-            return; /* its end is noticed in the next round */
+            /* libmicrohttpd notices the close in its next round. */
+            return;
         }
     }
 }
@@ -290,15 +306,15 @@ static void *serve(void *context) {
                 on_left(ingest, events[i].data.ptr);
             }
         }
-        (void)mailbox_drain(&ingest->mailbox);
+        mailbox_drain(&ingest->mailbox);
         shut_late_connections(ingest, clock_monotonic_ms());
         run_daemon(ingest);
         make_room(ingest);
         now_ms = clock_monotonic_ms();
     }
     end_connections(ingest);
-    wait_for_answers(ingest);
-    (void)rejections_flush(&ingest->rejections, INT64_MAX);
+    wait_for_exchanges(ingest);
+    rejections_flush(&ingest->rejections, INT64_MAX);
     return NULL;
 }
 
@@ -323,29 +339,31 @@ static void set_defaults(struct ingest_options *options) {
     }
 }
 
-/* All but the thread. On failure ingest_dispose() cleans up. */
+/* Prepares everything except the thread. If it fails, ingest_dispose() cleans up. */
 static int prepare(struct ingest *ingest, struct error *err) {
     ingest->listen_fd = fcntl(ingest->options.listen_fd, F_DUPFD_CLOEXEC, 0);
     ingest->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (ingest->listen_fd < 0 || ingest->epoll_fd < 0) {
-        return error_set(err, "no descriptor for the HTTP server: %s", strerror(errno));
+        return error_set(err, "the HTTP server gets no descriptor: %s", strerror(errno));
     }
     ingest->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, exchange_access, ingest,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, http_exchange_access, ingest,
         MHD_OPTION_LISTEN_SOCKET, ingest->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)ingest->options.max_connections, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        ingest, MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, ingest,
-        MHD_OPTION_URI_LOG_CALLBACK, exchange_new, ingest,
-        /* From 1.0 on this rejects what strict.c looks for; before, it hangs up without a word. */
+        ingest, MHD_OPTION_NOTIFY_COMPLETED, http_exchange_completed, ingest,
+        MHD_OPTION_URI_LOG_CALLBACK, http_exchange_new, ingest,
+        /* From 1.0 on, this option rejects what strict.c rejects. Before, it closes the connection
+         * without a response. */
         MHD_OPTION_STRICT_FOR_CLIENT, MHD_get_version()[0] == '0' ? 0 : 1, MHD_OPTION_END);
     if (!ingest->daemon) {
-        ingest->listen_fd = -1; /* it has closed it */
+        /* libmicrohttpd has closed it. */
+        ingest->listen_fd = -1;
         return error_set(err, "libmicrohttpd does not start: %s", strerror(errno));
     }
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(ingest->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     if (!info || watch(ingest, info->epoll_fd, EPOLLIN, NULL) < 0 ||
-        /* libmicrohttpd at its limit does not look at it any more: make_room() does */
+        /* At its limit libmicrohttpd does not watch this socket; make_room() does. */
         watch(ingest, ingest->listen_fd, EPOLLIN | EPOLLET, NULL) < 0 ||
         watch(ingest, ingest->mailbox.event_fd, EPOLLIN, NULL) < 0) {
         return error_set(err, "the HTTP server cannot wait for events: %s", strerror(errno));
@@ -354,7 +372,8 @@ static int prepare(struct ingest *ingest, struct error *err) {
 }
 
 static void ingest_dispose(struct ingest *ingest) {
-    if (ingest->daemon) { /* only when ingest_new() fails: it serves nobody yet */
+    /* Only if ingest_new() fails, before the first connection. */
+    if (ingest->daemon) {
         (void)MHD_quiesce_daemon(ingest->daemon);
         MHD_stop_daemon(ingest->daemon);
     }
@@ -376,17 +395,18 @@ int ingest_new(const struct ingest_options *options, struct ingest **ingest, str
     new->quiesce_mail.open = on_quiesce;
     new->stop_mail.open = on_stop;
     webhook_route(new, &new->own_routes[0]);
-    pages_routes(new, &new->own_routes[1]);
+    endpoints_routes(new, &new->own_routes[1]);
 
     int result = prepare(new, err);
     if (result == 0) {
-        sigset_t all, before; /* signals are the main thread's */
-        (void)sigfillset(&all);
-        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+        /* The main thread handles all signals. */
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
         int error = pthread_create(&new->thread, NULL, serve, new);
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (error != 0) {
-            result = error_set(err, "no thread for the HTTP server: %s", strerror(error));
+            result = error_set(err, "the HTTP server gets no thread: %s", strerror(error));
         }
     }
     if (result < 0) {
@@ -410,6 +430,6 @@ void ingest_free(struct ingest *ingest, int64_t grace_ms) {
     }
     ingest->grace_ms = grace_ms;
     mailbox_post(&ingest->mailbox, &ingest->stop_mail);
-    (void)pthread_join(ingest->thread, NULL);
+    pthread_join(ingest->thread, NULL);
     ingest_dispose(ingest);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Parses and verifies the HMAC signature of a delivery. */
 #include "ingest/signature.h"
 
 #include <string.h>
@@ -54,7 +55,8 @@ static void make_digest(enum signature_kind kind, const struct secret *secret, c
         hmac_sha1_update(&hmac.sha1, body_bytes, body);
         hmac_sha1_digest(&hmac.sha1, SHA1_DIGEST_SIZE, digest);
     }
-    explicit_bzero(&hmac, sizeof hmac); /* it is as good as the secret */
+    /* An attacker could sign with it as with the secret. */
+    explicit_bzero(&hmac, sizeof hmac);
 }
 
 bool signature_verify(const struct signature *signature, const void *body, size_t body_bytes,
@@ -62,7 +64,8 @@ bool signature_verify(const struct signature *signature, const void *body, size_
     int matches = 0;
     for (size_t i = 0; i < n_secrets; i++) {
         uint8_t digest[SIGNATURE_DIGEST_MAX];
-        if (secrets[i].bytes > 0) { /* an unset secret: anybody can sign with that */
+        /* Skip an unset secret: anybody can sign with an empty one. */
+        if (secrets[i].bytes > 0) {
             make_digest(signature->kind, &secrets[i], body, body_bytes, digest);
             matches |= memeql_sec(digest, signature->digest, digest_bytes(signature->kind));
         }

@@ -13,8 +13,10 @@
 #define SIGNATURE_DIGEST_MAX 32
 
 enum signature_kind {
-    SIGNATURE_SHA256, /* X-Hub-Signature-256: "sha256=" and 64 hex digits */
-    SIGNATURE_SHA1,   /* X-Hub-Signature: "sha1=" and 40; only for senders that know no better */
+    /* X-Hub-Signature-256: "sha256=" and 64 hex digits */
+    SIGNATURE_SHA256,
+    /* X-Hub-Signature: "sha1=" and 40; only for senders that cannot send SHA-256. */
+    SIGNATURE_SHA1,
 };
 
 struct signature {
@@ -22,12 +24,13 @@ struct signature {
     uint8_t digest[SIGNATURE_DIGEST_MAX];
 };
 
-/* Reads the header's value. 0, or -1 when it is anything but the prefix and the digits. */
+/* Parses the header's value. 0, or -1 unless it is exactly the prefix and the digits. */
 int signature_parse(enum signature_kind kind, const char *value, size_t bytes,
                     struct signature *signature);
 
-/* Whether one of the secrets made it. All of them are tried, each compared in constant time, so
- * that the time tells neither a byte nor which secret. An empty secret makes nothing. */
+/* Does one of the secrets verify the signature? Tries all secrets and compares each in constant
+ * time, so that the time reveals neither a byte nor which secret matched. An empty secret never
+ * matches. */
 bool signature_verify(const struct signature *signature, const void *body, size_t body_bytes,
                       const struct secret *secrets, size_t n_secrets);
 

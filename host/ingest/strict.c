@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Checks of the request line and the headers, and of where libmicrohttpd put them in memory. */
 #include "ingest/strict.h"
 
 #include <string.h>
 #include <strings.h>
 
-/* At most one of each: the first and the last of several would be two different requests. */
+/* Each of these may occur once. If there were two, proxy and host could read two different
+ * requests. */
 static const char *const single[] = {
     "Content-Length",      "Transfer-Encoding", "Host",           "Content-Type",
     "X-Hub-Signature-256", "X-Hub-Signature",   "X-GitHub-Event", "X-GitHub-Delivery",
@@ -14,7 +16,8 @@ enum { CONTENT_LENGTH, TRANSFER_ENCODING, HOST };
 
 struct check {
     const char *wrong;
-    const char *expected; /* where the next line starts; NULL: not looked at */
+    /* Where the next line must start. NULL: not checked. */
+    const char *expected;
     unsigned count[N_SINGLE];
     const char *value[N_SINGLE];
     size_t value_bytes[N_SINGLE];
@@ -47,11 +50,11 @@ const char *strict_check_uri(const char *uri) {
     return strstr(uri, "%00") ? "NUL in the URL" : NULL;
 }
 
-/* libmicrohttpd up to 0.9.77 takes texts up to their first NUL, lines that end in a bare LF, and
- * continued lines (whose continuation it puts behind the header's *name*), and tells of none of
- * it. But its texts lie in the bytes as they came, with each CR LF overwritten by two NULs: so a
- * header that does not start two bytes behind the value before it was not sent as RFC 9112 wants.
- * From 1.0 on libmicrohttpd is strict by itself. */
+/* libmicrohttpd up to 0.9.77 accepts texts up to their first NUL, lines that end in a bare LF, and
+ * continued lines (it appends the continuation to the header's *name*), and reports none of it. But
+ * its texts lie in the bytes that arrived, where two NULs replace each CR LF. So RFC 9112 is
+ * violated if a header does not start two bytes after the end of the value before it. libmicrohttpd
+ * 1.0 and later checks this by itself. */
 static void check_place(struct check *check, const char *key, size_t key_bytes, const char *value,
                         size_t value_bytes) {
     if (!check->expected || check->wrong) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Whether a request means the same to everybody. What a proxy before us may read otherwise than
- * libmicrohttpd does (two lengths, folded lines, a NUL that ends a text early) is rejected, instead
- * of being interpreted. RFC 9112 sections 2.2, 3.2, 5, 6.3 and 11.2. */
+/* Rejects requests that a proxy in front of the host may read differently than libmicrohttpd does:
+ * two lengths, folded lines, a NUL that ends a text early. RFC 9112 sections 2.2, 3.2, 5, 6.3 and
+ * 11.2. */
 #ifndef SNEK_INGEST_STRICT_H
 #define SNEK_INGEST_STRICT_H
 
@@ -11,14 +11,17 @@
 #include <microhttpd.h>
 
 struct strict_request {
-    const char *method, *uri, *version; /* as libmicrohttpd hands them to its handler */
-    size_t uri_bytes;                   /* of the URI as it was sent */
+    /* As libmicrohttpd passes them to its handler. */
+    const char *method, *uri, *version;
+    /* Of the URI as the client sent it. */
+    size_t uri_bytes;
 };
 
-/* Called with the URI as it was sent, before it is decoded; NULL, or what is wrong with it. */
+/* Takes the URI as the client sent it, before it is decoded. Returns NULL or the reason for a
+ * rejection. */
 const char *strict_check_uri(const char *uri);
 
-/* NULL, or what is ambiguous about the request line and the headers (static text). */
+/* Returns NULL, or the ambiguity of the request line or the headers (static text). */
 const char *strict_check(struct MHD_Connection *connection, const struct strict_request *request);
 
 #endif

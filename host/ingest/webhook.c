@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* POST /webhook/github: a delivery is checked, routed, given to the inbox, and answered once the
+/* POST /webhook/github: checks a delivery, routes it, gives it to the inbox, and responds once the
  * inbox has committed it. */
 #include "ingest/server.h"
 
@@ -14,7 +14,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* The state of a request; the inbox has it, with a reference on the request, until it answers. */
+/* The state of a request. Until the inbox has finished, it uses this state and holds a reference on
+ * the request. */
 struct webhook {
     struct inbox_put put;
     struct http_request *request;
@@ -28,7 +29,7 @@ struct webhook {
 
 enum media { MEDIA_OTHER, MEDIA_JSON, MEDIA_FORM };
 
-/* The media type in front of its parameters. */
+/* Compares the media type without its parameters. */
 static enum media media_of(const char *type, size_t bytes) {
     static const char json[] = "application/json", form[] = "application/x-www-form-urlencoded";
     const char *parameters = memchr(type, ';', bytes);
@@ -45,8 +46,8 @@ static enum media media_of(const char *type, size_t bytes) {
                                                                            : MEDIA_OTHER;
 }
 
-/* A header that names something: printable ASCII without blanks, at most `max` bytes. 0, or -1
- * after the request was rejected. */
+/* Reads a header that holds a name: printable ASCII without blanks, at most `max` bytes. 0, or -1
+ * after it has rejected the request. */
 static int read_name(struct http_request *request, const char *header, char *out, size_t max,
                      const char *missing, const char *bad) {
     size_t bytes = 0;
@@ -84,25 +85,26 @@ static void read_signature(struct http_request *request, struct webhook *webhook
         bool sha1 = http_header(request, "X-Hub-Signature", &bytes) != NULL;
         http_reject(request, MHD_HTTP_UNAUTHORIZED, "header X-Hub-Signature-256 is missing",
                     sha1 ? "send it; X-Hub-Signature (SHA-1) counts only with github.allow_sha1"
-                         : "set the webhook's secret in the GitHub App's settings");
+                         : "set the webhook secret in the GitHub App's settings");
     } else if (signature_parse(kind, value, bytes, &webhook->signature) < 0) {
-        http_reject(request, MHD_HTTP_UNAUTHORIZED, "signature is malformed",
+        http_reject(request, MHD_HTTP_UNAUTHORIZED, "the signature is malformed",
                     "send sha256= and the 64 hex digits of the HMAC of the raw body");
     }
 }
 
-static void begin(struct http_request *request) {
+static void on_headers(struct http_request *request) {
     size_t bytes = 0;
     const char *type = http_header(request, MHD_HTTP_HEADER_CONTENT_TYPE, &bytes);
     enum media media = type ? media_of(type, bytes) : MEDIA_OTHER;
     if (media == MEDIA_OTHER) {
-        http_reject(request, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "body is of another type",
+        http_reject(request, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "the content type is not supported",
                     "send application/json or application/x-www-form-urlencoded");
         return;
     }
     struct webhook *webhook = calloc(1, sizeof *webhook);
     if (!webhook) {
-        http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "no memory", "send it again later");
+        http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "the host is out of memory",
+                    "send it again later");
         return;
     }
     request->state = webhook;
@@ -124,7 +126,7 @@ static void release(struct http_request *request) {
     free(request->state);
 }
 
-static void log_taken(const struct webhook *webhook, const char *message) {
+static void log_accepted(const struct webhook *webhook, const char *message) {
     log_event(SNEK_LEVEL_INFO, message, LOG_TEXT("delivery", webhook->guid),
               LOG_TEXT("event", webhook->event),
               LOG_TEXT("action", *webhook->routing.action ? webhook->routing.action : NULL),
@@ -134,25 +136,36 @@ static void log_taken(const struct webhook *webhook, const char *message) {
               LOG_NUMBER("runs", (int64_t)webhook->put.n_runs));
 }
 
-static void answer_taken(const struct webhook *webhook, enum metrics_taken taken) {
+static void respond_accepted(const struct webhook *webhook, enum metrics_taken taken) {
     static const struct {
         const char *message, *text;
         unsigned status;
-    } answers[METRICS_TAKEN] = {
+    } outcomes[METRICS_TAKEN] = {
         [METRICS_STORED] = {"stored", "queued", MHD_HTTP_ACCEPTED},
         [METRICS_DUPLICATE] = {"duplicate", "duplicate", MHD_HTTP_OK},
         [METRICS_REDELIVERED] = {"redelivered", "queued", MHD_HTTP_ACCEPTED}};
     struct http_request *request = webhook->request;
     AUTO_BUFFER struct buffer json = BUFFER_INIT(2 * INBOX_GUID_MAX + 64);
-    log_taken(webhook, answers[taken].message);
-    (void)buffer_append_text(&json, "{\"delivery\":");
-    (void)buffer_append_json_string(&json, webhook->guid, strlen(webhook->guid));
-    (void)buffer_printf(&json, ",\"status\":\"%s\"}\n", answers[taken].text);
-    http_answer(request, answers[taken].status, "application/json", json.data, json.bytes);
+    log_accepted(webhook, outcomes[taken].message);
+    buffer_append_text(&json, "{\"delivery\":");
+    buffer_append_json_string(&json, webhook->guid, strlen(webhook->guid));
+    buffer_printf(&json, ",\"status\":\"%s\"}\n", outcomes[taken].text);
+    http_respond(request, outcomes[taken].status, "application/json", json.data, json.bytes);
     metrics_delivery(webhook->event, taken, clock_monotonic_us() - request->exchange->began_us);
 }
 
-/* The inbox has answered; the client may have hung up, or the server given up on it. */
+static enum metrics_taken metric_of(int result) {
+    switch (result) {
+    case INBOX_DUPLICATE:
+        return METRICS_DUPLICATE;
+    case INBOX_REDELIVERED:
+        return METRICS_REDELIVERED;
+    default:
+        return METRICS_STORED;
+    }
+}
+
+/* The client may have closed the connection meanwhile, or the server may have given up on it. */
 static void on_stored(struct inbox_operation *operation) {
     struct webhook *webhook = CONTAINER_OF(operation, struct webhook, put.operation);
     struct http_request *request = webhook->request;
@@ -163,15 +176,13 @@ static void on_stored(struct inbox_operation *operation) {
                   LOG_TEXT("installation",
                            *webhook->routing.installation ? webhook->routing.installation : NULL),
                   LOG_TEXT("reason", operation->error.text));
-        http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "delivery cannot be stored now",
-                    "redeliver it later; the host's log says what is wrong with its store");
+        http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "the delivery cannot be stored now",
+                    "redeliver it later; the host's log has the reason (msg=not_stored)");
     } else {
-        answer_taken(webhook, operation->result == INBOX_DUPLICATE     ? METRICS_DUPLICATE
-                              : operation->result == INBOX_REDELIVERED ? METRICS_REDELIVERED
-                                                                       : METRICS_STORED);
+        respond_accepted(webhook, metric_of(operation->result));
     }
     if (webhook->put.n_runs > 0) {
-        options->stored(options->context, &webhook->put, &request->body);
+        options->on_stored(options->context, &webhook->put, &request->body);
     }
     http_drop_body(request);
     http_request_unref(request);
@@ -198,14 +209,16 @@ static void submit(struct webhook *webhook, const char *json, size_t json_bytes)
         .due_ms = now_ms + options->delay_ms,
         .runs = webhook->runs,
     };
-    if (*routing->installation) { /* without one there is no token to act with */
+    /* Without an installation no token exists, so no plugin can act. */
+    if (*routing->installation) {
         options->route(options->context, &webhook->put);
     }
-    http_request_ref(webhook->request); /* the inbox's, until on_stored() */
+    /* The inbox's reference, until on_stored(). */
+    http_request_ref(webhook->request);
     inbox_submit(options->inbox, &webhook->put.operation);
 }
 
-static void handle(struct http_request *request) {
+static void on_request(struct http_request *request) {
     struct webhook *webhook = request->state;
     const struct ingest_options *options = &((struct ingest *)request->route->context)->options;
     char *json = request->body.data ? request->body.data : "";
@@ -213,8 +226,9 @@ static void handle(struct http_request *request) {
     struct error err;
     if (!signature_verify(&webhook->signature, json, json_bytes, options->webhook_secrets,
                           options->n_webhook_secrets)) {
-        http_reject(request, MHD_HTTP_UNAUTHORIZED, "signature does not match",
-                    "use the same webhook secret here and in the GitHub App's settings");
+        http_reject(request, MHD_HTTP_UNAUTHORIZED, "the signature does not match",
+                    "use the same webhook secret in the host's configuration and in the GitHub "
+                    "App's settings");
         return;
     }
     if ((webhook->is_form && body_decode_form(json, json_bytes, &json, &json_bytes, &err) < 0) ||
@@ -231,8 +245,8 @@ void webhook_route(struct ingest *ingest, struct http_route *route) {
     *route = (struct http_route){.path = "/webhook/github",
                                  .methods = "POST",
                                  .max_body_bytes = (uint64_t)ingest->options.max_body_bytes,
-                                 .begin = begin,
-                                 .handle = handle,
+                                 .on_headers = on_headers,
+                                 .on_request = on_request,
                                  .release = release,
                                  .context = ingest};
 }

@@ -86,14 +86,14 @@ static void answer(struct http_request *request) {
     if (metrics_render(&text) < 0) {
         http_reject(request, 503, "the figures do not fit into memory", "ask again later");
     } else {
-        http_answer(request, 200, "text/plain; version=0.0.4; charset=utf-8", text.data,
-                    text.bytes);
+        http_respond(request, 200, "text/plain; version=0.0.4; charset=utf-8", text.data,
+                     text.bytes);
     }
 }
 
 const struct http_route *telemetry_route(void) {
     static const struct http_route route = {
-        .path = "/metrics", .methods = "GET, HEAD", .handle = answer};
+        .path = "/metrics", .methods = "GET, HEAD", .on_request = answer};
     return &route;
 }
 

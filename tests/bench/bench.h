@@ -30,7 +30,8 @@ struct bench_bodies bench_bodies_load(const char *path);
 
 /* Where the deliveries go. */
 enum bench_target {
-    BENCH_BARE, /* libmicrohttpd alone: reads the body, answers 202 */
+    /* libmicrohttpd alone: reads the body, answers 202 */
+    BENCH_BARE,
     BENCH_INBOX /* ingest and an inbox; every delivery brings a run, which nobody takes */
 };
 
@@ -53,8 +54,10 @@ double bench_single_commits(const char *url, const struct bench_bodies *bodies, 
 struct bench_result {
     double per_second;
     double p50_ms, p99_ms, p999_ms;
-    size_t sent;              /* in all, the warm-up's too */
-    size_t answers, rejected; /* that were counted; rejected: anything but a 202 */
+    /* in all, the warm-up's too */
+    size_t sent;
+    /* that were counted; rejected: anything but a 202 */
+    size_t answers, rejected;
 };
 
 /* Sends for so long over so many connections, each of which waits for its answer. */

@@ -25,7 +25,7 @@ static void sign(struct bench_body *body) {
 
 static void add(struct bench_bodies *bodies, const char *event, json_t *example) {
     if (!json_object_get(example, "installation")) {
-        (void)json_object_set_new(example, "installation", json_pack("{s:i}", "id", 60001));
+        json_object_set_new(example, "installation", json_pack("{s:i}", "id", 60001));
     }
     struct bench_body body = {.json = json_dumps(example, JSON_COMPACT)};
     body.bytes = body.json ? strlen(body.json) : 0;
@@ -33,7 +33,7 @@ static void add(struct bench_bodies *bodies, const char *event, json_t *example)
         free(body.json);
         return;
     }
-    (void)snprintf(body.event, sizeof body.event, "%s", event);
+    snprintf(body.event, sizeof body.event, "%s", event);
     sign(&body);
     bodies->all = reallocarray(bodies->all, bodies->n + 1, sizeof *bodies->all);
     if (!bodies->all) {

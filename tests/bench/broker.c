@@ -46,7 +46,8 @@ struct bench {
     struct mailbox mailbox;
     int fds[2];
     pthread_t signer;
-    struct store_client *askers; /* one more than there are installations: the limited one */
+    /* one more than there are installations: the limited one */
+    struct store_client *askers;
     double *taken_ms;
     size_t n_taken, max_taken, failed, put_off;
     unsigned under_way;
@@ -55,7 +56,7 @@ struct bench {
 
 static int64_t now_us(void) {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
@@ -64,7 +65,7 @@ static void *sign(void *context) {
     struct supervisor_message question;
     while (recv(bench->fds[1], &question, sizeof question, 0) == (ssize_t)sizeof question) {
         struct supervisor_reply answer = {.ok = 1, .text = "benchmark"};
-        (void)send(bench->fds[1], &answer, sizeof answer, MSG_NOSIGNAL);
+        send(bench->fds[1], &answer, sizeof answer, MSG_NOSIGNAL);
     }
     return NULL;
 }
@@ -108,8 +109,8 @@ static void pump(struct bench *bench, int64_t for_ms) {
     int64_t end_ms = clock_monotonic_ms() + for_ms, left_ms;
     while ((left_ms = end_ms - clock_monotonic_ms()) > 0) {
         struct pollfd fd = {.fd = bench->mailbox.event_fd, .events = POLLIN};
-        (void)poll(&fd, 1, (int)left_ms);
-        (void)mailbox_drain(&bench->mailbox);
+        poll(&fd, 1, (int)left_ms);
+        mailbox_drain(&bench->mailbox);
     }
 }
 
@@ -126,30 +127,30 @@ static void measure(struct bench *bench, const char *what) {
     struct rusage before, after;
     bench->n_taken = 0;
     bench->failed = 0;
-    (void)getrusage(RUSAGE_SELF, &before);
+    getrusage(RUSAGE_SELF, &before);
     bench->measuring = true;
     int64_t began_us = now_us();
     pump(bench, bench->seconds * 1000);
     double seconds = (double)(now_us() - began_us) / 1e6;
     bench->measuring = false;
-    (void)getrusage(RUSAGE_SELF, &after);
+    getrusage(RUSAGE_SELF, &after);
     qsort(bench->taken_ms, bench->n_taken, sizeof *bench->taken_ms, compare);
     double cpu_s = (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec) +
                    (double)(after.ru_stime.tv_sec - before.ru_stime.tv_sec) +
                    (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec) / 1e6 +
                    (double)(after.ru_stime.tv_usec - before.ru_stime.tv_usec) / 1e6;
-    (void)printf("%-12s %8.0f requests/s   p50 %6.1f ms   p99 %6.1f ms   %5.0f us of CPU each   "
-                 "%zu failed\n",
-                 what, (double)bench->n_taken / seconds, part(bench, 0.5), part(bench, 0.99),
-                 cpu_s * 1e6 / (double)(bench->n_taken ? bench->n_taken : 1), bench->failed);
-    (void)fflush(stdout);
+    printf("%-12s %8.0f requests/s   p50 %6.1f ms   p99 %6.1f ms   %5.0f us of CPU each   "
+           "%zu failed\n",
+           what, (double)bench->n_taken / seconds, part(bench, 0.5), part(bench, 0.99),
+           cpu_s * 1e6 / (double)(bench->n_taken ? bench->n_taken : 1), bench->failed);
+    fflush(stdout);
 }
 
 static void set_up(struct bench *bench, int port) {
     char url[64];
     struct error err;
     struct broker_options options = {.api_url = url, .user_agent = "snekomatic/bench"};
-    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
     bench->max_taken = (size_t)bench->seconds * 100000;
     bench->taken_ms = calloc(bench->max_taken, sizeof *bench->taken_ms);
     bench->askers = calloc(bench->installations + 1, sizeof *bench->askers);
@@ -160,14 +161,13 @@ static void set_up(struct bench *bench, int port) {
     }
     options.supervisor_fd = bench->fds[0];
     if (broker_new(&options, &bench->broker, &err) < 0) {
-        (void)fprintf(stderr, "bench: %s\n", err.text);
+        fprintf(stderr, "bench: %s\n", err.text);
         exit(EX_SOFTWARE);
     }
     for (unsigned i = 0; i <= bench->installations; i++) {
         bench->askers[i].bench = bench;
         bench->askers[i].limited = i == bench->installations;
-        (void)snprintf(bench->askers[i].installation, sizeof bench->askers[i].installation, "%u",
-                       i + 1);
+        snprintf(bench->askers[i].installation, sizeof bench->askers[i].installation, "%u", i + 1);
     }
 }
 
@@ -177,8 +177,8 @@ static void tear_down(struct bench *bench) {
         pump(bench, 10);
     }
     broker_free(bench->broker);
-    (void)shutdown(bench->fds[1], SHUT_RDWR);
-    (void)pthread_join(bench->signer, NULL);
+    shutdown(bench->fds[1], SHUT_RDWR);
+    pthread_join(bench->signer, NULL);
     mailbox_finish(&bench->mailbox);
     free(bench->askers);
     free(bench->taken_ms);
@@ -186,20 +186,20 @@ static void tear_down(struct bench *bench) {
 
 static void run(struct bench *bench) {
     struct rlimit files;
-    (void)getrlimit(RLIMIT_NOFILE, &files);
+    getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &files);
+    setrlimit(RLIMIT_NOFILE, &files);
     struct github github = github_start(bench->latency_ms);
     set_up(bench, github.port);
-    (void)printf("%u installations, each with one request under way; an answer takes %lld ms: at "
-                 "most %.0f requests/s\n",
-                 bench->installations, (long long)bench->latency_ms,
-                 bench->installations * 1000.0 /
-                     (double)(bench->latency_ms ? bench->latency_ms : 1));
+    printf("%u installations, each with one request under way; an answer takes %lld ms: at "
+           "most %.0f requests/s\n",
+           bench->installations, (long long)bench->latency_ms,
+           bench->installations * 1000.0 / (double)(bench->latency_ms ? bench->latency_ms : 1));
     for (unsigned i = 0; i < bench->installations; i++) {
         submit(&bench->askers[i]);
     }
-    pump(bench, 1000 + 5 * bench->latency_ms); /* tokens and connections */
+    /* tokens and connections */
+    pump(bench, 1000 + 5 * bench->latency_ms);
     measure(bench, "undisturbed");
     submit(&bench->askers[bench->installations]);
     pump(bench, 5 * bench->latency_ms);
@@ -208,12 +208,11 @@ static void run(struct bench *bench) {
     tear_down(bench);
     struct github_report report = github_stop(github);
     struct rusage used;
-    (void)getrusage(RUSAGE_SELF, &used);
-    (void)printf(
-        "%llu connections (at most %llu at a time), %llu tokens, %ld MiB of memory at most; "
-        "the one that waits was sent back %zu times\n",
-        (unsigned long long)report.connections, (unsigned long long)report.most_connections,
-        (unsigned long long)report.tokens, used.ru_maxrss / 1024, put_off);
+    getrusage(RUSAGE_SELF, &used);
+    printf("%llu connections (at most %llu at a time), %llu tokens, %ld MiB of memory at most; "
+           "the one that waits was sent back %zu times\n",
+           (unsigned long long)report.connections, (unsigned long long)report.most_connections,
+           (unsigned long long)report.tokens, used.ru_maxrss / 1024, put_off);
 }
 
 int main(int argc, char **argv) {
@@ -237,13 +236,13 @@ int main(int argc, char **argv) {
             bench.seconds = value;
             break;
         default:
-            (void)fputs(usage, option == 'h' ? stdout : stderr);
+            fputs(usage, option == 'h' ? stdout : stderr);
             return option == 'h' ? EX_OK : EX_USAGE;
         }
     }
     if (bench.installations == 0 || bench.installations > 100000 || bench.latency_ms < 0 ||
         bench.seconds <= 0 || bench.seconds > 600) {
-        (void)fputs(usage, stderr);
+        fputs(usage, stderr);
         return EX_USAGE;
     }
     log_setup(SNEK_LEVEL_ERROR, LOG_LOGFMT);

@@ -44,7 +44,8 @@ TAILQ_HEAD(connections, connection);
 struct server {
     int epoll_fd, listen_fd, signal_fd;
     int64_t latency_ms;
-    struct connections due; /* in order: the latency is the same for all */
+    /* in order: the latency is the same for all */
+    struct connections due;
     uint64_t now_connected;
     struct github_report report;
     char token[300];
@@ -61,7 +62,7 @@ static void hang_up(struct server *server, struct connection *connection) {
     if (connection->waits) {
         TAILQ_REMOVE(&server->due, connection, link);
     }
-    (void)close(connection->fd);
+    close(connection->fd);
     free(connection);
     server->now_connected--;
 }
@@ -73,7 +74,7 @@ static void take(struct server *server) {
         if (!connection) {
             abort();
         }
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         connection->fd = fd;
         watch(server, fd, connection);
         server->report.connections++;
@@ -136,9 +137,9 @@ static int next_ms(const struct server *server) {
 
 static void serve(struct server *server, int report_fd) {
     struct epoll_event events[256];
-    (void)snprintf(server->token, sizeof server->token,
-                   "HTTP/1.1 201 Created\r\nContent-Length: %zu\r\n\r\n%s", strlen(token_body),
-                   token_body);
+    snprintf(server->token, sizeof server->token,
+             "HTTP/1.1 201 Created\r\nContent-Length: %zu\r\n\r\n%s", strlen(token_body),
+             token_body);
     watch(server, server->listen_fd, &server->listen_fd);
     watch(server, server->signal_fd, &server->signal_fd);
     for (bool ended = false; !ended;) {
@@ -175,27 +176,27 @@ struct github github_start(int64_t latency_ms) {
     struct github github = {.pid = fork(), .port = ntohs(address.sin_port), .report_fd = pipes[0]};
     if (github.pid == 0) {
         sigset_t set;
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void)sigemptyset(&set);
-        (void)sigaddset(&set, SIGTERM);
-        (void)sigprocmask(SIG_BLOCK, &set, NULL);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigprocmask(SIG_BLOCK, &set, NULL);
         server.signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
         serve(&server, pipes[1]);
         _exit(0);
     }
-    (void)close(server.listen_fd);
-    (void)close(server.epoll_fd);
-    (void)close(pipes[1]);
+    close(server.listen_fd);
+    close(server.epoll_fd);
+    close(pipes[1]);
     return github;
 }
 
 struct github_report github_stop(struct github github) {
     struct github_report report = {0};
-    (void)kill(github.pid, SIGTERM);
+    kill(github.pid, SIGTERM);
     if (read(github.report_fd, &report, sizeof report) != sizeof report) {
         abort();
     }
-    (void)waitpid(github.pid, NULL, 0);
-    (void)close(github.report_fd);
+    waitpid(github.pid, NULL, 0);
+    close(github.report_fd);
     return report;
 }

@@ -14,7 +14,8 @@ struct github {
 };
 
 struct github_report {
-    uint64_t requests, tokens, connections, most_connections; /* most: at one time */
+    /* most: at one time */
+    uint64_t requests, tokens, connections, most_connections;
 };
 
 /* Below /limited/ it names a secondary limit of ten minutes. */

@@ -24,9 +24,9 @@ static const char usage[] =
 void bench_fail(const char *format, ...) {
     va_list args;
     va_start(args, format);
-    (void)fputs("bench: ", stderr);
-    (void)vfprintf(stderr, format, args);
-    (void)fputc('\n', stderr);
+    fputs("bench: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
     va_end(args);
     _exit(EX_SOFTWARE);
 }
@@ -35,12 +35,14 @@ struct bench {
     struct bench_bodies bodies;
     double seconds;
     const char *directory;
-    const char *postgres; /* URL; NULL: not measured */
-    unsigned connections; /* 0: the usual ones */
+    /* URL; NULL: not measured */
+    const char *postgres;
+    /* 0: the usual ones */
+    unsigned connections;
 };
 
 static void make_place(const struct bench *bench, char *place, size_t room) {
-    (void)snprintf(place, room, "%s/bench-XXXXXX", bench->directory);
+    snprintf(place, room, "%s/bench-XXXXXX", bench->directory);
     if (!mkdtemp(place)) {
         bench_fail("%s: %s", place, strerror(errno));
     }
@@ -50,16 +52,16 @@ static void remove_place(const char *place) {
     static const char *const files[] = {"snekomatic.db", "snekomatic.db-wal", "snekomatic.db-shm"};
     char path[4200];
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", place, files[i]);
-        (void)unlink(path);
+        snprintf(path, sizeof path, "%s/%s", place, files[i]);
+        unlink(path);
     }
-    (void)rmdir(place);
+    rmdir(place);
 }
 
 static double single_commits(const struct bench *bench, const char *server) {
     char place[4096], url[4200];
     make_place(bench, place, sizeof place);
-    (void)snprintf(url, sizeof url, "sqlite:%s/snekomatic.db", place);
+    snprintf(url, sizeof url, "sqlite:%s/snekomatic.db", place);
     double per_second =
         bench_single_commits(server ? server : url, &bench->bodies, bench->seconds / 4);
     remove_place(place);
@@ -77,7 +79,7 @@ static struct figures measure(const struct bench *bench, enum bench_target targe
     char place[4096], url[4200];
     struct figures figures;
     make_place(bench, place, sizeof place);
-    (void)snprintf(url, sizeof url, "sqlite:%s/snekomatic.db", place);
+    snprintf(url, sizeof url, "sqlite:%s/snekomatic.db", place);
     struct bench_server process = bench_serve(target, server ? server : url);
     figures.result = bench_load(process.port, connections, bench->seconds, &bench->bodies);
     figures.used = bench_stop(process);
@@ -91,10 +93,9 @@ static struct figures measure(const struct bench *bench, enum bench_target targe
 
 static void print(const char *name, unsigned connections, const struct figures *figures) {
     const struct bench_result *result = &figures->result;
-    (void)printf("%-8s %11u %9.0f %8.2f %8.2f %8.2f %10.0f %8.1f", name, connections,
-                 result->per_second, result->p50_ms, result->p99_ms, result->p999_ms,
-                 figures->used.cpu_s / (double)result->sent * 1e6,
-                 (double)figures->used.rss_kib / 1024);
+    printf("%-8s %11u %9.0f %8.2f %8.2f %8.2f %10.0f %8.1f", name, connections, result->per_second,
+           result->p50_ms, result->p99_ms, result->p999_ms,
+           figures->used.cpu_s / (double)result->sent * 1e6, (double)figures->used.rss_kib / 1024);
 }
 
 /* The rate of single commits is taken before and after: a disk that others use, or that the
@@ -105,15 +106,15 @@ static void compare_store(const struct bench *bench, const char *name, const cha
     struct figures stored = measure(bench, BENCH_INBOX, server, connections);
     double single = (before + single_commits(bench, server)) / 2;
     print(name, connections, &stored);
-    (void)printf(" %8.2f %9.0f %8.2f\n", stored.result.per_second / bare->result.per_second, single,
-                 stored.result.per_second / single);
-    (void)fflush(stdout);
+    printf(" %8.2f %9.0f %8.2f\n", stored.result.per_second / bare->result.per_second, single,
+           stored.result.per_second / single);
+    fflush(stdout);
 }
 
 static void compare(const struct bench *bench, unsigned connections) {
     struct figures bare = measure(bench, BENCH_BARE, NULL, connections);
     print("bare", connections, &bare);
-    (void)puts("");
+    puts("");
     compare_store(bench, "sqlite", NULL, connections, &bare);
     if (bench->postgres) {
         compare_store(bench, "postgres", bench->postgres, connections, &bare);
@@ -122,11 +123,10 @@ static void compare(const struct bench *bench, unsigned connections) {
 
 static void compare_all(const struct bench *bench) {
     static const unsigned usual[] = {1, 16, 64, 256};
-    (void)printf("%zu bodies of %zu bytes in the mean; %.1f s each\n\n", bench->bodies.n,
-                 bench->bodies.mean_bytes, bench->seconds);
-    (void)printf("%-8s %11s %9s %8s %8s %8s %10s %8s %8s %9s %8s\n", "", "connections", "per s",
-                 "p50 ms", "p99 ms", "p99.9 ms", "CPU us/req", "RSS MiB", "/ bare", "single/s",
-                 "/ single");
+    printf("%zu bodies of %zu bytes in the mean; %.1f s each\n\n", bench->bodies.n,
+           bench->bodies.mean_bytes, bench->seconds);
+    printf("%-8s %11s %9s %8s %8s %8s %10s %8s %8s %9s %8s\n", "", "connections", "per s", "p50 ms",
+           "p99 ms", "p99.9 ms", "CPU us/req", "RSS MiB", "/ bare", "single/s", "/ single");
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
         if (!bench->connections) {
             compare(bench, usual[i]);
@@ -161,14 +161,14 @@ int main(int argc, char **argv) {
             bench.postgres = optarg;
             break;
         case 'h':
-            (void)fputs(usage, stdout);
+            fputs(usage, stdout);
             return EX_OK;
         default:
             return EX_USAGE;
         }
     }
     if (argc - optind != 1 || !(bench.seconds > 0)) {
-        (void)fputs(usage, stderr);
+        fputs(usage, stderr);
         return EX_USAGE;
     }
     bench.bodies = bench_bodies_load(argv[optind]);

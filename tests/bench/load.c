@@ -34,14 +34,15 @@ struct load {
     struct connection *connections;
     double count_from, until;
     uint64_t n_sent;
-    uint32_t run; /* part of the GUIDs: a server keeps them over several loads */
+    /* part of the GUIDs: a server keeps them over several loads */
+    uint32_t run;
     float *ms;
     size_t n_ms, room_ms, rejected;
 };
 
 double bench_now(void) {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -144,10 +145,10 @@ static void dial(struct load *load, struct connection *connection, int port) {
         bench_fail("connecting: %s", strerror(errno));
     }
     int one = 1;
-    (void)setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    (void)fcntl(connection->fd, F_SETFL, O_NONBLOCK);
+    setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    fcntl(connection->fd, F_SETFL, O_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = connection};
-    (void)epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, connection->fd, &event);
+    epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, connection->fd, &event);
 }
 
 static int compare(const void *a, const void *b) {
@@ -197,9 +198,9 @@ struct bench_result bench_load(int port, unsigned connections, double seconds,
                                   .answers = load.n_ms,
                                   .rejected = load.rejected};
     for (unsigned i = 0; i < connections; i++) {
-        (void)close(load.connections[i].fd);
+        close(load.connections[i].fd);
     }
-    (void)close(load.epoll_fd);
+    close(load.epoll_fd);
     free(load.connections);
     free(load.ms);
     return result;

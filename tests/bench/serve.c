@@ -76,13 +76,13 @@ static void serve_inbox(int listen_fd, const char *url, const sigset_t *stop) {
                                      .delay_ms = 1000,
                                      .inbox = inbox,
                                      .route = route,
-                                     .stored = stored,
-                                     .status = status};
+                                     .on_stored = stored,
+                                     .append_status = status};
     if (ingest_new(&options, &ingest, &err) < 0) {
         bench_fail("%s", err.text);
     }
     int number;
-    (void)sigwait(stop, &number);
+    sigwait(stop, &number);
     ingest_free(ingest, 0);
     inbox_free(inbox);
     secret_finish(&secret);
@@ -122,14 +122,14 @@ static void serve_bare(int listen_fd, const sigset_t *stop) {
     if (!daemon) {
         bench_fail("libmicrohttpd does not start");
     }
-    (void)signal(SIGTERM, on_stop);
-    (void)sigprocmask(SIG_UNBLOCK, stop, NULL);
+    signal(SIGTERM, on_stop);
+    sigprocmask(SIG_UNBLOCK, stop, NULL);
     struct pollfd ready = {.fd = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
                            .events = POLLIN};
     while (!stopped) {
         MHD_UNSIGNED_LONG_LONG left_ms;
         bool more = MHD_get_timeout(daemon, &left_ms) == MHD_YES && left_ms == 0;
-        (void)poll(&ready, 1, more ? 0 : 100);
+        poll(&ready, 1, more ? 0 : 100);
         (void)MHD_run(daemon);
     }
     MHD_stop_daemon(daemon);
@@ -138,20 +138,21 @@ static void serve_bare(int listen_fd, const sigset_t *stop) {
 struct bench_server bench_serve(enum bench_target target, const char *url) {
     struct bench_server server = {0};
     int listen_fd = listen_here(&server.port);
-    (void)fflush(NULL);
+    fflush(NULL);
     server.pid = fork();
     if (server.pid < 0) {
         bench_fail("fork: %s", strerror(errno));
     }
     if (server.pid == 0) {
         sigset_t stop;
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void)sigemptyset(&stop);
-        (void)sigaddset(&stop, SIGTERM);
-        (void)sigprocmask(SIG_BLOCK, &stop, NULL);
-        (void)mallopt(M_MMAP_THRESHOLD, 256 << 10); /* as host.c */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        sigemptyset(&stop);
+        sigaddset(&stop, SIGTERM);
+        sigprocmask(SIG_BLOCK, &stop, NULL);
+        mallopt(M_MMAP_THRESHOLD, 256 << 10); /* as host.c */
         int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        (void)dup2(null, STDOUT_FILENO); /* the log's lines are written, and read by nobody */
+        /* the log's lines are written, and read by nobody */
+        (void)dup2(null, STDOUT_FILENO);
         struct error err;
         log_setup(SNEK_LEVEL_INFO, LOG_LOGFMT);
         if (log_start(&err) < 0) {
@@ -164,14 +165,14 @@ struct bench_server bench_serve(enum bench_target target, const char *url) {
         }
         _exit(0);
     }
-    (void)close(listen_fd);
+    close(listen_fd);
     return server;
 }
 
 struct bench_usage bench_stop(struct bench_server server) {
     int how;
     struct rusage usage;
-    (void)kill(server.pid, SIGTERM);
+    kill(server.pid, SIGTERM);
     if (wait4(server.pid, &how, 0, &usage) != server.pid || how != 0) {
         bench_fail("what was measured ended with %d", how);
     }
@@ -200,7 +201,7 @@ double bench_single_commits(const char *url, const struct bench_bodies *bodies, 
     for (; now < began + seconds; now = bench_now(), n++) {
         const struct bench_body *body = &bodies->all[n % bodies->n];
         char guid[37];
-        (void)snprintf(guid, sizeof guid, "%08x-0000-4000-8000-%012zx", part, n);
+        snprintf(guid, sizeof guid, "%08x-0000-4000-8000-%012zx", part, n);
         struct inbox_put_run run = {.plugin = "bench"};
         struct inbox_put put = {
             .operation = {.kind = INBOX_PUT, .reply_to = &mailbox, .done = on_answer},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the tests of ingest share: the real server on a port of its own, a fake of the inbox that
- * answers, delays or fails as it is told, a client that sends raw bytes, and the log as text. */
+/* The fixture of ingest's tests: the real server on a port of its own, a fake inbox that responds,
+ * delays or fails on demand, a client that sends raw bytes, and the log as text. */
 #ifndef SNEK_TESTS_INGEST_RIG_H
 #define SNEK_TESTS_INGEST_RIG_H
 
@@ -27,8 +27,10 @@
 
 struct inbox {
     pthread_mutex_t lock;
-    int result; /* of every operation */
-    bool hold;  /* keep operations until inbox_release() */
+    /* of every operation */
+    int result;
+    /* keep operations until inbox_release() */
+    bool hold;
     struct inbox_operation *held[1024];
     unsigned n_held, n_puts;
     /* Of the last one. */
@@ -47,7 +49,8 @@ struct rig {
     int log_fd, stdout_fd;
     bool ready;
     unsigned n_routed, n_stored;
-    char reply[REPLY_MAX]; /* of the last request */
+    /* of the last request */
+    char reply[REPLY_MAX];
     size_t reply_bytes;
 };
 
@@ -58,25 +61,25 @@ static inline void open_operation(struct mail *mail) {
 
 static inline void answer_operation(struct inbox *inbox, struct inbox_operation *operation) {
     operation->result = inbox->result;
-    (void)error_set(&operation->error, "the disk is full");
+    error_set(&operation->error, "the disk is full");
     operation->mail.open = open_operation;
     mailbox_post(operation->reply_to, &operation->mail);
 }
 
 void inbox_submit(struct inbox *inbox, struct inbox_operation *operation) {
     const struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
-    (void)pthread_mutex_lock(&inbox->lock);
+    pthread_mutex_lock(&inbox->lock);
     inbox->n_puts++;
-    (void)snprintf(inbox->guid, sizeof inbox->guid, "%s", put->guid);
-    (void)snprintf(inbox->event, sizeof inbox->event, "%s", put->event);
-    (void)snprintf(inbox->action, sizeof inbox->action, "%s", put->action);
-    (void)snprintf(inbox->installation, sizeof inbox->installation, "%s", put->installation);
-    (void)snprintf(inbox->repository, sizeof inbox->repository, "%s", put->repository);
-    (void)snprintf(inbox->sender, sizeof inbox->sender, "%s", put->sender);
-    (void)snprintf(inbox->body, sizeof inbox->body, "%.*s", (int)put->body_bytes, put->body);
+    snprintf(inbox->guid, sizeof inbox->guid, "%s", put->guid);
+    snprintf(inbox->event, sizeof inbox->event, "%s", put->event);
+    snprintf(inbox->action, sizeof inbox->action, "%s", put->action);
+    snprintf(inbox->installation, sizeof inbox->installation, "%s", put->installation);
+    snprintf(inbox->repository, sizeof inbox->repository, "%s", put->repository);
+    snprintf(inbox->sender, sizeof inbox->sender, "%s", put->sender);
+    snprintf(inbox->body, sizeof inbox->body, "%.*s", (int)put->body_bytes, put->body);
     inbox->plugins[0] = '\0';
     for (size_t i = 0; i < put->n_runs; i++) {
-        (void)strcat(strcat(inbox->plugins, put->runs[i].plugin), ";");
+        strcat(strcat(inbox->plugins, put->runs[i].plugin), ";");
     }
     inbox->body_bytes = put->body_bytes;
     inbox->received_ms = put->received_ms;
@@ -86,32 +89,32 @@ void inbox_submit(struct inbox *inbox, struct inbox_operation *operation) {
     } else {
         answer_operation(inbox, operation);
     }
-    (void)pthread_mutex_unlock(&inbox->lock);
+    pthread_mutex_unlock(&inbox->lock);
 }
 
 static inline void inbox_hold(struct inbox *inbox) {
-    (void)pthread_mutex_lock(&inbox->lock);
+    pthread_mutex_lock(&inbox->lock);
     inbox->hold = true;
-    (void)pthread_mutex_unlock(&inbox->lock);
+    pthread_mutex_unlock(&inbox->lock);
 }
 
 static inline void inbox_release(struct inbox *inbox) {
-    (void)pthread_mutex_lock(&inbox->lock);
+    pthread_mutex_lock(&inbox->lock);
     inbox->hold = false;
     for (unsigned i = 0; i < inbox->n_held; i++) {
         answer_operation(inbox, inbox->held[i]);
     }
     inbox->n_held = 0;
-    (void)pthread_mutex_unlock(&inbox->lock);
+    pthread_mutex_unlock(&inbox->lock);
 }
 
 static inline void wait_until_held(struct inbox *inbox, unsigned n) {
     for (unsigned n_held = 0, tries = 0; n_held < n; tries++) {
         assert_true(tries < 5000);
-        (void)usleep(1000);
-        (void)pthread_mutex_lock(&inbox->lock);
+        usleep(1000);
+        pthread_mutex_lock(&inbox->lock);
         n_held = inbox->n_held;
-        (void)pthread_mutex_unlock(&inbox->lock);
+        pthread_mutex_unlock(&inbox->lock);
     }
 }
 
@@ -134,7 +137,7 @@ static inline void rig_stored(void *context, const struct inbox_put *put, struct
 
 static inline bool rig_status(void *context, struct buffer *json) {
     struct rig *rig = context;
-    (void)buffer_append_text(json, "\"store\":\"ok\",\"plugins\":2");
+    buffer_append_text(json, "\"store\":\"ok\",\"plugins\":2");
     return rig->ready;
 }
 
@@ -155,7 +158,7 @@ static inline int rig_listen(int *port) {
 static inline struct rig *rig_init(void) {
     struct rig *rig = calloc(1, sizeof *rig);
     assert_non_null(rig);
-    (void)pthread_mutex_init(&rig->inbox.lock, NULL);
+    pthread_mutex_init(&rig->inbox.lock, NULL);
     assert_int_equal(secret_copy(&rig->secrets[0], RIG_SECRET, strlen(RIG_SECRET)), 0);
     rig->ready = true;
     rig->listen_fd = rig_listen(&rig->port);
@@ -167,12 +170,12 @@ static inline struct rig *rig_init(void) {
         .delay_ms = 1000,
         .inbox = &rig->inbox,
         .route = rig_route,
-        .stored = rig_stored,
-        .status = rig_status,
+        .on_stored = rig_stored,
+        .append_status = rig_status,
         .context = rig,
     };
     /* The log goes to standard output, which is the test's protocol. */
-    (void)fflush(stdout);
+    fflush(stdout);
     rig->log_fd = memfd_create("log", MFD_CLOEXEC);
     rig->stdout_fd = dup(STDOUT_FILENO);
     assert_true(rig->log_fd >= 0 && rig->stdout_fd >= 0);
@@ -208,9 +211,9 @@ static inline void assert_logged(struct rig *rig, const char *text) {
 static inline void rig_stop(struct rig *rig) {
     ingest_free(rig->ingest, 2000);
     (void)dup2(rig->stdout_fd, STDOUT_FILENO);
-    (void)close(rig->stdout_fd);
-    (void)close(rig->log_fd);
-    (void)close(rig->listen_fd);
+    close(rig->stdout_fd);
+    close(rig->log_fd);
+    close(rig->listen_fd);
     secret_finish(&rig->secrets[0]);
     free(rig);
 }
@@ -223,8 +226,8 @@ static inline int rig_connect(const struct rig *rig) {
     struct timeval limit = {.tv_sec = 10};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
     return fd;
 }
@@ -290,9 +293,9 @@ static inline bool at_end(int fd) {
 
 static inline int ask_bytes(struct rig *rig, const void *request, size_t bytes) {
     int fd = rig_connect(rig);
-    (void)send_bytes(fd, request, bytes);
+    send_bytes(fd, request, bytes);
     int status = read_reply(rig, fd);
-    (void)close(fd);
+    close(fd);
     return status;
 }
 
@@ -308,9 +311,9 @@ static inline const char *sign(const char *body, size_t bytes) {
     hmac_sha256_set_key(&hmac, strlen(RIG_SECRET), (const uint8_t *)RIG_SECRET);
     hmac_sha256_update(&hmac, bytes, (const uint8_t *)body);
     hmac_sha256_digest(&hmac, sizeof digest, digest);
-    (void)strcpy(text, "sha256=");
+    strcpy(text, "sha256=");
     for (size_t i = 0; i < sizeof digest; i++) {
-        (void)sprintf(text + 7 + 2 * i, "%02x", digest[i]);
+        sprintf(text + 7 + 2 * i, "%02x", digest[i]);
     }
     return text;
 }
@@ -324,12 +327,12 @@ static const char delivery[] =
 /* A webhook as GitHub sends it, with a body of text. */
 static inline const char *webhook(const char *body) {
     static char request[8192];
-    (void)snprintf(request, sizeof request,
-                   "POST /webhook/github HTTP/1.1\r\nHost: h\r\nUser-Agent: GitHub-Hookshot/1\r\n"
-                   "Content-Type: application/json\r\nContent-Length: %zu\r\n"
-                   "X-GitHub-Delivery: " GUID "\r\nX-GitHub-Event: pull_request\r\n"
-                   "X-Hub-Signature-256: %s\r\n\r\n%s",
-                   strlen(body), sign(body, strlen(body)), body);
+    snprintf(request, sizeof request,
+             "POST /webhook/github HTTP/1.1\r\nHost: h\r\nUser-Agent: GitHub-Hookshot/1\r\n"
+             "Content-Type: application/json\r\nContent-Length: %zu\r\n"
+             "X-GitHub-Delivery: " GUID "\r\nX-GitHub-Event: pull_request\r\n"
+             "X-Hub-Signature-256: %s\r\n\r\n%s",
+             strlen(body), sign(body, strlen(body)), body);
     return request;
 }
 

@@ -55,7 +55,7 @@ static void routing_finds_its_fields(void **state) {
     }
 }
 
-static void a_malformed_body_is_rejected_with_the_place(void **state) {
+static void a_malformed_body_is_rejected_with_its_position(void **state) {
     (void)state;
     static const struct {
         const char *json, *error;
@@ -97,7 +97,7 @@ static int read_long(const char *before, size_t bytes, const char *after, const 
     for (size_t i = 0; i < bytes; i++) {
         at += (size_t)snprintf(json + at, sizeof json - at, "%s", unit);
     }
-    (void)snprintf(json + at, sizeof json - at, "%s", after);
+    snprintf(json + at, sizeof json - at, "%s", after);
     struct body_routing routing;
     struct error err;
     return read_text(json, &routing, &err);
@@ -127,7 +127,7 @@ static void over_long_fields_are_rejected(void **state) {
     assert_int_equal(read_long("{\"repository\":{\"full_name\":\"", 201, "\"}}", "\\u0061"), -1);
 }
 
-static void a_nul_in_a_form_ends_nothing(void **state) {
+static void a_nul_does_not_end_a_form(void **state) {
     (void)state;
     char form[] = "payload=%00%26", *json;
     size_t json_bytes;
@@ -172,7 +172,7 @@ static void the_payload_of_a_form_is_decoded(void **state) {
         char form[128], *json = NULL;
         size_t json_bytes = 0;
         struct error err;
-        (void)snprintf(form, sizeof form, "%s", cases[i].form);
+        snprintf(form, sizeof form, "%s", cases[i].form);
         int result = body_decode_form(form, strlen(form), &json, &json_bytes, &err);
         if (cases[i].json) {
             assert_int_equal(result, 0);
@@ -187,10 +187,10 @@ static void the_payload_of_a_form_is_decoded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routing_finds_its_fields),
-        cmocka_unit_test(a_malformed_body_is_rejected_with_the_place),
+        cmocka_unit_test(a_malformed_body_is_rejected_with_its_position),
         cmocka_unit_test(over_long_fields_are_rejected),
         cmocka_unit_test(a_failure_leaves_the_output_alone),
-        cmocka_unit_test(a_nul_in_a_form_ends_nothing),
+        cmocka_unit_test(a_nul_does_not_end_a_form),
         cmocka_unit_test(the_payload_of_a_form_is_decoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static int enter_home(void **state) {
                                             "DATABASE_URL",   "GITHUB_API_URL",
                                             "SNEKOMATIC_LOG", "http_proxy"};
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        (void)unsetenv(variables[i]);
+        unsetenv(variables[i]);
     }
     return mkdtemp(home) && chdir(home) == 0 ? 0 : -1;
 }
@@ -32,12 +32,12 @@ static int enter_home(void **state) {
 static int leave_home(void **state) {
     (void)state;
     char command[100];
-    (void)snprintf(command, sizeof command, "rm -r %s", home);
+    snprintf(command, sizeof command, "rm -r %s", home);
     return chdir("/") < 0 || system(command) != 0 ? -1 : 0;
 }
 
 static int say_verb(int argc, char **argv) {
-    (void)printf("%s with %d", argv[0], argc - 1);
+    printf("%s with %d", argv[0], argc - 1);
     return argc > 1 && strcmp(argv[1], "--help") == 0 ? EX_OK : 3;
 }
 
@@ -57,19 +57,19 @@ static void read_text(const char *path, char *text, size_t room) {
     struct buffer content = BUFFER_INIT(room - 1);
     struct error err;
     assert_int_equal(io_read_file(path, &content, &err), 0);
-    (void)snprintf(text, room, "%s", content.data ? content.data : "");
+    snprintf(text, room, "%s", content.data ? content.data : "");
     buffer_finish(&content);
 }
 
 /* Runs `words` (split at spaces) in a child of its own, as the program would be run. */
 static struct outcome run(const struct cli_verb *table, const char *words) {
     struct outcome outcome = {0};
-    (void)fflush(NULL);
+    fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
         char line[1000], *argv[20] = {(char[]){"snekomatic"}}, *rest = line;
         int argc = 1;
-        (void)snprintf(line, sizeof line, "%s", words);
+        snprintf(line, sizeof line, "%s", words);
         for (char *word; (word = strtok_r(rest, " ", &rest));) {
             argv[argc++] = word;
         }
@@ -78,7 +78,7 @@ static struct outcome run(const struct cli_verb *table, const char *words) {
         }
         optind = 1;
         int status = cli_run(table, argc, argv);
-        (void)fflush(NULL);
+        fflush(NULL);
         _exit(status);
     }
     int status;
@@ -109,7 +109,7 @@ static void the_named_verb_runs_with_its_arguments(void **state) {
     }
 }
 
-static void help_lists_the_verbs_that_are_for_people(void **state) {
+static void help_lists_the_public_verbs(void **state) {
     (void)state;
     static const char *const ways[] = {"--help", "-h", "help"};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
@@ -120,7 +120,7 @@ static void help_lists_the_verbs_that_are_for_people(void **state) {
     }
 }
 
-static void an_unknown_verb_is_rejected_with_the_nearest_right_one(void **state) {
+static void an_unknown_verb_is_rejected_with_a_suggestion(void **state) {
     (void)state;
     static const char *const cases[][2] = {
         {"frist", "snekomatic: there is no verb 'frist'; did you mean 'first'?\n"},
@@ -150,7 +150,7 @@ static void write_text(const char *path, const char *text) {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
     assert_int_equal(io_write_full(fd, text, strlen(text)), 0);
-    (void)close(fd);
+    close(fd);
 }
 
 /* A child that takes one connection, answers it with `answer` once the request's `body` is there,
@@ -163,12 +163,12 @@ static pid_t serve_once(uint16_t *port, const char *body, const char *answer) {
     assert_int_equal(listen(fd, 1), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
     *port = ntohs(address.sin_port);
-    (void)fflush(NULL);
+    fflush(NULL);
     pid_t child = fork();
     if (child != 0) {
         return child;
     }
-    (void)alarm(20);
+    alarm(20);
     int peer = accept(fd, NULL, NULL);
     char request[8192] = "";
     size_t bytes = 0;
@@ -190,18 +190,18 @@ send_to(const char *answer, const char *format, char request[8192]) {
     uint16_t port;
     char words[1000];
     pid_t host = serve_once(&port, "{\"a\": 1}\n", answer);
-    (void)snprintf(words, sizeof words, "%u", port);
-    (void)setenv("PORT", words, 1);
+    snprintf(words, sizeof words, "%u", port);
+    setenv("PORT", words, 1);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    (void)snprintf(words, sizeof words, format, port);
+    snprintf(words, sizeof words, format, port);
 #pragma GCC diagnostic pop
     struct outcome outcome = run(real_verbs, words);
     int status;
     assert_int_equal(waitpid(host, &status, 0), host);
     assert_int_equal(status, 0);
     read_text("request", request, 8192);
-    (void)unsetenv("PORT");
+    unsetenv("PORT");
     return outcome;
 }
 
@@ -237,9 +237,10 @@ static void send_finds_the_host_and_the_secret_in_the_configuration(void **state
     write_text("body", "{\"a\": 1}\n");
     write_text("secret", "It's a Secret to Everybody\n");
     write_text("x.toml", "github = { app_id = 1, webhook_secret_file = \"secret\" }\n");
-    (void)setenv("http_proxy", "http://127.0.0.1:1", 1); /* must not be asked for our own host */
+    /* must not be asked for our own host */
+    (void)setenv("http_proxy", "http://127.0.0.1:1", 1);
     struct outcome outcome = send_to(accepted, "send -c x.toml ping body", request);
-    (void)unsetenv("http_proxy");
+    unsetenv("http_proxy");
     assert_int_equal(outcome.status, EX_OK);
     assert_memory_equal(request, "POST /webhook/github HTTP/1.1\r\n", 31);
     assert_non_null(
@@ -252,7 +253,7 @@ static void send_finds_the_host_and_the_secret_in_the_configuration(void **state
     assert_non_null(strchr("89ab", guid[19]));
 }
 
-static void a_rejection_is_shown_and_is_no_success(void **state) {
+static void a_rejection_is_shown_with_its_own_status(void **state) {
     (void)state;
     char request[8192];
     write_text("body", "{\"a\": 1}\n");
@@ -264,7 +265,7 @@ static void a_rejection_is_shown_and_is_no_success(void **state) {
     assert_string_equal(outcome.out, "401\nno?[2J\n");
 }
 
-static void what_keeps_send_from_sending_has_its_own_status(void **state) {
+static void each_failure_of_send_has_its_own_status(void **state) {
     (void)state;
     static const struct {
         const char *words;
@@ -303,13 +304,13 @@ static void what_keeps_send_from_sending_has_its_own_status(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_named_verb_runs_with_its_arguments),
-        cmocka_unit_test(help_lists_the_verbs_that_are_for_people),
-        cmocka_unit_test(an_unknown_verb_is_rejected_with_the_nearest_right_one),
+        cmocka_unit_test(help_lists_the_public_verbs),
+        cmocka_unit_test(an_unknown_verb_is_rejected_with_a_suggestion),
         cmocka_unit_test(version_names_the_program_and_the_abi),
         cmocka_unit_test(send_signs_and_posts_the_bytes_unchanged),
         cmocka_unit_test(send_finds_the_host_and_the_secret_in_the_configuration),
-        cmocka_unit_test(a_rejection_is_shown_and_is_no_success),
-        cmocka_unit_test(what_keeps_send_from_sending_has_its_own_status),
+        cmocka_unit_test(a_rejection_is_shown_with_its_own_status),
+        cmocka_unit_test(each_failure_of_send_has_its_own_status),
     };
     return cmocka_run_group_tests(tests, enter_home, leave_home);
 }

@@ -82,7 +82,7 @@ static void entries_are_read_and_the_clock_is_githubs(void **state) {
     page_free(page);
 }
 
-static void what_is_no_list_of_deliveries_is_said(void **state) {
+static void anything_but_a_list_of_deliveries_is_an_error(void **state) {
     (void)state;
     static const char *const bad[] = {
         "",
@@ -110,7 +110,7 @@ int main(void) {
         cmocka_unit_test(the_next_page_is_found_in_any_link_header),
         cmocka_unit_test(times_are_read_with_and_without_fractions),
         cmocka_unit_test(entries_are_read_and_the_clock_is_githubs),
-        cmocka_unit_test(what_is_no_list_of_deliveries_is_said),
+        cmocka_unit_test(anything_but_a_list_of_deliveries_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* ingest over real sockets: what each request is answered, and what the inbox gets of it. */
+/* Tests ingest over real sockets: the response to each request, and what reaches the inbox. */
 #include "ingest_rig.h"
 
 #define HOST "Host: h\r\n"
@@ -28,7 +28,7 @@ static const char *fill(const char *head, const char *body) {
             *out++ = *at++;
         }
     }
-    (void)sprintf(out, "\r\n%s", body);
+    sprintf(out, "\r\n%s", body);
     return request;
 }
 
@@ -62,18 +62,18 @@ static void head_is_get_without_the_body(void **state) {
     for (size_t i = 0; i < 3; i++) {
         char request[64];
         int fd = rig_connect(rig);
-        (void)snprintf(request, sizeof request,
-                       "HEAD %s HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", paths[i]);
+        snprintf(request, sizeof request, "HEAD %s HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n",
+                 paths[i]);
         assert_true(send_text(fd, request));
         assert_int_equal(read_reply_of(rig, fd, true), 200);
         assert_true(at_end(fd));
-        (void)close(fd);
+        close(fd);
     }
     rig_stop(rig);
 }
 
-/* As one writes it to a proxy. */
-static void a_whole_url_is_as_good_as_its_path(void **state) {
+/* A client sends this form to a proxy. */
+static void a_whole_url_counts_as_its_path(void **state) {
     (void)state;
     struct rig *rig = rig_start(NULL);
     static const struct {
@@ -86,7 +86,7 @@ static void a_whole_url_is_as_good_as_its_path(void **state) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char request[100];
-        (void)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\n" HOST "\r\n", table[i].target);
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\n" HOST "\r\n", table[i].target);
         int status = ask(rig, request);
         if (status != table[i].status) {
             fail_msg("%s: %d", table[i].target, status);
@@ -94,7 +94,7 @@ static void a_whole_url_is_as_good_as_its_path(void **state) {
     }
     char request[8300];
     const char *plain = webhook(delivery);
-    (void)snprintf(request, sizeof request, "POST http://h%s", plain + strlen("POST "));
+    snprintf(request, sizeof request, "POST http://h%s", plain + strlen("POST "));
     assert_int_equal(ask(rig, request), 202);
     rig_stop(rig);
 }
@@ -113,7 +113,7 @@ static void health_and_readiness_are_json(void **state) {
     rig_stop(rig);
 }
 
-static void every_answer_has_the_headers_that_protect(void **state) {
+static void every_response_has_the_security_headers(void **state) {
     (void)state;
     struct rig *rig = rig_start(NULL);
     static const char *const requests[] = {
@@ -131,7 +131,7 @@ static void every_answer_has_the_headers_that_protect(void **state) {
     rig_stop(rig);
 }
 
-static void a_delivery_is_stored_and_then_answered(void **state) {
+static void a_delivery_is_stored_before_the_response(void **state) {
     (void)state;
     struct rig *rig = rig_start(NULL);
     struct inbox *inbox = &rig->inbox;
@@ -154,7 +154,7 @@ static void a_delivery_is_stored_and_then_answered(void **state) {
     rig_stop(rig);
 }
 
-static void the_inbox_decides_the_answer(void **state) {
+static void the_inbox_decides_the_response(void **state) {
     (void)state;
     static const struct {
         int result, status;
@@ -164,7 +164,7 @@ static void the_inbox_decides_the_answer(void **state) {
         {INBOX_DUPLICATE, 200, 1, "\"status\":\"duplicate\"", "msg=duplicate delivery=" GUID},
         {INBOX_REDELIVERED, 202, 1, "\"status\":\"queued\"", "msg=redelivered delivery=" GUID},
         {-1, 503, 0, "\r\nRetry-After: 10\r\n", "reason=\"the disk is full\""},
-        {-1, 503, 0, "{\"error\":\"delivery cannot be stored now\",\"fix\":\"", "status=503"},
+        {-1, 503, 0, "{\"error\":\"the delivery cannot be stored now\",\"fix\":\"", "status=503"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rig *rig = rig_start(NULL);
@@ -173,7 +173,8 @@ static void the_inbox_decides_the_answer(void **state) {
         assert_reply_has(rig, cases[i].text);
         assert_int_equal(rig->n_stored, cases[i].n_stored);
         assert_logged(rig, cases[i].log);
-        assert_null(strstr(rig->reply, "disk")); /* a stranger learns nothing of us */
+        /* The response does not show internals. */
+        assert_null(strstr(rig->reply, "disk"));
         rig_stop(rig);
     }
 }
@@ -208,17 +209,18 @@ static void assert_rejected(struct rig *rig, const struct rejection *rejection) 
     assert_reply_has(rig, "Content-Type: application/json\r\n");
 }
 
-static void what_is_wrong_is_rejected_and_told(void **state) {
+static void wrong_requests_are_rejected_with_the_fix(void **state) {
     (void)state;
     static const struct rejection cases[] = {
-        {"GET /webhook HTTP/1.1\r\n" HOST, "", 404, "{\"error\":\"there is nothing here\""},
+        {"GET /webhook HTTP/1.1\r\n" HOST, "", 404, "{\"error\":\"there is nothing at this path\""},
         {"GET /webhook/github/ HTTP/1.1\r\n" HOST, "", 404, ""},
         {"GET //healthz HTTP/1.1\r\n" HOST, "", 404, ""},
         {"GET /webhook/github HTTP/1.1\r\n" HOST, "", 405, "\r\nAllow: POST\r\n"},
         {"PUT /webhook/github HTTP/1.1\r\n" ALL, delivery, 405, "\r\nAllow: POST\r\n"},
         {"POST / HTTP/1.1\r\n" ALL, delivery, 405, "\r\nAllow: GET, HEAD\r\n"},
         {"get / HTTP/1.1\r\n" HOST, "", 405, "\r\nAllow: GET, HEAD\r\n"},
-        {POST HOST LENGTH GUID_LINE EVENT SIGNATURE, delivery, 415, "another type"},
+        {POST HOST LENGTH GUID_LINE EVENT SIGNATURE, delivery, 415,
+         "content type is not supported"},
         {POST HOST LENGTH GUID_LINE EVENT SIGNATURE "Content-Type: text/json\r\n", delivery, 415,
          ""},
         {POST HOST LENGTH GUID_LINE EVENT SIGNATURE "Content-Type: application/jsonp\r\n", delivery,
@@ -238,9 +240,9 @@ static void what_is_wrong_is_rejected_and_told(void **state) {
          delivery, 400, "X-GitHub-Event is malformed"},
         {POST HOST LENGTH TYPE GUID_LINE EVENT, delivery, 401, "X-Hub-Signature-256 is missing"},
         {POST HOST LENGTH TYPE GUID_LINE EVENT "X-Hub-Signature-256: sha256=abc\r\n", delivery, 401,
-         "signature is malformed"},
+         "the signature is malformed"},
         {POST HOST LENGTH TYPE GUID_LINE EVENT "X-Hub-Signature-256: sha256=" ZEROES "\r\n",
-         delivery, 401, "{\"error\":\"signature does not match\",\"fix\":\""},
+         delivery, 401, "{\"error\":\"the signature does not match\",\"fix\":\""},
         {POST HOST LENGTH TYPE GUID_LINE EVENT
          "X-Hub-Signature: sha1=0000000000000000000000000000000000000000\r\n",
          delivery, 401, "X-Hub-Signature-256 is missing"},
@@ -256,13 +258,13 @@ static void what_is_wrong_is_rejected_and_told(void **state) {
         assert_rejected(rig, &cases[i]);
     }
     assert_logged(rig, "level=warning msg=rejected delivery=" GUID
-                       " status=401 reason=\"signature does not match\"\n");
+                       " status=401 reason=\"the signature does not match\"\n");
     assert_logged(rig, "level=warning msg=rejected status=415 ");
     rig_stop(rig);
 }
 
-/* Each request has the fault that is wanted, and all those that are looked for later. */
-static void faults_are_looked_for_in_a_fixed_order(void **state) {
+/* Each request has the expected fault, and all faults that are checked later. */
+static void checks_run_in_a_fixed_order(void **state) {
     (void)state;
 #define BAD_SIGNATURE "X-Hub-Signature-256: sha256=" ZEROES "\r\n"
 #define TOO_LONG "Content-Length: 1048577\r\n"
@@ -296,8 +298,7 @@ static void content_types_may_have_parameters_and_any_case(void **state) {
     struct rig *rig = rig_start(NULL);
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         char head[1024];
-        (void)snprintf(head, sizeof head, "%s%s", POST HOST LENGTH GUID_LINE EVENT SIGNATURE,
-                       types[i]);
+        snprintf(head, sizeof head, "%s%s", POST HOST LENGTH GUID_LINE EVENT SIGNATURE, types[i]);
         assert_int_equal(ask(rig, fill(head, delivery)), 202);
     }
     rig_stop(rig);
@@ -324,7 +325,7 @@ static void sha1_counts_only_where_allowed_and_alone(void **state) {
     struct rig *rig = rig_init();
     rig->options.allow_sha1 = true;
     rig_start(rig);
-    /* an HMAC-SHA1 of "{}" made here, since the test's secret is not anyone's vector */
+    /* An HMAC-SHA1 of "{}" made here, because no published vector uses the test's secret. */
     struct hmac_sha1_ctx hmac;
     uint8_t digest[SHA1_DIGEST_SIZE];
     char head[1024], digits[41];
@@ -332,14 +333,15 @@ static void sha1_counts_only_where_allowed_and_alone(void **state) {
     hmac_sha1_update(&hmac, 2, (const uint8_t *)"{}");
     hmac_sha1_digest(&hmac, sizeof digest, digest);
     for (size_t i = 0; i < sizeof digest; i++) {
-        (void)sprintf(digits + 2 * i, "%02x", digest[i]);
+        sprintf(digits + 2 * i, "%02x", digest[i]);
     }
-    (void)snprintf(head, sizeof head, "%sX-Hub-Signature: sha1=%s\r\n",
-                   POST HOST LENGTH TYPE GUID_LINE EVENT, digits);
+    snprintf(head, sizeof head, "%sX-Hub-Signature: sha1=%s\r\n",
+             POST HOST LENGTH TYPE GUID_LINE EVENT, digits);
     assert_int_equal(ask(rig, fill(head, "{}")), 202);
     assert_int_equal(ask(rig, fill(sha1, "{}")), 401);
-    (void)strcat(head, BAD_SIGNATURE);
-    assert_int_equal(ask(rig, fill(head, "{}")), 401); /* the better one is given, and wrong */
+    strcat(head, BAD_SIGNATURE);
+    /* The stronger signature is present, and wrong. */
+    assert_int_equal(ask(rig, fill(head, "{}")), 401);
     rig_stop(rig);
 }
 
@@ -391,7 +393,7 @@ static const struct {
     {"POST /webhook/github?a=\001 HTTP/1.1\r\n" ALL, "URL"},
 };
 
-static void what_can_be_read_in_two_ways_is_rejected(void **state) {
+static void ambiguous_requests_are_rejected(void **state) {
     (void)state;
     struct rig *rig = rig_start(NULL);
     for (size_t i = 0; i < sizeof ambiguous / sizeof *ambiguous; i++) {
@@ -406,19 +408,20 @@ static void what_can_be_read_in_two_ways_is_rejected(void **state) {
         int fd = rig_connect(rig);
         assert_true(send_bytes(fd, request, bytes));
         int status = read_reply(rig, fd);
-        /* libmicrohttpd itself hangs up on some, which is as good */
+        /* libmicrohttpd itself closes some of these connections, which is right too. */
         if ((status != 400 && (status != 0 || ambiguous[i].text)) ||
             (ambiguous[i].text && !strstr(rig->reply, ambiguous[i].text))) {
             fail_msg("%zu: %s\nis answered %s", i, filled, rig->reply);
         }
-        assert_true(at_end(fd)); /* nothing behind it is taken for a request */
-        (void)close(fd);
+        /* Nothing after it counts as a request. */
+        assert_true(at_end(fd));
+        close(fd);
     }
     assert_int_equal(rig->inbox.n_puts, 0);
     rig_stop(rig);
 }
 
-static void unambiguous_variants_are_taken(void **state) {
+static void unambiguous_variants_are_accepted(void **state) {
     (void)state;
     static const char *const heads[] = {
         POST ALL,
@@ -436,20 +439,20 @@ static void unambiguous_variants_are_taken(void **state) {
             fail_msg("%s\nis answered %s", heads[i], rig->reply);
         }
     }
-    /* as many headers as fit, so that the buffer that they lie in grows, and come in pieces */
+    /* As many headers as fit, in pieces, so that the buffer that holds them grows. */
     char head[16384] = POST ALL;
     for (int i = 0; i < 60; i++) {
-        (void)sprintf(head + strlen(head), "X-Number-%d: " ZEROES ZEROES "\r\n", i);
+        sprintf(head + strlen(head), "X-Number-%d: " ZEROES ZEROES "\r\n", i);
     }
     const char *request = fill(head, delivery);
     assert_int_equal(ask(rig, request), 202);
     int fd = rig_connect(rig);
     for (size_t at = 0, bytes = strlen(request); at < bytes; at += 611) {
         assert_true(send_bytes(fd, request + at, bytes - at < 611 ? bytes - at : 611));
-        (void)usleep(500);
+        usleep(500);
     }
     assert_int_equal(read_reply(rig, fd), 202);
-    (void)close(fd);
+    close(fd);
     rig_stop(rig);
 }
 
@@ -460,18 +463,19 @@ static void bad_lengths_are_rejected(void **state) {
     struct rig *rig = rig_start(NULL);
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         char head[1024];
-        (void)snprintf(head, sizeof head, "%sContent-Length: %s\r\n",
-                       POST HOST TYPE GUID_LINE EVENT SIGNATURE, lengths[i]);
+        snprintf(head, sizeof head, "%sContent-Length: %s\r\n",
+                 POST HOST TYPE GUID_LINE EVENT SIGNATURE, lengths[i]);
         int fd = rig_connect(rig);
         assert_true(send_text(fd, fill(head, delivery)));
         int status = read_reply(rig, fd);
         if (status != 400 && status != 413) {
             fail_msg("%s is answered %s", lengths[i], rig->reply);
         }
-        /* libmicrohttpd 0.9.75 answers these itself, with its header twice; then it hangs up */
+        /* libmicrohttpd 0.9.75 responds to these itself, with its header twice, and closes the
+         * connection. */
         while (recv(fd, rig->reply, REPLY_MAX, 0) > 0) {}
         assert_true(at_end(fd));
-        (void)close(fd);
+        close(fd);
     }
     assert_int_equal(rig->inbox.n_puts, 0);
     rig_stop(rig);
@@ -483,17 +487,17 @@ static void bad_lengths_are_rejected(void **state) {
 static int ask_chunked(struct rig *rig, const char *body, size_t size) {
     static char request[32768];
     size_t bytes = strlen(body);
-    (void)strcpy(request, fill(POST CHUNKED, body));
+    strcpy(request, fill(POST CHUNKED, body));
     char *out = request + strlen(request) - bytes;
     for (size_t at = 0; at < bytes; at += size) {
         size_t n = bytes - at < size ? bytes - at : size;
         out += sprintf(out, "%zx;x=y\r\n%.*s\r\n", n, (int)n, body + at);
     }
-    (void)sprintf(out, "0\r\nX-Trailer: 1\r\n\r\n");
+    sprintf(out, "0\r\nX-Trailer: 1\r\n\r\n");
     return ask(rig, request);
 }
 
-static void a_chunked_body_is_as_good(void **state) {
+static void a_chunked_body_is_accepted(void **state) {
     (void)state;
     struct rig *rig = rig_start(NULL);
     for (size_t size = 1; size < 200; size += 33) {
@@ -504,26 +508,26 @@ static void a_chunked_body_is_as_good(void **state) {
     rig_stop(rig);
 }
 
-static void what_follows_chunks_is_no_request(void **state) {
+static void bytes_after_a_chunked_body_are_no_request(void **state) {
     (void)state;
     static char request[8192];
     static const char *const ends[] = {"\r\n", "\n"};
     struct rig *rig = rig_start(NULL);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        (void)strcpy(request, fill(POST CHUNKED, delivery));
+        strcpy(request, fill(POST CHUNKED, delivery));
         char *body = request + strlen(request) - strlen(delivery);
-        (void)sprintf(body, "%zx%s%s\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\n" HOST "\r\n",
-                      strlen(delivery), ends[i], delivery);
+        sprintf(body, "%zx%s%s\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\n" HOST "\r\n", strlen(delivery),
+                ends[i], delivery);
         int fd = rig_connect(rig);
         assert_true(send_text(fd, request));
         assert_int_equal(read_reply(rig, fd), 202);
         assert_true(at_end(fd));
-        (void)close(fd);
+        close(fd);
     }
     rig_stop(rig);
 }
 
-static void what_libmicrohttpd_rejects_by_itself_is_logged_too(void **state) {
+static void rejections_by_libmicrohttpd_are_logged(void **state) {
     (void)state;
     static const struct {
         const char *head, *body, *logged;
@@ -537,9 +541,10 @@ static void what_libmicrohttpd_rejects_by_itself_is_logged_too(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int fd = rig_connect(rig);
         assert_true(send_text(fd, fill(cases[i].head, cases[i].body)));
-        while (recv(fd, rig->reply, REPLY_MAX, 0) > 0) {} /* it hangs up once it has logged */
+        /* It closes the connection once it has logged. */
+        while (recv(fd, rig->reply, REPLY_MAX, 0) > 0) {}
         assert_logged(rig, cases[i].logged);
-        (void)close(fd);
+        close(fd);
     }
     rig_stop(rig);
 }
@@ -553,16 +558,19 @@ static void a_chunked_body_is_counted(void **state) {
     memset(body, ' ', sizeof body - 1);
     body[sizeof body - 1] = '\0';
     body[0] = '{', body[1] = '}', body[256] = '\0';
-    assert_int_equal(ask_chunked(rig, body, 50), 202); /* as many as allowed */
+    /* The largest body that is allowed. */
+    assert_int_equal(ask_chunked(rig, body, 50), 202);
     body[256] = ' ', body[257] = '\0';
-    assert_int_equal(ask_chunked(rig, body, 50), 413); /* and one more */
+    /* One byte more. */
+    assert_int_equal(ask_chunked(rig, body, 50), 413);
     assert_reply_has(rig, "{\"error\":\"the body is too large\"");
     body[257] = ' ';
-    assert_int_equal(ask_chunked(rig, body, 50), 0); /* no end in sight: hung up */
+    /* An endless body: the server closes the connection. */
+    assert_int_equal(ask_chunked(rig, body, 50), 0);
     rig_stop(rig);
 }
 
-static void expect_100_continue_is_answered_before_the_body(void **state) {
+static void expect_100_continue_gets_a_response_before_the_body(void **state) {
     (void)state;
     struct rig *rig = rig_start(NULL);
     int fd = rig_connect(rig);
@@ -572,14 +580,15 @@ static void expect_100_continue_is_answered_before_the_body(void **state) {
     assert_int_equal(read_reply(rig, fd), 100);
     assert_true(send_text(fd, delivery));
     assert_int_equal(read_reply(rig, fd), 202);
-    (void)close(fd);
+    close(fd);
 
-    fd = rig_connect(rig); /* what is rejected by its headers is so at once */
+    /* A rejection by the headers alone comes at once. */
+    fd = rig_connect(rig);
     request = fill(POST HOST LENGTH TYPE GUID_LINE EVENT "Expect: 100-continue\r\n", delivery);
     assert_true(send_bytes(fd, request, strlen(request) - strlen(delivery)));
     assert_int_equal(read_reply(rig, fd), 401);
     assert_true(at_end(fd));
-    (void)close(fd);
+    close(fd);
     rig_stop(rig);
 }
 
@@ -598,21 +607,21 @@ static void a_rejection_reaches_a_client_that_writes_before_it_reads(void **stat
         char head[1024];
         char *body = calloc(1, bytes);
         int fd = rig_connect(rig);
-        (void)snprintf(head, sizeof head, "%sContent-Length: %zu\r\n\r\n", cases[i].line, bytes);
+        snprintf(head, sizeof head, "%sContent-Length: %zu\r\n\r\n", cases[i].line, bytes);
         assert_non_null(body);
         assert_true(send_text(fd, head));
         assert_true(send_bytes(fd, body, bytes));
         assert_int_equal(read_reply(rig, fd), cases[i].status);
-        /* and the connection goes on, as after any other answer */
+        /* The connection stays usable, as after any other response. */
         assert_true(send_text(fd, "GET /healthz HTTP/1.1\r\n" HOST "\r\n"));
         assert_int_equal(read_reply(rig, fd), 200);
-        (void)close(fd);
+        close(fd);
         free(body);
     }
     rig_stop(rig);
 }
 
-static void a_length_out_of_all_bounds_is_answered_at_once(void **state) {
+static void an_absurd_length_is_rejected_at_once(void **state) {
     (void)state;
     struct rig *rig = rig_start(NULL);
     int fd = rig_connect(rig);
@@ -620,7 +629,7 @@ static void a_length_out_of_all_bounds_is_answered_at_once(void **state) {
                           "Content-Length: 18446744073709551615\r\n\r\n"));
     assert_int_equal(read_reply(rig, fd), 413);
     assert_true(at_end(fd));
-    (void)close(fd);
+    close(fd);
     rig_stop(rig);
 }
 
@@ -634,7 +643,7 @@ static void a_connection_serves_one_request_after_the_other(void **state) {
         assert_true(send_text(fd, fill(POST HOST LENGTH TYPE GUID_LINE EVENT, delivery)));
         assert_int_equal(read_reply(rig, fd), 401);
     }
-    /* pipelined: the second comes while the first is with the inbox */
+    /* Pipelined: the second request arrives while the inbox has the first. */
     inbox_hold(&rig->inbox);
     assert_true(send_text(fd, webhook(delivery)));
     assert_true(send_text(fd, "GET /healthz HTTP/1.1\r\n" HOST "\r\n"));
@@ -642,11 +651,11 @@ static void a_connection_serves_one_request_after_the_other(void **state) {
     inbox_release(&rig->inbox);
     assert_int_equal(read_reply(rig, fd), 202);
     assert_int_equal(read_reply(rig, fd), 200);
-    (void)close(fd);
+    close(fd);
     rig_stop(rig);
 }
 
-/* A page of another room: says what it was asked, and frees its state. */
+/* A route of another room: it responds with the request, and frees its state. */
 static void page_begin(struct http_request *request) {
     request->state = malloc(1);
     size_t bytes;
@@ -658,12 +667,11 @@ static void page_begin(struct http_request *request) {
 static void page_handle(struct http_request *request) {
     char text[512];
     const char *q = http_query(request, "q"), *empty = http_query(request, "empty");
-    (void)snprintf(text, sizeof text, "%s %s q=%s empty=%s none=%d body=%s", request->method,
-                   request->path, q ? q : "-", empty ? empty : "-",
-                   http_query(request, "none") == NULL,
-                   request->body.bytes ? request->body.data : "");
-    http_answer(request, 200, "text/plain", text, strlen(text));
-    http_answer_header(request, "X-Page", "yes");
+    snprintf(text, sizeof text, "%s %s q=%s empty=%s none=%d body=%s", request->method,
+             request->path, q ? q : "-", empty ? empty : "-", http_query(request, "none") == NULL,
+             request->body.bytes ? request->body.data : "");
+    http_respond(request, 200, "text/plain", text, strlen(text));
+    http_response_header(request, "X-Page", "yes");
 }
 
 static void page_release(struct http_request *request) {
@@ -671,14 +679,14 @@ static void page_release(struct http_request *request) {
     ++*(unsigned *)request->route->context;
 }
 
-static void other_rooms_join_by_a_row_of_the_table(void **state) {
+static void other_rooms_add_routes(void **state) {
     (void)state;
     unsigned released = 0;
     const struct http_route routes[] = {{.path = "/console/*",
                                          .methods = "GET, POST",
                                          .max_body_bytes = 10,
-                                         .begin = page_begin,
-                                         .handle = page_handle,
+                                         .on_headers = page_begin,
+                                         .on_request = page_handle,
                                          .release = page_release,
                                          .context = &released}};
     struct rig *rig = rig_init();
@@ -707,29 +715,29 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_greeting_is_a_page_of_its_own),
         cmocka_unit_test(head_is_get_without_the_body),
-        cmocka_unit_test(a_whole_url_is_as_good_as_its_path),
+        cmocka_unit_test(a_whole_url_counts_as_its_path),
         cmocka_unit_test(health_and_readiness_are_json),
-        cmocka_unit_test(every_answer_has_the_headers_that_protect),
-        cmocka_unit_test(a_delivery_is_stored_and_then_answered),
-        cmocka_unit_test(the_inbox_decides_the_answer),
+        cmocka_unit_test(every_response_has_the_security_headers),
+        cmocka_unit_test(a_delivery_is_stored_before_the_response),
+        cmocka_unit_test(the_inbox_decides_the_response),
         cmocka_unit_test(a_delivery_without_installation_runs_nothing),
-        cmocka_unit_test(what_is_wrong_is_rejected_and_told),
-        cmocka_unit_test(faults_are_looked_for_in_a_fixed_order),
+        cmocka_unit_test(wrong_requests_are_rejected_with_the_fix),
+        cmocka_unit_test(checks_run_in_a_fixed_order),
         cmocka_unit_test(content_types_may_have_parameters_and_any_case),
         cmocka_unit_test(a_form_carries_its_payload_signed_as_it_was_sent),
         cmocka_unit_test(sha1_counts_only_where_allowed_and_alone),
-        cmocka_unit_test(what_can_be_read_in_two_ways_is_rejected),
-        cmocka_unit_test(unambiguous_variants_are_taken),
+        cmocka_unit_test(ambiguous_requests_are_rejected),
+        cmocka_unit_test(unambiguous_variants_are_accepted),
         cmocka_unit_test(bad_lengths_are_rejected),
-        cmocka_unit_test(a_chunked_body_is_as_good),
-        cmocka_unit_test(what_follows_chunks_is_no_request),
-        cmocka_unit_test(what_libmicrohttpd_rejects_by_itself_is_logged_too),
+        cmocka_unit_test(a_chunked_body_is_accepted),
+        cmocka_unit_test(bytes_after_a_chunked_body_are_no_request),
+        cmocka_unit_test(rejections_by_libmicrohttpd_are_logged),
         cmocka_unit_test(a_chunked_body_is_counted),
-        cmocka_unit_test(expect_100_continue_is_answered_before_the_body),
+        cmocka_unit_test(expect_100_continue_gets_a_response_before_the_body),
         cmocka_unit_test(a_rejection_reaches_a_client_that_writes_before_it_reads),
-        cmocka_unit_test(a_length_out_of_all_bounds_is_answered_at_once),
+        cmocka_unit_test(an_absurd_length_is_rejected_at_once),
         cmocka_unit_test(a_connection_serves_one_request_after_the_other),
-        cmocka_unit_test(other_rooms_join_by_a_row_of_the_table),
+        cmocka_unit_test(other_rooms_add_routes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,7 +47,7 @@ static void each_changed_byte_is_found(void **state) {
     assert_false(signature_verify(&signature, body, sizeof body - 2, &documented, 1));
 }
 
-static void any_of_the_secrets_will_do_and_no_other(void **state) {
+static void each_of_the_secrets_verifies_and_no_other(void **state) {
     (void)state;
     const struct secret both[] = {other, documented}, turned[] = {documented, other};
     assert_true(verify(SIGNATURE_SHA256, good, both, 2));
@@ -65,7 +65,7 @@ static void an_unset_secret_signs_nothing(void **state) {
                         &unset, 1));
 }
 
-static void sha1_is_a_kind_of_its_own(void **state) {
+static void sha1_never_verifies_as_sha256(void **state) {
     (void)state;
     static const char sha1[] = "sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59";
     assert_true(verify(SIGNATURE_SHA1, sha1, &documented, 1));
@@ -119,9 +119,9 @@ int main(void) {
         cmocka_unit_test(the_documented_signature_verifies),
         cmocka_unit_test(digits_count_in_either_case),
         cmocka_unit_test(each_changed_byte_is_found),
-        cmocka_unit_test(any_of_the_secrets_will_do_and_no_other),
+        cmocka_unit_test(each_of_the_secrets_verifies_and_no_other),
         cmocka_unit_test(an_unset_secret_signs_nothing),
-        cmocka_unit_test(sha1_is_a_kind_of_its_own),
+        cmocka_unit_test(sha1_never_verifies_as_sha256),
         cmocka_unit_test(anything_but_prefix_and_digits_is_malformed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

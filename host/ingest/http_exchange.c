@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* One request on its way through libmicrohttpd: its headers are checked, its body is kept within
- * the limits, its route handles it, its answer is sent. */
+/* One request on its way through libmicrohttpd: checks its headers, collects its body within the
+ * limits, calls its route, and sends the response. */
 #include "ingest/server.h"
 
 #include "base/clock.h"
@@ -11,16 +11,18 @@
 #include <string.h>
 #include <strings.h>
 
-#define BODY_BYTES_A_SECOND 1024 /* the least, on the average, once the grace is over */
+/* The lowest average rate of a body after the grace period. */
+#define BODY_BYTES_A_SECOND 1024
 
-void *exchange_new(void *cls, const char *uri, struct MHD_Connection *mhd) {
+void *http_exchange_new(void *cls, const char *uri, struct MHD_Connection *mhd) {
     struct ingest *ingest = cls;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct connection *connection = info ? info->socket_context : NULL;
-    struct exchange *exchange = connection && uri ? calloc(1, sizeof *exchange) : NULL;
+    struct http_exchange *exchange = connection && uri ? calloc(1, sizeof *exchange) : NULL;
     if (!exchange) {
-        return NULL; /* exchange_access() hangs up */
+        /* http_exchange_access() then closes the connection. */
+        return NULL;
     }
     exchange->request.exchange = exchange;
     exchange->ingest = ingest;
@@ -40,7 +42,7 @@ void http_request_ref(struct http_request *request) {
 }
 
 void http_request_unref(struct http_request *request) {
-    struct exchange *exchange = request->exchange;
+    struct http_exchange *exchange = request->exchange;
     if (--exchange->refs > 0) {
         return;
     }
@@ -53,7 +55,7 @@ void http_request_unref(struct http_request *request) {
 }
 
 void http_drop_body(struct http_request *request) {
-    struct exchange *exchange = request->exchange;
+    struct http_exchange *exchange = request->exchange;
     buffer_finish(&request->body);
     exchange->ingest->held_bytes -= exchange->held_bytes;
     exchange->held_bytes = 0;
@@ -75,7 +77,7 @@ static bool lists_method(const char *methods, const char *method) {
     return false;
 }
 
-static bool is_at(const struct http_route *route, const char *path) {
+static bool matches(const struct http_route *route, const char *path) {
     size_t bytes = strlen(route->path);
     if (bytes > 2 && strcmp(route->path + bytes - 2, "/*") == 0) {
         return strncmp(path, route->path, bytes - 2) == 0 &&
@@ -86,42 +88,43 @@ static bool is_at(const struct http_route *route, const char *path) {
 
 static const struct http_route *find_route(const struct ingest *ingest, const char *path) {
     for (size_t i = 0; i < OWN_ROUTES; i++) {
-        if (is_at(&ingest->own_routes[i], path)) {
+        if (matches(&ingest->own_routes[i], path)) {
             return &ingest->own_routes[i];
         }
     }
     for (size_t i = 0; i < ingest->options.n_routes; i++) {
-        if (is_at(&ingest->options.routes[i], path)) {
+        if (matches(&ingest->options.routes[i], path)) {
             return &ingest->options.routes[i];
         }
     }
     return NULL;
 }
 
-static void reject_for_memory(struct http_request *request) {
-    http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "too many bodies are held at once",
-                "send it again later");
+static void reject_over_budget(struct http_request *request) {
+    http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE,
+                "the host holds too many request bodies at once", "send the request again later");
 }
 
-static void reject_for_size(struct http_request *request) {
+static void reject_too_large(struct http_request *request) {
     http_reject(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large",
                 "send less, or raise server.max_body_bytes");
 }
 
-/* Would `more` bytes pass what all requests together may hold? */
+/* Would `more` bytes exceed the budget of all requests together? */
 static bool over_budget(const struct ingest *ingest, uint64_t more) {
     return more > ingest->options.max_held_bytes - ingest->held_bytes;
 }
 
-/* Would they even if nothing else were still on its way? */
+/* Would they exceed it even if no other body were still arriving? */
 static bool has_no_room(const struct ingest *ingest, uint64_t more) {
-    uint64_t whole = ingest->held_bytes - connections_coming_bytes(ingest);
+    uint64_t whole = ingest->held_bytes - connections_arriving_bytes(ingest);
     return more > ingest->options.max_held_bytes - whole;
 }
 
-/* A stranger must not fill the budget with bodies that never end: the one that has been coming for
- * longest makes room for who comes now; a webhook's is over in no time. */
-static bool make_room(struct exchange *exchange, uint64_t bytes) {
+/* A stranger must not fill the budget with bodies that never end. So the body that has been
+ * arriving for longest makes room for the newest one. A webhook's body arrives within
+ * milliseconds. */
+static bool make_room(struct http_exchange *exchange, uint64_t bytes) {
     while (over_budget(exchange->ingest, bytes)) {
         if (!connections_shut_oldest_body(exchange->ingest, exchange->connection)) {
             return false;
@@ -130,8 +133,8 @@ static bool make_room(struct exchange *exchange, uint64_t bytes) {
     return true;
 }
 
-/* A body must come at a rate, and be whole in time. */
-static void set_body_deadline(struct exchange *exchange) {
+/* A body must arrive at a minimum rate and be complete in time. */
+static void set_body_deadline(struct http_exchange *exchange) {
     const struct ingest_options *options = &exchange->ingest->options;
     int64_t from_ms = exchange->connection->since_ms;
     int64_t in_ms =
@@ -141,48 +144,48 @@ static void set_body_deadline(struct exchange *exchange) {
                             from_ms + in_ms - clock_monotonic_ms());
 }
 
-/* The headers are there: what can be rejected by them alone is. */
-static void check_headers(struct exchange *exchange) {
+/* Rejects what the headers alone allow to reject. */
+static void check_headers(struct http_exchange *exchange) {
     struct ingest *ingest = exchange->ingest;
     struct http_request *request = &exchange->request;
     const struct http_route *route = find_route(ingest, request->path);
     if (!route) {
-        http_reject(request, MHD_HTTP_NOT_FOUND, "there is nothing here",
-                    "webhooks go to /webhook/github");
+        http_reject(request, MHD_HTTP_NOT_FOUND, "there is nothing at this path",
+                    "send webhooks to /webhook/github");
         return;
     }
     if (!lists_method(route->methods, request->method)) {
-        http_reject(request, MHD_HTTP_METHOD_NOT_ALLOWED, "this method does nothing here",
-                    "use one that the header Allow lists");
-        http_answer_header(request, MHD_HTTP_HEADER_ALLOW, route->methods);
+        http_reject(request, MHD_HTTP_METHOD_NOT_ALLOWED, "this path does not accept this method",
+                    "use a method that the header Allow lists");
+        http_response_header(request, MHD_HTTP_HEADER_ALLOW, route->methods);
         return;
     }
     if (exchange->announced_bytes > route->max_body_bytes) {
-        reject_for_size(request);
+        reject_too_large(request);
         return;
     }
     request->route = route;
     request->body = (struct buffer)BUFFER_INIT(route->max_body_bytes);
-    if (route->begin) {
-        route->begin(request);
+    if (route->on_headers) {
+        route->on_headers(request);
     }
-    /* What is held counts as it comes, not as it is announced: three requests that announce much
-     * and send nothing would keep everybody else out. The pages of what is reserved and not yet
-     * written cost nothing. */
-    if (!exchange->answered && exchange->announced_bytes > 0 &&
+    /* The budget counts bytes when they arrive, not when they are announced. Otherwise three
+     * requests that announce much and send nothing would lock out everybody else. Reserved pages
+     * that nobody has written yet cost nothing. */
+    if (!exchange->responded && exchange->announced_bytes > 0 &&
         (has_no_room(ingest, exchange->announced_bytes) ||
          buffer_reserve(&request->body, exchange->announced_bytes) < 0)) {
-        reject_for_memory(request);
+        reject_over_budget(request);
     }
 }
 
-static enum MHD_Result queue(struct exchange *exchange) {
+static enum MHD_Result queue(struct http_exchange *exchange) {
     struct ingest *ingest = exchange->ingest;
     if (!exchange->response) {
         return MHD_NO;
     }
-    /* libmicrohttpd before 1.0 takes a chunk's line that ends in a bare LF, which a proxy before us
-     * may read otherwise. So what follows chunks is never taken for another request. */
+    /* libmicrohttpd before 1.0 accepts a chunk line that ends in a bare LF. A proxy in front of the
+     * host may read it differently. So nothing after a chunked body counts as another request. */
     size_t bytes;
     bool chunked = http_header(&exchange->request, MHD_HTTP_HEADER_TRANSFER_ENCODING, &bytes);
     if (ingest->quiesced || chunked) {
@@ -196,13 +199,13 @@ static enum MHD_Result queue(struct exchange *exchange) {
     return result;
 }
 
-/* So much of a body is read to its end although it is rejected, so that the rejection reaches a
- * client that writes all before it reads. */
+/* A rejected body is still read up to this size, so that the response reaches a client that writes
+ * everything before it reads. */
 static uint64_t discard_max(const struct ingest *ingest) {
     return 2 * (uint64_t)ingest->options.max_body_bytes;
 }
 
-static enum MHD_Result begin(struct exchange *exchange, const struct strict_request *strict) {
+static enum MHD_Result begin(struct http_exchange *exchange, const struct strict_request *strict) {
     struct ingest *ingest = exchange->ingest;
     struct http_request *request = &exchange->request;
     exchange->connection->since_ms = clock_monotonic_ms();
@@ -211,8 +214,9 @@ static enum MHD_Result begin(struct exchange *exchange, const struct strict_requ
         exchange->bad_uri ? exchange->bad_uri : strict_check(exchange->mhd, strict);
     if (ambiguous) {
         http_reject(request, MHD_HTTP_BAD_REQUEST, ambiguous,
-                    "send a request that cannot be read in two ways (RFC 9112)");
-        return queue(exchange); /* where its body ends nobody knows: hang up */
+                    "send a request that has only one meaning (RFC 9112)");
+        /* The end of the body is unknown, so the connection closes. */
+        return queue(exchange);
     }
     size_t bytes;
     const char *length = http_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH, &bytes);
@@ -220,51 +224,54 @@ static enum MHD_Result begin(struct exchange *exchange, const struct strict_requ
     check_headers(exchange);
     const char *expect = http_header(request, MHD_HTTP_HEADER_EXPECT, &bytes);
     bool waits = expect && strcasecmp(expect, "100-continue") == 0;
-    if (exchange->answered && (waits || exchange->announced_bytes > discard_max(ingest))) {
-        return queue(exchange); /* libmicrohttpd hangs up after it */
+    if (exchange->responded && (waits || exchange->announced_bytes > discard_max(ingest))) {
+        /* libmicrohttpd closes the connection after this response. */
+        return queue(exchange);
     }
     return MHD_YES;
 }
 
-static enum MHD_Result take_body(struct exchange *exchange, const char *data, size_t bytes) {
+static enum MHD_Result add_body(struct http_exchange *exchange, const char *data, size_t bytes) {
     struct ingest *ingest = exchange->ingest;
     struct http_request *request = &exchange->request;
     exchange->seen_bytes += bytes;
     if (exchange->seen_bytes > discard_max(ingest)) {
-        return MHD_NO; /* chunks without end; libmicrohttpd takes no answer in between */
+        /* Endless chunks; libmicrohttpd accepts no response in between. */
+        return MHD_NO;
     }
     set_body_deadline(exchange);
-    if (exchange->answered) {
+    if (exchange->responded) {
         return MHD_YES;
     }
     if (exchange->seen_bytes > request->route->max_body_bytes) {
-        reject_for_size(request);
+        reject_too_large(request);
     } else if (!make_room(exchange, bytes) || buffer_append(&request->body, data, bytes) < 0) {
-        reject_for_memory(request);
+        reject_over_budget(request);
     } else {
         exchange->held_bytes += bytes;
         ingest->held_bytes += bytes;
     }
-    if (exchange->answered) {
+    if (exchange->responded) {
         http_drop_body(request);
     }
     return MHD_YES;
 }
 
-/* The request is whole; or the answer that it was suspended for has come. */
-static enum MHD_Result finish(struct exchange *exchange) {
-    if (!exchange->answered && !exchange->handled) {
+/* The request is complete, or the response that it was suspended for has arrived. */
+static enum MHD_Result finish(struct http_exchange *exchange) {
+    if (!exchange->responded && !exchange->handled) {
         exchange->handled = true;
         if (exchange->ingest->ending) {
-            http_reject_stopping(&exchange->request); /* nobody would wake it any more */
+            /* No thread would resume it later. */
+            http_reject_stopping(&exchange->request);
         } else {
-            exchange->request.route->handle(&exchange->request);
+            exchange->request.route->on_request(&exchange->request);
         }
-        if (exchange->answered) {
+        if (exchange->responded) {
             http_drop_body(&exchange->request);
         }
     }
-    if (exchange->answered) {
+    if (exchange->responded) {
         return queue(exchange);
     }
     connection_set_deadline(exchange->ingest, exchange->connection, INT64_MAX);
@@ -273,12 +280,15 @@ static enum MHD_Result finish(struct exchange *exchange) {
     return MHD_YES;
 }
 
-/* A request to a proxy names all of the URL, and RFC 9112 section 3.2.2 has every server take that.
- * Whose host it names does not matter here, as for Host. */
+/* A request to a proxy contains the whole URL, and RFC 9112 section 3.2.2 requires every server to
+ * accept that. Its host does not matter here, like the header Host. */
 static const char *path_of(const char *target) {
-    size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7
-                    : strncasecmp(target, "https://", 8) == 0 ? 8
-                                                              : 0;
+    size_t scheme = 0;
+    if (strncasecmp(target, "http://", 7) == 0) {
+        scheme = 7;
+    } else if (strncasecmp(target, "https://", 8) == 0) {
+        scheme = 8;
+    }
     size_t host = scheme ? strcspn(target + scheme, "/") : 0;
     if (host == 0) {
         return target;
@@ -287,10 +297,10 @@ static const char *path_of(const char *target) {
     return *path ? path : "/";
 }
 
-enum MHD_Result exchange_access(void *cls, struct MHD_Connection *mhd, const char *url,
-                                const char *method, const char *version, const char *data,
-                                size_t *data_bytes, void **con_cls) {
-    struct exchange *exchange = *con_cls;
+enum MHD_Result http_exchange_access(void *cls, struct MHD_Connection *mhd, const char *url,
+                                     const char *method, const char *version, const char *data,
+                                     size_t *data_bytes, void **con_cls) {
+    struct http_exchange *exchange = *con_cls;
     (void)cls;
     (void)mhd;
     if (!exchange) {
@@ -308,39 +318,40 @@ enum MHD_Result exchange_access(void *cls, struct MHD_Connection *mhd, const cha
     if (*data_bytes > 0) {
         size_t bytes = *data_bytes;
         *data_bytes = 0;
-        return take_body(exchange, data, bytes);
+        return add_body(exchange, data, bytes);
     }
     return finish(exchange);
 }
 
-/* What libmicrohttpd cannot read (a chunk's size, a length, more headers than it has room for) it
- * rejects by itself, in HTML, and it has no hook for that. The log and the figures tell of it. */
-static void tell_of_its_rejection(struct ingest *ingest, struct MHD_Connection *mhd) {
+/* libmicrohttpd itself rejects, in HTML, requests that it cannot parse (a chunk's size, a length,
+ * too many headers). It has no hook for that, so this function logs and counts them afterwards. */
+static void log_library_rejection(struct ingest *ingest, struct MHD_Connection *mhd) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
     if (info) {
         metrics_rejected(info->http_status);
         rejections_log(&ingest->rejections, clock_monotonic_ms(), info->http_status,
-                       "libmicrohttpd cannot read it as HTTP", NULL);
+                       "libmicrohttpd cannot parse it as HTTP", NULL);
     }
 }
 
-void exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
-                        enum MHD_RequestTerminationCode how) {
+void http_exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
+                             enum MHD_RequestTerminationCode how) {
     struct ingest *ingest = cls;
-    struct exchange *exchange = *con_cls;
+    struct http_exchange *exchange = *con_cls;
     (void)how;
     if (!exchange) {
         return;
     }
-    if (!exchange->answered) {
-        tell_of_its_rejection(ingest, mhd);
+    if (!exchange->responded) {
+        log_library_rejection(ingest, mhd);
     }
-    (void)MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0U); /* see http_answer() */
+    /* See http_respond(). */
+    (void)MHD_set_connection_option(mhd, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
     *con_cls = NULL;
     struct connection *connection = exchange->connection;
     connection->exchange = NULL;
-    connection->answered = true;
+    connection->responded = true;
     connection->since_ms = clock_monotonic_ms();
     connection_set_deadline(
         ingest, connection,
@@ -349,7 +360,8 @@ void exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
         MHD_destroy_response(exchange->response);
         exchange->response = NULL;
     }
-    exchange->answered = true; /* whatever comes later comes too late */
+    /* A later response is ignored. */
+    exchange->responded = true;
     exchange->connection = NULL;
     exchange->mhd = NULL;
     http_request_unref(&exchange->request);

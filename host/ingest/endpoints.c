@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The greeting, and whether we live and are ready. */
+/* The greeting page, the liveness and the readiness endpoint. */
 #include "ingest/server.h"
 
 #include <stdio.h>
@@ -8,30 +8,31 @@
 #include <nettle/base64.h>
 #include <nettle/sha2.h>
 
-#define STATUS_MAX 65536 /* bytes of the members that the host adds to /readyz */
+/* In bytes, of the members that the host adds to /readyz. */
+#define STATUS_MAX 65536
 
-/* Asks the host; appends what /readyz says. Whether it is ready. */
+/* Appends /readyz's response. Returns readiness. */
 static bool describe(const struct ingest *ingest, struct buffer *json) {
     const struct ingest_options *options = &ingest->options;
     AUTO_BUFFER struct buffer members = BUFFER_INIT(STATUS_MAX);
-    bool ready = options->status(options->context, &members) && !ingest->quiesced;
-    (void)buffer_printf(json, "{\"ready\":%s%s%s}\n", ready ? "true" : "false",
-                        members.bytes ? "," : "", members.bytes ? members.data : "");
+    bool ready = options->append_status(options->context, &members) && !ingest->quiesced;
+    buffer_printf(json, "{\"ready\":%s%s%s}\n", ready ? "true" : "false", members.bytes ? "," : "",
+                  members.bytes ? members.data : "");
     return ready;
 }
 
-static void answer_alive(struct http_request *request) {
+static void respond_alive(struct http_request *request) {
     static const char json[] = "{\"status\":\"ok\"}\n";
-    http_answer(request, MHD_HTTP_OK, "application/json", json, sizeof json - 1);
+    http_respond(request, MHD_HTTP_OK, "application/json", json, sizeof json - 1);
 }
 
-static void answer_ready(struct http_request *request) {
+static void respond_ready(struct http_request *request) {
     AUTO_BUFFER struct buffer json = BUFFER_INIT(STATUS_MAX + 64);
     bool ready = describe(request->route->context, &json);
-    http_answer(request, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, "application/json",
-                json.data, json.bytes);
+    http_respond(request, ready ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, "application/json",
+                 json.data, json.bytes);
     if (!ready) {
-        http_answer_header(request, MHD_HTTP_HEADER_RETRY_AFTER, "10");
+        http_response_header(request, MHD_HTTP_HEADER_RETRY_AFTER, "10");
     }
 }
 
@@ -50,7 +51,7 @@ static const char style[] =
     ".state{background:#1d4a25;color:#c9f0ce}"
     ".state.not{background:#5a3a0a;color:#fbe3c3}}";
 
-/* The policy allows this one style sheet, by its hash, and nothing else. */
+/* The policy allows only this style sheet, identified by its hash. */
 static void add_policy(struct http_request *request) {
     struct sha256_ctx hash;
     uint8_t digest[SHA256_DIGEST_SIZE];
@@ -59,36 +60,41 @@ static void add_policy(struct http_request *request) {
     sha256_update(&hash, sizeof style - 1, (const uint8_t *)style);
     sha256_digest(&hash, sizeof digest, digest);
     base64_encode_raw(digest_text, sizeof digest, digest);
-    (void)snprintf(policy, sizeof policy,
-                   "default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; "
-                   "form-action 'none'; frame-ancestors 'none'",
-                   digest_text);
-    http_answer_header(request, "Content-Security-Policy", policy);
+    snprintf(policy, sizeof policy,
+             "default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; "
+             "form-action 'none'; frame-ancestors 'none'",
+             digest_text);
+    http_response_header(request, "Content-Security-Policy", policy);
 }
 
-static void answer_greeting(struct http_request *request) {
+static void respond_greeting(struct http_request *request) {
     AUTO_BUFFER struct buffer json = BUFFER_INIT(STATUS_MAX + 64), page = BUFFER_INIT(8192);
     bool ready = describe(request->route->context, &json);
-    (void)buffer_printf(
+    buffer_printf(
         &page,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
         "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
         "<title>snekomatic</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n"
         "<h1>Hi! 🐍🐍🐍</h1>\n"
-        "<p>This is <strong>snekomatic</strong>, a host for GitHub bots. GitHub tells it what "
-        "happens in a repository, at <code>/webhook/github</code>, and its plugins act on it.</p>\n"
+        "<p>This is <strong>snekomatic</strong>, a host for GitHub bots. GitHub sends it the "
+        "events of a repository, at <code>/webhook/github</code>, and its plugins act on "
+        "them.</p>\n"
         "<p><span class=\"state%s\">%s</span></p>\n"
         "</main>\n</body>\n</html>\n",
-        style, ready ? "" : " not", ready ? "Ready for webhooks" : "Not ready; /readyz says why");
-    http_answer(request, MHD_HTTP_OK, "text/html; charset=utf-8", page.data, page.bytes);
+        style, ready ? "" : " not",
+        ready ? "Ready for webhooks" : "Not ready; /readyz gives the reason");
+    http_respond(request, MHD_HTTP_OK, "text/html; charset=utf-8", page.data, page.bytes);
     add_policy(request);
 }
 
-void pages_routes(struct ingest *ingest, struct http_route routes[OWN_ROUTES - 1]) {
-    const struct http_route pages[OWN_ROUTES - 1] = {
-        {.path = "/", .methods = "GET, HEAD", .handle = answer_greeting, .context = ingest},
-        {.path = "/healthz", .methods = "GET, HEAD", .handle = answer_alive, .context = ingest},
-        {.path = "/readyz", .methods = "GET, HEAD", .handle = answer_ready, .context = ingest},
+void endpoints_routes(struct ingest *ingest, struct http_route routes[OWN_ROUTES - 1]) {
+    const struct http_route endpoints[OWN_ROUTES - 1] = {
+        {.path = "/", .methods = "GET, HEAD", .on_request = respond_greeting, .context = ingest},
+        {.path = "/healthz",
+         .methods = "GET, HEAD",
+         .on_request = respond_alive,
+         .context = ingest},
+        {.path = "/readyz", .methods = "GET, HEAD", .on_request = respond_ready, .context = ingest},
     };
-    memcpy(routes, pages, sizeof pages);
+    memcpy(routes, endpoints, sizeof endpoints);
 }

@@ -40,23 +40,23 @@ def stored(host):
 
 def rejected(host, words, **more):
     """Posts one that must be rejected; its GUID."""
-    answer = host.post("trouble", payload(), timeout=10, **more)
-    assert answer.status == 503, answer
-    assert int(answer.headers["retry-after"]) > 0
-    assert "fix" in answer.json
-    line = host.wait_log(msg="not_stored", delivery=answer.delivery)
+    response = host.post("trouble", payload(), timeout=10, **more)
+    assert response.status == 503, response
+    assert int(response.headers["retry-after"]) > 0
+    assert "fix" in response.json
+    line = host.wait_log(msg="not_stored", delivery=response.delivery)
     assert words in line["reason"]
-    return answer.delivery
+    return response.delivery
 
 
 def deliver_until_taken(host, within=10):
     deadline = time.monotonic() + within
     while True:
-        answer = host.post("trouble", payload(), timeout=10)
-        if answer.status == 202:
-            host.wait_log(msg="done", delivery=answer.delivery)
-            return answer.delivery
-        assert time.monotonic() < deadline, answer
+        response = host.post("trouble", payload(), timeout=10)
+        if response.status == 202:
+            host.wait_log(msg="done", delivery=response.delivery)
+            return response.delivery
+        assert time.monotonic() < deadline, response
 
 
 @pytest.mark.parametrize("kind,words", [("write", "full"), ("sync", "I/O error")])

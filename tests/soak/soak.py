@@ -7,7 +7,7 @@ exactly one final state, and no effect happened twice.
     (./dev soak does it)
 
 Ends with 0 when the oracle finds nothing, with 1 and what it found otherwise. A delivery whose
-answer was lost counts as not acknowledged, and is not sent again: it may be there or not."""
+response was lost counts as not acknowledged, and is not sent again: it may be there or not."""
 
 import argparse
 import collections
@@ -93,7 +93,7 @@ class Soak:
         self.bot, self.store, self.chance = bot, store, chance
         self.deliveries, self.rate = deliveries, rate
         self.lock = threading.Lock()
-        self.next, self.acknowledged, self.answers = 0, [], collections.Counter()
+        self.next, self.acknowledged, self.responses = 0, [], collections.Counter()
         self.kills = collections.Counter()
         self.began = time.monotonic()
 
@@ -124,16 +124,16 @@ class Soak:
                 "text": "so that there is something to pack " * self.chance.randint(1, 300),
             }
             try:
-                answer = self.bot.post("soak", body=json.dumps(payload).encode(), timeout=15)
+                response = self.bot.post("soak", body=json.dumps(payload).encode(), timeout=15)
             except (OSError, http.client.HTTPException) as problem:
                 with self.lock:
-                    self.answers[type(problem).__name__] += 1
+                    self.responses[type(problem).__name__] += 1
                 time.sleep(0.05)
                 continue
             with self.lock:
-                self.answers[answer.status] += 1
-                if 200 <= answer.status < 300:
-                    self.acknowledged.append(answer.delivery)
+                self.responses[response.status] += 1
+                if 200 <= response.status < 300:
+                    self.acknowledged.append(response.delivery)
 
     def send_all(self):
         threads = [threading.Thread(target=self._send, daemon=True) for _ in range(SENDERS)]
@@ -209,7 +209,7 @@ class Soak:
         faults += [f"{guid}: {comments[guid]} comments" for guid in twice]
         dead = [guid for guid, runs in states.items() if runs[0][0] == "dead"]
         print(f"{len(self.acknowledged)} acknowledged of {self.next} sent"
-              f" ({dict(self.answers)}), {len(states)} stored, {len(dead)} dead,"
+              f" ({dict(self.responses)}), {len(states)} stored, {len(dead)} dead,"
               f" {len(twice)} with their effect twice; killed {dict(self.kills)};"
               f" {time.monotonic() - self.began:.0f} s")
         return faults

@@ -101,7 +101,7 @@ class Front:
             os.kill(pid, number)
 
     def requests(self, **wanted):
-        """What it has answered, in the order of the answers: method, uri, status, protocol,
+        """Its responses, in order: method, uri, status, protocol,
         connection, authorization."""
         path = self.folder / "access.log"
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
@@ -113,7 +113,7 @@ class Front:
 
 
 class Proxy:
-    """A proxy that tunnels, by CONNECT or as SOCKS 5. reject=STATUS answers every CONNECT so; `user` is "name:password",
+    """A proxy that tunnels, by CONNECT or as SOCKS 5. reject=STATUS responds so to every CONNECT; `user` is "name:password",
     which it wants to hear."""
 
     def __init__(self, reject=None, user=None):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""A fake Sentry: takes envelopes as the real one does, keeps what each said, answers as it is told."""
+"""A fake Sentry: takes envelopes as the real one does, keeps what each said, and responds as the test says."""
 
 import http.server
 import json
@@ -14,11 +14,11 @@ PROJECT = 4711
 
 
 class FakeSentry:
-    """`answers` are (status, headers) of the next requests, in order; then 200. A status of None
+    """`responses` are (status, headers) of the next requests, in order; then 200. A status of None
     keeps the client waiting. What does not fit the protocol is in `faults`."""
 
     def __init__(self):
-        self.envelopes, self.faults, self.answers = [], [], []  # envelopes: (headers, text, event)
+        self.envelopes, self.faults, self.responses = [], [], []  # envelopes: (headers, text, event)
         self.go_on = threading.Event()
         self._news = threading.Condition()
         fake = self
@@ -58,7 +58,7 @@ class FakeSentry:
             except (AssertionError, ValueError, KeyError) as fault:
                 self.faults.append(f"{path}: {fault!r}: {body!r}")
             self._news.notify_all()
-            return self.answers.pop(0) if self.answers else (200, {})
+            return self.responses.pop(0) if self.responses else (200, {})
 
     @staticmethod
     def _read(path, headers, body):

@@ -237,8 +237,8 @@ def _fits(fields, wanted):
 # -- HTTP ----------------------------------------------------------------------------------------
 
 
-class Answer:
-    """An HTTP answer: status, headers (names in lower case), body, and the body as JSON."""
+class Response:
+    """An HTTP response: status, headers (names in lower case), body, and the body as JSON."""
 
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
@@ -248,7 +248,7 @@ class Answer:
         return json.loads(self.body)
 
     def __repr__(self):
-        return f"Answer({self.status}, {self.body[:300]!r})"
+        return f"Response({self.status}, {self.body[:300]!r})"
 
 
 def request(method, url, body=None, headers=None, timeout=None):
@@ -269,8 +269,8 @@ def request(method, url, body=None, headers=None, timeout=None):
             connection.putheader("Content-Length", str(len(body)))
         connection.endheaders(body)
         got = connection.getresponse()
-        answer_headers = {name.lower(): value for name, value in got.getheaders()}
-        return Answer(got.status, answer_headers, got.read())
+        response_headers = {name.lower(): value for name, value in got.getheaders()}
+        return Response(got.status, response_headers, got.read())
     finally:
         connection.close()
 
@@ -352,13 +352,13 @@ class FakeGitHub:
         assert status == 0, f"the fake ended with {status}:\n{self.process.output()}"
 
     def _control(self, method, path, body=None):
-        answer = request(method, f"{self.url}/_fake/{path}", body)
-        assert answer.status < 300, f"{method} /_fake/{path}: {answer}"
-        return answer.json if answer.body else None
+        response = request(method, f"{self.url}/_fake/{path}", body)
+        assert response.status < 300, f"{method} /_fake/{path}: {response}"
+        return response.json if response.body else None
 
     def requests(self, method=None, path=None, status=None):
         """The recorded requests, in order; narrowed by method, by a regular expression that the
-        whole path matches, by the status that was answered."""
+        whole path matches, by the status of the response."""
         return [
             entry
             for entry in self._control("GET", "requests")["requests"]
@@ -384,7 +384,7 @@ class FakeGitHub:
         ]
 
     def wait_requests(self, count=1, timeout=None, **narrowed):
-        """Waits until `count` such requests have been answered or dropped; returns them."""
+        """Waits until `count` such requests have been completed or dropped; returns them."""
         deadline = time.monotonic() + (PATIENCE_S if timeout is None else timeout)
         while True:
             found = [entry for entry in self.requests(**narrowed) if "dropped" in entry]
@@ -398,7 +398,7 @@ class FakeGitHub:
 
     def unexpected(self):
         """Requests that were rejected though no test asked for it: a test ends by looking here.
-        A 404 is an answer like others: "not a member"."""
+        A 404 is an response like others: "not a member"."""
         return [
             entry
             for entry in self.requests()
@@ -437,7 +437,7 @@ class FakeGitHub:
     def deliver(self, event, payload, guid=None, **how):
         """An event happens: its webhook is sent to the webhook_url of the settings. The log's entry.
         age_s= (it happened so long ago), unsent=True (GitHub does not reach the bot),
-        lose_answer=True (the bot gets it, and GitHub does not see the answer)."""
+        lose_response=True (the bot gets it, and GitHub does not see the response)."""
         body = {"event": event, "payload": rewrite(payload, self.api_url), "guid": guid, **how}
         return self._control("POST", "deliver", {k: v for k, v in body.items() if v is not None})
 
@@ -582,7 +582,7 @@ class Bot:
         """Posts a webhook as GitHub does; the payload's URLs are rewritten to the fake's.
 
         `body` is sent as it is instead of a payload; `headers` are put over GitHub's own, where
-        None leaves one out. The answer has the GUID as `delivery`."""
+        None leaves one out. The response has the GUID as `delivery`."""
         delivery = delivery or str(uuid.uuid4())
         if body is None:
             body = json.dumps(rewrite(payload, self.fake.api_url)).encode()
@@ -601,15 +601,15 @@ class Bot:
             **(headers or {}),
         }
         sent = {name: value for name, value in given.items() if value is not None}
-        answer = request("POST", f"{self.url}/webhook/github", body, sent, timeout)
-        answer.delivery = delivery
-        return answer
+        response = request("POST", f"{self.url}/webhook/github", body, sent, timeout)
+        response.delivery = delivery
+        return response
 
     def deliver(self, event, payload, **options):
         """post() that must be queued. The GUID."""
-        answer = self.post(event, payload, **options)
-        assert answer.status == 202, f"{answer}:\n{self.process.output()}"
-        return answer.delivery
+        response = self.post(event, payload, **options)
+        assert response.status == 202, f"{response}:\n{self.process.output()}"
+        return response.delivery
 
     def request(self, method, path, body=None, headers=None, timeout=None):
         """A request that is no webhook, or one that is wrong on purpose."""
@@ -648,6 +648,28 @@ class Bot:
         for pid in pids:
             os.kill(pid, sig)
         return pids
+
+
+def is_running(pid):
+    """Does a thread of the process still run? Its files stay open until the last one has ended,
+    though the first may be a zombie already."""
+    for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"):
+        try:
+            text = stat.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # it ended while we looked
+        if text[text.rindex(")") + 2] not in "ZX":
+            return True
+    return False
+
+
+def wait_until_gone(pids, timeout=None):
+    """Waits until none of the processes runs. A killed process still accepts connections for a
+    moment, so a test that expects its successor's response waits here first."""
+    deadline = time.monotonic() + (PATIENCE_S if timeout is None else timeout)
+    while left := [pid for pid in pids if is_running(pid)]:
+        assert time.monotonic() < deadline, f"processes {left} do not end"
+        time.sleep(0.01)
 
 
 def children(parent):

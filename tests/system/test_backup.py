@@ -28,9 +28,9 @@ class Load:
     def _run(self):
         while self.going:
             action = "later" if len(self.acknowledged) % 10 == 3 else "fine"
-            answer = self.bot.post("trouble", trouble(action))
-            assert answer.status == 202, answer
-            self.acknowledged.append(answer.delivery)
+            response = self.bot.post("trouble", trouble(action))
+            assert response.status == 202, response
+            self.acknowledged.append(response.delivery)
             time.sleep(self.pause_s)
 
     def wait(self, count):
@@ -47,10 +47,10 @@ class Load:
 
 
 def listed(bot):
-    answer = subprocess.run([str(snek.program("snekomatic")), "deliveries", "list", "--limit", "0",
+    result = subprocess.run([str(snek.program("snekomatic")), "deliveries", "list", "--limit", "0",
                              "--json", "-c", str(bot.file)], env=snek.clean_environment(**bot.env),
                             capture_output=True, text=True, timeout=60, check=True)
-    return {entry["delivery"]: entry for entry in json.loads(answer.stdout)}
+    return {entry["delivery"]: entry for entry in json.loads(result.stdout)}
 
 
 def sqlite(file, *commands):

@@ -51,33 +51,33 @@ def test_every_verb_has_help():
 @pytest.mark.parametrize("words", [[], ["serv"], ["--nothing"], ["serve", "--nothing"],
                                    ["check", "one-too-many"], ["send"]])
 def test_wrong_usage_is_64(words):
-    answer = run(*words)
-    assert answer.returncode == 64
-    assert answer.stderr
+    result = run(*words)
+    assert result.returncode == 64
+    assert result.stderr
 
 
 def test_version_names_program_and_abi():
-    answer = run("version")
-    assert answer.returncode == 0
-    assert re.search(r"snekomatic +\d+\.\d+\.\d+", answer.stdout)
-    assert re.search(r"ABI +1\.0", answer.stdout)
+    result = run("version")
+    assert result.returncode == 0
+    assert re.search(r"snekomatic +\d+\.\d+\.\d+", result.stdout)
+    assert re.search(r"ABI +1\.0", result.stdout)
 
 
 def test_check_shows_what_each_plugin_wants(idle):
-    answer = run("check", "-c", idle(plugins=["invite", "ping"]).file)
-    assert answer.returncode == 0, answer.stderr
+    result = run("check", "-c", idle(plugins=["invite", "ping"]).file)
+    assert result.returncode == 0, result.stderr
     for text in ["plugin invite", "members: write", "pull_request.closed", "plugin ping", "/ping",
                  "all is well"]:
-        assert text in answer.stdout
+        assert text in result.stdout
 
 
 def test_plugins_needs_no_credentials(idle):
     bot = idle(plugins=["ping"])
     text = bot.file.read_text()
     bot.file.write_text(re.sub(r"(?m)^(app_id|private_key_file|webhook_secret_file) *=.*$", "", text))
-    answer = run("plugins", "-c", bot.file)
-    assert answer.returncode == 0, answer.stderr
-    assert "/ping (anybody)" in answer.stdout
+    result = run("plugins", "-c", bot.file)
+    assert result.returncode == 0, result.stderr
+    assert "/ping (anybody)" in result.stdout
 
 
 WRONG = {
@@ -99,9 +99,9 @@ WRONG = {
 @pytest.mark.parametrize("verb", ["check", "serve"])
 def test_a_wrong_configuration_is_rejected_with_its_place(idle, case, verb):
     old, new, sentence = WRONG[case]
-    answer = run(verb, "-c", edited(idle(), old, new).file)
-    assert answer.returncode == 78
-    assert re.search(sentence, answer.stderr), answer.stderr
+    result = run(verb, "-c", edited(idle(), old, new).file)
+    assert result.returncode == 78
+    assert re.search(sentence, result.stderr), result.stderr
 
 
 def test_a_bad_private_key_is_rejected_at_start_without_a_byte_of_it(idle):
@@ -109,9 +109,9 @@ def test_a_bad_private_key_is_rejected_at_start_without_a_byte_of_it(idle):
     key = bot.env["GITHUB_PRIVATE_KEY"]
     for bad, word in [(key[:300], "END"), ("nonsense", "key"), ("", "GITHUB_PRIVATE_KEY")]:
         for verb in ("serve", "check"):
-            answer = run(verb, "-c", bot.file, env={**bot.env, "GITHUB_PRIVATE_KEY": bad})
-            assert answer.returncode == 78
-            said = answer.stdout + answer.stderr
+            result = run(verb, "-c", bot.file, env={**bot.env, "GITHUB_PRIVATE_KEY": bad})
+            assert result.returncode == 78
+            said = result.stdout + result.stderr
             assert word in said, said
             assert key.splitlines()[3] not in said
 
@@ -130,24 +130,24 @@ def test_a_key_in_the_environment_is_taken_in_each_form(fake, tmp_path, form):
 
 
 def test_serve_needs_no_file_when_the_environment_has_the_credentials(fake, tmp_path):
-    answer = run("serve", cwd=tmp_path)
-    assert answer.returncode == 78
+    result = run("serve", cwd=tmp_path)
+    assert result.returncode == 78
     for name in ("GITHUB_APP_ID", "GITHUB_PRIVATE_KEY", "GITHUB_WEBHOOK_SECRET"):
-        assert name in answer.stderr
+        assert name in result.stderr
 
 
 def test_a_missing_plugin_and_an_unsafe_one_are_rejected(idle, tmp_path):
     bot = idle(plugins=[{"path": str(tmp_path / "absent.so")}])
     for verb in ("check", "serve"):
-        answer = run(verb, "-c", bot.file)
-        assert answer.returncode == 78
-        assert "absent.so" in answer.stdout + answer.stderr
+        result = run(verb, "-c", bot.file)
+        assert result.returncode == 78
+        assert "absent.so" in result.stdout + result.stderr
     unsafe = tmp_path / "ping.so"
     unsafe.write_bytes(snek.program("ping.so").read_bytes())
     unsafe.chmod(0o777)
-    answer = run("check", "-c", idle("unsafe", plugins=[{"path": str(unsafe)}]).file)
-    assert answer.returncode == 78
-    assert "writ" in answer.stderr
+    result = run("check", "-c", idle("unsafe", plugins=[{"path": str(unsafe)}]).file)
+    assert result.returncode == 78
+    assert "writ" in result.stderr
 
 
 @pytest.mark.parametrize("bad,sentence", [
@@ -156,16 +156,16 @@ def test_a_missing_plugin_and_an_unsafe_one_are_rejected(idle, tmp_path):
 def test_a_plugin_that_does_not_fit_is_rejected_with_a_sentence(idle, bad, sentence):
     bot = idle(plugins=[f"bad-{bad}"])
     for verb in ("check", "serve"):
-        answer = run(verb, "-c", bot.file)
-        assert answer.returncode == 78
-        said = answer.stdout + answer.stderr
+        result = run(verb, "-c", bot.file)
+        assert result.returncode == 78
+        said = result.stdout + result.stderr
         assert re.search(sentence, said), said
 
 
 def test_check_says_that_a_plugin_does_not_end(idle):
-    answer = run("check", "-c", idle(plugins=["bad-destroy"]).file)
-    assert answer.returncode == 78
-    assert "does not end: its destroy() does not return" in answer.stderr
+    result = run("check", "-c", idle(plugins=["bad-destroy"]).file)
+    assert result.returncode == 78
+    assert "does not end: its destroy() does not return" in result.stderr
 
 
 def test_two_plugins_with_one_command_are_rejected(idle, tmp_path):
@@ -173,23 +173,23 @@ def test_two_plugins_with_one_command_are_rejected(idle, tmp_path):
     copy.write_bytes(snek.program("ping.so").read_bytes())
     copy.chmod(0o755)
     bot = idle(plugins=["ping", {"path": str(copy)}])
-    answer = run("check", "-c", bot.file)
-    assert answer.returncode == 78
-    assert "ping" in answer.stderr
+    result = run("check", "-c", bot.file)
+    assert result.returncode == 78
+    assert "ping" in result.stderr
     assert run("serve", "-c", bot.file).returncode == 78
 
 
 def test_a_wrong_plugin_configuration_is_rejected_with_its_key(idle):
     bot = idle(plugins=[{"name": "invite", "config": {"mesage": "hi"}}])
-    answer = run("check", "-c", bot.file)
-    assert answer.returncode == 78
-    assert "mesage" in answer.stderr and "message" in answer.stderr
+    result = run("check", "-c", bot.file)
+    assert result.returncode == 78
+    assert "mesage" in result.stderr and "message" in result.stderr
 
 
 def test_a_configuration_for_a_plugin_that_takes_none_is_rejected(idle):
-    answer = run("check", "-c", idle(plugins=[{"name": "ping", "config": {"x": 1}}]).file)
-    assert answer.returncode == 78
-    assert "takes no configuration" in answer.stderr
+    result = run("check", "-c", idle(plugins=[{"name": "ping", "config": {"x": 1}}]).file)
+    assert result.returncode == 78
+    assert "takes no configuration" in result.stderr
 
 
 WITHOUT_USE = {
@@ -214,10 +214,10 @@ WITHOUT_USE = {
 @pytest.mark.parametrize("case", WITHOUT_USE)
 def test_check_says_what_serve_could_not_use(idle, case):
     config, sentence = WITHOUT_USE[case]
-    answer = run("check", "-c", idle(config=config).file)
-    assert answer.returncode == 78, answer.stdout + answer.stderr
-    assert re.search(sentence, answer.stderr), answer.stderr
-    assert "all is well" not in answer.stdout and "s3cret" not in answer.stderr
+    result = run("check", "-c", idle(config=config).file)
+    assert result.returncode == 78, result.stdout + result.stderr
+    assert re.search(sentence, result.stderr), result.stderr
+    assert "all is well" not in result.stdout and "s3cret" not in result.stderr
 
 
 def contents(folder):
@@ -227,8 +227,8 @@ def contents(folder):
 def test_check_changes_nothing(idle, start_bot):
     bot = idle(plugins=["ping"])
     before = contents(bot.folder)
-    answer = run("check", "-c", bot.file)
-    assert answer.returncode == 0, answer.stderr
+    result = run("check", "-c", bot.file)
+    assert result.returncode == 0, result.stderr
     assert contents(bot.folder) == before, "a store that is not there yet"
     (bot.folder / "snekomatic.db").touch()
     before = contents(bot.folder)
@@ -245,14 +245,14 @@ def test_check_changes_nothing(idle, start_bot):
 
 def test_check_takes_an_empty_database(idle, database, store):
     bot = idle(plugins=["ping"], config={"store": {"url": store}})
-    answer = run("check", "-c", bot.file)
-    assert answer.returncode == 0, answer.stderr
+    result = run("check", "-c", bot.file)
+    assert result.returncode == 0, result.stderr
     schema = re.search(r"store_\d+", store).group()
     assert database.sql(f"SELECT 1 FROM pg_tables WHERE schemaname = '{schema}'") == []
     database.sql(f"DROP SCHEMA {schema}")
-    answer = run("check", "-c", bot.file)
-    assert answer.returncode == 78
-    assert "may make no tables" in answer.stderr
+    result = run("check", "-c", bot.file)
+    assert result.returncode == 78
+    assert "may make no tables" in result.stderr
 
 
 # Whose key nobody has.
@@ -272,25 +272,25 @@ Q/KH+SDIfAIhAM7WOa2lJJSdQ7bAIGlv4HkhU1FqpCxczEdfMHEze386
 
 def test_check_takes_certificates(idle, tmp_path):
     (tmp_path / "ca.pem").write_text(AUTHORITY, encoding="ascii")
-    answer = run("check", "-c", idle(config={"github": {"ca_file": str(tmp_path / "ca.pem")}}).file)
-    assert answer.returncode == 0, answer.stderr
+    result = run("check", "-c", idle(config={"github": {"ca_file": str(tmp_path / "ca.pem")}}).file)
+    assert result.returncode == 0, result.stderr
 
 
 def test_check_shows_a_database_without_its_password(idle):
     url = "postgres://snek:s3cret-of-nobody@db.example:5433/bot"
-    answer = run("check", "-c", idle(config={"store": {"url": url}}).file)
-    assert "postgres://db.example:5433/bot" in answer.stdout
-    assert "s3cret" not in answer.stdout + answer.stderr
-    answer = run("check", "-c", idle("wrong", config={"store": {"url": url + "?colour=red"}}).file)
-    assert answer.returncode == 78
-    assert "store: its URL is not one" in answer.stderr
-    assert "s3cret" not in answer.stdout + answer.stderr
+    result = run("check", "-c", idle(config={"store": {"url": url}}).file)
+    assert "postgres://db.example:5433/bot" in result.stdout
+    assert "s3cret" not in result.stdout + result.stderr
+    result = run("check", "-c", idle("wrong", config={"store": {"url": url + "?colour=red"}}).file)
+    assert result.returncode == 78
+    assert "store: its URL is not one" in result.stderr
+    assert "s3cret" not in result.stdout + result.stderr
 
 
 def test_check_says_that_nothing_will_act(idle):
-    answer = run("check", "-c", idle(plugins=[]).file)
-    assert answer.returncode == 0
-    assert "no plugins" in answer.stdout
+    result = run("check", "-c", idle(plugins=[]).file)
+    assert result.returncode == 0
+    assert "no plugins" in result.stdout
 
 
 def test_an_installation_that_was_moved_finds_its_worker_and_plugins(fake, tmp_path):
@@ -303,19 +303,19 @@ def test_an_installation_that_was_moved_finds_its_worker_and_plugins(fake, tmp_p
     binary = next((tmp_path / "second").rglob("bin/snekomatic"))
     env = {"GITHUB_APP_ID": snek.APP_ID, "GITHUB_WEBHOOK_SECRET": "x",
            "GITHUB_PRIVATE_KEY": pathlib.Path(fake.key).read_text(encoding="ascii")}
-    answer = subprocess.run([str(binary), "check"], cwd=tmp_path, capture_output=True, text=True,
+    result = subprocess.run([str(binary), "check"], cwd=tmp_path, capture_output=True, text=True,
                             env=snek.clean_environment(**env), check=False)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert "plugin invite" in answer.stdout and "plugin ping" in answer.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "plugin invite" in result.stdout and "plugin ping" in result.stdout
     assert next((tmp_path / "second").rglob("snekomatic.pc")).read_text().count("plugindir") == 1
 
 
 def test_an_address_that_is_taken_is_said(start_bot, idle):
     first = start_bot(plugins=["ping"])
     bot = idle("second", config={"server": {"listen": f"127.0.0.1:{first.port}"}})
-    answer = run("serve", "-c", bot.file)
-    assert answer.returncode in (69, 71)
-    assert "in use" in answer.stdout + answer.stderr
+    result = run("serve", "-c", bot.file)
+    assert result.returncode in (69, 71)
+    assert "in use" in result.stdout + result.stderr
 
 
 def test_port_wins_over_the_file(fake, tmp_path):
@@ -330,14 +330,14 @@ def test_send_signs_and_posts_the_bytes_as_they_are(start_bot, tmp_path):
     file = tmp_path / "payload.json"
     file.write_text(json.dumps(snek.payload("issues.opened")))
     url = f"{host.url}/webhook/github"
-    answer = run("send", "-c", host.file, "--url", url, "--delivery", "a-guid", "issues", file)
-    assert answer.returncode == 0, answer.stderr
+    result = run("send", "-c", host.file, "--url", url, "--delivery", "a-guid", "issues", file)
+    assert result.returncode == 0, result.stderr
     assert host.wait_log(msg="stored", delivery="a-guid")["event"] == "issues"
     wrong = tmp_path / "wrong"
     wrong.write_text("another secret")
-    answer = run("send", "--url", url, "--secret-file", wrong, "issues", file)
-    assert answer.returncode not in (0, 69)
-    assert "401" in answer.stdout + answer.stderr
+    result = run("send", "--url", url, "--secret-file", wrong, "issues", file)
+    assert result.returncode not in (0, 69)
+    assert "401" in result.stdout + result.stderr
     host.stop()
     assert run("send", "-c", host.file, "--url", url, "issues", file).returncode == 69
 
@@ -357,17 +357,17 @@ def demo(**env):
                                       "DATABASE_URL": "mysql://x", "GITHUB_APP_ID": "0"}],
                          ids=["clean", "with-a-bot-of-ones-own"])
 def test_the_demo_tells_its_story_and_ends_cleanly(env):
-    answer = demo(**env)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    words = re.findall(r"^  (\w+) +", answer.stdout, flags=re.MULTILINE)
+    result = demo(**env)
+    assert result.returncode == 0, result.stdout + result.stderr
+    words = re.findall(r"^  (\w+) +", result.stdout, flags=re.MULTILINE)
     told = [word for word in words if word in ("stored", "routed", "invited", "welcomed", "done")]
-    assert told == ["stored", "routed", "invited", "welcomed", "done"], answer.stdout
+    assert told == ["stored", "routed", "invited", "welcomed", "done"], result.stdout
 
 
 def test_the_demo_that_cannot_be_told_says_why_and_fails():
-    answer = demo(PORT="70000")
-    assert answer.returncode != 0
-    assert "server.listen must have a port from 0 to 65535" in answer.stdout + answer.stderr
+    result = demo(PORT="70000")
+    assert result.returncode != 0
+    assert "server.listen must have a port from 0 to 65535" in result.stdout + result.stderr
 
 
 def test_send_rejects_what_no_host_would_take(idle, tmp_path):

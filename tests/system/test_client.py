@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The GitHub client through the real binaries: what plugins ask, against a fake that is as strict as
-GitHub and fails as GitHub does. Answers that are lost after the effect are in test_effects.py, waits
+GitHub and fails as GitHub does. Responses that are lost after the effect are in test_effects.py, waits
 for limits that end in test_ratelimits.py, permissions that are not granted in test_permissions.py."""
 
 import socket
@@ -91,7 +91,7 @@ def hurry(host, delivery, *steps):
     assert host.post("client", payload(*steps), delivery=delivery).status == 200
 
 
-def answers(fake, path, method=None):
+def responses(fake, path, method=None):
     return [entry["status"] for entry in fake.requests(path=path, method=method)]
 
 
@@ -103,7 +103,7 @@ def queries(fake, path):
 
 
 def conditions(fake, path):
-    """(was it conditional, what was answered) of each request."""
+    """(was it conditional, its status) of each request."""
     return [("if-none-match" in entry["headers"], entry["status"])
             for entry in fake.requests(path=path)]
 
@@ -277,7 +277,7 @@ def test_searches_wait_for_their_own_limit_and_others_go_on(fake, host):
     delivery = ask(host, step)
     host.wait_log(msg="requeued", delivery=delivery)
     assert done(host, get(MEMBER, show="state")) == ["0 200 active"]
-    assert answers(fake, "/search/issues") == [200]
+    assert responses(fake, "/search/issues") == [200]
 
 
 @pytest.mark.parametrize("status,headers,limit,least,most", [
@@ -299,7 +299,7 @@ def test_a_limit_that_github_names_sends_the_run_back_for_as_long(
     assert line["limit"] == limit
     assert least * 1000 <= int(line["wait_ms"]) <= most * 1000
     assert "rate limit" in host.wait_log(msg="requeued", delivery=delivery)["reason"]
-    assert answers(fake, INVITED) == [status]
+    assert responses(fake, INVITED) == [status]
 
 
 # -- renamed repositories, and other redirects
@@ -329,7 +329,7 @@ def test_a_redirect_to_another_server_is_not_followed_and_the_token_stays(
     what, reason = failed(host, {"request": f"{method} {MEMBER}", "header": "location"})
     assert what.startswith(f"-11 {status} {elsewhere}")
     assert "redirect that is not followed" in reason and "its host or port differs" in reason
-    assert answers(fake, MEMBER) == [status]
+    assert responses(fake, MEMBER) == [status]
 
 
 # -- tokens, and clocks that differ
@@ -348,8 +348,8 @@ def test_a_token_that_expires_in_mid_run_is_renewed_and_the_run_goes_on(fake, ho
     fake._control("POST", "release")
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
     assert said(host, delivery, 3) == ["0 200 active", "0 200 pending", "0 201 "]
-    *rejected, answered = answers(fake, INVITED, "PUT")
-    assert set(rejected) == {401} and answered == 200
+    *rejected, succeeded = responses(fake, INVITED, "PUT")
+    assert set(rejected) == {401} and succeeded == 200
     assert len(fake.bot_comments(12)) == 1
     assert len(fake.requests(path=MINT)) == 2
 
@@ -357,7 +357,7 @@ def test_a_token_that_expires_in_mid_run_is_renewed_and_the_run_goes_on(fake, ho
 def test_a_fresh_token_that_is_not_known_everywhere_yet_is_waited_for(fake, host):
     fake.fail(method="PUT", path=INVITED, status=401, body={"message": "Bad credentials"}, times=2)
     assert done(host, {"request": f"PUT {INVITED}", "body": {"role": "member"}}) == ["0 200 "]
-    assert answers(fake, INVITED) == [401, 401, 200]
+    assert responses(fake, INVITED) == [401, 401, 200]
     first, second, third = [entry["time_ms"] for entry in fake.requests(path=INVITED)]
     assert second - first >= 450 and third - second >= 950
     assert len(fake.requests(path=MINT)) == 1
@@ -372,8 +372,8 @@ def test_a_clock_that_is_ten_minutes_off_is_reckoned_with(
     host = start_bot(plugins=["client"])
     for _ in range(2):
         assert done(host, get(MEMBER, show="state")) == ["0 200 active"]
-    assert answers(fake, MINT) == [401] + [201] * mints
-    assert answers(fake, MEMBER)[0] == 200 and 401 not in answers(fake, MEMBER)
+    assert responses(fake, MINT) == [401] + [201] * mints
+    assert responses(fake, MEMBER)[0] == 200 and 401 not in responses(fake, MEMBER)
 
 
 # -- what passes by itself
@@ -383,26 +383,26 @@ def test_a_clock_that_is_ten_minutes_off_is_reckoned_with(
 def test_a_get_is_repeated_when_github_fails(fake, host, status):
     fake.fail(path=MEMBER, status=status, body="<html>Unicorn!</html>", times=2)
     assert done(host, get(MEMBER, show="state")) == ["0 200 active"]
-    assert answers(fake, MEMBER) == [status, status, 200]
+    assert responses(fake, MEMBER) == [status, status, 200]
 
 
 def test_a_failure_that_does_not_pass_is_the_runs(fake, host):
     fake.fail(path=MEMBER, status=502, body="<html>Unicorn!</html>", times=-1)
     what, reason = failed(host, get(MEMBER))
     assert what == "-7 502 " and f"GET {MEMBER} answered 502" in reason
-    assert len(answers(fake, MEMBER)) > 2
+    assert len(responses(fake, MEMBER)) > 2
 
 
 def test_what_the_webhook_names_is_looked_for_once_more(fake, host):
     issue = f"{fake.url}{REPO}/issues/12"  # it stands in the payload
     fake.fail(path=f"{REPO}/issues/12", status=404, body={"message": "Not Found"}, times=3)
     assert failed(host, get(f"{REPO}/issues/12?not=named"))[0] == "-3 404 "
-    assert len(answers(fake, f"{REPO}/issues/12")) == 1
+    assert len(responses(fake, f"{REPO}/issues/12")) == 1
     assert failed(host, get(issue))[0] == "-3 404 "
-    assert len(answers(fake, f"{REPO}/issues/12")) == 3
+    assert len(responses(fake, f"{REPO}/issues/12")) == 3
     fake.fail(path=f"{REPO}/issues/12", status=404, body={"message": "Not Found"})
     assert done(host, get(issue, show="title")) == ["0 200 The heat lamp stays bright at night"]
-    assert answers(fake, f"{REPO}/issues/12")[3:] == [404, 200]
+    assert responses(fake, f"{REPO}/issues/12")[3:] == [404, 200]
 
 
 # -- errors by their names
@@ -470,6 +470,6 @@ def test_a_plugin_stays_in_the_repositories_that_the_configuration_lists(fake, s
         get(f"{fake.url}/repos/sneks-united/other/issues", go_on=True),
         get("/repos/sneks-united/%6Fther", go_on=True), get("/orgs/sneks-united/members/x", go_on=True)),
         "repository": {"full_name": "sneks-united/terrarium"}})
-    answers = [one.split()[0] for one in said(host, delivery, 5)]
-    assert answers[1:4] == ["-4"] * 3 and answers[0] == "0" and answers[4] != "-4"
+    responses = [one.split()[0] for one in said(host, delivery, 5)]
+    assert responses[1:4] == ["-4"] * 3 and responses[0] == "0" and responses[4] != "-4"
     assert not [r for r in fake.api_requests() if "ther" in r["path"]]

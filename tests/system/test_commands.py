@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Commands through the real binaries: what is one and what is not. Where plugins/ping answers is in
+"""Commands through the real binaries: what is one and what is not. Where plugins/ping responds is in
 its scenarios."""
 
 import pytest
@@ -74,7 +74,7 @@ def test_ignored(module_fake, host, case):
     assert module_fake.api_requests() == []
 
 
-def test_several_commands_are_all_answered_in_order(module_fake, host):
+def test_the_plugin_responds_to_several_commands_in_order(module_fake, host):
     module_fake.forget_requests()
     payload = with_body("issue_comment.created", "/ping\n\ntext\n\n/ping again")
     host.wait_log(msg="done", delivery=host.deliver("issue_comment", payload))
@@ -102,7 +102,7 @@ def test_edits_and_deletions_are_not_looked_at(host, event, action):
     assert host.wait_log(msg="stored", delivery=delivery)["runs"] == "0"
 
 
-def test_the_bot_never_answers_itself_but_answers_other_bots(module_fake, host):
+def test_the_bot_ignores_itself_but_responds_to_other_bots(module_fake, host):
     module_fake.forget_requests()
     payload = with_body("issue_comment.created", "/ping")
     payload["sender"]["login"] = snek.APP_SLUG + "[bot]"

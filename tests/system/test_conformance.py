@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What the plugins send, and what the fake GitHub answers, held against GitHub's own description of
+"""What the plugins send, and what the fake GitHub responds, held against GitHub's own description of
 its API (@octokit/openapi) by a server that rejects what that does not describe
 (@stoplight/prism-cli)."""
 
@@ -80,10 +80,10 @@ def github(description):
 
     def judge(method, path, body=None, query=None):
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        answer = snek.request(method, f"{url}{path}" + (f"?{query}" if query else ""),
+        response = snek.request(method, f"{url}{path}" + (f"?{query}" if query else ""),
                               json.dumps(body).encode() if body is not None else None, headers)
-        wrong = answer.headers.get("sl-violations")
-        return wrong or (f"{answer.status}: {answer.body}" if answer.status >= 400 else None)
+        wrong = response.headers.get("sl-violations")
+        return wrong or (f"{response.status}: {response.body}" if response.status >= 400 else None)
 
     with prism("mock", "--errors", description) as url:
         yield judge
@@ -176,8 +176,8 @@ REQUESTS = [
 ]
 
 
-def test_the_fakes_answers_are_as_github_describes_them(description, fake, app):
-    """Through a proxy that holds request and answer against the description."""
+def test_the_fakes_responses_are_as_github_describes_them(description, fake, app):
+    """Through a proxy that holds request and response against the description."""
     fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium", "issues": [
         {"number": number, "body": "x"} for number in (12, 21, 22)]}]})  # a search has no null there
     delivery = fake.deliver("ping", {"zen": "x"}, unsent=True)["id"]
@@ -187,7 +187,7 @@ def test_the_fakes_answers_are_as_github_describes_them(description, fake, app):
         as_installation = Client(fake, f"Bearer {token}", url)
         for asks, requests in ((as_app, APP_REQUESTS), (as_installation, REQUESTS)):
             for method, path, *body in requests:
-                answer = asks(method, path.format(delivery=delivery), *body)
-                wrong = answer.headers.get("sl-violations")
-                assert wrong is None, (method, path, answer.status, wrong)
+                response = asks(method, path.format(delivery=delivery), *body)
+                wrong = response.headers.get("sl-violations")
+                assert wrong is None, (method, path, response.status, wrong)
     assert {entry["status"] for entry in fake.requests()} == {200, 201, 204, 404}

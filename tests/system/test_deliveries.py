@@ -13,11 +13,11 @@ import snek
 
 def run(bot, *words, status=0):
     """`snekomatic deliveries WORDS`, which must exit so; what it printed (both streams)."""
-    answer = subprocess.run([str(snek.program("snekomatic")), "deliveries", "-c", str(bot.file),
+    result = subprocess.run([str(snek.program("snekomatic")), "deliveries", "-c", str(bot.file),
                              *map(str, words)], env=snek.clean_environment(**bot.env),
                             capture_output=True, text=True, timeout=60, check=False)
-    assert answer.returncode == status, (answer, bot.process.output())
-    return answer.stdout + answer.stderr
+    assert result.returncode == status, (result, bot.process.output())
+    return result.stdout + result.stderr
 
 
 def entries(bot, *words):
@@ -149,8 +149,8 @@ def test_a_store_that_is_not_there_or_not_ours_is_said_and_left_alone(fake, tmp_
     (["list", "--limit", "-1"], "number"), (["show", "x", "--json", "--body"], "exclude"),
     (["retry", "x", "--json"], "--json is not for retry"), (["list", "more"], "too many")])
 def test_wrong_usage_is_said(words, sentence):
-    answer = subprocess.run([str(snek.program("snekomatic")), "deliveries", *words],
+    result = subprocess.run([str(snek.program("snekomatic")), "deliveries", *words],
                             env=snek.clean_environment(), capture_output=True, text=True,
                             timeout=60, check=False)
-    assert answer.returncode == 64
-    assert sentence in answer.stderr
+    assert result.returncode == 64
+    assert sentence in result.stderr

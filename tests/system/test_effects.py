@@ -34,7 +34,7 @@ def comments(fake):
 
 
 def lose(fake, method, path, **what):
-    """The answer gets lost, once, after the effect is there."""
+    """The response gets lost, once, after the effect is there."""
     fake.fail(method=method, path=path, after=True, drop=True, times=1, **what)
 
 
@@ -103,7 +103,7 @@ def test_what_led_to_an_effect_in_doubt_is_not_read_anew(fake, host):
 
 
 @pytest.mark.parametrize("how", [{"drop": True}, {"status": 502}, {"status": 500}])
-def test_a_comment_whose_answer_was_lost_is_found_and_not_written_again(fake, host, how):
+def test_a_comment_whose_response_was_lost_is_found_and_not_written_again(fake, host, how):
     fake.fail(method="POST", path=PATHS["comment"], after=True, times=1, **how)
     delivery = host.deliver("effects", effect("comment"))
     hurry(host, delivery)

@@ -19,9 +19,9 @@ from store_client import ALL, ORG, REPO, Client, mint, with_permissions
 
 
 def test_a_good_jwt_is_told_who_the_app_is(app):
-    answer = app("GET", "/app")
-    assert answer.status == 200
-    assert (answer.json["id"], answer.json["slug"]) == (snek.APP_ID, snek.APP_SLUG)
+    response = app("GET", "/app")
+    assert response.status == 200
+    assert (response.json["id"], response.json["slug"]) == (snek.APP_ID, snek.APP_SLUG)
 
 
 def test_a_jwt_may_name_the_app_as_text_and_expire_in_ten_minutes(fake, key):
@@ -46,9 +46,9 @@ def test_a_jwt_may_name_the_app_as_text_and_expire_in_ten_minutes(fake, key):
     ],
 )
 def test_a_bad_claim_is_rejected(fake, key, changes, message):
-    answer = Client(fake, f"Bearer {snek.make_jwt(key, **changes)}")("GET", "/app")
-    assert answer.status == 401
-    assert message in answer.json["message"]
+    response = Client(fake, f"Bearer {snek.make_jwt(key, **changes)}")("GET", "/app")
+    assert response.status == 401
+    assert message in response.json["message"]
 
 
 def test_a_jwt_of_another_key_is_rejected(fake, tmp_path):
@@ -62,8 +62,8 @@ def test_a_jwt_that_was_changed_or_cut_is_rejected(fake, key):
     for jwt in (f"{head}.{other_claims}.{signed}", f"{head}.{claims}.", f"{head}.{claims}",
                 f"{head}.{claims}.{signed}.{signed}", f"{head}.{claims}.{signed}=", "..",
                 f"{head}.{claims}.{signed[:-4]}", f"{head}.{claims}. {signed}"):
-        answer = Client(fake, f"Bearer {jwt}")("GET", "/app")
-        assert answer.status == 401, jwt
+        response = Client(fake, f"Bearer {jwt}")("GET", "/app")
+        assert response.status == 401, jwt
 
 
 def test_a_jwt_wants_the_scheme_bearer(fake, key):
@@ -99,13 +99,13 @@ def test_a_public_key_is_enough(key, tmp_path):
 
 
 def test_a_token_has_the_permissions_that_were_asked_for(app):
-    answer = mint(app, {"permissions": {"members": "read", "issues": "write"}})
-    assert answer.status == 201
-    token = answer.json["token"]
+    response = mint(app, {"permissions": {"members": "read", "issues": "write"}})
+    assert response.status == 201
+    token = response.json["token"]
     assert token.startswith("ghs_") and len(token) == 40
-    assert answer.json["permissions"] == {"members": "read", "issues": "write",
+    assert response.json["permissions"] == {"members": "read", "issues": "write",
                                           "metadata": "read"}
-    assert answer.json["repository_selection"] == "all"
+    assert response.json["repository_selection"] == "all"
 
 
 def test_a_token_without_a_wish_has_all_that_is_granted(app):
@@ -125,9 +125,9 @@ def test_a_level_above_the_granted_one_is_422(fake, app):
     fake.patch_state({"installations": [{"id": snek.INSTALLATION,
                                          "permissions": {"members": "read"}}]})
     assert mint(app, {"permissions": {"members": "read"}}).status == 201
-    answer = mint(app, {"permissions": {"members": "write"}})
-    assert answer.status == 422
-    assert "not granted" in answer.json["message"]
+    response = mint(app, {"permissions": {"members": "write"}})
+    assert response.status == 422
+    assert "not granted" in response.json["message"]
 
 
 def test_an_unknown_installation_is_404(app):
@@ -144,8 +144,8 @@ def test_a_suspended_installation_gets_and_uses_no_token(fake, app, client):
 def test_tokens_expire(fake, app, client):
     assert client("GET", f"{ORG}/memberships/viper-vik").status == 200
     assert fake.expire_tokens() == 1
-    answer = client("GET", f"{ORG}/memberships/viper-vik")
-    assert (answer.status, answer.json["message"]) == (401, "Bad credentials")
+    response = client("GET", f"{ORG}/memberships/viper-vik")
+    assert (response.status, response.json["message"]) == (401, "Bad credentials")
     fake.settings(token_lifetime_s=0)
     assert with_permissions(fake, app, members="read")("GET", f"{ORG}/members/x").status == 401
 
@@ -160,9 +160,9 @@ def test_long_tokens_work(fake, app):
 def test_a_token_can_be_narrowed_to_repositories(fake, app):
     fake.patch_state({"repositories": [{"full_name": "sneks-united/attic",
                                         "issues": [{"number": 1}]}]})
-    answer = mint(app, {"repositories": ["attic"]})
-    assert answer.json["repository_selection"] == "selected"
-    narrow = Client(fake, f"Bearer {answer.json['token']}")
+    response = mint(app, {"repositories": ["attic"]})
+    assert response.json["repository_selection"] == "selected"
+    narrow = Client(fake, f"Bearer {response.json['token']}")
     assert narrow("GET", "/repos/sneks-united/attic/issues/1").status == 200
     assert narrow("GET", f"{REPO}/issues/12").status == 404
     assert mint(app, {"repositories": ["nowhere"]}).status == 422
@@ -173,11 +173,11 @@ def test_a_token_can_be_narrowed_to_repositories(fake, app):
 
 
 def test_without_or_with_a_made_up_token_there_is_401(fake, anyone):
-    answer = anyone("GET", f"{ORG}/memberships/viper-vik")
-    assert (answer.status, answer.json["message"]) == (401, "Requires authentication")
+    response = anyone("GET", f"{ORG}/memberships/viper-vik")
+    assert (response.status, response.json["message"]) == (401, "Requires authentication")
     for made_up in ("Bearer ghs_" + "x" * 36, "Bearer ", "Basic dTpw", "ghs_x"):
-        answer = Client(fake, made_up)("GET", f"{ORG}/memberships/viper-vik")
-        assert (answer.status, answer.json["message"]) == (401, "Bad credentials")
+        response = Client(fake, made_up)("GET", f"{ORG}/memberships/viper-vik")
+        assert (response.status, response.json["message"]) == (401, "Bad credentials")
 
 
 def test_a_jwt_is_no_installation_token(app):
@@ -215,10 +215,10 @@ def test_another_accounts_resources_are_404(fake, app):
 )
 def test_a_missing_permission_is_403(fake, app, method, path, body, granted, accepted):
     before = fake.state
-    answer = with_permissions(fake, app, **granted)(method, path, body)
-    assert answer.status == 403
-    assert answer.json["message"] == "Resource not accessible by integration"
-    assert answer.headers["x-accepted-github-permissions"] == accepted
+    response = with_permissions(fake, app, **granted)(method, path, body)
+    assert response.status == 403
+    assert response.json["message"] == "Resource not accessible by integration"
+    assert response.headers["x-accepted-github-permissions"] == accepted
     assert fake.state == before
 
 
@@ -238,9 +238,9 @@ def test_a_request_without_user_agent_is_403(client):
 
 
 def test_an_unknown_api_version_is_400(client):
-    answer = client("GET", f"{ORG}/memberships/viper-vik", X_GitHub_Api_Version="v3")
-    assert answer.status == 400
-    assert "not a supported version" in answer.json["message"]
+    response = client("GET", f"{ORG}/memberships/viper-vik", X_GitHub_Api_Version="v3")
+    assert response.status == 400
+    assert "not a supported version" in response.json["message"]
     assert client("GET", f"{ORG}/members/viper-vik", X_GitHub_Api_Version=None).status == 204
 
 
@@ -253,9 +253,9 @@ def test_an_unknown_route_is_404_with_githubs_body(client, anyone):
         for method, path in (("GET", "/nothing"), ("PATCH", "/app"), ("GET", "/"),
                              ("GET", f"{ORG}/memberships/"), ("GET", f"{ORG}/memberships/a/b"),
                              ("GET", f"{ORG}/memberships/a%2Fb/c"), ("GET", "/orgs/%00/members/x")):
-            answer = asks(method, path)
-            assert answer.status == 404, path
-            assert answer.json == {"message": "Not Found", "status": "404",
+            response = asks(method, path)
+            assert response.status == 404, path
+            assert response.json == {"message": "Not Found", "status": "404",
                                    "documentation_url": "https://docs.github.com/rest"}
 
 
@@ -269,39 +269,39 @@ def test_an_unknown_route_is_404_with_githubs_body(client, anyone):
     ],
 )
 def test_a_bad_body_is_rejected(fake, client, body, status):
-    answer = client("POST", f"{REPO}/issues/12/comments", body)
-    assert answer.status == status
+    response = client("POST", f"{REPO}/issues/12/comments", body)
+    assert response.status == status
     if status == 422:
-        assert answer.json["message"] == "Validation Failed"
-        assert answer.json["errors"][0]["resource"] == "IssueComment"
+        assert response.json["message"] == "Validation Failed"
+        assert response.json["errors"][0]["resource"] == "IssueComment"
     elif isinstance(body, bytes) and body[:1] == b"{":
-        assert answer.json["message"] == "Problems parsing JSON"
+        assert response.json["message"] == "Problems parsing JSON"
     assert fake.bot_comments(12) == []
 
 
 def test_characters_are_counted_not_bytes(client):
-    answer = client("POST", f"{REPO}/issues/12/comments", {"body": "\N{SNAKE}" * 65536})
-    assert answer.status == 201
+    response = client("POST", f"{REPO}/issues/12/comments", {"body": "\N{SNAKE}" * 65536})
+    assert response.status == 201
 
 
-def test_answers_have_githubs_headers(client):
-    answer = client("GET", f"{ORG}/memberships/viper-vik")
-    assert answer.headers["content-type"] == "application/json; charset=utf-8"
-    assert answer.headers["x-github-media-type"] == "github.v3; format=json"
-    assert answer.headers["x-github-api-version-selected"] == "2022-11-28"
-    assert answer.headers["x-github-request-id"]
-    assert answer.headers["x-ratelimit-limit"] == "5000"
-    assert answer.headers["x-ratelimit-remaining"] == "4999"
-    assert int(answer.headers["x-ratelimit-reset"]) > time.time()
-    assert answer.headers["date"].endswith(" GMT")
+def test_responses_have_githubs_headers(client):
+    response = client("GET", f"{ORG}/memberships/viper-vik")
+    assert response.headers["content-type"] == "application/json; charset=utf-8"
+    assert response.headers["x-github-media-type"] == "github.v3; format=json"
+    assert response.headers["x-github-api-version-selected"] == "2022-11-28"
+    assert response.headers["x-github-request-id"]
+    assert response.headers["x-ratelimit-limit"] == "5000"
+    assert response.headers["x-ratelimit-remaining"] == "4999"
+    assert int(response.headers["x-ratelimit-reset"]) > time.time()
+    assert response.headers["date"].endswith(" GMT")
 
 
 def test_the_rate_limit_is_kept(fake, client):
     fake.settings(rate_limit=2)
     assert [client("GET", f"{ORG}/members/viper-vik").status for _ in range(3)] == [204, 204, 403]
-    answer = client("GET", f"{ORG}/members/viper-vik")
-    assert "rate limit exceeded" in answer.json["message"]
-    assert answer.headers["x-ratelimit-remaining"] == "0"
+    response = client("GET", f"{ORG}/members/viper-vik")
+    assert "rate limit exceeded" in response.json["message"]
+    assert response.headers["x-ratelimit-remaining"] == "0"
 
 
 # -- members
@@ -311,11 +311,11 @@ def test_a_put_invites_and_a_second_one_leaves_it_pending(fake, client):
     path = f"{ORG}/memberships/hatchling-hana"
     assert client("GET", path).status == 404
     for _ in range(2):
-        answer = client("PUT", path, {"role": "member"})
-        assert (answer.status, answer.json["state"], answer.json["role"]) == (
+        response = client("PUT", path, {"role": "member"})
+        assert (response.status, response.json["state"], response.json["role"]) == (
             200, "pending", "member")
-    assert answer.json["user"]["login"] == "hatchling-hana"
-    assert answer.json["organization"]["login"] == "sneks-united"
+    assert response.json["user"]["login"] == "hatchling-hana"
+    assert response.json["organization"]["login"] == "sneks-united"
     assert client("GET", path).json["state"] == "pending"
     assert client("GET", f"{ORG}/members/hatchling-hana").status == 404
     assert fake.member("hatchling-hana") == {
@@ -323,8 +323,8 @@ def test_a_put_invites_and_a_second_one_leaves_it_pending(fake, client):
 
 
 def test_a_put_for_an_active_member_changes_the_role_only(client):
-    answer = client("PUT", f"{ORG}/memberships/VIPER-vik", {"role": "admin"})
-    assert (answer.status, answer.json["state"], answer.json["role"]) == (200, "active", "admin")
+    response = client("PUT", f"{ORG}/memberships/VIPER-vik", {"role": "admin"})
+    assert (response.status, response.json["state"], response.json["role"]) == (200, "active", "admin")
 
 
 @pytest.mark.parametrize("body", [{"role": "owner"}, {"role": 1}, {"role": None}, {"rolle": "x"}])
@@ -349,11 +349,11 @@ def test_a_delete_removes_the_member(fake, client):
 
 
 def test_a_comment_is_kept_and_listed(fake, client):
-    answer = client("POST", f"{REPO}/issues/12/comments", {"body": "Hello"})
-    assert answer.status == 201
-    assert answer.headers["location"] == answer.json["url"]
-    assert answer.json["user"]["login"] == f"{snek.APP_SLUG}[bot]"
-    assert answer.json["user"]["type"] == "Bot"
+    response = client("POST", f"{REPO}/issues/12/comments", {"body": "Hello"})
+    assert response.status == 201
+    assert response.headers["location"] == response.json["url"]
+    assert response.json["user"]["login"] == f"{snek.APP_SLUG}[bot]"
+    assert response.json["user"]["type"] == "Bot"
     listed = client("GET", f"{REPO}/issues/12/comments").json
     assert [comment["body"] for comment in listed] == [
         "Are you there, bot?\n\n/ping", "Hello"]
@@ -375,8 +375,8 @@ def test_lists_come_in_pages(fake, client):
 
 def test_an_unknown_issue_is_404_unless_issues_are_created(fake, client):
     for number in ("999", "0", "012", "x", "-1"):
-        answer = client("POST", f"{REPO}/issues/{number}/comments", {"body": "x"})
-        assert answer.status == 404, number
+        response = client("POST", f"{REPO}/issues/{number}/comments", {"body": "x"})
+        assert response.status == 404, number
     fake.settings(auto_create=["issues"])
     assert client("POST", f"{REPO}/issues/999/comments", {"body": "x"}).status == 201
     assert client("POST", f"{REPO}/issues/x/comments", {"body": "x"}).status == 404
@@ -390,10 +390,10 @@ def test_a_locked_issue_takes_no_comment(fake, client):
 
 def test_a_reply_goes_to_the_first_comment_of_a_thread_only(fake, client):
     path = f"{REPO}/pulls/22/comments"
-    answer = client("POST", f"{path}/46001/replies", {"body": "pong!"})
-    assert (answer.status, answer.json["in_reply_to_id"]) == (201, 46001)
+    response = client("POST", f"{path}/46001/replies", {"body": "pong!"})
+    assert (response.status, response.json["in_reply_to_id"]) == (201, 46001)
     assert client("POST", f"{path}/46002/replies", {"body": "x"}).status == 404
-    assert client("POST", f"{path}/{answer.json['id']}/replies", {"body": "x"}).status == 404
+    assert client("POST", f"{path}/{response.json['id']}/replies", {"body": "x"}).status == 404
     assert client("POST", f"{REPO}/pulls/21/comments/46001/replies", {"body": "x"}).status == 404
     assert client("POST", f"{REPO}/pulls/12/comments/46001/replies", {"body": "x"}).status == 404
     assert fake.repository()["review_comments"][-1]["body"] == "pong!"
@@ -449,10 +449,10 @@ def test_a_failure_comes_as_often_as_it_was_asked_for(fake, client):
               headers={"Retry-After": "3"})
     assert client("GET", f"{ORG}/members/viper-vik").status == 204
     path = f"{ORG}/memberships/viper-vik"
-    answers = [client("GET", path) for _ in range(3)]
-    assert [answer.status for answer in answers] == [502, 502, 200]
-    assert answers[0].headers["retry-after"] == "3"
-    assert answers[0].body == b"<html>Bad gateway</html>"
+    responses = [client("GET", path) for _ in range(3)]
+    assert [response.status for response in responses] == [502, 502, 200]
+    assert responses[0].headers["retry-after"] == "3"
+    assert responses[0].body == b"<html>Bad gateway</html>"
     assert fake.unexpected() == []
 
 
@@ -466,7 +466,7 @@ def test_a_failure_stops_the_effect_unless_it_comes_after_it(fake, client):
     assert fake.member("hatchling-hana")["state"] == "pending"
 
 
-def test_a_dropped_request_gets_no_answer(fake, client):
+def test_a_dropped_request_gets_no_response(fake, client):
     fake.fail("POST", REPO, drop=True)
     fake.fail("POST", REPO, drop=True, after=True)
     for before in (0, 0):
@@ -505,9 +505,9 @@ def test_failures_can_be_taken_back(fake, client):
     "rule", [{"status": 99}, {"times": 0}, {"delay_ms": -1}, {"sttus": 500}, {"path": 1},
              {"headers": {"a": 1}}, {"headers": []}])
 def test_a_failure_that_makes_no_sense_is_rejected(fake, rule):
-    answer = snek.request("POST", f"{fake.url}/_fake/fail", rule)
-    assert answer.status == 422
-    assert answer.json["message"]
+    response = snek.request("POST", f"{fake.url}/_fake/fail", rule)
+    assert response.status == 422
+    assert response.json["message"]
 
 
 # -- state, settings, the program
@@ -534,9 +534,9 @@ def test_state_can_be_put_patched_and_read(fake, client):
      {"users": [{"login": "a"}, {"login": "A"}]}])
 def test_a_state_that_makes_no_sense_is_rejected_and_changes_nothing(fake, state):
     before = fake.state
-    answer = snek.request("PUT", f"{fake.url}/_fake/state", state)
-    assert answer.status == 422
-    assert answer.json["message"]
+    response = snek.request("PUT", f"{fake.url}/_fake/state", state)
+    assert response.status == 422
+    assert response.json["message"]
     assert fake.state == before
 
 
@@ -623,7 +623,7 @@ def test_issues_are_listed_by_who_opened_them_oldest_or_newest_first(client):
 
 def test_labels_come_and_go(client):
     path = f"{REPO}/issues/12/labels"
-    names = lambda answer: [label["name"] for label in answer.json]
+    names = lambda response: [label["name"] for label in response.json]
     assert names(client("POST", path, {"labels": ["bug", "heat"]})) == ["bug", "heat"]
     assert names(client("POST", path, {"labels": ["Bug"]})) == ["bug", "heat"]
     assert names(client("DELETE", f"{path}/bug")) == ["heat"]
@@ -644,14 +644,14 @@ def test_an_issue_is_closed_and_renamed(client):
 
 def test_a_delay_ends_when_it_is_released(fake, app):
     fake.fail(path="/app", delay_ms=60000)
-    answers = []
-    asking = threading.Thread(target=lambda: answers.append(app("GET", "/app").status))
+    responses = []
+    asking = threading.Thread(target=lambda: responses.append(app("GET", "/app").status))
     asking.start()
     while not fake.requests(path="/app"):
         time.sleep(0.01)
     fake._control("POST", "release")
     asking.join(snek.PATIENCE_S)
-    assert answers == [200]
+    assert responses == [200]
 
 
 # -- the app's webhook

@@ -22,8 +22,8 @@ def other(fake, app):
     return Client(fake, f"Bearer {mint(app, installation=OTHER).json['token']}")
 
 
-def used(answer):
-    return int(answer.headers["x-ratelimit-used"]), answer.headers["x-ratelimit-resource"]
+def used(response):
+    return int(response.headers["x-ratelimit-used"]), response.headers["x-ratelimit-resource"]
 
 
 # -- ETags
@@ -54,15 +54,15 @@ def test_what_has_changed_is_given_whole_with_another_tag(fake, client):
 def test_a_tag_is_one_tokens_own(fake, app, client, other):
     tag = client("GET", MEMBER).headers["etag"]
     for another in (other, with_permissions(fake, app, **ALL)):  # the same installation's next, too
-        answer = another("GET", MEMBER, If_None_Match=tag)
-        assert answer.status == 200 and answer.headers["etag"] != tag
+        response = another("GET", MEMBER, If_None_Match=tag)
+        assert response.status == 200 and response.headers["etag"] != tag
     assert client("GET", MEMBER, If_None_Match=tag).status == 304
 
 
 def test_only_what_was_read_has_a_tag(client, app):
-    for answer in (client("PUT", MEMBER, {"role": "member"}), client("GET", f"{ORG}/members/viper-vik"),
+    for response in (client("PUT", MEMBER, {"role": "member"}), client("GET", f"{ORG}/members/viper-vik"),
                    client("GET", f"{ORG}/memberships/nobody"), app("GET", "/app")):
-        assert "etag" not in answer.headers
+        assert "etag" not in response.headers
     assert client("PUT", MEMBER, {"role": "member"}, If_None_Match="*").status == 200
 
 
@@ -94,12 +94,12 @@ def search(client, q, **more):
     return client("GET", "/search/issues?" + urllib.parse.urlencode({"q": q, **more}))
 
 
-def found(answer):
-    assert answer.status == 200, answer
-    assert answer.json["incomplete_results"] is False
-    assert answer.json["total_count"] == len(answer.json["items"])
+def found(response):
+    assert response.status == 200, response
+    assert response.json["incomplete_results"] is False
+    assert response.json["total_count"] == len(response.json["items"])
     return [(item["repository_url"].rsplit("/", 1)[1], item["number"])
-            for item in answer.json["items"]]
+            for item in response.json["items"]]
 
 
 @pytest.mark.parametrize("q,numbers", [
@@ -128,9 +128,9 @@ def test_a_search_finds_what_its_terms_say(library, client, q, numbers):
 
 
 def test_a_plus_is_a_space(library, client):
-    answer = client("GET", "/search/issues?q=is:issue+label:heat+repo:sneks-united%2Fattic")
-    assert found(answer) == [("attic", 1)]
-    [item] = answer.json["items"]
+    response = client("GET", "/search/issues?q=is:issue+label:heat+repo:sneks-united%2Fattic")
+    assert found(response) == [("attic", 1)]
+    [item] = response.json["items"]
     assert item["score"] == 1.0 and item["title"] == "Lamps everywhere"
 
 
@@ -146,8 +146,8 @@ def test_what_is_found_is_sorted(library, client):
 def test_a_token_finds_only_what_it_may_read(fake, app, library):
     assert found(search(with_permissions(fake, app, issues="read"), "is:pr")) == []
     assert found(search(with_permissions(fake, app, pull_requests="read"), "is:issue")) == []
-    answer = search(with_permissions(fake, app, members="read"), "is:issue")
-    assert (answer.status, answer.headers["x-accepted-github-permissions"]) == (403, "metadata=read")
+    response = search(with_permissions(fake, app, members="read"), "is:issue")
+    assert (response.status, response.headers["x-accepted-github-permissions"]) == (403, "metadata=read")
     token = mint(app, {"repositories": ["attic"]}).json["token"]
     narrow = Client(fake, f"Bearer {token}")
     assert found(search(narrow, "is:issue")) == [("attic", 1)]
@@ -166,11 +166,11 @@ def test_a_token_finds_only_what_it_may_read(fake, app, library):
     ("is:issue " + "x" * 248, "longer than 256"),
 ])
 def test_a_search_that_github_would_not_make_is_422(library, client, q, said):
-    answer = client("GET", "/search/issues") if q is None else search(client, q)
-    assert answer.status == 422
-    problem = answer.json["errors"][0] if "errors" in answer.json else answer.json
-    assert said in problem.get("message", problem.get("code")), answer
-    if "errors" in answer.json:
+    response = client("GET", "/search/issues") if q is None else search(client, q)
+    assert response.status == 422
+    problem = response.json["errors"][0] if "errors" in response.json else response.json
+    assert said in problem.get("message", problem.get("code")), response
+    if "errors" in response.json:
         assert (problem["resource"], problem["field"]) == ("Search", "q")
 
 
@@ -234,12 +234,12 @@ def test_a_former_name_redirects_to_the_number(fake, renamed, client, former):
                                  ("POST", "/issues/12/comments", 307),
                                  ("DELETE", "/issues/12/labels/a%2Fb", 307)):
         body = {"body": "x"} if method == "POST" else None
-        answer = client(method, f"/repos/{former}{rest}", body)
-        assert (answer.status, answer.headers["location"]) == (
+        response = client(method, f"/repos/{former}{rest}", body)
+        assert (response.status, response.headers["location"]) == (
             status, f"{fake.url}/repositories/80201{rest}")
         if method != "HEAD":
-            assert answer.json["message"] == "Moved Permanently"
-            assert answer.json["url"] == answer.headers["location"]
+            assert response.json["message"] == "Moved Permanently"
+            assert response.json["url"] == response.headers["location"]
     assert fake.bot_comments(12) == []
 
 
@@ -269,7 +269,7 @@ def script(fake, *entries):
     fake.patch_state({"graphql": list(entries)})
 
 
-def test_a_document_is_answered_as_the_state_says(fake, client):
+def test_a_document_gets_the_response_of_the_state(fake, client):
     problem = {"message": "Could not resolve", "type": "NOT_FOUND", "path": ["a"]}
     script(fake, {"contains": "mutation", "data": {"changed": True}, "times": 2},
            {"contains": "organization", "variables": {"owner": "a", "after": "c1"},
@@ -278,13 +278,13 @@ def test_a_document_is_answered_as_the_state_says(fake, client):
            {"contains": "organization", "variables": {"owner": "b"}, "data": None,
             "errors": [problem]})
     assert graphql(client, QUERY, {"owner": "a", "after": None}).json == {"data": {"page": 1}}
-    answer = graphql(client, QUERY, {"owner": "a", "after": "c1", "first": 10},
+    response = graphql(client, QUERY, {"owner": "a", "after": "c1", "first": 10},
                      operationName="x")
-    assert (answer.status, answer.json) == (200, {"data": {"page": 2}})
+    assert (response.status, response.json) == (200, {"data": {"page": 2}})
     assert graphql(client, QUERY, {"owner": "b"}).json == {"data": None, "errors": [problem]}
     for _ in range(2):
         assert graphql(client, "mutation { change }").json == {"data": {"changed": True}}
-    assert "no answer to this document" in graphql(client, "mutation { change }").json["errors"][0][
+    assert "no response to this document" in graphql(client, "mutation { change }").json["errors"][0][
         "message"]
     assert len(fake.state["graphql"]) == 3
     recorded = fake.requests(path="/graphql")[0]["body"]
@@ -299,9 +299,9 @@ def test_a_document_is_answered_as_the_state_says(fake, client):
     ("query { a(b: 1 }", 'Parse error on "}" (RCURLY) at [1, 16]'),
 ])
 def test_a_document_whose_brackets_do_not_close_is_an_error_in_a_200(client, document, said):
-    answer = graphql(client, document)
-    assert answer.status == 200 and "data" not in answer.json
-    assert answer.json["errors"][0]["message"] == said
+    response = graphql(client, document)
+    assert response.status == 200 and "data" not in response.json
+    assert response.json["errors"][0]["message"] == said
 
 
 def test_brackets_in_strings_and_comments_are_none(fake, client):
@@ -320,9 +320,9 @@ def test_brackets_in_strings_and_comments_are_none(fake, client):
     (b"[]", 400, "Body should be a JSON object"),
 ])
 def test_what_is_no_graphql_request_is_rejected(client, body, status, said):
-    answer = client("POST", "/graphql", body)
-    assert answer.status == status
-    assert said in str(answer.json.get("errors", answer.json))
+    response = client("POST", "/graphql", body)
+    assert response.status == status
+    assert said in str(response.json.get("errors", response.json))
 
 
 def test_graphql_wants_a_token(app, anyone):
@@ -333,9 +333,9 @@ def test_graphql_wants_a_token(app, anyone):
 @pytest.mark.parametrize("entry", [
     {}, {"contains": "x"}, {"data": []}, {"errors": []}, {"errors": [{"type": "x"}]},
     {"data": {}, "times": 0}, {"data": {}, "variables": []}, {"data": {}, "query": "x"}])
-def test_a_scripted_answer_that_makes_no_sense_is_rejected(fake, entry):
-    answer = snek.request("PATCH", f"{fake.url}/_fake/state", {"graphql": [entry]})
-    assert answer.status == 422 and "graphql[0]" in answer.json["message"]
+def test_a_scripted_response_that_makes_no_sense_is_rejected(fake, entry):
+    response = snek.request("PATCH", f"{fake.url}/_fake/state", {"graphql": [entry]})
+    assert response.status == 422 and "graphql[0]" in response.json["message"]
 
 
 # -- limits
@@ -344,21 +344,21 @@ def test_a_scripted_answer_that_makes_no_sense_is_rejected(fake, entry):
 def test_searches_and_graphql_have_limits_of_their_own(fake, client):
     script(fake, {"data": {}})
     fake.settings(rate_limit=2, search_rate_limit=1, graphql_rate_limit=1)
-    answer = search(client, "is:issue")
-    assert (answer.status, used(answer)) == (200, (1, "search"))
-    assert 0 < int(answer.headers["x-ratelimit-reset"]) - time.time() <= 61
-    answer = search(client, "is:issue")
-    assert (answer.status, answer.headers["x-ratelimit-remaining"]) == (403, "0")
-    assert "rate limit exceeded for installation ID" in answer.json["message"]
-    answer = graphql(client, "{ a }")
-    assert (answer.json, used(answer)) == ({"data": {}}, (1, "graphql"))
-    answer = graphql(client, "{ a }")
-    assert (answer.status, used(answer)) == (200, (1, "graphql"))
-    assert answer.json["errors"][0]["type"] == "RATE_LIMITED"
-    assert answer.headers["x-ratelimit-remaining"] == "0"
-    answer = client("GET", MEMBER)
-    assert (answer.status, used(answer)) == (200, (1, "core"))
-    assert 3000 < int(answer.headers["x-ratelimit-reset"]) - time.time() <= 3601
+    response = search(client, "is:issue")
+    assert (response.status, used(response)) == (200, (1, "search"))
+    assert 0 < int(response.headers["x-ratelimit-reset"]) - time.time() <= 61
+    response = search(client, "is:issue")
+    assert (response.status, response.headers["x-ratelimit-remaining"]) == (403, "0")
+    assert "rate limit exceeded for installation ID" in response.json["message"]
+    response = graphql(client, "{ a }")
+    assert (response.json, used(response)) == ({"data": {}}, (1, "graphql"))
+    response = graphql(client, "{ a }")
+    assert (response.status, used(response)) == (200, (1, "graphql"))
+    assert response.json["errors"][0]["type"] == "RATE_LIMITED"
+    assert response.headers["x-ratelimit-remaining"] == "0"
+    response = client("GET", MEMBER)
+    assert (response.status, used(response)) == (200, (1, "core"))
+    assert 3000 < int(response.headers["x-ratelimit-reset"]) - time.time() <= 3601
 
 
 def test_a_limit_is_an_installations_own_and_ends_with_its_window(fake, client, other):

@@ -213,7 +213,7 @@ result = "skipped"
     assert outcome.status == 0, outcome.text
 
 
-def test_kill_at_lets_the_effect_happen_and_its_answer_be_lost(play):
+def test_kill_at_lets_the_effect_happen_and_its_response_be_lost(play):
     outcome = play(f"""
 [[step]]
 deliver = "pull_request.closed.merged"
@@ -264,14 +264,14 @@ def test_a_step_that_cannot_be_done_says_why(play, step, said):
     assert said in play(f"[[step]]\n{step}\n").text
 
 
-def test_an_endpoint_that_the_fake_lacks_is_told_of_and_can_be_answered(play):
+def test_an_endpoint_that_the_fake_lacks_is_reported_and_can_be_scripted(play):
     step = trouble("get", 'requests = ["GET /repos/*/topics"]').replace(
         "installation =", 'url = "/repos/sneks-united/terrarium/topics", installation =')
     outcome = play(step, plugin="trouble")
     assert outcome.status == 1
-    assert "the fake GitHub has no such endpoint: see [[answer]]" in outcome.text, outcome.text
-    answer = '[[answer]]\nrequest = "GET /repos/*/topics"\nbody = { names = ["heat"] }\n'
-    outcome = play(answer + step, plugin="trouble")
+    assert "the fake GitHub has no such endpoint: see [[response]]" in outcome.text, outcome.text
+    response = '[[response]]\nrequest = "GET /repos/*/topics"\nbody = { names = ["heat"] }\n'
+    outcome = play(response + step, plugin="trouble")
     assert outcome.status == 0, outcome.text
 
 

@@ -23,15 +23,15 @@ def run(*words, **more):
 
 @pytest.mark.parametrize("folder", [TEMPLATE, ROOT], ids=["the_template", "this_repository"])
 def test_a_bot_is_detected(folder):
-    answer = run(ROOT / "bin/detect", folder)
-    assert (answer.returncode, answer.stdout) == (0, "snekomatic\n")
+    result = run(ROOT / "bin/detect", folder)
+    assert (result.returncode, result.stdout) == (0, "snekomatic\n")
 
 
 def test_another_app_is_not_detected(tmp_path):
     (tmp_path / "package.json").write_text("{}")
-    answer = run(ROOT / "bin/detect", tmp_path)
-    assert answer.returncode == 1
-    assert "snekomatic.toml" in answer.stderr
+    result = run(ROOT / "bin/detect", tmp_path)
+    assert result.returncode == 1
+    assert "snekomatic.toml" in result.stderr
 
 
 def web(text):

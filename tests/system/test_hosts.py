@@ -129,21 +129,21 @@ def test_a_delivery_that_github_sends_to_two_hosts_runs_once(start_hosts):
     hosts = start_hosts(2)
     body = b'{"action": "fine", "installation": {"id": 60001}}'
     deliveries = [f"twice-{number}" for number in range(20)]
-    answers = []
+    responses = []
 
     def post(host):
         for delivery in deliveries:
-            answers.append(host.post("trouble", body=body, delivery=delivery))
+            responses.append(host.post("trouble", body=body, delivery=delivery))
 
     threads = [threading.Thread(target=post, args=(host,)) for host in hosts]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {answer.status for answer in answers} <= {200, 202}
+    assert {response.status for response in responses} <= {200, 202}
     wait_done(hosts, deliveries)
     # A redelivery (its run had ended already) is another 202; each 202 is one run.
-    queued = sum(answer.status == 202 for answer in answers)
+    queued = sum(response.status == 202 for response in responses)
     deadline = time.monotonic() + 20
     while len(ended(hosts)) < queued and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -179,10 +179,10 @@ def test_a_server_that_is_stopped_is_503_within_5_s_and_then_works_again(start_h
     try:
         for _ in range(3):
             began = time.monotonic()
-            answer = host.post("trouble", trouble("fine"))
+            response = host.post("trouble", trouble("fine"))
             assert time.monotonic() - began < 5
-            assert answer.status == 503
-            assert int(answer.headers["retry-after"]) > 0
+            assert response.status == 503
+            assert int(response.headers["retry-after"]) > 0
         assert host.request("GET", "/readyz").status == 503
     finally:
         database.signal(signal.SIGCONT)
@@ -195,9 +195,9 @@ def test_a_server_that_is_killed_loses_nothing_and_works_again(start_hosts, data
     database.kill()
     try:
         began = time.monotonic()
-        answer = host.post("trouble", trouble("fine"))
+        response = host.post("trouble", trouble("fine"))
         assert time.monotonic() - began < 5
-        assert answer.status == 503
+        assert response.status == 503
     finally:
         database.start()
     recovered(host)

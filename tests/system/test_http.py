@@ -35,9 +35,9 @@ def headers(host, body=BODY, **more):
 
 
 def test_the_greeting(host):
-    answer = host.request("GET", "/")
-    assert answer.status == 200
-    assert "Hi! 🐍🐍🐍" in answer.body.decode()
+    response = host.request("GET", "/")
+    assert response.status == 200
+    assert "Hi! 🐍🐍🐍" in response.body.decode()
 
 
 def test_liveness_and_readiness(host):
@@ -52,18 +52,18 @@ def test_liveness_and_readiness(host):
     ("GET", "/nothing", 404), ("POST", "/", 405), ("GET", "/webhook/github", 405),
     ("PUT", "/webhook/github", 405), ("DELETE", "/healthz", 405), ("GET", "/../etc/passwd", 404)])
 def test_unknown_paths_and_methods(host, method, path, status):
-    answer = host.request(method, path, BODY if method == "POST" else None)
-    assert answer.status == status
-    assert "fix" in answer.json
+    response = host.request(method, path, BODY if method == "POST" else None)
+    assert response.status == status
+    assert "fix" in response.json
     if status == 405:
-        assert answer.headers["allow"]
+        assert response.headers["allow"]
 
 
 def test_a_delivery_is_queued(host):
     sent = headers(host)
-    answer = host.request("POST", "/webhook/github", BODY, sent)
-    assert answer.status == 202
-    assert answer.json == {"delivery": sent["X-GitHub-Delivery"], "status": "queued"}
+    response = host.request("POST", "/webhook/github", BODY, sent)
+    assert response.status == 202
+    assert response.json == {"delivery": sent["X-GitHub-Delivery"], "status": "queued"}
 
 
 def test_a_form_is_a_delivery_too(host):
@@ -89,9 +89,9 @@ SIGNATURES = {
 def test_a_bad_signature_is_rejected(host, kind):
     signature = SIGNATURES[kind]
     signature = signature(host) if callable(signature) else signature
-    answer = host.request("POST", "/webhook/github", BODY, headers(host, X_Hub_Signature_256=signature))
-    assert answer.status == 401
-    assert answer.json["fix"]
+    response = host.request("POST", "/webhook/github", BODY, headers(host, X_Hub_Signature_256=signature))
+    assert response.status == 401
+    assert response.json["fix"]
 
 
 def test_sha1_counts_only_when_it_is_allowed(start_bot, host):
@@ -116,20 +116,20 @@ def test_both_secrets_count_during_a_rotation(start_bot):
 
 @pytest.mark.parametrize("missing", ["X_GitHub_Event", "X_GitHub_Delivery"])
 def test_a_missing_header_is_named(host, missing):
-    answer = host.request("POST", "/webhook/github", BODY, headers(host, **{missing: None}))
-    assert answer.status == 400
-    assert missing.replace("_", "-") in answer.body.decode()
+    response = host.request("POST", "/webhook/github", BODY, headers(host, **{missing: None}))
+    assert response.status == 400
+    assert missing.replace("_", "-") in response.body.decode()
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1]", b'{"action":"a"} x', b'"text"', b"{\xff}"])
 def test_a_body_that_is_no_json_object_is_rejected(host, body):
-    answer = host.request("POST", "/webhook/github", body, headers(host, body))
-    assert answer.status == 400
+    response = host.request("POST", "/webhook/github", body, headers(host, body))
+    assert response.status == 400
 
 
 def test_another_content_type_is_rejected(host):
-    answer = host.request("POST", "/webhook/github", BODY, headers(host, Content_Type="text/plain"))
-    assert answer.status == 415
+    response = host.request("POST", "/webhook/github", BODY, headers(host, Content_Type="text/plain"))
+    assert response.status == 415
 
 
 def test_a_body_over_the_limit_is_rejected(start_bot):
@@ -151,7 +151,7 @@ def test_413_comes_before_415_before_400_before_401(start_bot):
     assert host.request("POST", "/webhook/github", b"x", named).status == 401
 
 
-def test_a_duplicate_of_an_unfinished_delivery_is_answered_200(start_bot):
+def test_a_duplicate_of_an_unfinished_delivery_gets_200(start_bot):
     host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 60000}})
     sent = headers(host)
     assert host.request("POST", "/webhook/github", BODY, sent).status == 202
@@ -172,10 +172,10 @@ def test_a_redelivery_of_a_finished_one_runs_again(start_bot):
 def test_a_store_that_cannot_commit_is_503_with_retry_after_and_recovers(host):
     lock = sqlite3.connect(host.folder / "snekomatic.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
-    answer = host.request("POST", "/webhook/github", BODY, headers(host), timeout=30)
-    assert answer.status == 503
-    assert int(answer.headers["retry-after"]) > 0
-    assert answer.json["fix"]
+    response = host.request("POST", "/webhook/github", BODY, headers(host), timeout=30)
+    assert response.status == 503
+    assert int(response.headers["retry-after"]) > 0
+    assert response.json["fix"]
     lock.execute("ROLLBACK")
     lock.close()
     assert host.request("POST", "/webhook/github", BODY, headers(host)).status == 202
@@ -185,10 +185,10 @@ def raw(host, request):
     with socket.create_connection(("127.0.0.1", host.port), timeout=10) as link:
         link.sendall(request)
         link.shutdown(socket.SHUT_WR)
-        answer = b""
+        response = b""
         while chunk := link.recv(65536):
-            answer += chunk
-    return int(answer.split(b" ", 2)[1]) if answer else None
+            response += chunk
+    return int(response.split(b" ", 2)[1]) if response else None
 
 
 def request_with(host, *extra, body=BODY, length=True):
@@ -216,12 +216,12 @@ def test_what_follows_chunks_on_a_connection_is_not_taken_for_a_request(host, en
     request = request.replace(b"Connection: close\r\n", b"")
     with socket.create_connection(("127.0.0.1", host.port), timeout=10) as link:
         link.sendall(request + b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        answer = b""
+        response = b""
         with contextlib.suppress(ConnectionResetError):  # for what it left unread
             while chunk := link.recv(65536):
-                answer += chunk
-    assert answer.startswith(b"HTTP/1.1 202 ")
-    assert answer.count(b"HTTP/1.1 ") == 1
+                response += chunk
+    assert response.startswith(b"HTTP/1.1 202 ")
+    assert response.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize("case", ["length and chunked", "two lengths", "two signatures",

@@ -27,18 +27,18 @@ def host(start_bot):
 
 
 def deliver(host, count):
-    """So many webhooks on one connection. Their answers."""
+    """So many webhooks on one connection. Their responses."""
     connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=GITHUB_WAITS_S)
-    answers = []
+    responses = []
     for _ in range(count):
         connection.request("POST", "/webhook/github", BODY, {
             "Content-Type": "application/json", "X-GitHub-Event": "trouble",
             "X-GitHub-Delivery": str(uuid.uuid4()), "X-Hub-Signature-256": snek.signature(BODY)})
-        answer = connection.getresponse()
-        answer.read()
-        answers.append(answer.status)
+        response = connection.getresponse()
+        response.read()
+        responses.append(response.status)
     connection.close()
-    return answers
+    return responses
 
 
 def dropped(host):
@@ -52,8 +52,8 @@ def flood(host):
     with concurrent.futures.ThreadPoolExecutor(4) as senders:
         while dropped(host) == 0:
             assert sent < DELIVERIES_MAX
-            for answers in senders.map(lambda _: deliver(host, 100), range(4)):
-                assert answers == [202] * 100
+            for responses in senders.map(lambda _: deliver(host, 100), range(4)):
+                assert responses == [202] * 100
                 sent += 100
     return sent
 

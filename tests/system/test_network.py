@@ -124,8 +124,8 @@ def test_all_installations_share_one_connection_of_http_2(make_front, start):
     done(bot, "probe", get(installation=OTHER))
     assert {entry["caller"]["installation"] for entry in before.fake.api_requests()} == {
         snek.INSTALLATION, OTHER}
-    answered = before.requests()
-    assert len(answered) >= 10 and {entry["protocol"] for entry in answered} == {"HTTP/2.0"}
+    completed = before.requests()
+    assert len(completed) >= 10 and {entry["protocol"] for entry in completed} == {"HTTP/2.0"}
     done(bot, "probe", probe(method="DELETE", url=f"{MEMBERSHIPS}/viper-vik"))
     before.fake.fail(method="POST", path="/empty", status=204)
     done(bot, "probe", probe(method="POST", url="/empty"))
@@ -148,8 +148,8 @@ def test_many_requests_at_once_go_side_by_side_over_one_connection(make_front, s
     for delivery in deliveries:
         bot.wait_log(msg="done", delivery=delivery)
     took_s = time.monotonic() - began
-    answers = [entry["status"] for entry in before.requests(uri=f"{MEMBERSHIPS}/.*")]
-    assert len(answers) == 200 and set(answers) <= {"200", "304"}
+    responses = [entry["status"] for entry in before.requests(uri=f"{MEMBERSHIPS}/.*")]
+    assert len(responses) == 200 and set(responses) <= {"200", "304"}
     assert took_s < 20  # one after the other: 40
     assert len(before.connections()) == 1  # which has up to 100 requests at once, and waits first
 
@@ -285,12 +285,12 @@ def test_a_variable_that_names_no_proxy_is_rejected_at_the_start_without_being_s
     bot = snek.Bot(fake, tmp_path / "bot", plugins=[], start=False)
     for value in ("ftp://snek:s3cret@proxy.example", "http://", "http://s3cret@[::1", "http://a b"):
         for verb in ("serve", "check"):
-            answer = subprocess.run(
+            result = subprocess.run(
                 [str(snek.program("snekomatic")), verb, "-c", str(bot.file)], text=True,
                 env=snek.clean_environment(HTTPS_PROXY=value), capture_output=True)
-            assert answer.returncode == 78
-            assert "HTTPS_PROXY: is no URL of a proxy" in answer.stderr + answer.stdout
-            assert "s3cret" not in answer.stderr + answer.stdout
+            assert result.returncode == 78
+            assert "HTTPS_PROXY: is no URL of a proxy" in result.stderr + result.stdout
+            assert "s3cret" not in result.stderr + result.stdout
 
 
 @pytest.mark.parametrize("http2", [True, False], ids=["http2", "http1"])
@@ -410,52 +410,52 @@ def check(certificate, tmp_path):
 
 
 @pytest.mark.parametrize("credentials", ["files", "environment"])
-def test_check_online_says_which_app_answers(make_front, check, credentials):
+def test_check_online_says_which_app_responds(make_front, check, credentials):
     before = make_front(prefix="/api/v3")
-    answer = check(before, credentials=credentials)
-    assert answer.returncode == 0 and not answer.stderr, answer.stderr
-    assert answer.stdout.count("private key     ok") == 1
-    assert "\nGitHub          ok: the app is sneks-bot\n" in answer.stdout
-    assert "msg=" not in answer.stdout
+    result = check(before, credentials=credentials)
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    assert result.stdout.count("private key     ok") == 1
+    assert "\nGitHub          ok: the app is sneks-bot\n" in result.stdout
+    assert "msg=" not in result.stdout
     assert [entry["uri"] for entry in before.requests()] == ["/api/v3/app"]
 
 
 def test_check_online_takes_the_way_of_serve(make_front, make_proxy, check):
     before, proxy = make_front(), make_proxy()
     url = proxy.url.replace("//", f"//snek:{PASSWORD}@")
-    answer = check(before, env={"HTTPS_PROXY": url})
-    assert answer.returncode == 0 and len(proxy.asked) == 1
-    assert f"the app is sneks-bot; HTTPS_PROXY is {proxy.url}\n" in answer.stdout
+    result = check(before, env={"HTTPS_PROXY": url})
+    assert result.returncode == 0 and len(proxy.asked) == 1
+    assert f"the app is sneks-bot; HTTPS_PROXY is {proxy.url}\n" in result.stdout
     proxy.reject = 403
-    answer = check(before, env={"HTTPS_PROXY": url})
-    assert answer.returncode == 78
-    assert f"GitHub: GET /app got no whole answer: the proxy {proxy.url} rejected" in answer.stderr
-    assert "s3cret" not in answer.stdout + answer.stderr
+    result = check(before, env={"HTTPS_PROXY": url})
+    assert result.returncode == 78
+    assert f"GitHub: GET /app got no whole answer: the proxy {proxy.url} rejected" in result.stderr
+    assert "s3cret" not in result.stdout + result.stderr
 
 
 def test_check_online_warns_when_only_the_next_key_is_taken(make_front, check, tmp_path, key):
     before = make_front()
     old = snek.make_key(tmp_path / "old.pem")
-    answer = check(before, github={"private_key_file": str(old), "private_key_next_file": str(key)})
-    assert answer.returncode == 0 and "the app is sneks-bot\n" in answer.stdout
-    assert answer.stderr == ("warning: GitHub rejects the private key and takes the next one: make "
+    result = check(before, github={"private_key_file": str(old), "private_key_next_file": str(key)})
+    assert result.returncode == 0 and "the app is sneks-bot\n" in result.stdout
+    assert result.stderr == ("warning: GitHub rejects the private key and takes the next one: make "
                              "it github.private_key_file\n")
-    answer = check(before, github={"private_key_next_file": str(old)})
-    assert answer.returncode == 0 and not answer.stderr
+    result = check(before, github={"private_key_next_file": str(old)})
+    assert result.returncode == 0 and not result.stderr
 
 
 def test_check_online_says_what_stands_in_the_way(make_front, check, tmp_path, key):
     before = make_front()
     another, _ = front.make_certificate(tmp_path, "another")
-    answer = check(before, github={"ca_file": str(another)})
-    assert answer.returncode == 78 and f"github.ca_file, {another}" in answer.stderr
-    answer = check(before, github={"api_url": "https://no-such-host.invalid"})
-    assert answer.returncode == 78 and "resolve host: no-such-host.invalid" in answer.stderr
-    answer = check(before, github={"app_id": 1})
-    assert answer.returncode == 78 and "GitHub rejects the app's JWT" in answer.stderr
+    result = check(before, github={"ca_file": str(another)})
+    assert result.returncode == 78 and f"github.ca_file, {another}" in result.stderr
+    result = check(before, github={"api_url": "https://no-such-host.invalid"})
+    assert result.returncode == 78 and "resolve host: no-such-host.invalid" in result.stderr
+    result = check(before, github={"app_id": 1})
+    assert result.returncode == 78 and "GitHub rejects the app's JWT" in result.stderr
     (tmp_path / "bad.pem").write_text("no key")
-    answer = check(before, github={"private_key_file": str(tmp_path / "bad.pem")})
-    assert answer.returncode == 78 and "private key: " in answer.stderr
+    result = check(before, github={"private_key_file": str(tmp_path / "bad.pem")})
+    assert result.returncode == 78 and "private key: " in result.stderr
 
 
 # -- no way --------------------------------------------------------------------------------------

@@ -41,17 +41,17 @@ def test_all_329_examples_are_accepted_and_what_was_routed_ends_well(examples, s
     assert len(examples) == 329
     host = start_bot(plugins=["invite", "ping"])
     for event, body, signature in examples:
-        answer = host.post(event, body=body.encode(), headers={"X-Hub-Signature-256": signature})
-        assert answer.status == 202, (event, answer)
-        stored = host.wait_log(msg="stored", delivery=answer.delivery)
+        response = host.post(event, body=body.encode(), headers={"X-Hub-Signature-256": signature})
+        assert response.status == 202, (event, response)
+        stored = host.wait_log(msg="stored", delivery=response.delivery)
         assert stored["event"] == event
         assert stored.get("action", "") == str(json.loads(body).get("action", ""))
         if int(stored["runs"]) > 0:
-            host.wait_log(msg=("done", "skipped"), delivery=answer.delivery)
+            host.wait_log(msg=("done", "skipped"), delivery=response.delivery)
 
 
 def test_a_signature_of_theirs_for_another_body_is_rejected(examples, start_bot):
     host = start_bot(plugins=["ping"])
     (event, body, _), (_, _, other) = examples[:2]
-    answer = host.post(event, body=body.encode(), headers={"X-Hub-Signature-256": other})
-    assert answer.status == 401
+    response = host.post(event, body=body.encode(), headers={"X-Hub-Signature-256": other})
+    assert response.status == 401

@@ -21,11 +21,11 @@ def grant(fake, **permissions):
 
 
 def snekomatic(bot, *words, status=0):
-    answer = subprocess.run([str(snek.program("snekomatic")), *map(str, words)],
+    result = subprocess.run([str(snek.program("snekomatic")), *map(str, words)],
                             env=snek.clean_environment(**bot.env), cwd=bot.folder,
                             capture_output=True, text=True, timeout=60, check=False)
-    assert answer.returncode == status, answer
-    return answer.stdout if status == 0 else answer.stderr
+    assert result.returncode == status, result
+    return result.stdout if status == 0 else result.stderr
 
 
 def accepted(action="new_permissions_accepted"):

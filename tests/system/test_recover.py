@@ -16,11 +16,11 @@ def trouble(action="fine", **more):
 
 
 def recover(bot, *words, status=0):
-    answer = subprocess.run([str(snek.program("snekomatic")), "recover", "-c", str(bot.file), *words],
+    result = subprocess.run([str(snek.program("snekomatic")), "recover", "-c", str(bot.file), *words],
                             env=snek.clean_environment(**bot.env), capture_output=True, text=True,
                             timeout=60, check=False)
-    assert answer.returncode == status, answer
-    return answer.stdout + answer.stderr
+    assert result.returncode == status, result
+    return result.stdout + result.stderr
 
 
 def found(bot, *words):
@@ -85,7 +85,7 @@ def test_what_came_while_the_host_was_down_is_recovered_once(make, fake):
 
 def test_a_lost_202_is_not_asked_for(make, fake):
     bot = make()
-    entry = fake.deliver("trouble", trouble(), lose_answer=True, age_s=600)
+    entry = fake.deliver("trouble", trouble(), lose_response=True, age_s=600)
     assert entry["status_code"] == 504
     bot.wait_log(msg="done", delivery=entry["guid"])
     bot.stop()
@@ -152,8 +152,8 @@ def test_all_pages_are_read_and_the_verb_works_beside_the_host(make, fake):
     for _ in range(120):
         fake.deliver("ping", {"zen": "Keep it logically awesome."}, age_s=3000)
     forgotten = fake.deliver("trouble", trouble(), unsent=True, age_s=3 * 86400)["guid"]
-    answer = json.loads(recover(bot, "--json"))
-    assert (answer["listed"], answer["missing"], answer["asked"]) == (121, 1, 1)
+    response = json.loads(recover(bot, "--json"))
+    assert (response["listed"], response["missing"], response["asked"]) == (121, 1, 1)
     bot.wait_log(msg="done", delivery=lost)
     assert bot.log(msg="stored", delivery=forgotten) == []
     cursors = [entry["query"] for entry in fake.requests("GET", "/app/hook/deliveries")]

@@ -112,10 +112,10 @@ needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="
 
 @needs_systemd
 def test_the_unit_leaves_little_exposed():
-    answer = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20",
+    result = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20",
                              unit()], capture_output=True, text=True, check=False)
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert "Overall exposure level for snekomatic.service: " in answer.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "Overall exposure level for snekomatic.service: " in result.stdout
 
 
 @needs_systemd
@@ -125,10 +125,10 @@ def test_systemd_understands_every_line_of_the_unit(tmp_path):
                    if line.startswith("ExecStart="))
     copy = tmp_path / "snekomatic.service"
     copy.write_text(text.replace(program, str(snek.program("snekomatic"))))
-    answer = subprocess.run(["systemd-analyze", "verify", "--man=no", copy], capture_output=True,
+    result = subprocess.run(["systemd-analyze", "verify", "--man=no", copy], capture_output=True,
                             text=True, check=False)
-    complaints = [line for line in answer.stderr.splitlines() if "snekomatic.service" in line]
-    assert (answer.returncode, complaints) == (0, [])
+    complaints = [line for line in result.stderr.splitlines() if "snekomatic.service" in line]
+    assert (result.returncode, complaints) == (0, [])
 
 
 def test_the_unit_starts_what_is_installed_and_takes_no_longer_to_stop_than_it_drains():

@@ -21,10 +21,10 @@ def trouble(action, **more):
 
 def metrics(host):
     """{"name{labels}": value}, without the comments."""
-    answer = host.request("GET", "/metrics")
-    assert answer.status == 200
-    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
-    lines = answer.body.decode().splitlines()
+    response = host.request("GET", "/metrics")
+    assert response.status == 200
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = response.body.decode().splitlines()
     return {name: float(value) for name, value in
             (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
@@ -95,8 +95,8 @@ def test_ready_tells_of_the_queue_and_of_github(lived):
 def test_promtool_finds_nothing_to_say(lived):
     text = lived.request("GET", "/metrics").body
     promtool = os.environ.get("SNEK_PROMTOOL") or "promtool"
-    answer = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True)
-    assert answer.returncode == 0 and not answer.stderr, answer.stderr.decode()
+    result = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True)
+    assert result.returncode == 0 and not result.stderr, result.stderr.decode()
 
 
 # -- Sentry --------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ LIMITS = {
 
 @pytest.mark.parametrize("what", LIMITS)
 def test_its_rate_limits_are_obeyed(start_bot, reports, what):
-    reports.answers.append(LIMITS[what])
+    reports.responses.append(LIMITS[what])
     host = reporting(start_bot, reports)
     host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("fail")))
     outcome = "failed" if LIMITS[what][0] == 429 else "sent"
@@ -187,15 +187,15 @@ def test_its_rate_limits_are_obeyed(start_bot, reports, what):
 
 
 def test_a_limit_for_other_things_holds_nothing(start_bot, reports):
-    reports.answers.append((200, {"X-Sentry-Rate-Limits": "60:transaction:key"}))
+    reports.responses.append((200, {"X-Sentry-Rate-Limits": "60:transaction:key"}))
     host = reporting(start_bot, reports)
     for count in (1, 2):
         host.deliver("trouble", trouble("fail"))
         wait_metric(host, 'snekomatic_sentry_events_total{outcome="sent"}', count)
 
 
-def test_a_sentry_that_does_not_answer_holds_up_nothing(start_bot, reports):
-    reports.answers += [(None, {})] * 100
+def test_a_sentry_that_does_not_respond_holds_up_nothing(start_bot, reports):
+    reports.responses += [(None, {})] * 100
     host = reporting(start_bot, reports, plugins=["trouble"])
     host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("fail")))
     host.wait_log(msg="done", delivery=host.deliver("trouble", trouble("fine")))

@@ -555,7 +555,7 @@ static void what_changes_something_is_not_sent_again_by_libcurl(void **state) {
     }
 }
 
-static void a_rejected_connection_is_a_network_error(void **state) {
+static void a_refused_connection_is_a_network_error(void **state) {
     (void)state;
     /* In the usual one's place, with a port that nobody listens on. */
     struct broker_options options = {.api_url = "http://127.0.0.1:1/api/v3",
@@ -784,7 +784,7 @@ int main(void) {
         HASTY_TEST(a_server_that_stalls_is_timed_out),
         BROKER_TEST(a_broken_answer_is_a_network_error),
         BROKER_TEST(what_changes_something_is_not_sent_again_by_libcurl),
-        BROKER_TEST(a_rejected_connection_is_a_network_error),
+        BROKER_TEST(a_refused_connection_is_a_network_error),
         BROKER_TEST(a_connection_that_nobody_takes_is_given_up_in_time),
         cmocka_unit_test(an_api_url_that_is_none_is_rejected),
         BROKER_TEST(a_supervisor_that_is_gone_is_told_once),

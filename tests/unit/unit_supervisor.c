@@ -480,9 +480,9 @@ static void a_host_that_is_killed_serves_again_within_a_second_at_the_same_port(
         int64_t from_ms = clock_monotonic_ms();
         assert_int_equal(kill(before.pid, SIGKILL), 0);
         while (!strstr(run.text + run.read_to, "serving pid=")) {
-            int rejected = try_connect(before.port);
-            if (rejected) {
-                fail_msg("a connection failed: %s", strerror(rejected));
+            int refused = try_connect(before.port);
+            if (refused) {
+                fail_msg("a connection failed: %s", strerror(refused));
             }
             (void)read_more(&run, clock_monotonic_ms() + 5);
             assert_true(clock_monotonic_ms() - from_ms < LINE_DEADLINE_MS);

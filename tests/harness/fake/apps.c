@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-void handle_app(struct call *call) {
-    struct fake *fake = call->fake;
+void handle_app(struct http_exchange *exchange) {
+    struct fake *fake = exchange->fake;
     json_t *app = json_pack(
         "{s:I, s:s, s:o, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:{}, s:[], s:i}", "id",
         (json_int_t)fake->app_id, "slug", fake->app_slug, "node_id",
@@ -17,15 +17,15 @@ void handle_app(struct call *call) {
         "https://github.com/apps/under-test", "created_at", "2025-01-01T00:00:00Z", "updated_at",
         "2025-01-01T00:00:00Z", "permissions", "events", "installations_count",
         (int)json_array_size(state_list(fake, "installations")));
-    answer_json(call, 200, app);
+    respond_json(exchange, 200, app);
 }
 
-static json_t *find_installation(struct call *call) {
+static json_t *find_installation(struct http_exchange *exchange) {
     char *end;
     errno = 0;
-    long long id = strtoll(call->parameters[0], &end, 10);
+    long long id = strtoll(exchange->parameters[0], &end, 10);
     return errno == 0 && *end == '\0'
-               ? list_find_number(state_list(call->fake, "installations"), "id", id)
+               ? list_find_number(state_list(exchange->fake, "installations"), "id", id)
                : NULL;
 }
 
@@ -43,14 +43,15 @@ static json_t *with_metadata(const json_t *permissions) {
     return all;
 }
 
-/* The token's permissions, the caller's; NULL when an error was answered. */
-static json_t *wanted_permissions(struct call *call, const json_t *granted, const json_t *wanted) {
+/* The token's permissions, the caller's; NULL when it responded with an error. */
+static json_t *wanted_permissions(struct http_exchange *exchange, const json_t *granted,
+                                  const json_t *wanted) {
     if (!wanted) {
         return with_metadata(granted);
     }
     if (!json_is_object(wanted)) {
-        answer_invalid(call, "Installation", "permissions", "invalid",
-                       "permissions is not an object");
+        respond_invalid(exchange, "Installation", "permissions", "invalid",
+                        "permissions is not an object");
         return NULL;
     }
     const char *name;
@@ -60,18 +61,18 @@ static json_t *wanted_permissions(struct call *call, const json_t *granted, cons
         char message[160];
         if (!permission_exists(name)) {
             (void)snprintf(message, sizeof message, "\"%.100s\" is not a permission", name);
-            answer_invalid(call, "Installation", "permissions", "invalid", message);
+            respond_invalid(exchange, "Installation", "permissions", "invalid", message);
             return NULL;
         }
         if (!level || !permission_has_level(name, level)) {
             (void)snprintf(message, sizeof message, "%s has no such level", name);
-            answer_invalid(call, "Installation", "permissions", "invalid", message);
+            respond_invalid(exchange, "Installation", "permissions", "invalid", message);
             return NULL;
         }
         bool metadata = strcmp(name, "metadata") == 0 && strcmp(level, "read") == 0;
         if (!metadata && !permission_covers(granted, name, level)) {
-            answer_error(call, 422,
-                         "The permissions requested are not granted to this installation.");
+            respond_error(exchange, 422,
+                          "The permissions requested are not granted to this installation.");
             return NULL;
         }
     }
@@ -79,8 +80,9 @@ static json_t *wanted_permissions(struct call *call, const json_t *granted, cons
 }
 
 /* The repository that `wanted` (a name, or an id) means. */
-static json_t *wanted_repository(struct call *call, const char *account, const json_t *wanted) {
-    json_t *list = state_list(call->fake, "repositories");
+static json_t *wanted_repository(struct http_exchange *exchange, const char *account,
+                                 const json_t *wanted) {
+    json_t *list = state_list(exchange->fake, "repositories");
     json_t *found = NULL;
     if (json_is_string(wanted)) {
         char full_name[256];
@@ -96,9 +98,9 @@ static json_t *wanted_repository(struct call *call, const char *account, const j
                : NULL;
 }
 
-/* 0 and the full names to `*names` (NULL: all), or -1 when an error was answered. */
-static int wanted_repositories(struct call *call, const char *account, const json_t *body,
-                               json_t **names) {
+/* 0 and the full names to `*names` (NULL: all), or -1 when it responded with an error. */
+static int wanted_repositories(struct http_exchange *exchange, const char *account,
+                               const json_t *body, json_t **names) {
     static const char *const keys[] = {"repositories", "repository_ids"};
     json_t *chosen = NULL;
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
@@ -110,15 +112,15 @@ static int wanted_repositories(struct call *call, const char *account, const jso
         size_t i;
         json_t *wanted;
         json_array_foreach(list, i, wanted) {
-            json_t *repository = wanted_repository(call, account, wanted);
+            json_t *repository = wanted_repository(exchange, account, wanted);
             sound = sound && repository;
             (void)json_array_append(chosen, json_object_get(repository, "full_name"));
         }
         if (!sound) {
             json_decref(chosen);
-            answer_error(call, 422,
-                         "There is at least one repository that does not exist or is not "
-                         "accessible to the parent installation.");
+            respond_error(exchange, 422,
+                          "There is at least one repository that does not exist or is not "
+                          "accessible to the parent installation.");
             return -1;
         }
     }
@@ -126,27 +128,27 @@ static int wanted_repositories(struct call *call, const char *account, const jso
     return 0;
 }
 
-void handle_access_tokens(struct call *call) {
+void handle_access_tokens(struct http_exchange *exchange) {
     static const char *const allowed[] = {"permissions", "repositories", "repository_ids", NULL};
-    struct fake *fake = call->fake;
-    json_t *installation = find_installation(call);
+    struct fake *fake = exchange->fake;
+    json_t *installation = find_installation(exchange);
     if (!installation) {
-        answer_error(call, 404, "Not Found");
+        respond_error(exchange, 404, "Not Found");
         return;
     }
     if (json_is_true(json_object_get(installation, "suspended"))) {
-        answer_error(call, 403, "This installation has been suspended");
+        respond_error(exchange, 403, "This installation has been suspended");
         return;
     }
-    json_t *body = call_body(call, "Installation", allowed);
+    json_t *body = exchange_body(exchange, "Installation", allowed);
     if (!body) {
         return;
     }
     json_t *repositories = NULL;
-    json_t *permissions = wanted_permissions(call, json_object_get(installation, "permissions"),
+    json_t *permissions = wanted_permissions(exchange, json_object_get(installation, "permissions"),
                                              json_object_get(body, "permissions"));
     if (!permissions ||
-        wanted_repositories(call, text_of(installation, "account"), body, &repositories) < 0) {
+        wanted_repositories(exchange, text_of(installation, "account"), body, &repositories) < 0) {
         json_decref(permissions);
         json_decref(body);
         return;
@@ -155,10 +157,11 @@ void handle_access_tokens(struct call *call) {
     int64_t expires_s = fake_now_s(fake) + state_setting(fake, "token_lifetime_s");
     char expires[FAKE_TIME_MAX];
     fake_time_text(expires_s, expires);
-    json_t *answer = json_pack("{s:s, s:O, s:s}", "expires_at", expires, "permissions", permissions,
-                               "repository_selection", repositories ? "selected" : "all");
+    json_t *response =
+        json_pack("{s:s, s:O, s:s}", "expires_at", expires, "permissions", permissions,
+                  "repository_selection", repositories ? "selected" : "all");
     const char *token =
         token_mint(fake, number_of(installation, "id"), permissions, repositories, expires_s);
-    (void)json_object_set_new(answer, "token", json_string(token));
-    answer_json(call, 201, answer);
+    (void)json_object_set_new(response, "token", json_string(token));
+    respond_json(exchange, 201, response);
 }

@@ -4,176 +4,178 @@
 
 #include <string.h>
 
-static void answer_problem(struct call *call, const struct error *err) {
-    answer_json(call, 422, json_pack("{s:s}", "message", err->text));
+static void respond_problem(struct http_exchange *exchange, const struct error *err) {
+    respond_json(exchange, 422, json_pack("{s:s}", "message", err->text));
 }
 
-/* The body as an object, the caller's; NULL when an error was answered. */
-static json_t *control_body(struct call *call) {
+/* The body as an object, the caller's; NULL when it responded with an error. */
+static json_t *control_body(struct http_exchange *exchange) {
     json_error_t problem;
-    json_t *body = json_loadb(call->body.data ? call->body.data : "", call->body.bytes,
+    json_t *body = json_loadb(exchange->body.data ? exchange->body.data : "", exchange->body.bytes,
                               JSON_REJECT_DUPLICATES, &problem);
     if (!body) {
-        answer_json(call, 400, json_pack("{s:s}", "message", problem.text));
+        respond_json(exchange, 400, json_pack("{s:s}", "message", problem.text));
     } else if (!json_is_object(body)) {
         json_decref(body);
         body = NULL;
-        answer_json(call, 400, json_pack("{s:s}", "message", "the body is not an object"));
+        respond_json(exchange, 400, json_pack("{s:s}", "message", "the body is not an object"));
     }
     return body;
 }
 
-static void get_requests(struct call *call) {
-    answer_json(call, 200,
-                json_pack("{s:O, s:I}", "requests", call->fake->requests, "forgotten",
-                          call->fake->requests_forgotten));
+static void get_requests(struct http_exchange *exchange) {
+    respond_json(exchange, 200,
+                 json_pack("{s:O, s:I}", "requests", exchange->fake->requests, "forgotten",
+                           exchange->fake->requests_forgotten));
 }
 
-static void delete_requests(struct call *call) {
+static void delete_requests(struct http_exchange *exchange) {
     /* A new list: requests that are under way keep their records. */
-    json_decref(call->fake->requests);
-    call->fake->requests = json_array();
-    call->fake->requests_forgotten = 0;
-    answer_empty(call, 204);
+    json_decref(exchange->fake->requests);
+    exchange->fake->requests = json_array();
+    exchange->fake->requests_forgotten = 0;
+    respond_empty(exchange, 204);
 }
 
-static void get_state(struct call *call) {
-    answer_json(call, 200, json_incref(call->fake->state));
+static void get_state(struct http_exchange *exchange) {
+    respond_json(exchange, 200, json_incref(exchange->fake->state));
 }
 
 /* Takes `state` over as a whole, or answers why not. */
-static void set_state(struct call *call, json_t *state) {
-    struct fake *fake = call->fake;
+static void set_state(struct http_exchange *exchange, json_t *state) {
+    struct fake *fake = exchange->fake;
     struct error err = {0};
     if (state_complete(fake, state, &err) < 0) {
         json_decref(state);
-        answer_problem(call, &err);
+        respond_problem(exchange, &err);
         return;
     }
     json_decref(fake->state);
     fake->state = state;
-    get_state(call);
+    get_state(exchange);
 }
 
-static void put_state(struct call *call) {
-    json_t *state = control_body(call);
+static void put_state(struct http_exchange *exchange) {
+    json_t *state = control_body(exchange);
     if (!state) {
         return;
     }
     if (!json_object_get(state, "settings")) {
-        (void)json_object_set(state, "settings", json_object_get(call->fake->state, "settings"));
+        (void)json_object_set(state, "settings",
+                              json_object_get(exchange->fake->state, "settings"));
     }
-    set_state(call, state);
+    set_state(exchange, state);
 }
 
-static void patch_state(struct call *call) {
-    json_t *changes = control_body(call);
+static void patch_state(struct http_exchange *exchange) {
+    json_t *changes = control_body(exchange);
     if (!changes) {
         return;
     }
-    json_t *state = json_deep_copy(call->fake->state);
+    json_t *state = json_deep_copy(exchange->fake->state);
     struct error err = {0};
     if (state_merge(state, changes, &err) < 0) {
         json_decref(state);
-        answer_problem(call, &err);
+        respond_problem(exchange, &err);
     } else {
-        set_state(call, state);
+        set_state(exchange, state);
     }
     json_decref(changes);
 }
 
-static void get_failures(struct call *call) {
-    answer_json(call, 200, json_pack("{s:O}", "failures", call->fake->failures));
+static void get_failures(struct http_exchange *exchange) {
+    respond_json(exchange, 200, json_pack("{s:O}", "failures", exchange->fake->failures));
 }
 
-static void post_failure(struct call *call) {
-    json_t *failure = control_body(call);
+static void post_failure(struct http_exchange *exchange) {
+    json_t *failure = control_body(exchange);
     if (!failure) {
         return;
     }
     struct error err = {0};
     if (failure_check(failure, &err) < 0) {
         json_decref(failure);
-        answer_problem(call, &err);
+        respond_problem(exchange, &err);
         return;
     }
     if (!json_object_get(failure, "times")) {
         (void)json_object_set_new(failure, "times", json_integer(1));
     }
-    (void)json_array_append(call->fake->failures, failure);
-    answer_json(call, 201, json_deep_copy(failure));
+    (void)json_array_append(exchange->fake->failures, failure);
+    respond_json(exchange, 201, json_deep_copy(failure));
     json_decref(failure);
 }
 
-static void delete_failures(struct call *call) {
-    (void)json_array_clear(call->fake->failures);
-    answer_empty(call, 204);
+static void delete_failures(struct http_exchange *exchange) {
+    (void)json_array_clear(exchange->fake->failures);
+    respond_empty(exchange, 204);
 }
 
-static void post_release(struct call *call) {
-    call->fake->releases++;
-    (void)pthread_cond_broadcast(&call->fake->stop);
-    answer_empty(call, 204);
+static void post_release(struct http_exchange *exchange) {
+    exchange->fake->releases++;
+    (void)pthread_cond_broadcast(&exchange->fake->stop);
+    respond_empty(exchange, 204);
 }
 
-static void post_expire(struct call *call) {
-    json_t *body = call->body.bytes > 0 ? control_body(call) : json_object();
+static void post_expire(struct http_exchange *exchange) {
+    json_t *body = exchange->body.bytes > 0 ? control_body(exchange) : json_object();
     if (body) {
-        json_int_t count = tokens_expire(call->fake, number_of(body, "installation"));
+        json_int_t count = tokens_expire(exchange->fake, number_of(body, "installation"));
         json_decref(body);
-        answer_json(call, 200, json_pack("{s:I}", "expired", count));
+        respond_json(exchange, 200, json_pack("{s:I}", "expired", count));
     }
 }
 
-static void get_tokens(struct call *call) {
+static void get_tokens(struct http_exchange *exchange) {
     json_t *list = json_array();
-    for (const struct token *token = call->fake->tokens; token; token = token->next) {
+    for (const struct token *token = exchange->fake->tokens; token; token = token->next) {
         (void)json_array_append_new(list, json_pack("{s:s, s:I, s:O}", "token", token->text,
                                                     "installation", token->installation,
                                                     "permissions", token->permissions));
     }
-    answer_json(call, 200, json_pack("{s:o}", "tokens", list));
+    respond_json(exchange, 200, json_pack("{s:o}", "tokens", list));
 }
 
-static void get_settings(struct call *call) {
-    answer_json(call, 200, json_incref(json_object_get(call->fake->state, "settings")));
+static void get_settings(struct http_exchange *exchange) {
+    respond_json(exchange, 200, json_incref(json_object_get(exchange->fake->state, "settings")));
 }
 
-static void post_settings(struct call *call) {
-    json_t *changes = control_body(call);
+static void post_settings(struct http_exchange *exchange) {
+    json_t *changes = control_body(exchange);
     if (!changes) {
         return;
     }
     struct error err = {0};
     if (state_check_settings(changes, &err) < 0) {
-        answer_problem(call, &err);
+        respond_problem(exchange, &err);
     } else {
-        (void)json_object_update(json_object_get(call->fake->state, "settings"), changes);
-        rates_set(call->fake, changes);
-        get_settings(call);
+        (void)json_object_update(json_object_get(exchange->fake->state, "settings"), changes);
+        rates_set(exchange->fake, changes);
+        get_settings(exchange);
     }
     json_decref(changes);
 }
 
-static void with_body(struct call *call, void (*handle)(struct call *call, json_t *body)) {
-    json_t *body = control_body(call);
+static void with_body(struct http_exchange *exchange,
+                      void (*handle)(struct http_exchange *exchange, json_t *body)) {
+    json_t *body = control_body(exchange);
     if (body) {
-        handle(call, body);
+        handle(exchange, body);
         json_decref(body);
     }
 }
 
-static void post_deliver(struct call *call) {
-    with_body(call, control_deliver);
+static void post_deliver(struct http_exchange *exchange) {
+    with_body(exchange, control_deliver);
 }
 
-static void post_age(struct call *call) {
-    with_body(call, control_age);
+static void post_age(struct http_exchange *exchange) {
+    with_body(exchange, control_age);
 }
 
 static const struct {
     const char *method, *path;
-    void (*handle)(struct call *call);
+    void (*handle)(struct http_exchange *exchange);
 } controls[] = {{"GET", "/_fake/requests", get_requests},
                 {"DELETE", "/_fake/requests", delete_requests},
                 {"GET", "/_fake/state", get_state},
@@ -191,17 +193,17 @@ static const struct {
                 {"GET", "/_fake/settings", get_settings},
                 {"POST", "/_fake/settings", post_settings}};
 
-void control_call(struct call *call) {
+void control_exchange(struct http_exchange *exchange) {
     for (size_t i = 0; i < sizeof controls / sizeof *controls; i++) {
-        if (strcmp(controls[i].method, call->method) == 0 &&
-            strcmp(controls[i].path, call->path) == 0) {
-            controls[i].handle(call);
+        if (strcmp(controls[i].method, exchange->method) == 0 &&
+            strcmp(controls[i].path, exchange->path) == 0) {
+            controls[i].handle(exchange);
             return;
         }
     }
-    answer_json(call, 404,
-                json_pack("{s:s}", "message",
-                          "/_fake/ has requests, state, fail, release, tokens, tokens/expire, "
-                          "deliver, deliveries, deliveries/age, settings; their "
-                          "methods are in fake-github.md"));
+    respond_json(exchange, 404,
+                 json_pack("{s:s}", "message",
+                           "/_fake/ has requests, state, fail, release, tokens, tokens/expire, "
+                           "deliver, deliveries, deliveries/age, settings; their "
+                           "methods are in fake-github.md"));
 }

@@ -8,24 +8,24 @@
 
 #define DELAY_MAX_MS 600000
 
-static bool is_meant(const json_t *failure, const struct call *call) {
+static bool is_meant(const json_t *failure, const struct http_exchange *exchange) {
     const char *method = text_of(failure, "method");
     const char *path = text_of(failure, "path");
-    if (method && strcasecmp(method, call->method) != 0) {
+    if (method && strcasecmp(method, exchange->method) != 0) {
         return false;
     }
     if (!path) {
         return true;
     }
-    return strpbrk(path, "*?[") ? fnmatch(path, call->path, 0) == 0
-                                : strncmp(path, call->path, strlen(path)) == 0;
+    return strpbrk(path, "*?[") ? fnmatch(path, exchange->path, 0) == 0
+                                : strncmp(path, exchange->path, strlen(path)) == 0;
 }
 
-json_t *failure_take(struct fake *fake, const struct call *call) {
+json_t *failure_take(struct fake *fake, const struct http_exchange *exchange) {
     size_t i;
     json_t *failure;
     json_array_foreach(fake->failures, i, failure) {
-        if (!is_meant(failure, call)) {
+        if (!is_meant(failure, exchange)) {
             continue;
         }
         json_t *copy = json_deep_copy(failure);
@@ -75,24 +75,24 @@ bool failure_breaks(const json_t *failure) {
     return json_is_true(json_object_get(failure, "drop")) || json_object_get(failure, "status");
 }
 
-void failure_answer(struct call *call, const json_t *failure) {
+void failure_respond(struct http_exchange *exchange, const json_t *failure) {
     if (json_is_true(json_object_get(failure, "drop"))) {
-        call->drop = true;
+        exchange->drop = true;
         return;
     }
     unsigned status = (unsigned)number_of(failure, "status");
     json_t *body = json_object_get(failure, "body");
     if (json_is_string(body)) {
-        answer_empty(call, status);
-        call->answer_text = strdup(json_string_value(body));
+        respond_empty(exchange, status);
+        exchange->response_text = strdup(json_string_value(body));
     } else if (body) {
-        answer_json(call, status, json_incref(body));
+        respond_json(exchange, status, json_incref(body));
     } else {
-        answer_error(call, status, "The test asked for this failure");
+        respond_error(exchange, status, "The test asked for this failure");
     }
     const char *name;
     json_t *value;
     json_object_foreach(json_object_get(failure, "headers"), name, value) {
-        answer_header(call, name, json_string_value(value));
+        response_header(exchange, name, json_string_value(value));
     }
 }

@@ -15,7 +15,7 @@
 
 struct fake_options {
     const char *listen;     /* HOST:PORT; port 0 picks one */
-    const char *public_url; /* what URLs in answers start with; NULL: http:// and the address */
+    const char *public_url; /* what URLs in responses start with; NULL: http:// and the address */
     int64_t app_id;
     const char *app_slug;
     const char *app_keys[FAKE_KEYS_MAX]; /* files: PEM, private or public */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* POST /graphql. Nothing is executed: the answers are in the state, each with what tells the
+/* POST /graphql. Nothing is executed: the responses are in the state, each with what tells the
  * documents and variables that it is for. */
 #include "fake/internal.h"
 
@@ -34,7 +34,7 @@ int graphql_check(json_t *entry, struct error *err) {
         return error_set(err, "variables is not an object");
     }
     if (!data && !errors) {
-        return error_set(err, "it answers nothing: data, errors or both are needed");
+        return error_set(err, "it has no response: data, errors or both are needed");
     }
     if (data && !json_is_object(data) && !json_is_null(data)) {
         return error_set(err, "data is not an object");
@@ -107,12 +107,12 @@ static void skip_string(struct reader *reader) {
     skip(reader, quotes);
 }
 
-static void answer_errors(struct call *call, const char *message, json_t *locations) {
+static void respond_errors(struct http_exchange *exchange, const char *message, json_t *locations) {
     json_t *error = json_pack("{s:s, s:o*}", "message", message, "locations", locations);
-    answer_json(call, 200, json_pack("{s:[o]}", "errors", error));
+    respond_json(exchange, 200, json_pack("{s:[o]}", "errors", error));
 }
 
-static bool reject_bracket(struct call *call, const struct reader *reader) {
+static bool reject_bracket(struct http_exchange *exchange, const struct reader *reader) {
     static const char *const names[] = {"}", "RCURLY", ")", "RPAREN", "]", "RBRACKET"};
     int column = (int)(reader->at - reader->line_start) + 1;
     char message[64];
@@ -122,14 +122,15 @@ static bool reject_bracket(struct call *call, const struct reader *reader) {
                            names[i], names[i + 1], reader->line, column);
         }
     }
-    answer_errors(call, message, json_pack("[{s:i, s:i}]", "line", reader->line, "column", column));
+    respond_errors(exchange, message,
+                   json_pack("[{s:i, s:i}]", "line", reader->line, "column", column));
     return false;
 }
 
 #define DEPTH_MAX 256
 
-/* False when an error was answered. */
-static bool document_is_whole(struct call *call, const char *document) {
+/* False when it responded with an error. */
+static bool document_is_whole(struct http_exchange *exchange, const char *document) {
     struct reader reader = {document, document, 1};
     char open[DEPTH_MAX];
     size_t depth = 0;
@@ -148,49 +149,50 @@ static bool document_is_whole(struct call *call, const char *document) {
             open[depth++] = c == '{' ? '}' : c == '(' ? ')' : ']';
             any = any || c == '{';
         } else if (strchr("})]", c) && (depth == 0 || open[--depth] != c)) {
-            return reject_bracket(call, &reader);
+            return reject_bracket(exchange, &reader);
         }
         skip(&reader, 1);
     }
     if (depth > 0 || !any) {
-        answer_errors(call, "Unexpected end of document", json_array());
+        respond_errors(exchange, "Unexpected end of document", json_array());
     }
     return depth == 0 && any;
 }
 
 /* ---- the request ---- */
 
-static void answer_entry(struct call *call, const json_t *entry) {
-    json_t *answer = json_object();
+static void respond_entry(struct http_exchange *exchange, const json_t *entry) {
+    json_t *response = json_object();
     static const char *const parts[] = {"data", "errors"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         json_t *part = json_object_get(entry, parts[i]);
         if (part) {
-            (void)json_object_set(answer, parts[i], part);
+            (void)json_object_set(response, parts[i], part);
         }
     }
-    answer_json(call, 200, answer);
+    respond_json(exchange, 200, response);
 }
 
-static void answer_document(struct call *call, const char *document, const json_t *variables) {
-    json_t *entry = take_entry(call->fake, document, variables);
+static void respond_document(struct http_exchange *exchange, const char *document,
+                             const json_t *variables) {
+    json_t *entry = take_entry(exchange->fake, document, variables);
     if (entry) {
-        answer_entry(call, entry);
+        respond_entry(exchange, entry);
         json_decref(entry);
         return;
     }
     char message[512];
     (void)snprintf(message, sizeof message,
-                   "The fake GitHub has no answer to this document with these variables: put one "
+                   "The fake GitHub has no response to this document with these variables: put one "
                    "into the state's list \"graphql\", such as {\"contains\": \"%.60s\", \"data\": "
                    "{}} (fake-github.md tells more)",
                    document + strspn(document, " \t\r\n"));
-    answer_errors(call, message, NULL);
+    respond_errors(exchange, message, NULL);
 }
 
-void handle_graphql(struct call *call) {
+void handle_graphql(struct http_exchange *exchange) {
     static const char *const allowed[] = {"query", "variables", "operationName", NULL};
-    json_t *body = call_body(call, "GraphQL", allowed);
+    json_t *body = exchange_body(exchange, "GraphQL", allowed);
     if (!body) {
         return;
     }
@@ -198,13 +200,14 @@ void handle_graphql(struct call *call) {
     const json_t *variables = json_object_get(body, "variables");
     const json_t *name = json_object_get(body, "operationName");
     if (!document || !*document) {
-        answer_errors(call, "A query attribute must be specified and must be a string.", NULL);
+        respond_errors(exchange, "A query attribute must be specified and must be a string.", NULL);
     } else if (variables && !json_is_object(variables) && !json_is_null(variables)) {
-        answer_invalid(call, "GraphQL", "variables", "invalid", "variables is not an object");
+        respond_invalid(exchange, "GraphQL", "variables", "invalid", "variables is not an object");
     } else if (name && !json_is_string(name) && !json_is_null(name)) {
-        answer_invalid(call, "GraphQL", "operationName", "invalid", "operationName is no string");
-    } else if (document_is_whole(call, document)) {
-        answer_document(call, document, variables);
+        respond_invalid(exchange, "GraphQL", "operationName", "invalid",
+                        "operationName is no string");
+    } else if (document_is_whole(exchange, document)) {
+        respond_document(exchange, document, variables);
     }
     json_decref(body);
 }

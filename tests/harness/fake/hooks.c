@@ -20,7 +20,7 @@
 #define PAGE_MAX 100
 #define SEND_TIMEOUT_MS 10000L /* as GitHub's */
 #define FIRST_DELIVERY_ID 900000000001
-#define ANSWER_KEPT 65536
+#define RESPONSE_BYTES_KEPT 65536
 
 /* ---- sending ---- */
 
@@ -28,8 +28,8 @@ struct sending {
     struct fake *fake;
     json_t *entry; /* in the log already; ours, a reference */
     char *url, *secret, *body, *event, *guid;
-    bool lose_answer;
-    struct buffer answer;
+    bool lose_response;
+    struct buffer response;
     long status; /* 0: none came */
     int64_t took_ms;
 };
@@ -40,13 +40,13 @@ static void sending_free(struct sending *sending) {
     free(sending->body);
     free(sending->event);
     free(sending->guid);
-    buffer_finish(&sending->answer);
+    buffer_finish(&sending->response);
     free(sending);
 }
 
-static size_t take_answer(char *data, size_t size, size_t count, void *context) {
+static size_t on_response_body(char *data, size_t size, size_t count, void *context) {
     struct sending *sending = context;
-    (void)buffer_append(&sending->answer, data, size * count); /* the rest of a long one goes */
+    (void)buffer_append(&sending->response, data, size * count); /* the rest of a long one goes */
     return size * count;
 }
 
@@ -89,7 +89,7 @@ static void post(struct sending *sending) {
         !curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, SEND_TIMEOUT_MS) &&
         !curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) &&
         !curl_easy_setopt(easy, CURLOPT_PROXY, "") &&
-        !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer) &&
+        !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_response_body) &&
         !curl_easy_setopt(easy, CURLOPT_WRITEDATA, sending) &&
         curl_easy_perform(easy) == CURLE_OK) {
         (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &sending->status);
@@ -101,25 +101,25 @@ static void post(struct sending *sending) {
 
 /* With the lock: how it went, into the log. */
 static void log_outcome(struct sending *sending) {
-    long status = sending->lose_answer ? 0 : sending->status;
-    const char *words = sending->lose_answer ? "timed out"
-                        : status == 0        ? "failed to connect to host"
-                        : status < 300       ? "OK"
-                                             : "Invalid HTTP Response";
+    long status = sending->lose_response ? 0 : sending->status;
+    const char *words = sending->lose_response ? "timed out"
+                        : status == 0          ? "failed to connect to host"
+                        : status < 300         ? "OK"
+                                               : "Invalid HTTP Response";
     json_t *entry = sending->entry;
     (void)json_object_set_new(entry, "duration", json_real((double)sending->took_ms / 1000));
     (void)json_object_set_new(entry, "status",
                               status >= 300 ? json_sprintf("%s: %ld", words, status)
                                             : json_string(words));
     (void)json_object_set_new(entry, "status_code",
-                              json_integer(sending->lose_answer ? 504
-                                           : status == 0        ? 502
-                                                                : status));
+                              json_integer(sending->lose_response ? 504
+                                           : status == 0          ? 502
+                                                                  : status));
     (void)json_object_set_new(
         entry, "_response",
         status == 0 ? json_null()
-                    : json_stringn_nocheck(sending->answer.data ? sending->answer.data : "",
-                                           sending->answer.bytes));
+                    : json_stringn_nocheck(sending->response.data ? sending->response.data : "",
+                                           sending->response.bytes));
     json_decref(entry);
 }
 
@@ -159,7 +159,7 @@ static struct sending *begin(struct fake *fake, const char *guid, const char *ev
     sending->body = strdup(body);
     sending->event = strdup(event);
     sending->guid = strdup(guid);
-    sending->answer = (struct buffer)BUFFER_INIT(ANSWER_KEPT);
+    sending->response = (struct buffer)BUFFER_INIT(RESPONSE_BYTES_KEPT);
     if (!sending->url || !sending->secret || !sending->body || !sending->event || !sending->guid) {
         json_decref(entry);
         sending_free(sending);
@@ -258,43 +258,43 @@ static long find_start(json_t **sorted, size_t n, const char *cursor) {
     return -1;
 }
 
-static void answer_deliveries(struct call *call, json_t **sorted, size_t n, size_t start,
-                              size_t per_page, const char *status) {
+static void respond_deliveries(struct http_exchange *exchange, json_t **sorted, size_t n,
+                               size_t start, size_t per_page, const char *status) {
     json_t *page = json_array();
     size_t i = start;
     for (; i < n && json_array_size(page) < per_page; i++) {
-        if (is_kept(call->fake, sorted[i]) && has_status(sorted[i], status)) {
+        if (is_kept(exchange->fake, sorted[i]) && has_status(sorted[i], status)) {
             (void)json_array_append_new(page, shape(sorted[i]));
         }
     }
     bool more = false;
     for (size_t rest = i; rest < n; rest++) {
-        more = more || (is_kept(call->fake, sorted[rest]) && has_status(sorted[rest], status));
+        more = more || (is_kept(exchange->fake, sorted[rest]) && has_status(sorted[rest], status));
     }
-    answer_json(call, 200, page);
+    respond_json(exchange, 200, page);
     if (more) {
         char link[512];
         (void)snprintf(link, sizeof link,
                        "<%s/app/hook/deliveries?per_page=%zu%s%s&cursor=v1_%" JSON_INTEGER_FORMAT
                        ">; rel=\"next\"",
-                       call->fake->origin, per_page, status ? "&status=" : "", status ? status : "",
-                       number_of(sorted[i - 1], "id"));
-        answer_header(call, "Link", link);
+                       exchange->fake->origin, per_page, status ? "&status=" : "",
+                       status ? status : "", number_of(sorted[i - 1], "id"));
+        response_header(exchange, "Link", link);
     }
 }
 
-void handle_hook_deliveries(struct call *call) {
-    struct fake *fake = call->fake;
-    AUTO_FREE char *per_page_text = call_query(call, "per_page");
-    AUTO_FREE char *cursor = call_query(call, "cursor");
-    AUTO_FREE char *status = call_query(call, "status");
+void handle_hook_deliveries(struct http_exchange *exchange) {
+    struct fake *fake = exchange->fake;
+    AUTO_FREE char *per_page_text = exchange_query(exchange, "per_page");
+    AUTO_FREE char *cursor = exchange_query(exchange, "cursor");
+    AUTO_FREE char *status = exchange_query(exchange, "status");
     long long per_page = PAGE_DEFAULT;
     if (per_page_text && !read_number(per_page_text, 1, PAGE_MAX, &per_page)) {
-        answer_error(call, 422, "per_page is from 1 to 100");
+        respond_error(exchange, 422, "per_page is from 1 to 100");
         return;
     }
     if (status && strcmp(status, "success") != 0 && strcmp(status, "failure") != 0) {
-        answer_error(call, 422, "status is success or failure");
+        respond_error(exchange, 422, "status is success or failure");
         return;
     }
     size_t n = json_array_size(fake->deliveries);
@@ -307,26 +307,26 @@ void handle_hook_deliveries(struct call *call) {
     }
     long start = sorted ? find_start(sorted, n, cursor) : -1;
     if (start < 0) {
-        answer_error(call, 422, "Invalid cursor");
+        respond_error(exchange, 422, "Invalid cursor");
         return;
     }
-    answer_deliveries(call, sorted, n, (size_t)start, (size_t)per_page, status);
+    respond_deliveries(exchange, sorted, n, (size_t)start, (size_t)per_page, status);
 }
 
-static json_t *find_delivery(struct call *call) {
+static json_t *find_delivery(struct http_exchange *exchange) {
     long long id;
-    json_t *entry = read_number(call->parameters[0], 1, INT64_MAX, &id)
-                        ? list_find_number(call->fake->deliveries, "id", id)
+    json_t *entry = read_number(exchange->parameters[0], 1, INT64_MAX, &id)
+                        ? list_find_number(exchange->fake->deliveries, "id", id)
                         : NULL;
-    if (!entry || !is_kept(call->fake, entry)) {
-        answer_error(call, 404, "Not Found");
+    if (!entry || !is_kept(exchange->fake, entry)) {
+        respond_error(exchange, 404, "Not Found");
         return NULL;
     }
     return entry;
 }
 
-void handle_hook_delivery(struct call *call) {
-    json_t *entry = find_delivery(call);
+void handle_hook_delivery(struct http_exchange *exchange) {
+    json_t *entry = find_delivery(exchange);
     if (!entry) {
         return;
     }
@@ -339,23 +339,23 @@ void handle_hook_delivery(struct call *call) {
     (void)json_object_set_new(
         shown, "response",
         json_pack("{s:{}, s:O?}", "headers", "payload", json_object_get(entry, "_response")));
-    answer_json(call, 200, shown);
+    respond_json(exchange, 200, shown);
 }
 
-void handle_hook_attempts(struct call *call) {
-    json_t *entry = find_delivery(call);
+void handle_hook_attempts(struct http_exchange *exchange) {
+    json_t *entry = find_delivery(exchange);
     if (!entry) {
         return;
     }
-    struct sending *sending = begin(call->fake, text_of(entry, "guid"), text_of(entry, "event"),
+    struct sending *sending = begin(exchange->fake, text_of(entry, "guid"), text_of(entry, "event"),
                                     text_of(entry, "_body"), true, 0);
     pthread_t thread;
     if (!sending || pthread_create(&thread, NULL, send_in_thread, sending) != 0) {
-        answer_error(call, 500, "the fake is out of memory or threads");
+        respond_error(exchange, 500, "the fake is out of memory or threads");
         return;
     }
     (void)pthread_detach(thread);
-    answer_json(call, 202, json_object());
+    respond_json(exchange, 202, json_object());
 }
 
 /* ---- the control API ---- */
@@ -368,56 +368,56 @@ static void make_guid(char guid[37]) {
                    b[13]);
 }
 
-void control_deliver(struct call *call, json_t *body) {
+void control_deliver(struct http_exchange *exchange, json_t *body) {
     const char *event, *guid = NULL;
     char made[37];
-    int lose_answer = 0, unsent = 0;
+    int lose_response = 0, unsent = 0;
     json_int_t age_s = 0;
     json_t *payload;
     json_error_t problem;
     if (json_unpack_ex(body, &problem, 0, "{s:s, s:o, s?s, s?I, s?b, s?b !}", "event", &event,
-                       "payload", &payload, "guid", &guid, "age_s", &age_s, "lose_answer",
-                       &lose_answer, "unsent", &unsent) < 0) {
-        answer_json(call, 422, json_pack("{s:s}", "message", problem.text));
+                       "payload", &payload, "guid", &guid, "age_s", &age_s, "lose_response",
+                       &lose_response, "unsent", &unsent) < 0) {
+        respond_json(exchange, 422, json_pack("{s:s}", "message", problem.text));
         return;
     }
     make_guid(made);
     AUTO_FREE char *text = json_dumps(payload, JSON_COMPACT);
     struct sending *sending =
-        text ? begin(call->fake, guid ? guid : made, event, text, false, age_s) : NULL;
+        text ? begin(exchange->fake, guid ? guid : made, event, text, false, age_s) : NULL;
     if (!sending) {
-        answer_json(call, 500, json_pack("{s:s}", "message", "out of memory"));
+        respond_json(exchange, 500, json_pack("{s:s}", "message", "out of memory"));
         return;
     }
     if (unsent) {
         sending->url[0] = '\0'; /* whatever is listening, GitHub does not reach it */
     }
-    sending->lose_answer = lose_answer;
+    sending->lose_response = lose_response;
     json_t *entry = json_incref(sending->entry);
     send_now(sending);
-    answer_json(call, 200, shape(entry));
+    respond_json(exchange, 200, shape(entry));
     json_decref(entry);
 }
 
-void control_deliveries(struct call *call) {
-    answer_json(call, 200, json_pack("{s:O}", "deliveries", call->fake->deliveries));
+void control_deliveries(struct http_exchange *exchange) {
+    respond_json(exchange, 200, json_pack("{s:O}", "deliveries", exchange->fake->deliveries));
 }
 
-void control_age(struct call *call, json_t *body) {
+void control_age(struct http_exchange *exchange, json_t *body) {
     json_int_t by_s;
     json_error_t problem;
     if (json_unpack_ex(body, &problem, 0, "{s:I !}", "by_s", &by_s) < 0) {
-        answer_json(call, 422, json_pack("{s:s}", "message", problem.text));
+        respond_json(exchange, 422, json_pack("{s:s}", "message", problem.text));
         return;
     }
     size_t i;
     json_t *entry;
-    json_array_foreach(call->fake->deliveries, i, entry) {
+    json_array_foreach(exchange->fake->deliveries, i, entry) {
         char text[FAKE_TIME_MAX];
         json_int_t time_s = number_of(entry, "_time_s") - by_s;
         fake_time_text(time_s, text);
         (void)json_object_set_new(entry, "_time_s", json_integer(time_s));
         (void)json_object_set_new(entry, "delivered_at", json_string(text));
     }
-    answer_empty(call, 204);
+    respond_empty(exchange, 204);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What the fake's files share.
  *
- * Threads: libmicrohttpd gives each connection its own, so that a delayed answer holds up nobody.
+ * Threads: libmicrohttpd gives each connection its own, so that a delayed response holds up nobody.
  * All that `struct fake` holds is guarded by its lock; a handler runs with the lock held, delays
- * and the network are outside of it. Functions that take a `struct call` answer into it. */
+ * and the network are outside of it. Functions that take a `struct http_exchange` answer into it.
+ */
 #ifndef SNEK_HARNESS_INTERNAL_H
 #define SNEK_HARNESS_INTERNAL_H
 
@@ -73,7 +74,7 @@ struct caller {
     uint64_t token;       /* the token's serial number */
 };
 
-struct call {
+struct http_exchange {
     struct fake *fake;
     struct MHD_Connection *connection;
     bool started;
@@ -92,31 +93,35 @@ struct call {
     json_t *repository; /* of a route below /repos; in the state; borrowed while locked */
     json_t *record;     /* ours; NULL for the control API */
 
-    /* The answer. */
+    /* The response. */
     unsigned status;
-    json_t *answer;    /* ours; NULL: no body */
-    char *answer_text; /* ours; a body that is not JSON; wins */
-    json_t *headers;   /* ours; name -> text */
-    bool drop;         /* close the connection instead */
+    json_t *response;    /* ours; NULL: no body */
+    char *response_text; /* ours; a body that is not JSON; wins */
+    json_t *headers;     /* ours; name -> text */
+    bool drop;           /* close the connection instead */
 };
 
 /* server.c */
 int64_t fake_now_s(const struct fake *fake); /* the clock, with the skew of the settings */
 void fake_time_text(int64_t time_s, char text[FAKE_TIME_MAX]); /* as GitHub writes times */
 
-/* answer.c: each gives the whole answer; an earlier one is forgotten. */
-void answer_json(struct call *call, unsigned status, json_t *body); /* steals `body` */
-void answer_empty(struct call *call, unsigned status);
-void answer_error(struct call *call, unsigned status, const char *message);
-void answer_invalid(struct call *call, const char *resource, const char *field, const char *code,
-                    const char *message); /* 422 Validation Failed; the message may be NULL */
-void answer_header(struct call *call, const char *name, const char *value); /* after the answer */
-enum MHD_Result answer_send(struct call *call);
-/* The body as an object, the caller's; NULL when an error was answered. No body is an empty
+/* response.c: each gives the whole response; an earlier one is forgotten. */
+void respond_json(struct http_exchange *exchange, unsigned status,
+                  json_t *body); /* steals `body` */
+void respond_empty(struct http_exchange *exchange, unsigned status);
+void respond_error(struct http_exchange *exchange, unsigned status, const char *message);
+void respond_invalid(struct http_exchange *exchange, const char *resource, const char *field,
+                     const char *code,
+                     const char *message); /* 422 Validation Failed; the message may be NULL */
+void response_header(struct http_exchange *exchange, const char *name,
+                     const char *value); /* after the response */
+enum MHD_Result response_send(struct http_exchange *exchange);
+/* The body as an object, the caller's; NULL when it responded with an error. No body is an empty
  * object. Keys other than `allowed` (NULL-terminated) are rejected. */
-json_t *call_body(struct call *call, const char *resource, const char *const allowed[]);
+json_t *exchange_body(struct http_exchange *exchange, const char *resource,
+                      const char *const allowed[]);
 /* The query's value of `name`, unescaped, the caller's to free; NULL when it is not there. */
-char *call_query(const struct call *call, const char *name);
+char *exchange_query(const struct http_exchange *exchange, const char *name);
 
 /* state.c */
 json_t *state_empty(void);
@@ -141,7 +146,7 @@ int state_merge(json_t *into, const json_t *changes, struct error *err);
 /* jwt.c, tokens.c, permissions.c */
 int jwt_read_key(const char *file, gnutls_pubkey_t *key, struct error *err);
 void jwt_verify(struct fake *fake, const char *jwt, struct caller *caller);
-void caller_identify(struct call *call, const char *authorization);
+void caller_identify(struct http_exchange *exchange, const char *authorization);
 void caller_finish(struct caller *caller);
 const char *token_mint(struct fake *fake, json_int_t installation, json_t *permissions,
                        json_t *repositories, int64_t expires_s); /* steals both; NULL: no memory */
@@ -155,47 +160,50 @@ bool permission_is_of_repositories(const char *name);
 bool permission_covers(const json_t *granted, const char *name, const char *level);
 
 /* record.c, failures.c */
-void record_begin(struct call *call);
-void record_caller(struct call *call);
-void record_end(struct call *call, const json_t *failure);
+void record_begin(struct http_exchange *exchange);
+void record_caller(struct http_exchange *exchange);
+void record_end(struct http_exchange *exchange, const json_t *failure);
 /* The failure that is meant for this call, counted down; the caller's; or NULL. */
-json_t *failure_take(struct fake *fake, const struct call *call);
+json_t *failure_take(struct fake *fake, const struct http_exchange *exchange);
 int failure_check(const json_t *failure, struct error *err);
 bool failure_breaks(const json_t *failure); /* or does it only delay? */
-void failure_answer(struct call *call, const json_t *failure);
+void failure_respond(struct http_exchange *exchange, const json_t *failure);
 
 /* rates.c: GitHub's primary limits. */
 enum rate_bucket { RATE_CORE, RATE_SEARCH, RATE_GRAPHQL };
-bool rate_allows(struct call *call, enum rate_bucket bucket); /* counts; false: it was answered */
-void rate_give_back(struct call *call, enum rate_bucket bucket);
-void add_rate_headers(struct call *call, enum rate_bucket bucket);
+bool rate_allows(struct http_exchange *exchange,
+                 enum rate_bucket bucket); /* counts; false: it has responded */
+void rate_give_back(struct http_exchange *exchange, enum rate_bucket bucket);
+void add_rate_headers(struct http_exchange *exchange, enum rate_bucket bucket);
 void rates_set(struct fake *fake, const json_t *settings); /* new limits begin new windows */
 
-/* etags.c: marks the answer. True when the caller has it already; it is a 304 then. */
-bool answer_has_not_changed(struct call *call);
+/* etags.c: marks the response. True when the caller has it already; it is a 304 then. */
+bool response_is_unchanged(struct http_exchange *exchange);
 
 /* repositories.c */
 enum reach { REACH_NOTHING, REACH_HERE, REACH_ELSEWHERE };
-/* The one that a route's first two parameters name, to call->repository. Elsewhere: it was renamed.
+/* The one that a route's first two parameters name, to exchange->repository. Elsewhere: it was
+ * renamed.
  */
-enum reach reach_repository(struct call *call);
-void answer_moved(struct call *call);
-void find_by_number(struct call *call); /* makes /repositories/ID/... /repos/OWNER/NAME/... */
+enum reach reach_repository(struct http_exchange *exchange);
+void respond_moved(struct http_exchange *exchange);
+void find_by_number(
+    struct http_exchange *exchange); /* makes /repositories/ID/... /repos/OWNER/NAME/... */
 /* Does the token give access to it? */
-bool repository_is_reached(const struct call *call, const json_t *repository);
+bool repository_is_reached(const struct http_exchange *exchange, const json_t *repository);
 
 /* graphql.c */
 int graphql_check(json_t *entry, struct error *err); /* one of the state's */
 
-/* routes.c: fills in the answer. */
-void route_call(struct call *call);
+/* routes.c: fills in the response. */
+void route_exchange(struct http_exchange *exchange);
 /* control.c: likewise, for /_fake/. */
-void control_call(struct call *call);
+void control_exchange(struct http_exchange *exchange);
 
 /* hooks.c: the control API's part of it, and the end, which waits for what is being sent. */
-void control_deliver(struct call *call, json_t *body);
-void control_deliveries(struct call *call);
-void control_age(struct call *call, json_t *body);
+void control_deliver(struct http_exchange *exchange, json_t *body);
+void control_deliveries(struct http_exchange *exchange);
+void control_age(struct http_exchange *exchange, json_t *body);
 void hooks_finish(struct fake *fake);
 
 /* shapes.c: objects in GitHub's shape, new. */
@@ -211,43 +219,43 @@ json_t *shape_repository(struct fake *fake, json_t *repository);
 json_t *app_login(const struct fake *fake); /* SLUG[bot] */
 
 /* pages.c: answers the page of `all` (stolen) that the query asks for, with its links. */
-void answer_page(struct call *call, json_t *all);
+void respond_page(struct http_exchange *exchange, json_t *all);
 /* The same as the member `name` of `whole` (stolen). */
-void answer_page_in(struct call *call, json_t *whole, const char *name, json_t *all);
-size_t query_per_page(const struct call *call);
-size_t query_number(const struct call *call, const char *name, size_t otherwise);
+void respond_page_in(struct http_exchange *exchange, json_t *whole, const char *name, json_t *all);
+size_t query_per_page(const struct http_exchange *exchange);
+size_t query_number(const struct http_exchange *exchange, const char *name, size_t otherwise);
 
 /* The handlers: apps.c, hooks.c, orgs.c, repositories.c, search.c, graphql.c, issues.c, comments.c,
  * reactions.c. */
-void handle_app(struct call *call);
-void handle_access_tokens(struct call *call);
-void handle_hook_deliveries(struct call *call);
-void handle_hook_delivery(struct call *call);
-void handle_hook_attempts(struct call *call);
-void handle_membership_get(struct call *call);
-void handle_membership_put(struct call *call);
-void handle_membership_delete(struct call *call);
-void handle_member_get(struct call *call);
-void handle_repository_get(struct call *call);
-void handle_installation_repositories(struct call *call);
-void handle_search_issues(struct call *call);
-void handle_graphql(struct call *call);
-void handle_issue_get(struct call *call);
-void handle_issues_get(struct call *call);
-void handle_issue_patch(struct call *call);
-void handle_labels_get(struct call *call);
-void handle_labels_post(struct call *call);
-void handle_label_delete(struct call *call);
-void handle_comments_get(struct call *call);
-void handle_comments_post(struct call *call);
-void handle_replies_post(struct call *call);
-void handle_issue_reactions_post(struct call *call);
-void handle_comment_reactions_post(struct call *call);
-void handle_review_comment_reactions_post(struct call *call);
+void handle_app(struct http_exchange *exchange);
+void handle_access_tokens(struct http_exchange *exchange);
+void handle_hook_deliveries(struct http_exchange *exchange);
+void handle_hook_delivery(struct http_exchange *exchange);
+void handle_hook_attempts(struct http_exchange *exchange);
+void handle_membership_get(struct http_exchange *exchange);
+void handle_membership_put(struct http_exchange *exchange);
+void handle_membership_delete(struct http_exchange *exchange);
+void handle_member_get(struct http_exchange *exchange);
+void handle_repository_get(struct http_exchange *exchange);
+void handle_installation_repositories(struct http_exchange *exchange);
+void handle_search_issues(struct http_exchange *exchange);
+void handle_graphql(struct http_exchange *exchange);
+void handle_issue_get(struct http_exchange *exchange);
+void handle_issues_get(struct http_exchange *exchange);
+void handle_issue_patch(struct http_exchange *exchange);
+void handle_labels_get(struct http_exchange *exchange);
+void handle_labels_post(struct http_exchange *exchange);
+void handle_label_delete(struct http_exchange *exchange);
+void handle_comments_get(struct http_exchange *exchange);
+void handle_comments_post(struct http_exchange *exchange);
+void handle_replies_post(struct http_exchange *exchange);
+void handle_issue_reactions_post(struct http_exchange *exchange);
+void handle_comment_reactions_post(struct http_exchange *exchange);
+void handle_review_comment_reactions_post(struct http_exchange *exchange);
 /* The issue or pull request that the route's third parameter names, created when the settings say
- * so; NULL when 404 was answered. */
-json_t *find_issue(struct call *call, bool must_be_pull);
+ * so; NULL when it responded with 404. */
+json_t *find_issue(struct http_exchange *exchange, bool must_be_pull);
 /* A comment of the repository by its id, likewise; `list` is "comments" or "review_comments". */
-json_t *find_comment(struct call *call, const char *list, const char *id);
+json_t *find_comment(struct http_exchange *exchange, const char *list, const char *id);
 
 #endif

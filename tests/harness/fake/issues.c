@@ -22,19 +22,19 @@ static bool is_wanted(const json_t *issue, const char *state, const char *creato
 }
 
 /* Newest first, as GitHub does unless it is asked otherwise; numbers are ages here. */
-void handle_issues_get(struct call *call) {
-    AUTO_FREE char *state = call_query(call, "state");
-    AUTO_FREE char *creator = call_query(call, "creator");
-    AUTO_FREE char *direction = call_query(call, "direction");
-    AUTO_FREE char *label = call_query(call, "labels");
+void handle_issues_get(struct http_exchange *exchange) {
+    AUTO_FREE char *state = exchange_query(exchange, "state");
+    AUTO_FREE char *creator = exchange_query(exchange, "creator");
+    AUTO_FREE char *direction = exchange_query(exchange, "direction");
+    AUTO_FREE char *label = exchange_query(exchange, "labels");
     bool ascending = direction && strcmp(direction, "asc") == 0;
     json_t *all = json_array(), *issue;
     size_t i;
-    json_array_foreach(json_object_get(call->repository, "issues"), i, issue) {
+    json_array_foreach(json_object_get(exchange->repository, "issues"), i, issue) {
         if (!is_wanted(issue, state ? state : "open", creator, label)) {
             continue;
         }
-        json_t *shape = shape_issue(call->fake, call->repository, issue);
+        json_t *shape = shape_issue(exchange->fake, exchange->repository, issue);
         size_t at = json_array_size(all);
         json_int_t number = number_of(issue, "number");
         while (at > 0) {
@@ -46,21 +46,21 @@ void handle_issues_get(struct call *call) {
         }
         (void)json_array_insert_new(all, at, shape);
     }
-    answer_page(call, all);
+    respond_page(exchange, all);
 }
 
 /* Takes what is given of title, body and state. */
-static bool change_issue(struct call *call, json_t *issue, const json_t *body) {
+static bool change_issue(struct http_exchange *exchange, json_t *issue, const json_t *body) {
     const char *state = text_of(body, "state"), *key;
     json_t *value;
     if (json_object_get(body, "state") &&
         (!state || (strcmp(state, "open") != 0 && strcmp(state, "closed") != 0))) {
-        answer_invalid(call, "Issue", "state", "invalid", "state is open or closed");
+        respond_invalid(exchange, "Issue", "state", "invalid", "state is open or closed");
         return false;
     }
     json_object_foreach((json_t *)body, key, value) {
         if (!json_is_string(value)) {
-            answer_invalid(call, "Issue", key, "invalid", "it is not a string");
+            respond_invalid(exchange, "Issue", key, "invalid", "it is not a string");
             return false;
         }
     }
@@ -72,15 +72,15 @@ static bool change_issue(struct call *call, json_t *issue, const json_t *body) {
     return true;
 }
 
-void handle_issue_patch(struct call *call) {
+void handle_issue_patch(struct http_exchange *exchange) {
     static const char *const allowed[] = {"title", "body", "state", "state_reason", NULL};
-    json_t *issue = find_issue(call, false);
-    json_t *body = issue ? call_body(call, "Issue", allowed) : NULL;
+    json_t *issue = find_issue(exchange, false);
+    json_t *body = issue ? exchange_body(exchange, "Issue", allowed) : NULL;
     if (!body) {
         return;
     }
-    if (change_issue(call, issue, body)) {
-        answer_json(call, 200, shape_issue(call->fake, call->repository, issue));
+    if (change_issue(exchange, issue, body)) {
+        respond_json(exchange, 200, shape_issue(exchange->fake, exchange->repository, issue));
     }
     json_decref(body);
 }
@@ -98,21 +98,21 @@ static size_t find_label(const json_t *labels, const char *name) {
     return SIZE_MAX;
 }
 
-static void answer_labels(struct call *call, const json_t *issue) {
-    answer_json(call, 200, shape_labels(call->fake, call->repository, issue));
+static void respond_labels(struct http_exchange *exchange, const json_t *issue) {
+    respond_json(exchange, 200, shape_labels(exchange->fake, exchange->repository, issue));
 }
 
-void handle_labels_get(struct call *call) {
-    const json_t *issue = find_issue(call, false);
+void handle_labels_get(struct http_exchange *exchange) {
+    const json_t *issue = find_issue(exchange, false);
     if (issue) {
-        answer_labels(call, issue);
+        respond_labels(exchange, issue);
     }
 }
 
-void handle_labels_post(struct call *call) {
+void handle_labels_post(struct http_exchange *exchange) {
     static const char *const allowed[] = {"labels", NULL};
-    json_t *issue = find_issue(call, false), *name;
-    json_t *body = issue ? call_body(call, "Label", allowed) : NULL;
+    json_t *issue = find_issue(exchange, false), *name;
+    json_t *body = issue ? exchange_body(exchange, "Label", allowed) : NULL;
     const json_t *wanted = json_object_get(body, "labels");
     bool sound = json_array_size(wanted) > 0;
     size_t i;
@@ -124,8 +124,8 @@ void handle_labels_post(struct call *call) {
         sound &= json_is_string(name) && bytes > 0 && bytes <= LABEL_CHARACTERS_MAX;
     }
     if (!sound) {
-        answer_invalid(call, "Label", "labels", "invalid",
-                       "labels is a list of names of 1 to 50 characters");
+        respond_invalid(exchange, "Label", "labels", "invalid",
+                        "labels is a list of names of 1 to 50 characters");
     } else {
         json_t *labels = json_object_get(issue, "labels");
         json_array_foreach(wanted, i, name) {
@@ -133,22 +133,22 @@ void handle_labels_post(struct call *call) {
                 (void)json_array_append(labels, name);
             }
         }
-        answer_labels(call, issue);
+        respond_labels(exchange, issue);
     }
     json_decref(body);
 }
 
-void handle_label_delete(struct call *call) {
-    const json_t *issue = find_issue(call, false);
+void handle_label_delete(struct http_exchange *exchange) {
+    const json_t *issue = find_issue(exchange, false);
     json_t *labels = json_object_get(issue, "labels");
     if (!issue) {
         return;
     }
-    size_t at = find_label(labels, call->parameters[3]);
+    size_t at = find_label(labels, exchange->parameters[3]);
     if (at == SIZE_MAX) {
-        answer_error(call, 404, "Label does not exist");
+        respond_error(exchange, 404, "Label does not exist");
         return;
     }
     (void)json_array_remove(labels, at);
-    answer_labels(call, issue);
+    respond_labels(exchange, issue);
 }

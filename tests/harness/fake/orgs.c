@@ -5,27 +5,28 @@
 #include <string.h>
 #include <strings.h>
 
-static json_t *organization_of(const struct call *call) {
-    return list_find(state_list(call->fake, "organizations"), "login", call->parameters[0]);
+static json_t *organization_of(const struct http_exchange *exchange) {
+    return list_find(state_list(exchange->fake, "organizations"), "login", exchange->parameters[0]);
 }
 
-static json_t *member_of(const struct call *call) {
-    return list_find(json_object_get(organization_of(call), "members"), "login",
-                     call->parameters[1]);
+static json_t *member_of(const struct http_exchange *exchange) {
+    return list_find(json_object_get(organization_of(exchange), "members"), "login",
+                     exchange->parameters[1]);
 }
 
-void handle_membership_get(struct call *call) {
-    json_t *member = member_of(call);
+void handle_membership_get(struct http_exchange *exchange) {
+    json_t *member = member_of(exchange);
     if (!member) {
-        answer_error(call, 404, "Not Found");
+        respond_error(exchange, 404, "Not Found");
         return;
     }
-    answer_json(call, 200, shape_membership(call->fake, organization_of(call), member));
+    respond_json(exchange, 200,
+                 shape_membership(exchange->fake, organization_of(exchange), member));
 }
 
-void handle_membership_put(struct call *call) {
+void handle_membership_put(struct http_exchange *exchange) {
     static const char *const allowed[] = {"role", NULL};
-    json_t *body = call_body(call, "OrganizationMembership", allowed);
+    json_t *body = exchange_body(exchange, "OrganizationMembership", allowed);
     if (!body) {
         return;
     }
@@ -38,45 +39,45 @@ void handle_membership_put(struct call *call) {
     }
     json_decref(body);
     if (!sound) {
-        answer_invalid(call, "OrganizationMembership", "role", "invalid",
-                       "role must be one of: admin, member");
+        respond_invalid(exchange, "OrganizationMembership", "role", "invalid",
+                        "role must be one of: admin, member");
         return;
     }
-    json_t *user = state_user(call->fake, call->parameters[1]);
+    json_t *user = state_user(exchange->fake, exchange->parameters[1]);
     if (!user) {
-        answer_error(call, 404, "Not Found");
+        respond_error(exchange, 404, "Not Found");
         return;
     }
-    json_t *organization = organization_of(call);
-    json_t *member = member_of(call);
+    json_t *organization = organization_of(exchange);
+    json_t *member = member_of(exchange);
     if (!member) {
         member = list_add(json_object_get(organization, "members"),
                           json_pack("{s:s, s:s, s:s}", "login", text_of(user, "login"), "role",
                                     role, "state", "pending"));
     }
     (void)json_object_set_new(member, "role", json_string(role));
-    answer_json(call, 200, shape_membership(call->fake, organization, member));
+    respond_json(exchange, 200, shape_membership(exchange->fake, organization, member));
 }
 
-void handle_membership_delete(struct call *call) {
-    json_t *members = json_object_get(organization_of(call), "members");
+void handle_membership_delete(struct http_exchange *exchange) {
+    json_t *members = json_object_get(organization_of(exchange), "members");
     size_t i;
     json_t *member;
     json_array_foreach(members, i, member) {
-        if (strcasecmp(text_of(member, "login"), call->parameters[1]) == 0) {
+        if (strcasecmp(text_of(member, "login"), exchange->parameters[1]) == 0) {
             (void)json_array_remove(members, i);
-            answer_empty(call, 204);
+            respond_empty(exchange, 204);
             return;
         }
     }
-    answer_error(call, 404, "Not Found");
+    respond_error(exchange, 404, "Not Found");
 }
 
-void handle_member_get(struct call *call) {
-    const char *state = text_of(member_of(call), "state");
+void handle_member_get(struct http_exchange *exchange) {
+    const char *state = text_of(member_of(exchange), "state");
     if (state && strcmp(state, "active") == 0) {
-        answer_empty(call, 204);
+        respond_empty(exchange, 204);
     } else {
-        answer_error(call, 404, "User does not exist or is not a member of the organization");
+        respond_error(exchange, 404, "User does not exist or is not a member of the organization");
     }
 }

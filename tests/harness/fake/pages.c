@@ -9,15 +9,15 @@
 #define PAGE_MAX 100
 #define PAGE_DEFAULT 30
 
-size_t query_number(const struct call *call, const char *name, size_t otherwise) {
-    AUTO_FREE char *text = call_query(call, name);
+size_t query_number(const struct http_exchange *exchange, const char *name, size_t otherwise) {
+    AUTO_FREE char *text = exchange_query(exchange, name);
     size_t number = text ? strtoul(text, NULL, 10) : 0;
     return number > 0 ? number : otherwise;
 }
 
 /* The query without the page, which the links have themselves. */
-static void put_rest_of_query(const struct call *call, struct buffer *text) {
-    for (const char *at = call->query; at && *at;) {
+static void put_rest_of_query(const struct http_exchange *exchange, struct buffer *text) {
+    for (const char *at = exchange->query; at && *at;) {
         size_t bytes = strcspn(at, "&");
         if (strncmp(at, "page=", 5) != 0 && strncmp(at, "per_page=", 9) != 0 && bytes > 0) {
             (void)buffer_append(text, at, bytes);
@@ -28,7 +28,7 @@ static void put_rest_of_query(const struct call *call, struct buffer *text) {
 }
 
 /* Link, as GitHub writes it: prev, next, last, first, where they are. */
-static void add_links(struct call *call, size_t page, size_t pages, size_t per_page) {
+static void add_links(struct http_exchange *exchange, size_t page, size_t pages, size_t per_page) {
     const struct {
         const char *name;
         size_t page;
@@ -40,25 +40,25 @@ static void add_links(struct call *call, size_t page, size_t pages, size_t per_p
     AUTO_BUFFER struct buffer text = BUFFER_INIT(8192);
     for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
         if (links[i].there) {
-            (void)buffer_printf(&text, "%s<%s%s?", text.bytes > 0 ? ", " : "", call->fake->origin,
-                                call->path);
-            put_rest_of_query(call, &text);
+            (void)buffer_printf(&text, "%s<%s%s?", text.bytes > 0 ? ", " : "",
+                                exchange->fake->origin, exchange->path);
+            put_rest_of_query(exchange, &text);
             (void)buffer_printf(&text, "per_page=%zu&page=%zu>; rel=\"%s\"", per_page,
                                 links[i].page, links[i].name);
         }
     }
     if (text.bytes > 0) {
-        answer_header(call, "Link", text.data);
+        response_header(exchange, "Link", text.data);
     }
 }
 
-size_t query_per_page(const struct call *call) {
-    size_t per_page = query_number(call, "per_page", PAGE_DEFAULT);
+size_t query_per_page(const struct http_exchange *exchange) {
+    size_t per_page = query_number(exchange, "per_page", PAGE_DEFAULT);
     return per_page > PAGE_MAX ? PAGE_MAX : per_page;
 }
 
-void answer_page_in(struct call *call, json_t *whole, const char *name, json_t *all) {
-    size_t page = query_number(call, "page", 1), per_page = query_per_page(call);
+void respond_page_in(struct http_exchange *exchange, json_t *whole, const char *name, json_t *all) {
+    size_t page = query_number(exchange, "page", 1), per_page = query_per_page(exchange);
     size_t count = json_array_size(all);
     json_t *found = json_array();
     for (size_t i = (page - 1) * per_page; i < page * per_page && i < count; i++) {
@@ -68,10 +68,10 @@ void answer_page_in(struct call *call, json_t *whole, const char *name, json_t *
     if (whole) {
         (void)json_object_set_new(whole, name, found);
     }
-    answer_json(call, 200, whole ? whole : found);
-    add_links(call, page, count == 0 ? 1 : (count - 1) / per_page + 1, per_page);
+    respond_json(exchange, 200, whole ? whole : found);
+    add_links(exchange, page, count == 0 ? 1 : (count - 1) / per_page + 1, per_page);
 }
 
-void answer_page(struct call *call, json_t *all) {
-    answer_page_in(call, NULL, NULL, all);
+void respond_page(struct http_exchange *exchange, json_t *all) {
+    respond_page_in(exchange, NULL, NULL, all);
 }

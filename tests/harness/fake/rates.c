@@ -12,11 +12,12 @@ static const struct {
                [RATE_SEARCH] = {"search", "search_rate_limit", 60},
                [RATE_GRAPHQL] = {"graphql", "graphql_rate_limit", 3600}};
 
-static json_t *callers_rate(struct call *call, enum rate_bucket bucket) {
-    struct fake *fake = call->fake;
+static json_t *callers_rate(struct http_exchange *exchange, enum rate_bucket bucket) {
+    struct fake *fake = exchange->fake;
     char key[64];
     (void)snprintf(key, sizeof key, "%s %" JSON_INTEGER_FORMAT, buckets[bucket].name,
-                   call->caller.installation ? number_of(call->caller.installation, "id") : 0);
+                   exchange->caller.installation ? number_of(exchange->caller.installation, "id")
+                                                 : 0);
     json_t *rate = json_object_get(fake->rates, key);
     if (!rate || number_of(rate, "reset") <= fake_now_s(fake)) {
         json_int_t most_s = state_setting(fake, "rate_window_s");
@@ -27,42 +28,42 @@ static json_t *callers_rate(struct call *call, enum rate_bucket bucket) {
     return rate;
 }
 
-static void answer_limit(struct call *call, enum rate_bucket bucket) {
+static void respond_limit(struct http_exchange *exchange, enum rate_bucket bucket) {
     char message[96] = "API rate limit exceeded";
-    if (call->caller.installation) {
+    if (exchange->caller.installation) {
         (void)snprintf(message, sizeof message,
                        "API rate limit exceeded for installation ID %" JSON_INTEGER_FORMAT ".",
-                       number_of(call->caller.installation, "id"));
+                       number_of(exchange->caller.installation, "id"));
     }
     if (bucket == RATE_GRAPHQL) {
-        answer_json(
-            call, 200,
+        respond_json(
+            exchange, 200,
             json_pack("{s:[{s:s, s:s}]}", "errors", "type", "RATE_LIMITED", "message", message));
     } else {
-        answer_error(call, 403, message);
+        respond_error(exchange, 403, message);
     }
 }
 
-bool rate_allows(struct call *call, enum rate_bucket bucket) {
-    json_t *rate = callers_rate(call, bucket);
+bool rate_allows(struct http_exchange *exchange, enum rate_bucket bucket) {
+    json_t *rate = callers_rate(exchange, bucket);
     json_int_t used = number_of(rate, "used");
-    if (used >= state_setting(call->fake, buckets[bucket].setting)) {
-        answer_limit(call, bucket);
+    if (used >= state_setting(exchange->fake, buckets[bucket].setting)) {
+        respond_limit(exchange, bucket);
         return false;
     }
     (void)json_object_set_new(rate, "used", json_integer(used + 1));
     return true;
 }
 
-void rate_give_back(struct call *call, enum rate_bucket bucket) {
-    json_t *rate = callers_rate(call, bucket);
+void rate_give_back(struct http_exchange *exchange, enum rate_bucket bucket) {
+    json_t *rate = callers_rate(exchange, bucket);
     json_int_t used = number_of(rate, "used");
     (void)json_object_set_new(rate, "used", json_integer(used > 0 ? used - 1 : 0));
 }
 
-void add_rate_headers(struct call *call, enum rate_bucket bucket) {
-    json_t *rate = callers_rate(call, bucket);
-    json_int_t limit = state_setting(call->fake, buckets[bucket].setting);
+void add_rate_headers(struct http_exchange *exchange, enum rate_bucket bucket) {
+    json_t *rate = callers_rate(exchange, bucket);
+    json_int_t limit = state_setting(exchange->fake, buckets[bucket].setting);
     json_int_t used = number_of(rate, "used");
     const struct {
         const char *name;
@@ -74,9 +75,9 @@ void add_rate_headers(struct call *call, enum rate_bucket bucket) {
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         char text[24];
         (void)snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, headers[i].value);
-        answer_header(call, headers[i].name, text);
+        response_header(exchange, headers[i].name, text);
     }
-    answer_header(call, "x-ratelimit-resource", buckets[bucket].name);
+    response_header(exchange, "x-ratelimit-resource", buckets[bucket].name);
 }
 
 void rates_set(struct fake *fake, const json_t *settings) {

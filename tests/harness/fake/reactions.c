@@ -28,45 +28,45 @@ static json_t *find_own(const json_t *reactions, const char *login, const char *
     return NULL;
 }
 
-/* Reacts to `subject`, an issue or a comment in the state; NULL when 404 was answered. */
-static void react(struct call *call, json_t *subject) {
+/* Reacts to `subject`, an issue or a comment in the state; NULL when it responded with 404. */
+static void react(struct http_exchange *exchange, json_t *subject) {
     static const char *const allowed[] = {"content", NULL};
-    json_t *body = subject ? call_body(call, "Reaction", allowed) : NULL;
+    json_t *body = subject ? exchange_body(exchange, "Reaction", allowed) : NULL;
     if (!body) {
         return;
     }
     const char *content = text_of(body, "content");
     if (!is_reaction(content)) {
-        answer_invalid(call, "Reaction", "content", content ? "invalid" : "missing_field",
-                       "content must be one of: +1, -1, laugh, confused, heart, hooray, rocket, "
-                       "eyes");
+        respond_invalid(exchange, "Reaction", "content", content ? "invalid" : "missing_field",
+                        "content must be one of: +1, -1, laugh, confused, heart, hooray, rocket, "
+                        "eyes");
         json_decref(body);
         return;
     }
     json_t *reactions = json_object_get(subject, "reactions");
-    json_t *login = app_login(call->fake);
+    json_t *login = app_login(exchange->fake);
     json_t *reaction = find_own(reactions, json_string_value(login), content);
     unsigned status = reaction ? 200 : 201;
     if (!reaction) {
         char now[FAKE_TIME_MAX];
-        fake_time_text(fake_now_s(call->fake), now);
-        reaction =
-            list_add(reactions, json_pack("{s:I, s:O, s:s, s:s}", "id", state_new_id(call->fake),
-                                          "user", login, "content", content, "created_at", now));
+        fake_time_text(fake_now_s(exchange->fake), now);
+        reaction = list_add(reactions,
+                            json_pack("{s:I, s:O, s:s, s:s}", "id", state_new_id(exchange->fake),
+                                      "user", login, "content", content, "created_at", now));
     }
     json_decref(login);
     json_decref(body);
-    answer_json(call, status, shape_reaction(call->fake, reaction));
+    respond_json(exchange, status, shape_reaction(exchange->fake, reaction));
 }
 
-void handle_issue_reactions_post(struct call *call) {
-    react(call, find_issue(call, false));
+void handle_issue_reactions_post(struct http_exchange *exchange) {
+    react(exchange, find_issue(exchange, false));
 }
 
-void handle_comment_reactions_post(struct call *call) {
-    react(call, find_comment(call, "comments", call->parameters[2]));
+void handle_comment_reactions_post(struct http_exchange *exchange) {
+    react(exchange, find_comment(exchange, "comments", exchange->parameters[2]));
 }
 
-void handle_review_comment_reactions_post(struct call *call) {
-    react(call, find_comment(call, "review_comments", call->parameters[2]));
+void handle_review_comment_reactions_post(struct http_exchange *exchange) {
+    react(exchange, find_comment(exchange, "review_comments", exchange->parameters[2]));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Every request to the API is recorded, in the order of arrival, with what it was answered, but
+/* Every request to the API is recorded, in the order of arrival, with what it has responded, but
  * without the token's or the JWT's own bytes. */
 #include "fake/internal.h"
 
@@ -29,33 +29,33 @@ static enum MHD_Result add_header(void *headers, enum MHD_ValueKind kind, const 
     return MHD_YES;
 }
 
-void record_begin(struct call *call) {
-    struct fake *fake = call->fake;
+void record_begin(struct http_exchange *exchange) {
+    struct fake *fake = exchange->fake;
     json_t *headers = json_object();
-    (void)MHD_get_connection_values(call->connection, MHD_HEADER_KIND, add_header, headers);
+    (void)MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, add_header, headers);
     json_t *body = NULL, *text = NULL;
-    if (call->body.bytes > 0) {
-        body =
-            json_loadb(call->body.data, call->body.bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-        text = body ? NULL : json_stringn(call->body.data, call->body.bytes);
+    if (exchange->body.bytes > 0) {
+        body = json_loadb(exchange->body.data, exchange->body.bytes,
+                          JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        text = body ? NULL : json_stringn(exchange->body.data, exchange->body.bytes);
     }
-    call->record = json_pack("{s:I, s:I, s:s, s:s, s:s?, s:o, s:o?, s:o?, s:n}", "n",
-                             ++fake->last_request, "time_ms", (json_int_t)clock_wall_ms(), "method",
-                             call->method, "path", call->path, "query", call->query, "headers",
-                             headers, "body", body, "body_text", text, "status");
-    if (!call->record) { /* a target that is not UTF-8 */
-        call->record = json_pack("{s:I, s:s, s:n, s:n}", "n", fake->last_request, "method",
-                                 call->method, "path", "status");
+    exchange->record = json_pack(
+        "{s:I, s:I, s:s, s:s, s:s?, s:o, s:o?, s:o?, s:n}", "n", ++fake->last_request, "time_ms",
+        (json_int_t)clock_wall_ms(), "method", exchange->method, "path", exchange->path, "query",
+        exchange->query, "headers", headers, "body", body, "body_text", text, "status");
+    if (!exchange->record) { /* a target that is not UTF-8 */
+        exchange->record = json_pack("{s:I, s:s, s:n, s:n}", "n", fake->last_request, "method",
+                                     exchange->method, "path", "status");
     }
     if (json_array_size(fake->requests) >= FAKE_REQUESTS_MAX) {
         (void)json_array_remove(fake->requests, 0);
         fake->requests_forgotten++;
     }
-    (void)json_array_append(fake->requests, call->record);
+    (void)json_array_append(fake->requests, exchange->record);
 }
 
-void record_caller(struct call *call) {
-    const struct caller *caller = &call->caller;
+void record_caller(struct http_exchange *exchange) {
+    const struct caller *caller = &exchange->caller;
     json_t *shown = NULL;
     switch (caller->kind) {
     case CALLER_NONE:
@@ -73,13 +73,13 @@ void record_caller(struct call *call) {
                           "repositories", caller->repositories);
         break;
     }
-    (void)json_object_set_new(call->record, "caller", shown);
+    (void)json_object_set_new(exchange->record, "caller", shown);
 }
 
-void record_end(struct call *call, const json_t *failure) {
-    if (!call->drop) {
-        (void)json_object_set_new(call->record, "status", json_integer(call->status));
+void record_end(struct http_exchange *exchange, const json_t *failure) {
+    if (!exchange->drop) {
+        (void)json_object_set_new(exchange->record, "status", json_integer(exchange->status));
     }
-    (void)json_object_set_new(call->record, "dropped", json_boolean(call->drop));
-    (void)json_object_set_new(call->record, "injected", json_boolean(failure != NULL));
+    (void)json_object_set_new(exchange->record, "dropped", json_boolean(exchange->drop));
+    (void)json_object_set_new(exchange->record, "injected", json_boolean(failure != NULL));
 }

@@ -18,10 +18,10 @@ static bool is_in(const json_t *names, const char *full_name) {
     return false;
 }
 
-bool repository_is_reached(const struct call *call, const json_t *repository) {
-    const char *account = text_of(call->caller.installation, "account");
+bool repository_is_reached(const struct http_exchange *exchange, const json_t *repository) {
+    const char *account = text_of(exchange->caller.installation, "account");
     const char *full_name = text_of(repository, "full_name");
-    const json_t *chosen = call->caller.repositories;
+    const json_t *chosen = exchange->caller.repositories;
     size_t bytes = strlen(account);
     return strncasecmp(full_name, account, bytes) == 0 && full_name[bytes] == '/' &&
            (!chosen || is_in(chosen, full_name));
@@ -38,90 +38,93 @@ static json_t *find_formerly(const json_t *list, const char *full_name) {
     return NULL;
 }
 
-static json_t *create_repository(struct call *call, const char *full_name) {
-    return list_add(state_list(call->fake, "repositories"),
+static json_t *create_repository(struct http_exchange *exchange, const char *full_name) {
+    return list_add(state_list(exchange->fake, "repositories"),
                     json_pack("{s:s, s:I, s:b, s:[], s:[], s:[], s:[]}", "full_name", full_name,
-                              "id", state_new_id(call->fake), "private", 0, "former_names",
+                              "id", state_new_id(exchange->fake), "private", 0, "former_names",
                               "issues", "comments", "review_comments"));
 }
 
-enum reach reach_repository(struct call *call) {
-    const char *account = text_of(call->caller.installation, "account");
+enum reach reach_repository(struct http_exchange *exchange) {
+    const char *account = text_of(exchange->caller.installation, "account");
     char full_name[256];
-    (void)snprintf(full_name, sizeof full_name, "%s/%s", call->parameters[0], call->parameters[1]);
-    json_t *list = state_list(call->fake, "repositories");
+    (void)snprintf(full_name, sizeof full_name, "%s/%s", exchange->parameters[0],
+                   exchange->parameters[1]);
+    json_t *list = state_list(exchange->fake, "repositories");
     json_t *found = list_find(list, "full_name", full_name);
     json_t *moved = found ? NULL : find_formerly(list, full_name);
-    if (!found && !moved && strcasecmp(account, call->parameters[0]) == 0 &&
-        state_creates(call->fake, "repositories")) {
-        found = create_repository(call, full_name);
+    if (!found && !moved && strcasecmp(account, exchange->parameters[0]) == 0 &&
+        state_creates(exchange->fake, "repositories")) {
+        found = create_repository(exchange, full_name);
     }
-    call->repository = found ? found : moved;
-    if (!call->repository || !repository_is_reached(call, call->repository)) {
+    exchange->repository = found ? found : moved;
+    if (!exchange->repository || !repository_is_reached(exchange, exchange->repository)) {
         return REACH_NOTHING;
     }
     return moved ? REACH_ELSEWHERE : REACH_HERE;
 }
 
 /* The method stays, but for those that only read, which GitHub has redirected for longer. */
-void answer_moved(struct call *call) {
-    bool reads = strcmp(call->method, "GET") == 0 || strcmp(call->method, "HEAD") == 0;
-    const char *rest = call->path;
+void respond_moved(struct http_exchange *exchange) {
+    bool reads = strcmp(exchange->method, "GET") == 0 || strcmp(exchange->method, "HEAD") == 0;
+    const char *rest = exchange->path;
     for (int slashes = 0; slashes < 3 && rest; slashes++) { /* behind /repos/OWNER/NAME */
         rest = strchr(rest + 1, '/');
     }
-    json_t *url = json_sprintf("%s/repositories/%" JSON_INTEGER_FORMAT "%s%s%s", call->fake->origin,
-                               number_of(call->repository, "id"), rest ? rest : "",
-                               call->query ? "?" : "", call->query ? call->query : "");
-    answer_json(call, reads ? 301 : 307,
-                json_pack("{s:s, s:O, s:s}", "message", "Moved Permanently", "url", url,
-                          "documentation_url",
-                          "https://docs.github.com/rest/guides/"
-                          "best-practices-for-using-the-rest-api#follow-redirects"));
-    answer_header(call, "Location", json_string_value(url));
+    json_t *url =
+        json_sprintf("%s/repositories/%" JSON_INTEGER_FORMAT "%s%s%s", exchange->fake->origin,
+                     number_of(exchange->repository, "id"), rest ? rest : "",
+                     exchange->query ? "?" : "", exchange->query ? exchange->query : "");
+    respond_json(exchange, reads ? 301 : 307,
+                 json_pack("{s:s, s:O, s:s}", "message", "Moved Permanently", "url", url,
+                           "documentation_url",
+                           "https://docs.github.com/rest/guides/"
+                           "best-practices-for-using-the-rest-api#follow-redirects"));
+    response_header(exchange, "Location", json_string_value(url));
     json_decref(url);
 }
 
-void find_by_number(struct call *call) {
-    if (call->n_segments == SIZE_MAX || call->n_segments < 2 ||
-        call->n_segments == FAKE_SEGMENTS_MAX || strcmp(call->segments[0], "repositories") != 0) {
+void find_by_number(struct http_exchange *exchange) {
+    if (exchange->n_segments == SIZE_MAX || exchange->n_segments < 2 ||
+        exchange->n_segments == FAKE_SEGMENTS_MAX ||
+        strcmp(exchange->segments[0], "repositories") != 0) {
         return;
     }
-    json_t *list = state_list(call->fake, "repositories");
-    char *end, *id = call->segments[1];
+    json_t *list = state_list(exchange->fake, "repositories");
+    char *end, *id = exchange->segments[1];
     json_int_t number = strtoll(id, &end, 10);
     const json_t *repository =
         *id >= '1' && *id <= '9' && !*end ? list_find_number(list, "id", number) : NULL;
     /* A name that nobody has where there is none: the route is known, the repository not. */
-    call->resolved = strdup(repository ? text_of(repository, "full_name") : "?/?");
-    if (!call->resolved) {
+    exchange->resolved = strdup(repository ? text_of(repository, "full_name") : "?/?");
+    if (!exchange->resolved) {
         return;
     }
-    memmove(call->segments + 3, call->segments + 2,
-            (call->n_segments - 2) * sizeof *call->segments);
+    memmove(exchange->segments + 3, exchange->segments + 2,
+            (exchange->n_segments - 2) * sizeof *exchange->segments);
     static char repos[] = "repos";
-    char *slash = strchr(call->resolved, '/');
+    char *slash = strchr(exchange->resolved, '/');
     *slash = '\0';
-    call->segments[0] = repos;
-    call->segments[1] = call->resolved;
-    call->segments[2] = slash + 1;
-    call->n_segments++;
+    exchange->segments[0] = repos;
+    exchange->segments[1] = exchange->resolved;
+    exchange->segments[2] = slash + 1;
+    exchange->n_segments++;
 }
 
-void handle_repository_get(struct call *call) {
-    answer_json(call, 200, shape_repository(call->fake, call->repository));
+void handle_repository_get(struct http_exchange *exchange) {
+    respond_json(exchange, 200, shape_repository(exchange->fake, exchange->repository));
 }
 
-void handle_installation_repositories(struct call *call) {
+void handle_installation_repositories(struct http_exchange *exchange) {
     json_t *all = json_array(), *repository;
     size_t i;
-    json_array_foreach(state_list(call->fake, "repositories"), i, repository) {
-        if (repository_is_reached(call, repository)) {
-            (void)json_array_append_new(all, shape_repository(call->fake, repository));
+    json_array_foreach(state_list(exchange->fake, "repositories"), i, repository) {
+        if (repository_is_reached(exchange, repository)) {
+            (void)json_array_append_new(all, shape_repository(exchange->fake, repository));
         }
     }
     json_t *whole =
         json_pack("{s:i, s:s}", "total_count", (int)json_array_size(all), "repository_selection",
-                  call->caller.repositories ? "selected" : "all");
-    answer_page_in(call, whole, "repositories", all);
+                  exchange->caller.repositories ? "selected" : "all");
+    respond_page_in(exchange, whole, "repositories", all);
 }

@@ -12,7 +12,7 @@
 struct route {
     const char *method;
     const char *path;
-    void (*handle)(struct call *call);
+    void (*handle)(struct http_exchange *exchange);
     bool by_app;                      /* with a JWT; else with an installation's token */
     const char *level;                /* of any of these permissions */
     const char *permission, *or_else; /* or_else may be NULL */
@@ -74,44 +74,44 @@ static const struct route routes[] = {
      DOCS "reactions/reactions#create-reaction-for-a-pull-request-review-comment"},
 };
 
-/* Does the path fit? If so, what stands in the braces goes to call->parameters. */
-static bool path_fits(const char *path, struct call *call) {
+/* Does the path fit? If so, what stands in the braces goes to exchange->parameters. */
+static bool path_fits(const char *path, struct http_exchange *exchange) {
     size_t segment = 0, parameter = 0;
     while (*path == '/') {
         path++;
         size_t bytes = strcspn(path, "/");
-        if (segment == call->n_segments) {
+        if (segment == exchange->n_segments) {
             return false;
         }
-        const char *given = call->segments[segment++];
+        const char *given = exchange->segments[segment++];
         if (*path == '{') {
             if (*given == '\0') {
                 return false;
             }
-            call->parameters[parameter++] = given;
+            exchange->parameters[parameter++] = given;
         } else if (strlen(given) != bytes || strncmp(given, path, bytes) != 0) {
             return false;
         }
         path += bytes;
     }
-    return segment == call->n_segments;
+    return segment == exchange->n_segments;
 }
 
-static const struct route *find_route(struct call *call) {
-    if (call->n_segments == SIZE_MAX) {
+static const struct route *find_route(struct http_exchange *exchange) {
+    if (exchange->n_segments == SIZE_MAX) {
         return NULL;
     }
-    const char *method = strcmp(call->method, "HEAD") == 0 ? "GET" : call->method;
+    const char *method = strcmp(exchange->method, "HEAD") == 0 ? "GET" : exchange->method;
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (strcmp(routes[i].method, method) == 0 && path_fits(routes[i].path, call)) {
+        if (strcmp(routes[i].method, method) == 0 && path_fits(routes[i].path, exchange)) {
             return &routes[i];
         }
     }
     return NULL;
 }
 
-static const char *header(const struct call *call, const char *name) {
-    return MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND, name);
+static const char *header(const struct http_exchange *exchange, const char *name) {
+    return MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, name);
 }
 
 static bool accepts_json(const char *accept) {
@@ -121,12 +121,12 @@ static bool accepts_json(const char *accept) {
 }
 
 /* Is the request one that GitHub looks at? */
-static bool request_is_sound(struct call *call) {
-    const char *agent = header(call, MHD_HTTP_HEADER_USER_AGENT);
-    const char *version = header(call, "X-GitHub-Api-Version");
+static bool request_is_sound(struct http_exchange *exchange) {
+    const char *agent = header(exchange, MHD_HTTP_HEADER_USER_AGENT);
+    const char *version = header(exchange, "X-GitHub-Api-Version");
     if (!agent || !*agent) {
-        answer_empty(call, 403);
-        call->answer_text =
+        respond_empty(exchange, 403);
+        exchange->response_text =
             strdup("Request forbidden by administrative rules. Please make sure your request has "
                    "a User-Agent header.\n");
         return false;
@@ -137,35 +137,36 @@ static bool request_is_sound(struct call *call) {
                        "The version you specified in the \"X-GitHub-Api-Version\" request header, "
                        "\"%.40s\", is not a supported version. Supported: \"" API_VERSION "\".",
                        version);
-        answer_error(call, 400, message);
+        respond_error(exchange, 400, message);
         return false;
     }
-    if (!accepts_json(header(call, MHD_HTTP_HEADER_ACCEPT))) {
-        answer_error(call, 415, "Unsupported 'Accept' header. Must accept 'application/json'.");
+    if (!accepts_json(header(exchange, MHD_HTTP_HEADER_ACCEPT))) {
+        respond_error(exchange, 415,
+                      "Unsupported 'Accept' header. Must accept 'application/json'.");
         return false;
     }
-    if (call->body_too_large) {
-        answer_error(call, 413, "Payload too large");
+    if (exchange->body_too_large) {
+        respond_error(exchange, 413, "Payload too large");
         return false;
     }
     return true;
 }
 
-static bool caller_may_ask(struct call *call, const struct route *route) {
-    const struct caller *caller = &call->caller;
+static bool caller_may_ask(struct http_exchange *exchange, const struct route *route) {
+    const struct caller *caller = &exchange->caller;
     if (route->by_app) {
         if (caller->kind != CALLER_APP) {
-            answer_error(call, 401, "A JSON web token could not be decoded");
+            respond_error(exchange, 401, "A JSON web token could not be decoded");
         }
         return caller->kind == CALLER_APP;
     }
     if (caller->kind != CALLER_INSTALLATION) {
-        answer_error(call, 401,
-                     caller->kind == CALLER_NONE ? "Requires authentication" : "Bad credentials");
+        respond_error(exchange, 401,
+                      caller->kind == CALLER_NONE ? "Requires authentication" : "Bad credentials");
         return false;
     }
     if (json_is_true(json_object_get(caller->installation, "suspended"))) {
-        answer_error(call, 403, "This installation has been suspended");
+        respond_error(exchange, 403, "This installation has been suspended");
         return false;
     }
     return true;
@@ -173,31 +174,31 @@ static bool caller_may_ask(struct call *call, const struct route *route) {
 
 /* Is the resource one of the installation's own account? GitHub says 404 to all else, and to what
  * has moved where it is now. */
-static enum reach reach_resource(struct call *call) {
-    const char *account = text_of(call->caller.installation, "account");
-    if (strcmp(call->segments[0], "repos") == 0) {
-        return reach_repository(call);
+static enum reach reach_resource(struct http_exchange *exchange) {
+    const char *account = text_of(exchange->caller.installation, "account");
+    if (strcmp(exchange->segments[0], "repos") == 0) {
+        return reach_repository(exchange);
     }
-    if (strcmp(call->segments[0], "orgs") != 0) {
+    if (strcmp(exchange->segments[0], "orgs") != 0) {
         return REACH_HERE; /* it is of the whole installation */
     }
-    return strcasecmp(account, call->parameters[0]) == 0 &&
-                   list_find(state_list(call->fake, "organizations"), "login", account)
+    return strcasecmp(account, exchange->parameters[0]) == 0 &&
+                   list_find(state_list(exchange->fake, "organizations"), "login", account)
                ? REACH_HERE
                : REACH_NOTHING;
 }
 
-static bool permission_is_there(struct call *call, const struct route *route) {
-    const json_t *granted = call->caller.permissions;
+static bool permission_is_there(struct http_exchange *exchange, const struct route *route) {
+    const json_t *granted = exchange->caller.permissions;
     if (!route->permission || permission_covers(granted, route->permission, route->level) ||
         (route->or_else && permission_covers(granted, route->or_else, route->level))) {
         return true;
     }
-    answer_error(call, 403, "Resource not accessible by integration");
+    respond_error(exchange, 403, "Resource not accessible by integration");
     return false;
 }
 
-static void add_accepted_permissions(struct call *call, const struct route *route) {
+static void add_accepted_permissions(struct http_exchange *exchange, const struct route *route) {
     char text[128];
     if (!route->permission) {
         return;
@@ -205,7 +206,7 @@ static void add_accepted_permissions(struct call *call, const struct route *rout
     (void)snprintf(text, sizeof text, "%s=%s%s%s%s%s", route->permission, route->level,
                    route->or_else ? "; " : "", route->or_else ? route->or_else : "",
                    route->or_else ? "=" : "", route->or_else ? route->level : "");
-    answer_header(call, "X-Accepted-GitHub-Permissions", text);
+    response_header(exchange, "X-Accepted-GitHub-Permissions", text);
 }
 
 static enum rate_bucket bucket_of(const struct route *route) {
@@ -214,45 +215,45 @@ static enum rate_bucket bucket_of(const struct route *route) {
                                                     : RATE_CORE;
 }
 
-static void handle(struct call *call, const struct route *route) {
-    enum reach reach = route->by_app ? REACH_HERE : reach_resource(call);
+static void handle(struct http_exchange *exchange, const struct route *route) {
+    enum reach reach = route->by_app ? REACH_HERE : reach_resource(exchange);
     if (reach == REACH_NOTHING) {
-        answer_error(call, 404, "Not Found");
+        respond_error(exchange, 404, "Not Found");
     } else if (reach == REACH_ELSEWHERE) {
-        answer_moved(call);
-    } else if (route->by_app || permission_is_there(call, route)) {
-        route->handle(call);
-        if (!route->by_app && answer_has_not_changed(call)) {
-            rate_give_back(call, bucket_of(route));
+        respond_moved(exchange);
+    } else if (route->by_app || permission_is_there(exchange, route)) {
+        route->handle(exchange);
+        if (!route->by_app && response_is_unchanged(exchange)) {
+            rate_give_back(exchange, bucket_of(route));
         }
     }
 }
 
-void route_call(struct call *call) {
-    if (!request_is_sound(call)) {
+void route_exchange(struct http_exchange *exchange) {
+    if (!request_is_sound(exchange)) {
         return;
     }
-    if (call->caller.kind == CALLER_INVALID) {
-        answer_error(call, 401, call->caller.problem);
+    if (exchange->caller.kind == CALLER_INVALID) {
+        respond_error(exchange, 401, exchange->caller.problem);
         return;
     }
-    find_by_number(call);
-    const struct route *route = find_route(call);
+    find_by_number(exchange);
+    const struct route *route = find_route(exchange);
     if (!route) {
-        answer_error(call, 404, "Not Found");
-        (void)json_object_set_new(call->record, "unknown", json_true());
+        respond_error(exchange, 404, "Not Found");
+        (void)json_object_set_new(exchange->record, "unknown", json_true());
         return;
     }
-    call->documentation = route->documentation;
-    if (!caller_may_ask(call, route)) {
+    exchange->documentation = route->documentation;
+    if (!caller_may_ask(exchange, route)) {
         return;
     }
-    if (rate_allows(call, bucket_of(route))) {
-        handle(call, route);
+    if (rate_allows(exchange, bucket_of(route))) {
+        handle(exchange, route);
     }
-    add_rate_headers(call, bucket_of(route));
-    answer_header(call, "X-GitHub-Api-Version-Selected", API_VERSION);
+    add_rate_headers(exchange, bucket_of(route));
+    response_header(exchange, "X-GitHub-Api-Version-Selected", API_VERSION);
     if (!route->by_app) {
-        add_accepted_permissions(call, route);
+        add_accepted_permissions(exchange, route);
     }
 }

@@ -26,8 +26,8 @@ struct search {
     size_t n_terms;
 };
 
-static void reject(struct call *call, const char *code, const char *message) {
-    answer_invalid(call, "Search", "q", code, message);
+static void reject(struct http_exchange *exchange, const char *code, const char *message) {
+    respond_invalid(exchange, "Search", "q", code, message);
 }
 
 /* ---- reading ---- */
@@ -109,32 +109,32 @@ static bool is_place(const struct term *term) {
     return is_named(term, "repo") || is_named(term, "org") || is_named(term, "user");
 }
 
-static bool place_is_there(const struct call *call, const struct term *term) {
+static bool place_is_there(const struct http_exchange *exchange, const struct term *term) {
     if (!is_named(term, "repo")) {
-        return strcasecmp(term->value, text_of(call->caller.installation, "account")) == 0;
+        return strcasecmp(term->value, text_of(exchange->caller.installation, "account")) == 0;
     }
     const json_t *found =
-        list_find(state_list(call->fake, "repositories"), "full_name", term->value);
-    return found && repository_is_reached(call, found);
+        list_find(state_list(exchange->fake, "repositories"), "full_name", term->value);
+    return found && repository_is_reached(exchange, found);
 }
 
-/* False when an error was answered. */
-static bool term_is_sound(struct call *call, const struct term *term) {
+/* False when it responded with an error. */
+static bool term_is_sound(struct http_exchange *exchange, const struct term *term) {
     char message[320];
     if (!term->name) {
         return true;
     }
     if (is_place(term)) {
-        bool there = place_is_there(call, term);
+        bool there = place_is_there(exchange, term);
         if (!there) {
-            reject(call, "invalid", NOT_THERE);
+            reject(exchange, "invalid", NOT_THERE);
         }
         return there;
     }
     if (is_named(term, "author") || is_named(term, "label")) {
-        bool there = is_named(term, "label") || state_user(call->fake, term->value);
+        bool there = is_named(term, "label") || state_user(exchange->fake, term->value);
         if (!there) {
-            reject(call, "invalid",
+            reject(exchange, "invalid",
                    "The listed users cannot be searched either because the users do not exist or "
                    "you do not have permission to view the users.");
         }
@@ -150,20 +150,20 @@ static bool term_is_sound(struct call *call, const struct term *term) {
         "The fake GitHub does not know the qualifier %.100s:%.100s (fake-github.md lists "
         "those that it does)",
         term->name, term->value);
-    reject(call, "invalid", message);
+    reject(exchange, "invalid", message);
     return false;
 }
 
-static bool search_is_sound(struct call *call, const struct search *search) {
+static bool search_is_sound(struct http_exchange *exchange, const struct search *search) {
     bool has_kind = false;
     for (size_t i = 0; i < search->n_terms; i++) {
-        if (!term_is_sound(call, &search->terms[i])) {
+        if (!term_is_sound(exchange, &search->terms[i])) {
             return false;
         }
         has_kind = has_kind || says_kind(&search->terms[i]);
     }
     if (!has_kind) {
-        answer_error(call, 422, "Query must include 'is:issue' or 'is:pull-request'");
+        respond_error(exchange, 422, "Query must include 'is:issue' or 'is:pull-request'");
     }
     return has_kind;
 }
@@ -232,9 +232,10 @@ static bool is_searched(const struct search *search, const json_t *repository) {
     return is_in || !named;
 }
 
-static bool is_found(const struct call *call, const struct search *search, const json_t *issue) {
+static bool is_found(const struct http_exchange *exchange, const struct search *search,
+                     const json_t *issue) {
     bool is_pull = json_is_true(json_object_get(issue, "pull_request"));
-    if (!permission_covers(call->caller.permissions, is_pull ? "pull_requests" : "issues",
+    if (!permission_covers(exchange->caller.permissions, is_pull ? "pull_requests" : "issues",
                            "read")) {
         return false;
     }
@@ -262,18 +263,19 @@ static bool comes_before(const json_t *a, const json_t *b, const struct order *o
     return order->ascending ? way < 0 : way > 0;
 }
 
-static json_t *find_all(struct call *call, const struct search *search, const struct order *order) {
+static json_t *find_all(struct http_exchange *exchange, const struct search *search,
+                        const struct order *order) {
     json_t *all = json_array(), *repository, *issue;
     size_t i, k;
-    json_array_foreach(state_list(call->fake, "repositories"), i, repository) {
-        if (!repository_is_reached(call, repository) || !is_searched(search, repository)) {
+    json_array_foreach(state_list(exchange->fake, "repositories"), i, repository) {
+        if (!repository_is_reached(exchange, repository) || !is_searched(search, repository)) {
             continue;
         }
         json_array_foreach(json_object_get(repository, "issues"), k, issue) {
-            if (!is_found(call, search, issue)) {
+            if (!is_found(exchange, search, issue)) {
                 continue;
             }
-            json_t *shape = shape_issue(call->fake, repository, issue);
+            json_t *shape = shape_issue(exchange->fake, repository, issue);
             (void)json_object_set_new(shape, "score", json_real(1.0));
             size_t at = json_array_size(all);
             while (at > 0 && comes_before(shape, json_array_get(all, at - 1), order)) {
@@ -285,48 +287,48 @@ static json_t *find_all(struct call *call, const struct search *search, const st
     return all;
 }
 
-/* False when an error was answered. Best match is the newest here. */
-static bool read_order(struct call *call, struct order *order) {
-    AUTO_FREE char *sort = call_query(call, "sort");
-    AUTO_FREE char *way = call_query(call, "order");
+/* False when it responded with an error. Best match is the newest here. */
+static bool read_order(struct http_exchange *exchange, struct order *order) {
+    AUTO_FREE char *sort = exchange_query(exchange, "sort");
+    AUTO_FREE char *way = exchange_query(exchange, "order");
     bool comments = sort && strcmp(sort, "comments") == 0;
     *order =
         (struct order){comments ? "comments" : "created", sort && way && strcmp(way, "asc") == 0};
     if (sort && !comments && strcmp(sort, "created") != 0 && strcmp(sort, "updated") != 0) {
-        answer_invalid(call, "Search", "sort", "invalid",
-                       "The fake GitHub sorts by comments, created or updated");
+        respond_invalid(exchange, "Search", "sort", "invalid",
+                        "The fake GitHub sorts by comments, created or updated");
         return false;
     }
     return true;
 }
 
-static void answer_search(struct call *call, struct search *search) {
+static void respond_search(struct http_exchange *exchange, struct search *search) {
     struct order order;
-    size_t page = query_number(call, "page", 1), per_page = query_per_page(call);
+    size_t page = query_number(exchange, "page", 1), per_page = query_per_page(exchange);
     if (is_too_long(search->text)) {
-        reject(call, "invalid", "The search is longer than 256 characters.");
+        reject(exchange, "invalid", "The search is longer than 256 characters.");
         return;
     }
     read_terms(search);
     if (page > 1 && (page - 1) * per_page >= RESULTS_MAX) {
-        answer_error(call, 422, "Only the first 1000 search results are available");
-    } else if (read_order(call, &order) && search_is_sound(call, search)) {
-        json_t *all = find_all(call, search, &order);
+        respond_error(exchange, 422, "Only the first 1000 search results are available");
+    } else if (read_order(exchange, &order) && search_is_sound(exchange, search)) {
+        json_t *all = find_all(exchange, search, &order);
         json_t *whole = json_pack("{s:i, s:b}", "total_count", (int)json_array_size(all),
                                   "incomplete_results", 0);
         while (json_array_size(all) > RESULTS_MAX) {
             (void)json_array_remove(all, json_array_size(all) - 1);
         }
-        answer_page_in(call, whole, "items", all);
+        respond_page_in(exchange, whole, "items", all);
     }
 }
 
-void handle_search_issues(struct call *call) {
-    struct search search = {.text = call_query(call, "q")};
+void handle_search_issues(struct http_exchange *exchange) {
+    struct search search = {.text = exchange_query(exchange, "q")};
     if (!search.text || !search.text[strspn(search.text, " \t\n")]) {
-        reject(call, "missing", NULL);
+        reject(exchange, "missing", NULL);
     } else {
-        answer_search(call, &search);
+        respond_search(exchange, &search);
     }
     free(search.text);
 }

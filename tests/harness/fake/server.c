@@ -48,143 +48,145 @@ static void delay(struct fake *fake, json_int_t delay_ms) {
 }
 
 /* Splits the path at its slashes, then unescapes: an escaped slash is part of its segment. */
-static bool split_path(struct call *call) {
-    call->unescaped = strdup(call->path);
-    if (!call->unescaped) {
+static bool split_path(struct http_exchange *exchange) {
+    exchange->unescaped = strdup(exchange->path);
+    if (!exchange->unescaped) {
         return false;
     }
-    char *rest = call->unescaped + (*call->unescaped == '/' ? 1 : 0);
+    char *rest = exchange->unescaped + (*exchange->unescaped == '/' ? 1 : 0);
     for (char *segment; (segment = strsep(&rest, "/")) != NULL;) {
         size_t escaped_bytes = strlen(segment);
         bool has_nul = strstr(segment, "%00") != NULL;
-        if (call->n_segments == FAKE_SEGMENTS_MAX || has_nul ||
+        if (exchange->n_segments == FAKE_SEGMENTS_MAX || has_nul ||
             MHD_http_unescape(segment) > escaped_bytes) {
-            call->n_segments = SIZE_MAX; /* matches no route */
+            exchange->n_segments = SIZE_MAX; /* matches no route */
             return true;
         }
-        call->segments[call->n_segments++] = segment;
+        exchange->segments[exchange->n_segments++] = segment;
     }
     return true;
 }
 
-static void log_call(const struct call *call) {
-    if (call->fake->quiet) {
+static void log_exchange(const struct http_exchange *exchange) {
+    if (exchange->fake->quiet) {
         return;
     }
-    const char *message = text_of(call->answer, "message");
+    const char *message = text_of(exchange->response, "message");
     char installation[24] = "";
-    if (call->caller.installation) {
+    if (exchange->caller.installation) {
         (void)snprintf(installation, sizeof installation, "%" JSON_INTEGER_FORMAT,
-                       number_of(call->caller.installation, "id"));
+                       number_of(exchange->caller.installation, "id"));
     }
-    log_event(SNEK_LEVEL_INFO, "request", LOG_TEXT("method", call->method),
-              LOG_TEXT("path", call->path), LOG_NUMBER("status", call->drop ? 0 : call->status),
+    log_event(SNEK_LEVEL_INFO, "request", LOG_TEXT("method", exchange->method),
+              LOG_TEXT("path", exchange->path),
+              LOG_NUMBER("status", exchange->drop ? 0 : exchange->status),
               LOG_TEXT("installation", *installation ? installation : NULL),
-              LOG_TEXT("dropped", call->drop ? "true" : NULL), LOG_TEXT("said", message));
+              LOG_TEXT("dropped", exchange->drop ? "true" : NULL), LOG_TEXT("said", message));
 }
 
 /* With the lock held. */
-static void serve_api(struct call *call) {
-    record_begin(call);
-    caller_identify(call, MHD_lookup_connection_value(call->connection, MHD_HEADER_KIND,
-                                                      MHD_HTTP_HEADER_AUTHORIZATION));
-    record_caller(call);
-    json_t *failure = failure_take(call->fake, call);
+static void serve_api(struct http_exchange *exchange) {
+    record_begin(exchange);
+    caller_identify(exchange, MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND,
+                                                          MHD_HTTP_HEADER_AUTHORIZATION));
+    record_caller(exchange);
+    json_t *failure = failure_take(exchange->fake, exchange);
     bool after = json_is_true(json_object_get(failure, "after"));
     if (failure && !after) {
-        delay(call->fake, number_of(failure, "delay_ms"));
+        delay(exchange->fake, number_of(failure, "delay_ms"));
     }
     if (!failure || after || !failure_breaks(failure)) {
-        route_call(call);
+        route_exchange(exchange);
     }
     if (failure && after) {
         /* The state may be another one after the wait. */
-        call->repository = NULL;
-        delay(call->fake, number_of(failure, "delay_ms"));
+        exchange->repository = NULL;
+        delay(exchange->fake, number_of(failure, "delay_ms"));
     }
     if (failure && failure_breaks(failure)) {
-        failure_answer(call, failure);
+        failure_respond(exchange, failure);
     }
-    record_end(call, failure);
-    log_call(call);
+    record_end(exchange, failure);
+    log_exchange(exchange);
     json_decref(failure);
 }
 
-static enum MHD_Result serve(struct call *call) {
-    (void)pthread_mutex_lock(&call->fake->lock);
+static enum MHD_Result serve(struct http_exchange *exchange) {
+    (void)pthread_mutex_lock(&exchange->fake->lock);
     enum MHD_Result result = MHD_NO;
-    if (split_path(call)) {
-        if (call->n_segments > 0 && call->n_segments != SIZE_MAX &&
-            strcmp(call->segments[0], "_fake") == 0) {
-            control_call(call);
+    if (split_path(exchange)) {
+        if (exchange->n_segments > 0 && exchange->n_segments != SIZE_MAX &&
+            strcmp(exchange->segments[0], "_fake") == 0) {
+            control_exchange(exchange);
         } else {
-            serve_api(call);
+            serve_api(exchange);
         }
-        result = call->drop ? MHD_NO : answer_send(call);
+        result = exchange->drop ? MHD_NO : response_send(exchange);
     }
-    (void)pthread_mutex_unlock(&call->fake->lock);
+    (void)pthread_mutex_unlock(&exchange->fake->lock);
     return result;
 }
 
 /* The first that is heard of a request: its target as it was sent. */
-static void *begin_call(void *context, const char *target, struct MHD_Connection *connection) {
-    struct call *call = calloc(1, sizeof *call);
-    if (!call) {
+static void *on_request_target(void *context, const char *target,
+                               struct MHD_Connection *connection) {
+    struct http_exchange *exchange = calloc(1, sizeof *exchange);
+    if (!exchange) {
         return NULL;
     }
-    call->fake = context;
-    call->connection = connection;
-    call->body = (struct buffer)BUFFER_INIT(FAKE_BODY_MAX);
+    exchange->fake = context;
+    exchange->connection = connection;
+    exchange->body = (struct buffer)BUFFER_INIT(FAKE_BODY_MAX);
     const char *question = strchr(target, '?');
-    call->path = question ? strndup(target, (size_t)(question - target)) : strdup(target);
-    call->query = question ? strdup(question + 1) : NULL;
-    return call;
+    exchange->path = question ? strndup(target, (size_t)(question - target)) : strdup(target);
+    exchange->query = question ? strdup(question + 1) : NULL;
+    return exchange;
 }
 
-static enum MHD_Result take_call(void *context, struct MHD_Connection *connection, const char *url,
-                                 const char *method, const char *version, const char *upload,
-                                 size_t *upload_bytes, void **state) {
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_bytes, void **state) {
     (void)context, (void)connection, (void)url, (void)version;
-    struct call *call = *state;
-    if (!call || !call->path) {
+    struct http_exchange *exchange = *state;
+    if (!exchange || !exchange->path) {
         return MHD_NO;
     }
-    if (!call->started) {
-        call->started = true;
-        call->method = method;
+    if (!exchange->started) {
+        exchange->started = true;
+        exchange->method = method;
         return MHD_YES;
     }
     if (*upload_bytes > 0) {
-        if (buffer_append(&call->body, upload, *upload_bytes) < 0) {
-            call->body_too_large = true;
+        if (buffer_append(&exchange->body, upload, *upload_bytes) < 0) {
+            exchange->body_too_large = true;
         }
         *upload_bytes = 0;
         return MHD_YES;
     }
-    return serve(call);
+    return serve(exchange);
 }
 
-static void end_call(void *context, struct MHD_Connection *connection, void **state,
-                     enum MHD_RequestTerminationCode code) {
+static void on_exchange_completed(void *context, struct MHD_Connection *connection, void **state,
+                                  enum MHD_RequestTerminationCode code) {
     (void)connection, (void)code;
     struct fake *fake = context;
-    struct call *call = *state;
-    if (!call) {
+    struct http_exchange *exchange = *state;
+    if (!exchange) {
         return;
     }
     (void)pthread_mutex_lock(&fake->lock); /* counts of what the state shares are not atomic */
-    caller_finish(&call->caller);
-    json_decref(call->record);
-    json_decref(call->answer);
-    json_decref(call->headers);
+    caller_finish(&exchange->caller);
+    json_decref(exchange->record);
+    json_decref(exchange->response);
+    json_decref(exchange->headers);
     (void)pthread_mutex_unlock(&fake->lock);
-    free(call->answer_text);
-    free(call->unescaped);
-    free(call->resolved);
-    free(call->path);
-    free(call->query);
-    buffer_finish(&call->body);
-    free(call);
+    free(exchange->response_text);
+    free(exchange->unescaped);
+    free(exchange->resolved);
+    free(exchange->path);
+    free(exchange->query);
+    buffer_finish(&exchange->body);
+    free(exchange);
     *state = NULL;
 }
 
@@ -309,8 +311,8 @@ static int run(struct fake *fake, const struct fake_options *options, struct err
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL |
             MHD_USE_SUPPRESS_DATE_NO_CLOCK, /* the fake's own clock may be skewed */
-        0, NULL, NULL, take_call, fake, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK,
-        begin_call, fake, MHD_OPTION_NOTIFY_COMPLETED, end_call, fake,
+        0, NULL, NULL, on_request, fake, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK,
+        on_request_target, fake, MHD_OPTION_NOTIFY_COMPLETED, on_exchange_completed, fake,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_CONNECTION_S, MHD_OPTION_END);
     if (!daemon) {
         (void)close(fd);

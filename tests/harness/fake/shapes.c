@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the state holds, in the shape that GitHub's answers have. */
+/* What the state holds, in the shape that GitHub's responses have. */
 #include "fake/internal.h"
 
 #include <string.h>

@@ -106,8 +106,8 @@ static void identify_installation(struct fake *fake, const char *text, struct ca
     caller->token = token->serial;
 }
 
-void caller_identify(struct call *call, const char *authorization) {
-    struct caller *caller = &call->caller;
+void caller_identify(struct http_exchange *exchange, const char *authorization) {
+    struct caller *caller = &exchange->caller;
     if (!authorization) {
         return;
     }
@@ -115,9 +115,9 @@ void caller_identify(struct call *call, const char *authorization) {
     bool token = strncasecmp(authorization, "token ", 6) == 0;
     const char *text = authorization + (bearer ? 7 : token ? 6 : 0);
     if (bearer && strchr(text, '.')) {
-        jwt_verify(call->fake, text, caller); /* GitHub takes a JWT with this scheme only */
+        jwt_verify(exchange->fake, text, caller); /* GitHub takes a JWT with this scheme only */
     } else if (bearer || token) {
-        identify_installation(call->fake, text, caller);
+        identify_installation(exchange->fake, text, caller);
     } else {
         caller->kind = CALLER_INVALID;
         (void)snprintf(caller->problem, sizeof caller->problem, "Bad credentials");

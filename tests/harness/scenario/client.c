@@ -23,7 +23,7 @@ static size_t take(char *data, size_t size, size_t count, void *context) {
 
 /* The status; 0 when no answer came, with why. */
 static long perform(struct client *client, const char *method, const char *url, const char *body,
-                    size_t body_bytes, struct curl_slist *headers, struct buffer *answer,
+                    size_t body_bytes, struct curl_slist *headers, struct buffer *response,
                     struct error *err) {
     CURL *curl = client->curl;
     char why[CURL_ERROR_SIZE] = "";
@@ -34,7 +34,7 @@ static long perform(struct client *client, const char *method, const char *url, 
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, response);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
@@ -56,9 +56,9 @@ static void finish_headers(struct curl_slist **headers) {
 }
 
 int client_json(struct client *client, const char *method, const char *url, const json_t *body,
-                json_t **answer, struct error *err) {
+                json_t **response, struct error *err) {
     AUTO_FREE char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    AUTO_BUFFER struct buffer said = BUFFER_INIT(CLIENT_ANSWER_MAX);
+    AUTO_BUFFER struct buffer said = BUFFER_INIT(CLIENT_RESPONSE_MAX);
     CLEANUP(finish_headers)
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
     long status = perform(client, method, url, text, text ? strlen(text) : 0, headers, &said, err);
@@ -67,8 +67,8 @@ int client_json(struct client *client, const char *method, const char *url, cons
                            : error_set(err, "%s %s: %ld %s", method, url, status,
                                        said.data ? said.data : "");
     }
-    if (answer) {
-        *answer = said.bytes ? json_loadb(said.data, said.bytes, JSON_ALLOW_NUL, NULL) : NULL;
+    if (response) {
+        *response = said.bytes ? json_loadb(said.data, said.bytes, JSON_ALLOW_NUL, NULL) : NULL;
     }
     return 0;
 }

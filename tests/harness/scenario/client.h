@@ -10,7 +10,7 @@
 #include <curl/curl.h>
 #include <jansson.h>
 
-#define CLIENT_ANSWER_MAX (64u << 20)
+#define CLIENT_RESPONSE_MAX (64u << 20)
 
 struct client {
     CURL *curl; /* ours */
@@ -19,10 +19,10 @@ struct client {
 int client_init(struct client *client, struct error *err);
 void client_finish(struct client *client);
 
-/* Sends JSON (NULL: none) and takes JSON; `*answer` (may be NULL) is the caller's, NULL when there
- * was no body. 0 when the status is 2xx, else -1 with what the other side said. */
+/* Sends JSON (NULL: none) and takes JSON; `*response` (may be NULL) is the caller's, NULL when
+ * there was no body. 0 when the status is 2xx, else -1 with what the other side said. */
 int client_json(struct client *client, const char *method, const char *url, const json_t *body,
-                json_t **answer, struct error *err);
+                json_t **response, struct error *err);
 
 struct webhook {
     const char *url, *event, *guid, *secret;

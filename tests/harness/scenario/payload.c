@@ -35,20 +35,21 @@ static void list_bundled(const char *folder, char *out, size_t bytes) {
     }
 }
 
-static json_t *load(const struct world *world, const char *name, struct error *err) {
+static json_t *load(const struct environment *environment, const char *name, struct error *err) {
     char path[PATH_MAX], bundled[800];
     size_t bytes = strlen(name);
     bool own = strchr(name, '/') || (bytes > 5 && strcmp(name + bytes - 5, ".json") == 0);
     if (own) {
-        (void)snprintf(path, sizeof path, "%s%s%s", *name == '/' ? "" : world->scenario->directory,
+        (void)snprintf(path, sizeof path, "%s%s%s",
+                       *name == '/' ? "" : environment->scenario->directory,
                        *name == '/' ? "" : "/", name);
     } else {
-        (void)snprintf(path, sizeof path, "%s/%s.json", world->options->payloads, name);
+        (void)snprintf(path, sizeof path, "%s/%s.json", environment->options->payloads, name);
     }
     json_error_t problem;
     json_t *payload = json_load_file(path, 0, &problem);
     if (!payload && !own && access(path, R_OK) != 0) {
-        list_bundled(world->options->payloads, bundled, sizeof bundled);
+        list_bundled(environment->options->payloads, bundled, sizeof bundled);
         (void)error_set(err,
                         "there is no bundled payload %s (a file of yours ends with .json); "
                         "there are %s",
@@ -149,14 +150,15 @@ static int set_issue(json_t *payload, const json_t *state, json_int_t number, st
 }
 
 /* A new comment: at the fake, so that it can be reacted to, and as a payload. */
-static json_t *make_comment(struct world *world, const json_t *step, struct error *err) {
+static json_t *make_comment(struct environment *environment, const json_t *step,
+                            struct error *err) {
     static json_int_t last = FIRST_COMMENT - 1;
-    json_t *template = load(world, COMMENT_TEMPLATE, err), *state = NULL;
+    json_t *template = load(environment, COMMENT_TEMPLATE, err), *state = NULL;
     const char *by = text(step, "by"), *words = text(step, "comment");
     json_t *on = json_object_get(step, "on");
     json_int_t number = on ? json_integer_value(on) : 12;
     char issue_path[40], id[24];
-    if (!template || world_ask_fake(world, "GET", "state", NULL, &state, err) < 0) {
+    if (!template || environment_call_fake(environment, "GET", "state", NULL, &state, err) < 0) {
         json_decref(template);
         return NULL;
     }
@@ -175,7 +177,8 @@ static json_t *make_comment(struct world *world, const json_t *step, struct erro
     json_t *change = json_pack("{s:[{s:O, s:[{s:I, s:I, s:s, s:s}]}]}", "repositories", "full_name",
                                tree_find(payload, "repository.full_name"), "comments", "id", last,
                                "issue", number, "user", by, "body", words);
-    result = result < 0 ? result : world_ask_fake(world, "PATCH", "state", change, NULL, err);
+    result = result < 0 ? result
+                        : environment_call_fake(environment, "PATCH", "state", change, NULL, err);
     json_decref(change);
     if (result < 0) {
         json_decref(payload);
@@ -195,10 +198,11 @@ static int set_each(json_t *payload, const json_t *paths, json_t *value, struct 
     return 0;
 }
 
-int payload_make(struct world *world, const json_t *step, struct payload *payload,
+int payload_make(struct environment *environment, const json_t *step, struct payload *payload,
                  struct error *err) {
     const char *name = text(step, "deliver"), *event = text(step, "event");
-    json_t *json = name ? load(world, name, err) : make_comment(world, step, err), *rewritten;
+    json_t *json = name ? load(environment, name, err) : make_comment(environment, step, err),
+           *rewritten;
     if (!json) {
         return -1;
     }
@@ -213,7 +217,7 @@ int payload_make(struct world *world, const json_t *step, struct payload *payloa
         json_decref(json);
         return -1;
     }
-    rewritten = tree_replace(json, API, world->fake_url);
+    rewritten = tree_replace(json, API, environment->fake_url);
     payload->body = json_dumps(rewritten, JSON_COMPACT);
     payload->body_bytes = payload->body ? strlen(payload->body) : 0;
     json_decref(json);

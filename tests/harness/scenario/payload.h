@@ -4,7 +4,7 @@
 #ifndef SNEK_SCENARIO_PAYLOAD_H
 #define SNEK_SCENARIO_PAYLOAD_H
 
-#include "scenario/world.h"
+#include "scenario/environment.h"
 
 struct payload {
     char event[100];
@@ -13,7 +13,7 @@ struct payload {
 };
 
 /* For a step with `deliver` or `comment`. A comment also comes to be at the fake. 0 or -1. */
-int payload_make(struct world *world, const json_t *step, struct payload *payload,
+int payload_make(struct environment *environment, const json_t *step, struct payload *payload,
                  struct error *err);
 
 #endif

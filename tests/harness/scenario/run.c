@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "scenario/run.h"
 
-#include "scenario/stage.h"
+#include "scenario/step_runner.h"
 
 #include "base/install_path.h"
 
@@ -14,7 +14,7 @@
 
 #define TIMEOUT_S 30
 #define LOG_LINES_MAX 60
-#define VERDICT_MAX (1u << 20)
+#define DIFFERENCES_BYTES_MAX (1u << 20)
 
 static const char help[] =
     "usage: snekomatic-test run [OPTION]... SCENARIO...\n"
@@ -36,12 +36,12 @@ static const char help[] =
     "missing.\n";
 
 struct session {
-    struct world_options options;
+    struct environment_options options;
     char *self, *snekomatic, *payloads;
     char root[PATH_MAX];
     bool keep, failed;
     int64_t timeout_ms; /* 0: not given */
-    unsigned count, worlds;
+    unsigned count, environments;
     int n_options; /* of argv, before the scenarios: for the command that repeats one */
     char **argv;
 };
@@ -60,11 +60,11 @@ static int parse(int argc, char *argv[], struct session *session) {
                                           {"payloads", required_argument, NULL, 'l'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
-    struct world_options *options = &session->options;
+    struct environment_options *options = &session->options;
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (option) {
         case 'p':
-            if (options->n_plugin_folders == WORLD_FOLDERS_MAX) {
+            if (options->n_plugin_folders == ENVIRONMENT_FOLDERS_MAX) {
                 return usage("too many --plugins", "");
             }
             options->plugin_folders[options->n_plugin_folders++] = optarg;
@@ -137,7 +137,7 @@ static int make_root(struct session *session) {
         return EX_CANTCREAT;
     }
     session->options.root = session->root;
-    if (world_make_key(session->root, &err) < 0) {
+    if (environment_make_key(session->root, &err) < 0) {
         (void)fprintf(stderr, "snekomatic-test run: %s\n", err.text);
         return EX_CANTCREAT;
     }
@@ -172,11 +172,11 @@ __attribute__((format(printf, 3, 4))) static void report(struct session *session
     session->failed |= !good;
 }
 
-static bool is_telling(const struct stage *stage, const char *line, size_t bytes) {
+static bool is_relevant(const struct step_runner *runner, const char *line, size_t bytes) {
     char value[FIELD_MAX];
     if (line_field(line, bytes, "delivery", value)) {
-        for (size_t i = 0; i < stage->n_guids; i++) {
-            if (strcmp(stage->guids[i], value) == 0) {
+        for (size_t i = 0; i < runner->n_guids; i++) {
+            if (strcmp(runner->guids[i], value) == 0) {
                 return true;
             }
         }
@@ -188,24 +188,25 @@ static bool is_telling(const struct stage *stage, const char *line, size_t bytes
 }
 
 /* The log of the step's deliveries, and what went wrong besides. */
-static void show_log(const struct stage *stage) {
-    size_t at = stage->log_start, bytes, shown = 0;
+static void show_log(const struct step_runner *runner) {
+    size_t at = runner->log_start, bytes, shown = 0;
     const char *line;
     (void)puts("# the log of it:");
-    while ((line = lines_next(&stage->world->host_lines, &at, &bytes)) != NULL &&
+    while ((line = lines_next(&runner->environment->host_lines, &at, &bytes)) != NULL &&
            shown < LOG_LINES_MAX) {
-        if (is_telling(stage, line, bytes)) {
+        if (is_relevant(runner, line, bytes)) {
             (void)printf("#   %.*s\n", (int)bytes, line);
             shown++;
         }
     }
 }
 
-static void show_requests(const struct stage *stage) {
+static void show_requests(const struct step_runner *runner) {
     size_t i;
     json_t *request;
-    (void)printf("# the requests of it:%s\n", json_array_size(stage->requests) == 0 ? " none" : "");
-    json_array_foreach(stage->requests, i, request) {
+    (void)printf("# the requests of it:%s\n",
+                 json_array_size(runner->requests) == 0 ? " none" : "");
+    json_array_foreach(runner->requests, i, request) {
         const json_t *status = json_object_get(request, "status");
         const char *query = json_string_value(json_object_get(request, "query"));
         (void)printf("#   %s %s%s%s -> %d%s%s\n",
@@ -214,7 +215,7 @@ static void show_requests(const struct stage *stage) {
                      query ? query : "", (int)json_integer_value(status),
                      json_is_true(json_object_get(request, "injected")) ? " (as told)" : "",
                      json_is_true(json_object_get(request, "unknown"))
-                         ? " (the fake GitHub has no such endpoint: see [[answer]])"
+                         ? " (the fake GitHub has no such endpoint: see [[response]])"
                          : "");
     }
 }
@@ -228,12 +229,12 @@ static void show_repeat(const struct session *session, const char *file) {
     (void)printf("%s %s\n", session->keep ? "" : " --keep", file);
 }
 
-static void show_failure(const struct session *session, const struct stage *stage,
-                         const struct verdict *verdict) {
-    comment(verdict->text.data ? verdict->text.data : "", verdict->text.bytes);
-    show_requests(stage);
-    show_log(stage);
-    show_repeat(session, stage->world->scenario->file);
+static void show_failure(const struct session *session, const struct step_runner *runner,
+                         const struct differences *differences) {
+    comment(differences->text.data ? differences->text.data : "", differences->text.bytes);
+    show_requests(runner);
+    show_log(runner);
+    show_repeat(session, runner->environment->scenario->file);
 }
 
 /* -- a scenario -- */
@@ -261,72 +262,74 @@ static void name_step(const json_t *step, size_t number, char *out, size_t bytes
     }
 }
 
-static void play(struct session *session, struct world *world) {
-    const char *file = short_name(world->scenario->file);
-    struct verdict verdict = {BUFFER_INIT(VERDICT_MAX)};
-    struct stage stage;
+static void play(struct session *session, struct environment *environment) {
+    const char *file = short_name(environment->scenario->file);
+    struct differences differences = {BUFFER_INIT(DIFFERENCES_BYTES_MAX)};
+    struct step_runner runner;
     size_t i;
     json_t *step;
     bool good = true;
-    const char *title = json_string_value(json_object_get(world->scenario->root, "title"));
+    const char *title = json_string_value(json_object_get(environment->scenario->root, "title"));
     if (title) {
         (void)printf("# %s\n", title);
     }
-    stage_init(&stage, world);
-    json_array_foreach(json_object_get(world->scenario->root, "step"), i, step) {
+    step_runner_init(&runner, environment);
+    json_array_foreach(json_object_get(environment->scenario->root, "step"), i, step) {
         char name[256] = "";
         name_step(step, i + 1, name, sizeof name);
-        good = stage_step(&stage, step, &verdict);
+        good = step_runner_perform(&runner, step, &differences);
         report(session, good, "%s: %s", file, name);
         if (!good) {
-            show_failure(session, &stage, &verdict);
+            show_failure(session, &runner, &differences);
             break;
         }
     }
     if (good) {
-        good = stage_end(&stage, &verdict);
+        good = step_runner_end(&runner, &differences);
         report(session, good, "%s: and nothing else", file);
         if (!good) {
-            show_failure(session, &stage, &verdict);
+            show_failure(session, &runner, &differences);
         }
     }
-    buffer_finish(&verdict.text);
-    stage_finish(&stage);
+    buffer_finish(&differences.text);
+    step_runner_finish(&runner);
 }
 
-static void say_start_failed(struct session *session, struct world *world,
-                             const struct error *err) {
-    report(session, false, "%s: the host starts", short_name(world->scenario->file));
+static void report_failed_start(struct session *session, struct environment *environment,
+                                const struct error *err) {
+    report(session, false, "%s: the host starts", short_name(environment->scenario->file));
     (void)printf("#   %s\n", err->text);
-    struct stage all = {.world = world};
-    if (world->host_lines.fd >= 0) {
-        lines_read(&world->host_lines);
+    struct step_runner all = {.environment = environment};
+    if (environment->host_lines.fd >= 0) {
+        lines_read(&environment->host_lines);
         show_log(&all);
     }
-    show_repeat(session, world->scenario->file);
+    show_repeat(session, environment->scenario->file);
 }
 
 /* The host must not start, and say why. */
-static void judge_rejection(struct session *session, struct world *world, bool started) {
-    const char *pattern = json_string_value(json_object_get(world->scenario->root, "rejected"));
-    const char *file = short_name(world->scenario->file);
-    struct stage all = {.world = world};
-    if (world->host_lines.fd >= 0) {
-        lines_read(&world->host_lines);
+static void verify_rejection(struct session *session, struct environment *environment,
+                             bool started) {
+    const char *pattern =
+        json_string_value(json_object_get(environment->scenario->root, "rejected"));
+    const char *file = short_name(environment->scenario->file);
+    struct step_runner all = {.environment = environment};
+    if (environment->host_lines.fd >= 0) {
+        lines_read(&environment->host_lines);
     }
-    bool good = !started && stage_is_logged(&all, pattern);
-    report(session, good, "%s: the host rejects to start", file);
+    bool good = !started && step_runner_is_logged(&all, pattern);
+    report(session, good, "%s: the host does not start", file);
     if (!good) {
         (void)printf(started ? "#   the host started\n" : "#   no line of its log matches \"%s\"\n",
                      pattern);
         show_log(&all);
-        show_repeat(session, world->scenario->file);
+        show_repeat(session, environment->scenario->file);
     }
 }
 
 static void run_one(struct session *session, const char *file) {
     struct scenario scenario = {0};
-    struct world world;
+    struct environment environment;
     struct error err = {""};
     if (scenario_read(file, &scenario, &err) < 0) {
         report(session, false, "%s: it is a scenario", short_name(file));
@@ -337,18 +340,19 @@ static void run_one(struct session *session, const char *file) {
     session->options.timeout_ms = session->timeout_ms ? session->timeout_ms
                                   : timeout_s         ? json_integer_value(timeout_s) * 1000
                                                       : TIMEOUT_S * 1000;
-    bool started = world_start(&world, &session->options, &scenario, ++session->worlds, &err) == 0;
+    bool started = environment_start(&environment, &session->options, &scenario,
+                                     ++session->environments, &err) == 0;
     if (json_object_get(scenario.root, "rejected")) {
-        judge_rejection(session, &world, started);
+        verify_rejection(session, &environment, started);
     } else if (started) {
-        play(session, &world);
+        play(session, &environment);
     } else {
-        say_start_failed(session, &world, &err);
+        report_failed_start(session, &environment, &err);
     }
     if (session->keep) {
-        (void)printf("# kept: %s\n", world.folder);
+        (void)printf("# kept: %s\n", environment.folder);
     }
-    world_finish(&world);
+    environment_finish(&environment);
     scenario_finish(&scenario);
 }
 
@@ -358,8 +362,8 @@ int scenario_run(int argc, char *argv[]) {
     status = status < 0 ? find_parts(&session) : status;
     status = status < 0 ? make_root(&session) : status;
     if (status < 0) {
-        world_catch_signals();
-        for (int i = session.n_options; i < argc && !world_interrupted(); i++) {
+        environment_catch_signals();
+        for (int i = session.n_options; i < argc && !environment_interrupted(); i++) {
             run_one(&session, argv[i]);
         }
         (void)printf("1..%u\n", session.count);

@@ -28,7 +28,7 @@ static const struct key top_keys[] = {{"title", TEXT, false},
                                       {"plugin", TEXT | TABLES, false},
                                       {"host", TABLE, false},
                                       {"github", TABLE, false},
-                                      {"answer", TABLE | TABLES, false},
+                                      {"response", TABLE | TABLES, false},
                                       {"step", TABLES, false},
                                       {"timeout_s", NUMBER, false},
                                       {"rejected", TEXT, false},
@@ -435,11 +435,11 @@ static int check_plugins(const struct reading *reading, const struct toml_value 
 
 static int check(const struct reading *reading, const struct toml_value *root) {
     const struct toml_value *steps = member(root, "step"), *end = member(root, "end"),
-                            *answer = member(root, "answer"), *github = member(root, "github");
+                            *response = member(root, "response"), *github = member(root, "github");
     if (check_keys(reading, "a scenario", top_keys, root) < 0 || check_plugins(reading, root) < 0) {
         return -1;
     }
-    if (answer && check_fail(reading, answer) < 0) {
+    if (response && check_fail(reading, response) < 0) {
         return -1;
     }
     if (github && check_github(reading, "github", github_keys, github) < 0) {

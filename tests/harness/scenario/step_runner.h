@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Performs a scenario's steps in its world and judges what came of each. */
-#ifndef SNEK_SCENARIO_STAGE_H
-#define SNEK_SCENARIO_STAGE_H
+#ifndef SNEK_SCENARIO_STEP_RUNNER_H
+#define SNEK_SCENARIO_STEP_RUNNER_H
 
+#include "scenario/environment.h"
 #include "scenario/payload.h"
-#include "scenario/world.h"
 
 #define GUID_BYTES 37
 #define PLUGIN_NAME_BYTES 101
-#define STAGE_RUNS_MAX 256
+#define STEP_RUNS_MAX 256
 
 /* How a run ended, or that it waits. */
 struct outcome {
@@ -25,8 +25,8 @@ struct delivery {
     struct payload payload;
 };
 
-struct stage {
-    struct world *world;
+struct step_runner {
+    struct environment *environment;
     struct delivery *deliveries; /* the newest first */
     struct outcome *waiting;     /* runs that wait for a retry */
     size_t n_waiting;
@@ -38,38 +38,39 @@ struct stage {
     size_t log_start, log_at; /* its lines begin there; those before log_at were looked at */
     struct outcome *outcomes;
     size_t n_outcomes;
-    char guids[STAGE_RUNS_MAX][GUID_BYTES]; /* of the deliveries that it is about */
+    char guids[STEP_RUNS_MAX][GUID_BYTES]; /* of the deliveries that it is about */
     size_t n_guids;
     size_t runs_wanted; /* outcomes to wait for */
     json_t *requests;   /* that came, but for the host's own; NULL until they are asked for */
 };
 
 /* What differs from what was expected, for people: lines. */
-struct verdict {
+struct differences {
     struct buffer text;
 };
 
-void stage_init(struct stage *stage, struct world *world);
-void stage_finish(struct stage *stage);
+void step_runner_init(struct step_runner *runner, struct environment *environment);
+void step_runner_finish(struct step_runner *runner);
 
 /* Performs and judges one step; false when something differs. */
-bool stage_step(struct stage *stage, const json_t *step, struct verdict *verdict);
+bool step_runner_perform(struct step_runner *runner, const json_t *step,
+                         struct differences *differences);
 
 /* The host ends, and [end] is judged: the state, and that nothing else was asked. */
-bool stage_end(struct stage *stage, struct verdict *verdict);
+bool step_runner_end(struct step_runner *runner, struct differences *differences);
 
 /* Does a line since the step began match? */
-bool stage_is_logged(const struct stage *stage, const char *pattern);
+bool step_runner_is_logged(const struct step_runner *runner, const char *pattern);
 
-/* -- between stage.c and judge.c -- */
+/* -- between runner.c and verify.c -- */
 
-__attribute__((format(printf, 2, 3))) void verdict_say(struct verdict *verdict, const char *format,
-                                                       ...);
+__attribute__((format(printf, 2, 3))) void differences_add(struct differences *differences,
+                                                           const char *format, ...);
 /* Asks the fake for the requests since the last step, once all are answered. */
-int stage_take_requests(struct stage *stage, struct error *err);
+int step_runner_take_requests(struct step_runner *runner, struct error *err);
 /* One of the step's `fail` as the fake takes it. The caller's. */
-json_t *stage_failure(const json_t *fail);
-void judge_step(struct stage *stage, struct verdict *verdict);
-void judge_end(struct stage *stage, struct verdict *verdict);
+json_t *step_runner_failure(const json_t *fail);
+void verify_step(struct step_runner *runner, struct differences *differences);
+void verify_end(struct step_runner *runner, struct differences *differences);
 
 #endif

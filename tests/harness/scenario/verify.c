@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Compares what came of a step with what the scenario expects. Everything that differs is said. */
-#include "scenario/stage.h"
+#include "scenario/step_runner.h"
 
 #include "scenario/tree.h"
 
@@ -30,68 +30,69 @@ static bool fits(const char *pattern, const char *where, size_t bytes) {
 
 /* -- results -- */
 
-static void judge_result(const struct stage *stage, const struct outcome *outcome,
-                         struct verdict *verdict) {
-    const json_t *wanted = json_object_get(stage->step, "result");
+static void verify_result(const struct step_runner *runner, const struct outcome *outcome,
+                          struct differences *differences) {
+    const json_t *wanted = json_object_get(runner->step, "result");
     const char *result =
         json_is_object(wanted) ? text(wanted, outcome->plugin) : json_string_value(wanted);
-    const char *pattern = text(stage->step, "reason");
+    const char *pattern = text(runner->step, "reason");
     result = result ? result : "done";
     if (strcmp(result, outcome->result) != 0) {
-        verdict_say(verdict, "result of %s: %s was expected, and it is %s%s%s", outcome->plugin,
-                    result, outcome->result, *outcome->reason ? ": " : "", outcome->reason);
+        differences_add(differences, "result of %s: %s was expected, and it is %s%s%s",
+                        outcome->plugin, result, outcome->result, *outcome->reason ? ": " : "",
+                        outcome->reason);
     }
     if (pattern && !fits(pattern, outcome->reason, strlen(outcome->reason))) {
-        verdict_say(verdict, "reason of %s: \"%s\" does not match \"%s\"", outcome->plugin,
-                    outcome->reason, pattern);
+        differences_add(differences, "reason of %s: \"%s\" does not match \"%s\"", outcome->plugin,
+                        outcome->reason, pattern);
     }
 }
 
-static bool has_outcome(const struct stage *stage, const char *plugin) {
-    for (size_t i = 0; i < stage->n_outcomes; i++) {
-        if (strcmp(stage->outcomes[i].plugin, plugin) == 0) {
+static bool has_outcome(const struct step_runner *runner, const char *plugin) {
+    for (size_t i = 0; i < runner->n_outcomes; i++) {
+        if (strcmp(runner->outcomes[i].plugin, plugin) == 0) {
             return true;
         }
     }
     return false;
 }
 
-static void judge_results(const struct stage *stage, struct verdict *verdict) {
-    const json_t *wanted = json_object_get(stage->step, "result");
+static void verify_results(const struct step_runner *runner, struct differences *differences) {
+    const json_t *wanted = json_object_get(runner->step, "result");
     const char *all = json_string_value(wanted), *plugin;
     bool none = all && strcmp(all, "none") == 0;
     json_t *one;
-    for (size_t i = 0; i < stage->n_outcomes; i++) {
-        judge_result(stage, &stage->outcomes[i], verdict);
+    for (size_t i = 0; i < runner->n_outcomes; i++) {
+        verify_result(runner, &runner->outcomes[i], differences);
     }
-    if (stage->n_guids > 0 && stage->n_outcomes == 0 && !none && !json_is_object(wanted)) {
-        verdict_say(verdict, "result: %s was expected, but no plugin subscribes to this",
-                    all ? all : "done");
+    if (runner->n_guids > 0 && runner->n_outcomes == 0 && !none && !json_is_object(wanted)) {
+        differences_add(differences, "result: %s was expected, but no plugin subscribes to this",
+                        all ? all : "done");
     }
     if (json_is_object(wanted)) {
         json_object_foreach((json_t *)wanted, plugin, one) {
-            if (!has_outcome(stage, plugin) && strcmp(json_string_value(one), "none") != 0) {
-                verdict_say(verdict, "result of %s: %s was expected, but it had no run", plugin,
-                            json_string_value(one));
+            if (!has_outcome(runner, plugin) && strcmp(json_string_value(one), "none") != 0) {
+                differences_add(differences, "result of %s: %s was expected, but it had no run",
+                                plugin, json_string_value(one));
             }
         }
     }
 }
 
 /* A worker that dies is told of by its runs' results, unless it had none. */
-static void judge_deaths(const struct stage *stage, struct verdict *verdict) {
-    size_t at = stage->log_start, bytes;
+static void verify_deaths(const struct step_runner *runner, struct differences *differences) {
+    size_t at = runner->log_start, bytes;
     const char *line;
-    if (json_object_get(stage->step, "kill") || json_object_get(stage->step, "reason")) {
+    if (json_object_get(runner->step, "kill") || json_object_get(runner->step, "reason")) {
         return;
     }
-    while ((line = lines_next(&stage->world->host_lines, &at, &bytes)) != NULL) {
+    while ((line = lines_next(&runner->environment->host_lines, &at, &bytes)) != NULL) {
         char plugin[FIELD_MAX] = "", how[FIELD_MAX] = "";
         if (line_is(line, bytes, "msg", "worker_died") ||
             line_is(line, bytes, "msg", "plugin_quarantined")) {
             (void)line_field(line, bytes, "plugin", plugin);
             (void)line_field(line, bytes, "how", how);
-            verdict_say(verdict, "the worker of %s %s", plugin, how);
+            differences_add(differences, "the worker of %s %s", plugin, how);
         }
     }
 }
@@ -112,14 +113,14 @@ static void show_request(const json_t *request, char *out, size_t bytes) {
     }
     tree_show(body, body_text, sizeof body_text);
     const char *unknown = json_is_true(json_object_get(request, "unknown"))
-                              ? " (the fake GitHub has no such endpoint: see [[answer]])"
+                              ? " (the fake GitHub has no such endpoint: see [[response]])"
                               : "";
     (void)snprintf(out, bytes, "%s %s%s%s -> %s%s%s%s", text(request, "method"),
                    text(request, "path"), query ? "?" : "", query ? query : "", status, unknown,
                    json_is_null(body) ? "" : " ", json_is_null(body) ? "" : body_text);
 }
 
-static int judge_paths(const json_t *request, const json_t *wanted, struct error *err) {
+static int verify_paths(const json_t *request, const json_t *wanted, struct error *err) {
     json_t *body = json_object_get(request, "body"), *value;
     const char *path;
     json_object_foreach(json_object_get(wanted, "has"), path, value) {
@@ -176,27 +177,29 @@ static int compare(const json_t *request, const json_t *wanted, struct error *er
         tree_show(body, want, sizeof want);
         return error_set(err, "its body is not %s", want);
     }
-    return judge_paths(request, wanted, err);
+    return verify_paths(request, wanted, err);
 }
 
-static void say_missing(const json_t *wanted, struct verdict *verdict) {
-    verdict_say(verdict, "missing request: %s", wanted_text(wanted));
+static void add_missing(const json_t *wanted, struct differences *differences) {
+    differences_add(differences, "missing request: %s", wanted_text(wanted));
 }
 
-static void say_unexpected(const json_t *request, struct verdict *verdict) {
+static void add_unexpected(const json_t *request, struct differences *differences) {
     char shown[SHOWN_MAX];
     show_request(request, shown, sizeof shown);
-    verdict_say(verdict, "unexpected request: %s", shown);
+    differences_add(differences, "unexpected request: %s", shown);
 }
 
-static void say_differs(const json_t *request, const json_t *wanted, const struct error *err,
-                        struct verdict *verdict) {
+static void add_differs(const json_t *request, const json_t *wanted, const struct error *err,
+                        struct differences *differences) {
     char shown[SHOWN_MAX];
     show_request(request, shown, sizeof shown);
-    verdict_say(verdict, "request %s: %s\n    it was: %s", wanted_text(wanted), err->text, shown);
+    differences_add(differences, "request %s: %s\n    it was: %s", wanted_text(wanted), err->text,
+                    shown);
 }
 
-static void judge_in_order(const json_t *came, const json_t *wanted, struct verdict *verdict) {
+static void verify_in_order(const json_t *came, const json_t *wanted,
+                            struct differences *differences) {
     size_t i = 0, k = 0, n_came = json_array_size(came), n_wanted = json_array_size(wanted);
     while (i < n_came && k < n_wanted) {
         struct error err;
@@ -204,7 +207,7 @@ static void judge_in_order(const json_t *came, const json_t *wanted, struct verd
         int result = compare(request, expected, &err);
         if (result <= 0) {
             if (result < 0) {
-                say_differs(request, expected, &err, verdict);
+                add_differs(request, expected, &err, differences);
             }
             i++, k++;
             continue;
@@ -216,22 +219,23 @@ static void judge_in_order(const json_t *came, const json_t *wanted, struct verd
             later++;
         }
         if (later < n_came) {
-            say_unexpected(request, verdict);
+            add_unexpected(request, differences);
             i++;
         } else {
-            say_missing(expected, verdict);
+            add_missing(expected, differences);
             k++;
         }
     }
     for (; i < n_came; i++) {
-        say_unexpected(json_array_get(came, i), verdict);
+        add_unexpected(json_array_get(came, i), differences);
     }
     for (; k < n_wanted; k++) {
-        say_missing(json_array_get(wanted, k), verdict);
+        add_missing(json_array_get(wanted, k), differences);
     }
 }
 
-static void judge_any_order(const json_t *came, const json_t *wanted, struct verdict *verdict) {
+static void verify_any_order(const json_t *came, const json_t *wanted,
+                             struct differences *differences) {
     json_t *left = json_copy((json_t *)came), *expected, *request;
     size_t k, i;
     json_array_foreach(wanted, k, expected) {
@@ -247,36 +251,36 @@ static void judge_any_order(const json_t *came, const json_t *wanted, struct ver
             }
         }
         if (found == SIZE_MAX && near != SIZE_MAX) {
-            say_differs(json_array_get(left, near), expected, &err, verdict);
+            add_differs(json_array_get(left, near), expected, &err, differences);
             found = near;
         } else if (found == SIZE_MAX) {
-            say_missing(expected, verdict);
+            add_missing(expected, differences);
         }
         if (found != SIZE_MAX) {
             (void)json_array_remove(left, found);
         }
     }
     json_array_foreach(left, i, request) {
-        say_unexpected(request, verdict);
+        add_unexpected(request, differences);
     }
     json_decref(left);
 }
 
-static void judge_requests(struct stage *stage, struct verdict *verdict) {
+static void verify_requests(struct step_runner *runner, struct differences *differences) {
     struct error err;
-    const json_t *wanted = json_object_get(stage->step, "requests");
-    if (stage_take_requests(stage, &err) < 0) {
-        verdict_say(verdict, "%s", err.text);
-    } else if (json_is_true(json_object_get(stage->step, "any_order"))) {
-        judge_any_order(stage->requests, wanted, verdict);
+    const json_t *wanted = json_object_get(runner->step, "requests");
+    if (step_runner_take_requests(runner, &err) < 0) {
+        differences_add(differences, "%s", err.text);
+    } else if (json_is_true(json_object_get(runner->step, "any_order"))) {
+        verify_any_order(runner->requests, wanted, differences);
     } else {
-        judge_in_order(stage->requests, wanted, verdict);
+        verify_in_order(runner->requests, wanted, differences);
     }
 }
 
 /* Is the failure that the fake still has made of `fail`? But for how often it is to be met. */
 static bool is_made_of(const json_t *failure, const json_t *fail) {
-    json_t *left = json_copy((json_t *)failure), *made = stage_failure(fail);
+    json_t *left = json_copy((json_t *)failure), *made = step_runner_failure(fail);
     (void)json_object_del(left, "times");
     (void)json_object_del(made, "times");
     bool same = json_equal(left, made);
@@ -286,8 +290,9 @@ static bool is_made_of(const json_t *failure, const json_t *fail) {
 }
 
 /* How many requests were to meet it in all; `left` when the step does not say. */
-static json_int_t times_of(const struct stage *stage, const json_t *failure, json_int_t left) {
-    const json_t *fails = json_object_get(stage->step, "fail");
+static json_int_t times_of(const struct step_runner *runner, const json_t *failure,
+                           json_int_t left) {
+    const json_t *fails = json_object_get(runner->step, "fail");
     size_t n = json_is_object(fails) ? 1 : json_array_size(fails);
     for (size_t i = 0; i < n; i++) {
         const json_t *fail = json_is_object(fails) ? fails : json_array_get(fails, i);
@@ -299,36 +304,37 @@ static json_int_t times_of(const struct stage *stage, const json_t *failure, jso
     return left;
 }
 
-static void judge_failures(struct stage *stage, struct verdict *verdict) {
+static void verify_failures(struct step_runner *runner, struct differences *differences) {
     struct error err;
-    json_t *answer = NULL, *failure;
+    json_t *response = NULL, *failure;
     size_t i;
-    if (world_ask_fake(stage->world, "GET", "fail", NULL, &answer, &err) < 0) {
-        verdict_say(verdict, "%s", err.text);
+    if (environment_call_fake(runner->environment, "GET", "fail", NULL, &response, &err) < 0) {
+        differences_add(differences, "%s", err.text);
         return;
     }
-    json_array_foreach(json_object_get(answer, "failures"), i, failure) {
+    json_array_foreach(json_object_get(response, "failures"), i, failure) {
         const char *method = text(failure, "method"), *path = text(failure, "path");
         json_int_t left = json_integer_value(json_object_get(failure, "times"));
-        json_int_t all = times_of(stage, failure, left);
+        json_int_t all = times_of(runner, failure, left);
         if (left > 0 && left < all) {
-            verdict_say(verdict, "fail: of %d requests that were to fail only %d came: %s %s",
-                        (int)all, (int)(all - left), method ? method : "", path ? path : "any");
+            differences_add(differences,
+                            "fail: of %d requests that were to fail only %d came: %s %s", (int)all,
+                            (int)(all - left), method ? method : "", path ? path : "any");
         } else if (left > 0) {
-            verdict_say(verdict, "fail: no request came that was to fail: %s %s",
-                        method ? method : "", path ? path : "any");
+            differences_add(differences, "fail: no request came that was to fail: %s %s",
+                            method ? method : "", path ? path : "any");
         }
     }
-    json_decref(answer);
-    (void)world_ask_fake(stage->world, "DELETE", "fail", NULL, NULL, &err);
+    json_decref(response);
+    (void)environment_call_fake(runner->environment, "DELETE", "fail", NULL, NULL, &err);
 }
 
 /* -- the log and the state -- */
 
-bool stage_is_logged(const struct stage *stage, const char *pattern) {
-    size_t at = stage->log_start, bytes;
+bool step_runner_is_logged(const struct step_runner *runner, const char *pattern) {
+    size_t at = runner->log_start, bytes;
     const char *line;
-    while ((line = lines_next(&stage->world->host_lines, &at, &bytes)) != NULL) {
+    while ((line = lines_next(&runner->environment->host_lines, &at, &bytes)) != NULL) {
         if (fits(pattern, line, bytes)) {
             return true;
         }
@@ -336,55 +342,56 @@ bool stage_is_logged(const struct stage *stage, const char *pattern) {
     return false;
 }
 
-static void judge_line(struct stage *stage, const char *pattern, struct verdict *verdict) {
+static void verify_line(struct step_runner *runner, const char *pattern,
+                        struct differences *differences) {
     struct error ignored;
     int64_t deadline_ms = clock_monotonic_ms() + LOG_PATIENCE_MS;
-    while (!stage_is_logged(stage, pattern) && clock_monotonic_ms() < deadline_ms &&
-           stage->world->host && world_tick(stage->world, &ignored) == 0) {}
-    if (!stage_is_logged(stage, pattern)) {
-        verdict_say(verdict, "log: no line of this step matches \"%s\"", pattern);
+    while (!step_runner_is_logged(runner, pattern) && clock_monotonic_ms() < deadline_ms &&
+           runner->environment->host && environment_tick(runner->environment, &ignored) == 0) {}
+    if (!step_runner_is_logged(runner, pattern)) {
+        differences_add(differences, "log: no line of this step matches \"%s\"", pattern);
     }
 }
 
-static void judge_log(struct stage *stage, struct verdict *verdict) {
-    const json_t *patterns = json_object_get(stage->step, "log");
+static void verify_log(struct step_runner *runner, struct differences *differences) {
+    const json_t *patterns = json_object_get(runner->step, "log");
     size_t i;
     json_t *pattern;
     if (json_is_string(patterns)) {
-        judge_line(stage, json_string_value(patterns), verdict);
+        verify_line(runner, json_string_value(patterns), differences);
     }
     json_array_foreach(patterns, i, pattern) {
-        judge_line(stage, json_string_value(pattern), verdict);
+        verify_line(runner, json_string_value(pattern), differences);
     }
 }
 
-static void judge_state(struct stage *stage, struct verdict *verdict) {
-    const json_t *wanted = json_object_get(stage->step, "state");
+static void verify_state(struct step_runner *runner, struct differences *differences) {
+    const json_t *wanted = json_object_get(runner->step, "state");
     json_t *state = NULL;
     struct error err;
     if (!wanted) {
         return;
     }
-    if (world_ask_fake(stage->world, "GET", "state", NULL, &state, &err) < 0) {
-        verdict_say(verdict, "%s", err.text);
+    if (environment_call_fake(runner->environment, "GET", "state", NULL, &state, &err) < 0) {
+        differences_add(differences, "%s", err.text);
     } else if (tree_contains(state, wanted, &err) < 0) {
-        verdict_say(verdict, "state%s", err.text);
+        differences_add(differences, "state%s", err.text);
     }
     json_decref(state);
 }
 
-void judge_step(struct stage *stage, struct verdict *verdict) {
-    judge_results(stage, verdict);
-    judge_requests(stage, verdict);
-    judge_failures(stage, verdict);
-    judge_log(stage, verdict);
-    judge_state(stage, verdict);
-    judge_deaths(stage, verdict);
+void verify_step(struct step_runner *runner, struct differences *differences) {
+    verify_results(runner, differences);
+    verify_requests(runner, differences);
+    verify_failures(runner, differences);
+    verify_log(runner, differences);
+    verify_state(runner, differences);
+    verify_deaths(runner, differences);
 }
 
-void judge_end(struct stage *stage, struct verdict *verdict) {
-    judge_requests(stage, verdict);
-    judge_log(stage, verdict);
-    judge_state(stage, verdict);
-    judge_deaths(stage, verdict);
+void verify_end(struct step_runner *runner, struct differences *differences) {
+    verify_requests(runner, differences);
+    verify_log(runner, differences);
+    verify_state(runner, differences);
+    verify_deaths(runner, differences);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "scenario/world.h"
+#include "scenario/environment.h"
 
 #include "scenario/tree.h"
 
@@ -30,7 +30,7 @@ static int write_file(const char *path, const char *text, size_t bytes, struct e
                : error_set(err, "cannot write %s: %s", path, strerror(errno));
 }
 
-int world_make_key(const char *root, struct error *err) {
+int environment_make_key(const char *root, struct error *err) {
     gnutls_x509_privkey_t key;
     gnutls_datum_t pem = {0};
     char path[PATH_MAX];
@@ -58,13 +58,13 @@ static void on_signal(int number) {
     interrupted = 1;
 }
 
-void world_catch_signals(void) {
+void environment_catch_signals(void) {
     struct sigaction action = {.sa_handler = on_signal};
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
 }
 
-bool world_interrupted(void) {
+bool environment_interrupted(void) {
     return interrupted;
 }
 
@@ -128,24 +128,24 @@ static int check_alive(pid_t *pid, const char *name, struct error *err) {
     return error_set(err, "the %s %s", name, how);
 }
 
-int world_tick(struct world *world, struct error *err) {
+int environment_tick(struct environment *environment, struct error *err) {
     const struct timespec moment = {.tv_nsec = TICK_NS};
-    lines_read(&world->host_lines);
+    lines_read(&environment->host_lines);
     if (interrupted) {
         return error_set(err, "interrupted");
     }
-    if (check_alive(&world->host, "host", err) < 0 ||
-        check_alive(&world->fake, "fake GitHub", err) < 0) {
-        lines_read(&world->host_lines);
+    if (check_alive(&environment->host, "host", err) < 0 ||
+        check_alive(&environment->fake, "fake GitHub", err) < 0) {
+        lines_read(&environment->host_lines);
         return -1;
     }
     (void)nanosleep(&moment, NULL);
     return 0;
 }
 
-static int wait_listening(struct world *world, struct lines *lines, size_t at, char *url,
-                          size_t url_bytes, struct error *err) {
-    int64_t deadline_ms = clock_monotonic_ms() + world->options->timeout_ms;
+static int wait_listening(struct environment *environment, struct lines *lines, size_t at,
+                          char *url, size_t url_bytes, struct error *err) {
+    int64_t deadline_ms = clock_monotonic_ms() + environment->options->timeout_ms;
     while (clock_monotonic_ms() < deadline_ms) {
         size_t bytes;
         const char *line;
@@ -158,7 +158,7 @@ static int wait_listening(struct world *world, struct lines *lines, size_t at, c
                 return 0;
             }
         }
-        if (world_tick(world, err) < 0) {
+        if (environment_tick(environment, err) < 0) {
             return -1;
         }
     }
@@ -208,14 +208,14 @@ static void put_table(struct buffer *out, const char *head, const json_t *table)
 }
 
 /* The plugin's path as the host is to read it: relative to the scenario, or found in a folder. */
-static json_t *plugin_path(const struct world *world, const char *written) {
-    const struct world_options *options = world->options;
+static json_t *plugin_path(const struct environment *environment, const char *written) {
+    const struct environment_options *options = environment->options;
     char path[PATH_MAX];
     if (*written == '/') {
         return json_string(written);
     }
     if (strchr(written, '/')) {
-        return json_sprintf("%s/%s", world->scenario->directory, written);
+        return json_sprintf("%s/%s", environment->scenario->directory, written);
     }
     for (size_t i = 0; i < options->n_plugin_folders; i++) {
         for (unsigned suffixed = 0; suffixed < 2; suffixed++) {
@@ -232,8 +232,9 @@ static json_t *plugin_path(const struct world *world, const char *written) {
     return json_string(written); /* the host looks in the installed plugins' folder */
 }
 
-static json_t *plugins_of(const struct world *world) {
-    json_t *written = json_object_get(world->scenario->root, "plugin"), *plugins = json_array();
+static json_t *plugins_of(const struct environment *environment) {
+    json_t *written = json_object_get(environment->scenario->root, "plugin"),
+           *plugins = json_array();
     if (json_is_string(written)) {
         (void)json_array_append_new(plugins, json_pack("{s:O}", "path", written));
     } else {
@@ -244,26 +245,26 @@ static json_t *plugins_of(const struct world *world) {
     json_t *plugin;
     json_array_foreach(plugins, i, plugin) {
         const char *path = json_string_value(json_object_get(plugin, "path"));
-        (void)json_object_set_new(plugin, "path", plugin_path(world, path));
+        (void)json_object_set_new(plugin, "path", plugin_path(environment, path));
         if (!json_object_get(plugin, "deadline_ms")) { /* so that a hang is told of soon */
             (void)json_object_set_new(plugin, "deadline_ms",
-                                      json_integer(world->options->timeout_ms / 2));
+                                      json_integer(environment->options->timeout_ms / 2));
         }
     }
     return plugins;
 }
 
-static int write_config(const struct world *world, struct error *err) {
+static int write_config(const struct environment *environment, struct error *err) {
     AUTO_BUFFER struct buffer out = BUFFER_INIT(4u << 20);
     char path[PATH_MAX + 32];
     json_t *tables = json_pack(
         "{s:{s:s, s:i}, s:{s:i, s:s, s:i, s:i, s:i, s:s, s:s}, s:{s:s}, s:{s:i}, s:{s:s}}",
         "server", "listen", "127.0.0.1:0", "drain_ms", DRAIN_MS, "github", "app_id",
-        atoi(WORLD_APP_ID), "api_url", world->fake_url, "write_interval_ms", 0,
+        atoi(ENVIRONMENT_APP_ID), "api_url", environment->fake_url, "write_interval_ms", 0,
         "notify_interval_ms", 0, "recover_interval_minutes", 0, "private_key_file", "../app.pem",
         "webhook_secret_file", "webhook.secret", "store", "url", "sqlite:snekomatic.db", "dispatch",
         "delay_ms", 0, "log", "level", "debug");
-    json_t *more = json_object_get(world->scenario->root, "host"), *table;
+    json_t *more = json_object_get(environment->scenario->root, "host"), *table;
     const char *name;
     json_object_foreach(more, name, table) {
         json_t *there = json_object_get(tables, name);
@@ -279,29 +280,29 @@ static int write_config(const struct world *world, struct error *err) {
         put_table(&out, head, table);
     }
     json_decref(tables);
-    json_t *plugins = plugins_of(world), *plugin;
+    json_t *plugins = plugins_of(environment), *plugin;
     size_t i;
     json_array_foreach(plugins, i, plugin) {
         put_table(&out, "[[plugin]]", plugin);
     }
     json_decref(plugins);
-    (void)snprintf(path, sizeof path, "%s/webhook.secret", world->folder);
-    if (write_file(path, WORLD_SECRET, strlen(WORLD_SECRET), err) < 0) {
+    (void)snprintf(path, sizeof path, "%s/webhook.secret", environment->folder);
+    if (write_file(path, ENVIRONMENT_SECRET, strlen(ENVIRONMENT_SECRET), err) < 0) {
         return -1;
     }
-    (void)snprintf(path, sizeof path, "%s/snekomatic.toml", world->folder);
+    (void)snprintf(path, sizeof path, "%s/snekomatic.toml", environment->folder);
     return write_file(path, out.data, out.bytes, err);
 }
 
 /* -- starting and ending -- */
 
-int world_ask_fake(struct world *world, const char *method, const char *what, const json_t *body,
-                   json_t **answer, struct error *err) {
+int environment_call_fake(struct environment *environment, const char *method, const char *what,
+                          const json_t *body, json_t **response, struct error *err) {
     char url[256];
-    (void)snprintf(url, sizeof url, "%s/_fake/%s", world->fake_url, what);
-    int result = client_json(&world->client, method, url, body, answer, err);
-    if (result == 0 && answer) {
-        tree_hide_markers(*answer);
+    (void)snprintf(url, sizeof url, "%s/_fake/%s", environment->fake_url, what);
+    int result = client_json(&environment->client, method, url, body, response, err);
+    if (result == 0 && response) {
+        tree_hide_markers(*response);
     }
     return result;
 }
@@ -321,64 +322,64 @@ static void drop_permissions(json_t *github) {
     }
 }
 
-static int start_fake(struct world *world, struct error *err) {
+static int start_fake(struct environment *environment, struct error *err) {
     char log[PATH_MAX + 16], key[PATH_MAX + 16], state[PATH_MAX + 16];
-    (void)snprintf(log, sizeof log, "%s/fake.log", world->folder);
-    (void)snprintf(key, sizeof key, "%s/app.pem", world->options->root);
-    (void)snprintf(state, sizeof state, "%s/github.json", world->options->payloads);
-    char *argv[] = {(char *)world->options->self,
+    (void)snprintf(log, sizeof log, "%s/fake.log", environment->folder);
+    (void)snprintf(key, sizeof key, "%s/app.pem", environment->options->root);
+    (void)snprintf(state, sizeof state, "%s/github.json", environment->options->payloads);
+    char *argv[] = {(char *)environment->options->self,
                     (char *)"fake-github",
                     (char *)"--app-id",
-                    (char *)WORLD_APP_ID,
+                    (char *)ENVIRONMENT_APP_ID,
                     (char *)"--app-slug",
-                    (char *)WORLD_APP_SLUG,
+                    (char *)ENVIRONMENT_APP_SLUG,
                     (char *)"--app-key",
                     key,
                     (char *)"--state",
                     state,
                     NULL};
-    if (lines_open(&world->fake_lines, log) < 0) {
+    if (lines_open(&environment->fake_lines, log) < 0) {
         return error_set(err, "cannot write %s: %s", log, strerror(errno));
     }
-    pid_t pid = spawn(argv, world->folder, log, err);
+    pid_t pid = spawn(argv, environment->folder, log, err);
     if (pid < 0) {
         return -1;
     }
-    world->fake = pid;
-    if (wait_listening(world, &world->fake_lines, 0, world->fake_url, sizeof world->fake_url, err) <
-        0) {
-        return error_wrap(err, "the fake GitHub does not start: %.*s",
-                          (int)(world->fake_lines.text.bytes),
-                          world->fake_lines.text.data ? world->fake_lines.text.data : "");
+    environment->fake = pid;
+    if (wait_listening(environment, &environment->fake_lines, 0, environment->fake_url,
+                       sizeof environment->fake_url, err) < 0) {
+        return error_wrap(
+            err, "the fake GitHub does not start: %.*s", (int)(environment->fake_lines.text.bytes),
+            environment->fake_lines.text.data ? environment->fake_lines.text.data : "");
     }
-    json_t *more = json_object_get(world->scenario->root, "github");
+    json_t *more = json_object_get(environment->scenario->root, "github");
     drop_permissions(more);
-    return more && world_ask_fake(world, "PATCH", "state", more, NULL, err) < 0
+    return more && environment_call_fake(environment, "PATCH", "state", more, NULL, err) < 0
                ? error_wrap(err, "[github]")
                : 0;
 }
 
-int world_start_host(struct world *world, struct error *err) {
+int environment_start_host(struct environment *environment, struct error *err) {
     char log[PATH_MAX + 16], config[PATH_MAX + 32], ready[200];
-    (void)snprintf(log, sizeof log, "%s/host.log", world->folder);
-    (void)snprintf(config, sizeof config, "%s/snekomatic.toml", world->folder);
-    char *argv[] = {(char *)world->options->snekomatic, (char *)"serve", (char *)"-c", config,
+    (void)snprintf(log, sizeof log, "%s/host.log", environment->folder);
+    (void)snprintf(config, sizeof config, "%s/snekomatic.toml", environment->folder);
+    char *argv[] = {(char *)environment->options->snekomatic, (char *)"serve", (char *)"-c", config,
                     NULL};
-    lines_read(&world->host_lines);
-    size_t mark = world->host_lines.text.bytes;
-    pid_t pid = spawn(argv, world->folder, log, err);
+    lines_read(&environment->host_lines);
+    size_t mark = environment->host_lines.text.bytes;
+    pid_t pid = spawn(argv, environment->folder, log, err);
     if (pid < 0) {
         return -1;
     }
-    world->host = pid;
-    if (wait_listening(world, &world->host_lines, mark, world->host_url, sizeof world->host_url,
-                       err) < 0) {
+    environment->host = pid;
+    if (wait_listening(environment, &environment->host_lines, mark, environment->host_url,
+                       sizeof environment->host_url, err) < 0) {
         return error_wrap(err, "the host does not start");
     }
-    int64_t deadline_ms = clock_monotonic_ms() + world->options->timeout_ms;
-    (void)snprintf(ready, sizeof ready, "%s/readyz", world->host_url);
-    while (client_status(&world->client, ready) != 200) {
-        if (world_tick(world, err) < 0) {
+    int64_t deadline_ms = clock_monotonic_ms() + environment->options->timeout_ms;
+    (void)snprintf(ready, sizeof ready, "%s/readyz", environment->host_url);
+    while (client_status(&environment->client, ready) != 200) {
+        if (environment_tick(environment, err) < 0) {
             return error_wrap(err, "the host does not start");
         }
         if (clock_monotonic_ms() > deadline_ms) {
@@ -410,45 +411,45 @@ static int end_process(pid_t *pid, int64_t patience_ms) {
     return status;
 }
 
-int world_stop_host(struct world *world, struct error *err) {
+int environment_stop_host(struct environment *environment, struct error *err) {
     char how[80];
-    int status = end_process(&world->host, world->options->timeout_ms);
-    lines_read(&world->host_lines);
+    int status = end_process(&environment->host, environment->options->timeout_ms);
+    lines_read(&environment->host_lines);
     if (status == -1) {
         return error_set(err, "the host did not end within %d s of SIGTERM",
-                         (int)(world->options->timeout_ms / 1000));
+                         (int)(environment->options->timeout_ms / 1000));
     }
     describe_end(status, how, sizeof how);
     return status == 0 ? 0 : error_set(err, "the host %s on SIGTERM", how);
 }
 
-int world_start(struct world *world, const struct world_options *options,
-                const struct scenario *scenario, unsigned number, struct error *err) {
+int environment_start(struct environment *environment, const struct environment_options *options,
+                      const struct scenario *scenario, unsigned number, struct error *err) {
     char log[PATH_MAX + 16];
-    *world = (struct world){.options = options,
-                            .scenario = scenario,
-                            .fake_lines = {.fd = -1},
-                            .host_lines = {.fd = -1}};
-    (void)snprintf(world->folder, sizeof world->folder, "%s/%u", options->root, number);
-    (void)snprintf(log, sizeof log, "%s/host.log", world->folder);
-    if (mkdir(world->folder, 0700) < 0 || lines_open(&world->host_lines, log) < 0) {
-        return error_set(err, "cannot make %s: %s", world->folder, strerror(errno));
+    *environment = (struct environment){.options = options,
+                                        .scenario = scenario,
+                                        .fake_lines = {.fd = -1},
+                                        .host_lines = {.fd = -1}};
+    (void)snprintf(environment->folder, sizeof environment->folder, "%s/%u", options->root, number);
+    (void)snprintf(log, sizeof log, "%s/host.log", environment->folder);
+    if (mkdir(environment->folder, 0700) < 0 || lines_open(&environment->host_lines, log) < 0) {
+        return error_set(err, "cannot make %s: %s", environment->folder, strerror(errno));
     }
-    if (client_init(&world->client, err) < 0 || start_fake(world, err) < 0 ||
-        write_config(world, err) < 0) {
+    if (client_init(&environment->client, err) < 0 || start_fake(environment, err) < 0 ||
+        write_config(environment, err) < 0) {
         return -1;
     }
-    return world_start_host(world, err);
+    return environment_start_host(environment, err);
 }
 
-void world_finish(struct world *world) {
-    (void)end_process(&world->host, world->options->timeout_ms);
-    (void)end_process(&world->fake, world->options->timeout_ms);
-    if (world->client.curl) {
-        client_finish(&world->client);
+void environment_finish(struct environment *environment) {
+    (void)end_process(&environment->host, environment->options->timeout_ms);
+    (void)end_process(&environment->fake, environment->options->timeout_ms);
+    if (environment->client.curl) {
+        client_finish(&environment->client);
     }
-    lines_finish(&world->host_lines);
-    lines_finish(&world->fake_lines);
+    lines_finish(&environment->host_lines);
+    lines_finish(&environment->fake_lines);
 }
 
 /* -- killing -- */
@@ -479,9 +480,9 @@ static size_t children_of(pid_t parent, pid_t found[CHILDREN_MAX]) {
     return count;
 }
 
-int world_kill(struct world *world, bool worker, struct error *err) {
+int environment_kill(struct environment *environment, bool worker, struct error *err) {
     pid_t hosts[CHILDREN_MAX], workers[CHILDREN_MAX];
-    size_t n_hosts = children_of(world->host, hosts), killed = 0;
+    size_t n_hosts = children_of(environment->host, hosts), killed = 0;
     for (size_t i = 0; i < n_hosts; i++) {
         size_t n_workers = worker ? children_of(hosts[i], workers) : 0;
         for (size_t k = 0; k < n_workers; k++) {

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A scenario's own world: a folder, a fake GitHub and a host, each a process of its own through the
+ * real binaries, on ports of their own. One thread. */
+#ifndef SNEK_SCENARIO_ENVIRONMENT_H
+#define SNEK_SCENARIO_ENVIRONMENT_H
+
+#include "scenario/client.h"
+#include "scenario/lines.h"
+#include "scenario/scenario.h"
+
+#include <limits.h>
+#include <sys/types.h>
+
+#define ENVIRONMENT_APP_ID "31415"
+#define ENVIRONMENT_APP_SLUG "sneks-bot"
+#define ENVIRONMENT_SECRET "not a secret: the scenarios' own"
+#define ENVIRONMENT_FOLDERS_MAX 8
+
+struct environment_options {
+    const char *plugin_folders[ENVIRONMENT_FOLDERS_MAX]; /* where bare names are looked for first */
+    size_t n_plugin_folders;
+    const char *self, *snekomatic, *payloads; /* programs, and the folder of the payloads */
+    const char *root;                         /* a folder for all environments; has app.pem */
+    int64_t timeout_ms;
+};
+
+struct environment {
+    const struct environment_options *options;
+    const struct scenario *scenario;
+    char folder[PATH_MAX];
+    pid_t fake, host; /* the host's supervisor; 0: not running */
+    struct lines fake_lines, host_lines;
+    struct client client;
+    char fake_url[160], host_url[160];
+};
+
+/* Makes root/app.pem, a fresh key. */
+int environment_make_key(const char *root, struct error *err);
+
+/* 0, or -1 with why it could not start; finish it in both cases. `number` names its folder. */
+int environment_start(struct environment *environment, const struct environment_options *options,
+                      const struct scenario *scenario, unsigned number, struct error *err);
+void environment_finish(struct environment *environment);
+
+int environment_start_host(struct environment *environment,
+                           struct error *err); /* until it is ready */
+int environment_stop_host(struct environment *environment,
+                          struct error *err); /* SIGTERM; it must exit with 0 */
+
+/* From now on SIGINT and SIGTERM make environment_tick() fail, so that environments are ended and
+ * removed. */
+void environment_catch_signals(void);
+bool environment_interrupted(void);
+
+/* To the fake's control API: "requests", "state", ... */
+int environment_call_fake(struct environment *environment, const char *method, const char *what,
+                          const json_t *body, json_t **response, struct error *err);
+
+/* Waits a moment and takes in what was said. -1 when the host has ended, with how. */
+int environment_tick(struct environment *environment, struct error *err);
+
+/* SIGKILLs the host or its workers; -1 when there is none. */
+int environment_kill(struct environment *environment, bool worker, struct error *err);
+
+#endif

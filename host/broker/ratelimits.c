@@ -310,8 +310,8 @@ static void serve(struct limits_place *place) {
 static void begin_with_inbox(struct limits_place *place, struct inbox_rate_limit *wait,
                              enum inbox_kind kind, void (*done)(struct inbox_operation *)) {
     struct limits *limits = place->limits;
-    wait->operation =
-        (struct inbox_operation){.kind = kind, .reply_to = limits->options.mailbox, .done = done};
+    wait->operation = (struct inbox_operation){
+        .kind = kind, .reply_to = limits->options.mailbox, .on_result = done};
     wait->installation = place->installation;
     limits->with_inbox++;
     inbox_submit(limits->options.inbox, &wait->operation);

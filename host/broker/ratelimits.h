@@ -19,7 +19,8 @@
 #include "broker/kind.h"
 #include "broker/transport.h"
 #include "broker/turns.h"
-#include "inbox/inbox.h"
+#include "inbox/limits.h"
+#include "inbox/rate_limits.h"
 
 /* GitHub allows 100 requests at once ("Rate limits for the REST API"), a token. */
 #define LIMITS_IN_FLIGHT_MAX 100

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "broker/answer.h"
 #include "broker/headers.h"
+#include "inbox/leases.h"
+#include "inbox/limits.h"
 #include "protocol/frames.h"
 
 #include <snekomatic/types.h>
@@ -394,15 +396,15 @@ static void fence(struct job *job) {
         finish_with(job, SNEK_E_FAILED, 0, "no memory");
         return;
     }
-    *job->fence = (struct fence){
-        .workshop = workshop,
-        .job = job,
-        .ask = {
-            .operation = {.kind = INBOX_LEASE_CHECK, .reply_to = workshop->mailbox, .done = fenced},
-            .run = request->holder.run,
-            .attempt = request->holder.attempt,
-            .lease = request->holder.lease,
-            .lease_ms = request->holder.lease_ms}};
+    *job->fence = (struct fence){.workshop = workshop,
+                                 .job = job,
+                                 .ask = {.operation = {.kind = INBOX_LEASE_CHECK,
+                                                       .reply_to = workshop->mailbox,
+                                                       .on_result = fenced},
+                                         .run = request->holder.run,
+                                         .attempt = request->holder.attempt,
+                                         .lease = request->holder.lease,
+                                         .lease_ms = request->holder.lease_ms}};
     workshop->fencing++;
     inbox_submit(workshop->inbox, &job->fence->ask.operation);
 }

@@ -9,7 +9,9 @@
 #define SNEK_BROKER_REJECTED_H
 
 #include "base/error.h"
-#include "inbox/inbox.h"
+#include "inbox/limits.h"
+
+#include <stdint.h>
 
 #define REJECTED_MAX 20       /* within … */
 #define REJECTED_FOR_MS 60000 /* … so long, until whose end no more are asked for */

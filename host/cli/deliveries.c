@@ -267,10 +267,10 @@ static int show(struct store_client *store_client, const struct question *questi
     if (result != 0) {
         return result < 0 ? EX_TEMPFAIL : unknown(question);
     }
-    struct inbox_journal *journals = calloc(list.n_entries, sizeof *journals);
+    struct inbox_journal_read *journals = calloc(list.n_entries, sizeof *journals);
     for (size_t i = 0; journals && i < list.n_entries && result == 0; i++) {
-        journals[i] = (struct inbox_journal){.operation = {.kind = INBOX_JOURNAL},
-                                             .run = list.entries[i].run};
+        journals[i] = (struct inbox_journal_read){.operation = {.kind = INBOX_JOURNAL_READ},
+                                                  .run = list.entries[i].run};
         result = store_client_do(store_client, VERB, &journals[i].operation);
     }
     int status = journals && result == 0

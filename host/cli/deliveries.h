@@ -5,6 +5,7 @@
 #define SNEK_CLI_DELIVERIES_H
 
 #include "cli/store_client.h"
+#include "inbox/admin.h"
 
 #include <jansson.h>
 
@@ -20,7 +21,7 @@ int deliveries_end(struct deliveries_output *output);
 void deliveries_abandon(struct deliveries_output *output);
 
 /* One delivery, whose entries these are, each with its run's journal; the exit status. */
-int deliveries_show(const struct inbox_entry *entries, const struct inbox_journal *journals,
+int deliveries_show(const struct inbox_entry *entries, const struct inbox_journal_read *journals,
                     size_t n_entries, bool json);
 
 /* Prints `text` without what a terminal would obey, in at least `width` columns. */

@@ -112,7 +112,7 @@ static const char *effect_state(const struct inbox_record *record) {
                                               : "in doubt";
 }
 
-static json_t *json_effects(const struct inbox_journal *journal) {
+static json_t *json_effects(const struct inbox_journal_read *journal) {
     json_t *list = json_array();
     for (size_t i = 0; i < journal->n_records; i++) {
         const struct inbox_record *record = &journal->records[i];
@@ -216,7 +216,7 @@ static void print_run(const struct inbox_entry *entry) {
     print_time("  finished", entry->finished_ms);
 }
 
-static void print_effects(const struct inbox_journal *journal) {
+static void print_effects(const struct inbox_journal_read *journal) {
     for (size_t i = 0; i < journal->n_records; i++) {
         const struct inbox_record *record = &journal->records[i];
         if (record->kind == INBOX_EFFECT) {
@@ -233,7 +233,7 @@ static void print_effects(const struct inbox_journal *journal) {
     }
 }
 
-int deliveries_show(const struct inbox_entry *entries, const struct inbox_journal *journals,
+int deliveries_show(const struct inbox_entry *entries, const struct inbox_journal_read *journals,
                     size_t n_entries, bool json) {
     bool runs = n_entries > 0 && *entries[0].plugin;
     if (json) {

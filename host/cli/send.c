@@ -5,7 +5,7 @@
 
 #include "base/buffer.h"
 #include "base/io.h"
-#include "inbox/inbox.h"
+#include "inbox/limits.h"
 
 #include <curl/curl.h>
 #include <getopt.h>

@@ -40,7 +40,7 @@ static void note(struct inbox_operation *operation) {
 int store_client_do(struct store_client *store_client, const char *verb,
                     struct inbox_operation *operation) {
     operation->reply_to = &store_client->mailbox;
-    operation->done = note;
+    operation->on_result = note;
     store_client->answered = false;
     inbox_submit(store_client->inbox, operation);
     while (!store_client->answered) {

@@ -97,10 +97,10 @@ void call_hold(struct call *call, struct run *run) {
     run->plugin->dispatch->holds++;
 }
 
-bool call_write(struct call *call, struct inbox_writer *writer) {
+bool call_write(struct call *call, struct inbox_journal_writer *writer) {
     const struct run *run = call->held;
     free(call->records);
-    *writer = (struct inbox_writer){
+    *writer = (struct inbox_journal_writer){
         .run = run->data.id, .attempt = run->data.attempt, .lease = run->data.lease};
     call->records = journal_unwritten(&call->held->journal, call->entry, &writer->n_records);
     writer->records = call->records;
@@ -222,8 +222,8 @@ static void replay(struct call *call, const struct run *run) {
               LOG_TEXT("plugin", plugin_name(call->plugin)), LOG_TEXT("delivery", run->data.guid),
               LOG_TEXT("installation", run->data.installation),
               LOG_NUMBER("attempt", run->data.attempt));
-    call_reply(call, (int32_t)record->outcome, record->status, record->sentence, &record->headers,
-               &record->answer);
+    call_reply(call, (int32_t)record->outcome, record->status, record->message, &record->headers,
+               &record->body);
 }
 
 static void read_begin(struct call *call, struct run *run, const uint8_t key[INBOX_KEY_BYTES],
@@ -336,7 +336,7 @@ static void fail_item(struct call *call, int64_t outcome, const char *why) {
 }
 
 static void item_done(struct inbox_operation *operation) {
-    struct inbox_item *item = CONTAINER_OF(operation, struct inbox_item, operation);
+    struct inbox_plugin_state *item = CONTAINER_OF(operation, struct inbox_plugin_state, operation);
     struct call *call = CONTAINER_OF(item, struct call, item);
     struct run *run = run_of(call);
     if (operation->result < 0) {
@@ -347,7 +347,7 @@ static void item_done(struct inbox_operation *operation) {
         fail_item(call, SNEK_E_STORE, operation->error.text);
         return;
     }
-    if (operation->result == INBOX_ITEM_STALE) {
+    if (operation->result == INBOX_PLUGIN_STATE_STALE) {
         fail_item(call, SNEK_E_STALE, RUN_STALE);
         return;
     }
@@ -384,10 +384,10 @@ static const struct store_kind store_kinds[] = {
 static void fill_item(struct call *call, const struct run *run, const struct store_call *request,
                       enum inbox_kind kind) {
     const char *scope = request->per_installation ? run->data.installation : "";
-    call->item = (struct inbox_item){
+    call->item = (struct inbox_plugin_state){
         .operation = {.kind = kind,
                       .reply_to = &call->plugin->dispatch->mailbox,
-                      .done = item_done},
+                      .on_result = item_done},
         .plugin = plugin_name(call->plugin),
         .scope = call_own(call, scope, strlen(scope)),
         .set = call_own(call, request->set.data, request->set.bytes),
@@ -402,7 +402,7 @@ static void fill_item(struct call *call, const struct run *run, const struct sto
 static bool enter_item(struct call *call, struct run *run, const struct store_kind *kind,
                        const struct store_call *request) {
     uint8_t key[INBOX_KEY_BYTES];
-    const struct inbox_item *item = &call->item;
+    const struct inbox_plugin_state *item = &call->item;
     const struct journal_part parts[] = {{kind->name, strlen(kind->name)},
                                          {item->scope, strlen(item->scope)},
                                          {request->set.data, request->set.bytes},
@@ -412,7 +412,7 @@ static bool enter_item(struct call *call, struct run *run, const struct store_ki
     call->entry = journal_meet(&run->journal, key);
     if (call->entry && call->entry->record.state == INBOX_COMPLETED) {
         const struct inbox_record *record = &call->entry->record;
-        send_item(call, record->outcome, record->answer.data, record->answer.bytes);
+        send_item(call, record->outcome, record->body.data, record->body.bytes);
         return false;
     }
     bool change = kind->change && !run->plugin->config->dry_run;

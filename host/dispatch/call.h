@@ -9,6 +9,8 @@
 #define SNEK_DISPATCH_CALL_H
 
 #include "dispatch/private.h"
+#include "inbox/journal.h"
+#include "inbox/plugin_state.h"
 
 #define QUESTION_OWNED_MAX 12
 
@@ -19,7 +21,7 @@ struct call {
     struct run *held;            /* NULL: it holds none */
     struct journal_entry *entry; /* of the run's journal; valid while the run is there */
     struct broker_request broker;
-    struct inbox_item item;
+    struct inbox_plugin_state item;
     struct inbox_intend intend;
     struct inbox_complete answer;
     const struct inbox_record **records; /* ours; those that `intend` or `item` writes */
@@ -51,7 +53,7 @@ void call_hold(struct call *call, struct run *run);
 
 /* Fills `records` and `writer` with the reads not written yet and the call's entry. False when
  * memory is short. */
-bool call_write(struct call *call, struct inbox_writer *writer);
+bool call_write(struct call *call, struct inbox_journal_writer *writer);
 void call_not_written(struct call *call); /* the store could not */
 
 /* The end of a call: frees it. Answers first, when somebody waits. */

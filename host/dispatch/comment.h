@@ -5,7 +5,7 @@
 #define SNEK_DISPATCH_COMMENT_H
 
 #include "base/buffer.h"
-#include "inbox/inbox.h"
+#include "inbox/journal.h"
 
 /* Where the comments are listed to which a POST to this URL adds one; NULL when it adds none, or
  * memory is short. */

@@ -106,7 +106,7 @@ static void claim_runs(struct dispatch *dispatch) {
     }
     int64_t now_ms = clock_wall_ms();
     dispatch->claim = (struct inbox_claim){
-        .operation = {.kind = INBOX_CLAIM, .reply_to = &dispatch->mailbox, .done = claim_done},
+        .operation = {.kind = INBOX_CLAIM, .reply_to = &dispatch->mailbox, .on_result = claim_done},
         .now_ms = now_ms,
         .lease = dispatch->lease,
         .lease_ms = dispatch->options.config->dispatch.lease_ms,

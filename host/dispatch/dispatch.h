@@ -20,7 +20,7 @@
 #include "base/loop.h"
 #include "broker/broker.h"
 #include "config/config.h"
-#include "inbox/inbox.h"
+#include "inbox/deliveries.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -49,7 +49,7 @@ static pid_t worker_of(const struct call *call) {
 static void intend(struct call *call, void (*done)(struct inbox_operation *)) {
     struct dispatch *dispatch = call->plugin->dispatch;
     call->intend = (struct inbox_intend){
-        .operation = {.kind = INBOX_INTEND, .reply_to = &dispatch->mailbox, .done = done}};
+        .operation = {.kind = INBOX_INTEND, .reply_to = &dispatch->mailbox, .on_result = done}};
     if (!call_write(call, &call->intend.writer)) {
         call_fail(call, SNEK_E_FAILED, "the host is out of memory");
         return;
@@ -87,11 +87,12 @@ static void record_answer(struct call *call) {
         reply(call); /* the intent stays in doubt */
         return;
     }
-    call->answer = (struct inbox_complete){
-        .operation = {.kind = INBOX_COMPLETE, .reply_to = &dispatch->mailbox, .done = recorded},
-        .run = call->held->data.id,
-        .lease = call->held->data.lease,
-        .record = &call->entry->record};
+    call->answer = (struct inbox_complete){.operation = {.kind = INBOX_COMPLETE,
+                                                         .reply_to = &dispatch->mailbox,
+                                                         .on_result = recorded},
+                                           .run = call->held->data.id,
+                                           .lease = call->held->data.lease,
+                                           .record = &call->entry->record};
     inbox_submit(dispatch->options.inbox, &call->answer.operation);
 }
 

@@ -41,7 +41,7 @@ static struct journal_entry *append(struct journal *journal) {
 static void count(struct journal *journal, const struct journal_entry *entry) {
     if (entry->record.kind == INBOX_READ) {
         journal->n_reads++;
-        journal->kept_bytes += entry->record.headers.bytes + entry->record.answer.bytes;
+        journal->kept_bytes += entry->record.headers.bytes + entry->record.body.bytes;
     } else {
         journal->n_changes++;
     }
@@ -50,8 +50,8 @@ static void count(struct journal *journal, const struct journal_entry *entry) {
 /* The errors of GraphQL come with a 200. An answer that was too large to keep is believed. */
 static bool is_taken(const struct inbox_record *record) {
     return record->status >= 200 && record->status < 300 &&
-           (record->outcome == 0 || record->answer.bytes == 0 ||
-            broker_graphql_did(record->answer.data, record->answer.bytes));
+           (record->outcome == 0 || record->body.bytes == 0 ||
+            broker_graphql_did(record->body.data, record->body.bytes));
 }
 
 bool journal_stands(const struct inbox_record *record) {
@@ -77,7 +77,7 @@ static void forget_the_rest(struct journal *journal) {
             record->state = INBOX_UNSENT;
             journal->entries[i - 1]->in_inbox = false;
             buffer_finish(&record->headers);
-            buffer_finish(&record->answer);
+            buffer_finish(&record->body);
         }
     }
 }
@@ -174,15 +174,15 @@ void journal_answer(struct journal *journal, struct journal_entry *entry,
                       ? JOURNAL_KEPT_MAX - journal->kept_bytes
                       : JOURNAL_ANSWER_MAX;
     bool fits = bytes <= room;
-    free(record->sentence);
+    free(record->message);
     buffer_finish(&record->headers);
-    buffer_finish(&record->answer);
-    record->sentence = strdup(answer->sentence);
-    fits = fits && record->sentence && copy(&record->headers, answer->headers) == 0 &&
-           copy(&record->answer, answer->body) == 0;
+    buffer_finish(&record->body);
+    record->message = strdup(answer->sentence);
+    fits = fits && record->message && copy(&record->headers, answer->headers) == 0 &&
+           copy(&record->body, answer->body) == 0;
     if (!fits) {
         (void)copy(&record->headers, &nothing);
-        (void)copy(&record->answer, &nothing);
+        (void)copy(&record->body, &nothing);
     } else if (read) {
         journal->kept_bytes += bytes;
     }

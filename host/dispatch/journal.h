@@ -11,7 +11,8 @@
 #ifndef SNEK_DISPATCH_JOURNAL_H
 #define SNEK_DISPATCH_JOURNAL_H
 
-#include "inbox/inbox.h"
+#include "inbox/deliveries.h"
+#include "inbox/journal.h"
 
 #define JOURNAL_ANSWER_MAX ((size_t)1 << 20) /* bytes of one answer, with its headers … */
 #define JOURNAL_KEPT_MAX ((size_t)4 << 20)   /* … and of all reads of a run */

@@ -103,7 +103,7 @@ void lease_tick(struct dispatch *dispatch, int64_t now_ms) {
     }
     dispatch->renew_next_ms = now_ms + lease_ms(dispatch) / 3;
     dispatch->renew = (struct inbox_renew){
-        .operation = {.kind = INBOX_RENEW, .reply_to = &dispatch->mailbox, .done = renew_done},
+        .operation = {.kind = INBOX_RENEW, .reply_to = &dispatch->mailbox, .on_result = renew_done},
         .lease = dispatch->lease,
         .lease_ms = lease_ms(dispatch)};
     for_each(dispatch, count);

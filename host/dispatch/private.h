@@ -8,6 +8,8 @@
 #include "base/throttle.h"
 #include "dispatch/dispatch.h"
 #include "dispatch/journal.h"
+#include "inbox/deliveries.h"
+#include "inbox/leases.h"
 #include "metrics/metrics.h"
 #include "worker_process/worker_process.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "dispatch/reach.h"
 
-#include "inbox/inbox.h"
+#include "inbox/limits.h"
 
 #include <fnmatch.h>
 #include <stdio.h>

@@ -211,7 +211,7 @@ static void finish(struct run *run, enum inbox_finish_how how, const char *label
     run->finish = (struct inbox_finish){
         .operation = {.kind = INBOX_FINISH,
                       .reply_to = &run->plugin->dispatch->mailbox,
-                      .done = finish_done},
+                      .on_result = finish_done},
         .run = run->data.id,
         .attempt = run->data.attempt,
         .lease = run->data.lease,

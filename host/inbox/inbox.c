@@ -2,6 +2,12 @@
 /* What is common to all stores: the queue of operations, the writer's thread that does what waits
  * in one transaction (which is all there is to group commit), and the answers. */
 #include "inbox/inbox.h"
+#include "inbox/admin.h"
+#include "inbox/deliveries.h"
+#include "inbox/maintenance.h"
+#include "inbox/plugin_state.h"
+#include "inbox/rate_limits.h"
+#include "inbox/stats.h"
 
 #include "inbox/codec.h"
 #include "inbox/store.h"
@@ -32,7 +38,7 @@ static struct inbox_operation *of_mail(struct mail *mail) {
 
 static void open_answer(struct mail *mail) {
     struct inbox_operation *operation = of_mail(mail);
-    operation->done(operation);
+    operation->on_result(operation);
 }
 
 static struct inbox_put *put_of(struct inbox_operation *operation) {
@@ -50,10 +56,10 @@ static void answer(struct inbox_operation *operation) {
     mailbox_post(operation->reply_to, &operation->mail);
 }
 
-static size_t bytes_of_records(const struct inbox_writer *writer) {
+static size_t bytes_of_records(const struct inbox_journal_writer *writer) {
     size_t bytes = 0;
     for (size_t i = 0; i < writer->n_records; i++) {
-        bytes += writer->records[i]->headers.bytes + writer->records[i]->answer.bytes;
+        bytes += writer->records[i]->headers.bytes + writer->records[i]->body.bytes;
     }
     return bytes;
 }
@@ -68,15 +74,15 @@ static size_t bytes_of(const struct inbox_operation *operation) {
     case INBOX_SET_REMOVE:
     case INBOX_KEY_PUT:
     case INBOX_KEY_DELETE: {
-        const struct inbox_item *item = CONTAINER_OF(operation, const struct inbox_item, operation);
+        const struct inbox_plugin_state *item =
+            CONTAINER_OF(operation, const struct inbox_plugin_state, operation);
         return item->value_in_bytes + bytes_of_records(&item->writer);
     }
     case INBOX_INTEND:
         return bytes_of_records(
             &CONTAINER_OF(operation, const struct inbox_intend, operation)->writer);
     case INBOX_COMPLETE:
-        return CONTAINER_OF(operation, const struct inbox_complete, operation)
-            ->record->answer.bytes;
+        return CONTAINER_OF(operation, const struct inbox_complete, operation)->record->body.bytes;
     default:
         return 0;
     }
@@ -110,7 +116,7 @@ static void clear_renew(struct inbox_renew *renew) {
     }
 }
 
-static void clear_journal(struct inbox_journal *journal) {
+static void clear_journal(struct inbox_journal_read *journal) {
     journal->records = NULL;
     journal->n_records = 0;
 }
@@ -133,7 +139,7 @@ static void clear_outputs(struct inbox_operation *operation) {
         clear_claim(CONTAINER_OF(operation, struct inbox_claim, operation));
         break;
     case INBOX_KEY_GET:
-        CONTAINER_OF(operation, struct inbox_item, operation)->value =
+        CONTAINER_OF(operation, struct inbox_plugin_state, operation)->value =
             (struct buffer)BUFFER_INIT(0);
         break;
     case INBOX_RATE_LIMIT_GET: {
@@ -144,8 +150,8 @@ static void clear_outputs(struct inbox_operation *operation) {
     case INBOX_LIST:
         clear_list(CONTAINER_OF(operation, struct inbox_list, operation));
         break;
-    case INBOX_JOURNAL:
-        clear_journal(CONTAINER_OF(operation, struct inbox_journal, operation));
+    case INBOX_JOURNAL_READ:
+        clear_journal(CONTAINER_OF(operation, struct inbox_journal_read, operation));
         break;
     case INBOX_BODY:
         CONTAINER_OF(operation, struct inbox_body, operation)->body = NULL;
@@ -171,12 +177,13 @@ static void free_outputs(struct inbox_operation *operation) {
         struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
         inbox_runs_free(claim->runs, claim->n_runs);
     } else if (operation->kind == INBOX_KEY_GET) {
-        buffer_finish(&CONTAINER_OF(operation, struct inbox_item, operation)->value);
+        buffer_finish(&CONTAINER_OF(operation, struct inbox_plugin_state, operation)->value);
     } else if (operation->kind == INBOX_LIST) {
         struct inbox_list *list = CONTAINER_OF(operation, struct inbox_list, operation);
         inbox_entries_free(list->entries, list->n_entries);
-    } else if (operation->kind == INBOX_JOURNAL) {
-        struct inbox_journal *journal = CONTAINER_OF(operation, struct inbox_journal, operation);
+    } else if (operation->kind == INBOX_JOURNAL_READ) {
+        struct inbox_journal_read *journal =
+            CONTAINER_OF(operation, struct inbox_journal_read, operation);
         inbox_records_free(journal->records, journal->n_records);
     } else if (operation->kind == INBOX_BODY) {
         (void)payload_unref(CONTAINER_OF(operation, struct inbox_body, operation)->body);
@@ -378,9 +385,9 @@ int inbox_run_unpack(struct inbox_run *run, struct error *err) {
 void inbox_record_finish(struct inbox_record *record) {
     free(record->method);
     free(record->url);
-    free(record->sentence);
+    free(record->message);
     buffer_finish(&record->headers);
-    buffer_finish(&record->answer);
+    buffer_finish(&record->body);
 }
 
 void inbox_records_free(struct inbox_record *records, size_t n_records) {

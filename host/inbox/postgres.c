@@ -42,7 +42,7 @@ static const struct postgres_kind *kind_of(const struct inbox_operation *operati
         return &postgres_list;
     case INBOX_BODY:
         return &postgres_body;
-    case INBOX_JOURNAL:
+    case INBOX_JOURNAL_READ:
         return &postgres_journal;
     case INBOX_RERUN:
     case INBOX_DISCARD:
@@ -60,6 +60,8 @@ static const struct postgres_kind *kind_of(const struct inbox_operation *operati
     case INBOX_KEY_PUT:
     case INBOX_KEY_DELETE:
         return &postgres_item;
+    case INBOX_KINDS:
+        break;
     }
     return NULL;
 }

@@ -4,11 +4,12 @@
 
 #include <string.h>
 
-static const struct inbox_item *item_of(const struct inbox_operation *operation) {
-    return CONTAINER_OF(operation, const struct inbox_item, operation);
+static const struct inbox_plugin_state *item_of(const struct inbox_operation *operation) {
+    return CONTAINER_OF(operation, const struct inbox_plugin_state, operation);
 }
 
-static bool looks_adopted(const struct postgres_store *store, const struct inbox_item *item) {
+static bool looks_adopted(const struct postgres_store *store,
+                          const struct inbox_plugin_state *item) {
     return item->operation.kind == INBOX_SET_HAS && store->adopted && !item->scope[0] &&
            strcmp(item->set, "sent_invitation") == 0;
 }
@@ -18,7 +19,7 @@ static struct pg_query query_of(const struct inbox_operation *operation) {
         [INBOX_SET_HAS] = PG_SQL_SET_HAS,       [INBOX_SET_ADD] = PG_SQL_SET_ADD,
         [INBOX_SET_REMOVE] = PG_SQL_SET_REMOVE, [INBOX_KEY_GET] = PG_SQL_KEY_GET,
         [INBOX_KEY_PUT] = PG_SQL_KEY_PUT,       [INBOX_KEY_DELETE] = PG_SQL_KEY_DELETE};
-    const struct inbox_item *item = item_of(operation);
+    const struct inbox_plugin_state *item = item_of(operation);
     enum inbox_kind kind = operation->kind;
     struct pg_query query = pg_query_begin(statements[kind]);
     pg_query_text(&query, item->plugin);
@@ -35,7 +36,7 @@ static struct pg_query query_of(const struct inbox_operation *operation) {
 
 static int send(struct postgres_store *store, struct inbox_operation *operation,
                 struct error *err) {
-    const struct inbox_item *item = item_of(operation);
+    const struct inbox_plugin_state *item = item_of(operation);
     if (item->writer.n_records > 0) {
         return 1; /* whether it may is to be known first */
     }
@@ -68,7 +69,7 @@ static int take(struct postgres_store *store, struct inbox_operation *operation,
             store->broken = true;
             return error_set(err, "reading a key: out of memory");
         }
-        CONTAINER_OF(operation, struct inbox_item, operation)->value = value;
+        CONTAINER_OF(operation, struct inbox_plugin_state, operation)->value = value;
         operation->result = 1;
         return 0;
     }
@@ -83,11 +84,11 @@ static int take(struct postgres_store *store, struct inbox_operation *operation,
 /* A change that is written together with its record in the journal. */
 static int settle(struct postgres_store *store, struct inbox_operation *operation,
                   struct error *err) {
-    const struct inbox_writer *writer = &item_of(operation)->writer;
+    const struct inbox_journal_writer *writer = &item_of(operation)->writer;
     AUTO_RESULT PGresult *result = NULL;
     int held = postgres_held(store, writer, err);
     if (held == 0) {
-        operation->result = INBOX_ITEM_STALE;
+        operation->result = INBOX_PLUGIN_STATE_STALE;
     }
     if (held <= 0) {
         return held;

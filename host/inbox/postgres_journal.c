@@ -13,7 +13,7 @@ static const char *const states[] = {
 
 /* ---- writing ---- */
 
-int postgres_held(struct postgres_store *store, const struct inbox_writer *writer,
+int postgres_held(struct postgres_store *store, const struct inbox_journal_writer *writer,
                   struct error *err) {
     int64_t run;
     struct pg_query query = pg_query_begin(PG_SQL_RUN_HELD);
@@ -28,12 +28,12 @@ static void bind_answer(struct pg_query *query, const struct inbox_record *recor
     pg_query_number(query, record->at_ms);
     pg_query_number(query, outcome);
     pg_query_number(query, record->status);
-    pg_query_shown(query, record->sentence ? record->sentence : "");
+    pg_query_shown(query, record->message ? record->message : "");
     pg_query_blob(query, record->headers.data, record->headers.bytes);
-    pg_query_blob(query, record->answer.data, record->answer.bytes);
+    pg_query_blob(query, record->body.data, record->body.bytes);
 }
 
-static int write_record(struct postgres_store *store, const struct inbox_writer *writer,
+static int write_record(struct postgres_store *store, const struct inbox_journal_writer *writer,
                         const struct inbox_record *record, int64_t outcome, struct error *err) {
     AUTO_RESULT PGresult *result = NULL;
     struct pg_query query = pg_query_begin(PG_SQL_JOURNAL_WRITE);
@@ -51,7 +51,7 @@ static int write_record(struct postgres_store *store, const struct inbox_writer 
     return pg_ask(store, &query, &result, err, "writing a journal");
 }
 
-int postgres_journal_write(struct postgres_store *store, const struct inbox_writer *writer,
+int postgres_journal_write(struct postgres_store *store, const struct inbox_journal_writer *writer,
                            int64_t outcome, struct error *err) {
     for (size_t i = 0; i < writer->n_records; i++) {
         const struct inbox_record *record = writer->records[i];
@@ -65,7 +65,7 @@ int postgres_journal_write(struct postgres_store *store, const struct inbox_writ
 
 static int intend_settle(struct postgres_store *store, struct inbox_operation *operation,
                          struct error *err) {
-    const struct inbox_writer *writer =
+    const struct inbox_journal_writer *writer =
         &CONTAINER_OF(operation, struct inbox_intend, operation)->writer;
     int held = postgres_held(store, writer, err);
     if (held == 0) {
@@ -123,15 +123,15 @@ static int read_row(const PGresult *result, int row, struct inbox_record *record
         .url = strdup(pg_text(result, row, 9)),
         .outcome = pg_number(result, row, 10),
         .status = (int32_t)pg_number(result, row, 11),
-        .sentence = strdup(pg_text(result, row, 12)),
+        .message = strdup(pg_text(result, row, 12)),
     };
     if (PQgetlength(result, row, 4) == INBOX_KEY_BYTES) {
         memcpy(record->key, PQgetvalue(result, row, 4), INBOX_KEY_BYTES);
     }
     (void)snprintf(record->marker, sizeof record->marker, "%s", pg_text(result, row, 5));
     int copied =
-        copy_blob(result, row, 13, &record->headers) | copy_blob(result, row, 14, &record->answer);
-    return copied < 0 || !record->method || !record->url || !record->sentence ? -1 : 0;
+        copy_blob(result, row, 13, &record->headers) | copy_blob(result, row, 14, &record->body);
+    return copied < 0 || !record->method || !record->url || !record->message ? -1 : 0;
 }
 
 static int add_record(struct inbox_record **records, size_t *n_records, const PGresult *result,
@@ -172,7 +172,8 @@ int postgres_journals_read(struct postgres_store *store, struct inbox_claim *cla
 
 static int journal_settle(struct postgres_store *store, struct inbox_operation *operation,
                           struct error *err) {
-    struct inbox_journal *journal = CONTAINER_OF(operation, struct inbox_journal, operation);
+    struct inbox_journal_read *journal =
+        CONTAINER_OF(operation, struct inbox_journal_read, operation);
     AUTO_RESULT PGresult *result = NULL;
     char ids[32];
     (void)snprintf(ids, sizeof ids, "{%lld}", (long long)journal->run);

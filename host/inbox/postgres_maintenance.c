@@ -124,29 +124,30 @@ static int send_lack(struct postgres_store *store, const char *guid, struct erro
     return pg_send(store, &query, err);
 }
 
-static int lacks_send(struct postgres_store *store, struct inbox_operation *operation,
-                      struct error *err) {
-    const struct inbox_find_missing *lacks =
+static int find_missing_send(struct postgres_store *store, struct inbox_operation *operation,
+                             struct error *err) {
+    const struct inbox_find_missing *find =
         CONTAINER_OF(operation, struct inbox_find_missing, operation);
-    for (size_t i = 0; i < lacks->n_guids; i++) {
-        if (send_lack(store, lacks->guids[i], err) < 0) {
+    for (size_t i = 0; i < find->n_guids; i++) {
+        if (send_lack(store, find->guids[i], err) < 0) {
             return -1;
         }
     }
     return 0;
 }
 
-static int lacks_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
-                      PGresult *result, struct error *err) {
+static int find_missing_take(struct postgres_store *store, struct inbox_operation *operation,
+                             unsigned nth, PGresult *result, struct error *err) {
     (void)store, (void)err;
-    const struct inbox_find_missing *lacks =
+    const struct inbox_find_missing *find =
         CONTAINER_OF(operation, struct inbox_find_missing, operation);
-    lacks->lacks[nth] = pg_number(result, 0, 0) == 0;
-    lacks->asked[nth] = (uint32_t)pg_number(result, 0, 1);
+    find->missing[nth] = pg_number(result, 0, 0) == 0;
+    find->requests[nth] = (uint32_t)pg_number(result, 0, 1);
     return 0;
 }
 
-const struct postgres_kind postgres_find_missing = {.send = lacks_send, .take = lacks_take};
+const struct postgres_kind postgres_find_missing = {.send = find_missing_send,
+                                                    .take = find_missing_take};
 
 static int ask_settle(struct postgres_store *store, struct inbox_operation *operation,
                       struct error *err) {

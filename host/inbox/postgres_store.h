@@ -188,10 +188,10 @@ extern const struct postgres_kind postgres_item;
 /* postgres_journal.c */
 extern const struct postgres_kind postgres_intend, postgres_complete, postgres_journal;
 /* Is the run still the writer's? 1, 0, -1. Nobody can take it until the group ends. */
-int postgres_held(struct postgres_store *store, const struct inbox_writer *writer,
+int postgres_held(struct postgres_store *store, const struct inbox_journal_writer *writer,
                   struct error *err);
 /* `outcome` is that of the change whose record comes last. */
-int postgres_journal_write(struct postgres_store *store, const struct inbox_writer *writer,
+int postgres_journal_write(struct postgres_store *store, const struct inbox_journal_writer *writer,
                            int64_t outcome, struct error *err);
 int postgres_journals_read(struct postgres_store *store, struct inbox_claim *claim,
                            struct error *err); /* of all runs that were claimed */

@@ -233,11 +233,15 @@ static int perform(struct sqlite_store *store, struct inbox_operation *operation
     case INBOX_KEY_GET:
     case INBOX_KEY_PUT:
     case INBOX_KEY_DELETE:
-        return sqlite_item(store, CONTAINER_OF(operation, struct inbox_item, operation), err);
+        return sqlite_item(store, CONTAINER_OF(operation, struct inbox_plugin_state, operation),
+                           err);
+    case INBOX_KINDS:
+        break;
     case INBOX_LIST:
         return sqlite_list(store, CONTAINER_OF(operation, struct inbox_list, operation), err);
-    case INBOX_JOURNAL: {
-        struct inbox_journal *journal = CONTAINER_OF(operation, struct inbox_journal, operation);
+    case INBOX_JOURNAL_READ: {
+        struct inbox_journal_read *journal =
+            CONTAINER_OF(operation, struct inbox_journal_read, operation);
         return sqlite_journal_read(store, journal->run, &journal->records, &journal->n_records,
                                    err);
     }

@@ -5,7 +5,8 @@
 #include <string.h>
 
 /* Is there a row? 1, 0, -1. */
-static int has(struct sqlite_store *store, const struct inbox_item *item, struct error *err) {
+static int has(struct sqlite_store *store, const struct inbox_plugin_state *item,
+               struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_SET_HAS);
     query_text(&query, item->plugin);
     query_text(&query, item->scope);
@@ -14,7 +15,7 @@ static int has(struct sqlite_store *store, const struct inbox_item *item, struct
     return query_step(&query, err, "looking into a set");
 }
 
-static int has_adopted(struct sqlite_store *store, const struct inbox_item *item,
+static int has_adopted(struct sqlite_store *store, const struct inbox_plugin_state *item,
                        struct error *err) {
     if (!store->adopted || item->scope[0] || strcmp(item->set, "sent_invitation") != 0) {
         return 0;
@@ -25,7 +26,7 @@ static int has_adopted(struct sqlite_store *store, const struct inbox_item *item
 }
 
 static int change_set(struct sqlite_store *store, enum sqlite_sql sql,
-                      const struct inbox_item *item, struct error *err) {
+                      const struct inbox_plugin_state *item, struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, sql);
     query_text(&query, item->plugin);
     query_text(&query, item->scope);
@@ -37,7 +38,7 @@ static int change_set(struct sqlite_store *store, enum sqlite_sql sql,
     return sqlite3_changes(store->db) > 0;
 }
 
-static int get(struct sqlite_store *store, struct inbox_item *item, struct error *err) {
+static int get(struct sqlite_store *store, struct inbox_plugin_state *item, struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_KEY_GET);
     query_text(&query, item->plugin);
     query_text(&query, item->scope);
@@ -56,7 +57,8 @@ static int get(struct sqlite_store *store, struct inbox_item *item, struct error
     return 1;
 }
 
-static int put(struct sqlite_store *store, const struct inbox_item *item, struct error *err) {
+static int put(struct sqlite_store *store, const struct inbox_plugin_state *item,
+               struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_KEY_PUT);
     query_text(&query, item->plugin);
     query_text(&query, item->scope);
@@ -65,7 +67,8 @@ static int put(struct sqlite_store *store, const struct inbox_item *item, struct
     return query_run(&query, err, "writing a key");
 }
 
-static int delete (struct sqlite_store *store, const struct inbox_item *item, struct error *err) {
+static int delete (struct sqlite_store *store, const struct inbox_plugin_state *item,
+                   struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_KEY_DELETE);
     query_text(&query, item->plugin);
     query_text(&query, item->scope);
@@ -76,7 +79,7 @@ static int delete (struct sqlite_store *store, const struct inbox_item *item, st
     return sqlite3_changes(store->db) > 0;
 }
 
-static int perform(struct sqlite_store *store, struct inbox_item *item, struct error *err) {
+static int perform(struct sqlite_store *store, struct inbox_plugin_state *item, struct error *err) {
     switch (item->operation.kind) {
     case INBOX_SET_HAS: {
         int found = has(store, item, err);
@@ -95,14 +98,14 @@ static int perform(struct sqlite_store *store, struct inbox_item *item, struct e
     }
 }
 
-int sqlite_item(struct sqlite_store *store, struct inbox_item *item, struct error *err) {
-    const struct inbox_writer *writer = &item->writer;
+int sqlite_item(struct sqlite_store *store, struct inbox_plugin_state *item, struct error *err) {
+    const struct inbox_journal_writer *writer = &item->writer;
     if (writer->n_records == 0) {
         return perform(store, item, err);
     }
     int held = sqlite_held(store, writer->run, writer->attempt, writer->lease, err);
     if (held <= 0) {
-        return held < 0 ? -1 : INBOX_ITEM_STALE;
+        return held < 0 ? -1 : INBOX_PLUGIN_STATE_STALE;
     }
     int outcome = perform(store, item, err);
     return outcome < 0 || sqlite_journal_write(store, writer, outcome, err) < 0 ? -1 : outcome;

@@ -24,12 +24,12 @@ static void bind_answer(struct query *query, const struct inbox_record *record, 
     query_number(query, record->at_ms);
     query_number(query, outcome);
     query_number(query, record->status);
-    query_text(query, record->sentence ? record->sentence : "");
+    query_text(query, record->message ? record->message : "");
     query_blob(query, record->headers.data, record->headers.bytes);
-    query_blob(query, record->answer.data, record->answer.bytes);
+    query_blob(query, record->body.data, record->body.bytes);
 }
 
-static int write_record(struct sqlite_store *store, const struct inbox_writer *writer,
+static int write_record(struct sqlite_store *store, const struct inbox_journal_writer *writer,
                         const struct inbox_record *record, int64_t outcome, struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_JOURNAL_WRITE);
     query_number(&query, writer->run);
@@ -46,7 +46,7 @@ static int write_record(struct sqlite_store *store, const struct inbox_writer *w
     return query_run(&query, err, "writing a journal");
 }
 
-int sqlite_journal_write(struct sqlite_store *store, const struct inbox_writer *writer,
+int sqlite_journal_write(struct sqlite_store *store, const struct inbox_journal_writer *writer,
                          int64_t outcome, struct error *err) {
     for (size_t i = 0; i < writer->n_records; i++) {
         const struct inbox_record *record = writer->records[i];
@@ -60,7 +60,7 @@ int sqlite_journal_write(struct sqlite_store *store, const struct inbox_writer *
 
 int sqlite_intend(struct sqlite_store *store, const struct inbox_intend *intend,
                   struct error *err) {
-    const struct inbox_writer *writer = &intend->writer;
+    const struct inbox_journal_writer *writer = &intend->writer;
     int held = sqlite_held(store, writer->run, writer->attempt, writer->lease, err);
     if (held <= 0) {
         return held < 0 ? -1 : INBOX_STALE;
@@ -124,15 +124,15 @@ static int read_row(sqlite3_stmt *row, struct inbox_record *record) {
         .url = copy_text(row, 8),
         .outcome = sqlite3_column_int64(row, 9),
         .status = sqlite3_column_int(row, 10),
-        .sentence = copy_text(row, 11),
+        .message = copy_text(row, 11),
     };
     if (sqlite3_column_bytes(row, 3) == INBOX_KEY_BYTES) {
         memcpy(record->key, sqlite3_column_blob(row, 3), INBOX_KEY_BYTES);
     }
     const char *marker = (const char *)sqlite3_column_text(row, 4);
     (void)snprintf(record->marker, sizeof record->marker, "%s", marker ? marker : "");
-    int copied = copy_blob(row, 12, &record->headers) | copy_blob(row, 13, &record->answer);
-    return copied < 0 || !record->method || !record->url || !record->sentence ? -1 : 0;
+    int copied = copy_blob(row, 12, &record->headers) | copy_blob(row, 13, &record->body);
+    return copied < 0 || !record->method || !record->url || !record->message ? -1 : 0;
 }
 
 int sqlite_journal_read(struct sqlite_store *store, int64_t run, struct inbox_record **records,

@@ -100,15 +100,15 @@ static int count_asked(struct sqlite_store *store, const char *guid, uint32_t *a
     return step;
 }
 
-int sqlite_find_missing(struct sqlite_store *store, const struct inbox_find_missing *lacks,
+int sqlite_find_missing(struct sqlite_store *store, const struct inbox_find_missing *find,
                         struct error *err) {
-    for (size_t i = 0; i < lacks->n_guids; i++) {
+    for (size_t i = 0; i < find->n_guids; i++) {
         int64_t delivery;
-        int found = sqlite_find_delivery(store, lacks->guids[i], &delivery, err);
-        if (found < 0 || count_asked(store, lacks->guids[i], &lacks->asked[i], err) < 0) {
+        int found = sqlite_find_delivery(store, find->guids[i], &delivery, err);
+        if (found < 0 || count_asked(store, find->guids[i], &find->requests[i], err) < 0) {
             return -1;
         }
-        lacks->lacks[i] = !found;
+        find->missing[i] = !found;
     }
     return 0;
 }

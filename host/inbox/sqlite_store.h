@@ -128,12 +128,12 @@ int sqlite_renew(struct sqlite_store *store, struct inbox_renew *renew, struct e
 int sqlite_lease_check(struct sqlite_store *store, const struct inbox_lease_check *fence,
                        struct error *err);
 int sqlite_stats(struct sqlite_store *store, struct inbox_stats *stats, struct error *err);
-int sqlite_item(struct sqlite_store *store, struct inbox_item *item, struct error *err);
+int sqlite_item(struct sqlite_store *store, struct inbox_plugin_state *item, struct error *err);
 int sqlite_list(struct sqlite_store *store, struct inbox_list *list, struct error *err);
 int sqlite_body(struct sqlite_store *store, struct inbox_body *body, struct error *err);
 int sqlite_change(struct sqlite_store *store, struct inbox_change *change, struct error *err);
 int sqlite_prune(struct sqlite_store *store, struct inbox_prune *prune, struct error *err);
-int sqlite_find_missing(struct sqlite_store *store, const struct inbox_find_missing *lacks,
+int sqlite_find_missing(struct sqlite_store *store, const struct inbox_find_missing *find,
                         struct error *err);
 int sqlite_count_redelivery(struct sqlite_store *store, const struct inbox_count_redelivery *ask,
                             struct error *err);
@@ -155,7 +155,7 @@ int sqlite_complete(struct sqlite_store *store, const struct inbox_complete *ans
 int sqlite_held(struct sqlite_store *store, int64_t run, int64_t attempt, int64_t lease,
                 struct error *err);
 /* Writes the records; the last one's outcome is `outcome` when it is a change. 0, -1. */
-int sqlite_journal_write(struct sqlite_store *store, const struct inbox_writer *writer,
+int sqlite_journal_write(struct sqlite_store *store, const struct inbox_journal_writer *writer,
                          int64_t outcome, struct error *err);
 int sqlite_journal_read(struct sqlite_store *store, int64_t run, struct inbox_record **records,
                         size_t *n_records, struct error *err);

@@ -7,7 +7,13 @@
 #ifndef SNEK_INBOX_STORE_H
 #define SNEK_INBOX_STORE_H
 
+#include "inbox/admin.h"
+#include "inbox/deliveries.h"
 #include "inbox/inbox.h"
+#include "inbox/maintenance.h"
+#include "inbox/plugin_state.h"
+#include "inbox/rate_limits.h"
+#include "inbox/stats.h"
 
 #define STORE_NOBODY SIZE_MAX
 

@@ -6,9 +6,10 @@
 #define SNEK_INGEST_BODY_H
 
 #include "base/error.h"
-#include "inbox/inbox.h"
+#include "inbox/limits.h"
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #define BODY_REPOSITORY_MAX 200 /* bytes; GitHub's are at most 39 + 1 + 100 */
 #define BODY_SENDER_MAX 100

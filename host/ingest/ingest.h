@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/secret.h"
-#include "inbox/inbox.h"
+#include "inbox/deliveries.h"
 #include "ingest/routes.h"
 
 #include <stdbool.h>

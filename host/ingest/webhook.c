@@ -196,7 +196,7 @@ static void submit(struct webhook *webhook, const char *json, size_t json_bytes)
     webhook->put = (struct inbox_put){
         .operation = {.kind = INBOX_PUT,
                       .reply_to = http_mailbox(webhook->request),
-                      .done = on_stored},
+                      .on_result = on_stored},
         .guid = webhook->guid,
         .event = webhook->event,
         .action = routing->action,

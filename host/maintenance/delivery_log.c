@@ -106,11 +106,11 @@ struct recover_page *page_read(const struct buffer *headers, const struct buffer
     size_t room = json_array_size(page->json) + 1;
     page->entries = calloc(room, sizeof *page->entries);
     page->guids = calloc(room, sizeof *page->guids);
-    page->lacks = calloc(room, sizeof *page->lacks);
-    page->asked = calloc(room, sizeof *page->asked);
+    page->missing = calloc(room, sizeof *page->missing);
+    page->requests = calloc(room, sizeof *page->requests);
     if (!json_is_array(page->json)) {
         (void)error_set(err, "GET /app/hook/deliveries answered no list");
-    } else if (!page->entries || !page->guids || !page->lacks || !page->asked) {
+    } else if (!page->entries || !page->guids || !page->missing || !page->requests) {
         (void)error_set(err, "out of memory");
     } else if (read_entries(page) < 0) {
         (void)error_set(err, "GET /app/hook/deliveries answered a list with something else in it "
@@ -127,8 +127,8 @@ void page_free(struct recover_page *page) {
         json_decref(page->json);
         free(page->entries);
         free(page->guids);
-        free(page->lacks);
-        free(page->asked);
+        free(page->missing);
+        free(page->requests);
         free(page->next_url);
         free(page);
     }

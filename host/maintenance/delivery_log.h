@@ -5,9 +5,10 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "inbox/inbox.h"
+#include "inbox/limits.h"
 
 #include <jansson.h>
+#include <stdint.h>
 
 struct page_entry {
     int64_t id;
@@ -22,8 +23,8 @@ struct recover_page {
     size_t n_entries;
     struct page_entry *entries; /* the newest first, as GitHub lists them */
     const char **guids;         /* theirs; for LACKS, as the next two */
-    bool *lacks;
-    uint32_t *asked;
+    bool *missing;
+    uint32_t *requests;
     char *next_url; /* NULL: it is the last */
     int64_t now_ms; /* GitHub's clock, from the answer's Date */
 };

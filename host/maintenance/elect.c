@@ -45,7 +45,7 @@ int64_t elect_tick(struct maintenance *maintenance, int64_t now_ms) {
         return elect->next_ms;
     }
     elect->asked = (struct inbox_elect){
-        .operation = {.kind = INBOX_ELECT, .reply_to = &maintenance->mailbox, .done = elected},
+        .operation = {.kind = INBOX_ELECT, .reply_to = &maintenance->mailbox, .on_result = elected},
         .lease = elect->lease,
         .lease_ms = maintenance->options.config->dispatch.lease_ms,
     };

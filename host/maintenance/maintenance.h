@@ -11,7 +11,7 @@
 #include "base/loop.h"
 #include "broker/broker.h"
 #include "config/config.h"
-#include "inbox/inbox.h"
+#include "inbox/maintenance.h"
 
 struct maintenance;
 

@@ -24,7 +24,7 @@ static int64_t older_than(int64_t now_ms, int64_t days, int64_t least_days) {
 }
 
 static void end_pass(struct prune *prune, int64_t next_ms) {
-    prune->step.after = (struct inbox_prune_place){0};
+    prune->step.after = (struct inbox_prune_position){0};
     prune->next_ms = next_ms;
     if (prune->bodies > 0 || prune->forgotten > 0) {
         log_event(SNEK_LEVEL_INFO, "pruned", LOG_NUMBER("bodies", (int64_t)prune->bodies),
@@ -68,7 +68,9 @@ int64_t prune_tick(struct maintenance *maintenance, int64_t now_ms) {
     }
     int64_t days = maintenance->options.config->store.retention_days, wall_ms = clock_wall_ms();
     prune->step = (struct inbox_prune){
-        .operation = {.kind = INBOX_PRUNE, .reply_to = &maintenance->mailbox, .done = step_done},
+        .operation = {.kind = INBOX_PRUNE,
+                      .reply_to = &maintenance->mailbox,
+                      .on_result = step_done},
         .done_before_ms = older_than(wall_ms, days, 0),
         .dead_before_ms = older_than(wall_ms, days, DEAD_DAYS),
         .forget_before_ms = older_than(wall_ms, days, GUID_DAYS),

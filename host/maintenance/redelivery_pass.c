@@ -133,7 +133,7 @@ static void ask_next(struct recover *recover) {
             recover->ask = (struct inbox_count_redelivery){
                 .operation = {.kind = INBOX_COUNT_REDELIVERY,
                               .reply_to = recover->mailbox,
-                              .done = ask_counted},
+                              .on_result = ask_counted},
                 .guid = missing->guid,
                 .most = RECOVER_ASK_MAX,
                 .now_ms = clock_wall_ms(),
@@ -220,9 +220,9 @@ static void read_on(struct recover *recover) {
 }
 
 static void compared(struct inbox_operation *operation) {
-    struct inbox_find_missing *lacks =
+    struct inbox_find_missing *find_missing =
         CONTAINER_OF(operation, struct inbox_find_missing, operation);
-    struct recover *recover = CONTAINER_OF(lacks, struct recover, lacks);
+    struct recover *recover = CONTAINER_OF(find_missing, struct recover, find_missing);
     const struct recover_page *page = recover->page;
     if (stopped(recover)) {
         return;
@@ -232,8 +232,8 @@ static void compared(struct inbox_operation *operation) {
         return;
     }
     for (size_t i = 0; i < page->n_entries; i++) {
-        if (page->lacks[i] && !is_known(recover, page->entries[i].guid) &&
-            keep(recover, &page->entries[i], page->asked[i]) < 0) {
+        if (page->missing[i] && !is_known(recover, page->entries[i].guid) &&
+            keep(recover, &page->entries[i], page->requests[i]) < 0) {
             fail_with(recover, "out of memory");
             return;
         }
@@ -262,14 +262,16 @@ static void page_answered(struct broker_request *request) {
         recover->begun_ms = page->now_ms;
     }
     recover->listed += page->n_entries;
-    recover->lacks = (struct inbox_find_missing){
-        .operation = {.kind = INBOX_FIND_MISSING, .reply_to = recover->mailbox, .done = compared},
+    recover->find_missing = (struct inbox_find_missing){
+        .operation = {.kind = INBOX_FIND_MISSING,
+                      .reply_to = recover->mailbox,
+                      .on_result = compared},
         .guids = page->guids,
         .n_guids = page->n_entries,
-        .lacks = page->lacks,
-        .asked = page->asked,
+        .missing = page->missing,
+        .requests = page->requests,
     };
-    inbox_submit(recover->inbox, &recover->lacks.operation);
+    inbox_submit(recover->inbox, &recover->find_missing.operation);
 }
 
 /* ---- life ---- */

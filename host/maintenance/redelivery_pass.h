@@ -14,7 +14,8 @@
 #define SNEK_MAINTENANCE_REDELIVERY_PASS_H
 
 #include "broker/broker.h"
-#include "inbox/inbox.h"
+#include "inbox/limits.h"
+#include "inbox/maintenance.h"
 
 #define RECOVER_ASK_MAX 3
 #define RECOVER_YOUNG_MS 60000
@@ -64,7 +65,7 @@ struct recover {
 
     /* recover.c's */
     struct broker_request request;
-    struct inbox_find_missing lacks;
+    struct inbox_find_missing find_missing;
     struct inbox_count_redelivery ask;
     struct recover_page *page;
     void *tree;                   /* of `missing`, by GUID */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "inbox/stats.h"
 #include "metrics/metrics.h"
 
 #include <errno.h>
@@ -72,8 +73,9 @@ int telemetry_new(struct loop *loop, struct inbox *inbox, struct telemetry **tel
 int telemetry_tick(struct telemetry *telemetry) {
     int64_t now_ms = clock_monotonic_ms();
     if (!telemetry->asking && telemetry->next_ms <= now_ms) {
-        telemetry->stats = (struct inbox_stats){
-            .operation = {.kind = INBOX_STATS, .reply_to = &telemetry->mailbox, .done = counted}};
+        telemetry->stats = (struct inbox_stats){.operation = {.kind = INBOX_STATS,
+                                                              .reply_to = &telemetry->mailbox,
+                                                              .on_result = counted}};
         telemetry->asking = true;
         telemetry->asked_ms = now_ms;
         inbox_submit(telemetry->inbox, &telemetry->stats.operation);

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
-#include "inbox/inbox.h"
+#include "inbox/operation.h"
 #include "ingest/routes.h"
 
 struct telemetry;

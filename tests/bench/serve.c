@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "inbox/inbox.h"
 #include "ingest/ingest.h"
 
 #include <arpa/inet.h>
@@ -204,7 +205,7 @@ double bench_single_commits(const char *url, const struct bench_bodies *bodies, 
         snprintf(guid, sizeof guid, "%08x-0000-4000-8000-%012zx", part, n);
         struct inbox_put_run run = {.plugin = "bench"};
         struct inbox_put put = {
-            .operation = {.kind = INBOX_PUT, .reply_to = &mailbox, .done = on_answer},
+            .operation = {.kind = INBOX_PUT, .reply_to = &mailbox, .on_result = on_answer},
             .guid = guid,
             .event = body->event,
             .action = "opened",

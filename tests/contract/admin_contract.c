@@ -365,19 +365,19 @@ static void a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here(vo
     assert_int_equal(ask(fixture, "here"), INBOX_REDELIVERY_PRESENT);
     assert_int_equal(ask(fixture, "late"), INBOX_REDELIVERY_COUNTED);
     const char *const guids[] = {"here", "lost", "new", "late"};
-    bool lacking[4];
-    uint32_t asked[4];
-    struct inbox_find_missing lacks = {.operation = {.kind = INBOX_FIND_MISSING},
-                                       .guids = guids,
-                                       .n_guids = 4,
-                                       .lacks = lacking,
-                                       .asked = asked};
-    assert_int_equal(fixture_do(fixture, &lacks.operation), 0);
+    bool missing[4];
+    uint32_t requests[4];
+    struct inbox_find_missing find = {.operation = {.kind = INBOX_FIND_MISSING},
+                                      .guids = guids,
+                                      .n_guids = 4,
+                                      .missing = missing,
+                                      .requests = requests};
+    assert_int_equal(fixture_do(fixture, &find.operation), 0);
     static const bool expected[] = {false, true, true, true};
     static const uint32_t times[] = {0, 3, 0, 1};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(lacking[i], expected[i]);
-        assert_int_equal(asked[i], times[i]);
+        assert_int_equal(missing[i], expected[i]);
+        assert_int_equal(requests[i], times[i]);
     }
     put_at(fixture, "late", FIXTURE_NOW, 0);
     assert_int_equal(ask(fixture, "late"), INBOX_REDELIVERY_PRESENT);

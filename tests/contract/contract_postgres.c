@@ -326,11 +326,11 @@ static void text_of_strangers_that_is_no_utf8_does_not_cost_the_delivery(void **
     end.reason = "it said \xFE";
     assert_int_equal(fixture_do(fixture, &end.operation), 0);
     inbox_runs_free(claim.runs, claim.n_runs);
-    struct inbox_item item = {.operation = {.kind = INBOX_SET_ADD},
-                              .plugin = "invite",
-                              .scope = "",
-                              .set = "s",
-                              .name = "\xFF"}; /* a key must not become another one */
+    struct inbox_plugin_state item = {.operation = {.kind = INBOX_SET_ADD},
+                                      .plugin = "invite",
+                                      .scope = "",
+                                      .set = "s",
+                                      .name = "\xFF"}; /* a key must not become another one */
     assert_int_equal(fixture_do(fixture, &item.operation), -1);
     assert_true(inbox_healthy(fixture->inbox));
 }

@@ -44,7 +44,7 @@ static void count_answer(struct inbox_operation *operation) {
 
 void fixture_submit(struct fixture *fixture, struct inbox_operation *operation) {
     operation->reply_to = &fixture->mailbox;
-    operation->done = count_answer;
+    operation->on_result = count_answer;
     operation->result = -2;
     inbox_submit(fixture->inbox, operation);
 }

@@ -614,15 +614,15 @@ static void an_operation_that_fails_takes_no_neighbour_with_it(void **state) {
 static void what_one_asker_submits_is_done_in_that_order(void **state) {
     enum { N = 600 };
     struct fixture *fixture = *state;
-    struct inbox_item *items = calloc(N, sizeof *items);
+    struct inbox_plugin_state *items = calloc(N, sizeof *items);
     assert_non_null(items);
     for (size_t i = 0; i < N; i++) { /* each sees what the one before it did, group ends or not */
-        items[i] =
-            (struct inbox_item){.operation = {.kind = i % 2 ? INBOX_SET_REMOVE : INBOX_SET_ADD},
-                                .plugin = "invite",
-                                .scope = "",
-                                .set = "s",
-                                .name = "n"};
+        items[i] = (struct inbox_plugin_state){
+            .operation = {.kind = i % 2 ? INBOX_SET_REMOVE : INBOX_SET_ADD},
+            .plugin = "invite",
+            .scope = "",
+            .set = "s",
+            .name = "n"};
         fixture_submit(fixture, &items[i].operation);
     }
     fixture_wait(fixture, N);

@@ -6,7 +6,13 @@
 
 #include "../unit/unit.h"
 
+#include "inbox/admin.h"
+#include "inbox/deliveries.h"
 #include "inbox/inbox.h"
+#include "inbox/maintenance.h"
+#include "inbox/plugin_state.h"
+#include "inbox/rate_limits.h"
+#include "inbox/stats.h"
 
 struct contract_store {
     void *(*make)(void); /* an empty place of a store's own; fails the test when it cannot */

@@ -5,7 +5,7 @@
 
 static int item(struct fixture *fixture, enum inbox_kind kind, const char *plugin,
                 const char *scope, const char *set, const char *name) {
-    struct inbox_item operation = {
+    struct inbox_plugin_state operation = {
         .operation = {.kind = kind}, .plugin = plugin, .scope = scope, .set = set, .name = name};
     int result = fixture_do(fixture, &operation.operation);
     if (kind == INBOX_KEY_GET && result == 1) {
@@ -16,22 +16,22 @@ static int item(struct fixture *fixture, enum inbox_kind kind, const char *plugi
 
 static int put_key(struct fixture *fixture, const char *scope, const char *name, const void *value,
                    size_t bytes) {
-    struct inbox_item operation = {.operation = {.kind = INBOX_KEY_PUT},
-                                   .plugin = "invite",
-                                   .scope = scope,
-                                   .name = name,
-                                   .value_in = value,
-                                   .value_in_bytes = bytes};
+    struct inbox_plugin_state operation = {.operation = {.kind = INBOX_KEY_PUT},
+                                           .plugin = "invite",
+                                           .scope = scope,
+                                           .name = name,
+                                           .value_in = value,
+                                           .value_in_bytes = bytes};
     return fixture_do(fixture, &operation.operation);
 }
 
 static void expect_key(struct fixture *fixture, const char *scope, const char *name,
                        const void *value, size_t bytes) {
-    struct inbox_item operation = {.operation = {.kind = INBOX_KEY_GET},
-                                   .plugin = "invite",
-                                   .scope = scope,
-                                   .name = name,
-                                   .value = {.data = (char *)1}}; /* whatever was there */
+    struct inbox_plugin_state operation = {.operation = {.kind = INBOX_KEY_GET},
+                                           .plugin = "invite",
+                                           .scope = scope,
+                                           .name = name,
+                                           .value = {.data = (char *)1}}; /* whatever was there */
     assert_int_equal(fixture_do(fixture, &operation.operation), 1);
     assert_int_equal(operation.value.bytes, bytes);
     if (bytes > 0) {

@@ -70,9 +70,9 @@ static void a_retry_gets_the_journal_of_the_attempts_before_it_in_order(void **s
     struct inbox_record read = record_of(1, INBOX_READ, INBOX_COMPLETED);
     read.outcome = -3;
     read.status = 404;
-    read.sentence = (char *)(uintptr_t) "GET / answered 404";
+    read.message = (char *)(uintptr_t) "GET / answered 404";
     read.headers = bytes_of("etag: \"x\"\n");
-    read.answer = (struct buffer){.data = (char *)(uintptr_t) "\0\xff{", .bytes = 3, .max = 3};
+    read.body = (struct buffer){.data = (char *)(uintptr_t) "\0\xff{", .bytes = 3, .max = 3};
     struct inbox_record effect = record_of(2, INBOX_EFFECT, INBOX_INTENDED);
     const struct inbox_record *records[] = {&read, &effect};
     assert_int_equal(intend(fixture, &run, records, 2), 0);
@@ -89,10 +89,10 @@ static void a_retry_gets_the_journal_of_the_attempts_before_it_in_order(void **s
     assert_string_equal(first->url, read.url);
     assert_int_equal(first->outcome, -3);
     assert_int_equal(first->status, 404);
-    assert_string_equal(first->sentence, read.sentence);
+    assert_string_equal(first->message, read.message);
     assert_int_equal(first->headers.bytes, read.headers.bytes);
-    assert_int_equal(first->answer.bytes, 3);
-    assert_memory_equal(first->answer.data, read.answer.data, 3);
+    assert_int_equal(first->body.bytes, 3);
+    assert_memory_equal(first->body.data, read.body.data, 3);
     assert_int_equal(second->kind, INBOX_EFFECT);
     assert_int_equal(second->state, INBOX_INTENDED);
     assert_string_equal(second->marker, effect.marker);
@@ -108,14 +108,14 @@ static void an_answer_is_written_into_its_intent(void **state) {
     assert_int_equal(intend(fixture, &run, records, 1), 0);
     effect.state = INBOX_COMPLETED;
     effect.status = 201;
-    effect.answer = bytes_of("{\"id\":5}");
+    effect.body = bytes_of("{\"id\":5}");
     assert_int_equal(answer(fixture, &run, &effect), 0);
     assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
     struct inbox_run again = claim_one(fixture);
     assert_int_equal(again.n_journal, 1);
     assert_int_equal(again.journal[0].state, INBOX_COMPLETED);
     assert_int_equal(again.journal[0].status, 201);
-    assert_int_equal(again.journal[0].answer.bytes, 8);
+    assert_int_equal(again.journal[0].body.bytes, 8);
     inbox_run_finish(&again);
     inbox_run_finish(&run);
 }
@@ -156,20 +156,20 @@ static void a_change_and_its_record_are_written_together(void **state) {
     struct inbox_run run = put_and_claim(fixture);
     struct inbox_record change = record_of(1, INBOX_CHANGE, INBOX_COMPLETED);
     const struct inbox_record *records[] = {&change};
-    struct inbox_item item = {.operation = {.kind = INBOX_SET_ADD},
-                              .writer = {.run = run.id,
-                                         .attempt = run.attempt,
-                                         .lease = run.lease,
-                                         .records = records,
-                                         .n_records = 1},
-                              .plugin = "invite",
-                              .scope = "",
-                              .set = "s",
-                              .name = "mona"};
+    struct inbox_plugin_state item = {.operation = {.kind = INBOX_SET_ADD},
+                                      .writer = {.run = run.id,
+                                                 .attempt = run.attempt,
+                                                 .lease = run.lease,
+                                                 .records = records,
+                                                 .n_records = 1},
+                                      .plugin = "invite",
+                                      .scope = "",
+                                      .set = "s",
+                                      .name = "mona"};
     assert_int_equal(fixture_do(fixture, &item.operation), 1);
     item.writer.lease++;
     item.name = "lisa";
-    assert_int_equal(fixture_do(fixture, &item.operation), INBOX_ITEM_STALE);
+    assert_int_equal(fixture_do(fixture, &item.operation), INBOX_PLUGIN_STATE_STALE);
     assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM plugin_sets"), 1);
     assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
     struct inbox_run again = claim_one(fixture);
@@ -186,7 +186,7 @@ static void of_a_finished_run_only_the_effects_stay_and_of_a_dead_one_all(void *
         struct inbox_run run = put_and_claim(fixture);
         struct inbox_record read = record_of(1, INBOX_READ, INBOX_COMPLETED);
         struct inbox_record effect = record_of(2, INBOX_EFFECT, INBOX_COMPLETED);
-        effect.answer = bytes_of("{}");
+        effect.body = bytes_of("{}");
         const struct inbox_record *records[] = {&read, &effect};
         assert_int_equal(intend(fixture, &run, records, 2), 0);
         assert_int_equal(end(fixture, &run, dead ? INBOX_DEAD : INBOX_DONE), 0);
@@ -229,11 +229,11 @@ static void of_a_pruned_delivery_only_its_effects_are_still_shown(void **state) 
     struct inbox_run run = put_and_claim(fixture);
     struct inbox_record read = record_of(1, INBOX_READ, INBOX_COMPLETED);
     struct inbox_record effect = record_of(2, INBOX_EFFECT, INBOX_COMPLETED);
-    effect.answer = bytes_of("{}");
+    effect.body = bytes_of("{}");
     const struct inbox_record *records[] = {&read, &effect};
     assert_int_equal(intend(fixture, &run, records, 2), 0);
     assert_int_equal(end(fixture, &run, INBOX_DEAD), 0);
-    struct inbox_journal journal = {.operation = {.kind = INBOX_JOURNAL}, .run = run.id};
+    struct inbox_journal_read journal = {.operation = {.kind = INBOX_JOURNAL_READ}, .run = run.id};
     assert_int_equal(fixture_do(fixture, &journal.operation), 0);
     assert_int_equal(journal.n_records, 2);
     inbox_records_free(journal.records, journal.n_records);
@@ -248,7 +248,7 @@ static void of_a_pruned_delivery_only_its_effects_are_still_shown(void **state) 
     assert_int_equal(fixture_do(fixture, &journal.operation), 0);
     assert_int_equal(journal.n_records, 1);
     assert_int_equal(journal.records[0].kind, INBOX_EFFECT);
-    assert_int_equal(journal.records[0].answer.bytes, 0);
+    assert_int_equal(journal.records[0].body.bytes, 0);
     inbox_records_free(journal.records, journal.n_records);
     inbox_run_finish(&run);
 }

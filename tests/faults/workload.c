@@ -10,6 +10,7 @@
 #include "journal.h"
 
 #include "base/clock.h"
+#include "inbox/deliveries.h"
 #include "inbox/inbox.h"
 
 #include <fcntl.h>
@@ -60,7 +61,7 @@ static void on_answer(struct inbox_operation *operation) {
 
 static void submit(struct inbox *inbox, struct inbox_operation *operation, unsigned *waiting) {
     operation->reply_to = &mailbox;
-    operation->done = on_answer;
+    operation->on_result = on_answer;
     inbox_submit(inbox, operation);
     ++*waiting;
 }

@@ -56,7 +56,7 @@ struct rig {
 
 static inline void open_operation(struct mail *mail) {
     struct inbox_operation *operation = CONTAINER_OF(mail, struct inbox_operation, mail);
-    operation->done(operation);
+    operation->on_result(operation);
 }
 
 static inline void answer_operation(struct inbox *inbox, struct inbox_operation *operation) {

@@ -3,6 +3,7 @@
  * when one fails. */
 #include "unit.h"
 
+#include "inbox/deliveries.h"
 #include "inbox/store.h"
 
 #include <poll.h>
@@ -96,7 +97,7 @@ static void note_answer(struct inbox_operation *operation) {
 
 static void submit(struct fixture *fixture, struct inbox_operation *operation) {
     operation->reply_to = &fixture->mailbox;
-    operation->done = note_answer;
+    operation->on_result = note_answer;
     inbox_submit(fixture->inbox, operation);
 }
 

@@ -79,11 +79,11 @@ static void reads_that_do_not_fit_are_forgotten_and_effects_never(void **state) 
     struct journal_entry *entry = journal_add(&journal, INBOX_READ, key, method, url);
     answer(&journal, entry, JOURNAL_ANSWER_MAX + 1);
     assert_int_equal(entry->record.state, INBOX_UNSENT);
-    assert_int_equal(entry->record.answer.bytes, 0);
+    assert_int_equal(entry->record.body.bytes, 0);
     size_t kept = 0;
     while ((entry = journal_add(&journal, INBOX_READ, key, method, url))) {
         answer(&journal, entry, JOURNAL_ANSWER_MAX / 2);
-        kept += entry->record.answer.bytes;
+        kept += entry->record.body.bytes;
     }
     assert_true(kept <= JOURNAL_KEPT_MAX);
     entry = journal_add(&journal, INBOX_EFFECT, key, method, url);
@@ -114,9 +114,8 @@ static void expect_given_again(const struct left *left, size_t n) {
                                         .state = left[i].state,
                                         .status = left[i].status,
                                         .outcome = left[i].outcome,
-                                        .answer = BUFFER_INIT(1000)};
-        assert_int_equal(buffer_append_text(&record->answer, left[i].body ? left[i].body : "{}"),
-                         0);
+                                        .body = BUFFER_INIT(1000)};
+        assert_int_equal(buffer_append_text(&record->body, left[i].body ? left[i].body : "{}"), 0);
     }
     assert_int_equal(journal_load(&journal, &run), 0);
     for (size_t i = 0; i < n; i++) {
@@ -159,9 +158,9 @@ static void what_an_attempt_read_anew_takes_the_place_of_the_old(void **state) {
                                                .kind = i < 2 ? INBOX_READ : INBOX_EFFECT,
                                                .state = INBOX_COMPLETED,
                                                .status = i < 2 ? 200 : 422,
-                                               .answer = BUFFER_INIT(1000)};
+                                               .body = BUFFER_INIT(1000)};
         (void)snprintf((char *)run.journal[i].key, INBOX_KEY_BYTES, "%zu", i);
-        assert_int_equal(buffer_append_text(&run.journal[i].answer, "old"), 0);
+        assert_int_equal(buffer_append_text(&run.journal[i].body, "old"), 0);
     }
     assert_int_equal(journal_load(&journal, &run), 0);
     assert_int_equal(journal.kept_bytes, 0);
@@ -176,7 +175,7 @@ static void what_an_attempt_read_anew_takes_the_place_of_the_old(void **state) {
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(records[i]->number, i + 1);
         assert_int_equal(records[i]->state, INBOX_UNSENT);
-        assert_int_equal(records[i]->answer.bytes, 0);
+        assert_int_equal(records[i]->body.bytes, 0);
     }
     assert_ptr_equal(records[2], &effect->record);
     free(records);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "broker/ratelimits.h"
 #include "broker/token_denials.h"
+#include "inbox/inbox.h"
 
 #include <snekomatic/types.h>
 

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What operators ask for through the command line and the console. */
+#ifndef SNEK_INBOX_ADMIN_H
+#define SNEK_INBOX_ADMIN_H
+
+#include "base/payload.h"
+#include "inbox/journal.h"
+#include "inbox/limits.h"
+#include "inbox/operation.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum inbox_admin_outcome {
+    /* No delivery has that GUID. */
+    INBOX_UNKNOWN = 1,
+    /* None of its runs is in a state that the operation changes. */
+    INBOX_UNCHANGED = 2,
+    /* Its body was pruned. */
+    INBOX_PRUNED = 3,
+};
+
+/* A run with its delivery; or a delivery that has no run, whose `plugin` and `state` are "". */
+struct inbox_entry {
+    int64_t delivery;
+    char guid[INBOX_GUID_MAX + 1];
+    char event[INBOX_NAME_MAX + 1];
+    char action[INBOX_NAME_MAX + 1];
+    char installation[INBOX_NAME_MAX + 1];
+    /* With the entry, as `label` and `reason`. */
+    char *repository, *sender;
+    int64_t received_ms;
+    /* -1: pruned. */
+    int64_t body_bytes;
+
+    char plugin[INBOX_NAME_MAX + 1];
+    /* queued, running, parked, done, dead. */
+    char state[8];
+    int64_t run, attempt, crashes;
+    bool suspect;
+    /* Of a queued run, and of a running one. */
+    int64_t due_ms, lease_until_ms;
+    /* 0: it is not. */
+    int64_t finished_ms;
+    /* How it ended, or how its last attempt did. */
+    char *label, *reason;
+};
+
+/* Lists entries, the newest delivery first, with all runs of a delivery together. One operation
+ * looks at a bounded part, so that ingest never waits long for it. Continue with `before` = `next`
+ * until that is 0, even after an operation that found nothing. 0; INBOX_UNKNOWN when `guid` is. */
+struct inbox_list {
+    struct inbox_operation operation;
+    /* This delivery alone; NULL: all. */
+    const char *guid;
+    /* Only such; NULL: any. */
+    const char *state, *plugin, *event;
+    /* Received then or later. */
+    int64_t since_ms;
+    /* INT64_MAX at first. */
+    int64_t before;
+    /* Stop at so many; the last delivery's runs are all there. */
+    size_t most;
+
+    /* Out: inbox_entries_free(). */
+    struct inbox_entry *entries;
+    size_t n_entries;
+    /* Out. */
+    int64_t next;
+};
+
+/* Takes NULL. */
+void inbox_entries_free(struct inbox_entry *entries, size_t n_entries);
+
+/* A delivery's body as it was stored. 0 and `body`, a reference; INBOX_UNKNOWN; INBOX_PRUNED. */
+struct inbox_body {
+    struct inbox_operation operation;
+    const char *guid;
+    /* Out. */
+    struct payload *body;
+};
+
+/* The journal of a run as far as it is stored, in order. 0, for an unknown run too. */
+struct inbox_journal_read {
+    struct inbox_operation operation;
+    int64_t run;
+    /* Out: inbox_records_free(). */
+    struct inbox_record *records;
+    size_t n_records;
+};
+
+/* RERUN makes runs that are dead, parked or queued due at `now_ms`, from attempt 1: 0,
+ * INBOX_UNKNOWN, INBOX_UNCHANGED, INBOX_PRUNED (there is no body to run them on).
+ * DISCARD ends runs that are queued, running or parked: dead, `label` "discarded"; the result that
+ * a worker sends for such a run later is stale. 0, INBOX_UNKNOWN, INBOX_UNCHANGED. */
+struct inbox_change {
+    struct inbox_operation operation;
+    const char *guid;
+    /* NULL: all of the delivery's runs. */
+    const char *plugin;
+    int64_t now_ms;
+    /* Out: how many were changed. */
+    uint64_t runs;
+};
+
+#endif

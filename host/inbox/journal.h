@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The journal of a run: what the run asked GitHub and its plugin's store, and the results. A retry
+ * gets the same results again, so that no effect happens twice.
+ *
+ *   reads ... | effect: INTEND --> intended --(sent; response)--> COMPLETE --> completed
+ *             '-- with it, in one commit
+ *
+ * A change of the plugin's own store is written together with its record. The journal is deleted
+ * with its run. Of a finished run the inbox keeps only the effects, without their bodies, to show
+ * them. */
+#ifndef SNEK_INBOX_JOURNAL_H
+#define SNEK_INBOX_JOURNAL_H
+
+#include "base/buffer.h"
+#include "inbox/leases.h"
+#include "inbox/operation.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A digest of the request. */
+#define INBOX_KEY_BYTES 32
+/* Hexadecimal digits. */
+#define INBOX_MARKER_MAX 32
+
+enum inbox_record_kind {
+    /* A read of GitHub or of the plugin's store: it changed nothing. */
+    INBOX_READ,
+    /* A request that changes something at GitHub. */
+    INBOX_EFFECT,
+    /* A change of a set or key of the plugin. */
+    INBOX_CHANGE,
+};
+
+enum inbox_record_state {
+    /* Without a response it is in doubt. */
+    INBOX_INTENDED,
+    INBOX_COMPLETED,
+    /* No byte of it reached GitHub: a retry sends it as if it were new. */
+    INBOX_UNSENT,
+};
+
+struct inbox_record {
+    /* Its place in the journal, from 1. */
+    int64_t number;
+    enum inbox_record_kind kind;
+    enum inbox_record_state state;
+    uint8_t key[INBOX_KEY_BYTES];
+    /* Hidden in a comment, by which the host finds it; "" none. */
+    char marker[INBOX_MARKER_MAX + 1];
+    /* The request was not sent, because the plugin runs dry. */
+    bool dry;
+    /* Wall: when it was intended, or completed. */
+    int64_t at_ms;
+    /* With the record. */
+    char *method, *url;
+
+    /* The result: enum snek_error or 0 (of a change: its outcome), and the response. */
+    int64_t outcome;
+    int32_t status;
+    /* With the record; NULL none. */
+    char *message;
+    struct buffer headers, body;
+};
+
+/* Frees what the record owns. */
+void inbox_record_finish(struct inbox_record *record);
+/* Takes NULL. */
+void inbox_records_free(struct inbox_record *records, size_t n_records);
+
+/* The claim under which records are written. The store writes them only while the run is held
+ * under this attempt and lease. */
+struct inbox_journal_writer {
+    int64_t run, attempt, lease;
+    /* Borrowed. They replace the records of the same numbers. */
+    const struct inbox_record *const *records;
+    size_t n_records;
+};
+
+/* Writes records, an intent last. 0; or INBOX_STALE: this host does not hold the run any more,
+ * nothing was written, and the effect must not be sent. */
+struct inbox_intend {
+    struct inbox_operation operation;
+    struct inbox_journal_writer writer;
+};
+
+/* Writes the result of an intent, even if the run's lease has ended since. 0. An intent that
+ * another claim took over in the meantime stays as that claim wrote it. */
+struct inbox_complete {
+    struct inbox_operation operation;
+    int64_t run, lease;
+    /* Borrowed. */
+    const struct inbox_record *record;
+};
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The longest names that a delivery may have in the inbox. A PUT with a longer one is rejected. */
+#ifndef SNEK_INBOX_LIMITS_H
+#define SNEK_INBOX_LIMITS_H
+
+/* Bytes. GitHub's GUIDs are UUIDs of 36. */
+#define INBOX_GUID_MAX 128
+/* Bytes of an event, action, plugin or installation. */
+#define INBOX_NAME_MAX 100
+
+#endif

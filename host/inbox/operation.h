@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* An operation: one request of a client to the inbox, and its result. Each client's header
+ * (deliveries.h, journal.h, leases.h, plugin_state.h, rate_limits.h, stats.h, admin.h,
+ * maintenance.h) has the structs of its operations; each struct begins with this one.
+ *
+ *   ingest --PUT--> |                       | --CLAIM--> dispatch --FINISH--> |
+ *                   | one writer, in groups |                                 | the same writer
+ *   worker --SET--> |  BEGIN .. COMMIT      | --results--> the client's mailbox
+ *
+ * Threads: any thread submits. One writer thread of the inbox takes all operations that wait, does
+ * them in one transaction, commits it to the disk, and posts each result to its client's mailbox.
+ * The inbox does the operations of one thread in the order in which they were submitted.
+ *
+ * Ownership: an operation is part of the client's own struct. It belongs to the inbox from
+ * inbox_submit() until on_result() is called; the texts that it points to stay valid so long. The
+ * client owns what the operation returns, and frees it as its header says. */
+#ifndef SNEK_INBOX_OPERATION_H
+#define SNEK_INBOX_OPERATION_H
+
+#include "base/error.h"
+#include "base/mailbox.h"
+
+struct inbox;
+
+enum inbox_kind {
+    /* deliveries.h */
+    INBOX_PUT,
+    INBOX_CLAIM,
+    INBOX_FINISH,
+    /* leases.h */
+    INBOX_RENEW,
+    INBOX_LEASE_CHECK,
+    /* journal.h */
+    INBOX_INTEND,
+    INBOX_COMPLETE,
+    /* plugin_state.h */
+    INBOX_SET_HAS,
+    INBOX_SET_ADD,
+    INBOX_SET_REMOVE,
+    INBOX_KEY_GET,
+    INBOX_KEY_PUT,
+    INBOX_KEY_DELETE,
+    /* rate_limits.h */
+    INBOX_RATE_LIMIT_PUT,
+    INBOX_RATE_LIMIT_GET,
+    /* stats.h */
+    INBOX_STATS,
+    /* admin.h */
+    INBOX_LIST,
+    INBOX_BODY,
+    INBOX_JOURNAL_READ,
+    INBOX_RERUN,
+    INBOX_DISCARD,
+    /* maintenance.h */
+    INBOX_ELECT,
+    INBOX_PRUNE,
+    INBOX_FIND_MISSING,
+    INBOX_COUNT_REDELIVERY,
+    /* Their number. */
+    INBOX_KINDS,
+};
+
+struct inbox_operation {
+    enum inbox_kind kind;
+    /* Borrowed. */
+    struct mailbox *reply_to;
+    /* Called on the mailbox's thread. */
+    void (*on_result)(struct inbox_operation *operation);
+
+    /* 0, or one of the kind's outcomes (>0), or -1: the inbox did nothing of this operation,
+     * `error` says why, and a retry may succeed. */
+    int result;
+    struct error error;
+
+    /* The inbox's. */
+    struct mail mail;
+};
+
+/* Any thread. */
+void inbox_submit(struct inbox *inbox, struct inbox_operation *operation);
+
+#endif

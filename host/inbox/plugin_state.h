@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What a plugin stores: sets of entries, and keys with a value. */
+#ifndef SNEK_INBOX_PLUGIN_STATE_H
+#define SNEK_INBOX_PLUGIN_STATE_H
+
+#include "base/buffer.h"
+#include "inbox/journal.h"
+#include "inbox/operation.h"
+
+#include <stddef.h>
+
+/* SET_HAS: 1 yes, 0 no. SET_ADD, SET_REMOVE, KEY_DELETE: 1 changed, 0 was so already.
+ * KEY_GET: 1 and `value`, which buffer_finish() frees; 0 none. KEY_PUT: 0.
+ * With a `writer`, whose last record is this change's own, the store writes both together, with
+ * the outcome as the record's.
+ *
+ * The table of the original bot, persistent_set_sent_invitation, appears to every plugin as the set
+ * "sent_invitation" of the empty scope: SET_HAS looks there too, where the store has it. */
+enum inbox_plugin_state_outcome {
+    /* With a `writer`: this host does not hold the run any more, and nothing was written. */
+    INBOX_PLUGIN_STATE_STALE = 2,
+};
+
+struct inbox_plugin_state {
+    struct inbox_operation operation;
+    /* n_records 0: none. */
+    struct inbox_journal_writer writer;
+    const char *plugin;
+    /* "" or an installation. */
+    const char *scope;
+    /* Of the set operations. */
+    const char *set;
+    /* The entry or the key. */
+    const char *name;
+    /* Of KEY_PUT. */
+    const char *value_in;
+    size_t value_in_bytes;
+    /* Out. */
+    struct buffer value;
+};
+
+#endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Whoever writes /coffee gets one. Change it, or put another plugin beside it. */
+/* Responds to /coffee with a coffee. Change this plugin, or add another one beside it. */
 #include <snekomatic/snekomatic.h>
 
 static int32_t coffee(struct snek_run *run) {

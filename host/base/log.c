@@ -4,6 +4,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log_queue.h"
+#include "base/text.h"
 #include "base/utf8.h"
 
 #include <inttypes.h>
@@ -41,17 +42,11 @@ static bool needs_quotes(const char *text, size_t bytes) {
     return false;
 }
 
-/* Characters that a JSON string may hold as they are, and that steer what shows them: C1 controls
- * (U+009B begins a terminal's commands), line separators, overrides and isolates of direction. The
- * character's code, or 0. */
-static unsigned hidden_code(const char *text) {
-    const unsigned char *s = (const unsigned char *)text;
-    if (s[0] == 0xC2 && s[1] < 0xA0) {
-        return s[1];
-    }
-    unsigned code = s[0] == 0xE2 ? 0x2000u | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu) : 0;
-    bool hidden = (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
-    return hidden ? code : 0;
+/* Characters that a JSON string may hold as they are but that a terminal obeys. The character's
+ * code, or 0. */
+static uint32_t hidden_code(const char *text, size_t bytes) {
+    uint32_t code = text_unsafe(text, bytes);
+    return code == 0xFFFD || code < 0x7F ? 0 : code;
 }
 
 static void put_quoted(struct buffer *line, const char *text, size_t bytes) {
@@ -62,7 +57,7 @@ static void put_quoted(struct buffer *line, const char *text, size_t bytes) {
     size_t shown = 0; /* up to here the line has it */
     for (size_t at = 0; at < quoted.bytes;
          at += utf8_sequence(quoted.data + at, quoted.bytes - at)) {
-        unsigned code = hidden_code(quoted.data + at);
+        uint32_t code = hidden_code(quoted.data + at, quoted.bytes - at);
         if (code != 0) {
             (void)buffer_append(line, quoted.data + shown, at - shown);
             (void)buffer_printf(line, "\\u%04x", code);

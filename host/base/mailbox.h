@@ -5,6 +5,8 @@
 #ifndef SNEK_BASE_MAILBOX_H
 #define SNEK_BASE_MAILBOX_H
 
+#include "base/list.h"
+
 #include <pthread.h>
 
 struct mail {
@@ -25,9 +27,5 @@ void mailbox_post(struct mailbox *mailbox, struct mail *mail); /* from any threa
 
 /* Opens everything that was posted before the call; the number opened. Owner's thread. */
 unsigned mailbox_drain(struct mailbox *mailbox);
-
-/* The enclosing struct of a member. */
-#define CONTAINER_OF(pointer, type, member)                                                        \
-    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

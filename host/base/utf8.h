@@ -3,10 +3,9 @@
 #ifndef SNEK_BASE_UTF8_H
 #define SNEK_BASE_UTF8_H
 
-#include <stdbool.h>
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 /* The length (1 to 4) of the sequence that starts at `text`, or 0 when it is not UTF-8. */
 static inline size_t utf8_sequence(const char *text, size_t bytes) {
@@ -17,7 +16,10 @@ static inline size_t utf8_sequence(const char *text, size_t bytes) {
     if (s[0] < 0x80) {
         return 1;
     }
-    size_t length = s[0] >= 0xF0 ? 4 : s[0] >= 0xE0 ? 3 : 2;
+    size_t length = s[0] >= 0xE0 ? 3 : 2;
+    if (s[0] >= 0xF0) {
+        length = 4;
+    }
     if (s[0] < 0xC2 || s[0] > 0xF4 || bytes < length) {
         return 0;
     }
@@ -33,25 +35,22 @@ static inline size_t utf8_sequence(const char *text, size_t bytes) {
     return length;
 }
 
-/* Is the character at `text` a control character (C0, DEL, C1), or no UTF-8 at all? Such would
- * forge lines of a log or speak to a terminal. */
-static inline bool utf8_is_control(const char *text, size_t bytes) {
-    const unsigned char *s = (const unsigned char *)text;
+/* The bytes to go on by at `text`: those of its sequence, or 1 when it is not UTF-8. */
+static inline size_t utf8_step(const char *text, size_t bytes) {
     size_t length = utf8_sequence(text, bytes);
-    return length == 0 || s[0] < 0x20 || s[0] == 0x7F || (s[0] == 0xC2 && s[1] < 0xA0);
+    return length > 0 ? length : 1;
 }
 
-/* Puts a '?' for every byte of those in the C string `text`. */
-static inline void utf8_clean(char *text) {
-    size_t bytes = strlen(text);
-    for (size_t at = 0; at < bytes;) {
-        size_t length = utf8_sequence(text + at, bytes - at);
-        length = length > 0 ? length : 1;
-        if (utf8_is_control(text + at, bytes - at)) {
-            memset(text + at, '?', length);
-        }
-        at += length;
+/* The code of the sequence of `length` bytes at `text`, as utf8_sequence() found it. */
+static inline uint32_t utf8_decode(const char *text, size_t length) {
+    static const unsigned char first_bits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    const unsigned char *s = (const unsigned char *)text;
+    assert(length >= 1 && length <= 4);
+    uint32_t code = s[0] & first_bits[length];
+    for (size_t i = 1; i < length; i++) {
+        code = code << 6 | (s[i] & 0x3Fu);
     }
+    return code;
 }
 
 /* Writes `code` (a valid scalar value) at `out`, which has room for 4; the bytes written. */

@@ -3,7 +3,7 @@
 #include "broker/answer.h"
 
 #include "base/json.h"
-#include "base/utf8.h"
+#include "base/text.h"
 #include "broker/broker.h"
 
 #include <snekomatic/types.h>
@@ -14,30 +14,6 @@
 #define MESSAGE_SHOWN 300 /* bytes of GitHub's message, and of each of its errors */
 #define ERRORS_SHOWN 8    /* of errors[] */
 #define SENTENCE_MAX 900  /* fits struct error with what callers put in front */
-
-void answer_clean(char *out, size_t room, const char *text, size_t bytes) {
-    size_t used = 0, cut = 0; /* `cut`: the last place after which "..." fits */
-    for (size_t at = 0; at < bytes;) {
-        size_t length = utf8_sequence(text + at, bytes - at);
-        unsigned char c = (unsigned char)text[at];
-        bool c1 = length == 2 && c == 0xC2 && (unsigned char)text[at + 1] < 0xA0;
-        const char *from = length == 0 ? "?" : c < 0x20 || c == 0x7F || c1 ? " " : text + at;
-        size_t take = from == text + at ? length : 1;
-        if (used + take >= room) {
-            used = cut;
-            (void)memcpy(out + used, "...", 3);
-            used += 3;
-            break;
-        }
-        (void)memcpy(out + used, from, take);
-        used += take;
-        if (used + 4 <= room) {
-            cut = used;
-        }
-        at += length == 0 ? 1 : length;
-    }
-    out[used] = '\0';
-}
 
 const char *answer_header(const struct buffer *headers, const char *name, size_t *bytes) {
     size_t name_bytes = strlen(name), left = headers->bytes;
@@ -67,7 +43,7 @@ static bool find_text(const char *json, size_t bytes, const char *path, char *ou
         return false;
     }
     size_t length = json_unescape(value.raw + 1, value.raw_bytes - 2, text);
-    answer_clean(out, room, text, length);
+    text_clean(out, room, text, length);
     return out[0] != '\0';
 }
 
@@ -138,7 +114,7 @@ static void describe_permissions(const struct buffer *headers, struct buffer *ou
     char wanted[MESSAGE_SHOWN + 1];
     const char *accepted = answer_header(headers, "x-accepted-github-permissions", &bytes);
     if (accepted && bytes > 0) {
-        answer_clean(wanted, sizeof wanted, accepted, bytes);
+        text_clean(wanted, sizeof wanted, accepted, bytes);
         (void)buffer_printf(out, " (it needs %s)", wanted);
     }
 }
@@ -212,7 +188,7 @@ int32_t answer_judge(const char *method, const char *path, int32_t status,
         return 0;
     }
     char message[MESSAGE_SHOWN + 1] = "", shown[ANSWER_URL_SHOWN + 1];
-    answer_clean(shown, sizeof shown, path, strlen(path));
+    text_clean(shown, sizeof shown, path, strlen(path));
     bool look = body->bytes > 0 && body->bytes <= ANSWER_JSON_MAX;
     if (look) {
         (void)find_text(body->data, body->bytes, "message", message, sizeof message);

@@ -23,8 +23,4 @@ int32_t answer_judge_graphql(const struct buffer *body, struct error *err);
  * terminated, and its length; NULL when absent. */
 const char *answer_header(const struct buffer *headers, const char *name, size_t *bytes);
 
-/* Copies a stranger's text for a sentence: control characters become spaces, what is not UTF-8 a
- * question mark, and what does not fit is cut with "...". `room` is at least 4. */
-void answer_clean(char *out, size_t room, const char *text, size_t bytes);
-
 #endif

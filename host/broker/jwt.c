@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "broker/answer.h"
 #include "supervisor/supervisor.h"
 
@@ -149,7 +150,7 @@ static void take(struct jwt_source *source, struct supervisor_reply *answer, siz
             source->key = 0;
             return;
         }
-        answer_clean(why, sizeof why, answer->text, strlen(answer->text));
+        text_clean(why, sizeof why, answer->text, strlen(answer->text));
         fail_all(source, SNEK_E_FAILED, why);
     }
 }

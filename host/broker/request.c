@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "broker/answer.h"
 #include "broker/headers.h"
 #include "inbox/leases.h"
@@ -86,8 +87,8 @@ static void log_request(const struct job *job) {
     bool asked = request->kind == BROKER_REQUEST;
     const char *path = asked ? job->target.path : "/app"; /* NULL: its URL was rejected */
     char method[33], url[ANSWER_URL_SHOWN + 1];
-    answer_clean(method, sizeof method, asked ? request->method : "GET",
-                 asked ? strlen(request->method) : 3);
+    text_clean(method, sizeof method, asked ? request->method : "GET",
+               asked ? strlen(request->method) : 3);
     url_show(url, path ? "" : request->url);
     log_event(
         request->kind == BROKER_TOKEN ? SNEK_LEVEL_DEBUG : SNEK_LEVEL_INFO, "request",
@@ -412,7 +413,7 @@ static void fence(struct job *job) {
 static void give_up(struct job *job) {
     char shown[ANSWER_URL_SHOWN + 1];
     struct error err;
-    answer_clean(shown, sizeof shown, job->target.path, strlen(job->target.path));
+    text_clean(shown, sizeof shown, job->target.path, strlen(job->target.path));
     (void)error_set(&err, "%s %s was not sent: %s", job->request->method, shown,
                     job->as_app ? "the supervisor is too slow to sign for the app"
                                 : "its tokens come too late, or expire before they can be used (is "
@@ -528,7 +529,7 @@ static int32_t check(struct job *job, struct error *err) {
         return outcome;
     }
     char shown[ANSWER_URL_SHOWN + 1];
-    answer_clean(shown, sizeof shown, job->target.path, strlen(job->target.path));
+    text_clean(shown, sizeof shown, job->target.path, strlen(job->target.path));
     job->as_app = job->target.as_app;
     if (job->target.of_tokens) {
         (void)error_set(err,

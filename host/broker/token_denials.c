@@ -2,6 +2,7 @@
 #include "broker/token_denials.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "broker/answer.h"
 
 #include <snekomatic/types.h>
@@ -48,7 +49,7 @@ int32_t rejected_check(const struct rejected *rejected, const char *plugin,
             continue;
         }
         char where[101];
-        answer_clean(where, sizeof where, installation, strlen(installation));
+        text_clean(where, sizeof where, installation, strlen(installation));
         (void)error_set(err,
                         "plugin %s asked within a minute for %d tokens of one repository that "
                         "GitHub rejected%s%s: GitHub is asked for no other in the next %lld s",

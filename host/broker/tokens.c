@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "broker/answer.h"
 #include "broker/token_denials.h"
 
@@ -166,13 +167,13 @@ static bool is_strangers(const struct token *token, const struct buffer *body) {
 static int32_t explain(const struct exchange *exchange, const struct token_waiter *waiter,
                        struct error *err) {
     char wanted[PERMISSIONS_SHOWN + 1], where[101];
-    answer_clean(wanted, sizeof wanted, waiter->permissions, strlen(waiter->permissions));
-    answer_clean(where, sizeof where, waiter->installation, strlen(waiter->installation));
+    text_clean(wanted, sizeof wanted, waiter->permissions, strlen(waiter->permissions));
+    text_clean(where, sizeof where, waiter->installation, strlen(waiter->installation));
     if (waiter->repository[0] &&
         ((exchange->status == 201 && exchange->outcome == SNEK_E_VALIDATION) ||
          (exchange->status == 422 && strcasestr(exchange->error.text, "repositor")))) {
         char which[201];
-        answer_clean(which, sizeof which, waiter->repository, strlen(waiter->repository));
+        text_clean(which, sizeof which, waiter->repository, strlen(waiter->repository));
         (void)error_set(err, "the repository %s is none of installation %s's (%s)", which, where,
                         exchange->error.text);
         return SNEK_E_VALIDATION;

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mailbox.h"
 #include "base/secret.h"
+#include "base/text.h"
 #include "broker/answer.h"
 #include "broker/cause.h"
 #include "broker/headers.h"
@@ -435,7 +436,7 @@ static int32_t outcome_of(const struct exchange *exchange, CURLcode code) {
 
 static void fail(const struct transport *transport, struct exchange *exchange, CURLcode code) {
     char path[ANSWER_URL_SHOWN + 1], cause[CAUSE_SHOWN + 1], why[CAUSE_SHOWN + 1] = "";
-    answer_clean(path, sizeof path, exchange->path, strlen(exchange->path));
+    text_clean(path, sizeof path, exchange->path, strlen(exchange->path));
     const char *text = exchange->curl_error && exchange->curl_error[0] ? exchange->curl_error
                                                                        : curl_easy_strerror(code);
     if (code == CURLE_ABORTED_BY_CALLBACK) { /* see before_request() */
@@ -448,7 +449,7 @@ static void fail(const struct transport *transport, struct exchange *exchange, C
                                    .proxy = transport->proxy.url ? &transport->proxy : NULL,
                                    .unsent = exchange->unsent},
                    cause, sizeof cause);
-    answer_clean(why, sizeof why, cause, strlen(cause));
+    text_clean(why, sizeof why, cause, strlen(cause));
     exchange->outcome = outcome_of(exchange, code);
     if (exchange->crowded) {
         (void)error_set(&exchange->error,

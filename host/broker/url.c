@@ -3,6 +3,7 @@
 #include "broker/url.h"
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 #include <snekomatic/types.h>
 
@@ -203,7 +204,7 @@ void url_show(char out[ANSWER_URL_SHOWN + 1], const char *url) {
     const char *host = slashes ? slashes + 2 : url;
     const char *at = memrchr(host, '@', strcspn(host, "/?#\\"));
     const char *from = slashes && at ? at + 1 : url;
-    answer_clean(out, ANSWER_URL_SHOWN + 1, from, strcspn(from, "?#"));
+    text_clean(out, ANSWER_URL_SHOWN + 1, from, strcspn(from, "?#"));
 }
 
 static int32_t reject(const struct origin *origin, const char *url, const char *why,

@@ -2,7 +2,7 @@
 #include "cli/deliveries.h"
 
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static int columns_of(const char *text) {
 void deliveries_print_text(const char *text, int width) {
     AUTO_FREE char *clean = strdup(text);
     if (clean) {
-        utf8_clean(clean);
+        text_clean_in_place(clean);
         int pad = width - columns_of(clean);
         (void)printf("%s%*s", clean, pad > 0 ? pad : 0, "");
     }
@@ -80,7 +80,7 @@ static json_t *json_text(const char *text) {
     }
     AUTO_FREE char *clean = strdup(text);
     if (clean) {
-        utf8_clean(clean);
+        text_clean_in_place(clean);
     }
     return json_string(clean ? clean : "");
 }

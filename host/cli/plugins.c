@@ -5,7 +5,7 @@
 #include "cli/online.h"
 
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "base/text.h"
 #include "config/config.h"
 #include "inbox/inbox.h"
 #include "supervisor/supervisor.h"
@@ -76,7 +76,7 @@ static void on_log(void *context, uint64_t run, enum log_level level, struct fra
     (void)level;
     AUTO_FREE char *line = strndup(text.data, text.bytes);
     if (line) {
-        utf8_clean(line);
+        text_clean_in_place(line);
         (void)fprintf(stderr, "  %s\n", line);
     }
 }

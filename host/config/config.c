@@ -4,6 +4,7 @@
 
 #include "base/install_path.h"
 #include "base/io.h"
+#include "base/text.h"
 #include "config/config_loader.h"
 #include "config/values.h"
 
@@ -35,12 +36,10 @@ void config_loader_problem(struct config_loader *loader, struct place place, con
                             place.line);
     }
     (void)buffer_append_text(&loader->problems, text ? text : "out of memory");
-    for (size_t i = start; i < loader->problems.bytes; i++) {
-        unsigned char c = (unsigned char)loader->problems.data[i];
-        if (c < ' ' || c == 0x7F) {
-            loader->problems.data[i] =
-                '?'; /* a key may hold a line break, or a terminal's escape */
-        }
+    if (loader->problems.bytes > start) {
+        /* A key may hold a line break, or a terminal's escape. */
+        text_clean_in_place(loader->problems.data + start);
+        loader->problems.bytes = start + strlen(loader->problems.data + start);
     }
     (void)buffer_append_text(&loader->problems, "\n");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "protocol/description.h"
 
+#include "base/text.h"
 #include "base/utf8.h"
 
 #include <string.h>
@@ -8,11 +9,10 @@
 static char *copy_text(struct frame_reader *reader, size_t max_bytes) {
     struct frame_text text = frame_get_text(reader, max_bytes);
     for (size_t at = 0; at < text.bytes;) {
-        size_t length = utf8_sequence(text.data + at, text.bytes - at);
-        if (utf8_is_control(text.data + at, text.bytes - at)) {
+        if (text_unsafe(text.data + at, text.bytes - at) != 0) {
             reader->failed = true; /* it goes to logs and terminals */
         }
-        at += length > 0 ? length : 1;
+        at += utf8_step(text.data + at, text.bytes - at);
     }
     char *copy = strndup(text.data, text.bytes);
     if (!copy) {

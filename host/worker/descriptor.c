@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 #include "worker/descriptor.h"
 
+#include "base/text.h"
 #include "worker/text.h"
 
 #include <string.h>
@@ -300,7 +301,7 @@ static int put_subscription(struct frame_writer *writer, const struct snek_subsc
     for (size_t i = 0; i < SNEK_SUBSCRIPTION_FILTERS_MAX && s->filters[i].path; i++) {
         result |= describe_filter(&s->filters[i], &text);
     }
-    text_clean(line, sizeof line, text.data, text.bytes);
+    text_repair(line, sizeof line, text.data, text.bytes);
     frame_put_text(writer, s->event);
     frame_put_text(writer, s->action ? s->action : "");
     frame_put_text(writer, line);

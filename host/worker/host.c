@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* struct snek_host: the small core that every plugin is given. What is cheap to get wrong (a NULL)
  * gets an answer, not a crash. */
+#include "base/text.h"
 #include "worker/services.h"
-#include "worker/text.h"
 #include "worker/worker.h"
 
 #include "base/clock.h"
@@ -15,7 +15,7 @@
 static void set_reason(pthread_mutex_t *lock, struct reason *reason, const char *text, size_t bytes,
                        bool of_call, int64_t delay_ms) {
     (void)pthread_mutex_lock(lock);
-    text_clean(reason->text, sizeof reason->text, text, bytes);
+    text_repair(reason->text, sizeof reason->text, text, bytes);
     reason->of_call = of_call;
     reason->delay_ms = delay_ms > 0 ? delay_ms : 0;
     (void)pthread_mutex_unlock(lock);
@@ -66,7 +66,7 @@ void worker_log(struct worker *worker, const struct run *run, enum log_level lev
     if (level < worker->least_level) {
         return;
     }
-    text_clean(line, sizeof line, text, strnlen(text, sizeof line));
+    text_repair(line, sizeof line, text, strnlen(text, sizeof line));
     frame_begin(&writer, &buffer, FRAME_LOG, run ? run->handle : 0, 0);
     frame_put_number(&writer, level);
     frame_put_text(&writer, line);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* snekomatic-worker: loads one plugin and handles its runs, as the host says on descriptor 3.
  * Standard input, output and error may be closed; nothing of the protocol goes there. */
+#include "base/text.h"
 #include "worker/calls.h"
 #include "worker/descriptor.h"
 #include "worker/loader.h"
 #include "worker/runs.h"
 #include "worker/sandbox.h"
-#include "worker/text.h"
 
 #include "base/json.h"
 
@@ -51,7 +51,7 @@ static _Noreturn void reject(struct worker *worker, const char *why) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_HOST_MAX);
     struct frame_writer writer;
     char sentence[FRAME_REASON_MAX + 1];
-    text_clean(sentence, sizeof sentence, why, strlen(why));
+    text_repair(sentence, sizeof sentence, why, strlen(why));
     frame_begin(&writer, &buffer, FRAME_REJECTED, 0, 0);
     frame_put_text(&writer, sentence);
     if (frame_end(&writer) == 0) {

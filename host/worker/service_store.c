@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Service "store": what a plugin remembers. The host keeps it; the worker only asks. */
+#include "base/text.h"
 #include "worker/calls.h"
 #include "worker/services.h"
-#include "worker/text.h"
 
 #include <string.h>
 

@@ -1,45 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Finds white space, Unicode's too. */
 #include "worker/text.h"
 
-#include "base/utf8.h"
-
 #include <string.h>
-
-void text_clean(char *out, size_t room, const char *text, size_t bytes) {
-    size_t written = 0;
-    for (size_t at = 0; at < bytes;) {
-        size_t length = utf8_sequence(text + at, bytes - at);
-        size_t taken = length > 0 ? length : 1;
-        if (written + taken >= room) {
-            break;
-        }
-        memcpy(out + written, length > 0 && text[at] ? text + at : "?", taken);
-        written += taken;
-        at += taken;
-    }
-    out[written] = '\0';
-}
-
-bool text_is_utf8(const char *text, size_t bytes) {
-    size_t length = 1;
-    for (size_t at = 0; at < bytes && length > 0; at += length) {
-        length = utf8_sequence(text + at, bytes - at);
-    }
-    return length > 0;
-}
-
-bool text_is_line(const char *text, size_t max) {
-    size_t bytes = text ? strnlen(text, max + 1) : 0;
-    if (bytes == 0 || bytes > max || !text_is_utf8(text, bytes)) {
-        return false;
-    }
-    for (size_t i = 0; i < bytes; i++) {
-        if ((unsigned char)text[i] < ' ' || text[i] == 0x7F) {
-            return false;
-        }
-    }
-    return true;
-}
 
 size_t text_space(const char *text) {
     static const char *const wide[] = {

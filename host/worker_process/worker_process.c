@@ -3,7 +3,7 @@
 
 #include "base/install_path.h"
 #include "base/mailbox.h"
-#include "base/utf8.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -286,7 +286,7 @@ static int got_rejected(struct worker_process *worker_process, struct frame_read
     }
     char sentence[FRAME_REASON_MAX + 1];
     (void)snprintf(sentence, sizeof sentence, "%.*s", (int)why.bytes, why.data);
-    utf8_clean(sentence); /* it may go to a terminal */
+    text_clean_in_place(sentence); /* it may go to a terminal */
     worker_process->handlers->rejected(worker_process->context, sentence);
     return 0;
 }

@@ -10,7 +10,6 @@
 #include "base/mailbox.h"
 #include "base/secret.h"
 #include "base/suggest.h"
-#include "base/utf8.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -105,14 +104,6 @@ static void what_steers_a_terminal_is_escaped_in_a_log_line(void **state) {
     }
 }
 
-static void control_characters_do_not_reach_a_terminal(void **state) {
-    (void)state;
-    char text[] = "caf\xC3\xA9 \x1b]0;x\x07 \xC2\x9B"
-                  "2J \xFF\n";
-    utf8_clean(text);
-    assert_string_equal(text, "caf\xC3\xA9 ?]0;x? ??2J ??");
-}
-
 static int opened[3], n_opened;
 static struct mail mails[3];
 
@@ -187,7 +178,6 @@ int main(void) {
         cmocka_unit_test(a_scrubbed_variable_is_gone_from_memory_too),
         cmocka_unit_test(a_log_line_is_one_line_whatever_it_is_given),
         cmocka_unit_test(what_steers_a_terminal_is_escaped_in_a_log_line),
-        cmocka_unit_test(control_characters_do_not_reach_a_terminal),
         cmocka_unit_test(mail_is_opened_once_and_in_order),
         cmocka_unit_test(a_slip_is_near_and_another_word_is_not),
         cmocka_unit_test(the_rest_of_a_pipe_is_read_up_to_the_maximum),

@@ -364,7 +364,7 @@ static void every_status_has_its_outcome(void **state) {
         {"410", 410, SNEK_E_NOT_FOUND, "answered 410"},
         {"418", 418, SNEK_E_SERVER, "answered 418"},
         {"422-errors", 422, SNEK_E_VALIDATION,
-         "answered 422: Validation Failed (name: already_exists; body is too long; no)"},
+         "answered 422: Validation Failed (name: already_exists; body is?too long; no)"},
         {"500", 500, SNEK_E_SERVER, "answered 500"},
         {"502-html", 502, SNEK_E_SERVER, "GET /status/502-html answered 502"},
         {"503", 503, SNEK_E_SERVER, "answered 503"},

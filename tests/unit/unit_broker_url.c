@@ -151,41 +151,6 @@ static void a_url_longer_than_the_maximum_is_rejected(void **state) {
     origin_finish(&origin);
 }
 
-static void a_strangers_text_is_cleaned_and_cut(void **state) {
-    (void)state;
-    static const struct {
-        size_t room;
-        const char *text, *want;
-    } cases[] = {
-        {20, "hiss", "hiss"},
-        {20, "a\nb\x1b[2J", "a b [2J"},
-        {20,
-         "a\xFF"
-         "b",
-         "a?b"},
-        {20,
-         "a\xC2\x9B"
-         "b",
-         "a b"},
-        {7, "123456", "123456"},
-        {7, "1234567", "123..."},
-        {8,
-         "12\xC3\xA9\xC3\xA9"
-         "67",
-         "12\xC3\xA9..."},
-        {7,
-         "12\xC3\xA9\xC3\xA9"
-         "67",
-         "12..."},
-        {4, "1234", "..."},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char out[20];
-        answer_clean(out, cases[i].room, cases[i].text, strlen(cases[i].text));
-        assert_string_equal(out, cases[i].want);
-    }
-}
-
 static void a_sentence_never_outgrows_its_bounds(void **state) {
     (void)state;
     static char path[5000], body[60000];
@@ -269,7 +234,6 @@ int main(void) {
         cmocka_unit_test(urls_of_the_origin_are_put_together_from_it),
         cmocka_unit_test(urls_that_lead_away_are_rejected),
         cmocka_unit_test(a_url_longer_than_the_maximum_is_rejected),
-        cmocka_unit_test(a_strangers_text_is_cleaned_and_cut),
         cmocka_unit_test(a_url_is_shown_without_what_may_be_secret),
         cmocka_unit_test(a_sentence_never_outgrows_its_bounds),
     };

@@ -295,7 +295,7 @@ static const struct {
     {"sever.listen = 1", "unknown key sever; did you mean server?"},
     {"snakes = 1", "unknown key snakes"},
     {"\"server.listen\" = 1", "unknown key \"server.listen\"; did you mean server.listen?"},
-    {"\"a\\nb\" = 1", "unknown key a?b"},
+    {"\"a\\nb\" = 1", "unknown key a b"},
     {"server = 1", "server must be a table, not a whole number"},
     {"[[plugins]]", "plugins must be a table, not an array; did you mean [[plugin]]?"},
     {"[plugin]", "plugin must be an array of tables: write [[plugin]]"},

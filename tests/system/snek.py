@@ -420,7 +420,8 @@ class FakeGitHub:
 
     def fail(self, method=None, path=None, **what):
         """The next request that fits fails: status=, body=, headers=, delay_ms=, drop=True,
-        after=True (once its effect is there), times= (-1: always)."""
+        after=True (once its effect is there), times= (-1: always), like= (a response by the name
+        that docs/fake-github.md gives it)."""
         rule = {"method": method, "path": path, **what}
         return self._control("POST", "fail", {k: v for k, v in rule.items() if v is not None})
 
@@ -437,7 +438,8 @@ class FakeGitHub:
     def deliver(self, event, payload, guid=None, **how):
         """An event happens: its webhook is sent to the webhook_url of the settings. The log's entry.
         age_s= (it happened so long ago), unsent=True (GitHub does not reach the bot),
-        lose_response=True (the bot gets it, and GitHub does not see the response)."""
+        lose_response=True (the bot gets it, and GitHub does not see the response), id= (GitHub's
+        number of it), no_payload=True (GitHub no longer has its payload)."""
         body = {"event": event, "payload": rewrite(payload, self.api_url), "guid": guid, **how}
         return self._control("POST", "deliver", {k: v for k, v in body.items() if v is not None})
 

@@ -724,3 +724,61 @@ def test_deliveries_come_in_pages_by_cursor_and_for_three_days(fake, app, client
     assert [entry["status_code"] for entry in deliveries(app, "?status=failure").json] == [502] * 3
     assert deliveries(app, "?status=success").json == []
     assert client("GET", "/app/hook/deliveries").status == 401
+
+
+def test_the_app_sees_its_installations_and_which_are_suspended(fake, app):
+    one = app("GET", f"/app/installations/{snek.INSTALLATION}")
+    assert (one.status, one.json["account"]["login"], one.json["suspended_at"]) == (
+        200, "sneks-united", None)
+    fake.patch_state({"installations": [{"id": snek.INSTALLATION, "suspended": True}]})
+    assert app("GET", f"/app/installations/{snek.INSTALLATION}").json["suspended_at"]
+    assert [entry["id"] for entry in app("GET", "/app/installations").json] == [snek.INSTALLATION]
+    assert app("GET", "/app/installations/1").status == 404
+
+
+def test_the_rate_limit_is_shown_to_everybody_and_costs_nothing(anyone, client):
+    before = client("GET", "/rate_limit").json["resources"]["core"]["used"]
+    assert client("GET", "/rate_limit").json["resources"]["core"]["used"] == before
+    assert anyone("GET", "/rate_limit").status == 200
+
+
+def test_a_user_is_found_by_login_and_so_is_the_apps_own_bot(client):
+    assert client("GET", "/users/Hatchling-Hana").json["id"] == 90301
+    assert client("GET", f"/users/{snek.APP_SLUG}%5Bbot%5D").json["type"] == "Bot"
+    assert client("GET", "/users/nobody-at-all").status == 404
+
+
+def test_an_archived_repository_is_read_only_and_a_deleted_issue_is_gone(fake, client):
+    fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium", "archived": True}]})
+    comments = f"{REPO}/issues/12/comments"
+    assert client("GET", comments).status == 200
+    assert client("POST", comments, {"body": "x"}).status == 403
+    fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium", "archived": False,
+                                        "issues": [{"number": 12, "deleted": True}]}]})
+    assert client("POST", comments, {"body": "x"}).status == 410
+
+
+@pytest.mark.parametrize("like,status,words", [
+    ("abuse_detection", 403, "abuse detection"), ("secondary_limit", 403, "secondary rate limit"),
+    ("submitted_too_quickly", 422, "was submitted too quickly"), ("blocked", 422, "User is blocked"),
+    ("suspended", 403, "suspended"), ("archived", 403, "archived"), ("locked", 403, "locked"),
+    ("deleted", 410, "deleted"), ("proxy_404", 404, "<html>"), ("sign_in_page", 200, "Sign in")])
+def test_a_failure_can_be_asked_for_by_name(fake, client, like, status, words):
+    fake.fail("GET", f"{REPO}/issues/12", like=like)
+    response = client("GET", f"{REPO}/issues/12")
+    assert response.status == status and words in response.body.decode()
+    html = response.headers["content-type"].startswith("text/html")
+    assert html == (like in ("proxy_404", "sign_in_page"))
+
+
+def test_a_failure_with_an_unknown_name_is_rejected(fake):
+    response = snek.request("POST", f"{fake.url}/_fake/fail", {"like": "gremlins"})
+    assert response.status == 422 and "gremlins" in response.json["message"]
+
+
+def test_a_delivery_can_have_a_lower_id_than_an_earlier_one_and_no_payload(fake, app):
+    fake.deliver("ping", {"zen": "x"}, unsent=True, id=2000)
+    fake.deliver("ping", {"zen": "y"}, unsent=True, id=1000, no_payload=True)
+    assert {entry["id"] for entry in app("GET", "/app/hook/deliveries").json} == {1000, 2000}
+    assert app("GET", "/app/hook/deliveries/1000").json["request"]["payload"] is None
+    assert app("GET", "/app/hook/deliveries/2000").json["request"]["payload"] == {"zen": "x"}

@@ -29,6 +29,66 @@ static json_t *find_installation(struct http_exchange *exchange) {
                : NULL;
 }
 
+static json_t *shape_installation(struct fake *fake, json_t *installation) {
+    json_int_t id = number_of(installation, "id");
+    const char *account = text_of(installation, "account");
+    bool suspended = json_is_true(json_object_get(installation, "suspended"));
+    json_t *shape = json_pack(
+        "{s:I, s:o, s:s, s:o, s:o, s:s, s:o?, s:I, s:s, s:O, s:[], s:s, s:s, s:n, s:b, s:[]}", "id",
+        id, "account", shape_account(fake, account), "repository_selection", "all",
+        "access_tokens_url",
+        json_sprintf("%s/app/installations/%" JSON_INTEGER_FORMAT "/access_tokens", fake->origin,
+                     id),
+        "repositories_url", json_sprintf("%s/installation/repositories", fake->origin), "html_url",
+        "https://github.com/settings/installations", "target_id",
+        json_incref(
+            json_object_get(list_find(state_list(fake, "organizations"), "login", account), "id")),
+        "app_id", (json_int_t)fake->app_id, "target_type", "Organization", "permissions",
+        json_object_get(installation, "permissions"), "events", "created_at",
+        "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z", "single_file_name",
+        "has_multiple_single_files", 0, "single_file_paths");
+    (void)json_object_set_new(shape, "app_slug", json_string(fake->app_slug));
+    (void)json_object_set_new(shape, "suspended_at",
+                              suspended ? json_string("2025-01-02T00:00:00Z") : json_null());
+    (void)json_object_set_new(shape, "suspended_by",
+                              suspended ? shape_user(fake, "owner-of-the-app") : json_null());
+    return shape;
+}
+
+void handle_installations_get(struct http_exchange *exchange) {
+    json_t *all = json_array(), *installation;
+    size_t i;
+    json_array_foreach(state_list(exchange->fake, "installations"), i, installation) {
+        (void)json_array_append_new(all, shape_installation(exchange->fake, installation));
+    }
+    respond_page(exchange, all);
+}
+
+void handle_installation_get(struct http_exchange *exchange) {
+    json_t *installation = find_installation(exchange);
+    if (installation) {
+        respond_json(exchange, 200, shape_installation(exchange->fake, installation));
+    } else {
+        respond_error(exchange, 404, "Not Found");
+    }
+}
+
+/* A user, an organization, or the app's own bot. */
+void handle_user_get(struct http_exchange *exchange) {
+    struct fake *fake = exchange->fake;
+    const char *login = exchange->parameters[0];
+    json_t *own = app_login(fake);
+    bool known = strcasecmp(login, json_string_value(own)) == 0 ||
+                 list_find(state_list(fake, "organizations"), "login", login) ||
+                 state_user(fake, login);
+    json_decref(own);
+    if (known) {
+        respond_json(exchange, 200, shape_account(fake, login));
+    } else {
+        respond_error(exchange, 404, "Not Found");
+    }
+}
+
 static json_t *with_metadata(const json_t *permissions) {
     json_t *all = json_deep_copy(permissions);
     const char *name;

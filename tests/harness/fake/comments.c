@@ -43,6 +43,10 @@ json_t *find_issue(struct http_exchange *exchange, bool must_be_pull) {
         respond_error(exchange, 404, "Not Found");
         return NULL;
     }
+    if (json_is_true(json_object_get(issue, "deleted"))) {
+        respond_error(exchange, 410, "This issue was deleted");
+        return NULL;
+    }
     return issue;
 }
 

@@ -8,6 +8,49 @@
 
 #define DELAY_MAX_MS 600000
 
+/* Responses of GitHub, and of what may stand before it, that a test asks for by name. `body` is
+ * JSON, or a text that is sent as it is. */
+static const struct known_failure {
+    const char *name;
+    unsigned status;
+    const char *body;
+} known_failures[] = {
+    {"abuse_detection", 403,
+     "{\"message\":\"You have triggered an abuse detection mechanism. Please wait a few minutes "
+     "before you try again.\",\"documentation_url\":\"https://docs.github.com/rest/overview/"
+     "resources-in-the-rest-api#abuse-rate-limits\"}"},
+    {"secondary_limit", 403,
+     "{\"message\":\"You have exceeded a secondary rate limit. Please wait a few minutes before "
+     "you "
+     "try again.\",\"documentation_url\":\"https://docs.github.com/rest/overview/"
+     "rate-limits-for-the-rest-api#about-secondary-rate-limits\"}"},
+    {"submitted_too_quickly", 422,
+     "{\"message\":\"Validation Failed\",\"errors\":[{\"resource\":\"IssueComment\",\"code\":"
+     "\"custom\",\"field\":\"body\",\"message\":\"was submitted too quickly\"}]}"},
+    {"suspended", 403, "{\"message\":\"This installation has been suspended\"}"},
+    {"archived", 403, "{\"message\":\"Repository was archived so is read-only.\"}"},
+    {"locked", 403, "{\"message\":\"Unable to create comment because issue is locked.\"}"},
+    {"blocked", 422,
+     "{\"message\":\"Validation Failed\",\"errors\":[{\"resource\":\"IssueComment\",\"code\":"
+     "\"unprocessable\",\"field\":\"data\",\"message\":\"User is blocked\"}]}"},
+    {"deleted", 410, "{\"message\":\"This issue was deleted\"}"},
+    {"proxy_404", 404,
+     "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n<center><h1>404 Not "
+     "Found</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"},
+    {"sign_in_page", 200,
+     "<!DOCTYPE html>\n<html lang=\"en\"><head><title>Sign in</title></head><body><form "
+     "action=\"/session\" method=\"post\"></form></body></html>\n"},
+};
+
+static const struct known_failure *find_known_failure(const char *name) {
+    for (size_t i = 0; i < sizeof known_failures / sizeof *known_failures; i++) {
+        if (strcmp(known_failures[i].name, name) == 0) {
+            return &known_failures[i];
+        }
+    }
+    return NULL;
+}
+
 static bool is_meant(const json_t *failure, const struct http_exchange *exchange) {
     const char *method = text_of(failure, "method");
     const char *path = text_of(failure, "path");
@@ -41,16 +84,20 @@ json_t *failure_take(struct fake *fake, const struct http_exchange *exchange) {
 }
 
 int failure_check(const json_t *failure, struct error *err) {
-    const char *method = NULL, *path = NULL;
+    const char *method = NULL, *path = NULL, *like = NULL;
     json_int_t times = 1, status = 200, delay_ms = 0;
     int drop = 0, after = 0;
     json_t *body = NULL, *headers = NULL;
     json_error_t problem;
     if (json_unpack_ex((json_t *)failure, &problem, 0,
-                       "{s?s, s?s, s?I, s?I, s?I, s?b, s?b, s?o, s?o !}", "method", &method, "path",
-                       &path, "times", &times, "status", &status, "delay_ms", &delay_ms, "drop",
-                       &drop, "after", &after, "body", &body, "headers", &headers) < 0) {
+                       "{s?s, s?s, s?s, s?I, s?I, s?I, s?b, s?b, s?o, s?o !}", "like", &like,
+                       "method", &method, "path", &path, "times", &times, "status", &status,
+                       "delay_ms", &delay_ms, "drop", &drop, "after", &after, "body", &body,
+                       "headers", &headers) < 0) {
         return error_set(err, "%s", problem.text);
+    }
+    if (like && !find_known_failure(like)) {
+        return error_set(err, "like: no failure is called %s; fake-github.md lists them", like);
     }
     if (status < 200 || status > 599) {
         return error_set(err, "status is a number from 200 to 599");
@@ -72,16 +119,24 @@ int failure_check(const json_t *failure, struct error *err) {
 }
 
 bool failure_breaks(const json_t *failure) {
-    return json_is_true(json_object_get(failure, "drop")) || json_object_get(failure, "status");
+    return json_is_true(json_object_get(failure, "drop")) || json_object_get(failure, "status") ||
+           json_object_get(failure, "like");
 }
 
-void failure_respond(struct http_exchange *exchange, const json_t *failure) {
-    if (json_is_true(json_object_get(failure, "drop"))) {
-        exchange->drop = true;
-        return;
-    }
+/* The failure's status and body; those of the known failure that it names, unless it has its own.
+ */
+static void respond_with(struct http_exchange *exchange, const json_t *failure) {
+    const char *like = text_of(failure, "like");
+    const struct known_failure *known = like ? find_known_failure(like) : NULL;
     unsigned status = (unsigned)number_of(failure, "status");
-    json_t *body = json_object_get(failure, "body");
+    json_t *body = json_incref(json_object_get(failure, "body"));
+    if (known) {
+        status = status ? status : known->status;
+        if (!body) {
+            body =
+                *known->body == '{' ? json_loads(known->body, 0, NULL) : json_string(known->body);
+        }
+    }
     if (json_is_string(body)) {
         respond_empty(exchange, status);
         exchange->response_text = strdup(json_string_value(body));
@@ -90,6 +145,15 @@ void failure_respond(struct http_exchange *exchange, const json_t *failure) {
     } else {
         respond_error(exchange, status, "The test asked for this failure");
     }
+    json_decref(body);
+}
+
+void failure_respond(struct http_exchange *exchange, const json_t *failure) {
+    if (json_is_true(json_object_get(failure, "drop"))) {
+        exchange->drop = true;
+        return;
+    }
+    respond_with(exchange, failure);
     const char *name;
     json_t *value;
     json_object_foreach(json_object_get(failure, "headers"), name, value) {

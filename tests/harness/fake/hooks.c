@@ -331,11 +331,13 @@ void handle_hook_delivery(struct http_exchange *exchange) {
         return;
     }
     json_t *shown = shape(entry);
+    json_t *payload = json_is_true(json_object_get(entry, "_no_payload"))
+                          ? json_null()
+                          : json_loads(text_of(entry, "_body"), 0, NULL);
     (void)json_object_set_new(shown, "request",
                               json_pack("{s:{s:s, s:s}, s:o}", "headers", "X-GitHub-Delivery",
                                         text_of(entry, "guid"), "X-GitHub-Event",
-                                        text_of(entry, "event"), "payload",
-                                        json_loads(text_of(entry, "_body"), 0, NULL)));
+                                        text_of(entry, "event"), "payload", payload));
     (void)json_object_set_new(
         shown, "response",
         json_pack("{s:{}, s:O?}", "headers", "payload", json_object_get(entry, "_response")));
@@ -371,14 +373,19 @@ static void make_guid(char guid[37]) {
 void control_deliver(struct http_exchange *exchange, json_t *body) {
     const char *event, *guid = NULL;
     char made[37];
-    int lose_response = 0, unsent = 0;
-    json_int_t age_s = 0;
+    int lose_response = 0, unsent = 0, no_payload = 0;
+    json_int_t age_s = 0, id = 0;
     json_t *payload;
     json_error_t problem;
-    if (json_unpack_ex(body, &problem, 0, "{s:s, s:o, s?s, s?I, s?b, s?b !}", "event", &event,
-                       "payload", &payload, "guid", &guid, "age_s", &age_s, "lose_response",
-                       &lose_response, "unsent", &unsent) < 0) {
+    if (json_unpack_ex(body, &problem, 0, "{s:s, s:o, s?s, s?I, s?I, s?b, s?b, s?b !}", "event",
+                       &event, "payload", &payload, "guid", &guid, "age_s", &age_s, "id", &id,
+                       "no_payload", &no_payload, "lose_response", &lose_response, "unsent",
+                       &unsent) < 0) {
         respond_json(exchange, 422, json_pack("{s:s}", "message", problem.text));
+        return;
+    }
+    if (id < 0 || (id > 0 && list_find_number(exchange->fake->deliveries, "id", id))) {
+        respond_json(exchange, 422, json_pack("{s:s}", "message", "id is taken, or negative"));
         return;
     }
     make_guid(made);
@@ -393,6 +400,10 @@ void control_deliver(struct http_exchange *exchange, json_t *body) {
         sending->url[0] = '\0'; /* whatever is listening, GitHub does not reach it */
     }
     sending->lose_response = lose_response;
+    if (id > 0) {
+        (void)json_object_set_new(sending->entry, "id", json_integer(id));
+    }
+    (void)json_object_set_new(sending->entry, "_no_payload", json_boolean(no_payload));
     json_t *entry = json_incref(sending->entry);
     send_now(sending);
     respond_json(exchange, 200, shape(entry));

@@ -228,6 +228,10 @@ size_t query_number(const struct http_exchange *exchange, const char *name, size
 /* The handlers: apps.c, hooks.c, orgs.c, repositories.c, search.c, graphql.c, issues.c, comments.c,
  * reactions.c. */
 void handle_app(struct http_exchange *exchange);
+void handle_installations_get(struct http_exchange *exchange);
+void handle_installation_get(struct http_exchange *exchange);
+void handle_user_get(struct http_exchange *exchange);
+void handle_rate_limit(struct http_exchange *exchange);
 void handle_access_tokens(struct http_exchange *exchange);
 void handle_hook_deliveries(struct http_exchange *exchange);
 void handle_hook_delivery(struct http_exchange *exchange);

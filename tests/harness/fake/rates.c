@@ -80,6 +80,26 @@ void add_rate_headers(struct http_exchange *exchange, enum rate_bucket bucket) {
     response_header(exchange, "x-ratelimit-resource", buckets[bucket].name);
 }
 
+static json_t *rate_object(struct http_exchange *exchange, enum rate_bucket bucket) {
+    json_t *rate = callers_rate(exchange, bucket);
+    json_int_t limit = state_setting(exchange->fake, buckets[bucket].setting);
+    json_int_t used = number_of(rate, "used");
+    return json_pack("{s:I, s:I, s:I, s:I, s:s}", "limit", limit, "used", used, "remaining",
+                     used < limit ? limit - used : 0, "reset", number_of(rate, "reset"), "resource",
+                     buckets[bucket].name);
+}
+
+void handle_rate_limit(struct http_exchange *exchange) {
+    json_t *resources = json_object();
+    for (size_t i = 0; i < sizeof buckets / sizeof *buckets; i++) {
+        (void)json_object_set_new(resources, buckets[i].name,
+                                  rate_object(exchange, (enum rate_bucket)i));
+    }
+    respond_json(
+        exchange, 200,
+        json_pack("{s:o, s:o}", "resources", resources, "rate", rate_object(exchange, RATE_CORE)));
+}
+
 void rates_set(struct fake *fake, const json_t *settings) {
     bool changed = json_object_get(settings, "rate_window_s") != NULL;
     for (size_t i = 0; i < sizeof buckets / sizeof *buckets; i++) {

@@ -13,14 +13,20 @@ struct route {
     const char *method;
     const char *path;
     void (*handle)(struct http_exchange *exchange);
-    bool by_app;                      /* with a JWT; else with an installation's token */
-    const char *level;                /* of any of these permissions */
-    const char *permission, *or_else; /* or_else may be NULL */
+    /* The caller needs the app's JWT; otherwise an installation's token. */
+    bool by_app;
+    /* The token needs this level of `permission` or of `or_else`, each of which may be NULL. */
+    const char *level;
+    const char *permission, *or_else;
     const char *documentation;
 };
 
 static const struct route routes[] = {
     {"GET", "/app", handle_app, .by_app = true, .documentation = DOCS "apps/apps"},
+    {"GET", "/app/installations", handle_installations_get, .by_app = true,
+     .documentation = DOCS "apps/apps#list-installations-for-the-authenticated-app"},
+    {"GET", "/app/installations/{id}", handle_installation_get, .by_app = true,
+     .documentation = DOCS "apps/apps#get-an-installation-for-the-authenticated-app"},
     {"POST", "/app/installations/{id}/access_tokens", handle_access_tokens, .by_app = true,
      .documentation = DOCS "apps/apps#create-an-installation-access-token-for-an-app"},
     {"GET", "/app/hook/deliveries", handle_hook_deliveries, .by_app = true,
@@ -40,6 +46,10 @@ static const struct route routes[] = {
     {"GET", "/installation/repositories", handle_installation_repositories, false, "read",
      "metadata", NULL,
      DOCS "apps/installations#list-repositories-accessible-to-the-app-installation"},
+    {"GET", "/rate_limit", handle_rate_limit,
+     .documentation =
+         DOCS "rate-limit/rate-limit#get-rate-limit-status-for-the-authenticated-user"},
+    {"GET", "/users/{username}", handle_user_get, .documentation = DOCS "users/users#get-a-user"},
     {"GET", "/search/issues", handle_search_issues, false, "read", "metadata", NULL,
      DOCS "search/search#search-issues-and-pull-requests"},
     {"POST", "/graphql", handle_graphql, .documentation = "https://docs.github.com/graphql"},
@@ -152,8 +162,16 @@ static bool request_is_sound(struct http_exchange *exchange) {
     return true;
 }
 
+/* GitHub shows the rate limits to every caller, and that request counts against none. */
+static bool is_open(const struct route *route) {
+    return strcmp(route->path, "/rate_limit") == 0;
+}
+
 static bool caller_may_ask(struct http_exchange *exchange, const struct route *route) {
     const struct caller *caller = &exchange->caller;
+    if (is_open(route)) {
+        return true;
+    }
     if (route->by_app) {
         if (caller->kind != CALLER_APP) {
             respond_error(exchange, 401, "A JSON web token could not be decoded");
@@ -215,15 +233,26 @@ static enum rate_bucket bucket_of(const struct route *route) {
                                                     : RATE_CORE;
 }
 
+/* GitHub lets nobody write to an archived repository. */
+static bool repository_is_writable(struct http_exchange *exchange, const struct route *route) {
+    if (strcmp(route->method, "GET") == 0 ||
+        !json_is_true(json_object_get(exchange->repository, "archived"))) {
+        return true;
+    }
+    respond_error(exchange, 403, "Repository was archived so is read-only.");
+    return false;
+}
+
 static void handle(struct http_exchange *exchange, const struct route *route) {
     enum reach reach = route->by_app ? REACH_HERE : reach_resource(exchange);
     if (reach == REACH_NOTHING) {
         respond_error(exchange, 404, "Not Found");
     } else if (reach == REACH_ELSEWHERE) {
         respond_moved(exchange);
-    } else if (route->by_app || permission_is_there(exchange, route)) {
+    } else if (route->by_app ||
+               (permission_is_there(exchange, route) && repository_is_writable(exchange, route))) {
         route->handle(exchange);
-        if (!route->by_app && response_is_unchanged(exchange)) {
+        if (!route->by_app && !is_open(route) && response_is_unchanged(exchange)) {
             rate_give_back(exchange, bucket_of(route));
         }
     }
@@ -248,7 +277,7 @@ void route_exchange(struct http_exchange *exchange) {
     if (!caller_may_ask(exchange, route)) {
         return;
     }
-    if (rate_allows(exchange, bucket_of(route))) {
+    if (is_open(route) || rate_allows(exchange, bucket_of(route))) {
         handle(exchange, route);
     }
     add_rate_headers(exchange, bucket_of(route));

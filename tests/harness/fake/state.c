@@ -149,16 +149,16 @@ static int check_issues(const json_t *issues, struct error *err) {
     json_array_foreach(issues, i, issue) {
         json_int_t number, id;
         const char *title, *state, *created_at;
-        int locked, pull_request;
+        int locked, pull_request, deleted;
         json_t *user, *body, *merged_at, *labels = NULL, *reactions = NULL, *label;
         size_t k;
         json_error_t problem;
         if (json_unpack_ex(issue, &problem, 0,
-                           "{s:I, s?I, s?s, s?o, s?o, s?s, s?b, s?b, s?s, s?o, s?o, s?o !}",
+                           "{s:I, s?I, s?s, s?o, s?o, s?s, s?b, s?b, s?b, s?s, s?o, s?o, s?o !}",
                            "number", &number, "id", &id, "title", &title, "body", &body, "user",
-                           &user, "state", &state, "locked", &locked, "pull_request", &pull_request,
-                           "created_at", &created_at, "merged_at", &merged_at, "labels", &labels,
-                           "reactions", &reactions) < 0) {
+                           &user, "state", &state, "locked", &locked, "deleted", &deleted,
+                           "pull_request", &pull_request, "created_at", &created_at, "merged_at",
+                           &merged_at, "labels", &labels, "reactions", &reactions) < 0) {
             return error_set(err, "issues[%zu]: %s", i, problem.text);
         }
         json_array_foreach(labels, k, label) {
@@ -203,14 +203,14 @@ static bool is_full_name(const char *text) {
 static int check_repository(json_t *repository, struct error *err) {
     const char *full_name;
     json_int_t id;
-    int is_private;
+    int is_private, is_archived;
     json_t *issues = NULL, *comments = NULL, *review_comments = NULL, *former = NULL, *name;
     json_error_t problem;
     size_t i;
-    if (json_unpack_ex(repository, &problem, 0, "{s:s, s?I, s?b, s?o, s?o, s?o, s?o !}",
-                       "full_name", &full_name, "id", &id, "private", &is_private, "issues",
-                       &issues, "comments", &comments, "review_comments", &review_comments,
-                       "former_names", &former) < 0) {
+    if (json_unpack_ex(repository, &problem, 0, "{s:s, s?I, s?b, s?b, s?o, s?o, s?o, s?o !}",
+                       "full_name", &full_name, "id", &id, "private", &is_private, "archived",
+                       &is_archived, "issues", &issues, "comments", &comments, "review_comments",
+                       &review_comments, "former_names", &former) < 0) {
         return error_set(err, "%s", problem.text);
     }
     if (!is_full_name(full_name)) {
@@ -378,6 +378,7 @@ static void fill_comments(struct fake *fake, json_t *list) {
 static void fill_repository(struct fake *fake, json_t *repository) {
     fill_id(fake, repository);
     fill(repository, "private", json_false());
+    fill(repository, "archived", json_false());
     (void)filled_list(repository, "former_names");
     size_t i;
     json_t *issue;
@@ -388,6 +389,7 @@ static void fill_repository(struct fake *fake, json_t *repository) {
         fill(issue, "user", json_null());
         fill(issue, "state", json_string("open"));
         fill(issue, "locked", json_false());
+        fill(issue, "deleted", json_false());
         fill(issue, "pull_request", json_false());
         fill(issue, "created_at", json_string(LONG_AGO));
         fill(issue, "merged_at", json_null());

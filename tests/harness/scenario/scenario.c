@@ -62,10 +62,11 @@ static const struct key request_keys[] = {{"request", TEXT, false},
                                           {"has", TABLE, false},
                                           {"matches", TABLE, false},
                                           {0}};
-static const struct key fail_keys[] = {
-    {"request", TEXT, false},  {"status", NUMBER, false},   {"body", ANY, false},
-    {"headers", TABLE, false}, {"delay_ms", NUMBER, false}, {"drop", YES, false},
-    {"after", YES, false},     {"times", NUMBER, false},    {0}};
+static const struct key fail_keys[] = {{"request", TEXT, false},    {"status", NUMBER, false},
+                                       {"body", ANY, false},        {"headers", TABLE, false},
+                                       {"delay_ms", NUMBER, false}, {"drop", YES, false},
+                                       {"after", YES, false},       {"times", NUMBER, false},
+                                       {"like", TEXT, false},       {0}};
 static const struct key end_keys[] = {{"state", TABLE, false}, {"log", TEXT | LIST, false}, {0}};
 
 /* Tables within [github], wherever they stand: what the state of the fake has. What it keeps as it

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Blocks of memory that are handed out from front to back and freed together. */
 #include "worker/arena.h"
 
+#include "base/lock.h"
+
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +18,7 @@ struct arena_block {
 
 void arena_init(struct arena *arena, size_t max_bytes) {
     *arena = (struct arena){.max = max_bytes};
-    (void)pthread_mutex_init(&arena->lock, NULL);
+    pthread_mutex_init(&arena->lock, NULL);
 }
 
 void arena_finish(struct arena *arena) {
@@ -23,7 +27,7 @@ void arena_finish(struct arena *arena) {
         arena->blocks = block->next;
         free(block);
     }
-    (void)pthread_mutex_destroy(&arena->lock);
+    pthread_mutex_destroy(&arena->lock);
 }
 
 static struct arena_block *block_with_room(struct arena *arena, size_t bytes) {
@@ -42,7 +46,8 @@ static struct arena_block *block_with_room(struct arena *arena, size_t bytes) {
     block->used = 0;
     block->bytes = block_bytes;
     arena->used += block_bytes;
-    /* A large thing has a block of its own, behind the one that still has room for small ones. */
+    /* A large text gets a block of its own. It goes behind the first block, whose room is kept for
+     * small texts. */
     struct arena_block **place = first && bytes > BLOCK_BYTES ? &first->next : &arena->blocks;
     block->next = *place;
     *place = block;
@@ -55,14 +60,14 @@ void *arena_alloc(struct arena *arena, size_t bytes) {
         return NULL;
     }
     bytes = (bytes + align - 1) / align * align;
-    (void)pthread_mutex_lock(&arena->lock);
+    SCOPED_LOCK(&arena->lock);
     struct arena_block *block = block_with_room(arena, bytes);
-    void *data = NULL;
-    if (block) {
-        data = block->data + block->used;
-        block->used += bytes;
+    if (!block) {
+        return NULL;
     }
-    (void)pthread_mutex_unlock(&arena->lock);
+    void *data = block->data + block->used;
+    block->used += bytes;
+    assert(block->used <= block->bytes);
     return data;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Memory that is freed all at once: what a handler is handed lives until its run (or the response
- * that it came from) ends. Bounded, so that a loop in a plugin meets an error and not the end of
- * the process. From any thread. */
+/* Memory that is freed all at once: a text that a handler gets lives until its run (or the response
+ * that it came from) ends. The size is bounded, so that a loop in a plugin gets an error instead of
+ * ending the process. Any thread. */
 #ifndef SNEK_WORKER_ARENA_H
 #define SNEK_WORKER_ARENA_H
 
@@ -13,14 +13,16 @@ struct arena_block;
 struct arena {
     pthread_mutex_t lock;
     struct arena_block *blocks;
-    size_t used, max; /* bytes, over all blocks */
+    /* Bytes of all blocks. */
+    size_t used, max;
 };
 
 void arena_init(struct arena *arena, size_t max_bytes);
 void arena_finish(struct arena *arena);
 
-/* Aligned for anything; NULL when the maximum is passed or memory is short. */
+/* Aligned for any type. NULL when the maximum is passed or memory is short. */
 void *arena_alloc(struct arena *arena, size_t bytes);
-char *arena_text(struct arena *arena, const char *text, size_t bytes); /* a copy, terminated */
+/* A terminated copy. NULL likewise. */
+char *arena_text(struct arena *arena, const char *text, size_t bytes);
 
 #endif

@@ -1,62 +1,86 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The list of the calls that wait for the host. The main thread hands them their results. */
 #include "worker/calls.h"
 
-#include <string.h>
+#include "base/lock.h"
+#include "worker/run.h"
+#include "worker/wire.h"
+#include "worker/worker.h"
 
-void answer_finish(struct answer *answer) {
-    free(answer->frame);
-    *answer = (struct answer){0};
+#include <assert.h>
+#include <stdlib.h>
+
+TAILQ_HEAD(call_list, call);
+
+struct calls {
+    /* Guards the other members, and those of the calls. */
+    pthread_mutex_t lock;
+    struct call_list waiting;
+    uint64_t last_request;
+};
+
+struct calls *calls_new(void) {
+    struct calls *calls = calloc(1, sizeof *calls);
+    if (calls) {
+        pthread_mutex_init(&calls->lock, NULL);
+        TAILQ_INIT(&calls->waiting);
+    }
+    return calls;
+}
+
+void call_result_finish(struct call_result *result) {
+    free(result->frame);
+    *result = (struct call_result){0};
 }
 
 static int32_t cancelled(struct run *run) {
-    return run_fail(run, SNEK_E_CANCELLED, "the host does not wait for this run any more");
+    return run_fail(run, SNEK_E_CANCELLED,
+                    "the host cancelled this run, because its deadline passed or the host stops; "
+                    "return from the handler");
 }
 
-int32_t call_begin(struct call *call, struct run *run, enum frame_kind wants) {
-    struct runs *runs = &run->worker->runs;
-    *call = (struct call){.run = run, .wants = wants};
-    (void)pthread_mutex_lock(&runs->lock);
-    bool too_late = atomic_load(&run->cancelled);
-    if (!too_late) {
-        (void)pthread_cond_init(&call->wake, NULL);
-        call->request = ++runs->last_request;
-        call->next = runs->calls;
-        runs->calls = call;
+int32_t call_begin(struct call *call, struct run *run, enum frame_kind result_kind) {
+    struct calls *calls = worker_calls(run_worker(run));
+    *call = (struct call){.run = run, .result_kind = result_kind};
+    {
+        SCOPED_LOCK(&calls->lock);
+        if (!run_is_cancelled(run)) {
+            pthread_cond_init(&call->wake, NULL);
+            call->request = ++calls->last_request;
+            TAILQ_INSERT_HEAD(&calls->waiting, call, entry);
+        }
     }
-    (void)pthread_mutex_unlock(&runs->lock);
-    return too_late ? cancelled(run) : 0;
+    return call->request == 0 ? cancelled(run) : 0;
 }
 
 int32_t call_wait(struct call *call, const struct buffer *buffer, const void *apart,
-                  size_t apart_bytes, struct answer *answer) {
+                  size_t apart_bytes, struct call_result *result) {
     struct run *run = call->run;
-    struct runs *runs = &run->worker->runs;
-    bool sent = buffer && wire_send(&run->worker->wire, buffer, apart, apart_bytes) == 0;
-    (void)pthread_mutex_lock(&runs->lock);
-    while (sent && !call->answered && !atomic_load(&run->cancelled)) {
-        (void)pthread_cond_wait(&call->wake, &runs->lock);
+    struct calls *calls = worker_calls(run_worker(run));
+    assert(call->request > 0);
+    bool sent = buffer && wire_send(worker_wire(run_worker(run)), buffer, apart, apart_bytes) == 0;
+    {
+        SCOPED_LOCK(&calls->lock);
+        while (sent && !call->has_result && !run_is_cancelled(run)) {
+            pthread_cond_wait(&call->wake, &calls->lock);
+        }
+        TAILQ_REMOVE(&calls->waiting, call, entry);
     }
-    struct call **place = &runs->calls;
-    while (*place != call) {
-        place = &(*place)->next;
-    }
-    *place = call->next;
-    (void)pthread_mutex_unlock(&runs->lock);
-    (void)pthread_cond_destroy(&call->wake);
-    if (call->answered) {
-        *answer = call->answer;
+    pthread_cond_destroy(&call->wake);
+    if (call->has_result) {
+        *result = call->result;
         return 0;
     }
     if (!buffer) {
         return run_fail(run, SNEK_E_TOO_LARGE,
-                        "a request is larger than %u bytes, or memory is "
-                        "short",
+                        "a request could not be built: it is larger than %u bytes, or the worker "
+                        "is out of memory (plugin.memory_mib)",
                         FRAME_TO_HOST_MAX);
     }
     return cancelled(run);
 }
 
-static int parse(const struct wire_frame *frame, struct answer *answer) {
+static int parse(const struct wire_frame *frame, struct call_result *result) {
     struct frame_reader reader;
     frame_read_begin(&reader, frame->body, frame->head.body_bytes);
     int64_t outcome = (int64_t)frame_get_number(&reader);
@@ -64,50 +88,58 @@ static int parse(const struct wire_frame *frame, struct answer *answer) {
     bool http = frame->head.kind == FRAME_HTTP_RESPONSE;
     if (http) {
         status = frame_get_number(&reader);
-        answer->sentence = frame_get_text(&reader, FRAME_REASON_MAX);
-        answer->headers = frame_get_text(&reader, FRAME_TO_WORKER_MAX);
+        result->sentence = frame_get_text(&reader, FRAME_REASON_MAX);
+        result->headers = frame_get_text(&reader, FRAME_TO_WORKER_MAX);
     }
-    answer->body = frame_get_text(&reader, http ? FRAME_REPLY_BODY_MAX : FRAME_STORE_VALUE_MAX);
-    answer->outcome = (int32_t)outcome;
-    answer->status = (int32_t)status;
-    return frame_read_end(&reader) < 0 || outcome < INT32_MIN || outcome > (http ? 0 : 1) ||
-                   status > 999
-               ? -1
-               : 0;
-}
-
-int calls_answer(struct worker *worker, struct wire_frame *frame) {
-    static const char short_of_memory[] =
-        "the worker has no memory for the answer: raise plugin.memory_mib";
-    const struct frame_text sentence = {short_of_memory, sizeof short_of_memory - 1};
-    struct runs *runs = &worker->runs;
-    struct answer answer = {.outcome = SNEK_E_FAILED, .sentence = sentence, .body = sentence};
-    int result = frame->body ? parse(frame, &answer) : 0;
-    if (result < 0) {
+    result->body = frame_get_text(&reader, http ? FRAME_REPLY_BODY_MAX : FRAME_STORE_VALUE_MAX);
+    result->outcome = (int32_t)outcome;
+    result->status = (int32_t)status;
+    if (frame_read_end(&reader) < 0 || outcome < INT32_MIN || status > 999) {
         return -1;
     }
-    (void)pthread_mutex_lock(&runs->lock);
-    struct call *call = runs->calls;
-    while (call && call->request != frame->head.request) {
-        call = call->next;
-    }
-    if (call && (call->wants != frame->head.kind || call->run->handle != frame->head.run ||
-                 call->answered)) {
-        result = -1;
-    } else if (call) {
-        call->answer = answer;
-        call->answer.frame = STEAL(frame->body);
-        call->answered = true;
-        (void)pthread_cond_signal(&call->wake);
-    }
-    (void)pthread_mutex_unlock(&runs->lock);
-    return result;
+    return outcome > (http ? 0 : 1) ? -1 : 0;
 }
 
-void calls_wake(struct runs *runs, const struct run *run) {
-    for (struct call *call = runs->calls; call; call = call->next) {
+static struct call *find(const struct calls *calls, uint64_t request) {
+    struct call *call;
+    TAILQ_FOREACH(call, &calls->waiting, entry) {
+        if (call->request == request) {
+            return call;
+        }
+    }
+    return NULL;
+}
+
+int calls_take_result(struct calls *calls, struct wire_frame *frame) {
+    static const char short_of_memory[] =
+        "the worker has no memory for the response: raise plugin.memory_mib";
+    const struct frame_text sentence = {short_of_memory, sizeof short_of_memory - 1};
+    struct call_result result = {.outcome = SNEK_E_FAILED, .sentence = sentence, .body = sentence};
+    if (frame->body && parse(frame, &result) < 0) {
+        return -1;
+    }
+    SCOPED_LOCK(&calls->lock);
+    struct call *call = find(calls, frame->head.request);
+    if (!call) {
+        return 0;
+    }
+    if (call->result_kind != frame->head.kind || run_handle(call->run) != frame->head.run ||
+        call->has_result) {
+        return -1;
+    }
+    call->result = result;
+    call->result.frame = STEAL(frame->body);
+    call->has_result = true;
+    pthread_cond_signal(&call->wake);
+    return 0;
+}
+
+void calls_wake(struct calls *calls, const struct run *run) {
+    SCOPED_LOCK(&calls->lock);
+    struct call *call;
+    TAILQ_FOREACH(call, &calls->waiting, entry) {
         if (call->run == run) {
-            (void)pthread_cond_signal(&call->wake);
+            pthread_cond_signal(&call->wake);
         }
     }
 }

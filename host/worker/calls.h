@@ -1,46 +1,63 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A handler's question to the host, and the wait for its answer. */
+/* The calls of handlers to the host: each sends a frame and waits for the frame that responds to
+ * it. */
 #ifndef SNEK_WORKER_CALLS_H
 #define SNEK_WORKER_CALLS_H
 
-#include "worker/worker.h"
+#include "base/cleanup.h"
+#include "base/list.h"
+#include "protocol/frames.h"
 
-/* An answer's fields lie in its frame. */
-struct answer {
-    char *frame; /* ours; NULL when memory was short: outcome is then negative */
+#include <pthread.h>
+
+struct calls;
+struct run;
+struct wire_frame;
+
+/* NULL when memory is short. Lives until the process ends. */
+struct calls *calls_new(void);
+
+/* The texts lie in `frame`, which is ours. It is NULL when memory was short: then the outcome is
+ * negative, and the texts say so. */
+struct call_result {
+    char *frame;
     int32_t outcome;
-    int32_t status;                      /* HTTP_REPLY */
-    struct frame_text sentence, headers; /* HTTP_REPLY */
-    struct frame_text body;              /* HTTP_REPLY's body, STORE_REPLY's value or sentence */
+    /* Of HTTP_RESPONSE. */
+    int32_t status;
+    struct frame_text sentence, headers;
+    /* HTTP_RESPONSE's body; STORE_RESULT's value or sentence. */
+    struct frame_text body;
 };
 
-void answer_finish(struct answer *answer);
-#define AUTO_ANSWER CLEANUP(answer_finish)
+void call_result_finish(struct call_result *result);
+#define AUTO_CALL_RESULT CLEANUP(call_result_finish)
 
+/* A call that waits. The caller reads `request`, the call's number in frames; the rest is
+ * calls.c's. */
 struct call {
-    struct call *next;
+    TAILQ_ENTRY(call) entry;
     struct run *run;
-    uint64_t request;      /* the question's number, for its frame */
-    enum frame_kind wants; /* of its answer */
-    bool answered;
-    struct answer answer;
+    uint64_t request;
+    enum frame_kind result_kind;
+    bool has_result;
+    struct call_result result;
     pthread_cond_t wake;
 };
 
-/* Every call that has begun is waited for. Both leave a reason when they fail.
- * Begin: 0 and the call has its number, or SNEK_E_CANCELLED. */
-int32_t call_begin(struct call *call, struct run *run, enum frame_kind wants);
+/* Every call that has begun must be waited for. Both functions leave a reason when they fail.
+ * 0 and the call has its number, or SNEK_E_CANCELLED. */
+int32_t call_begin(struct call *call, struct run *run, enum frame_kind result_kind);
 
-/* Sends the frames in `buffer` (NULL: it could not be built) and `apart`, and waits. 0 and
- * `*answer`, the caller's; or SNEK_E_CANCELLED, or SNEK_E_TOO_LARGE when `buffer` is NULL. */
+/* Sends the frames in `buffer` (NULL: it could not be built), then the bytes of `apart`, and waits.
+ * 0 and `*result`, the caller's; SNEK_E_CANCELLED; or SNEK_E_TOO_LARGE when `buffer` is NULL. */
 int32_t call_wait(struct call *call, const struct buffer *buffer, const void *apart,
-                  size_t apart_bytes, struct answer *answer);
+                  size_t apart_bytes, struct call_result *result);
 
-/* Main thread. The answer of a call that was given up is dropped; -1 when it is malformed. Takes
- * the frame's body. */
-int calls_answer(struct worker *worker, struct wire_frame *frame);
+/* Main thread. Takes over the frame's body and wakes the call; drops the result of a call that was
+ * given up. 0, or -1 when the frame is malformed. */
+int calls_take_result(struct calls *calls, struct wire_frame *frame);
 
-/* Wakes the run's calls to see that it is cancelled. Under the lock of `runs`. */
-void calls_wake(struct runs *runs, const struct run *run);
+/* Wakes the calls of a run that was cancelled. Any thread. */
+void calls_wake(struct calls *calls, const struct run *run);
 
 #endif

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Copies and checks a descriptor table by table, with a sentence for each mistake that an author
+ * can make, and writes its description for the host. */
 #include "worker/descriptor.h"
 
 #include "base/text.h"
-#include "worker/text.h"
+#include "worker/words.h"
 
 #include <string.h>
 
 /* The size of a struct up to and with a member. */
 #define UP_TO(type, member) (offsetof(type, member) + sizeof(((type *)NULL)->member))
 
-/* What ABI 1.0 has: every plugin of this major has that much. Later members go behind. */
+/* The sizes in ABI 1.0: every plugin of this major has at least these members. */
 #define PLUGIN_BYTES_1_0 UP_TO(struct snek_plugin, destroy)
 #define PERMISSION_BYTES_1_0 UP_TO(struct snek_permission, access)
 #define SUBSCRIPTION_BYTES_1_0 UP_TO(struct snek_subscription, filters)
 #define COMMAND_BYTES_1_0 UP_TO(struct snek_command, handler)
 
-#define ITEM_BYTES_MAX 65536 /* of a table; more is a number that was never set */
+/* A larger size of a table's item is a number that was never initialised. */
+#define ITEM_BYTES_MAX 65536
 #define WORD_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 /* ---- copying ---- */
@@ -23,22 +26,24 @@
 static int check_head(const struct snek_abi_head *head, struct error *err) {
     if (head->magic != SNEK_ABI_MAGIC) {
         return error_set(err,
-                         "what " SNEK_ENTRY_SYMBOL "() returned is no descriptor (its magic is "
-                         "0x%08X, not 0x%08X): use SNEK_PLUGIN(...), or set .head = SNEK_ABI_HEAD",
+                         SNEK_ENTRY_SYMBOL
+                         "() returned no descriptor (its magic is 0x%08X, not "
+                         "0x%08X): use SNEK_PLUGIN(...), or set .head = SNEK_ABI_HEAD",
                          (unsigned)head->magic, SNEK_ABI_MAGIC);
     }
     if (head->major != SNEK_ABI_MAJOR) {
-        return error_set(err,
-                         "built for ABI %u, this host speaks ABI %d: rebuild it with this host's "
-                         "headers",
-                         (unsigned)head->major, SNEK_ABI_MAJOR);
+        return error_set(
+            err,
+            "it was built for ABI %u, this host speaks ABI %d: rebuild it with this host's "
+            "headers",
+            (unsigned)head->major, SNEK_ABI_MAJOR);
     }
     if (head->required_minor > SNEK_ABI_MINOR) {
-        return error_set(err,
-                         "requires ABI %d.%u, this host speaks %d.%d: install a newer snekomatic, "
-                         "or rebuild it with this host's headers",
-                         SNEK_ABI_MAJOR, (unsigned)head->required_minor, SNEK_ABI_MAJOR,
-                         SNEK_ABI_MINOR);
+        return error_set(
+            err,
+            "it requires ABI %d.%u, this host speaks %d.%d: install a newer snekomatic, "
+            "or rebuild it with this host's headers",
+            SNEK_ABI_MAJOR, (unsigned)head->required_minor, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
     }
     if (head->struct_bytes < PLUGIN_BYTES_1_0) {
         return error_set(err,
@@ -50,35 +55,36 @@ static int check_head(const struct snek_abi_head *head, struct error *err) {
 }
 
 struct table {
-    const char *what;
+    const char *name;
     const void *items;
     uint32_t count, stride;
-    size_t needed_bytes, our_bytes; /* of an item: of ABI 1.0, and as we know it */
+    /* The size of an item in ABI 1.0, and in this host. */
+    size_t needed_bytes, our_bytes;
 };
 
-/* Our copy of a table, its items zeroed where the plugin's are shorter; NULL with a sentence. */
+/* Our copy of a table. Members that the plugin does not know are zero. NULL with a sentence. */
 static void *copy_table(const struct table *table, struct error *err) {
     if (table->count > FRAME_ITEMS_MAX) {
-        (void)error_set(err, "it has %u %s, more than %d", (unsigned)table->count, table->what,
-                        FRAME_ITEMS_MAX);
+        error_set(err, "it has %u %s, more than %d", (unsigned)table->count, table->name,
+                  FRAME_ITEMS_MAX);
         return NULL;
     }
     if (table->count > 0 && !table->items) {
-        (void)error_set(err, "its table of %s is NULL, but its count is %u", table->what,
-                        (unsigned)table->count);
+        error_set(err, "its table of %s is NULL, but its count is %u", table->name,
+                  (unsigned)table->count);
         return NULL;
     }
     if (table->count > 0 && (table->stride < table->needed_bytes ||
                              table->stride > ITEM_BYTES_MAX || table->stride % sizeof(void *))) {
-        (void)error_set(err,
-                        "an item of its %s has %u bytes, at least %zu are right: use "
-                        "SNEK_TABLE(...), or set %s_bytes to the size of one item",
-                        table->what, (unsigned)table->stride, table->needed_bytes, table->what);
+        error_set(err,
+                  "an item of its %s has %u bytes, at least %zu are right: use "
+                  "SNEK_TABLE(...), or set %s_bytes to the size of one item",
+                  table->name, (unsigned)table->stride, table->needed_bytes, table->name);
         return NULL;
     }
     char *copy = calloc(table->count + 1, table->our_bytes);
     if (!copy) {
-        (void)error_set(err, "out of memory");
+        error_set(err, "out of memory");
         return NULL;
     }
     size_t bytes = table->stride < table->our_bytes ? table->stride : table->our_bytes;
@@ -138,13 +144,14 @@ static int check_permission(const struct snek_plugin *p, uint32_t n, struct erro
     }
     for (uint32_t i = 0; i < n; i++) {
         if (strcmp(p->permissions[i].name, permission->name) == 0) {
-            return error_set(err, "it declares the permission %s twice", permission->name);
+            return error_set(err, "it declares the permission %s twice: remove one",
+                             permission->name);
         }
     }
     return 0;
 }
 
-/* "a.b[0].c": a bracket that is none would make a filter that never matches, in silence. */
+/* "a.b[0].c". A filter with a malformed bracket would never match, silently. */
 static bool is_path(const char *path) {
     if (!text_is_line(path, FRAME_REASON_MAX)) {
         return false;
@@ -183,8 +190,10 @@ static int check_filter(const struct snek_filter *filter, const char *where, str
     case SNEK_EXISTS:
         return values == 0 ? 0 : error_set(err, "%s: SNEK_EXISTS takes no value", where);
     default:
-        return error_set(err, "%s.kind %u is unknown to this host (ABI %d.%d)", where, filter->kind,
-                         SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
+        return error_set(err,
+                         "%s.kind %u is unknown to this host (ABI %d.%d): use SNEK_IS, SNEK_IN or "
+                         "SNEK_EXISTS",
+                         where, filter->kind, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
     }
 }
 
@@ -203,7 +212,7 @@ static int check_subscription(const struct snek_subscription *s, uint32_t n, str
     }
     for (uint32_t i = 0; i < SNEK_SUBSCRIPTION_FILTERS_MAX && s->filters[i].path; i++) {
         char where[64];
-        (void)snprintf(where, sizeof where, "subscriptions[%u].filters[%u]", n, i);
+        snprintf(where, sizeof where, "subscriptions[%u].filters[%u]", n, i);
         if (check_filter(&s->filters[i], where, err) < 0) {
             return -1;
         }
@@ -215,7 +224,7 @@ static bool is_command_name(const char *name) {
     if (!text_is_line(name, FRAME_NAME_MAX) || *name == '/') {
         return false;
     }
-    while (*name && text_space(name) == 0) {
+    while (*name && words_space(name) == 0) {
         name++;
     }
     return *name == '\0';
@@ -234,15 +243,18 @@ static int check_command(const struct snek_plugin *p, uint32_t n, struct error *
                          command->name, FRAME_REASON_MAX);
     }
     if (command->who > SNEK_WHO_OWNER) {
-        return error_set(err, "the command /%s is for whom? %u is no enum snek_who of ABI %d.%d",
-                         command->name, command->who, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
+        return error_set(
+            err,
+            "the command /%s has .who = %u, which is no enum snek_who of ABI %d.%d: use "
+            "SNEK_WHO_ANYBODY, SNEK_WHO_COLLABORATOR, SNEK_WHO_MEMBER or SNEK_WHO_OWNER",
+            command->name, command->who, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
     }
     if (!command->handler) {
         return error_set(err, "the command /%s has no handler", command->name);
     }
     for (uint32_t i = 0; i < n; i++) {
         if (strcmp(p->commands[i].name, command->name) == 0) {
-            return error_set(err, "it has the command /%s twice", command->name);
+            return error_set(err, "it has the command /%s twice: remove one", command->name);
         }
     }
     return 0;
@@ -260,8 +272,9 @@ static int check(const struct snek_plugin *p, struct error *err) {
         result = check_command(p, i, err);
     }
     if (result == 0 && p->subscriptions_count == 0 && p->commands_count == 0) {
-        result = error_set(err, "it has neither a subscription nor a command, so it would never be "
-                                "called");
+        result = error_set(
+            err, "it has neither a subscription nor a command, so the host would never call "
+                 "it: add one");
     }
     return result;
 }
@@ -269,7 +282,9 @@ static int check(const struct snek_plugin *p, struct error *err) {
 int descriptor_copy(const struct snek_plugin *theirs, struct snek_plugin *plugin,
                     struct error *err) {
     if (!theirs) {
-        return error_set(err, SNEK_ENTRY_SYMBOL "() returned NULL");
+        return error_set(err,
+                         SNEK_ENTRY_SYMBOL "() returned NULL: return the address of a constant "
+                                           "struct snek_plugin");
     }
     if (check_head(&theirs->head, err) < 0) {
         return -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a plugin's entry function returns, checked and copied into structs of this host's size: what
- * the plugin, built with older headers, does not know is zero; what it, built with newer ones,
- * knows more, is left out. After this, nothing in it needs a check any more. */
+/* Checks a plugin's descriptor and copies it into structs of this host's size. A member that older
+ * headers lack is zero; a member that only newer headers have is left out. The copy needs no
+ * further checks. */
 #ifndef SNEK_WORKER_DESCRIPTOR_H
 #define SNEK_WORKER_DESCRIPTOR_H
 
@@ -11,8 +11,8 @@
 
 #include <snekomatic/plugin.h>
 
-/* 0, or -1 and a sentence that says what is wrong and what to do. The tables are ours and live as
- * long as the process; the texts stay the plugin's. */
+/* 0, or -1 and a sentence with the mistake and its remedy. The copied tables live as long as the
+ * process. The texts stay the plugin's. */
 int descriptor_copy(const struct snek_plugin *theirs, struct snek_plugin *plugin,
                     struct error *err);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Checks that nobody else can have written the plugin's file, then opens it. */
 #include "worker/loader.h"
 
 #include "base/cleanup.h"
@@ -11,10 +12,11 @@
 
 static int check_writers(const char *path, const struct stat *info, struct error *err) {
     if (info->st_uid != 0 && info->st_uid != geteuid()) {
-        return error_set(err,
-                         "%s belongs to user %u, who could change what is run: it must "
-                         "belong to root or to user %u, who runs snekomatic",
-                         path, (unsigned)info->st_uid, (unsigned)geteuid());
+        return error_set(
+            err,
+            "%s belongs to user %u, who could change the plugin: make it belong to root or "
+            "to user %u, who runs snekomatic",
+            path, (unsigned)info->st_uid, (unsigned)geteuid());
     }
     bool sticky = S_ISDIR(info->st_mode) && (info->st_mode & S_ISVTX);
     if ((info->st_mode & (S_IWGRP | S_IWOTH)) && !sticky) {
@@ -65,7 +67,7 @@ int loader_load(const char *path, struct snek_plugin *plugin, struct error *err)
         const char *why = dlerror();
         return error_set(err, "cannot load it: %s", why ? why : "unknown reason");
     }
-    /* By way of a union: ISO C has no conversion from an object's pointer to a function's. */
+    /* A union, because ISO C has no conversion from an object's pointer to a function's. */
     union {
         void *symbol;
         const struct snek_plugin *(*call)(void);
@@ -73,7 +75,7 @@ int loader_load(const char *path, struct snek_plugin *plugin, struct error *err)
     if (!entry.symbol) {
         return error_set(err,
                          "%s does not export " SNEK_ENTRY_SYMBOL
-                         ": it is no plugin, or SNEK_PLUGIN(...) is missing",
+                         ": add SNEK_PLUGIN(...), or configure another file",
                          real);
     }
     return descriptor_copy(entry.call(), plugin, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* From a path to a plugin's descriptor: is the file safe to run, does it speak our ABI? */
+/* From a path to a checked descriptor: the file must be safe to run and of a fitting ABI. */
 #ifndef SNEK_WORKER_LOADER_H
 #define SNEK_WORKER_LOADER_H
 
@@ -7,8 +7,8 @@
 
 #include <snekomatic/plugin.h>
 
-/* Is this resolved path a regular file that only root or we can have written, in directories of
- * which the same is true (or which are sticky)? 0, or -1 and a sentence. */
+/* Checks that only root or this user can have written the file, a resolved path, and each directory
+ * above it (a sticky one passes). 0, or -1 and a sentence. */
 int loader_check_file(const char *path, struct error *err);
 
 /* Loads the plugin, which runs its constructors and its entry function. 0 and its descriptor, as

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Finds command lines in cmark-gfm's tree of a text, and compares each with its source line: the
+ * tree does not show escapes and entities. */
 #include "worker/markdown.h"
 
 #include "base/buffer.h"
+#include "base/lock.h"
 #include "worker/markdown_arena.h"
 
 #include <cmark-gfm-core-extensions.h>
@@ -11,23 +14,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* cmark-gfm keeps the registry of extensions, and while it parses the characters that these look
- * for, in variables of its own; the arena is one as well. */
+/* cmark-gfm keeps the registry of extensions and the special characters of the running parser in
+ * global variables. The arena is global too. */
 static pthread_mutex_t cmark_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *const extensions[] = {"table", "strikethrough", "autolink", "tagfilter",
                                          "tasklist"};
 
-/* A part of a text that is somebody else's. */
+/* A borrowed part of a text. */
 struct span {
     const char *text;
     size_t bytes;
 };
 
 struct work {
-    struct span *source; /* the lines of the text, each with its end; ours */
+    /* The lines of the text, each with its end. The array is ours. */
+    struct span *source;
     size_t source_count;
-    struct buffer text; /* what the tree's line that is being read says */
+    /* The text of the tree's line that is being read. */
+    struct buffer text;
     struct markdown_lines out;
     size_t out_capacity;
     bool no_memory;
@@ -95,8 +100,8 @@ static struct span without_break(struct span line) {
     return line;
 }
 
-/* Could an escape or an entity in the source line have made it `text`? Not when they differ before
- * the first that it has. */
+/* Can the tree show the source line as `text`, because of an escape or entity in it? Not when they
+ * differ before the first one. */
 static bool could_become(struct span line, struct span text) {
     line = trim(line);
     size_t before = 0;
@@ -214,16 +219,16 @@ static void read_paragraph(struct work *work, cmark_node *paragraph) {
     }
 }
 
-/* For markdown_arena_run(): may be left in any call to cmark-gfm. */
+/* Runs in markdown_arena_run(), which may leave it in any call to cmark-gfm. */
 static void read_document(void *context) {
     struct work *work = context;
     cmark_parser *parser =
         cmark_parser_new_with_mem(CMARK_OPT_VALIDATE_UTF8, markdown_arena_memory());
     for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
-        (void)cmark_parser_attach_syntax_extension(parser,
-                                                   cmark_find_syntax_extension(extensions[i]));
+        cmark_parser_attach_syntax_extension(parser, cmark_find_syntax_extension(extensions[i]));
     }
-    /* Line by line, for a line in thousands of open quotes or lists allocates nothing. */
+    /* Line by line, so that the time is checked: a line within thousands of open quotes or lists
+     * allocates nothing. */
     for (size_t i = 0; i < work->source_count; i++) {
         cmark_parser_feed(parser, work->source[i].text, work->source[i].bytes);
         markdown_arena_step();
@@ -310,10 +315,9 @@ int markdown_command_lines(const char *text, size_t bytes, struct markdown_lines
     enum markdown_read read = MARKDOWN_WHOLE;
     int result = split(&work, usable((struct span){text, bytes}, &read));
     if (result > 0) {
-        (void)pthread_mutex_lock(&cmark_lock);
+        SCOPED_LOCK(&cmark_lock);
         cmark_gfm_core_extensions_ensure_registered();
         result = markdown_arena_run(read_document, &work, MARKDOWN_MEMORY_MAX, MARKDOWN_CPU_MS_MAX);
-        (void)pthread_mutex_unlock(&cmark_lock);
         if (result == MARKDOWN_ARENA_OVER_BUDGET) {
             markdown_lines_finish(&work.out);
             read = MARKDOWN_GIVEN_UP;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A bounded arena as cmark-gfm's allocator. A failure leaves cmark-gfm by longjmp(). */
 #include "worker/markdown_arena.h"
 
 #include <cmark-gfm.h>
@@ -8,7 +9,8 @@
 #include <time.h>
 
 #define CHUNK_BYTES ((size_t)64 * 1024)
-#define STEPS_A_LOOK 64 /* reading a thread's processor time is a system call */
+/* The time is read once in so many steps, because reading it is a system call. */
+#define STEPS_PER_CHECK 64
 
 struct chunk {
     struct chunk *next;
@@ -16,16 +18,18 @@ struct chunk {
     max_align_t data[];
 };
 
-/* Before what is handed out: realloc() must know how much to copy. */
+/* Stands before each allocation, so that realloc() knows how much to copy. */
 union block {
     size_t bytes;
     max_align_t aligned;
 };
 
 static struct {
-    struct chunk *chunks; /* the one in use first */
+    /* The first is the one in use. */
+    struct chunk *chunks;
     size_t bytes_left;
-    struct timespec deadline; /* in the thread's processor time */
+    /* In processor time of the thread. */
+    struct timespec deadline;
     unsigned steps;
     jmp_buf out;
 } arena;
@@ -36,7 +40,7 @@ static _Noreturn void leave(enum markdown_arena_result why) {
 
 void markdown_arena_step(void) {
     struct timespec now;
-    if (++arena.steps % STEPS_A_LOOK != 0 || clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) != 0) {
+    if (++arena.steps % STEPS_PER_CHECK != 0 || clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) != 0) {
         return;
     }
     if (now.tv_sec > arena.deadline.tv_sec ||
@@ -60,7 +64,7 @@ static void add_chunk(size_t bytes) {
     arena.bytes_left -= data_bytes;
 }
 
-/* Zeroed, for chunks are and no byte of them is handed out twice. */
+/* Zeroed: chunks are zeroed, and each byte of them is handed out once. */
 static void *arena_calloc(size_t count, size_t item_bytes) {
     markdown_arena_step();
     size_t bytes;
@@ -92,7 +96,7 @@ static void *arena_realloc(void *old, size_t bytes) {
 }
 
 static void arena_free(void *memory) {
-    (void)memory; /* all goes at once */
+    (void)memory; /* markdown_arena_run() frees everything at its end */
 }
 
 struct cmark_mem *markdown_arena_memory(void) {
@@ -104,7 +108,7 @@ enum markdown_arena_result markdown_arena_run(void (*work)(void *context), void 
                                               size_t max_bytes, long max_cpu_ms) {
     arena.bytes_left = max_bytes;
     arena.steps = 0;
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &arena.deadline);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &arena.deadline);
     arena.deadline.tv_nsec += max_cpu_ms % 1000 * 1000000;
     arena.deadline.tv_sec += max_cpu_ms / 1000 + arena.deadline.tv_nsec / 1000000000;
     arena.deadline.tv_nsec %= 1000000000;

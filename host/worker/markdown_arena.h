@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The memory that cmark-gfm works in: one arena, bounded in bytes and in the processor time spent
- * since it was opened. cmark-gfm calls abort() when its allocator fails, so this one jumps out
- * instead; as all that the library has is in the arena, nothing is lost by that.
+/* The memory of cmark-gfm: one arena, bounded in bytes and in processor time. cmark-gfm calls
+ * abort() when its allocator fails, so this allocator leaves the library by longjmp() instead. That
+ * leaks nothing, because all memory of the library is in the arena.
  *
- * There is one arena, since cmark's allocator has no context: the caller holds a lock of its own
- * from markdown_arena_run() on. */
+ * The arena is global, because cmark-gfm's allocator has no context. The caller must hold a lock
+ * around markdown_arena_run(). */
 #ifndef SNEK_WORKER_MARKDOWN_ARENA_H
 #define SNEK_WORKER_MARKDOWN_ARENA_H
 
@@ -15,18 +15,19 @@ struct cmark_mem;
 enum markdown_arena_result {
     MARKDOWN_ARENA_NO_MEMORY = -1,
     MARKDOWN_ARENA_DONE = 0,
-    MARKDOWN_ARENA_OVER_BUDGET = 1, /* more memory or time than it may have */
+    /* It took more memory or time than allowed. */
+    MARKDOWN_ARENA_OVER_BUDGET = 1,
 };
 
-/* Calls `work(context)`, in which cmark-gfm uses markdown_arena_memory(), and frees all of that
- * memory. Unless the result is DONE, `work` was left in the middle of a call to cmark-gfm or to
- * markdown_arena_step(): what it owns besides must hang on `context`. */
+/* Calls `work(context)`, in which cmark-gfm uses markdown_arena_memory(), then frees that memory.
+ * Unless the result is DONE, `work` was left within a call to cmark-gfm or to
+ * markdown_arena_step(): so `context` must own everything else that `work` allocates. */
 enum markdown_arena_result markdown_arena_run(void (*work)(void *context), void *context,
                                               size_t max_bytes, long max_cpu_ms);
 
 struct cmark_mem *markdown_arena_memory(void);
 
-/* A point at which the time may be looked at; every allocation is one. */
+/* Checks the time. Every allocation does so too. */
 void markdown_arena_step(void);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the worker gives up before a plugin's first instruction runs. */
+/* The limits that the worker sets on itself before the plugin's first instruction runs. */
 #ifndef SNEK_WORKER_SANDBOX_H
 #define SNEK_WORKER_SANDBOX_H
 
@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-/* Main thread, before dlopen: constructors are plugin code too. 0 and the level reached, or -1 and
- * why not (strict, and less than the full level). */
+/* Main thread, before dlopen, because constructors are plugin code too. 0 and the level reached, or
+ * -1 and a sentence, also when `wanted` is strict and the full level cannot be reached. */
 int sandbox_enter(enum frame_sandbox wanted, uint64_t memory_mib, enum frame_sandbox_level *level,
                   struct error *err);
 

@@ -1,48 +1,54 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Service "commands": the words of a command, and answers to the place where it was given. */
-#include "worker/places.h"
-#include "worker/services.h"
-#include "worker/value.h"
-
+/* Service "commands": the words of a command, and replies and reactions to its target. */
+#include "base/buffer.h"
 #include "base/json.h"
+#include "protocol/frames.h"
+#include "worker/comment_targets.h"
+#include "worker/run.h"
+#include "worker/services.h"
+
+#include <snekomatic/commands.h>
+#include <snekomatic/github.h>
 
 #include <string.h>
 
 static const char *commands_argument(struct snek_run *shown, uint32_t n) {
-    return shown && n < run_of(shown)->words_count ? run_of(shown)->words[n] : NULL;
+    return shown ? run_word(run_of(shown), n) : NULL;
 }
 
 static struct snek_text commands_body(struct snek_run *shown) {
-    const struct place *place = shown ? place_of(run_of(shown)->event) : NULL;
+    struct run *run = shown ? run_of(shown) : NULL;
+    const struct comment_target *target = run ? comment_target_of(run_event(run)) : NULL;
     struct snek_value value;
-    if (!place) {
+    if (!target) {
         return (struct snek_text){0};
     }
-    struct run *run = run_of(shown);
-    uint32_t kind =
-        value_find(&run->arena, run->payload.data, run->payload.bytes, place->body, &value);
-    /* GitHub has null for what was left empty. */
-    return kind == SNEK_STRING ? value.text : (struct snek_text){.data = "", .bytes = 0};
+    if (run_find(run, target->body, &value) == SNEK_STRING) {
+        return value.text;
+    }
+    /* GitHub sends null for a text that its author left empty. */
+    return (struct snek_text){.data = "", .bytes = 0};
 }
 
 /* The string at `path` of the payload; NULL when there is none, or a NUL that would cut it. */
 static const char *find_string(struct run *run, const char *path) {
     struct snek_value value;
-    bool found = path && value_find(&run->arena, run->payload.data, run->payload.bytes, path,
-                                    &value) == SNEK_STRING;
+    bool found = path && run_find(run, path, &value) == SNEK_STRING;
     return found && strlen(value.text.data) == value.text.bytes ? value.text.data : NULL;
 }
 
-static int32_t no_place(struct run *run, const char *what) {
-    return run_fail(run, SNEK_E_NO_TARGET, "%s has no place for %s", run->event, what);
+static int32_t no_target(struct run *run, const char *what) {
+    return run_fail(run, SNEK_E_NO_TARGET, "the event %s has no target for %s", run_event(run),
+                    what);
 }
 
 /* The number of the review comment that the thread starts with. */
-static bool find_thread(const struct run *run, const struct place *place, int64_t *id) {
-    const char *const paths[] = {place->reply_thread, place->reply_start};
+static bool find_thread(const struct run *run, const struct comment_target *target, int64_t *id) {
+    const struct snek_text payload = run_payload(run);
+    const char *const paths[] = {target->reply_thread, target->reply_start};
     struct json_value found;
     for (size_t i = 0; i < 2; i++) {
-        if (json_find(run->payload.data, run->payload.bytes, paths[i], &found) &&
+        if (json_find(payload.data, payload.bytes, paths[i], &found) &&
             json_to_integer(&found, id)) {
             return true;
         }
@@ -59,7 +65,7 @@ static int32_t post(struct run *run, const struct buffer *url, const char *name,
                                          .url = url->data,
                                          .fields = &field,
                                          .fields_count = 1};
-    return service_github.send(&run->shown, &request, NULL);
+    return service_github.send(run_shown(run), &request, NULL);
 }
 
 static int32_t commands_reply(struct snek_run *shown, const char *markdown) {
@@ -68,19 +74,19 @@ static int32_t commands_reply(struct snek_run *shown, const char *markdown) {
     }
     struct run *run = run_of(shown);
     if (!markdown) {
-        return run_fail(run, SNEK_E_INVALID, "reply() without a text");
+        return run_fail(run, SNEK_E_INVALID, "reply() needs a text, and got NULL");
     }
-    const struct place *place = place_of(run->event);
-    const char *root = place ? find_string(run, place->reply_url) : NULL;
+    const struct comment_target *target = comment_target_of(run_event(run));
+    const char *root = target ? find_string(run, target->reply_url) : NULL;
     int64_t thread = 0;
-    if (!root || (place->reply_thread && !find_thread(run, place, &thread))) {
-        return no_place(run, "a reply");
+    if (!root || (target->reply_thread && !find_thread(run, target, &thread))) {
+        return no_target(run, "a reply");
     }
     AUTO_BUFFER struct buffer url = BUFFER_INIT(FRAME_URL_MAX);
-    int result = place->reply_thread
+    int result = target->reply_thread
                      ? buffer_printf(&url, "%s/%lld/replies", root, (long long)thread)
                      : buffer_append_text(&url, root);
-    return result == 0 ? post(run, &url, "body", markdown, 0) : no_place(run, "a reply");
+    return result == 0 ? post(run, &url, "body", markdown, 0) : no_target(run, "a reply");
 }
 
 static bool is_reaction(const char *reaction) {
@@ -105,13 +111,13 @@ static int32_t commands_react(struct snek_run *shown, const char *reaction) {
                         "%.40s",
                         reaction ? reaction : "NULL");
     }
-    const struct place *place = place_of(run->event);
-    const char *root = place ? find_string(run, place->react_url) : NULL;
+    const struct comment_target *target = comment_target_of(run_event(run));
+    const char *root = target ? find_string(run, target->react_url) : NULL;
     AUTO_BUFFER struct buffer url = BUFFER_INIT(FRAME_URL_MAX);
     if (!root || buffer_printf(&url, "%s/reactions", root) < 0) {
-        return no_place(run, "a reaction");
+        return no_target(run, "a reaction");
     }
-    /* GitHub answers 200 when the same reaction is there already. */
+    /* When the bot has added the same reaction before, GitHub responds with 200. */
     return post(run, &url, "content", reaction, SNEK_REQUEST_REPEATABLE);
 }
 

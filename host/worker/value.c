@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Finds a value with base/json.h and copies its text, decoded, into an arena. */
 #include "worker/value.h"
 
 #include "base/json.h"

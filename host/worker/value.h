@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* JSON as the SDK shows it: struct snek_value of event.h. */
+/* Converts JSON to the SDK's struct snek_value (event.h). */
 #ifndef SNEK_WORKER_VALUE_H
 #define SNEK_WORKER_VALUE_H
 
@@ -7,8 +7,8 @@
 
 #include <snekomatic/event.h>
 
-/* Finds `path` in `json` and fills `value` (which may be NULL: then only the kind counts); its text
- * is from `arena`. SNEK_ABSENT when there is nothing, `path` is NULL or memory is short. */
+/* Finds `path` in `json`, fills `value` (which may be NULL) and returns its kind. The text is from
+ * `arena`. SNEK_ABSENT when the path leads nowhere or is NULL, or when memory is short. */
 uint32_t value_find(struct arena *arena, const char *json, size_t bytes, const char *path,
                     struct snek_value *value);
 

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Blocking writes and reads of whole frames. */
 #include "worker/wire.h"
 
 #include "base/io.h"
+#include "base/lock.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
 void wire_init(struct wire *wire, int fd) {
     wire->fd = fd;
-    (void)pthread_mutex_init(&wire->lock, NULL);
+    pthread_mutex_init(&wire->lock, NULL);
 }
 
 int wire_send(struct wire *wire, const struct buffer *buffer, const void *apart,
               size_t apart_bytes) {
-    (void)pthread_mutex_lock(&wire->lock);
+    SCOPED_LOCK(&wire->lock);
     int result = io_write_full(wire->fd, buffer->data, buffer->bytes);
     if (result == 0 && apart_bytes > 0) {
         result = io_write_full(wire->fd, apart, apart_bytes);
     }
     if (result < 0) {
-        /* Half a frame may be out: nothing that follows would make sense. */
-        (void)shutdown(wire->fd, SHUT_RDWR);
+        /* A part of the frame may be sent: the host could not read the frames that follow. */
+        shutdown(wire->fd, SHUT_RDWR);
     }
-    (void)pthread_mutex_unlock(&wire->lock);
     return result;
 }
 
@@ -41,7 +42,7 @@ int wire_read(struct wire *wire, struct wire_frame *frame) {
     frame->body = NULL;
     int result = io_read_full(wire->fd, &frame->head, sizeof frame->head);
     if (result != 0) {
-        /* A host that closes with something of ours unread gives this instead of the end. */
+        /* ECONNRESET: the host closed before it had read every frame of this worker. */
         return result < 0 && errno != ECONNRESET ? -1 : 1;
     }
     size_t bytes = frame->head.body_bytes;

@@ -59,7 +59,7 @@ def check_requirement(tap, hosts, directory):
                            "-Wno-override-init")
     tap.ok(status == 0, "a plugin that needs the next minor builds", output)
     rejected = directory / "rejected.toml"
-    rejected.write_text(f'plugin = "hello.so"\nrejected = "requires ABI 1.{MINOR + 1}, this host '
+    rejected.write_text(f'plugin = "hello.so"\nrejected = "it requires ABI 1.{MINOR + 1}, this host '
                        f'speaks 1.{MINOR}: install a newer snekomatic"\n')
     status, output = play(hosts["today's host"], directory, rejected)
     tap.ok(status == 0, "it is rejected by today's host, with a sentence", output)

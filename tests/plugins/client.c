@@ -22,8 +22,7 @@ static const char *text(struct snek_run *run, uint32_t step, const char *rest) {
 static void say(struct snek_run *run, uint32_t step, int32_t code, int32_t status,
                 const char *what) {
     char line[400];
-    (void)snprintf(line, sizeof line, "%u %d %d %s", step, (int)code, (int)status,
-                   what ? what : "");
+    snprintf(line, sizeof line, "%u %d %d %s", step, (int)code, (int)status, what ? what : "");
     snek_log(run, SNEK_LOG_INFO, line);
 }
 
@@ -63,12 +62,12 @@ static int32_t read_list(struct snek_run *run, uint32_t step, struct snek_pages 
     while (count < most && (code = github->next(pages)) > 0) {
         struct snek_value value;
         (void)github->item(pages, item, &value);
-        (void)snprintf(last, sizeof last, "%.*s", (int)value.text.bytes,
-                       value.text.data ? value.text.data : "");
+        snprintf(last, sizeof last, "%.*s", (int)value.text.bytes,
+                 value.text.data ? value.text.data : "");
         memcpy(count == 0 ? first : last, last, sizeof last);
         count++;
     }
-    (void)snprintf(line, sizeof line, "%d from %s to %s", (int)count, first, last);
+    snprintf(line, sizeof line, "%d from %s to %s", (int)count, first, last);
     say(run, step, code, github->status(github->page(pages)), line);
     github->free_pages(pages);
     return code < 0 ? code : 0;
@@ -95,8 +94,8 @@ static int32_t send_graphql(struct snek_run *run, uint32_t step) {
     struct snek_pages *pages = NULL;
     for (uint32_t i = 0; i < VARIABLES_MAX; i++) {
         char name[32], json[32];
-        (void)snprintf(name, sizeof name, "variables[%u].name", i);
-        (void)snprintf(json, sizeof json, "variables[%u].json", i);
+        snprintf(name, sizeof name, "variables[%u].name", i);
+        snprintf(json, sizeof json, "variables[%u].json", i);
         if (!text(run, step, name)) {
             break;
         }

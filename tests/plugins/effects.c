@@ -87,7 +87,7 @@ static int32_t effects(struct snek_run *run) {
     }
     if (strcmp(what, "other_way") == 0) {
         char text[32];
-        (void)snprintf(text, sizeof text, "attempt %lld", (long long)snek_event(run)->attempt(run));
+        snprintf(text, sizeof text, "attempt %lld", (long long)snek_event(run)->attempt(run));
         const struct snek_field field = snek_field_text("body", text);
         int32_t result = snek_post(run, COMMENTS, &field, 1);
         return result < 0                          ? result

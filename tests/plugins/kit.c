@@ -22,7 +22,7 @@ static int32_t remember(struct snek_run *run) {
     if (result < 0) {
         return result;
     }
-    (void)snprintf(text, sizeof text, "before: %s", before ? before : "nothing");
+    snprintf(text, sizeof text, "before: %s", before ? before : "nothing");
     return snek_reply(run, text);
 }
 
@@ -36,12 +36,11 @@ static int32_t toggle(struct snek_run *run) {
 
 static int32_t show(struct snek_run *run) {
     char text[600], path[SNEK_PATH_MAX];
-    (void)snprintf(text, sizeof text,
-                   "days %d, loud %d, second %s, label %s, issue %s, body %s, %s", (int)config.days,
-                   (int)config.loud, config.second_name ? config.second_name : "none",
-                   snek_string(run, snek_item(path, "issue.labels", 0, "name")),
-                   snek_text_of(run, "issue.number"), snek_body(run),
-                   snek_now_ms(run) > 1700000000000 ? "now" : "long ago");
+    snprintf(text, sizeof text, "days %d, loud %d, second %s, label %s, issue %s, body %s, %s",
+             (int)config.days, (int)config.loud, config.second_name ? config.second_name : "none",
+             snek_string(run, snek_item(path, "issue.labels", 0, "name")),
+             snek_text_of(run, "issue.number"), snek_body(run),
+             snek_now_ms(run) > 1700000000000 ? "now" : "long ago");
     return snek_reply(run, text);
 }
 
@@ -50,11 +49,11 @@ static int32_t look(struct snek_run *run) {
     struct snek_response *issue;
     char text[200];
     int32_t result = snek_get(run, snek_string(run, "issue.url"), &issue);
-    (void)snprintf(text, sizeof text, "number %d, title %d, milestone %d, none %d",
-                   (int)snek_response_integer(run, issue, "number", -1),
-                   (int)snek_response_exists(run, issue, "title"),
-                   (int)snek_response_exists(run, issue, "milestone"),
-                   (int)snek_response_integer(run, issue, "title", -1));
+    snprintf(text, sizeof text, "number %d, title %d, milestone %d, none %d",
+             (int)snek_response_integer(run, issue, "number", -1),
+             (int)snek_response_exists(run, issue, "title"),
+             (int)snek_response_exists(run, issue, "milestone"),
+             (int)snek_response_integer(run, issue, "title", -1));
     snek_free_response(run, issue);
     return result < 0 ? result : snek_reply(run, text);
 }
@@ -65,9 +64,9 @@ static int32_t tell(struct snek_run *run, struct snek_pages *pages, char text[60
     while ((result = snek_next(run, pages)) > 0) {
         size_t used = strlen(text);
         const char *title = snek_item_string(run, pages, "title");
-        (void)snprintf(text + used, 600 - used, "%d %s %d, ",
-                       (int)snek_item_integer(run, pages, "number", -1), title ? title : "none",
-                       (int)snek_item_exists(run, pages, "pull_request"));
+        snprintf(text + used, 600 - used, "%d %s %d, ",
+                 (int)snek_item_integer(run, pages, "number", -1), title ? title : "none",
+                 (int)snek_item_exists(run, pages, "pull_request"));
     }
     snek_free_pages(run, pages);
     return result;
@@ -98,8 +97,8 @@ static int32_t graph(struct snek_run *run) {
     if (result < 0) {
         return result;
     }
-    (void)snprintf(text, sizeof text, "%d stars, ",
-                   (int)snek_response_integer(run, answer, "data.stars", -1));
+    snprintf(text, sizeof text, "%d stars, ",
+             (int)snek_response_integer(run, answer, "data.stars", -1));
     result = snek_graphql_list(
         run, "query($owner: String!, $first: Int!, $after: String) { issues(after: $after) }",
         variables, SNEK_COUNT(variables), "data.issues", "after", &pages);

@@ -8,8 +8,8 @@
 static int32_t called(struct snek_run *run, const char *name) {
     char path[64], reason[64];
     snek_log(run, SNEK_LOG_INFO, name);
-    (void)snprintf(path, sizeof path, "returns.%s", name);
-    (void)snprintf(reason, sizeof reason, "%s said so", name);
+    snprintf(path, sizeof path, "returns.%s", name);
+    snprintf(reason, sizeof reason, "%s said so", name);
     run->host->explain(run->host, run, reason, 0);
     return (int32_t)snek_integer(run, path, SNEK_SKIPPED);
 }
@@ -33,7 +33,7 @@ static int32_t one(struct snek_run *run) {
     char text[200] = "one:";
     for (uint32_t i = 0; snek_argument(run, i); i++) {
         size_t used = strlen(text);
-        (void)snprintf(text + used, sizeof text - used, "[%s]", snek_argument(run, i));
+        snprintf(text + used, sizeof text - used, "[%s]", snek_argument(run, i));
     }
     return called(run, text);
 }
@@ -47,8 +47,8 @@ static int32_t answer(struct snek_run *run) {
     struct snek_text body = snek_commands(run)->body(run);
     int32_t replied = snek_reply(run, "pong \"!\"\n");
     int32_t reacted = snek_react(run, "heart");
-    (void)snprintf(text, sizeof text, "%d %d %s %d", replied, reacted, body.data ? "body" : "none",
-                   snek_react(run, "snake"));
+    snprintf(text, sizeof text, "%d %d %s %d", replied, reacted, body.data ? "body" : "none",
+             snek_react(run, "snake"));
     snek_log(run, SNEK_LOG_INFO, text);
     return replied < 0 ? replied : SNEK_DONE;
 }

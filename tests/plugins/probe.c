@@ -17,7 +17,7 @@ static void say(struct snek_run *run, const char *format, ...) {
     char text[2000];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
     snek_log(run, SNEK_LOG_INFO, text);
 }
@@ -91,17 +91,17 @@ static int32_t do_send(struct snek_run *run) {
     request.parameters = parameters;
     request.parameters_count = snek_exists(run, "p[0]") + snek_exists(run, "p[1]");
     for (uint32_t i = 0; i < 4; i++) {
-        (void)snprintf(name, sizeof name, "f[%u]", i);
+        snprintf(name, sizeof name, "f[%u]", i);
         if (snek_exists(run, name)) {
             request.fields = fields;
             request.fields_count++;
-            (void)snprintf(name, sizeof name, "f[%u].name", i);
+            snprintf(name, sizeof name, "f[%u].name", i);
             fields[i].name = or_null(run, name);
-            (void)snprintf(name, sizeof name, "f[%u].text", i);
+            snprintf(name, sizeof name, "f[%u].text", i);
             fields[i].text = or_null(run, name);
-            (void)snprintf(name, sizeof name, "f[%u].integer", i);
+            snprintf(name, sizeof name, "f[%u].integer", i);
             fields[i].integer = snek_integer(run, name, 0);
-            (void)snprintf(name, sizeof name, "f[%u].kind", i);
+            snprintf(name, sizeof name, "f[%u].kind", i);
             fields[i].kind = (uint32_t)snek_integer(run, name, 0);
         }
     }

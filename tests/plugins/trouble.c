@@ -47,9 +47,9 @@ static int32_t search_memory(struct snek_run *run) {
         }
     }
     (void)fclose(maps);
-    (void)snprintf(report, sizeof report, "searched=%llu found=%llu environment=%d",
-                   (unsigned long long)searched, (unsigned long long)found,
-                   environ && environ[0] ? 1 : 0);
+    snprintf(report, sizeof report, "searched=%llu found=%llu environment=%d",
+             (unsigned long long)searched, (unsigned long long)found,
+             environ && environ[0] ? 1 : 0);
     return snek_skip(run, report);
 }
 
@@ -58,7 +58,7 @@ static int32_t descriptors(struct snek_run *run) {
     for (int fd = 0; fd < 64; fd++) {
         if (fcntl(fd, F_GETFD) >= 0) {
             char one[16];
-            (void)snprintf(one, sizeof one, " %d", fd);
+            snprintf(one, sizeof one, " %d", fd);
             strncat(report, one, sizeof report - strlen(report) - 1);
         }
     }
@@ -109,8 +109,8 @@ static int32_t leave_a_talker(void) {
 static int32_t count_in_store(struct snek_run *run) {
     /* Each attempt leaves its own mark, so that a test can count attempts. */
     char entry[128];
-    (void)snprintf(entry, sizeof entry, "%s/%lld", snek_event(run)->delivery(run),
-                   (long long)snek_event(run)->attempt(run));
+    snprintf(entry, sizeof entry, "%s/%lld", snek_event(run)->delivery(run),
+             (long long)snek_event(run)->attempt(run));
     int32_t added = snek_set_add(run, SNEK_SCOPE_PLUGIN, "attempts", entry);
     return added < 0 ? added : SNEK_DONE;
 }

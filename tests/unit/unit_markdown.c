@@ -182,7 +182,7 @@ static void lines_with_inline_markup_are_no_commands(void **state) {
     CHECK(examples);
 }
 
-static void escapes_and_entities_are_no_plain_text(void **state) {
+static void escapes_and_entities_are_not_plain_text(void **state) {
     (void)state;
     static const struct example examples[] = {
         {"escaped slash", "\\/ping", ""},
@@ -209,7 +209,7 @@ static void escapes_and_entities_are_no_plain_text(void **state) {
     CHECK(examples);
 }
 
-static void a_nul_spoils_its_line_only(void **state) {
+static void a_nul_disables_only_its_line(void **state) {
     (void)state;
     static const char text[] = "/a\0\n/b \0 c\n\0/c\n/d";
     struct markdown_lines found;
@@ -277,7 +277,7 @@ static void characters_are_counted_not_bytes(void **state) {
     assert_int_equal(how_is_read(text, sizeof text), MARKDOWN_CUT);
 }
 
-static void honest_text_of_the_largest_size_is_within_the_budget(void **state) {
+static void an_ordinary_text_of_the_largest_size_stays_within_the_budget(void **state) {
     (void)state;
     static char text[3 * MARKDOWN_CHARACTERS_MAX];
     static const char unit[] = "Some *words* with `code`, a [link](http://x.org) and @somebody.\n"
@@ -327,7 +327,7 @@ static size_t make_hostile(char *text, const char *head, size_t head_characters,
 }
 
 /* Without the budget the deep ones take half a minute, and the wide tables all memory. */
-static void hostile_text_costs_little(void **state) {
+static void a_hostile_text_stays_within_the_budget(void **state) {
     (void)state;
     static char text[MARKDOWN_BYTES_MAX + 100];
     static const struct {
@@ -406,7 +406,7 @@ static void hostile_text_costs_little(void **state) {
     }
 }
 
-static void a_wide_table_is_given_up_and_leaves_nothing_behind(void **state) {
+static void a_wide_table_exceeds_the_budget_and_leaks_nothing(void **state) {
     (void)state;
     static char text[MARKDOWN_CHARACTERS_MAX];
     size_t at = (size_t)sprintf(text, "/ping\n\n");
@@ -432,7 +432,7 @@ static void *read_many(void *context) {
     return NULL;
 }
 
-static void threads_do_not_disturb_each_other(void **state) {
+static void several_threads_may_parse_at_once(void **state) {
     (void)state;
     pthread_t threads[4];
     size_t wrong[4] = {0};
@@ -450,14 +450,14 @@ int main(void) {
         cmocka_unit_test(plain_lines_of_top_level_paragraphs_are_commands),
         cmocka_unit_test(other_blocks_hold_no_commands),
         cmocka_unit_test(lines_with_inline_markup_are_no_commands),
-        cmocka_unit_test(escapes_and_entities_are_no_plain_text),
-        cmocka_unit_test(a_nul_spoils_its_line_only),
+        cmocka_unit_test(escapes_and_entities_are_not_plain_text),
+        cmocka_unit_test(a_nul_disables_only_its_line),
         cmocka_unit_test(only_whole_lines_of_the_first_65536_characters_count),
         cmocka_unit_test(characters_are_counted_not_bytes),
-        cmocka_unit_test(honest_text_of_the_largest_size_is_within_the_budget),
-        cmocka_unit_test(hostile_text_costs_little),
-        cmocka_unit_test(a_wide_table_is_given_up_and_leaves_nothing_behind),
-        cmocka_unit_test(threads_do_not_disturb_each_other),
+        cmocka_unit_test(an_ordinary_text_of_the_largest_size_stays_within_the_budget),
+        cmocka_unit_test(a_hostile_text_stays_within_the_budget),
+        cmocka_unit_test(a_wide_table_exceeds_the_budget_and_leaks_nothing),
+        cmocka_unit_test(several_threads_may_parse_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,26 +31,26 @@ static void probe(const char *payload) {
 
 /* Hears a request of a list, and answers it with a page. */
 static void page(const char *url, const char *headers, const char *body) {
-    AUTO_SAID struct said said = {0};
-    expect_http(&host, &said, "GET", url, "");
-    host_reply(&host, &said, 0, 200, "", headers, body);
+    AUTO_RECEIVED struct received received = {0};
+    expect_http(&host, &received, "GET", url, "");
+    host_reply(&host, &received, 0, 200, "", headers, body);
 }
 
-static void a_request_takes_a_query_a_header_media_types_and_a_repository_along(void **state) {
+static void a_request_carries_its_query_headers_media_types_and_repository(void **state) {
     (void)state;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     probe("{\"do\":\"send\",\"method\":\"PUT\",\"url\":\"/x?a={a}\",\"p\":[{\"name\":\"a\","
           "\"value\":\"1\"}],\"q\":[{\"name\":\"per page\",\"value\":\"a&b\"},{\"name\":\"none\"}],"
           "\"h\":{\"name\":\"X-Snake\",\"value\":\"sss s\"},\"accept\":\"application/diff\","
           "\"type\":\"text/plain\",\"body\":\"no JSON\",\"repository\":\"o/r\",\"flags\":1}");
-    expect_http_with(&host, &said, FRAME_HTTP_REPEATABLE, "PUT", "/x?a=1&per%20page=a%26b",
+    expect_http_with(&host, &received, FRAME_HTTP_REPEATABLE, "PUT", "/x?a=1&per%20page=a%26b",
                      "application/diff", "text/plain", "X-Snake: sss s\n", "o/r", "no JSON");
-    host_reply(&host, &said, 0, 204, "", "", "");
+    host_reply(&host, &received, 0, 204, "", "", "");
     expect_log(&host, run, "0|204|(none)|(none)|(none)|1");
     expect_result(&host, run, SNEK_DONE, "");
 }
 
-static void templates_as_payloads_have_them_are_expanded(void **state) {
+static void the_templates_of_payloads_are_expanded(void **state) {
     (void)state;
     static const struct {
         const char *url, *parameters, *expanded;
@@ -64,18 +64,18 @@ static void templates_as_payloads_have_them_are_expanded(void **state) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char payload[300];
-        AUTO_SAID struct said said = {0};
-        (void)snprintf(payload, sizeof payload,
-                       "{\"do\":\"send\",\"method\":\"HEAD\",\"deaf\":1,\"url\":\"%s\",\"p\":[%s]}",
-                       table[i].url, table[i].parameters);
+        AUTO_RECEIVED struct received received = {0};
+        snprintf(payload, sizeof payload,
+                 "{\"do\":\"send\",\"method\":\"HEAD\",\"deaf\":1,\"url\":\"%s\",\"p\":[%s]}",
+                 table[i].url, table[i].parameters);
         probe(payload);
-        expect_http(&host, &said, "HEAD", table[i].expanded, "");
-        host_reply(&host, &said, 0, 200, "", "", "");
+        expect_http(&host, &received, "HEAD", table[i].expanded, "");
+        host_reply(&host, &received, 0, 200, "", "", "");
         expect_result(&host, run, SNEK_DONE, "");
     }
 }
 
-static void what_the_payload_names_is_said_to_be_announced(void **state) {
+static void a_url_in_the_payload_is_marked_as_announced(void **state) {
     (void)state;
     static const struct {
         const char *url;
@@ -85,21 +85,21 @@ static void what_the_payload_names_is_said_to_be_announced(void **state) {
                  {"/repos/o/r/issues/{n}", 0}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char payload[300];
-        AUTO_SAID struct said said = {0};
-        (void)snprintf(payload, sizeof payload,
-                       "{\"do\":\"send\",\"method\":\"GET\",\"deaf\":1,\"url\":\"%s\",\"p\":[{"
-                       "\"name\":\"n\",\"value\":\"8\"}],\"issue\":"
-                       "\"https://api.example/repos/o/r/issues/7\"}",
-                       table[i].url);
+        AUTO_RECEIVED struct received received = {0};
+        snprintf(payload, sizeof payload,
+                 "{\"do\":\"send\",\"method\":\"GET\",\"deaf\":1,\"url\":\"%s\",\"p\":[{"
+                 "\"name\":\"n\",\"value\":\"8\"}],\"issue\":"
+                 "\"https://api.example/repos/o/r/issues/7\"}",
+                 table[i].url);
         probe(payload);
-        host_hear(&host, FRAME_HTTP_CALL, &said);
-        assert_int_equal(said_number(&said), table[i].flags);
-        host_reply(&host, &said, 0, 200, "", "", "");
+        host_receive(&host, FRAME_HTTP_CALL, &received);
+        assert_int_equal(received_number(&received), table[i].flags);
+        host_reply(&host, &received, 0, 200, "", "", "");
         expect_result(&host, run, SNEK_DONE, "");
     }
 }
 
-static void a_request_with_a_wrong_companion_does_not_leave(void **state) {
+static void a_request_with_an_invalid_part_is_not_sent(void **state) {
     (void)state;
     static const struct {
         const char *payload, *sentence;
@@ -122,8 +122,8 @@ static void a_request_with_a_wrong_companion_does_not_leave(void **state) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char payload[300];
-        (void)snprintf(payload, sizeof payload,
-                       "{\"do\":\"send\",\"method\":\"PUT\",\"url\":\"/x\",%s}", table[i].payload);
+        snprintf(payload, sizeof payload, "{\"do\":\"send\",\"method\":\"PUT\",\"url\":\"/x\",%s}",
+                 table[i].payload);
         probe(payload);
         expect_result(&host, run, SNEK_E_INVALID, table[i].sentence);
     }
@@ -131,7 +131,7 @@ static void a_request_with_a_wrong_companion_does_not_leave(void **state) {
 
 /* ---- lists ---- */
 
-static void a_list_is_read_over_its_links_page_by_page(void **state) {
+static void a_list_follows_its_links_page_by_page(void **state) {
     (void)state;
     probe("{\"do\":\"list\",\"url\":\"/orgs/x/repos?type=all\"}");
     page("/orgs/x/repos?type=all&per_page=100",
@@ -147,7 +147,7 @@ static void a_list_is_read_over_its_links_page_by_page(void **state) {
     expect_result(&host, run, SNEK_DONE, "");
 }
 
-static void a_wrapped_list_is_read_alike(void **state) {
+static void a_list_inside_an_object_is_read_too(void **state) {
     (void)state;
     probe("{\"do\":\"list\",\"url\":\"/search/x?per_page=2&q=y\",\"forget\":1}");
     page("/search/x?per_page=2&q=y", "",
@@ -159,16 +159,16 @@ static void a_wrapped_list_is_read_alike(void **state) {
 
 static void a_list_ends_with_the_error_of_its_page(void **state) {
     (void)state;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     probe("{\"do\":\"list\",\"url\":\"/x\"}");
     page("/x?per_page=100", "link: <https://evil.example/>; rel=\"next\"\n", "[{\"name\":\"a\"}]");
-    expect_http(&host, &said, "GET", "https://evil.example/", "");
-    host_reply(&host, &said, SNEK_E_FOREIGN_ORIGIN, 0, "it leads away", "", "");
+    expect_http(&host, &received, "GET", "https://evil.example/", "");
+    host_reply(&host, &received, SNEK_E_FOREIGN_ORIGIN, 0, "it leads away", "", "");
     expect_log(&host, run, "a,-11|0");
     expect_result(&host, run, SNEK_E_FOREIGN_ORIGIN, "it leads away");
 }
 
-static void an_answer_that_is_no_list_is_an_error(void **state) {
+static void a_response_without_a_list_is_an_error(void **state) {
     (void)state;
     static const char *const bodies[] = {
         "<html>", "", "7", "{\"total_count\":0}", "{\"items\":[1", "{\"a\":{\"items\":[]}}"};
@@ -176,25 +176,27 @@ static void an_answer_that_is_no_list_is_an_error(void **state) {
         probe("{\"do\":\"list\",\"url\":\"/x\"}");
         page("/x?per_page=100", "", bodies[i]);
         expect_log(&host, run, "-7|200");
-        expect_result(&host, run, SNEK_E_SERVER, "the answer to GET /x?per_page=100 holds no list");
+        expect_result(&host, run, SNEK_E_SERVER,
+                      "the response to GET /x?per_page=100 holds no list");
     }
 }
 
-static void a_list_that_leads_to_itself_is_left(void **state) {
+static void a_page_that_links_to_itself_is_an_error(void **state) {
     (void)state;
     probe("{\"do\":\"list\",\"url\":\"/x?per_page=1\"}");
     page("/x?per_page=1", "link: </x?per_page=1>; rel=\"next\"\n", "[{\"name\":\"a\"}]");
     expect_log(&host, run, "a,-7|200");
-    expect_result(&host, run, SNEK_E_SERVER, "the page after /x?per_page=1 is itself");
+    expect_result(&host, run, SNEK_E_SERVER,
+                  "GitHub's Link header of /x?per_page=1 names that page as the next one");
 }
 
-static void a_list_has_an_end(void **state) {
+static void a_list_ends_after_its_last_page(void **state) {
     (void)state;
     probe("{\"do\":\"list\",\"url\":\"/0?per_page=1\"}");
     for (int i = 0; i < SNEK_PAGES_MAX; i++) {
         char url[32], link[64];
-        (void)snprintf(url, sizeof url, "/%d?per_page=1", i);
-        (void)snprintf(link, sizeof link, "link: </%d?per_page=1>; rel=\"next\"\n", i + 1);
+        snprintf(url, sizeof url, "/%d?per_page=1", i);
+        snprintf(link, sizeof link, "link: </%d?per_page=1>; rel=\"next\"\n", i + 1);
         page(url, link, "[]");
     }
     expect_log(&host, run, "-10|200");
@@ -203,13 +205,13 @@ static void a_list_has_an_end(void **state) {
 
 /* ---- GraphQL ---- */
 
-static void a_query_goes_with_its_variables(void **state) {
+static void a_query_is_sent_with_its_variables(void **state) {
     (void)state;
-    AUTO_SAID struct said said = {0}, errors = {0};
+    AUTO_RECEIVED struct received received = {0}, errors = {0};
     probe("{\"do\":\"graphql\",\"query\":\"{ \\\"a\\\" }\",\"variable\":true,\"flags\":1}");
-    expect_http_with(&host, &said, FRAME_HTTP_REPEATABLE, "POST", "/graphql", "", "", "", "",
+    expect_http_with(&host, &received, FRAME_HTTP_REPEATABLE, "POST", "/graphql", "", "", "", "",
                      "{\"query\":\"{ \\\"a\\\" }\",\"variables\":{\"n\":7}}");
-    host_reply(&host, &said, 0, 200, "", "", "{\"data\":{\"login\":\"snek\"}}");
+    host_reply(&host, &received, 0, 200, "", "", "{\"data\":{\"login\":\"snek\"}}");
     expect_log(&host, run, "0|snek");
     expect_result(&host, run, SNEK_DONE, "");
     probe("{\"do\":\"graphql\",\"query\":\"{}\"}");
@@ -220,7 +222,7 @@ static void a_query_goes_with_its_variables(void **state) {
     expect_result(&host, run, SNEK_E_NOT_FOUND, "no such user");
 }
 
-static void a_connection_is_read_over_its_cursors(void **state) {
+static void a_connection_follows_its_cursors(void **state) {
     (void)state;
     static const struct {
         const char *cursor, *answer;
@@ -236,43 +238,45 @@ static void a_connection_is_read_over_its_cursors(void **state) {
                   : "{\"do\":\"graphql\",\"query\":\"q\",\"path\":\"data.x\"}");
         for (size_t i = 0; i < 3; i++) {
             char body[200];
-            AUTO_SAID struct said said = {0};
-            (void)snprintf(body, sizeof body, "{\"query\":\"q\",\"variables\":{%s\"after\":%s}}",
-                           variable ? "\"n\":7," : "", pages[i].cursor);
-            expect_http(&host, &said, "POST", "/graphql", body);
-            host_reply(&host, &said, 0, 200, "", "", pages[i].answer);
+            AUTO_RECEIVED struct received received = {0};
+            snprintf(body, sizeof body, "{\"query\":\"q\",\"variables\":{%s\"after\":%s}}",
+                     variable ? "\"n\":7," : "", pages[i].cursor);
+            expect_http(&host, &received, "POST", "/graphql", body);
+            host_reply(&host, &received, 0, 200, "", "", pages[i].answer);
         }
         expect_log(&host, run, "a,b,0|200");
         expect_result(&host, run, SNEK_DONE, "");
     }
 }
 
-static void a_connection_that_says_nothing_of_its_pages_is_an_error(void **state) {
+static void a_connection_without_page_info_is_an_error(void **state) {
     (void)state;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     probe("{\"do\":\"graphql\",\"query\":\"q\",\"path\":\"data.x\"}");
-    host_hear(&host, FRAME_HTTP_CALL, &said);
-    host_reply(&host, &said, 0, 200, "", "", "{\"data\":{\"x\":{\"nodes\":[{\"name\":\"a\"}]}}}");
+    host_receive(&host, FRAME_HTTP_CALL, &received);
+    host_reply(&host, &received, 0, 200, "", "",
+               "{\"data\":{\"x\":{\"nodes\":[{\"name\":\"a\"}]}}}");
     expect_log(&host, run, "a,-2|200");
-    expect_result(&host, run, SNEK_E_INVALID,
-                  "data.x has no pageInfo { hasNextPage endCursor }: the query must ask for it");
+    expect_result(
+        &host, run, SNEK_E_INVALID,
+        "data.x has no pageInfo: ask for pageInfo { hasNextPage endCursor } in the query");
 }
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_request_takes_a_query_a_header_media_types_and_a_repository_along),
-        cmocka_unit_test(templates_as_payloads_have_them_are_expanded),
-        cmocka_unit_test(what_the_payload_names_is_said_to_be_announced),
-        cmocka_unit_test(a_request_with_a_wrong_companion_does_not_leave),
-        cmocka_unit_test(a_list_is_read_over_its_links_page_by_page),
-        cmocka_unit_test(a_wrapped_list_is_read_alike),
+        cmocka_unit_test(a_request_carries_its_query_headers_media_types_and_repository),
+        cmocka_unit_test(the_templates_of_payloads_are_expanded),
+        cmocka_unit_test(a_url_in_the_payload_is_marked_as_announced),
+        cmocka_unit_test(a_request_with_an_invalid_part_is_not_sent),
+        cmocka_unit_test(a_list_follows_its_links_page_by_page),
+        cmocka_unit_test(a_list_inside_an_object_is_read_too),
         cmocka_unit_test(a_list_ends_with_the_error_of_its_page),
-        cmocka_unit_test(an_answer_that_is_no_list_is_an_error),
-        cmocka_unit_test(a_list_that_leads_to_itself_is_left),
-        cmocka_unit_test(a_list_has_an_end),
-        cmocka_unit_test(a_query_goes_with_its_variables),
-        cmocka_unit_test(a_connection_is_read_over_its_cursors),
-        cmocka_unit_test(a_connection_that_says_nothing_of_its_pages_is_an_error),
+        cmocka_unit_test(a_response_without_a_list_is_an_error),
+        cmocka_unit_test(a_page_that_links_to_itself_is_an_error),
+        cmocka_unit_test(a_list_ends_after_its_last_page),
+        cmocka_unit_test(a_query_is_sent_with_its_variables),
+        cmocka_unit_test(a_connection_follows_its_cursors),
+        cmocka_unit_test(a_connection_without_page_info_is_an_error),
     };
     if (worker_tests_setup(argc, argv) < 0) {
         return 1;

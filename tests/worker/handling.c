@@ -22,7 +22,7 @@ static void expect_order_from(const char *event, const char *action, const char 
     while (*called) {
         char name[200];
         size_t bytes = strcspn(called, " ");
-        (void)snprintf(name, sizeof name, "%.*s", (int)bytes, called);
+        snprintf(name, sizeof name, "%.*s", (int)bytes, called);
         expect_log(&host, 1, name);
         called += bytes + 1;
     }
@@ -35,7 +35,7 @@ static void expect_order(const char *event, const char *action, const char *payl
     expect_order_from(event, action, payload, false, called, result, reason);
 }
 
-static void subscriptions_match_event_and_action_in_the_tables_order(void **state) {
+static void subscriptions_match_by_event_and_action_in_the_order_of_the_table(void **state) {
     (void)state;
     expect_order("push", "created", "{}", "any_push created_push ", SNEK_SKIPPED,
                  "created_push said so");
@@ -60,7 +60,7 @@ static void all_filters_of_a_subscription_must_match(void **state) {
                  "", SNEK_SKIPPED, "nothing matched");
 }
 
-static void the_first_that_is_neither_done_nor_skipped_stops_the_run(void **state) {
+static void the_first_result_but_done_and_skipped_stops_the_run(void **state) {
     (void)state;
     expect_order("push", "created", "{\"returns\":{\"any_push\":3}}", "any_push ", SNEK_REJECTED,
                  "any_push said so");
@@ -70,7 +70,7 @@ static void the_first_that_is_neither_done_nor_skipped_stops_the_run(void **stat
                  SNEK_RETRY, "created_push said so");
 }
 
-static void one_that_is_done_makes_the_run_done(void **state) {
+static void one_handler_that_is_done_makes_the_run_done(void **state) {
     (void)state;
     expect_order("push", "created", "{\"returns\":{\"any_push\":0}}", "any_push created_push ",
                  SNEK_DONE, "any_push said so");
@@ -78,17 +78,19 @@ static void one_that_is_done_makes_the_run_done(void **state) {
                  SNEK_DONE, "created_push said so");
 }
 
-static void a_result_that_is_none_is_an_error(void **state) {
+static void an_unknown_result_is_an_error(void **state) {
     (void)state;
     expect_order("push", "created", "{\"returns\":{\"any_push\":17}}", "any_push ", SNEK_E_FAILED,
-                 "the handler returned 17, which is no result");
+                 "the handler returned 17, which is no result: return an enum snek_result or a "
+                 "negative enum snek_error");
     expect_order("push", "created", "{\"returns\":{\"any_push\":-99}}", "any_push ", SNEK_E_FAILED,
-                 "the handler returned -99, which is no result");
+                 "the handler returned -99, which is no result: return an enum snek_result or a "
+                 "negative enum snek_error");
 }
 
 /* ---- commands ---- */
 
-static void commands_are_looked_for_in_the_five_places_only(void **state) {
+static void only_five_events_hold_commands(void **state) {
     (void)state;
     static const struct {
         const char *event, *action, *object;
@@ -108,7 +110,7 @@ static void commands_are_looked_for_in_the_five_places_only(void **state) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char payload[200];
-        (void)snprintf(payload, sizeof payload, "{\"%s\":{\"body\":\"/one\"}}", table[i].object);
+        snprintf(payload, sizeof payload, "{\"%s\":{\"body\":\"/one\"}}", table[i].object);
         expect_order(table[i].event, table[i].action, payload, table[i].holds ? "one:[/one] " : "",
                      SNEK_SKIPPED, table[i].holds ? "one:[/one] said so" : "nothing matched");
     }
@@ -129,7 +131,7 @@ static void a_body_that_is_null_or_absent_has_no_commands(void **state) {
     expect_order("issues", "opened", "{}", "", SNEK_SKIPPED, "nothing matched");
 }
 
-static void the_bot_never_answers_itself(void **state) {
+static void the_bot_never_obeys_itself(void **state) {
     (void)state;
     expect_order_from("issues", "opened", "{\"issue\":{\"body\":\"/one\"}}", true, "", SNEK_SKIPPED,
                       "nothing matched");
@@ -150,7 +152,7 @@ static void open_long_issue(struct worker_host *host, const char *head, const ch
     host_run_from(host, 1, "issues", "opened", payload.data, false);
 }
 
-static void a_long_text_is_read_or_it_is_said_that_it_was_not(void **state) {
+static void a_text_that_is_not_read_whole_is_reported(void **state) {
     (void)state;
     static const char cut[] = "looked for commands in the first 65536 characters of the text only";
     static const char given_up[] =
@@ -169,10 +171,10 @@ static void a_long_text_is_read_or_it_is_said_that_it_was_not(void **state) {
     expect_log(&host, 1, "one:[/one]");
     expect_result(&host, 1, SNEK_SKIPPED, "one:[/one] said so");
     char head[25000]; /* a table that would take all memory */
-    (void)memset(head, '|', 8001);
-    (void)strcpy(head + 8001, "\\n|");
+    memset(head, '|', 8001);
+    strcpy(head + 8001, "\\n|");
     for (size_t at = 8004; at < 24004; at += 2) {
-        (void)strcpy(head + at, "-|");
+        strcpy(head + at, "-|");
     }
     open_long_issue(&host, head, "\\na", 20000, "\\n\\n/one");
     expect_log(&host, 1, given_up);
@@ -180,7 +182,7 @@ static void a_long_text_is_read_or_it_is_said_that_it_was_not(void **state) {
     host_end(&host);
 }
 
-static void a_command_is_for_those_who_may_give_it(void **state) {
+static void only_permitted_authors_may_use_a_command(void **state) {
     (void)state;
     static const struct {
         const char *association;
@@ -192,15 +194,15 @@ static void a_command_is_for_those_who_may_give_it(void **state) {
         struct worker_host host;
         char payload[200];
         host_start(&host, "test-order", NULL);
-        (void)snprintf(payload, sizeof payload,
-                       "{\"comment\":{\"body\":\"/collaborators\\n/members\\n/owners\","
-                       "\"author_association\":\"%s\"}}",
-                       table[i].association);
+        snprintf(payload, sizeof payload,
+                 "{\"comment\":{\"body\":\"/collaborators\\n/members\\n/owners\","
+                 "\"author_association\":\"%s\"}}",
+                 table[i].association);
         host_run(&host, 1, "issue_comment", "created", payload);
         for (int rank = 1; rank <= 3; rank++) {
             char ignored[100];
-            (void)snprintf(ignored, sizeof ignored, "ignored /%s: its author may not give it",
-                           commands[rank - 1]);
+            snprintf(ignored, sizeof ignored, "ignored /%s: its author may not use it",
+                     commands[rank - 1]);
             expect_log(&host, 1, table[i].rank >= rank ? "members" : ignored);
         }
         expect_result(&host, 1, SNEK_SKIPPED, NULL);
@@ -208,7 +210,7 @@ static void a_command_is_for_those_who_may_give_it(void **state) {
     }
 }
 
-static void a_command_that_fails_stops_those_after_it(void **state) {
+static void a_command_that_fails_stops_the_commands_after_it(void **state) {
     (void)state;
     expect_order("issues", "opened",
                  "{\"issue\":{\"body\":\"/one\\n/collaborators\\n/one\",\"author_association\":"
@@ -218,7 +220,7 @@ static void a_command_that_fails_stops_those_after_it(void **state) {
 
 /* ---- where to answer ---- */
 
-static void an_answer_goes_where_the_event_happened(void **state) {
+static void a_reply_goes_to_the_target_of_its_event(void **state) {
     (void)state;
     static const struct {
         const char *event, *action, *payload, *reply, *react, *log;
@@ -255,8 +257,8 @@ static void an_answer_goes_where_the_event_happened(void **state) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct worker_host host;
-        AUTO_SAID struct said reply = {0};
-        AUTO_SAID struct said reaction = {0};
+        AUTO_RECEIVED struct received reply = {0};
+        AUTO_RECEIVED struct received reaction = {0};
         host_start(&host, "test-order", NULL);
         host_run(&host, 1, table[i].event, table[i].action, table[i].payload);
         expect_http(&host, &reply, "POST", table[i].reply, "{\"body\":\"pong \\\"!\\\"\\u000a\"}");
@@ -271,7 +273,7 @@ static void an_answer_goes_where_the_event_happened(void **state) {
     }
 }
 
-static void an_event_without_a_place_says_so(void **state) {
+static void a_reply_to_an_event_without_a_target_is_an_error(void **state) {
     (void)state;
     struct worker_host host;
     host_start(&host, "test-order", NULL);
@@ -286,11 +288,11 @@ static void an_event_without_a_place_says_so(void **state) {
 
 /* ---- several runs ---- */
 
-static void as_many_handlers_block_at_once_as_the_host_allows(void **state) {
+static void handlers_block_at_once_up_to_the_concurrency(void **state) {
     (void)state;
     enum { RUNS = 12 };
     struct worker_host host;
-    struct said said[RUNS] = {{.body = NULL}};
+    struct received received[RUNS] = {{.body = NULL}};
     const struct worker_options options = {.concurrency = RUNS, .quiet = true};
     host_start(&host, "test-probe", &options);
     for (int round = 0; round < 3; round++) {
@@ -298,23 +300,23 @@ static void as_many_handlers_block_at_once_as_the_host_allows(void **state) {
             host_run(&host, run, "probe", "", "{\"do\":\"recover\"}");
         }
         for (int i = 0; i < RUNS; i++) {
-            expect_http(&host, &said[i], "GET", "/missing", "");
+            expect_http(&host, &received[i], "GET", "/missing", "");
         }
         for (int i = RUNS - 1; i >= 0; i--) {
-            host_reply(&host, &said[i], i == 5 ? 0 : SNEK_E_NOT_FOUND, i == 5 ? 200 : 404, "", "",
-                       "");
-            expect_result(&host, said[i].head.run, i == 5 ? SNEK_E_FAILED : SNEK_DONE, NULL);
-            said_finish(&said[i]);
+            host_reply(&host, &received[i], i == 5 ? 0 : SNEK_E_NOT_FOUND, i == 5 ? 200 : 404, "",
+                       "", "");
+            expect_result(&host, received[i].head.run, i == 5 ? SNEK_E_FAILED : SNEK_DONE, NULL);
+            received_finish(&received[i]);
         }
     }
     host_end(&host);
 }
 
-static void a_run_past_the_concurrency_waits_for_its_turn(void **state) {
+static void a_run_over_the_concurrency_waits(void **state) {
     (void)state;
     struct worker_host host;
-    AUTO_SAID struct said first = {0};
-    AUTO_SAID struct said second = {0};
+    AUTO_RECEIVED struct received first = {0};
+    AUTO_RECEIVED struct received second = {0};
     const struct worker_options options = {.concurrency = 1};
     host_start(&host, "test-probe", &options);
     host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
@@ -329,7 +331,7 @@ static void a_run_past_the_concurrency_waits_for_its_turn(void **state) {
     host_end(&host);
 }
 
-static void a_handler_that_loops_keeps_no_other_from_its_end(void **state) {
+static void a_handler_that_loops_does_not_stop_the_others(void **state) {
     (void)state;
     struct worker_host host;
     host_start(&host, "test-probe", NULL);
@@ -340,10 +342,10 @@ static void a_handler_that_loops_keeps_no_other_from_its_end(void **state) {
     host_end(&host); /* and the loop does not keep the worker from ending */
 }
 
-static void a_cancelled_run_sees_it_and_its_calls_return(void **state) {
+static void a_cancelled_run_is_notified_and_its_calls_return(void **state) {
     (void)state;
     struct worker_host host;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     host_start(&host, "test-probe", NULL);
     host_run(&host, 1, "probe", "", "{\"do\":\"wait\"}");
     expect_log(&host, 1, "waiting");
@@ -351,28 +353,30 @@ static void a_cancelled_run_sees_it_and_its_calls_return(void **state) {
     expect_result(&host, 1, SNEK_E_FAILED, "saw it");
 
     host_run(&host, 2, "probe", "", "{\"do\":\"send\",\"method\":\"GET\",\"url\":\"/slow\"}");
-    expect_http(&host, &said, "GET", "/slow", "");
+    expect_http(&host, &received, "GET", "/slow", "");
     host_cancel(&host, 2);
-    expect_result(&host, 2, SNEK_E_CANCELLED, "the host does not wait for this run any more");
-    host_reply(&host, &said, 0, 200, "", "", "{}"); /* too late: dropped */
-    host_cancel(&host, 2);                          /* it crossed the result */
+    expect_result(&host, 2, SNEK_E_CANCELLED,
+                  "the host cancelled this run, because its deadline passed or the host stops; "
+                  "return from the handler");
+    host_reply(&host, &received, 0, 200, "", "", "{}"); /* too late: dropped */
+    host_cancel(&host, 2);                              /* it crossed the result */
 
     host_run(&host, 3, "probe", "", "{\"do\":\"end\"}");
     expect_result(&host, 3, SNEK_DONE, "");
     host_end(&host);
 }
 
-static void a_run_that_is_cancelled_while_it_waits_is_not_begun(void **state) {
+static void a_run_that_is_cancelled_while_it_waits_never_starts(void **state) {
     (void)state;
     struct worker_host host;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     const struct worker_options options = {.concurrency = 1};
     host_start(&host, "test-probe", &options);
     host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
-    expect_http(&host, &said, "GET", "/missing", "");
+    expect_http(&host, &received, "GET", "/missing", "");
     host_run(&host, 2, "probe", "", "{\"do\":\"loop\"}");
     host_cancel(&host, 2);
-    host_reply(&host, &said, SNEK_E_NOT_FOUND, 404, "", "", "");
+    host_reply(&host, &received, SNEK_E_NOT_FOUND, 404, "", "", "");
     expect_result(&host, 1, SNEK_DONE, "");
     expect_result(&host, 2, SNEK_E_CANCELLED, "cancelled before it had begun");
     host_end(&host);
@@ -381,16 +385,17 @@ static void a_run_that_is_cancelled_while_it_waits_is_not_begun(void **state) {
 static void a_retry_carries_its_delay_and_reason(void **state) {
     (void)state;
     struct worker_host host;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     host_start(&host, "test-probe", NULL);
     host_run(&host, 1, "probe", "",
              "{\"do\":\"end\",\"result\":2,\"reason\":\"later\",\"delay\":1500}");
-    host_hear(&host, FRAME_RESULT, &said);
-    assert_int_equal(said_number(&said), SNEK_RETRY);
-    assert_int_equal(said_number(&said), 1500);
-    assert_string_equal(said_text(&said), "later");
+    host_receive(&host, FRAME_RESULT, &received);
+    assert_int_equal(received_number(&received), SNEK_RETRY);
+    assert_int_equal(received_number(&received), 1500);
+    assert_string_equal(received_text(&received), "later");
     host_run(&host, 2, "probe", "", "{\"do\":\"end\",\"result\":-1}");
-    expect_result(&host, 2, SNEK_E_FAILED, "the handler returned -1 without a reason");
+    expect_result(&host, 2, SNEK_E_FAILED,
+                  "the handler returned -1 without a reason: return snek_fail(run, reason)");
     host_end(&host);
 }
 
@@ -401,7 +406,7 @@ static void a_long_reason_is_cut_between_characters(void **state) {
     host_start(&host, "test-probe", NULL);
     int at = snprintf(payload, sizeof payload, "{\"do\":\"end\",\"result\":3,\"reason\":\"");
     memset(payload + at, 'r', FRAME_REASON_MAX - 1);
-    (void)snprintf(payload + at + FRAME_REASON_MAX - 1, 20, "\xC3\xA9\"}");
+    snprintf(payload + at + FRAME_REASON_MAX - 1, 20, "\xC3\xA9\"}");
     memset(reason, 'r', sizeof reason);
     reason[FRAME_REASON_MAX - 1] = '\0';
     host_run(&host, 1, "probe", "", payload);
@@ -409,7 +414,7 @@ static void a_long_reason_is_cut_between_characters(void **state) {
     host_end(&host);
 }
 
-static void lines_below_the_level_are_not_sent(void **state) {
+static void log_lines_below_the_level_are_not_sent(void **state) {
     (void)state;
     struct worker_host host;
     const struct worker_options options = {.log_level = 2};
@@ -420,7 +425,7 @@ static void lines_below_the_level_are_not_sent(void **state) {
 }
 
 #ifndef SNEK_SANITIZED /* under which memory is not limited */
-static void a_delivery_that_memory_is_too_short_for_fails_alone(void **state) {
+static void a_delivery_that_exceeds_the_memory_fails_alone(void **state) {
     (void)state;
     struct worker_host host;
     const struct worker_options options = {.memory_mib = 16};
@@ -450,18 +455,18 @@ static void when_the_host_closes_the_plugin_is_destroyed(void **state) {
     expect_exit(&host, 0);
 }
 
-static void when_the_host_closes_while_a_handler_runs_nothing_is_waited_for(void **state) {
+static void when_the_host_closes_the_worker_does_not_wait_for_handlers(void **state) {
     (void)state;
     struct worker_host host;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     host_start(&host, "test-probe", NULL);
     host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
-    expect_http(&host, &said, "GET", "/missing", "");
+    expect_http(&host, &received, "GET", "/missing", "");
     assert_int_equal(shutdown(host.fd, SHUT_WR), 0);
     expect_exit(&host, 0); /* without "destroyed" */
 }
 
-static void a_crash_or_an_exit_ends_without_a_result(void **state) {
+static void a_crash_or_an_exit_sends_no_result(void **state) {
     (void)state;
     struct worker_host host;
     host_start(&host, "test-probe", NULL);
@@ -474,7 +479,7 @@ static void a_crash_or_an_exit_ends_without_a_result(void **state) {
 #endif
 }
 
-static void signals_that_platforms_send_to_all_do_not_end_it(void **state) {
+static void signals_for_the_whole_group_do_not_end_the_worker(void **state) {
     (void)state;
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     struct worker_host host;
@@ -536,76 +541,76 @@ static void a_frame_that_is_too_long_ends_the_worker(void **state) {
     expect_exit(&host, 76);
 }
 
-static void an_answer_of_the_wrong_kind_ends_the_worker(void **state) {
+static void a_result_of_the_wrong_kind_ends_the_worker(void **state) {
     (void)state;
     struct worker_host host;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     host_start(&host, "test-probe", NULL);
     host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
-    expect_http(&host, &said, "GET", "/missing", "");
-    host_store_reply(&host, &said, 1, "", 0);
+    expect_http(&host, &received, "GET", "/missing", "");
+    host_store_reply(&host, &received, 1, "", 0);
     expect_exit(&host, 76);
 }
 
-static void an_answer_to_another_run_ends_the_worker(void **state) {
+static void a_result_for_another_run_ends_the_worker(void **state) {
     (void)state;
     struct worker_host host;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     host_start(&host, "test-probe", NULL);
     host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
-    expect_http(&host, &said, "GET", "/missing", "");
-    said.head.run = 2;
-    host_reply(&host, &said, 0, 200, "", "", "");
+    expect_http(&host, &received, "GET", "/missing", "");
+    received.head.run = 2;
+    host_reply(&host, &received, 0, 200, "", "", "");
     expect_exit(&host, 76);
 }
 
-static void a_run_that_is_known_already_ends_the_worker(void **state) {
+static void a_run_that_is_sent_twice_ends_the_worker(void **state) {
     (void)state;
     struct worker_host host;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     host_start(&host, "test-probe", NULL);
     host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
-    expect_http(&host, &said, "GET", "/missing", "");
+    expect_http(&host, &received, "GET", "/missing", "");
     host_run(&host, 1, "probe", "", "{\"do\":\"recover\"}");
     expect_exit(&host, 76);
 }
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(subscriptions_match_event_and_action_in_the_tables_order),
+        cmocka_unit_test(subscriptions_match_by_event_and_action_in_the_order_of_the_table),
         cmocka_unit_test(all_filters_of_a_subscription_must_match),
-        cmocka_unit_test(the_first_that_is_neither_done_nor_skipped_stops_the_run),
-        cmocka_unit_test(one_that_is_done_makes_the_run_done),
-        cmocka_unit_test(a_result_that_is_none_is_an_error),
-        cmocka_unit_test(commands_are_looked_for_in_the_five_places_only),
+        cmocka_unit_test(the_first_result_but_done_and_skipped_stops_the_run),
+        cmocka_unit_test(one_handler_that_is_done_makes_the_run_done),
+        cmocka_unit_test(an_unknown_result_is_an_error),
+        cmocka_unit_test(only_five_events_hold_commands),
         cmocka_unit_test(a_command_line_is_split_at_white_space),
         cmocka_unit_test(a_body_that_is_null_or_absent_has_no_commands),
-        cmocka_unit_test(the_bot_never_answers_itself),
-        cmocka_unit_test(a_long_text_is_read_or_it_is_said_that_it_was_not),
-        cmocka_unit_test(a_command_is_for_those_who_may_give_it),
-        cmocka_unit_test(a_command_that_fails_stops_those_after_it),
-        cmocka_unit_test(an_answer_goes_where_the_event_happened),
-        cmocka_unit_test(an_event_without_a_place_says_so),
-        cmocka_unit_test(as_many_handlers_block_at_once_as_the_host_allows),
-        cmocka_unit_test(a_run_past_the_concurrency_waits_for_its_turn),
-        cmocka_unit_test(a_handler_that_loops_keeps_no_other_from_its_end),
-        cmocka_unit_test(a_cancelled_run_sees_it_and_its_calls_return),
-        cmocka_unit_test(a_run_that_is_cancelled_while_it_waits_is_not_begun),
+        cmocka_unit_test(the_bot_never_obeys_itself),
+        cmocka_unit_test(a_text_that_is_not_read_whole_is_reported),
+        cmocka_unit_test(only_permitted_authors_may_use_a_command),
+        cmocka_unit_test(a_command_that_fails_stops_the_commands_after_it),
+        cmocka_unit_test(a_reply_goes_to_the_target_of_its_event),
+        cmocka_unit_test(a_reply_to_an_event_without_a_target_is_an_error),
+        cmocka_unit_test(handlers_block_at_once_up_to_the_concurrency),
+        cmocka_unit_test(a_run_over_the_concurrency_waits),
+        cmocka_unit_test(a_handler_that_loops_does_not_stop_the_others),
+        cmocka_unit_test(a_cancelled_run_is_notified_and_its_calls_return),
+        cmocka_unit_test(a_run_that_is_cancelled_while_it_waits_never_starts),
         cmocka_unit_test(a_retry_carries_its_delay_and_reason),
         cmocka_unit_test(a_long_reason_is_cut_between_characters),
-        cmocka_unit_test(lines_below_the_level_are_not_sent),
+        cmocka_unit_test(log_lines_below_the_level_are_not_sent),
 #ifndef SNEK_SANITIZED
-        cmocka_unit_test(a_delivery_that_memory_is_too_short_for_fails_alone),
+        cmocka_unit_test(a_delivery_that_exceeds_the_memory_fails_alone),
 #endif
         cmocka_unit_test(when_the_host_closes_the_plugin_is_destroyed),
-        cmocka_unit_test(when_the_host_closes_while_a_handler_runs_nothing_is_waited_for),
-        cmocka_unit_test(a_crash_or_an_exit_ends_without_a_result),
-        cmocka_unit_test(signals_that_platforms_send_to_all_do_not_end_it),
+        cmocka_unit_test(when_the_host_closes_the_worker_does_not_wait_for_handlers),
+        cmocka_unit_test(a_crash_or_an_exit_sends_no_result),
+        cmocka_unit_test(signals_for_the_whole_group_do_not_end_the_worker),
         cmocka_unit_test(a_malformed_frame_ends_the_worker),
         cmocka_unit_test(a_frame_that_is_too_long_ends_the_worker),
-        cmocka_unit_test(an_answer_of_the_wrong_kind_ends_the_worker),
-        cmocka_unit_test(an_answer_to_another_run_ends_the_worker),
-        cmocka_unit_test(a_run_that_is_known_already_ends_the_worker),
+        cmocka_unit_test(a_result_of_the_wrong_kind_ends_the_worker),
+        cmocka_unit_test(a_result_for_another_run_ends_the_worker),
+        cmocka_unit_test(a_run_that_is_sent_twice_ends_the_worker),
     };
     if (worker_tests_setup(argc, argv) < 0) {
         return 1;

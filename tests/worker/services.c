@@ -30,14 +30,14 @@ static void probe(const char *payload) {
 
 /* ---- event and config ---- */
 
-static void the_event_is_what_the_host_said(void **state) {
+static void the_event_service_shows_the_delivery(void **state) {
     (void)state;
     probe("{\"do\":\"event\"}");
     expect_log(&host, run, "probe|do|guid-1|xyzzy|3|14|1");
     expect_result(&host, run, SNEK_DONE, "");
 }
 
-static void a_path_finds_values_of_every_kind(void **state) {
+static void a_path_finds_values_of_each_kind(void **state) {
     (void)state;
     static const struct {
         const char *path, *found;
@@ -56,18 +56,17 @@ static void a_path_finds_values_of_every_kind(void **state) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char payload[300];
-        (void)snprintf(
-            payload, sizeof payload,
-            "{\"do\":\"find\",\"path\":\"%s\",\"s\":\"a\\\"\\u2764\",\"i\":-42,\"f\":1.5,"
-            "\"t\":true,\"n\":null,\"a\":[[],{\"b\":false}],\"o\":{ \"x\": 1 }}",
-            table[i].path);
+        snprintf(payload, sizeof payload,
+                 "{\"do\":\"find\",\"path\":\"%s\",\"s\":\"a\\\"\\u2764\",\"i\":-42,\"f\":1.5,"
+                 "\"t\":true,\"n\":null,\"a\":[[],{\"b\":false}],\"o\":{ \"x\": 1 }}",
+                 table[i].path);
         probe(payload);
         expect_log(&host, run, table[i].found);
         expect_result(&host, run, SNEK_DONE, "");
     }
 }
 
-static void a_text_with_a_nul_within_is_no_c_string(void **state) {
+static void a_text_with_a_nul_is_no_c_string(void **state) {
     (void)state;
     probe("{\"do\":\"strings\",\"path\":\"login\",\"login\":\"mona\\u0000x\"}");
     expect_log(&host, run, "(none)|(none)|6");
@@ -77,7 +76,7 @@ static void a_text_with_a_nul_within_is_no_c_string(void **state) {
     expect_result(&host, run, SNEK_DONE, "");
 }
 
-static void the_configuration_is_found_and_kept(void **state) {
+static void values_of_the_configuration_stay_valid(void **state) {
     (void)state;
     probe("{\"do\":\"config\",\"path\":\"message\"}");
     expect_log(&host, run, "5|0|0|hi \xE2\x9D\xA4|6");
@@ -92,7 +91,7 @@ static void the_configuration_is_found_and_kept(void **state) {
 
 /* ---- github: what is sent ---- */
 
-static void a_request_is_expanded_and_its_body_built(void **state) {
+static void a_request_expands_its_url_and_builds_its_body(void **state) {
     (void)state;
     static const struct {
         const char *payload, *method, *url, *body;
@@ -118,18 +117,18 @@ static void a_request_is_expanded_and_its_body_built(void **state) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char payload[1000];
-        AUTO_SAID struct said said = {0};
-        (void)snprintf(payload, sizeof payload, "{\"do\":\"send\",%s}", table[i].payload);
+        AUTO_RECEIVED struct received received = {0};
+        snprintf(payload, sizeof payload, "{\"do\":\"send\",%s}", table[i].payload);
         probe(payload);
-        expect_http(&host, &said, table[i].method, table[i].url, table[i].body);
-        assert_int_equal(said.head.run, run);
-        host_reply(&host, &said, 0, 204, "", "", "");
+        expect_http(&host, &received, table[i].method, table[i].url, table[i].body);
+        assert_int_equal(received.head.run, run);
+        host_reply(&host, &received, 0, 204, "", "", "");
         expect_log(&host, run, "0|204|(none)|(none)|(none)|1");
         expect_result(&host, run, SNEK_DONE, "");
     }
 }
 
-static void a_request_that_is_made_wrongly_does_not_leave(void **state) {
+static void an_invalid_request_is_not_sent(void **state) {
     (void)state;
     static const struct {
         const char *payload, *sentence;
@@ -188,39 +187,39 @@ static void a_request_that_is_made_wrongly_does_not_leave(void **state) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char payload[1000];
-        (void)snprintf(payload, sizeof payload, "{\"do\":\"send\",%s}", table[i].payload);
+        snprintf(payload, sizeof payload, "{\"do\":\"send\",%s}", table[i].payload);
         probe(payload);
         expect_result(&host, run, SNEK_E_INVALID, table[i].sentence);
     }
 }
 
-static void a_request_that_is_too_large_does_not_leave(void **state) {
+static void a_request_that_is_too_large_is_not_sent(void **state) {
     (void)state;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     probe("{\"do\":\"large\",\"n\":4194304}");
     expect_result(&host, run, SNEK_E_TOO_LARGE, "the request's body is larger than 4194304 bytes");
     probe("{\"do\":\"large\",\"n\":4194293}"); /* fits a body, but not with its frame */
     expect_result(&host, run, SNEK_E_TOO_LARGE, NULL);
     probe("{\"do\":\"large\",\"n\":4000000}");
-    host_hear(&host, FRAME_HTTP_CALL, &said);
-    host_reply(&host, &said, 0, 201, "", "", "{}");
+    host_receive(&host, FRAME_HTTP_CALL, &received);
+    host_reply(&host, &received, 0, 201, "", "", "{}");
     expect_result(&host, run, SNEK_DONE, "");
 }
 
-static void a_url_that_is_too_long_does_not_leave(void **state) {
+static void a_url_that_is_too_long_is_not_sent(void **state) {
     (void)state;
     char payload[FRAME_URL_MAX + 300];
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     for (int over = 0; over <= 1; over++) {
         int at = snprintf(payload, sizeof payload,
                           "{\"do\":\"send\",\"method\":\"GET\",\"deaf\":1,"
                           "\"url\":\"/");
         memset(payload + at, 'u', FRAME_URL_MAX - 1 + (size_t)over);
-        (void)snprintf(payload + at + FRAME_URL_MAX - 1 + over, 10, "\"}");
+        snprintf(payload + at + FRAME_URL_MAX - 1 + over, 10, "\"}");
         probe(payload);
         if (over == 0) {
-            host_hear(&host, FRAME_HTTP_CALL, &said);
-            host_reply(&host, &said, 0, 200, "", "", "{}");
+            host_receive(&host, FRAME_HTTP_CALL, &received);
+            host_reply(&host, &received, 0, 200, "", "", "{}");
             expect_result(&host, run, SNEK_DONE, "");
         } else {
             expect_result(&host, run, SNEK_E_TOO_LARGE, "the URL is longer than 8192 bytes");
@@ -230,49 +229,49 @@ static void a_url_that_is_too_long_does_not_leave(void **state) {
 
 /* ---- github: what comes back ---- */
 
-static void an_answer_is_handed_out_with_its_headers(void **state) {
+static void a_response_shows_its_status_headers_and_body(void **state) {
     (void)state;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     probe("{\"do\":\"send\",\"method\":\"GET\",\"url\":\"/user\"}");
-    expect_http(&host, &said, "GET", "/user", "");
-    host_reply(&host, &said, 0, 200, "", "link: <x>\netag: W/\"1\"\nx-a: b\n",
+    expect_http(&host, &received, "GET", "/user", "");
+    host_reply(&host, &received, 0, 200, "", "link: <x>\netag: W/\"1\"\nx-a: b\n",
                "{\"login\":\"sn\\u0065k\"}");
     expect_log(&host, run, "0|200|snek|W/\"1\"|(none)|1");
     expect_result(&host, run, SNEK_DONE, "");
 }
 
-static void a_failing_answer_leaves_its_sentence_and_is_handed_out_too(void **state) {
+static void a_failing_response_leaves_its_reason_and_is_shown_too(void **state) {
     (void)state;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     probe("{\"do\":\"send\",\"method\":\"GET\",\"url\":\"/user\",\"forget\":1}");
-    expect_http(&host, &said, "GET", "/user", "");
-    host_reply(&host, &said, SNEK_E_FORBIDDEN, 403, "GET /user answered 403: go away", "",
+    expect_http(&host, &received, "GET", "/user", "");
+    host_reply(&host, &received, SNEK_E_FORBIDDEN, 403, "GET /user answered 403: go away", "",
                "{\"login\":\"x\"}");
     expect_log(&host, run, "-4|403|x|(none)|(none)|1");
     expect_result(&host, run, SNEK_E_FORBIDDEN, "GET /user answered 403: go away");
 }
 
-static void without_an_answer_there_is_no_response(void **state) {
+static void a_request_that_got_no_response_shows_none(void **state) {
     (void)state;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     probe("{\"do\":\"send\",\"method\":\"GET\",\"url\":\"/user\"}");
-    expect_http(&host, &said, "GET", "/user", "");
-    host_reply(&host, &said, SNEK_E_NETWORK, 0, "no connection\xFF", "", "");
+    expect_http(&host, &received, "GET", "/user", "");
+    host_reply(&host, &received, SNEK_E_NETWORK, 0, "no connection\xFF", "", "");
     expect_result(&host, run, SNEK_E_NETWORK, "no connection?");
 }
 
-static void a_failure_that_was_made_good_of_is_no_reason(void **state) {
+static void a_failure_that_the_handler_handled_leaves_no_reason(void **state) {
     (void)state;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     probe("{\"do\":\"recover\"}");
-    expect_http(&host, &said, "GET", "/missing", "");
-    host_reply(&host, &said, SNEK_E_NOT_FOUND, 404, "GET /missing answered 404", "", "");
+    expect_http(&host, &received, "GET", "/missing", "");
+    host_reply(&host, &received, SNEK_E_NOT_FOUND, 404, "GET /missing answered 404", "", "");
     expect_result(&host, run, SNEK_DONE, "");
 }
 
 /* ---- store ---- */
 
-static void each_store_call_asks_the_host(void **state) {
+static void each_store_call_is_sent_to_the_host(void **state) {
     (void)state;
     static const struct {
         const char *payload;
@@ -298,33 +297,34 @@ static void each_store_call_asks_the_host(void **state) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char payload[300];
-        AUTO_SAID struct said said = {0};
-        (void)snprintf(payload, sizeof payload, "{\"do\":\"store\",%s}", table[i].payload);
+        AUTO_RECEIVED struct received received = {0};
+        snprintf(payload, sizeof payload, "{\"do\":\"store\",%s}", table[i].payload);
         probe(payload);
-        host_hear(&host, FRAME_STORE_CALL, &said);
-        assert_int_equal(said_number(&said), table[i].operation);
-        assert_int_equal(said_number(&said), table[i].per_installation);
-        assert_string_equal(said_text(&said), table[i].set);
-        assert_string_equal(said_text(&said), table[i].name);
-        assert_string_equal(said_text(&said), table[i].value);
-        said_end(&said);
-        host_store_reply(&host, &said, table[i].outcome, table[i].answer, strlen(table[i].answer));
+        host_receive(&host, FRAME_STORE_CALL, &received);
+        assert_int_equal(received_number(&received), table[i].operation);
+        assert_int_equal(received_number(&received), table[i].per_installation);
+        assert_string_equal(received_text(&received), table[i].set);
+        assert_string_equal(received_text(&received), table[i].name);
+        assert_string_equal(received_text(&received), table[i].value);
+        received_end(&received);
+        host_store_reply(&host, &received, table[i].outcome, table[i].answer,
+                         strlen(table[i].answer));
         expect_log(&host, run, table[i].log);
         expect_result(&host, run, SNEK_DONE, "");
     }
 }
 
-static void a_store_that_cannot_leaves_its_sentence(void **state) {
+static void a_failing_store_leaves_its_reason(void **state) {
     (void)state;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     probe("{\"do\":\"store\",\"op\":\"add\",\"set\":\"s\",\"name\":\"e\"}");
-    host_hear(&host, FRAME_STORE_CALL, &said);
-    host_store_reply(&host, &said, SNEK_E_STORE, "the disk is full", 16);
+    host_receive(&host, FRAME_STORE_CALL, &received);
+    host_store_reply(&host, &received, SNEK_E_STORE, "the disk is full", 16);
     expect_log(&host, run, "-15|(none)|0");
     expect_result(&host, run, SNEK_E_STORE, "the disk is full");
 }
 
-static void a_store_call_that_is_made_wrongly_does_not_leave(void **state) {
+static void an_invalid_store_call_is_not_sent(void **state) {
     (void)state;
     static const char *const table[] = {
         "\"op\":\"has\",\"set\":\"\",\"name\":\"e\"",
@@ -337,39 +337,39 @@ static void a_store_call_that_is_made_wrongly_does_not_leave(void **state) {
     };
     char payload[1000];
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        (void)snprintf(payload, sizeof payload, "{\"do\":\"store\",%s}", table[i]);
+        snprintf(payload, sizeof payload, "{\"do\":\"store\",%s}", table[i]);
         probe(payload);
         expect_log(&host, run, "-2|(none)|0");
         expect_result(&host, run, SNEK_E_INVALID, NULL);
     }
     int at = snprintf(payload, sizeof payload, "{\"do\":\"store\",\"op\":\"get\",\"name\":\"");
     memset(payload + at, 'k', FRAME_STORE_ENTRY_MAX + 1);
-    (void)snprintf(payload + at + FRAME_STORE_ENTRY_MAX + 1, 10, "\"}");
+    snprintf(payload + at + FRAME_STORE_ENTRY_MAX + 1, 10, "\"}");
     probe(payload);
     expect_log(&host, run, "-2|(none)|0");
     expect_result(&host, run, SNEK_E_INVALID, NULL);
 }
 
-static void a_value_with_nul_bytes_comes_back_whole(void **state) {
+static void a_value_with_nul_bytes_is_read_whole(void **state) {
     (void)state;
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     probe("{\"do\":\"store\",\"op\":\"get\",\"name\":\"k\"}");
-    host_hear(&host, FRAME_STORE_CALL, &said);
-    host_store_reply(&host, &said, 1, "a\0b", 3);
+    host_receive(&host, FRAME_STORE_CALL, &received);
+    host_store_reply(&host, &received, 1, "a\0b", 3);
     expect_log(&host, run, "1|a|3");
     expect_result(&host, run, SNEK_DONE, "");
 }
 
-static void threads_of_a_handler_may_call_at_once(void **state) {
+static void threads_of_a_handler_may_call_concurrently(void **state) {
     (void)state;
-    struct said said[8] = {{.body = NULL}};
+    struct received received[8] = {{.body = NULL}};
     probe("{\"do\":\"threads\"}");
     for (int i = 0; i < 8; i++) {
-        host_hear(&host, FRAME_STORE_CALL, &said[i]);
+        host_receive(&host, FRAME_STORE_CALL, &received[i]);
     }
     for (int i = 7; i >= 0; i--) {
-        host_store_reply(&host, &said[i], i < 3, "", 0);
-        said_finish(&said[i]);
+        host_store_reply(&host, &received[i], i < 3, "", 0);
+        received_finish(&received[i]);
     }
     expect_log(&host, run, "3");
     expect_result(&host, run, SNEK_DONE, "");
@@ -377,21 +377,21 @@ static void threads_of_a_handler_may_call_at_once(void **state) {
 
 /* ---- the rest ---- */
 
-static void null_where_none_may_be_gets_an_answer_and_not_a_crash(void **state) {
+static void a_null_argument_is_an_error_not_a_crash(void **state) {
     (void)state;
     probe("{\"do\":\"misuse\"}");
     expect_log(&host, run, "111111 111111 1111 1111 11");
     expect_result(&host, run, SNEK_DONE, "");
 }
 
-static void output_of_a_plugin_does_no_harm(void **state) {
+static void the_output_of_a_plugin_is_harmless(void **state) {
     (void)state;
     probe("{\"do\":\"print\"}");
     expect_result(&host, run, SNEK_DONE, "");
 }
 
 #ifndef SNEK_SANITIZED /* under which shadow memory is larger than any limit */
-static void memory_is_limited(void **state) {
+static void the_memory_of_a_worker_is_limited(void **state) {
     (void)state;
     probe("{\"do\":\"eat\",\"n\":100000000}");
     expect_log(&host, run, "got it");
@@ -403,14 +403,14 @@ static void memory_is_limited(void **state) {
 #endif
 
 /* A finding of more than a run may hold is absent, and the next run has its own memory. */
-static void a_large_payload_is_found_in_again_and_again(void **state) {
+static void a_large_payload_can_be_searched_many_times(void **state) {
     (void)state;
     size_t bytes = 20u << 20;
     AUTO_FREE char *payload = malloc(bytes + 100);
     assert_non_null(payload);
     int at = snprintf(payload, 100, "{\"do\":\"find\",\"path\":\"tail\",\"long\":\"");
     memset(payload + at, 'l', bytes);
-    (void)snprintf(payload + at + bytes, 50, "\",\"tail\":7}");
+    snprintf(payload + at + bytes, 50, "\",\"tail\":7}");
     for (int i = 0; i < 8; i++) {
         probe(payload);
         expect_log(&host, run, "4|1|7|7|1");
@@ -420,29 +420,29 @@ static void a_large_payload_is_found_in_again_and_again(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_event_is_what_the_host_said),
-        cmocka_unit_test(a_path_finds_values_of_every_kind),
-        cmocka_unit_test(a_text_with_a_nul_within_is_no_c_string),
-        cmocka_unit_test(the_configuration_is_found_and_kept),
-        cmocka_unit_test(a_request_is_expanded_and_its_body_built),
-        cmocka_unit_test(a_request_that_is_made_wrongly_does_not_leave),
-        cmocka_unit_test(a_request_that_is_too_large_does_not_leave),
-        cmocka_unit_test(a_url_that_is_too_long_does_not_leave),
-        cmocka_unit_test(an_answer_is_handed_out_with_its_headers),
-        cmocka_unit_test(a_failing_answer_leaves_its_sentence_and_is_handed_out_too),
-        cmocka_unit_test(without_an_answer_there_is_no_response),
-        cmocka_unit_test(a_failure_that_was_made_good_of_is_no_reason),
-        cmocka_unit_test(each_store_call_asks_the_host),
-        cmocka_unit_test(a_store_that_cannot_leaves_its_sentence),
-        cmocka_unit_test(a_store_call_that_is_made_wrongly_does_not_leave),
-        cmocka_unit_test(a_value_with_nul_bytes_comes_back_whole),
-        cmocka_unit_test(threads_of_a_handler_may_call_at_once),
-        cmocka_unit_test(null_where_none_may_be_gets_an_answer_and_not_a_crash),
-        cmocka_unit_test(output_of_a_plugin_does_no_harm),
+        cmocka_unit_test(the_event_service_shows_the_delivery),
+        cmocka_unit_test(a_path_finds_values_of_each_kind),
+        cmocka_unit_test(a_text_with_a_nul_is_no_c_string),
+        cmocka_unit_test(values_of_the_configuration_stay_valid),
+        cmocka_unit_test(a_request_expands_its_url_and_builds_its_body),
+        cmocka_unit_test(an_invalid_request_is_not_sent),
+        cmocka_unit_test(a_request_that_is_too_large_is_not_sent),
+        cmocka_unit_test(a_url_that_is_too_long_is_not_sent),
+        cmocka_unit_test(a_response_shows_its_status_headers_and_body),
+        cmocka_unit_test(a_failing_response_leaves_its_reason_and_is_shown_too),
+        cmocka_unit_test(a_request_that_got_no_response_shows_none),
+        cmocka_unit_test(a_failure_that_the_handler_handled_leaves_no_reason),
+        cmocka_unit_test(each_store_call_is_sent_to_the_host),
+        cmocka_unit_test(a_failing_store_leaves_its_reason),
+        cmocka_unit_test(an_invalid_store_call_is_not_sent),
+        cmocka_unit_test(a_value_with_nul_bytes_is_read_whole),
+        cmocka_unit_test(threads_of_a_handler_may_call_concurrently),
+        cmocka_unit_test(a_null_argument_is_an_error_not_a_crash),
+        cmocka_unit_test(the_output_of_a_plugin_is_harmless),
 #ifndef SNEK_SANITIZED
-        cmocka_unit_test(memory_is_limited),
+        cmocka_unit_test(the_memory_of_a_worker_is_limited),
 #endif
-        cmocka_unit_test(a_large_payload_is_found_in_again_and_again),
+        cmocka_unit_test(a_large_payload_can_be_searched_many_times),
     };
     if (worker_tests_setup(argc, argv) < 0) {
         return 1;

@@ -26,7 +26,7 @@ static int copy_file(const char *from, const char *to) {
     AUTO_BUFFER struct buffer content = BUFFER_INIT(64u << 20);
     struct error err;
     if (io_read_file(from, &content, &err) < 0) {
-        (void)fprintf(stderr, "%s\n", err.text);
+        fprintf(stderr, "%s\n", err.text);
         return -1;
     }
     AUTO_CLOSE int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -34,9 +34,9 @@ static int copy_file(const char *from, const char *to) {
 }
 
 int worker_tests_setup(int argc, char **argv) {
-    (void)signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
     if (argc != 3 || !mkdtemp(directory)) {
-        (void)fprintf(stderr, "usage: %s WORKER PLUGINS\n", argv[0]);
+        fprintf(stderr, "usage: %s WORKER PLUGINS\n", argv[0]);
         return -1;
     }
     worker_path = argv[1];
@@ -47,13 +47,13 @@ int worker_tests_setup(int argc, char **argv) {
         char from[PATH_MAX], to[PATH_MAX];
         size_t length = strlen(entry->d_name);
         if (length > 3 && strcmp(entry->d_name + length - 3, ".so") == 0) {
-            (void)snprintf(from, sizeof from, "%s/%s", argv[2], entry->d_name);
-            (void)snprintf(to, sizeof to, "%s/%s", directory, entry->d_name);
+            snprintf(from, sizeof from, "%s/%s", argv[2], entry->d_name);
+            snprintf(to, sizeof to, "%s/%s", directory, entry->d_name);
             result = copy_file(from, to);
         }
     }
     if (plugins) {
-        (void)closedir(plugins);
+        closedir(plugins);
     }
     return result;
 }
@@ -62,12 +62,12 @@ void worker_tests_finish(void) {
     DIR *files = opendir(directory);
     struct dirent *entry;
     while (files && (entry = readdir(files))) {
-        (void)unlinkat(dirfd(files), entry->d_name, 0);
+        unlinkat(dirfd(files), entry->d_name, 0);
     }
     if (files) {
-        (void)closedir(files);
+        closedir(files);
     }
-    (void)rmdir(directory);
+    rmdir(directory);
 }
 
 const char *worker_tests_directory(void) {
@@ -78,7 +78,7 @@ const char *plugin_path(const char *name) {
     static char paths[4][PATH_MAX];
     static unsigned next;
     char *path = paths[next++ % 4];
-    (void)snprintf(path, PATH_MAX, "%s/%s.so", directory, name);
+    snprintf(path, PATH_MAX, "%s/%s.so", directory, name);
     return path;
 }
 
@@ -93,7 +93,7 @@ void host_spawn(struct worker_host *host, bool quiet) {
     if (fds[1] == 3) {
         fds[1] = fcntl(3, F_DUPFD_CLOEXEC, 10); /* a dup2 to itself would stay close-on-exec */
         assert_true(fds[1] >= 0);
-        (void)close(3);
+        close(3);
     }
     assert_int_equal(posix_spawn_file_actions_adddup2(&actions, fds[1], 3), 0);
 #ifdef SNEK_SANITIZED
@@ -106,8 +106,8 @@ void host_spawn(struct worker_host *host, bool quiet) {
         assert_int_equal(posix_spawn_file_actions_addclose(&actions, fd), 0);
     }
     assert_int_equal(posix_spawn(&host->pid, worker_path, &actions, NULL, argv, environment), 0);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    (void)close(fds[1]);
+    posix_spawn_file_actions_destroy(&actions);
+    close(fds[1]);
     host->fd = fds[0];
 }
 
@@ -134,10 +134,10 @@ void host_load(struct worker_host *host, const char *path, const struct worker_o
 
 void host_start(struct worker_host *host, const char *plugin,
                 const struct worker_options *options) {
-    AUTO_SAID struct said said = {0};
+    AUTO_RECEIVED struct received received = {0};
     host_spawn(host, options && options->quiet);
     host_load(host, plugin_path(plugin), options);
-    host_hear(host, FRAME_DESCRIBED, &said);
+    host_receive(host, FRAME_DESCRIBED, &received);
 }
 
 /* ---- saying ---- */
@@ -168,11 +168,11 @@ void host_run(struct worker_host *host, uint64_t run, const char *event, const c
     host_run_from(host, run, event, action, payload, false);
 }
 
-void host_reply(struct worker_host *host, const struct said *question, int64_t outcome,
+void host_reply(struct worker_host *host, const struct received *call, int64_t outcome,
                 uint64_t status, const char *sentence, const char *headers, const char *body) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
     struct frame_writer writer;
-    frame_begin(&writer, &buffer, FRAME_HTTP_RESPONSE, question->head.run, question->head.request);
+    frame_begin(&writer, &buffer, FRAME_HTTP_RESPONSE, call->head.run, call->head.request);
     frame_put_number(&writer, (uint64_t)outcome);
     frame_put_number(&writer, status);
     frame_put_text(&writer, sentence);
@@ -182,11 +182,11 @@ void host_reply(struct worker_host *host, const struct said *question, int64_t o
     host_send(host, &buffer);
 }
 
-void host_store_reply(struct worker_host *host, const struct said *question, int64_t outcome,
+void host_store_reply(struct worker_host *host, const struct received *call, int64_t outcome,
                       const char *value, size_t bytes) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
     struct frame_writer writer;
-    frame_begin(&writer, &buffer, FRAME_STORE_RESULT, question->head.run, question->head.request);
+    frame_begin(&writer, &buffer, FRAME_STORE_RESULT, call->head.run, call->head.request);
     frame_put_number(&writer, (uint64_t)outcome);
     frame_put_bytes(&writer, value, bytes);
     assert_int_equal(frame_end(&writer), 0);
@@ -208,36 +208,36 @@ static void wait_readable(struct worker_host *host) {
     assert_int_equal(poll(&polled, 1, PATIENCE_MS), 1);
 }
 
-void host_hear(struct worker_host *host, enum frame_kind kind, struct said *said) {
+void host_receive(struct worker_host *host, enum frame_kind kind, struct received *received) {
     wait_readable(host);
-    assert_int_equal(io_read_full(host->fd, &said->head, sizeof said->head), 0);
-    assert_true(said->head.body_bytes <= FRAME_TO_HOST_MAX);
-    said->body = malloc(said->head.body_bytes + 1);
-    assert_non_null(said->body);
-    if (said->head.body_bytes > 0) {
-        assert_int_equal(io_read_full(host->fd, said->body, said->head.body_bytes), 0);
+    assert_int_equal(io_read_full(host->fd, &received->head, sizeof received->head), 0);
+    assert_true(received->head.body_bytes <= FRAME_TO_HOST_MAX);
+    received->body = malloc(received->head.body_bytes + 1);
+    assert_non_null(received->body);
+    if (received->head.body_bytes > 0) {
+        assert_int_equal(io_read_full(host->fd, received->body, received->head.body_bytes), 0);
     }
-    frame_read_begin(&said->reader, said->body, said->head.body_bytes);
-    if (said->head.kind != kind) {
-        print_message("# kind %u was said: %.*s\n", said->head.kind, (int)said->head.body_bytes,
-                      said->body);
+    frame_read_begin(&received->reader, received->body, received->head.body_bytes);
+    if (received->head.kind != kind) {
+        print_message("# kind %u was received: %.*s\n", received->head.kind,
+                      (int)received->head.body_bytes, received->body);
     }
-    assert_int_equal(said->head.kind, kind);
+    assert_int_equal(received->head.kind, kind);
 }
 
-void said_finish(struct said *said) {
-    free(said->body);
-    said->body = NULL;
+void received_finish(struct received *received) {
+    free(received->body);
+    received->body = NULL;
 }
 
-int64_t said_number(struct said *said) {
-    return (int64_t)frame_get_number(&said->reader);
+int64_t received_number(struct received *received) {
+    return (int64_t)frame_get_number(&received->reader);
 }
 
-const char *said_text(struct said *said) {
+const char *received_text(struct received *received) {
     static char *copies[8];
     static unsigned next;
-    struct frame_text text = frame_get_text(&said->reader, FRAME_TO_HOST_MAX);
+    struct frame_text text = frame_get_text(&received->reader, FRAME_TO_HOST_MAX);
     char **copy = &copies[next++ % 8];
     free(*copy);
     *copy = strndup(text.data, text.bytes);
@@ -245,47 +245,47 @@ const char *said_text(struct said *said) {
     return *copy;
 }
 
-void said_end(struct said *said) {
-    assert_int_equal(frame_read_end(&said->reader), 0);
+void received_end(struct received *received) {
+    assert_int_equal(frame_read_end(&received->reader), 0);
 }
 
 void expect_log(struct worker_host *host, uint64_t run, const char *text) {
-    AUTO_SAID struct said said = {0};
-    host_hear(host, FRAME_LOG, &said);
-    assert_int_equal(said.head.run, run);
-    (void)said_number(&said);
-    assert_string_equal(said_text(&said), text);
-    said_end(&said);
+    AUTO_RECEIVED struct received received = {0};
+    host_receive(host, FRAME_LOG, &received);
+    assert_int_equal(received.head.run, run);
+    received_number(&received);
+    assert_string_equal(received_text(&received), text);
+    received_end(&received);
 }
 
-void expect_http(struct worker_host *host, struct said *said, const char *method, const char *url,
-                 const char *body) {
-    expect_http_with(host, said, -1, method, url, "", "", "", "", body);
+void expect_http(struct worker_host *host, struct received *received, const char *method,
+                 const char *url, const char *body) {
+    expect_http_with(host, received, -1, method, url, "", "", "", "", body);
 }
 
-void expect_http_with(struct worker_host *host, struct said *said, int64_t flags,
+void expect_http_with(struct worker_host *host, struct received *received, int64_t flags,
                       const char *method, const char *url, const char *accept, const char *type,
                       const char *headers, const char *repository, const char *body) {
-    host_hear(host, FRAME_HTTP_CALL, said);
-    int64_t got = said_number(said);
+    host_receive(host, FRAME_HTTP_CALL, received);
+    int64_t got = received_number(received);
     assert_int_equal(got, flags < 0 ? got : flags);
-    assert_string_equal(said_text(said), method);
-    assert_string_equal(said_text(said), url);
-    assert_string_equal(said_text(said), accept);
-    assert_string_equal(said_text(said), type);
-    assert_string_equal(said_text(said), headers);
-    assert_string_equal(said_text(said), repository);
-    assert_string_equal(said_text(said), body);
-    said_end(said);
+    assert_string_equal(received_text(received), method);
+    assert_string_equal(received_text(received), url);
+    assert_string_equal(received_text(received), accept);
+    assert_string_equal(received_text(received), type);
+    assert_string_equal(received_text(received), headers);
+    assert_string_equal(received_text(received), repository);
+    assert_string_equal(received_text(received), body);
+    received_end(received);
 }
 
 void expect_result(struct worker_host *host, uint64_t run, int64_t result, const char *reason) {
-    AUTO_SAID struct said said = {0};
-    host_hear(host, FRAME_RESULT, &said);
-    assert_int_equal(said.head.run, run);
-    int64_t got = said_number(&said);
-    (void)said_number(&said);
-    const char *why = said_text(&said);
+    AUTO_RECEIVED struct received received = {0};
+    host_receive(host, FRAME_RESULT, &received);
+    assert_int_equal(received.head.run, run);
+    int64_t got = received_number(&received);
+    received_number(&received);
+    const char *why = received_text(&received);
     if (got != result) {
         print_message("# the reason: %s\n", why);
     }
@@ -293,7 +293,7 @@ void expect_result(struct worker_host *host, uint64_t run, int64_t result, const
     if (reason) {
         assert_string_equal(why, reason);
     }
-    said_end(&said);
+    received_end(&received);
 }
 
 void expect_exit(struct worker_host *host, int status) {
@@ -305,12 +305,12 @@ void expect_exit(struct worker_host *host, int status) {
     assert_int_equal(waitpid(host->pid, &how, 0), host->pid);
     assert_int_equal(status < 0 ? -WTERMSIG(how) : WEXITSTATUS(how), status);
     assert_int_equal(WIFSIGNALED(how), status < 0);
-    (void)close(host->fd);
+    close(host->fd);
 }
 
 void host_end(struct worker_host *host) {
     int how = 0;
-    (void)close(host->fd);
+    close(host->fd);
     assert_int_equal(waitpid(host->pid, &how, 0), host->pid);
     assert_true(WIFEXITED(how));
     assert_int_equal(WEXITSTATUS(how), 0);

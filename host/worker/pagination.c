@@ -1,43 +1,54 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Lists that are read page by page: over `Link: rel="next"`, and over GraphQL's cursors. One page
- * is held at a time, as the response it came in. */
-#include "worker/services.h"
+/* Follows `Link: rel="next"` and GraphQL's cursors. One page is held at a time, as the response
+ * that it arrived in. */
+#include "worker/pagination.h"
 
 #include "base/json.h"
+#include "worker/http_send.h"
+#include "worker/json_body.h"
+#include "worker/response.h"
+#include "worker/run.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PER_PAGE "per_page=100"
 
 struct snek_pages {
-    struct snek_pages *next, **at; /* the run's list, under its lock */
-    struct run *run;
-    struct outgoing outgoing; /* of the next page; the texts are ours */
-    char *owned;              /* accept, repository */
-    char *path, *cursor;      /* of GraphQL; else NULL */
-    size_t open_bytes;        /* of its body, behind which the cursor goes */
-    unsigned count;           /* pages that were asked for */
-    bool ended;               /* no further page */
+    struct run_resource resource;
+    /* The call for the next page. Its texts are ours. */
+    struct http_call call;
+    /* The memory of the call's media type and repository. */
+    char *owned;
+    /* Of GraphQL; else NULL. */
+    char *path, *cursor;
+    /* Of GraphQL: the bytes of the body's constant part, behind which the cursor goes. */
+    size_t open_bytes;
+    /* Pages that were requested. */
+    unsigned count;
+    /* There is no further page. */
+    bool ended;
     struct snek_response *page;
-    struct json_reader reader; /* within the page's array */
+    /* Stands in the page's array while `in_page`. */
+    struct json_reader reader;
     bool in_page;
-    const char *item; /* in the page; NULL: none */
+    /* In the page; NULL when there is none. */
+    const char *item;
     size_t item_bytes;
 };
 
-void pages_free(struct snek_pages *pages) {
+static void pages_on_run_end(struct run_resource *resource) {
+    pagination_free(CONTAINER_OF(resource, struct snek_pages, resource));
+}
+
+void pagination_free(struct snek_pages *pages) {
     if (!pages) {
         return;
     }
-    (void)pthread_mutex_lock(&pages->run->lock);
-    *pages->at = pages->next;
-    if (pages->next) {
-        pages->next->at = pages->at;
-    }
-    (void)pthread_mutex_unlock(&pages->run->lock);
-    service_github.free_response(pages->page);
-    outgoing_finish(&pages->outgoing);
+    run_detach(&pages->resource);
+    response_free(pages->page);
+    http_call_finish(&pages->call);
     free(pages->owned);
     free(pages->path);
     free(pages->cursor);
@@ -47,40 +58,33 @@ void pages_free(struct snek_pages *pages) {
 static struct snek_pages *pages_new(struct run *run) {
     struct snek_pages *pages = calloc(1, sizeof *pages);
     if (pages) {
-        pages->run = run;
-        outgoing_init(&pages->outgoing);
-        (void)pthread_mutex_lock(&run->lock);
-        pages->next = run->lists;
-        pages->at = &run->lists;
-        if (pages->next) {
-            pages->next->at = &pages->next;
-        }
-        run->lists = pages;
-        (void)pthread_mutex_unlock(&run->lock);
+        http_call_init(&pages->call);
+        pages->resource.on_run_end = pages_on_run_end;
+        run_attach(run, &pages->resource);
     }
     return pages;
 }
 
 static int32_t no_memory(struct run *run) {
-    return run_fail(run, SNEK_E_FAILED, "the worker is out of memory");
+    return run_fail(run, SNEK_E_FAILED, "the worker is out of memory: raise plugin.memory_mib");
 }
 
 /* ---- beginning ---- */
 
 /* The plugin's texts, one behind the other. */
 static int own_texts(struct snek_pages *pages) {
-    struct outgoing *outgoing = &pages->outgoing;
-    size_t accept_bytes = strlen(outgoing->accept) + 1;
-    size_t repository_bytes = strlen(outgoing->repository) + 1;
+    struct http_call *call = &pages->call;
+    size_t accept_bytes = strlen(call->accept) + 1;
+    size_t repository_bytes = strlen(call->repository) + 1;
     pages->owned = malloc(accept_bytes + repository_bytes);
     if (!pages->owned) {
         return -1;
     }
-    memcpy(pages->owned, outgoing->accept, accept_bytes);
-    memcpy(pages->owned + accept_bytes, outgoing->repository, repository_bytes);
-    outgoing->accept = pages->owned;
-    outgoing->repository = pages->owned + accept_bytes;
-    outgoing->method = "GET";
+    memcpy(pages->owned, call->accept, accept_bytes);
+    memcpy(pages->owned + accept_bytes, call->repository, repository_bytes);
+    call->accept = pages->owned;
+    call->repository = pages->owned + accept_bytes;
+    call->method = "GET";
     return 0;
 }
 
@@ -94,8 +98,8 @@ static int ask_for_a_hundred(struct buffer *url) {
     return buffer_append_text(url, query ? "&" PER_PAGE : "?" PER_PAGE);
 }
 
-int32_t pages_begin(struct snek_run *shown, const struct snek_request *request,
-                    struct snek_pages **pages) {
+int32_t pagination_begin(struct snek_run *shown, const struct snek_request *request,
+                         struct snek_pages **pages) {
     if (!shown || !pages) {
         return SNEK_E_INVALID;
     }
@@ -105,57 +109,59 @@ int32_t pages_begin(struct snek_run *shown, const struct snek_request *request,
     if (!made) {
         return no_memory(run);
     }
-    int32_t result = request_build(run, request, &made->outgoing);
-    if (result == 0 && strcmp(made->outgoing.method, "GET") != 0) {
-        result = run_fail(run, SNEK_E_INVALID, "a list is read with GET");
+    int32_t result = http_call_build(run, request, &made->call);
+    if (result == 0 && strcmp(made->call.method, "GET") != 0) {
+        result = run_fail(run, SNEK_E_INVALID,
+                          "a list is read with GET: set the method of the request to GET");
     }
-    if (result == 0 && (own_texts(made) < 0 || ask_for_a_hundred(&made->outgoing.url) < 0)) {
+    if (result == 0 && (own_texts(made) < 0 || ask_for_a_hundred(&made->call.url) < 0)) {
         result = no_memory(run);
     }
     if (result < 0) {
-        pages_free(made);
+        pagination_free(made);
         return result;
     }
     *pages = made;
     return 0;
 }
 
-/* Puts the cursor behind what is constant of the body: `json` is a JSON string, or null. */
+/* Puts the cursor behind the constant part of the body: `json` is a JSON string, or null. */
 static int put_cursor(struct snek_pages *pages, const char *json, size_t bytes) {
-    struct buffer *body = &pages->outgoing.json;
+    struct buffer *body = &pages->call.json;
     body->bytes = pages->open_bytes;
     int failed = buffer_append_text(body, body->data[body->bytes - 1] == '{' ? "" : ",");
     failed |= buffer_append_json_string(body, pages->cursor, strlen(pages->cursor));
     failed |= buffer_append_text(body, ":") | buffer_append(body, json, bytes);
     failed |= buffer_append_text(body, "}}");
-    pages->outgoing.body = body->data;
-    pages->outgoing.body_bytes = body->bytes;
+    pages->call.body = body->data;
+    pages->call.body_bytes = body->bytes;
     return failed ? -1 : 0;
 }
 
-int32_t pages_begin_graphql(struct snek_run *shown, const struct snek_graphql *query,
-                            const char *path, const char *cursor, struct snek_pages **pages) {
+int32_t pagination_begin_graphql(struct snek_run *shown, const struct snek_graphql *query,
+                                 const char *path, const char *cursor, struct snek_pages **pages) {
     if (!shown || !pages) {
         return SNEK_E_INVALID;
     }
     *pages = NULL;
     struct run *run = run_of(shown);
     if (!path || !cursor) {
-        return run_fail(run, SNEK_E_INVALID, "a list needs a path and a cursor's name");
+        return run_fail(run, SNEK_E_INVALID,
+                        "graphql_pages() needs a path and the name of the cursor's variable");
     }
     struct snek_pages *made = pages_new(run);
     if (!made) {
         return no_memory(run);
     }
-    int32_t result = request_build_graphql(run, query, true, &made->outgoing);
+    int32_t result = http_call_build_graphql(run, query, true, &made->call);
     made->path = strdup(path);
     made->cursor = strdup(cursor);
-    made->open_bytes = made->outgoing.json.bytes;
+    made->open_bytes = made->call.json.bytes;
     if (result == 0 && (!made->path || !made->cursor || put_cursor(made, "null", 4) < 0)) {
         result = no_memory(run);
     }
     if (result < 0) {
-        pages_free(made);
+        pagination_free(made);
         return result;
     }
     *pages = made;
@@ -174,7 +180,7 @@ static bool find_array(const char *json, size_t bytes, struct json_value *array)
         return array->type == JSON_ARRAY_BEGIN;
     }
     json_init(&reader, json, bytes);
-    (void)json_next(&reader);
+    json_next(&reader);
     while (json_next(&reader) == JSON_KEY) {
         enum json_token first = json_next(&reader);
         if (first == JSON_ARRAY_BEGIN) {
@@ -193,7 +199,7 @@ static bool find_array(const char *json, size_t bytes, struct json_value *array)
 }
 
 static int32_t open_page(struct snek_pages *pages) {
-    struct snek_text body = service_github.body(pages->page);
+    struct snek_text body = response_body(pages->page);
     struct json_value array, connection;
     bool found = false;
     if (!pages->path) {
@@ -203,12 +209,13 @@ static int32_t open_page(struct snek_pages *pages) {
                 array.type == JSON_ARRAY_BEGIN;
     }
     if (!found) {
-        return run_fail(pages->run, SNEK_E_SERVER, "the answer to %s %.200s holds no list%s%s",
-                        pages->outgoing.method, pages->outgoing.url.data, pages->path ? " at " : "",
+        return run_fail(pages->resource.run, SNEK_E_SERVER,
+                        "the response to %s %.200s holds no list%s%s", pages->call.method,
+                        pages->call.url.data, pages->path ? " at " : "",
                         pages->path ? pages->path : "");
     }
     json_init(&pages->reader, array.raw, array.raw_bytes);
-    (void)json_next(&pages->reader);
+    json_next(&pages->reader);
     pages->in_page = true;
     return 0;
 }
@@ -248,66 +255,71 @@ static const char *find_next_link(struct snek_text link, size_t *bytes) {
 
 static int32_t follow_link(struct snek_pages *pages) {
     size_t bytes = 0;
-    const char *url = find_next_link(service_github.header(pages->page, "link"), &bytes);
-    struct buffer *now = &pages->outgoing.url;
+    const char *url = find_next_link(response_header(pages->page, "link"), &bytes);
+    struct buffer *now = &pages->call.url;
     pages->ended = !url;
     if (!url) {
         return 0;
     }
     if (now->bytes == bytes && memcmp(now->data, url, bytes) == 0) {
-        return run_fail(pages->run, SNEK_E_SERVER, "the page after %.200s is itself", now->data);
+        return run_fail(pages->resource.run, SNEK_E_SERVER,
+                        "GitHub's Link header of %.200s names that page as the next one",
+                        now->data);
     }
     now->bytes = 0;
-    return buffer_append(now, url, bytes) == 0
-               ? 0
-               : run_fail(pages->run, SNEK_E_TOO_LARGE, "the URL of the next page is too long");
+    return buffer_append(now, url, bytes) == 0 ? 0
+                                               : run_fail(pages->resource.run, SNEK_E_TOO_LARGE,
+                                                          "the URL of the next page is too long");
 }
 
 static int32_t follow_cursor(struct snek_pages *pages) {
-    struct snek_text body = service_github.body(pages->page);
+    struct snek_text body = response_body(pages->page);
     struct json_value connection, more, cursor;
     if (!json_find(body.data, body.bytes, pages->path, &connection) ||
         !json_find(connection.raw, connection.raw_bytes, "pageInfo.hasNextPage", &more) ||
         (more.type == JSON_TRUE &&
          (!json_find(connection.raw, connection.raw_bytes, "pageInfo.endCursor", &cursor) ||
           cursor.type != JSON_STRING))) {
-        return run_fail(pages->run, SNEK_E_INVALID,
-                        "%.200s has no pageInfo { hasNextPage endCursor }: the query must ask for "
-                        "it",
+        return run_fail(pages->resource.run, SNEK_E_INVALID,
+                        "%.200s has no pageInfo: ask for pageInfo { hasNextPage endCursor } in the "
+                        "query",
                         pages->path);
     }
     pages->ended = more.type != JSON_TRUE;
     if (!pages->ended && put_cursor(pages, cursor.raw, cursor.raw_bytes) < 0) {
-        return request_too_large(pages->run);
+        return json_body_too_large(pages->resource.run);
     }
     return 0;
 }
 
 static int32_t turn_page(struct snek_pages *pages) {
     if (pages->count >= SNEK_PAGES_MAX) {
-        return run_fail(pages->run, SNEK_E_TOO_LARGE, "the list has more than %d pages",
+        return run_fail(pages->resource.run, SNEK_E_TOO_LARGE, "the list has more than %d pages",
                         SNEK_PAGES_MAX);
     }
-    int32_t result = pages->page ? pages->path ? follow_cursor(pages) : follow_link(pages) : 0;
+    int32_t result = 0;
+    if (pages->page) {
+        result = pages->path ? follow_cursor(pages) : follow_link(pages);
+    }
     if (result < 0 || pages->ended) {
         return result;
     }
-    service_github.free_response(pages->page); /* first: at most one page is held */
+    response_free(pages->page); /* first: at most one page is held */
     pages->page = NULL;
     pages->item = NULL;
     pages->count++;
-    result = github_send(pages->run, &pages->outgoing, &pages->page);
+    result = http_send(pages->resource.run, &pages->call, &pages->page);
     return result < 0 ? result : open_page(pages);
 }
 
-int32_t pages_next(struct snek_pages *pages) {
+int32_t pagination_next(struct snek_pages *pages) {
     if (!pages) {
         return SNEK_E_INVALID;
     }
     while (!next_in_page(pages)) {
         int32_t result = pages->ended ? 0 : turn_page(pages);
         if (result < 0) {
-            pages->ended = true; /* whoever goes on asking gets no other answer */
+            pages->ended = true; /* a further call finds no item */
             return result;
         }
         if (pages->ended) {
@@ -317,16 +329,16 @@ int32_t pages_next(struct snek_pages *pages) {
     return 1;
 }
 
-uint32_t pages_item(struct snek_pages *pages, const char *path, struct snek_value *value) {
+uint32_t pagination_item(struct snek_pages *pages, const char *path, struct snek_value *value) {
     if (!pages || !pages->item) {
         if (value) {
             memset(value, 0, sizeof *value);
         }
         return SNEK_ABSENT;
     }
-    return response_find(pages->page, pages->item, pages->item_bytes, path, value);
+    return response_find_in(pages->page, pages->item, pages->item_bytes, path, value);
 }
 
-struct snek_response *pages_page(struct snek_pages *pages) {
+struct snek_response *pagination_page(struct snek_pages *pages) {
     return pages ? pages->page : NULL;
 }

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "worker/request.h"
+/* Checks a request and expands its URL template (RFC 6570, the part that GitHub's templates use).
+ * The host checks again: it does not trust the worker. Here a mistake gets its sentence. */
+#include "worker/http_call.h"
+
+#include "protocol/frames.h"
+#include "worker/json_body.h"
+#include "worker/run.h"
 
 #include <string.h>
 
@@ -11,24 +17,24 @@
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!#$%&'*+^`|~"
 #define HEADERS_MAX 32
 
-void outgoing_init(struct outgoing *outgoing) {
-    *outgoing = (struct outgoing){.method = "GET",
-                                  .accept = "",
-                                  .content_type = "",
-                                  .repository = "",
-                                  .body = "",
-                                  .url = BUFFER_INIT(FRAME_URL_MAX),
-                                  .headers = BUFFER_INIT(FRAME_HEADERS_MAX),
-                                  .json = BUFFER_INIT(FRAME_TO_HOST_MAX)};
+void http_call_init(struct http_call *call) {
+    *call = (struct http_call){.method = "GET",
+                               .accept = "",
+                               .content_type = "",
+                               .repository = "",
+                               .body = "",
+                               .url = BUFFER_INIT(FRAME_URL_MAX),
+                               .headers = BUFFER_INIT(FRAME_HEADERS_MAX),
+                               .json = BUFFER_INIT(FRAME_TO_HOST_MAX)};
 }
 
-void outgoing_finish(struct outgoing *outgoing) {
-    buffer_finish(&outgoing->url);
-    buffer_finish(&outgoing->headers);
-    buffer_finish(&outgoing->json);
+void http_call_finish(struct http_call *call) {
+    buffer_finish(&call->url);
+    buffer_finish(&call->headers);
+    buffer_finish(&call->json);
 }
 
-/* ---- the URL: RFC 6570, of it what GitHub's own templates use ---- */
+/* ---- the URL ---- */
 
 static int32_t too_long(struct run *run) {
     return run_fail(run, SNEK_E_TOO_LARGE, "the URL is longer than %d bytes", FRAME_URL_MAX);
@@ -56,6 +62,11 @@ static int append_encoded(struct buffer *url, const char *value) {
 
 static bool has_query(const struct buffer *url) {
     return memchr(url->data ? url->data : "", '?', url->bytes) != NULL;
+}
+
+/* Goes before the next parameter of the query. */
+static const char *separator(const struct buffer *url) {
+    return has_query(url) ? "&" : "?";
 }
 
 static int32_t expand_simple(struct run *run, const struct snek_request *request, const char *name,
@@ -90,7 +101,7 @@ static int32_t expand_optional(struct run *run, const struct snek_request *reque
         const struct snek_parameter *parameter = find_parameter(request, name, bytes);
         const char *value = parameter ? parameter->value : NULL;
         if (value && (*value || prefix != '/')) {
-            const char *before = prefix == '/' ? "/" : has_query(url) ? "&" : "?";
+            const char *before = prefix == '/' ? "/" : separator(url);
             failed |= buffer_append_text(url, before);
             if (prefix != '/') {
                 failed |= buffer_append(url, name, bytes) | buffer_append_text(url, "=");
@@ -138,7 +149,7 @@ static int32_t append_query(struct run *run, const struct snek_request *request,
     int failed = 0;
     for (uint32_t i = 0; i < request->query_count; i++) {
         if (request->query[i].value) {
-            failed |= buffer_append_text(url, has_query(url) ? "&" : "?");
+            failed |= buffer_append_text(url, separator(url));
             failed |= append_encoded(url, request->query[i].name);
             failed |= buffer_append_text(url, "=");
             failed |= append_encoded(url, request->query[i].value);
@@ -205,28 +216,26 @@ static int32_t build_headers(struct run *run, const struct snek_request *request
 /* ---- the body ---- */
 
 static int32_t build_body(struct run *run, const struct snek_request *request,
-                          struct outgoing *outgoing) {
-    struct buffer *json = &outgoing->json;
+                          struct http_call *call) {
+    struct buffer *json = &call->json;
     if (request->body.data) {
         if (request->body.bytes > FRAME_TO_HOST_MAX) {
-            return request_too_large(run);
+            return json_body_too_large(run);
         }
-        outgoing->body = request->body.data;
-        outgoing->body_bytes = request->body.bytes;
-        return request->content_type
-                   ? 0
-                   : request_check_json(run, outgoing->body, outgoing->body_bytes);
+        call->body = request->body.data;
+        call->body_bytes = request->body.bytes;
+        return request->content_type ? 0 : json_body_check(run, call->body, call->body_bytes);
     }
     if (request->fields_count == 0) {
         return 0;
     }
     int failed = buffer_append_text(json, "{");
-    int32_t result = request_append_fields(run, request->fields, request->fields_count, json);
+    int32_t result = json_body_append(run, request->fields, request->fields_count, json);
     if (result < 0 || failed || buffer_append_text(json, "}") < 0) {
-        return result < 0 ? result : request_too_large(run);
+        return result < 0 ? result : json_body_too_large(run);
     }
-    outgoing->body = json->data;
-    outgoing->body_bytes = json->bytes;
+    call->body = json->data;
+    call->body_bytes = json->bytes;
     return 0;
 }
 
@@ -242,7 +251,7 @@ static bool is_method(const char *method) {
     return false;
 }
 
-static const char *wrong_parameters(const struct snek_parameter *parameters, uint32_t count) {
+static const char *parameters_problem(const struct snek_parameter *parameters, uint32_t count) {
     if (count > FRAME_ITEMS_MAX || (count > 0 && !parameters)) {
         return "its parameters are NULL or more than 256";
     }
@@ -264,7 +273,7 @@ static bool is_repository(const char *name) {
                      strlen(name) <= FRAME_NAME_MAX * 2 && is_value(name));
 }
 
-static const char *wrong_body(const struct snek_request *r) {
+static const char *body_problem(const struct snek_request *r) {
     if (r->fields_count > 0 && r->body.data) {
         return "it has fields and a body: one of them is the body";
     }
@@ -279,7 +288,7 @@ static const char *wrong_body(const struct snek_request *r) {
 }
 
 /* NULL when the request may be looked at closer, else what is wrong with it. */
-static const char *wrong(const struct snek_request *r) {
+static const char *request_problem(const struct snek_request *r) {
     if (r->flags & ~(uint32_t)SNEK_REQUEST_REPEATABLE) {
         return "its flags are not known to this host";
     }
@@ -298,14 +307,14 @@ static const char *wrong(const struct snek_request *r) {
     if (!is_repository(r->repository)) {
         return "its repository is not owner/name";
     }
-    const char *problem = wrong_parameters(r->parameters, r->parameters_count);
-    problem = problem ? problem : wrong_parameters(r->query, r->query_count);
-    problem = problem ? problem : request_wrong_fields(r->fields, r->fields_count);
-    return problem ? problem : wrong_body(r);
+    const char *problem = parameters_problem(r->parameters, r->parameters_count);
+    problem = problem ? problem : parameters_problem(r->query, r->query_count);
+    problem = problem ? problem : json_body_problem(r->fields, r->fields_count);
+    return problem ? problem : body_problem(r);
 }
 
-int32_t request_build(struct run *run, const struct snek_request *request,
-                      struct outgoing *outgoing) {
+int32_t http_call_build(struct run *run, const struct snek_request *request,
+                        struct http_call *call) {
     if (!request) {
         return run_fail(run, SNEK_E_INVALID, "the request is NULL");
     }
@@ -316,46 +325,48 @@ int32_t request_build(struct run *run, const struct snek_request *request,
     }
     struct snek_request copy = {0};
     memcpy(&copy, request, request->bytes < sizeof copy ? request->bytes : sizeof copy);
-    const char *problem = wrong(&copy);
+    const char *problem = request_problem(&copy);
     if (problem) {
         return run_fail(run, SNEK_E_INVALID, "the request cannot be sent: %s", problem);
     }
-    outgoing->repeatable = copy.flags & SNEK_REQUEST_REPEATABLE;
-    outgoing->method = copy.method;
-    outgoing->accept = copy.accept ? copy.accept : "";
-    outgoing->content_type = copy.content_type ? copy.content_type : "";
-    outgoing->repository = copy.repository ? copy.repository : "";
-    int32_t result = build_url(run, &copy, &outgoing->url);
-    result = result < 0 ? result : build_headers(run, &copy, &outgoing->headers);
-    return result < 0 ? result : build_body(run, &copy, outgoing);
+    call->repeatable = copy.flags & SNEK_REQUEST_REPEATABLE;
+    call->method = copy.method;
+    call->accept = copy.accept ? copy.accept : "";
+    call->content_type = copy.content_type ? copy.content_type : "";
+    call->repository = copy.repository ? copy.repository : "";
+    int32_t result = build_url(run, &copy, &call->url);
+    result = result < 0 ? result : build_headers(run, &copy, &call->headers);
+    return result < 0 ? result : build_body(run, &copy, call);
 }
 
-int32_t request_build_graphql(struct run *run, const struct snek_graphql *query, bool open,
-                              struct outgoing *outgoing) {
+int32_t http_call_build_graphql(struct run *run, const struct snek_graphql *query, bool open,
+                                struct http_call *call) {
     if (!query || query->bytes < GRAPHQL_BYTES_1_0) {
         return run_fail(run, SNEK_E_INVALID,
                         "the GraphQL query is NULL, or its bytes are not sizeof(struct "
                         "snek_graphql)");
     }
-    const char *problem = request_wrong_fields(query->variables, query->variables_count);
-    if (!query->query || query->flags & ~(uint32_t)SNEK_REQUEST_REPEATABLE || problem) {
-        return run_fail(run, SNEK_E_INVALID, "the GraphQL query cannot be sent: %s",
-                        problem         ? problem
-                        : !query->query ? "its query is NULL"
-                                        : "its flags are not known to this host");
+    const char *problem = json_body_problem(query->variables, query->variables_count);
+    if (!query->query) {
+        problem = "its query is NULL";
+    } else if (query->flags & ~(uint32_t)SNEK_REQUEST_REPEATABLE) {
+        problem = "its flags are not known to this host";
     }
-    struct buffer *json = &outgoing->json;
-    int failed = buffer_append_text(&outgoing->url, "/graphql");
+    if (problem) {
+        return run_fail(run, SNEK_E_INVALID, "the GraphQL query cannot be sent: %s", problem);
+    }
+    struct buffer *json = &call->json;
+    int failed = buffer_append_text(&call->url, "/graphql");
     failed |= buffer_append_text(json, "{\"query\":");
     failed |= buffer_append_json_string(json, query->query, strlen(query->query));
     failed |= buffer_append_text(json, ",\"variables\":{");
-    int32_t result = request_append_fields(run, query->variables, query->variables_count, json);
+    int32_t result = json_body_append(run, query->variables, query->variables_count, json);
     if (result < 0 || failed || (!open && buffer_append_text(json, "}}") < 0)) {
-        return result < 0 ? result : request_too_large(run);
+        return result < 0 ? result : json_body_too_large(run);
     }
-    outgoing->method = "POST";
-    outgoing->repeatable = query->flags & SNEK_REQUEST_REPEATABLE;
-    outgoing->body = json->data;
-    outgoing->body_bytes = json->bytes;
+    call->method = "POST";
+    call->repeatable = query->flags & SNEK_REQUEST_REPEATABLE;
+    call->body = json->data;
+    call->body_bytes = json->bytes;
     return 0;
 }

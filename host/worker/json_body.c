@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The bodies of requests: JSON out of fields, and the checks of JSON that the plugin wrote. */
-#include "worker/request.h"
+/* Appends fields to a JSON object, and rejects a field that would make the object invalid. */
+#include "worker/json_body.h"
 
 #include "base/json.h"
+#include "protocol/frames.h"
+#include "worker/run.h"
 
 #include <string.h>
 
-int32_t request_too_large(struct run *run) {
+int32_t json_body_too_large(struct run *run) {
     return run_fail(run, SNEK_E_TOO_LARGE, "the request's body is larger than %u bytes",
                     FRAME_TO_HOST_MAX);
 }
 
-int32_t request_check_json(struct run *run, const char *body, size_t bytes) {
+int32_t json_body_check(struct run *run, const char *body, size_t bytes) {
     const char *why;
     size_t at;
     return json_check(body, bytes, &why, &at) == 0
@@ -20,7 +22,7 @@ int32_t request_check_json(struct run *run, const char *body, size_t bytes) {
                           why, at);
 }
 
-const char *request_wrong_fields(const struct snek_field *fields, uint32_t count) {
+const char *json_body_problem(const struct snek_field *fields, uint32_t count) {
     if (count > FRAME_ITEMS_MAX || (count > 0 && !fields)) {
         return "its fields are NULL or more than 256";
     }
@@ -62,14 +64,14 @@ static int32_t append_field(struct run *run, const struct snek_field *field, str
                         "the field %.100s is of kind %u, which this host does not know",
                         field->name, field->kind);
     }
-    return result == 0 ? 0 : request_too_large(run);
+    return result == 0 ? 0 : json_body_too_large(run);
 }
 
-int32_t request_append_fields(struct run *run, const struct snek_field *fields, uint32_t count,
-                              struct buffer *body) {
+int32_t json_body_append(struct run *run, const struct snek_field *fields, uint32_t count,
+                         struct buffer *body) {
     for (uint32_t i = 0; i < count; i++) {
         if (i > 0 && buffer_append_text(body, ",") < 0) {
-            return request_too_large(run);
+            return json_body_too_large(run);
         }
         int32_t result = append_field(run, &fields[i], body);
         if (result < 0) {

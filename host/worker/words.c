@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Finds white space, Unicode's too. */
-#include "worker/text.h"
+/* The white space of Unicode that Python's str.split() knows: the original bot split so. */
+#include "worker/words.h"
 
 #include <string.h>
 
-size_t text_space(const char *text) {
+size_t words_space(const char *text) {
     static const char *const wide[] = {
         "\xC2\x85", "\u00A0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003",
         "\u2004",   "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200A",

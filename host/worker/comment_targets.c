@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "worker/places.h"
+/* The table of events that may hold commands. GitHub's documentation of webhook payloads is the
+ * source of the paths. */
+#include "worker/comment_targets.h"
 
 #include <stddef.h>
 #include <string.h>
 
-static const struct place places[] = {
+static const struct comment_target targets[] = {
     {
         .event = "issues",
         .command_action = "opened",
@@ -19,7 +21,8 @@ static const struct place places[] = {
         .body = "pull_request.body",
         .author = "pull_request.author_association",
         .reply_url = "pull_request.comments_url",
-        .react_url = "pull_request.issue_url", /* a pull request has reactions as an issue only */
+        /* GitHub takes reactions to a pull request at the URL of its issue only. */
+        .react_url = "pull_request.issue_url",
     },
     {
         .event = "issue_comment",
@@ -42,16 +45,17 @@ static const struct place places[] = {
         .body = "comment.body",
         .author = "comment.author_association",
         .reply_url = "pull_request.review_comments_url",
-        .reply_thread = "comment.in_reply_to_id", /* GitHub wants the thread's first comment */
+        /* GitHub accepts a reply to the first comment of a thread only. */
+        .reply_thread = "comment.in_reply_to_id",
         .reply_start = "comment.id",
         .react_url = "comment.url",
     },
 };
 
-const struct place *place_of(const char *event) {
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        if (strcmp(places[i].event, event) == 0) {
-            return &places[i];
+const struct comment_target *comment_target_of(const char *event) {
+    for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+        if (strcmp(targets[i].event, event) == 0) {
+            return &targets[i];
         }
     }
     return NULL;

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The slots of struct snek_host. A NULL from a plugin gets an error, not a crash. */
+#include "worker/host_vtable.h"
+
+#include "base/clock.h"
+#include "worker/run.h"
+#include "worker/services.h"
+#include "worker/worker.h"
+
+#include <snekomatic/snekomatic.h>
+
+#include <string.h>
+
+static const void *host_service(const struct snek_host *host, const char *name, uint32_t revision) {
+    (void)host; /* all hosts of this process have the same services */
+    static const struct {
+        const char *name;
+        uint32_t revision;
+        const void *service;
+    } services[] = {
+        {SNEK_EVENT_SERVICE, SNEK_EVENT_REVISION, &service_event},
+        {SNEK_GITHUB_SERVICE, SNEK_GITHUB_REVISION, &service_github},
+        {SNEK_COMMANDS_SERVICE, SNEK_COMMANDS_REVISION, &service_commands},
+        {SNEK_STORE_SERVICE, SNEK_STORE_REVISION, &service_store},
+        {SNEK_CONFIG_SERVICE, SNEK_CONFIG_REVISION, &service_config},
+    };
+    for (size_t i = 0; name && i < sizeof services / sizeof *services; i++) {
+        if (services[i].revision == revision && strcmp(services[i].name, name) == 0) {
+            return services[i].service;
+        }
+    }
+    return NULL;
+}
+
+static void host_log(const struct snek_host *host, struct snek_run *shown, uint32_t level,
+                     const char *text) {
+    if (host && text) {
+        enum log_level known = SNEK_LEVEL_ERROR;
+        if (level < SNEK_LOG_ERROR) {
+            known = (enum log_level)level;
+        }
+        worker_log(worker_of(host), shown ? run_handle(run_of(shown)) : 0, known, text);
+    }
+}
+
+static void host_explain(const struct snek_host *host, struct snek_run *shown, const char *reason,
+                         int64_t delay_ms) {
+    const char *text = reason ? reason : "";
+    size_t bytes = strnlen(text, FRAME_REASON_MAX + 1);
+    if (shown) {
+        run_explain(run_of(shown), text, bytes, delay_ms);
+    } else if (host) {
+        worker_set_rejection(worker_of(host), text, bytes);
+    }
+}
+
+static int32_t host_cancelled(struct snek_run *shown) {
+    return shown && run_is_cancelled(run_of(shown));
+}
+
+static int64_t host_now_ms(const struct snek_host *host) {
+    (void)host; /* every host has the same clock */
+    return clock_wall_ms();
+}
+
+const struct snek_host host_vtable = {
+    .magic = SNEK_ABI_MAGIC,
+    .major = SNEK_ABI_MAJOR,
+    .minor = SNEK_ABI_MINOR,
+    .bytes = sizeof(struct snek_host),
+    .service = host_service,
+    .log = host_log,
+    .explain = host_explain,
+    .cancelled = host_cancelled,
+    .now_ms = host_now_ms,
+};

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Matches a delivery against the plugin's subscriptions and commands, and combines the results of
+ * the handlers into one. */
+#include "worker/invoke.h"
+
+#include "base/cleanup.h"
+#include "base/json.h"
+#include "worker/comment_targets.h"
+#include "worker/markdown.h"
+#include "worker/run.h"
+#include "worker/words.h"
+#include "worker/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The results so far: the better one of DONE and SKIPPED, or the one that stopped the run. */
+struct outcome {
+    int32_t result;
+    bool called;
+    struct reason reason;
+};
+
+/* ---- filters ---- */
+
+static bool text_matches(const struct json_value *found, const char *wanted) {
+    size_t bytes = strlen(wanted);
+    switch (found->type) {
+    case JSON_STRING:
+        return json_text_is(found->raw + 1, found->raw_bytes - 2, wanted, bytes);
+    case JSON_OBJECT_BEGIN:
+    case JSON_ARRAY_BEGIN:
+        return false;
+    default:
+        return found->raw_bytes == bytes && memcmp(found->raw, wanted, bytes) == 0;
+    }
+}
+
+static bool filter_matches(const struct run *run, const struct snek_filter *filter) {
+    struct json_value found;
+    struct snek_text payload = run_payload(run);
+    if (!json_find(payload.data, payload.bytes, filter->path, &found)) {
+        return false;
+    }
+    if (filter->kind == SNEK_EXISTS) {
+        return found.type != JSON_NULL;
+    }
+    for (size_t i = 0; i < SNEK_FILTER_VALUES_MAX && filter->values[i]; i++) {
+        if (text_matches(&found, filter->values[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool subscription_matches(const struct run *run, const struct snek_subscription *s) {
+    if (strcmp(s->event, run_event(run)) != 0 ||
+        (s->action && strcmp(s->action, run_action(run)) != 0)) {
+        return false;
+    }
+    for (size_t i = 0; i < SNEK_SUBSCRIPTION_FILTERS_MAX && s->filters[i].path; i++) {
+        if (!filter_matches(run, &s->filters[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- calling ---- */
+
+/* A number that is no result is an error of the plugin; the host does not have to interpret it. */
+static int32_t checked_result(struct run *run, int32_t result) {
+    if (result > SNEK_REJECTED || result < SNEK_E_IN_DOUBT) {
+        return run_fail(run, SNEK_E_FAILED,
+                        "the handler returned %d, which is no result: return an enum snek_result "
+                        "or a negative enum snek_error",
+                        result);
+    }
+    if (result < 0 && !run_reason(run)->text[0]) {
+        return run_fail(run, result,
+                        "the handler returned %d without a reason: return snek_fail(run, reason)",
+                        result);
+    }
+    return result;
+}
+
+/* Calls a handler; true when the next one may be called. */
+static bool call_handler(struct run *run, snek_handler handler, struct outcome *outcome) {
+    struct reason *reason = run_reason(run);
+    *reason = (struct reason){0};
+    int32_t result = checked_result(run, handler(run_shown(run)));
+    if (reason->of_call && result >= 0) {
+        reason->text[0] = '\0'; /* a call failed, and the handler went on without it */
+    }
+    bool goes_on = result == SNEK_DONE || result == SNEK_SKIPPED;
+    if (!outcome->called || !goes_on || result == SNEK_DONE || outcome->result == SNEK_SKIPPED) {
+        outcome->result = result;
+        outcome->reason = *reason;
+    }
+    outcome->called = true;
+    return goes_on;
+}
+
+static void no_memory(struct run *run, struct outcome *outcome) {
+    outcome->result =
+        run_fail(run, SNEK_E_FAILED, "the worker is out of memory: raise plugin.memory_mib");
+    outcome->reason = *run_reason(run);
+}
+
+/* ---- commands ---- */
+
+/* Splits `line`, in place, at white space. Returns the number of words, at most `most`. */
+static uint32_t split(char *line, const char **words, size_t most) {
+    uint32_t count = 0;
+    while (*line && count < most) {
+        size_t space = words_space(line);
+        if (space > 0) {
+            memset(line, 0, space);
+            line += space;
+            continue;
+        }
+        words[count++] = line;
+        while (*line && words_space(line) == 0) {
+            line++;
+        }
+    }
+    return count;
+}
+
+static const struct snek_command *find_command(const struct snek_plugin *plugin, const char *word) {
+    for (uint32_t i = 0; i < plugin->commands_count && *word == '/'; i++) {
+        if (strcmp(plugin->commands[i].name, word + 1) == 0) {
+            return &plugin->commands[i];
+        }
+    }
+    return NULL;
+}
+
+static bool may_use(const struct run *run, const struct comment_target *target,
+                    const struct snek_command *command) {
+    static const char *const by_rank[] = {"", "COLLABORATOR", "MEMBER", "OWNER"};
+    struct json_value found;
+    struct snek_text payload = run_payload(run);
+    bool is_text =
+        json_find(payload.data, payload.bytes, target->author, &found) && found.type == JSON_STRING;
+    for (uint32_t rank = SNEK_WHO_OWNER; is_text && rank >= command->who && rank > 0; rank--) {
+        if (text_matches(&found, by_rank[rank])) {
+            return true;
+        }
+    }
+    return command->who == SNEK_WHO_ANYBODY;
+}
+
+/* Splits `line` in place; true when the next command may be called. */
+static bool call_command(struct run *run, const struct comment_target *target, char *line,
+                         struct outcome *outcome) {
+    size_t most = strlen(line) / 2 + 1; /* words */
+    AUTO_FREE const char **words = malloc(most * sizeof *words);
+    if (!words) {
+        no_memory(run, outcome);
+        return false;
+    }
+    uint32_t count = split(line, words, most);
+    struct worker *worker = run_worker(run);
+    const struct snek_command *command =
+        count > 0 ? find_command(worker_plugin(worker), words[0]) : NULL;
+    if (!command) {
+        return true; /* silently: the lines of a traceback start with a slash too */
+    }
+    if (!may_use(run, target, command)) {
+        char text[FRAME_NAME_MAX + 100];
+        snprintf(text, sizeof text, "ignored /%s: its author may not use it", command->name);
+        worker_log(worker, run_handle(run), SNEK_LEVEL_INFO, text);
+        return true;
+    }
+    run_set_words(run, words, count);
+    bool goes_on = call_handler(run, command->handler, outcome);
+    run_set_words(run, NULL, 0);
+    return goes_on;
+}
+
+/* The text perhaps held a command that was not found. */
+static void report_partial_reading(struct run *run, enum markdown_read read,
+                                   struct outcome *outcome) {
+    char text[200];
+    if (read == MARKDOWN_CUT) {
+        snprintf(text, sizeof text,
+                 "looked for commands in the first %zu characters of the text only",
+                 MARKDOWN_CHARACTERS_MAX);
+    } else {
+        snprintf(text, sizeof text,
+                 "looked for no commands: as Markdown the text takes too much time or memory");
+    }
+    worker_log(run_worker(run), run_handle(run), SNEK_LEVEL_WARNING, text);
+    if (!outcome->called) {
+        snprintf(outcome->reason.text, sizeof outcome->reason.text, "%s", text);
+    }
+}
+
+/* The event's target when the delivery may hold commands, else NULL. */
+static const struct comment_target *find_target(const struct run *run) {
+    const struct comment_target *target = comment_target_of(run_event(run));
+    if (worker_plugin(run_worker(run))->commands_count == 0 || run_is_from_self(run) || !target) {
+        return NULL;
+    }
+    return strcmp(target->command_action, run_action(run)) == 0 ? target : NULL;
+}
+
+static void call_commands(struct run *run, struct outcome *outcome) {
+    const struct comment_target *target = find_target(run);
+    struct snek_value body;
+    struct markdown_lines lines;
+    if (!target || run_find(run, target->body, &body) != SNEK_STRING) {
+        return;
+    }
+    if (markdown_command_lines(body.text.data, body.text.bytes, &lines) < 0) {
+        no_memory(run, outcome);
+        return;
+    }
+    if (lines.read != MARKDOWN_WHOLE) {
+        report_partial_reading(run, lines.read, outcome);
+    }
+    for (size_t i = 0; i < lines.count; i++) {
+        if (!call_command(run, target, lines.lines[i], outcome)) {
+            break;
+        }
+    }
+    markdown_lines_finish(&lines);
+}
+
+int32_t invoke_handlers(struct run *run) {
+    const struct snek_plugin *plugin = worker_plugin(run_worker(run));
+    struct outcome outcome = {.result = SNEK_SKIPPED, .reason.text = "nothing matched"};
+    bool goes_on = true;
+    for (uint32_t i = 0; i < plugin->subscriptions_count && goes_on; i++) {
+        if (subscription_matches(run, &plugin->subscriptions[i])) {
+            goes_on = call_handler(run, plugin->subscriptions[i].handler, &outcome);
+        }
+    }
+    if (goes_on) {
+        call_commands(run, &outcome);
+    }
+    *run_reason(run) = outcome.reason;
+    return outcome.result;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* struct run: made of a RUN frame, freed after its last handler. Its payload stays in the frame, so
+ * that 25 MiB are not copied. */
+#include "worker/run.h"
+
+#include "base/lock.h"
+#include "base/text.h"
+#include "worker/value.h"
+#include "worker/worker.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The most that the handlers of one run are handed: bytes. */
+#define RUN_TEXTS_MAX (64u << 20)
+/* As the inbox's limit: bytes. */
+#define RUN_GUID_MAX 128
+
+TAILQ_HEAD(run_resources, run_resource);
+
+struct run {
+    struct snek_run shown;
+    struct worker *worker;
+    uint64_t handle;
+    atomic_bool cancelled;
+
+    /* The body of the RUN frame; ours. The payload points into it. */
+    char *frame;
+    struct snek_text payload;
+    /* In the arena. Constant, as are the two behind them. */
+    const char *event, *action, *delivery, *installation;
+    int64_t attempt;
+    bool from_self;
+
+    struct arena arena;
+
+    /* Guards the members below. */
+    pthread_mutex_t lock;
+    struct reason reason;
+    struct run_resources resources;
+
+    /* Written between handlers, so without the lock. */
+    const char *const *words;
+    uint32_t words_count;
+};
+
+/* ---- its life ---- */
+
+static const char *read_name(struct run *run, struct frame_reader *reader, size_t max_bytes) {
+    struct frame_text text = frame_get_text(reader, max_bytes);
+    const char *copy = arena_text(&run->arena, text.data, text.bytes);
+    if (!copy) {
+        reader->failed = true;
+    }
+    return copy;
+}
+
+/* 0, or -1 when the frame is malformed, or memory does not even suffice for a few names. */
+static int parse(struct run *run, size_t body_bytes) {
+    struct frame_reader reader;
+    frame_read_begin(&reader, run->frame, body_bytes);
+    run->event = read_name(run, &reader, FRAME_NAME_MAX);
+    run->action = read_name(run, &reader, FRAME_NAME_MAX);
+    run->delivery = read_name(run, &reader, RUN_GUID_MAX);
+    run->installation = read_name(run, &reader, FRAME_NAME_MAX);
+    run->attempt = (int64_t)frame_get_number(&reader);
+    frame_get_number(&reader); /* the time of arrival, which no slot shows yet */
+    uint64_t from_self = frame_get_number(&reader);
+    struct frame_text payload = frame_get_text(&reader, FRAME_TO_WORKER_MAX);
+    run->from_self = from_self == 1;
+    run->payload = (struct snek_text){.data = payload.data, .bytes = payload.bytes};
+    return frame_read_end(&reader) == 0 && from_self <= 1 ? 0 : -1;
+}
+
+int run_new(struct worker *worker, uint64_t handle, char *body, size_t body_bytes,
+            struct run **run) {
+    struct run *made = calloc(1, sizeof *made);
+    if (!made) {
+        free(body);
+        return 1;
+    }
+    made->shown = (struct snek_run){.host = worker_host(worker), .state = *worker_state(worker)};
+    made->worker = worker;
+    made->handle = handle;
+    made->frame = body;
+    arena_init(&made->arena, RUN_TEXTS_MAX);
+    pthread_mutex_init(&made->lock, NULL);
+    TAILQ_INIT(&made->resources);
+    if (parse(made, body_bytes) < 0) {
+        run_free(made);
+        return -1;
+    }
+    *run = made;
+    return 0;
+}
+
+void run_free(struct run *run) {
+    struct run_resource *resource;
+    while ((resource = TAILQ_FIRST(&run->resources))) {
+        resource->on_run_end(resource);
+        assert(TAILQ_FIRST(&run->resources) != resource);
+    }
+    arena_finish(&run->arena);
+    pthread_mutex_destroy(&run->lock);
+    free(run->frame);
+    free(run);
+}
+
+/* ---- what it is ---- */
+
+struct run *run_of(struct snek_run *shown) {
+    return CONTAINER_OF(shown, struct run, shown);
+}
+
+struct snek_run *run_shown(struct run *run) {
+    return &run->shown;
+}
+
+struct worker *run_worker(const struct run *run) {
+    return run->worker;
+}
+
+uint64_t run_handle(const struct run *run) {
+    return run->handle;
+}
+
+const char *run_event(const struct run *run) {
+    return run->event;
+}
+
+const char *run_action(const struct run *run) {
+    return run->action;
+}
+
+const char *run_delivery(const struct run *run) {
+    return run->delivery;
+}
+
+const char *run_installation(const struct run *run) {
+    return run->installation;
+}
+
+int64_t run_attempt(const struct run *run) {
+    return run->attempt;
+}
+
+bool run_is_from_self(const struct run *run) {
+    return run->from_self;
+}
+
+struct snek_text run_payload(const struct run *run) {
+    return run->payload;
+}
+
+uint32_t run_find(struct run *run, const char *path, struct snek_value *value) {
+    return value_find(&run->arena, run->payload.data, run->payload.bytes, path, value);
+}
+
+struct arena *run_arena(struct run *run) {
+    return &run->arena;
+}
+
+/* ---- the command that is being handled ---- */
+
+void run_set_words(struct run *run, const char *const *words, uint32_t count) {
+    assert(words || count == 0);
+    run->words = words;
+    run->words_count = count;
+}
+
+const char *run_word(const struct run *run, uint32_t n) {
+    return n < run->words_count ? run->words[n] : NULL;
+}
+
+/* ---- cancelling ---- */
+
+void run_cancel(struct run *run) {
+    atomic_store(&run->cancelled, true);
+}
+
+bool run_is_cancelled(const struct run *run) {
+    return atomic_load(&run->cancelled);
+}
+
+/* ---- the reason ---- */
+
+static void set_reason(struct run *run, const char *text, size_t bytes, bool of_call,
+                       int64_t delay_ms) {
+    SCOPED_LOCK(&run->lock);
+    text_repair(run->reason.text, sizeof run->reason.text, text, bytes);
+    run->reason.of_call = of_call;
+    run->reason.delay_ms = delay_ms > 0 ? delay_ms : 0;
+}
+
+void run_leave_reason(struct run *run, const char *text, size_t bytes) {
+    set_reason(run, text, bytes, true, 0);
+}
+
+int32_t run_fail(struct run *run, int32_t code, const char *format, ...) {
+    char text[FRAME_REASON_MAX + 1];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    run_leave_reason(run, text, strlen(text));
+    return code;
+}
+
+void run_explain(struct run *run, const char *text, size_t bytes, int64_t delay_ms) {
+    set_reason(run, text, bytes, false, delay_ms);
+}
+
+struct reason *run_reason(struct run *run) {
+    return &run->reason;
+}
+
+/* ---- resources ---- */
+
+void run_attach(struct run *run, struct run_resource *resource) {
+    assert(resource->on_run_end);
+    SCOPED_LOCK(&run->lock);
+    resource->run = run;
+    TAILQ_INSERT_TAIL(&run->resources, resource, entry);
+}
+
+void run_detach(struct run_resource *resource) {
+    SCOPED_LOCK(&resource->run->lock);
+    TAILQ_REMOVE(&resource->run->resources, resource, entry);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* One run: the delivery that its handlers see, the memory that they are handed, and the reason for
+ * the way in which it ends. Only run.c writes struct run.
+ *
+ * Any thread of the plugin may call these functions while a handler of the run has not returned,
+ * unless a comment says otherwise. */
+#ifndef SNEK_WORKER_RUN_H
+#define SNEK_WORKER_RUN_H
+
+#include "base/list.h"
+#include "protocol/frames.h"
+#include "worker/arena.h"
+
+#include <snekomatic/event.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct run;
+struct worker;
+
+/* ---- its life; the pool's threads ---- */
+
+/* From the body of a RUN frame, which is taken over. 0 and `*run`; 1 when memory is short; -1 when
+ * the frame is malformed. `body` is freed unless the result is 0. */
+int run_new(struct worker *worker, uint64_t handle, char *body, size_t body_bytes,
+            struct run **run);
+
+/* Frees the resources that the run still has, then the run. */
+void run_free(struct run *run);
+
+/* ---- what it is ---- */
+
+struct run *run_of(struct snek_run *shown);
+/* The handlers' view of it. */
+struct snek_run *run_shown(struct run *run);
+struct worker *run_worker(const struct run *run);
+/* The host's handle. */
+uint64_t run_handle(const struct run *run);
+/* All four are terminated and never NULL. */
+const char *run_event(const struct run *run);
+const char *run_action(const struct run *run);
+const char *run_delivery(const struct run *run);
+const char *run_installation(const struct run *run);
+/* From 1. */
+int64_t run_attempt(const struct run *run);
+/* Did the bot itself cause the delivery? */
+bool run_is_from_self(const struct run *run);
+
+struct snek_text run_payload(const struct run *run);
+/* As the event service's find(); texts live as long as the run. */
+uint32_t run_find(struct run *run, const char *path, struct snek_value *value);
+struct arena *run_arena(struct run *run);
+
+/* ---- the command that is being handled ---- */
+
+/* Between handlers only. `words` is borrowed until the next call; NULL and 0 when the next handler
+ * handles no command. */
+void run_set_words(struct run *run, const char *const *words, uint32_t count);
+/* The n-th word; NULL past the last. */
+const char *run_word(const struct run *run, uint32_t n);
+
+/* ---- cancelling ---- */
+
+void run_cancel(struct run *run);
+bool run_is_cancelled(const struct run *run);
+
+/* ---- the reason ---- */
+
+struct reason {
+    char text[FRAME_REASON_MAX + 1];
+    /* A failing call left the text, not the plugin. */
+    bool of_call;
+    int64_t delay_ms;
+};
+
+/* A failing call leaves its sentence. run_fail() returns `code`. */
+void run_leave_reason(struct run *run, const char *text, size_t bytes);
+int32_t run_fail(struct run *run, int32_t code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The plugin explains; a delay below 0 counts as 0. */
+void run_explain(struct run *run, const char *text, size_t bytes, int64_t delay_ms);
+
+/* The pool's thread of this run only, while no handler runs. */
+struct reason *run_reason(struct run *run);
+
+/* ---- what ends with the run, unless it ends before ---- */
+
+struct run_resource {
+    TAILQ_ENTRY(run_resource) entry;
+    struct run *run;
+    /* Must call run_detach(). */
+    void (*on_run_end)(struct run_resource *resource);
+};
+
+/* The oldest is ended first, so that a list ends before the response that it holds. */
+void run_attach(struct run *run, struct run_resource *resource);
+void run_detach(struct run_resource *resource);
+
+#endif

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Makes a man page for scdoc from its template: what programs and the example configuration say of
-themselves is put in from there, so that it cannot drift.
+"""Makes a man page for scdoc from its template. The texts of verbs come from the program's --help, and
+those of keys from the example configuration, so that the page cannot become wrong.
 
     python3 man/make.py TEMPLATE PROGRAM|CONFIGURATION >PAGE.scd
 """
@@ -12,7 +12,7 @@ import sys
 
 
 def literal(text):
-    """A block that is shown as it is."""
+    """A block without formatting."""
     return "```\n" + text.rstrip() + "\n```\n"
 
 
@@ -21,9 +21,9 @@ def escaped(text):
 
 
 def help_of(program, *verb):
-    asked = subprocess.run([program, *verb, "--help"], capture_output=True, text=True, check=True,
-                           env={"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"})
-    return asked.stdout
+    done = subprocess.run([program, *verb, "--help"], capture_output=True, text=True, check=True,
+                          env={"PATH": "/usr/bin:/bin", "ASAN_OPTIONS": "detect_leaks=0"})
+    return done.stdout
 
 
 def verbs_of(program):
@@ -37,13 +37,13 @@ def describe_verbs(program):
 
 
 def describe_keys(example):
-    """The example's comments are the explanations: a heading a section, an entry a key."""
+    """The example's comments explain the keys: a heading for each section, an entry for each key."""
     out, words, keys, seen = [], [], [], set()
     for line in [*pathlib.Path(example).read_text(encoding="utf-8").splitlines(), ""]:
         section = re.fullmatch(r"(\[+[a-z.]+\]+)", line.lstrip("#"))
         key = re.fullmatch(r"#?([a-z][a-z0-9_]*) = (.*)", line)
         if section and section.group(1) in seen:
-            break  # the second [[plugin]]: entries to copy, no more keys
+            break  # the second [[plugin]] is an example to copy; it has no further keys
         if line.startswith("# ") or line == "#":
             words.append(line[2:])
         elif section:

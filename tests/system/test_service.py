@@ -136,3 +136,13 @@ def test_the_unit_starts_what_is_installed_and_takes_no_longer_to_stop_than_it_d
     start = next(line for line in lines if line.startswith("ExecStart="))
     assert start.startswith("ExecStart=/") and "/bin/snekomatic serve -c /etc/snekomatic/" in start
     assert {"Type=notify", "KillMode=mixed", "TimeoutStopSec=30"} <= set(lines)
+
+
+def test_the_unit_retries_what_may_pass_and_bounds_memory_and_tasks():
+    lines = unit().read_text().splitlines()
+    # systemd's default stops the whole service when the kernel kills one worker for memory.
+    assert "OOMPolicy=continue" in lines
+    assert {line.split("=")[0] for line in lines} >= {"MemoryMax", "TasksMax"}
+    # 78 is a configuration that no restart fixes; 75 may pass, and is retried without end.
+    assert {"Restart=on-failure", "RestartPreventExitStatus=64 78",
+            "StartLimitIntervalSec=0"} <= set(lines)

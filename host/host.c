@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Starts in the order of the arrows' ends: inbox and broker, then dispatch with its workers, then
- * ingest; stops the other way round. */
+/* Wires the rooms together. It starts them against the direction of the data (inbox and broker,
+ * dispatch with its workers, ingest) and stops them in the reverse order. */
 #include "host.h"
 
 #include "base/clock.h"
@@ -32,9 +32,12 @@
 #include <sys/socket.h>
 #include <sysexits.h>
 
-#define CANCEL_GRACE_MS 500   /* for handlers that ask snek_cancelled() */
-#define WORKERS_GRACE_MS 1000 /* for the plugins' destroy() */
-#define ANSWERS_GRACE_MS 2000 /* for requests that are being answered */
+/* For handlers that call snek_cancelled(). */
+#define CANCEL_GRACE_MS 500
+/* For destroy() of the plugins. */
+#define WORKERS_GRACE_MS 1000
+/* For requests in progress. */
+#define RESPONSES_GRACE_MS 2000
 
 struct host {
     struct config *config;
@@ -63,9 +66,10 @@ static void on_signal(struct loop_source *source, uint32_t events) {
     }
     if (info.ssi_signo == SIGHUP) {
         log_event(SNEK_LEVEL_WARNING, "reload_unsupported",
-                  LOG_TEXT("reason", "this version takes a new configuration or a rebuilt plugin "
-                                     "only by a restart"));
-    } else if (!host->stopping) { /* platforms repeat their SIGTERM */
+                  LOG_TEXT("reason", "this version needs a restart to use a new configuration or "
+                                     "a rebuilt plugin"));
+        /* Platforms repeat their SIGTERM. */
+    } else if (!host->stopping) {
         host->stopping = true;
         log_event(SNEK_LEVEL_INFO, "stopping",
                   LOG_NUMBER("drain_ms", host->config->server.drain_ms));
@@ -90,14 +94,16 @@ static void supervisor_lost(void *context) {
 
 static int watch(struct host *host, struct error *err) {
     sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGHUP);
-    /* Before any thread, for they inherit the mask; but for the log's, which takes none. */
-    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a store that cannot commit: 503 */
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    /* Before any thread starts, because threads inherit the mask. The log's thread runs already,
+     * and blocks all signals. */
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    /* A file at its size limit is a store that cannot commit: 503. */
+    (void)signal(SIGXFSZ, SIG_IGN);
     host->signals = (struct loop_source){signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), on_signal};
     host->orphaned = (struct loop_source){eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), on_orphaned};
     if (loop_init(&host->loop) < 0 || loop_add(&host->loop, &host->signals, EPOLLIN) < 0 ||
@@ -132,37 +138,36 @@ static void log_address(void) {
     socklen_t length = sizeof address;
     char text[INET6_ADDRSTRLEN] = "?", shown[INET6_ADDRSTRLEN + 16];
     uint16_t port = 0;
-    (void)getsockname(SUPERVISOR_FD_LISTEN, (struct sockaddr *)&address, &length);
+    getsockname(SUPERVISOR_FD_LISTEN, (struct sockaddr *)&address, &length);
     if (address.ss_family == AF_INET6) {
         const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address;
-        (void)inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
+        inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
         port = ntohs(in6->sin6_port);
     } else {
         const struct sockaddr_in *in = (const struct sockaddr_in *)&address;
-        (void)inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
+        inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
         port = ntohs(in->sin_port);
     }
-    (void)snprintf(shown, sizeof shown, address.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", text,
-                   port);
+    snprintf(shown, sizeof shown, address.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, port);
     log_event(SNEK_LEVEL_INFO, "listening", LOG_TEXT("address", shown), LOG_NUMBER("port", port));
 }
 
-/* Each connection, worker and request to GitHub takes a descriptor; the usual soft limit of 1024 is
- * what ingest alone may want. */
+/* Each connection, worker and request to GitHub needs a descriptor. Ingest alone may need the usual
+ * soft limit of 1024. */
 static void raise_descriptor_limit(void) {
     struct rlimit limits;
     if (getrlimit(RLIMIT_NOFILE, &limits) == 0) {
         limits.rlim_cur = limits.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limits);
+        setrlimit(RLIMIT_NOFILE, &limits);
     }
 }
 
-/* Heroku erases the disk of a dyno with each restart, at least once a day. */
+/* Heroku erases the disk of a dyno at each restart, at least once a day. */
 static void warn_of_dyno(const struct config *config) {
     if (getenv("DYNO") && strncmp(config->store.url, "sqlite:", strlen("sqlite:")) == 0) {
         log_event(SNEK_LEVEL_WARNING, "disk_ephemeral", LOG_TEXT("store", config->store.url),
-                  LOG_TEXT("reason", "THE DISK OF A DYNO IS ERASED at each restart, and with it "
-                                     "webhooks and what the bot remembers: heroku addons:create "
+                  LOG_TEXT("reason", "HEROKU ERASES THE DISK OF A DYNO at each restart, with all "
+                                     "webhooks and the plugins' data. Run: heroku addons:create "
                                      "heroku-postgresql:essential-0"));
     }
 }
@@ -198,7 +203,7 @@ static int start_stores(struct host *host, struct error *err) {
     return broker_new(&options, &host->broker, err);
 }
 
-/* 0 once every plugin has loaded; 1 when we are to stop; -1 when one was rejected. */
+/* 0: every plugin has loaded; 1: the host must stop; -1: a plugin was rejected. */
 static int load_plugins(struct host *host, struct error *err) {
     struct dispatch_options options = {.config = host->config,
                                        .worker_path = host->worker_path,
@@ -214,12 +219,12 @@ static int load_plugins(struct host *host, struct error *err) {
         loop_step(&host->loop, dispatch_tick(host->dispatch));
     }
     if (state == DISPATCH_REJECTED) {
-        return error_set(err, "a plugin was rejected; see the lines above");
+        return error_set(err, "a plugin was rejected; the log lines above have the reason");
     }
     return host->stopping;
 }
 
-static int start_upkeep(struct host *host, struct error *err) {
+static int start_maintenance(struct host *host, struct error *err) {
     struct maintenance_options options = {
         .config = host->config, .loop = &host->loop, .inbox = host->inbox, .broker = host->broker};
     return maintenance_new(&options, &host->maintenance, err) < 0
@@ -248,28 +253,28 @@ static int start_ingest(struct host *host, struct error *err) {
     log_address();
     struct supervisor_message ready = {.kind = SUPERVISOR_READY};
     if (send(SUPERVISOR_FD_MESSAGES, &ready, sizeof ready, MSG_NOSIGNAL) < 0) {
-        return error_set(err, "the supervisor does not listen: %s", strerror(errno));
+        return error_set(err, "the supervisor does not accept messages: %s", strerror(errno));
     }
     return 0;
 }
 
-/* Of two waits of which the first may be -1, for ever. */
-static int sooner(int a_ms, int b_ms) {
+/* The shorter of two waits; a negative first one means for ever. */
+static int shorter(int a_ms, int b_ms) {
     return a_ms < 0 || b_ms < a_ms ? b_ms : a_ms;
 }
 
 static void serve(struct host *host) {
     while (!host->stopping) {
         int wait_ms = dispatch_tick(host->dispatch);
-        wait_ms = sooner(wait_ms, maintenance_tick(host->maintenance));
-        loop_step(&host->loop, sooner(wait_ms, telemetry_tick(host->telemetry)));
+        wait_ms = shorter(wait_ms, maintenance_tick(host->maintenance));
+        loop_step(&host->loop, shorter(wait_ms, telemetry_tick(host->telemetry)));
     }
 }
 
 static void step_until_idle(struct host *host, int64_t most_ms) {
     int64_t deadline_ms = clock_monotonic_ms() + most_ms;
     while (!dispatch_idle(host->dispatch) && clock_monotonic_ms() < deadline_ms) {
-        (void)dispatch_tick(host->dispatch);
+        dispatch_tick(host->dispatch);
         loop_step(&host->loop, 50);
     }
 }
@@ -288,23 +293,24 @@ static void drain(struct host *host) {
 }
 
 static void finish(struct host *host) {
-    /* Answers to ingest come from the inbox, answers to dispatch from both: they go last. */
-    ingest_free(host->ingest, ANSWERS_GRACE_MS);
+    /* Ingest waits for the inbox, and dispatch for inbox and broker, so those two go last. */
+    ingest_free(host->ingest, RESPONSES_GRACE_MS);
     broker_free(host->broker);
     dispatch_settle(host->dispatch);
     inbox_free(host->inbox);
     maintenance_free(host->maintenance);
     telemetry_free(host->telemetry);
     dispatch_free(host->dispatch);
-    sentry_free(host->sentry); /* when nobody logs any more */
+    /* After the last log line. */
+    sentry_free(host->sentry);
     for (size_t i = 0; i < host->n_secrets; i++) {
         secret_finish(&host->secrets[i]);
     }
     watchdog_stop(&host->watchdog);
     loop_remove(&host->loop, &host->signals);
     loop_remove(&host->loop, &host->orphaned);
-    (void)close(host->signals.fd);
-    (void)close(host->orphaned.fd);
+    close(host->signals.fd);
+    close(host->orphaned.fd);
     loop_finish(&host->loop);
     free(host->worker_path);
     config_free(host->config);
@@ -318,7 +324,7 @@ static int start_and_serve(struct host *host) {
     }
     int loaded = load_plugins(host, &err);
     if (loaded < 0 ||
-        (loaded == 0 && (start_upkeep(host, &err) < 0 || start_ingest(host, &err) < 0))) {
+        (loaded == 0 && (start_maintenance(host, &err) < 0 || start_ingest(host, &err) < 0))) {
         log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
         return EX_CONFIG;
     }
@@ -333,11 +339,14 @@ int host_run(const char *config_path) {
     struct host host = {0};
     struct error err = {""};
     AUTO_PROBLEMS struct config_problems problems = {0};
-    (void)prctl(PR_SET_DUMPABLE, 0); /* first: the environment holds secrets */
-    /* Bodies of 25 MiB come and go: fixed, so that glibc does not learn to keep such blocks. */
-    (void)mallopt(M_MMAP_THRESHOLD, 256 << 10);
+    /* First, because the environment holds secrets. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    /* A fixed threshold, because glibc would otherwise raise it after the first body of 25 MiB and
+     * keep such blocks. */
+    mallopt(M_MMAP_THRESHOLD, 256 << 10);
     if (config_load(config_path, CONFIG_NEED_HOST, &host.config, &problems) < 0) {
-        (void)fputs(problems.text, stderr); /* the file changed since the supervisor read it */
+        /* The file changed after the supervisor read it. */
+        (void)fputs(problems.text, stderr);
         return EX_CONFIG;
     }
     log_setup(host.config->log.level, host.config->log.format);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The middle ring: wires the rooms together and runs them until a signal, or the supervisor's end,
- * says stop. Started by the supervisor, never by hand. */
+/* The host process: wires the rooms together and runs them until a signal arrives or the supervisor
+ * ends. The supervisor starts it, never a person. */
 #ifndef SNEK_HOST_H
 #define SNEK_HOST_H
 
-/* `config_path` NULL: found as config_load() does. The exit status. */
+/* `config_path` NULL: config_load() finds it. Returns the exit status. */
 int host_run(const char *config_path);
 
 #endif

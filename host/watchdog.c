@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A timer of half of WATCHDOG_USEC, on the main loop, that reports to the supervisor. */
 #include "watchdog.h"
 
 #include "supervisor/supervisor.h"
@@ -17,7 +18,7 @@ static void on_timer(struct loop_source *source, uint32_t events) {
     uint64_t count;
     (void)!read(source->fd, &count, sizeof count);
     struct supervisor_message alive = {.kind = SUPERVISOR_ALIVE};
-    (void)send(SUPERVISOR_FD_MESSAGES, &alive, sizeof alive, MSG_NOSIGNAL | MSG_DONTWAIT);
+    send(SUPERVISOR_FD_MESSAGES, &alive, sizeof alive, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 int watchdog_start(struct watchdog *watchdog, struct loop *loop, struct error *err) {
@@ -30,7 +31,7 @@ int watchdog_start(struct watchdog *watchdog, struct loop *loop, struct error *e
         return 0;
     }
     if (errno != 0 || *end || us < 2 || *text == '-') {
-        return error_set(err, "WATCHDOG_USEC is no number of microseconds: %s", text);
+        return error_set(err, "WATCHDOG_USEC must be a number of microseconds, not %s", text);
     }
     struct timespec half = {.tv_sec = (time_t)(us / 2 / US_PER_S),
                             .tv_nsec = (long)(us / 2 % US_PER_S * 1000)};
@@ -38,7 +39,7 @@ int watchdog_start(struct watchdog *watchdog, struct loop *loop, struct error *e
     watchdog->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (watchdog->timer.fd < 0 || timerfd_settime(watchdog->timer.fd, 0, &when, NULL) < 0 ||
         loop_add(loop, &watchdog->timer, EPOLLIN) < 0) {
-        return error_set(err, "cannot keep time for the watchdog: %s", strerror(errno));
+        return error_set(err, "the watchdog has no timer: %s", strerror(errno));
     }
     return 0;
 }
@@ -46,7 +47,7 @@ int watchdog_start(struct watchdog *watchdog, struct loop *loop, struct error *e
 void watchdog_stop(struct watchdog *watchdog) {
     if (watchdog->timer.fd >= 0) {
         loop_remove(watchdog->loop, &watchdog->timer);
-        (void)close(watchdog->timer.fd);
+        close(watchdog->timer.fd);
         watchdog->timer.fd = -1;
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The host's sign of life: while its main loop turns, the supervisor, and by it a service manager's
- * watchdog, hears so twice in each WATCHDOG_USEC. Main thread. */
+/* The host's watchdog: while its main loop turns, it reports to the supervisor twice in each
+ * WATCHDOG_USEC. The supervisor reports to the service manager. Main thread. */
 #ifndef SNEK_WATCHDOG_H
 #define SNEK_WATCHDOG_H
 
@@ -9,10 +9,11 @@
 
 struct watchdog {
     struct loop *loop;
-    struct loop_source timer; /* fd -1: nobody asked for it */
+    /* fd -1: the watchdog is off. */
+    struct loop_source timer;
 };
 
-/* Without WATCHDOG_USEC it does nothing. */
+/* Does nothing without WATCHDOG_USEC. */
 int watchdog_start(struct watchdog *watchdog, struct loop *loop, struct error *err);
 void watchdog_stop(struct watchdog *watchdog);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Finds the verb, and what verbs share. */
+/* Finds and runs the verb; the helpers that verbs share. */
 #include "cli/cli.h"
 
 #include "base/suggest.h"
@@ -14,20 +14,20 @@
 #define VERB_MAX 64
 
 static void print_usage(const struct cli_verb *verbs) {
-    (void)puts("Usage: snekomatic VERB [OPTION...]\n"
-               "\n"
-               "A host for GitHub bots: receives webhooks and gives them to plugins.\n");
+    puts("Usage: snekomatic VERB [OPTION...]\n"
+         "\n"
+         "A host for GitHub bots: it receives webhooks and passes them to plugins.\n");
     for (const struct cli_verb *verb = verbs; verb->name; verb++) {
         if (verb->summary) {
-            (void)printf("  %-12s %s\n", verb->name, verb->summary);
+            printf("  %-12s %s\n", verb->name, verb->summary);
         }
     }
-    (void)puts("\n"
-               "  -h, --help     this text; `snekomatic VERB --help` tells about a verb\n"
-               "  -V, --version  as the verb version\n"
-               "\n"
-               "Exit status: 0; 64 wrong usage; 78 something in the configuration is wrong;\n"
-               "each verb's help tells its own.");
+    puts("\n"
+         "  -h, --help     this text; `snekomatic VERB --help` describes a verb\n"
+         "  -V, --version  the same as the verb version\n"
+         "\n"
+         "Exit status: 0 success; 64 wrong usage; 78 the configuration is wrong. The help of each\n"
+         "verb lists its other statuses.");
 }
 
 static const struct cli_verb *find(const struct cli_verb *verbs, const char *name) {
@@ -49,15 +49,16 @@ static int unknown_verb(const struct cli_verb *verbs, const char *name) {
             least = distance;
         }
     }
-    (void)fprintf(stderr, "snekomatic: there is no verb '%s'%s%s%s\n", name,
-                  nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
-    (void)fputs("`snekomatic --help` lists the verbs.\n", stderr);
+    fprintf(stderr, "snekomatic: the verb '%s' does not exist%s%s%s\n", name,
+            nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    fputs("`snekomatic --help` lists the verbs.\n", stderr);
     return EX_USAGE;
 }
 
 static int run_verb(const struct cli_verb *verb, int argc, char **argv) {
-    static char name[VERB_MAX]; /* getopt_long() puts it before its messages */
-    (void)snprintf(name, sizeof name, "snekomatic %s", verb->name);
+    /* getopt_long() begins its messages with it. */
+    static char name[VERB_MAX];
+    snprintf(name, sizeof name, "snekomatic %s", verb->name);
     argv[0] = name;
     return verb->run(argc, argv);
 }
@@ -88,11 +89,11 @@ static int dispatch(const struct cli_verb *verbs, int argc, char **argv) {
         return run_verb(verb, argc - 1, argv + 1);
     }
     if (*name == '\0') {
-        (void)fputs("snekomatic: a verb is missing; `snekomatic --help` lists them.\n", stderr);
+        fputs("snekomatic: a verb is missing; `snekomatic --help` lists them.\n", stderr);
         return EX_USAGE;
     }
     if (*name == '-') {
-        (void)fprintf(stderr, "snekomatic: there is no option '%s' before the verb\n", name);
+        fprintf(stderr, "snekomatic: the option '%s' does not exist before the verb\n", name);
         return EX_USAGE;
     }
     return unknown_verb(verbs, name);
@@ -101,8 +102,9 @@ static int dispatch(const struct cli_verb *verbs, int argc, char **argv) {
 int cli_run(const struct cli_verb *verbs, int argc, char **argv) {
     int status = dispatch(verbs, argc, argv);
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == EX_OK) {
-        (void)fprintf(stderr, "snekomatic: cannot write the output: %s\n", strerror(errno));
-        return EX_IOERR; /* a script must not take half an answer for all of it */
+        fprintf(stderr, "snekomatic: cannot write the output: %s\n", strerror(errno));
+        /* A script must not mistake truncated output for success. */
+        return EX_IOERR;
     }
     return status;
 }
@@ -110,7 +112,7 @@ int cli_run(const struct cli_verb *verbs, int argc, char **argv) {
 int cli_load_config(const char *path, enum config_need need, struct config **config) {
     AUTO_PROBLEMS struct config_problems problems = {0};
     if (config_load(path, need, config, &problems) < 0) {
-        (void)fputs(problems.text ? problems.text : "out of memory\n", stderr);
+        fputs(problems.text ? problems.text : "out of memory\n", stderr);
         return EX_CONFIG;
     }
     return EX_OK;
@@ -119,9 +121,9 @@ int cli_load_config(const char *path, enum config_need need, struct config **con
 int cli_usage_error(const char *verb, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    (void)fprintf(stderr, "snekomatic %s: ", verb);
-    (void)vfprintf(stderr, format, args);
-    (void)fprintf(stderr, "\n`snekomatic %s --help` tells how to use it.\n", verb);
+    fprintf(stderr, "snekomatic %s: ", verb);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\n`snekomatic %s --help` shows the usage.\n", verb);
     va_end(args);
     return EX_USAGE;
 }
@@ -134,7 +136,7 @@ int cli_config_option(int argc, char **argv, const char *usage, const char **con
     int option;
     while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         if (option == 'h') {
-            (void)fputs(usage, stdout);
+            fputs(usage, stdout);
             return EX_OK;
         }
         if (option != 'c') {
@@ -142,6 +144,8 @@ int cli_config_option(int argc, char **argv, const char *usage, const char **con
         }
         *config_path = optarg;
     }
-    return optind < argc ? cli_usage_error(verb, "'%s' is one argument too many", argv[optind])
-                         : -1;
+    if (optind < argc) {
+        return cli_usage_error(verb, "'%s' is one argument too many", argv[optind]);
+    }
+    return -1;
 }

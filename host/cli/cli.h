@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The command line: `snekomatic VERB`, one file a verb. Verbs parse their own options with
- * getopt_long() (argv[0] is "snekomatic VERB", for its messages), answer --help on standard output,
- * and return the exit status, which is one of sysexits.h. */
+/* The command line: `snekomatic VERB`, one file a verb. Each verb parses its own options with
+ * getopt_long() (argv[0] is "snekomatic VERB", for its messages), prints --help on standard output,
+ * and returns an exit status of sysexits.h. */
 #ifndef SNEK_CLI_CLI_H
 #define SNEK_CLI_CLI_H
 
@@ -12,7 +12,8 @@
 
 struct cli_verb {
     const char *name;
-    const char *summary; /* for --help; NULL: not for people */
+    /* For --help; NULL: an internal verb. */
+    const char *summary;
     int (*run)(int argc, char **argv);
 };
 
@@ -27,22 +28,22 @@ int cli_new_plugin(int argc, char **argv);
 int cli_token(int argc, char **argv);
 int cli_version(int argc, char **argv);
 
-/* Runs the verb that argv names; the exit status. `verbs` ends with a NULL name. */
+/* Runs the verb that argv names. Returns the exit status. `verbs` ends with a NULL name. */
 int cli_run(const struct cli_verb *verbs, int argc, char **argv);
 
-/* config_load() for a verb: 0 and `*config`, or EX_CONFIG after it has said on stderr what is
- * wrong. */
+/* config_load() for a verb: 0 and `*config`, or EX_CONFIG after it has reported the problems on
+ * stderr. */
 int cli_load_config(const char *path, enum config_need need, struct config **config);
 
-/* Parses the options of a verb that has only -c FILE and --help. -1: go on, with `*config_path`
- * (NULL when not given); else the exit status, all having been said. */
+/* Parses the options of a verb that has only -c FILE and --help. -1: continue, with `*config_path`
+ * (NULL if not given); else the exit status, after it has reported the error. */
 int cli_config_option(int argc, char **argv, const char *usage, const char **config_path);
 
-/* Is it one of GitHub's permissions, as far as this version knows? Else `*nearest` is what may have
- * been meant, or NULL. */
+/* Is it one of GitHub's permissions, as far as this version knows? If not, `*nearest` is the most
+ * similar name, or NULL. */
 bool cli_permission_is_known(const char *name, const char **nearest);
 
-/* Says "snekomatic VERB: ..." and where help is; EX_USAGE. */
+/* Prints "snekomatic VERB: ..." and a pointer to --help. Returns EX_USAGE. */
 int cli_usage_error(const char *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

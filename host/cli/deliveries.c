@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `snekomatic deliveries`: what is in the store, and runs made due again or ended by hand. The host
- * may run meanwhile, or not. */
-#include "cli/deliveries.h"
+/* `snekomatic deliveries`: shows the store, makes runs due again, and ends runs by hand. The host
+ * may run at the same time. */
+#include "cli/deliveries_output.h"
 
 #include "base/clock.h"
 #include "base/suggest.h"
@@ -15,8 +15,10 @@
 #include <sysexits.h>
 
 #define VERB "deliveries"
-#define LIMIT 50           /* entries listed, unless said otherwise */
-#define PART ((size_t)500) /* of a list, asked for at once */
+/* Lines of a list by default. */
+#define LIMIT 50
+/* Entries that one operation reads. */
+#define PART ((size_t)500)
 
 static const char usage[] =
     "Usage: snekomatic deliveries list [--state STATE] [--plugin NAME] [--event EVENT]\n"
@@ -25,35 +27,37 @@ static const char usage[] =
     "       snekomatic deliveries retry GUID [--plugin NAME]\n"
     "       snekomatic deliveries discard GUID [--plugin NAME]\n"
     "\n"
-    "Shows and changes what is in the store, whether the host runs or not. A delivery has one run\n"
-    "for each plugin that wanted it.\n"
+    "Shows and changes the store, whether the host runs or not. A delivery has one run for each\n"
+    "plugin that subscribes to it.\n"
     "\n"
-    "  list     a line for each run, the newest delivery first\n"
-    "  show     one delivery, its runs, and what they changed at GitHub\n"
-    "  retry    runs that are dead or parked, or wait for their next attempt, are due now, from "
-    "attempt 1\n"
-    "  discard  runs that are queued, running or parked are ended: dead, with the label discarded\n"
+    "  list     prints a line for each run, the newest delivery first\n"
+    "  show     prints one delivery, its runs, and their effects at GitHub\n"
+    "  retry    makes runs due now, from attempt 1, that are dead, parked or wait for a retry\n"
+    "  discard  ends runs that are queued, running or parked: dead, with the label discarded\n"
     "\n"
     "      --state STATE  queued, running, parked, done or dead\n"
-    "      --plugin NAME  only this plugin's runs\n"
-    "      --event EVENT  only this event's, such as pull_request\n"
-    "      --since TIME   received since then: 90s, 15m, 2h, 3d, 1w ago, or a time such as\n"
-    "                     2025-01-31 or 2025-01-31T12:00:00Z (UTC, unless it ends in an offset)\n"
+    "      --plugin NAME  only runs of this plugin\n"
+    "      --event EVENT  only deliveries of this event, such as pull_request\n"
+    "      --since TIME   only deliveries received since TIME: 90s, 15m, 2h, 3d, 1w ago, or a "
+    "time\n"
+    "                     such as 2025-01-31 or 2025-01-31T12:00:00Z (UTC by default)\n"
     "      --limit N      at most N lines (default 50; 0: all)\n"
     "      --json         as JSON\n"
-    "      --body         print the payload, as it came, and nothing else\n"
-    "  -c, --config FILE  the configuration that the host runs with (default as for serve)\n"
+    "      --body         print only the payload, exactly as GitHub sent it\n"
+    "  -c, --config FILE  the host's configuration (default as for serve)\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit status: 0; 64 wrong usage; 65 no such delivery, or none of its runs can be changed so;\n"
-    "66 the store is not there, or not this version's; 75 the store failed, try again; 78 the\n"
-    "configuration is wrong.\n";
+    "Exit status: 0 success; 64 wrong usage; 65 the delivery does not exist, or none of its runs "
+    "can\n"
+    "be changed this way; 66 the store does not exist, or belongs to another version; 75 the "
+    "store\n"
+    "failed, so retry later; 78 the configuration is wrong.\n";
 
 enum action { LIST, SHOW, RETRY, DISCARD };
 static const char *const actions[] = {"list", "show", "retry", "discard", NULL};
 static const char *const states[] = {"queued", "running", "parked", "done", "dead", NULL};
 
-struct question {
+struct options {
     enum action action;
     const char *config_path, *guid;
     const char *state, *plugin, *event;
@@ -93,28 +97,29 @@ static int read_limit(const char *text, size_t *limit) {
     return EX_OK;
 }
 
-static int take_option(struct question *question, int option) {
+static int read_option(struct options *options, int option) {
     switch (option) {
     case 'c':
-        question->config_path = optarg;
+        options->config_path = optarg;
         break;
     case STATE:
         if (index_of(states, optarg) < 0) {
             const char *nearest = nearest_of(states, optarg);
             return cli_usage_error(
-                VERB, "--state is queued, running, parked, done or dead, not '%s'%s%s%s", optarg,
-                nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+                VERB, "--state must be queued, running, parked, done or dead, not '%s'%s%s%s",
+                optarg, nearest ? "; did you mean " : "", nearest ? nearest : "",
+                nearest ? "?" : "");
         }
-        question->state = optarg;
+        options->state = optarg;
         break;
     case PLUGIN:
-        question->plugin = optarg;
+        options->plugin = optarg;
         break;
     case EVENT:
-        question->event = optarg;
+        options->event = optarg;
         break;
     case SINCE:
-        if (store_client_read_time(optarg, clock_wall_ms(), &question->since_ms) < 0) {
+        if (store_client_read_time(optarg, clock_wall_ms(), &options->since_ms) < 0) {
             return cli_usage_error(VERB,
                                    "--since '%s' is neither a duration such as 2h or 3d, nor "
                                    "a time such as 2025-01-31T12:00:00Z",
@@ -122,26 +127,28 @@ static int take_option(struct question *question, int option) {
         }
         break;
     case LIMITED:
-        return read_limit(optarg, &question->limit);
+        return read_limit(optarg, &options->limit);
     case JSON:
-        question->json = true;
+        options->json = true;
         break;
     case BODY:
-        question->body = true;
+        options->body = true;
         break;
     default:
-        return EX_USAGE; /* getopt has said what is wrong */
+        /* getopt has reported the error */
+        return EX_USAGE;
     }
     return EX_OK;
 }
 
-/* Which options go with which action. */
-static int check_options(const struct question *question, unsigned given) {
+/* Rejects options that do not belong to the action. */
+static int check_options(const struct options *options, unsigned given) {
     static const struct {
         unsigned option;
         const char *name;
-        unsigned of; /* bits of enum action */
-    } options[] = {
+        /* bits of enum action */
+        unsigned of;
+    } allowed[] = {
         {STATE, "--state", 1U << LIST},
         {PLUGIN, "--plugin", 1U << LIST | 1U << RETRY | 1U << DISCARD},
         {EVENT, "--event", 1U << LIST},
@@ -150,97 +157,95 @@ static int check_options(const struct question *question, unsigned given) {
         {JSON, "--json", 1U << LIST | 1U << SHOW},
         {BODY, "--body", 1U << SHOW},
     };
-    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        if (given & 1U << (options[i].option - STATE) &&
-            !(options[i].of & 1U << question->action)) {
-            return cli_usage_error(VERB, "%s is not for %s", options[i].name,
-                                   actions[question->action]);
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
+        if (given & 1U << (allowed[i].option - STATE) && !(allowed[i].of & 1U << options->action)) {
+            return cli_usage_error(VERB, "%s is not an option of %s", allowed[i].name,
+                                   actions[options->action]);
         }
     }
-    return question->json && question->body
+    return options->json && options->body
                ? cli_usage_error(VERB, "--json and --body exclude each other")
                : EX_OK;
 }
 
-static int take_words(struct question *question, int argc, char **argv) {
+static int read_words(struct options *options, int argc, char **argv) {
     if (optind == argc) {
-        return cli_usage_error(VERB, "list, show, retry or discard is wanted");
+        return cli_usage_error(VERB, "one of list, show, retry and discard is needed");
     }
     int action = index_of(actions, argv[optind]);
     if (action < 0) {
         const char *nearest = nearest_of(actions, argv[optind]);
-        return cli_usage_error(VERB, "there is no '%s'%s%s%s", argv[optind],
+        return cli_usage_error(VERB, "the action '%s' does not exist%s%s%s", argv[optind],
                                nearest ? "; did you mean " : "", nearest ? nearest : "",
                                nearest ? "?" : "");
     }
-    question->action = (enum action)action;
+    options->action = (enum action)action;
     int wanted = action == LIST ? 0 : 1;
     if (argc - optind - 1 < wanted) {
-        return cli_usage_error(VERB, "%s wants the GUID of a delivery", actions[action]);
+        return cli_usage_error(VERB, "%s needs the GUID of a delivery", actions[action]);
     }
     if (argc - optind - 1 > wanted) {
         return cli_usage_error(VERB, "'%s' is one argument too many", argv[optind + 1 + wanted]);
     }
-    question->guid = wanted ? argv[optind + 1] : NULL;
+    options->guid = wanted ? argv[optind + 1] : NULL;
     return EX_OK;
 }
 
-/* -1: go on; else the exit status. */
-static int parse(int argc, char **argv, struct question *question) {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"state", required_argument, NULL, STATE},
-                                            {"plugin", required_argument, NULL, PLUGIN},
-                                            {"event", required_argument, NULL, EVENT},
-                                            {"since", required_argument, NULL, SINCE},
-                                            {"limit", required_argument, NULL, LIMITED},
-                                            {"json", no_argument, NULL, JSON},
-                                            {"body", no_argument, NULL, BODY},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+/* -1: continue; else the exit status. */
+static int parse(int argc, char **argv, struct options *options) {
+    static const struct option known[] = {{"config", required_argument, NULL, 'c'},
+                                          {"state", required_argument, NULL, STATE},
+                                          {"plugin", required_argument, NULL, PLUGIN},
+                                          {"event", required_argument, NULL, EVENT},
+                                          {"since", required_argument, NULL, SINCE},
+                                          {"limit", required_argument, NULL, LIMITED},
+                                          {"json", no_argument, NULL, JSON},
+                                          {"body", no_argument, NULL, BODY},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     unsigned given = 0;
     int option;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
         if (option == 'h') {
-            (void)fputs(usage, stdout);
+            fputs(usage, stdout);
             return EX_OK;
         }
-        int status = take_option(question, option);
+        int status = read_option(options, option);
         if (status != EX_OK) {
             return status;
         }
         given |= option >= STATE ? 1U << (option - STATE) : 0;
     }
-    int status = take_words(question, argc, argv);
+    int status = read_words(options, argc, argv);
     if (status == EX_OK) {
-        status = check_options(question, given);
+        status = check_options(options, given);
     }
     return status == EX_OK ? -1 : status;
 }
 
-static int unknown(const struct question *question) {
-    (void)fprintf(stderr, "snekomatic " VERB ": there is no delivery '%s' in the store\n",
-                  question->guid);
+static int unknown(const struct options *options) {
+    fprintf(stderr, "snekomatic " VERB ": the store has no delivery '%s'\n", options->guid);
     return EX_DATAERR;
 }
 
-static int pruned(const struct question *question) {
-    (void)fprintf(stderr,
-                  "snekomatic " VERB ": the payload of '%s' was pruned; within 3 days GitHub can "
-                  "deliver it again (the app's settings, Advanced, Redeliver)\n",
-                  question->guid);
+static int pruned(const struct options *options) {
+    fprintf(stderr,
+            "snekomatic " VERB ": the payload of '%s' was pruned; within 3 days GitHub can "
+            "redeliver it (the app's settings, Advanced, Redeliver)\n",
+            options->guid);
     return EX_DATAERR;
 }
 
-static int list(struct store_client *store_client, const struct question *question) {
+static int list(struct store_client *store_client, const struct options *options) {
     struct deliveries_output output;
-    deliveries_begin(&output, question->json);
+    deliveries_begin(&output, options->json);
     struct inbox_list list = {.operation = {.kind = INBOX_LIST},
-                              .state = question->state,
-                              .plugin = question->plugin,
-                              .event = question->event,
-                              .since_ms = question->since_ms,
+                              .state = options->state,
+                              .plugin = options->plugin,
+                              .event = options->event,
+                              .since_ms = options->since_ms,
                               .before = INT64_MAX};
-    size_t left = question->limit;
+    size_t left = options->limit;
     do {
         list.most = left < PART ? left : PART;
         if (store_client_do(store_client, VERB, &list.operation) < 0) {
@@ -258,14 +263,14 @@ static int list(struct store_client *store_client, const struct question *questi
     return deliveries_end(&output);
 }
 
-static int show(struct store_client *store_client, const struct question *question) {
+static int show(struct store_client *store_client, const struct options *options) {
     struct inbox_list list = {.operation = {.kind = INBOX_LIST},
-                              .guid = question->guid,
+                              .guid = options->guid,
                               .before = INT64_MAX,
                               .most = SIZE_MAX};
     int result = store_client_do(store_client, VERB, &list.operation);
     if (result != 0) {
-        return result < 0 ? EX_TEMPFAIL : unknown(question);
+        return result < 0 ? EX_TEMPFAIL : unknown(options);
     }
     struct inbox_journal_read *journals = calloc(list.n_entries, sizeof *journals);
     for (size_t i = 0; journals && i < list.n_entries && result == 0; i++) {
@@ -274,7 +279,7 @@ static int show(struct store_client *store_client, const struct question *questi
         result = store_client_do(store_client, VERB, &journals[i].operation);
     }
     int status = journals && result == 0
-                     ? deliveries_show(list.entries, journals, list.n_entries, question->json)
+                     ? deliveries_show(list.entries, journals, list.n_entries, options->json)
                      : EX_TEMPFAIL;
     for (size_t i = 0; journals && i < list.n_entries; i++) {
         inbox_records_free(journals[i].records, journals[i].n_records);
@@ -284,66 +289,76 @@ static int show(struct store_client *store_client, const struct question *questi
     return status;
 }
 
-static int show_body(struct store_client *store_client, const struct question *question) {
-    struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = question->guid};
+static int show_body(struct store_client *store_client, const struct options *options) {
+    struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = options->guid};
     int result = store_client_do(store_client, VERB, &body.operation);
     if (result != 0) {
-        return result < 0               ? EX_TEMPFAIL
-               : result == INBOX_PRUNED ? pruned(question)
-                                        : unknown(question);
+        if (result < 0) {
+            return EX_TEMPFAIL;
+        }
+        return result == INBOX_PRUNED ? pruned(options) : unknown(options);
     }
-    (void)fwrite(body.body->data, 1, body.body->bytes, stdout); /* cli_run() looks at its errors */
-    (void)payload_unref(body.body);
+    /* cli_run() checks for output errors. */
+    (void)fwrite(body.body->data, 1, body.body->bytes, stdout);
+    payload_unref(body.body);
     return EX_OK;
 }
 
-static int change(struct store_client *store_client, const struct question *question) {
-    bool retry = question->action == RETRY;
+static int change(struct store_client *store_client, const struct options *options) {
+    bool retry = options->action == RETRY;
     struct inbox_change change = {.operation = {.kind = retry ? INBOX_RERUN : INBOX_DISCARD},
-                                  .guid = question->guid,
-                                  .plugin = question->plugin,
+                                  .guid = options->guid,
+                                  .plugin = options->plugin,
                                   .now_ms = clock_wall_ms()};
     switch (store_client_do(store_client, VERB, &change.operation)) {
     case 0:
-        (void)printf("%llu run%s %s\n", (unsigned long long)change.runs,
-                     change.runs == 1 ? "" : "s", retry ? "due now" : "discarded");
+        printf("%llu run%s %s\n", (unsigned long long)change.runs, change.runs == 1 ? "" : "s",
+               retry ? "due now" : "discarded");
         return EX_OK;
     case INBOX_UNKNOWN:
-        return unknown(question);
+        return unknown(options);
     case INBOX_PRUNED:
-        return pruned(question);
+        return pruned(options);
     case INBOX_UNCHANGED:
-        (void)fprintf(stderr,
-                      "snekomatic " VERB ": %s%s of '%s' %s; `snekomatic deliveries show` tells "
-                      "how they are\n",
-                      question->plugin ? "no run of plugin " : "no run",
-                      question->plugin ? question->plugin : "", question->guid,
-                      retry ? "is dead, parked or waits" : "is queued, running or parked");
+        fprintf(stderr,
+                "snekomatic " VERB ": %s%s of '%s' %s; `snekomatic deliveries show` shows "
+                "their state\n",
+                options->plugin ? "no run of plugin " : "no run",
+                options->plugin ? options->plugin : "", options->guid,
+                retry ? "is dead, parked or waits" : "is queued, running or parked");
         return EX_DATAERR;
     default:
         return EX_TEMPFAIL;
     }
 }
 
+static int act(struct store_client *store_client, const struct options *options) {
+    switch (options->action) {
+    case LIST:
+        return list(store_client, options);
+    case SHOW:
+        return options->body ? show_body(store_client, options) : show(store_client, options);
+    default:
+        return change(store_client, options);
+    }
+}
+
 int cli_deliveries(int argc, char **argv) {
-    struct question question = {.limit = LIMIT};
+    struct options options = {.limit = LIMIT};
     struct store_client store_client;
     struct config *config = NULL;
-    int status = parse(argc, argv, &question);
+    int status = parse(argc, argv, &options);
     if (status >= 0) {
         return status;
     }
-    status = cli_load_config(question.config_path, CONFIG_NEED_HOST, &config);
+    status = cli_load_config(options.config_path, CONFIG_NEED_HOST, &config);
     if (status != EX_OK) {
         return status;
     }
-    bool write = question.action == RETRY || question.action == DISCARD;
+    bool write = options.action == RETRY || options.action == DISCARD;
     status = store_client_open(&store_client, VERB, config, write);
     if (status == EX_OK) {
-        status = write                     ? change(&store_client, &question)
-                 : question.action == LIST ? list(&store_client, &question)
-                 : question.body           ? show_body(&store_client, &question)
-                                           : show(&store_client, &question);
+        status = act(&store_client, &options);
     }
     store_client_close(&store_client);
     config_free(config);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `snekomatic new-plugin NAME`: a folder with a plugin that builds, and a scenario that passes. */
+/* `snekomatic new-plugin NAME`: creates a folder with a plugin that builds, and a scenario that
+ * passes. */
 #include "cli/cli.h"
 
 #include "base/buffer.h"
@@ -20,20 +21,22 @@
 static const char usage[] =
     "Usage: snekomatic new-plugin [--directory FOLDER] NAME\n"
     "\n"
-    "Makes the folder NAME with a plugin of that name in C, its meson.build, a scenario that "
+    "Creates the folder NAME with a plugin of that name in C, its meson.build, a scenario that "
     "tests\n"
-    "it, a README and a .gitignore. Then `meson setup build && meson test -C build` in it passes.\n"
-    "NAME has letters a-z, digits, - and _, and begins with a letter.\n"
+    "it, a README and a .gitignore. `meson setup build && meson test -C build` in it then passes.\n"
+    "NAME starts with a letter and has letters a-z, digits, - and _.\n"
     "\n"
-    "      --directory FOLDER  the folder to make instead; it may be there, but must be empty of\n"
+    "      --directory FOLDER  the folder to create instead; it may exist, but must not contain\n"
     "                          these files\n"
     "  -h, --help              this text\n"
     "\n"
-    "Exit status: 0; 64 wrong usage; 73 something is there already, or cannot be written.\n";
+    "Exit status: 0 success; 64 wrong usage; 73 a file exists already, or cannot be written.\n";
 
 static const struct {
-    const char *path; /* with @NAME@ */
-    const char *text; /* likewise */
+    /* Contains @NAME@. */
+    const char *path;
+    /* Contains @NAME@. */
+    const char *text;
 } files[] = {
     {
         "@NAME@.c",
@@ -63,7 +66,7 @@ static bool is_name(const char *name) {
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == bytes;
 }
 
-/* -1: go on; else the exit status. */
+/* -1: continue; else the exit status. */
 static int parse(int argc, char **argv, const char **name, const char **directory) {
     static const struct option options[] = {{"directory", required_argument, NULL, 'd'},
                                             {"help", no_argument, NULL, 'h'},
@@ -75,26 +78,27 @@ static int parse(int argc, char **argv, const char **name, const char **director
             *directory = optarg;
             break;
         case 'h':
-            (void)fputs(usage, stdout);
+            fputs(usage, stdout);
             return EX_OK;
         default:
             return EX_USAGE;
         }
     }
     if (argc - optind != 1) {
-        return cli_usage_error("new-plugin", "one NAME is wanted");
+        return cli_usage_error("new-plugin", "one NAME is needed");
     }
     *name = argv[optind];
     *directory = *directory ? *directory : *name;
-    return is_name(*name)
-               ? -1
-               : cli_usage_error("new-plugin",
-                                 "'%s' is no plugin's name: letters a-z, digits, - and _, a letter "
-                                 "first, at most %d",
-                                 *name, NAME_BYTES_MAX);
+    if (!is_name(*name)) {
+        return cli_usage_error("new-plugin",
+                               "'%s' cannot be a plugin's name: it needs a letter first, then "
+                               "letters a-z, digits, - and _, at most %d in all",
+                               *name, NAME_BYTES_MAX);
+    }
+    return -1;
 }
 
-/* NULL when memory is short. */
+/* NULL if memory is short. */
 static char *fill(const char *text, const char *name) {
     AUTO_BUFFER struct buffer out = BUFFER_INIT(FILE_MAX);
     int result = 0;
@@ -107,7 +111,7 @@ static char *fill(const char *text, const char *name) {
 }
 
 static int fail(const char *what, const char *path) {
-    (void)fprintf(stderr, "snekomatic new-plugin: cannot %s %s: %s\n", what, path, strerror(errno));
+    fprintf(stderr, "snekomatic new-plugin: cannot %s %s: %s\n", what, path, strerror(errno));
     return EX_CANTCREAT;
 }
 
@@ -115,7 +119,7 @@ static int make_folder(const char *path) {
     return mkdir(path, 0777) == 0 || errno == EEXIST ? EX_OK : fail("make", path);
 }
 
-/* Never over what is there. */
+/* Never overwrites a file. */
 static int write_new(const char *path, const char *text) {
     AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     size_t bytes = strlen(text);
@@ -127,10 +131,10 @@ static int make_file(const char *directory, const char *name, const char *path, 
     AUTO_FREE char *filled = fill(text, name);
     char where[PATH_MAX];
     if (!filled_path || !filled) {
-        (void)fputs("snekomatic new-plugin: out of memory\n", stderr);
+        fputs("snekomatic new-plugin: out of memory\n", stderr);
         return EX_OSERR;
     }
-    (void)snprintf(where, sizeof where, "%s/%s", directory, filled_path);
+    snprintf(where, sizeof where, "%s/%s", directory, filled_path);
     return write_new(where, filled);
 }
 
@@ -141,17 +145,17 @@ int cli_new_plugin(int argc, char **argv) {
     if (status >= 0) {
         return status;
     }
-    (void)snprintf(scenarios, sizeof scenarios, "%s/scenarios", directory);
+    snprintf(scenarios, sizeof scenarios, "%s/scenarios", directory);
     status = make_folder(directory);
     status = status == EX_OK ? make_folder(scenarios) : status;
     for (size_t i = 0; i < sizeof files / sizeof *files && status == EX_OK; i++) {
         status = make_file(directory, name, files[i].path, files[i].text);
     }
     if (status == EX_OK) {
-        (void)printf("%s/%s.c is a plugin. To build and to test it:\n"
-                     "  cd %s\n"
-                     "  meson setup build && meson test -C build\n",
-                     directory, name, directory);
+        printf("%s/%s.c is a plugin. To build and to test it:\n"
+               "  cd %s\n"
+               "  meson setup build && meson test -C build\n",
+               directory, name, directory);
     }
     return status;
 }

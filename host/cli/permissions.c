@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Checks names of permissions against those that GitHub documents. */
 #include "cli/cli.h"
 
 #include "base/suggest.h"
@@ -6,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* As GitHub's description of its API has them for apps, and some that it leaves out. */
+/* The permissions of apps in GitHub's OpenAPI description, and some that it lacks. */
 static const char *const names[] = {
     "actions",
     "actions_variables",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `snekomatic send`: signs a file's bytes as GitHub does and posts them, unchanged, to a running
- * host. */
+/* `snekomatic send`: signs the bytes of a file as GitHub does, and posts them unchanged to a
+ * running host. */
 #include "cli/cli.h"
 
 #include "base/buffer.h"
@@ -16,8 +16,10 @@
 #include <sys/random.h>
 #include <sysexits.h>
 
-#define BODY_MAX (64u << 20)  /* more than a host takes, so that its rejection can be tried */
-#define ANSWER_MAX (1u << 20) /* of the host's answer */
+/* More than a host accepts, so that its rejection can be tested. */
+#define BODY_MAX (64u << 20)
+/* Of the host's response. */
+#define RESPONSE_MAX (1u << 20)
 #define CONNECT_TIMEOUT_MS 5000
 #define TIMEOUT_MS 60000
 #define GUID_BYTES 37
@@ -27,30 +29,32 @@ static const char usage[] =
     "Usage: snekomatic send [OPTION...] EVENT FILE\n"
     "\n"
     "Posts the bytes of FILE (- for standard input) as GitHub's webhook EVENT to a running host,\n"
-    "signed with its webhook secret, and prints the status and the body of the answer.\n"
+    "signed with its webhook secret. Prints the status and the body of the response.\n"
     "\n"
-    "  -c, --config FILE       the configuration that the host runs with (default as for serve)\n"
-    "      --url URL           where to (default: the host's server.listen, 127.0.0.1 if it is\n"
-    "                          every address, and " WEBHOOK_PATH ")\n"
+    "  -c, --config FILE       the host's configuration (default as for serve)\n"
+    "      --url URL           where to post (default: the host's server.listen, or 127.0.0.1 if\n"
+    "                          that is every address, and " WEBHOOK_PATH ")\n"
     "      --delivery GUID     the delivery's GUID (default: a random one)\n"
-    "      --secret-file FILE  the webhook secret (default: the configuration's); with --url, no\n"
-    "                          configuration is read\n"
+    "      --secret-file FILE  the webhook secret (default: the configuration's). With --url and\n"
+    "                          this option, send reads no configuration\n"
     "  -h, --help              this text\n"
     "\n"
-    "Exit status: 0 the host took it (2xx); 64 wrong usage; 66 FILE cannot be read; 69 the host "
-    "is\n"
-    "not reached; 76 the host answered otherwise; 78 the configuration or the secret is wrong.\n";
+    "Exit status: 0 the host accepted it (2xx); 64 wrong usage; 66 FILE cannot be read; 69 the "
+    "host\n"
+    "cannot be reached; 76 the host rejected it; 78 the configuration or the secret is wrong.\n";
 
 struct send {
-    const char *config_path, *url, *delivery, *secret_file, *event, *file; /* NULL: not given */
-    struct config *config;                                                 /* NULL: not needed */
+    /* From the command line; NULL: not given. */
+    const char *config_path, *url, *delivery, *secret_file, *event, *file;
+    /* NULL: not needed. */
+    struct config *config;
     struct secret secret;
     char *own_url;
     char guid[GUID_BYTES];
-    struct buffer body, answer;
+    struct buffer body, response;
 };
 
-/* -1: go on; else the exit status. */
+/* -1: continue; else the exit status. */
 static int parse(int argc, char **argv, struct send *send) {
     enum { URL = 256, DELIVERY, SECRET_FILE };
     static const struct option options[] = {{"config", required_argument, NULL, 'c'},
@@ -75,21 +79,21 @@ static int parse(int argc, char **argv, struct send *send) {
             send->secret_file = optarg;
             break;
         case 'h':
-            (void)fputs(usage, stdout);
+            fputs(usage, stdout);
             return EX_OK;
         default:
             return EX_USAGE;
         }
     }
     if (argc - optind != 2) {
-        return cli_usage_error("send", "EVENT and FILE are wanted");
+        return cli_usage_error("send", "EVENT and FILE are needed");
     }
     send->event = argv[optind];
     send->file = argv[optind + 1];
     return -1;
 }
 
-/* May it stand in a header? */
+/* Can a header contain it? */
 static bool is_header_value(const char *text, size_t most) {
     size_t bytes = strlen(text);
     for (size_t i = 0; i < bytes; i++) {
@@ -126,8 +130,9 @@ static int choose_url(struct send *send) {
     const char *host = send->config->server.host;
     uint16_t port = send->config->server.port;
     if (port == 0) {
-        return cli_usage_error("send", "the host picks its port itself (server.listen ends in 0): "
-                                       "see its line msg=listening, and use --url");
+        return cli_usage_error("send",
+                               "the host chooses its port itself (server.listen ends in 0): "
+                               "read its log line msg=listening, and use --url");
     }
     if (strcmp(host, "0.0.0.0") == 0) {
         host = "127.0.0.1";
@@ -151,7 +156,7 @@ static int choose_secret(struct send *send) {
     int result = send->secret_file ? config_secret_file(send->secret_file, &send->secret, &err)
                                    : config_webhook_secrets(send->config, secrets, &count, &err);
     if (result < 0) {
-        (void)fprintf(stderr, "snekomatic send: webhook secret: %s\n", err.text);
+        fprintf(stderr, "snekomatic send: webhook secret: %s\n", err.text);
         return EX_CONFIG;
     }
     if (!send->secret_file) {
@@ -167,15 +172,16 @@ static int choose_delivery(struct send *send) {
         return EX_OK;
     }
     if (getrandom(b, sizeof b, 0) != sizeof b) {
-        (void)fputs("snekomatic send: the system gives no random numbers\n", stderr);
+        fputs("snekomatic send: the system has no random numbers\n", stderr);
         return EX_OSERR;
     }
-    b[6] = (unsigned char)(0x40 | (b[6] & 0x0F)); /* RFC 9562: version 4 */
+    /* RFC 9562: version 4 */
+    b[6] = (unsigned char)(0x40 | (b[6] & 0x0F));
     b[8] = (unsigned char)(0x80 | (b[8] & 0x3F));
-    (void)snprintf(send->guid, sizeof send->guid,
-                   "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-                   b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
-                   b[14], b[15]);
+    snprintf(send->guid, sizeof send->guid,
+             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
+             b[15]);
     send->delivery = send->guid;
     return EX_OK;
 }
@@ -186,7 +192,7 @@ static int read_body(struct send *send) {
                      ? io_read_rest(STDIN_FILENO, "standard input", &send->body, &err)
                      : io_read_file(send->file, &send->body, &err);
     if (result < 0) {
-        (void)fprintf(stderr, "snekomatic send: %s\n", err.text);
+        fprintf(stderr, "snekomatic send: %s\n", err.text);
         return EX_NOINPUT;
     }
     return EX_OK;
@@ -203,15 +209,15 @@ static void sign(const struct send *send, char hex[BASE16_ENCODE_LENGTH(SHA256_D
     explicit_bzero(&hmac, sizeof hmac);
 }
 
-static size_t on_answer(char *data, size_t size, size_t count, void *context) {
+static size_t on_response_data(char *data, size_t size, size_t count, void *context) {
     struct send *send = context;
-    return buffer_append(&send->answer, data, size * count) == 0 ? size * count : 0;
+    return buffer_append(&send->response, data, size * count) == 0 ? size * count : 0;
 }
 
-/* False when memory is short. */
+/* False if memory is short. */
 static bool add_header(struct curl_slist **headers, const char *name, const char *value) {
     char line[INBOX_GUID_MAX + 64];
-    (void)snprintf(line, sizeof line, "%s: %s", name, value);
+    snprintf(line, sizeof line, "%s: %s", name, value);
     struct curl_slist *longer = curl_slist_append(*headers, line);
     *headers = longer ? longer : *headers;
     return longer != NULL;
@@ -244,28 +250,30 @@ static CURLcode post(struct send *send, char why[CURL_ERROR_SIZE], long *status)
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)send->body.bytes);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, send->body.data ? send->body.data : "");
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_response_data);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, send);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)TIMEOUT_MS);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     if (send->own_url) {
-        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*"); /* the host of this machine */
+        /* The host runs on this machine. */
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     }
     CURLcode code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, status);
     return code;
 }
 
-static void print_answer(const struct send *send, long status) {
-    (void)printf("%ld\n", status);
-    for (size_t i = 0; i < send->answer.bytes; i++) {
-        char c = send->answer.data[i];
+static void print_response(const struct send *send, long status) {
+    printf("%ld\n", status);
+    for (size_t i = 0; i < send->response.bytes; i++) {
+        char c = send->response.data[i];
         bool control = (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == 0x7F;
-        (void)putchar(control ? '?' : c); /* a foreign server does not steer the terminal */
+        /* A foreign server must not control the terminal. */
+        (void)putchar(control ? '?' : c);
     }
-    if (send->answer.bytes > 0 && send->answer.data[send->answer.bytes - 1] != '\n') {
-        (void)putchar('\n');
+    if (send->response.bytes > 0 && send->response.data[send->response.bytes - 1] != '\n') {
+        putchar('\n');
     }
 }
 
@@ -273,31 +281,32 @@ static int send_it(struct send *send) {
     char why[CURL_ERROR_SIZE] = "";
     long status = 0;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        (void)fputs("snekomatic send: libcurl does not start\n", stderr);
+        fputs("snekomatic send: libcurl does not start\n", stderr);
         return EX_OSERR;
     }
     CURLcode code = post(send, why, &status);
     curl_global_cleanup();
-    if (status != 0) { /* a host that rejects early may cut the connection after its answer */
-        print_answer(send, status);
+    /* A host that rejects early may close the connection after its response. */
+    if (status != 0) {
+        print_response(send, status);
         return status / 100 == 2 ? EX_OK : EX_PROTOCOL;
     }
-    (void)fprintf(stderr, "snekomatic send: no answer from %s: %s\n", send->url,
-                  *why ? why : curl_easy_strerror(code));
+    fprintf(stderr, "snekomatic send: no response from %s: %s\n", send->url,
+            *why ? why : curl_easy_strerror(code));
     return code == CURLE_URL_MALFORMAT ? EX_USAGE : EX_UNAVAILABLE;
 }
 
 static void finish(struct send *send) {
     secret_finish(&send->secret);
     buffer_finish(&send->body);
-    buffer_finish(&send->answer);
+    buffer_finish(&send->response);
     free(send->own_url);
     config_free(send->config);
 }
 
 int cli_send(int argc, char **argv) {
     CLEANUP(finish)
-    struct send send = {.body = BUFFER_INIT(BODY_MAX), .answer = BUFFER_INIT(ANSWER_MAX)};
+    struct send send = {.body = BUFFER_INIT(BODY_MAX), .response = BUFFER_INIT(RESPONSE_MAX)};
     int status = parse(argc, argv, &send);
     if (status >= 0) {
         return status;

@@ -20,16 +20,16 @@
 static const char usage[] =
     "Usage: snekomatic serve [-c FILE]\n"
     "\n"
-    "Receives webhooks, gives them to the plugins, and acts for them at GitHub, until SIGTERM or\n"
-    "Ctrl-C, which let runs finish for server.drain_ms.\n"
+    "Receives webhooks, passes them to the plugins, and sends their requests to GitHub. It stops "
+    "on\n"
+    "SIGTERM or Ctrl-C, after it has given runs server.drain_ms to finish.\n"
     "\n"
     "  -c, --config FILE  the configuration (default: ./snekomatic.toml, then\n"
     "                     /etc/snekomatic/snekomatic.toml, then the environment alone)\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit status: 0 after SIGTERM; 64 wrong usage; 69 the address is not to be had;\n"
-    "78 the configuration, a credential or a plugin is wrong; what the host exited with "
-    "otherwise.\n";
+    "Exit status: 0 after SIGTERM; 64 wrong usage; 69 the address is not available; 78 the\n"
+    "configuration, a credential or a plugin is wrong; otherwise the status of the host.\n";
 
 int cli_serve(int argc, char **argv) {
     const char *path = NULL;
@@ -37,7 +37,8 @@ int cli_serve(int argc, char **argv) {
     if (status >= 0) {
         return status;
     }
-    (void)prctl(PR_SET_DUMPABLE, 0); /* first: the environment holds the app's key */
+    /* First, because the environment holds the app's key. */
+    (void)prctl(PR_SET_DUMPABLE, 0);
     struct config *config = NULL;
     status = cli_load_config(path, CONFIG_NEED_EVERYTHING, &config);
     if (status != 0) {
@@ -46,8 +47,7 @@ int cli_serve(int argc, char **argv) {
     log_setup(config->log.level, config->log.format);
     AUTO_FREE char *self = install_path_self();
     if (!self) {
-        (void)fprintf(stderr, "snekomatic: cannot tell where this program is: %s\n",
-                      strerror(errno));
+        fprintf(stderr, "snekomatic: cannot find its own program file: %s\n", strerror(errno));
         config_free(config);
         return EX_OSERR;
     }
@@ -55,7 +55,7 @@ int cli_serve(int argc, char **argv) {
     char *host_argv[] = {self, verb, config->file ? option : NULL, config->file, NULL};
     struct error err;
     if (log_start(&err) < 0) {
-        (void)fprintf(stderr, "snekomatic: %s\n", err.text);
+        fprintf(stderr, "snekomatic: %s\n", err.text);
         status = EX_OSERR;
     } else {
         status = supervisor_run(config, host_argv);
@@ -73,7 +73,7 @@ int cli_host(int argc, char **argv) {
     }
     struct supervisor_message probe;
     if (recv(SUPERVISOR_FD_MESSAGES, &probe, 0, MSG_DONTWAIT | MSG_PEEK) < 0 && errno != EAGAIN) {
-        (void)fputs("snekomatic host is started by `snekomatic serve`, not by hand\n", stderr);
+        fputs("`snekomatic serve` starts `snekomatic host`; do not start it by hand\n", stderr);
         return EX_USAGE;
     }
     status = host_run(path);

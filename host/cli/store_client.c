@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Runs inbox operations one at a time, and waits for each. */
 #include "cli/store_client.h"
 
 #include <errno.h>
@@ -14,11 +15,11 @@ int store_client_open(struct store_client *store_client, const char *verb,
     struct error err = {""};
     *store_client = (struct store_client){.inbox = NULL};
     if (mailbox_init(&store_client->mailbox) < 0) {
-        (void)fprintf(stderr, "snekomatic %s: %s\n", verb, strerror(errno));
+        fprintf(stderr, "snekomatic %s: %s\n", verb, strerror(errno));
         return EX_NOINPUT;
     }
     if (inbox_open_tool(config->store.url, write, &store_client->inbox, &err) < 0) {
-        (void)fprintf(stderr, "snekomatic %s: %s\n", verb, err.text);
+        fprintf(stderr, "snekomatic %s: %s\n", verb, err.text);
         mailbox_finish(&store_client->mailbox);
         return EX_NOINPUT;
     }
@@ -33,23 +34,23 @@ void store_client_close(struct store_client *store_client) {
     }
 }
 
-static void note(struct inbox_operation *operation) {
-    CONTAINER_OF(operation->reply_to, struct store_client, mailbox)->answered = true;
+static void on_result(struct inbox_operation *operation) {
+    CONTAINER_OF(operation->reply_to, struct store_client, mailbox)->finished = true;
 }
 
 int store_client_do(struct store_client *store_client, const char *verb,
                     struct inbox_operation *operation) {
     operation->reply_to = &store_client->mailbox;
-    operation->on_result = note;
-    store_client->answered = false;
+    operation->on_result = on_result;
+    store_client->finished = false;
     inbox_submit(store_client->inbox, operation);
-    while (!store_client->answered) {
+    while (!store_client->finished) {
         struct pollfd wanted = {.fd = store_client->mailbox.event_fd, .events = POLLIN};
-        (void)poll(&wanted, 1, -1);
-        (void)mailbox_drain(&store_client->mailbox);
+        poll(&wanted, 1, -1);
+        mailbox_drain(&store_client->mailbox);
     }
     if (operation->result < 0) {
-        (void)fprintf(stderr, "snekomatic %s: the store: %s\n", verb, operation->error.text);
+        fprintf(stderr, "snekomatic %s: the store: %s\n", verb, operation->error.text);
     }
     return operation->result;
 }
@@ -57,8 +58,8 @@ int store_client_do(struct store_client *store_client, const char *verb,
 void store_client_time_text(int64_t time_ms, char text[STORE_CLIENT_TIME_MAX]) {
     time_t seconds = (time_t)(time_ms / 1000);
     struct tm utc;
-    (void)gmtime_r(&seconds, &utc);
-    (void)strftime(text, STORE_CLIENT_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    gmtime_r(&seconds, &utc);
+    strftime(text, STORE_CLIENT_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
 static int read_duration(const char *text, int64_t *duration_ms) {

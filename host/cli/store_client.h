@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The store as a verb of the command line sees it: opened beside a host that may run, asked one
- * thing after the other. And how verbs show times. One thread. */
+/* A verb's access to the store: opened beside a host that may run, one operation after the other.
+ * Also formats and parses times. One thread. */
 #ifndef SNEK_CLI_STORE_CLIENT_H
 #define SNEK_CLI_STORE_CLIENT_H
 
@@ -11,16 +11,16 @@
 struct store_client {
     struct inbox *inbox; /* NULL: not open */
     struct mailbox mailbox;
-    bool answered;
+    bool finished;
 };
 
-/* Opens the configured store; `write` when it is to be changed. EX_OK, or EX_NOINPUT after it has
- * said on stderr what is wrong. store_client_close() in either case. */
+/* Opens the configured store; `write` if the verb changes it. EX_OK, or EX_NOINPUT after it has
+ * reported the error on stderr. Call store_client_close() in either case. */
 int store_client_open(struct store_client *store_client, const char *verb,
                       const struct config *config, bool write);
 void store_client_close(struct store_client *store_client);
 
-/* Does the operation; its result. When that is negative, it has been said on stderr. */
+/* Runs the operation. Returns its result, after it has reported a negative one on stderr. */
 int store_client_do(struct store_client *store_client, const char *verb,
                     struct inbox_operation *operation);
 
@@ -28,8 +28,8 @@ int store_client_do(struct store_client *store_client, const char *verb,
 #define STORE_CLIENT_TIME_MAX 32
 void store_client_time_text(int64_t time_ms, char text[STORE_CLIENT_TIME_MAX]);
 
-/* "90s", "15m", "2h", "3d", "1w" before `now_ms`, or an ISO 8601 date or time (UTC unless it names
- * another offset). 0 and `*time_ms`, or -1. */
+/* Parses "90s", "15m", "2h", "3d" or "1w" before `now_ms`, or an ISO 8601 date or time (UTC unless
+ * it names another offset). 0 and `*time_ms`, or -1. */
 int store_client_read_time(const char *text, int64_t now_ms, int64_t *time_ms);
 
 #endif

@@ -1,48 +1,52 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `snekomatic token`: an installation's token, for git or curl. It needs no running host: the key
- * is read here, and a thread plays the supervisor to a broker that lives for one question. */
+/* `snekomatic token`: requests an installation's token, for git or curl. It needs no running host:
+ * a child process holds the app's key, and a broker lives for one request. */
+#include "cli/broker_client.h"
 #include "cli/cli.h"
 
 #include "base/buffer.h"
-#include "broker/broker.h"
+#include "base/log.h"
 #include "supervisor/supervisor.h"
 
 #include <snekomatic/types.h>
 
 #include <getopt.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
 
 #define VERB "token"
+#define PERMISSIONS_MAX 8192
 
 static const char usage[] =
     "Usage: snekomatic " VERB " INSTALLATION [OPTIONS]\n"
     "\n"
-    "Prints a token of an installation of the app, which GitHub takes for about an hour:\n"
+    "Prints a token of an installation of the app. GitHub accepts it for about an hour. This git\n"
+    "command keeps it off the command line and out of .git/config:\n"
     "\n"
-    "  git clone https://x-access-token:$(snekomatic " VERB " 12345)@github.com/OWNER/NAME\n"
+    "  git -c credential.helper='!echo username=x-access-token;\n"
+    "      echo password=$(snekomatic " VERB " 12345); :' clone https://github.com/OWNER/NAME\n"
     "\n"
-    "  -p, --permissions LIST  only these: contents=read,issues=write (default: all that the\n"
-    "                          installation has granted)\n"
-    "  -r, --repository NAME   only this repository: OWNER/NAME (default: all of the "
-    "installation's)\n"
+    "  -p, --permissions LIST  only these permissions: contents=read,issues=write (default: all\n"
+    "                          that the installation has granted)\n"
+    "  -r, --repository NAME   only this repository: OWNER/NAME (default: all repositories of the\n"
+    "                          installation)\n"
     "  -c, --config FILE       the configuration (default: ./snekomatic.toml, then\n"
     "                          /etc/snekomatic/snekomatic.toml, then the environment alone)\n"
     "  -h, --help              this text\n"
     "\n"
-    "Exit status: 0; 64 wrong usage; 69 GitHub is not to be had; 77 GitHub rejects; 78 the\n"
-    "configuration or the key is wrong.\n";
+    "Exit status: 0 success; 64 wrong usage; 69 GitHub cannot be reached; 77 GitHub rejects the\n"
+    "request; 78 the configuration or the key is wrong.\n";
 
-struct wish {
+struct options {
     const char *config_path, *installation, *repository;
-    struct buffer permissions; /* JSON; "" all */
+    /* A JSON object; "": all permissions. */
+    struct buffer permissions;
 };
 
 /* ---- options ---- */
 
-/* "contents=read,issues=write" as a JSON object. 0 or -1. */
+/* Writes "contents=read,issues=write" as a JSON object. 0 or -1. */
 static int read_permissions(const char *list, struct buffer *json) {
     AUTO_FREE char *copy = strdup(list);
     char *rest = copy;
@@ -62,62 +66,57 @@ static int read_permissions(const char *list, struct buffer *json) {
     return failed | buffer_append_text(json, "}");
 }
 
-static int take_option(struct wish *wish, int option) {
+static int read_option(struct options *options, int option) {
     const char *slash = optarg ? strchr(optarg, '/') : NULL;
     switch (option) {
     case 'c':
-        wish->config_path = optarg;
+        options->config_path = optarg;
         return EX_OK;
     case 'p':
-        return read_permissions(optarg, &wish->permissions) < 0
-                   ? cli_usage_error(VERB, "--permissions is NAME=LEVEL,..., not '%s'", optarg)
-                   : EX_OK;
+        if (read_permissions(optarg, &options->permissions) < 0) {
+            return cli_usage_error(VERB, "--permissions must be NAME=LEVEL,..., not '%s'", optarg);
+        }
+        return EX_OK;
     case 'r':
-        wish->repository = optarg;
-        return !slash || slash == optarg || !slash[1] || strchr(slash + 1, '/')
-                   ? cli_usage_error(VERB, "--repository is OWNER/NAME, not '%s'", optarg)
-                   : EX_OK;
+        options->repository = optarg;
+        if (!slash || slash == optarg || !slash[1] || strchr(slash + 1, '/')) {
+            return cli_usage_error(VERB, "--repository must be OWNER/NAME, not '%s'", optarg);
+        }
+        return EX_OK;
     default:
-        return cli_usage_error(VERB, "no such option, or one without its value");
+        return cli_usage_error(VERB, "this option does not exist, or lacks its value");
     }
 }
 
-/* -1: go on; else the exit status. */
-static int parse(struct wish *wish, int argc, char **argv) {
-    static const struct option options[] = {{"permissions", required_argument, NULL, 'p'},
-                                            {"repository", required_argument, NULL, 'r'},
-                                            {"config", required_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+/* -1: continue; else the exit status. */
+static int parse(struct options *options, int argc, char **argv) {
+    static const struct option known[] = {{"permissions", required_argument, NULL, 'p'},
+                                          {"repository", required_argument, NULL, 'r'},
+                                          {"config", required_argument, NULL, 'c'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
     int option;
     opterr = 0;
-    while ((option = getopt_long(argc, argv, "p:r:c:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "p:r:c:h", known, NULL)) != -1) {
         if (option == 'h') {
-            (void)fputs(usage, stdout);
+            fputs(usage, stdout);
             return EX_OK;
         }
-        int status = take_option(wish, option);
+        int status = read_option(options, option);
         if (status != EX_OK) {
             return status;
         }
     }
     if (optind + 1 != argc || !argv[optind][0]) {
-        return cli_usage_error(VERB, "it wants the id of one installation");
+        return cli_usage_error(
+            VERB,
+            "one INSTALLATION is needed: the number in the URL of the installation's settings");
     }
-    wish->installation = argv[optind];
+    options->installation = argv[optind];
     return -1;
 }
 
-/* ---- the question ---- */
-
-struct question {
-    struct broker_request request;
-    bool answered;
-};
-
-static void note_answer(struct broker_request *request) {
-    CONTAINER_OF(request, struct question, request)->answered = true;
-}
+/* ---- the request ---- */
 
 static int status_of(int32_t outcome) {
     switch (outcome) {
@@ -132,69 +131,53 @@ static int status_of(int32_t outcome) {
     }
 }
 
-static int ask(struct broker *broker, const struct wish *wish) {
-    struct mailbox mailbox;
-    if (mailbox_init(&mailbox) < 0) {
-        return EX_OSERR;
-    }
-    struct question question = {
-        .request = {.kind = BROKER_TOKEN,
-                    .reply_to = &mailbox,
-                    .done = note_answer,
-                    .plugin = "snekomatic " VERB,
-                    .installation = wish->installation,
-                    .permissions = wish->permissions.data ? wish->permissions.data : "",
-                    .repository = wish->repository ? wish->repository : ""}};
-    broker_submit(broker, &question.request);
-    while (!question.answered) {
-        struct pollfd fd = {.fd = mailbox.event_fd, .events = POLLIN};
-        (void)poll(&fd, 1, -1);
-        (void)mailbox_drain(&mailbox);
-    }
-    mailbox_finish(&mailbox);
-    struct buffer *token = &question.request.answer;
-    if (question.request.outcome == 0) {
-        (void)printf("%s\n", token->data);
+static int request_token(struct broker_client *client, const struct options *options) {
+    struct broker_request request = {.kind = BROKER_TOKEN,
+                                     .plugin = "snekomatic " VERB,
+                                     .installation = options->installation,
+                                     .permissions =
+                                         options->permissions.data ? options->permissions.data : "",
+                                     .repository = options->repository ? options->repository : ""};
+    broker_client_call(client, &request);
+    struct buffer *token = &request.answer;
+    int status = status_of(request.outcome);
+    if (request.outcome == 0) {
+        printf("%s\n", token->data);
         explicit_bzero(token->data, token->capacity);
     } else {
-        (void)fprintf(stderr, "snekomatic " VERB ": %s\n", question.request.error.text);
+        fprintf(stderr, "snekomatic " VERB ": %s\n", request.error.text);
     }
-    broker_request_finish(&question.request);
-    return status_of(question.request.outcome);
+    broker_request_finish(&request);
+    return status;
 }
 
-static int answer(const struct config *config, const struct wish *wish) {
+static int print_token(const struct config *config, const struct options *options) {
     AUTO_CLOSE int messages_fd = -1;
-    struct broker *broker = NULL;
+    struct broker_client client;
     struct error err = {""};
-    struct broker_options options = {.api_url = config->github.api_url,
-                                     .user_agent = config->github.user_agent,
-                                     .ca_file = config->github.ca_file,
-                                     .proxy = &config->proxy};
-    int result = supervisor_start_signer(config, &messages_fd, &err);
-    options.supervisor_fd = messages_fd;
-    if (result < 0 || broker_new(&options, &broker, &err) < 0) {
-        (void)fprintf(stderr, "snekomatic " VERB ": %s\n", err.text);
+    if (supervisor_start_signer(config, &messages_fd, &err) < 0 ||
+        broker_client_open(&client, config, messages_fd, &err) < 0) {
+        fprintf(stderr, "snekomatic " VERB ": %s\n", err.text);
         return EX_CONFIG;
     }
-    int status = ask(broker, wish);
-    broker_free(broker);
+    int status = request_token(&client, options);
+    broker_client_close(&client);
     return status;
 }
 
 int cli_token(int argc, char **argv) {
-    struct wish wish = {.permissions = BUFFER_INIT(8192)};
+    struct options options = {.permissions = BUFFER_INIT(PERMISSIONS_MAX)};
     struct config *config = NULL;
-    (void)prctl(PR_SET_DUMPABLE, 0); /* first: the environment may hold the app's key */
-    int status = parse(&wish, argc, argv);
+    prctl(PR_SET_DUMPABLE, 0); /* first: the environment may hold the app's key */
+    int status = parse(&options, argc, argv);
     if (status < 0) {
-        status = cli_load_config(wish.config_path, true, &config);
-        if (status == 0) {
+        status = cli_load_config(options.config_path, CONFIG_NEED_EVERYTHING, &config);
+        if (status == EX_OK) {
             log_setup(SNEK_LEVEL_ERROR, config->log.format); /* standard output is the token's */
-            status = answer(config, &wish);
+            status = print_token(config, &options);
         }
         config_free(config);
     }
-    buffer_finish(&wish.permissions);
+    buffer_finish(&options.permissions);
     return status;
 }

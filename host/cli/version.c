@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `snekomatic version`: what a report about a bug needs. */
+/* `snekomatic version`: prints the versions that a bug report needs. */
 #include "cli/cli.h"
 
 #include "config/toml.h"
@@ -16,15 +16,14 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-static const char usage[] = "Usage: snekomatic version\n"
-                            "\n"
-                            "Prints the versions of snekomatic, of the ABI that it offers to "
-                            "plugins, and of the\n"
-                            "libraries that it runs with.\n"
-                            "\n"
-                            "  -h, --help  this text\n"
-                            "\n"
-                            "Exit status: 0; 64 wrong usage.\n";
+static const char usage[] =
+    "Usage: snekomatic version\n"
+    "\n"
+    "Prints the versions of snekomatic, of the plugin ABI that it offers, and of its libraries.\n"
+    "\n"
+    "  -h, --help  this text\n"
+    "\n"
+    "Exit status: 0 success; 64 wrong usage.\n";
 
 int cli_version(int argc, char **argv) {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
@@ -33,25 +32,25 @@ int cli_version(int argc, char **argv) {
         if (option != 'h') {
             return EX_USAGE;
         }
-        (void)fputs(usage, stdout);
+        fputs(usage, stdout);
         return EX_OK;
     }
     if (optind < argc) {
         return cli_usage_error("version", "'%s' is one argument too many", argv[optind]);
     }
-    (void)printf("snekomatic     " SNEK_VERSION "\n"
-                 "plugin ABI     %d.%d\n"
-                 "libcurl        %s\n"
-                 "GnuTLS         %s\n"
-                 "nettle         %d.%d\n"
-                 "libmicrohttpd  %s\n"
-                 "SQLite         %s\n"
-                 "libpq          %d.%d\n"
-                 "Jansson        %s\n"
-                 "toml++         %s\n",
-                 SNEK_ABI_MAJOR, SNEK_ABI_MINOR, curl_version(), gnutls_check_version(NULL),
-                 nettle_version_major(), nettle_version_minor(), MHD_get_version(),
-                 sqlite3_libversion(), PQlibVersion() / 10000, PQlibVersion() % 10000,
-                 jansson_version_str(), toml_library_version());
+    printf("snekomatic     " SNEK_VERSION "\n"
+           "plugin ABI     %d.%d\n"
+           "libcurl        %s\n"
+           "GnuTLS         %s\n"
+           "nettle         %d.%d\n"
+           "libmicrohttpd  %s\n"
+           "SQLite         %s\n"
+           "libpq          %d.%d\n"
+           "Jansson        %s\n"
+           "toml++         %s\n",
+           SNEK_ABI_MAJOR, SNEK_ABI_MINOR, curl_version(), gnutls_check_version(NULL),
+           nettle_version_major(), nettle_version_minor(), MHD_get_version(), sqlite3_libversion(),
+           PQlibVersion() / 10000, PQlibVersion() % 10000, jansson_version_str(),
+           toml_library_version());
     return EX_OK;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Reads times, links and entries; every size is bounded by the response that the broker kept. */
 #include "maintenance/delivery_log.h"
 
 #include "base/clock.h"
@@ -8,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-int page_read_time(const char *text, int64_t *time_ms) {
+int delivery_log_read_time(const char *text, int64_t *time_ms) {
     struct tm utc = {0};
     const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
     if (rest && *rest == '.') {
@@ -21,8 +22,8 @@ int page_read_time(const char *text, int64_t *time_ms) {
     return 0;
 }
 
-/* Of `<URL>; name=value; ..., <URL>; ...`: a URL in it holds no '>', but commas perhaps. */
-char *page_next_url(const char *link, size_t bytes) {
+/* Parses `<URL>; name=value; ..., <URL>; ...`. A URL in it contains no '>', but perhaps commas. */
+char *delivery_log_next_url(const char *link, size_t bytes) {
     AUTO_FREE char *copy = strndup(link, bytes);
     for (char *at = copy; at && (at = strchr(at, '<'));) {
         char *end = strchr(at, '>');
@@ -40,7 +41,7 @@ char *page_next_url(const char *link, size_t bytes) {
     return NULL;
 }
 
-/* Ages are told by GitHub's own clock, whatever ours says. */
+/* Ages are measured by GitHub's own clock, because ours may be wrong. */
 static int64_t date_of(const struct buffer *headers) {
     size_t bytes;
     char text[40];
@@ -49,20 +50,20 @@ static int64_t date_of(const struct buffer *headers) {
     if (!date || bytes >= sizeof text) {
         return clock_wall_ms();
     }
-    (void)snprintf(text, sizeof text, "%.*s", (int)bytes, date);
+    snprintf(text, sizeof text, "%.*s", (int)bytes, date);
     const char *rest = strptime(text, "%a, %d %b %Y %H:%M:%S", &utc); /* no locale is set */
     return rest ? (int64_t)timegm(&utc) * 1000 : clock_wall_ms();
 }
 
-/* 1 it is one, 0 it is to be left out, -1 it is not as GitHub's are. */
-static int read_entry(json_t *item, struct page_entry *entry) {
+/* 1: an entry; 0: leave it out; -1: not an entry of GitHub's delivery log. */
+static int read_entry(json_t *item, struct delivery_log_entry *entry) {
     json_int_t id, status = 0;
     const char *guid, *delivered_at, *event;
     json_t *action_or_null = NULL;
     if (json_unpack(item, "{s:I, s:s, s:s, s:s, s?o, s?I}", "id", &id, "guid", &guid,
                     "delivered_at", &delivered_at, "event", &event, "action", &action_or_null,
                     "status_code", &status) < 0 ||
-        page_read_time(delivered_at, &entry->delivered_ms) < 0) {
+        delivery_log_read_time(delivered_at, &entry->delivered_ms) < 0) {
         return -1;
     }
     if (!*guid || strlen(guid) > INBOX_GUID_MAX) {
@@ -72,12 +73,12 @@ static int read_entry(json_t *item, struct page_entry *entry) {
     entry->id = id;
     entry->status = status;
     entry->guid = guid;
-    (void)snprintf(entry->event, sizeof entry->event, "%s%s%s", event, action ? "." : "",
-                   action ? action : "");
+    snprintf(entry->event, sizeof entry->event, "%s%s%s", event, action ? "." : "",
+             action ? action : "");
     return 1;
 }
 
-static int read_entries(struct recover_page *page) {
+static int read_entries(struct delivery_log_page *page) {
     size_t i;
     json_t *item;
     json_array_foreach(page->json, i, item) {
@@ -91,16 +92,16 @@ static int read_entries(struct recover_page *page) {
     return 0;
 }
 
-struct recover_page *page_read(const struct buffer *headers, const struct buffer *body,
-                               struct error *err) {
-    struct recover_page *page = calloc(1, sizeof *page);
+struct delivery_log_page *delivery_log_read(const struct buffer *headers, const struct buffer *body,
+                                            struct error *err) {
+    struct delivery_log_page *page = calloc(1, sizeof *page);
     if (!page) {
-        (void)error_set(err, "out of memory");
+        error_set(err, "out of memory");
         return NULL;
     }
     size_t bytes;
     const char *link = answer_header(headers, "link", &bytes);
-    page->next_url = link ? page_next_url(link, bytes) : NULL;
+    page->next_url = link ? delivery_log_next_url(link, bytes) : NULL;
     page->now_ms = date_of(headers);
     page->json = json_loadb(body->data ? body->data : "", body->bytes, 0, NULL);
     size_t room = json_array_size(page->json) + 1;
@@ -109,20 +110,20 @@ struct recover_page *page_read(const struct buffer *headers, const struct buffer
     page->missing = calloc(room, sizeof *page->missing);
     page->requests = calloc(room, sizeof *page->requests);
     if (!json_is_array(page->json)) {
-        (void)error_set(err, "GET /app/hook/deliveries answered no list");
+        error_set(err, "GET /app/hook/deliveries answered no list");
     } else if (!page->entries || !page->guids || !page->missing || !page->requests) {
-        (void)error_set(err, "out of memory");
+        error_set(err, "out of memory");
     } else if (read_entries(page) < 0) {
-        (void)error_set(err, "GET /app/hook/deliveries answered a list with something else in it "
-                             "than deliveries");
+        error_set(err, "GET /app/hook/deliveries answered a list with something else in it "
+                       "than deliveries");
     } else {
         return page;
     }
-    page_free(page);
+    delivery_log_free(page);
     return NULL;
 }
 
-void page_free(struct recover_page *page) {
+void delivery_log_free(struct delivery_log_page *page) {
     if (page) {
         json_decref(page->json);
         free(page->entries);

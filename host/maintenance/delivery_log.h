@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A page of GET /app/hook/deliveries, read. Any thread; nothing is shared. */
+/* Parses a page of GitHub's delivery log, GET /app/hook/deliveries. Any thread; nothing is shared.
+ */
 #ifndef SNEK_MAINTENANCE_DELIVERY_LOG_H
 #define SNEK_MAINTENANCE_DELIVERY_LOG_H
 
@@ -10,34 +11,43 @@
 #include <jansson.h>
 #include <stdint.h>
 
-struct page_entry {
+struct delivery_log_entry {
     int64_t id;
     const char *guid;
-    char event[2 * INBOX_NAME_MAX + 2]; /* "pull_request.closed" */
+    /* "pull_request.closed" */
+    char event[2 * INBOX_NAME_MAX + 2];
     int64_t delivered_ms;
+    /* The HTTP status that GitHub got. */
     int64_t status;
 };
 
-struct recover_page {
-    json_t *json; /* the texts are in it */
+struct delivery_log_page {
+    /* Owns the texts of the entries. */
+    json_t *json;
     size_t n_entries;
-    struct page_entry *entries; /* the newest first, as GitHub lists them */
-    const char **guids;         /* theirs; for LACKS, as the next two */
+    /* The newest first, as GitHub lists them. */
+    struct delivery_log_entry *entries;
+    /* Of the entries, in their order; the next three are for inbox_find_missing. */
+    const char **guids;
     bool *missing;
     uint32_t *requests;
-    char *next_url; /* NULL: it is the last */
-    int64_t now_ms; /* GitHub's clock, from the answer's Date */
+    /* NULL: this is the last page. */
+    char *next_url;
+    /* GitHub's clock, from the response's Date. */
+    int64_t now_ms;
 };
 
-/* NULL, and what is wrong with the answer. Entries whose GUID no inbox would take are left out. */
-struct recover_page *page_read(const struct buffer *headers, const struct buffer *body,
-                               struct error *err);
-void page_free(struct recover_page *page); /* takes NULL */
+/* Returns NULL and the error if the response is not such a page. Leaves out entries whose GUID no
+ * inbox accepts. */
+struct delivery_log_page *delivery_log_read(const struct buffer *headers, const struct buffer *body,
+                                            struct error *err);
+/* Takes NULL. */
+void delivery_log_free(struct delivery_log_page *page);
 
-/* The URL of rel="next" in a Link header (RFC 8288), the caller's; NULL none. */
-char *page_next_url(const char *link, size_t bytes);
+/* The URL of rel="next" in a Link header (RFC 8288), or NULL. The caller frees it. */
+char *delivery_log_next_url(const char *link, size_t bytes);
 
-/* "2019-06-03T00:57:16Z", with or without a fraction of a second. */
-int page_read_time(const char *text, int64_t *time_ms);
+/* Parses "2019-06-03T00:57:16Z", with or without a fraction of a second. */
+int delivery_log_read_time(const char *text, int64_t *time_ms);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What is done by the clock and not by a delivery: old deliveries are forgotten, and GitHub is
- * asked for those that did not arrive. Of several hosts of one store, the elected one does it.
+/* Work that the clock starts and not a delivery: the host forgets old deliveries, and asks GitHub
+ * for those that did not arrive. Of several hosts of one store, the elected host does it.
  *
- * Threads: all on the loop's thread, but for maintenance_status(), which ingest's calls. */
+ * Threads: the loop's thread, except maintenance_status(), which ingest's thread calls. */
 #ifndef SNEK_MAINTENANCE_MAINTENANCE_H
 #define SNEK_MAINTENANCE_MAINTENANCE_H
 
@@ -27,14 +27,14 @@ struct maintenance_options {
 int maintenance_new(const struct maintenance_options *options, struct maintenance **maintenance,
                     struct error *err);
 
-/* Begins what is due. Call it after every loop_step(); how long the next step may wait, in
- * milliseconds. */
+/* Starts the work that is due. Call it after every loop_step(). Returns how long the next step may
+ * wait, in milliseconds. */
 int maintenance_tick(struct maintenance *maintenance);
 
-/* Appends `"recovery":{...}` for /readyz: never a reason not to be ready. Any thread. */
+/* Appends `"recovery":{...}` for /readyz: recovery never affects readiness. Any thread. */
 bool maintenance_status(void *maintenance, struct buffer *json);
 
-/* After the broker and the inbox were freed: opens what answers they left, frees. Takes NULL. */
+/* Call it after the broker and the inbox were freed: it handles their last results. Takes NULL. */
 void maintenance_free(struct maintenance *maintenance);
 
 #endif

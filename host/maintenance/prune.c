@@ -1,23 +1,36 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Retention: passes over what is old, in steps so small, and with such pauses, that ingest does not
- * notice. */
-#include "maintenance/private.h"
+/* Passes over old deliveries, step by step, with a pause after each step. */
+#include "maintenance/prune.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <assert.h>
+
 #define DAY_MS INT64_C(86400000)
-/* design.md, "Inbox". GitHub itself redelivers within 3 days; the rest is for people who look. */
+/* GitHub itself redelivers within 3 days. People look at dead runs and old GUIDs for longer. */
 #define DEAD_DAYS 30
 #define GUID_DAYS 35
 
 #define PASS_INTERVAL_MS 600000
-#define AGAIN_MS 60000 /* after a failure */
+/* After a failure. */
+#define RETRY_MS 60000
 #define STEP_DELIVERIES 100
 #define STEP_BYTES (UINT64_C(1) << 20)
-/* A pass has at most a fifth of the writer's time: the busier it is, the longer a step took. */
+/* A pass uses at most a fifth of the writer's time: the busier the writer, the longer a step took.
+ */
 #define PAUSE_FACTOR 4
 #define PAUSE_MIN_MS 10
+
+void prune_init(struct prune *prune, struct inbox *inbox, struct mailbox *mailbox,
+                int64_t retention_days) {
+    assert(retention_days >= 0);
+    *prune = (struct prune){.inbox = inbox, .mailbox = mailbox, .retention_days = retention_days};
+}
+
+void prune_close(struct prune *prune) {
+    prune->closed = true;
+}
 
 static int64_t older_than(int64_t now_ms, int64_t days, int64_t least_days) {
     return now_ms - (days > least_days ? days : least_days) * DAY_MS;
@@ -33,17 +46,18 @@ static void end_pass(struct prune *prune, int64_t next_ms) {
     prune->bodies = prune->forgotten = 0;
 }
 
-static void step_done(struct inbox_operation *operation) {
+static void on_step(struct inbox_operation *operation) {
     struct inbox_prune *step = CONTAINER_OF(operation, struct inbox_prune, operation);
     struct prune *prune = CONTAINER_OF(step, struct prune, step);
     int64_t now_ms = clock_monotonic_ms();
+    assert(prune->under_way);
     prune->under_way = false;
     if (operation->result < 0) {
         if (!prune->failing && !prune->closed) {
             log_event(SNEK_LEVEL_ERROR, "prune_failed", LOG_TEXT("reason", operation->error.text));
         }
         prune->failing = true;
-        end_pass(prune, now_ms + AGAIN_MS);
+        end_pass(prune, now_ms + RETRY_MS);
         return;
     }
     prune->failing = false;
@@ -58,19 +72,16 @@ static void step_done(struct inbox_operation *operation) {
     prune->next_ms = now_ms + (pause_ms > PAUSE_MIN_MS ? pause_ms : PAUSE_MIN_MS);
 }
 
-int64_t prune_tick(struct maintenance *maintenance, int64_t now_ms) {
-    struct prune *prune = &maintenance->prune;
-    if (prune->under_way || !maintenance->elect.elected) {
+int64_t prune_tick(struct prune *prune, bool elected, int64_t now_ms) {
+    if (prune->under_way || !elected) {
         return INT64_MAX;
     }
     if (prune->next_ms > now_ms) {
         return prune->next_ms;
     }
-    int64_t days = maintenance->options.config->store.retention_days, wall_ms = clock_wall_ms();
+    int64_t days = prune->retention_days, wall_ms = clock_wall_ms();
     prune->step = (struct inbox_prune){
-        .operation = {.kind = INBOX_PRUNE,
-                      .reply_to = &maintenance->mailbox,
-                      .on_result = step_done},
+        .operation = {.kind = INBOX_PRUNE, .reply_to = prune->mailbox, .on_result = on_step},
         .done_before_ms = older_than(wall_ms, days, 0),
         .dead_before_ms = older_than(wall_ms, days, DEAD_DAYS),
         .forget_before_ms = older_than(wall_ms, days, GUID_DAYS),
@@ -80,6 +91,6 @@ int64_t prune_tick(struct maintenance *maintenance, int64_t now_ms) {
     };
     prune->under_way = true;
     prune->started_ms = now_ms;
-    inbox_submit(maintenance->options.inbox, &prune->step.operation);
+    inbox_submit(prune->inbox, &prune->step.operation);
     return INT64_MAX;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The state machine of a pass: it continues from one result to the next, and never blocks. */
 #include "maintenance/redelivery_pass.h"
 
 #include "base/clock.h"
@@ -12,295 +13,300 @@
 #include <string.h>
 
 #define FIRST_PAGE "/app/hook/deliveries?per_page=100"
-#define PAGES_MAX 20000   /* of 100: more than GitHub keeps of anybody in 3 days */
-#define MISSING_MAX 10000 /* asked for in one pass; the rest in the next */
-/* GitHub's secondary limit is 900 points a minute and a POST is 5 of them ("Rate limits for the
- * REST API"); a bit is left for others. */
-#define ASK_INTERVAL_MS 400
+/* Of 100 entries: more than GitHub keeps of any app in 3 days. */
+#define PAGES_MAX 20000
+/* The most that one pass requests; the next pass continues. */
+#define MISSING_MAX 10000
+/* GitHub's secondary limit is 900 points a minute, and a POST costs 5 of them ("Rate limits for the
+ * REST API"). This leaves some for other requests. */
+#define REQUEST_INTERVAL_MS 400
 
-static void end(struct recover *recover) {
-    recover->under_way = false;
-    recover->ask_at_ms = 0;
-    recover->done(recover);
+static void end(struct redelivery_pass *pass) {
+    pass->under_way = false;
+    pass->continue_at_ms = 0;
+    pass->on_done(pass);
 }
 
-static void fail(struct recover *recover, const struct error *error) {
-    recover->complete = false;
-    recover->error = *error;
-    end(recover);
+static void fail(struct redelivery_pass *pass, const struct error *error) {
+    pass->complete = false;
+    pass->error = *error;
+    end(pass);
 }
 
-static void fail_with(struct recover *recover, const char *why) {
+static void fail_with(struct redelivery_pass *pass, const char *reason) {
     struct error err;
-    (void)error_set(&err, "%s", why);
-    fail(recover, &err);
+    error_set(&err, "%s", reason);
+    fail(pass, &err);
 }
 
-/* True when the pass has ended since there is nobody left to ask. */
-static bool stopped(struct recover *recover) {
-    if (recover->closed) {
-        fail_with(recover, "the host stops");
+/* True if the pass has ended, because inbox and broker are gone. */
+static bool stopped(struct redelivery_pass *pass) {
+    if (pass->closed) {
+        fail_with(pass, "the host stops");
     }
-    return recover->closed;
+    return pass->closed;
 }
 
-/* ---- asking ---- */
+/* ---- requests ---- */
 
-static void ask_next(struct recover *recover);
+static void request_next(struct redelivery_pass *pass);
 
-static void settle(struct recover *recover, enum recover_fate fate) {
-    struct recover_missing *missing = recover->next;
-    missing->fate = fate;
-    recover->fates[fate]++;
-    recover->next = missing->next;
-    if (recover->told && fate != RECOVER_MISSING && fate != RECOVER_YOUNG) {
-        recover->told(recover, missing);
+static void settle(struct redelivery_pass *pass, enum redelivery_state state) {
+    struct missing_delivery *missing = pass->current;
+    missing->state = state;
+    pass->counts[state]++;
+    pass->current = missing->next;
+    if (pass->on_settled && state != REDELIVERY_MISSING && state != REDELIVERY_RECENT) {
+        pass->on_settled(pass, missing);
     }
 }
 
-static void attempt_answered(struct broker_request *request) {
-    struct recover *recover = CONTAINER_OF(request, struct recover, request);
+static void on_redelivery_response(struct broker_request *request) {
+    struct redelivery_pass *pass = CONTAINER_OF(request, struct redelivery_pass, request);
     int32_t outcome = request->outcome;
     struct error error = request->error;
     broker_request_finish(request);
-    if (stopped(recover)) {
+    if (stopped(pass)) {
         return;
     }
     if (outcome == SNEK_E_NOT_FOUND || outcome == SNEK_E_VALIDATION) {
-        recover->next->why = strdup(error.text);
-        recover->complete = false;
-        settle(recover, RECOVER_REJECTED);
+        pass->current->reason = strdup(error.text);
+        pass->complete = false;
+        settle(pass, REDELIVERY_REJECTED);
     } else if (outcome < 0) {
-        fail(recover, &error);
+        fail(pass, &error);
         return;
     } else {
-        settle(recover, RECOVER_ASKED);
+        settle(pass, REDELIVERY_REQUESTED);
     }
-    recover->ask_at_ms = clock_monotonic_ms() + ASK_INTERVAL_MS;
+    pass->continue_at_ms = clock_monotonic_ms() + REQUEST_INTERVAL_MS;
 }
 
-static void send(struct recover *recover, const char *method,
+static void send(struct redelivery_pass *pass, const char *method,
                  void (*done)(struct broker_request *)) {
-    recover->request = (struct broker_request){.kind = BROKER_APP,
-                                               .reply_to = recover->mailbox,
-                                               .done = done,
-                                               .method = method,
-                                               .url = recover->url};
-    broker_submit(recover->broker, &recover->request);
+    pass->request = (struct broker_request){.kind = BROKER_APP,
+                                            .reply_to = pass->mailbox,
+                                            .done = done,
+                                            .method = method,
+                                            .url = pass->url};
+    broker_submit(pass->broker, &pass->request);
 }
 
-static bool set_url(struct recover *recover, char *url) {
-    free(recover->url);
-    recover->url = url;
+static bool set_url(struct redelivery_pass *pass, char *url) {
+    free(pass->url);
+    pass->url = url;
     return url != NULL;
 }
 
-static void ask_counted(struct inbox_operation *operation) {
-    struct inbox_count_redelivery *ask =
+static void on_counted(struct inbox_operation *operation) {
+    struct inbox_count_redelivery *count =
         CONTAINER_OF(operation, struct inbox_count_redelivery, operation);
-    struct recover *recover = CONTAINER_OF(ask, struct recover, ask);
+    struct redelivery_pass *pass = CONTAINER_OF(count, struct redelivery_pass, count);
     char *url = NULL;
-    if (stopped(recover)) {
+    if (stopped(pass)) {
         return;
     }
     if (operation->result < 0) {
-        fail(recover, &operation->error);
+        fail(pass, &operation->error);
     } else if (operation->result == INBOX_REDELIVERY_COUNTED) {
-        recover->next->asked++;
-        if (asprintf(&url, "/app/hook/deliveries/%" PRId64 "/attempts", recover->next->id) < 0 ||
-            !set_url(recover, url)) {
-            fail_with(recover, "out of memory");
+        pass->current->requests++;
+        if (asprintf(&url, "/app/hook/deliveries/%" PRId64 "/attempts", pass->current->id) < 0 ||
+            !set_url(pass, url)) {
+            fail_with(pass, "out of memory");
             return;
         }
-        send(recover, "POST", attempt_answered);
+        send(pass, "POST", on_redelivery_response);
     } else {
-        settle(recover,
-               operation->result == INBOX_REDELIVERY_PRESENT ? RECOVER_CAME : RECOVER_GIVEN_UP);
-        ask_next(recover);
+        settle(pass, operation->result == INBOX_REDELIVERY_PRESENT ? REDELIVERY_ARRIVED
+                                                                   : REDELIVERY_GIVEN_UP);
+        request_next(pass);
     }
 }
 
-/* Settles those that need no asking, up to one that does. */
-static void ask_next(struct recover *recover) {
-    for (struct recover_missing *missing; (missing = recover->next);) {
-        if (missing->fate == RECOVER_YOUNG) {
-            settle(recover, RECOVER_YOUNG);
-        } else if (missing->asked >= RECOVER_ASK_MAX) {
-            settle(recover, RECOVER_GIVEN_UP);
-        } else if (recover->dry_run) {
-            settle(recover, RECOVER_MISSING);
+/* Settles the deliveries that need no request, up to one that does. */
+static void request_next(struct redelivery_pass *pass) {
+    for (struct missing_delivery *missing; (missing = pass->current);) {
+        if (missing->state == REDELIVERY_RECENT) {
+            settle(pass, REDELIVERY_RECENT);
+        } else if (missing->requests >= REDELIVERY_REQUESTS_MAX) {
+            settle(pass, REDELIVERY_GIVEN_UP);
+        } else if (pass->dry_run) {
+            settle(pass, REDELIVERY_MISSING);
         } else {
-            recover->ask = (struct inbox_count_redelivery){
+            pass->count = (struct inbox_count_redelivery){
                 .operation = {.kind = INBOX_COUNT_REDELIVERY,
-                              .reply_to = recover->mailbox,
-                              .on_result = ask_counted},
+                              .reply_to = pass->mailbox,
+                              .on_result = on_counted},
                 .guid = missing->guid,
-                .most = RECOVER_ASK_MAX,
+                .most = REDELIVERY_REQUESTS_MAX,
                 .now_ms = clock_wall_ms(),
             };
-            inbox_submit(recover->inbox, &recover->ask.operation);
+            inbox_submit(pass->inbox, &pass->count.operation);
             return;
         }
     }
-    end(recover);
+    end(pass);
 }
 
-int64_t recover_tick(struct recover *recover, int64_t now_ms) {
-    if (recover->ask_at_ms == 0) {
+int64_t redelivery_pass_tick(struct redelivery_pass *pass, int64_t now_ms) {
+    if (pass->continue_at_ms == 0) {
         return INT64_MAX;
     }
-    if (recover->ask_at_ms > now_ms) {
-        return recover->ask_at_ms;
+    if (pass->continue_at_ms > now_ms) {
+        return pass->continue_at_ms;
     }
-    recover->ask_at_ms = 0;
-    ask_next(recover);
-    return recover->ask_at_ms ? recover->ask_at_ms : INT64_MAX;
+    pass->continue_at_ms = 0;
+    request_next(pass);
+    return pass->continue_at_ms ? pass->continue_at_ms : INT64_MAX;
 }
 
-/* ---- listing ---- */
+/* ---- the delivery log ---- */
 
 static int compare(const void *a, const void *b) {
-    return strcmp(((const struct recover_missing *)a)->guid,
-                  ((const struct recover_missing *)b)->guid);
+    return strcmp(((const struct missing_delivery *)a)->guid,
+                  ((const struct missing_delivery *)b)->guid);
 }
 
-/* GitHub lists every attempt at a delivery, the newest first: that one counts. */
-static bool is_known(struct recover *recover, const char *guid) {
-    struct recover_missing key;
-    (void)snprintf(key.guid, sizeof key.guid, "%s", guid);
-    return tfind(&key, &recover->tree, compare) != NULL;
+/* GitHub lists every attempt at a delivery, the newest first. The newest attempt counts. */
+static bool is_known(struct redelivery_pass *pass, const char *guid) {
+    struct missing_delivery key;
+    snprintf(key.guid, sizeof key.guid, "%s", guid);
+    return tfind(&key, &pass->tree, compare) != NULL;
 }
 
-static int keep(struct recover *recover, const struct page_entry *entry, uint32_t asked) {
-    struct recover_missing *missing = calloc(1, sizeof *missing);
+static int keep(struct redelivery_pass *pass, const struct delivery_log_entry *entry,
+                uint32_t asked) {
+    struct missing_delivery *missing = calloc(1, sizeof *missing);
     if (!missing) {
         return -1;
     }
     missing->id = entry->id;
     missing->delivered_ms = entry->delivered_ms;
     missing->status = entry->status;
-    missing->asked = asked;
-    (void)snprintf(missing->guid, sizeof missing->guid, "%s", entry->guid);
-    (void)snprintf(missing->event, sizeof missing->event, "%s", entry->event);
-    bool young = recover->page->now_ms - entry->delivered_ms < RECOVER_YOUNG_MS;
-    missing->fate = young ? RECOVER_YOUNG : RECOVER_MISSING;
-    missing->next = recover->missing;
-    recover->missing = missing;
-    recover->n_missing++;
-    return tsearch(missing, &recover->tree, compare) ? 0 : -1;
+    missing->requests = asked;
+    snprintf(missing->guid, sizeof missing->guid, "%s", entry->guid);
+    snprintf(missing->event, sizeof missing->event, "%s", entry->event);
+    bool recent = pass->page->now_ms - entry->delivered_ms < REDELIVERY_RECENT_MS;
+    missing->state = recent ? REDELIVERY_RECENT : REDELIVERY_MISSING;
+    missing->next = pass->missing;
+    pass->missing = missing;
+    pass->n_missing++;
+    return tsearch(missing, &pass->tree, compare) ? 0 : -1;
 }
 
-static void page_answered(struct broker_request *request);
+static void on_page(struct broker_request *request);
 
-static void read_on(struct recover *recover) {
-    const struct recover_page *page = recover->page;
-    bool far =
-        page->n_entries > 0 && page->entries[page->n_entries - 1].delivered_ms < recover->since_ms;
-    char *url = page->next_url && !far ? strdup(page->next_url) : NULL;
-    bool more = page->next_url && !far;
-    page_free(recover->page);
-    recover->page = NULL;
-    if (more && recover->n_missing >= MISSING_MAX) {
-        recover->complete = false; /* the next pass looks at all again */
+static void read_on(struct redelivery_pass *pass) {
+    const struct delivery_log_page *page = pass->page;
+    bool reached_since =
+        page->n_entries > 0 && page->entries[page->n_entries - 1].delivered_ms < pass->since_ms;
+    char *url = page->next_url && !reached_since ? strdup(page->next_url) : NULL;
+    bool more = page->next_url && !reached_since;
+    delivery_log_free(pass->page);
+    pass->page = NULL;
+    if (more && pass->n_missing >= MISSING_MAX) {
+        /* The next pass reads the whole log again. */
+        pass->complete = false;
         free(url);
         more = false;
     }
     if (!more) {
-        recover->next = recover->missing;
-        ask_next(recover);
+        pass->current = pass->missing;
+        request_next(pass);
         return;
     }
-    if (!url || ++recover->pages > PAGES_MAX) {
+    if (!url || ++pass->n_pages > PAGES_MAX) {
         free(url);
-        fail_with(recover, url ? "GET /app/hook/deliveries does not end" : "out of memory");
+        fail_with(pass, url ? "GET /app/hook/deliveries does not end" : "out of memory");
         return;
     }
-    (void)set_url(recover, url);
-    send(recover, "GET", page_answered);
+    set_url(pass, url);
+    send(pass, "GET", on_page);
 }
 
-static void compared(struct inbox_operation *operation) {
-    struct inbox_find_missing *find_missing =
+static void on_compared(struct inbox_operation *operation) {
+    struct inbox_find_missing *missing =
         CONTAINER_OF(operation, struct inbox_find_missing, operation);
-    struct recover *recover = CONTAINER_OF(find_missing, struct recover, find_missing);
-    const struct recover_page *page = recover->page;
-    if (stopped(recover)) {
+    struct redelivery_pass *pass = CONTAINER_OF(missing, struct redelivery_pass, find);
+    const struct delivery_log_page *page = pass->page;
+    if (stopped(pass)) {
         return;
     }
     if (operation->result < 0) {
-        fail(recover, &operation->error);
+        fail(pass, &operation->error);
         return;
     }
     for (size_t i = 0; i < page->n_entries; i++) {
-        if (page->missing[i] && !is_known(recover, page->entries[i].guid) &&
-            keep(recover, &page->entries[i], page->requests[i]) < 0) {
-            fail_with(recover, "out of memory");
+        if (page->missing[i] && !is_known(pass, page->entries[i].guid) &&
+            keep(pass, &page->entries[i], page->requests[i]) < 0) {
+            fail_with(pass, "out of memory");
             return;
         }
     }
-    read_on(recover);
+    read_on(pass);
 }
 
-static void page_answered(struct broker_request *request) {
-    struct recover *recover = CONTAINER_OF(request, struct recover, request);
+static void on_page(struct broker_request *request) {
+    struct redelivery_pass *pass = CONTAINER_OF(request, struct redelivery_pass, request);
     struct error err;
     if (request->outcome < 0) {
         err = request->error;
     } else {
-        recover->page = page_read(&request->headers, &request->answer, &err);
+        pass->page = delivery_log_read(&request->headers, &request->answer, &err);
     }
     broker_request_finish(request);
-    if (stopped(recover)) {
+    if (stopped(pass)) {
         return;
     }
-    if (!recover->page) {
-        fail(recover, &err);
+    if (!pass->page) {
+        fail(pass, &err);
         return;
     }
-    struct recover_page *page = recover->page;
-    if (recover->begun_ms == 0) {
-        recover->begun_ms = page->now_ms;
+    struct delivery_log_page *page = pass->page;
+    if (pass->began_ms == 0) {
+        pass->began_ms = page->now_ms;
     }
-    recover->listed += page->n_entries;
-    recover->find_missing = (struct inbox_find_missing){
+    pass->listed += page->n_entries;
+    pass->find = (struct inbox_find_missing){
         .operation = {.kind = INBOX_FIND_MISSING,
-                      .reply_to = recover->mailbox,
-                      .on_result = compared},
+                      .reply_to = pass->mailbox,
+                      .on_result = on_compared},
         .guids = page->guids,
         .n_guids = page->n_entries,
         .missing = page->missing,
         .requests = page->requests,
     };
-    inbox_submit(recover->inbox, &recover->find_missing.operation);
+    inbox_submit(pass->inbox, &pass->find.operation);
 }
 
 /* ---- life ---- */
 
-void recover_begin(struct recover *recover) {
-    recover->complete = true;
-    recover->under_way = true;
-    if (!set_url(recover, strdup(FIRST_PAGE))) {
-        fail_with(recover, "out of memory");
+void redelivery_pass_begin(struct redelivery_pass *pass) {
+    pass->complete = true;
+    pass->under_way = true;
+    if (!set_url(pass, strdup(FIRST_PAGE))) {
+        fail_with(pass, "out of memory");
         return;
     }
-    send(recover, "GET", page_answered);
+    send(pass, "GET", on_page);
 }
 
 static void leave(void *item) {
-    (void)item; /* the list frees them */
+    /* the list frees them */
+    (void)item;
 }
 
-void recover_finish(struct recover *recover) {
-    tdestroy(recover->tree, leave);
-    while (recover->missing) {
-        struct recover_missing *missing = recover->missing;
-        recover->missing = missing->next;
-        free(missing->why);
+void redelivery_pass_finish(struct redelivery_pass *pass) {
+    tdestroy(pass->tree, leave);
+    while (pass->missing) {
+        struct missing_delivery *missing = pass->missing;
+        pass->missing = missing->next;
+        free(missing->reason);
         free(missing);
     }
-    page_free(recover->page);
-    free(recover->url);
-    recover->page = NULL;
-    recover->tree = NULL;
-    recover->url = NULL;
+    delivery_log_free(pass->page);
+    free(pass->url);
+    pass->page = NULL;
+    pass->tree = NULL;
+    pass->url = NULL;
 }

@@ -63,7 +63,7 @@ def test_version_names_program_and_abi():
     assert re.search(r"ABI +1\.0", result.stdout)
 
 
-def test_check_shows_what_each_plugin_wants(idle):
+def test_check_shows_the_description_of_each_plugin(idle):
     result = run("check", "-c", idle(plugins=["invite", "ping"]).file)
     assert result.returncode == 0, result.stderr
     for text in ["plugin invite", "members: write", "pull_request.closed", "plugin ping", "/ping",
@@ -97,7 +97,7 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 @pytest.mark.parametrize("verb", ["check", "serve"])
-def test_a_wrong_configuration_is_rejected_with_its_place(idle, case, verb):
+def test_a_wrong_configuration_is_rejected_with_its_position(idle, case, verb):
     old, new, sentence = WRONG[case]
     result = run(verb, "-c", edited(idle(), old, new).file)
     assert result.returncode == 78
@@ -153,7 +153,7 @@ def test_a_missing_plugin_and_an_unsafe_one_are_rejected(idle, tmp_path):
 @pytest.mark.parametrize("bad,sentence", [
     ("magic", "is no plugin of snekomatic|magic"), ("major", "ABI 2.*ABI 1"),
     ("minor", r"1\.1"), ("symbol", "snek_plugin_entry"), ("small", "bytes")])
-def test_a_plugin_that_does_not_fit_is_rejected_with_a_sentence(idle, bad, sentence):
+def test_an_incompatible_plugin_is_rejected_with_the_reason(idle, bad, sentence):
     bot = idle(plugins=[f"bad-{bad}"])
     for verb in ("check", "serve"):
         result = run(verb, "-c", bot.file)
@@ -162,7 +162,7 @@ def test_a_plugin_that_does_not_fit_is_rejected_with_a_sentence(idle, bad, sente
         assert re.search(sentence, said), said
 
 
-def test_check_says_that_a_plugin_does_not_end(idle):
+def test_check_reports_a_plugin_that_does_not_end(idle):
     result = run("check", "-c", idle(plugins=["bad-destroy"]).file)
     assert result.returncode == 78
     assert "does not end: its destroy() does not return" in result.stderr
@@ -186,7 +186,7 @@ def test_a_wrong_plugin_configuration_is_rejected_with_its_key(idle):
     assert "mesage" in result.stderr and "message" in result.stderr
 
 
-def test_a_configuration_for_a_plugin_that_takes_none_is_rejected(idle):
+def test_a_configuration_for_a_plugin_without_one_is_rejected(idle):
     result = run("check", "-c", idle(plugins=[{"name": "ping", "config": {"x": 1}}]).file)
     assert result.returncode == 78
     assert "takes no configuration" in result.stderr
@@ -207,12 +207,12 @@ WITHOUT_USE = {
                                       r"server\.listen: .*192\.0\.2\.1:8000"),
     "authorities in no file": ({"github": {"ca_file": "/nowhere/ca"}}, r"github\.ca_file: .*/nowhere"),
     "authorities that are a text": ({"github": {"ca_file": snek.__file__}},
-                                    r"github\.ca_file: .*no certificates"),
+                                    r"github\.ca_file: .*no usable certificates"),
 }
 
 
 @pytest.mark.parametrize("case", WITHOUT_USE)
-def test_check_says_what_serve_could_not_use(idle, case):
+def test_check_reports_what_serve_cannot_use(idle, case):
     config, sentence = WITHOUT_USE[case]
     result = run("check", "-c", idle(config=config).file)
     assert result.returncode == 78, result.stdout + result.stderr
@@ -243,7 +243,7 @@ def test_check_changes_nothing(idle, start_bot):
     assert contents(running.folder) == before, "one that a host had"
 
 
-def test_check_takes_an_empty_database(idle, database, store):
+def test_check_accepts_an_empty_database(idle, database, store):
     bot = idle(plugins=["ping"], config={"store": {"url": store}})
     result = run("check", "-c", bot.file)
     assert result.returncode == 0, result.stderr
@@ -270,7 +270,7 @@ Q/KH+SDIfAIhAM7WOa2lJJSdQ7bAIGlv4HkhU1FqpCxczEdfMHEze386
 """
 
 
-def test_check_takes_certificates(idle, tmp_path):
+def test_check_accepts_certificates(idle, tmp_path):
     (tmp_path / "ca.pem").write_text(AUTHORITY, encoding="ascii")
     result = run("check", "-c", idle(config={"github": {"ca_file": str(tmp_path / "ca.pem")}}).file)
     assert result.returncode == 0, result.stderr
@@ -287,7 +287,7 @@ def test_check_shows_a_database_without_its_password(idle):
     assert "s3cret" not in result.stdout + result.stderr
 
 
-def test_check_says_that_nothing_will_act(idle):
+def test_check_reports_that_no_plugin_is_configured(idle):
     result = run("check", "-c", idle(plugins=[]).file)
     assert result.returncode == 0
     assert "no plugins" in result.stdout
@@ -310,7 +310,7 @@ def test_an_installation_that_was_moved_finds_its_worker_and_plugins(fake, tmp_p
     assert next((tmp_path / "second").rglob("snekomatic.pc")).read_text().count("plugindir") == 1
 
 
-def test_an_address_that_is_taken_is_said(start_bot, idle):
+def test_an_address_in_use_is_reported(start_bot, idle):
     first = start_bot(plugins=["ping"])
     bot = idle("second", config={"server": {"listen": f"127.0.0.1:{first.port}"}})
     result = run("serve", "-c", bot.file)
@@ -356,7 +356,7 @@ def demo(**env):
 @pytest.mark.parametrize("env", [{}, {"GITHUB_WEBHOOK_SECRET": "another", "SENTRY_DSN": "https://x",
                                       "DATABASE_URL": "mysql://x", "GITHUB_APP_ID": "0"}],
                          ids=["clean", "with-a-bot-of-ones-own"])
-def test_the_demo_tells_its_story_and_ends_cleanly(env):
+def test_the_demo_runs_and_ends_cleanly(env):
     result = demo(**env)
     assert result.returncode == 0, result.stdout + result.stderr
     words = re.findall(r"^  (\w+) +", result.stdout, flags=re.MULTILINE)
@@ -364,13 +364,13 @@ def test_the_demo_tells_its_story_and_ends_cleanly(env):
     assert told == ["stored", "routed", "invited", "welcomed", "done"], result.stdout
 
 
-def test_the_demo_that_cannot_be_told_says_why_and_fails():
+def test_a_demo_that_cannot_run_fails_with_the_reason():
     result = demo(PORT="70000")
     assert result.returncode != 0
     assert "server.listen must have a port from 0 to 65535" in result.stdout + result.stderr
 
 
-def test_send_rejects_what_no_host_would_take(idle, tmp_path):
+def test_send_rejects_unusable_arguments(idle, tmp_path):
     file = tmp_path / "payload.json"
     file.write_text("{}")
     url = ["--url", "http://127.0.0.1:9/webhook/github"]

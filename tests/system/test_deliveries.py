@@ -56,10 +56,10 @@ def test_a_list_shows_each_run_and_is_narrowed(host):
     lines = table.splitlines()
     assert len(lines) == 4 and lines[0].split()[:3] == ["RECEIVED", "DELIVERY", "EVENT"]
     assert "told to fail" in lines[2] and dead in lines[2] and "trouble.fail" in lines[2]
-    assert "nothing like that" in run(host, "list", "--plugin", "nobody")
+    assert "no such delivery" in run(host, "list", "--plugin", "nobody")
 
 
-def test_show_tells_all_and_the_body_comes_back_byte_by_byte(host):
+def test_show_prints_everything_and_the_exact_body(host):
     body = json.dumps(trouble("fail", text="é\u0000")).encode() + b" \n"
     guid = host.post("trouble", body=body).delivery
     host.wait_log(msg="dead", delivery=guid)
@@ -112,7 +112,7 @@ def test_a_run_that_is_discarded_and_retried_while_it_runs_counts_once(start_bot
     assert (now["state"], now["attempt"]) == ("queued", 0)
 
 
-def test_payloads_of_what_is_finished_are_pruned_and_guids_are_known(start_bot):
+def test_payloads_are_pruned_after_the_end_and_guids_are_kept(start_bot):
     host = start_bot(plugins=["trouble"], config={"store": {"retention_days": 0},
                                                   "dispatch": {"max_attempts": 1}})
     done = host.deliver("trouble", trouble("fine"))
@@ -130,7 +130,7 @@ def test_payloads_of_what_is_finished_are_pruned_and_guids_are_known(start_bot):
     host.wait_log(msg="done", delivery=done)
 
 
-def test_a_store_that_is_not_there_or_not_ours_is_said_and_left_alone(fake, tmp_path):
+def test_a_missing_or_foreign_store_is_reported_and_not_changed(fake, tmp_path):
     bot = snek.Bot(fake, tmp_path / "bot", start=False)
     bot.process = bot  # nothing runs
     bot.output = lambda: ""
@@ -144,11 +144,11 @@ def test_a_store_that_is_not_there_or_not_ours_is_said_and_left_alone(fake, tmp_
 
 
 @pytest.mark.parametrize("words,sentence", [
-    ([], "list, show, retry or discard"), (["lst"], "did you mean list"), (["show"], "GUID"),
+    ([], "list, show, retry and discard"), (["lst"], "did you mean list"), (["show"], "GUID"),
     (["list", "--state", "deed"], "did you mean dead"), (["list", "--since", "soon"], "2h"),
     (["list", "--limit", "-1"], "number"), (["show", "x", "--json", "--body"], "exclude"),
-    (["retry", "x", "--json"], "--json is not for retry"), (["list", "more"], "too many")])
-def test_wrong_usage_is_said(words, sentence):
+    (["retry", "x", "--json"], "--json is not an option of retry"), (["list", "more"], "one argument too many")])
+def test_wrong_usage_is_reported(words, sentence):
     result = subprocess.run([str(snek.program("snekomatic")), "deliveries", *words],
                             env=snek.clean_environment(), capture_output=True, text=True,
                             timeout=60, check=False)

@@ -81,7 +81,7 @@ def test_sqlite_on_a_dyno_is_warned_of_loudly(start_bot):
     bot = start_bot(env={"DYNO": "web.1"})
     (warning,) = bot.log(msg="disk_ephemeral")
     assert warning["level"] == "warning"
-    assert "ERASED" in warning["reason"] and "heroku-postgresql" in warning["reason"]
+    assert "ERASES" in warning["reason"] and "heroku-postgresql" in warning["reason"]
 
 
 def test_sqlite_elsewhere_is_not_warned_of(start_bot):

@@ -210,7 +210,7 @@ def test_a_plain_and_a_chunked_request_are_accepted(host):
 
 
 @pytest.mark.parametrize("end", [b"\r\n", b"\n"])
-def test_what_follows_chunks_on_a_connection_is_not_taken_for_a_request(host, end):
+def test_bytes_after_a_chunked_body_are_no_request(host, end):
     chunks = b"%x%s%s\r\n0\r\n\r\n" % (len(BODY), end, BODY)
     request = request_with(host, b"Transfer-Encoding: chunked", body=chunks, length=False)
     request = request.replace(b"Connection: close\r\n", b"")

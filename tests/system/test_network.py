@@ -438,7 +438,7 @@ def test_check_online_warns_when_only_the_next_key_is_taken(make_front, check, t
     old = snek.make_key(tmp_path / "old.pem")
     result = check(before, github={"private_key_file": str(old), "private_key_next_file": str(key)})
     assert result.returncode == 0 and "the app is sneks-bot\n" in result.stdout
-    assert result.stderr == ("warning: GitHub rejects the private key and takes the next one: make "
+    assert result.stderr == ("warning: GitHub rejects the private key and accepts the next one: make "
                              "it github.private_key_file\n")
     result = check(before, github={"private_key_next_file": str(old)})
     assert result.returncode == 0 and not result.stderr

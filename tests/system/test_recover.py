@@ -52,7 +52,7 @@ def wait_pass(bot, **wanted):
     return bot.wait_log(msg="recovery", **wanted)
 
 
-def test_what_came_while_the_host_was_down_is_recovered_once(make, fake):
+def test_deliveries_during_a_downtime_are_recovered_once(make, fake):
     bot = make()
     before = fake.deliver("trouble", trouble())
     assert before["status_code"] == 202
@@ -68,13 +68,13 @@ def test_what_came_while_the_host_was_down_is_recovered_once(make, fake):
         bot.wait_log(msg="done", delivery=guid)
     bot.wait_log(msg="stored", delivery=ping["guid"])
     line = wait_pass(bot)
-    assert (line["listed"], line["asked"]) == ("5", "4")
-    order = [line["delivery"] for line in bot.log(msg="redelivery_asked")]
+    assert (line["listed"], line["requested"]) == ("5", "4")
+    order = [line["delivery"] for line in bot.log(msg="redelivery_requested")]
     assert order == [*guids, ping["guid"]]  # as it happened
     fake.age_deliveries(300)
     bot.stop()
     bot.start()
-    assert wait_pass(bot)["asked"] == "0"
+    assert wait_pass(bot)["requested"] == "0"
     assert asked(fake) == 4
     for guid in guids:
         assert len(bot.log(msg="done", delivery=guid)) == 0  # not run again
@@ -83,19 +83,19 @@ def test_what_came_while_the_host_was_down_is_recovered_once(make, fake):
     assert fake.unexpected() == []
 
 
-def test_a_lost_202_is_not_asked_for(make, fake):
+def test_a_delivery_with_a_lost_202_is_not_requested(make, fake):
     bot = make()
     entry = fake.deliver("trouble", trouble(), lose_response=True, age_s=600)
     assert entry["status_code"] == 504
     bot.wait_log(msg="done", delivery=entry["guid"])
     bot.stop()
     bot.start()
-    assert wait_pass(bot)["asked"] == "0"
+    assert wait_pass(bot)["requested"] == "0"
     assert found(bot) == {}
     assert asked(fake) == 0
 
 
-def test_whatever_status_github_saw_what_the_store_lacks_is_asked_for(make, fake):
+def test_missing_deliveries_are_requested_even_after_a_202(make, fake):
     bot = make()
     bot.wait_log(msg="recovery")  # else it may find what is on its way, and seems to be old
     entry = fake.deliver("trouble", trouble(), age_s=600)
@@ -108,7 +108,7 @@ def test_whatever_status_github_saw_what_the_store_lacks_is_asked_for(make, fake
     assert asked(fake) == 1
 
 
-def test_what_was_tried_within_the_last_minute_is_left_alone(make, fake):
+def test_deliveries_of_the_last_minute_are_left_alone(make, fake):
     bot = make(minutes=0)
     bot.stop()
     new = fake.deliver("trouble", trouble())
@@ -116,17 +116,17 @@ def test_what_was_tried_within_the_last_minute_is_left_alone(make, fake):
     again = fake.deliver("trouble", trouble(), guid=old["guid"])  # somebody pressed Redeliver
     assert again["status_code"] == 502
     results = {guid: one["result"] for guid, one in found(bot).items()}
-    assert results == {new["guid"]: "just tried", old["guid"]: "just tried"}
+    assert results == {new["guid"]: "tried just now", old["guid"]: "tried just now"}
     assert asked(fake) == 0
 
 
-def test_each_is_asked_for_three_times_at_most(make, fake):
+def test_each_delivery_is_requested_three_times_at_most(make, fake):
     bot = make(minutes=0)
     bot.stop()
     guid = fake.deliver("trouble", trouble(), age_s=600)["guid"]
     for time in range(1, 4):
         one = found(bot)[guid]
-        assert (one["result"], one["asked"]) == ("asked for", time)
+        assert (one["result"], one["requests"]) == ("requested", time)
         fake.wait_requests(time, method="POST", path=ATTEMPTS)
         fake.age_deliveries(600)
     assert found(bot)[guid]["result"] == "given up"
@@ -134,16 +134,16 @@ def test_each_is_asked_for_three_times_at_most(make, fake):
     assert asked(fake) == 3
 
 
-def test_a_dry_run_asks_for_nothing_and_counts_nothing(make, fake):
+def test_a_dry_run_requests_and_counts_nothing(make, fake):
     bot = make(minutes=0)
     bot.stop()
     guid = fake.deliver("trouble", trouble(), age_s=600)["guid"]
     for _ in range(4):
         one = found(bot, "--dry-run")[guid]
-        assert (one["result"], one["asked"], one["event"]) == ("missing", 0, "trouble.fine")
+        assert (one["result"], one["requests"], one["event"]) == ("missing", 0, "trouble.fine")
     assert guid in recover(bot, "--dry-run")
     assert asked(fake) == 0
-    assert found(bot)[guid]["asked"] == 1
+    assert found(bot)[guid]["requests"] == 1
 
 
 def test_all_pages_are_read_and_the_verb_works_beside_the_host(make, fake):
@@ -153,14 +153,14 @@ def test_all_pages_are_read_and_the_verb_works_beside_the_host(make, fake):
         fake.deliver("ping", {"zen": "Keep it logically awesome."}, age_s=3000)
     forgotten = fake.deliver("trouble", trouble(), unsent=True, age_s=3 * 86400)["guid"]
     response = json.loads(recover(bot, "--json"))
-    assert (response["listed"], response["missing"], response["asked"]) == (121, 1, 1)
+    assert (response["listed"], response["missing"], response["requested"]) == (121, 1, 1)
     bot.wait_log(msg="done", delivery=lost)
     assert bot.log(msg="stored", delivery=forgotten) == []
     cursors = [entry["query"] for entry in fake.requests("GET", "/app/hook/deliveries")]
     assert len(cursors) == 2 and "cursor=v1_" in cursors[1]
 
 
-def test_a_failing_github_is_said_once_shown_and_asked_again(make, fake):
+def test_a_failing_github_is_logged_once_shown_and_asked_again(make, fake):
     fake.fail("GET", "/app/hook/deliveries", status=503, times=-1)
     bot = make()
     line = bot.wait_log(msg="recovery_failed")
@@ -175,10 +175,10 @@ def test_a_failing_github_is_said_once_shown_and_asked_again(make, fake):
     fake.fail("POST", "/app/hook/deliveries", status=422, body={"message": "too old"})
     one = found(bot)[guid]
     assert one["result"] == "rejected" and "too old" in one["reason"]
-    assert found(bot)[guid]["result"] == "asked for"
+    assert found(bot)[guid]["result"] == "requested"
 
 
-def test_a_key_that_is_not_the_apps_is_said(make, fake, tmp_path):
+def test_a_wrong_key_is_reported(make, fake, tmp_path):
     bot = make(minutes=0)
     bot.stop()
     other = snek.make_key(tmp_path / "other.pem")

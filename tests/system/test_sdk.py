@@ -112,7 +112,7 @@ def test_a_permission_that_is_not_known_is_warned_of(installed, tmp_path):
         "cc -shared -fPIC $(pkg-config --cflags snekomatic) greeter/greeter.c -o greeter.so\n"
         "snekomatic plugins", tmp_path)
     assert status == 0, output
-    assert "wants the permission isues, which is not known; did you mean issues?" in output
+    assert "declares the permission isues, which this version does not know; did you mean issues?" in output
     assert "permission pull_requests" not in output
 
 
@@ -121,7 +121,7 @@ def test_a_name_that_cannot_be_a_plugins_is_rejected(installed, tmp_path, name):
     status, output = run([installed.prefix / "bin" / "snekomatic", "new-plugin", "--", name],
                          cwd=tmp_path)
     assert status == 64, output
-    assert "no plugin's name" in output
+    assert "cannot be a plugin's name" in output
     assert list(tmp_path.iterdir()) == []
 
 

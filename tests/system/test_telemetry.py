@@ -51,7 +51,7 @@ def lived(fake, start_bot):
     return host
 
 
-def test_what_happened_is_counted(fake, lived):
+def test_deliveries_runs_and_requests_are_counted(fake, lived):
     found = wait_metric(lived, 'snekomatic_runs{state="dead"}', 1)
     assert found['snekomatic_deliveries_total{event="pull_request",outcome="stored"}'] == 1
     assert found['snekomatic_deliveries_total{event="pull_request",outcome="redelivered"}'] == 1
@@ -82,7 +82,7 @@ def test_a_worker_that_dies_is_counted(start_bot):
     assert found['snekomatic_worker_deaths_total{plugin="trouble"}'] == 1
 
 
-def test_ready_tells_of_the_queue_and_of_github(lived):
+def test_readyz_shows_the_queue_and_github(lived):
     wait_metric(lived, 'snekomatic_runs{state="dead"}', 1)
     ready = lived.request("GET", "/readyz").json
     assert ready["ready"] is True
@@ -92,7 +92,7 @@ def test_ready_tells_of_the_queue_and_of_github(lived):
 
 @pytest.mark.skipif(not (os.environ.get("SNEK_PROMTOOL") or shutil.which("promtool")),
                     reason="promtool is not here; ./dev test fetches it")
-def test_promtool_finds_nothing_to_say(lived):
+def test_promtool_accepts_the_metrics(lived):
     text = lived.request("GET", "/metrics").body
     promtool = os.environ.get("SNEK_PROMTOOL") or "promtool"
     result = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True)
@@ -118,7 +118,7 @@ def reporting(start_bot, reports, **options):
     return start_bot(env=env, **options)
 
 
-def test_a_failed_attempt_is_reported_with_what_it_was_and_nothing_it_was_given(start_bot, reports):
+def test_a_failed_attempt_is_reported_without_its_input(start_bot, reports):
     host = reporting(start_bot, reports, config={})
     delivery = host.deliver("trouble", trouble("fail", text=SECRET_TEXT))
     event = reports.wait("retry: told to fail")
@@ -145,7 +145,7 @@ def test_a_dead_run_and_a_dead_worker_are_reported(start_bot, reports):
     assert died["tags"] == {"plugin": "trouble"}
 
 
-def test_what_a_plugin_logs_and_what_went_well_is_not_reported(start_bot, reports):
+def test_plugin_logs_and_successes_are_not_reported(start_bot, reports):
     host = reporting(start_bot, reports)
     host.wait_log(msg="done", delivery=host.deliver("trouble", trouble("fine")))
     host.wait_log(msg="rejected", delivery=host.deliver("trouble", trouble("reject")))
@@ -154,7 +154,7 @@ def test_what_a_plugin_logs_and_what_went_well_is_not_reported(start_bot, report
     assert reports.events == []
 
 
-def test_what_waits_is_sent_before_the_end(start_bot, reports):
+def test_waiting_reports_are_sent_before_the_end(start_bot, reports):
     host = reporting(start_bot, reports)
     for _ in range(5):
         host.deliver("trouble", trouble("fail"))
@@ -186,7 +186,7 @@ def test_its_rate_limits_are_obeyed(start_bot, reports, what):
     assert len(reports.events) == 1
 
 
-def test_a_limit_for_other_things_holds_nothing(start_bot, reports):
+def test_a_limit_of_another_category_delays_nothing(start_bot, reports):
     reports.responses.append((200, {"X-Sentry-Rate-Limits": "60:transaction:key"}))
     host = reporting(start_bot, reports)
     for count in (1, 2):
@@ -204,7 +204,7 @@ def test_a_sentry_that_does_not_respond_holds_up_nothing(start_bot, reports):
     assert time.monotonic() - began < 2 + snek.PATIENCE_S / 2
 
 
-def test_nobody_at_the_address_is_said_once_and_counted(start_bot, reports):
+def test_an_unreachable_sentry_is_logged_once_and_counted(start_bot, reports):
     reports.server.server_close()
     host = reporting(start_bot, reports)
     host.deliver("trouble", trouble("fail"))

@@ -123,10 +123,10 @@ static void help_lists_the_public_verbs(void **state) {
 static void an_unknown_verb_is_rejected_with_a_suggestion(void **state) {
     (void)state;
     static const char *const cases[][2] = {
-        {"frist", "snekomatic: there is no verb 'frist'; did you mean 'first'?\n"},
-        {"help frist", "snekomatic: there is no verb 'frist'; did you mean 'first'?\n"},
-        {"hiddem", "snekomatic: there is no verb 'hiddem'\n"},
-        {"--frist", "snekomatic: there is no option '--frist' before the verb\n"},
+        {"frist", "snekomatic: the verb 'frist' does not exist; did you mean 'first'?\n"},
+        {"help frist", "snekomatic: the verb 'frist' does not exist; did you mean 'first'?\n"},
+        {"hiddem", "snekomatic: the verb 'hiddem' does not exist\n"},
+        {"--frist", "snekomatic: the option '--frist' does not exist before the verb\n"},
         {"", "snekomatic: a verb is missing; `snekomatic --help` lists them.\n"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct outcome outcome = run(verbs, cases[i][0]);
@@ -272,7 +272,7 @@ static void each_failure_of_send_has_its_own_status(void **state) {
         int status;
         const char *err;
     } cases[] = {
-        {"send ping", EX_USAGE, "snekomatic send: EVENT and FILE are wanted\n"},
+        {"send ping", EX_USAGE, "snekomatic send: EVENT and FILE are needed\n"},
         {"send --wrong ping body", EX_USAGE, "snekomatic send: unrecognized option '--wrong'\n"},
         {"send --url ftp://x --secret-file secret ping body", EX_USAGE,
          "snekomatic send: --url must start with http:// or https://\n"},
@@ -283,10 +283,10 @@ static void each_failure_of_send_has_its_own_status(void **state) {
         {"send --url http://127.0.0.1:1 --secret-file none ping body", EX_CONFIG,
          "snekomatic send: webhook secret: cannot open none: No such file or directory\n"},
         {"send --url http://127.0.0.1:1 --secret-file secret ping body", EX_UNAVAILABLE,
-         "snekomatic send: no answer from http://127.0.0.1:1: "},
+         "snekomatic send: no response from http://127.0.0.1:1: "},
         {"send -c none.toml ping body", EX_CONFIG,
          "cannot open none.toml: No such file or directory\n"},
-        {"send -c zero.toml ping body", EX_USAGE, "snekomatic send: the host picks its port"}};
+        {"send -c zero.toml ping body", EX_USAGE, "snekomatic send: the host chooses its port"}};
     write_text("body", "{}");
     write_text("secret", "s");
     write_text("zero.toml", "github = { app_id = 1, webhook_secret_file = \"secret\" }\n"

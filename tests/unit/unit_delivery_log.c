@@ -12,11 +12,11 @@ static struct buffer text(const char *content) {
     return buffer;
 }
 
-static struct recover_page *read_page(const char *headers_text, const char *body_text,
+static struct delivery_log_page *read_page(const char *headers_text, const char *body_text,
                                       struct error *err) {
     AUTO_BUFFER struct buffer headers = text(headers_text);
     AUTO_BUFFER struct buffer body = text(body_text);
-    return page_read(&headers, &body, err);
+    return delivery_log_read(&headers, &body, err);
 }
 
 static void the_next_page_is_found_in_any_link_header(void **state) {
@@ -32,7 +32,7 @@ static void the_next_page_is_found_in_any_link_header(void **state) {
         {"", NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *url = page_next_url(cases[i].link, strlen(cases[i].link));
+        char *url = delivery_log_next_url(cases[i].link, strlen(cases[i].link));
         if (cases[i].url) {
             assert_non_null(url);
             assert_string_equal(url, cases[i].url);
@@ -46,21 +46,21 @@ static void the_next_page_is_found_in_any_link_header(void **state) {
 static void times_are_read_with_and_without_fractions(void **state) {
     (void)state;
     int64_t ms;
-    assert_int_equal(page_read_time("2019-06-03T00:57:16Z", &ms), 0);
+    assert_int_equal(delivery_log_read_time("2019-06-03T00:57:16Z", &ms), 0);
     assert_int_equal(ms, 1559523436000);
-    assert_int_equal(page_read_time("2019-06-03T00:57:16.789Z", &ms), 0);
+    assert_int_equal(delivery_log_read_time("2019-06-03T00:57:16.789Z", &ms), 0);
     assert_int_equal(ms, 1559523436000);
     static const char *const bad[] = {"", "2019-06-03", "2019-06-03T00:57:16", "yesterday",
                                       "2019-06-03T00:57:16Zz"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_int_equal(page_read_time(bad[i], &ms), -1);
+        assert_int_equal(delivery_log_read_time(bad[i], &ms), -1);
     }
 }
 
 static void entries_are_read_and_the_clock_is_githubs(void **state) {
     (void)state;
     struct error err;
-    struct recover_page *page =
+    struct delivery_log_page *page =
         read_page("date: Mon, 03 Jun 2019 01:00:00 GMT\nlink: <https://a/2>; rel=\"next\"\n",
                   "[{\"id\": 9007199254740993, \"guid\": \"g1\", \"delivered_at\":"
                   " \"2019-06-03T00:57:16Z\", \"status_code\": 502, \"event\": \"issues\","
@@ -79,7 +79,7 @@ static void entries_are_read_and_the_clock_is_githubs(void **state) {
     assert_string_equal(page->entries[1].event, "ping");
     assert_int_equal(page->now_ms - page->entries[0].delivered_ms, 164000);
     assert_string_equal(page->next_url, "https://a/2");
-    page_free(page);
+    delivery_log_free(page);
 }
 
 static void anything_but_a_list_of_deliveries_is_an_error(void **state) {
@@ -98,11 +98,11 @@ static void anything_but_a_list_of_deliveries_is_an_error(void **state) {
         assert_non_null(strstr(err.text, "GET /app/hook/deliveries answered"));
     }
     struct error err;
-    struct recover_page *page = read_page("", "[]", &err);
+    struct delivery_log_page *page = read_page("", "[]", &err);
     assert_non_null(page);
     assert_int_equal(page->n_entries, 0);
     assert_null(page->next_url);
-    page_free(page);
+    delivery_log_free(page);
 }
 
 int main(void) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How `snekomatic deliveries` shows what it found: as a table or as JSON, on standard output. What
- * strangers wrote cannot speak to the terminal. One thread. */
+/* Prints deliveries on standard output, as a table or as JSON. Text that strangers wrote cannot
+ * control the terminal. One thread. */
 #ifndef SNEK_CLI_DELIVERIES_H
 #define SNEK_CLI_DELIVERIES_H
 
@@ -14,19 +14,19 @@ struct deliveries_output {
     bool any;
 };
 
-/* A list: begin, add each, end (the exit status) or abandon. */
+/* Prints a list: begin, add each entry, then end (returns the exit status) or abandon. */
 void deliveries_begin(struct deliveries_output *output, bool json);
 void deliveries_add(struct deliveries_output *output, const struct inbox_entry *entry);
 int deliveries_end(struct deliveries_output *output);
 void deliveries_abandon(struct deliveries_output *output);
 
-/* One delivery, whose entries these are, each with its run's journal; the exit status. */
+/* Prints one delivery: its entries, each with the journal of its run. Returns the exit status. */
 int deliveries_show(const struct inbox_entry *entries, const struct inbox_journal_read *journals,
                     size_t n_entries, bool json);
 
-/* Prints `text` without what a terminal would obey, in at least `width` columns. */
+/* Prints `text` without control characters, in at least `width` columns. */
 void deliveries_print_text(const char *text, int width);
-/* Prints and releases `json`; the exit status. */
+/* Prints and releases `json`. Returns the exit status. */
 int deliveries_print_json(json_t *json);
 
 #endif

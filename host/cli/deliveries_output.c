@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "cli/deliveries.h"
+/* Formats entries of the store for people and for programs. */
+#include "cli/deliveries_output.h"
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-/* Characters, not bytes: names may be anything. */
+/* Counts characters, not bytes, because names may be any UTF-8. */
 static int columns_of(const char *text) {
     int columns = 0;
     for (; *text; text++) {
@@ -24,16 +25,16 @@ void deliveries_print_text(const char *text, int width) {
     if (clean) {
         text_clean_in_place(clean);
         int pad = width - columns_of(clean);
-        (void)printf("%s%*s", clean, pad > 0 ? pad : 0, "");
+        printf("%s%*s", clean, pad > 0 ? pad : 0, "");
     }
 }
 
 int deliveries_print_json(json_t *json) {
     int failed = json ? json_dumpf(json, stdout, JSON_INDENT(2)) : -1;
-    (void)putchar('\n');
+    putchar('\n');
     json_decref(json);
     if (failed) {
-        (void)fputs("snekomatic: out of memory\n", stderr);
+        fputs("snekomatic: out of memory\n", stderr);
         return EX_OSERR;
     }
     return EX_OK;
@@ -41,25 +42,25 @@ int deliveries_print_json(json_t *json) {
 
 /* "pull_request.closed" */
 static void event_text(const struct inbox_entry *entry, char *out, size_t room) {
-    (void)snprintf(out, room, "%s%s%s", entry->event, *entry->action ? "." : "", entry->action);
+    snprintf(out, room, "%s%s%s", entry->event, *entry->action ? "." : "", entry->action);
 }
 
-/* How far a run is, beside its state: its end's name where that says more, when it is due, why. */
+/* A run's progress beside its state: its label if that says more, its due time, its reason. */
 static void remark(const struct inbox_entry *entry, char *out, size_t room) {
     char due[48] = "";
     bool queued = strcmp(entry->state, "queued") == 0;
     int64_t wait_s = (entry->due_ms - clock_wall_ms() + 999) / 1000;
     if (queued && wait_s > 0) {
-        (void)snprintf(due, sizeof due, "due in %" PRId64 " s", wait_s);
+        snprintf(due, sizeof due, "due in %" PRId64 " s", wait_s);
     }
     const char *label = !queued && strcmp(entry->label, entry->state) != 0 ? entry->label : "";
     const char *head = queued ? due : label;
-    (void)snprintf(out, room, "%s%s%s", head, *head && *entry->reason ? ": " : "", entry->reason);
+    snprintf(out, room, "%s%s%s", head, *head && *entry->reason ? ": " : "", entry->reason);
 }
 
 /* ---- JSON ---- */
 
-/* NULL for 0, which means that there is no such time. */
+/* 0 means that there is no such time: null. */
 static json_t *json_time(int64_t time_ms) {
     char text[STORE_CLIENT_TIME_MAX];
     if (time_ms == 0) {
@@ -69,7 +70,7 @@ static json_t *json_time(int64_t time_ms) {
     return json_string(text);
 }
 
-/* NULL for what is "", and never nothing: a text that is no UTF-8 is cleaned. */
+/* "" becomes null. A text that is not UTF-8 is cleaned. */
 static json_t *json_text(const char *text) {
     if (!*text) {
         return json_null();
@@ -104,12 +105,19 @@ static json_t *json_run(const struct inbox_entry *entry) {
                      "label", json_text(entry->label), "reason", json_text(entry->reason));
 }
 
-/* What came of an effect, in a word. */
+/* The result of an effect, in a word. */
 static const char *effect_state(const struct inbox_record *record) {
-    return record->dry                        ? "dry"
-           : record->state == INBOX_COMPLETED ? "completed"
-           : record->state == INBOX_UNSENT    ? "not sent"
-                                              : "in doubt";
+    if (record->dry) {
+        return "dry";
+    }
+    switch (record->state) {
+    case INBOX_COMPLETED:
+        return "completed";
+    case INBOX_UNSENT:
+        return "not sent";
+    default:
+        return "in doubt";
+    }
 }
 
 static json_t *json_effects(const struct inbox_journal_read *journal) {
@@ -121,7 +129,7 @@ static json_t *json_effects(const struct inbox_journal_read *journal) {
                 json_pack("{s:o, s:o, s:s, s:i, s:o}", "method", json_text(record->method), "url",
                           json_text(record->url), "state", effect_state(record), "status",
                           (int)record->status, "at", json_time(record->at_ms));
-            (void)json_array_append_new(list, effect);
+            json_array_append_new(list, effect);
         }
     }
     return list;
@@ -137,31 +145,31 @@ void deliveries_add(struct deliveries_output *output, const struct inbox_entry *
     if (output->json) {
         json_t *both = json_delivery(entry);
         json_t *run = *entry->plugin ? json_run(entry) : json_pack("{s:n, s:n}", "plugin", "state");
-        (void)json_object_update(both, run);
+        json_object_update(both, run);
         json_decref(run);
-        (void)json_array_append_new(output->json, both);
+        json_array_append_new(output->json, both);
         return;
     }
     if (!output->any) {
-        (void)printf("%-20s  %-36s  %-28s  %-12s  %-7s  %7s\n", "RECEIVED", "DELIVERY", "EVENT",
-                     "PLUGIN", "STATE", "ATTEMPT");
+        printf("%-20s  %-36s  %-28s  %-12s  %-7s  %7s\n", "RECEIVED", "DELIVERY", "EVENT", "PLUGIN",
+               "STATE", "ATTEMPT");
         output->any = true;
     }
     char received[STORE_CLIENT_TIME_MAX], event[2 * INBOX_NAME_MAX + 2], why[1024];
     store_client_time_text(entry->received_ms, received);
     event_text(entry, event, sizeof event);
-    (void)printf("%-20s  ", received);
+    printf("%-20s  ", received);
     deliveries_print_text(entry->guid, 36);
-    (void)printf("  ");
+    printf("  ");
     deliveries_print_text(event, 28);
-    (void)printf("  ");
+    printf("  ");
     deliveries_print_text(*entry->plugin ? entry->plugin : "-", 12);
     if (*entry->plugin) {
         remark(entry, why, sizeof why);
-        (void)printf("  %-7s  %7" PRId64 "%s", entry->state, entry->attempt, *why ? "  " : "");
+        printf("  %-7s  %7" PRId64 "%s", entry->state, entry->attempt, *why ? "  " : "");
         deliveries_print_text(why, 0);
     }
-    (void)printf("\n");
+    printf("\n");
 }
 
 int deliveries_end(struct deliveries_output *output) {
@@ -169,7 +177,7 @@ int deliveries_end(struct deliveries_output *output) {
         return deliveries_print_json(output->json);
     }
     if (!output->any) {
-        (void)fputs("nothing like that is in the store\n", stderr);
+        fputs("the store has no such delivery\n", stderr);
     }
     return EX_OK;
 }
@@ -182,9 +190,9 @@ void deliveries_abandon(struct deliveries_output *output) {
 
 static void print_line(const char *name, const char *text) {
     if (*text) {
-        (void)printf("%-13s ", name);
+        printf("%-13s ", name);
         deliveries_print_text(text, 0);
-        (void)printf("\n");
+        printf("\n");
     }
 }
 
@@ -198,17 +206,17 @@ static void print_time(const char *name, int64_t time_ms) {
 
 static void print_run(const struct inbox_entry *entry) {
     char text[64];
-    (void)printf("\n");
+    printf("\n");
     print_line("plugin", entry->plugin);
     print_line("  state", entry->state);
-    (void)snprintf(text, sizeof text, "%" PRId64, entry->attempt);
+    snprintf(text, sizeof text, "%" PRId64, entry->attempt);
     print_line("  attempt", text);
     if (entry->crashes > 0) {
-        (void)snprintf(text, sizeof text, "%" PRId64, entry->crashes);
+        snprintf(text, sizeof text, "%" PRId64, entry->crashes);
         print_line("  crashes", text);
     }
     print_line("  suspect",
-               entry->suspect ? "it was in a worker that died; it is tried alone" : "");
+               entry->suspect ? "it was in a worker that died, so it runs alone now" : "");
     print_line("  label", entry->label);
     print_line("  reason", entry->reason);
     print_time("  due", strcmp(entry->state, "queued") == 0 ? entry->due_ms : 0);
@@ -220,15 +228,16 @@ static void print_effects(const struct inbox_journal_read *journal) {
     for (size_t i = 0; i < journal->n_records; i++) {
         const struct inbox_record *record = &journal->records[i];
         if (record->kind == INBOX_EFFECT) {
-            char time[STORE_CLIENT_TIME_MAX], status[16] = ""; /* without an answer there is none */
+            /* Without a response there is no status. */
+            char time[STORE_CLIENT_TIME_MAX], status[16] = "";
             store_client_time_text(record->at_ms, time);
             if (record->status != 0) {
-                (void)snprintf(status, sizeof status, "%d", (int)record->status);
+                snprintf(status, sizeof status, "%d", (int)record->status);
             }
-            (void)printf("%-13s %s  %-6s %-8s %3s  ", "  effect", time, record->method,
-                         effect_state(record), status);
+            printf("%-13s %s  %-6s %-8s %3s  ", "  effect", time, record->method,
+                   effect_state(record), status);
             deliveries_print_text(record->url, 0);
-            (void)printf("\n");
+            printf("\n");
         }
     }
 }
@@ -240,10 +249,10 @@ int deliveries_show(const struct inbox_entry *entries, const struct inbox_journa
         json_t *delivery = json_delivery(&entries[0]), *list = json_array();
         for (size_t i = 0; runs && i < n_entries; i++) {
             json_t *run = json_run(&entries[i]);
-            (void)json_object_set_new(run, "effects", json_effects(&journals[i]));
-            (void)json_array_append_new(list, run);
+            json_object_set_new(run, "effects", json_effects(&journals[i]));
+            json_array_append_new(list, run);
         }
-        (void)json_object_set_new(delivery, "runs", list);
+        json_object_set_new(delivery, "runs", list);
         return deliveries_print_json(delivery);
     }
     char event[2 * INBOX_NAME_MAX + 2], bytes[32];
@@ -254,14 +263,14 @@ int deliveries_show(const struct inbox_entry *entries, const struct inbox_journa
     print_line("repository", entries[0].repository);
     print_line("sender", entries[0].sender);
     print_time("received", entries[0].received_ms);
-    (void)snprintf(bytes, sizeof bytes, "%" PRId64 " bytes", entries[0].body_bytes);
+    snprintf(bytes, sizeof bytes, "%" PRId64 " bytes", entries[0].body_bytes);
     print_line("payload", entries[0].body_bytes < 0 ? "pruned" : bytes);
     for (size_t i = 0; runs && i < n_entries; i++) {
         print_run(&entries[i]);
         print_effects(&journals[i]);
     }
     if (!runs) {
-        (void)printf("\nno plugin wanted it\n");
+        printf("\nno plugin wanted it\n");
     }
     return EX_OK;
 }

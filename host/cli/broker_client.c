@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Starts a broker with the configured options, and turns its callbacks into calls that wait. */
+#include "cli/broker_client.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+int broker_client_open(struct broker_client *client, const struct config *config, int messages_fd,
+                       struct error *err) {
+    struct broker_options options = {.api_url = config->github.api_url,
+                                     .user_agent = config->github.user_agent,
+                                     .ca_file = config->github.ca_file,
+                                     .proxy = &config->proxy,
+                                     .supervisor_fd = messages_fd};
+    assert(messages_fd >= 0);
+    *client = (struct broker_client){.broker = NULL};
+    if (mailbox_init(&client->mailbox) < 0) {
+        return error_set(err, "cannot make a mailbox: %s", strerror(errno));
+    }
+    if (broker_new(&options, &client->broker, err) < 0) {
+        mailbox_finish(&client->mailbox);
+        client->broker = NULL;
+        return -1;
+    }
+    return 0;
+}
+
+void broker_client_close(struct broker_client *client) {
+    if (client->broker) {
+        broker_free(client->broker);
+        mailbox_finish(&client->mailbox);
+        client->broker = NULL;
+    }
+}
+
+static void on_response(struct broker_request *request) {
+    CONTAINER_OF(request->reply_to, struct broker_client, mailbox)->responded = true;
+}
+
+void broker_client_call(struct broker_client *client, struct broker_request *request) {
+    assert(client->broker);
+    request->reply_to = &client->mailbox;
+    request->done = on_response;
+    client->responded = false;
+    broker_submit(client->broker, request);
+    while (!client->responded) {
+        struct pollfd fd = {.fd = client->mailbox.event_fd, .events = POLLIN};
+        poll(&fd, 1, -1);
+        mailbox_drain(&client->mailbox);
+    }
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A verb's own way to GitHub, without a running host: a broker, and calls that wait for their
+ * result. A child process holds the app's key. One thread. */
+#ifndef SNEK_CLI_BROKER_CLIENT_H
+#define SNEK_CLI_BROKER_CLIENT_H
+
+#include "base/mailbox.h"
+#include "broker/broker.h"
+#include "config/config.h"
+
+struct broker_client {
+    struct broker *broker; /* NULL: not open */
+    struct mailbox mailbox;
+    bool responded;
+};
+
+/* `messages_fd` is supervisor_start_signer()'s; borrowed until broker_client_close(). 0, or -1. */
+int broker_client_open(struct broker_client *client, const struct config *config, int messages_fd,
+                       struct error *err);
+void broker_client_close(struct broker_client *client);
+
+/* Sends the request and waits until its response is there. */
+void broker_client_call(struct broker_client *client, struct broker_request *request);
+
+#endif

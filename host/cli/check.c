@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* `snekomatic check`: reads everything that serve would read, and reports every problem with its
+ * fix. */
+#include "cli/cli.h"
+#include "cli/online.h"
+#include "cli/plugin_inspection.h"
+
+#include "config/config.h"
+#include "inbox/inbox.h"
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <gnutls/gnutls.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+static const char usage[] =
+    "Usage: snekomatic check [--online] [-c FILE]\n"
+    "\n"
+    "Checks the configuration, the credentials, the listen address, the store and every plugin\n"
+    "(each in a worker of its own, as serve does). It prints what it found, and each problem with\n"
+    "its fix. It changes nothing, and the host may run at the same time.\n"
+    "\n"
+    "  --online           also ask GitHub which app the key belongs to, through the same proxy "
+    "and\n"
+    "                     with the same certificates as serve\n"
+    "  -c, --config FILE  the configuration (default as for serve)\n"
+    "  -h, --help         this text\n"
+    "\n"
+    "Exit status: 0 all is well; 64 wrong usage; 78 something is wrong.\n";
+
+/* With --online a child process holds the key, so this process does not parse it again. */
+static unsigned start_signer(const struct config *config, int *messages_fd) {
+    struct error err;
+    /* the child would write the buffered output again */
+    (void)fflush(stdout);
+    if (supervisor_start_signer(config, messages_fd, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    printf("private key     ok\n");
+    return 0;
+}
+
+static unsigned check_key(const struct config *config) {
+    struct error err;
+    AUTO_SECRET struct secret text = {0};
+    struct app_key *key = NULL;
+    bool from_variable = getenv("GITHUB_PRIVATE_KEY") && *getenv("GITHUB_PRIVATE_KEY");
+    const char *source =
+        from_variable ? "variable GITHUB_PRIVATE_KEY" : config->github.private_key_file;
+    int result = config_private_key(config, &text, &err);
+    if (result == 0) {
+        result = app_key_parse(&text, &key, &err);
+    }
+    if (result < 0) {
+        fprintf(stderr, "private key (%s): %s\n", source, err.text);
+        return 1;
+    }
+    printf("private key     ok\n");
+    app_key_free(key);
+    return 0;
+}
+
+static unsigned check_secrets(const struct config *config) {
+    struct error err;
+    struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
+    size_t count = 0;
+    if (config_webhook_secrets(config, secrets, &count, &err) < 0) {
+        fprintf(stderr, "webhook secret: %s\n", err.text);
+        return 1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        secret_finish(&secrets[i]);
+    }
+    printf("webhook secret  ok%s\n", count > 1 ? ", and the previous one" : "");
+    return 0;
+}
+
+static unsigned check_listen(const struct config *config) {
+    struct error err;
+    if (supervisor_check_listen(config->server.host, config->server.port, &err) < 0) {
+        fprintf(stderr, "server.listen: %s\n", err.text);
+        return 1;
+    }
+    return 0;
+}
+
+static unsigned check_store(const struct config *config) {
+    const char *url = config->store.url;
+    struct error err;
+    AUTO_FREE char *shown = inbox_show_url(url, &err);
+    if (!shown) {
+        fprintf(stderr, "store: %s\n", err.text);
+        return 1;
+    }
+    printf("store           %s\n", shown);
+    fflush(stdout);
+    if (inbox_check(url, &err) < 0) {
+        fprintf(stderr, "store: %s\n", err.text);
+        return 1;
+    }
+    return 0;
+}
+
+static unsigned check_authorities(const struct config *config) {
+    const char *path = config->github.ca_file;
+    if (!path) {
+        return 0;
+    }
+    if (access(path, R_OK) < 0) {
+        fprintf(stderr, "github.ca_file: cannot read %s: %s\n", path, strerror(errno));
+        return 1;
+    }
+    gnutls_certificate_credentials_t credentials;
+    int found = gnutls_certificate_allocate_credentials(&credentials);
+    if (found == 0) {
+        found = gnutls_certificate_set_x509_trust_file(credentials, path, GNUTLS_X509_FMT_PEM);
+        gnutls_certificate_free_credentials(credentials);
+    }
+    if (found <= 0) {
+        fprintf(stderr, "github.ca_file: %s contains no usable certificates: %s\n", path,
+                found < 0 ? gnutls_strerror(found) : "they must be in PEM");
+        return 1;
+    }
+    return 0;
+}
+
+/* -1: continue; else the exit status. */
+static int parse_check(int argc, char **argv, const char **path, bool *online) {
+    static const struct option options[] = {{"online", no_argument, NULL, 'o'},
+                                            {"config", required_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (option) {
+        case 'o':
+            *online = true;
+            break;
+        case 'c':
+            *path = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return EX_OK;
+        default:
+            /* getopt has reported the error */
+            return EX_USAGE;
+        }
+    }
+    if (optind < argc) {
+        return cli_usage_error("check", "'%s' is one argument too many", argv[optind]);
+    }
+    return -1;
+}
+
+static unsigned check_all(const struct config *config, bool online) {
+    AUTO_CLOSE int messages_fd = -1;
+    unsigned problems = check_listen(config) + check_store(config);
+    problems += online ? start_signer(config, &messages_fd) : check_key(config);
+    problems += check_secrets(config) + check_authorities(config) + plugin_inspection(config);
+    return problems + (messages_fd >= 0 ? online_check(config, messages_fd) : 0);
+}
+
+int cli_check(int argc, char **argv) {
+    const char *path = NULL;
+    bool online = false;
+    struct config *config = NULL;
+    int status = parse_check(argc, argv, &path, &online);
+    if (status >= 0) {
+        return status;
+    }
+    status = cli_load_config(path, CONFIG_NEED_EVERYTHING, &config);
+    if (status != 0) {
+        return status;
+    }
+    printf("configuration   %s\napp             %s at %s\nlisten on       %s port %u\n",
+           config->file ? config->file : "the environment", config->github.app_id,
+           config->github.api_url, config->server.host, config->server.port);
+    unsigned problems = check_all(config, online);
+    config_free(config);
+    if (problems > 0) {
+        fflush(stdout);
+        fprintf(stderr, "%u problem%s to fix\n", problems, problems == 1 ? "" : "s");
+        return EX_CONFIG;
+    }
+    printf("all is well\n");
+    return EX_OK;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Loads each plugin in a worker, prints its description, and reports rejected plugins. */
+#include "cli/plugin_inspection.h"
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "worker_process/worker_process.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* for destroy(), on a loaded machine; serve waits for 1 s */
+
+/* For destroy() on a loaded machine; serve waits for 1 s. */
+#define END_DEADLINE_MS 5000
+
+/* One plugin while a worker loads it. */
+struct inspection {
+    const struct config_plugin *config;
+    struct worker_process *worker_process;
+    struct description *description; /* NULL: rejected */
+    char *rejection;
+    bool gone;
+};
+
+static void on_described(void *context, struct description *description) {
+    struct inspection *inspection = context;
+    inspection->description = description;
+    worker_process_close(inspection->worker_process);
+}
+
+static void on_rejected(void *context, const char *why) {
+    struct inspection *inspection = context;
+    if (!inspection->rejection) {
+        inspection->rejection = strdup(why);
+    }
+}
+
+static void on_log(void *context, uint64_t run, enum log_level level, struct frame_text text) {
+    (void)context;
+    (void)run;
+    (void)level;
+    AUTO_FREE char *line = strndup(text.data, text.bytes);
+    if (line) {
+        text_clean_in_place(line);
+        fprintf(stderr, "  %s\n", line);
+    }
+}
+
+static void on_died(void *context, const char *how) {
+    struct inspection *inspection = context;
+    if (!inspection->description && !inspection->rejection) {
+        (void)asprintf(&inspection->rejection, "its worker %s while it loaded", how);
+    }
+    inspection->gone = true;
+}
+
+/* A plugin under inspection has no run, so it must not send a request, a store call or a result. */
+static void on_http(void *context, const struct http_call *request) {
+    (void)request;
+    worker_process_kill(((struct inspection *)context)->worker_process,
+                        "was ended: it sent a request outside a run");
+}
+
+static void on_store(void *context, const struct store_call *request) {
+    (void)request;
+    worker_process_kill(((struct inspection *)context)->worker_process,
+                        "was ended: it sent a request outside a run");
+}
+
+static void on_result(void *context, uint64_t run, int64_t result, int64_t delay_ms,
+                      struct frame_text reason) {
+    (void)run;
+    (void)result;
+    (void)delay_ms;
+    (void)reason;
+    worker_process_kill(((struct inspection *)context)->worker_process,
+                        "was ended: it sent a result outside a run");
+}
+
+static const struct worker_process_handlers handlers = {.described = on_described,
+                                                        .rejected = on_rejected,
+                                                        .http = on_http,
+                                                        .store = on_store,
+                                                        .log = on_log,
+                                                        .result = on_result,
+                                                        .died = on_died};
+
+static const char endless_destroy[] = "its destroy() does not return: serve would wait for it at "
+                                      "each stop, and then kill it";
+static const char endless_load[] = "it took longer than 20 s to load";
+
+static void inspect(struct loop *loop, const char *worker_path, struct inspection *inspection) {
+    struct error err;
+    struct worker_process_options options = {.loop = loop,
+                                             .worker_path = worker_path,
+                                             .plugin = inspection->config,
+                                             .log_level = SNEK_LEVEL_WARNING,
+                                             .handlers = &handlers,
+                                             .context = inspection};
+    if (worker_process_start(&options, &inspection->worker_process, &err) < 0) {
+        on_rejected(inspection, err.text);
+        return;
+    }
+    int64_t deadline_ms = clock_monotonic_ms() + WORKER_PROCESS_LOAD_DEADLINE_MS;
+    bool ending = false;
+    while (!inspection->gone) {
+        if (inspection->description && !ending) {
+            ending = true;
+            deadline_ms = clock_monotonic_ms() + END_DEADLINE_MS;
+        }
+        if (clock_monotonic_ms() >= deadline_ms) {
+            on_rejected(inspection, ending ? endless_destroy : endless_load);
+            break;
+        }
+        loop_step(loop, 100);
+    }
+    worker_process_free(inspection->worker_process);
+    inspection->worker_process = NULL;
+}
+
+static void print_plugin(const struct inspection *inspection) {
+    const struct description *d = inspection->description;
+    printf("plugin %s %s (ABI %u.%u): %s\n  file         %s\n", d->name, d->version, d->abi_major,
+           d->abi_minor, d->summary, inspection->config->path);
+    for (size_t i = 0; i < d->n_permissions; i++) {
+        printf("  %s %s: %s\n", i == 0 ? "permissions " : "            ", d->permissions[i].name,
+               d->permissions[i].access);
+    }
+    if (d->n_permissions == 0) {
+        printf("  permissions  none declared: metadata: read\n");
+    }
+    for (size_t i = 0; i < d->n_subscriptions; i++) {
+        const struct described_subscription *s = &d->subscriptions[i];
+        printf("  %s %s%s%s%s%s\n", i == 0 ? "events      " : "            ", s->event,
+               *s->action ? "." : "", s->action, *s->filters ? " when " : "", s->filters);
+    }
+    for (size_t i = 0; i < d->n_commands; i++) {
+        const struct described_command *c = &d->commands[i];
+        printf("  %s /%s (%s): %s\n", i == 0 ? "commands    " : "            ", c->name,
+               description_who(c->who), c->usage);
+    }
+}
+
+/* Only a warning: GitHub may have new permissions that this version does not know. */
+static void warn_of_permissions(const struct description *d) {
+    fflush(stdout);
+    for (size_t i = 0; i < d->n_permissions; i++) {
+        const char *nearest;
+        if (!cli_permission_is_known(d->permissions[i].name, &nearest)) {
+            fprintf(stderr,
+                    "warning: plugin %s declares the permission %s, which this version does not "
+                    "know%s%s%s\n",
+                    d->name, d->permissions[i].name, nearest ? "; did you mean " : "",
+                    nearest ? nearest : "", nearest ? "?" : "");
+        }
+    }
+}
+
+static void report_rejection(const struct inspection *inspection) {
+    const struct config_plugin *plugin = inspection->config;
+    fflush(stdout);
+    fprintf(stderr, "plugin %s %s: %s\n  file         %s\n", plugin->as_written,
+            inspection->description ? "does not end" : "is rejected", inspection->rejection,
+            plugin->path);
+}
+
+static unsigned inspect_and_report(struct loop *loop, const char *worker_path,
+                                   struct inspection *inspection) {
+    inspect(loop, worker_path, inspection);
+    if (inspection->description) {
+        print_plugin(inspection);
+        warn_of_permissions(inspection->description);
+    }
+    if (inspection->rejection) {
+        report_rejection(inspection);
+        return 1;
+    }
+    return 0;
+}
+
+unsigned plugin_inspection(const struct config *config) {
+    unsigned problems = 0;
+    struct error err = {"out of memory"};
+    struct loop loop;
+    AUTO_FREE char *worker_path = worker_process_find_binary(&err);
+    AUTO_FREE struct inspection *all = calloc(config->n_plugins + 1, sizeof *all);
+    AUTO_FREE const struct description **described =
+        calloc(config->n_plugins + 1, sizeof *described);
+    if (!worker_path || !all || !described || loop_init(&loop) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return 1;
+    }
+    if (config->n_plugins == 0) {
+        puts("no plugins: the host will not act on anything; add a [[plugin]]");
+    }
+    for (size_t i = 0; i < config->n_plugins; i++) {
+        all[i].config = &config->plugins[i];
+        if (!config->plugins[i].enabled) {
+            printf("plugin %s is not enabled\n", config->plugins[i].as_written);
+            continue;
+        }
+        problems += inspect_and_report(&loop, worker_path, &all[i]);
+        described[i] = all[i].description;
+    }
+    if (descriptions_conflict(described, config->n_plugins, &err) < 0) {
+        problems++;
+        fprintf(stderr, "%s\n", err.text);
+    }
+    for (size_t i = 0; i < config->n_plugins; i++) {
+        description_free(all[i].description);
+        free(all[i].rejection);
+    }
+    loop_finish(&loop);
+    return problems;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Elects one host of a store for the maintenance. The inbox elects it, for as long as it renews its
+ * lease in time. The host of an SQLite file always wins. Loop's thread. */
+#ifndef SNEK_MAINTENANCE_ELECTION_H
+#define SNEK_MAINTENANCE_ELECTION_H
+
+#include "inbox/maintenance.h"
+
+struct election {
+    struct inbox *inbox;     /* borrowed */
+    struct mailbox *mailbox; /* borrowed */
+    struct inbox_elect elect;
+    /* A random number that names this host in the lease. */
+    int64_t holder;
+    int64_t lease_ms;
+    /* Monotonic. */
+    int64_t asked_ms, until_ms, next_ms;
+    bool under_way, closed;
+    /* Until `until_ms`. */
+    bool elected;
+};
+
+void election_init(struct election *election, struct inbox *inbox, struct mailbox *mailbox,
+                   int64_t lease_ms);
+
+/* Renews the lease when it is time. Returns when to call again; monotonic. */
+int64_t election_tick(struct election *election, int64_t now_ms);
+
+/* Is this host the elected one? */
+bool election_is_won(const struct election *election);
+
+/* The inbox is gone: results that still arrive are ignored. */
+void election_close(struct election *election);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Retention: removes old payloads, runs and GUIDs in passes of small steps. The steps are so small,
+ * and the pauses between them so long, that ingest does not notice. Loop's thread. */
+#ifndef SNEK_MAINTENANCE_PRUNE_H
+#define SNEK_MAINTENANCE_PRUNE_H
+
+#include "inbox/maintenance.h"
+
+struct prune {
+    struct inbox *inbox;     /* borrowed */
+    struct mailbox *mailbox; /* borrowed */
+    int64_t retention_days;
+    struct inbox_prune step;
+    /* The inbox has the step. */
+    bool under_way;
+    /* The inbox is gone. */
+    bool closed;
+    /* The failure is already logged. */
+    bool failing;
+    /* Monotonic. */
+    int64_t next_ms, started_ms;
+    /* Of this pass. */
+    uint64_t bodies, forgotten;
+};
+
+void prune_init(struct prune *prune, struct inbox *inbox, struct mailbox *mailbox,
+                int64_t retention_days);
+
+/* Starts the next step when it is due. Returns when to call again; monotonic. A host that is not
+ * `elected` starts no step, but finishes the one in progress. */
+int64_t prune_tick(struct prune *prune, bool elected, int64_t now_ms);
+
+/* The inbox is gone: results that still arrive are ignored. */
+void prune_close(struct prune *prune);
+
+#endif

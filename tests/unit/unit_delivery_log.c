@@ -13,7 +13,7 @@ static struct buffer text(const char *content) {
 }
 
 static struct delivery_log_page *read_page(const char *headers_text, const char *body_text,
-                                      struct error *err) {
+                                           struct error *err) {
     AUTO_BUFFER struct buffer headers = text(headers_text);
     AUTO_BUFFER struct buffer body = text(body_text);
     return delivery_log_read(&headers, &body, err);

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What the app asks as itself: who it is, and for tokens. */
-#include "fake/internal.h"
+#include "fake/handlers.h"
+#include "fake/pagination.h"
+#include "fake/permissions.h"
+#include "fake/response.h"
+#include "fake/shapes.h"
+#include "fake/state.h"
+#include "fake/tokens.h"
 
 #include <errno.h>
 #include <inttypes.h>

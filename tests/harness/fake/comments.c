@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Issues and pull requests, their comments, and replies to review comments. */
-#include "fake/internal.h"
+#include "fake/handlers.h"
+#include "fake/items.h"
+#include "fake/pagination.h"
+#include "fake/response.h"
+#include "fake/shapes.h"
+#include "fake/state.h"
 
 #include "base/utf8.h"
 

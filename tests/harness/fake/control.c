@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* /_fake/: how a test looks inside and says what shall happen. No authentication; not recorded. */
-#include "fake/internal.h"
+#include "fake/control.h"
+
+#include "fake/failures.h"
+#include "fake/rate_limits.h"
+#include "fake/requests.h"
+#include "fake/response.h"
+#include "fake/state.h"
+#include "fake/tokens.h"
+#include "fake/webhooks.h"
 
 #include <string.h>
 
@@ -25,95 +33,74 @@ static json_t *control_body(struct http_exchange *exchange) {
 
 static void get_requests(struct http_exchange *exchange) {
     respond_json(exchange, 200,
-                 json_pack("{s:O, s:I}", "requests", exchange->fake->requests, "forgotten",
-                           exchange->fake->requests_forgotten));
+                 json_pack("{s:O, s:I}", "requests", requests_list(exchange->fake), "forgotten",
+                           requests_forgotten(exchange->fake)));
 }
 
 static void delete_requests(struct http_exchange *exchange) {
-    /* A new list: requests that are under way keep their records. */
-    json_decref(exchange->fake->requests);
-    exchange->fake->requests = json_array();
-    exchange->fake->requests_forgotten = 0;
+    requests_forget(exchange->fake);
     respond_empty(exchange, 204);
 }
 
 static void get_state(struct http_exchange *exchange) {
-    respond_json(exchange, 200, json_incref(exchange->fake->state));
-}
-
-/* Takes `state` over as a whole, or answers why not. */
-static void set_state(struct http_exchange *exchange, json_t *state) {
-    struct fake *fake = exchange->fake;
-    struct error err = {0};
-    if (state_complete(fake, state, &err) < 0) {
-        json_decref(state);
-        respond_problem(exchange, &err);
-        return;
-    }
-    json_decref(fake->state);
-    fake->state = state;
-    get_state(exchange);
+    respond_json(exchange, 200, json_incref(state_whole(exchange->fake)));
 }
 
 static void put_state(struct http_exchange *exchange) {
     json_t *state = control_body(exchange);
+    struct error err = {0};
     if (!state) {
         return;
     }
     if (!json_object_get(state, "settings")) {
-        (void)json_object_set(state, "settings",
-                              json_object_get(exchange->fake->state, "settings"));
+        (void)json_object_set(state, "settings", state_settings(exchange->fake));
     }
-    set_state(exchange, state);
+    if (state_replace(exchange->fake, state, &err) < 0) {
+        respond_problem(exchange, &err);
+    } else {
+        get_state(exchange);
+    }
 }
 
 static void patch_state(struct http_exchange *exchange) {
     json_t *changes = control_body(exchange);
+    struct error err = {0};
     if (!changes) {
         return;
     }
-    json_t *state = json_deep_copy(exchange->fake->state);
-    struct error err = {0};
-    if (state_merge(state, changes, &err) < 0) {
-        json_decref(state);
+    if (state_patch(exchange->fake, changes, &err) < 0) {
         respond_problem(exchange, &err);
     } else {
-        set_state(exchange, state);
+        get_state(exchange);
     }
     json_decref(changes);
 }
 
 static void get_failures(struct http_exchange *exchange) {
-    respond_json(exchange, 200, json_pack("{s:O}", "failures", exchange->fake->failures));
+    respond_json(exchange, 200, json_pack("{s:O}", "failures", failures_list(exchange->fake)));
 }
 
 static void post_failure(struct http_exchange *exchange) {
     json_t *failure = control_body(exchange);
+    struct error err = {0};
     if (!failure) {
         return;
     }
-    struct error err = {0};
-    if (failure_check(failure, &err) < 0) {
-        json_decref(failure);
+    if (failures_add(exchange->fake, json_incref(failure), &err) < 0) {
         respond_problem(exchange, &err);
-        return;
+    } else {
+        respond_json(exchange, 201, json_deep_copy(failure));
     }
-    if (!json_object_get(failure, "times")) {
-        (void)json_object_set_new(failure, "times", json_integer(1));
-    }
-    (void)json_array_append(exchange->fake->failures, failure);
-    respond_json(exchange, 201, json_deep_copy(failure));
     json_decref(failure);
 }
 
 static void delete_failures(struct http_exchange *exchange) {
-    (void)json_array_clear(exchange->fake->failures);
+    failures_clear(exchange->fake);
     respond_empty(exchange, 204);
 }
 
 static void post_release(struct http_exchange *exchange) {
-    exchange->fake->releases++;
-    (void)pthread_cond_broadcast(&exchange->fake->stop);
+    fake_release_delays(exchange->fake);
     respond_empty(exchange, 204);
 }
 
@@ -127,17 +114,11 @@ static void post_expire(struct http_exchange *exchange) {
 }
 
 static void get_tokens(struct http_exchange *exchange) {
-    json_t *list = json_array();
-    for (const struct token *token = exchange->fake->tokens; token; token = token->next) {
-        (void)json_array_append_new(list, json_pack("{s:s, s:I, s:O}", "token", token->text,
-                                                    "installation", token->installation,
-                                                    "permissions", token->permissions));
-    }
-    respond_json(exchange, 200, json_pack("{s:o}", "tokens", list));
+    respond_json(exchange, 200, json_pack("{s:o}", "tokens", tokens_list(exchange->fake)));
 }
 
 static void get_settings(struct http_exchange *exchange) {
-    respond_json(exchange, 200, json_incref(json_object_get(exchange->fake->state, "settings")));
+    respond_json(exchange, 200, json_incref(state_settings(exchange->fake)));
 }
 
 static void post_settings(struct http_exchange *exchange) {
@@ -146,11 +127,10 @@ static void post_settings(struct http_exchange *exchange) {
         return;
     }
     struct error err = {0};
-    if (state_check_settings(changes, &err) < 0) {
+    if (state_change_settings(exchange->fake, changes, &err) < 0) {
         respond_problem(exchange, &err);
     } else {
-        (void)json_object_update(json_object_get(exchange->fake->state, "settings"), changes);
-        rates_set(exchange->fake, changes);
+        rate_limits_apply(exchange->fake, changes);
         get_settings(exchange);
     }
     json_decref(changes);

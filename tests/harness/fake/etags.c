@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Conditional requests: a response's ETag is a token's own, as at GitHub, and what has not changed
  * is a 304 that costs nothing. */
-#include "fake/internal.h"
+#include "fake/etags.h"
+
+#include "fake/response.h"
+#include "fake/state.h"
+#include "fake/tokens.h"
 
 #include <nettle/sha2.h>
 #include <string.h>

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Failures that a test asks for: which call is meant, and what it gets instead of its answer. */
-#include "fake/internal.h"
+/* Failures that a test asks for: which request is meant, and which response it gets instead. */
+#include "fake/failures.h"
+
+#include "fake/response.h"
+#include "fake/state.h"
 
 #include <fnmatch.h>
 #include <string.h>
@@ -64,6 +67,22 @@ static bool is_meant(const json_t *failure, const struct http_exchange *exchange
                                 : strncmp(path, exchange->path, strlen(path)) == 0;
 }
 
+void failures_init(struct fake *fake) {
+    fake->failures = json_array();
+}
+
+void failures_finish(struct fake *fake) {
+    json_decref(fake->failures);
+}
+
+json_t *failures_list(const struct fake *fake) {
+    return fake->failures;
+}
+
+void failures_clear(struct fake *fake) {
+    (void)json_array_clear(fake->failures);
+}
+
 json_t *failure_take(struct fake *fake, const struct http_exchange *exchange) {
     size_t i;
     json_t *failure;
@@ -83,7 +102,7 @@ json_t *failure_take(struct fake *fake, const struct http_exchange *exchange) {
     return NULL;
 }
 
-int failure_check(const json_t *failure, struct error *err) {
+static int check(const json_t *failure, struct error *err) {
     const char *method = NULL, *path = NULL, *like = NULL;
     json_int_t times = 1, status = 200, delay_ms = 0;
     int drop = 0, after = 0;
@@ -116,6 +135,18 @@ int failure_check(const json_t *failure, struct error *err) {
         }
     }
     return headers && !json_is_object(headers) ? error_set(err, "headers is not an object") : 0;
+}
+
+int failures_add(struct fake *fake, json_t *failure, struct error *err) {
+    if (check(failure, err) < 0) {
+        json_decref(failure);
+        return -1;
+    }
+    if (!json_object_get(failure, "times")) {
+        (void)json_object_set_new(failure, "times", json_integer(1));
+    }
+    (void)json_array_append_new(fake->failures, failure);
+    return 0;
 }
 
 bool failure_breaks(const json_t *failure) {

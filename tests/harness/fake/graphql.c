@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* POST /graphql. Nothing is executed: the responses are in the state, each with what tells the
  * documents and variables that it is for. */
-#include "fake/internal.h"
+#include "fake/graphql.h"
+
+#include "fake/handlers.h"
+#include "fake/response.h"
+#include "fake/state.h"
 
 #include <string.h>
 
@@ -129,6 +133,13 @@ static bool reject_bracket(struct http_exchange *exchange, const struct reader *
 
 #define DEPTH_MAX 256
 
+static char closing_bracket(char open) {
+    if (open == '{') {
+        return '}';
+    }
+    return open == '(' ? ')' : ']';
+}
+
 /* False when it responded with an error. */
 static bool document_is_whole(struct http_exchange *exchange, const char *document) {
     struct reader reader = {document, document, 1};
@@ -146,7 +157,7 @@ static bool document_is_whole(struct http_exchange *exchange, const char *docume
             continue;
         }
         if (strchr("{([", c)) {
-            open[depth++] = c == '{' ? '}' : c == '(' ? ')' : ']';
+            open[depth++] = closing_bracket(c);
             any = any || c == '{';
         } else if (strchr("})]", c) && (depth == 0 || open[--depth] != c)) {
             return reject_bracket(exchange, &reader);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A repository's issues and pull requests as lists, what can be changed of one, and labels. */
-#include "fake/internal.h"
+#include "fake/handlers.h"
+#include "fake/items.h"
+#include "fake/pagination.h"
+#include "fake/response.h"
+#include "fake/shapes.h"
+#include "fake/state.h"
 
 #include <string.h>
 #include <strings.h>

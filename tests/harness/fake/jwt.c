@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The app's JWTs, checked as GitHub checks them: docs.github.com "Generating a JSON Web Token (JWT)
  * for a GitHub App". */
-#include "fake/internal.h"
+#include "fake/jwt.h"
+
+#include "fake/caller.h"
+#include "fake/state.h"
+#include "fake/tokens.h"
 
 #include "base/io.h"
 
@@ -92,7 +96,7 @@ static json_t *decode_object(const char *text, size_t bytes) {
     return object;
 }
 
-static bool signature_is_good(struct fake *fake, const char *jwt, size_t signed_bytes,
+static bool signature_is_good(const struct fake *fake, const char *jwt, size_t signed_bytes,
                               const char *signature) {
     uint8_t bytes[JWT_MAX];
     size_t n_bytes;
@@ -138,7 +142,7 @@ static const char *claims_problem(const struct fake *fake, const json_t *claims)
     return issuer_is_ours(fake, claims) ? NULL : undecodable;
 }
 
-void jwt_verify(struct fake *fake, const char *jwt, struct caller *caller) {
+void jwt_verify(const struct fake *fake, const char *jwt, struct caller *caller) {
     caller->kind = CALLER_INVALID;
     (void)snprintf(caller->problem, sizeof caller->problem, "%s", undecodable);
     const char *first = strchr(jwt, '.');

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Organisations' members and invitations. */
-#include "fake/internal.h"
+#include "fake/handlers.h"
+#include "fake/response.h"
+#include "fake/shapes.h"
+#include "fake/state.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The names and levels of permissions, as GitHub's REST description has them ("app-permissions").
  */
-#include "fake/internal.h"
+#include "fake/permissions.h"
+
+#include "fake/instance.h"
+#include "fake/state.h"
 
 #include <string.h>
 
@@ -83,10 +86,13 @@ static unsigned level_bit(const char *level) {
     if (!level) {
         return 0;
     }
-    return strcmp(level, "read") == 0    ? READ
-           : strcmp(level, "write") == 0 ? WRITE
-           : strcmp(level, "admin") == 0 ? ADMIN
-                                         : 0;
+    if (strcmp(level, "read") == 0) {
+        return READ;
+    }
+    if (strcmp(level, "write") == 0) {
+        return WRITE;
+    }
+    return strcmp(level, "admin") == 0 ? ADMIN : 0;
 }
 
 bool permission_exists(const char *name) {

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Reactions to issues and comments. */
-#include "fake/internal.h"
+#include "fake/handlers.h"
+#include "fake/items.h"
+#include "fake/response.h"
+#include "fake/shapes.h"
+#include "fake/state.h"
 
 #include <string.h>
 

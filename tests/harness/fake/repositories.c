@@ -2,7 +2,13 @@
 /* Repositories: which one a path means, by its name, a former one, or its number; and lists of
  * them.
  */
-#include "fake/internal.h"
+#include "fake/repositories.h"
+
+#include "fake/handlers.h"
+#include "fake/pagination.h"
+#include "fake/response.h"
+#include "fake/shapes.h"
+#include "fake/state.h"
 
 #include <string.h>
 #include <strings.h>
@@ -71,10 +77,10 @@ void respond_moved(struct http_exchange *exchange) {
     for (int slashes = 0; slashes < 3 && rest; slashes++) { /* behind /repos/OWNER/NAME */
         rest = strchr(rest + 1, '/');
     }
-    json_t *url =
-        json_sprintf("%s/repositories/%" JSON_INTEGER_FORMAT "%s%s%s", exchange->fake->origin,
-                     number_of(exchange->repository, "id"), rest ? rest : "",
-                     exchange->query ? "?" : "", exchange->query ? exchange->query : "");
+    const char *query = exchange->query ? exchange->query : "";
+    json_t *url = json_sprintf("%s/repositories/%" JSON_INTEGER_FORMAT "%s%s%s",
+                               exchange->fake->origin, number_of(exchange->repository, "id"),
+                               rest ? rest : "", *query ? "?" : "", query);
     respond_json(exchange, reads ? 301 : 307,
                  json_pack("{s:s, s:O, s:s}", "message", "Moved Permanently", "url", url,
                            "documentation_url",
@@ -86,7 +92,7 @@ void respond_moved(struct http_exchange *exchange) {
 
 void find_by_number(struct http_exchange *exchange) {
     if (exchange->n_segments == SIZE_MAX || exchange->n_segments < 2 ||
-        exchange->n_segments == FAKE_SEGMENTS_MAX ||
+        exchange->n_segments == EXCHANGE_SEGMENTS_MAX ||
         strcmp(exchange->segments[0], "repositories") != 0) {
         return;
     }

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The table of routes, and what is checked before a handler runs, in GitHub's order: the request
  * itself, who calls, the route, the rate limit, whose resource it is, the permission. */
-#include "fake/internal.h"
+#include "fake/routes.h"
+
+#include "fake/etags.h"
+#include "fake/handlers.h"
+#include "fake/permissions.h"
+#include "fake/rate_limits.h"
+#include "fake/repositories.h"
+#include "fake/response.h"
+#include "fake/state.h"
+#include "fake/tokens.h"
 
 #include <string.h>
 #include <strings.h>
@@ -221,16 +230,20 @@ static void add_accepted_permissions(struct http_exchange *exchange, const struc
     if (!route->permission) {
         return;
     }
-    (void)snprintf(text, sizeof text, "%s=%s%s%s%s%s", route->permission, route->level,
-                   route->or_else ? "; " : "", route->or_else ? route->or_else : "",
-                   route->or_else ? "=" : "", route->or_else ? route->level : "");
+    if (route->or_else) {
+        (void)snprintf(text, sizeof text, "%s=%s; %s=%s", route->permission, route->level,
+                       route->or_else, route->level);
+    } else {
+        (void)snprintf(text, sizeof text, "%s=%s", route->permission, route->level);
+    }
     response_header(exchange, "X-Accepted-GitHub-Permissions", text);
 }
 
-static enum rate_bucket bucket_of(const struct route *route) {
-    return strncmp(route->path, "/search/", 8) == 0 ? RATE_SEARCH
-           : strcmp(route->path, "/graphql") == 0   ? RATE_GRAPHQL
-                                                    : RATE_CORE;
+static enum rate_resource resource_of(const struct route *route) {
+    if (strncmp(route->path, "/search/", 8) == 0) {
+        return RESOURCE_SEARCH;
+    }
+    return strcmp(route->path, "/graphql") == 0 ? RESOURCE_GRAPHQL : RESOURCE_CORE;
 }
 
 /* GitHub lets nobody write to an archived repository. */
@@ -253,7 +266,7 @@ static void handle(struct http_exchange *exchange, const struct route *route) {
                (permission_is_there(exchange, route) && repository_is_writable(exchange, route))) {
         route->handle(exchange);
         if (!route->by_app && !is_open(route) && response_is_unchanged(exchange)) {
-            rate_give_back(exchange, bucket_of(route));
+            rate_limit_give_back(exchange, resource_of(route));
         }
     }
 }
@@ -277,10 +290,10 @@ void route_exchange(struct http_exchange *exchange) {
     if (!caller_may_ask(exchange, route)) {
         return;
     }
-    if (is_open(route) || rate_allows(exchange, bucket_of(route))) {
+    if (is_open(route) || rate_limit_allows(exchange, resource_of(route))) {
         handle(exchange, route);
     }
-    add_rate_headers(exchange, bucket_of(route));
+    rate_limit_headers(exchange, resource_of(route));
     response_header(exchange, "X-GitHub-Api-Version-Selected", API_VERSION);
     if (!route->by_app) {
         add_accepted_permissions(exchange, route);

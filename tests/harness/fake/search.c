@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The search for issues and pull requests: a small part of GitHub's syntax, with its errors. What
  * is not part of it is rejected, for a search that ignores half of its query finds too much. */
-#include "fake/internal.h"
+#include "fake/handlers.h"
+#include "fake/pagination.h"
+#include "fake/permissions.h"
+#include "fake/repositories.h"
+#include "fake/response.h"
+#include "fake/shapes.h"
+#include "fake/state.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The fake's life and the way of one call: take in, record, authenticate, fail when told to, route,
- * answer. */
-#include "fake/internal.h"
+/* The fake's life, and the way of one request: record it, identify its caller, fail if a test asked
+ * for it, route it, respond. */
+#include "fake/control.h"
+#include "fake/failures.h"
+#include "fake/fake.h"
+#include "fake/jwt.h"
+#include "fake/rate_limits.h"
+#include "fake/requests.h"
+#include "fake/response.h"
+#include "fake/routes.h"
+#include "fake/state.h"
+#include "fake/tokens.h"
+#include "fake/webhooks.h"
 
 #include "base/clock.h"
 #include "base/io.h"
@@ -28,6 +38,11 @@ void fake_time_text(int64_t time_s, char text[FAKE_TIME_MAX]) {
     struct tm utc;
     (void)gmtime_r(&seconds, &utc);
     (void)strftime(text, FAKE_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+void fake_release_delays(struct fake *fake) {
+    fake->releases++;
+    (void)pthread_cond_broadcast(&fake->stop);
 }
 
 /* Waits without the lock, but no longer than the fake lives, or until it is released. */
@@ -57,7 +72,7 @@ static bool split_path(struct http_exchange *exchange) {
     for (char *segment; (segment = strsep(&rest, "/")) != NULL;) {
         size_t escaped_bytes = strlen(segment);
         bool has_nul = strstr(segment, "%00") != NULL;
-        if (exchange->n_segments == FAKE_SEGMENTS_MAX || has_nul ||
+        if (exchange->n_segments == EXCHANGE_SEGMENTS_MAX || has_nul ||
             MHD_http_unescape(segment) > escaped_bytes) {
             exchange->n_segments = SIZE_MAX; /* matches no route */
             return true;
@@ -86,10 +101,12 @@ static void log_exchange(const struct http_exchange *exchange) {
 
 /* With the lock held. */
 static void serve_api(struct http_exchange *exchange) {
-    record_begin(exchange);
-    caller_identify(exchange, MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND,
-                                                          MHD_HTTP_HEADER_AUTHORIZATION));
-    record_caller(exchange);
+    request_record(exchange);
+    caller_identify(exchange->fake,
+                    MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND,
+                                                MHD_HTTP_HEADER_AUTHORIZATION),
+                    &exchange->caller);
+    request_record_caller(exchange);
     json_t *failure = failure_take(exchange->fake, exchange);
     bool after = json_is_true(json_object_get(failure, "after"));
     if (failure && !after) {
@@ -106,7 +123,7 @@ static void serve_api(struct http_exchange *exchange) {
     if (failure && failure_breaks(failure)) {
         failure_respond(exchange, failure);
     }
-    record_end(exchange, failure);
+    request_record_response(exchange, failure != NULL);
     log_exchange(exchange);
     json_decref(failure);
 }
@@ -136,7 +153,7 @@ static void *on_request_target(void *context, const char *target,
     }
     exchange->fake = context;
     exchange->connection = connection;
-    exchange->body = (struct buffer)BUFFER_INIT(FAKE_BODY_MAX);
+    exchange->body = (struct buffer)BUFFER_INIT(EXCHANGE_BODY_MAX);
     const char *question = strchr(target, '?');
     exchange->path = question ? strndup(target, (size_t)(question - target)) : strdup(target);
     exchange->query = question ? strdup(question + 1) : NULL;
@@ -223,27 +240,9 @@ static int listen_at(const char *where, char *address, size_t address_bytes, int
     return steal_fd(&fd);
 }
 
-static int read_state(struct fake *fake, const char *file, struct error *err) {
-    json_t *state = state_empty();
-    if (file) {
-        json_decref(state);
-        json_error_t problem;
-        state = json_load_file(file, JSON_REJECT_DUPLICATES, &problem);
-        if (!state) {
-            return error_set(err, "%s:%d: %s", file, problem.line, problem.text);
-        }
-    }
-    if (state_complete(fake, state, err) < 0) {
-        json_decref(state);
-        return file ? error_wrap(err, "%s", file) : -1;
-    }
-    fake->state = state;
-    return 0;
-}
-
 /* The options win over the state's settings. */
 static int set_webhook(struct fake *fake, const struct fake_options *options, struct error *err) {
-    json_t *settings = json_object_get(fake->state, "settings");
+    json_t *settings = state_settings(fake);
     AUTO_SECRET struct secret secret = {0};
     if (options->webhook_url) {
         (void)json_object_set_new(settings, "webhook_url", json_string(options->webhook_url));
@@ -258,30 +257,29 @@ static int set_webhook(struct fake *fake, const struct fake_options *options, st
 }
 
 static void fake_finish(struct fake *fake) {
-    hooks_finish(fake);
+    webhooks_finish(fake);
     for (size_t i = 0; i < fake->n_keys; i++) {
         gnutls_pubkey_deinit(fake->keys[i]);
     }
-    tokens_free(fake);
-    json_decref(fake->state);
-    json_decref(fake->rates);
-    json_decref(fake->failures);
-    json_decref(fake->requests);
+    tokens_finish(fake);
+    state_finish(fake);
+    rate_limits_finish(fake);
+    failures_finish(fake);
+    requests_finish(fake);
     (void)pthread_cond_destroy(&fake->stop);
     (void)pthread_mutex_destroy(&fake->lock);
 }
 
 static int fake_init(struct fake *fake, const struct fake_options *options, struct error *err) {
-    *fake = (struct fake){.app_id = options->app_id,
-                          .app_slug = options->app_slug,
-                          .quiet = options->quiet,
-                          .rates = json_object(),
-                          .failures = json_array(),
-                          .requests = json_array(),
-                          .deliveries = json_array()};
+    *fake = (struct fake){
+        .app_id = options->app_id, .app_slug = options->app_slug, .quiet = options->quiet};
+    tokens_init(fake);
+    rate_limits_init(fake);
+    failures_init(fake);
+    requests_init(fake);
+    webhooks_init(fake);
     (void)pthread_mutex_init(&fake->lock, NULL);
     (void)pthread_cond_init(&fake->stop, NULL);
-    (void)pthread_cond_init(&fake->sent, NULL);
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     for (size_t i = 0; i < options->n_app_keys; i++) {
         if (jwt_read_key(options->app_keys[i], &fake->keys[i], err) < 0) {
@@ -289,7 +287,10 @@ static int fake_init(struct fake *fake, const struct fake_options *options, stru
         }
         fake->n_keys++;
     }
-    return read_state(fake, options->state_file, err) < 0 ? -1 : set_webhook(fake, options, err);
+    if (state_load(fake, options->state_file, err) < 0) {
+        return -1;
+    }
+    return set_webhook(fake, options, err);
 }
 
 static int run(struct fake *fake, const struct fake_options *options, struct error *err) {

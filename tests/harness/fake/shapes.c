@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What the state holds, in the shape that GitHub's responses have. */
-#include "fake/internal.h"
+#include "fake/shapes.h"
+
+#include "fake/instance.h"
+#include "fake/state.h"
 
 #include <string.h>
 

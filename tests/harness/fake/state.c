@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* What exists at the fake GitHub: one JSON tree, in the form that docs/fake-github.md tells. It
  * is checked whole, and what may be left out is filled in, so that all others can rely on it. */
-#include "fake/internal.h"
+#include "fake/state.h"
+
+#include "fake/graphql.h"
+#include "fake/instance.h"
+#include "fake/permissions.h"
+#include "fake/state_merge.h"
 
 #include <string.h>
 #include <strings.h>
@@ -10,10 +15,6 @@
 #define TOKEN_BYTES_MIN 40
 #define TOKEN_BYTES_MAX 4096
 #define LONG_AGO "2025-01-01T00:00:00Z"
-
-json_t *state_empty(void) {
-    return json_object();
-}
 
 const char *text_of(const json_t *object, const char *key) {
     return json_string_value(json_object_get(object, key));
@@ -51,16 +52,24 @@ json_t *list_add(json_t *list, json_t *item) {
     return json_array_append_new(list, item) == 0 ? item : NULL;
 }
 
+json_t *state_whole(const struct fake *fake) {
+    return fake->state;
+}
+
+json_t *state_settings(const struct fake *fake) {
+    return json_object_get(fake->state, "settings");
+}
+
 json_t *state_list(const struct fake *fake, const char *name) {
     return json_object_get(fake->state, name);
 }
 
 json_int_t state_setting(const struct fake *fake, const char *name) {
-    return number_of(json_object_get(fake->state, "settings"), name);
+    return number_of(state_settings(fake), name);
 }
 
 bool state_creates(const struct fake *fake, const char *what) {
-    json_t *list = json_object_get(json_object_get(fake->state, "settings"), "auto_create");
+    json_t *list = json_object_get(state_settings(fake), "auto_create");
     size_t i;
     json_t *item;
     json_array_foreach(list, i, item) {
@@ -246,7 +255,7 @@ static int check_installation(json_t *installation, struct error *err) {
     return json_is_object(permissions) ? 0 : error_set(err, "permissions is not an object");
 }
 
-int state_check_settings(const json_t *settings, struct error *err) {
+static int check_settings(const json_t *settings, struct error *err) {
     json_int_t lifetime_s = 3600, bytes = TOKEN_BYTES_MIN, skew_s, rate_limit = 0, searches = 0,
                graphql = 0, window_s = 1;
     const char *url = "", *secret = "";
@@ -447,7 +456,7 @@ static void fill_state(struct fake *fake, json_t *state) {
     }
 }
 
-int state_complete(struct fake *fake, json_t *state, struct error *err) {
+static int complete(struct fake *fake, json_t *state, struct error *err) {
     if (!json_is_object(state)) {
         return error_set(err, "the state is not an object");
     }
@@ -466,7 +475,7 @@ int state_complete(struct fake *fake, json_t *state, struct error *err) {
         }
     }
     value = json_object_get(state, "settings");
-    if (value && state_check_settings(value, err) < 0) {
+    if (value && check_settings(value, err) < 0) {
         return -1;
     }
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
@@ -477,5 +486,48 @@ int state_complete(struct fake *fake, json_t *state, struct error *err) {
     fake->last_id = fake->last_id < FIRST_ID ? FIRST_ID : fake->last_id;
     raise_last_id(fake, state);
     fill_state(fake, state);
+    return 0;
+}
+
+int state_load(struct fake *fake, const char *file, struct error *err) {
+    if (!file) {
+        return state_replace(fake, json_object(), err);
+    }
+    json_error_t problem;
+    json_t *state = json_load_file(file, JSON_REJECT_DUPLICATES, &problem);
+    if (!state) {
+        return error_set(err, "%s:%d: %s", file, problem.line, problem.text);
+    }
+    return state_replace(fake, state, err) < 0 ? error_wrap(err, "%s", file) : 0;
+}
+
+void state_finish(struct fake *fake) {
+    json_decref(fake->state);
+}
+
+int state_replace(struct fake *fake, json_t *state, struct error *err) {
+    if (complete(fake, state, err) < 0) {
+        json_decref(state);
+        return -1;
+    }
+    json_decref(fake->state);
+    fake->state = state;
+    return 0;
+}
+
+int state_patch(struct fake *fake, const json_t *changes, struct error *err) {
+    json_t *state = json_deep_copy(fake->state);
+    if (state_merge(state, changes, err) < 0) {
+        json_decref(state);
+        return -1;
+    }
+    return state_replace(fake, state, err);
+}
+
+int state_change_settings(struct fake *fake, const json_t *changes, struct error *err) {
+    if (check_settings(changes, err) < 0) {
+        return -1;
+    }
+    (void)json_object_update(state_settings(fake), (json_t *)changes);
     return 0;
 }

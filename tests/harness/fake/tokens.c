@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Installation tokens: minted, found again, expired; and who it is that calls. */
-#include "fake/internal.h"
+/* Installation tokens: minted, found again, listed, expired. */
+#include "fake/tokens.h"
+
+#include "fake/instance.h"
+#include "fake/state.h"
 
 #include <gnutls/crypto.h>
 #include <string.h>
@@ -30,16 +33,22 @@ static char *random_text(size_t bytes) {
     return text;
 }
 
-/* Tokens that nobody can use any more are forgotten, so that a long test stays small. */
+void tokens_init(struct fake *fake) {
+    TAILQ_INIT(&fake->tokens);
+}
+
+static void remove_token(struct fake *fake, struct token *token) {
+    TAILQ_REMOVE(&fake->tokens, token, link);
+    free_token(token);
+}
+
+/* Keeps a long test small: nobody can use an expired token any more. */
 static void forget_expired(struct fake *fake) {
     int64_t now_s = fake_now_s(fake);
-    for (struct token **at = &fake->tokens; *at;) {
-        struct token *token = *at;
+    struct token *token, *next;
+    TAILQ_FOREACH_SAFE(token, &fake->tokens, link, next) {
         if (token->expires_s <= now_s) {
-            *at = token->next;
-            free_token(token);
-        } else {
-            at = &token->next;
+            remove_token(fake, token);
         }
     }
 }
@@ -62,72 +71,43 @@ const char *token_mint(struct fake *fake, json_int_t installation, json_t *permi
     token->permissions = permissions;
     token->repositories = repositories;
     token->expires_s = expires_s;
-    token->next = fake->tokens;
-    fake->tokens = token;
+    TAILQ_INSERT_HEAD(&fake->tokens, token, link);
     return token->text;
 }
 
 json_int_t tokens_expire(struct fake *fake, json_int_t installation) {
     json_int_t count = 0;
-    for (struct token **at = &fake->tokens; *at;) {
-        struct token *token = *at;
+    struct token *token, *next;
+    TAILQ_FOREACH_SAFE(token, &fake->tokens, link, next) {
         if (installation == 0 || token->installation == installation) {
-            *at = token->next;
-            free_token(token);
+            remove_token(fake, token);
             count++;
-        } else {
-            at = &token->next;
         }
     }
     return count;
 }
 
-void tokens_free(struct fake *fake) {
+void tokens_finish(struct fake *fake) {
     (void)tokens_expire(fake, 0);
 }
 
-static void identify_installation(struct fake *fake, const char *text, struct caller *caller) {
-    struct token *token = fake->tokens;
-    while (token && strcmp(token->text, text) != 0) {
-        token = token->next;
+const struct token *token_find(const struct fake *fake, const char *text) {
+    struct token *token;
+    TAILQ_FOREACH(token, &fake->tokens, link) {
+        if (strcmp(token->text, text) == 0) {
+            return token;
+        }
     }
-    json_t *installation =
-        token ? list_find_number(state_list(fake, "installations"), "id", token->installation)
-              : NULL;
-    if (!installation || token->expires_s <= fake_now_s(fake)) {
-        caller->kind = CALLER_INVALID;
-        (void)snprintf(caller->problem, sizeof caller->problem, "Bad credentials");
-        return;
-    }
-    caller->kind = CALLER_INSTALLATION;
-    caller->installation = json_incref(installation);
-    caller->permissions = json_incref(token->permissions);
-    caller->repositories = json_incref(token->repositories);
-    caller->token = token->serial;
+    return NULL;
 }
 
-void caller_identify(struct http_exchange *exchange, const char *authorization) {
-    struct caller *caller = &exchange->caller;
-    if (!authorization) {
-        return;
+json_t *tokens_list(const struct fake *fake) {
+    json_t *list = json_array();
+    struct token *token;
+    TAILQ_FOREACH(token, &fake->tokens, link) {
+        (void)json_array_append_new(list, json_pack("{s:s, s:I, s:O}", "token", token->text,
+                                                    "installation", token->installation,
+                                                    "permissions", token->permissions));
     }
-    bool bearer = strncasecmp(authorization, "bearer ", 7) == 0;
-    bool token = strncasecmp(authorization, "token ", 6) == 0;
-    const char *text = authorization + (bearer ? 7 : token ? 6 : 0);
-    if (bearer && strchr(text, '.')) {
-        jwt_verify(exchange->fake, text, caller); /* GitHub takes a JWT with this scheme only */
-    } else if (bearer || token) {
-        identify_installation(exchange->fake, text, caller);
-    } else {
-        caller->kind = CALLER_INVALID;
-        (void)snprintf(caller->problem, sizeof caller->problem, "Bad credentials");
-    }
-}
-
-void caller_finish(struct caller *caller) {
-    json_decref(caller->claims);
-    json_decref(caller->installation);
-    json_decref(caller->permissions);
-    json_decref(caller->repositories);
-    *caller = (struct caller){0};
+    return list;
 }

@@ -63,9 +63,10 @@ int client_json(struct client *client, const char *method, const char *url, cons
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
     long status = perform(client, method, url, text, text ? strlen(text) : 0, headers, &said, err);
     if (status / 100 != 2) {
-        return status == 0 ? error_wrap(err, "%s %s", method, url)
-                           : error_set(err, "%s %s: %ld %s", method, url, status,
-                                       said.data ? said.data : "");
+        if (status == 0) {
+            return error_wrap(err, "%s %s", method, url);
+        }
+        return error_set(err, "%s %s: %ld %s", method, url, status, said.data ? said.data : "");
     }
     if (response) {
         *response = said.bytes ? json_loadb(said.data, said.bytes, JSON_ALLOW_NUL, NULL) : NULL;

@@ -337,9 +337,11 @@ static void run_one(struct session *session, const char *file) {
         return;
     }
     json_t *timeout_s = json_object_get(scenario.root, "timeout_s");
-    session->options.timeout_ms = session->timeout_ms ? session->timeout_ms
-                                  : timeout_s         ? json_integer_value(timeout_s) * 1000
-                                                      : TIMEOUT_S * 1000;
+    session->options.timeout_ms = session->timeout_ms;
+    if (session->timeout_ms == 0) {
+        json_int_t seconds = timeout_s ? json_integer_value(timeout_s) : TIMEOUT_S;
+        session->options.timeout_ms = seconds * 1000;
+    }
     bool started = environment_start(&environment, &session->options, &scenario,
                                      ++session->environments, &err) == 0;
     if (json_object_get(scenario.root, "rejected")) {

@@ -223,9 +223,11 @@ static int check_keys(const struct reading *reading, const char *where, const st
             }
         }
         if (!key->name) {
-            return problem(reading, item->line, "%s has no key %s%s%s%s", where, item->key,
-                           nearest ? "; did you mean " : "", nearest ? nearest->name : "",
-                           nearest ? "?" : "");
+            if (!nearest) {
+                return problem(reading, item->line, "%s has no key %s", where, item->key);
+            }
+            return problem(reading, item->line, "%s has no key %s; did you mean %s?", where,
+                           item->key, nearest->name);
         }
         if (key->kinds != ANY && !(kinds_of(item) & key->kinds)) {
             char wanted[128];
@@ -249,7 +251,10 @@ static int check_github(const struct reading *reading, const char *where, const 
         for (size_t k = 0; k < sizeof github_places / sizeof *github_places; k++) {
             place = strcmp(github_places[k].key, item->key) == 0 ? &github_places[k] : place;
         }
-        size_t n = !place ? 0 : item->kind == TOML_TABLE ? 1 : item->n_items;
+        if (!place) {
+            continue;
+        }
+        size_t n = item->kind == TOML_TABLE ? 1 : item->n_items;
         for (size_t k = 0; k < n; k++) {
             const struct toml_value *one = item->kind == TOML_TABLE ? item : &item->items[k];
             if (check_github(reading, place->where, place->keys, one) < 0) {
@@ -299,7 +304,10 @@ static int check_request(const struct reading *reading, const struct toml_value 
 }
 
 static int check_patterns(const struct reading *reading, const struct toml_value *value) {
-    size_t count = value && value->kind == TOML_STRING ? 1 : value ? value->n_items : 0;
+    if (!value) {
+        return 0;
+    }
+    size_t count = value->kind == TOML_STRING ? 1 : value->n_items;
     for (size_t i = 0; i < count; i++) {
         const struct toml_value *one = value->kind == TOML_STRING ? value : &value->items[i];
         regex_t compiled;

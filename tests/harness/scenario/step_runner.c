@@ -384,7 +384,7 @@ static int do_redeliver(struct step_runner *runner, struct error *err) {
         delivery = delivery->next;
     }
     if (!delivery) {
-        return error_set(err, "redeliver: no step before this delivered%s%s", name ? " as " : "",
+        return error_set(err, "redeliver: no earlier step %s%s", name ? "is called " : "delivered",
                          name ? name : "");
     }
     size_t waiting = count_waiting(runner, delivery->guid);

@@ -158,19 +158,26 @@ static int compare(const json_t *request, const json_t *wanted, struct error *er
     const char *query = text(request, "query");
     const json_t *body = json_object_get(wanted, "body");
     (void)scenario_request(wanted_text(wanted), &expected, err);
-    (void)snprintf(target, sizeof target, "%s%s%s", text(request, "path"),
-                   query && strchr(expected.path, '?') ? "?" : "",
-                   query && strchr(expected.path, '?') ? query : "");
+    bool with_query = query && strchr(expected.path, '?');
+    (void)snprintf(target, sizeof target, "%s%s", text(request, "path"), with_query ? "?" : "");
+    if (with_query) {
+        (void)strncat(target, query, sizeof target - strlen(target) - 1);
+    }
     if (strcmp(text(request, "method"), expected.method) != 0 ||
         (strcmp(expected.path, target) != 0 && fnmatch(expected.path, target, 0) != 0)) {
-        return error_set(err, "another request came"), 1;
+        (void)error_set(err, "another request came");
+        return 1;
     }
     int status = (int)json_integer_value(json_object_get(request, "status"));
     if (!status_fits(expected.status, status)) {
-        return status == 0 ? error_set(err, "it was dropped")
-                           : error_set(err, "its status is %d, %s", status,
-                                       expected.status ? "not the expected one"
-                                                       : "which nobody expected (-> says which)");
+        if (status == 0) {
+            return error_set(err, "it was dropped");
+        }
+        return error_set(err,
+                         expected.status
+                             ? "its status is %d, not the expected one"
+                             : "its status is %d, which the scenario does not expect (write -> %d)",
+                         status, status);
     }
     if (body && !json_equal(body, json_object_get(request, "body"))) {
         char want[SHOWN_MAX];

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Lists that are answered page by page, with GitHub's Link header. */
-#include "fake/internal.h"
+/* Lists page by page, with GitHub's Link header. */
+#include "fake/pagination.h"
+
+#include "fake/response.h"
 
 #include "base/buffer.h"
 

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Every request to the API is recorded, in the order of arrival, with what it has responded, but
  * without the token's or the JWT's own bytes. */
-#include "fake/internal.h"
+#include "fake/requests.h"
+
+#include "fake/state.h"
+#include "fake/tokens.h"
 
 #include "base/clock.h"
 
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
+
+/* The oldest are forgotten. */
+#define REQUESTS_KEPT 100000
 
 static enum MHD_Result add_header(void *headers, enum MHD_ValueKind kind, const char *name,
                                   const char *value) {
@@ -29,7 +35,30 @@ static enum MHD_Result add_header(void *headers, enum MHD_ValueKind kind, const 
     return MHD_YES;
 }
 
-void record_begin(struct http_exchange *exchange) {
+void requests_init(struct fake *fake) {
+    fake->requests = json_array();
+}
+
+void requests_finish(struct fake *fake) {
+    json_decref(fake->requests);
+}
+
+json_t *requests_list(const struct fake *fake) {
+    return fake->requests;
+}
+
+json_int_t requests_forgotten(const struct fake *fake) {
+    return fake->requests_forgotten;
+}
+
+void requests_forget(struct fake *fake) {
+    /* A new list: requests that are under way keep their entries. */
+    json_decref(fake->requests);
+    fake->requests = json_array();
+    fake->requests_forgotten = 0;
+}
+
+void request_record(struct http_exchange *exchange) {
     struct fake *fake = exchange->fake;
     json_t *headers = json_object();
     (void)MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, add_header, headers);
@@ -47,14 +76,14 @@ void record_begin(struct http_exchange *exchange) {
         exchange->record = json_pack("{s:I, s:s, s:n, s:n}", "n", fake->last_request, "method",
                                      exchange->method, "path", "status");
     }
-    if (json_array_size(fake->requests) >= FAKE_REQUESTS_MAX) {
+    if (json_array_size(fake->requests) >= REQUESTS_KEPT) {
         (void)json_array_remove(fake->requests, 0);
         fake->requests_forgotten++;
     }
     (void)json_array_append(fake->requests, exchange->record);
 }
 
-void record_caller(struct http_exchange *exchange) {
+void request_record_caller(struct http_exchange *exchange) {
     const struct caller *caller = &exchange->caller;
     json_t *shown = NULL;
     switch (caller->kind) {
@@ -76,10 +105,10 @@ void record_caller(struct http_exchange *exchange) {
     (void)json_object_set_new(exchange->record, "caller", shown);
 }
 
-void record_end(struct http_exchange *exchange, const json_t *failure) {
+void request_record_response(struct http_exchange *exchange, bool injected) {
     if (!exchange->drop) {
         (void)json_object_set_new(exchange->record, "status", json_integer(exchange->status));
     }
     (void)json_object_set_new(exchange->record, "dropped", json_boolean(exchange->drop));
-    (void)json_object_set_new(exchange->record, "injected", json_boolean(failure != NULL));
+    (void)json_object_set_new(exchange->record, "injected", json_boolean(injected));
 }

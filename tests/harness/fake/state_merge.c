@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* PATCH of the state: objects are merged key by key; the items of a list are found by what names
  * them, merged when they are there, appended when not, removed when they say so. */
-#include "fake/internal.h"
+#include "fake/state_merge.h"
+
+#include "fake/instance.h"
+#include "fake/state.h"
 
 #include <string.h>
 

@@ -4,7 +4,12 @@
  *
  * Threads: a delivery is sent without the lock, by the control call that makes it happen or, when
  * it is sent again, by a thread of its own. */
-#include "fake/internal.h"
+#include "fake/webhooks.h"
+
+#include "fake/handlers.h"
+#include "fake/repositories.h"
+#include "fake/response.h"
+#include "fake/state.h"
 
 #include "base/clock.h"
 
@@ -99,27 +104,35 @@ static void post(struct sending *sending) {
     sending->took_ms = clock_monotonic_ms() - begun_ms;
 }
 
-/* With the lock: how it went, into the log. */
+/* The status code and the words that GitHub shows for it. */
+static long shown_status(const struct sending *sending, const char **words) {
+    if (sending->lose_response) {
+        *words = "timed out";
+        return 504;
+    }
+    if (sending->status == 0) {
+        *words = "failed to connect to host";
+        return 502;
+    }
+    *words = sending->status < 300 ? "OK" : "Invalid HTTP Response";
+    return sending->status;
+}
+
+/* With the lock: puts the result into the log. */
 static void log_outcome(struct sending *sending) {
-    long status = sending->lose_response ? 0 : sending->status;
-    const char *words = sending->lose_response ? "timed out"
-                        : status == 0          ? "failed to connect to host"
-                        : status < 300         ? "OK"
-                                               : "Invalid HTTP Response";
+    const char *words;
+    long status = shown_status(sending, &words);
+    bool has_response = sending->status != 0 && !sending->lose_response;
     json_t *entry = sending->entry;
+    json_t *text =
+        has_response && status >= 300 ? json_sprintf("%s: %ld", words, status) : json_string(words);
+    const char *body = sending->response.data ? sending->response.data : "";
+    json_t *response =
+        has_response ? json_stringn_nocheck(body, sending->response.bytes) : json_null();
     (void)json_object_set_new(entry, "duration", json_real((double)sending->took_ms / 1000));
-    (void)json_object_set_new(entry, "status",
-                              status >= 300 ? json_sprintf("%s: %ld", words, status)
-                                            : json_string(words));
-    (void)json_object_set_new(entry, "status_code",
-                              json_integer(sending->lose_response ? 504
-                                           : status == 0          ? 502
-                                                                  : status));
-    (void)json_object_set_new(
-        entry, "_response",
-        status == 0 ? json_null()
-                    : json_stringn_nocheck(sending->response.data ? sending->response.data : "",
-                                           sending->response.bytes));
+    (void)json_object_set_new(entry, "status", text);
+    (void)json_object_set_new(entry, "status_code", json_integer(status));
+    (void)json_object_set_new(entry, "_response", response);
     json_decref(entry);
 }
 
@@ -146,7 +159,7 @@ static json_t *new_entry(struct fake *fake, const char *guid, const char *event,
 static struct sending *begin(struct fake *fake, const char *guid, const char *event,
                              const char *body, bool redelivery, int64_t age_s) {
     struct sending *sending = calloc(1, sizeof *sending);
-    json_t *settings = json_object_get(fake->state, "settings");
+    json_t *settings = state_settings(fake);
     json_t *entry = new_entry(fake, guid, event, body, redelivery, age_s);
     if (!sending || !entry) {
         free(sending);
@@ -191,7 +204,12 @@ static void *send_in_thread(void *argument) {
     return NULL;
 }
 
-void hooks_finish(struct fake *fake) {
+void webhooks_init(struct fake *fake) {
+    fake->deliveries = json_array();
+    (void)pthread_cond_init(&fake->sent, NULL);
+}
+
+void webhooks_finish(struct fake *fake) {
     (void)pthread_mutex_lock(&fake->lock);
     while (fake->sending > 0) {
         (void)pthread_cond_wait(&fake->sent, &fake->lock);
@@ -232,7 +250,8 @@ static int newer_first(const void *a, const void *b) {
     const json_t *left = *(json_t *const *)a, *right = *(json_t *const *)b;
     json_int_t by_time = number_of(right, "_time_s") - number_of(left, "_time_s");
     json_int_t by_id = number_of(right, "id") - number_of(left, "id");
-    return by_time ? (by_time > 0 ? 1 : -1) : by_id ? (by_id > 0 ? 1 : -1) : 0;
+    json_int_t order = by_time != 0 ? by_time : by_id;
+    return (order > 0) - (order < 0);
 }
 
 static bool has_status(const json_t *entry, const char *wanted) {
@@ -390,8 +409,8 @@ void control_deliver(struct http_exchange *exchange, json_t *body) {
     }
     make_guid(made);
     AUTO_FREE char *text = json_dumps(payload, JSON_COMPACT);
-    struct sending *sending =
-        text ? begin(exchange->fake, guid ? guid : made, event, text, false, age_s) : NULL;
+    guid = guid ? guid : made;
+    struct sending *sending = text ? begin(exchange->fake, guid, event, text, false, age_s) : NULL;
     if (!sending) {
         respond_json(exchange, 500, json_pack("{s:s}", "message", "out of memory"));
         return;

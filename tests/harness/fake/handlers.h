@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The handlers of the routes, by file: apps.c, webhooks.c, orgs.c, repositories.c, rate_limits.c,
+ * search.c, graphql.c, issues.c, comments.c, reactions.c. */
+#ifndef SNEK_HARNESS_FAKE_HANDLERS_H
+#define SNEK_HARNESS_FAKE_HANDLERS_H
+
+#include "fake/http_exchange.h"
+
+void handle_app(struct http_exchange *exchange);
+void handle_installations_get(struct http_exchange *exchange);
+void handle_installation_get(struct http_exchange *exchange);
+void handle_user_get(struct http_exchange *exchange);
+void handle_rate_limit(struct http_exchange *exchange);
+void handle_access_tokens(struct http_exchange *exchange);
+void handle_hook_deliveries(struct http_exchange *exchange);
+void handle_hook_delivery(struct http_exchange *exchange);
+void handle_hook_attempts(struct http_exchange *exchange);
+void handle_membership_get(struct http_exchange *exchange);
+void handle_membership_put(struct http_exchange *exchange);
+void handle_membership_delete(struct http_exchange *exchange);
+void handle_member_get(struct http_exchange *exchange);
+void handle_repository_get(struct http_exchange *exchange);
+void handle_installation_repositories(struct http_exchange *exchange);
+void handle_search_issues(struct http_exchange *exchange);
+void handle_graphql(struct http_exchange *exchange);
+void handle_issue_get(struct http_exchange *exchange);
+void handle_issues_get(struct http_exchange *exchange);
+void handle_issue_patch(struct http_exchange *exchange);
+void handle_labels_get(struct http_exchange *exchange);
+void handle_labels_post(struct http_exchange *exchange);
+void handle_label_delete(struct http_exchange *exchange);
+void handle_comments_get(struct http_exchange *exchange);
+void handle_comments_post(struct http_exchange *exchange);
+void handle_replies_post(struct http_exchange *exchange);
+void handle_issue_reactions_post(struct http_exchange *exchange);
+void handle_comment_reactions_post(struct http_exchange *exchange);
+void handle_review_comment_reactions_post(struct http_exchange *exchange);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The webhooks that the fake sends, and the list of their deliveries. */
+#ifndef SNEK_HARNESS_FAKE_WEBHOOKS_H
+#define SNEK_HARNESS_FAKE_WEBHOOKS_H
+
+#include "fake/http_exchange.h"
+
+void webhooks_init(struct fake *fake);
+/* Waits for the webhooks that are on their way. */
+void webhooks_finish(struct fake *fake);
+
+/* The control API's part of it. `body` is borrowed. */
+void control_deliver(struct http_exchange *exchange, json_t *body);
+void control_deliveries(struct http_exchange *exchange);
+void control_age(struct http_exchange *exchange, json_t *body);
+
+#endif

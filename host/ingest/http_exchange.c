@@ -7,6 +7,7 @@
 #include "ingest/strict.h"
 #include "metrics/metrics.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -32,6 +33,7 @@ void *http_exchange_new(void *cls, const char *uri, struct MHD_Connection *mhd) 
     exchange->began_us = clock_monotonic_us();
     exchange->bad_uri = strict_check_uri(uri);
     exchange->uri_bytes = strlen(uri);
+    assert(!connection->exchange); /* one request after the other */
     connection->exchange = exchange;
     ingest->n_exchanges++;
     return exchange;
@@ -43,6 +45,7 @@ void http_request_ref(struct http_request *request) {
 
 void http_request_unref(struct http_request *request) {
     struct http_exchange *exchange = request->exchange;
+    assert(exchange->refs > 0);
     if (--exchange->refs > 0) {
         return;
     }
@@ -50,6 +53,7 @@ void http_request_unref(struct http_request *request) {
     if (request->route && request->route->release) {
         request->route->release(request);
     }
+    assert(exchange->ingest->n_exchanges > 0 && !exchange->connection);
     exchange->ingest->n_exchanges--;
     free(exchange);
 }
@@ -57,6 +61,7 @@ void http_request_unref(struct http_request *request) {
 void http_drop_body(struct http_request *request) {
     struct http_exchange *exchange = request->exchange;
     buffer_finish(&request->body);
+    assert(exchange->ingest->held_bytes >= exchange->held_bytes);
     exchange->ingest->held_bytes -= exchange->held_bytes;
     exchange->held_bytes = 0;
 }
@@ -275,6 +280,7 @@ static enum MHD_Result finish(struct http_exchange *exchange) {
         return queue(exchange);
     }
     connection_set_deadline(exchange->ingest, exchange->connection, INT64_MAX);
+    assert(!exchange->suspended);
     exchange->suspended = true;
     MHD_suspend_connection(exchange->mhd);
     return MHD_YES;

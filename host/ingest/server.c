@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -60,11 +61,7 @@ static void connection_new(struct ingest *ingest, struct MHD_Connection *mhd, vo
     }
     connection->fd = info->connect_fd;
     connection->since_ms = clock_monotonic_ms();
-    connection->next = ingest->connections;
-    if (connection->next) {
-        connection->next->previous = connection;
-    }
-    ingest->connections = connection;
+    TAILQ_INSERT_HEAD(&ingest->connections, connection, link);
     ingest->n_connections++;
     ingest->n_accepted++;
     watch(ingest, connection->fd, EPOLLRDHUP | EPOLLET | EPOLLONESHOT, connection);
@@ -75,14 +72,8 @@ static void connection_free(struct ingest *ingest, struct connection *connection
     /* Closing the descriptor does not remove it from the epoll while a forked child still has it
      * before its exec. */
     epoll_ctl(ingest->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
-    if (connection->next) {
-        connection->next->previous = connection->previous;
-    }
-    if (connection->previous) {
-        connection->previous->next = connection->next;
-    } else {
-        ingest->connections = connection->next;
-    }
+    TAILQ_REMOVE(&ingest->connections, connection, link);
+    assert(ingest->n_connections > 0);
     free(connection);
     ingest->n_connections--;
     ingest->closed_one = true;
@@ -127,7 +118,8 @@ static bool has_part_of_body(const struct connection *connection) {
 static struct connection *oldest(const struct ingest *ingest, const struct connection *but,
                                  bool (*is_meant)(const struct connection *connection)) {
     struct connection *found = NULL;
-    for (struct connection *c = ingest->connections; c; c = c->next) {
+    struct connection *c;
+    TAILQ_FOREACH(c, &ingest->connections, link) {
         if (c != but && !c->shut && is_meant(c) && (!found || c->since_ms <= found->since_ms)) {
             /* Of equally old connections the first one wins; it is the last in the list. */
             found = c;
@@ -138,7 +130,8 @@ static struct connection *oldest(const struct ingest *ingest, const struct conne
 
 uint64_t connections_arriving_bytes(const struct ingest *ingest) {
     uint64_t bytes = 0;
-    for (const struct connection *c = ingest->connections; c; c = c->next) {
+    struct connection *c;
+    TAILQ_FOREACH(c, &ingest->connections, link) {
         bytes += has_part_of_body(c) ? c->exchange->held_bytes : 0;
     }
     return bytes;
@@ -165,7 +158,8 @@ static void shut_late_connections(struct ingest *ingest, int64_t now_ms) {
         return;
     }
     int64_t next_ms = INT64_MAX;
-    for (struct connection *c = ingest->connections; c; c = c->next) {
+    struct connection *c;
+    TAILQ_FOREACH(c, &ingest->connections, link) {
         if (c->deadline_ms <= now_ms) {
             bool silently = !c->exchange || c->exchange->responded || c->left;
             shut_connection(ingest, c, MHD_HTTP_REQUEST_TIMEOUT,
@@ -185,7 +179,8 @@ static void quiesce(struct ingest *ingest) {
     ingest->quiesced = true;
     (void)MHD_quiesce_daemon(ingest->daemon);
     int64_t now_ms = clock_monotonic_ms();
-    for (struct connection *c = ingest->connections; c; c = c->next) {
+    struct connection *c;
+    TAILQ_FOREACH(c, &ingest->connections, link) {
         int64_t grace_ms = c->responded ? 0 : FRESH_GRACE_MS;
         if (!c->exchange && c->deadline_ms > now_ms + grace_ms) {
             connection_set_deadline(ingest, c, grace_ms);
@@ -215,7 +210,7 @@ static int timeout_ms(struct ingest *ingest, int64_t now_ms) {
         /* libmicrohttpd has more work than it did in one round. */
         return 0;
     }
-    int64_t next_ms = ingest->connections ? ingest->next_deadline_ms : INT64_MAX;
+    int64_t next_ms = !TAILQ_EMPTY(&ingest->connections) ? ingest->next_deadline_ms : INT64_MAX;
     next_ms = least(next_ms, rejections_flush(&ingest->rejections, now_ms));
     if (ingest->stopping) {
         next_ms = least(next_ms, ingest->stop_at_ms);
@@ -235,7 +230,8 @@ void http_reject_stopping(struct http_request *request) {
  * reason. */
 static void end_connections(struct ingest *ingest) {
     ingest->ending = true;
-    for (struct connection *c = ingest->connections; c; c = c->next) {
+    struct connection *c;
+    TAILQ_FOREACH(c, &ingest->connections, link) {
         if (c->exchange && c->exchange->suspended) {
             http_reject_stopping(&c->exchange->request);
         }
@@ -292,7 +288,7 @@ static void make_room(struct ingest *ingest) {
 }
 
 static bool finished(const struct ingest *ingest, int64_t now_ms) {
-    return ingest->stopping && (!ingest->connections || now_ms >= ingest->stop_at_ms);
+    return ingest->stopping && (TAILQ_EMPTY(&ingest->connections) || now_ms >= ingest->stop_at_ms);
 }
 
 static void *serve(void *context) {
@@ -372,6 +368,7 @@ static int prepare(struct ingest *ingest, struct error *err) {
 }
 
 static void ingest_dispose(struct ingest *ingest) {
+    assert(TAILQ_EMPTY(&ingest->connections) && ingest->n_exchanges == 0);
     /* Only if ingest_new() fails, before the first connection. */
     if (ingest->daemon) {
         (void)MHD_quiesce_daemon(ingest->daemon);
@@ -391,6 +388,7 @@ int ingest_new(const struct ingest_options *options, struct ingest **ingest, str
     }
     new->options = *options;
     set_defaults(&new->options);
+    TAILQ_INIT(&new->connections);
     new->next_deadline_ms = INT64_MAX;
     new->quiesce_mail.open = on_quiesce;
     new->stop_mail.open = on_stop;

@@ -5,6 +5,7 @@
 #ifndef SNEK_INGEST_SERVER_H
 #define SNEK_INGEST_SERVER_H
 
+#include "base/list.h"
 #include "base/mailbox.h"
 #include "ingest/ingest.h"
 #include "ingest/rejections.h"
@@ -16,7 +17,7 @@
 
 /* A connection that libmicrohttpd accepted. */
 struct connection {
-    struct connection *previous, *next;
+    TAILQ_ENTRY(connection) link; /* in ingest->connections */
     /* libmicrohttpd owns and closes it. */
     int fd;
     /* Monotonic. The server shuts the socket at this time. INT64_MAX: never. */
@@ -75,7 +76,8 @@ struct ingest {
     int64_t grace_ms;
 
     /* Only ingest's thread uses the members below. */
-    struct connection *connections;
+    /* The newest first. */
+    TAILQ_HEAD(connection_list, connection) connections;
     unsigned n_connections, n_accepted;
     /* No deadline lies before this time. */
     int64_t next_deadline_ms;

@@ -9,6 +9,7 @@
 #include "ingest/signature.h"
 #include "metrics/metrics.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +171,7 @@ static void on_stored(struct inbox_operation *operation) {
     struct webhook *webhook = CONTAINER_OF(operation, struct webhook, put.operation);
     struct http_request *request = webhook->request;
     const struct ingest_options *options = &((struct ingest *)request->route->context)->options;
+    assert(webhook->put.n_runs <= INGEST_ROUTES_MAX);
     if (operation->result < 0) {
         log_event(SNEK_LEVEL_ERROR, "not_stored", LOG_TEXT("delivery", webhook->guid),
                   LOG_TEXT("event", webhook->event),

@@ -3,6 +3,7 @@
 #include "maintenance/redelivery_schedule.h"
 
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -26,7 +27,7 @@ static void on_settled(struct redelivery_pass *pass, const struct missing_delive
 }
 
 static void remember(struct redelivery_schedule *schedule, const struct redelivery_pass *pass) {
-    pthread_mutex_lock(&schedule->lock);
+    SCOPED_LOCK(&schedule->lock);
     schedule->last_error = pass->error;
     if (!pass->error.text[0]) {
         schedule->checked_ms = clock_wall_ms();
@@ -35,7 +36,6 @@ static void remember(struct redelivery_schedule *schedule, const struct redelive
         schedule->missing = pass->counts[REDELIVERY_REQUESTED] + pass->counts[REDELIVERY_RECENT] +
                             pass->counts[REDELIVERY_REJECTED] + pass->counts[REDELIVERY_GIVEN_UP];
     }
-    pthread_mutex_unlock(&schedule->lock);
 }
 
 static void log_pass(struct redelivery_schedule *schedule, const struct redelivery_pass *pass) {
@@ -77,9 +77,8 @@ static void on_pass(struct redelivery_pass *pass) {
 static void set_elsewhere(struct redelivery_schedule *schedule, bool elsewhere) {
     /* only this thread writes it, so it may read without the lock */
     if (schedule->elsewhere != elsewhere) {
-        pthread_mutex_lock(&schedule->lock);
+        SCOPED_LOCK(&schedule->lock);
         schedule->elsewhere = elsewhere;
-        pthread_mutex_unlock(&schedule->lock);
     }
 }
 
@@ -142,7 +141,7 @@ static const char *state_of(const struct redelivery_schedule *schedule) {
 }
 
 int redelivery_schedule_status(struct redelivery_schedule *schedule, struct buffer *json) {
-    pthread_mutex_lock(&schedule->lock);
+    SCOPED_LOCK(&schedule->lock);
     bool failing = schedule->last_error.text[0] != '\0';
     int result =
         buffer_printf(json,
@@ -156,7 +155,6 @@ int redelivery_schedule_status(struct redelivery_schedule *schedule, struct buff
                                             strlen(schedule->last_error.text));
     }
     result |= buffer_append_text(json, "}");
-    pthread_mutex_unlock(&schedule->lock);
     return result;
 }
 

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# `./dev run`: the whole way of one delivery on this machine, told line by line: a fake GitHub, a
-# host on the embedded store, one merged pull request. Then it stays up until Ctrl-C.
-#   demo.sh BUILD_DIR [--once]      --once: stop after the story (for tests)
+# `./dev run`: shows the way of one delivery on this machine, step by step. It starts a fake GitHub and
+# a host with an SQLite store, and merges one pull request. Then both stay up until Ctrl-C.
+#   demo.sh BUILD_DIR [--once]      --once: stop after the demonstration (for tests)
 set -euo pipefail
 
 build=$(realpath "$1")
 once=${2:-}
 here=$(dirname "$(realpath "$0")")
-payload=$here/../payloads/pull_request.closed.merged.json
 snekomatic=$build/host/snekomatic
 work=$(mktemp -d)
 host_pid='' fake_pid=''
@@ -16,7 +15,7 @@ host_pid='' fake_pid=''
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
 
 finish() {
-    local status=$1 # of the story; 0 also when Ctrl-C ends it
+    local status=$1 # of the demonstration; 0 also when Ctrl-C ends it
     trap - EXIT INT TERM
     if [ -n "$host_pid" ]; then
         local host_status=0
@@ -29,7 +28,7 @@ finish() {
     wait || true
     rm -rf "$work"
     echo
-    if [ "$status" -eq 0 ]; then say 'All of it has ended.'; else say "It failed (status $status); see above."; fi
+    if [ "$status" -eq 0 ]; then say 'Host and fake GitHub have ended.'; else say "The demonstration failed (status $status), see above."; fi
     exit "$status"
 }
 
@@ -41,7 +40,7 @@ port_of() { # FILE PID
         kill -0 "$2" 2>/dev/null || break
         sleep 0.1
     done
-    echo 'It did not start (another port: PORT=8001 ./dev run):' >&2
+    echo 'A program did not start. If the port is taken, try another: PORT=8001 ./dev run. Its log:' >&2
     cat "$1" >&2
     return 1
 }
@@ -53,36 +52,45 @@ field() {
     fi
 }
 
-# Turns a line of the host's log into a line of the story.
-tell() {
+# Turns a line of the host's log into a line of the demonstration.
+show() {
     local line=$1 msg word reason
     msg=$(field msg "$line")
     case $msg in
     worker_started)
         set -- loaded "plugin $(field plugin "$line"), in a process of its own" ;;
     stored)
-        set -- stored "delivery $(field delivery "$line") ($(field event "$line"), $(field action "$line")) is on the disk: 202" ;;
+        set -- stored "delivery $(field delivery "$line") ($(field event "$line"), $(field action "$line")) is on disk; the host responds 202" ;;
     started)
         set -- routed "to plugin $(field plugin "$line"), attempt $(field attempt "$line")" ;;
     request)
         case "$(field method "$line") $(field url "$line")" in
         PUT\ */memberships/*) word=invited ;;
-        POST\ */comments) word=welcomed ;;
-        *) word=asked ;;
+        POST\ */comments | POST\ */replies) word=commented ;;
+        POST\ */reactions) word=reacted ;;
+        *) word=requested ;;
         esac
-        set -- "$word" "$(field method "$line") $(field url "$line"): GitHub answered $(field status "$line")" ;;
+        if [ "$(field status "$line")" = 0 ]; then
+            set -- failed "$(field method "$line") $(field url "$line"): $(field reason "$line")"
+        else
+            set -- "$word" "$(field method "$line") $(field url "$line"): GitHub responds $(field status "$line")"
+        fi ;;
     plugin)
-        set -- said "$(field plugin "$line"): $(field text "$line")" ;;
+        set -- logged "$(field plugin "$line"): $(field text "$line")" ;;
     done | skipped | rejected | retry | dead)
         reason=$(field reason "$line")
         set -- "$msg" "plugin $(field plugin "$line"), after $(field ms "$line") ms${reason:+: $reason}" ;;
     *) return ;;
     esac
     printf '  %-10s %s\n' "$1" "$2"
+    [ "$1" != commented ] || python3 "$here/demo_state.py" "$fake_url" --comment | sed 's/^/             | /'
+    case $1 in # the screen shows the end of a run
+    done | skipped | rejected | retry | dead) : >"$work/ended" ;;
+    esac
 }
 
 follow() {
-    tail -n +1 -s 0.1 -F --pid="$host_pid" "$work/host.log" 2>/dev/null | while IFS= read -r line; do tell "$line"; done
+    tail -n +1 -s 0.1 -F --pid="$host_pid" "$work/host.log" 2>/dev/null | while IFS= read -r line; do show "$line"; done
 }
 
 trap 'finish $?' EXIT
@@ -95,10 +103,16 @@ cp "$here/../payloads/github.json" "$work/state.json"
     --app-slug sneks-bot --app-key "$work/app.pem" --state "$work/state.json" \
     >"$work/fake.log" 2>&1 &
 fake_pid=$!
-fake_port=$(port_of "$work/fake.log" "$fake_pid")
+fake_url=http://127.0.0.1:$(port_of "$work/fake.log" "$fake_pid")
 
-# A copy of their own: a plugin is rejected when others may write to it or to a folder above it, as
-# they may in a clone that was made with umask 002.
+# The host sends requests to the fake only, so the URLs in the payloads must have its address.
+mkdir "$work/payloads"
+for payload in "$here"/../payloads/*.json; do
+    sed "s|https://api\\.github\\.com|$fake_url|g" "$payload" >"$work/payloads/$(basename "$payload")"
+done
+
+# Copies of the plugins: the host rejects a plugin if others can write to it or to a folder above it,
+# which is so in a clone that was made with umask 002.
 mkdir "$work/plugins"
 install -m 755 "$build"/plugins/*.so "$work/plugins"
 
@@ -109,7 +123,7 @@ listen = "127.0.0.1:${PORT:-8000}"
 app_id = 1234
 private_key_file = "app.pem"
 webhook_secret_file = "secret"
-api_url = "http://127.0.0.1:$fake_port"
+api_url = "$fake_url"
 recover_interval_minutes = 0
 [store]
 url = "sqlite:snekomatic.db"
@@ -121,32 +135,37 @@ path = "invite"
 path = "ping"
 TOML
 
-# Only what the configuration says counts here, whatever the caller's environment has.
+# The caller's environment must not change the configuration.
 clean=(env -i PATH="$PATH")
 "${clean[@]}" "$snekomatic" serve -c "$work/snekomatic.toml" >"$work/host.log" 2>&1 &
 host_pid=$!
-say 'A fake GitHub and a host are starting, each on this machine only.'
+say 'A fake GitHub and a host start, on this machine only.'
 follow &
 host_port=$(port_of "$work/host.log" "$host_pid")
 
-say 'A pull request is merged; GitHub posts its webhook.'
-sed "s|https://api\\.github\\.com|http://127.0.0.1:$fake_port|g" "$payload" >"$work/payload.json"
+say 'Somebody merges a pull request; GitHub posts its webhook.'
 "${clean[@]}" "$snekomatic" send -c "$work/snekomatic.toml" \
-    --url "http://127.0.0.1:$host_port/webhook/github" pull_request "$work/payload.json" \
-    >"$work/send.log" 2>&1 || { say 'The host did not take it:'; cat "$work/send.log"; exit 1; }
-for _ in $(seq 150); do
-    grep -q ' msg=\(done\|skipped\|rejected\|retry\|dead\) ' "$work/host.log" && break
+    --url "http://127.0.0.1:$host_port/webhook/github" pull_request "$work/payloads/pull_request.closed.merged.json" \
+    >"$work/send.log" 2>&1 || { say 'The host rejected it:'; cat "$work/send.log"; exit 1; }
+for _ in $(seq 300); do
+    [ ! -e "$work/ended" ] || break
     sleep 0.1
 done
-sleep 0.5
-grep -q ' msg=done ' "$work/host.log" || { say 'It came to no good end:'; cat "$work/host.log"; exit 1; }
+grep -q ' msg=done ' "$work/host.log" || { say 'The run did not succeed. The log of the host:'; cat "$work/host.log"; exit 1; }
+
+say 'The fake GitHub has this now:'
+python3 "$here/demo_state.py" "$fake_url" | sed 's/^/  /'
 
 cat <<TEXT
 
-The host is up at http://127.0.0.1:$host_port; its log is $work/host.log.
-Send it more:    env -i $snekomatic send -c $work/snekomatic.toml --url http://127.0.0.1:$host_port/webhook/github pull_request $work/payload.json
-                 (tests/payloads has others; their URLs must lead to the fake, as those of this one do)
-See the fake:    curl http://127.0.0.1:$fake_port/_fake/state
+The host listens at http://127.0.0.1:$host_port. Its log is $work/host.log.
+
+Send it another webhook, a comment with the command /ping:
+  env -i $snekomatic send -c $work/snekomatic.toml --url http://127.0.0.1:$host_port/webhook/github issue_comment $work/payloads/issue_comment.created.json
+See what the fake GitHub has:
+  python3 $here/demo_state.py $fake_url
+More payloads are in $work/payloads. Those in tests/payloads have
+GitHub's URLs, which this host rejects.
 
 To go on with a GitHub App of your own:
   1. On GitHub: Settings, Developer settings, GitHub Apps, New GitHub App. Webhook URL:
@@ -154,10 +173,11 @@ To go on with a GitHub App of your own:
      (read and write), Issues and Pull requests (read and write). Events: Pull request,
      Issues, Issue comment, Pull request review, Pull request review comment.
   2. Generate a private key there, and install the App on your organization.
-  3. Copy config/snekomatic.toml, put the App's id, key and secret in, and run
-     $snekomatic check -c snekomatic.toml
+  3. Copy config/snekomatic.toml, fill in the App's id, key and secret, and run
+     $snekomatic check --online -c snekomatic.toml
      $snekomatic serve -c snekomatic.toml
+docs/github-app.md has these steps in detail.
 
-Ctrl-C ends all of it.
+Ctrl-C ends the host and the fake.
 TEXT
 [ "$once" = --once ] || wait "$host_pid" || true

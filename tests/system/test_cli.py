@@ -6,7 +6,9 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -360,8 +362,45 @@ def test_the_demo_runs_and_ends_cleanly(env):
     result = demo(**env)
     assert result.returncode == 0, result.stdout + result.stderr
     words = re.findall(r"^  (\w+) +", result.stdout, flags=re.MULTILINE)
-    told = [word for word in words if word in ("stored", "routed", "invited", "welcomed", "done")]
-    assert told == ["stored", "routed", "invited", "welcomed", "done"], result.stdout
+    told = [word for word in words if word in ("stored", "routed", "invited", "commented", "done")]
+    assert told == ["stored", "routed", "invited", "commented", "done"], result.stdout
+    # The comment and the state of the fake, without the host's marker.
+    assert "| Hi @hatchling-hana!" in result.stdout
+    assert "hatchling-hana (invited)" in result.stdout
+    assert re.search(r"^ +sneks-bot\[bot\] writes:\n +Hi @hatchling-hana!", result.stdout, re.M)
+    assert "<!--" not in result.stdout
+
+
+def test_the_commands_that_the_demo_suggests_work(tmp_path):
+    shown = tmp_path / "shown"
+    with shown.open("w") as output:
+        process = subprocess.Popen([ROOT / "tests/harness/demo.sh", snek.build_directory()],
+                                   env={**os.environ, "PORT": "0"}, stdout=output,
+                                   stderr=subprocess.STDOUT)
+
+    def appears(text):
+        deadline = time.monotonic() + snek.PATIENCE_S
+        while text not in shown.read_text():
+            assert time.monotonic() < deadline and process.poll() is None, shown.read_text()
+            time.sleep(0.05)
+
+    def follow(command):
+        return subprocess.run(command, shell=True, check=True, timeout=60, capture_output=True,
+                              text=True).stdout
+
+    try:
+        appears("Ctrl-C ends")
+        send, show = re.findall(r"^  (env -i .*|python3 .*)$", shown.read_text(), re.M)
+        follow(send)
+        appears("| pong!")
+        appears("done       plugin ping")
+        assert re.search(r"sneks-bot\[bot\] writes:\n +pong!", follow(show))
+        # A payload with GitHub's own URLs: nothing is sent, and the demonstration says so.
+        follow(re.sub(r"\S+/payloads/(\S+)$", rf"{ROOT}/tests/payloads/\1", send))
+        appears("failed     POST https://api.github.com/")
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
 
 
 def test_a_demo_that_cannot_run_fails_with_the_reason():

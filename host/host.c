@@ -198,7 +198,7 @@ static int start_stores(struct host *host, struct error *err) {
                                      .write_interval_ms = config->github.write_interval_ms,
                                      .notify_interval_ms = config->github.notify_interval_ms,
                                      .inbox = host->inbox,
-                                     .supervisor_lost = supervisor_lost,
+                                     .on_supervisor_lost = supervisor_lost,
                                      .context = host};
     return broker_new(&options, &host->broker, err);
 }

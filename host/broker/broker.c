@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The broker's thread: waits for mail, for the supervisor and for GitHub, and hands on. */
+/* The broker's thread: waits for mail, for the supervisor and for GitHub, and passes events on. */
 #include "broker/broker.h"
 
 #include "broker/request.h"
+#include "broker/response.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -12,111 +13,118 @@
 
 #define REQUEST_TIMEOUT_MS 30000
 #define RETRY_FIRST_MS 250
-#define WAIT_MS 60000 /* curl's own deadlines and descriptors wake the thread before */
+/* libcurl's own deadlines and descriptors wake the thread earlier. */
+#define WAIT_MS 60000
 
 struct broker {
     pthread_t thread;
     struct mailbox mailbox;
     struct mail stop, drain;
-    bool stopping; /* the thread's */
-    void (*supervisor_lost)(void *context);
+    /* The thread's. */
+    bool stopping;
+    void (*on_supervisor_lost)(void *context);
     void *context;
     struct origin origin;
-    struct app_way way;
+    struct app_client client;
     struct retries retries;
-    struct workshop workshop;
+    struct request_context requests;
 };
 
 void broker_request_finish(struct broker_request *request) {
     buffer_finish(&request->headers);
-    buffer_finish(&request->answer);
+    buffer_finish(&request->response);
 }
 
-static void supervisor_lost(void *context) {
+const char *broker_header(const struct buffer *headers, const char *name, size_t *bytes) {
+    return response_header(headers, name, bytes);
+}
+
+static void on_supervisor_lost(void *context) {
     struct broker *broker = context;
-    if (broker->supervisor_lost) {
-        broker->supervisor_lost(broker->context);
+    if (broker->on_supervisor_lost) {
+        broker->on_supervisor_lost(broker->context);
     }
 }
 
-static void take_request(struct mail *mail) {
+static void on_request(struct mail *mail) {
     struct broker_request *request = CONTAINER_OF(mail, struct broker_request, mail);
     struct broker *broker = request->broker_private;
-    request_begin(&broker->workshop, request);
+    request_begin(&broker->requests, request);
 }
 
 void broker_submit(struct broker *broker, struct broker_request *request) {
     request->broker_private = broker;
-    request->mail.open = take_request;
+    request->mail.open = on_request;
     mailbox_post(&broker->mailbox, &request->mail);
 }
 
-static void stop(struct mail *mail) {
+static void on_stop(struct mail *mail) {
     struct broker *broker = CONTAINER_OF(mail, struct broker, stop);
     broker->stopping = true;
 }
 
-static void drain(struct mail *mail) {
+static void on_drain(struct mail *mail) {
     struct broker *broker = CONTAINER_OF(mail, struct broker, drain);
-    request_drain_all(&broker->workshop);
+    request_drain_all(&broker->requests);
 }
 
 void broker_drain(struct broker *broker) {
-    broker->drain.open = drain;
+    broker->drain.open = on_drain;
     mailbox_post(&broker->mailbox, &broker->drain);
 }
 
 static int wait_ms(const struct broker *broker) {
-    int most_ms = jwt_wait_ms(broker->way.jwt, WAIT_MS);
-    most_ms = limits_wait_ms(broker->way.limits, most_ms);
+    int most_ms = jwt_wait_ms(broker->client.jwt, WAIT_MS);
+    most_ms = limits_wait_ms(broker->client.limits, most_ms);
     return retries_wait_ms(&broker->retries, most_ms);
 }
 
-/* What is with the inbox lies in our memory, and its answer comes to our mailbox. */
+/* The inbox still uses operations in our memory, and their results come to our mailbox. */
 static void wait_for_inbox(struct broker *broker) {
-    while (!limits_idle(broker->way.limits) || broker->workshop.fencing > 0) {
+    while (!limits_idle(broker->client.limits) || broker->requests.leases.in_progress > 0) {
         struct pollfd mail = {.fd = broker->mailbox.event_fd, .events = POLLIN};
-        (void)poll(&mail, 1, -1);
-        (void)mailbox_drain(&broker->mailbox);
+        poll(&mail, 1, -1);
+        mailbox_drain(&broker->mailbox);
     }
 }
 
 static void *run(void *context) {
     struct broker *broker = context;
     for (;;) {
-        (void)mailbox_drain(&broker->mailbox);
+        mailbox_drain(&broker->mailbox);
         if (broker->stopping) {
             break;
         }
-        jwt_handle(broker->way.jwt);
+        jwt_handle(broker->client.jwt);
         retries_handle(&broker->retries);
-        limits_handle(broker->way.limits);
-        transport_perform(broker->way.transport); /* last: it starts what the others have sent */
+        limits_handle(broker->client.limits);
+        /* Last: it starts the transfers that the others have queued. */
+        transport_perform(broker->client.transport);
 
         struct curl_waitfd fds[2] = {
             {.fd = broker->mailbox.event_fd, .events = CURL_WAIT_POLLIN},
         };
-        unsigned n_fds = jwt_wants(broker->way.jwt, &fds[1]) ? 2 : 1;
-        transport_wait(broker->way.transport, fds, n_fds, wait_ms(broker));
+        unsigned n_fds = jwt_wants(broker->client.jwt, &fds[1]) ? 2 : 1;
+        transport_wait(broker->client.transport, fds, n_fds, wait_ms(broker));
     }
-    request_cancel_all(&broker->workshop);
+    request_cancel_all(&broker->requests);
     wait_for_inbox(broker);
     return NULL;
 }
 
-static void free_parts(struct broker *broker) {
-    tokens_free(broker->workshop.tokens); /* it tells the etags */
-    etags_free(broker->workshop.etags);
-    slug_free(broker->workshop.slug);
-    limits_free(broker->way.limits);
-    jwt_free(broker->way.jwt);
-    transport_free(broker->way.transport);
+static void free_members(struct broker *broker) {
+    token_cache_free(broker->requests.tokens); /* before the ETags, which it drops */
+    etag_cache_free(broker->requests.etags);
+    slug_cache_free(broker->requests.slug);
+    limits_free(broker->client.limits);
+    jwt_free(broker->client.jwt);
+    transport_free(broker->client.transport);
     origin_finish(&broker->origin);
     free(broker);
 }
 
-static int make_parts(struct broker *broker, const struct broker_options *options,
-                      struct error *err) {
+static int init_members(struct broker *broker, const struct broker_options *options,
+                        struct error *err) {
     int64_t timeout_ms =
         options->request_timeout_ms > 0 ? options->request_timeout_ms : REQUEST_TIMEOUT_MS;
     if (origin_init(&broker->origin, options->api_url, err) < 0) {
@@ -129,79 +137,79 @@ static int make_parts(struct broker *broker, const struct broker_options *option
                                           .timeout_ms = timeout_ms};
     struct jwt_options jwt = {.fd = options->supervisor_fd,
                               .timeout_ms = timeout_ms,
-                              .lost = supervisor_lost,
+                              .on_lost = on_supervisor_lost,
                               .context = broker};
-    if (transport_new(&transport, &broker->way.transport, err) < 0) {
+    if (transport_new(&transport, &broker->client.transport, err) < 0) {
         return -1;
     }
-    broker->way.origin = &broker->origin;
-    broker->way.jwt = jwt_new(&jwt);
-    broker->workshop.way = &broker->way;
-    broker->workshop.etags = etags_new(ETAGS_BYTES_MAX);
-    broker->workshop.tokens = tokens_new(&broker->way, broker->workshop.etags);
-    broker->workshop.slug = slug_new(&broker->way);
+    broker->client.origin = &broker->origin;
+    broker->client.jwt = jwt_new(&jwt);
+    broker->requests.client = &broker->client;
+    broker->requests.etags = etag_cache_new(ETAG_CACHE_BYTES_MAX);
+    broker->requests.tokens = token_cache_new(&broker->client, broker->requests.etags);
+    broker->requests.slug = slug_cache_new(&broker->client);
     struct limits_options limits = {.write_interval_ms = options->write_interval_ms,
                                     .notify_interval_ms = options->notify_interval_ms,
                                     .inbox = options->inbox,
                                     .mailbox = &broker->mailbox,
-                                    .transport = broker->way.transport};
-    broker->way.limits = limits_new(&limits);
-    broker->way.retries = &broker->retries;
-    broker->workshop.inbox = options->inbox;
-    broker->workshop.mailbox = &broker->mailbox;
-    broker->workshop.timeout_ms = timeout_ms;
+                                    .transport = broker->client.transport};
+    broker->client.limits = limits_new(&limits);
+    broker->client.retries = &broker->retries;
+    broker->requests.leases.inbox = options->inbox;
+    broker->requests.leases.mailbox = &broker->mailbox;
+    broker->requests.timeout_ms = timeout_ms;
     retries_init(&broker->retries,
                  options->retry_first_ms > 0 ? options->retry_first_ms : RETRY_FIRST_MS);
-    TAILQ_INIT(&broker->workshop.jobs);
-    TAILQ_INIT(&broker->workshop.errands);
-    if (!broker->way.limits || !broker->workshop.etags || !broker->way.jwt ||
-        !broker->workshop.tokens || !broker->workshop.slug) {
+    TAILQ_INIT(&broker->requests.list);
+    TAILQ_INIT(&broker->requests.calls);
+    if (!broker->client.limits || !broker->requests.etags || !broker->client.jwt ||
+        !broker->requests.tokens || !broker->requests.slug) {
         return error_set(err, "no memory");
     }
     return 0;
 }
 
-/* Signals are the main thread's. */
+/* The main thread alone handles signals. */
 static int start_thread(struct broker *broker) {
     sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     int code = pthread_create(&broker->thread, NULL, run, broker);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return code;
 }
 
 int broker_new(const struct broker_options *options, struct broker **broker, struct error *err) {
-    struct broker *made = calloc(1, sizeof *made);
-    if (!made) {
+    struct broker *created = calloc(1, sizeof *created);
+    if (!created) {
         return error_set(err, "no memory");
     }
-    made->supervisor_lost = options->supervisor_lost;
-    made->context = options->context;
-    if (make_parts(made, options, err) < 0) {
-        free_parts(made);
+    created->on_supervisor_lost = options->on_supervisor_lost;
+    created->context = options->context;
+    if (init_members(created, options, err) < 0) {
+        free_members(created);
         return -1;
     }
-    if (mailbox_init(&made->mailbox) < 0) {
-        free_parts(made);
-        return error_set(err, "the broker's mailbox cannot be made: %s", strerror(errno));
+    if (mailbox_init(&created->mailbox) < 0) {
+        free_members(created);
+        return error_set(err, "the broker's mailbox cannot be created: %s", strerror(errno));
     }
-    int code = start_thread(made);
+    int code = start_thread(created);
     if (code != 0) {
-        mailbox_finish(&made->mailbox);
-        free_parts(made);
+        mailbox_finish(&created->mailbox);
+        free_members(created);
         return error_set(err, "the broker's thread cannot be started: %s", strerror(code));
     }
-    *broker = made;
+    *broker = created;
     return 0;
 }
 
 void broker_free(struct broker *broker) {
     if (broker) {
-        broker->stop.open = stop;
+        broker->stop.open = on_stop;
         mailbox_post(&broker->mailbox, &broker->stop);
-        (void)pthread_join(broker->thread, NULL);
+        pthread_join(broker->thread, NULL);
         mailbox_finish(&broker->mailbox);
-        free_parts(broker);
+        free_members(broker);
     }
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The way out: sends the plugins' requests to GitHub, each with a token of the installation that
- * GitHub itself narrowed to the plugin's declared permissions. Only here are tokens, and a request
+/* The broker: sends the plugins' requests to GitHub, each with a token of the installation that
+ * GitHub narrowed to the plugin's declared permissions. Only the broker holds tokens. A request
  * leaves only for the configured origin.
  *
- * Threads: one of its own, which drives one curl multi handle, this room's mailbox and the socket
- * to the supervisor. Anyone submits; answers come to the asker's mailbox.
+ * Threads: one of its own. It drives one curl multi handle, this room's mailbox and the socket to
+ * the supervisor. Any thread submits; results go to the client's mailbox.
  * Ownership: as for the inbox's operations. */
 #ifndef SNEK_BROKER_BROKER_H
 #define SNEK_BROKER_BROKER_H
@@ -22,99 +22,136 @@ struct broker;
 struct inbox;
 
 struct broker_options {
-    const char *api_url; /* without a slash at the end */
+    /* Without a slash at its end. */
+    const char *api_url;
     const char *user_agent;
-    const char *ca_file;                    /* NULL: the system's */
-    const struct proxy *proxy;              /* for https; NULL: none */
-    int supervisor_fd;                      /* SOCK_SEQPACKET; stays the caller's */
-    void (*supervisor_lost)(void *context); /* called once, on the broker's thread */
+    /* NULL: the system's certificates. */
+    const char *ca_file;
+    /* For https. NULL: no proxy. */
+    const struct proxy *proxy;
+    /* SOCK_SEQPACKET; stays the caller's. */
+    int supervisor_fd;
+    /* Called once, on the broker's thread. */
+    void (*on_supervisor_lost)(void *context);
     void *context;
-    int64_t request_timeout_ms; /* 0: 30000 */
-    int64_t retry_first_ms;     /* before the first repetition; 0: 250 */
-    /* Between two requests of an installation that change something, that notify people. */
+    /* 0: 30000. */
+    int64_t request_timeout_ms;
+    /* Before the first retry. 0: 250. */
+    int64_t retry_first_ms;
+    /* The least time between two writes of one installation, and between two that notify people. */
     int64_t write_interval_ms, notify_interval_ms;
-    struct inbox *inbox; /* where waits for rate limits are kept; NULL: nowhere */
+    /* Stores the waits for rate limits. NULL: they are not stored. */
+    struct inbox *inbox;
 };
 
 enum broker_kind {
-    BROKER_REQUEST, /* a plugin's request, with its installation's token */
-    BROKER_SLUG,    /* the app's slug, from GET /app, kept; `answer` is the slug */
-    BROKER_APP,     /* the host's own, as the app: `method`, `url`, `body` */
-    BROKER_TOKEN,   /* the installation's token itself, for people: `answer`, to be wiped.
-                       Permissions "" are all that are granted */
+    /* A plugin's request, with a token of its installation. */
+    BROKER_REQUEST,
+    /* The app's slug, from GET /app, cached; `response` is the slug. */
+    BROKER_SLUG,
+    /* The host's own request as the app: `method`, `url`, `body`. */
+    BROKER_APP,
+    /* The installation's token itself, for an operator: `response`, which the caller wipes.
+     * Permissions "" ask for all that are granted. */
+    BROKER_TOKEN,
 };
 
-/* What does not count towards a run's deadline: the waits for rate limits and the pace. */
+/* The time that does not count towards a run's deadline: waits for rate limits and for the pace. */
 struct broker_waited {
     _Atomic int64_t total_ms;
-    _Atomic int64_t since_ms; /* monotonic: it waits since; 0: it does not */
+    /* Monotonic: the current wait began then. 0: it does not wait. */
+    _Atomic int64_t since_ms;
 };
 
 struct broker_request {
     enum broker_kind kind;
     struct mailbox *reply_to;
-    void (*done)(struct broker_request *request); /* on the mailbox's thread */
+    /* On the mailbox's thread. */
+    void (*on_done)(struct broker_request *request);
 
-    /* The question; texts are borrowed until done. */
-    const char *plugin, *delivery; /* for the log */
+    /* The request; its texts are borrowed until on_done(). `plugin`, `delivery` and `attempt` are
+     * for the log; `plugin` also takes its turn among other plugins. */
+    const char *plugin, *delivery;
     int64_t attempt;
     const char *installation;
-    const char *permissions; /* canonical JSON: {"members":"write"}, names sorted */
-    const char *repository;  /* "owner/name": a token for this one alone; NULL or "": all */
-    bool app_requests;       /* those below /app are allowed, as the app */
-    const char *method;      /* GET, HEAD, PUT, POST, PATCH, DELETE */
-    const char *url;         /* "/path" below the API's root, or absolute at its origin */
-    const char *accept, *content_type; /* media types; NULL or "": GitHub's JSON, JSON */
-    const char *more_headers;          /* "name: value\n" lines; NULL or "" none */
-    const char *body;                  /* NULL or "" none */
+    /* Canonical JSON with sorted names: {"members":"write"}. */
+    const char *permissions;
+    /* "owner/name": the token reaches this repository alone. NULL or "": all of them. */
+    const char *repository;
+    /* Requests below /app are allowed, as the app. */
+    bool app_requests;
+    /* GET, HEAD, PUT, POST, PATCH, DELETE. */
+    const char *method;
+    /* "/path" below the API's root, or absolute at its origin. */
+    const char *url;
+    /* Media types. NULL or "": GitHub's JSON, and JSON. */
+    const char *accept, *content_type;
+    /* "name: value\n" lines. NULL or "": none. */
+    const char *more_headers;
+    /* NULL or "": none. */
+    const char *body;
     size_t body_bytes;
-    bool repeatable; /* the plugin says: to do it twice is as good as once */
-    bool announced;  /* the webhook itself named this URL: a 404 may be GitHub's views that lag */
+    /* The plugin declares that repeating the request is harmless. */
+    bool repeatable;
+    /* The webhook itself named this URL: a 404 may mean that GitHub's views lag behind. */
+    bool announced;
 
-    /* Whose it is. What changes something is sent only while the run is still held so: asked of the
-     * inbox once more when it had to wait. run 0: nobody's in particular. */
+    /* The lease this request runs under. A write is sent only while the lease is held: the broker
+     * checks it with the inbox once more when the write had to wait. run 0: no lease. */
     struct {
         int64_t run, attempt, lease, lease_ms;
     } holder;
 
-    struct broker_waited waited; /* any thread may look while it is under way */
+    /* Any thread may read it while the request is in progress. */
+    struct broker_waited waited;
 
-    /* The answer. outcome: 0 for a 2xx, else enum snek_error (types.h), negative. With
-     * SNEK_E_REQUEUE the request was not made, for it would have to wait for long or the host
-     * drains: the run is to come back at `not_before_ms` (wall). */
+    /* The result. outcome: 0 for a 2xx, else enum snek_error (types.h), negative. SNEK_E_REQUEUE:
+     * the request was not made, because it would have to wait for long or the host drains; the run
+     * is due again at `not_before_ms` (wall). */
     int32_t outcome;
     int64_t not_before_ms;
-    int32_t status;         /* HTTP's, 0 when no answer came */
-    bool sent;              /* some of it may have reached GitHub */
-    bool installation_gone; /* the app is not installed there any more: trying again is no use */
-    struct error error;     /* a sentence: METHOD URL answered 403: GitHub's message */
-    struct buffer headers;  /* "name: value\n", names in lower case, the last answer's */
-    struct buffer answer;   /* the body; at most FRAME_REPLY_BODY_MAX */
+    /* HTTP's; 0 when no response came. */
+    int32_t status;
+    /* A part of the request may have reached GitHub. */
+    bool sent;
+    /* The app is not installed there any more: a retry fails too. */
+    bool installation_gone;
+    /* A sentence: METHOD URL answered 403: GitHub's message */
+    struct error error;
+    /* "name: value\n", names in lower case, of the last response. */
+    struct buffer headers;
+    /* The body; at most FRAME_REPLY_BODY_MAX. */
+    struct buffer response;
 
-    struct mail mail; /* the broker's */
+    /* The broker's. */
+    struct mail mail;
     void *broker_private;
 };
 
-/* Is a request to GraphQL with this body one that only reads? Not when there is any doubt. Any
- * thread. */
+/* Does a GraphQL request with this body only read? False in doubt. Any thread. */
 bool broker_graphql_reads(const char *body, size_t body_bytes);
 
-/* Of an answer of GraphQL's that has errors: was a part of the document carried out all the same?
- * So it was when anything in `data` is not null. Any thread. */
+/* For a GraphQL response with errors: did GitHub carry out a part of the document all the same?
+ * True when anything in `data` is not null. Any thread. */
 bool broker_graphql_did(const char *body, size_t body_bytes);
 
-/* Frees the answer's buffers. */
+/* The first header of that name (lower case) in a response's "name: value\n" lines: its value,
+ * borrowed, not terminated, and its length; NULL when absent. Any thread. */
+const char *broker_header(const struct buffer *headers, const char *name, size_t *bytes);
+
+/* Frees the response's buffers. */
 void broker_request_finish(struct broker_request *request);
 
 /* 0 and `*broker`, or -1. Copies the options' texts. */
 int broker_new(const struct broker_options *options, struct broker **broker, struct error *err);
-void broker_submit(struct broker *broker, struct broker_request *request); /* any thread */
+/* Any thread. */
+void broker_submit(struct broker *broker, struct broker_request *request);
 
-/* From now on a request that would have to wait is answered SNEK_E_REQUEUE. Any thread; once. */
+/* From now on a request that would have to wait ends with SNEK_E_REQUEUE. Any thread; once. */
 void broker_drain(struct broker *broker);
 
-/* Ends the thread; requests that are under way are answered SNEK_E_CANCELLED into their mailboxes.
- * Takes NULL. Nobody submits any more. */
+/* Ends the thread. Requests in progress end with SNEK_E_CANCELLED, in their mailboxes. Takes NULL.
+ * No thread may submit any more. */
 void broker_free(struct broker *broker);
 
 #endif

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Checks the headers that a plugin adds. */
 #include "broker/headers.h"
 
 #include <string.h>
 #include <strings.h>
 
-/* Without '_', which some servers take for '-': "Content_Length". */
+/* Without '_': some servers read "Content_Length" as Content-Length. */
 #define NAME_CHARACTERS                                                                            \
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!#$%&'*+^`|~"
 
-/* What says who asks, what the body is and when an answer is wanted, and what is the connection's.
- * Accept and Content-Type have fields of their own. */
+/* Headers that identify the client, describe the body, make the request conditional, or belong to
+ * the connection. The host sets them. Accept and Content-Type have fields of their own. */
 static const char *const owned[] = {"accept",
                                     "accept-encoding",
                                     "authorization",
@@ -63,15 +64,17 @@ int headers_check(const char *lines, struct error *err) {
     for (const char *at = lines; at && *at;) {
         size_t bytes = strcspn(at, "\n"), name_bytes = strspn(at, NAME_CHARACTERS);
         if (name_bytes > 0 && name_bytes < 100 && at[name_bytes] == '_') {
-            return error_set(err, "a header's name has a '_' after %.*s: write '-'",
+            return error_set(err, "the header name %.*s_... has a '_': write '-' instead",
                              (int)name_bytes, at);
         }
         if (at[bytes] != '\n' || name_bytes == 0 || strncmp(at + name_bytes, ": ", 2) != 0 ||
             name_bytes > 100 || !is_visible(at + name_bytes, bytes - name_bytes)) {
-            return error_set(err, "a header of the request is none");
+            return error_set(err, "a header of the request is malformed: each is one line \"name: "
+                                  "value\\n\" of visible ASCII");
         }
         if (is_owned(at, name_bytes)) {
-            return error_set(err, "the header %.*s is the host's own", (int)name_bytes, at);
+            return error_set(err, "the header %.*s is set by the host: remove it from the request",
+                             (int)name_bytes, at);
         }
         at += bytes + 1;
     }

@@ -9,11 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* NULL, or whole lines of names and values that are none of the host's own: 0; else -1 and what is
- * wrong. */
+/* `lines` is NULL, or whole lines of names and values. 0 if none of them is the host's own; else
+ * -1 with the reason. */
 int headers_check(const char *lines, struct error *err);
 
-/* A media type or an entity tag: visible ASCII and spaces. */
+/* May it be a media type or an entity tag? True for visible ASCII and spaces. */
 bool headers_is_value(const char *text);
 
 /* The value of the first header of that name, in any case; its length without the line's end. NULL

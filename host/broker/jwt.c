@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The questions to the supervisor. */
+/* The calls to the supervisor, and who waits for their replies. */
 #include "broker/jwt.h"
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "broker/answer.h"
 #include "supervisor/supervisor.h"
 
 #include <snekomatic/types.h>
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +20,21 @@ TAILQ_HEAD(jwt_waiters, jwt_waiter);
 struct jwt_source {
     struct jwt_options options;
     struct jwt_waiters waiters;
-    int64_t waiting_since_ms; /* the first of them */
-    int64_t skew_s;           /* the last that was given */
-    int32_t asked_skew_s;
-    uint32_t key, asked_key;
-    bool alone; /* there is no other key */
-    bool said;
-    bool asked; /* an answer is to come */
-    bool stale; /* those who asked for it have given up */
+    /* The first of them waits since then. */
+    int64_t waiting_since_ms;
+    /* Of the last waiter. */
+    int64_t skew_s;
+    int32_t sent_skew_s;
+    uint32_t key, sent_key;
+    /* There is no other key. */
+    bool single_key;
+    /* The acceptance of the next key is logged. */
+    bool logged;
+    /* A call is in progress. */
+    bool sent;
+    /* Those who waited for the call in progress have given up. */
+    bool stale;
+    /* The supervisor is gone. */
     bool lost;
 };
 
@@ -41,20 +48,22 @@ struct jwt_source *jwt_new(const struct jwt_options *options) {
 }
 
 void jwt_free(struct jwt_source *source) {
+    assert(!source || TAILQ_EMPTY(&source->waiters));
     free(source);
 }
 
-void jwt_ask(struct jwt_source *source, struct jwt_waiter *waiter, int64_t skew_s) {
+void jwt_request(struct jwt_source *source, struct jwt_waiter *waiter, int64_t skew_s) {
     if (TAILQ_EMPTY(&source->waiters)) {
         source->waiting_since_ms = clock_monotonic_ms();
     }
     source->skew_s = skew_s;
+    assert(!waiter->waiting);
     waiter->waiting = true;
     TAILQ_INSERT_TAIL(&source->waiters, waiter, link);
 }
 
 bool jwt_change_key(struct jwt_source *source, uint32_t key) {
-    if (source->alone) {
+    if (source->single_key) {
         return false;
     }
     if (source->key == key) { /* else another request has changed it already */
@@ -63,12 +72,13 @@ bool jwt_change_key(struct jwt_source *source, uint32_t key) {
     return true;
 }
 
-void jwt_took_key(struct jwt_source *source, uint32_t key) {
-    if (key == 1 && !source->said) {
-        source->said = true;
+void jwt_key_accepted(struct jwt_source *source, uint32_t key) {
+    if (key == 1 && !source->logged) {
+        source->logged = true;
         log_event(SNEK_LEVEL_WARNING, "private_key_next",
-                  LOG_TEXT("reason", "GitHub rejects the private key and takes the next one: make "
-                                     "it github.private_key_file"));
+                  LOG_TEXT("reason",
+                           "GitHub rejects the private key and accepts the next one: make "
+                           "it github.private_key_file"));
     }
 }
 
@@ -83,9 +93,10 @@ bool jwt_wants(const struct jwt_source *source, struct curl_waitfd *fd) {
     if (source->lost) {
         return false;
     }
-    bool ask = !source->asked && !TAILQ_EMPTY(&source->waiters);
-    *fd = (struct curl_waitfd){.fd = source->options.fd,
-                               .events = (short)(CURL_WAIT_POLLIN | (ask ? CURL_WAIT_POLLOUT : 0))};
+    *fd = (struct curl_waitfd){.fd = source->options.fd, .events = CURL_WAIT_POLLIN};
+    if (!source->sent && !TAILQ_EMPTY(&source->waiters)) {
+        fd->events |= CURL_WAIT_POLLOUT;
+    }
     return true;
 }
 
@@ -93,97 +104,96 @@ int jwt_wait_ms(const struct jwt_source *source, int most_ms) {
     if (TAILQ_EMPTY(&source->waiters)) {
         return most_ms;
     }
-    int64_t left_ms =
-        source->lost ? 0
-                     : source->waiting_since_ms + source->options.timeout_ms - clock_monotonic_ms();
-    return left_ms <= 0 ? 0 : left_ms < most_ms ? (int)left_ms : most_ms;
+    int64_t left_ms = source->waiting_since_ms + source->options.timeout_ms - clock_monotonic_ms();
+    if (source->lost || left_ms <= 0) {
+        return 0;
+    }
+    return left_ms < most_ms ? (int)left_ms : most_ms;
 }
 
-/* Those who wait now, not those who ask again because of this answer. */
-static void answer_all(struct jwt_source *source, const struct jwt_answer *answer) {
+/* Serves those who wait now, not those who wait again because of this result. */
+static void serve_all(struct jwt_source *source, const struct jwt_result *result) {
     struct jwt_waiters waiters = TAILQ_HEAD_INITIALIZER(waiters);
     struct jwt_waiter *waiter;
     TAILQ_CONCAT(&waiters, &source->waiters, link);
     while ((waiter = TAILQ_FIRST(&waiters))) {
         TAILQ_REMOVE(&waiters, waiter, link);
         waiter->waiting = false;
-        waiter->answered(waiter, answer);
+        waiter->on_jwt(waiter, result);
     }
 }
 
-static void fail_all(struct jwt_source *source, int32_t outcome, const char *why) {
+static void fail_all(struct jwt_source *source, int32_t outcome, const char *reason) {
     struct error err;
-    (void)error_set(&err, "no JWT from the supervisor: %s", why);
-    answer_all(source, &(struct jwt_answer){.outcome = outcome, .error = &err});
+    error_set(&err, "no JWT from the supervisor: %s", reason);
+    serve_all(source, &(struct jwt_result){.outcome = outcome, .error = &err});
 }
 
 static void lose(struct jwt_source *source) {
     source->lost = true;
-    source->options.lost(source->options.context);
+    source->options.on_lost(source->options.context);
 }
 
-/* It goes into a header. */
+/* It goes into a header, so it may have only these characters. */
 static bool is_jwt(const char *text) {
     return text[0] && text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                         "0123456789-_.")] == '\0';
 }
 
-static void take(struct jwt_source *source, struct supervisor_reply *answer, size_t bytes) {
-    bool wanted = source->asked && !source->stale;
-    source->asked = false;
+static void on_reply(struct jwt_source *source, struct supervisor_reply *reply, size_t bytes) {
+    bool wanted = source->sent && !source->stale;
+    source->sent = false;
     source->stale = false;
     if (!wanted) {
         return;
     }
-    bool whole = bytes > offsetof(struct supervisor_reply, text) && bytes <= sizeof *answer &&
-                 memchr(answer->text, '\0', sizeof answer->text);
-    if (!whole || (answer->ok && !is_jwt(answer->text))) {
-        fail_all(source, SNEK_E_FAILED, "its answer makes no sense");
-    } else if (answer->ok) {
-        answer_all(source, &(struct jwt_answer){.jwt = answer->text,
-                                                .skew_s = source->asked_skew_s,
-                                                .key = source->asked_key});
+    bool whole = bytes > offsetof(struct supervisor_reply, text) && bytes <= sizeof *reply &&
+                 memchr(reply->text, '\0', sizeof reply->text);
+    if (!whole || (reply->ok && !is_jwt(reply->text))) {
+        fail_all(source, SNEK_E_FAILED, "its reply is malformed");
+    } else if (reply->ok) {
+        serve_all(source, &(struct jwt_result){.jwt = reply->text,
+                                               .skew_s = source->sent_skew_s,
+                                               .key = source->sent_key});
+    } else if (source->sent_key != 0) {
+        /* No rotation is in progress: they wait on, for the first key. */
+        source->single_key = true;
+        source->key = 0;
     } else {
-        char why[401];
-        if (source->asked_key != 0) { /* no rotation is under way: they wait on, for the first */
-            source->alone = true;
-            source->key = 0;
-            return;
-        }
-        text_clean(why, sizeof why, answer->text, strlen(answer->text));
-        fail_all(source, SNEK_E_FAILED, why);
+        char reason[401];
+        text_clean(reason, sizeof reason, reply->text, strlen(reply->text));
+        fail_all(source, SNEK_E_FAILED, reason);
     }
 }
 
 static void receive(struct jwt_source *source) {
-    struct supervisor_reply answer;
+    struct supervisor_reply reply;
     for (;;) {
-        memset(&answer, 0, sizeof answer);
-        ssize_t got = recv(source->options.fd, &answer, sizeof answer, MSG_DONTWAIT);
-        if (got > 0) {
-            take(source, &answer, (size_t)got);
-        } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        memset(&reply, 0, sizeof reply);
+        ssize_t bytes = recv(source->options.fd, &reply, sizeof reply, MSG_DONTWAIT);
+        if (bytes > 0) {
+            on_reply(source, &reply, (size_t)bytes);
+        } else if (bytes == 0 || (errno != EAGAIN && errno != EINTR)) {
             lose(source);
             break;
         } else if (errno == EAGAIN) {
             break;
         }
     }
-    explicit_bzero(&answer, sizeof answer);
+    explicit_bzero(&reply, sizeof reply);
 }
 
-static void ask(struct jwt_source *source) {
+static void send_call(struct jwt_source *source) {
     int64_t skew_s = source->skew_s;
     skew_s = skew_s > SUPERVISOR_SKEW_MAX_S ? SUPERVISOR_SKEW_MAX_S : skew_s;
     skew_s = skew_s < -SUPERVISOR_SKEW_MAX_S ? -SUPERVISOR_SKEW_MAX_S : skew_s;
-    struct supervisor_message question = {
+    struct supervisor_message message = {
         .kind = SUPERVISOR_JWT, .skew_s = (int32_t)skew_s, .key = source->key};
-    ssize_t sent =
-        send(source->options.fd, &question, sizeof question, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent == (ssize_t)sizeof question) {
-        source->asked = true;
-        source->asked_skew_s = question.skew_s;
-        source->asked_key = question.key;
+    ssize_t sent = send(source->options.fd, &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent == (ssize_t)sizeof message) {
+        source->sent = true;
+        source->sent_skew_s = message.skew_s;
+        source->sent_key = message.key;
     } else if (sent >= 0 || (errno != EAGAIN && errno != EINTR)) {
         lose(source);
     }
@@ -193,13 +203,13 @@ void jwt_handle(struct jwt_source *source) {
     if (!source->lost) {
         receive(source);
     }
-    if (!source->lost && !source->asked && !TAILQ_EMPTY(&source->waiters)) {
-        ask(source);
+    if (!source->lost && !source->sent && !TAILQ_EMPTY(&source->waiters)) {
+        send_call(source);
     }
     if (source->lost) {
         fail_all(source, SNEK_E_FAILED, "it is gone");
     } else if (!TAILQ_EMPTY(&source->waiters) && jwt_wait_ms(source, 1) == 0) {
-        source->stale = source->asked;
-        fail_all(source, SNEK_E_TIMEOUT, "it does not answer");
+        source->stale = source->sent;
+        fail_all(source, SNEK_E_TIMEOUT, "it does not reply");
     }
 }

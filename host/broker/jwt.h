@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Fresh JWTs of the app, asked for at the supervisor, which alone has the key. One question at a
- * time; everyone who waits when its answer comes gets that JWT, and nobody later.
+/* Fresh JWTs of the app, from the supervisor, which alone has the key. One call is in progress at a
+ * time. Everyone who waits when its reply arrives gets that JWT; nobody later does.
  *
- * Threads: the broker's alone. No function calls answered() but jwt_handle(). */
+ * Threads: the broker's alone. Only jwt_handle() calls on_jwt(). */
 #ifndef SNEK_BROKER_JWT_H
 #define SNEK_BROKER_JWT_H
 
@@ -15,43 +15,53 @@
 
 struct jwt_source;
 
-struct jwt_answer {
-    int32_t outcome; /* 0, or a negative enum snek_error with `error` */
-    const char *jwt; /* borrowed during the call; NULL when there is none */
-    int32_t skew_s;  /* that was corrected for */
-    uint32_t key;    /* that signed it: 0, or 1 during a rotation */
+struct jwt_result {
+    /* 0, or a negative enum snek_error with `error`. */
+    int32_t outcome;
+    /* Borrowed during the call; NULL when there is none. */
+    const char *jwt;
+    /* The clock skew that the JWT corrects. */
+    int32_t skew_s;
+    /* The key that signed it: 0, or 1 during a rotation. */
+    uint32_t key;
     const struct error *error;
 };
 
 struct jwt_waiter {
-    void (*answered)(struct jwt_waiter *waiter, const struct jwt_answer *answer);
-    bool waiting; /* set to false by whoever makes the waiter */
+    void (*on_jwt)(struct jwt_waiter *waiter, const struct jwt_result *result);
+    /* Whoever makes the waiter sets it to false. */
+    bool waiting;
     TAILQ_ENTRY(jwt_waiter) link;
 };
 
 struct jwt_options {
-    int fd;             /* SOCK_SEQPACKET; borrowed */
-    int64_t timeout_ms; /* of a supervisor that does not answer */
-    void (*lost)(void *context);
+    /* SOCK_SEQPACKET; borrowed. */
+    int fd;
+    /* Of a supervisor that does not reply. */
+    int64_t timeout_ms;
+    void (*on_lost)(void *context);
     void *context;
 };
 
-struct jwt_source *jwt_new(const struct jwt_options *options); /* NULL: no memory */
-void jwt_free(struct jwt_source *source);                      /* takes NULL; nobody waits */
+/* NULL: no memory. */
+struct jwt_source *jwt_new(const struct jwt_options *options);
+/* Takes NULL. No waiter may be left. */
+void jwt_free(struct jwt_source *source);
 
-void jwt_ask(struct jwt_source *source, struct jwt_waiter *waiter, int64_t skew_s);
-/* GitHub rejected a JWT of `key`: from now on the other one signs. False when there is no other, or
- * no telling: then nothing has changed. */
+void jwt_request(struct jwt_source *source, struct jwt_waiter *waiter, int64_t skew_s);
+/* GitHub rejected a JWT of `key`: from now on the other key signs. False when there is no other
+ * key; then nothing changes. */
 bool jwt_change_key(struct jwt_source *source, uint32_t key);
-/* GitHub took one of `key`: says so once when it is the next one. */
-void jwt_took_key(struct jwt_source *source, uint32_t key);
-void jwt_forget(struct jwt_source *source, struct jwt_waiter *waiter); /* waiting or not */
+/* GitHub accepted a JWT of `key`. Logs it once when that is the next key. */
+void jwt_key_accepted(struct jwt_source *source, uint32_t key);
+/* Waiting or not. */
+void jwt_forget(struct jwt_source *source, struct jwt_waiter *waiter);
 
-/* What to wait for: false when there is no supervisor to wait for, then `fd` is untouched. */
+/* The descriptor to wait for. False when the supervisor is gone; then `fd` is untouched. */
 bool jwt_wants(const struct jwt_source *source, struct curl_waitfd *fd);
-/* The longest to wait before jwt_handle(), at most `most_ms`. */
+/* The longest wait before jwt_handle(), at most `most_ms`. */
 int jwt_wait_ms(const struct jwt_source *source, int most_ms);
-/* Asks, takes answers and gives up on late ones; calls answered() and lost(). */
+/* Sends calls, takes replies and gives up on late ones; calls on_jwt() and on_lost(). */
 void jwt_handle(struct jwt_source *source);
 
 #endif

@@ -1,81 +1,96 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* GitHub's rate limits, obeyed for each installation: when may its next request leave?
  *
- *   limits_enter() --(a wait of at most 5 s)--> admitted() -> limits_sent() -> limits_leave()
- *                  '-(a longer one, a drain)--> put_off(): the run is to come back later
+ *   limits_enter() --(a wait of at most 5 s)--> on_admitted() -> limits_sent() -> limits_leave()
+ *                  '-(a longer one, a drain)--> on_deferred(): the run is due again later
  *
- * What is waited for: the end of a primary limit (the reset that GitHub names), of a secondary one
- * (Retry-After, else a minute, doubled each time in a row), the pace of writes, of those that
- * notify people and of searches, and fewer than LIMITS_IN_FLIGHT_MAX under way. A wait for a limit
- * holds up all that the installation asks for; other installations go on. Such a wait is kept in
- * the inbox, from where it is known after a restart and to other hosts. What is asked as the app
- * itself has a place of its own, LIMITS_APP.
+ * A request waits for the end of a primary limit (the reset that GitHub names), for the end of a
+ * secondary limit (Retry-After, else a minute, doubled each time in a row), for the pace of writes,
+ * of notifying writes and of searches, and while LIMITS_IN_FLIGHT_MAX are in progress. A limit
+ * delays every request of its installation; other installations go on. The inbox stores such a
+ * wait, so that it is known after a restart and to other hosts. Requests as the app itself wait
+ * under a name of their own, LIMITS_APP.
  *
  * Threads: the broker's alone. */
 #ifndef SNEK_BROKER_RATELIMITS_H
 #define SNEK_BROKER_RATELIMITS_H
 
 #include "broker/broker.h"
-#include "broker/kind.h"
+#include "broker/classify.h"
+#include "broker/fair_queue.h"
 #include "broker/transport.h"
-#include "broker/turns.h"
 #include "inbox/limits.h"
 #include "inbox/rate_limits.h"
 
-/* GitHub allows 100 requests at once ("Rate limits for the REST API"), a token. */
+/* GitHub allows 100 requests at once, a token ("Rate limits for the REST API"). */
 #define LIMITS_IN_FLIGHT_MAX 100
-#define LIMITS_HOLD_MS 5000 /* a longer wait must not hold a thread of a worker */
-#define LIMITS_APP "(app)"  /* no installation has such an id */
-#define LIMITS_KEPT 8192    /* installations; then those that wait for nothing are forgotten */
+/* A longer wait must not hold a thread of a worker. */
+#define LIMITS_HOLD_MS 5000
+/* No installation has such an id. */
+#define LIMITS_APP "(app)"
+/* Installations; beyond it those that wait for nothing are forgotten. */
+#define LIMITS_MAX 8192
 
 struct limits;
-struct limits_place; /* what is known of one installation */
+/* The state of one installation. */
+struct installation_limits;
 
 struct limits_options {
     int64_t write_interval_ms, notify_interval_ms;
-    struct inbox *inbox;         /* NULL: waits are not shared */
-    struct mailbox *mailbox;     /* the broker's; for the inbox's answers */
-    struct transport *transport; /* for GitHub's clock */
+    /* NULL: waits are not shared. */
+    struct inbox *inbox;
+    /* The broker's; for the inbox's results. */
+    struct mailbox *mailbox;
+    /* For GitHub's clock. */
+    struct transport *transport;
 };
 
 struct limits_waiter {
-    const char *installation; /* or LIMITS_APP; borrowed until it has left */
-    struct request_kind kind;
-    int64_t hold_ms;              /* a longer wait for a limit or the pace puts it off */
-    struct broker_waited *waited; /* borrowed likewise */
-    void (*admitted)(struct limits_waiter *waiter);
-    /* `until_ms`: wall; `why`: a sentence. */
-    void (*put_off)(struct limits_waiter *waiter, int64_t until_ms, const char *why);
+    /* Or LIMITS_APP; borrowed until it has left. */
+    const char *installation;
+    struct request_class class;
+    /* A longer wait for a limit or the pace defers it. */
+    int64_t hold_ms;
+    /* Borrowed likewise. */
+    struct broker_waited *waited;
+    void (*on_admitted)(struct limits_waiter *waiter);
+    /* `until_ms`: wall; `reason`: a sentence. */
+    void (*on_deferred)(struct limits_waiter *waiter, int64_t until_ms, const char *reason);
 
-    /* The limits'; zero at first, but for turn.owner. */
-    struct turn turn;
-    struct limits_place *place; /* NULL: neither queued nor under way */
-    bool unsent;                /* it has the place's turn to write */
+    /* The limits'; zero at first, except entry.owner. */
+    struct fair_queue_entry entry;
+    /* NULL: neither queued nor in progress. */
+    struct installation_limits *state;
+    /* It may write next, and has not been sent yet. */
+    bool unsent;
 };
 
-struct limits *limits_new(const struct limits_options *options); /* NULL: no memory */
-/* Takes NULL. Nobody waits, and limits_idle(). */
+/* NULL: no memory. */
+struct limits *limits_new(const struct limits_options *options);
+/* Takes NULL. limits_idle() must hold; waiters are forgotten. */
 void limits_free(struct limits *limits);
 
-/* admitted() or put_off() may be called before this returns. */
+/* on_admitted() or on_deferred() may be called before this returns. */
 void limits_enter(struct limits *limits, struct limits_waiter *waiter);
 /* It leaves now: the pace counts from here. */
 void limits_sent(struct limits *limits, struct limits_waiter *waiter);
-/* It is over; learns from the answer, when there is one: a 5xx that names a time is waited for like
- * a secondary limit. True when GitHub did nothing but say that a limit is reached: it may enter
- * again. */
+/* It is over; learns from the response, when there is one. A 5xx that names a time is waited for
+ * like a secondary limit. True when GitHub only said that a limit is reached: it may enter again.
+ */
 bool limits_leave(struct limits *limits, struct limits_waiter *waiter,
-                  const struct exchange *exchange);
-/* It was under way, and could not be sent before `until_ms` (wall), for the app itself is at a
- * limit: so is all that its installation asks for. It may enter again, and will wait. */
+                  const struct http_transfer *transfer);
+/* It was admitted, and could not be sent before `until_ms` (wall), because the app itself is at a
+ * limit: then so is every request of its installation. It may enter again, and will wait. */
 void limits_hold(struct limits *limits, struct limits_waiter *waiter, int64_t until_ms);
-void limits_forget(struct limits *limits, struct limits_waiter *waiter); /* in any state */
+/* In any state. */
+void limits_forget(struct limits *limits, struct limits_waiter *waiter);
 
-int limits_wait_ms(const struct limits *limits, int most_ms); /* until limits_handle() */
+/* Until limits_handle(). */
+int limits_wait_ms(const struct limits *limits, int most_ms);
 void limits_handle(struct limits *limits);
-/* From now on whoever would have to wait is put off. */
+/* From now on a request that would have to wait is deferred. */
 void limits_drain(struct limits *limits);
-/* Nothing is with the inbox. */
+/* No operation is with the inbox. */
 bool limits_idle(const struct limits *limits);
 
 #endif

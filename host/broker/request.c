@@ -1,38 +1,42 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The way of one request through the broker:
  *
- *   check -> enter (ratelimits.c) -> token -> send -> answer -> done
- *              ^                                   |
- *              '--- at once, or after a while -----'   another token, a limit, a passing failure,
- *                                                      a redirect
+ *   check -> enter (ratelimits.c) -> token -> lease check -> send -> response -> done
+ *              ^                                                |
+ *              '--- at once, or after a while ------------------'   another token, a limit, a
+ *                                                                   temporary failure, a redirect
  */
 #include "broker/request.h"
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "broker/answer.h"
+#include "broker/graphql.h"
 #include "broker/headers.h"
-#include "inbox/leases.h"
-#include "inbox/limits.h"
+#include "broker/redirect.h"
+#include "broker/request_check.h"
 #include "protocol/frames.h"
 
 #include <snekomatic/types.h>
 
+#include <assert.h>
 #include <string.h>
 
-#define INSTALLATION_MAX INBOX_NAME_MAX
-#define PERMISSIONS_MAX 65536
-#define REJECTIONS_MAX 4     /* of a fresh token: over 7.5 s with the usual first wait */
-#define LIMITED_MAX 10       /* answers that name a limit with a short wait each */
-#define LIMITED_FOR_MS 60000 /* then the run is put off for so long */
-#define REDIRECTS_MAX 5
-#define FENCE_AFTER_MS 100 /* since its intent was committed, or it was asked whose the run is */
-#define FENCES_MAX 3       /* without a sending */
-#define ANNOUNCED_FACTOR 8 /* of the first wait: 2 s */
+/* Of a fresh token: over 7.5 s with the usual first wait. */
+#define REJECTIONS_MAX 4
+/* Responses that name a limit with a short wait each. After so many the run is deferred. */
+#define LIMITED_MAX 10
+#define LIMITED_FOR_MS 60000
+/* Since the intent was committed, or the lease was checked. Doubled after each check. */
+#define LEASE_CHECK_AFTER_MS 100
+/* Without a transfer in between. */
+#define LEASE_CHECKS_MAX 3
+/* Of the first wait: 2 s. */
+#define ANNOUNCED_FACTOR 8
 
-struct job {
-    struct workshop *workshop;
+struct request_state {
+    struct request_context *context;
     struct broker_request *request;
     struct target target;
     struct limits_waiter limit;
@@ -40,604 +44,488 @@ struct job {
     struct jwt_waiter jwt;
     uint32_t jwt_key;
     struct slug_waiter slug;
+    struct lease_waiter lease;
     struct retry retry;
-    struct exchange exchange;
-    uint64_t mint; /* the token that it was sent with; 0 none yet */
-    bool fresh;    /* that token was made lately */
-    bool renewed, looked_again;
-    bool as_app;        /* with a JWT, not with a token */
-    bool unconditional; /* what was kept went while GitHub said that it had not changed */
-    bool from_kept;
-    char version[32]; /* of the API, as the request names it */
+    struct http_transfer transfer;
+    /* The token that it was sent with; 0: none yet. */
+    uint64_t token_id;
+    /* That token was created lately. */
+    bool token_fresh;
+    bool token_renewed, announced_retried;
+    /* With a JWT, not with a token. */
+    bool as_app;
+    /* The cached response left while GitHub said that it had not changed. */
+    bool unconditional;
+    bool from_cache;
+    /* Of the API, as the request names it. */
+    char version[32];
     unsigned tries, rejections, limited, redirects;
-    struct fence *fence; /* NULL: nothing is asked */
-    int64_t fenced_at_ms;
-    unsigned fences; /* since it was sent last */
+    int64_t lease_checked_at_ms;
+    /* Since the last transfer. */
+    unsigned lease_checks;
     int64_t begun_at_ms;
-    int64_t since_ms, waited_before_ms; /* begun, then first sent; the waits until then */
-    TAILQ_ENTRY(job) link;
+    /* When it began, then when it was first sent; and the waits until then. */
+    int64_t since_ms, waited_before_ms;
+    TAILQ_ENTRY(request_state) link;
 };
 
-/* Is its run still ours? Outlives the job when that is cancelled. */
-struct fence {
-    struct inbox_lease_check ask;
-    struct workshop *workshop;
-    struct job *job; /* NULL: gone */
-};
+/* ---- the end ---- */
 
-static void deliver(struct mail *mail) {
+static void on_mail(struct mail *mail) {
     struct broker_request *request = CONTAINER_OF(mail, struct broker_request, mail);
-    request->done(request);
+    request->on_done(request);
 }
 
-/* Nobody touches the request after this. */
-static void post_answer(struct broker_request *request) {
+/* The request is the caller's after this. */
+static void post_result(struct broker_request *request) {
     request->broker_private = NULL;
-    request->mail.open = deliver;
+    request->mail.open = on_mail;
     mailbox_post(request->reply_to, &request->mail);
 }
 
-/* A number that is shown when it tells something. */
+/* A number that is logged only above `least`. */
 static struct log_field number_above(const char *name, int64_t number, int64_t least) {
     return number > least ? LOG_NUMBER(name, number) : (struct log_field){.key = name};
 }
 
-static void log_request(const struct job *job) {
-    const struct broker_request *request = job->request;
-    bool asked = request->kind == BROKER_REQUEST;
-    const char *path = asked ? job->target.path : "/app"; /* NULL: its URL was rejected */
-    char method[33], url[ANSWER_URL_SHOWN + 1];
-    text_clean(method, sizeof method, asked ? request->method : "GET",
-               asked ? strlen(request->method) : 3);
-    url_show(url, path ? "" : request->url);
-    log_event(
-        request->kind == BROKER_TOKEN ? SNEK_LEVEL_DEBUG : SNEK_LEVEL_INFO, "request",
-        LOG_TEXT("method", method), LOG_TEXT("url", path ? path : url),
-        LOG_NUMBER("status", request->status),
-        LOG_TEXT("reason",
-                 request->outcome < 0 && request->status == 0 ? request->error.text : NULL),
-        LOG_NUMBER("ms", clock_monotonic_ms() - job->begun_at_ms),
-        number_above("waited_ms", atomic_load(&request->waited.total_ms), 0),
-        number_above("tries", job->tries, 1), LOG_TEXT("kept", job->from_kept ? "true" : NULL),
-        LOG_TEXT("plugin", request->plugin), LOG_TEXT("delivery", request->delivery),
-        LOG_TEXT("installation", request->installation), LOG_NUMBER("attempt", request->attempt));
+static void log_request(const struct request_state *state) {
+    const struct broker_request *request = state->request;
+    const char *asked_method = request->kind == BROKER_REQUEST ? request->method : "GET";
+    const char *path = request->kind == BROKER_REQUEST ? state->target.path : "/app";
+    char method[33], url[URL_SHOWN + 1];
+    text_clean(method, sizeof method, asked_method, strlen(asked_method));
+    url_show(url, path ? "" : request->url); /* no path: its URL was rejected */
+    bool unanswered = request->outcome < 0 && request->status == 0;
+    log_event(request->kind == BROKER_TOKEN ? SNEK_LEVEL_DEBUG : SNEK_LEVEL_INFO, "request",
+              LOG_TEXT("method", method), LOG_TEXT("url", path ? path : url),
+              LOG_NUMBER("status", request->status),
+              LOG_TEXT("reason", unanswered ? request->error.text : NULL),
+              LOG_NUMBER("ms", clock_monotonic_ms() - state->begun_at_ms),
+              number_above("waited_ms", atomic_load(&request->waited.total_ms), 0),
+              number_above("tries", state->tries, 1),
+              LOG_TEXT("cached", state->from_cache ? "true" : NULL),
+              LOG_TEXT("plugin", request->plugin), LOG_TEXT("delivery", request->delivery),
+              LOG_TEXT("installation", request->installation),
+              LOG_NUMBER("attempt", request->attempt));
 }
 
-static void finish(struct job *job) {
-    struct broker_request *request = job->request;
-    log_request(job);
-    TAILQ_REMOVE(&job->workshop->jobs, job, link);
-    limits_forget(job->workshop->way->limits, &job->limit);
-    retry_forget(job->workshop->way->retries, &job->retry);
-    tokens_forget(&job->token);
-    jwt_forget(job->workshop->way->jwt, &job->jwt);
-    slug_forget(&job->slug);
-    if (job->fence) {
-        job->fence->job = NULL;
-    }
-    exchange_finish(&job->exchange);
-    target_finish(&job->target);
-    free(job);
-    post_answer(request);
+static void finish(struct request_state *state) {
+    struct broker_request *request = state->request;
+    const struct app_client *client = state->context->client;
+    log_request(state);
+    TAILQ_REMOVE(&state->context->list, state, link);
+    limits_forget(client->limits, &state->limit);
+    retry_forget(client->retries, &state->retry);
+    token_cache_forget(&state->token);
+    jwt_forget(client->jwt, &state->jwt);
+    slug_cache_forget(&state->slug);
+    lease_check_forget(&state->lease);
+    http_transfer_finish(&state->transfer);
+    target_finish(&state->target);
+    free(state);
+    post_result(request);
 }
 
-static void finish_with(struct job *job, int32_t outcome, int32_t status, const char *why) {
-    job->request->sent = job->exchange.easy != NULL; /* cut off under way */
-    job->request->outcome = outcome;
-    job->request->status = status;
-    (void)error_set(&job->request->error, "%s", why);
-    finish(job);
+static void finish_with(struct request_state *state, int32_t outcome, int32_t status,
+                        const char *reason) {
+    state->request->sent = state->transfer.easy != NULL; /* it was in progress */
+    state->request->outcome = outcome;
+    state->request->status = status;
+    error_set(&state->request->error, "%s", reason);
+    finish(state);
 }
 
-static void put_off(struct job *job, int64_t until_ms, const char *why) {
-    job->request->not_before_ms = until_ms;
-    finish_with(job, SNEK_E_REQUEUE, 0, why);
+static void defer(struct request_state *state, int64_t until_ms, const char *reason) {
+    state->request->not_before_ms = until_ms;
+    finish_with(state, SNEK_E_REQUEUE, 0, reason);
 }
 
-static void take_put_off(struct limits_waiter *waiter, int64_t until_ms, const char *why) {
-    put_off(CONTAINER_OF(waiter, struct job, limit), until_ms, why);
+/* ---- sending again ---- */
+
+static void enter(struct request_state *state) {
+    limits_enter(state->context->client->limits, &state->limit);
 }
 
-static void enter(struct job *job) {
-    limits_enter(job->workshop->way->limits, &job->limit);
+static void on_retry_due(struct retry *retry) {
+    enter(CONTAINER_OF(retry, struct request_state, retry));
 }
 
-static void take_retry(struct retry *retry) {
-    enter(CONTAINER_OF(retry, struct job, retry));
+static void on_deferred(struct limits_waiter *waiter, int64_t until_ms, const char *reason) {
+    defer(CONTAINER_OF(waiter, struct request_state, limit), until_ms, reason);
 }
 
-/* What is left of the time to have it ready, then of the request's own: as much each. Waits for
- * limits do not count. */
-static int64_t left_ms(const struct job *job) {
-    int64_t waited_ms = atomic_load(&job->request->waited.total_ms) - job->waited_before_ms;
-    int64_t spent_ms = clock_monotonic_ms() - job->since_ms - waited_ms;
-    return job->workshop->timeout_ms - spent_ms;
+/* First the time left until it must be sent, then the time left for the transfers: as much each.
+ * Waits for limits do not count. */
+static int64_t left_ms(const struct request_state *state) {
+    int64_t waited_ms = atomic_load(&state->request->waited.total_ms) - state->waited_before_ms;
+    int64_t spent_ms = clock_monotonic_ms() - state->since_ms - waited_ms;
+    return state->context->timeout_ms - spent_ms;
 }
 
-/* True when it is sent again, then or now. */
-static bool again(struct job *job, int64_t wait_ms) {
-    if (left_ms(job) <= wait_ms) {
+/* True when it is sent again after `wait_ms`. */
+static bool send_again_after(struct request_state *state, int64_t wait_ms) {
+    if (left_ms(state) <= wait_ms) {
         return false;
     }
     if (wait_ms == 0) {
-        enter(job);
-    } else if (job->workshop->draining) {
-        put_off(job, clock_wall_ms() + wait_ms, "the host stops");
+        enter(state);
+    } else if (state->context->draining) {
+        defer(state, clock_wall_ms() + wait_ms, "the host stops");
     } else {
-        retry_after(job->workshop->way->retries, &job->retry, wait_ms);
+        retry_after(state->context->client->retries, &state->retry, wait_ms);
     }
     return true;
 }
 
-/* GitHub did not take the token: nothing has happened yet, whatever the method. */
-static bool again_after_rejection(struct job *job) {
-    if (job->as_app) {
-        (void)jwt_change_key(job->workshop->way->jwt, job->jwt_key);
+/* GitHub rejected the token: it has done nothing yet, whatever the method. */
+static bool send_again_after_rejection(struct request_state *state) {
+    const struct app_client *client = state->context->client;
+    if (state->as_app) {
+        jwt_change_key(client->jwt, state->jwt_key);
+    } else if (!state->token_renewed &&
+               (!state->token_fresh || state->rejections == REJECTIONS_MAX / 2)) {
+        state->token_renewed = true; /* it was revoked, or expired by a clock that jumped */
+        token_cache_drop(state->context->tokens, &state->token, state->token_id);
+        return send_again_after(state, 0);
     }
-    if (!job->as_app && !job->renewed && (!job->fresh || job->rejections == REJECTIONS_MAX / 2)) {
-        job->renewed = true; /* it was revoked, or expired by a clock that jumped */
-        tokens_drop(job->workshop->tokens, &job->token, job->mint);
-        return again(job, 0);
-    }
-    /* Not known everywhere at GitHub yet. */
-    return ++job->rejections <= REJECTIONS_MAX &&
-           again(job, (job->workshop->way->retries->first_ms * 2) << (job->rejections - 1));
+    /* Not all of GitHub knows the token yet. */
+    return ++state->rejections <= REJECTIONS_MAX &&
+           send_again_after(state, (client->retries->first_ms * 2) << (state->rejections - 1));
 }
 
-/* Reached a limit half way through: the first of its changes stand. */
-static bool did_a_part(const struct job *job) {
-    const struct buffer *answer = &job->exchange.answer;
-    return job->limit.kind.mutation &&
-           broker_graphql_did(answer->data ? answer->data : "", answer->bytes);
+/* A mutation that reached a limit half way through: its first changes stand. */
+static bool did_a_part(const struct request_state *state) {
+    const struct buffer *response = &state->transfer.response;
+    return state->limit.class.mutation &&
+           broker_graphql_did(response->data ? response->data : "", response->bytes);
 }
 
-/* True when the answer is not the last word, and the job has been seen to. */
-static bool send_again(struct job *job, bool limited) {
-    const struct exchange *exchange = &job->exchange;
-    struct retries *retries = job->workshop->way->retries;
-    if (limited && did_a_part(job)) {
+/* True when the response is not the last one; then the state is taken care of. */
+static bool send_again(struct request_state *state, bool limited) {
+    const struct http_transfer *transfer = &state->transfer;
+    struct retries *retries = state->context->client->retries;
+    if (limited && did_a_part(state)) {
         return false;
     }
     if (limited) {
-        if (++job->limited > LIMITED_MAX || !again(job, 0)) {
-            put_off(job, clock_wall_ms() + LIMITED_FOR_MS, exchange->error.text);
+        if (++state->limited > LIMITED_MAX || !send_again_after(state, 0)) {
+            defer(state, clock_wall_ms() + LIMITED_FOR_MS, transfer->error.text);
         }
         return true;
     }
-    if (exchange->status == 401) {
-        return again_after_rejection(job);
+    if (transfer->status == 401) {
+        return send_again_after_rejection(state);
     }
-    if (exchange->status == 404 && job->request->announced && !job->looked_again) {
-        job->looked_again = true;
-        return again(job, retries->first_ms * ANNOUNCED_FACTOR);
+    if (transfer->status == 404 && state->request->announced && !state->announced_retried) {
+        state->announced_retried = true;
+        return send_again_after(state, retries->first_ms * ANNOUNCED_FACTOR);
     }
-    return is_passing(exchange) && may_repeat(&job->limit.kind, exchange) &&
-           job->tries < RETRY_TRIES_MAX && again(job, retry_backoff_ms(retries, job->tries));
+    return is_temporary(transfer) && may_repeat(&state->limit.class, transfer) &&
+           state->tries < RETRY_TRIES_MAX &&
+           send_again_after(state, retry_backoff_ms(retries, state->tries));
 }
 
-/* ---- what is kept ---- */
+/* ---- the cache ---- */
 
-static struct etag_key key_of(const struct job *job) {
-    const struct exchange *exchange = &job->exchange;
-    return (struct etag_key){.mint = job->mint,
-                             .url = exchange->url,
-                             .accept = exchange->accept ? exchange->accept : "",
-                             .version = job->version};
+static struct etag_key key_of(const struct request_state *state) {
+    const struct http_transfer *transfer = &state->transfer;
+    return (struct etag_key){.token_id = state->token_id,
+                             .url = transfer->url,
+                             .accept = transfer->accept ? transfer->accept : "",
+                             .version = state->version};
 }
 
-static bool may_keep(const struct job *job) {
-    return !job->as_app && strcmp(job->request->method, "GET") == 0;
+static bool may_cache(const struct request_state *state) {
+    return !state->as_app && strcmp(state->request->method, "GET") == 0;
 }
 
 /* False when the request must be made again, without a condition. */
-static bool use_kept(struct job *job) {
-    struct exchange *exchange = &job->exchange;
-    struct etag_key key = key_of(job);
-    bool conditional = exchange->tag != NULL;
-    exchange->tag = NULL;
-    if (exchange->status == 304 && conditional) {
-        job->from_kept = etags_use(job->workshop->etags, &key, exchange);
-        job->unconditional = !job->from_kept;
-        return job->from_kept;
+static bool use_cache(struct request_state *state) {
+    struct http_transfer *transfer = &state->transfer;
+    bool conditional = transfer->etag != NULL;
+    transfer->etag = NULL;
+    if (!may_cache(state)) {
+        return true;
     }
-    if (may_keep(job)) {
-        etags_keep(job->workshop->etags, &key, exchange);
+    struct etag_key key = key_of(state);
+    if (transfer->status == 304 && conditional) {
+        state->from_cache = etag_cache_use(state->context->etags, &key, transfer);
+        state->unconditional = !state->from_cache;
+        return state->from_cache;
     }
+    etag_cache_store(state->context->etags, &key, transfer);
     return true;
 }
 
-/* ---- redirects ---- */
+/* ---- the response ---- */
 
-/* A redirect that may be followed: of a GET or HEAD any, of others those that keep the method. */
-static bool is_redirect(const struct job *job) {
-    switch (job->exchange.status) {
-    case 301:
-    case 302:
-    case 303:
-        return strcmp(job->request->method, "GET") == 0 ||
-               strcmp(job->request->method, "HEAD") == 0;
-    case 307:
-    case 308:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static int32_t redirected_target(struct job *job, struct target *target, struct error *err) {
-    char location[URL_MAX + 1];
-    size_t bytes;
-    const char *value = answer_header(&job->exchange.headers, "location", &bytes);
-    if (!value || bytes >= sizeof location || ++job->redirects > REDIRECTS_MAX) {
-        (void)error_set(err, !value                     ? "it names no Location"
-                             : bytes >= sizeof location ? "its Location is too long"
-                                                        : "it is one of more than five");
-        return SNEK_E_SERVER;
-    }
-    memcpy(location, value, bytes);
-    location[bytes] = '\0';
-    int32_t outcome =
-        origin_redirect(job->workshop->way->origin, &job->target, location, target, err);
-    if (outcome == 0 && target->of_tokens) {
-        target_finish(target);
-        (void)error_set(err, "it leads to the host's tokens");
-        outcome = SNEK_E_FORBIDDEN;
-    }
-    if (outcome == 0 && target->as_app != job->as_app) {
-        target_finish(target);
-        (void)error_set(err, "it leads from a token's part of the API to the app's, or back");
-        outcome = SNEK_E_FOREIGN_ORIGIN;
-    }
-    return outcome;
-}
-
-/* True when it is followed; else the answer is the redirect itself, from which the plugin has its
- * Location, and the token stayed here. */
-static bool follow(struct job *job) {
-    struct exchange *exchange = &job->exchange;
+/* True when the redirect is followed. Otherwise the response is the redirect itself: the plugin
+ * reads its Location, and the token did not leave. */
+static bool follow(struct request_state *state) {
+    struct http_transfer *transfer = &state->transfer;
     struct target target;
     struct error err;
-    int32_t outcome = redirected_target(job, &target, &err);
+    int32_t outcome = SNEK_E_SERVER;
+    if (++state->redirects > REDIRECTS_MAX) {
+        error_set(&err, "it is one of more than five");
+    } else {
+        outcome = redirect_resolve(state->context->client->origin, &state->target, transfer,
+                                   &target, &err);
+    }
     if (outcome < 0) {
-        exchange->outcome = outcome;
-        (void)error_wrap(&err, "%s %s answered %d, a redirect that is not followed",
-                         exchange->method, exchange->path, (int)exchange->status);
-        exchange->error = err;
+        transfer->outcome = outcome;
+        error_wrap(&err, "%s %s answered %d, a redirect that is not followed", transfer->method,
+                   transfer->path, (int)transfer->status);
+        transfer->error = err;
         return false;
     }
-    target_finish(&job->target);
-    job->target = target;
-    exchange->url = job->target.url;
-    exchange->path = job->target.path;
-    return again(job, 0);
+    target_finish(&state->target);
+    state->target = target;
+    transfer->url = state->target.url;
+    transfer->path = state->target.path;
+    return send_again_after(state, 0);
 }
 
-/* ---- the answer ---- */
-
-static void take_answer(struct exchange *exchange) {
-    struct job *job = CONTAINER_OF(exchange, struct job, exchange);
-    struct broker_request *request = job->request;
-    if (job->limit.kind.graphql && exchange->outcome == 0) {
-        exchange->outcome = answer_judge_graphql(&exchange->answer, &exchange->error);
+static void on_response(struct http_transfer *transfer) {
+    struct request_state *state = CONTAINER_OF(transfer, struct request_state, transfer);
+    struct broker_request *request = state->request;
+    if (state->limit.class.graphql && transfer->outcome == 0) {
+        transfer->outcome = graphql_judge(&transfer->response, &transfer->error);
     }
-    bool limited = limits_leave(job->workshop->way->limits, &job->limit, exchange);
-    if ((!use_kept(job) && again(job, 0)) || (is_redirect(job) && follow(job)) ||
-        send_again(job, limited)) {
+    bool limited = limits_leave(state->context->client->limits, &state->limit, transfer);
+    bool redirected = redirect_is_followed(request->method, transfer->status);
+    if ((!use_cache(state) && send_again_after(state, 0)) || (redirected && follow(state)) ||
+        send_again(state, limited)) {
         return;
     }
-    request->outcome = exchange->outcome;
-    request->status = exchange->status;
-    request->sent = !exchange->unsent;
-    request->error = exchange->error;
-    request->headers = exchange->headers;
-    request->answer = exchange->answer;
-    exchange->headers = (struct buffer)BUFFER_INIT(exchange->headers.max);
-    exchange->answer = (struct buffer)BUFFER_INIT(exchange->answer.max);
-    finish(job);
+    request->outcome = transfer->outcome;
+    request->status = transfer->status;
+    request->sent = !transfer->unsent;
+    request->error = transfer->error;
+    http_transfer_take(transfer, &request->headers, &request->response);
+    finish(state);
 }
 
-/* ---- leaving ---- */
+/* ---- sending ---- */
 
-static void start_time(struct job *job) {
-    job->since_ms = clock_monotonic_ms();
-    job->waited_before_ms = atomic_load(&job->request->waited.total_ms);
+static void start_time(struct request_state *state) {
+    state->since_ms = clock_monotonic_ms();
+    state->waited_before_ms = atomic_load(&state->request->waited.total_ms);
 }
 
-static void send_off(struct job *job, const char *token) {
-    if (job->tries++ == 0) {
-        start_time(job);
+static void send_now(struct request_state *state, const char *token) {
+    if (state->tries++ == 0) {
+        start_time(state);
     }
-    job->fences = 0;
-    int64_t timeout_ms = left_ms(job);
-    job->exchange.timeout_ms = timeout_ms > 0 ? timeout_ms : 1;
-    struct etag_key key = key_of(job);
-    job->exchange.tag =
-        may_keep(job) && !job->unconditional ? etags_tag(job->workshop->etags, &key) : NULL;
-    limits_sent(job->workshop->way->limits, &job->limit);
-    transport_send(job->workshop->way->transport, &job->exchange, token);
-}
-
-static void take_admission(struct limits_waiter *waiter);
-
-static void fenced(struct inbox_operation *operation) {
-    struct inbox_lease_check *ask = CONTAINER_OF(operation, struct inbox_lease_check, operation);
-    struct fence *fence = CONTAINER_OF(ask, struct fence, ask);
-    struct job *job = fence->job;
-    fence->workshop->fencing--;
-    if (job) {
-        job->fence = NULL;
+    state->lease_checks = 0;
+    int64_t timeout_ms = left_ms(state);
+    state->transfer.timeout_ms = timeout_ms > 0 ? timeout_ms : 1;
+    state->transfer.etag = NULL;
+    if (may_cache(state) && !state->unconditional) {
+        struct etag_key key = key_of(state);
+        state->transfer.etag = etag_cache_tag(state->context->etags, &key);
     }
-    if (job && operation->result < 0) {
-        finish_with(job, SNEK_E_STORE, 0, operation->error.text);
-    } else if (job && operation->result == INBOX_STALE) {
-        finish_with(job, SNEK_E_STALE, 0,
-                    "while it waited, its run was ended, or taken over by another host");
-    } else if (job) {
-        job->fenced_at_ms = clock_monotonic_ms();
-        take_admission(&job->limit); /* for the token, which is at hand */
-    }
-    free(fence);
+    limits_sent(state->context->client->limits, &state->limit);
+    transport_send(state->context->client->transport, &state->transfer, token);
 }
 
-/* Time enough has passed for the run to be another's; after an answer of the inbox, which has
- * renewed its lease, it may be longer: else who is slow to give a token would never be in time. */
-static bool wants_fence(const struct job *job) {
-    const struct broker_request *request = job->request;
-    int64_t since_ms = job->fenced_at_ms > job->begun_at_ms ? job->fenced_at_ms : job->begun_at_ms;
-    return request->holder.run != 0 && job->workshop->inbox && !request_reads(&job->limit.kind) &&
-           clock_monotonic_ms() - since_ms >= (FENCE_AFTER_MS << job->fences);
-}
-
-static void fence(struct job *job) {
-    struct workshop *workshop = job->workshop;
-    const struct broker_request *request = job->request;
-    job->fences++;
-    job->fence = calloc(1, sizeof *job->fence);
-    if (!job->fence) {
-        finish_with(job, SNEK_E_FAILED, 0, "no memory");
-        return;
-    }
-    *job->fence = (struct fence){.workshop = workshop,
-                                 .job = job,
-                                 .ask = {.operation = {.kind = INBOX_LEASE_CHECK,
-                                                       .reply_to = workshop->mailbox,
-                                                       .on_result = fenced},
-                                         .run = request->holder.run,
-                                         .attempt = request->holder.attempt,
-                                         .lease = request->holder.lease,
-                                         .lease_ms = request->holder.lease_ms}};
-    workshop->fencing++;
-    inbox_submit(workshop->inbox, &job->fence->ask.operation);
-}
-
-static void give_up(struct job *job) {
-    char shown[ANSWER_URL_SHOWN + 1];
-    struct error err;
-    text_clean(shown, sizeof shown, job->target.path, strlen(job->target.path));
-    (void)error_set(&err, "%s %s was not sent: %s", job->request->method, shown,
-                    job->as_app ? "the supervisor is too slow to sign for the app"
-                                : "its tokens come too late, or expire before they can be used (is "
-                                  "this machine's clock right?)");
-    finish_with(job, SNEK_E_TIMEOUT, 0, err.text);
-}
-
-static void leave(struct job *job, const char *token) {
-    bool late = job->tries == 0 && left_ms(job) <= 0;
-    bool ask = wants_fence(job);
-    if (late || (ask && job->fences == FENCES_MAX)) {
-        give_up(job);
-    } else if (ask) {
-        fence(job);
+static void on_admitted(struct limits_waiter *waiter) {
+    struct request_state *state = CONTAINER_OF(waiter, struct request_state, limit);
+    const struct app_client *client = state->context->client;
+    if (state->as_app) {
+        jwt_request(client->jwt, &state->jwt, transport_skew_s(client->transport));
     } else {
-        send_off(job, token);
+        token_cache_get(state->context->tokens, &state->token);
     }
 }
 
-static void take_token(struct token_waiter *waiter, const struct token_answer *answer) {
-    struct job *job = CONTAINER_OF(waiter, struct job, token);
-    if (answer->outcome == SNEK_E_REQUEUE && ++job->limited <= LIMITED_MAX) {
-        limits_hold(job->workshop->way->limits, &job->limit, answer->until_ms);
-        enter(job);
-        return;
-    }
-    if (answer->outcome == SNEK_E_REQUEUE) {
-        put_off(job, answer->until_ms, answer->error->text);
-        return;
-    }
-    if (answer->outcome < 0) {
-        /* No status: it is not that of the plugin's request, whose 404 would mean something else.
-         */
-        job->request->installation_gone = answer->gone;
-        finish_with(job, answer->outcome, 0, answer->error->text);
-        return;
-    }
-    job->fresh = answer->fresh;
-    job->mint = answer->mint;
-    leave(job, answer->text);
-}
-
-static void take_jwt(struct jwt_waiter *waiter, const struct jwt_answer *answer) {
-    struct job *job = CONTAINER_OF(waiter, struct job, jwt);
-    if (answer->outcome < 0) {
-        finish_with(job, answer->outcome, 0, answer->error->text);
-    } else {
-        job->jwt_key = answer->key;
-        leave(job, answer->jwt);
-    }
-}
-
-static void take_admission(struct limits_waiter *waiter) {
-    struct job *job = CONTAINER_OF(waiter, struct job, limit);
-    const struct app_way *way = job->workshop->way;
-    if (job->as_app) {
-        jwt_ask(way->jwt, &job->jwt, transport_skew_s(way->transport));
-    } else {
-        tokens_get(job->workshop->tokens, &job->token);
-    }
-}
-
-/* ---- the question ---- */
-
-static bool is_one_of(const char *text, const char *const *texts) {
-    for (; *texts; texts++) {
-        if (strcmp(*texts, text) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_given(const char *text) {
-    return text && text[0];
-}
-
-/* What came from a worker, which is not trusted. 0, or SNEK_E_INVALID. */
-static int32_t check_texts(const struct job *job, struct error *err) {
-    static const char *const methods[] = {"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", NULL};
-    const struct broker_request *request = job->request;
-    const char *slash = is_given(request->repository) ? strchr(request->repository, '/') : NULL;
-    int result = 0;
-    if (!is_one_of(request->method, methods)) {
-        result = error_set(err, "the method is none of GET, HEAD, PUT, POST, PATCH, DELETE");
-    } else if ((request->method[0] == 'G' || request->method[0] == 'H') &&
-               request->body_bytes > 0) {
-        result = error_set(err, "a GET takes no body");
-    } else if (!is_given(request->installation) ||
-               strnlen(request->installation, INSTALLATION_MAX + 1) > INSTALLATION_MAX ||
-               strnlen(job->token.permissions, PERMISSIONS_MAX + 1) > PERMISSIONS_MAX) {
-        result = error_set(err, "the run has no installation to act for");
-    } else if ((request->accept && !headers_is_value(request->accept)) ||
-               (request->content_type && !headers_is_value(request->content_type))) {
-        result = error_set(err, "the media type is none");
-    } else if (is_given(request->repository) &&
-               (!slash || slash == request->repository || !slash[1] || strchr(slash + 1, '/'))) {
-        result = error_set(err, "the repository is not owner/name");
-    } else {
-        result = headers_check(request->more_headers, err);
-    }
-    return result < 0 ? SNEK_E_INVALID : 0;
-}
-
-/* 0, or a negative enum snek_error: what can be said without asking anyone. */
-static int32_t check(struct job *job, struct error *err) {
-    const struct broker_request *request = job->request;
-    int32_t outcome = check_texts(job, err);
-    if (outcome == 0) {
-        outcome = origin_resolve(job->workshop->way->origin, request->url, &job->target, err);
-    }
+static void on_lease_checked(struct lease_waiter *waiter, int32_t outcome,
+                             const struct error *error) {
+    struct request_state *state = CONTAINER_OF(waiter, struct request_state, lease);
     if (outcome < 0) {
-        return outcome;
+        finish_with(state, outcome, 0, error->text);
+        return;
     }
-    char shown[ANSWER_URL_SHOWN + 1];
-    text_clean(shown, sizeof shown, job->target.path, strlen(job->target.path));
-    job->as_app = job->target.as_app;
-    if (job->target.of_tokens) {
-        (void)error_set(err,
-                        "%s %s: tokens are the host's: it makes one for each request, and revokes "
-                        "none",
-                        request->method, shown);
-        return SNEK_E_FORBIDDEN;
-    }
-    if (job->as_app && !request->app_requests) {
-        (void)error_set(err,
-                        "%s %s: plugin %s may make no requests as the app; plugin.app_requests = "
-                        "true allows it",
-                        request->method, shown, request->plugin ? request->plugin : "?");
-        return SNEK_E_FORBIDDEN;
-    }
-    return 0;
+    state->lease_checked_at_ms = clock_monotonic_ms();
+    on_admitted(&state->limit); /* for the token, which is cached */
 }
 
-static void fill_exchange(struct job *job) {
-    const struct broker_request *request = job->request;
-    size_t bytes;
-    const char *version = headers_find(request->more_headers, "x-github-api-version", &bytes);
-    (void)snprintf(job->version, sizeof job->version, "%.*s", version ? (int)bytes : 100,
-                   version ? version : TRANSPORT_API_VERSION);
-    job->exchange.method = request->method;
-    job->exchange.url = job->target.url;
-    job->exchange.path = job->target.path;
-    job->exchange.accept = is_given(request->accept) ? request->accept : NULL;
-    job->exchange.content_type = is_given(request->content_type) ? request->content_type : NULL;
-    job->exchange.more_headers = request->more_headers;
-    job->exchange.body = request->body;
-    job->exchange.body_bytes = request->body ? request->body_bytes : 0;
-    job->exchange.turn.owner = request->plugin;
-    job->exchange.done = take_answer;
+/* Has so much time passed that the run may belong to another host? A check renews the lease, so
+ * each further one comes later: otherwise a slow token service could stop a request for ever. */
+static bool wants_lease_check(const struct request_state *state) {
+    int64_t since_ms = state->lease_checked_at_ms > state->begun_at_ms ? state->lease_checked_at_ms
+                                                                       : state->begun_at_ms;
+    return state->request->holder.run != 0 && state->context->leases.inbox &&
+           !request_reads(&state->limit.class) &&
+           clock_monotonic_ms() - since_ms >= (LEASE_CHECK_AFTER_MS << state->lease_checks);
 }
 
-static void begin_request(struct job *job) {
-    struct broker_request *request = job->request;
+static void check_lease(struct request_state *state) {
+    const struct broker_request *request = state->request;
+    struct lease_holder holder = {.run = request->holder.run,
+                                  .attempt = request->holder.attempt,
+                                  .lease = request->holder.lease,
+                                  .lease_ms = request->holder.lease_ms};
+    state->lease_checks++;
+    if (lease_check_begin(&state->context->leases, &holder, &state->lease) < 0) {
+        finish_with(state, SNEK_E_FAILED, 0, "no memory");
+    }
+}
+
+static void give_up(struct request_state *state) {
+    char shown[URL_SHOWN + 1];
     struct error err;
-    /* No permissions at all would mean all of them to GitHub. */
-    bool none = !is_given(request->permissions) || strcmp(request->permissions, "{}") == 0;
-    job->token = (struct token_waiter){
+    text_clean(shown, sizeof shown, state->target.path, strlen(state->target.path));
+    error_set(&err, "%s %s was not sent: %s", state->request->method, shown,
+              state->as_app ? "the supervisor is too slow to sign for the app"
+                            : "its tokens come too late, or expire before they can be used (is "
+                              "this machine's clock right?)");
+    finish_with(state, SNEK_E_TIMEOUT, 0, err.text);
+}
+
+static void leave(struct request_state *state, const char *token) {
+    bool late = state->tries == 0 && left_ms(state) <= 0;
+    bool check = wants_lease_check(state);
+    if (late || (check && state->lease_checks == LEASE_CHECKS_MAX)) {
+        give_up(state);
+    } else if (check) {
+        check_lease(state);
+    } else {
+        send_now(state, token);
+    }
+}
+
+static void on_token(struct token_waiter *waiter, const struct token_result *result) {
+    struct request_state *state = CONTAINER_OF(waiter, struct request_state, token);
+    if (result->outcome == SNEK_E_REQUEUE && ++state->limited <= LIMITED_MAX) {
+        limits_hold(state->context->client->limits, &state->limit, result->until_ms);
+        enter(state);
+        return;
+    }
+    if (result->outcome == SNEK_E_REQUEUE) {
+        defer(state, result->until_ms, result->error->text);
+        return;
+    }
+    if (result->outcome < 0) {
+        /* Without a status: it is not the status of the plugin's own request, for which a 404 means
+         * something else. */
+        state->request->installation_gone = result->gone;
+        finish_with(state, result->outcome, 0, result->error->text);
+        return;
+    }
+    state->token_fresh = result->fresh;
+    state->token_id = result->token_id;
+    leave(state, result->text);
+}
+
+static void on_jwt(struct jwt_waiter *waiter, const struct jwt_result *result) {
+    struct request_state *state = CONTAINER_OF(waiter, struct request_state, jwt);
+    if (result->outcome < 0) {
+        finish_with(state, result->outcome, 0, result->error->text);
+    } else {
+        state->jwt_key = result->key;
+        leave(state, result->jwt);
+    }
+}
+
+/* ---- the beginning ---- */
+
+static const char *given_or_null(const char *text) {
+    return text && text[0] ? text : NULL;
+}
+
+static void fill_transfer(struct request_state *state) {
+    const struct broker_request *request = state->request;
+    struct http_transfer *transfer = &state->transfer;
+    size_t bytes = strlen(TRANSPORT_API_VERSION);
+    const char *version = headers_find(request->more_headers, "x-github-api-version", &bytes);
+    snprintf(state->version, sizeof state->version, "%.*s", (int)bytes,
+             version ? version : TRANSPORT_API_VERSION);
+    transfer->method = request->method;
+    transfer->url = state->target.url;
+    transfer->path = state->target.path;
+    transfer->accept = given_or_null(request->accept);
+    transfer->content_type = given_or_null(request->content_type);
+    transfer->more_headers = request->more_headers;
+    transfer->body = request->body;
+    transfer->body_bytes = request->body ? request->body_bytes : 0;
+    transfer->entry.owner = request->plugin;
+    transfer->on_done = on_response;
+}
+
+static void begin_request(struct request_state *state) {
+    struct broker_request *request = state->request;
+    struct error err;
+    int32_t outcome = request_check(request, state->context->client->origin, &state->target, &err);
+    if (outcome < 0) {
+        finish_with(state, outcome, 0, err.text);
+        return;
+    }
+    state->as_app = state->target.as_app;
+    fill_transfer(state);
+    state->token = (struct token_waiter){
         .plugin = request->plugin,
         .installation = request->installation,
-        .permissions = none ? "{\"metadata\":\"read\"}" : request->permissions,
+        .permissions = request_permissions(request),
         .repository = request->repository ? request->repository : "",
-        .answered = take_token,
+        .on_token = on_token,
     };
-    int32_t outcome = check(job, &err);
-    if (outcome < 0) {
-        finish_with(job, outcome, 0, err.text);
-        return;
-    }
-    fill_exchange(job);
-    job->limit = (struct limits_waiter){
-        .installation = job->as_app ? LIMITS_APP : request->installation,
-        .kind = request_kind_of(request->method, job->target.path, request->body,
-                                job->exchange.body_bytes),
+    state->limit = (struct limits_waiter){
+        .installation = state->as_app ? LIMITS_APP : request->installation,
+        .class = classify_request(request->method, state->target.path, request->body,
+                                  state->transfer.body_bytes),
         .hold_ms = LIMITS_HOLD_MS,
         .waited = &request->waited,
-        .admitted = take_admission,
-        .put_off = take_put_off,
-        .turn.owner = request->plugin,
+        .on_admitted = on_admitted,
+        .on_deferred = on_deferred,
+        .entry.owner = request->plugin,
     };
-    job->jwt.answered = take_jwt;
-    job->retry.due = take_retry;
-    enter(job);
+    state->jwt.on_jwt = on_jwt;
+    state->retry.on_due = on_retry_due;
+    state->lease.on_checked = on_lease_checked;
+    enter(state);
 }
 
-static void take_slug(struct slug_waiter *waiter, const char *slug,
-                      const struct app_request *asking) {
-    struct job *job = CONTAINER_OF(waiter, struct job, slug);
+static void on_slug(struct slug_waiter *waiter, const char *slug,
+                    const struct app_request *request) {
+    struct request_state *state = CONTAINER_OF(waiter, struct request_state, slug);
     if (!slug) {
-        job->request->not_before_ms = asking->until_ms;
-        finish_with(job, asking->exchange.outcome, asking->exchange.status,
-                    asking->exchange.error.text);
+        state->request->not_before_ms = request->until_ms;
+        finish_with(state, request->transfer.outcome, request->transfer.status,
+                    request->transfer.error.text);
         return;
     }
-    bool whole = buffer_append_text(&job->request->answer, slug) == 0;
-    finish_with(job, whole ? 0 : SNEK_E_FAILED, 200, whole ? "" : "no memory");
+    bool whole = buffer_append_text(&state->request->response, slug) == 0;
+    finish_with(state, whole ? 0 : SNEK_E_FAILED, 200, whole ? "" : "no memory");
 }
 
-static void take_token_itself(struct token_waiter *waiter, const struct token_answer *answer) {
-    struct job *job = CONTAINER_OF(waiter, struct job, token);
-    struct buffer *out = &job->request->answer;
-    if (answer->outcome < 0) {
-        job->request->not_before_ms = answer->until_ms;
-        finish_with(job, answer->outcome, 0, answer->error->text);
+static void on_plain_token(struct token_waiter *waiter, const struct token_result *result) {
+    struct request_state *state = CONTAINER_OF(waiter, struct request_state, token);
+    struct buffer *out = &state->request->response;
+    if (result->outcome < 0) {
+        state->request->not_before_ms = result->until_ms;
+        finish_with(state, result->outcome, 0, result->error->text);
         return;
     }
-    /* In one piece: a buffer that grows would leave copies behind. */
-    bool whole = buffer_reserve(out, TOKEN_MAX) == 0 && buffer_append_text(out, answer->text) == 0;
-    finish_with(job, whole ? 0 : SNEK_E_FAILED, 201, whole ? "" : "no memory");
+    /* Reserved in one piece: a buffer that grows would leave copies behind. */
+    bool whole = buffer_reserve(out, TOKEN_MAX) == 0 && buffer_append_text(out, result->text) == 0;
+    finish_with(state, whole ? 0 : SNEK_E_FAILED, 201, whole ? "" : "no memory");
 }
 
-static void begin_token(struct job *job) {
-    const struct broker_request *request = job->request;
-    job->token = (struct token_waiter){.plugin = request->plugin,
-                                       .installation = request->installation,
-                                       .permissions = request->permissions,
-                                       .repository = request->repository,
-                                       .answered = take_token_itself};
-    tokens_get(job->workshop->tokens, &job->token);
+static void begin_token(struct request_state *state) {
+    const struct broker_request *request = state->request;
+    state->token =
+        (struct token_waiter){.plugin = request->plugin,
+                              .installation = request->installation,
+                              .permissions = request->permissions,
+                              .repository = request->repository ? request->repository : "",
+                              .on_token = on_plain_token};
+    token_cache_get(state->context->tokens, &state->token);
 }
 
-void request_begin(struct workshop *workshop, struct broker_request *request) {
+void request_begin(struct request_context *context, struct broker_request *request) {
     if (request->kind == BROKER_APP) {
-        errand_begin(workshop->way, &workshop->errands, request);
+        app_call_begin(context->client, &context->calls, request);
         return;
     }
     request->outcome = 0;
@@ -645,47 +533,46 @@ void request_begin(struct workshop *workshop, struct broker_request *request) {
     request->not_before_ms = 0;
     request->error.text[0] = '\0';
     request->headers = (struct buffer)BUFFER_INIT(TRANSPORT_HEADERS_MAX);
-    request->answer = (struct buffer)BUFFER_INIT(FRAME_REPLY_BODY_MAX);
-    struct job *job = calloc(1, sizeof *job);
-    if (!job) {
+    request->response = (struct buffer)BUFFER_INIT(FRAME_REPLY_BODY_MAX);
+    struct request_state *state = calloc(1, sizeof *state);
+    if (!state) {
         request->outcome = SNEK_E_FAILED;
-        (void)error_set(&request->error, "no memory");
-        post_answer(request);
+        error_set(&request->error, "no memory");
+        post_result(request);
         return;
     }
-    job->workshop = workshop;
-    job->request = request;
-    start_time(job);
-    job->begun_at_ms = job->since_ms;
-    exchange_init(&job->exchange, FRAME_REPLY_BODY_MAX, false);
-    request->broker_private = job;
-    TAILQ_INSERT_TAIL(&workshop->jobs, job, link);
+    state->context = context;
+    state->request = request;
+    start_time(state);
+    state->begun_at_ms = state->since_ms;
+    http_transfer_init(&state->transfer, FRAME_REPLY_BODY_MAX, false);
+    request->broker_private = state;
+    TAILQ_INSERT_TAIL(&context->list, state, link);
     if (request->kind == BROKER_SLUG) {
-        job->slug.answered = take_slug;
-        slug_get(workshop->slug, &job->slug);
+        state->slug.on_slug = on_slug;
+        slug_cache_get(context->slug, &state->slug);
     } else if (request->kind == BROKER_TOKEN) {
-        begin_token(job);
+        begin_token(state);
     } else {
-        begin_request(job);
+        begin_request(state);
     }
 }
 
-void request_drain_all(struct workshop *workshop) {
-    struct job *job, *next;
-    workshop->draining = true;
-    for (job = TAILQ_FIRST(&workshop->jobs); job; job = next) {
-        next = TAILQ_NEXT(job, link);
-        if (job->retry.waiting) {
-            put_off(job, clock_wall_ms(), "the host stops");
+void request_drain_all(struct request_context *context) {
+    struct request_state *state, *next;
+    context->draining = true;
+    TAILQ_FOREACH_SAFE(state, &context->list, link, next) {
+        if (state->retry.waiting) {
+            defer(state, clock_wall_ms(), "the host stops");
         }
     }
-    limits_drain(workshop->way->limits);
+    limits_drain(context->client->limits);
 }
 
-void request_cancel_all(struct workshop *workshop) {
-    struct job *job;
-    errands_cancel_all(&workshop->errands);
-    while ((job = TAILQ_FIRST(&workshop->jobs))) {
-        finish_with(job, SNEK_E_CANCELLED, 0, "the host stops");
+void request_cancel_all(struct request_context *context) {
+    struct request_state *state;
+    app_calls_cancel_all(&context->calls);
+    while ((state = TAILQ_FIRST(&context->list))) {
+        finish_with(state, SNEK_E_CANCELLED, 0, "the host stops");
     }
 }

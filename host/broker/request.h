@@ -1,42 +1,44 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* One submitted request on its way: checked, given a token, sent, and answered.
+/* The way of one submitted request: it is checked, admitted, given a token, sent, and answered.
  *
  * Threads: the broker's alone. */
 #ifndef SNEK_BROKER_REQUEST_H
 #define SNEK_BROKER_REQUEST_H
 
+#include "broker/app_call.h"
 #include "broker/broker.h"
-#include "broker/errand.h"
+#include "broker/lease_check.h"
 #include "broker/ratelimits.h"
 #include "broker/retry.h"
-#include "broker/slug.h"
-#include "broker/tokens.h"
+#include "broker/slug_cache.h"
+#include "broker/token_cache.h"
 
-struct job;
-TAILQ_HEAD(jobs, job);
+struct request_state;
+TAILQ_HEAD(request_list, request_state);
 
-/* What jobs share. Borrowed, but for `jobs`. */
-struct workshop {
-    const struct app_way *way;
-    struct tokens *tokens;
-    struct slug_source *slug;
-    struct etags *etags;
-    struct inbox *inbox;     /* NULL: nobody's runs are looked after */
-    struct mailbox *mailbox; /* the broker's */
-    unsigned fencing;        /* questions that are with the inbox */
-    int64_t timeout_ms;      /* of one request, its repetitions included, its waits not */
+/* The parts that requests share. Borrowed, except the two lists. */
+struct request_context {
+    const struct app_client *client;
+    struct token_cache *tokens;
+    struct slug_cache *slug;
+    struct etag_cache *etags;
+    /* Its inbox is NULL when no run has a lease. */
+    struct lease_checker leases;
+    /* Of one request with its retries, without its waits. */
+    int64_t timeout_ms;
     bool draining;
-    struct jobs jobs;       /* that are not answered yet */
-    struct errands errands; /* likewise, of the host's own */
+    /* In progress. */
+    struct request_list list;
+    struct app_calls calls;
 };
 
-/* Takes the request on; it is answered into its mailbox, perhaps before this returns. */
-void request_begin(struct workshop *workshop, struct broker_request *request);
+/* Starts the request; its result goes to its mailbox, perhaps before this returns. */
+void request_begin(struct request_context *context, struct broker_request *request);
 
-/* Answers those that wait SNEK_E_REQUEUE, and from now on every one that would have to. */
-void request_drain_all(struct workshop *workshop);
+/* Ends those that wait with SNEK_E_REQUEUE, and from now on each that would have to wait. */
+void request_drain_all(struct request_context *context);
 
-/* Answers every request that is under way SNEK_E_CANCELLED. */
-void request_cancel_all(struct workshop *workshop);
+/* Ends every request in progress with SNEK_E_CANCELLED. */
+void request_cancel_all(struct request_context *context);
 
 #endif

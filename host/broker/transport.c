@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* One curl multi handle and the exchanges on it. */
+/* One curl multi handle and the transfers on it. */
 #include "broker/transport.h"
 
 #include "base/clock.h"
 #include "base/mailbox.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "broker/answer.h"
-#include "broker/cause.h"
+#include "broker/curl_error.h"
 #include "broker/headers.h"
+#include "broker/response.h"
+#include "broker/url.h"
 #include "metrics/metrics.h"
 
 #include <snekomatic/types.h>
 
+#include <assert.h>
 #include <string.h>
 
 #define CONNECT_TIMEOUT_MS 10000
-#define CAUSE_SHOWN 600 /* bytes of why no answer came */
+#define REASON_SHOWN 600 /* bytes of the reason why no response came */
 
 struct transport {
     CURLM *multi;
@@ -26,11 +28,13 @@ struct transport {
     int64_t timeout_ms;
     int64_t skew_s;
     unsigned in_flight;
-    size_t held_bytes;  /* of the answers under way */
-    struct turns queue; /* of exchange.turn */
+    /* Of the responses that are arriving. */
+    size_t held_bytes;
+    /* Of http_transfer.entry. */
+    struct fair_queue queue;
 };
 
-/* Only a loopback host is asked without TLS, and that is no proxy's business. */
+/* Only a loopback host is reached without TLS, and never through a proxy. */
 static int copy_proxy(const struct transport_options *options, struct proxy *copy) {
     const struct proxy *proxy = options->proxy;
     if (!options->tls || !proxy || !proxy->url) {
@@ -52,7 +56,7 @@ int transport_new(const struct transport_options *options, struct transport **tr
         curl_global_cleanup();
         return error_set(err, "no memory");
     }
-    turns_init(&made->queue);
+    fair_queue_init(&made->queue);
     made->tls = options->tls;
     made->timeout_ms = options->timeout_ms;
     made->user_agent = strdup(options->user_agent);
@@ -72,7 +76,7 @@ int transport_new(const struct transport_options *options, struct transport **tr
 
 void transport_free(struct transport *transport) {
     if (transport) {
-        (void)curl_multi_cleanup(transport->multi);
+        curl_multi_cleanup(transport->multi);
         free(transport->user_agent);
         free(transport->ca_file);
         if (transport->proxy.url) {
@@ -90,10 +94,18 @@ int64_t transport_skew_s(const struct transport *transport) {
     return transport->skew_s;
 }
 
-void exchange_init(struct exchange *exchange, size_t answer_max, bool secret) {
-    *exchange = (struct exchange){.secret = secret,
-                                  .headers = BUFFER_INIT(TRANSPORT_HEADERS_MAX),
-                                  .answer = BUFFER_INIT(answer_max)};
+void http_transfer_init(struct http_transfer *transfer, size_t response_max, bool secret) {
+    *transfer = (struct http_transfer){.secret = secret,
+                                       .headers = BUFFER_INIT(TRANSPORT_HEADERS_MAX),
+                                       .response = BUFFER_INIT(response_max)};
+}
+
+void http_transfer_take(struct http_transfer *transfer, struct buffer *headers,
+                        struct buffer *response) {
+    *headers = transfer->headers;
+    *response = transfer->response;
+    transfer->headers = (struct buffer)BUFFER_INIT(headers->max);
+    transfer->response = (struct buffer)BUFFER_INIT(response->max);
 }
 
 static void wipe_list(struct curl_slist *list) {
@@ -104,65 +116,67 @@ static void wipe_list(struct curl_slist *list) {
 }
 
 /* Takes it off the queue or the multi handle. */
-static void detach(struct exchange *exchange) {
-    struct transport *transport = exchange->transport;
-    if (exchange->easy) {
-        (void)curl_multi_remove_handle(transport->multi, exchange->easy);
-        curl_easy_cleanup(STEAL(exchange->easy));
+static void detach(struct http_transfer *transfer) {
+    struct transport *transport = transfer->transport;
+    if (transfer->easy) {
+        curl_multi_remove_handle(transport->multi, transfer->easy);
+        curl_easy_cleanup(STEAL(transfer->easy));
+        assert(transport->in_flight > 0 && transport->held_bytes >= transfer->held_bytes);
         transport->in_flight--;
-        transport->held_bytes -= exchange->held_bytes;
-        exchange->held_bytes = 0;
+        transport->held_bytes -= transfer->held_bytes;
+        transfer->held_bytes = 0;
     } else if (transport) {
-        turns_remove(&transport->queue, &exchange->turn);
+        fair_queue_remove(&transport->queue, &transfer->entry);
     }
-    exchange->transport = NULL;
-    wipe_list(STEAL(exchange->sent_headers));
-    free(STEAL(exchange->curl_error));
+    assert(!transfer->easy && !transfer->entry.queued);
+    transfer->transport = NULL;
+    wipe_list(STEAL(transfer->sent_headers));
+    free(STEAL(transfer->curl_error));
 }
 
-static void forget_answer(struct exchange *exchange) {
-    if (exchange->answer.data && exchange->secret) {
-        explicit_bzero(exchange->answer.data, exchange->answer.capacity);
+static void forget_response(struct http_transfer *transfer) {
+    if (transfer->response.data && transfer->secret) {
+        explicit_bzero(transfer->response.data, transfer->response.capacity);
     }
-    buffer_finish(&exchange->answer);
-    buffer_finish(&exchange->headers);
+    buffer_finish(&transfer->response);
+    buffer_finish(&transfer->headers);
 }
 
-void exchange_finish(struct exchange *exchange) {
-    detach(exchange);
-    forget_answer(exchange);
+void http_transfer_finish(struct http_transfer *transfer) {
+    detach(transfer);
+    forget_response(transfer);
 }
 
-static int add_header(struct exchange *exchange, const char *line) {
-    struct curl_slist *longer = curl_slist_append(exchange->sent_headers, line);
+static int add_header(struct http_transfer *transfer, const char *line) {
+    struct curl_slist *longer = curl_slist_append(transfer->sent_headers, line);
     if (!longer) {
         return -1;
     }
-    exchange->sent_headers = longer;
+    transfer->sent_headers = longer;
     return 0;
 }
 
 /* "NAME: VALUE" */
-static int add_named(struct exchange *exchange, const char *name, const char *value) {
+static int add_named(struct http_transfer *transfer, const char *name, const char *value) {
     AUTO_FREE char *line = NULL;
     if (asprintf(&line, "%s: %s", name, value) < 0) {
         line = NULL;
         return -1;
     }
-    return add_header(exchange, line);
+    return add_header(transfer, line);
 }
 
-static int add_more(struct exchange *exchange) {
-    AUTO_FREE char *lines = strdup(exchange->more_headers ? exchange->more_headers : "");
+static int add_more(struct http_transfer *transfer) {
+    AUTO_FREE char *lines = strdup(transfer->more_headers ? transfer->more_headers : "");
     int result = lines ? 0 : -1;
     char *rest = lines;
     for (char *line; result == 0 && (line = strsep(&rest, "\n"));) {
-        result = *line ? add_header(exchange, line) : 0;
+        result = *line ? add_header(transfer, line) : 0;
     }
     return result;
 }
 
-static int add_token(struct exchange *exchange, const char *token) {
+static int add_token(struct http_transfer *transfer, const char *token) {
     static const char bearer[] = "Authorization: Bearer ";
     size_t token_bytes = strlen(token);
     AUTO_SECRET struct secret line = {.data = malloc(sizeof bearer + token_bytes),
@@ -172,70 +186,72 @@ static int add_token(struct exchange *exchange, const char *token) {
     }
     memcpy(line.data, bearer, sizeof bearer - 1);
     memcpy(line.data + sizeof bearer - 1, token, token_bytes + 1);
-    return add_header(exchange, line.data);
+    return add_header(transfer, line.data);
 }
 
-static int add_headers(struct exchange *exchange, const char *token) {
+static int add_headers(struct http_transfer *transfer, const char *token) {
     size_t bytes;
-    const char *type = exchange->content_type;
-    bool versioned = headers_find(exchange->more_headers, "x-github-api-version", &bytes);
-    int result = add_token(exchange, token);
-    result |= add_named(exchange, "Accept", exchange->accept ? exchange->accept : TRANSPORT_ACCEPT);
-    result |= versioned ? 0 : add_named(exchange, "X-GitHub-Api-Version", TRANSPORT_API_VERSION);
+    const char *type = transfer->content_type;
+    bool versioned = headers_find(transfer->more_headers, "x-github-api-version", &bytes);
+    int result = add_token(transfer, token);
+    result |= add_named(transfer, "Accept", transfer->accept ? transfer->accept : TRANSPORT_ACCEPT);
+    result |= versioned ? 0 : add_named(transfer, "X-GitHub-Api-Version", TRANSPORT_API_VERSION);
     /* No type for a body that is empty, and no second round trip before a large one. */
-    result |= add_header(exchange, "Expect:");
-    result |= exchange->body_bytes > 0
-                  ? add_named(exchange, "Content-Type", type ? type : "application/json")
-                  : add_header(exchange, "Content-Type:");
-    result |= exchange->tag ? add_named(exchange, "If-None-Match", exchange->tag) : 0;
-    return result | add_more(exchange);
+    result |= add_header(transfer, "Expect:");
+    result |= transfer->body_bytes > 0
+                  ? add_named(transfer, "Content-Type", type ? type : "application/json")
+                  : add_header(transfer, "Content-Type:");
+    result |= transfer->etag ? add_named(transfer, "If-None-Match", transfer->etag) : 0;
+    return result | add_more(transfer);
 }
 
-void transport_send(struct transport *transport, struct exchange *exchange, const char *token) {
-    forget_answer(exchange);
-    exchange->outcome = 0;
-    exchange->status = 0;
-    exchange->unsent = false;
-    exchange->begun = false;
-    exchange->crowded = false;
-    exchange->header_bytes = 0;
-    exchange->error.text[0] = '\0';
-    exchange->transport = transport;
-    /* A secret in one place from the start: growing would leave copies behind. */
-    if ((exchange->secret && buffer_reserve(&exchange->answer, exchange->answer.max) < 0) ||
-        add_headers(exchange, token) < 0) {
-        exchange->outcome = SNEK_E_FAILED; /* start() sees it */
+void transport_send(struct transport *transport, struct http_transfer *transfer,
+                    const char *token) {
+    assert(!transfer->transport);
+    forget_response(transfer);
+    transfer->outcome = 0;
+    transfer->status = 0;
+    transfer->unsent = false;
+    transfer->begun = false;
+    transfer->crowded = false;
+    transfer->header_bytes = 0;
+    transfer->error.text[0] = '\0';
+    transfer->transport = transport;
+    /* A secret gets its whole buffer at once: a buffer that grows leaves copies behind. */
+    if ((transfer->secret && buffer_reserve(&transfer->response, transfer->response.max) < 0) ||
+        add_headers(transfer, token) < 0) {
+        transfer->outcome = SNEK_E_FAILED; /* start() fails it */
     }
-    turns_add(&transport->queue, &exchange->turn);
+    fair_queue_add(&transport->queue, &transfer->entry);
 }
 
-static size_t take_body(char *data, size_t size, size_t count, void *context) {
-    struct exchange *exchange = context;
-    struct transport *transport = exchange->transport;
+static size_t on_body(char *data, size_t size, size_t count, void *context) {
+    struct http_transfer *transfer = context;
+    struct transport *transport = transfer->transport;
     size_t bytes = size * count;
-    exchange->crowded = transport->held_bytes > TRANSPORT_HELD_MAX &&
-                        exchange->answer.bytes + bytes > TRANSPORT_SMALL_MAX;
-    if (exchange->crowded) {
-        exchange->outcome = SNEK_E_TOO_LARGE;
+    transfer->crowded = transport->held_bytes > TRANSPORT_HELD_MAX &&
+                        transfer->response.bytes + bytes > TRANSPORT_SMALL_MAX;
+    if (transfer->crowded) {
+        transfer->outcome = SNEK_E_TOO_LARGE;
         return 0;
     }
     transport->held_bytes += bytes;
-    exchange->held_bytes += bytes;
-    if (buffer_append(&exchange->answer, data, bytes) < 0) {
-        bool too_large = bytes > exchange->answer.max - exchange->answer.bytes;
-        exchange->outcome = too_large ? SNEK_E_TOO_LARGE : SNEK_E_FAILED;
-        return 0; /* fails the exchange */
+    transfer->held_bytes += bytes;
+    if (buffer_append(&transfer->response, data, bytes) < 0) {
+        bool too_large = bytes > transfer->response.max - transfer->response.bytes;
+        transfer->outcome = too_large ? SNEK_E_TOO_LARGE : SNEK_E_FAILED;
+        return 0; /* fails the transfer */
     }
     return bytes;
 }
 
-/* "Name: value\r\n" into "name: value\n"; what is no header is left out. */
-static int take_header_line(struct buffer *headers, char *line, size_t bytes) {
+/* Stores "Name: value\r\n" as "name: value\n"; drops a line that is no header. */
+static int store_header_line(struct buffer *headers, char *line, size_t bytes) {
     char *colon = memchr(line, ':', bytes);
     size_t name_bytes = colon ? (size_t)(colon - line) : 0;
     for (size_t i = 0; i < name_bytes; i++) {
         if (line[i] <= ' ' || line[i] >= 0x7F) {
-            return 0; /* the continuation of a line, which HTTP/1.1 has given up, or worse */
+            return 0; /* e.g. a continuation line, which HTTP/1.1 no longer allows */
         }
         line[i] = (char)(line[i] >= 'A' && line[i] <= 'Z' ? line[i] + ('a' - 'A') : line[i]);
     }
@@ -262,90 +278,93 @@ static int take_header_line(struct buffer *headers, char *line, size_t bytes) {
     return 0;
 }
 
-static size_t take_header(char *data, size_t size, size_t count, void *context) {
-    struct exchange *exchange = context;
+static size_t on_header(char *data, size_t size, size_t count, void *context) {
+    struct http_transfer *transfer = context;
     size_t bytes = size * count;
-    exchange->header_bytes += bytes; /* of 1xx answers too, of which there is no end */
+    transfer->header_bytes += bytes; /* 1xx responses count too: their number has no bound */
     if (bytes >= 5 && memcmp(data, "HTTP/", 5) == 0) {
-        exchange->headers.bytes = 0;
-    } else if (take_header_line(&exchange->headers, data, bytes) < 0) {
-        exchange->header_bytes = TRANSPORT_HEADERS_MAX + 1;
+        transfer->headers.bytes = 0;
+    } else if (store_header_line(&transfer->headers, data, bytes) < 0) {
+        transfer->header_bytes = TRANSPORT_HEADERS_MAX + 1;
     }
-    if (exchange->header_bytes > TRANSPORT_HEADERS_MAX) {
-        exchange->outcome = SNEK_E_TOO_LARGE;
-        return 0; /* fails the exchange */
+    if (transfer->header_bytes > TRANSPORT_HEADERS_MAX) {
+        transfer->outcome = SNEK_E_TOO_LARGE;
+        return 0; /* fails the transfer */
     }
     return bytes;
 }
 
-static bool changes_something(const struct exchange *exchange) {
-    return strcmp(exchange->method, "GET") != 0 && strcmp(exchange->method, "HEAD") != 0;
+static bool changes_something(const struct http_transfer *transfer) {
+    return strcmp(transfer->method, "GET") != 0 && strcmp(transfer->method, "HEAD") != 0;
 }
 
-/* curl tells before it sends the request. It does so once more when a kept connection broke before
- * a byte of the answer, for then it would send it again, though GitHub may have acted on it: a
- * comment twice, or a 404 to a DELETE that was done. Unless nothing of it had left, that is not
- * curl's to decide. */
-static int before_request(void *context, char *there, char *here, int there_port, int here_port) {
+/* curl calls this before it sends the request, and once more when a kept connection broke before
+ * the first byte of the response, for then it would send the request again. GitHub may have acted
+ * on the first one: the second would make another comment, or get a 404 for a DELETE that was done.
+ * So curl may repeat a write only if none of its bytes had left. */
+static int on_before_request(void *context, char *there, char *here, int there_port,
+                             int here_port) {
     (void)there, (void)here, (void)there_port, (void)here_port;
-    struct exchange *exchange = context;
+    struct http_transfer *transfer = context;
     long sent_bytes = 0;
-    (void)curl_easy_getinfo(exchange->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
-    if (!exchange->begun) {
-        exchange->begun = true;
-        exchange->before_bytes = sent_bytes; /* of CONNECT, to a proxy */
+    curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+    if (!transfer->begun) {
+        transfer->begun = true;
+        transfer->before_bytes = sent_bytes; /* of CONNECT, to a proxy */
         return CURL_PREREQFUNC_OK;
     }
-    return changes_something(exchange) && sent_bytes > exchange->before_bytes
+    return changes_something(transfer) && sent_bytes > transfer->before_bytes
                ? CURL_PREREQFUNC_ABORT
                : CURL_PREREQFUNC_OK;
 }
 
-static CURLcode set_body(struct exchange *exchange) {
-    CURL *easy = exchange->easy;
-    if (exchange->body_bytes == 0 && strcmp(exchange->method, "POST") != 0 &&
-        strcmp(exchange->method, "PUT") != 0 && strcmp(exchange->method, "PATCH") != 0) {
+static CURLcode set_body(struct http_transfer *transfer) {
+    CURL *easy = transfer->easy;
+    if (transfer->body_bytes == 0 && strcmp(transfer->method, "POST") != 0 &&
+        strcmp(transfer->method, "PUT") != 0 && strcmp(transfer->method, "PATCH") != 0) {
         return CURLE_OK;
     }
     CURLcode code = curl_easy_setopt(easy, CURLOPT_POST, 1L);
     code = code ? code
                 : curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                                   (curl_off_t)exchange->body_bytes);
+                                   (curl_off_t)transfer->body_bytes);
     return code ? code
                 : curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-                                   exchange->body_bytes > 0 ? exchange->body : "");
+                                   transfer->body_bytes > 0 ? transfer->body : "");
 }
 
-static CURLcode set_question(struct exchange *exchange) {
-    CURL *easy = exchange->easy;
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, exchange->url);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, before_request);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQDATA, exchange);
-    code = code ? code : set_body(exchange);
-    code = code ? code
-           : strcmp(exchange->method, "HEAD") == 0
-               ? curl_easy_setopt(easy, CURLOPT_NOBODY, 1L)
-               : curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->method);
-    return code ? code : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exchange->sent_headers);
+static CURLcode set_request_options(struct http_transfer *transfer) {
+    CURL *easy = transfer->easy;
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, transfer->url);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_before_request);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+    code = code ? code : set_body(transfer);
+    if (!code && strcmp(transfer->method, "HEAD") == 0) {
+        code = curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    } else if (!code) {
+        code = curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, transfer->method);
+    }
+    return code ? code : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->sent_headers);
 }
 
-static CURLcode set_answer(struct exchange *exchange) {
-    CURL *easy = exchange->easy;
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_PRIVATE, exchange);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->curl_error);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_WRITEDATA, exchange);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_HEADERDATA, exchange);
+static CURLcode set_response_options(struct http_transfer *transfer) {
+    CURL *easy = transfer->easy;
+    CURLcode code = curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->curl_error);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     return code ? code
                 : curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE,
-                                   (curl_off_t)exchange->answer.max);
+                                   (curl_off_t)transfer->response.max);
 }
 
-static CURLcode set_connection(const struct transport *transport, const struct exchange *exchange) {
-    CURL *easy = exchange->easy;
-    int64_t timeout_ms = exchange->timeout_ms > 0 ? exchange->timeout_ms : transport->timeout_ms;
+static CURLcode set_connection_options(const struct transport *transport,
+                                       const struct http_transfer *transfer) {
+    CURL *easy = transfer->easy;
+    int64_t timeout_ms = transfer->timeout_ms > 0 ? transfer->timeout_ms : transport->timeout_ms;
     int64_t connect_ms = timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms : CONNECT_TIMEOUT_MS;
 #if LIBCURL_VERSION_NUM >= 0x075500
     CURLcode code =
@@ -360,11 +379,11 @@ static CURLcode set_connection(const struct transport *transport, const struct e
     code = code ? code : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_USERAGENT, transport->user_agent);
 #if LIBCURL_VERSION_NUM >= 0x075700
-    /* Else who gives up on a name waits until the resolver does: 20 s for two servers that are
-     * silent, in which nothing moves on the connections that there are. */
+    /* Without it, giving up on a name blocks until the resolver does: 20 s with two silent servers,
+     * in which no other connection makes progress. */
     code = code ? code : curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
-    /* Never what libcurl would find in the environment. */
+    /* Never the proxy that libcurl would find in the environment. */
     const struct proxy *proxy = &transport->proxy;
     code = code ? code : curl_easy_setopt(easy, CURLOPT_PROXY, proxy->url ? proxy->url : "");
     code = code ? code : curl_easy_setopt(easy, CURLOPT_NOPROXY, proxy->url ? proxy->except : "*");
@@ -373,51 +392,53 @@ static CURLcode set_connection(const struct transport *transport, const struct e
     code = code ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     if (!code && transport->ca_file) {
-        /* And not the system's beside it, which Debian's libcurl would read for each connection:
-         * 150 certificates, 60 ms. */
+        /* Without the system's certificates beside it, which Debian's libcurl would read for each
+         * connection: 150 certificates, 60 ms. */
         code = curl_easy_setopt(easy, CURLOPT_CAINFO, transport->ca_file);
         code = code ? code : curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     }
     if (!code && transport->tls) {
-        /* Wait and see whether a connection that is being made speaks HTTP/2. Without TLS it never
-         * does, and the rest would wait for the first answer. A curl without HTTP/2 rejects. */
-        (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+        /* Wait until a new connection has negotiated HTTP/2. Without TLS it never does, and the
+         * other requests would wait for the first response. A curl without HTTP/2 rejects this
+         * option, and then nothing is lost. */
+        curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
         code = curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     }
     return code;
 }
 
-/* 0 when the exchange is under way. */
-static int start(struct transport *transport, struct exchange *exchange) {
-    if (exchange->outcome < 0) {
+/* 0 when the transfer has started. */
+static int start(struct transport *transport, struct http_transfer *transfer) {
+    if (transfer->outcome < 0) {
         return -1;
     }
-    exchange->curl_error = calloc(1, CURL_ERROR_SIZE);
-    exchange->easy = exchange->curl_error ? curl_easy_init() : NULL;
-    if (!exchange->easy) {
+    transfer->curl_error = calloc(1, CURL_ERROR_SIZE);
+    transfer->easy = transfer->curl_error ? curl_easy_init() : NULL;
+    if (!transfer->easy) {
         return -1;
     }
-    if (set_question(exchange) || set_answer(exchange) || set_connection(transport, exchange) ||
-        curl_multi_add_handle(transport->multi, exchange->easy)) {
-        curl_easy_cleanup(STEAL(exchange->easy));
+    if (set_request_options(transfer) || set_response_options(transfer) ||
+        set_connection_options(transport, transfer) ||
+        curl_multi_add_handle(transport->multi, transfer->easy)) {
+        curl_easy_cleanup(STEAL(transfer->easy));
         return -1;
     }
-    turns_take(&transport->queue, &exchange->turn);
+    fair_queue_take(&transport->queue, &transfer->entry);
     transport->in_flight++;
     return 0;
 }
 
-/* On a kept connection, what makes no sense may be left of the answer before. */
-static bool is_of_another(const struct exchange *exchange) {
+/* On a kept connection, a malformed response may be left over from the one before. */
+static bool is_leftover(const struct http_transfer *transfer) {
     long connects = 1;
-    return exchange->easy &&
-           curl_easy_getinfo(exchange->easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK &&
+    return transfer->easy &&
+           curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connects) == CURLE_OK &&
            connects == 0;
 }
 
-static int32_t outcome_of(const struct exchange *exchange, CURLcode code) {
-    if (exchange->outcome < 0) {
-        return exchange->outcome; /* a callback gave it up */
+static int32_t outcome_of(const struct http_transfer *transfer, CURLcode code) {
+    if (transfer->outcome < 0) {
+        return transfer->outcome; /* a callback failed it */
     }
     switch (code) {
     case CURLE_OPERATION_TIMEDOUT:
@@ -428,53 +449,62 @@ static int32_t outcome_of(const struct exchange *exchange, CURLcode code) {
         return SNEK_E_FAILED;
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9 */
-        return is_of_another(exchange) ? SNEK_E_NETWORK : SNEK_E_SERVER;
+        return is_leftover(transfer) ? SNEK_E_NETWORK : SNEK_E_SERVER;
     default:
         return SNEK_E_NETWORK;
     }
 }
 
-static void fail(const struct transport *transport, struct exchange *exchange, CURLcode code) {
-    char path[ANSWER_URL_SHOWN + 1], cause[CAUSE_SHOWN + 1], why[CAUSE_SHOWN + 1] = "";
-    text_clean(path, sizeof path, exchange->path, strlen(exchange->path));
-    const char *text = exchange->curl_error && exchange->curl_error[0] ? exchange->curl_error
-                                                                       : curl_easy_strerror(code);
-    if (code == CURLE_ABORTED_BY_CALLBACK) { /* see before_request() */
-        text = "the connection broke before an answer came";
+/* libcurl's reason and the setting that fixes it, cleaned for a sentence. */
+static void describe_reason(const struct transport *transport, const struct http_transfer *transfer,
+                            CURLcode code, char reason[REASON_SHOWN + 1]) {
+    char described[REASON_SHOWN + 1];
+    const char *text = curl_easy_strerror(code);
+    if (code == CURLE_ABORTED_BY_CALLBACK) { /* see on_before_request() */
+        text = "the connection broke before a response came";
+    } else if (transfer->curl_error && transfer->curl_error[0]) {
+        text = transfer->curl_error;
     }
-    cause_describe(&(struct cause){.easy = exchange->easy,
-                                   .code = code,
-                                   .text = text,
-                                   .ca_file = transport->ca_file,
-                                   .proxy = transport->proxy.url ? &transport->proxy : NULL,
-                                   .unsent = exchange->unsent},
-                   cause, sizeof cause);
-    text_clean(why, sizeof why, cause, strlen(cause));
-    exchange->outcome = outcome_of(exchange, code);
-    if (exchange->crowded) {
-        (void)error_set(&exchange->error,
-                        "%s %s: too many large answers are coming at once for the host's memory",
-                        exchange->method, path);
-    } else if (exchange->outcome == SNEK_E_TOO_LARGE) {
-        (void)error_set(
-            &exchange->error, "%s %s answered with more than %zu bytes%s", exchange->method, path,
-            exchange->header_bytes > TRANSPORT_HEADERS_MAX ? (size_t)TRANSPORT_HEADERS_MAX
-                                                           : exchange->answer.max,
-            exchange->header_bytes > TRANSPORT_HEADERS_MAX ? " of headers" : "");
-    } else if (exchange->outcome == SNEK_E_FAILED) {
-        (void)error_set(&exchange->error, "%s %s: no memory", exchange->method, path);
+    struct curl_error error = {.easy = transfer->easy,
+                               .code = code,
+                               .text = text,
+                               .ca_file = transport->ca_file,
+                               .proxy = transport->proxy.url ? &transport->proxy : NULL,
+                               .unsent = transfer->unsent};
+    curl_error_describe(&error, described, sizeof described);
+    text_clean(reason, REASON_SHOWN + 1, described, strlen(described));
+}
+
+static void fail(const struct transport *transport, struct http_transfer *transfer, CURLcode code) {
+    char path[URL_SHOWN + 1], reason[REASON_SHOWN + 1];
+    text_clean(path, sizeof path, transfer->path, strlen(transfer->path));
+    transfer->outcome = outcome_of(transfer, code);
+    if (transfer->crowded) {
+        error_set(&transfer->error,
+                  "%s %s: too many large responses arrive at once for the host's memory",
+                  transfer->method, path);
+    } else if (transfer->outcome == SNEK_E_TOO_LARGE &&
+               transfer->header_bytes > TRANSPORT_HEADERS_MAX) {
+        error_set(&transfer->error, "%s %s answered with more than %zu bytes of headers",
+                  transfer->method, path, (size_t)TRANSPORT_HEADERS_MAX);
+    } else if (transfer->outcome == SNEK_E_TOO_LARGE) {
+        error_set(&transfer->error, "%s %s answered with more than %zu bytes", transfer->method,
+                  path, transfer->response.max);
+    } else if (transfer->outcome == SNEK_E_FAILED) {
+        error_set(&transfer->error, "%s %s: no memory", transfer->method, path);
     } else {
-        exchange->status = 0;
-        buffer_finish(&exchange->headers);
-        (void)error_set(&exchange->error, "%s %s got no whole answer: %s", exchange->method, path,
-                        why);
+        describe_reason(transport, transfer, code, reason);
+        transfer->status = 0;
+        buffer_finish(&transfer->headers);
+        error_set(&transfer->error, "%s %s got no whole answer: %s", transfer->method, path,
+                  reason);
     }
-    buffer_finish(&exchange->answer);
+    buffer_finish(&transfer->response);
 }
 
 static void learn_skew(struct transport *transport, const struct buffer *headers) {
     size_t bytes;
-    const char *date = answer_header(headers, "date", &bytes);
+    const char *date = response_header(headers, "date", &bytes);
     char text[64];
     if (date && bytes < sizeof text) {
         memcpy(text, date, bytes);
@@ -486,40 +516,41 @@ static void learn_skew(struct transport *transport, const struct buffer *headers
     }
 }
 
-/* Was it over before curl was ready to write the request: at the name, the connection, TLS? */
-static bool is_unsent(const struct exchange *exchange) {
+/* Did it fail before curl could write the request: at the name, the connection, or TLS? */
+static bool is_unsent(const struct http_transfer *transfer) {
     curl_off_t ready_us = 0;
-    return !exchange->easy ||
-           (!exchange->begun &&
-            curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us) == CURLE_OK &&
+    return !transfer->easy ||
+           (!transfer->begun &&
+            curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us) == CURLE_OK &&
             ready_us == 0);
 }
 
-static void finish(struct transport *transport, struct exchange *exchange, CURLcode code) {
+static void finish(struct transport *transport, struct http_transfer *transfer, CURLcode code) {
     long status = 0;
-    if (exchange->easy) {
-        (void)curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (transfer->easy) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     }
     curl_off_t took_us = 0;
-    if (exchange->easy) {
-        (void)curl_easy_getinfo(exchange->easy, CURLINFO_TOTAL_TIME_T, &took_us);
+    if (transfer->easy) {
+        curl_easy_getinfo(transfer->easy, CURLINFO_TOTAL_TIME_T, &took_us);
     }
-    exchange->unsent = code != CURLE_OK && is_unsent(exchange);
-    if (code == CURLE_OUT_OF_MEMORY && status > 0 && exchange->answer.bytes == 0) {
-        exchange->outcome = SNEK_E_TOO_LARGE; /* what curl says to a header line without end */
-        exchange->header_bytes = TRANSPORT_HEADERS_MAX + 1;
+    transfer->unsent = code != CURLE_OK && is_unsent(transfer);
+    if (code == CURLE_OUT_OF_MEMORY && status > 0 && transfer->response.bytes == 0) {
+        transfer->outcome = SNEK_E_TOO_LARGE; /* curl's code for a header line without end */
+        transfer->header_bytes = TRANSPORT_HEADERS_MAX + 1;
     }
-    exchange->status = (int32_t)status;
+    transfer->status = (int32_t)status;
     if (code == CURLE_OK) {
-        learn_skew(transport, &exchange->headers);
-        exchange->outcome = answer_judge(exchange->method, exchange->path, exchange->status,
-                                         &exchange->headers, &exchange->answer, &exchange->error);
+        learn_skew(transport, &transfer->headers);
+        transfer->outcome =
+            response_judge(transfer->method, transfer->path, transfer->status, &transfer->headers,
+                           &transfer->response, &transfer->error);
     } else {
-        fail(transport, exchange, code);
+        fail(transport, transfer, code);
     }
-    metrics_request(exchange->method, exchange->status, took_us);
-    detach(exchange);
-    exchange->done(exchange);
+    metrics_request(transfer->method, transfer->status, took_us);
+    detach(transfer);
+    transfer->on_done(transfer);
 }
 
 static bool has_room(const struct transport *transport) {
@@ -528,12 +559,12 @@ static bool has_room(const struct transport *transport) {
 }
 
 static void start_queued(struct transport *transport) {
-    struct turn *turn;
-    while (has_room(transport) && (turn = TAILQ_FIRST(&transport->queue.list))) {
-        struct exchange *exchange = CONTAINER_OF(turn, struct exchange, turn);
-        if (start(transport, exchange) < 0) {
-            exchange->outcome = SNEK_E_FAILED;
-            finish(transport, exchange, CURLE_OUT_OF_MEMORY);
+    struct fair_queue_entry *entry;
+    while (has_room(transport) && (entry = TAILQ_FIRST(&transport->queue.list))) {
+        struct http_transfer *transfer = CONTAINER_OF(entry, struct http_transfer, entry);
+        if (start(transport, transfer) < 0) {
+            transfer->outcome = SNEK_E_FAILED;
+            finish(transport, transfer, CURLE_OUT_OF_MEMORY);
         }
     }
 }
@@ -542,13 +573,13 @@ void transport_perform(struct transport *transport) {
     do {
         int running, left;
         start_queued(transport);
-        (void)curl_multi_perform(transport->multi, &running);
+        curl_multi_perform(transport->multi, &running);
         for (CURLMsg *message; (message = curl_multi_info_read(transport->multi, &left));) {
-            char *exchange = NULL;
+            char *transfer = NULL;
             if (message->msg == CURLMSG_DONE) {
                 CURLcode code = message->data.result; /* gone with the handle */
-                (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &exchange);
-                finish(transport, (struct exchange *)(void *)exchange, code);
+                curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+                finish(transport, (struct http_transfer *)(void *)transfer, code);
             }
         }
     } while (!TAILQ_EMPTY(&transport->queue.list) && has_room(transport));
@@ -556,5 +587,5 @@ void transport_perform(struct transport *transport) {
 
 void transport_wait(struct transport *transport, struct curl_waitfd *fds, unsigned n_fds,
                     int timeout_ms) {
-    (void)curl_multi_poll(transport->multi, fds, n_fds, timeout_ms, NULL);
+    curl_multi_poll(transport->multi, fds, n_fds, timeout_ms, NULL);
 }

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* HTTP exchanges over one curl multi handle: bounded in number, size and time, redirects not
- * followed, certificates checked. It knows of GitHub only the headers that every request carries,
+/* HTTP transfers over one curl multi handle: bounded in number, size and time. It follows no
+ * redirect and checks certificates. Of GitHub it knows only the headers that every request carries,
  * and of a token only that it goes into one of them.
  *
- * Threads: the broker's alone. No function calls done() but transport_perform(). */
+ * Threads: the broker's alone. Only transport_perform() calls on_done(). */
 #ifndef SNEK_BROKER_TRANSPORT_H
 #define SNEK_BROKER_TRANSPORT_H
 
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/proxy.h"
-#include "broker/turns.h"
+#include "broker/fair_queue.h"
 
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
-/* All installations' together; ratelimits.h bounds each. As many connections, so that without
- * HTTP/2 no request waits inside curl, where its time already runs. */
+/* Of all installations together; ratelimits.h bounds each. As many connections are allowed, so that
+ * without HTTP/2 no request waits inside curl, where its time already runs. */
 #define TRANSPORT_IN_FLIGHT_MAX 1024
-/* Of all answers that are coming. Past half of it no further request is begun; past the whole an
- * answer that is itself large is given up. */
+/* Of all responses that are arriving. Past half of it no further request starts; past the whole a
+ * response that is itself large is given up. */
 #define TRANSPORT_HELD_MAX ((size_t)256 << 20)
 #define TRANSPORT_SMALL_MAX ((size_t)1 << 20)
 #define TRANSPORT_HEADERS_MAX (64u << 10)
@@ -30,63 +30,87 @@
 
 struct transport;
 
-struct exchange {
-    /* The question; borrowed until done. */
+struct http_transfer {
+    /* The request; borrowed until on_done(). */
     const char *method, *url;
-    const char *path;                  /* for sentences */
-    const char *accept, *content_type; /* NULL: GitHub's JSON, JSON */
-    const char *more_headers;          /* checked lines; NULL none */
-    const char *tag;                   /* of what is kept; NULL: whatever there is is wanted */
-    const char *body;                  /* NULL: none */
+    /* For sentences. */
+    const char *path;
+    /* NULL: GitHub's JSON, and JSON. */
+    const char *accept, *content_type;
+    /* Checked lines. NULL: none. */
+    const char *more_headers;
+    /* Of the cached response, for If-None-Match. NULL: the request is unconditional. */
+    const char *etag;
+    /* NULL: none. */
+    const char *body;
     size_t body_bytes;
-    bool secret;                             /* the answer is wiped */
-    int64_t timeout_ms;                      /* 0: the transport's */
-    void (*done)(struct exchange *exchange); /* may send it again or finish it */
+    /* The response is wiped. */
+    bool secret;
+    /* 0: the transport's. */
+    int64_t timeout_ms;
+    /* May send the transfer again, or finish it. */
+    void (*on_done)(struct http_transfer *transfer);
 
-    /* The answer. */
-    int32_t outcome; /* 0 for a 2xx, else a negative enum snek_error */
-    int32_t status;  /* 0 when no whole answer came */
-    bool unsent;     /* it failed before GitHub can have heard of it */
+    /* The result. outcome: 0 for a 2xx, else a negative enum snek_error. */
+    int32_t outcome;
+    /* 0 when no whole response came. */
+    int32_t status;
+    /* It failed before GitHub can have received it. */
+    bool unsent;
     struct error error;
-    struct buffer headers, answer;
+    struct buffer headers, response;
 
-    /* The transport's. */
-    struct transport *transport; /* NULL unless queued or under way */
-    CURL *easy;                  /* NULL unless under way */
+    /* The transport's. NULL unless queued or in progress. */
+    struct transport *transport;
+    /* NULL unless in progress. */
+    CURL *easy;
     struct curl_slist *sent_headers;
-    bool begun;        /* the request was about to be sent … */
-    long before_bytes; /* … after so many of others on its way */
+    /* curl was about to send the request, after `before_bytes` of others (CONNECT to a proxy). */
+    bool begun;
+    long before_bytes;
     size_t header_bytes, held_bytes;
-    bool crowded;     /* given up since there were too many bytes of others */
-    char *curl_error; /* CURL_ERROR_SIZE */
-    struct turn turn; /* its owner is the asker's: a plugin's name; NULL: the app itself */
+    /* Given up because other responses held too many bytes. */
+    bool crowded;
+    /* CURL_ERROR_SIZE. */
+    char *curl_error;
+    /* Its owner is the plugin's name; NULL: the app itself. */
+    struct fair_queue_entry entry;
 };
 
 struct transport_options {
-    const char *user_agent, *ca_file; /* ca_file NULL: the system's */
-    bool tls;                         /* https and nothing else, or http and nothing else */
-    const struct proxy *proxy;        /* for https; NULL, or without a URL: none */
+    const char *user_agent;
+    /* NULL: the system's certificates. */
+    const char *ca_file;
+    /* https and nothing else, or http and nothing else. */
+    bool tls;
+    /* For https. NULL, or without a URL: no proxy. */
+    const struct proxy *proxy;
     int64_t timeout_ms;
 };
 
 int transport_new(const struct transport_options *options, struct transport **transport,
                   struct error *err);
-void transport_free(struct transport *transport); /* takes NULL; every exchange is finished */
+/* Takes NULL. Every transfer is finished. */
+void transport_free(struct transport *transport);
 
-void exchange_init(struct exchange *exchange, size_t answer_max, bool secret);
-/* Wipes and frees; whatever its state, done() is not called any more. */
-void exchange_finish(struct exchange *exchange);
+void http_transfer_init(struct http_transfer *transfer, size_t response_max, bool secret);
+/* Wipes and frees, in any state; on_done() is not called any more. */
+void http_transfer_finish(struct http_transfer *transfer);
+/* Moves headers and body out of the transfer. */
+void http_transfer_take(struct http_transfer *transfer, struct buffer *headers,
+                        struct buffer *response);
 
-/* Queues the exchange; `token` is copied, and wiped when the answer is there. */
-void transport_send(struct transport *transport, struct exchange *exchange, const char *token);
+/* Queues the transfer; `token` is copied, and wiped when the response has arrived. */
+void transport_send(struct transport *transport, struct http_transfer *transfer, const char *token);
 
-/* Moves everything on, and calls done(). */
+/* Makes progress on everything, and calls on_done(). */
 void transport_perform(struct transport *transport);
-/* Sleeps until something moves, one of `fds` is ready (its revents say so), or the time is up. */
+/* Sleeps until there is progress to make, one of `fds` is ready (its revents say so), or the time
+ * is up. */
 void transport_wait(struct transport *transport, struct curl_waitfd *fds, unsigned n_fds,
                     int timeout_ms);
 
-/* GitHub's clock less ours, from the last answer that had a Date; 0 before. */
+/* GitHub's clock less ours, from the last response that had a Date; 0 before. */
 int64_t transport_skew_s(const struct transport *transport);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Whether a URL stays at the configured origin. */
+/* Decides whether a URL stays at the configured origin. */
 #include "broker/url.h"
 
 #include "base/cleanup.h"
@@ -23,7 +23,7 @@ static void cleanup_part(char **part) {
 #define AUTO_URL CLEANUP(cleanup_url)
 #define AUTO_PART CLEANUP(cleanup_part)
 
-/* The same for the origin and for what is held against it, so that both are written alike. */
+/* The origin and a URL that is compared with it are split in the same way, into the same forms. */
 struct parts {
     char *scheme, *host, *port, *path, *query;
 };
@@ -38,22 +38,22 @@ static void parts_finish(struct parts *parts) {
 
 #define AUTO_PARTS CLEANUP(parts_finish)
 
-/* 0, or -1 and why not. */
-static int split(const char *text, struct parts *parts, const char **why) {
-    *why = "it is no URL";
+/* 0, or -1 and the reason. */
+static int split(const char *text, struct parts *parts, const char **reason) {
+    *reason = "it is no URL";
     const char *colon = strstr(text, "://");
-    /* curl forgives one slash and three. */
+    /* curl would accept one slash, and three. */
     if (!colon || strcspn(text, "/") < (size_t)(colon - text) || colon[3] == '/') {
         return -1;
     }
     AUTO_URL CURLU *url = curl_url();
     if (!url) {
-        *why = "no memory";
+        *reason = "no memory";
         return -1;
     }
     CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS | CURLU_DISALLOW_USER);
     if (code == CURLUE_USER_NOT_ALLOWED) {
-        *why = "it names a user";
+        *reason = "it names a user";
     }
     AUTO_PART char *user = NULL, *password = NULL;
     if (code || !curl_url_get(url, CURLUPART_USER, &user, 0) ||
@@ -69,7 +69,7 @@ static int split(const char *text, struct parts *parts, const char **why) {
 }
 
 /* Characters with which parsers disagree about where a URL's parts end. */
-static const char *look_at_text(const char *url) {
+static const char *check_text(const char *url) {
     if (strnlen(url, URL_MAX + 1) > URL_MAX) {
         return "it is longer than 8192 bytes";
     }
@@ -98,9 +98,9 @@ static bool has_dot_segment(const char *path) {
 
 int origin_init(struct origin *origin, const char *api_url, struct error *err) {
     AUTO_PARTS struct parts parts = {0};
-    const char *why = look_at_text(api_url);
-    if (why || split(api_url, &parts, &why) < 0) {
-        return error_set(err, "the API's URL cannot be used: %s", why);
+    const char *reason = check_text(api_url);
+    if (reason || split(api_url, &parts, &reason) < 0) {
+        return error_set(err, "the API's URL cannot be used: %s", reason);
     }
     if ((strcmp(parts.scheme, "https") != 0 && strcmp(parts.scheme, "http") != 0) || parts.query ||
         has_dot_segment(parts.path)) {
@@ -136,7 +136,7 @@ void origin_finish(struct origin *origin) {
     *origin = (struct origin){0};
 }
 
-/* NULL, or why `parts` are not of the origin. */
+/* NULL, or the reason why `parts` are not of the origin. */
 static const char *compare(const struct origin *origin, const struct parts *parts) {
     if (strcmp(parts->scheme, origin->scheme) != 0) {
         return "its scheme differs";
@@ -152,8 +152,8 @@ static const char *compare(const struct origin *origin, const struct parts *part
     return strncmp(rest, "//", 2) == 0 ? "its path starts with two slashes" : NULL;
 }
 
-/* Takes the next part of a path; is it `name` (NULL: any), as a server would have it that forgives
- * slashes, case, ".json" and ";parameters"? */
+/* Reads the next part of a path. True if it is `name` (NULL: any), compared as a lenient server
+ * would: extra slashes, case, ".json" and ";parameters" do not matter. */
 static bool take_part(const char **at, const char *name) {
     *at += strspn(*at, "/\\");
     size_t bytes = strcspn(*at, "/\\"), bare = strcspn(*at, "/\\.;");
@@ -175,7 +175,7 @@ static bool is_of_tokens(const char *path) {
 }
 
 /* `path` is below the prefix; decoded once, as a server would. */
-static const char *look_at_path(const char *path, struct target *target) {
+static const char *check_path(const char *path, struct target *target) {
     int bytes = 0;
     AUTO_PART char *decoded = curl_easy_unescape(NULL, path, 0, &bytes);
     if (!decoded) {
@@ -199,20 +199,20 @@ static const char *look_at_path(const char *path, struct target *target) {
     return NULL;
 }
 
-void url_show(char out[ANSWER_URL_SHOWN + 1], const char *url) {
+void url_show(char out[URL_SHOWN + 1], const char *url) {
     const char *slashes = strstr(url, "//");
     const char *host = slashes ? slashes + 2 : url;
     const char *at = memrchr(host, '@', strcspn(host, "/?#\\"));
     const char *from = slashes && at ? at + 1 : url;
-    text_clean(out, ANSWER_URL_SHOWN + 1, from, strcspn(from, "?#"));
+    text_clean(out, URL_SHOWN + 1, from, strcspn(from, "?#"));
 }
 
-static int32_t reject(const struct origin *origin, const char *url, const char *why,
+static int32_t reject(const struct origin *origin, const char *url, const char *reason,
                       struct error *err) {
-    char shown[ANSWER_URL_SHOWN + 1];
+    char shown[URL_SHOWN + 1];
     url_show(shown, url);
-    (void)error_set(err, "the URL %s cannot be asked for below %s%s: %s", shown, origin->root,
-                    origin->prefix, why);
+    error_set(err, "the URL %s cannot be asked for below %s%s: %s", shown, origin->root,
+              origin->prefix, reason);
     return SNEK_E_FOREIGN_ORIGIN;
 }
 
@@ -228,7 +228,7 @@ static int32_t resolve_graphql(const struct origin *origin, struct target *targe
     }
     if (!made.path || !made.url) {
         target_finish(&made);
-        (void)error_set(err, "no memory");
+        error_set(err, "no memory");
         return SNEK_E_FAILED;
     }
     *target = made;
@@ -237,11 +237,11 @@ static int32_t resolve_graphql(const struct origin *origin, struct target *targe
 
 int32_t origin_redirect(const struct origin *origin, const struct target *from,
                         const char *location, struct target *target, struct error *err) {
-    const char *why = look_at_text(location);
+    const char *reason = check_text(location);
     AUTO_URL CURLU *url = curl_url();
     AUTO_PART char *whole = NULL;
-    if (why) {
-        return reject(origin, location, why, err);
+    if (reason) {
+        return reject(origin, location, reason, err);
     }
     if (!url || curl_url_set(url, CURLUPART_URL, from->url, CURLU_PATH_AS_IS) ||
         curl_url_set(url, CURLUPART_URL, location, CURLU_PATH_AS_IS) ||
@@ -256,30 +256,30 @@ int32_t origin_resolve(const struct origin *origin, const char *url, struct targ
     if (strcmp(url, "/graphql") == 0) {
         return resolve_graphql(origin, target, err);
     }
-    const char *why = look_at_text(url);
-    if (!why && strncmp(url, "//", 2) == 0) {
-        why = "it starts with two slashes";
+    const char *reason = check_text(url);
+    if (!reason && strncmp(url, "//", 2) == 0) {
+        reason = "it starts with two slashes";
     }
     AUTO_FREE char *whole = NULL;
     AUTO_PARTS struct parts parts = {0};
-    if (!why) {
+    if (!reason) {
         bool below = url[0] == '/';
         if (asprintf(&whole, "%s%s%s", below ? origin->root : "", below ? origin->prefix : "",
                      url) < 0) {
             whole = NULL;
-            why = "no memory";
+            reason = "no memory";
         }
     }
-    if (why || split(whole, &parts, &why) < 0) {
-        return reject(origin, url, why, err);
+    if (reason || split(whole, &parts, &reason) < 0) {
+        return reject(origin, url, reason, err);
     }
     struct target made = {0};
-    why = compare(origin, &parts);
-    if (!why) {
-        why = look_at_path(parts.path + strlen(origin->prefix), &made);
+    reason = compare(origin, &parts);
+    if (!reason) {
+        reason = check_path(parts.path + strlen(origin->prefix), &made);
     }
-    if (why) {
-        return reject(origin, url, why, err);
+    if (reason) {
+        return reject(origin, url, reason, err);
     }
     const char *rest = parts.path + strlen(origin->prefix);
     made.path = strdup(*rest ? rest : "/");
@@ -289,7 +289,7 @@ int32_t origin_resolve(const struct origin *origin, const char *url, struct targ
     }
     if (!made.path || !made.url) {
         target_finish(&made);
-        (void)error_set(err, "no memory");
+        error_set(err, "no memory");
         return SNEK_E_FAILED;
     }
     *target = made;

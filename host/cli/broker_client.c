@@ -42,7 +42,7 @@ static void on_response(struct broker_request *request) {
 void broker_client_call(struct broker_client *client, struct broker_request *request) {
     assert(client->broker);
     request->reply_to = &client->mailbox;
-    request->done = on_response;
+    request->on_done = on_response;
     client->responded = false;
     broker_submit(client->broker, request);
     while (!client->responded) {

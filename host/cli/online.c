@@ -25,8 +25,8 @@ static unsigned check_app(struct broker_client *client, const struct config *con
     unsigned problems = request.outcome == 0 ? 0 : 1;
     if (problems == 0) {
         const struct proxy *proxy = &config->proxy;
-        printf("GitHub          ok: the app is %.*s%s%s\n", (int)request.answer.bytes,
-               request.answer.data, proxy->url ? "; HTTPS_PROXY is " : "",
+        printf("GitHub          ok: the app is %.*s%s%s\n", (int)request.response.bytes,
+               request.response.data, proxy->url ? "; HTTPS_PROXY is " : "",
                proxy->url ? proxy->shown : "");
     } else {
         fprintf(stderr, "GitHub: %s\n", request.error.text);

@@ -139,7 +139,7 @@ static int request_token(struct broker_client *client, const struct options *opt
                                          options->permissions.data ? options->permissions.data : "",
                                      .repository = options->repository ? options->repository : ""};
     broker_client_call(client, &request);
-    struct buffer *token = &request.answer;
+    struct buffer *token = &request.response;
     int status = status_of(request.outcome);
     if (request.outcome == 0) {
         printf("%s\n", token->data);

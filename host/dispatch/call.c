@@ -184,11 +184,11 @@ static void read_done(struct broker_request *request) {
                                         .status = request->status,
                                         .sentence = request->error.text,
                                         .headers = &request->headers,
-                                        .body = &request->answer};
+                                        .body = &request->response};
         journal_answer(&run->journal, call->entry, &answer);
     }
     call_reply(call, request->outcome, request->status, request->error.text, &request->headers,
-               &request->answer);
+               &request->response);
 }
 
 static void fill_broker(struct call *call, const struct run *run,
@@ -196,7 +196,7 @@ static void fill_broker(struct call *call, const struct run *run,
     const struct plugin *plugin = call->plugin;
     call->broker = (struct broker_request){
         .reply_to = &plugin->dispatch->mailbox,
-        .done = done,
+        .on_done = done,
         .plugin = plugin_name(plugin),
         .delivery = call_own(call, run->data.guid, strlen(run->data.guid)),
         .attempt = run->data.attempt,
@@ -299,9 +299,10 @@ static void slug_done(struct broker_request *request) {
         run_failed(run, request->error.text, run->data.suspect, run->data.crashes);
     } else if (run) {
         const char *sender = run->data.sender ? run->data.sender : "";
-        size_t bytes = request->answer.bytes;
-        bool self = strncmp(sender, request->answer.data ? request->answer.data : "", bytes) == 0 &&
-                    strcmp(sender + bytes, "[bot]") == 0;
+        size_t bytes = request->response.bytes;
+        bool self =
+            strncmp(sender, request->response.data ? request->response.data : "", bytes) == 0 &&
+            strcmp(sender + bytes, "[bot]") == 0;
         run_send(run, self);
     }
     call_free(call);

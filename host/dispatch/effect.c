@@ -62,7 +62,7 @@ static void intend(struct call *call, void (*done)(struct inbox_operation *)) {
 static void reply(struct call *call) {
     const struct broker_request *broker = &call->broker;
     call_reply(call, broker->outcome, broker->status, broker->error.text, &broker->headers,
-               &broker->answer);
+               &broker->response);
 }
 
 static void recorded(struct inbox_operation *operation) {
@@ -100,8 +100,8 @@ static void record_answer(struct call *call) {
 static void set_answer(struct call *call, int32_t status, const char *body) {
     struct broker_request *broker = &call->broker;
     broker_request_finish(broker);
-    broker->answer = (struct buffer)BUFFER_INIT(FRAME_REPLY_BODY_MAX);
-    bool whole = !body || buffer_append_text(&broker->answer, body) == 0;
+    broker->response = (struct buffer)BUFFER_INIT(FRAME_REPLY_BODY_MAX);
+    bool whole = !body || buffer_append_text(&broker->response, body) == 0;
     broker->outcome = whole ? 0 : SNEK_E_TOO_LARGE;
     broker->status = status;
     (void)error_set(&broker->error, "%s",
@@ -125,15 +125,15 @@ static void enter_answer(struct call *call) {
                                     .status = broker->status,
                                     .sentence = broker->error.text,
                                     .headers = &broker->headers,
-                                    .body = &broker->answer};
+                                    .body = &broker->response};
     journal_answer(&call->held->journal, call->entry, &answer);
 }
 
 static bool is_taken(const struct broker_request *broker) {
     return broker->status >= 200 && broker->status < 300 &&
            (broker->outcome == 0 ||
-            broker_graphql_did(broker->answer.data ? broker->answer.data : "",
-                               broker->answer.bytes));
+            broker_graphql_did(broker->response.data ? broker->response.data : "",
+                               broker->response.bytes));
 }
 
 /* Whether GitHub's word may be trusted that this is what came of it: a 5xx may come after the
@@ -236,12 +236,12 @@ static void looked(struct broker_request *request) {
     if (request->outcome < 0) {
         (void)error_wrap(&request->error, "looking for a comment that may be there already");
         call_reply(call, request->outcome, request->status, request->error.text, &request->headers,
-                   &request->answer);
+                   &request->response);
         return;
     }
     size_t n_comments;
     AUTO_FREE char *comment =
-        comment_find(&request->answer, call->entry->record.marker, &n_comments);
+        comment_find(&request->response, call->entry->record.marker, &n_comments);
     if (comment) {
         take_found(call, comment);
     } else if (n_comments < PAGE_ITEMS) {
@@ -272,7 +272,7 @@ static void look(struct call *call) {
     call->look_url = result == 0 ? buffer_steal(&url) : NULL;
     call->look = (struct broker_request){.kind = BROKER_REQUEST,
                                          .reply_to = call->broker.reply_to,
-                                         .done = looked,
+                                         .on_done = looked,
                                          .plugin = call->broker.plugin,
                                          .delivery = call->broker.delivery,
                                          .attempt = call->broker.attempt,
@@ -371,7 +371,7 @@ static int mark_comment(struct call *call) {
 
 void effect_begin(struct call *call, struct run *run, const uint8_t key[INBOX_KEY_BYTES],
                   const struct http_call *request) {
-    call->broker.done = sent;
+    call->broker.on_done = sent;
     if (!enter(call, run, key, request)) {
         return;
     }

@@ -3,7 +3,8 @@
 #include "maintenance/delivery_log.h"
 
 #include "base/clock.h"
-#include "broker/answer.h"
+#include "base/text.h"
+#include "broker/broker.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,7 +47,7 @@ static int64_t date_of(const struct buffer *headers) {
     size_t bytes;
     char text[40];
     struct tm utc = {0};
-    const char *date = answer_header(headers, "date", &bytes);
+    const char *date = broker_header(headers, "date", &bytes);
     if (!date || bytes >= sizeof text) {
         return clock_wall_ms();
     }
@@ -100,7 +101,7 @@ struct delivery_log_page *delivery_log_read(const struct buffer *headers, const 
         return NULL;
     }
     size_t bytes;
-    const char *link = answer_header(headers, "link", &bytes);
+    const char *link = broker_header(headers, "link", &bytes);
     page->next_url = link ? delivery_log_next_url(link, bytes) : NULL;
     page->now_ms = date_of(headers);
     page->json = json_loadb(body->data ? body->data : "", body->bytes, 0, NULL);

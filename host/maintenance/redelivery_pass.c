@@ -86,7 +86,7 @@ static void send(struct redelivery_pass *pass, const char *method,
                  void (*done)(struct broker_request *)) {
     pass->request = (struct broker_request){.kind = BROKER_APP,
                                             .reply_to = pass->mailbox,
-                                            .done = done,
+                                            .on_done = done,
                                             .method = method,
                                             .url = pass->url};
     broker_submit(pass->broker, &pass->request);
@@ -252,7 +252,7 @@ static void on_page(struct broker_request *request) {
     if (request->outcome < 0) {
         err = request->error;
     } else {
-        pass->page = delivery_log_read(&request->headers, &request->answer, &err);
+        pass->page = delivery_log_read(&request->headers, &request->response, &err);
     }
     broker_request_finish(request);
     if (stopped(pass)) {

@@ -31,7 +31,7 @@ static const char usage[] =
 
 struct bench;
 
-struct store_client {
+struct test_client {
     struct bench *bench;
     struct broker_request request;
     char installation[16];
@@ -47,9 +47,9 @@ struct bench {
     int fds[2];
     pthread_t signer;
     /* one more than there are installations: the limited one */
-    struct store_client *askers;
+    struct test_client *clients;
     double *taken_ms;
-    size_t n_taken, max_taken, failed, put_off;
+    size_t n_taken, max_taken, failed, deferred;
     unsigned under_way;
     bool measuring, ending;
 };
@@ -70,39 +70,39 @@ static void *sign(void *context) {
     return NULL;
 }
 
-static void submit(struct store_client *asker);
+static void submit(struct test_client *client);
 
 static void done(struct broker_request *request) {
-    struct store_client *asker = CONTAINER_OF(request, struct store_client, request);
-    struct bench *bench = asker->bench;
+    struct test_client *client = CONTAINER_OF(request, struct test_client, request);
+    struct bench *bench = client->bench;
     bench->under_way--;
-    if (asker->limited) {
-        bench->put_off += request->outcome == SNEK_E_REQUEUE;
+    if (client->limited) {
+        bench->deferred += request->outcome == SNEK_E_REQUEUE;
     } else {
         bench->failed += request->outcome != 0;
         if (bench->measuring && bench->n_taken < bench->max_taken) {
-            bench->taken_ms[bench->n_taken++] = (double)(now_us() - asker->began_us) / 1000;
+            bench->taken_ms[bench->n_taken++] = (double)(now_us() - client->began_us) / 1000;
         }
     }
     broker_request_finish(request);
     if (!bench->ending) {
-        submit(asker);
+        submit(client);
     }
 }
 
-static void submit(struct store_client *asker) {
-    struct bench *bench = asker->bench;
-    asker->request = (struct broker_request){.reply_to = &bench->mailbox,
-                                             .done = done,
-                                             .plugin = "bench",
-                                             .delivery = "bench",
-                                             .installation = asker->installation,
-                                             .permissions = "{\"issues\":\"read\"}",
-                                             .method = "GET",
-                                             .url = asker->limited ? "/limited/x" : "/x"};
-    asker->began_us = now_us();
+static void submit(struct test_client *client) {
+    struct bench *bench = client->bench;
+    client->request = (struct broker_request){.reply_to = &bench->mailbox,
+                                              .on_done = done,
+                                              .plugin = "bench",
+                                              .delivery = "bench",
+                                              .installation = client->installation,
+                                              .permissions = "{\"issues\":\"read\"}",
+                                              .method = "GET",
+                                              .url = client->limited ? "/limited/x" : "/x"};
+    client->began_us = now_us();
     bench->under_way++;
-    broker_submit(bench->broker, &asker->request);
+    broker_submit(bench->broker, &client->request);
 }
 
 static void pump(struct bench *bench, int64_t for_ms) {
@@ -153,8 +153,8 @@ static void set_up(struct bench *bench, int port) {
     snprintf(url, sizeof url, "http://127.0.0.1:%d", port);
     bench->max_taken = (size_t)bench->seconds * 100000;
     bench->taken_ms = calloc(bench->max_taken, sizeof *bench->taken_ms);
-    bench->askers = calloc(bench->installations + 1, sizeof *bench->askers);
-    if (!bench->taken_ms || !bench->askers || mailbox_init(&bench->mailbox) < 0 ||
+    bench->clients = calloc(bench->installations + 1, sizeof *bench->clients);
+    if (!bench->taken_ms || !bench->clients || mailbox_init(&bench->mailbox) < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, bench->fds) < 0 ||
         pthread_create(&bench->signer, NULL, sign, bench) != 0) {
         abort();
@@ -165,9 +165,10 @@ static void set_up(struct bench *bench, int port) {
         exit(EX_SOFTWARE);
     }
     for (unsigned i = 0; i <= bench->installations; i++) {
-        bench->askers[i].bench = bench;
-        bench->askers[i].limited = i == bench->installations;
-        snprintf(bench->askers[i].installation, sizeof bench->askers[i].installation, "%u", i + 1);
+        bench->clients[i].bench = bench;
+        bench->clients[i].limited = i == bench->installations;
+        snprintf(bench->clients[i].installation, sizeof bench->clients[i].installation, "%u",
+                 i + 1);
     }
 }
 
@@ -180,7 +181,7 @@ static void tear_down(struct bench *bench) {
     shutdown(bench->fds[1], SHUT_RDWR);
     pthread_join(bench->signer, NULL);
     mailbox_finish(&bench->mailbox);
-    free(bench->askers);
+    free(bench->clients);
     free(bench->taken_ms);
 }
 
@@ -196,15 +197,15 @@ static void run(struct bench *bench) {
            bench->installations, (long long)bench->latency_ms,
            bench->installations * 1000.0 / (double)(bench->latency_ms ? bench->latency_ms : 1));
     for (unsigned i = 0; i < bench->installations; i++) {
-        submit(&bench->askers[i]);
+        submit(&bench->clients[i]);
     }
     /* tokens and connections */
     pump(bench, 1000 + 5 * bench->latency_ms);
     measure(bench, "undisturbed");
-    submit(&bench->askers[bench->installations]);
+    submit(&bench->clients[bench->installations]);
     pump(bench, 5 * bench->latency_ms);
     measure(bench, "one waits");
-    size_t put_off = bench->put_off;
+    size_t deferred = bench->deferred;
     tear_down(bench);
     struct github_report report = github_stop(github);
     struct rusage used;
@@ -212,7 +213,7 @@ static void run(struct bench *bench) {
     printf("%llu connections (at most %llu at a time), %llu tokens, %ld MiB of memory at most; "
            "the one that waits was sent back %zu times\n",
            (unsigned long long)report.connections, (unsigned long long)report.most_connections,
-           (unsigned long long)report.tokens, used.ru_maxrss / 1024, put_off);
+           (unsigned long long)report.tokens, used.ru_maxrss / 1024, deferred);
 }
 
 int main(int argc, char **argv) {

@@ -97,7 +97,7 @@ static void meet(const struct hostile *hostile) {
                  asked.request.status, asked.request.error.text);
     }
     assert_true(took_ms < TIMEOUT_MS + SLACK_MS);
-    assert_true(asked.request.answer.bytes <= FRAME_REPLY_BODY_MAX);
+    assert_true(asked.request.response.bytes <= FRAME_REPLY_BODY_MAX);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(SNEK_SANITIZED)
     assert_true(before_kib < 0 || grown_kib < MEMORY_MAX_KIB);
 #endif

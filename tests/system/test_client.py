@@ -235,7 +235,7 @@ def test_a_mutation_that_meets_the_rate_limit_is_made_once_when_it_is_over(
     fake.settings(graphql_rate_limit=0, rate_window_s=window_s)  # who asks hears of it
     delivery = ask(host, graphql(MUTATION, show=STATE, id='"I_1"'))
     line = host.wait_log(msg="rate_limited")
-    assert (line["bucket"], line["limit"]) == ("graphql", "primary")
+    assert (line["resource"], line["limit"]) == ("graphql", "primary")
     fake.settings(graphql_rate_limit=5)
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
     assert bool(host.log(msg="requeued", delivery=delivery)) == (how == "comes back")
@@ -272,7 +272,7 @@ def test_searches_wait_for_their_own_limit_and_others_go_on(fake, host):
     step = {"list": "/search/issues?q=is:issue", "item": "number"}
     assert done(host, step) == ["0 200 1 from 12 to 12"]
     line = host.wait_log(msg="rate_limited")
-    assert (line["bucket"], line["limit"]) == ("search", "primary")
+    assert (line["resource"], line["limit"]) == ("search", "primary")
     assert 5000 < int(line["wait_ms"]) <= 62000
     delivery = ask(host, step)
     host.wait_log(msg="requeued", delivery=delivery)
@@ -457,7 +457,7 @@ def test_whatever_may_change_something_is_an_effect(fake, start_bot, request_lin
 def test_a_query_is_none_and_a_dry_mutation_has_empty_data(fake, start_bot):
     host = start_bot(plugins=[{"name": "client", "dry_run": True}])
     fake.patch_state({"graphql": [{"contains": "viewer", "data": {"viewer": {"login": "x"}}}]})
-    asked = [graphql("{ viewer { login } } # no mutation", show="data.viewer.login"),
+    asked = [graphql("{ viewer { login } } # no change", show="data.viewer.login"),
              graphql("mutation { a { b } }", show="data")]
     assert done(host, *asked) == ["0 200 x", "0 200 "]
     assert len(fake.api_requests()) == 1

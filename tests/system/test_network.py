@@ -264,7 +264,7 @@ def test_sentry_is_told_through_the_proxy_too(make_proxy, start_bot):
 
 @pytest.mark.parametrize("how, words", [
     ({"user": "snek:another"}, "wants a user and a password, or others (407)"),
-    ({"reject": 403}, "rejected the way to GitHub (403)"),
+    ({"reject": 403}, "rejected the connection to GitHub (403)"),
     (None, "HTTPS_PROXY sends requests through the proxy"),
 ], ids=["407", "403", "dead"])
 def test_a_proxy_that_lets_nothing_through_is_named_without_its_password(
@@ -330,7 +330,7 @@ def test_an_effect_that_the_proxy_did_not_let_out_is_in_no_doubt(make_front, mak
     proxy.reject = 503
     delivery = bot.deliver("effects", effect("react"))
     reason = bot.wait_log(msg="retry", delivery=delivery)["reason"]
-    assert "rejected the way to GitHub (503)" in reason
+    assert "rejected the connection to GitHub (503)" in reason
     proxy.reject = None
     hurry(bot, delivery)
     bot.wait_log(msg="done", delivery=delivery)

@@ -66,7 +66,7 @@ def test_deliveries_runs_and_requests_are_counted(fake, lived):
     assert found['snekomatic_worker_state{plugin="invite",state="running"}'] == 1
     sent = len(fake.requests(method="PUT", status=200))
     assert found['snekomatic_github_requests_total{class="write",status="200"}'] == sent >= 1
-    limit = f'{{installation="{snek.INSTALLATION}",resource="all"}}'
+    limit = f'{{installation="{snek.INSTALLATION}",resource="core"}}'
     assert 0 < found[f"snekomatic_github_rate_limit_remaining{limit}"] \
         < found[f"snekomatic_github_rate_limit{limit}"]
     assert found["snekomatic_queue_age_seconds"] < snek.PATIENCE_S

@@ -59,12 +59,12 @@ static bool answer(struct fixture *fixture, int fd, int status, const char *extr
     return http_write(fd, head, (size_t)bytes) && http_write(fd, body, strlen(body));
 }
 
-static void mint(struct fixture *fixture, char *token, char *json, size_t room) {
+static void token_id(struct fixture *fixture, char *token, char *json, size_t room) {
     char expires[64];
     time_t then_s = time(NULL) + fixture->clock_off_s + fixture->token_life_s;
     struct tm utc;
     (void)strftime(expires, sizeof expires, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&then_s, &utc));
-    int used = snprintf(token, TOKEN_BYTES + 1, TOKEN_MARK "%d_", ++fixture->mints);
+    int used = snprintf(token, TOKEN_BYTES + 1, TOKEN_MARK "%d_", ++fixture->last_token_id);
     memset(token + used, 'x', (size_t)(TOKEN_BYTES - used));
     token[TOKEN_BYTES] = '\0';
     const char *reaches = fixture->reaches;
@@ -106,7 +106,7 @@ static bool answer_token(struct fixture *fixture, int fd, const struct http_ques
            !atomic_compare_exchange_weak(&fixture->most_minting, &most, minting)) {}
     (void)usleep((useconds_t)fixture->mint_ms * 1000); /* others come meanwhile */
     fixture->minting--;
-    mint(fixture, token, json, sizeof json);
+    token_id(fixture, token, json, sizeof json);
     return answer(fixture, fd, 201, "", json);
 }
 
@@ -264,7 +264,8 @@ static bool handle(void *context, int fd, const struct http_question *question) 
     (void)pthread_mutex_unlock(&fixture->lock);
     (void)http_header(question, "Authorization", authorization, sizeof authorization);
     if (sscanf(authorization, "Bearer " TOKEN_MARK "%d_", &token) != 1 ||
-        strlen(authorization) != TOKEN_BYTES + strlen("Bearer ") || token > fixture->mints) {
+        strlen(authorization) != TOKEN_BYTES + strlen("Bearer ") ||
+        token > fixture->last_token_id) {
         fixture->wrong++;
         return false;
     }
@@ -302,7 +303,7 @@ static bool handle(void *context, int fd, const struct http_question *question) 
     }
     bool revoked = strncmp(target, "/revoked/1", 10) == 0;
     if (revoked && token == 1) {
-        while (strstr(target, "/late") && fixture->mints < 2) {
+        while (strstr(target, "/late") && fixture->last_token_id < 2) {
             (void)usleep(5000); /* until another has got a new one */
         }
         return answer(fixture, fd, 401, "", "{\"message\":\"Bad credentials\"}");
@@ -335,7 +336,7 @@ static int transact(struct store *store, struct inbox_operation *const *operatio
     for (size_t i = 0; i < n; i++) {
         operations[i]->result = 0;
         if (operations[i]->kind == INBOX_LEASE_CHECK) {
-            CONTAINER_OF(store, struct calm_store, store)->fixture->fences++;
+            CONTAINER_OF(store, struct calm_store, store)->fixture->lease_check_count++;
         }
     }
     return 0;
@@ -374,7 +375,7 @@ static void start(struct fixture *fixture, int64_t timeout_ms) {
     struct broker_options options = {.api_url = fixture->api_url,
                                      .user_agent = "snekomatic/test",
                                      .supervisor_fd = fixture->supervisor_fds[0],
-                                     .supervisor_lost = lost,
+                                     .on_supervisor_lost = lost,
                                      .context = fixture,
                                      .request_timeout_ms = timeout_ms,
                                      .retry_first_ms = 1,
@@ -431,7 +432,7 @@ static void mark_done(struct broker_request *request) {
 void fixture_fill(struct fixture *fixture, struct asked *asked, const char *method, const char *url,
                   const char *body) {
     *asked = (struct asked){.request = {.reply_to = &fixture->mailbox,
-                                        .done = mark_done,
+                                        .on_done = mark_done,
                                         .plugin = "invite",
                                         .delivery = "72d3162e",
                                         .attempt = 1,

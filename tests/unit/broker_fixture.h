@@ -31,11 +31,11 @@ struct fixture {
     /* Knobs and counters of the fakes. */
     atomic_int mood;
     atomic_int sign_ms;            /* how long the supervisor takes for a JWT */
-    atomic_int fences;             /* times that the inbox was asked whose a run is */
+    atomic_int lease_check_count;  /* times that the inbox was asked whose a run is */
     atomic_int lost;               /* calls of supervisor_lost() */
     atomic_int jwts;               /* questions */
     atomic_int last_skew_s;        /* of the last question */
-    atomic_int mints;              /* token requests that were answered 201 */
+    atomic_int last_token_id;      /* token requests that were answered 201 */
     atomic_int token_asks;         /* token requests in all */
     atomic_int token_life_s;       /* of the tokens to be made; 3600 */
     atomic_int mint_ms;            /* how long GitHub takes for a token; 20 */

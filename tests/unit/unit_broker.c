@@ -63,7 +63,7 @@ static void an_answer_comes_back_whole(void **state) {
     fixture_ask(&fixture, &asked, "GET", "/ok?per_page=100", NULL);
     assert_int_equal(asked.request.outcome, 0);
     assert_int_equal(asked.request.status, 200);
-    assert_string_equal(asked.request.answer.data, "{\"ok\":true}");
+    assert_string_equal(asked.request.response.data, "{\"ok\":true}");
     expect_text(asked.request.headers.data, "x-odd: a b\nlink: <x>; rel=\"next\"\n");
     expect_text(asked.request.headers.data, "content-type: application/json\n");
     broker_request_finish(&asked.request);
@@ -101,7 +101,7 @@ static void what_is_no_request_is_rejected(void **state) {
     broker_submit(fixture.broker, &asked.request);
     fixture_wait(&fixture, &asked, 1);
     assert_int_equal(asked.request.outcome, SNEK_E_INVALID);
-    assert_int_equal(fixture.mints, 0);
+    assert_int_equal(fixture.last_token_id, 0);
 }
 
 #define MANY 50
@@ -242,21 +242,21 @@ static void the_token_used_least_recently_is_dropped(void **state) {
 static void a_token_is_renewed_a_minute_before_it_expires(void **state) {
     (void)state;
     static const struct {
-        int life_s, clock_off_s, mints;
+        int life_s, clock_off_s, last_token_id;
     } cases[] = {{3600, 0, 1}, {70, 0, 1}, {60, 0, 2}, {30, 0, 2}, {60, 600, 2}, {70, -600, 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char installation[16];
         (void)snprintf(installation, sizeof installation, "i%zu", i);
         fixture.token_life_s = cases[i].life_s;
         fixture.clock_off_s = cases[i].clock_off_s; /* the life is by GitHub's clock */
-        int before = fixture.mints;
+        int before = fixture.last_token_id;
         for (int again = 0; again < 2; again++) {
             struct asked asked;
             ask_as(installation, "{\"members\":\"write\"}", &asked);
             assert_int_equal(asked.request.outcome, 0);
             broker_request_finish(&asked.request);
         }
-        assert_int_equal(fixture.mints - before, cases[i].mints);
+        assert_int_equal(fixture.last_token_id - before, cases[i].last_token_id);
     }
 }
 
@@ -264,15 +264,15 @@ static void a_token_that_github_takes_no_more_is_replaced_once(void **state) {
     (void)state;
     expect("GET", "/ok", 0, 200, "");
     expect("GET", "/revoked/1", 0, 200, "");
-    assert_int_equal(fixture.mints, 2);
+    assert_int_equal(fixture.last_token_id, 2);
     expect("GET", "/status/401", SNEK_E_FORBIDDEN, 401, "GET /status/401 answered 401: So it is");
-    assert_int_equal(fixture.mints, 3);
+    assert_int_equal(fixture.last_token_id, 3);
 }
 
 static void a_fresh_token_that_github_does_not_know_yet_is_waited_out(void **state) {
     (void)state;
     expect("POST", "/unknown-yet/2", 0, 200, "");
-    assert_int_equal(fixture.mints, 1);
+    assert_int_equal(fixture.last_token_id, 1);
     assert_int_equal(fixture.requests, 3);
 }
 
@@ -289,7 +289,7 @@ static void many_that_were_rejected_with_one_token_share_the_next(void **state) 
         assert_int_equal(asked[i].request.outcome, 0);
         broker_request_finish(&asked[i].request);
     }
-    assert_int_equal(fixture.mints, 2);
+    assert_int_equal(fixture.last_token_id, 2);
 }
 
 static void a_late_rejection_does_not_cost_the_next_token(void **state) {
@@ -305,13 +305,13 @@ static void a_late_rejection_does_not_cost_the_next_token(void **state) {
         assert_int_equal(asked[i].request.outcome, 0);
         broker_request_finish(&asked[i].request);
     }
-    assert_int_equal(fixture.mints, 2);
+    assert_int_equal(fixture.last_token_id, 2);
 }
 
 static void a_fresh_token_that_is_rejected_again_and_again_is_replaced_once(void **state) {
     (void)state;
     expect("PUT", "/status/401", SNEK_E_FORBIDDEN, 401, "PUT /status/401 answered 401");
-    assert_int_equal(fixture.mints, 2);
+    assert_int_equal(fixture.last_token_id, 2);
     assert_int_equal(fixture.requests, 6);
 }
 
@@ -550,14 +550,14 @@ static void what_changes_something_is_not_sent_again_by_libcurl(void **state) {
         assert_int_equal(asked.request.outcome, SNEK_E_NETWORK);
         assert_int_equal(fixture.requests - before, 1);
         assert_true(asked.request.sent);
-        expect_text(asked.request.error.text, "the connection broke before an answer came");
+        expect_text(asked.request.error.text, "the connection broke before a response came");
         broker_request_finish(&asked.request);
     }
 }
 
 static void a_refused_connection_is_a_network_error(void **state) {
     (void)state;
-    /* In the usual one's place, with a port that nobody listens on. */
+    /* In the usual one's entry, with a port that nobody listens on. */
     struct broker_options options = {.api_url = "http://127.0.0.1:1/api/v3",
                                      .user_agent = "snekomatic/test",
                                      .supervisor_fd = fixture.supervisor_fds[0]};
@@ -646,8 +646,8 @@ static void a_supervisor_that_says_no_is_quoted(void **state) {
 static void a_supervisor_that_is_slow_is_given_up_and_its_late_answer_too(void **state) {
     (void)state;
     fixture.mood = SUPERVISOR_WAITS;
-    expect("GET", "/ok", SNEK_E_TIMEOUT, 0, "no JWT from the supervisor: it does not answer");
-    expect("GET", "/ok", SNEK_E_TIMEOUT, 0, "no JWT from the supervisor: it does not answer");
+    expect("GET", "/ok", SNEK_E_TIMEOUT, 0, "no JWT from the supervisor: it does not reply");
+    expect("GET", "/ok", SNEK_E_TIMEOUT, 0, "no JWT from the supervisor: it does not reply");
     assert_int_equal(fixture.jwts, 1); /* one question at a time */
     fixture.mood = SUPERVISOR_ANSWERS;
     expect("GET", "/ok", 0, 200, "");
@@ -691,12 +691,12 @@ static void the_slug_is_asked_for_once(void **state) {
         fixture_wait(&fixture, asked, 3);
         for (int i = 0; i < 3; i++) {
             assert_int_equal(asked[i].request.outcome, 0);
-            assert_string_equal(asked[i].request.answer.data, "snek-o");
+            assert_string_equal(asked[i].request.response.data, "snek-o");
             broker_request_finish(&asked[i].request);
         }
     }
     assert_int_equal(fixture.app_asks, 1);
-    assert_int_equal(fixture.mints, 0);
+    assert_int_equal(fixture.last_token_id, 0);
 }
 
 static void requests_under_way_at_the_end_are_cancelled(void **state) {

@@ -195,7 +195,8 @@ who_asks_for_nobodys_repositories_again_and_again_is_not_heard_for_a_while(void 
         (void)snprintf(repository, sizeof repository, "o/nobodys%d", i);
         submit_for(&asked, "greedy", i % 2 ? "1" : "2", repository);
         (void)expect(&asked, SNEK_E_VALIDATION,
-                     i < 20 ? "is none of installation" : "GitHub is asked for no other in the");
+                     i < 20 ? "does not reach the repository"
+                            : "the host asks for no other in the");
     }
     assert_int_equal(fixture.token_asks, 1 + 20);
     submit_for(&asked, "greedy", "1", "o/kept"); /* which is there */
@@ -203,7 +204,7 @@ who_asks_for_nobodys_repositories_again_and_again_is_not_heard_for_a_while(void 
     submit_for(&asked, "greedy", "1", ""); /* of which there is no end of sorts */
     (void)expect(&asked, 0, "");
     submit_for(&asked, "modest", "1", "o/nobodys");
-    (void)expect(&asked, SNEK_E_VALIDATION, "is none of installation");
+    (void)expect(&asked, SNEK_E_VALIDATION, "does not reach the repository");
 }
 
 static void one_installation_that_grants_too_little_is_nothing_to_the_others(void **state) {
@@ -215,7 +216,7 @@ static void one_installation_that_grants_too_little_is_nothing_to_the_others(voi
         submit_for(&asked, "patient", "not-granted", repository);
         /* Not for ever: it may be granted by then, and a run that waits for it is not told. */
         (void)expect(&asked, i < 20 ? SNEK_E_NOT_GRANTED : SNEK_E_FORBIDDEN,
-                     i < 20 ? "does not grant" : "for installation not-granted: GitHub is asked");
+                     i < 20 ? "does not grant" : "in installation not-granted: the host asks");
     }
     submit_for(&asked, "patient", "1", "o/r");
     (void)expect(&asked, 0, "");
@@ -243,7 +244,7 @@ static void tokens_that_expire_before_they_are_used_are_not_made_for_ever(void *
     fixture.mint_ms = 150;     /* … that comes when the run may be another's */
     submit_held(&asked, "/ok");
     (void)expect(&asked, 0, "");
-    assert_true(fixture.fences >= 1);
+    assert_true(fixture.lease_check_count >= 1);
     assert_int_equal(fixture.requests, 1);
 
     int before = fixture.token_asks;

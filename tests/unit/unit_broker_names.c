@@ -19,7 +19,7 @@
 static atomic_int asked, answered;
 static atomic_bool released;
 
-/* In libc's place, for libcurl too: as with name servers that say nothing. */
+/* In libc's entry, for libcurl too: as with name servers that say nothing. */
 __attribute__((visibility("default"))) int getaddrinfo(const char *name, const char *service,
                                                        const struct addrinfo *hints,
                                                        struct addrinfo **result) {

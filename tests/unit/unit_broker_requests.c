@@ -4,7 +4,7 @@
 #include "broker_fixture.h"
 
 #include "base/clock.h"
-#include "broker/etags.h"
+#include "broker/etag_cache.h"
 
 #include <snekomatic/types.h>
 
@@ -99,8 +99,8 @@ static void errors_of_graphql_are_errors_though_they_come_with_a_200(void **stat
         {"{\"data\":{\"a\":1},\"errors\":null}", 0, ""},
         {"{\"data\":null,\"errors\":[]}", SNEK_E_SERVER, "without data"},
         {"{\"data\":null}", SNEK_E_SERVER, "without data"},
-        {"{\"data\":{\"a\":1},\"errors\":{\"message\":\"b\"}}", SNEK_E_SERVER, "make no sense"},
-        {"{\"errors\":\"bad\"}", SNEK_E_SERVER, "make no sense"},
+        {"{\"data\":{\"a\":1},\"errors\":{\"message\":\"b\"}}", SNEK_E_SERVER, "that are no list"},
+        {"{\"errors\":\"bad\"}", SNEK_E_SERVER, "that are no list"},
         {"{\"data\":null,\"errors\":[{\"type\":\"NOT_FOUND\",\"message\":\"Could not resolve\"}]}",
          SNEK_E_NOT_FOUND, "POST /graphql answered with errors (Could not resolve)"},
         {"{\"errors\":[{\"type\":\"FORBIDDEN\",\"message\":\"a\"},{\"message\":\"b\"}]}",
@@ -164,7 +164,7 @@ static void expect_kept(const char *installation, const char *accept, const char
     ask(&asked);
     expect_outcome(&asked, 0, "");
     assert_int_equal(asked.request.status, 200);
-    assert_string_equal(asked.request.answer.data, body);
+    assert_string_equal(asked.request.response.data, body);
     assert_non_null(strstr(asked.request.headers.data, "etag: W/\""));
     broker_request_finish(&asked.request);
 }
@@ -202,55 +202,55 @@ static void what_was_kept_goes_with_its_token(void **state) {
     assert_int_equal(fixture.unchanged, 0);
 }
 
-static struct exchange kept_of(size_t bytes) {
-    struct exchange exchange;
-    exchange_init(&exchange, bytes + 1, false);
-    exchange.status = 200;
-    (void)buffer_append_text(&exchange.headers, "etag: \"x\"\n");
-    (void)buffer_reserve(&exchange.answer, bytes);
-    exchange.answer.bytes = bytes;
-    return exchange;
+static struct http_transfer kept_of(size_t bytes) {
+    struct http_transfer transfer;
+    http_transfer_init(&transfer, bytes + 1, false);
+    transfer.status = 200;
+    (void)buffer_append_text(&transfer.headers, "etag: \"x\"\n");
+    (void)buffer_reserve(&transfer.response, bytes);
+    transfer.response.bytes = bytes;
+    return transfer;
 }
 
 static void what_is_kept_is_bounded_and_the_least_used_goes_first(void **state) {
     (void)state;
     static const char *const urls[] = {"/a", "/b", "/c"};
-    struct etags *etags = etags_new(2500);
+    struct etag_cache *etags = etag_cache_new(2500);
     struct etag_key keys[3];
     for (size_t i = 0; i < 3; i++) {
         keys[i] = (struct etag_key){7, urls[i], "", "v"};
-        struct exchange exchange = kept_of(700);
+        struct http_transfer transfer = kept_of(700);
         if (i == 2) {
-            assert_non_null(etags_tag(etags, &keys[0])); /* used: /b is older now */
+            assert_non_null(etag_cache_tag(etags, &keys[0])); /* used: /b is older now */
         }
-        etags_keep(etags, &keys[i], &exchange);
-        exchange_finish(&exchange);
+        etag_cache_store(etags, &keys[i], &transfer);
+        http_transfer_finish(&transfer);
     }
-    assert_non_null(etags_tag(etags, &keys[0]));
-    assert_null(etags_tag(etags, &keys[1]));
-    assert_non_null(etags_tag(etags, &keys[2]));
-    assert_true(etags_figures(etags).bytes <= 2500);
-    struct exchange failed = kept_of(1);
+    assert_non_null(etag_cache_tag(etags, &keys[0]));
+    assert_null(etag_cache_tag(etags, &keys[1]));
+    assert_non_null(etag_cache_tag(etags, &keys[2]));
+    assert_true(etag_cache_stats(etags).bytes <= 2500);
+    struct http_transfer failed = kept_of(1);
     failed.status = 502;
-    etags_keep(etags, &keys[0], &failed); /* it passes */
-    assert_non_null(etags_tag(etags, &keys[0]));
-    exchange_finish(&failed);
+    etag_cache_store(etags, &keys[0], &failed); /* it passes */
+    assert_non_null(etag_cache_tag(etags, &keys[0]));
+    http_transfer_finish(&failed);
     struct etag_key too_large = {7, "/too-large", "", "v"};
-    struct exchange given_up = kept_of(0); /* as the transport leaves it */
+    struct http_transfer given_up = kept_of(0); /* as the transport leaves it */
     given_up.outcome = SNEK_E_TOO_LARGE;
-    etags_keep(etags, &too_large, &given_up);
-    assert_null(etags_tag(etags, &too_large));
-    exchange_finish(&given_up);
+    etag_cache_store(etags, &too_large, &given_up);
+    assert_null(etag_cache_tag(etags, &too_large));
+    http_transfer_finish(&given_up);
     keys[0].accept = "other";
-    assert_null(etags_tag(etags, &keys[0]));
-    etags_drop(etags, 7);
-    assert_int_equal(etags_figures(etags).count, 0);
-    assert_int_equal(etags_figures(etags).bytes, 0);
-    struct exchange large = kept_of(ETAGS_ANSWER_MAX + 1);
-    etags_keep(etags, &keys[1], &large);
-    assert_null(etags_tag(etags, &keys[1]));
-    exchange_finish(&large);
-    etags_free(etags);
+    assert_null(etag_cache_tag(etags, &keys[0]));
+    etag_cache_drop(etags, 7);
+    assert_int_equal(etag_cache_stats(etags).count, 0);
+    assert_int_equal(etag_cache_stats(etags).bytes, 0);
+    struct http_transfer large = kept_of(ETAG_CACHE_RESPONSE_MAX + 1);
+    etag_cache_store(etags, &keys[1], &large);
+    assert_null(etag_cache_tag(etags, &keys[1]));
+    http_transfer_finish(&large);
+    etag_cache_free(etags);
 }
 
 static void redirects_within_the_origin_are_followed_where_the_method_stays(void **state) {
@@ -292,7 +292,7 @@ static void a_head_has_no_body(void **state) {
     struct asked asked;
     fixture_ask(&fixture, &asked, "HEAD", "/head", NULL);
     expect_outcome(&asked, 0, "");
-    assert_int_equal(asked.request.answer.bytes, 0);
+    assert_int_equal(asked.request.response.bytes, 0);
     assert_non_null(strstr(asked.request.headers.data, "content-length: 5\n"));
     broker_request_finish(&asked.request);
 }
@@ -311,7 +311,7 @@ static void a_token_may_reach_one_repository_only(void **state) {
                                    : "{\"permissions\":{\"members\":\"write\"},\"repositories\":["
                                      "\"terra\\\"rium\"]}");
     }
-    assert_int_equal(fixture.mints, 2);
+    assert_int_equal(fixture.last_token_id, 2);
     fixture_fill(&fixture, &asked, "GET", "/ok", NULL);
     asked.request.repository = "terrarium";
     ask(&asked);
@@ -331,7 +331,7 @@ static void a_token_of_another_owners_repository_is_not_used(void **state) {
             fixture.reaches = others[i];
             ask(&asked);
             expect_outcome(&asked, same ? 0 : SNEK_E_VALIDATION,
-                           same ? "" : "the repository Stranger/Terrarium is none of installation");
+                           same ? "" : "does not reach the repository Stranger/Terrarium");
             assert_int_equal(asked.request.status, same ? 200 : 0);
             broker_request_finish(&asked.request);
         }
@@ -377,9 +377,9 @@ static void who_may_asks_as_the_app_with_a_jwt(void **state) {
     asked.request.app_requests = true;
     ask(&asked);
     expect_outcome(&asked, 0, "");
-    assert_non_null(strstr(asked.request.answer.data, "\"slug\":\"snek-o\""));
+    assert_non_null(strstr(asked.request.response.data, "\"slug\":\"snek-o\""));
     broker_request_finish(&asked.request);
-    assert_int_equal(fixture.mints, 0);
+    assert_int_equal(fixture.last_token_id, 0);
     assert_int_equal(fixture.app_asks, 1);
 }
 

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-struct place {
+struct entry {
     struct MHD_Daemon *daemon;
     gnutls_datum_t certificate, key; /* PEM */
     char ca_file[64];
@@ -29,7 +29,7 @@ struct place {
 };
 
 /* Signed by itself, for 127.0.0.1 or for another address. */
-static void make_certificate(struct place *place, bool right_address) {
+static void make_certificate(struct entry *entry, bool right_address) {
     gnutls_x509_privkey_t key;
     gnutls_x509_crt_t certificate;
     struct in_addr address = {.s_addr = htonl(right_address ? 0x7F000001 : 0x7F000009)};
@@ -49,9 +49,9 @@ static void make_certificate(struct place *place, bool right_address) {
                                                sizeof address, GNUTLS_FSAN_SET);
     (void)gnutls_x509_crt_set_key(certificate, key);
     assert_int_equal(gnutls_x509_crt_sign2(certificate, certificate, key, GNUTLS_DIG_SHA256, 0), 0);
-    assert_int_equal(gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_PEM, &place->certificate),
+    assert_int_equal(gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_PEM, &entry->certificate),
                      0);
-    assert_int_equal(gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &place->key), 0);
+    assert_int_equal(gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &entry->key), 0);
     gnutls_x509_crt_deinit(certificate);
     gnutls_x509_privkey_deinit(key);
 }
@@ -60,13 +60,13 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
                               const char *method, const char *version, const char *body,
                               size_t *body_bytes, void **request) {
     (void)url, (void)method, (void)version, (void)body, (void)body_bytes;
-    struct place *place = context;
+    struct entry *entry = context;
     static int seen;
     if (!*request) {
         *request = &seen;
         return MHD_YES;
     }
-    place->requests++;
+    entry->requests++;
     static char json[] = "{\"slug\":\"snek-o\"}";
     struct MHD_Response *response =
         MHD_create_response_from_buffer(sizeof json - 1, json, MHD_RESPMEM_PERSISTENT);
@@ -76,43 +76,43 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 }
 
 static void *supervise(void *context) {
-    struct place *place = context;
+    struct entry *entry = context;
     struct supervisor_message question;
     struct supervisor_reply jwt = {.ok = 1, .text = "a.b.c"};
-    while (recv(place->fds[1], &question, sizeof question, 0) > 0) {
-        (void)send(place->fds[1], &jwt, sizeof jwt, MSG_NOSIGNAL);
+    while (recv(entry->fds[1], &question, sizeof question, 0) > 0) {
+        (void)send(entry->fds[1], &jwt, sizeof jwt, MSG_NOSIGNAL);
     }
     return NULL;
 }
 
-static void open_place(struct place *place, bool right_address) {
-    memset(place, 0, sizeof *place);
-    make_certificate(place, right_address);
+static void open_place(struct entry *entry, bool right_address) {
+    memset(entry, 0, sizeof *entry);
+    make_certificate(entry, right_address);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    place->daemon = MHD_start_daemon(MHD_USE_TLS | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL,
-                                     answer, place, MHD_OPTION_SOCK_ADDR, &address,
-                                     MHD_OPTION_HTTPS_MEM_CERT, place->certificate.data,
-                                     MHD_OPTION_HTTPS_MEM_KEY, place->key.data, MHD_OPTION_END);
-    assert_non_null(place->daemon);
-    (void)snprintf(place->ca_file, sizeof place->ca_file, "/tmp/snek-ca-XXXXXX");
-    int fd = mkstemp(place->ca_file);
+    entry->daemon = MHD_start_daemon(MHD_USE_TLS | MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL,
+                                     answer, entry, MHD_OPTION_SOCK_ADDR, &address,
+                                     MHD_OPTION_HTTPS_MEM_CERT, entry->certificate.data,
+                                     MHD_OPTION_HTTPS_MEM_KEY, entry->key.data, MHD_OPTION_END);
+    assert_non_null(entry->daemon);
+    (void)snprintf(entry->ca_file, sizeof entry->ca_file, "/tmp/snek-ca-XXXXXX");
+    int fd = mkstemp(entry->ca_file);
     assert_true(fd >= 0);
-    assert_int_equal(write(fd, place->certificate.data, place->certificate.size),
-                     place->certificate.size);
+    assert_int_equal(write(fd, entry->certificate.data, entry->certificate.size),
+                     entry->certificate.size);
     (void)close(fd);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, place->fds), 0);
-    assert_int_equal(pthread_create(&place->supervisor, NULL, supervise, place), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, entry->fds), 0);
+    assert_int_equal(pthread_create(&entry->supervisor, NULL, supervise, entry), 0);
 }
 
-static void close_place(struct place *place) {
-    (void)shutdown(place->fds[1], SHUT_RDWR);
-    (void)pthread_join(place->supervisor, NULL);
-    (void)close(place->fds[0]);
-    (void)close(place->fds[1]);
-    MHD_stop_daemon(place->daemon);
-    (void)unlink(place->ca_file);
-    gnutls_free(place->certificate.data);
-    gnutls_free(place->key.data);
+static void close_place(struct entry *entry) {
+    (void)shutdown(entry->fds[1], SHUT_RDWR);
+    (void)pthread_join(entry->supervisor, NULL);
+    (void)close(entry->fds[0]);
+    (void)close(entry->fds[1]);
+    MHD_stop_daemon(entry->daemon);
+    (void)unlink(entry->ca_file);
+    gnutls_free(entry->certificate.data);
+    gnutls_free(entry->key.data);
 }
 
 struct asked {
@@ -125,22 +125,22 @@ static void mark_done(struct broker_request *request) {
 }
 
 static void expect_slug(bool right_address, bool knows_issuer, int32_t outcome) {
-    struct place place;
+    struct entry entry;
     struct mailbox mailbox;
     struct broker *broker;
     struct error err;
     char url[64];
-    open_place(&place, right_address);
+    open_place(&entry, right_address);
     assert_int_equal(mailbox_init(&mailbox), 0);
     (void)snprintf(url, sizeof url, "https://127.0.0.1:%d",
-                   (int)MHD_get_daemon_info(place.daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
+                   (int)MHD_get_daemon_info(entry.daemon, MHD_DAEMON_INFO_BIND_PORT)->port);
     struct broker_options options = {.api_url = url,
                                      .user_agent = "snekomatic/test",
-                                     .ca_file = knows_issuer ? place.ca_file : NULL,
-                                     .supervisor_fd = place.fds[0]};
+                                     .ca_file = knows_issuer ? entry.ca_file : NULL,
+                                     .supervisor_fd = entry.fds[0]};
     assert_int_equal(broker_new(&options, &broker, &err), 0);
     struct asked asked = {
-        .request = {.kind = BROKER_SLUG, .reply_to = &mailbox, .done = mark_done}};
+        .request = {.kind = BROKER_SLUG, .reply_to = &mailbox, .on_done = mark_done}};
     broker_submit(broker, &asked.request);
     while (!asked.done) {
         struct pollfd fd = {.fd = mailbox.event_fd, .events = POLLIN};
@@ -149,9 +149,9 @@ static void expect_slug(bool right_address, bool knows_issuer, int32_t outcome) 
     }
     broker_free(broker);
     mailbox_finish(&mailbox);
-    close_place(&place);
+    close_place(&entry);
     assert_int_equal(asked.request.outcome, outcome);
-    assert_int_equal(place.requests, outcome == 0 ? 1 : 0);
+    assert_int_equal(entry.requests, outcome == 0 ? 1 : 0);
     broker_request_finish(&asked.request);
 }
 

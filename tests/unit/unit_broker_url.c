@@ -3,7 +3,7 @@
  */
 #include "unit.h"
 
-#include "broker/answer.h"
+#include "broker/response.h"
 #include "broker/url.h"
 
 #include <snekomatic/types.h>
@@ -164,7 +164,7 @@ static void a_sentence_never_outgrows_its_bounds(void **state) {
     used += snprintf(body + used, sizeof body - (size_t)used, "]}");
     struct buffer headers = BUFFER_INIT(1);
     struct buffer answer = {.data = body, .bytes = (size_t)used, .max = sizeof body};
-    assert_int_equal(answer_judge("GET", path, 422, &headers, &answer, &err), SNEK_E_VALIDATION);
+    assert_int_equal(response_judge("GET", path, 422, &headers, &answer, &err), SNEK_E_VALIDATION);
     assert_true(strlen(err.text) > 600 && strlen(err.text) < ERROR_TEXT_MAX - 1);
 }
 
@@ -217,7 +217,7 @@ static void a_url_is_shown_without_what_may_be_secret(void **state) {
         {"/a\nb", "/a b"},
         {"?", ""},
     };
-    char shown[ANSWER_URL_SHOWN + 1];
+    char shown[URL_SHOWN + 1];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         url_show(shown, cases[i][0]);
         assert_string_equal(shown, cases[i][1]);
@@ -225,7 +225,7 @@ static void a_url_is_shown_without_what_may_be_secret(void **state) {
     static char large[1001];
     memset(large, '/', 1000);
     url_show(shown, large);
-    assert_int_equal(strlen(shown), ANSWER_URL_SHOWN);
+    assert_int_equal(strlen(shown), URL_SHOWN);
 }
 
 int main(void) {

@@ -19,11 +19,11 @@
 #define WRITE_MS 1000
 #define NOTIFY_MS 3000
 
-struct store_client {
+struct test_client {
     struct limits_waiter waiter;
     struct broker_waited waited;
     bool admitted;
-    int64_t put_off_ms; /* from WALL_MS; 0: it was not */
+    int64_t deferred_ms; /* from WALL_MS; 0: it was not */
 };
 
 static struct limits *limits;
@@ -71,50 +71,50 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static void admitted(struct limits_waiter *waiter) {
-    struct store_client *asker = CONTAINER_OF(waiter, struct store_client, waiter);
-    asker->admitted = true;
-    went[order++ % 64] = (unsigned)waiter->kind.pace;
+static void on_admitted(struct limits_waiter *waiter) {
+    struct test_client *client = CONTAINER_OF(waiter, struct test_client, waiter);
+    client->admitted = true;
+    went[order++ % 64] = (unsigned)waiter->class.pace;
 }
 
-static void put_off(struct limits_waiter *waiter, int64_t until_ms, const char *why) {
-    struct store_client *asker = CONTAINER_OF(waiter, struct store_client, waiter);
+static void on_deferred(struct limits_waiter *waiter, int64_t until_ms, const char *why) {
+    struct test_client *client = CONTAINER_OF(waiter, struct test_client, waiter);
     assert_non_null(strstr(why, limits ? "" : "?"));
-    asker->put_off_ms = until_ms - WALL_MS;
+    client->deferred_ms = until_ms - WALL_MS;
 }
 
-static void enter(struct store_client *asker, const char *installation, const char *method,
+static void enter(struct test_client *client, const char *installation, const char *method,
                   const char *path) {
-    *asker = (struct store_client){.waiter = {.installation = installation,
-                                              .kind = request_kind_of(method, path, NULL, 0),
+    *client = (struct test_client){.waiter = {.installation = installation,
+                                              .class = classify_request(method, path, NULL, 0),
                                               .hold_ms = LIMITS_HOLD_MS,
-                                              .admitted = admitted,
-                                              .put_off = put_off}};
-    asker->waiter.waited = &asker->waited;
-    limits_enter(limits, &asker->waiter);
+                                              .on_admitted = on_admitted,
+                                              .on_deferred = on_deferred}};
+    client->waiter.waited = &client->waited;
+    limits_enter(limits, &client->waiter);
 }
 
-static void send_off(struct store_client *asker) {
-    assert_true(asker->admitted);
-    limits_sent(limits, &asker->waiter);
+static void send_off(struct test_client *client) {
+    assert_true(client->admitted);
+    limits_sent(limits, &client->waiter);
 }
 
 /* The answer to it: what it says of limits. */
-static bool leave(struct store_client *asker, int32_t status, const char *headers) {
-    struct exchange exchange = {.status = status,
-                                .outcome = status < 300   ? 0
-                                           : status < 500 ? SNEK_E_RATE_LIMITED
-                                                          : SNEK_E_SERVER,
-                                .headers = BUFFER_INIT(1000)};
-    assert_int_equal(buffer_append_text(&exchange.headers, headers), 0);
-    bool rejected = limits_leave(limits, &asker->waiter, &exchange);
-    buffer_finish(&exchange.headers);
+static bool leave(struct test_client *client, int32_t status, const char *headers) {
+    struct http_transfer transfer = {.status = status,
+                                     .outcome = status < 300   ? 0
+                                                : status < 500 ? SNEK_E_RATE_LIMITED
+                                                               : SNEK_E_SERVER,
+                                     .headers = BUFFER_INIT(1000)};
+    assert_int_equal(buffer_append_text(&transfer.headers, headers), 0);
+    bool rejected = limits_leave(limits, &client->waiter, &transfer);
+    buffer_finish(&transfer.headers);
     return rejected;
 }
 
 static void a_write_goes_an_interval_after_the_one_before_was_sent(void **state) {
     (void)state;
-    struct store_client first, second, read, other;
+    struct test_client first, second, read, other;
     enter(&first, "1", "PATCH", "/repos/o/r");
     pass(500); /* for a token, say */
     enter(&second, "1", "DELETE", "/repos/o/r");
@@ -133,7 +133,7 @@ static void a_write_goes_an_interval_after_the_one_before_was_sent(void **state)
 
 static void what_notifies_people_goes_slower_and_other_writes_pass_it(void **state) {
     (void)state;
-    struct store_client first, comment, label;
+    struct test_client first, comment, label;
     enter(&first, "1", "POST", "/repos/o/r/issues/7/comments");
     send_off(&first);
     enter(&comment, "1", "POST", "/repos/o/r/issues/8/comments");
@@ -149,7 +149,7 @@ static void what_notifies_people_goes_slower_and_other_writes_pass_it(void **sta
 
 static void a_primary_limit_holds_all_of_its_installation_until_the_reset(void **state) {
     (void)state;
-    struct store_client last, next, other;
+    struct test_client last, next, other;
     enter(&last, "1", "GET", "/repos/o/r");
     assert_false(leave(&last, 200, "x-ratelimit-remaining: 0\nx-ratelimit-reset: 1700000003\n"));
     enter(&next, "1", "GET", "/repos/o/r");
@@ -163,15 +163,15 @@ static void a_primary_limit_holds_all_of_its_installation_until_the_reset(void *
 
 static void a_long_wait_sends_everyone_back_until_its_end(void **state) {
     (void)state;
-    struct store_client rejected, queued, next;
+    struct test_client rejected, queued, next;
     enter(&rejected, "1", "PUT", "/repos/o/r");
     send_off(&rejected);
     enter(&queued, "1", "PUT", "/repos/o/r");
-    assert_int_equal(queued.put_off_ms, 0);
+    assert_int_equal(queued.deferred_ms, 0);
     assert_true(leave(&rejected, 403, "x-ratelimit-remaining: 0\nx-ratelimit-reset: 1700000600\n"));
-    assert_int_equal(queued.put_off_ms, 601000);
+    assert_int_equal(queued.deferred_ms, 601000);
     enter(&next, "1", "GET", "/repos/o/r");
-    assert_int_equal(next.put_off_ms, 601000);
+    assert_int_equal(next.deferred_ms, 601000);
     pass(601000);
     enter(&next, "1", "GET", "/repos/o/r");
     assert_true(next.admitted);
@@ -181,7 +181,7 @@ static void retry_after_is_obeyed_whatever_the_status(void **state) {
     (void)state;
     static const int32_t statuses[] = {403, 429};
     for (size_t i = 0; i < 2; i++) {
-        struct store_client rejected, next;
+        struct test_client rejected, next;
         char installation[] = {(char)('1' + i), '\0'};
         set_clock(0);
         enter(&rejected, installation, "GET", "/repos/o/r");
@@ -212,7 +212,7 @@ static void a_retry_after_is_read_whatever_it_is_within_bounds(void **state) {
         {"-1", 60000},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct store_client rejected, next;
+        struct test_client rejected, next;
         char installation[16], header[80];
         (void)snprintf(installation, sizeof installation, "%zu", i);
         (void)snprintf(header, sizeof header, "retry-after: %s\n", cases[i].says);
@@ -222,8 +222,8 @@ static void a_retry_after_is_read_whatever_it_is_within_bounds(void **state) {
         enter(&next, installation, "GET", "/repos/o/r");
         if (next.admitted) {
             fail_msg("'%s' is not waited for", cases[i].says);
-        } else if (next.put_off_ms > 0) {
-            assert_int_equal(next.put_off_ms, cases[i].wait_ms);
+        } else if (next.deferred_ms > 0) {
+            assert_int_equal(next.deferred_ms, cases[i].wait_ms);
         } else {
             pass(cases[i].wait_ms - 1);
             assert_false(next.admitted);
@@ -243,7 +243,7 @@ static void a_reset_is_no_further_away_than_an_hour_and_never_now(void **state) 
                  {"9999999999999999999", 3701000},
                  {"1600000000", 1000}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct store_client rejected, next;
+        struct test_client rejected, next;
         char installation[16], headers[100];
         (void)snprintf(installation, sizeof installation, "%zu", i);
         (void)snprintf(headers, sizeof headers, "x-ratelimit-remaining: 0\nx-ratelimit-reset: %s\n",
@@ -252,13 +252,13 @@ static void a_reset_is_no_further_away_than_an_hour_and_never_now(void **state) 
         assert_true(leave(&rejected, 403, headers));
         enter(&next, installation, "GET", "/repos/o/r");
         assert_false(next.admitted);
-        assert_int_equal(next.put_off_ms, cases[i].wait_ms > 5000 ? cases[i].wait_ms : 0);
+        assert_int_equal(next.deferred_ms, cases[i].wait_ms > 5000 ? cases[i].wait_ms : 0);
     }
 }
 
 static void a_server_that_names_a_time_is_given_it(void **state) {
     (void)state;
-    struct store_client failed, next, other;
+    struct test_client failed, next, other;
     enter(&failed, "1", "GET", "/repos/o/r");
     assert_false(leave(&failed, 503, "retry-after: 3\n")); /* it may have done something */
     enter(&next, "1", "GET", "/repos/o/r");
@@ -276,31 +276,31 @@ static void a_server_that_names_a_time_is_given_it(void **state) {
 static void a_secondary_limit_without_a_time_is_a_minute_and_doubles(void **state) {
     (void)state;
     static const int64_t waits_ms[] = {60000, 120000, 240000};
-    struct store_client asker;
+    struct test_client client;
     int64_t at_ms = 0;
     for (size_t i = 0; i < 3; i++) {
-        struct store_client together;
+        struct test_client together;
         pass(at_ms);
-        enter(&asker, "1", "GET", "/repos/o/r");
+        enter(&client, "1", "GET", "/repos/o/r");
         enter(&together, "1", "GET", "/repos/o/r");
-        assert_true(leave(&asker, 403, ""));
+        assert_true(leave(&client, 403, ""));
         assert_true(leave(&together, 403, "")); /* counts as the same */
-        enter(&asker, "1", "GET", "/repos/o/r");
-        assert_in_range(asker.put_off_ms - at_ms, waits_ms[i], waits_ms[i]);
-        at_ms = asker.put_off_ms;
+        enter(&client, "1", "GET", "/repos/o/r");
+        assert_in_range(client.deferred_ms - at_ms, waits_ms[i], waits_ms[i]);
+        at_ms = client.deferred_ms;
     }
     pass(at_ms);
-    enter(&asker, "1", "GET", "/repos/o/r");
-    assert_false(leave(&asker, 200, ""));
-    enter(&asker, "1", "GET", "/repos/o/r");
-    assert_true(leave(&asker, 429, ""));
-    enter(&asker, "1", "GET", "/repos/o/r");
-    assert_int_equal(asker.put_off_ms - at_ms, 60000);
+    enter(&client, "1", "GET", "/repos/o/r");
+    assert_false(leave(&client, 200, ""));
+    enter(&client, "1", "GET", "/repos/o/r");
+    assert_true(leave(&client, 429, ""));
+    enter(&client, "1", "GET", "/repos/o/r");
+    assert_int_equal(client.deferred_ms - at_ms, 60000);
 }
 
 static void searches_and_graphql_have_limits_of_their_own(void **state) {
     (void)state;
-    struct store_client search, graphql, read;
+    struct test_client search, graphql, read;
     enter(&search, "1", "GET", "/search/issues");
     (void)leave(&search, 200,
                 "x-ratelimit-resource: search\nx-ratelimit-remaining: 0\n"
@@ -309,30 +309,30 @@ static void searches_and_graphql_have_limits_of_their_own(void **state) {
     enter(&graphql, "1", "POST", "/graphql");
     assert_true(read.admitted && graphql.admitted);
     enter(&search, "1", "GET", "/search/issues");
-    assert_int_equal(search.put_off_ms, 61000);
+    assert_int_equal(search.deferred_ms, 61000);
 }
 
 static void the_quota_of_another_endpoint_holds_up_nobody_unless_it_rejected(void **state) {
     (void)state;
-    struct store_client asker, next;
+    struct test_client client, next;
     char headers[128];
     (void)snprintf(
         headers, sizeof headers,
         "x-ratelimit-resource: scim\nx-ratelimit-remaining: 0\nx-ratelimit-reset: %lld\n",
         (long long)(WALL_MS / 1000 + 600));
-    enter(&asker, "1", "GET", "/scim");
-    assert_false(leave(&asker, 200, headers));
+    enter(&client, "1", "GET", "/scim");
+    assert_false(leave(&client, 200, headers));
     enter(&next, "1", "GET", "/repos/o/r");
     assert_true(next.admitted);
-    enter(&asker, "1", "GET", "/scim");
-    assert_true(leave(&asker, 403, headers));
+    enter(&client, "1", "GET", "/scim");
+    assert_true(leave(&client, 403, headers));
     enter(&next, "1", "GET", "/repos/o/r");
-    assert_int_equal(next.put_off_ms, 601000);
+    assert_int_equal(next.deferred_ms, 601000);
 }
 
 static void what_the_app_waits_for_its_installation_waits_for(void **state) {
     (void)state;
-    struct store_client first, other, elsewhere;
+    struct test_client first, other, elsewhere;
     enter(&first, "1", "PATCH", "/repos/o/r");
     assert_true(first.admitted);
     limits_hold(limits, &first.waiter, WALL_MS + 3000);
@@ -348,12 +348,12 @@ static void what_the_app_waits_for_its_installation_waits_for(void **state) {
     assert_true(first.admitted);
     limits_hold(limits, &first.waiter, WALL_MS + 64000);
     limits_enter(limits, &first.waiter);
-    assert_true(first.put_off_ms >= 64000);
+    assert_true(first.deferred_ms >= 64000);
 }
 
 static void searches_are_spread_once_half_of_them_are_gone(void **state) {
     (void)state;
-    struct store_client search;
+    struct test_client search;
     enter(&search, "1", "GET", "/search/issues");
     (void)leave(&search, 200,
                 "x-ratelimit-limit: 30\nx-ratelimit-remaining: 15\n"
@@ -372,66 +372,66 @@ static void searches_are_spread_once_half_of_them_are_gone(void **state) {
 
 static void no_more_than_a_hundred_of_an_installation_are_under_way(void **state) {
     (void)state;
-    static struct store_client askers[LIMITS_IN_FLIGHT_MAX + 2];
-    struct store_client other;
+    static struct test_client clients[LIMITS_IN_FLIGHT_MAX + 2];
+    struct test_client other;
     for (size_t i = 0; i < LIMITS_IN_FLIGHT_MAX + 2; i++) {
-        enter(&askers[i], "1", "GET", "/repos/o/r");
-        assert_int_equal(askers[i].admitted, i < LIMITS_IN_FLIGHT_MAX);
+        enter(&clients[i], "1", "GET", "/repos/o/r");
+        assert_int_equal(clients[i].admitted, i < LIMITS_IN_FLIGHT_MAX);
     }
     enter(&other, "2", "GET", "/repos/o/r");
     assert_true(other.admitted);
-    (void)leave(&askers[0], 200, "");
-    assert_true(askers[LIMITS_IN_FLIGHT_MAX].admitted &&
-                !askers[LIMITS_IN_FLIGHT_MAX + 1].admitted);
-    limits_forget(limits, &askers[LIMITS_IN_FLIGHT_MAX + 1].waiter);
-    limits_forget(limits, &askers[1].waiter);
+    (void)leave(&clients[0], 200, "");
+    assert_true(clients[LIMITS_IN_FLIGHT_MAX].admitted &&
+                !clients[LIMITS_IN_FLIGHT_MAX + 1].admitted);
+    limits_forget(limits, &clients[LIMITS_IN_FLIGHT_MAX + 1].waiter);
+    limits_forget(limits, &clients[1].waiter);
     assert_int_equal(limits_wait_ms(limits, 60000), 60000);
 }
 
 static void a_crowd_of_writers_is_sent_back_one_after_the_other(void **state) {
     (void)state;
-    static struct store_client crowd[10];
+    static struct test_client crowd[10];
     for (size_t i = 0; i < 10; i++) {
         enter(&crowd[i], "1", "POST", "/repos/o/r/issues/1/comments");
         if (i == 0) {
             send_off(&crowd[0]);
         }
-        assert_int_equal(crowd[i].put_off_ms, i < 2 ? 0 : (int64_t)i * NOTIFY_MS);
+        assert_int_equal(crowd[i].deferred_ms, i < 2 ? 0 : (int64_t)i * NOTIFY_MS);
     }
 }
 
 static void plugins_take_turns(void **state) {
     (void)state;
-    static struct store_client askers[6];
-    struct store_client first;
+    static struct test_client clients[6];
+    struct test_client first;
     enter(&first, "1", "DELETE", "/repos/o/r");
     send_off(&first);
     for (size_t i = 0; i < 4; i++) {
-        enter(&askers[i], "1", "DELETE", "/repos/o/r");
-        limits_forget(limits, &askers[i].waiter);
-        askers[i].waiter.turn.owner = i < 3 ? "greedy" : "modest";
-        limits_enter(limits, &askers[i].waiter);
+        enter(&clients[i], "1", "DELETE", "/repos/o/r");
+        limits_forget(limits, &clients[i].waiter);
+        clients[i].waiter.entry.owner = i < 3 ? "greedy" : "modest";
+        limits_enter(limits, &clients[i].waiter);
     }
     pass(1000);
-    assert_true(askers[0].admitted && !askers[1].admitted && !askers[3].admitted);
-    send_off(&askers[0]);
+    assert_true(clients[0].admitted && !clients[1].admitted && !clients[3].admitted);
+    send_off(&clients[0]);
     pass(2000);
-    assert_true(askers[3].admitted && !askers[1].admitted);
+    assert_true(clients[3].admitted && !clients[1].admitted);
 }
 
 static void a_drain_puts_off_who_waits_and_lets_go_who_need_not(void **state) {
     (void)state;
-    struct store_client first, waits, read, late;
+    struct test_client first, waits, read, late;
     enter(&first, "1", "DELETE", "/repos/o/r");
     send_off(&first);
     enter(&waits, "1", "DELETE", "/repos/o/r");
-    assert_int_equal(waits.put_off_ms, 0);
+    assert_int_equal(waits.deferred_ms, 0);
     limits_drain(limits);
-    assert_int_equal(waits.put_off_ms, WRITE_MS);
+    assert_int_equal(waits.deferred_ms, WRITE_MS);
     enter(&read, "1", "GET", "/repos/o/r");
     assert_true(read.admitted);
     enter(&late, "1", "DELETE", "/repos/o/r");
-    assert_true(late.put_off_ms > 0);
+    assert_true(late.deferred_ms > 0);
 }
 
 static void open_mail(struct mailbox *mailbox, const struct limits *of) {
@@ -448,27 +448,27 @@ static void a_wait_is_known_to_the_next_host_on_the_store(void **state) {
     struct inbox *inbox = NULL;
     struct mailbox mailbox;
     struct error err;
-    struct store_client asker;
+    struct test_client client;
     assert_non_null(mkdtemp(folder));
     (void)snprintf(url, sizeof url, "sqlite:%s/inbox.db", folder);
     assert_int_equal(inbox_open(url, WALL_MS, &inbox, &err), 0);
     assert_int_equal(mailbox_init(&mailbox), 0);
     limits_free(limits);
     limits = make(inbox, &mailbox);
-    enter(&asker, "1", "GET", "/repos/o/r");
+    enter(&client, "1", "GET", "/repos/o/r");
     open_mail(&mailbox, limits);
-    assert_true(leave(&asker, 403, "retry-after: 600\n"));
+    assert_true(leave(&client, 403, "retry-after: 600\n"));
     open_mail(&mailbox, limits);
 
     limits_free(limits);
     limits = make(inbox, &mailbox);
-    enter(&asker, "1", "GET", "/repos/o/r");
-    assert_false(asker.admitted); /* not before it has looked */
+    enter(&client, "1", "GET", "/repos/o/r");
+    assert_false(client.admitted); /* not before it has looked */
     open_mail(&mailbox, limits);
-    assert_int_equal(asker.put_off_ms, 600000);
-    enter(&asker, "2", "GET", "/repos/o/r");
+    assert_int_equal(client.deferred_ms, 600000);
+    enter(&client, "2", "GET", "/repos/o/r");
     open_mail(&mailbox, limits);
-    assert_true(asker.admitted);
+    assert_true(client.admitted);
 
     inbox_free(inbox);
     mailbox_finish(&mailbox);
@@ -479,76 +479,110 @@ static void a_wait_is_known_to_the_next_host_on_the_store(void **state) {
 
 static void rejections_are_forgotten_after_a_minute_and_bounded(void **state) {
     (void)state;
-    static struct rejected rejected;
+    static struct token_denials rejected;
     struct error err;
     clock_set_for_test(1000, 1);
-    for (int i = 0; i < REJECTED_MAX; i++) {
-        assert_int_equal(rejected_check(&rejected, "a", "1", &err), 0);
-        rejected_count(&rejected, "a", "1", SNEK_E_VALIDATION);
+    for (int i = 0; i < TOKEN_DENIALS_MAX; i++) {
+        assert_int_equal(token_denials_check(&rejected, "a", "1", &err), 0);
+        token_denials_count(&rejected, "a", "1", SNEK_E_VALIDATION);
     }
-    clock_set_for_test(1000 + REJECTED_FOR_MS - 1, 1);
-    assert_int_equal(rejected_check(&rejected, "a", "2", &err), SNEK_E_VALIDATION);
+    clock_set_for_test(1000 + TOKEN_DENIALS_FOR_MS - 1, 1);
+    assert_int_equal(token_denials_check(&rejected, "a", "2", &err), SNEK_E_VALIDATION);
     assert_non_null(strstr(err.text, "in the next 1 s"));
-    clock_set_for_test(1000 + REJECTED_FOR_MS, 1);
-    assert_int_equal(rejected_check(&rejected, "a", "1", &err), 0);
-    rejected_count(&rejected, "a", "1", SNEK_E_VALIDATION); /* the first of another minute */
-    assert_int_equal(rejected_check(&rejected, "a", "1", &err), 0);
-    for (int i = 0; i < 3 * REJECTED_KEPT; i++) {
+    clock_set_for_test(1000 + TOKEN_DENIALS_FOR_MS, 1);
+    assert_int_equal(token_denials_check(&rejected, "a", "1", &err), 0);
+    token_denials_count(&rejected, "a", "1", SNEK_E_VALIDATION); /* the first of another minute */
+    assert_int_equal(token_denials_check(&rejected, "a", "1", &err), 0);
+    for (int i = 0; i < 3 * TOKEN_DENIALS_ROWS; i++) {
         char name[16];
         (void)snprintf(name, sizeof name, "%d", i);
         clock_set_for_test(100000 + i, 1);
-        rejected_count(&rejected, "b", name, SNEK_E_NOT_GRANTED);
+        token_denials_count(&rejected, "b", name, SNEK_E_NOT_GRANTED);
     }
-    for (int i = 1; i < REJECTED_MAX; i++) {
-        rejected_count(&rejected, "b", "191", SNEK_E_NOT_GRANTED);
+    for (int i = 1; i < TOKEN_DENIALS_MAX; i++) {
+        token_denials_count(&rejected, "b", "191", SNEK_E_NOT_GRANTED);
     }
-    assert_int_equal(rejected_check(&rejected, "b", "191", &err), SNEK_E_FORBIDDEN);
-    assert_int_equal(rejected_check(&rejected, "b", "190", &err), 0);
+    assert_int_equal(token_denials_check(&rejected, "b", "191", &err), SNEK_E_FORBIDDEN);
+    assert_int_equal(token_denials_check(&rejected, "b", "190", &err), 0);
 }
 
-static void every_request_has_its_kind(void **state) {
+static void classifies_each_request(void **state) {
     (void)state;
     static const struct {
         const char *method, *path, *body;
         enum request_pace pace;
-        enum request_bucket bucket;
+        enum resource resource;
     } cases[] = {
-        {"GET", "/repos/o/r/issues/1/comments", NULL, PACE_NONE, BUCKET_ALL},
-        {"HEAD", "/repos/o/r", NULL, PACE_NONE, BUCKET_ALL},
-        {"GET", "/search/code", NULL, PACE_NONE, BUCKET_SEARCH},
-        {"GET", "/searches", NULL, PACE_NONE, BUCKET_ALL},
-        {"POST", "/repos/o/r/issues/1/comments", "{}", PACE_NOTIFY, BUCKET_ALL},
-        {"PATCH", "/repos/o/r/issues/comments/1", "{}", PACE_WRITE, BUCKET_ALL},
-        {"POST", "/repos/o/r/issues/1/labels", "{}", PACE_WRITE, BUCKET_ALL},
-        {"POST", "/repos/o/r/issues/1/comments/2/reactions", "{}", PACE_WRITE, BUCKET_ALL},
-        {"POST", "/repos/o/r/pulls/1/reviews", "{}", PACE_NOTIFY, BUCKET_ALL},
-        {"PUT", "/orgs/o/memberships/u", "{}", PACE_NOTIFY, BUCKET_ALL},
-        {"DELETE", "/orgs/o/memberships/u", NULL, PACE_WRITE, BUCKET_ALL},
-        {"POST", "/graphql", "{\"query\":\"{ viewer { login } }\"}", PACE_NONE, BUCKET_GRAPHQL},
+        {"GET", "/repos/o/r/issues/1/comments", NULL, PACE_NONE, RESOURCE_CORE},
+        {"HEAD", "/repos/o/r", NULL, PACE_NONE, RESOURCE_CORE},
+        {"GET", "/search/code", NULL, PACE_NONE, RESOURCE_SEARCH},
+        {"GET", "/searches", NULL, PACE_NONE, RESOURCE_CORE},
+        {"POST", "/repos/o/r/issues/1/comments", "{}", PACE_NOTIFY, RESOURCE_CORE},
+        {"PATCH", "/repos/o/r/issues/comments/1", "{}", PACE_WRITE, RESOURCE_CORE},
+        {"POST", "/repos/o/r/issues/1/labels", "{}", PACE_WRITE, RESOURCE_CORE},
+        {"POST", "/repos/o/r/issues/1/comments/2/reactions", "{}", PACE_WRITE, RESOURCE_CORE},
+        {"POST", "/repos/o/r/pulls/1/reviews", "{}", PACE_NOTIFY, RESOURCE_CORE},
+        {"PUT", "/orgs/o/memberships/u", "{}", PACE_NOTIFY, RESOURCE_CORE},
+        {"DELETE", "/orgs/o/memberships/u", NULL, PACE_WRITE, RESOURCE_CORE},
+        {"POST", "/graphql", "{\"query\":\"{ viewer { login } }\"}", PACE_NONE, RESOURCE_GRAPHQL},
         {"POST", "/graphql", "{\"query\":\"query mutation { a(mutation: 1) }\"}", PACE_WRITE,
-         BUCKET_GRAPHQL}, /* a query of that name: on the safe side */
-        {"POST", "/graphql", "{\"query\":\"query q { a(mutation: \\\"mutation\\\") }\"}", PACE_NONE,
-         BUCKET_GRAPHQL},
-        {"POST", "/graphql", "{\"query\":\"# a\\rmutation { a }\"}", PACE_WRITE, BUCKET_GRAPHQL},
-        {"POST", "/graphql", "{\"query\":\"mut\\u0061tion { a }\"}", PACE_WRITE, BUCKET_GRAPHQL},
+         RESOURCE_GRAPHQL}, /* a query of that name: in doubt a mutation */
+        {"POST", "/graphql", "{\"query\":\"# a\\rmutation { a }\"}", PACE_WRITE, RESOURCE_GRAPHQL},
+        {"POST", "/graphql", "{\"query\":\"mut\\u0061tion { a }\"}", PACE_WRITE, RESOURCE_GRAPHQL},
         {"POST", "/graphql", "{\"query\":\"{ a }\",\"qu\\u0065ry\":\"{ a }\"}", PACE_NOTIFY,
-         BUCKET_GRAPHQL}, /* which of them counts is not said anywhere */
-        {"POST", "/graphql", "{\"query\":1}", PACE_NOTIFY, BUCKET_GRAPHQL},
-        {"POST", "/graphql", "[]", PACE_NOTIFY, BUCKET_GRAPHQL},
-        {"POST", "/graphql", "{\"query\":\"# mutation\\nquery q { mutation }\"}", PACE_NONE,
-         BUCKET_GRAPHQL},
+         RESOURCE_GRAPHQL}, /* no document says which of them counts */
+        {"POST", "/graphql", "{\"query\":1}", PACE_NOTIFY, RESOURCE_GRAPHQL},
+        {"POST", "/graphql", "[]", PACE_NOTIFY, RESOURCE_GRAPHQL},
         {"POST", "/graphql", "{\"query\":\"fragment f on X { a } mutation { addStar { b } }\"}",
-         PACE_WRITE, BUCKET_GRAPHQL},
+         PACE_WRITE, RESOURCE_GRAPHQL},
         {"POST", "/graphql", "{\"query\":\"mutation($a: ID!) { addComment { b } }\"}", PACE_NOTIFY,
-         BUCKET_GRAPHQL},
+         RESOURCE_GRAPHQL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *body = cases[i].body;
-        struct request_kind kind =
-            request_kind_of(cases[i].method, cases[i].path, body, body ? strlen(body) : 0);
-        if (kind.pace != cases[i].pace || kind.bucket != cases[i].bucket) {
-            fail_msg("%s %s %s: pace %d, bucket %d", cases[i].method, cases[i].path,
-                     body ? body : "", (int)kind.pace, (int)kind.bucket);
+        struct request_class class =
+            classify_request(cases[i].method, cases[i].path, body, body ? strlen(body) : 0);
+        if (class.pace != cases[i].pace || class.resource != cases[i].resource) {
+            fail_msg("%s %s %s: pace %d, resource %d", cases[i].method, cases[i].path,
+                     body ? body : "", (int)class.pace, (int)class.resource);
+        }
+    }
+}
+
+/* Each document is a mutation to at least one lexer; the others see a string or a comment. */
+static void a_document_with_the_word_mutation_is_a_mutation(void **state) {
+    (void)state;
+    static const char *const mutations[] = {
+        "mutation { a }",
+        "{a(b: \\\"\\\"\\\"c\\\"\\\"\\\"\\\"\\\")} mutation {d} #\\\"",
+        "{a(b: \\\"c\\nd\\\")} mutation {e}",
+        "{a(b: \\\"\\n\\\")} mutation {c(d: \\\"\\\")}",
+        "{a} # b\\rmutation {c}",
+        "{a} # b\\u2028mutation {c}",
+        "{a(b: 5mutation)}",
+        "query q { a(b: \\\"mutation\\\") }",
+        "# mutation\\n{ a }",
+        "query q { mutation }",
+        "\\ufeffmutation{a}",
+    };
+    static const char *const queries[] = {
+        "{ __schema { mutationType { name } } }",
+        "query mutations { a }",
+        "{ permutation }",
+        "{ a(b: \\\"Mutation\\\") }",
+        "query x_mutation_y { mutation_ _mutation mutation1 }",
+    };
+    char body[200];
+    for (size_t i = 0; i < sizeof mutations / sizeof *mutations; i++) {
+        int bytes = snprintf(body, sizeof body, "{\"query\":\"%s\"}", mutations[i]);
+        if (broker_graphql_reads(body, (size_t)bytes)) {
+            fail_msg("%s counts as a read", mutations[i]);
+        }
+    }
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        int bytes = snprintf(body, sizeof body, "{\"query\":\"%s\"}", queries[i]);
+        if (!broker_graphql_reads(body, (size_t)bytes)) {
+            fail_msg("%s counts as a mutation", queries[i]);
         }
     }
 }
@@ -576,7 +610,8 @@ int main(void) {
         LIMITS_TEST(a_drain_puts_off_who_waits_and_lets_go_who_need_not),
         LIMITS_TEST(a_wait_is_known_to_the_next_host_on_the_store),
         cmocka_unit_test(rejections_are_forgotten_after_a_minute_and_bounded),
-        cmocka_unit_test(every_request_has_its_kind),
+        cmocka_unit_test(classifies_each_request),
+        cmocka_unit_test(a_document_with_the_word_mutation_is_a_mutation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The cached tokens and the requests for new ones. */
+#include "broker/token_cache.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/lru_map.h"
+#include "base/mailbox.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "broker/response.h"
+#include "broker/token_denials.h"
+
+#include <snekomatic/types.h>
+
+#include <assert.h>
+#include <string.h>
+#include <time.h>
+
+#define RENEW_BEFORE_S 60
+#define FRESH_MS 15000
+#define PERMISSIONS_SHOWN 200
+#define KEY_MAX (1u << 20)
+
+TAILQ_HEAD(token_waiters, token_waiter);
+
+struct token {
+    struct lru_entry entry;
+    char *installation, *permissions, *repository;
+    struct token_cache *cache;
+    struct secret text;
+    uint64_t token_id;
+    /* Monotonic. */
+    int64_t renew_at_ms, created_at_ms;
+    /* NULL: none in progress. */
+    struct app_request *request;
+    /* The plugin that it is for; "": the host. */
+    char asker[INBOX_NAME_MAX + 1];
+    int64_t requested_at_ms;
+    struct token_waiters waiters;
+};
+
+struct token_cache {
+    const struct app_client *client;
+    struct etag_cache *etags;
+    struct lru_map map;
+    uint64_t last_token_id;
+    struct token_denials denials;
+};
+
+static struct token *token_of(struct lru_entry *entry) {
+    return CONTAINER_OF(entry, struct token, entry);
+}
+
+static void free_request(struct token *token) {
+    if (token->request) {
+        app_request_finish(token->request);
+        free(STEAL(token->request));
+    }
+}
+
+/* Also drops the responses that were cached under it. */
+static void forget_text(struct token *token) {
+    if (token->text.data) {
+        etag_cache_drop(token->cache->etags, token->token_id);
+    }
+    secret_finish(&token->text);
+}
+
+static void free_token(struct token *token) {
+    assert(TAILQ_EMPTY(&token->waiters));
+    free_request(token);
+    forget_text(token);
+    free(token->installation);
+    free(token->permissions);
+    free(token->repository);
+    free(token);
+}
+
+static bool is_in_use(const struct lru_entry *entry, void *context) {
+    (void)context;
+    return CONTAINER_OF(entry, const struct token, entry)->request != NULL;
+}
+
+static void on_evict(struct lru_entry *entry, void *context) {
+    (void)context;
+    free_token(token_of(entry));
+}
+
+struct token_cache *token_cache_new(const struct app_client *client, struct etag_cache *etags) {
+    struct token_cache *cache = calloc(1, sizeof *cache);
+    if (cache) {
+        cache->client = client;
+        cache->etags = etags;
+        lru_map_init(&cache->map, &(struct lru_map_options){.entries_max = TOKEN_CACHE_MAX,
+                                                            .is_in_use = is_in_use,
+                                                            .on_evict = on_evict});
+    }
+    return cache;
+}
+
+void token_cache_free(struct token_cache *cache) {
+    if (cache) {
+        lru_map_finish(&cache->map);
+        free(cache);
+    }
+}
+
+static int build_key(const struct token_waiter *waiter, struct buffer *key) {
+    int failed = lru_map_key_part(key, waiter->installation);
+    failed |= lru_map_key_part(key, waiter->permissions);
+    failed |= lru_map_key_part(key, waiter->repository);
+    return failed ? -1 : 0;
+}
+
+static struct token *find_token(struct token_cache *cache, const struct token_waiter *waiter) {
+    AUTO_BUFFER struct buffer key = BUFFER_INIT(KEY_MAX);
+    if (build_key(waiter, &key) < 0) {
+        return NULL;
+    }
+    struct lru_entry *entry = lru_map_find(&cache->map, key.data, key.bytes);
+    return entry ? token_of(entry) : NULL;
+}
+
+static struct token *add_token(struct token_cache *cache, const struct token_waiter *waiter) {
+    AUTO_BUFFER struct buffer key = BUFFER_INIT(KEY_MAX);
+    struct token *token = calloc(1, sizeof *token);
+    if (!token) {
+        return NULL;
+    }
+    token->cache = cache;
+    TAILQ_INIT(&token->waiters);
+    token->installation = strdup(waiter->installation);
+    token->permissions = strdup(waiter->permissions);
+    token->repository = strdup(waiter->repository);
+    if (!token->installation || !token->permissions || !token->repository ||
+        build_key(waiter, &key) < 0 ||
+        lru_map_put(&cache->map, &token->entry, key.data, key.bytes, 0) < 0) {
+        free_token(token);
+        return NULL;
+    }
+    return token;
+}
+
+/* The request named the repository alone, and GitHub gave a token for another owner's. */
+static bool is_foreign(const struct token *token, const struct buffer *body) {
+    struct json_value name;
+    const char *json = body->data ? body->data : "";
+    if (!token->repository[0] ||
+        !json_find(json, body->bytes, "repositories[0].full_name", &name) ||
+        name.type != JSON_STRING) {
+        return false;
+    }
+    AUTO_FREE char *text = malloc(name.raw_bytes);
+    if (!text) {
+        return true;
+    }
+    size_t bytes = json_unescape(name.raw + 1, name.raw_bytes - 2, text);
+    return bytes != strlen(token->repository) || strncasecmp(text, token->repository, bytes) != 0;
+}
+
+/* Explains GitHub's rejection to this waiter. */
+static int32_t explain(const struct http_transfer *transfer, const struct token_waiter *waiter,
+                       struct error *err) {
+    char wanted[PERMISSIONS_SHOWN + 1], where[101];
+    text_clean(wanted, sizeof wanted, waiter->permissions, strlen(waiter->permissions));
+    text_clean(where, sizeof where, waiter->installation, strlen(waiter->installation));
+    if (waiter->repository[0] &&
+        ((transfer->status == 201 && transfer->outcome == SNEK_E_VALIDATION) ||
+         (transfer->status == 422 && strcasestr(transfer->error.text, "repositor")))) {
+        char which[201];
+        text_clean(which, sizeof which, waiter->repository, strlen(waiter->repository));
+        error_set(err, "installation %s does not reach the repository %s (%s)", where, which,
+                  transfer->error.text);
+        return SNEK_E_VALIDATION;
+    }
+    if (transfer->status == 422) {
+        error_set(err,
+                  "plugin %s declares the permissions %s, which installation %s does not "
+                  "grant: add them to the app's settings, then let an owner accept them "
+                  "where the app is installed (%s)",
+                  waiter->plugin ? waiter->plugin : "?", wanted, where, transfer->error.text);
+        return SNEK_E_NOT_GRANTED;
+    }
+    if (transfer->status == 404) {
+        error_set(err, "installation %s: the app is not installed there any more (%s)", where,
+                  transfer->error.text);
+        return SNEK_E_FORBIDDEN; /* a plugin would read NOT_FOUND as a response: "no member" */
+    }
+    *err = transfer->error;
+    error_wrap(err, "no token for installation %s", where);
+    return transfer->outcome;
+}
+
+static void grant(struct token *token, struct token_waiter *waiter) {
+    struct token_result result = {.text = token->text.data,
+                                  .token_id = token->token_id,
+                                  .fresh = clock_monotonic_ms() - token->created_at_ms < FRESH_MS};
+    waiter->on_token(waiter, &result);
+}
+
+static void serve_waiters(struct token *token, const struct app_request *request) {
+    const struct http_transfer *transfer = &request->transfer;
+    struct token_waiter *waiter;
+    while ((waiter = TAILQ_FIRST(&token->waiters))) {
+        token_cache_forget(waiter);
+        if (transfer->outcome == 0) {
+            grant(token, waiter);
+        } else {
+            struct error err;
+            struct token_result result = {
+                .error = &err, .gone = transfer->status == 404, .until_ms = request->until_ms};
+            result.outcome = explain(transfer, waiter, &err);
+            waiter->on_token(waiter, &result);
+        }
+    }
+}
+
+/* "2016-07-11T22:14:10Z"; 0 when it is none. */
+static time_t parse_time(const struct json_value *value) {
+    char text[32];
+    struct tm utc = {0};
+    if (value->type != JSON_STRING || value->raw_bytes - 2 >= sizeof text) {
+        return 0;
+    }
+    memcpy(text, value->raw + 1, value->raw_bytes - 2);
+    text[value->raw_bytes - 2] = '\0';
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+    return end && strcmp(end, "Z") == 0 ? timegm(&utc) : 0;
+}
+
+/* Only characters that may stand in a header. */
+static bool is_token(const struct json_value *value) {
+    if (value->type != JSON_STRING || value->raw_bytes < 3 || value->raw_bytes - 2 > TOKEN_MAX) {
+        return false;
+    }
+    for (size_t i = 1; i < value->raw_bytes - 1; i++) {
+        if (value->raw[i] <= ' ' || value->raw[i] >= 0x7F || value->raw[i] == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* 0, or -1 when the response has no usable token. */
+static int store_token(struct token *token, const struct buffer *body) {
+    struct json_value text, expires;
+    const char *json = body->data ? body->data : "";
+    if (!json_find(json, body->bytes, "token", &text) || !is_token(&text) ||
+        !json_find(json, body->bytes, "expires_at", &expires)) {
+        return -1;
+    }
+    time_t expires_s = parse_time(&expires);
+    struct secret copy;
+    if (expires_s <= 0 || secret_copy(&copy, text.raw + 1, text.raw_bytes - 2) < 0) {
+        return -1;
+    }
+    forget_text(token);
+    token->text = copy;
+    token->token_id = ++token->cache->last_token_id;
+    /* Expiry by GitHub's clock, counted from now on by the monotonic one. */
+    int64_t there_s = clock_wall_ms() / 1000 + transport_skew_s(token->cache->client->transport);
+    token->created_at_ms = clock_monotonic_ms();
+    token->renew_at_ms =
+        token->created_at_ms + ((int64_t)expires_s - there_s - RENEW_BEFORE_S) * 1000;
+    return 0;
+}
+
+static bool counts(const struct token *token) {
+    return token->repository[0] && token->asker[0];
+}
+
+/* The plugin caused it: no rate limit, and no fault of the host's (a key unknown to GitHub). */
+static bool is_rejection(const struct http_transfer *transfer) {
+    bool rejected = transfer->status >= 400 && transfer->status < 500 && transfer->status != 401 &&
+                    transfer->outcome != SNEK_E_RATE_LIMITED;
+    return rejected || (transfer->status == 201 && transfer->outcome == SNEK_E_VALIDATION);
+}
+
+static void count_rejection(const struct token *token, const struct http_transfer *transfer) {
+    struct token_waiter asker = {.plugin = token->asker,
+                                 .installation = token->installation,
+                                 .permissions = token->permissions,
+                                 .repository = token->repository};
+    struct error err;
+    if (counts(token) && is_rejection(transfer)) {
+        token_denials_count(&token->cache->denials, token->asker, token->installation,
+                            explain(transfer, &asker, &err));
+    }
+}
+
+static void on_token_response(struct app_request *request) {
+    struct token *token = request->context;
+    struct http_transfer *transfer = &request->transfer;
+    if (transfer->outcome == 0 && is_foreign(token, &transfer->response)) {
+        transfer->outcome = SNEK_E_VALIDATION; /* the token is wiped with its response */
+        error_set(&transfer->error, "GitHub gave a token for another owner's repository");
+    } else if (transfer->outcome == 0 && store_token(token, &transfer->response) < 0) {
+        transfer->outcome = SNEK_E_SERVER;
+        error_set(&transfer->error, "%s %s answered %d without a token that can be used",
+                  transfer->method, transfer->path, (int)transfer->status);
+    }
+    log_event(SNEK_LEVEL_INFO, "token", LOG_TEXT("installation", token->installation),
+              LOG_TEXT("permissions", token->permissions),
+              LOG_TEXT("repository", token->repository[0] ? token->repository : NULL),
+              LOG_NUMBER("status", transfer->status),
+              LOG_NUMBER("ms", clock_monotonic_ms() - token->requested_at_ms));
+    count_rejection(token, transfer);
+    serve_waiters(token, request);
+    free_request(token);
+}
+
+/* NULL: no memory. */
+static char *body_of(const struct token *token) {
+    AUTO_BUFFER struct buffer body = BUFFER_INIT(SIZE_MAX / 2);
+    const char *slash = strchr(token->repository, '/');
+    bool all = !token->permissions[0];
+    int failed = buffer_printf(&body, "{%s%s", all ? "" : "\"permissions\":", token->permissions);
+    if (slash) { /* GitHub takes the name alone: the owner is the installation's account */
+        failed |= buffer_append_text(&body, all ? "\"repositories\":[" : ",\"repositories\":[");
+        failed |= buffer_append_json_string(&body, slash + 1, strlen(slash + 1));
+        failed |= buffer_append_text(&body, "]");
+    }
+    failed |= buffer_append_text(&body, "}");
+    return failed ? NULL : buffer_steal(&body);
+}
+
+static char *path_of(const struct token *token) {
+    char *path = NULL;
+    char *installation = curl_easy_escape(NULL, token->installation, 0);
+    if (!installation || asprintf(&path, "/app/installations/%s/access_tokens", installation) < 0) {
+        path = NULL;
+    }
+    curl_free(installation);
+    return path;
+}
+
+static int32_t request_token(struct token *token, const struct token_waiter *waiter,
+                             struct error *err) {
+    assert(!token->request);
+    snprintf(token->asker, sizeof token->asker, "%s", waiter->plugin ? waiter->plugin : "");
+    int32_t denied = 0;
+    if (counts(token)) {
+        denied =
+            token_denials_check(&token->cache->denials, token->asker, token->installation, err);
+    }
+    if (denied < 0) {
+        return denied;
+    }
+    AUTO_FREE char *path = path_of(token);
+    AUTO_FREE char *body = body_of(token);
+    token->request = calloc(1, sizeof *token->request);
+    if (!path || !body || !token->request) {
+        free(STEAL(token->request));
+        error_set(err, "no memory");
+        return SNEK_E_FAILED;
+    }
+    int32_t outcome =
+        app_request_init(token->request, token->cache->client, "POST", path, body, err);
+    if (outcome < 0) {
+        free_request(token);
+        return outcome;
+    }
+    token->request->on_done = on_token_response;
+    token->request->context = token;
+    token->requested_at_ms = clock_monotonic_ms();
+    app_send(token->request);
+    return 0;
+}
+
+void token_cache_get(struct token_cache *cache, struct token_waiter *waiter) {
+    struct token *token = find_token(cache, waiter);
+    assert(!waiter->token);
+    if (!token) {
+        token = add_token(cache, waiter);
+    }
+    if (token && token->text.data && clock_monotonic_ms() < token->renew_at_ms) {
+        grant(token, waiter);
+        return;
+    }
+    struct error err;
+    struct token_result rejection = {.outcome = SNEK_E_FAILED, .error = &err};
+    error_set(&err, "no memory");
+    if (token && !token->request) {
+        rejection.outcome = request_token(token, waiter, &err);
+    }
+    if (token && token->request) {
+        waiter->token = token;
+        TAILQ_INSERT_TAIL(&token->waiters, waiter, link);
+    } else {
+        waiter->on_token(waiter, &rejection);
+    }
+}
+
+void token_cache_forget(struct token_waiter *waiter) {
+    if (waiter->token) {
+        TAILQ_REMOVE(&waiter->token->waiters, waiter, link);
+        waiter->token = NULL;
+    }
+}
+
+void token_cache_drop(struct token_cache *cache, const struct token_waiter *waiter,
+                      uint64_t token_id) {
+    struct token *token = find_token(cache, waiter);
+    if (token && token->token_id == token_id) {
+        forget_text(token);
+    }
+}

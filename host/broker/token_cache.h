@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Installation tokens, which GitHub narrowed to the permissions that were asked for. Cached per
+ * (installation, permissions, repository) until a minute before they expire; the least recently
+ * used ones leave when there are too many. One token request is in progress for each, however many
+ * wait.
+ *
+ * Threads: the broker's alone. */
+#ifndef SNEK_BROKER_TOKEN_CACHE_H
+#define SNEK_BROKER_TOKEN_CACHE_H
+
+#include "broker/app_client.h"
+#include "broker/etag_cache.h"
+
+#define TOKEN_CACHE_MAX 4096
+/* Bytes. GitHub's tokens grow: some have 520 characters and more already. */
+#define TOKEN_MAX 4096
+
+struct token_cache;
+struct token;
+
+struct token_result {
+    /* 0, or a negative enum snek_error with `error`. SNEK_E_REQUEUE: the app itself is at a limit,
+     * until `until_ms` (wall). */
+    int32_t outcome;
+    int64_t until_ms;
+    /* The token, borrowed during the call; NULL when there is none. */
+    const char *text;
+    /* Identifies it for token_cache_drop(). */
+    uint64_t token_id;
+    /* Created within the last seconds: not all of GitHub may know it yet. */
+    bool fresh;
+    /* Denied because the app is not installed there any more. */
+    bool gone;
+    const struct error *error;
+};
+
+struct token_waiter {
+    /* Borrowed until on_token(). */
+    const char *plugin, *installation, *permissions;
+    /* "owner/name", the only repository that the token reaches; "": all. */
+    const char *repository;
+    void (*on_token)(struct token_waiter *waiter, const struct token_result *result);
+
+    /* The cache's: not NULL while it waits. */
+    struct token *token;
+    TAILQ_ENTRY(token_waiter) link;
+};
+
+/* When a token leaves, its entries leave `etags`. NULL: no memory. */
+struct token_cache *token_cache_new(const struct app_client *client, struct etag_cache *etags);
+/* Takes NULL. Wipes. No waiter may be left. */
+void token_cache_free(struct token_cache *cache);
+
+/* on_token() may be called before this returns. `permissions` go to GitHub unchanged. */
+void token_cache_get(struct token_cache *cache, struct token_waiter *waiter);
+/* Waiting or not. */
+void token_cache_forget(struct token_waiter *waiter);
+
+/* GitHub rejected the token: wipes it, unless a newer one is cached already. */
+void token_cache_drop(struct token_cache *cache, const struct token_waiter *waiter,
+                      uint64_t token_id);
+
+#endif

@@ -3,6 +3,7 @@
 are changed, requests as the app."""
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -86,6 +87,22 @@ def test_token_prints_what_github_takes(fake, start_bot):
         {"issues": "read"}
     asked = [r["body"] for r in fake.requests() if r["path"].endswith("/access_tokens")]
     assert asked == [{}, {"permissions": {"issues": "read"}, "repositories": ["terrarium"]}]
+
+
+def test_the_helps_git_command_hands_the_token_to_git_alone(fake, start_bot):
+    host = start_bot(plugins=["ping"])
+    found = re.search(r"^  git -c credential\.helper='(!.*?)' clone https://\S+$",
+                      snekomatic(host, "token", "--help"), re.M | re.S)
+    helper = found.group(1).replace("12345", str(snek.INSTALLATION))
+    path = f"{snek.program('snekomatic').parent}:/usr/bin:/bin"
+    result = subprocess.run(
+        ["git", "-c", "credential.helper=", "-c", f"credential.helper={helper}", "credential", "fill"],
+        input="protocol=https\nhost=github.com\n\n", capture_output=True, text=True, timeout=60,
+        cwd=host.folder, check=True,
+        env=snek.clean_environment(**host.env, PATH=path, HOME=host.folder, GIT_TERMINAL_PROMPT=0))
+    filled = dict(line.split("=", 1) for line in result.stdout.splitlines())
+    assert filled["username"] == "x-access-token"
+    assert filled["password"] in {token["token"] for token in fake._control("GET", "tokens")["tokens"]}
 
 
 @pytest.mark.parametrize("words,status,part", [

@@ -99,6 +99,17 @@ def make_jwt(key_path, issuer=APP_ID, issued_s=-60, expires_s=60, algorithm="RS2
     return f"{text}.{base64url(signed.stdout)}"
 
 
+def wait_until(condition, what, timeout=None, pause_s=0.02):
+    """Waits until the condition is true, and returns its value. `what` describes it for the failure:
+    a text, or a function that is called then."""
+    deadline = time.monotonic() + (PATIENCE_S if timeout is None else timeout)
+    while not (value := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"in vain: {what() if callable(what) else what}")
+        time.sleep(pause_s)
+    return value
+
+
 # -- logfmt --------------------------------------------------------------------------------------
 
 _FIELD = re.compile(r'([A-Za-z0-9_.-]+)=("(?:[^"\\]|\\.)*"|[^ ]*)')
@@ -385,16 +396,16 @@ class FakeGitHub:
 
     def wait_requests(self, count=1, timeout=None, **narrowed):
         """Waits until `count` such requests have been completed or dropped; returns them."""
-        deadline = time.monotonic() + (PATIENCE_S if timeout is None else timeout)
-        while True:
-            found = [entry for entry in self.requests(**narrowed) if "dropped" in entry]
-            if len(found) >= count:
-                return found
-            if time.monotonic() > deadline:
-                seen = [(entry["method"], entry["path"], entry["status"])
-                        for entry in self.requests()]
-                raise AssertionError(f"{len(found)} of {count} requests {narrowed}; seen: {seen}")
-            time.sleep(0.02)
+        def found():
+            entries = [entry for entry in self.requests(**narrowed) if "dropped" in entry]
+            return entries if len(entries) >= count else None
+
+        def seen():
+            entries = [(entry["method"], entry["path"], entry["status"])
+                       for entry in self.requests()]
+            return f"{count} requests {narrowed}; seen: {entries}"
+
+        return wait_until(found, seen, timeout)
 
     def unexpected(self):
         """Requests that were rejected though no test asked for it: a test ends by looking here.
@@ -668,10 +679,7 @@ def is_running(pid):
 def wait_until_gone(pids, timeout=None):
     """Waits until none of the processes runs. A killed process still accepts connections for a
     moment, so a test that expects its successor's response waits here first."""
-    deadline = time.monotonic() + (PATIENCE_S if timeout is None else timeout)
-    while left := [pid for pid in pids if is_running(pid)]:
-        assert time.monotonic() < deadline, f"processes {left} do not end"
-        time.sleep(0.01)
+    wait_until(lambda: not any(map(is_running, pids)), f"the end of {pids}", timeout)
 
 
 def children(parent):

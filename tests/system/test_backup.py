@@ -34,10 +34,7 @@ class Load:
             time.sleep(self.pause_s)
 
     def wait(self, count):
-        deadline = time.monotonic() + snek.PATIENCE_S
-        while len(self.acknowledged) < count:
-            assert time.monotonic() < deadline, len(self.acknowledged)
-            time.sleep(0.01)
+        snek.wait_until(lambda: len(self.acknowledged) >= count, lambda: len(self.acknowledged))
         return list(self.acknowledged)
 
     def stop(self):

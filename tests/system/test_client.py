@@ -62,10 +62,8 @@ def graphql(document, connection=None, show=None, **variables):
 def said(host, delivery, count):
     """What the plugin said of each step: "CODE STATUS WHAT"."""
     for step in range(count):
-        deadline = time.monotonic() + snek.PATIENCE_S
-        while len(host.log(msg="plugin", delivery=delivery)) <= step:
-            assert time.monotonic() < deadline, host.process.output()
-            time.sleep(0.01)
+        snek.wait_until(lambda: len(host.log(msg="plugin", delivery=delivery)) > step,
+                        host.process.output)
     return [line["text"].split(" ", 1)[1] for line in host.log(msg="plugin", delivery=delivery)]
 
 
@@ -340,10 +338,7 @@ def test_a_token_that_expires_in_mid_run_is_renewed_and_the_run_goes_on(fake, ho
     delivery = ask(host, get(MEMBER, show="state"),
                    {"request": f"PUT {INVITED}", "body": {"role": "member"}, "show": "state"},
                    {"request": f"POST {REPO}/issues/12/comments", "body": {"body": "Hello"}})
-    deadline = time.monotonic() + snek.PATIENCE_S
-    while not fake.requests(path=MEMBER):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    snek.wait_until(lambda: fake.requests(path=MEMBER), "the request")
     fake.expire_tokens()
     fake._control("POST", "release")
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"

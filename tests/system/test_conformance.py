@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import time
 import urllib.parse
@@ -15,6 +14,7 @@ import urllib.parse
 import pytest
 
 import snek
+from conftest import postgres
 from store_client import ALL, ORG, Client, mint
 from store_client import REPO as TERRARIUM
 
@@ -58,9 +58,7 @@ def description(tmp_path_factory):
 @contextlib.contextmanager
 def prism(mode, *arguments):
     """The server, running; its URL."""
-    with socket.socket() as free:  # it cannot pick one itself
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = postgres.free_port()
     server = snek.Process([NODE, f"{MODULES}/@stoplight/prism-cli/dist/index.js", mode, "-h",
                            "127.0.0.1", "-p", str(port), *arguments], snek.clean_environment())
     try:

@@ -647,8 +647,7 @@ def test_a_delay_ends_when_it_is_released(fake, app):
     responses = []
     asking = threading.Thread(target=lambda: responses.append(app("GET", "/app").status))
     asking.start()
-    while not fake.requests(path="/app"):
-        time.sleep(0.01)
+    snek.wait_until(lambda: fake.requests(path="/app"), "the request")
     fake._control("POST", "release")
     asking.join(snek.PATIENCE_S)
     assert responses == [200]
@@ -694,10 +693,8 @@ def test_a_delivery_is_sent_signed_and_logged(fake, app):
         "installation_id": 7, "repository_id": 8, "throttled_at": None}
     again = app("POST", f"/app/hook/deliveries/{entry['id']}/attempts")
     assert (again.status, again.json) == (202, {})
-    deadline = time.monotonic() + snek.PATIENCE_S
-    while len(seen) < 2 or fake.deliveries()[1]["status"] == "pending":
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    snek.wait_until(lambda: len(seen) == 2 and fake.deliveries()[1]["status"] != "pending",
+                    fake.deliveries)
     assert seen[1][1] == body and seen[1][0]["X-GitHub-Delivery"] == entry["guid"]
     newest = deliveries(app).json[0]
     assert newest["redelivery"] and newest["guid"] == entry["guid"] and newest["id"] != entry["id"]

@@ -4,7 +4,6 @@
 import pathlib
 import re
 import subprocess
-import time
 
 import pytest
 
@@ -296,10 +295,8 @@ def test_what_is_interrupted_leaves_nothing_behind(tmp_path):
     process = subprocess.Popen(
         [snek.program("snekomatic-test"), "run", "--plugins", snek.program("trouble.so").parent,
          scenario], env=snek.clean_environment(TMPDIR=folder), stdout=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + snek.PATIENCE_S
-    while not any("msg=started" in log.read_text() for log in folder.rglob("host.log")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    snek.wait_until(lambda: any("msg=started" in log.read_text()
+                                for log in folder.rglob("host.log")), "the run's start")
     process.terminate()
     output = process.communicate(timeout=60)[0]
     assert "interrupted" in output

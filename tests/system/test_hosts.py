@@ -3,6 +3,7 @@
 and what one leaves undone goes on elsewhere; and a server that is away is a 503, not a loss."""
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -39,16 +40,15 @@ def ended(hosts, **wanted):
 
 def wait_done(hosts, deliveries, timeout=30):
     """Waits until each is done somewhere; the line of each."""
-    deadline = time.monotonic() + timeout
-    while True:
-        lines = {line["delivery"]: line for line in ended(hosts)}
-        missing = [delivery for delivery in deliveries if delivery not in lines]
-        if not missing:
-            return lines
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not done: {missing}\n" +
-                                 "\n--\n".join(host.process.output(20) for host in hosts))
-        time.sleep(0.05)
+    def lines():
+        return {line["delivery"]: line for line in ended(hosts)}
+
+    def missing():
+        return (f"not done: {set(deliveries) - set(lines())}\n" +
+                "\n--\n".join(host.process.output(20) for host in hosts))
+
+    snek.wait_until(lambda: set(deliveries) <= set(lines()), missing, timeout, pause_s=0.05)
+    return lines()
 
 
 def test_three_hosts_share_what_one_is_given_and_none_does_anothers(start_hosts):
@@ -99,14 +99,21 @@ def test_what_a_host_says_that_was_paused_past_its_lease_is_rejected(fake, start
     wait_done(hosts, [again])
 
 
-def test_a_request_that_waits_while_its_lease_lapses_is_not_sent(fake, start_bot, store):
+def intents(database, store):
+    """How many effects the journal has."""
+    schema = re.search(r"store_\d+", store)[0]
+    return int(database.sql(f"SELECT count(*) FROM {schema}.journal WHERE kind = 'effect'")[0])
+
+
+def test_a_request_that_waits_while_its_lease_lapses_is_not_sent(fake, start_bot, store, database):
     config = {"store": {"url": store}, "dispatch": {"delay_ms": 0, "lease_ms": LEASE_MS},
               "github": {"notify_interval_ms": 3000, "write_interval_ms": 1000}}
     paused, other = [start_bot(f"host{i}", plugins=["effects"], config=config) for i in range(2)]
     comments = "/repos/sneks-united/terrarium/issues/12/comments"
     delivery = paused.deliver("effects", trouble("comment_twice", text="hi"))
     fake.wait_requests(method="POST", path=comments)
-    time.sleep(0.8)  # the second one's intent is committed by then, and it waits for its pace
+    # The second one's intent is committed, and it waits for its pace.
+    snek.wait_until(lambda: intents(database, store) == 2, "the second intent")
     pids = paused.kill("host", signal.SIGSTOP)
     try:
         other.wait_log(msg="done", delivery=delivery, timeout=30)
@@ -144,9 +151,7 @@ def test_a_delivery_that_github_sends_to_two_hosts_runs_once(start_hosts):
     wait_done(hosts, deliveries)
     # A redelivery (its run had ended already) is another 202; each 202 is one run.
     queued = sum(response.status == 202 for response in responses)
-    deadline = time.monotonic() + 20
-    while len(ended(hosts)) < queued and time.monotonic() < deadline:
-        time.sleep(0.05)
+    snek.wait_until(lambda: len(ended(hosts)) >= queued, lambda: (len(ended(hosts)), queued))
     assert len(ended(hosts)) == queued
 
 

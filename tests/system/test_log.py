@@ -60,14 +60,11 @@ def flood(host):
 
 def wait_done(host, count):
     """Until so many runs are done, by the store."""
-    deadline = time.monotonic() + 3 * snek.PATIENCE_S
     with contextlib.closing(sqlite3.connect(host.folder / "snekomatic.db")) as store:
-        while True:
-            states = dict(store.execute("SELECT state, count(*) FROM runs GROUP BY state"))
-            if states == {"done": count}:
-                return
-            assert time.monotonic() < deadline, states
-            time.sleep(0.05)
+        def states():
+            return dict(store.execute("SELECT state, count(*) FROM runs GROUP BY state"))
+
+        snek.wait_until(lambda: states() == {"done": count}, states, 3 * snek.PATIENCE_S)
 
 
 def test_a_reader_that_stands_still_costs_lines_only_and_is_told_how_many(host):
@@ -102,10 +99,7 @@ def test_a_host_that_dies_is_started_again_though_nobody_reads(host):
     assert deliver(host, 20) == [202] * 20
     for sig in (signal.SIGKILL, signal.SIGABRT):
         old = host.kill("host", sig)
-        deadline = time.monotonic() + snek.PATIENCE_S
-        while host.pids("host") in ([], old):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        snek.wait_until(lambda: host.pids("host") not in ([], old), "the next host")
         host.wait_ready()
         assert deliver(host, 20) == [202] * 20
     wait_done(host, 60)

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 import snek
+from conftest import postgres
 
 ATTEMPTS = r"/app/hook/deliveries/\d+/attempts"
 
@@ -37,8 +38,8 @@ def make(start_bot, fake):
     first pass is over."""
     def make_bot(minutes=10, **options):
         bot = start_bot(plugins=["trouble"], config={
+            "server": {"listen": f"127.0.0.1:{postgres.free_port()}"},
             "github": {"recover_interval_minutes": minutes}, **options})
-        bot.file.write_text(bot.file.read_text().replace("127.0.0.1:0", f"127.0.0.1:{bot.port}"))
         fake.settings(webhook_url=f"{bot.url}/webhook/github", webhook_secret=snek.WEBHOOK_SECRET)
         if minutes:
             # Otherwise the first pass may list a delivery that is on its way and seems to be old.

@@ -30,11 +30,11 @@ def metrics(host):
 
 
 def wait_metric(host, name, value):
-    deadline = time.monotonic() + snek.PATIENCE_S
-    while (found := metrics(host)).get(name) != value:
-        assert time.monotonic() < deadline, (name, found)
-        time.sleep(0.1)
-    return found
+    def found():
+        values = metrics(host)
+        return values if values.get(name) == value else None
+
+    return snek.wait_until(found, lambda: (name, metrics(host)), pause_s=0.1)
 
 
 @pytest.fixture
@@ -158,10 +158,7 @@ def test_waiting_reports_are_sent_before_the_end(start_bot, reports):
     host = reporting(start_bot, reports)
     for _ in range(5):
         host.deliver("trouble", trouble("fail"))
-    deadline = time.monotonic() + snek.PATIENCE_S
-    while len(host.log(msg="dead")) < 5:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    snek.wait_until(lambda: len(host.log(msg="dead")) == 5, host.process.output)
     host.stop()
     assert len(reports.events) == 5
 

@@ -94,7 +94,7 @@ static int32_t read_invitation(struct snek_run *run, struct invitation *invitati
     }
     char organization[NAME_MAX_BYTES + 1];
     lower_case(organization, sizeof organization, invitation->organization);
-    (void)snprintf(invitation->entry, sizeof invitation->entry, "%s/%" PRId64, organization, id);
+    snprintf(invitation->entry, sizeof invitation->entry, "%s/%" PRId64, organization, id);
     return 0;
 }
 
@@ -222,10 +222,10 @@ static int32_t check_words(const struct snek_host *host, const char *text) {
         size_t bytes = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz_");
         if (bytes > 0 && at[bytes + 1] == '}' && !snek_parameter_at(at, names, SNEK_COUNT(names))) {
             char sentence[256];
-            (void)snprintf(sentence, sizeof sentence,
-                           "plugin.config: nothing fills {%.*s}; there are {user}, {organization} "
-                           "and {repository}, and in message {guide_url}, {code_url} and {ask}",
-                           (int)(bytes < 40 ? bytes : 40), at + 1);
+            snprintf(sentence, sizeof sentence,
+                     "plugin.config: nothing fills {%.*s}; there are {user}, {organization} "
+                     "and {repository}, and in message {guide_url}, {code_url} and {ask}",
+                     (int)(bytes < 40 ? bytes : 40), at + 1);
             return snek_reject_start(host, sentence);
         }
     }

@@ -26,11 +26,11 @@ struct own {
 static int is_earlier(struct snek_run *run, struct snek_response *opened, uint32_t n,
                       enum occasion occasion, const struct own *own) {
     char path[SNEK_PATH_MAX];
-    int is_pull = snek_response_exists(run, opened, snek_item(path, "", n, "pull_request"));
-    int64_t number = snek_response_integer(run, opened, snek_item(path, "", n, "number"), 0);
+    int is_pull = snek_response_exists(run, opened, snek_item_path(path, "", n, "pull_request"));
+    int64_t number = snek_response_integer(run, opened, snek_item_path(path, "", n, "number"), 0);
     if (occasion == MERGE) {
-        const char *merged_at =
-            snek_response_string(run, opened, snek_item(path, "", n, "pull_request.merged_at"));
+        const char *merged_at = snek_response_string(
+            run, opened, snek_item_path(path, "", n, "pull_request.merged_at"));
         return number != own->number && merged_at && own->merged_at &&
                strcmp(merged_at, own->merged_at) < 0;
     }
@@ -50,7 +50,7 @@ static int32_t is_first(struct snek_run *run, enum occasion occasion, const char
         snek_request(run, "GET", OPENED, parameters, SNEK_COUNT(parameters), NULL, 0, &opened);
     int32_t first = 1;
     for (uint32_t n = 0;
-         result == 0 && first && snek_response_exists(run, opened, snek_item(path, "", n, ""));
+         result == 0 && first && snek_response_exists(run, opened, snek_item_path(path, "", n, ""));
          n++) {
         first = !is_earlier(run, opened, n, occasion, own);
     }
@@ -71,8 +71,8 @@ static int32_t welcome(struct snek_run *run, enum occasion occasion, const char 
                        const struct own *own) {
     const char *const *texts = (const char *const *)run->state;
     char entry[80];
-    (void)snprintf(entry, sizeof entry, "%s %" PRId64 " %" PRId64, keys[occasion],
-                   snek_integer(run, "repository.id", 0), id);
+    snprintf(entry, sizeof entry, "%s %" PRId64 " %" PRId64, keys[occasion],
+             snek_integer(run, "repository.id", 0), id);
     if (!*texts[occasion]) {
         return snek_skip(run, "no text is configured for this");
     }

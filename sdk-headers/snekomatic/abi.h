@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The frozen head of what a plugin exports: the one file here that never changes. By it any host,
- * however old or new, can tell whether it may look at the rest.
+/* The frozen head of a plugin's descriptor. This is the one file that never changes: by the head
+ * any host, old or new, decides whether it may read the rest.
  *
- * Versions. MAJOR changes when old plugins cannot be understood any more; a host rejects another
- * major than its own. MINOR grows with every addition at the end of a struct or enum; a plugin says
- * with `required_minor` the oldest host that it accepts, and a host rejects a plugin that requires
- * a newer one. Everything else is compatible in both directions. */
+ *   host reads: magic -> major -> required_minor -> struct_bytes -> the rest of the descriptor
+ *                 |        |           |               |
+ *      no plugin -'        |           |               '- too short for ABI MAJOR.0: rejected
+ *        another major ----'           '- larger than the host's minor: rejected
+ *
+ * MAJOR changes when hosts and plugins can no longer understand each other. A host rejects a plugin
+ * of another major. MINOR grows with every member that is added at the end of a struct or enum. A
+ * plugin states in `required_minor` the oldest host that it accepts. Everything else is compatible
+ * in both directions. */
 #ifndef SNEKOMATIC_ABI_H
 #define SNEKOMATIC_ABI_H
 
@@ -15,20 +20,26 @@
 extern "C" {
 #endif
 
-#define SNEK_ABI_MAGIC 0x4B454E53u /* "SNEK", read as little-endian bytes */
+/* "SNEK", read as little-endian bytes. */
+#define SNEK_ABI_MAGIC 0x4B454E53u
 
 struct snek_abi_head {
-    uint32_t magic;          /* SNEK_ABI_MAGIC [since 1.0] */
-    uint16_t major;          /* of the headers that the plugin was built with [since 1.0] */
-    uint16_t minor;          /* of the same [since 1.0] */
-    uint16_t required_minor; /* the oldest host minor that it accepts [since 1.0] */
-    uint16_t reserved;       /* 0 [since 1.0] */
-    uint32_t struct_bytes;   /* sizeof the whole descriptor, as the plugin knows it [since 1.0] */
+    /* SNEK_ABI_MAGIC. */
+    uint32_t magic;
+    /* The ABI of the headers that the plugin was built with. */
+    uint16_t major;
+    uint16_t minor;
+    /* The oldest host minor that the plugin accepts. */
+    uint16_t required_minor;
+    /* 0. */
+    uint16_t reserved;
+    /* The size of the whole descriptor in the plugin's headers: bytes. */
+    uint32_t struct_bytes;
 };
 
-/* The one symbol that a plugin exports: a function of this name that takes nothing and returns a
- * pointer to its descriptor (struct snek_plugin in plugin.h), which is constant and lives as long
- * as the plugin is loaded. */
+/* The one symbol that a plugin exports: a function that takes nothing and returns a pointer to the
+ * descriptor (struct snek_plugin in plugin.h). The descriptor is constant and stays valid while the
+ * plugin is loaded. */
 #define SNEK_ENTRY_SYMBOL "snek_plugin_entry"
 
 #ifdef __cplusplus

@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Service "commands", revision 1: slash commands, and the place where they were given.
+/* Service "commands", revision 1: the words of a slash command, and replies to the text that holds
+ * it.
+ *
+ *   a person writes     "/label bug P1"          the plugin's handler of `label`
+ *   GitHub delivers     issue_comment.created    argument(run, 0) "/label"
+ *                                                argument(run, 1) "bug"
+ *                                                argument(run, 2) "P1"
+ *   reply(run, "Done")  -> a comment on the same issue
+ *   react(run, "eyes")  -> a reaction to the comment
  *
  * A command is a line `/name words…` of plain text in a top-level paragraph of a new issue, pull
- * request, comment, review or review comment, parsed as GitHub-flavoured Markdown: not in quotes,
- * lists, code or HTML, and not with inline markup. The bot never answers itself. */
+ * request, comment, review or review comment. The worker parses the text as GitHub-flavoured
+ * Markdown: lines in quotes, lists, code or HTML, and lines with inline markup, are not commands.
+ * The bot never obeys itself. */
 #ifndef SNEKOMATIC_COMMANDS_H
 #define SNEKOMATIC_COMMANDS_H
 
@@ -17,25 +26,29 @@ extern "C" {
 #define SNEK_COMMANDS_REVISION 1
 
 struct snek_commands_service {
-    uint32_t bytes;    /* sizeof this struct, as the host knows it [since 1.0] */
-    uint32_t reserved; /* 0 [since 1.0] */
+    /* The size of this struct in the host. */
+    uint32_t bytes;
+    /* 0. */
+    uint32_t reserved;
 
-    /* The n-th word of the command line, split at white space; 0 is "/name". NULL past the last, or
-     * outside of a command's handler. Borrowed until the handler returns; never blocks. [since 1.0]
-     */
+    /* The n-th word of the command line, which is split at white space. Word 0 is "/name". NULL
+     * past the last word, and outside of a command's handler. Borrowed until the handler returns.
+     * Never blocks. */
     const char *(*argument)(struct snek_run *run, uint32_t n);
 
-    /* What was written: the Markdown of the new issue, comment or review. Borrowed until the
-     * handler returns; data is NULL when this event has none; never blocks. [since 1.0] */
+    /* The Markdown of the new issue, pull request, comment or review. Empty when its author left it
+     * empty; `data` is NULL when the event has no such text. Borrowed until the handler returns.
+     * Never blocks. */
     struct snek_text (*body)(struct snek_run *run);
 
-    /* Comments where the event happened: on the issue or pull request, or in the review comment's
-     * thread. Blocks. 0, or a negative enum snek_error; SNEK_E_NO_TARGET when the event
-     * has no such place. [since 1.0] */
+    /* Posts a comment on the issue or pull request, or in the thread of the review comment. Copies
+     * `markdown`. Blocks until GitHub responds. 0, or a negative enum snek_error with a reason:
+     * SNEK_E_NO_TARGET when the event has no such target. */
     int32_t (*reply)(struct snek_run *run, const char *markdown);
 
-    /* Adds a reaction (+1, -1, laugh, confused, heart, hooray, rocket or eyes) to what was written.
-     * Blocks. As reply(); a review has no place for reactions. [since 1.0] */
+    /* Adds a reaction to the text: "+1", "-1", "laugh", "confused", "heart", "hooray", "rocket" or
+     * "eyes". Blocks until GitHub responds. Returns as reply() does. A review takes no reactions.
+     */
     int32_t (*react)(struct snek_run *run, const char *reaction);
 };
 

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Service "event", revision 1: the webhook that is being handled. Nothing here blocks. Texts are
- * borrowed until the handler returns. */
+/* Service "event", revision 1: the webhook delivery that the run handles.
+ *
+ *   GitHub -- X-GitHub-Event: issues ---------> name()         "issues"
+ *          -- X-GitHub-Delivery: 72d3… -------> delivery()     "72d3…"
+ *          -- {"action": "opened", … ---------> action()       "opened"
+ *          --  "installation": {"id": 7}, … --> installation() "7"
+ *          --  "issue": {"number": 12}, …} ---> find(run, "issue.number", &value)
+ *
+ * No slot blocks or fails. All texts are borrowed until the handler returns. */
 #ifndef SNEKOMATIC_EVENT_H
 #define SNEKOMATIC_EVENT_H
 
@@ -13,47 +20,60 @@ extern "C" {
 #define SNEK_EVENT_SERVICE "event"
 #define SNEK_EVENT_REVISION 1
 
-/* What a path leads to. */
+/* The kind of a JSON value. */
 enum snek_kind {
-    SNEK_ABSENT = 0, /* nothing [since 1.0] */
-    SNEK_NULL = 1,   /* [since 1.0] */
-    SNEK_FALSE = 2,  /* [since 1.0] */
-    SNEK_TRUE = 3,   /* [since 1.0] */
-    SNEK_NUMBER = 4, /* [since 1.0] */
-    SNEK_STRING = 5, /* [since 1.0] */
-    SNEK_OBJECT = 6, /* [since 1.0] */
-    SNEK_ARRAY = 7,  /* [since 1.0] */
+    /* The path leads nowhere. */
+    SNEK_ABSENT = 0,
+    SNEK_NULL = 1,
+    SNEK_FALSE = 2,
+    SNEK_TRUE = 3,
+    SNEK_NUMBER = 4,
+    SNEK_STRING = 5,
+    SNEK_OBJECT = 6,
+    SNEK_ARRAY = 7,
 };
 
 struct snek_value {
-    uint32_t kind;         /* enum snek_kind [since 1.0] */
-    uint32_t is_integer;   /* 1: `integer` holds the number, exactly [since 1.0] */
-    int64_t integer;       /* [since 1.0] */
-    struct snek_text text; /* a string, decoded; of anything else its JSON [since 1.0] */
+    /* enum snek_kind. */
+    uint32_t kind;
+    /* 1 when `integer` is exactly the number, else 0. */
+    uint32_t is_integer;
+    int64_t integer;
+    /* A string, decoded. The JSON of any other value. */
+    struct snek_text text;
 };
 
 struct snek_event_service {
-    uint32_t bytes;    /* sizeof this struct, as the host knows it [since 1.0] */
-    uint32_t reserved; /* 0 [since 1.0] */
+    /* The size of this struct in the host. */
+    uint32_t bytes;
+    /* 0. */
+    uint32_t reserved;
 
-    /* The X-GitHub-Event header; never NULL. [since 1.0] */
+    /* The header X-GitHub-Event. Never NULL. */
     const char *(*name)(struct snek_run *run);
-    /* The payload's `action`; "" when it has none; never NULL. [since 1.0] */
+
+    /* The payload's `action`; "" when it has none. Never NULL. */
     const char *(*action)(struct snek_run *run);
-    /* The X-GitHub-Delivery header, which names the delivery; never NULL. [since 1.0] */
+
+    /* The header X-GitHub-Delivery, which identifies the delivery. Never NULL. */
     const char *(*delivery)(struct snek_run *run);
-    /* The installation's id, as text, for it is opaque; never NULL. [since 1.0] */
+
+    /* The id of the installation, an opaque text. Never NULL. */
     const char *(*installation)(struct snek_run *run);
-    /* Which attempt this is, from 1. [since 1.0] */
+
+    /* The number of this attempt, from 1. */
     int64_t (*attempt)(struct snek_run *run);
-    /* The payload's JSON, for those who bring a library of their own. [since 1.0] */
+
+    /* The whole payload as JSON, for plugins that bring their own parser. */
     struct snek_text (*payload)(struct snek_run *run);
-    /* Finds `path` ("pull_request.labels[0].name") in the payload and fills `value`. Returns its
-     * kind, SNEK_ABSENT when there is nothing (or memory is short). A path has the keys of objects,
-     * with dots between them, and [n] for the n-th of an array, from 0: "rules[0].words[2]",
-     * "[0].id" where the whole is an array. The empty path is the whole. No path leads to a key
-     * that has a "." or a "[" in it, or is empty: take the object around it, as JSON. [since 1.0]
-     */
+
+    /* Finds `path` in the payload, fills `value` (which may be NULL) and returns its kind:
+     * SNEK_ABSENT when the path leads nowhere or memory is short.
+     *
+     * A path consists of the keys of objects with dots between them, and of [n] for the n-th item
+     * of an array, from 0: "pull_request.labels[0].name", or "[0].id" when the whole is an array.
+     * The empty path is the whole payload. A key that is empty, or that contains "." or "[", has no
+     * path: find the object around it, as JSON. */
     uint32_t (*find)(struct snek_run *run, const char *path, struct snek_value *value);
 };
 

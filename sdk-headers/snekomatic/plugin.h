@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a plugin is: a constant descriptor, returned by the one function that it exports.
+/* A plugin: a shared object with one exported function, which returns a constant descriptor.
  *
- *   host                        worker (a process of the plugin's own)
- *    |  start, load              |
- *    |-------------------------->| dlopen, snek_plugin_entry() -> descriptor
- *    |                           | create(host, &state)
- *    |<--------------------------| what it subscribes to, its commands, its permissions
- *    |  a delivery that matches  |
- *    |-------------------------->| handler(run) ... blocks as it likes ... returns a result
- *    |          ...              |      (up to `concurrency` of them at once, each on its thread)
- *    |  stop                     |
- *    |-------------------------->| destroy(state), exit
+ *   host                             worker, the process of this one plugin
+ *    |  starts it                     |
+ *    |------------------------------->| dlopen(), snek_plugin_entry() -> descriptor
+ *    |                                | create(host, &state)
+ *    |<-------------------------------| permissions, subscriptions, commands
+ *    |  a delivery that matches       |
+ *    |------------------------------->| handler(run): blocks as long as it needs, returns a result
+ *    |<-------------------------------| result and reason
+ *    |     ...                        |   (up to `concurrency` runs at once, each on its own
+ * thread) |  closes the socket             |
+ *    |------------------------------->| destroy(state), then the process ends
  *
- * The descriptor is data: the host lists what a plugin wants without running a handler.
+ * The descriptor is data: the host lists what a plugin subscribes to without running a handler.
  *
  * The smallest plugin:
  *
@@ -40,100 +41,127 @@ extern "C" {
 
 struct snek_host; /* host.h */
 
-/* One plugin's handling of one delivery. Valid until the handler returns, on the handler's own
- * thread. Made and owned by the host. */
+/* The plugin's handling of one delivery. The host owns it. It is valid until the handler returns.
+ */
 struct snek_run {
-    const struct snek_host *host; /* the vtable, for this run [since 1.0] */
-    void *state;                  /* what create() gave; NULL without create [since 1.0] */
+    /* The vtable for this run. */
+    const struct snek_host *host;
+    /* The state that create() set; NULL without create(). */
+    void *state;
 };
 
-/* A handler. It may block. It is called on a thread with 512 KiB of stack, up to `concurrency` of
- * them at the same time. Returns an enum snek_result, or a negative enum snek_error. */
+/* A handler. It may block. The host calls it on a thread with 512 KiB of stack; up to `concurrency`
+ * handlers run at the same time. Returns an enum snek_result, or a negative enum snek_error. */
 typedef int32_t (*snek_handler)(struct snek_run *run);
 
-/* A permission that the app must be granted, as GitHub names them ("members", "write"):
- * docs.github.com "Permissions required for GitHub Apps". Tokens are asked for with these only;
- * a plugin that declares none gets {"metadata", "read"}. */
+/* A permission that the GitHub App needs, by the names of GitHub's page "Permissions required for
+ * GitHub Apps". The host requests tokens with these permissions only. For a plugin that declares
+ * none it requests {"metadata", "read"}. */
 struct snek_permission {
-    const char *name;   /* "issues" [since 1.0] */
-    const char *access; /* "read", "write" or "admin" [since 1.0] */
+    /* "issues". */
+    const char *name;
+    /* "read", "write" or "admin". */
+    const char *access;
 };
 
 enum snek_filter_kind {
-    SNEK_IS = 0,     /* the field is the one value given [since 1.0] */
-    SNEK_IN = 1,     /* the field is one of the values given [since 1.0] */
-    SNEK_EXISTS = 2, /* the field is there, and is not null [since 1.0] */
+    /* The field equals the one value. */
+    SNEK_IS = 0,
+    /* The field equals one of the values. */
+    SNEK_IN = 1,
+    /* The field is present and not null. */
+    SNEK_EXISTS = 2,
 };
 
 #define SNEK_FILTER_VALUES_MAX 8
 
-/* A condition on a field of the payload. Values are compared with the field's text: a string as it
- * is, a number as it is written, "true", "false" or "null". A field that is absent never matches.
- */
+/* A condition on a field of the payload. The host compares values with the text of the field: a
+ * string itself, a number as the payload writes it, "true", "false" or "null". An absent field
+ * never matches. */
 struct snek_filter {
-    const char *path;  /* "pull_request.merged", "labels[0].name" [since 1.0] */
-    uint32_t kind;     /* enum snek_filter_kind [since 1.0] */
-    uint32_t reserved; /* 0 [since 1.0] */
-    const char *values[SNEK_FILTER_VALUES_MAX]; /* up to the first NULL [since 1.0] */
+    /* "pull_request.merged", "labels[0].name"; event.h has the grammar. */
+    const char *path;
+    /* enum snek_filter_kind. */
+    uint32_t kind;
+    /* 0. */
+    uint32_t reserved;
+    /* Up to the first NULL. */
+    const char *values[SNEK_FILTER_VALUES_MAX];
 };
 
 #define SNEK_SUBSCRIPTION_FILTERS_MAX 4
 
 /* An event that the plugin handles. All of its filters must match. When several subscriptions match
- * one delivery, their handlers are called in the table's order, then the commands', within one run,
- * until one does not return SNEK_DONE or SNEK_SKIPPED. */
+ * a delivery, the host calls their handlers in the order of the table, then those of the commands,
+ * all in one run. It stops at the first result other than SNEK_DONE and SNEK_SKIPPED. */
 struct snek_subscription {
-    const char *event;    /* "pull_request": the X-GitHub-Event header [since 1.0] */
-    const char *action;   /* "closed"; NULL for any, or for an event that has none [since 1.0] */
-    snek_handler handler; /* [since 1.0] */
-    struct snek_filter
-        filters[SNEK_SUBSCRIPTION_FILTERS_MAX]; /* up to the first NULL path [since 1.0] */
+    /* "pull_request": the header X-GitHub-Event. */
+    const char *event;
+    /* "closed"; NULL for any action, and for an event that has none. */
+    const char *action;
+    snek_handler handler;
+    /* Up to the first whose path is NULL. */
+    struct snek_filter filters[SNEK_SUBSCRIPTION_FILTERS_MAX];
 };
 
-/* Who may give a command, by `author_association` of what they wrote. Others are ignored, with a
- * line in the log. */
+/* The people who may use a command, by the `author_association` of their text. The host ignores
+ * others, with a line in the log. */
 enum snek_who {
-    SNEK_WHO_ANYBODY = 0,      /* [since 1.0] */
-    SNEK_WHO_COLLABORATOR = 1, /* COLLABORATOR, MEMBER or OWNER [since 1.0] */
-    SNEK_WHO_MEMBER = 2,       /* MEMBER or OWNER [since 1.0] */
-    SNEK_WHO_OWNER = 3,        /* OWNER [since 1.0] */
+    SNEK_WHO_ANYBODY = 0,
+    /* COLLABORATOR, MEMBER or OWNER. */
+    SNEK_WHO_COLLABORATOR = 1,
+    /* MEMBER or OWNER. */
+    SNEK_WHO_MEMBER = 2,
+    /* OWNER. */
+    SNEK_WHO_OWNER = 3,
 };
 
-/* A slash command: a line of a new issue, pull request, comment, review or review comment that
- * starts with `/name`, as commands.h says. No two plugins of a host may have the same. */
+/* A slash command: a line that starts with `/name`, as commands.h describes. A host rejects two
+ * plugins with the same command. */
 struct snek_command {
-    const char *name;     /* "ping": without the slash, no white space [since 1.0] */
-    const char *usage;    /* for people: "/ping: answers pong" [since 1.0] */
-    uint32_t who;         /* enum snek_who [since 1.0] */
-    uint32_t reserved;    /* 0 [since 1.0] */
-    snek_handler handler; /* snek_argument() gives the words [since 1.0] */
+    /* "ping": without the slash, and without white space. Upper and lower case differ. */
+    const char *name;
+    /* For people: "/ping: answers pong". */
+    const char *usage;
+    /* enum snek_who. */
+    uint32_t who;
+    /* 0. */
+    uint32_t reserved;
+    /* snek_argument() returns the words of the command. */
+    snek_handler handler;
 };
 
-/* The descriptor. A table's `_bytes` is the size of one item, as the plugin knows it; SNEK_TABLE
- * fills all three. Names are at most 100 bytes, tables at most 256 items. */
+/* The descriptor. Names are at most 100 bytes, tables at most 256 items. The `_bytes` of a table is
+ * the size of one item in the plugin's headers; SNEK_TABLE sets it. */
 struct snek_plugin {
-    struct snek_abi_head head; /* SNEK_PLUGIN fills it [since 1.0] */
-    const char *name; /* a-z, 0-9, - and _; unique in a host; its sets and keys are stored under it
-                         [since 1.0] */
-    const char *version; /* for people [since 1.0] */
-    const char *summary; /* for people, one line [since 1.0] */
+    /* SNEK_PLUGIN sets it. */
+    struct snek_abi_head head;
+    /* a-z, 0-9, - and _. Unique in a host. The plugin's sets and keys are stored under it. */
+    const char *name;
+    /* For people. */
+    const char *version;
+    /* For people: one line. */
+    const char *summary;
 
-    const struct snek_permission *permissions;     /* [since 1.0] */
-    uint32_t permissions_count;                    /* [since 1.0] */
-    uint32_t permissions_bytes;                    /* [since 1.0] */
-    const struct snek_subscription *subscriptions; /* [since 1.0] */
-    uint32_t subscriptions_count;                  /* [since 1.0] */
-    uint32_t subscriptions_bytes;                  /* [since 1.0] */
-    const struct snek_command *commands;           /* [since 1.0] */
-    uint32_t commands_count;                       /* [since 1.0] */
-    uint32_t commands_bytes;                       /* [since 1.0] */
+    const struct snek_permission *permissions;
+    uint32_t permissions_count;
+    uint32_t permissions_bytes;
+    const struct snek_subscription *subscriptions;
+    uint32_t subscriptions_count;
+    uint32_t subscriptions_bytes;
+    const struct snek_command *commands;
+    uint32_t commands_count;
+    uint32_t commands_bytes;
 
-    /* Optional. Called once, on the worker's main thread, before any handler: checks the
-     * configuration (snek_config_…) and makes what the handlers share. 0, or negative after
-     * snek_reject_start(), which rejects to start, with that sentence. `host` is valid until
-     * destroy() returns. [since 1.0] */
+    /* Optional. The host calls it once, on the worker's main thread, before any handler. It checks
+     * the configuration (snek_config_…) and sets `*state`, which all handlers share and which the
+     * plugin owns. 0; or negative after snek_reject_start(): then the plugin does not start, and
+     * the host shows the sentence. `host` is valid until destroy() returns. It may block, but the
+     * host waits for it only for seconds. */
     int32_t (*create)(const struct snek_host *host, void **state);
-    /* Optional. Called once, when no handler runs any more; not after a crash. [since 1.0] */
+
+    /* Optional. The host calls it once, on the worker's main thread, when no handler runs any more.
+     * After a crash it is not called. */
     void (*destroy)(void *state);
 };
 
@@ -148,13 +176,13 @@ struct snek_plugin {
 
 #define SNEK_COUNT(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
 
-/* The three members of a table that is an array of that very name. */
+/* Sets the three members of a table from an array of the same name. */
 #define SNEK_TABLE(array)                                                                          \
     .array = (array), .array##_count = SNEK_COUNT(array),                                          \
     .array##_bytes = (uint32_t)sizeof((array)[0])
 
-/* Defines the descriptor and the one exported function. In C++, which before C++20 has no
- * designated initialisers, fill a `struct snek_plugin` and write the function by hand. */
+/* Defines the descriptor and the one exported function. C++ before C++20 has no designated
+ * initialisers: there, fill a `struct snek_plugin` and write the function by hand. */
 #define SNEK_PLUGIN(...)                                                                           \
     static const struct snek_plugin snek_plugin_descriptor = {.head = SNEK_ABI_HEAD, __VA_ARGS__}; \
     SNEK_EXPORT const struct snek_plugin *snek_plugin_entry(void);                                 \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The whole SDK. */
+/* Includes the whole SDK. Begin with plugin.h, which shows the life of a plugin. */
 #ifndef SNEKOMATIC_SNEKOMATIC_H
 #define SNEKOMATIC_SNEKOMATIC_H
 

@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Service "store", revision 1: what a plugin remembers, for good: sets of texts, and values by key.
- * When a call returns, it is on the disk. Entries and keys are at most 512 bytes, values 64 KiB;
- * `scope` is an enum snek_scope. Every call blocks shortly. A negative return is SNEK_E_STORE or
- * SNEK_E_INVALID, with the reason left for the run. */
+/* Service "store", revision 1: sets of texts, and values by key, that outlive the run.
+ *
+ *   scope SNEK_SCOPE_PLUGIN        one namespace for all installations
+ *   scope SNEK_SCOPE_INSTALLATION  one namespace for each installation
+ *     |- set "invited"    { "mona", "hubot" }     set_has, set_add, set_remove
+ *     '- key "last-run"   -> "2026-01-31"         get, put, remove
+ *
+ * When a slot returns, the change is on disk. Set names are at most 100 bytes, entries and keys at
+ * most 512 bytes, all UTF-8; values are at most 64 KiB of any bytes. Arguments are copied.
+ *
+ * Every slot blocks until the host's store responds. Errors are SNEK_E_STORE (the store failed),
+ * SNEK_E_INVALID (an argument is invalid) and SNEK_E_CANCELLED, each with a reason. */
 #ifndef SNEKOMATIC_STORE_H
 #define SNEKOMATIC_STORE_H
 
@@ -15,23 +23,32 @@ extern "C" {
 #define SNEK_STORE_SERVICE "store"
 #define SNEK_STORE_REVISION 1
 
+/* `scope` is an enum snek_scope. */
 struct snek_store_service {
-    uint32_t bytes;    /* sizeof this struct, as the host knows it [since 1.0] */
-    uint32_t reserved; /* 0 [since 1.0] */
+    /* The size of this struct in the host. */
+    uint32_t bytes;
+    /* 0. */
+    uint32_t reserved;
 
-    /* 1 when `entry` is in the set, else 0. Blocks. [since 1.0] */
+    /* 1 when `entry` is in the set, 0 when it is not, or a negative enum snek_error. */
     int32_t (*set_has)(struct snek_run *run, uint32_t scope, const char *set, const char *entry);
-    /* 1 when it was added, 0 when it was there. Blocks. [since 1.0] */
+
+    /* 1 when the entry was added, 0 when the set had it, or a negative enum snek_error. */
     int32_t (*set_add)(struct snek_run *run, uint32_t scope, const char *set, const char *entry);
-    /* 1 when it was removed, 0 when it was not there. Blocks. [since 1.0] */
+
+    /* 1 when the entry was removed, 0 when the set did not have it, or a negative enum snek_error.
+     */
     int32_t (*set_remove)(struct snek_run *run, uint32_t scope, const char *set, const char *entry);
-    /* 1 and `value` (borrowed until the handler returns) when the key is there, else 0. Blocks.
-     * [since 1.0] */
+
+    /* 1 and `*value`, borrowed until the handler returns; 0 when there is no such key; or a
+     * negative enum snek_error. */
     int32_t (*get)(struct snek_run *run, uint32_t scope, const char *key, struct snek_text *value);
-    /* 0. Blocks. [since 1.0] */
+
+    /* Sets the value of a key. 0, or a negative enum snek_error. */
     int32_t (*put)(struct snek_run *run, uint32_t scope, const char *key, const char *value,
                    uint64_t value_bytes);
-    /* 1 when it was deleted, 0 when it was not there. Blocks. [since 1.0] */
+
+    /* 1 when the key was removed, 0 when there was no such key, or a negative enum snek_error. */
     int32_t (*remove)(struct snek_run *run, uint32_t scope, const char *key);
 };
 

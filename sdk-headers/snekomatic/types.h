@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The small types that the whole SDK shares. Sizes are fixed; structs grow only at their end; what
- * is added carries a [since 1.N]. */
+/* The small types that the whole SDK shares.
+ *
+ * Sizes are fixed, and structs grow only at their end. A member without a tag is part of ABI 1.0;
+ * a member that was added later carries the tag "since" with its minor. */
 #ifndef SNEKOMATIC_TYPES_H
 #define SNEKOMATIC_TYPES_H
 
@@ -11,65 +13,96 @@
 extern "C" {
 #endif
 
-/* This SDK's version of the ABI. */
+/* The ABI of these headers. */
 #define SNEK_ABI_MAJOR 1
 #define SNEK_ABI_MINOR 0
 
-/* How a handler ends: one of these, or a negative enum snek_error, which is tried again later. */
+/* How a handler ends: one of these, or a negative enum snek_error.
+ *
+ *   handler returns ---+-- SNEK_DONE, SNEK_SKIPPED ---> the next matching handler, then the run
+ * ends
+ *                      +-- SNEK_RETRY ----------------> the run starts again after the given delay
+ *                      +-- SNEK_REJECTED -------------> the run ends and is never retried
+ *                      '-- a negative error ----------> the run starts again after a backoff
+ */
 enum snek_result {
-    SNEK_DONE = 0,     /* handled [since 1.0] */
-    SNEK_SKIPPED = 1,  /* nothing to do here; shown as such [since 1.0] */
-    SNEK_RETRY = 2,    /* try again after the time given to snek_retry_after() [since 1.0] */
-    SNEK_REJECTED = 3, /* cannot ever work; never tried again, shown with its reason [since 1.0] */
+    /* The plugin handled the delivery. */
+    SNEK_DONE = 0,
+    /* The plugin had nothing to do. The host shows the run as skipped, with its reason. */
+    SNEK_SKIPPED = 1,
+    /* The host retries the run after the delay that snek_retry_after() set. */
+    SNEK_RETRY = 2,
+    /* The run fails permanently. The host shows it with its reason and never retries it. */
+    SNEK_REJECTED = 3,
 };
 
-/* What can go wrong. Negative, so that `if (rc < 0) { return rc; }` passes it on, which makes the
- * host try the run again with backoff, with the reason that the failing call has left. */
+/* Errors are negative, so that `if (result < 0) { return result; }` passes them on. Then the host
+ * retries the run after a backoff. The call that failed has left the reason. */
 enum snek_error {
-    SNEK_E_FAILED = -1,          /* anything else [since 1.0] */
-    SNEK_E_INVALID = -2,         /* a call was made wrongly; the reason says how [since 1.0] */
-    SNEK_E_NOT_FOUND = -3,       /* GitHub: 404 or 410 [since 1.0] */
-    SNEK_E_FORBIDDEN = -4,       /* GitHub: 403 that is no rate limit, or 401 [since 1.0] */
-    SNEK_E_VALIDATION = -5,      /* GitHub: 400, 409 or 422 [since 1.0] */
-    SNEK_E_RATE_LIMITED = -6,    /* GitHub: 429, or 403 with its signs [since 1.0] */
-    SNEK_E_SERVER = -7,          /* GitHub: 5xx, or an answer that makes no sense [since 1.0] */
-    SNEK_E_NETWORK = -8,         /* no answer: name, connection, TLS [since 1.0] */
-    SNEK_E_TIMEOUT = -9,         /* none in time [since 1.0] */
-    SNEK_E_TOO_LARGE = -10,      /* more than the host carries [since 1.0] */
-    SNEK_E_FOREIGN_ORIGIN = -11, /* the URL leads away from the configured API [since 1.0] */
-    SNEK_E_CANCELLED = -12,      /* the host stops, or has given the run up [since 1.0] */
-    SNEK_E_NOT_GRANTED = -13,    /* the installation did not grant a declared permission; its runs
-                                    wait until it does [since 1.0] */
-    SNEK_E_NO_TARGET = -14,      /* this event has no place to reply or react [since 1.0] */
-    SNEK_E_STORE = -15,          /* the store could not [since 1.0] */
-    SNEK_E_STALE = -16,          /* the run is another's by now: what it asks is not done any more
-                                    [since 1.0] */
-    SNEK_E_REQUEUE = -17,  /* it would have to wait for long (a rate limit), or the host stops:
-                              return, whatever you return the run is made again later
-                              [since 1.0] */
-    SNEK_E_IN_DOUBT = -18, /* an earlier attempt may have sent this already, and it may not be
-                              repeated: see SNEK_REQUEST_REPEATABLE [since 1.0] */
+    /* Any other error. */
+    SNEK_E_FAILED = -1,
+    /* The plugin made a call with invalid arguments. The reason names them. */
+    SNEK_E_INVALID = -2,
+    /* GitHub responded with 404 or 410. */
+    SNEK_E_NOT_FOUND = -3,
+    /* GitHub responded with 401, or with 403 for another cause than a rate limit. */
+    SNEK_E_FORBIDDEN = -4,
+    /* GitHub responded with another 4xx: it rejects the request as it is. */
+    SNEK_E_VALIDATION = -5,
+    /* A rate limit: GitHub responded with 429, or with 403 and the headers of a limit. */
+    SNEK_E_RATE_LIMITED = -6,
+    /* GitHub responded with 5xx, or with a response that cannot be read. */
+    SNEK_E_SERVER = -7,
+    /* There was no response: name resolution, connection or TLS failed. */
+    SNEK_E_NETWORK = -8,
+    /* There was no response in time. */
+    SNEK_E_TIMEOUT = -9,
+    /* A request, response or list exceeds a limit of the host. */
+    SNEK_E_TOO_LARGE = -10,
+    /* The URL leads to another origin than the configured API. */
+    SNEK_E_FOREIGN_ORIGIN = -11,
+    /* The host stops, or the deadline of the run has passed. */
+    SNEK_E_CANCELLED = -12,
+    /* The installation did not grant a permission that the plugin declares. The host parks the
+     * plugin's runs of that installation until the permission is granted. */
+    SNEK_E_NOT_GRANTED = -13,
+    /* The event has no target for a reply or a reaction. */
+    SNEK_E_NO_TARGET = -14,
+    /* The host's store failed. */
+    SNEK_E_STORE = -15,
+    /* The run lost its lease: another attempt handles the delivery, so the host sends nothing more
+     * for this one. */
+    SNEK_E_STALE = -16,
+    /* The request would have to wait for a rate limit longer than 5 s, or the host stops. Return
+     * from the handler: the host ignores its result and starts the run again later. */
+    SNEK_E_REQUEUE = -17,
+    /* An earlier attempt may have sent this request already, and the host may not repeat it. See
+     * SNEK_REQUEST_REPEATABLE. */
+    SNEK_E_IN_DOUBT = -18,
 };
 
 enum snek_log_level {
-    SNEK_LOG_DEBUG = 0,   /* [since 1.0] */
-    SNEK_LOG_INFO = 1,    /* [since 1.0] */
-    SNEK_LOG_WARNING = 2, /* [since 1.0] */
-    SNEK_LOG_ERROR = 3,   /* [since 1.0] */
+    SNEK_LOG_DEBUG = 0,
+    SNEK_LOG_INFO = 1,
+    SNEK_LOG_WARNING = 2,
+    SNEK_LOG_ERROR = 3,
 };
 
-/* Whose a set or key is. */
+/* The owner of a stored set or key. */
 enum snek_scope {
-    SNEK_SCOPE_PLUGIN = 0,       /* one for the plugin, whatever the installation [since 1.0] */
-    SNEK_SCOPE_INSTALLATION = 1, /* one for each installation [since 1.0] */
+    /* One for the plugin, shared by all installations. */
+    SNEK_SCOPE_PLUGIN = 0,
+    /* One for each installation. */
+    SNEK_SCOPE_INSTALLATION = 1,
 };
 
-/* Text with its length in bytes. `data` also ends with a NUL that `bytes` does not count, so it
- * serves as a C string where no NUL can be within. `data` is NULL when there is no text. */
+/* A text with its length. A NUL that `bytes` does not count follows the text, so it is also a C
+ * string unless a NUL is within it. */
 struct snek_text {
-    const char
-        *data; /* borrowed: until the handler returns, unless the call says otherwise [since 1.0] */
-    uint64_t bytes; /* [since 1.0] */
+    /* Borrowed until the handler returns, unless the call's comment says otherwise. NULL when there
+     * is no text. */
+    const char *data;
+    uint64_t bytes;
 };
 
 #ifdef __cplusplus

@@ -1,58 +1,81 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Every member of every public struct and enum says since which version it is there, and none
-claims one that is yet to come."""
+"""Every member of the public structs and enums that came after ABI 1.0 says since which minor it
+exists: `[since 1.N]`. A member of 1.0 has no tag, and no tag names a minor that is yet to come. The
+layout-1.N.txt files say which member came when."""
 
+import pathlib
 import re
 
 import sdk
 
+HERE = pathlib.Path(__file__).resolve().parent
+
 BAD = """
 struct snek_bad {
-    uint32_t fine; /* as it should be [since 1.0] */
+    /* As it should be. */
+    uint32_t fine;
+    /* Its comment has a tag that it does not need. [since 1.0] */
+    uint32_t tagged;
+    /* [since
+       1.1] */
+    int32_t (*added)(struct snek_run *run, int32_t (*inner)(void));
     uint32_t bare;
-    /* Tells a lot, but not that. */
-    int32_t (*told)(struct snek_run *run, int32_t (*inner)(void));
-    /* Long before. [since 1.0] */
-    const char *const *before[4];
-    uint32_t early; /* [since 1.1] */
+    uint32_t early; /* [since 1.2] */
+    /* The wrong minor. [since 1.0] */
+    const char *const *wrong[4];
 };
 
 enum snek_worse {
-    SNEK_FINE = 1, /* [since
-                      1.0] */
+    SNEK_FINE = 1,
+    /* New in 1.1. */
     SNEK_BARE = 2,
 };
 """
+BAD_LAYOUTS = {(1, 0): "struct snek_bad.fine at 0\nstruct snek_bad.tagged at 4\nSNEK_FINE = 1\n"}
 
 
-def complaints(members, version):
+def first_minor(member, layouts, version):
+    """The version of the oldest layout that has the member, else the current one."""
+    if member.owner.startswith("enum"):
+        line = rf"^{member.name} = "
+    else:
+        line = rf"^{member.owner}\.{member.name} at "
+    has = [known for known, text in layouts.items() if re.search(line, text, re.M)]
+    return min(has, default=version)
+
+
+def complaints(members, layouts, version):
     found = []
     for member in members:
-        since = [tuple(map(int, pair)) for pair in sdk.SINCE.findall(member.comment)]
-        if len(since) != 1:
-            found.append(f"{member} has {len(since)} [since 1.N], not one")
-        elif since[0][0] != version[0] or since[0] > version:
-            found.append(f"{member} is said to be there since {since[0]}; this is {version}")
+        tags = [tuple(map(int, pair)) for pair in sdk.SINCE.findall(member.comment)]
+        first = first_minor(member, layouts, version)
+        want = [] if first[1] == 0 else [first]
+        if tags != want:
+            found.append(f"{member} has the tags {tags}, not {want}")
     return found
 
 
 tap = sdk.Tap()
 
-want = ["snek_bad.bare", "snek_bad.told", "snek_bad.early", "snek_worse.SNEK_BARE"]
-seen = [complaint.split()[2] for complaint in complaints(sdk.members(BAD, "bad.h"), (1, 0))]
-tap.ok(seen == want, "a member that lacks it, or is too early, is found", f"{seen}, not {want}")
+want = ["snek_bad.tagged", "snek_bad.bare", "snek_bad.early", "snek_bad.wrong",
+        "snek_worse.SNEK_BARE"]
+seen = [complaint.split()[2]
+        for complaint in complaints(sdk.members(BAD, "bad.h"), BAD_LAYOUTS, (1, 1))]
+tap.ok(seen == want, "a member with a missing or wrong tag is found", f"{seen}, not {want}")
 
+layouts = {tuple(map(int, re.findall(r"\d+", path.name))): path.read_text()
+           for path in HERE.glob("layout-*.txt")}
 members = sdk.all_members()
 for path in sdk.all_headers():
-    # What the reader of headers does not see, it cannot complain about.
+    # A member that the reader of headers does not see would never be found.
     text = sdk.without_comments(path.read_text())
     defined = re.findall(r"\b(?:struct|enum|union)\s+(\w*)\s*\{", text)
     owners = {m.owner.split()[1] for m in members if m.header == path.name}
     tap.ok(set(defined) == owners, f"{path.name}: all structs and enums are read",
            f"{sorted(defined)}, but read: {sorted(owners)}")
     mine = [m for m in members if m.header == path.name]
-    found = complaints(mine, sdk.current_version())
-    tap.ok(not found, f"{path.name}: each of {len(mine)} members says since when", "\n".join(found))
+    found = complaints(mine, layouts, sdk.current_version())
+    tap.ok(not found, f"{path.name}: the tags of {len(mine)} members are right", "\n".join(found))
 
 tap.ok(len(members) > 100, "there are members at all")
 tap.done()

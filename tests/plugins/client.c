@@ -11,7 +11,7 @@
 
 /* The path of `rest` in the step; the text is the caller's. */
 static const char *in_step(char path[SNEK_PATH_MAX], uint32_t step, const char *rest) {
-    return snek_item(path, "steps", step, rest);
+    return snek_item_path(path, "steps", step, rest);
 }
 
 static const char *text(struct snek_run *run, uint32_t step, const char *rest) {

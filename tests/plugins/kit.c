@@ -38,7 +38,7 @@ static int32_t show(struct snek_run *run) {
     char text[600], path[SNEK_PATH_MAX];
     snprintf(text, sizeof text, "days %d, loud %d, second %s, label %s, issue %s, body %s, %s",
              (int)config.days, (int)config.loud, config.second_name ? config.second_name : "none",
-             snek_string(run, snek_item(path, "issue.labels", 0, "name")),
+             snek_string(run, snek_item_path(path, "issue.labels", 0, "name")),
              snek_text_of(run, "issue.number"), snek_body(run),
              snek_now_ms(run) > 1700000000000 ? "now" : "long ago");
     return snek_reply(run, text);

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The comfortable way to the services: inline functions, compiled into the plugin, that cost no
- * ABI. Each is a line or two over the slot of the same name, whose comment has the details. */
+/* Inline functions over the services. They are compiled into the plugin, so they are no part of the
+ * ABI. Each calls the slot of the same name, whose comment has the details: ownership, threads,
+ * blocking and errors are those of the slot.
+ *
+ *   snek_string(run, "issue.title")     event->find()
+ *   snek_get(run, url, &response)       github->send()     blocks
+ *   snek_reply(run, "Hello!")           commands->reply()  blocks
+ *   snek_set_add(run, scope, set, x)    store->set_add()   blocks
+ *   snek_config_string(host, key, "")   config->find()     for create()
+ *   return snek_skip(run, "reason")     host->explain() */
 #ifndef SNEKOMATIC_CONVENIENCE_H
 #define SNEKOMATIC_CONVENIENCE_H
 
@@ -20,7 +28,7 @@
 extern "C" {
 #endif
 
-/* ---- the services; a host of this major has all of revision 1 ---- */
+/* ---- the services: never NULL, because every host of this major has revision 1 ---- */
 
 static inline const struct snek_event_service *snek_event(const struct snek_run *run) {
     return (const struct snek_event_service *)run->host->service(run->host, SNEK_EVENT_SERVICE,
@@ -47,7 +55,7 @@ static inline const struct snek_config_service *snek_config(const struct snek_ho
                                                              SNEK_CONFIG_REVISION);
 }
 
-/* ---- how a handler ends: return snek_skip(run, "not merged"); ---- */
+/* ---- the end of a handler: return snek_skip(run, "not merged"); ---- */
 
 static inline int32_t snek_skip(struct snek_run *run, const char *reason) {
     run->host->explain(run->host, run, reason, 0);
@@ -90,8 +98,8 @@ static inline int32_t snek_cancelled(struct snek_run *run) {
 
 /* ---- the event ---- */
 
-/* A text as a C string; NULL when it holds a NUL, which would end it early: of "mona\0x" as a login
- * only another's would be seen. Who wants such a text has it, with its length, from find(). */
+/* A text as a C string. NULL when a NUL is within it, because a C string would end there: the login
+ * "mona\0x" would look like another person's. find() gives such a text with its length. */
 static inline const char *snek_c_string(struct snek_text text) {
     return text.data && strlen(text.data) == text.bytes ? text.data : NULL;
 }
@@ -115,16 +123,17 @@ static inline int32_t snek_exists(struct snek_run *run, const char *path) {
     return snek_event(run)->find(run, path, &value) > SNEK_NULL;
 }
 
-/* The integer at `path`; `otherwise` when there is none. */
-static inline int64_t snek_integer(struct snek_run *run, const char *path, int64_t otherwise) {
+/* The integer at `path`; `fallback` when there is none. */
+static inline int64_t snek_integer(struct snek_run *run, const char *path, int64_t fallback) {
     struct snek_value value;
     return snek_event(run)->find(run, path, &value) == SNEK_NUMBER && value.is_integer
                ? value.integer
-               : otherwise;
+               : fallback;
 }
 
-/* Whatever is at `path` as text: a string as it is, a number as it is written, "true", an object's
- * JSON. NULL when there is nothing, or a NUL within a string. For parameters of URLs, say. */
+/* Any value at `path` as text: a string itself, a number as the payload writes it, "true", the JSON
+ * of an object. NULL when there is none, when it is null, or when a NUL is within a string. It fits
+ * the parameters of URLs. */
 static inline const char *snek_text_of(struct snek_run *run, const char *path) {
     struct snek_value value;
     return snek_event(run)->find(run, path, &value) > SNEK_NULL ? snek_c_string(value.text) : NULL;
@@ -134,20 +143,18 @@ static inline const char *snek_text_of(struct snek_run *run, const char *path) {
 
 #define SNEK_PATH_MAX 256
 
-/* Writes the path of `rest` in the n-th item of the list at `list` to `path`, and returns it:
- * snek_string(run, snek_item(path, "issue.labels", 0, "name")). An empty `list` is an answer that
- * is a list itself, an empty `rest` the whole item. Such a path past the last item leads nowhere.
- */
-static inline const char *snek_item(char path[SNEK_PATH_MAX], const char *list, uint32_t n,
-                                    const char *rest) {
-    (void)snprintf(path, SNEK_PATH_MAX, "%s[%lu]%s%s", list, (unsigned long)n, *rest ? "." : "",
-                   rest);
+/* Writes the path of `rest` in the n-th item of the array at `list` to `path`, and returns it:
+ * snek_string(run, snek_item_path(path, "issue.labels", 0, "name")). An empty `list` is the whole
+ * body, an empty `rest` the whole item. Past the last item the path leads nowhere. */
+static inline const char *snek_item_path(char path[SNEK_PATH_MAX], const char *list, uint32_t n,
+                                         const char *rest) {
+    snprintf(path, SNEK_PATH_MAX, "%s[%lu]%s%s", list, (unsigned long)n, *rest ? "." : "", rest);
     return path;
 }
 
 /* ---- texts with {names} in them ---- */
 
-/* The parameter whose "{name}" stands at `text`; NULL when there is none. */
+/* The parameter whose "{name}" begins at `text`; NULL when there is none. */
 static inline const struct snek_parameter *
 snek_parameter_at(const char *text, const struct snek_parameter *parameters,
                   uint32_t parameters_count) {
@@ -161,8 +168,8 @@ snek_parameter_at(const char *text, const struct snek_parameter *parameters,
     return NULL;
 }
 
-/* `text` with every {name} replaced by its value, as it is: nothing is looked for within values,
- * and other braces stay. The caller's to free(); NULL when memory is short. */
+/* `text` with every {name} replaced by its value. Names within values are not replaced, and other
+ * braces stay. The caller frees it with free(). NULL when memory is short. */
 static inline char *snek_fill(const char *text, const struct snek_parameter *parameters,
                               uint32_t parameters_count) {
     const struct snek_parameter *parameter;
@@ -228,7 +235,7 @@ static inline int32_t snek_request_with(struct snek_run *run, uint32_t flags, co
     return snek_github(run)->send(run, &request, response);
 }
 
-/* The same without flags, as most are. */
+/* The same without flags. */
 static inline int32_t snek_request(struct snek_run *run, const char *method, const char *url,
                                    const struct snek_parameter *parameters,
                                    uint32_t parameters_count, const struct snek_field *fields,
@@ -247,14 +254,14 @@ static inline int32_t snek_post(struct snek_run *run, const char *url,
     return snek_request(run, "POST", url, NULL, 0, fields, fields_count, NULL);
 }
 
-/* The HTTP status of an answer; 0 when none came. */
+/* The HTTP status of a response; 0 when it is NULL. */
 static inline int32_t snek_status(const struct snek_run *run,
                                   const struct snek_response *response) {
     return response ? snek_github(run)->status(response) : 0;
 }
 
-/* The string at `path` of an answer; NULL when there is none, or a NUL within it. Borrowed from the
- * response. */
+/* The string at `path` in a response; NULL when there is none, or when a NUL is within it. Borrowed
+ * until the response is freed. */
 static inline const char *snek_response_string(struct snek_run *run, struct snek_response *response,
                                                const char *path) {
     struct snek_value value;
@@ -263,14 +270,14 @@ static inline const char *snek_response_string(struct snek_run *run, struct snek
                : NULL;
 }
 
-/* As snek_integer() and snek_exists(), of an answer. */
+/* As snek_integer() and snek_exists(), in a response. */
 static inline int64_t snek_response_integer(struct snek_run *run, struct snek_response *response,
-                                            const char *path, int64_t otherwise) {
+                                            const char *path, int64_t fallback) {
     struct snek_value value;
     return response && snek_github(run)->find(response, path, &value) == SNEK_NUMBER &&
                    value.is_integer
                ? value.integer
-               : otherwise;
+               : fallback;
 }
 
 static inline int32_t snek_response_exists(struct snek_run *run, struct snek_response *response,
@@ -279,9 +286,88 @@ static inline int32_t snek_response_exists(struct snek_run *run, struct snek_res
     return response && snek_github(run)->find(response, path, &value) > SNEK_NULL;
 }
 
-/* For answers that are large; the others go with the run. Takes NULL. */
+/* For large responses; the host frees the others with the run. Takes NULL. */
 static inline void snek_free_response(struct snek_run *run, struct snek_response *response) {
     snek_github(run)->free_response(response);
+}
+
+/* Starts to read a list, with parameters for the {names} of the URL (or NULL, 0). Nothing is sent
+ * yet. while ((result = snek_next(run, pages)) > 0) { snek_item_string(run, pages, "login"); } */
+static inline int32_t snek_list(struct snek_run *run, const char *url,
+                                const struct snek_parameter *parameters, uint32_t parameters_count,
+                                struct snek_pages **pages) {
+    struct snek_request request;
+    memset(&request, 0, sizeof request);
+    request.bytes = (uint32_t)sizeof request;
+    request.method = "GET";
+    request.url = url;
+    request.parameters = parameters;
+    request.parameters_count = parameters_count;
+    return snek_github(run)->pages(run, &request, pages);
+}
+
+/* A GraphQL query or mutation, with its variables (or NULL, 0): snek_field_text("owner", "x").
+ * Paths in the response begin with "data". */
+static inline int32_t snek_graphql(struct snek_run *run, const char *query,
+                                   const struct snek_field *variables, uint32_t variables_count,
+                                   struct snek_response **response) {
+    struct snek_graphql graphql;
+    memset(&graphql, 0, sizeof graphql);
+    graphql.bytes = (uint32_t)sizeof graphql;
+    graphql.query = query;
+    graphql.variables = variables;
+    graphql.variables_count = variables_count;
+    return snek_github(run)->graphql(run, &graphql, response);
+}
+
+/* As snek_list(), over the connection at `path` ("data.repository.issues") of a query that asks for
+ * its `nodes` and `pageInfo { hasNextPage endCursor }`; the cursor goes into its variable `cursor`.
+ */
+static inline int32_t snek_graphql_list(struct snek_run *run, const char *query,
+                                        const struct snek_field *variables,
+                                        uint32_t variables_count, const char *path,
+                                        const char *cursor, struct snek_pages **pages) {
+    struct snek_graphql graphql;
+    memset(&graphql, 0, sizeof graphql);
+    graphql.bytes = (uint32_t)sizeof graphql;
+    graphql.query = query;
+    graphql.variables = variables;
+    graphql.variables_count = variables_count;
+    return snek_github(run)->graphql_pages(run, &graphql, path, cursor, pages);
+}
+
+/* Moves to the first item of a list, then to the next one: 1 when there is one, 0 after the last,
+ * or a negative enum snek_error. */
+static inline int32_t snek_next(struct snek_run *run, struct snek_pages *pages) {
+    return snek_github(run)->next(pages);
+}
+
+/* As snek_string(), snek_integer() and snek_exists(), in the present item. Texts are borrowed until
+ * snek_next() moves to another page. */
+static inline const char *snek_item_string(struct snek_run *run, struct snek_pages *pages,
+                                           const char *path) {
+    struct snek_value value;
+    return snek_github(run)->item(pages, path, &value) == SNEK_STRING ? snek_c_string(value.text)
+                                                                      : NULL;
+}
+
+static inline int64_t snek_item_integer(struct snek_run *run, struct snek_pages *pages,
+                                        const char *path, int64_t fallback) {
+    struct snek_value value;
+    return snek_github(run)->item(pages, path, &value) == SNEK_NUMBER && value.is_integer
+               ? value.integer
+               : fallback;
+}
+
+static inline int32_t snek_item_exists(struct snek_run *run, struct snek_pages *pages,
+                                       const char *path) {
+    struct snek_value value;
+    return snek_github(run)->item(pages, path, &value) > SNEK_NULL;
+}
+
+/* For handlers that read many lists; the host frees the others with the run. Takes NULL. */
+static inline void snek_free_pages(struct snek_run *run, struct snek_pages *pages) {
+    snek_github(run)->free_pages(pages);
 }
 
 /* ---- commands ---- */
@@ -294,7 +380,7 @@ static inline int32_t snek_react(struct snek_run *run, const char *reaction) {
     return snek_commands(run)->react(run, reaction);
 }
 
-/* What was written: the Markdown of the new issue, comment or review; NULL when there is none. */
+/* The Markdown of the new issue, pull request, comment or review; NULL when the event has none. */
 static inline const char *snek_body(struct snek_run *run) {
     return snek_commands(run)->body(run).data;
 }
@@ -320,8 +406,8 @@ static inline int32_t snek_set_remove(struct snek_run *run, uint32_t scope, cons
     return snek_store(run)->set_remove(run, scope, set, entry);
 }
 
-/* 0 and `*text` (NULL when the key is not there; borrowed until the handler returns), or negative.
- */
+/* 0 and `*text`, borrowed until the handler returns (NULL when there is no such key); or a negative
+ * enum snek_error. */
 static inline int32_t snek_key_get(struct snek_run *run, uint32_t scope, const char *key,
                                    const char **text) {
     struct snek_text value;
@@ -343,70 +429,70 @@ static inline int32_t snek_key_remove(struct snek_run *run, uint32_t scope, cons
 
 /* ---- the configuration ---- */
 
-/* For create(): negative, with a sentence, when there is a key that is not among these. */
+/* For create(): negative, with a reason, when the table has a key that is not among these. */
 static inline int32_t snek_config_allow(const struct snek_host *host, const char *const *keys,
                                         uint32_t keys_count) {
     return snek_config(host)->allow(host, keys, keys_count);
 }
 
-/* Rejects with "plugin.config.KEY WHAT"; returns SNEK_E_INVALID. */
+/* Rejects to start with "plugin.config.KEY PROBLEM". Returns SNEK_E_INVALID. */
 static inline int32_t snek_config_reject(const struct snek_host *host, const char *key,
-                                         const char *what) {
+                                         const char *problem) {
     char sentence[512];
-    (void)snprintf(sentence, sizeof sentence, "plugin.config.%.200s %.200s", key, what);
+    snprintf(sentence, sizeof sentence, "plugin.config.%.200s %.200s", key, problem);
     return snek_reject_start(host, sentence);
 }
 
-/* The text of `key`, `otherwise` when it is absent; NULL after snek_reject_start() when it is no
- * text. */
+/* The text at `key`; `fallback` when the key is absent; NULL after snek_reject_start() when the
+ * value is no text. */
 static inline const char *snek_config_string(const struct snek_host *host, const char *key,
-                                             const char *otherwise) {
+                                             const char *fallback) {
     struct snek_value value;
     uint32_t kind = snek_config(host)->find(host, key, &value);
     if (kind == SNEK_ABSENT || kind == SNEK_STRING) {
-        return kind == SNEK_STRING ? value.text.data : otherwise;
+        return kind == SNEK_STRING ? value.text.data : fallback;
     }
-    (void)snek_config_reject(host, key, "must be a text");
+    snek_config_reject(host, key, "must be a text");
     return NULL;
 }
 
-/* 0 and `*integer`, `otherwise` when the key is absent; negative after snek_reject_start() when it
- * is no whole number from `least` to `most`. */
+/* 0 and `*integer`, which is `fallback` when the key is absent; negative after snek_reject_start()
+ * when the value is no whole number from `min` to `max`. */
 static inline int32_t snek_config_integer(const struct snek_host *host, const char *key,
-                                          int64_t least, int64_t most, int64_t otherwise,
+                                          int64_t min, int64_t max, int64_t fallback,
                                           int64_t *integer) {
     struct snek_value value;
-    char what[128];
+    char problem[128];
     uint32_t kind = snek_config(host)->find(host, key, &value);
-    if (kind != SNEK_ABSENT && (kind != SNEK_NUMBER || !value.is_integer || value.integer < least ||
-                                value.integer > most)) {
-        (void)snprintf(what, sizeof what, "must be a whole number from %" PRId64 " to %" PRId64,
-                       least, most);
-        return snek_config_reject(host, key, what);
+    if (kind != SNEK_ABSENT &&
+        (kind != SNEK_NUMBER || !value.is_integer || value.integer < min || value.integer > max)) {
+        snprintf(problem, sizeof problem, "must be a whole number from %" PRId64 " to %" PRId64,
+                 min, max);
+        return snek_config_reject(host, key, problem);
     }
-    *integer = kind == SNEK_ABSENT ? otherwise : value.integer;
+    *integer = kind == SNEK_ABSENT ? fallback : value.integer;
     return 0;
 }
 
-/* 0 and `*yes` (1 or 0), `otherwise` when the key is absent; negative after snek_reject_start()
- * when it is neither true nor false. */
+/* 0 and `*yes` (1 or 0), which is `fallback` when the key is absent; negative after
+ * snek_reject_start() when the value is neither true nor false. */
 static inline int32_t snek_config_boolean(const struct snek_host *host, const char *key,
-                                          int32_t otherwise, int32_t *yes) {
+                                          int32_t fallback, int32_t *yes) {
     struct snek_value value;
     uint32_t kind = snek_config(host)->find(host, key, &value);
     if (kind != SNEK_ABSENT && kind != SNEK_TRUE && kind != SNEK_FALSE) {
         return snek_config_reject(host, key, "must be true or false");
     }
-    *yes = kind == SNEK_ABSENT ? otherwise : kind == SNEK_TRUE;
+    *yes = kind == SNEK_ABSENT ? fallback : kind == SNEK_TRUE;
     return 0;
 }
 
-/* The n-th text of the list at `key`; NULL past its last, or when that item is no text. */
+/* The n-th text of the array at `key`; NULL past the last item, or when the item is no text. */
 static inline const char *snek_config_item(const struct snek_host *host, const char *key,
                                            uint32_t n) {
     struct snek_value value;
     char path[SNEK_PATH_MAX];
-    return snek_config(host)->find(host, snek_item(path, key, n, ""), &value) == SNEK_STRING
+    return snek_config(host)->find(host, snek_item_path(path, key, n, ""), &value) == SNEK_STRING
                ? value.text.data
                : NULL;
 }

@@ -1,8 +1,28 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Service "github", revision 1: requests to GitHub's API as the installation that the webhook came
- * from (or, below /app, as the app, where plugin.app_requests allows it). The host adds the token,
- * which is narrowed to the plugin's declared permissions and which the plugin never sees, and the
- * headers that GitHub wants. Calls block until the answer is there. */
+ * from. Below /app, and if plugin.app_requests allows it, as the app.
+ *
+ *   plugin                      host                                 GitHub
+ *    | send(run, &request, &r)   |                                     |
+ *    |-------------------------->| adds the token and GitHub's headers |
+ *    |                           | waits for rate limits, retries      |
+ *    |                           |------------------------------------>|
+ *    |  0 or a negative error    |<------------------------------------|
+ *    |<--------------------------|                                     |
+ *    | status(r), body(r), header(r, name), find(r, path, &value)
+ *    | free_response(r)            (else the host frees it with the run)
+ *
+ *    | pages(run, &request, &p)                nothing is sent yet
+ *    | next(p) -> 1                            sends when the next item is on another page
+ *    | item(p, path, &value), page(p)          the present item, and its page
+ *    | next(p) -> 0                            no more items
+ *    | free_pages(p)               (else the host frees it with the run)
+ *
+ * The host narrows the token to the permissions that the plugin declares. The plugin never sees it.
+ * A request that changes something is sent once, even when the run is retried after a crash.
+ *
+ * Threads: any thread of a handler may call a slot, but one thread at a time may use a response or
+ * a list. */
 #ifndef SNEKOMATIC_GITHUB_H
 #define SNEKOMATIC_GITHUB_H
 
@@ -15,150 +35,178 @@ extern "C" {
 #define SNEK_GITHUB_SERVICE "github"
 #define SNEK_GITHUB_REVISION 1
 
-/* A value for `{name}` in a URL (RFC 6570), or of its query. It is percent-encoded: only letters,
- * digits and -._~ stay, so a value can never leave its place. As in the URLs of payloads,
- * `{/name}` is "/value", `{?a,b}` is "?a=value&b=value" and `{&a}` is "&a=value"; of these, what
- * has no value is left out. */
+/* A value for `{name}` in a URL (RFC 6570), or for its query. The host percent-encodes it, except
+ * letters, digits and -._~, so that a value cannot change the rest of the URL. The templates in
+ * GitHub's payloads work too: `{/name}` is "/value", `{?a,b}` is "?a=value&b=value" and `{&a}` is
+ * "&a=value". These three leave out a name that has no value. */
 struct snek_parameter {
-    const char *name;  /* [since 1.0] */
-    const char *value; /* in a query NULL leaves it out [since 1.0] */
+    const char *name;
+    /* NULL leaves the parameter out of a query. */
+    const char *value;
 };
 
-/* A header of a request. Rejected are those that the host owns: Authorization, Accept, Content-Type
- * (which have their places below), Content-Length, Host, User-Agent, conditions (the host keeps
- * what did not change), and what concerns the connection. */
+/* A header of a request. The host rejects the headers that it sets itself: Authorization, Accept
+ * and Content-Type (members of struct snek_request set these two), Content-Length, Host,
+ * User-Agent, conditional headers (the host caches responses), and headers of the connection. */
 struct snek_header {
-    const char *name;  /* [since 1.0] */
-    const char *value; /* [since 1.0] */
+    const char *name;
+    const char *value;
 };
 
 enum snek_field_kind {
-    SNEK_FIELD_TEXT = 0,    /* `text`, as a JSON string [since 1.0] */
-    SNEK_FIELD_INTEGER = 1, /* `integer` [since 1.0] */
-    SNEK_FIELD_BOOLEAN = 2, /* `integer` not 0 [since 1.0] */
-    SNEK_FIELD_JSON = 3,    /* `text` is JSON already: an array, an object, null [since 1.0] */
+    /* `text` becomes a JSON string. */
+    SNEK_FIELD_TEXT = 0,
+    /* `integer` becomes a number. */
+    SNEK_FIELD_INTEGER = 1,
+    /* true when `integer` is not 0, else false. */
+    SNEK_FIELD_BOOLEAN = 2,
+    /* `text` is JSON: an array, an object, null. */
+    SNEK_FIELD_JSON = 3,
 };
 
-/* A member of the request's JSON object. */
+/* A member of the JSON object that is the request's body. */
 struct snek_field {
-    const char *name;  /* [since 1.0] */
-    const char *text;  /* UTF-8 [since 1.0] */
-    int64_t integer;   /* [since 1.0] */
-    uint32_t kind;     /* enum snek_field_kind [since 1.0] */
-    uint32_t reserved; /* 0 [since 1.0] */
+    const char *name;
+    /* UTF-8. */
+    const char *text;
+    int64_t integer;
+    /* enum snek_field_kind. */
+    uint32_t kind;
+    /* 0. */
+    uint32_t reserved;
 };
 
-/* A request that changes something is sent once, even when the run is tried again after a crash.
- * Whether one that was cut off had reached GitHub, nobody can tell: a PUT, PATCH or DELETE is then
- * repeated, a comment is looked for first, and any other POST, and a GraphQL mutation, fails with
- * SNEK_E_IN_DOUBT, unless this flag says that repeating it does no harm (adding a label that may be
- * there already). */
 enum snek_request_flag {
-    SNEK_REQUEST_REPEATABLE = 1, /* [since 1.0] */
+    /* Repeating the request is harmless: for example, adding a label that may be there already.
+     *
+     * After a crash, nobody knows whether a request without a response has reached GitHub. The host
+     * then repeats a PUT, PATCH or DELETE, and it looks for a comment before it posts it again. Any
+     * other POST and a GraphQL mutation fail with SNEK_E_IN_DOUBT, unless this flag is set. */
+    SNEK_REQUEST_REPEATABLE = 1,
 };
 
+/* Borrowed with everything that it points to until send() or pages() returns. */
 struct snek_request {
-    uint32_t bytes;     /* sizeof this struct, as the plugin knows it [since 1.0] */
-    uint32_t flags;     /* enum snek_request_flag, or 0 [since 1.0] */
-    const char *method; /* GET, HEAD, PUT, POST, PATCH or DELETE [since 1.0] */
-    const char *url;    /* "/orgs/{org}/memberships/{username}" below the API's root, or a whole URL
-                           from a payload, which must be of the configured API [since 1.0] */
-    const struct snek_parameter
-        *parameters;                    /* every {name} in the URL must be among them [since 1.0] */
-    const struct snek_parameter *query; /* put behind the URL: name=value&... [since 1.0] */
-    const struct snek_header *headers;  /* [since 1.0] */
-    const struct snek_field *fields;    /* the body, member by member; [since 1.0] */
-    uint32_t parameters_count;          /* [since 1.0] */
-    uint32_t query_count;               /* [since 1.0] */
-    uint32_t headers_count;             /* [since 1.0] */
-    uint32_t fields_count;              /* [since 1.0] */
-    struct snek_text
-        body; /* or the body as it is; data NULL when the fields are it, or none [since 1.0] */
-    const char *content_type; /* of the body; NULL: JSON, which is checked [since 1.0] */
-    const char *accept;       /* the media type; NULL: application/vnd.github+json [since 1.0] */
-    const char *repository;   /* "owner/name": with a token that reaches only this one of the
-                                 installation's repositories; NULL: all of them [since 1.0] */
+    /* The size of this struct in the plugin. */
+    uint32_t bytes;
+    /* enum snek_request_flag, or 0. */
+    uint32_t flags;
+    /* GET, HEAD, PUT, POST, PATCH or DELETE. */
+    const char *method;
+    /* "/orgs/{org}/memberships/{username}" below the root of the API; or a whole URL from a
+     * payload, which must be of the configured API. At most 8192 bytes. */
+    const char *url;
+    /* Every {name} of the URL must be among them. At most 256. */
+    const struct snek_parameter *parameters;
+    /* Appended to the URL as name=value&… At most 256. */
+    const struct snek_parameter *query;
+    /* At most 32. */
+    const struct snek_header *headers;
+    /* The members of a JSON body. At most 256. */
+    const struct snek_field *fields;
+    uint32_t parameters_count;
+    uint32_t query_count;
+    uint32_t headers_count;
+    uint32_t fields_count;
+    /* The body, when it is not made of fields; `data` is NULL when there is none. Below 4 MiB. */
+    struct snek_text body;
+    /* The media type of `body`; NULL for JSON, which the host then checks. */
+    const char *content_type;
+    /* The media type of the response; NULL for application/vnd.github+json. */
+    const char *accept;
+    /* "owner/name" for a token that reaches only this repository of the installation; NULL for a
+     * token that reaches all of them. */
+    const char *repository;
 };
 
-/* A GraphQL query or mutation. */
+/* A GraphQL query or mutation. Borrowed as struct snek_request is. */
 struct snek_graphql {
-    uint32_t bytes;                     /* sizeof this struct, as the plugin knows it [since 1.0] */
-    uint32_t flags;                     /* as a request's [since 1.0] */
-    const char *query;                  /* the document [since 1.0] */
-    const struct snek_field *variables; /* [since 1.0] */
-    uint32_t variables_count;           /* [since 1.0] */
-    uint32_t reserved;                  /* 0 [since 1.0] */
+    /* The size of this struct in the plugin. */
+    uint32_t bytes;
+    /* enum snek_request_flag, or 0. */
+    uint32_t flags;
+    /* The GraphQL document. */
+    const char *query;
+    const struct snek_field *variables;
+    uint32_t variables_count;
+    /* 0. */
+    uint32_t reserved;
 };
 
-#define SNEK_PAGES_MAX 1000 /* of one list; a hundred items each where GitHub gives so many */
+/* The most pages of one list. GitHub gives up to 100 items a page. */
+#define SNEK_PAGES_MAX 1000
 
-struct snek_pages; /* the host's: a list that is read page by page; one thread at a time */
+/* A list that is read page by page. The host owns its memory. */
+struct snek_pages;
 
-struct snek_response; /* the host's; one thread at a time */
+/* A response. The host owns its memory. */
+struct snek_response;
 
 struct snek_github_service {
-    uint32_t bytes;         /* sizeof this struct, as the host knows it [since 1.0] */
-    uint32_t request_bytes; /* sizeof struct snek_request, as the host knows it [since 1.0] */
+    /* The size of this struct in the host. */
+    uint32_t bytes;
+    /* The size of struct snek_request in the host. */
+    uint32_t request_bytes;
 
-    /* Sends and waits. 0 when GitHub answered 200 to 299, else a negative enum snek_error; a
-     * failure leaves its sentence as the run's reason. When `response` is not NULL and an answer
-     * came, of whatever status, `*response` is the caller's, to be given to free_response();
-     * otherwise `*response` is NULL. [since 1.0] */
+    /* Sends a request and blocks until the response arrives. 0 when its status is 200 to 299, else
+     * a negative enum snek_error with a reason. `response` may be NULL. Otherwise `*response` is
+     * the response, of any status, which the caller passes to free_response(); NULL when none came.
+     */
     int32_t (*send)(struct snek_run *run, const struct snek_request *request,
                     struct snek_response **response);
 
-    /* Frees; takes NULL. Never blocks. Responses that are forgotten go with the run. [since 1.0] */
+    /* Frees a response; takes NULL. The host frees the others with the run. Never blocks. */
     void (*free_response)(struct snek_response *response);
 
-    /* The HTTP status. Never blocks. [since 1.0] */
+    /* The HTTP status. Never blocks. */
     int32_t (*status)(const struct snek_response *response);
 
-    /* The body, borrowed from the response. Never blocks. [since 1.0] */
+    /* The body, borrowed until the response is freed. At most 8 MiB. Never blocks. */
     struct snek_text (*body)(const struct snek_response *response);
 
-    /* A header by its name in lower case, borrowed from the response; data is NULL when absent.
-     * Never blocks. [since 1.0] */
+    /* The value of a header, by its name in lower case, borrowed until the response is freed.
+     * `data` is NULL when there is no such header. Never blocks. */
     struct snek_text (*header)(struct snek_response *response, const char *name);
 
-    /* As the event service's find(), in the response's JSON; texts are borrowed from the response.
-     * Never blocks. [since 1.0] */
+    /* As the event service's find(), in the JSON of the body. Texts are borrowed until the response
+     * is freed. Never blocks. */
     uint32_t (*find)(struct snek_response *response, const char *path, struct snek_value *value);
 
-    /* A GraphQL request: POST to the API's GraphQL URL, whichever that is. As send(), but errors in
-     * the answer are errors, though GitHub answers 200: their first decides the code, and their
-     * messages are the reason. The response then has both "data" and "errors". [since 1.0] */
+    /* Sends a GraphQL document to the API's GraphQL URL, as send() does. A response with errors is
+     * an error, although GitHub's status is 200: the first one decides the code, and their messages
+     * are the reason. Such a response may have both "data" and "errors". */
     int32_t (*graphql)(struct snek_run *run, const struct snek_graphql *query,
                        struct snek_response **response);
 
-    /* Begins to read a list, with a GET (100 items a page unless the URL or query says otherwise).
-     * Nothing is sent yet. 0 and `*pages`, to be given to free_pages(); or a negative enum
-     * snek_error. What `request` points to is copied. [since 1.0] */
+    /* Starts to read a list with a GET request, 100 items a page unless its URL or query sets
+     * per_page. Nothing is sent yet, and the request is copied. Never blocks. 0 and `*pages`, which
+     * the caller passes to free_pages(); or a negative enum snek_error with a reason. */
     int32_t (*pages)(struct snek_run *run, const struct snek_request *request,
                      struct snek_pages **pages);
 
-    /* The same over a GraphQL connection, which the query must ask for `nodes` and
-     * `pageInfo { hasNextPage endCursor }`. `path` leads to it: "data.repository.issues". The
-     * cursor goes into the variable `cursor` ("after"); it is null for the first page.
-     * [since 1.0] */
+    /* Starts to read a GraphQL connection, as pages() does. `path` leads to the connection:
+     * "data.repository.issues". The query must ask it for `nodes` and for
+     * `pageInfo { hasNextPage endCursor }`. `cursor` is the name of the variable for the cursor,
+     * such as "after"; its value is null for the first page. */
     int32_t (*graphql_pages)(struct snek_run *run, const struct snek_graphql *query,
                              const char *path, const char *cursor, struct snek_pages **pages);
 
-    /* Moves to the next item, and sends and waits when it is on another page: of the array that the
-     * page is, or that its object wraps ("total_count" and "items"). Pages follow each other by
-     * `Link: rel="next"`, within the configured API; one is held at a time. 1 there is an item, 0
-     * there are no more, or a negative enum snek_error, SNEK_E_TOO_LARGE after SNEK_PAGES_MAX
-     * pages. [since 1.0] */
+    /* Moves to the next item: 1 when there is one, 0 after the last, or a negative enum snek_error
+     * with a reason (SNEK_E_TOO_LARGE after SNEK_PAGES_MAX pages). The items are those of the array
+     * that the page is, or that its object contains ("total_count" and "items"). Blocks when the
+     * item is on another page, which `Link: rel="next"` names. One page is in memory at a time. */
     int32_t (*next)(struct snek_pages *pages);
 
-    /* As find(), within the present item; an empty path is the item itself. Texts are borrowed
-     * until next() moves to another page. Never blocks. [since 1.0] */
+    /* As find(), in the present item; the empty path is the item itself. Texts are borrowed until
+     * next() moves to another page. Never blocks. */
     uint32_t (*item)(struct snek_pages *pages, const char *path, struct snek_value *value);
 
-    /* The page that the item is on, borrowed likewise; NULL before the first. Never blocks.
-     * [since 1.0] */
+    /* The page of the present item, borrowed until next() moves to another page. NULL before the
+     * first. Never blocks. */
     struct snek_response *(*page)(struct snek_pages *pages);
 
-    /* Frees; takes NULL. Never blocks. What is forgotten goes with the run. [since 1.0] */
+    /* Frees a list and its page; takes NULL. The host frees the others with the run. Never blocks.
+     */
     void (*free_pages)(struct snek_pages *pages);
 };
 

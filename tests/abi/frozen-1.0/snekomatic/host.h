@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a plugin is given: a small core, and services that are asked for by name and revision. The
- * inline functions of convenience.h are the comfortable way to all of it.
+/* The vtable that the host gives to a plugin: a small core, and services by name and revision.
  *
- * Every call may be made from any thread that the handler's own code started, unless its comment
- * says otherwise, as long as the handler has not returned. Growth is append-only: `bytes` says how
- * much of this struct the host has. */
+ *   run->host --service("event", 1)----> struct snek_event_service     event.h
+ *             --service("github", 1)---> struct snek_github_service    github.h
+ *             --service("commands", 1)-> struct snek_commands_service  commands.h
+ *             --service("store", 1)----> struct snek_store_service     store.h
+ *             --service("config", 1)---> struct snek_config_service    config.h
+ *
+ * The inline functions of convenience.h call these slots.
+ *
+ * Threads: a handler may call any slot from any thread that it started, until it returns, unless
+ * the comment of the slot says otherwise. Growth: slots are only added at the end. `bytes` is the
+ * size of the struct in the host: a plugin may call a slot that was added after 1.0 only if it lies
+ * within. */
 #ifndef SNEKOMATIC_HOST_H
 #define SNEKOMATIC_HOST_H
 
@@ -15,33 +23,38 @@ extern "C" {
 #endif
 
 struct snek_host {
-    uint32_t magic;    /* SNEK_ABI_MAGIC [since 1.0] */
-    uint16_t major;    /* the host's ABI [since 1.0] */
-    uint16_t minor;    /* [since 1.0] */
-    uint32_t bytes;    /* sizeof this struct, as the host knows it [since 1.0] */
-    uint32_t reserved; /* 0 [since 1.0] */
+    /* SNEK_ABI_MAGIC. */
+    uint32_t magic;
+    /* The ABI of the host. */
+    uint16_t major;
+    uint16_t minor;
+    /* The size of this struct in the host. */
+    uint32_t bytes;
+    /* 0. */
+    uint32_t reserved;
 
-    /* A service's vtable, or NULL when this host lacks that name or revision. Static; never
-     * blocks. "event" 1: event.h; "github" 1: github.h; "commands" 1: commands.h; "store" 1:
-     * store.h; "config" 1: config.h. [since 1.0] */
+    /* Returns the vtable of a service, or NULL when this host has no service of that name and
+     * revision. The vtable is static. Never blocks. */
     const void *(*service)(const struct snek_host *host, const char *name, uint32_t revision);
 
-    /* A line in the host's log, with the run's delivery and plugin; at most 1000 bytes are kept.
-     * `run` may be NULL. Never blocks for long. [since 1.0] */
+    /* Writes a line into the host's log, with the delivery and the plugin of `run`, which may be
+     * NULL. `level` is an enum snek_log_level. The host keeps the first 1000 bytes of `text`, which
+     * is copied. Blocks only while the host reads the line. */
     void (*log)(const struct snek_host *host, struct snek_run *run, uint32_t level,
                 const char *text);
 
-    /* Why the run (or create(), when `run` is NULL) ends as it does: a sentence, at most 1000
-     * bytes, copied. The last one counts. `delay_ms` is for SNEK_RETRY (0 or more). Never blocks.
-     * [since 1.0] */
+    /* Sets the reason for the way in which the run ends. When `run` is NULL, it is the reason for
+     * which create() rejects to start. `reason` is one sentence of at most 1000 bytes, and is
+     * copied. The last call counts. `delay_ms` is the delay of SNEK_RETRY, 0 or more. Never blocks.
+     */
     void (*explain)(const struct snek_host *host, struct snek_run *run, const char *reason,
                     int64_t delay_ms);
 
-    /* 1 once nobody waits for this run's answer any more, else 0: long loops should ask and stop.
-     * Never blocks. [since 1.0] */
+    /* 1 after the host has cancelled the run, else 0. A handler that loops for long should check it
+     * and return. Never blocks. */
     int32_t (*cancelled)(struct snek_run *run);
 
-    /* The wall clock: milliseconds since 1970-01-01 UTC. Never blocks. [since 1.0] */
+    /* The wall clock: milliseconds since 1970-01-01 UTC. Never blocks. */
     int64_t (*now_ms)(const struct snek_host *host);
 };
 

@@ -103,7 +103,7 @@ static int watch(struct host *host, struct error *err) {
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     /* A file at its size limit is a store that cannot commit: 503. */
-    (void)signal(SIGXFSZ, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     host->signals = (struct loop_source){signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), on_signal};
     host->orphaned = (struct loop_source){eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), on_orphaned};
     if (loop_init(&host->loop) < 0 || loop_add(&host->loop, &host->signals, EPOLLIN) < 0 ||
@@ -340,13 +340,13 @@ int host_run(const char *config_path) {
     struct error err = {""};
     AUTO_PROBLEMS struct config_problems problems = {0};
     /* First, because the environment holds secrets. */
-    (void)prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_DUMPABLE, 0);
     /* A fixed threshold, because glibc would otherwise raise it after the first body of 25 MiB and
      * keep such blocks. */
     mallopt(M_MMAP_THRESHOLD, 256 << 10);
     if (config_load(config_path, CONFIG_NEED_HOST, &host.config, &problems) < 0) {
         /* The file changed after the supervisor read it. */
-        (void)fputs(problems.text, stderr);
+        fputs(problems.text, stderr);
         return EX_CONFIG;
     }
     log_setup(host.config->log.level, host.config->log.format);

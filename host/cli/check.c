@@ -36,7 +36,7 @@ static const char usage[] =
 static unsigned start_signer(const struct config *config, int *messages_fd) {
     struct error err;
     /* the child would write the buffered output again */
-    (void)fflush(stdout);
+    fflush(stdout);
     if (supervisor_start_signer(config, messages_fd, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;

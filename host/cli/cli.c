@@ -49,8 +49,9 @@ static int unknown_verb(const struct cli_verb *verbs, const char *name) {
             least = distance;
         }
     }
-    fprintf(stderr, "snekomatic: the verb '%s' does not exist%s%s%s\n", name,
-            nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    char suggestion[CLI_SUGGESTION_MAX];
+    fprintf(stderr, "snekomatic: the verb '%s' does not exist%s\n", name,
+            cli_suggestion(nearest, suggestion));
     fputs("`snekomatic --help` lists the verbs.\n", stderr);
     return EX_USAGE;
 }
@@ -116,6 +117,14 @@ int cli_load_config(const char *path, enum config_need need, struct config **con
         return EX_CONFIG;
     }
     return EX_OK;
+}
+
+const char *cli_suggestion(const char *nearest, char text[CLI_SUGGESTION_MAX]) {
+    text[0] = '\0';
+    if (nearest) {
+        snprintf(text, CLI_SUGGESTION_MAX, "; did you mean %s?", nearest);
+    }
+    return text;
 }
 
 int cli_usage_error(const char *verb, const char *format, ...) {

@@ -43,6 +43,10 @@ int cli_config_option(int argc, char **argv, const char *usage, const char **con
  * similar name, or NULL. */
 bool cli_permission_is_known(const char *name, const char **nearest);
 
+/* "; did you mean NEAREST?", or "" if `nearest` is NULL. Returns `text`. */
+#define CLI_SUGGESTION_MAX 128
+const char *cli_suggestion(const char *nearest, char text[CLI_SUGGESTION_MAX]);
+
 /* Prints "snekomatic VERB: ..." and a pointer to --help. Returns EX_USAGE. */
 int cli_usage_error(const char *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

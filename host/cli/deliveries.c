@@ -98,17 +98,16 @@ static int read_limit(const char *text, size_t *limit) {
 }
 
 static int read_option(struct options *options, int option) {
+    char suggestion[CLI_SUGGESTION_MAX];
     switch (option) {
     case 'c':
         options->config_path = optarg;
         break;
     case STATE:
         if (index_of(states, optarg) < 0) {
-            const char *nearest = nearest_of(states, optarg);
             return cli_usage_error(
-                VERB, "--state must be queued, running, parked, done or dead, not '%s'%s%s%s",
-                optarg, nearest ? "; did you mean " : "", nearest ? nearest : "",
-                nearest ? "?" : "");
+                VERB, "--state must be queued, running, parked, done or dead, not '%s'%s", optarg,
+                cli_suggestion(nearest_of(states, optarg), suggestion));
         }
         options->state = optarg;
         break;
@@ -174,10 +173,9 @@ static int read_words(struct options *options, int argc, char **argv) {
     }
     int action = index_of(actions, argv[optind]);
     if (action < 0) {
-        const char *nearest = nearest_of(actions, argv[optind]);
-        return cli_usage_error(VERB, "the action '%s' does not exist%s%s%s", argv[optind],
-                               nearest ? "; did you mean " : "", nearest ? nearest : "",
-                               nearest ? "?" : "");
+        char suggestion[CLI_SUGGESTION_MAX];
+        return cli_usage_error(VERB, "the action '%s' does not exist%s", argv[optind],
+                               cli_suggestion(nearest_of(actions, argv[optind]), suggestion));
     }
     options->action = (enum action)action;
     int wanted = action == LIST ? 0 : 1;
@@ -299,7 +297,7 @@ static int show_body(struct store_client *store_client, const struct options *op
         return result == INBOX_PRUNED ? pruned(options) : unknown(options);
     }
     /* cli_run() checks for output errors. */
-    (void)fwrite(body.body->data, 1, body.body->bytes, stdout);
+    fwrite(body.body->data, 1, body.body->bytes, stdout);
     payload_unref(body.body);
     return EX_OK;
 }

@@ -134,8 +134,12 @@ static void print_plugin(const struct inspection *inspection) {
     }
     for (size_t i = 0; i < d->n_subscriptions; i++) {
         const struct described_subscription *s = &d->subscriptions[i];
-        printf("  %s %s%s%s%s%s\n", i == 0 ? "events      " : "            ", s->event,
-               *s->action ? "." : "", s->action, *s->filters ? " when " : "", s->filters);
+        printf("  %s %s%s%s", i == 0 ? "events      " : "            ", s->event,
+               *s->action ? "." : "", s->action);
+        if (*s->filters) {
+            printf(" when %s", s->filters);
+        }
+        printf("\n");
     }
     for (size_t i = 0; i < d->n_commands; i++) {
         const struct described_command *c = &d->commands[i];
@@ -149,12 +153,12 @@ static void warn_of_permissions(const struct description *d) {
     fflush(stdout);
     for (size_t i = 0; i < d->n_permissions; i++) {
         const char *nearest;
+        char suggestion[CLI_SUGGESTION_MAX];
         if (!cli_permission_is_known(d->permissions[i].name, &nearest)) {
             fprintf(stderr,
                     "warning: plugin %s declares the permission %s, which this version does not "
-                    "know%s%s%s\n",
-                    d->name, d->permissions[i].name, nearest ? "; did you mean " : "",
-                    nearest ? nearest : "", nearest ? "?" : "");
+                    "know%s\n",
+                    d->name, d->permissions[i].name, cli_suggestion(nearest, suggestion));
         }
     }
 }

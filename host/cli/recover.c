@@ -187,7 +187,7 @@ int cli_recover(int argc, char **argv) {
         return status;
     }
     /* first: the environment may hold the app's key */
-    (void)prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_DUMPABLE, 0);
     signal(SIGPIPE, SIG_IGN);
     status = cli_load_config(options.config_path, CONFIG_NEED_EVERYTHING, &config);
     if (status != EX_OK) {

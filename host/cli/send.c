@@ -18,7 +18,7 @@
 
 /* More than a host accepts, so that its rejection can be tested. */
 #define BODY_MAX (64u << 20)
-/* Of the host's response. */
+/* The largest response. */
 #define RESPONSE_MAX (1u << 20)
 #define CONNECT_TIMEOUT_MS 5000
 #define TIMEOUT_MS 60000
@@ -270,7 +270,7 @@ static void print_response(const struct send *send, long status) {
         char c = send->response.data[i];
         bool control = (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == 0x7F;
         /* A foreign server must not control the terminal. */
-        (void)putchar(control ? '?' : c);
+        putchar(control ? '?' : c);
     }
     if (send->response.bytes > 0 && send->response.data[send->response.bytes - 1] != '\n') {
         putchar('\n');

@@ -38,7 +38,7 @@ int cli_serve(int argc, char **argv) {
         return status;
     }
     /* First, because the environment holds the app's key. */
-    (void)prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_DUMPABLE, 0);
     struct config *config = NULL;
     status = cli_load_config(path, CONFIG_NEED_EVERYTHING, &config);
     if (status != 0) {

@@ -87,7 +87,8 @@ struct wanted {
 /* Copies the token just read, as text. */
 static int take(const struct json_reader *reader, enum json_token token,
                 const struct wanted *wanted, struct error *err) {
-    const char *dot = wanted->inner ? "." : "", *inner = wanted->inner ? wanted->inner : "";
+    const char *dot = wanted->inner ? "." : "";
+    const char *inner = wanted->inner ? wanted->inner : "";
     if (token != JSON_STRING && !(token == JSON_NUMBER && wanted->number_too)) {
         /* Counts as absent: an `action` that is not a string matches no subscription. */
         return 0;

@@ -16,8 +16,11 @@ static bool describe(const struct ingest *ingest, struct buffer *json) {
     const struct ingest_options *options = &ingest->options;
     AUTO_BUFFER struct buffer members = BUFFER_INIT(STATUS_MAX);
     bool ready = options->append_status(options->context, &members) && !ingest->quiesced;
-    buffer_printf(json, "{\"ready\":%s%s%s}\n", ready ? "true" : "false", members.bytes ? "," : "",
-                  members.bytes ? members.data : "");
+    buffer_printf(json, "{\"ready\":%s", ready ? "true" : "false");
+    if (members.bytes > 0) {
+        buffer_printf(json, ",%s", members.data);
+    }
+    buffer_append_text(json, "}\n");
     return ready;
 }
 
@@ -79,9 +82,9 @@ static void respond_greeting(struct http_request *request) {
         "<p>This is <strong>snekomatic</strong>, a host for GitHub bots. GitHub sends it the "
         "events of a repository, at <code>/webhook/github</code>, and its plugins act on "
         "them.</p>\n"
-        "<p><span class=\"state%s\">%s</span></p>\n"
+        "<p><span class=\"%s\">%s</span></p>\n"
         "</main>\n</body>\n</html>\n",
-        style, ready ? "" : " not",
+        style, ready ? "state" : "state not",
         ready ? "Ready for webhooks" : "Not ready; /readyz gives the reason");
     http_respond(request, MHD_HTTP_OK, "text/html; charset=utf-8", page.data, page.bytes);
     add_policy(request);

@@ -22,7 +22,7 @@
 #define LEFT_GRACE_MS 1000
 #define WAIT_MAX_MS 60000
 #define EVENTS_MAX 64
-/* Of libmicrohttpd, to pass the last responses to the kernel. */
+/* Rounds of libmicrohttpd, to pass the last responses to the kernel. */
 #define FLUSH_ROUNDS_MAX 1000
 
 void connection_set_deadline(struct ingest *ingest, struct connection *connection, int64_t in_ms) {
@@ -121,7 +121,7 @@ static struct connection *oldest(const struct ingest *ingest, const struct conne
     struct connection *c;
     TAILQ_FOREACH(c, &ingest->connections, link) {
         if (c != but && !c->shut && is_meant(c) && (!found || c->since_ms <= found->since_ms)) {
-            /* Of equally old connections the first one wins; it is the last in the list. */
+            /* The first of equally old connections wins; it is the last in the list. */
             found = c;
         }
     }

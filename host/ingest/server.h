@@ -81,7 +81,7 @@ struct ingest {
     unsigned n_connections, n_accepted;
     /* No deadline lies before this time. */
     int64_t next_deadline_ms;
-    /* Of all bodies together. */
+    /* The size of all bodies together. */
     uint64_t held_bytes;
     unsigned n_exchanges;
     struct rejections rejections;

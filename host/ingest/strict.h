@@ -11,9 +11,9 @@
 #include <microhttpd.h>
 
 struct strict_request {
-    /* As libmicrohttpd passes them to its handler. */
+    /* The texts that libmicrohttpd passes to its handler. */
     const char *method, *uri, *version;
-    /* Of the URI as the client sent it. */
+    /* The length of the URI as the client sent it. */
     size_t uri_bytes;
 };
 

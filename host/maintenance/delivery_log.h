@@ -27,7 +27,7 @@ struct delivery_log_page {
     size_t n_entries;
     /* The newest first, as GitHub lists them. */
     struct delivery_log_entry *entries;
-    /* Of the entries, in their order; the next three are for inbox_find_missing. */
+    /* One element for each entry, in their order; these three are for inbox_find_missing. */
     const char **guids;
     bool *missing;
     uint32_t *requests;

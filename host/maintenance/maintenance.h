@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Work that the clock starts and not a delivery: the host forgets old deliveries, and asks GitHub
- * for those that did not arrive. Of several hosts of one store, the elected host does it.
- *
- * Threads: the loop's thread, except maintenance_status(), which ingest's thread calls. */
+ * for those that did not arrive. If several hosts share a store, the elected host does it. Threads:
+ * the loop's thread, except maintenance_status(), which ingest's thread calls. */
 #ifndef SNEK_MAINTENANCE_MAINTENANCE_H
 #define SNEK_MAINTENANCE_MAINTENANCE_H
 

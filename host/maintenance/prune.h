@@ -19,7 +19,7 @@ struct prune {
     bool failing;
     /* Monotonic. */
     int64_t next_ms, started_ms;
-    /* Of this pass. */
+    /* Totals of this pass. */
     uint64_t bodies, forgotten;
 };
 

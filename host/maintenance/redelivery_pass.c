@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define FIRST_PAGE "/app/hook/deliveries?per_page=100"
-/* Of 100 entries: more than GitHub keeps of any app in 3 days. */
+/* Pages of 100 entries: more than GitHub keeps of any app in 3 days. */
 #define PAGES_MAX 20000
 /* The most that one pass requests; the next pass continues. */
 #define MISSING_MAX 10000

@@ -87,7 +87,7 @@ struct redelivery_pass {
     struct inbox_find_missing find;
     struct inbox_count_redelivery count;
     struct delivery_log_page *page;
-    /* Of `missing`, by GUID. */
+    /* Finds a delivery of `missing` by its GUID. */
     void *tree;
     /* The delivery whose turn it is. */
     struct missing_delivery *current;

@@ -40,9 +40,9 @@ struct redelivery_schedule {
     bool elsewhere;
     struct error last_error;
     int64_t checked_ms;
-    /* Of the last pass. */
+    /* Counts of the last pass. */
     uint64_t missing, given_up;
-    /* Of all passes. */
+    /* The count of all passes. */
     uint64_t requested;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the files of the benchmark share: bodies.c has what is sent, load.c sends it, serve.c is
- * what it is sent to, ingest.c compares. Whatever goes wrong ends the program with a sentence. */
+/* The parts of the benchmark: bodies.c makes the bodies, load.c sends them, serve.c runs the
+ * measured servers, ingest.c compares. Any error ends the program with a sentence. */
 #ifndef SNEK_TESTS_BENCH_H
 #define SNEK_TESTS_BENCH_H
 
@@ -24,15 +24,16 @@ struct bench_bodies {
     size_t mean_bytes;
 };
 
-/* The examples of @octokit/webhooks-examples (its index.json) that have 8 to 25 kB, each with an
- * installation. */
+/* The examples of @octokit/webhooks-examples (its index.json) of 8 to 25 kB, each with an
+ * installation and a signature. */
 struct bench_bodies bench_bodies_load(const char *path);
 
 /* Where the deliveries go. */
 enum bench_target {
-    /* libmicrohttpd alone: reads the body, answers 202 */
+    /* libmicrohttpd alone: it reads the body and responds 202. */
     BENCH_BARE,
-    BENCH_INBOX /* ingest and an inbox; every delivery brings a run, which nobody takes */
+    /* ingest and an inbox. Every delivery makes a run, which no dispatch claims. */
+    BENCH_INBOX
 };
 
 struct bench_server {
@@ -41,26 +42,27 @@ struct bench_server {
 };
 struct bench_usage {
     double cpu_s;
-    long rss_kib; /* at most */
+    /* The peak. */
+    long rss_kib;
 };
 
-/* In a process of its own. `url` is the store's. */
+/* Runs in a process of its own. `url` is the store's. */
 struct bench_server bench_serve(enum bench_target target, const char *url);
 struct bench_usage bench_stop(struct bench_server server);
 
-/* Commits a second of an inbox that is given one delivery after the other. */
+/* Measures the commits a second of an inbox that gets one delivery after the other. */
 double bench_single_commits(const char *url, const struct bench_bodies *bodies, double seconds);
 
 struct bench_result {
     double per_second;
     double p50_ms, p99_ms, p999_ms;
-    /* in all, the warm-up's too */
+    /* Including the warm-up. */
     size_t sent;
-    /* that were counted; rejected: anything but a 202 */
+    /* Counted responses; rejected: any status but 202. */
     size_t answers, rejected;
 };
 
-/* Sends for so long over so many connections, each of which waits for its answer. */
+/* Sends for this long over this many connections, each of which waits for its response. */
 struct bench_result bench_load(int port, unsigned connections, double seconds,
                                const struct bench_bodies *bodies);
 

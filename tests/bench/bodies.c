@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Real payloads, as GitHub sends them: without white space, and signed. */
+/* Real payloads in GitHub's form: without white space, and signed. */
 #include "bench.h"
 
 #include <jansson.h>

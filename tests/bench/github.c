@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* One thread and one epoll, so that it is never what is measured. */
+/* One thread and one epoll, so that this GitHub is never the bottleneck. */
 #include "github.h"
 
 #include "base/clock.h"
@@ -44,7 +44,7 @@ TAILQ_HEAD(connections, connection);
 struct server {
     int epoll_fd, listen_fd, signal_fd;
     int64_t latency_ms;
-    /* in order: the latency is the same for all */
+    /* Ordered by time, because all responses have the same latency. */
     struct connections due;
     uint64_t now_connected;
     struct github_report report;
@@ -84,7 +84,7 @@ static void take(struct server *server) {
     }
 }
 
-/* A whole question is there: its answer waits for the latency. */
+/* The request is complete: its response waits for the latency. */
 static void understand(struct server *server, struct connection *connection) {
     const char *question = connection->question;
     bool token = strstr(question, "/access_tokens ") != NULL;

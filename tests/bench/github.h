@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A GitHub for the broker's benchmark: in a process of its own, on a loopback port, every answer
- * after a constant time. It knows tokens, and answers everything else alike. */
+/* A fake GitHub for the broker's benchmark, in a process of its own on a loopback port. Each
+ * response takes the given latency. It knows tokens, and gives every other request the same
+ * response. */
 #ifndef SNEK_TESTS_BENCH_GITHUB_H
 #define SNEK_TESTS_BENCH_GITHUB_H
 
@@ -14,11 +15,11 @@ struct github {
 };
 
 struct github_report {
-    /* most: at one time */
+    /* most: the largest number at one time. */
     uint64_t requests, tokens, connections, most_connections;
 };
 
-/* Below /limited/ it names a secondary limit of ten minutes. */
+/* Below /limited/ it responds with a secondary limit of ten minutes. */
 struct github github_start(int64_t latency_ms);
 struct github_report github_stop(struct github github);
 

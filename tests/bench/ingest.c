@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How many deliveries a second are taken in and on the disk before their 202, how long that takes,
- * and what it costs: over 1 to 256 connections, beside libmicrohttpd alone and beside the store's
- * own rate of single commits, in the same run and so on the same machine in the same mood. */
+/* Measures how many deliveries a second ingest accepts and commits before their 202, how long that
+ * takes, and how much processor time and memory it needs. It uses 1 to 256 connections, and
+ * measures libmicrohttpd alone and the store's own rate of single commits in the same run on the
+ * same machine. */
 #include "bench.h"
 
 #include <errno.h>
@@ -35,9 +36,9 @@ struct bench {
     struct bench_bodies bodies;
     double seconds;
     const char *directory;
-    /* URL; NULL: not measured */
+    /* A URL; NULL: not measured. */
     const char *postgres;
-    /* 0: the usual ones */
+    /* 0: the default. */
     unsigned connections;
 };
 

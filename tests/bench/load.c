@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The load: keep-alive connections from one thread, each with one request under way. A request is
- * its headers, with a GUID of its own, and one of the bodies, which were signed beforehand, so that
- * the sender costs as little as it can of the processors that it shares with what is measured. */
+/* The load: keep-alive connections from one thread, each with one request in progress. A request is
+ * its headers, with a GUID of its own, and one of the bodies, which were signed before, so that the
+ * sender costs the measured server as little processor time as possible. */
 #include "bench.h"
 
 #include <arpa/inet.h>
@@ -34,7 +34,7 @@ struct load {
     struct connection *connections;
     double count_from, until;
     uint64_t n_sent;
-    /* part of the GUIDs: a server keeps them over several loads */
+    /* A part of the GUIDs, because a server keeps them over several loads. */
     uint32_t run;
     float *ms;
     size_t n_ms, room_ms, rejected;
@@ -56,7 +56,8 @@ static void send_more(struct connection *connection) {
             {connection->body->json + body_sent, connection->body->bytes - body_sent}};
         ssize_t sent = writev(connection->fd, parts, 2);
         if (sent < 0 && errno == EAGAIN) {
-            return; /* epoll will tell */
+            /* epoll reports the error. */
+            return;
         }
         if (sent < 0) {
             bench_fail("sending: %s", strerror(errno));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What is measured, each in a process of its own so that its processor time and memory are its own
- * too: ingest on an inbox, and beside it libmicrohttpd alone. */
+/* The measured servers: ingest on an inbox, and libmicrohttpd alone. Each runs in a process of its
+ * own, so that its processor time and memory are its own. */
 #include "bench.h"
 
 #include "base/clock.h"
@@ -115,7 +115,7 @@ static void on_stop(int number) {
     stopped = 1;
 }
 
-/* On an epoll of ours, as ingest does it. */
+/* On an epoll of ours, like ingest. */
 static void serve_bare(int listen_fd, const sigset_t *stop) {
     struct MHD_Daemon *daemon =
         MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, NULL, MHD_OPTION_LISTEN_SOCKET,
@@ -152,7 +152,7 @@ struct bench_server bench_serve(enum bench_target target, const char *url) {
         sigprocmask(SIG_BLOCK, &stop, NULL);
         mallopt(M_MMAP_THRESHOLD, 256 << 10); /* as host.c */
         int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-        /* the log's lines are written, and read by nobody */
+        /* The log lines are written, but no process reads them. */
         (void)dup2(null, STDOUT_FILENO);
         struct error err;
         log_setup(SNEK_LEVEL_INFO, LOG_LOGFMT);

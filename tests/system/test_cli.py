@@ -257,7 +257,7 @@ def test_check_accepts_an_empty_database(idle, database, store):
     assert "may make no tables" in result.stderr
 
 
-# Whose key nobody has.
+# Nobody has the key of this certificate.
 AUTHORITY = """\
 -----BEGIN CERTIFICATE-----
 MIIBdjCCARugAwIBAgIUQtcBfnd/xodQ974f3/B6Aduza1gwCgYIKoZIzj0EAwIw
@@ -296,7 +296,7 @@ def test_check_reports_that_no_plugin_is_configured(idle):
 
 
 def test_an_installation_that_was_moved_finds_its_worker_and_plugins(fake, tmp_path):
-    """As a buildpack does it: installed below one folder, run below another."""
+    """A buildpack installs below one folder and runs below another."""
     build = snek.build_directory()
     subprocess.run(["meson", "install", "-C", str(build), "--no-rebuild", "--quiet", "--destdir",
                     str(tmp_path / "first")], check=True, capture_output=True,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What the host tells of itself: /metrics, the details of /readyz, and reports to Sentry."""
+"""The host's own reports: /metrics, the details of /readyz, and reports to Sentry."""
 
 import os
 import re

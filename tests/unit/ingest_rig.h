@@ -33,7 +33,7 @@ struct inbox {
     bool hold;
     struct inbox_operation *held[1024];
     unsigned n_held, n_puts;
-    /* Of the last one. */
+    /* Details of the last operation. */
     char guid[INBOX_GUID_MAX + 1], event[101], action[101], installation[101];
     char repository[256], sender[128], body[256], plugins[256];
     size_t body_bytes;

@@ -123,8 +123,8 @@ static void help_lists_the_public_verbs(void **state) {
 static void an_unknown_verb_is_rejected_with_a_suggestion(void **state) {
     (void)state;
     static const char *const cases[][2] = {
-        {"frist", "snekomatic: the verb 'frist' does not exist; did you mean 'first'?\n"},
-        {"help frist", "snekomatic: the verb 'frist' does not exist; did you mean 'first'?\n"},
+        {"frist", "snekomatic: the verb 'frist' does not exist; did you mean first?\n"},
+        {"help frist", "snekomatic: the verb 'frist' does not exist; did you mean first?\n"},
         {"hiddem", "snekomatic: the verb 'hiddem' does not exist\n"},
         {"--frist", "snekomatic: the option '--frist' does not exist before the verb\n"},
         {"", "snekomatic: a verb is missing; `snekomatic --help` lists them.\n"}};
@@ -184,7 +184,7 @@ static pid_t serve_once(uint16_t *port, const char *body, const char *answer) {
     _exit(io_write_full(peer, answer, strlen(answer)) < 0);
 }
 
-/* What send did against a host that gives `answer`; `format` has the port's place. */
+/* Runs send against a host that responds with `answer`. `format` has the port's place. */
 __attribute__((format(printf, 2, 0))) static struct outcome
 send_to(const char *answer, const char *format, char request[8192]) {
     uint16_t port;

@@ -439,7 +439,7 @@ static void unambiguous_variants_are_accepted(void **state) {
             fail_msg("%s\nis answered %s", heads[i], rig->reply);
         }
     }
-    /* As many headers as fit, in pieces, so that the buffer that holds them grows. */
+    /* The largest headers that fit, in pieces, so that the buffer that holds them grows. */
     char head[16384] = POST ALL;
     for (int i = 0; i < 60; i++) {
         sprintf(head + strlen(head), "X-Number-%d: " ZEROES ZEROES "\r\n", i);

@@ -40,7 +40,8 @@ unsigned online_check(const struct config *config, int messages_fd) {
     struct broker_client client;
     unsigned problems = 1;
     atomic_bool next_only = false;
-    log_setup(SNEK_LEVEL_ERROR, config->log.format); /* standard output is for the results */
+    /* Standard output is for the results. */
+    log_setup(SNEK_LEVEL_ERROR, config->log.format);
     log_watch(on_log, &next_only);
     if (broker_client_open(&client, config, messages_fd, &err) < 0) {
         fprintf(stderr, "GitHub: cannot send requests: %s\n", err.text);

@@ -168,12 +168,14 @@ static int print_token(const struct config *config, const struct options *option
 int cli_token(int argc, char **argv) {
     struct options options = {.permissions = BUFFER_INIT(PERMISSIONS_MAX)};
     struct config *config = NULL;
-    prctl(PR_SET_DUMPABLE, 0); /* first: the environment may hold the app's key */
+    /* First: the environment may hold the app's key. */
+    prctl(PR_SET_DUMPABLE, 0);
     int status = parse(&options, argc, argv);
     if (status < 0) {
         status = cli_load_config(options.config_path, CONFIG_NEED_EVERYTHING, &config);
         if (status == EX_OK) {
-            log_setup(SNEK_LEVEL_ERROR, config->log.format); /* standard output is the token's */
+            /* Standard output is the token's. */
+            log_setup(SNEK_LEVEL_ERROR, config->log.format);
             status = print_token(config, &options);
         }
         config_free(config);

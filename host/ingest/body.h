@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define BODY_REPOSITORY_MAX 200 /* bytes; GitHub's are at most 39 + 1 + 100 */
+/* Bytes; GitHub's are at most 39 + 1 + 100. */
+#define BODY_REPOSITORY_MAX 200
 #define BODY_SENDER_MAX 100
 
 /* Each is "" if the body has none. */

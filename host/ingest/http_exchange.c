@@ -33,7 +33,8 @@ void *http_exchange_new(void *cls, const char *uri, struct MHD_Connection *mhd) 
     exchange->began_us = clock_monotonic_us();
     exchange->bad_uri = strict_check_uri(uri);
     exchange->uri_bytes = strlen(uri);
-    assert(!connection->exchange); /* one request after the other */
+    /* One request after the other. */
+    assert(!connection->exchange);
     connection->exchange = exchange;
     ingest->n_exchanges++;
     return exchange;

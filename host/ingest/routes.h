@@ -18,7 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct http_exchange; /* the server's side of a request */
+/* The server's side of a request. */
+struct http_exchange;
 struct http_request;
 
 struct http_route {

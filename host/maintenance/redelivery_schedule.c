@@ -163,7 +163,8 @@ void redelivery_schedule_close(struct redelivery_schedule *schedule) {
 }
 
 void redelivery_schedule_finish(struct redelivery_schedule *schedule) {
-    assert(schedule->closed); /* a pass may still wait for its next request */
+    /* A pass may still wait for its next request. */
+    assert(schedule->closed);
     redelivery_pass_finish(&schedule->pass);
     pthread_mutex_destroy(&schedule->lock);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The host's own requests as the app (BROKER_APP): each is sent with a fresh JWT, and its response
- * is passed on. Plugins cannot reach them: not a URL selects them, but the kind, which only the
- * host's own code sets.
+ * is passed on. Plugins cannot send them: a request's kind selects them, never its URL, and only
+ * the host's own code sets the kind.
  *
  * Threads: the broker's alone. */
 #ifndef SNEK_BROKER_APP_CALL_H

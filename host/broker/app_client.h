@@ -37,7 +37,7 @@ struct app_request {
     /* app_client.c's. */
     const struct app_client *client;
     struct limits_waiter limit;
-    /* Nobody reads it: such a request holds no run. */
+    /* The rate limits write it. No other code reads it, because no run waits for this request. */
     struct broker_waited waited;
     struct retry retry, deferral;
     /* Monotonic; 0: not sent yet. */

@@ -154,8 +154,8 @@ static void on_deferred(struct limits_waiter *waiter, int64_t until_ms, const ch
     defer(CONTAINER_OF(waiter, struct request_state, limit), until_ms, reason);
 }
 
-/* First the time left until it must be sent, then the time left for the transfers: as much each.
- * Waits for limits do not count. */
+/* Before the first transfer: the time left to send the request. Afterwards: the time left for its
+ * transfers. Both start at `timeout_ms`, and waits for limits do not count. */
 static int64_t left_ms(const struct request_state *state) {
     int64_t waited_ms = atomic_load(&state->request->waited.total_ms) - state->waited_before_ms;
     int64_t spent_ms = clock_monotonic_ms() - state->since_ms - waited_ms;
@@ -407,8 +407,8 @@ static void on_token(struct token_waiter *waiter, const struct token_result *res
         return;
     }
     if (result->outcome < 0) {
-        /* Without a status: it is not the status of the plugin's own request, for which a 404 means
-         * something else. */
+        /* The status belongs to the token request. The plugin gets none, because it would take a
+         * 404 for a response to its own request. */
         state->request->installation_gone = result->gone;
         finish_with(state, result->outcome, 0, result->error->text);
         return;

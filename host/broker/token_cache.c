@@ -143,7 +143,8 @@ static struct token *add_token(struct token_cache *cache, const struct token_wai
     return token;
 }
 
-/* The request named the repository alone, and GitHub gave a token for another owner's. */
+/* The token request names the repository without its owner. True if the token that GitHub returned
+ * reaches a repository of another owner. */
 static bool is_foreign(const struct token *token, const struct buffer *body) {
     struct json_value name;
     const char *json = body->data ? body->data : "";

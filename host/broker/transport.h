@@ -20,8 +20,8 @@
 /* Of all installations together; ratelimits.h bounds each. As many connections are allowed, so that
  * without HTTP/2 no request waits inside curl, where its time already runs. */
 #define TRANSPORT_IN_FLIGHT_MAX 1024
-/* Of all responses that are arriving. Past half of it no further request starts; past the whole a
- * response that is itself large is given up. */
+/* The bytes of all responses that are arriving. Above half of it, no further request starts. Above
+ * it, the transport gives up a response that is itself large. */
 #define TRANSPORT_HELD_MAX ((size_t)256 << 20)
 #define TRANSPORT_SMALL_MAX ((size_t)1 << 20)
 #define TRANSPORT_HEADERS_MAX (64u << 10)

@@ -55,7 +55,7 @@ static void make_digest(enum signature_kind kind, const struct secret *secret, c
         hmac_sha1_update(&hmac.sha1, body_bytes, body);
         hmac_sha1_digest(&hmac.sha1, SHA1_DIGEST_SIZE, digest);
     }
-    /* An attacker could sign with it as with the secret. */
+    /* Its state is derived from the secret and could sign other bodies. */
     explicit_bzero(&hmac, sizeof hmac);
 }
 

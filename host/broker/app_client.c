@@ -97,7 +97,8 @@ static bool send_again(struct app_request *request) {
 static void on_response(struct http_transfer *transfer) {
     struct app_request *request = CONTAINER_OF(transfer, struct app_request, transfer);
     if (limits_leave(request->client->limits, &request->limit, transfer)) {
-        app_send(request); /* it is deferred to the limit's end */
+        /* It is deferred to the limit's end. */
+        app_send(request);
         return;
     }
     if (transfer->status == 401) {

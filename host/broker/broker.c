@@ -113,7 +113,8 @@ static void *run(void *context) {
 }
 
 static void free_members(struct broker *broker) {
-    token_cache_free(broker->requests.tokens); /* before the ETags, which it drops */
+    /* Before the ETags, which it drops. */
+    token_cache_free(broker->requests.tokens);
     etag_cache_free(broker->requests.etags);
     slug_cache_free(broker->requests.slug);
     limits_free(broker->client.limits);

@@ -138,7 +138,8 @@ void etag_cache_store(struct etag_cache *cache, const struct etag_key *key,
     const char *tag = response_header(&transfer->headers, "etag", &tag_bytes);
     struct cached_response *old = find(cache, key);
     if (transfer->status != 200 || transfer->outcome != 0) {
-        return; /* a failure may pass, and a response that is too large is not there */
+        /* A failure may pass, and a response that is too large is not there. */
+        return;
     }
     if (old) {
         metrics_conditional(false);

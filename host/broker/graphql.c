@@ -69,7 +69,8 @@ static char *document_of(const char *body, size_t body_bytes) {
     if (document) {
         size_t bytes = json_unescape(query.raw + 1, query.raw_bytes - 2, document);
         document[bytes] = '\0';
-        if (strlen(document) != bytes) { /* the text behind a NUL would not be searched */
+        /* The text behind a NUL would not be searched. */
+        if (strlen(document) != bytes) {
             free(STEAL(document));
         }
     }

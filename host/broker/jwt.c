@@ -66,7 +66,8 @@ bool jwt_change_key(struct jwt_source *source, uint32_t key) {
     if (source->single_key) {
         return false;
     }
-    if (source->key == key) { /* else another request has changed it already */
+    /* Else another request has changed it already. */
+    if (source->key == key) {
         source->key = 1 - key;
     }
     return true;

@@ -2,7 +2,6 @@
 /* One operation of the inbox for each check; it outlives a waiter that forgets it. */
 #include "broker/lease_check.h"
 
-#include "inbox/inbox.h"
 #include "inbox/leases.h"
 
 #include <snekomatic/types.h>

@@ -9,9 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RESET_MARGIN_MS 1000   /* GitHub's reset is in whole seconds */
-#define PRIMARY_MAX_MS 3700000 /* its quotas are of an hour, or of less */
-#define RETRY_LEAST_MS 1000    /* a wait of 0 would be a loop */
+/* GitHub's reset is in whole seconds. */
+#define RESET_MARGIN_MS 1000
+/* Its quotas are of an hour, or of less. */
+#define PRIMARY_MAX_MS 3700000
+/* A wait of 0 would be a loop. */
+#define RETRY_LEAST_MS 1000
 
 /* A header that is a number, not negative; -1 when there is none. */
 static int64_t read_number(const struct buffer *headers, const char *name) {

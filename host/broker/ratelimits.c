@@ -16,12 +16,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SECONDARY_FIRST_MS 60000  /* "wait for at least one minute" … */
-#define SECONDARY_LAST_MS 3600000 /* … and an exponentially increasing time */
-#define SAME_WAIT_MS 500          /* ends of a wait that differ by less are one end */
+/* "wait for at least one minute" … */
+#define SECONDARY_FIRST_MS 60000
+/* … and an exponentially increasing time. */
+#define SECONDARY_LAST_MS 3600000
+/* Ends of a wait that differ by less are one end. */
+#define SAME_WAIT_MS 500
 #define STORE_READ_MAX_AGE_MS 10000
-#define SPREAD_BELOW 2      /* searches are spread when less than one in so many is left */
-#define CROWD_MAX_MS 600000 /* how far ahead a crowd that is deferred is spread */
+/* Searches are spread when less than one in so many is left. */
+#define SPREAD_BELOW 2
+/* How far ahead a crowd that is deferred is spread. */
+#define CROWD_MAX_MS 600000
 
 static const char *const resource_names[RESOURCES] = {
     [RESOURCE_CORE] = "core", [RESOURCE_SEARCH] = "search", [RESOURCE_GRAPHQL] = "graphql"};
@@ -279,7 +284,8 @@ static struct limits_waiter *first_too_long(struct installation_limits *state, i
  * again. */
 static void serve(struct installation_limits *state) {
     if (state->serving) {
-        return; /* the loop below sees the change */
+        /* The loop below sees the change. */
+        return;
     }
     state->serving = true;
     for (;;) {
@@ -322,14 +328,16 @@ static void on_limits_read(struct inbox_operation *operation) {
     state->limits->with_inbox--;
     state->getting = false;
     state->store_read_ms = now_ms;
-    if (operation->result < 0) { /* a failing store delays no request */
+    /* A failing store delays no request. */
+    if (operation->result < 0) {
         log_event(SNEK_LEVEL_WARNING, "rate_limit_not_read",
                   LOG_TEXT("installation", state->installation),
                   LOG_TEXT("reason", operation->error.text));
     }
     for (int i = 0; operation->result == 0 && i < RESOURCES; i++) {
         int64_t left_ms = limit->until_ms[stored_as[i]] - wall_ms;
-        if (left_ms > 0) { /* bounded: the wall clock may have been set meanwhile */
+        /* Bounded: the wall clock may have been set meanwhile. */
+        if (left_ms > 0) {
             left_ms = left_ms > RATE_WAIT_MAX_MS ? RATE_WAIT_MAX_MS : left_ms;
             state->until_ms[i] = later(state->until_ms[i], now_ms + left_ms);
         }
@@ -392,11 +400,13 @@ static void begin_wait(struct installation_limits *state, enum resource resource
     int64_t now_ms = clock_monotonic_ms();
     wait_ms = wait_ms > RATE_WAIT_MAX_MS ? RATE_WAIT_MAX_MS : wait_ms;
     if (now_ms + wait_ms <= state->until_ms[resource] + SAME_WAIT_MS) {
-        return; /* another request that was in progress met the same limit */
+        /* Another request that was in progress met the same limit. */
+        return;
     }
     state->until_ms[resource] = now_ms + wait_ms;
     state->limited_by_app = which == limit_of_app;
-    if (which != limit_of_app) { /* it was counted for the app */
+    /* It was counted for the app. */
+    if (which != limit_of_app) {
         metrics_rate_limited(which);
     }
     log_event(SNEK_LEVEL_WARNING, "rate_limited", LOG_TEXT("installation", state->installation),
@@ -410,7 +420,8 @@ static int64_t secondary_wait_ms(struct installation_limits *state) {
     int64_t wait_ms = SECONDARY_FIRST_MS;
     int64_t left_ms = state->until_ms[RESOURCE_CORE] - clock_monotonic_ms();
     if (left_ms > 0) {
-        return left_ms; /* another request that was in progress met the same limit */
+        /* Another request that was in progress met the same limit. */
+        return left_ms;
     }
     for (unsigned i = 0; i < state->secondaries && wait_ms < SECONDARY_LAST_MS; i++) {
         wait_ms *= 2;

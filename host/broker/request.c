@@ -94,7 +94,8 @@ static void log_request(const struct request_state *state) {
     const char *path = request->kind == BROKER_REQUEST ? state->target.path : "/app";
     char method[33], url[URL_SHOWN + 1];
     text_clean(method, sizeof method, asked_method, strlen(asked_method));
-    url_show(url, path ? "" : request->url); /* no path: its URL was rejected */
+    /* No path: its URL was rejected. */
+    url_show(url, path ? "" : request->url);
     bool unanswered = request->outcome < 0 && request->status == 0;
     log_event(request->kind == BROKER_TOKEN ? SNEK_LEVEL_DEBUG : SNEK_LEVEL_INFO, "request",
               LOG_TEXT("method", method), LOG_TEXT("url", path ? path : url),
@@ -184,7 +185,8 @@ static bool send_again_after_rejection(struct request_state *state) {
         jwt_change_key(client->jwt, state->jwt_key);
     } else if (!state->token_renewed &&
                (!state->token_fresh || state->rejections == REJECTIONS_MAX / 2)) {
-        state->token_renewed = true; /* it was revoked, or expired by a clock that jumped */
+        /* It was revoked, or expired by a clock that jumped. */
+        state->token_renewed = true;
         token_cache_drop(state->context->tokens, &state->token, state->token_id);
         return send_again_after(state, 0);
     }
@@ -347,7 +349,8 @@ static void on_lease_checked(struct lease_waiter *waiter, int32_t outcome,
         return;
     }
     state->lease_checked_at_ms = clock_monotonic_ms();
-    on_admitted(&state->limit); /* for the token, which is cached */
+    /* For the token, which is cached. */
+    on_admitted(&state->limit);
 }
 
 /* Has so much time passed that the run may belong to another host? A check renews the lease, so

@@ -9,7 +9,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define SLUG_MAX 100 /* bytes; GitHub's are a name of at most 34 characters */
+/* Bytes; GitHub's are a name of at most 34 characters. */
+#define SLUG_MAX 100
 
 TAILQ_HEAD(slug_waiters, slug_waiter);
 

@@ -187,7 +187,8 @@ static int32_t explain(const struct http_transfer *transfer, const struct token_
     if (transfer->status == 404) {
         error_set(err, "installation %s: the app is not installed there any more (%s)", where,
                   transfer->error.text);
-        return SNEK_E_FORBIDDEN; /* a plugin would read NOT_FOUND as a response: "no member" */
+        /* A plugin would read NOT_FOUND as a response: "no member". */
+        return SNEK_E_FORBIDDEN;
     }
     *err = transfer->error;
     error_wrap(err, "no token for installation %s", where);
@@ -295,7 +296,8 @@ static void on_token_response(struct app_request *request) {
     struct token *token = request->context;
     struct http_transfer *transfer = &request->transfer;
     if (transfer->outcome == 0 && is_foreign(token, &transfer->response)) {
-        transfer->outcome = SNEK_E_VALIDATION; /* the token is wiped with its response */
+        /* The token is wiped with its response. */
+        transfer->outcome = SNEK_E_VALIDATION;
         error_set(&transfer->error, "GitHub gave a token for another owner's repository");
     } else if (transfer->outcome == 0 && store_token(token, &transfer->response) < 0) {
         transfer->outcome = SNEK_E_SERVER;
@@ -318,7 +320,8 @@ static char *body_of(const struct token *token) {
     const char *slash = strchr(token->repository, '/');
     bool all = !token->permissions[0];
     int failed = buffer_printf(&body, "{%s%s", all ? "" : "\"permissions\":", token->permissions);
-    if (slash) { /* GitHub takes the name alone: the owner is the installation's account */
+    /* GitHub takes the name alone: the owner is the installation's account. */
+    if (slash) {
         failed |= buffer_append_text(&body, all ? "\"repositories\":[" : ",\"repositories\":[");
         failed |= buffer_append_json_string(&body, slash + 1, strlen(slash + 1));
         failed |= buffer_append_text(&body, "]");

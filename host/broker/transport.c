@@ -18,7 +18,8 @@
 #include <string.h>
 
 #define CONNECT_TIMEOUT_MS 10000
-#define REASON_SHOWN 600 /* bytes of the reason why no response came */
+/* Bytes of the reason why no response came. */
+#define REASON_SHOWN 600
 
 struct transport {
     CURLM *multi;
@@ -198,9 +199,11 @@ static int add_headers(struct http_transfer *transfer, const char *token) {
     result |= versioned ? 0 : add_named(transfer, "X-GitHub-Api-Version", TRANSPORT_API_VERSION);
     /* No type for a body that is empty, and no second round trip before a large one. */
     result |= add_header(transfer, "Expect:");
-    result |= transfer->body_bytes > 0
-                  ? add_named(transfer, "Content-Type", type ? type : "application/json")
-                  : add_header(transfer, "Content-Type:");
+    if (transfer->body_bytes > 0) {
+        result |= add_named(transfer, "Content-Type", type ? type : "application/json");
+    } else {
+        result |= add_header(transfer, "Content-Type:");
+    }
     result |= transfer->etag ? add_named(transfer, "If-None-Match", transfer->etag) : 0;
     return result | add_more(transfer);
 }
@@ -251,7 +254,8 @@ static int store_header_line(struct buffer *headers, char *line, size_t bytes) {
     size_t name_bytes = colon ? (size_t)(colon - line) : 0;
     for (size_t i = 0; i < name_bytes; i++) {
         if (line[i] <= ' ' || line[i] >= 0x7F) {
-            return 0; /* e.g. a continuation line, which HTTP/1.1 no longer allows */
+            /* E.g. a continuation line, which HTTP/1.1 no longer allows. */
+            return 0;
         }
         line[i] = (char)(line[i] >= 'A' && line[i] <= 'Z' ? line[i] + ('a' - 'A') : line[i]);
     }
@@ -281,7 +285,8 @@ static int store_header_line(struct buffer *headers, char *line, size_t bytes) {
 static size_t on_header(char *data, size_t size, size_t count, void *context) {
     struct http_transfer *transfer = context;
     size_t bytes = size * count;
-    transfer->header_bytes += bytes; /* 1xx responses count too: their number has no bound */
+    /* 1xx responses count too: their number has no bound. */
+    transfer->header_bytes += bytes;
     if (bytes >= 5 && memcmp(data, "HTTP/", 5) == 0) {
         transfer->headers.bytes = 0;
     } else if (store_header_line(&transfer->headers, data, bytes) < 0) {
@@ -310,7 +315,8 @@ static int on_before_request(void *context, char *there, char *here, int there_p
     curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     if (!transfer->begun) {
         transfer->begun = true;
-        transfer->before_bytes = sent_bytes; /* of CONNECT, to a proxy */
+        /* Of CONNECT, to a proxy. */
+        transfer->before_bytes = sent_bytes;
         return CURL_PREREQFUNC_OK;
     }
     return changes_something(transfer) && sent_bytes > transfer->before_bytes
@@ -328,9 +334,8 @@ static CURLcode set_body(struct http_transfer *transfer) {
     code = code ? code
                 : curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                                    (curl_off_t)transfer->body_bytes);
-    return code ? code
-                : curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-                                   transfer->body_bytes > 0 ? transfer->body : "");
+    const char *body = transfer->body_bytes > 0 ? transfer->body : "";
+    return code ? code : curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
 }
 
 static CURLcode set_request_options(struct http_transfer *transfer) {
@@ -385,8 +390,10 @@ static CURLcode set_connection_options(const struct transport *transport,
 #endif
     /* Never the proxy that libcurl would find in the environment. */
     const struct proxy *proxy = &transport->proxy;
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_PROXY, proxy->url ? proxy->url : "");
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_NOPROXY, proxy->url ? proxy->except : "*");
+    const char *proxy_url = proxy->url ? proxy->url : "";
+    const char *no_proxy = proxy->url ? proxy->except : "*";
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_PROXY, proxy_url);
+    code = code ? code : curl_easy_setopt(easy, CURLOPT_NOPROXY, no_proxy);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     code = code ? code : curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
@@ -536,7 +543,8 @@ static void finish(struct transport *transport, struct http_transfer *transfer, 
     }
     transfer->unsent = code != CURLE_OK && is_unsent(transfer);
     if (code == CURLE_OUT_OF_MEMORY && status > 0 && transfer->response.bytes == 0) {
-        transfer->outcome = SNEK_E_TOO_LARGE; /* curl's code for a header line without end */
+        /* Curl's code for a header line without end. */
+        transfer->outcome = SNEK_E_TOO_LARGE;
         transfer->header_bytes = TRANSPORT_HEADERS_MAX + 1;
     }
     transfer->status = (int32_t)status;

@@ -90,7 +90,10 @@ static void understand(struct server *server, struct connection *connection) {
     bool token = strstr(question, "/access_tokens ") != NULL;
     server->report.requests++;
     server->report.tokens += token;
-    connection->answer = token ? server->token : strstr(question, " /limited/") ? limited : ok;
+    connection->answer = strstr(question, " /limited/") ? limited : ok;
+    if (token) {
+        connection->answer = server->token;
+    }
     connection->bytes = 0;
     connection->due_ms = clock_monotonic_ms() + server->latency_ms;
     connection->waits = true;

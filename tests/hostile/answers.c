@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Responses that a hostile or broken GitHub may give. */
 #include "answers.h"
 
 #include "http_server.h"

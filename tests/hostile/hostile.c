@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #define TIMEOUT_MS 2000
-#define SLACK_MS 5000              /* of a machine that is busy, or watches every access */
-#define MEMORY_MAX_KIB (64L << 10) /* an answer of at most 8 MiB, while its buffer grows */
+/* Of a machine that is busy, or watches every access. */
+#define SLACK_MS 5000
+/* An answer of at most 8 MiB, while its buffer grows. */
+#define MEMORY_MAX_KIB (64L << 10)
 
 static struct fixture fixture;
 
@@ -53,9 +55,12 @@ static const struct hostile {
     {"/bad-chunk", SNEK_E_NETWORK, 0, "got no whole answer"},
     {"/huge-chunk", SNEK_E_NETWORK, 0, "got no whole answer"},
     {"/negative-length", SNEK_E_SERVER, 0, "got no whole answer"},
-    {"/longer-than-it-says", 0, 200, ""}, /* the rest is thrown away with the connection */
-    {"/bomb", 0, 200, ""}, /* not asked for, so not unpacked: bytes that are no JSON */
-    {"/html", 0, 200, ""}, /* likewise; lists and GraphQL say so */
+    /* The rest is thrown away with the connection. */
+    {"/longer-than-it-says", 0, 200, ""},
+    /* Not asked for, so not unpacked: bytes that are no JSON. */
+    {"/bomb", 0, 200, ""},
+    /* Likewise; lists and GraphQL say so. */
+    {"/html", 0, 200, ""},
     {"/html-502", SNEK_E_SERVER, 502, "answered 502"},
     {"/nothing", 0, 200, ""},
     {"/garbage", SNEK_E_SERVER, 0, "got no whole answer"},
@@ -140,7 +145,8 @@ static void hostile_answers_do_no_harm_to_others_at_the_same_time(void **state) 
 }
 
 #define CROWD 160
-#define CROWD_MAX_KIB (640L << 10) /* of 1280 MiB that they would have sent */
+/* Of 1280 MiB that they would have sent. */
+#define CROWD_MAX_KIB (640L << 10)
 
 static void a_crowd_of_large_answers_takes_bounded_memory(void **state) {
     (void)state;

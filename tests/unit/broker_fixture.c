@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A fake supervisor and a fake GitHub around a real broker. */
 #include "broker_fixture.h"
 
 #include "answers.h"
@@ -15,7 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TOKEN_BYTES 600 /* as GitHub's may be: 520 and longer */
+/* As GitHub's may be: 520 and longer. */
+#define TOKEN_BYTES 600
 
 static void *run_supervisor(void *context) {
     struct fixture *fixture = context;
@@ -151,17 +153,25 @@ static bool answer_status(struct fixture *fixture, int fd, const char *how) {
     char reset[96];
     (void)snprintf(reset, sizeof reset, "X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: %lld\r\n",
                    (long long)time(NULL) + fixture->clock_off_s + 3600);
-    const char *extra = strcmp(variant, "-after") == 0   ? "Retry-After: 60\r\n"
-                        : strcmp(variant, "-reset") == 0 ? reset
-                        : strcmp(variant, "-empty") == 0 ? "X-RateLimit-Remaining: 0\r\n"
-                        : status / 100 == 3              ? "Location: http://elsewhere.test/\r\n"
-                                                         : "";
-    const char *body = strcmp(variant, "-message") == 0
-                           ? "{\"message\":\"You have exceeded a secondary rate limit.\"}"
-                       : strcmp(variant, "-html") == 0   ? "<html>Unicorn!</html>"
-                       : strcmp(variant, "-errors") == 0 ? validation
-                       : status == 204                   ? ""
-                                                         : "{\"message\":\"So it is\"}";
+    const char *extra = "", *body = "{\"message\":\"So it is\"}";
+    if (status == 204) {
+        body = "";
+    } else if (status / 100 == 3) {
+        extra = "Location: http://elsewhere.test/\r\n";
+    }
+    if (strcmp(variant, "-after") == 0) {
+        extra = "Retry-After: 60\r\n";
+    } else if (strcmp(variant, "-reset") == 0) {
+        extra = reset;
+    } else if (strcmp(variant, "-empty") == 0) {
+        extra = "X-RateLimit-Remaining: 0\r\n";
+    } else if (strcmp(variant, "-message") == 0) {
+        body = "{\"message\":\"You have exceeded a secondary rate limit.\"}";
+    } else if (strcmp(variant, "-html") == 0) {
+        body = "<html>Unicorn!</html>";
+    } else if (strcmp(variant, "-errors") == 0) {
+        body = validation;
+    }
     return answer(fixture, fd, status, extra, body);
 }
 
@@ -239,36 +249,18 @@ static void check_question(struct fixture *fixture, const struct http_question *
     expect_header(fixture, question, "X-GitHub-Api-Version", odd ? "2030-01-01" : "2022-11-28");
     expect_header(fixture, question, "X-Snake", odd ? "sss" : "");
     expect_header(fixture, question, "User-Agent", "snekomatic/test");
-    expect_header(fixture, question, "Content-Type",
-                  !has_body ? ""
-                  : odd     ? "text/x-markdown"
-                            : "application/json");
+    const char *type = odd ? "text/x-markdown" : "application/json";
+    expect_header(fixture, question, "Content-Type", has_body ? type : "");
     expect_header(fixture, question, "Content-Length", wants_length ? length : "");
     expect_header(fixture, question, "Expect", "");
     expect_header(fixture, question, "Cookie", "");
     expect_header(fixture, question, "Accept-Encoding", "");
 }
 
-static bool handle(void *context, int fd, const struct http_question *question) {
-    struct fixture *fixture = context;
-    char authorization[8192];
-    int token = 0;
-    check_question(fixture, question);
+/* A request with the token number `token`. */
+static bool answer_api(struct fixture *fixture, int fd, const struct http_question *question,
+                       int token) {
     const char *target = question->target;
-    if (strcmp(target, "/app") == 0 || strncmp(target, "/app/", 5) == 0) {
-        return answer_app(fixture, fd, question);
-    }
-    fixture->requests++;
-    (void)pthread_mutex_lock(&fixture->lock);
-    (void)snprintf(fixture->last_body, sizeof fixture->last_body, "%.255s", question->body);
-    (void)pthread_mutex_unlock(&fixture->lock);
-    (void)http_header(question, "Authorization", authorization, sizeof authorization);
-    if (sscanf(authorization, "Bearer " TOKEN_MARK "%d_", &token) != 1 ||
-        strlen(authorization) != TOKEN_BYTES + strlen("Bearer ") ||
-        token > fixture->last_token_id) {
-        fixture->wrong++;
-        return false;
-    }
     if (strncmp(target, "/status/", 8) == 0) {
         return answer_status(fixture, fd, target + 8);
     }
@@ -304,7 +296,8 @@ static bool handle(void *context, int fd, const struct http_question *question) 
     bool revoked = strncmp(target, "/revoked/1", 10) == 0;
     if (revoked && token == 1) {
         while (strstr(target, "/late") && fixture->last_token_id < 2) {
-            (void)usleep(5000); /* until another has got a new one */
+            /* Until another has got a new one. */
+            (void)usleep(5000);
         }
         return answer(fixture, fd, 401, "", "{\"message\":\"Bad credentials\"}");
     }
@@ -316,6 +309,29 @@ static bool handle(void *context, int fd, const struct http_question *question) 
         fixture->wrong++;
     }
     return false;
+}
+
+static bool handle(void *context, int fd, const struct http_question *question) {
+    struct fixture *fixture = context;
+    char authorization[8192];
+    int token = 0;
+    check_question(fixture, question);
+    const char *target = question->target;
+    if (strcmp(target, "/app") == 0 || strncmp(target, "/app/", 5) == 0) {
+        return answer_app(fixture, fd, question);
+    }
+    fixture->requests++;
+    (void)pthread_mutex_lock(&fixture->lock);
+    (void)snprintf(fixture->last_body, sizeof fixture->last_body, "%.255s", question->body);
+    (void)pthread_mutex_unlock(&fixture->lock);
+    (void)http_header(question, "Authorization", authorization, sizeof authorization);
+    if (sscanf(authorization, "Bearer " TOKEN_MARK "%d_", &token) != 1 ||
+        strlen(authorization) != TOKEN_BYTES + strlen("Bearer ") ||
+        token > fixture->last_token_id) {
+        fixture->wrong++;
+        return false;
+    }
+    return answer_api(fixture, fd, question, token);
 }
 
 static void lost(void *context) {

@@ -12,8 +12,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define TOKEN_MARK "ghs_" /* every token of the fake starts so */
-#define JWT_MARK "eyJ"    /* every JWT too */
+/* Every token of the fake starts so. */
+#define TOKEN_MARK "ghs_"
+#define JWT_MARK "eyJ" /* every JWT too */
 
 enum supervisor_mood { SUPERVISOR_ANSWERS, SUPERVISOR_SAYS_NO, SUPERVISOR_WAITS };
 
@@ -26,36 +27,50 @@ struct fixture {
     int supervisor_fds[2]; /* the broker's, the supervisor's */
     pthread_t supervisor;
     int log_fd, stdout_fd;
-    char *log; /* what was caught, after fixture_stop() */
+    /* What was caught, after fixture_stop(). */
+    char *log;
 
     /* Knobs and counters of the fakes. */
     atomic_int mood;
-    atomic_int sign_ms;            /* how long the supervisor takes for a JWT */
-    atomic_int lease_check_count;  /* times that the inbox was asked whose a run is */
-    atomic_int lost;               /* calls of supervisor_lost() */
-    atomic_int jwts;               /* questions */
-    atomic_int last_skew_s;        /* of the last question */
-    atomic_int last_token_id;      /* token requests that were answered 201 */
-    atomic_int token_asks;         /* token requests in all */
-    atomic_int token_life_s;       /* of the tokens to be made; 3600 */
-    atomic_int mint_ms;            /* how long GitHub takes for a token; 20 */
-    _Atomic(const char *) reaches; /* the repository that a token is for; NULL: not told */
-    atomic_int clock_off_s;        /* GitHub's clock less ours */
-    atomic_int requests;           /* with a token */
-    atomic_int flaky;              /* so many of the next /flaky/ or /limited/ requests fail */
-    _Atomic(const char *) graphql; /* what /graphql answers; NULL: as flaky */
-    atomic_int edition;            /* of what is below /kept/ */
-    atomic_int unchanged;          /* answers of 304 */
-    atomic_int app_asks;           /* GET /app */
-    atomic_int app_broken, app_broken_how; /* so many of the next requests as the app get this
-                                              status; 0: no answer at all */
-    atomic_int app_heard;                  /* of those */
-    atomic_int app_limited; /* so many of the next requests as the app find it at a limit … */
-    atomic_int app_limit_s; /* … that ends after so long */
+    /* How long the supervisor takes for a JWT. */
+    atomic_int sign_ms;
+    /* Times that the inbox was asked whose a run is. */
+    atomic_int lease_check_count;
+    atomic_int lost;        /* calls of supervisor_lost() */
+    atomic_int jwts;        /* questions */
+    atomic_int last_skew_s; /* of the last question */
+    /* Token requests that were answered 201. */
+    atomic_int last_token_id;
+    atomic_int token_asks; /* token requests in all */
+    /* Of the tokens to be made; 3600. */
+    atomic_int token_life_s;
+    /* How long GitHub takes for a token; 20. */
+    atomic_int mint_ms;
+    /* The repository that a token is for; NULL: not told. */
+    _Atomic(const char *) reaches;
+    atomic_int clock_off_s; /* GitHub's clock less ours */
+    atomic_int requests;    /* with a token */
+    /* So many of the next /flaky/ or /limited/ requests fail. */
+    atomic_int flaky;
+    /* What /graphql answers; NULL: as flaky. */
+    _Atomic(const char *) graphql;
+    /* Of what is below /kept/. */
+    atomic_int edition;
+    atomic_int unchanged; /* answers of 304 */
+    atomic_int app_asks;  /* GET /app */
+    /* So many of the next requests as the app get this status; 0: no answer at all. */
+    atomic_int app_broken, app_broken_how;
+    atomic_int app_heard; /* of those */
+    /* So many of the next requests as the app find it at a limit … */
+    atomic_int app_limited;
+    /* … that ends after so long. */
+    atomic_int app_limit_s;
     atomic_int minting, most_minting; /* token requests at once */
-    atomic_int wrong;                 /* things that GitHub would not have taken */
+    /* Things that GitHub would not have taken. */
+    atomic_int wrong;
     pthread_mutex_t lock;
-    char token_body[256];   /* the last token request's; under the lock */
+    /* The last token request's; under the lock. */
+    char token_body[256];
     char token_target[256]; /* likewise */
     char last_body[256];    /* the last request's; likewise */
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A small HTTP server whose handler decides each response byte for byte. */
 #include "http_server.h"
 
 #include <arpa/inet.h>
@@ -131,7 +132,8 @@ static void *run_connection(void *context) {
         connection->server->violations++;
     }
     (void)pthread_mutex_unlock(&connection->server->lock);
-    (void)shutdown(connection->fd, SHUT_RDWR); /* closed when it is joined */
+    /* Closed when it is joined. */
+    (void)shutdown(connection->fd, SHUT_RDWR);
     return NULL;
 }
 
@@ -145,7 +147,8 @@ static void *run(void *context) {
             (void)close(fd);
             free(connection);
         } else {
-            int on = 1; /* answers are written in pieces */
+            /* Answers are written in pieces. */
+            int on = 1;
             (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
             *connection = (struct connection){.server = server, .fd = fd};
             SLIST_INSERT_HEAD(&server->connections, connection, link);

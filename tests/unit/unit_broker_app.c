@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* broker/app: what is asked as the app itself is under limits of its own. */
+/* broker/app_client: requests as the app itself have limits of their own. */
 #include "broker_fixture.h"
 
 #include "base/clock.h"
@@ -59,7 +59,7 @@ static int64_t expect(struct asked *asked, int32_t outcome, const char *part) {
     return wait_ms;
 }
 
-static void a_limit_of_the_app_puts_off_all_that_needs_a_new_token(void **state) {
+static void a_limit_of_the_app_defers_requests_that_need_a_new_token(void **state) {
     (void)state;
     struct asked asked;
     fixture.app_limited = 1;
@@ -75,7 +75,7 @@ static void a_limit_of_the_app_puts_off_all_that_needs_a_new_token(void **state)
     assert_int_equal(fixture.app_limited, 0); /* GitHub was asked once */
 }
 
-static void what_has_a_token_goes_on(void **state) {
+static void requests_with_a_token_go_on(void **state) {
     (void)state;
     struct asked asked;
     submit(&asked, BROKER_REQUEST, "1", "/ok");
@@ -88,7 +88,7 @@ static void what_has_a_token_goes_on(void **state) {
     (void)expect(&asked, 0, "");
 }
 
-static void the_slug_and_the_hosts_errands_wait_too(void **state) {
+static void the_slug_and_the_hosts_calls_wait_too(void **state) {
     (void)state;
     struct asked asked;
     fixture.app_limited = 1;
@@ -113,14 +113,15 @@ static void a_short_limit_of_the_app_is_waited_for(void **state) {
     submit(&asked[1], BROKER_REQUEST, "1", "/ok");
     for (int i = 0; i < 2; i++) {
         fixture_wait(&fixture, &asked[i], 1);
-        assert_true(asked[i].request.waited.total_ms >= 990); /* not of the run's time */
+        /* Not of the run's time. */
+        assert_true(asked[i].request.waited.total_ms >= 990);
         (void)expect(&asked[i], 0, "");
     }
     assert_true(clock_monotonic_ms() - began_ms >= 990);
     assert_int_equal(fixture.token_asks, 1);
 }
 
-static void no_more_than_a_hundred_tokens_are_asked_for_at_once(void **state) {
+static void at_most_a_hundred_token_requests_are_in_progress(void **state) {
     (void)state;
     enum { ALL = 130 };
     static struct asked asked[ALL];
@@ -137,7 +138,7 @@ static void no_more_than_a_hundred_tokens_are_asked_for_at_once(void **state) {
     assert_in_range(fixture.most_minting, 2, 100);
 }
 
-static void what_fails_in_passing_is_asked_again(void **state) {
+static void a_temporary_failure_of_an_app_request_is_retried(void **state) {
     (void)state;
     struct asked asked;
     fixture.app_broken = 2;
@@ -160,7 +161,7 @@ static void what_fails_in_passing_is_asked_again(void **state) {
     assert_int_equal(fixture.app_heard, 4 + 4 + 1);
 }
 
-static void an_errand_that_changes_something_is_done_once(void **state) {
+static void an_app_call_that_writes_is_sent_once(void **state) {
     (void)state;
     struct asked asked;
     fixture.app_broken = 100;
@@ -184,8 +185,7 @@ static void submit_for(struct asked *asked, const char *plugin, const char *inst
     broker_submit(fixture.broker, &asked->request);
 }
 
-static void
-who_asks_for_nobodys_repositories_again_and_again_is_not_heard_for_a_while(void **state) {
+static void a_plugin_with_many_denied_tokens_is_stopped_for_a_while(void **state) {
     (void)state;
     struct asked asked;
     char repository[32];
@@ -201,13 +201,14 @@ who_asks_for_nobodys_repositories_again_and_again_is_not_heard_for_a_while(void 
     assert_int_equal(fixture.token_asks, 1 + 20);
     submit_for(&asked, "greedy", "1", "o/kept"); /* which is there */
     (void)expect(&asked, 0, "");
-    submit_for(&asked, "greedy", "1", ""); /* of which there is no end of sorts */
+    /* Of which there is no end of sorts. */
+    submit_for(&asked, "greedy", "1", "");
     (void)expect(&asked, 0, "");
     submit_for(&asked, "modest", "1", "o/nobodys");
     (void)expect(&asked, SNEK_E_VALIDATION, "does not reach the repository");
 }
 
-static void one_installation_that_grants_too_little_is_nothing_to_the_others(void **state) {
+static void denials_in_one_installation_do_not_affect_others(void **state) {
     (void)state;
     struct asked asked;
     char repository[32];
@@ -237,11 +238,13 @@ static void submit_held(struct asked *asked, const char *url) {
     broker_submit(fixture.broker, &asked->request);
 }
 
-static void tokens_that_expire_before_they_are_used_are_not_made_for_ever(void **state) {
+static void tokens_that_expire_before_use_are_not_requested_for_ever(void **state) {
     (void)state;
     struct asked asked;
-    fixture.token_life_s = 30; /* a new one each time … */
-    fixture.mint_ms = 150;     /* … that comes when the run may be another's */
+    /* A new one each time … */
+    fixture.token_life_s = 30;
+    /* … that comes when the run may be another's. */
+    fixture.mint_ms = 150;
     submit_held(&asked, "/ok");
     (void)expect(&asked, 0, "");
     assert_true(fixture.lease_check_count >= 1);
@@ -263,13 +266,15 @@ static void a_supervisor_that_is_slow_each_time_is_given_up(void **state) {
     submit_held(&asked, "/app/hook/config");
     (void)expect(&asked, SNEK_E_TIMEOUT, "the supervisor is too slow");
     assert_int_equal(fixture.jwts, 4);
-    assert_int_equal(fixture.token_asks, 0); /* what is below /app is no other's */
+    /* What is below /app is no other's. */
+    assert_int_equal(fixture.token_asks, 0);
 }
 
-static void what_is_not_ready_in_its_time_is_not_sent(void **state) {
+static void a_request_that_is_not_ready_in_time_is_not_sent(void **state) {
     (void)state;
     struct asked asked;
-    fixture.sign_ms = 1200; /* each in time, but not both */
+    /* Each in time, but not both. */
+    fixture.sign_ms = 1200;
     fixture.mint_ms = 1200;
     submit(&asked, BROKER_REQUEST, "1", "/ok");
     (void)expect(&asked, SNEK_E_TIMEOUT, "GET /ok was not sent: its tokens come too late");
@@ -281,20 +286,19 @@ static void what_is_not_ready_in_its_time_is_not_sent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        APP_TEST(a_limit_of_the_app_puts_off_all_that_needs_a_new_token),
-        APP_TEST(what_has_a_token_goes_on),
-        APP_TEST(the_slug_and_the_hosts_errands_wait_too),
+        APP_TEST(a_limit_of_the_app_defers_requests_that_need_a_new_token),
+        APP_TEST(requests_with_a_token_go_on),
+        APP_TEST(the_slug_and_the_hosts_calls_wait_too),
         APP_TEST(a_short_limit_of_the_app_is_waited_for),
-        APP_TEST(what_fails_in_passing_is_asked_again),
-        APP_TEST(an_errand_that_changes_something_is_done_once),
-        APP_TEST(who_asks_for_nobodys_repositories_again_and_again_is_not_heard_for_a_while),
-        APP_TEST(one_installation_that_grants_too_little_is_nothing_to_the_others),
-        APP_TEST(no_more_than_a_hundred_tokens_are_asked_for_at_once),
-        cmocka_unit_test_setup_teardown(what_is_not_ready_in_its_time_is_not_sent, set_up_hasty,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(
-            tokens_that_expire_before_they_are_used_are_not_made_for_ever, set_up_with_inbox,
-            tear_down),
+        APP_TEST(a_temporary_failure_of_an_app_request_is_retried),
+        APP_TEST(an_app_call_that_writes_is_sent_once),
+        APP_TEST(a_plugin_with_many_denied_tokens_is_stopped_for_a_while),
+        APP_TEST(denials_in_one_installation_do_not_affect_others),
+        APP_TEST(at_most_a_hundred_token_requests_are_in_progress),
+        cmocka_unit_test_setup_teardown(a_request_that_is_not_ready_in_time_is_not_sent,
+                                        set_up_hasty, tear_down),
+        cmocka_unit_test_setup_teardown(tokens_that_expire_before_use_are_not_requested_for_ever,
+                                        set_up_with_inbox, tear_down),
         cmocka_unit_test_setup_teardown(a_supervisor_that_is_slow_each_time_is_given_up,
                                         set_up_with_inbox, tear_down),
     };

@@ -14,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HANG_MS 10000 /* as long as nobody lets it go */
+/* As long as nobody lets it go. */
+#define HANG_MS 10000
 
 static atomic_int asked, answered;
 static atomic_bool released;
@@ -32,10 +33,11 @@ __attribute__((visibility("default"))) int getaddrinfo(const char *name, const c
     return EAI_AGAIN;
 }
 
-static void a_resolver_that_is_silent_holds_the_broker_up_no_longer_than_a_request(void **state) {
+static void a_silent_resolver_blocks_the_broker_for_one_request_at_most(void **state) {
     (void)state;
     if (curl_version_info(CURLVERSION_NOW)->version_num < 0x075700) {
-        skip(); /* it has no way not to wait */
+        /* It has no way not to wait. */
+        skip();
     }
     struct fixture fixture;
     struct asked question;
@@ -59,7 +61,8 @@ static void a_resolver_that_is_silent_holds_the_broker_up_no_longer_than_a_reque
     broker_free(STEAL(fixture.broker)); /* nor the end */
     assert_true(clock_monotonic_ms() - began_ms < HANG_MS / 2);
     released = true;
-    while (answered < asked) { /* libcurl's threads still use what they were given */
+    /* Libcurl's threads still use what they were given. */
+    while (answered < asked) {
         (void)usleep(5000);
     }
     fixture_stop(&fixture);
@@ -68,7 +71,7 @@ static void a_resolver_that_is_silent_holds_the_broker_up_no_longer_than_a_reque
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_resolver_that_is_silent_holds_the_broker_up_no_longer_than_a_request),
+        cmocka_unit_test(a_silent_resolver_blocks_the_broker_for_one_request_at_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* broker: what goes along with a request, GraphQL's errors, what is kept by its tag, redirects,
- * tokens of one repository, what is put off in the end, and requests as the app. */
+/* broker: headers and media types, GraphQL's errors, the ETag cache, redirects, tokens of one
+ * repository, requests that are deferred in the end, the log, and requests as the app. */
 #include "broker_fixture.h"
 
 #include "base/clock.h"
@@ -51,7 +51,7 @@ static void headers_and_media_types_go_along(void **state) {
     broker_request_finish(&asked.request);
 }
 
-static void what_is_no_header_or_the_hosts_own_is_rejected(void **state) {
+static void a_malformed_header_or_one_of_the_hosts_is_rejected(void **state) {
     (void)state;
     static const char *const lines[] = {"Authorization: x\n",
                                         "authorization: x\n",
@@ -169,7 +169,7 @@ static void expect_kept(const char *installation, const char *accept, const char
     broker_request_finish(&asked.request);
 }
 
-static void what_has_not_changed_is_given_from_what_was_kept(void **state) {
+static void an_unchanged_response_comes_from_the_cache(void **state) {
     (void)state;
     fixture.edition = 1;
     expect_kept("1", NULL, "{\"token\":1,\"edition\":1}");
@@ -182,7 +182,7 @@ static void what_has_not_changed_is_given_from_what_was_kept(void **state) {
     assert_int_equal(fixture.requests, 4);
 }
 
-static void nothing_that_was_kept_is_given_to_another_installation(void **state) {
+static void installations_never_share_a_cached_response(void **state) {
     (void)state;
     fixture.edition = 1;
     expect_kept("1", NULL, "{\"token\":1,\"edition\":1}");
@@ -193,10 +193,11 @@ static void nothing_that_was_kept_is_given_to_another_installation(void **state)
     assert_int_equal(fixture.requests, 4);
 }
 
-static void what_was_kept_goes_with_its_token(void **state) {
+static void a_cached_response_leaves_with_its_token(void **state) {
     (void)state;
     fixture.edition = 1;
-    fixture.token_life_s = 30; /* less than a minute: a new one each time */
+    /* Less than a minute: a new one each time. */
+    fixture.token_life_s = 30;
     expect_kept("1", NULL, "{\"token\":1,\"edition\":1}");
     expect_kept("1", NULL, "{\"token\":2,\"edition\":1}");
     assert_int_equal(fixture.unchanged, 0);
@@ -212,7 +213,7 @@ static struct http_transfer kept_of(size_t bytes) {
     return transfer;
 }
 
-static void what_is_kept_is_bounded_and_the_least_used_goes_first(void **state) {
+static void the_etag_cache_is_bounded_and_evicts_the_least_recently_used(void **state) {
     (void)state;
     static const char *const urls[] = {"/a", "/b", "/c"};
     struct etag_cache *etags = etag_cache_new(2500);
@@ -221,7 +222,8 @@ static void what_is_kept_is_bounded_and_the_least_used_goes_first(void **state) 
         keys[i] = (struct etag_key){7, urls[i], "", "v"};
         struct http_transfer transfer = kept_of(700);
         if (i == 2) {
-            assert_non_null(etag_cache_tag(etags, &keys[0])); /* used: /b is older now */
+            /* Used: /b is older now. */
+            assert_non_null(etag_cache_tag(etags, &keys[0]));
         }
         etag_cache_store(etags, &keys[i], &transfer);
         http_transfer_finish(&transfer);
@@ -236,7 +238,8 @@ static void what_is_kept_is_bounded_and_the_least_used_goes_first(void **state) 
     assert_non_null(etag_cache_tag(etags, &keys[0]));
     http_transfer_finish(&failed);
     struct etag_key too_large = {7, "/too-large", "", "v"};
-    struct http_transfer given_up = kept_of(0); /* as the transport leaves it */
+    /* As the transport leaves it. */
+    struct http_transfer given_up = kept_of(0);
     given_up.outcome = SNEK_E_TOO_LARGE;
     etag_cache_store(etags, &too_large, &given_up);
     assert_null(etag_cache_tag(etags, &too_large));
@@ -336,11 +339,12 @@ static void a_token_of_another_owners_repository_is_not_used(void **state) {
             broker_request_finish(&asked.request);
         }
     }
-    assert_int_equal(fixture.token_asks, 3 * 2 + 1); /* nothing is kept of what is not used */
+    /* Nothing is kept of what is not used. */
+    assert_int_equal(fixture.token_asks, 3 * 2 + 1);
     assert_int_equal(fixture.requests, 2);
 }
 
-static void a_limit_that_ends_at_once_each_time_sends_the_run_back_in_the_end(void **state) {
+static void a_limit_that_always_ends_at_once_defers_the_run_in_the_end(void **state) {
     (void)state;
     struct asked asked;
     int64_t began_ms = clock_monotonic_ms();
@@ -354,7 +358,7 @@ static void a_limit_that_ends_at_once_each_time_sends_the_run_back_in_the_end(vo
     broker_request_finish(&asked.request);
 }
 
-static void a_server_that_names_a_time_is_asked_again_after_it(void **state) {
+static void a_5xx_with_a_time_is_retried_after_it(void **state) {
     (void)state;
     struct asked asked;
     fixture.flaky = 1;
@@ -370,7 +374,7 @@ static void a_server_that_names_a_time_is_asked_again_after_it(void **state) {
     broker_request_finish(&asked.request);
 }
 
-static void who_may_asks_as_the_app_with_a_jwt(void **state) {
+static void an_allowed_plugin_acts_as_the_app_with_a_jwt(void **state) {
     (void)state;
     struct asked asked;
     fixture_fill(&fixture, &asked, "GET", "/app", NULL);
@@ -383,7 +387,7 @@ static void who_may_asks_as_the_app_with_a_jwt(void **state) {
     assert_int_equal(fixture.app_asks, 1);
 }
 
-static void nobody_but_the_host_makes_or_revokes_tokens(void **state) {
+static void only_the_host_creates_or_revokes_tokens(void **state) {
     (void)state;
     static const char *const questions[][2] = {
         {"POST", "/app/installations/42/access_tokens"},
@@ -418,7 +422,7 @@ static void nobody_but_the_host_makes_or_revokes_tokens(void **state) {
     broker_request_finish(&asked.request);
 }
 
-static void what_is_left_of_another_answer_is_not_taken_for_this_one(void **state) {
+static void leftovers_of_another_response_do_not_count_as_this_one(void **state) {
     (void)state;
     static const struct {
         const char *method;
@@ -436,13 +440,14 @@ static void what_is_left_of_another_answer_is_not_taken_for_this_one(void **stat
         assert_int_equal(fixture.requests - before, cases[i].requests);
         broker_request_finish(&asked.request);
     }
-    fixture.flaky = 100; /* on connections of its own, too */
+    /* On connections of its own, too. */
+    fixture.flaky = 100;
     fixture_ask(&fixture, &asked, "GET", "/flaky/surplus", NULL);
     expect_outcome(&asked, SNEK_E_SERVER, "");
     broker_request_finish(&asked.request);
 }
 
-static void what_got_no_answer_is_logged_with_its_reason(void **state) {
+static void a_request_without_a_response_is_logged_with_its_reason(void **state) {
     (void)state;
     static const char *const questions[][2] = {{"POST", "https://me:pass@evil.example/a?key=b"},
                                                {"TRACE\nx", "/ok"},
@@ -473,28 +478,56 @@ static void what_got_no_answer_is_logged_with_its_reason(void **state) {
     free(fixture.log);
 }
 
+static void one_line_is_logged_for_each_request(void **state) {
+    (void)state;
+    static const char *const expected[] = {
+        "level=info msg=request method=PUT url=/ok status=200 ms=",
+        " plugin=invite delivery=72d3162e installation=42 attempt=1\n",
+        " msg=token installation=42 permissions="};
+    struct asked asked;
+    fixture_start(&fixture, 20000);
+    fixture_fill(&fixture, &asked, "PUT", "/ok?secret=1", NULL);
+    ask(&asked);
+    broker_request_finish(&asked.request);
+    fixture_fill(&fixture, &asked, "GET", "/revoked/1", NULL);
+    ask(&asked);
+    broker_request_finish(&asked.request);
+    fixture_stop(&fixture);
+    unsigned lines = 0;
+    for (const char *at = fixture.log; (at = strstr(at, " msg=request ")); at++) {
+        lines++;
+    }
+    assert_int_equal(lines, 2);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        assert_non_null(strstr(fixture.log, expected[i]));
+    }
+    assert_null(strstr(fixture.log, "secret"));
+    free(fixture.log);
+}
+
 #define REQUEST_TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         REQUEST_TEST(headers_and_media_types_go_along),
-        REQUEST_TEST(what_is_no_header_or_the_hosts_own_is_rejected),
+        REQUEST_TEST(a_malformed_header_or_one_of_the_hosts_is_rejected),
         REQUEST_TEST(errors_of_graphql_are_errors_though_they_come_with_a_200),
         REQUEST_TEST(a_mutation_that_reached_a_limit_half_way_is_not_sent_again),
-        REQUEST_TEST(what_has_not_changed_is_given_from_what_was_kept),
-        REQUEST_TEST(nothing_that_was_kept_is_given_to_another_installation),
-        REQUEST_TEST(what_was_kept_goes_with_its_token),
-        cmocka_unit_test(what_is_kept_is_bounded_and_the_least_used_goes_first),
+        REQUEST_TEST(an_unchanged_response_comes_from_the_cache),
+        REQUEST_TEST(installations_never_share_a_cached_response),
+        REQUEST_TEST(a_cached_response_leaves_with_its_token),
+        cmocka_unit_test(the_etag_cache_is_bounded_and_evicts_the_least_recently_used),
         REQUEST_TEST(redirects_within_the_origin_are_followed_where_the_method_stays),
         REQUEST_TEST(a_head_has_no_body),
         REQUEST_TEST(a_token_may_reach_one_repository_only),
         REQUEST_TEST(a_token_of_another_owners_repository_is_not_used),
-        REQUEST_TEST(a_limit_that_ends_at_once_each_time_sends_the_run_back_in_the_end),
-        REQUEST_TEST(a_server_that_names_a_time_is_asked_again_after_it),
-        REQUEST_TEST(what_is_left_of_another_answer_is_not_taken_for_this_one),
-        cmocka_unit_test(what_got_no_answer_is_logged_with_its_reason),
-        REQUEST_TEST(who_may_asks_as_the_app_with_a_jwt),
-        REQUEST_TEST(nobody_but_the_host_makes_or_revokes_tokens),
+        REQUEST_TEST(a_limit_that_always_ends_at_once_defers_the_run_in_the_end),
+        REQUEST_TEST(a_5xx_with_a_time_is_retried_after_it),
+        REQUEST_TEST(leftovers_of_another_response_do_not_count_as_this_one),
+        cmocka_unit_test(a_request_without_a_response_is_logged_with_its_reason),
+        cmocka_unit_test(one_line_is_logged_for_each_request),
+        REQUEST_TEST(an_allowed_plugin_acts_as_the_app_with_a_jwt),
+        REQUEST_TEST(only_the_host_creates_or_revokes_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* broker/ratelimits, rejected and kind: who may go when, by a clock that the test moves. */
+/* broker/ratelimits, token_denials, classify and graphql, by a clock that the test moves. */
 #include "unit.h"
 
 #include "base/clock.h"
@@ -23,7 +23,8 @@ struct test_client {
     struct limits_waiter waiter;
     struct broker_waited waited;
     bool admitted;
-    int64_t deferred_ms; /* from WALL_MS; 0: it was not */
+    /* From WALL_MS; 0: it was not. */
+    int64_t deferred_ms;
 };
 
 static struct limits *limits;
@@ -102,10 +103,11 @@ static void send_off(struct test_client *client) {
 /* The answer to it: what it says of limits. */
 static bool leave(struct test_client *client, int32_t status, const char *headers) {
     struct http_transfer transfer = {.status = status,
-                                     .outcome = status < 300   ? 0
-                                                : status < 500 ? SNEK_E_RATE_LIMITED
-                                                               : SNEK_E_SERVER,
+                                     .outcome = status < 500 ? SNEK_E_RATE_LIMITED : SNEK_E_SERVER,
                                      .headers = BUFFER_INIT(1000)};
+    if (status < 300) {
+        transfer.outcome = 0;
+    }
     assert_int_equal(buffer_append_text(&transfer.headers, headers), 0);
     bool rejected = limits_leave(limits, &client->waiter, &transfer);
     buffer_finish(&transfer.headers);
@@ -131,7 +133,7 @@ static void a_write_goes_an_interval_after_the_one_before_was_sent(void **state)
     assert_int_equal(second.waited.since_ms, 0);
 }
 
-static void what_notifies_people_goes_slower_and_other_writes_pass_it(void **state) {
+static void notifying_writes_are_slower_and_other_writes_pass_them(void **state) {
     (void)state;
     struct test_client first, comment, label;
     enter(&first, "1", "POST", "/repos/o/r/issues/7/comments");
@@ -155,13 +157,14 @@ static void a_primary_limit_holds_all_of_its_installation_until_the_reset(void *
     enter(&next, "1", "GET", "/repos/o/r");
     enter(&other, "2", "GET", "/repos/o/r");
     assert_true(other.admitted);
-    pass(3999); /* a second more than GitHub says */
+    /* A second more than GitHub says. */
+    pass(3999);
     assert_false(next.admitted);
     pass(4000);
     assert_true(next.admitted);
 }
 
-static void a_long_wait_sends_everyone_back_until_its_end(void **state) {
+static void a_long_wait_defers_everyone_until_its_end(void **state) {
     (void)state;
     struct test_client rejected, queued, next;
     enter(&rejected, "1", "PUT", "/repos/o/r");
@@ -260,7 +263,8 @@ static void a_server_that_names_a_time_is_given_it(void **state) {
     (void)state;
     struct test_client failed, next, other;
     enter(&failed, "1", "GET", "/repos/o/r");
-    assert_false(leave(&failed, 503, "retry-after: 3\n")); /* it may have done something */
+    /* It may have done something. */
+    assert_false(leave(&failed, 503, "retry-after: 3\n"));
     enter(&next, "1", "GET", "/repos/o/r");
     enter(&other, "2", "GET", "/repos/o/r");
     assert_true(other.admitted);
@@ -330,7 +334,7 @@ static void the_quota_of_another_endpoint_holds_up_nobody_unless_it_rejected(voi
     assert_int_equal(next.deferred_ms, 601000);
 }
 
-static void what_the_app_waits_for_its_installation_waits_for(void **state) {
+static void an_installation_waits_for_the_apps_limit(void **state) {
     (void)state;
     struct test_client first, other, elsewhere;
     enter(&first, "1", "PATCH", "/repos/o/r");
@@ -340,7 +344,8 @@ static void what_the_app_waits_for_its_installation_waits_for(void **state) {
     enter(&elsewhere, "2", "GET", "/repos/o/r");
     assert_true(elsewhere.admitted);
     pass(3000);
-    assert_false(other.admitted); /* not as early as the app itself */
+    /* Not as early as the app itself. */
+    assert_false(other.admitted);
     pass(4000);
     assert_true(other.admitted);
     first.admitted = false;
@@ -351,7 +356,7 @@ static void what_the_app_waits_for_its_installation_waits_for(void **state) {
     assert_true(first.deferred_ms >= 64000);
 }
 
-static void searches_are_spread_once_half_of_them_are_gone(void **state) {
+static void searches_are_spread_once_half_of_the_quota_is_used(void **state) {
     (void)state;
     struct test_client search;
     enter(&search, "1", "GET", "/search/issues");
@@ -370,7 +375,7 @@ static void searches_are_spread_once_half_of_them_are_gone(void **state) {
     assert_true(search.admitted);
 }
 
-static void no_more_than_a_hundred_of_an_installation_are_under_way(void **state) {
+static void at_most_a_hundred_requests_of_an_installation_are_in_progress(void **state) {
     (void)state;
     static struct test_client clients[LIMITS_IN_FLIGHT_MAX + 2];
     struct test_client other;
@@ -388,7 +393,7 @@ static void no_more_than_a_hundred_of_an_installation_are_under_way(void **state
     assert_int_equal(limits_wait_ms(limits, 60000), 60000);
 }
 
-static void a_crowd_of_writers_is_sent_back_one_after_the_other(void **state) {
+static void a_crowd_of_writers_is_deferred_one_after_the_other(void **state) {
     (void)state;
     static struct test_client crowd[10];
     for (size_t i = 0; i < 10; i++) {
@@ -419,7 +424,7 @@ static void plugins_take_turns(void **state) {
     assert_true(clients[3].admitted && !clients[1].admitted);
 }
 
-static void a_drain_puts_off_who_waits_and_lets_go_who_need_not(void **state) {
+static void a_drain_defers_those_that_wait_and_admits_the_others(void **state) {
     (void)state;
     struct test_client first, waits, read, late;
     enter(&first, "1", "DELETE", "/repos/o/r");
@@ -463,7 +468,8 @@ static void a_wait_is_known_to_the_next_host_on_the_store(void **state) {
     limits_free(limits);
     limits = make(inbox, &mailbox);
     enter(&client, "1", "GET", "/repos/o/r");
-    assert_false(client.admitted); /* not before it has looked */
+    /* Not before it has looked. */
+    assert_false(client.admitted);
     open_mail(&mailbox, limits);
     assert_int_equal(client.deferred_ms, 600000);
     enter(&client, "2", "GET", "/repos/o/r");
@@ -477,7 +483,7 @@ static void a_wait_is_known_to_the_next_host_on_the_store(void **state) {
     assert_int_equal(system(command), 0);
 }
 
-static void rejections_are_forgotten_after_a_minute_and_bounded(void **state) {
+static void token_denials_are_forgotten_after_a_minute_and_bounded(void **state) {
     (void)state;
     static struct token_denials rejected;
     struct error err;
@@ -491,7 +497,8 @@ static void rejections_are_forgotten_after_a_minute_and_bounded(void **state) {
     assert_non_null(strstr(err.text, "in the next 1 s"));
     clock_set_for_test(1000 + TOKEN_DENIALS_FOR_MS, 1);
     assert_int_equal(token_denials_check(&rejected, "a", "1", &err), 0);
-    token_denials_count(&rejected, "a", "1", SNEK_E_VALIDATION); /* the first of another minute */
+    /* The first of another minute. */
+    token_denials_count(&rejected, "a", "1", SNEK_E_VALIDATION);
     assert_int_equal(token_denials_check(&rejected, "a", "1", &err), 0);
     for (int i = 0; i < 3 * TOKEN_DENIALS_ROWS; i++) {
         char name[16];
@@ -526,11 +533,13 @@ static void classifies_each_request(void **state) {
         {"DELETE", "/orgs/o/memberships/u", NULL, PACE_WRITE, RESOURCE_CORE},
         {"POST", "/graphql", "{\"query\":\"{ viewer { login } }\"}", PACE_NONE, RESOURCE_GRAPHQL},
         {"POST", "/graphql", "{\"query\":\"query mutation { a(mutation: 1) }\"}", PACE_WRITE,
-         RESOURCE_GRAPHQL}, /* a query of that name: in doubt a mutation */
+         /* A query of that name: in doubt a mutation. */
+         RESOURCE_GRAPHQL},
         {"POST", "/graphql", "{\"query\":\"# a\\rmutation { a }\"}", PACE_WRITE, RESOURCE_GRAPHQL},
         {"POST", "/graphql", "{\"query\":\"mut\\u0061tion { a }\"}", PACE_WRITE, RESOURCE_GRAPHQL},
         {"POST", "/graphql", "{\"query\":\"{ a }\",\"qu\\u0065ry\":\"{ a }\"}", PACE_NOTIFY,
-         RESOURCE_GRAPHQL}, /* no document says which of them counts */
+         /* No document says which of them counts. */
+         RESOURCE_GRAPHQL},
         {"POST", "/graphql", "{\"query\":1}", PACE_NOTIFY, RESOURCE_GRAPHQL},
         {"POST", "/graphql", "[]", PACE_NOTIFY, RESOURCE_GRAPHQL},
         {"POST", "/graphql", "{\"query\":\"fragment f on X { a } mutation { addStar { b } }\"}",
@@ -592,9 +601,9 @@ static void a_document_with_the_word_mutation_is_a_mutation(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         LIMITS_TEST(a_write_goes_an_interval_after_the_one_before_was_sent),
-        LIMITS_TEST(what_notifies_people_goes_slower_and_other_writes_pass_it),
+        LIMITS_TEST(notifying_writes_are_slower_and_other_writes_pass_them),
         LIMITS_TEST(a_primary_limit_holds_all_of_its_installation_until_the_reset),
-        LIMITS_TEST(a_long_wait_sends_everyone_back_until_its_end),
+        LIMITS_TEST(a_long_wait_defers_everyone_until_its_end),
         LIMITS_TEST(retry_after_is_obeyed_whatever_the_status),
         LIMITS_TEST(a_retry_after_is_read_whatever_it_is_within_bounds),
         LIMITS_TEST(a_reset_is_no_further_away_than_an_hour_and_never_now),
@@ -602,14 +611,14 @@ int main(void) {
         LIMITS_TEST(a_secondary_limit_without_a_time_is_a_minute_and_doubles),
         LIMITS_TEST(searches_and_graphql_have_limits_of_their_own),
         LIMITS_TEST(the_quota_of_another_endpoint_holds_up_nobody_unless_it_rejected),
-        LIMITS_TEST(what_the_app_waits_for_its_installation_waits_for),
-        LIMITS_TEST(searches_are_spread_once_half_of_them_are_gone),
-        LIMITS_TEST(no_more_than_a_hundred_of_an_installation_are_under_way),
-        LIMITS_TEST(a_crowd_of_writers_is_sent_back_one_after_the_other),
+        LIMITS_TEST(an_installation_waits_for_the_apps_limit),
+        LIMITS_TEST(searches_are_spread_once_half_of_the_quota_is_used),
+        LIMITS_TEST(at_most_a_hundred_requests_of_an_installation_are_in_progress),
+        LIMITS_TEST(a_crowd_of_writers_is_deferred_one_after_the_other),
         LIMITS_TEST(plugins_take_turns),
-        LIMITS_TEST(a_drain_puts_off_who_waits_and_lets_go_who_need_not),
+        LIMITS_TEST(a_drain_defers_those_that_wait_and_admits_the_others),
         LIMITS_TEST(a_wait_is_known_to_the_next_host_on_the_store),
-        cmocka_unit_test(rejections_are_forgotten_after_a_minute_and_bounded),
+        cmocka_unit_test(token_denials_are_forgotten_after_a_minute_and_bounded),
         cmocka_unit_test(classifies_each_request),
         cmocka_unit_test(a_document_with_the_word_mutation_is_a_mutation),
     };

@@ -14,6 +14,7 @@ import collections
 import contextlib
 import http.client
 import json
+import os
 import pathlib
 import random
 import re
@@ -154,7 +155,7 @@ class Soak:
             return  # it is just starting
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
-                snek.os.kill(pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
         self.kills[victim] += 1
         if victim == "supervisor":
             self.start_again()

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import processes
 import snek
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -85,7 +86,7 @@ def test_three_commands_make_a_tested_plugin_that_one_line_runs(installed, fake,
     assert status == 0, output
     assert re.search(r"^Ok: +1", output, re.M), output
     plugin = tmp_path / "greeter" / "build" / "greeter.so"
-    monkeypatch.setattr(snek, "program", lambda name: installed.prefix / "bin" / name)
+    monkeypatch.setattr(processes, "program", lambda name: installed.prefix / "bin" / name)
     bot = snek.Bot(fake, tmp_path / "bot", plugins=[{"path": plugin}])
     comment = snek.payload("issue_comment.created", {"comment.body": "/greeter"})
     bot.wait_log(msg="done", plugin="greeter", delivery=bot.deliver("issue_comment", comment))

@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+import processes
 import snek
 
 pytestmark = pytest.mark.skipif(bool(os.environ.get("SNEK_SANITIZED")),
@@ -22,7 +23,7 @@ def test_the_host_leaks_nothing(fake, tmp_path, monkeypatch):
     monkeypatch.setenv("SNEK_WRAPPER", f"valgrind --quiet --leak-check=full --show-leak-kinds={kinds} "
                        f"--trace-children=yes --trace-children-skip=*/snekomatic-worker "
                        f"--log-file={logs}/%p.log")
-    monkeypatch.setattr(snek, "PATIENCE_S", 120)
+    monkeypatch.setattr(processes, "PATIENCE_S", 120)
     host = snek.Bot(fake, tmp_path / "bot", plugins=["invite", "ping", "trouble"],
                     env={"LD_PRELOAD": snek.program("libpidfd_open.so")})
     ends = ("done", "skipped", "rejected", "retry")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# Completes snekomatic and snekomatic-test in bash. Verbs and options are asked for, not listed here.
+# Completes snekomatic and snekomatic-test in bash. The programs' --help lists verbs and options.
 _snekomatic() {
     local program=$1 word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb choices
     verb=${COMP_WORDS[1]}

@@ -49,7 +49,7 @@ static void on_log(void *context, uint64_t run, enum log_level level, struct fra
     }
 }
 
-static void on_died(void *context, const char *how) {
+static void on_exit_of_worker(void *context, const char *how) {
     struct inspection *inspection = context;
     if (!inspection->description && !inspection->rejection) {
         (void)asprintf(&inspection->rejection, "its worker %s while it loaded", how);
@@ -58,13 +58,13 @@ static void on_died(void *context, const char *how) {
 }
 
 /* A plugin under inspection has no run, so it must not send a request, a store call or a result. */
-static void on_http(void *context, const struct http_call *request) {
+static void on_http_call(void *context, const struct http_call *request) {
     (void)request;
     worker_process_kill(((struct inspection *)context)->worker_process,
                         "was ended: it sent a request outside a run");
 }
 
-static void on_store(void *context, const struct store_call *request) {
+static void on_store_call(void *context, const struct store_call *request) {
     (void)request;
     worker_process_kill(((struct inspection *)context)->worker_process,
                         "was ended: it sent a request outside a run");
@@ -80,13 +80,13 @@ static void on_result(void *context, uint64_t run, int64_t result, int64_t delay
                         "was ended: it sent a result outside a run");
 }
 
-static const struct worker_process_handlers handlers = {.described = on_described,
-                                                        .rejected = on_rejected,
-                                                        .http = on_http,
-                                                        .store = on_store,
-                                                        .log = on_log,
-                                                        .result = on_result,
-                                                        .died = on_died};
+static const struct worker_process_handlers handlers = {.on_described = on_described,
+                                                        .on_rejected = on_rejected,
+                                                        .on_http_call = on_http_call,
+                                                        .on_store_call = on_store_call,
+                                                        .on_log = on_log,
+                                                        .on_result = on_result,
+                                                        .on_exit = on_exit_of_worker};
 
 static const char endless_destroy[] = "its destroy() does not return: serve would wait for it at "
                                       "each stop, and then kill it";
@@ -94,13 +94,16 @@ static const char endless_load[] = "it took longer than 20 s to load";
 
 static void inspect(struct loop *loop, const char *worker_path, struct inspection *inspection) {
     struct error err;
-    struct worker_process_options options = {.loop = loop,
-                                             .worker_path = worker_path,
-                                             .plugin = inspection->config,
-                                             .log_level = SNEK_LEVEL_WARNING,
-                                             .handlers = &handlers,
-                                             .context = inspection};
-    if (worker_process_start(&options, &inspection->worker_process, &err) < 0) {
+    const struct config_plugin *config = inspection->config;
+    struct worker_process_spec spec = {.worker_path = worker_path,
+                                       .plugin_path = config->path,
+                                       .config_json = config->config_json,
+                                       .concurrency = config->concurrency,
+                                       .memory_mib = config->memory_mib,
+                                       .sandbox = (enum frame_sandbox)config->sandbox,
+                                       .log_level = SNEK_LEVEL_WARNING};
+    if (worker_process_start(loop, &spec, &handlers, inspection, &inspection->worker_process,
+                             &err) < 0) {
         on_rejected(inspection, err.text);
         return;
     }

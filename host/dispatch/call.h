@@ -1,71 +1,130 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a worker asked, on its way through the broker or the inbox. call.c makes, carries and
- * answers; effect.c has the rules of what changes something at GitHub.
+/* One call of a worker, on its way through the broker or the inbox: what all kinds of calls share.
+ * calls.c carries reads of GitHub, store_calls.c those of the store, effect.c effects.
  *
- * A call outlives its run and its worker; the answer to one that is gone is thrown away. But a
- * call that writes into its run's journal holds the run: its completion waits, so that no retry
- * begins while an effect of the attempt before is still under way. */
+ * A call outlives its run and its worker; a response to a run or a worker that is gone is dropped.
+ * But a call that writes into its run's journal holds the run: the run's completion waits, so that
+ * no retry begins while an effect of the attempt before it is still under way.
+ *
+ * call.c writes the first part of struct call; the parts below belong to the file that they name.
+ * Threads: the loop's. */
 #ifndef SNEK_DISPATCH_CALL_H
 #define SNEK_DISPATCH_CALL_H
 
-#include "dispatch/private.h"
+#include "dispatch/run.h"
 #include "inbox/journal.h"
 #include "inbox/plugin_state.h"
 
-#define QUESTION_OWNED_MAX 12
+#define CALL_OWNED_MAX 12
+/* Calls of one worker under way at once. */
+#define CALLS_MAX 1024
 
-struct call {
-    struct call *next, **at; /* the plugin's list, while its worker is the one that asked */
-    struct plugin *plugin;
-    uint64_t incarnation, run, request;
-    struct run *held;            /* NULL: it holds none */
-    struct journal_entry *entry; /* of the run's journal; valid while the run is there */
-    struct broker_request broker;
-    struct inbox_plugin_state item;
-    struct inbox_intend intend;
-    struct inbox_complete answer;
-    const struct inbox_record **records; /* ours; those that `intend` or `item` writes */
-    bool inverted;                       /* of `item`: a change that a dry run only asked about */
+struct call;
+TAILQ_HEAD(call_list, call);
 
-    /* Of an effect. */
-    bool in_doubt;      /* an earlier try may have reached GitHub */
-    char *comments_url; /* ours; where a comment in doubt is looked for; NULL: not a comment */
-    unsigned page;      /* of that, from 1 */
-    struct broker_request look;
-    char *look_url; /* ours */
-
-    char *owned[QUESTION_OWNED_MAX]; /* copies of what the call points to */
-    unsigned n_owned;
-    size_t bytes; /* counted in the plugin's */
-    bool failed;  /* memory was short */
+/* The calls of one plugin's present worker. */
+struct call_group {
+    struct run_group *runs;
+    struct broker *broker;
+    const char *api_url;
+    struct call_list calls;
+    unsigned n_calls;
+    /* The sum of their bodies. */
+    size_t bytes;
 };
 
-/* A copy that lives as long as the call; "" and call->failed when memory is short. */
+struct call {
+    TAILQ_ENTRY(call) link;
+    struct call_group *group;
+    uint64_t generation, run, request;
+    /* The run that it holds; NULL: none. */
+    struct run *held;
+    /* In the run's journal; valid while the run is there. NULL: none. */
+    struct journal_entry *entry;
+    /* Lists what the next commit writes; ours. */
+    const struct inbox_record **records;
+    size_t n_records;
+    /* Copies of what the call points to. */
+    char *owned[CALL_OWNED_MAX];
+    unsigned n_owned;
+    /* Counted in the group's. */
+    size_t bytes;
+    /* Memory was short for a copy. */
+    bool failed;
+
+    /* calls.c fills it; of an effect, effect.c. */
+    struct broker_request broker;
+
+    /* store_calls.c. */
+    struct inbox_plugin_state item;
+    /* The dry run of a change asks whether it is there already, and inverts the result. */
+    bool inverted;
+
+    /* effect.c. */
+    struct call_effect {
+        struct inbox_intend intend;
+        struct inbox_complete complete;
+        /* An earlier attempt to send it may have reached GitHub. */
+        bool in_doubt;
+        /* The list that would have the comment; ours. NULL: the effect is no comment. */
+        char *comments_url;
+        /* The page of that list, from 1. */
+        unsigned page;
+        struct broker_request search;
+        char *search_url; /* ours */
+    } effect;
+};
+
+void call_group_init(struct call_group *group, struct run_group *runs, struct broker *broker,
+                     const char *api_url);
+/* The worker has died: its calls go on without it. */
+void call_group_forget(struct call_group *group);
+
+/* A call of `run` with so many bytes. NULL: the worker was killed, because it asks for too much or
+ * memory is short. */
+struct call *call_new(struct call_group *group, const struct run *run, uint64_t request,
+                      size_t bytes);
+void call_free(struct call *call);
+
+/* A copy that lives as long as the call. "" and call->failed when memory is short. */
 const char *call_own(struct call *call, const char *data, size_t bytes);
+/* Gives the call a text that free() takes. */
+const char *call_own_text(struct call *call, char *text);
 
-/* Its worker is still there to be answered. */
+/* True while its worker waits for the response. */
 bool call_wanted(const struct call *call);
+/* Its run, while the worker has it; else NULL. */
+struct run *call_run(const struct call *call);
 
-/* What its run has learnt from an answer of the broker's. */
-void call_note(struct run *run, const struct broker_request *answered);
-
+/* The call's entry in the run's journal. With `hold`, the call writes it: it holds the run, and the
+ * entry is busy until the call ends. */
+void call_set_entry(struct call *call, struct journal_entry *entry);
 void call_hold(struct call *call, struct run *run);
 
-/* Fills `records` and `writer` with the reads not written yet and the call's entry. False when
- * memory is short. */
+/* Fills `records` and `writer` with the reads that are not written yet and the call's entry. False
+ * when memory is short. */
 bool call_write(struct call *call, struct inbox_journal_writer *writer);
-void call_not_written(struct call *call); /* the store could not */
+/* The store could not write them. */
+void call_not_written(struct call *call);
 
-/* The end of a call: frees it. Answers first, when somebody waits. */
-void call_free(struct call *call);
+/* Fills the call's broker request with what all requests of the run have. */
+void call_fill_broker(struct call *call, const struct run *run,
+                      void (*on_done)(struct broker_request *));
+
+/* The end of a call: each responds to the worker, if it waits, and frees the call. */
 void call_reply(struct call *call, int32_t outcome, int32_t status, const char *sentence,
                 const struct buffer *headers, const struct buffer *body);
+/* The same with the response in the call's broker request. */
+void call_reply_broker(struct call *call);
 void call_fail(struct call *call, int32_t outcome, const char *sentence);
+void call_reply_store(struct call *call, int64_t outcome, const char *value, size_t bytes);
+void call_fail_store(struct call *call, int64_t outcome, const char *sentence);
+/* Kills the worker: without memory the call cannot be made. */
+void call_out_of_memory(struct call *call);
 
-/* effect.c. Whether a request changes something at GitHub. */
-bool effect_is(const struct http_call *request);
-/* Makes the effect of call->broker, or of call->entry again when that is not NULL. */
-void effect_begin(struct call *call, struct run *run, const uint8_t key[INBOX_KEY_BYTES],
-                  const struct http_call *request);
+/* How long the run's calls that are under way have waited for rate limits, which does not count
+ * towards its deadline. `*waits`: one of them waits now. */
+int64_t call_waited_ms(const struct call_group *group, const struct run *run, int64_t now_ms,
+                       bool *waits);
 
 #endif

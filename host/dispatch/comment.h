@@ -1,31 +1,41 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Comments in doubt: each carries a marker that GitHub does not show, by which one can be told that
- * it is there already. Whatever is returned is the caller's to free(). */
+/* Finds comments in doubt: each comment carries a marker that GitHub does not show. Everything here
+ * reads JSON in one pass, without a tree, because the text comes from a worker or from strangers
+ * and the loop's thread reads it. The caller frees each returned text. */
 #ifndef SNEK_DISPATCH_COMMENT_H
 #define SNEK_DISPATCH_COMMENT_H
 
 #include "base/buffer.h"
+#include "base/error.h"
 #include "inbox/journal.h"
 
-/* Where the comments are listed to which a POST to this URL adds one; NULL when it adds none, or
- * memory is short. */
-char *comment_list_url(const char *url);
+/* GitHub: "body is too long (maximum is 65536 characters)". */
+#define COMMENT_CHARACTERS_MAX 65536
+
+enum comment_outcome {
+    COMMENT_OK = 0,
+    /* The URL adds no comment; the body is no comment's; the page does not have the comment. */
+    COMMENT_NONE = 1,
+};
+
+/* COMMENT_OK and the URL that lists the comments to which a POST to `url` adds one; COMMENT_NONE;
+ * or -1 when memory is short. */
+int comment_list_url(const char *url, char **list_url);
 
 void comment_make_marker(char marker[INBOX_MARKER_MAX + 1]);
 
-#define COMMENT_CHARACTERS_MAX                                                                     \
-    65536 /* GitHub: "body is too long (maximum is 65536 characters)"                              \
-           */
-
-/* The request's body with the marker behind the comment's text. 0; 1 when the body is none of a
- * comment, or GitHub would reject it, or would with the marker; -1 when memory is short. */
+/* COMMENT_OK and the request's body with the marker after the comment's text. COMMENT_NONE when the
+ * body is no comment's, or GitHub would reject it with or without the marker. -1 when memory is
+ * short: then the comment must not be sent. */
 int comment_mark(const char *body, size_t bytes, const char *marker, char **marked);
 
-/* The comment with the marker, as JSON, in a page of them; NULL when it is not there. */
-char *comment_find(const struct buffer *page, const char *marker, size_t *n_comments);
+/* COMMENT_OK and the comment with the marker, as JSON, from a page of comments; COMMENT_NONE when
+ * the page is whole and does not have it. -1 and `err` when the page does not tell: it is no list
+ * of comments, or memory is short. `*n_comments` is set unless -1. */
+int comment_find(const struct buffer *page, const char *marker, char **comment, size_t *n_comments,
+                 struct error *err);
 
-/* What GitHub would have answered to a request with this body, as far as it tells; NULL when memory
- * is short. */
+/* A plausible response of GitHub to a request with this body. NULL when memory is short. */
 char *comment_pretend(const char *body, size_t bytes);
 
 #endif

@@ -1,230 +1,120 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "dispatch/private.h"
-#include "dispatch/reach.h"
+/* Ties the room together: time, routing, and the life of its parts. */
+#include "dispatch/dispatch.h"
 
 #include "base/clock.h"
+#include "dispatch/claim.h"
+#include "dispatch/handoff.h"
+#include "dispatch/lease.h"
+#include "dispatch/scope.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOK_AGAIN_MS 250 /* at a run that is past its deadline but waits for a rate limit */
+/* dispatch_settle() waits so long for the inbox to write down what was still under way. */
+#define SETTLE_MS 2000
+/* The wall clock may be set, so no step waits longer. */
+#define TICK_MAX_MS 10000
+
+struct dispatch {
+    struct dispatch_options options;
+    struct plugin_options plugin_options;
+    struct mailbox mailbox;
+    struct loop_source mail_source;
+    struct run_table table;
+    struct plugin *plugins;
+    size_t n_plugins;
+    bool loaded;
+    struct claimer claimer;
+    struct handoff handoff;
+    struct lease_keeper leases;
+
+    /* Over what other threads write. */
+    pthread_mutex_t lock;
+    struct mail wake;
+    /* Under the lock: the mail is posted, and (wall) when the first run is due that was queued
+     * since. */
+    bool wake_posted;
+    int64_t wake_due_ms;
+};
 
 static int64_t earliest(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* ---- claims ---- */
-
-static bool may_claim(const struct plugin *plugin) {
-    bool held = plugin->solitary || (plugin->hold && plugin->n_runs > 0);
-    return plugin->state == PLUGIN_RUNNING && !held && plugin->n_runs < plugin->config->concurrency;
-}
-
-static void fill_share(struct inbox_claim_share *share, const struct plugin *plugin) {
-    uint64_t room = plugin_payload_max(plugin);
-    *share = (struct inbox_claim_share){
-        .plugin = plugin_name(plugin),
-        .runs = may_claim(plugin) ? plugin->config->concurrency - plugin->n_runs : 0,
-        .payload_bytes = room > plugin->payload_bytes ? room - plugin->payload_bytes : 0,
-        .alone = plugin->n_runs == 0,
-    };
-    if (share->payload_bytes == 0) {
-        share->runs = 0;
-    }
-}
-
-static void take_run(struct dispatch *dispatch, struct inbox_run *data) {
-    struct plugin *plugin = dispatch->sharers[data->share];
-    struct run *run = calloc(1, sizeof *run);
-    if (!run) {
-        inbox_run_finish(data); /* stays leased until that lapses */
-        return;
-    }
-    run->plugin = plugin;
-    run->data = *data;
-    run->payload_bytes = data->payload_bytes;
-    if (journal_load(&run->journal, &run->data) < 0) {
-        run_free(run); /* likewise */
-        return;
-    }
-    run_enter(run);
-    lease_trust(run, dispatch->claim_asked_ms);
-    if (run_is_spent(run)) {
-        return;
-    }
-    if (plugin->state != PLUGIN_RUNNING || dispatch->draining) {
-        run_requeue(run, data->suspect, "");
-    } else {
-        run_begin(run);
-    }
-}
-
-static void claim_done(struct inbox_operation *operation) {
-    struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
-    struct dispatch *dispatch = CONTAINER_OF(claim, struct dispatch, claim);
-    dispatch->claiming = false;
-    dispatch->asked--;
-    if (operation->result < 0) {
-        log_event(SNEK_LEVEL_ERROR, "claim_failed", LOG_TEXT("reason", operation->error.text));
-        dispatch->next_due_ms = clock_wall_ms() + FINISH_AGAIN_MS;
-        return;
-    }
-    if (dispatch->closed) {
-        inbox_runs_free(claim->runs, claim->n_runs); /* until their leases lapse */
-        claim->runs = NULL;
-        return;
-    }
-    int64_t due_ms = earliest(claim->next_due_ms, dispatch->stored_due_ms);
-    dispatch->next_due_ms = earliest(due_ms, clock_wall_ms() + POLL_MS);
-    for (size_t i = 0; i < claim->n_shares; i++) {
-        dispatch->sharers[i]->hold = dispatch->shares[i].suspects_due;
-    }
-    for (size_t i = 0; i < claim->n_runs; i++) {
-        take_run(dispatch, &claim->runs[i]);
-    }
-    free(claim->runs); /* what the runs own has moved */
-    claim->runs = NULL;
-}
-
-static void claim_runs(struct dispatch *dispatch) {
-    if (dispatch->claiming || dispatch->draining || !dispatch->loaded) {
-        return;
-    }
-    dispatch->claim_wanted = false;
-    size_t count = 0;
-    for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        fill_share(&dispatch->shares[count], &dispatch->plugins[i]);
-        dispatch->sharers[count] = &dispatch->plugins[i];
-        /* The others' due runs would only make next_due_ms say "now" again and again. */
-        count += dispatch->shares[count].runs > 0;
-    }
-    if (count == 0) {
-        dispatch->next_due_ms = INT64_MAX; /* whatever ends next asks again */
-        return;
-    }
-    int64_t now_ms = clock_wall_ms();
-    dispatch->claim = (struct inbox_claim){
-        .operation = {.kind = INBOX_CLAIM, .reply_to = &dispatch->mailbox, .on_result = claim_done},
-        .now_ms = now_ms,
-        .lease = dispatch->lease,
-        .lease_ms = dispatch->options.config->dispatch.lease_ms,
-        .shares = dispatch->shares,
-        .n_shares = count,
-    };
-    dispatch->claiming = true;
-    dispatch->claim_asked_ms = clock_monotonic_ms();
-    dispatch->stored_due_ms = INT64_MAX;
-    dispatch->asked++; /* the drain waits for its answer as well */
-    inbox_submit(dispatch->options.inbox, &dispatch->claim.operation);
-}
-
 /* ---- time ---- */
 
-static void tick_deadlines(struct plugin *plugin, int64_t now_ms) {
-    bool late = false;
-    for (struct run *run = plugin->runs; run; run = run->next) {
-        bool waits;
-        run->late =
-            run->late || (run->deadline_ms <= now_ms &&
-                          run->deadline_ms + call_waited_ms(plugin, run, now_ms, &waits) <= now_ms);
-        late = late || run->late;
+static int64_t next_ms(const struct dispatch *dispatch, int64_t now_ms) {
+    int64_t next = run_table_next_ms(&dispatch->table);
+    next = earliest(next, lease_next_ms(&dispatch->leases));
+    next = earliest(next, handoff_next_ms(&dispatch->handoff, dispatch->claimer.claiming));
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        next = earliest(next, plugin_next_ms(&dispatch->plugins[i], now_ms));
     }
-    if (late && plugin->worker_process) {
-        worker_process_kill(plugin->worker_process, "was ended: a run passed its deadline");
-    }
-}
-
-/* When the run is to be looked at: its deadline, which moves on while it waits for a rate limit. */
-static int64_t deadline_of(const struct plugin *plugin, const struct run *run, int64_t now_ms) {
-    bool waits = false;
-    int64_t at_ms = run->deadline_ms;
-    if (at_ms <= now_ms) {
-        at_ms += call_waited_ms(plugin, run, now_ms, &waits);
-        at_ms = waits && at_ms < now_ms + LOOK_AGAIN_MS ? now_ms + LOOK_AGAIN_MS : at_ms;
-    }
-    return at_ms;
-}
-
-static int64_t next_deadline(const struct plugin *plugin, int64_t now_ms) {
-    int64_t next_ms = INT64_MAX;
-    for (const struct run *run = plugin->runs; run; run = run->next) {
-        if (!run->late) {
-            next_ms = earliest(next_ms, deadline_of(plugin, run, now_ms));
-        }
-    }
-    return next_ms;
+    return next;
 }
 
 int dispatch_tick(struct dispatch *dispatch) {
-    int64_t now_ms = clock_monotonic_ms(), next_ms = INT64_MAX;
+    int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        tick_deadlines(&dispatch->plugins[i], now_ms);
         plugin_tick(&dispatch->plugins[i], now_ms);
-        plugin_log_withheld(&dispatch->plugins[i], now_ms);
-        fresh_tick(&dispatch->plugins[i], now_ms); /* before claims: they are due already */
     }
-    run_finish_again(dispatch, now_ms);
-    lease_tick(dispatch, now_ms);
+    /* Before the claim, because these runs are due already. */
+    handoff_tick(&dispatch->handoff, now_ms, dispatch->claimer.claiming);
+    run_table_tick(&dispatch->table, now_ms);
+    lease_tick(&dispatch->leases, now_ms);
     int64_t wall_ms = clock_wall_ms();
-    if (dispatch->claim_wanted || dispatch->next_due_ms <= wall_ms) {
-        claim_runs(dispatch);
+    if (dispatch->loaded) {
+        claim_tick(&dispatch->claimer, wall_ms);
     }
-    for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        next_ms = earliest(next_ms, next_deadline(&dispatch->plugins[i], now_ms));
-        next_ms = earliest(next_ms, plugin_next_ms(&dispatch->plugins[i]));
-        next_ms = earliest(next_ms, throttle_due_ms(&dispatch->plugins[i].lines));
-        next_ms = earliest(next_ms, fresh_next_ms(&dispatch->plugins[i]));
-    }
-    for (const struct run *run = dispatch->unfinished; run; run = run->next) {
-        next_ms = earliest(next_ms, run->finish_again_ms);
-    }
-    next_ms = earliest(next_ms, lease_next_ms(dispatch));
-    int64_t wait_ms = next_ms == INT64_MAX ? INT64_MAX : next_ms - now_ms;
-    if (!dispatch->claiming && !dispatch->draining && dispatch->next_due_ms != INT64_MAX) {
-        wait_ms = earliest(wait_ms, dispatch->next_due_ms - wall_ms);
+    int64_t next = next_ms(dispatch, now_ms);
+    int64_t claim_ms = dispatch->loaded ? claim_next_ms(&dispatch->claimer) : INT64_MAX;
+    int64_t wait_ms = next == INT64_MAX ? INT64_MAX : next - now_ms;
+    if (claim_ms != INT64_MAX) {
+        wait_ms = earliest(wait_ms, claim_ms - wall_ms);
     }
     if (wait_ms == INT64_MAX) {
         return -1;
     }
-    /* Never long: the wall clock may be set. */
-    return wait_ms < 0 ? 0 : (int)earliest(wait_ms, 10000);
+    return wait_ms < 0 ? 0 : (int)earliest(wait_ms, TICK_MAX_MS);
 }
 
-/* ---- what ingest asks, on its thread ---- */
+/* ---- on ingest's thread ---- */
 
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max) {
-    put->lease = dispatch->lease;
+    assert(dispatch->loaded);
+    put->lease = dispatch->table.options.lease;
     put->routed_ms = clock_monotonic_ms();
-    put->lease_ms = dispatch->options.config->dispatch.lease_ms;
+    put->lease_ms = dispatch->table.options.lease_ms;
     for (size_t i = 0; i < dispatch->n_plugins && put->n_runs < max; i++) {
-        struct plugin *plugin = &dispatch->plugins[i];
+        const struct plugin *plugin = &dispatch->plugins[i];
         if (description_wants(plugin->description, put->event, put->action) &&
-            reach_lists(plugin->config->installations, put->installation) &&
-            reach_lists(plugin->config->repositories, put->repository)) {
+            scope_matches(plugin->config->installations, put->installation) &&
+            scope_matches(plugin->config->repositories, put->repository)) {
             struct inbox_put_run *run = &put->runs[put->n_runs++];
             *run = (struct inbox_put_run){.plugin = plugin_name(plugin)};
-            fresh_promise(dispatch, put, run, plugin);
+            handoff_reserve(&dispatch->handoff, i, put, run);
         }
     }
 }
 
-/* A run of somebody's is due then. */
 static void wake(struct dispatch *dispatch, int64_t due_ms) {
-    (void)pthread_mutex_lock(&dispatch->lock);
+    pthread_mutex_lock(&dispatch->lock);
     if (!dispatch->wake_posted) {
         dispatch->wake_posted = true;
         dispatch->wake_due_ms = due_ms;
         mailbox_post(&dispatch->mailbox, &dispatch->wake);
     }
     dispatch->wake_due_ms = earliest(dispatch->wake_due_ms, due_ms);
-    (void)pthread_mutex_unlock(&dispatch->lock);
+    pthread_mutex_unlock(&dispatch->lock);
 }
 
 void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, struct buffer *body) {
-    bool all_fresh = fresh_stored(dispatch, put, body);
-    if (put->operation.result >= 0 && (!all_fresh || put->unparked > 0)) {
+    bool all = handoff_stored(&dispatch->handoff, put, body);
+    if (put->operation.result >= 0 && (!all || put->unparked > 0)) {
         wake(dispatch, put->due_ms);
     }
 }
@@ -233,54 +123,93 @@ void dispatch_on_queued(void *context) {
     wake(context, clock_wall_ms());
 }
 
-static void open_wake(struct mail *mail) {
+static void on_wake(struct mail *mail) {
     struct dispatch *dispatch = CONTAINER_OF(mail, struct dispatch, wake);
-    (void)pthread_mutex_lock(&dispatch->lock);
+    pthread_mutex_lock(&dispatch->lock);
+    assert(dispatch->wake_posted);
     dispatch->wake_posted = false;
-    dispatch->stored_due_ms = earliest(dispatch->stored_due_ms, dispatch->wake_due_ms);
-    (void)pthread_mutex_unlock(&dispatch->lock);
-    dispatch->next_due_ms = earliest(dispatch->next_due_ms, dispatch->stored_due_ms);
+    int64_t due_ms = dispatch->wake_due_ms;
+    pthread_mutex_unlock(&dispatch->lock);
+    claim_note_stored(&dispatch->claimer, due_ms);
 }
 
 bool dispatch_status(struct dispatch *dispatch, struct buffer *json) {
-    (void)pthread_mutex_lock(&dispatch->lock);
     int result = buffer_append_text(json, "\"plugins\":[");
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         const struct plugin *plugin = &dispatch->plugins[i];
         const char *name = plugin_name(plugin);
         result |= buffer_append_text(json, i > 0 ? ",{\"name\":" : "{\"name\":");
         result |= buffer_append_json_string(json, name, strlen(name));
-        result |= buffer_printf(json, ",\"state\":\"%s\"}", plugin_state_name(plugin->state));
+        result |=
+            buffer_printf(json, ",\"state\":\"%s\"}", plugin_state_name(plugin_state(plugin)));
     }
-    result |= buffer_append_text(json, "]");
-    (void)pthread_mutex_unlock(&dispatch->lock);
-    return result == 0;
+    return (result | buffer_append_text(json, "]")) == 0;
 }
 
 /* ---- life ---- */
 
-static void mail_ready(struct loop_source *source, uint32_t events) {
+static void on_mail(struct loop_source *source, uint32_t events) {
     (void)events;
-    (void)mailbox_drain(&CONTAINER_OF(source, struct dispatch, mail_source)->mailbox);
+    mailbox_drain(&CONTAINER_OF(source, struct dispatch, mail_source)->mailbox);
+}
+
+static void on_slot_free(void *context) {
+    claim_want(&((struct dispatch *)context)->claimer);
+}
+
+static void on_run_queued(void *context, int64_t due_ms) {
+    claim_note_due(&((struct dispatch *)context)->claimer, due_ms);
+}
+
+static int64_t random_lease(void) {
+    int64_t lease;
+    arc4random_buf(&lease, sizeof lease);
+    return lease & INT64_MAX;
+}
+
+static void init(struct dispatch *dispatch, const struct dispatch_options *options) {
+    const struct config *config = options->config;
+    dispatch->options = *options;
+    struct run_table_options table = {.inbox = options->inbox,
+                                      .mailbox = &dispatch->mailbox,
+                                      .lease = random_lease(),
+                                      .lease_ms = config->dispatch.lease_ms,
+                                      .max_attempts = config->dispatch.max_attempts,
+                                      .on_slot_free = on_slot_free,
+                                      .on_queued = on_run_queued,
+                                      .context = dispatch};
+    run_table_init(&dispatch->table, &table);
+    lease_init(&dispatch->leases, &dispatch->table);
+    dispatch->plugin_options = (struct plugin_options){.loop = options->loop,
+                                                       .worker_path = options->worker_path,
+                                                       .log_level = config->log.level,
+                                                       .broker = options->broker,
+                                                       .api_url = config->github.api_url,
+                                                       .table = &dispatch->table};
+    dispatch->wake.open = on_wake;
+    pthread_mutex_init(&dispatch->lock, NULL);
 }
 
 static int start_plugins(struct dispatch *dispatch, struct error *err) {
     const struct config *config = dispatch->options.config;
     dispatch->plugins = calloc(config->n_plugins + 1, sizeof *dispatch->plugins);
-    dispatch->shares = calloc(config->n_plugins + 1, sizeof *dispatch->shares);
-    dispatch->sharers = calloc(config->n_plugins + 1, sizeof(struct plugin *));
-    if (!dispatch->plugins || !dispatch->shares || !dispatch->sharers) {
+    if (!dispatch->plugins) {
         return error_set(err, "out of memory");
     }
     for (size_t i = 0; i < config->n_plugins; i++) {
-        if (!config->plugins[i].enabled) {
-            continue;
+        if (config->plugins[i].enabled) {
+            plugin_init(&dispatch->plugins[dispatch->n_plugins++], &dispatch->plugin_options,
+                        &config->plugins[i]);
         }
-        struct plugin *plugin = &dispatch->plugins[dispatch->n_plugins++];
-        plugin->dispatch = dispatch;
-        plugin->config = &config->plugins[i];
-        plugin->held_last = &plugin->held;
-        if (plugin_start(plugin, err) < 0) {
+    }
+    if (claim_init(&dispatch->claimer, &dispatch->table, dispatch->plugins, dispatch->n_plugins) <
+            0 ||
+        handoff_init(&dispatch->handoff, &dispatch->table, dispatch->plugins, dispatch->n_plugins) <
+            0) {
+        return error_set(err, "out of memory");
+    }
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        if (plugin_start(&dispatch->plugins[i], err) < 0) {
             return -1;
         }
     }
@@ -294,16 +223,10 @@ int dispatch_new(const struct dispatch_options *options, struct dispatch **dispa
         free(new);
         return error_set(err, "out of memory or descriptors");
     }
-    new->options = *options;
-    new->next_due_ms = 0;
-    new->stored_due_ms = INT64_MAX;
-    new->wake.open = open_wake;
-    (void)pthread_mutex_init(&new->lock, NULL);
-    arc4random_buf(&new->lease, sizeof new->lease);
-    new->lease &= INT64_MAX;
-    new->mail_source = (struct loop_source){new->mailbox.event_fd, mail_ready};
+    init(new, options);
+    new->mail_source = (struct loop_source){new->mailbox.event_fd, on_mail};
     if (loop_add(options->loop, &new->mail_source, EPOLLIN) < 0) {
-        (void)error_set(err, "cannot watch a mailbox: %s", strerror(errno));
+        error_set(err, "cannot watch a mailbox: %s", strerror(errno));
         dispatch_free(new);
         return -1;
     }
@@ -315,7 +238,7 @@ int dispatch_new(const struct dispatch_options *options, struct dispatch **dispa
     return 0;
 }
 
-static bool conflict(struct dispatch *dispatch) {
+static bool have_conflict(struct dispatch *dispatch) {
     const struct description **all = calloc(dispatch->n_plugins + 1, sizeof *all);
     struct error err = {"out of memory"};
     for (size_t i = 0; all && i < dispatch->n_plugins; i++) {
@@ -329,69 +252,65 @@ static bool conflict(struct dispatch *dispatch) {
     return found;
 }
 
+static bool any_in_state(const struct dispatch *dispatch, enum plugin_state state) {
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        if (plugin_state(&dispatch->plugins[i]) == state) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
-    for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        if (dispatch->plugins[i].state == PLUGIN_REJECTED) {
-            return DISPATCH_REJECTED;
-        }
+    if (any_in_state(dispatch, PLUGIN_REJECTED)) {
+        return DISPATCH_REJECTED;
     }
-    for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        if (dispatch->plugins[i].state == PLUGIN_LOADING && !dispatch->loaded) {
-            return DISPATCH_LOADING;
-        }
+    if (dispatch->loaded) {
+        return DISPATCH_LOADED;
     }
-    if (!dispatch->loaded) {
-        if (conflict(dispatch)) {
-            return DISPATCH_REJECTED;
-        }
-        dispatch->loaded = true;
+    if (any_in_state(dispatch, PLUGIN_LOADING)) {
+        return DISPATCH_LOADING;
     }
+    if (have_conflict(dispatch)) {
+        return DISPATCH_REJECTED;
+    }
+    dispatch->loaded = true;
     return DISPATCH_LOADED;
 }
 
 void dispatch_drain(struct dispatch *dispatch) {
-    dispatch->draining = true;
-    for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        fresh_tick(&dispatch->plugins[i], 0); /* promises no more, and gives back what is held */
-    }
+    run_table_set_phase(&dispatch->table, RUN_PHASE_DRAINING);
+    /* Ends the reservations, and gives back the runs that wait. */
+    handoff_tick(&dispatch->handoff, 0, dispatch->claimer.claiming);
     broker_drain(dispatch->options.broker);
 }
 
 bool dispatch_idle(struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        if (dispatch->plugins[i].n_runs > 0 || !fresh_idle(&dispatch->plugins[i])) {
+        if (dispatch->plugins[i].runs.n_runs > 0) {
             return false;
         }
     }
-    return dispatch->asked == 0 && !dispatch->unfinished;
+    return handoff_idle(&dispatch->handoff) && !dispatch->claimer.claiming &&
+           run_table_idle(&dispatch->table);
 }
 
 void dispatch_cancel(struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        const struct plugin *plugin = &dispatch->plugins[i];
-        for (const struct run *run = plugin->runs; run && plugin->worker_process; run = run->next) {
-            if (run->sent) {
-                worker_process_send_cancel(plugin->worker_process, run->handle);
-            }
-        }
+        run_group_cancel(&dispatch->plugins[i].runs);
     }
 }
 
 void dispatch_requeue(struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        struct plugin *plugin = &dispatch->plugins[i];
-        while (plugin->runs) {
-            run_requeue(plugin->runs, plugin->runs->data.suspect, "the host stopped");
-        }
-        if (plugin->worker_process) {
-            worker_process_close(plugin->worker_process);
-        }
+        run_group_requeue(&dispatch->plugins[i].runs, "the host stopped");
+        plugin_close_worker(&dispatch->plugins[i]);
     }
 }
 
 bool dispatch_workers_gone(const struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        if (dispatch->plugins[i].worker_process) {
+        if (dispatch->plugins[i].runs.worker_process) {
             return false;
         }
     }
@@ -402,21 +321,13 @@ void dispatch_settle(struct dispatch *dispatch) {
     if (!dispatch) {
         return;
     }
-    dispatch->closing = true;
+    run_table_set_phase(&dispatch->table, RUN_PHASE_CLOSING);
     int64_t deadline_ms = clock_monotonic_ms() + SETTLE_MS;
-    (void)mailbox_drain(&dispatch->mailbox);
-    while (dispatch->holds > 0 && clock_monotonic_ms() < deadline_ms) {
+    mailbox_drain(&dispatch->mailbox);
+    while (dispatch->table.n_holds > 0 && clock_monotonic_ms() < deadline_ms) {
         struct pollfd mail = {.fd = dispatch->mailbox.event_fd, .events = POLLIN};
-        (void)poll(&mail, 1, 50);
-        (void)mailbox_drain(&dispatch->mailbox);
-    }
-}
-
-static void free_runs(struct run *runs) {
-    while (runs) {
-        struct run *next = runs->next;
-        run_free(runs);
-        runs = next;
+        poll(&mail, 1, 50);
+        mailbox_drain(&dispatch->mailbox);
     }
 }
 
@@ -424,23 +335,17 @@ void dispatch_free(struct dispatch *dispatch) {
     if (!dispatch) {
         return;
     }
-    dispatch->closing = dispatch->closed = true;
-    (void)mailbox_drain(&dispatch->mailbox);
+    run_table_set_phase(&dispatch->table, RUN_PHASE_CLOSED);
+    mailbox_drain(&dispatch->mailbox);
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        struct plugin *plugin = &dispatch->plugins[i];
-        plugin_log_withheld(plugin, INT64_MAX);
-        worker_process_free(plugin->worker_process);
-        description_free(plugin->description);
-        free(plugin->rejection);
-        free_runs(plugin->runs);
-        free_runs(plugin->held);
+        plugin_finish(&dispatch->plugins[i]);
     }
-    free_runs(dispatch->unfinished);
+    handoff_finish(&dispatch->handoff);
+    run_table_finish(&dispatch->table);
+    claim_finish(&dispatch->claimer);
     loop_remove(dispatch->options.loop, &dispatch->mail_source);
     mailbox_finish(&dispatch->mailbox);
-    (void)pthread_mutex_destroy(&dispatch->lock);
+    pthread_mutex_destroy(&dispatch->lock);
     free(dispatch->plugins);
-    free(dispatch->shares);
-    free(dispatch->sharers);
     free(dispatch);
 }

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The middle of a delivery's way: takes due runs from the inbox, gives each to its plugin's worker,
- * carries the plugin's calls to the broker and the inbox, and writes down how the run ended.
+/* Takes due runs from the inbox, gives each to its plugin's worker, carries the plugin's calls to
+ * the broker and the inbox, and records how the run ended.
  *
- *   ingest, fresh ------,
+ *   ingest, handoff ----,
  *   inbox --claim--> [run] --frame--> worker --result--> done · skipped · rejected
  *                                        |                retry (5 s … 12 h) · dead
- *                                        '- dies, hangs: see plugin.c
+ *                                        '- dies or hangs: see plugin.h
  *
- * One run for each (delivery, plugin). A run ends exactly once: by its result frame, by its
- * deadline, by its worker's death, or by the drain. Only a result frame counts as success.
+ * There is one run for each (delivery, plugin). A run ends exactly once: by its result frame, by
+ * its deadline, by its worker's death, or by the drain. Only a result frame counts as success.
  *
- * Threads: all on the loop's thread, except dispatch_route(), dispatch_stored() and
- * dispatch_status(), which ingest's thread calls. */
+ * The room's files know each other in one direction:
+ *
+ *   dispatch -> claim, handoff -> plugin -> calls, effect -> call -> run, lease -> journal,
+ * comment, scope, backoff
+ *
+ * Threads: the loop's, except dispatch_route(), dispatch_stored() and dispatch_status(), which
+ * ingest's thread calls, and dispatch_on_queued(), which any thread may call. */
 #ifndef SNEK_DISPATCH_DISPATCH_H
 #define SNEK_DISPATCH_DISPATCH_H
 
@@ -43,37 +48,38 @@ int dispatch_new(const struct dispatch_options *options, struct dispatch **dispa
 
 enum dispatch_load { DISPATCH_LOADING, DISPATCH_LOADED, DISPATCH_REJECTED };
 
-/* How far the plugins are. Rejected: each reason has been logged; the host cannot start. */
+/* How far the plugins are. DISPATCH_REJECTED: the host cannot start, and each reason was logged. */
 enum dispatch_load dispatch_load_state(struct dispatch *dispatch);
 
-/* Does what is due: claims, deadlines, restarts. Call it after every loop_step(); it says how long
- * the next step may wait, in milliseconds (-1: for ever). */
+/* Does what is due: claims, deadlines, restarts. Call it after every loop_step(). It returns how
+ * long the next step may wait, in milliseconds (-1: for ever). */
 int dispatch_tick(struct dispatch *dispatch);
 
-/* What ingest asks, on its thread, once the plugins are loaded; see ingest_options.route, .stored
- * and .status. A run for which its plugin has a free slot is leased at once, and goes on from
- * memory when dispatch_stored() says that it was committed; so every put that was routed is to be
- * stored, or said to have failed. */
+/* Ingest calls these on its thread, once the plugins are loaded; see ingest_options.route, .stored
+ * and .status. If its plugin has a free slot, a run is leased at once, and goes on from memory when
+ * dispatch_stored() reports that it was committed. So every put that was routed must be passed to
+ * dispatch_stored(), also when it failed. */
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max);
 void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, struct buffer *body);
-/* Somebody else may have queued runs; any thread. */
-void dispatch_on_queued(void *dispatch);
 bool dispatch_status(struct dispatch *dispatch, struct buffer *json);
+/* Another host may have queued runs. Any thread. */
+void dispatch_on_queued(void *dispatch);
 
-/* No new runs from now on. dispatch_idle() tells when those under way have ended and are written
- * down; dispatch_cancel() tells those that are left to come back (snek_cancelled());
- * dispatch_requeue() gives what then is left back to the inbox and ends the workers. */
+/* Starts no new runs from now on. dispatch_idle() is true once the runs under way have ended and
+ * their completions are committed. dispatch_cancel() asks the handlers that are left to return
+ * (snek_cancelled()). dispatch_requeue() then gives the remaining runs back to the inbox and ends
+ * the workers. */
 void dispatch_drain(struct dispatch *dispatch);
 bool dispatch_idle(struct dispatch *dispatch);
 void dispatch_cancel(struct dispatch *dispatch);
 void dispatch_requeue(struct dispatch *dispatch);
 bool dispatch_workers_gone(const struct dispatch *dispatch);
 
-/* After the broker was freed, before the inbox is: takes its last answers and has them written
- * down. Takes NULL. */
+/* After the broker was freed and before the inbox is: takes the broker's last responses and has the
+ * inbox record them. Takes NULL. */
 void dispatch_settle(struct dispatch *dispatch);
 
-/* After the broker and the inbox were freed: opens what answers they left, frees. Takes NULL. */
+/* After the broker and the inbox were freed: takes their last results, and frees. Takes NULL. */
 void dispatch_free(struct dispatch *dispatch);
 
 #endif

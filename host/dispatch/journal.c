@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Matches the requests of an attempt with the records of earlier ones, and lists the records that
+ * the inbox does not have yet. */
 #include "dispatch/journal.h"
 
+#include "base/list.h"
 #include "broker/broker.h"
 
+#include <assert.h>
 #include <nettle/sha2.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +15,8 @@ void journal_key(const struct journal_part *parts, size_t n_parts, uint8_t key[I
     struct sha256_ctx hash;
     sha256_init(&hash);
     for (size_t i = 0; i < n_parts; i++) {
-        uint64_t bytes = parts[i].bytes; /* in front, so that no two lists read the same */
+        /* The length comes first, so that two different lists never give the same bytes. */
+        uint64_t bytes = parts[i].bytes;
         sha256_update(&hash, sizeof bytes, (const uint8_t *)&bytes);
         sha256_update(&hash, parts[i].bytes, parts[i].data);
     }
@@ -30,9 +35,11 @@ static struct journal_entry *append(struct journal *journal) {
     }
     struct journal_entry *entry = calloc(1, sizeof *entry);
     if (entry) {
-        entry->record.number = journal->n_entries > 0
-                                   ? journal->entries[journal->n_entries - 1]->record.number + 1
-                                   : 1;
+        int64_t last = 0;
+        if (journal->n_entries > 0) {
+            last = journal->entries[journal->n_entries - 1]->record.number;
+        }
+        entry->record.number = last + 1;
         journal->entries[journal->n_entries++] = entry;
     }
     return entry;
@@ -47,11 +54,17 @@ static void count(struct journal *journal, const struct journal_entry *entry) {
     }
 }
 
-/* The errors of GraphQL come with a 200. An answer that was too large to keep is believed. */
-static bool is_taken(const struct inbox_record *record) {
-    return record->status >= 200 && record->status < 300 &&
-           (record->outcome == 0 || record->body.bytes == 0 ||
-            broker_graphql_did(record->body.data, record->body.bytes));
+/* GraphQL reports errors with a 200. A response that was too large to keep counts as accepted. */
+bool journal_accepted(int32_t status, int64_t outcome, const char *body, size_t bytes) {
+    if (status < 200 || status >= 300) {
+        return false;
+    }
+    return outcome == 0 || broker_graphql_did(body ? body : "", bytes);
+}
+
+static bool record_accepted(const struct inbox_record *record) {
+    int64_t outcome = record->body.bytes == 0 ? 0 : record->outcome;
+    return journal_accepted(record->status, outcome, record->body.data, record->body.bytes);
 }
 
 bool journal_stands(const struct inbox_record *record) {
@@ -60,14 +73,19 @@ bool journal_stands(const struct inbox_record *record) {
         return record->state == INBOX_COMPLETED;
     case INBOX_EFFECT:
         return record->state == INBOX_INTENDED ||
-               (record->state == INBOX_COMPLETED && is_taken(record));
+               (record->state == INBOX_COMPLETED && record_accepted(record));
     default:
         return false;
     }
 }
 
-/* What was read after the last that stands is to be asked anew. */
-static void forget_the_rest(struct journal *journal) {
+bool journal_replays(const struct inbox_record *record, bool dry_run) {
+    return record->state == INBOX_COMPLETED && (!record->dry || dry_run) &&
+           (record->kind == INBOX_READ || journal_stands(record));
+}
+
+/* Reads after the last effect that stands are made anew. */
+static void forget_reads_at_end(struct journal *journal) {
     for (size_t i = journal->n_entries; i > 0; i--) {
         struct inbox_record *record = &journal->entries[i - 1]->record;
         if (journal_stands(record)) {
@@ -90,13 +108,13 @@ int journal_load(struct journal *journal, struct inbox_run *run) {
         }
         entry->record = run->journal[i];
         entry->in_inbox = true;
-        entry->left = true;
+        entry->from_earlier_attempt = true;
         run->journal[i] = (struct inbox_record){0};
     }
     free(run->journal);
     run->journal = NULL;
     run->n_journal = 0;
-    forget_the_rest(journal);
+    forget_reads_at_end(journal);
     for (size_t i = 0; i < journal->n_entries; i++) {
         count(journal, journal->entries[i]);
     }
@@ -112,11 +130,11 @@ void journal_finish(struct journal *journal) {
     *journal = (struct journal){0};
 }
 
-struct journal_entry *journal_meet(struct journal *journal, const uint8_t key[INBOX_KEY_BYTES]) {
+struct journal_entry *journal_match(struct journal *journal, const uint8_t key[INBOX_KEY_BYTES]) {
     for (size_t i = 0; i < journal->n_entries; i++) {
         struct journal_entry *entry = journal->entries[i];
-        if (!entry->met && memcmp(entry->record.key, key, INBOX_KEY_BYTES) == 0) {
-            entry->met = true;
+        if (!entry->matched && memcmp(entry->record.key, key, INBOX_KEY_BYTES) == 0) {
+            entry->matched = true;
             return entry;
         }
     }
@@ -127,8 +145,8 @@ struct journal_entry *journal_in_doubt(struct journal *journal,
                                        const uint8_t key[INBOX_KEY_BYTES]) {
     for (size_t i = 0; i < journal->n_entries; i++) {
         struct journal_entry *entry = journal->entries[i];
-        if (entry->met && !entry->busy && entry->in_inbox && entry->record.kind == INBOX_EFFECT &&
-            entry->record.state == INBOX_INTENDED &&
+        if (entry->matched && !entry->busy && entry->in_inbox &&
+            entry->record.kind == INBOX_EFFECT && entry->record.state == INBOX_INTENDED &&
             memcmp(entry->record.key, key, INBOX_KEY_BYTES) == 0) {
             return entry;
         }
@@ -154,9 +172,41 @@ struct journal_entry *journal_add(struct journal *journal, enum inbox_record_kin
     entry->record.method = method_copy;
     entry->record.url = url_copy;
     memcpy(entry->record.key, key, INBOX_KEY_BYTES);
-    entry->met = true;
+    entry->matched = true;
     count(journal, entry);
     return entry;
+}
+
+void journal_set_busy(struct journal_entry *entry, bool busy) {
+    entry->busy = busy;
+}
+
+void journal_set_intended(struct journal_entry *entry, int64_t now_ms) {
+    /* An earlier version of the host may have taken the request for a read. */
+    entry->record.kind = INBOX_EFFECT;
+    entry->record.state = INBOX_INTENDED;
+    entry->record.at_ms = now_ms;
+}
+
+void journal_set_unsent(struct journal_entry *entry) {
+    entry->record.state = INBOX_UNSENT;
+}
+
+void journal_set_changed(struct journal_entry *entry, int64_t now_ms, int64_t outcome) {
+    /* A dry run before this attempt recorded it as a read. */
+    entry->record.kind = INBOX_CHANGE;
+    entry->record.state = INBOX_COMPLETED;
+    entry->record.at_ms = now_ms;
+    entry->record.outcome = outcome;
+}
+
+void journal_set_dry(struct journal_entry *entry, bool dry) {
+    entry->record.dry = dry;
+}
+
+void journal_set_marker(struct journal_entry *entry, const char marker[INBOX_MARKER_MAX + 1]) {
+    assert(!entry->record.marker[0]);
+    memcpy(entry->record.marker, marker, INBOX_MARKER_MAX + 1);
 }
 
 static int copy(struct buffer *to, const struct buffer *from) {
@@ -164,31 +214,37 @@ static int copy(struct buffer *to, const struct buffer *from) {
     return from->bytes > 0 ? buffer_append(to, from->data, from->bytes) : 0;
 }
 
-void journal_answer(struct journal *journal, struct journal_entry *entry,
-                    const struct journal_answer *answer) {
-    static const struct buffer nothing = BUFFER_INIT(0);
+/* How many bytes the entry's response may have. */
+static size_t response_room(const struct journal *journal, const struct journal_entry *entry) {
+    size_t left_bytes = JOURNAL_RESPONSE_MAX;
+    if (entry->record.kind == INBOX_READ) {
+        left_bytes =
+            journal->kept_bytes < JOURNAL_KEPT_MAX ? JOURNAL_KEPT_MAX - journal->kept_bytes : 0;
+    }
+    return left_bytes < JOURNAL_RESPONSE_MAX ? left_bytes : JOURNAL_RESPONSE_MAX;
+}
+
+void journal_set_response(struct journal *journal, struct journal_entry *entry,
+                          const struct journal_response *response) {
     struct inbox_record *record = &entry->record;
     bool read = record->kind == INBOX_READ;
-    size_t bytes = answer->headers->bytes + answer->body->bytes;
-    size_t room = read && JOURNAL_KEPT_MAX - journal->kept_bytes < JOURNAL_ANSWER_MAX
-                      ? JOURNAL_KEPT_MAX - journal->kept_bytes
-                      : JOURNAL_ANSWER_MAX;
-    bool fits = bytes <= room;
+    size_t bytes = response->headers->bytes + response->body->bytes;
     free(record->message);
     buffer_finish(&record->headers);
     buffer_finish(&record->body);
-    record->message = strdup(answer->sentence);
-    fits = fits && record->message && copy(&record->headers, answer->headers) == 0 &&
-           copy(&record->body, answer->body) == 0;
+    record->message = strdup(response->sentence);
+    bool fits = bytes <= response_room(journal, entry) && record->message &&
+                copy(&record->headers, response->headers) == 0 &&
+                copy(&record->body, response->body) == 0;
     if (!fits) {
-        (void)copy(&record->headers, &nothing);
-        (void)copy(&record->body, &nothing);
+        buffer_finish(&record->headers);
+        buffer_finish(&record->body);
     } else if (read) {
         journal->kept_bytes += bytes;
     }
-    record->outcome = answer->outcome;
-    record->status = answer->status;
-    record->at_ms = answer->now_ms;
+    record->outcome = response->outcome;
+    record->status = response->status;
+    record->at_ms = response->now_ms;
     record->state = read && !fits ? INBOX_UNSENT : INBOX_COMPLETED;
     entry->in_inbox = false;
 }
@@ -200,7 +256,7 @@ const struct inbox_record **journal_unwritten(struct journal *journal, struct jo
     for (size_t i = 0; records && i < journal->n_entries; i++) {
         struct journal_entry *entry = journal->entries[i];
         if (entry != last && entry->record.kind == INBOX_READ && !entry->in_inbox &&
-            (entry->record.state == INBOX_COMPLETED || entry->left)) {
+            (entry->record.state == INBOX_COMPLETED || entry->from_earlier_attempt)) {
             entry->in_inbox = true;
             records[n++] = &entry->record;
         }
@@ -213,12 +269,18 @@ const struct inbox_record **journal_unwritten(struct journal *journal, struct jo
     return records;
 }
 
-bool journal_strays(struct journal *journal) {
-    for (size_t i = 0; i < journal->n_entries && !journal->strayed; i++) {
+void journal_set_unwritten(const struct inbox_record *const *records, size_t n_records) {
+    for (size_t i = 0; i < n_records; i++) {
+        CONTAINER_OF(records[i], struct journal_entry, record)->in_inbox = false;
+    }
+}
+
+bool journal_diverges(struct journal *journal) {
+    for (size_t i = 0; i < journal->n_entries && !journal->diverged; i++) {
         const struct journal_entry *entry = journal->entries[i];
-        journal->strayed = !entry->met && entry->record.kind == INBOX_EFFECT &&
-                           entry->record.state == INBOX_COMPLETED && entry->record.outcome == 0;
-        if (journal->strayed) {
+        journal->diverged = !entry->matched && entry->record.kind == INBOX_EFFECT &&
+                            entry->record.state == INBOX_COMPLETED && entry->record.outcome == 0;
+        if (journal->diverged) {
             return true;
         }
     }

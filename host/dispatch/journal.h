@@ -1,86 +1,123 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The journal of one run in memory: what its earlier attempts left in the inbox, and what this
- * attempt adds. A retry is given again what it was answered before, so that its handler goes the
- * same way (design.md, "Effects"): the n-th equal request of an attempt meets the n-th equal
- * record. That way ends at the last effect that stands: what was read after it led to nothing, or
- * to what GitHub rejected, and is read anew. Else a handler that had read a stale sha would be
- * given it again, and rejected again, until its run is dead.
+/* The journal of one run in memory: the records that its earlier attempts left in the inbox, and
+ * the records that this attempt adds. A retry gets the recorded responses again, so that its
+ * handler takes the same path: the n-th equal request of an attempt matches the n-th equal record.
  *
- * Bounded: of what a run reads, so much is kept; what does not fit is read anew by a retry.
- * Threads: the loop's. Entries live until journal_finish(), at the same place. */
+ * Replay ends at the last effect that stands. Reads after it led to nothing, or to a request that
+ * GitHub rejected, so they are made anew. Otherwise a handler that had read a stale sha would get
+ * it again, and GitHub would reject its request again, until the run is dead.
+ *
+ * Bounds: the journal keeps a limited number of bytes of what a run reads. A retry reads anew what
+ * did not fit. Threads: the loop's. An entry keeps its address until journal_finish(). Only
+ * journal.c writes these structs. */
 #ifndef SNEK_DISPATCH_JOURNAL_H
 #define SNEK_DISPATCH_JOURNAL_H
 
 #include "inbox/deliveries.h"
 #include "inbox/journal.h"
 
-#define JOURNAL_ANSWER_MAX ((size_t)1 << 20) /* bytes of one answer, with its headers … */
-#define JOURNAL_KEPT_MAX ((size_t)4 << 20)   /* … and of all reads of a run */
+/* Bytes of one response with its headers. */
+#define JOURNAL_RESPONSE_MAX ((size_t)1 << 20)
+/* Bytes of all reads of a run. */
+#define JOURNAL_KEPT_MAX ((size_t)4 << 20)
 #define JOURNAL_READS_MAX 4096
 #define JOURNAL_EFFECTS_MAX 10000
 
 struct journal_entry {
     struct inbox_record record;
-    bool met;      /* by a request of this attempt */
-    bool busy;     /* that request is under way */
-    bool in_inbox; /* as it is here */
-    bool left;     /* of a read: an earlier attempt's is in the inbox, perhaps another */
+    /* A request of this attempt has matched it. */
+    bool matched;
+    /* The request that matched it is under way. */
+    bool busy;
+    /* The inbox has this record in its present form. */
+    bool in_inbox;
+    /* The inbox has a record of an earlier attempt under this number. */
+    bool from_earlier_attempt;
 };
 
 struct journal {
-    struct journal_entry **entries; /* in order */
+    /* In the order of their numbers. */
+    struct journal_entry **entries;
     size_t n_entries, room;
     size_t kept_bytes, n_reads, n_changes;
-    bool strayed; /* it goes another way than before; said once */
+    /* This attempt takes another path than an earlier one; reported once. */
+    bool diverged;
 };
 
-/* What an entry is found by. `parts` are (data, bytes) pairs. */
+/* A request is identified by a digest of its parts. */
 struct journal_part {
     const void *data;
     size_t bytes;
 };
 void journal_key(const struct journal_part *parts, size_t n_parts, uint8_t key[INBOX_KEY_BYTES]);
 
-/* Has it happened, or may it have: is the record that of a change, or of an effect that GitHub took
- * or that got no answer? */
+/* True when the record's change has happened or may have happened: a committed change of the
+ * store, an effect that GitHub accepted, or an effect without a response. */
 bool journal_stands(const struct inbox_record *record);
 
-/* Takes the run's records over. 0, or -1 when memory is short. */
+/* True when GitHub accepted a request with this response: a 2xx, and for GraphQL no top-level
+ * `errors` unless a part of the document was carried out. `body` may be NULL when it is empty. */
+bool journal_accepted(int32_t status, int64_t outcome, const char *body, size_t bytes);
+
+/* True when a request that matches this record gets the record's response instead of being made.
+ * A record of a dry run counts only in a dry run. */
+bool journal_replays(const struct inbox_record *record, bool dry_run);
+
+/* Moves the run's records into the journal. 0, or -1 when memory is short. */
 int journal_load(struct journal *journal, struct inbox_run *run);
 void journal_finish(struct journal *journal);
 
-/* The first entry of this key that was not met yet, met now; NULL when there is none. */
-struct journal_entry *journal_meet(struct journal *journal, const uint8_t key[INBOX_KEY_BYTES]);
+/* The first entry of this key that no request has matched yet; the caller's request matches it
+ * now. NULL when there is none. */
+struct journal_entry *journal_match(struct journal *journal, const uint8_t key[INBOX_KEY_BYTES]);
 
-/* An effect of this key that was met in this attempt and got no answer; NULL when there is none. */
+/* An effect of this key that a request of this attempt has matched and that got no response. NULL
+ * when there is none. */
 struct journal_entry *journal_in_doubt(struct journal *journal, const uint8_t key[INBOX_KEY_BYTES]);
 
-/* A new entry, met; NULL when there may be no more of its kind, or memory is short: a read goes
- * on without, anything else must not. */
+/* A new matched entry. NULL when the journal has no room for another of its kind, or memory is
+ * short: then a read goes on without an entry, and a change or effect must not be made. */
 struct journal_entry *journal_add(struct journal *journal, enum inbox_record_kind kind,
                                   const uint8_t key[INBOX_KEY_BYTES], struct journal_part method,
                                   struct journal_part url);
 
-struct journal_answer {
+/* Marks the entry's request as under way, or as ended. */
+void journal_set_busy(struct journal_entry *entry, bool busy);
+
+/* The entry's effect is about to be sent. */
+void journal_set_intended(struct journal_entry *entry, int64_t now_ms);
+
+/* Nothing of the entry's request reached GitHub or the store. */
+void journal_set_unsent(struct journal_entry *entry);
+
+/* The entry's change of the store is committed together with the entry. */
+void journal_set_changed(struct journal_entry *entry, int64_t now_ms, int64_t outcome);
+
+void journal_set_dry(struct journal_entry *entry, bool dry);
+void journal_set_marker(struct journal_entry *entry, const char marker[INBOX_MARKER_MAX + 1]);
+
+struct journal_response {
     int64_t outcome, now_ms;
     int32_t status;
-    const char *sentence; /* "" none */
+    /* "" when there is none. */
+    const char *sentence;
     const struct buffer *headers, *body;
 };
 
-/* Puts an answer into the entry; one that is too large is not kept of a read, which is
- * INBOX_UNSENT then, and kept without what came with it of anything else. */
-void journal_answer(struct journal *journal, struct journal_entry *entry,
-                    const struct journal_answer *answer);
+/* Puts a response into the entry. A read whose response is too large becomes INBOX_UNSENT. Any
+ * other entry is kept without the headers and the body that are too large. */
+void journal_set_response(struct journal *journal, struct journal_entry *entry,
+                          const struct journal_response *response);
 
-/* What the next commit writes: every read that was answered and is not in the inbox yet, or that
- * takes the place of one there, which must not come back; then `last`. The caller's to free(); NULL
- * when memory is short. The entries count as written. */
+/* Lists what the next commit writes: each read that got a response and is not in the inbox yet, or
+ * that replaces a read there; then `last`. The caller frees the list. NULL when memory is short.
+ * The entries count as written; journal_set_unwritten() takes that back. */
 const struct inbox_record **journal_unwritten(struct journal *journal, struct journal_entry *last,
                                               size_t *n_records);
+void journal_set_unwritten(const struct inbox_record *const *records, size_t n_records);
 
-/* True once: an effect of an earlier attempt that GitHub had accepted was not asked for yet, though
- * now a new one is. */
-bool journal_strays(struct journal *journal);
+/* True once per journal: this attempt makes a new effect, although an effect of an earlier attempt
+ * that GitHub accepted was not requested again. */
+bool journal_diverges(struct journal *journal);
 
 #endif

@@ -1,126 +1,120 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The leases of the runs that this host has. Each is renewed long before it lapses; by our own
- * clock we know until when nobody else can have taken a run. A host that was stopped for longer
- * finds that out here: what its runs still say is rejected. */
-#include "dispatch/private.h"
+/* Renews the leases of all runs in memory together, three times in a lease's length. */
+#include "dispatch/lease.h"
 
 #include "base/clock.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-static int64_t lease_ms(const struct dispatch *dispatch) {
-    return dispatch->options.config->dispatch.lease_ms;
+#define RENEW_RETRY_MS 1000
+
+void lease_init(struct lease_keeper *keeper, struct run_table *table) {
+    *keeper = (struct lease_keeper){.table = table};
 }
 
-void lease_trust(struct run *run, int64_t asked_ms) {
-    int64_t until_ms = asked_ms + lease_ms(run->plugin->dispatch);
-    run->trusted_until_ms = until_ms > run->trusted_until_ms ? until_ms : run->trusted_until_ms;
+static int64_t lease_ms(const struct lease_keeper *keeper) {
+    return keeper->table->options.lease_ms;
 }
 
 bool lease_is_trusted(const struct run *run) {
-    /* With time to spare, in which what is asked next can be done. */
-    return clock_monotonic_ms() + lease_ms(run->plugin->dispatch) / 6 < run->trusted_until_ms;
+    /* The spare time is for the request that comes next. */
+    int64_t spare_ms = run->group->table->options.lease_ms / 6;
+    return !run->lease_lost && clock_monotonic_ms() + spare_ms < run->trusted_until_ms;
 }
 
-void lease_lost(struct run *run) {
-    struct worker_process *worker_process = run->plugin->worker_process;
-    if (run->disowned) {
-        return;
-    }
-    run->disowned = true;
-    log_event(SNEK_LEVEL_WARNING, "lease_lost", LOG_TEXT("delivery", run->data.guid),
-              LOG_TEXT("plugin", plugin_name(run->plugin)),
-              LOG_TEXT("installation", run->data.installation),
-              LOG_NUMBER("attempt", run->data.attempt),
-              LOG_TEXT("reason", "this host was silent for longer than dispatch.lease_ms, and "
-                                 "another took the run"));
-    if (run->sent && worker_process) {
-        worker_process_send_cancel(worker_process, run->handle);
+static void lose_lease(struct run *run) {
+    if (!run->lease_lost) {
+        run_log(run, SNEK_LEVEL_WARNING, "lease_lost",
+                LOG_TEXT("reason", "this host was silent for longer than dispatch.lease_ms, and "
+                                   "another host took the run"));
+        run_set_lease_lost(run);
     }
 }
 
-/* Calls `each` for every run that is ours by a lease. */
-static void for_each(struct dispatch *dispatch, void (*each)(struct dispatch *, struct run *)) {
-    for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        for (struct run *run = dispatch->plugins[i].runs; run; run = run->next) {
-            each(dispatch, run);
-        }
-        for (struct run *run = dispatch->plugins[i].held; run; run = run->next) {
-            each(dispatch, run);
-        }
-    }
-    for (struct run *run = dispatch->unfinished; run; run = run->next) {
-        each(dispatch, run);
+static void on_run_renewed(const struct lease_keeper *keeper, struct run *run,
+                           const struct inbox_held *held) {
+    if (held->ours) {
+        run_trust(run, keeper->asked_ms);
+    } else if (run->trusted_until_ms <= keeper->asked_ms + lease_ms(keeper)) {
+        /* Nor has this host claimed it anew since it asked. */
+        lose_lease(run);
     }
 }
 
-static void count(struct dispatch *dispatch, struct run *run) {
-    dispatch->renew.n_held += !run->disowned;
-}
-
-static void name(struct dispatch *dispatch, struct run *run) {
-    if (!run->disowned) {
-        dispatch->renew.held[dispatch->renew.n_held++] =
-            (struct inbox_held){.run = run->data.id, .attempt = run->data.attempt};
-    }
-}
-
-static void judge(struct dispatch *dispatch, struct run *run) {
-    const struct inbox_renew *renew = &dispatch->renew;
-    for (size_t i = 0; i < renew->n_held && !run->disowned; i++) {
+static const struct inbox_held *find_held(const struct inbox_renew *renew, const struct run *run) {
+    for (size_t i = 0; i < renew->n_held; i++) {
         const struct inbox_held *held = &renew->held[i];
-        if (held->run != run->data.id || held->attempt != run->data.attempt) {
-            continue;
+        if (held->run == run->data.id && held->attempt == run->data.attempt) {
+            return held;
         }
-        if (held->ours) {
-            lease_trust(run, dispatch->renew_asked_ms);
-        } else if (run->trusted_until_ms <= dispatch->renew_asked_ms + lease_ms(dispatch)) {
-            lease_lost(run); /* and it was not claimed anew since */
-        }
-        return;
     }
+    return NULL;
 }
 
-static void renew_done(struct inbox_operation *operation) {
+static void on_renewed(struct inbox_operation *operation) {
     struct inbox_renew *renew = CONTAINER_OF(operation, struct inbox_renew, operation);
-    struct dispatch *dispatch = CONTAINER_OF(renew, struct dispatch, renew);
-    dispatch->renewing = false;
+    struct lease_keeper *keeper = CONTAINER_OF(renew, struct lease_keeper, renew);
+    assert(keeper->renewing);
+    keeper->renewing = false;
     if (operation->result < 0) {
         log_event(SNEK_LEVEL_ERROR, "renewal_failed", LOG_TEXT("reason", operation->error.text));
-        int64_t third_ms = lease_ms(dispatch) / 3;
-        dispatch->renew_next_ms =
-            clock_monotonic_ms() + (third_ms < FINISH_AGAIN_MS ? third_ms : FINISH_AGAIN_MS);
-    } else if (!dispatch->closed) {
-        for_each(dispatch, judge);
+        int64_t third_ms = lease_ms(keeper) / 3;
+        keeper->next_ms =
+            clock_monotonic_ms() + (third_ms < RENEW_RETRY_MS ? third_ms : RENEW_RETRY_MS);
+    } else if (keeper->table->phase != RUN_PHASE_CLOSED) {
+        struct run *run;
+        TAILQ_FOREACH(run, &keeper->table->all, link_all) {
+            const struct inbox_held *held = run->lease_lost ? NULL : find_held(renew, run);
+            if (held) {
+                on_run_renewed(keeper, run, held);
+            }
+        }
     }
     free(renew->held);
     renew->held = NULL;
 }
 
-void lease_tick(struct dispatch *dispatch, int64_t now_ms) {
-    if (dispatch->renewing || now_ms < dispatch->renew_next_ms) {
-        return;
+/* Lists the runs to renew. False when there is none, or memory is short: the next time may be in
+ * time. */
+static bool list_held(struct inbox_renew *renew, const struct run_table *table) {
+    size_t n = 0;
+    const struct run *run;
+    TAILQ_FOREACH(run, &table->all, link_all) {
+        n += !run->lease_lost;
     }
-    dispatch->renew_next_ms = now_ms + lease_ms(dispatch) / 3;
-    dispatch->renew = (struct inbox_renew){
-        .operation = {.kind = INBOX_RENEW, .reply_to = &dispatch->mailbox, .on_result = renew_done},
-        .lease = dispatch->lease,
-        .lease_ms = lease_ms(dispatch)};
-    for_each(dispatch, count);
-    if (dispatch->renew.n_held == 0) {
-        return;
+    renew->held = n > 0 ? calloc(n, sizeof *renew->held) : NULL;
+    if (!renew->held) {
+        return false;
     }
-    dispatch->renew.held = calloc(dispatch->renew.n_held, sizeof *dispatch->renew.held);
-    if (!dispatch->renew.held) {
-        return; /* the next time may be in time */
+    TAILQ_FOREACH(run, &table->all, link_all) {
+        if (!run->lease_lost) {
+            renew->held[renew->n_held++] =
+                (struct inbox_held){.run = run->data.id, .attempt = run->data.attempt};
+        }
     }
-    dispatch->renew.n_held = 0;
-    for_each(dispatch, name);
-    dispatch->renewing = true;
-    dispatch->renew_asked_ms = now_ms;
-    inbox_submit(dispatch->options.inbox, &dispatch->renew.operation);
+    assert(renew->n_held == n);
+    return true;
 }
 
-int64_t lease_next_ms(const struct dispatch *dispatch) {
-    return dispatch->renewing ? INT64_MAX : dispatch->renew_next_ms;
+void lease_tick(struct lease_keeper *keeper, int64_t now_ms) {
+    struct run_table *table = keeper->table;
+    if (keeper->renewing || now_ms < keeper->next_ms) {
+        return;
+    }
+    keeper->next_ms = now_ms + lease_ms(keeper) / 3;
+    keeper->renew = (struct inbox_renew){.operation = {.kind = INBOX_RENEW,
+                                                       .reply_to = table->options.mailbox,
+                                                       .on_result = on_renewed},
+                                         .lease = table->options.lease,
+                                         .lease_ms = lease_ms(keeper)};
+    if (list_held(&keeper->renew, table)) {
+        keeper->renewing = true;
+        keeper->asked_ms = now_ms;
+        inbox_submit(table->options.inbox, &keeper->renew.operation);
+    }
+}
+
+int64_t lease_next_ms(const struct lease_keeper *keeper) {
+    return keeper->renewing ? INT64_MAX : keeper->next_ms;
 }

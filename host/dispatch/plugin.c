@@ -1,48 +1,122 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Leads one plugin's worker: loads it, hears it, buries it, starts it again.
- *
- * A worker died: with one run in it, that run did it; with several, each is a suspect, and suspects
- * are tried one at a time, so that the culprit is known. A run passed its deadline: the worker is
- * killed, the late run has failed an attempt, the others go back without one. */
-#include "dispatch/private.h"
+/* Starts, supervises and restarts one plugin's worker, and settles the runs of a worker that died.
+ */
+#include "dispatch/plugin.h"
 
 #include "base/clock.h"
+#include "dispatch/lease.h"
 
 #include <snekomatic/types.h>
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The wait doubles with every death in a row. */
+#define RESTART_FIRST_MS 100
+#define RESTART_LAST_MS 30000
+/* After so many deaths in a row the plugin is quarantined, and tried again rarely. */
+#define QUARANTINE_DEATHS 10
+#define QUARANTINE_MS 600000
+/* Lines of a plugin's log. More are counted. */
+#define LOG_LINES_PER_SECOND 200
+/* A run that is past its deadline but waits for a rate limit is looked at again after this. */
+#define DEADLINE_RETRY_MS 250
+
+void plugin_init(struct plugin *plugin, const struct plugin_options *options,
+                 const struct config_plugin *config) {
+    *plugin = (struct plugin){.options = options, .config = config};
+    run_group_init(&plugin->runs, options->table, config);
+    call_group_init(&plugin->calls, &plugin->runs, options->broker, options->api_url);
+}
+
+static void log_withheld(struct plugin *plugin, int64_t now_ms) {
+    unsigned more = throttle_take(&plugin->log_lines, now_ms);
+    if (more > 0) {
+        log_event(SNEK_LEVEL_WARNING, "plugin", LOG_TEXT("plugin", plugin_name(plugin)),
+                  LOG_NUMBER("more", more),
+                  LOG_TEXT("reason", "it logs too many lines in a second"));
+    }
+}
+
+void plugin_finish(struct plugin *plugin) {
+    log_withheld(plugin, INT64_MAX);
+    worker_process_free(plugin->runs.worker_process);
+    run_group_finish(&plugin->runs);
+    description_free(plugin->description);
+    free(plugin->rejection);
+}
+
+enum plugin_state plugin_state(const struct plugin *plugin) {
+    return (enum plugin_state)atomic_load(&plugin->state);
+}
 
 const char *plugin_state_name(enum plugin_state state) {
     static const char *const names[] = {"loading", "running", "restarting", "quarantined",
                                         "rejected"};
+    assert(state <= PLUGIN_REJECTED);
     return names[state];
 }
 
 static void set_state(struct plugin *plugin, enum plugin_state state) {
-    (void)pthread_mutex_lock(&plugin->dispatch->lock);
-    plugin->state = state;
-    (void)pthread_mutex_unlock(&plugin->dispatch->lock);
+    atomic_store(&plugin->state, (int)state);
     if (plugin->metrics) {
         metrics_worker_state(plugin->metrics, plugin_state_name(state));
     }
 }
 
 const char *plugin_name(const struct plugin *plugin) {
-    return plugin->description ? plugin->description->name : plugin->config->as_written;
+    return run_group_name(&plugin->runs);
 }
 
 uint64_t plugin_payload_max(const struct plugin *plugin) {
-    /* Half of a worker's memory: design.md, "Sandbox". */
+    /* Half of the worker's memory. */
     return (uint64_t)plugin->config->memory_mib * 1048576 / 2;
+}
+
+bool plugin_accepts(const struct plugin *plugin) {
+    return plugin_state(plugin) == PLUGIN_RUNNING &&
+           plugin->options->table->phase == RUN_PHASE_SERVING;
+}
+
+void plugin_set_suspects_pending(struct plugin *plugin, bool pending) {
+    plugin->suspects_pending = pending;
+}
+
+void plugin_begin(struct plugin *plugin, struct run *run) {
+    static const char suffix[] = "[bot]";
+    const char *sender = run->data.sender ? run->data.sender : "";
+    size_t bytes = strlen(sender), suffix_bytes = sizeof suffix - 1;
+    assert(run->group == &plugin->runs);
+    bool may_be_us = plugin->description->n_commands > 0 && bytes > suffix_bytes &&
+                     strcmp(sender + bytes - suffix_bytes, suffix) == 0;
+    if (may_be_us) {
+        /* The bot never obeys itself. */
+        calls_slug(&plugin->calls, run);
+    } else {
+        run_send(run, false);
+    }
+}
+
+void plugin_close_worker(struct plugin *plugin) {
+    if (plugin->runs.worker_process) {
+        worker_process_close(plugin->runs.worker_process);
+    }
+}
+
+/* ---- the worker's messages ---- */
+
+static void kill_worker(struct plugin *plugin, const char *why) {
+    assert(plugin->runs.worker_process);
+    worker_process_kill(plugin->runs.worker_process, why);
 }
 
 static bool same_text(const char *a, const char *b) {
     return strcmp(a, b) == 0;
 }
 
-/* Routing, claims and tokens go by the first description, so a worker that describes itself
- * otherwise (its file was replaced under us) must not run. */
+/* Routing, claims and tokens use the first description. So a worker whose plugin describes itself
+ * otherwise, because its file was replaced, must not run. */
 static bool same_description(const struct description *a, const struct description *b) {
     bool same = same_text(a->name, b->name) &&
                 same_text(a->permissions_json, b->permissions_json) &&
@@ -62,22 +136,21 @@ static void on_described(void *context, struct description *description) {
     struct plugin *plugin = context;
     const char *level = levels[description->level];
     if (!plugin->description) {
-        (void)pthread_mutex_lock(&plugin->dispatch->lock);
         plugin->description = description;
-        (void)pthread_mutex_unlock(&plugin->dispatch->lock);
         plugin->metrics = metrics_plugin(description->name);
+        run_group_set_description(&plugin->runs, description, plugin->metrics);
     } else if (!same_description(plugin->description, description)) {
         description_free(description);
-        worker_process_kill(plugin->worker_process,
-                            "was ended: its file changed what it subscribes to or needs; "
+        kill_worker(plugin, "was ended: its file changed what it subscribes to or needs; "
                             "restart the host to take the new one");
         return;
     } else {
         description_free(description);
     }
     set_state(plugin, PLUGIN_RUNNING);
-    plugin->hold = true;
-    plugin->dispatch->claim_wanted = true;
+    plugin->suspects_pending = true;
+    const struct run_table_options *table = &plugin->options->table->options;
+    table->on_slot_free(table->context);
     log_event(SNEK_LEVEL_INFO, "worker_started", LOG_TEXT("plugin", plugin_name(plugin)),
               LOG_TEXT("version", plugin->description->version), LOG_TEXT("sandbox", level));
 }
@@ -89,62 +162,56 @@ static void on_rejected(void *context, const char *why) {
 }
 
 static struct run *find_or_kill(struct plugin *plugin, uint64_t handle) {
-    struct run *run = run_find(plugin, handle);
+    struct run *run = run_group_find(&plugin->runs, handle);
     if (!run || !run->sent) {
-        worker_process_kill(plugin->worker_process,
-                            "was ended: it spoke of a run that it does not have");
+        kill_worker(plugin, "was ended: it named a run that it does not have");
         return NULL;
     }
     return run;
 }
 
-static const char disowned[] = "this run is not ours any more: it is handled anew";
+static const char lease_lost_text[] =
+    "this run is handled anew: this handling of it has lost its lease";
 
-static void on_http(void *context, const struct http_call *request) {
+static void on_http_call(void *context, const struct http_call *request) {
+    static const struct buffer nothing = BUFFER_INIT(0);
     struct plugin *plugin = context;
     struct run *run = find_or_kill(plugin, request->run);
-    if (run && (run->disowned || !lease_is_trusted(run))) {
-        const struct buffer none = BUFFER_INIT(0);
-        worker_process_send_http_response(plugin->worker_process, request->run, request->request,
-                                          SNEK_E_CANCELLED, 0, disowned, &none, &none);
+    if (run && !lease_is_trusted(run)) {
+        worker_process_send_http_response(plugin->runs.worker_process, request->run,
+                                          request->request, SNEK_E_CANCELLED, 0, lease_lost_text,
+                                          &nothing, &nothing);
     } else if (run) {
-        call_http(plugin, run, request);
+        calls_http(&plugin->calls, run, request);
     }
 }
 
-static void on_store(void *context, const struct store_call *request) {
+static void on_store_call(void *context, const struct store_call *request) {
     struct plugin *plugin = context;
     struct run *run = find_or_kill(plugin, request->run);
-    if (run && (run->disowned || !lease_is_trusted(run))) {
-        worker_process_send_store_result(plugin->worker_process, request->run, request->request,
-                                         SNEK_E_CANCELLED, disowned, sizeof disowned - 1);
+    if (run && !lease_is_trusted(run)) {
+        worker_process_send_store_result(plugin->runs.worker_process, request->run,
+                                         request->request, SNEK_E_CANCELLED, lease_lost_text,
+                                         sizeof lease_lost_text - 1);
     } else if (run) {
-        call_store(plugin, run, request);
-    }
-}
-
-void plugin_log_withheld(struct plugin *plugin, int64_t now_ms) {
-    unsigned more = throttle_take(&plugin->lines, now_ms);
-    if (more > 0) {
-        log_event(SNEK_LEVEL_WARNING, "plugin", LOG_TEXT("plugin", plugin_name(plugin)),
-                  LOG_NUMBER("more", more),
-                  LOG_TEXT("reason", "it logs too many lines in a second"));
+        calls_store(&plugin->calls, run, request);
     }
 }
 
 static void on_log(void *context, uint64_t handle, enum log_level level, struct frame_text text) {
     struct plugin *plugin = context;
     int64_t now_ms = clock_monotonic_ms();
-    plugin_log_withheld(plugin, now_ms);
-    if (!throttle_pass(&plugin->lines, now_ms, LINES_A_SECOND)) {
+    log_withheld(plugin, now_ms);
+    if (!throttle_pass(&plugin->log_lines, now_ms, LOG_LINES_PER_SECOND)) {
         return;
     }
-    const struct run *run = run_find(plugin, handle);
-    log_event(level, "plugin", LOG_TEXT("plugin", plugin_name(plugin)),
-              LOG_TEXT("delivery", run ? run->data.guid : NULL),
-              LOG_TEXT("installation", run ? run->data.installation : NULL),
-              run ? LOG_NUMBER("attempt", run->data.attempt) : (struct log_field){.key = "attempt"},
-              LOG_BYTES("text", text.data, text.bytes));
+    const struct run *run = run_group_find(&plugin->runs, handle);
+    struct log_field field = LOG_BYTES("text", text.data, text.bytes);
+    if (run) {
+        run_log(run, level, "plugin", field);
+    } else {
+        log_event(level, "plugin", LOG_TEXT("plugin", plugin_name(plugin)), field);
+    }
 }
 
 static void on_result(void *context, uint64_t handle, int64_t result, int64_t delay_ms,
@@ -157,21 +224,23 @@ static void on_result(void *context, uint64_t handle, int64_t result, int64_t de
     }
 }
 
-/* A run that was in the dead worker; `alone` when no other was. */
+/* ---- a worker's death ---- */
+
+/* Ends a run that was in the dead worker; `alone`: no other was. */
 static void settle(struct run *run, bool alone, bool any_late, const char *how) {
     struct error reason;
-    (void)error_set(&reason, "the worker %s", how);
+    error_set(&reason, "the worker %s", how);
     if (!run->sent) {
         run_requeue(run, run->data.suspect, "");
     } else if (run->late) {
-        (void)error_set(&reason, "it ran longer than deadline_ms, %lld",
-                        (long long)run->plugin->config->deadline_ms);
+        error_set(&reason, "it ran longer than deadline_ms, %lld",
+                  (long long)run->group->config->deadline_ms);
         run_failed(run, reason.text, run->data.suspect, run->data.crashes);
     } else if (any_late) {
         run_requeue(run, run->data.suspect, "");
     } else if (!alone) {
         run_requeue(run, true, reason.text);
-    } else if (run->data.crashes + 1 >= CRASHES_MAX) {
+    } else if (run->data.crashes + 1 >= RUN_CRASHES_MAX) {
         run_dead(run, run->data.crashes + 1, reason.text);
     } else {
         run_failed(run, reason.text, true, run->data.crashes + 1);
@@ -181,12 +250,13 @@ static void settle(struct run *run, bool alone, bool any_late, const char *how) 
 static void settle_runs(struct plugin *plugin, const char *how) {
     unsigned sent = 0;
     bool any_late = false;
-    for (const struct run *run = plugin->runs; run; run = run->next) {
+    struct run *run;
+    TAILQ_FOREACH(run, &plugin->runs.runs, link) {
         sent += run->sent;
         any_late = any_late || run->late;
     }
-    while (plugin->runs) {
-        settle(plugin->runs, sent == 1, any_late, how);
+    while ((run = TAILQ_FIRST(&plugin->runs.runs))) {
+        settle(run, sent == 1, any_late, how);
     }
 }
 
@@ -210,63 +280,110 @@ static void plan_restart(struct plugin *plugin, const char *how) {
               LOG_NUMBER("restart_ms", wait_ms));
 }
 
-static void on_died(void *context, const char *how) {
+static void on_exit_of_worker(void *context, const char *how) {
     struct plugin *plugin = context;
-    worker_process_free(plugin->worker_process);
-    plugin->worker_process = NULL;
-    plugin->incarnation = 0;
-    plugin->n_calls = 0;
-    plugin->calls = NULL;
-    plugin->call_bytes = 0;
-    plugin->solitary = false;
+    worker_process_free(plugin->runs.worker_process);
+    run_group_set_worker(&plugin->runs, NULL, 0);
+    call_group_forget(&plugin->calls);
     settle_runs(plugin, how);
     if (!plugin->description) {
-        /* At the host's start: it never loaded. */
+        /* It never loaded since the host's start. */
         set_state(plugin, PLUGIN_REJECTED);
         log_event(SNEK_LEVEL_ERROR, "plugin_rejected",
                   LOG_TEXT("plugin", plugin->config->as_written),
                   LOG_TEXT("path", plugin->config->path), LOG_TEXT("reason", plugin->rejection),
                   LOG_TEXT("how", plugin->rejection ? NULL : how));
-    } else if (plugin->dispatch->draining) {
-        set_state(plugin, PLUGIN_WAITING); /* not LOADING any more; a drain starts none */
+    } else if (plugin->options->table->phase != RUN_PHASE_SERVING) {
+        /* It is not loading any more, and a drain starts no worker. */
+        set_state(plugin, PLUGIN_WAITING);
     } else {
         plan_restart(plugin, how);
     }
 }
 
-static const struct worker_process_handlers handlers = {.described = on_described,
-                                                        .rejected = on_rejected,
-                                                        .http = on_http,
-                                                        .store = on_store,
-                                                        .log = on_log,
-                                                        .result = on_result,
-                                                        .died = on_died};
+static const struct worker_process_handlers handlers = {.on_described = on_described,
+                                                        .on_rejected = on_rejected,
+                                                        .on_http_call = on_http_call,
+                                                        .on_store_call = on_store_call,
+                                                        .on_log = on_log,
+                                                        .on_result = on_result,
+                                                        .on_exit = on_exit_of_worker};
+
+static_assert((int)CONFIG_SANDBOX_BEST == (int)FRAME_SANDBOX_BEST &&
+                  (int)CONFIG_SANDBOX_STRICT == (int)FRAME_SANDBOX_STRICT &&
+                  (int)CONFIG_SANDBOX_OFF == (int)FRAME_SANDBOX_OFF,
+              "the configuration's levels are the protocol's");
 
 int plugin_start(struct plugin *plugin, struct error *err) {
-    struct dispatch *dispatch = plugin->dispatch;
+    const struct plugin_options *options = plugin->options;
+    const struct config_plugin *config = plugin->config;
+    struct worker_process *worker_process = NULL;
+    assert(!plugin->runs.worker_process);
     free(plugin->rejection);
     plugin->rejection = NULL;
-    struct worker_process_options options = {.loop = dispatch->options.loop,
-                                             .worker_path = dispatch->options.worker_path,
-                                             .plugin = plugin->config,
-                                             .log_level = dispatch->options.config->log.level,
-                                             .handlers = &handlers,
-                                             .context = plugin};
-    if (worker_process_start(&options, &plugin->worker_process, err) < 0) {
+    struct worker_process_spec spec = {.worker_path = options->worker_path,
+                                       .plugin_path = config->path,
+                                       .config_json = config->config_json,
+                                       .concurrency = config->concurrency,
+                                       .memory_mib = config->memory_mib,
+                                       .sandbox = (enum frame_sandbox)config->sandbox,
+                                       .log_level = options->log_level};
+    if (worker_process_start(options->loop, &spec, &handlers, plugin, &worker_process, err) < 0) {
         return -1;
     }
-    plugin->incarnation = ++dispatch->last_incarnation;
+    run_group_set_worker(&plugin->runs, worker_process, run_table_next_generation(options->table));
     plugin->load_deadline_ms = clock_monotonic_ms() + WORKER_PROCESS_LOAD_DEADLINE_MS;
     set_state(plugin, PLUGIN_LOADING);
     return 0;
 }
 
+/* ---- time ---- */
+
+static void kill_if_late(struct plugin *plugin, int64_t now_ms) {
+    bool late = false;
+    struct run *run;
+    TAILQ_FOREACH(run, &plugin->runs.runs, link) {
+        bool waits;
+        if (!run->late && run->deadline_ms <= now_ms &&
+            run->deadline_ms + call_waited_ms(&plugin->calls, run, now_ms, &waits) <= now_ms) {
+            run_set_late(run);
+        }
+        late = late || run->late;
+    }
+    if (late && plugin->runs.worker_process) {
+        kill_worker(plugin, "was ended: a run passed its deadline");
+    }
+}
+
+/* When the run is to be looked at: its deadline, which moves while it waits for a rate limit. */
+static int64_t deadline_of(const struct plugin *plugin, const struct run *run, int64_t now_ms) {
+    bool waits = false;
+    int64_t at_ms = run->deadline_ms;
+    if (at_ms <= now_ms) {
+        at_ms += call_waited_ms(&plugin->calls, run, now_ms, &waits);
+        int64_t again_ms = now_ms + DEADLINE_RETRY_MS;
+        at_ms = waits && at_ms < again_ms ? again_ms : at_ms;
+    }
+    return at_ms;
+}
+
+static int64_t earliest(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static bool waits_for_restart(const struct plugin *plugin) {
+    enum plugin_state state = plugin_state(plugin);
+    return (state == PLUGIN_WAITING || state == PLUGIN_QUARANTINED) &&
+           plugin->options->table->phase == RUN_PHASE_SERVING;
+}
+
 void plugin_tick(struct plugin *plugin, int64_t now_ms) {
-    bool waits = plugin->state == PLUGIN_WAITING || plugin->state == PLUGIN_QUARANTINED;
-    if (plugin->state == PLUGIN_LOADING && plugin->load_deadline_ms <= now_ms) {
+    kill_if_late(plugin, now_ms);
+    log_withheld(plugin, now_ms);
+    if (plugin_state(plugin) == PLUGIN_LOADING && plugin->load_deadline_ms <= now_ms) {
         plugin->load_deadline_ms = INT64_MAX;
-        worker_process_kill(plugin->worker_process, "was ended: it took longer than 20 s to load");
-    } else if (waits && plugin->restart_at_ms <= now_ms && !plugin->dispatch->draining) {
+        kill_worker(plugin, "was ended: it took longer than 20 s to load");
+    } else if (waits_for_restart(plugin) && plugin->restart_at_ms <= now_ms) {
         struct error err;
         if (plugin_start(plugin, &err) < 0) {
             plan_restart(plugin, err.text);
@@ -274,14 +391,18 @@ void plugin_tick(struct plugin *plugin, int64_t now_ms) {
     }
 }
 
-int64_t plugin_next_ms(const struct plugin *plugin) {
-    switch (plugin->state) {
-    case PLUGIN_LOADING:
-        return plugin->load_deadline_ms;
-    case PLUGIN_WAITING:
-    case PLUGIN_QUARANTINED:
-        return plugin->dispatch->draining ? INT64_MAX : plugin->restart_at_ms;
-    default:
-        return INT64_MAX;
+int64_t plugin_next_ms(const struct plugin *plugin, int64_t now_ms) {
+    int64_t next_ms = throttle_due_ms(&plugin->log_lines);
+    const struct run *run;
+    TAILQ_FOREACH(run, &plugin->runs.runs, link) {
+        if (!run->late) {
+            next_ms = earliest(next_ms, deadline_of(plugin, run, now_ms));
+        }
     }
+    if (plugin_state(plugin) == PLUGIN_LOADING) {
+        next_ms = earliest(next_ms, plugin->load_deadline_ms);
+    } else if (waits_for_restart(plugin)) {
+        next_ms = earliest(next_ms, plugin->restart_at_ms);
+    }
+    return next_ms;
 }

@@ -1,17 +1,111 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* How a run begins and ends: each end is one completion in the inbox and one line in the log. */
-#include "dispatch/private.h"
+#include "dispatch/run.h"
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "dispatch/backoff.h"
 
 #include <snekomatic/types.h>
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct run *run_find(struct plugin *plugin, uint64_t handle) {
-    for (struct run *run = plugin->runs; run; run = run->next) {
+/* The longest delay that a plugin may ask for. */
+#define RETRY_DELAY_MAX_MS (7 * INT64_C(86400000))
+
+/* ---- the log ---- */
+
+void run_log_fields(const struct run *run, enum log_level level, const char *message,
+                    const struct log_field *fields) {
+    struct log_field all[4 + RUN_LOG_FIELDS_MAX + 1] = {
+        LOG_TEXT("delivery", run->data.guid), LOG_TEXT("plugin", run_group_name(run->group)),
+        LOG_TEXT("installation", run->data.installation), LOG_NUMBER("attempt", run->data.attempt)};
+    size_t n = 4;
+    for (; fields->key; fields++) {
+        assert(n < 4 + RUN_LOG_FIELDS_MAX);
+        all[n++] = *fields;
+    }
+    log_write(level, message, all);
+}
+
+static const char *text_or_null(const char *text) {
+    return *text ? text : NULL;
+}
+
+/* ---- the table and the groups ---- */
+
+void run_table_init(struct run_table *table, const struct run_table_options *options) {
+    *table = (struct run_table){.options = *options};
+    TAILQ_INIT(&table->all);
+    TAILQ_INIT(&table->ended);
+}
+
+void run_table_set_phase(struct run_table *table, enum run_phase phase) {
+    assert(phase >= table->phase);
+    table->phase = phase;
+}
+
+int64_t run_table_next_ms(const struct run_table *table) {
+    int64_t next_ms = INT64_MAX;
+    const struct run *run;
+    TAILQ_FOREACH(run, &table->ended, link) {
+        next_ms = run->finish_at_ms < next_ms ? run->finish_at_ms : next_ms;
+    }
+    return next_ms;
+}
+
+bool run_table_idle(const struct run_table *table) {
+    return table->n_submitted == 0 && TAILQ_EMPTY(&table->ended);
+}
+
+uint64_t run_table_next_generation(struct run_table *table) {
+    return ++table->last_generation;
+}
+
+static void free_list(struct run_list *runs) {
+    struct run *run;
+    while ((run = TAILQ_FIRST(runs))) {
+        TAILQ_REMOVE(runs, run, link);
+        run_free(run);
+    }
+}
+
+void run_table_finish(struct run_table *table) {
+    free_list(&table->ended);
+}
+
+void run_group_init(struct run_group *group, struct run_table *table,
+                    const struct config_plugin *config) {
+    *group = (struct run_group){.table = table, .config = config};
+    TAILQ_INIT(&group->runs);
+}
+
+void run_group_set_description(struct run_group *group, const struct description *description,
+                               struct metrics_plugin *metrics) {
+    assert(!group->description);
+    group->description = description;
+    group->metrics = metrics;
+}
+
+void run_group_set_worker(struct run_group *group, struct worker_process *worker_process,
+                          uint64_t generation) {
+    assert((worker_process == NULL) == (generation == 0));
+    group->worker_process = worker_process;
+    group->generation = generation;
+    if (!worker_process) {
+        group->isolating = false;
+    }
+}
+
+const char *run_group_name(const struct run_group *group) {
+    return group->description ? group->description->name : group->config->as_written;
+}
+
+struct run *run_group_find(const struct run_group *group, uint64_t handle) {
+    struct run *run;
+    TAILQ_FOREACH(run, &group->runs, link) {
         if (run->handle == handle) {
             return run;
         }
@@ -19,55 +113,85 @@ struct run *run_find(struct plugin *plugin, uint64_t handle) {
     return NULL;
 }
 
-void run_disown(struct plugin *plugin, int64_t id) {
-    for (struct run *run = plugin->runs; run; run = run->next) {
-        if (run->data.id == id && !run->disowned) {
-            run->disowned = true;
-            if (run->sent && plugin->worker_process) {
-                worker_process_send_cancel(plugin->worker_process, run->handle);
-            }
-        }
-    }
-    for (struct run *run = plugin->dispatch->unfinished; run; run = run->next) {
-        run->disowned = run->disowned || (run->plugin == plugin && run->data.id == id);
+static void send_cancel(const struct run *run) {
+    if (run->sent && !run->ended && run->group->worker_process) {
+        worker_process_send_cancel(run->group->worker_process, run->handle);
     }
 }
 
+void run_group_cancel(struct run_group *group) {
+    const struct run *run;
+    TAILQ_FOREACH(run, &group->runs, link) {
+        send_cancel(run);
+    }
+}
+
+void run_group_requeue(struct run_group *group, const char *reason) {
+    struct run *run;
+    while ((run = TAILQ_FIRST(&group->runs))) {
+        run_requeue(run, run->data.suspect, reason);
+    }
+}
+
+void run_group_finish(struct run_group *group) {
+    free_list(&group->runs);
+}
+
+/* ---- a run begins ---- */
+
+struct run *run_new(struct run_group *group, struct inbox_run *data) {
+    struct run *run = calloc(1, sizeof *run);
+    if (!run) {
+        inbox_run_finish(data);
+        return NULL;
+    }
+    run->group = group;
+    run->data = *data;
+    run->payload_bytes = data->payload_bytes;
+    run->deadline_ms = INT64_MAX;
+    TAILQ_INSERT_TAIL(&group->table->all, run, link_all);
+    if (journal_load(&run->journal, &run->data) < 0) {
+        run_free(run);
+        return NULL;
+    }
+    return run;
+}
+
 void run_free(struct run *run) {
+    assert(run->n_holds == 0 || run->group->table->phase == RUN_PHASE_CLOSED);
+    TAILQ_REMOVE(&run->group->table->all, run, link_all);
     inbox_run_finish(&run->data);
     journal_finish(&run->journal);
     free(run->reason);
     free(run);
 }
 
-void run_enter(struct run *run) {
-    struct plugin *plugin = run->plugin;
-    run->handle = ++plugin->dispatch->last_handle;
-    run->started_ms = clock_monotonic_ms();
-    run->deadline_ms = INT64_MAX;
-    run_disown(plugin, run->data.id); /* (run, attempt, lease) may be the same: the lease is ours */
-    run->next = plugin->runs;
-    plugin->runs = run;
-    plugin->n_runs++;
-    plugin->payload_bytes += run->payload_bytes;
-    plugin->solitary = plugin->solitary || run->data.suspect;
-}
-
-void run_begin(struct run *run) {
-    static const char suffix[] = "[bot]";
-    const char *sender = run->data.sender ? run->data.sender : "";
-    size_t bytes = strlen(sender), suffix_bytes = sizeof suffix - 1;
-    bool may_be_us = run->plugin->description->n_commands > 0 && bytes > suffix_bytes &&
-                     strcmp(sender + bytes - suffix_bytes, suffix) == 0;
-    if (may_be_us) {
-        call_slug(run->plugin, run); /* the bot never answers itself */
-    } else {
-        run_send(run, false);
+/* The lease is this host's in both handlings, so only memory knows that the first one is over. */
+static void end_earlier_handlings(const struct run *of) {
+    struct run *run;
+    TAILQ_FOREACH(run, &of->group->table->all, link_all) {
+        if (run != of && run->data.id == of->data.id) {
+            run_set_lease_lost(run);
+        }
     }
 }
 
+void run_enter(struct run *run) {
+    struct run_group *group = run->group;
+    assert(!run->entered && !run->ended);
+    run->entered = true;
+    run->handle = ++group->table->last_handle;
+    run->started_ms = clock_monotonic_ms();
+    end_earlier_handlings(run);
+    TAILQ_INSERT_TAIL(&group->runs, run, link);
+    group->n_runs++;
+    group->payload_bytes += run->payload_bytes;
+    group->isolating = group->isolating || run->data.suspect;
+}
+
 void run_send(struct run *run, bool from_self) {
-    struct plugin *plugin = run->plugin;
+    struct run_group *group = run->group;
+    assert(run->entered && !run->sent && group->worker_process);
     struct error err;
     int unpacked = inbox_run_unpack(&run->data, &err);
     if (unpacked == INBOX_DAMAGED) {
@@ -87,36 +211,61 @@ void run_send(struct run *run, bool from_self) {
                                        .received_ms = run->data.received_ms,
                                        .from_self = from_self,
                                        .payload = run->data.payload};
-    log_event(SNEK_LEVEL_INFO, "started", LOG_TEXT("delivery", run->data.guid),
-              LOG_TEXT("plugin", plugin_name(plugin)), LOG_TEXT("event", run->data.event),
-              LOG_TEXT("action", *run->data.action ? run->data.action : NULL),
-              LOG_TEXT("installation", run->data.installation),
-              LOG_NUMBER("attempt", run->data.attempt));
-    int64_t due_ms = run->due_ms > 0 ? run->due_ms : run->data.due_ms;
-    metrics_run_started(plugin->metrics, clock_wall_ms() - due_ms);
+    run_log(run, SNEK_LEVEL_INFO, "started", LOG_TEXT("event", run->data.event),
+            LOG_TEXT("action", text_or_null(run->data.action)));
+    metrics_run_started(group->metrics, clock_wall_ms() - run->data.due_ms);
     run->data.payload = NULL;
     run->sent = true;
-    run->deadline_ms = clock_monotonic_ms() + plugin->config->deadline_ms;
-    worker_process_send_run(plugin->worker_process, &frame);
+    run->deadline_ms = clock_monotonic_ms() + group->config->deadline_ms;
+    worker_process_send_run(group->worker_process, &frame);
 }
 
-static void leave_plugin(struct run *run) {
-    struct plugin *plugin = run->plugin;
-    struct run **at = &plugin->runs;
-    while (*at != run) {
-        at = &(*at)->next;
-    }
-    *at = run->next;
-    run->next = NULL;
-    plugin->n_runs--;
-    plugin->payload_bytes -= run->payload_bytes;
-    if (plugin->n_runs == 0) {
-        plugin->solitary = false;
-    }
-    plugin->dispatch->claim_wanted = true;
+void run_trust(struct run *run, int64_t asked_ms) {
+    int64_t until_ms = asked_ms + run->group->table->options.lease_ms;
+    run->trusted_until_ms = until_ms > run->trusted_until_ms ? until_ms : run->trusted_until_ms;
 }
 
-/* Said once it lasts: whoever reads the line may count on it. */
+void run_set_lease_lost(struct run *run) {
+    if (!run->lease_lost) {
+        run->lease_lost = true;
+        send_cancel(run);
+    }
+}
+
+void run_set_late(struct run *run) {
+    assert(run->sent);
+    run->late = true;
+}
+
+void run_note_response(struct run *run, const struct broker_request *request) {
+    run->installation_gone = run->installation_gone || request->installation_gone;
+    run->not_granted = run->not_granted || request->outcome == SNEK_E_NOT_GRANTED;
+    if (run->deadline_ms != INT64_MAX) {
+        run->deadline_ms += atomic_load(&request->waited.total_ms);
+    }
+    if (request->outcome == SNEK_E_REQUEUE && request->not_before_ms >= run->not_before_ms) {
+        run->deferred = true;
+        run->not_before_ms = request->not_before_ms;
+        run->deferred_reason = request->error;
+    }
+}
+
+/* ---- a run ends ---- */
+
+static void leave_group(struct run *run) {
+    struct run_group *group = run->group;
+    assert(run->entered && !run->ended && group->n_runs > 0);
+    TAILQ_REMOVE(&group->runs, run, link);
+    group->n_runs--;
+    group->payload_bytes -= run->payload_bytes;
+    if (group->n_runs == 0) {
+        group->isolating = false;
+    }
+    run->ended = true;
+    group->table->options.on_slot_free(group->table->options.context);
+}
+
+/* Logged once the completion is committed: whoever reads the line may count on it. */
 static void log_end(struct run *run, int result) {
     struct inbox_finish *finish = &run->finish;
     bool stale = result == INBOX_STALE;
@@ -124,94 +273,95 @@ static void log_end(struct run *run, int result) {
         finish->how = INBOX_REQUEUE;
         finish->label = "requeued";
     }
-    bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
-    metrics_run_ended(run->plugin->metrics, stale ? "stale" : finish->label, run->took_ms);
+    const char *message = stale ? "completion_stale" : finish->label;
+    metrics_run_ended(run->group->metrics, stale ? "stale" : finish->label, run->took_ms);
     bool trouble = stale || finish->how == INBOX_RETRY || finish->how == INBOX_DEAD ||
                    finish->how == INBOX_PARK;
-    log_event(trouble ? SNEK_LEVEL_WARNING : SNEK_LEVEL_INFO,
-              stale ? "completion_stale" : finish->label, LOG_TEXT("delivery", run->data.guid),
-              LOG_TEXT("plugin", plugin_name(run->plugin)), LOG_TEXT("event", run->data.event),
-              LOG_TEXT("action", *run->data.action ? run->data.action : NULL),
-              LOG_TEXT("installation", run->data.installation),
-              LOG_NUMBER("attempt", run->data.attempt), LOG_NUMBER("ms", run->took_ms),
-              LOG_TEXT("reason", *finish->reason ? finish->reason : NULL),
-              again ? LOG_NUMBER("again_ms", finish->due_ms - finish->now_ms)
-                    : (struct log_field){.key = "again_ms"});
+    struct log_field again = {.key = "again_ms"};
+    if (finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE) {
+        again = LOG_NUMBER("again_ms", finish->due_ms - finish->now_ms);
+    }
+    run_log(run, trouble ? SNEK_LEVEL_WARNING : SNEK_LEVEL_INFO, message,
+            LOG_TEXT("event", run->data.event), LOG_TEXT("action", text_or_null(run->data.action)),
+            LOG_NUMBER("ms", run->took_ms), LOG_TEXT("reason", text_or_null(finish->reason)),
+            again);
 }
 
 static void finish_later(struct run *run, int64_t when_ms) {
-    struct dispatch *dispatch = run->plugin->dispatch;
-    run->finish_again_ms = when_ms;
-    run->next = dispatch->unfinished;
-    dispatch->unfinished = run;
+    assert(run->ended);
+    run->finish_at_ms = when_ms;
+    TAILQ_INSERT_TAIL(&run->group->table->ended, run, link);
 }
 
-static void finish_done(struct inbox_operation *operation) {
+static void on_finished(struct inbox_operation *operation) {
     struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
     struct run *run = CONTAINER_OF(finish, struct run, finish);
-    struct dispatch *dispatch = run->plugin->dispatch;
-    dispatch->asked--;
+    struct run_table *table = run->group->table;
+    assert(table->n_submitted > 0);
+    table->n_submitted--;
     if (operation->result < 0) {
-        log_event(SNEK_LEVEL_ERROR, "completion_failed", LOG_TEXT("delivery", run->data.guid),
-                  LOG_TEXT("plugin", plugin_name(run->plugin)), LOG_TEXT("event", run->data.event),
-                  LOG_TEXT("installation", run->data.installation),
-                  LOG_NUMBER("attempt", run->data.attempt),
-                  LOG_TEXT("reason", operation->error.text));
-        finish_later(run, clock_monotonic_ms() + FINISH_AGAIN_MS);
+        run_log(run, SNEK_LEVEL_ERROR, "completion_failed", LOG_TEXT("event", run->data.event),
+                LOG_TEXT("reason", operation->error.text));
+        finish_later(run, clock_monotonic_ms() + RUN_FINISH_RETRY_MS);
         return;
     }
     log_end(run, operation->result);
-    if (finish->due_ms < dispatch->next_due_ms) {
-        dispatch->next_due_ms = finish->due_ms;
-    }
+    table->options.on_queued(table->options.context, finish->due_ms);
     run_free(run);
 }
 
 static void submit_finish(struct run *run) {
-    struct dispatch *dispatch = run->plugin->dispatch;
-    if (run->disowned) {
+    struct run_table *table = run->group->table;
+    assert(run->ended && run->n_holds == 0);
+    if (run->lease_lost) {
         log_end(run, INBOX_STALE);
         run_free(run);
         return;
     }
-    dispatch->asked++;
-    inbox_submit(dispatch->options.inbox, &run->finish.operation);
+    table->n_submitted++;
+    inbox_submit(table->options.inbox, &run->finish.operation);
 }
 
-void run_finish_again(struct dispatch *dispatch, int64_t now_ms) {
-    for (struct run **at = &dispatch->unfinished; *at;) {
-        struct run *run = *at;
-        if (run->finish_again_ms <= now_ms) {
-            *at = run->next;
-            run->next = NULL;
+void run_table_tick(struct run_table *table, int64_t now_ms) {
+    struct run *next;
+    for (struct run *run = TAILQ_FIRST(&table->ended); run; run = next) {
+        next = TAILQ_NEXT(run, link);
+        if (run->finish_at_ms <= now_ms) {
+            TAILQ_REMOVE(&table->ended, run, link);
             submit_finish(run);
-        } else {
-            at = &run->next;
         }
     }
 }
 
+void run_hold(struct run *run) {
+    run->n_holds++;
+    run->group->table->n_holds++;
+}
+
 void run_release(struct run *run) {
-    run->holds--;
-    run->plugin->dispatch->holds--;
-    if (run->holds == 0 && run->ended && !run->plugin->dispatch->closed) {
-        run->finish_again_ms = 0;
-        run_finish_again(run->plugin->dispatch, clock_monotonic_ms());
+    struct run_table *table = run->group->table;
+    assert(run->n_holds > 0 && table->n_holds > 0);
+    run->n_holds--;
+    table->n_holds--;
+    if (run->n_holds == 0 && run->ended && table->phase != RUN_PHASE_CLOSED) {
+        TAILQ_REMOVE(&table->ended, run, link);
+        submit_finish(run);
     }
 }
 
-/* The one way out of a plugin's list. `wait_ms` is for RETRY and REQUEUE. */
+/* The one way out of a group. `wait_ms` is for RETRY, REQUEUE and PARK. */
 static void finish(struct run *run, enum inbox_finish_how how, const char *label,
                    const char *reason, int64_t wait_ms, bool suspect, int64_t crashes) {
-    bool again = how == INBOX_RETRY || how == INBOX_REQUEUE;
+    struct worker_process *worker_process = run->group->worker_process;
+    bool comes_back = how == INBOX_RETRY || how == INBOX_REQUEUE || how == INBOX_PARK;
     int64_t now_ms = clock_wall_ms();
     run->took_ms = clock_monotonic_ms() - run->started_ms;
-    leave_plugin(run);
+    leave_group(run);
     run->reason = strdup(reason);
     run->finish = (struct inbox_finish){
         .operation = {.kind = INBOX_FINISH,
-                      .reply_to = &run->plugin->dispatch->mailbox,
-                      .on_result = finish_done},
+                      .reply_to = run->group->table->options.mailbox,
+                      .on_result = on_finished},
         .run = run->data.id,
         .attempt = run->data.attempt,
         .lease = run->data.lease,
@@ -219,15 +369,13 @@ static void finish(struct run *run, enum inbox_finish_how how, const char *label
         .label = label,
         .reason = run->reason ? run->reason : "",
         .now_ms = now_ms,
-        .due_ms = again || how == INBOX_PARK ? now_ms + wait_ms : INT64_MAX,
+        .due_ms = comes_back ? now_ms + wait_ms : INT64_MAX,
         .suspect = suspect,
         .crashes = crashes,
         .has_journal = run->journal.n_entries > 0,
     };
-    fault_point("before_completion",
-                run->plugin->worker_process ? worker_process_pid(run->plugin->worker_process) : 0);
-    run->ended = true;
-    if (run->holds > 0) {
+    fault_point("before_completion", worker_process ? worker_process_pid(worker_process) : 0);
+    if (run->n_holds > 0) {
         finish_later(run, INT64_MAX);
     } else {
         submit_finish(run);
@@ -239,17 +387,17 @@ void run_dead(struct run *run, int64_t crashes, const char *reason) {
 }
 
 /* How often the host died with a run in it is only known when that run is claimed again. */
-bool run_is_spent(struct run *run) {
-    int64_t most = run->plugin->dispatch->options.config->dispatch.max_attempts;
+bool run_fail_if_exhausted(struct run *run) {
+    int64_t most = run->group->table->options.max_attempts;
     struct error reason;
-    if (run->data.crashes >= CRASHES_MAX) {
-        (void)error_set(&reason, "the host died each of the last %d times that it ran alone",
-                        CRASHES_MAX);
+    if (run->data.crashes >= RUN_CRASHES_MAX) {
+        error_set(&reason, "the host died each of the last %d times that the run was alone in it",
+                  RUN_CRASHES_MAX);
     } else if (run->data.attempt > most) {
-        (void)error_set(&reason,
-                        "no attempt is left of dispatch.max_attempts, %lld, and the host "
-                        "died in the last (or the number was lowered)",
-                        (long long)most);
+        error_set(&reason,
+                  "no attempt is left of dispatch.max_attempts, %lld, and the host "
+                  "died in the last one (or the number was lowered)",
+                  (long long)most);
     } else {
         return false;
     }
@@ -259,7 +407,7 @@ bool run_is_spent(struct run *run) {
 
 static void retry(struct run *run, const char *reason, int64_t wait_ms, bool suspect,
                   int64_t crashes) {
-    if (run->data.attempt >= run->plugin->dispatch->options.config->dispatch.max_attempts) {
+    if (run->data.attempt >= run->group->table->options.max_attempts) {
         run_dead(run, crashes, reason);
     } else {
         finish(run, INBOX_RETRY, "retry", reason, wait_ms, suspect, crashes);
@@ -267,24 +415,45 @@ static void retry(struct run *run, const char *reason, int64_t wait_ms, bool sus
 }
 
 void run_failed(struct run *run, const char *reason, bool suspect, int64_t crashes) {
-    retry(run, reason, run_backoff_ms(run->data.attempt), suspect, crashes);
+    retry(run, reason, backoff_ms(run->data.attempt), suspect, crashes);
 }
 
-void run_requeue(struct run *run, bool suspect, const char *reason) {
-    int64_t wait_ms = run->due_ms - clock_wall_ms(); /* of one that was held */
+static void requeue(struct run *run, int64_t due_ms, bool suspect, const char *reason) {
+    int64_t wait_ms = due_ms - clock_wall_ms();
     finish(run, INBOX_REQUEUE, "requeued", reason, wait_ms > 0 ? wait_ms : 0, suspect,
            run->data.crashes);
 }
 
-static void come_back(struct run *run) {
-    int64_t wait_ms = run->not_before_ms - clock_wall_ms();
-    finish(run, INBOX_REQUEUE, "requeued", run->put_off_why.text, wait_ms > 0 ? wait_ms : 0,
-           run->data.suspect, run->data.crashes);
+void run_requeue(struct run *run, bool suspect, const char *reason) {
+    requeue(run, run->data.due_ms, suspect, reason);
+}
+
+void run_requeue_at(struct run *run, int64_t due_ms, const char *reason) {
+    bool later = due_ms > run->data.due_ms;
+    requeue(run, later ? due_ms : run->data.due_ms, run->data.suspect, reason);
+}
+
+static int64_t bounded_delay(int64_t delay_ms) {
+    if (delay_ms < 0) {
+        return 0;
+    }
+    return delay_ms < RETRY_DELAY_MAX_MS ? delay_ms : RETRY_DELAY_MAX_MS;
+}
+
+static void on_error_result(struct run *run, const char *reason) {
+    const char *why = *reason ? reason : "the handler returned an error without saying why";
+    if (run->not_granted) {
+        finish(run, INBOX_PARK, "parked", why, 0, run->data.suspect, run->data.crashes);
+    } else if (run->installation_gone) {
+        run_dead(run, 0, why);
+    } else {
+        run_failed(run, why, false, 0);
+    }
 }
 
 void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_text reason_text) {
-    if (run->put_off) {
-        come_back(run);
+    if (run->deferred) {
+        requeue(run, run->not_before_ms, run->data.suspect, run->deferred_reason.text);
         return;
     }
     AUTO_FREE char *reason = strndup(reason_text.data, reason_text.bytes);
@@ -300,23 +469,15 @@ void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_
         finish(run, INBOX_DONE, "rejected", why, 0, false, 0);
         break;
     case SNEK_RETRY:
-        delay_ms = delay_ms < 0 ? 0 : delay_ms > RETRY_DELAY_MAX_MS ? RETRY_DELAY_MAX_MS : delay_ms;
-        retry(run, why, delay_ms, false, 0);
+        retry(run, why, bounded_delay(delay_ms), false, 0);
         break;
     case SNEK_E_CANCELLED:
-        if (run->plugin->dispatch->draining) {
+        if (run->group->table->phase != RUN_PHASE_SERVING) {
             run_requeue(run, run->data.suspect, "the host stopped");
             break;
         }
         /* fall through */
     default:
-        why = *why ? why : "the handler returned an error without saying why";
-        if (run->not_granted) {
-            finish(run, INBOX_PARK, "parked", why, 0, run->data.suspect, run->data.crashes);
-        } else if (run->gone) {
-            run_dead(run, 0, why);
-        } else {
-            run_failed(run, why, false, 0);
-        }
+        on_error_result(run, why);
     }
 }

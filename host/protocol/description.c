@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Copies a plugin's description out of a frame, checks it, and answers what routing asks of it. */
 #include "protocol/description.h"
 
 #include "base/text.h"
@@ -10,7 +11,8 @@ static char *copy_text(struct frame_reader *reader, size_t max_bytes) {
     struct frame_text text = frame_get_text(reader, max_bytes);
     for (size_t at = 0; at < text.bytes;) {
         if (text_unsafe(text.data + at, text.bytes - at) != 0) {
-            reader->failed = true; /* it goes to logs and terminals */
+            /* The text goes to logs and terminals. */
+            reader->failed = true;
         }
         at += utf8_step(text.data + at, text.bytes - at);
     }
@@ -161,13 +163,13 @@ void description_free(struct description *d) {
 bool description_command_event(const char *event, const char *action) {
     static const struct {
         const char *event, *action;
-    } places[] = {{"issues", "opened"},
-                  {"pull_request", "opened"},
-                  {"issue_comment", "created"},
-                  {"pull_request_review", "submitted"},
-                  {"pull_request_review_comment", "created"}};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        if (strcmp(event, places[i].event) == 0 && strcmp(action, places[i].action) == 0) {
+    } pairs[] = {{"issues", "opened"},
+                 {"pull_request", "opened"},
+                 {"issue_comment", "created"},
+                 {"pull_request_review", "submitted"},
+                 {"pull_request_review_comment", "created"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        if (strcmp(event, pairs[i].event) == 0 && strcmp(action, pairs[i].action) == 0) {
             return true;
         }
     }

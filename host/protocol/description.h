@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a plugin said of itself, checked and copied out of its worker's frame: data that routing,
- * `check`, `plugins` and the app's manifest are made of. */
+/* A plugin's description of itself, checked and copied out of its worker's frame. Routing, `check`,
+ * `plugins` and the app's manifest use it. */
 #ifndef SNEK_PROTOCOL_DESCRIPTION_H
 #define SNEK_PROTOCOL_DESCRIPTION_H
 
@@ -17,13 +17,16 @@ struct described_permission {
 };
 
 struct described_subscription {
-    char *event, *action; /* action "" for any */
-    char *filters;        /* for people */
+    /* `action` is "" for any. */
+    char *event, *action;
+    /* For people. */
+    char *filters;
 };
 
 struct described_command {
     char *name, *usage;
-    uint32_t who; /* enum snek_who */
+    /* enum snek_who. */
+    uint32_t who;
 };
 
 struct description {
@@ -36,26 +39,29 @@ struct description {
     size_t n_subscriptions;
     struct described_command *commands;
     size_t n_commands;
-    char *permissions_json; /* canonical, as the broker wants it */
+    /* Canonical, as the broker takes it. */
+    char *permissions_json;
 };
 
-/* From the body of a DESCRIBED frame. 0 and `*description`; -1 when it is malformed. */
+/* Parses the body of a DESCRIBED frame. 0 and `*description`; -1 when it is malformed. */
 int description_parse(const void *body, size_t bytes, struct description **description,
                       struct error *err);
-void description_free(struct description *description); /* takes NULL */
+/* Takes NULL. */
+void description_free(struct description *description);
 
-/* Does the plugin want this event and action: by a subscription, or because one of its commands
- * might be in it? Filters and the commands themselves are the worker's to look at. Any thread. */
+/* True when the plugin wants this event and action: by a subscription, or because one of its
+ * commands might be in it. The worker evaluates filters and finds the commands. Any thread. */
 bool description_wants(const struct description *description, const char *event,
                        const char *action);
 
-/* Is this one of the event and action pairs that may hold commands (original.md, "Commands")? */
+/* True when an event with this action may have commands. */
 bool description_command_event(const char *event, const char *action);
 
 /* 0, or -1 and a sentence when two plugins have one name or one command. NULLs are skipped. */
 int descriptions_conflict(const struct description *const *descriptions, size_t count,
                           struct error *err);
 
-const char *description_who(uint32_t who); /* "anybody", "collaborators" … */
+/* "anybody", "collaborators", ... */
+const char *description_who(uint32_t who);
 
 #endif

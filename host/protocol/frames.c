@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Writes and reads frames, with every length checked. */
 #include "protocol/frames.h"
 
 #include <string.h>

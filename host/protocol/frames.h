@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the host and a worker say to each other over their socketpair (a stream): length-prefixed
- * frames in the machine's own byte order, for both ends are on one machine and of one build.
+/* The frames that the host and a worker exchange over their socketpair (a stream). Frames are
+ * length-prefixed and in the machine's own byte order, because both ends are on one machine and of
+ * one build.
  *
  *   head: u32 body bytes | u32 kind | u64 run | u64 request        (struct frame_head)
  *   body: the fields that the kind lists, in that order; a number is 8 bytes, a text is a u32
  *         length and its bytes, a list is a number (count) and then its items.
  *
- * The worker is not trusted: a frame that is too long, of an unknown kind, too short for its fields
+ * The worker is not trusted. A frame that is too long, of an unknown kind, too short for its fields
  * or with bytes left over ends the worker, never the host. `run` is the host's handle of a run in
- * this worker (not the inbox's id), 0 where the frame concerns none; `request` is the worker's
- * handle of a question, which the answer repeats. */
+ * this worker (not the inbox's id); it is 0 where the frame concerns no run. `request` is the
+ * worker's handle of a call; the response repeats it. */
 #ifndef SNEK_PROTOCOL_FRAMES_H
 #define SNEK_PROTOCOL_FRAMES_H
 
@@ -19,60 +20,80 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FRAME_PROTOCOL 1 /* first field of LOAD and DESCRIBED; they must agree */
+/* The first field of LOAD and DESCRIBED. Both ends must have the same. */
+#define FRAME_PROTOCOL 1
 
-#define FRAME_TO_WORKER_MAX (32u << 20) /* a 25 MiB payload and its fields */
-#define FRAME_TO_HOST_MAX (4u << 20)    /* a request's body is at most this, less its fields */
+/* A payload of 25 MiB and its fields. */
+#define FRAME_TO_WORKER_MAX (32u << 20)
+/* The body of a request and its fields. */
+#define FRAME_TO_HOST_MAX (4u << 20)
 
-/* The most of each thing that a frame may carry; the sender checks too. */
-#define FRAME_NAME_MAX 100     /* plugin, event, action, command, set, permission: bytes */
-#define FRAME_REASON_MAX 1000  /* of a result, a rejection, a log line's text: bytes */
-#define FRAME_URL_MAX 8192     /* of FRAME_HTTP_CALL: bytes */
-#define FRAME_HEADERS_MAX 8192 /* likewise, all together */
-#define FRAME_MEDIA_MAX 200    /* of a media type: bytes */
-#define FRAME_ITEMS_MAX 256    /* subscriptions, commands, permissions of one plugin, each */
-#define FRAME_REPLY_BODY_MAX (8u << 20) /* of GitHub's answer */
+/* The most bytes of each thing in a frame. The sender checks them too. */
+/* A plugin, event, action, command, set or permission. */
+#define FRAME_NAME_MAX 100
+/* The reason of a result or a rejection, or the text of a log line. */
+#define FRAME_REASON_MAX 1000
+/* The URL, and all headers together, of FRAME_HTTP_CALL. */
+#define FRAME_URL_MAX 8192
+#define FRAME_HEADERS_MAX 8192
+/* A media type. */
+#define FRAME_MEDIA_MAX 200
+/* The body of GitHub's response. */
+#define FRAME_REPLY_BODY_MAX (8u << 20)
+/* The subscriptions, the commands and the permissions of one plugin, each. A number of items. */
+#define FRAME_ITEMS_MAX 256
 
 enum frame_kind {
     /* Host to worker. */
-    FRAME_LOAD = 1, /* number protocol, text absolute path of the .so, text [plugin.config] as a
-                       JSON object, number concurrency, number sandbox (enum frame_sandbox),
-                       number memory_mib, number log level (enum log_level). Once, first. */
-    FRAME_RUN,      /* text event, text action ("" when the payload has none), text delivery GUID,
-                       text installation, number attempt (from 1), number received (wall ms),
-                       number from_self (1: the sender is this bot, so commands are not looked at),
-                       text payload (JSON, at most 25 MiB). */
-    FRAME_HTTP_RESPONSE, /* answers FRAME_HTTP_CALL: number outcome (enum snek_error, 0 or
-                         negative), number HTTP status (0 when there was none), text error sentence,
-                         text headers ("name: value\n", names in lower case), text body. */
-    FRAME_STORE_RESULT,  /* answers FRAME_STORE_CALL: number outcome (1 yes/changed, 0 no, negative
-                           enum snek_error), text value (of GET) or error sentence. */
-    FRAME_CANCEL,        /* the run's answer is no longer wanted; snek_cancelled() turns true. */
+
+    /* Number protocol, text absolute path of the .so, text [plugin.config] as a JSON object, number
+     * concurrency, number sandbox (enum frame_sandbox), number memory_mib, number log level (enum
+     * log_level). Once, first. */
+    FRAME_LOAD = 1,
+    /* Text event, text action ("" when the payload has none), text delivery GUID, text
+     * installation, number attempt (from 1), number received (wall ms), number from_self (1: this
+     * bot sent the event, so the worker ignores its commands), text payload (JSON, at most 25 MiB).
+     */
+    FRAME_RUN,
+    /* The response to FRAME_HTTP_CALL: number outcome (enum snek_error, 0 or negative), number HTTP
+     * status (0 when there was none), text error sentence, text headers ("name: value\n", names in
+     * lower case), text body. */
+    FRAME_HTTP_RESPONSE,
+    /* The result of FRAME_STORE_CALL: number outcome (1 yes or changed, 0 no, negative enum
+     * snek_error), text value (of GET) or error sentence. */
+    FRAME_STORE_RESULT,
+    /* The run's result is no longer wanted; snek_cancelled() turns true. */
+    FRAME_CANCEL,
 
     /* Worker to host. */
-    FRAME_DESCRIBED = 64, /* number protocol, text name, text version, text summary,
-                             number ABI major, number ABI minor, number sandbox level reached
-                             (enum frame_sandbox_level),
-                             list of permissions (text name, text access),
-                             list of subscriptions (text event, text action ("" any), text filters
-                             for people, e.g. `pull_request.merged = true`),
-                             list of commands (text name without "/", text usage, number who).
-                             After create() succeeded. Once. */
-    FRAME_REJECTED,       /* text why, one sentence for people. Then the worker exits. */
-    FRAME_HTTP_CALL,      /* number flags (enum frame_http_flag), text method, text URL,
-                        text media type to accept, text that of the body, text headers
-                        ("name: value\n"), text repository (each "" when there is none),
-                        text body. Within a run. */
-    FRAME_STORE_CALL,     /* number operation (enum frame_store_operation), number per installation
-                        (0/1),     text set or "" (keys), text entry or key, text value (PUT only). */
-    FRAME_LOG,            /* number level (enum log_level), text. Run may be 0. */
-    FRAME_RESULT,         /* number result (enum snek_result or negative enum snek_error),
-                             number delay ms (of SNEK_RETRY), text reason. Ends the run. */
+
+    /* Number protocol, text name, text version, text summary, number ABI major, number ABI minor,
+     * number sandbox level reached (enum frame_sandbox_level), list of permissions (text name, text
+     * access), list of subscriptions (text event, text action ("" any), text filters for people,
+     * such as `pull_request.merged = true`), list of commands (text name without "/", text usage,
+     * number who). Once, after create() succeeded. */
+    FRAME_DESCRIBED = 64,
+    /* Text why, one sentence for people. Then the worker exits. */
+    FRAME_REJECTED,
+    /* Number flags (enum frame_http_flag), text method, text URL, text media type to accept, text
+     * media type of the body, text headers ("name: value\n"), text repository (each "" when there
+     * is none), text body. Within a run. */
+    FRAME_HTTP_CALL,
+    /* Number operation (enum frame_store_operation), number per installation (0/1), text set or ""
+     * (keys), text entry or key, text value (PUT only). Within a run. */
+    FRAME_STORE_CALL,
+    /* Number level (enum log_level), text. The run may be 0. */
+    FRAME_LOG,
+    /* Number result (enum snek_result or negative enum snek_error), number delay ms (of
+     * SNEK_RETRY), text reason. Ends the run. */
+    FRAME_RESULT,
 };
 
 enum frame_http_flag {
-    FRAME_HTTP_REPEATABLE = 1, /* to do it twice is as good as once */
-    FRAME_HTTP_ANNOUNCED = 2,  /* the payload names this URL */
+    /* The plugin declared that repeating the request is harmless. */
+    FRAME_HTTP_REPEATABLE = 1,
+    /* The payload names this URL. */
+    FRAME_HTTP_ANNOUNCED = 2,
 };
 
 enum frame_sandbox { FRAME_SANDBOX_BEST, FRAME_SANDBOX_STRICT, FRAME_SANDBOX_OFF };
@@ -87,8 +108,8 @@ enum frame_store_operation {
     FRAME_KEY_DELETE,
 };
 
-/* Of a stored thing; what is longer is rejected by the worker. */
-#define FRAME_STORE_ENTRY_MAX 512 /* bytes of a set's entry or a key */
+/* The most bytes in a plugin's store; the worker rejects longer ones. A set's entry or a key. */
+#define FRAME_STORE_ENTRY_MAX 512
 #define FRAME_STORE_VALUE_MAX (64u << 10)
 
 struct frame_head {
@@ -98,11 +119,12 @@ struct frame_head {
     uint64_t request;
 };
 
-/* Writing: frame_begin(), the fields, frame_end(). A failure sticks until frame_end(), which
- * returns -1 when memory was short or the maximum (`buffer->max`) was passed. The head and the
- * body are then whole in `buffer`, ready to be sent; frames may follow each other in one buffer. */
+/* Writing: frame_begin(), the fields, frame_end(). A failure lasts until frame_end(), which returns
+ * -1 when memory was short or the maximum (`buffer->max`) was passed. Otherwise `buffer` has the
+ * whole frame, ready to be sent. Frames may follow each other in one buffer. */
 struct frame_writer {
-    struct buffer *buffer; /* borrowed */
+    /* Borrowed. */
+    struct buffer *buffer;
     size_t head_at;
     bool failed;
 };
@@ -112,12 +134,12 @@ void frame_begin(struct frame_writer *writer, struct buffer *buffer, enum frame_
 void frame_put_number(struct frame_writer *writer, uint64_t number);
 void frame_put_text(struct frame_writer *writer, const char *text);
 void frame_put_bytes(struct frame_writer *writer, const void *data, size_t bytes);
-/* The last text of a frame without a copy: its length goes into the frame, its bytes (which the
- * caller sends after the buffer) count as the body's end. */
+/* The last text of a frame, without a copy: the frame gets its length, and the caller sends its
+ * bytes after the buffer. */
 void frame_put_bytes_apart(struct frame_writer *writer, size_t bytes);
 int frame_end(struct frame_writer *writer);
 
-/* Reading a body. A failure sticks; frame_read_end() tells: 0, or -1 when a field was missing, too
+/* Reading a body. A failure lasts until frame_read_end(): 0, or -1 when a field was missing, too
  * long or left over. Texts point into the body (borrowed, not terminated). */
 struct frame_text {
     const char *data;

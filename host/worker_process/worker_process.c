@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Spawns a worker, queues the frames for it, parses the frames that it sends, and reaps it. */
 #include "worker_process/worker_process.h"
 
 #include "base/install_path.h"
+#include "base/list.h"
 #include "base/mailbox.h"
 #include "base/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
@@ -13,34 +16,39 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define WORKER_FD 3 /* where the worker finds its socket */
+/* The descriptor at which the worker has its socket. */
+#define WORKER_FD 3
 #define READ_CHUNK 65536
-
-#define LAST_WORDS_READS                                                                           \
-    16 /* read_some()s after a death: what the dead one left fits into these                       \
-        */
+/* All that a dead worker has sent fits into so many read_some()s. */
+#define READS_AFTER_DEATH 16
 
 /* Bytes on their way to the worker. */
 struct chunk {
-    struct chunk *next;
+    TAILQ_ENTRY(chunk) link;
     char *data;
     size_t bytes, sent, counted;
-    struct payload *payload; /* whose bytes `data` are; NULL: `data` is the chunk's own */
+    /* Has the bytes at `data`; NULL: the chunk owns them. */
+    struct payload *payload;
 };
+TAILQ_HEAD(chunk_list, chunk);
 
 struct worker_process {
     struct loop *loop;
     const struct worker_process_handlers *handlers;
     void *context;
     pid_t pid;
-    struct loop_source process; /* a pidfd: readable once the worker has died */
-    struct loop_source socket;  /* fd -1 once the worker says and hears nothing more */
+    /* A pidfd, readable once the worker has died. */
+    struct loop_source process;
+    /* Its fd is -1 once the worker neither sends nor receives any more. */
+    struct loop_source socket;
     bool wants_out, described, dying, ended, reaped;
-    struct chunk *out, **out_last;
-    size_t waiting_bytes;     /* in `out`, payloads of runs (which claims bound) not counted … */
-    size_t waiting_max_bytes; /* … at most this, in case the worker does not read */
+    struct chunk_list out;
+    /* The bytes in `out`, and their maximum, in case the worker does not read. The payloads of runs
+     * do not count, because claims bound them. */
+    size_t waiting_bytes, waiting_max_bytes;
     struct buffer in;
-    char how[256]; /* why we killed it; "" when we did not */
+    /* Why the host killed it; "" when it did not. */
+    char how[256];
 };
 
 char *worker_process_find_binary(struct error *err) {
@@ -54,8 +62,8 @@ char *worker_process_find_binary(struct error *err) {
         }
         free(path);
     }
-    (void)error_set(err, "snekomatic-worker is neither beside this program nor in "
-                         "../libexec/snekomatic from there");
+    error_set(err, "snekomatic-worker is neither beside this program nor in "
+                   "../libexec/snekomatic from there");
     return NULL;
 }
 
@@ -65,22 +73,22 @@ static int spawn(const char *path, int socket_fd, bool keep_output, pid_t *pid) 
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t all, none;
-    (void)sigfillset(&all);
-    (void)sigemptyset(&none);
-    (void)posix_spawn_file_actions_init(&actions);
-    (void)posix_spawnattr_init(&attributes);
-    (void)posix_spawnattr_setsigdefault(&attributes, &all);
-    (void)posix_spawnattr_setsigmask(&attributes, &none);
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-                                                    POSIX_SPAWN_SETPGROUP);
-    (void)posix_spawn_file_actions_adddup2(&actions, socket_fd, WORKER_FD);
+    sigfillset(&all);
+    sigemptyset(&none);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
+                                              POSIX_SPAWN_SETPGROUP);
+    posix_spawn_file_actions_adddup2(&actions, socket_fd, WORKER_FD);
     for (int fd = 0; fd < WORKER_FD && !keep_output; fd++) {
-        (void)posix_spawn_file_actions_addclose(&actions, fd);
+        posix_spawn_file_actions_addclose(&actions, fd);
     }
-    (void)posix_spawn_file_actions_addclosefrom_np(&actions, WORKER_FD + 1);
+    posix_spawn_file_actions_addclosefrom_np(&actions, WORKER_FD + 1);
     int problem = posix_spawn(pid, path, &actions, &attributes, argv, environment);
-    (void)posix_spawnattr_destroy(&attributes);
-    (void)posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
     errno = problem;
     return problem == 0 ? 0 : -1;
 }
@@ -88,69 +96,69 @@ static int spawn(const char *path, int socket_fd, bool keep_output, pid_t *pid) 
 static void close_socket(struct worker_process *worker_process) {
     if (worker_process->socket.fd >= 0) {
         loop_remove(worker_process->loop, &worker_process->socket);
-        (void)close(worker_process->socket.fd);
+        close(worker_process->socket.fd);
         worker_process->socket.fd = -1;
     }
 }
 
 void worker_process_kill(struct worker_process *worker_process, const char *why) {
     if (!worker_process->how[0]) {
-        (void)snprintf(worker_process->how, sizeof worker_process->how, "%s", why);
+        snprintf(worker_process->how, sizeof worker_process->how, "%s", why);
     }
-    (void)kill(worker_process->pid, SIGKILL); /* not reaped yet, so the number is still its own */
+    /* It is not reaped yet, so the number is still its own. */
+    kill(worker_process->pid, SIGKILL);
 }
 
 /* ---- out ---- */
 
 static void chunk_free(struct chunk *chunk) {
     if (chunk->payload) {
-        (void)payload_unref(chunk->payload);
+        payload_unref(chunk->payload);
     } else {
         free(chunk->data);
     }
     free(chunk);
 }
 
+static void watch_output(struct worker_process *worker_process, bool wanted) {
+    if (worker_process->wants_out != wanted && worker_process->socket.fd >= 0) {
+        loop_modify(worker_process->loop, &worker_process->socket,
+                    wanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
+        worker_process->wants_out = wanted;
+    }
+}
+
+static void on_send_error(struct worker_process *worker_process) {
+    bool full = errno == EAGAIN || errno == EWOULDBLOCK;
+    if (!full && !worker_process->ended) {
+        /* The process's descriptor will report its death. */
+        worker_process_kill(worker_process, "was ended: it closed its socket");
+    }
+    /* A broken socket is always ready for output. */
+    watch_output(worker_process, full);
+}
+
 static void send_waiting(struct worker_process *worker_process) {
-    while (worker_process->out && worker_process->socket.fd >= 0) {
-        struct chunk *chunk = worker_process->out;
+    struct chunk *chunk;
+    while ((chunk = TAILQ_FIRST(&worker_process->out)) && worker_process->socket.fd >= 0) {
         ssize_t sent = send(worker_process->socket.fd, chunk->data + chunk->sent,
                             chunk->bytes - chunk->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0 && errno == EINTR) {
             continue;
         }
         if (sent < 0) {
-            /* Full: later. Broken: the worker is gone, the process's descriptor will tell. */
-            bool full = errno == EAGAIN || errno == EWOULDBLOCK;
-            if (full && !worker_process->wants_out) {
-                (void)loop_modify(worker_process->loop, &worker_process->socket,
-                                  EPOLLIN | EPOLLOUT);
-                worker_process->wants_out = true;
-            }
-            if (!full && !worker_process->ended) {
-                worker_process_kill(worker_process, "was ended: it closed its socket");
-            }
-            if (!full && worker_process->wants_out) {
-                /* A broken socket is always ready to be written to. */
-                (void)loop_modify(worker_process->loop, &worker_process->socket, EPOLLIN);
-                worker_process->wants_out = false;
-            }
+            on_send_error(worker_process);
             return;
         }
         chunk->sent += (size_t)sent;
         if (chunk->sent == chunk->bytes) {
-            worker_process->out = chunk->next;
-            if (!worker_process->out) {
-                worker_process->out_last = &worker_process->out;
-            }
+            assert(worker_process->waiting_bytes >= chunk->counted);
+            TAILQ_REMOVE(&worker_process->out, chunk, link);
             worker_process->waiting_bytes -= chunk->counted;
             chunk_free(chunk);
         }
     }
-    if (worker_process->wants_out && worker_process->socket.fd >= 0) {
-        (void)loop_modify(worker_process->loop, &worker_process->socket, EPOLLIN);
-        worker_process->wants_out = false;
-    }
+    watch_output(worker_process, false);
 }
 
 static void queue_chunk(struct worker_process *worker_process, struct chunk what) {
@@ -158,15 +166,17 @@ static void queue_chunk(struct worker_process *worker_process, struct chunk what
     struct chunk *chunk = fits ? malloc(sizeof *chunk) : NULL;
     if (!chunk) {
         worker_process_kill(worker_process, fits ? "was ended: the host is out of memory"
-                                                 : "was ended: it does not read its answers");
-        (void)payload_unref(what.payload);
-        free(what.payload ? NULL : what.data);
+                                                 : "was ended: it does not read its responses");
+        if (what.payload) {
+            payload_unref(what.payload);
+        } else {
+            free(what.data);
+        }
         return;
     }
     *chunk = what;
     worker_process->waiting_bytes += chunk->counted;
-    *worker_process->out_last = chunk;
-    worker_process->out_last = &chunk->next;
+    TAILQ_INSERT_TAIL(&worker_process->out, chunk, link);
 }
 
 static void send_buffer(struct worker_process *worker_process, struct frame_writer *writer) {
@@ -181,18 +191,18 @@ static void send_buffer(struct worker_process *worker_process, struct frame_writ
     send_waiting(worker_process);
 }
 
-static void send_load(struct worker_process *worker_process, const struct config_plugin *plugin,
-                      enum log_level level) {
+static void send_load(struct worker_process *worker_process,
+                      const struct worker_process_spec *spec) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
     struct frame_writer writer;
     frame_begin(&writer, &buffer, FRAME_LOAD, 0, 0);
     frame_put_number(&writer, FRAME_PROTOCOL);
-    frame_put_text(&writer, plugin->path);
-    frame_put_text(&writer, plugin->config_json);
-    frame_put_number(&writer, plugin->concurrency);
-    frame_put_number(&writer, (uint64_t)plugin->sandbox);
-    frame_put_number(&writer, plugin->memory_mib);
-    frame_put_number(&writer, (uint64_t)level);
+    frame_put_text(&writer, spec->plugin_path);
+    frame_put_text(&writer, spec->config_json);
+    frame_put_number(&writer, spec->concurrency);
+    frame_put_number(&writer, (uint64_t)spec->sandbox);
+    frame_put_number(&writer, spec->memory_mib);
+    frame_put_number(&writer, (uint64_t)spec->log_level);
     send_buffer(worker_process, &writer);
 }
 
@@ -209,7 +219,8 @@ void worker_process_send_run(struct worker_process *worker_process,
     frame_put_number(&writer, (uint64_t)run->received_ms);
     frame_put_number(&writer, run->from_self);
     struct payload *payload = run->payload;
-    frame_put_bytes_apart(&writer, payload->bytes); /* 25 MiB are not copied once more */
+    /* This saves a copy of up to 25 MiB. */
+    frame_put_bytes_apart(&writer, payload->bytes);
     send_buffer(worker_process, &writer);
     queue_chunk(worker_process,
                 (struct chunk){.data = payload->data, .bytes = payload->bytes, .payload = payload});
@@ -257,13 +268,13 @@ pid_t worker_process_pid(const struct worker_process *worker_process) {
 void worker_process_close(struct worker_process *worker_process) {
     worker_process->ended = true;
     if (worker_process->socket.fd >= 0) {
-        (void)shutdown(worker_process->socket.fd, SHUT_WR);
+        shutdown(worker_process->socket.fd, SHUT_WR);
     }
 }
 
 /* ---- in ---- */
 
-static int got_described(struct worker_process *worker_process, const char *body, size_t bytes) {
+static int parse_described(struct worker_process *worker_process, const char *body, size_t bytes) {
     struct description *description = NULL;
     struct error err;
     if (worker_process->described) {
@@ -271,27 +282,28 @@ static int got_described(struct worker_process *worker_process, const char *body
     }
     worker_process->described = true;
     if (description_parse(body, bytes, &description, &err) < 0) {
-        worker_process->handlers->rejected(worker_process->context, err.text);
+        worker_process->handlers->on_rejected(worker_process->context, err.text);
         worker_process_kill(worker_process, "was ended: its description was rejected");
         return 0;
     }
-    worker_process->handlers->described(worker_process->context, description);
+    worker_process->handlers->on_described(worker_process->context, description);
     return 0;
 }
 
-static int got_rejected(struct worker_process *worker_process, struct frame_reader *reader) {
+static int parse_rejected(struct worker_process *worker_process, struct frame_reader *reader) {
     struct frame_text why = frame_get_text(reader, FRAME_REASON_MAX);
     if (frame_read_end(reader) < 0 || worker_process->described) {
         return -1;
     }
     char sentence[FRAME_REASON_MAX + 1];
-    (void)snprintf(sentence, sizeof sentence, "%.*s", (int)why.bytes, why.data);
-    text_clean_in_place(sentence); /* it may go to a terminal */
-    worker_process->handlers->rejected(worker_process->context, sentence);
+    snprintf(sentence, sizeof sentence, "%.*s", (int)why.bytes, why.data);
+    /* It may go to a terminal. */
+    text_clean_in_place(sentence);
+    worker_process->handlers->on_rejected(worker_process->context, sentence);
     return 0;
 }
 
-/* Only the body may hold a NUL, at which others would stop reading. */
+/* True when a text other than the body has a NUL, where other readers would stop. */
 static bool has_nul(const struct http_call *request) {
     const struct frame_text *texts[] = {&request->method,  &request->url,
                                         &request->accept,  &request->content_type,
@@ -304,8 +316,8 @@ static bool has_nul(const struct http_call *request) {
     return false;
 }
 
-static int got_http(struct worker_process *worker_process, const struct frame_head *head,
-                    struct frame_reader *reader) {
+static int parse_http_call(struct worker_process *worker_process, const struct frame_head *head,
+                           struct frame_reader *reader) {
     struct http_call request = {.run = head->run, .request = head->request};
     uint64_t flags = frame_get_number(reader);
     request.repeatable = flags & FRAME_HTTP_REPEATABLE;
@@ -321,12 +333,12 @@ static int got_http(struct worker_process *worker_process, const struct frame_he
         has_nul(&request)) {
         return -1;
     }
-    worker_process->handlers->http(worker_process->context, &request);
+    worker_process->handlers->on_http_call(worker_process->context, &request);
     return 0;
 }
 
-static int got_store(struct worker_process *worker_process, const struct frame_head *head,
-                     struct frame_reader *reader) {
+static int parse_store_call(struct worker_process *worker_process, const struct frame_head *head,
+                            struct frame_reader *reader) {
     struct store_call request = {.run = head->run, .request = head->request};
     uint64_t operation = frame_get_number(reader), per_installation = frame_get_number(reader);
     request.operation = (enum frame_store_operation)operation;
@@ -337,35 +349,37 @@ static int got_store(struct worker_process *worker_process, const struct frame_h
     if (frame_read_end(reader) < 0 || operation > FRAME_KEY_DELETE || per_installation > 1) {
         return -1;
     }
-    worker_process->handlers->store(worker_process->context, &request);
+    worker_process->handlers->on_store_call(worker_process->context, &request);
     return 0;
 }
 
-static int got_log(struct worker_process *worker_process, const struct frame_head *head,
-                   struct frame_reader *reader) {
+static int parse_log(struct worker_process *worker_process, const struct frame_head *head,
+                     struct frame_reader *reader) {
     uint64_t level = frame_get_number(reader);
     struct frame_text text = frame_get_text(reader, FRAME_REASON_MAX);
     if (frame_read_end(reader) < 0 || level > SNEK_LEVEL_ERROR) {
         return -1;
     }
-    worker_process->handlers->log(worker_process->context, head->run, (enum log_level)level, text);
+    worker_process->handlers->on_log(worker_process->context, head->run, (enum log_level)level,
+                                     text);
     return 0;
 }
 
-static int got_result(struct worker_process *worker_process, const struct frame_head *head,
-                      struct frame_reader *reader) {
+static int parse_result(struct worker_process *worker_process, const struct frame_head *head,
+                        struct frame_reader *reader) {
     int64_t result = (int64_t)frame_get_number(reader);
     int64_t delay_ms = (int64_t)frame_get_number(reader);
     struct frame_text reason = frame_get_text(reader, FRAME_REASON_MAX);
     if (frame_read_end(reader) < 0) {
         return -1;
     }
-    worker_process->handlers->result(worker_process->context, head->run, result, delay_ms, reason);
+    worker_process->handlers->on_result(worker_process->context, head->run, result, delay_ms,
+                                        reason);
     return 0;
 }
 
-static int got_frame(struct worker_process *worker_process, const struct frame_head *head,
-                     const char *body) {
+static int parse_frame(struct worker_process *worker_process, const struct frame_head *head,
+                       const char *body) {
     struct frame_reader reader;
     frame_read_begin(&reader, body, head->body_bytes);
     if (head->kind >= FRAME_HTTP_CALL && head->kind <= FRAME_RESULT && head->kind != FRAME_LOG &&
@@ -374,24 +388,24 @@ static int got_frame(struct worker_process *worker_process, const struct frame_h
     }
     switch (head->kind) {
     case FRAME_DESCRIBED:
-        return got_described(worker_process, body, head->body_bytes);
+        return parse_described(worker_process, body, head->body_bytes);
     case FRAME_REJECTED:
-        return got_rejected(worker_process, &reader);
+        return parse_rejected(worker_process, &reader);
     case FRAME_HTTP_CALL:
-        return got_http(worker_process, head, &reader);
+        return parse_http_call(worker_process, head, &reader);
     case FRAME_STORE_CALL:
-        return got_store(worker_process, head, &reader);
+        return parse_store_call(worker_process, head, &reader);
     case FRAME_LOG:
-        return got_log(worker_process, head, &reader);
+        return parse_log(worker_process, head, &reader);
     case FRAME_RESULT:
-        return got_result(worker_process, head, &reader);
+        return parse_result(worker_process, head, &reader);
     default:
         return -1;
     }
 }
 
 /* Handles the whole frames that are there; -1 at the first malformed one. */
-static int take_frames(struct worker_process *worker_process) {
+static int parse_frames(struct worker_process *worker_process) {
     size_t at = 0;
     int result = 0;
     struct frame_head head;
@@ -402,7 +416,7 @@ static int take_frames(struct worker_process *worker_process) {
         } else if (worker_process->in.bytes - at - sizeof head < head.body_bytes) {
             break;
         } else {
-            result = got_frame(worker_process, &head, worker_process->in.data + at + sizeof head);
+            result = parse_frame(worker_process, &head, worker_process->in.data + at + sizeof head);
             at += sizeof head + head.body_bytes;
         }
     }
@@ -426,12 +440,13 @@ static bool read_some(struct worker_process *worker_process) {
         if (got <= 0) {
             close_socket(worker_process);
             if (!worker_process->dying) {
-                worker_process_kill(worker_process, ""); /* it closed its socket: no use without */
+                /* It closed its socket, and is useless without. */
+                worker_process_kill(worker_process, "");
             }
             return false;
         }
         if (buffer_append(&worker_process->in, chunk, (size_t)got) < 0 ||
-            take_frames(worker_process) < 0) {
+            parse_frames(worker_process) < 0) {
             close_socket(worker_process);
             worker_process_kill(worker_process, "was ended: it sent a malformed frame");
             return false;
@@ -440,37 +455,37 @@ static bool read_some(struct worker_process *worker_process) {
     return worker_process->socket.fd >= 0;
 }
 
-static void socket_ready(struct loop_source *source, uint32_t events) {
+static void on_socket_ready(struct loop_source *source, uint32_t events) {
     struct worker_process *worker_process = CONTAINER_OF(source, struct worker_process, socket);
     if (events & EPOLLOUT) {
         send_waiting(worker_process);
     }
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-        (void)read_some(worker_process);
+        read_some(worker_process);
     }
 }
 
 static void describe_end(const struct worker_process *worker_process, const siginfo_t *info,
                          char *how, size_t room) {
     if (worker_process->how[0]) {
-        (void)snprintf(how, room, "%s", worker_process->how);
+        snprintf(how, room, "%s", worker_process->how);
     } else if (info->si_code == CLD_EXITED) {
-        (void)snprintf(how, room, "exited with status %d", info->si_status);
+        snprintf(how, room, "exited with status %d", info->si_status);
     } else {
-        (void)snprintf(how, room, "was killed by signal %d (%s)", info->si_status,
-                       strsignal(info->si_status));
+        snprintf(how, room, "was killed by signal %d (%s)", info->si_status,
+                 strsignal(info->si_status));
     }
 }
 
-static void process_ready(struct loop_source *source, uint32_t events) {
+static void on_process_ready(struct loop_source *source, uint32_t events) {
     (void)events;
     struct worker_process *worker_process = CONTAINER_OF(source, struct worker_process, process);
     worker_process->dying = true;
-    for (int i = 0; i < LAST_WORDS_READS && read_some(worker_process); i++) {
-        /* all that it said before it died counts; a child that it forked may go on for ever */
+    for (int i = 0; i < READS_AFTER_DEATH && read_some(worker_process); i++) {
+        /* All that it sent before it died counts. A child that it forked may send for ever. */
     }
-    (void)kill(-worker_process->pid,
-               SIGKILL); /* such children, as far as they stayed in its group */
+    /* Its children, as far as they stayed in its group. */
+    kill(-worker_process->pid, SIGKILL);
     siginfo_t info = {0};
     if (waitid(P_PID, (id_t)worker_process->pid, &info, WEXITED | WNOHANG) < 0) {
         return;
@@ -479,12 +494,14 @@ static void process_ready(struct loop_source *source, uint32_t events) {
     close_socket(worker_process);
     char how[300];
     describe_end(worker_process, &info, how, sizeof how);
-    worker_process->handlers->died(worker_process->context, how); /* may free the worker_process */
+    worker_process->handlers->on_exit(worker_process->context,
+                                      how); /* may free the worker_process */
 }
 
 /* ---- life ---- */
 
-int worker_process_start(const struct worker_process_options *options,
+int worker_process_start(struct loop *loop, const struct worker_process_spec *spec,
+                         const struct worker_process_handlers *handlers, void *context,
                          struct worker_process **worker_process, struct error *err) {
     int fds[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
@@ -497,30 +514,33 @@ int worker_process_start(const struct worker_process_options *options,
         return error_set(err, "out of memory");
     }
 #ifdef SNEK_SANITIZED
-    bool keep_output = true; /* the sanitizers report on it */
+    /* The sanitizers report there. */
+    bool keep_output = true;
 #else
-    bool keep_output = options->plugin->sandbox == CONFIG_SANDBOX_OFF; /* for printf and gdb */
+    /* For printf and gdb. */
+    bool keep_output = spec->sandbox == FRAME_SANDBOX_OFF;
 #endif
-    if (spawn(options->worker_path, theirs, keep_output, &new->pid) < 0) {
+    if (spawn(spec->worker_path, theirs, keep_output, &new->pid) < 0) {
         free(new);
-        return error_set(err, "cannot start %s: %s", options->worker_path, strerror(errno));
+        return error_set(err, "cannot start %s: %s", spec->worker_path, strerror(errno));
     }
-    new->loop = options->loop;
-    new->handlers = options->handlers;
-    new->context = options->context;
-    new->out_last = &new->out;
-    new->waiting_max_bytes = (size_t)options->plugin->memory_mib << 20; /* it could hold no more */
+    new->loop = loop;
+    new->handlers = handlers;
+    new->context = context;
+    TAILQ_INIT(&new->out);
+    /* The worker could hold no more itself. */
+    new->waiting_max_bytes = (size_t)spec->memory_mib << 20;
     new->in =
         (struct buffer)BUFFER_INIT(FRAME_TO_HOST_MAX + sizeof(struct frame_head) + READ_CHUNK);
-    new->process = (struct loop_source){pidfd_open(new->pid, 0), process_ready};
-    new->socket = (struct loop_source){steal_fd(&ours), socket_ready};
+    new->process = (struct loop_source){pidfd_open(new->pid, 0), on_process_ready};
+    new->socket = (struct loop_source){steal_fd(&ours), on_socket_ready};
     if (new->process.fd < 0 || loop_add(new->loop, &new->process, EPOLLIN) < 0 ||
         loop_add(new->loop, &new->socket, EPOLLIN) < 0) {
-        (void)error_set(err, "cannot watch a worker: %s", strerror(errno));
+        error_set(err, "cannot watch a worker: %s", strerror(errno));
         worker_process_free(new);
         return -1;
     }
-    send_load(new, options->plugin, options->log_level);
+    send_load(new, spec);
     *worker_process = new;
     return 0;
 }
@@ -531,16 +551,16 @@ void worker_process_free(struct worker_process *worker_process) {
     }
     close_socket(worker_process);
     if (!worker_process->reaped) {
-        (void)kill(-worker_process->pid, SIGKILL);
-        (void)waitpid(worker_process->pid, NULL, 0);
+        kill(-worker_process->pid, SIGKILL);
+        waitpid(worker_process->pid, NULL, 0);
     }
     if (worker_process->process.fd >= 0) {
         loop_remove(worker_process->loop, &worker_process->process);
-        (void)close(worker_process->process.fd);
+        close(worker_process->process.fd);
     }
-    while (worker_process->out) {
-        struct chunk *chunk = worker_process->out;
-        worker_process->out = chunk->next;
+    struct chunk *chunk;
+    while ((chunk = TAILQ_FIRST(&worker_process->out))) {
+        TAILQ_REMOVE(&worker_process->out, chunk, link);
         chunk_free(chunk);
     }
     buffer_finish(&worker_process->in);

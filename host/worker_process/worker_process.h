@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The host's side of one worker process: starts it, speaks frames with it, and says when it is
- * gone. It knows nothing of deliveries; dispatch does.
+/* The host's side of one worker process: starts it, exchanges frames with it, and reports its exit.
+ * It knows nothing of deliveries; dispatch does.
  *
- *   worker_process_start() -> described() or rejected() -> … http(), store(), log(), result() … ->
- * died()
+ *   worker_process_start() -> on_described() or on_rejected() -> ... on_http_call(),
+ *     on_store_call(), on_log(), on_result() ... -> on_exit()
  *
- * A worker is not trusted: the first malformed frame kills it. died() comes exactly once, after all
- * that the worker had said, and is the last call; rejected() may come before it.
+ * The worker is not trusted: the first malformed frame kills it. on_exit() comes exactly once,
+ * after all that the worker has sent, and is the last call. on_rejected() may come before it.
  *
- * Threads: everything on the loop's thread. Texts given to handlers are borrowed for the call. */
+ * Threads: everything on the loop's thread. A handler borrows its texts for the call. */
 #ifndef SNEK_WORKER_PROCESS_WORKER_PROCESS_H
 #define SNEK_WORKER_PROCESS_WORKER_PROCESS_H
 
@@ -16,21 +16,21 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/payload.h"
-#include "config/config.h"
 #include "protocol/description.h"
 #include "protocol/frames.h"
 
 #include <stdint.h>
 #include <sys/types.h>
 
-/* How long a worker may take to load before whoever started it gives it up. */
+/* A worker that takes longer to load is to be killed by whoever started it. */
 #define WORKER_PROCESS_LOAD_DEADLINE_MS 20000
 
 struct worker_process;
 
 struct http_call {
     uint64_t run, request;
-    bool repeatable, announced; /* enum frame_http_flag */
+    /* enum frame_http_flag. */
+    bool repeatable, announced;
     struct frame_text method, url, accept, content_type, headers, repository, body;
 };
 
@@ -42,29 +42,34 @@ struct store_call {
 };
 
 struct worker_process_handlers {
-    /* `description` becomes the handler's. */
-    void (*described)(void *context, struct description *description);
-    void (*rejected)(void *context, const char *why);
-    void (*http)(void *context, const struct http_call *request);
-    void (*store)(void *context, const struct store_call *request);
-    void (*log)(void *context, uint64_t run, enum log_level level, struct frame_text text);
-    void (*result)(void *context, uint64_t run, int64_t result, int64_t delay_ms,
-                   struct frame_text reason);
-    /* `how` is a sentence: "was killed by signal 11 (Segmentation fault)". */
-    void (*died)(void *context, const char *how);
+    /* The handler owns `description`. */
+    void (*on_described)(void *context, struct description *description);
+    void (*on_rejected)(void *context, const char *why);
+    void (*on_http_call)(void *context, const struct http_call *call);
+    void (*on_store_call)(void *context, const struct store_call *call);
+    void (*on_log)(void *context, uint64_t run, enum log_level level, struct frame_text text);
+    void (*on_result)(void *context, uint64_t run, int64_t result, int64_t delay_ms,
+                      struct frame_text reason);
+    /* `how` follows "the worker": "was killed by signal 11 (Segmentation fault)". */
+    void (*on_exit)(void *context, const char *how);
 };
 
-struct worker_process_options {
-    struct loop *loop;
+/* One worker; everything is borrowed during worker_process_start(). */
+struct worker_process_spec {
     const char *worker_path;
-    const struct config_plugin *plugin;
+    /* Absolute. */
+    const char *plugin_path;
+    /* [plugin.config] as a JSON object. */
+    const char *config_json;
+    uint32_t concurrency, memory_mib;
+    enum frame_sandbox sandbox;
     enum log_level log_level;
-    const struct worker_process_handlers *handlers;
-    void *context;
 };
 
-/* 0 and `*worker_process`, or -1 when no process could be started. */
-int worker_process_start(const struct worker_process_options *options,
+/* 0 and `*worker_process`, or -1 when no process could be started. `handlers` and `context` are
+ * borrowed until worker_process_free(). */
+int worker_process_start(struct loop *loop, const struct worker_process_spec *spec,
+                         const struct worker_process_handlers *handlers, void *context,
                          struct worker_process **worker_process, struct error *err);
 
 struct worker_process_run {
@@ -72,11 +77,11 @@ struct worker_process_run {
     const char *event, *action, *guid, *installation;
     int64_t attempt, received_ms;
     bool from_self;
-    struct payload
-        *payload; /* the reference becomes the worker_process's; given back once it is sent */
+    /* The worker process takes this reference over, and drops it once the payload is sent. */
+    struct payload *payload;
 };
 
-/* Each queues a frame. A worker that is gone already takes them in silence: died() will come. */
+/* Each queues a frame. Frames to a worker that is gone are dropped; on_exit() will come. */
 void worker_process_send_run(struct worker_process *worker_process, struct worker_process_run *run);
 void worker_process_send_http_response(struct worker_process *worker_process, uint64_t run,
                                        uint64_t request, int32_t outcome, int32_t status,
@@ -89,16 +94,17 @@ void worker_process_send_cancel(struct worker_process *worker_process, uint64_t 
 
 pid_t worker_process_pid(const struct worker_process *worker_process);
 
-/* No more frames: the worker ends by itself when no handler runs, at once when one does. */
+/* Sends no more frames. The worker ends by itself: when no handler runs, or at once when one does.
+ */
 void worker_process_close(struct worker_process *worker_process);
-void worker_process_kill(struct worker_process *worker_process,
-                         const char *why); /* `why` becomes died()'s sentence */
+/* `why` becomes the sentence of on_exit(). */
+void worker_process_kill(struct worker_process *worker_process, const char *why);
 
-/* Kills if need be, reaps, frees; no handler is called any more. Takes NULL. */
+/* Kills the worker if necessary, reaps it and frees. No handler is called any more. Takes NULL. */
 void worker_process_free(struct worker_process *worker_process);
 
-/* Where snekomatic-worker is: beside or near this program, so that an installation can be moved.
- * The caller's to free. NULL and `err` when it is nowhere. */
+/* The path of snekomatic-worker. It is beside this program or near it, so that an installation can
+ * be moved. The caller frees it. NULL and `err` when there is none. */
 char *worker_process_find_binary(struct error *err);
 
 #endif

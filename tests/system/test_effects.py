@@ -276,7 +276,7 @@ def test_what_was_in_doubt_stays_so_when_it_was_not_sent_again(fake, host):
 
 def test_a_retry_that_goes_another_way_is_logged_and_makes_its_requests(fake, host):
     delivery = host.deliver("effects", effect("other_way"))
-    host.wait_log(msg="strayed", delivery=delivery)
+    host.wait_log(msg="diverged", delivery=delivery)
     host.wait_log(msg="done", delivery=delivery)
     assert [snek.visible({"body": text})["body"] for text in comments(fake)] == [
         "attempt 1", "attempt 2"]

@@ -2,14 +2,17 @@
 /* dispatch/backoff: the waits of design.md, each with jitter. */
 #include "unit.h"
 
-#include "dispatch/private.h"
+#include "dispatch/backoff.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 static void each_attempt_waits_as_the_design_says(void **state) {
     (void)state;
     static const int64_t seconds[] = {5, 30, 120, 600, 3600, 10800, 21600, 43200, 43200};
     for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++) {
         for (int again = 0; again < 200; again++) {
-            int64_t wait_ms = run_backoff_ms((int64_t)i + 1);
+            int64_t wait_ms = backoff_ms((int64_t)i + 1);
             assert_in_range(wait_ms, seconds[i] * 1000, seconds[i] * 1200);
         }
     }
@@ -17,10 +20,10 @@ static void each_attempt_waits_as_the_design_says(void **state) {
 
 static void what_failed_together_does_not_come_back_together(void **state) {
     (void)state;
-    int64_t first = run_backoff_ms(3);
+    int64_t first = backoff_ms(3);
     bool differs = false;
     for (int again = 0; again < 100; again++) {
-        differs = differs || run_backoff_ms(3) != first;
+        differs = differs || backoff_ms(3) != first;
     }
     assert_true(differs);
 }

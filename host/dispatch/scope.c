@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-#include "dispatch/reach.h"
+/* Matches installations and repositories against the patterns of the configuration. */
+#include "dispatch/scope.h"
 
 #include "inbox/limits.h"
 
@@ -8,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-bool reach_lists(char *const *patterns, const char *text) {
+bool scope_matches(char *const *patterns, const char *text) {
     if (!patterns) {
         return true;
     }
@@ -20,13 +21,13 @@ bool reach_lists(char *const *patterns, const char *text) {
     return false;
 }
 
-/* Behind the scheme and the host, which the broker looks at. */
+/* The part after the scheme and the host. The broker checks those two. */
 static const char *path_of(const char *url) {
     const char *host = strstr(url, "://");
     return url[0] == '/' || !host ? url : host + 3 + strcspn(host + 3, "/?#");
 }
 
-bool reach_covers(char *const *patterns, const char *api_url, const char *url) {
+bool scope_covers(char *const *patterns, const char *api_url, const char *url) {
     static const char below[] = "/repos/";
     const char *root = path_of(api_url); /* "/api/v3" */
     char repository[2 * INBOX_NAME_MAX + 2];
@@ -48,7 +49,7 @@ bool reach_covers(char *const *patterns, const char *api_url, const char *url) {
     if (owner_bytes == 0 || name_bytes == 0 || bytes >= sizeof repository) {
         return false;
     }
-    (void)snprintf(repository, sizeof repository, "%.*s", (int)bytes, url);
-    /* Names need no percent-encoding, and would hide in it. */
-    return !strchr(repository, '%') && reach_lists(patterns, repository);
+    snprintf(repository, sizeof repository, "%.*s", (int)bytes, url);
+    /* Names need no percent-encoding, and an encoded name would pass the patterns. */
+    return !strchr(repository, '%') && scope_matches(patterns, repository);
 }

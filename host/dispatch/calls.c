@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Carries a worker's requests to the broker and the responses back, through the journal: a request
+ * that an earlier attempt made already gets its recorded response again. */
+#include "dispatch/calls.h"
+
+#include "base/clock.h"
+#include "dispatch/effect.h"
+#include "dispatch/scope.h"
+
+#include <snekomatic/types.h>
+
+#include <string.h>
+
+/* A deferred run gets nothing more done in this attempt. */
+static bool reply_deferred(const struct call_group *group, const struct run *run,
+                           uint64_t request) {
+    static const struct buffer nothing = BUFFER_INIT(0);
+    if (run->deferred) {
+        worker_process_send_http_response(group->runs->worker_process, run->handle, request,
+                                          SNEK_E_REQUEUE, 0, run->deferred_reason.text, &nothing,
+                                          &nothing);
+    }
+    return run->deferred;
+}
+
+/* ---- reads ---- */
+
+static void on_read_response(struct broker_request *request) {
+    struct call *call = CONTAINER_OF(request, struct call, broker);
+    struct run *run = call_run(call);
+    if (run) {
+        run_note_response(run, request);
+    }
+    /* The journal keeps a failure too, because the handler goes on from it; unless the attempt is
+     * over with it. */
+    bool over = request->outcome == SNEK_E_REQUEUE || request->outcome == SNEK_E_CANCELLED;
+    if (run && call->entry && !over) {
+        struct journal_response response = {.outcome = request->outcome,
+                                            .now_ms = clock_wall_ms(),
+                                            .status = request->status,
+                                            .sentence = request->error.text,
+                                            .headers = &request->headers,
+                                            .body = &request->response};
+        journal_set_response(&run->journal, call->entry, &response);
+    }
+    call_reply_broker(call);
+}
+
+static void read_begin(struct call *call, struct run *run, const uint8_t key[INBOX_KEY_BYTES],
+                       const struct http_call *request) {
+    if (!call->entry) {
+        call_set_entry(
+            call, journal_add(&run->journal, INBOX_READ, key,
+                              (struct journal_part){request->method.data, request->method.bytes},
+                              (struct journal_part){request->url.data, request->url.bytes}));
+    }
+    broker_submit(call->group->broker, &call->broker);
+}
+
+/* ---- all requests ---- */
+
+static void replay(struct call *call, const struct run *run) {
+    const struct inbox_record *record = &call->entry->record;
+    run_log(run, SNEK_LEVEL_INFO, "replayed", LOG_TEXT("method", record->method),
+            LOG_TEXT("url", record->url), LOG_NUMBER("status", record->status));
+    call_reply(call, (int32_t)record->outcome, record->status, record->message, &record->headers,
+               &record->body);
+}
+
+static const char *own_text(struct call *call, const struct frame_text *text) {
+    return call_own(call, text->data, text->bytes);
+}
+
+static void fill_request(struct call *call, const struct run *run,
+                         const struct http_call *request) {
+    call_fill_broker(call, run, on_read_response);
+    call->broker.kind = BROKER_REQUEST;
+    call->broker.app_requests = run->group->config->app_requests;
+    call->broker.repeatable = request->repeatable;
+    call->broker.announced = request->announced;
+    call->broker.method = own_text(call, &request->method);
+    call->broker.url = own_text(call, &request->url);
+    call->broker.accept = own_text(call, &request->accept);
+    call->broker.content_type = own_text(call, &request->content_type);
+    call->broker.more_headers = own_text(call, &request->headers);
+    call->broker.repository = own_text(call, &request->repository);
+    call->broker.body = own_text(call, &request->body);
+    call->broker.body_bytes = request->body.bytes;
+}
+
+void calls_http(struct call_group *group, struct run *run, const struct http_call *request) {
+    const struct config_plugin *config = run->group->config;
+    if (reply_deferred(group, run, request->request)) {
+        return;
+    }
+    struct call *call = call_new(group, run, request->request, request->body.bytes);
+    if (!call) {
+        return;
+    }
+    fill_request(call, run, request);
+    if (call->failed) {
+        call_out_of_memory(call);
+        return;
+    }
+    if (!scope_covers(config->repositories, group->api_url, call->broker.url)) {
+        call_fail(call, SNEK_E_FORBIDDEN,
+                  "the request is in a repository that plugin.repositories does not list");
+        return;
+    }
+    const struct journal_part parts[] = {{"http", 4},
+                                         {request->method.data, request->method.bytes},
+                                         {request->url.data, request->url.bytes},
+                                         {request->accept.data, request->accept.bytes},
+                                         {request->body.data, request->body.bytes}};
+    uint8_t key[INBOX_KEY_BYTES];
+    journal_key(parts, sizeof parts / sizeof *parts, key);
+    call_set_entry(call, journal_match(&run->journal, key));
+    if (call->entry && journal_replays(&call->entry->record, config->dry_run)) {
+        replay(call, run);
+    } else if (effect_is(request)) {
+        effect_begin(call, run, key, request);
+    } else {
+        read_begin(call, run, key, request);
+    }
+}
+
+/* ---- is the sender this bot? ---- */
+
+static bool is_bot(const char *sender, const struct buffer *slug) {
+    return slug->bytes > 0 && strncmp(sender, slug->data, slug->bytes) == 0 &&
+           strcmp(sender + slug->bytes, "[bot]") == 0;
+}
+
+static void on_slug(struct broker_request *request) {
+    struct call *call = CONTAINER_OF(request, struct call, broker);
+    struct run *run = call_run(call);
+    if (run && request->outcome == SNEK_E_REQUEUE) {
+        run_requeue_at(run, request->not_before_ms, request->error.text);
+    } else if (run && request->outcome < 0) {
+        error_wrap(&request->error, "cannot find out whether this bot itself sent the event");
+        run_failed(run, request->error.text, run->data.suspect, run->data.crashes);
+    } else if (run) {
+        run_send(run, is_bot(run->data.sender ? run->data.sender : "", &request->response));
+    }
+    call_free(call);
+}
+
+void calls_slug(struct call_group *group, struct run *run) {
+    struct call *call = call_new(group, run, 0, 0);
+    if (!call) {
+        return;
+    }
+    call_fill_broker(call, run, on_slug);
+    call->broker.kind = BROKER_SLUG;
+    if (call->failed) {
+        call_out_of_memory(call);
+        return;
+    }
+    broker_submit(group->broker, &call->broker);
+}

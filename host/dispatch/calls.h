@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The calls that a worker makes: each is answered from the run's journal, by the broker or by the
+ * inbox. Threads: the loop's. */
+#ifndef SNEK_DISPATCH_CALLS_H
+#define SNEK_DISPATCH_CALLS_H
+
+#include "dispatch/call.h"
+
+/* A request to GitHub. */
+void calls_http(struct call_group *group, struct run *run, const struct http_call *request);
+
+/* A set or key of the plugin's store. */
+void calls_store(struct call_group *group, struct run *run, const struct store_call *request);
+
+/* Finds out whether the sender of the run's delivery is this bot, then sends the run to the
+ * worker. */
+void calls_slug(struct call_group *group, struct run *run);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Claims due runs and begins them. */
+#include "dispatch/claim.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* Another process may change the inbox, or a lease may expire. */
+#define POLL_MS 4000
+/* A claim that failed is repeated after this. */
+#define CLAIM_RETRY_MS 1000
+
+static int64_t earliest(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+int claim_init(struct claimer *claimer, struct run_table *table, struct plugin *plugins,
+               size_t n_plugins) {
+    *claimer = (struct claimer){
+        .table = table, .plugins = plugins, .n_plugins = n_plugins, .stored_due_ms = INT64_MAX};
+    claimer->shares = calloc(n_plugins + 1, sizeof *claimer->shares);
+    claimer->sharers = calloc(n_plugins + 1, sizeof(struct plugin *));
+    return claimer->shares && claimer->sharers ? 0 : -1;
+}
+
+void claim_finish(struct claimer *claimer) {
+    free(claimer->shares);
+    free(claimer->sharers);
+}
+
+void claim_want(struct claimer *claimer) {
+    claimer->wanted = true;
+}
+
+void claim_note_due(struct claimer *claimer, int64_t due_ms) {
+    claimer->next_due_ms = earliest(claimer->next_due_ms, due_ms);
+}
+
+void claim_note_stored(struct claimer *claimer, int64_t due_ms) {
+    claimer->stored_due_ms = earliest(claimer->stored_due_ms, due_ms);
+    claim_note_due(claimer, due_ms);
+}
+
+static bool may_claim(const struct plugin *plugin) {
+    const struct run_group *group = &plugin->runs;
+    bool waits = group->isolating || (plugin->suspects_pending && group->n_runs > 0);
+    return plugin_accepts(plugin) && !waits && group->n_runs < plugin->config->concurrency;
+}
+
+static struct inbox_claim_share share_of(const struct plugin *plugin) {
+    uint64_t most_bytes = plugin_payload_max(plugin), used_bytes = plugin->runs.payload_bytes;
+    struct inbox_claim_share share = {.plugin = plugin_name(plugin),
+                                      .alone = plugin->runs.n_runs == 0};
+    if (may_claim(plugin) && used_bytes < most_bytes) {
+        share.runs = plugin->config->concurrency - plugin->runs.n_runs;
+        share.payload_bytes = most_bytes - used_bytes;
+    }
+    return share;
+}
+
+static void take_run(struct claimer *claimer, struct inbox_run *data) {
+    assert(data->share < claimer->claim.n_shares);
+    struct plugin *plugin = claimer->sharers[data->share];
+    struct run *run = run_new(&plugin->runs, data);
+    if (!run) {
+        return;
+    }
+    run_enter(run);
+    run_trust(run, claimer->asked_ms);
+    if (run_fail_if_exhausted(run)) {
+        return;
+    }
+    if (plugin_accepts(plugin)) {
+        plugin_begin(plugin, run);
+    } else {
+        run_requeue(run, run->data.suspect, "");
+    }
+}
+
+static void take_runs(struct claimer *claimer) {
+    struct inbox_claim *claim = &claimer->claim;
+    for (size_t i = 0; i < claim->n_shares; i++) {
+        plugin_set_suspects_pending(claimer->sharers[i], claimer->shares[i].suspects_due);
+    }
+    for (size_t i = 0; i < claim->n_runs; i++) {
+        take_run(claimer, &claim->runs[i]);
+    }
+    /* The runs have moved. */
+    free(STEAL(claim->runs));
+}
+
+static void on_claimed(struct inbox_operation *operation) {
+    struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
+    struct claimer *claimer = CONTAINER_OF(claim, struct claimer, claim);
+    assert(claimer->claiming);
+    claimer->claiming = false;
+    if (operation->result < 0) {
+        log_event(SNEK_LEVEL_ERROR, "claim_failed", LOG_TEXT("reason", operation->error.text));
+        claimer->next_due_ms = clock_wall_ms() + CLAIM_RETRY_MS;
+    } else if (claimer->table->phase == RUN_PHASE_CLOSED) {
+        /* The inbox gives them out again when their leases have expired. */
+        inbox_runs_free(STEAL(claim->runs), claim->n_runs);
+    } else {
+        int64_t due_ms = earliest(claim->next_due_ms, claimer->stored_due_ms);
+        claimer->next_due_ms = earliest(due_ms, clock_wall_ms() + POLL_MS);
+        take_runs(claimer);
+    }
+}
+
+/* Asks only for plugins with free slots. The due runs of the others would make the inbox name "now"
+ * as the next due time again and again. */
+static size_t list_shares(struct claimer *claimer) {
+    size_t n = 0;
+    for (size_t i = 0; i < claimer->n_plugins; i++) {
+        claimer->shares[n] = share_of(&claimer->plugins[i]);
+        claimer->sharers[n] = &claimer->plugins[i];
+        n += claimer->shares[n].runs > 0;
+    }
+    return n;
+}
+
+static void submit(struct claimer *claimer, int64_t wall_ms) {
+    const struct run_table_options *table = &claimer->table->options;
+    size_t n = list_shares(claimer);
+    if (n == 0) {
+        /* The end of any run makes the next claim. */
+        claimer->next_due_ms = INT64_MAX;
+        return;
+    }
+    claimer->claim = (struct inbox_claim){
+        .operation = {.kind = INBOX_CLAIM, .reply_to = table->mailbox, .on_result = on_claimed},
+        .now_ms = wall_ms,
+        .lease = table->lease,
+        .lease_ms = table->lease_ms,
+        .shares = claimer->shares,
+        .n_shares = n,
+    };
+    claimer->claiming = true;
+    claimer->asked_ms = clock_monotonic_ms();
+    claimer->stored_due_ms = INT64_MAX;
+    inbox_submit(table->inbox, &claimer->claim.operation);
+}
+
+static bool may_submit(const struct claimer *claimer) {
+    return !claimer->claiming && claimer->table->phase == RUN_PHASE_SERVING;
+}
+
+void claim_tick(struct claimer *claimer, int64_t wall_ms) {
+    if (may_submit(claimer) && (claimer->wanted || claimer->next_due_ms <= wall_ms)) {
+        claimer->wanted = false;
+        submit(claimer, wall_ms);
+    }
+}
+
+int64_t claim_next_ms(const struct claimer *claimer) {
+    return may_submit(claimer) ? claimer->next_due_ms : INT64_MAX;
+}

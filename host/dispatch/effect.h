@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Makes the requests that change something at GitHub, so that none happens twice. */
+#ifndef SNEK_DISPATCH_EFFECT_H
+#define SNEK_DISPATCH_EFFECT_H
+
+#include "dispatch/call.h"
+
+/* True when the request changes something at GitHub, or may. */
+bool effect_is(const struct http_call *request);
+
+/* Makes the effect of call->broker; or again that of call->entry, when it is not NULL. */
+void effect_begin(struct call *call, struct run *run, const uint8_t key[INBOX_KEY_BYTES],
+                  const struct http_call *request);
+
+#endif

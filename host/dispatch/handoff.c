@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Takes committed runs over from ingest and begins them when they are due. */
+#include "dispatch/handoff.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The bodies that wait in memory to be due have at most so many bytes. */
+#define HANDOFF_BYTES_MAX (UINT64_C(32) << 20)
+
+struct handed_run {
+    TAILQ_ENTRY(handed_run) link;
+    struct mail mail;
+    struct handoff_queue *queue;
+    /* Moves into `run` on the loop's thread. */
+    struct inbox_run data;
+    struct run *run;
+    /* Its reservation. */
+    size_t bytes;
+    int64_t routed_ms, start_at_ms; /* monotonic */
+};
+
+int handoff_init(struct handoff *handoff, struct run_table *table, struct plugin *plugins,
+                 size_t n_plugins) {
+    struct handoff_queue *queues = calloc(n_plugins + 1, sizeof *queues);
+    if (!queues) {
+        return -1;
+    }
+    *handoff = (struct handoff){.table = table, .queues = queues, .n_queues = n_plugins};
+    pthread_mutex_init(&handoff->lock, NULL);
+    for (size_t i = 0; i < n_plugins; i++) {
+        queues[i] = (struct handoff_queue){.handoff = handoff, .plugin = &plugins[i]};
+        TAILQ_INIT(&queues[i].waiting);
+    }
+    return 0;
+}
+
+static void free_handed(struct handed_run *handed) {
+    inbox_run_finish(&handed->data);
+    free(handed);
+}
+
+void handoff_finish(struct handoff *handoff) {
+    for (size_t i = 0; i < handoff->n_queues; i++) {
+        struct handed_run *handed;
+        while ((handed = TAILQ_FIRST(&handoff->queues[i].waiting))) {
+            TAILQ_REMOVE(&handoff->queues[i].waiting, handed, link);
+            run_free(handed->run);
+            free_handed(handed);
+        }
+    }
+    if (handoff->queues) {
+        pthread_mutex_destroy(&handoff->lock);
+        free(handoff->queues);
+    }
+}
+
+/* ---- on ingest's thread ---- */
+
+/* With a longer delay the host would have to renew the lease of a run that nobody works on. */
+static bool is_soon(const struct handoff *handoff, const struct inbox_put *put) {
+    return put->due_ms - put->received_ms <= handoff->table->options.lease_ms / 2;
+}
+
+void handoff_reserve(struct handoff *handoff, size_t plugin, const struct inbox_put *put,
+                     struct inbox_put_run *run) {
+    assert(plugin < handoff->n_queues && !run->leased);
+    struct handoff_queue *queue = &handoff->queues[plugin];
+    pthread_mutex_lock(&handoff->lock);
+    if (queue->reserved < queue->room && is_soon(handoff, put) &&
+        put->body_bytes <= HANDOFF_BYTES_MAX - handoff->bytes) {
+        run->leased = true;
+        queue->reserved++;
+        handoff->bytes += put->body_bytes;
+    }
+    pthread_mutex_unlock(&handoff->lock);
+}
+
+static void end_reservation(struct handoff_queue *queue, size_t bytes) {
+    struct handoff *handoff = queue->handoff;
+    pthread_mutex_lock(&handoff->lock);
+    assert(queue->reserved > 0 && handoff->bytes >= bytes);
+    queue->reserved--;
+    handoff->bytes -= bytes;
+    pthread_mutex_unlock(&handoff->lock);
+}
+
+static int fill(struct inbox_run *data, const struct inbox_put *put, struct payload *payload) {
+    data->attempt = 1;
+    data->lease = put->lease;
+    data->received_ms = put->received_ms;
+    data->due_ms = put->due_ms;
+    snprintf(data->guid, sizeof data->guid, "%s", put->guid);
+    snprintf(data->event, sizeof data->event, "%s", put->event);
+    snprintf(data->action, sizeof data->action, "%s", put->action);
+    snprintf(data->installation, sizeof data->installation, "%s", put->installation);
+    data->sender = strdup(put->sender);
+    data->repository = strdup(put->repository);
+    data->payload = payload_ref(payload);
+    data->payload_bytes = payload->bytes;
+    return data->sender && data->repository ? 0 : -1;
+}
+
+static void on_handed(struct mail *mail);
+
+static void hand_over(struct handoff_queue *queue, const struct inbox_put *put, int64_t id,
+                      struct payload *payload) {
+    struct handed_run *handed = payload ? calloc(1, sizeof *handed) : NULL;
+    if (!handed || fill(&handed->data, put, payload) < 0) {
+        /* The run stays leased until the lease expires or the host starts again. */
+        if (handed) {
+            free_handed(handed);
+        }
+        end_reservation(queue, put->body_bytes);
+        return;
+    }
+    handed->data.id = id;
+    handed->queue = queue;
+    handed->bytes = put->body_bytes;
+    handed->routed_ms = put->routed_ms;
+    handed->mail.open = on_handed;
+    mailbox_post(queue->handoff->table->options.mailbox, &handed->mail);
+}
+
+/* dispatch_route() put the plugin's own name into the run, so the pointers are equal. */
+static struct handoff_queue *find_queue(struct handoff *handoff, const char *name) {
+    size_t i = 0;
+    while (i < handoff->n_queues && plugin_name(handoff->queues[i].plugin) != name) {
+        i++;
+    }
+    assert(i < handoff->n_queues);
+    return &handoff->queues[i];
+}
+
+bool handoff_stored(struct handoff *handoff, const struct inbox_put *put, struct buffer *body) {
+    bool any = false, all = true;
+    for (size_t i = 0; i < put->n_runs; i++) {
+        any = any || (put->runs[i].leased && put->runs[i].id);
+        all = all && put->runs[i].leased && put->runs[i].id;
+    }
+    struct payload *payload = any ? payload_take(body, put->body, put->body_bytes) : NULL;
+    for (size_t i = 0; i < put->n_runs; i++) {
+        const struct inbox_put_run *run = &put->runs[i];
+        if (run->leased && run->id) {
+            hand_over(find_queue(handoff, run->plugin), put, run->id, payload);
+        } else if (run->leased) {
+            end_reservation(find_queue(handoff, run->plugin), put->body_bytes);
+        }
+    }
+    payload_unref(payload);
+    return all;
+}
+
+/* ---- on the loop's ---- */
+
+static void on_handed(struct mail *mail) {
+    struct handed_run *handed = CONTAINER_OF(mail, struct handed_run, mail);
+    struct handoff_queue *queue = handed->queue;
+    int64_t wait_ms = handed->data.due_ms - clock_wall_ms();
+    handed->start_at_ms = clock_monotonic_ms() + (wait_ms > 0 ? wait_ms : 0);
+    handed->run = run_new(&queue->plugin->runs, &handed->data);
+    handed->data = (struct inbox_run){0};
+    if (!handed->run) {
+        end_reservation(queue, handed->bytes);
+        free_handed(handed);
+        return;
+    }
+    run_trust(handed->run, handed->routed_ms);
+    TAILQ_INSERT_TAIL(&queue->waiting, handed, link);
+    queue->n_waiting++;
+    pthread_mutex_lock(&queue->handoff->lock);
+    queue->reserved--;
+    pthread_mutex_unlock(&queue->handoff->lock);
+}
+
+static struct run *take_first(struct handoff_queue *queue) {
+    struct handed_run *handed = TAILQ_FIRST(&queue->waiting);
+    struct run *run = handed->run;
+    assert(queue->n_waiting > 0);
+    TAILQ_REMOVE(&queue->waiting, handed, link);
+    queue->n_waiting--;
+    pthread_mutex_lock(&queue->handoff->lock);
+    queue->handoff->bytes -= handed->bytes;
+    pthread_mutex_unlock(&queue->handoff->lock);
+    free_handed(handed);
+    return run;
+}
+
+/* Nothing new starts while a suspect run is due or is tried alone. */
+static bool takes_runs(const struct plugin *plugin) {
+    return plugin_accepts(plugin) && !plugin->suspects_pending && !plugin->runs.isolating;
+}
+
+static bool has_room(const struct handoff_queue *queue, bool claiming) {
+    const struct plugin *plugin = queue->plugin;
+    const struct run_group *group = &plugin->runs;
+    if (group->n_runs == 0) {
+        /* A claim may bring a suspect run, which is to be alone. */
+        return !claiming;
+    }
+    return group->n_runs < plugin->config->concurrency &&
+           TAILQ_FIRST(&queue->waiting)->run->payload_bytes + group->payload_bytes <=
+               plugin_payload_max(plugin);
+}
+
+static void begin(struct handoff_queue *queue, struct run *run, bool takes) {
+    if (run->lease_lost) {
+        /* It never began here, and another handling has it. */
+        run_free(run);
+        return;
+    }
+    run_enter(run);
+    if (takes) {
+        plugin_begin(queue->plugin, run);
+    } else {
+        run_requeue(run, false, "");
+    }
+}
+
+static void tick_queue(struct handoff_queue *queue, int64_t now_ms, bool claiming) {
+    const struct plugin *plugin = queue->plugin;
+    bool takes = takes_runs(plugin);
+    const struct handed_run *first;
+    while ((first = TAILQ_FIRST(&queue->waiting)) &&
+           (!takes || (first->start_at_ms <= now_ms && has_room(queue, claiming)))) {
+        begin(queue, take_first(queue), takes);
+    }
+    uint32_t busy = plugin->runs.n_runs + queue->n_waiting;
+    uint32_t room = 0;
+    if (takes && busy < plugin->config->concurrency) {
+        room = plugin->config->concurrency - busy;
+    }
+    pthread_mutex_lock(&queue->handoff->lock);
+    queue->room = room;
+    pthread_mutex_unlock(&queue->handoff->lock);
+}
+
+void handoff_tick(struct handoff *handoff, int64_t now_ms, bool claiming) {
+    for (size_t i = 0; i < handoff->n_queues; i++) {
+        tick_queue(&handoff->queues[i], now_ms, claiming);
+    }
+}
+
+int64_t handoff_next_ms(const struct handoff *handoff, bool claiming) {
+    int64_t next_ms = INT64_MAX;
+    for (size_t i = 0; i < handoff->n_queues; i++) {
+        const struct handed_run *first = TAILQ_FIRST(&handoff->queues[i].waiting);
+        if (first && has_room(&handoff->queues[i], claiming) && first->start_at_ms < next_ms) {
+            next_ms = first->start_at_ms;
+        }
+    }
+    return next_ms;
+}
+
+bool handoff_idle(struct handoff *handoff) {
+    bool idle = true;
+    pthread_mutex_lock(&handoff->lock);
+    for (size_t i = 0; i < handoff->n_queues; i++) {
+        idle = idle && TAILQ_EMPTY(&handoff->queues[i].waiting) && handoff->queues[i].reserved == 0;
+    }
+    pthread_mutex_unlock(&handoff->lock);
+    return idle;
+}

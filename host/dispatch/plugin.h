@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* One plugin: starts, supervises and restarts its worker, and passes the worker's messages to its
+ * runs and calls.
+ *
+ * When a worker dies with one run in it, that run did it. When several runs were in it, each is a
+ * suspect, and suspects are tried one at a time, which shows the run that crashes the worker. When
+ * a run passes its deadline, the worker is killed: the late run has failed an attempt, and the
+ * other runs are requeued without losing one.
+ *
+ * Only plugin.c writes struct plugin. Threads: the loop's, except plugin_state() and, once the
+ * plugin was loaded, plugin_name() and plugin->description. */
+#ifndef SNEK_DISPATCH_PLUGIN_H
+#define SNEK_DISPATCH_PLUGIN_H
+
+#include "base/loop.h"
+#include "base/throttle.h"
+#include "dispatch/calls.h"
+
+#include <stdatomic.h>
+
+enum plugin_state {
+    PLUGIN_LOADING,
+    PLUGIN_RUNNING,
+    /* Its worker died, and starts again at restart_at_ms. */
+    PLUGIN_WAITING,
+    /* Its worker keeps dying, and starts again much later. */
+    PLUGIN_QUARANTINED,
+    /* It did not load at the host's start: the host cannot start. */
+    PLUGIN_REJECTED,
+};
+
+/* The same for all plugins; borrowed until plugin_finish(). */
+struct plugin_options {
+    struct loop *loop;
+    const char *worker_path;
+    enum log_level log_level;
+    struct broker *broker;
+    const char *api_url;
+    struct run_table *table;
+};
+
+struct plugin {
+    const struct plugin_options *options;
+    const struct config_plugin *config;
+    /* The first worker sent it, and it never changes. NULL until the plugin was loaded. */
+    struct description *description;
+    /* NULL before it was loaded. */
+    struct metrics_plugin *metrics;
+    /* enum plugin_state. */
+    atomic_int state;
+    /* Monotonic. */
+    int64_t load_deadline_ms, restart_at_ms;
+    /* In a row, without a result in between. */
+    unsigned deaths;
+    struct throttle log_lines;
+    /* The present worker's own reason, before it died; NULL none. */
+    char *rejection;
+    /* Suspect runs are due: nothing new starts until the plugin is idle, then one of them alone. A
+     * new worker assumes it until a claim knows. */
+    bool suspects_pending;
+    struct run_group runs;
+    struct call_group calls;
+};
+
+void plugin_init(struct plugin *plugin, const struct plugin_options *options,
+                 const struct config_plugin *config);
+void plugin_finish(struct plugin *plugin);
+
+int plugin_start(struct plugin *plugin, struct error *err);
+/* Does what is due: deadlines, restarts, withheld lines of the log. */
+void plugin_tick(struct plugin *plugin, int64_t now_ms);
+/* When something is due; INT64_MAX: nothing is. Monotonic. */
+int64_t plugin_next_ms(const struct plugin *plugin, int64_t now_ms);
+
+enum plugin_state plugin_state(const struct plugin *plugin);
+const char *plugin_state_name(enum plugin_state state);
+const char *plugin_name(const struct plugin *plugin);
+/* Bytes of the payloads that may be in its worker at once. */
+uint64_t plugin_payload_max(const struct plugin *plugin);
+/* True when the plugin may take new runs, apart from its free slots. */
+bool plugin_accepts(const struct plugin *plugin);
+
+/* A claim has found out. */
+void plugin_set_suspects_pending(struct plugin *plugin, bool pending);
+/* Starts a run that has entered the plugin's group. */
+void plugin_begin(struct plugin *plugin, struct run *run);
+/* No more frames to the worker: it ends when no handler runs. */
+void plugin_close_worker(struct plugin *plugin);
+
+#endif

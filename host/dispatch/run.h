@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A run in this host's memory: how it begins and ends. Each end is one completion in the inbox and
+ * one line in the log.
+ *
+ *   run_new --> run_enter --> run_send --> (result · failure · requeue) --> completion --> freed
+ *
+ * Only run.c writes these structs; other files read them and call the functions below. Threads: the
+ * loop's. */
+#ifndef SNEK_DISPATCH_RUN_H
+#define SNEK_DISPATCH_RUN_H
+
+#include "base/list.h"
+#include "base/log.h"
+#include "broker/broker.h"
+#include "config/config.h"
+#include "dispatch/journal.h"
+#include "inbox/deliveries.h"
+#include "metrics/metrics.h"
+#include "worker_process/worker_process.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* So many crashes of a run alone make it dead. */
+#define RUN_CRASHES_MAX 3
+/* A completion that the store could not take is repeated after this. */
+#define RUN_FINISH_RETRY_MS 1000
+#define RUN_STALE_TEXT "another host has taken this run over"
+
+struct run;
+TAILQ_HEAD(run_list, run);
+
+/* In this order only. */
+enum run_phase {
+    RUN_PHASE_SERVING,
+    RUN_PHASE_DRAINING,
+    /* Nothing more is asked of GitHub. */
+    RUN_PHASE_CLOSING,
+    /* The inbox and the broker are gone. */
+    RUN_PHASE_CLOSED,
+};
+
+struct run_table_options {
+    struct inbox *inbox;
+    struct mailbox *mailbox;
+    /* This host's lease in the inbox. */
+    int64_t lease;
+    int64_t lease_ms, max_attempts;
+    /* A plugin can take a run again. */
+    void (*on_slot_free)(void *context);
+    /* A run is due then (wall). */
+    void (*on_queued)(void *context, int64_t due_ms);
+    void *context;
+};
+
+/* All runs of this host. */
+struct run_table {
+    struct run_table_options options;
+    enum run_phase phase;
+    /* Every run in memory, in whichever list it is. */
+    struct run_list all;
+    /* Runs that have ended, whose completion waits for their effects or for the store. */
+    struct run_list ended;
+    /* Completions that are with the inbox. */
+    unsigned n_submitted;
+    /* The sum over all runs; see run_hold(). */
+    unsigned n_holds;
+    uint64_t last_handle, last_generation;
+};
+
+/* The runs of one plugin, and its worker as they need it. */
+struct run_group {
+    struct run_table *table;
+    const struct config_plugin *config;
+    /* NULL until the plugin was loaded. */
+    const struct description *description;
+    struct metrics_plugin *metrics;
+    /* NULL while there is no worker. */
+    struct worker_process *worker_process;
+    /* The worker's number; 0 while there is none. A response to an earlier worker is dropped. */
+    uint64_t generation;
+    struct run_list runs;
+    uint32_t n_runs;
+    uint64_t payload_bytes;
+    /* A suspect run is being tried alone. */
+    bool isolating;
+};
+
+struct run {
+    /* In its group's list, or the table's of ended runs. */
+    TAILQ_ENTRY(run) link;
+    TAILQ_ENTRY(run) link_all;
+    struct run_group *group;
+    struct inbox_run data;
+    /* In frames. */
+    uint64_t handle;
+    /* Counted in the group's. */
+    size_t payload_bytes;
+    bool entered;
+    /* The worker has it: a crash may be its doing. */
+    bool sent;
+    /* It is past its deadline. */
+    bool late;
+    /* Another host took this run when its lease expired, or the inbox gave it to this host anew
+     * (discarded by hand, then retried). The rest of this handling has no effect. */
+    bool lease_lost;
+    /* Monotonic: until then nobody else can have taken it. */
+    int64_t trusted_until_ms;
+    /* The app is not installed there any more: a failure is final. */
+    bool installation_gone;
+    /* The installation did not grant a permission: a failure parks the run. */
+    bool not_granted;
+    /* The broker deferred it: it comes back at not_before_ms (wall), whatever its result is. */
+    bool deferred;
+    int64_t not_before_ms;
+    struct error deferred_reason;
+    /* Monotonic; no deadline before it is sent. Waits for rate limits move it. */
+    int64_t started_ms, deadline_ms;
+    struct journal journal;
+    /* Calls that write into the journal. */
+    unsigned n_holds;
+    /* It has left its group; its completion is next. */
+    bool ended;
+    int64_t took_ms;
+    struct inbox_finish finish;
+    char *reason;
+    int64_t finish_at_ms;
+};
+
+/* ---- the table and the groups ---- */
+
+void run_table_init(struct run_table *table, const struct run_table_options *options);
+void run_table_set_phase(struct run_table *table, enum run_phase phase);
+/* Submits the completions that are due. */
+void run_table_tick(struct run_table *table, int64_t now_ms);
+/* When a completion is due; INT64_MAX: none is. Monotonic. */
+int64_t run_table_next_ms(const struct run_table *table);
+/* True when no completion is under way or waits. */
+bool run_table_idle(const struct run_table *table);
+/* A number for a new worker. */
+uint64_t run_table_next_generation(struct run_table *table);
+/* Frees the runs that have ended. */
+void run_table_finish(struct run_table *table);
+
+void run_group_init(struct run_group *group, struct run_table *table,
+                    const struct config_plugin *config);
+void run_group_set_description(struct run_group *group, const struct description *description,
+                               struct metrics_plugin *metrics);
+/* NULL and 0: the worker is gone. */
+void run_group_set_worker(struct run_group *group, struct worker_process *worker_process,
+                          uint64_t generation);
+/* The plugin's name; before it was loaded, its path as the configuration has it. */
+const char *run_group_name(const struct run_group *group);
+struct run *run_group_find(const struct run_group *group, uint64_t handle);
+/* Tells the handlers of all runs in the worker that the host stops. */
+void run_group_cancel(struct run_group *group);
+/* Gives all runs back to the inbox. */
+void run_group_requeue(struct run_group *group, const char *reason);
+/* Frees the runs in the group. */
+void run_group_finish(struct run_group *group);
+
+/* ---- a run ---- */
+
+/* Takes `data` over, also on failure. NULL when memory is short: the inbox gives the run out again
+ * when its lease has expired. */
+struct run *run_new(struct run_group *group, struct inbox_run *data);
+void run_free(struct run *run);
+
+/* Joins its group. Earlier handlings of the same run lose their lease. */
+void run_enter(struct run *run);
+/* Ends a run whose host died in each of its last attempts. True when it did: the run is gone. */
+bool run_fail_if_exhausted(struct run *run);
+/* Gives it to the worker. Ends it when its body is damaged. */
+void run_send(struct run *run, bool from_self);
+
+/* Nobody else can have taken it for the lease's length from `asked_ms` (monotonic). */
+void run_trust(struct run *run, int64_t asked_ms);
+/* Another host or another handling has it. */
+void run_set_lease_lost(struct run *run);
+void run_set_late(struct run *run);
+/* Records what a response of the broker says about the run. */
+void run_note_response(struct run *run, const struct broker_request *request);
+
+/* While a run is held, its completion waits. So no retry begins while an effect of the attempt
+ * before it is still under way. */
+void run_hold(struct run *run);
+void run_release(struct run *run);
+
+/* The ends. The run has left its group afterwards, and the caller must not touch it. */
+void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_text reason);
+void run_failed(struct run *run, const char *reason, bool suspect, int64_t crashes);
+void run_requeue(struct run *run, bool suspect, const char *reason);
+void run_requeue_at(struct run *run, int64_t due_ms, const char *reason);
+void run_dead(struct run *run, int64_t crashes, const char *reason);
+
+/* ---- the log ---- */
+
+#define RUN_LOG_FIELDS_MAX 10
+
+/* Logs an event of a run: its delivery, plugin, installation and attempt, then the given fields. */
+void run_log_fields(const struct run *run, enum log_level level, const char *message,
+                    const struct log_field *fields);
+#define run_log(run, level, message, ...)                                                          \
+    run_log_fields((run), (level), (message),                                                      \
+                   (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
+
+#endif

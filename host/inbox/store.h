@@ -19,7 +19,8 @@
 
 /* Of an UPDATE of runs whose host died, in every store's SQL (the right sides are of before). From
  * the second death in a row on it may be the run's doing: a suspect, which is tried alone; what
- * dies then counts as its crash. Dispatch ends a run that has too many, see run_fail_if_exhausted(). */
+ * dies then counts as its crash. Dispatch ends a run that has too many, see
+ * run_fail_if_exhausted(). */
 #define STORE_SET_HOST_DIED                                                                        \
     "crashes = crashes + CASE WHEN suspect THEN 1 ELSE 0 END,"                                     \
     " suspect = (suspect OR label = 'host_died'), label = 'host_died',"                            \

@@ -12,7 +12,8 @@
 #include <string.h>
 
 static const void *host_service(const struct snek_host *host, const char *name, uint32_t revision) {
-    (void)host; /* all hosts of this process have the same services */
+    /* All hosts of this process have the same services. */
+    (void)host;
     static const struct {
         const char *name;
         uint32_t revision;
@@ -59,7 +60,8 @@ static int32_t host_cancelled(struct snek_run *shown) {
 }
 
 static int64_t host_now_ms(const struct snek_host *host) {
-    (void)host; /* every host has the same clock */
+    /* Every host has the same clock. */
+    (void)host;
     return clock_wall_ms();
 }
 

@@ -130,7 +130,7 @@ static int32_t expand_one(struct run *run, const struct snek_request *request, c
                   : expand_simple(run, request, name, bytes, url);
 }
 
-/* What is expanded may not climb: clients take "/a/../b" for "/b". */
+/* Expanded segments may not be "." or "..": clients take "/a/../b" for "/b". */
 static int32_t check_segments(struct run *run, const char *url) {
     const char *end = url + strcspn(url, "?#");
     for (const char *at = url; at < end;) {

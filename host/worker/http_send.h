@@ -5,8 +5,8 @@
 
 #include "worker/http_call.h"
 
-/* As the github service's send(): 0, or a negative enum snek_error with a reason left. `response`
- * may be NULL. */
+/* Works like the github service's send(): 0, or a negative enum snek_error with a reason left.
+ * `response` may be NULL. */
 int32_t http_send(struct run *run, const struct http_call *call, struct snek_response **response);
 
 #endif

@@ -90,7 +90,8 @@ static bool call_handler(struct run *run, snek_handler handler, struct outcome *
     *reason = (struct reason){0};
     int32_t result = checked_result(run, handler(run_shown(run)));
     if (reason->of_call && result >= 0) {
-        reason->text[0] = '\0'; /* a call failed, and the handler went on without it */
+        /* A call failed, and the handler went on without it. */
+        reason->text[0] = '\0';
     }
     bool goes_on = result == SNEK_DONE || result == SNEK_SKIPPED;
     if (!outcome->called || !goes_on || result == SNEK_DONE || outcome->result == SNEK_SKIPPED) {
@@ -165,7 +166,8 @@ static bool call_command(struct run *run, const struct comment_target *target, c
     const struct snek_command *command =
         count > 0 ? find_command(worker_plugin(worker), words[0]) : NULL;
     if (!command) {
-        return true; /* silently: the lines of a traceback start with a slash too */
+        /* Silently, because the lines of a traceback start with a slash too. */
+        return true;
     }
     if (!may_use(run, target, command)) {
         char text[FRAME_NAME_MAX + 100];

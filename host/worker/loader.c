@@ -40,7 +40,8 @@ int loader_check_file(const char *path, struct error *err) {
     }
     while (check_writers(at, &info, err) == 0) {
         if (at[1] == '\0') {
-            return 0; /* the root was the last */
+            /* The root was the last. */
+            return 0;
         }
         char *slash = strrchr(at, '/');
         slash[slash == at] = '\0';

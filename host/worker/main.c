@@ -58,7 +58,8 @@ static _Noreturn void reject(struct worker *worker, const char *why) {
     frame_begin(&writer, &buffer, FRAME_REJECTED, 0, 0);
     frame_put_text(&writer, sentence);
     if (frame_end(&writer) == 0) {
-        (void)wire_send(worker_wire(worker), &buffer, NULL, 0); /* the process ends either way */
+        /* The process ends either way. */
+        (void)wire_send(worker_wire(worker), &buffer, NULL, 0);
     }
     _exit(0);
 }
@@ -173,7 +174,8 @@ static _Noreturn void end(struct worker *worker, struct run_pool *pool) {
     if (run_pool_drained(pool) && plugin->destroy) {
         plugin->destroy(*worker_state(worker));
     }
-    _exit(0); /* not exit(): the plugin's exit handlers and destructors do not run */
+    /* Not exit(): the plugin's exit handlers and destructors do not run. */
+    _exit(0);
 }
 
 int main(void) {

@@ -150,7 +150,8 @@ static int add_line(struct work *work, struct span text) {
         size_t space = white_space(text);
         if (space == 0) {
             line[bytes++] = *text.text;
-        } else if (line[bytes - 1] != ' ') { /* never the first: the text is trimmed */
+            /* Never the first: the text is trimmed. */
+        } else if (line[bytes - 1] != ' ') {
             line[bytes++] = ' ';
         }
         text = skip(text, space > 0 ? space : 1);

@@ -14,7 +14,8 @@
 
 #include <stddef.h>
 
-/* GitHub's limit for a comment. Of a longer text, the whole lines within it are read. */
+/* GitHub's limit for a comment. The module reads the whole lines within the first part of a longer
+ * text. */
 #define MARKDOWN_CHARACTERS_MAX ((size_t)65536)
 #define MARKDOWN_BYTES_MAX (4 * MARKDOWN_CHARACTERS_MAX)
 #define MARKDOWN_MEMORY_MAX ((size_t)32 * 1024 * 1024)

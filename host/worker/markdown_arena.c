@@ -96,7 +96,8 @@ static void *arena_realloc(void *old, size_t bytes) {
 }
 
 static void arena_free(void *memory) {
-    (void)memory; /* markdown_arena_run() frees everything at its end */
+    /* markdown_arena_run() frees everything at its end. */
+    (void)memory;
 }
 
 struct cmark_mem *markdown_arena_memory(void) {

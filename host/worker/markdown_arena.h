@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The memory of cmark-gfm: one arena, bounded in bytes and in processor time. cmark-gfm calls
- * abort() when its allocator fails, so this allocator leaves the library by longjmp() instead. That
+ * abort() when its allocator fails, so this allocator leaves the library by longjmp() instead. It
  * leaks nothing, because all memory of the library is in the arena.
  *
  * The arena is global, because cmark-gfm's allocator has no context. The caller must hold a lock

@@ -21,9 +21,9 @@ struct snek_pages {
     struct http_call call;
     /* The memory of the call's media type and repository. */
     char *owned;
-    /* Of GraphQL; else NULL. */
+    /* For GraphQL; else NULL. */
     char *path, *cursor;
-    /* Of GraphQL: the bytes of the body's constant part, behind which the cursor goes. */
+    /* For GraphQL: the bytes of the body's constant part, behind which the cursor goes. */
     size_t open_bytes;
     /* Pages that were requested. */
     unsigned count;
@@ -304,7 +304,8 @@ static int32_t turn_page(struct snek_pages *pages) {
     if (result < 0 || pages->ended) {
         return result;
     }
-    response_free(pages->page); /* first: at most one page is held */
+    /* First: at most one page is held. */
+    response_free(pages->page);
     pages->page = NULL;
     pages->item = NULL;
     pages->count++;
@@ -319,7 +320,8 @@ int32_t pagination_next(struct snek_pages *pages) {
     while (!next_in_page(pages)) {
         int32_t result = pages->ended ? 0 : turn_page(pages);
         if (result < 0) {
-            pages->ended = true; /* a further call finds no item */
+            /* A further call finds no item. */
+            pages->ended = true;
             return result;
         }
         if (pages->ended) {

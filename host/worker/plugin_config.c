@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_SHOWN_MAX 100 /* bytes of a key that a sentence shows */
+/* Bytes of a key that a sentence shows. */
+#define KEY_SHOWN_MAX 100
 
 struct found_value {
     TAILQ_ENTRY(found_value) entry;
@@ -135,7 +136,8 @@ int plugin_config_allow(const struct plugin_config *config, const char *const *k
                         uint32_t keys_count, struct error *err) {
     struct json_reader reader;
     json_init(&reader, config->json, config->bytes);
-    json_next(&reader); /* the brace: the whole is an object */
+    /* The brace: the whole is an object. */
+    json_next(&reader);
     while (json_next(&reader) == JSON_KEY) {
         if (!is_among(&reader, keys, keys_count)) {
             AUTO_FREE char *key = malloc(reader.text_bytes + 1);

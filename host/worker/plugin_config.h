@@ -18,8 +18,8 @@ struct plugin_config *plugin_config_new(const char *json, size_t bytes, bool *ma
 
 bool plugin_config_is_empty(const struct plugin_config *config);
 
-/* As the config service's find(). Each value is copied once, however often it is found, and stays
- * until the process ends. Any thread. */
+/* Works like the config service's find(). Each value is copied once, however often it is found, and
+ * stays until the process ends. Any thread. */
 uint32_t plugin_config_find(struct plugin_config *config, const char *path,
                             struct snek_value *value);
 

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RESPONSE_TEXTS_MAX (32u << 20) /* bytes that find() hands out of one response */
+/* Bytes that find() hands out of one response. */
+#define RESPONSE_TEXTS_MAX (32u << 20)
 
 struct snek_response {
     struct run_resource resource;

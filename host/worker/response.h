@@ -20,7 +20,8 @@ struct snek_text response_body(const struct snek_response *response);
 struct snek_text response_header(struct snek_response *response, const char *name);
 uint32_t response_find(struct snek_response *response, const char *path, struct snek_value *value);
 
-/* As response_find(), in `json`, a part of the body. The texts live as long as the response. */
+/* Works like response_find(), in `json`, a part of the body. The texts live as long as the
+ * response. */
 uint32_t response_find_in(struct snek_response *response, const char *json, size_t bytes,
                           const char *path, struct snek_value *value);
 

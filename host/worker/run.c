@@ -17,7 +17,7 @@
 
 /* The most that the handlers of one run are handed: bytes. */
 #define RUN_TEXTS_MAX (64u << 20)
-/* As the inbox's limit: bytes. */
+/* Equal to the inbox's limit: bytes. */
 #define RUN_GUID_MAX 128
 
 TAILQ_HEAD(run_resources, run_resource);
@@ -68,7 +68,8 @@ static int parse(struct run *run, size_t body_bytes) {
     run->delivery = read_name(run, &reader, RUN_GUID_MAX);
     run->installation = read_name(run, &reader, FRAME_NAME_MAX);
     run->attempt = (int64_t)frame_get_number(&reader);
-    frame_get_number(&reader); /* the time of arrival, which no slot shows yet */
+    /* The time of arrival, which no slot shows yet. */
+    frame_get_number(&reader);
     uint64_t from_self = frame_get_number(&reader);
     struct frame_text payload = frame_get_text(&reader, FRAME_TO_WORKER_MAX);
     run->from_self = from_self == 1;

@@ -48,7 +48,7 @@ int64_t run_attempt(const struct run *run);
 bool run_is_from_self(const struct run *run);
 
 struct snek_text run_payload(const struct run *run);
-/* As the event service's find(); texts live as long as the run. */
+/* Works like the event service's find(); texts live as long as the run. */
 uint32_t run_find(struct run *run, const char *path, struct snek_value *value);
 struct arena *run_arena(struct run *run);
 

@@ -41,7 +41,8 @@ int sandbox_enter(enum frame_sandbox wanted, uint64_t memory_mib, enum frame_san
     if (wanted != FRAME_SANDBOX_OFF && limit(RLIMIT_CORE, 0, "core files", err) < 0) {
         return -1;
     }
-#ifndef SNEK_SANITIZED /* a sanitizer's shadow memory is far larger than any limit */
+/* A sanitizer's shadow memory is far larger than any limit. */
+#ifndef SNEK_SANITIZED
     if (limit(RLIMIT_DATA, (rlim_t)memory_mib << 20, "memory", err) < 0) {
         return -1;
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The smallest plugin: it replies to the command /hello. */
 #include <snekomatic/snekomatic.h>
 
 static int32_t hello(struct snek_run *run) {

@@ -5,7 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define WELCOMED "welcomed" /* the set: "occasion repository-id user-id" */
+/* The set: "occasion repository-id user-id". */
+#define WELCOMED "welcomed"
 #define OPENED "/repos/{owner}/{name}/issues?creator={user}&state=all&direction=asc&per_page=100"
 
 enum occasion { ISSUE, PULL_REQUEST, MERGE, OCCASIONS };
@@ -22,7 +23,7 @@ struct own {
     const char *merged_at;
 };
 
-/* Did the n-th of what the person opened come before, on the same occasion? */
+/* Is the n-th item that the person opened an earlier one of the same occasion? */
 static int is_earlier(struct snek_run *run, struct snek_response *opened, uint32_t n,
                       enum occasion occasion, const struct own *own) {
     char path[SNEK_PATH_MAX];
@@ -37,7 +38,8 @@ static int is_earlier(struct snek_run *run, struct snek_response *opened, uint32
     return is_pull == (occasion == PULL_REQUEST) && number < own->number;
 }
 
-/* 1, 0 or negative: is this the person's first? The record cannot say, for it began with us. */
+/* 1, 0 or negative: is this the person's first? The plugin's own record begins with its first run,
+ * so GitHub must say. */
 static int32_t is_first(struct snek_run *run, enum occasion occasion, const char *user,
                         const struct own *own) {
     const struct snek_parameter parameters[] = {
@@ -81,13 +83,16 @@ static int32_t welcome(struct snek_run *run, enum occasion occasion, const char 
     if (welcomed < 0 || first < 0) {
         return welcomed < 0 ? welcomed : first;
     }
-    /* Recorded before it is said: of two at the same time, and of two attempts, one adds. */
+    /* The record is made before the comment: when two runs or two attempts compete, only one adds.
+     */
     int32_t added = first ? snek_set_add(run, SNEK_SCOPE_PLUGIN, WELCOMED, entry) : 0;
     if (added < 0) {
         return added;
     }
-    return added ? greet(run, texts[occasion], user)
-                 : snek_skip(run, first || welcomed ? "welcomed before" : "not their first");
+    if (added) {
+        return greet(run, texts[occasion], user);
+    }
+    return snek_skip(run, first || welcomed ? "welcomed before" : "not their first");
 }
 
 static int32_t on_issue(struct snek_run *run) {
@@ -118,7 +123,7 @@ static int32_t create(const struct snek_host *host, void **state) {
 static const struct snek_permission permissions[] = {{"issues", "write"},
                                                      {"pull_requests", "write"}};
 
-/* People only, and not those who are at home here. */
+/* People only, and no members, owners or collaborators. */
 #define NEWCOMER(object)                                                                           \
     {object ".user.type", SNEK_IS, 0, {"User"}}, {                                                 \
         object ".author_association", SNEK_IN, 0, {                                                \

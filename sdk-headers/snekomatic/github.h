@@ -119,7 +119,7 @@ struct snek_request {
     const char *repository;
 };
 
-/* A GraphQL query or mutation. Borrowed as struct snek_request is. */
+/* A GraphQL query or mutation. Borrowed like struct snek_request. */
 struct snek_graphql {
     /* The size of this struct in the plugin. */
     uint32_t bytes;
@@ -168,8 +168,8 @@ struct snek_github_service {
      * `data` is NULL when there is no such header. Never blocks. */
     struct snek_text (*header)(struct snek_response *response, const char *name);
 
-    /* As the event service's find(), in the JSON of the body. Texts are borrowed until the response
-     * is freed. Never blocks. */
+    /* Works like the event service's find(), in the JSON of the body. Texts are borrowed until the
+     * response is freed. Never blocks. */
     uint32_t (*find)(struct snek_response *response, const char *path, struct snek_value *value);
 
     /* Sends a GraphQL document to the API's GraphQL URL, as send() does. A response with errors is
@@ -197,8 +197,8 @@ struct snek_github_service {
      * item is on another page, which `Link: rel="next"` names. One page is in memory at a time. */
     int32_t (*next)(struct snek_pages *pages);
 
-    /* As find(), in the present item; the empty path is the item itself. Texts are borrowed until
-     * next() moves to another page. Never blocks. */
+    /* Works like find(), in the present item; the empty path is the item itself. Texts are borrowed
+     * until next() moves to another page. Never blocks. */
     uint32_t (*item)(struct snek_pages *pages, const char *path, struct snek_value *value);
 
     /* The page of the present item, borrowed until next() moves to another page. NULL before the

@@ -2,7 +2,8 @@
 /* A good plugin but for one thing, which the build says: each is rejected with its own sentence. */
 #include <snekomatic/snekomatic.h>
 
-#define TWO_LINES "a\nb" /* Meson has no way to say this */
+/* Meson has no way to say this. */
+#define TWO_LINES "a\nb"
 
 #ifndef BAD_MAGIC
 #define BAD_MAGIC SNEK_ABI_MAGIC

@@ -119,9 +119,14 @@ static int32_t send_graphql(struct snek_run *run, uint32_t step) {
 static int32_t client(struct snek_run *run) {
     char path[SNEK_PATH_MAX];
     for (uint32_t step = 0; snek_exists(run, in_step(path, step, "")); step++) {
-        int32_t code = text(run, step, "list")      ? send_list(run, step)
-                       : text(run, step, "graphql") ? send_graphql(run, step)
-                                                    : send_request(run, step);
+        int32_t code;
+        if (text(run, step, "list")) {
+            code = send_list(run, step);
+        } else if (text(run, step, "graphql")) {
+            code = send_graphql(run, step);
+        } else {
+            code = send_request(run, step);
+        }
         if (code < 0 && !snek_true(run, in_step(path, step, "go_on"))) {
             return code;
         }

@@ -33,7 +33,7 @@ static int32_t react(struct snek_run *run, uint32_t flags) {
     return snek_github(run)->send(run, &request, NULL);
 }
 
-/* As plugins do: look, remember, act; who is remembered is left alone. */
+/* Looks, remembers and acts, like many plugins; does nothing for a person who is remembered. */
 static int32_t welcome(struct snek_run *run) {
     const char *who = snek_string(run, "member");
     int32_t known = snek_set_has(run, SNEK_SCOPE_PLUGIN, "welcomed", who);
@@ -54,7 +54,7 @@ static int32_t welcome(struct snek_run *run) {
     return comment(run);
 }
 
-/* What it does hangs on what it read. */
+/* Its effect depends on the response that it read. */
 static int32_t quote_title(struct snek_run *run) {
     struct snek_response *issue;
     int32_t result = snek_get(run, "/repos/sneks-united/terrarium/issues/12", &issue);
@@ -81,7 +81,8 @@ static int32_t effects(struct snek_run *run) {
         int32_t result = comment(run);
         return result < 0 ? result : comment(run);
     }
-    if (strcmp(what, "comment_again") == 0) { /* does not let the host try again */
+    /* Repeats the request itself, without a retry by the host. */
+    if (strcmp(what, "comment_again") == 0) {
         int32_t result = comment(run);
         return result < 0 ? comment(run) : result;
     }
@@ -90,9 +91,10 @@ static int32_t effects(struct snek_run *run) {
         snprintf(text, sizeof text, "attempt %lld", (long long)snek_event(run)->attempt(run));
         const struct snek_field field = snek_field_text("body", text);
         int32_t result = snek_post(run, COMMENTS, &field, 1);
-        return result < 0                          ? result
-               : snek_event(run)->attempt(run) > 1 ? SNEK_DONE
-                                                   : snek_retry_after(run, 0, "again");
+        if (result < 0) {
+            return result;
+        }
+        return snek_event(run)->attempt(run) > 1 ? SNEK_DONE : snek_retry_after(run, 0, "again");
     }
     if (strcmp(what, "delete") == 0) {
         return member(run, "DELETE");

@@ -31,7 +31,10 @@ static int32_t toggle(struct snek_run *run) {
     if (added == 0) {
         added = snek_set_remove(run, SNEK_SCOPE_PLUGIN, "toggle", "it") - 1;
     }
-    return added < 0 ? added : snek_reply(run, added ? "on" : "off");
+    if (added < 0) {
+        return added;
+    }
+    return snek_reply(run, added ? "on" : "off");
 }
 
 static int32_t show(struct snek_run *run) {

@@ -74,27 +74,14 @@ static const char *or_null(struct snek_run *run, const char *path) {
     return text && strcmp(text, "NULL") == 0 ? NULL : text;
 }
 
-static int32_t do_send(struct snek_run *run) {
-    struct snek_parameter parameters[2] = {{or_null(run, "p[0].name"), or_null(run, "p[0].value")},
-                                           {or_null(run, "p[1].name"), or_null(run, "p[1].value")}};
-    struct snek_field fields[4];
-    struct snek_request request;
-    struct snek_response *response = NULL;
-    const struct snek_github_service *github = snek_github(run);
+static uint32_t read_fields(struct snek_run *run, struct snek_field fields[4]) {
+    uint32_t count = 0;
     char name[64];
-    memset(&request, 0, sizeof request);
-    memset(fields, 0, sizeof fields);
-    request.bytes = (uint32_t)snek_integer(run, "bytes", (int64_t)sizeof request);
-    request.flags = (uint32_t)snek_integer(run, "flags", 0);
-    request.method = or_null(run, "method");
-    request.url = or_null(run, "url");
-    request.parameters = parameters;
-    request.parameters_count = snek_exists(run, "p[0]") + snek_exists(run, "p[1]");
+    memset(fields, 0, 4 * sizeof *fields);
     for (uint32_t i = 0; i < 4; i++) {
         snprintf(name, sizeof name, "f[%u]", i);
         if (snek_exists(run, name)) {
-            request.fields = fields;
-            request.fields_count++;
+            count++;
             snprintf(name, sizeof name, "f[%u].name", i);
             fields[i].name = or_null(run, name);
             snprintf(name, sizeof name, "f[%u].text", i);
@@ -105,6 +92,25 @@ static int32_t do_send(struct snek_run *run) {
             fields[i].kind = (uint32_t)snek_integer(run, name, 0);
         }
     }
+    return count;
+}
+
+static int32_t do_send(struct snek_run *run) {
+    struct snek_parameter parameters[2] = {{or_null(run, "p[0].name"), or_null(run, "p[0].value")},
+                                           {or_null(run, "p[1].name"), or_null(run, "p[1].value")}};
+    struct snek_field fields[4];
+    struct snek_request request;
+    struct snek_response *response = NULL;
+    const struct snek_github_service *github = snek_github(run);
+    memset(&request, 0, sizeof request);
+    request.bytes = (uint32_t)snek_integer(run, "bytes", (int64_t)sizeof request);
+    request.flags = (uint32_t)snek_integer(run, "flags", 0);
+    request.method = or_null(run, "method");
+    request.url = or_null(run, "url");
+    request.parameters = parameters;
+    request.parameters_count = snek_exists(run, "p[0]") + snek_exists(run, "p[1]");
+    request.fields_count = read_fields(run, fields);
+    request.fields = request.fields_count > 0 ? fields : NULL;
     if (snek_exists(run, "body")) {
         struct snek_value body;
         (void)snek_event(run)->find(run, "body", &body);
@@ -329,7 +335,8 @@ static int32_t do_loop(struct snek_run *run) {
 
 static int32_t do_eat(struct snek_run *run) {
     size_t bytes = (size_t)snek_integer(run, "n", 0);
-    char *volatile memory = malloc(bytes); /* volatile: or the compiler makes do without */
+    /* Volatile: or the compiler makes do without. */
+    char *volatile memory = malloc(bytes);
     if (memory) {
         memset(memory, 1, bytes);
     }

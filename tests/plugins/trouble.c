@@ -126,7 +126,8 @@ static int32_t trouble(struct snek_run *run) {
         sleep_ms(ms);
     }
     if (strcmp(what, "segfault") == 0) {
-        (void)signal(SIGSEGV, SIG_DFL); /* a sanitizer would make an exit of it */
+        /* A sanitizer would make an exit of it. */
+        (void)signal(SIGSEGV, SIG_DFL);
         (void)raise(SIGSEGV);
     } else if (strcmp(what, "chatter") == 0) {
         for (int64_t n = snek_integer(run, "lines", 0); n > 0; n--) {

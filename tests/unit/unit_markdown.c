@@ -15,7 +15,8 @@
 struct example {
     const char *what;
     const char *text;
-    const char *commands; /* each with a newline after it */
+    /* Each with a newline after it. */
+    const char *commands;
 };
 
 static void check_examples(const struct example *examples, size_t count) {
@@ -37,68 +38,68 @@ static void check_examples(const struct example *examples, size_t count) {
 
 #define CHECK(examples) check_examples(examples, sizeof(examples) / sizeof *(examples))
 
+static const struct example plain_lines[] = {
+    {"one", "/ping", "/ping\n"},
+    {"with its newline", "/ping\n", "/ping\n"},
+    {"with words", "/merge now please", "/merge now please\n"},
+    {"several", "/a\n/b\n\n/c", "/a\n/b\n/c\n"},
+    {"twice the same", "/a\n/a\n", "/a\n/a\n"},
+    {"CRLF", "Hi\r\n/a 1\r\n\r\n/b 2\r\n", "/a 1\n/b 2\n"},
+    {"CR", "/a\r/b\r", "/a\n/b\n"},
+    {"between other lines of the paragraph", "Dear bot,\n/ping\nthank you", "/ping\n"},
+    {"a user", "/cc @octocat", "/cc @octocat\n"},
+    {"an issue", "/close #12", "/close #12\n"},
+    {"a word with underscores", "/test foo_bar_baz", "/test foo_bar_baz\n"},
+    {"a lone star", "/run * now", "/run * now\n"},
+    {"a star at a word", "/run *now", "/run *now\n"},
+    {"a lone backtick", "/run ` now", "/run ` now\n"},
+    {"a lone tilde and underscore", "/run ~ _ now", "/run ~ _ now\n"},
+    {"unmatched brackets", "/run [a ] (b) !x (", "/run [a ] (b) !x (\n"},
+    {"a bracket that refers to nothing", "/run [a][b]", "/run [a][b]\n"},
+    {"a task box in a paragraph", "/run [x] it", "/run [x] it\n"},
+    {"a lone less-than", "/run a < b > c", "/run a < b > c\n"},
+    {"an ampersand that is no entity", "/run AT&T & you &nothing;", "/run AT&T & you &nothing;\n"},
+    {"a backslash that escapes nothing", "/run C:\\dir \\ \\d", "/run C:\\dir \\ \\d\n"},
+    {"a scheme without its slashes", "/run note: mailto", "/run note: mailto\n"},
+    {"a smart quote's cause", "/run \"it's\" -- ...", "/run \"it's\" -- ...\n"},
+    {"a pipe without a table", "/run a | b", "/run a | b\n"},
+    {"a number sign without a heading", "/run # 1", "/run # 1\n"},
+    {"not ASCII", "/run sn\xC3\xA5ke \xF0\x9F\x90\x8D", "/run sn\xC3\xA5ke \xF0\x9F\x90\x8D\n"},
+    {"in details after a blank line", "<details>\n<summary>x</summary>\n\n/ping\n\n</details>\n",
+     "/ping\n"},
+    {"three spaces before", "   /ping", "/ping\n"},
+    {"spaces after", "/ping  \t ", "/ping\n"},
+    {"more spaces before a later line of the paragraph", "x\n        /ping", "/ping\n"},
+    {"a space that is not ASCII around", "\xC2\xA0/ping\xE3\x80\x80", "/ping\n"},
+    {"white space within is one space",
+     "/a  b\t\xC2\xA0\xE2\x80\x83"
+     "c",
+     "/a b c\n"},
+    {"a byte order mark before", "\xEF\xBB\xBF/ping", "/ping\n"},
+    {"before a hard break of spaces", "/a  \n/b", "/a\n/b\n"},
+    {"before a hard break of a backslash", "/a\\\n/b 1 \\\n/c", "/a\n/b 1\n/c\n"},
+    {"a backslash at the very end is none", "/a\\", "/a\\\n"},
+    {"before and after a heading", "/a\n# h\n/b", "/a\n/b\n"},
+    {"before and after a rule", "/a\n***\n/b\n", "/a\n/b\n"},
+    {"before a list", "/a\n- x\n", "/a\n"},
+    {"after a list and a blank line", "- x\n\n/a", "/a\n"},
+    {"before a quote", "/a\n> x\n", "/a\n"},
+    {"before and after fenced code", "/a\n```\n/x\n```\n/b", "/a\n/b\n"},
+    {"after a quote and a blank line", "> x\n\n/a", "/a\n"},
+    {"before a table without a blank line", "x\n/a 1\n| a | b |\n|---|---|\n| 1 | 2 |\n\n/b",
+     "/a 1\n/b\n"},
+    {"after the definition of a link", "[a]: http://x.org\n/ping\nx", "/ping\n"},
+    {"after code over two lines", "`x\ny`\n/ping\nx", "/ping\n"},
+    {"after a link over three lines", "[x\ny](u\n\"t\")\n/ping\nx", "/ping\n"},
+    {"before such, and beside escapes", "/a\nx \\* y\n`x\ny`\n/b\n\\* &amp;", "/a\n/b\n"},
+    {"next to a line with markup", "**x**\n/a\n`x`\n/b\nhttp://x.org\n", "/a\n/b\n"},
+    {"only a slash", "/", "/\n"},
+    {"two slashes", "//x", "//x\n"},
+};
+
 static void plain_lines_of_top_level_paragraphs_are_commands(void **state) {
     (void)state;
-    static const struct example examples[] = {
-        {"one", "/ping", "/ping\n"},
-        {"with its newline", "/ping\n", "/ping\n"},
-        {"with words", "/merge now please", "/merge now please\n"},
-        {"several", "/a\n/b\n\n/c", "/a\n/b\n/c\n"},
-        {"twice the same", "/a\n/a\n", "/a\n/a\n"},
-        {"CRLF", "Hi\r\n/a 1\r\n\r\n/b 2\r\n", "/a 1\n/b 2\n"},
-        {"CR", "/a\r/b\r", "/a\n/b\n"},
-        {"between other lines of the paragraph", "Dear bot,\n/ping\nthank you", "/ping\n"},
-        {"a user", "/cc @octocat", "/cc @octocat\n"},
-        {"an issue", "/close #12", "/close #12\n"},
-        {"a word with underscores", "/test foo_bar_baz", "/test foo_bar_baz\n"},
-        {"a lone star", "/run * now", "/run * now\n"},
-        {"a star at a word", "/run *now", "/run *now\n"},
-        {"a lone backtick", "/run ` now", "/run ` now\n"},
-        {"a lone tilde and underscore", "/run ~ _ now", "/run ~ _ now\n"},
-        {"unmatched brackets", "/run [a ] (b) !x (", "/run [a ] (b) !x (\n"},
-        {"a bracket that refers to nothing", "/run [a][b]", "/run [a][b]\n"},
-        {"a task box in a paragraph", "/run [x] it", "/run [x] it\n"},
-        {"a lone less-than", "/run a < b > c", "/run a < b > c\n"},
-        {"an ampersand that is no entity", "/run AT&T & you &nothing;",
-         "/run AT&T & you &nothing;\n"},
-        {"a backslash that escapes nothing", "/run C:\\dir \\ \\d", "/run C:\\dir \\ \\d\n"},
-        {"a scheme without its slashes", "/run note: mailto", "/run note: mailto\n"},
-        {"a smart quote's cause", "/run \"it's\" -- ...", "/run \"it's\" -- ...\n"},
-        {"a pipe without a table", "/run a | b", "/run a | b\n"},
-        {"a number sign without a heading", "/run # 1", "/run # 1\n"},
-        {"not ASCII", "/run sn\xC3\xA5ke \xF0\x9F\x90\x8D", "/run sn\xC3\xA5ke \xF0\x9F\x90\x8D\n"},
-        {"in details after a blank line",
-         "<details>\n<summary>x</summary>\n\n/ping\n\n</details>\n", "/ping\n"},
-        {"three spaces before", "   /ping", "/ping\n"},
-        {"spaces after", "/ping  \t ", "/ping\n"},
-        {"more spaces before a later line of the paragraph", "x\n        /ping", "/ping\n"},
-        {"a space that is not ASCII around", "\xC2\xA0/ping\xE3\x80\x80", "/ping\n"},
-        {"white space within is one space",
-         "/a  b\t\xC2\xA0\xE2\x80\x83"
-         "c",
-         "/a b c\n"},
-        {"a byte order mark before", "\xEF\xBB\xBF/ping", "/ping\n"},
-        {"before a hard break of spaces", "/a  \n/b", "/a\n/b\n"},
-        {"before a hard break of a backslash", "/a\\\n/b 1 \\\n/c", "/a\n/b 1\n/c\n"},
-        {"a backslash at the very end is none", "/a\\", "/a\\\n"},
-        {"before and after a heading", "/a\n# h\n/b", "/a\n/b\n"},
-        {"before and after a rule", "/a\n***\n/b\n", "/a\n/b\n"},
-        {"before a list", "/a\n- x\n", "/a\n"},
-        {"after a list and a blank line", "- x\n\n/a", "/a\n"},
-        {"before a quote", "/a\n> x\n", "/a\n"},
-        {"before and after fenced code", "/a\n```\n/x\n```\n/b", "/a\n/b\n"},
-        {"after a quote and a blank line", "> x\n\n/a", "/a\n"},
-        {"before a table without a blank line", "x\n/a 1\n| a | b |\n|---|---|\n| 1 | 2 |\n\n/b",
-         "/a 1\n/b\n"},
-        {"after the definition of a link", "[a]: http://x.org\n/ping\nx", "/ping\n"},
-        {"after code over two lines", "`x\ny`\n/ping\nx", "/ping\n"},
-        {"after a link over three lines", "[x\ny](u\n\"t\")\n/ping\nx", "/ping\n"},
-        {"before such, and beside escapes", "/a\nx \\* y\n`x\ny`\n/b\n\\* &amp;", "/a\n/b\n"},
-        {"next to a line with markup", "**x**\n/a\n`x`\n/b\nhttp://x.org\n", "/a\n/b\n"},
-        {"only a slash", "/", "/\n"},
-        {"two slashes", "//x", "//x\n"},
-    };
-    CHECK(examples);
+    CHECK(plain_lines);
 }
 
 static void other_blocks_hold_no_commands(void **state) {
@@ -273,7 +274,8 @@ static void characters_are_counted_not_bytes(void **state) {
     memcpy(text + 4 * snakes, "\n\n/pings", sizeof last + 1);
     assert_int_equal(commands_in(text, 4 * snakes + sizeof last), 0);
     assert_int_equal(how_is_read(text, 4 * snakes + sizeof last), MARKDOWN_CUT);
-    memset(text, 0x80, sizeof text); /* what is no text ends somewhere too */
+    /* A text that is not UTF-8 has its maximum in bytes. */
+    memset(text, 0x80, sizeof text);
     assert_int_equal(how_is_read(text, sizeof text), MARKDOWN_CUT);
 }
 
@@ -327,79 +329,83 @@ static size_t make_hostile(char *text, const char *head, size_t head_characters,
 }
 
 /* Without the budget the deep ones take half a minute, and the wide tables all memory. */
+static const struct {
+    /* Fills the first part. */
+    const char *head;
+    size_t head_characters;
+    /* Comes once. */
+    const char *then;
+    /* Fills the text up to its maximum. */
+    const char *rest;
+} hostile_texts[] = {
+    {"[", 65000, "", "]"},
+    {"*", 65000, "", "_"},
+    {"`", 65000, "", "a`"},
+    {"<", 65000, "", ">"},
+    {"![", 32000, "", "]()"},
+    {"**a ", 32000, "", "a** "},
+    {"[a](", 65000, "", ")"},
+    {"www.a_", 65000, "", "a"},
+    {"a@b.", 65000, "", "a"},
+    {"![[]()", 65000, "", "a"},
+    {"&#", 65000, "", "a"},
+    {"\\", 65000, "", "a"},
+    {">", 32000, "a\n", "b\n"},
+    {"> ", 32000, "a\n", "\n"},
+    {"- ", 32000, "a\n", "\n"},
+    {"1. ", 32000, "a\n", "b\n"},
+    {"* ", 32000, "a\n", "[a]: b\n"},
+    {"|", 4000, "\n|", "-|"},
+    {"/p\n", 32000, "`", "x\n"},
+    {"[a]: b\n", 32000, "", "/p\n"},
+    {"[a]: /b\n", 32000, "", "[a]"},
+    {"a|b\n-|-\n", 65000, "", "a"},
+    {"<!--", 65000, "", "-"},
+    {"\n", 65000, "", "\r"},
+    /* of more bytes */
+    {"<a b=\"🐍", 65000, "", "a"},
+    {"mailto:🐍@", 65000, "", "a"},
+    {"xmpp:a@🐍/", 65000, "", "a"},
+    {"🐍@", 65000, "", "a"},
+    {"a@🐍a", 65000, "", "a"},
+    {"(http://🐍(", 65000, "", "a"},
+    {"[a](<🐍", 65000, "", "a"},
+    {"</🐍", 65000, "", "a"},
+    {"<🐍:", 65000, "", "a"},
+    {"[🐍", 65000, "", "]🐍"},
+    {"*🐍", 65000, "", "_🐍"},
+    {"`🐍", 65000, "", "a`🐍"},
+    {"<🐍", 65000, "", ">🐍"},
+    {"![🐍", 32000, "", "]()🐍"},
+    {"[a](🐍", 65000, "", ")🐍"},
+    {"www.a_🐍", 65000, "", "a🐍"},
+    {"a@b.🐍", 65000, "", "a🐍"},
+    {"&#🐍", 65000, "", "a🐍"},
+    {">", 32000, "a\n", "🐍\n"},
+    {"- ", 32000, "a\n", "🐍🐍\n"},
+    {"|", 4000, "\n|", "-|"},
+    {"[a]: 🐍\n", 32000, "", "/🐍\n"},
+    {"a|b\n-|-\n🐍", 65000, "", "a🐍"},
+    {"<!--🐍", 65000, "", "-🐍"},
+    {"🐍", 65000, "", "a"},
+    {"a@🐍.", 32000, "", "🐍"},
+    {"[🐍", 16000, "", "🐍"},
+    {"www.🐍_", 32000, "", "🐍"},
+    {"\xC2", 65000, "", "a"},
+    {">", 32000, "a\n", "🐍"},
+    {"- ", 20000, "a\n", "🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍\n"},
+};
+
 static void a_hostile_text_stays_within_the_budget(void **state) {
     (void)state;
     static char text[MARKDOWN_BYTES_MAX + 100];
-    static const struct {
-        const char *head; /* fills the first part, */
-        size_t head_characters;
-        const char *then; /* comes once, */
-        const char *rest; /* fills what remains */
-    } cases[] = {
-        {"[", 65000, "", "]"},
-        {"*", 65000, "", "_"},
-        {"`", 65000, "", "a`"},
-        {"<", 65000, "", ">"},
-        {"![", 32000, "", "]()"},
-        {"**a ", 32000, "", "a** "},
-        {"[a](", 65000, "", ")"},
-        {"www.a_", 65000, "", "a"},
-        {"a@b.", 65000, "", "a"},
-        {"![[]()", 65000, "", "a"},
-        {"&#", 65000, "", "a"},
-        {"\\", 65000, "", "a"},
-        {">", 32000, "a\n", "b\n"},
-        {"> ", 32000, "a\n", "\n"},
-        {"- ", 32000, "a\n", "\n"},
-        {"1. ", 32000, "a\n", "b\n"},
-        {"* ", 32000, "a\n", "[a]: b\n"},
-        {"|", 4000, "\n|", "-|"},
-        {"/p\n", 32000, "`", "x\n"},
-        {"[a]: b\n", 32000, "", "/p\n"},
-        {"[a]: /b\n", 32000, "", "[a]"},
-        {"a|b\n-|-\n", 65000, "", "a"},
-        {"<!--", 65000, "", "-"},
-        {"\n", 65000, "", "\r"},
-        /* of more bytes */
-        {"<a b=\"🐍", 65000, "", "a"},
-        {"mailto:🐍@", 65000, "", "a"},
-        {"xmpp:a@🐍/", 65000, "", "a"},
-        {"🐍@", 65000, "", "a"},
-        {"a@🐍a", 65000, "", "a"},
-        {"(http://🐍(", 65000, "", "a"},
-        {"[a](<🐍", 65000, "", "a"},
-        {"</🐍", 65000, "", "a"},
-        {"<🐍:", 65000, "", "a"},
-        {"[🐍", 65000, "", "]🐍"},
-        {"*🐍", 65000, "", "_🐍"},
-        {"`🐍", 65000, "", "a`🐍"},
-        {"<🐍", 65000, "", ">🐍"},
-        {"![🐍", 32000, "", "]()🐍"},
-        {"[a](🐍", 65000, "", ")🐍"},
-        {"www.a_🐍", 65000, "", "a🐍"},
-        {"a@b.🐍", 65000, "", "a🐍"},
-        {"&#🐍", 65000, "", "a🐍"},
-        {">", 32000, "a\n", "🐍\n"},
-        {"- ", 32000, "a\n", "🐍🐍\n"},
-        {"|", 4000, "\n|", "-|"},
-        {"[a]: 🐍\n", 32000, "", "/🐍\n"},
-        {"a|b\n-|-\n🐍", 65000, "", "a🐍"},
-        {"<!--🐍", 65000, "", "-🐍"},
-        {"🐍", 65000, "", "a"},
-        {"a@🐍.", 32000, "", "🐍"},
-        {"[🐍", 16000, "", "🐍"},
-        {"www.🐍_", 32000, "", "🐍"},
-        {"\xC2", 65000, "", "a"},
-        {">", 32000, "a\n", "🐍"},
-        {"- ", 20000, "a\n", "🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍🐍\n"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        size_t bytes = make_hostile(text, cases[i].head, cases[i].head_characters, cases[i].then,
-                                    cases[i].rest);
+    for (size_t i = 0; i < sizeof hostile_texts / sizeof *hostile_texts; i++) {
+        size_t bytes = make_hostile(text, hostile_texts[i].head, hostile_texts[i].head_characters,
+                                    hostile_texts[i].then, hostile_texts[i].rest);
         double before = cpu_ms();
         (void)commands_in(text, bytes);
         double took = cpu_ms() - before;
-        /* Loose, for sanitizers: what goes wrong here takes many seconds. */
+        /* A loose limit, for sanitizers: a mistake here takes many seconds. */
         if (took > 8.0 * MARKDOWN_CPU_MS_MAX) {
             fail_msg("case %zu took %.0f ms", i, took);
         }

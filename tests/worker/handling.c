@@ -160,7 +160,8 @@ static void a_text_that_is_not_read_whole_is_reported(void **state) {
     const struct worker_options options = {.quiet = true};
     struct worker_host host;
     host_start(&host, "test-order", &options);
-    open_long_issue(&host, "", "\xF0\x9F\x90\x8D", 65000, "\\n\\n/one"); /* as long as may be */
+    /* The longest that is read. */
+    open_long_issue(&host, "", "\xF0\x9F\x90\x8D", 65000, "\\n\\n/one");
     expect_log(&host, 1, "one:[/one]");
     expect_result(&host, 1, SNEK_SKIPPED, "one:[/one] said so");
     open_long_issue(&host, "", "x", 65536, "\\n\\n/one");
@@ -170,7 +171,8 @@ static void a_text_that_is_not_read_whole_is_reported(void **state) {
     expect_log(&host, 1, cut);
     expect_log(&host, 1, "one:[/one]");
     expect_result(&host, 1, SNEK_SKIPPED, "one:[/one] said so");
-    char head[25000]; /* a table that would take all memory */
+    /* A table that would take all memory. */
+    char head[25000];
     memset(head, '|', 8001);
     strcpy(head + 8001, "\\n|");
     for (size_t at = 8004; at < 24004; at += 2) {
@@ -339,7 +341,8 @@ static void a_handler_that_loops_does_not_stop_the_others(void **state) {
     expect_log(&host, 1, "looping");
     host_run(&host, 2, "probe", "", "{\"do\":\"end\",\"result\":1}");
     expect_result(&host, 2, SNEK_SKIPPED, "");
-    host_end(&host); /* and the loop does not keep the worker from ending */
+    /* And the loop does not keep the worker from ending. */
+    host_end(&host);
 }
 
 static void a_cancelled_run_is_notified_and_its_calls_return(void **state) {
@@ -424,7 +427,8 @@ static void log_lines_below_the_level_are_not_sent(void **state) {
     host_end(&host);
 }
 
-#ifndef SNEK_SANITIZED /* under which memory is not limited */
+/* Under which memory is not limited. */
+#ifndef SNEK_SANITIZED
 static void a_delivery_that_exceeds_the_memory_fails_alone(void **state) {
     (void)state;
     struct worker_host host;
@@ -472,7 +476,8 @@ static void a_crash_or_an_exit_sends_no_result(void **state) {
     host_start(&host, "test-probe", NULL);
     host_run(&host, 1, "probe", "", "{\"do\":\"exit\"}");
     expect_exit(&host, 0);
-#ifndef SNEK_SANITIZED /* which makes an exit of the signal */
+/* Which makes an exit of the signal. */
+#ifndef SNEK_SANITIZED
     host_start(&host, "test-probe", NULL);
     host_run(&host, 1, "probe", "", "{\"do\":\"segfault\"}");
     expect_exit(&host, -SIGSEGV);

@@ -14,7 +14,8 @@ static void expect_rejection(const char *path, const struct worker_options *opti
     AUTO_RECEIVED struct received received = {0};
     host_spawn(&host, true);
     host_load(&host, path, options);
-    print_message("# %s\n", path); /* what a failure below is about */
+    /* Shows which case fails. */
+    print_message("# %s\n", path);
     host_receive(&host, FRAME_REJECTED, &received);
     const char *why = received_text(&received);
     if (!strstr(why, sentence)) {
@@ -208,7 +209,8 @@ static void a_file_in_a_directory_that_others_can_write_is_rejected(void **state
     struct worker_host host;
     assert_int_equal(chmod(directory, 0777), 0);
     expect_rejection(probe, NULL, "is writable by everybody: chmod go-w ");
-    assert_int_equal(chmod(directory, 01777), 0); /* sticky: nobody can exchange our file */
+    /* Sticky: nobody can exchange our file. */
+    assert_int_equal(chmod(directory, 01777), 0);
     host_start(&host, "test-probe", NULL);
     host_end(&host);
     assert_int_equal(chmod(directory, 0700), 0);
@@ -218,7 +220,8 @@ static void a_file_of_another_user_is_rejected(void **state) {
     (void)state;
     const char *probe = plugin_path("test-probe");
     if (geteuid() != 0) {
-        return; /* only root can give a file away; cmocka's skip() counts as a failure in TAP */
+        /* Only root can give a file away; cmocka's skip() counts as a failure in TAP. */
+        return;
     }
     assert_int_equal(chown(probe, 12345, 12345), 0);
     expect_rejection(probe, NULL,

@@ -128,68 +128,69 @@ static void a_request_expands_its_url_and_builds_its_body(void **state) {
     }
 }
 
+static const struct {
+    const char *payload, *sentence;
+} invalid_requests[] = {
+    {"\"method\":\"GET\",\"url\":\"/{org}\"",
+     "{org} of the URL /{org} is not among its parameters"},
+    {"\"method\":\"GET\",\"url\":\"/{org}\",\"p\":[{\"name\":\"org\",\"value\":\"NULL\"}]",
+     "{org} of the URL /{org} has no value (NULL): did its path lead to a text?"},
+    {"\"method\":\"GET\",\"url\":\"/{org}\",\"p\":[{\"name\":\"org\",\"value\":\"\"}]",
+     "{org} of the URL /{org} is empty"},
+    {"\"method\":\"GET\",\"url\":\"/{org\"",
+     "the URL /{org has a brace that is no {name}: only {name}, {/name}, {?name,...} and "
+     "{&name,...} "
+     "are expanded"},
+    {"\"method\":\"GET\",\"url\":\"/org}\"",
+     "the URL /org} has a brace that is no {name}: only {name}, {/name}, {?name,...} and "
+     "{&name,...} "
+     "are expanded"},
+    {"\"method\":\"GET\",\"url\":\"/x{+number}\"",
+     "the URL /x{+number} has a brace that is no {name}: only {name}, {/name}, {?name,...} and "
+     "{&name,...} are expanded"},
+    {"\"method\":\"GET\",\"url\":\"/a/{x}/b\",\"p\":[{\"name\":\"x\",\"value\":\"..\"}]",
+     "the URL /a/../b has a \"..\" in its path"},
+    {"\"method\":\"GET\",\"url\":\"/a/.\"", "the URL /a/. has a \".\" in its path"},
+    {"\"method\":\"GET\",\"url\":\"/a b\"",
+     "the URL /a b has a character that no URL has: give it as a {name}, which is encoded"},
+    {"\"method\":\"GET\",\"url\":\"\"", "the request's URL is empty"},
+    {"\"method\":\"GET\",\"url\":\"NULL\"", "the request cannot be sent: its URL is NULL"},
+    {"\"method\":\"TRACE\",\"url\":\"/\"",
+     "the request cannot be sent: its method is not GET, HEAD, PUT, POST, PATCH or "
+     "DELETE"},
+    {"\"method\":\"NULL\",\"url\":\"/\"",
+     "the request cannot be sent: its method is not GET, HEAD, PUT, POST, PATCH or "
+     "DELETE"},
+    {"\"method\":\"GET\",\"url\":\"/\",\"flags\":2",
+     "the request cannot be sent: its flags are not known to this host"},
+    {"\"method\":\"GET\",\"url\":\"/\",\"bytes\":8",
+     "the request's bytes are 8: set it to sizeof(struct snek_request)"},
+    {"\"method\":\"GET\",\"url\":\"/\",\"f\":[{\"name\":\"a\",\"text\":\"\"}]",
+     "the request cannot be sent: GET and HEAD take no body: what they ask for belongs "
+     "into the URL"},
+    {"\"method\":\"PUT\",\"url\":\"/\",\"body\":{},\"f\":[{\"name\":\"a\",\"text\":\"\"}]",
+     "the request cannot be sent: it has fields and a body: one of them is the body"},
+    {"\"method\":\"PUT\",\"url\":\"/\",\"body\":\"{\"",
+     "the request's body is not JSON: ends too early at byte 1"},
+    {"\"method\":\"PUT\",\"url\":\"/\",\"f\":[{\"name\":\"a\",\"text\":\"[1\",\"kind\":3}]",
+     "the field a is not JSON: ends too early at byte 2"},
+    {"\"method\":\"PUT\",\"url\":\"/\",\"f\":[{\"name\":\"a\",\"kind\":0}]",
+     "the field a has no text"},
+    {"\"method\":\"PUT\",\"url\":\"/\",\"f\":[{\"name\":\"a\",\"kind\":9}]",
+     "the field a is of kind 9, which this host does not know"},
+    {"\"method\":\"PUT\",\"url\":\"/\",\"f\":[{\"name\":\"NULL\",\"text\":\"a\"}]",
+     "the request cannot be sent: a field has no name"},
+    {"\"method\":\"PUT\",\"url\":\"/\",\"p\":[{\"name\":\"NULL\",\"value\":\"a\"}]",
+     "the request cannot be sent: a parameter has no name"},
+};
+
 static void an_invalid_request_is_not_sent(void **state) {
     (void)state;
-    static const struct {
-        const char *payload, *sentence;
-    } table[] = {
-        {"\"method\":\"GET\",\"url\":\"/{org}\"",
-         "{org} of the URL /{org} is not among its parameters"},
-        {"\"method\":\"GET\",\"url\":\"/{org}\",\"p\":[{\"name\":\"org\",\"value\":\"NULL\"}]",
-         "{org} of the URL /{org} has no value (NULL): did its path lead to a text?"},
-        {"\"method\":\"GET\",\"url\":\"/{org}\",\"p\":[{\"name\":\"org\",\"value\":\"\"}]",
-         "{org} of the URL /{org} is empty"},
-        {"\"method\":\"GET\",\"url\":\"/{org\"",
-         "the URL /{org has a brace that is no {name}: only {name}, {/name}, {?name,...} and "
-         "{&name,...} "
-         "are expanded"},
-        {"\"method\":\"GET\",\"url\":\"/org}\"",
-         "the URL /org} has a brace that is no {name}: only {name}, {/name}, {?name,...} and "
-         "{&name,...} "
-         "are expanded"},
-        {"\"method\":\"GET\",\"url\":\"/x{+number}\"",
-         "the URL /x{+number} has a brace that is no {name}: only {name}, {/name}, {?name,...} and "
-         "{&name,...} are expanded"},
-        {"\"method\":\"GET\",\"url\":\"/a/{x}/b\",\"p\":[{\"name\":\"x\",\"value\":\"..\"}]",
-         "the URL /a/../b has a \"..\" in its path"},
-        {"\"method\":\"GET\",\"url\":\"/a/.\"", "the URL /a/. has a \".\" in its path"},
-        {"\"method\":\"GET\",\"url\":\"/a b\"",
-         "the URL /a b has a character that no URL has: give it as a {name}, which is encoded"},
-        {"\"method\":\"GET\",\"url\":\"\"", "the request's URL is empty"},
-        {"\"method\":\"GET\",\"url\":\"NULL\"", "the request cannot be sent: its URL is NULL"},
-        {"\"method\":\"TRACE\",\"url\":\"/\"",
-         "the request cannot be sent: its method is not GET, HEAD, PUT, POST, PATCH or "
-         "DELETE"},
-        {"\"method\":\"NULL\",\"url\":\"/\"",
-         "the request cannot be sent: its method is not GET, HEAD, PUT, POST, PATCH or "
-         "DELETE"},
-        {"\"method\":\"GET\",\"url\":\"/\",\"flags\":2",
-         "the request cannot be sent: its flags are not known to this host"},
-        {"\"method\":\"GET\",\"url\":\"/\",\"bytes\":8",
-         "the request's bytes are 8: set it to sizeof(struct snek_request)"},
-        {"\"method\":\"GET\",\"url\":\"/\",\"f\":[{\"name\":\"a\",\"text\":\"\"}]",
-         "the request cannot be sent: GET and HEAD take no body: what they ask for belongs "
-         "into the URL"},
-        {"\"method\":\"PUT\",\"url\":\"/\",\"body\":{},\"f\":[{\"name\":\"a\",\"text\":\"\"}]",
-         "the request cannot be sent: it has fields and a body: one of them is the body"},
-        {"\"method\":\"PUT\",\"url\":\"/\",\"body\":\"{\"",
-         "the request's body is not JSON: ends too early at byte 1"},
-        {"\"method\":\"PUT\",\"url\":\"/\",\"f\":[{\"name\":\"a\",\"text\":\"[1\",\"kind\":3}]",
-         "the field a is not JSON: ends too early at byte 2"},
-        {"\"method\":\"PUT\",\"url\":\"/\",\"f\":[{\"name\":\"a\",\"kind\":0}]",
-         "the field a has no text"},
-        {"\"method\":\"PUT\",\"url\":\"/\",\"f\":[{\"name\":\"a\",\"kind\":9}]",
-         "the field a is of kind 9, which this host does not know"},
-        {"\"method\":\"PUT\",\"url\":\"/\",\"f\":[{\"name\":\"NULL\",\"text\":\"a\"}]",
-         "the request cannot be sent: a field has no name"},
-        {"\"method\":\"PUT\",\"url\":\"/\",\"p\":[{\"name\":\"NULL\",\"value\":\"a\"}]",
-         "the request cannot be sent: a parameter has no name"},
-    };
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    for (size_t i = 0; i < sizeof invalid_requests / sizeof *invalid_requests; i++) {
         char payload[1000];
-        snprintf(payload, sizeof payload, "{\"do\":\"send\",%s}", table[i].payload);
+        snprintf(payload, sizeof payload, "{\"do\":\"send\",%s}", invalid_requests[i].payload);
         probe(payload);
-        expect_result(&host, run, SNEK_E_INVALID, table[i].sentence);
+        expect_result(&host, run, SNEK_E_INVALID, invalid_requests[i].sentence);
     }
 }
 
@@ -198,7 +199,8 @@ static void a_request_that_is_too_large_is_not_sent(void **state) {
     AUTO_RECEIVED struct received received = {0};
     probe("{\"do\":\"large\",\"n\":4194304}");
     expect_result(&host, run, SNEK_E_TOO_LARGE, "the request's body is larger than 4194304 bytes");
-    probe("{\"do\":\"large\",\"n\":4194293}"); /* fits a body, but not with its frame */
+    /* Fits a body, but not with its frame. */
+    probe("{\"do\":\"large\",\"n\":4194293}");
     expect_result(&host, run, SNEK_E_TOO_LARGE, NULL);
     probe("{\"do\":\"large\",\"n\":4000000}");
     host_receive(&host, FRAME_HTTP_CALL, &received);
@@ -390,7 +392,8 @@ static void the_output_of_a_plugin_is_harmless(void **state) {
     expect_result(&host, run, SNEK_DONE, "");
 }
 
-#ifndef SNEK_SANITIZED /* under which shadow memory is larger than any limit */
+/* Under which shadow memory is larger than any limit. */
+#ifndef SNEK_SANITIZED
 static void the_memory_of_a_worker_is_limited(void **state) {
     (void)state;
     probe("{\"do\":\"eat\",\"n\":100000000}");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Starts the worker, sends and receives frames, and cleans up the copies of the plugins. */
 #include "worker_host.h"
 
 #include "base/io.h"
@@ -91,15 +92,18 @@ void host_spawn(struct worker_host *host, bool quiet) {
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
     if (fds[1] == 3) {
-        fds[1] = fcntl(3, F_DUPFD_CLOEXEC, 10); /* a dup2 to itself would stay close-on-exec */
+        /* A dup2 to itself would stay close-on-exec. */
+        fds[1] = fcntl(3, F_DUPFD_CLOEXEC, 10);
         assert_true(fds[1] >= 0);
         close(3);
     }
     assert_int_equal(posix_spawn_file_actions_adddup2(&actions, fds[1], 3), 0);
 #ifdef SNEK_SANITIZED
-    quiet = false; /* the sanitizers report on it */
+    /* The sanitizers report on it. */
+    quiet = false;
 #endif
-    if (!quiet) { /* standard output is for the tests' report */
+    /* Standard output is for the tests' report. */
+    if (!quiet) {
         assert_int_equal(posix_spawn_file_actions_adddup2(&actions, 2, 1), 0);
     }
     for (int fd = 0; quiet && fd < 3; fd++) {

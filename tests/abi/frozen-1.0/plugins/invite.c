@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Invites a contributor to the organisation after their first merged pull request, and welcomes
- * them there. The order of handle_closed() is the plugin's promise; README.md tells it. */
+ * them there. README.md promises the order of the steps in handle_closed(). */
 #include <snekomatic/snekomatic.h>
 
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-#define NAME_MAX_BYTES                                                                             \
-    100 /* GitHub stops at 39 for people and organisations, 100 for repositories */
+/* GitHub's own limits are 39 for people and organisations, 100 for repositories. */
+#define NAME_MAX_BYTES 100
 #define MEMBERSHIP "/orgs/{org}/memberships/{username}"
 
-/* The sets, one for the plugin whatever the installation: entries are "organisation/user id", for a
- * login can change hands. In the original bot's database, entries are logins. */
+/* The sets, shared by all installations. Entries are "organisation/user id", because a login can
+ * pass to another person. In the original bot's database, entries are logins. */
 #define INVITED "invited"
 #define INVITED_BY_THE_ORIGINAL "sent_invitation"
 
-/* Of the configuration: the template, and what fills it unless configured. */
+/* The template, and the values that fill it unless the configuration has others. */
 static const char default_message[] =
     "Hi @{user}! Your first pull request in {organization} has just been merged. Thank you! 🎉 🐍\n"
     "\n"
@@ -73,7 +73,8 @@ static const char *name_at(struct snek_run *run, const char *path, const char *e
     return bytes > 0 && bytes <= NAME_MAX_BYTES ? name : NULL;
 }
 
-/* 0, or how the run ends, when the payload lacks something. All is read before anything is done. */
+/* 0, or the result of the run when the payload lacks a member. It reads everything before the
+ * plugin changes anything. */
 static int32_t read_invitation(struct snek_run *run, struct invitation *invitation) {
     int64_t id = snek_integer(run, "pull_request.user.id", 0);
     invitation->user = name_at(run, "pull_request.user.login", "-_");
@@ -204,8 +205,15 @@ static void join_lines(char *text) {
         for (size_t i = 0; i < space; i++) {
             newlines += in[i] == '\n';
         }
-        const char *between = newlines == 0 ? in : newlines == 1 ? " " : "\n\n";
-        size_t between_bytes = !in[space] ? 0 : newlines == 0 ? space : newlines == 1 ? 1 : 2;
+        const char *between = in;
+        size_t between_bytes = space;
+        if (newlines > 0) {
+            between = newlines == 1 ? " " : "\n\n";
+            between_bytes = newlines == 1 ? 1 : 2;
+        }
+        if (!in[space]) {
+            between_bytes = 0;
+        }
         memmove(out, between, between_bytes);
         out += between_bytes;
         in += space;
@@ -213,8 +221,8 @@ static void join_lines(char *text) {
     *out = '\0';
 }
 
-/* Rejects a {word} of `text` that nothing would fill, so that a slip shows at start rather than in
- * everybody's welcome. */
+/* Rejects a {word} of `text` that has no value, so that a typing error shows at start and not in
+ * the welcome of a contributor. */
 static int32_t check_words(const struct snek_host *host, const char *text) {
     static const struct snek_parameter names[] = {
         {"user", ""}, {"organization", ""}, {"repository", ""}};

@@ -270,7 +270,7 @@ static inline const char *snek_response_string(struct snek_run *run, struct snek
                : NULL;
 }
 
-/* As snek_integer() and snek_exists(), in a response. */
+/* Like snek_integer() and snek_exists(), in a response. */
 static inline int64_t snek_response_integer(struct snek_run *run, struct snek_response *response,
                                             const char *path, int64_t fallback) {
     struct snek_value value;
@@ -320,8 +320,9 @@ static inline int32_t snek_graphql(struct snek_run *run, const char *query,
     return snek_github(run)->graphql(run, &graphql, response);
 }
 
-/* As snek_list(), over the connection at `path` ("data.repository.issues") of a query that asks for
- * its `nodes` and `pageInfo { hasNextPage endCursor }`; the cursor goes into its variable `cursor`.
+/* Like snek_list(), over the connection at `path` ("data.repository.issues") of a query that asks
+ * for its `nodes` and `pageInfo { hasNextPage endCursor }`; the cursor goes into its variable
+ * `cursor`.
  */
 static inline int32_t snek_graphql_list(struct snek_run *run, const char *query,
                                         const struct snek_field *variables,
@@ -342,8 +343,8 @@ static inline int32_t snek_next(struct snek_run *run, struct snek_pages *pages) 
     return snek_github(run)->next(pages);
 }
 
-/* As snek_string(), snek_integer() and snek_exists(), in the present item. Texts are borrowed until
- * snek_next() moves to another page. */
+/* Like snek_string(), snek_integer() and snek_exists(), in the present item. Texts are borrowed
+ * until snek_next() moves to another page. */
 static inline const char *snek_item_string(struct snek_run *run, struct snek_pages *pages,
                                            const char *path) {
     struct snek_value value;

@@ -3,6 +3,7 @@
 #include "dispatch/dispatch.h"
 
 #include "base/clock.h"
+#include "base/lock.h"
 #include "dispatch/claim.h"
 #include "dispatch/handoff.h"
 #include "dispatch/lease.h"
@@ -102,14 +103,13 @@ void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max
 }
 
 static void wake(struct dispatch *dispatch, int64_t due_ms) {
-    pthread_mutex_lock(&dispatch->lock);
+    SCOPED_LOCK(&dispatch->lock);
     if (!dispatch->wake_posted) {
         dispatch->wake_posted = true;
         dispatch->wake_due_ms = due_ms;
         mailbox_post(&dispatch->mailbox, &dispatch->wake);
     }
     dispatch->wake_due_ms = earliest(dispatch->wake_due_ms, due_ms);
-    pthread_mutex_unlock(&dispatch->lock);
 }
 
 void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, struct buffer *body) {
@@ -125,12 +125,10 @@ void dispatch_on_queued(void *context) {
 
 static void on_wake(struct mail *mail) {
     struct dispatch *dispatch = CONTAINER_OF(mail, struct dispatch, wake);
-    pthread_mutex_lock(&dispatch->lock);
+    SCOPED_LOCK(&dispatch->lock);
     assert(dispatch->wake_posted);
     dispatch->wake_posted = false;
-    int64_t due_ms = dispatch->wake_due_ms;
-    pthread_mutex_unlock(&dispatch->lock);
-    claim_note_stored(&dispatch->claimer, due_ms);
+    claim_note_stored(&dispatch->claimer, dispatch->wake_due_ms);
 }
 
 bool dispatch_status(struct dispatch *dispatch, struct buffer *json) {

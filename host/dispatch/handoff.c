@@ -3,6 +3,7 @@
 #include "dispatch/handoff.h"
 
 #include "base/clock.h"
+#include "base/lock.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -69,23 +70,21 @@ void handoff_reserve(struct handoff *handoff, size_t plugin, const struct inbox_
                      struct inbox_put_run *run) {
     assert(plugin < handoff->n_queues && !run->leased);
     struct handoff_queue *queue = &handoff->queues[plugin];
-    pthread_mutex_lock(&handoff->lock);
+    SCOPED_LOCK(&handoff->lock);
     if (queue->reserved < queue->room && is_soon(handoff, put) &&
         put->body_bytes <= HANDOFF_BYTES_MAX - handoff->bytes) {
         run->leased = true;
         queue->reserved++;
         handoff->bytes += put->body_bytes;
     }
-    pthread_mutex_unlock(&handoff->lock);
 }
 
 static void end_reservation(struct handoff_queue *queue, size_t bytes) {
     struct handoff *handoff = queue->handoff;
-    pthread_mutex_lock(&handoff->lock);
+    SCOPED_LOCK(&handoff->lock);
     assert(queue->reserved > 0 && handoff->bytes >= bytes);
     queue->reserved--;
     handoff->bytes -= bytes;
-    pthread_mutex_unlock(&handoff->lock);
 }
 
 static int fill(struct inbox_run *data, const struct inbox_put *put, struct payload *payload) {
@@ -171,9 +170,8 @@ static void on_handed(struct mail *mail) {
     run_trust(handed->run, handed->routed_ms);
     TAILQ_INSERT_TAIL(&queue->waiting, handed, link);
     queue->n_waiting++;
-    pthread_mutex_lock(&queue->handoff->lock);
+    SCOPED_LOCK(&queue->handoff->lock);
     queue->reserved--;
-    pthread_mutex_unlock(&queue->handoff->lock);
 }
 
 static struct run *take_first(struct handoff_queue *queue) {
@@ -182,9 +180,8 @@ static struct run *take_first(struct handoff_queue *queue) {
     assert(queue->n_waiting > 0);
     TAILQ_REMOVE(&queue->waiting, handed, link);
     queue->n_waiting--;
-    pthread_mutex_lock(&queue->handoff->lock);
+    SCOPED_LOCK(&queue->handoff->lock);
     queue->handoff->bytes -= handed->bytes;
-    pthread_mutex_unlock(&queue->handoff->lock);
     free_handed(handed);
     return run;
 }
@@ -233,9 +230,8 @@ static void tick_queue(struct handoff_queue *queue, int64_t now_ms, bool claimin
     if (takes && busy < plugin->config->concurrency) {
         room = plugin->config->concurrency - busy;
     }
-    pthread_mutex_lock(&queue->handoff->lock);
+    SCOPED_LOCK(&queue->handoff->lock);
     queue->room = room;
-    pthread_mutex_unlock(&queue->handoff->lock);
 }
 
 void handoff_tick(struct handoff *handoff, int64_t now_ms, bool claiming) {
@@ -257,10 +253,9 @@ int64_t handoff_next_ms(const struct handoff *handoff, bool claiming) {
 
 bool handoff_idle(struct handoff *handoff) {
     bool idle = true;
-    pthread_mutex_lock(&handoff->lock);
+    SCOPED_LOCK(&handoff->lock);
     for (size_t i = 0; i < handoff->n_queues; i++) {
         idle = idle && TAILQ_EMPTY(&handoff->queues[i].waiting) && handoff->queues[i].reserved == 0;
     }
-    pthread_mutex_unlock(&handoff->lock);
     return idle;
 }

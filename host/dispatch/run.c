@@ -323,9 +323,8 @@ static void submit_finish(struct run *run) {
 }
 
 void run_table_tick(struct run_table *table, int64_t now_ms) {
-    struct run *next;
-    for (struct run *run = TAILQ_FIRST(&table->ended); run; run = next) {
-        next = TAILQ_NEXT(run, link);
+    struct run *run, *next;
+    TAILQ_FOREACH_SAFE(run, &table->ended, link, next) {
         if (run->finish_at_ms <= now_ms) {
             TAILQ_REMOVE(&table->ended, run, link);
             submit_finish(run);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Promises 1 and 3: what was acknowledged is handled whatever is killed, and a plugin breaks only
-itself."""
+"""Promises 1 and 3: an acknowledged delivery is handled, whichever process is killed; and a plugin
+breaks only itself."""
 
 import contextlib
 import os
@@ -51,14 +51,14 @@ def state(host, delivery):
 
 
 def deliver_held(host):
-    """One that goes on from memory, which none does before the host's first claim has its result."""
+    """A run that goes on from memory. None does before the host's first claim has its result."""
     while True:
         delivery = host.deliver("trouble", trouble("fine"))
         if state(host, delivery) == ("running", 1):
             return delivery
 
 
-def test_fresh_runs_wait_in_memory_up_to_the_free_slots_the_rest_is_queued(start_bot):
+def test_new_runs_wait_in_memory_up_to_the_free_slots_and_others_are_queued(start_bot):
     host = start_bot(plugins=[{"name": "trouble", "concurrency": 2}],
                      config={"dispatch": {"delay_ms": 3000}})
     deliveries = [deliver_held(host), *(host.deliver("trouble", trouble("fine")) for _ in range(4))]
@@ -69,7 +69,7 @@ def test_fresh_runs_wait_in_memory_up_to_the_free_slots_the_rest_is_queued(start
         assert len(host.log(msg="started", delivery=delivery)) == 1
 
 
-def test_what_waits_in_memory_is_given_back_by_the_drain_and_costs_no_attempt(start_bot):
+def test_the_drain_gives_back_runs_that_wait_in_memory_and_costs_no_attempt(start_bot):
     host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 10000}})
     delivery = deliver_held(host)
     host.stop()
@@ -77,7 +77,7 @@ def test_what_waits_in_memory_is_given_back_by_the_drain_and_costs_no_attempt(st
     assert state(host, delivery) == ("queued", 0)
 
 
-def test_what_waited_in_a_host_that_was_killed_is_due_again(start_bot):
+def test_runs_that_waited_in_a_killed_host_are_due_again(start_bot):
     host = start_bot(plugins=["trouble"], config={"dispatch": {"delay_ms": 10000}})
     delivery = deliver_held(host)
     host.kill("host", signal.SIGKILL)
@@ -139,7 +139,7 @@ def test_a_run_that_kills_the_host_is_dead_in_the_end(start_bot, config, attempt
     handled_neighbour(host)
 
 
-def test_what_a_plugin_logs_is_held_to_so_many_lines_a_second_and_counted(host):
+def test_a_plugins_log_lines_are_limited_per_second_and_counted(host):
     host.deliver("trouble", trouble("chatter", lines=5000))
 
     def counts():
@@ -151,7 +151,7 @@ def test_what_a_plugin_logs_is_held_to_so_many_lines_a_second_and_counted(host):
     assert min(counts()) > 0
 
 
-def test_a_child_that_goes_on_talking_for_its_dead_worker_is_not_listened_to(host):
+def test_frames_from_a_child_of_a_dead_worker_are_ignored(host):
     delivery = host.deliver("trouble", trouble("talker"))
     host.wait_log(msg="retry", delivery=delivery, plugin="trouble")
     handled_neighbour(host)
@@ -173,7 +173,7 @@ def test_a_loop_ends_at_its_deadline_and_its_neighbours_lose_no_attempt(start_bo
     assert host.wait_log(msg="done", delivery=slow)["attempt"] == "1"
 
 
-def test_of_several_runs_in_a_crash_only_the_culprit_pays(start_bot, either_store):
+def test_only_the_culprit_of_several_runs_in_a_crash_loses_an_attempt(start_bot, either_store):
     host = start_bot(plugins=["trouble"], config=on(either_store))
     good = [host.deliver("trouble", trouble("fine", ms=900)) for _ in range(4)]
     for delivery in good:
@@ -191,7 +191,7 @@ def test_a_run_that_fails_too_often_is_dead_with_its_reason(start_bot, either_st
     assert line["reason"] == "told to fail"
 
 
-def test_results_are_what_the_plugin_said(start_bot):
+def test_the_plugin_decides_the_result(start_bot):
     host = start_bot(plugins=["trouble"])
     line = host.wait_log(msg="rejected", delivery=host.deliver("trouble", trouble("reject")))
     assert line["reason"] == "told to reject"
@@ -208,7 +208,7 @@ def test_sigterm_lets_runs_finish_and_exits_0(start_bot):
     assert host.log(msg="done", delivery=delivery)
 
 
-def test_what_the_drain_cuts_off_is_run_after_the_next_start(start_bot, either_store):
+def test_a_run_that_the_drain_cuts_off_runs_after_the_next_start(start_bot, either_store):
     host = start_bot(plugins=["trouble"], config={**on(either_store), "server": {"drain_ms": 200}})
     delivery = host.deliver("trouble", trouble("fine", ms=3000))
     host.wait_log(msg="started", delivery=delivery)

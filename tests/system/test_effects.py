@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Promise 2: no effect happens twice, and none is left out, whatever dies between them."""
+"""Promise 2: no effect happens twice and none is left out, when a process dies between them."""
 
 import json
 import os
@@ -62,7 +62,7 @@ def test_two_equal_comments_of_one_run_are_two(fake, host):
     assert len(comments(fake)) == 2
 
 
-def test_a_retry_goes_the_way_of_the_attempt_before_it(fake, host):
+def test_a_retry_takes_the_path_of_the_attempt_before_it(fake, host):
     """It neither finds its own invitation and stops, nor its own mark in the store."""
     fake.fail(method="POST", path=PATHS["comment"], status=403, times=1)
     delivery = host.deliver("effects", effect("welcome"))
@@ -77,8 +77,8 @@ def rename_issue(fake, title):
                                         "issues": [{"number": 12, "title": title}]}]})
 
 
-def test_what_led_to_a_rejected_effect_is_read_anew(fake, host):
-    """Else it is rejected for ever."""
+def test_reads_before_a_rejected_effect_are_made_anew(fake, host):
+    """Otherwise GitHub would reject it for ever."""
     rename_issue(fake, "old")
     fake.fail(method="POST", path=PATHS["comment"], status=409, times=1)
     delivery = host.deliver("effects", effect("quote_title"))
@@ -90,7 +90,7 @@ def test_what_led_to_a_rejected_effect_is_read_anew(fake, host):
     assert snek.visible({"body": text}) == {"body": "new"}
 
 
-def test_what_led_to_an_effect_in_doubt_is_not_read_anew(fake, host):
+def test_reads_before_an_effect_in_doubt_are_replayed(fake, host):
     rename_issue(fake, "old")
     lose(fake, "POST", PATHS["comment"])
     delivery = host.deliver("effects", effect("quote_title"))
@@ -112,9 +112,9 @@ def test_a_comment_whose_response_was_lost_is_found_and_not_written_again(fake, 
     assert len(comments(fake)) == 1
 
 
-def test_that_its_repetition_was_rejected_ends_no_doubt(fake, host):
-    """The list lags, so the comment is sent once more; what GitHub says to that is not about the
-    first."""
+def test_a_rejected_repetition_does_not_end_the_doubt(fake, host):
+    """The list lags, so the comment is sent once more. GitHub's response to that does not say what
+    became of the first one."""
     lose(fake, "POST", PATHS["comment"])
     delivery = host.deliver("effects", effect("quote_title"))
     host.wait_log(msg="retry", delivery=delivery, attempt=1)
@@ -133,13 +133,13 @@ ISSUE = "/repos/sneks-united/terrarium/issues/12"
 
 
 def cannot_read(fake):
-    """The next attempt gets no title, comments without, and fails behind that."""
+    """The next attempt gets no title, comments without it, and fails after that."""
     fake.fail(method="GET", path=ISSUE, drop=True, times=-1)
     fake.fail(method="POST", path=PATHS["react"], status=403, times=1)
 
 
-def test_what_another_attempt_read_does_not_come_back(fake, host):
-    """The second reads something else and acts on it: the third goes the second's way."""
+def test_a_read_that_was_replaced_does_not_come_back(fake, host):
+    """The second reads something else and acts on it: the third takes the second's path."""
     fake.fail(method="POST", path=PATHS["comment"], status=403, times=1)
     delivery = host.deliver("effects", effect("quote_title_and_react"))
     host.wait_log(msg="retry", delivery=delivery, attempt=1)
@@ -208,7 +208,7 @@ def test_a_404_to_a_delete_in_doubt_is_success(fake, host):
     assert fake.member(MEMBER) is None
 
 
-def test_a_404_to_a_delete_that_is_in_no_doubt_is_an_error(host):
+def test_a_404_to_a_delete_that_is_not_in_doubt_is_an_error(host):
     delivery = host.deliver("effects", effect("delete"))
     assert "404" in host.wait_log(msg="retry", delivery=delivery)["reason"]
 
@@ -252,7 +252,7 @@ def test_a_post_that_may_be_repeated_is(fake, host):
     assert len(fake.requests(method="POST", path=PATHS["react"])) == 2
 
 
-def test_what_was_surely_not_sent_is_in_no_doubt(fake, host):
+def test_a_request_that_was_surely_not_sent_is_not_in_doubt(fake, host):
     fake.fail(path=f"/app/installations/{snek.INSTALLATION}/access_tokens", status=400, times=1)
     delivery = host.deliver("effects", effect("react"))
     hurry(host, delivery)
@@ -260,7 +260,7 @@ def test_what_was_surely_not_sent_is_in_no_doubt(fake, host):
     assert host.log(msg="in_doubt_again") == []
 
 
-def test_what_was_in_doubt_stays_so_when_it_was_not_sent_again(fake, host):
+def test_an_effect_in_doubt_stays_so_when_it_is_not_sent_again(fake, host):
     host.wait_log(msg="done", delivery=host.deliver("effects", effect("welcome")))
     lose(fake, "DELETE", PATHS["PUT"])
     delivery = host.deliver("effects", effect("delete"))
@@ -274,7 +274,7 @@ def test_what_was_in_doubt_stays_so_when_it_was_not_sent_again(fake, host):
     assert fake.requests(method="DELETE")[-1]["status"] == 404
 
 
-def test_a_retry_that_goes_another_way_is_logged_and_makes_its_requests(fake, host):
+def test_a_retry_that_diverges_is_logged_and_makes_its_requests(fake, host):
     delivery = host.deliver("effects", effect("other_way"))
     host.wait_log(msg="diverged", delivery=delivery)
     host.wait_log(msg="done", delivery=delivery)
@@ -315,7 +315,7 @@ def shown(host, delivery):
             for one in run["effects"]]
 
 
-def test_effects_are_shown_the_doubtful_too(fake, host):
+def test_effects_are_shown_with_those_in_doubt(fake, host):
     lose(fake, "POST", PATHS["comment"])
     delivery = host.deliver("effects", effect("welcome"))
     host.wait_log(msg="retry", delivery=delivery)
@@ -336,7 +336,7 @@ def journal(host):
                           " ORDER BY run, number").fetchall()
 
 
-def test_of_a_finished_run_only_its_effects_are_kept(host):
+def test_a_finished_run_keeps_its_effects_only(host):
     host.wait_log(msg="done", delivery=host.deliver("effects", effect("welcome")))
     assert journal(host) == [("effect", "completed", "PUT", 0), ("effect", "completed", "POST", 0)]
 

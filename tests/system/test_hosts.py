@@ -51,7 +51,7 @@ def wait_done(hosts, deliveries, timeout=30):
     return lines()
 
 
-def test_three_hosts_share_what_one_is_given_and_none_does_anothers(start_hosts):
+def test_three_hosts_share_the_runs_and_none_runs_twice(start_hosts):
     hosts = start_hosts(3, plugins=[{"name": "trouble", "concurrency": 2}])
     deliveries = [hosts[0].deliver("trouble", trouble("fine", ms=200)) for _ in range(60)]
     wait_done(hosts, deliveries)
@@ -78,7 +78,7 @@ def test_a_host_that_is_killed_leaves_its_runs_to_others_within_the_lease_and_5_
     doomed.process.popen.wait()
 
 
-def test_what_a_host_says_that_was_paused_past_its_lease_is_rejected(fake, start_hosts):
+def test_a_host_that_was_paused_past_its_lease_is_rejected(fake, start_hosts):
     hosts = start_hosts(2)
     paused, other = hosts
     issue = snek.payload("issues.opened")
@@ -105,7 +105,7 @@ def intents(database, store):
     return int(database.sql(f"SELECT count(*) FROM {schema}.journal WHERE kind = 'effect'")[0])
 
 
-def test_a_request_that_waits_while_its_lease_lapses_is_not_sent(fake, start_bot, store, database):
+def test_a_request_that_waits_while_its_lease_expires_is_not_sent(fake, start_bot, store, database):
     config = {"store": {"url": store}, "dispatch": {"delay_ms": 0, "lease_ms": LEASE_MS},
               "github": {"notify_interval_ms": 3000, "write_interval_ms": 1000}}
     paused, other = [start_bot(f"host{i}", plugins=["effects"], config=config) for i in range(2)]
@@ -234,7 +234,7 @@ def test_a_bot_whose_database_is_away_does_not_start_and_names_no_password(fake,
     assert password not in process.output()
 
 
-def test_the_originals_invitations_are_honoured(fake, start_bot, database, store):
+def test_the_original_bots_invitations_count(fake, start_bot, database, store):
     merged = snek.payload("pull_request.closed.merged")
     schema = store.rpartition("%3D")[2]
     for statement in (

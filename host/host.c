@@ -13,7 +13,7 @@
 #include "ingest/ingest.h"
 #include "maintenance/maintenance.h"
 #include "metrics/metrics.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/messages.h"
 #include "telemetry/sentry.h"
 #include "telemetry/telemetry.h"
 #include "watchdog.h"

@@ -2,7 +2,7 @@
 /* A timer of half of WATCHDOG_USEC, on the main loop, that reports to the supervisor. */
 #include "watchdog.h"
 
-#include "supervisor/supervisor.h"
+#include "supervisor/messages.h"
 
 #include <errno.h>
 #include <stdlib.h>

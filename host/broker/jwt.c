@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/messages.h"
 
 #include <snekomatic/types.h>
 

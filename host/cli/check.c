@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "inbox/inbox.h"
+#include "supervisor/key.h"
 #include "supervisor/supervisor.h"
 
 #include <errno.h>

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "host.h"
+#include "supervisor/messages.h"
 #include "supervisor/supervisor.h"
 
 #include <errno.h>

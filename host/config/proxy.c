@@ -3,26 +3,18 @@
  * variables by itself, late; we read them at the start, to say then what is wrong with them, and to
  * overwrite the password that they may hold. */
 #include "config/config_loader.h"
+#include "config/url.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-static void finish_url(CURLU **url) {
-    curl_url_cleanup(*url);
-}
-
-static void finish_part(char **part) {
-    curl_free(*part);
-}
 
 /* 0 and `*shown`, or -1. */
 static int show(const char *url, char **shown) {
     static const char *const schemes[] = {"http",   "https",   "socks4", "socks4a",
                                           "socks5", "socks5h", NULL};
-    CLEANUP(finish_url) CURLU *parts = curl_url();
-    CLEANUP(finish_part) char *scheme = NULL, *host = NULL, *port = NULL;
+    AUTO_URL CURLU *parts = curl_url();
+    AUTO_URL_PART char *scheme = NULL, *host = NULL, *port = NULL;
     if (!parts || curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) ||
         curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) ||
         curl_url_get(parts, CURLUPART_HOST, &host, 0)) {

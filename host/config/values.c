@@ -2,11 +2,10 @@
 #include "config/values.h"
 
 #include "base/cleanup.h"
-#include "telemetry/event.h"
+#include "config/sentry_dsn.h"
+#include "config/url.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -79,20 +78,6 @@ int read_user_agent(const char *text, const char *directory, char **value, struc
     return keep(strdup(text), value, err);
 }
 
-static bool is_loopback(const char *host) {
-    struct in_addr address;
-    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-           (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
-}
-
-static void finish_url(CURLU **url) {
-    curl_url_cleanup(*url);
-}
-
-static void finish_part(char **part) {
-    curl_free(*part);
-}
-
 /* Is a part of the path "." or "..", however it is written? */
 static bool has_dots(const char *path) {
     for (const char *at = path; *at; at += *at == '/') {
@@ -115,8 +100,8 @@ int read_api_url(const char *text, const char *directory, char **value, struct e
     if (strpbrk(text, "@?#")) {
         return error_set(err, "must not hold credentials, a query or a fragment");
     }
-    CLEANUP(finish_url) CURLU *url = curl_url();
-    CLEANUP(finish_part) char *scheme = NULL, *host = NULL, *path = NULL, *whole = NULL;
+    AUTO_URL CURLU *url = curl_url();
+    AUTO_URL_PART char *scheme = NULL, *host = NULL, *path = NULL, *whole = NULL;
     /* As it stands: that /api/../v3 became /v3 would hide a slip of the pen. */
     CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS);
     if (code == CURLUE_OK) {
@@ -138,7 +123,7 @@ int read_api_url(const char *text, const char *directory, char **value, struct e
     if (code != CURLUE_OK) {
         return error_set(err, "is not a URL: %s", curl_url_strerror(code));
     }
-    if (strcmp(scheme, "http") == 0 && !is_loopback(host)) {
+    if (strcmp(scheme, "http") == 0 && !url_is_loopback(host)) {
         return error_set(err, "must start with https:// (http:// is for a loopback host only)");
     }
     if (has_dots(path)) {
@@ -177,11 +162,11 @@ int read_store_url(const char *text, const char *directory, char **value, struct
 /* No text of it is ever shown: with its key events can be sent. */
 int read_sentry_dsn(const char *text, const char *directory, char **value, struct error *err) {
     (void)directory;
-    struct event_target target;
-    if (event_target_init(&target, text, err) < 0) {
+    struct sentry_dsn dsn;
+    if (sentry_dsn_parse(text, &dsn, err) < 0) {
         return -1;
     }
-    event_target_finish(&target);
+    sentry_dsn_finish(&dsn);
     return keep(strdup(text), value, err);
 }
 

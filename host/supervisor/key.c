@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The app's private key, in whatever form people paste it, and the JWT that is signed with it.
  * What is wrong with a key is said, but never a byte of it: no message below formats its text. */
-#include "supervisor/supervisor.h"
+#include "supervisor/key.h"
 
 #include "base/buffer.h"
+#include "supervisor/messages.h"
 
 #include <ctype.h>
 #include <gnutls/abstract.h>

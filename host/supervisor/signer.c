@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "supervisor/supervisor.h"
 
 #include <errno.h>
 #include <signal.h>

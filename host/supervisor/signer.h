@@ -4,7 +4,9 @@
 #ifndef SNEK_SUPERVISOR_SIGNER_H
 #define SNEK_SUPERVISOR_SIGNER_H
 
-#include "supervisor/supervisor.h"
+#include "config/config.h"
+#include "supervisor/key.h"
+#include "supervisor/messages.h"
 
 /* The second one, during a rotation, may be NULL. 0, or -1; signer_free_keys() in either case. */
 int signer_read_keys(const struct config *config, struct app_key *keys[SUPERVISOR_KEYS_MAX],

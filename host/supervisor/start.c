@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/proxy.h"
 #include "base/secret.h"
+#include "supervisor/messages.h"
 #include "supervisor/supervisor.h"
 
 #include <errno.h>

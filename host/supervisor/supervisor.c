@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "supervisor/messages.h"
 #include "supervisor/notify.h"
 #include "supervisor/signer.h"
 #include "supervisor/start.h"

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The queue and the thread. What an event looks like is event.c's. */
+/* The queue of events and the thread that sends them. event.c writes the events. */
 #include "telemetry/sentry.h"
 
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/log.h"
-#include "base/secret.h"
+#include "config/sentry_dsn.h"
 #include "metrics/metrics.h"
 #include "telemetry/event.h"
 
+#include <assert.h>
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -16,41 +18,63 @@
 #include <string.h>
 #include <strings.h>
 
-#define CONNECT_TIMEOUT_MS 3000
+#define CONNECT_TIMEOUT_MS 3000L
 #define TIMEOUT_MS 5000
-#define HOLD_MS 60000 /* after a 429 that names no time */
 #define HOLD_MAX_S 86400
-#define FAILED_HOLD_MS 10000 /* before Sentry is tried again after a connection that failed */
+/* After a 429 that names no time. */
+#define HOLD_MS 60000
+/* After a connection failed. */
+#define FAILED_HOLD_MS 10000
 #define POLL_MS 1000
 #define HEADER_MAX 8192
 
 struct sentry {
-    struct event_target target;
+    struct sentry_dsn dsn;
     char *environment;
     const struct proxy *proxy;
     CURLM *multi;
     struct curl_slist *headers;
     pthread_t thread;
-    _Atomic int64_t hold_until_ms; /* monotonic; what comes before is dropped */
-    bool failing;                  /* the thread's: it was said that Sentry cannot be reached */
+    /* Monotonic. Events before this time are dropped. */
+    _Atomic int64_t hold_until_ms;
+    /* The thread's: it has logged that Sentry does not take events. */
+    bool failing;
 
-    pthread_mutex_t lock; /* of all below */
+    /* Guards the members below. */
+    pthread_mutex_t lock;
     pthread_cond_t work;
-    struct buffer queue[SENTRY_QUEUE_MAX]; /* a ring of envelopes */
+    /* A ring of envelopes. */
+    struct buffer queue[SENTRY_QUEUE_MAX];
     size_t first, count;
     bool stopping;
     int64_t stop_at_ms; /* monotonic */
 };
 
-/* ---- from any thread ---- */
+/* From any thread. */
 
-static void watch(void *context, enum log_level level, const char *message,
-                  const struct log_field *fields) {
+static bool is_held(struct sentry *sentry) {
+    return atomic_load(&sentry->hold_until_ms) > clock_monotonic_ms();
+}
+
+/* False when the queue is full. */
+static bool enqueue(struct sentry *sentry, struct buffer envelope) {
+    SCOPED_LOCK(&sentry->lock);
+    assert(sentry->count <= SENTRY_QUEUE_MAX);
+    if (sentry->count == SENTRY_QUEUE_MAX) {
+        return false;
+    }
+    sentry->queue[(sentry->first + sentry->count++) % SENTRY_QUEUE_MAX] = envelope;
+    pthread_cond_signal(&sentry->work);
+    return true;
+}
+
+static void on_log_line(void *context, enum log_level level, const char *message,
+                        const struct log_field *fields) {
     struct sentry *sentry = context;
     if (!event_wanted(level, message)) {
         return;
     }
-    if (atomic_load(&sentry->hold_until_ms) > clock_monotonic_ms()) {
+    if (is_held(sentry)) {
         metrics_report(METRICS_HELD);
         return;
     }
@@ -58,47 +82,37 @@ static void watch(void *context, enum log_level level, const char *message,
     if (event_write(&envelope, sentry->environment, level, message, fields) < 0) {
         buffer_finish(&envelope);
         metrics_report(METRICS_FAILED);
-        return;
-    }
-    (void)pthread_mutex_lock(&sentry->lock);
-    bool fits = sentry->count < SENTRY_QUEUE_MAX;
-    if (fits) {
-        sentry->queue[(sentry->first + sentry->count++) % SENTRY_QUEUE_MAX] = envelope;
-        (void)pthread_cond_signal(&sentry->work);
-    }
-    (void)pthread_mutex_unlock(&sentry->lock);
-    if (!fits) {
+    } else if (!enqueue(sentry, envelope)) {
         buffer_finish(&envelope);
         metrics_report(METRICS_QUEUE_FULL);
     }
 }
 
-/* ---- the thread ---- */
+/* On this room's thread. */
 
-/* False when there is none and will be none, or the time is up. */
-static bool take(struct sentry *sentry, struct buffer *envelope) {
-    (void)pthread_mutex_lock(&sentry->lock);
+/* Waits for an envelope. False at the end: the queue is empty and will stay so, or the time is up.
+ */
+static bool dequeue(struct sentry *sentry, struct buffer *envelope) {
+    SCOPED_LOCK(&sentry->lock);
     while (sentry->count == 0 && !sentry->stopping) {
-        (void)pthread_cond_wait(&sentry->work, &sentry->lock);
+        pthread_cond_wait(&sentry->work, &sentry->lock);
     }
     bool late = sentry->stopping && clock_monotonic_ms() >= sentry->stop_at_ms;
-    bool any = sentry->count > 0 && !late;
-    if (any) {
-        *envelope = sentry->queue[sentry->first];
-        sentry->first = (sentry->first + 1) % SENTRY_QUEUE_MAX;
-        sentry->count--;
+    if (sentry->count == 0 || late) {
+        return false;
     }
-    (void)pthread_mutex_unlock(&sentry->lock);
-    return any;
+    *envelope = sentry->queue[sentry->first];
+    sentry->first = (sentry->first + 1) % SENTRY_QUEUE_MAX;
+    sentry->count--;
+    return true;
 }
 
-/* How long the transfer that is under way may go on. */
-static int left_ms(struct sentry *sentry, int64_t deadline_ms) {
-    (void)pthread_mutex_lock(&sentry->lock);
+/* The time that the current transfer has left. */
+static int remaining_ms(struct sentry *sentry, int64_t deadline_ms) {
+    SCOPED_LOCK(&sentry->lock);
     if (sentry->stopping && sentry->stop_at_ms < deadline_ms) {
         deadline_ms = sentry->stop_at_ms;
     }
-    (void)pthread_mutex_unlock(&sentry->lock);
     int64_t left_ms = deadline_ms - clock_monotonic_ms();
     return left_ms < 0 ? 0 : (int)left_ms;
 }
@@ -114,7 +128,7 @@ struct limits {
     int64_t named_s; /* -1: none */
 };
 
-static size_t take_header(char *data, size_t size, size_t count, void *context) {
+static size_t on_header(char *data, size_t size, size_t count, void *context) {
     struct limits *limits = context;
     size_t bytes = size * count;
     char line[HEADER_MAX];
@@ -127,10 +141,28 @@ static size_t take_header(char *data, size_t size, size_t count, void *context) 
     return bytes;
 }
 
-static size_t ignore(char *data, size_t size, size_t count, void *context) {
-    (void)data;
-    (void)context;
+static size_t on_body(char *data, size_t size, size_t count, void *context) {
     return size * count;
+}
+
+/* Proxy and protocols. 0, or not. */
+static int set_route(const struct sentry *sentry, CURL *easy) {
+    const struct proxy *proxy = sentry->proxy;
+    bool tls = sentry->dsn.tls, proxied = tls && proxy->url;
+    bool except = proxied && proxy->except;
+    int failed = curl_easy_setopt(easy, CURLOPT_PROXY, proxied ? proxy->url : "") != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_NOPROXY, except ? proxy->except : "") != CURLE_OK;
+#if LIBCURL_VERSION_NUM >= 0x075500
+    failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, tls ? "https" : "http") != CURLE_OK;
+#else
+    long protocols = tls ? CURLPROTO_HTTPS : CURLPROTO_HTTP;
+    failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS, protocols) != CURLE_OK;
+#endif
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* Do not wait at the end for a name that does not resolve. */
+    failed |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) != CURLE_OK;
+#endif
+    return failed;
 }
 
 static CURL *prepare(struct sentry *sentry, const struct buffer *envelope, struct limits *limits) {
@@ -138,45 +170,26 @@ static CURL *prepare(struct sentry *sentry, const struct buffer *envelope, struc
     if (!easy) {
         return NULL;
     }
-    CURLcode code = curl_easy_setopt(easy, CURLOPT_URL, sentry->target.url);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_HTTPHEADER, sentry->headers);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_POSTFIELDS, envelope->data);
-    code = code ? code
-                : curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)envelope->bytes);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_header);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_HEADERDATA, limits);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    code =
-        code ? code : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_USERAGENT, EVENT_CLIENT);
-    const struct proxy *proxy = sentry->proxy;
-    bool proxied = sentry->target.tls && proxy->url;
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_PROXY, proxied ? proxy->url : "");
-    code = code ? code
-                : curl_easy_setopt(easy, CURLOPT_NOPROXY,
-                                   proxied && proxy->except ? proxy->except : "");
-#if LIBCURL_VERSION_NUM >= 0x075500
-    code =
-        code ? code
-             : curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, sentry->target.tls ? "https" : "http");
-#else
-    code = code ? code
-                : curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
-                                   sentry->target.tls ? CURLPROTO_HTTPS : CURLPROTO_HTTP);
-#endif
-#if LIBCURL_VERSION_NUM >= 0x075700
-    /* Does not wait at the end for a name that nobody resolves. */
-    code = code ? code : curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
-    if (code) {
+    curl_off_t bytes = (curl_off_t)envelope->bytes;
+    int failed = curl_easy_setopt(easy, CURLOPT_URL, sentry->dsn.url) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, sentry->headers) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, envelope->data) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, bytes) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, limits) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS) != CURLE_OK;
+    failed |= curl_easy_setopt(easy, CURLOPT_USERAGENT, EVENT_CLIENT) != CURLE_OK;
+    failed |= set_route(sentry, easy);
+    if (failed) {
         curl_easy_cleanup(easy);
         return NULL;
     }
     return easy;
 }
 
-/* The status; 0 when no answer came. */
+/* The status; 0 when no response came. */
 static long perform(struct sentry *sentry, CURL *easy) {
     int64_t deadline_ms = clock_monotonic_ms() + TIMEOUT_MS;
     long status = 0;
@@ -185,23 +198,32 @@ static long perform(struct sentry *sentry, CURL *easy) {
         return 0;
     }
     while (curl_multi_perform(sentry->multi, &running) == CURLM_OK && running > 0) {
-        int wait_ms = left_ms(sentry, deadline_ms);
+        int wait_ms = remaining_ms(sentry, deadline_ms);
         if (wait_ms == 0) {
             break;
         }
-        (void)curl_multi_poll(sentry->multi, NULL, 0, wait_ms < POLL_MS ? wait_ms : POLL_MS, NULL);
+        curl_multi_poll(sentry->multi, NULL, 0, wait_ms < POLL_MS ? wait_ms : POLL_MS, NULL);
     }
     CURLMsg *message = curl_multi_info_read(sentry->multi, &left);
     if (message && message->msg == CURLMSG_DONE && message->data.result == CURLE_OK) {
-        (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     }
-    (void)curl_multi_remove_handle(sentry->multi, easy);
+    curl_multi_remove_handle(sentry->multi, easy);
     return status;
 }
 
-static void judge(struct sentry *sentry, long status, const struct limits *limits) {
-    bool taken = status >= 200 && status < 300;
-    metrics_report(taken ? METRICS_SENT : METRICS_FAILED);
+static void log_failure(long status) {
+    const char *reason = "Sentry does not accept events; they are dropped and counted in /metrics";
+    if (status == 0) {
+        reason = "Sentry gave no response in time; its events are dropped and counted in /metrics";
+    }
+    log_event(SNEK_LEVEL_WARNING, "sentry_rejected", LOG_NUMBER("status", status),
+              LOG_TEXT("reason", reason));
+}
+
+static void on_response(struct sentry *sentry, long status, const struct limits *limits) {
+    bool accepted = status >= 200 && status < 300;
+    metrics_report(accepted ? METRICS_SENT : METRICS_FAILED);
     if (limits->named_s >= 0) {
         hold(sentry, (limits->named_s < HOLD_MAX_S ? limits->named_s : HOLD_MAX_S) * 1000);
     } else if (status == 429) {
@@ -209,19 +231,15 @@ static void judge(struct sentry *sentry, long status, const struct limits *limit
     } else if (status == 0) {
         hold(sentry, FAILED_HOLD_MS);
     }
-    if (!taken && !sentry->failing) {
-        log_event(SNEK_LEVEL_WARNING, "sentry_rejected", LOG_NUMBER("status", status),
-                  LOG_TEXT("reason", status == 0 ? "Sentry gave no answer in time; its events are "
-                                                   "dropped and counted in /metrics"
-                                                 : "Sentry does not take events; they are dropped "
-                                                   "and counted in /metrics"));
+    if (!accepted && !sentry->failing) {
+        log_failure(status);
     }
-    sentry->failing = !taken;
+    sentry->failing = !accepted;
 }
 
 static void send_one(struct sentry *sentry, const struct buffer *envelope) {
     struct limits limits = {.named_s = -1};
-    if (atomic_load(&sentry->hold_until_ms) > clock_monotonic_ms()) {
+    if (is_held(sentry)) {
         metrics_report(METRICS_HELD);
         return;
     }
@@ -230,32 +248,32 @@ static void send_one(struct sentry *sentry, const struct buffer *envelope) {
         metrics_report(METRICS_FAILED);
         return;
     }
-    judge(sentry, perform(sentry, easy), &limits);
+    on_response(sentry, perform(sentry, easy), &limits);
     curl_easy_cleanup(easy);
 }
 
 static void *run(void *context) {
     struct sentry *sentry = context;
     struct buffer envelope;
-    while (take(sentry, &envelope)) {
+    while (dequeue(sentry, &envelope)) {
         send_one(sentry, &envelope);
         buffer_finish(&envelope);
     }
     return NULL;
 }
 
-/* ---- life ---- */
+/* Life. */
 
 static void finish(struct sentry *sentry) {
     for (; sentry->count > 0; sentry->count--) {
         buffer_finish(&sentry->queue[sentry->first]);
         sentry->first = (sentry->first + 1) % SENTRY_QUEUE_MAX;
     }
-    (void)pthread_cond_destroy(&sentry->work);
-    (void)pthread_mutex_destroy(&sentry->lock);
-    (void)curl_multi_cleanup(sentry->multi);
+    pthread_cond_destroy(&sentry->work);
+    pthread_mutex_destroy(&sentry->lock);
+    curl_multi_cleanup(sentry->multi);
     curl_slist_free_all(sentry->headers);
-    event_target_finish(&sentry->target);
+    sentry_dsn_finish(&sentry->dsn);
     free(sentry->environment);
     free(sentry);
     curl_global_cleanup();
@@ -267,13 +285,26 @@ static int add_header(struct sentry *sentry, const char *line) {
     return longer ? 0 : -1;
 }
 
-/* Signals are the main thread's. */
+static int add_authorization(struct sentry *sentry) {
+    AUTO_FREE char *line = NULL;
+    int bytes = asprintf(&line,
+                         "X-Sentry-Auth: Sentry sentry_version=7, sentry_client=" EVENT_CLIENT
+                         ", sentry_key=%s",
+                         sentry->dsn.key);
+    if (bytes < 0) {
+        line = NULL;
+        return -1;
+    }
+    return add_header(sentry, line);
+}
+
+/* The main thread alone takes signals. */
 static int start_thread(struct sentry *sentry) {
     sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     int code = pthread_create(&sentry->thread, NULL, run, sentry);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return code;
 }
 
@@ -287,16 +318,16 @@ int sentry_new(const char *dsn, const char *environment, const struct proxy *pro
         curl_global_cleanup();
         return error_set(err, "no memory for Sentry's events");
     }
-    (void)pthread_mutex_init(&made->lock, NULL);
-    (void)pthread_cond_init(&made->work, NULL);
+    pthread_mutex_init(&made->lock, NULL);
+    pthread_cond_init(&made->work, NULL);
     made->multi = curl_multi_init();
     made->environment = strdup(environment);
     made->proxy = proxy;
-    if (event_target_init(&made->target, dsn, err) < 0) {
+    if (sentry_dsn_parse(dsn, &made->dsn, err) < 0) {
         finish(made);
         return -1;
     }
-    if (!made->multi || !made->environment || add_header(made, made->target.authorization) < 0 ||
+    if (!made->multi || !made->environment || add_authorization(made) < 0 ||
         add_header(made, "Content-Type: application/x-sentry-envelope") < 0 ||
         add_header(made, "Expect:") < 0) {
         finish(made);
@@ -307,9 +338,16 @@ int sentry_new(const char *dsn, const char *environment, const struct proxy *pro
         finish(made);
         return error_set(err, "Sentry's thread cannot be started: %s", strerror(code));
     }
-    log_watch(watch, made);
+    log_watch(on_log_line, made);
     *sentry = made;
     return 0;
+}
+
+static void ask_to_stop(struct sentry *sentry) {
+    SCOPED_LOCK(&sentry->lock);
+    sentry->stopping = true;
+    sentry->stop_at_ms = clock_monotonic_ms() + SENTRY_FLUSH_MS;
+    pthread_cond_signal(&sentry->work);
 }
 
 void sentry_free(struct sentry *sentry) {
@@ -317,12 +355,8 @@ void sentry_free(struct sentry *sentry) {
         return;
     }
     log_watch(NULL, NULL);
-    (void)pthread_mutex_lock(&sentry->lock);
-    sentry->stopping = true;
-    sentry->stop_at_ms = clock_monotonic_ms() + SENTRY_FLUSH_MS;
-    (void)pthread_cond_signal(&sentry->work);
-    (void)pthread_mutex_unlock(&sentry->lock);
-    (void)curl_multi_wakeup(sentry->multi);
-    (void)pthread_join(sentry->thread, NULL);
+    ask_to_stop(sentry);
+    curl_multi_wakeup(sentry->multi);
+    pthread_join(sentry->thread, NULL);
     finish(sentry);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Reports to Sentry what the log says of trouble: attempts and runs that failed, workers that died,
- * errors of the host. An event has the line's message and reason, and which plugin, event, action,
- * installation, attempt and delivery it was; never a payload, a plugin's own log or a secret.
- * https://develop.sentry.dev/sdk/data-model/envelopes/
+/* Reports failures in the log to Sentry: attempts and runs that failed, workers that died, errors
+ * of the host. An event has the line's message and reason, the plugin, event, action, installation,
+ * attempt and delivery; never a payload, a plugin's own log line or a secret.
  *
- * Threads: any logs; the event waits in a bounded queue for one thread of this room, which sends
- * one after the other. Nothing waits for Sentry: when the queue is full, Sentry wants to hear
- * nothing for a while, or cannot be reached, events are dropped, and counted in /metrics. */
+ * Threads: any thread logs. The event waits in a bounded queue for the one thread of this room,
+ * which sends one event after the other. No thread waits for Sentry. The host drops events, and
+ * counts them in /metrics, while the queue is full, while Sentry's rate limit holds, and after
+ * Sentry could not be reached. */
 #ifndef SNEK_TELEMETRY_SENTRY_H
 #define SNEK_TELEMETRY_SENTRY_H
 
@@ -14,18 +14,19 @@
 #include "base/proxy.h"
 
 #define SENTRY_QUEUE_MAX 64
-#define SENTRY_FLUSH_MS 2000 /* for what still waits at the end */
+/* The time that queued events get at the end. */
+#define SENTRY_FLUSH_MS 2000
 
 struct sentry;
 
-/* Watches the log from now on. Texts are copied; `proxy` (for an https DSN) is
- * borrowed; `dsn` was checked by config. While no other thread
- * logs. 0 and `*sentry`, or -1. */
+/* Watches the log from now on. Call it while no other thread logs. `dsn` was checked by config and
+ * is copied, `environment` too; `proxy` is borrowed and serves an https DSN only. 0 and `*sentry`,
+ * or -1. */
 int sentry_new(const char *dsn, const char *environment, const struct proxy *proxy,
                struct sentry **sentry, struct error *err);
 
-/* Watches no more, sends what waits for at most SENTRY_FLUSH_MS, frees. While no other thread logs.
- * Takes NULL. */
+/* Stops watching, sends queued events for at most SENTRY_FLUSH_MS, and frees. Call it while no
+ * other thread logs. Takes NULL. */
 void sentry_free(struct sentry *sentry);
 
 #endif

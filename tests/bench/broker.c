@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "broker/broker.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/messages.h"
 
 #include <snekomatic/types.h>
 

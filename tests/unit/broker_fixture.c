@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "inbox/store.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/messages.h"
 
 #include <poll.h>
 #include <stdio.h>

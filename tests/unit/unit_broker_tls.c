@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "broker/broker.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/messages.h"
 
 #include <snekomatic/types.h>
 

@@ -514,8 +514,52 @@ static void a_toml_table_becomes_json(void **state) {
     toml_free(root);
 }
 
+static void a_dsn_becomes_an_address_and_a_key(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"https://abc123@o1.ingest.sentry.io/42", "https://o1.ingest.sentry.io/api/42/envelope/"},
+        {"https://abc123:old@sentry.example:9000/deep/er/42",
+         "https://sentry.example:9000/deep/er/api/42/envelope/"},
+        {"http://abc123@127.0.0.1:8000/1", "http://127.0.0.1:8000/api/1/envelope/"},
+        {"http://abc123@[::1]:8000/1", "http://[::1]:8000/api/1/envelope/"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sentry_dsn dsn;
+        struct error err;
+        assert_int_equal(sentry_dsn_parse(cases[i][0], &dsn, &err), 0);
+        assert_string_equal(dsn.url, cases[i][1]);
+        assert_string_equal(dsn.key, "abc123");
+        sentry_dsn_finish(&dsn);
+    }
+}
+
+static void a_wrong_dsn_is_rejected_without_being_shown(void **state) {
+    (void)state;
+    static const char *const cases[] = {"x",
+                                        "https://sentry.example/1",
+                                        "https://abc123@sentry.example",
+                                        "https://abc123@sentry.example/",
+                                        "https://abc123@sentry.example/abc123",
+                                        "https://abc123@sentry.example/1/",
+                                        "https://abc123@sentry.example/1?x",
+                                        "https://abc123@sentry.example/1#x",
+                                        "https://abc%0d123@sentry.example/1",
+                                        "https://abc 123@sentry.example/1",
+                                        "ftp://abc123@sentry.example/1",
+                                        "http://abc123@sentry.example/1",
+                                        "http://abc123@127.0.0.1.example/1"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sentry_dsn dsn;
+        struct error err = {""};
+        assert_int_equal(sentry_dsn_parse(cases[i], &dsn, &err), -1);
+        assert_ptr_equal(strstr(err.text, "must "), err.text);
+        assert_null(strstr(err.text, "abc"));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_dsn_becomes_an_address_and_a_key),
+        cmocka_unit_test(a_wrong_dsn_is_rejected_without_being_shown),
         CONFIG_TEST(without_a_file_the_credentials_are_enough),
         CONFIG_TEST(every_key_of_a_file_is_taken),
         CONFIG_TEST(the_environment_wins_over_the_file),

@@ -1,53 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* telemetry: Sentry's address, events and rate limits. */
+/* telemetry: Sentry's events and rate limits. */
 #include "unit.h"
 
 #include "base/clock.h"
 #include "telemetry/event.h"
-
-static void a_dsn_becomes_an_address_and_a_header(void **state) {
-    (void)state;
-    static const char *const cases[][2] = {
-        {"https://abc123@o1.ingest.sentry.io/42", "https://o1.ingest.sentry.io/api/42/envelope/"},
-        {"https://abc123:old@sentry.example:9000/deep/er/42",
-         "https://sentry.example:9000/deep/er/api/42/envelope/"},
-        {"http://abc123@127.0.0.1:8000/1", "http://127.0.0.1:8000/api/1/envelope/"},
-        {"http://abc123@[::1]:8000/1", "http://[::1]:8000/api/1/envelope/"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct event_target target;
-        struct error err;
-        assert_int_equal(event_target_init(&target, cases[i][0], &err), 0);
-        assert_string_equal(target.url, cases[i][1]);
-        assert_string_equal(target.authorization,
-                            "X-Sentry-Auth: Sentry sentry_version=7, sentry_client=" EVENT_CLIENT
-                            ", sentry_key=abc123");
-        event_target_finish(&target);
-    }
-}
-
-static void what_is_no_dsn_is_rejected_without_being_shown(void **state) {
-    (void)state;
-    static const char *const cases[] = {"x",
-                                        "https://sentry.example/1",
-                                        "https://abc123@sentry.example",
-                                        "https://abc123@sentry.example/",
-                                        "https://abc123@sentry.example/abc123",
-                                        "https://abc123@sentry.example/1/",
-                                        "https://abc123@sentry.example/1?x",
-                                        "https://abc123@sentry.example/1#x",
-                                        "https://abc%0d123@sentry.example/1",
-                                        "https://abc 123@sentry.example/1",
-                                        "ftp://abc123@sentry.example/1",
-                                        "http://abc123@sentry.example/1",
-                                        "http://abc123@127.0.0.1.example/1"};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct event_target target;
-        struct error err = {""};
-        assert_int_equal(event_target_init(&target, cases[i], &err), -1);
-        assert_ptr_equal(strstr(err.text, "must "), err.text);
-        assert_null(strstr(err.text, "abc"));
-    }
-}
 
 static void errors_and_failed_attempts_are_wanted_and_nothing_else(void **state) {
     (void)state;
@@ -103,8 +59,6 @@ static void its_rate_limits_are_understood(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_dsn_becomes_an_address_and_a_header),
-        cmocka_unit_test(what_is_no_dsn_is_rejected_without_being_shown),
         cmocka_unit_test(errors_and_failed_attempts_are_wanted_and_nothing_else),
         cmocka_unit_test(an_event_has_what_is_known_and_no_other_field),
         cmocka_unit_test(its_rate_limits_are_understood),

@@ -4,7 +4,7 @@
 #include "unit.h"
 
 #include "base/buffer.h"
-#include "supervisor/supervisor.h"
+#include "supervisor/key.h"
 
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>

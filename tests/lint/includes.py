@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Fails when a room includes a header that tests/lint/includes.txt does not allow, when the table
-lets rooms know each other in a circle, or when it names what is not there. includes.py [ROOT]"""
+lets rooms know each other in a circle or names what is not there, and when the rooms that Meson
+links to a room (ROOM_uses in host/ROOM/meson.build) are others than the table's.
+includes.py [ROOT]"""
 import collections
 import re
 import sys
@@ -73,6 +75,23 @@ def check_file(table, name, text, own_files):
             yield f"{name}:{line}: {row} must not include {header}"
 
 
+def check_meson(table, row, text):
+    """The rooms of the table and of Meson must be the same, but for those that each room may use."""
+    path = f"host/{row}/meson.build"
+    found = re.search(rf"\b{row}_uses = \[(.*?)\]", text, re.DOTALL)
+    if not found:
+        yield f"{path}: declares no {row}_uses"
+        return
+    used = {name for name in re.findall(r"(\w+)_dep\b", found.group(1)) if name in table.rows}
+    allowed = {entry.split("/")[0] for entry in table.allowed(row)}
+    every = {entry.split("/")[0] for entry in table.for_all}
+    wanted = {room for room in allowed - every if room in table.rows}
+    for room in sorted(used - allowed):
+        yield f"{path}: {row} must not link {room}"
+    for room in sorted(wanted - used - {"base"}):
+        yield f"{path}: {row} includes headers of {room}, but does not link it"
+
+
 def check(root):
     table = Table((root / TABLE).read_text())
     names = set(tree.files(root))
@@ -83,6 +102,9 @@ def check(root):
     for row in sorted(table.rows):
         if not any(name == "host/" + row or name.startswith(f"host/{row}/") for name in names):
             problems.append(f"{TABLE}: there is no host/{row}")
+        build = f"host/{row}/meson.build"
+        if build in names:
+            problems += check_meson(table, row, tree.read_text(root, build))
         for entry in table.rows[row]:
             if entry.endswith(".h") and "host/" + entry not in names:
                 problems.append(f"{TABLE}: {row}: there is no host/{entry}")

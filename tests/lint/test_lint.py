@@ -86,6 +86,17 @@ class Includes(Lint):
         self.rejects("includes.py", "there is no host/garden")
 
 
+    def test_rejects_a_room_that_meson_links_and_the_table_does_not_name(self):
+        self.write("host/broker/meson.build", "broker_uses = [base_dep, inbox_dep, curl_dep]\n")
+        self.accepts("includes.py")
+        self.write("host/inbox/meson.build", "inbox_uses = [base_dep, broker_dep]\n")
+        self.rejects("includes.py", "inbox must not link broker")
+
+    def test_rejects_a_room_that_meson_does_not_link(self):
+        self.write("host/broker/meson.build", "broker_uses = [base_dep]\n")
+        self.rejects("includes.py", "broker includes headers of inbox, but does not link it")
+
+
 class Retired(Lint):
     def test_accepts_other_names(self):
         self.write("host/a.c", GOOD + "int new_name, old_names;\n")

@@ -3,6 +3,7 @@
 #include "config_home.h"
 
 #include "config/keys.h"
+#include "config/sentry_dsn.h"
 #include "config/toml.h"
 
 #include <stdlib.h>

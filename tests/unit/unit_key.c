@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "supervisor/key.h"
+#include "supervisor/messages.h"
 
 #include <gnutls/abstract.h>
 #include <gnutls/x509.h>

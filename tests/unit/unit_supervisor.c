@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/io.h"
+#include "supervisor/messages.h"
 #include "supervisor/supervisor.h"
 
 #include <arpa/inet.h>

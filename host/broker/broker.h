@@ -99,7 +99,7 @@ struct broker_request {
     /* The lease this request runs under. A write is sent only while the lease is held: the broker
      * checks it with the inbox once more when the write had to wait. run 0: no lease. */
     struct {
-        int64_t run, attempt, lease, lease_ms;
+        int64_t run, token, lease_ms;
     } holder;
 
     /* Any thread may read it while the request is in progress. */

@@ -52,8 +52,7 @@ int lease_check_begin(struct lease_checker *checker, const struct lease_holder *
                                                           .reply_to = checker->mailbox,
                                                           .on_result = on_result},
                                             .run = holder->run,
-                                            .attempt = holder->attempt,
-                                            .lease = holder->lease,
+                                            .token = holder->token,
                                             .lease_ms = holder->lease_ms}};
     waiter->check = check;
     checker->in_progress++;

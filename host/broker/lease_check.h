@@ -31,7 +31,7 @@ struct lease_waiter {
 };
 
 struct lease_holder {
-    int64_t run, attempt, lease, lease_ms;
+    int64_t run, token, lease_ms;
 };
 
 /* 0, or -1: no memory. */

@@ -366,8 +366,7 @@ static bool wants_lease_check(const struct request_state *state) {
 static void check_lease(struct request_state *state) {
     const struct broker_request *request = state->request;
     struct lease_holder holder = {.run = request->holder.run,
-                                  .attempt = request->holder.attempt,
-                                  .lease = request->holder.lease,
+                                  .token = request->holder.token,
                                   .lease_ms = request->holder.lease_ms};
     state->lease_checks++;
     if (lease_check_begin(&state->context->leases, &holder, &state->lease) < 0) {

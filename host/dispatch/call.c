@@ -120,8 +120,8 @@ bool call_write(struct call *call, struct inbox_journal_writer *writer) {
     call->n_records = 0;
     call->records = journal_unwritten(&run->journal, call->entry, &call->n_records);
     *writer = (struct inbox_journal_writer){.run = run->data.id,
-                                            .attempt = run->data.attempt,
-                                            .lease = run->data.lease,
+                                            .token = run->data.token,
+                                            .lease_ms = run->group->table->options.lease_ms,
                                             .records = call->records,
                                             .n_records = call->n_records};
     return call->records != NULL;
@@ -145,10 +145,7 @@ void call_fill_broker(struct call *call, const struct run *run,
         .attempt = run->data.attempt,
         .installation = call_own(call, run->data.installation, strlen(run->data.installation)),
         .permissions = group->description->permissions_json,
-        .holder = {.run = run->data.id,
-                   .attempt = run->data.attempt,
-                   .lease = run->data.lease,
-                   .lease_ms = table->lease_ms},
+        .holder = {.run = run->data.id, .token = run->data.token, .lease_ms = table->lease_ms},
     };
 }
 

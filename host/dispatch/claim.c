@@ -132,7 +132,7 @@ static void submit(struct claimer *claimer, int64_t wall_ms) {
     claimer->claim = (struct inbox_claim){
         .operation = {.kind = INBOX_CLAIM, .reply_to = table->mailbox, .on_result = on_claimed},
         .now_ms = wall_ms,
-        .lease = table->lease,
+        .host = table->host,
         .lease_ms = table->lease_ms,
         .shares = claimer->shares,
         .n_shares = n,

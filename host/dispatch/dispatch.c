@@ -87,7 +87,7 @@ int dispatch_tick(struct dispatch *dispatch) {
 
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max) {
     assert(dispatch->loaded);
-    put->lease = dispatch->table.options.lease;
+    put->host = dispatch->table.options.host;
     put->routed_ms = clock_monotonic_ms();
     put->lease_ms = dispatch->table.options.lease_ms;
     for (size_t i = 0; i < dispatch->n_plugins && put->n_runs < max; i++) {
@@ -159,7 +159,7 @@ static void on_run_queued(void *context, int64_t due_ms) {
     claim_note_due(&((struct dispatch *)context)->claimer, due_ms);
 }
 
-static int64_t random_lease(void) {
+static int64_t random_host(void) {
     int64_t lease;
     arc4random_buf(&lease, sizeof lease);
     return lease & INT64_MAX;
@@ -170,7 +170,7 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
     dispatch->options = *options;
     struct run_table_options table = {.inbox = options->inbox,
                                       .mailbox = &dispatch->mailbox,
-                                      .lease = random_lease(),
+                                      .host = random_host(),
                                       .lease_ms = config->dispatch.lease_ms,
                                       .max_attempts = config->dispatch.max_attempts,
                                       .on_slot_free = on_slot_free,

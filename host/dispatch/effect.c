@@ -103,7 +103,7 @@ static void store_response(struct call *call) {
                                               .reply_to = table->options.mailbox,
                                               .on_result = on_response_stored},
                                 .run = call->held->data.id,
-                                .lease = call->held->data.lease,
+                                .token = call->held->data.token,
                                 .record = &call->entry->record};
     inbox_submit(table->options.inbox, &call->effect.complete.operation);
 }

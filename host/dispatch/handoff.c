@@ -89,7 +89,6 @@ static void end_reservation(struct handoff_queue *queue, size_t bytes) {
 
 static int fill(struct inbox_run *data, const struct inbox_put *put, struct payload *payload) {
     data->attempt = 1;
-    data->lease = put->lease;
     data->received_ms = put->received_ms;
     data->due_ms = put->due_ms;
     snprintf(data->guid, sizeof data->guid, "%s", put->guid);
@@ -105,8 +104,8 @@ static int fill(struct inbox_run *data, const struct inbox_put *put, struct payl
 
 static void on_handed(struct mail *mail);
 
-static void hand_over(struct handoff_queue *queue, const struct inbox_put *put, int64_t id,
-                      struct payload *payload) {
+static void hand_over(struct handoff_queue *queue, const struct inbox_put *put,
+                      const struct inbox_put_run *stored, struct payload *payload) {
     struct handed_run *handed = payload ? calloc(1, sizeof *handed) : NULL;
     if (!handed || fill(&handed->data, put, payload) < 0) {
         /* The run stays leased until the lease expires or the host starts again. */
@@ -116,7 +115,8 @@ static void hand_over(struct handoff_queue *queue, const struct inbox_put *put, 
         end_reservation(queue, put->body_bytes);
         return;
     }
-    handed->data.id = id;
+    handed->data.id = stored->id;
+    handed->data.token = stored->token;
     handed->queue = queue;
     handed->bytes = put->body_bytes;
     handed->routed_ms = put->routed_ms;
@@ -144,7 +144,7 @@ bool handoff_stored(struct handoff *handoff, const struct inbox_put *put, struct
     for (size_t i = 0; i < put->n_runs; i++) {
         const struct inbox_put_run *run = &put->runs[i];
         if (run->leased && run->id) {
-            hand_over(find_queue(handoff, run->plugin), put, run->id, payload);
+            hand_over(find_queue(handoff, run->plugin), put, run, payload);
         } else if (run->leased) {
             end_reservation(find_queue(handoff, run->plugin), put->body_bytes);
         }

@@ -45,7 +45,7 @@ static void on_run_renewed(const struct lease_keeper *keeper, struct run *run,
 static const struct inbox_held *find_held(const struct inbox_renew *renew, const struct run *run) {
     for (size_t i = 0; i < renew->n_held; i++) {
         const struct inbox_held *held = &renew->held[i];
-        if (held->run == run->data.id && held->attempt == run->data.attempt) {
+        if (held->run == run->data.id && held->token == run->data.token) {
             return held;
         }
     }
@@ -90,7 +90,7 @@ static bool list_held(struct inbox_renew *renew, const struct run_table *table) 
     TAILQ_FOREACH(run, &table->all, link_all) {
         if (!run->lease_lost) {
             renew->held[renew->n_held++] =
-                (struct inbox_held){.run = run->data.id, .attempt = run->data.attempt};
+                (struct inbox_held){.run = run->data.id, .token = run->data.token};
         }
     }
     assert(renew->n_held == n);
@@ -106,7 +106,6 @@ void lease_tick(struct lease_keeper *keeper, int64_t now_ms) {
     keeper->renew = (struct inbox_renew){.operation = {.kind = INBOX_RENEW,
                                                        .reply_to = table->options.mailbox,
                                                        .on_result = on_renewed},
-                                         .lease = table->options.lease,
                                          .lease_ms = lease_ms(keeper)};
     if (list_held(&keeper->renew, table)) {
         keeper->renewing = true;

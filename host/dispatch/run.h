@@ -43,8 +43,8 @@ enum run_phase {
 struct run_table_options {
     struct inbox *inbox;
     struct mailbox *mailbox;
-    /* This host's lease in the inbox. */
-    int64_t lease;
+    /* This host's number in the inbox, positive and random. */
+    int64_t host;
     int64_t lease_ms, max_attempts;
     /* A plugin can take a run again. */
     void (*on_slot_free)(void *context);

@@ -26,6 +26,8 @@ struct inbox_put_run {
      * as requested: its installation waits, or the delivery came before and may have a journal,
      * which only a claim brings. */
     int64_t id;
+    /* Out: the token of its claim, when it was leased. */
+    int64_t token;
 };
 
 enum inbox_put_outcome {
@@ -57,20 +59,27 @@ struct inbox_put {
     struct inbox_put_run *runs;
     size_t n_runs;
     /* Of the runs that are leased; see inbox_claim. */
-    int64_t lease, lease_ms;
+    int64_t host, lease_ms;
     /* Dispatch's own note: when it leased them; monotonic. */
     int64_t routed_ms;
     /* Out: how many parked runs are due now, because this delivery says that the installation was
      * created, unsuspended or accepted new permissions. Its running runs get INBOX_GRANTED. */
     int64_t unparked;
 
-    /* The inbox's, see common/codec.h: the body as it is stored; NULL: as it came. */
+    /* The inbox's: the body as it is stored (codec.h), NULL: as it came; and what the tokens of
+     * its runs are counted from. */
     char *packed;
     size_t packed_bytes;
+    int64_t first_token;
 };
 
-/* CLAIM takes due runs for this host: each is running under the claim's lease, and its attempt is
- * counted up. */
+/* CLAIM takes due runs for this host: each is running under a lease of `lease_ms`, with a token of
+ * its own, and its attempt is counted up.
+ *
+ * First it makes runs due whose lease has expired. It leaves out those that this host holds in
+ * memory (`live`): after a pause or an outage of the store this host continues them. A run that
+ * another host left that way is marked: its host died. A run of this host that no run in memory
+ * holds, such as one whose handoff failed, is not marked. */
 struct inbox_claim_share {
     const char *plugin;
     /* At most this many; 0 for none. */
@@ -88,7 +97,7 @@ struct inbox_run {
     int64_t id;
     /* From 1. */
     int64_t attempt;
-    int64_t lease;
+    int64_t token;
     int64_t received_ms, due_ms;
     /* How often it brought a worker down alone. */
     int64_t crashes;
@@ -116,9 +125,12 @@ struct inbox_claim {
     struct inbox_operation operation;
     /* Wall. */
     int64_t now_ms;
-    /* This host's, positive. */
-    int64_t lease;
+    /* This host's number, positive and random. */
+    int64_t host;
     int64_t lease_ms;
+    /* Borrowed: the tokens of the runs that this host holds in memory. */
+    const int64_t *live;
+    size_t n_live;
     /* Borrowed. */
     struct inbox_claim_share *shares;
     size_t n_shares;
@@ -129,6 +141,9 @@ struct inbox_claim {
     /* Out: when the next unclaimed run of these plugins is due, in the past when more are due
      * already; INT64_MAX when none waits. */
     int64_t next_due_ms;
+
+    /* The inbox's: what the tokens of its runs are counted from. */
+    int64_t first_token;
 };
 
 /* Takes NULL. */
@@ -168,7 +183,7 @@ enum inbox_finish_outcome {
 
 struct inbox_finish {
     struct inbox_operation operation;
-    int64_t run, attempt, lease;
+    int64_t run, token;
     enum inbox_finish_how how;
     /* Static text. */
     const char *label;

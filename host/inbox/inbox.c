@@ -90,7 +90,7 @@ static size_t bytes_of(const struct inbox_operation *operation) {
 
 static void clear_put(struct inbox_put *put) {
     for (size_t i = 0; i < put->n_runs; i++) {
-        put->runs[i].id = 0;
+        put->runs[i].id = put->runs[i].token = 0;
     }
     put->unparked = 0;
 }
@@ -354,10 +354,20 @@ void inbox_listen(struct inbox *inbox, void (*on_queued)(void *context), void *c
     }
 }
 
+/* Positive, and far from the largest, since the runs of an operation count from it. */
+static int64_t random_token(void) {
+    int64_t token;
+    arc4random_buf(&token, sizeof token);
+    return (token & (INT64_MAX >> 1)) + 1;
+}
+
 void inbox_submit(struct inbox *inbox, struct inbox_operation *operation) {
     struct inbox_put *put = put_of(operation);
     if (put) {
         put->packed = codec_pack(put->body, put->body_bytes, &put->packed_bytes);
+        put->first_token = random_token();
+    } else if (operation->kind == INBOX_CLAIM) {
+        CONTAINER_OF(operation, struct inbox_claim, operation)->first_token = random_token();
     }
     operation->mail.next = NULL;
     (void)pthread_mutex_lock(&inbox->lock);

@@ -69,10 +69,10 @@ void inbox_record_finish(struct inbox_record *record);
 /* Takes NULL. */
 void inbox_records_free(struct inbox_record *records, size_t n_records);
 
-/* The claim under which records are written. The store writes them only while the run is held
- * under this attempt and lease. */
+/* The claim under which records are written. The store writes them only while this claim holds the
+ * run, and renews a lease that has less than half of `lease_ms` left. */
 struct inbox_journal_writer {
-    int64_t run, attempt, lease;
+    int64_t run, token, lease_ms;
     /* Borrowed. They replace the records of the same numbers. */
     const struct inbox_record *const *records;
     size_t n_records;
@@ -89,7 +89,7 @@ struct inbox_intend {
  * another claim took over in the meantime stays as that claim wrote it. */
 struct inbox_complete {
     struct inbox_operation operation;
-    int64_t run, lease;
+    int64_t run, token;
     /* Borrowed. */
     const struct inbox_record *record;
 };

@@ -14,7 +14,9 @@
  * asks again before; 0: another host is. */
 struct inbox_elect {
     struct inbox_operation operation;
-    int64_t lease, lease_ms;
+    /* This host's number, positive and random. */
+    int64_t host;
+    int64_t lease_ms;
 };
 
 /* One small step of pruning: bodies of deliveries whose runs all ended before `done_before_ms`

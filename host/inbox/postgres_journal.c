@@ -15,12 +15,20 @@ static const char *const states[] = {
 
 int postgres_held(struct postgres_store *store, const struct inbox_journal_writer *writer,
                   struct error *err) {
-    int64_t run;
+    AUTO_RESULT PGresult *result = NULL;
+    int64_t left_ms;
     struct pg_query query = pg_query_begin(PG_SQL_RUN_HELD);
     pg_query_number(&query, writer->run);
-    pg_query_number(&query, writer->attempt);
-    pg_query_number(&query, writer->lease);
-    return pg_ask_number(store, &query, &run, err, "looking whether a run is still held");
+    pg_query_number(&query, writer->token);
+    int held = pg_ask_number(store, &query, &left_ms, err, "checking a claim");
+    if (held <= 0 || left_ms > writer->lease_ms / 2) {
+        return held;
+    }
+    query = pg_query_begin(PG_SQL_RUN_LEASE_CHECK);
+    pg_query_number(&query, writer->lease_ms);
+    pg_query_number(&query, writer->run);
+    pg_query_number(&query, writer->token);
+    return pg_ask(store, &query, &result, err, "renewing a lease") < 0 ? -1 : 1;
 }
 
 static void bind_answer(struct pg_query *query, const struct inbox_record *record,
@@ -41,7 +49,7 @@ static int write_record(struct postgres_store *store, const struct inbox_journal
     pg_query_number(&query, record->number);
     pg_query_text(&query, kinds[record->kind]);
     pg_query_text(&query, states[record->state]);
-    pg_query_number(&query, writer->lease);
+    pg_query_number(&query, writer->token);
     pg_query_blob(&query, record->key, sizeof record->key);
     pg_query_text(&query, record->marker);
     pg_query_bool(&query, record->dry);
@@ -84,7 +92,7 @@ static int answer_send(struct postgres_store *store, struct inbox_operation *ope
     bind_answer(&query, answer->record, answer->record->outcome);
     pg_query_number(&query, answer->run);
     pg_query_number(&query, answer->record->number);
-    pg_query_number(&query, answer->lease);
+    pg_query_number(&query, answer->token);
     return pg_send(store, &query, err);
 }
 

@@ -18,7 +18,7 @@
 /* PUT */
 
 /* The runs to insert: $n the plugins' names, a line each, and $n+1 which are leased, as an array;
- * then the lease and how long. */
+ * then the host, how long, and the first token. */
 static void bind_runs(struct pg_query *query, const struct inbox_put *put, bool seen) {
     struct buffer names = BUFFER_INIT(put->n_runs * (INBOX_NAME_MAX + 1));
     struct buffer leased = BUFFER_INIT(put->n_runs * 2 + 2);
@@ -33,13 +33,14 @@ static void bind_runs(struct pg_query *query, const struct inbox_put *put, bool 
     result |= buffer_append_text(&leased, "}");
     pg_query_take(query, buffer_steal(&names));
     pg_query_take(query, buffer_steal(&leased));
-    pg_query_number(query, put->lease);
+    pg_query_number(query, put->host);
     pg_query_number(query, put->lease_ms);
+    pg_query_number(query, put->first_token);
     query->failed = query->failed || result != 0;
 }
 
-/* The rows are (run, plugin, state) from `column` on. One that was to be leased and is not has no
- * id: its installation waits. */
+/* The rows are (run, plugin, state, token) from `column` on. One that was to be leased and is not
+ * has no id: its installation waits. */
 static void take_ids(struct inbox_put *put, const PGresult *result, int column) {
     for (int row = 0; row < PQntuples(result); row++) {
         for (size_t i = 0; i < put->n_runs; i++) {
@@ -47,6 +48,7 @@ static void take_ids(struct inbox_put *put, const PGresult *result, int column) 
                 bool running = strcmp(pg_text(result, row, column + 2), "running") == 0;
                 put->runs[i].id =
                     put->runs[i].leased && !running ? 0 : pg_number(result, row, column);
+                put->runs[i].token = pg_number(result, row, column + 3);
             }
         }
     }
@@ -186,9 +188,12 @@ static int claim_send(struct postgres_store *store, struct inbox_operation *oper
     const struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
     struct pg_query query = pg_query_begin(PG_SQL_RUNS_RECLAIM);
     pg_query_number(&query, claim->now_ms);
+    pg_query_number(&query, claim->host);
+    pg_query_take(&query, store_list_numbers("{}", claim->live, claim->n_live));
     if (pg_send(store, &query, err) < 0) {
         return -1;
     }
+    int64_t token = claim->first_token;
     for (size_t i = 0; i < claim->n_shares; i++) {
         const struct inbox_claim_share *share = &claim->shares[i];
         uint64_t bytes =
@@ -198,9 +203,11 @@ static int claim_send(struct postgres_store *store, struct inbox_operation *oper
         pg_query_number(&query, claim->now_ms);
         pg_query_bool(&query, share->alone && share->runs > 0);
         pg_query_number(&query, share->runs);
-        pg_query_number(&query, claim->lease);
+        pg_query_number(&query, claim->host);
         pg_query_number(&query, claim->lease_ms);
         pg_query_number(&query, (int64_t)bytes);
+        pg_query_number(&query, token);
+        token += share->runs + 1;
         if (pg_send(store, &query, err) < 0) {
             return -1;
         }
@@ -226,7 +233,7 @@ static int take_row(struct postgres_store *store, struct inbox_claim *claim, siz
     }
     run->id = pg_number(result, row, 0);
     run->attempt = pg_number(result, row, 1);
-    run->lease = claim->lease;
+    run->token = pg_number(result, row, 15);
     run->crashes = pg_number(result, row, 2);
     run->suspect = pg_bool(result, row, 3);
     run->share = share;
@@ -304,17 +311,19 @@ const struct postgres_kind postgres_claim = {
 static int renew_send(struct postgres_store *store, struct inbox_operation *operation,
                       struct error *err) {
     const struct inbox_renew *renew = CONTAINER_OF(operation, struct inbox_renew, operation);
-    struct buffer ids = BUFFER_INIT(renew->n_held * 24 + 2);
-    int result = buffer_append_text(&ids, "{");
-    for (size_t i = 0; i < renew->n_held; i++) {
-        result |= buffer_printf(&ids, "%s%lld", i > 0 ? "," : "", (long long)renew->held[i].run);
+    AUTO_FREE int64_t *runs = calloc(renew->n_held + 1, sizeof *runs);
+    AUTO_FREE int64_t *tokens = calloc(renew->n_held + 1, sizeof *tokens);
+    if (!runs || !tokens) {
+        return pg_no_memory(store, err, "renewing leases");
     }
-    result |= buffer_append_text(&ids, "}");
+    for (size_t i = 0; i < renew->n_held; i++) {
+        runs[i] = renew->held[i].run;
+        tokens[i] = renew->held[i].token;
+    }
     struct pg_query query = pg_query_begin(PG_SQL_RUNS_RENEW);
     pg_query_number(&query, renew->lease_ms);
-    pg_query_take(&query, result == 0 ? buffer_steal(&ids) : NULL);
-    pg_query_number(&query, renew->lease);
-    buffer_finish(&ids);
+    pg_query_take(&query, store_list_numbers("{}", runs, renew->n_held));
+    pg_query_take(&query, store_list_numbers("{}", tokens, renew->n_held));
     return pg_send(store, &query, err);
 }
 
@@ -326,7 +335,7 @@ static int renew_take(struct postgres_store *store, struct inbox_operation *oper
         for (size_t i = 0; i < renew->n_held; i++) {
             struct inbox_held *held = &renew->held[i];
             held->ours = held->ours || (held->run == pg_number(result, row, 0) &&
-                                        held->attempt == pg_number(result, row, 1));
+                                        held->token == pg_number(result, row, 1));
         }
     }
     return 0;
@@ -338,11 +347,10 @@ static int fence_send(struct postgres_store *store, struct inbox_operation *oper
                       struct error *err) {
     const struct inbox_lease_check *fence =
         CONTAINER_OF(operation, struct inbox_lease_check, operation);
-    struct pg_query query = pg_query_begin(PG_SQL_RUN_FENCE);
+    struct pg_query query = pg_query_begin(PG_SQL_RUN_LEASE_CHECK);
     pg_query_number(&query, fence->lease_ms);
     pg_query_number(&query, fence->run);
-    pg_query_number(&query, fence->attempt);
-    pg_query_number(&query, fence->lease);
+    pg_query_number(&query, fence->token);
     return pg_send(store, &query, err);
 }
 
@@ -381,8 +389,7 @@ static int finish_send(struct postgres_store *store, struct inbox_operation *ope
     pg_query_bool(&query, finish->suspect);
     pg_query_number(&query, finish->crashes);
     pg_query_number(&query, finish->run);
-    pg_query_number(&query, finish->attempt);
-    pg_query_number(&query, finish->lease);
+    pg_query_number(&query, finish->token);
     if (pg_send(store, &query, err) < 0) {
         return -1;
     }
@@ -405,7 +412,7 @@ static int elect_send(struct postgres_store *store, struct inbox_operation *oper
                       struct error *err) {
     const struct inbox_elect *elect = CONTAINER_OF(operation, struct inbox_elect, operation);
     struct pg_query query = pg_query_begin(PG_SQL_ELECT);
-    pg_query_number(&query, elect->lease);
+    pg_query_number(&query, elect->host);
     pg_query_number(&query, elect->lease_ms);
     return pg_send(store, &query, err);
 }

@@ -25,23 +25,18 @@ static const char settings[] = "SET statement_timeout = 2500;"
 
 /* The rest of a run's row, for each plugin of a put; `from` has what comes before it. While the
  * installation waits, the run is due when that ends, and leased to nobody. */
-#define RUN_LEASED(due) "p.leased AND w.until_ms <= " due "::bigint"
-#define RUN_VALUES(due, plugins, leased, lease, ms, installation, from)                            \
+#define RUN_VALUES(due, plugins, leased, host, ms, token, installation, from)                      \
     "p.plugin, greatest(" due "::bigint, w.until_ms),"                                             \
-    " CASE WHEN " RUN_LEASED(                                                                      \
-        due) " THEN 'running' ELSE 'queued' END,"                                                  \
-             " CASE WHEN " RUN_LEASED(                                                             \
-                 due) " THEN 1 ELSE 0 END,"                                                        \
-                      " CASE WHEN " RUN_LEASED(                                                    \
-                          due) " THEN " lease "::bigint ELSE 0 END,"                               \
-                               " CASE WHEN " RUN_LEASED(                                           \
-                                   due) " THEN " NOW_MS " + " ms "::bigint ELSE 0 END FROM " from  \
-                                        "unnest(string_to_array(" plugins ", chr(10)), " leased    \
-                                        "::boolean[]) AS p (plugin, leased)"                       \
-                                        " CROSS JOIN (SELECT coalesce((SELECT all_ms FROM "        \
-                                        "rate_limits "                                             \
-                                        "WHERE installation = " installation                       \
-                                        "), 0) AS until_ms) AS w"
+    " CASE WHEN l.leased THEN 'running' ELSE 'queued' END,"                                        \
+    " CASE WHEN l.leased THEN 1 ELSE 0 END,"                                                       \
+    " CASE WHEN l.leased THEN " host "::bigint ELSE 0 END,"                                        \
+    " CASE WHEN l.leased THEN " token "::bigint + p.nth - 1 ELSE 0 END,"                           \
+    " CASE WHEN l.leased THEN " NOW_MS " + " ms "::bigint ELSE 0 END FROM " from                   \
+    "unnest(string_to_array(" plugins ", chr(10)), " leased "::boolean[])"                         \
+    " WITH ORDINALITY AS p (plugin, leased, nth)"                                                  \
+    " CROSS JOIN (SELECT coalesce((SELECT all_ms FROM rate_limits"                                 \
+    " WHERE installation = " installation "), 0) AS until_ms) AS w"                                \
+    " CROSS JOIN LATERAL (SELECT p.leased AND w.until_ms <= " due "::bigint AS leased) AS l"
 
 /* What LIST selects; $1 to $2 the deliveries, then since, event, plugin, state. */
 #define LIST_COLUMNS                                                                               \
@@ -69,7 +64,7 @@ static const char settings[] = "SET statement_timeout = 2500;"
 static const char *const statements[PG_SQL_COUNT] = {
     [PG_SQL_BEGIN] = "BEGIN",
     /* A row that another holds is passed over: he writes, so the store can. */
-    [PG_SQL_PROBE] = "UPDATE elections SET lease = lease + 1 WHERE name IN (SELECT name FROM"
+    [PG_SQL_PROBE] = "UPDATE elections SET host = host + 1 WHERE name IN (SELECT name FROM"
                      " elections WHERE name = 'probe' FOR UPDATE SKIP LOCKED)",
     [PG_SQL_COMMIT] = "COMMIT",
     [PG_SQL_ROLLBACK] = "ROLLBACK",
@@ -78,11 +73,12 @@ static const char *const statements[PG_SQL_COUNT] = {
         " received_ms, body_codec, body_bytes, body, guid)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
         " ON CONFLICT (guid) DO NOTHING RETURNING id),"
-        " r AS (INSERT INTO runs (delivery, plugin, due_ms, state, attempt, lease,"
+        " r AS (INSERT INTO runs (delivery, plugin, due_ms, state, attempt, host, token,"
         " lease_until_ms) SELECT d.id, " RUN_VALUES(
-            "$11", "$12", "$13", "$14", "$15", "$3",
-            "d CROSS JOIN ") " RETURNING id, plugin, state)"
-                             " SELECT d.id, r.id, r.plugin, r.state FROM d LEFT JOIN r ON true",
+            "$11", "$12", "$13", "$14", "$15", "$16", "$3",
+            "d CROSS JOIN ") " RETURNING id, plugin, state, token)"
+                             " SELECT d.id, r.id, r.plugin, r.state, r.token FROM d LEFT JOIN r ON "
+                             "true",
     [PG_SQL_DELIVERY_LOCK] = "SELECT id, body IS NULL FROM deliveries WHERE guid = $1 FOR UPDATE",
     [PG_SQL_DELIVERY_REPLACE] = "UPDATE deliveries SET event = $1, action = $2, installation = $3,"
                                 " repository = $4, sender = $5, received_ms = $6, body_codec = $7,"
@@ -93,20 +89,21 @@ static const char *const statements[PG_SQL_COUNT] = {
                            " WHERE delivery = $2 AND (state = 'parked'"
                            " OR (state = 'queued' AND attempt > 0))",
     [PG_SQL_RUNS_QUEUE] =
-        "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, lease,"
+        "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, host, token,"
         " lease_until_ms) SELECT $1::bigint, " RUN_VALUES(
-            "$2", "$3", "$4", "$5", "$6", "$7",
+            "$2", "$3", "$4", "$5", "$6", "$7", "$8",
             "") " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
-                " attempt = excluded.attempt, lease = excluded.lease,"
+                " attempt = excluded.attempt, host = excluded.host, token = excluded.token,"
                 " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
                 " crashes = 0, suspect = false, label = '', reason = '',"
-                " finished_ms = NULL RETURNING id, plugin, state",
-    [PG_SQL_RUNS_RECLAIM] =
-        "WITH lapsed AS (SELECT id FROM runs WHERE state = 'running'"
-        " AND lease_until_ms < " NOW_MS " ORDER BY lease_until_ms LIMIT 256"
-        " FOR UPDATE SKIP LOCKED)"
-        " UPDATE runs r SET state = 'queued', due_ms = $1, lease = 0,"
-        " lease_until_ms = 0, " STORE_SET_HOST_DIED " FROM lapsed WHERE r.id = lapsed.id",
+                " finished_ms = NULL RETURNING id, plugin, state, token",
+    [PG_SQL_RUNS_RECLAIM] = "WITH lapsed AS (SELECT id FROM runs WHERE state = 'running'"
+                            " AND lease_until_ms < " NOW_MS " AND token <> ALL ($3::bigint[])"
+                            " ORDER BY lease_until_ms LIMIT 256"
+                            " FOR UPDATE SKIP LOCKED)"
+                            " UPDATE runs r SET state = 'queued', due_ms = $1, token = 0,"
+                            " lease_until_ms = 0, " STORE_SET_HOST_DIED(
+                                "host <> $2") " FROM lapsed WHERE r.id = lapsed.id",
     /* A suspect comes alone or not at all; of the ordinary ones as many as their bodies allow. */
     [PG_SQL_RUNS_CLAIM] =
         "WITH suspects AS (SELECT id, delivery, due_ms FROM runs WHERE state = 'queued'"
@@ -120,13 +117,13 @@ static const char *const statements[PG_SQL_COUNT] = {
         " (sum(d.body_bytes) OVER w)::bigint AS held FROM due"
         " JOIN deliveries d ON d.id = due.delivery WINDOW w AS (ORDER BY due.due_ms, due.id)),"
         " taken AS (UPDATE runs r SET state = 'running', attempt = r.attempt + 1, granted = false,"
-        " lease = $5, lease_until_ms = " NOW_MS " + $6 FROM sized s"
+        " host = $5, lease_until_ms = " NOW_MS " + $6, token = $8::bigint + s.nth - 1 FROM sized s"
         " WHERE r.id = s.id AND (s.nth = 1 OR s.held <= $7)"
-        " RETURNING r.id, r.attempt, r.crashes, r.suspect, r.delivery, r.due_ms,"
+        " RETURNING r.id, r.attempt, r.crashes, r.suspect, r.delivery, r.due_ms, r.token,"
         " s.nth)"
         " SELECT t.id, t.attempt, t.crashes, t.suspect, d.received_ms, d.guid, d.event, d.action,"
         " d.installation, d.repository, d.sender, d.body, d.body_bytes, d.body_codec,"
-        " t.due_ms"
+        " t.due_ms, t.token"
         " FROM taken t JOIN deliveries d ON d.id = t.delivery ORDER BY t.nth",
     [PG_SQL_RUNS_NEXT_DUE] =
         "SELECT (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = $1"
@@ -134,21 +131,21 @@ static const char *const statements[PG_SQL_COUNT] = {
         " (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = $1"
         " AND suspect ORDER BY due_ms, id LIMIT 1)",
     [PG_SQL_RUNS_RENEW] = "UPDATE runs SET lease_until_ms = " NOW_MS " + $1"
-                          " WHERE id = ANY ($2::bigint[]) AND lease = $3 AND state = 'running'"
-                          " RETURNING id, attempt",
-    [PG_SQL_RUN_FENCE] = "UPDATE runs SET lease_until_ms = " NOW_MS " + $1"
-                         " WHERE id = $2 AND attempt = $3 AND lease = $4 AND state = 'running'",
+                          " WHERE id = ANY ($2::bigint[]) AND token = ANY ($3::bigint[])"
+                          " AND state = 'running' RETURNING id, token",
+    [PG_SQL_RUN_LEASE_CHECK] = "UPDATE runs SET lease_until_ms = " NOW_MS " + $1"
+                               " WHERE id = $2 AND token = $3 AND state = 'running'",
     [PG_SQL_RUN_END] = "UPDATE runs SET state = $1, finished_ms = $2, label = $3, reason = $4,"
-                       " suspect = $5, crashes = $6, lease = 0, lease_until_ms = 0"
-                       " WHERE id = $7 AND attempt = $8 AND lease = $9 AND state = 'running'",
+                       " suspect = $5, crashes = $6, token = 0, lease_until_ms = 0"
+                       " WHERE id = $7 AND token = $8 AND state = 'running'",
     [PG_SQL_RUN_AGAIN] = "UPDATE runs SET state = 'queued', attempt = attempt - $1, due_ms = $2,"
-                         " label = $3, reason = $4, suspect = $5, crashes = $6, lease = 0,"
+                         " label = $3, reason = $4, suspect = $5, crashes = $6, token = 0,"
                          " lease_until_ms = 0"
-                         " WHERE id = $7 AND attempt = $8 AND lease = $9 AND state = 'running'",
+                         " WHERE id = $7 AND token = $8 AND state = 'running'",
     [PG_SQL_RUN_PARK] = "UPDATE runs SET state = CASE WHEN granted THEN 'queued' ELSE 'parked' END,"
                         " granted = false, attempt = attempt - $1, due_ms = $2, label = $3,"
-                        " reason = $4, suspect = $5, crashes = $6, lease = 0, lease_until_ms = 0"
-                        " WHERE id = $7 AND attempt = $8 AND lease = $9 AND state = 'running'"
+                        " reason = $4, suspect = $5, crashes = $6, token = 0, lease_until_ms = 0"
+                        " WHERE id = $7 AND token = $8 AND state = 'running'"
                         " RETURNING (state = 'queued')::integer::bigint",
     /* Those that wait for what the installation has just given, and those that may be about to; not
      * what came with it, which begins after it. One statement: a run that another host parks at
@@ -159,9 +156,9 @@ static const char *const statements[PG_SQL_COUNT] = {
         " WHERE (state = 'parked' OR state = 'running') AND EXISTS (SELECT FROM deliveries d"
         " WHERE d.id = runs.delivery AND d.installation = $2 AND d.guid <> $3)"
         " RETURNING (state = 'queued')::integer::bigint",
-    [PG_SQL_ELECT] = "UPDATE elections SET lease = $1, lease_until_ms = " NOW_MS " + $2"
+    [PG_SQL_ELECT] = "UPDATE elections SET host = $1, lease_until_ms = " NOW_MS " + $2"
                      " WHERE name IN (SELECT name FROM elections WHERE name = 'maintenance'"
-                     " AND (lease = $1 OR lease_until_ms < " NOW_MS ") FOR UPDATE SKIP LOCKED)",
+                     " AND (host = $1 OR lease_until_ms < " NOW_MS ") FOR UPDATE SKIP LOCKED)",
     [PG_SQL_NOTIFY] = "SELECT pg_notify('snekomatic', '')",
     [PG_SQL_STATS] = "SELECT (SELECT count(*) FROM runs WHERE state = 'queued'),"
                      " (SELECT count(*) FROM runs WHERE state = 'running'),"
@@ -195,12 +192,12 @@ static const char *const statements[PG_SQL_COUNT] = {
     [PG_SQL_LIST_PARKED] = LIST_OF_STATE("parked"),
     [PG_SQL_LIST_DEAD] = LIST_OF_STATE("dead"),
     [PG_SQL_RUNS_RERUN] = "UPDATE runs SET state = 'queued', attempt = 0, crashes = 0,"
-                           " suspect = false, due_ms = $1, label = '', reason = '',"
-                           " finished_ms = NULL WHERE delivery = $2 AND state"
-                           " IN ('queued', 'parked', 'dead')"
-                           " AND ($3::text IS NULL OR plugin = $3)",
+                          " suspect = false, due_ms = $1, label = '', reason = '',"
+                          " finished_ms = NULL WHERE delivery = $2 AND state"
+                          " IN ('queued', 'parked', 'dead')"
+                          " AND ($3::text IS NULL OR plugin = $3)",
     [PG_SQL_RUNS_DISCARD] = "UPDATE runs SET state = 'dead', finished_ms = $1, label = 'discarded',"
-                            " reason = 'discarded by hand', lease = 0, lease_until_ms = 0"
+                            " reason = 'discarded by hand', token = 0, lease_until_ms = 0"
                             " WHERE delivery = $2 AND state IN ('queued', 'running', 'parked')"
                             " AND ($3::text IS NULL OR plugin = $3)",
     [PG_SQL_PRUNE_LOOK] = "SELECT d.received_ms, d.id, octet_length(d.body)::bigint, " ENDED_BEFORE(
@@ -214,7 +211,7 @@ static const char *const statements[PG_SQL_COUNT] = {
     [PG_SQL_PRUNE_READS] = "DELETE FROM journal WHERE kind <> 'effect' AND run IN"
                            " (SELECT r.id FROM runs r JOIN deliveries d ON d.id = r.delivery"
                            " WHERE d.id = ANY ($1::bigint[]) AND d.body IS NULL)",
-    [PG_SQL_PRUNE_ANSWERS] = "UPDATE journal SET headers = '', answer = '' WHERE run IN"
+    [PG_SQL_PRUNE_ANSWERS] = "UPDATE journal SET headers = '', body = '' WHERE run IN"
                              " (SELECT r.id FROM runs r JOIN deliveries d ON d.id = r.delivery"
                              " WHERE d.id = ANY ($1::bigint[]) AND d.body IS NULL)",
     [PG_SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
@@ -222,51 +219,53 @@ static const char *const statements[PG_SQL_COUNT] = {
                             " FOR UPDATE SKIP LOCKED)",
     [PG_SQL_PRUNE_REDELIVERIES] =
         "DELETE FROM redeliveries WHERE guid IN (SELECT guid FROM redeliveries"
-        " WHERE asked_ms < $1 LIMIT $2)",
+        " WHERE requested_ms < $1 LIMIT $2)",
     [PG_SQL_LACKS] = "SELECT (SELECT count(*) FROM deliveries WHERE guid = $1),"
-                     " (SELECT asked FROM redeliveries WHERE guid = $1)",
-    [PG_SQL_REDELIVERY_COUNT] = "INSERT INTO redeliveries (guid, asked, asked_ms) VALUES ($1, 1, $2)"
-                              " ON CONFLICT (guid) DO UPDATE SET asked = redeliveries.asked + 1,"
-                              " asked_ms = excluded.asked_ms",
+                     " (SELECT requests FROM redeliveries WHERE guid = $1)",
+    [PG_SQL_REDELIVERY_COUNT] =
+        "INSERT INTO redeliveries (guid, requests, requested_ms) VALUES ($1, 1, $2)"
+        " ON CONFLICT (guid) DO UPDATE SET requests = redeliveries.requests + 1,"
+        " requested_ms = excluded.requested_ms",
     /* Locked, so that nobody takes it before the group has committed. */
-    [PG_SQL_RUN_HELD] = "SELECT id FROM runs WHERE id = $1 AND attempt = $2 AND lease = $3"
+    [PG_SQL_RUN_HELD] = "SELECT lease_until_ms - " NOW_MS " FROM runs WHERE id = $1 AND token = $2"
                         " AND state = 'running' FOR UPDATE",
     [PG_SQL_JOURNALS_READ] = "SELECT run, number, kind, state, key, marker, dry, at_ms, method,"
-                             " url, outcome, status, sentence, headers, answer"
+                             " url, outcome, status, message, headers, body"
                              " FROM journal WHERE run = ANY ($1::bigint[]) ORDER BY run, number",
-    [PG_SQL_JOURNAL_WRITE] = "INSERT INTO journal (run, number, kind, state, lease, key, marker,"
-                             " dry, method, url, at_ms, outcome, status, sentence, headers, answer)"
+    [PG_SQL_JOURNAL_WRITE] = "INSERT INTO journal (run, number, kind, state, token, key, marker,"
+                             " dry, method, url, at_ms, outcome, status, message, headers, body)"
                              " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
                              " $14, $15, $16)"
                              " ON CONFLICT (run, number) DO UPDATE SET state = excluded.state,"
-                             " lease = excluded.lease, marker = excluded.marker,"
+                             " token = excluded.token, marker = excluded.marker,"
                              " dry = excluded.dry, at_ms = excluded.at_ms,"
                              " outcome = excluded.outcome, status = excluded.status,"
-                             " sentence = excluded.sentence, headers = excluded.headers,"
-                             " answer = excluded.answer",
+                             " message = excluded.message, headers = excluded.headers,"
+                             " body = excluded.body",
     [PG_SQL_JOURNAL_COMPLETE] = "UPDATE journal SET state = $1, at_ms = $2, outcome = $3,"
-                              " status = $4, sentence = $5, headers = $6, answer = $7"
-                              " WHERE run = $8 AND number = $9 AND lease = $10"
-                              " AND state = 'intended'",
+                                " status = $4, message = $5, headers = $6, body = $7"
+                                " WHERE run = $8 AND number = $9 AND token = $10"
+                                " AND state = 'intended'",
     /* Of a run that is done: whoever's word of that counted. */
     [PG_SQL_JOURNAL_CUT_BACK] = "DELETE FROM journal WHERE run = $1 AND kind <> 'effect'"
                                 " AND EXISTS (SELECT FROM runs WHERE id = $1 AND state = 'done')",
-    [PG_SQL_JOURNAL_CUT_ANSWERS] = "UPDATE journal SET headers = '', answer = '' WHERE run = $1"
+    [PG_SQL_JOURNAL_CUT_ANSWERS] = "UPDATE journal SET headers = '', body = '' WHERE run = $1"
                                    " AND EXISTS (SELECT FROM runs WHERE id = $1"
                                    " AND state = 'done')",
     /* A delivery that comes again runs afresh; but one whose run died is taken up where it was. */
     [PG_SQL_JOURNALS_DROP] = "DELETE FROM journal WHERE run IN"
                              " (SELECT id FROM runs WHERE delivery = $1 AND state = 'done')",
-    [PG_SQL_RATE_LIMIT_PUT] = "INSERT INTO rate_limits (installation, all_ms, search_ms, graphql_ms)"
-                        " VALUES ($1, $2, $3, $4) ON CONFLICT (installation) DO UPDATE SET"
-                        " all_ms = greatest(rate_limits.all_ms, excluded.all_ms),"
-                        " search_ms = greatest(rate_limits.search_ms, excluded.search_ms),"
-                        " graphql_ms = greatest(rate_limits.graphql_ms, excluded.graphql_ms)",
+    [PG_SQL_RATE_LIMIT_PUT] =
+        "INSERT INTO rate_limits (installation, all_ms, search_ms, graphql_ms)"
+        " VALUES ($1, $2, $3, $4) ON CONFLICT (installation) DO UPDATE SET"
+        " all_ms = greatest(rate_limits.all_ms, excluded.all_ms),"
+        " search_ms = greatest(rate_limits.search_ms, excluded.search_ms),"
+        " graphql_ms = greatest(rate_limits.graphql_ms, excluded.graphql_ms)",
     /* A run that is locked is being claimed. */
     [PG_SQL_RATE_LIMIT_DELAY] = "UPDATE runs SET due_ms = $1 WHERE id IN (SELECT r.id FROM runs r"
-                          " JOIN deliveries d ON d.id = r.delivery WHERE r.state = 'queued'"
-                          " AND r.due_ms < $1 AND d.installation = $2"
-                          " FOR UPDATE OF r SKIP LOCKED)",
+                                " JOIN deliveries d ON d.id = r.delivery WHERE r.state = 'queued'"
+                                " AND r.due_ms < $1 AND d.installation = $2"
+                                " FOR UPDATE OF r SKIP LOCKED)",
     [PG_SQL_RATE_LIMIT_GET] =
         "SELECT all_ms, search_ms, graphql_ms FROM rate_limits WHERE installation = $1",
 };

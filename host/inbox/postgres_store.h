@@ -33,7 +33,7 @@ enum postgres_sql {
     PG_SQL_RUNS_CLAIM,
     PG_SQL_RUNS_NEXT_DUE,
     PG_SQL_RUNS_RENEW,
-    PG_SQL_RUN_FENCE,
+    PG_SQL_RUN_LEASE_CHECK,
     PG_SQL_RUN_END,
     PG_SQL_RUN_AGAIN,
     PG_SQL_RUN_PARK,
@@ -101,7 +101,7 @@ struct postgres_store {
 
 /* One use of a prepared statement: bind in the order of its $1, $2 ..., then pg_send(). What is
  * bound is borrowed until then. */
-#define PG_PARAMETERS_MAX 16
+#define PG_PARAMETERS_MAX 20
 struct pg_query {
     enum postgres_sql sql;
     int bound;

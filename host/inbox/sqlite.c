@@ -65,10 +65,10 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_RUNS_GRANT] = "UPDATE runs SET granted = 1 WHERE state = 'running'"
                        " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
                        " AND d.installation = ?1 AND d.guid <> ?2)",
-    [SQL_RUN_QUEUE] = "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, lease,"
-                      " lease_until_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+    [SQL_RUN_QUEUE] = "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, host,"
+                      " token, lease_until_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
                       " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
-                      " attempt = excluded.attempt, lease = excluded.lease,"
+                      " attempt = excluded.attempt, host = excluded.host, token = excluded.token,"
                       " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
                       " crashes = 0, suspect = 0, label = '', reason = '', finished_ms = NULL"
                       " RETURNING id",
@@ -79,50 +79,52 @@ static const char *const statements[SQL_COUNT] = {
                      " WHERE r.state = 'queued' AND r.plugin = ?1 AND r.suspect = ?2"
                      " AND r.due_ms <= ?3 ORDER BY r.due_ms, r.id LIMIT ?4",
     [SQL_RUN_LEASE] = "UPDATE runs SET state = 'running', attempt = attempt + 1, granted = 0,"
-                      " lease = ?1, lease_until_ms = ?2 WHERE id = ?3",
+                      " host = ?1, token = ?2, lease_until_ms = ?3 WHERE id = ?4",
     [SQL_RUN_NEXT_DUE] = "SELECT due_ms FROM runs INDEXED BY runs_due WHERE state = 'queued'"
                          " AND plugin = ?1 AND suspect = ?2 ORDER BY due_ms LIMIT 1",
     [SQL_RUN_END] = "UPDATE runs SET state = ?1, finished_ms = ?2, label = ?3, reason = ?4,"
-                    " suspect = ?5, crashes = ?6, lease = 0, lease_until_ms = 0"
-                    " WHERE id = ?7 AND attempt = ?8 AND lease = ?9 AND state = 'running'",
+                    " suspect = ?5, crashes = ?6, token = 0, lease_until_ms = 0"
+                    " WHERE id = ?7 AND token = ?8 AND state = 'running'",
     [SQL_RUN_AGAIN] = "UPDATE runs SET state = 'queued', attempt = attempt - ?1, due_ms = ?2,"
-                      " label = ?3, reason = ?4, suspect = ?5, crashes = ?6, lease = 0,"
+                      " label = ?3, reason = ?4, suspect = ?5, crashes = ?6, token = 0,"
                       " lease_until_ms = 0"
-                      " WHERE id = ?7 AND attempt = ?8 AND lease = ?9 AND state = 'running'",
+                      " WHERE id = ?7 AND token = ?8 AND state = 'running'",
     [SQL_RUN_PARK] = "UPDATE runs SET state = iif(granted, 'queued', 'parked'), granted = 0,"
                      " attempt = attempt - ?1, due_ms = ?2, label = ?3, reason = ?4, suspect = ?5,"
-                     " crashes = ?6, lease = 0, lease_until_ms = 0"
-                     " WHERE id = ?7 AND attempt = ?8 AND lease = ?9 AND state = 'running'"
+                     " crashes = ?6, token = 0, lease_until_ms = 0"
+                     " WHERE id = ?7 AND token = ?8 AND state = 'running'"
                      " RETURNING state = 'queued'",
-    [SQL_RUNS_RECOVER] = "UPDATE runs SET state = 'queued', due_ms = ?1, lease = 0,"
-                         " lease_until_ms = 0, " STORE_SET_HOST_DIED " WHERE state = 'running'",
+    [SQL_RUNS_RECOVER] =
+        "UPDATE runs SET state = 'queued', due_ms = ?1, token = 0,"
+        " lease_until_ms = 0, " STORE_SET_HOST_DIED("TRUE") " WHERE state = 'running'",
     /* lease_until_ms is of the monotonic clock, which setting the wall's does not disturb: it lasts
      * no longer than this process, whose next start makes all running runs due. */
-    [SQL_RUNS_RECLAIM] = "UPDATE runs SET state = 'queued', due_ms = ?1, lease = 0,"
-                         " lease_until_ms = 0 WHERE state = 'running' AND lease_until_ms < ?2",
+    [SQL_RUNS_RECLAIM] = "UPDATE runs SET state = 'queued', due_ms = ?1, token = 0,"
+                         " lease_until_ms = 0 WHERE state = 'running' AND lease_until_ms < ?2"
+                         " AND token NOT IN (SELECT value FROM json_each(?3))",
     [SQL_RUN_RENEW] = "UPDATE runs SET lease_until_ms = ?1"
-                      " WHERE id = ?2 AND attempt = ?3 AND lease = ?4 AND state = 'running'",
-    [SQL_RUN_HELD] = "SELECT 1 FROM runs WHERE id = ?1 AND attempt = ?2 AND lease = ?3"
+                      " WHERE id = ?2 AND token = ?3 AND state = 'running'",
+    [SQL_RUN_HELD] = "SELECT lease_until_ms FROM runs WHERE id = ?1 AND token = ?2"
                      " AND state = 'running'",
     [SQL_JOURNAL_READ] = "SELECT number, kind, state, key, marker, dry, at_ms, method, url,"
-                         " outcome, status, sentence, headers, answer"
+                         " outcome, status, message, headers, body"
                          " FROM journal WHERE run = ?1 ORDER BY number",
-    [SQL_JOURNAL_WRITE] = "INSERT INTO journal (run, number, kind, state, lease, key, marker, dry,"
-                          " method, url, at_ms, outcome, status, sentence, headers, answer)"
+    [SQL_JOURNAL_WRITE] = "INSERT INTO journal (run, number, kind, state, token, key, marker, dry,"
+                          " method, url, at_ms, outcome, status, message, headers, body)"
                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
                           " ?15, ?16)"
                           " ON CONFLICT (run, number) DO UPDATE SET state = excluded.state,"
-                          " lease = excluded.lease, marker = excluded.marker,"
+                          " token = excluded.token, marker = excluded.marker,"
                           " dry = excluded.dry, at_ms = excluded.at_ms,"
                           " outcome = excluded.outcome, status = excluded.status,"
-                          " sentence = excluded.sentence, headers = excluded.headers,"
-                          " answer = excluded.answer",
+                          " message = excluded.message, headers = excluded.headers,"
+                          " body = excluded.body",
     [SQL_JOURNAL_COMPLETE] = "UPDATE journal SET state = ?1, at_ms = ?2, outcome = ?3, status = ?4,"
-                             " sentence = ?5, headers = ?6, answer = ?7"
-                             " WHERE run = ?8 AND number = ?9 AND lease = ?10"
+                             " message = ?5, headers = ?6, body = ?7"
+                             " WHERE run = ?8 AND number = ?9 AND token = ?10"
                              " AND state = 'intended'",
     [SQL_JOURNAL_CUT_BACK] = "DELETE FROM journal WHERE run = ?1 AND kind <> 'effect'",
-    [SQL_JOURNAL_CUT_ANSWERS] = "UPDATE journal SET headers = x'', answer = x'' WHERE run = ?1",
+    [SQL_JOURNAL_CUT_ANSWERS] = "UPDATE journal SET headers = x'', body = x'' WHERE run = ?1",
     /* A delivery that comes again runs afresh; but one whose run died is taken up where it was, for
      * what it had done already is done. */
     [SQL_JOURNALS_DROP] = "DELETE FROM journal WHERE run IN"
@@ -161,7 +163,7 @@ static const char *const statements[SQL_COUNT] = {
                        " WHERE delivery = ?2 AND state IN ('queued', 'parked', 'dead')"
                        " AND (?3 IS NULL OR plugin = ?3)",
     [SQL_RUNS_DISCARD] = "UPDATE runs SET state = 'dead', finished_ms = ?1, label = 'discarded',"
-                         " reason = 'discarded by hand', lease = 0, lease_until_ms = 0"
+                         " reason = 'discarded by hand', token = 0, lease_until_ms = 0"
                          " WHERE delivery = ?2 AND state IN ('queued', 'running', 'parked')"
                          " AND (?3 IS NULL OR plugin = ?3)",
     [SQL_PRUNE_LOOK] =
@@ -174,18 +176,19 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_PRUNE_BODY] = "UPDATE deliveries SET body = NULL WHERE id = ?1",
     [SQL_PRUNE_READS] = "DELETE FROM journal WHERE kind <> 'effect' AND run IN"
                         " (SELECT id FROM runs WHERE delivery = ?1)",
-    [SQL_PRUNE_ANSWERS] = "UPDATE journal SET headers = x'', answer = x'' WHERE run IN"
+    [SQL_PRUNE_ANSWERS] = "UPDATE journal SET headers = x'', body = x'' WHERE run IN"
                           " (SELECT id FROM runs WHERE delivery = ?1)",
     [SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
                          " INDEXED BY deliveries_pruned WHERE body IS NULL AND received_ms < ?1"
                          " ORDER BY received_ms LIMIT ?2)",
     [SQL_PRUNE_REDELIVERIES] =
         "DELETE FROM redeliveries WHERE guid IN (SELECT guid FROM redeliveries"
-        " WHERE asked_ms < ?1 LIMIT ?2)",
-    [SQL_REDELIVERY_FIND] = "SELECT asked FROM redeliveries WHERE guid = ?1",
-    [SQL_REDELIVERY_COUNT] = "INSERT INTO redeliveries (guid, asked, asked_ms) VALUES (?1, 1, ?2)"
-                             " ON CONFLICT (guid) DO UPDATE SET asked = asked + 1,"
-                             " asked_ms = excluded.asked_ms",
+        " WHERE requested_ms < ?1 LIMIT ?2)",
+    [SQL_REDELIVERY_FIND] = "SELECT requests FROM redeliveries WHERE guid = ?1",
+    [SQL_REDELIVERY_COUNT] =
+        "INSERT INTO redeliveries (guid, requests, requested_ms) VALUES (?1, 1, ?2)"
+        " ON CONFLICT (guid) DO UPDATE SET requests = requests + 1,"
+        " requested_ms = excluded.requested_ms",
     [SQL_RATE_LIMIT_PUT] = "INSERT INTO rate_limits (installation, all_ms, search_ms, graphql_ms)"
                            " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (installation) DO UPDATE SET"
                            " all_ms = max(all_ms, excluded.all_ms),"

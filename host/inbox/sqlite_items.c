@@ -103,7 +103,7 @@ int sqlite_item(struct sqlite_store *store, struct inbox_plugin_state *item, str
     if (writer->n_records == 0) {
         return perform(store, item, err);
     }
-    int held = sqlite_held(store, writer->run, writer->attempt, writer->lease, err);
+    int held = sqlite_held(store, writer, err);
     if (held <= 0) {
         return held < 0 ? -1 : INBOX_PLUGIN_STATE_STALE;
     }

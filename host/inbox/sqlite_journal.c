@@ -2,6 +2,8 @@
 /* The journals of runs, in SQLite. */
 #include "inbox/sqlite_store.h"
 
+#include "base/clock.h"
+
 #include <string.h>
 
 static const char *const kinds[] = {
@@ -9,13 +11,22 @@ static const char *const kinds[] = {
 static const char *const states[] = {
     [INBOX_INTENDED] = "intended", [INBOX_COMPLETED] = "completed", [INBOX_UNSENT] = "unsent"};
 
-int sqlite_held(struct sqlite_store *store, int64_t run, int64_t attempt, int64_t lease,
+/* An effect may take as long as half of a lease. */
+int sqlite_held(struct sqlite_store *store, const struct inbox_journal_writer *writer,
                 struct error *err) {
-    AUTO_QUERY struct query query = query_begin(store, SQL_RUN_HELD);
-    query_number(&query, run);
-    query_number(&query, attempt);
-    query_number(&query, lease);
-    return query_step(&query, err, "looking whether a run is still held");
+    int64_t until_ms = 0;
+    {
+        AUTO_QUERY struct query query = query_begin(store, SQL_RUN_HELD);
+        query_number(&query, writer->run);
+        query_number(&query, writer->token);
+        int step = query_step(&query, err, "checking a claim");
+        if (step <= 0) {
+            return step;
+        }
+        until_ms = sqlite3_column_int64(query.statement, 0);
+    }
+    bool lasts = until_ms - clock_monotonic_ms() > writer->lease_ms / 2;
+    return lasts ? 1 : sqlite_renew_lease(store, writer->run, writer->token, writer->lease_ms, err);
 }
 
 /* ---- writing ---- */
@@ -36,7 +47,7 @@ static int write_record(struct sqlite_store *store, const struct inbox_journal_w
     query_number(&query, record->number);
     query_text(&query, kinds[record->kind]);
     query_text(&query, states[record->state]);
-    query_number(&query, writer->lease);
+    query_number(&query, writer->token);
     query_blob(&query, record->key, sizeof record->key);
     query_text(&query, record->marker);
     query_number(&query, record->dry);
@@ -61,7 +72,7 @@ int sqlite_journal_write(struct sqlite_store *store, const struct inbox_journal_
 int sqlite_intend(struct sqlite_store *store, const struct inbox_intend *intend,
                   struct error *err) {
     const struct inbox_journal_writer *writer = &intend->writer;
-    int held = sqlite_held(store, writer->run, writer->attempt, writer->lease, err);
+    int held = sqlite_held(store, writer, err);
     if (held <= 0) {
         return held < 0 ? -1 : INBOX_STALE;
     }
@@ -75,7 +86,7 @@ int sqlite_complete(struct sqlite_store *store, const struct inbox_complete *ans
     bind_answer(&query, answer->record, answer->record->outcome);
     query_number(&query, answer->run);
     query_number(&query, answer->record->number);
-    query_number(&query, answer->lease);
+    query_number(&query, answer->token);
     return query_run(&query, err, "writing an answer into a journal");
 }
 

@@ -98,13 +98,15 @@ static int queue_runs(struct sqlite_store *store, int64_t delivery, const struct
     for (size_t i = 0; i < put->n_runs; i++) {
         struct inbox_put_run *run = &put->runs[i];
         bool leased = run->leased && !seen && until_ms == 0;
+        run->token = put->first_token + (int64_t)i;
         AUTO_QUERY struct query query = query_begin(store, SQL_RUN_QUEUE);
         query_number(&query, delivery);
         query_text(&query, run->plugin);
         query_number(&query, until_ms > 0 ? until_ms : put->due_ms);
         query_text(&query, leased ? "running" : "queued");
         query_number(&query, leased);
-        query_number(&query, leased ? put->lease : 0);
+        query_number(&query, leased ? put->host : 0);
+        query_number(&query, leased ? run->token : 0);
         query_number(&query, leased ? clock_monotonic_ms() + put->lease_ms : 0);
         if (query_step(&query, err, "queueing a run") < 0) {
             return -1;
@@ -226,7 +228,7 @@ static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_
     }
     run->id = sqlite3_column_int64(row, 0);
     run->attempt = sqlite3_column_int64(row, 1) + 1;
-    run->lease = claim->lease;
+    run->token = claim->first_token + (int64_t)claim->n_runs - 1;
     run->crashes = sqlite3_column_int64(row, 2);
     run->suspect = sqlite3_column_int(row, 3) != 0;
     run->share = share;
@@ -278,7 +280,8 @@ static int lease_runs(struct sqlite_store *store, const struct inbox_claim *clai
                       struct error *err) {
     for (size_t i = first; i < claim->n_runs; i++) {
         AUTO_QUERY struct query query = query_begin(store, SQL_RUN_LEASE);
-        query_number(&query, claim->lease);
+        query_number(&query, claim->host);
+        query_number(&query, claim->runs[i].token);
         query_number(&query, clock_monotonic_ms() + claim->lease_ms);
         query_number(&query, claim->runs[i].id);
         if (query_run(&query, err, "leasing a run") < 0) {
@@ -325,15 +328,20 @@ static int claim_share(struct sqlite_store *store, struct inbox_claim *claim, si
 }
 
 /* Only such as the host itself has lost: nobody else is at the file. */
-static int reclaim(struct sqlite_store *store, int64_t now_ms, struct error *err) {
+static int reclaim(struct sqlite_store *store, const struct inbox_claim *claim, struct error *err) {
+    AUTO_FREE char *live = store_list_numbers("[]", claim->live, claim->n_live);
+    if (!live) {
+        return sqlite_no_memory(store, err, "reclaiming runs");
+    }
     AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_RECLAIM);
-    query_number(&query, now_ms);
+    query_number(&query, claim->now_ms);
     query_number(&query, clock_monotonic_ms());
+    query_text(&query, live);
     return query_run(&query, err, "reclaiming runs");
 }
 
 int sqlite_claim(struct sqlite_store *store, struct inbox_claim *claim, struct error *err) {
-    if (reclaim(store, claim->now_ms, err) < 0) {
+    if (reclaim(store, claim, err) < 0) {
         return -1;
     }
     for (size_t i = 0; i < claim->n_shares; i++) {
@@ -346,13 +354,12 @@ int sqlite_claim(struct sqlite_store *store, struct inbox_claim *claim, struct e
 
 /* RENEW, FENCE */
 
-static int renew(struct sqlite_store *store, int64_t run, int64_t attempt, int64_t lease,
-                 int64_t lease_ms, struct error *err) {
+int sqlite_renew_lease(struct sqlite_store *store, int64_t run, int64_t token, int64_t lease_ms,
+                       struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_RUN_RENEW);
     query_number(&query, clock_monotonic_ms() + lease_ms);
     query_number(&query, run);
-    query_number(&query, attempt);
-    query_number(&query, lease);
+    query_number(&query, token);
     if (query_run(&query, err, "renewing a lease") < 0) {
         return -1;
     }
@@ -362,7 +369,7 @@ static int renew(struct sqlite_store *store, int64_t run, int64_t attempt, int64
 int sqlite_renew(struct sqlite_store *store, struct inbox_renew *of, struct error *err) {
     for (size_t i = 0; i < of->n_held; i++) {
         int renewed =
-            renew(store, of->held[i].run, of->held[i].attempt, of->lease, of->lease_ms, err);
+            sqlite_renew_lease(store, of->held[i].run, of->held[i].token, of->lease_ms, err);
         if (renewed < 0) {
             return -1;
         }
@@ -373,7 +380,7 @@ int sqlite_renew(struct sqlite_store *store, struct inbox_renew *of, struct erro
 
 int sqlite_lease_check(struct sqlite_store *store, const struct inbox_lease_check *fence,
                        struct error *err) {
-    int renewed = renew(store, fence->run, fence->attempt, fence->lease, fence->lease_ms, err);
+    int renewed = sqlite_renew_lease(store, fence->run, fence->token, fence->lease_ms, err);
     return renewed < 0 ? -1 : renewed ? 0 : INBOX_STALE;
 }
 
@@ -398,8 +405,7 @@ int sqlite_finish(struct sqlite_store *store, const struct inbox_finish *finish,
     query_number(&query, finish->suspect);
     query_number(&query, finish->crashes);
     query_number(&query, finish->run);
-    query_number(&query, finish->attempt);
-    query_number(&query, finish->lease);
+    query_number(&query, finish->token);
     if (parks) {
         int step = query_step(&query, err, "parking a run");
         bool granted = step > 0 && sqlite3_column_int(query.statement, 0) != 0;

@@ -138,6 +138,10 @@ int sqlite_find_missing(struct sqlite_store *store, const struct inbox_find_miss
 int sqlite_count_redelivery(struct sqlite_store *store, const struct inbox_count_redelivery *ask,
                             struct error *err);
 
+/* Renews the lease of a run that this claim holds. 1; 0 it does not hold it; -1. */
+int sqlite_renew_lease(struct sqlite_store *store, int64_t run, int64_t token, int64_t lease_ms,
+                       struct error *err);
+
 /* sqlite_runs.c, for the others. 1 and `*delivery`, 0 there is none, -1. */
 int sqlite_find_delivery(struct sqlite_store *store, const char *guid, int64_t *delivery,
                          struct error *err);
@@ -151,8 +155,8 @@ int sqlite_complete(struct sqlite_store *store, const struct inbox_complete *ans
                     struct error *err);
 
 /* sqlite_journal.c, for the operations above. */
-/* Is the run held under this attempt and lease? 1, 0, -1. */
-int sqlite_held(struct sqlite_store *store, int64_t run, int64_t attempt, int64_t lease,
+/* Does the writer's claim still hold the run? 1, and the lease lasts; 0; -1. */
+int sqlite_held(struct sqlite_store *store, const struct inbox_journal_writer *writer,
                 struct error *err);
 /* Writes the records; the last one's outcome is `outcome` when it is a change. 0, -1. */
 int sqlite_journal_write(struct sqlite_store *store, const struct inbox_journal_writer *writer,

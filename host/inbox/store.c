@@ -34,6 +34,18 @@ int store_check(const struct inbox_operation *operation, struct error *err) {
                : 0;
 }
 
+char *store_list_numbers(const char brackets[2], const int64_t *numbers, size_t n) {
+    struct buffer list = BUFFER_INIT(n * 24 + 2);
+    int result = buffer_printf(&list, "%c", brackets[0]);
+    for (size_t i = 0; i < n; i++) {
+        result |= buffer_printf(&list, i > 0 ? ",%lld" : "%lld", (long long)numbers[i]);
+    }
+    result |= buffer_printf(&list, "%c", brackets[1]);
+    char *text = result == 0 ? buffer_steal(&list) : NULL;
+    buffer_finish(&list);
+    return text;
+}
+
 struct inbox_run *store_add_run(struct inbox_claim *claim) {
     bool full = (claim->n_runs & (claim->n_runs - 1)) == 0; /* 0 and the powers of two */
     if (full) {

@@ -17,14 +17,16 @@
 
 #define STORE_NOBODY SIZE_MAX
 
-/* Of an UPDATE of runs whose host died, in every store's SQL (the right sides are of before). From
+/* Of an UPDATE of runs whose host died if the condition `died` holds, in every store's SQL (the
+ * right sides are of before). From
  * the second death in a row on it may be the run's doing: a suspect, which is tried alone; what
  * dies then counts as its crash. Dispatch ends a run that has too many, see
  * run_fail_if_exhausted(). */
-#define STORE_SET_HOST_DIED                                                                        \
-    "crashes = crashes + CASE WHEN suspect THEN 1 ELSE 0 END,"                                     \
-    " suspect = (suspect OR label = 'host_died'), label = 'host_died',"                            \
-    " reason = 'the host died while it ran'"
+#define STORE_SET_HOST_DIED(died)                                                                  \
+    "crashes = crashes + CASE WHEN " died " AND suspect THEN 1 ELSE 0 END,"                        \
+    " suspect = (suspect OR (" died " AND label = 'host_died')),"                                  \
+    " label = CASE WHEN " died " THEN 'host_died' ELSE label END,"                                 \
+    " reason = CASE WHEN " died " THEN 'the host died while it ran' ELSE reason END"
 
 struct store_failure {
     size_t culprit; /* index of the operation that failed; STORE_NOBODY when the transaction itself
@@ -69,6 +71,10 @@ int inbox_open_postgres_tool(const char *url, bool write, struct inbox **inbox, 
 int inbox_open_sqlite_tool(const char *path, bool write, struct inbox **inbox, struct error *err);
 int inbox_check_postgres(const char *url, struct error *err);
 int inbox_check_sqlite(const char *path, struct error *err);
+
+/* `brackets[0]`, the numbers with commas, `brackets[1]`: a list as the stores' SQL takes it. The
+ * caller's to free; NULL when memory is short. */
+char *store_list_numbers(const char brackets[2], const int64_t *numbers, size_t n);
 
 /* Starts the writer; takes the store, which is freed on failure too. */
 int inbox_start(struct store *store, struct inbox **inbox, struct error *err);

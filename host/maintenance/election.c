@@ -59,7 +59,7 @@ int64_t election_tick(struct election *election, int64_t now_ms) {
     }
     election->elect = (struct inbox_elect){
         .operation = {.kind = INBOX_ELECT, .reply_to = election->mailbox, .on_result = on_elected},
-        .lease = election->holder,
+        .host = election->holder,
         .lease_ms = election->lease_ms,
     };
     election->under_way = true;

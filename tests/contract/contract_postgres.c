@@ -465,9 +465,9 @@ static void one_guid_at_two_hosts_at_once_is_stored_once(void **state) {
 
 static void one_host_is_elected_until_its_lease_lapses(void **state) {
     struct fixture *fixture = *state, *other = join(fixture);
-    struct inbox_elect ours = {.operation = {.kind = INBOX_ELECT}, .lease = 1, .lease_ms = 300};
+    struct inbox_elect ours = {.operation = {.kind = INBOX_ELECT}, .host = 1, .lease_ms = 300};
     struct inbox_elect theirs = {
-        .operation = {.kind = INBOX_ELECT}, .lease = 2, .lease_ms = 3600000};
+        .operation = {.kind = INBOX_ELECT}, .host = 2, .lease_ms = 3600000};
     int64_t until_ms = clock_monotonic_ms() + 60000, from_ms = clock_monotonic_ms();
     assert_int_equal(fixture_do(fixture, &ours.operation), 1);
     assert_int_equal(fixture_do(fixture, &ours.operation), 1);

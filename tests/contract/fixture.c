@@ -26,8 +26,15 @@ int fixture_tear_down(void **state) {
     return 0;
 }
 
+static int64_t last_host = 41;
+
+int64_t fixture_host(void) {
+    return last_host;
+}
+
 void fixture_open(struct fixture *fixture, int64_t now_ms) {
     struct error err = {""};
+    last_host++;
     if (fixture->store->open(fixture->place, now_ms, &fixture->inbox, &err) != 0) {
         fail_msg("the inbox did not open: %s", err.text);
     }
@@ -90,7 +97,7 @@ struct inbox_claim claim_of(struct inbox_claim_share *shares, size_t n_shares, i
     return (struct inbox_claim){
         .operation = {.kind = INBOX_CLAIM},
         .now_ms = now_ms,
-        .lease = 42,
+        .host = fixture_host(),
         .lease_ms = 30000,
         .shares = shares,
         .n_shares = n_shares,
@@ -101,8 +108,7 @@ struct inbox_finish finish_of(const struct inbox_run *run, enum inbox_finish_how
     return (struct inbox_finish){
         .operation = {.kind = INBOX_FINISH},
         .run = run->id,
-        .attempt = run->attempt,
-        .lease = run->lease,
+        .token = run->token,
         .how = how,
         .label = "done",
         .reason = "",

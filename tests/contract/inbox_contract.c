@@ -60,7 +60,7 @@ static void a_delivery_comes_back_as_a_run_with_all_that_was_stored(void **state
     assert_memory_equal(run->payload->data, "{\"a\":1}", 8);
     assert_int_equal(run->received_ms, FIXTURE_NOW - 5);
     assert_int_equal(run->attempt, 1);
-    assert_int_equal(run->lease, 42);
+    assert_true(run->token > 0);
     assert_int_equal(run->crashes, 0);
     assert_false(run->suspect);
     assert_int_equal(run->share, 0);
@@ -197,7 +197,7 @@ static struct inbox_put leased_put(struct inbox_put_run *runs, size_t n) {
     struct inbox_put operation = put_of("guid-1");
     operation.runs = runs;
     operation.n_runs = n;
-    operation.lease = 42;
+    operation.host = 42;
     operation.lease_ms = 30000;
     return operation;
 }
@@ -212,13 +212,13 @@ static void a_run_put_under_a_lease_is_running_and_nobody_claims_it(void **state
     assert_int_equal(query(fixture, "SELECT id FROM runs WHERE plugin = 'ping'"), runs[1].id);
     assert_int_equal(query(fixture, "SELECT attempt FROM runs WHERE plugin = 'invite'"), 1);
     assert_true(query(fixture, "SELECT lease_until_ms FROM runs WHERE plugin = 'invite'") > 0);
-    assert_int_equal(query(fixture, "SELECT attempt + lease FROM runs WHERE plugin = 'ping'"), 0);
+    assert_int_equal(query(fixture, "SELECT attempt + token FROM runs WHERE plugin = 'ping'"), 0);
     struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 0);
 
-    struct inbox_run run = {.id = runs[0].id, .attempt = 1, .lease = 41};
+    struct inbox_run run = {.id = runs[0].id, .attempt = 1, .token = runs[0].token + 1};
     assert_int_equal(finish(fixture, &run, INBOX_DONE, 0), INBOX_STALE);
-    run.lease = 42;
+    run.token = runs[0].token;
     assert_int_equal(finish(fixture, &run, INBOX_DONE, 0), 0);
     expect_stats(fixture, 1, 0, 0);
 }
@@ -228,12 +228,12 @@ static void a_duplicate_gets_no_run_and_a_redelivery_gets_it_queued_for_its_jour
     struct inbox_put_run runs[] = {{.plugin = "invite", .leased = true}};
     struct inbox_put operation = leased_put(runs, 1);
     assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
-    struct inbox_run run = {.id = runs[0].id, .attempt = 1, .lease = 42};
+    struct inbox_run run = {.id = runs[0].id, .attempt = 1, .token = runs[0].token};
     assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_DUPLICATE);
     assert_int_equal(runs[0].id, 0);
     assert_int_equal(finish(fixture, &run, INBOX_DEAD, 0), 0);
 
-    operation.lease = 43;
+    operation.host = 43;
     assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_REDELIVERED);
     assert_int_equal(runs[0].id, 0);
     expect_stats(fixture, 1, 0, 0);
@@ -562,16 +562,15 @@ static void a_dead_run_is_counted_and_keeps_its_reason(void **state) {
     assert_int_equal(none.n_runs, 0);
 }
 
-static void words_of_another_attempt_lease_or_run_are_stale(void **state) {
+static void a_result_with_another_token_or_run_is_stale(void **state) {
     struct fixture *fixture = *state;
     assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
     struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     const struct inbox_run right = claim.runs[0];
-    struct inbox_run wrong[] = {right, right, right};
-    wrong[0].attempt++;
-    wrong[1].lease++;
-    wrong[2].id++;
-    for (size_t i = 0; i < 3; i++) {
+    struct inbox_run wrong[] = {right, right};
+    wrong[0].token++;
+    wrong[1].id++;
+    for (size_t i = 0; i < 2; i++) {
         assert_int_equal(finish(fixture, &wrong[i], INBOX_DONE, 0), INBOX_STALE);
     }
     expect_stats(fixture, 0, 1, 0);
@@ -771,7 +770,7 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
         CONTRACT(a_suspect_run_is_taken_alone_and_only_when_nothing_runs),
         CONTRACT(a_retry_keeps_its_attempt_and_a_requeue_gives_it_back),
         CONTRACT(a_dead_run_is_counted_and_keeps_its_reason),
-        CONTRACT(words_of_another_attempt_lease_or_run_are_stale),
+        CONTRACT(a_result_with_another_token_or_run_is_stale),
         CONTRACT(an_operation_that_fails_takes_no_neighbour_with_it),
         CONTRACT(what_one_asker_submits_is_done_in_that_order),
         CONTRACT(many_threads_submit_at_once_and_each_gets_its_answers),

@@ -50,6 +50,9 @@ struct fixture {
 
 #define FIXTURE_NOW 1700000000000 /* the wall's time of these tests, unless one says another */
 
+/* The number of the host that fixture_open() made last. */
+int64_t fixture_host(void);
+
 void fixture_open(struct fixture *fixture, int64_t now_ms); /* again, after fixture_close() */
 void fixture_close(struct fixture *fixture);
 

@@ -47,8 +47,8 @@ static int intend(struct fixture *fixture, const struct inbox_run *run,
                   const struct inbox_record *const *records, size_t n) {
     struct inbox_intend operation = {.operation = {.kind = INBOX_INTEND},
                                      .writer = {.run = run->id,
-                                                .attempt = run->attempt,
-                                                .lease = run->lease,
+                                                .token = run->token,
+                                                .lease_ms = 30000,
                                                 .records = records,
                                                 .n_records = n}};
     return fixture_do(fixture, &operation.operation);
@@ -58,7 +58,7 @@ static int answer(struct fixture *fixture, const struct inbox_run *run,
                   const struct inbox_record *record) {
     struct inbox_complete operation = {.operation = {.kind = INBOX_COMPLETE},
                                        .run = run->id,
-                                       .lease = run->lease,
+                                       .token = run->token,
                                        .record = record};
     return fixture_do(fixture, &operation.operation);
 }
@@ -125,10 +125,7 @@ static void an_intent_of_a_run_that_is_not_ours_is_stale_and_not_written(void **
     struct inbox_run run = put_and_claim(fixture), other = run;
     struct inbox_record effect = record_of(1, INBOX_EFFECT, INBOX_INTENDED);
     const struct inbox_record *records[] = {&effect};
-    other.lease++;
-    assert_int_equal(intend(fixture, &other, records, 1), INBOX_STALE);
-    other = run;
-    other.attempt++;
+    other.token++;
     assert_int_equal(intend(fixture, &other, records, 1), INBOX_STALE);
     assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
     assert_int_equal(intend(fixture, &run, records, 1), INBOX_STALE);
@@ -143,7 +140,7 @@ static void an_intent_that_somebody_took_up_is_left_to_them(void **state) {
     const struct inbox_record *records[] = {&effect};
     assert_int_equal(intend(fixture, &run, records, 1), 0);
     effect.state = INBOX_COMPLETED;
-    late.lease++;
+    late.token++;
     assert_int_equal(answer(fixture, &late, &effect), 0);
     assert_int_equal(fixture->store->query(fixture->place,
                                            "SELECT count(*) FROM journal WHERE state = 'intended'"),
@@ -158,8 +155,8 @@ static void a_change_and_its_record_are_written_together(void **state) {
     const struct inbox_record *records[] = {&change};
     struct inbox_plugin_state item = {.operation = {.kind = INBOX_SET_ADD},
                                       .writer = {.run = run.id,
-                                                 .attempt = run.attempt,
-                                                 .lease = run.lease,
+                                                 .token = run.token,
+                                                 .lease_ms = 30000,
                                                  .records = records,
                                                  .n_records = 1},
                                       .plugin = "invite",
@@ -167,7 +164,7 @@ static void a_change_and_its_record_are_written_together(void **state) {
                                       .set = "s",
                                       .name = "mona"};
     assert_int_equal(fixture_do(fixture, &item.operation), 1);
-    item.writer.lease++;
+    item.writer.token++;
     item.name = "lisa";
     assert_int_equal(fixture_do(fixture, &item.operation), INBOX_PLUGIN_STATE_STALE);
     assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM plugin_sets"), 1);

@@ -30,8 +30,7 @@ static struct inbox_claim claim_for(struct fixture *fixture, int64_t lease_ms) {
 static int fence(struct fixture *fixture, const struct inbox_run *run, int64_t lease_ms) {
     struct inbox_lease_check operation = {.operation = {.kind = INBOX_LEASE_CHECK},
                                           .run = run->id,
-                                          .attempt = run->attempt,
-                                          .lease = run->lease,
+                                          .token = run->token,
                                           .lease_ms = lease_ms};
     return fixture_do(fixture, &operation.operation);
 }
@@ -77,14 +76,11 @@ static void a_renewed_lease_does_not_lapse_and_says_which_runs_are_ours(void **s
     struct inbox_claim claim = claim_for(fixture, 300);
     assert_int_equal(claim.n_runs, 4);
     assert_int_equal(finish(fixture, &claim.runs[1]), 0);
-    struct inbox_held held[3] = {{claim.runs[0].id, claim.runs[0].attempt, false},
-                                 {claim.runs[1].id, claim.runs[1].attempt, true},
-                                 {claim.runs[2].id, claim.runs[2].attempt + 1, true}};
-    struct inbox_renew renew = {.operation = {.kind = INBOX_RENEW},
-                                .lease = claim.lease,
-                                .lease_ms = 3600000,
-                                .held = held,
-                                .n_held = 3};
+    struct inbox_held held[3] = {{claim.runs[0].id, claim.runs[0].token, false},
+                                 {claim.runs[1].id, claim.runs[1].token, true},
+                                 {claim.runs[2].id, claim.runs[2].token + 1, true}};
+    struct inbox_renew renew = {
+        .operation = {.kind = INBOX_RENEW}, .lease_ms = 3600000, .held = held, .n_held = 3};
     assert_int_equal(fixture_do(fixture, &renew.operation), 0);
     assert_true(held[0].ours);
     assert_false(held[1].ours);
@@ -95,7 +91,7 @@ static void a_renewed_lease_does_not_lapse_and_says_which_runs_are_ours(void **s
         assert_string_not_equal(lapsed.runs[i].guid, "a");
     }
     assert_int_equal(fence(fixture, &claim.runs[0], 300), 0);
-    renew.lease++;
+    held[0].token++;
     assert_int_equal(fixture_do(fixture, &renew.operation), 0);
     assert_false(held[0].ours);
     inbox_runs_free(claim.runs, claim.n_runs);
@@ -107,7 +103,7 @@ static void a_run_whose_host_died_before_it_began_is_due_again(void **state) {
     struct inbox_put_run runs[] = {{.plugin = "invite", .leased = true}};
     struct inbox_put operation = put_of("guid-1");
     operation.runs = runs;
-    operation.lease = 42;
+    operation.host = fixture_host();
     operation.lease_ms = 200;
     assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
     fixture_close(fixture);
@@ -121,7 +117,7 @@ static void a_run_whose_host_died_before_it_began_is_due_again(void **state) {
 
 static void the_only_host_is_elected_and_stays_so(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_elect elect = {.operation = {.kind = INBOX_ELECT}, .lease = 42, .lease_ms = 30000};
+    struct inbox_elect elect = {.operation = {.kind = INBOX_ELECT}, .host = 42, .lease_ms = 30000};
     assert_int_equal(fixture_do(fixture, &elect.operation), 1);
     assert_int_equal(fixture_do(fixture, &elect.operation), 1);
 }
@@ -177,6 +173,79 @@ static void a_host_that_stops_in_order_between_two_deaths_clears_the_suspicion(v
     assert_int_equal(run.attempt, 3); /* what was given back counts as none */
 }
 
+/* Claims the one run there is, under a lease that has expired when this returns. */
+static struct inbox_claim claim_and_stall(struct fixture *fixture) {
+    assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
+    struct inbox_claim claim = claim_for(fixture, 1);
+    assert_int_equal(claim.n_runs, 1);
+    (void)usleep(20000);
+    return claim;
+}
+
+static void a_claim_leaves_out_the_runs_that_its_host_holds_in_memory(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_claim stalled = claim_and_stall(fixture);
+    struct inbox_claim_share share = {
+        .plugin = "invite", .runs = 1000, .payload_bytes = UINT64_MAX};
+    struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
+    const int64_t live[] = {stalled.runs[0].token + 1, stalled.runs[0].token};
+    claim.live = live;
+    claim.n_live = 2;
+    assert_int_equal(fixture_do(fixture, &claim.operation), 0);
+    assert_int_equal(claim.n_runs, 0);
+    assert_int_equal(finish(fixture, &stalled.runs[0]), 0); /* it is still ours */
+    inbox_runs_free(stalled.runs, stalled.n_runs);
+}
+
+static void a_run_that_its_host_does_not_hold_in_memory_is_claimed_again_unmarked(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_claim lost = claim_and_stall(fixture);
+    struct inbox_claim claim = wait_for_a_run(fixture);
+    assert_int_equal(claim.n_runs, 1);
+    assert_true(claim.runs[0].token != lost.runs[0].token);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM runs WHERE"
+                                                           " label = 'host_died' OR suspect"),
+                     0);
+    inbox_runs_free(lost.runs, lost.n_runs);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void an_intent_renews_an_expired_lease_that_nobody_took(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_claim stalled = claim_and_stall(fixture);
+    struct inbox_intend intend = {
+        .operation = {.kind = INBOX_INTEND},
+        .writer = {.run = stalled.runs[0].id, .token = stalled.runs[0].token, .lease_ms = 3600000}};
+    assert_int_equal(fixture_do(fixture, &intend.operation), 0);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(claim.n_runs, 0);
+    assert_int_equal(finish(fixture, &stalled.runs[0]), 0);
+    inbox_runs_free(stalled.runs, stalled.n_runs);
+}
+
+static void a_run_that_was_discarded_and_retried_has_another_token(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
+    struct inbox_claim old = claim_for(fixture, 30000);
+    struct inbox_change change = {
+        .operation = {.kind = INBOX_DISCARD}, .guid = "guid-1", .now_ms = FIXTURE_NOW};
+    assert_int_equal(fixture_do(fixture, &change.operation), 0);
+    change.operation.kind = INBOX_RERUN;
+    assert_int_equal(fixture_do(fixture, &change.operation), 0);
+    struct inbox_claim claim = claim_for(fixture, 30000);
+    assert_int_equal(claim.runs[0].id, old.runs[0].id);
+    assert_int_equal(claim.runs[0].attempt, old.runs[0].attempt);
+    struct inbox_intend intend = {
+        .operation = {.kind = INBOX_INTEND},
+        .writer = {.run = old.runs[0].id, .token = old.runs[0].token, .lease_ms = 30000}};
+    assert_int_equal(fixture_do(fixture, &intend.operation), INBOX_STALE);
+    assert_int_equal(fence(fixture, &old.runs[0], 30000), INBOX_STALE);
+    assert_int_equal(finish(fixture, &old.runs[0]), INBOX_STALE);
+    assert_int_equal(finish(fixture, &claim.runs[0]), 0);
+    inbox_runs_free(old.runs, old.n_runs);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
 size_t contract_lease_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(a_run_whose_lease_lapsed_is_due_again_and_late_words_are_stale),
@@ -184,6 +253,10 @@ size_t contract_lease_tests(const struct contract_store *store, struct CMUnitTes
         CONTRACT(a_run_whose_host_died_before_it_began_is_due_again),
         CONTRACT(a_run_in_which_the_host_keeps_dying_is_suspected_and_its_crashes_count),
         CONTRACT(a_host_that_stops_in_order_between_two_deaths_clears_the_suspicion),
+        CONTRACT(a_claim_leaves_out_the_runs_that_its_host_holds_in_memory),
+        CONTRACT(a_run_that_its_host_does_not_hold_in_memory_is_claimed_again_unmarked),
+        CONTRACT(an_intent_renews_an_expired_lease_that_nobody_took),
+        CONTRACT(a_run_that_was_discarded_and_retried_has_another_token),
         CONTRACT(the_only_host_is_elected_and_stays_so),
     };
     memcpy(tests, ours, sizeof ours);

@@ -63,7 +63,7 @@ static void a_run_that_was_to_be_leased_is_queued_while_its_installation_waits(v
     struct inbox_put operation = put_of("one");
     operation.runs = runs;
     operation.n_runs = 1;
-    operation.lease = 77;
+    operation.host = 77;
     operation.lease_ms = 30000;
     assert_int_equal(put_wait(fixture, "7", FIXTURE_NOW + 60000, 0), 0);
     assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);

@@ -105,7 +105,7 @@ static void claim_and_finish(struct inbox *inbox) {
     struct inbox_claim_share share = {.plugin = "power", .runs = 8, .payload_bytes = UINT64_MAX};
     struct inbox_claim claim = {.operation = {.kind = INBOX_CLAIM},
                                 .now_ms = clock_wall_ms(),
-                                .lease = 42,
+                                .host = 42,
                                 .lease_ms = 30000,
                                 .shares = &share,
                                 .n_shares = 1};
@@ -116,8 +116,7 @@ static void claim_and_finish(struct inbox *inbox) {
     for (size_t i = 0; i < claim.n_runs; i++) {
         finishes[i] = (struct inbox_finish){.operation = {.kind = INBOX_FINISH},
                                             .run = claim.runs[i].id,
-                                            .attempt = claim.runs[i].attempt,
-                                            .lease = claim.runs[i].lease,
+                                            .token = claim.runs[i].token,
                                             .how = INBOX_DONE,
                                             .label = "done",
                                             .reason = "",

@@ -332,7 +332,7 @@ def test_effects_are_shown_with_those_in_doubt(fake, host):
 
 def journal(host):
     with sqlite3.connect(host.folder / "snekomatic.db", timeout=10) as db:
-        return db.execute("SELECT kind, state, method, length(answer) FROM journal"
+        return db.execute("SELECT kind, state, method, length(body) FROM journal"
                           " ORDER BY run, number").fetchall()
 
 

@@ -232,8 +232,7 @@ static void submit_held(struct asked *asked, const char *url) {
     fixture_fill(&fixture, asked, "PUT", url, "{}");
     asked->request.app_requests = true;
     asked->request.holder.run = 1;
-    asked->request.holder.attempt = 1;
-    asked->request.holder.lease = 1;
+    asked->request.holder.token = 1;
     asked->request.holder.lease_ms = 30000;
     broker_submit(fixture.broker, &asked->request);
 }

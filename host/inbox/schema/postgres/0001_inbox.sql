@@ -40,7 +40,8 @@ CREATE TABLE runs (
     suspect boolean NOT NULL DEFAULT false,
     granted boolean NOT NULL DEFAULT false, -- more, since its attempt began
     due_ms bigint NOT NULL,
-    lease bigint NOT NULL DEFAULT 0,
+    host bigint NOT NULL DEFAULT 0,
+    token bigint NOT NULL DEFAULT 0,
     lease_until_ms bigint NOT NULL DEFAULT 0,
     label text NOT NULL DEFAULT '',
     reason text NOT NULL DEFAULT '',
@@ -54,7 +55,7 @@ CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
 
--- Until when GitHub wants to hear nothing of an installation: of all, of searches, of GraphQL.
+-- Until when GitHub accepts no requests of an installation: of all, of searches, of GraphQL.
 CREATE TABLE rate_limits (
     installation text PRIMARY KEY,
     all_ms bigint NOT NULL,
@@ -62,13 +63,13 @@ CREATE TABLE rate_limits (
     graphql_ms bigint NOT NULL
 );
 
--- What a run asked and was answered: inbox.h tells.
+-- The requests of a run and their results: see journal.h.
 CREATE TABLE journal (
     run bigint NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     number bigint NOT NULL,
     kind text NOT NULL CHECK (kind IN ('read', 'effect', 'change')),
     state text NOT NULL CHECK (state IN ('intended', 'completed', 'unsent')),
-    lease bigint NOT NULL,
+    token bigint NOT NULL,
     key bytea NOT NULL,
     marker text NOT NULL,
     dry boolean NOT NULL,
@@ -77,9 +78,9 @@ CREATE TABLE journal (
     url text NOT NULL,
     outcome bigint NOT NULL,
     status bigint NOT NULL,
-    sentence text NOT NULL,
+    message text NOT NULL,
     headers bytea NOT NULL,
-    answer bytea NOT NULL,
+    body bytea NOT NULL,
     PRIMARY KEY (run, number)
 );
 
@@ -101,17 +102,17 @@ CREATE TABLE plugin_keys (
     PRIMARY KEY (plugin, scope, name)
 );
 
--- GUIDs that GitHub lists and that we lack: how often it was asked to deliver each again.
+-- GUIDs that GitHub lists and the inbox lacks: how many redeliveries of each were requested.
 CREATE TABLE redeliveries (
     guid text PRIMARY KEY,
-    asked bigint NOT NULL,
-    asked_ms bigint NOT NULL
+    requests bigint NOT NULL,
+    requested_ms bigint NOT NULL
 );
 
--- What one of all hosts does: 'maintenance'. The row 'probe' is written to see whether a commit lasts.
+-- Which host does the maintenance. The row 'probe' is written to see whether a commit lasts.
 CREATE TABLE elections (
     name text PRIMARY KEY,
-    lease bigint NOT NULL,
+    host bigint NOT NULL,
     lease_until_ms bigint NOT NULL
 );
-INSERT INTO elections (name, lease, lease_until_ms) VALUES ('maintenance', 0, 0), ('probe', 0, 0);
+INSERT INTO elections (name, host, lease_until_ms) VALUES ('maintenance', 0, 0), ('probe', 0, 0);

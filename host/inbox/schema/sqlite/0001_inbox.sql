@@ -39,7 +39,8 @@ CREATE TABLE runs (
     suspect INTEGER NOT NULL DEFAULT 0 CHECK (suspect IN (0, 1)),
     granted INTEGER NOT NULL DEFAULT 0 CHECK (granted IN (0, 1)), -- more, since its attempt began
     due_ms INTEGER NOT NULL,
-    lease INTEGER NOT NULL DEFAULT 0,
+    host INTEGER NOT NULL DEFAULT 0,
+    token INTEGER NOT NULL DEFAULT 0,
     lease_until_ms INTEGER NOT NULL DEFAULT 0,
     label TEXT NOT NULL DEFAULT '',
     reason TEXT NOT NULL DEFAULT '',
@@ -53,7 +54,7 @@ CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
 
--- Until when GitHub wants to hear nothing of an installation: of all, of searches, of GraphQL.
+-- Until when GitHub accepts no requests of an installation: of all, of searches, of GraphQL.
 CREATE TABLE rate_limits (
     installation TEXT PRIMARY KEY,
     all_ms INTEGER NOT NULL,
@@ -61,13 +62,13 @@ CREATE TABLE rate_limits (
     graphql_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What a run asked and was answered: inbox.h tells. Large columns last.
+-- The requests of a run and their results: see journal.h. Large columns last.
 CREATE TABLE journal (
     run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     number INTEGER NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('read', 'effect', 'change')),
     state TEXT NOT NULL CHECK (state IN ('intended', 'completed', 'unsent')),
-    lease INTEGER NOT NULL,
+    token INTEGER NOT NULL,
     key BLOB NOT NULL,
     marker TEXT NOT NULL,
     dry INTEGER NOT NULL CHECK (dry IN (0, 1)),
@@ -76,9 +77,9 @@ CREATE TABLE journal (
     url TEXT NOT NULL,
     outcome INTEGER NOT NULL,
     status INTEGER NOT NULL,
-    sentence TEXT NOT NULL,
+    message TEXT NOT NULL,
     headers BLOB NOT NULL,
-    answer BLOB NOT NULL,
+    body BLOB NOT NULL,
     UNIQUE (run, number)
 ) STRICT;
 
@@ -100,9 +101,9 @@ CREATE TABLE plugin_keys (
     PRIMARY KEY (plugin, scope, name)
 ) STRICT;
 
--- GUIDs that GitHub lists and that we lack: how often it was asked to deliver each again.
+-- GUIDs that GitHub lists and the inbox lacks: how many redeliveries of each were requested.
 CREATE TABLE redeliveries (
     guid TEXT PRIMARY KEY,
-    asked INTEGER NOT NULL,
-    asked_ms INTEGER NOT NULL
+    requests INTEGER NOT NULL,
+    requested_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

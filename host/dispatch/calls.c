@@ -31,8 +31,8 @@ static void on_read_response(struct broker_request *request) {
     if (run) {
         run_note_response(run, request);
     }
-    /* The journal keeps a failure too, because the handler goes on from it; unless the attempt is
-     * over with it. */
+    /* The journal keeps a failure too, because the handler continues after it. It keeps none that
+     * ends the attempt. */
     bool over = request->outcome == SNEK_E_REQUEUE || request->outcome == SNEK_E_CANCELLED;
     if (run && call->entry && !over) {
         struct journal_response response = {.outcome = request->outcome,

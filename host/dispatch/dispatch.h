@@ -12,8 +12,8 @@
  *
  * The room's files know each other in one direction:
  *
- *   dispatch -> claim, handoff -> plugin -> calls, effect -> call -> run, lease -> journal,
- * comment, scope, backoff
+ *   dispatch -> claim, handoff -> plugin -> calls, store_calls, effect
+ *     -> call -> run, lease -> journal, comment, scope, backoff
  *
  * Threads: the loop's, except dispatch_route(), dispatch_stored() and dispatch_status(), which
  * ingest's thread calls, and dispatch_on_queued(), which any thread may call. */

@@ -28,8 +28,8 @@ struct handoff_queue {
     /* In the order in which they came. */
     struct handed_list waiting;
     uint32_t n_waiting;
-    /* Under the lock: so many reservations there may be in all, and so many there are: with ingest,
-     * with the inbox or in the mailbox. */
+    /* Under the lock: the largest number of reservations, and their present number. A reserved run
+     * is with ingest, with the inbox or in the mailbox. */
     uint32_t room, reserved;
 };
 

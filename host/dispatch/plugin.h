@@ -55,8 +55,8 @@ struct plugin {
     struct throttle log_lines;
     /* The present worker's own reason, before it died; NULL none. */
     char *rejection;
-    /* Suspect runs are due: nothing new starts until the plugin is idle, then one of them alone. A
-     * new worker assumes it until a claim knows. */
+    /* Suspect runs are due. No new run starts until the plugin is idle; then one suspect runs
+     * alone. It is true for a new worker until a claim finds no suspect. */
     bool suspects_pending;
     struct run_group runs;
     struct call_group calls;

@@ -10,15 +10,14 @@
 #include <string.h>
 #include <sysexits.h>
 
-static const char help[] =
-    "usage: snekomatic-test VERB [OPTION]...\n"
-    "\n"
-    "Tests plugins and bots without GitHub.\n"
-    "\n"
-    "  run           run scenarios: what happens, and what is expected then\n"
-    "  fake-github   serve a fake of GitHub's API on this machine\n"
-    "\n"
-    "`snekomatic-test VERB --help` says more.\n";
+static const char help[] = "usage: snekomatic-test VERB [OPTION]...\n"
+                           "\n"
+                           "Tests plugins and bots without GitHub.\n"
+                           "\n"
+                           "  run           run scenarios, which test plugins\n"
+                           "  fake-github   serve a fake of GitHub's API on this machine\n"
+                           "\n"
+                           "`snekomatic-test VERB --help` describes the verb.\n";
 
 static const char fake_help[] =
     "usage: snekomatic-test fake-github --app-id N --app-key FILE [OPTION]...\n"
@@ -27,25 +26,25 @@ static const char fake_help[] =
     "address; after it comes a line for each request. SIGTERM or SIGINT ends it.\n"
     "\n"
     "  --listen HOST:PORT   where to listen; port 0 picks one (default 127.0.0.1:0)\n"
-    "  --public-url URL     how the bot reaches it, when something stands before it: what URLs in\n"
-    "                       answers start with (default http://HOST:PORT)\n"
-    "  --app-id N           the app's id, that is the JWTs' issuer\n"
+    "  --public-url URL     the start of URLs in responses, for a fake behind a proxy (default\n"
+    "                       http://HOST:PORT)\n"
+    "  --app-id N           the app's id, which is the JWTs' issuer\n"
     "  --app-slug SLUG      the app's slug; it acts as SLUG[bot] (default snekomatic-test)\n"
     "  --app-key FILE       the app's RSA key, private or public, as PEM; verifies the JWTs.\n"
     "                       Given twice, both count, as during a rotation\n"
-    "  --state FILE         what exists at the start, as JSON (default: nothing)\n"
-    "  --webhook-url URL    where the app's webhook is (http://HOST:PORT/webhook/github)\n"
+    "  --state FILE         the state at the start, as JSON (default: nothing exists)\n"
+    "  --webhook-url URL    the app's webhook (http://HOST:PORT/webhook/github)\n"
     "  --webhook-secret-file FILE\n"
-    "                       what webhooks are signed with; white space at its end is not part of\n"
-    "                       it\n"
+    "                       the secret that signs webhooks; white space at its end is ignored\n"
     "  --quiet              no line for each request\n"
     "  --help               this text\n"
     "\n"
-    "The state's form, and how a test looks inside and makes requests fail (/_fake/...), are in\n"
-    "fake-github.md, in the folder that `pkg-config --variable=docdir snekomatic` names.\n";
+    "The manual, fake-github.md, describes the state and the control API (/_fake/...). It is in "
+    "the\n"
+    "folder that `pkg-config --variable=docdir snekomatic` prints.\n";
 
 static int usage(const char *problem, const char *detail) {
-    (void)fprintf(stderr, "snekomatic-test: %s%s; --help tells more\n", problem, detail);
+    (void)fprintf(stderr, "snekomatic-test: %s%s; see --help\n", problem, detail);
     return EX_USAGE;
 }
 
@@ -111,7 +110,7 @@ static int fake_github(int argc, char *argv[]) {
             (void)fputs(fake_help, stdout);
             return EX_OK;
         default:
-            return EX_USAGE; /* getopt has said what is wrong */
+            return EX_USAGE; /* getopt has printed the error */
         }
     }
     if (optind < argc) {

@@ -106,7 +106,7 @@ def conditions(fake, path):
             for entry in fake.requests(path=path)]
 
 
-def test_what_another_run_has_read_is_asked_for_conditionally_and_costs_nothing(fake, host):
+def test_a_read_that_another_run_made_is_conditional_and_costs_nothing(fake, host):
     assert done(host, get(MEMBER, show="state")) == ["0 200 active"]
     assert done(host, get(MEMBER, show="state")) == ["0 200 active"]
     assert conditions(fake, MEMBER) == [(False, 200), (True, 304)]
@@ -114,7 +114,7 @@ def test_what_another_run_has_read_is_asked_for_conditionally_and_costs_nothing(
     assert done(host, get(other, header="x-ratelimit-used")) == ["0 200 2"]
 
 
-def test_what_has_changed_is_seen_and_kept_instead(fake, host):
+def test_a_changed_response_replaces_the_cached_one(fake, host):
     done(host, get(MEMBER))
     fake.patch_state({"organizations": [{"login": "sneks-united", "members": [
         {"login": "viper-vik", "role": "admin"}]}]})
@@ -130,7 +130,7 @@ def test_installations_share_nothing_that_was_kept(fake, host):
     assert conditions(fake, MEMBER) == [(False, 200), (False, 200), (True, 304)]
 
 
-def test_what_was_kept_goes_with_its_token(fake, host):
+def test_cached_responses_go_with_their_token(fake, host):
     done(host, get(MEMBER))
     fake.expire_tokens()
     fake.patch_state({"organizations": [{"login": "sneks-united", "members": [
@@ -152,7 +152,7 @@ def test_a_list_is_read_over_its_links_to_its_end(fake, host, crowd):
 
 
 @pytest.mark.parametrize("query,most,pages", [("", 100, 1), ("", 101, 2), ("?per_page=10", 10, 1)])
-def test_of_a_list_only_the_pages_that_are_looked_at_are_asked_for(
+def test_only_the_pages_that_the_plugin_looks_at_are_requested(
         fake, host, crowd, query, most, pages):
     step = {"list": f"/repos/{CROWD}/issues{query}", "item": "title", "most": most}
     assert done(host, step) == [f"1 200 {most} from issue 250 to issue {251 - most}"]
@@ -359,7 +359,7 @@ def test_a_fresh_token_that_is_not_known_everywhere_yet_is_waited_for(fake, host
 
 
 @pytest.mark.parametrize("skew_s,lifetime_s,mints", [(600, 50, 2), (-600, 630, 1)])
-def test_a_clock_that_is_ten_minutes_off_is_reckoned_with(
+def test_a_clock_that_is_ten_minutes_off_is_corrected_by_the_first_response(
         fake, start_bot, skew_s, lifetime_s, mints):
     """The JWT is taken once GitHub's Date is known, and tokens are renewed by GitHub's clock: those
     of the first case have less than a minute left, though by ours it is ten."""
@@ -388,7 +388,7 @@ def test_a_failure_that_does_not_pass_is_the_runs(fake, host):
     assert len(responses(fake, MEMBER)) > 2
 
 
-def test_what_the_webhook_names_is_looked_for_once_more(fake, host):
+def test_a_404_for_an_object_of_the_webhook_is_retried(fake, host):
     issue = f"{fake.url}{REPO}/issues/12"  # it stands in the payload
     fake.fail(path=f"{REPO}/issues/12", status=404, body={"message": "Not Found"}, times=3)
     assert failed(host, get(f"{REPO}/issues/12?not=named"))[0] == "-3 404 "
@@ -420,7 +420,7 @@ ERRORS = [
 ]
 
 
-def test_every_error_has_its_code_and_says_what_to_mend(host):
+def test_every_error_has_its_code_and_names_the_fix(host):
     for step, code, status, reason in ERRORS:
         what, why = failed(host, step)
         assert what == f"{code} {status} ", step
@@ -441,7 +441,7 @@ def test_every_error_has_its_code_and_says_what_to_mend(host):
     (f"DELETE {REPO}/labels/graphql", '{"query":"{ a }"}'),
     (f"PATCH {REPO}/issues/12?/graphql", '{"query":"{ a }"}'),
 ])
-def test_whatever_may_change_something_is_an_effect(fake, start_bot, request_line, body):
+def test_every_request_that_may_change_something_is_an_effect(fake, start_bot, request_line, body):
     host = start_bot(plugins=[{"name": "client", "dry_run": True}])
     delivery = ask(host, {"request": request_line, "body": body})
     host.wait_log(msg="done", delivery=delivery)

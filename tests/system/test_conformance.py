@@ -95,7 +95,7 @@ def github(description):
     ("POST", "/repos/o/r/issues/one/comments", {"body": "hello"}),
     ("POST", "/repos/o/r/issues/1/reactions", {"content": "snake"}),
 ])
-def test_what_github_does_not_describe_is_rejected(github, method, path, body):
+def test_requests_outside_githubs_description_are_rejected(github, method, path, body):
     assert github(method, path, body)
 
 

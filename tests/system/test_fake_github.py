@@ -18,7 +18,7 @@ from store_client import ALL, ORG, REPO, Client, mint, with_permissions
 # -- the app's own requests
 
 
-def test_a_good_jwt_is_told_who_the_app_is(app):
+def test_a_good_jwt_gets_the_apps_data(app):
     response = app("GET", "/app")
     assert response.status == 200
     assert (response.json["id"], response.json["slug"]) == (snek.APP_ID, snek.APP_SLUG)

@@ -29,7 +29,7 @@ def used(response):
 # -- ETags
 
 
-def test_what_has_not_changed_is_a_304_without_a_body_that_costs_nothing(fake, client):
+def test_an_unchanged_resource_is_a_304_without_a_body_and_costs_nothing(fake, client):
     first = client("GET", MEMBER)
     assert used(first) == (1, "core")
     again = client("GET", MEMBER, If_None_Match=first.headers["etag"])
@@ -42,7 +42,7 @@ def test_what_has_not_changed_is_a_304_without_a_body_that_costs_nothing(fake, c
     assert [entry["status"] for entry in fake.requests(path=MEMBER)] == [200] + [304] * 4
 
 
-def test_what_has_changed_is_given_whole_with_another_tag(fake, client):
+def test_a_changed_resource_comes_whole_with_another_tag(fake, client):
     first = client("GET", MEMBER)
     fake.patch_state({"organizations": [{"login": "sneks-united", "members": [
         {"login": "viper-vik", "role": "admin"}]}]})
@@ -134,7 +134,7 @@ def test_a_plus_is_a_space(library, client):
     assert item["score"] == 1.0 and item["title"] == "Lamps everywhere"
 
 
-def test_what_is_found_is_sorted(library, client):
+def test_search_results_are_sorted(library, client):
     newest = [("attic", 1), ("terrarium", 12)]
     assert found(search(client, "is:issue", sort="created")) == newest
     assert found(search(client, "is:issue", sort="created", order="asc")) == newest[::-1]
@@ -319,7 +319,7 @@ def test_brackets_in_strings_and_comments_are_none(fake, client):
     (b'{"query": ', 400, "Problems parsing JSON"),
     (b"[]", 400, "Body should be a JSON object"),
 ])
-def test_what_is_no_graphql_request_is_rejected(client, body, status, said):
+def test_a_malformed_graphql_request_is_rejected(client, body, status, said):
     response = client("POST", "/graphql", body)
     assert response.status == status
     assert said in str(response.json.get("errors", response.json))

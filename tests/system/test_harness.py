@@ -54,11 +54,16 @@ change = {{ action = "{action}", installation = {{ id = 60001 }} }}
 {more}"""
 
 
-def test_what_is_as_expected_is_ok_and_exits_0(play):
+def test_a_scenario_that_meets_its_expectations_is_ok_and_exits_0(play):
     outcome = play(MERGE)
     assert outcome.status == 0, outcome.text
     assert outcome.ok == ["it.toml: a merge", "it.toml: and nothing else"]
     assert outcome.text.rstrip().endswith("1..2")
+
+
+def test_the_difference_is_on_standard_error_too(play):
+    outcome = play(MERGE.replace(f', "POST {WELCOME}"', ""))
+    assert "it.toml:" in outcome.errors and f"unexpected request: POST {WELCOME}" in outcome.errors
 
 
 @pytest.mark.parametrize("wrong,said", [
@@ -77,7 +82,7 @@ def test_what_is_as_expected_is_ok_and_exits_0(play):
     ('requests = ["GET %s -> 404", { request = "PUT %s", has = { role = "admin" } }, "POST %s"]'
      % (MEMBERSHIP, MEMBERSHIP, WELCOME), 'role is "member", not "admin"'),
 ])
-def test_requests_that_differ_fail_and_the_difference_is_told(play, wrong, said):
+def test_requests_that_differ_fail_and_the_report_shows_the_difference(play, wrong, said):
     outcome = play(re.sub(r"requests = .*", lambda _: wrong, MERGE))
     assert outcome.status == 1
     assert outcome.not_ok == ["it.toml: a merge"]
@@ -114,7 +119,7 @@ def test_other_expectations_that_are_not_met_fail(play, wrong, said):
     assert said in outcome.text, outcome.text
 
 
-def test_nothing_is_subscribed_to_unless_the_scenario_says_none(play):
+def test_a_delivery_without_a_subscriber_fails_unless_the_result_is_none(play):
     step = '\n[[step]]\ndeliver = "pull_request.opened"\n'
     assert "no plugin subscribes" in play(step).text
     assert play(step + 'result = "none"\n').status == 0
@@ -274,7 +279,7 @@ def test_an_endpoint_that_the_fake_lacks_is_reported_and_can_be_scripted(play):
     assert outcome.status == 0, outcome.text
 
 
-def test_a_comment_is_at_github_and_is_somebodys(play):
+def test_a_comment_step_creates_the_comment_at_github(play):
     outcome = play("""
 [[step]]
 comment = "/ping"
@@ -288,7 +293,7 @@ state.repositories = [{ full_name = "sneks-united/terrarium", comments = [
     assert outcome.status == 0, outcome.text
 
 
-def test_what_is_interrupted_leaves_nothing_behind(tmp_path):
+def test_an_interrupted_scenario_leaves_nothing_behind(tmp_path):
     scenario, folder = tmp_path / "it.toml", tmp_path / "tmp"
     folder.mkdir()
     scenario.write_text('plugin = "trouble"\n' + trouble("loop", ""), encoding="utf-8")

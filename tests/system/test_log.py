@@ -67,7 +67,7 @@ def wait_done(host, count):
         snek.wait_until(lambda: states() == {"done": count}, states, 3 * snek.PATIENCE_S)
 
 
-def test_a_reader_that_stands_still_costs_lines_only_and_is_told_how_many(host):
+def test_a_stalled_reader_costs_only_lines_and_the_log_counts_them(host):
     host.process.stall()
     sent = flood(host)
     assert host.request("GET", "/healthz", timeout=GITHUB_WAITS_S).status == 200
@@ -119,7 +119,7 @@ def test_sigterm_ends_it_with_0_though_nobody_reads(start_bot):
     assert time.monotonic() - began < 10  # 1.2 s where nothing else runs
 
 
-def test_what_was_logged_is_written_when_the_reader_is_slow_at_the_end(host):
+def test_buffered_log_lines_are_written_at_the_end_to_a_slow_reader(host):
     host.process.stall()
     delivery = host.deliver("trouble", json.loads(BODY))
     wait_done(host, 1)

@@ -168,7 +168,7 @@ def test_a_server_without_http_2_is_asked_over_http_1_1(make_front, start):
     assert {entry["protocol"] for entry in before.requests()} == {"HTTP/1.1"}
 
 
-def test_a_server_of_an_unknown_authority_hears_nothing_and_the_log_says_what_to_mend(
+def test_a_server_of_an_unknown_authority_gets_nothing_and_the_log_names_the_fix(
         make_front, start, tmp_path):
     another, _ = front.make_certificate(tmp_path, "another")
     before = make_front()
@@ -257,7 +257,7 @@ def test_http_proxy_is_not_for_https(make_front, make_proxy, start):
     assert not proxy.asked
 
 
-def test_sentry_is_told_through_the_proxy_too(make_proxy, start_bot):
+def test_reports_to_sentry_use_the_proxy_too(make_proxy, start_bot):
     proxy = make_proxy(reject=403)
     bot = start_bot(plugins=["test-probe"], env={"HTTPS_PROXY": proxy.url},
                     config={"sentry": {"dsn": "https://0123@sentry.invalid/1"}})
@@ -465,7 +465,7 @@ def test_check_online_says_what_stands_in_the_way(make_front, check, tmp_path, k
 # -- no way --------------------------------------------------------------------------------------
 
 
-def test_a_name_that_nobody_knows_is_said_and_tried_again(fake, start_bot):
+def test_an_unknown_host_name_is_logged_and_retried(fake, start_bot):
     bot = start_bot(plugins=["test-probe"],
                     config={"github": {"api_url": "https://no-such-host.invalid"}})
     delivery = bot.deliver("probe", get())

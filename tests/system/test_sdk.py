@@ -126,7 +126,7 @@ def test_a_name_that_cannot_be_a_plugins_is_rejected(installed, tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_there_is_not_written_over(installed, tmp_path):
+def test_new_plugin_overwrites_no_file(installed, tmp_path):
     (tmp_path / "mine.c").write_text("mine")
     status, output = installed.shell("snekomatic new-plugin --directory . mine", tmp_path)
     assert status == 73

@@ -171,7 +171,7 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("what", LIMITS)
-def test_its_rate_limits_are_obeyed(start_bot, reports, what):
+def test_sentrys_rate_limits_are_obeyed(start_bot, reports, what):
     reports.responses.append(LIMITS[what])
     host = reporting(start_bot, reports)
     host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("fail")))

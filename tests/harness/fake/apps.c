@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the app asks as itself: who it is, and for tokens. */
+/* Requests of the app as itself: its data, its installations and their tokens. */
 #include "fake/handlers.h"
 #include "fake/pagination.h"
 #include "fake/permissions.h"
@@ -145,7 +145,7 @@ static json_t *wanted_permissions(struct http_exchange *exchange, const json_t *
     return with_metadata(wanted);
 }
 
-/* The repository that `wanted` (a name, or an id) means. */
+/* Finds the repository by `wanted`, a name or an id. */
 static json_t *wanted_repository(struct http_exchange *exchange, const char *account,
                                  const json_t *wanted) {
     json_t *list = state_list(exchange->fake, "repositories");
@@ -164,7 +164,7 @@ static json_t *wanted_repository(struct http_exchange *exchange, const char *acc
                : NULL;
 }
 
-/* 0 and the full names to `*names` (NULL: all), or -1 when it responded with an error. */
+/* 0 and the full names in `*names` (NULL: all), or -1 when it responded with an error. */
 static int wanted_repositories(struct http_exchange *exchange, const char *account,
                                const json_t *body, json_t **names) {
     static const char *const keys[] = {"repositories", "repository_ids"};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* /_fake/: how a test looks inside and says what shall happen. No authentication; not recorded. */
+/* The control API below /_fake/: tests read the fake's state and script its behaviour. Calls need
+ * no authentication and are not recorded. */
 #include "fake/control.h"
 
 #include "fake/failures.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Conditional requests: a response's ETag is a token's own, as at GitHub, and what has not changed
- * is a 304 that costs nothing. */
+/* Conditional requests. As at GitHub, an ETag belongs to one token, and an unchanged response is a
+ * 304 that counts against no limit. */
 #include "fake/etags.h"
 
 #include "fake/response.h"
@@ -34,7 +34,7 @@ static void make_tag(const struct http_exchange *exchange, char tag[TAG_BYTES]) 
     (void)strcat(tag, "\"");
 }
 
-/* Weakly compared (RFC 9110, 13.1.2): what is in the quotes counts. */
+/* Weak comparison (RFC 9110, 13.1.2): only the text in the quotes counts. */
 static bool is_among(const char *list, const char *tag) {
     return strcmp(list, "*") == 0 || strstr(list, tag + 2);
 }

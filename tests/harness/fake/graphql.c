@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* POST /graphql. Nothing is executed: the responses are in the state, each with what tells the
+/* POST /graphql. The fake executes no document: the state has the responses, and each names the
  * documents and variables that it is for. */
 #include "fake/graphql.h"
 
@@ -64,7 +64,7 @@ static bool fits(const json_t *entry, const char *document, const json_t *variab
     return true;
 }
 
-/* The first entry that fits, counted down; the caller's; NULL none. */
+/* The first entry that fits, counted down; the caller's; NULL: none fits. */
 static json_t *take_entry(struct fake *fake, const char *document, const json_t *variables) {
     json_t *entries = state_list(fake, "graphql"), *entry;
     size_t i;
@@ -100,7 +100,7 @@ static void skip(struct reader *reader, size_t bytes) {
     }
 }
 
-/* Behind the string, or block string, that starts here. */
+/* Skips the string, or block string, that starts here. */
 static void skip_string(struct reader *reader) {
     bool block = strncmp(reader->at, "\"\"\"", 3) == 0;
     size_t quotes = block ? 3 : 1;
@@ -196,7 +196,7 @@ static void respond_document(struct http_exchange *exchange, const char *documen
     (void)snprintf(message, sizeof message,
                    "The fake GitHub has no response to this document with these variables: put one "
                    "into the state's list \"graphql\", such as {\"contains\": \"%.60s\", \"data\": "
-                   "{}} (fake-github.md tells more)",
+                   "{}} (see fake-github.md)",
                    document + strspn(document, " \t\r\n"));
     respond_errors(exchange, message, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A repository's issues and pull requests as lists, what can be changed of one, and labels. */
+/* Lists of a repository's issues and pull requests, changes of one, and labels. */
 #include "fake/handlers.h"
 #include "fake/items.h"
 #include "fake/pagination.h"
@@ -26,7 +26,7 @@ static bool is_wanted(const json_t *issue, const char *state, const char *creato
            (!creator || (user && strcasecmp(user, creator) == 0));
 }
 
-/* Newest first, as GitHub does unless it is asked otherwise; numbers are ages here. */
+/* The newest come first, GitHub's default. A higher number is a newer issue. */
 void handle_issues_get(struct http_exchange *exchange) {
     AUTO_FREE char *state = exchange_query(exchange, "state");
     AUTO_FREE char *creator = exchange_query(exchange, "creator");
@@ -54,7 +54,7 @@ void handle_issues_get(struct http_exchange *exchange) {
     respond_page(exchange, all);
 }
 
-/* Takes what is given of title, body and state. */
+/* Changes title, body and state as far as the request has them. */
 static bool change_issue(struct http_exchange *exchange, json_t *issue, const json_t *body) {
     const char *state = text_of(body, "state"), *key;
     json_t *value;

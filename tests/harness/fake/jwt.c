@@ -71,7 +71,7 @@ static bool decode(const char *text, size_t bytes, uint8_t *out, size_t *out_byt
     struct base64_decode_ctx context;
     base64url_decode_init(&context);
     *out_bytes = bytes;
-    /* Its own check of the end wants padding, so that is given when it is missing. */
+    /* nettle's check of the end needs padding, so missing padding is added. */
     if (bytes % 4 == 1 || !base64_decode_update(&context, out_bytes, out, bytes, text)) {
         return false;
     }

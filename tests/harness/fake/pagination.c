@@ -17,7 +17,7 @@ size_t query_number(const struct http_exchange *exchange, const char *name, size
     return number > 0 ? number : otherwise;
 }
 
-/* The query without the page, which the links have themselves. */
+/* Copies the query without the page, because each link has its own. */
 static void put_rest_of_query(const struct http_exchange *exchange, struct buffer *text) {
     for (const char *at = exchange->query; at && *at;) {
         size_t bytes = strcspn(at, "&");
@@ -29,7 +29,7 @@ static void put_rest_of_query(const struct http_exchange *exchange, struct buffe
     }
 }
 
-/* Link, as GitHub writes it: prev, next, last, first, where they are. */
+/* The header Link in GitHub's order: prev, next, last, first, as far as they exist. */
 static void add_links(struct http_exchange *exchange, size_t page, size_t pages, size_t per_page) {
     const struct {
         const char *name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The primary rate limits: so many requests a window, for each caller and each of GitHub's
+/* The primary rate limits: a number of requests in a window, for each caller and each of GitHub's
  * resources.
  */
 #include "fake/rate_limits.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Repositories: which one a path means, by its name, a former one, or its number; and lists of
- * them.
- */
+/* Repositories: finds the one that a path means, by its name, a former name or its number, and
+ * lists them. */
 #include "fake/repositories.h"
 
 #include "fake/handlers.h"
@@ -70,7 +69,7 @@ enum reach reach_repository(struct http_exchange *exchange) {
     return moved ? REACH_ELSEWHERE : REACH_HERE;
 }
 
-/* The method stays, but for those that only read, which GitHub has redirected for longer. */
+/* 307 keeps the method. GitHub redirects GET and HEAD with 301. */
 void respond_moved(struct http_exchange *exchange) {
     bool reads = strcmp(exchange->method, "GET") == 0 || strcmp(exchange->method, "HEAD") == 0;
     const char *rest = exchange->path;
@@ -101,7 +100,7 @@ void find_by_number(struct http_exchange *exchange) {
     json_int_t number = strtoll(id, &end, 10);
     const json_t *repository =
         *id >= '1' && *id <= '9' && !*end ? list_find_number(list, "id", number) : NULL;
-    /* A name that nobody has where there is none: the route is known, the repository not. */
+    /* No repository is called ?/?: the route is known, the repository is not. */
     exchange->resolved = strdup(repository ? text_of(repository, "full_name") : "?/?");
     if (!exchange->resolved) {
         return;

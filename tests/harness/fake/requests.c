@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Every request to the API is recorded, in the order of arrival, with what it has responded, but
- * without the token's or the JWT's own bytes. */
+/* Records each request to the API and its response, in the order of arrival, without the bytes of
+ * the token or JWT. */
 #include "fake/requests.h"
 
 #include "fake/state.h"

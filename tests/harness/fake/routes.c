@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The table of routes, and what is checked before a handler runs, in GitHub's order: the request
- * itself, who calls, the route, the rate limit, whose resource it is, the permission. */
+/* The table of routes, and the checks before a handler runs, in GitHub's order: the request itself,
+ * the caller, the route, the rate limit, the owner of the resource, the permission. */
 #include "fake/routes.h"
 
 #include "fake/etags.h"
@@ -93,7 +93,7 @@ static const struct route routes[] = {
      DOCS "reactions/reactions#create-reaction-for-a-pull-request-review-comment"},
 };
 
-/* Does the path fit? If so, what stands in the braces goes to exchange->parameters. */
+/* Does the path fit? Then the segments in place of the braces go to exchange->parameters. */
 static bool path_fits(const char *path, struct http_exchange *exchange) {
     size_t segment = 0, parameter = 0;
     while (*path == '/') {
@@ -139,7 +139,7 @@ static bool accepts_json(const char *accept) {
            strcasestr(accept, "application/*");
 }
 
-/* Is the request one that GitHub looks at? */
+/* Does GitHub accept the request's headers and size? */
 static bool request_is_sound(struct http_exchange *exchange) {
     const char *agent = header(exchange, MHD_HTTP_HEADER_USER_AGENT);
     const char *version = header(exchange, "X-GitHub-Api-Version");
@@ -199,15 +199,15 @@ static bool caller_may_ask(struct http_exchange *exchange, const struct route *r
     return true;
 }
 
-/* Is the resource one of the installation's own account? GitHub says 404 to all else, and to what
- * has moved where it is now. */
+/* Does the resource belong to the installation's account? GitHub responds 404 for all others, and
+ * names the new place of a repository that was renamed. */
 static enum reach reach_resource(struct http_exchange *exchange) {
     const char *account = text_of(exchange->caller.installation, "account");
     if (strcmp(exchange->segments[0], "repos") == 0) {
         return reach_repository(exchange);
     }
     if (strcmp(exchange->segments[0], "orgs") != 0) {
-        return REACH_HERE; /* it is of the whole installation */
+        return REACH_HERE; /* it belongs to the whole installation */
     }
     return strcasecmp(account, exchange->parameters[0]) == 0 &&
                    list_find(state_list(exchange->fake, "organizations"), "login", account)

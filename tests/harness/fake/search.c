@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The search for issues and pull requests: a small part of GitHub's syntax, with its errors. What
- * is not part of it is rejected, for a search that ignores half of its query finds too much. */
+/* The search for issues and pull requests: a small part of GitHub's syntax, with its errors. The
+ * fake rejects the other parts, because a search that ignores half of its query finds too much. */
 #include "fake/handlers.h"
 #include "fake/pagination.h"
 #include "fake/permissions.h"
@@ -38,7 +38,8 @@ static void reject(struct http_exchange *exchange, const char *code, const char 
 
 /* ---- reading ---- */
 
-/* Behind the term that starts at `at`; quotes are taken out of it, spaces in them stay. */
+/* Reads the term that starts at `at`, and returns its end. Quotes are removed; spaces in them stay.
+ */
 static char *cut_term(char *at, char **colon) {
     char *to = at;
     bool quoted = false;
@@ -219,7 +220,7 @@ static bool term_fits(const struct term *term, const json_t *issue) {
                : strcasecmp(term->value, text_of(issue, "state")) == 0;
 }
 
-/* Places add up: what is in any of them counts. */
+/* An issue in any of the places is found. */
 static bool is_searched(const struct search *search, const json_t *repository) {
     const char *full_name = text_of(repository, "full_name");
     bool named = false, is_in = false;
@@ -293,7 +294,7 @@ static json_t *find_all(struct http_exchange *exchange, const struct search *sea
     return all;
 }
 
-/* False when it responded with an error. Best match is the newest here. */
+/* False when it responded with an error. The best match is the newest issue here. */
 static bool read_order(struct http_exchange *exchange, struct order *order) {
     AUTO_FREE char *sort = exchange_query(exchange, "sort");
     AUTO_FREE char *way = exchange_query(exchange, "order");

@@ -45,7 +45,7 @@ void fake_release_delays(struct fake *fake) {
     (void)pthread_cond_broadcast(&fake->stop);
 }
 
-/* Waits without the lock, but no longer than the fake lives, or until it is released. */
+/* Waits without the lock, until the time is over, a test releases the delays, or the fake ends. */
 static void delay(struct fake *fake, json_int_t delay_ms) {
     struct timespec until;
     (void)clock_gettime(CLOCK_REALTIME, &until);
@@ -96,7 +96,7 @@ static void log_exchange(const struct http_exchange *exchange) {
               LOG_TEXT("path", exchange->path),
               LOG_NUMBER("status", exchange->drop ? 0 : exchange->status),
               LOG_TEXT("installation", *installation ? installation : NULL),
-              LOG_TEXT("dropped", exchange->drop ? "true" : NULL), LOG_TEXT("said", message));
+              LOG_TEXT("dropped", exchange->drop ? "true" : NULL), LOG_TEXT("message", message));
 }
 
 /* With the lock held. */
@@ -116,7 +116,7 @@ static void serve_api(struct http_exchange *exchange) {
         route_exchange(exchange);
     }
     if (failure && after) {
-        /* The state may be another one after the wait. */
+        /* A test may have replaced the state during the wait. */
         exchange->repository = NULL;
         delay(exchange->fake, number_of(failure, "delay_ms"));
     }
@@ -144,7 +144,7 @@ static enum MHD_Result serve(struct http_exchange *exchange) {
     return result;
 }
 
-/* The first that is heard of a request: its target as it was sent. */
+/* libmicrohttpd calls it first, with the target as the client sent it. */
 static void *on_request_target(void *context, const char *target,
                                struct MHD_Connection *connection) {
     struct http_exchange *exchange = calloc(1, sizeof *exchange);
@@ -191,7 +191,7 @@ static void on_exchange_completed(void *context, struct MHD_Connection *connecti
     if (!exchange) {
         return;
     }
-    (void)pthread_mutex_lock(&fake->lock); /* counts of what the state shares are not atomic */
+    (void)pthread_mutex_lock(&fake->lock); /* jansson's reference counts are not atomic */
     caller_finish(&exchange->caller);
     json_decref(exchange->record);
     json_decref(exchange->response);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the state holds, in the shape that GitHub's responses have. */
+/* Makes GitHub's JSON objects from the state. */
 #include "fake/shapes.h"
 
 #include "fake/instance.h"
@@ -19,7 +19,7 @@ json_t *app_login(const struct fake *fake) {
     return json_sprintf("%s[bot]", fake->app_slug);
 }
 
-/* As a part of a URL: SLUG%5Bbot%5D. */
+/* The login as a part of a URL: SLUG%5Bbot%5D. */
 static void escape_login(const char *login, char *out, size_t bytes) {
     const char *bracket = strchr(login, '[');
     if (bracket) {
@@ -135,7 +135,7 @@ static size_t count_comments(const json_t *repository, json_int_t number) {
     return count;
 }
 
-/* A label is a name in the state; an id is made of it. */
+/* The state has only a label's name. Its id is a hash of the name. */
 static json_int_t label_id(const char *name) {
     uint32_t hash = 2166136261u; /* FNV-1a */
     for (; *name; name++) {
@@ -200,7 +200,7 @@ json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue) {
     return shape;
 }
 
-/* What both kinds of comments have; `path` is the comment's own. */
+/* The members that both kinds of comments have; `path` is the comment's own. */
 static json_t *comment_object(struct fake *fake, const json_t *comment, const char *path,
                               const char *letter) {
     return json_pack(
@@ -269,7 +269,7 @@ json_t *shape_reaction(struct fake *fake, json_t *reaction) {
 
 /* ---- repositories ---- */
 
-/* Where GitHub's API has what belongs to a repository: each as NAME_url. */
+/* The URLs of a repository's parts: each is the member NAME_url. */
 static const struct {
     const char *name, *path;
 } repository_urls[] = {
@@ -312,7 +312,7 @@ static const struct {
     {"trees_url", "/git/trees{/sha}"},
 };
 
-/* What the fake knows nothing of. */
+/* The members that the state does not have. */
 static json_t *repository_constants(void) {
     json_t *shape = json_pack("{s:n, s:b, s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:i, s:s, s:s, s:s}",
                               "description", "fork", 0, "default_branch", "main", "homepage",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What exists at the fake GitHub: one JSON tree, in the form that docs/fake-github.md tells. It
- * is checked whole, and what may be left out is filled in, so that all others can rely on it. */
+/* The state: checks a JSON tree as a whole and fills in optional parts, so that all other modules
+ * can rely on it. */
 #include "fake/state.h"
 
 #include "fake/graphql.h"
@@ -96,7 +96,7 @@ json_t *state_user(struct fake *fake, const char *login) {
                                                  : list_add(users, new_user(fake, login, NULL));
 }
 
-/* -- the checks; each item may not have keys that nobody knows -- */
+/* -- the checks; an unknown key is an error -- */
 
 static int check_reactions(const json_t *list, struct error *err) {
     size_t i;

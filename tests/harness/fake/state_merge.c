@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* PATCH of the state: objects are merged key by key; the items of a list are found by what names
- * them, merged when they are there, appended when not, removed when they say so. */
+/* PATCH of the state. Objects are merged key by key. An item of a list is found by its name and
+ * merged; a new one is appended; one with "_remove" is removed. */
 #include "fake/state_merge.h"
 
 #include "fake/instance.h"
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* What names an item, in this order. */
+/* The keys that name an item, in this order. */
 static const char *const names[] = {"full_name", "login", "number", "id"};
 
 static json_t *find_item(const json_t *list, const json_t *item) {
@@ -61,7 +61,7 @@ int state_merge(json_t *into, const json_t *changes, struct error *err) {
     json_t *change;
     json_object_foreach((json_t *)changes, key, change) {
         json_t *old = json_object_get(into, key);
-        /* A list of texts (auto_create) has no names to merge by: it is set. */
+        /* A list of texts (auto_create) has no names, so it is replaced. */
         bool lists = json_is_array(old) && json_is_array(change) &&
                      !json_is_string(json_array_get(change, 0)) && json_array_size(change) > 0;
         int result = 0;

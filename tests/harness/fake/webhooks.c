@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The app's webhook: deliveries that a test makes happen are sent to the bot, signed, and logged as
- * GitHub does it; the log's API lists them, and sends them again.
+/* The app's webhook: the fake signs a test's deliveries, sends them to the bot and logs them as
+ * GitHub does. The log's API lists them and sends them again.
  *
- * Threads: a delivery is sent without the lock, by the control call that makes it happen or, when
- * it is sent again, by a thread of its own. */
+ * Threads: a delivery is sent without the lock, by the thread of the control API's request. A
+ * redelivery has a thread of its own. */
 #include "fake/webhooks.h"
 
 #include "fake/handlers.h"
@@ -136,7 +136,8 @@ static void log_outcome(struct sending *sending) {
     json_decref(entry);
 }
 
-/* A new entry of the log, in GitHub's shape, with what is sent beside; NULL: no memory. */
+/* A new entry of the log in GitHub's shape, with the body as a member of ours; NULL: out of memory.
+ */
 static json_t *new_entry(struct fake *fake, const char *guid, const char *event, const char *body,
                          bool redelivery, int64_t age_s) {
     char now[FAKE_TIME_MAX];
@@ -155,7 +156,7 @@ static json_t *new_entry(struct fake *fake, const char *guid, const char *event,
     return entry;
 }
 
-/* With the lock: logs a new delivery and readies its sending; NULL: no memory. */
+/* With the lock: logs a new delivery and prepares its sending; NULL: out of memory. */
 static struct sending *begin(struct fake *fake, const char *guid, const char *event,
                              const char *body, bool redelivery, int64_t age_s) {
     struct sending *sending = calloc(1, sizeof *sending);
@@ -225,7 +226,7 @@ static bool is_kept(const struct fake *fake, const json_t *entry) {
     return number_of(entry, "_time_s") > fake_now_s(fake) - KEPT_S;
 }
 
-/* Without what is ours: its keys start with "_". */
+/* Removes our members, whose keys start with "_". */
 static json_t *shape(json_t *entry) {
     json_t *shown = json_object();
     const char *key;
@@ -245,7 +246,7 @@ static bool read_number(const char *text, long long least, long long most, long 
     return errno == 0 && end != text && *end == '\0' && *number >= least && *number <= most;
 }
 
-/* The newest come first; the list is in the order of time, but for ages that a test has made. */
+/* The newest come first. A test can give ages, so the list itself is not in the order of time. */
 static int newer_first(const void *a, const void *b) {
     const json_t *left = *(json_t *const *)a, *right = *(json_t *const *)b;
     json_int_t by_time = number_of(right, "_time_s") - number_of(left, "_time_s");
@@ -260,7 +261,7 @@ static bool has_status(const json_t *entry, const char *wanted) {
     return !wanted || success == (strcmp(wanted, "success") == 0);
 }
 
-/* Where the page starts: after the delivery that the cursor names. -1: it names none. */
+/* The page starts after the delivery that the cursor names. -1: it names none. */
 static long find_start(json_t **sorted, size_t n, const char *cursor) {
     long long id;
     if (!cursor) {

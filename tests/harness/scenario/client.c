@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The HTTP client, on libcurl. */
 #include "scenario/client.h"
 
 #include <nettle/base16.h>
@@ -21,7 +22,7 @@ static size_t take(char *data, size_t size, size_t count, void *context) {
     return buffer_append(context, data, size * count) == 0 ? size * count : 0;
 }
 
-/* The status; 0 when no answer came, with why. */
+/* The status; 0 and the reason when there is no response. */
 static long perform(struct client *client, const char *method, const char *url, const char *body,
                     size_t body_bytes, struct curl_slist *headers, struct buffer *response,
                     struct error *err) {
@@ -102,7 +103,7 @@ int client_webhook(struct client *client, const struct webhook *webhook, struct 
     long status = perform(client, "POST", webhook->url, webhook->body, webhook->body_bytes, headers,
                           &said, err);
     if (status == 0) {
-        return error_wrap(err, "the host does not answer");
+        return error_wrap(err, "the host does not respond");
     }
     return status / 100 == 2 ? 0
                              : error_set(err, "the host did not take the webhook: %ld %s", status,

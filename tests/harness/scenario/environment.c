@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Makes a scenario's folder and configuration, and starts, watches, kills and ends its processes.
+ */
 #include "scenario/environment.h"
 
 #include "scenario/tree.h"
@@ -21,7 +23,9 @@
 #define TICK_NS 3000000
 #define KEY_BITS 2048
 #define CHILDREN_MAX 64
-#define DRAIN_MS 1000 /* when a step is over, its runs are; one that hangs is not waited for */
+#define DRAIN_MS                                                                                   \
+    1000 /* The runs of a step have ended before the host stops. A run that hangs gets no more     \
+            time. */
 
 static int write_file(const char *path, const char *text, size_t bytes, struct error *err) {
     AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -68,7 +72,8 @@ bool environment_interrupted(void) {
     return interrupted;
 }
 
-/* Only what finds programs and steers sanitizers: a world is the same on every machine. */
+/* Keeps only what finds programs and controls sanitizers, so that a scenario behaves the same on
+ * every machine. */
 static char **clean_environment(void) {
     static const char *const kept[] = {
         "TMPDIR=", "LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS="};
@@ -207,7 +212,8 @@ static void put_table(struct buffer *out, const char *head, const json_t *table)
     }
 }
 
-/* The plugin's path as the host is to read it: relative to the scenario, or found in a folder. */
+/* The plugin's path for the host's configuration: relative to the scenario, or found in a folder.
+ */
 static json_t *plugin_path(const struct environment *environment, const char *written) {
     const struct environment_options *options = environment->options;
     char path[PATH_MAX];
@@ -307,7 +313,7 @@ int environment_call_fake(struct environment *environment, const char *method, c
     return result;
 }
 
-/* TOML has no null, which takes a permission away: "none" is written for it. */
+/* TOML has no null, so "none" takes a permission away. */
 static void drop_permissions(json_t *github) {
     size_t i;
     json_t *installation, *access;
@@ -389,7 +395,7 @@ int environment_start_host(struct environment *environment, struct error *err) {
     return 0;
 }
 
-/* Its exit status as waitpid() says; -1 when it had to be killed. 0 when it was not running. */
+/* The status of waitpid(); -1 when the process had to be killed, 0 when it was not running. */
 static int end_process(pid_t *pid, int64_t patience_ms) {
     int status = 0;
     int64_t deadline_ms = clock_monotonic_ms() + patience_ms;
@@ -459,7 +465,7 @@ static pid_t parent_of(pid_t pid) {
     int parent = 0;
     (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     AUTO_FILE FILE *file = fopen(path, "re");
-    /* The name, in parentheses, may hold anything but is ours: snekomatic or snekomatic-worker. */
+    /* The name, in parentheses, is snekomatic or snekomatic-worker. */
     return file && fscanf(file, "%*d (%*[^)]) %c %d", &state, &parent) == 2 && state != 'Z'
                ? (pid_t)parent
                : 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A scenario's own world: a folder, a fake GitHub and a host, each a process of its own through the
- * real binaries, on ports of their own. One thread. */
+/* The environment of one scenario: a folder, a fake GitHub and a host. Each is a process of its
+ * own, started from the real binaries, on a port of its own. One thread uses it. */
 #ifndef SNEK_SCENARIO_ENVIRONMENT_H
 #define SNEK_SCENARIO_ENVIRONMENT_H
 
@@ -17,10 +17,13 @@
 #define ENVIRONMENT_FOLDERS_MAX 8
 
 struct environment_options {
-    const char *plugin_folders[ENVIRONMENT_FOLDERS_MAX]; /* where bare names are looked for first */
+    /* A plugin's bare name is looked for in these first. */
+    const char *plugin_folders[ENVIRONMENT_FOLDERS_MAX];
     size_t n_plugin_folders;
-    const char *self, *snekomatic, *payloads; /* programs, and the folder of the payloads */
-    const char *root;                         /* a folder for all environments; has app.pem */
+    /* Two programs, and the folder of the payloads. */
+    const char *self, *snekomatic, *payloads;
+    /* The folder of all environments. It has app.pem. */
+    const char *root;
     int64_t timeout_ms;
 };
 
@@ -28,7 +31,8 @@ struct environment {
     const struct environment_options *options;
     const struct scenario *scenario;
     char folder[PATH_MAX];
-    pid_t fake, host; /* the host's supervisor; 0: not running */
+    /* The fake, and the host's supervisor; 0: it is not running. */
+    pid_t fake, host;
     struct lines fake_lines, host_lines;
     struct client client;
     char fake_url[160], host_url[160];
@@ -37,26 +41,26 @@ struct environment {
 /* Makes root/app.pem, a fresh key. */
 int environment_make_key(const char *root, struct error *err);
 
-/* 0, or -1 with why it could not start; finish it in both cases. `number` names its folder. */
+/* 0, or -1 with why it could not start. Finish it in both cases. `number` names its folder. */
 int environment_start(struct environment *environment, const struct environment_options *options,
                       const struct scenario *scenario, unsigned number, struct error *err);
 void environment_finish(struct environment *environment);
 
-int environment_start_host(struct environment *environment,
-                           struct error *err); /* until it is ready */
-int environment_stop_host(struct environment *environment,
-                          struct error *err); /* SIGTERM; it must exit with 0 */
+/* Starts the host and waits until it is ready. */
+int environment_start_host(struct environment *environment, struct error *err);
+/* Sends SIGTERM. The host must exit with 0. */
+int environment_stop_host(struct environment *environment, struct error *err);
 
 /* From now on SIGINT and SIGTERM make environment_tick() fail, so that environments are ended and
  * removed. */
 void environment_catch_signals(void);
 bool environment_interrupted(void);
 
-/* To the fake's control API: "requests", "state", ... */
+/* Calls the fake's control API: "requests", "state", ... */
 int environment_call_fake(struct environment *environment, const char *method, const char *what,
                           const json_t *body, json_t **response, struct error *err);
 
-/* Waits a moment and takes in what was said. -1 when the host has ended, with how. */
+/* Waits a moment and reads the logs. -1 when the host has ended, with how. */
 int environment_tick(struct environment *environment, struct error *err);
 
 /* SIGKILLs the host or its workers; -1 when there is none. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Reads a log file as it grows, and the fields of its lines. */
 #include "scenario/lines.h"
 
 #include "base/cleanup.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a program has said so far: its log file, read as it grows, line by line, as logfmt. */
+/* A program's log file, read line by line as it grows, as logfmt. */
 #ifndef SNEK_SCENARIO_LINES_H
 #define SNEK_SCENARIO_LINES_H
 
@@ -8,21 +8,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LINES_MAX (64u << 20) /* bytes of one log */
-#define FIELD_MAX 1024        /* bytes of one field's value; longer ones are cut */
+/* Bytes of one log, and of one field's value. Longer values are cut. */
+#define LINES_MAX (64u << 20)
+#define FIELD_MAX 1024
 
 struct lines {
-    int fd; /* ours */
+    /* Ours; -1: it is not open. */
+    int fd;
     struct buffer text;
 };
 
-int lines_open(struct lines *lines, const char *path); /* 0, or -1 with errno */
-void lines_finish(struct lines *lines);                /* takes one that never opened (fd -1) */
+/* 0, or -1 with errno. */
+int lines_open(struct lines *lines, const char *path);
+/* Also accepts one that was never opened. */
+void lines_finish(struct lines *lines);
 
-void lines_read(struct lines *lines); /* takes in what is new */
+/* Reads what the program has added. */
+void lines_read(struct lines *lines);
 
-/* The next whole line at or after `*at`, without its line break, and moves `*at` behind it; NULL
- * when there is none yet. Borrowed until lines_read(). */
+/* The next whole line at or after `*at`, without its line break; moves `*at` behind it. NULL when
+ * there is none yet. Borrowed until lines_read(). */
 const char *lines_next(const struct lines *lines, size_t *at, size_t *bytes);
 
 /* The value of the line's field `name`, unquoted; false when it has none. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Makes a step's webhook: a bundled payload, a file of the scenario's, or a comment. */
 #include "scenario/payload.h"
 
 #include "scenario/tree.h"
@@ -18,7 +19,7 @@ static const char *text(const json_t *object, const char *key) {
     return json_string_value(json_object_get(object, key));
 }
 
-/* The bundled payloads' names, for the sentence that says that one is not there. */
+/* The bundled payloads' names, for the error that one does not exist. */
 static void list_bundled(const char *folder, char *out, size_t bytes) {
     DIR *directory = opendir(folder);
     *out = '\0';
@@ -96,7 +97,7 @@ static const char *association(const json_t *state, const char *organization, co
     return membership && strcmp(membership, "active") == 0 ? "MEMBER" : "NONE";
 }
 
-/* Who wrote it, as far as the fake knows them. */
+/* The comment's author, as far as the fake knows the user. */
 static int set_author(json_t *payload, const json_t *state, const char *by, struct error *err) {
     json_t *login = json_string(by);
     const json_t *user = find_item(json_object_get(state, "users"), "login", login);
@@ -118,7 +119,7 @@ static int set_author(json_t *payload, const json_t *state, const char *by, stru
     return 0;
 }
 
-/* The template's issue becomes the one that is commented. */
+/* Makes the template's issue the one with the comment. */
 static int set_issue(json_t *payload, const json_t *state, json_int_t number, struct error *err) {
     json_t *name = tree_find(payload, "repository.full_name"), *wanted = json_integer(number);
     const json_t *repository = find_item(json_object_get(state, "repositories"), "full_name", name);
@@ -149,7 +150,7 @@ static int set_issue(json_t *payload, const json_t *state, json_int_t number, st
     return 0;
 }
 
-/* A new comment: at the fake, so that it can be reacted to, and as a payload. */
+/* A new comment, at the fake, so that a reaction finds it, and as a payload. */
 static json_t *make_comment(struct environment *environment, const json_t *step,
                             struct error *err) {
     static json_int_t last = FIRST_COMMENT - 1;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The command line of `snekomatic-test run`, its TAP report, and the explanation of a failed step.
+ */
 #include "scenario/run.h"
 
 #include "scenario/step_runner.h"
@@ -10,7 +12,9 @@
 #include <getopt.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define TIMEOUT_S 30
 #define LOG_LINES_MAX 60
@@ -20,11 +24,10 @@ static const char help[] =
     "usage: snekomatic-test run [OPTION]... SCENARIO...\n"
     "\n"
     "Runs scenarios (TOML files), each with a host, a store and a fake GitHub of its own, and\n"
-    "reports as TAP: a line for each step. The first step that differs ends its scenario, and "
-    "what\n"
-    "differs is told.\n"
+    "reports as TAP: a line for each step. The first step that differs ends its scenario, and\n"
+    "the report shows the differences.\n"
     "\n"
-    "  --plugins FOLDER     where plugins that are named without a / are looked for before the\n"
+    "  --plugins FOLDER     look for plugins without a / in their name here first, before the\n"
     "                       installed ones; may be given several times\n"
     "  --timeout SECONDS    for each step (default: timeout_s of the scenario, else 30)\n"
     "  --keep               leave the folder of logs, configuration and store, and name it\n"
@@ -32,7 +35,7 @@ static const char help[] =
     "  --payloads FOLDER    the bundled payloads (default: the installed ones)\n"
     "  --help               this text\n"
     "\n"
-    "Exit status: 0 all is as expected; 1 something is not; 64 wrong usage; 69 a part is "
+    "Exit status: 0 all is as expected; 1 something differs; 64 wrong usage; 69 a part is\n"
     "missing.\n";
 
 struct session {
@@ -40,18 +43,20 @@ struct session {
     char *self, *snekomatic, *payloads;
     char root[PATH_MAX];
     bool keep, failed;
-    int64_t timeout_ms; /* 0: not given */
+    /* 0: the option is not given. */
+    int64_t timeout_ms;
     unsigned count, environments;
-    int n_options; /* of argv, before the scenarios: for the command that repeats one */
+    /* The options come before the scenarios; the command that repeats one has them too. */
+    int n_options;
     char **argv;
 };
 
 static int usage(const char *problem, const char *detail) {
-    (void)fprintf(stderr, "snekomatic-test run: %s%s; --help tells more\n", problem, detail);
+    (void)fprintf(stderr, "snekomatic-test run: %s%s; see --help\n", problem, detail);
     return EX_USAGE;
 }
 
-/* -1: go on; else the exit status. */
+/* -1, or the exit status. */
 static int parse(int argc, char *argv[], struct session *session) {
     static const struct option known[] = {{"plugins", required_argument, NULL, 'p'},
                                           {"timeout", required_argument, NULL, 't'},
@@ -88,7 +93,7 @@ static int parse(int argc, char *argv[], struct session *session) {
             (void)fputs(help, stdout);
             return EX_OK;
         default:
-            return EX_USAGE; /* getopt has said what is wrong */
+            return EX_USAGE; /* getopt has printed the error */
         }
     }
     session->n_options = optind;
@@ -146,7 +151,7 @@ static int make_root(struct session *session) {
 
 /* -- the report -- */
 
-/* Comments: each line of `text`. */
+/* Prints each line of `text` as TAP's comment. */
 static void comment(const char *text, size_t bytes) {
     while (bytes > 0) {
         const char *end = memchr(text, '\n', bytes);
@@ -187,7 +192,7 @@ static bool is_relevant(const struct step_runner *runner, const char *line, size
     return strcmp(value, "warning") == 0 || strcmp(value, "error") == 0;
 }
 
-/* The log of the step's deliveries, and what went wrong besides. */
+/* Prints the lines of the step's deliveries, and all warnings and errors. */
 static void show_log(const struct step_runner *runner) {
     size_t at = runner->log_start, bytes, shown = 0;
     const char *line;
@@ -213,7 +218,7 @@ static void show_requests(const struct step_runner *runner) {
                      json_string_value(json_object_get(request, "method")),
                      json_string_value(json_object_get(request, "path")), query ? "?" : "",
                      query ? query : "", (int)json_integer_value(status),
-                     json_is_true(json_object_get(request, "injected")) ? " (as told)" : "",
+                     json_is_true(json_object_get(request, "injected")) ? " (scripted)" : "",
                      json_is_true(json_object_get(request, "unknown"))
                          ? " (the fake GitHub has no such endpoint: see [[response]])"
                          : "");
@@ -229,9 +234,22 @@ static void show_repeat(const struct session *session, const char *file) {
     (void)printf("%s %s\n", session->keep ? "" : " --keep", file);
 }
 
+/* `meson test --print-errorlogs` shows standard error only, so the differences go there too, unless
+ * both outputs are the same. */
+static bool outputs_are_one(void) {
+    struct stat out, err;
+    return fstat(STDOUT_FILENO, &out) == 0 && fstat(STDERR_FILENO, &err) == 0 &&
+           out.st_dev == err.st_dev && out.st_ino == err.st_ino;
+}
+
 static void show_failure(const struct session *session, const struct step_runner *runner,
                          const struct differences *differences) {
-    comment(differences->text.data ? differences->text.data : "", differences->text.bytes);
+    const char *text = differences->text.data ? differences->text.data : "";
+    comment(text, differences->text.bytes);
+    if (!outputs_are_one()) {
+        (void)fprintf(stderr, "%s:\n%.*s", runner->environment->scenario->file,
+                      (int)differences->text.bytes, text);
+    }
     show_requests(runner);
     show_log(runner);
     show_repeat(session, runner->environment->scenario->file);
@@ -307,7 +325,7 @@ static void report_failed_start(struct session *session, struct environment *env
     show_repeat(session, environment->scenario->file);
 }
 
-/* The host must not start, and say why. */
+/* The host must fail to start, with the expected error. */
 static void verify_rejection(struct session *session, struct environment *environment,
                              bool started) {
     const char *pattern =
@@ -317,7 +335,7 @@ static void verify_rejection(struct session *session, struct environment *enviro
     if (environment->host_lines.fd >= 0) {
         lines_read(&environment->host_lines);
     }
-    bool good = !started && step_runner_is_logged(&all, pattern);
+    bool good = !started && verify_is_logged(&all, pattern);
     report(session, good, "%s: the host does not start", file);
     if (!good) {
         (void)printf(started ? "#   the host started\n" : "#   no line of its log matches \"%s\"\n",

@@ -3,6 +3,7 @@
 #ifndef SNEK_SCENARIO_RUN_H
 #define SNEK_SCENARIO_RUN_H
 
-int scenario_run(int argc, char *argv[]); /* the exit status */
+/* Returns the exit status. */
+int scenario_run(int argc, char *argv[]);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Reads scenarios: TOML, then its keys and types by tables, then what tables cannot say. */
+/* Reads a scenario's TOML, checks its keys and types by tables, then checks what tables cannot
+ * express. */
 #include "scenario/scenario.h"
 
 #include "base/buffer.h"
@@ -69,8 +70,8 @@ static const struct key fail_keys[] = {{"request", TEXT, false},    {"status", N
                                        {"like", TEXT, false},       {0}};
 static const struct key end_keys[] = {{"state", TABLE, false}, {"log", TEXT | LIST, false}, {0}};
 
-/* Tables within [github], wherever they stand: what the state of the fake has. What it keeps as it
- * is given (data, permissions) is not looked into; values are the fake's to check. */
+/* The tables within [github] have the form of the fake's state. The fake checks their values, and
+ * keeps some (data, permissions) as they are. */
 static const struct key github_keys[] = {{"settings", TABLE, false},
                                          {"users", TABLES, false},
                                          {"organizations", TABLES, false},
@@ -372,11 +373,9 @@ static int check_action(const struct reading *reading, const struct toml_value *
             continue;
         }
         if (action) {
+            const char *hint = kill ? " (kill with another action needs kill_at, a request)" : "";
             return problem(reading, step->line, "a step does one thing; this has %s and %s%s",
-                           action, key->name,
-                           kill ? " (kill with another needs kill_at: the request that is being "
-                                  "answered then)"
-                                : "");
+                           action, key->name, hint);
         }
         action = key->name;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A scenario: a TOML file that says what GitHub has at the start, what happens, and what is then
- * expected. docs/scenarios.md tells its form; here it is read and checked, so that all
- * others can rely on names and types. */
+/* A scenario: a TOML file with GitHub's state at the start, the steps, and what each step expects.
+ * docs/scenarios.md describes its form. This module reads and checks it, so that the others can
+ * rely on names and types. */
 #ifndef SNEK_SCENARIO_SCENARIO_H
 #define SNEK_SCENARIO_SCENARIO_H
 
@@ -13,24 +13,30 @@
 #include <stdint.h>
 
 struct scenario {
-    const char *file; /* as it was given */
-    char *directory;  /* absolute: where the file's own paths start */
-    json_t *root;     /* all of it, as JSON */
+    /* As the caller gave it; borrowed. */
+    const char *file;
+    /* Absolute: relative paths of the file start here. */
+    char *directory;
+    /* The whole file as JSON. */
+    json_t *root;
 };
 
 /* 0, or -1 with file, line and what to fix. */
 int scenario_read(const char *file, struct scenario *scenario, struct error *err);
-void scenario_finish(struct scenario *scenario); /* takes an empty one */
+/* Also accepts an empty one. */
+void scenario_finish(struct scenario *scenario);
 
-/* "10 s", "2 min" in milliseconds; -1 when it is no such text. */
+/* "10 s", "2 min" in milliseconds; -1 when the text is no duration. */
 int64_t scenario_duration_ms(const char *text);
 
-/* What "PUT /orgs/x -> 404" says; texts are cut to fit. */
+/* A text such as "PUT /orgs/x -> 404" in parts, which are cut to fit. */
 #define REQUEST_PATH_MAX 512
 struct expected_request {
     char method[16];
-    char path[REQUEST_PATH_MAX]; /* with * and ?, or "a ? after which a query comes" */
-    int status;                  /* 0: any 2xx, or 304; -1: dropped */
+    /* With * and ?; or with a "?" and the query after it. */
+    char path[REQUEST_PATH_MAX];
+    /* 0: any 2xx, or 304. -1: dropped. */
+    int status;
 };
 /* 0, or -1 with what is wrong. */
 int scenario_request(const char *text, struct expected_request *request, struct error *err);

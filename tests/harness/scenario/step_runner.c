@@ -1,37 +1,31 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Performs the steps: delivers, redelivers, advances, kills, restarts; adds the failures that a
+ * step asks for; waits for the runs to end. */
 #include "scenario/step_runner.h"
 
 #include "base/clock.h"
 
 #include <fnmatch.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define HELD_RESPONSE_MS 600000 /* an answer that is held is released by the step itself */
+/* The step itself releases a response that is held. */
+#define HELD_RESPONSE_MS 600000
 #define WAIT_REQUESTS_MS 5000
-
-void differences_add(struct differences *differences, const char *format, ...) {
-    char line[4096];
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    (void)buffer_printf(&differences->text, "%s\n", line);
-}
 
 void step_runner_init(struct step_runner *runner, struct environment *environment) {
     *runner = (struct step_runner){.environment = environment,
                                    .waiting = calloc(STEP_RUNS_MAX, sizeof *runner->waiting),
                                    .outcomes = calloc(STEP_RUNS_MAX, sizeof *runner->outcomes)};
+    TAILQ_INIT(&runner->deliveries);
 }
 
 void step_runner_finish(struct step_runner *runner) {
-    for (struct delivery *next; runner->deliveries; runner->deliveries = next) {
-        next = runner->deliveries->next;
-        free(runner->deliveries->payload.body);
-        free(runner->deliveries);
+    struct delivery *delivery, *next;
+    TAILQ_FOREACH_SAFE(delivery, &runner->deliveries, link, next) {
+        free(delivery->payload.body);
+        free(delivery);
     }
     free(runner->waiting);
     free(runner->outcomes);
@@ -46,7 +40,7 @@ static int64_t now_ms(const struct step_runner *runner) {
     return clock_monotonic_ms() + runner->advanced_ms;
 }
 
-/* -- what the host says -- */
+/* -- the host's log -- */
 
 static bool is_of_step(const struct step_runner *runner, const char *guid) {
     for (size_t i = 0; i < runner->n_guids; i++) {
@@ -136,7 +130,7 @@ static int wait_line(struct step_runner *runner, const char *message, struct err
             return -1;
         }
         if (clock_monotonic_ms() > deadline_ms) {
-            return error_set(err, "the host did not say msg=%s in time", message);
+            return error_set(err, "the host did not log msg=%s in time", message);
         }
     }
     return 0;
@@ -155,7 +149,7 @@ static int wait_outcomes(struct step_runner *runner, struct error *err) {
         }
         if (clock_monotonic_ms() > deadline_ms) {
             return runner->runs_wanted == SIZE_MAX
-                       ? error_set(err, "the host did not say that it stored the delivery")
+                       ? error_set(err, "the host did not log that it stored the delivery")
                        : error_set(err, "%zu of %zu runs ended within %d s; the others hang",
                                    runner->n_outcomes, runner->runs_wanted,
                                    (int)(runner->environment->options->timeout_ms / 1000));
@@ -163,9 +157,9 @@ static int wait_outcomes(struct step_runner *runner, struct error *err) {
     }
 }
 
-/* -- what the fake was asked -- */
+/* -- the requests that the fake got -- */
 
-/* The new requests of plugins; false while one of them is being answered. */
+/* Takes the new requests of plugins; false while one of them has no response yet. */
 static bool pick_requests(struct step_runner *runner, json_t *all) {
     bool complete = true;
     size_t i;
@@ -245,7 +239,7 @@ static int add_each(struct step_runner *runner, const json_t *list,
     return 0;
 }
 
-/* What the scenario has GitHub answer: a failure that is none, for as often as it is asked. */
+/* A scripted response of the scenario: for the fake it is a failure that never runs out. */
 static int add_response(struct step_runner *runner, const json_t *response, struct error *err) {
     json_t *copy = json_deep_copy(response);
     if (!json_object_get(copy, "status")) {
@@ -259,7 +253,7 @@ static int add_response(struct step_runner *runner, const json_t *response, stru
     return result;
 }
 
-/* Each step begins with none: the step's own come first, since the first that fits is taken. */
+/* A step begins without failures. Its own come first, because the first that fits is taken. */
 static int add_failures(struct step_runner *runner, struct error *err) {
     const json_t *root = runner->environment->scenario->root;
     return add_each(runner, json_object_get(runner->step, "fail"), add_failure, err) < 0
@@ -288,7 +282,7 @@ static bool is_held(struct step_runner *runner, const struct expected_request *w
     return false;
 }
 
-/* Kills while GitHub's answer to a request is on its way, then lets the answer come. */
+/* Kills while GitHub's response to a request is on its way, then releases the response. */
 static int kill_at(struct step_runner *runner, const char *at, struct error *err) {
     struct expected_request wanted;
     int64_t deadline_ms = clock_monotonic_ms() + runner->environment->options->timeout_ms;
@@ -337,7 +331,7 @@ static int post(struct step_runner *runner, const struct delivery *delivery, str
     return client_webhook(&runner->environment->client, &webhook, err);
 }
 
-static void is_about(struct step_runner *runner, const char *guid) {
+static void add_guid(struct step_runner *runner, const char *guid) {
     if (!is_of_step(runner, guid) && runner->n_guids < STEP_RUNS_MAX) {
         (void)snprintf(runner->guids[runner->n_guids++], GUID_BYTES, "%s", guid);
     }
@@ -346,7 +340,7 @@ static void is_about(struct step_runner *runner, const char *guid) {
 /* Delivers, kills in between if asked to, and waits for all runs to end. */
 static int deliver(struct step_runner *runner, const struct delivery *delivery, struct error *err) {
     const char *at = text(runner->step, "kill_at");
-    is_about(runner, delivery->guid);
+    add_guid(runner, delivery->guid);
     if ((at && hold(runner, at, err) < 0) || post(runner, delivery, err) < 0 ||
         (at && kill_at(runner, at, err) < 0)) {
         return -1;
@@ -363,9 +357,9 @@ static int do_deliver(struct step_runner *runner, struct error *err) {
     }
     new_guid(delivery->guid);
     (void)snprintf(delivery->step, sizeof delivery->step, "%.120s", name ? name : "");
-    delivery->next = runner->deliveries;
-    runner->deliveries = delivery;
-    runner->runs_wanted = SIZE_MAX; /* the host says how many */
+    TAILQ_INSERT_HEAD(&runner->deliveries, delivery, link);
+    /* The host reports the number of runs. */
+    runner->runs_wanted = SIZE_MAX;
     return deliver(runner, delivery, err);
 }
 
@@ -379,9 +373,9 @@ static size_t count_waiting(const struct step_runner *runner, const char *guid) 
 
 static int do_redeliver(struct step_runner *runner, struct error *err) {
     const char *name = text(runner->step, "redeliver");
-    const struct delivery *delivery = runner->deliveries;
+    const struct delivery *delivery = TAILQ_FIRST(&runner->deliveries);
     while (delivery && name && strcmp(delivery->step, name) != 0) {
-        delivery = delivery->next;
+        delivery = TAILQ_NEXT(delivery, link);
     }
     if (!delivery) {
         return error_set(err, "redeliver: no earlier step %s%s", name ? "is called " : "delivered",
@@ -393,14 +387,14 @@ static int do_redeliver(struct step_runner *runner, struct error *err) {
 }
 
 static const struct delivery *delivery_of(const struct step_runner *runner, const char *guid) {
-    const struct delivery *delivery = runner->deliveries;
+    const struct delivery *delivery = TAILQ_FIRST(&runner->deliveries);
     while (delivery && strcmp(delivery->guid, guid) != 0) {
-        delivery = delivery->next;
+        delivery = TAILQ_NEXT(delivery, link);
     }
     return delivery;
 }
 
-/* Runs that would be due by then are due now: a redelivery does that to those that wait. */
+/* Makes the runs that would be due by then due now: a redelivery does that to waiting runs. */
 static int do_advance(struct step_runner *runner, struct error *err) {
     runner->advanced_ms += scenario_duration_ms(text(runner->step, "advance"));
     int64_t nearest_ms = INT64_MAX, now = now_ms(runner);
@@ -409,7 +403,7 @@ static int do_advance(struct step_runner *runner, struct error *err) {
         int64_t left_ms = runner->waiting[i].due_ms - now;
         if (left_ms <= 0 && !is_of_step(runner, runner->waiting[i].guid)) {
             runner->runs_wanted += count_waiting(runner, runner->waiting[i].guid);
-            is_about(runner, runner->waiting[i].guid);
+            add_guid(runner, runner->waiting[i].guid);
         }
         nearest_ms = left_ms < nearest_ms ? left_ms : nearest_ms;
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Finds, changes, rewrites and compares JSON by path. */
 #include "scenario/tree.h"
 
 #include "base/buffer.h"
@@ -14,7 +15,7 @@ struct part {
     bool is_index;
 };
 
-/* Takes the next part off `*path`; false at the end, or where it is malformed. */
+/* Removes the next part from `*path`; false at the end, or at a malformed part. */
 static bool next_part(const char **path, struct part *part) {
     const char *at = *path;
     at += *at == '.';
@@ -131,7 +132,7 @@ void tree_show(const json_t *value, char *out, size_t bytes) {
 }
 
 static int list_contains(const json_t *found, const json_t *wanted, struct error *err) {
-    /* What people know an item by: with it, the message tells what differs within. */
+    /* People know an item by these keys. The message then names the difference within the item. */
     static const char *const names[] = {"full_name", "login", "number", "id"};
     size_t i, k;
     json_t *item, *have;

@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Compares what came of a step with what the scenario expects. Everything that differs is said. */
-#include "scenario/step_runner.h"
+/* Compares results, requests, log and state of a step with what the scenario expects, and reports
+ * every difference. */
+#include "scenario/verify.h"
 
+#include "scenario/step_runner.h"
 #include "scenario/tree.h"
 
 #include "base/clock.h"
 
 #include <fnmatch.h>
 #include <regex.h>
+#include <stdarg.h>
 #include <string.h>
 
 #define SHOWN_MAX 600
-#define LOG_PATIENCE_MS 5000 /* a plugin's line may come after its run's end */
+/* A plugin's line may come after its run's end. */
+#define LOG_PATIENCE_MS 5000
+
+void differences_add(struct differences *differences, const char *format, ...) {
+    char line[4096];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    (void)buffer_printf(&differences->text, "%s\n", line);
+}
 
 static const char *text(const json_t *object, const char *key) {
     return json_string_value(json_object_get(object, key));
@@ -79,7 +92,7 @@ static void verify_results(const struct step_runner *runner, struct differences 
     }
 }
 
-/* A worker that dies is told of by its runs' results, unless it had none. */
+/* The results of its runs report a worker's death; this reports a worker that had no run. */
 static void verify_deaths(const struct step_runner *runner, struct differences *differences) {
     size_t at = runner->log_start, bytes;
     const char *line;
@@ -143,7 +156,7 @@ static int verify_paths(const json_t *request, const json_t *wanted, struct erro
     return 0;
 }
 
-/* To the plugin a 304 is a 200: the host gives it what it kept. */
+/* The plugin sees a 304 as a 200: the host has the response in its cache. */
 static bool status_fits(int expected, int status) {
     if (expected == 0) {
         return status / 100 == 2 || status == 304;
@@ -151,7 +164,7 @@ static bool status_fits(int expected, int status) {
     return expected == (status == 0 ? -1 : status) || (expected == 200 && status == 304);
 }
 
-/* 1 when it is not that request at all, -1 when it is but differs, 0 when it is as wanted. */
+/* 1: it is another request. -1: it is that request but differs. 0: it is as expected. */
 static int compare(const json_t *request, const json_t *wanted, struct error *err) {
     struct expected_request expected;
     char target[2 * REQUEST_PATH_MAX];
@@ -285,7 +298,7 @@ static void verify_requests(struct step_runner *runner, struct differences *diff
     }
 }
 
-/* Is the failure that the fake still has made of `fail`? But for how often it is to be met. */
+/* Is the failure that the fake still has made of `fail`? The number of times may differ. */
 static bool is_made_of(const json_t *failure, const json_t *fail) {
     json_t *left = json_copy((json_t *)failure), *made = step_runner_failure(fail);
     (void)json_object_del(left, "times");
@@ -296,7 +309,7 @@ static bool is_made_of(const json_t *failure, const json_t *fail) {
     return same;
 }
 
-/* How many requests were to meet it in all; `left` when the step does not say. */
+/* The number of requests that should meet it; `left` when the step has no number. */
 static json_int_t times_of(const struct step_runner *runner, const json_t *failure,
                            json_int_t left) {
     const json_t *fails = json_object_get(runner->step, "fail");
@@ -338,7 +351,7 @@ static void verify_failures(struct step_runner *runner, struct differences *diff
 
 /* -- the log and the state -- */
 
-bool step_runner_is_logged(const struct step_runner *runner, const char *pattern) {
+bool verify_is_logged(const struct step_runner *runner, const char *pattern) {
     size_t at = runner->log_start, bytes;
     const char *line;
     while ((line = lines_next(&runner->environment->host_lines, &at, &bytes)) != NULL) {
@@ -353,9 +366,9 @@ static void verify_line(struct step_runner *runner, const char *pattern,
                         struct differences *differences) {
     struct error ignored;
     int64_t deadline_ms = clock_monotonic_ms() + LOG_PATIENCE_MS;
-    while (!step_runner_is_logged(runner, pattern) && clock_monotonic_ms() < deadline_ms &&
+    while (!verify_is_logged(runner, pattern) && clock_monotonic_ms() < deadline_ms &&
            runner->environment->host && environment_tick(runner->environment, &ignored) == 0) {}
-    if (!step_runner_is_logged(runner, pattern)) {
+    if (!verify_is_logged(runner, pattern)) {
         differences_add(differences, "log: no line of this step matches \"%s\"", pattern);
     }
 }

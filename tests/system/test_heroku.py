@@ -86,3 +86,19 @@ def test_sqlite_on_a_dyno_is_warned_of_loudly(start_bot):
 
 def test_sqlite_elsewhere_is_not_warned_of(start_bot):
     assert start_bot().log(msg="disk_ephemeral") == []
+
+
+def test_the_guides_commands_make_the_branch_that_is_pushed(tmp_path):
+    guide = (ROOT / "docs/heroku.md").read_text(encoding="utf-8")
+    copy = re.search(r"^ +(cp -r config/heroku/template ~/my-bot .*)\n +(git init .*)$", guide, re.M)
+    pushed = re.search(r"^ +git push heroku (\S+)$", guide, re.M).group(1)
+    # As on a fresh Debian: no setting names another first branch than git's own.
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1",
+                   "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.org",
+                   "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.org"}
+    result = run("bash", "-ec", f"{copy.group(1)}\n{copy.group(2)}\ngit branch --show-current",
+                 cwd=ROOT, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == pushed
+    readme = (TEMPLATE / "README.md").read_text(encoding="utf-8")
+    assert f"git init -b {pushed}" in readme

@@ -59,7 +59,8 @@ static bool parse_id(const char *text, int64_t *id) {
     return true;
 }
 
-static int fake_github(int argc, char *argv[]) {
+/* Reads the options. -1, or the exit status. */
+static int parse_fake(int argc, char *argv[], struct fake_options *options) {
     static const struct option known[] = {{"listen", required_argument, NULL, 'l'},
                                           {"public-url", required_argument, NULL, 'p'},
                                           {"app-id", required_argument, NULL, 'i'},
@@ -71,47 +72,56 @@ static int fake_github(int argc, char *argv[]) {
                                           {"webhook-secret-file", required_argument, NULL, 'w'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
-    struct fake_options options = {.listen = "127.0.0.1:0", .app_slug = "snekomatic-test"};
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (option) {
         case 'l':
-            options.listen = optarg;
+            options->listen = optarg;
             break;
         case 'p':
-            options.public_url = optarg;
+            options->public_url = optarg;
             break;
         case 'i':
-            if (!parse_id(optarg, &options.app_id)) {
+            if (!parse_id(optarg, &options->app_id)) {
                 return usage("--app-id wants a positive number, not ", optarg);
             }
             break;
         case 's':
-            options.app_slug = optarg;
+            options->app_slug = optarg;
             break;
         case 'k':
-            if (options.n_app_keys == FAKE_KEYS_MAX) {
+            if (options->n_app_keys == FAKE_KEYS_MAX) {
                 return usage("too many --app-key", "");
             }
-            options.app_keys[options.n_app_keys++] = optarg;
+            options->app_keys[options->n_app_keys++] = optarg;
             break;
         case 'f':
-            options.state_file = optarg;
+            options->state_file = optarg;
             break;
         case 'u':
-            options.webhook_url = optarg;
+            options->webhook_url = optarg;
             break;
         case 'w':
-            options.webhook_secret_file = optarg;
+            options->webhook_secret_file = optarg;
             break;
         case 'q':
-            options.quiet = true;
+            options->quiet = true;
             break;
         case 'h':
             (void)fputs(fake_help, stdout);
             return EX_OK;
         default:
-            return EX_USAGE; /* getopt has printed the error */
+            /* Getopt has printed the error. */
+            return EX_USAGE;
         }
+    }
+    return -1;
+}
+
+static int fake_github(int argc, char *argv[]) {
+    struct fake_options options = {.listen = "127.0.0.1:0", .app_slug = "snekomatic-test"};
+    int status = parse_fake(argc, argv, &options);
+    if (status >= 0) {
+        return status;
     }
     if (optind < argc) {
         return usage("unexpected argument ", argv[optind]);

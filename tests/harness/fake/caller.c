@@ -39,7 +39,8 @@ void caller_identify(struct fake *fake, const char *authorization, struct caller
     }
     const char *text = authorization + (bearer ? sizeof "bearer" : sizeof "token");
     if (bearer && strchr(text, '.')) {
-        jwt_verify(fake, text, caller); /* GitHub takes a JWT with this scheme only */
+        /* GitHub takes a JWT with this scheme only. */
+        jwt_verify(fake, text, caller);
     } else {
         identify_installation(fake, text, caller);
     }

@@ -162,7 +162,8 @@ void handle_replies_post(struct http_exchange *exchange) {
     json_int_t of_pull = number_of(first, "pull");
     bool is_reply = json_is_integer(json_object_get(first, "in_reply_to_id"));
     if (is_reply || (of_pull != 0 && of_pull != number_of(pull, "number"))) {
-        respond_error(exchange, 404, "Not Found"); /* GitHub: no replies to replies */
+        /* GitHub: no replies to replies. */
+        respond_error(exchange, 404, "Not Found");
         return;
     }
     if (reject_locked(exchange, pull)) {

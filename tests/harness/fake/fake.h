@@ -14,11 +14,14 @@
 #define FAKE_KEYS_MAX 4
 
 struct fake_options {
-    const char *listen;     /* HOST:PORT; port 0 picks one */
-    const char *public_url; /* what URLs in responses start with; NULL: http:// and the address */
+    /* HOST:PORT; port 0 picks one. */
+    const char *listen;
+    /* The start of URLs in responses; NULL: http:// and the address. */
+    const char *public_url;
     int64_t app_id;
     const char *app_slug;
-    const char *app_keys[FAKE_KEYS_MAX]; /* files: PEM, private or public */
+    /* Files: PEM, private or public. */
+    const char *app_keys[FAKE_KEYS_MAX];
     size_t n_app_keys;
     const char *state_file;                        /* NULL: nothing exists */
     const char *webhook_url, *webhook_secret_file; /* NULL: the state's settings */

@@ -72,7 +72,8 @@ void request_record(struct http_exchange *exchange) {
         "{s:I, s:I, s:s, s:s, s:s?, s:o, s:o?, s:o?, s:n}", "n", ++fake->last_request, "time_ms",
         (json_int_t)clock_wall_ms(), "method", exchange->method, "path", exchange->path, "query",
         exchange->query, "headers", headers, "body", body, "body_text", text, "status");
-    if (!exchange->record) { /* a target that is not UTF-8 */
+    /* A target that is not UTF-8. */
+    if (!exchange->record) {
         exchange->record = json_pack("{s:I, s:s, s:n, s:n}", "n", fake->last_request, "method",
                                      exchange->method, "path", "status");
     }

@@ -28,7 +28,8 @@ void respond_empty(struct http_exchange *exchange, unsigned status) {
 
 static json_t *error_body(const struct http_exchange *exchange, unsigned status,
                           const char *message) {
-    char status_text[8]; /* GitHub has it in the body as text */
+    /* GitHub's body has the status as text. */
+    char status_text[8];
     (void)snprintf(status_text, sizeof status_text, "%u", status);
     return json_pack("{s:s, s:s, s:s}", "message", message, "documentation_url",
                      exchange->documentation ? exchange->documentation

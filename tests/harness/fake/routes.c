@@ -207,7 +207,8 @@ static enum reach reach_resource(struct http_exchange *exchange) {
         return reach_repository(exchange);
     }
     if (strcmp(exchange->segments[0], "orgs") != 0) {
-        return REACH_HERE; /* it belongs to the whole installation */
+        /* It belongs to the whole installation. */
+        return REACH_HERE;
     }
     return strcasecmp(account, exchange->parameters[0]) == 0 &&
                    list_find(state_list(exchange->fake, "organizations"), "login", account)

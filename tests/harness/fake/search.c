@@ -21,8 +21,9 @@
     "exist or you do not have permission to view them."
 
 struct term {
-    bool negated;     /* -label:bug */
-    const char *name; /* of the qualifier; NULL: a word, or words in quotes */
+    bool negated; /* -label:bug */
+    /* The qualifier's name; NULL: a word, or words in quotes. */
+    const char *name;
     const char *value;
 };
 

@@ -191,7 +191,8 @@ static void on_exchange_completed(void *context, struct MHD_Connection *connecti
     if (!exchange) {
         return;
     }
-    (void)pthread_mutex_lock(&fake->lock); /* jansson's reference counts are not atomic */
+    /* Jansson's reference counts are not atomic. */
+    (void)pthread_mutex_lock(&fake->lock);
     caller_finish(&exchange->caller);
     json_decref(exchange->record);
     json_decref(exchange->response);
@@ -311,7 +312,8 @@ static int run(struct fake *fake, const struct fake_options *options, struct err
     (void)signal(SIGPIPE, SIG_IGN);
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL |
-            MHD_USE_SUPPRESS_DATE_NO_CLOCK, /* the fake's own clock may be skewed */
+            /* The fake's own clock may be skewed. */
+            MHD_USE_SUPPRESS_DATE_NO_CLOCK,
         0, NULL, NULL, on_request, fake, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK,
         on_request_target, fake, MHD_OPTION_NOTIFY_COMPLETED, on_exchange_completed, fake,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_CONNECTION_S, MHD_OPTION_END);

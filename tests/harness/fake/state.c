@@ -295,7 +295,8 @@ static int check_settings(const json_t *settings, struct error *err) {
 
 static const struct kind {
     const char *name;
-    const char *key; /* unique; NULL: it has none */
+    /* The key that is unique; NULL: none. */
+    const char *key;
     int (*check)(json_t *item, struct error *err);
 } kinds[] = {{"users", "login", check_user},
              {"organizations", "login", check_organization},

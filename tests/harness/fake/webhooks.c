@@ -20,7 +20,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define KEPT_S (3 * 86400) /* docs: "the past 3 days" */
+/* Docs: "the past 3 days". */
+#define KEPT_S (3 * 86400)
 #define PAGE_DEFAULT 30
 #define PAGE_MAX 100
 #define SEND_TIMEOUT_MS 10000L /* as GitHub's */
@@ -31,7 +32,8 @@
 
 struct sending {
     struct fake *fake;
-    json_t *entry; /* in the log already; ours, a reference */
+    /* The entry in the log, a reference of ours. */
+    json_t *entry;
     char *url, *secret, *body, *event, *guid;
     bool lose_response;
     struct buffer response;
@@ -51,7 +53,8 @@ static void sending_free(struct sending *sending) {
 
 static size_t on_response_body(char *data, size_t size, size_t count, void *context) {
     struct sending *sending = context;
-    (void)buffer_append(&sending->response, data, size * count); /* the rest of a long one goes */
+    /* A long response is cut. */
+    (void)buffer_append(&sending->response, data, size * count);
     return size * count;
 }
 
@@ -417,7 +420,8 @@ void control_deliver(struct http_exchange *exchange, json_t *body) {
         return;
     }
     if (unsent) {
-        sending->url[0] = '\0'; /* whatever is listening, GitHub does not reach it */
+        /* GitHub does not reach the bot, even if it listens. */
+        sending->url[0] = '\0';
     }
     sending->lose_response = lose_response;
     if (id > 0) {

@@ -105,9 +105,11 @@ int client_webhook(struct client *client, const struct webhook *webhook, struct 
     if (status == 0) {
         return error_wrap(err, "the host does not respond");
     }
-    return status / 100 == 2 ? 0
-                             : error_set(err, "the host did not take the webhook: %ld %s", status,
-                                         said.data ? said.data : "");
+    if (status / 100 == 2) {
+        return 0;
+    }
+    return error_set(err, "the host did not take the webhook: %ld %s", status,
+                     said.data ? said.data : "");
 }
 
 long client_status(struct client *client, const char *url) {

@@ -23,9 +23,8 @@
 #define TICK_NS 3000000
 #define KEY_BITS 2048
 #define CHILDREN_MAX 64
-#define DRAIN_MS                                                                                   \
-    1000 /* The runs of a step have ended before the host stops. A run that hangs gets no more     \
-            time. */
+/* The runs of a step have ended before the host stops. A run that hangs gets no more time. */
+#define DRAIN_MS 1000
 
 static int write_file(const char *path, const char *text, size_t bytes, struct error *err) {
     AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -194,7 +193,8 @@ static void put_inline(struct buffer *out, const json_t *value) {
             put_inline(out, item);
         }
         (void)buffer_append_text(out, "]");
-    } else { /* JSON's texts, numbers and booleans are TOML's too */
+    } else {
+        /* JSON's texts, numbers and booleans are TOML's too. */
         AUTO_FREE char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
         (void)buffer_append_text(out, text ? text : "");
     }
@@ -235,7 +235,8 @@ static json_t *plugin_path(const struct environment *environment, const char *wr
             }
         }
     }
-    return json_string(written); /* the host looks in the installed plugins' folder */
+    /* The host looks in the installed plugins' folder. */
+    return json_string(written);
 }
 
 static json_t *plugins_of(const struct environment *environment) {
@@ -252,7 +253,8 @@ static json_t *plugins_of(const struct environment *environment) {
     json_array_foreach(plugins, i, plugin) {
         const char *path = json_string_value(json_object_get(plugin, "path"));
         (void)json_object_set_new(plugin, "path", plugin_path(environment, path));
-        if (!json_object_get(plugin, "deadline_ms")) { /* so that a hang is told of soon */
+        /* A hang fails soon. */
+        if (!json_object_get(plugin, "deadline_ms")) {
             (void)json_object_set_new(plugin, "deadline_ms",
                                       json_integer(environment->options->timeout_ms / 2));
         }
@@ -496,5 +498,8 @@ int environment_kill(struct environment *environment, bool worker, struct error 
         }
         killed += !worker && kill(hosts[i], SIGKILL) == 0;
     }
-    return killed > 0 ? 0 : error_set(err, "there is no %s to kill", worker ? "worker" : "host");
+    if (killed == 0) {
+        return error_set(err, "there is no %s to kill", worker ? "worker" : "host");
+    }
+    return 0;
 }

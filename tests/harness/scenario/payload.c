@@ -13,7 +13,8 @@
 #define COMMENT_TEMPLATE "issue_comment.created"
 #define TEMPLATE_ISSUE "/issues/12"
 #define TEMPLATE_COMMENT "40101"
-#define FIRST_COMMENT 900001 /* ids of the comments that scenarios make */
+/* Ids of the comments that scenarios make. */
+#define FIRST_COMMENT 900001
 
 static const char *text(const json_t *object, const char *key) {
     return json_string_value(json_object_get(object, key));
@@ -83,7 +84,8 @@ static const json_t *find_item(const json_t *list, const char *key, const json_t
 }
 
 static void set(json_t *root, const char *path, json_t *value) {
-    struct error ignored; /* paths of the template, which are there */
+    /* Paths of the template, which are there. */
+    struct error ignored;
     (void)tree_set(root, path, value, &ignored);
     json_decref(value);
 }

@@ -93,7 +93,8 @@ static int parse(int argc, char *argv[], struct session *session) {
             (void)fputs(help, stdout);
             return EX_OK;
         default:
-            return EX_USAGE; /* getopt has printed the error */
+            /* Getopt has printed the error. */
+            return EX_USAGE;
         }
     }
     session->n_options = optind;
@@ -187,7 +188,8 @@ static bool is_relevant(const struct step_runner *runner, const char *line, size
         }
     }
     if (!line_field(line, bytes, "level", value)) {
-        return true; /* not the host's: a sanitizer's report, say */
+        /* A line of another program, for example a sanitizer's report. */
+        return true;
     }
     return strcmp(value, "warning") == 0 || strcmp(value, "error") == 0;
 }

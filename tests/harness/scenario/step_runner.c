@@ -451,9 +451,14 @@ static int perform(struct step_runner *runner, struct error *err) {
     static const struct {
         const char *key;
         int (*act)(struct step_runner *runner, struct error *err);
-    } actions[] = {{"deliver", do_deliver}, {"comment", do_deliver}, {"redeliver", do_redeliver},
-                   {"advance", do_advance}, {"restart", do_restart}, {"github", do_github},
-                   {"kill", do_kill}}; /* the last: others may have it as well */
+    } actions[] = {{"deliver", do_deliver},
+                   {"comment", do_deliver},
+                   {"redeliver", do_redeliver},
+                   {"advance", do_advance},
+                   {"restart", do_restart},
+                   {"github", do_github},
+                   /* The last, because other actions may have it as well. */
+                   {"kill", do_kill}};
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         if (json_object_get(runner->step, actions[i].key)) {
             return actions[i].act(runner, err);

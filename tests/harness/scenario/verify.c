@@ -34,7 +34,8 @@ static bool fits(const char *pattern, const char *where, size_t bytes) {
     regex_t compiled;
     regmatch_t range = {.rm_so = 0, .rm_eo = (regoff_t)bytes};
     if (regcomp(&compiled, pattern, REG_EXTENDED) != 0) {
-        return false; /* checked when the scenario was read */
+        /* Checked when the scenario was read. */
+        return false;
     }
     bool found = regexec(&compiled, where, 1, &range, REG_STARTEND) == 0;
     regfree(&compiled);

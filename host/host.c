@@ -226,7 +226,11 @@ static int load_plugins(struct host *host, struct error *err) {
 
 static int start_maintenance(struct host *host, struct error *err) {
     struct maintenance_options options = {
-        .config = host->config, .loop = &host->loop, .inbox = host->inbox, .broker = host->broker};
+        .config = host->config,
+        .loop = &host->loop,
+        .inbox = host->inbox,
+        .broker = host->broker,
+        .router = {.route = route, .on_stored = on_stored, .context = host}};
     return maintenance_new(&options, &host->maintenance, err) < 0
                ? -1
                : telemetry_new(&host->loop, host->inbox, &host->telemetry, err);

@@ -24,12 +24,11 @@
 static const char usage[] =
     "Usage: snekomatic recover [--dry-run] [--json] [-c FILE]\n"
     "\n"
-    "Reads the list of webhooks that GitHub sent in the last 3 days, compares it with the store, "
-    "and\n"
-    "asks GitHub to redeliver those that the store lacks. The host does the same at its start and\n"
-    "every github.recover_interval_minutes. GitHub must be able to reach the host. Each webhook "
-    "is\n"
-    "requested at most 3 times in all. A webhook that GitHub tried within the last minute is left\n"
+    "Compares the webhooks that GitHub sent in the last 3 days with the store, and asks GitHub to\n"
+    "redeliver those that the store lacks. The host does the same by itself, and also fetches the\n"
+    "payloads that GitHub has. GitHub must be able to reach the host. Each webhook is requested "
+    "at\n"
+    "most 3 times, spread over 3 days. A webhook that GitHub tried within the last minute is left\n"
     "alone.\n"
     "\n"
     "      --dry-run      only show what is missing: request nothing, count nothing\n"
@@ -82,20 +81,22 @@ static int parse(int argc, char **argv, struct options *options) {
 static const char *const states[] = {
     [REDELIVERY_MISSING] = "missing",     [REDELIVERY_RECENT] = "tried just now",
     [REDELIVERY_REQUESTED] = "requested", [REDELIVERY_ARRIVED] = "arrived",
-    [REDELIVERY_GIVEN_UP] = "given up",   [REDELIVERY_REJECTED] = "rejected"};
+    [REDELIVERY_GIVEN_UP] = "given up",   [REDELIVERY_FAILED] = "failed",
+    [REDELIVERY_WAITING] = "waiting",     [REDELIVERY_FETCHED] = "fetched"};
 
 static void print_table(const struct redelivery_pass *pass) {
-    if (pass->missing) {
+    if (!TAILQ_EMPTY(&pass->missing)) {
         printf("%-20s  %-36s  %-28s  %-6s  %s\n", "DELIVERED", "DELIVERY", "EVENT", "STATUS",
                "RESULT");
     }
-    for (const struct missing_delivery *one = pass->missing; one; one = one->next) {
+    const struct missing_delivery *one;
+    TAILQ_FOREACH(one, &pass->missing, link) {
         char delivered[STORE_CLIENT_TIME_MAX];
         store_client_time_text(one->delivered_ms, delivered);
         printf("%-20s  ", delivered);
         deliveries_print_text(one->guid, 36);
         printf("  ");
-        deliveries_print_text(one->event, 28);
+        deliveries_print_text(one->full_event, 28);
         printf("  %-6" PRId64 "  %s", one->status, states[one->state]);
         if (one->requests > 0) {
             printf(" (%" PRIu32 " of %d times)", one->requests, REDELIVERY_REQUESTS_MAX);
@@ -113,14 +114,16 @@ static void print_table(const struct redelivery_pass *pass) {
 
 static int print_json(const struct redelivery_pass *pass) {
     json_t *list = json_array();
-    for (const struct missing_delivery *one = pass->missing; one; one = one->next) {
+    const struct missing_delivery *one;
+    TAILQ_FOREACH(one, &pass->missing, link) {
         char delivered[STORE_CLIENT_TIME_MAX];
         store_client_time_text(one->delivered_ms, delivered);
-        json_array_append_new(
-            list, json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:i, s:s?}", "delivery", one->guid,
-                            "id", (json_int_t)one->id, "event", one->event, "delivered", delivered,
-                            "github_status", (json_int_t)one->status, "result", states[one->state],
-                            "requests", (int)one->requests, "reason", one->reason));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:i, s:s?}", "delivery",
+                                        one->guid, "id", (json_int_t)one->id, "event",
+                                        one->full_event, "delivered", delivered, "github_status",
+                                        (json_int_t)one->status, "result", states[one->state],
+                                        "requests", (int)one->requests, "reason", one->reason));
     }
     return deliveries_print_json(
         json_pack("{s:I, s:I, s:I, s:o}", "listed", (json_int_t)pass->listed, "missing",
@@ -158,6 +161,7 @@ static int run_pass(const struct options *options, const struct config *config,
     struct redelivery_pass pass = {.inbox = store_client->inbox,
                                    .broker = client.broker,
                                    .mailbox = &store_client->mailbox,
+                                   .retention_ms = redelivery_retention_ms(config->github.api_url),
                                    .dry_run = options->dry_run};
     wait_for_pass(&pass);
     int status = EX_OK;

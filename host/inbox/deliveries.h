@@ -41,6 +41,9 @@ enum inbox_put_outcome {
 
 struct inbox_put {
     struct inbox_operation operation;
+    /* The host fetched it itself. It is a duplicate if the inbox has its GUID, and a redelivery
+     * that the host requested before is then a duplicate too. */
+    bool fetched;
     const char *guid, *event;
     /* "" when the payload has none. */
     const char *action;

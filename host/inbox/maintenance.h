@@ -42,8 +42,9 @@ struct inbox_prune {
     bool more;
 };
 
-/* Which of these GUIDs the inbox does not have, and how many redeliveries of each the host has
- * requested. A delivery counts as present even after its body was pruned. */
+/* Which of these GUIDs the inbox does not have, how many redeliveries of each the host has
+ * requested, and when it requested the last one. A delivery counts as present even after its body
+ * was pruned. */
 struct inbox_find_missing {
     struct inbox_operation operation;
     const char *const *guids;
@@ -51,9 +52,11 @@ struct inbox_find_missing {
     /* Out; the client's arrays, one element for each GUID. */
     bool *missing;
     uint32_t *requests;
+    int64_t *requested_ms;
 };
 
-/* Counts a redelivery that the host is about to request from GitHub. */
+/* Counts a redelivery that the host is about to request from GitHub. So many arrivals of the GUID
+ * are duplicates, the one that stores it included. */
 enum inbox_redelivery_outcome {
     INBOX_REDELIVERY_COUNTED = 0,
     /* The delivery has arrived since: not counted. */
@@ -67,6 +70,14 @@ struct inbox_count_redelivery {
     const char *guid;
     uint32_t most;
     int64_t now_ms;
+};
+
+/* Takes back the last count, because GitHub rejected the request. */
+struct inbox_uncount_redelivery {
+    struct inbox_operation operation;
+    const char *guid;
+    /* Of the request before; 0: none. */
+    int64_t requested_ms;
 };
 
 #endif

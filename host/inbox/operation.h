@@ -56,6 +56,7 @@ enum inbox_kind {
     INBOX_PRUNE,
     INBOX_FIND_MISSING,
     INBOX_COUNT_REDELIVERY,
+    INBOX_UNCOUNT_REDELIVERY,
     /* Their number. */
     INBOX_KINDS,
 };

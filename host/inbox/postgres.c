@@ -53,6 +53,8 @@ static const struct postgres_kind *kind_of(const struct inbox_operation *operati
         return &postgres_find_missing;
     case INBOX_COUNT_REDELIVERY:
         return &postgres_count_redelivery;
+    case INBOX_UNCOUNT_REDELIVERY:
+        return &postgres_uncount_redelivery;
     case INBOX_SET_HAS:
     case INBOX_SET_ADD:
     case INBOX_SET_REMOVE:

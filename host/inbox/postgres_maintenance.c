@@ -116,7 +116,7 @@ static int prune_settle(struct postgres_store *store, struct inbox_operation *op
 
 const struct postgres_kind postgres_prune = {.settle = prune_settle};
 
-/* LACKS and ASK */
+/* FIND_MISSING, COUNT_REDELIVERY and UNCOUNT_REDELIVERY */
 
 static int send_lack(struct postgres_store *store, const char *guid, struct error *err) {
     struct pg_query query = pg_query_begin(PG_SQL_LACKS);
@@ -143,6 +143,7 @@ static int find_missing_take(struct postgres_store *store, struct inbox_operatio
         CONTAINER_OF(operation, struct inbox_find_missing, operation);
     find->missing[nth] = pg_number(result, 0, 0) == 0;
     find->requests[nth] = (uint32_t)pg_number(result, 0, 1);
+    find->requested_ms[nth] = pg_number(result, 0, 2);
     return 0;
 }
 
@@ -156,7 +157,7 @@ static int ask_settle(struct postgres_store *store, struct inbox_operation *oper
     AUTO_RESULT PGresult *found = NULL, *counted = NULL;
     struct pg_query query = pg_query_begin(PG_SQL_LACKS);
     pg_query_text(&query, ask->guid);
-    if (pg_ask(store, &query, &found, err, "looking for a recovery") < 0) {
+    if (pg_ask(store, &query, &found, err, "reading the requested redeliveries") < 0) {
         return -1;
     }
     if (pg_number(found, 0, 0) > 0 || pg_number(found, 0, 1) >= ask->most) {
@@ -168,7 +169,20 @@ static int ask_settle(struct postgres_store *store, struct inbox_operation *oper
     pg_query_text(&query, ask->guid);
     pg_query_number(&query, ask->now_ms);
     operation->result = INBOX_REDELIVERY_COUNTED;
-    return pg_ask(store, &query, &counted, err, "counting a recovery");
+    return pg_ask(store, &query, &counted, err, "counting a redelivery");
 }
 
 const struct postgres_kind postgres_count_redelivery = {.settle = ask_settle};
+
+static int uncount_settle(struct postgres_store *store, struct inbox_operation *operation,
+                          struct error *err) {
+    const struct inbox_uncount_redelivery *uncount =
+        CONTAINER_OF(operation, struct inbox_uncount_redelivery, operation);
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_REDELIVERY_UNCOUNT);
+    pg_query_text(&query, uncount->guid);
+    pg_query_number(&query, uncount->requested_ms);
+    return pg_ask(store, &query, &result, err, "taking back a redelivery");
+}
+
+const struct postgres_kind postgres_uncount_redelivery = {.settle = uncount_settle};

@@ -108,9 +108,10 @@ static int put_take(struct postgres_store *store, struct inbox_operation *operat
         }
         return 0;
     }
-    operation->result = INBOX_STORED;
+    bool known = PQntuples(result) == 0;
+    operation->result = known ? INBOX_DUPLICATE : INBOX_STORED;
     take_ids(put, result, 1);
-    return PQntuples(result) == 0; /* it is there already */
+    return known || put->fetched;
 }
 
 static int tell(struct postgres_store *store, struct pg_query *query, struct error *err,
@@ -145,12 +146,35 @@ static int redeliver(struct postgres_store *store, struct inbox_put *put, int64_
     return 0;
 }
 
+/* A fetched payload was stored, or its GUID is known. */
+static int settle_fetched(struct postgres_store *store, const struct inbox_put *put,
+                          struct error *err) {
+    if (put->operation.result != INBOX_STORED) {
+        return 0;
+    }
+    struct pg_query query = pg_query_begin(PG_SQL_REDELIVERY_FETCHED);
+    pg_query_text(&query, put->guid);
+    return tell(store, &query, err, "counting a redelivery");
+}
+
+/* Is this arrival of a known GUID one that the host requested? 1 yes, 0 no, -1. */
+static int was_requested(struct postgres_store *store, const struct inbox_put *put,
+                         struct error *err) {
+    int64_t duplicates;
+    struct pg_query query = pg_query_begin(PG_SQL_REDELIVERY_ARRIVED);
+    pg_query_text(&query, put->guid);
+    return pg_ask_number(store, &query, &duplicates, err, "counting a redelivery");
+}
+
 /* The GUID is there. Its row is locked first, so that of two hosts that are given it at once only
  * one finds its runs finished. */
 static int put_settle(struct postgres_store *store, struct inbox_operation *operation,
                       struct error *err) {
     struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
     int64_t delivery, run;
+    if (put->fetched) {
+        return settle_fetched(store, put, err);
+    }
     struct pg_query query = pg_query_begin(PG_SQL_DELIVERY_LOCK);
     pg_query_text(&query, put->guid);
     int found = pg_ask_number(store, &query, &delivery, err, "looking for a delivery");
@@ -160,6 +184,10 @@ static int put_settle(struct postgres_store *store, struct inbox_operation *oper
     if (!found) {
         store->broken = false;
         return error_set(err, "storing a delivery: it was pruned at this moment; try again");
+    }
+    int requested = was_requested(store, put, err);
+    if (requested != 0) {
+        return requested < 0 ? -1 : 0; /* it stays a duplicate */
     }
     query = pg_query_begin(PG_SQL_RUNS_UNFINISHED);
     pg_query_number(&query, delivery);

@@ -221,11 +221,19 @@ static const char *const statements[PG_SQL_COUNT] = {
         "DELETE FROM redeliveries WHERE guid IN (SELECT guid FROM redeliveries"
         " WHERE requested_ms < $1 LIMIT $2)",
     [PG_SQL_LACKS] = "SELECT (SELECT count(*) FROM deliveries WHERE guid = $1),"
-                     " (SELECT requests FROM redeliveries WHERE guid = $1)",
+                     " (SELECT requests FROM redeliveries WHERE guid = $1),"
+                     " (SELECT requested_ms FROM redeliveries WHERE guid = $1)",
     [PG_SQL_REDELIVERY_COUNT] =
         "INSERT INTO redeliveries (guid, requests, requested_ms) VALUES ($1, 1, $2)"
         " ON CONFLICT (guid) DO UPDATE SET requests = redeliveries.requests + 1,"
         " requested_ms = excluded.requested_ms",
+    [PG_SQL_REDELIVERY_UNCOUNT] =
+        "UPDATE redeliveries SET requests = requests - 1, requested_ms = $2"
+        " WHERE guid = $1 AND requests > 0",
+    [PG_SQL_REDELIVERY_FETCHED] = "UPDATE redeliveries SET fetched = 1 WHERE guid = $1",
+    [PG_SQL_REDELIVERY_ARRIVED] =
+        "UPDATE redeliveries SET duplicates = duplicates + 1"
+        " WHERE guid = $1 AND duplicates < requests - 1 + fetched RETURNING duplicates",
     /* Locked, so that nobody takes it before the group has committed. */
     [PG_SQL_RUN_HELD] = "SELECT lease_until_ms - " NOW_MS " FROM runs WHERE id = $1 AND token = $2"
                         " AND state = 'running' FOR UPDATE",

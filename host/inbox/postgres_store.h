@@ -67,6 +67,9 @@ enum postgres_sql {
     PG_SQL_PRUNE_REDELIVERIES,
     PG_SQL_LACKS,
     PG_SQL_REDELIVERY_COUNT,
+    PG_SQL_REDELIVERY_UNCOUNT,
+    PG_SQL_REDELIVERY_FETCHED,
+    PG_SQL_REDELIVERY_ARRIVED,
     PG_SQL_RUN_HELD,
     PG_SQL_JOURNALS_READ,
     PG_SQL_JOURNAL_WRITE,
@@ -198,7 +201,8 @@ int postgres_journals_read(struct postgres_store *store, struct inbox_claim *cla
 /* postgres_admin.c */
 extern const struct postgres_kind postgres_list, postgres_body, postgres_change;
 /* postgres_maintenance.c */
-extern const struct postgres_kind postgres_prune, postgres_find_missing, postgres_count_redelivery;
+extern const struct postgres_kind postgres_prune, postgres_find_missing, postgres_count_redelivery,
+    postgres_uncount_redelivery;
 /* postgres_rate_limits.c */
 extern const struct postgres_kind postgres_wait_put, postgres_wait_get;
 

@@ -184,11 +184,16 @@ static const char *const statements[SQL_COUNT] = {
     [SQL_PRUNE_REDELIVERIES] =
         "DELETE FROM redeliveries WHERE guid IN (SELECT guid FROM redeliveries"
         " WHERE requested_ms < ?1 LIMIT ?2)",
-    [SQL_REDELIVERY_FIND] = "SELECT requests FROM redeliveries WHERE guid = ?1",
+    [SQL_REDELIVERY_FIND] = "SELECT requests, requested_ms FROM redeliveries WHERE guid = ?1",
     [SQL_REDELIVERY_COUNT] =
         "INSERT INTO redeliveries (guid, requests, requested_ms) VALUES (?1, 1, ?2)"
         " ON CONFLICT (guid) DO UPDATE SET requests = requests + 1,"
         " requested_ms = excluded.requested_ms",
+    [SQL_REDELIVERY_UNCOUNT] = "UPDATE redeliveries SET requests = requests - 1, requested_ms = ?2"
+                               " WHERE guid = ?1 AND requests > 0",
+    [SQL_REDELIVERY_FETCHED] = "UPDATE redeliveries SET fetched = 1 WHERE guid = ?1",
+    [SQL_REDELIVERY_ARRIVED] = "UPDATE redeliveries SET duplicates = duplicates + 1"
+                               " WHERE guid = ?1 AND duplicates < requests - 1 + fetched",
     [SQL_RATE_LIMIT_PUT] = "INSERT INTO rate_limits (installation, all_ms, search_ms, graphql_ms)"
                            " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (installation) DO UPDATE SET"
                            " all_ms = max(all_ms, excluded.all_ms),"
@@ -261,6 +266,9 @@ static int perform(struct sqlite_store *store, struct inbox_operation *operation
     case INBOX_COUNT_REDELIVERY:
         return sqlite_count_redelivery(
             store, CONTAINER_OF(operation, struct inbox_count_redelivery, operation), err);
+    case INBOX_UNCOUNT_REDELIVERY:
+        return sqlite_uncount_redelivery(
+            store, CONTAINER_OF(operation, struct inbox_uncount_redelivery, operation), err);
     case INBOX_RATE_LIMIT_PUT:
     case INBOX_RATE_LIMIT_GET:
         return sqlite_rate_limit(store, CONTAINER_OF(operation, struct inbox_rate_limit, operation),

@@ -89,14 +89,15 @@ int sqlite_prune(struct sqlite_store *store, struct inbox_prune *prune, struct e
     return 0;
 }
 
-/* LACKS and ASK */
+/* FIND_MISSING, COUNT_REDELIVERY and UNCOUNT_REDELIVERY */
 
-static int count_asked(struct sqlite_store *store, const char *guid, uint32_t *asked,
-                       struct error *err) {
+static int read_requests(struct sqlite_store *store, const char *guid, uint32_t *requests,
+                         int64_t *requested_ms, struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_REDELIVERY_FIND);
     query_text(&query, guid);
-    int step = query_step(&query, err, "looking for a recovery");
-    *asked = step > 0 ? (uint32_t)sqlite3_column_int64(query.statement, 0) : 0;
+    int step = query_step(&query, err, "reading the requested redeliveries");
+    *requests = step > 0 ? (uint32_t)sqlite3_column_int64(query.statement, 0) : 0;
+    *requested_ms = step > 0 ? sqlite3_column_int64(query.statement, 1) : 0;
     return step;
 }
 
@@ -105,7 +106,8 @@ int sqlite_find_missing(struct sqlite_store *store, const struct inbox_find_miss
     for (size_t i = 0; i < find->n_guids; i++) {
         int64_t delivery;
         int found = sqlite_find_delivery(store, find->guids[i], &delivery, err);
-        if (found < 0 || count_asked(store, find->guids[i], &find->requests[i], err) < 0) {
+        if (found < 0 || read_requests(store, find->guids[i], &find->requests[i],
+                                       &find->requested_ms[i], err) < 0) {
             return -1;
         }
         find->missing[i] = !found;
@@ -113,22 +115,47 @@ int sqlite_find_missing(struct sqlite_store *store, const struct inbox_find_miss
     return 0;
 }
 
+static int run_for_guid(struct sqlite_store *store, unsigned sql, const char *guid,
+                        struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, sql);
+    query_text(&query, guid);
+    return query_run(&query, err, "counting a redelivery");
+}
+
+int sqlite_redelivery_fetched(struct sqlite_store *store, const char *guid, struct error *err) {
+    return run_for_guid(store, SQL_REDELIVERY_FETCHED, guid, err);
+}
+
+int sqlite_redelivery_arrived(struct sqlite_store *store, const char *guid, struct error *err) {
+    int result = run_for_guid(store, SQL_REDELIVERY_ARRIVED, guid, err);
+    return result < 0 ? -1 : sqlite3_changes(store->db);
+}
+
+int sqlite_uncount_redelivery(struct sqlite_store *store,
+                              const struct inbox_uncount_redelivery *uncount, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_REDELIVERY_UNCOUNT);
+    query_text(&query, uncount->guid);
+    query_number(&query, uncount->requested_ms);
+    return query_run(&query, err, "taking back a redelivery");
+}
+
 int sqlite_count_redelivery(struct sqlite_store *store, const struct inbox_count_redelivery *ask,
                             struct error *err) {
     int64_t delivery;
-    uint32_t asked;
+    uint32_t requests;
+    int64_t requested_ms;
     int found = sqlite_find_delivery(store, ask->guid, &delivery, err);
     if (found != 0) {
         return found < 0 ? -1 : INBOX_REDELIVERY_PRESENT;
     }
-    if (count_asked(store, ask->guid, &asked, err) < 0) {
+    if (read_requests(store, ask->guid, &requests, &requested_ms, err) < 0) {
         return -1;
     }
-    if (asked >= ask->most) {
+    if (requests >= ask->most) {
         return INBOX_REDELIVERY_EXHAUSTED;
     }
     AUTO_QUERY struct query query = query_begin(store, SQL_REDELIVERY_COUNT);
     query_text(&query, ask->guid);
     query_number(&query, ask->now_ms);
-    return query_run(&query, err, "counting a recovery") < 0 ? -1 : INBOX_REDELIVERY_COUNTED;
+    return query_run(&query, err, "counting a redelivery") < 0 ? -1 : INBOX_REDELIVERY_COUNTED;
 }

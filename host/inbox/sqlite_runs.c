@@ -169,6 +169,21 @@ static int unpark(struct sqlite_store *store, struct inbox_put *put, struct erro
     return grant(store, put, err);
 }
 
+/* The GUID is known. Only a redelivery that a person requested runs a finished delivery again, and
+ * only such a redelivery makes a run due that waits for its retry. 1 a duplicate, 0 not, -1. */
+static int is_duplicate(struct sqlite_store *store, const struct inbox_put *put, int64_t delivery,
+                        struct error *err) {
+    int requested = put->fetched ? 1 : sqlite_redelivery_arrived(store, put->guid, err);
+    if (requested != 0) {
+        return requested < 0 ? -1 : 1;
+    }
+    int unfinished = is_unfinished(store, delivery, err);
+    if (unfinished < 0 || (unfinished && hasten_retries(store, delivery, put->due_ms, err) < 0)) {
+        return -1;
+    }
+    return unfinished;
+}
+
 int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *err) {
     int64_t delivery = 0;
     int seen = sqlite_find_delivery(store, put->guid, &delivery, err);
@@ -176,14 +191,12 @@ int sqlite_put(struct sqlite_store *store, struct inbox_put *put, struct error *
         return -1;
     }
     if (seen) {
-        int unfinished = is_unfinished(store, delivery, err);
-        if (unfinished < 0 ||
-            (unfinished && hasten_retries(store, delivery, put->due_ms, err) < 0)) {
-            return -1;
+        int duplicate = is_duplicate(store, put, delivery, err);
+        if (duplicate != 0) {
+            return duplicate < 0 || unpark(store, put, err) < 0 ? -1 : INBOX_DUPLICATE;
         }
-        if (unfinished) {
-            return unpark(store, put, err) < 0 ? -1 : INBOX_DUPLICATE;
-        }
+    } else if (put->fetched && sqlite_redelivery_fetched(store, put->guid, err) < 0) {
+        return -1;
     }
     if ((seen && drop_journals(store, delivery, err) < 0) ||
         write_delivery(store, put, &delivery, err) < 0 ||

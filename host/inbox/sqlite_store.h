@@ -64,6 +64,9 @@ enum sqlite_sql {
     SQL_PRUNE_REDELIVERIES,
     SQL_REDELIVERY_FIND,
     SQL_REDELIVERY_COUNT,
+    SQL_REDELIVERY_UNCOUNT,
+    SQL_REDELIVERY_FETCHED,
+    SQL_REDELIVERY_ARRIVED,
     SQL_RATE_LIMIT_PUT,
     SQL_RATE_LIMIT_DELAY,
     SQL_RATE_LIMIT_GET,
@@ -135,6 +138,12 @@ int sqlite_change(struct sqlite_store *store, struct inbox_change *change, struc
 int sqlite_prune(struct sqlite_store *store, struct inbox_prune *prune, struct error *err);
 int sqlite_find_missing(struct sqlite_store *store, const struct inbox_find_missing *find,
                         struct error *err);
+int sqlite_uncount_redelivery(struct sqlite_store *store,
+                              const struct inbox_uncount_redelivery *uncount, struct error *err);
+/* A payload was fetched: no arrival of its GUID is the one that stored it. */
+int sqlite_redelivery_fetched(struct sqlite_store *store, const char *guid, struct error *err);
+/* Is this arrival of a known GUID one that the host requested? 1 yes, 0 no, -1. */
+int sqlite_redelivery_arrived(struct sqlite_store *store, const char *guid, struct error *err);
 int sqlite_count_redelivery(struct sqlite_store *store, const struct inbox_count_redelivery *ask,
                             struct error *err);
 

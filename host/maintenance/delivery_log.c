@@ -67,15 +67,15 @@ static int read_entry(json_t *item, struct delivery_log_entry *entry) {
         delivery_log_read_time(delivered_at, &entry->delivered_ms) < 0) {
         return -1;
     }
-    if (!*guid || strlen(guid) > INBOX_GUID_MAX) {
+    if (!*guid || strlen(guid) > INBOX_GUID_MAX || !*event || strlen(event) > INBOX_NAME_MAX) {
         return 0;
     }
-    const char *action = json_string_value(action_or_null);
     entry->id = id;
     entry->status = status;
     entry->guid = guid;
-    snprintf(entry->event, sizeof entry->event, "%s%s%s", event, action ? "." : "",
-             action ? action : "");
+    const char *action = json_string_value(action_or_null);
+    entry->event = event;
+    entry->action = action ? action : "";
     return 1;
 }
 
@@ -110,9 +110,11 @@ struct delivery_log_page *delivery_log_read(const struct buffer *headers, const 
     page->guids = calloc(room, sizeof *page->guids);
     page->missing = calloc(room, sizeof *page->missing);
     page->requests = calloc(room, sizeof *page->requests);
+    page->requested_ms = calloc(room, sizeof *page->requested_ms);
     if (!json_is_array(page->json)) {
         error_set(err, "GET /app/hook/deliveries answered no list");
-    } else if (!page->entries || !page->guids || !page->missing || !page->requests) {
+    } else if (!page->entries || !page->guids || !page->missing || !page->requests ||
+               !page->requested_ms) {
         error_set(err, "out of memory");
     } else if (read_entries(page) < 0) {
         error_set(err, "GET /app/hook/deliveries answered a list with something else in it "
@@ -131,6 +133,7 @@ void delivery_log_free(struct delivery_log_page *page) {
         free(page->guids);
         free(page->missing);
         free(page->requests);
+        free(page->requested_ms);
         free(page->next_url);
         free(page);
     }

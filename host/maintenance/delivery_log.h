@@ -13,9 +13,8 @@
 
 struct delivery_log_entry {
     int64_t id;
-    const char *guid;
-    /* "pull_request.closed" */
-    char event[2 * INBOX_NAME_MAX + 2];
+    /* Borrowed from the page. `action` is "" if the event has none. */
+    const char *guid, *event, *action;
     int64_t delivered_ms;
     /* The HTTP status that GitHub got. */
     int64_t status;
@@ -27,10 +26,11 @@ struct delivery_log_page {
     size_t n_entries;
     /* The newest first, as GitHub lists them. */
     struct delivery_log_entry *entries;
-    /* One element for each entry, in their order; these three are for inbox_find_missing. */
+    /* One element for each entry, in their order; these four are for inbox_find_missing. */
     const char **guids;
     bool *missing;
     uint32_t *requests;
+    int64_t *requested_ms;
     /* NULL: this is the last page. */
     char *next_url;
     /* GitHub's clock, from the response's Date. */

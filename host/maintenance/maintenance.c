@@ -44,8 +44,15 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
     }
     election_init(&new->election, options->inbox, &new->mailbox, config->dispatch.lease_ms);
     prune_init(&new->prune, options->inbox, &new->mailbox, config->store.retention_days);
-    redelivery_schedule_init(&new->recovery, options->inbox, options->broker, &new->mailbox,
-                             (int64_t)config->github.recover_interval_minutes * MS_PER_MINUTE);
+    struct redelivery_schedule_options recovery = {
+        .inbox = options->inbox,
+        .broker = options->broker,
+        .mailbox = &new->mailbox,
+        .router = options->router,
+        .interval_ms = (int64_t)config->github.recover_interval_minutes *MS_PER_MINUTE,
+        .retention_ms = redelivery_retention_ms(config->github.api_url),
+    };
+    redelivery_schedule_init(&new->recovery, &recovery);
     *maintenance = new;
     return 0;
 }

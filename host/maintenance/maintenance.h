@@ -11,6 +11,7 @@
 #include "broker/broker.h"
 #include "config/config.h"
 #include "inbox/maintenance.h"
+#include "maintenance/fetched_delivery.h"
 
 struct maintenance;
 
@@ -20,6 +21,8 @@ struct maintenance_options {
     struct loop *loop;
     struct inbox *inbox;
     struct broker *broker;
+    /* Routes the deliveries that recovery fetches. Called on the loop's thread. */
+    struct delivery_router router;
 };
 
 /* 0 and `*maintenance`, or -1. */

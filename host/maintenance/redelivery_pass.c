@@ -7,6 +7,7 @@
 
 #include <snekomatic/types.h>
 
+#include <assert.h>
 #include <inttypes.h>
 #include <search.h>
 #include <stdio.h>
@@ -20,6 +21,11 @@
 /* GitHub's secondary limit is 900 points a minute, and a POST costs 5 of them ("Rate limits for the
  * REST API"). This leaves some for other requests. */
 #define REQUEST_INTERVAL_MS 400
+/* A GET costs one point. */
+#define FETCH_INTERVAL_MS 100
+#define DAY_MS INT64_C(86400000)
+/* After so many failures in a row GitHub itself seems to fail, and the pass ends. */
+#define FAILURES_MAX 10
 
 static void end(struct redelivery_pass *pass) {
     pass->under_way = false;
@@ -47,46 +53,53 @@ static bool stopped(struct redelivery_pass *pass) {
     return pass->closed;
 }
 
-/* ---- requests ---- */
+/* ---- one delivery ---- */
 
-static void request_next(struct redelivery_pass *pass);
+static void next_delivery(struct redelivery_pass *pass);
 
 static void settle(struct redelivery_pass *pass, enum redelivery_state state) {
     struct missing_delivery *missing = pass->current;
     missing->state = state;
     pass->counts[state]++;
-    pass->current = missing->next;
+    pass->current = TAILQ_NEXT(missing, link);
     if (pass->on_settled && state != REDELIVERY_MISSING && state != REDELIVERY_RECENT) {
         pass->on_settled(pass, missing);
     }
 }
 
-static void on_redelivery_response(struct broker_request *request) {
-    struct redelivery_pass *pass = CONTAINER_OF(request, struct redelivery_pass, request);
-    int32_t outcome = request->outcome;
-    struct error error = request->error;
-    broker_request_finish(request);
-    if (stopped(pass)) {
+static void settle_and_continue(struct redelivery_pass *pass, enum redelivery_state state,
+                                int64_t pause_ms) {
+    pass->n_failures = 0;
+    settle(pass, state);
+    pass->continue_at_ms = clock_monotonic_ms() + pause_ms;
+}
+
+/* GitHub answers for one delivery with an error: the others may still succeed. If it fails for many
+ * in a row, or asks for a pause, the pass ends, and the next one starts with the next delivery. */
+static void on_failure(struct redelivery_pass *pass, int32_t outcome, const struct error *error) {
+    bool pause = outcome == SNEK_E_RATE_LIMITED || outcome == SNEK_E_REQUEUE;
+    /* GitHub decided about this delivery alone. */
+    bool decided = outcome == SNEK_E_NOT_FOUND || outcome == SNEK_E_VALIDATION;
+    struct error copy = *error;
+    pass->complete = false;
+    pass->current->reason = strdup(copy.text);
+    settle(pass, REDELIVERY_FAILED);
+    pass->n_failures = decided ? 0 : pass->n_failures + 1;
+    if (pause || pass->n_failures >= FAILURES_MAX) {
+        if (pass->current) {
+            memcpy(pass->stopped_guid, pass->current->guid, sizeof pass->stopped_guid);
+        }
+        fail(pass, &copy);
         return;
-    }
-    if (outcome == SNEK_E_NOT_FOUND || outcome == SNEK_E_VALIDATION) {
-        pass->current->reason = strdup(error.text);
-        pass->complete = false;
-        settle(pass, REDELIVERY_REJECTED);
-    } else if (outcome < 0) {
-        fail(pass, &error);
-        return;
-    } else {
-        settle(pass, REDELIVERY_REQUESTED);
     }
     pass->continue_at_ms = clock_monotonic_ms() + REQUEST_INTERVAL_MS;
 }
 
 static void send(struct redelivery_pass *pass, const char *method,
-                 void (*done)(struct broker_request *)) {
+                 void (*on_response)(struct broker_request *)) {
     pass->request = (struct broker_request){.kind = BROKER_APP,
                                             .reply_to = pass->mailbox,
-                                            .on_done = done,
+                                            .on_done = on_response,
                                             .method = method,
                                             .url = pass->url};
     broker_submit(pass->broker, &pass->request);
@@ -98,11 +111,98 @@ static bool set_url(struct redelivery_pass *pass, char *url) {
     return url != NULL;
 }
 
+/* False after the pass has failed. */
+static bool set_delivery_url(struct redelivery_pass *pass, const char *suffix) {
+    char *url = NULL;
+    if (asprintf(&url, "/app/hook/deliveries/%" PRId64 "%s", pass->current->id, suffix) < 0 ||
+        !set_url(pass, url)) {
+        fail_with(pass, "out of memory");
+        return false;
+    }
+    return true;
+}
+
+/* ---- a redelivery ---- */
+
+/* When the next request may be made, by GitHub's clock. The remaining requests are spread evenly
+ * over the time for which GitHub can still redeliver. */
+static int64_t next_request_ms(const struct redelivery_pass *pass,
+                               const struct missing_delivery *missing) {
+    if (missing->requests == 0) {
+        return 0;
+    }
+    assert(missing->requests < REDELIVERY_REQUESTS_MAX);
+    int64_t end_ms = missing->delivered_ms + pass->retention_ms;
+    int64_t left_ms = end_ms > missing->requested_ms ? end_ms - missing->requested_ms : 0;
+    return missing->requested_ms + left_ms / (REDELIVERY_REQUESTS_MAX - missing->requests + 1);
+}
+
+static int64_t github_now_ms(const struct redelivery_pass *pass) {
+    return clock_wall_ms() + pass->clock_offset_ms;
+}
+
+static void on_uncounted(struct inbox_operation *operation) {
+    struct inbox_uncount_redelivery *uncount =
+        CONTAINER_OF(operation, struct inbox_uncount_redelivery, operation);
+    struct redelivery_pass *pass = CONTAINER_OF(uncount, struct redelivery_pass, uncount);
+    struct error error = pass->request.error;
+    int32_t outcome = pass->request.outcome;
+    broker_request_finish(&pass->request);
+    if (stopped(pass)) {
+        return;
+    }
+    if (operation->result < 0) {
+        fail(pass, &operation->error);
+        return;
+    }
+    on_failure(pass, outcome, &error);
+}
+
+static void uncount(struct redelivery_pass *pass) {
+    struct missing_delivery *missing = pass->current;
+    assert(missing->requests > 0);
+    missing->requests--;
+    pass->uncount = (struct inbox_uncount_redelivery){
+        .operation = {.kind = INBOX_UNCOUNT_REDELIVERY,
+                      .reply_to = pass->mailbox,
+                      .on_result = on_uncounted},
+        .guid = missing->guid,
+        .requested_ms = missing->requested_ms,
+    };
+    inbox_submit(pass->inbox, &pass->uncount.operation);
+}
+
+static void on_redelivery_response(struct broker_request *request) {
+    struct redelivery_pass *pass = CONTAINER_OF(request, struct redelivery_pass, request);
+    if (request->outcome < 0 && (request->status != 0 || !request->sent)) {
+        if (pass->closed) {
+            /* The inbox is gone: it stays counted, which is harmless. */
+            broker_request_finish(request);
+        }
+        if (!stopped(pass)) {
+            /* GitHub rejected it, or never saw it. */
+            uncount(pass);
+        }
+        return;
+    }
+    int32_t outcome = request->outcome;
+    struct error error = request->error;
+    broker_request_finish(request);
+    if (stopped(pass)) {
+        return;
+    }
+    if (outcome < 0) {
+        /* GitHub may have accepted it: it stays counted. */
+        on_failure(pass, outcome, &error);
+        return;
+    }
+    settle_and_continue(pass, REDELIVERY_REQUESTED, REQUEST_INTERVAL_MS);
+}
+
 static void on_counted(struct inbox_operation *operation) {
     struct inbox_count_redelivery *count =
         CONTAINER_OF(operation, struct inbox_count_redelivery, operation);
     struct redelivery_pass *pass = CONTAINER_OF(count, struct redelivery_pass, count);
-    char *url = NULL;
     if (stopped(pass)) {
         return;
     }
@@ -110,38 +210,116 @@ static void on_counted(struct inbox_operation *operation) {
         fail(pass, &operation->error);
     } else if (operation->result == INBOX_REDELIVERY_COUNTED) {
         pass->current->requests++;
-        if (asprintf(&url, "/app/hook/deliveries/%" PRId64 "/attempts", pass->current->id) < 0 ||
-            !set_url(pass, url)) {
-            fail_with(pass, "out of memory");
-            return;
+        if (set_delivery_url(pass, "/attempts")) {
+            send(pass, "POST", on_redelivery_response);
         }
-        send(pass, "POST", on_redelivery_response);
     } else {
         settle(pass, operation->result == INBOX_REDELIVERY_PRESENT ? REDELIVERY_ARRIVED
                                                                    : REDELIVERY_GIVEN_UP);
-        request_next(pass);
+        next_delivery(pass);
     }
 }
 
-/* Settles the deliveries that need no request, up to one that does. */
-static void request_next(struct redelivery_pass *pass) {
-    for (struct missing_delivery *missing; (missing = pass->current);) {
+/* The state of a delivery that cannot be requested now; MISSING if it can. */
+static enum redelivery_state request_state(struct redelivery_pass *pass,
+                                           const struct missing_delivery *missing) {
+    if (missing->requests >= REDELIVERY_REQUESTS_MAX) {
+        return REDELIVERY_GIVEN_UP;
+    }
+    int64_t at_ms = next_request_ms(pass, missing);
+    if (at_ms <= github_now_ms(pass)) {
+        return REDELIVERY_MISSING;
+    }
+    if (pass->next_request_ms == 0 || at_ms < pass->next_request_ms) {
+        pass->next_request_ms = at_ms;
+    }
+    return REDELIVERY_WAITING;
+}
+
+static void request_redelivery(struct redelivery_pass *pass) {
+    struct missing_delivery *missing = pass->current;
+    enum redelivery_state state = request_state(pass, missing);
+    if (state != REDELIVERY_MISSING) {
+        settle(pass, state);
+        next_delivery(pass);
+        return;
+    }
+    pass->count = (struct inbox_count_redelivery){
+        .operation = {.kind = INBOX_COUNT_REDELIVERY,
+                      .reply_to = pass->mailbox,
+                      .on_result = on_counted},
+        .guid = missing->guid,
+        .most = REDELIVERY_REQUESTS_MAX,
+        .now_ms = github_now_ms(pass),
+    };
+    inbox_submit(pass->inbox, &pass->count.operation);
+}
+
+/* ---- a payload ---- */
+
+static void on_stored(struct inbox_operation *operation) {
+    struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
+    struct fetched_delivery *fetched = CONTAINER_OF(put, struct fetched_delivery, put);
+    struct redelivery_pass *pass = CONTAINER_OF(fetched, struct redelivery_pass, fetched);
+    fetched_delivery_finish(fetched, !pass->closed);
+    if (stopped(pass)) {
+        return;
+    }
+    if (operation->result < 0) {
+        fail(pass, &operation->error);
+        return;
+    }
+    settle_and_continue(pass,
+                        operation->result == INBOX_STORED ? REDELIVERY_FETCHED : REDELIVERY_ARRIVED,
+                        FETCH_INTERVAL_MS);
+}
+
+/* GitHub keeps the log entry longer than the payload, and a payload may be too large for one
+ * response. A redelivery may still succeed then. */
+static bool has_no_payload(int32_t outcome) {
+    return outcome == SNEK_E_NOT_FOUND || outcome == SNEK_E_VALIDATION ||
+           outcome == SNEK_E_TOO_LARGE;
+}
+
+static void on_payload(struct broker_request *request) {
+    struct redelivery_pass *pass = CONTAINER_OF(request, struct redelivery_pass, request);
+    struct error error = request->error;
+    int32_t outcome = request->outcome;
+    int submitted = 0;
+    if (outcome == 0 && !pass->closed) {
+        pass->fetched.router = &pass->router;
+        submitted = fetched_delivery_submit(&pass->fetched, &request->response, pass->current->guid,
+                                            pass->current->event, pass->inbox, pass->mailbox,
+                                            on_stored, &error);
+    }
+    broker_request_finish(request);
+    if (submitted > 0 || stopped(pass)) {
+        return;
+    }
+    if (submitted < 0) {
+        on_failure(pass, SNEK_E_SERVER, &error);
+    } else if (outcome == 0 || has_no_payload(outcome)) {
+        request_redelivery(pass);
+    } else {
+        on_failure(pass, outcome, &error);
+    }
+}
+
+/* Settles the deliveries that need nothing, up to one that does. */
+static void next_delivery(struct redelivery_pass *pass) {
+    while (pass->current) {
+        struct missing_delivery *missing = pass->current;
         if (missing->state == REDELIVERY_RECENT) {
             settle(pass, REDELIVERY_RECENT);
-        } else if (missing->requests >= REDELIVERY_REQUESTS_MAX) {
-            settle(pass, REDELIVERY_GIVEN_UP);
         } else if (pass->dry_run) {
-            settle(pass, REDELIVERY_MISSING);
+            settle(pass, request_state(pass, missing));
+        } else if (pass->router.route) {
+            if (set_delivery_url(pass, "")) {
+                send(pass, "GET", on_payload);
+            }
+            return;
         } else {
-            pass->count = (struct inbox_count_redelivery){
-                .operation = {.kind = INBOX_COUNT_REDELIVERY,
-                              .reply_to = pass->mailbox,
-                              .on_result = on_counted},
-                .guid = missing->guid,
-                .most = REDELIVERY_REQUESTS_MAX,
-                .now_ms = clock_wall_ms(),
-            };
-            inbox_submit(pass->inbox, &pass->count.operation);
+            request_redelivery(pass);
             return;
         }
     }
@@ -156,7 +334,7 @@ int64_t redelivery_pass_tick(struct redelivery_pass *pass, int64_t now_ms) {
         return pass->continue_at_ms;
     }
     pass->continue_at_ms = 0;
-    request_next(pass);
+    next_delivery(pass);
     return pass->continue_at_ms ? pass->continue_at_ms : INT64_MAX;
 }
 
@@ -175,7 +353,7 @@ static bool is_known(struct redelivery_pass *pass, const char *guid) {
 }
 
 static int keep(struct redelivery_pass *pass, const struct delivery_log_entry *entry,
-                uint32_t asked) {
+                uint32_t requests, int64_t requested_ms) {
     struct missing_delivery *missing = calloc(1, sizeof *missing);
     if (!missing) {
         return -1;
@@ -183,18 +361,34 @@ static int keep(struct redelivery_pass *pass, const struct delivery_log_entry *e
     missing->id = entry->id;
     missing->delivered_ms = entry->delivered_ms;
     missing->status = entry->status;
-    missing->requests = asked;
+    missing->requests = requests;
+    missing->requested_ms = requested_ms;
     snprintf(missing->guid, sizeof missing->guid, "%s", entry->guid);
     snprintf(missing->event, sizeof missing->event, "%s", entry->event);
+    snprintf(missing->full_event, sizeof missing->full_event, "%s%s%s", entry->event,
+             *entry->action ? "." : "", entry->action);
     bool recent = pass->page->now_ms - entry->delivered_ms < REDELIVERY_RECENT_MS;
     missing->state = recent ? REDELIVERY_RECENT : REDELIVERY_MISSING;
-    missing->next = pass->missing;
-    pass->missing = missing;
+    /* The log lists the newest first. */
+    TAILQ_INSERT_HEAD(&pass->missing, missing, link);
     pass->n_missing++;
     return tsearch(missing, &pass->tree, compare) ? 0 : -1;
 }
 
 static void on_page(struct broker_request *request);
+
+/* Moves the deliveries before `guid` to the end, if the list has it. */
+static void start_at(struct redelivery_pass *pass, const char *guid) {
+    struct missing_delivery key, *missing;
+    snprintf(key.guid, sizeof key.guid, "%s", guid);
+    if (!*guid || !tfind(&key, &pass->tree, compare)) {
+        return;
+    }
+    while ((missing = TAILQ_FIRST(&pass->missing)) && strcmp(missing->guid, guid) != 0) {
+        TAILQ_REMOVE(&pass->missing, missing, link);
+        TAILQ_INSERT_TAIL(&pass->missing, missing, link);
+    }
+}
 
 static void read_on(struct redelivery_pass *pass) {
     const struct delivery_log_page *page = pass->page;
@@ -211,8 +405,9 @@ static void read_on(struct redelivery_pass *pass) {
         more = false;
     }
     if (!more) {
-        pass->current = pass->missing;
-        request_next(pass);
+        start_at(pass, pass->start_guid);
+        pass->current = TAILQ_FIRST(&pass->missing);
+        next_delivery(pass);
         return;
     }
     if (!url || ++pass->n_pages > PAGES_MAX) {
@@ -238,7 +433,7 @@ static void on_compared(struct inbox_operation *operation) {
     }
     for (size_t i = 0; i < page->n_entries; i++) {
         if (page->missing[i] && !is_known(pass, page->entries[i].guid) &&
-            keep(pass, &page->entries[i], page->requests[i]) < 0) {
+            keep(pass, &page->entries[i], page->requests[i], page->requested_ms[i]) < 0) {
             fail_with(pass, "out of memory");
             return;
         }
@@ -265,6 +460,7 @@ static void on_page(struct broker_request *request) {
     struct delivery_log_page *page = pass->page;
     if (pass->began_ms == 0) {
         pass->began_ms = page->now_ms;
+        pass->clock_offset_ms = page->now_ms - clock_wall_ms();
     }
     pass->listed += page->n_entries;
     pass->find = (struct inbox_find_missing){
@@ -275,13 +471,24 @@ static void on_page(struct broker_request *request) {
         .n_guids = page->n_entries,
         .missing = page->missing,
         .requests = page->requests,
+        .requested_ms = page->requested_ms,
     };
     inbox_submit(pass->inbox, &pass->find.operation);
 }
 
 /* ---- life ---- */
 
+int64_t redelivery_retention_ms(const char *api_url) {
+    static const char enterprise_root[] = "/api/v3";
+    size_t bytes = strlen(api_url), root_bytes = sizeof enterprise_root - 1;
+    bool enterprise =
+        bytes > root_bytes && strcmp(api_url + bytes - root_bytes, enterprise_root) == 0;
+    return (enterprise ? 7 : 3) * DAY_MS;
+}
+
 void redelivery_pass_begin(struct redelivery_pass *pass) {
+    assert(!pass->under_way && pass->retention_ms > 0);
+    TAILQ_INIT(&pass->missing);
     pass->complete = true;
     pass->under_way = true;
     if (!set_url(pass, strdup(FIRST_PAGE))) {
@@ -298,9 +505,9 @@ static void leave(void *item) {
 
 void redelivery_pass_finish(struct redelivery_pass *pass) {
     tdestroy(pass->tree, leave);
-    while (pass->missing) {
-        struct missing_delivery *missing = pass->missing;
-        pass->missing = missing->next;
+    struct missing_delivery *missing, *following;
+    TAILQ_FOREACH_SAFE(missing, &pass->missing, link, following) {
+        TAILQ_REMOVE(&pass->missing, missing, link);
         free(missing->reason);
         free(missing);
     }

@@ -15,15 +15,22 @@
 
 static void on_settled(struct redelivery_pass *pass, const struct missing_delivery *missing) {
     (void)pass;
-    bool rejected = missing->state == REDELIVERY_REJECTED;
-    if (missing->state == REDELIVERY_REQUESTED || rejected) {
-        log_event(rejected ? SNEK_LEVEL_WARNING : SNEK_LEVEL_INFO,
-                  rejected ? "redelivery_rejected" : "redelivery_requested",
-                  LOG_TEXT("delivery", missing->guid), LOG_TEXT("event", missing->event),
+    bool failed = missing->state == REDELIVERY_FAILED;
+    if (missing->state == REDELIVERY_REQUESTED || failed) {
+        log_event(failed ? SNEK_LEVEL_WARNING : SNEK_LEVEL_INFO,
+                  failed ? "redelivery_failed" : "redelivery_requested",
+                  LOG_TEXT("delivery", missing->guid), LOG_TEXT("event", missing->full_event),
                   LOG_NUMBER("github_status", missing->status),
-                  LOG_NUMBER("request", missing->requests),
+                  LOG_NUMBER("accepted", missing->requests),
                   LOG_NUMBER("of", REDELIVERY_REQUESTS_MAX), LOG_TEXT("reason", missing->reason));
     }
+}
+
+/* Deliveries that the inbox still lacks after the pass. */
+static uint64_t still_missing(const struct redelivery_pass *pass) {
+    return pass->counts[REDELIVERY_REQUESTED] + pass->counts[REDELIVERY_WAITING] +
+           pass->counts[REDELIVERY_RECENT] + pass->counts[REDELIVERY_FAILED] +
+           pass->counts[REDELIVERY_GIVEN_UP];
 }
 
 static void remember(struct redelivery_schedule *schedule, const struct redelivery_pass *pass) {
@@ -33,8 +40,8 @@ static void remember(struct redelivery_schedule *schedule, const struct redelive
         schedule->checked_ms = clock_wall_ms();
         schedule->requested += pass->counts[REDELIVERY_REQUESTED];
         schedule->given_up = pass->counts[REDELIVERY_GIVEN_UP];
-        schedule->missing = pass->counts[REDELIVERY_REQUESTED] + pass->counts[REDELIVERY_RECENT] +
-                            pass->counts[REDELIVERY_REJECTED] + pass->counts[REDELIVERY_GIVEN_UP];
+        schedule->fetched += pass->counts[REDELIVERY_FETCHED];
+        schedule->missing = still_missing(pass);
     }
 }
 
@@ -45,10 +52,12 @@ static void log_pass(struct redelivery_schedule *schedule, const struct redelive
                   LOG_NUMBER("again_minutes", schedule->interval_ms / 60000),
                   LOG_TEXT("hint", "the next pass looks for these deliveries again; "
                                    "`snekomatic recover` does so at once"));
-    } else if (!failed && (schedule->failing || schedule->full_ms == 0 ||
-                           pass->counts[REDELIVERY_REQUESTED] > 0 ||
-                           pass->counts[REDELIVERY_GIVEN_UP] != schedule->last_given_up)) {
+    } else if (!failed &&
+               (schedule->failing || schedule->full_ms == 0 ||
+                pass->counts[REDELIVERY_REQUESTED] > 0 || pass->counts[REDELIVERY_FETCHED] > 0 ||
+                pass->counts[REDELIVERY_GIVEN_UP] != schedule->last_given_up)) {
         log_event(SNEK_LEVEL_INFO, "recovery", LOG_NUMBER("listed", (int64_t)pass->listed),
+                  LOG_NUMBER("fetched", (int64_t)pass->counts[REDELIVERY_FETCHED]),
                   LOG_NUMBER("requested", (int64_t)pass->counts[REDELIVERY_REQUESTED]),
                   LOG_NUMBER("given_up", (int64_t)pass->counts[REDELIVERY_GIVEN_UP]));
     }
@@ -66,6 +75,11 @@ static void on_pass(struct redelivery_pass *pass) {
     }
     if (!pass->error.text[0] && pass->since_ms == 0) {
         schedule->full_ms = now_ms;
+        schedule->next_request_ms = pass->next_request_ms;
+    }
+    if (pass->began_ms != 0) {
+        schedule->clock_offset_ms = pass->clock_offset_ms;
+        memcpy(schedule->stopped_guid, pass->stopped_guid, sizeof schedule->stopped_guid);
     }
     /* After an incomplete pass the next one reads the whole log. */
     schedule->since_ms = pass->complete ? pass->began_ms - OVERLAP_MS : 0;
@@ -82,25 +96,39 @@ static void set_elsewhere(struct redelivery_schedule *schedule, bool elsewhere) 
     }
 }
 
-void redelivery_schedule_init(struct redelivery_schedule *schedule, struct inbox *inbox,
-                              struct broker *broker, struct mailbox *mailbox, int64_t interval_ms) {
-    assert(interval_ms >= 0);
-    *schedule = (struct redelivery_schedule){
-        .inbox = inbox, .broker = broker, .mailbox = mailbox, .interval_ms = interval_ms};
+void redelivery_schedule_init(struct redelivery_schedule *schedule,
+                              const struct redelivery_schedule_options *options) {
+    assert(options->interval_ms >= 0 && options->retention_ms > 0);
+    *schedule = (struct redelivery_schedule){.inbox = options->inbox,
+                                             .broker = options->broker,
+                                             .mailbox = options->mailbox,
+                                             .router = options->router,
+                                             .interval_ms = options->interval_ms,
+                                             .retention_ms = options->retention_ms};
     pthread_mutex_init(&schedule->lock, NULL);
 }
 
+/* Is the next request of a delivery due that only a pass over the whole log sees? */
+static bool is_request_due(const struct redelivery_schedule *schedule) {
+    return schedule->next_request_ms != 0 &&
+           schedule->next_request_ms <= clock_wall_ms() + schedule->clock_offset_ms;
+}
+
 static void start_pass(struct redelivery_schedule *schedule, int64_t now_ms) {
-    bool full = schedule->full_ms == 0 || now_ms - schedule->full_ms >= FULL_INTERVAL_MS;
+    bool full = schedule->full_ms == 0 || now_ms - schedule->full_ms >= FULL_INTERVAL_MS ||
+                is_request_due(schedule);
     assert(!schedule->under_way && !schedule->closed);
     schedule->pass = (struct redelivery_pass){
         .inbox = schedule->inbox,
         .broker = schedule->broker,
         .mailbox = schedule->mailbox,
         .since_ms = full ? 0 : schedule->since_ms,
+        .retention_ms = schedule->retention_ms,
+        .router = schedule->router,
         .on_settled = on_settled,
         .on_done = on_pass,
     };
+    memcpy(schedule->pass.start_guid, schedule->stopped_guid, sizeof schedule->stopped_guid);
     schedule->under_way = true;
     redelivery_pass_begin(&schedule->pass);
 }

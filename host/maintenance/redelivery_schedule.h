@@ -20,6 +20,8 @@ struct redelivery_schedule {
     struct inbox *inbox;     /* borrowed */
     struct broker *broker;   /* borrowed */
     struct mailbox *mailbox; /* borrowed */
+    struct delivery_router router;
+    int64_t retention_ms;
     struct redelivery_pass pass;
     /* The pass is. */
     bool under_way;
@@ -33,6 +35,11 @@ struct redelivery_schedule {
     int64_t next_ms, full_ms;
     /* By GitHub's clock: the next pass reads the log back to here. */
     int64_t since_ms;
+    /* By GitHub's clock: a delivery waits for its next request until then; 0: none waits. */
+    int64_t next_request_ms;
+    int64_t clock_offset_ms;
+    /* The delivery at which the last pass ended early; "": it did not. */
+    char stopped_guid[INBOX_GUID_MAX + 1];
     uint64_t last_given_up;
 
     /* Protects the members below, which redelivery_schedule_status() shows. */
@@ -42,12 +49,23 @@ struct redelivery_schedule {
     int64_t checked_ms;
     /* Counts of the last pass. */
     uint64_t missing, given_up;
-    /* The count of all passes. */
-    uint64_t requested;
+    /* Counts of all passes. */
+    uint64_t fetched, requested;
 };
 
-void redelivery_schedule_init(struct redelivery_schedule *schedule, struct inbox *inbox,
-                              struct broker *broker, struct mailbox *mailbox, int64_t interval_ms);
+/* Everything is borrowed until redelivery_schedule_close(). */
+struct redelivery_schedule_options {
+    struct inbox *inbox;
+    struct broker *broker;
+    struct mailbox *mailbox;
+    struct delivery_router router;
+    /* 0: never. */
+    int64_t interval_ms;
+    int64_t retention_ms;
+};
+
+void redelivery_schedule_init(struct redelivery_schedule *schedule,
+                              const struct redelivery_schedule_options *options);
 
 /* Starts or continues a pass when it is due. Returns when to call again; monotonic. A host that is
  * not `elected` starts no pass, but finishes the one in progress. */

@@ -367,12 +367,16 @@ static void a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here(vo
     const char *const guids[] = {"here", "lost", "new", "late"};
     bool missing[4];
     uint32_t requests[4];
+    int64_t requested_ms[4];
     struct inbox_find_missing find = {.operation = {.kind = INBOX_FIND_MISSING},
                                       .guids = guids,
                                       .n_guids = 4,
                                       .missing = missing,
-                                      .requests = requests};
+                                      .requests = requests,
+                                      .requested_ms = requested_ms};
     assert_int_equal(fixture_do(fixture, &find.operation), 0);
+    assert_int_equal(requested_ms[0], 0);
+    assert_int_equal(requested_ms[1], FIXTURE_NOW);
     static const bool expected[] = {false, true, true, true};
     static const uint32_t times[] = {0, 3, 0, 1};
     for (size_t i = 0; i < 4; i++) {
@@ -386,9 +390,71 @@ static void a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here(vo
                      INBOX_REDELIVERY_COUNTED); /* the count is forgotten, too */
 }
 
+static void a_rejected_request_is_not_counted(void **state) {
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(ask(fixture, "lost"), INBOX_REDELIVERY_COUNTED);
+        struct inbox_uncount_redelivery uncount = {
+            .operation = {.kind = INBOX_UNCOUNT_REDELIVERY}, .guid = "lost", .requested_ms = 7};
+        assert_int_equal(fixture_do(fixture, &uncount.operation), 0);
+    }
+    const char *const guid = "lost";
+    bool missing;
+    uint32_t requests;
+    int64_t requested_ms;
+    struct inbox_find_missing find = {.operation = {.kind = INBOX_FIND_MISSING},
+                                      .guids = &guid,
+                                      .n_guids = 1,
+                                      .missing = &missing,
+                                      .requests = &requests,
+                                      .requested_ms = &requested_ms};
+    assert_int_equal(fixture_do(fixture, &find.operation), 0);
+    assert_int_equal(requests, 0);
+    assert_int_equal(requested_ms, 7);
+}
+
+static int put_again(struct fixture *fixture, bool fetched) {
+    struct inbox_put put = put_of("guid-1");
+    put.fetched = fetched;
+    return fixture_do(fixture, &put.operation);
+}
+
+static void a_requested_redelivery_after_the_fetched_payload_is_a_duplicate(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(ask(fixture, "guid-1"), INBOX_REDELIVERY_COUNTED);
+    assert_int_equal(ask(fixture, "guid-1"), INBOX_REDELIVERY_COUNTED);
+    assert_int_equal(put_again(fixture, true), INBOX_STORED);
+    end_runs(fixture, "invite", INBOX_DONE, 0);
+    assert_int_equal(put_again(fixture, true), INBOX_DUPLICATE);
+    assert_int_equal(put_again(fixture, false), INBOX_DUPLICATE);
+    assert_int_equal(put_again(fixture, false), INBOX_DUPLICATE);
+    assert_int_equal(put_again(fixture, false), INBOX_REDELIVERED);
+}
+
+static void the_redelivery_that_stores_a_delivery_counts_as_requested(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(ask(fixture, "guid-1"), INBOX_REDELIVERY_COUNTED);
+    assert_int_equal(put_again(fixture, false), INBOX_STORED);
+    end_runs(fixture, "invite", INBOX_DONE, 0);
+    assert_int_equal(put_again(fixture, false), INBOX_REDELIVERED);
+}
+
+static void a_fetched_payload_never_runs_a_known_delivery(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(put_again(fixture, true), INBOX_STORED);
+    assert_int_equal(put_again(fixture, true), INBOX_DUPLICATE);
+    end_runs(fixture, "invite", INBOX_DONE, 0);
+    assert_int_equal(put_again(fixture, true), INBOX_DUPLICATE);
+    assert_int_equal(put_again(fixture, false), INBOX_REDELIVERED);
+}
+
 size_t contract_people_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(an_entry_tells_all_of_a_run_and_its_delivery),
+        CONTRACT(a_rejected_request_is_not_counted),
+        CONTRACT(a_requested_redelivery_after_the_fetched_payload_is_a_duplicate),
+        CONTRACT(the_redelivery_that_stores_a_delivery_counts_as_requested),
+        CONTRACT(a_fetched_payload_never_runs_a_known_delivery),
         CONTRACT(a_list_is_narrowed_by_state_plugin_event_and_time),
         CONTRACT(a_long_list_comes_in_bounded_parts_and_leaves_nothing_out),
         CONTRACT(a_body_is_given_back_as_it_came),

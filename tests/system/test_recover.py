@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Promise 1: what GitHub could not deliver is asked for again; what arrived never is."""
+"""Promise 1: the host fetches deliveries that did not arrive, or requests them again; never those
+that arrived."""
 
 import json
+import sqlite3
 import subprocess
 
 import pytest
@@ -30,6 +32,13 @@ def found(bot, *words):
 
 def asked(fake):
     return len(fake.requests("POST", ATTEMPTS))
+
+
+def pass_time(bot, fake, hours):
+    """All deliveries and requests so far happened `hours` earlier."""
+    fake.age_deliveries(hours * 3600)
+    with sqlite3.connect(bot.folder / "snekomatic.db") as db:
+        db.execute("UPDATE redeliveries SET requested_ms = requested_ms - ?", (hours * 3600000,))
 
 
 @pytest.fixture
@@ -73,17 +82,17 @@ def test_deliveries_during_a_downtime_are_recovered_once(make, fake):
         bot.wait_log(msg="done", delivery=guid)
     bot.wait_log(msg="stored", delivery=ping["guid"])
     line = wait_pass(bot)
-    assert (line["listed"], line["requested"]) == ("5", "4")
-    order = [line["delivery"] for line in bot.log(msg="redelivery_requested")]
-    assert order == [*guids, ping["guid"]]  # as it happened
+    assert (line["listed"], line["fetched"], line["requested"]) == ("5", "4", "0")
+    order = [line["delivery"] for line in bot.log(msg="stored", source="recovery")]
+    assert order == [*guids, ping["guid"]]  # the oldest first
     fake.age_deliveries(300)
     bot.stop()
     bot.start()
-    assert wait_pass(bot)["requested"] == "0"
-    assert asked(fake) == 4
+    assert wait_pass(bot)["fetched"] == "0"
+    assert asked(fake) == 0
     for guid in guids:
         assert len(bot.log(msg="done", delivery=guid)) == 0  # not run again
-        assert [entry["redelivery"] for entry in fake.deliveries(guid)] == [False, True]
+        assert [entry["redelivery"] for entry in fake.deliveries(guid)] == [False]
     assert status(bot)["state"] == "ok" and status(bot)["missing"] == 0
     assert fake.unexpected() == []
 
@@ -100,7 +109,7 @@ def test_a_delivery_with_a_lost_202_is_not_requested(make, fake):
     assert asked(fake) == 0
 
 
-def test_missing_deliveries_are_requested_even_after_a_202(make, fake):
+def test_missing_deliveries_are_recovered_even_after_a_202(make, fake):
     bot = make()
     entry = fake.deliver("trouble", trouble(), age_s=600)
     bot.wait_log(msg="done", delivery=entry["guid"])
@@ -109,7 +118,64 @@ def test_missing_deliveries_are_requested_even_after_a_202(make, fake):
         file.unlink()  # the disk was lost: its last days come back
     bot.start()
     bot.wait_log(msg="done", delivery=entry["guid"])
+    assert asked(fake) == 0
+
+
+def test_a_delivery_whose_payload_github_lost_is_requested(make, fake):
+    bot = make()
+    bot.stop()
+    guid = fake.deliver("trouble", trouble(), age_s=600, no_payload=True)["guid"]
+    bot.start()
+    assert bot.wait_log(msg="redelivery_requested", delivery=guid)["accepted"] == "1"
+    bot.wait_log(msg="done", delivery=guid)
     assert asked(fake) == 1
+
+
+def test_a_rejected_request_does_not_count_and_does_not_hold_up_others(make, fake):
+    bot = make(minutes=0)
+    bot.stop()
+    guids = [fake.deliver("trouble", trouble(number=number), age_s=3000 - number)["guid"]
+             for number in range(3)]
+    for _ in range(4):
+        fake.fail("POST", "/app/hook/deliveries", status=502)
+        results = {guid: (one["result"], one["requests"]) for guid, one in found(bot).items()}
+        assert results[guids[0]] == ("failed", 0)
+        assert {results[guid][0] for guid in guids[1:]} <= {"requested", "waiting", "tried just now"}
+        fake.age_deliveries(600)
+    assert found(bot)[guids[0]]["result"] == "requested"
+
+
+def test_requests_are_spread_over_the_time_that_github_keeps_a_delivery(make, fake):
+    bot = make(minutes=0)
+    bot.stop()
+    guid = fake.deliver("trouble", trouble(), age_s=600)["guid"]
+    assert found(bot)[guid]["result"] == "requested"
+    pass_time(bot, fake, 1)
+    assert found(bot)[guid]["result"] == "waiting"
+    pass_time(bot, fake, 22)
+    assert found(bot)[guid]["result"] == "waiting"
+    pass_time(bot, fake, 2)
+    assert found(bot)[guid]["result"] == "requested"
+    assert asked(fake) == 2
+
+
+def test_a_requested_redelivery_after_the_fetched_payload_is_a_duplicate(make, fake):
+    bot = make()
+    bot.wait_log(msg="recovery")
+    bot.stop()
+    guid = fake.deliver("trouble", trouble(), age_s=600)["guid"]
+    assert found(bot)[guid]["result"] == "requested"  # GitHub accepts it, and cannot deliver it yet
+    fake.wait_requests(1, method="POST", path=ATTEMPTS)
+    fake.age_deliveries(600)
+    bot.start()
+    bot.wait_log(msg="stored", delivery=guid, source="recovery")
+    bot.wait_log(msg="done", delivery=guid)
+    late = fake.deliver("trouble", trouble(), guid=guid)
+    assert late["status_code"] == 200
+    bot.wait_log(msg="duplicate", delivery=guid)
+    by_hand = fake.deliver("trouble", trouble(), guid=guid)
+    assert by_hand["status_code"] == 202
+    bot.wait_log(msg="redelivered", delivery=guid)
 
 
 def test_deliveries_of_the_last_minute_are_left_alone(make, fake):
@@ -132,7 +198,7 @@ def test_each_delivery_is_requested_three_times_at_most(make, fake):
         one = found(bot)[guid]
         assert (one["result"], one["requests"]) == ("requested", time)
         fake.wait_requests(time, method="POST", path=ATTEMPTS)
-        fake.age_deliveries(600)
+        pass_time(bot, fake, 37)
     assert found(bot)[guid]["result"] == "given up"
     assert "given up (3 of 3 times)" in recover(bot)
     assert asked(fake) == 3
@@ -178,7 +244,7 @@ def test_a_failing_github_is_logged_once_shown_and_asked_again(make, fake):
     guid = fake.deliver("trouble", trouble(), unsent=True, age_s=600)["guid"]
     fake.fail("POST", "/app/hook/deliveries", status=422, body={"message": "too old"})
     one = found(bot)[guid]
-    assert one["result"] == "rejected" and "too old" in one["reason"]
+    assert one["result"] == "failed" and "too old" in one["reason"]
     assert found(bot)[guid]["result"] == "requested"
 
 

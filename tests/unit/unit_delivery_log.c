@@ -73,10 +73,12 @@ static void entries_are_read_and_the_clock_is_githubs(void **state) {
     assert_non_null(page);
     assert_int_equal(page->n_entries, 2);
     assert_true(page->entries[0].id == 9007199254740993);
-    assert_string_equal(page->entries[0].event, "issues.opened");
+    assert_string_equal(page->entries[0].event, "issues");
+    assert_string_equal(page->entries[0].action, "opened");
     assert_int_equal(page->entries[0].status, 502);
     assert_string_equal(page->guids[1], "g3");
     assert_string_equal(page->entries[1].event, "ping");
+    assert_string_equal(page->entries[1].action, "");
     assert_int_equal(page->now_ms - page->entries[0].delivered_ms, 164000);
     assert_string_equal(page->next_url, "https://a/2");
     delivery_log_free(page);

@@ -102,11 +102,15 @@ CREATE TABLE plugin_keys (
     PRIMARY KEY (plugin, scope, name)
 );
 
--- GUIDs that GitHub lists and the inbox lacks: how many redeliveries of each were requested.
+-- GUIDs that GitHub listed and the inbox lacked: how many redeliveries of each were requested, and how
+-- many arrivals were taken for them (duplicates). fetched: the host fetched the payload itself, so
+-- that all of the requested redeliveries are duplicates; otherwise one of them stored the delivery.
 CREATE TABLE redeliveries (
     guid text PRIMARY KEY,
     requests bigint NOT NULL,
-    requested_ms bigint NOT NULL
+    requested_ms bigint NOT NULL,
+    duplicates bigint NOT NULL DEFAULT 0,
+    fetched bigint NOT NULL DEFAULT 0
 );
 
 -- Which host does the maintenance. The row 'probe' is written to see whether a commit lasts.

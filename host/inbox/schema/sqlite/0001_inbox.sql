@@ -101,9 +101,13 @@ CREATE TABLE plugin_keys (
     PRIMARY KEY (plugin, scope, name)
 ) STRICT;
 
--- GUIDs that GitHub lists and the inbox lacks: how many redeliveries of each were requested.
+-- GUIDs that GitHub listed and the inbox lacked: how many redeliveries of each were requested, and how
+-- many arrivals were taken for them (duplicates). fetched: the host fetched the payload itself, so
+-- that all of the requested redeliveries are duplicates; otherwise one of them stored the delivery.
 CREATE TABLE redeliveries (
     guid TEXT PRIMARY KEY,
     requests INTEGER NOT NULL,
-    requested_ms INTEGER NOT NULL
+    requested_ms INTEGER NOT NULL,
+    duplicates INTEGER NOT NULL DEFAULT 0,
+    fetched INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;

@@ -191,6 +191,7 @@ static int start_stores(struct host *host, struct error *err) {
         return -1;
     }
     struct broker_options options = {.api_url = config->github.api_url,
+                                     .app_id = config->github.app_id,
                                      .user_agent = config->github.user_agent,
                                      .ca_file = config->github.ca_file,
                                      .proxy = &config->proxy,

@@ -4,6 +4,7 @@
 #include "broker/app_client.h"
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/mailbox.h"
 #include "broker/response.h"
 
@@ -94,8 +95,27 @@ static bool send_again(struct app_request *request) {
     return true;
 }
 
+/* GitHub's API gives JSON to the app, and never redirects it. Anything else comes from another
+ * server: a proxy, a sign-in page, a web page of GitHub's. */
+static void judge_origin(struct http_transfer *transfer) {
+    struct error err = transfer->error;
+    struct json_value value;
+    bool redirect = transfer->status >= 300 && transfer->status < 400;
+    const struct buffer *body = &transfer->response;
+    if (transfer->outcome == 0 && body->bytes > 0 &&
+        !json_find(body->data, body->bytes, "", &value)) {
+        transfer->outcome = SNEK_E_SERVER;
+        error_set(&err, "%s %s answered %d", transfer->method, transfer->path,
+                  (int)transfer->status);
+    } else if (!redirect || strstr(err.text, RESPONSE_UNREADABLE)) {
+        return;
+    }
+    error_set(&transfer->error, "%s%s", err.text, RESPONSE_UNREADABLE);
+}
+
 static void on_response(struct http_transfer *transfer) {
     struct app_request *request = CONTAINER_OF(transfer, struct app_request, transfer);
+    judge_origin(transfer);
     if (limits_leave(request->client->limits, &request->limit, transfer)) {
         /* It is deferred to the limit's end. */
         app_send(request);

@@ -28,6 +28,7 @@ struct broker {
     struct app_client client;
     struct retries retries;
     struct request_context requests;
+    char *app_id;
 };
 
 void broker_request_finish(struct broker_request *request) {
@@ -121,6 +122,7 @@ static void free_members(struct broker *broker) {
     jwt_free(broker->client.jwt);
     transport_free(broker->client.transport);
     origin_finish(&broker->origin);
+    free(broker->app_id);
     free(broker);
 }
 
@@ -147,8 +149,10 @@ static int init_members(struct broker *broker, const struct broker_options *opti
     broker->client.jwt = jwt_new(&jwt);
     broker->requests.client = &broker->client;
     broker->requests.etags = etag_cache_new(ETAG_CACHE_BYTES_MAX);
-    broker->requests.tokens = token_cache_new(&broker->client, broker->requests.etags);
-    broker->requests.slug = slug_cache_new(&broker->client);
+    broker->app_id = options->app_id ? strdup(options->app_id) : NULL;
+    broker->requests.slug = slug_cache_new(&broker->client, broker->app_id);
+    broker->requests.tokens =
+        token_cache_new(&broker->client, broker->requests.etags, broker->requests.slug);
     struct limits_options limits = {.write_interval_ms = options->write_interval_ms,
                                     .notify_interval_ms = options->notify_interval_ms,
                                     .inbox = options->inbox,
@@ -164,7 +168,8 @@ static int init_members(struct broker *broker, const struct broker_options *opti
     TAILQ_INIT(&broker->requests.list);
     TAILQ_INIT(&broker->requests.calls);
     if (!broker->client.limits || !broker->requests.etags || !broker->client.jwt ||
-        !broker->requests.tokens || !broker->requests.slug) {
+        !broker->requests.tokens || !broker->requests.slug ||
+        (options->app_id && !broker->app_id)) {
         return error_set(err, "no memory");
     }
     return 0;

@@ -24,6 +24,8 @@ struct inbox;
 struct broker_options {
     /* Without a slash at its end. */
     const char *api_url;
+    /* GET /app must return this id (or client id). NULL: any. */
+    const char *app_id;
     const char *user_agent;
     /* NULL: the system's certificates. */
     const char *ca_file;

@@ -4,8 +4,10 @@
 
 #include "broker/graphql.h"
 
+#include <curl/curl.h>
 #include <fnmatch.h>
 #include <string.h>
+#include <strings.h>
 
 /* GitHub's endpoints whose pages say "triggers notifications", and those that send an invitation.
  * A * is one segment. */
@@ -34,11 +36,22 @@ static const struct {
 static bool notifies(const char *method, const char *path) {
     for (size_t i = 0; i < sizeof notifying / sizeof *notifying; i++) {
         if (strcmp(method, notifying[i].method) == 0 &&
-            fnmatch(notifying[i].path, path, FNM_PATHNAME | FNM_NOESCAPE) == 0) {
+            fnmatch(notifying[i].path, path, FNM_PATHNAME | FNM_NOESCAPE | FNM_CASEFOLD) == 0) {
             return true;
         }
     }
     return false;
+}
+
+/* As a lenient server reads it: decoded once, without slashes at its end. The caller frees it with
+ * curl_free(). NULL: no memory. */
+static char *read_path(const char *path) {
+    int bytes = 0;
+    char *decoded = curl_easy_unescape(NULL, path, 0, &bytes);
+    while (decoded && bytes > 1 && decoded[bytes - 1] == '/') {
+        decoded[--bytes] = '\0';
+    }
+    return decoded;
 }
 
 struct request_class classify_request(const char *method, const char *path, const char *body,
@@ -47,11 +60,13 @@ struct request_class classify_request(const char *method, const char *path, cons
         return graphql_classify(body, body_bytes);
     }
     struct request_class class = {.resource = RESOURCE_CORE};
-    if (strncmp(path, "/search/", 8) == 0) {
+    char *read = read_path(path);
+    if (strncasecmp(read ? read : path, "/search/", 8) == 0) {
         class.resource = RESOURCE_SEARCH;
     }
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-        class.pace = notifies(method, path) ? PACE_NOTIFY : PACE_WRITE;
+        class.pace = notifies(method, read ? read : path) ? PACE_NOTIFY : PACE_WRITE;
     }
+    curl_free(read);
     return class;
 }

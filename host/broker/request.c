@@ -16,6 +16,7 @@
 #include "broker/headers.h"
 #include "broker/redirect.h"
 #include "broker/request_check.h"
+#include "broker/response.h"
 #include "protocol/frames.h"
 
 #include <snekomatic/types.h>
@@ -288,11 +289,22 @@ static bool follow(struct request_state *state) {
     return send_again_after(state, 0);
 }
 
+/* The installation was suspended since its token was created. */
+static bool is_suspended(const struct http_transfer *transfer) {
+    char message[RESPONSE_MESSAGE_SHOWN + 1];
+    return transfer->status == 403 &&
+           response_message(&transfer->response, message, sizeof message) &&
+           strcasestr(message, "installation") && strcasestr(message, "suspended");
+}
+
 static void on_response(struct http_transfer *transfer) {
     struct request_state *state = CONTAINER_OF(transfer, struct request_state, transfer);
     struct broker_request *request = state->request;
     if (state->limit.class.graphql && transfer->outcome == 0) {
         transfer->outcome = graphql_judge(&transfer->response, &transfer->error);
+    }
+    if (is_suspended(transfer)) {
+        transfer->outcome = SNEK_E_NOT_GRANTED;
     }
     bool limited = limits_leave(state->context->client->limits, &state->limit, transfer);
     bool redirected = redirect_is_followed(request->method, transfer->status);
@@ -399,7 +411,8 @@ static void leave(struct request_state *state, const char *token) {
 
 static void on_token(struct token_waiter *waiter, const struct token_result *result) {
     struct request_state *state = CONTAINER_OF(waiter, struct request_state, token);
-    if (result->outcome == SNEK_E_REQUEUE && ++state->limited <= LIMITED_MAX) {
+    if (result->outcome == SNEK_E_REQUEUE && !result->suspended &&
+        ++state->limited <= LIMITED_MAX) {
         limits_hold(state->context->client->limits, &state->limit, result->until_ms);
         enter(state);
         return;

@@ -9,6 +9,7 @@
 #include <snekomatic/types.h>
 
 #include <string.h>
+#include <strings.h>
 
 #define PERMISSIONS_MAX 65536
 
@@ -33,6 +34,10 @@ static bool is_repository(const char *text) {
 const char *request_permissions(const struct broker_request *request) {
     bool none = !is_given(request->permissions) || strcmp(request->permissions, "{}") == 0;
     return none ? "{\"metadata\":\"read\"}" : request->permissions;
+}
+
+static bool is_json(const char *type) {
+    return !is_given(type) || strncasecmp(type, "application/json", 16) == 0;
 }
 
 /* 0, or -1 and a sentence. */
@@ -69,6 +74,12 @@ int32_t request_check(const struct broker_request *request, const struct origin 
     int32_t outcome = origin_resolve(origin, request->url, target, err);
     if (outcome < 0) {
         return outcome;
+    }
+    if (strcmp(target->path, "/graphql") == 0 &&
+        (strchr(request->url, '?') || !is_json(request->content_type))) {
+        /* Elsewhere a document would not be searched for mutations. */
+        error_set(err, "GraphQL takes its document in a JSON body, and nothing in the URL");
+        return SNEK_E_INVALID;
     }
     char shown[URL_SHOWN + 1];
     text_clean(shown, sizeof shown, target->path, strlen(target->path));

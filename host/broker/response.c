@@ -80,30 +80,57 @@ void response_describe_errors(const struct buffer *body, struct buffer *out) {
     }
 }
 
-static bool shows_rate_limit(const struct buffer *headers, const char *message) {
-    size_t bytes;
-    const char *remaining = response_header(headers, "x-ratelimit-remaining", &bytes);
-    return (remaining && bytes == 1 && *remaining == '0') ||
-           response_header(headers, "retry-after", &bytes) || strcasestr(message, "rate limit");
+bool response_is_readable(const struct buffer *body) {
+    struct json_value value;
+    if (body->bytes > RESPONSE_JSON_MAX) {
+        return body->data[0] == '{';
+    }
+    return body->bytes == 0 ||
+           (json_find(body->data, body->bytes, "", &value) && value.type == JSON_OBJECT_BEGIN);
 }
 
-static int32_t classify(int32_t status, const struct buffer *headers, const char *message) {
+bool response_message(const struct buffer *body, char *out, size_t room) {
+    return body->bytes > 0 && body->bytes <= RESPONSE_JSON_MAX &&
+           response_find_text(body->data, body->bytes, "message", out, room);
+}
+
+/* GitHub names its limits in headers, in the message ("secondary rate limit", formerly "abuse
+ * detection mechanism"), or in the page that it links to. */
+static bool shows_rate_limit(const struct buffer *headers, const struct buffer *body,
+                             const char *message) {
+    size_t bytes;
+    char page[RESPONSE_MESSAGE_SHOWN + 1] = "";
+    const char *remaining = response_header(headers, "x-ratelimit-remaining", &bytes);
+    if ((remaining && bytes == 1 && *remaining == '0') ||
+        response_header(headers, "retry-after", &bytes) || strcasestr(message, "rate limit") ||
+        strcasestr(message, "abuse detection")) {
+        return true;
+    }
+    if (body->bytes > 0 && body->bytes <= RESPONSE_JSON_MAX) {
+        response_find_text(body->data, body->bytes, "documentation_url", page, sizeof page);
+    }
+    return strcasestr(page, "rate-limit") || strcasestr(page, "abuse");
+}
+
+/* `sentence` has GitHub's message and its errors. */
+static int32_t classify(int32_t status, const struct buffer *headers, const struct buffer *body,
+                        const char *message, const char *sentence) {
+    if (status == 429 || (status == 403 && shows_rate_limit(headers, body, message)) ||
+        (status == 422 && strcasestr(sentence, "submitted too quickly"))) {
+        return SNEK_E_RATE_LIMITED;
+    }
+    if (status < 400 || status >= 500 || !response_is_readable(body)) {
+        return SNEK_E_SERVER;
+    }
     switch (status) {
     case 404:
     case 410:
         return SNEK_E_NOT_FOUND;
-    case 400:
-    case 409:
-    case 422:
-        return SNEK_E_VALIDATION;
     case 401:
-        return SNEK_E_FORBIDDEN;
     case 403:
-        return shows_rate_limit(headers, message) ? SNEK_E_RATE_LIMITED : SNEK_E_FORBIDDEN;
-    case 429:
-        return SNEK_E_RATE_LIMITED;
+        return SNEK_E_FORBIDDEN;
     default:
-        return SNEK_E_SERVER;
+        return SNEK_E_VALIDATION;
     }
 }
 
@@ -125,19 +152,18 @@ int32_t response_judge(const char *method, const char *path, int32_t status,
     }
     char message[RESPONSE_MESSAGE_SHOWN + 1] = "", shown[URL_SHOWN + 1];
     text_clean(shown, sizeof shown, path, strlen(path));
-    bool look = body->bytes > 0 && body->bytes <= RESPONSE_JSON_MAX;
-    if (look) {
-        response_find_text(body->data, body->bytes, "message", message, sizeof message);
-    }
+    response_message(body, message, sizeof message);
     AUTO_BUFFER struct buffer sentence = BUFFER_INIT(RESPONSE_SENTENCE_MAX);
     buffer_printf(&sentence, "%s %s answered %d%s%s", method, shown, (int)status,
                   message[0] ? ": " : "", message);
-    if (look) {
+    if (body->bytes > 0 && body->bytes <= RESPONSE_JSON_MAX) {
         response_describe_errors(body, &sentence);
     }
-    int32_t outcome = classify(status, headers, message);
+    int32_t outcome = classify(status, headers, body, message, sentence.data ? sentence.data : "");
     if (outcome == SNEK_E_FORBIDDEN) {
         describe_permissions(headers, &sentence);
+    } else if (outcome == SNEK_E_SERVER && status < 500 && !response_is_readable(body)) {
+        buffer_append_text(&sentence, RESPONSE_UNREADABLE);
     }
     error_set(err, "%s", sentence.data ? sentence.data : "no memory");
     return outcome;

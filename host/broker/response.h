@@ -21,6 +21,18 @@
 int32_t response_judge(const char *method, const char *path, int32_t status,
                        const struct buffer *headers, const struct buffer *body, struct error *err);
 
+/* The end of a sentence about a response that GitHub's API cannot have given. */
+#define RESPONSE_UNREADABLE                                                                        \
+    " without GitHub's JSON: check github.api_url (https://api.github.com; an Enterprise "         \
+    "server's "                                                                                    \
+    "ends with /api/v3), and that no proxy or sign-in page answers in its place"
+
+/* Can GitHub's API have given this body of an error: a JSON object, or nothing? */
+bool response_is_readable(const struct buffer *body);
+
+/* The `message` of GitHub's JSON, cleaned for a sentence. False when there is none. */
+bool response_message(const struct buffer *body, char *out, size_t room);
+
 /* The first header of that name (lower case) in "name: value\n" lines: its value, borrowed, not
  * terminated, and its length; NULL when absent. */
 const char *response_header(const struct buffer *headers, const char *name, size_t *bytes);

@@ -16,6 +16,7 @@ TAILQ_HEAD(slug_waiters, slug_waiter);
 
 struct slug_cache {
     const struct app_client *client;
+    const char *app_id;
     /* "" until it is known. */
     char slug[SLUG_MAX + 1];
     struct app_request request;
@@ -23,10 +24,11 @@ struct slug_cache {
     struct slug_waiters waiters;
 };
 
-struct slug_cache *slug_cache_new(const struct app_client *client) {
+struct slug_cache *slug_cache_new(const struct app_client *client, const char *app_id) {
     struct slug_cache *cache = calloc(1, sizeof *cache);
     if (cache) {
         cache->client = client;
+        cache->app_id = app_id;
         TAILQ_INIT(&cache->waiters);
     }
     return cache;
@@ -47,21 +49,48 @@ void slug_cache_free(struct slug_cache *cache) {
     }
 }
 
-static int store_slug(struct slug_cache *cache, const struct buffer *body) {
+/* Is the text of a number, or of a string, equal to `text`? */
+static bool value_is(const struct buffer *body, const char *path, const char *text) {
     struct json_value value;
-    if (!json_find(body->data ? body->data : "", body->bytes, "slug", &value) ||
+    if (!json_find(body->data, body->bytes, path, &value)) {
+        return false;
+    }
+    if (value.type == JSON_STRING) {
+        return json_text_is(value.raw + 1, value.raw_bytes - 2, text, strlen(text));
+    }
+    return value.raw_bytes == strlen(text) && memcmp(value.raw, text, value.raw_bytes) == 0;
+}
+
+static bool is_our_app(const struct slug_cache *cache, const struct buffer *body) {
+    return !cache->app_id || value_is(body, "id", cache->app_id) ||
+           value_is(body, "client_id", cache->app_id);
+}
+
+/* Stores the slug of a 2xx response. 0, or -1 and a sentence. */
+static int store_slug(struct slug_cache *cache, const struct http_transfer *transfer,
+                      struct error *err) {
+    const struct buffer *body = &transfer->response;
+    struct json_value value;
+    if (body->bytes == 0 || !json_find(body->data, body->bytes, "slug", &value) ||
         value.type != JSON_STRING) {
-        return -1;
+        return error_set(err, "GET /app answered %d without a slug: check github.api_url",
+                         (int)transfer->status);
+    }
+    if (!is_our_app(cache, body)) {
+        return error_set(err,
+                         "GET /app answered %d, but with another app than github.app_id %s: check "
+                         "github.app_id, the private key and github.api_url",
+                         (int)transfer->status, cache->app_id);
     }
     const char *slug = value.raw + 1;
     size_t bytes = value.raw_bytes - 2;
-    if (bytes == 0 || bytes > SLUG_MAX) {
-        return -1;
+    bool valid = bytes > 0 && bytes <= SLUG_MAX;
+    for (size_t i = 0; valid && i < bytes; i++) {
+        valid = slug[i] > ' ' && slug[i] < 0x7F && slug[i] != '\\';
     }
-    for (size_t i = 0; i < bytes; i++) {
-        if (slug[i] <= ' ' || slug[i] >= 0x7F || slug[i] == '\\') {
-            return -1;
-        }
+    if (!valid) {
+        return error_set(err, "GET /app answered %d with a slug that is none",
+                         (int)transfer->status);
     }
     memcpy(cache->slug, slug, bytes);
     cache->slug[bytes] = '\0';
@@ -72,9 +101,11 @@ static void on_app_response(struct app_request *request) {
     struct slug_cache *cache = request->context;
     struct http_transfer *transfer = &request->transfer;
     assert(cache->in_progress);
-    if (transfer->outcome == 0 && store_slug(cache, &transfer->response) < 0) {
+    if (transfer->outcome == 0 && store_slug(cache, transfer, &transfer->error) < 0) {
         transfer->outcome = SNEK_E_SERVER;
-        error_set(&transfer->error, "GET /app answered %d without a slug", (int)transfer->status);
+    } else if (transfer->outcome == SNEK_E_NOT_FOUND) {
+        struct error err = transfer->error;
+        error_set(&transfer->error, "%s (check github.app_id and github.api_url)", err.text);
     }
     struct slug_waiter *waiter;
     while ((waiter = TAILQ_FIRST(&cache->waiters))) {

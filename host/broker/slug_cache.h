@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The app's slug: read once with GET /app, then cached for the life of the process.
+/* The app's slug: read once with GET /app, then cached for the life of the process. A slug proves
+ * that github.api_url leads to GitHub's API, and that the key belongs to the configured app.
  *
  * Threads: the broker's alone. */
 #ifndef SNEK_BROKER_SLUG_CACHE_H
@@ -19,8 +20,8 @@ struct slug_waiter {
     TAILQ_ENTRY(slug_waiter) link;
 };
 
-/* NULL: no memory. */
-struct slug_cache *slug_cache_new(const struct app_client *client);
+/* `app_id` is the configured one, borrowed; NULL: any. NULL: no memory. */
+struct slug_cache *slug_cache_new(const struct app_client *client, const char *app_id);
 /* Takes NULL. No waiter may be left. */
 void slug_cache_free(struct slug_cache *cache);
 

@@ -22,8 +22,22 @@
 #define FRESH_MS 15000
 #define PERMISSIONS_SHOWN 200
 #define KEY_MAX (1u << 20)
+/* After GitHub said that an installation is suspended, so long it is not asked again. */
+#define SUSPENDED_FOR_MS 60000
 
 TAILQ_HEAD(token_waiters, token_waiter);
+
+/* Why GitHub gave no token. Only GitHub's own JSON decides. */
+enum denial {
+    DENIAL_NONE,
+    /* The installation does not grant the permissions. */
+    DENIAL_NOT_GRANTED,
+    /* The installation does not reach the repository. */
+    DENIAL_REPOSITORY,
+    DENIAL_SUSPENDED,
+    /* The app is not installed there any more. */
+    DENIAL_GONE,
+};
 
 struct token {
     struct lru_entry entry;
@@ -39,11 +53,18 @@ struct token {
     char asker[INBOX_NAME_MAX + 1];
     int64_t requested_at_ms;
     struct token_waiters waiters;
+    /* Of the last response. */
+    enum denial denial;
+    /* Monotonic; 0: not suspended. */
+    int64_t suspended_until_ms;
+    /* Waits for GET /app, which confirms that the app is gone. */
+    struct slug_waiter confirmation;
 };
 
 struct token_cache {
     const struct app_client *client;
     struct etag_cache *etags;
+    struct slug_cache *slug;
     struct lru_map map;
     uint64_t last_token_id;
     struct token_denials denials;
@@ -70,6 +91,7 @@ static void forget_text(struct token *token) {
 
 static void free_token(struct token *token) {
     assert(TAILQ_EMPTY(&token->waiters));
+    slug_cache_forget(&token->confirmation);
     free_request(token);
     forget_text(token);
     free(token->installation);
@@ -88,11 +110,13 @@ static void on_evict(struct lru_entry *entry, void *context) {
     free_token(token_of(entry));
 }
 
-struct token_cache *token_cache_new(const struct app_client *client, struct etag_cache *etags) {
+struct token_cache *token_cache_new(const struct app_client *client, struct etag_cache *etags,
+                                    struct slug_cache *slug) {
     struct token_cache *cache = calloc(1, sizeof *cache);
     if (cache) {
         cache->client = client;
         cache->etags = etags;
+        cache->slug = slug;
         lru_map_init(&cache->map, &(struct lru_map_options){.entries_max = TOKEN_CACHE_MAX,
                                                             .is_in_use = is_in_use,
                                                             .on_evict = on_evict});
@@ -161,38 +185,61 @@ static bool is_foreign(const struct token *token, const struct buffer *body) {
     return bytes != strlen(token->repository) || strncasecmp(text, token->repository, bytes) != 0;
 }
 
-/* Explains GitHub's rejection to this waiter. */
-static int32_t explain(const struct http_transfer *transfer, const struct token_waiter *waiter,
-                       struct error *err) {
-    char wanted[PERMISSIONS_SHOWN + 1], where[101];
+static enum denial denial_of(const struct token *token, const struct http_transfer *transfer) {
+    char message[RESPONSE_MESSAGE_SHOWN + 1] = "";
+    response_message(&transfer->response, message, sizeof message);
+    if (transfer->status == 422 && strcasestr(message, "not granted")) {
+        return DENIAL_NOT_GRANTED;
+    }
+    if (token->repository[0] && ((transfer->status == 422 && strcasestr(message, "repositor")) ||
+                                 (transfer->status == 201 && transfer->outcome < 0))) {
+        return DENIAL_REPOSITORY;
+    }
+    if (transfer->status == 403 && strcasestr(message, "suspended")) {
+        return DENIAL_SUSPENDED;
+    }
+    if (transfer->status == 404 && strcasestr(message, "not found")) {
+        return DENIAL_GONE;
+    }
+    return DENIAL_NONE;
+}
+
+/* Explains GitHub's denial to this waiter: its outcome. */
+static int32_t explain(enum denial denial, const struct http_transfer *transfer,
+                       const struct token_waiter *waiter, struct error *err) {
+    char wanted[PERMISSIONS_SHOWN + 1], where[101], which[201];
     text_clean(wanted, sizeof wanted, waiter->permissions, strlen(waiter->permissions));
     text_clean(where, sizeof where, waiter->installation, strlen(waiter->installation));
-    if (waiter->repository[0] &&
-        ((transfer->status == 201 && transfer->outcome == SNEK_E_VALIDATION) ||
-         (transfer->status == 422 && strcasestr(transfer->error.text, "repositor")))) {
-        char which[201];
-        text_clean(which, sizeof which, waiter->repository, strlen(waiter->repository));
+    text_clean(which, sizeof which, waiter->repository, strlen(waiter->repository));
+    switch (denial) {
+    case DENIAL_REPOSITORY:
         error_set(err, "installation %s does not reach the repository %s (%s)", where, which,
                   transfer->error.text);
         return SNEK_E_VALIDATION;
-    }
-    if (transfer->status == 422) {
+    case DENIAL_NOT_GRANTED:
         error_set(err,
                   "plugin %s declares the permissions %s, which installation %s does not "
                   "grant: add them to the app's settings, then let an owner accept them "
                   "where the app is installed (%s)",
                   waiter->plugin ? waiter->plugin : "?", wanted, where, transfer->error.text);
         return SNEK_E_NOT_GRANTED;
-    }
-    if (transfer->status == 404) {
+    case DENIAL_SUSPENDED:
+        error_set(err,
+                  "installation %s is suspended: its runs wait until an owner, or the app, "
+                  "unsuspends it (%s)",
+                  where, transfer->error.text);
+        return SNEK_E_NOT_GRANTED;
+    case DENIAL_GONE:
         error_set(err, "installation %s: the app is not installed there any more (%s)", where,
                   transfer->error.text);
         /* A plugin would read NOT_FOUND as a response: "no member". */
         return SNEK_E_FORBIDDEN;
+    case DENIAL_NONE:
+    default:
+        *err = transfer->error;
+        error_wrap(err, "no token for installation %s", where);
+        return transfer->outcome == SNEK_E_NOT_FOUND ? SNEK_E_SERVER : transfer->outcome;
     }
-    *err = transfer->error;
-    error_wrap(err, "no token for installation %s", where);
-    return transfer->outcome;
 }
 
 static void grant(struct token *token, struct token_waiter *waiter) {
@@ -212,8 +259,8 @@ static void serve_waiters(struct token *token, const struct app_request *request
         } else {
             struct error err;
             struct token_result result = {
-                .error = &err, .gone = transfer->status == 404, .until_ms = request->until_ms};
-            result.outcome = explain(transfer, waiter, &err);
+                .error = &err, .gone = token->denial == DENIAL_GONE, .until_ms = request->until_ms};
+            result.outcome = explain(token->denial, transfer, waiter, &err);
             waiter->on_token(waiter, &result);
         }
     }
@@ -288,20 +335,46 @@ static void count_rejection(const struct token *token, const struct http_transfe
     struct error err;
     if (counts(token) && is_rejection(transfer)) {
         token_denials_count(&token->cache->denials, token->asker, token->installation,
-                            explain(transfer, &asker, &err));
+                            explain(token->denial, transfer, &asker, &err));
     }
+}
+
+static void end_request(struct token *token) {
+    const struct app_request *request = token->request;
+    if (token->denial == DENIAL_SUSPENDED) {
+        token->suspended_until_ms = clock_monotonic_ms() + SUSPENDED_FOR_MS;
+    }
+    count_rejection(token, &request->transfer);
+    serve_waiters(token, request);
+    free_request(token);
+}
+
+/* GitHub said "Not Found". A server that is not GitHub says so too, to everything. */
+static void on_confirmed(struct slug_waiter *waiter, const char *slug,
+                         const struct app_request *request) {
+    struct token *token = CONTAINER_OF(waiter, struct token, confirmation);
+    struct http_transfer *transfer = &token->request->transfer;
+    if (!slug) {
+        struct error err = transfer->error;
+        token->denial = DENIAL_NONE;
+        error_set(&transfer->error, "%.300s; is github.api_url right? %.500s", err.text,
+                  request->transfer.error.text);
+    }
+    end_request(token);
 }
 
 static void on_token_response(struct app_request *request) {
     struct token *token = request->context;
     struct http_transfer *transfer = &request->transfer;
+    assert(token->request == request);
     if (transfer->outcome == 0 && is_foreign(token, &transfer->response)) {
         /* The token is wiped with its response. */
         transfer->outcome = SNEK_E_VALIDATION;
         error_set(&transfer->error, "GitHub gave a token for another owner's repository");
     } else if (transfer->outcome == 0 && store_token(token, &transfer->response) < 0) {
         transfer->outcome = SNEK_E_SERVER;
-        error_set(&transfer->error, "%s %s answered %d without a token that can be used",
+        error_set(&transfer->error,
+                  "%s %s answered %d without a token that can be used: check github.api_url",
                   transfer->method, transfer->path, (int)transfer->status);
     }
     log_event(SNEK_LEVEL_INFO, "token", LOG_TEXT("installation", token->installation),
@@ -309,9 +382,14 @@ static void on_token_response(struct app_request *request) {
               LOG_TEXT("repository", token->repository[0] ? token->repository : NULL),
               LOG_NUMBER("status", transfer->status),
               LOG_NUMBER("ms", clock_monotonic_ms() - token->requested_at_ms));
-    count_rejection(token, transfer);
-    serve_waiters(token, request);
-    free_request(token);
+    token->denial = denial_of(token, transfer);
+    token->suspended_until_ms = 0;
+    if (token->denial == DENIAL_GONE) {
+        token->confirmation.on_slug = on_confirmed;
+        slug_cache_get(token->cache->slug, &token->confirmation);
+    } else {
+        end_request(token);
+    }
 }
 
 /* NULL: no memory. */
@@ -373,6 +451,23 @@ static int32_t request_token(struct token *token, const struct token_waiter *wai
     return 0;
 }
 
+/* True when GitHub has said lately that the installation is suspended: each run would ask again. */
+static bool reject_suspended(const struct token *token, struct token_waiter *waiter) {
+    int64_t left_ms = token->suspended_until_ms - clock_monotonic_ms();
+    if (token->suspended_until_ms == 0 || left_ms <= 0 || token->request) {
+        return false;
+    }
+    struct error err;
+    error_set(&err, "installation %.100s is suspended: the host asks GitHub again in %lld s",
+              token->installation, (long long)((left_ms + 999) / 1000));
+    struct token_result result = {.outcome = SNEK_E_REQUEUE,
+                                  .suspended = true,
+                                  .until_ms = clock_wall_ms() + left_ms,
+                                  .error = &err};
+    waiter->on_token(waiter, &result);
+    return true;
+}
+
 void token_cache_get(struct token_cache *cache, struct token_waiter *waiter) {
     struct token *token = find_token(cache, waiter);
     assert(!waiter->token);
@@ -384,6 +479,9 @@ void token_cache_get(struct token_cache *cache, struct token_waiter *waiter) {
         return;
     }
     struct error err;
+    if (token && reject_suspended(token, waiter)) {
+        return;
+    }
     struct token_result rejection = {.outcome = SNEK_E_FAILED, .error = &err};
     error_set(&err, "no memory");
     if (token && !token->request) {

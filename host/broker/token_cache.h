@@ -10,6 +10,7 @@
 
 #include "broker/app_client.h"
 #include "broker/etag_cache.h"
+#include "broker/slug_cache.h"
 
 #define TOKEN_CACHE_MAX 4096
 /* Bytes. GitHub's tokens grow: some have 520 characters and more already. */
@@ -19,9 +20,11 @@ struct token_cache;
 struct token;
 
 struct token_result {
-    /* 0, or a negative enum snek_error with `error`. SNEK_E_REQUEUE: the app itself is at a limit,
-     * until `until_ms` (wall). */
+    /* 0, or a negative enum snek_error with `error`. SNEK_E_REQUEUE: GitHub may be asked again at
+     * `until_ms` (wall): the app itself is at a limit, or, with `suspended`, GitHub has said lately
+     * that the installation is. */
     int32_t outcome;
+    bool suspended;
     int64_t until_ms;
     /* The token, borrowed during the call; NULL when there is none. */
     const char *text;
@@ -29,7 +32,8 @@ struct token_result {
     uint64_t token_id;
     /* Created within the last seconds: not all of GitHub may know it yet. */
     bool fresh;
-    /* Denied because the app is not installed there any more. */
+    /* Denied because the app is not installed there any more: GitHub said so, and GET /app has
+     * shown that it is GitHub and knows our app. */
     bool gone;
     const struct error *error;
 };
@@ -47,7 +51,8 @@ struct token_waiter {
 };
 
 /* When a token leaves, its entries leave `etags`. NULL: no memory. */
-struct token_cache *token_cache_new(const struct app_client *client, struct etag_cache *etags);
+struct token_cache *token_cache_new(const struct app_client *client, struct etag_cache *etags,
+                                    struct slug_cache *slug);
 /* Takes NULL. Wipes. No waiter may be left. */
 void token_cache_free(struct token_cache *cache);
 

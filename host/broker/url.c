@@ -7,10 +7,14 @@
 
 #include <snekomatic/types.h>
 
+#include <ctype.h>
 #include <curl/curl.h>
 #include <fnmatch.h>
 #include <string.h>
 #include <strings.h>
+
+/* E.g. repos, OWNER, NAME. */
+#define ROUTING_SEGMENTS 3
 
 static void cleanup_url(CURLU **url) {
     curl_url_cleanup(*url);
@@ -174,6 +178,24 @@ static bool is_of_tokens(const char *path) {
            (take_part(&revoked, "installation") && take_part(&revoked, "token") && is_end(revoked));
 }
 
+/* The first segments decide which rule holds for a path: /repos/OWNER/NAME, /search/code. The names
+ * in them need no encoding, and a server would decode one that hides there. */
+static bool hides_a_segment(const char *path) {
+    unsigned segment = 0;
+    for (const char *at = path; *at && segment <= ROUTING_SEGMENTS; at++) {
+        segment += *at == '/';
+        if (*at != '%' || !isxdigit((unsigned char)at[1]) || !isxdigit((unsigned char)at[2])) {
+            continue;
+        }
+        const char digits[] = {at[1], at[2], '\0'};
+        int c = (int)strtol(digits, NULL, 16);
+        if (isalnum(c) || (c != 0 && strchr("-._~/\\%", c))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* `path` is below the prefix; decoded once, as a server would. */
 static const char *check_path(const char *path, struct target *target) {
     int bytes = 0;
@@ -196,6 +218,10 @@ static const char *check_path(const char *path, struct target *target) {
         fnmatch("orgs/*/installation", first, FNM_PATHNAME | FNM_NOESCAPE) == 0 ||
         fnmatch("users/*/installation", first, FNM_PATHNAME | FNM_NOESCAPE) == 0 ||
         fnmatch("repos/*/*/installation", first, FNM_PATHNAME | FNM_NOESCAPE) == 0;
+    /* The app's own paths have rules of their own, for the decoded path. */
+    if (!target->as_app && !target->of_tokens && hides_a_segment(path)) {
+        return "the beginning of its path has letters, digits or slashes that are percent-encoded";
+    }
     return NULL;
 }
 

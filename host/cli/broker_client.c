@@ -10,6 +10,7 @@
 int broker_client_open(struct broker_client *client, const struct config *config, int messages_fd,
                        struct error *err) {
     struct broker_options options = {.api_url = config->github.api_url,
+                                     .app_id = config->github.app_id,
                                      .user_agent = config->github.user_agent,
                                      .ca_file = config->github.ca_file,
                                      .proxy = &config->proxy,

@@ -75,6 +75,13 @@ static void token_id(struct fixture *fixture, char *token, char *json, size_t ro
                    reaches ? reaches : "", reaches ? "\"}]" : "");
 }
 
+/* `text` is "STATUS BODY". */
+static bool say(struct fixture *fixture, int fd, const char *text) {
+    char *body;
+    int status = (int)strtol(text, &body, 10);
+    return answer(fixture, fd, status, "", body + (*body == ' '));
+}
+
 /* As GitHub: by what the installation is called. */
 static bool answer_token(struct fixture *fixture, int fd, const struct http_question *question) {
     char token[TOKEN_BYTES + 1], json[TOKEN_BYTES + 300];
@@ -83,6 +90,9 @@ static bool answer_token(struct fixture *fixture, int fd, const struct http_ques
     (void)snprintf(fixture->token_body, sizeof fixture->token_body, "%.255s", question->body);
     (void)snprintf(fixture->token_target, sizeof fixture->token_target, "%.255s", question->target);
     (void)pthread_mutex_unlock(&fixture->lock);
+    if (fixture->token_says) {
+        return say(fixture, fd, fixture->token_says);
+    }
     if (strstr(question->target, "/not-granted/")) {
         return answer(fixture, fd, 422, "",
                       "{\"message\":\"The permissions requested are not granted to this "
@@ -138,6 +148,9 @@ static bool answer_app(struct fixture *fixture, int fd, const struct http_questi
     }
     if (strcmp(question->target, "/app") == 0) {
         fixture->app_asks++;
+        if (fixture->app_says) {
+            return say(fixture, fd, fixture->app_says);
+        }
         return answer(fixture, fd, 200, "", "{\"id\":1,\"slug\":\"snek-o\"}");
     }
     return answer_token(fixture, fd, question);
@@ -261,6 +274,9 @@ static void check_question(struct fixture *fixture, const struct http_question *
 static bool answer_api(struct fixture *fixture, int fd, const struct http_question *question,
                        int token) {
     const char *target = question->target;
+    if (strncmp(target, "/say", 4) == 0) {
+        return say(fixture, fd, fixture->api_says);
+    }
     if (strncmp(target, "/status/", 8) == 0) {
         return answer_status(fixture, fd, target + 8);
     }
@@ -389,6 +405,7 @@ static void start(struct fixture *fixture, int64_t timeout_ms) {
     assert_int_equal(pthread_create(&fixture->supervisor, NULL, run_supervisor, fixture), 0);
     assert_int_equal(mailbox_init(&fixture->mailbox), 0);
     struct broker_options options = {.api_url = fixture->api_url,
+                                     .app_id = "1",
                                      .user_agent = "snekomatic/test",
                                      .supervisor_fd = fixture->supervisor_fds[0],
                                      .on_supervisor_lost = lost,

@@ -68,6 +68,11 @@ struct fixture {
     atomic_int minting, most_minting; /* token requests at once */
     /* Things that GitHub would not have taken. */
     atomic_int wrong;
+    /* "STATUS BODY": the response to each token request, to GET /app, and to /say. NULL: as usual.
+     */
+    _Atomic(const char *) token_says;
+    _Atomic(const char *) app_says;
+    _Atomic(const char *) api_says;
     pthread_mutex_t lock;
     /* The last token request's; under the lock. */
     char token_body[256];

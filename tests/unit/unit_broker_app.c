@@ -157,7 +157,7 @@ static void a_temporary_failure_of_an_app_request_is_retried(void **state) {
     assert_int_equal(fixture.app_heard, 4 + 4);
     fixture.app_broken_how = 404;
     submit(&asked, BROKER_REQUEST, "3", "/ok");
-    (void)expect(&asked, SNEK_E_FORBIDDEN, "not installed");
+    (void)expect(&asked, SNEK_E_SERVER, "answered 404: So it is");
     assert_int_equal(fixture.app_heard, 4 + 4 + 1);
 }
 

@@ -135,6 +135,44 @@ static void urls_that_lead_away_are_rejected(void **state) {
     }
 }
 
+static void the_beginning_of_a_path_hides_nothing(void **state) {
+    (void)state;
+    static const struct {
+        const char *url;
+        bool hides;
+    } cases[] = {
+        {"/%72epos/o/r/issues", true},
+        {"/r%65pos/o/r/issues", true},
+        {"/repos%2fo%2fr/issues", true},
+        {"/repos%2Fo/r/issues", true},
+        {"/repos/%6F/r/issues", true},
+        {"/repos/o/%72/issues", true},
+        {"/repos/o/r%2fissues", true},
+        {"/repos/o%5cr/issues", true},
+        {"/repos/o/r%2dx/issues", true},
+        {"/repos/o%2572", true},
+        {"/search%2fcode", true},
+        {"/%73earch/code", true},
+        {"/gr%61phql", true},
+        {"/users/dependabot%5Bbot%5D", false},
+        {"/repos/o/r/branches/feature%2Fx", false},
+        {"/repos/o/r/labels/good%20first%2Dissue", false},
+        {"/search/code?q=%61", false},
+    };
+    struct origin origin;
+    struct error err;
+    assert_int_equal(origin_init(&origin, "https://github.test/api/v3", &err), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct target target = {0};
+        int32_t outcome = origin_resolve(&origin, cases[i].url, &target, &err);
+        if (outcome != (cases[i].hides ? SNEK_E_FOREIGN_ORIGIN : 0)) {
+            fail_msg("%s: %d %s", cases[i].url, (int)outcome, err.text);
+        }
+        target_finish(&target);
+    }
+    origin_finish(&origin);
+}
+
 static void a_url_longer_than_the_maximum_is_rejected(void **state) {
     (void)state;
     static char url[URL_MAX + 2];
@@ -233,6 +271,7 @@ int main(void) {
         cmocka_unit_test(redirects_are_resolved_like_links),
         cmocka_unit_test(urls_of_the_origin_are_put_together_from_it),
         cmocka_unit_test(urls_that_lead_away_are_rejected),
+        cmocka_unit_test(the_beginning_of_a_path_hides_nothing),
         cmocka_unit_test(a_url_longer_than_the_maximum_is_rejected),
         cmocka_unit_test(a_url_is_shown_without_what_may_be_secret),
         cmocka_unit_test(a_sentence_never_outgrows_its_bounds),

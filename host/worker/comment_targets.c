@@ -12,6 +12,8 @@ static const struct comment_target targets[] = {
         .command_action = "opened",
         .body = "issue.body",
         .author = "issue.author_association",
+        /* GitHub announces an issue that arrives from another repository as `opened`. */
+        .moved_from = "changes.old_issue",
         .reply_url = "issue.comments_url",
         .react_url = "issue.url",
     },

@@ -12,6 +12,8 @@ struct comment_target {
     const char *body;
     /* The `author_association` of the person who wrote the text. */
     const char *author;
+    /* When the payload has this object, the text is older than the event. NULL when it never is. */
+    const char *moved_from;
     /* The URL that takes new comments. */
     const char *reply_url;
     /* The number of the thread's first review comment, and the fallback for it. Both are NULL when

@@ -205,6 +205,13 @@ static const struct comment_target *find_target(const struct run *run) {
     if (worker_plugin(run_worker(run))->commands_count == 0 || run_is_from_self(run) || !target) {
         return NULL;
     }
+    struct json_value moved_from;
+    struct snek_text payload = run_payload(run);
+    if (target->moved_from &&
+        json_find(payload.data, payload.bytes, target->moved_from, &moved_from) &&
+        moved_from.type != JSON_NULL) {
+        return NULL;
+    }
     return strcmp(target->command_action, run_action(run)) == 0 ? target : NULL;
 }
 

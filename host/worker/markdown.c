@@ -7,12 +7,14 @@
 #include "base/lock.h"
 #include "worker/markdown_arena.h"
 
+#include <assert.h>
 #include <cmark-gfm-core-extensions.h>
 #include <cmark-gfm.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* cmark-gfm keeps the registry of extensions and the special characters of the running parser in
  * global variables. The arena is global too. */
@@ -27,10 +29,17 @@ struct span {
     size_t bytes;
 };
 
+/* The elements whose text is quoted, or shown as it is: a command in them is not meant. */
+static const char *const quoting_tags[] = {"pre", "code", "blockquote"};
+#define QUOTING_TAGS (sizeof quoting_tags / sizeof *quoting_tags)
+
 struct work {
-    /* The lines of the text, each with its end. The array is ours. */
+    /* The lines of the text, each with its end, and blank lines of ours. The array is ours. */
     struct span *source;
     size_t source_count;
+    /* The state of the raw HTML up to the node that is being read. */
+    size_t open_tags[QUOTING_TAGS];
+    bool in_comment;
     /* The text of the tree's line that is being read. */
     struct buffer text;
     struct markdown_lines out;
@@ -57,6 +66,31 @@ static size_t white_space(struct span span) {
                : 0;
 }
 
+/* The bytes of the invisible character that starts the span, or 0: spaces without width, joiners,
+ * marks of the writing direction, soft hyphens. Editors and messengers leave them at the edges of
+ * words. */
+static size_t invisible(struct span span) {
+    const unsigned char *s = (const unsigned char *)span.text;
+    if (span.bytes >= 2 && ((s[0] == 0xC2 && s[1] == 0xAD) || (s[0] == 0xD8 && s[1] == 0x9C))) {
+        return 2;
+    }
+    if (span.bytes < 3 || s[0] < 0xE1 || s[0] > 0xEF) {
+        return 0;
+    }
+    unsigned code = (s[0] & 0x0Fu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu);
+    return code == 0x180E || (code >= 0x200B && code <= 0x200F) ||
+                   (code >= 0x202A && code <= 0x202E) || (code >= 0x2060 && code <= 0x2064) ||
+                   (code >= 0x2066 && code <= 0x2069) || code == 0xFEFF
+               ? 3
+               : 0;
+}
+
+/* The bytes that do not count at the edge of a word. */
+static size_t blank(struct span span) {
+    size_t bytes = white_space(span);
+    return bytes > 0 ? bytes : invisible(span);
+}
+
 static bool ends_line(char c) {
     return c == '\n' || c == '\r';
 }
@@ -67,18 +101,27 @@ static struct span skip(struct span span, size_t bytes) {
 
 static struct span trim(struct span span) {
     size_t space;
-    while ((space = white_space(span)) > 0) {
+    while ((space = blank(span)) > 0) {
         span = skip(span, space);
     }
     struct span trimmed = {span.text, 0};
     while (span.bytes > 0) {
-        space = white_space(span);
+        space = blank(span);
         span = skip(span, space > 0 ? space : 1);
         if (space == 0) {
             trimmed.bytes = (size_t)(span.text - trimmed.text);
         }
     }
     return trimmed;
+}
+
+/* The first word of the trimmed text. */
+static struct span first_word(struct span text) {
+    struct span rest = text;
+    while (rest.bytes > 0 && white_space(rest) == 0) {
+        rest = skip(rest, 1);
+    }
+    return (struct span){text.text, text.bytes - rest.bytes};
 }
 
 static bool starts_like_a_command(struct span trimmed) {
@@ -100,12 +143,13 @@ static struct span without_break(struct span line) {
     return line;
 }
 
-/* Can the tree show the source line as `text`, because of an escape or entity in it? Not when they
- * differ before the first one. */
+/* Can the tree show the source line as `text`, because of an escape, an entity or a link in it? Not
+ * when they differ before the first one. (A link at its start is no bare one: see bare_link().) */
 static bool could_become(struct span line, struct span text) {
     line = trim(line);
     size_t before = 0;
-    while (before < line.bytes && line.text[before] != '\\' && line.text[before] != '&') {
+    while (before < line.bytes && line.text[before] != '\\' && line.text[before] != '&' &&
+           (before == 0 || (line.text[before] != '<' && line.text[before] != '['))) {
         before++;
     }
     return before < line.bytes && before < text.bytes && memcmp(line.text, text.text, before) == 0;
@@ -146,15 +190,16 @@ static int add_line(struct work *work, struct span text) {
         return -1;
     }
     size_t bytes = 0;
-    while (text.bytes > 0) {
-        size_t space = white_space(text);
-        if (space == 0) {
-            line[bytes++] = *text.text;
-            /* Never the first: the text is trimmed. */
-        } else if (line[bytes - 1] != ' ') {
+    for (text = trim(text); text.bytes > 0; text = trim(text)) {
+        struct span word = first_word(text);
+        struct span visible = trim(word);
+        assert(visible.bytes > 0);
+        if (bytes > 0) {
             line[bytes++] = ' ';
         }
-        text = skip(text, space > 0 ? space : 1);
+        memcpy(line + bytes, visible.text, visible.bytes);
+        bytes += visible.bytes;
+        text = skip(text, word.bytes);
     }
     line[bytes] = '\0';
     work->out.lines[work->out.count++] = line;
@@ -166,22 +211,40 @@ static bool is_break(cmark_node *node) {
     return type == CMARK_NODE_SOFTBREAK || type == CMARK_NODE_LINEBREAK;
 }
 
-/* Where the paragraph stands: `*first` is the index of its first source line, `*spare` how many
- * more lines it has in the source than in the tree. Those were taken by definitions of links, and
- * by markup that goes over a line's end; the n-th line of the tree is one of the `1 + *spare` from
- * `*first + n` on. (The places that cmark-gfm gives to what is within a paragraph are wrong after
- * such lines; those of paragraphs are right.) */
-static bool place_of(cmark_node *paragraph, const struct work *work, size_t *first, size_t *spare) {
+/* The number of the line that underlines a heading, from 1; 0 when none does. cmark-gfm ends such a
+ * heading at the line after it, if there is one. */
+static int underline(const struct work *work, cmark_node *heading) {
+    int start = cmark_node_get_start_line(heading), end = cmark_node_get_end_line(heading);
+    if (start < 1 || end <= start || (size_t)end > work->source_count) {
+        return 0;
+    }
+    struct span last = trim(work->source[end - 1]);
+    bool is_last = !cmark_node_next(heading) && last.bytes > 0;
+    for (size_t i = 0; i < last.bytes; i++) {
+        is_last = is_last && (last.text[i] == '-' || last.text[i] == '=');
+    }
+    return is_last ? end : end - 1;
+}
+
+/* Locates the paragraph: `*first` is the index of its first source line, `*spare` is the number of
+ * lines that it has in the source only. Definitions of links and markup across line ends take such
+ * lines. So the n-th line of the tree is one of the `1 + *spare` lines from `*first + n` on.
+ * (cmark-gfm's positions within a paragraph are wrong after such lines; those of paragraphs are
+ * right.) */
+static bool locate(cmark_node *paragraph, const struct work *work, size_t *first, size_t *spare) {
     size_t breaks = 0;
     for (cmark_node *node = cmark_node_first_child(paragraph); node; node = cmark_node_next(node)) {
         breaks += is_break(node);
     }
-    /* The lines before a table's head have no place of their own, the table has theirs too. */
+    /* The lines before a table's head have no position; the position of the table includes them. */
     if (cmark_node_get_start_line(paragraph) < 1) {
         paragraph = cmark_node_next(paragraph);
     }
     int start = paragraph ? cmark_node_get_start_line(paragraph) : 0;
     int end = paragraph ? cmark_node_get_end_line(paragraph) : 0;
+    if (paragraph && cmark_node_get_type(paragraph) == CMARK_NODE_HEADING) {
+        end = underline(work, paragraph) - 1;
+    }
     if (start < 1 || end < start || (size_t)end > work->source_count ||
         (size_t)(end - start) < breaks) {
         return false;
@@ -191,18 +254,201 @@ static bool place_of(cmark_node *paragraph, const struct work *work, size_t *fir
     return true;
 }
 
+/* ---- raw HTML ---- */
+
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_name_character(char c) {
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '-';
+}
+
+/* Does the span, after its '<' and perhaps '/', start with the tag's name, in any case? */
+static bool has_tag_name(struct span span, const char *name) {
+    size_t bytes = strlen(name);
+    return span.bytes >= bytes && strncasecmp(span.text, name, bytes) == 0 &&
+           (span.bytes == bytes || !is_name_character(span.text[bytes]));
+}
+
+/* Moves past the '>' that ends the tag, or to the end. A '>' within quotes does not end it. */
+static struct span after_tag(struct span span) {
+    char quote = '\0';
+    while (span.bytes > 0) {
+        char c = *span.text;
+        span = skip(span, 1);
+        if (quote) {
+            quote = c == quote ? '\0' : quote;
+        } else if (c == '"' || c == '\'') {
+            quote = c;
+        } else if (c == '>') {
+            break;
+        }
+    }
+    return span;
+}
+
+/* Moves past `text`, or to the end when the span does not contain it: then `*found` is false. */
+static struct span after(struct span span, const char *text, bool *found) {
+    const char *at = memmem(span.text, span.bytes, text, strlen(text));
+    *found = at != NULL;
+    return at ? skip(span, (size_t)(at - span.text) + strlen(text)) : skip(span, span.bytes);
+}
+
+static void count_tag(struct work *work, struct span span) {
+    bool closes = span.bytes > 0 && *span.text == '/';
+    span = closes ? skip(span, 1) : span;
+    for (size_t i = 0; i < QUOTING_TAGS; i++) {
+        if (!has_tag_name(span, quoting_tags[i])) {
+            continue;
+        }
+        if (!closes) {
+            work->open_tags[i]++;
+        } else if (work->open_tags[i] > 0) {
+            work->open_tags[i]--;
+        }
+    }
+}
+
+/* Follows the quoting tags and comments of a piece of raw HTML. */
+static void read_html(struct work *work, struct span html) {
+    bool found;
+    while (html.bytes > 0) {
+        if (work->in_comment) {
+            html = after(html, "-->", &found);
+            work->in_comment = !found;
+        } else if (html.bytes >= 4 && memcmp(html.text, "<!--", 4) == 0) {
+            work->in_comment = true;
+            html = skip(html, 4);
+        } else if (*html.text == '<') {
+            count_tag(work, skip(html, 1));
+            html = after_tag(skip(html, 1));
+        } else {
+            html = skip(html, 1);
+        }
+    }
+}
+
+/* Follows the raw HTML of a node and of all nodes in it. */
+static void read_html_of(struct work *work, cmark_node *top) {
+    cmark_iter *iter = cmark_iter_new(top);
+    cmark_event_type event;
+    while ((event = cmark_iter_next(iter)) != CMARK_EVENT_DONE) {
+        cmark_node *node = cmark_iter_get_node(iter);
+        cmark_node_type type = cmark_node_get_type(node);
+        if (event == CMARK_EVENT_ENTER &&
+            (type == CMARK_NODE_HTML_BLOCK || type == CMARK_NODE_HTML_INLINE)) {
+            const char *html = cmark_node_get_literal(node);
+            read_html(work, (struct span){html, strlen(html)});
+        }
+    }
+    cmark_iter_free(iter);
+}
+
+static bool is_quoted(const struct work *work) {
+    bool quoted = work->in_comment;
+    for (size_t i = 0; i < QUOTING_TAGS; i++) {
+        quoted = quoted || work->open_tags[i] > 0;
+    }
+    return quoted;
+}
+
+/* Does the line hold only images, breaks and ends of details? GitHub inserts such lines itself, and
+ * their authors do not expect that Markdown takes the lines below for HTML. */
+static bool is_only_tags(struct span line) {
+    static const char *const names[] = {"<img", "<br", "</details"};
+    bool any = false;
+    for (line = trim(line); line.bytes > 0; line = trim(line)) {
+        bool known = false;
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            known = known || has_tag_name(line, names[i]);
+        }
+        struct span rest = after_tag(skip(line, 1));
+        if (!known || rest.text[-1] != '>') {
+            return false;
+        }
+        any = true;
+        line = rest;
+    }
+    return any;
+}
+
+/* Inserts a blank line behind each such line of a top-level HTML block, so that the next line
+ * starts a paragraph. False when there is none. */
+static bool end_html_blocks(struct work *work, cmark_node *document) {
+    const size_t count = work->source_count;
+    struct span *source = malloc(2 * count * sizeof *source);
+    if (!source) {
+        work->no_memory = true;
+        return false;
+    }
+    size_t written = 0, read = 0;
+    for (cmark_node *node = cmark_node_first_child(document); node; node = cmark_node_next(node)) {
+        size_t start = (size_t)cmark_node_get_start_line(node);
+        size_t end = (size_t)cmark_node_get_end_line(node);
+        if (cmark_node_get_type(node) != CMARK_NODE_HTML_BLOCK || start < 1 || end > count) {
+            continue;
+        }
+        while (read < end) {
+            source[written++] = work->source[read];
+            if (read + 1 >= start && is_only_tags(work->source[read])) {
+                source[written++] = (struct span){"\n", 1};
+            }
+            read++;
+        }
+    }
+    bool inserted = written > read;
+    while (read < count) {
+        source[written++] = work->source[read++];
+    }
+    free(work->source);
+    work->source = source;
+    work->source_count = written;
+    return inserted;
+}
+
+/* ---- paragraphs ---- */
+
+/* The text of a bare URL or e-mail address, which cmark-gfm shows as a link; NULL for another node.
+ * is_literal() tells it from a link that was written as one. */
+static const char *bare_link(cmark_node *node) {
+    cmark_node *child = cmark_node_first_child(node);
+    if (cmark_node_get_type(node) != CMARK_NODE_LINK || !child || cmark_node_next(child) ||
+        cmark_node_get_type(child) != CMARK_NODE_TEXT) {
+        return NULL;
+    }
+    const char *url = cmark_node_get_url(node), *text = cmark_node_get_literal(child);
+    size_t url_bytes = strlen(url), bytes = strlen(text);
+    /* The URL of "www.x.org" is "http://www.x.org". */
+    return bytes <= url_bytes && strcmp(url + url_bytes - bytes, text) == 0 ? text : NULL;
+}
+
+/* Appends the node to the line's text. False when the node is markup. */
+static bool append_plain(struct work *work, cmark_node *node) {
+    const char *text = bare_link(node);
+    if (cmark_node_get_type(node) == CMARK_NODE_TEXT) {
+        text = cmark_node_get_literal(node);
+    }
+    if (!text) {
+        read_html_of(work, node);
+        return false;
+    }
+    work->no_memory |= buffer_append_text(&work->text, text) != 0;
+    return true;
+}
+
+/* A paragraph, or a heading that counts as one. */
 static void read_paragraph(struct work *work, cmark_node *paragraph) {
     size_t line, spare;
-    if (!place_of(paragraph, work, &line, &spare)) {
+    if (!locate(paragraph, work, &line, &spare)) {
+        read_html_of(work, paragraph);
         return;
     }
-    bool plain = true;
+    bool plain = !is_quoted(work);
     work->text.bytes = 0;
     for (cmark_node *node = cmark_node_first_child(paragraph); node && !work->no_memory;) {
         cmark_node *next = cmark_node_next(node);
-        if (cmark_node_get_type(node) == CMARK_NODE_TEXT) {
-            work->no_memory |= buffer_append_text(&work->text, cmark_node_get_literal(node)) != 0;
-        } else if (!is_break(node)) {
+        if (!is_break(node) && !append_plain(work, node)) {
             plain = false;
         }
         if (!next || is_break(node)) {
@@ -212,7 +458,7 @@ static void read_paragraph(struct work *work, cmark_node *paragraph) {
                 is_literal(work, line, 1 + spare, text, hard_break)) {
                 work->no_memory |= add_line(work, text) != 0;
             }
-            plain = true;
+            plain = !is_quoted(work);
             work->text.bytes = 0;
             line++;
         }
@@ -220,9 +466,17 @@ static void read_paragraph(struct work *work, cmark_node *paragraph) {
     }
 }
 
-/* Runs in markdown_arena_run(), which may leave it in any call to cmark-gfm. */
-static void read_document(void *context) {
-    struct work *work = context;
+/* Is the node a heading only because of the "-- " above the signature of a mail, or of a "--"? */
+static bool is_above_a_signature(const struct work *work, cmark_node *node) {
+    int line = cmark_node_get_type(node) == CMARK_NODE_HEADING ? underline(work, node) : 0;
+    if (line == 0) {
+        return false;
+    }
+    struct span text = work->source[line - 1];
+    return text.bytes >= 2 && memcmp(text.text, "--", 2) == 0 && trim(text).bytes == 2;
+}
+
+static cmark_node *parse(const struct work *work) {
     cmark_parser *parser =
         cmark_parser_new_with_mem(CMARK_OPT_VALIDATE_UTF8, markdown_arena_memory());
     for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++) {
@@ -234,14 +488,27 @@ static void read_document(void *context) {
         cmark_parser_feed(parser, work->source[i].text, work->source[i].bytes);
         markdown_arena_step();
     }
-    cmark_node *document = cmark_parser_finish(parser);
+    return cmark_parser_finish(parser);
+}
+
+/* Runs in markdown_arena_run(), which may leave it in any call to cmark-gfm. */
+static void read_document(void *context) {
+    struct work *work = context;
+    cmark_node *document = parse(work);
+    if (end_html_blocks(work, document)) {
+        document = parse(work);
+    }
     for (cmark_node *node = cmark_node_first_child(document); node && !work->no_memory;
          node = cmark_node_next(node)) {
-        if (cmark_node_get_type(node) == CMARK_NODE_PARAGRAPH) {
+        if (cmark_node_get_type(node) == CMARK_NODE_PARAGRAPH || is_above_a_signature(work, node)) {
             read_paragraph(work, node);
+        } else {
+            read_html_of(work, node);
         }
     }
 }
+
+/* ---- the text ---- */
 
 /* The first line of the span, with its end: LF, CR or both, as cmark-gfm sees lines. */
 static struct span first_line(struct span text) {

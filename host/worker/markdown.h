@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Finds command lines in GitHub-flavoured Markdown, with cmark-gfm and GitHub's extensions.
  *
- * A command line is a line of a top-level paragraph that is one run of plain text, from edge or
- * line break to edge or line break, and starts with `/`. Lines in lists, quotes, code, headings,
- * tables and HTML are not command lines; neither is a line with inline markup, a link of any kind,
- * a backslash escape, an entity, a NUL, or bytes that are not UTF-8.
+ * A command line is a line of a top-level paragraph that is plain text from line break to line
+ * break and starts with `/`. A bare URL or e-mail address is plain text. Lines in lists, quotes,
+ * code, headings, tables and HTML are not command lines; neither is a line with inline markup, a
+ * link of any kind, a backslash escape, an entity, a NUL, or bytes that are not UTF-8.
  *
  * The text is a stranger's, and cmark-gfm can take half a minute and gigabytes for 64 KiB of it. So
  * memory and processor time are bounded. A text that exceeds them has no commands, and

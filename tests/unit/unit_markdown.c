@@ -147,6 +147,108 @@ static void other_blocks_hold_no_commands(void **state) {
     CHECK(examples);
 }
 
+static void a_bare_url_or_address_is_text(void **state) {
+    (void)state;
+    static const struct example examples[] = {
+        {"URL", "/ping https://x.org/y", "/ping https://x.org/y\n"},
+        {"FTP URL", "/ping ftp://x.org/y z", "/ping ftp://x.org/y z\n"},
+        {"www", "/ping www.x.org", "/ping www.x.org\n"},
+        {"e-mail address", "/ping a@x.org", "/ping a@x.org\n"},
+        {"mailto", "/ping mailto:a@x.org", "/ping mailto:a@x.org\n"},
+        {"stars within a URL", "/ping http://x.org/*a*", "/ping http://x.org/*a*\n"},
+        {"an entity within a URL", "/ping http://x.org/?a&amp;b", "/ping http://x.org/?a&amp;b\n"},
+        {"several, and words around", "Hi\n/cc a@x.org and www.x.org.\nbye",
+         "/cc a@x.org and www.x.org.\n"},
+        {"after the definition of a link", "[a]: http://x.org\n/ping http://x.org\n[a]",
+         "/ping http://x.org\n"},
+    };
+    CHECK(examples);
+}
+
+static void a_line_below_an_image_a_break_or_details_starts_a_paragraph(void **state) {
+    (void)state;
+    static const struct example examples[] = {
+        {"image", "<img width=\"1\" alt=\"a > b\" src=\"x\">\n/ping", "/ping\n"},
+        {"image that closes itself", "<IMG src='x' />\r\n/ping\r\n", "/ping\n"},
+        {"two images", "<img src=a> <img src=b>\n/ping", "/ping\n"},
+        {"break", "<br>\n/ping\n<br/>\n/pong", "/ping\n/pong\n"},
+        {"details", "<details>\n<summary>x</summary>\n\n/a\n\n</details>\n/b", "/a\n/b\n"},
+        {"details without a blank line", "<details>\n/a\n</details>\n/b", "/b\n"},
+        {"after a paragraph", "x\n</details>\n/ping\n", "/ping\n"},
+        {"image in a paragraph", "x\n<img src=a>\n/ping\n", "/ping\n"},
+        {"below a list, which ends there", "- x\n<br>\n/ping\n", "/ping\n"},
+        {"in a list item", "- x\n\n  <br>\n  /ping\n", ""},
+        {"in a quote", "> <br>\n> /ping\n", ""},
+        {"in fenced code", "```\n<br>\n/ping\n```\n", ""},
+        {"in a comment", "<!--\n<br>\n/ping\n-->\n", ""},
+        {"in preformatted text", "<pre>\n<br>\n/ping\n</pre>\n", ""},
+        {"in a quotation", "<blockquote>\n<br>\n/ping\n</blockquote>\n", ""},
+        {"another tag", "<hr>\n/ping\n", ""},
+        {"a tag and a word", "<img src=a> x\n/ping\n", "/ping\n"},
+        {"a tag and a word in a block", "<div>\n<img src=a> x\n/ping\n", ""},
+        {"a tag that does not end", "<div>\n<img src=a\n/ping\n>", ""},
+        {"indented code below it", "<br>\n    /ping\n", ""},
+    };
+    CHECK(examples);
+}
+
+static void text_that_html_quotes_holds_no_commands(void **state) {
+    (void)state;
+    static const struct example examples[] = {
+        {"blockquote", "<blockquote>\n\n/ping\n\n</blockquote>\n\n/pong", "/pong\n"},
+        {"blockquote with an attribute", "<BLOCKQUOTE cite=\"x\">\n\n/ping\n", ""},
+        {"blockquotes",
+         "<blockquote><blockquote>\n\n/a\n\n</blockquote>\n\n/b\n\n</blockquote>\n\n/c", "/c\n"},
+        {"pre", "<div><pre>\n\n/ping\n\n</pre></div>\n\n/pong", "/pong\n"},
+        {"code", "<code>\n\n/ping\n\n</code>\n\n/pong", "/pong\n"},
+        {"code within a paragraph", "x <code>\n/ping\n</code>\n/pong", "/pong\n"},
+        {"code in emphasis", "x *<code>*\n/ping\n\n/pong", ""},
+        {"code that a list opens", "- <code>\n\n/ping\n", ""},
+        {"comment over blocks", "<div><!--\n\n/ping\n\n</div>-->\n\n/pong", "/pong\n"},
+        {"tags in a comment", "<div><!-- <code> -->\n\n/ping\n", "/ping\n"},
+        {"a tag in an attribute", "<div title=\"<code>\">\n\n/ping\n", "/ping\n"},
+        {"a tag of a longer name", "<codex>\n\n/ping\n", "/ping\n"},
+        {"an end without a start", "</code>\n\n/ping\n", "/ping\n"},
+        {"tags in code", "`<code>`\n/ping\n", "/ping\n"},
+    };
+    CHECK(examples);
+}
+
+static void a_line_above_a_mail_signature_is_a_command(void **state) {
+    (void)state;
+    static const struct example examples[] = {
+        {"signature", "/ping\n-- \nMona", "/ping\n"},
+        {"signature without its space", "/ping\n--\nMona", "/ping\n"},
+        {"CRLF", "Hi\r\n/ping a@x.org\r\n-- \r\nMona\r\n", "/ping a@x.org\n"},
+        {"at the end", "/ping\n-- ", "/ping\n"},
+        {"after the definition of a link", "[a]: u\n/ping\n--\n", "/ping\n"},
+        {"below it only the definition of a link", "/ping\n--\n[a]: u", "/ping\n"},
+        {"two dashes twice", "/ping\n--\n--\n", "/ping\n"},
+        {"a blank line below", "/ping\n-- \n\n\n", "/ping\n"},
+        {"two dashes below a heading", "/ping\n---\n--\n", ""},
+        {"three dashes", "/ping\n---\n", ""},
+        {"one dash", "/ping\n-\n", ""},
+        {"an indented one", "/ping\n --\n", ""},
+        {"in a quote", "> /ping\n> --\n", ""},
+    };
+    CHECK(examples);
+}
+
+static void invisible_characters_at_the_edges_of_words_do_not_count(void **state) {
+    (void)state;
+    static const struct example examples[] = {
+        {"before", "\u200B/ping", "/ping\n"},
+        {"after", "/ping\u2060", "/ping\n"},
+        {"mixed with spaces", " \u200E \u200B/ping\u200B \u200E", "/ping\n"},
+        {"around an argument", "/label \u2066bug\u2069 \u200BP1\uFEFF x", "/label bug P1 x\n"},
+        {"an argument of nothing else", "/label \u200B\u200C bug", "/label bug\n"},
+        {"within a word", "/la\u200Bbel", "/la\u200Bbel\n"},
+        {"an emoji of several characters", "/say \U0001F469\u200D\U0001F4BB \u2764\uFE0F",
+         "/say \U0001F469\u200D\U0001F4BB \u2764\uFE0F\n"},
+    };
+    CHECK(examples);
+}
+
 static void lines_with_inline_markup_are_no_commands(void **state) {
     (void)state;
     static const struct example examples[] = {
@@ -163,11 +265,11 @@ static void lines_with_inline_markup_are_no_commands(void **state) {
         {"image", "/ping ![x](y)", ""},
         {"autolink", "/ping <http://x.org>", ""},
         {"e-mail autolink", "/ping <a@x.org>", ""},
-        {"URL", "/ping https://x.org/y", ""},
-        {"FTP URL", "/ping ftp://x.org/y", ""},
-        {"www", "/ping www.x.org", ""},
-        {"e-mail address", "/ping a@x.org", ""},
-        {"mailto", "/ping mailto:a@x.org", ""},
+        {"URL that is written as a link", "/ping [https://x.org](https://x.org)", ""},
+        {"URL in angle brackets beside a bare one", "/ping <http://x.org> http://x.org", ""},
+        {"link that hides among lost lines",
+         "/a [http://x.org](http://x.org)\n/a http://x.org\n`x\ny`", "/a http://x.org\n"},
+        {"emphasis around a URL", "/ping *http://x.org*", ""},
         {"HTML", "/ping <b>x</b>", ""},
         {"inline comment", "/ping <!-- x -->", ""},
         {"emphasis over lines", "*x\n/ping\ny*", ""},
@@ -433,7 +535,7 @@ static void *read_many(void *context) {
     size_t *wrong = context;
     for (int i = 0; i < 200; i++) {
         static const char text[] = "/a ~~x~~\n/b www.x.org\n/c\n\n| a |\n|---|\n/d\n";
-        *wrong += commands_in(text, sizeof text - 1) != 1;
+        *wrong += commands_in(text, sizeof text - 1) != 2;
     }
     return NULL;
 }
@@ -455,6 +557,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plain_lines_of_top_level_paragraphs_are_commands),
         cmocka_unit_test(other_blocks_hold_no_commands),
+        cmocka_unit_test(a_bare_url_or_address_is_text),
+        cmocka_unit_test(a_line_below_an_image_a_break_or_details_starts_a_paragraph),
+        cmocka_unit_test(text_that_html_quotes_holds_no_commands),
+        cmocka_unit_test(a_line_above_a_mail_signature_is_a_command),
+        cmocka_unit_test(invisible_characters_at_the_edges_of_words_do_not_count),
         cmocka_unit_test(lines_with_inline_markup_are_no_commands),
         cmocka_unit_test(escapes_and_entities_are_not_plain_text),
         cmocka_unit_test(a_nul_disables_only_its_line),

@@ -116,6 +116,16 @@ static void only_five_events_hold_commands(void **state) {
     }
 }
 
+static void a_transferred_issue_carries_no_commands(void **state) {
+    (void)state;
+    expect_order("issues", "opened",
+                 "{\"issue\":{\"body\":\"/one\"},\"changes\":{\"old_issue\":{\"number\":7}}}", "",
+                 SNEK_SKIPPED, "nothing matched");
+    expect_order("issues", "opened",
+                 "{\"issue\":{\"body\":\"/one\"},\"changes\":{\"old_issue\":null}}", "one:[/one] ",
+                 SNEK_SKIPPED, NULL);
+}
+
 static void a_command_line_is_split_at_white_space(void **state) {
     (void)state;
     expect_order("issues", "opened",
@@ -588,6 +598,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(one_handler_that_is_done_makes_the_run_done),
         cmocka_unit_test(an_unknown_result_is_an_error),
         cmocka_unit_test(only_five_events_hold_commands),
+        cmocka_unit_test(a_transferred_issue_carries_no_commands),
         cmocka_unit_test(a_command_line_is_split_at_white_space),
         cmocka_unit_test(a_body_that_is_null_or_absent_has_no_commands),
         cmocka_unit_test(the_bot_never_obeys_itself),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Invites a contributor to the organisation after their first merged pull request, and welcomes
+/* Invites a contributor to the organization after their first merged pull request, and welcomes
  * them there. README.md promises the order of the steps in handle_closed(). */
 #include <snekomatic/snekomatic.h>
 
@@ -7,32 +7,38 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* GitHub's own limits are 39 for people and organisations, 100 for repositories. */
+/* GitHub's own limits are 39 for people and organizations, 100 for repositories. */
 #define NAME_MAX_BYTES 100
 #define MEMBERSHIP "/orgs/{org}/memberships/{username}"
 
-/* The sets, shared by all installations. Entries are "organisation/user id", because a login can
+/* The sets, shared by all installations. Entries are "organization/user id", because a login can
  * pass to another person. In the original bot's database, entries are logins. */
 #define INVITED "invited"
 #define INVITED_BY_THE_ORIGINAL "sent_invitation"
 
-/* The template, and the values that fill it unless the configuration has others. */
+/* The message unless the configuration has one. {guide} and {code} are a sentence and a half that
+ * are empty unless the configuration has their URLs. All of it must be true for any organization.
+ */
 static const char default_message[] =
     "Hi @{user}! Your first pull request in {organization} has just been merged. Thank you! 🎉 🐍\n"
     "\n"
     "We would be glad to have you with us, so an invitation to join {organization} is on its way "
-    "to you. If you accept it, GitHub can notify you of what goes on here, you can triage issues, "
-    "you can review and merge the pull requests of others, and your profile shows the badge of a "
-    "member. How we go about all that is written down in [our contributing guide]({guide_url}).\n"
+    "to you. If you accept it, you become a member: GitHub may notify you of what goes on here, "
+    "you can show that you belong to {organization} on your profile and beside your comments, and "
+    "you get the rights that {organization} gives to its members. In many organizations these are "
+    "to triage issues, and to review and merge the pull requests of others.{guide}\n"
     "\n"
-    "None of this is a duty. You may just as well decline: what you contribute is as welcome as "
-    "before, and so are you.\n"
+    "None of this is a duty. You may decline or ignore the invitation, and I will not ask you "
+    "again: what you contribute is as welcome as before, and so are you. If you change your mind "
+    "later, tell us.\n"
     "\n"
-    "As for me, I am only a bot, and [this is my code]({code_url}). Whatever you would like to "
-    "know, please ask {ask}.";
+    "As for me, I am only a bot{code}. Whatever you would like to know, please ask {ask}.";
+static const char guide_sentence[] =
+    " How we go about all that is written down in [our contributing guide]({guide_url}).";
+static const char code_clause[] = ", and [this is my code]({code_url})";
+/* The {guide_url} of a configured message when there is no configured guide. */
 static const char default_guide_url[] =
     "https://github.com/{organization}/{repository}/blob/HEAD/CONTRIBUTING.md";
-static const char default_code_url[] = "https://github.com/python-trio/snekomatic";
 static const char default_ask[] = "in a comment right here, and a human will answer";
 
 struct invitation {
@@ -51,16 +57,29 @@ static void lower_case(char *out, size_t out_bytes, const char *text) {
     out[i] = '\0';
 }
 
-static int is_bot(struct snek_run *run) {
+/* 0, or the end of the run when the author is no person who could accept an invitation: an account
+ * that was deleted, a bot, a Mannequin (a stand-in for somebody whose contributions were imported),
+ * an organization. */
+static int32_t check_person(struct snek_run *run) {
     const char *type = snek_string(run, "pull_request.user.type");
-    char lower[8];
-    lower_case(lower, sizeof lower, type ? type : "");
-    return strcmp(lower, "bot") == 0;
+    const char *login = snek_string(run, "pull_request.user.login");
+    char lower[16], sentence[80];
+    /* GitHub shows the contributions of deleted accounts as those of the user ghost. */
+    lower_case(lower, sizeof lower, login ? login : "");
+    if (!snek_exists(run, "pull_request.user") || strcmp(lower, "ghost") == 0) {
+        return snek_skip(run, "the author's account is gone");
+    }
+    lower_case(lower, sizeof lower, type ? type : "user");
+    if (strcmp(lower, "user") == 0) {
+        return 0;
+    }
+    snprintf(sentence, sizeof sentence, "the author is no person but a %.20s", type);
+    return snek_skip(run, sentence);
 }
 
 /* The name at `path`; NULL when there is none, or when it has a character that GitHub's names never
- * have (an underscore is in those of managed users). So a name cannot bring Markdown, or a mention
- * of somebody else, into the welcome. */
+ * have (those of managed users have an underscore). So a name cannot add Markdown or a mention to
+ * the welcome. */
 static const char *name_at(struct snek_run *run, const char *path, const char *extra) {
     const char *name = snek_string(run, path);
     size_t bytes = name ? strlen(name) : 0;
@@ -85,10 +104,10 @@ static int32_t read_invitation(struct snek_run *run, struct invitation *invitati
         return snek_reject(run, "pull_request.user has no usable login and id");
     }
     if (!invitation->organization) {
-        return snek_reject(run, "organization.login is missing, or no name of GitHub's");
+        return snek_reject(run, "organization.login is missing, or is no GitHub name");
     }
     if (!invitation->repository) {
-        return snek_reject(run, "repository.name is missing, or no name of GitHub's");
+        return snek_reject(run, "repository.name is missing, or is no GitHub name");
     }
     if (!invitation->comments_url) {
         return snek_reject(run, "pull_request.comments_url is missing");
@@ -99,7 +118,7 @@ static int32_t read_invitation(struct snek_run *run, struct invitation *invitati
     return 0;
 }
 
-/* 1, 0 or negative: was the person invited before, by us or by the original? */
+/* 1, 0 or negative: did this plugin or the original bot invite the person before? */
 static int32_t is_recorded(struct snek_run *run, const struct invitation *invitation) {
     int32_t found = snek_set_has(run, SNEK_SCOPE_PLUGIN, INVITED, invitation->entry);
     if (found != 0) {
@@ -127,7 +146,7 @@ static int32_t is_member(struct snek_run *run, const struct snek_parameter names
     if (state && (strcmp(state, "active") == 0 || strcmp(state, "pending") == 0)) {
         return 1;
     }
-    return snek_fail(run, "GitHub answered with a membership that is neither active nor pending");
+    return snek_fail(run, "GitHub responded with a membership that is neither active nor pending");
 }
 
 static int32_t welcome(struct snek_run *run, const struct invitation *invitation) {
@@ -168,17 +187,15 @@ static int32_t handle_closed(struct snek_run *run) {
     if (!snek_true(run, "pull_request.merged")) {
         return snek_skip(run, "closed without a merge");
     }
-    if (!snek_exists(run, "pull_request.user")) {
-        return snek_skip(run, "the author's account is gone");
-    }
-    if (is_bot(run)) {
-        return snek_skip(run, "the author is a bot");
+    int32_t result = check_person(run);
+    if (result != 0) {
+        return result;
     }
     if (!snek_exists(run, "organization")) {
-        return snek_skip(run, "the repository belongs to no organisation");
+        return snek_skip(run, "the repository belongs to no organization");
     }
     struct invitation invitation;
-    int32_t result = read_invitation(run, &invitation);
+    result = read_invitation(run, &invitation);
     if (result != 0) {
         return result;
     }
@@ -189,8 +206,8 @@ static int32_t handle_closed(struct snek_run *run) {
     return recorded ? snek_skip(run, "invited before") : invite(run, &invitation);
 }
 
-/* Joins the lines of each paragraph with a space, in place, since GitHub shows every newline of a
- * comment as a line break. Blank lines go on parting paragraphs. */
+/* Joins the lines of each paragraph with a space, in place, because GitHub shows every newline of a
+ * comment as a line break. A blank line still starts a new paragraph. */
 static void join_lines(char *text) {
     static const char spaces[] = " \t\r\n";
     const char *in = text + strspn(text, spaces);
@@ -231,13 +248,38 @@ static int32_t check_words(const struct snek_host *host, const char *text) {
         if (bytes > 0 && at[bytes + 1] == '}' && !snek_parameter_at(at, names, SNEK_COUNT(names))) {
             char sentence[256];
             snprintf(sentence, sizeof sentence,
-                     "plugin.config: nothing fills {%.*s}; there are {user}, {organization} "
-                     "and {repository}, and in message {guide_url}, {code_url} and {ask}",
+                     "plugin.config: {%.*s} has no value; use {user}, {organization} and "
+                     "{repository}, and in message also {guide_url}, {code_url} and {ask}",
                      (int)(bytes < 40 ? bytes : 40), at + 1);
             return snek_reject_start(host, sentence);
         }
     }
     return *text ? 0 : snek_reject_start(host, "plugin.config.message is empty");
+}
+
+/* The message with its parts, but without names; NULL after snek_reject_start(). The caller frees
+ * it with free(). */
+static char *compose(const struct snek_host *host) {
+    const char *message = snek_config_string(host, "message", default_message);
+    const char *guide_url = snek_config_string(host, "guide_url", "");
+    const char *code_url = snek_config_string(host, "code_url", "");
+    const char *ask = snek_config_string(host, "ask", default_ask);
+    if (!message || !guide_url || !code_url || !ask) {
+        return NULL;
+    }
+    const struct snek_parameter sentences[] = {{"guide", *guide_url ? guide_sentence : ""},
+                                               {"code", *code_url ? code_clause : ""}};
+    const struct snek_parameter parts[] = {
+        {"guide_url", *guide_url ? guide_url : default_guide_url},
+        {"code_url", code_url},
+        {"ask", ask}};
+    char *whole = snek_fill(message, sentences, SNEK_COUNT(sentences));
+    char *filled = whole ? snek_fill(whole, parts, SNEK_COUNT(parts)) : NULL;
+    free(whole);
+    if (!filled) {
+        snek_reject_start(host, "out of memory");
+    }
+    return filled;
 }
 
 static int32_t create(const struct snek_host *host, void **state) {
@@ -246,25 +288,17 @@ static int32_t create(const struct snek_host *host, void **state) {
     if (result < 0) {
         return result;
     }
-    const char *message = snek_config_string(host, "message", default_message);
-    const struct snek_parameter parts[] = {
-        {"guide_url", snek_config_string(host, "guide_url", default_guide_url)},
-        {"code_url", snek_config_string(host, "code_url", default_code_url)},
-        {"ask", snek_config_string(host, "ask", default_ask)}};
-    if (!message || !parts[0].value || !parts[1].value || !parts[2].value) {
+    char *message = compose(host);
+    if (!message) {
         return SNEK_E_INVALID;
     }
-    char *filled = snek_fill(message, parts, SNEK_COUNT(parts));
-    if (!filled) {
-        return snek_reject_start(host, "out of memory");
-    }
-    join_lines(filled);
-    result = check_words(host, filled);
+    join_lines(message);
+    result = check_words(host, message);
     if (result < 0) {
-        free(filled);
+        free(message);
         return result;
     }
-    *state = filled;
+    *state = message;
     return 0;
 }
 
@@ -274,5 +308,5 @@ static const struct snek_subscription subscriptions[] = {
     {.event = "pull_request", .action = "closed", .handler = handle_closed}};
 
 SNEK_PLUGIN(.name = "invite", .version = "1.0",
-            .summary = "Invites contributors to the organisation after their first merge.",
+            .summary = "Invites contributors to the organization after their first merge.",
             SNEK_TABLE(permissions), SNEK_TABLE(subscriptions), .create = create, .destroy = free)

@@ -72,6 +72,10 @@ static int32_t greet(struct snek_run *run, const char *text, const char *user) {
 static int32_t welcome(struct snek_run *run, enum occasion occasion, const char *user, int64_t id,
                        const struct own *own) {
     const char *const *texts = (const char *const *)run->state;
+    /* GitHub shows the texts of deleted accounts as those of the user ghost. */
+    if (!user || strcmp(user, "ghost") == 0) {
+        return snek_skip(run, "the author's account is gone");
+    }
     char entry[80];
     snprintf(entry, sizeof entry, "%s %" PRId64 " %" PRId64, keys[occasion],
              snek_integer(run, "repository.id", 0), id);
@@ -96,6 +100,10 @@ static int32_t welcome(struct snek_run *run, enum occasion occasion, const char 
 }
 
 static int32_t on_issue(struct snek_run *run) {
+    /* GitHub announces an issue that arrives from another repository as opened, even an old one. */
+    if (snek_exists(run, "changes.old_issue")) {
+        return snek_skip(run, "the issue was transferred from another repository");
+    }
     const struct own own = {snek_integer(run, "issue.number", 0), NULL};
     return welcome(run, ISSUE, snek_string(run, "issue.user.login"),
                    snek_integer(run, "issue.user.id", 0), &own);

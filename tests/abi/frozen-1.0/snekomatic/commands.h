@@ -11,8 +11,9 @@
  *
  * A command is a line `/name words…` of plain text in a top-level paragraph of a new issue, pull
  * request, comment, review or review comment. The worker parses the text as GitHub-flavoured
- * Markdown: lines in quotes, lists, code or HTML, and lines with inline markup, are not commands.
- * The bot never obeys itself. */
+ * Markdown: lines in quotes, lists, code or HTML, and lines with inline markup, are not commands. A
+ * bare URL or e-mail address is plain text. A transferred issue carries no commands. The bot never
+ * obeys itself. */
 #ifndef SNEKOMATIC_COMMANDS_H
 #define SNEKOMATIC_COMMANDS_H
 

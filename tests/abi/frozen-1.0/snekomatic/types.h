@@ -49,7 +49,7 @@ enum snek_error {
     SNEK_E_FORBIDDEN = -4,
     /* GitHub responded with another 4xx: it rejects the request as it is. */
     SNEK_E_VALIDATION = -5,
-    /* A rate limit: GitHub responded with 429, or with 403 and the headers of a limit. */
+    /* A rate limit: GitHub responded with 429, or with a 403 or 422 that says so. */
     SNEK_E_RATE_LIMITED = -6,
     /* GitHub responded with 5xx, or with a response that cannot be read. */
     SNEK_E_SERVER = -7,
@@ -63,8 +63,8 @@ enum snek_error {
     SNEK_E_FOREIGN_ORIGIN = -11,
     /* The host stops, or the deadline of the run has passed. */
     SNEK_E_CANCELLED = -12,
-    /* The installation did not grant a permission that the plugin declares. The host parks the
-     * plugin's runs of that installation until the permission is granted. */
+    /* The installation did not grant a permission that the plugin declares, or is suspended. The
+     * host parks the plugin's runs of that installation until that has changed. */
     SNEK_E_NOT_GRANTED = -13,
     /* The event has no target for a reply or a reaction. */
     SNEK_E_NO_TARGET = -14,

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Grows a buffer by doubling, never past its maximum. */
 #include "base/buffer.h"
 
 #include "base/utf8.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
 
 static int grow_to(struct buffer *buffer, size_t capacity) {
+    assert(capacity > buffer->bytes);
     char *data = realloc(buffer->data, capacity);
     if (!data) {
         return -1;
@@ -48,6 +51,7 @@ int buffer_append(struct buffer *buffer, const void *data, size_t bytes) {
         memcpy(buffer->data + buffer->bytes, data, bytes);
     }
     buffer->bytes += bytes;
+    assert(buffer->bytes <= buffer->max && buffer->bytes < buffer->capacity);
     buffer->data[buffer->bytes] = '\0';
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Scoped cleanup: a variable that is declared with one of these releases what it owns when its
- * scope ends; STEAL() hands the value on instead ("steal on success"). */
+/* Scoped cleanup: a variable declared with one of these macros releases its value when its scope
+ * ends. STEAL() passes the value on instead. */
 #ifndef SNEK_BASE_CLEANUP_H
 #define SNEK_BASE_CLEANUP_H
 
@@ -10,7 +10,7 @@
 
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
-/* The value of `variable`, which is left NULL. */
+/* Returns the value of `variable` and sets it to NULL. */
 #define STEAL(variable)                                                                            \
     __extension__({                                                                                \
         __typeof__(variable) steal_value_ = (variable);                                            \
@@ -24,13 +24,13 @@ static inline void cleanup_free(void *where) {
 
 static inline void cleanup_close(int *fd) {
     if (*fd >= 0) {
-        (void)close(*fd);
+        close(*fd);
     }
 }
 
 static inline void cleanup_file(FILE **file) {
     if (*file) {
-        (void)fclose(*file);
+        fclose(*file);
     }
 }
 
@@ -38,7 +38,7 @@ static inline void cleanup_file(FILE **file) {
 #define AUTO_CLOSE CLEANUP(cleanup_close)
 #define AUTO_FILE CLEANUP(cleanup_file)
 
-/* The value of `fd`, which is left -1. */
+/* Returns the value of `fd` and sets it to -1. */
 static inline int steal_fd(int *fd) {
     int value = *fd;
     *fd = -1;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Reads the clocks of the system, or the fixed times of a test. */
 #include "base/clock.h"
 
 #include <stdbool.h>
@@ -9,18 +10,18 @@ static int64_t frozen_monotonic_ms, frozen_wall_ms;
 
 static int64_t read_ms(clockid_t id) {
     struct timespec now;
-    (void)clock_gettime(id, &now);
+    clock_gettime(id, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 int64_t clock_monotonic_ms(void) {
-    /* The one that counts on while the machine sleeps: a lease lapses meanwhile, too. */
+    /* This clock also counts while the machine sleeps, as leases do. */
     return frozen ? frozen_monotonic_ms : read_ms(CLOCK_BOOTTIME);
 }
 
 int64_t clock_monotonic_us(void) {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_MONOTONIC, &now);
     return frozen ? frozen_monotonic_ms * 1000 : (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Formats errors into their fixed room. */
 #include "base/error.h"
 
 #include <stdarg.h>
@@ -9,7 +10,7 @@ int error_set(struct error *err, const char *format, ...) {
     if (err) {
         va_list args;
         va_start(args, format);
-        (void)vsnprintf(err->text, sizeof err->text, format, args);
+        vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
     }
     return -1;
@@ -20,10 +21,10 @@ int error_wrap(struct error *err, const char *format, ...) {
         struct error inner = *err;
         va_list args;
         va_start(args, format);
-        (void)vsnprintf(err->text, sizeof err->text, format, args);
+        vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
         size_t used = strlen(err->text);
-        (void)snprintf(err->text + used, sizeof err->text - used, ": %s", inner.text);
+        snprintf(err->text + used, sizeof err->text - used, ": %s", inner.text);
     }
     return -1;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Kills processes at a named place, in builds for tests only. */
 #include "base/fault.h"
 
 #ifdef SNEK_FAULT_POINTS
@@ -16,10 +17,10 @@ void fault_point(const char *label, pid_t worker) {
         return;
     }
     if (strcmp(who, "host") != 0 && worker > 0) {
-        (void)kill(worker, SIGKILL);
+        kill(worker, SIGKILL);
     }
     if (strcmp(who, "worker") != 0) {
-        (void)kill(getpid(), SIGKILL);
+        kill(getpid(), SIGKILL);
     }
 }
 #endif

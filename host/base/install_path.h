@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Where this program is: what belongs to it is found from there, so that an installation can be
- * moved and a build run where it is. Any thread. */
+/* Finds the program's other files by the path of the program itself, so that an installation can
+ * be moved and a build runs in place. Any thread. */
 #ifndef SNEK_BASE_INSTALL_PATH_H
 #define SNEK_BASE_INSTALL_PATH_H
 
-/* The program's own file, an absolute path; the caller's to free. NULL with errno. */
+/* The absolute path of the program's own file; the caller frees it. NULL with errno. */
 char *install_path_self(void);
 
-/* What is at `relative`, seen from the program's folder, as an absolute path without symbolic
- * links; the caller's to free. NULL when nothing is there. */
+/* Resolves `relative`, which starts at the program's folder, to an absolute path without symbolic
+ * links; the caller frees it. NULL when there is no such file. */
 char *install_path_beside(const char *relative);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Repeats short reads and writes until all bytes are through. */
 #include "base/io.h"
 
 #include <errno.h>
@@ -53,7 +54,7 @@ int io_read_rest(int fd, const char *name, struct buffer *out, struct error *err
         }
         break;
     }
-    explicit_bzero(chunk, sizeof chunk); /* keys come this way */
+    explicit_bzero(chunk, sizeof chunk); /* may hold a key */
     return result;
 }
 

@@ -8,13 +8,14 @@
 
 #include <stddef.h>
 
-/* On a blocking descriptor. 0; 1 at the end of input before the first byte; -1 with errno (EPIPE
- * when the input ended in between). */
+/* For a blocking descriptor. 0; 1 when the input ended before the first byte; -1 with errno (EPIPE
+ * when the input ended after it). */
 int io_read_full(int fd, void *data, size_t bytes);
-int io_write_full(int fd, const void *data, size_t bytes); /* 0, or -1 with errno; no SIGPIPE */
+/* 0, or -1 with errno; no SIGPIPE. */
+int io_write_full(int fd, const void *data, size_t bytes);
 
-/* Appends the file's content to `out`, at most out->max bytes. 0, or -1 with what is wrong.
- * io_read_rest() does so for what is left of `fd`, which `name` names in sentences. */
+/* Appends the content of a file to `out`, at most out->max bytes. 0, or -1. io_read_rest() reads
+ * `fd` to its end; `name` names it in errors. */
 int io_read_file(const char *path, struct buffer *out, struct error *err);
 int io_read_rest(int fd, const char *name, struct buffer *out, struct error *err);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A state machine over the bytes of one JSON value, and lookups by path on top of it. */
 #include "base/json.h"
 
 #include "base/utf8.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +14,8 @@ enum state {
     WANT_FIRST_KEY,   /* a key or } */
     WANT_KEY,         /* a key */
     WANT_COLON,       /* after a key */
-    AFTER_VALUE,      /* , or the end of what we are in */
+    /* A comma, or the end of the container. */
+    AFTER_VALUE,
     FINISHED,
 };
 
@@ -34,6 +37,7 @@ static void skip_space(struct json_reader *reader) {
 }
 
 static bool inside_object(const struct json_reader *reader) {
+    assert(reader->depth > 0 && reader->depth <= JSON_DEPTH_MAX);
     unsigned level = reader->depth - 1;
     return reader->in_object[level / 64] >> (level % 64) & 1;
 }
@@ -56,6 +60,7 @@ static enum json_token open_container(struct json_reader *reader, bool object) {
 }
 
 static enum json_token close_container(struct json_reader *reader, bool object) {
+    assert(reader->depth > 0);
     reader->depth--;
     reader->text = reader->at++;
     reader->text_bytes = 1;
@@ -341,7 +346,8 @@ bool json_text_is(const char *raw, size_t bytes, const char *text, size_t text_b
 static enum json_token enter_key(struct json_reader *reader, const char *key, size_t key_bytes) {
     for (;;) {
         if (json_next(reader) != JSON_KEY) {
-            return JSON_ERROR; /* the end of the object, or broken */
+            /* The end of the object, or an error. */
+            return JSON_ERROR;
         }
         bool found = json_text_is(reader->text, reader->text_bytes, key, key_bytes);
         enum json_token token = json_next(reader);

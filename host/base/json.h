@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Reads JSON (RFC 8259) straight from its bytes: strict, one pass, no tree, no allocation; the
- * memory it takes is sizeof(struct json_reader) whatever the input. A Jansson tree of a 24 kB
- * webhook costs more than all the rest of its way in, and one of a hostile 25 MB costs 1.2 GB. */
+/* Reads JSON (RFC 8259) straight from its bytes: strict, in one pass, without a tree and without
+ * allocation. It needs sizeof(struct json_reader) for any input. A Jansson tree of a 24 kB webhook
+ * costs more time than the other steps of ingest together; a hostile body of 25 MB costs 1.2 GB. */
 #ifndef SNEK_BASE_JSON_H
 #define SNEK_BASE_JSON_H
 
@@ -9,11 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JSON_DEPTH_MAX 512 /* deeper nesting is an error; GitHub's own payloads stay under 20 */
+/* Deeper nesting is an error; GitHub's own payloads stay under 20. */
+#define JSON_DEPTH_MAX 512
 
 enum json_token {
     JSON_ERROR = -1,
-    JSON_END, /* the one value was read and only white space followed */
+    /* The one value was read and only white space followed. */
+    JSON_END,
     JSON_OBJECT_BEGIN,
     JSON_OBJECT_END,
     JSON_ARRAY_BEGIN,
@@ -31,10 +33,11 @@ struct json_reader {
     unsigned depth;
     uint8_t state;
     uint64_t in_object[JSON_DEPTH_MAX / 64]; /* one bit a level */
-    /* Of the last token: the raw bytes; for keys and strings without the quotes, still escaped. */
+    /* The raw bytes of the last token; a key or string is without its quotes and still escaped. */
     const char *text;
     size_t text_bytes;
-    const char *error; /* static text after JSON_ERROR; the place is `at` */
+    /* Static text after JSON_ERROR; the place is `at`. */
+    const char *error;
 };
 
 void json_init(struct json_reader *reader, const char *json, size_t bytes);
@@ -55,7 +58,8 @@ bool json_text_is(const char *raw, size_t bytes, const char *text, size_t text_b
 
 struct json_value {
     enum json_token type; /* the value's first token */
-    const char *raw; /* the whole value, with its quotes or brackets; borrowed from the input */
+    /* The whole value, with its quotes or brackets; borrowed from the input. */
+    const char *raw;
     size_t raw_bytes;
 };
 

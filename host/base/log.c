@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Formats a line of the log and hands it to the queue. */
 #include "base/log.h"
 
 #include "base/buffer.h"
@@ -11,8 +12,10 @@
 #include <string.h>
 #include <time.h>
 
-#define VALUE_MAX 2048 /* bytes of one field that are shown */
-#define ESCAPED_MAX 6  /* bytes that one of them may become */
+/* Bytes of one field that are shown. */
+#define VALUE_MAX 2048
+/* Bytes that one of them may become. */
+#define ESCAPED_MAX 6
 
 static enum log_level least_level = SNEK_LEVEL_INFO;
 static enum log_format line_format = LOG_LOGFMT;
@@ -54,42 +57,44 @@ static void put_quoted(struct buffer *line, const char *text, size_t bytes) {
     if (buffer_append_json_string(&quoted, text, bytes) < 0) {
         return;
     }
-    size_t shown = 0; /* up to here the line has it */
+    /* The bytes that the line has already. */
+    size_t shown = 0;
     for (size_t at = 0; at < quoted.bytes;
          at += utf8_sequence(quoted.data + at, quoted.bytes - at)) {
         uint32_t code = hidden_code(quoted.data + at, quoted.bytes - at);
         if (code != 0) {
-            (void)buffer_append(line, quoted.data + shown, at - shown);
-            (void)buffer_printf(line, "\\u%04x", code);
+            buffer_append(line, quoted.data + shown, at - shown);
+            buffer_printf(line, "\\u%04x", code);
             shown = at + utf8_sequence(quoted.data + at, quoted.bytes - at);
         }
     }
-    (void)buffer_append(line, quoted.data + shown, quoted.bytes - shown);
+    buffer_append(line, quoted.data + shown, quoted.bytes - shown);
 }
 
 static void put_value(struct buffer *line, const char *text, size_t bytes) {
     if (line_format == LOG_JSON || needs_quotes(text, bytes)) {
         put_quoted(line, text, bytes);
     } else {
-        (void)buffer_append(line, text, bytes);
+        buffer_append(line, text, bytes);
     }
 }
 
 static void put_field(struct buffer *line, const struct log_field *field) {
     if (line_format == LOG_JSON) {
-        (void)buffer_printf(line, ",\"%s\":", field->key);
+        buffer_printf(line, ",\"%s\":", field->key);
     } else {
-        (void)buffer_printf(line, " %s=", field->key);
+        buffer_printf(line, " %s=", field->key);
     }
     if (field->is_number) {
-        (void)buffer_printf(line, "%" PRId64, field->number);
+        buffer_printf(line, "%" PRId64, field->number);
         return;
     }
     size_t bytes = field->text_bytes == SIZE_MAX ? strlen(field->text) : field->text_bytes;
     if (bytes > VALUE_MAX) {
         bytes = VALUE_MAX;
         while (bytes > 0 && ((unsigned char)field->text[bytes] & 0xC0) == 0x80) {
-            bytes--; /* not through the middle of a character */
+            /* A character is not cut. */
+            bytes--;
         }
     }
     put_value(line, field->text, bytes);
@@ -103,14 +108,14 @@ static int put_line(struct buffer *line, enum log_level level, const char *messa
     time_t seconds = (time_t)(now_ms / 1000);
     struct tm utc;
     char stamp[32];
-    (void)gmtime_r(&seconds, &utc);
-    (void)strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+    gmtime_r(&seconds, &utc);
+    strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
 
     bool json = line_format == LOG_JSON;
-    (void)buffer_printf(line,
-                        json ? "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"msg\":"
-                             : "time=%s.%03dZ level=%s msg=",
-                        stamp, (int)(now_ms % 1000), names[level]);
+    buffer_printf(line,
+                  json ? "{\"time\":\"%s.%03dZ\",\"level\":\"%s\",\"msg\":"
+                       : "time=%s.%03dZ level=%s msg=",
+                  stamp, (int)(now_ms % 1000), names[level]);
     put_value(line, message, strlen(message));
     for (const struct log_field *field = fields; field && field->key; field++) {
         if (field->is_number || field->text) {
@@ -138,7 +143,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
 
 static void put_gap(struct buffer *line, uint64_t count) {
     const struct log_field fields[] = {LOG_NUMBER("count", (int64_t)count), {0}};
-    (void)put_line(line, SNEK_LEVEL_WARNING, "log_lines_dropped", fields);
+    put_line(line, SNEK_LEVEL_WARNING, "log_lines_dropped", fields);
 }
 
 int log_start(struct error *err) {

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The descriptor stays as it was inherited: O_NONBLOCK would be set for every process that shares
- * it. So a write may block for ever, and one thread is there for that. */
+/* Queues lines for the one thread that writes them. Standard output stays as it was inherited,
+ * because O_NONBLOCK would be set for every process that shares it. A write may therefore block for
+ * ever, and only this thread may wait for it. */
 #include "base/log_queue.h"
 
+#include "base/lock.h"
 #include "base/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -17,36 +20,43 @@
 
 #define CRASH_FLUSH_MS 200
 
-/* Fits into one write that a pipe takes whole, so that no line of another process gets between. */
+/* A pipe takes a write of this size whole, so that lines of other processes do not mix with it. */
 #define TOGETHER_MAX PIPE_BUF
 
 static struct {
     pthread_mutex_t lock; /* of all but `busy` */
     pthread_cond_t work, end;
-    char bytes[LOG_QUEUE_BYTES]; /* a ring of whole lines */
+    /* A ring of whole lines. */
+    char bytes[LOG_QUEUE_BYTES];
     size_t first, used;
-    uint64_t missing; /* lines that were dropped since the log last said so */
-    size_t gap_after; /* so many bytes of the ring come before them */
-    bool failing;     /* the last write did; what is missing can wait until one succeeds */
+    /* The lines dropped since the log last reported a gap. */
+    uint64_t missing;
+    /* The number of bytes of the ring that come before the gap. */
+    size_t gap_after;
+    /* The last write failed. The gap is reported once a write succeeds. */
+    bool failing;
     bool stopping, ended;
-    _Atomic bool busy; /* something is still to be written, and can be as far as we know */
+    /* Lines are waiting, and writing may succeed. A crash handler reads it without the lock. */
+    _Atomic bool busy;
 } queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER};
 
 static bool started;
 static pthread_t thread;
 static log_queue_gap *write_gap;
 static _Atomic uint64_t dropped;
-static bool torn; /* the thread's: the last write failed in the middle of a line */
+/* The thread's: the last write failed in the middle of a line. */
+static bool torn;
 
-/* How many were written: fewer when there is no way to. */
+/* The number of bytes written; fewer than `bytes` when writing fails. */
 static size_t write_out(const char *text, size_t bytes) {
     size_t done = 0;
     while (done < bytes) {
         ssize_t wrote = write(STDOUT_FILENO, text + done, bytes - done);
         if (wrote > 0) {
             done += (size_t)wrote;
-        } else if (wrote < 0 && errno == EAGAIN) { /* somebody else has made it non-blocking */
-            (void)poll(&(struct pollfd){.fd = STDOUT_FILENO, .events = POLLOUT}, 1, -1);
+        } else if (wrote < 0 && errno == EAGAIN) {
+            /* Another process has made it non-blocking. */
+            poll(&(struct pollfd){.fd = STDOUT_FILENO, .events = POLLOUT}, 1, -1);
         } else if (wrote == 0 || errno != EINTR) {
             break;
         }
@@ -65,18 +75,18 @@ static uint64_t count_lines(const char *text, size_t bytes) {
 
 /* Under the lock. */
 static void drop(uint64_t lines) {
-    queue.gap_after = queue.missing == 0 ? queue.used : queue.gap_after;
+    if (queue.missing == 0) {
+        queue.gap_after = queue.used;
+    }
     queue.missing += lines;
-    (void)atomic_fetch_add_explicit(&dropped, lines, memory_order_relaxed);
+    atomic_fetch_add_explicit(&dropped, lines, memory_order_relaxed);
 }
 
-void log_queue_put(const char *line, size_t bytes, bool urgent) {
-    if (!started) {
-        (void)write_out(line, bytes); /* nowhere left to say so */
-        return;
-    }
-    (void)pthread_mutex_lock(&queue.lock);
-    if (queue.used + bytes > LOG_QUEUE_BYTES - (urgent ? 0 : LOG_QUEUE_RESERVE)) {
+/* True: the thread must be woken. */
+static bool enqueue(const char *line, size_t bytes, bool urgent) {
+    SCOPED_LOCK(&queue.lock);
+    size_t room = LOG_QUEUE_BYTES - (urgent ? 0 : LOG_QUEUE_RESERVE);
+    if (queue.used + bytes > room) {
         drop(1);
     } else {
         size_t at = (queue.first + queue.used) % LOG_QUEUE_BYTES;
@@ -85,10 +95,17 @@ void log_queue_put(const char *line, size_t bytes, bool urgent) {
         memcpy(queue.bytes, line + before_end, bytes - before_end);
         queue.used += bytes;
     }
-    bool wake = !atomic_exchange_explicit(&queue.busy, true, memory_order_relaxed);
-    (void)pthread_mutex_unlock(&queue.lock);
-    if (wake) {
-        (void)pthread_cond_signal(&queue.work);
+    return !atomic_exchange_explicit(&queue.busy, true, memory_order_relaxed);
+}
+
+void log_queue_put(const char *line, size_t bytes, bool urgent) {
+    assert(bytes > 0 && bytes <= LOG_LINE_MAX && line[bytes - 1] == '\n');
+    if (!started) {
+        write_out(line, bytes); /* a failure could be reported nowhere */
+        return;
+    }
+    if (enqueue(line, bytes, urgent)) {
+        pthread_cond_signal(&queue.work);
     }
 }
 
@@ -96,30 +113,37 @@ uint64_t log_queue_dropped(void) {
     return atomic_load_explicit(&dropped, memory_order_relaxed);
 }
 
-/* ---- the thread ---- */
+/* The thread. */
 
 struct batch {
     char text[LOG_LINE_MAX];
     size_t bytes;
-    uint64_t told; /* it is the line that says so many are missing */
+    /* The gap that this line reports; 0: it holds lines of the ring. */
+    uint64_t gap;
 };
 
-/* Whole lines, as many as go together, or one that is longer. Under the lock. */
+/* Takes whole lines: as many as fit into one write, or a longer one alone. Under the lock. */
 static void take_lines(struct batch *batch) {
     size_t most = queue.used < sizeof batch->text ? queue.used : sizeof batch->text;
     if (queue.gap_after > 0 && queue.gap_after < most) {
         most = queue.gap_after;
     }
     size_t before_end = LOG_QUEUE_BYTES - queue.first;
-    before_end = most < before_end ? most : before_end;
+    if (most < before_end) {
+        before_end = most;
+    }
     memcpy(batch->text, queue.bytes + queue.first, before_end);
     memcpy(batch->text + before_end, queue.bytes, most - before_end);
     const char *end = memrchr(batch->text, '\n', most < TOGETHER_MAX ? most : TOGETHER_MAX);
-    end = end ? end : memchr(batch->text, '\n', most);
+    if (!end) {
+        end = memchr(batch->text, '\n', most);
+    }
+    assert(end); /* the ring holds whole lines, each at most as long as a batch */
     batch->bytes = (size_t)(end - batch->text) + 1;
+    assert(batch->bytes <= queue.used);
     queue.used -= batch->bytes;
     queue.gap_after -= queue.gap_after > 0 ? batch->bytes : 0;
-    /* From the start again, so that a quiet log touches few of its pages. */
+    /* An empty ring starts from its beginning, so that a quiet log touches few pages. */
     queue.first = queue.used > 0 ? (queue.first + batch->bytes) % LOG_QUEUE_BYTES : 0;
 }
 
@@ -127,19 +151,19 @@ static bool gap_is_due(void) {
     return queue.missing > 0 && queue.gap_after == 0 && !queue.failing;
 }
 
-/* False at the end. Under the lock. */
+/* Waits for lines. False at the end. Under the lock. */
 static bool take(struct batch *batch) {
     while (queue.used == 0 && !gap_is_due() && !queue.stopping) {
         atomic_store_explicit(&queue.busy, false, memory_order_relaxed);
-        (void)pthread_cond_wait(&queue.work, &queue.lock);
+        pthread_cond_wait(&queue.work, &queue.lock);
     }
-    batch->told = 0;
+    batch->gap = 0;
     if (gap_is_due()) {
         AUTO_BUFFER struct buffer line = BUFFER_INIT(sizeof batch->text);
         write_gap(&line, queue.missing);
         memcpy(batch->text, line.data ? line.data : "", line.bytes);
         batch->bytes = line.bytes;
-        batch->told = queue.missing;
+        batch->gap = queue.missing;
         queue.missing = 0;
     } else if (queue.used > 0) {
         take_lines(batch);
@@ -149,7 +173,7 @@ static bool take(struct batch *batch) {
     return true;
 }
 
-/* How many lines were not written. */
+/* The number of lines that were not written. */
 static uint64_t write_batch(const struct batch *batch) {
     size_t done = 0;
     torn = torn && write_out("\n", 1) == 0;
@@ -161,17 +185,16 @@ static uint64_t write_batch(const struct batch *batch) {
 }
 
 static void *write_lines(void *context) {
-    (void)context;
     struct batch batch;
-    (void)pthread_mutex_lock(&queue.lock);
+    pthread_mutex_lock(&queue.lock);
     while (take(&batch)) {
-        (void)pthread_mutex_unlock(&queue.lock);
+        pthread_mutex_unlock(&queue.lock);
         uint64_t lost = write_batch(&batch);
-        (void)pthread_mutex_lock(&queue.lock);
+        pthread_mutex_lock(&queue.lock);
         queue.failing = lost > 0;
         if (lost > 0) {
-            if (batch.told > 0) {
-                queue.missing += batch.told;
+            if (batch.gap > 0) {
+                queue.missing += batch.gap;
             } else {
                 drop(lost);
             }
@@ -179,20 +202,21 @@ static void *write_lines(void *context) {
         }
     }
     queue.ended = true;
-    (void)pthread_cond_signal(&queue.end);
-    (void)pthread_mutex_unlock(&queue.lock);
+    pthread_cond_signal(&queue.end);
+    pthread_mutex_unlock(&queue.lock);
     return NULL;
 }
 
-/* ---- life ---- */
+/* Life. */
 
-/* The thread goes on while the one that crashed waits here. */
+/* The crashed thread waits here while the log's thread goes on. */
 static void on_crash(int number) {
     const struct timespec pause = {.tv_nsec = 1000000};
     for (int ms = 0; ms < CRASH_FLUSH_MS && atomic_load(&queue.busy); ms++) {
-        (void)nanosleep(&pause, NULL);
+        nanosleep(&pause, NULL);
     }
-    (void)raise(number); /* once more, without this handler */
+    /* SA_RESETHAND has removed this handler. */
+    raise(number);
 }
 
 static void watch_crashes(void) {
@@ -201,28 +225,31 @@ static void watch_crashes(void) {
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         struct sigaction before;
         if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler == SIG_DFL) {
-            (void)sigaction(signals[i], &action, NULL); /* a sanitizer's own stays */
+            sigaction(signals[i], &action, NULL); /* a sanitizer's own stays */
         }
     }
 }
 
-static void be_without_thread(void) {
+static void on_fork(void) {
     started = false;
 }
 
 int log_queue_start(log_queue_gap *gap, struct error *err) {
     pthread_condattr_t monotonic;
-    (void)pthread_condattr_init(&monotonic);
-    (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&queue.end, &monotonic);
-    (void)pthread_condattr_destroy(&monotonic);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&queue.end, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     write_gap = gap;
-    sigset_t all, before; /* signals are the main thread's */
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    /* The main thread alone takes signals. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     int code = pthread_create(&thread, NULL, write_lines, NULL);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    code = code == 0 ? pthread_atfork(NULL, NULL, be_without_thread) : code;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code == 0) {
+        code = pthread_atfork(NULL, NULL, on_fork);
+    }
     if (code != 0) {
         return error_set(err, "the log's thread cannot be started: %s", strerror(code));
     }
@@ -236,20 +263,21 @@ void log_queue_finish(void) {
     if (!started) {
         return;
     }
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_nsec += LOG_FLUSH_MS * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
-    (void)pthread_mutex_lock(&queue.lock);
+    pthread_mutex_lock(&queue.lock);
     queue.stopping = true;
-    (void)pthread_cond_signal(&queue.work);
+    pthread_cond_signal(&queue.work);
     while (!queue.ended && pthread_cond_timedwait(&queue.end, &queue.lock, &until) == 0) {}
     bool ended = queue.ended;
-    (void)pthread_mutex_unlock(&queue.lock);
+    pthread_mutex_unlock(&queue.lock);
     if (ended) {
-        (void)pthread_join(thread, NULL);
+        pthread_join(thread, NULL);
         started = false;
     } else {
-        (void)pthread_detach(thread); /* nobody reads; it ends with the process */
+        /* The reader hangs; the thread ends with the process. */
+        pthread_detach(thread);
     }
 }

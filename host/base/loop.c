@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A thin layer over epoll. */
 #include "base/loop.h"
 
+#include <assert.h>
 #include <unistd.h>
 
 int loop_init(struct loop *loop) {
@@ -9,7 +11,7 @@ int loop_init(struct loop *loop) {
 }
 
 void loop_finish(struct loop *loop) {
-    (void)close(loop->epoll_fd);
+    close(loop->epoll_fd);
 }
 
 int loop_add(struct loop *loop, struct loop_source *source, uint32_t events) {
@@ -23,7 +25,7 @@ int loop_modify(struct loop *loop, struct loop_source *source, uint32_t events) 
 }
 
 void loop_remove(struct loop *loop, struct loop_source *source) {
-    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+    epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
 }
 
 void loop_step(struct loop *loop, int timeout_ms) {
@@ -32,6 +34,7 @@ void loop_step(struct loop *loop, int timeout_ms) {
     struct epoll_event event;
     if (epoll_wait(loop->epoll_fd, &event, 1, timeout_ms) == 1) {
         struct loop_source *source = event.data.ptr;
+        assert(source && source->ready);
         source->ready(source, event.events);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* One thread's epoll: what is ready calls its handler. A handler may add and remove any source, its
- * own too. */
+/* One thread's epoll: calls the handler of each source that is ready. A handler may add and remove
+ * any source, also its own. */
 #ifndef SNEK_BASE_LOOP_H
 #define SNEK_BASE_LOOP_H
 

@@ -40,8 +40,9 @@ struct lru_map_options {
 
 struct lru_map {
     struct lru_map_options options;
-    void *tree;                /* of tsearch(), by key */
-    struct lru_entries by_use; /* the most recently used first */
+    void *tree; /* of tsearch(), by key */
+    /* The most recently used first. */
+    struct lru_entries by_use;
     size_t count;
     size_t bytes;
 };

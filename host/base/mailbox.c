@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A locked list of mail, and an eventfd that wakes the owner. */
 #include "base/mailbox.h"
 
-#include <stdint.h>
+#include "base/lock.h"
+
+#include <assert.h>
+#include <stdbool.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -10,45 +14,47 @@ int mailbox_init(struct mailbox *mailbox) {
     if (fd < 0) {
         return -1;
     }
-    *mailbox = (struct mailbox){.event_fd = fd, .first = NULL};
+    *mailbox = (struct mailbox){.event_fd = fd};
     mailbox->last = &mailbox->first;
-    (void)pthread_mutex_init(&mailbox->lock, NULL);
+    pthread_mutex_init(&mailbox->lock, NULL);
     return 0;
 }
 
 void mailbox_finish(struct mailbox *mailbox) {
-    (void)pthread_mutex_destroy(&mailbox->lock);
-    (void)close(mailbox->event_fd);
+    assert(!mailbox->first);
+    pthread_mutex_destroy(&mailbox->lock);
+    close(mailbox->event_fd);
 }
 
 void mailbox_post(struct mailbox *mailbox, struct mail *mail) {
+    assert(mail->open);
+    SCOPED_LOCK(&mailbox->lock);
+    bool was_empty = !mailbox->first;
     mail->next = NULL;
-    (void)pthread_mutex_lock(&mailbox->lock);
-    int was_empty = mailbox->first == NULL;
     *mailbox->last = mail;
     mailbox->last = &mail->next;
     if (was_empty) {
-        /* Under the lock: the owner cannot finish the mailbox between the two. */
-        uint64_t one = 1;
-        (void)!write(mailbox->event_fd, &one, sizeof one);
+        /* Under the lock: the owner must not finish the mailbox between the two steps. The write
+         * cannot fail: mailbox_drain() has reset the counter. */
+        eventfd_write(mailbox->event_fd, 1);
     }
-    (void)pthread_mutex_unlock(&mailbox->lock);
+}
+
+static struct mail *take_all(struct mailbox *mailbox) {
+    eventfd_t count;
+    SCOPED_LOCK(&mailbox->lock);
+    struct mail *first = mailbox->first;
+    mailbox->first = NULL;
+    mailbox->last = &mailbox->first;
+    eventfd_read(mailbox->event_fd, &count);
+    return first;
 }
 
 unsigned mailbox_drain(struct mailbox *mailbox) {
-    uint64_t count;
-    (void)pthread_mutex_lock(&mailbox->lock);
-    struct mail *mail = mailbox->first;
-    mailbox->first = NULL;
-    mailbox->last = &mailbox->first;
-    (void)!read(mailbox->event_fd, &count, sizeof count);
-    (void)pthread_mutex_unlock(&mailbox->lock);
-
     unsigned opened = 0;
-    while (mail) {
-        struct mail *next = mail->next; /* open() may free the mail */
+    for (struct mail *mail = take_all(mailbox), *next; mail; mail = next) {
+        next = mail->next; /* open() may free the mail */
         mail->open(mail);
-        mail = next;
         opened++;
     }
     return opened;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How threads meet: any thread posts, one thread (the owner) opens. A posted mail belongs to the
- * mailbox until it is opened, and is opened exactly once. The mail is part of the caller's own
- * struct, so posting allocates nothing and cannot fail. */
+/* Threads meet in mailboxes: any thread posts mail, one thread (the owner) opens it. Posted mail
+ * belongs to the mailbox until it is opened, exactly once. The mail is a member of the caller's
+ * struct, so that posting allocates nothing and cannot fail. */
 #ifndef SNEK_BASE_MAILBOX_H
 #define SNEK_BASE_MAILBOX_H
 
@@ -10,22 +10,26 @@
 #include <pthread.h>
 
 struct mail {
-    struct mail *next;
-    void (*open)(struct mail *mail); /* called on the owner's thread; may free the mail */
+    /* Called on the owner's thread; may free the mail. */
+    void (*open)(struct mail *mail);
+    struct mail *next; /* the mailbox's */
 };
 
 struct mailbox {
     pthread_mutex_t lock;
-    struct mail *first, **last;
-    int event_fd; /* readable while there is mail; for the owner's epoll or poll */
+    struct mail *first, **last; /* under `lock` */
+    /* Readable while there is mail; for the owner's epoll or poll. */
+    int event_fd;
 };
 
-int mailbox_init(struct mailbox *mailbox);    /* 0, or -1 with errno */
+/* 0, or -1 with errno. */
+int mailbox_init(struct mailbox *mailbox);
 void mailbox_finish(struct mailbox *mailbox); /* must be empty */
 
-void mailbox_post(struct mailbox *mailbox, struct mail *mail); /* from any thread; in order */
+/* From any thread; in order. */
+void mailbox_post(struct mailbox *mailbox, struct mail *mail);
 
-/* Opens everything that was posted before the call; the number opened. Owner's thread. */
+/* Opens all mail that was posted before the call and returns its number. Owner's thread. */
 unsigned mailbox_drain(struct mailbox *mailbox);
 
 #endif

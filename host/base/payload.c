@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Counts the references to a payload and frees it with the last one. */
 #include "base/payload.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct payload *payload_new(size_t bytes) {
@@ -14,10 +16,12 @@ struct payload *payload_new(size_t bytes) {
 
 struct payload *payload_take(struct buffer *buffer, const char *data, size_t bytes) {
     if (bytes == 0) {
-        return payload_new(0); /* `buffer` may never have had memory */
+        /* `buffer` may never have had memory. */
+        return payload_new(0);
     }
     struct payload *payload = malloc(sizeof *payload);
     if (payload) {
+        assert(data >= buffer->data && data + bytes <= buffer->data + buffer->bytes);
         char *at = buffer->data + (data - buffer->data);
         *payload =
             (struct payload){.refs = 1, .data = at, .bytes = bytes, .memory = buffer_steal(buffer)};
@@ -26,7 +30,9 @@ struct payload *payload_take(struct buffer *buffer, const char *data, size_t byt
 }
 
 struct payload *payload_ref(struct payload *payload) {
-    (void)atomic_fetch_add(&payload->refs, 1);
+    unsigned before = atomic_fetch_add(&payload->refs, 1);
+    assert(before > 0); /* a freed payload has none */
+    (void)before;       /* with NDEBUG */
     return payload;
 }
 

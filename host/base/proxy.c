@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The names of the proxy variables, and their removal. */
 #include "base/proxy.h"
 
 #include "base/secret.h"
@@ -13,8 +14,7 @@ void proxy_forget(void) {
     for (size_t i = 0; proxy_variables[i]; i++) {
         secret_scrub_environment(proxy_variables[i]);
     }
-    /* For requests without TLS, of which none leaves the machine; as a rule it is the same proxy,
-     * with the same password. */
+    /* No request without TLS leaves the machine, but these usually hold the same password. */
     secret_scrub_environment("http_proxy");
     secret_scrub_environment("HTTP_PROXY");
 }

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The way out of a network that lets nobody out by himself. config reads it from the environment,
- * once; who asks something of the world over TLS takes it from there. */
+/* The proxy settings, which config reads once from the environment. Each client of a TLS server
+ * outside of this machine uses them. */
 #ifndef SNEK_BASE_PROXY_H
 #define SNEK_BASE_PROXY_H
 
 struct proxy {
-    char *url;    /* scheme://[user:password@]host[:port]; NULL: none */
-    char *shown;  /* for people: without the user and the password */
-    char *except; /* the hosts that are asked directly, as libcurl reads them; NULL: none */
+    char *url; /* scheme://[user:password@]host[:port]; NULL: none */
+    /* For people: without the user and the password. */
+    char *shown;
+    /* The hosts that are asked directly, as libcurl reads them; NULL: none. */
+    char *except;
 };
 
-/* What may name the proxy, in the order in which they count; NULL ends them. */
+/* The variables that may name the proxy; the first that is set wins. NULL ends them. */
 extern const char *const proxy_variables[];
 
-/* Removes them and their like from the environment, and overwrites them: they may hold a password.
- * Main thread, before others. */
+/* Overwrites and removes the proxy variables, also those of plain HTTP: they may hold a password.
+ * Main thread, before others start. */
 void proxy_forget(void);
 
 #endif

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Copies and wipes secrets. */
 #include "base/secret.h"
 
+#include <assert.h>
+#include <stdint.h>
 #include <string.h>
 
 int secret_copy(struct secret *secret, const char *data, size_t bytes) {
+    assert(bytes < SIZE_MAX);
     char *copy = malloc(bytes + 1);
     if (!copy) {
         return -1;
@@ -26,6 +30,6 @@ void secret_scrub_environment(const char *name) {
     char *value = getenv(name);
     if (value) {
         explicit_bzero(value, strlen(value));
-        (void)unsetenv(name);
+        unsetenv(name);
     }
 }

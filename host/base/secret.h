@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 struct secret {
-    char *data; /* ours, NUL-terminated; NULL when there is none */
+    /* Ours, NUL-terminated; NULL when there is none. */
+    char *data;
     size_t bytes;
 };
 
@@ -20,9 +21,8 @@ void secret_finish(struct secret *secret);
 
 #define AUTO_SECRET CLEANUP(secret_finish)
 
-/* Takes NAME out of the environment for good: the bytes that the kernel placed are overwritten
- * (unsetenv() leaves them readable in memory and in /proc), then the variable is unset. Before any
- * thread is started. */
+/* Removes the variable `name` from the environment for good. It overwrites the value first, because
+ * unsetenv() leaves the bytes readable in memory and in /proc. Call it before any thread starts. */
 void secret_scrub_environment(const char *name);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Measures how far apart two names are. */
 #include "base/suggest.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -29,6 +31,7 @@ size_t suggest_distance(const char *a, const char *b) {
             }
         }
     }
+    assert(rows[a_bytes % 3][b_bytes] <= SUGGEST_NAME_MAX);
     return rows[a_bytes % 3][b_bytes];
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a person may have meant by a name that does not exist. */
+/* Finds the name that a person may have meant by one that does not exist. */
 #ifndef SNEK_BASE_SUGGEST_H
 #define SNEK_BASE_SUGGEST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SUGGEST_NAME_MAX 64 /* bytes; longer names are near to nothing */
+/* Bytes; longer names are near to nothing. */
+#define SUGGEST_NAME_MAX 64
 
 /* Edits (a letter added, left out, exchanged, or swapped with its neighbour) that make `a` of `b`;
  * SIZE_MAX when one is longer than SUGGEST_NAME_MAX. */
@@ -15,7 +16,8 @@ size_t suggest_distance(const char *a, const char *b);
 /* Is `distance` so small that `name` may be a slip? One edit in three letters, at most three. */
 bool suggest_is_near(const char *name, size_t distance);
 
-/* Is `name`, of four bytes at least, how `longer` begins? "webhook_secret" means the file of it. */
+/* Does `longer` begin with `name`, which has at least four bytes? "webhook_secret" means
+ * "webhook_secret_file". */
 bool suggest_is_prefix(const char *name, const char *longer);
 
 #endif

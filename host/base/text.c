@@ -44,7 +44,8 @@ static const char *safe_form(const char *text, size_t bytes, size_t *form_bytes)
 void text_clean(char *out, size_t room, const char *text, size_t bytes) {
     assert(room > ELLIPSIS_BYTES);
     size_t used = 0;
-    size_t cut = 0; /* the last place after which the ellipsis fits */
+    /* The last place after which the ellipsis fits. */
+    size_t cut = 0;
     for (size_t at = 0; at < bytes;) {
         size_t form_bytes;
         const char *form = safe_form(text + at, bytes - at, &form_bytes);

@@ -49,8 +49,8 @@ void config_loader_name(const char *section, const struct toml_value *member,
     /* A quoted "server.listen" at the top is not the key listen of [server]. */
     bool plain = !memchr(member->key, '.', member->key_bytes) && strlen(member->key) < 64 &&
                  strlen(member->key) == member->key_bytes;
-    (void)snprintf(name, CONFIG_LOADER_NAME_MAX, plain ? "%s%s%.64s" : "%s%s\"%.64s\"",
-                   section ? section : "", section ? "." : "", member->key);
+    snprintf(name, CONFIG_LOADER_NAME_MAX, plain ? "%s%s%.64s" : "%s%s\"%.64s\"",
+             section ? section : "", section ? "." : "", member->key);
 }
 
 void config_loader_unknown(struct config_loader *loader, const struct config_key *keys,
@@ -187,14 +187,16 @@ static void find_file(struct config_loader *loader, const char *path) {
         return;
     }
     char *slash = strrchr(loader->directory, '/');
-    slash[slash == loader->directory] = '\0'; /* the root keeps its slash */
+    /* The root keeps its slash. */
+    slash[slash == loader->directory] = '\0';
 }
 
 /* Where the bundled plugins are: beside this program, in the build's directories or in a moved
  * installation; else where they were to be installed. */
 static void find_plugins_directory(struct config_loader *loader) {
     static const struct {
-        const char *sign, *directory; /* relative to the program's directory */
+        /* Relative to the program's directory. */
+        const char *sign, *directory;
     } places[] = {{"worker/snekomatic-worker", "../plugins"},
                   {"../libexec/snekomatic/snekomatic-worker", "../" SNEK_LIB_DIR "/snekomatic"}};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {

@@ -13,29 +13,38 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONFIG_SECRET_MAX 65536 /* bytes of a key or secret, from a file or a variable */
+/* Bytes of a key or secret, from a file or a variable. */
+#define CONFIG_SECRET_MAX 65536
 #define CONFIG_PLUGINS_MAX 64
 
 enum config_sandbox { CONFIG_SANDBOX_BEST, CONFIG_SANDBOX_STRICT, CONFIG_SANDBOX_OFF };
 
 struct config_plugin {
-    char *path; /* absolute: a bare name was looked up in plugins.directory */
+    /* Absolute: a bare name was looked up in plugins.directory. */
+    char *path;
     char *as_written;
-    unsigned line; /* in the file; 0 when there is no file */
+    /* In the file; 0 when there is no file. */
+    unsigned line;
     bool enabled;
-    bool dry_run; /* effects are recorded instead of sent */
+    /* Effects are recorded instead of sent. */
+    bool dry_run;
     uint32_t concurrency;
     int64_t deadline_ms;
     uint32_t memory_mib;
     enum config_sandbox sandbox;
-    char **installations; /* NULL-terminated; NULL when the key is absent (all) */
-    char **repositories;  /* "owner/name", with * ; likewise */
-    bool app_requests;    /* below /app, as the app itself */
-    char *config_json;    /* [plugin.config] as a JSON object; "{}" when absent */
+    /* NULL-terminated; NULL when the key is absent (all). */
+    char **installations;
+    /* "owner/name", with * ; likewise. */
+    char **repositories;
+    /* Below /app, as the app itself. */
+    bool app_requests;
+    /* [plugin.config] as a JSON object; "{}" when absent. */
+    char *config_json;
 };
 
 struct config {
-    char *file; /* absolute path, NULL when the environment alone was used */
+    /* Absolute path, NULL when the environment alone was used. */
+    char *file;
     struct {
         char *host; /* without brackets */
         uint16_t port;
@@ -48,14 +57,16 @@ struct config {
         char *private_key_next_file; /* NULL: GITHUB_PRIVATE_KEY_NEXT, or none */
         char *webhook_secret_file;   /* NULL: GITHUB_WEBHOOK_SECRET */
         char *user_agent;
-        char *api_url; /* without a slash at the end */
+        /* Without a slash at the end. */
+        char *api_url;
         bool allow_sha1;
         char *ca_file; /* NULL: the system's */
         int64_t write_interval_ms, notify_interval_ms;
         uint32_t recover_interval_minutes; /* 0: never */
     } github;
     struct {
-        char *url; /* sqlite:PATH, absolute; or postgres://..., perhaps with a password */
+        /* Sqlite:PATH, absolute; or postgres://..., perhaps with a password. */
+        char *url;
         uint32_t retention_days;
     } store;
     struct {
@@ -69,23 +80,28 @@ struct config {
         enum log_format format;
     } log;
     struct {
-        char *dsn; /* NULL: none. A secret, nearly: who has it may send events */
+        /* NULL: none. A secret, nearly: who has it may send events. */
+        char *dsn;
         char *environment;
     } sentry;
-    struct proxy proxy; /* of the environment alone, as other programs have theirs */
+    /* Of the environment alone, as other programs have theirs. */
+    struct proxy proxy;
     struct config_plugin *plugins;
     size_t n_plugins;
 };
 
 /* Everything wrong that was found, a line each (with its line break), for people. */
 struct config_problems {
-    char *text; /* ours; NULL when nothing is wrong */
+    /* Ours; NULL when nothing is wrong. */
+    char *text;
 };
 
 /* Which credentials must be given. */
 enum config_need {
-    CONFIG_NEED_NOTHING, /* for a look at the plugins, where there are none (yet) */
-    CONFIG_NEED_HOST,    /* all but the private key, which the host is started without */
+    /* For a look at the plugins, where there are none (yet). */
+    CONFIG_NEED_NOTHING,
+    /* All but the private key, which the host is started without. */
+    CONFIG_NEED_HOST,
     CONFIG_NEED_EVERYTHING,
 };
 

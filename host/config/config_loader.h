@@ -13,19 +13,24 @@
 #define CONFIG_JSON_BYTES_MAX (256u << 10) /* of one [plugin.config] */
 
 struct config_loader {
-    const char *file; /* as people wrote it; NULL: none */
-    char *directory;  /* absolute: where relative paths start */
+    /* As people wrote it; NULL: none. */
+    const char *file;
+    /* Absolute: where relative paths start. */
+    char *directory;
     struct config *config;
     struct buffer problems;
     bool failed;
-    unsigned app_id_given : 1; /* well or badly: then it is not missing */
+    /* Well or badly: then it is not missing. */
+    unsigned app_id_given : 1;
 };
 
 /* Where a value stands. */
 struct place {
-    unsigned line;        /* in the file; 0: in no line of it */
+    /* In the file; 0: in no line of it. */
+    unsigned line;
     const char *variable; /* NULL: in the file */
-    bool nowhere;         /* the sentence itself says where */
+    /* The sentence itself says where. */
+    bool nowhere;
 };
 
 /* Adds a line to the problems; control characters in it are made visible. */

@@ -55,7 +55,8 @@ static int take_variable(const char *name, bool trim, struct secret *secret, str
         if (bytes > CONFIG_SECRET_MAX) {
             result = error_set(err, "%s is larger than %d bytes", name, CONFIG_SECRET_MAX);
         } else if (bytes == 0) {
-            result = error_set(err, "%s is empty", name); /* unlike one that is unset: a mistake */
+            /* Unlike one that is unset: a mistake. */
+            result = error_set(err, "%s is empty", name);
         } else {
             result = secret_copy(secret, value, bytes);
             if (result < 0) {

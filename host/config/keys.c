@@ -142,7 +142,8 @@ const char *key_nearest(const struct config_key *keys, const char *name) {
             continue;
         }
         if (strcmp(strchr(key->name, '.') + 1, last) == 0) {
-            return key->name; /* the right key in a wrong table */
+            /* The right key in a wrong table. */
+            return key->name;
         }
         if (dot && dot[1] && suggest_is_prefix(name, key->name)) {
             return key->name;

@@ -13,25 +13,34 @@
 enum key_kind {
     KEY_BOOLEAN,
     KEY_INTEGER,
-    KEY_CHOICE,      /* of a few words; the field is the enum whose values number them */
-    KEY_TEXT,        /* not empty */
-    KEY_LIST,        /* of texts; NULL-terminated */
-    KEY_JSON,        /* a table, kept as JSON */
-    KEY_LISTEN,      /* HOST:PORT; the field is struct config's `server` */
-    KEY_PORT,        /* the port alone, likewise */
-    KEY_UNSUPPORTED, /* of the design, but not of this version: rejected by name */
+    /* Of a few words; the field is the enum whose values number them. */
+    KEY_CHOICE,
+    KEY_TEXT, /* not empty */
+    KEY_LIST, /* of texts; NULL-terminated */
+    /* A table, kept as JSON. */
+    KEY_JSON,
+    /* HOST:PORT; the field is struct config's `server`. */
+    KEY_LISTEN,
+    KEY_PORT, /* the port alone, likewise */
+    /* Of the design, but not of this version: rejected by name. */
+    KEY_UNSUPPORTED,
 };
 
 struct config_key {
     const char *name; /* with its table: "server.drain_ms" */
     enum key_kind kind;
-    size_t offset, bytes; /* of the field, in struct config or struct config_plugin */
-    const char *fallback; /* the default, as text; NULL: none */
-    const char *variable; /* wins over the file; NULL: none */
+    /* Of the field, in struct config or struct config_plugin. */
+    size_t offset, bytes;
+    /* The default, as text; NULL: none. */
+    const char *fallback;
+    /* Wins over the file; NULL: none. */
+    const char *variable;
     int64_t minimum, maximum;
-    const char *unit;           /* of an integer, NULL: none */
+    /* Of an integer, NULL: none. */
+    const char *unit;
     const char *const *choices; /* NULL-terminated */
-    bool number_too;            /* a text that may be written as a number */
+    /* A text that may be written as a number. */
+    bool number_too;
     /* Checks a text, and an item of a list, and makes of it what is kept (the caller's). Relative
      * paths start at `directory`. NULL: kept as it is. -1: `err` goes on after the key's name. */
     int (*read)(const char *text, const char *directory, char **value, struct error *err);

@@ -59,7 +59,8 @@ void config_loader_proxy(struct config_loader *loader) {
     if (asprintf(&proxy->url, "%s%s", strstr(value, "://") ? "" : "http://", value) < 0) {
         proxy->url = NULL;
     }
-    if (!proxy->url || show(proxy->url, &proxy->shown) < 0) { /* not its text: the password */
+    if (!proxy->url || show(proxy->url, &proxy->shown) < 0) {
+        /* Not its text: the password. */
         config_loader_problem(
             loader, (struct place){.variable = name},
             "is no URL of a proxy, such as http://proxy.example:3128 or "

@@ -10,7 +10,8 @@
 
 struct sentry_dsn {
     char *url; /* ours: https://HOST/PATH/api/PROJECT/envelope/ */
-    char *key; /* ours; letters and digits only */
+    /* Ours; letters and digits only. */
+    char *key;
     bool tls;
 };
 

@@ -139,7 +139,8 @@ void config_loader_text(struct config_loader *loader, const struct config_key *k
         unsupported(loader, key, place);
         break;
     case KEY_LIST:
-    case KEY_JSON: /* neither has a default or a variable */
+    /* Neither has a default or a variable. */
+    case KEY_JSON:
         break;
     }
 }
@@ -158,7 +159,7 @@ static bool text_of(struct config_loader *loader, const struct config_key *key,
                     const struct toml_value *value, char number[24], const char **text) {
     struct place place = {.line = value->line};
     if (value->kind == TOML_INTEGER && key->number_too) {
-        (void)snprintf(number, 24, "%" PRId64, value->integer);
+        snprintf(number, 24, "%" PRId64, value->integer);
         *text = number;
         return true;
     }

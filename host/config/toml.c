@@ -37,7 +37,7 @@ const char *toml_kind_name(enum toml_kind kind) {
 
 static int fail(const struct toml_value *value, struct toml_error *error, const char *text) {
     *error = (struct toml_error){.line = value->line};
-    (void)snprintf(error->text, sizeof error->text, "%s", text);
+    snprintf(error->text, sizeof error->text, "%s", text);
     return -1;
 }
 
@@ -46,7 +46,7 @@ static int fail(const struct toml_value *value, struct toml_error *error, const 
 static int append_number(double number, struct buffer *out) {
     char text[40];
     for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof text, "%.*g", digits, number);
+        snprintf(text, sizeof text, "%.*g", digits, number);
         if (strtod(text, NULL) == number) {
             break;
         }
@@ -94,7 +94,8 @@ int toml_append_json(const struct toml_value *value, struct buffer *out, struct 
         break;
     case TOML_STRING:
         if (has_nul(value->text, value->text_bytes)) {
-            return fail(value, error, "must not hold a NUL"); /* it ends a C string early */
+            /* It ends a C string early. */
+            return fail(value, error, "must not hold a NUL");
         }
         /* fall through */
     case TOML_DATETIME:

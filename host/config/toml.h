@@ -23,25 +23,31 @@ enum toml_kind {
     TOML_INTEGER,
     TOML_FLOAT,
     TOML_BOOLEAN,
-    TOML_DATETIME, /* a date, a time, or both */
+    /* A date, a time, or both. */
+    TOML_DATETIME,
 };
 
 struct toml_value {
     enum toml_kind kind;
-    unsigned line; /* of its key, or its own in an array; from 1 */
-    char *key;     /* in a table, else NULL; UTF-8 that may hold a NUL */
+    /* Of its key, or its own in an array; from 1. */
+    unsigned line;
+    /* In a table, else NULL; UTF-8 that may hold a NUL. */
+    char *key;
     size_t key_bytes;
-    char *text; /* of a string (which may hold a NUL) and a date or time (RFC 3339) */
+    /* Of a string (which may hold a NUL) and a date or time (RFC 3339). */
+    char *text;
     size_t text_bytes;
     int64_t integer;
     double number;
     bool boolean;
-    struct toml_value *items; /* of a table, in the order of the file, and an array */
+    /* Of a table, in the order of the file, and an array. */
+    struct toml_value *items;
     size_t n_items;
 };
 
 struct toml_error {
-    unsigned line, column; /* 0 when memory is short */
+    /* 0 when memory is short. */
+    unsigned line, column;
     char text[TOML_ERROR_MAX];
 };
 

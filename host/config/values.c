@@ -34,7 +34,7 @@ char *absolute_path(const char *directory, const char *path) {
         free(clean);
         return NULL;
     }
-    (void)snprintf(whole, room, "%s/%s", relative ? directory : "", path);
+    snprintf(whole, room, "%s/%s", relative ? directory : "", path);
     size_t used = 0;
     char *rest = whole;
     for (char *part; (part = strtok_r(rest, "/", &rest));) {
@@ -43,7 +43,7 @@ char *absolute_path(const char *directory, const char *path) {
             used += (size_t)snprintf(clean + used, room - used, "/%s", part);
         }
     }
-    (void)snprintf(clean + used, room - used, "%s", used == 0 ? "/" : "");
+    snprintf(clean + used, room - used, "%s", used == 0 ? "/" : "");
     return clean;
 }
 
@@ -59,7 +59,6 @@ int read_path(const char *text, const char *directory, char **value, struct erro
 }
 
 int read_app_id(const char *text, const char *directory, char **value, struct error *err) {
-    (void)directory;
     /* GitHub also takes the client id, Iv1.0123456789abcdef. */
     if (!isalnum((unsigned char)text[0]) || strlen(text) > APP_ID_MAX ||
         text[strspn(text, NAME_CHARACTERS)] != '\0' || text[strspn(text, "0")] == '\0') {
@@ -69,7 +68,6 @@ int read_app_id(const char *text, const char *directory, char **value, struct er
 }
 
 int read_user_agent(const char *text, const char *directory, char **value, struct error *err) {
-    (void)directory;
     for (const char *at = text; *at; at++) {
         if (*at < ' ' || *at > '~' || at - text >= USER_AGENT_MAX) {
             return error_set(err, "must be at most %d printable ASCII characters", USER_AGENT_MAX);
@@ -96,7 +94,6 @@ static bool has_dots(const char *path) {
 
 /* libcurl judges, since libcurl will connect: what two parsers read differently is a way in. */
 int read_api_url(const char *text, const char *directory, char **value, struct error *err) {
-    (void)directory;
     if (strpbrk(text, "@?#")) {
         return error_set(err, "must not hold credentials, a query or a fragment");
     }
@@ -161,7 +158,6 @@ int read_store_url(const char *text, const char *directory, char **value, struct
 
 /* No text of it is ever shown: with its key events can be sent. */
 int read_sentry_dsn(const char *text, const char *directory, char **value, struct error *err) {
-    (void)directory;
     struct sentry_dsn dsn;
     if (sentry_dsn_parse(text, &dsn, err) < 0) {
         return -1;
@@ -172,7 +168,6 @@ int read_sentry_dsn(const char *text, const char *directory, char **value, struc
 
 int read_sentry_environment(const char *text, const char *directory, char **value,
                             struct error *err) {
-    (void)directory;
     if (strlen(text) > ENVIRONMENT_MAX || text[strspn(text, NAME_CHARACTERS)] != '\0') {
         return error_set(err, "must be at most %d letters, digits, dots, - and _", ENVIRONMENT_MAX);
     }
@@ -180,7 +175,6 @@ int read_sentry_environment(const char *text, const char *directory, char **valu
 }
 
 int read_installation(const char *text, const char *directory, char **value, struct error *err) {
-    (void)directory;
     if (text[strspn(text, NAME_CHARACTERS "*")] != '\0') {
         return error_set(err, "must list installations' ids, in which * stands for anything");
     }
@@ -188,7 +182,6 @@ int read_installation(const char *text, const char *directory, char **value, str
 }
 
 int read_repository(const char *text, const char *directory, char **value, struct error *err) {
-    (void)directory;
     size_t owner = strspn(text, NAME_CHARACTERS "*");
     const char *name = text + owner + 1;
     if (owner == 0 || text[owner] != '/' || *name == '\0' ||

@@ -11,9 +11,11 @@
 #include <stddef.h>
 
 #define METRICS_BUCKETS 16
-#define METRICS_NAMES_MAX 65 /* of a table; the last is "other" */
+/* Of a table; the last is "other". */
+#define METRICS_NAMES_MAX 65
 #define METRICS_OUTCOMES 12
-#define METRICS_STATUSES 601 /* a status a place; 0 none, the last the others */
+/* A status a place; 0 none, the last the others. */
+#define METRICS_STATUSES 601
 #define METRICS_RESOURCE_MAX 40
 
 _Static_assert(METRICS_NAMES_MAX == METRICS_EVENTS_MAX + 1 &&
@@ -21,7 +23,8 @@ _Static_assert(METRICS_NAMES_MAX == METRICS_EVENTS_MAX + 1 &&
                "one size of table does for all");
 
 struct metrics_histogram {
-    _Atomic uint64_t counts[METRICS_BUCKETS + 1]; /* of each bucket alone; the last has no bound */
+    /* Of each bucket alone; the last has no bound. */
+    _Atomic uint64_t counts[METRICS_BUCKETS + 1];
     _Atomic uint64_t sum_us;
 };
 
@@ -40,7 +43,8 @@ struct metrics_plugin {
 
 struct metrics_limit {
     char installation[METRICS_NAME_MAX + 1], resource[METRICS_RESOURCE_MAX + 1];
-    uint64_t named; /* counts up; 0: nothing is here */
+    /* Counts up; 0: nothing is here. */
+    uint64_t named;
     int64_t limit, remaining;
 };
 
@@ -58,11 +62,13 @@ struct metrics {
 
     _Atomic uint64_t requests[METRICS_CLASSES][METRICS_STATUSES];
     struct metrics_histogram request_took[METRICS_CLASSES];
-    _Atomic int last_status; /* 0: GitHub has answered nothing yet */
+    /* 0: GitHub has answered nothing yet. */
+    _Atomic int last_status;
     _Atomic int64_t last_answer_ms;
     _Atomic uint64_t conditional[METRICS_CONDITIONS], kept_bytes;
     _Atomic uint64_t limited[METRICS_LIMIT_KINDS], waited_ms, put_off;
-    pthread_mutex_t limits_lock; /* over the rest of this paragraph */
+    /* Over the rest of this paragraph. */
+    pthread_mutex_t limits_lock;
     uint64_t limits_named;
     struct metrics_limit limits[METRICS_LIMITS_MAX];
 

@@ -46,17 +46,17 @@ static size_t place_of(struct metrics_names *names, const char *name) {
     if (place < count) {
         return place;
     }
-    (void)pthread_mutex_lock(&names_lock);
+    pthread_mutex_lock(&names_lock);
     count = atomic_load_explicit(&names->count, memory_order_acquire);
     place = find_among(names, name, count);
     if (place == count && count < METRICS_NAMES_MAX) {
         bool last = count == METRICS_NAMES_MAX - 1;
-        (void)snprintf(names->names[count], sizeof names->names[count], "%s", last ? other : name);
+        snprintf(names->names[count], sizeof names->names[count], "%s", last ? other : name);
         atomic_store_explicit(&names->count, count + 1, memory_order_release);
     } else if (place == count) {
         place = METRICS_NAMES_MAX - 1;
     }
-    (void)pthread_mutex_unlock(&names_lock);
+    pthread_mutex_unlock(&names_lock);
     return place;
 }
 
@@ -123,19 +123,19 @@ static struct metrics_limit *limit_of(const char *installation, const char *reso
         }
         oldest = limit->named < oldest->named ? limit : oldest;
     }
-    (void)snprintf(oldest->installation, sizeof oldest->installation, "%s", installation);
-    (void)snprintf(oldest->resource, sizeof oldest->resource, "%s", resource);
+    snprintf(oldest->installation, sizeof oldest->installation, "%s", installation);
+    snprintf(oldest->resource, sizeof oldest->resource, "%s", resource);
     return oldest;
 }
 
 void metrics_rate_limit(const char *installation, const char *resource, int64_t limit,
                         int64_t remaining) {
-    (void)pthread_mutex_lock(&metrics.limits_lock);
+    pthread_mutex_lock(&metrics.limits_lock);
     struct metrics_limit *place = limit_of(installation, resource);
     place->named = ++metrics.limits_named;
     place->limit = limit;
     place->remaining = remaining;
-    (void)pthread_mutex_unlock(&metrics.limits_lock);
+    pthread_mutex_unlock(&metrics.limits_lock);
 }
 
 void metrics_conditional(bool unchanged) {

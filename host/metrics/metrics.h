@@ -16,8 +16,10 @@
 #define METRICS_NAME_MAX 100
 #define METRICS_EVENTS_MAX 64
 #define METRICS_PLUGINS_MAX 64
-#define METRICS_LIMITS_MAX 100      /* the rate limits that were named last */
-#define METRICS_TEXT_MAX (4u << 20) /* of the page; what is past it is left out */
+/* The rate limits that were named last. */
+#define METRICS_LIMITS_MAX 100
+/* Of the page; what is past it is left out. */
+#define METRICS_TEXT_MAX (4u << 20)
 
 /* ---- ingest ---- */
 
@@ -29,7 +31,8 @@ void metrics_rejected(unsigned status);
 
 /* ---- dispatch ---- */
 
-struct metrics_plugin; /* lives as long as the process */
+/* Lives as long as the process. */
+struct metrics_plugin;
 
 struct metrics_plugin *metrics_plugin(const char *name);
 void metrics_worker_state(struct metrics_plugin *plugin, const char *state); /* static text */
@@ -43,20 +46,24 @@ void metrics_run_ended(struct metrics_plugin *plugin, const char *outcome, int64
 void metrics_request(const char *method, int status, int64_t took_us);
 /* A GET that was to be answered only if something changed: was nothing? */
 void metrics_conditional(bool unchanged);
-void metrics_kept(size_t bytes); /* of answers, to be used again */
+/* Of answers, to be used again. */
+void metrics_kept(size_t bytes);
 /* What an answer says is left; of one installation and one resource of GitHub's. */
 void metrics_rate_limit(const char *installation, const char *resource, int64_t limit,
                         int64_t remaining);
 void metrics_rate_limited(const char *which); /* "primary" or "secondary" */
-void metrics_waited(int64_t waited_ms);       /* a request, for limits and pace */
-void metrics_put_off(void);                   /* its wait was too long: the run comes back */
+/* A request, for limits and pace. */
+void metrics_waited(int64_t waited_ms);
+/* Its wait was too long: the run comes back. */
+void metrics_put_off(void);
 
 /* ---- telemetry itself ---- */
 
 struct metrics_store {
     int64_t queued, running, dead; /* runs */
     int64_t in_doubt;              /* effects */
-    int64_t oldest_due_ms;         /* wall; INT64_MAX: nothing is queued */
+    /* Wall; INT64_MAX: nothing is queued. */
+    int64_t oldest_due_ms;
 };
 
 void metrics_store(const struct metrics_store *store);
@@ -69,7 +76,8 @@ enum metrics_report {
     METRICS_REPORTS
 };
 
-void metrics_report(enum metrics_report what); /* of an event for Sentry */
+/* Of an event for Sentry. */
+void metrics_report(enum metrics_report what);
 
 /* Prometheus' text format. 0, or -1 when it was cut. */
 int metrics_render(struct buffer *text);

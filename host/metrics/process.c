@@ -20,7 +20,7 @@ static void value(struct buffer *text, const char *name, const char *type, const
 
 static double cpu_seconds(void) {
     struct timespec used = {0};
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
     return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
@@ -29,7 +29,7 @@ static bool memory_pages(uint64_t *all, uint64_t *resident) {
     FILE *file = fopen("/proc/self/statm", "re");
     bool read = file && fscanf(file, "%" SCNu64 " %" SCNu64, all, resident) == 2;
     if (file) {
-        (void)fclose(file);
+        fclose(file);
     }
     return read;
 }
@@ -43,7 +43,8 @@ static unsigned open_descriptors(void) {
     if (directory) {
         (void)closedir(directory);
     }
-    return count > 3 ? count - 3 : 0; /* without ".", ".." and the directory itself */
+    /* Without ".", ".." and the directory itself. */
+    return count > 3 ? count - 3 : 0;
 }
 
 /* When it began, by the kernel's clock that stops in no sleep. */
@@ -59,14 +60,14 @@ static double start_seconds(void) {
                            "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
                            "%*s %*s %*s %*s %*s %llu",
                            &ticks) == 1) {
-            (void)clock_gettime(CLOCK_BOOTTIME, &now);
+            clock_gettime(CLOCK_BOOTTIME, &now);
             int64_t since_boot_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
             int64_t began_ms = (int64_t)(ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
             known_ms = clock_wall_ms() - (since_boot_ms - began_ms);
             atomic_store_explicit(&started_ms, known_ms, memory_order_relaxed);
         }
         if (file) {
-            (void)fclose(file);
+            fclose(file);
         }
     }
     return (double)known_ms / 1e3;

@@ -106,7 +106,7 @@ static void render_ingest(struct buffer *text) {
         if (read_counter(&metrics.rejected[i]) > 0) {
             AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
             char status[8];
-            (void)snprintf(status, sizeof status, "%u", i);
+            snprintf(status, sizeof status, "%u", i);
             label(&labels, "status", status);
             sample(text, rejected, &labels, read_counter(&metrics.rejected[i]));
         }
@@ -169,7 +169,7 @@ static void render_requests(struct buffer *text) {
             AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
             char status[8] = "none";
             if (read_counter(&metrics.requests[class][i]) > 0) {
-                (void)snprintf(status, sizeof status, i > 0 ? "%u" : "none", i);
+                snprintf(status, sizeof status, i > 0 ? "%u" : "none", i);
                 label(&labels, "class", class_names[class]);
                 label(&labels, "status", status);
                 sample(text, requests, &labels, read_counter(&metrics.requests[class][i]));
@@ -188,7 +188,7 @@ static void render_requests(struct buffer *text) {
  * the second. */
 static void render_limit(struct buffer *text, const char *name, const char *help, size_t offset) {
     head(text, name, "gauge", help);
-    (void)pthread_mutex_lock(&metrics.limits_lock);
+    pthread_mutex_lock(&metrics.limits_lock);
     for (size_t i = 0; i < METRICS_LIMITS_MAX; i++) {
         const struct metrics_limit *limit = &metrics.limits[i];
         AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
@@ -200,7 +200,7 @@ static void render_limit(struct buffer *text, const char *name, const char *help
             sample(text, name, &labels, (uint64_t)value);
         }
     }
-    (void)pthread_mutex_unlock(&metrics.limits_lock);
+    pthread_mutex_unlock(&metrics.limits_lock);
 }
 
 static void render_kept(struct buffer *text) {

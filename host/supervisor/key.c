@@ -65,10 +65,12 @@ static int tidy(const struct secret *given, struct secret *tidied) {
         char c = text.data[at];
         if (c != '\\') {
             text.data[kept++] = c;
-        } else if (text.data[at + 1] == 'n' || text.data[at + 1] == 'r') { /* a NUL at the end */
+        } else if (text.data[at + 1] == 'n' || text.data[at + 1] == 'r') {
+            /* A NUL at the end. */
             text.data[kept++] = '\n';
             at++;
-        } /* else one backslash of several; no form of a key has one of its own */
+            /* Else one backslash of several; no form of a key has one of its own. */
+        }
     }
     explicit_bzero(text.data + kept, text.bytes - kept);
     *tidied = (struct secret){.data = text.data, .bytes = kept};
@@ -236,7 +238,8 @@ static int read_block(const struct secret *text, const char *begin, struct app_k
     code = gnutls_privkey_import_x509(parsed->private, x509, GNUTLS_PRIVKEY_IMPORT_COPY);
     const gnutls_datum_t nothing = {.data = (unsigned char *)"", .size = 0};
     gnutls_datum_t signature = {0};
-    if (code >= 0) { /* verify_params overlooks a wrong digit that shows only when signing */
+    if (code >= 0) {
+        /* Verify_params overlooks a wrong digit that shows only when signing. */
         code = gnutls_privkey_sign_data2(parsed->private, GNUTLS_SIGN_RSA_SHA256, 0, &nothing,
                                          &signature);
         gnutls_free(signature.data);
@@ -274,7 +277,8 @@ static int read_pem(const struct secret *text, struct app_key **key, struct erro
                               "-----BEGIN RSA PRIVATE KEY-----");
     }
     if (memmem(begin, (size_t)(end - begin), "4,ENCRYPTED", 11)) {
-        return error_set(err, "%s", encrypted); /* PKCS#1's way to say it */
+        /* PKCS#1's way to say it. */
+        return error_set(err, "%s", encrypted);
     }
     return read_block(text, begin, key, err);
 }

@@ -38,15 +38,16 @@ int notify_open(struct error *err) {
     /* The host's own sign of life follows WATCHDOG_USEC, which may be meant for a process above. */
     const char *pid = getenv("WATCHDOG_PID");
     if (fd < 0 || (pid && *pid && strtol(pid, NULL, 10) != getpid())) {
-        (void)unsetenv("WATCHDOG_USEC");
+        unsetenv("WATCHDOG_USEC");
     }
-    (void)unsetenv("WATCHDOG_PID");
-    (void)unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_PID");
+    unsetenv("NOTIFY_SOCKET");
     return fd;
 }
 
 void notify_send(int fd, const char *state) {
-    if (fd >= 0) { /* a manager that is gone is not a reason to stop */
+    if (fd >= 0) {
+        /* A manager that is gone is not a reason to stop. */
         (void)send(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT);
     }
 }

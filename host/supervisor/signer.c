@@ -58,7 +58,7 @@ static int make_jwt(struct app_key *const keys[SUPERVISOR_KEYS_MAX], const char 
 
 static void answer(int fd, bool ok, const char *text) {
     struct supervisor_reply packet = {.ok = ok};
-    (void)strncat(packet.text, text, sizeof packet.text - 1);
+    strncat(packet.text, text, sizeof packet.text - 1);
     if (send(fd, &packet, sizeof packet, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         log_event(SNEK_LEVEL_WARNING, "answer_lost", LOG_TEXT("reason", strerror(errno)));
     }
@@ -83,8 +83,8 @@ void signer_answer(struct app_key *const keys[SUPERVISOR_KEYS_MAX], const char *
 _Noreturn static void serve_tool(const struct config *config, int fd) {
     struct error err;
     struct app_key *keys[SUPERVISOR_KEYS_MAX] = {NULL};
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    (void)prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_DUMPABLE, 0);
     if (signer_read_keys(config, keys, &err) < 0) {
         answer(fd, false, err.text);
         _exit(0);
@@ -115,7 +115,7 @@ int supervisor_start_signer(const struct config *config, int *messages_fd, struc
         return error_set(err, "cannot fork: %s", strerror(errno));
     }
     if (child == 0) {
-        (void)close(ours);
+        close(ours);
         serve_tool(config, theirs);
     }
     cleanup_close(&theirs);

@@ -19,7 +19,8 @@
 #include <sys/socket.h>
 #include <sysexits.h>
 
-#define LISTEN_BACKLOG 1024 /* what waits in it while a host starts again is not lost */
+/* What waits in it while a host starts again is not lost. */
+#define LISTEN_BACKLOG 1024
 
 /* Names, not values. The keys stay in this process; the host is given the rest. */
 static const char *const key_names[] = {"GITHUB_PRIVATE_KEY", "GITHUB_PRIVATE_KEY_NEXT"};
@@ -35,7 +36,7 @@ int start_open_standard_fds(struct error *err) {
     if (fd < 0) {
         return error_set(err, "cannot open /dev/null: %s", strerror(errno));
     }
-    (void)close(fd);
+    close(fd);
     return 0;
 }
 
@@ -95,8 +96,9 @@ static int listen_at(const struct addrinfo *address) {
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) {
         return -1;
     }
-    if (address->ai_family == AF_INET6) { /* so that [::] serves IPv4 too, whatever the sysctl */
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (address->ai_family == AF_INET6) {
+        /* So that [::] serves IPv4 too, whatever the sysctl. */
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     }
     if (bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
         return -1;
@@ -109,8 +111,8 @@ static int open_listening(const char *host, uint16_t port, uint16_t shown_port, 
                           struct error *err) {
     char service[8], shown[300];
     bool ipv6 = strchr(host, ':') != NULL;
-    (void)snprintf(service, sizeof service, "%u", (unsigned)port);
-    (void)snprintf(shown, sizeof shown, ipv6 ? "[%s]:%u" : "%s:%u", host, (unsigned)shown_port);
+    snprintf(service, sizeof service, "%u", (unsigned)port);
+    snprintf(shown, sizeof shown, ipv6 ? "[%s]:%u" : "%s:%u", host, (unsigned)shown_port);
     CLEANUP(free_addresses) struct addrinfo *list = NULL;
     /* A name means IPv4: who writes localhost and connects to 127.0.0.1 must not be rejected. */
     const struct addrinfo hints = {.ai_family = ipv6 ? AF_INET6 : AF_INET,
@@ -147,11 +149,12 @@ int supervisor_check_listen(const char *host, uint16_t port, struct error *err) 
 /* Everything that the kernel hands on through exec and that we changed, or were given changed. */
 static void restore_signals(void) {
     for (int number = 1; number < NSIG; number++) {
-        (void)signal(number, SIG_DFL); /* rejected for SIGKILL, SIGSTOP and libc's own */
+        /* Rejected for SIGKILL, SIGSTOP and libc's own. */
+        signal(number, SIG_DFL);
     }
     sigset_t none;
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* Puts the two sockets at their places, whatever their numbers are now, and closes the rest. */
@@ -163,16 +166,18 @@ static int place_fds(int messages_fd, int listen_fd) {
         dup2(listening, SUPERVISOR_FD_LISTEN) < 0) {
         return -1;
     }
-    closefrom(above); /* close_range(2), with a way for kernels that lack it */
+    /* close_range(2), with a way for kernels that lack it. */
+    closefrom(above);
     return 0;
 }
 
 static void become_host(char *const argv[], char *const environment[], int messages_fd,
                         int listen_fd, pid_t supervisor) {
     /* A second string beside the end of input on the questions' socket. */
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != supervisor) {
-        _exit(EX_OSERR); /* it died before the line above */
+        /* It died before the line above. */
+        _exit(EX_OSERR);
     }
     if (place_fds(messages_fd, listen_fd) == 0) {
         restore_signals();

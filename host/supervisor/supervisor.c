@@ -31,21 +31,26 @@
 struct supervisor {
     const struct config *config;
     char *const *host_argv;
-    char **environment;                        /* ours; the host's, without the key */
-    struct app_key *keys[SUPERVISOR_KEYS_MAX]; /* the second, during a rotation, may be NULL */
+    /* Ours; the host's, without the key. */
+    char **environment;
+    /* The second, during a rotation, may be NULL. */
+    struct app_key *keys[SUPERVISOR_KEYS_MAX];
     int signals_fd, listen_fd, notify_fd;
 
     pid_t host;      /* 0: none runs */
     int messages_fd; /* our end; -1: none */
     bool ready;      /* this host said so */
-    bool served;     /* a host was ready once */
+    /* A host was ready once. */
+    bool served;
     int64_t ready_since_ms;
-    unsigned waiting_signals; /* bits: SIGHUP, SIGUSR1 for the host when it is ready */
+    /* Bits: SIGHUP, SIGUSR1 for the host when it is ready. */
+    unsigned waiting_signals;
 
     bool ending;           /* termination was asked for */
     int64_t restart_at_ms; /* while none runs */
-    int64_t next_delay_ms; /* before the restart after that */
-    bool ended;            /* for good, with: */
+    /* Before the restart after that. */
+    int64_t next_delay_ms;
+    bool ended; /* for good, with: */
     int status;
 };
 
@@ -54,7 +59,8 @@ static void forget_host(struct supervisor *s) {
     s->messages_fd = -1;
     s->host = 0;
     s->ready = false;
-    s->waiting_signals = 0; /* a new host reads everything afresh */
+    /* A new host reads everything afresh. */
+    s->waiting_signals = 0;
 }
 
 static void end_with(struct supervisor *s, int status) {
@@ -90,14 +96,16 @@ static int start(struct supervisor *s, struct error *err) {
 
 static int open_signals(struct error *err) {
     sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    (void)sigaddset(&set, SIGHUP);
-    (void)sigaddset(&set, SIGUSR1);
-    (void)sigaddset(&set, SIGCHLD);
-    (void)signal(SIGCHLD, SIG_DFL); /* inherited as ignored, there would be nothing to wait for */
-    (void)signal(SIGPIPE, SIG_IGN); /* a log nobody reads any more must not end the bot */
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGCHLD);
+    /* Inherited as ignored, there would be nothing to wait for. */
+    signal(SIGCHLD, SIG_DFL);
+    /* A log nobody reads any more must not end the bot. */
+    signal(SIGPIPE, SIG_IGN);
     int fd = -1;
     if (sigprocmask(SIG_SETMASK, &set, NULL) == 0) {
         fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -106,8 +114,9 @@ static int open_signals(struct error *err) {
 }
 
 static void send_to_host(const struct supervisor *s, int number) {
-    if (s->host > 0) { /* not reaped yet, so the number is still the host's */
-        (void)kill(s->host, number);
+    if (s->host > 0) {
+        /* Not reaped yet, so the number is still the host's. */
+        kill(s->host, number);
     }
 }
 
@@ -116,7 +125,8 @@ static void ask_to_end(struct supervisor *s, int number) {
         log_event(SNEK_LEVEL_INFO, "stopping", LOG_TEXT("signal", sigabbrev_np(number)));
         s->ending = true;
         notify_send(s->notify_fd, "STOPPING=1");
-        cleanup_close(&s->listen_fd); /* with ours open, connections would be taken for nobody */
+        /* With ours open, connections would be taken for nobody. */
+        cleanup_close(&s->listen_fd);
         s->listen_fd = -1;
     }
     send_to_host(s, SIGTERM);
@@ -134,10 +144,12 @@ static void handle_signals(struct supervisor *s) {
         } else if (number == SIGHUP || number == SIGUSR1) {
             if (s->ready) {
                 send_to_host(s, number);
-            } else { /* it may not have its handlers yet, and would die of it */
+            } else {
+                /* It may not have its handlers yet, and would die of it. */
                 s->waiting_signals |= 1U << number;
             }
-        } /* SIGCHLD: reap() looks after every wake */
+            /* SIGCHLD: reap() looks after every wake. */
+        }
     }
 }
 
@@ -174,7 +186,8 @@ static bool handle_question(struct supervisor *s) {
     if (got < 0) {
         return errno == EINTR;
     }
-    if (got == 0) { /* its end is closed (or it sent nothing, in a packet): it gets no more */
+    if (got == 0) {
+        /* Its end is closed (or it sent nothing, in a packet): it gets no more. */
         cleanup_close(&s->messages_fd);
         s->messages_fd = -1;
         return false;
@@ -185,7 +198,8 @@ static bool handle_question(struct supervisor *s) {
     } else if (whole && question.kind == SUPERVISOR_JWT) {
         signer_answer(s->keys, s->config->github.app_id, &question, s->messages_fd);
     } else if (whole && question.kind == SUPERVISOR_ALIVE) {
-        if (s->served) { /* a manager's watchdog starts with READY */
+        if (s->served) {
+            /* A manager's watchdog starts with READY. */
             notify_send(s->notify_fd, "WATCHDOG=1");
         }
     } else {
@@ -209,7 +223,8 @@ static void log_death(const struct supervisor *s, int status) {
 }
 
 static void host_ended(struct supervisor *s, int status) {
-    for (unsigned n = 0; n < 64 && handle_question(s); n++) { /* READY may still be in there */
+    for (unsigned n = 0; n < 64 && handle_question(s); n++) {
+        /* READY may still be in there. */
     }
     bool by_signal = WIFSIGNALED(status);
     /* Killed by the SIGTERM that we passed on before it had a handler: as was asked. */
@@ -265,7 +280,7 @@ static void run(struct supervisor *s) {
     while (!s->ended) {
         struct pollfd fds[] = {{.fd = s->signals_fd, .events = POLLIN},
                                {.fd = s->messages_fd, .events = POLLIN}};
-        (void)poll(fds, 2, wait_ms(s));
+        poll(fds, 2, wait_ms(s));
         handle_signals(s);
         if (fds[1].revents) {
             (void)handle_question(s);
@@ -287,7 +302,8 @@ static int prepare(struct supervisor *s, struct error *err) {
     if (signer_read_keys(s->config, s->keys, err) < 0) {
         return EX_CONFIG;
     }
-    s->notify_fd = notify_open(err); /* before the environment is copied for the host */
+    /* Before the environment is copied for the host. */
+    s->notify_fd = notify_open(err);
     if (s->notify_fd < -1) {
         return EX_OSERR;
     }
@@ -306,7 +322,7 @@ static int prepare(struct supervisor *s, struct error *err) {
 
 int supervisor_run(const struct config *config, char *const host_argv[]) {
     /* Before the key is anywhere: no core file, and nobody of our user may look into us. */
-    (void)prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_DUMPABLE, 0);
     struct supervisor s = {.config = config,
                            .host_argv = host_argv,
                            .signals_fd = -1,

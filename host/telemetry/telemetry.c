@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define LOOK_INTERVAL_MS 5000
-#define PAUSE_FACTOR 50 /* at most so small a part of the writer's time, however long it counts */
+/* At most so small a part of the writer's time, however long it counts. */
+#define PAUSE_FACTOR 50
 
 struct telemetry {
     struct loop *loop;
@@ -25,7 +26,6 @@ struct telemetry {
 };
 
 static void mail_ready(struct loop_source *source, uint32_t events) {
-    (void)events;
     (void)mailbox_drain(&CONTAINER_OF(source, struct telemetry, mail_source)->mailbox);
 }
 

@@ -11,7 +11,6 @@
 static char home[] = "/tmp/snek-config-XXXXXX"; /* of this program; also the working directory */
 
 int config_enter_home(void **state) {
-    (void)state;
     if (!mkdtemp(home) || chdir(home) < 0) {
         return -1;
     }
@@ -19,23 +18,21 @@ int config_enter_home(void **state) {
 }
 
 int config_leave_home(void **state) {
-    (void)state;
     char command[100];
-    (void)snprintf(command, sizeof command, "rm -r %s", home);
+    snprintf(command, sizeof command, "rm -r %s", home);
     return chdir("/") < 0 || system(command) != 0 ? -1 : 0;
 }
 
 int config_start_empty(void **state) {
-    (void)state;
     for (const struct config_key *key = config_keys; key->name; key++) {
         if (key->variable) {
-            (void)unsetenv(key->variable);
+            unsetenv(key->variable);
         }
     }
-    (void)unsetenv("GITHUB_PRIVATE_KEY");
-    (void)unsetenv("GITHUB_WEBHOOK_SECRET");
-    (void)unsetenv("GITHUB_WEBHOOK_SECRET_PREVIOUS");
-    (void)unlink("snekomatic.toml");
+    unsetenv("GITHUB_PRIVATE_KEY");
+    unsetenv("GITHUB_WEBHOOK_SECRET");
+    unsetenv("GITHUB_WEBHOOK_SECRET_PREVIOUS");
+    unlink("snekomatic.toml");
     return 0;
 }
 
@@ -43,7 +40,7 @@ void write_bytes(const char *path, const char *bytes, size_t count) {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
     assert_int_equal(io_write_full(fd, bytes, count), 0);
-    (void)close(fd);
+    close(fd);
 }
 
 void write_text(const char *path, const char *text) {
@@ -51,9 +48,9 @@ void write_text(const char *path, const char *text) {
 }
 
 void set_credentials(void) {
-    (void)setenv("GITHUB_APP_ID", "7", 1);
-    (void)setenv("GITHUB_PRIVATE_KEY", "the key", 1);
-    (void)setenv("GITHUB_WEBHOOK_SECRET", "hush", 1);
+    setenv("GITHUB_APP_ID", "7", 1);
+    setenv("GITHUB_PRIVATE_KEY", "the key", 1);
+    setenv("GITHUB_WEBHOOK_SECRET", "hush", 1);
 }
 
 struct config *load_good(const char *text) {

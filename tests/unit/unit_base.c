@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 static void a_buffer_never_passes_its_maximum(void **state) {
-    (void)state;
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(10);
     assert_int_equal(buffer_append_text(&buffer, "0123456"), 0);
     assert_int_equal(buffer_append_text(&buffer, "789a"), -1);
@@ -26,14 +25,12 @@ static void a_buffer_never_passes_its_maximum(void **state) {
 }
 
 static void json_strings_are_escaped_and_repaired(void **state) {
-    (void)state;
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(100);
     assert_int_equal(buffer_append_json_string(&buffer, "a\"\\\n\xFF\xC3\xA9", 7), 0);
     assert_string_equal(buffer.data, "\"a\\\"\\\\\\u000a\xEF\xBF\xBD\xC3\xA9\"");
 }
 
 static void an_error_says_what_was_attempted_before_what_broke(void **state) {
-    (void)state;
     struct error err;
     assert_int_equal(error_set(&err, "no %s", "snakes"), -1);
     assert_int_equal(error_wrap(&err, "feeding"), -1);
@@ -41,7 +38,6 @@ static void an_error_says_what_was_attempted_before_what_broke(void **state) {
 }
 
 static void a_scrubbed_variable_is_gone_from_memory_too(void **state) {
-    (void)state;
     static char entry[] = "SNEK_TEST_SECRET=hiss";
     assert_int_equal(putenv(entry), 0);
     secret_scrub_environment("SNEK_TEST_SECRET");
@@ -52,23 +48,22 @@ static void a_scrubbed_variable_is_gone_from_memory_too(void **state) {
 static void capture(enum log_format format, const char *evil, char *line, size_t room) {
     int pipe_fds[2], out = dup(STDOUT_FILENO);
     assert_int_equal(pipe(pipe_fds), 0);
-    (void)dup2(pipe_fds[1], STDOUT_FILENO);
+    dup2(pipe_fds[1], STDOUT_FILENO);
     clock_set_for_test(0, 1700000000123);
     log_setup(SNEK_LEVEL_INFO, format);
     log_event(SNEK_LEVEL_DEBUG, "hidden");
     log_event(SNEK_LEVEL_WARNING, "two words", LOG_TEXT("delivery", "abc"), LOG_TEXT("none", NULL),
               LOG_NUMBER("attempt", 2), LOG_TEXT("evil", evil));
-    (void)dup2(out, STDOUT_FILENO);
+    dup2(out, STDOUT_FILENO);
     ssize_t got = read(pipe_fds[0], line, room - 1);
     assert_true(got > 0);
     line[got] = '\0';
-    (void)close(pipe_fds[0]);
-    (void)close(pipe_fds[1]);
-    (void)close(out);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    close(out);
 }
 
 static void a_log_line_is_one_line_whatever_it_is_given(void **state) {
-    (void)state;
     static const char evil[] = "x\nlevel=error \x1b[2J";
     char line[1024];
     capture(LOG_LOGFMT, evil, line, sizeof line);
@@ -82,7 +77,6 @@ static void a_log_line_is_one_line_whatever_it_is_given(void **state) {
 }
 
 static void what_steers_a_terminal_is_escaped_in_a_log_line(void **state) {
-    (void)state;
     static const struct {
         const char *text, *shown;
     } cases[] = {{"\xC2\x80|\xC2\x9B"
@@ -97,7 +91,7 @@ static void what_steers_a_terminal_is_escaped_in_a_log_line(void **state) {
             char line[1024], want[128];
             capture(format, cases[i].text, line, sizeof line);
             bool json = format == LOG_JSON;
-            (void)snprintf(want, sizeof want, "%s\"%s\"",
+            snprintf(want, sizeof want, "%s\"%s\"",
                            json ? "\"evil\":" : " evil=", cases[i].shown);
             assert_non_null(strstr(line, want));
         }
@@ -112,7 +106,6 @@ static void open_mail(struct mail *mail) {
 }
 
 static void mail_is_opened_once_and_in_order(void **state) {
-    (void)state;
     struct mailbox mailbox;
     assert_int_equal(mailbox_init(&mailbox), 0);
     for (int i = 0; i < 3; i++) {
@@ -127,7 +120,6 @@ static void mail_is_opened_once_and_in_order(void **state) {
 }
 
 static void a_slip_is_near_and_another_word_is_not(void **state) {
-    (void)state;
     static const struct {
         const char *name, *right;
         size_t distance;
@@ -151,14 +143,13 @@ static void a_slip_is_near_and_another_word_is_not(void **state) {
 }
 
 static void the_rest_of_a_pipe_is_read_up_to_the_maximum(void **state) {
-    (void)state;
     for (size_t max = 4; max < 6; max++) {
         int fds[2];
         struct error err;
         AUTO_BUFFER struct buffer text = BUFFER_INIT(max);
         assert_int_equal(pipe(fds), 0);
         assert_int_equal(io_write_full(fds[1], "snake", 5), 0);
-        (void)close(fds[1]);
+        close(fds[1]);
         if (max == 4) {
             assert_int_equal(io_read_rest(fds[0], "the pipe", &text, &err), -1);
             assert_string_equal(err.text, "the pipe is larger than 4 bytes");
@@ -166,7 +157,7 @@ static void the_rest_of_a_pipe_is_read_up_to_the_maximum(void **state) {
             assert_int_equal(io_read_rest(fds[0], "the pipe", &text, &err), 0);
             assert_string_equal(text.data, "snake");
         }
-        (void)close(fds[0]);
+        close(fds[0]);
     }
 }
 

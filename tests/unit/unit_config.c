@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 static void without_a_file_the_credentials_are_enough(void **state) {
-    (void)state;
     set_credentials();
     struct config *config = load_good(NULL);
     assert_null(config->file);
@@ -37,7 +36,7 @@ static void without_a_file_the_credentials_are_enough(void **state) {
     for (size_t i = 0; i < 2; i++) {
         const struct config_plugin *plugin = &config->plugins[i];
         char path[512];
-        (void)snprintf(path, sizeof path, "%s/%s.so", config->plugins_directory, bundled[i]);
+        snprintf(path, sizeof path, "%s/%s.so", config->plugins_directory, bundled[i]);
         assert_string_equal(plugin->path, path);
         assert_string_equal(plugin->as_written, bundled[i]);
         assert_true(plugin->enabled);
@@ -99,7 +98,6 @@ static const char whole_file[] = "[server]\n"
                                  "environment = \"staging\"\n";
 
 static void every_key_of_a_file_is_taken(void **state) {
-    (void)state;
     struct config *config = load_good(whole_file);
     assert_under_home(config->file, "/snekomatic.toml");
     assert_string_equal(config->server.host, "::1");
@@ -146,13 +144,12 @@ static void every_key_of_a_file_is_taken(void **state) {
 }
 
 static void the_environment_wins_over_the_file(void **state) {
-    (void)state;
-    (void)setenv("PORT", "9000", 1);
-    (void)setenv("GITHUB_APP_ID", "Iv1.8a61f9b3a7aba766", 1);
-    (void)setenv("GITHUB_USER_AGENT", "other bot", 1);
-    (void)setenv("GITHUB_API_URL", "http://127.0.0.1:99/", 1);
-    (void)setenv("DATABASE_URL", "sqlite:/var/lib/x.db", 1);
-    (void)setenv("SNEKOMATIC_LOG", "error", 1);
+    setenv("PORT", "9000", 1);
+    setenv("GITHUB_APP_ID", "Iv1.8a61f9b3a7aba766", 1);
+    setenv("GITHUB_USER_AGENT", "other bot", 1);
+    setenv("GITHUB_API_URL", "http://127.0.0.1:99/", 1);
+    setenv("DATABASE_URL", "sqlite:/var/lib/x.db", 1);
+    setenv("SNEKOMATIC_LOG", "error", 1);
     struct config *config = load_good(whole_file);
     assert_string_equal(config->server.host, "::1"); /* PORT is the port alone */
     assert_int_equal(config->server.port, 9000);
@@ -165,24 +162,22 @@ static void the_environment_wins_over_the_file(void **state) {
 }
 
 static void an_empty_variable_counts_as_unset(void **state) {
-    (void)state;
     static const char *const names[] = {"PORT", "GITHUB_APP_ID", "DATABASE_URL", "SENTRY_DSN",
                                         "SNEKOMATIC_LOG"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        (void)setenv(names[i], "", 1);
+        setenv(names[i], "", 1);
     }
     struct config *config = load_good(whole_file);
     assert_int_equal(config->server.port, 0);
     assert_string_equal(config->github.app_id, "12345");
     config_free(config);
-    (void)setenv("GITHUB_WEBHOOK_SECRET", "", 1);
+    setenv("GITHUB_WEBHOOK_SECRET", "", 1);
     assert_problems("[github]\napp_id = 1\nprivate_key_file = \"k\"\n",
                     "snekomatic.toml: github.webhook_secret_file is missing; set it, or the secret "
                     "itself in the variable GITHUB_WEBHOOK_SECRET\n");
 }
 
 static void listen_takes_addresses_and_names(void **state) {
-    (void)state;
     static const struct {
         const char *listen, *host;
         unsigned port;
@@ -194,7 +189,7 @@ static void listen_takes_addresses_and_names(void **state) {
     set_credentials();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[100];
-        (void)snprintf(text, sizeof text, "server.listen = \"%s\"\n", cases[i].listen);
+        snprintf(text, sizeof text, "server.listen = \"%s\"\n", cases[i].listen);
         struct config *config = load_good(text);
         assert_string_equal(config->server.host, cases[i].host);
         assert_int_equal(config->server.port, cases[i].port);
@@ -203,7 +198,6 @@ static void listen_takes_addresses_and_names(void **state) {
 }
 
 static void api_urls_that_are_safe_are_taken(void **state) {
-    (void)state;
     static const char *const cases[][2] = {
         {"https://api.github.com/", "https://api.github.com"},
         {"https://ghe.example:8443/api/v3", "https://ghe.example:8443/api/v3"},
@@ -212,7 +206,7 @@ static void api_urls_that_are_safe_are_taken(void **state) {
         {"http://[::1]:3000/x/", "http://[::1]:3000/x"}};
     set_credentials();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        (void)setenv("GITHUB_API_URL", cases[i][0], 1);
+        setenv("GITHUB_API_URL", cases[i][0], 1);
         struct config *config = load_good("");
         assert_string_equal(config->github.api_url, cases[i][1]);
         config_free(config);
@@ -351,7 +345,6 @@ static const struct {
 };
 
 static void what_a_file_may_not_say_is_rejected_with_a_sentence(void **state) {
-    (void)state;
     set_credentials();
     for (size_t i = 0; i < sizeof rejected / sizeof *rejected; i++) {
         AUTO_FREE char *problems = load_bad(rejected[i].line);
@@ -366,21 +359,19 @@ static void what_a_file_may_not_say_is_rejected_with_a_sentence(void **state) {
 }
 
 static void the_url_of_a_database_is_kept_as_it_is(void **state) {
-    (void)state;
     static const char *const urls[] = {"postgres://u:p%40ss@db.example:5433/d?sslmode=verify-full",
                                        "postgresql:///d"};
     for (size_t i = 0; i < 2; i++) {
         set_credentials();
-        (void)setenv("DATABASE_URL", urls[i], 1);
+        setenv("DATABASE_URL", urls[i], 1);
         struct config *config = load_good(NULL);
         assert_string_equal(config->store.url, urls[i]);
         config_free(config);
     }
-    (void)unsetenv("DATABASE_URL");
+    unsetenv("DATABASE_URL");
 }
 
 static void a_wrong_variable_is_reported_by_its_name(void **state) {
-    (void)state;
     static const char *const cases[][3] = {
         {"PORT", "99999", "PORT: server.listen must have a port from 0 to 65535, not \"99999\"\n"},
         {"PORT", "80a", "PORT: server.listen must have a port from 0 to 65535, not \"80a\"\n"},
@@ -400,14 +391,13 @@ static void a_wrong_variable_is_reported_by_its_name(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         (void)config_start_empty(NULL);
         set_credentials();
-        (void)setenv(cases[i][0], cases[i][1], 1);
+        setenv(cases[i][0], cases[i][1], 1);
         assert_problems(NULL, cases[i][2]);
     }
 }
 
 static void all_problems_are_told_at_once_in_the_order_of_the_file(void **state) {
-    (void)state;
-    (void)setenv("PORT", "x", 1);
+    setenv("PORT", "x", 1);
     assert_problems("# one\n"
                     "[server]\n"
                     "drain_ms = \"1\"\n"
@@ -442,8 +432,7 @@ static void all_problems_are_told_at_once_in_the_order_of_the_file(void **state)
 }
 
 static void without_file_and_credentials_it_says_how_to_start(void **state) {
-    (void)state;
-    (void)setenv("GITHUB_APP_ID", "1", 1);
+    setenv("GITHUB_APP_ID", "1", 1);
     assert_problems(NULL,
                     "not configured: GITHUB_PRIVATE_KEY GITHUB_WEBHOOK_SECRET not set, and there "
                     "is no snekomatic.toml here or in /etc/snekomatic; set GITHUB_APP_ID, "
@@ -452,20 +441,18 @@ static void without_file_and_credentials_it_says_how_to_start(void **state) {
 }
 
 static void the_host_needs_everything_but_the_key(void **state) {
-    (void)state;
     struct config *config = NULL;
     AUTO_PROBLEMS struct config_problems problems = {0};
     set_credentials();
-    (void)unsetenv("GITHUB_PRIVATE_KEY");
+    unsetenv("GITHUB_PRIVATE_KEY");
     assert_int_equal(config_load(NULL, CONFIG_NEED_HOST, &config, &problems), 0);
     config_free(config);
-    (void)unsetenv("GITHUB_WEBHOOK_SECRET");
+    unsetenv("GITHUB_WEBHOOK_SECRET");
     assert_int_equal(config_load(NULL, CONFIG_NEED_HOST, &config, &problems), -1);
     assert_non_null(strstr(problems.text, "not configured: GITHUB_WEBHOOK_SECRET not set"));
 }
 
 static void bad_toml_is_reported_with_line_and_column(void **state) {
-    (void)state;
     set_credentials();
     static const struct {
         const char *text, *start;
@@ -489,7 +476,6 @@ static void bad_toml_is_reported_with_line_and_column(void **state) {
 }
 
 static void a_toml_table_becomes_json(void **state) {
-    (void)state;
     static const char toml[] = "z = 1\n"
                                "a = \"\\u0001\\u00e9\\\"\"\n"
                                "f = [1.0, 0.1, 1e300, -0.0, 3.0000000000000004]\n"
@@ -516,7 +502,6 @@ static void a_toml_table_becomes_json(void **state) {
 }
 
 static void a_dsn_becomes_an_address_and_a_key(void **state) {
-    (void)state;
     static const char *const cases[][2] = {
         {"https://abc123@o1.ingest.sentry.io/42", "https://o1.ingest.sentry.io/api/42/envelope/"},
         {"https://abc123:old@sentry.example:9000/deep/er/42",
@@ -534,7 +519,6 @@ static void a_dsn_becomes_an_address_and_a_key(void **state) {
 }
 
 static void a_wrong_dsn_is_rejected_without_being_shown(void **state) {
-    (void)state;
     static const char *const cases[] = {"x",
                                         "https://sentry.example/1",
                                         "https://abc123@sentry.example",

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 static void a_file_that_is_named_must_be_readable(void **state) {
-    (void)state;
     struct config *config = NULL;
     struct config_problems problems = {0};
     set_credentials();
@@ -30,7 +29,6 @@ static void a_file_that_is_named_must_be_readable(void **state) {
 }
 
 static void a_bare_plugin_name_is_a_file_of_the_directory(void **state) {
-    (void)state;
     set_credentials();
     assert_int_equal(mkdir("bare", 0700), 0);
     assert_int_equal(mkdir("bare/folder", 0700), 0);
@@ -50,7 +48,6 @@ static void a_bare_plugin_name_is_a_file_of_the_directory(void **state) {
 }
 
 static void a_bare_name_of_a_file_beside_the_configuration_is_told_its_right_form(void **state) {
-    (void)state;
     set_credentials();
     write_text("beside.so", "");
     AUTO_FREE char *problems = load_bad("[[plugin]]\npath = \"beside\"\n");
@@ -59,7 +56,6 @@ static void a_bare_name_of_a_file_beside_the_configuration_is_told_its_right_for
 }
 
 static void the_private_key_is_handed_over_as_it_is_and_gone(void **state) {
-    (void)state;
     struct error err;
     struct config *config = load_good("[github]\napp_id = 1\nprivate_key_file = \"key.pem\"\n"
                                       "webhook_secret_file = \"secret\"\n");
@@ -89,7 +85,6 @@ static void the_private_key_is_handed_over_as_it_is_and_gone(void **state) {
 }
 
 static void webhook_secrets_come_without_the_last_white_space(void **state) {
-    (void)state;
     struct error err;
     struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
     size_t count = 0;
@@ -101,8 +96,8 @@ static void webhook_secrets_come_without_the_last_white_space(void **state) {
     assert_string_equal(secrets[0].data, " hush hush");
     secret_finish(&secrets[0]);
 
-    (void)setenv("GITHUB_WEBHOOK_SECRET", " new\r\n", 1);
-    (void)setenv("GITHUB_WEBHOOK_SECRET_PREVIOUS", "old", 1);
+    setenv("GITHUB_WEBHOOK_SECRET", " new\r\n", 1);
+    setenv("GITHUB_WEBHOOK_SECRET_PREVIOUS", "old", 1);
     assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), 0);
     assert_int_equal(count, 2);
     assert_string_equal(secrets[0].data, " new");
@@ -112,7 +107,7 @@ static void webhook_secrets_come_without_the_last_white_space(void **state) {
     secret_finish(&secrets[0]);
     secret_finish(&secrets[1]);
 
-    (void)setenv("GITHUB_WEBHOOK_SECRET", " \t\n", 1);
+    setenv("GITHUB_WEBHOOK_SECRET", " \t\n", 1);
     assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
     assert_string_equal(err.text, "GITHUB_WEBHOOK_SECRET is empty");
 
@@ -142,7 +137,6 @@ static char *read_example(bool live) {
 }
 
 static void the_example_loads_as_it_is_and_with_every_key_live(void **state) {
-    (void)state;
     set_credentials();
     for (int live = 0; live < 2; live++) {
         AUTO_FREE char *text = read_example(live);
@@ -155,7 +149,6 @@ static void the_example_loads_as_it_is_and_with_every_key_live(void **state) {
 }
 
 static void the_example_has_every_key_at_its_default(void **state) {
-    (void)state;
     AUTO_FREE char *text = read_example(true);
     const struct config_key *const tables[] = {config_keys, config_plugin_keys};
     for (size_t i = 0; i < 2; i++) {
@@ -166,12 +159,12 @@ static void the_example_has_every_key_at_its_default(void **state) {
             bool varies = strcmp(name, "user_agent") == 0 || strcmp(name, "directory") == 0;
             char want[200];
             if (key->kind == KEY_JSON) {
-                (void)snprintf(want, sizeof want, "\n[%s]\n", key->name);
+                snprintf(want, sizeof want, "\n[%s]\n", key->name);
             } else if (key->fallback && !varies) {
-                (void)snprintf(want, sizeof want, quoted ? "\n%s = \"%s\"\n" : "\n%s = %s\n", name,
+                snprintf(want, sizeof want, quoted ? "\n%s = \"%s\"\n" : "\n%s = %s\n", name,
                                key->fallback);
             } else {
-                (void)snprintf(want, sizeof want, "\n%s = ", name);
+                snprintf(want, sizeof want, "\n%s = ", name);
             }
             bool there = strstr(text, want) != NULL;
             if (there != (key->kind != KEY_UNSUPPORTED)) {

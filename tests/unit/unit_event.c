@@ -6,7 +6,6 @@
 #include "telemetry/event.h"
 
 static void errors_and_failed_attempts_are_wanted_and_nothing_else(void **state) {
-    (void)state;
     assert_true(event_wanted(SNEK_LEVEL_ERROR, "worker_died"));
     assert_true(event_wanted(SNEK_LEVEL_WARNING, "retry"));
     assert_true(event_wanted(SNEK_LEVEL_WARNING, "dead"));
@@ -16,7 +15,6 @@ static void errors_and_failed_attempts_are_wanted_and_nothing_else(void **state)
 }
 
 static void an_event_has_what_is_known_and_no_other_field(void **state) {
-    (void)state;
     clock_set_for_test(0, 1700000000123);
     AUTO_BUFFER struct buffer envelope = BUFFER_INIT(EVENT_BYTES_MAX);
     const struct log_field fields[] = {
@@ -36,7 +34,6 @@ static void an_event_has_what_is_known_and_no_other_field(void **state) {
 }
 
 static void its_rate_limits_are_understood(void **state) {
-    (void)state;
     static const struct {
         const char *line;
         int64_t seconds;

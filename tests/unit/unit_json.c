@@ -11,7 +11,6 @@ static int check(const char *json) {
 }
 
 static void well_formed_json_is_accepted(void **state) {
-    (void)state;
     static const char *const good[] = {"{}",
                                        "[]",
                                        " [ ] ",
@@ -35,7 +34,6 @@ static void well_formed_json_is_accepted(void **state) {
 }
 
 static void malformed_json_is_rejected(void **state) {
-    (void)state;
     static const char *const bad[] = {"",
                                       " ",
                                       "{",
@@ -81,7 +79,6 @@ static void malformed_json_is_rejected(void **state) {
 }
 
 static void nesting_has_a_limit(void **state) {
-    (void)state;
     char json[2 * (JSON_DEPTH_MAX + 1) + 1];
     for (int extra = 0; extra < 2; extra++) {
         size_t depth = JSON_DEPTH_MAX + (size_t)extra;
@@ -102,7 +99,6 @@ static bool find(const char *path, struct json_value *value) {
 }
 
 static void a_path_leads_to_its_value(void **state) {
-    (void)state;
     struct json_value value;
     assert_true(find("action", &value));
     assert_int_equal(value.type, JSON_STRING);
@@ -120,7 +116,6 @@ static void a_path_leads_to_its_value(void **state) {
 }
 
 static void a_path_that_leads_nowhere_finds_nothing(void **state) {
-    (void)state;
     static const char *const nowhere[] = {
         "nothing", "action.x",        "pull_request.labels[2]",  "pull_request.labels.name",
         "n[0]",    "pull_request[0]", "pull_request.user.login", "pull_request.labels[x]"};
@@ -131,7 +126,6 @@ static void a_path_that_leads_nowhere_finds_nothing(void **state) {
 }
 
 static void integers_are_exact_or_nothing(void **state) {
-    (void)state;
     static const struct {
         const char *json;
         bool ok;
@@ -154,7 +148,6 @@ static void integers_are_exact_or_nothing(void **state) {
 }
 
 static void escapes_are_decoded(void **state) {
-    (void)state;
     const char raw[] = "a\\n\\u00e9\\ud83d\\udc0d\\ud800x\\u0000";
     char out[sizeof raw];
     size_t bytes = json_unescape(raw, sizeof raw - 1, out);

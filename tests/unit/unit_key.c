@@ -34,7 +34,6 @@ static void export_pkcs8(gnutls_x509_privkey_t key, const char *password, char *
 }
 
 static int make_keys(void **state) {
-    (void)state;
     rsa = make_key(GNUTLS_PK_RSA, 2048);
     size_t bytes = sizeof pkcs1;
     assert_int_equal(gnutls_x509_privkey_export(rsa, GNUTLS_X509_FMT_PEM, pkcs1, &bytes), 0);
@@ -55,7 +54,6 @@ static int make_keys(void **state) {
 }
 
 static int drop_keys(void **state) {
-    (void)state;
     gnutls_x509_privkey_deinit(rsa);
     return 0;
 }
@@ -116,7 +114,6 @@ static void free_all(char **texts, size_t count) {
 }
 
 static void every_form_of_a_good_key_is_read(void **state) {
-    (void)state;
     AUTO_FREE char *crlf = replaced(pkcs1, "\n", "\r\n");
     AUTO_FREE char *literal = replaced(pkcs1, "\n", "\\n");
     char *forms[] = {
@@ -190,7 +187,6 @@ static void assert_rejected(const char *text, size_t bytes, const char *sentence
 }
 
 static void what_is_not_the_key_is_named(void **state) {
-    (void)state;
     static const struct {
         const char *text, *sentence;
     } cases[] = {
@@ -236,7 +232,6 @@ static void what_is_not_the_key_is_named(void **state) {
 }
 
 static void a_key_of_another_kind_is_named(void **state) {
-    (void)state;
     static const struct {
         gnutls_pk_algorithm_t algorithm;
         unsigned bits;
@@ -268,7 +263,6 @@ static void a_key_of_another_kind_is_named(void **state) {
 }
 
 static void a_key_that_lost_a_part_is_rejected_wherever_it_was_cut(void **state) {
-    (void)state;
     size_t begin_bytes = strlen("-----BEGIN RSA PRIVATE KEY-----\n");
     size_t end_at = (size_t)(strstr(pkcs1, "-----END") - pkcs1);
     for (size_t bytes = begin_bytes; bytes < end_at; bytes += 97) {
@@ -291,7 +285,6 @@ static void a_key_that_lost_a_part_is_rejected_wherever_it_was_cut(void **state)
 }
 
 static void a_key_with_a_wrong_digit_is_rejected_or_signs_all_the_same(void **state) {
-    (void)state;
     size_t begin_bytes = strlen("-----BEGIN RSA PRIVATE KEY-----\n");
     size_t end_at = (size_t)(strstr(pkcs1, "-----END") - pkcs1), rejected = 0;
     for (size_t at = begin_bytes; at < end_at; at += 23) {
@@ -322,7 +315,6 @@ static size_t decode_part(const char **at, char *out) {
 }
 
 static void a_jwt_is_what_github_asks_for(void **state) {
-    (void)state;
     static const int64_t now_s = 1700000000;
     struct app_key *key = NULL;
     struct error err;
@@ -370,7 +362,6 @@ static void a_jwt_is_what_github_asks_for(void **state) {
 }
 
 static void an_app_id_that_cannot_be_signed_is_an_error(void **state) {
-    (void)state;
     struct app_key *key = NULL;
     struct error err;
     char *jwt = NULL, long_id[SUPERVISOR_JWT_MAX];

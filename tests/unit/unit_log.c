@@ -34,22 +34,22 @@ static struct child start(void (*run)(void), int out_flags) {
     assert_int_equal(pipe2(out, out_flags), 0);
     assert_int_equal(pipe(to_test), 0);
     assert_int_equal(pipe(to_child), 0);
-    (void)fcntl(out[1], F_SETPIPE_SZ, PIPE_BYTES);
+    fcntl(out[1], F_SETPIPE_SZ, PIPE_BYTES);
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        (void)dup2(out[1], STDOUT_FILENO);
-        (void)close(out[0]);
-        (void)close(out[1]);
+        dup2(out[1], STDOUT_FILENO);
+        close(out[0]);
+        close(out[1]);
         said = to_test[1];
         told = to_child[0];
         (void)alarm(20); /* one that stands still fails its test */
         run();
         _exit(0);
     }
-    (void)close(out[1]);
-    (void)close(to_test[1]);
-    (void)close(to_child[0]);
+    close(out[1]);
+    close(to_test[1]);
+    close(to_child[0]);
     return (struct child){pid, out[0], to_test[0], to_child[1]};
 }
 
@@ -77,10 +77,10 @@ static void start_queue(void) {
 
 static int end(struct child *child) {
     int status;
-    (void)close(child->tell);
+    close(child->tell);
     assert_int_equal(waitpid(child->pid, &status, 0), child->pid);
-    (void)close(child->out);
-    (void)close(child->said);
+    close(child->out);
+    close(child->said);
     return status;
 }
 
@@ -89,7 +89,7 @@ static void read_until(struct child *child, const char *message, struct buffer *
     char chunk[65536];
     for (;;) {
         struct pollfd wait = {.fd = child->out, .events = POLLIN};
-        (void)poll(&wait, 1, -1);
+        poll(&wait, 1, -1);
         ssize_t got = read(child->out, chunk, sizeof chunk);
         if (got <= 0) {
             assert_null(message);
@@ -152,7 +152,6 @@ static void flood(void) {
 }
 
 static void a_reader_that_stands_still_stops_nobody_and_is_told_what_is_missing(void **state) {
-    (void)state;
     AUTO_BUFFER struct buffer text = BUFFER_INIT(8 << 20);
     struct child child = start(flood, 0);
     wait_for(child.said);
@@ -183,14 +182,13 @@ static void warn_in_a_flood(void) {
 }
 
 static void warnings_find_room_where_other_lines_find_none(void **state) {
-    (void)state;
     AUTO_BUFFER struct buffer text = BUFFER_INIT(8 << 20);
     struct child child = start(warn_in_a_flood, 0);
     wait_for(child.said);
     read_until(&child, "msg=last", &text);
     for (int i = 0; i < 100; i++) {
         char want[64];
-        (void)snprintf(want, sizeof want, "msg=warning i=%d\n", i);
+        snprintf(want, sizeof want, "msg=warning i=%d\n", i);
         assert_non_null(strstr(text.data, want));
     }
     say(child.tell);
@@ -203,15 +201,14 @@ static void flood_until_the_end(void) {
     for (int i = 0; i < FLOOD; i++) {
         log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("n", i));
     }
-    (void)clock_gettime(CLOCK_MONOTONIC, &before);
+    clock_gettime(CLOCK_MONOTONIC, &before);
     log_finish();
-    (void)clock_gettime(CLOCK_MONOTONIC, &after);
+    clock_gettime(CLOCK_MONOTONIC, &after);
     need((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 >=
          LOG_FLUSH_MS - 1);
 }
 
 static void the_end_waits_for_a_reader_that_stands_still_but_not_for_ever(void **state) {
-    (void)state;
     struct child child = start(flood_until_the_end, 0);
     int status;
     assert_int_equal(waitpid(child.pid, &status, 0), child.pid); /* nothing was read */
@@ -228,7 +225,6 @@ static void say_little(void) {
 }
 
 static void what_is_queued_is_written_at_the_end(void **state) {
-    (void)state;
     AUTO_BUFFER struct buffer text = BUFFER_INIT(8 << 20);
     struct child child = start(say_little, 0);
     read_until(&child, NULL, &text);
@@ -237,7 +233,6 @@ static void what_is_queued_is_written_at_the_end(void **state) {
 }
 
 static void a_pipe_that_somebody_made_non_blocking_loses_nothing(void **state) {
-    (void)state;
     AUTO_BUFFER struct buffer text = BUFFER_INIT(8 << 20);
     struct child child = start(say_little, O_NONBLOCK);
     read_until(&child, NULL, &text);
@@ -257,7 +252,6 @@ static void crash(void) {
 }
 
 static void what_was_logged_before_a_crash_is_written(void **state) {
-    (void)state;
     AUTO_BUFFER struct buffer text = BUFFER_INIT(8 << 20);
     struct child child = start(crash, 0);
     wait_for(child.said);
@@ -285,7 +279,6 @@ static void log_in_a_fork(void) {
 }
 
 static void a_forked_child_writes_its_lines_itself(void **state) {
-    (void)state;
     AUTO_BUFFER struct buffer text = BUFFER_INIT(8 << 20);
     struct child child = start(log_in_a_fork, 0);
     read_until(&child, "n=0\n", &text);
@@ -309,7 +302,7 @@ static void log_to_a_full_disk(void) {
     struct rlimit limit;
     int fd = mkstemp(file);
     need(fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0);
-    (void)signal(SIGXFSZ, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     need(getrlimit(RLIMIT_FSIZE, &limit) == 0);
     need(setrlimit(RLIMIT_FSIZE, &(struct rlimit){FILE_BYTES, limit.rlim_max}) == 0);
     start_queue();
@@ -317,7 +310,7 @@ static void log_to_a_full_disk(void) {
         log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("n", i));
     }
     while (log_dropped() < LOST) { /* until all were tried */
-        (void)poll(NULL, 0, 1);
+        poll(NULL, 0, 1);
     }
     need(setrlimit(RLIMIT_FSIZE, &limit) == 0);
     log_event(SNEK_LEVEL_INFO, "space");
@@ -325,7 +318,7 @@ static void log_to_a_full_disk(void) {
 
     AUTO_BUFFER struct buffer text = BUFFER_INIT(65536);
     need(lseek(fd, 0, SEEK_SET) == 0 && io_read_rest(fd, "the file", &text, NULL) == 0);
-    (void)unlink(file);
+    unlink(file);
     static const char start[] = "\ntime=";
     const char *next = text.data + FILE_BYTES;
     need(text.bytes > FILE_BYTES && strncmp(next, start, sizeof start - 1) == 0);
@@ -334,13 +327,12 @@ static void log_to_a_full_disk(void) {
 }
 
 static void lines_that_cannot_be_written_are_counted_and_none_is_glued_to_a_torn_one(void **state) {
-    (void)state;
     struct child child = start(log_to_a_full_disk, 0);
     assert_int_equal(end(&child), 0);
 }
 
 static void log_without_a_reader(void) {
-    (void)signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
     start_queue();
     wait_for(told); /* its end is closed */
     for (int i = 0; i < 100; i++) {
@@ -351,9 +343,8 @@ static void log_without_a_reader(void) {
 }
 
 static void a_reader_that_is_gone_costs_the_lines_only(void **state) {
-    (void)state;
     struct child child = start(log_without_a_reader, 0);
-    (void)close(child.out);
+    close(child.out);
     say(child.tell);
     child.out = -1;
     assert_int_equal(end(&child), 0);
@@ -379,7 +370,7 @@ static void log_in_threads(void) {
         need(pthread_create(&threads[i], NULL, log_much, &numbers[i]) == 0);
     }
     for (int i = 0; i < THREADS; i++) {
-        (void)pthread_join(threads[i], NULL);
+        pthread_join(threads[i], NULL);
     }
     log_event(SNEK_LEVEL_ERROR, "last");
     wait_for(told);
@@ -387,7 +378,6 @@ static void log_in_threads(void) {
 }
 
 static void each_thread_finds_its_lines_in_order_and_all_are_accounted_for(void **state) {
-    (void)state;
     AUTO_BUFFER struct buffer text = BUFFER_INIT(8 << 20);
     struct child child = start(log_in_threads, 0);
     read_until(&child, "msg=last", &text);

@@ -17,7 +17,7 @@ static const char *render(void) {
 
 static void assert_line(const char *line) {
     char whole[300];
-    (void)snprintf(whole, sizeof whole, "\n%s\n", line);
+    snprintf(whole, sizeof whole, "\n%s\n", line);
     if (!strstr(render(), whole)) {
         print_error("%s\nis no line of:\n%s", line, page.data);
         fail();
@@ -25,7 +25,6 @@ static void assert_line(const char *line) {
 }
 
 static int empty(void **state) {
-    (void)state;
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     memset(&metrics, 0, sizeof metrics);
     metrics.limits_lock = lock;
@@ -33,7 +32,6 @@ static int empty(void **state) {
 }
 
 static void a_delivery_is_counted_by_event_and_outcome(void **state) {
-    (void)state;
     metrics_delivery("push", METRICS_STORED, 900);
     metrics_delivery("push", METRICS_STORED, 3000);
     metrics_delivery("push", METRICS_DUPLICATE, 1000);
@@ -47,7 +45,6 @@ static void a_delivery_is_counted_by_event_and_outcome(void **state) {
 }
 
 static void events_are_bounded_in_number_and_in_kind(void **state) {
-    (void)state;
     for (int i = 0; i < 1000; i++) {
         char name[] = "event_aa";
         name[6] = (char)('a' + i / 26 % 26);
@@ -67,7 +64,6 @@ static void events_are_bounded_in_number_and_in_kind(void **state) {
 }
 
 static void runs_are_measured_by_plugin_and_outcome(void **state) {
-    (void)state;
     struct metrics_plugin *plugin = metrics_plugin("invite");
     metrics_worker_state(plugin, "running");
     metrics_run_started(plugin, 20);
@@ -84,7 +80,6 @@ static void runs_are_measured_by_plugin_and_outcome(void **state) {
 }
 
 static void requests_are_counted_by_class_and_status(void **state) {
-    (void)state;
     metrics_request("GET", 200, 1000);
     metrics_request("PUT", 201, 1000);
     metrics_request("POST", 0, 1000);
@@ -97,10 +92,9 @@ static void requests_are_counted_by_class_and_status(void **state) {
 }
 
 static void the_rate_limits_named_last_are_shown(void **state) {
-    (void)state;
     for (int i = 0; i < METRICS_LIMITS_MAX + 1; i++) {
         char installation[16];
-        (void)snprintf(installation, sizeof installation, "%d", 1000 + i);
+        snprintf(installation, sizeof installation, "%d", 1000 + i);
         metrics_rate_limit(installation, "all", 5000, i);
         metrics_rate_limit("1", "all", 15000, 14000 - i);
     }
@@ -114,7 +108,6 @@ static void the_rate_limits_named_last_are_shown(void **state) {
 }
 
 static void what_is_kept_and_used_again_is_counted(void **state) {
-    (void)state;
     metrics_conditional(true);
     metrics_conditional(true);
     metrics_conditional(false);
@@ -125,7 +118,6 @@ static void what_is_kept_and_used_again_is_counted(void **state) {
 }
 
 static void the_queues_age_is_that_of_the_oldest_that_is_due(void **state) {
-    (void)state;
     assert_null(strstr(render(), "snekomatic_queue_age_seconds"));
     struct metrics_store store = {.queued = 3, .dead = 1, .oldest_due_ms = clock_wall_ms() - 2500};
     metrics_store(&store);
@@ -137,7 +129,6 @@ static void the_queues_age_is_that_of_the_oldest_that_is_due(void **state) {
 }
 
 static void the_detail_is_members_of_a_json_object(void **state) {
-    (void)state;
     AUTO_BUFFER struct buffer json = BUFFER_INIT(1000);
     assert_int_equal(metrics_render_detail(&json), 0);
     assert_int_equal(json.bytes, 0);
@@ -149,7 +140,6 @@ static void the_detail_is_members_of_a_json_object(void **state) {
 }
 
 static void the_process_tells_what_it_takes(void **state) {
-    (void)state;
     static const char *const names[] = {
         "process_cpu_seconds_total", "process_resident_memory_bytes",
         "process_virtual_memory_bytes", "process_open_fds", "process_start_time_seconds"};

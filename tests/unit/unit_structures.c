@@ -18,7 +18,6 @@ struct numbered {
 TAILQ_HEAD(numbered_list, numbered);
 
 static void a_list_is_emptied_while_it_is_walked(void **state) {
-    (void)state;
     struct numbered_list list = TAILQ_HEAD_INITIALIZER(list);
     struct numbered *item, *following;
     for (int i = 0; i < 4; i++) {
@@ -38,7 +37,6 @@ static void a_list_is_emptied_while_it_is_walked(void **state) {
 }
 
 static void an_array_grows_and_zeroes_what_it_adds(void **state) {
-    (void)state;
     struct pair {
         int number;
         const char *text;
@@ -59,7 +57,6 @@ static void an_array_grows_and_zeroes_what_it_adds(void **state) {
 }
 
 static void an_array_that_shrank_grows_again(void **state) {
-    (void)state;
     int *numbers = NULL;
     unsigned n_numbers = 0;
     for (int i = 0; i < 9; i++) {
@@ -76,7 +73,6 @@ static void an_array_that_shrank_grows_again(void **state) {
 }
 
 static void an_array_rejects_a_size_that_overflows(void **state) {
-    (void)state;
     int *numbers = NULL;
     size_t n_numbers = (SIZE_MAX / 2) + 1; /* a power of two */
     assert_null(ARRAY_ADD(numbers, n_numbers));
@@ -99,7 +95,6 @@ static void free_item(struct lru_entry *entry, void *context) {
 }
 
 static bool item_is_in_use(const struct lru_entry *entry, void *context) {
-    (void)context;
     return CONTAINER_OF(entry, struct item, entry)->in_use;
 }
 
@@ -116,7 +111,7 @@ static void start(struct lru_map *map, size_t entries_max, size_t bytes_max) {
 static struct item *put(struct lru_map *map, const char *name, size_t bytes) {
     struct item *item = calloc(1, sizeof *item);
     assert_non_null(item);
-    (void)snprintf(item->name, sizeof item->name, "%s", name);
+    snprintf(item->name, sizeof item->name, "%s", name);
     if (lru_map_put(map, &item->entry, name, strlen(name), bytes) < 0) {
         free(item);
         return NULL;
@@ -129,7 +124,6 @@ static bool has(const struct lru_map *map, const char *name) {
 }
 
 static void a_map_evicts_the_least_recently_used_entry(void **state) {
-    (void)state;
     struct lru_map map;
     start(&map, 3, 0);
     assert_non_null(put(&map, "a", 0));
@@ -146,7 +140,6 @@ static void a_map_evicts_the_least_recently_used_entry(void **state) {
 }
 
 static void a_map_is_bounded_in_bytes_with_its_keys(void **state) {
-    (void)state;
     struct lru_map map;
     start(&map, 0, 100);
     assert_non_null(put(&map, "a", 39));
@@ -161,7 +154,6 @@ static void a_map_is_bounded_in_bytes_with_its_keys(void **state) {
 }
 
 static void a_map_keeps_entries_in_use_beyond_its_bound(void **state) {
-    (void)state;
     struct lru_map map;
     start(&map, 2, 0);
     put(&map, "a", 0)->in_use = true;
@@ -176,7 +168,6 @@ static void a_map_keeps_entries_in_use_beyond_its_bound(void **state) {
 }
 
 static void a_removed_entry_goes_back_to_its_owner(void **state) {
-    (void)state;
     struct lru_map map;
     start(&map, 0, 0);
     struct item *item = put(&map, "a", 5);
@@ -191,7 +182,6 @@ static void a_removed_entry_goes_back_to_its_owner(void **state) {
 }
 
 static void a_map_is_walked_from_the_most_recently_used_entry(void **state) {
-    (void)state;
     struct lru_map map;
     start(&map, 0, 0);
     assert_non_null(put(&map, "a", 0));
@@ -211,7 +201,6 @@ static void a_map_is_walked_from_the_most_recently_used_entry(void **state) {
 }
 
 static void parts_of_a_key_do_not_run_together(void **state) {
-    (void)state;
     AUTO_BUFFER struct buffer one = BUFFER_INIT(100), other = BUFFER_INIT(100);
     assert_int_equal(lru_map_key_part(&one, "ab") | lru_map_key_part(&one, "c"), 0);
     assert_int_equal(lru_map_key_part(&other, "a") | lru_map_key_part(&other, "bc"), 0);
@@ -229,7 +218,6 @@ static int locked_sum(pthread_mutex_t *mutex, int a, int b) {
 }
 
 static void a_lock_ends_with_its_scope(void **state) {
-    (void)state;
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     assert_int_equal(locked_sum(&mutex, 1, 2), 3);
     assert_int_equal(locked_sum(&mutex, 2, 1), -1);

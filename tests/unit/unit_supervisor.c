@@ -35,7 +35,6 @@ static char self[PATH_MAX], pem[8192];
 
 /* The config room's half, as supervisor_run() wants it. */
 int config_private_key(const struct config *config, struct secret *key, struct error *err) {
-    (void)config;
     const char *text = getenv("GITHUB_PRIVATE_KEY");
     if (!text || secret_copy(key, text, strlen(text)) < 0) {
         return error_set(err, "no key");
@@ -63,8 +62,8 @@ static void say(const char *format, ...) {
     va_start(args, format);
     (void)vprintf(format, args);
     va_end(args);
-    (void)putchar('\n');
-    (void)fflush(stdout);
+    putchar('\n');
+    fflush(stdout);
 }
 
 static void host_ask(uint32_t kind, int32_t skew_s, uint32_t key) {
@@ -82,7 +81,7 @@ static void host_say_descriptors(void) {
     char seen[64] = "";
     for (int fd = 0; fd < 64; fd++) {
         if (fd != dirfd(directory) && fcntl(fd, F_GETFD) >= 0) {
-            (void)snprintf(seen + strlen(seen), sizeof seen - strlen(seen), " %d", fd);
+            snprintf(seen + strlen(seen), sizeof seen - strlen(seen), " %d", fd);
         }
     }
     (void)closedir(directory);
@@ -90,7 +89,7 @@ static void host_say_descriptors(void) {
     socklen_t bytes = sizeof type;
     (void)getsockopt(SUPERVISOR_FD_MESSAGES, SOL_SOCKET, SO_TYPE, &type, &bytes);
     (void)getsockopt(SUPERVISOR_FD_LISTEN, SOL_SOCKET, SO_ACCEPTCONN, &listening, &bytes);
-    (void)prctl(PR_GET_PDEATHSIG, &parent_signal);
+    prctl(PR_GET_PDEATHSIG, &parent_signal);
     say("descriptors%s seqpacket=%d listening=%d pdeathsig=%d", seen, type == SOCK_SEQPACKET,
         listening, parent_signal);
 }
@@ -100,10 +99,10 @@ static void host_say_signals(void) {
     FILE *status = fopen("/proc/self/status", "r");
     while (fgets(line, sizeof line, status)) {
         if (strncmp(line, "SigBlk:", 7) == 0 || strncmp(line, "SigIgn:", 7) == 0) {
-            (void)fputs(line, stdout);
+            fputs(line, stdout);
         }
     }
-    (void)fclose(status);
+    fclose(status);
 }
 
 /* Does the text whose mirror image is `mirrored` stand anywhere in our memory? The mirror image
@@ -139,15 +138,15 @@ static bool memory_has(const char *mirrored) {
         }
     }
     free(piece);
-    (void)close(memory);
-    (void)fclose(maps);
+    close(memory);
+    fclose(maps);
     return found;
 }
 
 /* Serves until SIGTERM or until the supervisor is gone. */
 static int host_serve(bool watch_supervisor) {
     sigset_t none;
-    (void)sigemptyset(&none);
+    sigemptyset(&none);
     int hup = 0, usr1 = 0;
     for (;;) {
         struct pollfd fds[] = {{.fd = SUPERVISOR_FD_LISTEN, .events = POLLIN},
@@ -156,7 +155,7 @@ static int host_serve(bool watch_supervisor) {
         if (fds[0].revents & POLLIN) {
             int connection = accept(SUPERVISOR_FD_LISTEN, NULL, NULL);
             if (connection >= 0) {
-                (void)close(connection);
+                close(connection);
             }
         }
         if (hup != got_hup) {
@@ -181,13 +180,13 @@ static int host_serve(bool watch_supervisor) {
 static void host_take_signals(void) {
     static const int numbers[] = {SIGTERM, SIGHUP, SIGUSR1};
     sigset_t set;
-    (void)sigemptyset(&set);
+    sigemptyset(&set);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         const struct sigaction action = {.sa_handler = note_signal};
-        (void)sigaction(numbers[i], &action, NULL);
-        (void)sigaddset(&set, numbers[i]);
+        sigaction(numbers[i], &action, NULL);
+        sigaddset(&set, numbers[i]);
     }
-    (void)sigprocmask(SIG_BLOCK, &set, NULL); /* but in ppoll() */
+    sigprocmask(SIG_BLOCK, &set, NULL); /* but in ppoll() */
 }
 
 static void host_send_malformed(void) {
@@ -200,8 +199,8 @@ static void host_send_malformed(void) {
 /* Asks to end only by the second SIGTERM, with 7. */
 static int host_linger(void) {
     sigset_t none;
-    (void)sigemptyset(&none);
-    (void)close(SUPERVISOR_FD_LISTEN);
+    sigemptyset(&none);
+    close(SUPERVISOR_FD_LISTEN);
     while (got_term < 2) {
         int before = got_term;
         (void)ppoll(NULL, 0, NULL, &none);
@@ -250,7 +249,7 @@ static int play_host(char *const argv[]) {
     socklen_t bytes = sizeof address;
     (void)getsockname(SUPERVISOR_FD_LISTEN, (struct sockaddr *)&address, &bytes);
     if (strcmp(mode, "only-socket") == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, 0);
+        prctl(PR_SET_PDEATHSIG, 0);
     }
     say("serving pid=%d port=%d", (int)getpid(), ntohs(address.sin_port));
     host_ask(SUPERVISOR_READY, 0, 0);
@@ -298,20 +297,20 @@ static void run_begin_with(struct run *run, const char *port, const char *progra
     run->pid = fork();
     assert_true(run->pid >= 0);
     if (run->pid == 0) {
-        (void)dup2(out[1], STDOUT_FILENO);
-        (void)dup2(in[0], STDIN_FILENO);
+        dup2(out[1], STDOUT_FILENO);
+        dup2(in[0], STDIN_FILENO);
         (void)dup(STDIN_FILENO); /* descriptors and signals that the host must not be handed */
-        (void)dup2(STDIN_FILENO, 30);
+        dup2(STDIN_FILENO, 30);
         sigset_t all;
-        (void)sigfillset(&all);
-        (void)sigprocmask(SIG_BLOCK, &all, NULL);
-        (void)signal(SIGUSR2, SIG_IGN);
-        (void)signal(SIGCHLD, SIG_IGN);
+        sigfillset(&all);
+        sigprocmask(SIG_BLOCK, &all, NULL);
+        signal(SIGUSR2, SIG_IGN);
+        signal(SIGCHLD, SIG_IGN);
         (void)execve(self, argv, environment);
         _exit(99);
     }
-    (void)close(out[1]);
-    (void)close(in[0]);
+    close(out[1]);
+    close(in[0]);
     run->output = out[0];
     run->input = in[1];
 }
@@ -348,7 +347,7 @@ static const char *expect(struct run *run, const char *words) {
             return hit + strlen(words);
         }
         if (!read_more(run, deadline_ms)) {
-            (void)kill(run->pid, SIGKILL);
+            kill(run->pid, SIGKILL);
             fail_msg("no line with \"%s\" in: %s", words, run->text + run->read_to);
         }
     }
@@ -359,13 +358,13 @@ static int run_end(struct run *run) {
     int64_t deadline_ms = clock_monotonic_ms() + LINE_DEADLINE_MS;
     while (read_more(run, deadline_ms)) {}
     if (clock_monotonic_ms() >= deadline_ms) {
-        (void)kill(run->pid, SIGKILL);
+        kill(run->pid, SIGKILL);
         fail_msg("it does not end: %s", run->text);
     }
     int status;
     assert_int_equal(waitpid(run->pid, &status, 0), run->pid);
-    (void)close(run->output);
-    (void)close(run->input);
+    close(run->output);
+    close(run->input);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
@@ -416,7 +415,6 @@ static int64_t issued_at(const char *line) {
 }
 
 static void the_host_finds_what_it_needs_and_nothing_else(void **state) {
-    (void)state;
     static struct run run;
     char marker[64], planted[64];
     mirror(pem + 300, 40, marker);
@@ -432,7 +430,7 @@ static void the_host_finds_what_it_needs_and_nothing_else(void **state) {
 
     int64_t now_s = clock_wall_ms() / 1000;
     char head[32];
-    (void)snprintf(head, sizeof head, "answer bytes=%zu ", sizeof(struct supervisor_reply));
+    snprintf(head, sizeof head, "answer bytes=%zu ", sizeof(struct supervisor_reply));
     const char *line = expect(&run, head);
     assert_memory_equal(line, "ok=1", 4);
     assert_in_range(issued_at(line), now_s - 60 - 20, now_s - 60 + 20);
@@ -448,32 +446,30 @@ static void the_host_finds_what_it_needs_and_nothing_else(void **state) {
 }
 
 static void secrets_are_gone_from_the_supervisors_own_environment(void **state) {
-    (void)state;
     static struct run run;
     run_begin(&run, HOST((char *)"serve"));
     (void)expect_serving(&run);
     char path[64];
     AUTO_BUFFER struct buffer text = BUFFER_INIT(1 << 20);
-    (void)snprintf(path, sizeof path, "/proc/%d/environ", (int)run.pid);
+    snprintf(path, sizeof path, "/proc/%d/environ", (int)run.pid);
     if (io_read_file(path, &text, NULL) == 0) { /* root; for others it is closed altogether */
         assert_non_null(memmem(text.data, text.bytes, "GITHUB_PRIVATE_KEY=", 19));
         assert_null(memmem(text.data, text.bytes, pem + 300, 40));
         assert_null(memmem(text.data, text.bytes, "next-one", 8));
         assert_null(memmem(text.data, text.bytes, "hunter2", 7));
     }
-    (void)kill(run.pid, SIGTERM);
+    kill(run.pid, SIGTERM);
     assert_int_equal(run_end(&run), 0);
 }
 
 static void a_host_that_is_killed_serves_again_within_a_second_at_the_same_port(void **state) {
-    (void)state;
     static struct run run;
     run_begin(&run, HOST((char *)"serve"));
     struct served now = expect_serving(&run);
     for (int round = 0; round < 4; round++) {
         struct served before = now;
         if (round == 0) { /* so that its READY is surely taken: signals wait for that */
-            (void)kill(run.pid, SIGUSR1);
+            kill(run.pid, SIGUSR1);
             (void)expect(&run, "got USR1");
         } else {
             (void)expect(&run, "msg=host_restarted");
@@ -494,23 +490,21 @@ static void a_host_that_is_killed_serves_again_within_a_second_at_the_same_port(
         assert_int_not_equal(now.pid, before.pid);
         assert_in_range(clock_monotonic_ms() - from_ms, 0, 1000);
     }
-    (void)kill(run.pid, SIGTERM);
+    kill(run.pid, SIGTERM);
     assert_int_equal(run_end(&run), 0);
 }
 
 static void a_host_that_ends_by_itself_while_serving_is_started_again(void **state) {
-    (void)state;
     static struct run run;
     run_begin(&run, HOST((char *)"brief"));
     (void)expect_serving(&run);
     assert_non_null(strstr(expect(&run, "msg=host_died"), "status=3 while=serving"));
     (void)expect_serving(&run);
-    (void)kill(run.pid, SIGTERM);
+    kill(run.pid, SIGTERM);
     (void)run_end(&run); /* 0, or 3 when the signal met the host on its way out */
 }
 
 static void a_host_that_ends_before_it_was_ready_ends_it_all(void **state) {
-    (void)state;
     static struct run run;
     run_begin(&run, HOST((char *)"exit", (char *)"78"));
     assert_int_equal(run_end(&run), 78);
@@ -519,7 +513,7 @@ static void a_host_that_ends_before_it_was_ready_ends_it_all(void **state) {
     assert_int_equal(run_end(&run), 0);
     run_begin(&run, HOST((char *)"wait"));
     int pid = atoi(expect(&run, "waiting pid="));
-    (void)kill(pid, SIGKILL);
+    kill(pid, SIGKILL);
     assert_int_equal(run_end(&run), 128 + SIGKILL);
     run_begin_with(&run, "0", "/nonexistent/host", HOST((char *)"serve"), pem);
     assert_int_equal(run_end(&run), 71);
@@ -527,95 +521,89 @@ static void a_host_that_ends_before_it_was_ready_ends_it_all(void **state) {
 }
 
 static void termination_is_passed_on_and_ends_with_0(void **state) {
-    (void)state;
     static const int numbers[] = {SIGTERM, SIGINT};
     static struct run run;
     for (size_t i = 0; i < 2; i++) {
         run_begin(&run, HOST((char *)"serve"));
         (void)expect_serving(&run);
-        (void)kill(run.pid, numbers[i]);
+        kill(run.pid, numbers[i]);
         (void)expect(&run, "got TERM");
         assert_int_equal(run_end(&run), 0);
         assert_null(strstr(run.text + run.read_to, "host_died"));
     }
     run_begin(&run, HOST((char *)"wait")); /* before the host can handle it */
     (void)expect(&run, "waiting pid=");
-    (void)kill(run.pid, SIGTERM);
+    kill(run.pid, SIGTERM);
     assert_int_equal(run_end(&run), 0);
 }
 
 static void a_second_termination_is_passed_on_and_the_status_too(void **state) {
-    (void)state;
     static struct run run;
     run_begin(&run, HOST((char *)"linger"));
     struct served served = expect_serving(&run);
     assert_int_equal(try_connect(served.port), 0); /* the supervisor's copy is open */
-    (void)kill(run.pid, SIGTERM);
+    kill(run.pid, SIGTERM);
     (void)expect(&run, "lingering");
     assert_int_equal(try_connect(served.port), ECONNREFUSED);
-    (void)kill(run.pid, SIGTERM);
+    kill(run.pid, SIGTERM);
     assert_int_equal(run_end(&run), 7);
     assert_non_null(strstr(run.text + run.read_to, "status=7"));
 }
 
 static void termination_of_every_process_at_once_does_no_harm(void **state) {
-    (void)state;
     static struct run run;
     for (int round = 0; round < 20; round++) {
         run_begin(&run, HOST((char *)"serve"));
         struct served served = expect_serving(&run);
         for (int again = 0; again < 3; again++) {
-            (void)kill(round % 2 ? served.pid : run.pid, SIGTERM);
-            (void)kill(round % 2 ? run.pid : served.pid, SIGTERM);
+            kill(round % 2 ? served.pid : run.pid, SIGTERM);
+            kill(round % 2 ? run.pid : served.pid, SIGTERM);
         }
         assert_int_equal(run_end(&run), 0);
     }
 }
 
 static void other_signals_are_passed_on_once_the_host_can_take_them(void **state) {
-    (void)state;
     static struct run run;
     run_begin(&run, HOST((char *)"late"));
     (void)expect(&run, "starting");
-    (void)kill(run.pid, SIGHUP);
-    (void)kill(run.pid, SIGUSR1);
+    kill(run.pid, SIGHUP);
+    kill(run.pid, SIGUSR1);
     assert_int_equal(write(run.input, "x", 1), 1);
     (void)expect_serving(&run);
     (void)expect(&run, "got HUP");
     (void)expect(&run, "got USR1");
-    (void)kill(run.pid, SIGHUP);
+    kill(run.pid, SIGHUP);
     (void)expect(&run, "got HUP");
-    (void)kill(run.pid, SIGTERM);
+    kill(run.pid, SIGTERM);
     assert_int_equal(run_end(&run), 0);
 }
 
 static void a_host_whose_supervisor_is_gone_learns_it_in_two_ways(void **state) {
-    (void)state;
     static const char *const ways[][2] = {{"only-signal", "got TERM"},
                                           {"only-socket", "supervisor is gone"}};
     static struct run run;
     for (size_t i = 0; i < 2; i++) {
         run_begin(&run, HOST((char *)ways[i][0]));
         (void)expect_serving(&run);
-        (void)kill(run.pid, SIGKILL);
+        kill(run.pid, SIGKILL);
         (void)expect(&run, ways[i][1]);
         assert_int_equal(run_end(&run), 1000 + SIGKILL); /* the output ends when both are gone */
     }
 }
 
 static void what_keeps_it_from_starting_is_said(void **state) {
-    (void)state;
     static struct run first, second;
     run_begin(&first, HOST((char *)"serve"));
     char port[8], reason[96];
     uint16_t taken = expect_serving(&first).port;
-    (void)snprintf(port, sizeof port, "%u", (unsigned)taken);
-    (void)snprintf(reason, sizeof reason, "cannot listen on 127.0.0.1:%s: Address already in use",
+    snprintf(port, sizeof port, "%u", (unsigned)taken);
+    snprintf(reason, sizeof reason, "cannot listen on 127.0.0.1:%s: Address already in use",
                    port);
     run_begin_with(&second, port, self, HOST((char *)"serve"), pem);
     assert_int_equal(run_end(&second), 69);
     assert_non_null(strstr(second.text, reason));
-    (void)kill(first.pid, SIGTERM);
+    kill(first.pid, SIGTERM);
     assert_int_equal(run_end(&first), 0);
 
     run_begin_with(&second, "0", self, HOST((char *)"serve"), "/etc/key.pem");
@@ -624,7 +612,6 @@ static void what_keeps_it_from_starting_is_said(void **state) {
 }
 
 static int prepare(void **state) {
-    (void)state;
     gnutls_x509_privkey_t key;
     size_t bytes = sizeof pem;
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -643,7 +630,7 @@ int main(int argc, char *argv[]) {
     if (argc > 2 && strcmp(argv[1], "host") == 0) {
         return play_host(argv + 2);
     }
-    (void)signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_host_finds_what_it_needs_and_nothing_else),
         cmocka_unit_test(secrets_are_gone_from_the_supervisors_own_environment),

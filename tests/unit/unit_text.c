@@ -10,7 +10,6 @@
 #define E_ACUTE "\xC3\xA9"
 
 static void a_strangers_text_is_cleaned_and_cut(void **state) {
-    (void)state;
     static const struct {
         size_t room;
         const char *text, *want;
@@ -47,21 +46,18 @@ static void a_strangers_text_is_cleaned_and_cut(void **state) {
 }
 
 static void a_text_with_nul_is_cleaned_to_its_end(void **state) {
-    (void)state;
     char out[20];
     text_clean(out, sizeof out, "a\0b", 3);
     assert_string_equal(out, "a?b");
 }
 
 static void control_characters_do_not_reach_a_terminal(void **state) {
-    (void)state;
     char text[] = "caf" E_ACUTE " " ESCAPE "]0;x\x07 " C1_CSI "2J " OVERRIDE "\xFF\n";
     text_clean_in_place(text);
     assert_string_equal(text, "caf" E_ACUTE " ?]0;x? ?2J ?? ");
 }
 
 static void a_repaired_text_keeps_its_lines_and_is_utf8(void **state) {
-    (void)state;
     static const struct {
         size_t room;
         const char *text;
@@ -85,7 +81,6 @@ static void a_repaired_text_keeps_its_lines_and_is_utf8(void **state) {
 }
 
 static void a_line_is_short_and_holds_no_unsafe_character(void **state) {
-    (void)state;
     assert_true(text_is_line("caf" E_ACUTE, 5));
     static const char *const wrong[] = {NULL,    "",     "too long", "a\nb",
                                         "a\x7F", C1_CSI, "\xFF",     OVERRIDE};
@@ -95,7 +90,6 @@ static void a_line_is_short_and_holds_no_unsafe_character(void **state) {
 }
 
 static void an_unsafe_character_is_known_by_its_code(void **state) {
-    (void)state;
     static const struct {
         const char *text;
         uint32_t code;

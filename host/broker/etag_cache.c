@@ -53,7 +53,7 @@ struct etag_cache *etag_cache_new(size_t bytes_max) {
 void etag_cache_free(struct etag_cache *cache) {
     if (cache) {
         lru_map_finish(&cache->map);
-        metrics_kept(0);
+        metrics_etag_cache(0);
         free(cache);
     }
 }
@@ -79,7 +79,7 @@ static struct cached_response *find(struct etag_cache *cache, const struct etag_
 static void drop(struct etag_cache *cache, struct cached_response *cached) {
     lru_map_remove(&cache->map, &cached->entry);
     cached_free(cached);
-    metrics_kept(cache->map.bytes);
+    metrics_etag_cache(cache->map.bytes);
 }
 
 const char *etag_cache_tag(struct etag_cache *cache, const struct etag_key *key) {
@@ -160,7 +160,7 @@ void etag_cache_store(struct etag_cache *cache, const struct etag_key *key,
         cached_free(cached);
         return;
     }
-    metrics_kept(cache->map.bytes);
+    metrics_etag_cache(cache->map.bytes);
 }
 
 void etag_cache_drop(struct etag_cache *cache, uint64_t token_id) {

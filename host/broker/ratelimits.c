@@ -197,7 +197,7 @@ static void defer(struct limits_waiter *waiter, int64_t at_ms, int64_t now_ms, c
     snprintf(sentence, sizeof sentence, "%s: to be tried again in %lld s", reason,
              (long long)((wait_ms + 999) / 1000));
     stop_waiting(waiter, now_ms);
-    metrics_put_off();
+    metrics_requeued();
     waiter->state = NULL;
     waiter->on_deferred(waiter, clock_wall_ms() + wait_ms, sentence);
 }

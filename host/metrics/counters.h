@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The counters themselves, shared by metrics.c, which adds, and render.c, which shows. */
+/* The counters, which metrics.c increases and render.c renders. Only this room includes it. */
 #ifndef SNEK_METRICS_COUNTERS_H
 #define SNEK_METRICS_COUNTERS_H
 
@@ -11,19 +11,19 @@
 #include <stddef.h>
 
 #define METRICS_BUCKETS 16
-/* Of a table; the last is "other". */
+/* The places of a table; the last one is "other". */
 #define METRICS_NAMES_MAX 65
 #define METRICS_OUTCOMES 12
-/* A status a place; 0 none, the last the others. */
+/* One place for each status; 0 is no status, the last place is for all others. */
 #define METRICS_STATUSES 601
 #define METRICS_RESOURCE_MAX 40
 
 _Static_assert(METRICS_NAMES_MAX == METRICS_EVENTS_MAX + 1 &&
                    METRICS_NAMES_MAX == METRICS_PLUGINS_MAX + 1,
-               "one size of table does for all");
+               "all tables have one size");
 
 struct metrics_histogram {
-    /* Of each bucket alone; the last has no bound. */
+    /* Not cumulative; the last bucket has no bound. */
     _Atomic uint64_t counts[METRICS_BUCKETS + 1];
     _Atomic uint64_t sum_us;
 };
@@ -43,8 +43,8 @@ struct metrics_plugin {
 
 struct metrics_limit {
     char installation[METRICS_NAME_MAX + 1], resource[METRICS_RESOURCE_MAX + 1];
-    /* Counts up; 0: nothing is here. */
-    uint64_t named;
+    /* The order of the reports; 0: the place is free. */
+    uint64_t reported;
     int64_t limit, remaining;
 };
 
@@ -62,14 +62,14 @@ struct metrics {
 
     _Atomic uint64_t requests[METRICS_CLASSES][METRICS_STATUSES];
     struct metrics_histogram request_took[METRICS_CLASSES];
-    /* 0: GitHub has answered nothing yet. */
+    /* 0: no response yet. */
     _Atomic int last_status;
-    _Atomic int64_t last_answer_ms;
-    _Atomic uint64_t conditional[METRICS_CONDITIONS], kept_bytes;
-    _Atomic uint64_t limited[METRICS_LIMIT_KINDS], waited_ms, put_off;
-    /* Over the rest of this paragraph. */
+    _Atomic int64_t last_response_ms;
+    _Atomic uint64_t conditional[METRICS_CONDITIONS], etag_cache_bytes;
+    _Atomic uint64_t limited[METRICS_LIMIT_KINDS], waited_ms, requeued;
+    /* Guards the next two members. */
     pthread_mutex_t limits_lock;
-    uint64_t limits_named;
+    uint64_t limits_reported;
     struct metrics_limit limits[METRICS_LIMITS_MAX];
 
     _Atomic bool store_known;
@@ -80,7 +80,7 @@ struct metrics {
 
 extern struct metrics metrics;
 
-/* process.c: the process itself, under the names that all exporters use. */
+/* Appends the metrics of the process, under the names that all exporters use. */
 void metrics_render_process(struct buffer *text);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The counters. What they look like is render.c's. */
+/* Increases the counters; render.c renders them. */
 #include "metrics/counters.h"
 
 #include "base/clock.h"
+#include "base/lock.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +20,7 @@ static const char other[] = "other";
 static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void add(_Atomic uint64_t *counter, uint64_t more) {
-    (void)atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
 }
 
 static void observe(struct metrics_histogram *histogram, int64_t us) {
@@ -38,15 +40,15 @@ static size_t find_among(const struct metrics_names *names, const char *name, si
     return i;
 }
 
-/* The place of a name, the last one for those that do not fit. Names are never taken back, so that
- * what is there may be read without the lock. */
+/* The place of a name; the last place if the table is full. Names are never removed, so that they
+ * can be read without the lock. */
 static size_t place_of(struct metrics_names *names, const char *name) {
     size_t count = atomic_load_explicit(&names->count, memory_order_acquire);
     size_t place = find_among(names, name, count);
     if (place < count) {
         return place;
     }
-    pthread_mutex_lock(&names_lock);
+    SCOPED_LOCK(&names_lock);
     count = atomic_load_explicit(&names->count, memory_order_acquire);
     place = find_among(names, name, count);
     if (place == count && count < METRICS_NAMES_MAX) {
@@ -56,17 +58,17 @@ static size_t place_of(struct metrics_names *names, const char *name) {
     } else if (place == count) {
         place = METRICS_NAMES_MAX - 1;
     }
-    pthread_mutex_unlock(&names_lock);
     return place;
 }
 
-/* GitHub's events are words of small letters; a name that is none is nobody's. */
+/* GitHub's events are words of small letters; any other name counts as "other". */
 static const char *event_label(const char *event) {
     bool plain = *event && event[strspn(event, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
     return plain && strlen(event) <= METRICS_NAME_MAX ? event : other;
 }
 
 void metrics_delivery(const char *event, enum metrics_taken taken, int64_t took_us) {
+    assert(taken < METRICS_TAKEN);
     add(&metrics.deliveries[place_of(&metrics.events, event_label(event))][taken], 1);
     observe(&metrics.acknowledged, took_us);
 }
@@ -102,17 +104,18 @@ static bool reads(const char *method) {
 }
 
 void metrics_request(const char *method, int status, int64_t took_us) {
-    size_t last = METRICS_STATUSES - 1, at = status < 0 ? 0 : (size_t)status;
+    size_t last = METRICS_STATUSES - 1;
+    size_t at = status < 0 ? 0 : (size_t)status;
     enum metrics_class class = reads(method) ? METRICS_READ : METRICS_WRITE;
     add(&metrics.requests[class][at < last ? at : last], 1);
     observe(&metrics.request_took[class], took_us);
     if (status > 0) {
         atomic_store_explicit(&metrics.last_status, status, memory_order_relaxed);
-        atomic_store_explicit(&metrics.last_answer_ms, clock_wall_ms(), memory_order_relaxed);
+        atomic_store_explicit(&metrics.last_response_ms, clock_wall_ms(), memory_order_relaxed);
     }
 }
 
-/* The one that was named longest ago makes room. */
+/* Under the lock. The limit that was reported longest ago makes room. */
 static struct metrics_limit *limit_of(const char *installation, const char *resource) {
     struct metrics_limit *oldest = &metrics.limits[0];
     for (size_t i = 0; i < METRICS_LIMITS_MAX; i++) {
@@ -121,7 +124,9 @@ static struct metrics_limit *limit_of(const char *installation, const char *reso
             strcmp(limit->resource, resource) == 0) {
             return limit;
         }
-        oldest = limit->named < oldest->named ? limit : oldest;
+        if (limit->reported < oldest->reported) {
+            oldest = limit;
+        }
     }
     snprintf(oldest->installation, sizeof oldest->installation, "%s", installation);
     snprintf(oldest->resource, sizeof oldest->resource, "%s", resource);
@@ -130,20 +135,19 @@ static struct metrics_limit *limit_of(const char *installation, const char *reso
 
 void metrics_rate_limit(const char *installation, const char *resource, int64_t limit,
                         int64_t remaining) {
-    pthread_mutex_lock(&metrics.limits_lock);
+    SCOPED_LOCK(&metrics.limits_lock);
     struct metrics_limit *place = limit_of(installation, resource);
-    place->named = ++metrics.limits_named;
+    place->reported = ++metrics.limits_reported;
     place->limit = limit;
     place->remaining = remaining;
-    pthread_mutex_unlock(&metrics.limits_lock);
 }
 
 void metrics_conditional(bool unchanged) {
     add(&metrics.conditional[unchanged ? METRICS_UNCHANGED : METRICS_CHANGED], 1);
 }
 
-void metrics_kept(size_t bytes) {
-    atomic_store_explicit(&metrics.kept_bytes, bytes, memory_order_relaxed);
+void metrics_etag_cache(size_t bytes) {
+    atomic_store_explicit(&metrics.etag_cache_bytes, bytes, memory_order_relaxed);
 }
 
 void metrics_rate_limited(const char *which) {
@@ -154,8 +158,8 @@ void metrics_waited(int64_t waited_ms) {
     add(&metrics.waited_ms, waited_ms > 0 ? (uint64_t)waited_ms : 0);
 }
 
-void metrics_put_off(void) {
-    add(&metrics.put_off, 1);
+void metrics_requeued(void) {
+    add(&metrics.requeued, 1);
 }
 
 void metrics_store(const struct metrics_store *store) {
@@ -168,5 +172,6 @@ void metrics_store(const struct metrics_store *store) {
 }
 
 void metrics_report(enum metrics_report what) {
+    assert(what < METRICS_REPORTS);
     add(&metrics.reports[what], 1);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the host counts about itself, for /metrics: rooms add, the page reads. Only names that the
- * program or its owner chose become labels, or few of the others: each table is bounded, and what
- * no longer fits is counted as "other".
+/* The host's metrics: rooms add to them, /metrics renders them. A label is a name that the program
+ * or its operator chose, or one of a few others: each table is bounded, and names that do not fit
+ * are counted as "other".
  *
- * Threads: any. To add is a few relaxed atomic additions; only a name that was never seen before
- * takes a lock, and the limits that GitHub names. */
+ * Any thread. Adding takes a few relaxed atomic additions. Only a new name and the rate limits that
+ * GitHub reports take a lock. */
 #ifndef SNEK_METRICS_METRICS_H
 #define SNEK_METRICS_METRICS_H
 
@@ -16,20 +16,20 @@
 #define METRICS_NAME_MAX 100
 #define METRICS_EVENTS_MAX 64
 #define METRICS_PLUGINS_MAX 64
-/* The rate limits that were named last. */
+/* The rate limits that GitHub reported last. */
 #define METRICS_LIMITS_MAX 100
-/* Of the page; what is past it is left out. */
+/* The bytes of /metrics; a longer page is cut. */
 #define METRICS_TEXT_MAX (4u << 20)
 
-/* ---- ingest ---- */
+/* Ingest. */
 
 enum metrics_taken { METRICS_STORED, METRICS_DUPLICATE, METRICS_REDELIVERED, METRICS_TAKEN };
 
-/* A delivery whose signature was right; `took_us` from its request line to its answer. */
+/* A delivery with a valid signature; `took_us` from its request line to its response. */
 void metrics_delivery(const char *event, enum metrics_taken taken, int64_t took_us);
 void metrics_rejected(unsigned status);
 
-/* ---- dispatch ---- */
+/* Dispatch. */
 
 /* Lives as long as the process. */
 struct metrics_plugin;
@@ -40,29 +40,30 @@ void metrics_worker_died(struct metrics_plugin *plugin);
 void metrics_run_started(struct metrics_plugin *plugin, int64_t waited_ms);
 void metrics_run_ended(struct metrics_plugin *plugin, const char *outcome, int64_t took_ms);
 
-/* ---- broker ---- */
+/* Broker. */
 
-/* One exchange with GitHub, tokens' too; status 0: it got no whole answer. */
+/* One request to GitHub, also for a token; status 0: no complete response came. */
 void metrics_request(const char *method, int status, int64_t took_us);
-/* A GET that was to be answered only if something changed: was nothing? */
+/* A conditional GET; `unchanged`: GitHub responded 304. */
 void metrics_conditional(bool unchanged);
-/* Of answers, to be used again. */
-void metrics_kept(size_t bytes);
-/* What an answer says is left; of one installation and one resource of GitHub's. */
+/* The size of the ETag cache. */
+void metrics_etag_cache(size_t bytes);
+/* The remaining quota of one installation for one of GitHub's resources, as a response reports it.
+ */
 void metrics_rate_limit(const char *installation, const char *resource, int64_t limit,
                         int64_t remaining);
 void metrics_rate_limited(const char *which); /* "primary" or "secondary" */
-/* A request, for limits and pace. */
+/* The time that a request waited for rate limits and for the pace of writes. */
 void metrics_waited(int64_t waited_ms);
-/* Its wait was too long: the run comes back. */
-void metrics_put_off(void);
+/* A request had to wait too long; the host requeued its run. */
+void metrics_requeued(void);
 
-/* ---- telemetry itself ---- */
+/* Telemetry itself. */
 
 struct metrics_store {
     int64_t queued, running, dead; /* runs */
     int64_t in_doubt;              /* effects */
-    /* Wall; INT64_MAX: nothing is queued. */
+    /* Wall clock; INT64_MAX: nothing is queued. */
     int64_t oldest_due_ms;
 };
 
@@ -76,12 +77,12 @@ enum metrics_report {
     METRICS_REPORTS
 };
 
-/* Of an event for Sentry. */
+/* The fate of one event for Sentry. */
 void metrics_report(enum metrics_report what);
 
-/* Prometheus' text format. 0, or -1 when it was cut. */
+/* Appends all metrics in Prometheus' text format. 0, or -1 when it was cut. */
 int metrics_render(struct buffer *text);
-/* Members of a JSON object: the store's queue and GitHub's last answer. 0 or -1. */
+/* Appends members of a JSON object: the store's queue and GitHub's last status. 0 or -1. */
 int metrics_render_detail(struct buffer *json);
 
 #endif

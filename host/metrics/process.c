@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the host's process takes; the names are every exporter's.
+/* The resources that the host's process uses, under the names of Prometheus' convention.
  * https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics */
 #include "metrics/counters.h"
 
@@ -14,8 +14,8 @@
 
 static void value(struct buffer *text, const char *name, const char *type, const char *help,
                   double number) {
-    (void)buffer_printf(text, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type,
-                        name, number);
+    buffer_printf(text, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type, name,
+                  number);
 }
 
 static double cpu_seconds(void) {
@@ -24,7 +24,7 @@ static double cpu_seconds(void) {
     return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 }
 
-/* Pages in all, and in memory. */
+/* All pages, and those in memory. */
 static bool memory_pages(uint64_t *all, uint64_t *resident) {
     FILE *file = fopen("/proc/self/statm", "re");
     bool read = file && fscanf(file, "%" SCNu64 " %" SCNu64, all, resident) == 2;
@@ -41,13 +41,13 @@ static unsigned open_descriptors(void) {
         count++;
     }
     if (directory) {
-        (void)closedir(directory);
+        closedir(directory);
     }
     /* Without ".", ".." and the directory itself. */
     return count > 3 ? count - 3 : 0;
 }
 
-/* When it began, by the kernel's clock that stops in no sleep. */
+/* The start time, by the clock that also counts while the machine sleeps. */
 static double start_seconds(void) {
     static _Atomic int64_t started_ms;
     int64_t known_ms = atomic_load_explicit(&started_ms, memory_order_relaxed);
@@ -55,7 +55,7 @@ static double start_seconds(void) {
     if (known_ms == 0) {
         struct timespec now = {0};
         FILE *file = fopen("/proc/self/stat", "re");
-        /* The name, in brackets, is one of ours and has no blank. */
+        /* The name in brackets is our own and has no blank. */
         if (file && fscanf(file,
                            "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
                            "%*s %*s %*s %*s %*s %llu",

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The counters as Prometheus' text format, and a few of them as JSON.
+/* Renders the counters in Prometheus' text format, and a few of them as JSON.
  * https://prometheus.io/docs/instrumenting/exposition_formats/ */
 #include "metrics/counters.h"
 
+#include "base/array.h"
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/log.h"
 
 #include <inttypes.h>
@@ -12,28 +14,30 @@
 #define LABELS_MAX 512
 
 static void head(struct buffer *text, const char *name, const char *type, const char *help) {
-    (void)buffer_printf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    buffer_printf(text, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* One more label; what a value may not hold as it is, is escaped. */
+/* Appends one label. Its value is escaped as the format requires. */
 static void label(struct buffer *labels, const char *name, const char *value) {
-    (void)buffer_printf(labels, "%s%s=\"", labels->bytes > 0 ? "," : "", name);
+    buffer_printf(labels, "%s%s=\"", labels->bytes > 0 ? "," : "", name);
     for (; *value; value++) {
         if (*value == '\\' || *value == '"') {
-            (void)buffer_printf(labels, "\\%c", *value);
+            buffer_printf(labels, "\\%c", *value);
+        } else if (*value == '\n') {
+            buffer_append_text(labels, "\\n");
         } else {
-            (void)buffer_append(labels, *value == '\n' ? "\\n" : value, *value == '\n' ? 2 : 1);
+            buffer_append(labels, value, 1);
         }
     }
-    (void)buffer_append_text(labels, "\"");
+    buffer_append_text(labels, "\"");
 }
 
 static void sample(struct buffer *text, const char *name, const struct buffer *labels,
                    uint64_t value) {
     if (labels && labels->bytes > 0) {
-        (void)buffer_printf(text, "%s{%s} %" PRIu64 "\n", name, labels->data, value);
+        buffer_printf(text, "%s{%s} %" PRIu64 "\n", name, labels->data, value);
     } else {
-        (void)buffer_printf(text, "%s %" PRIu64 "\n", name, value);
+        buffer_printf(text, "%s %" PRIu64 "\n", name, value);
     }
 }
 
@@ -61,18 +65,18 @@ static void histogram(struct buffer *text, const char *name, const struct buffer
     uint64_t total = 0;
     for (size_t i = 0; i <= METRICS_BUCKETS; i++) {
         total += read_counter(&from->counts[i]);
-        (void)buffer_printf(text, "%s_bucket{%s%sle=\"", name, inside, labelled ? "," : "");
+        buffer_printf(text, "%s_bucket{%s%sle=\"", name, inside, labelled ? "," : "");
         if (i < METRICS_BUCKETS) {
-            (void)buffer_printf(text, "%g", (double)metrics_bounds_us[i] / 1e6);
+            buffer_printf(text, "%g", (double)metrics_bounds_us[i] / 1e6);
         } else {
-            (void)buffer_append_text(text, "+Inf");
+            buffer_append_text(text, "+Inf");
         }
-        (void)buffer_printf(text, "\"} %" PRIu64 "\n", total);
+        buffer_printf(text, "\"} %" PRIu64 "\n", total);
     }
     const char *open = labelled ? "{" : "", *close = labelled ? "}" : "";
-    (void)buffer_printf(text, "%s_sum%s%s%s %.6f\n%s_count%s%s%s %" PRIu64 "\n", name, open, inside,
-                        close, (double)read_counter(&from->sum_us) / 1e6, name, open, inside, close,
-                        total);
+    buffer_printf(text, "%s_sum%s%s%s %.6f\n%s_count%s%s%s %" PRIu64 "\n", name, open, inside,
+                  close, (double)read_counter(&from->sum_us) / 1e6, name, open, inside, close,
+                  total);
 }
 
 static size_t count_of(const struct metrics_names *names) {
@@ -82,7 +86,7 @@ static size_t count_of(const struct metrics_names *names) {
 static void render_build(struct buffer *text) {
     AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
     label(&labels, "version", SNEK_VERSION);
-    head(text, "snekomatic_build_info", "gauge", "Which build this is; always 1.");
+    head(text, "snekomatic_build_info", "gauge", "The version of this build; always 1.");
     sample(text, "snekomatic_build_info", &labels, 1);
 }
 
@@ -91,8 +95,7 @@ static void render_ingest(struct buffer *text) {
     static const char deliveries[] = "snekomatic_deliveries_total",
                       rejected[] = "snekomatic_rejected_requests_total",
                       acknowledged[] = "snekomatic_acknowledgement_seconds";
-    head(text, deliveries, "counter",
-         "Deliveries whose signature was right, by what became of them.");
+    head(text, deliveries, "counter", "Deliveries with a valid signature, by outcome.");
     for (size_t i = 0; i < count_of(&metrics.events); i++) {
         for (size_t j = 0; j < METRICS_TAKEN; j++) {
             AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
@@ -101,7 +104,7 @@ static void render_ingest(struct buffer *text) {
             sample(text, deliveries, &labels, read_counter(&metrics.deliveries[i][j]));
         }
     }
-    head(text, rejected, "counter", "HTTP requests that were rejected, by the status they got.");
+    head(text, rejected, "counter", "Rejected HTTP requests, by status.");
     for (unsigned i = 0; i < METRICS_STATUSES; i++) {
         if (read_counter(&metrics.rejected[i]) > 0) {
             AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
@@ -112,14 +115,14 @@ static void render_ingest(struct buffer *text) {
         }
     }
     head(text, acknowledged, "histogram",
-         "From a webhook's first line to its answer, once it was stored.");
+         "Time from a webhook's request line to its response, which is sent once it is stored.");
     histogram(text, acknowledged, NULL, &metrics.acknowledged);
 }
 
 static void render_workers(struct buffer *text) {
     static const char state[] = "snekomatic_worker_state",
                       deaths[] = "snekomatic_worker_deaths_total";
-    head(text, state, "gauge", "1 for the state that a plugin's worker is in.");
+    head(text, state, "gauge", "1 for the current state of a plugin's worker.");
     for (size_t i = 0; i < count_of(&metrics.plugin_names); i++) {
         const char *now = atomic_load_explicit(&metrics.plugins[i].state, memory_order_relaxed);
         AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
@@ -127,7 +130,7 @@ static void render_workers(struct buffer *text) {
         label(&labels, "state", now ? now : "loading");
         sample(text, state, &labels, 1);
     }
-    head(text, deaths, "counter", "Times that a plugin's worker ended though the host went on.");
+    head(text, deaths, "counter", "Deaths of a plugin's worker while the host went on.");
     for (size_t i = 0; i < count_of(&metrics.plugin_names); i++) {
         AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
         label(&labels, "plugin", metrics.plugin_names.names[i]);
@@ -137,13 +140,13 @@ static void render_workers(struct buffer *text) {
 
 static void render_runs(struct buffer *text) {
     static const char waited[] = "snekomatic_queue_wait_seconds", ran[] = "snekomatic_run_seconds";
-    head(text, waited, "histogram", "How long after it was due a run was started.");
+    head(text, waited, "histogram", "Time from the due time of a run to its start.");
     for (size_t i = 0; i < count_of(&metrics.plugin_names); i++) {
         AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
         label(&labels, "plugin", metrics.plugin_names.names[i]);
         histogram(text, waited, &labels, &metrics.plugins[i].waited);
     }
-    head(text, ran, "histogram", "How long an attempt of a run took, by how it ended.");
+    head(text, ran, "histogram", "Duration of an attempt of a run, by outcome.");
     size_t outcomes = count_of(&metrics.outcomes);
     for (size_t i = 0; i < count_of(&metrics.plugin_names); i++) {
         for (size_t j = 0; j < outcomes && j < METRICS_OUTCOMES; j++) {
@@ -163,7 +166,7 @@ static void render_requests(struct buffer *text) {
     static const char requests[] = "snekomatic_github_requests_total",
                       took[] = "snekomatic_github_request_seconds";
     head(text, requests, "counter",
-         "Requests to GitHub by the status of their answer; none: no whole answer came.");
+         "Requests to GitHub by the status of the response; none: no complete response came.");
     for (size_t class = 0; class < METRICS_CLASSES; class ++) {
         for (unsigned i = 0; i < METRICS_STATUSES; i++) {
             AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
@@ -176,7 +179,7 @@ static void render_requests(struct buffer *text) {
             }
         }
     }
-    head(text, took, "histogram", "How long GitHub took to answer.");
+    head(text, took, "histogram", "Time that GitHub took to respond.");
     for (size_t class = 0; class < METRICS_CLASSES; class ++) {
         AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
         label(&labels, "class", class_names[class]);
@@ -184,15 +187,15 @@ static void render_requests(struct buffer *text) {
     }
 }
 
-/* Both of a place under one lock would want all of it copied; a scrape may see one request more in
- * the second. */
+/* Called once for each of the two metrics. A request between the two calls may show in the second
+ * only, which costs less than a copy of all limits. */
 static void render_limit(struct buffer *text, const char *name, const char *help, size_t offset) {
     head(text, name, "gauge", help);
-    pthread_mutex_lock(&metrics.limits_lock);
+    SCOPED_LOCK(&metrics.limits_lock);
     for (size_t i = 0; i < METRICS_LIMITS_MAX; i++) {
         const struct metrics_limit *limit = &metrics.limits[i];
         AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
-        if (limit->named > 0) {
+        if (limit->reported > 0) {
             int64_t value;
             memcpy(&value, (const char *)limit + offset, sizeof value);
             label(&labels, "installation", limit->installation);
@@ -200,46 +203,46 @@ static void render_limit(struct buffer *text, const char *name, const char *help
             sample(text, name, &labels, (uint64_t)value);
         }
     }
-    pthread_mutex_unlock(&metrics.limits_lock);
 }
 
-static void render_kept(struct buffer *text) {
+static void render_etag_cache(struct buffer *text) {
     static const char *const results[METRICS_CONDITIONS] = {"changed", "unchanged"};
     static const char conditional[] = "snekomatic_github_conditional_requests_total",
-                      kept[] = "snekomatic_github_etag_cache_bytes";
+                      bytes[] = "snekomatic_github_etag_cache_bytes";
     head(text, conditional, "counter",
-         "Requests for what is kept from before; unchanged ones cost no quota.");
+         "Conditional requests to GitHub; unchanged ones cost no quota.");
     for (size_t i = 0; i < METRICS_CONDITIONS; i++) {
         AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
         label(&labels, "result", results[i]);
         sample(text, conditional, &labels, read_counter(&metrics.conditional[i]));
     }
-    head(text, kept, "gauge", "Answers that are kept to be used again.");
-    sample(text, kept, NULL, read_counter(&metrics.kept_bytes));
+    head(text, bytes, "gauge", "Bytes of the responses in the ETag cache.");
+    sample(text, bytes, NULL, read_counter(&metrics.etag_cache_bytes));
 }
 
 static void render_limits(struct buffer *text) {
     static const char *const kinds[METRICS_LIMIT_KINDS] = {"primary", "secondary"};
     static const char limited[] = "snekomatic_github_rate_limited_total",
                       waited[] = "snekomatic_github_wait_seconds_total",
-                      put_off[] = "snekomatic_github_requeued_total";
+                      requeued[] = "snekomatic_github_requeued_total";
     render_limit(text, "snekomatic_github_rate_limit",
-                 "Requests that an installation has in GitHub's window, of those named last.",
+                 "Quota of an installation in GitHub's window; the limits reported last.",
                  offsetof(struct metrics_limit, limit));
     render_limit(text, "snekomatic_github_rate_limit_remaining",
-                 "Requests that it has left in the window.",
+                 "Requests that are left in the window.",
                  offsetof(struct metrics_limit, remaining));
-    head(text, limited, "counter", "Times that GitHub said a limit is reached.");
+    head(text, limited, "counter", "Responses in which GitHub reported a reached rate limit.");
     for (size_t i = 0; i < METRICS_LIMIT_KINDS; i++) {
         AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
         label(&labels, "limit", kinds[i]);
         sample(text, limited, &labels, read_counter(&metrics.limited[i]));
     }
-    head(text, waited, "counter", "Time that requests waited for limits and for the pace, in all.");
-    (void)buffer_printf(text, "%s %.3f\n", waited, (double)read_counter(&metrics.waited_ms) / 1e3);
-    head(text, put_off, "counter",
-         "Requests whose wait was too long, so that their run comes back.");
-    sample(text, put_off, NULL, read_counter(&metrics.put_off));
+    head(text, waited, "counter",
+         "Total time that requests waited for rate limits and for the pace of writes.");
+    buffer_printf(text, "%s %.3f\n", waited, (double)read_counter(&metrics.waited_ms) / 1e3);
+    head(text, requeued, "counter",
+         "Requests that had to wait too long, so that the host requeued their run.");
+    sample(text, requeued, NULL, read_counter(&metrics.requeued));
 }
 
 static uint64_t age_ms(void) {
@@ -262,23 +265,24 @@ static void render_store(struct buffer *text) {
     if (!atomic_load_explicit(&metrics.store_known, memory_order_acquire)) {
         return;
     }
-    head(text, runs, "gauge", "Runs in the store that are not done, by state.");
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+    head(text, runs, "gauge", "Unfinished runs in the store, by state.");
+    for (size_t i = 0; i < ARRAY_LENGTH(states); i++) {
         AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
         label(&labels, "state", states[i].state);
         sample(text, runs, &labels, number(states[i].from));
     }
-    head(text, age, "gauge", "How long the queued run that is due the longest has been due.");
-    (void)buffer_printf(text, "%s %.3f\n", age, (double)age_ms() / 1e3);
+    head(text, age, "gauge", "Time for which the oldest queued run has been due.");
+    buffer_printf(text, "%s %.3f\n", age, (double)age_ms() / 1e3);
     gauge(text, "snekomatic_effects_in_doubt",
-          "Effects of which nobody knows whether they happened, of runs that do not run now.",
+          "Effects in doubt of runs that do not run now: GitHub may have applied them or not.",
           number(&metrics.in_doubt));
 }
 
 static void render_reports(struct buffer *text) {
     static const char *const outcomes[METRICS_REPORTS] = {"sent", "failed", "queue_full", "held"};
     static const char name[] = "snekomatic_sentry_events_total";
-    head(text, name, "counter", "Events for Sentry: sent, or dropped and why.");
+    head(text, name, "counter",
+         "Events for Sentry, by outcome: sent, or the reason why they were dropped.");
     for (size_t i = 0; i < METRICS_REPORTS; i++) {
         AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
         label(&labels, "outcome", outcomes[i]);
@@ -289,7 +293,7 @@ static void render_reports(struct buffer *text) {
 static void render_log(struct buffer *text) {
     static const char name[] = "snekomatic_log_lines_dropped_total";
     head(text, name, "counter",
-         "Lines of the log that nobody read in time or that could not be written.");
+         "Log lines that were dropped: the reader was too slow, or writing failed.");
     sample(text, name, NULL, log_dropped());
 }
 
@@ -300,7 +304,7 @@ int metrics_render(struct buffer *text) {
     render_workers(text);
     render_runs(text);
     render_requests(text);
-    render_kept(text);
+    render_etag_cache(text);
     render_limits(text);
     render_reports(text);
     render_log(text);
@@ -319,7 +323,7 @@ int metrics_render_detail(struct buffer *json) {
                                number(&metrics.dead), age_ms());
     }
     if (result == 0 && status > 0) {
-        int64_t at_ms = atomic_load_explicit(&metrics.last_answer_ms, memory_order_relaxed);
+        int64_t at_ms = atomic_load_explicit(&metrics.last_response_ms, memory_order_relaxed);
         result = buffer_printf(json, "\"github\":{\"last_status\":%d,\"ago_ms\":%" PRId64 "},",
                                status, clock_wall_ms() - at_ms);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Keeps the store's figures fresh, and answers with all of them. A scrape itself asks the inbox for
- * nothing, so that no crowd of them holds up a webhook. */
+/* Keeps the store's metrics fresh and serves all metrics. A scrape asks the inbox for nothing, so
+ * that many scrapes do not delay a webhook. */
 #include "telemetry/telemetry.h"
 
 #include "base/clock.h"
@@ -11,8 +11,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define LOOK_INTERVAL_MS 5000
-/* At most so small a part of the writer's time, however long it counts. */
+#define COUNT_INTERVAL_MS 5000
+/* The pause is this many times as long as the count, so that counting takes little of the writer's
+ * time. */
 #define PAUSE_FACTOR 50
 
 struct telemetry {
@@ -21,20 +22,21 @@ struct telemetry {
     struct mailbox mailbox;
     struct loop_source mail_source;
     struct inbox_stats stats;
-    bool asking, closed, failing;
-    int64_t asked_ms, next_ms; /* monotonic */
+    bool counting, closed, failing;
+    int64_t started_ms, next_ms; /* monotonic */
 };
 
-static void mail_ready(struct loop_source *source, uint32_t events) {
-    (void)mailbox_drain(&CONTAINER_OF(source, struct telemetry, mail_source)->mailbox);
+static void on_mail(struct loop_source *source, uint32_t events) {
+    mailbox_drain(&CONTAINER_OF(source, struct telemetry, mail_source)->mailbox);
 }
 
-static void counted(struct inbox_operation *operation) {
+static void on_counted(struct inbox_operation *operation) {
     struct inbox_stats *stats = CONTAINER_OF(operation, struct inbox_stats, operation);
     struct telemetry *telemetry = CONTAINER_OF(stats, struct telemetry, stats);
-    int64_t now_ms = clock_monotonic_ms(), pause_ms = (now_ms - telemetry->asked_ms) * PAUSE_FACTOR;
-    telemetry->asking = false;
-    telemetry->next_ms = now_ms + (pause_ms > LOOK_INTERVAL_MS ? pause_ms : LOOK_INTERVAL_MS);
+    int64_t now_ms = clock_monotonic_ms(),
+            pause_ms = (now_ms - telemetry->started_ms) * PAUSE_FACTOR;
+    telemetry->counting = false;
+    telemetry->next_ms = now_ms + (pause_ms > COUNT_INTERVAL_MS ? pause_ms : COUNT_INTERVAL_MS);
     if (operation->result < 0) {
         if (!telemetry->failing && !telemetry->closed) {
             log_event(SNEK_LEVEL_WARNING, "count_failed",
@@ -56,15 +58,16 @@ int telemetry_new(struct loop *loop, struct inbox *inbox, struct telemetry **tel
     struct telemetry *made = calloc(1, sizeof *made);
     if (!made || mailbox_init(&made->mailbox) < 0) {
         free(made);
-        return error_set(err, "telemetry: out of memory or descriptors");
+        return error_set(err, "cannot start telemetry: memory or descriptors are short");
     }
     made->loop = loop;
     made->inbox = inbox;
-    made->mail_source = (struct loop_source){made->mailbox.event_fd, mail_ready};
+    made->mail_source = (struct loop_source){made->mailbox.event_fd, on_mail};
     if (loop_add(loop, &made->mail_source, EPOLLIN) < 0) {
         mailbox_finish(&made->mailbox);
         free(made);
-        return error_set(err, "telemetry: cannot watch a mailbox: %s", strerror(errno));
+        return error_set(err, "cannot start telemetry: cannot watch a mailbox: %s",
+                         strerror(errno));
     }
     *telemetry = made;
     return 0;
@@ -72,21 +75,21 @@ int telemetry_new(struct loop *loop, struct inbox *inbox, struct telemetry **tel
 
 int telemetry_tick(struct telemetry *telemetry) {
     int64_t now_ms = clock_monotonic_ms();
-    if (!telemetry->asking && telemetry->next_ms <= now_ms) {
+    if (!telemetry->counting && telemetry->next_ms <= now_ms) {
         telemetry->stats = (struct inbox_stats){.operation = {.kind = INBOX_STATS,
                                                               .reply_to = &telemetry->mailbox,
-                                                              .on_result = counted}};
-        telemetry->asking = true;
-        telemetry->asked_ms = now_ms;
+                                                              .on_result = on_counted}};
+        telemetry->counting = true;
+        telemetry->started_ms = now_ms;
         inbox_submit(telemetry->inbox, &telemetry->stats.operation);
     }
-    return telemetry->asking ? LOOK_INTERVAL_MS : (int)(telemetry->next_ms - now_ms);
+    return telemetry->counting ? COUNT_INTERVAL_MS : (int)(telemetry->next_ms - now_ms);
 }
 
-static void answer(struct http_request *request) {
+static void on_request(struct http_request *request) {
     AUTO_BUFFER struct buffer text = BUFFER_INIT(METRICS_TEXT_MAX);
     if (metrics_render(&text) < 0) {
-        http_reject(request, 503, "the figures do not fit into memory", "ask again later");
+        http_reject(request, 503, "the metrics do not fit into memory", "retry later");
     } else {
         http_respond(request, 200, "text/plain; version=0.0.4; charset=utf-8", text.data,
                      text.bytes);
@@ -95,14 +98,14 @@ static void answer(struct http_request *request) {
 
 const struct http_route *telemetry_route(void) {
     static const struct http_route route = {
-        .path = "/metrics", .methods = "GET, HEAD", .on_request = answer};
+        .path = "/metrics", .methods = "GET, HEAD", .on_request = on_request};
     return &route;
 }
 
 void telemetry_free(struct telemetry *telemetry) {
     if (telemetry) {
         telemetry->closed = true;
-        (void)mailbox_drain(&telemetry->mailbox);
+        mailbox_drain(&telemetry->mailbox);
         loop_remove(telemetry->loop, &telemetry->mail_source);
         mailbox_finish(&telemetry->mailbox);
         free(telemetry);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What people and their machines are told about the host: the page /metrics, and reports to Sentry
- * (sentry.h). Rooms know of it only metrics.h, which they add to, and the log, which Sentry reads.
+/* Serves /metrics and reports failures to Sentry (sentry.h). Other rooms do not know this one: they
+ * add to metrics.h and write the log, which Sentry's reports come from.
  *
  *   rooms --metrics.h--> counters --> GET /metrics, details of /readyz
  *   inbox --STATS, every few seconds--^
  *
- * Threads: all on the loop's thread, but for the route, which ingest's calls. */
+ * All functions belong to the loop's thread, except the route's, which ingest's thread calls. */
 #ifndef SNEK_TELEMETRY_TELEMETRY_H
 #define SNEK_TELEMETRY_TELEMETRY_H
 
@@ -20,14 +20,14 @@ struct telemetry;
 int telemetry_new(struct loop *loop, struct inbox *inbox, struct telemetry **telemetry,
                   struct error *err);
 
-/* Asks the inbox when it is time. Call it after every loop_step(); how long the next step may wait,
- * in milliseconds. */
+/* Counts the store's runs when it is time. Call it after every loop_step(). Returns the
+ * milliseconds that the next step may wait. */
 int telemetry_tick(struct telemetry *telemetry);
 
 /* The row of ingest's table for GET /metrics; lives as long as the program. */
 const struct http_route *telemetry_route(void);
 
-/* After the inbox was freed: opens what answers it left, frees. Takes NULL. */
+/* Opens the last results of the inbox and frees. Call it after the inbox was freed. Takes NULL. */
 void telemetry_free(struct telemetry *telemetry);
 
 #endif

@@ -111,7 +111,7 @@ static void what_is_kept_and_used_again_is_counted(void **state) {
     metrics_conditional(true);
     metrics_conditional(true);
     metrics_conditional(false);
-    metrics_kept(700);
+    metrics_etag_cache(700);
     assert_line("snekomatic_github_conditional_requests_total{result=\"unchanged\"} 2");
     assert_line("snekomatic_github_conditional_requests_total{result=\"changed\"} 1");
     assert_line("snekomatic_github_etag_cache_bytes 700");

@@ -101,7 +101,8 @@ static bool enqueue(const char *line, size_t bytes, bool urgent) {
 void log_queue_put(const char *line, size_t bytes, bool urgent) {
     assert(bytes > 0 && bytes <= LOG_LINE_MAX && line[bytes - 1] == '\n');
     if (!started) {
-        write_out(line, bytes); /* a failure could be reported nowhere */
+        /* A failure could be reported nowhere. */
+        write_out(line, bytes);
         return;
     }
     if (enqueue(line, bytes, urgent)) {
@@ -138,7 +139,8 @@ static void take_lines(struct batch *batch) {
     if (!end) {
         end = memchr(batch->text, '\n', most);
     }
-    assert(end); /* the ring holds whole lines, each at most as long as a batch */
+    /* The ring holds whole lines, each at most as long as a batch. */
+    assert(end);
     batch->bytes = (size_t)(end - batch->text) + 1;
     assert(batch->bytes <= queue.used);
     queue.used -= batch->bytes;

@@ -53,7 +53,8 @@ static struct mail *take_all(struct mailbox *mailbox) {
 unsigned mailbox_drain(struct mailbox *mailbox) {
     unsigned opened = 0;
     for (struct mail *mail = take_all(mailbox), *next; mail; mail = next) {
-        next = mail->next; /* open() may free the mail */
+        /* open() may free the mail. */
+        next = mail->next;
         mail->open(mail);
         opened++;
     }

@@ -31,8 +31,9 @@ struct payload *payload_take(struct buffer *buffer, const char *data, size_t byt
 
 struct payload *payload_ref(struct payload *payload) {
     unsigned before = atomic_fetch_add(&payload->refs, 1);
-    assert(before > 0); /* a freed payload has none */
-    (void)before;       /* with NDEBUG */
+    /* A freed payload has none. */
+    assert(before > 0);
+    (void)before; /* with NDEBUG */
     return payload;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Finds the file, and lets the table of keys judge what is in it and in the environment. */
+/* Finds the file and loads it and the environment by the table of keys. */
 #include "config/config.h"
 
 #include "base/install_path.h"
@@ -30,23 +30,22 @@ void config_loader_problem(struct config_loader *loader, struct place place, con
     loader->failed = true;
     size_t start = loader->problems.bytes;
     if (place.variable) {
-        (void)buffer_printf(&loader->problems, "%s: ", place.variable);
+        buffer_printf(&loader->problems, "%s: ", place.variable);
     } else if (loader->file && !place.nowhere) {
-        (void)buffer_printf(&loader->problems, place.line ? "%s:%u: " : "%s: ", loader->file,
-                            place.line);
+        buffer_printf(&loader->problems, place.line ? "%s:%u: " : "%s: ", loader->file, place.line);
     }
-    (void)buffer_append_text(&loader->problems, text ? text : "out of memory");
+    buffer_append_text(&loader->problems, text ? text : "out of memory");
     if (loader->problems.bytes > start) {
-        /* A key may hold a line break, or a terminal's escape. */
+        /* A key may hold a line break or an escape sequence. */
         text_clean_in_place(loader->problems.data + start);
         loader->problems.bytes = start + strlen(loader->problems.data + start);
     }
-    (void)buffer_append_text(&loader->problems, "\n");
+    buffer_append_text(&loader->problems, "\n");
 }
 
 void config_loader_name(const char *section, const struct toml_value *member,
                         char name[CONFIG_LOADER_NAME_MAX]) {
-    /* A quoted "server.listen" at the top is not the key listen of [server]. */
+    /* A quoted "server.listen" at the top is not the key "listen" of [server]. */
     bool plain = !memchr(member->key, '.', member->key_bytes) && strlen(member->key) < 64 &&
                  strlen(member->key) == member->key_bytes;
     snprintf(name, CONFIG_LOADER_NAME_MAX, plain ? "%s%s%.64s" : "%s%s\"%.64s\"",
@@ -86,7 +85,7 @@ static void load_section(struct config_loader *loader, const struct toml_value *
     }
 }
 
-/* -1 when nothing could be seen of it. */
+/* -1 when the file could not be read or parsed. */
 static int load_file(struct config_loader *loader) {
     AUTO_BUFFER struct buffer text = BUFFER_INIT(CONFIG_FILE_BYTES_MAX);
     struct error err;
@@ -122,7 +121,7 @@ static void load_environment(struct config_loader *loader) {
     }
 }
 
-/* What has no default. */
+/* Checks the keys that have no default. */
 static void check_required(struct config_loader *loader, enum config_need need) {
     if (need == CONFIG_NEED_NOTHING) {
         return;
@@ -161,12 +160,12 @@ static void check_required(struct config_loader *loader, enum config_need need) 
     }
 }
 
-/* Which file, and where relative paths start. */
+/* Chooses the file and the directory of relative paths. */
 static void find_file(struct config_loader *loader, const char *path) {
     AUTO_FREE char *here = getcwd(NULL, 0);
     if (!here) {
-        config_loader_problem(loader, (struct place){0}, "cannot tell the working directory: %s",
-                              strerror(errno));
+        config_loader_problem(loader, (struct place){0},
+                              "cannot find out the working directory: %s", strerror(errno));
         return;
     }
     if (path) {
@@ -191,8 +190,8 @@ static void find_file(struct config_loader *loader, const char *path) {
     slash[slash == loader->directory] = '\0';
 }
 
-/* Where the bundled plugins are: beside this program, in the build's directories or in a moved
- * installation; else where they were to be installed. */
+/* Finds the bundled plugins beside this program, in the build's directories or in a moved
+ * installation. The default is the configured installation directory. */
 static void find_plugins_directory(struct config_loader *loader) {
     static const struct {
         /* Relative to the program's directory. */

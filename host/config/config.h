@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* snekomatic.toml and the environment, checked, as one struct. An environment variable wins over
- * the file, an empty one counts as unset. Everything that is wrong is reported, each as
- * "FILE:LINE: what is wrong, and the nearest right name", before anything starts. */
+ * the file; an empty one counts as unset. All problems are reported before anything starts, each as
+ * "FILE:LINE: the problem, and the nearest right name". */
 #ifndef SNEK_CONFIG_CONFIG_H
 #define SNEK_CONFIG_CONFIG_H
 
@@ -13,37 +13,37 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Bytes of a key or secret, from a file or a variable. */
+/* The bytes of a key or secret, from a file or a variable. */
 #define CONFIG_SECRET_MAX 65536
 #define CONFIG_PLUGINS_MAX 64
 
 enum config_sandbox { CONFIG_SANDBOX_BEST, CONFIG_SANDBOX_STRICT, CONFIG_SANDBOX_OFF };
 
 struct config_plugin {
-    /* Absolute: a bare name was looked up in plugins.directory. */
+    /* Absolute; a bare name was looked up in plugins.directory. */
     char *path;
     char *as_written;
-    /* In the file; 0 when there is no file. */
+    /* The line in the file; 0 without a file. */
     unsigned line;
     bool enabled;
-    /* Effects are recorded instead of sent. */
+    /* The host records effects instead of sending them. */
     bool dry_run;
     uint32_t concurrency;
     int64_t deadline_ms;
     uint32_t memory_mib;
     enum config_sandbox sandbox;
-    /* NULL-terminated; NULL when the key is absent (all). */
+    /* NULL-terminated; NULL means all. Items may contain "*". */
     char **installations;
-    /* "owner/name", with * ; likewise. */
+    /* Likewise, "OWNER/NAME". */
     char **repositories;
-    /* Below /app, as the app itself. */
+    /* May the plugin send requests as the app itself (/app/...)? */
     bool app_requests;
     /* [plugin.config] as a JSON object; "{}" when absent. */
     char *config_json;
 };
 
 struct config {
-    /* Absolute path, NULL when the environment alone was used. */
+    /* An absolute path; NULL when only the environment was used. */
     char *file;
     struct {
         char *host; /* without brackets */
@@ -65,7 +65,7 @@ struct config {
         uint32_t recover_interval_minutes; /* 0: never */
     } github;
     struct {
-        /* Sqlite:PATH, absolute; or postgres://..., perhaps with a password. */
+        /* "sqlite:PATH" with an absolute path, or "postgres://...", which may hold a password. */
         char *url;
         uint32_t retention_days;
     } store;
@@ -80,55 +80,53 @@ struct config {
         enum log_format format;
     } log;
     struct {
-        /* NULL: none. A secret, nearly: who has it may send events. */
+        /* NULL: none. Never shown: its key is enough to send events. */
         char *dsn;
         char *environment;
     } sentry;
-    /* Of the environment alone, as other programs have theirs. */
+    /* From the environment only, as in other programs. */
     struct proxy proxy;
     struct config_plugin *plugins;
     size_t n_plugins;
 };
 
-/* Everything wrong that was found, a line each (with its line break), for people. */
+/* All problems that were found, one line each, for people. */
 struct config_problems {
-    /* Ours; NULL when nothing is wrong. */
+    /* Ours; NULL without a problem. */
     char *text;
 };
 
 /* Which credentials must be given. */
 enum config_need {
-    /* For a look at the plugins, where there are none (yet). */
+    /* A verb that only inspects plugins. */
     CONFIG_NEED_NOTHING,
-    /* All but the private key, which the host is started without. */
+    /* All except the private key, which the host never gets. */
     CONFIG_NEED_HOST,
     CONFIG_NEED_EVERYTHING,
 };
 
-/* Finds the file (`path`, else ./snekomatic.toml, else /etc/snekomatic/snekomatic.toml; a given
- * path must exist), reads it and the environment. 0 and `*config`, to be freed with config_free();
- * or -1 and `problems`. Credentials are not read here, only checked to be given
- * as far as `need` says. A relative path starts at the file's
- * directory, wherever it is written; at the working directory when there is no file. Main thread,
- * before others. */
+/* Reads the file and the environment. The file is `path`, which must exist, else ./snekomatic.toml,
+ * else /etc/snekomatic/snekomatic.toml. It checks that the credentials which `need` names are
+ * given, but does not read them. Relative paths are relative to the file's directory, or to the
+ * working directory when there is no file. Main thread, before others start. 0 and `*config`, for
+ * config_free(); or -1 and `problems`. */
 int config_load(const char *path, enum config_need need, struct config **config,
                 struct config_problems *problems);
 void config_free(struct config *config); /* takes NULL */
 void config_problems_finish(struct config_problems *problems);
 #define AUTO_PROBLEMS CLEANUP(config_problems_finish)
 
-/* The secret in a file, as config_webhook_secrets() reads it: white space at its end is not part of
- * it, and it must not be empty. */
+/* Reads a secret from a file. White space at its end does not belong to it; it must not be empty.
+ */
 int config_secret_file(const char *path, struct secret *secret, struct error *err);
 
-/* The credentials, from the variable or else the file, as they stand there. Removes the variable
- * from the environment and overwrites it. Each once. 0, or -1 with what to fix. */
-int config_private_key(const struct config *config, struct secret *key, struct error *err);
-/* The second key of a rotation, likewise; 1 when there is none. */
-int config_private_key_next(const struct config *config, struct secret *key, struct error *err);
-/* At most two: the current one, and the previous one during a rotation. White space at the end of
- * a file is not part of the secret. */
+/* Each reads a credential from its variable, else from its file, once. It overwrites the variable
+ * and removes it from the environment. 0, or -1. config_private_key_next() returns 1 when there is
+ * no second key. config_webhook_secrets() returns the current secret and, during a rotation, the
+ * previous one; white space at the end does not belong to a secret. */
 #define CONFIG_WEBHOOK_SECRETS_MAX 2
+int config_private_key(const struct config *config, struct secret *key, struct error *err);
+int config_private_key_next(const struct config *config, struct secret *key, struct error *err);
 int config_webhook_secrets(const struct config *config,
                            struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX], size_t *count,
                            struct error *err);

@@ -10,34 +10,35 @@
 
 #define CONFIG_FILE_BYTES_MAX (1u << 20)
 #define CONFIG_PROBLEMS_BYTES_MAX (64u << 10)
-#define CONFIG_JSON_BYTES_MAX (256u << 10) /* of one [plugin.config] */
+/* The bytes of one [plugin.config]. */
+#define CONFIG_JSON_BYTES_MAX (256u << 10)
 
 struct config_loader {
-    /* As people wrote it; NULL: none. */
+    /* The path that the user gave; NULL: none. */
     const char *file;
-    /* Absolute: where relative paths start. */
+    /* Absolute; relative paths start here. */
     char *directory;
     struct config *config;
     struct buffer problems;
     bool failed;
-    /* Well or badly: then it is not missing. */
+    /* A given app id, also a wrong one, is not reported as missing. */
     unsigned app_id_given : 1;
 };
 
-/* Where a value stands. */
+/* The place of a value, for a problem. */
 struct place {
-    /* In the file; 0: in no line of it. */
+    /* The line in the file; 0: none. */
     unsigned line;
     const char *variable; /* NULL: in the file */
-    /* The sentence itself says where. */
+    /* The message itself names the place. */
     bool nowhere;
 };
 
-/* Adds a line to the problems; control characters in it are made visible. */
+/* Adds one line to the problems; unsafe characters are replaced. */
 void config_loader_problem(struct config_loader *loader, struct place place, const char *format,
                            ...) __attribute__((format(printf, 3, 4)));
 
-/* The three ways to set `key` in the struct at `settings`; what is wrong becomes a problem. */
+/* Each sets `key` in the struct at `settings`; a wrong value becomes a problem. */
 void config_loader_defaults(struct config_loader *loader, const struct config_key *keys,
                             void *settings);
 void config_loader_text(struct config_loader *loader, const struct config_key *key, void *settings,
@@ -45,11 +46,11 @@ void config_loader_text(struct config_loader *loader, const struct config_key *k
 void config_loader_toml(struct config_loader *loader, const struct config_key *key, void *settings,
                         const struct toml_value *value);
 
-/* A key that is in no table of ours. */
+/* Reports a key that does not exist. */
 void config_loader_unknown(struct config_loader *loader, const struct config_key *keys,
                            const char *name, unsigned line);
 
-/* "SECTION.KEY" of a table's member, fit to be shown and to be looked up. */
+/* Writes "SECTION.KEY" for a member of a table, for lookups and messages. */
 #define CONFIG_LOADER_NAME_MAX 128
 void config_loader_name(const char *section, const struct toml_value *member,
                         char name[CONFIG_LOADER_NAME_MAX]);
@@ -59,7 +60,7 @@ void config_loader_plugins(struct config_loader *loader, const struct toml_value
 void config_loader_bundled_plugins(struct config_loader *loader);
 void config_loader_resolve_plugins(struct config_loader *loader);
 
-/* The variables of the proxy. */
+/* Reads the proxy variables. */
 void config_loader_proxy(struct config_loader *loader);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The two credentials, from their variable or else their file. Every buffer that held one is
- * overwritten. */
+/* Reads credentials from their variable, else from their file, and overwrites each buffer that held
+ * one. */
 #include "config/config.h"
 
 #include "base/buffer.h"
@@ -17,8 +17,7 @@ static void wipe(struct buffer *buffer) {
     buffer_finish(buffer);
 }
 
-/* Of what people write to a file or paste into a variable, white space at the end is an accident.
- */
+/* White space at the end of a file or variable is there by accident. */
 static size_t trimmed(const char *text, size_t bytes) {
     while (bytes > 0 && isspace((unsigned char)text[bytes - 1])) {
         bytes--;
@@ -28,7 +27,7 @@ static size_t trimmed(const char *text, size_t bytes) {
 
 static int read_file(const char *path, bool trim, struct secret *secret, struct error *err) {
     CLEANUP(wipe) struct buffer text = BUFFER_INIT(CONFIG_SECRET_MAX);
-    /* In one piece: a buffer that grows would leave copies behind. */
+    /* One allocation: a growing buffer would leave copies behind. */
     if (buffer_reserve(&text, CONFIG_SECRET_MAX) < 0) {
         return error_set(err, "no memory for %s", path);
     }
@@ -55,12 +54,12 @@ static int take_variable(const char *name, bool trim, struct secret *secret, str
         if (bytes > CONFIG_SECRET_MAX) {
             result = error_set(err, "%s is larger than %d bytes", name, CONFIG_SECRET_MAX);
         } else if (bytes == 0) {
-            /* Unlike one that is unset: a mistake. */
+            /* Only white space is a mistake, unlike an unset variable. */
             result = error_set(err, "%s is empty", name);
         } else {
             result = secret_copy(secret, value, bytes);
             if (result < 0) {
-                (void)error_set(err, "no memory for %s", name);
+                error_set(err, "no memory for %s", name);
             }
         }
     }

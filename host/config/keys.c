@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The tables of keys, and the search for a key by its name. */
 #include "config/keys.h"
 
 #include "base/suggest.h"
@@ -84,7 +85,7 @@ const struct config_key config_keys[] = {
     {0}};
 
 const struct config_key config_plugin_keys[] = {
-    /* Becomes `path` once plugins.directory is known. */
+    /* config_loader_resolve_plugins() makes `path` of it. */
     {"plugin.path", KEY_TEXT, FIELD(config_plugin, as_written)},
     {"plugin.enabled", KEY_BOOLEAN, FIELD(config_plugin, enabled), .fallback = "true"},
     {"plugin.concurrency", KEY_INTEGER, FIELD(config_plugin, concurrency), .fallback = "32",
@@ -122,7 +123,7 @@ bool key_is_section(const struct config_key *keys, const char *name) {
     return false;
 }
 
-/* The tables' own names, and [[plugin]], for a name at the top. */
+/* The names that may stand at the top of the file. */
 static const char *const sections[] = {"server", "github", "store",  "dispatch", "plugins",
                                        "log",    "sentry", "plugin", NULL};
 

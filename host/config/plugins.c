@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* [[plugin]]: one struct each, and where its shared object is. Whether it can be loaded is seen by
- * its worker, which tells more than a look at the file could. */
+/* Loads each [[plugin]] and finds its shared object. The worker checks whether the object can be
+ * loaded, because its errors are more precise than any check of the file. */
+#include "base/array.h"
 #include "config/config_loader.h"
 #include "config/values.h"
 
@@ -14,15 +15,12 @@ static struct config_plugin *add_plugin(struct config_loader *loader, unsigned l
         config_loader_problem(loader, place, "there may be at most %d plugins", CONFIG_PLUGINS_MAX);
         return NULL;
     }
-    struct config_plugin *plugins =
-        realloc(config->plugins, (config->n_plugins + 1) * sizeof *plugins);
-    if (!plugins) {
+    struct config_plugin *plugin = ARRAY_ADD(config->plugins, config->n_plugins);
+    if (!plugin) {
         config_loader_problem(loader, place, "out of memory");
         return NULL;
     }
-    config->plugins = plugins;
-    struct config_plugin *plugin = &plugins[config->n_plugins++];
-    *plugin = (struct config_plugin){.line = line};
+    plugin->line = line;
     config_loader_defaults(loader, config_plugin_keys, plugin);
     return plugin;
 }
@@ -90,7 +88,7 @@ static bool is_file(const char *path) {
     return stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* Of the folder, with .so when only that is there. NULL when memory is short. */
+/* The path in `directory`, with .so when only that file exists. NULL when memory is short. */
 static char *path_in(const char *directory, const char *written) {
     char *path = absolute_path(directory, written);
     size_t bytes = strlen(written);
@@ -110,7 +108,7 @@ static char *resolve(const struct config_loader *loader, const char *written) {
                                 : path_in(loader->config->plugins_directory, written);
 }
 
-/* A bare name of what is beside the configuration only: a "./" was forgotten. */
+/* Reports a bare name that only matches a file beside the configuration: a "./" was forgotten. */
 static void check_bare(struct config_loader *loader, const struct config_plugin *plugin,
                        struct place place) {
     if (strchr(plugin->as_written, '/') || is_file(plugin->path)) {
@@ -139,7 +137,7 @@ void config_loader_resolve_plugins(struct config_loader *loader) {
         struct config_plugin *plugin = &config->plugins[i];
         struct place place = {.line = plugin->line};
         if (!plugin->as_written || !config->plugins_directory) {
-            continue; /* said already */
+            continue; /* reported already */
         }
         plugin->path = resolve(loader, plugin->as_written);
         if (!plugin->path) {

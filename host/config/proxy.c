@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The proxy, as people name it for every program of a machine. libcurl would read the same
- * variables by itself, late; we read them at the start, to say then what is wrong with them, and to
- * overwrite the password that they may hold. */
+/* Reads the proxy variables. libcurl would read them by itself, but late. We read them at the
+ * start, to report problems then and to overwrite a password in them. */
 #include "config/config_loader.h"
 #include "config/url.h"
 
@@ -24,7 +23,7 @@ static int show(const char *url, char **shown) {
     while (schemes[known] && strcasecmp(scheme, schemes[known]) != 0) {
         known++;
     }
-    /* libcurl's defaults, which surprise: they are shown. */
+    /* The shown URL always has a port, because libcurl's defaults surprise. */
     const char *usual = strcasecmp(scheme, "https") == 0 ? "443" : "1080";
     if (curl_url_get(parts, CURLUPART_PORT, &port, 0) != CURLUE_OK) {
         port = NULL;
@@ -37,7 +36,7 @@ static int show(const char *url, char **shown) {
     return 0;
 }
 
-/* The first that is set; NULL when none is. */
+/* The value of the first variable that is set, or NULL. */
 static const char *first_of(const char *const names[], const char **name) {
     for (size_t i = 0; names[i]; i++) {
         const char *value = getenv(names[i]);
@@ -60,7 +59,7 @@ void config_loader_proxy(struct config_loader *loader) {
         proxy->url = NULL;
     }
     if (!proxy->url || show(proxy->url, &proxy->shown) < 0) {
-        /* Not its text: the password. */
+        /* The message shows nothing of the URL, which may hold a password. */
         config_loader_problem(
             loader, (struct place){.variable = name},
             "is no URL of a proxy, such as http://proxy.example:3128 or "

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Puts one value into its field, or says what is wrong with it. */
+/* Stores one value in its field, or reports its problem. */
 #include "config/config_loader.h"
 
 #include "base/suggest.h"
@@ -36,8 +36,10 @@ static void set_choice(struct config_loader *loader, const struct config_key *ke
             buffer_finish(&all);
             return;
         }
-        const char *between = i == 0 ? "" : key->choices[i + 1] ? ", " : " or ";
-        (void)buffer_printf(&all, "%s%s", between, key->choices[i]);
+        if (i > 0) {
+            buffer_append_text(&all, key->choices[i + 1] ? ", " : " or ");
+        }
+        buffer_append_text(&all, key->choices[i]);
         bool begins = strlen(text) >= 3 && strncmp(key->choices[i], text, strlen(text)) == 0;
         if (begins ||
             suggest_is_near(text, suggest_distance(text, key->choices[i]))) { /* warn, err */
@@ -50,7 +52,7 @@ static void set_choice(struct config_loader *loader, const struct config_key *ke
     buffer_finish(&all);
 }
 
-/* The value that is kept of a text, or NULL after a problem. */
+/* The value made of a text, or NULL after a problem. */
 static char *read_text(struct config_loader *loader, const struct config_key *key, const char *text,
                        struct place place) {
     struct error err = {"does not fit into memory"};
@@ -139,7 +141,7 @@ void config_loader_text(struct config_loader *loader, const struct config_key *k
         unsupported(loader, key, place);
         break;
     case KEY_LIST:
-    /* Neither has a default or a variable. */
+    /* Lists and tables have neither a default nor a variable. */
     case KEY_JSON:
         break;
     }
@@ -154,7 +156,7 @@ void config_loader_defaults(struct config_loader *loader, const struct config_ke
     }
 }
 
-/* The text of a string, or of a number where one may stand for it; false after a problem. */
+/* The text of a string, or of a number if the key accepts one; false after a problem. */
 static bool text_of(struct config_loader *loader, const struct config_key *key,
                     const struct toml_value *value, char number[24], const char **text) {
     struct place place = {.line = value->line};

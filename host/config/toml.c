@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What of toml.h needs no C++: freeing, names, and JSON. */
+/* The parts of toml.h without C++: freeing, names and JSON. */
 #include "config/toml.h"
 
 #include <inttypes.h>
@@ -52,7 +52,7 @@ static int append_number(double number, struct buffer *out) {
         }
     }
     if (!strpbrk(text, ".e")) {
-        (void)strcat(text, ".0");
+        strcat(text, ".0");
     }
     return buffer_append_text(out, text);
 }
@@ -75,13 +75,18 @@ static int append_items(const struct toml_value *value, struct buffer *out,
         }
         if (result == 0 && table) {
             result = buffer_append_json_string(out, item->key, item->key_bytes);
-            result = result < 0 ? result : buffer_append_text(out, ":");
+            if (result == 0) {
+                result = buffer_append_text(out, ":");
+            }
         }
         if (result == 0 && toml_append_json(item, out, error) < 0) {
             return -1;
         }
     }
-    return result < 0 ? result : buffer_append_text(out, table ? "}" : "]");
+    if (result < 0) {
+        return result;
+    }
+    return buffer_append_text(out, table ? "}" : "]");
 }
 
 int toml_append_json(const struct toml_value *value, struct buffer *out, struct toml_error *error) {

@@ -26,7 +26,7 @@ struct tree_deleter {
     }
 };
 
-/* A copy with a NUL behind it, from malloc() since toml_free() is C's. */
+/* A copy with a NUL at its end, from malloc() because toml_free() is C. */
 char *copy_text(std::string_view text) {
     char *copy = static_cast<char *>(std::malloc(text.size() + 1));
     if (!copy) {
@@ -43,7 +43,7 @@ void set_text(toml_value &to, toml_kind kind, std::string_view text) {
     to.text_bytes = text.size();
 }
 
-/* Items come zeroed, so that a tree may be freed at any time while it grows. */
+/* Items are zeroed, so that a growing tree can be freed at any time. */
 void set_items(toml_value &to, toml_kind kind, std::size_t count) {
     to.kind = kind;
     to.items = static_cast<toml_value *>(std::calloc(count + 1, sizeof *to.items));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* TOML as a plain tree of C structs. toml++ parses it, behind this header: no C++ type and no
- * exception comes out. A tree belongs to its root and does not change; from any thread. */
+/* TOML as a plain tree of C structs. toml++ parses it behind this header; no C++ type and no
+ * exception gets out. A tree belongs to its root and does not change. Any thread. */
 #ifndef SNEK_CONFIG_TOML_H
 #define SNEK_CONFIG_TOML_H
 
@@ -29,18 +29,18 @@ enum toml_kind {
 
 struct toml_value {
     enum toml_kind kind;
-    /* Of its key, or its own in an array; from 1. */
+    /* The line of its key, or its own in an array; from 1. */
     unsigned line;
-    /* In a table, else NULL; UTF-8 that may hold a NUL. */
+    /* The name in a table, else NULL; UTF-8, may hold a NUL. */
     char *key;
     size_t key_bytes;
-    /* Of a string (which may hold a NUL) and a date or time (RFC 3339). */
+    /* A string, which may hold a NUL, or a date or time (RFC 3339). */
     char *text;
     size_t text_bytes;
     int64_t integer;
     double number;
     bool boolean;
-    /* Of a table, in the order of the file, and an array. */
+    /* The members of a table, in the order of the file, or the items of an array. */
     struct toml_value *items;
     size_t n_items;
 };
@@ -55,12 +55,12 @@ struct toml_error {
 int toml_parse(const char *toml, size_t bytes, struct toml_value **root, struct toml_error *error);
 void toml_free(struct toml_value *root); /* takes NULL */
 
-/* "a string", "a whole number", for sentences. */
+/* "a string", "a whole number": for messages. */
 const char *toml_kind_name(enum toml_kind kind);
 
-/* Appends `value` as JSON: dates and times as strings, floats so that they stay floats and keep
- * their value. 0, or -1 with the place: infinite and not-a-number have no JSON, a NUL would
- * end a plugin's text early, and `out` has a maximum. */
+/* Appends `value` as JSON. Dates and times become strings; floats stay floats and keep their value.
+ * 0, or -1 and the place: JSON has no infinity and no NaN, a NUL would end a plugin's text early,
+ * and `out` has a maximum. */
 int toml_append_json(const struct toml_value *value, struct buffer *out, struct toml_error *error);
 
 const char *toml_library_version(void);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Checks the texts of single keys. */
 #include "config/values.h"
 
 #include "base/cleanup.h"
@@ -15,7 +16,8 @@
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
 #define APP_ID_MAX 64
 #define USER_AGENT_MAX 256
-#define ENVIRONMENT_MAX 64 /* as Sentry has it */
+/* Sentry's own limit. */
+#define ENVIRONMENT_MAX 64
 
 static int keep(char *copy, char **value, struct error *err) {
     if (!copy) {
@@ -38,7 +40,7 @@ char *absolute_path(const char *directory, const char *path) {
     size_t used = 0;
     char *rest = whole;
     for (char *part; (part = strtok_r(rest, "/", &rest));) {
-        /* ".." stays: without the file system nobody knows where it leads. */
+        /* ".." stays: only the file system knows where it leads. */
         if (strcmp(part, ".") != 0) {
             used += (size_t)snprintf(clean + used, room - used, "/%s", part);
         }
@@ -76,7 +78,7 @@ int read_user_agent(const char *text, const char *directory, char **value, struc
     return keep(strdup(text), value, err);
 }
 
-/* Is a part of the path "." or "..", however it is written? */
+/* Is a part of the path "." or "..", also when it is percent-encoded? */
 static bool has_dots(const char *path) {
     for (const char *at = path; *at; at += *at == '/') {
         size_t dots = 0;
@@ -92,14 +94,13 @@ static bool has_dots(const char *path) {
     return false;
 }
 
-/* libcurl judges, since libcurl will connect: what two parsers read differently is a way in. */
 int read_api_url(const char *text, const char *directory, char **value, struct error *err) {
     if (strpbrk(text, "@?#")) {
         return error_set(err, "must not hold credentials, a query or a fragment");
     }
     AUTO_URL CURLU *url = curl_url();
     AUTO_URL_PART char *scheme = NULL, *host = NULL, *path = NULL, *whole = NULL;
-    /* As it stands: that /api/../v3 became /v3 would hide a slip of the pen. */
+    /* The path stays as it is: /api/../v3 is a mistake and must not silently become /v3. */
     CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS);
     if (code == CURLUE_OK) {
         code = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
@@ -133,7 +134,7 @@ int read_api_url(const char *text, const char *directory, char **value, struct e
     return keep(strndup(whole, bytes), value, err);
 }
 
-/* No text of a store's URL is ever shown: it may hold a password. */
+/* No error shows text of a store's URL, which may hold a password. */
 int read_store_url(const char *text, const char *directory, char **value, struct error *err) {
     if (strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0) {
         return keep(strdup(text), value, err);
@@ -156,7 +157,6 @@ int read_store_url(const char *text, const char *directory, char **value, struct
     return keep(url, value, err);
 }
 
-/* No text of it is ever shown: with its key events can be sent. */
 int read_sentry_dsn(const char *text, const char *directory, char **value, struct error *err) {
     struct sentry_dsn dsn;
     if (sentry_dsn_parse(text, &dsn, err) < 0) {

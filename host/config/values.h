@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the texts of single keys may be. Only this room includes this. */
+/* The checks for the texts of single keys. Only this room includes it. */
 #ifndef SNEK_CONFIG_VALUES_H
 #define SNEK_CONFIG_VALUES_H
 
@@ -9,7 +9,7 @@
 
 #define STORE_SQLITE "sqlite:"
 
-/* As struct config_key's `read`. */
+/* Each is the `read` of a struct config_key. */
 int read_path(const char *text, const char *directory, char **value, struct error *err);
 int read_app_id(const char *text, const char *directory, char **value, struct error *err);
 int read_user_agent(const char *text, const char *directory, char **value, struct error *err);
@@ -21,15 +21,15 @@ int read_sentry_environment(const char *text, const char *directory, char **valu
 int read_installation(const char *text, const char *directory, char **value, struct error *err);
 int read_repository(const char *text, const char *directory, char **value, struct error *err);
 
-/* HOST:PORT, an IPv6 address in brackets; `*host` is the caller's, without them. */
+/* HOST:PORT, in which an IPv6 address has brackets. `*host` is the caller's, without brackets. */
 int read_listen(const char *text, char **host, uint16_t *port, struct error *err);
 int read_port(const char *text, uint16_t *port, struct error *err);
 
-/* A whole number in decimal, nothing around it. 0 or -1. */
+/* A whole decimal number without anything around it. 0 or -1. */
 int read_integer(const char *text, int64_t *number);
 
-/* `path` as it stands, or under `directory` when it is relative; without "." and double slashes,
- * so that two ways to write a place compare equal. The caller's; NULL when memory is short. */
+/* `path`, or `directory`/`path` when it is relative; without "." and double slashes, so that two
+ * spellings compare equal. The caller frees it; NULL when memory is short. */
 char *absolute_path(const char *directory, const char *path);
 
 void free_texts(char **list); /* NULL-terminated; takes NULL */

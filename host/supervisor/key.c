@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The app's private key, in whatever form people paste it, and the JWT that is signed with it.
- * What is wrong with a key is said, but never a byte of it: no message below formats its text. */
+/* Reads the app's private key in the forms that people paste it, and signs JWTs with it. Messages
+ * name the problem of a key, but never hold a byte of it: none of them formats its text. */
 #include "supervisor/key.h"
 
+#include "base/array.h"
 #include "base/buffer.h"
 #include "supervisor/messages.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
@@ -17,8 +19,8 @@
 
 #define KEY_BITS_MIN 2048
 
-/* exp may be at most 600 s ahead of GitHub's clock. 480 leaves room on both sides of a clock that
- * is wrong: 60 s when it is fast (iat must not lie in the future), 8 min when it is slow. */
+/* exp may be at most 600 s ahead of GitHub's clock, and iat must not lie in its future. These
+ * values allow a clock that is 60 s fast or 8 min slow. */
 #define JWT_BACK_S 60
 #define JWT_AHEAD_S 480
 
@@ -32,7 +34,7 @@ static void close_x509(gnutls_x509_privkey_t *key) {
     }
 }
 
-/* From here to looks_like_a_path(): the forms that a key is given in. */
+/* The forms of a key, up to looks_like_a_path(). */
 
 static bool starts_with(const struct secret *text, const char *prefix) {
     size_t bytes = strlen(prefix);
@@ -43,8 +45,8 @@ static bool is_wrapping(unsigned char c) {
     return isspace(c) || c == '"' || c == '\'' || c == '`';
 }
 
-/* A copy without the white space, quotes and byte order mark around it, and with real newlines
- * where a shell or a form has left "\n" as two characters. */
+/* Copies the text without white space, quotes and byte order mark around it, and with real newlines
+ * where a shell or a form left "\n" as two characters. */
 static int tidy(const struct secret *given, struct secret *tidied) {
     const char *start = given->data, *end = given->data + given->bytes;
     if (starts_with(given, "\xEF\xBB\xBF")) {
@@ -66,15 +68,24 @@ static int tidy(const struct secret *given, struct secret *tidied) {
         if (c != '\\') {
             text.data[kept++] = c;
         } else if (text.data[at + 1] == 'n' || text.data[at + 1] == 'r') {
-            /* A NUL at the end. */
             text.data[kept++] = '\n';
             at++;
-            /* Else one backslash of several; no form of a key has one of its own. */
         }
     }
     explicit_bzero(text.data + kept, text.bytes - kept);
     *tidied = (struct secret){.data = text.data, .bytes = kept};
     return 0;
+}
+
+static char standard_digit(char c) {
+    switch (c) {
+    case '-':
+        return '+';
+    case '_':
+        return '/';
+    default:
+        return c;
+    }
 }
 
 /* Standard or URL-safe base64, padded or not, with or without line breaks. 0; 1 when it is not
@@ -89,13 +100,13 @@ static int decode_base64(const struct secret *text, struct secret *decoded) {
     for (size_t at = 0; at < text->bytes; at++) {
         char c = text->data[at];
         if (!isspace((unsigned char)c) && c != '=') {
-            digits.data[count++] = c == '-' ? '+' : c == '_' ? '/' : c;
+            digits.data[count++] = standard_digit(c);
         }
     }
     struct base64_decode_ctx context;
     base64_decode_init(&context);
     size_t length = out.bytes;
-    /* What is left over at the end (context.bits) is padding that we took away ourselves. */
+    /* Bits left over in context.bits belong to the padding that we removed. */
     int ok = base64_decode_update(&context, &length, (uint8_t *)out.data, count, digits.data);
     explicit_bzero(&context, sizeof context);
     if (!ok || count % 4 == 1) {
@@ -119,7 +130,7 @@ static bool looks_like_a_path(const struct secret *text) {
         return false;
     }
     static const char *const ends[] = {".pem", ".key", ".txt", ".der"};
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(ends); i++) {
         size_t bytes = strlen(ends[i]);
         if (text->bytes > bytes && memcmp(text->data + text->bytes - bytes, ends[i], bytes) == 0) {
             return true;
@@ -133,9 +144,9 @@ static const char encrypted[] =
     "this private key is encrypted with a passphrase; decrypt it first: "
     "openssl pkey -in ENCRYPTED.pem -out KEY.pem";
 
-/* What to say about the block that BEGIN names; `trouble` NULL: try to read it. */
+/* The labels of BEGIN lines, each with its problem; NULL: read the block. */
 static const struct label {
-    const char *label, *trouble;
+    const char *label, *problem;
 } labels[] = {
     {"RSA PRIVATE KEY", NULL},
     {"PRIVATE KEY", NULL},
@@ -151,11 +162,11 @@ static const struct label {
     {"NEW CERTIFICATE REQUEST", "this is a certificate request, not a private key"},
 };
 
-/* The label of the BEGIN line at `begin`, when we know it. */
+/* The label of the BEGIN line at `begin`; NULL for an unknown one. */
 static const struct label *label_at(const struct secret *text, const char *begin) {
     const char *name = begin + strlen("-----BEGIN ");
     size_t room = (size_t)(text->data + text->bytes - name);
-    for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(labels); i++) {
         size_t bytes = strlen(labels[i].label);
         if (room >= bytes + 5 && memcmp(name, labels[i].label, bytes) == 0 &&
             memcmp(name + bytes, "-----", 5) == 0) {
@@ -239,7 +250,8 @@ static int read_block(const struct secret *text, const char *begin, struct app_k
     const gnutls_datum_t nothing = {.data = (unsigned char *)"", .size = 0};
     gnutls_datum_t signature = {0};
     if (code >= 0) {
-        /* Verify_params overlooks a wrong digit that shows only when signing. */
+        /* gnutls_x509_privkey_verify_params() overlooks some wrong digits, which a signature shows.
+         */
         code = gnutls_privkey_sign_data2(parsed->private, GNUTLS_SIGN_RSA_SHA256, 0, &nothing,
                                          &signature);
         gnutls_free(signature.data);
@@ -252,7 +264,7 @@ static int read_block(const struct secret *text, const char *begin, struct app_k
     return 0;
 }
 
-/* Reads the first block that is a private key; without one, says what the first block is. */
+/* Reads the first block that is a private key. Without one, reports the kind of the first block. */
 static int read_pem(const struct secret *text, struct app_key **key, struct error *err) {
     static const char dashes[] = "-----BEGIN ";
     const char *end = text->data + text->bytes, *chosen = NULL;
@@ -264,9 +276,11 @@ static int read_pem(const struct secret *text, struct app_key **key, struct erro
         at = memmem(at, (size_t)(end - at), dashes, sizeof dashes - 1);
     }
     const char *begin = chosen ? chosen : first;
+    /* The caller has found one. */
+    assert(begin);
     const struct label *label = label_at(text, begin);
-    if (label && label->trouble) {
-        return error_set(err, "%s", label->trouble);
+    if (label && label->problem) {
+        return error_set(err, "%s", label->problem);
     }
     if (!memmem(begin, (size_t)(end - begin), "-----END ", 9)) {
         return error_set(err, "the private key is cut short: it has a BEGIN line but no END line; "
@@ -277,7 +291,7 @@ static int read_pem(const struct secret *text, struct app_key **key, struct erro
                               "-----BEGIN RSA PRIVATE KEY-----");
     }
     if (memmem(begin, (size_t)(end - begin), "4,ENCRYPTED", 11)) {
-        /* PKCS#1's way to say it. */
+        /* An encrypted key in PKCS#1. */
         return error_set(err, "%s", encrypted);
     }
     return read_block(text, begin, key, err);
@@ -356,11 +370,13 @@ int app_key_sign_jwt(struct app_key *key, const char *app_id, int64_t now_s, cha
     if (code < 0) {
         return error_set(err, "cannot sign a JWT: %s", gnutls_strerror(code));
     }
-    int result =
-        buffer_append(&token, ".", 1) < 0 ||
-                append_base64url(&token, signature.data, signature.size) < 0
-            ? error_set(err, "a JWT with this key is longer than %d bytes", SUPERVISOR_JWT_MAX - 1)
-            : 0;
+    int result = buffer_append(&token, ".", 1);
+    if (result == 0) {
+        result = append_base64url(&token, signature.data, signature.size);
+    }
+    if (result < 0) {
+        error_set(err, "a JWT with this key is longer than %d bytes", SUPERVISOR_JWT_MAX - 1);
+    }
     gnutls_free(signature.data);
     if (result == 0) {
         *jwt = buffer_steal(&token);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Connects to the service manager and sends it lines. */
 #include "supervisor/notify.h"
 
 #include "base/cleanup.h"
@@ -15,8 +16,8 @@ static int connect_to(const char *name, struct error *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t bytes = strlen(name);
     if ((*name != '/' && *name != '@') || bytes >= sizeof address.sun_path) {
-        (void)error_set(err, "NOTIFY_SOCKET must be a path or an @name of at most %zu bytes",
-                        sizeof address.sun_path - 1);
+        error_set(err, "NOTIFY_SOCKET must be a path or an @name of at most %zu bytes",
+                  sizeof address.sun_path - 1);
         return -2;
     }
     memcpy(address.sun_path, name, bytes);
@@ -26,7 +27,7 @@ static int connect_to(const char *name, struct error *err) {
     AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + bytes);
     if (fd < 0 || connect(fd, (const struct sockaddr *)&address, length) < 0) {
-        (void)error_set(err, "cannot reach NOTIFY_SOCKET: %s", strerror(errno));
+        error_set(err, "cannot reach NOTIFY_SOCKET: %s", strerror(errno));
         return -2;
     }
     return steal_fd(&fd);
@@ -35,7 +36,7 @@ static int connect_to(const char *name, struct error *err) {
 int notify_open(struct error *err) {
     const char *name = getenv("NOTIFY_SOCKET");
     int fd = name && *name ? connect_to(name, err) : -1;
-    /* The host's own sign of life follows WATCHDOG_USEC, which may be meant for a process above. */
+    /* The host's sign of life follows WATCHDOG_USEC, which may be meant for another process. */
     const char *pid = getenv("WATCHDOG_PID");
     if (fd < 0 || (pid && *pid && strtol(pid, NULL, 10) != getpid())) {
         unsetenv("WATCHDOG_USEC");
@@ -47,7 +48,7 @@ int notify_open(struct error *err) {
 
 void notify_send(int fd, const char *state) {
     if (fd >= 0) {
-        /* A manager that is gone is not a reason to stop. */
-        (void)send(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT);
+        /* A manager that is gone does not end the service. */
+        send(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT);
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* JWTs on demand: for the supervisor's loop, and in a child of a tool that has no supervisor. */
+/* Signs JWTs for the supervisor's loop, and in the child process of a tool without a supervisor. */
 #include "supervisor/signer.h"
 
 #include "base/cleanup.h"
@@ -16,7 +16,10 @@
 
 static int parse_key(const struct secret *text, const char *file, const char *variable,
                      struct app_key **key, struct error *err) {
-    return app_key_parse(text, key, err) < 0 ? error_wrap(err, "%s", file ? file : variable) : 0;
+    if (app_key_parse(text, key, err) < 0) {
+        return error_wrap(err, "%s", file ? file : variable);
+    }
+    return 0;
 }
 
 int signer_read_keys(const struct config *config, struct app_key *keys[SUPERVISOR_KEYS_MAX],
@@ -30,7 +33,8 @@ int signer_read_keys(const struct config *config, struct app_key *keys[SUPERVISO
     }
     int result = config_private_key_next(config, &next, err);
     if (result != 0) {
-        return result < 0 ? -1 : 0; /* mostly there is none */
+        /* Usually there is no second key. */
+        return result < 0 ? -1 : 0;
     }
     return parse_key(&next, config->github.private_key_next_file, "GITHUB_PRIVATE_KEY_NEXT",
                      &keys[1], err);
@@ -44,59 +48,60 @@ void signer_free_keys(struct app_key *keys[SUPERVISOR_KEYS_MAX]) {
 }
 
 static int make_jwt(struct app_key *const keys[SUPERVISOR_KEYS_MAX], const char *app_id,
-                    const struct supervisor_message *question, char **jwt, struct error *err) {
-    if (question->key >= SUPERVISOR_KEYS_MAX || !keys[question->key]) {
-        return error_set(err, "there is no next private key");
+                    const struct supervisor_message *message, char **jwt, struct error *err) {
+    if (message->key >= SUPERVISOR_KEYS_MAX || !keys[message->key]) {
+        return error_set(err, "there is no next private key: set github.private_key_next_file");
     }
-    if (question->skew_s < -SUPERVISOR_SKEW_MAX_S || question->skew_s > SUPERVISOR_SKEW_MAX_S) {
+    if (message->skew_s < -SUPERVISOR_SKEW_MAX_S || message->skew_s > SUPERVISOR_SKEW_MAX_S) {
         return error_set(err, "the clock differs from GitHub's by %d s, more than %d s",
-                         question->skew_s, SUPERVISOR_SKEW_MAX_S);
+                         message->skew_s, SUPERVISOR_SKEW_MAX_S);
     }
-    return app_key_sign_jwt(keys[question->key], app_id, clock_wall_ms() / 1000 + question->skew_s,
+    return app_key_sign_jwt(keys[message->key], app_id, clock_wall_ms() / 1000 + message->skew_s,
                             jwt, err);
 }
 
-static void answer(int fd, bool ok, const char *text) {
+static void reply(int fd, bool ok, const char *text) {
     struct supervisor_reply packet = {.ok = ok};
     strncat(packet.text, text, sizeof packet.text - 1);
     if (send(fd, &packet, sizeof packet, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
-        log_event(SNEK_LEVEL_WARNING, "answer_lost", LOG_TEXT("reason", strerror(errno)));
+        log_event(SNEK_LEVEL_WARNING, "reply_lost", LOG_TEXT("reason", strerror(errno)));
     }
     explicit_bzero(&packet, sizeof packet);
 }
 
-void signer_answer(struct app_key *const keys[SUPERVISOR_KEYS_MAX], const char *app_id,
-                   const struct supervisor_message *question, int fd) {
+void signer_reply(struct app_key *const keys[SUPERVISOR_KEYS_MAX], const char *app_id,
+                  const struct supervisor_message *message, int fd) {
     struct error err;
     char *jwt = NULL;
-    int result = make_jwt(keys, app_id, question, &jwt, &err);
-    answer(fd, result == 0, result == 0 ? jwt : err.text);
+    int result = make_jwt(keys, app_id, message, &jwt, &err);
+    reply(fd, result == 0, result == 0 ? jwt : err.text);
     if (jwt) {
         explicit_bzero(jwt, strlen(jwt));
         free(jwt);
     }
 }
 
-/* ---- for a tool ---- */
+/* For a tool. */
 
-/* In the child: the first packet says whether there is a key; then one for each question. */
+/* In the child. The first packet reports whether the key was read; then each message gets a reply.
+ */
 _Noreturn static void serve_tool(const struct config *config, int fd) {
     struct error err;
     struct app_key *keys[SUPERVISOR_KEYS_MAX] = {NULL};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_DUMPABLE, 0);
     if (signer_read_keys(config, keys, &err) < 0) {
-        answer(fd, false, err.text);
+        reply(fd, false, err.text);
         _exit(0);
     }
-    answer(fd, true, "");
-    for (struct supervisor_message question;;) {
-        ssize_t got = recv(fd, &question, sizeof question, MSG_TRUNC);
+    reply(fd, true, "");
+    for (struct supervisor_message message;;) {
+        ssize_t got = recv(fd, &message, sizeof message, MSG_TRUNC);
         if (got == 0 || (got < 0 && errno != EINTR)) {
             break;
         }
-        if (got == (ssize_t)sizeof question && question.kind == SUPERVISOR_JWT) {
-            signer_answer(keys, config->github.app_id, &question, fd);
+        if (got == (ssize_t)sizeof message && message.kind == SUPERVISOR_JWT) {
+            signer_reply(keys, config->github.app_id, &message, fd);
         }
     }
     signer_free_keys(keys);
@@ -124,7 +129,7 @@ int supervisor_start_signer(const struct config *config, int *messages_fd, struc
     secret_scrub_environment("GITHUB_PRIVATE_KEY_NEXT");
     struct supervisor_reply first = {0};
     if (recv(ours, &first, sizeof first, 0) != (ssize_t)sizeof first) {
-        return error_set(err, "the process that was to hold the key has ended");
+        return error_set(err, "the process that holds the key has ended");
     }
     if (!first.ok) {
         return error_set(err, "private key: %.*s", (int)sizeof first.text, first.text);

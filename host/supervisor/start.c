@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Prepares and execs the host: environment, sockets, descriptors, signals. */
 #include "supervisor/start.h"
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/proxy.h"
@@ -19,10 +21,10 @@
 #include <sys/socket.h>
 #include <sysexits.h>
 
-/* What waits in it while a host starts again is not lost. */
+/* Connections wait here while a host restarts. */
 #define LISTEN_BACKLOG 1024
 
-/* Names, not values. The keys stay in this process; the host is given the rest. */
+/* Names of variables. The keys stay in this process; the host gets the other secrets. */
 static const char *const key_names[] = {"GITHUB_PRIVATE_KEY", "GITHUB_PRIVATE_KEY_NEXT"};
 static const char *const secret_names[] = {"GITHUB_WEBHOOK_SECRET",
                                            "GITHUB_WEBHOOK_SECRET_PREVIOUS",
@@ -41,7 +43,7 @@ int start_open_standard_fds(struct error *err) {
 }
 
 static bool is_key(const char *entry) {
-    for (size_t i = 0; i < sizeof key_names / sizeof *key_names; i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(key_names); i++) {
         size_t bytes = strlen(key_names[i]);
         if (strncmp(entry, key_names[i], bytes) == 0 && entry[bytes] == '=') {
             return true;
@@ -65,10 +67,10 @@ char **start_take_environment(void) {
             }
         }
     }
-    for (size_t i = 0; i < sizeof key_names / sizeof *key_names; i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(key_names); i++) {
         secret_scrub_environment(key_names[i]);
     }
-    for (size_t i = 0; i < sizeof secret_names / sizeof *secret_names; i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(secret_names); i++) {
         secret_scrub_environment(secret_names[i]);
     }
     proxy_forget();
@@ -97,7 +99,7 @@ static int listen_at(const struct addrinfo *address) {
         return -1;
     }
     if (address->ai_family == AF_INET6) {
-        /* So that [::] serves IPv4 too, whatever the sysctl. */
+        /* [::] serves IPv4 too, independent of the sysctl. */
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     }
     if (bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
@@ -106,7 +108,7 @@ static int listen_at(const struct addrinfo *address) {
     return steal_fd(&fd);
 }
 
-/* `shown_port` is what a message says. */
+/* Errors name `shown_port`. */
 static int open_listening(const char *host, uint16_t port, uint16_t shown_port, int *fd,
                           struct error *err) {
     char service[8], shown[300];
@@ -114,14 +116,14 @@ static int open_listening(const char *host, uint16_t port, uint16_t shown_port, 
     snprintf(service, sizeof service, "%u", (unsigned)port);
     snprintf(shown, sizeof shown, ipv6 ? "[%s]:%u" : "%s:%u", host, (unsigned)shown_port);
     CLEANUP(free_addresses) struct addrinfo *list = NULL;
-    /* A name means IPv4: who writes localhost and connects to 127.0.0.1 must not be rejected. */
+    /* A name means IPv4: a client that connects to 127.0.0.1 must reach "localhost". */
     const struct addrinfo hints = {.ai_family = ipv6 ? AF_INET6 : AF_INET,
                                    .ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     int code = getaddrinfo(host, service, &hints, &list);
     if (code != 0) {
-        (void)error_set(err, "cannot listen on %s: %s", shown,
-                        code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
+        error_set(err, "cannot listen on %s: %s", shown,
+                  code == EAI_SYSTEM ? strerror(errno) : gai_strerror(code));
         return EX_UNAVAILABLE;
     }
     int opened = -1;
@@ -130,7 +132,7 @@ static int open_listening(const char *host, uint16_t port, uint16_t shown_port, 
     }
     if (opened < 0) {
         int reason = errno;
-        (void)error_set(err, "cannot listen on %s: %s", shown, strerror(reason));
+        error_set(err, "cannot listen on %s: %s", shown, strerror(reason));
         return reason == EADDRINUSE || reason == EADDRNOTAVAIL ? EX_UNAVAILABLE : EX_OSERR;
     }
     *fd = opened;
@@ -146,10 +148,11 @@ int supervisor_check_listen(const char *host, uint16_t port, struct error *err) 
     return open_listening(host, 0, port, &fd, err) == 0 ? 0 : -1;
 }
 
-/* Everything that the kernel hands on through exec and that we changed, or were given changed. */
+/* Restores the signal state, which exec passes on: changes of ours, and changes that we inherited.
+ */
 static void restore_signals(void) {
     for (int number = 1; number < NSIG; number++) {
-        /* Rejected for SIGKILL, SIGSTOP and libc's own. */
+        /* Fails for SIGKILL, SIGSTOP and libc's own signals, which is harmless. */
         signal(number, SIG_DFL);
     }
     sigset_t none;
@@ -157,31 +160,31 @@ static void restore_signals(void) {
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Puts the two sockets at their places, whatever their numbers are now, and closes the rest. */
+/* Moves the two sockets to their numbers and closes all descriptors above. */
 static int place_fds(int messages_fd, int listen_fd) {
     const int above = SUPERVISOR_FD_LISTEN + 1;
-    int questions = fcntl(messages_fd, F_DUPFD_CLOEXEC, above);
+    int messages = fcntl(messages_fd, F_DUPFD_CLOEXEC, above);
     int listening = fcntl(listen_fd, F_DUPFD_CLOEXEC, above);
-    if (questions < 0 || listening < 0 || dup2(questions, SUPERVISOR_FD_MESSAGES) < 0 ||
+    if (messages < 0 || listening < 0 || dup2(messages, SUPERVISOR_FD_MESSAGES) < 0 ||
         dup2(listening, SUPERVISOR_FD_LISTEN) < 0) {
         return -1;
     }
-    /* close_range(2), with a way for kernels that lack it. */
     closefrom(above);
     return 0;
 }
 
 static void become_host(char *const argv[], char *const environment[], int messages_fd,
                         int listen_fd, pid_t supervisor) {
-    /* A second string beside the end of input on the questions' socket. */
+    /* The end of input on the messages' socket also ends the host; this covers a host that hangs.
+     */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != supervisor) {
-        /* It died before the line above. */
+        /* The supervisor died before prctl(). */
         _exit(EX_OSERR);
     }
     if (place_fds(messages_fd, listen_fd) == 0) {
         restore_signals();
-        (void)execve(argv[0], argv, environment);
+        execve(argv[0], argv, environment);
     }
     log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("program", argv[0]),
               LOG_TEXT("reason", strerror(errno)));

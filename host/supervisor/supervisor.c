@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The loop around one child, the host: signals come through a signalfd, questions through a
- * socket pair, and the only other thing that happens is time. One thread (but for the log's), so
- * every decision is made between two polls. */
+/* The loop around one child, the host. Signals arrive on a signalfd, messages on a socket pair;
+ * time is the only other event. One thread, besides the log's, decides everything between two
+ * polls. */
 #include "supervisor/supervisor.h"
 
 #include "base/cleanup.h"
@@ -22,8 +22,7 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 
-/* The first restart is at once; the delay doubles with each host that did not stay up. With the
- * longest one a host is still started again within a second. */
+/* The first restart is immediate. The delay doubles with each host that did not stay up. */
 #define RESTART_DELAY_FIRST_MS 100
 #define RESTART_DELAY_MAX_MS 800
 #define STAYED_UP_MS 10000
@@ -31,26 +30,26 @@
 struct supervisor {
     const struct config *config;
     char *const *host_argv;
-    /* Ours; the host's, without the key. */
+    /* Ours; the host's environment, without the key. */
     char **environment;
-    /* The second, during a rotation, may be NULL. */
+    /* The second is NULL unless a rotation is under way. */
     struct app_key *keys[SUPERVISOR_KEYS_MAX];
     int signals_fd, listen_fd, notify_fd;
 
     pid_t host;      /* 0: none runs */
     int messages_fd; /* our end; -1: none */
-    bool ready;      /* this host said so */
+    bool ready;      /* this host reported it */
     /* A host was ready once. */
     bool served;
     int64_t ready_since_ms;
-    /* Bits: SIGHUP, SIGUSR1 for the host when it is ready. */
+    /* One bit for each signal (SIGHUP, SIGUSR1) that a ready host gets. */
     unsigned waiting_signals;
 
     bool ending;           /* termination was asked for */
     int64_t restart_at_ms; /* while none runs */
     /* Before the restart after that. */
     int64_t next_delay_ms;
-    bool ended; /* for good, with: */
+    bool ended; /* with `status` */
     int status;
 };
 
@@ -59,7 +58,7 @@ static void forget_host(struct supervisor *s) {
     s->messages_fd = -1;
     s->host = 0;
     s->ready = false;
-    /* A new host reads everything afresh. */
+    /* A new host reads everything anew. */
     s->waiting_signals = 0;
 }
 
@@ -68,7 +67,7 @@ static void end_with(struct supervisor *s, int status) {
     s->status = status;
 }
 
-/* At once, unless hosts keep dying soon after each other. */
+/* The restart is immediate, unless hosts keep dying soon after each other. */
 static void plan_restart(struct supervisor *s, bool stayed_up) {
     int64_t delay_ms = stayed_up ? 0 : s->next_delay_ms;
     int64_t longer_ms = delay_ms == 0 ? RESTART_DELAY_FIRST_MS : 2 * delay_ms;
@@ -102,9 +101,9 @@ static int open_signals(struct error *err) {
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGUSR1);
     sigaddset(&set, SIGCHLD);
-    /* Inherited as ignored, there would be nothing to wait for. */
+    /* If SIGCHLD were inherited as ignored, waitpid() would find nothing. */
     signal(SIGCHLD, SIG_DFL);
-    /* A log nobody reads any more must not end the bot. */
+    /* A log without a reader must not end the bot. */
     signal(SIGPIPE, SIG_IGN);
     int fd = -1;
     if (sigprocmask(SIG_SETMASK, &set, NULL) == 0) {
@@ -115,17 +114,17 @@ static int open_signals(struct error *err) {
 
 static void send_to_host(const struct supervisor *s, int number) {
     if (s->host > 0) {
-        /* Not reaped yet, so the number is still the host's. */
+        /* The host is not reaped yet, so the number is still its own. */
         kill(s->host, number);
     }
 }
 
-static void ask_to_end(struct supervisor *s, int number) {
+static void stop(struct supervisor *s, int number) {
     if (!s->ending) {
         log_event(SNEK_LEVEL_INFO, "stopping", LOG_TEXT("signal", sigabbrev_np(number)));
         s->ending = true;
         notify_send(s->notify_fd, "STOPPING=1");
-        /* With ours open, connections would be taken for nobody. */
+        /* An open socket of ours would accept connections that no host serves. */
         cleanup_close(&s->listen_fd);
         s->listen_fd = -1;
     }
@@ -140,12 +139,12 @@ static void handle_signals(struct supervisor *s) {
     while (read(s->signals_fd, &info, sizeof info) == (ssize_t)sizeof info) { /* all there are */
         int number = (int)info.ssi_signo;
         if (number == SIGTERM || number == SIGINT) {
-            ask_to_end(s, number);
+            stop(s, number);
         } else if (number == SIGHUP || number == SIGUSR1) {
             if (s->ready) {
                 send_to_host(s, number);
             } else {
-                /* It may not have its handlers yet, and would die of it. */
+                /* The host may have no handlers yet, and the signal would end it. */
                 s->waiting_signals |= 1U << number;
             }
             /* SIGCHLD: reap() looks after every wake. */
@@ -153,9 +152,9 @@ static void handle_signals(struct supervisor *s) {
     }
 }
 
-/* Questions. */
+/* Messages. */
 
-static void say_ready(struct supervisor *s) {
+static void on_ready(struct supervisor *s) {
     if (s->ready) {
         return;
     }
@@ -176,30 +175,31 @@ static void say_ready(struct supervisor *s) {
     s->waiting_signals = 0;
 }
 
-/* One packet; false when there is none. The host is trusted less than this process: a packet that
- * is none of the three is dropped. */
-static bool handle_question(struct supervisor *s) {
-    struct supervisor_message question;
-    ssize_t got = s->messages_fd < 0
-                      ? 0
-                      : recv(s->messages_fd, &question, sizeof question, MSG_DONTWAIT | MSG_TRUNC);
+/* Handles one packet; false when there is none. The host is trusted less than this process: any
+ * other packet is dropped. */
+static bool handle_message(struct supervisor *s) {
+    struct supervisor_message message;
+    if (s->messages_fd < 0) {
+        return false;
+    }
+    ssize_t got = recv(s->messages_fd, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
     if (got < 0) {
         return errno == EINTR;
     }
     if (got == 0) {
-        /* Its end is closed (or it sent nothing, in a packet): it gets no more. */
+        /* The host closed its end, or sent an empty packet. */
         cleanup_close(&s->messages_fd);
         s->messages_fd = -1;
         return false;
     }
-    bool whole = got == (ssize_t)sizeof question;
-    if (whole && question.kind == SUPERVISOR_READY) {
-        say_ready(s);
-    } else if (whole && question.kind == SUPERVISOR_JWT) {
-        signer_answer(s->keys, s->config->github.app_id, &question, s->messages_fd);
-    } else if (whole && question.kind == SUPERVISOR_ALIVE) {
+    bool whole = got == (ssize_t)sizeof message;
+    if (whole && message.kind == SUPERVISOR_READY) {
+        on_ready(s);
+    } else if (whole && message.kind == SUPERVISOR_JWT) {
+        signer_reply(s->keys, s->config->github.app_id, &message, s->messages_fd);
+    } else if (whole && message.kind == SUPERVISOR_ALIVE) {
         if (s->served) {
-            /* A manager's watchdog starts with READY. */
+            /* The manager's watchdog starts with READY. */
             notify_send(s->notify_fd, "WATCHDOG=1");
         }
     } else {
@@ -208,7 +208,7 @@ static bool handle_question(struct supervisor *s) {
     return true;
 }
 
-/* The host's end. */
+/* The end of a host. */
 
 static int exit_status(int status) {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -222,21 +222,19 @@ static void log_death(const struct supervisor *s, int status) {
               LOG_TEXT("while", s->ready ? "serving" : "starting"));
 }
 
-static void host_ended(struct supervisor *s, int status) {
-    for (unsigned n = 0; n < 64 && handle_question(s); n++) {
-        /* READY may still be in there. */
-    }
+static void on_host_ended(struct supervisor *s, int status) {
+    for (unsigned n = 0; n < 64 && handle_message(s); n++) {}
     bool by_signal = WIFSIGNALED(status);
-    /* Killed by the SIGTERM that we passed on before it had a handler: as was asked. */
-    bool as_asked = s->ending && by_signal && WTERMSIG(status) == SIGTERM;
-    if (as_asked || (s->ending && exit_status(status) == 0)) {
+    /* A SIGTERM that we passed on killed it before it had a handler: also a requested end. */
+    bool as_requested = s->ending && by_signal && WTERMSIG(status) == SIGTERM;
+    if (as_requested || (s->ending && exit_status(status) == 0)) {
         end_with(s, 0);
         forget_host(s);
         return;
     }
     log_death(s, status);
-    /* One that exits while it starts has said why, and would again. One that is killed while it
-     * starts again (by the kernel, short of memory, say) has not. */
+    /* A host that exits while it starts has logged the reason, which would recur. A host that is
+     * killed during a restart, for example because memory is short, has not. */
     if (!s->ending && (s->ready || (s->served && by_signal))) {
         bool stayed_up = s->ready && clock_monotonic_ms() - s->ready_since_ms >= STAYED_UP_MS;
         plan_restart(s, stayed_up);
@@ -246,13 +244,13 @@ static void host_ended(struct supervisor *s, int status) {
     forget_host(s);
 }
 
-/* All children that ended; as the first process of a container we get other people's too. */
+/* Reaps all children. The first process of a container also gets those of other processes. */
 static void reap(struct supervisor *s) {
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == s->host) {
-            host_ended(s, status);
+            on_host_ended(s, status);
         }
     }
 }
@@ -283,7 +281,7 @@ static void run(struct supervisor *s) {
         poll(fds, 2, wait_ms(s));
         handle_signals(s);
         if (fds[1].revents) {
-            (void)handle_question(s);
+            handle_message(s);
         }
         reap(s);
         restart_when_due(s);
@@ -309,7 +307,7 @@ static int prepare(struct supervisor *s, struct error *err) {
     }
     s->environment = start_take_environment();
     if (!s->environment) {
-        (void)error_set(err, "out of memory");
+        error_set(err, "out of memory");
         return EX_OSERR;
     }
     int status = start_listen(s->config->server.host, s->config->server.port, &s->listen_fd, err);

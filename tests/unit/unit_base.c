@@ -91,8 +91,7 @@ static void what_steers_a_terminal_is_escaped_in_a_log_line(void **state) {
             char line[1024], want[128];
             capture(format, cases[i].text, line, sizeof line);
             bool json = format == LOG_JSON;
-            snprintf(want, sizeof want, "%s\"%s\"",
-                           json ? "\"evil\":" : " evil=", cases[i].shown);
+            snprintf(want, sizeof want, "%s\"%s\"", json ? "\"evil\":" : " evil=", cases[i].shown);
             assert_non_null(strstr(line, want));
         }
     }

@@ -162,7 +162,7 @@ static void the_example_has_every_key_at_its_default(void **state) {
                 snprintf(want, sizeof want, "\n[%s]\n", key->name);
             } else if (key->fallback && !varies) {
                 snprintf(want, sizeof want, quoted ? "\n%s = \"%s\"\n" : "\n%s = %s\n", name,
-                               key->fallback);
+                         key->fallback);
             } else {
                 snprintf(want, sizeof want, "\n%s = ", name);
             }

@@ -598,8 +598,7 @@ static void what_keeps_it_from_starting_is_said(void **state) {
     char port[8], reason[96];
     uint16_t taken = expect_serving(&first).port;
     snprintf(port, sizeof port, "%u", (unsigned)taken);
-    snprintf(reason, sizeof reason, "cannot listen on 127.0.0.1:%s: Address already in use",
-                   port);
+    snprintf(reason, sizeof reason, "cannot listen on 127.0.0.1:%s: Address already in use", port);
     run_begin_with(&second, port, self, HOST((char *)"serve"), pem);
     assert_int_equal(run_end(&second), 69);
     assert_non_null(strstr(second.text, reason));

@@ -67,10 +67,16 @@ static bool record_accepted(const struct inbox_record *record) {
     return journal_accepted(record->status, outcome, record->body.data, record->body.bytes);
 }
 
+/* The store reports 0 for a change that found its entry or key in the wanted state already. It
+ * cannot report that for "put". */
+static bool changed_store(const struct inbox_record *record) {
+    return record->outcome > 0 || (record->method && strcmp(record->method, "put") == 0);
+}
+
 bool journal_stands(const struct inbox_record *record) {
     switch (record->kind) {
     case INBOX_CHANGE:
-        return record->state == INBOX_COMPLETED;
+        return record->state == INBOX_COMPLETED && changed_store(record);
     case INBOX_EFFECT:
         return record->state == INBOX_INTENDED ||
                (record->state == INBOX_COMPLETED && record_accepted(record));
@@ -84,14 +90,15 @@ bool journal_replays(const struct inbox_record *record, bool dry_run) {
            (record->kind == INBOX_READ || journal_stands(record));
 }
 
-/* Reads after the last effect that stands are made anew. */
+/* Reads after the last effect that stands are made anew, and so are store writes that changed
+ * nothing. */
 static void forget_reads_at_end(struct journal *journal) {
     for (size_t i = journal->n_entries; i > 0; i--) {
         struct inbox_record *record = &journal->entries[i - 1]->record;
         if (journal_stands(record)) {
             break;
         }
-        if (record->kind == INBOX_READ) {
+        if (record->kind != INBOX_EFFECT) {
             record->state = INBOX_UNSENT;
             journal->entries[i - 1]->in_inbox = false;
             buffer_finish(&record->headers);
@@ -130,15 +137,32 @@ void journal_finish(struct journal *journal) {
     *journal = (struct journal){0};
 }
 
+/* An entry that a retry must not pass by: its change has happened (2), may have happened (1), or
+ * has not (0). Equal reads are alike: the n-th request matches the n-th of them. */
+static int rank(const struct journal_entry *entry) {
+    const struct inbox_record *record = &entry->record;
+    if (record->kind == INBOX_READ) {
+        return 2;
+    }
+    if (!journal_stands(record)) {
+        return 0;
+    }
+    return record->state == INBOX_COMPLETED ? 2 : 1;
+}
+
 struct journal_entry *journal_match(struct journal *journal, const uint8_t key[INBOX_KEY_BYTES]) {
+    struct journal_entry *best = NULL;
     for (size_t i = 0; i < journal->n_entries; i++) {
         struct journal_entry *entry = journal->entries[i];
-        if (!entry->matched && memcmp(entry->record.key, key, INBOX_KEY_BYTES) == 0) {
-            entry->matched = true;
-            return entry;
+        if (!entry->matched && memcmp(entry->record.key, key, INBOX_KEY_BYTES) == 0 &&
+            (!best || rank(entry) > rank(best))) {
+            best = entry;
         }
     }
-    return NULL;
+    if (best) {
+        best->matched = true;
+    }
+    return best;
 }
 
 struct journal_entry *journal_in_doubt(struct journal *journal,

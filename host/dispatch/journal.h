@@ -51,8 +51,8 @@ struct journal_part {
 };
 void journal_key(const struct journal_part *parts, size_t n_parts, uint8_t key[INBOX_KEY_BYTES]);
 
-/* True when the record's change has happened or may have happened: a committed change of the
- * store, an effect that GitHub accepted, or an effect without a response. */
+/* True when the record's change has happened or may have happened: a write that changed the store,
+ * an effect that GitHub accepted, or an effect without a response. */
 bool journal_stands(const struct inbox_record *record);
 
 /* True when GitHub accepted a request with this response: a 2xx, and for GraphQL no top-level
@@ -67,8 +67,9 @@ bool journal_replays(const struct inbox_record *record, bool dry_run);
 int journal_load(struct journal *journal, struct inbox_run *run);
 void journal_finish(struct journal *journal);
 
-/* The first entry of this key that no request has matched yet; the caller's request matches it
- * now. NULL when there is none. */
+/* Matches a request of this key with an entry that no request has matched yet: the first that
+ * stands with a response, else the first in doubt, else the first of all. NULL when there is none.
+ */
 struct journal_entry *journal_match(struct journal *journal, const uint8_t key[INBOX_KEY_BYTES]);
 
 /* An effect of this key that a request of this attempt has matched and that got no response. NULL

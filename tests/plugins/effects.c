@@ -86,6 +86,15 @@ static int32_t effects(struct snek_run *run) {
         int32_t result = comment(run);
         return result < 0 ? comment(run) : result;
     }
+    /* The same, and then the host retries it once. */
+    if (strcmp(what, "comment_again_and_retry") == 0) {
+        int32_t result = comment(run);
+        result = result < 0 ? comment(run) : result;
+        if (result < 0 || snek_event(run)->attempt(run) > 1) {
+            return result;
+        }
+        return snek_retry_after(run, 0, "again");
+    }
     if (strcmp(what, "other_way") == 0) {
         char text[32];
         snprintf(text, sizeof text, "attempt %lld", (long long)snek_event(run)->attempt(run));

@@ -189,6 +189,35 @@ def test_a_handler_that_tries_again_by_itself_writes_no_second_comment(fake, hos
     assert len(comments(fake)) == 1
 
 
+@pytest.mark.parametrize("first", [
+    {"method": "POST", "path": PATHS["comment"], "status": 422},
+    {"path": f"/app/installations/{snek.INSTALLATION}/access_tokens", "status": 400}])
+def test_a_retry_does_not_repeat_an_effect_whose_first_request_failed(fake, host, first):
+    fake.fail(times=1, **first)
+    delivery = host.deliver("effects", effect("comment_again_and_retry"))
+    host.wait_log(msg="done", delivery=delivery, attempt=2)
+    assert len(comments(fake)) == 1
+
+
+@pytest.mark.parametrize("page", [
+    {"status": 200, "body": {"message": "here is no list"}},
+    {"status": 200, "body": "a page of a proxy"},
+    {"status": 200, "body": [1, 2]},
+    {"status": 403}])
+def test_a_search_that_cannot_tell_leaves_the_comment_in_doubt(fake, host, page):
+    lose(fake, "POST", PATHS["comment"])
+    delivery = host.deliver("effects", effect("comment"))
+    host.wait_log(msg="retry", delivery=delivery, attempt=1)
+    fake.fail(method="GET", path=PATHS["comment"], times=1, **page)
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
+    line = host.wait_log(msg="retry", delivery=delivery, attempt=2)
+    assert "an earlier attempt may have written" in line["reason"], line
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
+    host.wait_log(msg="comment_found", delivery=delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert len(comments(fake)) == 1
+
+
 def test_a_put_in_doubt_is_repeated(fake, host):
     lose(fake, "PUT", PATHS["PUT"])
     delivery = host.deliver("effects", effect("welcome"))

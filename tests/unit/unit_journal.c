@@ -50,6 +50,45 @@ static void the_nth_equal_request_matches_the_nth_equal_record(void **state) {
     journal_finish(&journal);
 }
 
+/* Loads records of one key, and expects that requests match them in the order of `order`, which
+ * ends with 0; a record that is not in `order` never matches before these. */
+static void expect_matches(const struct inbox_record *records, size_t n, const int64_t *order) {
+    struct journal journal = {0};
+    struct inbox_run run = {.journal = calloc(n, sizeof *run.journal), .n_journal = n};
+    for (size_t i = 0; i < n; i++) {
+        run.journal[i] = records[i];
+        run.journal[i].number = (int64_t)i + 1;
+        key_of("x", run.journal[i].key);
+    }
+    uint8_t key[INBOX_KEY_BYTES];
+    key_of("x", key);
+    assert_int_equal(journal_load(&journal, &run), 0);
+    for (; *order; order++) {
+        const struct journal_entry *entry = journal_match(&journal, key);
+        assert_non_null(entry);
+        assert_int_equal(entry->record.number, *order);
+    }
+    journal_finish(&journal);
+}
+
+static void a_request_matches_a_record_that_stands_first(void **state) {
+    (void)state;
+    const struct inbox_record rejected = {
+        .kind = INBOX_EFFECT, .state = INBOX_COMPLETED, .status = 422, .outcome = -1};
+    const struct inbox_record unsent = {.kind = INBOX_EFFECT, .state = INBOX_UNSENT};
+    const struct inbox_record in_doubt = {.kind = INBOX_EFFECT, .state = INBOX_INTENDED};
+    const struct inbox_record stands = {
+        .kind = INBOX_EFFECT, .state = INBOX_COMPLETED, .status = 201};
+    const struct inbox_record failed = {.kind = INBOX_CHANGE, .state = INBOX_UNSENT};
+    const struct inbox_record changed = {
+        .kind = INBOX_CHANGE, .state = INBOX_COMPLETED, .outcome = 1};
+    expect_matches((struct inbox_record[]){rejected, unsent, stands, rejected, stands}, 5,
+                   (int64_t[]){3, 5, 1, 2, 4, 0});
+    expect_matches((struct inbox_record[]){rejected, in_doubt, unsent}, 3, (int64_t[]){2, 1, 3, 0});
+    expect_matches((struct inbox_record[]){in_doubt, stands}, 2, (int64_t[]){2, 1, 0});
+    expect_matches((struct inbox_record[]){failed, changed}, 2, (int64_t[]){2, 1, 0});
+}
+
 static void reads_are_written_once_and_before_the_effect(void **state) {
     (void)state;
     struct journal journal = {0};
@@ -145,7 +184,10 @@ static void reads_after_the_last_effect_that_stands_are_made_anew(void **state) 
                                             {INBOX_CHANGE, INBOX_COMPLETED, 0, 1, NULL, true}};
     expect_replays(rejected, sizeof rejected / sizeof *rejected);
     expect_replays(in_doubt, sizeof in_doubt / sizeof *in_doubt);
+    static const struct earlier no_change[] = {{INBOX_READ, INBOX_COMPLETED, 0, 0, NULL, false},
+                                               {INBOX_CHANGE, INBOX_COMPLETED, 0, 0, NULL, false}};
     expect_replays(change, sizeof change / sizeof *change);
+    expect_replays(no_change, sizeof no_change / sizeof *no_change);
 }
 
 static void a_read_that_is_made_anew_replaces_the_old_one(void **state) {
@@ -203,6 +245,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_differ_where_parts_do),
         cmocka_unit_test(the_nth_equal_request_matches_the_nth_equal_record),
+        cmocka_unit_test(a_request_matches_a_record_that_stands_first),
         cmocka_unit_test(reads_are_written_once_and_before_the_effect),
         cmocka_unit_test(reads_that_do_not_fit_are_forgotten_and_effects_never),
         cmocka_unit_test(reads_after_the_last_effect_that_stands_are_made_anew),

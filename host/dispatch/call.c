@@ -12,6 +12,7 @@ void call_group_init(struct call_group *group, struct run_group *runs, struct br
                      const char *api_url) {
     *group = (struct call_group){.runs = runs, .broker = broker, .api_url = api_url};
     TAILQ_INIT(&group->calls);
+    TAILQ_INIT(&group->unrecorded);
 }
 
 void call_group_forget(struct call_group *group) {
@@ -171,19 +172,30 @@ int64_t call_waited_ms(const struct call_group *group, const struct run *run, in
 
 /* ---- the end ---- */
 
-void call_reply(struct call *call, int32_t outcome, int32_t status, const char *sentence,
-                const struct buffer *headers, const struct buffer *body) {
+static void send_reply(const struct call *call, int32_t outcome, int32_t status,
+                       const char *sentence, const struct buffer *headers,
+                       const struct buffer *body) {
     if (call_wanted(call)) {
         worker_process_send_http_response(call->group->runs->worker_process, call->run,
                                           call->request, outcome, status, sentence, headers, body);
     }
+}
+
+void call_reply(struct call *call, int32_t outcome, int32_t status, const char *sentence,
+                const struct buffer *headers, const struct buffer *body) {
+    send_reply(call, outcome, status, sentence, headers, body);
     call_free(call);
 }
 
-void call_reply_broker(struct call *call) {
+void call_send_broker_reply(struct call *call) {
     const struct broker_request *broker = &call->broker;
-    call_reply(call, broker->outcome, broker->status, broker->error.text, &broker->headers,
+    send_reply(call, broker->outcome, broker->status, broker->error.text, &broker->headers,
                &broker->response);
+}
+
+void call_reply_broker(struct call *call) {
+    call_send_broker_reply(call);
+    call_free(call);
 }
 
 void call_fail(struct call *call, int32_t outcome, const char *sentence) {

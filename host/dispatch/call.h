@@ -31,6 +31,8 @@ struct call_group {
     unsigned n_calls;
     /* The sum of their bodies. */
     size_t bytes;
+    /* Effects whose response the store could not record, of this worker and of earlier ones. */
+    struct call_list unrecorded;
 };
 
 struct call {
@@ -64,6 +66,11 @@ struct call {
     struct call_effect {
         struct inbox_intend intend;
         struct inbox_complete complete;
+        /* In the group's list of effects that are unrecorded, until then (monotonic). */
+        TAILQ_ENTRY(call) link_unrecorded;
+        int64_t record_at_ms;
+        /* The worker has got its response. */
+        bool replied;
         /* An earlier attempt to send it may have reached GitHub. */
         bool in_doubt;
         /* The list that would have the comment; ours. NULL: the effect is no comment. */
@@ -110,6 +117,10 @@ void call_not_written(struct call *call);
 /* Fills the call's broker request with what all requests of the run have. */
 void call_fill_broker(struct call *call, const struct run *run,
                       void (*on_done)(struct broker_request *));
+
+/* Responds to the worker, if it waits, with the response in the call's broker request. The call
+ * goes on, and must not respond again. */
+void call_send_broker_reply(struct call *call);
 
 /* The end of a call: each responds to the worker, if it waits, and frees the call. */
 void call_reply(struct call *call, int32_t outcome, int32_t status, const char *sentence,

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "dispatch/claim.h"
+#include "dispatch/effect.h"
 #include "dispatch/handoff.h"
 #include "dispatch/lease.h"
 #include "dispatch/scope.h"
@@ -320,6 +321,9 @@ void dispatch_settle(struct dispatch *dispatch) {
         return;
     }
     run_table_set_phase(&dispatch->table, RUN_PHASE_CLOSING);
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        effects_settle(&dispatch->plugins[i].calls);
+    }
     int64_t deadline_ms = clock_monotonic_ms() + SETTLE_MS;
     mailbox_drain(&dispatch->mailbox);
     while (dispatch->table.n_holds > 0 && clock_monotonic_ms() < deadline_ms) {

@@ -25,6 +25,8 @@
 #define PAGE_ITEMS 100
 /* The search for a comment in doubt ends after so many pages. */
 #define PAGES_MAX 10
+/* A response that the store could not record is recorded again after this. */
+#define RECORD_RETRY_MS 1000
 /* GitHub's clock may differ from ours by this. */
 #define SKEW_MS (15 * 60000)
 
@@ -77,25 +79,51 @@ static struct call *call_of_intent(struct inbox_operation *operation) {
     return CONTAINER_OF(effect, struct call, effect);
 }
 
+/* The worker has got its response, or gets it now. */
+static void end_effect(struct call *call) {
+    if (call->effect.replied) {
+        call_free(call);
+    } else {
+        call_reply_broker(call);
+    }
+}
+
+/* The effect has happened, so the worker gets the response. The call lives on to record it, and
+ * holds its run, so that no completion is written and no retry begins before. If the host dies
+ * first, the intent is in doubt. */
+static void record_later(struct call *call) {
+    struct call_effect *effect = &call->effect;
+    if (!effect->replied) {
+        call_send_broker_reply(call);
+        effect->replied = true;
+        broker_request_finish(&call->broker);
+    }
+    effect->record_at_ms = clock_monotonic_ms() + RECORD_RETRY_MS;
+    TAILQ_INSERT_TAIL(&call->group->unrecorded, call, effect.link_unrecorded);
+}
+
 static void on_response_stored(struct inbox_operation *operation) {
     struct inbox_complete *complete = CONTAINER_OF(operation, struct inbox_complete, operation);
     struct call_effect *effect = CONTAINER_OF(complete, struct call_effect, complete);
     struct call *call = CONTAINER_OF(effect, struct call, effect);
+    FAULT_POINT("after_answer");
     if (operation->result < 0) {
-        /* The effect has happened, so the worker gets the response. If the host dies now, the
-         * intent is in doubt. */
         run_log(call->held, SNEK_LEVEL_ERROR, "response_not_recorded",
+                LOG_TEXT("url", call->entry->record.url),
                 LOG_TEXT("reason", operation->error.text));
     }
-    FAULT_POINT("after_answer");
-    call_reply_broker(call);
+    if (operation->result < 0 && table_of(call)->phase < RUN_PHASE_CLOSING) {
+        record_later(call);
+    } else {
+        end_effect(call);
+    }
 }
 
 static void store_response(struct call *call) {
     const struct run_table *table = table_of(call);
     if (table->phase == RUN_PHASE_CLOSED) {
         /* The intent stays in doubt. */
-        call_reply_broker(call);
+        end_effect(call);
         return;
     }
     call->effect.complete =
@@ -106,6 +134,29 @@ static void store_response(struct call *call) {
                                 .token = call->held->data.token,
                                 .record = &call->entry->record};
     inbox_submit(table->options.inbox, &call->effect.complete.operation);
+}
+
+void effects_tick(struct call_group *group, int64_t now_ms) {
+    struct call *call, *next;
+    TAILQ_FOREACH_SAFE(call, &group->unrecorded, effect.link_unrecorded, next) {
+        if (call->effect.record_at_ms <= now_ms) {
+            TAILQ_REMOVE(&group->unrecorded, call, effect.link_unrecorded);
+            store_response(call);
+        }
+    }
+}
+
+int64_t effects_next_ms(const struct call_group *group) {
+    int64_t next_ms = INT64_MAX;
+    const struct call *call;
+    TAILQ_FOREACH(call, &group->unrecorded, effect.link_unrecorded) {
+        next_ms = call->effect.record_at_ms < next_ms ? call->effect.record_at_ms : next_ms;
+    }
+    return next_ms;
+}
+
+void effects_settle(struct call_group *group) {
+    effects_tick(group, INT64_MAX);
 }
 
 /* Makes the call's response as if GitHub had sent it; `body` may be NULL. */
@@ -161,6 +212,8 @@ static void on_effect_response(struct broker_request *broker) {
     struct call *call = CONTAINER_OF(broker, struct call, broker);
     FAULT_POINT("after_send");
     run_note_response(call->held, broker);
+    /* run_note_response() has counted it. */
+    atomic_store(&broker->waited.total_ms, 0);
     if (call->effect.in_doubt && broker->status == 404 && strcmp(broker->method, "DELETE") == 0) {
         /* The attempt before has deleted it. */
         set_response(call, 204, NULL);

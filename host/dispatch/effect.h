@@ -12,4 +12,11 @@ bool effect_is(const struct http_call *request);
 void effect_begin(struct call *call, struct run *run, const uint8_t key[INBOX_KEY_BYTES],
                   const struct http_call *request);
 
+/* Tries again to record the responses that the store could not record. */
+void effects_tick(struct call_group *group, int64_t now_ms);
+/* When to try again; INT64_MAX: all are recorded. Monotonic. */
+int64_t effects_next_ms(const struct call_group *group);
+/* The host stops: tries once more, then gives up. */
+void effects_settle(struct call_group *group);
+
 #endif

@@ -137,8 +137,8 @@ void journal_finish(struct journal *journal) {
     *journal = (struct journal){0};
 }
 
-/* An entry that a retry must not pass by: its change has happened (2), may have happened (1), or
- * has not (0). Equal reads are alike: the n-th request matches the n-th of them. */
+/* How much a retry must match the entry: its change has happened (2), may have happened (1), or has
+ * not (0). Equal reads are alike: the n-th request matches the n-th of them. */
 static int rank(const struct journal_entry *entry) {
     const struct inbox_record *record = &entry->record;
     if (record->kind == INBOX_READ) {

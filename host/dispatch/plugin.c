@@ -4,6 +4,7 @@
 #include "dispatch/plugin.h"
 
 #include "base/clock.h"
+#include "dispatch/effect.h"
 #include "dispatch/lease.h"
 
 #include <snekomatic/types.h>
@@ -42,6 +43,7 @@ static void log_withheld(struct plugin *plugin, int64_t now_ms) {
 void plugin_finish(struct plugin *plugin) {
     log_withheld(plugin, INT64_MAX);
     worker_process_free(plugin->runs.worker_process);
+    effects_settle(&plugin->calls);
     run_group_finish(&plugin->runs);
     description_free(plugin->description);
     free(plugin->rejection);
@@ -379,6 +381,7 @@ static bool waits_for_restart(const struct plugin *plugin) {
 
 void plugin_tick(struct plugin *plugin, int64_t now_ms) {
     kill_if_late(plugin, now_ms);
+    effects_tick(&plugin->calls, now_ms);
     log_withheld(plugin, now_ms);
     if (plugin_state(plugin) == PLUGIN_LOADING && plugin->load_deadline_ms <= now_ms) {
         plugin->load_deadline_ms = INT64_MAX;
@@ -392,7 +395,8 @@ void plugin_tick(struct plugin *plugin, int64_t now_ms) {
 }
 
 int64_t plugin_next_ms(const struct plugin *plugin, int64_t now_ms) {
-    int64_t next_ms = throttle_due_ms(&plugin->log_lines);
+    int64_t next_ms =
+        earliest(throttle_due_ms(&plugin->log_lines), effects_next_ms(&plugin->calls));
     const struct run *run;
     TAILQ_FOREACH(run, &plugin->runs.runs, link) {
         if (!run->late) {

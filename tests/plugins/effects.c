@@ -105,6 +105,13 @@ static int32_t effects(struct snek_run *run) {
         }
         return snek_event(run)->attempt(run) > 1 ? SNEK_DONE : snek_retry_after(run, 0, "again");
     }
+    if (strcmp(what, "react_and_retry") == 0) {
+        int32_t result = react(run, 0);
+        if (result < 0 || snek_event(run)->attempt(run) > 1) {
+            return result;
+        }
+        return snek_retry_after(run, 0, "again");
+    }
     if (strcmp(what, "delete") == 0) {
         return member(run, "DELETE");
     }

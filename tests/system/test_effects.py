@@ -262,6 +262,20 @@ def test_a_post_that_a_server_error_follows_is_in_doubt(fake, host, status):
     assert len(fake.requests(method="POST", path=PATHS["react"])) == 1
 
 
+def test_a_response_that_could_not_be_recorded_is_recorded_later(fake, host):
+    """The store is locked from before GitHub's response until after the inbox has given up."""
+    fake.fail(method="POST", path=PATHS["react"], after=True, delay_ms=2000, times=1)
+    delivery = host.deliver("effects", effect("react_and_retry"))
+    fake.wait_requests(method="POST", path=PATHS["react"])
+    lock = sqlite3.connect(host.folder / "snekomatic.db", isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    host.wait_log(msg="response_not_recorded", delivery=delivery)
+    lock.execute("ROLLBACK")
+    host.wait_log(msg="done", delivery=delivery, attempt=2)
+    assert host.log(msg="in_doubt_again") == []
+    assert len(fake.requests(method="POST", path=PATHS["react"])) == 1
+
+
 def test_after_a_run_was_discarded_nothing_of_it_is_sent(fake, start_bot):
     host = start_bot(plugins=["effects"], config={
         "github": {"notify_interval_ms": 3000, "write_interval_ms": 1000}})

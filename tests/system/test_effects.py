@@ -266,7 +266,7 @@ def test_a_response_that_could_not_be_recorded_is_recorded_later(fake, host):
     """The store is locked from before GitHub's response until after the inbox has given up."""
     fake.fail(method="POST", path=PATHS["react"], after=True, delay_ms=2000, times=1)
     delivery = host.deliver("effects", effect("react_and_retry"))
-    fake.wait_requests(method="POST", path=PATHS["react"])
+    host.wait_log(msg="token")  # so the intent is committed
     lock = sqlite3.connect(host.folder / "snekomatic.db", isolation_level=None)
     lock.execute("BEGIN IMMEDIATE")
     host.wait_log(msg="response_not_recorded", delivery=delivery)

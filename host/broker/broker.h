@@ -102,6 +102,8 @@ struct broker_request {
      * checks it with the inbox once more when the write had to wait. run 0: no lease. */
     struct {
         int64_t run, token, lease_ms;
+        /* Monotonic: until then nobody else can have taken the run. */
+        int64_t trusted_until_ms;
     } holder;
 
     /* Any thread may read it while the request is in progress. */

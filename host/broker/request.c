@@ -62,6 +62,8 @@ struct request_state {
     char version[32];
     unsigned tries, rejections, limited, redirects;
     int64_t lease_checked_at_ms;
+    /* When the last check was submitted; and until when nobody else can have taken the run. */
+    int64_t lease_asked_at_ms, trusted_until_ms;
     /* Since the last transfer. */
     unsigned lease_checks;
     int64_t begun_at_ms;
@@ -327,6 +329,12 @@ static void start_time(struct request_state *state) {
     state->waited_before_ms = atomic_load(&state->request->waited.total_ms);
 }
 
+/* A write of a run, which may leave only while the run's lease is held. */
+static bool needs_lease(const struct request_state *state) {
+    return state->request->holder.run != 0 && state->context->leases.inbox &&
+           !request_reads(&state->limit.class);
+}
+
 static void send_now(struct request_state *state, const char *token) {
     if (state->tries++ == 0) {
         start_time(state);
@@ -339,6 +347,7 @@ static void send_now(struct request_state *state, const char *token) {
         struct etag_key key = key_of(state);
         state->transfer.etag = etag_cache_tag(state->context->etags, &key);
     }
+    state->transfer.not_after_ms = needs_lease(state) ? state->trusted_until_ms : 0;
     limits_sent(state->context->client->limits, &state->limit);
     transport_send(state->context->client->transport, &state->transfer, token);
 }
@@ -361,6 +370,7 @@ static void on_lease_checked(struct lease_waiter *waiter, int32_t outcome,
         return;
     }
     state->lease_checked_at_ms = clock_monotonic_ms();
+    state->trusted_until_ms = state->lease_asked_at_ms + state->request->holder.lease_ms;
     /* For the token, which is cached. */
     on_admitted(&state->limit);
 }
@@ -370,9 +380,10 @@ static void on_lease_checked(struct lease_waiter *waiter, int32_t outcome,
 static bool wants_lease_check(const struct request_state *state) {
     int64_t since_ms = state->lease_checked_at_ms > state->begun_at_ms ? state->lease_checked_at_ms
                                                                        : state->begun_at_ms;
-    return state->request->holder.run != 0 && state->context->leases.inbox &&
-           !request_reads(&state->limit.class) &&
-           clock_monotonic_ms() - since_ms >= (LEASE_CHECK_AFTER_MS << state->lease_checks);
+    int64_t now_ms = clock_monotonic_ms();
+    return needs_lease(state) &&
+           (now_ms - since_ms >= (LEASE_CHECK_AFTER_MS << state->lease_checks) ||
+            (state->trusted_until_ms > 0 && now_ms >= state->trusted_until_ms));
 }
 
 static void check_lease(struct request_state *state) {
@@ -381,6 +392,7 @@ static void check_lease(struct request_state *state) {
                                   .token = request->holder.token,
                                   .lease_ms = request->holder.lease_ms};
     state->lease_checks++;
+    state->lease_asked_at_ms = clock_monotonic_ms();
     if (lease_check_begin(&state->context->leases, &holder, &state->lease) < 0) {
         finish_with(state, SNEK_E_FAILED, 0, "no memory");
     }
@@ -560,6 +572,7 @@ void request_begin(struct request_context *context, struct broker_request *reque
     state->request = request;
     start_time(state);
     state->begun_at_ms = state->since_ms;
+    state->trusted_until_ms = request->holder.trusted_until_ms;
     http_transfer_init(&state->transfer, FRAME_REPLY_BODY_MAX, false);
     request->broker_private = state;
     TAILQ_INSERT_TAIL(&context->list, state, link);

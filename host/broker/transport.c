@@ -216,6 +216,7 @@ void transport_send(struct transport *transport, struct http_transfer *transfer,
     transfer->status = 0;
     transfer->unsent = false;
     transfer->begun = false;
+    transfer->expired = false;
     transfer->crowded = false;
     transfer->header_bytes = 0;
     transfer->error.text[0] = '\0';
@@ -313,6 +314,11 @@ static int on_before_request(void *context, char *there, char *here, int there_p
     struct http_transfer *transfer = context;
     long sent_bytes = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+    if (!transfer->begun && transfer->not_after_ms > 0 &&
+        clock_monotonic_ms() >= transfer->not_after_ms) {
+        transfer->expired = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
     if (!transfer->begun) {
         transfer->begun = true;
         /* Of CONNECT, to a proxy. */
@@ -467,7 +473,9 @@ static void describe_reason(const struct transport *transport, const struct http
                             CURLcode code, char reason[REASON_SHOWN + 1]) {
     char described[REASON_SHOWN + 1];
     const char *text = curl_easy_strerror(code);
-    if (code == CURLE_ABORTED_BY_CALLBACK) { /* see on_before_request() */
+    if (transfer->expired) {
+        text = "the connection took so long that the run's lease may have expired";
+    } else if (code == CURLE_ABORTED_BY_CALLBACK) { /* see on_before_request() */
         text = "the connection broke before a response came";
     } else if (transfer->curl_error && transfer->curl_error[0]) {
         text = transfer->curl_error;
@@ -526,7 +534,7 @@ static void learn_skew(struct transport *transport, const struct buffer *headers
 /* Did it fail before curl could write the request: at the name, the connection, or TLS? */
 static bool is_unsent(const struct http_transfer *transfer) {
     curl_off_t ready_us = 0;
-    return !transfer->easy ||
+    return !transfer->easy || transfer->expired ||
            (!transfer->begun &&
             curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &ready_us) == CURLE_OK &&
             ready_us == 0);

@@ -48,6 +48,8 @@ struct http_transfer {
     bool secret;
     /* 0: the transport's. */
     int64_t timeout_ms;
+    /* Monotonic: its first byte must not leave later. 0: no limit. */
+    int64_t not_after_ms;
     /* May send the transfer again, or finish it. */
     void (*on_done)(struct http_transfer *transfer);
 
@@ -67,6 +69,8 @@ struct http_transfer {
     struct curl_slist *sent_headers;
     /* curl was about to send the request, after `before_bytes` of others (CONNECT to a proxy). */
     bool begun;
+    /* `not_after_ms` had passed when it was about to. */
+    bool expired;
     long before_bytes;
     size_t header_bytes, held_bytes;
     /* Given up because other responses held too many bytes. */

@@ -65,6 +65,8 @@ struct call {
     /* effect.c. */
     struct call_effect {
         struct inbox_intend intend;
+        /* Monotonic: when the intent was submitted. */
+        int64_t intended_at_ms;
         struct inbox_complete complete;
         /* In the group's list of effects that are unrecorded, until then (monotonic). */
         TAILQ_ENTRY(call) link_unrecorded;

@@ -28,6 +28,7 @@ int claim_init(struct claimer *claimer, struct run_table *table, struct plugin *
 void claim_finish(struct claimer *claimer) {
     free(claimer->shares);
     free(claimer->sharers);
+    free(claimer->live);
 }
 
 void claim_want(struct claimer *claimer) {
@@ -68,7 +69,7 @@ static void take_run(struct claimer *claimer, struct inbox_run *data) {
         return;
     }
     run_enter(run);
-    run_trust(run, claimer->asked_ms);
+    run_trust(run, claimer->asked_ms, claimer->table->options.lease_ms);
     if (run_fail_if_exhausted(run)) {
         return;
     }
@@ -96,6 +97,7 @@ static void on_claimed(struct inbox_operation *operation) {
     struct claimer *claimer = CONTAINER_OF(claim, struct claimer, claim);
     assert(claimer->claiming);
     claimer->claiming = false;
+    free(STEAL(claimer->live));
     if (operation->result < 0) {
         log_event(SNEK_LEVEL_ERROR, "claim_failed", LOG_TEXT("reason", operation->error.text));
         claimer->next_due_ms = clock_wall_ms() + CLAIM_RETRY_MS;
@@ -121,12 +123,40 @@ static size_t list_shares(struct claimer *claimer) {
     return n;
 }
 
+/* A run in memory is live: its lease may have expired while this host was stopped or the store was
+ * away, and the run goes on all the same. -1 when memory is short. */
+static int list_live(struct claimer *claimer, size_t *n) {
+    assert(!claimer->live);
+    *n = 0;
+    const struct run *run;
+    TAILQ_FOREACH(run, &claimer->table->all, link_all) {
+        *n += !run->lease_lost;
+    }
+    claimer->live = calloc(*n + 1, sizeof *claimer->live);
+    if (!claimer->live) {
+        return -1;
+    }
+    size_t i = 0;
+    TAILQ_FOREACH(run, &claimer->table->all, link_all) {
+        if (!run->lease_lost) {
+            claimer->live[i++] = run->data.token;
+        }
+    }
+    assert(i == *n);
+    return 0;
+}
+
 static void submit(struct claimer *claimer, int64_t wall_ms) {
     const struct run_table_options *table = &claimer->table->options;
+    size_t n_live;
     size_t n = list_shares(claimer);
     if (n == 0) {
         /* The end of any run makes the next claim. */
         claimer->next_due_ms = INT64_MAX;
+        return;
+    }
+    if (list_live(claimer, &n_live) < 0) {
+        claimer->next_due_ms = wall_ms + CLAIM_RETRY_MS;
         return;
     }
     claimer->claim = (struct inbox_claim){
@@ -134,6 +164,8 @@ static void submit(struct claimer *claimer, int64_t wall_ms) {
         .now_ms = wall_ms,
         .host = table->host,
         .lease_ms = table->lease_ms,
+        .live = claimer->live,
+        .n_live = n_live,
         .shares = claimer->shares,
         .n_shares = n,
     };

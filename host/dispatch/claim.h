@@ -14,6 +14,8 @@ struct claimer {
     /* A share for each plugin that can take runs now, and those plugins. */
     struct inbox_claim_share *shares;
     struct plugin **sharers;
+    /* The tokens of the runs in memory. */
+    int64_t *live;
     /* A claim is with the inbox; one is to be made without waiting for a due time. */
     bool claiming, wanted;
     /* When the next run is due that the last claim knew of. Wall; INT64_MAX: none is. */

@@ -70,6 +70,7 @@ static void submit_intent(struct call *call, void (*on_result)(struct inbox_oper
         return;
     }
     FAULT_POINT("before_intent");
+    call->effect.intended_at_ms = clock_monotonic_ms();
     inbox_submit(table_of(call)->options.inbox, &intend->operation);
 }
 
@@ -194,13 +195,22 @@ static void take_back(struct call *call) {
     }
 }
 
+/* True when GitHub accepted the effect but this host could not read the whole response: it was too
+ * large, memory was short, or the connection broke. The effect is in doubt then, so that the next
+ * attempt finds its result instead of getting the same error again. */
+static bool is_cut_off(const struct broker_request *broker) {
+    bool incomplete = broker->outcome == SNEK_E_TOO_LARGE || broker->outcome == SNEK_E_FAILED ||
+                      broker->outcome == SNEK_E_NETWORK || broker->outcome == SNEK_E_TIMEOUT;
+    return broker->status < 300 && incomplete;
+}
+
 /* True when the response says for certain what became of the effect. A 5xx may come after the
  * effect happened, and so may GraphQL's 200 that reports a failure at GitHub; a 1xx is only a
  * beginning. When GitHub rejects a repetition, the first attempt may still have succeeded. */
 static bool is_final(const struct call *call) {
     const struct broker_request *broker = &call->broker;
     bool failed_there = broker->outcome == SNEK_E_SERVER && broker->status < 300;
-    if (broker->status < 200 || broker->status >= 500 || failed_there) {
+    if (broker->status < 200 || broker->status >= 500 || failed_there || is_cut_off(broker)) {
         return false;
     }
     return !call->effect.in_doubt ||
@@ -230,6 +240,14 @@ static void on_effect_response(struct broker_request *broker) {
     }
 }
 
+/* The intent has left the lease with at least half of its length. Since then this host may have
+ * been stopped for longer, so the broker compares the clock right before it sends. */
+static void trust_intent(struct call *call) {
+    struct run *run = call->held;
+    run_trust(run, call->effect.intended_at_ms, table_of(call)->options.lease_ms / 2);
+    call->broker.holder.trusted_until_ms = run->trusted_until_ms;
+}
+
 static void on_intent_stored(struct inbox_operation *operation) {
     struct call *call = call_of_intent(operation);
     if (operation->result < 0) {
@@ -247,6 +265,7 @@ static void on_intent_stored(struct inbox_operation *operation) {
         take_back(call);
     } else {
         FAULT_POINT("after_intent");
+        trust_intent(call);
         broker_submit(call->group->broker, &call->broker);
     }
 }

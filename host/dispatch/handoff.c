@@ -167,7 +167,7 @@ static void on_handed(struct mail *mail) {
         free_handed(handed);
         return;
     }
-    run_trust(handed->run, handed->routed_ms);
+    run_trust(handed->run, handed->routed_ms, queue->handoff->table->options.lease_ms);
     TAILQ_INSERT_TAIL(&queue->waiting, handed, link);
     queue->n_waiting++;
     SCOPED_LOCK(&queue->handoff->lock);

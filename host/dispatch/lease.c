@@ -17,12 +17,6 @@ static int64_t lease_ms(const struct lease_keeper *keeper) {
     return keeper->table->options.lease_ms;
 }
 
-bool lease_is_trusted(const struct run *run) {
-    /* The spare time is for the request that comes next. */
-    int64_t spare_ms = run->group->table->options.lease_ms / 6;
-    return !run->lease_lost && clock_monotonic_ms() + spare_ms < run->trusted_until_ms;
-}
-
 static void lose_lease(struct run *run) {
     if (!run->lease_lost) {
         run_log(run, SNEK_LEVEL_WARNING, "lease_lost",
@@ -35,9 +29,8 @@ static void lose_lease(struct run *run) {
 static void on_run_renewed(const struct lease_keeper *keeper, struct run *run,
                            const struct inbox_held *held) {
     if (held->ours) {
-        run_trust(run, keeper->asked_ms);
-    } else if (run->trusted_until_ms <= keeper->asked_ms + lease_ms(keeper)) {
-        /* Nor has this host claimed it anew since it asked. */
+        run_trust(run, keeper->asked_ms, lease_ms(keeper));
+    } else {
         lose_lease(run);
     }
 }

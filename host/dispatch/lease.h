@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Keeps the leases of the runs in this host's memory. It renews each lease long before it expires.
- * The host's own clock says until when nobody else can have taken a run. A host that was stopped
- * for longer finds that out here, and rejects the rest of what its runs ask. Threads: the loop's.
- */
+/* Keeps the leases of the runs in this host's memory: renews each long before it expires. The
+ * host's own clock says until when nobody else can have taken a run. A host that was stopped for
+ * longer goes on with its runs; the store rejects what they write if another host has taken them.
+ * Threads: the loop's. */
 #ifndef SNEK_DISPATCH_LEASE_H
 #define SNEK_DISPATCH_LEASE_H
 
@@ -20,8 +20,5 @@ struct lease_keeper {
 void lease_init(struct lease_keeper *keeper, struct run_table *table);
 void lease_tick(struct lease_keeper *keeper, int64_t now_ms);
 int64_t lease_next_ms(const struct lease_keeper *keeper);
-
-/* False when the lease is lost or about to expire: then the run must not ask for anything. */
-bool lease_is_trusted(const struct run *run);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "dispatch/effect.h"
-#include "dispatch/lease.h"
 
 #include <snekomatic/types.h>
 
@@ -179,7 +178,7 @@ static void on_http_call(void *context, const struct http_call *request) {
     static const struct buffer nothing = BUFFER_INIT(0);
     struct plugin *plugin = context;
     struct run *run = find_or_kill(plugin, request->run);
-    if (run && !lease_is_trusted(run)) {
+    if (run && run->lease_lost) {
         worker_process_send_http_response(plugin->runs.worker_process, request->run,
                                           request->request, SNEK_E_CANCELLED, 0, lease_lost_text,
                                           &nothing, &nothing);
@@ -191,7 +190,7 @@ static void on_http_call(void *context, const struct http_call *request) {
 static void on_store_call(void *context, const struct store_call *request) {
     struct plugin *plugin = context;
     struct run *run = find_or_kill(plugin, request->run);
-    if (run && !lease_is_trusted(run)) {
+    if (run && run->lease_lost) {
         worker_process_send_store_result(plugin->runs.worker_process, request->run,
                                          request->request, SNEK_E_CANCELLED, lease_lost_text,
                                          sizeof lease_lost_text - 1);

@@ -220,8 +220,8 @@ void run_send(struct run *run, bool from_self) {
     worker_process_send_run(group->worker_process, &frame);
 }
 
-void run_trust(struct run *run, int64_t asked_ms) {
-    int64_t until_ms = asked_ms + run->group->table->options.lease_ms;
+void run_trust(struct run *run, int64_t asked_ms, int64_t lease_ms) {
+    int64_t until_ms = asked_ms + lease_ms;
     run->trusted_until_ms = until_ms > run->trusted_until_ms ? until_ms : run->trusted_until_ms;
 }
 

@@ -99,6 +99,36 @@ def test_kill_9_of_the_host_in_the_middle_of_runs_loses_nothing(start_bot, eithe
         host.wait_log(msg="done", delivery=delivery, timeout=20)
 
 
+def ran_once(host, deliveries):
+    for delivery in deliveries:
+        host.wait_log(msg="done", delivery=delivery, attempt=1, timeout=30)
+        assert len(host.log(msg="started", delivery=delivery)) == 1
+
+
+def test_a_host_that_was_paused_past_its_lease_goes_on_with_its_runs(start_bot, either_store):
+    host = start_bot(plugins=["trouble"], config=on(either_store, lease_ms=1000))
+    deliveries = [host.deliver("trouble", trouble("fine", ms=6000)) for _ in range(4)]
+    for delivery in deliveries:
+        host.wait_log(msg="started", delivery=delivery)
+    pids = host.kill("host", signal.SIGSTOP)
+    time.sleep(3)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    ran_once(host, deliveries)
+
+
+def test_runs_go_on_while_the_store_is_away_for_longer_than_the_lease(start_bot):
+    host = start_bot(plugins=["trouble"], config=on({}, lease_ms=1000))
+    deliveries = [host.deliver("trouble", trouble("fine", ms=9000)) for _ in range(4)]
+    for delivery in deliveries:
+        host.wait_log(msg="started", delivery=delivery)
+    with contextlib.closing(sqlite3.connect(host.folder / "snekomatic.db",
+                                            isolation_level=None)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        host.wait_log(msg="claim_failed")
+    ran_once(host, deliveries)
+
+
 def test_the_supervisor_starts_the_host_again_and_no_connection_is_refused(start_bot):
     host = start_bot(plugins=["ping"])
     snek.wait_until_gone(host.kill("host", signal.SIGKILL))

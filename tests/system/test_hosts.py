@@ -209,6 +209,21 @@ def test_a_server_that_is_killed_loses_nothing_and_works_again(start_hosts, data
     wait_done([host], kept)
 
 
+def test_runs_go_on_while_the_server_is_away_for_longer_than_the_lease(start_hosts, database):
+    host = start_hosts(1, lease_ms=1000)[0]
+    kept = [host.deliver("trouble", trouble("fine", ms=8000)) for _ in range(8)]
+    for delivery in kept:
+        host.wait_log(msg="started", delivery=delivery)
+    time.sleep(0.5)  # each handler has read the store
+    database.signal(signal.SIGSTOP)
+    time.sleep(4)
+    database.signal(signal.SIGCONT)
+    lines = wait_done([host], kept)
+    for delivery in kept:
+        assert lines[delivery]["attempt"] == "1" and len(host.log(msg="started",
+                                                                  delivery=delivery)) == 1
+
+
 def recovered(host):
     """It takes deliveries again within 5 s, and is ready."""
     back = time.monotonic()

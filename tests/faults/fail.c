@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* LD_PRELOAD: a disk that fails. While the file SNEK_FAIL_DIRECTORY/fail-write is there, writes to
  * the files of that directory find no space (ENOSPC); with fail-sync, they cannot be brought to the
- * disk (EIO); with fail-open, none may be opened for writing (EROFS). */
+ * disk (EIO); with fail-open, none may be opened for writing (EROFS). While stall-sync is there,
+ * the disk stands still: fdatasync() and fsync() of these files do not return. */
 #undef _FILE_OFFSET_BITS /* under it open() would be open64(), and both are wanted */
 #include <dlfcn.h>
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -38,6 +40,14 @@ static bool fails(int fd, const char *fault) {
     return bytes > 0 && is_database(path) && wanted(fault);
 }
 
+/* Waits while the disk stands still. */
+static void stall(int fd) {
+    const struct timespec pause = {.tv_nsec = 20000000};
+    while (fails(fd, "stall-sync")) {
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 EXPORT ssize_t pwrite(int fd, const void *data, size_t bytes, off_t offset) {
     if (fails(fd, "fail-write")) {
         errno = ENOSPC;
@@ -51,6 +61,7 @@ EXPORT ssize_t pwrite64(int fd, const void *data, size_t bytes, off_t offset) {
 }
 
 EXPORT int fdatasync(int fd) {
+    stall(fd);
     if (fails(fd, "fail-sync")) {
         errno = EIO;
         return -1;
@@ -59,6 +70,7 @@ EXPORT int fdatasync(int fd) {
 }
 
 EXPORT int fsync(int fd) {
+    stall(fd);
     if (fails(fd, "fail-sync")) {
         errno = EIO;
         return -1;

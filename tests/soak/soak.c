@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The plugin of the soak test: one entry in a set and one comment, which names the delivery, so
- * that the oracle can count what was done for each. */
+ * that the oracle can count the effects of each delivery. The payload may ask for trouble in the
+ * first attempt: a crash or a hang before or after the comment, or an error after it. */
 #include <snekomatic/snekomatic.h>
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static bool wants(struct snek_run *run, const char *trouble) {
+    const char *text = snek_string(run, "trouble");
+    return text && strcmp(text, trouble) == 0 && snek_event(run)->attempt(run) == 1;
+}
 
 static int32_t soak(struct snek_run *run) {
     const char *url = snek_string(run, "issue.comments_url");
@@ -16,8 +26,25 @@ static int32_t soak(struct snek_run *run) {
     if (added < 0) {
         return added;
     }
+    if (wants(run, "crash_before")) {
+        abort();
+    }
     struct snek_field body = snek_field_text("body", text);
-    return snek_post(run, url, &body, 1);
+    int32_t posted = snek_post(run, url, &body, 1);
+    if (posted < 0) {
+        return posted;
+    }
+    if (wants(run, "crash_after")) {
+        abort();
+    }
+    while (wants(run, "hang_after") && !snek_cancelled(run)) {
+        const struct timespec pause = {.tv_nsec = 10000000};
+        (void)nanosleep(&pause, NULL);
+    }
+    if (wants(run, "error_after")) {
+        return snek_fail(run, "the payload asks for an error");
+    }
+    return posted;
 }
 
 static const struct snek_permission permissions[] = {{"issues", "write"}};

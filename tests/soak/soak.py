@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The soak test: sends N deliveries to a real host while it kills, at random, the host, its workers,
-its supervisor, and with --postgres the store's backends; then an oracle looks: every delivery that was acknowledged is stored, is in
-exactly one final state, and no effect happened twice.
+"""The soak test: sends N deliveries to a real host while everything around it goes wrong at random.
+The host, its workers, its supervisor and PostgreSQL's backends are killed; the host stands still past
+its lease; the disk stalls, the store is locked or away; GitHub is slow, fails and loses responses;
+plugins crash, hang and fail after their effect. Then an oracle looks: every acknowledged delivery is
+stored and in exactly one final state, no effect happened twice, and no host took 64 MiB.
 
-    SNEK_BUILD=build python3 tests/soak/soak.py [N] [--postgres] [--seed S] [--rate R]
+    SNEK_BUILD=build python3 tests/soak/soak.py [N] [--postgres] [--lease MS] [--seed S] [--rate R]
     (./dev soak does it)
 
-Ends with 0 when the oracle finds nothing, with 1 and what it found otherwise. A delivery whose
-response was lost counts as not acknowledged, and is not sent again: it may be there or not."""
+Ends with 0 when the oracle finds nothing, otherwise with 1 and the faults. A delivery whose response
+was lost counts as not acknowledged and is not sent again: it may be there or not."""
 
 import argparse
 import collections
@@ -18,8 +20,7 @@ import os
 import pathlib
 import random
 import re
-import signal
-import sqlite3
+import subprocess
 import sys
 import tempfile
 import threading
@@ -27,14 +28,17 @@ import time
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS / "system"), str(TESTS / "postgres")]
-import server
 import snek
+from disturbances import Disturbances
+from stores import PostgresStore, SqliteStore
 
 SENDERS = 6
-KILL_EVERY_S = 0.8  # in the mean
-VICTIMS = ("host",) * 4 + ("worker",) * 4 + ("supervisor",) * 2
-SETTLE_S = 180  # a run that was killed alone waits 5 s, then 30 s
-PER_ISSUE = 20  # comments
+# A run that failed alone waits 5 s, then 30 s, then 2 min. The soak makes it due sooner.
+SETTLE_S = 300
+COMMENTS_PER_ISSUE = 20
+HOST_KIB_MAX = 64 * 1024
+# The part of the deliveries whose first attempt goes wrong in the plugin.
+TROUBLE = {"crash_before": 0.001, "crash_after": 0.002, "hang_after": 0.0005, "error_after": 0.01}
 
 
 def github_state(deliveries):
@@ -42,60 +46,42 @@ def github_state(deliveries):
     state["settings"] = {**state.get("settings", {}), "rate_limit": 1000 + deliveries * 20}
     state["repositories"][0]["issues"] = [
         {"number": 1 + i, "id": 30000 + i, "title": f"Soak {i}", "user": "hatchling-hana"}
-        for i in range(deliveries // PER_ISSUE + 1)
+        for i in range(deliveries // COMMENTS_PER_ISSUE + 1)
     ]
     return state
 
 
-class SqliteStore:
-    def __init__(self, folder):
-        self.path = folder / "bot" / "snekomatic.db"
-        self.url = f"sqlite:{self.path}"
-        self.victims = VICTIMS
+class Memory:
+    """The most memory that any host of the soak had, sampled."""
 
-    def query(self, sql):
-        with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as store:
-            return store.execute(sql).fetchall()
+    def __init__(self, bot):
+        self.bot, self.most_kib, self.going = bot, 0, True
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
 
-    def stop(self):
-        pass
-
-
-class PostgresStore:
-    def __init__(self, _folder):
-        self.server = server.Server()
-        self.url = self.server.url()
-        self.victims = (*VICTIMS, "backend", "backend")
-
-    def query(self, sql):
-        """Rows of texts, as psql prints them; again while the server recovers."""
-        for _ in range(50):
-            with contextlib.suppress(RuntimeError):
-                return [tuple(line.split("|", 2)) for line in self.server.sql(sql)]
+    def _run(self):
+        while self.going:
+            for pid in self.bot.pids("host"):
+                with contextlib.suppress(OSError):
+                    status = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+                    if found := re.search(r"^VmHWM:\s+(\d+) kB", status, re.M):
+                        self.most_kib = max(self.most_kib, int(found[1]))
             time.sleep(0.2)
-        raise RuntimeError("PostgreSQL does not come back")
-
-    def backends(self):
-        """Those of clients. The server takes the violent death of one as damage to all, and recovers."""
-        own = []
-        for pid in self.server.pids()[1:]:
-            with contextlib.suppress(OSError):
-                title = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-                if title.startswith(b"postgres: snek "):
-                    own.append(pid)
-        return own
 
     def stop(self):
-        self.server.stop()
+        self.going = False
+        self.thread.join()
+        return self.most_kib
 
 
 class Soak:
-    def __init__(self, bot, store, deliveries, rate, chance):
+    def __init__(self, bot, store, deliveries, rate, lease_s, chance):
         self.bot, self.store, self.chance = bot, store, chance
         self.deliveries, self.rate = deliveries, rate
+        self.disturbances = Disturbances(bot, store, chance, lease_s, self.start_again)
+        self.memory = Memory(bot)
         self.lock = threading.Lock()
         self.next, self.acknowledged, self.responses = 0, [], collections.Counter()
-        self.kills = collections.Counter()
         self.began = time.monotonic()
 
     # -- sending
@@ -112,20 +98,26 @@ class Soak:
             time.sleep(wait_s)
         return number
 
+    def _payload(self, number):
+        issue = 1 + number // COMMENTS_PER_ISSUE % (self.deliveries // COMMENTS_PER_ISSUE + 1)
+        url = f"{self.bot.fake.url}/repos/sneks-united/terrarium/issues/{issue}/comments"
+        [trouble] = self.chance.choices([*TROUBLE, None],
+                                        [*TROUBLE.values(), 1 - sum(TROUBLE.values())])
+        return {
+            "action": "soaked",
+            "installation": {"id": snek.INSTALLATION},
+            "repository": {"full_name": "sneks-united/terrarium"},
+            "sender": {"login": "hatchling-hana"},
+            "issue": {"number": issue, "comments_url": url},
+            "text": "so that there is something to pack " * self.chance.randint(1, 300),
+            "trouble": trouble,
+        }
+
     def _send(self):
         while (number := self._take()) is not None:
-            issue = 1 + number // PER_ISSUE % (self.deliveries // PER_ISSUE + 1)
-            url = f"{self.bot.fake.url}/repos/sneks-united/terrarium/issues/{issue}/comments"
-            payload = {
-                "action": "soaked",
-                "installation": {"id": snek.INSTALLATION},
-                "repository": {"full_name": "sneks-united/terrarium"},
-                "sender": {"login": "hatchling-hana"},
-                "issue": {"number": issue, "comments_url": url},
-                "text": "so that there is something to pack " * self.chance.randint(1, 300),
-            }
+            body = json.dumps(self._payload(number)).encode()
             try:
-                response = self.bot.post("soak", body=json.dumps(payload).encode(), timeout=15)
+                response = self.bot.post("soak", body=body, timeout=15)
             except (OSError, http.client.HTTPException) as problem:
                 with self.lock:
                     self.responses[type(problem).__name__] += 1
@@ -141,27 +133,13 @@ class Soak:
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
-            time.sleep(self.chance.expovariate(1 / KILL_EVERY_S))
-            self.kill()
+            self.disturbances.wait()
+            self.disturbances.perform()
         for thread in threads:
             thread.join()
 
-    # -- killing
-
-    def kill(self):
-        victim = self.chance.choice(self.store.victims)
-        pids = self.store.backends()[:1] if victim == "backend" else self.bot.pids(victim)
-        if not pids:
-            return  # it is just starting
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.kills[victim] += 1
-        if victim == "supervisor":
-            self.start_again()
-
     def start_again(self):
-        """What a service manager does; the old host may hold the store for a moment yet."""
+        """A service manager starts the bot again. The old host may hold the store for a moment yet."""
         self.bot.process.popen.wait(10)
         deadline = time.monotonic() + 20
         while True:
@@ -173,16 +151,31 @@ class Soak:
                     raise
                 time.sleep(0.2)
 
-    # -- the oracle
+    # -- the end of all runs
+
+    def _retry_waiting(self):
+        """Makes runs that wait for their retry due now."""
+        waiting = [guid for (guid,) in self.store.query(
+            "SELECT d.guid FROM runs r JOIN deliveries d ON d.id = r.delivery"
+            " WHERE r.state = 'queued'")]
+        for at in range(0, len(waiting), 100):
+            subprocess.run([str(snek.program("snekomatic")), "deliveries", "retry", "-c",
+                            str(self.bot.file), *waiting[at:at + 100]],
+                           env=snek.clean_environment(), capture_output=True, check=False)
 
     def settle(self):
+        self.bot.fake.fail_no_more()
         deadline = time.monotonic() + SETTLE_S
         while time.monotonic() < deadline:
             ((left,),) = self.store.query(
                 "SELECT count(*) FROM runs WHERE state IN ('queued', 'running')")
             if int(left) == 0:
                 return
-            time.sleep(0.5)
+            if int(left) < 200:
+                self._retry_waiting()
+            time.sleep(2)
+
+    # -- the oracle
 
     def comments(self):
         """How often each delivery was commented on."""
@@ -208,38 +201,55 @@ class Soak:
                 faults.append(f"{guid}: done, without its effect")
         twice = [guid for guid, count in comments.items() if count > 1]
         faults += [f"{guid}: {comments[guid]} comments" for guid in twice]
-        dead = [guid for guid, runs in states.items() if runs[0][0] == "dead"]
+        dead = collections.Counter(str(runs[0][1])[:100] for runs in states.values()
+                                   if runs[0][0] == "dead")
+        most_kib = self.memory.stop()
+        if most_kib > HOST_KIB_MAX and not os.environ.get("SNEK_SANITIZED"):
+            faults.append(f"a host had {most_kib} KiB")
         print(f"{len(self.acknowledged)} acknowledged of {self.next} sent"
-              f" ({dict(self.responses)}), {len(states)} stored, {len(dead)} dead,"
-              f" {len(twice)} with their effect twice; killed {dict(self.kills)};"
+              f" ({dict(self.responses)}), {len(states)} stored, {dead.total()} dead,"
+              f" {len(twice)} with their effect twice; the host had {most_kib} KiB at most;"
               f" {time.monotonic() - self.began:.0f} s")
+        print(f"disturbed: {dict(sorted(self.disturbances.count.items()))}")
+        for reason, count in dead.most_common():
+            print(f"dead: {count} times: {reason}")
         return faults
 
 
-def main():
+def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("deliveries", nargs="?", type=int, default=2000, metavar="N")
     parser.add_argument("--postgres", action="store_true", help="on a PostgreSQL of its own")
+    parser.add_argument("--lease", type=int, default=2000, metavar="MS", help="dispatch.lease_ms")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--rate", type=float, default=100, help="deliveries a second, at most")
-    options = parser.parse_args()
-    print(f"seed {options.seed}")
+    parser.add_argument("--log", type=pathlib.Path, help="keep the log of the last bot here")
+    return parser.parse_args()
+
+
+def main():
+    options = parse()
+    print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="snek-soak-") as folder:
         fake = snek.FakeGitHub(snek.make_key(pathlib.Path(folder) / "app.pem"),
                                state=github_state(options.deliveries))
         store = (PostgresStore if options.postgres else SqliteStore)(pathlib.Path(folder))
-        bot = snek.Bot(fake, pathlib.Path(folder) / "bot", plugins=["soak"], config={
-            "store": {"url": store.url},
-            "github": {"write_interval_ms": 0, "notify_interval_ms": 0},
-            "dispatch": {"delay_ms": 100},
-            "log": {"level": "info"},
-        })
-        soak = Soak(bot, store, options.deliveries, options.rate, random.Random(options.seed))
+        bot = snek.Bot(fake, pathlib.Path(folder) / "bot",
+                       plugins=[{"name": "soak", "deadline_ms": 10000}], env=store.environment,
+                       config={"store": {"url": store.url},
+                               "github": {"write_interval_ms": 0, "notify_interval_ms": 0},
+                               "dispatch": {"delay_ms": 100, "lease_ms": options.lease},
+                               "log": {"level": "info"}})
+        soak = Soak(bot, store, options.deliveries, options.rate, options.lease / 1000,
+                    random.Random(options.seed))
         soak.send_all()
         soak.settle()
         faults = soak.find_faults()
-        bot.wait_ready()  # the last to be killed may be just coming back
+        # The last process that was killed may still be starting.
+        bot.wait_ready()
         bot.stop()
+        if options.log:
+            options.log.write_text("\n".join(text for text, _ in bot.process.lines))
         fake.process.end()
         store.stop()
     for fault in faults[:20]:

@@ -205,7 +205,7 @@ def test_an_unreachable_sentry_is_logged_once_and_counted(start_bot, reports):
     reports.server.server_close()
     host = reporting(start_bot, reports)
     host.deliver("trouble", trouble("fail"))
-    assert "no answer" in host.wait_log(msg="sentry_rejected")["reason"]
+    assert "no response" in host.wait_log(msg="sentry_rejected")["reason"]
     assert metrics(host)['snekomatic_sentry_events_total{outcome="failed"}'] == 1
 
 

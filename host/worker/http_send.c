@@ -3,6 +3,7 @@
 #include "worker/http_send.h"
 
 #include "worker/calls.h"
+#include "worker/permanent.h"
 #include "worker/response.h"
 #include "worker/run.h"
 
@@ -60,6 +61,10 @@ int32_t http_send(struct run *run, const struct http_call *call, struct snek_res
     if (outcome == 0 && result.outcome < 0) {
         run_leave_reason(run, result.sentence.data, result.sentence.bytes);
         outcome = result.outcome;
+        bool reads = strcmp(call->method, "GET") == 0 || strcmp(call->method, "HEAD") == 0;
+        if (!reads && permanent_response(result.status, result.body.data, result.body.bytes)) {
+            run_mark_permanent(run, outcome);
+        }
     }
     if (kept && result.frame && result.status > 0) {
         response_fill(kept, &result);

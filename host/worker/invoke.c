@@ -93,6 +93,9 @@ static bool call_handler(struct run *run, snek_handler handler, struct outcome *
         /* A call failed, and the handler went on without it. */
         reason->text[0] = '\0';
     }
+    if (result < 0 && reason->of_call && reason->permanent_code == result) {
+        result = SNEK_REJECTED;
+    }
     bool goes_on = result == SNEK_DONE || result == SNEK_SKIPPED;
     if (!outcome->called || !goes_on || result == SNEK_DONE || outcome->result == SNEK_SKIPPED) {
         outcome->result = result;

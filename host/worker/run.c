@@ -194,6 +194,7 @@ static void set_reason(struct run *run, const char *text, size_t bytes, bool of_
     SCOPED_LOCK(&run->lock);
     text_repair(run->reason.text, sizeof run->reason.text, text, bytes);
     run->reason.of_call = of_call;
+    run->reason.permanent_code = 0;
     run->reason.delay_ms = delay_ms > 0 ? delay_ms : 0;
 }
 
@@ -209,6 +210,12 @@ int32_t run_fail(struct run *run, int32_t code, const char *format, ...) {
     va_end(args);
     run_leave_reason(run, text, strlen(text));
     return code;
+}
+
+void run_mark_permanent(struct run *run, int32_t code) {
+    assert(code < 0);
+    SCOPED_LOCK(&run->lock);
+    run->reason.permanent_code = code;
 }
 
 void run_explain(struct run *run, const char *text, size_t bytes, int64_t delay_ms) {

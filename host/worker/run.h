@@ -71,6 +71,9 @@ struct reason {
     char text[FRAME_REASON_MAX + 1];
     /* A failing call left the text, not the plugin. */
     bool of_call;
+    /* The code of that call when no retry can succeed, else 0: a handler that returns it is
+     * rejected. */
+    int32_t permanent_code;
     int64_t delay_ms;
 };
 
@@ -78,6 +81,8 @@ struct reason {
 void run_leave_reason(struct run *run, const char *text, size_t bytes);
 int32_t run_fail(struct run *run, int32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Marks the reason that the latest failing call left, with its code. */
+void run_mark_permanent(struct run *run, int32_t code);
 /* The plugin explains; a delay below 0 counts as 0. */
 void run_explain(struct run *run, const char *text, size_t bytes, int64_t delay_ms);
 

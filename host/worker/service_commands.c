@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "protocol/frames.h"
 #include "worker/comment_targets.h"
+#include "worker/permanent.h"
 #include "worker/run.h"
 #include "worker/services.h"
 
@@ -75,6 +76,13 @@ static int32_t commands_reply(struct snek_run *shown, const char *markdown) {
     struct run *run = run_of(shown);
     if (!markdown) {
         return run_fail(run, SNEK_E_INVALID, "reply() needs a text, and got NULL");
+    }
+    if (permanent_text(markdown)) {
+        run_fail(run, SNEK_E_TOO_LARGE,
+                 "the reply is longer than %d characters, GitHub's limit: shorten it or split it",
+                 TEXT_CHARACTERS_MAX);
+        run_mark_permanent(run, SNEK_E_TOO_LARGE);
+        return SNEK_E_TOO_LARGE;
     }
     const struct comment_target *target = comment_target_of(run_event(run));
     const char *root = target ? find_string(run, target->reply_url) : NULL;

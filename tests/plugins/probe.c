@@ -205,6 +205,19 @@ static int32_t do_large(struct snek_run *run) {
     return rc;
 }
 
+/* A reply of n snakes, each four bytes. */
+static int32_t do_reply(struct snek_run *run) {
+    size_t characters = (size_t)snek_integer(run, "n", 0);
+    char *text = malloc(4 * characters + 1);
+    for (size_t i = 0; i < characters; i++) {
+        memcpy(text + 4 * i, "\xF0\x9F\x90\x8D", 4);
+    }
+    text[4 * characters] = '\0';
+    int32_t rc = snek_reply(run, text);
+    free(text);
+    return rc;
+}
+
 /* ---- store ---- */
 
 static int32_t do_store(struct snek_run *run) {
@@ -355,7 +368,7 @@ static int32_t probe(struct snek_run *run) {
                {"threads", do_threads},   {"misuse", do_misuse},   {"print", do_print},
                {"segfault", do_segfault}, {"exit", do_exit},       {"loop", do_loop},
                {"eat", do_eat},           {"large", do_large},     {"list", do_list},
-               {"graphql", do_graphql}};
+               {"graphql", do_graphql},   {"reply", do_reply}};
     const char *name = snek_string(run, "do");
     for (size_t i = 0; name && i < sizeof all / sizeof *all; i++) {
         if (strcmp(all[i].name, name) == 0) {

@@ -262,6 +262,62 @@ static void a_connection_without_page_info_is_an_error(void **state) {
         "data.x has no pageInfo: ask for pageInfo { hasNextPage endCursor } in the query");
 }
 
+static void a_change_that_can_never_succeed_is_rejected(void **state) {
+    (void)state;
+    static const struct {
+        const char *method;
+        int64_t code;
+        uint64_t status;
+        const char *body;
+        int64_t result;
+    } table[] = {
+        {"POST", SNEK_E_FORBIDDEN, 403,
+         "{\"message\":\"Unable to create comment because issue is locked.\"}", SNEK_REJECTED},
+        {"PATCH", SNEK_E_FORBIDDEN, 403,
+         "{\"message\":\"Repository was archived so is read-only.\"}", SNEK_REJECTED},
+        {"POST", SNEK_E_NOT_FOUND, 410, "{\"message\":\"This issue was deleted\"}", SNEK_REJECTED},
+        {"POST", SNEK_E_VALIDATION, 451, "{}", SNEK_REJECTED},
+        {"POST", SNEK_E_VALIDATION, 422,
+         "{\"message\":\"Validation Failed\",\"errors\":[{\"code\":\"custom\"},{\"message\":\"User "
+         "is blocked\"}]}",
+         SNEK_REJECTED},
+        {"POST", SNEK_E_VALIDATION, 422,
+         "{\"message\":\"Validation Failed\",\"errors\":[\"body is too long (maximum is 65536 "
+         "characters)\"]}",
+         SNEK_REJECTED},
+        {"POST", SNEK_E_FORBIDDEN, 403, "{\"message\":\"Resource not accessible by integration\"}",
+         SNEK_E_FORBIDDEN},
+        {"POST", SNEK_E_VALIDATION, 422, "{\"message\":\"Validation Failed\"}", SNEK_E_VALIDATION},
+        {"POST", SNEK_E_NOT_FOUND, 404, "{\"message\":\"Not Found, perhaps archived\"}",
+         SNEK_E_NOT_FOUND},
+        {"GET", SNEK_E_NOT_FOUND, 410, "{\"message\":\"This issue was deleted\"}",
+         SNEK_E_NOT_FOUND},
+        {"POST", SNEK_E_SERVER, 502, "<html>locked</html>", SNEK_E_SERVER},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        AUTO_RECEIVED struct received received = {0};
+        char payload[100];
+        snprintf(payload, sizeof payload,
+                 "{\"do\":\"send\",\"method\":\"%s\",\"url\":\"/x\",\"deaf\":1}", table[i].method);
+        probe(payload);
+        expect_http(&host, &received, table[i].method, "/x", "");
+        host_reply(&host, &received, table[i].code, table[i].status, "GitHub said no", "",
+                   table[i].body);
+        expect_result(&host, run, table[i].result, "GitHub said no");
+    }
+}
+
+static void a_reply_over_65536_characters_is_rejected_at_once(void **state) {
+    (void)state;
+    probe("{\"do\":\"reply\",\"n\":65537}");
+    expect_result(
+        &host, run, SNEK_REJECTED,
+        "the reply is longer than 65536 characters, GitHub's limit: shorten it or split it");
+    /* Its length is right; the event of these tests has no target. */
+    probe("{\"do\":\"reply\",\"n\":65536}");
+    expect_result(&host, run, SNEK_E_NO_TARGET, NULL);
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_carries_its_query_headers_media_types_and_repository),
@@ -277,6 +333,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_query_is_sent_with_its_variables),
         cmocka_unit_test(a_connection_follows_its_cursors),
         cmocka_unit_test(a_connection_without_page_info_is_an_error),
+        cmocka_unit_test(a_change_that_can_never_succeed_is_rejected),
+        cmocka_unit_test(a_reply_over_65536_characters_is_rejected_at_once),
     };
     if (worker_tests_setup(argc, argv) < 0) {
         return 1;

@@ -44,7 +44,8 @@ struct snek_commands_service {
 
     /* Posts a comment on the issue or pull request, or in the thread of the review comment. Copies
      * `markdown`. Blocks until GitHub responds. 0, or a negative enum snek_error with a reason:
-     * SNEK_E_NO_TARGET when the event has no such target. */
+     * SNEK_E_NO_TARGET when the event has no such target, SNEK_E_TOO_LARGE when the text has more
+     * than 65,536 characters. */
     int32_t (*reply)(struct snek_run *run, const char *markdown);
 
     /* Adds a reaction to the text: "+1", "-1", "laugh", "confused", "heart", "hooray", "rocket" or

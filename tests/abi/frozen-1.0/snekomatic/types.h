@@ -37,7 +37,9 @@ enum snek_result {
 };
 
 /* Errors are negative, so that `if (result < 0) { return result; }` passes them on. Then the host
- * retries the run after a backoff. The call that failed has left the reason. */
+ * retries the run after a backoff. The call that failed has left the reason. The host rejects the
+ * run instead when the call was a change that can never succeed: its target is locked, archived or
+ * deleted, its owner has blocked the bot, or its text is too long. */
 enum snek_error {
     /* Any other error. */
     SNEK_E_FAILED = -1,

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* GitHub has no code for these failures, only messages. So the phrases stand here, and a message
+ * that has none of them stays an ordinary failure, which the host retries. */
+#include "worker/permanent.h"
+
+#include "base/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ERRORS_MAX 10
+
+/* "Unable to create comment because issue is locked.", "Repository was archived so is read-only.",
+ * "User is blocked", "You can't perform that action at this time: you have been blocked",
+ * "body is too long (maximum is 65536 characters)". */
+static const char *const phrases[] = {"locked", "archived", "read-only", "blocked", "is too long"};
+
+static bool has_phrase(const char *json, size_t bytes, const char *path) {
+    struct json_value found;
+    if (!json_find(json, bytes, path, &found) || found.type != JSON_STRING) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {
+        if (memmem(found.raw, found.raw_bytes, phrases[i], strlen(phrases[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool permanent_response(int32_t status, const char *json, size_t bytes) {
+    if (status == 410 || status == 451) {
+        return true;
+    }
+    if (status != 403 && status != 422) {
+        return false;
+    }
+    bool found = has_phrase(json, bytes, "message");
+    for (int i = 0; i < ERRORS_MAX && !found; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "errors[%d].message", i);
+        found = has_phrase(json, bytes, path);
+        snprintf(path, sizeof path, "errors[%d]", i);
+        found = found || has_phrase(json, bytes, path);
+    }
+    return found;
+}
+
+bool permanent_text(const char *text) {
+    size_t characters = 0;
+    for (; *text; text++) {
+        characters += ((unsigned char)*text & 0xC0) != 0x80;
+    }
+    return characters > TEXT_CHARACTERS_MAX;
+}

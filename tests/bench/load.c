@@ -159,7 +159,10 @@ static int compare(const void *a, const void *b) {
 
 static double percentile(const struct load *load, double part) {
     size_t at = (size_t)((double)load->n_ms * part);
-    return load->n_ms ? (double)load->ms[at < load->n_ms ? at : load->n_ms - 1] : 0;
+    if (load->n_ms == 0) {
+        return 0;
+    }
+    return (double)load->ms[at < load->n_ms ? at : load->n_ms - 1];
 }
 
 struct bench_result bench_load(int port, unsigned connections, double seconds,

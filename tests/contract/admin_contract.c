@@ -28,7 +28,10 @@ static void end_runs(struct fixture *fixture, const char *plugin, enum inbox_fin
     assert_true(claim.n_runs > 0);
     for (size_t i = 0; i < claim.n_runs; i++) {
         struct inbox_finish end = finish_of(&claim.runs[i], how);
-        end.label = how == INBOX_DEAD ? "dead" : how == INBOX_RETRY ? "retry" : "done";
+        end.label = "done";
+        if (how != INBOX_DONE) {
+            end.label = how == INBOX_DEAD ? "dead" : "retry";
+        }
         end.reason = how == INBOX_DONE ? "" : "no such user";
         end.now_ms = finished_ms;
         end.due_ms = finished_ms + 3600000;

@@ -71,7 +71,11 @@ static int opened(const char *path, int flags, mode_t mode) {
         abort();
     }
     if (fd >= 0) {
-        of_fd[fd] = name ? (*name ? find(name) + 1 : DIRECTORY) : 0;
+        uint32_t known = 0;
+        if (name) {
+            known = *name ? find(name) + 1 : DIRECTORY;
+        }
+        of_fd[fd] = known;
     }
     if (fd >= 0 && name && *name && find(name) == n_files) {
         if (n_files == FILES_MAX || strlen(name) >= sizeof *names) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A home of its own for each configuration test, and helpers to write and load files in it. */
 #include "config_home.h"
 
 #include "base/io.h"
@@ -8,7 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static char home[] = "/tmp/snek-config-XXXXXX"; /* of this program; also the working directory */
+/* Of this program; also the working directory. */
+static char home[] = "/tmp/snek-config-XXXXXX";
 
 int config_enter_home(void **state) {
     if (!mkdtemp(home) || chdir(home) < 0) {

@@ -7,7 +7,7 @@
 
 #include "config/config.h"
 
-/* Of a group: the home, which is the working directory. */
+/* Setup and teardown of a group: makes the home, which is the working directory. */
 int config_enter_home(void **state);
 int config_leave_home(void **state);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What every unit test starts with; cmocka wants these four before it. */
+/* Every unit test includes this first. cmocka needs the four headers before it. */
 #ifndef SNEK_TESTS_UNIT_H
 #define SNEK_TESTS_UNIT_H
 

@@ -151,7 +151,8 @@ static void the_environment_wins_over_the_file(void **state) {
     setenv("DATABASE_URL", "sqlite:/var/lib/x.db", 1);
     setenv("SNEKOMATIC_LOG", "error", 1);
     struct config *config = load_good(whole_file);
-    assert_string_equal(config->server.host, "::1"); /* PORT is the port alone */
+    /* PORT is the port alone. */
+    assert_string_equal(config->server.host, "::1");
     assert_int_equal(config->server.port, 9000);
     assert_string_equal(config->github.app_id, "Iv1.8a61f9b3a7aba766");
     assert_string_equal(config->github.user_agent, "other bot");

@@ -143,7 +143,8 @@ static void the_example_loads_as_it_is_and_with_every_key_live(void **state) {
         struct config *config = load_good(text);
         assert_int_equal(config->n_plugins, 2 + live); /* welcome is commented out */
         assert_int_equal(config->server.port, 8000);
-        assert_int_equal(config->github.ca_file != NULL, live); /* the keys are indeed live */
+        /* The keys are indeed live. */
+        assert_int_equal(config->github.ca_file != NULL, live);
         config_free(config);
     }
 }

@@ -16,7 +16,8 @@ enum { CALLS_MAX = 64, OPERATIONS_MAX = 600, BODY_BYTES_MAX = 25 << 20 };
  * the store broken, "c" lets the commit fail. */
 struct pretended {
     struct store store;
-    sem_t entered, go; /* while `gated`: each transaction says that it begins, and waits */
+    /* While `gated`: each transaction says that it begins, and waits. */
+    sem_t entered, go;
     bool gated;
     size_t calls, sizes[CALLS_MAX];
     bool probes[CALLS_MAX];
@@ -234,7 +235,8 @@ static void what_a_lost_transaction_returned_is_taken_back(void **state) {
                                          .n_runs = 77};
     }
     submit(fixture, &claims[0].operation);
-    submit_put(fixture, 1, "rejected", 0); /* the claim before it is done twice */
+    /* The claim before it is done twice. */
+    submit_put(fixture, 1, "rejected", 0);
     submit(fixture, &claims[1].operation);
     submit_put(fixture, 2, "commit", 0);
     release_the_writer(fixture);

@@ -152,7 +152,8 @@ static void escapes_are_decoded(void **state) {
     char out[sizeof raw];
     size_t bytes = json_unescape(raw, sizeof raw - 1, out);
     const char want[] = "a\n\xC3\xA9\xF0\x9F\x90\x8D\xEF\xBF\xBDx";
-    assert_int_equal(bytes, sizeof want); /* with the NUL that was escaped */
+    /* With the NUL that was escaped. */
+    assert_int_equal(bytes, sizeof want);
     assert_memory_equal(out, want, sizeof want);
     assert_true(json_text_is(raw, sizeof raw - 1, want, sizeof want));
     assert_false(json_text_is(raw, sizeof raw - 1, want, sizeof want - 1));

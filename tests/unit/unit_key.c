@@ -300,7 +300,8 @@ static void a_key_with_a_wrong_digit_is_rejected_or_signs_all_the_same(void **st
         }
         app_key_free(key);
     }
-    assert_true(rejected > 20); /* only what signing does not use may pass */
+    /* Only what signing does not use may pass. */
+    assert_true(rejected > 20);
 }
 
 /* The part of a JWT at `*at`, decoded; `*at` moves behind it. */
@@ -324,7 +325,8 @@ static void a_jwt_is_what_github_asks_for(void **state) {
     app_key_free(key);
     assert_int_equal(strspn(jwt, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
                                  "-_."),
-                     strlen(jwt)); /* no padding, no standard alphabet */
+                     /* No padding, no standard alphabet. */
+                     strlen(jwt));
 
     char header[256], claims_text[512], signature[1024];
     const char *at = jwt;
@@ -345,7 +347,8 @@ static void a_jwt_is_what_github_asks_for(void **state) {
     int64_t exp = json_integer_value(json_object_get(claims, "exp"));
     assert_int_equal(iat, now_s - 60);
     assert_in_range(exp, now_s + 60, now_s + 540);
-    assert_in_range(exp - iat, 1, 600); /* GitHub's ten minutes, counted either way */
+    /* GitHub's ten minutes, counted either way. */
+    assert_in_range(exp - iat, 1, 600);
     json_decref(claims);
 
     gnutls_pubkey_t public;

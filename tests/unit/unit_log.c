@@ -22,8 +22,10 @@
 
 struct child {
     pid_t pid;
-    int out;        /* its standard output, to read */
-    int said, tell; /* to agree on what is when */
+    /* Its standard output, to read. */
+    int out;
+    /* To agree on what is when. */
+    int said, tell;
 };
 
 static int said, told; /* the child's ends */
@@ -43,7 +45,8 @@ static struct child start(void (*run)(void), int out_flags) {
         close(out[1]);
         said = to_test[1];
         told = to_child[0];
-        (void)alarm(20); /* one that stands still fails its test */
+        /* One that stands still fails its test. */
+        (void)alarm(20);
         run();
         _exit(0);
     }
@@ -144,7 +147,8 @@ static void flood(void) {
         log_event(SNEK_LEVEL_INFO, "line", LOG_NUMBER("n", i), LOG_TEXT("text", "some more of it"));
     }
     need(log_dropped() > 0);
-    say(said); /* here we come although nobody reads */
+    /* Here we come although nobody reads. */
+    say(said);
     wait_for(told);
     log_event(SNEK_LEVEL_INFO, "last", LOG_NUMBER("n", FLOOD));
     wait_for(told);

@@ -123,7 +123,8 @@ static void the_queues_age_is_that_of_the_oldest_that_is_due(void **state) {
     metrics_store(&store);
     assert_line("snekomatic_runs{state=\"queued\"} 3");
     assert_line("snekomatic_queue_age_seconds 2.500");
-    store.oldest_due_ms += 60000; /* it waits for its retry */
+    /* It waits for its retry. */
+    store.oldest_due_ms += 60000;
     metrics_store(&store);
     assert_line("snekomatic_queue_age_seconds 0.000");
 }

@@ -44,7 +44,6 @@ int config_private_key(const struct config *config, struct secret *key, struct e
 }
 
 int config_private_key_next(const struct config *config, struct secret *key, struct error *err) {
-    (void)config, (void)key, (void)err;
     return 1; /* none */
 }
 
@@ -53,7 +52,17 @@ int config_private_key_next(const struct config *config, struct secret *key, str
 static volatile sig_atomic_t got_hup, got_usr1, got_term;
 
 static void note_signal(int number) {
-    *(number == SIGHUP ? &got_hup : number == SIGUSR1 ? &got_usr1 : &got_term) += 1;
+    switch (number) {
+    case SIGHUP:
+        got_hup++;
+        break;
+    case SIGUSR1:
+        got_usr1++;
+        break;
+    default:
+        got_term++;
+        break;
+    }
 }
 
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -230,7 +239,8 @@ static int host_explore(char *const rest[]) {
 static int play_host(char *const argv[]) {
     const char *mode = argv[0];
     if (strcmp(mode, "explore") == 0) {
-        return host_explore(argv + 1); /* and ends before it was ready */
+        /* And ends before it was ready. */
+        return host_explore(argv + 1);
     }
     if (strcmp(mode, "exit") == 0) {
         return atoi(argv[1]);
@@ -299,7 +309,8 @@ static void run_begin_with(struct run *run, const char *port, const char *progra
     if (run->pid == 0) {
         dup2(out[1], STDOUT_FILENO);
         dup2(in[0], STDIN_FILENO);
-        (void)dup(STDIN_FILENO); /* descriptors and signals that the host must not be handed */
+        /* Descriptors and signals that the host must not be handed. */
+        (void)dup(STDIN_FILENO);
         dup2(STDIN_FILENO, 30);
         sigset_t all;
         sigfillset(&all);
@@ -452,7 +463,8 @@ static void secrets_are_gone_from_the_supervisors_own_environment(void **state) 
     char path[64];
     AUTO_BUFFER struct buffer text = BUFFER_INIT(1 << 20);
     snprintf(path, sizeof path, "/proc/%d/environ", (int)run.pid);
-    if (io_read_file(path, &text, NULL) == 0) { /* root; for others it is closed altogether */
+    if (io_read_file(path, &text, NULL) == 0) {
+        /* Root; for others it is closed altogether. */
         assert_non_null(memmem(text.data, text.bytes, "GITHUB_PRIVATE_KEY=", 19));
         assert_null(memmem(text.data, text.bytes, pem + 300, 40));
         assert_null(memmem(text.data, text.bytes, "next-one", 8));
@@ -468,7 +480,8 @@ static void a_host_that_is_killed_serves_again_within_a_second_at_the_same_port(
     struct served now = expect_serving(&run);
     for (int round = 0; round < 4; round++) {
         struct served before = now;
-        if (round == 0) { /* so that its READY is surely taken: signals wait for that */
+        if (round == 0) {
+            /* So that its READY is surely taken: signals wait for that. */
             kill(run.pid, SIGUSR1);
             (void)expect(&run, "got USR1");
         } else {
@@ -501,7 +514,8 @@ static void a_host_that_ends_by_itself_while_serving_is_started_again(void **sta
     assert_non_null(strstr(expect(&run, "msg=host_died"), "status=3 while=serving"));
     (void)expect_serving(&run);
     kill(run.pid, SIGTERM);
-    (void)run_end(&run); /* 0, or 3 when the signal met the host on its way out */
+    /* 0, or 3 when the signal met the host on its way out. */
+    (void)run_end(&run);
 }
 
 static void a_host_that_ends_before_it_was_ready_ends_it_all(void **state) {
@@ -531,7 +545,8 @@ static void termination_is_passed_on_and_ends_with_0(void **state) {
         assert_int_equal(run_end(&run), 0);
         assert_null(strstr(run.text + run.read_to, "host_died"));
     }
-    run_begin(&run, HOST((char *)"wait")); /* before the host can handle it */
+    /* Before the host can handle it. */
+    run_begin(&run, HOST((char *)"wait"));
     (void)expect(&run, "waiting pid=");
     kill(run.pid, SIGTERM);
     assert_int_equal(run_end(&run), 0);
@@ -541,7 +556,8 @@ static void a_second_termination_is_passed_on_and_the_status_too(void **state) {
     static struct run run;
     run_begin(&run, HOST((char *)"linger"));
     struct served served = expect_serving(&run);
-    assert_int_equal(try_connect(served.port), 0); /* the supervisor's copy is open */
+    /* The supervisor's copy is open. */
+    assert_int_equal(try_connect(served.port), 0);
     kill(run.pid, SIGTERM);
     (void)expect(&run, "lingering");
     assert_int_equal(try_connect(served.port), ECONNREFUSED);
@@ -588,7 +604,8 @@ static void a_host_whose_supervisor_is_gone_learns_it_in_two_ways(void **state) 
         (void)expect_serving(&run);
         kill(run.pid, SIGKILL);
         (void)expect(&run, ways[i][1]);
-        assert_int_equal(run_end(&run), 1000 + SIGKILL); /* the output ends when both are gone */
+        /* The output ends when both are gone. */
+        assert_int_equal(run_end(&run), 1000 + SIGKILL);
     }
 }
 

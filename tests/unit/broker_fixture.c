@@ -5,7 +5,7 @@
 #include "answers.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "inbox/store.h"
+#include "inbox/common/writer.h"
 #include "supervisor/messages.h"
 
 #include <poll.h>
@@ -384,7 +384,7 @@ static struct inbox *start_inbox(struct fixture *fixture) {
     struct inbox *inbox = NULL;
     assert_non_null(calm);
     *calm = (struct calm_store){.store = {.methods = &methods}, .fixture = fixture};
-    assert_int_equal(inbox_start(&calm->store, &inbox, NULL), 0);
+    assert_int_equal(writer_start(&calm->store, &inbox, NULL), 0);
     return inbox;
 }
 

@@ -4,7 +4,7 @@
 #include "unit.h"
 
 #include "inbox/deliveries.h"
-#include "inbox/store.h"
+#include "inbox/common/writer.h"
 
 #include <poll.h>
 #include <semaphore.h>
@@ -78,7 +78,7 @@ static int set_up(void **state) {
     assert_int_equal(sem_init(&fixture->pretended.entered, 0, 0), 0);
     assert_int_equal(sem_init(&fixture->pretended.go, 0, 0), 0);
     assert_int_equal(mailbox_init(&fixture->mailbox), 0);
-    assert_int_equal(inbox_start(&fixture->pretended.store, &fixture->inbox, NULL), 0);
+    assert_int_equal(writer_start(&fixture->pretended.store, &fixture->inbox, NULL), 0);
     *state = fixture;
     return 0;
 }

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Packs and unpacks bodies with LZ4. */
+#include "inbox/common/codec.h"
+
+#include <limits.h>
+#include <lz4.h>
+#include <stdlib.h>
+
+/* A smaller body would hardly shrink. */
+#define BYTES_MIN 256
+
+char *codec_pack(const char *body, size_t bytes, size_t *packed_bytes) {
+    if (bytes < BYTES_MIN || bytes > LZ4_MAX_INPUT_SIZE) {
+        return NULL;
+    }
+    size_t room = bytes - bytes / 8; /* LZ4 gives up when it does not fit */
+    char *packed = malloc(room);
+    int count = packed ? LZ4_compress_default(body, packed, (int)bytes, (int)room) : 0;
+    if (count <= 0) {
+        free(packed);
+        return NULL;
+    }
+    *packed_bytes = (size_t)count;
+    return packed;
+}
+
+static int damaged(int64_t codec, size_t stored_bytes, size_t body_bytes, struct error *err) {
+    error_set(err,
+              "its body is damaged in the store (codec %lld, %zu bytes of %zu): have GitHub "
+              "redeliver it",
+              (long long)codec, stored_bytes, body_bytes);
+    return CODEC_DAMAGED;
+}
+
+int codec_unpack(int64_t codec, struct payload *stored, size_t body_bytes, struct payload **body,
+                 struct error *err) {
+    if (codec == CODEC_RAW && stored->bytes == body_bytes) {
+        *body = payload_ref(stored);
+        return 0;
+    }
+    if (codec != CODEC_LZ4 || stored->bytes > INT_MAX || body_bytes > LZ4_MAX_INPUT_SIZE) {
+        return damaged(codec, stored->bytes, body_bytes, err);
+    }
+    struct payload *made = payload_new(body_bytes);
+    if (!made) {
+        return error_set(err, "unpacking its body: out of memory");
+    }
+    int count = LZ4_decompress_safe(stored->data, made->data, (int)stored->bytes, (int)body_bytes);
+    if (count < 0 || (size_t)count != body_bytes) {
+        payload_unref(made);
+        return damaged(codec, stored->bytes, body_bytes, err);
+    }
+    *body = made;
+    return 0;
+}

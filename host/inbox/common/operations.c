@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The table of the kinds of operations, and the functions of its rows. */
+#include "inbox/common/operations.h"
+
+#include "base/array.h"
+#include "inbox/admin.h"
+#include "inbox/common/codec.h"
+#include "inbox/deliveries.h"
+#include "inbox/maintenance.h"
+#include "inbox/plugin_state.h"
+#include "inbox/rate_limits.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Each may be NULL: then there is nothing to do, to check or to count. */
+struct operation_kind {
+    void (*prepare)(struct inbox_operation *operation);
+    void (*unprepare)(struct inbox_operation *operation);
+    int (*check)(const struct inbox_operation *operation, struct error *err);
+    size_t (*bytes)(const struct inbox_operation *operation);
+    void (*clear)(struct inbox_operation *operation);
+    /* Frees the results; clear() follows. */
+    void (*free)(struct inbox_operation *operation);
+};
+
+/* Positive, and far from the largest, since the runs of an operation count from it. */
+static int64_t random_token(void) {
+    int64_t token;
+    arc4random_buf(&token, sizeof token);
+    return (token & (INT64_MAX >> 1)) + 1;
+}
+
+/* ---- PUT ---- */
+
+static void put_prepare(struct inbox_operation *operation) {
+    struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
+    put->packed = codec_pack(put->body, put->body_bytes, &put->packed_bytes);
+    put->first_token = random_token();
+}
+
+static void put_unprepare(struct inbox_operation *operation) {
+    struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
+    free(put->packed);
+    put->packed = NULL;
+}
+
+static int put_check(const struct inbox_operation *operation, struct error *err) {
+    const struct inbox_put *put = CONTAINER_OF(operation, const struct inbox_put, operation);
+    const struct {
+        const char *what, *text;
+        size_t max;
+    } texts[] = {{"GUID", put->guid, INBOX_GUID_MAX},
+                 {"event", put->event, INBOX_NAME_MAX},
+                 {"action", put->action, INBOX_NAME_MAX},
+                 {"installation", put->installation, INBOX_NAME_MAX}};
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+        if (strlen(texts[i].text) > texts[i].max) {
+            return error_set(err, "storing a delivery: its %s is longer than %zu bytes",
+                             texts[i].what, texts[i].max);
+        }
+    }
+    for (size_t i = 0; i < put->n_runs; i++) {
+        if (strlen(put->runs[i].plugin) > INBOX_NAME_MAX) {
+            return error_set(err, "storing a delivery: a plugin's name is longer than %d bytes",
+                             INBOX_NAME_MAX);
+        }
+    }
+    return 0;
+}
+
+static size_t put_bytes(const struct inbox_operation *operation) {
+    const struct inbox_put *put = CONTAINER_OF(operation, const struct inbox_put, operation);
+    return put->packed ? put->packed_bytes : put->body_bytes;
+}
+
+static void put_clear(struct inbox_operation *operation) {
+    struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
+    for (size_t i = 0; i < put->n_runs; i++) {
+        put->runs[i].id = put->runs[i].token = 0;
+    }
+    put->unparked = 0;
+}
+
+/* ---- CLAIM, RENEW ---- */
+
+static void claim_prepare(struct inbox_operation *operation) {
+    CONTAINER_OF(operation, struct inbox_claim, operation)->first_token = random_token();
+}
+
+static void claim_clear(struct inbox_operation *operation) {
+    struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
+    claim->runs = NULL;
+    claim->n_runs = 0;
+    claim->next_due_ms = INT64_MAX;
+    for (size_t i = 0; i < claim->n_shares; i++) {
+        claim->shares[i].suspects_due = false;
+    }
+}
+
+static void claim_free(struct inbox_operation *operation) {
+    struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
+    inbox_runs_free(claim->runs, claim->n_runs);
+}
+
+static void renew_clear(struct inbox_operation *operation) {
+    struct inbox_renew *renew = CONTAINER_OF(operation, struct inbox_renew, operation);
+    for (size_t i = 0; i < renew->n_held; i++) {
+        renew->held[i].ours = false;
+    }
+}
+
+/* ---- the journal, and the plugins' sets and keys ---- */
+
+static size_t writer_bytes(const struct inbox_journal_writer *writer) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < writer->n_records; i++) {
+        bytes += writer->records[i]->headers.bytes + writer->records[i]->body.bytes;
+    }
+    return bytes;
+}
+
+static size_t intend_bytes(const struct inbox_operation *operation) {
+    return writer_bytes(&CONTAINER_OF(operation, const struct inbox_intend, operation)->writer);
+}
+
+static size_t complete_bytes(const struct inbox_operation *operation) {
+    const struct inbox_complete *complete =
+        CONTAINER_OF(operation, const struct inbox_complete, operation);
+    return complete->record->headers.bytes + complete->record->body.bytes;
+}
+
+static size_t plugin_state_bytes(const struct inbox_operation *operation) {
+    const struct inbox_plugin_state *state =
+        CONTAINER_OF(operation, const struct inbox_plugin_state, operation);
+    return state->value_in_bytes + writer_bytes(&state->writer);
+}
+
+static void key_get_clear(struct inbox_operation *operation) {
+    CONTAINER_OF(operation, struct inbox_plugin_state, operation)->value =
+        (struct buffer)BUFFER_INIT(0);
+}
+
+static void key_get_free(struct inbox_operation *operation) {
+    buffer_finish(&CONTAINER_OF(operation, struct inbox_plugin_state, operation)->value);
+}
+
+/* ---- RATE_LIMIT_GET ---- */
+
+static void rate_limit_clear(struct inbox_operation *operation) {
+    struct inbox_rate_limit *limit = CONTAINER_OF(operation, struct inbox_rate_limit, operation);
+    memset(limit->until_ms, 0, sizeof limit->until_ms);
+}
+
+/* ---- admin.h ---- */
+
+static void list_clear(struct inbox_operation *operation) {
+    struct inbox_list *list = CONTAINER_OF(operation, struct inbox_list, operation);
+    list->entries = NULL;
+    list->n_entries = 0;
+    list->next = 0;
+}
+
+static void list_free(struct inbox_operation *operation) {
+    struct inbox_list *list = CONTAINER_OF(operation, struct inbox_list, operation);
+    inbox_entries_free(list->entries, list->n_entries);
+}
+
+static void body_clear(struct inbox_operation *operation) {
+    CONTAINER_OF(operation, struct inbox_body, operation)->body = NULL;
+}
+
+static void body_free(struct inbox_operation *operation) {
+    payload_unref(CONTAINER_OF(operation, struct inbox_body, operation)->body);
+}
+
+static void journal_read_clear(struct inbox_operation *operation) {
+    struct inbox_journal_read *read = CONTAINER_OF(operation, struct inbox_journal_read, operation);
+    read->records = NULL;
+    read->n_records = 0;
+}
+
+static void journal_read_free(struct inbox_operation *operation) {
+    struct inbox_journal_read *read = CONTAINER_OF(operation, struct inbox_journal_read, operation);
+    inbox_records_free(read->records, read->n_records);
+}
+
+static void change_clear(struct inbox_operation *operation) {
+    CONTAINER_OF(operation, struct inbox_change, operation)->runs = 0;
+}
+
+/* ---- maintenance.h ---- */
+
+static void prune_clear(struct inbox_operation *operation) {
+    struct inbox_prune *prune = CONTAINER_OF(operation, struct inbox_prune, operation);
+    prune->bodies = prune->forgotten = 0;
+    prune->next = prune->after;
+    prune->more = false;
+}
+
+static const struct operation_kind kinds[INBOX_KINDS] = {
+    [INBOX_PUT] = {.prepare = put_prepare,
+                   .unprepare = put_unprepare,
+                   .check = put_check,
+                   .bytes = put_bytes,
+                   .clear = put_clear},
+    [INBOX_CLAIM] = {.prepare = claim_prepare, .clear = claim_clear, .free = claim_free},
+    [INBOX_RENEW] = {.clear = renew_clear},
+    [INBOX_INTEND] = {.bytes = intend_bytes},
+    [INBOX_COMPLETE] = {.bytes = complete_bytes},
+    [INBOX_SET_ADD] = {.bytes = plugin_state_bytes},
+    [INBOX_SET_REMOVE] = {.bytes = plugin_state_bytes},
+    [INBOX_KEY_GET] = {.clear = key_get_clear, .free = key_get_free},
+    [INBOX_KEY_PUT] = {.bytes = plugin_state_bytes},
+    [INBOX_KEY_DELETE] = {.bytes = plugin_state_bytes},
+    [INBOX_RATE_LIMIT_GET] = {.clear = rate_limit_clear},
+    [INBOX_LIST] = {.clear = list_clear, .free = list_free},
+    [INBOX_BODY] = {.clear = body_clear, .free = body_free},
+    [INBOX_JOURNAL_READ] = {.clear = journal_read_clear, .free = journal_read_free},
+    [INBOX_RERUN] = {.clear = change_clear},
+    [INBOX_DISCARD] = {.clear = change_clear},
+    [INBOX_PRUNE] = {.clear = prune_clear},
+};
+
+static const struct operation_kind *kind_of(const struct inbox_operation *operation) {
+    assert(operation->kind >= 0 && operation->kind < INBOX_KINDS);
+    return &kinds[operation->kind];
+}
+
+void operation_prepare(struct inbox_operation *operation) {
+    if (kind_of(operation)->prepare) {
+        kind_of(operation)->prepare(operation);
+    }
+}
+
+void operation_unprepare(struct inbox_operation *operation) {
+    if (kind_of(operation)->unprepare) {
+        kind_of(operation)->unprepare(operation);
+    }
+}
+
+int operation_check(const struct inbox_operation *operation, struct error *err) {
+    const struct operation_kind *kind = kind_of(operation);
+    return kind->check ? kind->check(operation, err) : 0;
+}
+
+size_t operation_bytes(const struct inbox_operation *operation) {
+    const struct operation_kind *kind = kind_of(operation);
+    return kind->bytes ? kind->bytes(operation) : 0;
+}
+
+void operation_clear(struct inbox_operation *operation) {
+    operation->result = 0;
+    operation->error.text[0] = '\0';
+    if (kind_of(operation)->clear) {
+        kind_of(operation)->clear(operation);
+    }
+}
+
+void operation_revoke(struct inbox_operation *operation) {
+    if (kind_of(operation)->free) {
+        kind_of(operation)->free(operation);
+    }
+    operation_clear(operation);
+}

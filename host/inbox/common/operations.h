@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The kinds of operations as the writer sees them: one row of a table for each kind says what to
+ * check, how many bytes it holds, and how its results are emptied and freed. */
+#ifndef SNEK_INBOX_COMMON_OPERATIONS_H
+#define SNEK_INBOX_COMMON_OPERATIONS_H
+
+#include "inbox/operation.h"
+
+#include <stddef.h>
+
+/* Prepares what the store needs, on the thread that submits. */
+void operation_prepare(struct inbox_operation *operation);
+/* Frees what operation_prepare() made, before the result is posted. */
+void operation_unprepare(struct inbox_operation *operation);
+
+/* Is the operation within the bounds of the contract? 0; or -1 and the reason, which is the
+ * operation's own fault. */
+int operation_check(const struct inbox_operation *operation, struct error *err);
+
+/* Bytes that the store takes from the operation; of a group they are bounded. */
+size_t operation_bytes(const struct inbox_operation *operation);
+
+/* Empties the results: the client may have left anything there. */
+void operation_clear(struct inbox_operation *operation);
+/* Frees and empties the results of a transaction that was not committed. */
+void operation_revoke(struct inbox_operation *operation);
+
+#endif

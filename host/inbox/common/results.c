@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What both stores share: texts of the journal, lists of numbers, and the frees of results. */
+#include "base/array.h"
+#include "base/buffer.h"
+#include "inbox/admin.h"
+#include "inbox/common/codec.h"
+#include "inbox/common/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kinds[] = {
+    [INBOX_READ] = "read", [INBOX_EFFECT] = "effect", [INBOX_CHANGE] = "change"};
+static const char *const states[] = {
+    [INBOX_INTENDED] = "intended", [INBOX_COMPLETED] = "completed", [INBOX_UNSENT] = "unsent"};
+
+const char *store_record_kind_text(enum inbox_record_kind kind) {
+    return kinds[kind];
+}
+
+const char *store_record_state_text(enum inbox_record_state state) {
+    return states[state];
+}
+
+static size_t index_of(const char *const *names, size_t count, const char *text) {
+    size_t i = 0;
+    while (i + 1 < count && strcmp(names[i], text) != 0) {
+        i++;
+    }
+    return i;
+}
+
+enum inbox_record_kind store_record_kind(const char *text) {
+    return (enum inbox_record_kind)index_of(kinds, ARRAY_LENGTH(kinds), text);
+}
+
+enum inbox_record_state store_record_state(const char *text) {
+    return (enum inbox_record_state)index_of(states, ARRAY_LENGTH(states), text);
+}
+
+bool store_grants(const struct inbox_put *put) {
+    static const char *const actions[] = {"created", "unsuspend", "new_permissions_accepted"};
+    bool grants = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(actions); i++) {
+        grants = grants || strcmp(put->action, actions[i]) == 0;
+    }
+    return grants && strcmp(put->event, "installation") == 0 && put->installation[0];
+}
+
+char *store_list_numbers(const char brackets[2], const int64_t *numbers, size_t n) {
+    struct buffer list = BUFFER_INIT(n * 24 + 2);
+    int result = buffer_printf(&list, "%c", brackets[0]);
+    for (size_t i = 0; i < n; i++) {
+        result |= buffer_printf(&list, i > 0 ? ",%lld" : "%lld", (long long)numbers[i]);
+    }
+    result |= buffer_printf(&list, "%c", brackets[1]);
+    char *text = result == 0 ? buffer_steal(&list) : NULL;
+    buffer_finish(&list);
+    return text;
+}
+
+int inbox_run_unpack(struct inbox_run *run, struct error *err) {
+    struct payload *body = NULL;
+    int result = codec_unpack(run->payload_codec, run->payload, run->payload_bytes, &body, err);
+    if (result == 0) {
+        payload_unref(run->payload);
+        run->payload = body;
+        run->payload_codec = CODEC_RAW;
+    }
+    return result;
+}
+
+void inbox_record_finish(struct inbox_record *record) {
+    free(record->method);
+    free(record->url);
+    free(record->message);
+    buffer_finish(&record->headers);
+    buffer_finish(&record->body);
+}
+
+void inbox_records_free(struct inbox_record *records, size_t n_records) {
+    for (size_t i = 0; records && i < n_records; i++) {
+        inbox_record_finish(&records[i]);
+    }
+    free(records);
+}
+
+void inbox_run_finish(struct inbox_run *run) {
+    free(run->sender);
+    free(run->repository);
+    run->sender = run->repository = NULL;
+    run->payload = payload_unref(run->payload);
+    inbox_records_free(run->journal, run->n_journal);
+    run->journal = NULL;
+    run->n_journal = 0;
+}
+
+void inbox_runs_free(struct inbox_run *runs, size_t n_runs) {
+    for (size_t i = 0; runs && i < n_runs; i++) {
+        inbox_run_finish(&runs[i]);
+    }
+    free(runs);
+}
+
+void inbox_entries_free(struct inbox_entry *entries, size_t n_entries) {
+    for (size_t i = 0; entries && i < n_entries; i++) {
+        free(entries[i].repository);
+        free(entries[i].sender);
+        free(entries[i].label);
+        free(entries[i].reason);
+    }
+    free(entries);
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The queue of operations, and the writer's thread, which does the operations that wait in one
+ * transaction (this is all there is to group commit) and posts the results. */
+#include "inbox/common/writer.h"
+
+#include "base/list.h"
+#include "base/lock.h"
+#include "inbox/common/operations.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A group is large enough to share a commit among many, and small enough that the first operation
+ * does not wait long and that a store which sends a group in one go need not hold much. */
+#define GROUP_OPERATIONS_MAX 256
+/* One operation may be larger, and then is alone. */
+#define GROUP_BYTES_MAX ((size_t)8 << 20)
+/* Each try may take the server's deadlock_timeout, 1 s, to give way. */
+#define GROUP_TRIES_MAX 4
+
+struct inbox {
+    struct store *store;
+    pthread_t writer;
+    atomic_bool healthy;
+    /* Of all below. */
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    /* Operations that wait, linked by their mail. */
+    struct mail *first, **last;
+    bool stopping;
+};
+
+static struct inbox_operation *of_mail(struct mail *mail) {
+    return CONTAINER_OF(mail, struct inbox_operation, mail);
+}
+
+static void open_result(struct mail *mail) {
+    struct inbox_operation *operation = of_mail(mail);
+    operation->on_result(operation);
+}
+
+static void post(struct inbox_operation *operation) {
+    operation_unprepare(operation);
+    operation->mail.open = open_result;
+    mailbox_post(operation->reply_to, &operation->mail);
+}
+
+static void post_failure(struct inbox_operation *operation, const struct error *error) {
+    operation->result = -1;
+    operation->error = *error;
+    post(operation);
+}
+
+/* Does operations[0..n). One that fails by itself takes no other with it: those before it, which
+ * went well, are done again without it; then it is tried alone; then those after it. A group that
+ * gave way to another host's transaction is done again as it is. */
+static void do_group(struct inbox *inbox, struct inbox_operation **operations, size_t n) {
+    size_t at = 0, end = n;
+    unsigned tries = 0;
+    while (at < n) {
+        struct store_failure failure = {.culprit = STORE_NOBODY, .broken = true};
+        bool probe = !atomic_load(&inbox->healthy);
+        struct inbox_operation **group = operations + at;
+        size_t count = end - at;
+        assert(count > 0);
+        if (inbox->store->methods->transact(inbox->store, group, count, probe, &failure) == 0) {
+            atomic_store(&inbox->healthy, true);
+            for (size_t i = 0; i < count; i++) {
+                assert(group[i]->result >= 0);
+                post(group[i]);
+            }
+            at = end;
+            end = n;
+            tries = 0;
+            continue;
+        }
+        assert(failure.culprit == STORE_NOBODY || failure.culprit < count);
+        for (size_t i = 0; i < count; i++) {
+            operation_revoke(group[i]);
+        }
+        if (failure.again && ++tries < GROUP_TRIES_MAX) {
+            continue;
+        }
+        if (failure.culprit != STORE_NOBODY && failure.culprit > 0) {
+            end = at + failure.culprit;
+            continue;
+        }
+        if (failure.broken) {
+            atomic_store(&inbox->healthy, false);
+        }
+        size_t lost = failure.culprit == STORE_NOBODY ? count : 1;
+        for (size_t i = 0; i < lost; i++) {
+            post_failure(group[i], &failure.error);
+        }
+        at += lost;
+        end = n;
+        tries = 0;
+    }
+}
+
+/* Waits for work; the operations taken, 0 when there will be no more. */
+static size_t take_group(struct inbox *inbox, struct inbox_operation **operations) {
+    size_t n = 0, bytes = 0;
+    SCOPED_LOCK(&inbox->lock);
+    while (!inbox->first && !inbox->stopping) {
+        pthread_cond_wait(&inbox->work, &inbox->lock);
+    }
+    while (inbox->first && n < GROUP_OPERATIONS_MAX) {
+        struct inbox_operation *operation = of_mail(inbox->first);
+        size_t more = operation_bytes(operation);
+        if (n > 0 && (more > GROUP_BYTES_MAX || bytes > GROUP_BYTES_MAX - more)) {
+            break;
+        }
+        bytes = more > GROUP_BYTES_MAX ? GROUP_BYTES_MAX : bytes + more;
+        operations[n++] = operation;
+        inbox->first = inbox->first->next;
+    }
+    if (!inbox->first) {
+        inbox->last = &inbox->first;
+    }
+    return n;
+}
+
+static void *write_groups(void *argument) {
+    struct inbox *inbox = argument;
+    struct inbox_operation *operations[GROUP_OPERATIONS_MAX];
+    for (size_t n; (n = take_group(inbox, operations)) > 0;) {
+        for (size_t i = 0; i < n; i++) {
+            operation_clear(operations[i]);
+        }
+        do_group(inbox, operations, n);
+    }
+    return NULL;
+}
+
+int writer_start(struct store *store, struct inbox **inbox, struct error *err) {
+    struct inbox *made = calloc(1, sizeof *made);
+    if (!made) {
+        store->methods->free(store);
+        return error_set(err, "starting the inbox: out of memory");
+    }
+    made->store = store;
+    made->last = &made->first;
+    atomic_init(&made->healthy, true);
+    pthread_mutex_init(&made->lock, NULL);
+    pthread_cond_init(&made->work, NULL);
+    int failed = pthread_create(&made->writer, NULL, write_groups, made);
+    if (failed) {
+        pthread_cond_destroy(&made->work);
+        pthread_mutex_destroy(&made->lock);
+        free(made);
+        store->methods->free(store);
+        return error_set(err, "starting the inbox's writer: %s", strerror(failed));
+    }
+    *inbox = made;
+    return 0;
+}
+
+void inbox_free(struct inbox *inbox) {
+    if (!inbox) {
+        return;
+    }
+    {
+        SCOPED_LOCK(&inbox->lock);
+        inbox->stopping = true;
+        pthread_cond_signal(&inbox->work);
+    }
+    pthread_join(inbox->writer, NULL);
+    assert(!inbox->first);
+    inbox->store->methods->free(inbox->store);
+    pthread_cond_destroy(&inbox->work);
+    pthread_mutex_destroy(&inbox->lock);
+    free(inbox);
+}
+
+void inbox_listen(struct inbox *inbox, void (*on_queued)(void *context), void *context) {
+    if (inbox->store->methods->listen) {
+        inbox->store->methods->listen(inbox->store, on_queued, context);
+    }
+}
+
+void inbox_submit(struct inbox *inbox, struct inbox_operation *operation) {
+    assert(operation->reply_to && operation->on_result);
+    operation_prepare(operation);
+    operation->mail.next = NULL;
+    SCOPED_LOCK(&inbox->lock);
+    assert(!inbox->stopping);
+    *inbox->last = &operation->mail;
+    inbox->last = &operation->mail.next;
+    pthread_cond_signal(&inbox->work);
+}
+
+bool inbox_healthy(const struct inbox *inbox) {
+    return atomic_load(&inbox->healthy);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What people ask of the PostgreSQL store: lists, bodies, runs made due again or ended by hand.
+ * Rare, so that each is settled by itself: it may look at a result before it goes on. */
+#include "inbox/admin.h"
+#include "inbox/common/codec.h"
+#include "inbox/postgres/operations.h"
+
+#include "base/array.h"
+#include "base/list.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Deliveries that one LIST looks at. */
+#define LIST_CHUNK 500
+
+static void copy_column(const PGresult *result, int row, int column, char *out, size_t room) {
+    snprintf(out, room, "%s", pg_text(result, row, column));
+}
+
+static int take_row(struct postgres_store *store, struct inbox_list *list, const PGresult *result,
+                    int row, struct error *err) {
+    struct inbox_entry *entry = ARRAY_ADD(list->entries, list->n_entries);
+    if (!entry) {
+        return pg_no_memory(store, err, "listing deliveries");
+    }
+    entry->delivery = pg_number(result, row, 0);
+    copy_column(result, row, 1, entry->guid, sizeof entry->guid);
+    copy_column(result, row, 2, entry->event, sizeof entry->event);
+    copy_column(result, row, 3, entry->action, sizeof entry->action);
+    copy_column(result, row, 4, entry->installation, sizeof entry->installation);
+    entry->repository = strdup(pg_text(result, row, 5));
+    entry->sender = strdup(pg_text(result, row, 6));
+    entry->received_ms = pg_number(result, row, 7);
+    entry->body_bytes = pg_number(result, row, 8);
+    entry->run = pg_number(result, row, 9);
+    copy_column(result, row, 10, entry->plugin, sizeof entry->plugin);
+    copy_column(result, row, 11, entry->state, sizeof entry->state);
+    entry->attempt = pg_number(result, row, 12);
+    entry->crashes = pg_number(result, row, 13);
+    entry->suspect = pg_bool(result, row, 14);
+    entry->due_ms = pg_number(result, row, 15);
+    entry->lease_until_ms = pg_number(result, row, 16);
+    entry->finished_ms = pg_number(result, row, 17);
+    entry->label = strdup(pg_text(result, row, 18)); /* NULL reads as "" */
+    entry->reason = strdup(pg_text(result, row, 19));
+    if (!entry->repository || !entry->sender || !entry->label || !entry->reason) {
+        return pg_no_memory(store, err, "listing deliveries");
+    }
+    return 0;
+}
+
+/* Deliveries from `low` to before `before`. 1 when `most` cut it short, with list->next. */
+static int list_rows(struct postgres_store *store, struct inbox_list *list, enum postgres_sql sql,
+                     int64_t low, int64_t before, struct error *err) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(sql);
+    pg_query_number(&query, low);
+    pg_query_number(&query, before);
+    pg_query_number(&query, list->since_ms);
+    pg_query_text(&query, list->event); /* NULL is bound as NULL */
+    pg_query_text(&query, list->plugin);
+    pg_query_text(&query, list->state);
+    if (pg_ask(store, &query, &result, err, "listing deliveries") < 0) {
+        return -1;
+    }
+    for (int row = 0; row < PQntuples(result); row++) {
+        const struct inbox_entry *last =
+            list->n_entries > 0 ? &list->entries[list->n_entries - 1] : NULL;
+        if (last && list->n_entries >= list->most && last->delivery != pg_number(result, row, 0)) {
+            list->next = last->delivery;
+            return 1;
+        }
+        if (take_row(store, list, result, row, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The next LIST_CHUNK deliveries before `before`: the lowest id; 0 when there are none, or none
+ * after them. */
+static int find_chunk(struct postgres_store *store, int64_t before, int64_t *low, int64_t *next,
+                      struct error *err) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_LIST_CHUNK);
+    pg_query_number(&query, before);
+    pg_query_number(&query, LIST_CHUNK);
+    if (pg_ask(store, &query, &result, err, "listing deliveries") < 0) {
+        return -1;
+    }
+    *low = pg_number(result, 0, 0);
+    *next = pg_number(result, 0, 1) < LIST_CHUNK ? 0 : *low;
+    return 0;
+}
+
+static int find_delivery(struct postgres_store *store, const char *guid, int64_t *delivery,
+                         struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_DELIVERY_FIND);
+    pg_query_text(&query, guid);
+    return pg_ask_number(store, &query, delivery, err, "looking for a delivery");
+}
+
+/* The few runs of these states have indexes of their own; of the many done ones, and of all, only a
+ * chunk is looked at. */
+static int list_settle(struct postgres_store *store, struct inbox_operation *operation,
+                       struct error *err) {
+    static const struct {
+        const char *state;
+        enum postgres_sql sql;
+    } few[] = {{"queued", PG_SQL_LIST_QUEUED},
+               {"running", PG_SQL_LIST_RUNNING},
+               {"parked", PG_SQL_LIST_PARKED},
+               {"dead", PG_SQL_LIST_DEAD}};
+    struct inbox_list *list = CONTAINER_OF(operation, struct inbox_list, operation);
+    int64_t low = 0, next = 0;
+    if (list->guid) {
+        int found = find_delivery(store, list->guid, &low, err);
+        if (found == 0) {
+            operation->result = INBOX_UNKNOWN;
+        }
+        return found <= 0                                                   ? found
+               : list_rows(store, list, PG_SQL_LIST, low, low + 1, err) < 0 ? -1
+                                                                            : 0;
+    }
+    for (size_t i = 0; list->state && i < sizeof few / sizeof *few; i++) {
+        if (strcmp(few[i].state, list->state) == 0) {
+            return list_rows(store, list, few[i].sql, 0, list->before, err) < 0 ? -1 : 0;
+        }
+    }
+    if (find_chunk(store, list->before, &low, &next, err) < 0) {
+        return -1;
+    }
+    int cut = list_rows(store, list, PG_SQL_LIST, low, list->before, err);
+    if (cut == 0) {
+        list->next = next;
+    }
+    return cut < 0 ? -1 : 0;
+}
+
+const struct postgres_operation postgres_list = {.settle = list_settle};
+
+static int body_settle(struct postgres_store *store, struct inbox_operation *operation,
+                       struct error *err) {
+    struct inbox_body *body = CONTAINER_OF(operation, struct inbox_body, operation);
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_DELIVERY_BODY);
+    pg_query_text(&query, body->guid);
+    if (pg_ask(store, &query, &result, err, "reading the body of a delivery") < 0) {
+        return -1;
+    }
+    if (PQntuples(result) == 0 || PQgetisnull(result, 0, 0)) {
+        operation->result = PQntuples(result) == 0 ? INBOX_UNKNOWN : INBOX_PRUNED;
+        return 0;
+    }
+    struct payload *stored = payload_new((size_t)PQgetlength(result, 0, 0));
+    if (!stored) {
+        return pg_no_memory(store, err, "reading the body of a delivery");
+    }
+    memcpy(stored->data, PQgetvalue(result, 0, 0), stored->bytes);
+    store->broken = false;
+    int unpacked = codec_unpack(pg_number(result, 0, 1), stored, (size_t)pg_number(result, 0, 2),
+                                &body->body, err);
+    payload_unref(stored);
+    return unpacked == 0 ? 0 : -1;
+}
+
+const struct postgres_operation postgres_body = {.settle = body_settle};
+
+/* The delivery's row is locked first: pruning locks it too, and must not take the body of a run
+ * that is being made due. */
+static int change_settle(struct postgres_store *store, struct inbox_operation *operation,
+                         struct error *err) {
+    struct inbox_change *change = CONTAINER_OF(operation, struct inbox_change, operation);
+    bool revive = operation->kind == INBOX_RERUN;
+    const char *what = revive ? "making runs due" : "discarding runs";
+    AUTO_RESULT PGresult *found = NULL, *result = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_DELIVERY_LOCK);
+    pg_query_text(&query, change->guid);
+    if (pg_ask(store, &query, &found, err, what) < 0) {
+        return -1;
+    }
+    if (PQntuples(found) == 0 || (revive && pg_bool(found, 0, 1))) {
+        operation->result = PQntuples(found) == 0 ? INBOX_UNKNOWN : INBOX_PRUNED;
+        return 0;
+    }
+    query = pg_query_begin(revive ? PG_SQL_RUNS_RERUN : PG_SQL_RUNS_DISCARD);
+    pg_query_number(&query, change->now_ms);
+    pg_query_number(&query, pg_number(found, 0, 0));
+    pg_query_text(&query, change->plugin);
+    if (pg_ask(store, &query, &result, err, what) < 0) {
+        return -1;
+    }
+    change->runs = (uint64_t)pg_changed(result);
+    operation->result = change->runs > 0 ? 0 : INBOX_UNCHANGED;
+    return 0;
+}
+
+const struct postgres_operation postgres_change = {.settle = change_settle};

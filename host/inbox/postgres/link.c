@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "inbox/postgres/link.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* Ours, where the URL says nothing. A peer that is gone without a word is noticed by the kernel;
+ * of several hosts in the URL, the one that can be written is wanted. */
+static const char *const defaults[][2] = {{"fallback_application_name", "snekomatic"},
+                                          {"client_encoding", "UTF8"},
+                                          {"target_session_attrs", "read-write"},
+                                          {"keepalives_idle", "5"},
+                                          {"keepalives_interval", "2"},
+                                          {"keepalives_count", "2"},
+                                          {"tcp_user_timeout", "4000"}};
+
+static PQconninfoOption *find(const struct link_target *target, const char *keyword) {
+    for (PQconninfoOption *option = target->options; option->keyword; option++) {
+        if (strcmp(option->keyword, keyword) == 0) {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+static const char *value_of(const struct link_target *target, const char *keyword,
+                            const char *fallback) {
+    const PQconninfoOption *option = find(target, keyword);
+    return option && option->val && option->val[0] ? option->val : fallback;
+}
+
+static int set_default(const struct link_target *target, const char *keyword, const char *value,
+                       struct error *err) {
+    PQconninfoOption *option = find(target, keyword);
+    if (option && (!option->val || !option->val[0])) {
+        PQfreemem(option->val);
+        option->val = strdup(value); /* PQconninfoFree() frees it with free() */
+        if (!option->val) {
+            return error_set(err, "out of memory");
+        }
+    }
+    return 0;
+}
+
+static bool is_local(const char *host, size_t bytes) {
+    char name[INET6_ADDRSTRLEN + 1];
+    struct in_addr in;
+    struct in6_addr in6;
+    if (bytes == 0 || host[0] == '/' || host[0] == '@') {
+        return true; /* a socket in the file system */
+    }
+    if (bytes >= sizeof name) {
+        return false;
+    }
+    memcpy(name, host, bytes);
+    name[bytes] = '\0';
+    return strcasecmp(name, "localhost") == 0 ||
+           (inet_pton(AF_INET, name, &in) == 1 && ntohl(in.s_addr) >> 24 == 127) ||
+           (inet_pton(AF_INET6, name, &in6) == 1 && IN6_IS_ADDR_LOOPBACK(&in6));
+}
+
+/* Of several hosts, divided by commas, all must be. */
+static bool all_local(const char *hosts) {
+    for (;;) {
+        size_t bytes = strcspn(hosts, ",");
+        if (!is_local(hosts, bytes)) {
+            return false;
+        }
+        if (hosts[bytes] == '\0') {
+            return true;
+        }
+        hosts += bytes + 1;
+    }
+}
+
+int link_target_init(struct link_target *target, const char *url, struct error *err) {
+    struct link_target made = {0};
+    char *complaint = NULL;
+    made.options = PQconninfoParse(url, &complaint);
+    PQfreemem(complaint); /* it may repeat the whole URL */
+    if (!made.options) {
+        return error_set(err, "its URL is not one that PostgreSQL's libpq understands: write "
+                              "postgres://USER:PASSWORD@HOST:PORT/DATABASE, and %%XX for what is "
+                              "special in a password");
+    }
+    const char *host = value_of(&made, "host", value_of(&made, "hostaddr", ""));
+    const char *user = value_of(&made, "user", "");
+    if (asprintf(&made.shown, "postgres://%s:%s/%s", host[0] ? host : "(socket)",
+                 value_of(&made, "port", "5432"), value_of(&made, "dbname", user)) < 0) {
+        made.shown = NULL;
+    }
+    bool local = all_local(value_of(&made, "hostaddr", value_of(&made, "host", "")));
+    int result = made.shown ? 0 : error_set(err, "out of memory");
+    if (result == 0 && !local) {
+        result = set_default(&made, "sslmode", "require", err);
+    }
+    for (size_t i = 0; result == 0 && i < sizeof defaults / sizeof *defaults; i++) {
+        result = set_default(&made, defaults[i][0], defaults[i][1], err);
+    }
+    if (result < 0) {
+        link_target_finish(&made);
+        return -1;
+    }
+    *target = made;
+    return 0;
+}
+
+void link_target_finish(struct link_target *target) {
+    for (PQconninfoOption *option = target->options; option && option->keyword; option++) {
+        if (option->val) {
+            explicit_bzero(option->val, strlen(option->val));
+        }
+    }
+    PQconninfoFree(target->options);
+    free(target->shown);
+    *target = (struct link_target){0};
+}
+
+PGconn *link_begin(const struct link_target *target) {
+    enum { OPTIONS_MAX = 64 };
+    const char *keywords[OPTIONS_MAX + 1] = {NULL}, *values[OPTIONS_MAX + 1] = {NULL};
+    size_t count = 0;
+    for (const PQconninfoOption *option = target->options; option->keyword; option++) {
+        if (option->val && count < OPTIONS_MAX) {
+            keywords[count] = option->keyword;
+            values[count++] = option->val;
+        }
+    }
+    return PQconnectStartParams(keywords, values, 0);
+}
+
+static int wait_socket(PGconn *connection, short events, int64_t until_ms) {
+    for (;;) {
+        int64_t left_ms = until_ms - clock_monotonic_ms();
+        struct pollfd wanted = {.fd = PQsocket(connection), .events = events};
+        int ready = poll(&wanted, 1, left_ms > 0 ? (int)left_ms : 0);
+        if (ready >= 0 || errno != EINTR) {
+            return ready;
+        }
+    }
+}
+
+int link_continue(PGconn *connection, int64_t until_ms, struct error *err) {
+    if (PQstatus(connection) == CONNECTION_OK) {
+        return 0;
+    }
+    /* PQconnectPoll() may have been called before; before the first time, writing is to be waited
+     * for, and waiting for both is right at any time: a spurious call is harmless. */
+    for (PostgresPollingStatusType state = PGRES_POLLING_WRITING;;) {
+        if (PQstatus(connection) == CONNECTION_BAD) {
+            return link_lost(connection, err, "connecting");
+        }
+        short events = state == PGRES_POLLING_READING ? POLLIN : POLLIN | POLLOUT;
+        if (wait_socket(connection, events, until_ms) <= 0) {
+            return 1;
+        }
+        state = PQconnectPoll(connection);
+        if (state == PGRES_POLLING_OK) {
+            return PQsetnonblocking(connection, 1) == 0 ? 0
+                                                        : link_lost(connection, err, "connecting");
+        }
+        if (state == PGRES_POLLING_FAILED) {
+            return link_lost(connection, err, "connecting");
+        }
+    }
+}
+
+int link_wait_for(PGconn *connection, int64_t silence_ms, struct error *err) {
+    int64_t until_ms = clock_monotonic_ms() + silence_ms;
+    for (;;) {
+        int unsent = PQflush(connection);
+        if (unsent < 0) {
+            return link_lost(connection, err, "asking the server");
+        }
+        if (!PQisBusy(connection)) {
+            return 0;
+        }
+        int ready = wait_socket(connection, unsent ? POLLIN | POLLOUT : POLLIN, until_ms);
+        if (ready <= 0) {
+            return error_set(err, "the server has not answered for %lld ms", (long long)silence_ms);
+        }
+        if (!PQconsumeInput(connection)) {
+            return link_lost(connection, err, "hearing the server");
+        }
+        until_ms = clock_monotonic_ms() + silence_ms; /* it lives */
+    }
+}
+
+int link_wait(PGconn *connection, struct error *err) {
+    return link_wait_for(connection, LINK_SILENCE_MS, err);
+}
+
+int link_run(PGconn *connection, const char *sql, int64_t silence_ms, PGresult **result,
+             struct error *err, const char *what) {
+    if (!PQsendQuery(connection, sql)) {
+        return link_lost(connection, err, what);
+    }
+    PGresult *last = NULL;
+    int failed = 0;
+    for (;;) {
+        if (link_wait_for(connection, silence_ms, err) < 0) {
+            PQclear(last);
+            return error_wrap(err, "%s", what);
+        }
+        PGresult *next = PQgetResult(connection);
+        if (!next) {
+            break;
+        }
+        PQclear(last);
+        last = next;
+        ExecStatusType status = PQresultStatus(next);
+        if (!failed && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+            failed = link_rejected(next, err, what);
+        }
+    }
+    if (failed || !result) {
+        PQclear(last);
+        return failed;
+    }
+    *result = last;
+    return 0;
+}
+
+bool link_may_come(const char *reason) {
+    static const char *const signs[] = {"rejected",
+                                        "not answered",
+                                        "timeout",
+                                        "timed out",
+                                        "the database system is",
+                                        "too many clients",
+                                        "connection slots",
+                                        "No such file",
+                                        "Temporary failure",
+                                        "closed the connection"};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+        if (strstr(reason, signs[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first line: the others only guess. */
+static int first_line(const char *text) {
+    return (int)strcspn(text, "\n");
+}
+
+int link_lost(PGconn *connection, struct error *err, const char *what) {
+    const char *why = PQerrorMessage(connection);
+    return error_set(err, "%s: %.*s", what, first_line(why), *why ? why : "out of memory");
+}
+
+int link_rejected(const PGresult *result, struct error *err, const char *what) {
+    const char *why = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (!why) {
+        why = PQresultErrorMessage(result);
+        return error_set(err, "%s: %.*s", what, first_line(why), why);
+    }
+    return error_set(err, "%s: %s (SQLSTATE %s)", what, why, state ? state : "unknown");
+}

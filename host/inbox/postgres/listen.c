@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Hears from other hosts that they have queued runs (LISTEN, on a connection and a thread of its
+ * own), so that they are looked for at once. Only a on_queued: what is not heard is found by
+ * looking. */
+#include "inbox/postgres/listen.h"
+
+#include "base/clock.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define CONNECT_MS 5000
+#define AGAIN_MS 5000
+
+struct listener {
+    const struct postgres_store *store;
+    void (*on_queued)(void *context);
+    void *context;
+    pthread_t thread;
+    int stop_fd;
+};
+
+/* Whether we are to stop, within so long. */
+static bool stops_within(const struct listener *listener, int fd, int timeout_ms) {
+    struct pollfd wanted[] = {{.fd = listener->stop_fd, .events = POLLIN},
+                              {.fd = fd, .events = POLLIN}};
+    poll(wanted, 2, timeout_ms);
+    return wanted[0].revents != 0;
+}
+
+static void hear(const struct listener *listener, PGconn *connection) {
+    bool others = false;
+    for (PGnotify *notify; (notify = PQnotifies(connection));) {
+        others = others || notify->be_pid != atomic_load(&listener->store->backend);
+        PQfreemem(notify);
+    }
+    if (others) {
+        listener->on_queued(listener->context);
+    }
+}
+
+/* Until the connection is lost or we are to stop. */
+static void listen(const struct listener *listener, PGconn *connection) {
+    if (link_continue(connection, clock_monotonic_ms() + CONNECT_MS, NULL) != 0 ||
+        link_run(connection, "LISTEN snekomatic", LINK_SILENCE_MS, NULL, NULL, "listening") < 0) {
+        return;
+    }
+    listener->on_queued(listener->context); /* what was said while nobody listened */
+    do {
+        if (!PQconsumeInput(connection)) {
+            return;
+        }
+        hear(listener, connection);
+    } while (!stops_within(listener, PQsocket(connection), -1));
+}
+
+static void *keep_listening(void *argument) {
+    const struct listener *listener = argument;
+    do {
+        PGconn *connection = link_begin(&listener->store->target);
+        if (connection) {
+            listen(listener, connection);
+        }
+        PQfinish(connection);
+    } while (!stops_within(listener, -1, AGAIN_MS));
+    return NULL;
+}
+
+void postgres_listen(struct store *base, void (*on_queued)(void *context), void *context) {
+    struct postgres_store *store = CONTAINER_OF(base, struct postgres_store, store);
+    struct listener *listener = store->notifies ? calloc(1, sizeof *listener) : NULL;
+    if (!listener) {
+        return;
+    }
+    *listener = (struct listener){.store = store,
+                                  .on_queued = on_queued,
+                                  .context = context,
+                                  .stop_fd = eventfd(0, EFD_CLOEXEC)};
+    if (listener->stop_fd < 0 ||
+        pthread_create(&listener->thread, NULL, keep_listening, listener) != 0) {
+        cleanup_close(&listener->stop_fd);
+        free(listener);
+        return;
+    }
+    store->listener = listener;
+}
+
+void postgres_listener_free(struct listener *listener) {
+    if (listener) {
+        uint64_t one = 1;
+        (void)!write(listener->stop_fd, &one, sizeof one);
+        pthread_join(listener->thread, NULL);
+        close(listener->stop_fd);
+        free(listener);
+    }
+}

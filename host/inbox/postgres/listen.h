@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Hears from other hosts of the store that they have queued runs. */
+#ifndef SNEK_INBOX_POSTGRES_LISTEN_H
+#define SNEK_INBOX_POSTGRES_LISTEN_H
+
+#include "inbox/postgres/query.h"
+
+/* As inbox_listen() says. */
+void postgres_listen(struct store *store, void (*on_queued)(void *context), void *context);
+/* Takes NULL. */
+void postgres_listener_free(struct listener *listener);
+
+#endif

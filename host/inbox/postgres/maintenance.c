@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The maintenance of the PostgreSQL store: what is forgotten, and what GitHub is asked for again.
+ * The space of what was pruned is used again once the server has vacuumed. */
+#include "inbox/maintenance.h"
+#include "inbox/postgres/operations.h"
+
+#include <stdlib.h>
+
+/* PRUNE */
+
+/* The ids of what may be pruned, as an array; the caller's to free. */
+static char *look(struct inbox_prune *prune, const PGresult *result) {
+    struct buffer ids = BUFFER_INIT((size_t)prune->most * 24 + 2);
+    uint64_t bytes = 0;
+    int failed = buffer_append_text(&ids, "{"), row;
+    for (row = 0; row < PQntuples(result); row++) {
+        uint64_t size = (uint64_t)pg_number(result, row, 2);
+        bool prunable = pg_bool(result, row, 3);
+        if (prunable && prune->bodies > 0 && bytes + size > prune->most_bytes) {
+            break;
+        }
+        prune->next.received_ms = pg_number(result, row, 0);
+        prune->next.delivery = pg_number(result, row, 1);
+        if (prunable) {
+            failed |= buffer_printf(&ids, prune->bodies > 0 ? ",%lld" : "%lld",
+                                    (long long)prune->next.delivery);
+            prune->bodies++;
+            bytes += size;
+        }
+    }
+    prune->more = row < PQntuples(result) || (uint32_t)row == prune->most;
+    if (buffer_append_text(&ids, "}") < 0 || failed) {
+        buffer_finish(&ids);
+        return NULL;
+    }
+    return buffer_steal(&ids);
+}
+
+/* What only a retry would need of the journals of runs whose bodies are gone. */
+static int prune_journals(struct postgres_store *store, const char *ids, struct error *err) {
+    static const enum postgres_sql steps[] = {PG_SQL_PRUNE_READS, PG_SQL_PRUNE_ANSWERS};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        AUTO_RESULT PGresult *result = NULL;
+        struct pg_query query = pg_query_begin(steps[i]);
+        pg_query_text(&query, ids);
+        if (pg_ask(store, &query, &result, err, "pruning journals") < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The rows are locked before they are judged: another host may just be given the GUID again, or
+ * somebody retry its runs. */
+static int prune_bodies(struct postgres_store *store, struct inbox_prune *prune,
+                        struct error *err) {
+    static const char what[] = "pruning bodies";
+    AUTO_RESULT PGresult *looked = NULL, *locked = NULL, *pruned = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_PRUNE_LOOK);
+    pg_query_number(&query, prune->after.received_ms);
+    pg_query_number(&query, prune->after.delivery);
+    pg_query_number(&query, prune->done_before_ms);
+    pg_query_number(&query, prune->dead_before_ms);
+    pg_query_number(&query, prune->most);
+    if (pg_ask(store, &query, &looked, err, what) < 0) {
+        return -1;
+    }
+    AUTO_FREE char *ids = look(prune, looked);
+    if (!ids) {
+        return pg_no_memory(store, err, what);
+    }
+    if (prune->bodies == 0) {
+        return 0;
+    }
+    query = pg_query_begin(PG_SQL_PRUNE_LOCK);
+    pg_query_text(&query, ids);
+    if (pg_ask(store, &query, &locked, err, what) < 0) {
+        return -1;
+    }
+    query = pg_query_begin(PG_SQL_PRUNE_BODIES);
+    pg_query_text(&query, ids);
+    pg_query_number(&query, prune->done_before_ms);
+    pg_query_number(&query, prune->dead_before_ms);
+    if (pg_ask(store, &query, &pruned, err, what) < 0) {
+        return -1;
+    }
+    prune->bodies = (uint32_t)pg_changed(pruned);
+    return prune_journals(store, ids, err);
+}
+
+/* Runs `sql` for what came before `forget_before_ms`; how many rows went is in `*rows`. */
+static int forget(struct postgres_store *store, const struct inbox_prune *prune,
+                  enum postgres_sql sql, uint32_t *rows, struct error *err) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(sql);
+    pg_query_number(&query, prune->forget_before_ms);
+    pg_query_number(&query, prune->most);
+    if (pg_ask(store, &query, &result, err, "forgetting deliveries") < 0) {
+        return -1;
+    }
+    *rows = (uint32_t)pg_changed(result);
+    return 0;
+}
+
+static int prune_settle(struct postgres_store *store, struct inbox_operation *operation,
+                        struct error *err) {
+    struct inbox_prune *prune = CONTAINER_OF(operation, struct inbox_prune, operation);
+    uint32_t redeliveries;
+    if (prune_bodies(store, prune, err) < 0 ||
+        forget(store, prune, PG_SQL_PRUNE_FORGET, &prune->forgotten, err) < 0 ||
+        forget(store, prune, PG_SQL_PRUNE_REDELIVERIES, &redeliveries, err) < 0) {
+        return -1;
+    }
+    prune->more = prune->more || prune->forgotten == prune->most || redeliveries == prune->most;
+    return 0;
+}
+
+const struct postgres_operation postgres_prune = {.settle = prune_settle};
+
+/* ---- redeliveries ---- */
+
+static int send_lack(struct postgres_store *store, const char *guid, struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_FIND_MISSING);
+    pg_query_text(&query, guid);
+    return pg_send(store, &query, err);
+}
+
+static int find_missing_send(struct postgres_store *store, struct inbox_operation *operation,
+                             struct error *err) {
+    const struct inbox_find_missing *find =
+        CONTAINER_OF(operation, struct inbox_find_missing, operation);
+    for (size_t i = 0; i < find->n_guids; i++) {
+        if (send_lack(store, find->guids[i], err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int find_missing_take(struct postgres_store *store, struct inbox_operation *operation,
+                             unsigned nth, PGresult *result, struct error *err) {
+    (void)store, (void)err;
+    const struct inbox_find_missing *find =
+        CONTAINER_OF(operation, struct inbox_find_missing, operation);
+    find->missing[nth] = pg_number(result, 0, 0) == 0;
+    find->requests[nth] = (uint32_t)pg_number(result, 0, 1);
+    find->requested_ms[nth] = pg_number(result, 0, 2);
+    return 0;
+}
+
+const struct postgres_operation postgres_find_missing = {.send = find_missing_send,
+                                                         .take = find_missing_take};
+
+static int count_settle(struct postgres_store *store, struct inbox_operation *operation,
+                        struct error *err) {
+    const struct inbox_count_redelivery *ask =
+        CONTAINER_OF(operation, struct inbox_count_redelivery, operation);
+    AUTO_RESULT PGresult *found = NULL, *counted = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_FIND_MISSING);
+    pg_query_text(&query, ask->guid);
+    if (pg_ask(store, &query, &found, err, "reading the requested redeliveries") < 0) {
+        return -1;
+    }
+    if (pg_number(found, 0, 0) > 0 || pg_number(found, 0, 1) >= ask->most) {
+        operation->result =
+            pg_number(found, 0, 0) > 0 ? INBOX_REDELIVERY_PRESENT : INBOX_REDELIVERY_EXHAUSTED;
+        return 0;
+    }
+    query = pg_query_begin(PG_SQL_REDELIVERY_COUNT);
+    pg_query_text(&query, ask->guid);
+    pg_query_number(&query, ask->now_ms);
+    operation->result = INBOX_REDELIVERY_COUNTED;
+    return pg_ask(store, &query, &counted, err, "counting a redelivery");
+}
+
+const struct postgres_operation postgres_count_redelivery = {.settle = count_settle};
+
+static int uncount_send(struct postgres_store *store, struct inbox_operation *operation,
+                        struct error *err) {
+    const struct inbox_uncount_redelivery *uncount =
+        CONTAINER_OF(operation, struct inbox_uncount_redelivery, operation);
+    struct pg_query query = pg_query_begin(PG_SQL_REDELIVERY_UNCOUNT);
+    pg_query_number(&query, uncount->requested_ms);
+    pg_query_text(&query, uncount->guid);
+    return pg_send(store, &query, err);
+}
+
+const struct postgres_operation postgres_uncount_redelivery = {.send = uncount_send};
+
+/* ---- which host does the maintenance ---- */
+
+static int elect_send(struct postgres_store *store, struct inbox_operation *operation,
+                      struct error *err) {
+    const struct inbox_elect *elect = CONTAINER_OF(operation, struct inbox_elect, operation);
+    struct pg_query query = pg_query_begin(PG_SQL_ELECT);
+    pg_query_number(&query, elect->host);
+    pg_query_number(&query, elect->lease_ms);
+    return pg_send(store, &query, err);
+}
+
+static int elect_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
+                      PGresult *result, struct error *err) {
+    (void)store, (void)nth, (void)err;
+    operation->result = pg_changed(result) > 0;
+    return 0;
+}
+
+const struct postgres_operation postgres_elect = {.send = elect_send, .take = elect_take};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The operations of the PostgreSQL store; store.c has their table. */
+#ifndef SNEK_INBOX_POSTGRES_OPERATIONS_H
+#define SNEK_INBOX_POSTGRES_OPERATIONS_H
+
+#include "inbox/postgres/query.h"
+
+/* How an operation goes through a group. Each returns -1 with `err` and store->broken. An operation
+ * without send() only settles. One without take() ignores its results. */
+struct postgres_operation {
+    /* 0; 1: it sent nothing, and settle() must follow. */
+    int (*send)(struct postgres_store *store, struct inbox_operation *operation, struct error *err);
+    /* The nth result (from 0) of what send() sent. 0; 1: settle() must follow. */
+    int (*take)(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
+                PGresult *result, struct error *err);
+    int (*settle)(struct postgres_store *store, struct inbox_operation *operation,
+                  struct error *err);
+};
+
+/* put.c */
+extern const struct postgres_operation postgres_put;
+/* runs.c */
+extern const struct postgres_operation postgres_claim, postgres_finish, postgres_renew,
+    postgres_lease_check, postgres_stats;
+/* journal.c */
+extern const struct postgres_operation postgres_intend, postgres_complete, postgres_journal_read;
+/* plugin_state.c */
+extern const struct postgres_operation postgres_set_has, postgres_set_change, postgres_key_get,
+    postgres_key_put, postgres_key_delete;
+/* rate_limits.c */
+extern const struct postgres_operation postgres_rate_limit_put, postgres_rate_limit_get;
+/* admin.c */
+extern const struct postgres_operation postgres_list, postgres_body, postgres_change;
+/* maintenance.c */
+extern const struct postgres_operation postgres_elect, postgres_prune, postgres_find_missing,
+    postgres_count_redelivery, postgres_uncount_redelivery;
+
+/* What they share. */
+
+/* Does the writer's claim still hold the run? 1, and the lease lasts; 0; -1. No other claim can
+ * take it until the group ends. */
+int postgres_held(struct postgres_store *store, const struct inbox_journal_writer *writer,
+                  struct error *err);
+/* Writes the records; the last one's outcome is `outcome` when it is a change. 0, -1. */
+int postgres_write_records(struct postgres_store *store, const struct inbox_journal_writer *writer,
+                           int64_t outcome, struct error *err);
+/* Reads the journals of all runs of the claim. 0, -1. */
+int postgres_read_journals(struct postgres_store *store, struct inbox_claim *claim,
+                           struct error *err);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Stores a delivery and queues its runs, in PostgreSQL. */
+#include "inbox/common/codec.h"
+#include "inbox/postgres/operations.h"
+
+#include "base/buffer.h"
+#include "base/list.h"
+
+#include <string.h>
+
+/* The runs to insert: $n the plugins' names, a line each, and $n+1 which are leased, as an array;
+ * then the host, how long, and the first token. */
+static void bind_runs(struct pg_query *query, const struct inbox_put *put, bool seen) {
+    struct buffer names = BUFFER_INIT(put->n_runs * (INBOX_NAME_MAX + 1));
+    struct buffer leased = BUFFER_INIT(put->n_runs * 2 + 2);
+    int result = buffer_append_text(&leased, "{");
+    for (size_t i = 0; i < put->n_runs; i++) {
+        const struct inbox_put_run *run = &put->runs[i];
+        result |= buffer_append_text(&names, i > 0 ? "\n" : "");
+        result |= buffer_append_text(&names, run->plugin);
+        result |= buffer_append_text(&leased, i > 0 ? "," : "");
+        result |= buffer_append_text(&leased, run->leased && !seen ? "t" : "f");
+    }
+    result |= buffer_append_text(&leased, "}");
+    pg_query_take(query, buffer_steal(&names));
+    pg_query_take(query, buffer_steal(&leased));
+    pg_query_number(query, put->host);
+    pg_query_number(query, put->lease_ms);
+    pg_query_number(query, put->first_token);
+    query->failed = query->failed || result != 0;
+}
+
+/* The rows are (run, plugin, state, token) from `column` on. One that was to be leased and is not
+ * has no id: its installation waits. */
+static void take_ids(struct inbox_put *put, const PGresult *result, int column) {
+    for (int row = 0; row < PQntuples(result); row++) {
+        for (size_t i = 0; i < put->n_runs; i++) {
+            if (strcmp(put->runs[i].plugin, pg_text(result, row, column + 1)) == 0) {
+                bool running = strcmp(pg_text(result, row, column + 2), "running") == 0;
+                put->runs[i].id =
+                    put->runs[i].leased && !running ? 0 : pg_number(result, row, column);
+                put->runs[i].token = pg_number(result, row, column + 3);
+            }
+        }
+    }
+}
+
+static void note_queued(struct postgres_store *store, const struct inbox_put *put) {
+    for (size_t i = 0; i < put->n_runs; i++) {
+        store->queued = store->queued || !put->runs[i].leased;
+    }
+}
+
+static void bind_delivery(struct pg_query *query, const struct inbox_put *put) {
+    pg_query_shown(query, put->event);
+    pg_query_shown(query, put->action);
+    pg_query_shown(query, put->installation);
+    pg_query_shown(query, put->repository);
+    pg_query_shown(query, put->sender);
+    pg_query_number(query, put->received_ms);
+    pg_query_number(query, put->packed ? CODEC_LZ4 : CODEC_RAW);
+    pg_query_number(query, (int64_t)put->body_bytes);
+    pg_query_blob(query, put->packed ? put->packed : put->body,
+                  put->packed ? put->packed_bytes : put->body_bytes);
+}
+
+/* Asked of a duplicate too: what it says is true. */
+static int send_unpark(struct postgres_store *store, const struct inbox_put *put,
+                       struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_RUNS_UNPARK);
+    pg_query_number(&query, put->due_ms);
+    pg_query_text(&query, put->installation);
+    pg_query_text(&query, put->guid);
+    return pg_send(store, &query, err);
+}
+
+static int put_send(struct postgres_store *store, struct inbox_operation *operation,
+                    struct error *err) {
+    const struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
+    struct pg_query query = pg_query_begin(PG_SQL_PUT);
+    bind_delivery(&query, put);
+    pg_query_text(&query, put->guid);
+    pg_query_number(&query, put->due_ms);
+    bind_runs(&query, put, false);
+    note_queued(store, put);
+    if (pg_send(store, &query, err) < 0) {
+        return -1;
+    }
+    return store_grants(put) ? send_unpark(store, put, err) : 0;
+}
+
+static int put_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
+                    PGresult *result, struct error *err) {
+    (void)store, (void)err;
+    struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
+    if (nth == 1) {
+        for (int row = 0; row < PQntuples(result); row++) {
+            put->unparked += pg_number(result, row, 0);
+        }
+        return 0;
+    }
+    bool known = PQntuples(result) == 0;
+    operation->result = known ? INBOX_DUPLICATE : INBOX_STORED;
+    take_ids(put, result, 1);
+    return known || put->fetched;
+}
+
+static int tell(struct postgres_store *store, struct pg_query *query, struct error *err,
+                const char *what) {
+    AUTO_RESULT PGresult *result = NULL;
+    return pg_ask(store, query, &result, err, what);
+}
+
+static int redeliver(struct postgres_store *store, struct inbox_put *put, int64_t delivery,
+                     struct error *err) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_JOURNALS_DROP);
+    pg_query_number(&query, delivery);
+    if (tell(store, &query, err, "dropping journals") < 0) {
+        return -1;
+    }
+    query = pg_query_begin(PG_SQL_DELIVERY_REPLACE);
+    bind_delivery(&query, put);
+    pg_query_number(&query, delivery);
+    if (tell(store, &query, err, "storing a delivery again") < 0) {
+        return -1;
+    }
+    query = pg_query_begin(PG_SQL_RUNS_QUEUE);
+    pg_query_number(&query, delivery);
+    pg_query_number(&query, put->due_ms);
+    bind_runs(&query, put, true);
+    pg_query_text(&query, put->installation);
+    if (pg_ask(store, &query, &result, err, "queueing runs again") < 0) {
+        return -1;
+    }
+    take_ids(put, result, 0);
+    return 0;
+}
+
+/* A fetched payload was stored, or its GUID is known. */
+static int settle_fetched(struct postgres_store *store, const struct inbox_put *put,
+                          struct error *err) {
+    if (put->operation.result != INBOX_STORED) {
+        return 0;
+    }
+    struct pg_query query = pg_query_begin(PG_SQL_REDELIVERY_FETCHED);
+    pg_query_text(&query, put->guid);
+    return tell(store, &query, err, "counting a redelivery");
+}
+
+/* Is this arrival of a known GUID one that the host requested? 1 yes, 0 no, -1. */
+static int was_requested(struct postgres_store *store, const struct inbox_put *put,
+                         struct error *err) {
+    int64_t duplicates;
+    struct pg_query query = pg_query_begin(PG_SQL_REDELIVERY_ARRIVED);
+    pg_query_text(&query, put->guid);
+    return pg_ask_number(store, &query, &duplicates, err, "counting a redelivery");
+}
+
+/* The GUID is there. Its row is locked first, so that of two hosts that are given it at once only
+ * one finds its runs finished. */
+static int put_settle(struct postgres_store *store, struct inbox_operation *operation,
+                      struct error *err) {
+    struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
+    int64_t delivery, run;
+    if (put->fetched) {
+        return settle_fetched(store, put, err);
+    }
+    struct pg_query query = pg_query_begin(PG_SQL_DELIVERY_LOCK);
+    pg_query_text(&query, put->guid);
+    int found = pg_ask_number(store, &query, &delivery, err, "looking for a delivery");
+    if (found < 0) {
+        return -1;
+    }
+    if (!found) {
+        store->broken = false;
+        return error_set(err, "storing a delivery: it was pruned at this moment; try again");
+    }
+    int requested = was_requested(store, put, err);
+    if (requested != 0) {
+        /* It stays a duplicate. */
+        return requested < 0 ? -1 : 0;
+    }
+    query = pg_query_begin(PG_SQL_RUNS_UNFINISHED);
+    pg_query_number(&query, delivery);
+    int unfinished = pg_ask_number(store, &query, &run, err, "looking for a delivery's runs");
+    if (unfinished < 0) {
+        return -1;
+    }
+    if (!unfinished) {
+        operation->result = INBOX_REDELIVERED;
+        return redeliver(store, put, delivery, err);
+    }
+    operation->result = INBOX_DUPLICATE;
+    query = pg_query_begin(PG_SQL_RUNS_HASTEN);
+    pg_query_number(&query, put->due_ms);
+    pg_query_number(&query, delivery);
+    return tell(store, &query, err, "making retries due");
+}
+
+const struct postgres_operation postgres_put = {
+    .send = put_send, .take = put_take, .settle = put_settle};

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Binding, sending and reading prepared statements, and saying what went wrong with one. */
+#include "inbox/postgres/query.h"
+
+#include "base/utf8.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <stdio.h>
+#include <string.h>
+
+void pg_clear(PGresult **result) {
+    PQclear(*result);
+}
+
+struct pg_query pg_query_begin(enum postgres_sql sql) {
+    return (struct pg_query){.sql = sql};
+}
+
+static void bind(struct pg_query *query, const void *value, size_t bytes, bool binary) {
+    assert(query->bound < PG_PARAMETERS_MAX);
+    query->values[query->bound] = value;
+    query->lengths[query->bound] = (int)bytes; /* bodies have at most 25 MiB */
+    query->formats[query->bound++] = binary;
+}
+
+void pg_query_text(struct pg_query *query, const char *text) {
+    bind(query, text, 0, false);
+}
+
+void pg_query_take(struct pg_query *query, char *text) {
+    query->failed = query->failed || !text;
+    query->owned[query->bound] = text;
+    bind(query, text, 0, false);
+}
+
+void pg_query_shown(struct pg_query *query, const char *text) {
+    static const char replacement[] = "\xEF\xBF\xBD";
+    size_t bytes = strlen(text), at = 0, length;
+    while (at < bytes && (length = utf8_sequence(text + at, bytes - at)) > 0) {
+        at += length;
+    }
+    if (at == bytes) {
+        pg_query_text(query, text);
+        return;
+    }
+    char *repaired = malloc(bytes * (sizeof replacement - 1) + 1), *end = repaired;
+    for (at = 0; repaired && at<bytes; at += length> 0 ? length : 1) {
+        length = utf8_sequence(text + at, bytes - at);
+        size_t added = length > 0 ? length : sizeof replacement - 1;
+        memcpy(end, length > 0 ? text + at : replacement, added);
+        end += added;
+    }
+    if (repaired) {
+        *end = '\0';
+    }
+    pg_query_take(query, repaired);
+}
+
+void pg_query_number(struct pg_query *query, int64_t number) {
+    uint64_t *place = &query->numbers[query->bound];
+    *place = htobe64((uint64_t)number);
+    bind(query, place, sizeof *place, true);
+}
+
+void pg_query_bool(struct pg_query *query, bool value) {
+    pg_query_text(query, value ? "t" : "f");
+}
+
+void pg_query_blob(struct pg_query *query, const void *data, size_t bytes) {
+    bind(query, bytes > 0 ? data : "", bytes, true); /* a null pointer would be NULL */
+}
+
+int pg_send(struct postgres_store *store, struct pg_query *query, struct error *err) {
+    char name[16];
+    snprintf(name, sizeof name, "s%d", (int)query->sql);
+    int sent =
+        !query->failed && PQsendQueryPrepared(store->connection, name, query->bound, query->values,
+                                              query->lengths, query->formats, 1);
+    for (int i = 0; i < query->bound; i++) {
+        free(query->owned[i]);
+        query->owned[i] = NULL;
+    }
+    store->sent++;
+    if (sent) {
+        return 0;
+    }
+    store->lost = true; /* the pipeline is out of step */
+    return query->failed ? error_set(err, "out of memory")
+                         : link_lost(store->connection, err, "sending a statement");
+}
+
+/* What the server rejects on account of the operation's own content: data exceptions, constraints,
+ * triggers, limits of the program. */
+static bool is_operations_fault(const char *state) {
+    static const char *const classes[] = {"22", "23", "P0", "54", "40", "55P03"};
+    for (size_t i = 0; state && i < sizeof classes / sizeof *classes; i++) {
+        if (strncmp(state, classes[i], strlen(classes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Two hosts waited for each other's rows, and this one's transaction was ended so that the other's
+ * can go on: "Appendix A. PostgreSQL Error Codes", deadlock_detected. */
+static bool is_deadlock(const char *state) {
+    return state && strcmp(state, "40P01") == 0;
+}
+
+int pg_next(struct postgres_store *store, PGresult **result, struct error *err, const char *what) {
+    store->broken = store->lost = true;
+    store->gave_way = false;
+    if (link_wait(store->connection, err) < 0) {
+        return error_wrap(err, "%s", what);
+    }
+    AUTO_RESULT PGresult *got = PQgetResult(store->connection);
+    if (!got) {
+        return link_lost(store->connection, err, what);
+    }
+    ExecStatusType status = PQresultStatus(got);
+    bool alive = PQstatus(store->connection) == CONNECTION_OK;
+    if (alive && status != PGRES_PIPELINE_SYNC) { /* the others are followed by a NULL */
+        if (link_wait(store->connection, err) < 0) {
+            return error_wrap(err, "%s", what);
+        }
+        PQclear(PQgetResult(store->connection));
+    }
+    store->lost = !alive;
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_PIPELINE_SYNC ||
+        status == PGRES_PIPELINE_ABORTED) {
+        *result = STEAL(got);
+        return 0;
+    }
+    const char *state = PQresultErrorField(got, PG_DIAG_SQLSTATE);
+    store->broken = store->lost || !is_operations_fault(state);
+    store->gave_way = !store->lost && is_deadlock(state);
+    return link_rejected(got, err, what);
+}
+
+int pg_sync(struct postgres_store *store, struct error *err) {
+    if (PQpipelineSync(store->connection)) {
+        return 0;
+    }
+    store->lost = true;
+    return link_lost(store->connection, err, "sending statements");
+}
+
+int pg_synced(struct postgres_store *store, struct error *err) {
+    AUTO_RESULT PGresult *end = NULL;
+    if (pg_next(store, &end, err, "ending a batch") < 0) {
+        return -1;
+    }
+    if (PQresultStatus(end) == PGRES_PIPELINE_SYNC) {
+        return 0;
+    }
+    store->broken = store->lost = true;
+    return error_set(err, "the server's answers are out of step");
+}
+
+int pg_ask(struct postgres_store *store, struct pg_query *query, PGresult **result,
+           struct error *err, const char *what) {
+    store->broken = true;
+    if (pg_send(store, query, err) < 0 || pg_sync(store, err) < 0) {
+        return error_wrap(err, "%s", what);
+    }
+    AUTO_RESULT PGresult *got = NULL;
+    if (pg_next(store, &got, err, what) < 0) {
+        bool broken = store->broken;
+        if (!store->lost && pg_synced(store, NULL) == 0) {
+            store->broken = broken;
+        }
+        return -1;
+    }
+    if (pg_synced(store, err) < 0) {
+        return -1;
+    }
+    *result = STEAL(got);
+    return 0;
+}
+
+int pg_ask_number(struct postgres_store *store, struct pg_query *query, int64_t *number,
+                  struct error *err, const char *what) {
+    AUTO_RESULT PGresult *result = NULL;
+    if (pg_ask(store, query, &result, err, what) < 0) {
+        return -1;
+    }
+    if (PQntuples(result) == 0) {
+        return 0;
+    }
+    *number = pg_number(result, 0, 0);
+    return 1;
+}
+
+int pg_no_memory(struct postgres_store *store, struct error *err, const char *what) {
+    store->broken = true;
+    return error_set(err, "%s: out of memory", what);
+}
+
+int64_t pg_number(const PGresult *result, int row, int column) {
+    uint64_t number;
+    if (PQgetisnull(result, row, column)) {
+        return 0;
+    }
+    assert(PQgetlength(result, row, column) == sizeof number); /* all are cast to bigint */
+    memcpy(&number, PQgetvalue(result, row, column), sizeof number);
+    return (int64_t)be64toh(number);
+}
+
+bool pg_bool(const PGresult *result, int row, int column) {
+    return !PQgetisnull(result, row, column) && PQgetvalue(result, row, column)[0] != 0;
+}
+
+const char *pg_text(const PGresult *result, int row, int column) {
+    return PQgetvalue(result, row, column);
+}
+
+int64_t pg_changed(PGresult *result) {
+    return strtoll(PQcmdTuples(result), NULL, 10);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The PostgreSQL store, and one use of a prepared statement: bind, send, read.
+ *
+ * A group is sent in one go (libpq's pipeline mode): each operation has a function that sends its
+ * statements, and one that takes their results, in order. So an operation cannot look at a result
+ * and then decide what to send. An operation that must (the GUID is there already) settles with
+ * statements of its own once the group's results are in, before the commit. */
+#ifndef SNEK_INBOX_POSTGRES_QUERY_H
+#define SNEK_INBOX_POSTGRES_QUERY_H
+
+#include "base/cleanup.h"
+#include "inbox/common/store.h"
+#include "inbox/postgres/link.h"
+#include "inbox/postgres/statements.h"
+
+#include <stdatomic.h>
+
+struct postgres_store {
+    struct store store;
+    struct link_target target;
+    /* NULL while there is none. */
+    PGconn *connection;
+    /* Its session is set up. */
+    bool ready;
+    /* It broke or fell silent, and cannot be used any more. */
+    bool lost;
+    /* When the attempt to connect began; monotonic. */
+    int64_t began_ms;
+    /* The original bot's table is there. */
+    bool adopted;
+    /* A tool that only reads. */
+    bool read_only;
+    /* The server knows NOTIFY. */
+    bool notifies;
+    /* Runs were queued that this host did not lease: other hosts may be notified. */
+    bool queued;
+    /* When other hosts were notified; monotonic. */
+    int64_t notified_ms;
+    /* The server process of this session: its notifications are this host's own. */
+    atomic_int backend;
+    struct listener *listener;
+    /* The operation that failed last did so through the store's fault. */
+    bool broken;
+    /* The server ended the transaction for the sake of another host's. */
+    bool gave_way;
+    /* Statements of the present operation that were sent. */
+    unsigned sent;
+};
+
+/* One use of a prepared statement: bind in the order of its $1, $2 ..., then pg_send(). What is
+ * bound is borrowed until then. */
+#define PG_PARAMETERS_MAX 20
+struct pg_query {
+    enum postgres_sql sql;
+    int bound;
+    /* Memory was short. */
+    bool failed;
+    const char *values[PG_PARAMETERS_MAX];
+    int lengths[PG_PARAMETERS_MAX], formats[PG_PARAMETERS_MAX];
+    /* Big-endian. */
+    uint64_t numbers[PG_PARAMETERS_MAX];
+    char *owned[PG_PARAMETERS_MAX];
+};
+
+struct pg_query pg_query_begin(enum postgres_sql sql);
+void pg_query_text(struct pg_query *query, const char *text);
+/* Text from strangers that is only shown: bytes that are not UTF-8, which PostgreSQL would reject,
+ * become U+FFFD. */
+void pg_query_shown(struct pg_query *query, const char *text);
+void pg_query_number(struct pg_query *query, int64_t number);
+void pg_query_bool(struct pg_query *query, bool value);
+void pg_query_blob(struct pg_query *query, const void *data, size_t bytes);
+/* The text becomes the query's. NULL: memory was short. */
+void pg_query_take(struct pg_query *query, char *text);
+
+/* Queues it in the pipeline, and finishes it. 0, or -1 with store->lost. */
+int pg_send(struct postgres_store *store, struct pg_query *query, struct error *err);
+
+/* Sends it and waits for its result, within the transaction, once no other result is outstanding.
+ * 0 and `*result` (PQclear()), or -1. */
+int pg_ask(struct postgres_store *store, struct pg_query *query, PGresult **result,
+           struct error *err, const char *what);
+
+/* As pg_ask(), for a result of one number or none: 1 and `*number`, 0, -1. */
+int pg_ask_number(struct postgres_store *store, struct pg_query *query, int64_t *number,
+                  struct error *err, const char *what);
+/* -1. */
+int pg_no_memory(struct postgres_store *store, struct error *err, const char *what);
+
+/* The next result of the pipeline: 0 and `*result`; -1 with "WHAT: why", store->broken and
+ * store->lost. */
+int pg_next(struct postgres_store *store, PGresult **result, struct error *err, const char *what);
+/* The end of a batch. */
+int pg_sync(struct postgres_store *store, struct error *err);
+int pg_synced(struct postgres_store *store, struct error *err);
+
+void pg_clear(PGresult **result);
+#define AUTO_RESULT CLEANUP(pg_clear)
+
+/* Values of a result, which is always binary. The number is a bigint; 0 for NULL. */
+int64_t pg_number(const PGresult *result, int row, int column);
+bool pg_bool(const PGresult *result, int row, int column);
+const char *pg_text(const PGresult *result, int row, int column);
+/* How many rows the statement touched. */
+int64_t pg_changed(PGresult *result);
+
+#endif

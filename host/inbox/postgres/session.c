@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A session with the server: connected without waiting longer than allowed, its settings checked
+ * and set, the statements prepared. */
+#include "inbox/postgres/session.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define OLDEST_SERVER 120000 /* tested with 15 */
+#define CONNECT_MS 3000      /* then an attempt is given up for a new one */
+
+/* The server's own limits lie below our patience, so that its sentence comes instead of our guess.
+ * A host that is stopped within a transaction loses its locks after 5 s. Plans are all by index:
+ * without statistics (fresh tables) the planner would prefer to read the whole of them. */
+static const char settings[] = "SET statement_timeout = 2500;"
+                               "SET lock_timeout = 1500;"
+                               "SET idle_in_transaction_session_timeout = 5000;"
+                               "SET default_transaction_isolation = 'read committed';"
+                               "SET enable_seqscan = off;";
+
+void postgres_disconnect(struct postgres_store *store) {
+    PQfinish(store->connection);
+    store->connection = NULL;
+    store->ready = store->lost = false;
+}
+
+/* Rejects what would void the promise; what the others call off and we can set is set. A server
+ * that lacks a setting (a cluster that only speaks PostgreSQL) has no such switch. */
+static int check_settings(struct postgres_store *store, struct error *err) {
+    PGconn *connection = store->connection;
+    static const char *const needed[] = {"fsync", "full_page_writes"};
+    static const char query[] =
+        "SELECT current_setting('fsync', true), current_setting('full_page_writes', true),"
+        " current_setting('synchronous_commit', true), current_setting('server_encoding', true),"
+        " to_regproc('pg_notify') IS NOT NULL";
+    AUTO_RESULT PGresult *result = NULL;
+    if (link_run(connection, query, LINK_SILENCE_MS, &result, err, "reading the settings") < 0) {
+        return -1;
+    }
+    for (int i = 0; i < 2; i++) {
+        if (strcmp(PQgetvalue(result, 0, i), "off") == 0) {
+            return error_set(err,
+                             "the server runs with %s = off: a power cut could lose deliveries that"
+                             " were answered; set it on",
+                             needed[i]);
+        }
+    }
+    if (strcmp(PQgetvalue(result, 0, 3), "UTF8") != 0) {
+        return error_set(err, "the database's encoding is %s, and must be UTF8",
+                         PQgetvalue(result, 0, 3));
+    }
+    store->notifies = strcmp(PQgetvalue(result, 0, 4), "t") == 0 && !store->read_only;
+    if (PQserverVersion(connection) < OLDEST_SERVER) {
+        return error_set(err, "the server is version %d; at least %d is needed",
+                         PQserverVersion(connection) / 10000, OLDEST_SERVER / 10000);
+    }
+    if (strcmp(PQgetvalue(result, 0, 2), "off") == 0) {
+        return link_run(connection, "SET synchronous_commit = on", LINK_SILENCE_MS, NULL, err,
+                        "setting synchronous_commit");
+    }
+    return 0;
+}
+
+static bool is_known(const struct postgres_store *store, int sql) {
+    return (sql != PG_SQL_SET_HAS_ADOPTED || store->adopted) &&
+           (sql != PG_SQL_NOTIFY || store->notifies);
+}
+
+int postgres_prepare(struct postgres_store *store, struct error *err) {
+    if (!PQenterPipelineMode(store->connection)) {
+        return link_lost(store->connection, err, "preparing the statements");
+    }
+    for (int i = 0; i < PG_SQL_COUNT; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "s%d", i);
+        if (is_known(store, i) &&
+            !PQsendPrepare(store->connection, name, postgres_statements[i], 0, NULL)) {
+            return link_lost(store->connection, err, "preparing the statements");
+        }
+    }
+    if (pg_sync(store, err) < 0) {
+        return -1;
+    }
+    for (int i = 0; i < PG_SQL_COUNT; i++) {
+        AUTO_RESULT PGresult *result = NULL;
+        if (is_known(store, i) && pg_next(store, &result, err, "preparing the statements") < 0) {
+            return -1;
+        }
+    }
+    atomic_store(&store->backend, PQbackendPID(store->connection));
+    return pg_synced(store, err);
+}
+
+int postgres_connect(struct postgres_store *store, int64_t until_ms, struct error *err) {
+    if (store->connection && clock_monotonic_ms() - store->began_ms >= CONNECT_MS) {
+        postgres_disconnect(store);
+    }
+    if (!store->connection) {
+        store->connection = link_begin(&store->target);
+        store->began_ms = clock_monotonic_ms();
+        if (!store->connection) {
+            return error_set(err, "connecting: out of memory");
+        }
+    }
+    int state = link_continue(store->connection, until_ms, err);
+    if (state > 0) {
+        return error_set(err, "connecting: the server has not answered yet");
+    }
+    const char *access = store->read_only ? "SET default_transaction_read_only = on"
+                                          : "SET default_transaction_read_only = off";
+    if (state < 0 || check_settings(store, err) < 0 ||
+        link_run(store->connection, settings, LINK_SILENCE_MS, NULL, err, "setting up") < 0 ||
+        link_run(store->connection, access, LINK_SILENCE_MS, NULL, err, "setting up") < 0) {
+        postgres_disconnect(store);
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The texts of the PostgreSQL store's statements. */
+#include "inbox/postgres/statements.h"
+
+#include "inbox/sql/shared.h"
+
+/* By the database's clock, which all hosts share. */
+#define NOW_MS "(extract(epoch FROM now()) * 1000)::bigint"
+
+/* The rest of a run's row, for each plugin of a put; `from` has what comes before it. While the
+ * installation waits, the run is due when that ends, and leased to nobody. */
+#define RUN_VALUES(due, plugins, leased, host, ms, token, installation, from)                      \
+    "p.plugin, greatest(" due "::bigint, w.until_ms),"                                             \
+    " CASE WHEN l.leased THEN 'running' ELSE 'queued' END,"                                        \
+    " CASE WHEN l.leased THEN 1 ELSE 0 END,"                                                       \
+    " CASE WHEN l.leased THEN " host "::bigint ELSE 0 END,"                                        \
+    " CASE WHEN l.leased THEN " token "::bigint + p.nth - 1 ELSE 0 END,"                           \
+    " CASE WHEN l.leased THEN " NOW_MS " + " ms "::bigint ELSE 0 END FROM " from                   \
+    "unnest(string_to_array(" plugins ", chr(10)), " leased "::boolean[])"                         \
+    " WITH ORDINALITY AS p (plugin, leased, nth)"                                                  \
+    " CROSS JOIN (SELECT coalesce((SELECT all_ms FROM rate_limits"                                 \
+    " WHERE installation = " installation "), 0) AS until_ms) AS w"                                \
+    " CROSS JOIN LATERAL (SELECT p.leased AND w.until_ms <= " due "::bigint AS leased) AS l"
+
+/* As SQLite orders texts. */
+#define LIST_ORDER " COLLATE \"C\""
+#define LIST_OF_STATE(state)                                                                       \
+    SHARED_LIST_COLUMNS                                                                            \
+    " FROM runs r JOIN deliveries d ON d.id = r.delivery WHERE r.state = '" state                  \
+    "' AND r.delivery >= $1 AND r.delivery < $2" SHARED_LIST_FILTERS LIST_ORDER
+
+/* $n in the order in which the operations bind. Results are binary: numbers are bigint. */
+const char *const postgres_statements[PG_SQL_COUNT] = {
+    [PG_SQL_BEGIN] = "BEGIN",
+    /* A row that another holds is passed over: he writes, so the store can. */
+    [PG_SQL_PROBE] = "UPDATE elections SET host = host + 1 WHERE name IN (SELECT name FROM"
+                     " elections WHERE name = 'probe' FOR UPDATE SKIP LOCKED)",
+    [PG_SQL_COMMIT] = "COMMIT",
+    [PG_SQL_ROLLBACK] = "ROLLBACK",
+    [PG_SQL_PUT] =
+        "WITH d AS (INSERT INTO deliveries (event, action, installation, repository, sender,"
+        " received_ms, body_codec, body_bytes, body, guid)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        " ON CONFLICT (guid) DO NOTHING RETURNING id),"
+        " r AS (INSERT INTO runs (delivery, plugin, due_ms, state, attempt, host, token,"
+        " lease_until_ms) SELECT d.id, " RUN_VALUES(
+            "$11", "$12", "$13", "$14", "$15", "$16", "$3",
+            "d CROSS JOIN ") " RETURNING id, plugin, state, token)"
+                             " SELECT d.id, r.id, r.plugin, r.state, r.token FROM d LEFT JOIN r ON "
+                             "true",
+    [PG_SQL_DELIVERY_LOCK] = "SELECT id, body IS NULL FROM deliveries WHERE guid = $1 FOR UPDATE",
+    [PG_SQL_DELIVERY_REPLACE] = SHARED_DELIVERY_REPLACE,
+    [PG_SQL_RUNS_UNFINISHED] = SHARED_RUNS_UNFINISHED,
+    [PG_SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = least(due_ms, $1), state = 'queued'"
+                           " WHERE delivery = $2 AND (state = 'parked'"
+                           " OR (state = 'queued' AND attempt > 0))",
+    [PG_SQL_RUNS_QUEUE] =
+        "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, host, token,"
+        " lease_until_ms) SELECT $1::bigint, " RUN_VALUES(
+            "$2", "$3", "$4", "$5", "$6", "$7", "$8",
+            "") " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
+                " attempt = excluded.attempt, host = excluded.host, token = excluded.token,"
+                " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
+                " crashes = 0, suspect = false, label = '', reason = '',"
+                " finished_ms = NULL RETURNING id, plugin, state, token",
+    [PG_SQL_RUNS_RECLAIM] = "WITH lapsed AS (SELECT id FROM runs WHERE state = 'running'"
+                            " AND lease_until_ms < " NOW_MS " AND token <> ALL ($3::bigint[])"
+                            " ORDER BY lease_until_ms LIMIT 256"
+                            " FOR UPDATE SKIP LOCKED)"
+                            " UPDATE runs r SET state = 'queued', due_ms = $1, token = 0,"
+                            " lease_until_ms = 0, " SQL_SET_HOST_DIED(
+                                "host <> $2") " FROM lapsed WHERE r.id = lapsed.id",
+    /* A suspect comes alone or not at all; of the ordinary ones as many as their bodies allow. */
+    [PG_SQL_RUNS_CLAIM] =
+        "WITH suspects AS (SELECT id, delivery, due_ms FROM runs WHERE state = 'queued'"
+        " AND plugin = $1 AND suspect AND due_ms <= $2 AND $3::boolean"
+        " ORDER BY due_ms, id LIMIT 1 FOR UPDATE SKIP LOCKED),"
+        " ordinary AS (SELECT id, delivery, due_ms FROM runs WHERE state = 'queued'"
+        " AND plugin = $1 AND NOT suspect AND due_ms <= $2 AND NOT EXISTS (SELECT FROM suspects)"
+        " ORDER BY due_ms, id LIMIT $4 FOR UPDATE SKIP LOCKED),"
+        " due AS (SELECT * FROM suspects UNION ALL SELECT * FROM ordinary),"
+        " sized AS (SELECT due.id, row_number() OVER w AS nth,"
+        " (sum(d.body_bytes) OVER w)::bigint AS held FROM due"
+        " JOIN deliveries d ON d.id = due.delivery WINDOW w AS (ORDER BY due.due_ms, due.id)),"
+        " taken AS (UPDATE runs r SET state = 'running', attempt = r.attempt + 1, granted = false,"
+        " host = $5, lease_until_ms = " NOW_MS " + $6, token = $8::bigint + s.nth - 1 FROM sized s"
+        " WHERE r.id = s.id AND (s.nth = 1 OR s.held <= $7)"
+        " RETURNING r.id, r.attempt, r.crashes, r.suspect, r.delivery, r.due_ms, r.token,"
+        " s.nth)"
+        " SELECT t.id, t.attempt, t.crashes, t.suspect, d.received_ms, d.guid, d.event, d.action,"
+        " d.installation, d.repository, d.sender, d.body, d.body_bytes, d.body_codec,"
+        " t.due_ms, t.token"
+        " FROM taken t JOIN deliveries d ON d.id = t.delivery ORDER BY t.nth",
+    [PG_SQL_RUNS_NEXT_DUE] =
+        "SELECT (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = $1"
+        " AND NOT suspect ORDER BY due_ms, id LIMIT 1),"
+        " (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = $1"
+        " AND suspect ORDER BY due_ms, id LIMIT 1)",
+    [PG_SQL_RUNS_RENEW] = "UPDATE runs SET lease_until_ms = " NOW_MS " + $1"
+                          " WHERE id = ANY ($2::bigint[]) AND token = ANY ($3::bigint[])"
+                          " AND state = 'running' RETURNING id, token",
+    [PG_SQL_RUN_LEASE_CHECK] = "UPDATE runs SET lease_until_ms = " NOW_MS " + $1"
+                               " WHERE id = $2 AND token = $3 AND state = 'running'",
+    [PG_SQL_RUN_END] = SHARED_RUN_END,
+    [PG_SQL_RUN_AGAIN] = SHARED_RUN_AGAIN,
+    [PG_SQL_RUN_PARK] = SHARED_RUN_PARK,
+    /* Those that wait for what the installation has just given, and those that may be about to; not
+     * what came with it, which begins after it. One statement: a run that another host parks at
+     * this moment is looked at again once it is. */
+    [PG_SQL_RUNS_UNPARK] =
+        "UPDATE runs SET state = CASE state WHEN 'parked' THEN 'queued' ELSE state END,"
+        " due_ms = CASE state WHEN 'parked' THEN $1 ELSE due_ms END, granted = state = 'running'"
+        " WHERE (state = 'parked' OR state = 'running') AND EXISTS (SELECT FROM deliveries d"
+        " WHERE d.id = runs.delivery AND d.installation = $2 AND d.guid <> $3)"
+        " RETURNING (state = 'queued')::integer::bigint",
+    [PG_SQL_ELECT] = "UPDATE elections SET host = $1, lease_until_ms = " NOW_MS " + $2"
+                     " WHERE name IN (SELECT name FROM elections WHERE name = 'maintenance'"
+                     " AND (host = $1 OR lease_until_ms < " NOW_MS ") FOR UPDATE SKIP LOCKED)",
+    [PG_SQL_NOTIFY] = "SELECT pg_notify('snekomatic', '')",
+    [PG_SQL_STATS] = SHARED_STATS,
+    [PG_SQL_SET_HAS] = SHARED_SET_HAS,
+    [PG_SQL_SET_HAS_ADOPTED] = SHARED_SET_HAS_ADOPTED,
+    [PG_SQL_SET_ADD] = SHARED_SET_ADD,
+    [PG_SQL_SET_REMOVE] = SHARED_SET_REMOVE,
+    [PG_SQL_KEY_GET] = SHARED_KEY_GET,
+    [PG_SQL_KEY_PUT] = SHARED_KEY_PUT,
+    [PG_SQL_KEY_DELETE] = SHARED_KEY_DELETE,
+    [PG_SQL_DELIVERY_FIND] = SHARED_DELIVERY_FIND,
+    [PG_SQL_DELIVERY_BODY] = "SELECT body, body_codec, body_bytes FROM deliveries WHERE guid = $1",
+    [PG_SQL_LIST_CHUNK] = SHARED_LIST_CHUNK,
+    [PG_SQL_LIST] = SHARED_LIST LIST_ORDER,
+    [PG_SQL_LIST_QUEUED] = LIST_OF_STATE("queued"),
+    [PG_SQL_LIST_RUNNING] = LIST_OF_STATE("running"),
+    [PG_SQL_LIST_PARKED] = LIST_OF_STATE("parked"),
+    [PG_SQL_LIST_DEAD] = LIST_OF_STATE("dead"),
+    [PG_SQL_RUNS_RERUN] = SHARED_RUNS_RERUN,
+    [PG_SQL_RUNS_DISCARD] = SHARED_RUNS_DISCARD,
+    [PG_SQL_PRUNE_LOOK] =
+        "SELECT d.received_ms, d.id, octet_length(d.body)::bigint, " SHARED_ENDED_BEFORE(
+            "$3", "$4") " FROM deliveries d WHERE d.body IS NOT NULL"
+                        " AND (d.received_ms, d.id) > ($1, $2) AND d.received_ms < $3"
+                        " ORDER BY d.received_ms, d.id LIMIT $5",
+    [PG_SQL_PRUNE_LOCK] = "SELECT id FROM deliveries WHERE id = ANY ($1::bigint[])"
+                          " ORDER BY id FOR UPDATE SKIP LOCKED",
+    [PG_SQL_PRUNE_BODIES] = "UPDATE deliveries d SET body = NULL WHERE id = ANY ($1::bigint[])"
+                            " AND received_ms < $2::bigint AND " SHARED_ENDED_BEFORE("$2", "$3"),
+    [PG_SQL_PRUNE_READS] = "DELETE FROM journal WHERE kind <> 'effect' AND run IN"
+                           " (SELECT r.id FROM runs r JOIN deliveries d ON d.id = r.delivery"
+                           " WHERE d.id = ANY ($1::bigint[]) AND d.body IS NULL)",
+    [PG_SQL_PRUNE_ANSWERS] = "UPDATE journal SET headers = '', body = '' WHERE run IN"
+                             " (SELECT r.id FROM runs r JOIN deliveries d ON d.id = r.delivery"
+                             " WHERE d.id = ANY ($1::bigint[]) AND d.body IS NULL)",
+    [PG_SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
+                            " WHERE body IS NULL AND received_ms < $1 ORDER BY received_ms LIMIT $2"
+                            " FOR UPDATE SKIP LOCKED)",
+    [PG_SQL_PRUNE_REDELIVERIES] = SHARED_PRUNE_REDELIVERIES,
+    [PG_SQL_FIND_MISSING] = "SELECT (SELECT count(*) FROM deliveries WHERE guid = $1),"
+                            " (SELECT requests FROM redeliveries WHERE guid = $1),"
+                            " (SELECT requested_ms FROM redeliveries WHERE guid = $1)",
+    [PG_SQL_REDELIVERY_COUNT] = SHARED_REDELIVERY_COUNT,
+    [PG_SQL_REDELIVERY_UNCOUNT] = SHARED_REDELIVERY_UNCOUNT,
+    [PG_SQL_REDELIVERY_FETCHED] = SHARED_REDELIVERY_FETCHED,
+    [PG_SQL_REDELIVERY_ARRIVED] = SHARED_REDELIVERY_ARRIVED,
+    /* Locked, so that nobody takes it before the group has committed. */
+    [PG_SQL_RUN_HELD] = "SELECT lease_until_ms - " NOW_MS " FROM runs WHERE id = $1 AND token = $2"
+                        " AND state = 'running' FOR UPDATE",
+    [PG_SQL_JOURNALS_READ] = "SELECT run, number, kind, state, key, marker, dry, at_ms, method,"
+                             " url, outcome, status, message, headers, body"
+                             " FROM journal WHERE run = ANY ($1::bigint[]) ORDER BY run, number",
+    [PG_SQL_JOURNAL_WRITE] = SHARED_JOURNAL_WRITE,
+    [PG_SQL_JOURNAL_COMPLETE] = SHARED_JOURNAL_COMPLETE,
+    /* Of a run that is done: whoever's word of that counted. */
+    [PG_SQL_JOURNAL_CUT_BACK] = "DELETE FROM journal WHERE run = $1 AND kind <> 'effect'"
+                                " AND EXISTS (SELECT FROM runs WHERE id = $1 AND state = 'done')",
+    [PG_SQL_JOURNAL_CUT_ANSWERS] = "UPDATE journal SET headers = '', body = '' WHERE run = $1"
+                                   " AND EXISTS (SELECT FROM runs WHERE id = $1"
+                                   " AND state = 'done')",
+    /* A delivery that comes again runs afresh; but one whose run died is taken up where it was. */
+    [PG_SQL_JOURNALS_DROP] = SHARED_JOURNALS_DROP,
+    [PG_SQL_RATE_LIMIT_PUT] =
+        "INSERT INTO rate_limits (installation, all_ms, search_ms, graphql_ms)"
+        " VALUES ($1, $2, $3, $4) ON CONFLICT (installation) DO UPDATE SET"
+        " all_ms = greatest(rate_limits.all_ms, excluded.all_ms),"
+        " search_ms = greatest(rate_limits.search_ms, excluded.search_ms),"
+        " graphql_ms = greatest(rate_limits.graphql_ms, excluded.graphql_ms)",
+    /* A run that is locked is being claimed. */
+    [PG_SQL_RATE_LIMIT_DELAY] = "UPDATE runs SET due_ms = $1 WHERE id IN (SELECT r.id FROM runs r"
+                                " JOIN deliveries d ON d.id = r.delivery WHERE r.state = 'queued'"
+                                " AND r.due_ms < $1 AND d.installation = $2"
+                                " FOR UPDATE OF r SKIP LOCKED)",
+    [PG_SQL_RATE_LIMIT_GET] = SHARED_RATE_LIMIT_GET,
+};

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The store in a PostgreSQL database: a group of operations is one transaction, sent in one go. A
+ * server that is gone or silent costs a group LINK_SILENCE_MS; those after it are rejected at once,
+ * or after CONNECT_PATIENCE_MS while a new connection is tried, until one is there. */
+#include "inbox/postgres/postgres.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "inbox/common/operations.h"
+#include "inbox/postgres/listen.h"
+#include "inbox/postgres/operations.h"
+#include "inbox/postgres/schema.h"
+#include "inbox/postgres/session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CONNECT_PATIENCE_MS 1000 /* of a group, with LINK_SILENCE_MS before it: under 5 s */
+#define TELL_MS 100
+#define OPEN_PATIENCE_MS 5000 /* at start, when the server may be starting too */
+#define OPEN_AGAIN_US 200000
+
+static const struct postgres_operation *const operations_of[INBOX_KINDS] = {
+    [INBOX_PUT] = &postgres_put,
+    [INBOX_CLAIM] = &postgres_claim,
+    [INBOX_FINISH] = &postgres_finish,
+    [INBOX_RENEW] = &postgres_renew,
+    [INBOX_LEASE_CHECK] = &postgres_lease_check,
+    [INBOX_INTEND] = &postgres_intend,
+    [INBOX_COMPLETE] = &postgres_complete,
+    [INBOX_SET_HAS] = &postgres_set_has,
+    [INBOX_SET_ADD] = &postgres_set_change,
+    [INBOX_SET_REMOVE] = &postgres_set_change,
+    [INBOX_KEY_GET] = &postgres_key_get,
+    [INBOX_KEY_PUT] = &postgres_key_put,
+    [INBOX_KEY_DELETE] = &postgres_key_delete,
+    [INBOX_RATE_LIMIT_PUT] = &postgres_rate_limit_put,
+    [INBOX_RATE_LIMIT_GET] = &postgres_rate_limit_get,
+    [INBOX_STATS] = &postgres_stats,
+    [INBOX_LIST] = &postgres_list,
+    [INBOX_BODY] = &postgres_body,
+    [INBOX_JOURNAL_READ] = &postgres_journal_read,
+    [INBOX_RERUN] = &postgres_change,
+    [INBOX_DISCARD] = &postgres_change,
+    [INBOX_ELECT] = &postgres_elect,
+    [INBOX_PRUNE] = &postgres_prune,
+    [INBOX_FIND_MISSING] = &postgres_find_missing,
+    [INBOX_COUNT_REDELIVERY] = &postgres_count_redelivery,
+    [INBOX_UNCOUNT_REDELIVERY] = &postgres_uncount_redelivery,
+};
+
+static const struct postgres_operation *kind_of(const struct inbox_operation *operation) {
+    assert(operation->kind < INBOX_KINDS && operations_of[operation->kind]);
+    return operations_of[operation->kind];
+}
+
+/* A group */
+
+struct group {
+    struct postgres_store *store;
+    struct inbox_operation *const *operations;
+    size_t n;
+    bool probe;
+    unsigned *sent;  /* of each operation: its statements */
+    bool *unsettled; /* of each */
+    struct store_failure *failure;
+    bool failed;
+};
+
+/* The first failure counts; what comes after it follows from it. What is the store's fault befalls
+ * all operations: a full disk, a server that stops. */
+static void fail(struct group *group, size_t culprit, const struct error *error) {
+    if (!group->failed) {
+        bool broken = group->store->broken;
+        group->failed = true;
+        group->failure->culprit = broken ? STORE_NOBODY : culprit;
+        group->failure->broken = broken;
+        group->failure->again = group->store->gave_way;
+        group->failure->error = *error;
+    }
+}
+
+static int send_plain(struct group *group, enum postgres_sql sql, struct error *err) {
+    struct pg_query query = pg_query_begin(sql);
+    return pg_send(group->store, &query, err);
+}
+
+static int send_end(struct group *group, struct error *err) {
+    return (group->probe && send_plain(group, PG_SQL_PROBE, err) < 0) ||
+                   send_plain(group, PG_SQL_COMMIT, err) < 0
+               ? -1
+               : 0;
+}
+
+static int send_group(struct group *group, bool with_end, struct error *err) {
+    struct postgres_store *store = group->store;
+    if (send_plain(group, PG_SQL_BEGIN, err) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < group->n; i++) {
+        const struct postgres_operation *kind = kind_of(group->operations[i]);
+        store->sent = 0;
+        int sent = kind->send ? kind->send(store, group->operations[i], err) : 1;
+        if (sent < 0) {
+            return -1;
+        }
+        group->unsettled[i] = sent > 0;
+        group->sent[i] = store->sent;
+    }
+    return (with_end && send_end(group, err) < 0) || pg_sync(store, err) < 0 ? -1 : 0;
+}
+
+/* One result for the operation `index` (STORE_NOBODY: the transaction's own). The connection must
+ * be read on even after a failure, so that it stays in step. */
+static void take_result(struct group *group, size_t index, unsigned nth, const char *what) {
+    struct postgres_store *store = group->store;
+    struct error err;
+    AUTO_RESULT PGresult *result = NULL;
+    if (pg_next(store, &result, &err, what) < 0) {
+        fail(group, index, &err);
+        return;
+    }
+    if (group->failed || PQresultStatus(result) == PGRES_PIPELINE_ABORTED) {
+        return;
+    }
+    if (index != STORE_NOBODY) {
+        struct inbox_operation *operation = group->operations[index];
+        const struct postgres_operation *kind = kind_of(operation);
+        int taken = kind->take ? kind->take(store, operation, nth, result, &err) : 0;
+        group->unsettled[index] = group->unsettled[index] || taken > 0;
+        if (taken < 0) {
+            fail(group, index, &err);
+        }
+    }
+}
+
+static void take_end(struct group *group) {
+    if (group->probe && !group->store->lost) {
+        take_result(group, STORE_NOBODY, 0, "writing");
+    }
+    if (!group->store->lost) {
+        take_result(group, STORE_NOBODY, 0, "committing");
+    }
+}
+
+static void take_sync(struct group *group) {
+    struct error err;
+    if (!group->store->lost && pg_synced(group->store, &err) < 0) {
+        fail(group, STORE_NOBODY, &err);
+    }
+}
+
+static void take_group(struct group *group, bool with_end) {
+    take_result(group, STORE_NOBODY, 0, "beginning");
+    for (size_t i = 0; i < group->n; i++) {
+        for (unsigned nth = 0; nth < group->sent[i] && !group->store->lost; nth++) {
+            take_result(group, i, nth, "storing");
+        }
+    }
+    if (with_end) {
+        take_end(group);
+    }
+    take_sync(group);
+}
+
+static void settle(struct group *group) {
+    struct error err;
+    for (size_t i = 0; i < group->n && !group->failed; i++) {
+        struct inbox_operation *operation = group->operations[i];
+        if (group->unsettled[i] && kind_of(operation)->settle(group->store, operation, &err) < 0) {
+            fail(group, i, &err);
+        }
+    }
+}
+
+static void commit(struct group *group) {
+    struct error err;
+    if (send_end(group, &err) < 0 || pg_sync(group->store, &err) < 0) {
+        fail(group, STORE_NOBODY, &err);
+    } else {
+        take_end(group);
+        take_sync(group);
+    }
+}
+
+static void roll_back(struct group *group) {
+    struct pg_query query = pg_query_begin(PG_SQL_ROLLBACK);
+    AUTO_RESULT PGresult *result = NULL;
+    struct error err;
+    if (!group->store->lost && pg_ask(group->store, &query, &result, &err, "rolling back") < 0) {
+        fail(group, STORE_NOBODY, &err);
+    }
+}
+
+static void do_group(struct group *group) {
+    bool may_settle = false;
+    for (size_t i = 0; i < group->n; i++) {
+        may_settle = may_settle || kind_of(group->operations[i])->settle;
+    }
+    struct error err;
+    if (send_group(group, !may_settle, &err) < 0) {
+        fail(group, STORE_NOBODY, &err);
+        return;
+    }
+    take_group(group, !may_settle);
+    if (may_settle && !group->failed) {
+        settle(group);
+        if (!group->failed) {
+            commit(group);
+        }
+    }
+    if (group->failed) {
+        roll_back(group);
+    }
+}
+
+/* After the commit and outside of it: NOTIFY within a transaction makes the commits of all sessions
+ * wait for each other. Not for every group: who hears it looks at all that is due. */
+static void tell_others(struct postgres_store *store) {
+    int64_t now_ms = clock_monotonic_ms();
+    if (!store->queued || !store->notifies || now_ms - store->notified_ms < TELL_MS) {
+        return;
+    }
+    struct pg_query query = pg_query_begin(PG_SQL_NOTIFY);
+    AUTO_RESULT PGresult *result = NULL;
+    pg_ask(store, &query, &result, NULL, "telling other hosts"); /* a hint */
+    store->queued = false;
+    store->notified_ms = now_ms;
+}
+
+static int be_ready(struct postgres_store *store, int64_t patience_ms, struct error *err) {
+    if (store->ready) {
+        return 0;
+    }
+    int64_t now_ms = clock_monotonic_ms();
+    /* An attempt that has had its time makes nobody else wait. */
+    int64_t from_ms = store->connection ? store->began_ms : now_ms;
+    if (postgres_connect(store, from_ms + patience_ms, err) < 0) {
+        return -1;
+    }
+    if (postgres_prepare(store, err) < 0) {
+        postgres_disconnect(store);
+        return -1;
+    }
+    store->ready = true;
+    return 0;
+}
+
+static int transact(struct store *base, struct inbox_operation *const *operations, size_t n,
+                    bool probe, struct store_failure *failure) {
+    struct postgres_store *store = CONTAINER_OF(base, struct postgres_store, store);
+    *failure = (struct store_failure){.culprit = STORE_NOBODY, .broken = true};
+    for (size_t i = 0; i < n; i++) {
+        if (operation_check(operations[i], &failure->error) < 0) {
+            failure->culprit = i;
+            failure->broken = false;
+            return -1;
+        }
+    }
+    if (be_ready(store, CONNECT_PATIENCE_MS, &failure->error) < 0) {
+        return -1;
+    }
+    AUTO_FREE unsigned *sent = calloc(n + 1, sizeof *sent);
+    AUTO_FREE bool *unsettled = calloc(n + 1, sizeof *unsettled);
+    if (!sent || !unsettled) {
+        return error_set(&failure->error, "out of memory");
+    }
+    struct group group = {.store = store,
+                          .operations = operations,
+                          .n = n,
+                          .probe = probe,
+                          .sent = sent,
+                          .unsettled = unsettled,
+                          .failure = failure};
+    do_group(&group);
+    if (!group.failed) {
+        tell_others(store);
+    }
+    if (store->lost) {
+        postgres_disconnect(store);
+    }
+    return group.failed ? -1 : 0;
+}
+
+/* Opening and closing */
+
+static void store_free(struct store *base) {
+    struct postgres_store *store = CONTAINER_OF(base, struct postgres_store, store);
+    postgres_listener_free(store->listener);
+    postgres_disconnect(store);
+    link_target_finish(&store->target);
+    free(store);
+}
+
+static const struct store_methods methods = {
+    .transact = transact, .listen = postgres_listen, .free = store_free};
+
+/* A server that is being started, or is not there yet, is waited for. */
+static int connect_first(struct postgres_store *store, struct error *err) {
+    int64_t until_ms = clock_monotonic_ms() + OPEN_PATIENCE_MS;
+    while (postgres_connect(store, until_ms, err) < 0) {
+        if (clock_monotonic_ms() >= until_ms || !link_may_come(err->text)) {
+            return -1;
+        }
+        usleep(OPEN_AGAIN_US);
+    }
+    return 0;
+}
+
+/* `now_ms` below 0: as a tool, which makes and changes nothing. */
+static int open_store(struct postgres_store *store, int64_t now_ms, struct error *err) {
+    if (connect_first(store, err) < 0) {
+        return -1;
+    }
+    int ready = now_ms < 0 ? postgres_check_version(store->connection, err)
+                           : postgres_migrate(store->connection, now_ms, err);
+    if (ready < 0 || postgres_compare_schema(store->connection, err) < 0 ||
+        postgres_find_adopted(store->connection, &store->adopted, err) < 0 ||
+        postgres_prepare(store, err) < 0) {
+        return -1;
+    }
+    store->ready = true;
+    return 0;
+}
+
+static int open_url(const char *url, int64_t now_ms, bool read_only, struct store **store,
+                    struct error *err) {
+    struct postgres_store *made = calloc(1, sizeof *made);
+    if (!made) {
+        return error_set(err, "opening the inbox: out of memory");
+    }
+    made->store.methods = &methods;
+    made->read_only = read_only;
+    if (link_target_init(&made->target, url, err) < 0) {
+        store_free(&made->store);
+        return error_wrap(err, "the inbox");
+    }
+    if (open_store(made, now_ms, err) < 0) {
+        error_wrap(err, "the inbox %s", made->target.shown);
+        store_free(&made->store);
+        return -1;
+    }
+    *store = &made->store;
+    return 0;
+}
+
+int postgres_open(const char *url, int64_t now_ms, struct store **store, struct error *err) {
+    return open_url(url, now_ms, false, store, err);
+}
+
+int postgres_open_tool(const char *url, bool write, struct store **store, struct error *err) {
+    return open_url(url, -1, !write, store, err);
+}
+
+int postgres_check(const char *url, struct error *err) {
+    struct postgres_store *store = calloc(1, sizeof *store);
+    if (!store) {
+        return error_set(err, "looking at the inbox: out of memory");
+    }
+    store->read_only = true;
+    int result = link_target_init(&store->target, url, err);
+    if (result == 0 &&
+        (connect_first(store, err) < 0 || postgres_check_schema(store->connection, err) < 0)) {
+        result = error_wrap(err, "the inbox %s", store->target.shown);
+    }
+    store_free(&store->store);
+    return result;
+}
+
+char *postgres_show_url(const char *url, struct error *err) {
+    struct link_target target = {0};
+    if (link_target_init(&target, url, err) < 0) {
+        return NULL;
+    }
+    char *shown = STEAL(target.shown);
+    link_target_finish(&target);
+    return shown;
+}

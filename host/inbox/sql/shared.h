@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The statements that both stores share to the letter. Parameters are $1, $2 ... and first appear
+ * in that order: PostgreSQL numbers them so, and SQLite numbers them by their first appearance
+ * (sqlite/store.c checks it). */
+#ifndef SNEK_INBOX_SQL_SHARED_H
+#define SNEK_INBOX_SQL_SHARED_H
+
+/* Part of an UPDATE of runs whose host died if the condition `died` holds (right sides are the old
+ * values). From the second death in a row on, the run itself may be the cause: it is a suspect,
+ * which is tried alone, and each further death counts as its crash. Dispatch ends a run that has
+ * too many, see run_fail_if_exhausted(). */
+#define SQL_SET_HOST_DIED(died)                                                                    \
+    "crashes = crashes + CASE WHEN " died " AND suspect THEN 1 ELSE 0 END,"                        \
+    " suspect = (suspect OR (" died " AND label = 'host_died')),"                                  \
+    " label = CASE WHEN " died " THEN 'host_died' ELSE label END,"                                 \
+    " reason = CASE WHEN " died " THEN 'the host died while it ran' ELSE reason END"
+
+/* deliveries */
+#define SHARED_DELIVERY_FIND "SELECT id FROM deliveries WHERE guid = $1"
+#define SHARED_DELIVERY_REPLACE                                                                    \
+    "UPDATE deliveries SET event = $1, action = $2, installation = $3, repository = $4,"           \
+    " sender = $5, received_ms = $6, body_codec = $7, body_bytes = $8, body = $9 WHERE id = $10"
+
+/* runs */
+#define SHARED_RUNS_UNFINISHED                                                                     \
+    "SELECT id FROM runs WHERE delivery = $1 AND state IN ('queued', 'running', 'parked') LIMIT 1"
+#define SHARED_RUN_END                                                                             \
+    "UPDATE runs SET state = $1, finished_ms = $2, label = $3, reason = $4, suspect = $5,"         \
+    " crashes = $6, token = 0, lease_until_ms = 0"                                                 \
+    " WHERE id = $7 AND token = $8 AND state = 'running'"
+#define SHARED_RUN_AGAIN                                                                           \
+    "UPDATE runs SET state = 'queued', attempt = attempt - $1, due_ms = $2, label = $3,"           \
+    " reason = $4, suspect = $5, crashes = $6, token = 0, lease_until_ms = 0"                      \
+    " WHERE id = $7 AND token = $8 AND state = 'running'"
+#define SHARED_RUN_PARK                                                                            \
+    "UPDATE runs SET state = CASE WHEN granted THEN 'queued' ELSE 'parked' END, granted = false,"  \
+    " attempt = attempt - $1, due_ms = $2, label = $3, reason = $4, suspect = $5, crashes = $6,"   \
+    " token = 0, lease_until_ms = 0 WHERE id = $7 AND token = $8 AND state = 'running'"            \
+    " RETURNING CAST(CASE WHEN state = 'queued' THEN 1 ELSE 0 END AS bigint)"
+#define SHARED_RUNS_RERUN                                                                          \
+    "UPDATE runs SET state = 'queued', attempt = 0, crashes = 0, suspect = false, due_ms = $1,"    \
+    " label = '', reason = '', finished_ms = NULL WHERE delivery = $2"                             \
+    " AND state IN ('queued', 'parked', 'dead') AND (CAST($3 AS text) IS NULL OR plugin = $3)"
+#define SHARED_RUNS_DISCARD                                                                        \
+    "UPDATE runs SET state = 'dead', finished_ms = $1, label = 'discarded',"                       \
+    " reason = 'discarded by hand', token = 0, lease_until_ms = 0 WHERE delivery = $2"             \
+    " AND state IN ('queued', 'running', 'parked')"                                                \
+    " AND (CAST($3 AS text) IS NULL OR plugin = $3)"
+#define SHARED_STATS                                                                               \
+    "SELECT (SELECT count(*) FROM runs WHERE state = 'queued'),"                                   \
+    " (SELECT count(*) FROM runs WHERE state = 'running'),"                                        \
+    " (SELECT count(*) FROM runs WHERE state = 'dead'),"                                           \
+    " (SELECT count(*) FROM journal j JOIN runs r ON r.id = j.run"                                 \
+    " WHERE j.state = 'intended' AND r.state <> 'running'),"                                       \
+    " (SELECT min(due_ms) FROM runs WHERE state = 'queued'),"                                      \
+    " (SELECT count(*) FROM runs WHERE state = 'parked')"
+
+/* The journal. A delivery that comes again runs from the start; but a run that died continues where
+ * it was, because the effects that it made stand. */
+#define SHARED_JOURNAL_COLUMNS                                                                     \
+    "number, kind, state, key, marker, dry, at_ms, method, url, outcome, status, message,"         \
+    " headers, body"
+#define SHARED_JOURNAL_WRITE                                                                       \
+    "INSERT INTO journal (run, number, kind, state, token, key, marker, dry, method, url, at_ms,"  \
+    " outcome, status, message, headers, body)"                                                    \
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"              \
+    " ON CONFLICT (run, number) DO UPDATE SET state = excluded.state, token = excluded.token,"     \
+    " marker = excluded.marker, dry = excluded.dry, at_ms = excluded.at_ms,"                       \
+    " outcome = excluded.outcome, status = excluded.status, message = excluded.message,"           \
+    " headers = excluded.headers, body = excluded.body"
+#define SHARED_JOURNAL_COMPLETE                                                                    \
+    "UPDATE journal SET state = $1, at_ms = $2, outcome = $3, status = $4, message = $5,"          \
+    " headers = $6, body = $7 WHERE run = $8 AND number = $9 AND token = $10"                      \
+    " AND state = 'intended'"
+#define SHARED_JOURNALS_DROP                                                                       \
+    "DELETE FROM journal WHERE run IN"                                                             \
+    " (SELECT id FROM runs WHERE delivery = $1 AND state = 'done')"
+
+/* the plugins' sets and keys */
+#define SHARED_SET_HAS                                                                             \
+    "SELECT 1 FROM plugin_sets WHERE plugin = $1 AND scope = $2 AND name = $3 AND entry = $4"
+#define SHARED_SET_HAS_ADOPTED "SELECT 1 FROM persistent_set_sent_invitation WHERE entry = $1"
+#define SHARED_SET_ADD                                                                             \
+    "INSERT INTO plugin_sets (plugin, scope, name, entry) VALUES ($1, $2, $3, $4)"                 \
+    " ON CONFLICT DO NOTHING"
+#define SHARED_SET_REMOVE                                                                          \
+    "DELETE FROM plugin_sets WHERE plugin = $1 AND scope = $2 AND name = $3 AND entry = $4"
+#define SHARED_KEY_GET                                                                             \
+    "SELECT value FROM plugin_keys WHERE plugin = $1 AND scope = $2 AND name = $3"
+#define SHARED_KEY_PUT                                                                             \
+    "INSERT INTO plugin_keys (plugin, scope, name, value) VALUES ($1, $2, $3, $4)"                 \
+    " ON CONFLICT (plugin, scope, name) DO UPDATE SET value = excluded.value"
+#define SHARED_KEY_DELETE "DELETE FROM plugin_keys WHERE plugin = $1 AND scope = $2 AND name = $3"
+
+/* what operators ask for */
+#define SHARED_LIST_CHUNK                                                                          \
+    "SELECT coalesce(min(id), 0), count(*) FROM (SELECT id FROM deliveries WHERE id < $1"          \
+    " ORDER BY id DESC LIMIT $2) AS chunk"
+/* Then FROM and WHERE with $1 and $2, between which the deliveries' ids are. */
+#define SHARED_LIST_COLUMNS                                                                        \
+    "SELECT d.id, d.guid, d.event, d.action, d.installation, d.repository, d.sender,"              \
+    " d.received_ms, CASE WHEN d.body IS NULL THEN -1 ELSE d.body_bytes END, r.id, r.plugin,"      \
+    " r.state, r.attempt, r.crashes, r.suspect, r.due_ms, r.lease_until_ms, r.finished_ms,"        \
+    " r.label, r.reason"
+#define SHARED_LIST_FILTERS                                                                        \
+    " AND d.received_ms >= $3 AND (CAST($4 AS text) IS NULL OR d.event = $4)"                      \
+    " AND (CAST($5 AS text) IS NULL OR r.plugin = $5)"                                             \
+    " AND (CAST($6 AS text) IS NULL OR r.state = $6) ORDER BY d.id DESC, r.plugin"
+#define SHARED_LIST                                                                                \
+    SHARED_LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                 \
+                        " WHERE d.id >= $1 AND d.id < $2" SHARED_LIST_FILTERS
+
+/* rate limits */
+#define SHARED_RATE_LIMIT_GET                                                                      \
+    "SELECT all_ms, search_ms, graphql_ms FROM rate_limits WHERE installation = $1"
+
+/* Maintenance. Did all runs of the delivery `d` end before these times? */
+#define SHARED_ENDED_BEFORE(done, dead)                                                            \
+    "NOT EXISTS (SELECT 1 FROM runs r WHERE r.delivery = d.id AND (r.state IN ('queued',"          \
+    " 'running', 'parked') OR r.finished_ms >= CASE WHEN r.state = 'dead'"                         \
+    " THEN CAST(" dead " AS bigint) ELSE CAST(" done " AS bigint) END))"
+#define SHARED_PRUNE_REDELIVERIES                                                                  \
+    "DELETE FROM redeliveries WHERE guid IN"                                                       \
+    " (SELECT guid FROM redeliveries WHERE requested_ms < $1 LIMIT $2)"
+#define SHARED_REDELIVERY_COUNT                                                                    \
+    "INSERT INTO redeliveries (guid, requests, requested_ms) VALUES ($1, 1, $2)"                   \
+    " ON CONFLICT (guid) DO UPDATE SET requests = redeliveries.requests + 1,"                      \
+    " requested_ms = excluded.requested_ms"
+
+#define SHARED_REDELIVERY_FIND "SELECT requests, requested_ms FROM redeliveries WHERE guid = $1"
+#define SHARED_REDELIVERY_UNCOUNT                                                                  \
+    "UPDATE redeliveries SET requests = requests - 1, requested_ms = $1"                           \
+    " WHERE guid = $2 AND requests > 0"
+#define SHARED_REDELIVERY_FETCHED "UPDATE redeliveries SET fetched = 1 WHERE guid = $1"
+/* A row: this arrival is one that the host requested. */
+#define SHARED_REDELIVERY_ARRIVED                                                                  \
+    "UPDATE redeliveries SET duplicates = duplicates + 1"                                          \
+    " WHERE guid = $1 AND duplicates < requests - 1 + fetched RETURNING duplicates"
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The operators' requests to the SQLite store: lists, bodies, runs that are due again or ended by
+ * hand. */
+#include "inbox/common/codec.h"
+#include "inbox/sqlite/operations.h"
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "inbox/admin.h"
+
+#include <string.h>
+
+/* Deliveries that one LIST looks at; a few pages of the file without their bodies. */
+#define LIST_CHUNK 500
+
+/* A row of SQL_LIST and its likes as the list's next entry. */
+static int take_row(struct sqlite_store *store, struct inbox_list *list, sqlite3_stmt *row,
+                    struct error *err) {
+    struct inbox_entry *entry = ARRAY_ADD(list->entries, list->n_entries);
+    if (!entry) {
+        return sqlite_no_memory(store, err, "listing deliveries");
+    }
+    entry->delivery = sqlite3_column_int64(row, 0);
+    column_copy(row, 1, entry->guid, sizeof entry->guid);
+    column_copy(row, 2, entry->event, sizeof entry->event);
+    column_copy(row, 3, entry->action, sizeof entry->action);
+    column_copy(row, 4, entry->installation, sizeof entry->installation);
+    entry->repository = column_text(row, 5);
+    entry->sender = column_text(row, 6);
+    entry->received_ms = sqlite3_column_int64(row, 7);
+    entry->body_bytes = sqlite3_column_int64(row, 8);
+    entry->run = sqlite3_column_int64(row, 9);
+    column_copy(row, 10, entry->plugin, sizeof entry->plugin);
+    column_copy(row, 11, entry->state, sizeof entry->state);
+    entry->attempt = sqlite3_column_int64(row, 12);
+    entry->crashes = sqlite3_column_int64(row, 13);
+    entry->suspect = sqlite3_column_int(row, 14) != 0;
+    entry->due_ms = sqlite3_column_int64(row, 15);
+    int64_t until_ms = sqlite3_column_int64(row, 16); /* monotonic: see SQL_RUNS_RECLAIM */
+    entry->lease_until_ms = until_ms ? clock_wall_ms() + until_ms - clock_monotonic_ms() : 0;
+    entry->finished_ms = sqlite3_column_int64(row, 17);
+    entry->label = column_text(row, 18);
+    entry->reason = column_text(row, 19);
+    if (!entry->repository || !entry->sender || !entry->label || !entry->reason) {
+        return sqlite_no_memory(store, err, "listing deliveries");
+    }
+    return 0;
+}
+
+/* Deliveries from `low` to before `before`. 1 when `most` cut it short, with list->next. */
+static int list_rows(struct sqlite_store *store, struct inbox_list *list, enum sqlite_sql sql,
+                     int64_t low, int64_t before, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, sql);
+    query_number(&query, low);
+    query_number(&query, before);
+    query_number(&query, list->since_ms);
+    query_text(&query, list->event); /* NULL is bound as NULL */
+    query_text(&query, list->plugin);
+    query_text(&query, list->state);
+    int step;
+    while ((step = query_step(&query, err, "listing deliveries")) > 0) {
+        int64_t delivery = sqlite3_column_int64(query.statement, 0);
+        const struct inbox_entry *last =
+            list->n_entries > 0 ? &list->entries[list->n_entries - 1] : NULL;
+        if (last && list->n_entries >= list->most && last->delivery != delivery) {
+            list->next = last->delivery;
+            return 1;
+        }
+        if (take_row(store, list, query.statement, err) < 0) {
+            return -1;
+        }
+    }
+    return step;
+}
+
+/* The next LIST_CHUNK deliveries before `before`: the lowest id; 0 when there are none, or none
+ * after them. */
+static int find_chunk(struct sqlite_store *store, int64_t before, int64_t *low, int64_t *next,
+                      struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_LIST_CHUNK);
+    query_number(&query, before);
+    query_number(&query, LIST_CHUNK);
+    if (query_step(&query, err, "listing deliveries") < 0) {
+        return -1;
+    }
+    *low = sqlite3_column_int64(query.statement, 0);
+    *next = sqlite3_column_int64(query.statement, 1) < LIST_CHUNK ? 0 : *low;
+    return 0;
+}
+
+/* The few runs of these states have indexes of their own; of the many done ones, and of all, only a
+ * chunk is looked at. */
+int sqlite_list(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
+    struct inbox_list *list = CONTAINER_OF(operation, struct inbox_list, operation);
+    static const struct {
+        const char *state;
+        enum sqlite_sql sql;
+    } few[] = {{"queued", SQL_LIST_QUEUED},
+               {"running", SQL_LIST_RUNNING},
+               {"parked", SQL_LIST_PARKED},
+               {"dead", SQL_LIST_DEAD}};
+    int64_t low = 0, next = 0;
+    if (list->guid) {
+        int found = sqlite_find_delivery(store, list->guid, &low, err);
+        if (found <= 0) {
+            return found < 0 ? -1 : INBOX_UNKNOWN;
+        }
+        return list_rows(store, list, SQL_LIST, low, low + 1, err) < 0 ? -1 : 0;
+    }
+    for (size_t i = 0; list->state && i < sizeof few / sizeof *few; i++) {
+        if (strcmp(few[i].state, list->state) == 0) {
+            return list_rows(store, list, few[i].sql, 0, list->before, err) < 0 ? -1 : 0;
+        }
+    }
+    if (find_chunk(store, list->before, &low, &next, err) < 0) {
+        return -1;
+    }
+    int cut = list_rows(store, list, SQL_LIST, low, list->before, err);
+    if (cut == 0) {
+        list->next = next;
+    }
+    return cut < 0 ? -1 : 0;
+}
+
+/* Of the delivery that is there: 0 and how its body lies, INBOX_PRUNED, -1. */
+static int look_at_body(struct sqlite_store *store, int64_t delivery, int64_t *codec,
+                        size_t *body_bytes, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_DELIVERY_BODY);
+    query_number(&query, delivery);
+    if (query_step(&query, err, "looking at a delivery's body") < 0) {
+        return -1;
+    }
+    *codec = sqlite3_column_int64(query.statement, 1);
+    *body_bytes = (size_t)sqlite3_column_int64(query.statement, 2);
+    return sqlite3_column_int(query.statement, 0) ? INBOX_PRUNED : 0;
+}
+
+int sqlite_body(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
+    struct inbox_body *body = CONTAINER_OF(operation, struct inbox_body, operation);
+    int64_t delivery, codec;
+    size_t body_bytes;
+    int found = sqlite_find_delivery(store, body->guid, &delivery, err);
+    if (found <= 0) {
+        return found < 0 ? -1 : INBOX_UNKNOWN;
+    }
+    int pruned = look_at_body(store, delivery, &codec, &body_bytes, err);
+    if (pruned != 0) {
+        return pruned;
+    }
+    struct payload *stored = NULL;
+    if (sqlite_read_body(store, delivery, &stored, err) < 0) {
+        return -1;
+    }
+    store->broken = false;
+    int unpacked = codec_unpack(codec, stored, body_bytes, &body->body, err);
+    payload_unref(stored);
+    return unpacked == 0 ? 0 : -1;
+}
+
+/* `pruned_matters`: a run cannot run again without its body. */
+static int change_runs(struct sqlite_store *store, struct inbox_operation *operation,
+                       enum sqlite_sql sql, bool pruned_matters, struct error *err) {
+    struct inbox_change *change = CONTAINER_OF(operation, struct inbox_change, operation);
+    int64_t delivery, codec;
+    size_t body_bytes;
+    int found = sqlite_find_delivery(store, change->guid, &delivery, err);
+    if (found <= 0) {
+        return found < 0 ? -1 : INBOX_UNKNOWN;
+    }
+    int pruned = pruned_matters ? look_at_body(store, delivery, &codec, &body_bytes, err) : 0;
+    if (pruned != 0) {
+        return pruned;
+    }
+    AUTO_QUERY struct query query = query_begin(store, sql);
+    query_number(&query, change->now_ms);
+    query_number(&query, delivery);
+    query_text(&query, change->plugin);
+    if (query_run(&query, err, "changing runs") < 0) {
+        return -1;
+    }
+    change->runs = (uint64_t)sqlite3_changes64(store->db);
+    return change->runs > 0 ? 0 : INBOX_UNCHANGED;
+}
+
+int sqlite_rerun(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
+    return change_runs(store, operation, SQL_RUNS_RERUN, true, err);
+}
+
+int sqlite_discard(struct sqlite_store *store, struct inbox_operation *operation,
+                   struct error *err) {
+    return change_runs(store, operation, SQL_RUNS_DISCARD, false, err);
+}

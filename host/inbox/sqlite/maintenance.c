@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The maintenance of the SQLite store: what is forgotten, and what GitHub is asked for again. Pages
+ * that pruning frees are used again by what comes next; the file itself does not get smaller. */
+#include "inbox/maintenance.h"
+#include "inbox/sqlite/operations.h"
+
+/* PRUNE */
+
+/* The body, and what only a retry would need of its runs' journals. */
+static int prune_body(struct sqlite_store *store, int64_t delivery, struct error *err) {
+    static const enum sqlite_sql steps[] = {SQL_PRUNE_BODY, SQL_PRUNE_READS, SQL_PRUNE_ANSWERS};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        AUTO_QUERY struct query query = query_begin(store, steps[i]);
+        query_number(&query, delivery);
+        if (query_run(&query, err, "pruning a body") < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Reads first and changes afterwards: a scan must not meet its own updates. */
+static int look(struct sqlite_store *store, struct inbox_prune *prune, int64_t *found,
+                uint32_t *n_found, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_PRUNE_LOOK);
+    query_number(&query, prune->after.received_ms);
+    query_number(&query, prune->after.delivery);
+    query_number(&query, prune->done_before_ms);
+    query_number(&query, prune->dead_before_ms);
+    query_number(&query, prune->most);
+    uint64_t bytes = 0;
+    uint32_t looked = 0;
+    int step;
+    while ((step = query_step(&query, err, "looking for bodies to prune")) > 0) {
+        uint64_t size = (uint64_t)sqlite3_column_int64(query.statement, 2);
+        bool prunable = sqlite3_column_int(query.statement, 3) != 0;
+        if (prunable && *n_found > 0 && bytes + size > prune->most_bytes) {
+            prune->more = true;
+            return 0;
+        }
+        looked++;
+        prune->next.received_ms = sqlite3_column_int64(query.statement, 0);
+        prune->next.delivery = sqlite3_column_int64(query.statement, 1);
+        if (prunable) {
+            found[(*n_found)++] = prune->next.delivery;
+            bytes += size;
+        }
+    }
+    prune->more = looked == prune->most;
+    return step;
+}
+
+static int prune_bodies(struct sqlite_store *store, struct inbox_prune *prune, struct error *err) {
+    AUTO_FREE int64_t *found = calloc(prune->most + (size_t)1, sizeof *found);
+    if (!found) {
+        return sqlite_no_memory(store, err, "pruning bodies");
+    }
+    if (look(store, prune, found, &prune->bodies, err) < 0) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < prune->bodies; i++) {
+        if (prune_body(store, found[i], err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Runs `sql` for what came before `forget_before_ms`; how many rows went is in `*rows`. */
+static int forget(struct sqlite_store *store, const struct inbox_prune *prune, enum sqlite_sql sql,
+                  uint32_t *rows, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, sql);
+    query_number(&query, prune->forget_before_ms);
+    query_number(&query, prune->most);
+    if (query_run(&query, err, "forgetting deliveries") < 0) {
+        return -1;
+    }
+    *rows = (uint32_t)sqlite3_changes(store->db);
+    return 0;
+}
+
+int sqlite_prune(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
+    struct inbox_prune *prune = CONTAINER_OF(operation, struct inbox_prune, operation);
+    uint32_t redeliveries;
+    if (prune_bodies(store, prune, err) < 0 ||
+        forget(store, prune, SQL_PRUNE_FORGET, &prune->forgotten, err) < 0 ||
+        forget(store, prune, SQL_PRUNE_REDELIVERIES, &redeliveries, err) < 0) {
+        return -1;
+    }
+    prune->more = prune->more || prune->forgotten == prune->most || redeliveries == prune->most;
+    return 0;
+}
+
+/* ---- redeliveries ---- */
+
+static int read_requests(struct sqlite_store *store, const char *guid, uint32_t *requests,
+                         int64_t *requested_ms, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_REDELIVERY_FIND);
+    query_text(&query, guid);
+    int step = query_step(&query, err, "reading the requested redeliveries");
+    *requests = step > 0 ? (uint32_t)sqlite3_column_int64(query.statement, 0) : 0;
+    *requested_ms = step > 0 ? sqlite3_column_int64(query.statement, 1) : 0;
+    return step;
+}
+
+int sqlite_find_missing(struct sqlite_store *store, struct inbox_operation *operation,
+                        struct error *err) {
+    const struct inbox_find_missing *find =
+        CONTAINER_OF(operation, const struct inbox_find_missing, operation);
+    for (size_t i = 0; i < find->n_guids; i++) {
+        int64_t delivery;
+        int found = sqlite_find_delivery(store, find->guids[i], &delivery, err);
+        if (found < 0 || read_requests(store, find->guids[i], &find->requests[i],
+                                       &find->requested_ms[i], err) < 0) {
+            return -1;
+        }
+        find->missing[i] = !found;
+    }
+    return 0;
+}
+
+int sqlite_redelivery_fetched(struct sqlite_store *store, const char *guid, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_REDELIVERY_FETCHED);
+    query_text(&query, guid);
+    return query_run(&query, err, "counting a redelivery");
+}
+
+int sqlite_redelivery_arrived(struct sqlite_store *store, const char *guid, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_REDELIVERY_ARRIVED);
+    query_text(&query, guid);
+    return query_step(&query, err, "counting a redelivery");
+}
+
+int sqlite_uncount_redelivery(struct sqlite_store *store, struct inbox_operation *operation,
+                              struct error *err) {
+    const struct inbox_uncount_redelivery *uncount =
+        CONTAINER_OF(operation, const struct inbox_uncount_redelivery, operation);
+    AUTO_QUERY struct query query = query_begin(store, SQL_REDELIVERY_UNCOUNT);
+    query_number(&query, uncount->requested_ms);
+    query_text(&query, uncount->guid);
+    return query_run(&query, err, "taking back a redelivery");
+}
+
+int sqlite_count_redelivery(struct sqlite_store *store, struct inbox_operation *operation,
+                            struct error *err) {
+    const struct inbox_count_redelivery *ask =
+        CONTAINER_OF(operation, const struct inbox_count_redelivery, operation);
+    int64_t delivery;
+    uint32_t requests;
+    int64_t requested_ms;
+    int found = sqlite_find_delivery(store, ask->guid, &delivery, err);
+    if (found != 0) {
+        return found < 0 ? -1 : INBOX_REDELIVERY_PRESENT;
+    }
+    if (read_requests(store, ask->guid, &requests, &requested_ms, err) < 0) {
+        return -1;
+    }
+    if (requests >= ask->most) {
+        return INBOX_REDELIVERY_EXHAUSTED;
+    }
+    AUTO_QUERY struct query query = query_begin(store, SQL_REDELIVERY_COUNT);
+    query_text(&query, ask->guid);
+    query_number(&query, ask->now_ms);
+    return query_run(&query, err, "counting a redelivery") < 0 ? -1 : INBOX_REDELIVERY_COUNTED;
+}
+
+/* A file has one host. */
+int sqlite_elect(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
+    (void)store, (void)operation, (void)err;
+    return 1;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The operations of the SQLite store; store.c has their table. */
+#ifndef SNEK_INBOX_SQLITE_OPERATIONS_H
+#define SNEK_INBOX_SQLITE_OPERATIONS_H
+
+#include "base/payload.h"
+#include "inbox/sqlite/query.h"
+
+/* Does the operation; its result, or -1 with `err` and store->broken. */
+typedef int sqlite_operation(struct sqlite_store *store, struct inbox_operation *operation,
+                             struct error *err);
+
+/* put.c */
+sqlite_operation sqlite_put;
+/* runs.c */
+sqlite_operation sqlite_claim, sqlite_finish, sqlite_renew, sqlite_lease_check, sqlite_stats;
+/* journal.c */
+sqlite_operation sqlite_intend, sqlite_complete, sqlite_journal_read;
+/* plugin_state.c */
+sqlite_operation sqlite_set_has, sqlite_set_add, sqlite_set_remove, sqlite_key_get, sqlite_key_put,
+    sqlite_key_delete;
+/* rate_limits.c */
+sqlite_operation sqlite_rate_limit_put, sqlite_rate_limit_get;
+/* admin.c */
+sqlite_operation sqlite_list, sqlite_body, sqlite_rerun, sqlite_discard;
+/* maintenance.c */
+sqlite_operation sqlite_elect, sqlite_prune, sqlite_find_missing, sqlite_count_redelivery,
+    sqlite_uncount_redelivery;
+
+/* What they share. */
+
+/* Runs that a dead host left running are due again. 0, -1. */
+int sqlite_recover(struct sqlite_store *store, int64_t now_ms, struct error *err);
+/* Renews the lease of a run that this claim holds. 1; 0 it does not hold it; -1. */
+int sqlite_renew_lease(struct sqlite_store *store, int64_t run, int64_t token, int64_t lease_ms,
+                       struct error *err);
+/* 1 and `*delivery`, 0 there is none, -1. */
+int sqlite_find_delivery(struct sqlite_store *store, const char *guid, int64_t *delivery,
+                         struct error *err);
+/* Reads the body straight into memory of its own, a reference, without SQLite's copy of it. */
+int sqlite_read_body(struct sqlite_store *store, int64_t delivery, struct payload **payload,
+                     struct error *err);
+/* A payload was fetched: no arrival of its GUID is the one that stored it. 0, -1. */
+int sqlite_redelivery_fetched(struct sqlite_store *store, const char *guid, struct error *err);
+/* Is this arrival of a known GUID one that the host requested? 1 yes, 0 no, -1. */
+int sqlite_redelivery_arrived(struct sqlite_store *store, const char *guid, struct error *err);
+/* Does the writer's claim still hold the run? 1, and the lease lasts; 0; -1. */
+int sqlite_held(struct sqlite_store *store, const struct inbox_journal_writer *writer,
+                struct error *err);
+/* Writes the records; the last one's outcome is `outcome` when it is a change. 0, -1. */
+int sqlite_write_records(struct sqlite_store *store, const struct inbox_journal_writer *writer,
+                         int64_t outcome, struct error *err);
+/* Adds a run's records to `records`. 0, -1. */
+int sqlite_read_records(struct sqlite_store *store, int64_t run, struct inbox_record **records,
+                        size_t *n_records, struct error *err);
+/* Keeps only the effects of a finished run, without their bodies. 0, -1. */
+int sqlite_cut_back_journal(struct sqlite_store *store, int64_t run, struct error *err);
+
+#endif

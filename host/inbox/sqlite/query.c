@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Running a prepared statement, and saying what went wrong with it. */
+#include "inbox/sqlite/query.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int sqlite_error(sqlite3 *db, struct error *err, const char *what) {
+    int code = sqlite3_errcode(db);
+    int system_error = sqlite3_system_errno(db);
+    bool from_system = code == SQLITE_IOERR || code == SQLITE_FULL || code == SQLITE_CANTOPEN;
+    if (from_system && system_error) {
+        return error_set(err, "%s: %s (SQLite code %d): %s", what, sqlite3_errmsg(db),
+                         sqlite3_extended_errcode(db), strerror(system_error));
+    }
+    return error_set(err, "%s: %s (SQLite code %d)", what, sqlite3_errmsg(db),
+                     sqlite3_extended_errcode(db));
+}
+
+int sqlite_fail(struct sqlite_store *store, struct error *err, const char *what) {
+    int code = sqlite3_errcode(store->db);
+    store->broken = code != SQLITE_CONSTRAINT && code != SQLITE_TOOBIG && code != SQLITE_MISMATCH;
+    return sqlite_error(store->db, err, what);
+}
+
+int sqlite_no_memory(struct sqlite_store *store, struct error *err, const char *what) {
+    store->broken = true;
+    return error_set(err, "%s: out of memory", what);
+}
+
+struct query query_begin(struct sqlite_store *store, enum sqlite_sql sql) {
+    return (struct query){.store = store, .statement = store->statements[sql], .code = SQLITE_OK};
+}
+
+static void note(struct query *query, int code) {
+    if (query->code == SQLITE_OK) {
+        query->code = code;
+    }
+}
+
+void query_text(struct query *query, const char *text) {
+    note(query, sqlite3_bind_text(query->statement, ++query->bound, text, -1, SQLITE_STATIC));
+}
+
+void query_number(struct query *query, int64_t number) {
+    note(query, sqlite3_bind_int64(query->statement, ++query->bound, number));
+}
+
+void query_blob(struct query *query, const void *data, size_t bytes) {
+    /* A null pointer would be bound as NULL, whatever its length. */
+    note(query, sqlite3_bind_blob64(query->statement, ++query->bound, bytes > 0 ? data : "", bytes,
+                                    SQLITE_STATIC));
+}
+
+void query_zeros(struct query *query, size_t bytes) {
+    note(query, sqlite3_bind_zeroblob64(query->statement, ++query->bound, bytes));
+}
+
+int query_step(struct query *query, struct error *err, const char *what) {
+    if (query->code == SQLITE_OK) {
+        int code = sqlite3_step(query->statement);
+        if (code == SQLITE_ROW) {
+            return 1;
+        }
+        if (code == SQLITE_DONE) {
+            return 0;
+        }
+        query->code = code;
+    }
+    return sqlite_fail(query->store, err, what);
+}
+
+int query_run(struct query *query, struct error *err, const char *what) {
+    int step = query_step(query, err, what);
+    return step < 0 ? -1 : 0;
+}
+
+void query_end(struct query *query) {
+    sqlite3_reset(query->statement);
+    sqlite3_clear_bindings(query->statement);
+}
+
+void column_copy(sqlite3_stmt *row, int column, char *out, size_t room) {
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    snprintf(out, room, "%s", text ? text : "");
+}
+
+char *column_text(sqlite3_stmt *row, int column) {
+    const char *text = (const char *)sqlite3_column_text(row, column);
+    return strdup(text ? text : "");
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The connection of the SQLite store, and one use of a prepared statement. */
+#ifndef SNEK_INBOX_SQLITE_QUERY_H
+#define SNEK_INBOX_SQLITE_QUERY_H
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "inbox/common/store.h"
+#include "inbox/sqlite/statements.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sqlite_store {
+    struct store store;
+    sqlite3 *db;
+    /* On the database's file, with flock(): one host a file. Closed after `db`: the close of any
+     * descriptor of a file drops SQLite's own locks on it. */
+    int lock_fd;
+    /* The original bot's table is there. */
+    bool adopted;
+    /* A host may have it open, too. */
+    bool tool;
+    /* The operation that failed last did so through the store's fault. */
+    bool broken;
+    sqlite3_stmt *statements[SQL_COUNT];
+};
+
+/* Sets `err` to "WHAT: why" from the connection's last error, and store->broken; -1. */
+int sqlite_fail(struct sqlite_store *store, struct error *err, const char *what);
+/* -1. */
+int sqlite_no_memory(struct sqlite_store *store, struct error *err, const char *what);
+
+/* "why" alone, for a connection without a store; -1. */
+int sqlite_error(sqlite3 *db, struct error *err, const char *what);
+
+/* One use of a prepared statement: bind in the order of its ?1, ?2 ..., then step. The first
+ * failure sticks and comes out of query_step(). Bound values are borrowed until query_end(). */
+struct query {
+    struct sqlite_store *store;
+    sqlite3_stmt *statement;
+    int bound, code;
+};
+
+struct query query_begin(struct sqlite_store *store, enum sqlite_sql sql);
+/* NULL is bound as NULL. */
+void query_text(struct query *query, const char *text);
+void query_number(struct query *query, int64_t number);
+void query_blob(struct query *query, const void *data, size_t bytes);
+void query_zeros(struct query *query, size_t bytes);
+/* 1 a row, 0 no more, -1 with "WHAT: why". */
+int query_step(struct query *query, struct error *err, const char *what);
+/* All at once for a statement without rows: 0, or -1. */
+int query_run(struct query *query, struct error *err, const char *what);
+void query_end(struct query *query);
+
+#define AUTO_QUERY CLEANUP(query_end)
+
+/* The text of a row's column, NULL as "": copied into `out`; or the caller's to free (NULL: no
+ * memory). */
+void column_copy(sqlite3_stmt *row, int column, char *out, size_t room);
+char *column_text(sqlite3_stmt *row, int column);
+
+#endif

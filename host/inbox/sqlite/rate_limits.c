@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The rate limits of installations, in SQLite. */
+#include "inbox/rate_limits.h"
+
+#include "base/list.h"
+#include "inbox/sqlite/operations.h"
+
+static int put(struct sqlite_store *store, const struct inbox_rate_limit *limit,
+               struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RATE_LIMIT_PUT);
+    query_text(&query, limit->installation);
+    for (size_t i = 0; i < INBOX_RATE_LIMIT_RESOURCES; i++) {
+        query_number(&query, limit->until_ms[i]);
+    }
+    return query_run(&query, err, "storing a rate limit");
+}
+
+static int delay_runs(struct sqlite_store *store, const struct inbox_rate_limit *limit,
+                      struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RATE_LIMIT_DELAY);
+    query_number(&query, limit->until_ms[INBOX_RATE_LIMIT_ALL]);
+    query_text(&query, limit->installation);
+    return query_run(&query, err, "delaying the runs of an installation");
+}
+
+int sqlite_rate_limit_put(struct sqlite_store *store, struct inbox_operation *operation,
+                          struct error *err) {
+    const struct inbox_rate_limit *limit =
+        CONTAINER_OF(operation, const struct inbox_rate_limit, operation);
+    int result = put(store, limit, err);
+    if (result == 0 && limit->until_ms[INBOX_RATE_LIMIT_ALL] > 0) {
+        result = delay_runs(store, limit, err);
+    }
+    return result;
+}
+
+int sqlite_rate_limit_get(struct sqlite_store *store, struct inbox_operation *operation,
+                          struct error *err) {
+    struct inbox_rate_limit *limit = CONTAINER_OF(operation, struct inbox_rate_limit, operation);
+    AUTO_QUERY struct query query = query_begin(store, SQL_RATE_LIMIT_GET);
+    query_text(&query, limit->installation);
+    int step = query_step(&query, err, "reading a rate limit");
+    for (int i = 0; step > 0 && i < INBOX_RATE_LIMIT_RESOURCES; i++) {
+        limit->until_ms[i] = sqlite3_column_int64(query.statement, i);
+    }
+    return step < 0 ? -1 : 0;
+}

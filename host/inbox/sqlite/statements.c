@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The texts of the SQLite store's statements. */
+#include "inbox/sqlite/statements.h"
+
+#include "inbox/sql/shared.h"
+
+#define LIST_OF_STATE(state, index)                                                                \
+    SHARED_LIST_COLUMNS " FROM runs r INDEXED BY " index                                           \
+                        " CROSS JOIN deliveries d ON d.id = r.delivery"                            \
+                        " WHERE r.state = '" state                                                 \
+                        "' AND r.delivery >= $1 AND r.delivery < $2" SHARED_LIST_FILTERS
+
+const char *const sqlite_statements[SQL_COUNT] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    /* Writes a page even when nothing changes, which an UPDATE would not. */
+    [SQL_PROBE] = "PRAGMA user_version = 0",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_DELIVERY_FIND] = SHARED_DELIVERY_FIND,
+    [SQL_DELIVERY_INSERT] = "INSERT INTO deliveries (event, action, installation, repository,"
+                            " sender, received_ms, body_codec, body_bytes, body, guid)"
+                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [SQL_DELIVERY_REPLACE] = SHARED_DELIVERY_REPLACE,
+    [SQL_RUNS_UNFINISHED] = SHARED_RUNS_UNFINISHED,
+    [SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = min(due_ms, ?1), state = 'queued'"
+                        " WHERE delivery = ?2 AND (state = 'parked'"
+                        " OR (state = 'queued' AND attempt > 0))",
+    /* Those that wait for what the installation has just given. */
+    [SQL_RUNS_UNPARK] = "UPDATE runs SET state = 'queued', due_ms = ?1 WHERE state = 'parked'"
+                        " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
+                        " AND d.installation = ?2)",
+    /* Those that may be about to wait for it; not what came with it, which begins after it. */
+    [SQL_RUNS_GRANT] = "UPDATE runs SET granted = 1 WHERE state = 'running'"
+                       " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
+                       " AND d.installation = ?1 AND d.guid <> ?2)",
+    [SQL_RUN_QUEUE] = "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, host,"
+                      " token, lease_until_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+                      " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
+                      " attempt = excluded.attempt, host = excluded.host, token = excluded.token,"
+                      " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
+                      " crashes = 0, suspect = 0, label = '', reason = '', finished_ms = NULL"
+                      " RETURNING id",
+    [SQL_RUNS_DUE] = "SELECT r.id, r.attempt, r.crashes, r.suspect, d.id, d.received_ms, d.guid,"
+                     " d.event, d.action, d.installation, d.repository, d.sender, d.body_bytes,"
+                     " d.body_codec, r.due_ms"
+                     " FROM runs r INDEXED BY runs_due CROSS JOIN deliveries d ON d.id = r.delivery"
+                     " WHERE r.state = 'queued' AND r.plugin = ?1 AND r.suspect = ?2"
+                     " AND r.due_ms <= ?3 ORDER BY r.due_ms, r.id LIMIT ?4",
+    [SQL_RUN_LEASE] = "UPDATE runs SET state = 'running', attempt = attempt + 1, granted = 0,"
+                      " host = ?1, token = ?2, lease_until_ms = ?3 WHERE id = ?4",
+    [SQL_RUN_NEXT_DUE] = "SELECT due_ms FROM runs INDEXED BY runs_due WHERE state = 'queued'"
+                         " AND plugin = ?1 AND suspect = ?2 ORDER BY due_ms LIMIT 1",
+    [SQL_RUN_END] = SHARED_RUN_END,
+    [SQL_RUN_AGAIN] = SHARED_RUN_AGAIN,
+    [SQL_RUN_PARK] = SHARED_RUN_PARK,
+    [SQL_RUNS_RECOVER] =
+        "UPDATE runs SET state = 'queued', due_ms = ?1, token = 0,"
+        " lease_until_ms = 0, " SQL_SET_HOST_DIED("TRUE") " WHERE state = 'running'",
+    /* lease_until_ms is of the monotonic clock, which setting the wall's does not disturb: it lasts
+     * no longer than this process, whose next start makes all running runs due. */
+    [SQL_RUNS_RECLAIM] = "UPDATE runs SET state = 'queued', due_ms = ?1, token = 0,"
+                         " lease_until_ms = 0 WHERE state = 'running' AND lease_until_ms < ?2"
+                         " AND token NOT IN (SELECT value FROM json_each(?3))",
+    [SQL_RUN_RENEW] = "UPDATE runs SET lease_until_ms = ?1"
+                      " WHERE id = ?2 AND token = ?3 AND state = 'running'",
+    [SQL_RUN_HELD] = "SELECT lease_until_ms FROM runs WHERE id = ?1 AND token = ?2"
+                     " AND state = 'running'",
+    [SQL_JOURNAL_READ] = "SELECT number, kind, state, key, marker, dry, at_ms, method, url,"
+                         " outcome, status, message, headers, body"
+                         " FROM journal WHERE run = ?1 ORDER BY number",
+    [SQL_JOURNAL_WRITE] = SHARED_JOURNAL_WRITE,
+    [SQL_JOURNAL_COMPLETE] = SHARED_JOURNAL_COMPLETE,
+    [SQL_JOURNAL_CUT_BACK] = "DELETE FROM journal WHERE run = ?1 AND kind <> 'effect'",
+    [SQL_JOURNAL_CUT_ANSWERS] = "UPDATE journal SET headers = x'', body = x'' WHERE run = ?1",
+    /* A delivery that comes again runs afresh; but one whose run died is taken up where it was, for
+     * what it had done already is done. */
+    [SQL_JOURNALS_DROP] = SHARED_JOURNALS_DROP,
+    [SQL_STATS] = SHARED_STATS,
+    [SQL_SET_HAS] = SHARED_SET_HAS,
+    [SQL_SET_HAS_ADOPTED] = SHARED_SET_HAS_ADOPTED,
+    [SQL_SET_ADD] = SHARED_SET_ADD,
+    [SQL_SET_REMOVE] = SHARED_SET_REMOVE,
+    [SQL_KEY_GET] = SHARED_KEY_GET,
+    [SQL_KEY_PUT] = SHARED_KEY_PUT,
+    [SQL_KEY_DELETE] = SHARED_KEY_DELETE,
+    [SQL_LIST_CHUNK] = SHARED_LIST_CHUNK,
+    [SQL_LIST] = SHARED_LIST,
+    [SQL_LIST_QUEUED] = LIST_OF_STATE("queued", "runs_due"),
+    [SQL_LIST_RUNNING] = LIST_OF_STATE("running", "runs_leased"),
+    [SQL_LIST_PARKED] = LIST_OF_STATE("parked", "runs_parked"),
+    [SQL_LIST_DEAD] = LIST_OF_STATE("dead", "runs_dead"),
+    [SQL_DELIVERY_BODY] = "SELECT body IS NULL, body_codec, body_bytes FROM deliveries"
+                          " WHERE id = ?1",
+    [SQL_RUNS_RERUN] = SHARED_RUNS_RERUN,
+    [SQL_RUNS_DISCARD] = SHARED_RUNS_DISCARD,
+    [SQL_PRUNE_LOOK] =
+        "SELECT d.received_ms, d.id, length(d.body), NOT EXISTS (SELECT 1"
+        " FROM runs r WHERE r.delivery = d.id AND (r.state IN ('queued', 'running', 'parked')"
+        " OR r.finished_ms >= iif(r.state = 'dead', ?4, ?3)))"
+        " FROM deliveries d INDEXED BY deliveries_kept WHERE d.body IS NOT NULL"
+        " AND (d.received_ms, d.id) > (?1, ?2) AND d.received_ms < ?3"
+        " ORDER BY d.received_ms, d.id LIMIT ?5",
+    [SQL_PRUNE_BODY] = "UPDATE deliveries SET body = NULL WHERE id = ?1",
+    [SQL_PRUNE_READS] = "DELETE FROM journal WHERE kind <> 'effect' AND run IN"
+                        " (SELECT id FROM runs WHERE delivery = ?1)",
+    [SQL_PRUNE_ANSWERS] = "UPDATE journal SET headers = x'', body = x'' WHERE run IN"
+                          " (SELECT id FROM runs WHERE delivery = ?1)",
+    [SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
+                         " INDEXED BY deliveries_pruned WHERE body IS NULL AND received_ms < ?1"
+                         " ORDER BY received_ms LIMIT ?2)",
+    [SQL_PRUNE_REDELIVERIES] = SHARED_PRUNE_REDELIVERIES,
+    [SQL_REDELIVERY_FIND] = SHARED_REDELIVERY_FIND,
+    [SQL_REDELIVERY_COUNT] = SHARED_REDELIVERY_COUNT,
+    [SQL_REDELIVERY_UNCOUNT] = SHARED_REDELIVERY_UNCOUNT,
+    [SQL_REDELIVERY_FETCHED] = SHARED_REDELIVERY_FETCHED,
+    [SQL_REDELIVERY_ARRIVED] = SHARED_REDELIVERY_ARRIVED,
+    [SQL_RATE_LIMIT_PUT] = "INSERT INTO rate_limits (installation, all_ms, search_ms, graphql_ms)"
+                           " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (installation) DO UPDATE SET"
+                           " all_ms = max(all_ms, excluded.all_ms),"
+                           " search_ms = max(search_ms, excluded.search_ms),"
+                           " graphql_ms = max(graphql_ms, excluded.graphql_ms)",
+    [SQL_RATE_LIMIT_DELAY] = "UPDATE runs SET due_ms = ?1 WHERE state = 'queued' AND due_ms < ?1"
+                             " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
+                             " AND d.installation = ?2)",
+    [SQL_RATE_LIMIT_GET] = SHARED_RATE_LIMIT_GET,
+};

@@ -3,8 +3,8 @@
  * when one fails. */
 #include "unit.h"
 
-#include "inbox/deliveries.h"
 #include "inbox/common/writer.h"
+#include "inbox/deliveries.h"
 
 #include <poll.h>
 #include <semaphore.h>

@@ -2,6 +2,7 @@
 /* Reads the clocks of the system, or the fixed times of a test. */
 #include "base/clock.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -27,6 +28,22 @@ int64_t clock_monotonic_us(void) {
 
 int64_t clock_wall_ms(void) {
     return frozen ? frozen_wall_ms : read_ms(CLOCK_REALTIME);
+}
+
+/* The reference less the monotonic clock, which no one sets; 0: unknown. */
+static _Atomic int64_t reference_offset_ms;
+
+void clock_set_reference(int64_t wall_ms) {
+    atomic_store(&reference_offset_ms, wall_ms - clock_monotonic_ms());
+}
+
+bool clock_error_ms(int64_t *ahead_ms) {
+    int64_t offset_ms = atomic_load(&reference_offset_ms);
+    if (offset_ms == 0) {
+        return false;
+    }
+    *ahead_ms = clock_wall_ms() - (offset_ms + clock_monotonic_ms());
+    return true;
 }
 
 void clock_set_for_test(int64_t monotonic_ms, int64_t wall_ms) {

@@ -527,6 +527,7 @@ static void learn_skew(struct transport *transport, const struct buffer *headers
         time_t there_s = curl_getdate(text, NULL);
         if (there_s > 0) {
             transport->skew_s = (int64_t)there_s - clock_wall_ms() / 1000;
+            clock_set_reference((int64_t)there_s * 1000);
         }
     }
 }

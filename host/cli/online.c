@@ -3,9 +3,11 @@
  * with the same certificates as serve. */
 #include "cli/online.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cli/broker_client.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +19,19 @@ static void on_log(void *context, enum log_level level, const char *message,
     if (strcmp(message, "private_key_next") == 0) {
         atomic_store((atomic_bool *)context, true);
     }
+}
+
+/* GitHub's response has shown its clock, even if it rejected the request. */
+static unsigned check_clock(void) {
+    int64_t ahead_ms;
+    if (!clock_error_ms(&ahead_ms) ||
+        (ahead_ms <= CLOCK_ERROR_MAX_MS && ahead_ms >= -CLOCK_ERROR_MAX_MS)) {
+        return 0;
+    }
+    int64_t seconds = ahead_ms / 1000;
+    fprintf(stderr, "clock: this machine's clock is %" PRId64 " s %s GitHub's; set it (NTP)\n",
+            seconds < 0 ? -seconds : seconds, seconds < 0 ? "behind" : "ahead of");
+    return 1;
 }
 
 static unsigned check_app(struct broker_client *client, const struct config *config) {
@@ -32,7 +47,7 @@ static unsigned check_app(struct broker_client *client, const struct config *con
         fprintf(stderr, "GitHub: %s\n", request.error.text);
     }
     broker_request_finish(&request);
-    return problems;
+    return problems + check_clock();
 }
 
 unsigned online_check(const struct config *config, int messages_fd) {

@@ -3,6 +3,7 @@
 #include "maintenance/maintenance.h"
 
 #include "base/clock.h"
+#include "maintenance/clock_check.h"
 #include "maintenance/election.h"
 #include "maintenance/prune.h"
 #include "maintenance/redelivery_schedule.h"
@@ -18,6 +19,7 @@ struct maintenance {
     struct mailbox mailbox;
     struct loop_source mail_source;
     struct election election;
+    struct clock_check clock;
     struct prune prune;
     struct redelivery_schedule recovery;
 };
@@ -43,6 +45,7 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
         return error_set(err, "maintenance: cannot watch a mailbox: %s", strerror(errno));
     }
     election_init(&new->election, options->inbox, &new->mailbox, config->dispatch.lease_ms);
+    clock_check_init(&new->clock, options->broker, &new->mailbox);
     prune_init(&new->prune, options->inbox, &new->mailbox, config->store.retention_days);
     struct redelivery_schedule_options recovery = {
         .inbox = options->inbox,
@@ -65,7 +68,9 @@ int maintenance_tick(struct maintenance *maintenance) {
     int64_t now_ms = clock_monotonic_ms();
     int64_t next_ms = election_tick(&maintenance->election, now_ms);
     bool elected = election_is_won(&maintenance->election);
-    next_ms = earliest(next_ms, prune_tick(&maintenance->prune, elected, now_ms));
+    next_ms = earliest(next_ms, clock_check_tick(&maintenance->clock, elected, now_ms));
+    bool may_forget = elected && clock_check_is_right();
+    next_ms = earliest(next_ms, prune_tick(&maintenance->prune, may_forget, now_ms));
     next_ms = earliest(next_ms, redelivery_schedule_tick(&maintenance->recovery, elected, now_ms));
     int64_t wait_ms = next_ms - now_ms;
     return wait_ms > WAIT_MAX_MS ? WAIT_MAX_MS : (int)wait_ms;
@@ -73,12 +78,14 @@ int maintenance_tick(struct maintenance *maintenance) {
 
 bool maintenance_status(void *context, struct buffer *json) {
     struct maintenance *maintenance = context;
-    return redelivery_schedule_status(&maintenance->recovery, json) == 0;
+    return redelivery_schedule_status(&maintenance->recovery, json) == 0 &&
+           buffer_append_text(json, ",") == 0 && clock_check_status(json) == 0;
 }
 
 void maintenance_free(struct maintenance *maintenance) {
     if (maintenance) {
         election_close(&maintenance->election);
+        clock_check_close(&maintenance->clock);
         prune_close(&maintenance->prune);
         redelivery_schedule_close(&maintenance->recovery);
         mailbox_drain(&maintenance->mailbox);

@@ -33,7 +33,8 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
  * wait, in milliseconds. */
 int maintenance_tick(struct maintenance *maintenance);
 
-/* Appends `"recovery":{...}` for /readyz: recovery never affects readiness. Any thread. */
+/* Appends `"recovery":{...},"clock":{...}` for /readyz: recovery never affects readiness. Any
+ * thread. */
 bool maintenance_status(void *maintenance, struct buffer *json);
 
 /* Call it after the broker and the inbox were freed: it handles their last results. Takes NULL. */

@@ -72,8 +72,8 @@ static void on_step(struct inbox_operation *operation) {
     prune->next_ms = now_ms + (pause_ms > PAUSE_MIN_MS ? pause_ms : PAUSE_MIN_MS);
 }
 
-int64_t prune_tick(struct prune *prune, bool elected, int64_t now_ms) {
-    if (prune->under_way || !elected) {
+int64_t prune_tick(struct prune *prune, bool allowed, int64_t now_ms) {
+    if (prune->under_way || !allowed) {
         return INT64_MAX;
     }
     if (prune->next_ms > now_ms) {

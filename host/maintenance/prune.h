@@ -26,9 +26,9 @@ struct prune {
 void prune_init(struct prune *prune, struct inbox *inbox, struct mailbox *mailbox,
                 int64_t retention_days);
 
-/* Starts the next step when it is due. Returns when to call again; monotonic. A host that is not
- * `elected` starts no step, but finishes the one in progress. */
-int64_t prune_tick(struct prune *prune, bool elected, int64_t now_ms);
+/* Starts the next step when it is due. Returns when to call again; monotonic. A host that may not
+ * prune now (`allowed`) starts no step, but finishes the one in progress. */
+int64_t prune_tick(struct prune *prune, bool allowed, int64_t now_ms);
 
 /* The inbox is gone: results that still arrive are ignored. */
 void prune_close(struct prune *prune);

@@ -112,6 +112,26 @@ def test_a_run_that_is_discarded_and_retried_while_it_runs_counts_once(start_bot
     assert (now["state"], now["attempt"]) == ("queued", 0)
 
 
+@pytest.mark.parametrize("days", [-40, 40])
+def test_nothing_is_forgotten_while_the_clock_differs_from_githubs(start_bot, fake, days):
+    fake.settings(clock_skew_s=days * 86400)
+    host = start_bot(plugins=["trouble"], config={"store": {"retention_days": 0}})
+    done = host.deliver("trouble", trouble("fine"))
+    host.wait_log(msg="done", delivery=done)
+    host.stop()
+    host.start()
+    line = host.wait_log(msg="clock_wrong")
+    assert abs(int(line["ahead_s"]) + days * 86400) < 60 and "set the clock" in line["reason"]
+    clock = host.request("GET", "/readyz").json["clock"]
+    assert clock["state"] == "wrong" and "clock" in clock["fix"]
+    assert host.log(msg="pruned") == []
+    run(host, "show", "--body", done)
+    fake.settings(clock_skew_s=0)
+    host.stop()
+    host.start()
+    host.wait_log(msg="pruned", bodies=1)
+
+
 def test_payloads_are_pruned_after_the_end_and_guids_are_kept(start_bot):
     host = start_bot(plugins=["trouble"], config={"store": {"retention_days": 0},
                                                   "dispatch": {"max_attempts": 1}})

@@ -111,6 +111,10 @@ class FakeGitHub:
     def fail_no_more(self):
         self._control("DELETE", "fail")
 
+    def release(self):
+        """Ends the delays of requests that are under way."""
+        self._control("POST", "release")
+
     def expire_tokens(self, installation=None):
         body = {"installation": installation} if installation else {}
         return self._control("POST", "tokens/expire", body)["expired"]

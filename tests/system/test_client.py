@@ -340,7 +340,7 @@ def test_a_token_that_expires_in_mid_run_is_renewed_and_the_run_goes_on(fake, ho
                    {"request": f"POST {REPO}/issues/12/comments", "body": {"body": "Hello"}})
     snek.wait_until(lambda: fake.requests(path=MEMBER), "the request")
     fake.expire_tokens()
-    fake._control("POST", "release")
+    fake.release()
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
     assert said(host, delivery, 3) == ["0 200 active", "0 200 pending", "0 201 "]
     *rejected, succeeded = responses(fake, INVITED, "PUT")

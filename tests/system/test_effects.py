@@ -170,19 +170,6 @@ def test_a_comment_that_never_arrived_is_written_once(fake, host):
     assert len(comments(fake)) == 1
 
 
-def test_a_comment_is_found_behind_many_others(fake, host):
-    state = fake.state
-    [repository] = [r for r in state["repositories"] if r["full_name"] == "sneks-united/terrarium"]
-    repository["comments"] += [{"issue": 12, "user": MEMBER, "body": str(n)} for n in range(150)]
-    fake.put_state(state)
-    lose(fake, "POST", PATHS["comment"])
-    delivery = host.deliver("effects", effect("comment"))
-    hurry(host, delivery)
-    host.wait_log(msg="comment_found", delivery=delivery)
-    host.wait_log(msg="done", delivery=delivery)
-    assert len(comments(fake)) == 1
-
-
 def test_a_handler_that_tries_again_by_itself_writes_no_second_comment(fake, host):
     lose(fake, "POST", PATHS["comment"])
     host.wait_log(msg="done", delivery=host.deliver("effects", effect("comment_again")))

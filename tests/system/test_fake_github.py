@@ -648,7 +648,7 @@ def test_a_delay_ends_when_it_is_released(fake, app):
     asking = threading.Thread(target=lambda: responses.append(app("GET", "/app").status))
     asking.start()
     snek.wait_until(lambda: fake.requests(path="/app"), "the request")
-    fake._control("POST", "release")
+    fake.release()
     asking.join(snek.PATIENCE_S)
     assert responses == [200]
 

@@ -375,13 +375,13 @@ bool json_find(const char *json, size_t bytes, const char *path, struct json_val
     enum json_token token = json_next(&reader);
     while (*path && token != JSON_ERROR) {
         if (*path == '[') {
-            char *close;
-            unsigned long index = strtoul(path + 1, &close, 10);
-            if (token != JSON_ARRAY_BEGIN || *close != ']' || close == path + 1) {
+            /* strtoul() alone would also accept signs and white space. */
+            size_t digits = strspn(path + 1, "0123456789");
+            if (token != JSON_ARRAY_BEGIN || digits == 0 || path[1 + digits] != ']') {
                 return false;
             }
-            token = enter_index(&reader, index);
-            path = close + 1;
+            token = enter_index(&reader, strtoul(path + 1, NULL, 10));
+            path += digits + 2;
         } else {
             size_t key_bytes = strcspn(path, ".[");
             if (token != JSON_OBJECT_BEGIN) {

@@ -3,6 +3,7 @@
 #include "maintenance/delivery_log.h"
 
 #include "base/clock.h"
+#include "base/link.h"
 #include "base/text.h"
 #include "broker/broker.h"
 
@@ -21,25 +22,6 @@ int delivery_log_read_time(const char *text, int64_t *time_ms) {
     }
     *time_ms = (int64_t)timegm(&utc) * 1000;
     return 0;
-}
-
-/* Parses `<URL>; name=value; ..., <URL>; ...`. A URL in it contains no '>', but perhaps commas. */
-char *delivery_log_next_url(const char *link, size_t bytes) {
-    AUTO_FREE char *copy = strndup(link, bytes);
-    for (char *at = copy; at && (at = strchr(at, '<'));) {
-        char *end = strchr(at, '>');
-        if (!end) {
-            return NULL;
-        }
-        char *parameters = end + 1, *after = strchr(parameters, '<');
-        size_t length = after ? (size_t)(after - parameters) : strlen(parameters);
-        AUTO_FREE char *of_this = strndup(parameters, length);
-        if (of_this && (strstr(of_this, "rel=\"next\"") || strstr(of_this, "rel=next"))) {
-            return strndup(at + 1, (size_t)(end - at) - 1);
-        }
-        at = after;
-    }
-    return NULL;
 }
 
 /* Ages are measured by GitHub's own clock, because ours may be wrong. */
@@ -102,7 +84,9 @@ struct delivery_log_page *delivery_log_read(const struct buffer *headers, const 
     }
     size_t bytes;
     const char *link = broker_header(headers, "link", &bytes);
-    page->next_url = link ? delivery_log_next_url(link, bytes) : NULL;
+    size_t url_bytes;
+    const char *next = link ? link_next(link, bytes, &url_bytes) : NULL;
+    page->next_url = next ? strndup(next, url_bytes) : NULL;
     page->now_ms = date_of(headers);
     page->json = json_loadb(body->data ? body->data : "", body->bytes, 0, NULL);
     size_t room = json_array_size(page->json) + 1;

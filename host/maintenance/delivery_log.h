@@ -44,9 +44,6 @@ struct delivery_log_page *delivery_log_read(const struct buffer *headers, const 
 /* Takes NULL. */
 void delivery_log_free(struct delivery_log_page *page);
 
-/* The URL of rel="next" in a Link header (RFC 8288), or NULL. The caller frees it. */
-char *delivery_log_next_url(const char *link, size_t bytes);
-
 /* Parses "2019-06-03T00:57:16Z", with or without a fraction of a second. */
 int delivery_log_read_time(const char *text, int64_t *time_ms);
 

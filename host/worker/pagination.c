@@ -4,6 +4,7 @@
 #include "worker/pagination.h"
 
 #include "base/json.h"
+#include "base/link.h"
 #include "worker/http_send.h"
 #include "worker/json_body.h"
 #include "worker/response.h"
@@ -237,25 +238,10 @@ static bool next_in_page(struct snek_pages *pages) {
 
 /* ---- where the next page is ---- */
 
-/* The URL of rel="next" in a Link header (RFC 8288, as GitHub writes it); NULL when there is none.
- */
-static const char *find_next_link(struct snek_text link, size_t *bytes) {
-    for (const char *at = link.data; at && (at = strchr(at, '<'));) {
-        const char *end = strchr(at, '>');
-        const char *stop = end ? end + strcspn(end, ",<") : NULL;
-        const char *rel = end ? strstr(end, "rel=\"next\"") : NULL;
-        if (rel && rel < stop) {
-            *bytes = (size_t)(end - at - 1);
-            return at + 1;
-        }
-        at = stop;
-    }
-    return NULL;
-}
-
 static int32_t follow_link(struct snek_pages *pages) {
     size_t bytes = 0;
-    const char *url = find_next_link(response_header(pages->page, "link"), &bytes);
+    struct snek_text link = response_header(pages->page, "link");
+    const char *url = link_next(link.data, link.bytes, &bytes);
     struct buffer *now = &pages->call.url;
     pages->ended = !url;
     if (!url) {

@@ -19,30 +19,6 @@ static struct delivery_log_page *read_page(const char *headers_text, const char 
     return delivery_log_read(&headers, &body, err);
 }
 
-static void the_next_page_is_found_in_any_link_header(void **state) {
-    (void)state;
-    static const struct {
-        const char *link, *url;
-    } cases[] = {
-        {"<https://a/b?cursor=v1_1>; rel=\"next\"", "https://a/b?cursor=v1_1"},
-        {"<https://a/1,2>; rel=\"prev\", <https://a/3,4>; rel=\"next\"", "https://a/3,4"},
-        {"<https://a/1>; title=\"x\"; rel=next", "https://a/1"},
-        {"<https://a/1>; rel=\"prev\"", NULL},
-        {"<https://a/1", NULL},
-        {"", NULL},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *url = delivery_log_next_url(cases[i].link, strlen(cases[i].link));
-        if (cases[i].url) {
-            assert_non_null(url);
-            assert_string_equal(url, cases[i].url);
-        } else {
-            assert_null(url);
-        }
-        free(url);
-    }
-}
-
 static void times_are_read_with_and_without_fractions(void **state) {
     (void)state;
     int64_t ms;
@@ -109,7 +85,6 @@ static void anything_but_a_list_of_deliveries_is_an_error(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_next_page_is_found_in_any_link_header),
         cmocka_unit_test(times_are_read_with_and_without_fractions),
         cmocka_unit_test(entries_are_read_and_the_clock_is_githubs),
         cmocka_unit_test(anything_but_a_list_of_deliveries_is_an_error),

@@ -116,9 +116,20 @@ static void a_path_leads_to_its_value(void **state) {
 }
 
 static void a_path_that_leads_nowhere_finds_nothing(void **state) {
-    static const char *const nowhere[] = {
-        "nothing", "action.x",        "pull_request.labels[2]",  "pull_request.labels.name",
-        "n[0]",    "pull_request[0]", "pull_request.user.login", "pull_request.labels[x]"};
+    static const char *const nowhere[] = {"nothing",
+                                          "action.x",
+                                          "pull_request.labels[2]",
+                                          "pull_request.labels.name",
+                                          "n[0]",
+                                          "pull_request[0]",
+                                          "pull_request.user.login",
+                                          "pull_request.labels[x]",
+                                          "pull_request.labels[+1]",
+                                          "pull_request.labels[ 1]",
+                                          "pull_request.labels[-0]",
+                                          "pull_request.labels[1 ]",
+                                          "pull_request.labels[]",
+                                          "pull_request.labels[18446744073709551616]"};
     struct json_value value;
     for (size_t i = 0; i < sizeof nowhere / sizeof *nowhere; i++) {
         assert_false(find(nowhere[i], &value));

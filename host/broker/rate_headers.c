@@ -11,8 +11,6 @@
 
 /* GitHub's reset is in whole seconds. */
 #define RESET_MARGIN_MS 1000
-/* Its quotas are of an hour, or of less. */
-#define PRIMARY_MAX_MS 3700000
 /* A wait of 0 would be a loop. */
 #define RETRY_LEAST_MS 1000
 
@@ -60,7 +58,9 @@ static int64_t until_there_ms(int64_t there_s, int64_t skew_s, int64_t least_ms,
 
 static int64_t read_reset_ms(const struct buffer *headers, int64_t skew_s) {
     int64_t reset_s = read_number(headers, "x-ratelimit-reset");
-    return reset_s < 0 ? -1 : until_there_ms(reset_s, skew_s, 0, PRIMARY_MAX_MS) + RESET_MARGIN_MS;
+    return reset_s < 0 ? -1
+                       : until_there_ms(reset_s, skew_s, 0, RATE_WAIT_MAX_MS - RESET_MARGIN_MS) +
+                             RESET_MARGIN_MS;
 }
 
 /* Retry-After is a number of seconds or a date. */

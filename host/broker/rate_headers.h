@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-/* The longest wait, whatever GitHub says. */
-#define RATE_WAIT_MAX_MS 86400000
+/* The longest wait, whatever GitHub says: its quotas are of an hour, or of less. */
+#define RATE_WAIT_MAX_MS 3700000
 
 struct rate_headers {
     /* The quota that the response speaks of. RESOURCES: one that GitHub has for single endpoints

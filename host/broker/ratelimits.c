@@ -46,6 +46,7 @@ struct installation_limits {
     struct limits *limits;
     /* Of limits_waiter.entry. */
     struct fair_queue queue;
+    struct plugin_shares shares;
     unsigned queued, in_flight;
     bool serving;
     /* One was admitted to write and is not sent yet. */
@@ -94,7 +95,9 @@ static bool is_needed(const struct lru_entry *lru, void *context) {
 
 static void on_evict(struct lru_entry *lru, void *context) {
     (void)context;
-    free(CONTAINER_OF(lru, struct installation_limits, lru));
+    struct installation_limits *state = CONTAINER_OF(lru, struct installation_limits, lru);
+    plugin_shares_finish(&state->shares);
+    free(state);
 }
 
 struct limits *limits_new(const struct limits_options *options) {
@@ -131,6 +134,7 @@ static struct installation_limits *find_installation(struct limits *limits,
     snprintf(state->installation, sizeof state->installation, "%s", installation);
     state->limits = limits;
     fair_queue_init(&state->queue);
+    plugin_shares_init(&state->shares);
     if (lru_map_put(&limits->map, &state->lru, installation, strlen(installation), 0) < 0) {
         free(state);
         return NULL;
@@ -164,6 +168,8 @@ static int64_t admission_ms(const struct installation_limits *state,
     const struct request_class *class = &waiter->class;
     int64_t at_ms = later(now_ms, state->until_ms[RESOURCE_CORE]);
     at_ms = later(at_ms, state->until_ms[class->resource]);
+    at_ms = later(at_ms, plugin_share_reserve_ms(&state->shares, waiter->share, class->resource,
+                                                 waiter->leaves_reserve, now_ms));
     if (class->resource == RESOURCE_SEARCH) {
         at_ms = later(at_ms, pace->search_ms);
     }
@@ -213,6 +219,13 @@ static const char *reason_of(const struct installation_limits *state,
     if (limited) {
         return "GitHub's rate limit for this installation is reached";
     }
+    if (plugin_share_reserve_ms(&state->shares, waiter->share, waiter->class.resource,
+                                waiter->leaves_reserve, now_ms) > now_ms) {
+        return app ? "the app's quota is short, and what is left is kept for tokens of whole "
+                     "installations"
+                   : "the plugin has used its share of this installation's quota, and what is left "
+                     "is kept for other plugins";
+    }
     return app ? "other requests as the app are paced before it"
                : "other requests of this installation are paced before it";
 }
@@ -239,6 +252,9 @@ static void admit(struct limits_waiter *waiter, int64_t now_ms) {
     fair_queue_take(&state->queue, &waiter->entry);
     stop_waiting(waiter, now_ms);
     state->in_flight++;
+    if (waiter->share) {
+        waiter->share->in_flight++;
+    }
     waiter->unsent = waiter->class.pace != PACE_NONE;
     assert(!(waiter->unsent && state->writing));
     state->writing = state->writing || waiter->unsent;
@@ -248,14 +264,15 @@ static void admit(struct limits_waiter *waiter, int64_t now_ms) {
 /* The first in the queue that may leave now; NULL: none. */
 static struct limits_waiter *first_ready(struct installation_limits *state, int64_t now_ms) {
     struct fair_queue_entry *entry;
-    if (state->getting || state->in_flight >= LIMITS_IN_FLIGHT_MAX) {
+    if (state->getting) {
         return NULL;
     }
     TAILQ_FOREACH(entry, &state->queue.list, link) {
         struct limits_waiter *waiter = waiter_of(entry);
         struct pace pace = pace_of(state);
-        bool writes = waiter->class.pace != PACE_NONE;
-        if (!(writes && state->writing) && admission_ms(state, waiter, &pace, now_ms) <= now_ms) {
+        bool blocked = waiter->class.pace != PACE_NONE && state->writing;
+        if (!blocked && plugin_share_has_slot(waiter->share, state->in_flight) &&
+            admission_ms(state, waiter, &pace, now_ms) <= now_ms) {
             return waiter;
         }
     }
@@ -453,6 +470,7 @@ static bool learn(struct installation_limits *state, const struct limits_waiter 
         rate_headers_read(&transfer->headers, waiter->class.resource, skew_s);
     bool rejected = transfer->outcome == SNEK_E_RATE_LIMITED;
     count_limit(state, &rate);
+    plugin_shares_learn(&state->shares, waiter->share, &rate, clock_monotonic_ms());
     if ((rejected || transfer->status >= 500) && rate.retry_ms >= 0) {
         begin_wait(state, RESOURCE_CORE, rate.retry_ms, "secondary");
     } else if (rate.remaining == 0 && rate.reset_ms >= 0 &&
@@ -481,6 +499,7 @@ void limits_enter(struct limits *limits, struct limits_waiter *waiter) {
         return;
     }
     waiter->state = state;
+    waiter->share = plugin_shares_find(&state->shares, waiter->entry.owner);
     atomic_store(&waiter->waited->since_ms, now_ms);
     fair_queue_add(&state->queue, &waiter->entry);
     if (state->queued++ == 0) {
@@ -510,6 +529,10 @@ static void leave(struct installation_limits *state, struct limits_waiter *waite
     assert(state->in_flight > 0 && !waiter->entry.queued);
     waiter->state = NULL;
     state->in_flight--;
+    if (waiter->share) {
+        assert(waiter->share->in_flight > 0);
+        waiter->share->in_flight--;
+    }
     if (waiter->unsent) {
         waiter->unsent = false;
         state->writing = false;
@@ -554,13 +577,15 @@ void limits_forget(struct limits *limits, struct limits_waiter *waiter) {
 static int64_t next_ms(const struct installation_limits *state, int64_t now_ms) {
     int64_t first_ms = INT64_MAX;
     struct fair_queue_entry *entry;
-    if (state->getting || state->in_flight >= LIMITS_IN_FLIGHT_MAX) {
+    if (state->getting) {
         return INT64_MAX; /* a result comes first */
     }
     TAILQ_FOREACH(entry, &state->queue.list, link) {
         struct limits_waiter *waiter = waiter_of(entry);
         struct pace pace = pace_of(state);
-        if (waiter->class.pace == PACE_NONE || !state->writing) {
+        /* Without a slot, a response comes first. */
+        if ((waiter->class.pace == PACE_NONE || !state->writing) &&
+            plugin_share_has_slot(waiter->share, state->in_flight)) {
             int64_t at_ms = admission_ms(state, waiter, &pace, now_ms);
             first_ms = at_ms < first_ms ? at_ms : first_ms;
         }

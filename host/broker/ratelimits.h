@@ -6,7 +6,8 @@
  *
  * A request waits for the end of a primary limit (the reset that GitHub names), for the end of a
  * secondary limit (Retry-After, else a minute, doubled each time in a row), for the pace of writes,
- * of notifying writes and of searches, and while LIMITS_IN_FLIGHT_MAX are in progress. A limit
+ * of notifying writes and of searches, and while LIMITS_IN_FLIGHT_MAX, or as many of its plugin as
+ * plugin_share.h allows, are in progress. A limit
  * delays every request of its installation; other installations go on. The inbox stores such a
  * wait, so that it is known after a restart and to other hosts. Requests as the app itself wait
  * under a name of their own, LIMITS_APP.
@@ -18,12 +19,11 @@
 #include "broker/broker.h"
 #include "broker/classify.h"
 #include "broker/fair_queue.h"
+#include "broker/plugin_share.h"
 #include "broker/transport.h"
 #include "inbox/limits.h"
 #include "inbox/rate_limits.h"
 
-/* GitHub allows 100 requests at once, a token ("Rate limits for the REST API"). */
-#define LIMITS_IN_FLIGHT_MAX 100
 /* A longer wait must not hold a thread of a worker. */
 #define LIMITS_HOLD_MS 5000
 /* No installation has such an id. */
@@ -49,6 +49,8 @@ struct limits_waiter {
     /* Or LIMITS_APP; borrowed until it has left. */
     const char *installation;
     struct request_class class;
+    /* It leaves the reserve of the quota to others. */
+    bool leaves_reserve;
     /* A longer wait for a limit or the pace defers it. */
     int64_t hold_ms;
     /* Borrowed likewise. */
@@ -61,6 +63,8 @@ struct limits_waiter {
     struct fair_queue_entry entry;
     /* NULL: neither queued nor in progress. */
     struct installation_limits *state;
+    /* Of entry.owner; NULL: none. */
+    struct plugin_share *share;
     /* It may write next, and has not been sent yet. */
     bool unsent;
 };

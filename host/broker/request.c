@@ -423,7 +423,7 @@ static void leave(struct request_state *state, const char *token) {
 
 static void on_token(struct token_waiter *waiter, const struct token_result *result) {
     struct request_state *state = CONTAINER_OF(waiter, struct request_state, token);
-    if (result->outcome == SNEK_E_REQUEUE && !result->suspended &&
+    if (result->outcome == SNEK_E_REQUEUE && !result->only_this &&
         ++state->limited <= LIMITED_MAX) {
         limits_hold(state->context->client->limits, &state->limit, result->until_ms);
         enter(state);

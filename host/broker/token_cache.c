@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "broker/response.h"
+#include "broker/token_budget.h"
 #include "broker/token_denials.h"
 
 #include <snekomatic/types.h>
@@ -68,6 +69,7 @@ struct token_cache {
     struct lru_map map;
     uint64_t last_token_id;
     struct token_denials denials;
+    struct token_budgets budgets;
 };
 
 static struct token *token_of(struct lru_entry *entry) {
@@ -117,6 +119,7 @@ struct token_cache *token_cache_new(const struct app_client *client, struct etag
         cache->client = client;
         cache->etags = etags;
         cache->slug = slug;
+        token_budgets_init(&cache->budgets);
         lru_map_init(&cache->map, &(struct lru_map_options){.entries_max = TOKEN_CACHE_MAX,
                                                             .is_in_use = is_in_use,
                                                             .on_evict = on_evict});
@@ -127,6 +130,7 @@ struct token_cache *token_cache_new(const struct app_client *client, struct etag
 void token_cache_free(struct token_cache *cache) {
     if (cache) {
         lru_map_finish(&cache->map);
+        token_budgets_finish(&cache->budgets);
         free(cache);
     }
 }
@@ -258,8 +262,10 @@ static void serve_waiters(struct token *token, const struct app_request *request
             grant(token, waiter);
         } else {
             struct error err;
-            struct token_result result = {
-                .error = &err, .gone = token->denial == DENIAL_GONE, .until_ms = request->until_ms};
+            struct token_result result = {.error = &err,
+                                          .gone = token->denial == DENIAL_GONE,
+                                          .only_this = request->limit.leaves_reserve,
+                                          .until_ms = request->until_ms};
             result.outcome = explain(token->denial, transfer, waiter, &err);
             waiter->on_token(waiter, &result);
         }
@@ -418,17 +424,38 @@ static char *path_of(const struct token *token) {
     return path;
 }
 
-static int32_t request_token(struct token *token, const struct token_waiter *waiter,
-                             struct error *err) {
-    assert(!token->request);
-    snprintf(token->asker, sizeof token->asker, "%s", waiter->plugin ? waiter->plugin : "");
-    int32_t denied = 0;
-    if (counts(token)) {
-        denied =
-            token_denials_check(&token->cache->denials, token->asker, token->installation, err);
+/* 0, or the outcome with which the waiter is rejected at once; SNEK_E_REQUEUE: until `*until_ms`.
+ */
+static int32_t check_bounds(const struct token *token, int64_t *until_ms, struct error *err) {
+    struct token_cache *cache = token->cache;
+    if (!counts(token)) {
+        return 0;
     }
+    int32_t denied = token_denials_check(&cache->denials, token->asker, token->installation, err);
     if (denied < 0) {
         return denied;
+    }
+    int64_t wait_ms = token_budgets_spend(&cache->budgets, token->asker, token->installation);
+    if (wait_ms == 0) {
+        return 0;
+    }
+    *until_ms = clock_wall_ms() + wait_ms;
+    error_set(err,
+              "plugin %s has requested %d tokens of single repositories of installation %.100s "
+              "within an hour: it gets the next in %lld s",
+              token->asker, TOKEN_BUDGET_MAX, token->installation,
+              (long long)((wait_ms + 999) / 1000));
+    return SNEK_E_REQUEUE;
+}
+
+/* Likewise. */
+static int32_t request_token(struct token *token, const struct token_waiter *waiter,
+                             int64_t *until_ms, struct error *err) {
+    assert(!token->request);
+    snprintf(token->asker, sizeof token->asker, "%s", waiter->plugin ? waiter->plugin : "");
+    int32_t rejected = check_bounds(token, until_ms, err);
+    if (rejected < 0) {
+        return rejected;
     }
     AUTO_FREE char *path = path_of(token);
     AUTO_FREE char *body = body_of(token);
@@ -444,6 +471,7 @@ static int32_t request_token(struct token *token, const struct token_waiter *wai
         free_request(token);
         return outcome;
     }
+    token->request->limit.leaves_reserve = counts(token);
     token->request->on_done = on_token_response;
     token->request->context = token;
     token->requested_at_ms = clock_monotonic_ms();
@@ -461,7 +489,7 @@ static bool reject_suspended(const struct token *token, struct token_waiter *wai
     error_set(&err, "installation %.100s is suspended: the host asks GitHub again in %lld s",
               token->installation, (long long)((left_ms + 999) / 1000));
     struct token_result result = {.outcome = SNEK_E_REQUEUE,
-                                  .suspended = true,
+                                  .only_this = true,
                                   .until_ms = clock_wall_ms() + left_ms,
                                   .error = &err};
     waiter->on_token(waiter, &result);
@@ -482,10 +510,10 @@ void token_cache_get(struct token_cache *cache, struct token_waiter *waiter) {
     if (token && reject_suspended(token, waiter)) {
         return;
     }
-    struct token_result rejection = {.outcome = SNEK_E_FAILED, .error = &err};
+    struct token_result rejection = {.outcome = SNEK_E_FAILED, .only_this = true, .error = &err};
     error_set(&err, "no memory");
     if (token && !token->request) {
-        rejection.outcome = request_token(token, waiter, &err);
+        rejection.outcome = request_token(token, waiter, &rejection.until_ms, &err);
     }
     if (token && token->request) {
         waiter->token = token;

@@ -21,10 +21,11 @@ struct token;
 
 struct token_result {
     /* 0, or a negative enum snek_error with `error`. SNEK_E_REQUEUE: GitHub may be asked again at
-     * `until_ms` (wall): the app itself is at a limit, or, with `suspended`, GitHub has said lately
-     * that the installation is. */
+     * `until_ms` (wall), because the app itself is at a limit. With `only_this` the reason is this
+     * token's alone: GitHub has said lately that the installation is suspended, or the plugin has
+     * used its budget for tokens of one repository. */
     int32_t outcome;
-    bool suspended;
+    bool only_this;
     int64_t until_ms;
     /* The token, borrowed during the call; NULL when there is none. */
     const char *text;

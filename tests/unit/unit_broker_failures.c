@@ -123,6 +123,33 @@ static void a_suspension_is_seen_with_a_cached_token_too(void **state) {
     broker_request_finish(&asked.request);
 }
 
+static void tokens_of_single_repositories_have_a_budget(void **state) {
+    (void)state;
+    struct asked asked;
+    char repository[32];
+    fixture.mint_ms = 0;
+    fixture.api_says = "200 {}";
+    for (int i = 0; i < 501; i++) {
+        (void)snprintf(repository, sizeof repository, "o/r%d", i);
+        request(&asked, "7", repository);
+        if (i < 500) {
+            expect(&asked, 0, "");
+        } else {
+            expect(&asked, SNEK_E_REQUEUE, "has requested 500 tokens of single repositories");
+            assert_in_range(asked.request.not_before_ms - clock_wall_ms(), 3000000, 3600000);
+        }
+        broker_request_finish(&asked.request);
+    }
+    assert_int_equal(fixture.token_asks, 500);
+    /* Neither another installation, nor the whole one, nor a cached token is affected. */
+    static const char *const others[][2] = {{"8", "o/x"}, {"7", ""}, {"7", "o/r3"}};
+    for (size_t i = 0; i < 3; i++) {
+        request(&asked, others[i][0], others[i][1]);
+        expect(&asked, 0, "");
+        broker_request_finish(&asked.request);
+    }
+}
+
 static void an_abuse_limit_defers_the_run_without_retry_after(void **state) {
     (void)state;
     static const char *const says[] = {
@@ -152,6 +179,7 @@ int main(void) {
         FAILURE_TEST(an_installation_is_gone_only_once_github_knows_our_app),
         FAILURE_TEST(a_suspended_installation_is_asked_once_a_minute),
         FAILURE_TEST(a_suspension_is_seen_with_a_cached_token_too),
+        FAILURE_TEST(tokens_of_single_repositories_have_a_budget),
         FAILURE_TEST(an_abuse_limit_defers_the_run_without_retry_after),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

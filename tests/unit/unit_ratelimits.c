@@ -205,12 +205,13 @@ static void a_retry_after_is_read_whatever_it_is_within_bounds(void **state) {
     } cases[] = {
         {"0", 1000},
         {"3", 3000},
-        {"86400", 86400000},
-        {"90000", 86400000},
-        {"9999999999999999999999", 86400000},
+        {"86400", 3700000},
+        {"3600", 3600000},
+        {"1000000000000", 3700000},
+        {"9999999999999999999999", 3700000},
         {"Tue, 14 Nov 2023 22:15:20 GMT", 120000}, /* WALL_MS is 22:13:20 */
         {"Tue, 14 Nov 2023 22:13:10 GMT", 1000},
-        {"Tue, 14 Nov 2099 22:13:10 GMT", 86400000},
+        {"Tue, 14 Nov 2099 22:13:10 GMT", 3700000},
         {"soon", 60000},
         {"-1", 60000},
     };
@@ -242,8 +243,8 @@ static void a_reset_is_no_further_away_than_an_hour_and_never_now(void **state) 
         const char *reset;
         int64_t wait_ms;
     } cases[] = {{"1700003600", 3601000},
-                 {"1700090000", 3701000},
-                 {"9999999999999999999", 3701000},
+                 {"1700090000", 3700000},
+                 {"9999999999999999999", 3700000},
                  {"1600000000", 1000}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct test_client rejected, next;
@@ -422,6 +423,89 @@ static void plugins_take_turns(void **state) {
     send_off(&clients[0]);
     pass(2000);
     assert_true(clients[3].admitted && !clients[1].admitted);
+}
+
+static void enter_as(struct test_client *client, const char *plugin) {
+    *client = (struct test_client){.waiter = {.installation = "1",
+                                              .class = {.pace = PACE_NONE},
+                                              .hold_ms = LIMITS_HOLD_MS,
+                                              .on_admitted = on_admitted,
+                                              .on_deferred = on_deferred}};
+    client->waiter.waited = &client->waited;
+    client->waiter.entry.owner = plugin;
+    limits_enter(limits, &client->waiter);
+}
+
+static unsigned enter_many(struct test_client *clients, const char *plugin, size_t count) {
+    unsigned admitted = 0;
+    for (size_t i = 0; i < count; i++) {
+        enter_as(&clients[i], plugin);
+        admitted += clients[i].admitted;
+    }
+    return admitted;
+}
+
+static void slow_requests_of_one_plugin_leave_slots_to_others(void **state) {
+    (void)state;
+    static struct test_client greedy[100], hungry[100], modest[100];
+    assert_int_equal(enter_many(greedy, "greedy", 100), 64);
+    assert_int_equal(enter_many(hungry, "hungry", 100), 16);
+    assert_int_equal(enter_many(modest, "modest", 100), 4);
+    /* Those that come later have their turn before all that the greedy one has queued. */
+    for (size_t i = 0; i < 64; i++) {
+        (void)leave(&greedy[i], 200, "");
+    }
+    assert_true(modest[4].admitted && hungry[16].admitted && !greedy[99].admitted);
+    for (size_t i = 0; i < 100; i++) {
+        limits_forget(limits, &greedy[i].waiter);
+        limits_forget(limits, &hungry[i].waiter);
+        limits_forget(limits, &modest[i].waiter);
+    }
+}
+
+static void the_last_fifth_of_a_quota_is_for_other_plugins(void **state) {
+    (void)state;
+    struct test_client client;
+    char headers[150];
+    for (int left = 99; left >= 20; left--) {
+        enter_as(&client, left < 95 ? "greedy" : "modest");
+        assert_true(client.admitted);
+        (void)snprintf(headers, sizeof headers,
+                       "x-ratelimit-limit: 100\nx-ratelimit-remaining: %d\n"
+                       "x-ratelimit-reset: %lld\n",
+                       left, (long long)(WALL_MS / 1000 + 600));
+        assert_false(leave(&client, 200, headers));
+    }
+    enter_as(&client, "greedy");
+    assert_false(client.admitted);
+    assert_in_range(client.deferred_ms, 600000, 602000);
+    enter_as(&client, "modest");
+    assert_true(client.admitted);
+    (void)leave(&client, 200, "");
+    enter_as(&client, NULL);
+    assert_true(client.admitted);
+    (void)leave(&client, 200, "");
+    pass(602000);
+    enter_as(&client, "greedy");
+    assert_true(client.admitted);
+    (void)leave(&client, 200, "");
+}
+
+static void a_request_that_leaves_the_reserve_waits_for_the_reset(void **state) {
+    (void)state;
+    struct test_client client;
+    enter_as(&client, NULL);
+    (void)leave(&client, 200,
+                "x-ratelimit-limit: 5000\nx-ratelimit-remaining: 1000\n"
+                "x-ratelimit-reset: 1700000600\n");
+    enter_as(&client, NULL);
+    assert_true(client.admitted);
+    (void)leave(&client, 200, "");
+    client.waiter.leaves_reserve = true;
+    client.admitted = false;
+    limits_enter(limits, &client.waiter);
+    assert_false(client.admitted);
+    assert_true(client.deferred_ms > 0);
 }
 
 static void a_drain_defers_those_that_wait_and_admits_the_others(void **state) {
@@ -619,6 +703,9 @@ int main(void) {
         LIMITS_TEST(at_most_a_hundred_requests_of_an_installation_are_in_progress),
         LIMITS_TEST(a_crowd_of_writers_is_deferred_one_after_the_other),
         LIMITS_TEST(plugins_take_turns),
+        LIMITS_TEST(slow_requests_of_one_plugin_leave_slots_to_others),
+        LIMITS_TEST(the_last_fifth_of_a_quota_is_for_other_plugins),
+        LIMITS_TEST(a_request_that_leaves_the_reserve_waits_for_the_reset),
         LIMITS_TEST(a_drain_defers_those_that_wait_and_admits_the_others),
         LIMITS_TEST(a_wait_is_known_to_the_next_host_on_the_store),
         cmocka_unit_test(token_denials_are_forgotten_after_a_minute_and_bounded),

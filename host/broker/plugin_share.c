@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Counts by plugin, and the quotas as GitHub's headers show them. */
+#include "broker/plugin_share.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Resets that differ by less are the same one: it is in whole seconds, and responses take time. */
+#define SAME_RESET_MS 5000
+/* Points that one GraphQL request may be charged for. */
+#define COST_MAX 200
+
+void plugin_shares_init(struct plugin_shares *shares) {
+    *shares = (struct plugin_shares){0};
+    TAILQ_INIT(&shares->list);
+}
+
+void plugin_shares_finish(struct plugin_shares *shares) {
+    struct plugin_share *share;
+    while ((share = TAILQ_FIRST(&shares->list))) {
+        TAILQ_REMOVE(&shares->list, share, link);
+        free(share);
+    }
+}
+
+struct plugin_share *plugin_shares_find(struct plugin_shares *shares, const char *plugin) {
+    struct plugin_share *share;
+    if (!plugin) {
+        return NULL;
+    }
+    TAILQ_FOREACH(share, &shares->list, link) {
+        if (strcmp(share->plugin, plugin) == 0) {
+            return share;
+        }
+    }
+    share = calloc(1, sizeof *share);
+    if (share) {
+        snprintf(share->plugin, sizeof share->plugin, "%s", plugin);
+        TAILQ_INSERT_TAIL(&shares->list, share, link);
+    }
+    return share;
+}
+
+bool plugin_share_has_slot(const struct plugin_share *share, unsigned in_flight) {
+    if (in_flight >= LIMITS_IN_FLIGHT_MAX) {
+        return false;
+    }
+    if (!share) {
+        return true;
+    }
+    unsigned most = in_flight >= SHARE_CROWDED ? SHARE_IN_FLIGHT_CROWDED : SHARE_IN_FLIGHT_MAX;
+    return share->in_flight < most;
+}
+
+int64_t plugin_share_reserve_ms(const struct plugin_shares *shares,
+                                const struct plugin_share *share, enum resource resource,
+                                bool always, int64_t now_ms) {
+    int64_t limit = shares->quotas[resource].limit;
+    int64_t remaining = shares->quotas[resource].remaining;
+    bool in_reserve = limit > 0 && remaining * 100 <= limit * SHARE_RESERVE_PERCENT &&
+                      shares->quotas[resource].reset_at_ms > now_ms;
+    bool heavy = always || (share && share->used[resource] * 100 >= limit * SHARE_HEAVY_PERCENT);
+    return in_reserve && heavy ? shares->quotas[resource].reset_at_ms : 0;
+}
+
+static void forget_use(struct plugin_shares *shares, enum resource resource) {
+    struct plugin_share *share;
+    TAILQ_FOREACH(share, &shares->list, link) {
+        share->used[resource] = 0;
+    }
+}
+
+void plugin_shares_learn(struct plugin_shares *shares, struct plugin_share *share,
+                         const struct rate_headers *rate, int64_t now_ms) {
+    enum resource resource = rate->resource;
+    if (resource >= RESOURCES || rate->limit <= 0 || rate->remaining < 0 || rate->reset_ms < 0) {
+        return;
+    }
+    int64_t reset_at_ms = now_ms + rate->reset_ms, cost = 1;
+    if (reset_at_ms > shares->quotas[resource].reset_at_ms + SAME_RESET_MS) {
+        forget_use(shares, resource);
+    } else if (resource == RESOURCE_GRAPHQL) {
+        cost = shares->quotas[resource].remaining - rate->remaining;
+        cost = cost < 1 ? 1 : cost;
+        cost = cost > COST_MAX ? COST_MAX : cost;
+    }
+    if (share) {
+        share->used[resource] += cost;
+    }
+    shares->quotas[resource].limit = rate->limit;
+    shares->quotas[resource].remaining = rate->remaining;
+    shares->quotas[resource].reset_at_ms = reset_at_ms;
+}

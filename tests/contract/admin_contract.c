@@ -170,7 +170,8 @@ static void a_long_list_comes_in_bounded_parts_and_leaves_nothing_out(void **sta
     for (size_t s = 0; s < 3; s++) {
         struct inbox_list list = list_of();
         list.state = states[s];
-        list.most = 101; /* odd: no delivery's runs are torn apart */
+        /* Odd: no delivery's runs are torn apart. */
+        list.most = 101;
         seen = parts = 0;
         do {
             assert_int_equal(fixture_do(fixture, &list.operation), 0);
@@ -337,7 +338,8 @@ static void a_step_of_pruning_is_bounded_in_rows_and_bytes(void **state) {
     for (size_t i = 0; i < N; i++) {
         (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
         struct inbox_put put = put_of(guids[i]);
-        put.n_runs = i % 50 == 7; /* some are kept: they wait */
+        /* Some are kept: they wait. */
+        put.n_runs = i % 50 == 7;
         put.body = i < 5 ? large : "x";
         put.body_bytes = i < 5 ? sizeof large : 1;
         fixture_submit(fixture, &put.operation);
@@ -390,7 +392,8 @@ static void a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here(vo
     assert_int_equal(ask(fixture, "late"), INBOX_REDELIVERY_PRESENT);
     prune(fixture, prune_of(FIXTURE_NOW + 36 * DAY_MS), 1, 1);
     assert_int_equal(ask(fixture, "lost"),
-                     INBOX_REDELIVERY_COUNTED); /* the count is forgotten, too */
+                     /* The count is forgotten, too. */
+                     INBOX_REDELIVERY_COUNTED);
 }
 
 static void a_rejected_request_is_not_counted(void **state) {

@@ -19,7 +19,8 @@
 
 static struct server {
     pid_t helper;
-    int input; /* its end ends the server */
+    /* Its end ends the server. */
+    int input;
     int port;
     pid_t postmaster;
 } server;
@@ -179,7 +180,8 @@ static void tls_is_demanded_of_a_server_elsewhere_unless_the_url_says_otherwise(
     char url[320];
     static const struct {
         const char *host, *more, *words;
-    } cases[] = {{"0.0.0.0", "", "SSL"}, /* reaches the loopback, and is none */
+        /* Reaches the loopback, and is none. */
+    } cases[] = {{"0.0.0.0", "", "SSL"},
                  {"db.example", "&hostaddr=0.0.0.0", "SSL"},
                  {"127.0.0.1", "&sslmode=require", "SSL"},
                  {"0.0.0.0", "&sslmode=disable", NULL},
@@ -330,7 +332,8 @@ static void text_of_strangers_that_is_no_utf8_does_not_cost_the_delivery(void **
                                       .plugin = "invite",
                                       .scope = "",
                                       .set = "s",
-                                      .name = "\xFF"}; /* a key must not become another one */
+                                      /* A key must not become another one. */
+                                      .name = "\xFF"};
     assert_int_equal(fixture_do(fixture, &item.operation), -1);
     assert_true(inbox_healthy(fixture->inbox));
 }
@@ -403,7 +406,8 @@ static void a_run_that_another_host_holds_is_not_claimed(void **state) {
     struct inbox_claim none = fixture_claim(other, "invite", FIXTURE_NOW);
     assert_int_equal(none.n_runs, 0);
     leave(other);
-    other = join(fixture); /* nor does a host that starts take it for its own */
+    /* Nor does a host that starts take it for its own. */
+    other = join(fixture);
     none = fixture_claim(other, "invite", FIXTURE_NOW);
     assert_int_equal(none.n_runs, 0);
     leave(other);
@@ -418,7 +422,8 @@ static void a_row_that_another_session_has_locked_is_passed_over(void **state) {
         put.due_ms = FIXTURE_NOW + (int64_t)i;
         assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
     }
-    PGconn *stopped = PQconnectdb(url_in(fixture)); /* a host that stopped within a transaction */
+    /* A host that stopped within a transaction. */
+    PGconn *stopped = PQconnectdb(url_in(fixture));
     PQclear(PQexec(stopped, "BEGIN"));
     PQclear(PQexec(stopped, "SELECT * FROM runs ORDER BY id LIMIT 1 FOR UPDATE"));
     struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 1);
@@ -428,8 +433,10 @@ static void a_row_that_another_session_has_locked_is_passed_over(void **state) {
     claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 1);
     assert_int_equal(claim.n_runs, 0);
     assert_int_equal(claim.next_due_ms,
-                     FIXTURE_NOW + 101);  /* not at once: it would turn in circles */
-    PQclear(PQexec(stopped, "ROLLBACK")); /* which is waited for, as a hanging up is not */
+                     /* Not at once: it would turn in circles. */
+                     FIXTURE_NOW + 101);
+    /* Which is waited for, as a hanging up is not. */
+    PQclear(PQexec(stopped, "ROLLBACK"));
     PQfinish(stopped);
     claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 1);
     assert_int_equal(claim.n_runs, 1);

@@ -440,6 +440,7 @@ int main(void) {
     struct CMUnitTest tests[CONTRACT_TESTS_MAX + sizeof own / sizeof *own] = {{0}};
     size_t n = contract_tests(store, tests);
     assert_true(n <= CONTRACT_TESTS_MAX);
-    memcpy(tests + n, own, sizeof own); /* cmocka passes over the entries that stay empty */
+    /* cmocka passes over the entries that stay empty. */
+    memcpy(tests + n, own, sizeof own);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

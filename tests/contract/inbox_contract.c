@@ -369,7 +369,8 @@ static void texts_that_are_too_long_are_rejected(void **state) {
         assert_int_equal(fixture_do(fixture, &puts[i].operation), -1);
         assert_non_null(strstr(puts[i].operation.error.text, "longer than"));
     }
-    assert_true(inbox_healthy(fixture->inbox)); /* it is their fault, not the store's */
+    /* It is their fault, not the store's. */
+    assert_true(inbox_healthy(fixture->inbox));
     assert_int_equal(put(fixture, longest + 1), INBOX_STORED);
     struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_string_equal(claim.runs[0].guid, longest + 1);
@@ -430,7 +431,8 @@ static void each_plugin_gets_its_share_and_no_more(void **state) {
     assert_int_equal(count[1], 0);
     assert_int_equal(count[2], 0);
     assert_int_equal(count[3], 3);
-    assert_int_equal(claim.next_due_ms, FIXTURE_NOW - 10); /* of ping, whose share was 0 */
+    /* Of ping, whose share was 0. */
+    assert_int_equal(claim.next_due_ms, FIXTURE_NOW - 10);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
@@ -445,7 +447,8 @@ static void a_claim_of_nothing_says_when_there_will_be_something(void **state) {
     claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.next_due_ms, FIXTURE_NOW + 77);
     claim = fixture_claim(fixture, "ping", FIXTURE_NOW);
-    assert_true(claim.next_due_ms == INT64_MAX); /* only of the plugins that were asked for */
+    /* Only of the plugins that were asked for. */
+    assert_true(claim.next_due_ms == INT64_MAX);
 }
 
 static void payload_bytes_bound_a_share_but_one_run_always_fits(void **state) {
@@ -481,7 +484,8 @@ static void a_suspect_run_is_taken_alone_and_only_when_nothing_runs(void **state
     }
     struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 4);
-    for (size_t i = 0; i < 4; i++) { /* a and b were in the worker that died */
+    /* "a" and "b" were in the worker that died. */
+    for (size_t i = 0; i < 4; i++) {
         struct inbox_finish end = finish_of(&claim.runs[i], INBOX_RETRY);
         end.suspect = i < 2;
         end.crashes = (int64_t)i;
@@ -615,7 +619,8 @@ static void what_one_asker_submits_is_done_in_that_order(void **state) {
     struct fixture *fixture = *state;
     struct inbox_plugin_state *items = calloc(N, sizeof *items);
     assert_non_null(items);
-    for (size_t i = 0; i < N; i++) { /* each sees what the one before it did, group ends or not */
+    /* Each sees what the one before it did, group ends or not. */
+    for (size_t i = 0; i < N; i++) {
         items[i] = (struct inbox_plugin_state){
             .operation = {.kind = i % 2 ? INBOX_SET_REMOVE : INBOX_SET_ADD},
             .plugin = "invite",
@@ -634,7 +639,8 @@ static void what_one_asker_submits_is_done_in_that_order(void **state) {
 enum { THREADS = 8, PUTS_EACH = 100 };
 
 struct producer {
-    struct fixture fixture; /* its own mailbox on the shared inbox */
+    /* Its own mailbox on the shared inbox. */
+    struct fixture fixture;
     pthread_t thread;
     unsigned number;
     unsigned stored;
@@ -727,7 +733,8 @@ static void what_was_answered_survives_kill_9(void **state) {
     }
     assert_int_equal(kill(child, SIGKILL), 0);
     while (read(ends[0], &number, sizeof number) == sizeof number) {
-        last = number; /* answered before the kill took effect */
+        /* Answered before the kill took effect. */
+        last = number;
     }
     (void)close(ends[0]);
     int status;

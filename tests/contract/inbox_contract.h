@@ -15,7 +15,8 @@
 #include "inbox/stats.h"
 
 struct contract_store {
-    void *(*make)(void); /* an empty place of a store's own; fails the test when it cannot */
+    /* An empty place of a store's own; fails the test when it cannot. */
+    void *(*make)(void);
     void (*remove)(void *place);
     int (*open)(void *place, int64_t now_ms, struct inbox **inbox, struct error *err);
     /* SQL that all stores know, on a connection of its own; the first column of the first row. */
@@ -48,7 +49,8 @@ struct fixture {
     unsigned answered;
 };
 
-#define FIXTURE_NOW 1700000000000 /* the wall's time of these tests, unless one says another */
+/* The wall's time of these tests, unless one says another. */
+#define FIXTURE_NOW 1700000000000
 
 /* The number of the host that fixture_open() made last. */
 int64_t fixture_host(void);

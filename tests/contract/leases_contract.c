@@ -170,7 +170,8 @@ static void a_host_that_stops_in_order_between_two_deaths_clears_the_suspicion(v
     (void)die_in_the_run(fixture);
     struct inbox_run run = die_in_the_run(fixture);
     assert_false(run.suspect);
-    assert_int_equal(run.attempt, 3); /* what was given back counts as none */
+    /* What was given back counts as none. */
+    assert_int_equal(run.attempt, 3);
 }
 
 /* Claims the one run there is, under a lease that has expired when this returns. */

@@ -3,7 +3,8 @@
  * the files of that directory find no space (ENOSPC); with fail-sync, they cannot be brought to the
  * disk (EIO); with fail-open, none may be opened for writing (EROFS). While stall-sync is there,
  * the disk stands still: fdatasync() and fsync() of these files do not return. */
-#undef _FILE_OFFSET_BITS /* under it open() would be open64(), and both are wanted */
+/* Under it open() would be open64(), and both are wanted. */
+#undef _FILE_OFFSET_BITS
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -8,17 +8,20 @@
 #include <stdint.h>
 
 enum journal_kind {
-    JOURNAL_CREATE = 1, /* a name in the directory, and its new, empty file */
+    /* A name in the directory, and its new, empty file. */
+    JOURNAL_CREATE = 1,
     JOURNAL_WRITE,
     JOURNAL_TRUNCATE, /* to `offset` bytes */
-    JOURNAL_SYNC,     /* has succeeded: what was written to the file before lasts */
+    /* Has succeeded: what was written to the file before lasts. */
+    JOURNAL_SYNC,
     JOURNAL_UNLINK,
     JOURNAL_SYNC_DIRECTORY, /* names last */
 };
 
 struct journal_head {
     uint32_t kind;
-    uint32_t file; /* a number of the file, from 0 in order of creation */
+    /* A number of the file, from 0 in order of creation. */
+    uint32_t file;
     uint64_t offset;
     uint64_t bytes;
 };

@@ -40,11 +40,14 @@ struct entry {
 
 struct file {
     char name[64];
-    bool created, unlinked; /* for good: the directory was synced since */
-    bool exists;            /* at this point, were nothing lost */
+    /* For good: the directory was synced since. */
+    bool created, unlinked;
+    /* At this point, were nothing lost. */
+    bool exists;
     bool is_acknowledged;
     struct image durable;
-    size_t *pending, n_pending, room; /* entries since its last sync */
+    /* Entries since its last sync. */
+    size_t *pending, n_pending, room;
 };
 
 struct replay {
@@ -52,7 +55,8 @@ struct replay {
     size_t n_entries;
     struct file files[FILES_MAX];
     size_t n_files, n_acknowledged;
-    const char **acknowledged; /* lines of the journal, with their newline */
+    /* Lines of the journal, with their newline. */
+    const char **acknowledged;
     const char *directory;
     unsigned lost, corrupt;
 };
@@ -187,7 +191,8 @@ static void survive(const struct replay *replay, const struct file *file, struct
             apply(image, entry, fate == 2);
         }
         if (how == PREFIX && i == prefix) {
-            apply(image, entry, true); /* the cut came in the middle of it */
+            /* The cut came in the middle of it. */
+            apply(image, entry, true);
         }
     }
 }
@@ -210,7 +215,8 @@ static void make_disk(const struct replay *replay) {
         (void)snprintf(path, sizeof path, "%s/snekomatic.db%s", replay->directory, ends[i]);
         (void)unlink(path);
     }
-    for (size_t i = 0; i < replay->n_files; i++) { /* a later file of the same name comes later */
+    /* A later file of the same name comes later. */
+    for (size_t i = 0; i < replay->n_files; i++) {
         const struct file *file = &replay->files[i];
         bool may_be = file->exists || !file->unlinked;
         bool must_be = file->exists && file->created;

@@ -2,7 +2,8 @@
 /* LD_PRELOAD: writes down what a program does to the files of SNEK_RECORD_DIRECTORY, into the file
  * SNEK_RECORD_JOURNAL. SQLite goes through libc for all of it but the -shm, which is mapped, and
  * need not survive. */
-#undef _FILE_OFFSET_BITS /* under it open() would be open64(), and both are wanted */
+/* Under it open() would be open64(), and both are wanted. */
+#undef _FILE_OFFSET_BITS
 #include "journal.h"
 
 #include <dlfcn.h>
@@ -22,9 +23,12 @@
 #define DIRECTORY UINT32_MAX
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over an act and its entry */
-static uint32_t of_fd[FDS_MAX];                          /* file + 1, or DIRECTORY; 0 another's */
-static char names[FILES_MAX][64];                        /* "" once it was unlinked */
+/* Over an act and its entry. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* File + 1, or DIRECTORY; 0 another's. */
+static uint32_t of_fd[FDS_MAX];
+/* "" once it was unlinked. */
+static char names[FILES_MAX][64];
 static uint32_t n_files;
 static int journal = -1;
 

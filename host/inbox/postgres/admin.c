@@ -59,7 +59,8 @@ static int list_rows(struct postgres_store *store, struct inbox_list *list, enum
     pg_query_number(&query, low);
     pg_query_number(&query, before);
     pg_query_number(&query, list->since_ms);
-    pg_query_text(&query, list->event); /* NULL is bound as NULL */
+    /* NULL is bound as NULL. */
+    pg_query_text(&query, list->event);
     pg_query_text(&query, list->plugin);
     pg_query_text(&query, list->state);
     if (pg_ask(store, &query, &result, err, "listing deliveries") < 0) {
@@ -120,9 +121,10 @@ static int list_settle(struct postgres_store *store, struct inbox_operation *ope
         if (found == 0) {
             operation->result = INBOX_UNKNOWN;
         }
-        return found <= 0                                                   ? found
-               : list_rows(store, list, PG_SQL_LIST, low, low + 1, err) < 0 ? -1
-                                                                            : 0;
+        if (found <= 0) {
+            return found;
+        }
+        return list_rows(store, list, PG_SQL_LIST, low, low + 1, err) < 0 ? -1 : 0;
     }
     for (size_t i = 0; list->state && i < sizeof few / sizeof *few; i++) {
         if (strcmp(few[i].state, list->state) == 0) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Connects to the server and waits for it, through libpq's non-blocking calls. */
 #include "inbox/postgres/link.h"
 
 #include "base/cleanup.h"
@@ -42,7 +43,8 @@ static int set_default(const struct link_target *target, const char *keyword, co
     PQconninfoOption *option = find(target, keyword);
     if (option && (!option->val || !option->val[0])) {
         PQfreemem(option->val);
-        option->val = strdup(value); /* PQconninfoFree() frees it with free() */
+        /* PQconninfoFree() frees it with free(). */
+        option->val = strdup(value);
         if (!option->val) {
             return error_set(err, "out of memory");
         }
@@ -55,7 +57,8 @@ static bool is_local(const char *host, size_t bytes) {
     struct in_addr in;
     struct in6_addr in6;
     if (bytes == 0 || host[0] == '/' || host[0] == '@') {
-        return true; /* a socket in the file system */
+        /* A socket in the file system. */
+        return true;
     }
     if (bytes >= sizeof name) {
         return false;
@@ -85,7 +88,8 @@ int link_target_init(struct link_target *target, const char *url, struct error *
     struct link_target made = {0};
     char *complaint = NULL;
     made.options = PQconninfoParse(url, &complaint);
-    PQfreemem(complaint); /* it may repeat the whole URL */
+    /* It may repeat the whole URL. */
+    PQfreemem(complaint);
     if (!made.options) {
         return error_set(err, "its URL is not one that PostgreSQL's libpq understands: write "
                               "postgres://USER:PASSWORD@HOST:PORT/DATABASE, and %%XX for what is "

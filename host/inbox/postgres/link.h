@@ -24,7 +24,8 @@ struct link_target {
 
 /* 0, or -1 with what is wrong (not with the URL, which may hold a password). */
 int link_target_init(struct link_target *target, const char *url, struct error *err);
-void link_target_finish(struct link_target *target); /* wipes; takes an empty one */
+/* Wipes; takes an empty one. */
+void link_target_finish(struct link_target *target);
 
 /* Begins to connect; NULL when memory is short. PQfinish() ends it. */
 PGconn *link_begin(const struct link_target *target);

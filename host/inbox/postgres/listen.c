@@ -47,7 +47,8 @@ static void listen(const struct listener *listener, PGconn *connection) {
         link_run(connection, "LISTEN snekomatic", LINK_SILENCE_MS, NULL, NULL, "listening") < 0) {
         return;
     }
-    listener->on_queued(listener->context); /* what was said while nobody listened */
+    /* What was said while nobody listened. */
+    listener->on_queued(listener->context);
     do {
         if (!PQconsumeInput(connection)) {
             return;

@@ -20,7 +20,8 @@ struct pg_query pg_query_begin(enum postgres_sql sql) {
 static void bind(struct pg_query *query, const void *value, size_t bytes, bool binary) {
     assert(query->bound < PG_PARAMETERS_MAX);
     query->values[query->bound] = value;
-    query->lengths[query->bound] = (int)bytes; /* bodies have at most 25 MiB */
+    /* Bodies have at most 25 MiB. */
+    query->lengths[query->bound] = (int)bytes;
     query->formats[query->bound++] = binary;
 }
 
@@ -68,7 +69,8 @@ void pg_query_bool(struct pg_query *query, bool value) {
 }
 
 void pg_query_blob(struct pg_query *query, const void *data, size_t bytes) {
-    bind(query, bytes > 0 ? data : "", bytes, true); /* a null pointer would be NULL */
+    /* A null pointer would be NULL. */
+    bind(query, bytes > 0 ? data : "", bytes, true);
 }
 
 int pg_send(struct postgres_store *store, struct pg_query *query, struct error *err) {
@@ -85,7 +87,8 @@ int pg_send(struct postgres_store *store, struct pg_query *query, struct error *
     if (sent) {
         return 0;
     }
-    store->lost = true; /* the pipeline is out of step */
+    /* The pipeline is out of step. */
+    store->lost = true;
     return query->failed ? error_set(err, "out of memory")
                          : link_lost(store->connection, err, "sending a statement");
 }
@@ -120,7 +123,8 @@ int pg_next(struct postgres_store *store, PGresult **result, struct error *err, 
     }
     ExecStatusType status = PQresultStatus(got);
     bool alive = PQstatus(store->connection) == CONNECTION_OK;
-    if (alive && status != PGRES_PIPELINE_SYNC) { /* the others are followed by a NULL */
+    /* The others are followed by a NULL. */
+    if (alive && status != PGRES_PIPELINE_SYNC) {
         if (link_wait(store->connection, err) < 0) {
             return error_wrap(err, "%s", what);
         }
@@ -202,7 +206,8 @@ int64_t pg_number(const PGresult *result, int row, int column) {
     if (PQgetisnull(result, row, column)) {
         return 0;
     }
-    assert(PQgetlength(result, row, column) == sizeof number); /* all are cast to bigint */
+    /* All are cast to bigint. */
+    assert(PQgetlength(result, row, column) == sizeof number);
     memcpy(&number, PQgetvalue(result, row, column), sizeof number);
     return (int64_t)be64toh(number);
 }

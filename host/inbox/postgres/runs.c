@@ -195,7 +195,10 @@ static int fenced_take(struct postgres_store *store, struct inbox_operation *ope
     (void)store, (void)err;
     if (nth == 0) {
         bool granted = PQntuples(result) > 0 && pg_number(result, 0, 0) > 0; /* of PARK */
-        operation->result = pg_changed(result) == 0 ? INBOX_STALE : granted ? INBOX_GRANTED : 0;
+        operation->result = granted ? INBOX_GRANTED : 0;
+        if (pg_changed(result) == 0) {
+            operation->result = INBOX_STALE;
+        }
     }
     return 0;
 }
@@ -210,9 +213,8 @@ static int finish_send(struct postgres_store *store, struct inbox_operation *ope
     const struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
     bool parks = finish->how == INBOX_PARK;
     bool again = parks || finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
-    struct pg_query query = pg_query_begin(parks   ? PG_SQL_RUN_PARK
-                                           : again ? PG_SQL_RUN_AGAIN
-                                                   : PG_SQL_RUN_END);
+    enum postgres_sql sql = again ? PG_SQL_RUN_AGAIN : PG_SQL_RUN_END;
+    struct pg_query query = pg_query_begin(parks ? PG_SQL_RUN_PARK : sql);
     if (again) {
         pg_query_number(&query, finish->how != INBOX_RETRY);
         pg_query_number(&query, finish->due_ms);

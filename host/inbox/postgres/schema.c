@@ -189,7 +189,10 @@ static int describe_schema(PGconn *connection, const char *schema, const char *t
 static int compare_row(const PGresult *is, int is_row, const PGresult *should, int should_row,
                        struct error *err) {
     bool has_is = is_row < PQntuples(is), has_should = should_row < PQntuples(should);
-    int order = !has_is ? 1 : !has_should ? -1 : 0;
+    int order = !has_is;
+    if (has_is && !has_should) {
+        order = -1;
+    }
     for (int column = 0; order == 0 && column < 2; column++) {
         order = strcmp(PQgetvalue(is, is_row, column), PQgetvalue(should, should_row, column));
     }

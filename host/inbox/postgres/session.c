@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define OLDEST_SERVER 120000 /* tested with 15 */
-#define CONNECT_MS 3000      /* then an attempt is given up for a new one */
+/* Then an attempt is given up for a new one. */
+#define CONNECT_MS 3000
 
 /* The server's own limits lie below our patience, so that its sentence comes instead of our guess.
  * A host that is stopped within a transaction loses its locks after 5 s. Plans are all by index:

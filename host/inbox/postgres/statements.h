@@ -24,10 +24,12 @@ enum postgres_sql {
     PG_SQL_RUN_PARK,
     PG_SQL_RUNS_UNPARK,
     PG_SQL_ELECT,
-    PG_SQL_NOTIFY, /* only where the server knows it */
+    /* Only where the server knows it. */
+    PG_SQL_NOTIFY,
     PG_SQL_STATS,
     PG_SQL_SET_HAS,
-    PG_SQL_SET_HAS_ADOPTED, /* only where the original's table is */
+    /* Only where the original's table is. */
+    PG_SQL_SET_HAS_ADOPTED,
     PG_SQL_SET_ADD,
     PG_SQL_SET_REMOVE,
     PG_SQL_KEY_GET,

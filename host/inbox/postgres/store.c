@@ -16,9 +16,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CONNECT_PATIENCE_MS 1000 /* of a group, with LINK_SILENCE_MS before it: under 5 s */
+/* Of a group, with LINK_SILENCE_MS before it: under 5 s. */
+#define CONNECT_PATIENCE_MS 1000
 #define TELL_MS 100
-#define OPEN_PATIENCE_MS 5000 /* at start, when the server may be starting too */
+/* At start, when the server may be starting too. */
+#define OPEN_PATIENCE_MS 5000
 #define OPEN_AGAIN_US 200000
 
 static const struct postgres_operation *const operations_of[INBOX_KINDS] = {
@@ -62,7 +64,8 @@ struct group {
     struct inbox_operation *const *operations;
     size_t n;
     bool probe;
-    unsigned *sent;  /* of each operation: its statements */
+    /* Of each operation: its statements. */
+    unsigned *sent;
     bool *unsettled; /* of each */
     struct store_failure *failure;
     bool failed;

@@ -55,7 +55,8 @@ static int list_rows(struct sqlite_store *store, struct inbox_list *list, enum s
     query_number(&query, low);
     query_number(&query, before);
     query_number(&query, list->since_ms);
-    query_text(&query, list->event); /* NULL is bound as NULL */
+    /* NULL is bound as NULL. */
+    query_text(&query, list->event);
     query_text(&query, list->plugin);
     query_text(&query, list->state);
     int step;

@@ -216,9 +216,8 @@ int sqlite_finish(struct sqlite_store *store, struct inbox_operation *operation,
         CONTAINER_OF(operation, const struct inbox_finish, operation);
     bool parks = finish->how == INBOX_PARK;
     bool again = parks || finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
-    AUTO_QUERY struct query query = query_begin(store, parks   ? SQL_RUN_PARK
-                                                       : again ? SQL_RUN_AGAIN
-                                                               : SQL_RUN_END);
+    enum sqlite_sql sql = again ? SQL_RUN_AGAIN : SQL_RUN_END;
+    AUTO_QUERY struct query query = query_begin(store, parks ? SQL_RUN_PARK : sql);
     if (again) {
         query_number(&query, finish->how != INBOX_RETRY);
         query_number(&query, finish->due_ms);
@@ -235,7 +234,10 @@ int sqlite_finish(struct sqlite_store *store, struct inbox_operation *operation,
     if (parks) {
         int step = query_step(&query, err, "parking a run");
         bool granted = step > 0 && sqlite3_column_int(query.statement, 0) != 0;
-        return step < 0 ? -1 : step == 0 ? INBOX_STALE : granted ? INBOX_GRANTED : 0;
+        if (step <= 0) {
+            return step < 0 ? -1 : INBOX_STALE;
+        }
+        return granted ? INBOX_GRANTED : 0;
     }
     if (query_run(&query, err, "finishing a run") < 0) {
         return -1;

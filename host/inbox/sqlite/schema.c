@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define APPLICATION_ID 0x736e656b /* "snek"; file(1) and we know the file by it */
+/* "snek"; file(1) and we know the file by it. */
+#define APPLICATION_ID 0x736e656b
 
 /* In order, without gaps: the n-th is version n. */
 static const struct {
@@ -193,9 +194,10 @@ static const char *text(sqlite3_stmt *row, int column) {
 /* Both at a row or at their end: the first difference into `err`; 0 none. */
 static int compare_rows(sqlite3_stmt *is, bool has_is, sqlite3_stmt *should, bool has_should,
                         struct error *err) {
-    int order = !has_is       ? 1
-                : !has_should ? -1
-                              : sqlite3_column_int(is, 0) - sqlite3_column_int(should, 0);
+    int order = has_is ? -1 : 1;
+    if (has_is && has_should) {
+        order = sqlite3_column_int(is, 0) - sqlite3_column_int(should, 0);
+    }
     if (order == 0) {
         order = strcmp(text(is, 1), text(should, 1));
     }

@@ -34,7 +34,8 @@ enum sqlite_sql {
     SQL_JOURNALS_DROP,
     SQL_STATS,
     SQL_SET_HAS,
-    SQL_SET_HAS_ADOPTED, /* only where the original's table is */
+    /* Only where the original's table is. */
+    SQL_SET_HAS_ADOPTED,
     SQL_SET_ADD,
     SQL_SET_REMOVE,
     SQL_KEY_GET,

@@ -18,9 +18,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUSY_TIMEOUT_MS                                                                            \
-    3000 /* who else writes (a backup's checkpoint, a shell) is short, or                          \
-            ingest says 503 within 5 s */
+/* Another writer (the checkpoint of a backup, a shell) is short. Otherwise ingest responds with 503
+ * within 5 s. */
+#define BUSY_TIMEOUT_MS 3000
 
 /* Of memory: 4 MiB of pages, the rest of a large transaction goes to the WAL before its commit. Of
  * the WAL: moved into the file every 4 MiB, since the commits wait meanwhile: 16 MiB gained nothing
@@ -317,7 +317,8 @@ static int check_new_file(const char *path, struct error *err) {
     }
     int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
-        fd = mkostemp(name, O_CLOEXEC); /* its file system has no files without a name */
+        /* Its file system has no files without a name. */
+        fd = mkostemp(name, O_CLOEXEC);
         if (fd >= 0) {
             unlink(name);
         }

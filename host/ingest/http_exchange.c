@@ -36,6 +36,9 @@ void *http_exchange_new(void *cls, const char *uri, struct MHD_Connection *mhd) 
     /* One request after the other. */
     assert(!connection->exchange);
     connection->exchange = exchange;
+    if (connection->responded) {
+        connection_set_deadline(ingest, connection, ingest->options.header_deadline_ms);
+    }
     ingest->n_exchanges++;
     return exchange;
 }
@@ -185,6 +188,12 @@ static void check_headers(struct http_exchange *exchange) {
     }
 }
 
+/* An eighth of the connections is kept free for new clients. */
+static bool is_crowded(const struct ingest *ingest) {
+    uint32_t max = ingest->options.max_connections;
+    return ingest->n_connections > max - max / 8;
+}
+
 static enum MHD_Result queue(struct http_exchange *exchange) {
     struct ingest *ingest = exchange->ingest;
     if (!exchange->response) {
@@ -194,7 +203,7 @@ static enum MHD_Result queue(struct http_exchange *exchange) {
      * host may read it differently. So nothing after a chunked body counts as another request. */
     size_t bytes;
     bool chunked = http_header(&exchange->request, MHD_HTTP_HEADER_TRANSFER_ENCODING, &bytes);
-    if (ingest->quiesced || chunked) {
+    if (ingest->quiesced || chunked || is_crowded(ingest)) {
         (void)MHD_add_response_header(exchange->response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
     connection_set_deadline(ingest, exchange->connection, ingest->options.header_deadline_ms);
@@ -362,7 +371,7 @@ void http_exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_c
     connection->since_ms = clock_monotonic_ms();
     connection_set_deadline(
         ingest, connection,
-        ingest->quiesced || connection->left ? 0 : ingest->options.header_deadline_ms);
+        ingest->quiesced || connection->left ? 0 : ingest->options.idle_deadline_ms);
     if (exchange->response) {
         MHD_destroy_response(exchange->response);
         exchange->response = NULL;

@@ -49,8 +49,12 @@ struct ingest_options {
     size_t n_routes;
 
     /* Limits, for tests; 0 takes the default. */
-    /* 10000, from the connection's start or from the last response. */
+    /* 10000, from the connection's start or from the first line of a later request. */
     int64_t header_deadline_ms;
+    /* 90000, from a response to the first line of the next request. It is longer than the time for
+     * which proxies keep idle connections (nginx: 60 s), so that none sends a request into a
+     * connection that the host closes at that moment. */
+    int64_t idle_deadline_ms;
     /* 30000, from the request's headers. GitHub itself gives up after 10 s. */
     int64_t body_deadline_ms;
     /* 5000; afterwards a body must arrive at 1 KiB a second. */

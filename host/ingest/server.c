@@ -318,6 +318,9 @@ static void set_defaults(struct ingest_options *options) {
     if (options->header_deadline_ms == 0) {
         options->header_deadline_ms = 10000;
     }
+    if (options->idle_deadline_ms == 0) {
+        options->idle_deadline_ms = 90000;
+    }
     if (options->body_deadline_ms == 0) {
         options->body_deadline_ms = 30000;
     }

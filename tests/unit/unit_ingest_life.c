@@ -17,7 +17,7 @@
 
 static struct rig *rig_with_deadlines(int64_t header_ms, int64_t body_ms) {
     struct rig *rig = rig_init();
-    rig->options.header_deadline_ms = header_ms;
+    rig->options.header_deadline_ms = rig->options.idle_deadline_ms = header_ms;
     rig->options.body_deadline_ms = body_ms;
     return rig_start(rig);
 }
@@ -70,6 +70,52 @@ static void silence_ends_a_connection(void **state) {
     assert_about(clock_monotonic_ms() - start_ms, 200);
     close(silent);
     close(idle);
+    rig_stop(rig);
+}
+
+static void an_idle_connection_outlives_the_header_deadline(void **state) {
+    (void)state;
+    struct rig *rig = rig_init();
+    rig->options.header_deadline_ms = 200;
+    rig->options.idle_deadline_ms = 900;
+    rig_start(rig);
+    int64_t start_ms = clock_monotonic_ms();
+    int idle = rig_connect(rig);
+    assert_true(send_text(idle, HEALTH));
+    assert_int_equal(read_reply(rig, idle), 200);
+    assert_null(strstr(rig->reply, "Connection: close"));
+    usleep(500000);
+    assert_true(send_text(idle, HEALTH));
+    assert_int_equal(read_reply(rig, idle), 200);
+    /* The next request has begun, so its headers have 200 ms. */
+    assert_true(send_text(idle, "GET /healthz HTTP/1.1\r\n"));
+    assert_true(at_end(idle));
+    assert_about(clock_monotonic_ms() - start_ms, 700);
+    close(idle);
+    rig_stop(rig);
+}
+
+static void a_crowded_server_closes_connections_after_the_response(void **state) {
+    (void)state;
+    enum { LIMIT = 16 };
+    struct rig *rig = rig_init();
+    rig->options.max_connections = LIMIT;
+    rig_start(rig);
+    int fds[LIMIT];
+    for (int i = 0; i < LIMIT; i++) {
+        fds[i] = rig_connect(rig);
+        assert_true(send_text(fds[i], HEALTH));
+        assert_int_equal(read_reply(rig, fds[i]), 200);
+        bool closes = strstr(rig->reply, "Connection: close") != NULL;
+        assert_int_equal(closes, i + 1 > LIMIT - LIMIT / 8);
+        if (closes) {
+            assert_true(at_end(fds[i]));
+            break;
+        }
+    }
+    for (int i = 0; i < LIMIT - LIMIT / 8 + 1; i++) {
+        close(fds[i]);
+    }
     rig_stop(rig);
 }
 
@@ -672,6 +718,8 @@ int main(void) {
         cmocka_unit_test(the_largest_hostile_body_costs_little_memory),
         cmocka_unit_test(a_trickle_of_bytes_does_not_keep_a_connection),
         cmocka_unit_test(silence_ends_a_connection),
+        cmocka_unit_test(an_idle_connection_outlives_the_header_deadline),
+        cmocka_unit_test(a_crowded_server_closes_connections_after_the_response),
         cmocka_unit_test(waiting_for_the_inbox_is_not_the_clients_fault),
         cmocka_unit_test(a_client_may_disconnect_while_the_inbox_commits),
         cmocka_unit_test(a_client_may_disconnect_after_any_byte),

@@ -13,21 +13,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
+/* Read before the program removes its environment. */
+static const char *directory;
+
+__attribute__((constructor)) static void read_directory(void) {
+    const char *value = getenv("SNEK_FAIL_DIRECTORY");
+    directory = value ? strdup(value) : NULL;
+}
+
 static bool wanted(const char *fault) {
-    const char *directory = getenv("SNEK_FAIL_DIRECTORY");
     char path[4200];
     (void)snprintf(path, sizeof path, "%s/%s", directory ? directory : "/nowhere", fault);
     return access(path, F_OK) == 0;
 }
 
 static bool is_database(const char *path) {
-    const char *directory = getenv("SNEK_FAIL_DIRECTORY");
     size_t bytes = directory ? strlen(directory) : 0;
     return directory && (strncmp(path, directory, bytes) == 0 || path[0] != '/') &&
            strstr(path, "snekomatic.db");
@@ -101,4 +108,12 @@ EXPORT int open64(const char *path, int flags, ...) {
     mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
     va_end(args);
     return opened(path, flags, mode);
+}
+
+EXPORT int socketpair(int domain, int type, int protocol, int fds[2]) {
+    if (wanted("fail-socketpair")) {
+        errno = EMFILE;
+        return -1;
+    }
+    return REAL(socketpair)(domain, type, protocol, fds);
 }

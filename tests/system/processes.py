@@ -3,6 +3,7 @@
 still run."""
 
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -67,6 +68,11 @@ def parse_logfmt(line):
     for name, value in _FIELD.findall(line):
         fields[name] = json.loads(value) if value.startswith('"') else value
     return fields
+
+
+def seconds(text):
+    """A log line's time as a number."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 class Process:

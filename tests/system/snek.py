@@ -9,11 +9,11 @@ from messages import (API, APP_ID, APP_SLUG, INSTALLATION, PAYLOADS, WEBHOOK_SEC
                       base64url, changed, make_jwt, make_key, payload, request, rewrite, signature,
                       visible)
 from processes import (PATIENCE_S, Process, build_directory, children, clean_environment, is_running,
-                       parse_logfmt, program, wait_until, wait_until_gone)
+                       parse_logfmt, program, seconds, wait_until, wait_until_gone)
 
 __all__ = [
     "API", "APP_ID", "APP_SLUG", "INSTALLATION", "PATIENCE_S", "PAYLOADS", "WEBHOOK_SECRET", "Bot",
     "FakeGitHub", "Process", "Response", "base64url", "build_directory", "changed", "children",
     "clean_environment", "is_running", "make_jwt", "make_key", "parse_logfmt", "payload", "program",
-    "request", "rewrite", "signature", "to_toml", "visible", "wait_until", "wait_until_gone",
+    "request", "rewrite", "seconds", "signature", "to_toml", "visible", "wait_until", "wait_until_gone",
 ]

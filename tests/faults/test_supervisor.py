@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The supervisor while it cannot start a host: it tries again, more and more slowly, and ends when it
+should."""
+
+import contextlib
+import signal
+
+import pytest
+
+import snek
+
+
+def trouble(action, **more):
+    return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
+
+
+@pytest.fixture
+def bot(start_bot, tmp_path):
+    return start_bot(plugins=["trouble"], env={"LD_PRELOAD": snek.program("libfail.so"),
+                                               "SNEK_FAIL_DIRECTORY": tmp_path / "bot"})
+
+
+@contextlib.contextmanager
+def no_host_can_be_started(bot):
+    """See fail.c."""
+    flag = bot.folder / "fail-socketpair"
+    flag.touch()
+    yield
+    flag.unlink()
+
+
+def test_a_host_that_cannot_be_started_is_started_when_the_cause_has_passed(bot):
+    with no_host_can_be_started(bot):
+        bot.kill("host")
+        line = bot.wait_log(msg="host_not_restarted")
+        assert "Too many open files" in line["reason"]
+    bot.wait_log(msg="host_restarted")
+    bot.wait_log(msg="done", delivery=bot.deliver("trouble", trouble("fine")))
+
+
+def test_sigterm_while_no_host_can_be_started_ends_it_with_0(bot):
+    with no_host_can_be_started(bot):
+        bot.kill("host")
+        bot.wait_log(msg="host_not_restarted")
+        bot.process.popen.send_signal(signal.SIGTERM)
+        assert bot.process.popen.wait(snek.PATIENCE_S) == 0
+
+
+def test_hosts_that_die_soon_after_each_other_are_started_more_and_more_slowly(bot):
+    with no_host_can_be_started(bot):
+        bot.kill("host")
+        snek.wait_until(lambda: len(bot.log(msg="host_not_restarted")) >= 4, bot.process.output)
+    times = [snek.seconds(line["time"]) for line in bot.log(msg="host_not_restarted")]
+    pauses = [later - earlier for earlier, later in zip(times, times[1:])]
+    # Load makes a pause longer, never shorter.
+    assert all(pause > least for pause, least in zip(pauses, (0.09, 0.19, 0.39))), pauses
+    bot.wait_log(msg="host_restarted")

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The supervisor when things fail around it: a host dies while it waits for a JWT or while it drains,
+and the supervisor itself stands still."""
+
+import signal
+
+import snek
+
+COMMENTS = "/repos/sneks-united/terrarium/issues/12/comments"
+
+
+def trouble(action, **more):
+    return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
+
+
+def test_a_host_that_dies_while_it_waits_for_a_jwt_costs_nothing(fake, start_bot):
+    bot = start_bot(plugins=["trouble"])
+    bot.kill("supervisor", signal.SIGSTOP)
+    delivery = bot.deliver("trouble", trouble("comment", url=fake.url + COMMENTS))
+    bot.wait_log(msg="started", delivery=delivery)
+    # The host has asked for the JWT when it waits for it: nothing else happens in this run.
+    host = bot.pids("host")
+    bot.kill("host")
+    snek.wait_until_gone(host)
+    bot.kill("supervisor", signal.SIGCONT)
+    bot.wait_log(msg="host_died", signal="KILL")
+    bot.wait_log(msg="done", delivery=delivery)
+    assert len(fake.bot_comments(12)) == 1
+
+
+def test_a_host_that_is_killed_while_it_drains_ends_the_bot_with_its_signal(start_bot):
+    bot = start_bot(plugins=["trouble"])
+    delivery = bot.deliver("trouble", trouble("fine", ms=5000))
+    bot.wait_log(msg="started", delivery=delivery)
+    bot.process.popen.send_signal(signal.SIGTERM)
+    bot.wait_log(msg="stopping", drain_ms=20000)
+    bot.kill("host")
+    assert bot.process.popen.wait(snek.PATIENCE_S) == 128 + signal.SIGKILL
+    bot.start()
+    bot.wait_log(msg="done", delivery=delivery)
+
+
+def test_a_supervisor_that_stands_still_delays_only_what_needs_it(start_bot):
+    bot = start_bot(plugins=["trouble"])
+    bot.kill("supervisor", signal.SIGSTOP)
+    for _ in range(3):
+        bot.wait_log(msg="done", delivery=bot.deliver("trouble", trouble("fine")))
+    assert bot.request("GET", "/readyz").status == 200
+    bot.kill("supervisor", signal.SIGCONT)

@@ -58,16 +58,18 @@ static void on_exit_of_worker(void *context, const char *how) {
 }
 
 /* A plugin under inspection has no run, so it must not send a request, a store call or a result. */
-static void on_http_call(void *context, const struct http_call *request) {
+static bool on_http_call(void *context, const struct http_call *request) {
     (void)request;
     worker_process_kill(((struct inspection *)context)->worker_process,
                         "was ended: it sent a request outside a run");
+    return true;
 }
 
-static void on_store_call(void *context, const struct store_call *request) {
+static bool on_store_call(void *context, const struct store_call *request) {
     (void)request;
     worker_process_kill(((struct inspection *)context)->worker_process,
                         "was ended: it sent a request outside a run");
+    return true;
 }
 
 static void on_result(void *context, uint64_t run, int64_t result, int64_t delay_ms,

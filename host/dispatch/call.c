@@ -15,22 +15,15 @@ void call_group_init(struct call_group *group, struct run_group *runs, struct br
     TAILQ_INIT(&group->unrecorded);
 }
 
-void call_group_forget(struct call_group *group) {
-    TAILQ_INIT(&group->calls);
-    group->n_calls = 0;
-    group->bytes = 0;
+bool call_group_has_room(const struct call_group *group, size_t bytes) {
+    static_assert(FRAME_TO_HOST_MAX <= CALL_BODIES_MAX, "a single call has room");
+    return group->n_calls < CALLS_MAX && group->bytes + bytes <= CALL_BODIES_MAX;
 }
 
 struct call *call_new(struct call_group *group, const struct run *run, uint64_t request,
                       size_t bytes) {
     struct worker_process *worker_process = group->runs->worker_process;
-    /* The worker could hold no more itself. */
-    size_t max_bytes = (size_t)group->runs->config->memory_mib << 20;
-    assert(worker_process && group->bytes <= max_bytes);
-    if (group->n_calls >= CALLS_MAX || bytes > max_bytes - group->bytes) {
-        worker_process_kill(worker_process, "was ended: it asked too many things at once");
-        return NULL;
-    }
+    assert(worker_process);
     struct call *call = calloc(1, sizeof *call);
     if (!call) {
         worker_process_kill(worker_process, "was ended: the host is out of memory");
@@ -49,12 +42,10 @@ struct call *call_new(struct call_group *group, const struct run *run, uint64_t 
 
 static void leave_group(struct call *call) {
     struct call_group *group = call->group;
-    if (group->runs->generation == call->generation) {
-        assert(group->n_calls > 0 && group->bytes >= call->bytes);
-        TAILQ_REMOVE(&group->calls, call, link);
-        group->n_calls--;
-        group->bytes -= call->bytes;
-    }
+    assert(group->n_calls > 0 && group->bytes >= call->bytes);
+    TAILQ_REMOVE(&group->calls, call, link);
+    group->n_calls--;
+    group->bytes -= call->bytes;
 }
 
 void call_free(struct call *call) {

@@ -16,13 +16,16 @@
 #include "inbox/plugin_state.h"
 
 #define CALL_OWNED_MAX 12
-/* Calls of one worker under way at once. */
-#define CALLS_MAX 1024
+/* The calls of a plugin that are under way at once, and the bytes of their bodies. A further call
+ * waits in its worker. Calls of a worker that died count until they end, so that a plugin gains
+ * nothing by crashing. */
+#define CALLS_MAX 64
+#define CALL_BODIES_MAX ((size_t)8 << 20)
 
 struct call;
 TAILQ_HEAD(call_list, call);
 
-/* The calls of one plugin's present worker. */
+/* The calls of one plugin: of its present worker and of earlier ones. */
 struct call_group {
     struct run_group *runs;
     struct broker *broker;
@@ -86,11 +89,10 @@ struct call {
 
 void call_group_init(struct call_group *group, struct run_group *runs, struct broker *broker,
                      const char *api_url);
-/* The worker has died: its calls go on without it. */
-void call_group_forget(struct call_group *group);
+/* True when a call with a body of so many bytes may begin now. */
+bool call_group_has_room(const struct call_group *group, size_t bytes);
 
-/* A call of `run` with so many bytes. NULL: the worker was killed, because it asks for too much or
- * memory is short. */
+/* A call of `run` with so many bytes. NULL: the worker was killed, because memory is short. */
 struct call *call_new(struct call_group *group, const struct run *run, uint64_t request,
                       size_t bytes);
 void call_free(struct call *call);

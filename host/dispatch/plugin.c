@@ -174,7 +174,7 @@ static struct run *find_or_kill(struct plugin *plugin, uint64_t handle) {
 static const char lease_lost_text[] =
     "this run is handled anew: this handling of it has lost its lease";
 
-static void on_http_call(void *context, const struct http_call *request) {
+static bool on_http_call(void *context, const struct http_call *request) {
     static const struct buffer nothing = BUFFER_INIT(0);
     struct plugin *plugin = context;
     struct run *run = find_or_kill(plugin, request->run);
@@ -182,21 +182,27 @@ static void on_http_call(void *context, const struct http_call *request) {
         worker_process_send_http_response(plugin->runs.worker_process, request->run,
                                           request->request, SNEK_E_CANCELLED, 0, lease_lost_text,
                                           &nothing, &nothing);
+    } else if (run && !call_group_has_room(&plugin->calls, request->body.bytes)) {
+        return false;
     } else if (run) {
         calls_http(&plugin->calls, run, request);
     }
+    return true;
 }
 
-static void on_store_call(void *context, const struct store_call *request) {
+static bool on_store_call(void *context, const struct store_call *request) {
     struct plugin *plugin = context;
     struct run *run = find_or_kill(plugin, request->run);
     if (run && run->lease_lost) {
         worker_process_send_store_result(plugin->runs.worker_process, request->run,
                                          request->request, SNEK_E_CANCELLED, lease_lost_text,
                                          sizeof lease_lost_text - 1);
+    } else if (run && !call_group_has_room(&plugin->calls, request->value.bytes)) {
+        return false;
     } else if (run) {
         calls_store(&plugin->calls, run, request);
     }
+    return true;
 }
 
 static void on_log(void *context, uint64_t handle, enum log_level level, struct frame_text text) {
@@ -285,7 +291,6 @@ static void on_exit_of_worker(void *context, const char *how) {
     struct plugin *plugin = context;
     worker_process_free(plugin->runs.worker_process);
     run_group_set_worker(&plugin->runs, NULL, 0);
-    call_group_forget(&plugin->calls);
     settle_runs(plugin, how);
     if (!plugin->description) {
         /* It never loaded since the host's start. */
@@ -380,6 +385,9 @@ static bool waits_for_restart(const struct plugin *plugin) {
 
 void plugin_tick(struct plugin *plugin, int64_t now_ms) {
     kill_if_late(plugin, now_ms);
+    if (plugin->runs.worker_process && call_group_has_room(&plugin->calls, 0)) {
+        worker_process_resume(plugin->runs.worker_process);
+    }
     effects_tick(&plugin->calls, now_ms);
     log_withheld(plugin, now_ms);
     if (plugin_state(plugin) == PLUGIN_LOADING && plugin->load_deadline_ms <= now_ms) {

@@ -42,6 +42,8 @@ struct worker_process {
     /* Its fd is -1 once the worker neither sends nor receives any more. */
     struct loop_source socket;
     bool wants_out, described, dying, ended, reaped;
+    /* The first frame of `in` is a call that must wait. */
+    bool paused;
     struct chunk_list out;
     /* The bytes in `out`, and their maximum, in case the worker does not read. The payloads of runs
      * do not count, because claims bound them. */
@@ -120,11 +122,18 @@ static void chunk_free(struct chunk *chunk) {
     free(chunk);
 }
 
+static void watch_socket(struct worker_process *worker_process) {
+    if (worker_process->socket.fd >= 0) {
+        uint32_t in = worker_process->paused ? 0 : EPOLLIN;
+        uint32_t out = worker_process->wants_out ? EPOLLOUT : 0;
+        loop_modify(worker_process->loop, &worker_process->socket, in | out);
+    }
+}
+
 static void watch_output(struct worker_process *worker_process, bool wanted) {
-    if (worker_process->wants_out != wanted && worker_process->socket.fd >= 0) {
-        loop_modify(worker_process->loop, &worker_process->socket,
-                    wanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    if (worker_process->wants_out != wanted) {
         worker_process->wants_out = wanted;
+        watch_socket(worker_process);
     }
 }
 
@@ -274,6 +283,9 @@ void worker_process_close(struct worker_process *worker_process) {
 
 /* ---- in ---- */
 
+/* Of a frame: its handler takes it later. */
+enum { MUST_WAIT = 1 };
+
 static int parse_described(struct worker_process *worker_process, const char *body, size_t bytes) {
     struct description *description = NULL;
     struct error err;
@@ -333,8 +345,8 @@ static int parse_http_call(struct worker_process *worker_process, const struct f
         has_nul(&request)) {
         return -1;
     }
-    worker_process->handlers->on_http_call(worker_process->context, &request);
-    return 0;
+    return worker_process->handlers->on_http_call(worker_process->context, &request) ? 0
+                                                                                     : MUST_WAIT;
 }
 
 static int parse_store_call(struct worker_process *worker_process, const struct frame_head *head,
@@ -349,8 +361,8 @@ static int parse_store_call(struct worker_process *worker_process, const struct 
     if (frame_read_end(reader) < 0 || operation > FRAME_KEY_DELETE || per_installation > 1) {
         return -1;
     }
-    worker_process->handlers->on_store_call(worker_process->context, &request);
-    return 0;
+    return worker_process->handlers->on_store_call(worker_process->context, &request) ? 0
+                                                                                      : MUST_WAIT;
 }
 
 static int parse_log(struct worker_process *worker_process, const struct frame_head *head,
@@ -404,32 +416,44 @@ static int parse_frame(struct worker_process *worker_process, const struct frame
     }
 }
 
-/* Handles the whole frames that are there; -1 at the first malformed one. */
+/* Handles the whole frames that are there, up to a call that must wait. -1 at the first malformed
+ * one. The calls of a dead worker do not wait: nobody would get their responses. */
 static int parse_frames(struct worker_process *worker_process) {
+    struct buffer *in = &worker_process->in;
     size_t at = 0;
     int result = 0;
     struct frame_head head;
-    while (result == 0 && worker_process->in.bytes - at >= sizeof head) {
-        memcpy(&head, worker_process->in.data + at, sizeof head);
+    while (result == 0 && in->bytes - at >= sizeof head) {
+        memcpy(&head, in->data + at, sizeof head);
         if (head.body_bytes > FRAME_TO_HOST_MAX) {
             result = -1;
-        } else if (worker_process->in.bytes - at - sizeof head < head.body_bytes) {
+        } else if (in->bytes - at - sizeof head < head.body_bytes) {
             break;
         } else {
-            result = parse_frame(worker_process, &head, worker_process->in.data + at + sizeof head);
-            at += sizeof head + head.body_bytes;
+            result = parse_frame(worker_process, &head, in->data + at + sizeof head);
+            result = result == MUST_WAIT && worker_process->dying ? 0 : result;
+            at += result == MUST_WAIT ? 0 : sizeof head + head.body_bytes;
         }
     }
-    memmove(worker_process->in.data, worker_process->in.data + at, worker_process->in.bytes - at);
-    worker_process->in.bytes -= at;
-    return result;
+    memmove(in->data, in->data + at, in->bytes - at);
+    in->bytes -= at;
+    if (result == MUST_WAIT && !worker_process->paused) {
+        worker_process->paused = true;
+        watch_socket(worker_process);
+    }
+    return result < 0 ? -1 : 0;
+}
+
+static void on_malformed_frame(struct worker_process *worker_process) {
+    close_socket(worker_process);
+    worker_process_kill(worker_process, "was ended: it sent a malformed frame");
 }
 
 /* Reads what is there, at most a few chunks so that no worker keeps the loop to itself.
  * True when more may be there. */
 static bool read_some(struct worker_process *worker_process) {
     char chunk[READ_CHUNK];
-    for (int i = 0; i < 8 && worker_process->socket.fd >= 0; i++) {
+    for (int i = 0; i < 8 && worker_process->socket.fd >= 0 && !worker_process->paused; i++) {
         ssize_t got = recv(worker_process->socket.fd, chunk, sizeof chunk, MSG_DONTWAIT);
         if (got < 0 && errno == EINTR) {
             continue;
@@ -447,12 +471,27 @@ static bool read_some(struct worker_process *worker_process) {
         }
         if (buffer_append(&worker_process->in, chunk, (size_t)got) < 0 ||
             parse_frames(worker_process) < 0) {
-            close_socket(worker_process);
-            worker_process_kill(worker_process, "was ended: it sent a malformed frame");
+            on_malformed_frame(worker_process);
             return false;
         }
     }
-    return worker_process->socket.fd >= 0;
+    return worker_process->socket.fd >= 0 && !worker_process->paused;
+}
+
+void worker_process_resume(struct worker_process *worker_process) {
+    if (!worker_process->paused) {
+        return;
+    }
+    worker_process->paused = false;
+    if (parse_frames(worker_process) < 0) {
+        on_malformed_frame(worker_process);
+    } else if (!worker_process->paused) {
+        watch_socket(worker_process);
+    }
+}
+
+size_t worker_process_waiting_bytes(const struct worker_process *worker_process) {
+    return worker_process->waiting_bytes;
 }
 
 static void on_socket_ready(struct loop_source *source, uint32_t events) {
@@ -460,7 +499,10 @@ static void on_socket_ready(struct loop_source *source, uint32_t events) {
     if (events & EPOLLOUT) {
         send_waiting(worker_process);
     }
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+    if (worker_process->paused && events & (EPOLLHUP | EPOLLERR)) {
+        close_socket(worker_process);
+        worker_process_kill(worker_process, "was ended: it closed its socket");
+    } else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
         read_some(worker_process);
     }
 }
@@ -481,6 +523,7 @@ static void on_process_ready(struct loop_source *source, uint32_t events) {
     (void)events;
     struct worker_process *worker_process = CONTAINER_OF(source, struct worker_process, process);
     worker_process->dying = true;
+    worker_process_resume(worker_process);
     for (int i = 0; i < READS_AFTER_DEATH && read_some(worker_process); i++) {
         /* All that it sent before it died counts. A child that it forked may send for ever. */
     }

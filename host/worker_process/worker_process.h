@@ -45,8 +45,9 @@ struct worker_process_handlers {
     /* The handler owns `description`. */
     void (*on_described)(void *context, struct description *description);
     void (*on_rejected)(void *context, const char *why);
-    void (*on_http_call)(void *context, const struct http_call *call);
-    void (*on_store_call)(void *context, const struct store_call *call);
+    /* False: the call must wait. The worker's frames wait with it until worker_process_resume(). */
+    bool (*on_http_call)(void *context, const struct http_call *call);
+    bool (*on_store_call)(void *context, const struct store_call *call);
     void (*on_log)(void *context, uint64_t run, enum log_level level, struct frame_text text);
     void (*on_result)(void *context, uint64_t run, int64_t result, int64_t delay_ms,
                       struct frame_text reason);
@@ -93,6 +94,12 @@ void worker_process_send_store_result(struct worker_process *worker_process, uin
 void worker_process_send_cancel(struct worker_process *worker_process, uint64_t run);
 
 pid_t worker_process_pid(const struct worker_process *worker_process);
+
+/* Gives the handler the call that had to wait, and goes on. Does nothing when none waits. */
+void worker_process_resume(struct worker_process *worker_process);
+
+/* Bytes of frames that the worker has not read, without the payloads of runs. */
+size_t worker_process_waiting_bytes(const struct worker_process *worker_process);
 
 /* Sends no more frames. The worker ends by itself: when no handler runs, or at once when one does.
  */

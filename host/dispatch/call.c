@@ -2,6 +2,8 @@
 /* Makes, accounts for and ends a worker's calls. */
 #include "dispatch/call.h"
 
+#include "base/clock.h"
+
 #include <snekomatic/types.h>
 
 #include <assert.h>
@@ -119,6 +121,10 @@ bool call_write(struct call *call, struct inbox_journal_writer *writer) {
     return call->records != NULL;
 }
 
+void call_written(struct call *call) {
+    journal_drop_responses(&call->held->journal, call->records, call->n_records);
+}
+
 void call_not_written(struct call *call) {
     journal_set_unwritten(call->records, call->n_records);
 }
@@ -163,13 +169,30 @@ int64_t call_waited_ms(const struct call_group *group, const struct run *run, in
 
 /* ---- the end ---- */
 
+/* True when the worker has not read the responses before this one. A response alone always fits. */
+static bool is_crowded(const struct call *call, size_t bytes) {
+    size_t waiting_bytes = worker_process_waiting_bytes(call->group->runs->worker_process);
+    return waiting_bytes > 0 && waiting_bytes + bytes > CALL_RESPONSES_MAX;
+}
+
 static void send_reply(const struct call *call, int32_t outcome, int32_t status,
                        const char *sentence, const struct buffer *headers,
                        const struct buffer *body) {
-    if (call_wanted(call)) {
-        worker_process_send_http_response(call->group->runs->worker_process, call->run,
-                                          call->request, outcome, status, sentence, headers, body);
+    static const char crowded[] = "the worker does not read its responses fast enough";
+    static const struct buffer nothing = BUFFER_INIT(0);
+    struct run *run = call_run(call);
+    if (!run) {
+        return;
     }
+    if (is_crowded(call, headers->bytes + body->bytes)) {
+        run_defer(run, clock_wall_ms() + CALL_CROWDED_MS, crowded);
+        outcome = SNEK_E_REQUEUE;
+        status = 0;
+        sentence = crowded;
+        headers = body = &nothing;
+    }
+    worker_process_send_http_response(call->group->runs->worker_process, call->run, call->request,
+                                      outcome, status, sentence, headers, body);
 }
 
 void call_reply(struct call *call, int32_t outcome, int32_t status, const char *sentence,

@@ -21,6 +21,10 @@
  * nothing by crashing. */
 #define CALLS_MAX 64
 #define CALL_BODIES_MAX ((size_t)8 << 20)
+/* Bytes of responses that the plugin's worker has not read. A run whose response finds no room
+ * comes back later. */
+#define CALL_RESPONSES_MAX ((size_t)8 << 20)
+#define CALL_CROWDED_MS 1000
 
 struct call;
 TAILQ_HEAD(call_list, call);
@@ -115,7 +119,8 @@ void call_hold(struct call *call, struct run *run);
 /* Fills `records` and `writer` with the reads that are not written yet and the call's entry. False
  * when memory is short. */
 bool call_write(struct call *call, struct inbox_journal_writer *writer);
-/* The store could not write them. */
+/* The store has written them, or it could not. */
+void call_written(struct call *call);
 void call_not_written(struct call *call);
 
 /* Fills the call's broker request with what all requests of the run have. */

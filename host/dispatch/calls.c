@@ -59,12 +59,14 @@ static void read_begin(struct call *call, struct run *run, const uint8_t key[INB
 
 /* ---- all requests ---- */
 
-static void replay(struct call *call, const struct run *run) {
+static void replay(struct call *call, struct run *run) {
     const struct inbox_record *record = &call->entry->record;
     run_log(run, SNEK_LEVEL_INFO, "replayed", LOG_TEXT("method", record->method),
             LOG_TEXT("url", record->url), LOG_NUMBER("status", record->status));
+    struct journal_entry *entry = call->entry;
     call_reply(call, (int32_t)record->outcome, record->status, record->message, &record->headers,
                &record->body);
+    journal_drop_response(&run->journal, entry);
 }
 
 static const char *own_text(struct call *call, const struct frame_text *text) {

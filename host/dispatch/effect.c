@@ -82,6 +82,7 @@ static struct call *call_of_intent(struct inbox_operation *operation) {
 
 /* The worker has got its response, or gets it now. */
 static void end_effect(struct call *call) {
+    journal_drop_response(&call->held->journal, call->entry);
     if (call->effect.replied) {
         call_free(call);
     } else {
@@ -265,6 +266,7 @@ static void on_intent_stored(struct inbox_operation *operation) {
         take_back(call);
     } else {
         FAULT_POINT("after_intent");
+        call_written(call);
         trust_intent(call);
         broker_submit(call->group->broker, &call->broker);
     }
@@ -286,6 +288,7 @@ static void on_outcome_stored(struct inbox_operation *operation) {
     } else if (operation->result == INBOX_STALE) {
         call_fail(call, SNEK_E_STALE, RUN_STALE_TEXT);
     } else {
+        call_written(call);
         call_reply_broker(call);
     }
 }

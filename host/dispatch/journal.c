@@ -45,12 +45,40 @@ static struct journal_entry *append(struct journal *journal) {
     return entry;
 }
 
+static size_t response_bytes(const struct inbox_record *record) {
+    return record->headers.bytes + record->body.bytes;
+}
+
 static void count(struct journal *journal, const struct journal_entry *entry) {
     if (entry->record.kind == INBOX_READ) {
         journal->n_reads++;
-        journal->kept_bytes += entry->record.headers.bytes + entry->record.body.bytes;
+        journal->kept_bytes += response_bytes(&entry->record);
     } else {
         journal->n_changes++;
+        journal->effect_bytes += response_bytes(&entry->record);
+    }
+}
+
+static void count_memory(struct journal *journal, size_t bytes) {
+    if (journal->memory_bytes) {
+        *journal->memory_bytes += bytes;
+    }
+}
+
+void journal_drop_response(struct journal *journal, struct journal_entry *entry) {
+    struct inbox_record *record = &entry->record;
+    if (journal->memory_bytes) {
+        assert(*journal->memory_bytes >= response_bytes(record));
+        *journal->memory_bytes -= response_bytes(record);
+    }
+    buffer_finish(&record->headers);
+    buffer_finish(&record->body);
+}
+
+void journal_drop_responses(struct journal *journal, const struct inbox_record *const *records,
+                            size_t n_records) {
+    for (size_t i = 0; i < n_records; i++) {
+        journal_drop_response(journal, CONTAINER_OF(records[i], struct journal_entry, record));
     }
 }
 
@@ -101,8 +129,7 @@ static void forget_reads_at_end(struct journal *journal) {
         if (record->kind != INBOX_EFFECT) {
             record->state = INBOX_UNSENT;
             journal->entries[i - 1]->in_inbox = false;
-            buffer_finish(&record->headers);
-            buffer_finish(&record->body);
+            journal_drop_response(journal, journal->entries[i - 1]);
         }
     }
 }
@@ -114,6 +141,7 @@ int journal_load(struct journal *journal, struct inbox_run *run) {
             return -1;
         }
         entry->record = run->journal[i];
+        count_memory(journal, response_bytes(&entry->record));
         entry->in_inbox = true;
         entry->from_earlier_attempt = true;
         run->journal[i] = (struct inbox_record){0};
@@ -130,6 +158,7 @@ int journal_load(struct journal *journal, struct inbox_run *run) {
 
 void journal_finish(struct journal *journal) {
     for (size_t i = 0; i < journal->n_entries; i++) {
+        journal_drop_response(journal, journal->entries[i]);
         inbox_record_finish(&journal->entries[i]->record);
         free(journal->entries[i]);
     }
@@ -238,14 +267,25 @@ static int copy(struct buffer *to, const struct buffer *from) {
     return from->bytes > 0 ? buffer_append(to, from->data, from->bytes) : 0;
 }
 
-/* How many bytes the entry's response may have. */
+static size_t room_of(size_t most, size_t used) {
+    return used < most ? most - used : 0;
+}
+
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+/* How many bytes the entry's response may have. A response of an effect must stay until it is
+ * committed, so the plugin's other runs do not limit it. */
 static size_t response_room(const struct journal *journal, const struct journal_entry *entry) {
-    size_t left_bytes = JOURNAL_RESPONSE_MAX;
-    if (entry->record.kind == INBOX_READ) {
-        left_bytes =
-            journal->kept_bytes < JOURNAL_KEPT_MAX ? JOURNAL_KEPT_MAX - journal->kept_bytes : 0;
+    if (entry->record.kind != INBOX_READ) {
+        return smaller(JOURNAL_RESPONSE_MAX,
+                       room_of(JOURNAL_EFFECTS_KEPT_MAX, journal->effect_bytes));
     }
-    return left_bytes < JOURNAL_RESPONSE_MAX ? left_bytes : JOURNAL_RESPONSE_MAX;
+    size_t room = smaller(JOURNAL_RESPONSE_MAX, room_of(JOURNAL_KEPT_MAX, journal->kept_bytes));
+    return journal->memory_bytes
+               ? smaller(room, room_of(JOURNAL_MEMORY_MAX, *journal->memory_bytes))
+               : room;
 }
 
 void journal_set_response(struct journal *journal, struct journal_entry *entry,
@@ -254,8 +294,7 @@ void journal_set_response(struct journal *journal, struct journal_entry *entry,
     bool read = record->kind == INBOX_READ;
     size_t bytes = response->headers->bytes + response->body->bytes;
     free(record->message);
-    buffer_finish(&record->headers);
-    buffer_finish(&record->body);
+    journal_drop_response(journal, entry);
     record->message = strdup(response->sentence);
     bool fits = bytes <= response_room(journal, entry) && record->message &&
                 copy(&record->headers, response->headers) == 0 &&
@@ -263,8 +302,10 @@ void journal_set_response(struct journal *journal, struct journal_entry *entry,
     if (!fits) {
         buffer_finish(&record->headers);
         buffer_finish(&record->body);
-    } else if (read) {
-        journal->kept_bytes += bytes;
+    } else {
+        count_memory(journal, bytes);
+        journal->kept_bytes += read ? bytes : 0;
+        journal->effect_bytes += read ? 0 : bytes;
     }
     record->outcome = response->outcome;
     record->status = response->status;

@@ -7,8 +7,9 @@
  * GitHub rejected, so they are made anew. Otherwise a handler that had read a stale sha would get
  * it again, and GitHub would reject its request again, until the run is dead.
  *
- * Bounds: the journal keeps a limited number of bytes of what a run reads. A retry reads anew what
- * did not fit. Threads: the loop's. An entry keeps its address until journal_finish(). Only
+ * Bounds: the journal keeps a limited number of bytes. A retry reads anew what did not fit, and
+ * gets the response of an effect that did not fit without its body. Responses leave memory once
+ * they are committed. Threads: the loop's. An entry keeps its address until journal_finish(). Only
  * journal.c writes these structs. */
 #ifndef SNEK_DISPATCH_JOURNAL_H
 #define SNEK_DISPATCH_JOURNAL_H
@@ -18,8 +19,11 @@
 
 /* Bytes of one response with its headers. */
 #define JOURNAL_RESPONSE_MAX ((size_t)1 << 20)
-/* Bytes of all reads of a run. */
+/* Bytes of all reads of a run, and of all its effects. */
 #define JOURNAL_KEPT_MAX ((size_t)4 << 20)
+#define JOURNAL_EFFECTS_KEPT_MAX ((size_t)4 << 20)
+/* Bytes in memory of all runs of a plugin. */
+#define JOURNAL_MEMORY_MAX ((size_t)8 << 20)
 #define JOURNAL_READS_MAX 4096
 #define JOURNAL_EFFECTS_MAX 10000
 
@@ -39,7 +43,9 @@ struct journal {
     /* In the order of their numbers. */
     struct journal_entry **entries;
     size_t n_entries, room;
-    size_t kept_bytes, n_reads, n_changes;
+    size_t kept_bytes, effect_bytes, n_reads, n_changes;
+    /* The bytes of responses in memory of all journals of a plugin; borrowed. */
+    size_t *memory_bytes;
     /* This attempt takes another path than an earlier one; reported once. */
     bool diverged;
 };
@@ -63,7 +69,7 @@ bool journal_accepted(int32_t status, int64_t outcome, const char *body, size_t 
  * A record of a dry run counts only in a dry run. */
 bool journal_replays(const struct inbox_record *record, bool dry_run);
 
-/* Moves the run's records into the journal. 0, or -1 when memory is short. */
+/* Moves the run's records into the journal, which is empty. 0, or -1 when memory is short. */
 int journal_load(struct journal *journal, struct inbox_run *run);
 void journal_finish(struct journal *journal);
 
@@ -116,6 +122,11 @@ void journal_set_response(struct journal *journal, struct journal_entry *entry,
 const struct inbox_record **journal_unwritten(struct journal *journal, struct journal_entry *last,
                                               size_t *n_records);
 void journal_set_unwritten(const struct inbox_record *const *records, size_t n_records);
+
+/* The entry's response is not needed in memory any more: it is committed, or was replayed. */
+void journal_drop_response(struct journal *journal, struct journal_entry *entry);
+void journal_drop_responses(struct journal *journal, const struct inbox_record *const *records,
+                            size_t n_records);
 
 /* True once per journal: this attempt makes a new effect, although an effect of an earlier attempt
  * that GitHub accepted was not requested again. */

@@ -149,6 +149,7 @@ struct run *run_new(struct run_group *group, struct inbox_run *data) {
     run->data = *data;
     run->payload_bytes = data->payload_bytes;
     run->deadline_ms = INT64_MAX;
+    run->journal.memory_bytes = &group->journal_bytes;
     TAILQ_INSERT_TAIL(&group->table->all, run, link_all);
     if (journal_load(&run->journal, &run->data) < 0) {
         run_free(run);
@@ -243,10 +244,16 @@ void run_note_response(struct run *run, const struct broker_request *request) {
     if (run->deadline_ms != INT64_MAX) {
         run->deadline_ms += atomic_load(&request->waited.total_ms);
     }
-    if (request->outcome == SNEK_E_REQUEUE && request->not_before_ms >= run->not_before_ms) {
+    if (request->outcome == SNEK_E_REQUEUE) {
+        run_defer(run, request->not_before_ms, request->error.text);
+    }
+}
+
+void run_defer(struct run *run, int64_t not_before_ms, const char *reason) {
+    if (!run->deferred || not_before_ms >= run->not_before_ms) {
         run->deferred = true;
-        run->not_before_ms = request->not_before_ms;
-        run->deferred_reason = request->error;
+        run->not_before_ms = not_before_ms;
+        error_set(&run->deferred_reason, "%s", reason);
     }
 }
 

@@ -82,6 +82,8 @@ struct run_group {
     struct run_list runs;
     uint32_t n_runs;
     uint64_t payload_bytes;
+    /* The responses in the memory of their journals. */
+    size_t journal_bytes;
     /* A suspect run is being tried alone. */
     bool isolating;
 };
@@ -180,6 +182,10 @@ void run_set_lease_lost(struct run *run);
 void run_set_late(struct run *run);
 /* Records what a response of the broker says about the run. */
 void run_note_response(struct run *run, const struct broker_request *request);
+
+/* Nothing more is done for it in this attempt: it comes back at `not_before_ms` (wall), and loses
+ * no attempt. */
+void run_defer(struct run *run, int64_t not_before_ms, const char *reason);
 
 /* While a run is held, its completion waits. So no retry begins while an effect of the attempt
  * before it is still under way. */

@@ -56,6 +56,9 @@ static void on_item(struct inbox_operation *operation) {
         return;
     }
     int64_t outcome = call->inverted ? !operation->result : operation->result;
+    if (call->held) {
+        call_written(call);
+    }
     if (call->entry) {
         record_item(call, call_run(call), outcome);
     }

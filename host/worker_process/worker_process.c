@@ -19,6 +19,8 @@
 /* The descriptor at which the worker has its socket. */
 #define WORKER_FD 3
 #define READ_CHUNK 65536
+/* Bytes of frames that the worker has not read: two of the largest responses, and small ones. */
+#define WAITING_MAX (24u << 20)
 /* All that a dead worker has sent fits into so many read_some()s. */
 #define READS_AFTER_DEATH 16
 
@@ -571,8 +573,7 @@ int worker_process_start(struct loop *loop, const struct worker_process_spec *sp
     new->handlers = handlers;
     new->context = context;
     TAILQ_INIT(&new->out);
-    /* The worker could hold no more itself. */
-    new->waiting_max_bytes = (size_t)spec->memory_mib << 20;
+    new->waiting_max_bytes = WAITING_MAX;
     new->in =
         (struct buffer)BUFFER_INIT(FRAME_TO_HOST_MAX + sizeof(struct frame_head) + READ_CHUNK);
     new->process = (struct loop_source){pidfd_open(new->pid, 0), on_process_ready};

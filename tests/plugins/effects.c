@@ -112,6 +112,12 @@ static int32_t effects(struct snek_run *run) {
         }
         return snek_retry_after(run, 0, "again");
     }
+    if (strcmp(what, "read_title") == 0) {
+        struct snek_response *issue;
+        int32_t result = snek_get(run, "/repos/sneks-united/terrarium/issues/12", &issue);
+        snek_free_response(run, issue);
+        return result;
+    }
     if (strcmp(what, "delete") == 0) {
         return member(run, "DELETE");
     }

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import time
@@ -261,6 +262,22 @@ def test_a_response_that_could_not_be_recorded_is_recorded_later(fake, host):
     host.wait_log(msg="done", delivery=delivery, attempt=2)
     assert host.log(msg="in_doubt_again") == []
     assert len(fake.requests(method="POST", path=PATHS["react"])) == 1
+
+
+def in_progress(fake):
+    return [r for r in fake.requests(path=ISSUE) if r["status"] is None]
+
+
+def test_a_plugin_has_at_most_64_requests_in_flight(fake, start_bot):
+    """Further requests wait in its worker, also when an earlier worker made the first ones."""
+    host = start_bot(plugins=[{"name": "effects", "concurrency": 100}])
+    fake.fail(method="GET", path=ISSUE, delay_ms=5000, times=-1)
+    for _ in range(100):
+        host.deliver("effects", effect("read_title"))
+    snek.wait_until(lambda: len(in_progress(fake)) == 64, "64 requests")
+    host.kill("worker", signal.SIGKILL)
+    time.sleep(1)  # the next worker has started
+    assert len(in_progress(fake)) == 64
 
 
 def test_after_a_run_was_discarded_nothing_of_it_is_sent(fake, start_bot):

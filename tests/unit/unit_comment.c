@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static void the_url_says_where_its_comments_are_listed(void **state) {
     (void)state;
@@ -125,6 +126,28 @@ static void a_comment_with_a_nul_is_marked_and_found(void **state) {
     assert_int_equal(comment_find(&page, marker, &found, &n, NULL), COMMENT_OK);
 }
 
+/* A tree of this body takes some 200 MiB. */
+static void a_body_of_4_mib_is_marked_without_a_tree(void **state) {
+    (void)state;
+    AUTO_BUFFER struct buffer body = BUFFER_INIT(5 << 20);
+    char marker[INBOX_MARKER_MAX + 1], *marked = NULL;
+    comment_make_marker(marker);
+    assert_int_equal(buffer_append_text(&body, "{\"body\":\"x\",\"list\":[[]"), 0);
+    while (body.bytes < 4 << 20) {
+        assert_int_equal(buffer_append_text(&body, ",[]"), 0);
+    }
+    assert_int_equal(buffer_append_text(&body, "]}"), 0);
+    struct rlimit before, small;
+    assert_int_equal(getrlimit(RLIMIT_DATA, &before), 0);
+    small = before;
+    small.rlim_cur = 64 << 20;
+    assert_int_equal(setrlimit(RLIMIT_DATA, &small), 0);
+    int result = comment_mark(body.data, body.bytes, marker, &marked);
+    assert_int_equal(setrlimit(RLIMIT_DATA, &before), 0);
+    assert_int_equal(result, COMMENT_OK);
+    free(marked);
+}
+
 static void a_pretended_response_has_an_id(void **state) {
     (void)state;
     static const char *const cases[][2] = {{"{\"body\":\"x\"}", "{\"id\":0,\"body\":\"x\"}"},
@@ -159,6 +182,7 @@ int main(void) {
         cmocka_unit_test(a_comment_that_would_get_too_long_is_not_marked),
         cmocka_unit_test(a_page_that_does_not_tell_is_an_error),
         cmocka_unit_test(a_comment_with_a_nul_is_marked_and_found),
+        cmocka_unit_test(a_body_of_4_mib_is_marked_without_a_tree),
         cmocka_unit_test(a_pretended_response_has_an_id),
         cmocka_unit_test(a_body_that_is_no_comment_is_not_marked),
     };

@@ -132,6 +132,61 @@ static void reads_that_do_not_fit_are_forgotten_and_effects_never(void **state) 
     journal_finish(&journal);
 }
 
+static void responses_leave_memory_once_they_are_committed(void **state) {
+    (void)state;
+    size_t memory_bytes = 0, n = 0;
+    struct journal journal = {.memory_bytes = &memory_bytes};
+    uint8_t key[INBOX_KEY_BYTES];
+    key_of("x", key);
+    struct journal_entry *read = journal_add(&journal, INBOX_READ, key, method, url);
+    respond(&journal, read, 1000);
+    assert_int_equal(memory_bytes, 1000);
+    struct journal_entry *effect = journal_add(&journal, INBOX_EFFECT, key, method, url);
+    const struct inbox_record **records = journal_unwritten(&journal, effect, &n);
+    journal_drop_responses(&journal, records, n);
+    free(records);
+    assert_int_equal(memory_bytes, 0);
+    assert_int_equal(read->record.state, INBOX_COMPLETED);
+    respond(&journal, effect, 500);
+    assert_int_equal(memory_bytes, 500);
+    journal_finish(&journal);
+    assert_int_equal(memory_bytes, 0);
+}
+
+static void the_effects_of_a_run_are_kept_up_to_a_bound(void **state) {
+    (void)state;
+    struct journal journal = {0};
+    size_t kept = 0;
+    for (int i = 0; i < 200; i++) {
+        uint8_t key[INBOX_KEY_BYTES];
+        key_of("x", key);
+        struct journal_entry *effect = journal_add(&journal, INBOX_EFFECT, key, method, url);
+        respond(&journal, effect, JOURNAL_RESPONSE_MAX);
+        kept += effect->record.body.bytes;
+        assert_true(journal_stands(&effect->record));
+    }
+    assert_true(kept > 0 && kept <= JOURNAL_EFFECTS_KEPT_MAX);
+    journal_finish(&journal);
+}
+
+static void reads_of_all_runs_of_a_plugin_share_a_bound(void **state) {
+    (void)state;
+    size_t memory_bytes = 0;
+    struct journal journals[20] = {{0}};
+    uint8_t key[INBOX_KEY_BYTES];
+    key_of("x", key);
+    for (size_t i = 0; i < 20; i++) {
+        journals[i].memory_bytes = &memory_bytes;
+        respond(&journals[i], journal_add(&journals[i], INBOX_READ, key, method, url),
+                JOURNAL_RESPONSE_MAX);
+    }
+    assert_int_equal(memory_bytes, JOURNAL_MEMORY_MAX);
+    for (size_t i = 0; i < 20; i++) {
+        journal_finish(&journals[i]);
+    }
+    assert_int_equal(memory_bytes, 0);
+}
+
 /* A record of an earlier attempt, and whether this attempt replays it. */
 struct earlier {
     enum inbox_record_kind kind;
@@ -248,6 +303,9 @@ int main(void) {
         cmocka_unit_test(a_request_matches_a_record_that_stands_first),
         cmocka_unit_test(reads_are_written_once_and_before_the_effect),
         cmocka_unit_test(reads_that_do_not_fit_are_forgotten_and_effects_never),
+        cmocka_unit_test(responses_leave_memory_once_they_are_committed),
+        cmocka_unit_test(the_effects_of_a_run_are_kept_up_to_a_bound),
+        cmocka_unit_test(reads_of_all_runs_of_a_plugin_share_a_bound),
         cmocka_unit_test(reads_after_the_last_effect_that_stands_are_made_anew),
         cmocka_unit_test(a_read_that_is_made_anew_replaces_the_old_one),
         cmocka_unit_test(a_mutation_that_changed_nothing_is_made_again),

@@ -2,8 +2,10 @@
 /* `snekomatic check`: reads everything that serve would read, and reports every problem with its
  * fix. */
 #include "cli/cli.h"
+#include "cli/host_url.h"
 #include "cli/online.h"
 #include "cli/plugin_inspection.h"
+#include "cli/secret_check.h"
 
 #include "config/config.h"
 #include "inbox/inbox.h"
@@ -31,7 +33,7 @@ static const char usage[] =
     "  -c, --config FILE  the configuration (default as for serve)\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit status: 0 all is well; 64 wrong usage; 78 something is wrong.\n";
+    "Exit status: 0 no problem, perhaps warnings; 64 wrong usage; 78 something is wrong.\n";
 
 /* With --online a child process holds the key, so this process does not parse it again. */
 static unsigned start_signer(const struct config *config, int *messages_fd) {
@@ -61,12 +63,13 @@ static unsigned check_key(const struct config *config) {
         fprintf(stderr, "private key (%s): %s\n", source, err.text);
         return 1;
     }
-    printf("private key     ok\n");
+    printf("private key     ok; only `check --online` can tell whether it belongs to app %s\n",
+           config->github.app_id);
     app_key_free(key);
     return 0;
 }
 
-static unsigned check_secrets(const struct config *config) {
+static unsigned check_secrets(const struct config *config, struct findings *findings) {
     struct error err;
     struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
     size_t count = 0;
@@ -74,6 +77,7 @@ static unsigned check_secrets(const struct config *config) {
         fprintf(stderr, "webhook secret: %s\n", err.text);
         return 1;
     }
+    secret_check_length(secrets, count, findings);
     for (size_t i = 0; i < count; i++) {
         secret_finish(&secrets[i]);
     }
@@ -87,7 +91,17 @@ static unsigned check_listen(const struct config *config) {
         fprintf(stderr, "server.listen: %s\n", err.text);
         return 1;
     }
-    return 0;
+    if (config->server.port == 0 ||
+        supervisor_check_port(config->server.host, config->server.port, &err) == 0) {
+        return 0;
+    }
+    if (host_url_responds(config)) {
+        printf("                a host runs there\n");
+        return 0;
+    }
+    fprintf(stderr, "server.listen: %s; another program uses it (`ss -ltnp` shows which)\n",
+            err.text);
+    return 1;
 }
 
 static unsigned check_store(const struct config *config) {
@@ -159,12 +173,46 @@ static int parse_check(int argc, char **argv, const char **path, bool *online) {
     return -1;
 }
 
-static unsigned check_all(const struct config *config, bool online) {
+/* A variable that is set wins over the file. */
+static void check_files(const struct config *config, struct findings *findings) {
+    const struct {
+        const char *label, *variable, *path;
+    } files[] = {
+        {"private key", "GITHUB_PRIVATE_KEY", config->github.private_key_file},
+        {"next private key", "GITHUB_PRIVATE_KEY_NEXT", config->github.private_key_next_file},
+        {"webhook secret", "GITHUB_WEBHOOK_SECRET", config->github.webhook_secret_file},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        const char *value = getenv(files[i].variable);
+        secret_check_file(files[i].label, value && *value ? NULL : files[i].path, findings);
+    }
+}
+
+static void check_all(const struct config *config, bool online, struct findings *findings) {
     AUTO_CLOSE int messages_fd = -1;
+    check_files(config, findings);
     unsigned problems = check_listen(config) + check_store(config);
     problems += online ? start_signer(config, &messages_fd) : check_key(config);
-    problems += check_secrets(config) + check_authorities(config) + plugin_inspection(config);
-    return problems + (messages_fd >= 0 ? online_check(config, messages_fd) : 0);
+    problems += check_secrets(config, findings) + check_authorities(config);
+    problems += plugin_inspection(config);
+    problems += messages_fd >= 0 ? online_check(config, messages_fd) : 0;
+    findings->problems += problems;
+}
+
+static int report(const struct findings *findings) {
+    fflush(stdout);
+    if (findings->problems > 0) {
+        fprintf(stderr, "%u problem%s to fix\n", findings->problems,
+                findings->problems == 1 ? "" : "s");
+        return EX_CONFIG;
+    }
+    if (findings->warnings > 0) {
+        printf("%u warning%s, no problem\n", findings->warnings,
+               findings->warnings == 1 ? "" : "s");
+    } else {
+        printf("all is well\n");
+    }
+    return EX_OK;
 }
 
 int cli_check(int argc, char **argv) {
@@ -182,13 +230,8 @@ int cli_check(int argc, char **argv) {
     printf("configuration   %s\napp             %s at %s\nlisten on       %s port %u\n",
            config->file ? config->file : "the environment", config->github.app_id,
            config->github.api_url, config->server.host, config->server.port);
-    unsigned problems = check_all(config, online);
+    struct findings findings = {0};
+    check_all(config, online, &findings);
     config_free(config);
-    if (problems > 0) {
-        fflush(stdout);
-        fprintf(stderr, "%u problem%s to fix\n", problems, problems == 1 ? "" : "s");
-        return EX_CONFIG;
-    }
-    printf("all is well\n");
-    return EX_OK;
+    return report(&findings);
 }

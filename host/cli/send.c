@@ -2,6 +2,7 @@
 /* `snekomatic send`: signs the bytes of a file as GitHub does, and posts them unchanged to a
  * running host. */
 #include "cli/cli.h"
+#include "cli/host_url.h"
 
 #include "base/buffer.h"
 #include "base/io.h"
@@ -127,22 +128,12 @@ static int choose_url(struct send *send) {
     if (send->url) {
         return EX_OK;
     }
-    const char *host = send->config->server.host;
-    uint16_t port = send->config->server.port;
-    if (port == 0) {
-        return cli_usage_error("send",
-                               "the host chooses its port itself (server.listen ends in 0): "
-                               "read its log line msg=listening, and use --url");
+    if (send->config->server.port == 0) {
+        return cli_usage_error("send", "the host chooses its port itself (server.listen ends in "
+                                       "0): read its log line msg=listening, and use --url");
     }
-    if (strcmp(host, "0.0.0.0") == 0) {
-        host = "127.0.0.1";
-    } else if (strcmp(host, "::") == 0) {
-        host = "::1";
-    }
-    bool ipv6 = strchr(host, ':') != NULL;
-    if (asprintf(&send->own_url, "http://%s%s%s:%u" WEBHOOK_PATH, ipv6 ? "[" : "", host,
-                 ipv6 ? "]" : "", port) < 0) {
-        send->own_url = NULL;
+    send->own_url = host_url(send->config, WEBHOOK_PATH);
+    if (!send->own_url) {
         return EX_OSERR;
     }
     send->url = send->own_url;

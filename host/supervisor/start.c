@@ -148,6 +148,11 @@ int supervisor_check_listen(const char *host, uint16_t port, struct error *err) 
     return open_listening(host, 0, port, &fd, err) == 0 ? 0 : -1;
 }
 
+int supervisor_check_port(const char *host, uint16_t port, struct error *err) {
+    AUTO_CLOSE int fd = -1;
+    return open_listening(host, port, port, &fd, err) == 0 ? 0 : -1;
+}
+
 /* Restores the signal state, which exec passes on: changes of ours, and changes that we inherited.
  */
 static void restore_signals(void) {

@@ -21,5 +21,7 @@ int supervisor_start_signer(const struct config *config, int *messages_fd, struc
 /* Is `host` an address or a name of this machine? The check uses a port that the kernel chooses,
  * because a host may already listen on `port`, which only the error names. 0, or -1. */
 int supervisor_check_listen(const char *host, uint16_t port, struct error *err);
+/* Can a program listen on this port now? Listens for a moment. 0, or -1. */
+int supervisor_check_port(const char *host, uint16_t port, struct error *err);
 
 #endif

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import signal
 import subprocess
 import time
@@ -224,6 +225,46 @@ def test_check_reports_what_serve_cannot_use(idle, case):
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_check_warns_of_a_key_that_everybody_can_read(idle, tmp_path, fake):
+    bot = idle()
+    key = tmp_path / "open.pem"
+    key.write_bytes(fake.key.read_bytes())
+    edited(bot, str(fake.key), str(key))
+    for mode, status, sentence in [(0o600, 0, ""), (0o440, 0, ""), (0o644, 0, "can read"),
+                                   (0o666, 78, "can change")]:
+        key.chmod(mode)
+        result = run("check", "-c", bot.file)
+        assert result.returncode == status, result.stderr
+        assert sentence in result.stderr
+        assert ("all is well" in result.stdout) == (sentence == "")
+
+
+def test_check_warns_of_a_short_webhook_secret(idle):
+    bot = idle()
+    (bot.folder / "webhook.secret").write_text("abc\n")
+    result = run("check", "-c", bot.file)
+    assert result.returncode == 0
+    assert "it has 3 characters" in result.stderr and "openssl rand" in result.stderr
+    assert "all is well" not in result.stdout and "abc" not in result.stdout + result.stderr
+
+
+def test_check_reports_a_port_that_another_program_uses(start_bot):
+    bot = start_bot()
+    bot.file.write_text(bot.file.read_text().replace("127.0.0.1:0", f"127.0.0.1:{bot.port}"))
+    result = run("check", "-c", bot.file)
+    assert result.returncode == 0 and "a host runs there" in result.stdout, result.stderr
+    bot.stop()
+    with socket.create_server(("127.0.0.1", bot.port)):
+        result = run("check", "-c", bot.file)
+    assert result.returncode == 78
+    assert "another program uses it" in result.stderr
+
+
+def test_check_says_that_only_github_knows_whose_key_it_is(idle):
+    result = run("check", "-c", idle().file)
+    assert "only `check --online` can tell" in result.stdout
 
 
 def test_check_changes_nothing(idle, start_bot):

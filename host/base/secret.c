@@ -33,3 +33,13 @@ void secret_scrub_environment(const char *name) {
         unsetenv(name);
     }
 }
+
+void secret_scrub_whole_environment(void) {
+    for (char **entry = environ; entry && *entry; entry++) {
+        char *value = strchr(*entry, '=');
+        if (value) {
+            explicit_bzero(value + 1, strlen(value + 1));
+        }
+    }
+    clearenv();
+}

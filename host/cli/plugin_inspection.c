@@ -3,6 +3,7 @@
 #include "cli/plugin_inspection.h"
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "cli/cli.h"
 #include "worker_process/worker_process.h"
@@ -194,6 +195,8 @@ unsigned plugin_inspection(const struct config *config) {
     unsigned problems = 0;
     struct error err = {"out of memory"};
     struct loop loop;
+    /* A constructor of a plugin may read /proc/PPID/environ. */
+    secret_scrub_whole_environment();
     AUTO_FREE char *worker_path = worker_process_find_binary(&err);
     AUTO_FREE struct inspection *all = calloc(config->n_plugins + 1, sizeof *all);
     AUTO_FREE const struct description **described =

@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sysexits.h>
 
 #define VERB "recover"
@@ -190,8 +189,6 @@ int cli_recover(int argc, char **argv) {
     if (status >= 0) {
         return status;
     }
-    /* first: the environment may hold the app's key */
-    prctl(PR_SET_DUMPABLE, 0);
     signal(SIGPIPE, SIG_IGN);
     status = cli_load_config(options.config_path, CONFIG_NEED_EVERYTHING, &config);
     if (status != EX_OK) {

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -38,8 +37,6 @@ int cli_serve(int argc, char **argv) {
     if (status >= 0) {
         return status;
     }
-    /* First, because the environment holds the app's key. */
-    prctl(PR_SET_DUMPABLE, 0);
     struct config *config = NULL;
     status = cli_load_config(path, CONFIG_NEED_EVERYTHING, &config);
     if (status != 0) {

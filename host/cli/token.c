@@ -12,7 +12,6 @@
 
 #include <getopt.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sysexits.h>
 
 #define VERB "token"
@@ -168,8 +167,6 @@ static int print_token(const struct config *config, const struct options *option
 int cli_token(int argc, char **argv) {
     struct options options = {.permissions = BUFFER_INIT(PERMISSIONS_MAX)};
     struct config *config = NULL;
-    /* First: the environment may hold the app's key. */
-    prctl(PR_SET_DUMPABLE, 0);
     int status = parse(&options, argc, argv);
     if (status < 0) {
         status = cli_load_config(options.config_path, CONFIG_NEED_EVERYTHING, &config);

@@ -458,3 +458,17 @@ def test_send_rejects_unusable_arguments(idle, tmp_path):
     assert long_id.returncode == 64 and "at most 128" in long_id.stderr
     long_event = run("send", "-c", idle().file, *url, "e" * 101, file)
     assert long_event.returncode == 64 and "at most 100" in long_event.stderr
+
+
+@pytest.mark.parametrize("verb", ["plugins", "check"])
+def test_a_plugin_under_inspection_finds_no_secret_in_its_parents_environment(idle, verb):
+    marker = "marker-of-a-secret"
+    bot = idle(plugins=["snoop"])
+    result = run(verb, "-c", bot.file, env={
+        "GITHUB_WEBHOOK_SECRET": marker * 3, "GITHUB_WEBHOOK_SECRET_PREVIOUS": marker * 3,
+        "DATABASE_URL": f"sqlite:{bot.folder}/{marker}.db", "GITHUB_PRIVATE_KEY_NEXT": marker,
+        "SENTRY_DSN": "https://abc@sentry.example/1", "PGPASSWORD": marker,
+        "https_proxy": f"http://user:{marker}@127.0.0.1:1", "ANYTHING_ELSE": marker})
+    assert "plugin snoop" in result.stdout, result.stderr
+    assert re.search(r"snoop 1 .*: (found 0 secrets|cannot read the parent's environment)",
+                     result.stdout), result.stdout

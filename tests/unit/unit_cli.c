@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -41,8 +42,14 @@ static int say_verb(int argc, char **argv) {
     return argc > 1 && strcmp(argv[1], "--help") == 0 ? EX_OK : 3;
 }
 
+static int say_dumpable(int argc, char **argv) {
+    printf("%d", prctl(PR_GET_DUMPABLE));
+    return 0;
+}
+
 static const struct cli_verb verbs[] = {{"first", "does the first thing", say_verb},
                                         {"hidden", NULL, say_verb},
+                                        {"dumpable", NULL, say_dumpable},
                                         {"version", "as it says", say_verb},
                                         {0}};
 static const struct cli_verb real_verbs[] = {
@@ -107,6 +114,10 @@ static void the_named_verb_runs_with_its_arguments(void **state) {
         assert_string_equal(outcome.out, cases[i].out);
         assert_string_equal(outcome.err, "");
     }
+}
+
+static void no_other_process_may_read_a_verbs_memory(void **state) {
+    assert_string_equal(run(verbs, "dumpable").out, "0");
 }
 
 static void help_lists_the_public_verbs(void **state) {
@@ -304,6 +315,7 @@ static void each_failure_of_send_has_its_own_status(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_named_verb_runs_with_its_arguments),
+        cmocka_unit_test(no_other_process_may_read_a_verbs_memory),
         cmocka_unit_test(help_lists_the_public_verbs),
         cmocka_unit_test(an_unknown_verb_is_rejected_with_a_suggestion),
         cmocka_unit_test(version_names_the_program_and_the_abi),

@@ -8,6 +8,16 @@
 #include <string.h>
 #include <strings.h>
 
+/* SCHEME://[USER:PASSWORD@]HOST:PORT without anything behind it: in any other form libcurl could
+ * take a part of the password for the host, which logs show. */
+static bool is_clear(const char *url) {
+    const char *rest = strstr(url, "://") + 3;
+    const char *at = strchr(rest, '@');
+    size_t bytes = strcspn(rest, "/?#");
+    bool bare = rest[bytes] == '\0' || strcmp(rest + bytes, "/") == 0;
+    return bare && (!at || !strchr(at + 1, '@'));
+}
+
 /* 0 and `*shown`, or -1. */
 static int show(const char *url, char **shown) {
     static const char *const schemes[] = {"http",   "https",   "socks4", "socks4a",
@@ -58,12 +68,12 @@ void config_loader_proxy(struct config_loader *loader) {
     if (asprintf(&proxy->url, "%s%s", strstr(value, "://") ? "" : "http://", value) < 0) {
         proxy->url = NULL;
     }
-    if (!proxy->url || show(proxy->url, &proxy->shown) < 0) {
+    if (!proxy->url || !is_clear(proxy->url) || show(proxy->url, &proxy->shown) < 0) {
         /* The message shows nothing of the URL, which may hold a password. */
-        config_loader_problem(
-            loader, (struct place){.variable = name},
-            "is no URL of a proxy, such as http://proxy.example:3128 or "
-            "http://USER:PASSWORD@proxy.example:3128 (percent-encode what is special)");
+        config_loader_problem(loader, (struct place){.variable = name},
+                              "is no URL of a proxy, such as http://proxy.example:3128 or "
+                              "http://USER:PASSWORD@proxy.example:3128 (write %%XX for a special "
+                              "character of the password: %%2F for \"/\", %%40 for \"@\")");
         return;
     }
     value = first_of(exceptions, &name);

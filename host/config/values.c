@@ -3,6 +3,7 @@
 #include "config/values.h"
 
 #include "base/cleanup.h"
+#include "config/database_url.h"
 #include "config/sentry_dsn.h"
 #include "config/url.h"
 
@@ -137,6 +138,11 @@ int read_api_url(const char *text, const char *directory, char **value, struct e
 /* No error shows text of a store's URL, which may hold a password. */
 int read_store_url(const char *text, const char *directory, char **value, struct error *err) {
     if (strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0) {
+        if (!database_url_is_clear(text)) {
+            return error_set(err, "must be postgres://USER:PASSWORD@HOST:PORT/DATABASE; write %%XX "
+                                  "for a special character of a password: %%2F for \"/\", %%40 "
+                                  "for \"@\", %%25 for \"%%\"");
+        }
         return keep(strdup(text), value, err);
     }
     if (strncmp(text, STORE_SQLITE, strlen(STORE_SQLITE)) != 0) {

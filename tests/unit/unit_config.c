@@ -360,9 +360,11 @@ static void what_a_file_may_not_say_is_rejected_with_a_sentence(void **state) {
 }
 
 static void the_url_of_a_database_is_kept_as_it_is(void **state) {
-    static const char *const urls[] = {"postgres://u:p%40ss@db.example:5433/d?sslmode=verify-full",
-                                       "postgresql:///d"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const urls[] = {
+        "postgres://u:p%40ss@db.example:5433/d?sslmode=verify-full", "postgresql:///d",
+        "postgres://u:p?a:s%2Fs@h1:1,[::1]:2,h3/d?sslmode=require",  "postgres://db.example",
+        "postgres://%2Frun%2Fpostgresql/d?host=/tmp&port=5433",      "postgres://u@:5432/"};
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         set_credentials();
         setenv("DATABASE_URL", urls[i], 1);
         struct config *config = load_good(NULL);
@@ -370,6 +372,59 @@ static void the_url_of_a_database_is_kept_as_it_is(void **state) {
         config_free(config);
     }
     unsetenv("DATABASE_URL");
+}
+
+static void a_database_url_that_libpq_misreads_is_rejected_without_being_shown(void **state) {
+    static const char *const rests[] = {"u:secr/et@db.example/d",
+                                        "u:secr@et@db.example/d",
+                                        "u:%secret@db.example/d",
+                                        "u:s%00ecret@db.example/d",
+                                        "u:secr et@db.example/d",
+                                        "u:@secret/x@db.example/d",
+                                        "db.example/secret/d",
+                                        "u:secret",
+                                        "u:5432,v:secret/d",
+                                        "u:p@ss?secret@db.example/d",
+                                        "db.example/d?secret",
+                                        "db.example/d?password=sec=ret",
+                                        "[::1/secret",
+                                        "u:secret\n@db.example/d"};
+    for (size_t i = 0; i < sizeof rests / sizeof *rests; i++) {
+        for (int scheme = 0; scheme < 2; scheme++) {
+            char url[100];
+            snprintf(url, sizeof url, "%s://%s", scheme ? "postgresql" : "postgres", rests[i]);
+            set_credentials();
+            setenv("DATABASE_URL", url, 1);
+            struct config *config = NULL;
+            AUTO_PROBLEMS struct config_problems problems = {0};
+            if (config_load(NULL, CONFIG_NEED_EVERYTHING, &config, &problems) == 0) {
+                fail_msg("%s is accepted", url);
+            }
+            assert_non_null(strstr(problems.text, "%2F"));
+            assert_null(strstr(problems.text, "sec"));
+            assert_null(strstr(problems.text, "example"));
+        }
+    }
+    unsetenv("DATABASE_URL");
+}
+
+static void a_proxy_that_could_be_misread_is_rejected_without_being_shown(void **state) {
+    static const char *const urls[] = {
+        "http://u:123/secret@proxy.example:3128", "http://u:sec@ret@proxy.example:3128",
+        "u:123?secret@proxy.example:3128", "http://u:123#secret@proxy.example:3128",
+        "http://proxy.example:3128/secret"};
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        set_credentials();
+        setenv("https_proxy", urls[i], 1);
+        struct config *config = NULL;
+        AUTO_PROBLEMS struct config_problems problems = {0};
+        if (config_load(NULL, CONFIG_NEED_EVERYTHING, &config, &problems) == 0) {
+            fail_msg("%s is accepted", urls[i]);
+        }
+        assert_non_null(strstr(problems.text, "https_proxy: "));
+        assert_null(strstr(problems.text, "sec"));
+    }
+    unsetenv("https_proxy");
 }
 
 static void a_wrong_variable_is_reported_by_its_name(void **state) {
@@ -554,6 +609,8 @@ int main(void) {
         CONFIG_TEST(api_urls_that_are_safe_are_taken),
         CONFIG_TEST(what_a_file_may_not_say_is_rejected_with_a_sentence),
         CONFIG_TEST(the_url_of_a_database_is_kept_as_it_is),
+        CONFIG_TEST(a_database_url_that_libpq_misreads_is_rejected_without_being_shown),
+        CONFIG_TEST(a_proxy_that_could_be_misread_is_rejected_without_being_shown),
         CONFIG_TEST(a_wrong_variable_is_reported_by_its_name),
         CONFIG_TEST(all_problems_are_told_at_once_in_the_order_of_the_file),
         CONFIG_TEST(without_file_and_credentials_it_says_how_to_start),

@@ -25,8 +25,8 @@ void secret_finish(struct secret *secret);
  * unsetenv() leaves the bytes readable in memory and in /proc. Call it before any thread starts. */
 void secret_scrub_environment(const char *name);
 
-/* Overwrites the values of all variables and empties the environment, for a process that starts code
- * of strangers. Call it before any thread starts. */
+/* Overwrites the values of all variables and empties the environment, for a process that starts
+ * code of strangers. Call it before any thread starts. */
 void secret_scrub_whole_environment(void);
 
 #endif

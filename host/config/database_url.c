@@ -74,7 +74,8 @@ bool database_url_is_clear(const char *url) {
         rest += user_bytes + 1;
     }
     if (strchr(rest, '@')) {
-        return false; /* the password has a raw "/" before it, or a raw "@" */
+        /* The password has a raw "/" before it, or a raw "@". */
+        return false;
     }
     size_t host_bytes = strcspn(rest, "/?");
     const char *query = strchr(rest, '?');

@@ -41,7 +41,8 @@ static void log_change(struct clock_check *check, int64_t ahead_ms) {
 
 static void on_response(struct broker_request *request) {
     struct clock_check *check = CONTAINER_OF(request, struct clock_check, request);
-    broker_request_finish(request); /* the broker has read its Date */
+    /* The broker has read its Date. */
+    broker_request_finish(request);
     check->under_way = false;
 }
 

@@ -11,27 +11,27 @@
 #define BLOCK_BYTES 4096
 
 struct arena_block {
-    struct arena_block *next;
+    TAILQ_ENTRY(arena_block) entry;
     size_t used, bytes;
     _Alignas(max_align_t) char data[];
 };
 
 void arena_init(struct arena *arena, size_t max_bytes) {
     *arena = (struct arena){.max = max_bytes};
+    TAILQ_INIT(&arena->blocks);
     pthread_mutex_init(&arena->lock, NULL);
 }
 
 void arena_finish(struct arena *arena) {
-    while (arena->blocks) {
-        struct arena_block *block = arena->blocks;
-        arena->blocks = block->next;
+    struct arena_block *block, *following;
+    TAILQ_FOREACH_SAFE(block, &arena->blocks, entry, following) {
         free(block);
     }
     pthread_mutex_destroy(&arena->lock);
 }
 
 static struct arena_block *block_with_room(struct arena *arena, size_t bytes) {
-    struct arena_block *first = arena->blocks;
+    struct arena_block *first = TAILQ_FIRST(&arena->blocks);
     if (first && first->bytes - first->used >= bytes) {
         return first;
     }
@@ -48,9 +48,11 @@ static struct arena_block *block_with_room(struct arena *arena, size_t bytes) {
     arena->used += block_bytes;
     /* A large text gets a block of its own. It goes behind the first block, whose room is kept for
      * small texts. */
-    struct arena_block **place = first && bytes > BLOCK_BYTES ? &first->next : &arena->blocks;
-    block->next = *place;
-    *place = block;
+    if (first && bytes > BLOCK_BYTES) {
+        TAILQ_INSERT_AFTER(&arena->blocks, first, block, entry);
+    } else {
+        TAILQ_INSERT_HEAD(&arena->blocks, block, entry);
+    }
     return block;
 }
 

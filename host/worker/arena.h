@@ -5,6 +5,8 @@
 #ifndef SNEK_WORKER_ARENA_H
 #define SNEK_WORKER_ARENA_H
 
+#include "base/list.h"
+
 #include <pthread.h>
 #include <stddef.h>
 
@@ -12,7 +14,7 @@ struct arena_block;
 
 struct arena {
     pthread_mutex_t lock;
-    struct arena_block *blocks;
+    TAILQ_HEAD(, arena_block) blocks;
     /* Bytes of all blocks. */
     size_t used, max;
 };

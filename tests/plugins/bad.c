@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A good plugin but for one thing, which the build says: each is rejected with its own sentence. */
+/* A plugin with one mistake, which a macro of the build sets. The worker rejects each with its own
+ * sentence. */
 #include <snekomatic/snekomatic.h>
 
-/* Meson has no way to say this. */
+/* Meson cannot pass this text as an argument. */
 #define TWO_LINES "a\nb"
 
 #ifndef BAD_MAGIC

@@ -9,7 +9,7 @@
 
 #define VARIABLES_MAX 4
 
-/* The path of `rest` in the step; the text is the caller's. */
+/* Writes the path of `rest` in the step to the caller's `path`. */
 static const char *in_step(char path[SNEK_PATH_MAX], uint32_t step, const char *rest) {
     return snek_item_path(path, "steps", step, rest);
 }

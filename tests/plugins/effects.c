@@ -86,7 +86,7 @@ static int32_t effects(struct snek_run *run) {
         int32_t result = comment(run);
         return result < 0 ? comment(run) : result;
     }
-    /* The same, and then the host retries it once. */
+    /* Like the one above, but the host retries the run once. */
     if (strcmp(what, "comment_again_and_retry") == 0) {
         int32_t result = comment(run);
         result = result < 0 ? comment(run) : result;

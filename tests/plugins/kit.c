@@ -47,7 +47,7 @@ static int32_t show(struct snek_run *run) {
     return snek_reply(run, text);
 }
 
-/* Answers' numbers and what is there of them. */
+/* Numbers in responses, and which members exist. */
 static int32_t look(struct snek_run *run) {
     struct snek_response *issue;
     char text[200];
@@ -61,7 +61,7 @@ static int32_t look(struct snek_run *run) {
     return result < 0 ? result : snek_reply(run, text);
 }
 
-/* Writes what the items of a list are to `text`, and frees the list. */
+/* Writes the kinds of the items of a list to `text`, and frees the list. */
 static int32_t tell(struct snek_run *run, struct snek_pages *pages, char text[600]) {
     int32_t result;
     while ((result = snek_next(run, pages)) > 0) {

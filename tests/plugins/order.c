@@ -28,7 +28,7 @@ HANDLER(is_null)
 HANDLER(all_four)
 HANDLER(number)
 
-/* Its words, then where an answer goes. */
+/* Logs its words, then posts a reply and a reaction. */
 static int32_t one(struct snek_run *run) {
     char text[200] = "one:";
     for (uint32_t i = 0; snek_argument(run, i); i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Does what the payload of an event "probe" tells it, and says in the log what came of it. */
+/* Performs the action that the payload of an event "probe" names, and logs the result. */
 #include <snekomatic/snekomatic.h>
 
 #include <pthread.h>
@@ -142,7 +142,7 @@ static int32_t do_send(struct snek_run *run) {
     return rc;
 }
 
-/* Says the items' names, and how it ended. */
+/* Logs the names of the items, and the last result. */
 static int32_t say_items(struct snek_run *run, struct snek_pages *pages) {
     const struct snek_github_service *github = snek_github(run);
     struct snek_value name;
@@ -193,7 +193,7 @@ static int32_t do_graphql(struct snek_run *run) {
     return rc;
 }
 
-/* A body of n bytes, larger than what a payload brings comfortably. */
+/* Sends a body of n bytes, so that the payload need not contain a large text. */
 static int32_t do_large(struct snek_run *run) {
     size_t bytes = (size_t)snek_integer(run, "n", 0);
     char *text = malloc(bytes + 1);
@@ -256,7 +256,7 @@ static int32_t do_end(struct snek_run *run) {
     return (int32_t)snek_integer(run, "result", 0);
 }
 
-/* A call fails, and the handler makes good of it. */
+/* A call fails, and the handler handles the error. */
 static int32_t do_recover(struct snek_run *run) {
     return snek_get(run, "/missing", NULL) == SNEK_E_NOT_FOUND ? SNEK_DONE : SNEK_E_FAILED;
 }
@@ -348,7 +348,7 @@ static int32_t do_loop(struct snek_run *run) {
 
 static int32_t do_eat(struct snek_run *run) {
     size_t bytes = (size_t)snek_integer(run, "n", 0);
-    /* Volatile: or the compiler makes do without. */
+    /* Volatile, or the compiler removes the allocation. */
     char *volatile memory = malloc(bytes);
     if (memory) {
         memset(memory, 1, bytes);

@@ -83,7 +83,8 @@ static int32_t wait_for_the_end(struct snek_run *run) {
     return SNEK_E_CANCELLED;
 }
 
-/* A child outlives us, in a session of its own, and says more, faster than anybody can listen. */
+/* A child outlives this process in a session of its own, and sends frames faster than the host
+ * reads them. */
 static int32_t leave_a_talker(void) {
     static struct {
         uint32_t body_bytes, kind;
@@ -126,7 +127,7 @@ static int32_t trouble(struct snek_run *run) {
         sleep_ms(ms);
     }
     if (strcmp(what, "segfault") == 0) {
-        /* A sanitizer would make an exit of it. */
+        /* A sanitizer would turn the signal into an exit. */
         (void)signal(SIGSEGV, SIG_DFL);
         (void)raise(SIGSEGV);
     } else if (strcmp(what, "chatter") == 0) {

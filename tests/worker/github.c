@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Service "github" through the real worker: what goes along with a request, lists that are read
+/* Service "github" through the real worker: the parts of a request, lists that are read
  * page by page, GraphQL. The plugin `probe` does what the payload says. */
 #include "worker_host.h"
 
@@ -29,7 +29,7 @@ static void probe(const char *payload) {
     host_run(&host, ++run, "probe", "do", payload);
 }
 
-/* Hears a request of a list, and answers it with a page. */
+/* Receives a request of a list, and replies with a page. */
 static void page(const char *url, const char *headers, const char *body) {
     AUTO_RECEIVED struct received received = {0};
     expect_http(&host, &received, "GET", url, "");

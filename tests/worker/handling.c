@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* snekomatic-worker's runs: which handlers are called, how a run ends, where answers go, several at
- * once, and how the process ends. */
+/* How snekomatic-worker handles runs: which handlers it calls, how a run ends, where replies go,
+ * many runs at once, and how the worker itself ends. */
 #include "worker_host.h"
 
 #include "base/cleanup.h"
@@ -148,7 +148,7 @@ static void the_bot_never_obeys_itself(void **state) {
     expect_order_from("push", "", "{}", true, "any_push ", SNEK_SKIPPED, NULL);
 }
 
-/* An issue is opened whose text is `head`, `count` times `unit`, and `tail`. */
+/* Delivers a new issue with the text `head`, `count` times `unit`, and `tail`. */
 static void open_long_issue(struct worker_host *host, const char *head, const char *unit,
                             size_t count, const char *tail) {
     AUTO_BUFFER struct buffer payload = BUFFER_INIT(FRAME_TO_WORKER_MAX);
@@ -181,7 +181,7 @@ static void a_text_that_is_not_read_whole_is_reported(void **state) {
     expect_log(&host, 1, cut);
     expect_log(&host, 1, "one:[/one]");
     expect_result(&host, 1, SNEK_SKIPPED, "one:[/one] said so");
-    /* A table that would take all memory. */
+    /* A table that needs more memory than allowed. */
     char head[25000];
     memset(head, '|', 8001);
     strcpy(head + 8001, "\\n|");
@@ -230,7 +230,7 @@ static void a_command_that_fails_stops_the_commands_after_it(void **state) {
                  "one:[/one] members ", SNEK_E_FAILED, "members said so");
 }
 
-/* ---- where to answer ---- */
+/* ---- targets of replies ---- */
 
 static void a_reply_goes_to_the_target_of_its_event(void **state) {
     (void)state;
@@ -351,7 +351,7 @@ static void a_handler_that_loops_does_not_stop_the_others(void **state) {
     expect_log(&host, 1, "looping");
     host_run(&host, 2, "probe", "", "{\"do\":\"end\",\"result\":1}");
     expect_result(&host, 2, SNEK_SKIPPED, "");
-    /* And the loop does not keep the worker from ending. */
+    /* The loop does not stop the worker from ending. */
     host_end(&host);
 }
 
@@ -437,7 +437,7 @@ static void log_lines_below_the_level_are_not_sent(void **state) {
     host_end(&host);
 }
 
-/* Under which memory is not limited. */
+/* Sanitizers turn the limit off. */
 #ifndef SNEK_SANITIZED
 static void a_delivery_that_exceeds_the_memory_fails_alone(void **state) {
     (void)state;
@@ -486,7 +486,7 @@ static void a_crash_or_an_exit_sends_no_result(void **state) {
     host_start(&host, "test-probe", NULL);
     host_run(&host, 1, "probe", "", "{\"do\":\"exit\"}");
     expect_exit(&host, 0);
-/* Which makes an exit of the signal. */
+/* Sanitizers turn the signal into an exit. */
 #ifndef SNEK_SANITIZED
     host_start(&host, "test-probe", NULL);
     host_run(&host, 1, "probe", "", "{\"do\":\"segfault\"}");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* snekomatic-worker, as it loads: what is described, what is rejected and with which sentence. */
+/* How snekomatic-worker loads a plugin: the description that it sends, and the sentences with which
+ * it rejects. */
 #include "worker_host.h"
 
 #include "base/cleanup.h"
@@ -209,7 +210,7 @@ static void a_file_in_a_directory_that_others_can_write_is_rejected(void **state
     struct worker_host host;
     assert_int_equal(chmod(directory, 0777), 0);
     expect_rejection(probe, NULL, "is writable by everybody: chmod go-w ");
-    /* Sticky: nobody can exchange our file. */
+    /* In a sticky directory nobody else can replace the file. */
     assert_int_equal(chmod(directory, 01777), 0);
     host_start(&host, "test-probe", NULL);
     host_end(&host);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* snekomatic-worker's vtable: what a handler gets and what of it reaches the host. The plugin
- * `probe` does what the payload says. */
+/* snekomatic-worker's vtable: the values that a handler gets, and the frames that reach the host.
+ * The plugin `probe` does what the payload says. */
 #include "worker_host.h"
 
 #include "base/cleanup.h"
@@ -199,7 +199,7 @@ static void a_request_that_is_too_large_is_not_sent(void **state) {
     AUTO_RECEIVED struct received received = {0};
     probe("{\"do\":\"large\",\"n\":4194304}");
     expect_result(&host, run, SNEK_E_TOO_LARGE, "the request's body is larger than 4194304 bytes");
-    /* Fits a body, but not with its frame. */
+    /* The body fits, but not together with its frame. */
     probe("{\"do\":\"large\",\"n\":4194293}");
     expect_result(&host, run, SNEK_E_TOO_LARGE, NULL);
     probe("{\"do\":\"large\",\"n\":4000000}");
@@ -392,7 +392,7 @@ static void the_output_of_a_plugin_is_harmless(void **state) {
     expect_result(&host, run, SNEK_DONE, "");
 }
 
-/* Under which shadow memory is larger than any limit. */
+/* A sanitizer's shadow memory is larger than any limit. */
 #ifndef SNEK_SANITIZED
 static void the_memory_of_a_worker_is_limited(void **state) {
     (void)state;
@@ -405,7 +405,7 @@ static void the_memory_of_a_worker_is_limited(void **state) {
 }
 #endif
 
-/* A finding of more than a run may hold is absent, and the next run has its own memory. */
+/* A value that exceeds the run's memory is absent. The next run has its own memory. */
 static void a_large_payload_can_be_searched_many_times(void **state) {
     (void)state;
     size_t bytes = 20u << 20;

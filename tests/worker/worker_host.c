@@ -22,7 +22,7 @@ static char directory[] = "/tmp/snek-worker-XXXXXX";
 
 /* ---- the plugins' directory ---- */
 
-/* Copies: where the build directory is, others may be allowed to write. */
+/* Copies, because others may be allowed to write above the build directory. */
 static int copy_file(const char *from, const char *to) {
     AUTO_BUFFER struct buffer content = BUFFER_INIT(64u << 20);
     struct error err;
@@ -92,17 +92,17 @@ void host_spawn(struct worker_host *host, bool quiet) {
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
     if (fds[1] == 3) {
-        /* A dup2 to itself would stay close-on-exec. */
+        /* dup2() onto itself would keep the close-on-exec flag. */
         fds[1] = fcntl(3, F_DUPFD_CLOEXEC, 10);
         assert_true(fds[1] >= 0);
         close(3);
     }
     assert_int_equal(posix_spawn_file_actions_adddup2(&actions, fds[1], 3), 0);
 #ifdef SNEK_SANITIZED
-    /* The sanitizers report on it. */
+    /* The sanitizers report on standard error. */
     quiet = false;
 #endif
-    /* Standard output is for the tests' report. */
+    /* The tests' own report goes to standard output. */
     if (!quiet) {
         assert_int_equal(posix_spawn_file_actions_adddup2(&actions, 2, 1), 0);
     }

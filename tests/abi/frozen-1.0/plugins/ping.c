@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* /ping: a comment `pong!`, then a heart on what was written. */
+/* /ping: posts a comment `pong!`, then adds a heart to the text that holds the command. */
 #include <snekomatic/snekomatic.h>
 
 static int32_t ping(struct snek_run *run) {
@@ -8,7 +8,7 @@ static int32_t ping(struct snek_run *run) {
         return result;
     }
     result = snek_react(run, "heart");
-    /* A review has no place for reactions: the answer was given, so that is no failure. */
+    /* GitHub has no reactions to a review. The reply is posted, so this is no failure. */
     return result == SNEK_E_NO_TARGET ? SNEK_DONE : result;
 }
 

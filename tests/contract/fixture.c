@@ -131,3 +131,11 @@ struct inbox_claim fixture_claim(struct fixture *fixture, const char *plugin, in
     claim.shares = NULL;
     return claim;
 }
+
+void fixture_expect_stats(struct fixture *fixture, int64_t queued, int64_t running, int64_t dead) {
+    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
+    assert_int_equal(stats.queued, queued);
+    assert_int_equal(stats.running, running);
+    assert_int_equal(stats.dead, dead);
+}

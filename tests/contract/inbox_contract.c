@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The tests of the inbox's contract: deliveries, claims, ends of runs, groups, crashes. Those of
+/* The tests of the inbox's contract: deliveries, claims, ends of runs. Those of
  * sets and keys are in items_contract.c, those of people and maintenance in admin_contract.c. */
 #include "inbox_contract.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static int put(struct fixture *fixture, const char *guid) {
     struct inbox_put operation = put_of(guid);
@@ -28,14 +24,6 @@ static void end_the_run(struct fixture *fixture, enum inbox_finish_how how, int6
     assert_int_equal(claim.n_runs, 1);
     assert_int_equal(finish(fixture, &claim.runs[0], how, due_ms), 0);
     inbox_runs_free(claim.runs, claim.n_runs);
-}
-
-static void expect_stats(struct fixture *fixture, int64_t queued, int64_t running, int64_t dead) {
-    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
-    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
-    assert_int_equal(stats.queued, queued);
-    assert_int_equal(stats.running, running);
-    assert_int_equal(stats.dead, dead);
 }
 
 /* PUT */
@@ -73,7 +61,7 @@ static void a_delivery_without_plugins_is_stored_and_runs_nothing(void **state) 
     operation.installation = "";
     operation.n_runs = 0;
     assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
-    expect_stats(fixture, 0, 0, 0);
+    fixture_expect_stats(fixture, 0, 0, 0);
     assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM deliveries"), 1);
 }
 
@@ -81,7 +69,7 @@ static void a_guid_seen_again_while_its_runs_are_queued_is_a_duplicate(void **st
     struct fixture *fixture = *state;
     assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
     assert_int_equal(put(fixture, "guid-1"), INBOX_DUPLICATE);
-    expect_stats(fixture, 1, 0, 0);
+    fixture_expect_stats(fixture, 1, 0, 0);
 }
 
 static void a_guid_seen_again_while_a_run_is_running_is_a_duplicate(void **state) {
@@ -89,7 +77,7 @@ static void a_guid_seen_again_while_a_run_is_running_is_a_duplicate(void **state
     assert_int_equal(put(fixture, "guid-1"), INBOX_STORED);
     struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(put(fixture, "guid-1"), INBOX_DUPLICATE);
-    expect_stats(fixture, 0, 1, 0);
+    fixture_expect_stats(fixture, 0, 1, 0);
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
@@ -207,7 +195,7 @@ static void a_run_put_under_a_lease_is_running_and_nobody_claims_it(void **state
     struct inbox_put_run runs[] = {{.plugin = "invite", .leased = true}, {.plugin = "ping"}};
     struct inbox_put operation = leased_put(runs, 2);
     assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
-    expect_stats(fixture, 1, 1, 0);
+    fixture_expect_stats(fixture, 1, 1, 0);
     assert_int_equal(query(fixture, "SELECT id FROM runs WHERE plugin = 'invite'"), runs[0].id);
     assert_int_equal(query(fixture, "SELECT id FROM runs WHERE plugin = 'ping'"), runs[1].id);
     assert_int_equal(query(fixture, "SELECT attempt FROM runs WHERE plugin = 'invite'"), 1);
@@ -220,7 +208,7 @@ static void a_run_put_under_a_lease_is_running_and_nobody_claims_it(void **state
     assert_int_equal(finish(fixture, &run, INBOX_DONE, 0), INBOX_STALE);
     run.token = runs[0].token;
     assert_int_equal(finish(fixture, &run, INBOX_DONE, 0), 0);
-    expect_stats(fixture, 1, 0, 0);
+    fixture_expect_stats(fixture, 1, 0, 0);
 }
 
 static void a_duplicate_gets_no_run_and_a_redelivery_gets_it_queued_for_its_journal(void **state) {
@@ -236,7 +224,7 @@ static void a_duplicate_gets_no_run_and_a_redelivery_gets_it_queued_for_its_jour
     operation.host = 43;
     assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_REDELIVERED);
     assert_int_equal(runs[0].id, 0);
-    expect_stats(fixture, 1, 0, 0);
+    fixture_expect_stats(fixture, 1, 0, 0);
     assert_int_equal(finish(fixture, &run, INBOX_DONE, 0), INBOX_STALE);
     struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 1);
@@ -316,6 +304,25 @@ static void a_body_that_shrinks_is_packed_and_comes_back_as_it_was(void **state)
     assert_int_equal(query(fixture, "SELECT count(*) FROM deliveries WHERE body_codec = 0"), 1);
     assert_int_equal(query(fixture, "SELECT count(*) FROM deliveries WHERE length(body) < 2000"),
                      3);
+}
+
+static void a_run_without_a_body_is_damaged_and_the_others_go_on(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(put(fixture, "bad"), INBOX_STORED);
+    assert_int_equal(put(fixture, "good"), INBOX_STORED);
+    query(fixture, "UPDATE deliveries SET body = NULL WHERE guid = 'bad'");
+    struct inbox_claim_share share = {
+        .plugin = "invite", .runs = 10, .payload_bytes = UINT64_MAX, .alone = false};
+    struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
+    assert_int_equal(fixture_do(fixture, &claim.operation), 0);
+    assert_int_equal(claim.n_runs, 2);
+    for (size_t i = 0; i < 2; i++) {
+        struct error err = {""};
+        bool bad = strcmp(claim.runs[i].guid, "bad") == 0;
+        assert_int_equal(inbox_run_unpack(&claim.runs[i], &err), bad ? INBOX_DAMAGED : 0);
+        assert_true(!bad || strstr(err.text, "lost its body"));
+    }
+    inbox_runs_free(claim.runs, claim.n_runs);
 }
 
 static void a_damaged_body_is_an_error_of_its_run(void **state) {
@@ -401,7 +408,7 @@ static void runs_are_claimed_once_and_in_order_of_due_time(void **state) {
 
     claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 100);
     assert_int_equal(claim.n_runs, 0);
-    expect_stats(fixture, 1, 4, 0);
+    fixture_expect_stats(fixture, 1, 4, 0);
 }
 
 static void each_plugin_gets_its_share_and_no_more(void **state) {
@@ -544,7 +551,7 @@ static void a_retry_keeps_its_attempt_and_a_requeue_gives_it_back(void **state) 
         assert_int_equal(finish(fixture, &claim.runs[0], steps[i].how, now_ms), 0);
         inbox_runs_free(claim.runs, claim.n_runs);
     }
-    expect_stats(fixture, 0, 0, 0);
+    fixture_expect_stats(fixture, 0, 0, 0);
 }
 
 static void a_dead_run_is_counted_and_keeps_its_reason(void **state) {
@@ -556,7 +563,7 @@ static void a_dead_run_is_counted_and_keeps_its_reason(void **state) {
     end.reason = "no such user";
     assert_int_equal(fixture_do(fixture, &end.operation), 0);
     inbox_runs_free(claim.runs, claim.n_runs);
-    expect_stats(fixture, 0, 0, 1);
+    fixture_expect_stats(fixture, 0, 0, 1);
     assert_int_equal(fixture->store->query(fixture->place,
                                            "SELECT count(*) FROM runs WHERE state = 'dead' AND "
                                            "label = 'failed' AND reason = 'no such user' AND "
@@ -577,7 +584,7 @@ static void a_result_with_another_token_or_run_is_stale(void **state) {
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(finish(fixture, &wrong[i], INBOX_DONE, 0), INBOX_STALE);
     }
-    expect_stats(fixture, 0, 1, 0);
+    fixture_expect_stats(fixture, 0, 1, 0);
     assert_int_equal(finish(fixture, &right, INBOX_RETRY, FIXTURE_NOW), 0);
     assert_int_equal(finish(fixture, &right, INBOX_DEAD, 0), INBOX_STALE); /* queued by now */
     struct inbox_claim again = fixture_claim(fixture, "invite", FIXTURE_NOW);
@@ -586,171 +593,6 @@ static void a_result_with_another_token_or_run_is_stale(void **state) {
     assert_int_equal(finish(fixture, &again.runs[0], INBOX_DONE, 0), INBOX_STALE);
     inbox_runs_free(claim.runs, claim.n_runs);
     inbox_runs_free(again.runs, again.n_runs);
-}
-
-/* Groups and threads */
-
-static void an_operation_that_fails_takes_no_neighbour_with_it(void **state) {
-    enum { N = 40 };
-    struct fixture *fixture = *state;
-    fixture->store->poison(fixture->place, "poison");
-    char guids[N][16];
-    struct inbox_put *puts = calloc(N, sizeof *puts);
-    assert_non_null(puts);
-    for (size_t i = 0; i < N; i++) {
-        (void)snprintf(guids[i], sizeof guids[i], i % 7 == 3 ? "poison" : "guid-%zu", i);
-        puts[i] = put_of(guids[i]);
-        fixture_submit(fixture, &puts[i].operation);
-    }
-    fixture_wait(fixture, N);
-    size_t stored = 0;
-    for (size_t i = 0; i < N; i++) {
-        assert_int_equal(puts[i].operation.result, i % 7 == 3 ? -1 : INBOX_STORED);
-        assert_int_equal(puts[i].operation.error.text[0] != '\0', i % 7 == 3);
-        stored += i % 7 != 3;
-    }
-    free(puts);
-    assert_true(inbox_healthy(fixture->inbox));
-    expect_stats(fixture, (int64_t)stored, 0, 0);
-}
-
-static void what_one_asker_submits_is_done_in_that_order(void **state) {
-    enum { N = 600 };
-    struct fixture *fixture = *state;
-    struct inbox_plugin_state *items = calloc(N, sizeof *items);
-    assert_non_null(items);
-    /* Each sees what the one before it did, group ends or not. */
-    for (size_t i = 0; i < N; i++) {
-        items[i] = (struct inbox_plugin_state){
-            .operation = {.kind = i % 2 ? INBOX_SET_REMOVE : INBOX_SET_ADD},
-            .plugin = "invite",
-            .scope = "",
-            .set = "s",
-            .name = "n"};
-        fixture_submit(fixture, &items[i].operation);
-    }
-    fixture_wait(fixture, N);
-    for (size_t i = 0; i < N; i++) {
-        assert_int_equal(items[i].operation.result, 1);
-    }
-    free(items);
-}
-
-enum { THREADS = 8, PUTS_EACH = 100 };
-
-struct producer {
-    /* Its own mailbox on the shared inbox. */
-    struct fixture fixture;
-    pthread_t thread;
-    unsigned number;
-    unsigned stored;
-};
-
-static void *produce(void *argument) {
-    struct producer *producer = argument;
-    for (unsigned i = 0; i < PUTS_EACH; i++) {
-        char guid[32];
-        (void)snprintf(guid, sizeof guid, "guid-%u-%u", producer->number, i);
-        struct inbox_put operation = put_of(guid);
-        producer->stored += fixture_do(&producer->fixture, &operation.operation) == INBOX_STORED;
-    }
-    return NULL;
-}
-
-static void many_threads_submit_at_once_and_each_gets_its_answers(void **state) {
-    struct fixture *fixture = *state;
-    struct producer *producers = calloc(THREADS, sizeof *producers);
-    assert_non_null(producers);
-    for (unsigned i = 0; i < THREADS; i++) {
-        producers[i].number = i;
-        producers[i].fixture.inbox = fixture->inbox;
-        assert_int_equal(mailbox_init(&producers[i].fixture.mailbox), 0);
-        assert_int_equal(pthread_create(&producers[i].thread, NULL, produce, &producers[i]), 0);
-    }
-    for (unsigned i = 0; i < THREADS; i++) {
-        assert_int_equal(pthread_join(producers[i].thread, NULL), 0);
-        assert_int_equal(producers[i].stored, PUTS_EACH);
-        mailbox_finish(&producers[i].fixture.mailbox);
-    }
-    free(producers);
-    expect_stats(fixture, THREADS * PUTS_EACH, 0, 0);
-}
-
-static void closing_finishes_what_was_submitted(void **state) {
-    enum { N = 500 };
-    struct fixture *fixture = *state;
-    char guids[N][16];
-    struct inbox_put *puts = calloc(N, sizeof *puts);
-    assert_non_null(puts);
-    for (size_t i = 0; i < N; i++) {
-        (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
-        puts[i] = put_of(guids[i]);
-        fixture_submit(fixture, &puts[i].operation);
-    }
-    fixture_close(fixture);
-    fixture_wait(fixture, N);
-    free(puts);
-    fixture_open(fixture, FIXTURE_NOW);
-    expect_stats(fixture, N, 0, 0);
-}
-
-/* Crashes */
-
-/* In the child: stores until it is killed, and says each GUID's number once it was answered. */
-_Noreturn static void store_until_killed(const struct fixture *parent, int out) {
-    struct fixture fixture = {.store = parent->store, .place = parent->place};
-    struct error err;
-    if (mailbox_init(&fixture.mailbox) < 0 ||
-        fixture.store->open(fixture.place, FIXTURE_NOW, &fixture.inbox, &err) != 0) {
-        _exit(1);
-    }
-    for (unsigned i = 0;; i++) {
-        char guid[32];
-        (void)snprintf(guid, sizeof guid, "guid-%u", i);
-        struct inbox_put operation = put_of(guid);
-        if (fixture_do(&fixture, &operation.operation) != INBOX_STORED ||
-            write(out, &i, sizeof i) != sizeof i) {
-            _exit(1);
-        }
-    }
-}
-
-static void what_was_answered_survives_kill_9(void **state) {
-    struct fixture *fixture = *state;
-    fixture_close(fixture);
-    int ends[2];
-    assert_int_equal(pipe(ends), 0);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        (void)close(ends[0]);
-        store_until_killed(fixture, ends[1]);
-    }
-    (void)close(ends[1]);
-    unsigned last = 0, number;
-    while (last < 50 && read(ends[0], &number, sizeof number) == sizeof number) {
-        last = number;
-    }
-    assert_int_equal(kill(child, SIGKILL), 0);
-    while (read(ends[0], &number, sizeof number) == sizeof number) {
-        /* Answered before the kill took effect. */
-        last = number;
-    }
-    (void)close(ends[0]);
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFSIGNALED(status));
-    assert_true(last >= 50);
-
-    fixture_open(fixture, FIXTURE_NOW);
-    for (unsigned i = 0; i <= last; i++) {
-        char guid[32];
-        (void)snprintf(guid, sizeof guid, "guid-%u", i);
-        assert_int_equal(put(fixture, guid), INBOX_DUPLICATE);
-    }
-    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
-    assert_true(claim.n_runs > last);
-    inbox_runs_free(claim.runs, claim.n_runs);
 }
 
 size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tests) {
@@ -769,6 +611,7 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
         CONTRACT(the_largest_body_survives_a_redelivery_and_reopening),
         CONTRACT(a_body_that_shrinks_is_packed_and_comes_back_as_it_was),
         CONTRACT(a_damaged_body_is_an_error_of_its_run),
+        CONTRACT(a_run_without_a_body_is_damaged_and_the_others_go_on),
         CONTRACT(texts_that_are_too_long_are_rejected),
         CONTRACT(runs_are_claimed_once_and_in_order_of_due_time),
         CONTRACT(each_plugin_gets_its_share_and_no_more),
@@ -778,14 +621,10 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
         CONTRACT(a_retry_keeps_its_attempt_and_a_requeue_gives_it_back),
         CONTRACT(a_dead_run_is_counted_and_keeps_its_reason),
         CONTRACT(a_result_with_another_token_or_run_is_stale),
-        CONTRACT(an_operation_that_fails_takes_no_neighbour_with_it),
-        CONTRACT(what_one_asker_submits_is_done_in_that_order),
-        CONTRACT(many_threads_submit_at_once_and_each_gets_its_answers),
-        CONTRACT(closing_finishes_what_was_submitted),
-        CONTRACT(what_was_answered_survives_kill_9),
     };
     memcpy(tests, ours, sizeof ours);
     size_t n = sizeof ours / sizeof *ours;
+    n += contract_group_tests(store, tests + n);
     n += contract_lease_tests(store, tests + n);
     n += contract_item_tests(store, tests + n);
     n += contract_people_tests(store, tests + n);

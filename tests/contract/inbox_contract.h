@@ -28,6 +28,7 @@ struct contract_store {
 /* Adds the contract's tests to `tests`, which has room for so many; their number. */
 #define CONTRACT_TESTS_MAX 128
 size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tests);
+size_t contract_group_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_lease_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_item_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_people_tests(const struct contract_store *store, struct CMUnitTest *tests);
@@ -63,6 +64,9 @@ void fixture_close(struct fixture *fixture);
 void fixture_submit(struct fixture *fixture, struct inbox_operation *operation);
 void fixture_wait(struct fixture *fixture, unsigned n);
 int fixture_do(struct fixture *fixture, struct inbox_operation *operation);
+
+/* How many runs are in these states. */
+void fixture_expect_stats(struct fixture *fixture, int64_t queued, int64_t running, int64_t dead);
 
 /* Operations with defaults: a push for plugin "invite" of installation 7, received and due now. */
 struct inbox_put put_of(const char *guid);

@@ -35,6 +35,10 @@ static int damaged(int64_t codec, size_t stored_bytes, size_t body_bytes, struct
 
 int codec_unpack(int64_t codec, struct payload *stored, size_t body_bytes, struct payload **body,
                  struct error *err) {
+    if (codec == CODEC_LOST) {
+        error_set(err, "the store has lost its body, or cannot read it: have GitHub redeliver it");
+        return CODEC_DAMAGED;
+    }
     if (codec == CODEC_RAW && stored->bytes == body_bytes) {
         *body = payload_ref(stored);
         return 0;

@@ -14,7 +14,12 @@
 #include <stdint.h>
 
 /* The number is stored: column body_codec. */
-enum codec { CODEC_RAW = 0, CODEC_LZ4 = 1 };
+enum codec {
+    CODEC_RAW = 0,
+    CODEC_LZ4 = 1,
+    /* Never stored: the store has no body, or cannot read it. */
+    CODEC_LOST = -1,
+};
 
 /* The body in less bytes, the caller's to free(); NULL when it would hardly shrink, or memory is
  * short: then it stays raw. */

@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/list.h"
+#include "inbox/common/codec.h"
 #include "inbox/stats.h"
 
 #include <stdio.h>
@@ -85,7 +86,7 @@ static int take_row(struct postgres_store *store, struct inbox_claim *claim, siz
     }
     memcpy(run->payload->data, PQgetvalue(result, row, 11), bytes);
     run->payload_bytes = (size_t)pg_number(result, row, 12);
-    run->payload_codec = pg_number(result, row, 13);
+    run->payload_codec = PQgetisnull(result, row, 11) ? CODEC_LOST : pg_number(result, row, 13);
     run->due_ms = pg_number(result, row, 14);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "inbox/common/codec.h"
 #include "inbox/stats.h"
 
 #include <stdio.h>
@@ -36,6 +37,28 @@ int sqlite_read_body(struct sqlite_store *store, int64_t delivery, struct payloa
     return result;
 }
 
+/* One row that cannot be read must not keep the others from running. */
+static bool is_lost(struct sqlite_store *store) {
+    int code = sqlite3_errcode(store->db);
+    return code == SQLITE_CORRUPT || code == SQLITE_ERROR;
+}
+
+/* The journal and the body of a claimed run. A run whose body is lost is claimed without one, so
+ * that it ends with its reason. */
+static int read_rest(struct sqlite_store *store, struct inbox_run *run, int64_t delivery,
+                     struct error *err) {
+    if (sqlite_read_records(store, run->id, &run->journal, &run->n_journal, err) == 0 &&
+        sqlite_read_body(store, delivery, &run->payload, err) == 0) {
+        return 0;
+    }
+    if (!is_lost(store)) {
+        return -1;
+    }
+    run->payload_codec = CODEC_LOST;
+    run->payload = payload_new(0);
+    return run->payload ? 0 : sqlite_no_memory(store, err, "claiming runs");
+}
+
 /* The row of SQL_RUNS_DUE as the claim's next run. */
 static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_t share,
                     sqlite3_stmt *row, struct error *err) {
@@ -62,9 +85,7 @@ static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_
     if (!run->repository || !run->sender) {
         return sqlite_no_memory(store, err, "claiming runs");
     }
-    return sqlite_read_records(store, run->id, &run->journal, &run->n_journal, err) < 0
-               ? -1
-               : sqlite_read_body(store, sqlite3_column_int64(row, 4), &run->payload, err);
+    return read_rest(store, run, sqlite3_column_int64(row, 4), err);
 }
 
 /* Takes at most `most` due runs of a share, all suspects or none; the number, or -1. */

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The tests of the inbox's contract that are about groups of operations, threads and crashes. */
+#include "inbox_contract.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int put(struct fixture *fixture, const char *guid) {
+    struct inbox_put operation = put_of(guid);
+    return fixture_do(fixture, &operation.operation);
+}
+
+static void an_operation_that_fails_takes_no_neighbour_with_it(void **state) {
+    enum { N = 40 };
+    struct fixture *fixture = *state;
+    fixture->store->poison(fixture->place, "poison");
+    char guids[N][16];
+    struct inbox_put *puts = calloc(N, sizeof *puts);
+    assert_non_null(puts);
+    for (size_t i = 0; i < N; i++) {
+        (void)snprintf(guids[i], sizeof guids[i], i % 7 == 3 ? "poison" : "guid-%zu", i);
+        puts[i] = put_of(guids[i]);
+        fixture_submit(fixture, &puts[i].operation);
+    }
+    fixture_wait(fixture, N);
+    size_t stored = 0;
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(puts[i].operation.result, i % 7 == 3 ? -1 : INBOX_STORED);
+        assert_int_equal(puts[i].operation.error.text[0] != '\0', i % 7 == 3);
+        stored += i % 7 != 3;
+    }
+    free(puts);
+    assert_true(inbox_healthy(fixture->inbox));
+    fixture_expect_stats(fixture, (int64_t)stored, 0, 0);
+}
+
+static void what_one_asker_submits_is_done_in_that_order(void **state) {
+    enum { N = 600 };
+    struct fixture *fixture = *state;
+    struct inbox_plugin_state *items = calloc(N, sizeof *items);
+    assert_non_null(items);
+    /* Each sees what the one before it did, group ends or not. */
+    for (size_t i = 0; i < N; i++) {
+        items[i] = (struct inbox_plugin_state){
+            .operation = {.kind = i % 2 ? INBOX_SET_REMOVE : INBOX_SET_ADD},
+            .plugin = "invite",
+            .scope = "",
+            .set = "s",
+            .name = "n"};
+        fixture_submit(fixture, &items[i].operation);
+    }
+    fixture_wait(fixture, N);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(items[i].operation.result, 1);
+    }
+    free(items);
+}
+
+enum { THREADS = 8, PUTS_EACH = 100 };
+
+struct producer {
+    /* Its own mailbox on the shared inbox. */
+    struct fixture fixture;
+    pthread_t thread;
+    unsigned number;
+    unsigned stored;
+};
+
+static void *produce(void *argument) {
+    struct producer *producer = argument;
+    for (unsigned i = 0; i < PUTS_EACH; i++) {
+        char guid[32];
+        (void)snprintf(guid, sizeof guid, "guid-%u-%u", producer->number, i);
+        struct inbox_put operation = put_of(guid);
+        producer->stored += fixture_do(&producer->fixture, &operation.operation) == INBOX_STORED;
+    }
+    return NULL;
+}
+
+static void many_threads_submit_at_once_and_each_gets_its_answers(void **state) {
+    struct fixture *fixture = *state;
+    struct producer *producers = calloc(THREADS, sizeof *producers);
+    assert_non_null(producers);
+    for (unsigned i = 0; i < THREADS; i++) {
+        producers[i].number = i;
+        producers[i].fixture.inbox = fixture->inbox;
+        assert_int_equal(mailbox_init(&producers[i].fixture.mailbox), 0);
+        assert_int_equal(pthread_create(&producers[i].thread, NULL, produce, &producers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(producers[i].thread, NULL), 0);
+        assert_int_equal(producers[i].stored, PUTS_EACH);
+        mailbox_finish(&producers[i].fixture.mailbox);
+    }
+    free(producers);
+    fixture_expect_stats(fixture, THREADS * PUTS_EACH, 0, 0);
+}
+
+static void closing_finishes_what_was_submitted(void **state) {
+    enum { N = 500 };
+    struct fixture *fixture = *state;
+    char guids[N][16];
+    struct inbox_put *puts = calloc(N, sizeof *puts);
+    assert_non_null(puts);
+    for (size_t i = 0; i < N; i++) {
+        (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
+        puts[i] = put_of(guids[i]);
+        fixture_submit(fixture, &puts[i].operation);
+    }
+    fixture_close(fixture);
+    fixture_wait(fixture, N);
+    free(puts);
+    fixture_open(fixture, FIXTURE_NOW);
+    fixture_expect_stats(fixture, N, 0, 0);
+}
+
+/* ---- crashes ---- */
+
+/* In the child: stores until it is killed, and says each GUID's number once it was answered. */
+_Noreturn static void store_until_killed(const struct fixture *parent, int out) {
+    struct fixture fixture = {.store = parent->store, .place = parent->place};
+    struct error err;
+    if (mailbox_init(&fixture.mailbox) < 0 ||
+        fixture.store->open(fixture.place, FIXTURE_NOW, &fixture.inbox, &err) != 0) {
+        _exit(1);
+    }
+    for (unsigned i = 0;; i++) {
+        char guid[32];
+        (void)snprintf(guid, sizeof guid, "guid-%u", i);
+        struct inbox_put operation = put_of(guid);
+        if (fixture_do(&fixture, &operation.operation) != INBOX_STORED ||
+            write(out, &i, sizeof i) != sizeof i) {
+            _exit(1);
+        }
+    }
+}
+
+static void what_was_answered_survives_kill_9(void **state) {
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)close(ends[0]);
+        store_until_killed(fixture, ends[1]);
+    }
+    (void)close(ends[1]);
+    unsigned last = 0, number;
+    while (last < 50 && read(ends[0], &number, sizeof number) == sizeof number) {
+        last = number;
+    }
+    assert_int_equal(kill(child, SIGKILL), 0);
+    while (read(ends[0], &number, sizeof number) == sizeof number) {
+        /* Answered before the kill took effect. */
+        last = number;
+    }
+    (void)close(ends[0]);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_true(last >= 50);
+
+    fixture_open(fixture, FIXTURE_NOW);
+    for (unsigned i = 0; i <= last; i++) {
+        char guid[32];
+        (void)snprintf(guid, sizeof guid, "guid-%u", i);
+        assert_int_equal(put(fixture, guid), INBOX_DUPLICATE);
+    }
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_true(claim.n_runs > last);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+size_t contract_group_tests(const struct contract_store *store, struct CMUnitTest *tests) {
+    const struct CMUnitTest ours[] = {
+        CONTRACT(an_operation_that_fails_takes_no_neighbour_with_it),
+        CONTRACT(what_one_asker_submits_is_done_in_that_order),
+        CONTRACT(many_threads_submit_at_once_and_each_gets_its_answers),
+        CONTRACT(closing_finishes_what_was_submitted),
+        CONTRACT(what_was_answered_survives_kill_9),
+    };
+    memcpy(tests, ours, sizeof ours);
+    return sizeof ours / sizeof *ours;
+}

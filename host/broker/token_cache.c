@@ -24,7 +24,7 @@
 #define PERMISSIONS_SHOWN 200
 #define KEY_MAX (1u << 20)
 /* After GitHub said that an installation is suspended, so long it is not asked again. */
-#define SUSPENDED_FOR_MS 60000
+#define SUSPENDED_FOR_MS 20000
 
 TAILQ_HEAD(token_waiters, token_waiter);
 

@@ -187,6 +187,39 @@ static void a_grant_of_an_attempt_that_was_taken_back_does_not_concern_the_next(
     expect_next(fixture, FIXTURE_NOW + 60000, 0, INT64_MAX);
 }
 
+static void parked_runs_end_when_the_app_is_uninstalled(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
+    struct inbox_claim parked = park(fixture, "one");
+    inbox_runs_free(parked.runs, parked.n_runs);
+    assert_int_equal(put_installation(fixture, "a", "deleted", "8"), 0);
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
+    assert_int_equal(stats.parked, 1);
+    assert_int_equal(put_installation(fixture, "b", "deleted", "7"), 0);
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
+    assert_int_equal(stats.parked, 0);
+    assert_int_equal(stats.dead, 1);
+    struct inbox_list list = {
+        .operation = {.kind = INBOX_LIST}, .state = "dead", .before = INT64_MAX, .most = 10};
+    assert_int_equal(fixture_do(fixture, &list.operation), 0);
+    assert_int_equal(list.n_entries, 1);
+    assert_string_equal(list.entries[0].label, "uninstalled");
+    inbox_entries_free(list.entries, list.n_entries);
+}
+
+static void a_run_that_parks_after_the_uninstallation_is_tried_once_more(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_put operation = put_of("one");
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    assert_int_equal(put_installation(fixture, "a", "deleted", "7"), 0);
+    struct inbox_finish finish = finish_of(&claim.runs[0], INBOX_PARK);
+    finish.label = "parked";
+    assert_int_equal(fixture_do(fixture, &finish.operation), INBOX_GRANTED);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
 static void a_duplicate_of_a_grant_makes_parked_runs_due(void **state) {
     struct fixture *fixture = *state;
     struct inbox_put_run runs[] = {{.plugin = "greet"}};
@@ -214,6 +247,8 @@ size_t contract_wait_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(a_grant_while_a_run_runs_makes_its_parking_a_requeue),
         CONTRACT(a_grant_before_an_attempt_began_does_not_keep_it_from_parking),
         CONTRACT(a_grant_of_an_attempt_that_was_taken_back_does_not_concern_the_next),
+        CONTRACT(parked_runs_end_when_the_app_is_uninstalled),
+        CONTRACT(a_run_that_parks_after_the_uninstallation_is_tried_once_more),
         CONTRACT(a_duplicate_of_a_grant_makes_parked_runs_due),
     };
     memcpy(tests, ours, sizeof ours);

@@ -5,6 +5,7 @@ are changed, requests as the app."""
 import json
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -63,6 +64,46 @@ def test_a_grant_that_comes_while_the_run_runs_keeps_it_from_being_parked(fake, 
     host.deliver("installation", accepted())  # while the rejection is on its way
     host.wait_log(msg="requeued", delivery=delivery)
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
+
+
+def shown_parked(bot):
+    """Runs that are parked, by /metrics and by /readyz."""
+    text = bot.request("GET", "/metrics").body.decode()
+    found = re.search(r'^snekomatic_runs\{state="parked"\} (\d+)$', text, re.M)
+    queue = bot.request("GET", "/readyz").json.get("queue", {})
+    return (int(found[1]) if found else None, queue.get("parked"))
+
+
+def suspend(fake, suspended):
+    state = fake.state
+    state["installations"][0]["suspended"] = suspended
+    fake.put_state(state)
+
+
+def test_a_suspended_installation_parks_its_runs_until_it_is_unsuspended(fake, start_bot):
+    suspend(fake, True)
+    host = start_bot(plugins=["invite"])
+    delivery = host.deliver("pull_request", merged())
+    line = host.wait_log(msg="parked", delivery=delivery)
+    assert f"installation {snek.INSTALLATION} is suspended" in line["reason"]
+    deadline = time.monotonic() + snek.PATIENCE_S
+    while shown_parked(host) != (1, 1):
+        assert time.monotonic() < deadline, shown_parked(host)
+        time.sleep(0.1)
+    suspend(fake, False)
+    host.deliver("installation", accepted("unsuspend"))
+    # GitHub is asked again 20 s after it said so.
+    assert host.wait_log(msg="done", delivery=delivery, timeout=60)["attempt"] == "1"
+
+
+def test_parked_runs_end_when_the_app_is_uninstalled(fake, start_bot):
+    suspend(fake, True)
+    host = start_bot(plugins=["invite"])
+    delivery = host.deliver("pull_request", merged())
+    host.wait_log(msg="parked", delivery=delivery)
+    host.deliver("installation", accepted("deleted"))
+    runs = json.loads(snekomatic(host, "deliveries", "list", "--state", "dead", "--json"))
+    assert [(run["delivery"], run["label"]) for run in runs] == [(delivery, "uninstalled")]
 
 
 def test_a_parked_run_may_be_retried_by_hand(fake, start_bot):

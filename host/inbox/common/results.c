@@ -38,6 +38,11 @@ enum inbox_record_state store_record_state(const char *text) {
     return (enum inbox_record_state)index_of(states, ARRAY_LENGTH(states), text);
 }
 
+bool store_uninstalls(const struct inbox_put *put) {
+    return strcmp(put->event, "installation") == 0 && strcmp(put->action, "deleted") == 0 &&
+           put->installation[0];
+}
+
 bool store_grants(const struct inbox_put *put) {
     static const char *const actions[] = {"created", "unsuspend", "new_permissions_accepted"};
     bool grants = false;

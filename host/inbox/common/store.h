@@ -48,6 +48,8 @@ struct store_methods {
 /* Says a delivery that the app is installed (again), or has been granted more? Parked runs wait for
  * such a delivery. */
 bool store_grants(const struct inbox_put *put);
+/* Does it say that the app is not installed there any more? Then parked runs end. */
+bool store_uninstalls(const struct inbox_put *put);
 
 /* The stored texts of enum inbox_record_kind and enum inbox_record_state; and back: an unknown text
  * becomes the last one. */

@@ -67,8 +67,9 @@ static void bind_delivery(struct pg_query *query, const struct inbox_put *put) {
 /* Asked of a duplicate too: what it says is true. */
 static int send_unpark(struct postgres_store *store, const struct inbox_put *put,
                        struct error *err) {
-    struct pg_query query = pg_query_begin(PG_SQL_RUNS_UNPARK);
-    pg_query_number(&query, put->due_ms);
+    bool ends = store_uninstalls(put);
+    struct pg_query query = pg_query_begin(ends ? PG_SQL_RUNS_UNINSTALL : PG_SQL_RUNS_UNPARK);
+    pg_query_number(&query, ends ? put->received_ms : put->due_ms);
     pg_query_text(&query, put->installation);
     pg_query_text(&query, put->guid);
     return pg_send(store, &query, err);
@@ -86,7 +87,7 @@ static int put_send(struct postgres_store *store, struct inbox_operation *operat
     if (pg_send(store, &query, err) < 0) {
         return -1;
     }
-    return store_grants(put) ? send_unpark(store, put, err) : 0;
+    return store_grants(put) || store_uninstalls(put) ? send_unpark(store, put, err) : 0;
 }
 
 static int put_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,

@@ -113,6 +113,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " WHERE (state = 'parked' OR state = 'running') AND EXISTS (SELECT FROM deliveries d"
         " WHERE d.id = runs.delivery AND d.installation = $2 AND d.guid <> $3)"
         " RETURNING (state = 'queued')::integer::bigint",
+    [PG_SQL_RUNS_UNINSTALL] = SHARED_RUNS_UNINSTALL,
     [PG_SQL_ELECT] = "UPDATE elections SET host = $1, lease_until_ms = " NOW_MS " + $2"
                      " WHERE name IN (SELECT name FROM elections WHERE name = 'maintenance'"
                      " AND (host = $1 OR lease_until_ms < " NOW_MS ") FOR UPDATE SKIP LOCKED)",

@@ -23,6 +23,7 @@ enum postgres_sql {
     PG_SQL_RUN_AGAIN,
     PG_SQL_RUN_PARK,
     PG_SQL_RUNS_UNPARK,
+    PG_SQL_RUNS_UNINSTALL,
     PG_SQL_ELECT,
     /* Only where the server knows it. */
     PG_SQL_NOTIFY,

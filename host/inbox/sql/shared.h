@@ -46,6 +46,15 @@
     " reason = 'discarded by hand', token = 0, lease_until_ms = 0 WHERE delivery = $2"             \
     " AND state IN ('queued', 'running', 'parked')"                                                \
     " AND (CAST($3 AS text) IS NULL OR plugin = $3)"
+/* The app is not installed there any more: no grant can come for what is parked. A run that is
+ * about to be parked is tried once more instead, and then ends. */
+#define SHARED_RUNS_UNINSTALL                                                                      \
+    "UPDATE runs SET finished_ms = CASE state WHEN 'parked' THEN $1 ELSE finished_ms END,"         \
+    " label = CASE state WHEN 'parked' THEN 'uninstalled' ELSE label END,"                         \
+    " reason = CASE state WHEN 'parked' THEN 'the app was uninstalled' ELSE reason END,"           \
+    " granted = (state = 'running'), state = CASE state WHEN 'parked' THEN 'dead' ELSE state END"  \
+    " WHERE (state = 'parked' OR state = 'running') AND EXISTS (SELECT 1 FROM deliveries d"        \
+    " WHERE d.id = runs.delivery AND d.installation = $2 AND d.guid <> $3)"
 #define SHARED_STATS                                                                               \
     "SELECT (SELECT count(*) FROM runs WHERE state = 'queued'),"                                   \
     " (SELECT count(*) FROM runs WHERE state = 'running'),"                                        \

@@ -147,8 +147,19 @@ static int grant(struct sqlite_store *store, const struct inbox_put *put, struct
     return query_run(&query, err, "noting a grant");
 }
 
+static int uninstall(struct sqlite_store *store, const struct inbox_put *put, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_UNINSTALL);
+    query_number(&query, put->received_ms);
+    query_text(&query, put->installation);
+    query_text(&query, put->guid);
+    return query_run(&query, err, "ending parked runs");
+}
+
 /* Asked of a duplicate too: what it says is true. */
 static int unpark(struct sqlite_store *store, struct inbox_put *put, struct error *err) {
+    if (store_uninstalls(put)) {
+        return uninstall(store, put, err);
+    }
     if (!store_grants(put)) {
         return 0;
     }

@@ -33,6 +33,7 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_RUNS_GRANT] = "UPDATE runs SET granted = 1 WHERE state = 'running'"
                        " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
                        " AND d.installation = ?1 AND d.guid <> ?2)",
+    [SQL_RUNS_UNINSTALL] = SHARED_RUNS_UNINSTALL,
     [SQL_RUN_QUEUE] = "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, host,"
                       " token, lease_until_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
                       " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"

@@ -15,6 +15,7 @@ enum sqlite_sql {
     SQL_RUNS_HASTEN,
     SQL_RUNS_UNPARK,
     SQL_RUNS_GRANT,
+    SQL_RUNS_UNINSTALL,
     SQL_RUN_QUEUE,
     SQL_RUNS_DUE,
     SQL_RUN_LEASE,

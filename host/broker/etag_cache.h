@@ -10,7 +10,7 @@
 
 #include "broker/transport.h"
 
-/* Of all entries, with their keys. */
+/* All entries, with their keys. */
 #define ETAG_CACHE_BYTES_MAX ((size_t)32 << 20)
 /* A larger response is not cached. */
 #define ETAG_CACHE_RESPONSE_MAX ((size_t)1 << 20)

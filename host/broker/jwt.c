@@ -22,7 +22,7 @@ struct jwt_source {
     struct jwt_waiters waiters;
     /* The first of them waits since then. */
     int64_t waiting_since_ms;
-    /* Of the last waiter. */
+    /* The last waiter's. */
     int64_t skew_s;
     int32_t sent_skew_s;
     uint32_t key, sent_key;

@@ -54,7 +54,7 @@ struct token {
     char asker[INBOX_NAME_MAX + 1];
     int64_t requested_at_ms;
     struct token_waiters waiters;
-    /* Of the last response. */
+    /* From the last response. */
     enum denial denial;
     /* Monotonic; 0: not suspended. */
     int64_t suspended_until_ms;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What operators ask for through the command line and the console. */
+/* The operations of the command line and the console. */
 #ifndef SNEK_INBOX_ADMIN_H
 #define SNEK_INBOX_ADMIN_H
 
@@ -39,7 +39,7 @@ struct inbox_entry {
     char state[8];
     int64_t run, attempt, crashes;
     bool suspect;
-    /* Of a queued run, and of a running one. */
+    /* For a queued run, and for a running one. */
     int64_t due_ms, lease_until_ms;
     /* 0: it is not. */
     int64_t finished_ms;

@@ -76,7 +76,7 @@ struct inbox_count_redelivery {
 struct inbox_uncount_redelivery {
     struct inbox_operation operation;
     const char *guid;
-    /* Of the request before; 0: none. */
+    /* The previous request; 0: none. */
     int64_t requested_ms;
 };
 

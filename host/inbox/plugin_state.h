@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a plugin stores: sets of entries, and keys with a value. */
+/* The data that a plugin stores: sets of entries, and keys with a value. */
 #ifndef SNEK_INBOX_PLUGIN_STATE_H
 #define SNEK_INBOX_PLUGIN_STATE_H
 
@@ -28,7 +28,7 @@ struct inbox_plugin_state {
     const char *plugin;
     /* "" or an installation. */
     const char *scope;
-    /* Of the set operations. */
+    /* For the set operations. */
     const char *set;
     /* The entry or the key. */
     const char *name;

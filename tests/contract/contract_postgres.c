@@ -156,7 +156,7 @@ static void expect_rejection(const char *url, const char *words) {
     }
 }
 
-/* What is rejected */
+/* The rejected values */
 
 static void a_url_that_leads_nowhere_is_rejected_without_its_password(void **state) {
     (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the tests of the inbox's contract work with. */
+/* The fixture of the inbox's contract tests. */
 #include "inbox_contract.h"
 
 #include <poll.h>

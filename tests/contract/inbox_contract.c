@@ -438,7 +438,7 @@ static void each_plugin_gets_its_share_and_no_more(void **state) {
     assert_int_equal(count[1], 0);
     assert_int_equal(count[2], 0);
     assert_int_equal(count[3], 3);
-    /* Of ping, whose share was 0. */
+    /* The run is for ping, whose share was 0. */
     assert_int_equal(claim.next_due_ms, FIXTURE_NOW - 10);
     inbox_runs_free(claim.runs, claim.n_runs);
 }

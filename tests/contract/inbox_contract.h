@@ -41,7 +41,7 @@ size_t contract_journal_tests(const struct contract_store *store, struct CMUnitT
 int fixture_set_up(void **state);
 int fixture_tear_down(void **state);
 
-/* What a test has: a place, an inbox that is open on it (unless the test closed it), a mailbox. */
+/* A test has a place, an inbox that is open on it (unless the test closed it), a mailbox. */
 struct fixture {
     const struct contract_store *store;
     void *place;

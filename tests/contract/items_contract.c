@@ -92,7 +92,7 @@ static void the_originals_database_is_adopted(void **state) {
     struct fixture *fixture = *state;
     assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "", "sent_invitation", "mona"), 0);
     fixture_close(fixture);
-    /* As the original left it: none of our tables yet. */
+    /* The original bot's database has none of our tables yet. */
     fixture->store->remove(fixture->place);
     fixture->place = fixture->store->make();
     static const char *const original[] = {

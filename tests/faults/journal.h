@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What record.c writes and power.c reads: all that was done to the files of one directory, in
- * order. Each entry is this head and then `bytes` bytes (the name of OPEN and UNLINK, the data of
- * WRITE). */
+/* record.c writes it and power.c reads it: all operations on the files of one directory, in order.
+ * Each entry is this head and then `bytes` bytes (the name of OPEN and UNLINK, the data of WRITE).
+ */
 #ifndef SNEK_TESTS_FAULTS_JOURNAL_H
 #define SNEK_TESTS_FAULTS_JOURNAL_H
 

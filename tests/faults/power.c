@@ -177,7 +177,7 @@ static void step(struct replay *replay, size_t index) {
 
 /* ---- a cut ---- */
 
-/* What the disk kept of a file. */
+/* The part of a file that the disk kept. */
 static void survive(const struct replay *replay, const struct file *file, struct image *image) {
     enum { ALL, NOTHING, PREFIX, EACH } how = (int)chance(4);
     size_t prefix = how == PREFIX ? chance(file->n_pending + 1) : 0;

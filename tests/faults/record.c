@@ -186,7 +186,7 @@ EXPORT int unlink(const char *path) {
     return result;
 }
 
-/* Of the store's files SQLite renames none; if it did, the record would be wrong. */
+/* SQLite renames none of the store's files; if it did, the record would be wrong. */
 EXPORT int rename(const char *from, const char *to) {
     if (name_of(from) || name_of(to)) {
         abort();

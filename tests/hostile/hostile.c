@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define TIMEOUT_MS 2000
-/* Of a machine that is busy, or watches every access. */
+/* Enough for a busy machine, or one that checks every access. */
 #define SLACK_MS 5000
 /* An answer of at most 8 MiB, while its buffer grows. */
 #define MEMORY_MAX_KIB (64L << 10)
@@ -145,7 +145,7 @@ static void hostile_answers_do_no_harm_to_others_at_the_same_time(void **state) 
 }
 
 #define CROWD 160
-/* Of 1280 MiB that they would have sent. */
+/* They would have sent 1280 MiB. */
 #define CROWD_MAX_KIB (640L << 10)
 
 static void a_crowd_of_large_answers_takes_bounded_memory(void **state) {

@@ -1,17 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Counts what the style forbids, per room. count.py [--list RULE] [--update] [ROOT]
+"""Counts what the style forbids, and fails when there is any. count.py [--list RULE] [ROOT]
 
-It fails when a room has more of something than tests/lint/baseline.txt allows (what it does not
-name is not allowed at all). --list prints each place; --update writes today's counts as the
-baseline, so that a room which became better stays so."""
+--list prints each place of one rule with a sum per room."""
 import collections
 import re
 import sys
 
 import tree
 
-BASELINE = "tests/lint/baseline.txt"
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 800
 TRAILING_WORDS_MAX = 4
@@ -182,46 +179,20 @@ def examine(root):
     return places, every
 
 
-def read_baseline(root):
-    allowed = {}
-    path = root / BASELINE
-    for line in path.read_text().splitlines() if path.exists() else []:
-        if line and not line.startswith("#"):
-            rule, room, count = line.split()
-            allowed[rule, room] = int(count)
-    return allowed
-
-
-def write_baseline(root, places):
-    rows = [f"{rule} {room} {len(found)}" for rule, rooms in sorted(places.items())
-            for room, found in sorted(rooms.items()) if rule != "clause"]
-    if ("clause", "all") in read_baseline(root):
-        rows.append(f"clause all {sum(len(found) for found in places['clause'].values())}")
-    (root / BASELINE).write_text(
-        "# What each room still has of what the style forbids: RULE ROOM COUNT. Only ever lower it.\n"
-        + "".join(row + "\n" for row in rows))
-
-
-def check(root, places, every):
-    allowed = read_baseline(root)
+def check(places, every):
     problems = []
     for rule, rooms in sorted(places.items()):
-        if rule == "clause":
-            continue
-        for room, found in sorted(rooms.items()):
-            if len(found) > allowed.get((rule, room), 0):
-                problems += found + [f"{room}: {len(found)} of the kind '{rule}', "
-                                     f"{allowed.get((rule, room), 0)} are allowed"]
+        if rule != "clause":
+            problems += [place for _, found in sorted(rooms.items()) for place in found]
     clauses = sum(len(found) for found in places["clause"].values())
     share = clauses / max(every, 1)
     print(f"{clauses} of {every} sentences ({100 * share:.1f} %) open with What, Who, Whose, Of, As or That")
-    if share >= OPENINGS_SHARE_MAX and clauses > allowed.get(("clause", "all"), 0):
+    if share >= OPENINGS_SHARE_MAX:
         problems.append("sentences that open with a clause: at most 1 % (count.py --list clause shows them)")
     return problems
 
 
 def main(argv):
-    update = "--update" in argv
     listed = argv[argv.index("--list") + 1] if "--list" in argv else None
     rest = [a for a in argv[1:] if not a.startswith("--") and a != listed]
     root = tree.root_of(argv[:1] + rest)
@@ -231,9 +202,7 @@ def main(argv):
             print("\n".join(found))
             print(f"{room}: {len(found)}")
         return 0
-    if update:
-        write_baseline(root, places)
-    return tree.report(check(root, places, every))
+    return tree.report(check(places, every))
 
 
 if __name__ == "__main__":

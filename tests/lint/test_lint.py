@@ -163,13 +163,6 @@ class Count(Lint):
         self.write("docs/a.md", "What is lost is found again.\n\nThe host finds it.\n")
         self.rejects("count.py", "open with a clause")
 
-    def test_a_baseline_allows_so_many_and_no_more(self):
-        trailing = "int x; /* it counts the snakes in a box */\n"
-        self.write("tests/lint/baseline.txt", "trailing host/base 1\n")
-        self.write("host/base/a.c", GOOD + trailing)
-        self.accepts("count.py")
-        self.rejects_in_c(GOOD + trailing + trailing, "2 of the kind 'trailing', 1 are allowed")
-
 
 if __name__ == "__main__":
     unittest.main()

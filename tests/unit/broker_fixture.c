@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* As GitHub's may be: 520 and longer. */
+/* GitHub's tokens may have 520 bytes and more. */
 #define TOKEN_BYTES 600
 
 static void *run_supervisor(void *context) {
@@ -82,7 +82,7 @@ static bool say(struct fixture *fixture, int fd, const char *text) {
     return answer(fixture, fd, status, "", body + (*body == ' '));
 }
 
-/* As GitHub: by what the installation is called. */
+/* The installation's name decides, as at GitHub. */
 static bool answer_token(struct fixture *fixture, int fd, const struct http_question *question) {
     char token[TOKEN_BYTES + 1], json[TOKEN_BYTES + 300];
     fixture->token_asks++;

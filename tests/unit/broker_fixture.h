@@ -27,7 +27,7 @@ struct fixture {
     int supervisor_fds[2]; /* the broker's, the supervisor's */
     pthread_t supervisor;
     int log_fd, stdout_fd;
-    /* What was caught, after fixture_stop(). */
+    /* The requests that were caught, after fixture_stop(). */
     char *log;
 
     /* Knobs and counters of the fakes. */
@@ -42,7 +42,7 @@ struct fixture {
     /* Token requests that were answered 201. */
     atomic_int last_token_id;
     atomic_int token_asks; /* token requests in all */
-    /* Of the tokens to be made; 3600. */
+    /* The lifetime of new tokens; 3600. */
     atomic_int token_life_s;
     /* How long GitHub takes for a token; 20. */
     atomic_int mint_ms;
@@ -52,9 +52,9 @@ struct fixture {
     atomic_int requests;    /* with a token */
     /* So many of the next /flaky/ or /limited/ requests fail. */
     atomic_int flaky;
-    /* What /graphql answers; NULL: as flaky. */
+    /* The response of /graphql; NULL: as flaky. */
     _Atomic(const char *) graphql;
-    /* Of what is below /kept/. */
+    /* The responses below /kept/. */
     atomic_int edition;
     atomic_int unchanged; /* answers of 304 */
     atomic_int app_asks;  /* GET /app */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Of this program; also the working directory. */
+/* The home of this program, and its working directory. */
 static char home[] = "/tmp/snek-config-XXXXXX";
 
 int config_enter_home(void **state) {

@@ -201,7 +201,7 @@ static void a_plugin_with_many_denied_tokens_is_stopped_for_a_while(void **state
     assert_int_equal(fixture.token_asks, 1 + 20);
     submit_for(&asked, "greedy", "1", "o/kept"); /* which is there */
     (void)expect(&asked, 0, "");
-    /* Of which there is no end of sorts. */
+    /* There is no end of sorts. */
     submit_for(&asked, "greedy", "1", "");
     (void)expect(&asked, 0, "");
     submit_for(&asked, "modest", "1", "o/nobodys");
@@ -265,7 +265,7 @@ static void a_supervisor_that_is_slow_each_time_is_given_up(void **state) {
     submit_held(&asked, "/app/hook/config");
     (void)expect(&asked, SNEK_E_TIMEOUT, "the supervisor is too slow");
     assert_int_equal(fixture.jwts, 4);
-    /* What is below /app is no other's. */
+    /* Requests below /app belong to the app only. */
     assert_int_equal(fixture.token_asks, 0);
 }
 

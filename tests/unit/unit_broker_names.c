@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* As long as nobody lets it go. */
+/* It is held until the test releases it. */
 #define HANG_MS 10000
 
 static atomic_int asked, answered;

@@ -238,7 +238,7 @@ static void the_etag_cache_is_bounded_and_evicts_the_least_recently_used(void **
     assert_non_null(etag_cache_tag(etags, &keys[0]));
     http_transfer_finish(&failed);
     struct etag_key too_large = {7, "/too-large", "", "v"};
-    /* As the transport leaves it. */
+    /* The transport leaves it like this. */
     struct http_transfer given_up = kept_of(0);
     given_up.outcome = SNEK_E_TOO_LARGE;
     etag_cache_store(etags, &too_large, &given_up);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What both stores share: texts of the journal, lists of numbers, and the frees of results. */
+/* Shared by both stores: texts of the journal, lists of numbers, and the frees of results. */
 #include "base/array.h"
 #include "base/buffer.h"
 #include "inbox/admin.h"

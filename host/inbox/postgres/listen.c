@@ -47,7 +47,7 @@ static void listen(const struct listener *listener, PGconn *connection) {
         link_run(connection, "LISTEN snekomatic", LINK_SILENCE_MS, NULL, NULL, "listening") < 0) {
         return;
     }
-    /* What was said while nobody listened. */
+    /* Notifications that came while no thread listened. */
     listener->on_queued(listener->context);
     do {
         if (!PQconsumeInput(connection)) {

@@ -5,7 +5,7 @@
 
 #include "inbox/postgres/query.h"
 
-/* As inbox_listen() says. */
+/* See inbox_listen(). */
 void postgres_listen(struct store *store, void (*on_queued)(void *context), void *context);
 /* Takes NULL. */
 void postgres_listener_free(struct listener *listener);

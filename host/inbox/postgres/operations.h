@@ -35,7 +35,7 @@ extern const struct postgres_operation postgres_list, postgres_body, postgres_ch
 extern const struct postgres_operation postgres_elect, postgres_prune, postgres_find_missing,
     postgres_count_redelivery, postgres_uncount_redelivery;
 
-/* What they share. */
+/* Shared by all. */
 
 /* Does the writer's claim still hold the run? 1, and the lease lasts; 0; -1. No other claim can
  * take it until the group ends. */

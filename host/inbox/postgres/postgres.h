@@ -5,7 +5,7 @@
 
 #include "inbox/common/store.h"
 
-/* As inbox_open(), inbox_open_tool(), inbox_check() and inbox_show_url() say. */
+/* See inbox_open(), inbox_open_tool(), inbox_check() and inbox_show_url(). */
 int postgres_open(const char *url, int64_t now_ms, struct store **store, struct error *err);
 int postgres_open_tool(const char *url, bool write, struct store **store, struct error *err);
 int postgres_check(const char *url, struct error *err);

@@ -95,7 +95,7 @@ static int64_t due_of(const PGresult *result, int column) {
     return PQgetisnull(result, 0, column) ? INT64_MAX : pg_number(result, 0, column);
 }
 
-/* What a share still has. Due runs that nobody could be given are locked by another host: to look
+/* The rest of a share. Due runs that nobody could be given are locked by another host: to look
  * again at once would only turn in circles. */
 static void take_next_due(struct inbox_claim *claim, size_t index, const PGresult *result) {
     struct inbox_claim_share *share = &claim->shares[index];

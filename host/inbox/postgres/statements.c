@@ -22,7 +22,7 @@
     " WHERE installation = " installation "), 0) AS until_ms) AS w"                                \
     " CROSS JOIN LATERAL (SELECT p.leased AND w.until_ms <= " due "::bigint AS leased) AS l"
 
-/* As SQLite orders texts. */
+/* The order of texts is SQLite's. */
 #define LIST_ORDER " COLLATE \"C\""
 #define LIST_OF_STATE(state)                                                                       \
     SHARED_LIST_COLUMNS                                                                            \

@@ -27,7 +27,7 @@ sqlite_operation sqlite_list, sqlite_body, sqlite_rerun, sqlite_discard;
 sqlite_operation sqlite_elect, sqlite_prune, sqlite_find_missing, sqlite_count_redelivery,
     sqlite_uncount_redelivery;
 
-/* What they share. */
+/* Shared by all. */
 
 /* Runs that a dead host left running are due again. 0, -1. */
 int sqlite_recover(struct sqlite_store *store, int64_t now_ms, struct error *err);

@@ -5,7 +5,7 @@
 
 #include "inbox/common/store.h"
 
-/* As inbox_open(), inbox_open_tool() and inbox_check() say. */
+/* See inbox_open(), inbox_open_tool() and inbox_check(). */
 int sqlite_open(const char *path, int64_t now_ms, struct store **store, struct error *err);
 int sqlite_open_tool(const char *path, bool write, struct store **store, struct error *err);
 int sqlite_check(const char *path, struct error *err);

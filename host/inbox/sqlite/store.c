@@ -137,7 +137,7 @@ static int check_path(const char *path, struct error *err) {
                : error_set(err, "an inbox in memory would lose deliveries: name a file");
 }
 
-/* Of the file, which is there. */
+/* The file exists. */
 static int check_directory(const char *path, struct error *err) {
     AUTO_FREE char *real = realpath(path, NULL);
     if (!real) {

@@ -66,7 +66,7 @@ struct fake {
 
 /* The clock, with the skew of the settings. */
 int64_t fake_now_s(const struct fake *fake);
-/* As GitHub writes times. */
+/* The format of GitHub's times. */
 void fake_time_text(int64_t time_s, char text[FAKE_TIME_MAX]);
 /* Ends the delays that are under way. */
 void fake_release_delays(struct fake *fake);

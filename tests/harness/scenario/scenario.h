@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 struct scenario {
-    /* As the caller gave it; borrowed. */
+    /* The path that the caller gave; borrowed. */
     const char *file;
     /* Absolute: relative paths of the file start here. */
     char *directory;

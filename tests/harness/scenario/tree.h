@@ -29,7 +29,7 @@ int tree_contains(const json_t *found, const json_t *wanted, struct error *err);
  * shows none of them. */
 void tree_hide_markers(json_t *value);
 
-/* As short JSON, for sentences. */
+/* Short JSON, for messages. */
 void tree_show(const json_t *value, char *out, size_t bytes);
 
 #endif

@@ -178,6 +178,15 @@ def test_a_plugin_that_does_not_load_fails_with_its_sentence(play):
     assert "nonesuch" in outcome.text
 
 
+def test_a_host_that_does_not_start_is_explained_on_standard_error(play):
+    plugin = '[[plugin]]\npath = "invite.so"\n[plugin.config]\nmesage = "x"\n'
+    outcome = play(plugin + MERGE, plugin=None)
+    assert outcome.status == 1
+    assert "it.toml:" in outcome.errors and "plugin.config.mesage is unknown" in outcome.errors
+    assert 'matches "rain"' in play('rejected = "rain"\n' + plugin, plugin=None).errors
+    assert "it.toml:" in play("[[step]]\nnothing = 1\n").errors
+
+
 def test_a_rejected_plugin_may_be_what_is_expected(play):
     plugin = '[[plugin]]\npath = "invite"\n[plugin.config]\nmesage = "x"\n'
     assert play('rejected = "mesage.*message"\n' + plugin, plugin=None).status == 0

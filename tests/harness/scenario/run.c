@@ -152,6 +152,14 @@ static int make_root(struct session *session) {
 
 /* -- the report -- */
 
+/* `meson test --print-errorlogs` shows standard error only, so the reason of a failure goes there
+ * too, unless both outputs are the same. */
+static bool outputs_are_one(void) {
+    struct stat out, err;
+    return fstat(STDOUT_FILENO, &out) == 0 && fstat(STDERR_FILENO, &err) == 0 &&
+           out.st_dev == err.st_dev && out.st_ino == err.st_ino;
+}
+
 /* Prints each line of `text` as TAP's comment. */
 static void comment(const char *text, size_t bytes) {
     while (bytes > 0) {
@@ -160,6 +168,14 @@ static void comment(const char *text, size_t bytes) {
         (void)printf("#   %.*s\n", (int)line, text);
         text += line + (end ? 1 : 0);
         bytes -= line + (end ? 1 : 0);
+    }
+}
+
+/* The scenario failed before its first step: prints why, on both outputs. */
+static void show_problem(const char *file, const char *text) {
+    comment(text, strlen(text));
+    if (!outputs_are_one()) {
+        (void)fprintf(stderr, "%s:\n%s\n", file, text);
     }
 }
 
@@ -194,8 +210,9 @@ static bool is_relevant(const struct step_runner *runner, const char *line, size
     return strcmp(value, "warning") == 0 || strcmp(value, "error") == 0;
 }
 
-/* Prints the lines of the step's deliveries, and all warnings and errors. */
-static void show_log(const struct step_runner *runner) {
+/* Prints the lines of the step's deliveries, and all warnings and errors; with `on_stderr` on
+ * standard error too. */
+static void show_log(const struct step_runner *runner, bool on_stderr) {
     size_t at = runner->log_start, bytes, shown = 0;
     const char *line;
     (void)puts("# the log of it:");
@@ -203,6 +220,9 @@ static void show_log(const struct step_runner *runner) {
            shown < LOG_LINES_MAX) {
         if (is_relevant(runner, line, bytes)) {
             (void)printf("#   %.*s\n", (int)bytes, line);
+            if (on_stderr) {
+                (void)fprintf(stderr, "%.*s\n", (int)bytes, line);
+            }
             shown++;
         }
     }
@@ -236,14 +256,6 @@ static void show_repeat(const struct session *session, const char *file) {
     (void)printf("%s %s\n", session->keep ? "" : " --keep", file);
 }
 
-/* `meson test --print-errorlogs` shows standard error only, so the differences go there too, unless
- * both outputs are the same. */
-static bool outputs_are_one(void) {
-    struct stat out, err;
-    return fstat(STDOUT_FILENO, &out) == 0 && fstat(STDERR_FILENO, &err) == 0 &&
-           out.st_dev == err.st_dev && out.st_ino == err.st_ino;
-}
-
 static void show_failure(const struct session *session, const struct step_runner *runner,
                          const struct differences *differences) {
     const char *text = differences->text.data ? differences->text.data : "";
@@ -253,7 +265,7 @@ static void show_failure(const struct session *session, const struct step_runner
                       (int)differences->text.bytes, text);
     }
     show_requests(runner);
-    show_log(runner);
+    show_log(runner, false);
     show_repeat(session, runner->environment->scenario->file);
 }
 
@@ -318,11 +330,11 @@ static void play(struct session *session, struct environment *environment) {
 static void report_failed_start(struct session *session, struct environment *environment,
                                 const struct error *err) {
     report(session, false, "%s: the host starts", short_name(environment->scenario->file));
-    (void)printf("#   %s\n", err->text);
+    show_problem(environment->scenario->file, err->text);
     struct step_runner all = {.environment = environment};
     if (environment->host_lines.fd >= 0) {
         lines_read(&environment->host_lines);
-        show_log(&all);
+        show_log(&all, !outputs_are_one());
     }
     show_repeat(session, environment->scenario->file);
 }
@@ -340,9 +352,12 @@ static void verify_rejection(struct session *session, struct environment *enviro
     bool good = !started && verify_is_logged(&all, pattern);
     report(session, good, "%s: the host does not start", file);
     if (!good) {
-        (void)printf(started ? "#   the host started\n" : "#   no line of its log matches \"%s\"\n",
-                     pattern);
-        show_log(&all);
+        char problem[512] = "the host started";
+        if (!started) {
+            (void)snprintf(problem, sizeof problem, "no line of its log matches \"%s\"", pattern);
+        }
+        show_problem(environment->scenario->file, problem);
+        show_log(&all, !outputs_are_one());
         show_repeat(session, environment->scenario->file);
     }
 }
@@ -353,7 +368,7 @@ static void run_one(struct session *session, const char *file) {
     struct error err = {""};
     if (scenario_read(file, &scenario, &err) < 0) {
         report(session, false, "%s: it is a scenario", short_name(file));
-        (void)printf("#   %s\n", err.text);
+        show_problem(file, err.text);
         return;
     }
     json_t *timeout_s = json_object_get(scenario.root, "timeout_s");

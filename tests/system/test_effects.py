@@ -206,6 +206,43 @@ def test_a_search_that_cannot_tell_leaves_the_comment_in_doubt(fake, host, page)
     assert len(comments(fake)) == 1
 
 
+def deliveries(host, verb, delivery):
+    subprocess.run([snek.program("snekomatic"), "deliveries", verb, delivery, "-c", host.file],
+                   check=True, capture_output=True, env=snek.clean_environment())
+
+
+def test_a_run_that_was_discarded_during_the_search_does_not_record_what_it_found(fake, host):
+    lose(fake, "POST", PATHS["comment"])
+    delivery = host.deliver("effects", effect("comment"))
+    host.wait_log(msg="retry", delivery=delivery, attempt=1)
+    fake.fail(method="GET", path=PATHS["comment"], delay_ms=3000, times=1)
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
+    host.wait_log(msg="in_doubt_again", delivery=delivery)
+    deliveries(host, "discard", delivery)
+    host.wait_log(msg="comment_found", delivery=delivery)
+    host.wait_log(msg="completion_stale", delivery=delivery)
+    before = host.mark()
+    deliveries(host, "retry", delivery)
+    host.wait_log(msg="comment_found", delivery=delivery, after=before)
+    host.wait_log(msg="done", delivery=delivery, after=before)
+    assert len(comments(fake)) == 1
+
+
+def test_an_intent_of_a_run_that_was_discarded_and_retried_is_rejected(fake, start_bot):
+    """The new handling has the same run and attempt, but another token."""
+    host = start_bot(plugins=["trouble"])
+    url = snek.payload("issues.opened")["issue"]["comments_url"]
+    delivery = host.deliver("trouble", {"action": "comment", "ms": 3000, "url": url,
+                                        "installation": {"id": snek.INSTALLATION}})
+    host.wait_log(msg="started", delivery=delivery)
+    deliveries(host, "discard", delivery)
+    deliveries(host, "retry", delivery)
+    host.wait_log(msg="completion_stale", delivery=delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    path = urllib.parse.urlsplit(url).path
+    assert len(fake.requests(method="POST", path=path)) == 1
+
+
 def test_a_put_in_doubt_is_repeated(fake, host):
     lose(fake, "PUT", PATHS["PUT"])
     delivery = host.deliver("effects", effect("welcome"))
@@ -285,8 +322,7 @@ def test_after_a_run_was_discarded_nothing_of_it_is_sent(fake, start_bot):
         "github": {"notify_interval_ms": 3000, "write_interval_ms": 1000}})
     delivery = host.deliver("effects", effect("comment_twice"))
     fake.wait_requests(method="POST", path=PATHS["comment"])
-    subprocess.run([snek.program("snekomatic"), "deliveries", "discard", delivery, "-c", host.file],
-                   check=True, capture_output=True, env=snek.clean_environment())
+    deliveries(host, "discard", delivery)
     host.wait_log(msg="completion_stale", delivery=delivery)
     assert len(comments(fake)) == 1
 

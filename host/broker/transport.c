@@ -21,6 +21,8 @@
 /* Bytes of the reason why no response came. */
 #define REASON_SHOWN 600
 
+TAILQ_HEAD(transfer_list, http_transfer);
+
 struct transport {
     CURLM *multi;
     char *user_agent, *ca_file;
@@ -33,6 +35,7 @@ struct transport {
     size_t held_bytes;
     /* Of http_transfer.entry. */
     struct fair_queue queue;
+    struct transfer_list large, paused;
 };
 
 /* Only a loopback host is reached without TLS, and never through a proxy. */
@@ -58,6 +61,8 @@ int transport_new(const struct transport_options *options, struct transport **tr
         return error_set(err, "no memory");
     }
     fair_queue_init(&made->queue);
+    TAILQ_INIT(&made->large);
+    TAILQ_INIT(&made->paused);
     made->tls = options->tls;
     made->timeout_ms = options->timeout_ms;
     made->user_agent = strdup(options->user_agent);
@@ -116,10 +121,61 @@ static void wipe_list(struct curl_slist *list) {
     curl_slist_free_all(list);
 }
 
+/* ---- large responses ---- */
+
+static struct http_transfer *find_of_owner(const struct transfer_list *list, const char *owner) {
+    struct http_transfer *transfer;
+    TAILQ_FOREACH(transfer, list, link_size) {
+        if (strcmp(transfer->entry.owner, owner) == 0) {
+            return transfer;
+        }
+    }
+    return NULL;
+}
+
+static void set_size(struct http_transfer *transfer, int size) {
+    struct transport *transport = transfer->transport;
+    struct transfer_list *const lists[] = {NULL, &transport->large, &transport->paused};
+    if (lists[transfer->size]) {
+        TAILQ_REMOVE(lists[transfer->size], transfer, link_size);
+    }
+    if (lists[size]) {
+        TAILQ_INSERT_TAIL(lists[size], transfer, link_size);
+    }
+    transfer->size = size;
+}
+
+/* True when the response may grow further now. */
+static bool may_be_large(struct http_transfer *transfer) {
+    const char *owner = transfer->entry.owner;
+    if (!owner || transfer->size == TRANSFER_LARGE) {
+        return true;
+    }
+    if (find_of_owner(&transfer->transport->large, owner)) {
+        set_size(transfer, TRANSFER_PAUSED);
+        return false;
+    }
+    set_size(transfer, TRANSFER_LARGE);
+    return true;
+}
+
+/* The transfer ends: the next one of its owner goes on. */
+static void leave_sizes(struct http_transfer *transfer) {
+    bool large = transfer->size == TRANSFER_LARGE;
+    set_size(transfer, TRANSFER_SMALL);
+    struct http_transfer *next =
+        large ? find_of_owner(&transfer->transport->paused, transfer->entry.owner) : NULL;
+    if (next) {
+        set_size(next, TRANSFER_LARGE);
+        curl_easy_pause(next->easy, CURLPAUSE_CONT);
+    }
+}
+
 /* Takes it off the queue or the multi handle. */
 static void detach(struct http_transfer *transfer) {
     struct transport *transport = transfer->transport;
     if (transfer->easy) {
+        leave_sizes(transfer);
         curl_multi_remove_handle(transport->multi, transfer->easy);
         curl_easy_cleanup(STEAL(transfer->easy));
         assert(transport->in_flight > 0 && transport->held_bytes >= transfer->held_bytes);
@@ -238,6 +294,9 @@ static size_t on_body(char *data, size_t size, size_t count, void *context) {
     if (transfer->crowded) {
         transfer->outcome = SNEK_E_TOO_LARGE;
         return 0;
+    }
+    if (transfer->response.bytes + bytes > TRANSPORT_LARGE_FROM && !may_be_large(transfer)) {
+        return CURL_WRITEFUNC_PAUSE;
     }
     transport->held_bytes += bytes;
     transfer->held_bytes += bytes;

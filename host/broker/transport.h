@@ -25,6 +25,9 @@
 #define TRANSPORT_HELD_MAX ((size_t)256 << 20)
 #define TRANSPORT_SMALL_MAX ((size_t)1 << 20)
 #define TRANSPORT_HEADERS_MAX (64u << 10)
+/* Of the responses of one owner (http_transfer.entry), one at a time may be larger than this. The
+ * others pause meanwhile, so that one plugin cannot fill the host's memory. */
+#define TRANSPORT_LARGE_FROM ((size_t)256 << 10)
 #define TRANSPORT_ACCEPT "application/vnd.github+json"
 #define TRANSPORT_API_VERSION "2022-11-28"
 
@@ -73,6 +76,9 @@ struct http_transfer {
     bool expired;
     long before_bytes;
     size_t header_bytes, held_bytes;
+    /* In the transport's list of large or of paused responses. */
+    enum { TRANSFER_SMALL, TRANSFER_LARGE, TRANSFER_PAUSED } size;
+    TAILQ_ENTRY(http_transfer) link_size;
     /* Given up because other responses held too many bytes. */
     bool crowded;
     /* CURL_ERROR_SIZE. */

@@ -43,6 +43,9 @@ int cli_config_option(int argc, char **argv, const char *usage, const char **con
  * similar name, or NULL. */
 bool cli_permission_is_known(const char *name, const char **nearest);
 
+/* The same for the names of GitHub's webhook events. */
+bool cli_event_is_known(const char *name, const char **nearest);
+
 /* "; did you mean NEAREST?", or "" if `nearest` is NULL. Returns `text`. */
 #define CLI_SUGGESTION_MAX 128
 const char *cli_suggestion(const char *nearest, char text[CLI_SUGGESTION_MAX]);

@@ -234,8 +234,9 @@ static void print_effects(const struct inbox_journal_read *journal) {
             if (record->status != 0) {
                 snprintf(status, sizeof status, "%d", (int)record->status);
             }
-            printf("%-13s %s  %-6s %-8s %3s  ", "  effect", time, record->method,
-                   effect_state(record), status);
+            printf("%-13s %s  ", "  effect", time);
+            deliveries_print_text(record->method, 6);
+            printf(" %-8s %3s  ", effect_state(record), status);
             deliveries_print_text(record->url, 0);
             printf("\n");
         }
@@ -270,7 +271,9 @@ int deliveries_show(const struct inbox_entry *entries, const struct inbox_journa
         print_effects(&journals[i]);
     }
     if (!runs) {
-        printf("\nno plugin wanted it\n");
+        printf("\n%s\n", *entries[0].installation
+                             ? "no plugin subscribes to it"
+                             : "it names no installation, so no plugin can act on it");
     }
     return EX_OK;
 }

@@ -105,6 +105,16 @@ static bool is_header_value(const char *text, size_t most) {
     return bytes > 0 && bytes <= most;
 }
 
+/* Only a warning: GitHub may have new events, and a plugin may be tested with one of its own. */
+static void warn_of_event(const char *event) {
+    const char *nearest;
+    char suggestion[CLI_SUGGESTION_MAX];
+    if (!cli_event_is_known(event, &nearest)) {
+        fprintf(stderr, "snekomatic send: warning: GitHub has no event '%s'%s\n", event,
+                cli_suggestion(nearest, suggestion));
+    }
+}
+
 static int check_arguments(const struct send *send) {
     if (!is_header_value(send->event, INBOX_NAME_MAX)) {
         return cli_usage_error("send",
@@ -121,6 +131,7 @@ static int check_arguments(const struct send *send) {
         strncmp(send->url, "https://", 8) != 0) {
         return cli_usage_error("send", "--url must start with http:// or https://");
     }
+    warn_of_event(send->event);
     return EX_OK;
 }
 

@@ -346,8 +346,9 @@ static void log_library_rejection(struct ingest *ingest, struct MHD_Connection *
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
     if (info) {
         metrics_rejected(info->http_status);
-        rejections_log(&ingest->rejections, clock_monotonic_ms(), info->http_status,
-                       "libmicrohttpd cannot parse it as HTTP", NULL);
+        rejections_log(&ingest->rejections, clock_monotonic_ms(),
+                       &(struct rejection){.status = info->http_status,
+                                           .reason = "libmicrohttpd cannot parse it as HTTP"});
     }
 }
 

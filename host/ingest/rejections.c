@@ -4,12 +4,23 @@
 
 #include "base/log.h"
 
-void rejections_log(struct rejections *rejections, int64_t now_ms, unsigned status,
-                    const char *reason, const char *delivery) {
+#include <stdio.h>
+
+/* A path may be as long as a client wants. */
+#define PATH_BYTES_MAX 200
+
+void rejections_log(struct rejections *rejections, int64_t now_ms,
+                    const struct rejection *rejection) {
+    char path[PATH_BYTES_MAX + 1] = "";
     rejections_flush(rejections, now_ms);
     if (throttle_pass(&rejections->lines, now_ms, REJECTIONS_A_SECOND)) {
-        log_event(SNEK_LEVEL_WARNING, "rejected", LOG_TEXT("delivery", delivery),
-                  LOG_NUMBER("status", status), LOG_TEXT("reason", reason));
+        if (rejection->path) {
+            snprintf(path, sizeof path, "%s", rejection->path);
+        }
+        log_event(SNEK_LEVEL_WARNING, "rejected", LOG_TEXT("delivery", rejection->delivery),
+                  LOG_NUMBER("status", rejection->status), LOG_TEXT("reason", rejection->reason),
+                  LOG_TEXT("method", rejection->method),
+                  LOG_TEXT("path", rejection->path ? path : NULL));
     }
 }
 

@@ -14,9 +14,15 @@ struct rejections {
     struct throttle lines;
 };
 
-/* `delivery` may be NULL. */
-void rejections_log(struct rejections *rejections, int64_t now_ms, unsigned status,
-                    const char *reason, const char *delivery);
+struct rejection {
+    unsigned status;
+    const char *reason;
+    /* Each may be NULL. */
+    const char *delivery, *method, *path;
+};
+
+void rejections_log(struct rejections *rejections, int64_t now_ms,
+                    const struct rejection *rejection);
 
 /* Logs how many lines were withheld, once their second is over, or at once if `now_ms` is
  * INT64_MAX. Returns the time of the next call, INT64_MAX if nothing waits to be logged. */

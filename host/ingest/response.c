@@ -89,6 +89,12 @@ void http_reject(struct http_request *request, unsigned status, const char *erro
         http_response_header(request, MHD_HTTP_HEADER_RETRY_AFTER, "10");
     }
     metrics_rejected(status);
-    rejections_log(&exchange->ingest->rejections, clock_monotonic_ms(), status, error,
-                   request->delivery);
+    /* The path of a route says nothing new. */
+    bool unknown = !request->route;
+    struct rejection rejection = {.status = status,
+                                  .reason = error,
+                                  .delivery = request->delivery,
+                                  .method = unknown ? request->method : NULL,
+                                  .path = unknown ? request->path : NULL};
+    rejections_log(&exchange->ingest->rejections, clock_monotonic_ms(), &rejection);
 }

@@ -93,8 +93,11 @@ static void shut_connection(struct ingest *ingest, struct connection *connection
                             const char *why) {
     struct http_exchange *exchange = connection->exchange;
     if (why) {
-        rejections_log(&ingest->rejections, clock_monotonic_ms(), status, why,
-                       exchange ? exchange->request.delivery : NULL);
+        rejections_log(
+            &ingest->rejections, clock_monotonic_ms(),
+            &(struct rejection){.status = status,
+                                .reason = why,
+                                .delivery = exchange ? exchange->request.delivery : NULL});
     }
     connection->shut = true;
     connection->deadline_ms = INT64_MAX;

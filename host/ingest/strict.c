@@ -2,6 +2,9 @@
 /* Checks of the request line and the headers, and of where libmicrohttpd put them in memory. */
 #include "ingest/strict.h"
 
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -13,6 +16,7 @@ static const char *const single[] = {
 };
 #define N_SINGLE (sizeof single / sizeof *single)
 enum { CONTENT_LENGTH, TRANSFER_ENCODING, HOST };
+#define HOST_NAME_BYTES_MAX 255
 
 struct check {
     const char *wrong;
@@ -94,6 +98,63 @@ static enum MHD_Result each_header(void *cls, enum MHD_ValueKind kind, const cha
     return check->wrong ? MHD_NO : MHD_YES;
 }
 
+static bool is_ipv6(const char *text, size_t bytes) {
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr parsed;
+    if (bytes >= sizeof address) {
+        return false;
+    }
+    memcpy(address, text, bytes);
+    address[bytes] = '\0';
+    return inet_pton(AF_INET6, address, &parsed) == 1;
+}
+
+/* RFC 3986's reg-name, which an IPv4 address is too. */
+static bool is_name(const char *text, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++) {
+        bool escape = text[i] == '%' && i + 2 < bytes && isxdigit((unsigned char)text[i + 1]) &&
+                      isxdigit((unsigned char)text[i + 2]);
+        if (!escape && !isalnum((unsigned char)text[i]) &&
+            (text[i] == '\0' || !strchr("-._~!$&'()*+,;=", text[i]))) {
+            return false;
+        }
+        i += escape ? 2 : 0;
+    }
+    return bytes > 0 && bytes <= HOST_NAME_BYTES_MAX;
+}
+
+static bool is_port(const char *text, size_t bytes) {
+    unsigned port = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        if (!isdigit((unsigned char)text[i])) {
+            return false;
+        }
+        port = port * 10 + (unsigned)(text[i] - '0');
+        if (port > UINT16_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* HOST, HOST:PORT or [IPV6]:PORT; RFC 9112 section 3.2, RFC 3986 section 3.2.2. */
+static bool is_host(const char *value, size_t bytes) {
+    while (bytes > 0 && (value[bytes - 1] == ' ' || value[bytes - 1] == '\t')) {
+        bytes--;
+    }
+    bool literal = bytes > 0 && value[0] == '[';
+    const char *end = literal ? memchr(value, ']', bytes) : memchr(value, ':', bytes);
+    if (literal && (!end || !is_ipv6(value + 1, (size_t)(end - value) - 1))) {
+        return false;
+    }
+    size_t host_bytes = end ? (size_t)(end - value) + literal : bytes;
+    if (!literal && !is_name(value, host_bytes)) {
+        return false;
+    }
+    return host_bytes == bytes ||
+           (value[host_bytes] == ':' && is_port(value + host_bytes + 1, bytes - host_bytes - 1));
+}
+
 static const char *check_counts(const struct check *check, bool http_1_1) {
     static const char *const twice[N_SINGLE] = {
         "more than one Content-Length",
@@ -118,7 +179,10 @@ static const char *check_counts(const struct check *check, bool http_1_1) {
             return "Transfer-Encoding other than chunked";
         }
     }
-    return http_1_1 && !check->count[HOST] ? "HTTP/1.1 without the header Host" : NULL;
+    if (!check->count[HOST]) {
+        return http_1_1 ? "HTTP/1.1 without the header Host" : NULL;
+    }
+    return is_host(check->value[HOST], check->value_bytes[HOST]) ? NULL : "malformed header Host";
 }
 
 const char *strict_check(struct MHD_Connection *connection, const struct strict_request *request) {

@@ -134,7 +134,10 @@ static void log_accepted(const struct webhook *webhook, const char *message) {
               LOG_TEXT("installation",
                        *webhook->routing.installation ? webhook->routing.installation : NULL),
               LOG_NUMBER("bytes", (int64_t)webhook->put.body_bytes),
-              LOG_NUMBER("runs", (int64_t)webhook->put.n_runs));
+              LOG_NUMBER("runs", (int64_t)webhook->put.n_runs),
+              LOG_TEXT("reason", *webhook->routing.installation
+                                     ? NULL
+                                     : "it names no installation, so no plugin can act on it"));
 }
 
 static void respond_accepted(const struct webhook *webhook, enum metrics_taken taken) {

@@ -376,6 +376,10 @@ def test_send_signs_and_posts_the_bytes_as_they_are(start_bot, tmp_path):
     result = run("send", "-c", host.file, "--url", url, "--delivery", "a-guid", "issues", file)
     assert result.returncode == 0, result.stderr
     assert host.wait_log(msg="stored", delivery="a-guid")["event"] == "issues"
+    assert "warning" not in result.stderr
+    result = run("send", "-c", host.file, "--url", url, "issue_coment", file)
+    assert result.returncode == 0
+    assert "no event 'issue_coment'; did you mean issue_comment?" in result.stderr
     wrong = tmp_path / "wrong"
     wrong.write_text("another secret")
     result = run("send", "--url", url, "--secret-file", wrong, "issues", file)

@@ -424,6 +424,17 @@ def test_a_finished_run_keeps_its_effects_only(host):
     assert journal(host) == [("effect", "completed", "PUT", 0), ("effect", "completed", "POST", 0)]
 
 
+def test_a_stored_method_cannot_control_the_terminal(host):
+    delivery = host.deliver("effects", effect("welcome"))
+    host.wait_log(msg="done", delivery=delivery)
+    with sqlite3.connect(host.folder / "snekomatic.db", timeout=10) as db:
+        db.execute("UPDATE journal SET method = 'P\x1b[31m\x07UT' WHERE method = 'PUT'")
+    shown = subprocess.run([str(snek.program("snekomatic")), "deliveries", "show", delivery, "-c",
+                            str(host.file)], env=snek.clean_environment(**host.env),
+                           capture_output=True, timeout=60, check=True).stdout
+    assert b"\x1b" not in shown and b"\x07" not in shown and b"effect" in shown
+
+
 def test_a_dry_run_changes_nothing_and_shows_everything(fake, start_bot):
     host = start_bot(plugins=[{"name": "effects", "dry_run": True}])
     for _ in range(2):  # and remembers nothing, so that the real run later is not skipped

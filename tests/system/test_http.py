@@ -59,6 +59,22 @@ def test_unknown_paths_and_methods(host, method, path, status):
         assert response.headers["allow"]
 
 
+def test_a_rejected_path_is_logged_with_its_method(host):
+    host.request("POST", "/webhook/gitub", BODY, headers(host))
+    line = host.wait_log(msg="rejected", status=404)
+    assert (line["method"], line["path"]) == ("POST", "/webhook/gitub")
+    host.request("PUT", "/webhook/github", BODY)
+    line = host.wait_log(msg="rejected", status=405)
+    assert (line["method"], line["path"]) == ("PUT", "/webhook/github")
+    host.request("GET", "/" + "x" * 5000)
+    assert any(len(line["path"]) == 200 for line in host.log(msg="rejected", status=404))
+
+
+def test_a_delivery_without_an_installation_says_so(host):
+    guid = host.deliver("ping", {"zen": "Design for failure."})
+    assert "no installation" in host.wait_log(msg="stored", delivery=guid)["reason"]
+
+
 def test_a_delivery_is_queued(host):
     sent = headers(host)
     response = host.request("POST", "/webhook/github", BODY, sent)

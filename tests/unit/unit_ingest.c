@@ -421,6 +421,50 @@ static void ambiguous_requests_are_rejected(void **state) {
     rig_stop(rig);
 }
 
+static void only_a_well_formed_host_is_accepted(void **state) {
+    (void)state;
+    static const struct {
+        const char *host;
+        int status;
+    } cases[] = {
+        {"bot.example.com", 200},
+        {"bot.example.com:8000", 200},
+        {"h:", 200},
+        {"127.0.0.1:1", 200},
+        {"[::1]", 200},
+        {"[2001:db8::7]:65535", 200},
+        {"a_b%7Ec", 200},
+        {"", 400},
+        {":80", 400},
+        {"a b", 400},
+        {"a/b", 400},
+        {"a@b", 400},
+        {"a?b", 400},
+        {"a<script>", 400},
+        {"h:80:80", 400},
+        {"h:65536", 400},
+        {"h:99999999999999999999", 400},
+        {"h:8x", 400},
+        {"[::1", 400},
+        {"[::1]x", 400},
+        {"[g::1]", 400},
+        {"::1", 400},
+        {"%7", 400},
+    };
+    struct rig *rig = rig_start(NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char request[200];
+        snprintf(request, sizeof request, "GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n",
+                 cases[i].host);
+        int status = ask(rig, request);
+        if (status != cases[i].status) {
+            fail_msg("%d for Host: %s", status, cases[i].host);
+        }
+    }
+    assert_logged(rig, "malformed header Host");
+    rig_stop(rig);
+}
+
 static void unambiguous_variants_are_accepted(void **state) {
     (void)state;
     static const char *const heads[] = {
@@ -727,6 +771,7 @@ int main(void) {
         cmocka_unit_test(a_form_carries_its_payload_signed_as_it_was_sent),
         cmocka_unit_test(sha1_counts_only_where_allowed_and_alone),
         cmocka_unit_test(ambiguous_requests_are_rejected),
+        cmocka_unit_test(only_a_well_formed_host_is_accepted),
         cmocka_unit_test(unambiguous_variants_are_accepted),
         cmocka_unit_test(bad_lengths_are_rejected),
         cmocka_unit_test(a_chunked_body_is_accepted),

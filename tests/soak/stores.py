@@ -29,6 +29,10 @@ class SqliteStore:
         with contextlib.closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as store:
             return store.execute(sql).fetchall()
 
+    def change(self, sql):
+        with contextlib.closing(sqlite3.connect(self.path, timeout=30)) as store, store:
+            store.execute(sql)
+
     @contextlib.contextmanager
     def disk_stall(self):
         flag = self.folder / "stall-sync"
@@ -69,6 +73,9 @@ class PostgresStore:
                 return [tuple(line.split("|", 2)) for line in self.server.sql(sql)]
             time.sleep(0.2)
         raise RuntimeError("PostgreSQL does not come back")
+
+    def change(self, sql):
+        self.query(sql)
 
     @contextlib.contextmanager
     def pause(self):

@@ -446,6 +446,7 @@ static void on_page(struct broker_request *request) {
     struct error err;
     if (request->outcome < 0) {
         err = request->error;
+        pass->no_log = request->outcome == SNEK_E_NOT_FOUND;
     } else {
         pass->page = delivery_log_read(&request->headers, &request->response, &err);
     }

@@ -95,6 +95,8 @@ struct redelivery_pass {
     bool complete;
     /* Why the pass ended early; "" if it did not. */
     struct error error;
+    /* GitHub has no delivery log: the pass can never succeed. */
+    bool no_log;
     /* By GitHub's clock, at the first page. */
     int64_t began_ms;
     uint64_t listed;

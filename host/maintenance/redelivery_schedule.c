@@ -45,13 +45,18 @@ static void remember(struct redelivery_schedule *schedule, const struct redelive
     }
 }
 
+static const char retry_hint[] = "the next pass looks for these deliveries again; "
+                                 "`snekomatic recover` does so at once";
+static const char no_log_hint[] =
+    "GitHub has no list of deliveries at github.api_url, so the host cannot recover webhooks: "
+    "check github.api_url and the app, or set github.recover_interval_minutes = 0";
+
 static void log_pass(struct redelivery_schedule *schedule, const struct redelivery_pass *pass) {
     bool failed = pass->error.text[0] != '\0';
     if (failed && !schedule->failing) {
         log_event(SNEK_LEVEL_WARNING, "recovery_failed", LOG_TEXT("reason", pass->error.text),
                   LOG_NUMBER("again_minutes", schedule->interval_ms / 60000),
-                  LOG_TEXT("hint", "the next pass looks for these deliveries again; "
-                                   "`snekomatic recover` does so at once"));
+                  LOG_TEXT("hint", pass->no_log ? no_log_hint : retry_hint));
     } else if (!failed &&
                (schedule->failing || schedule->full_ms == 0 ||
                 pass->counts[REDELIVERY_REQUESTED] > 0 || pass->counts[REDELIVERY_FETCHED] > 0 ||

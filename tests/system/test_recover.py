@@ -248,6 +248,12 @@ def test_a_failing_github_is_logged_once_shown_and_asked_again(make, fake):
     assert found(bot)[guid]["result"] == "requested"
 
 
+def test_a_github_without_a_list_of_deliveries_is_reported_as_such(make, fake):
+    fake.fail("GET", "/app/hook/deliveries", status=404, body={"message": "Not Found"}, times=-1)
+    line = make().wait_log(msg="recovery_failed")
+    assert "cannot recover webhooks" in line["hint"] and "github.api_url" in line["hint"]
+
+
 def test_a_wrong_key_is_reported(make, fake, tmp_path):
     bot = make(minutes=0)
     bot.stop()

@@ -2,6 +2,7 @@
 """The host's own reports: /metrics, the details of /readyz, and reports to Sentry."""
 
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 import sentry
 import snek
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 SECRET_TEXT = "nobody else's business"
 
@@ -97,6 +100,19 @@ def test_promtool_accepts_the_metrics(lived):
     promtool = os.environ.get("SNEK_PROMTOOL") or "promtool"
     result = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True)
     assert result.returncode == 0 and not result.stderr, result.stderr.decode()
+
+
+def test_the_guide_explains_every_metric_and_no_other(lived):
+    text = lived.request("GET", "/metrics").body.decode()
+    shown = set(re.findall(r"^# TYPE (snekomatic_\w+) ", text, re.M))
+    guide = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`snekomatic_.*?) \|", guide, re.M)
+    explained = set()
+    for row in rows:
+        [first, *others] = re.findall(r"`([\w…]+)", row)
+        explained |= {first, *(name.replace("…", first) for name in others
+                               if name.startswith(("…", "snekomatic_")))}
+    assert explained == shown
 
 
 # -- Sentry --------------------------------------------------------------------------------------

@@ -18,6 +18,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The broker corrects a clock that differs from GitHub's by at most this. */
+#define BROKER_SKEW_MAX_MS 3600000
+
 struct broker;
 struct inbox;
 

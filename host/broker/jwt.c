@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "broker/broker.h"
 #include "supervisor/messages.h"
 
 #include <snekomatic/types.h>
@@ -14,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+
+_Static_assert(SUPERVISOR_SKEW_MAX_S * 1000 == BROKER_SKEW_MAX_MS,
+               "who searches for a comment must allow for the skew that is corrected");
 
 TAILQ_HEAD(jwt_waiters, jwt_waiter);
 

@@ -292,7 +292,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *context) {
     transfer->crowded = transport->held_bytes > TRANSPORT_HELD_MAX &&
                         transfer->response.bytes + bytes > TRANSPORT_SMALL_MAX;
     if (transfer->crowded) {
-        transfer->outcome = SNEK_E_TOO_LARGE;
+        /* Not TOO_LARGE: the shortage is the host's own, and passes. */
+        transfer->outcome = SNEK_E_FAILED;
         return 0;
     }
     if (transfer->response.bytes + bytes > TRANSPORT_LARGE_FROM && !may_be_large(transfer)) {
@@ -350,13 +351,16 @@ static size_t on_header(char *data, size_t size, size_t count, void *context) {
     if (bytes >= 5 && memcmp(data, "HTTP/", 5) == 0) {
         transfer->headers.bytes = 0;
     } else if (store_header_line(&transfer->headers, data, bytes) < 0) {
-        transfer->header_bytes = TRANSPORT_HEADERS_MAX + 1;
+        /* A space is inserted behind each name. */
+        bool fits = transfer->headers.bytes + bytes + 1 <= transfer->headers.max;
+        transfer->outcome = fits ? SNEK_E_FAILED : SNEK_E_TOO_LARGE;
+        transfer->header_bytes += fits ? 0 : TRANSPORT_HEADERS_MAX;
     }
-    if (transfer->header_bytes > TRANSPORT_HEADERS_MAX) {
+    if (transfer->outcome == 0 && transfer->header_bytes > TRANSPORT_HEADERS_MAX) {
         transfer->outcome = SNEK_E_TOO_LARGE;
-        return 0; /* fails the transfer */
     }
-    return bytes;
+    /* 0 fails the transfer. */
+    return transfer->outcome == 0 ? bytes : 0;
 }
 
 static bool changes_something(const struct http_transfer *transfer) {

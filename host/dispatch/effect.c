@@ -27,8 +27,8 @@
 #define PAGES_MAX 10
 /* A response that the store could not record is recorded again after this. */
 #define RECORD_RETRY_MS 1000
-/* The clock of the host that wrote the comment may be fast by an hour, as the broker accepts it. */
-#define SKEW_MS (65 * 60000)
+/* GitHub's clock may differ from ours by so much, and still accept our requests; with a margin. */
+#define SKEW_MS (BROKER_SKEW_MAX_MS + 15 * 60000)
 
 /* ---- kinds of requests ---- */
 

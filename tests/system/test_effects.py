@@ -113,6 +113,17 @@ def test_a_comment_whose_response_was_lost_is_found_and_not_written_again(fake, 
     assert len(comments(fake)) == 1
 
 
+@pytest.mark.parametrize("skew_s", [-3500, 3500])
+def test_a_lost_comment_is_found_though_the_clock_is_almost_an_hour_off(fake, host, skew_s):
+    fake.settings(clock_skew_s=skew_s)
+    lose(fake, "POST", PATHS["comment"])
+    delivery = host.deliver("effects", effect("comment"))
+    hurry(host, delivery)
+    host.wait_log(msg="comment_found", delivery=delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert len(comments(fake)) == 1
+
+
 def test_a_rejected_repetition_does_not_end_the_doubt(fake, host):
     """The list lags, so the comment is sent once more. GitHub's response to that does not say what
     became of the first one."""

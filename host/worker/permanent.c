@@ -7,13 +7,26 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define ERRORS_MAX 10
 
 /* "Unable to create comment because issue is locked.", "Repository was archived so is read-only.",
- * "User is blocked", "You can't perform that action at this time: you have been blocked",
- * "body is too long (maximum is 65536 characters)". */
-static const char *const phrases[] = {"locked", "archived", "read-only", "blocked", "is too long"};
+ * "User is blocked", "You have been blocked", "body is too long (maximum is 65536 characters)".
+ * They are long enough not to match failures that may pass: "merging is blocked", "cannot lock
+ * ref". */
+static const char *const phrases[] = {"is locked",       "was archived", "is archived",
+                                      "user is blocked", "been blocked", "is too long"};
+
+static bool contains(const char *text, size_t bytes, const char *phrase) {
+    size_t phrase_bytes = strlen(phrase);
+    for (size_t at = 0; at + phrase_bytes <= bytes; at++) {
+        if (strncasecmp(text + at, phrase, phrase_bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static bool has_phrase(const char *json, size_t bytes, const char *path) {
     struct json_value found;
@@ -21,7 +34,7 @@ static bool has_phrase(const char *json, size_t bytes, const char *path) {
         return false;
     }
     for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {
-        if (memmem(found.raw, found.raw_bytes, phrases[i], strlen(phrases[i]))) {
+        if (contains(found.raw, found.raw_bytes, phrases[i])) {
             return true;
         }
     }
@@ -32,7 +45,8 @@ bool permanent_response(int32_t status, const char *json, size_t bytes) {
     if (status == 410 || status == 451) {
         return true;
     }
-    if (status != 403 && status != 422) {
+    /* A failed GraphQL mutation has the status 200. */
+    if (status != 200 && status != 403 && status != 422) {
         return false;
     }
     bool found = has_phrase(json, bytes, "message");

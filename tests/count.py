@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Counts what `meson test` wrote in each build directory that is given, and closes with
-`N passed, N failed` (and `, N skipped` if any). A line of TAP is a case. A program that crashed,
-timed out or lied about its plan is a failed case even when every line it got to say was `ok`;
-that stands only in testlog.json, which is why both files are read."""
+"""Counts the results of `meson test` in each given build directory, and prints
+`N passed, N failed` (and `, N skipped` if any) at the end. A line of TAP is a case. A program that
+crashed, timed out or printed a wrong plan is a failed case, even if each of its lines was `ok`. Only
+testlog.json records that, so this reads both files."""
 
 import json
 import pathlib

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """A PostgreSQL server of a test's own: in a temporary directory, on a free loopback port, as the user
-postgres when the test is root (initdb rejects root). As a program it is a server for tests that are
-no Python:
+postgres when the test is root (initdb rejects root). Run as a program, it is a server for tests in
+other languages:
     python3 tests/postgres/server.py [SETTING=VALUE]...
 says "PORT PID DIRECTORY" once it serves, and ends, with all it made, when its input ends."""
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 import snek
-from store_client import ALL, Client, mint
+from fake_client import ALL, Client, mint
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "postgres"))
 import server as postgres  # noqa: E402

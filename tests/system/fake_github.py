@@ -24,7 +24,8 @@ class FakeGitHub:
         self.process = Process(command, clean_environment())
         self.port = int(self.process.wait_log(msg="listening")["port"])
         self.url = f"http://127.0.0.1:{self.port}"
-        self.api_url = public_url or self.url  # what a bot is told
+        # The URL in a bot's configuration.
+        self.api_url = public_url or self.url
         if state is None:
             state = json.loads((PAYLOADS / "github.json").read_text(encoding="utf-8"))
         self.put_state(state)

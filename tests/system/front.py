@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What stands between a bot and the fake GitHub: nginx with TLS and HTTP/2, and a proxy that knows
+"""The programs between a bot and the fake GitHub: nginx with TLS and HTTP/2, and a proxy that knows
 CONNECT. Both say afterwards what came through them."""
 
 import base64

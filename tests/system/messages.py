@@ -122,7 +122,7 @@ _MARKER = re.compile(r"\n\n<!-- snekomatic:effect=[0-9a-f]{32} -->$")
 
 
 def visible(body):
-    """What people see of a comment's body, as the bot wrote it: it must end in one marker."""
+    """The part of a comment's body that people see. The body must end in one marker."""
     text, markers = _MARKER.subn("", body["body"])
     assert markers == 1, body
     return {**body, "body": text}

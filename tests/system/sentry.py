@@ -15,7 +15,7 @@ PROJECT = 4711
 
 class FakeSentry:
     """`responses` are (status, headers) of the next requests, in order; then 200. A status of None
-    keeps the client waiting. What does not fit the protocol is in `faults`."""
+    keeps the client waiting. `faults` has everything that breaks the protocol."""
 
     def __init__(self):
         self.envelopes, self.faults, self.responses = [], [], []  # envelopes: (headers, text, event)

@@ -60,7 +60,7 @@ def graphql(document, connection=None, show=None, **variables):
 
 
 def said(host, delivery, count):
-    """What the plugin said of each step: "CODE STATUS WHAT"."""
+    """The plugin's log line of each step: "CODE STATUS TEXT"."""
     for step in range(count):
         snek.wait_until(lambda: len(host.log(msg="plugin", delivery=delivery)) > step,
                         host.process.output)
@@ -68,7 +68,7 @@ def said(host, delivery, count):
 
 
 def done(host, *steps, **how):
-    """What was said of each step of a run that must be done at its first attempt."""
+    """The log lines of the steps of a run that must be done at its first attempt."""
     delivery = ask(host, *steps, **how)
     assert host.wait_log(msg=("done", "retry", "requeued"), delivery=delivery)["msg"] == "done"
     assert host.log(msg="done", delivery=delivery)[0]["attempt"] == "1"
@@ -76,7 +76,7 @@ def done(host, *steps, **how):
 
 
 def failed(host, step):
-    """What was said of a step that must fail, and the run's reason."""
+    """The log line of a step that must fail, and the run's reason."""
     delivery = ask(host, step)
     line = host.wait_log(msg=("done", "retry", "requeued"), delivery=delivery)
     assert line["msg"] == "retry", line

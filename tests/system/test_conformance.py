@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What the plugins send, and what the fake GitHub responds, held against GitHub's own description of
+"""Compares the plugins' requests and the fake GitHub's responses with GitHub's own description of
 its API (@octokit/openapi) by a server that rejects what that does not describe
 (@stoplight/prism-cli)."""
 
@@ -15,8 +15,8 @@ import pytest
 
 import snek
 from conftest import postgres
-from store_client import ALL, ORG, Client, mint
-from store_client import REPO as TERRARIUM
+from fake_client import ALL, ORG, Client, mint
+from fake_client import REPO as TERRARIUM
 
 MODULES = os.environ.get("SNEK_CONFORMANCE_MODULES")
 NODE = os.environ.get("SNEK_NODE", "node")

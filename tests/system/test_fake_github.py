@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The fake GitHub is as strict as the real one, and fails as it is told."""
+"""The fake GitHub is as strict as the real one, and fails when a test asks for it."""
 
 import http.client
 import http.server
@@ -12,7 +12,7 @@ import tomllib
 import pytest
 
 import snek
-from store_client import ALL, ORG, REPO, Client, mint, with_permissions
+from fake_client import ALL, ORG, REPO, Client, mint, with_permissions
 
 
 # -- the app's own requests

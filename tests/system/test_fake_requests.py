@@ -8,7 +8,7 @@ import urllib.parse
 import pytest
 
 import snek
-from store_client import ALL, ORG, REPO, Client, mint, with_permissions
+from fake_client import ALL, ORG, REPO, Client, mint, with_permissions
 
 OTHER = 60002  # an installation more, of the same account
 MEMBER = f"{ORG}/memberships/viper-vik"

@@ -92,7 +92,7 @@ def test_the_guides_commands_make_the_branch_that_is_pushed(tmp_path):
     guide = (ROOT / "docs/heroku.md").read_text(encoding="utf-8")
     copy = re.search(r"^ +(cp -r config/heroku/template ~/my-bot .*)\n +(git init .*)$", guide, re.M)
     pushed = re.search(r"^ +git push heroku (\S+)$", guide, re.M).group(1)
-    # As on a fresh Debian: no setting names another first branch than git's own.
+    # On a fresh Debian, too, no setting names another first branch than git's own.
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1",
                    "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.org",
                    "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@example.org"}

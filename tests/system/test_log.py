@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Who reads the log may stand still (a pager, a log shipper that hangs): nothing but lines is lost,
-and how many is told."""
+"""The reader of the log may stand still (a pager, a log shipper that hangs). Only lines are lost then,
+and the log has their number."""
 
 import concurrent.futures
 import contextlib

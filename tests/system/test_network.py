@@ -112,7 +112,7 @@ def hurry(bot, delivery):
 
 
 def said(bot, delivery):
-    """What the plugin logged of it."""
+    """The plugin's log lines of the delivery."""
     return [line["text"] for line in bot.log(msg="plugin", delivery=delivery)]
 
 
@@ -391,7 +391,7 @@ def test_only_urls_below_the_api_of_the_enterprise_server_are_asked(enterprise, 
     for url in (f"https://api.github.com{path}", enterprise.origin + path,
                 f"https://127.0.0.1:{enterprise.port + 1}/api/v3{path}",
                 enterprise.origin.replace("https", "http") + f"/api/v3{path}"):
-        # As it is: deliver() would have GitHub's address be the server's.
+        # The bytes as they are: deliver() would replace GitHub's address by the server's.
         delivery = bot.post("probe", body=json.dumps(get(url)).encode()).delivery
         line = bot.wait_log(msg=("done", "retry", "rejected", "dead"), delivery=delivery)
         assert line["msg"] != "done" and "cannot be asked for below" in line["reason"], line

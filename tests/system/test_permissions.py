@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What an installation grants, through the real binaries: parked runs, `snekomatic token`, keys that
+"""The permissions of an installation, through the real binaries: parked runs, `snekomatic token`, keys that
 are changed, requests as the app."""
 
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What a plugin's author gets: the installed project and nothing else. It is installed into a
+"""The view of a plugin's author: the installed project and nothing else. It is installed into a
 temporary place, where it must work although it was built for another."""
 
 import os

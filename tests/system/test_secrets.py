@@ -15,7 +15,7 @@ def key_text(fake):
 
 
 def environment_of(pid):
-    """What the kernel placed. Only root may look, for the rings are not dumpable, and that is tested
+    """The initial environment of a process. Only root may read it, because the rings are not dumpable, and that is tested
     when we are not root."""
     try:
         return pathlib.Path(f"/proc/{pid}/environ").read_bytes()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Under a service manager: what it is told by way of NOTIFY_SOCKET, and the example of a unit."""
+"""Under a service manager: the messages through NOTIFY_SOCKET, and the example of a unit."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ class Manager:
         self.socket.bind(address.replace("@", "\0", 1))
 
     def heard(self, timeout=snek.PATIENCE_S):
-        """The next thing that it is told; None when there is none in time."""
+        """The next message; None when there is none in time."""
         self.socket.settimeout(timeout)
         try:
             return self.socket.recv(1000).decode()

@@ -33,7 +33,7 @@ status=0; wait "$!" || status=$?
 exit "$status"
 """
 
-# What a dyno does with a process type.
+# A dyno starts a process type with this command.
 BOOT = 'cd "$HOME"; for file in .profile.d/*.sh; do . "$file"; done; exec bash -c "$0"'
 
 
@@ -50,7 +50,7 @@ def give(path, user):
 
 
 def checkout(path):
-    """What git would give of this repository as it is now."""
+    """The files that git has of this repository now."""
     files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
                            cwd=ROOT, check=True, capture_output=True).stdout
     path.mkdir(parents=True)

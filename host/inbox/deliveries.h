@@ -87,7 +87,7 @@ struct inbox_claim_share {
     const char *plugin;
     /* At most this many; 0 for none. */
     uint32_t runs;
-    /* Stop before more than this. One run always fits. */
+    /* Stop before more than this. A run alone always fits. */
     uint64_t payload_bytes;
     /* No run of this plugin is running. If a suspect run is due, the claim takes that one alone,
      * otherwise ordinary ones. When false it takes only ordinary ones. */

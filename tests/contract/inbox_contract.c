@@ -458,7 +458,7 @@ static void a_claim_of_nothing_says_when_there_will_be_something(void **state) {
     assert_true(claim.next_due_ms == INT64_MAX);
 }
 
-static void payload_bytes_bound_a_share_but_one_run_always_fits(void **state) {
+static void payload_bytes_bound_a_share_but_a_run_alone_always_fits(void **state) {
     struct fixture *fixture = *state;
     static const char *const guids[] = {"a", "b", "c", "d"};
     char *body = pattern(4000, 1);
@@ -471,11 +471,14 @@ static void payload_bytes_bound_a_share_but_one_run_always_fits(void **state) {
     free(body);
     static const struct {
         uint64_t bytes;
+        bool alone;
         size_t runs;
-    } cases[] = {{0, 1}, {8000, 2}, {7999, 1}};
-    for (size_t i = 0; i < 3; i++) {
-        struct inbox_claim_share share = {
-            .plugin = "invite", .runs = 9, .payload_bytes = cases[i].bytes};
+    } cases[] = {{0, false, 0}, {3999, false, 0}, {0, true, 1}, {8000, false, 2}, {7999, true, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct inbox_claim_share share = {.plugin = "invite",
+                                          .runs = 9,
+                                          .payload_bytes = cases[i].bytes,
+                                          .alone = cases[i].alone};
         struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
         assert_int_equal(fixture_do(fixture, &claim.operation), 0);
         assert_int_equal(claim.n_runs, cases[i].runs);
@@ -616,7 +619,7 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
         CONTRACT(runs_are_claimed_once_and_in_order_of_due_time),
         CONTRACT(each_plugin_gets_its_share_and_no_more),
         CONTRACT(a_claim_of_nothing_says_when_there_will_be_something),
-        CONTRACT(payload_bytes_bound_a_share_but_one_run_always_fits),
+        CONTRACT(payload_bytes_bound_a_share_but_a_run_alone_always_fits),
         CONTRACT(a_suspect_run_is_taken_alone_and_only_when_nothing_runs),
         CONTRACT(a_retry_keeps_its_attempt_and_a_requeue_gives_it_back),
         CONTRACT(a_dead_run_is_counted_and_keeps_its_reason),

@@ -122,6 +122,7 @@ def test_runs_go_on_while_the_store_is_away_for_longer_than_the_lease(start_bot)
     deliveries = [host.deliver("trouble", trouble("fine", ms=9000)) for _ in range(4)]
     for delivery in deliveries:
         host.wait_log(msg="started", delivery=delivery)
+    time.sleep(0.5)  # each handler has read the store
     with contextlib.closing(sqlite3.connect(host.folder / "snekomatic.db",
                                             isolation_level=None)) as lock:
         lock.execute("BEGIN IMMEDIATE")

@@ -84,7 +84,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " JOIN deliveries d ON d.id = due.delivery WINDOW w AS (ORDER BY due.due_ms, due.id)),"
         " taken AS (UPDATE runs r SET state = 'running', attempt = r.attempt + 1, granted = false,"
         " host = $5, lease_until_ms = " NOW_MS " + $6, token = $8::bigint + s.nth - 1 FROM sized s"
-        " WHERE r.id = s.id AND (s.nth = 1 OR s.held <= $7)"
+        " WHERE r.id = s.id AND (s.held <= $7 OR ($3::boolean AND s.nth = 1))"
         " RETURNING r.id, r.attempt, r.crashes, r.suspect, r.delivery, r.due_ms, r.token,"
         " s.nth)"
         " SELECT t.id, t.attempt, t.crashes, t.suspect, d.received_ms, d.guid, d.event, d.action,"

@@ -101,7 +101,8 @@ static int take_due(struct sqlite_store *store, struct inbox_claim *claim, size_
     int taken = 0, step;
     while ((step = query_step(&query, err, "claiming runs")) > 0) {
         uint64_t bytes = (uint64_t)sqlite3_column_int64(query.statement, 12);
-        if (taken > 0 && (held > of->payload_bytes || bytes > of->payload_bytes - held)) {
+        if ((taken > 0 || !of->alone) &&
+            (held > of->payload_bytes || bytes > of->payload_bytes - held)) {
             return taken;
         }
         if (take_row(store, claim, share, query.statement, err) < 0) {

@@ -40,7 +40,10 @@ ACCEPTED = {
     "a mention": "/ping @user", "a number": "/ping #12", "an underscore": "/ping foo_bar",
     "a lone star": "/ping * x", "a lone backtick": "/ping ` x",
     "in details": "<details>\n\n/ping\n\n</details>", "tab": "/ping\tx",
-    "a hard break": "hello  \n/ping",
+    "a hard break": "hello  \n/ping", "a URL": "/ping https://example.com",
+    "www": "/ping www.example.com", "an e-mail address": "/ping a@example.com",
+    "below an image": '<img src="x">\n/ping', "below details": "<details>\nx\n</details>\n/ping",
+    "above a signature": "/ping\n-- \nMona", "invisible characters": "\u200b/ping\u2060 \u200ex",
 }
 
 IGNORED = {
@@ -50,8 +53,9 @@ IGNORED = {
     "a table": "| /ping |\n| --- |\n| /ping |", "HTML": "<div>\n/ping\n</div>",
     "a comment": "<!--\n/ping\n-->", "emphasis": "/ping *x*", "strong": "**/ping**",
     "code": "`/ping`", "inline code": "/ping `x`", "a link": "/ping [x](y)",
-    "struck": "/ping ~~x~~", "an escape": "/ping \\*", "a URL": "/ping https://example.com",
-    "www": "/ping www.example.com", "an e-mail address": "/ping a@example.com",
+    "struck": "/ping ~~x~~", "an escape": "/ping \\*",
+    "a URL in brackets": "/ping <https://example.com>",
+    "in HTML that quotes": "<blockquote>\n\n/ping\n\n</blockquote>",
     "inline HTML": "/ping <b>x</b>", "not first": "please /ping", "another case": "/Ping",
     "longer": "/pings", "a space after": "/ ping", "an image": "![/ping](x)", "empty": "",
     "unknown": "/unknown",
@@ -86,6 +90,14 @@ def test_the_plugin_responds_to_several_commands_in_order(module_fake, host):
 def test_a_null_body_is_an_empty_one(module_fake, host):
     module_fake.forget_requests()
     payload = with_body("issues.opened", None)
+    host.wait_log(msg="skipped", delivery=host.deliver("issues", payload))
+    assert module_fake.api_requests() == []
+
+
+def test_a_transferred_issue_carries_no_commands(module_fake, host):
+    module_fake.forget_requests()
+    payload = with_body("issues.opened", "/ping")
+    payload["changes"] = {"old_issue": {"number": 7}}
     host.wait_log(msg="skipped", delivery=host.deliver("issues", payload))
     assert module_fake.api_requests() == []
 

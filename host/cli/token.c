@@ -45,6 +45,23 @@ struct options {
 
 /* ---- options ---- */
 
+/* Only a warning: GitHub may have new permissions that this version does not know. */
+static void warn_of_permission(const char *name) {
+    const char *nearest;
+    char suggestion[CLI_SUGGESTION_MAX];
+    if (!cli_permission_is_known(name, &nearest)) {
+        fprintf(stderr,
+                "warning: --permissions names %s, a permission that this version does not know%s\n",
+                name, cli_suggestion(nearest, suggestion));
+    }
+}
+
+/* An id is a number; 19 digits are the largest. */
+static bool is_installation(const char *text) {
+    size_t digits = strspn(text, "0123456789");
+    return digits > 0 && digits < 20 && text[digits] == '\0';
+}
+
 /* Writes "contents=read,issues=write" as a JSON object. 0 or -1. */
 static int read_permissions(const char *list, struct buffer *json) {
     AUTO_FREE char *copy = strdup(list);
@@ -57,6 +74,7 @@ static int read_permissions(const char *list, struct buffer *json) {
             return -1;
         }
         *level++ = '\0';
+        warn_of_permission(one);
         failed |= buffer_append_text(json, json->bytes > 1 ? "," : "");
         failed |= buffer_append_json_string(json, one, strlen(one));
         failed |= buffer_append_text(json, ":");
@@ -110,6 +128,12 @@ static int parse(struct options *options, int argc, char **argv) {
         return cli_usage_error(
             VERB,
             "one INSTALLATION is needed: the number in the URL of the installation's settings");
+    }
+    if (!is_installation(argv[optind])) {
+        return cli_usage_error(VERB,
+                               "INSTALLATION is the number in the URL of the installation's "
+                               "settings, not '%s'",
+                               argv[optind]);
     }
     options->installation = argv[optind];
     return -1;

@@ -159,6 +159,23 @@ def test_token_says_why_there_is_none(fake, start_bot, words, status, part):
     assert part in snekomatic(host, "token", *words, status=status)
 
 
+@pytest.mark.parametrize("installation", ["sneks-united", "12x", "-1", "1.5", "1" * 20, "1/../2"])
+def test_token_takes_a_number_for_the_installation(fake, start_bot, installation):
+    host = start_bot(plugins=["ping"])
+    said = snekomatic(host, "token", "--", installation, status=64)
+    assert "number in the URL of the installation's settings" in said and installation in said
+    assert not [r for r in fake.requests() if "access_tokens" in r["path"]]
+
+
+def test_token_names_the_permission_that_was_meant(fake, start_bot):
+    host = start_bot(plugins=["ping"])
+    result = subprocess.run(
+        [str(snek.program("snekomatic")), "token", str(snek.INSTALLATION), "-p", "isues=read"],
+        env=snek.clean_environment(**host.env), cwd=host.folder, capture_output=True, text=True,
+        timeout=60, check=False)
+    assert "does not know" in result.stderr and "issues" in result.stderr
+
+
 def test_the_next_key_is_taken_when_github_rejects_the_first(fake, start_bot, tmp_path):
     old = snek.make_key(tmp_path / "old.pem")
     host = start_bot(plugins=["invite"], config={"github": {

@@ -77,6 +77,7 @@ void broker_drain(struct broker *broker) {
 static int wait_ms(const struct broker *broker) {
     int most_ms = jwt_wait_ms(broker->client.jwt, WAIT_MS);
     most_ms = limits_wait_ms(broker->client.limits, most_ms);
+    most_ms = rejection_log_wait_ms(&broker->requests.rejections, most_ms);
     return retries_wait_ms(&broker->retries, most_ms);
 }
 
@@ -99,6 +100,7 @@ static void *run(void *context) {
         jwt_handle(broker->client.jwt);
         retries_handle(&broker->retries);
         limits_handle(broker->client.limits);
+        rejection_log_handle(&broker->requests.rejections);
         /* Last: it starts the transfers that the others have queued. */
         transport_perform(broker->client.transport);
 
@@ -109,6 +111,7 @@ static void *run(void *context) {
         transport_wait(broker->client.transport, fds, n_fds, wait_ms(broker));
     }
     request_cancel_all(&broker->requests);
+    rejection_log_finish(&broker->requests.rejections);
     wait_for_inbox(broker);
     return NULL;
 }
@@ -166,6 +169,7 @@ static int init_members(struct broker *broker, const struct broker_options *opti
     retries_init(&broker->retries,
                  options->retry_first_ms > 0 ? options->retry_first_ms : RETRY_FIRST_MS);
     TAILQ_INIT(&broker->requests.list);
+    rejection_log_init(&broker->requests.rejections);
     TAILQ_INIT(&broker->requests.calls);
     if (!broker->client.limits || !broker->requests.etags || !broker->client.jwt ||
         !broker->requests.tokens || !broker->requests.slug ||

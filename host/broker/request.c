@@ -53,6 +53,8 @@ struct request_state {
     /* That token was created lately. */
     bool token_fresh;
     bool token_renewed, announced_retried;
+    /* It passed the checks, and its turn came. */
+    bool admitted;
     /* With a JWT, not with a token. */
     bool as_app;
     /* The cached response left while GitHub said that it had not changed. */
@@ -93,6 +95,11 @@ static struct log_field number_above(const char *name, int64_t number, int64_t l
 
 static void log_request(const struct request_state *state) {
     const struct broker_request *request = state->request;
+    bool rejected = request->outcome < 0 && request->kind == BROKER_REQUEST && !state->admitted &&
+                    request->outcome != SNEK_E_CANCELLED && request->outcome != SNEK_E_REQUEUE;
+    if (rejected && !rejection_log_passes(&state->context->rejections, request->plugin)) {
+        return;
+    }
     const char *asked_method = request->kind == BROKER_REQUEST ? request->method : "GET";
     const char *path = request->kind == BROKER_REQUEST ? state->target.path : "/app";
     char method[33], url[URL_SHOWN + 1];
@@ -354,6 +361,7 @@ static void send_now(struct request_state *state, const char *token) {
 
 static void on_admitted(struct limits_waiter *waiter) {
     struct request_state *state = CONTAINER_OF(waiter, struct request_state, limit);
+    state->admitted = true;
     const struct app_client *client = state->context->client;
     if (state->as_app) {
         jwt_request(client->jwt, &state->jwt, transport_skew_s(client->transport));

@@ -9,6 +9,7 @@
 #include "broker/broker.h"
 #include "broker/lease_check.h"
 #include "broker/ratelimits.h"
+#include "broker/rejection_log.h"
 #include "broker/retry.h"
 #include "broker/slug_cache.h"
 #include "broker/token_cache.h"
@@ -27,6 +28,7 @@ struct request_context {
     /* Of one request with its retries, without its waits. */
     int64_t timeout_ms;
     bool draining;
+    struct rejection_log rejections;
     /* In progress. */
     struct request_list list;
     struct app_calls calls;

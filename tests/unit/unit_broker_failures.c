@@ -171,6 +171,44 @@ static void an_abuse_limit_defers_the_run_without_retry_after(void **state) {
     }
 }
 
+static unsigned count(const char *text, const char *part) {
+    unsigned found = 0;
+    for (const char *at = text; (at = strstr(at, part)); at++) {
+        found++;
+    }
+    return found;
+}
+
+static void rejected_requests_of_one_plugin_write_few_log_lines(void **state) {
+    (void)state;
+    enum { MANY = 300 };
+    static struct asked asked[MANY];
+    fixture_start(&fixture, 20000);
+    for (size_t i = 0; i < MANY; i++) {
+        fixture_fill(&fixture, &asked[i], "GET", "https://evil.example/", NULL);
+        broker_submit(fixture.broker, &asked[i].request);
+    }
+    fixture_wait(&fixture, asked, MANY);
+    for (size_t i = 0; i < MANY; i++) {
+        assert_int_equal(asked[i].request.outcome, SNEK_E_FOREIGN_ORIGIN);
+        broker_request_finish(&asked[i].request);
+    }
+    fixture_fill(&fixture, &asked[0], "GET", "https://evil.example/", NULL);
+    asked[0].request.plugin = "other";
+    broker_submit(fixture.broker, &asked[0].request);
+    fixture_wait(&fixture, asked, 1);
+    broker_request_finish(&asked[0].request);
+    fixture_stop(&fixture);
+    unsigned lines = count(fixture.log, " msg=request ");
+    /* 300 may take two seconds. */
+    assert_in_range(lines, 12, 33);
+    assert_int_equal(count(fixture.log, " plugin=other "), 1);
+    const char *withheld = strstr(fixture.log, "msg=request plugin=invite more=");
+    assert_non_null(withheld);
+    assert_true(atoi(strstr(withheld, "more=") + 5) >= MANY - 31);
+    free(fixture.log);
+}
+
 #define FAILURE_TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void) {
@@ -181,6 +219,7 @@ int main(void) {
         FAILURE_TEST(a_suspension_is_seen_with_a_cached_token_too),
         FAILURE_TEST(tokens_of_single_repositories_have_a_budget),
         FAILURE_TEST(an_abuse_limit_defers_the_run_without_retry_after),
+        cmocka_unit_test(rejected_requests_of_one_plugin_write_few_log_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,18 +161,16 @@ void effects_settle(struct call_group *group) {
     effects_tick(group, INT64_MAX);
 }
 
-/* Makes the call's response as if GitHub had sent it; `body` may be NULL. */
-static void set_response(struct call *call, int32_t status, const char *body) {
+/* Makes the call's response as if GitHub had sent it; `body` may be NULL. -1 when memory is short:
+ * then the response must not be recorded, or every retry would get the error again. */
+static int set_response(struct call *call, int32_t status, const char *body) {
     struct broker_request *broker = &call->broker;
     broker_request_finish(broker);
     broker->response = (struct buffer)BUFFER_INIT(FRAME_REPLY_BODY_MAX);
     broker->status = status;
     broker->outcome = 0;
     error_set(&broker->error, "%s", "");
-    if (body && buffer_append_text(&broker->response, body) < 0) {
-        broker->outcome = SNEK_E_TOO_LARGE;
-        error_set(&broker->error, "the response is larger than the host can hold");
-    }
+    return body ? buffer_append_text(&broker->response, body) : 0;
 }
 
 static void record_response(struct call *call) {
@@ -295,7 +293,11 @@ static void on_outcome_stored(struct inbox_operation *operation) {
 
 static void take_found(struct call *call, const char *comment) {
     run_log(call->held, SNEK_LEVEL_INFO, "comment_found", LOG_TEXT("url", call->entry->record.url));
-    set_response(call, 201, comment);
+    if (set_response(call, 201, comment) < 0) {
+        /* The comment stays in doubt. */
+        call_fail(call, SNEK_E_FAILED, "the host is out of memory");
+        return;
+    }
     record_response(call);
     submit_intent(call, on_outcome_stored);
 }
@@ -408,8 +410,13 @@ static void pretend(struct call *call) {
     run_log(call->held, SNEK_LEVEL_INFO, "dry_run", LOG_TEXT("method", broker->method),
             LOG_TEXT("url", broker->url), LOG_BYTES("body", broker->body, broker->body_bytes));
     bool graphql = strcmp(broker->url, "/graphql") == 0;
+    int32_t status = pretend_status(broker, graphql);
     AUTO_FREE char *body = pretend_body(broker, graphql);
-    set_response(call, pretend_status(broker, graphql), body);
+    if ((!body && status != 204) || set_response(call, status, body) < 0) {
+        journal_set_unsent(call->entry);
+        call_fail(call, SNEK_E_FAILED, "the host is out of memory");
+        return;
+    }
     journal_set_dry(call->entry, true);
     record_response(call);
     submit_intent(call, on_outcome_stored);

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* dispatch/effect: one allocation in turn fails on the way of a comment and of its next attempts.
+ * At the end there is exactly one comment. The inbox, the broker and the worker are small fakes. */
+#include "unit.h"
+
+#include "dispatch/calls.h"
+
+#include <snekomatic/types.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- allocations that fail ---- */
+
+/* So many allocations succeed before one fails; negative: none fails. */
+static int until_failure = -1;
+
+static bool fails(void) {
+    return until_failure >= 0 && until_failure-- == 0;
+}
+
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *memory, size_t bytes);
+void *__real_reallocarray(void *memory, size_t count, size_t bytes);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *memory, size_t bytes);
+void *__wrap_reallocarray(void *memory, size_t count, size_t bytes);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t bytes);
+
+void *__wrap_malloc(size_t bytes) {
+    return fails() ? NULL : __real_malloc(bytes);
+}
+
+void *__wrap_calloc(size_t count, size_t bytes) {
+    return fails() ? NULL : __real_calloc(count, bytes);
+}
+
+void *__wrap_realloc(void *memory, size_t bytes) {
+    return fails() ? NULL : __real_realloc(memory, bytes);
+}
+
+void *__wrap_reallocarray(void *memory, size_t count, size_t bytes) {
+    return fails() ? NULL : __real_reallocarray(memory, count, bytes);
+}
+
+char *__wrap_strdup(const char *text) {
+    return fails() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t bytes) {
+    return fails() ? NULL : __real_strndup(text, bytes);
+}
+
+/* ---- the world ---- */
+
+#define RECORDS_MAX 8
+#define COMMENTS_MAX 8
+#define PENDING_MAX 16
+
+static struct {
+    /* The journal in the inbox, by number. */
+    struct inbox_record records[RECORDS_MAX];
+    size_t n_records;
+    char *comments[COMMENTS_MAX];
+    size_t n_comments;
+    /* The next response to a POST gets lost. */
+    bool lose;
+    struct inbox_operation *operations[PENDING_MAX];
+    struct broker_request *requests[PENDING_MAX];
+    size_t n_operations, n_requests;
+    /* The worker has got a response, or was killed. */
+    bool replied, killed;
+    int32_t outcome;
+} world;
+
+static char *copy_text(const char *text) {
+    return text ? __real_strdup(text) : NULL;
+}
+
+static void copy_buffer(struct buffer *to, const struct buffer *from) {
+    *to = (struct buffer)BUFFER_INIT(from->bytes + 1);
+    if (from->bytes > 0) {
+        assert_int_equal(buffer_append(to, from->data, from->bytes), 0);
+    }
+}
+
+static struct inbox_record copy_record(const struct inbox_record *record) {
+    struct inbox_record copy = *record;
+    copy.method = copy_text(record->method);
+    copy.url = copy_text(record->url);
+    copy.message = copy_text(record->message);
+    copy_buffer(&copy.headers, &record->headers);
+    copy_buffer(&copy.body, &record->body);
+    return copy;
+}
+
+static void store_record(const struct inbox_record *record) {
+    assert_in_range(record->number, 1, RECORDS_MAX);
+    size_t i = (size_t)record->number - 1;
+    inbox_record_finish(&world.records[i]);
+    world.records[i] = copy_record(record);
+    world.n_records = i + 1 > world.n_records ? i + 1 : world.n_records;
+}
+
+void inbox_submit(struct inbox *inbox, struct inbox_operation *operation) {
+    (void)inbox;
+    world.operations[world.n_operations++] = operation;
+}
+
+void broker_submit(struct broker *broker, struct broker_request *request) {
+    (void)broker;
+    world.requests[world.n_requests++] = request;
+}
+
+void broker_request_finish(struct broker_request *request) {
+    buffer_finish(&request->headers);
+    buffer_finish(&request->response);
+}
+
+static void do_operation(struct inbox_operation *operation) {
+    if (operation->kind == INBOX_INTEND) {
+        struct inbox_intend *intend = CONTAINER_OF(operation, struct inbox_intend, operation);
+        for (size_t i = 0; i < intend->writer.n_records; i++) {
+            store_record(intend->writer.records[i]);
+        }
+    } else if (operation->kind == INBOX_COMPLETE) {
+        store_record(CONTAINER_OF(operation, struct inbox_complete, operation)->record);
+    }
+    operation->result = 0;
+}
+
+static void list_comments(struct buffer *page) {
+    assert_int_equal(buffer_append_text(page, "["), 0);
+    for (size_t i = 0; i < world.n_comments; i++) {
+        assert_int_equal(buffer_append_text(page, i > 0 ? "," : ""), 0);
+        assert_int_equal(buffer_append_text(page, world.comments[i]), 0);
+    }
+    assert_int_equal(buffer_append_text(page, "]"), 0);
+}
+
+static void do_request(struct broker_request *request) {
+    request->response = (struct buffer)BUFFER_INIT(100000);
+    request->headers = (struct buffer)BUFFER_INIT(100);
+    request->sent = true;
+    request->status = 200;
+    if (strcmp(request->method, "GET") == 0) {
+        list_comments(&request->response);
+        return;
+    }
+    world.comments[world.n_comments++] = copy_text(request->body);
+    request->status = 201;
+    if (world.lose) {
+        request->outcome = SNEK_E_NETWORK;
+        request->status = 0;
+        world.lose = false;
+        return;
+    }
+    assert_int_equal(buffer_append_text(&request->response, request->body), 0);
+}
+
+/* Does what was submitted; only the callbacks of dispatch may run out of memory. */
+static void pump(void) {
+    while (world.n_operations > 0 || world.n_requests > 0) {
+        int saved = until_failure;
+        until_failure = -1;
+        if (world.n_operations > 0) {
+            struct inbox_operation *operation = world.operations[--world.n_operations];
+            do_operation(operation);
+            until_failure = saved;
+            operation->on_result(operation);
+        } else {
+            struct broker_request *request = world.requests[--world.n_requests];
+            do_request(request);
+            until_failure = saved;
+            request->on_done(request);
+        }
+    }
+}
+
+/* ---- the worker, the log and the metrics ---- */
+
+void worker_process_send_http_response(struct worker_process *worker_process, uint64_t run,
+                                       uint64_t request, int32_t outcome, int32_t status,
+                                       const char *error, const struct buffer *headers,
+                                       const struct buffer *body) {
+    (void)worker_process, (void)run, (void)request, (void)status, (void)error;
+    (void)headers, (void)body;
+    assert_false(world.replied);
+    world.replied = true;
+    world.outcome = outcome;
+}
+
+void worker_process_send_store_result(struct worker_process *worker_process, uint64_t run,
+                                      uint64_t request, int64_t outcome, const void *value,
+                                      size_t value_bytes) {
+    (void)worker_process, (void)run, (void)request, (void)outcome, (void)value, (void)value_bytes;
+}
+
+void worker_process_kill(struct worker_process *worker_process, const char *why) {
+    (void)worker_process, (void)why;
+    world.killed = true;
+}
+
+pid_t worker_process_pid(const struct worker_process *worker_process) {
+    (void)worker_process;
+    return 0;
+}
+
+size_t worker_process_waiting_bytes(const struct worker_process *worker_process) {
+    (void)worker_process;
+    return 0;
+}
+
+void worker_process_send_run(struct worker_process *worker_process,
+                             struct worker_process_run *run) {
+    (void)worker_process, (void)run;
+}
+
+void worker_process_send_cancel(struct worker_process *worker_process, uint64_t run) {
+    (void)worker_process, (void)run;
+}
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields) {
+    (void)level, (void)message, (void)fields;
+}
+
+void metrics_run_ended(struct metrics_plugin *plugin, const char *outcome, int64_t took_ms) {
+    (void)plugin, (void)outcome, (void)took_ms;
+}
+
+void metrics_run_started(struct metrics_plugin *plugin, int64_t waited_ms) {
+    (void)plugin, (void)waited_ms;
+}
+
+/* ---- attempts ---- */
+
+static struct run_table table;
+static struct run_group group;
+static struct call_group calls;
+static struct config_plugin config = {.memory_mib = 64, .as_written = "test"};
+static struct description description = {.name = "test", .permissions_json = "{}"};
+
+static void ignore_slot(void *context) {
+    (void)context;
+}
+
+static void ignore_queued(void *context, int64_t due_ms) {
+    (void)context, (void)due_ms;
+}
+
+static void begin_world(void) {
+    struct run_table_options options = {.lease_ms = 30000,
+                                        .max_attempts = 9,
+                                        .on_slot_free = ignore_slot,
+                                        .on_queued = ignore_queued};
+    run_table_init(&table, &options);
+    run_group_init(&group, &table, &config);
+    run_group_set_description(&group, &description, NULL);
+    call_group_init(&calls, &group, NULL, "https://api.github.com");
+}
+
+static void end_world(void) {
+    assert_true(run_table_idle(&table));
+    assert_int_equal(calls.n_calls, 0);
+    assert_int_equal(calls.bytes, 0);
+    assert_int_equal(group.journal_bytes, 0);
+    for (size_t i = 0; i < RECORDS_MAX; i++) {
+        inbox_record_finish(&world.records[i]);
+    }
+    for (size_t i = 0; i < world.n_comments; i++) {
+        free(world.comments[i]);
+    }
+    memset(&world, 0, sizeof world);
+}
+
+static struct frame_text text(const char *data) {
+    return (struct frame_text){.data = data, .bytes = strlen(data)};
+}
+
+/* One attempt, in which the n-th allocation fails (negative: none). True when it failed. */
+static bool attempt(int n) {
+    struct inbox_run data = {.id = 1, .attempt = 1, .token = 7, .n_journal = world.n_records};
+    data.journal = calloc(world.n_records + 1, sizeof *data.journal);
+    for (size_t i = 0; i < world.n_records; i++) {
+        data.journal[i] = copy_record(&world.records[i]);
+    }
+    struct run *run = run_new(&group, &data);
+    assert_non_null(run);
+    run_enter(run);
+    run_group_set_worker(&group, (struct worker_process *)(void *)&world, 1);
+    world.replied = world.killed = false;
+    const struct http_call request = {.run = run->handle,
+                                      .request = 1,
+                                      .method = text("POST"),
+                                      .url = text("/repos/a/b/issues/1/comments"),
+                                      .accept = text(""),
+                                      .content_type = text(""),
+                                      .headers = text(""),
+                                      .repository = text(""),
+                                      .body = text("{\"body\":\"Welcome!\"}")};
+    until_failure = n;
+    calls_http(&calls, run, &request);
+    pump();
+    bool failed = n >= 0 && until_failure < 0;
+    until_failure = -1;
+    assert_true(world.replied || world.killed);
+    run_group_requeue(&group, "");
+    run_group_set_worker(&group, NULL, 0);
+    pump();
+    return failed;
+}
+
+static void expect_one_comment(void) {
+    assert_false(attempt(-1));
+    assert_true(world.replied);
+    assert_int_equal(world.outcome, 0);
+    assert_int_equal(world.n_comments, 1);
+    assert_non_null(strstr(world.comments[0], "<!-- snekomatic:effect="));
+}
+
+static void a_failed_allocation_never_makes_two_comments(void **state) {
+    (void)state;
+    bool failed = true;
+    int n = 0;
+    for (; failed; n++) {
+        begin_world();
+        failed = attempt(n);
+        expect_one_comment();
+        end_world();
+    }
+    assert_true(n > 10);
+}
+
+static void nor_does_one_in_the_attempt_after_a_lost_response(void **state) {
+    (void)state;
+    bool failed = true;
+    int n = 0;
+    for (; failed; n++) {
+        begin_world();
+        world.lose = true;
+        assert_false(attempt(-1));
+        assert_int_equal(world.outcome, SNEK_E_NETWORK);
+        failed = attempt(n);
+        expect_one_comment();
+        end_world();
+    }
+    assert_true(n > 10);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_failed_allocation_never_makes_two_comments),
+        cmocka_unit_test(nor_does_one_in_the_attempt_after_a_lost_response),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

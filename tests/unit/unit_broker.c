@@ -527,23 +527,6 @@ static void a_response_that_is_too_large_is_given_up(void **state) {
     expect("GET", "/continue", SNEK_E_TOO_LARGE, 100, "more than 65536 bytes of headers");
 }
 
-static void large_responses_of_one_plugin_arrive_one_after_another(void **state) {
-    (void)state;
-    static struct asked asked[8];
-    char urls[8][40];
-    for (size_t i = 0; i < 8; i++) {
-        (void)snprintf(urls[i], sizeof urls[i], "/kept/3000000/%zu", i);
-        fixture_fill(&fixture, &asked[i], "GET", urls[i], NULL);
-        broker_submit(fixture.broker, &asked[i].request);
-    }
-    fixture_wait(&fixture, asked, 8);
-    for (size_t i = 0; i < 8; i++) {
-        assert_int_equal(asked[i].request.outcome, 0);
-        assert_true(asked[i].request.response.bytes >= 3000000);
-        broker_request_finish(&asked[i].request);
-    }
-}
-
 static void a_server_that_stalls_is_timed_out(void **state) {
     (void)state;
     expect("GET", "/silent", SNEK_E_TIMEOUT, 0, "GET /silent got no whole answer: ");
@@ -796,7 +779,6 @@ int main(void) {
         BROKER_TEST(requests_as_the_app_are_rejected),
         BROKER_TEST(a_url_that_leads_away_costs_no_token),
         BROKER_TEST(a_response_that_is_too_large_is_given_up),
-        BROKER_TEST(large_responses_of_one_plugin_arrive_one_after_another),
         HASTY_TEST(a_server_that_stalls_is_timed_out),
         BROKER_TEST(a_broken_response_is_a_network_error),
         BROKER_TEST(libcurl_does_not_repeat_a_write),

@@ -507,6 +507,23 @@ static void one_line_is_logged_for_each_request(void **state) {
 
 #define REQUEST_TEST(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
+static void large_responses_of_one_plugin_arrive_one_after_another(void **state) {
+    (void)state;
+    static struct asked asked[8];
+    char urls[8][40];
+    for (size_t i = 0; i < 8; i++) {
+        (void)snprintf(urls[i], sizeof urls[i], "/kept/3000000/%zu", i);
+        fixture_fill(&fixture, &asked[i], "GET", urls[i], NULL);
+        broker_submit(fixture.broker, &asked[i].request);
+    }
+    fixture_wait(&fixture, asked, 8);
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(asked[i].request.outcome, 0);
+        assert_true(asked[i].request.response.bytes >= 3000000);
+        broker_request_finish(&asked[i].request);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         REQUEST_TEST(headers_and_media_types_go_along),
@@ -519,6 +536,7 @@ int main(void) {
         cmocka_unit_test(the_etag_cache_is_bounded_and_evicts_the_least_recently_used),
         REQUEST_TEST(redirects_within_the_origin_are_followed_where_the_method_stays),
         REQUEST_TEST(a_head_has_no_body),
+        REQUEST_TEST(large_responses_of_one_plugin_arrive_one_after_another),
         REQUEST_TEST(a_token_may_reach_one_repository_only),
         REQUEST_TEST(a_token_of_another_owners_repository_is_not_used),
         REQUEST_TEST(a_limit_that_always_ends_at_once_defers_the_run_in_the_end),

@@ -417,6 +417,41 @@ static void a_steady_load_with_pruning_does_not_grow_the_file(void **state) {
     assert_true(pages[DAYS - 1] <= pages[9] + 2);
 }
 
+/* Moves `path` away, and puts `instead` (NULL: nothing) there; puts it back afterwards. */
+static void expect_failure_without(struct fixture *fixture, const char *path, const char *instead,
+                                   const char *reason) {
+    char aside[300];
+    snprintf(aside, sizeof aside, "%s.aside", path);
+    assert_int_equal(rename(path, aside), 0);
+    if (instead) {
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        assert_int_equal(fputs(instead, file) < 0, 0);
+        assert_int_equal(fclose(file), 0);
+    }
+    struct inbox_put put = put_of("lost");
+    assert_int_equal(fixture_do(fixture, &put.operation), -1);
+    assert_non_null(strstr(put.operation.error.text, reason));
+    assert_false(inbox_healthy(fixture->inbox));
+    assert_int_equal(rename(aside, path), 0);
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    assert_true(inbox_healthy(fixture->inbox));
+}
+
+static void a_file_that_was_deleted_or_replaced_takes_no_delivery(void **state) {
+    struct fixture *fixture = *state;
+    const char *file = ((struct place *)fixture->place)->file;
+    char log[300];
+    struct inbox_put put = put_of("before");
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    snprintf(log, sizeof log, "%s-wal", file);
+    expect_failure_without(fixture, file, NULL, "was deleted");
+    query(fixture->place, "DELETE FROM deliveries WHERE guid = 'lost'");
+    expect_failure_without(fixture, file, "another", "was replaced");
+    query(fixture->place, "DELETE FROM deliveries WHERE guid = 'lost'");
+    expect_failure_without(fixture, log, NULL, "was deleted");
+}
+
 int main(void) {
     const struct contract_store *store = &sqlite;
     const struct CMUnitTest own[] = {
@@ -435,6 +470,7 @@ int main(void) {
         CONTRACT(a_full_disk_is_said_and_the_store_goes_on_when_there_is_room),
         CONTRACT(a_tool_reads_and_writes_beside_the_host),
         CONTRACT(a_tool_makes_no_store_and_migrates_none),
+        CONTRACT(a_file_that_was_deleted_or_replaced_takes_no_delivery),
         CONTRACT(a_steady_load_with_pruning_does_not_grow_the_file),
     };
     struct CMUnitTest tests[CONTRACT_TESTS_MAX + sizeof own / sizeof *own] = {{0}};

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct sqlite_store {
     struct store store;
@@ -19,6 +20,10 @@ struct sqlite_store {
     /* On the database's file, with flock(): one host a file. Closed after `db`: the close of any
      * descriptor of a file drops SQLite's own locks on it. */
     int lock_fd;
+    /* The absolute paths of the file and of its write-ahead log. NULL in a tool. */
+    char *path, *wal_path;
+    /* The log's inode; 0: not known yet. */
+    ino_t wal_inode;
     /* The original bot's table is there. */
     bool adopted;
     /* A host may have it open, too. */

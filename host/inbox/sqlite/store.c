@@ -87,11 +87,43 @@ static void roll_back(struct sqlite_store *store) {
     }
 }
 
+static int fail_replaced(struct error *err, const char *path, const char *what) {
+    return error_set(err,
+                     "%s was %s while the host has it open, so that nothing stored now would last: "
+                     "put the file back (or restore a backup) and restart the host",
+                     path, what);
+}
+
+/* A file that was deleted or replaced takes commits that nobody will find again. */
+static int check_in_place(struct sqlite_store *store, struct error *err) {
+    struct stat ours, there;
+    if (!store->path) {
+        return 0;
+    }
+    if (stat(store->path, &there) < 0) {
+        return fail_replaced(err, store->path, "deleted");
+    }
+    if (fstat(store->lock_fd, &ours) < 0 || ours.st_ino != there.st_ino ||
+        ours.st_dev != there.st_dev) {
+        return fail_replaced(err, store->path, "replaced");
+    }
+    if (stat(store->wal_path, &there) < 0) {
+        return store->wal_inode == 0 ? 0 : fail_replaced(err, store->wal_path, "deleted");
+    }
+    if (store->wal_inode == 0) {
+        store->wal_inode = there.st_ino;
+    }
+    return there.st_ino == store->wal_inode ? 0 : fail_replaced(err, store->wal_path, "replaced");
+}
+
 static int transact(struct store *base, struct inbox_operation *const *operations, size_t n,
                     bool probe, struct store_failure *failure) {
     struct sqlite_store *store = CONTAINER_OF(base, struct sqlite_store, store);
     failure->culprit = STORE_NOBODY;
     failure->broken = true;
+    if (check_in_place(store, &failure->error) < 0) {
+        return -1;
+    }
     if (run(store, SQL_BEGIN, &failure->error, "beginning a transaction") < 0) {
         roll_back(store);
         return -1;
@@ -110,7 +142,7 @@ static int transact(struct store *base, struct inbox_operation *const *operation
         roll_back(store);
         return -1;
     }
-    return 0;
+    return check_in_place(store, &failure->error);
 }
 
 /* Opening and closing */
@@ -126,6 +158,8 @@ static void store_free(struct store *base) {
     }
     sqlite3_close(store->db);
     cleanup_close(&store->lock_fd);
+    free(store->path);
+    free(store->wal_path);
     free(store);
 }
 
@@ -169,6 +203,11 @@ static int lock_file(struct sqlite_store *store, const char *path, struct error 
     if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         return errno == EWOULDBLOCK ? error_set(err, "another snekomatic is using it")
                                     : error_set(err, "cannot lock it: %s", strerror(errno));
+    }
+    store->path = realpath(path, NULL);
+    if (!store->path || asprintf(&store->wal_path, "%s-wal", store->path) < 0) {
+        store->wal_path = NULL;
+        return error_set(err, "out of memory");
     }
     return check_directory(path, err);
 }

@@ -3,6 +3,8 @@
  * that share it. One server for the whole program, a schema for each test. */
 #include "inbox_contract.h"
 
+#include "inbox/postgres/link.h"
+
 #include "base/cleanup.h"
 #include "base/clock.h"
 
@@ -532,6 +534,30 @@ static void a_tool_makes_no_tables(void **state) {
                      0);
 }
 
+static void a_connection_error_may_pass_by_its_sqlstate_in_any_language(void **state) {
+    (void)state;
+    static const struct {
+        const char *reason;
+        bool may_come;
+    } cases[] = {
+        {"connecting: connection to server at \"::1\", port 5432 failed: FATAL:  57P03: das"
+         " Datenbanksystem startet",
+         true},
+        {"connecting: FATAL:  53300: d\303\251sol\303\251, trop de clients sont connect\303\251s",
+         true},
+        {"connecting: FATAL:  28P01: Passwort-Authentifizierung fehlgeschlagen", false},
+        {"connecting: FATAL:  3D000: la base de donn\303\251es n'existe pas", false},
+        {"connecting: connection to server failed: session is read-only", true},
+        {"connecting: connection to server failed: Connection refused", true},
+        {"connecting: server does not support SSL, but SSL was required", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (link_may_come(cases[i].reason) != cases[i].may_come) {
+            fail_msg("%s", cases[i].reason);
+        }
+    }
+}
+
 /* A server that is away */
 
 static int64_t ask_and_time(struct fixture *fixture, const char *guid, int wanted) {
@@ -608,15 +634,63 @@ static void two_hosts_in_a_deadlock_both_go_through(void **state) {
     assert_int_equal(query(fixture->place, "SELECT sum(n)::bigint FROM crossing"), 4);
 }
 
-static void a_lost_connection_costs_a_rejection_and_is_made_again(void **state) {
+static void an_idle_connection_that_the_server_ended_costs_no_rejection(void **state) {
     struct fixture *fixture = *state;
-    (void)ask_and_time(fixture, "a", INBOX_STORED);
-    (void)query(fixture->place, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-                                " WHERE application_name = 'snekomatic'");
-    (void)ask_and_time(fixture, "b", -1);
-    assert_false(inbox_healthy(fixture->inbox));
-    recover(fixture, "b");
-    assert_int_equal(query(fixture->place, "SELECT count(*) FROM deliveries"), 2);
+    ask_and_time(fixture, "a", INBOX_STORED);
+    static const char *const guids[] = {"b", "c", "d"};
+    for (size_t i = 0; i < 3; i++) {
+        query(fixture->place, "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+                              " WHERE application_name = 'snekomatic'");
+        ask_and_time(fixture, guids[i], INBOX_STORED);
+        assert_true(inbox_healthy(fixture->inbox));
+    }
+    assert_int_equal(query(fixture->place, "SELECT count(*) FROM deliveries"), 4);
+}
+
+/* A server in recovery is like one whose transactions are read-only, which a test can make. */
+static void a_session_that_became_read_only_is_left_for_a_new_one(void **state) {
+    struct fixture *fixture = *state;
+    ask_and_time(fixture, "a", INBOX_STORED);
+    query(
+        fixture->place,
+        "CREATE SEQUENCE tries; CREATE FUNCTION fail_over() RETURNS trigger LANGUAGE plpgsql AS $$"
+        " BEGIN IF nextval('tries') <= 1 THEN RAISE EXCEPTION 'read-only' USING ERRCODE ="
+        " '25006'; END IF; RETURN NEW; END $$;"
+        "CREATE TRIGGER fail_over BEFORE INSERT ON deliveries FOR EACH ROW"
+        " EXECUTE FUNCTION fail_over()");
+    int64_t backend = query(fixture->place, "SELECT pid FROM pg_stat_activity"
+                                            " WHERE application_name = 'snekomatic'");
+    ask_and_time(fixture, "b", INBOX_STORED);
+    assert_int_not_equal(query(fixture->place, "SELECT pid FROM pg_stat_activity WHERE"
+                                               " application_name = 'snekomatic'"
+                                               " ORDER BY backend_start DESC LIMIT 1"),
+                         backend);
+}
+
+static void an_operation_that_takes_too_long_fails_alone(void **state) {
+    struct fixture *fixture = *state;
+    query(fixture->place,
+          "CREATE FUNCTION crawl() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+          " IF NEW.guid = 'slow' THEN PERFORM pg_sleep(10); END IF; RETURN NEW; END $$;"
+          "CREATE TRIGGER crawl BEFORE INSERT ON deliveries FOR EACH ROW"
+          " EXECUTE FUNCTION crawl()");
+    struct inbox_put puts[] = {put_of("a"), put_of("slow"), put_of("b")};
+    for (size_t i = 0; i < 3; i++) {
+        fixture_submit(fixture, &puts[i].operation);
+    }
+    fixture_wait(fixture, 3);
+    assert_int_equal(puts[0].operation.result, INBOX_STORED);
+    assert_int_equal(puts[1].operation.result, -1);
+    assert_int_equal(puts[2].operation.result, INBOX_STORED);
+    assert_true(inbox_healthy(fixture->inbox));
+}
+
+static void a_server_that_quotes_all_identifiers_is_no_other_schema(void **state) {
+    struct fixture *fixture = *state;
+    fixture_close(fixture);
+    query(fixture->place, "ALTER ROLE snek SET quote_all_identifiers = on");
+    fixture_open(fixture, FIXTURE_NOW);
+    query(fixture->place, "ALTER ROLE snek RESET quote_all_identifiers");
 }
 
 static void a_server_that_stops_answering_is_said_within_5_s(void **state) {
@@ -657,7 +731,11 @@ int main(void) {
         CONTRACT(what_gave_way_in_a_deadlock_is_done_again),
         CONTRACT(what_gives_way_again_and_again_is_rejected),
         CONTRACT(two_hosts_in_a_deadlock_both_go_through),
-        CONTRACT(a_lost_connection_costs_a_rejection_and_is_made_again),
+        CONTRACT(an_idle_connection_that_the_server_ended_costs_no_rejection),
+        cmocka_unit_test(a_connection_error_may_pass_by_its_sqlstate_in_any_language),
+        CONTRACT(a_session_that_became_read_only_is_left_for_a_new_one),
+        CONTRACT(an_operation_that_takes_too_long_fails_alone),
+        CONTRACT(a_server_that_quotes_all_identifiers_is_no_other_schema),
         CONTRACT(a_server_that_stops_answering_is_said_within_5_s),
     };
     struct CMUnitTest tests[CONTRACT_TESTS_MAX + sizeof own / sizeof *own] = {{0}};

@@ -2,8 +2,10 @@
 /* Connects to the server and waits for it, through libpq's non-blocking calls. */
 #include "inbox/postgres/link.h"
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,6 +24,9 @@ static const char *const defaults[][2] = {{"fallback_application_name", "snekoma
                                           {"keepalives_interval", "2"},
                                           {"keepalives_count", "2"},
                                           {"tcp_user_timeout", "4000"}};
+
+/* Of an SQLSTATE. */
+#define STATE_BYTES 5
 
 static PQconninfoOption *find(const struct link_target *target, const char *keyword) {
     for (PQconninfoOption *option = target->options; option->keyword; option++) {
@@ -128,6 +133,18 @@ void link_target_finish(struct link_target *target) {
     *target = (struct link_target){0};
 }
 
+/* Without this, libpq writes to standard error. */
+static void log_notice(void *context, const PGresult *result) {
+    (void)context;
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    bool harmless = severity && (strcmp(severity, "NOTICE") == 0 || strcmp(severity, "INFO") == 0);
+    log_event(harmless ? SNEK_LEVEL_DEBUG : SNEK_LEVEL_WARNING, "postgres_notice",
+              LOG_TEXT("sqlstate", state ? state : ""),
+              LOG_TEXT("reason", text ? text : PQresultErrorMessage(result)));
+}
+
 PGconn *link_begin(const struct link_target *target) {
     enum { OPTIONS_MAX = 64 };
     const char *keywords[OPTIONS_MAX + 1] = {NULL}, *values[OPTIONS_MAX + 1] = {NULL};
@@ -138,7 +155,12 @@ PGconn *link_begin(const struct link_target *target) {
             values[count++] = option->val;
         }
     }
-    return PQconnectStartParams(keywords, values, 0);
+    PGconn *connection = PQconnectStartParams(keywords, values, 0);
+    if (connection) {
+        PQsetErrorVerbosity(connection, PQERRORS_VERBOSE);
+        PQsetNoticeReceiver(connection, log_notice, NULL);
+    }
+    return connection;
 }
 
 static int wait_socket(PGconn *connection, short events, int64_t until_ms) {
@@ -168,6 +190,7 @@ int link_continue(PGconn *connection, int64_t until_ms, struct error *err) {
         }
         state = PQconnectPoll(connection);
         if (state == PGRES_POLLING_OK) {
+            PQsetErrorVerbosity(connection, PQERRORS_DEFAULT);
             return PQsetnonblocking(connection, 1) == 0 ? 0
                                                         : link_lost(connection, err, "connecting");
         }
@@ -175,6 +198,21 @@ int link_continue(PGconn *connection, int64_t until_ms, struct error *err) {
             return link_lost(connection, err, "connecting");
         }
     }
+}
+
+bool link_is_closed(PGconn *connection) {
+    /* First the server's last words may come, then the end. */
+    for (int i = 0; i < 8 && PQstatus(connection) == CONNECTION_OK; i++) {
+        struct pollfd wanted = {.fd = PQsocket(connection), .events = POLLIN};
+        if (poll(&wanted, 1, 0) <= 0) {
+            return false;
+        }
+        if (!PQconsumeInput(connection)) {
+            return true;
+        }
+        PQisBusy(connection);
+    }
+    return PQstatus(connection) != CONNECTION_OK;
 }
 
 int link_wait_for(PGconn *connection, int64_t silence_ms, struct error *err) {
@@ -189,7 +227,8 @@ int link_wait_for(PGconn *connection, int64_t silence_ms, struct error *err) {
         }
         int ready = wait_socket(connection, unsent ? POLLIN | POLLOUT : POLLIN, until_ms);
         if (ready <= 0) {
-            return error_set(err, "the server has not answered for %lld ms", (long long)silence_ms);
+            return error_set(err, "the server has not responded for %lld ms",
+                             (long long)silence_ms);
         }
         if (!PQconsumeInput(connection)) {
             return link_lost(connection, err, "hearing the server");
@@ -233,18 +272,53 @@ int link_run(PGconn *connection, const char *sql, int64_t silence_ms, PGresult *
     return 0;
 }
 
+/* Reads the SQLSTATE out of the message of a failed connection, which has it since link_begin()
+ * asks for verbose messages: "...: FATAL:  57P03: the database ...". The words are in the server's
+ * language. NULL: the server did not get to say one. */
+static const char *find_state(const char *reason) {
+    for (const char *at = strstr(reason, ":  "); at; at = strstr(at + 1, ":  ")) {
+        size_t letters = strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+        if (letters == STATE_BYTES && at[3 + STATE_BYTES] == ':') {
+            return at + 3;
+        }
+    }
+    return NULL;
+}
+
+static bool state_may_pass(const char *state) {
+    /* Connection exceptions, too few resources, a transaction that gave way, an operator's
+     * intervention (a start, a stop), a system error; and a server that is read-only until it takes
+     * over. */
+    static const char *const classes[] = {"08", "53", "40", "57", "58", "25006"};
+    for (size_t i = 0; i < ARRAY_LENGTH(classes); i++) {
+        if (strncmp(state, classes[i], strlen(classes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool link_may_come(const char *reason) {
-    static const char *const signs[] = {"rejected",
-                                        "not answered",
+    /* libpq's own words, and the C library's: they are English, because the host sets no locale. */
+    static const char *const signs[] = {"refused",
+                                        "not responded",
                                         "timeout",
                                         "timed out",
-                                        "the database system is",
-                                        "too many clients",
-                                        "connection slots",
+                                        "unreachable",
+                                        "No route",
+                                        "reset by peer",
+                                        "Broken pipe",
                                         "No such file",
                                         "Temporary failure",
-                                        "closed the connection"};
-    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+                                        "closed the connection",
+                                        "server is in hot standby mode",
+                                        "session is read-only",
+                                        "could not translate host name"};
+    const char *state = find_state(reason);
+    if (state) {
+        return state_may_pass(state);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(signs); i++) {
         if (strstr(reason, signs[i])) {
             return true;
         }

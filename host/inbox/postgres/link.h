@@ -33,6 +33,9 @@ PGconn *link_begin(const struct link_target *target);
  * it cannot be. */
 int link_continue(PGconn *connection, int64_t until_ms, struct error *err);
 
+/* Has the server closed this idle connection? Waits for nothing. */
+bool link_is_closed(PGconn *connection);
+
 /* Sends what waits, until PQgetResult() would not block. 0, or -1 when the server was silent for
  * LINK_SILENCE_MS or the connection is lost. */
 int link_wait(PGconn *connection, struct error *err);
@@ -43,8 +46,7 @@ int link_wait_for(PGconn *connection, int64_t silence_ms, struct error *err);
 int link_run(PGconn *connection, const char *sql, int64_t silence_ms, PGresult **result,
              struct error *err, const char *what);
 
-/* Does the reason of a failed connection sound as if the server were only not there yet? (libpq
- * tells no code.) */
+/* Is the reason of a failed connection one that may pass, such as a server that is starting? */
 bool link_may_come(const char *reason);
 
 /* Both set `err` to "WHAT: why"; -1. */

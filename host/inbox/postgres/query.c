@@ -93,10 +93,10 @@ int pg_send(struct postgres_store *store, struct pg_query *query, struct error *
                          : link_lost(store->connection, err, "sending a statement");
 }
 
-/* What the server rejects on account of the operation's own content: data exceptions, constraints,
- * triggers, limits of the program. */
+/* Did the server reject the operation itself: its data (exceptions, constraints, triggers, limits),
+ * or that it took too long or met a lock? */
 static bool is_operations_fault(const char *state) {
-    static const char *const classes[] = {"22", "23", "P0", "54", "40", "55P03"};
+    static const char *const classes[] = {"22", "23", "P0", "54", "40", "55P03", "57014"};
     for (size_t i = 0; state && i < sizeof classes / sizeof *classes; i++) {
         if (strncmp(state, classes[i], strlen(classes[i])) == 0) {
             return true;
@@ -137,6 +137,8 @@ int pg_next(struct postgres_store *store, PGresult **result, struct error *err, 
         return 0;
     }
     const char *state = PQresultErrorField(got, PG_DIAG_SQLSTATE);
+    /* A server that became read-only stays so for this session: another one may be writable. */
+    store->lost = store->lost || (state && !store->read_only && strcmp(state, "25006") == 0);
     store->broken = store->lost || !is_operations_fault(state);
     store->gave_way = !store->lost && is_deadlock(state);
     return link_rejected(got, err, what);

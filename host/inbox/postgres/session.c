@@ -19,7 +19,8 @@ static const char settings[] = "SET statement_timeout = 2500;"
                                "SET lock_timeout = 1500;"
                                "SET idle_in_transaction_session_timeout = 5000;"
                                "SET default_transaction_isolation = 'read committed';"
-                               "SET enable_seqscan = off;";
+                               "SET enable_seqscan = off;"
+                               "SET quote_all_identifiers = off;";
 
 void postgres_disconnect(struct postgres_store *store) {
     PQfinish(store->connection);
@@ -107,7 +108,7 @@ int postgres_connect(struct postgres_store *store, int64_t until_ms, struct erro
     }
     int state = link_continue(store->connection, until_ms, err);
     if (state > 0) {
-        return error_set(err, "connecting: the server has not answered yet");
+        return error_set(err, "connecting: the server has not responded yet");
     }
     const char *access = store->read_only ? "SET default_transaction_read_only = on"
                                           : "SET default_transaction_read_only = off";

@@ -22,6 +22,7 @@
 /* At start, when the server may be starting too. */
 #define OPEN_PATIENCE_MS 5000
 #define OPEN_AGAIN_US 200000
+#define RECONNECT_MS 1000
 
 static const struct postgres_operation *const operations_of[INBOX_KINDS] = {
     [INBOX_PUT] = &postgres_put,
@@ -69,7 +70,18 @@ struct group {
     bool *unsettled; /* of each */
     struct store_failure *failure;
     bool failed;
+    /* From then on the server may have committed. */
+    bool end_sent;
+    /* Monotonic. */
+    int64_t began_ms;
 };
+
+/* A connection that broke at once had been closed before: nothing was committed on it. After a
+ * longer silence there is no time for another try, since ingest responds within 5 s. */
+static bool may_reconnect(const struct group *group) {
+    return group->store->lost && !group->end_sent &&
+           clock_monotonic_ms() - group->began_ms < RECONNECT_MS;
+}
 
 /* The first failure counts; what comes after it follows from it. What is the store's fault befalls
  * all operations: a full disk, a server that stops. */
@@ -79,7 +91,7 @@ static void fail(struct group *group, size_t culprit, const struct error *error)
         group->failed = true;
         group->failure->culprit = broken ? STORE_NOBODY : culprit;
         group->failure->broken = broken;
-        group->failure->again = group->store->gave_way;
+        group->failure->again = group->store->gave_way || may_reconnect(group);
         group->failure->error = *error;
     }
 }
@@ -90,6 +102,7 @@ static int send_plain(struct group *group, enum postgres_sql sql, struct error *
 }
 
 static int send_end(struct group *group, struct error *err) {
+    group->end_sent = true;
     return (group->probe && send_plain(group, PG_SQL_PROBE, err) < 0) ||
                    send_plain(group, PG_SQL_COMMIT, err) < 0
                ? -1
@@ -261,6 +274,9 @@ static int transact(struct store *base, struct inbox_operation *const *operation
             return -1;
         }
     }
+    if (store->ready && link_is_closed(store->connection)) {
+        postgres_disconnect(store);
+    }
     if (be_ready(store, CONNECT_PATIENCE_MS, &failure->error) < 0) {
         return -1;
     }
@@ -275,7 +291,8 @@ static int transact(struct store *base, struct inbox_operation *const *operation
                           .probe = probe,
                           .sent = sent,
                           .unsettled = unsettled,
-                          .failure = failure};
+                          .failure = failure,
+                          .began_ms = clock_monotonic_ms()};
     do_group(&group);
     if (!group.failed) {
         tell_others(store);

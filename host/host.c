@@ -231,7 +231,9 @@ static int start_maintenance(struct host *host, struct error *err) {
         .loop = &host->loop,
         .inbox = host->inbox,
         .broker = host->broker,
-        .router = {.route = route, .on_stored = on_stored, .context = host}};
+        .router = {.route = route, .on_stored = on_stored, .context = host},
+        .on_runs_due = dispatch_on_queued,
+        .context = host->dispatch};
     return maintenance_new(&options, &host->maintenance, err) < 0
                ? -1
                : telemetry_new(&host->loop, host->inbox, &host->telemetry, err);

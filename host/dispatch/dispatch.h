@@ -15,8 +15,8 @@
  *   dispatch -> claim, handoff -> plugin -> calls, store_calls, effect
  *     -> call -> run, lease -> journal, comment, scope, backoff
  *
- * Threads: the loop's, except dispatch_route(), dispatch_stored() and dispatch_status(), which
- * ingest's thread calls, and dispatch_on_queued(), which any thread may call. */
+ * Threads: the loop's, except dispatch_status(), which ingest's thread calls, and dispatch_route(),
+ * dispatch_stored() and dispatch_on_queued(), which any thread may call. */
 #ifndef SNEK_DISPATCH_DISPATCH_H
 #define SNEK_DISPATCH_DISPATCH_H
 

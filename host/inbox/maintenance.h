@@ -80,4 +80,14 @@ struct inbox_uncount_redelivery {
     int64_t requested_ms;
 };
 
+/* The wall clock was ahead, and somebody has set it back. Due times and waits for rate limits that
+ * the host stored meanwhile would be late by as much. Moves those of the future back by `by_ms`,
+ * but not before `now_ms`. A queued run whose delivery arrived "in the future" is due now: it was
+ * stored before this host started. Retries of other runs may come earlier than planned, which is
+ * harmless. */
+struct inbox_clock_set_back {
+    struct inbox_operation operation;
+    int64_t now_ms, by_ms;
+};
+
 #endif

@@ -57,6 +57,7 @@ enum inbox_kind {
     INBOX_FIND_MISSING,
     INBOX_COUNT_REDELIVERY,
     INBOX_UNCOUNT_REDELIVERY,
+    INBOX_CLOCK_SET_BACK,
     /* Their number. */
     INBOX_KINDS,
 };

@@ -13,8 +13,19 @@
 /* The broker learns GitHub's clock on its own thread. */
 #define LOOK_INTERVAL_MS 1000
 
-void clock_check_init(struct clock_check *check, struct broker *broker, struct mailbox *mailbox) {
-    *check = (struct clock_check){.broker = broker, .mailbox = mailbox};
+static int64_t wall_offset_ms(void) {
+    return clock_wall_ms() - clock_monotonic_ms();
+}
+
+void clock_check_init(struct clock_check *check, struct broker *broker, struct inbox *inbox,
+                      struct mailbox *mailbox, void (*on_runs_due)(void *context), void *context) {
+    *check = (struct clock_check){.broker = broker,
+                                  .inbox = inbox,
+                                  .mailbox = mailbox,
+                                  .offset_ms = wall_offset_ms(),
+                                  .set_back_due = true, /* perhaps before this start */
+                                  .on_runs_due = on_runs_due,
+                                  .context = context};
 }
 
 static bool is_wrong(int64_t ahead_ms) {
@@ -46,10 +57,56 @@ static void on_response(struct broker_request *request) {
     check->under_way = false;
 }
 
+static void on_set_back(struct inbox_operation *operation) {
+    struct inbox_clock_set_back *set =
+        CONTAINER_OF(operation, struct inbox_clock_set_back, operation);
+    struct clock_check *check = CONTAINER_OF(set, struct clock_check, set_back);
+    check->set_back_under_way = false;
+    if (operation->result < 0) {
+        check->set_back_due = true;
+        return;
+    }
+    check->set_back_ms -= set->by_ms;
+    if (!check->closed) {
+        check->on_runs_due(check->context);
+    }
+}
+
+static void notice_set_back(struct clock_check *check) {
+    int64_t offset_ms = wall_offset_ms(), back_ms = check->offset_ms - offset_ms;
+    if (back_ms > CLOCK_ERROR_MAX_MS) {
+        check->set_back_ms += back_ms;
+        check->set_back_due = true;
+        log_event(SNEK_LEVEL_WARNING, "clock_set_back", LOG_NUMBER("by_s", back_ms / 1000),
+                  LOG_TEXT("reason", "runs that were to be retried are due earlier"));
+    }
+    check->offset_ms = offset_ms;
+}
+
+static void move_due_times(struct clock_check *check) {
+    if (!check->set_back_due || check->set_back_under_way || check->closed) {
+        return;
+    }
+    check->set_back_due = false;
+    check->set_back_under_way = true;
+    check->set_back = (struct inbox_clock_set_back){
+        .operation = {.kind = INBOX_CLOCK_SET_BACK,
+                      .reply_to = check->mailbox,
+                      .on_result = on_set_back},
+        .now_ms = clock_wall_ms(),
+        .by_ms = check->set_back_ms,
+    };
+    inbox_submit(check->inbox, &check->set_back.operation);
+}
+
 int64_t clock_check_tick(struct clock_check *check, bool needed, int64_t now_ms) {
     int64_t ahead_ms;
+    notice_set_back(check);
     if (clock_error_ms(&ahead_ms)) {
         log_change(check, ahead_ms);
+        if (!is_wrong(ahead_ms)) {
+            move_due_times(check);
+        }
         return INT64_MAX;
     }
     if (!needed || check->closed) {

@@ -8,9 +8,11 @@
 
 #include "base/buffer.h"
 #include "broker/broker.h"
+#include "inbox/maintenance.h"
 
 struct clock_check {
     struct broker *broker;   /* borrowed */
+    struct inbox *inbox;     /* borrowed */
     struct mailbox *mailbox; /* borrowed */
     struct broker_request request;
     bool under_way;
@@ -18,11 +20,21 @@ struct clock_check {
     bool closed;
     /* The wrong clock is already logged. */
     bool wrong;
+    /* The wall clock less the monotonic one. */
+    int64_t offset_ms;
+    /* The wall clock was set back by so much, and the store does not know it yet. */
+    int64_t set_back_ms;
+    bool set_back_due, set_back_under_way;
+    struct inbox_clock_set_back set_back;
+    void (*on_runs_due)(void *context);
+    void *context;
     /* Monotonic. 0: nobody has needed the clock yet. */
     int64_t next_ms;
 };
 
-void clock_check_init(struct clock_check *check, struct broker *broker, struct mailbox *mailbox);
+/* on_runs_due(): runs are due earlier than they were. */
+void clock_check_init(struct clock_check *check, struct broker *broker, struct inbox *inbox,
+                      struct mailbox *mailbox, void (*on_runs_due)(void *context), void *context);
 
 /* Logs when the clock becomes wrong or right. If no response has shown GitHub's clock yet and the
  * caller needs to know it, asks GitHub. Returns when to call again; monotonic. */

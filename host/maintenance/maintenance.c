@@ -45,7 +45,8 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
         return error_set(err, "maintenance: cannot watch a mailbox: %s", strerror(errno));
     }
     election_init(&new->election, options->inbox, &new->mailbox, config->dispatch.lease_ms);
-    clock_check_init(&new->clock, options->broker, &new->mailbox);
+    clock_check_init(&new->clock, options->broker, options->inbox, &new->mailbox,
+                     options->on_runs_due, options->context);
     prune_init(&new->prune, options->inbox, &new->mailbox, config->store.retention_days);
     struct redelivery_schedule_options recovery = {
         .inbox = options->inbox,

@@ -23,6 +23,9 @@ struct maintenance_options {
     struct broker *broker;
     /* Routes the deliveries that recovery fetches. Called on the loop's thread. */
     struct delivery_router router;
+    /* Queued runs are due earlier than they were. */
+    void (*on_runs_due)(void *context);
+    void *context;
 };
 
 /* 0 and `*maintenance`, or -1. */

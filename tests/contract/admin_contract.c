@@ -396,6 +396,36 @@ static void a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here(vo
                      INBOX_REDELIVERY_COUNTED);
 }
 
+static int64_t due_of(struct fixture *fixture, const char *guid) {
+    struct inbox_list list = list_of();
+    list.guid = guid;
+    assert_int_equal(fixture_do(fixture, &list.operation), 0);
+    int64_t due_ms = list.entries[0].due_ms;
+    inbox_entries_free(list.entries, list.n_entries);
+    return due_ms;
+}
+
+static void due_times_move_back_with_the_clock(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_put put = put_of("retry"), future = put_of("future");
+    put.due_ms = FIXTURE_NOW;
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    end_runs(fixture, "invite", INBOX_RETRY, FIXTURE_NOW + DAY_MS);
+    future.received_ms = FIXTURE_NOW + DAY_MS;
+    future.due_ms = FIXTURE_NOW + DAY_MS + 1000;
+    assert_int_equal(fixture_do(fixture, &future.operation), INBOX_STORED);
+    struct inbox_clock_set_back set = {
+        .operation = {.kind = INBOX_CLOCK_SET_BACK}, .now_ms = FIXTURE_NOW, .by_ms = 0};
+    assert_int_equal(fixture_do(fixture, &set.operation), 0);
+    assert_int_equal(due_of(fixture, "retry"), FIXTURE_NOW + DAY_MS + 3600000);
+    assert_int_equal(due_of(fixture, "future"), FIXTURE_NOW);
+    set.by_ms = DAY_MS;
+    assert_int_equal(fixture_do(fixture, &set.operation), 0);
+    assert_int_equal(due_of(fixture, "retry"), FIXTURE_NOW + 3600000);
+    assert_int_equal(fixture_do(fixture, &set.operation), 0);
+    assert_int_equal(due_of(fixture, "retry"), FIXTURE_NOW);
+}
+
 static void a_rejected_request_is_not_counted(void **state) {
     struct fixture *fixture = *state;
     for (int i = 0; i < 5; i++) {
@@ -457,6 +487,7 @@ static void a_fetched_payload_never_runs_a_known_delivery(void **state) {
 size_t contract_people_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(an_entry_tells_all_of_a_run_and_its_delivery),
+        CONTRACT(due_times_move_back_with_the_clock),
         CONTRACT(a_rejected_request_is_not_counted),
         CONTRACT(a_requested_redelivery_after_the_fetched_payload_is_a_duplicate),
         CONTRACT(the_redelivery_that_stores_a_delivery_counts_as_requested),

@@ -132,6 +132,18 @@ def test_nothing_is_forgotten_while_the_clock_differs_from_githubs(start_bot, fa
     host.wait_log(msg="pruned", bodies=1)
 
 
+def test_a_retry_of_a_clock_that_was_a_day_ahead_does_not_wait_for_a_day(start_bot):
+    host = start_bot(plugins=["trouble"])
+    guid = host.deliver("trouble", trouble("fail"))
+    host.wait_log(msg="retry", delivery=guid)
+    host.stop()
+    with sqlite3.connect(host.folder / "snekomatic.db", timeout=10) as db:
+        db.execute("UPDATE deliveries SET received_ms = received_ms + 86400000")
+        db.execute("UPDATE runs SET due_ms = due_ms + 86400000")
+    host.start()
+    host.wait_log(msg="started", delivery=guid, attempt=2)
+
+
 def test_payloads_are_pruned_after_the_end_and_guids_are_kept(start_bot):
     host = start_bot(plugins=["trouble"], config={"store": {"retention_days": 0},
                                                   "dispatch": {"max_attempts": 1}})

@@ -187,6 +187,28 @@ static int uncount_send(struct postgres_store *store, struct inbox_operation *op
 
 const struct postgres_operation postgres_uncount_redelivery = {.send = uncount_send};
 
+static int clock_set_back_send(struct postgres_store *store, struct inbox_operation *operation,
+                               struct error *err) {
+    const struct inbox_clock_set_back *set =
+        CONTAINER_OF(operation, struct inbox_clock_set_back, operation);
+    struct pg_query query = pg_query_begin(PG_SQL_RUNS_SET_BACK);
+    pg_query_number(&query, set->by_ms);
+    pg_query_number(&query, set->now_ms);
+    if (pg_send(store, &query, err) < 0) {
+        return -1;
+    }
+    query = pg_query_begin(PG_SQL_RUNS_OF_FUTURE);
+    pg_query_number(&query, set->now_ms);
+    if (pg_send(store, &query, err) < 0) {
+        return -1;
+    }
+    query = pg_query_begin(PG_SQL_RATE_LIMITS_SET_BACK);
+    pg_query_number(&query, set->by_ms);
+    return pg_send(store, &query, err);
+}
+
+const struct postgres_operation postgres_clock_set_back = {.send = clock_set_back_send};
+
 /* ---- which host does the maintenance ---- */
 
 static int elect_send(struct postgres_store *store, struct inbox_operation *operation,

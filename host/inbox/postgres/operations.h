@@ -33,7 +33,7 @@ extern const struct postgres_operation postgres_rate_limit_put, postgres_rate_li
 extern const struct postgres_operation postgres_list, postgres_body, postgres_change;
 /* maintenance.c */
 extern const struct postgres_operation postgres_elect, postgres_prune, postgres_find_missing,
-    postgres_count_redelivery, postgres_uncount_redelivery;
+    postgres_count_redelivery, postgres_uncount_redelivery, postgres_clock_set_back;
 
 /* Shared by all. */
 

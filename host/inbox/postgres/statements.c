@@ -160,6 +160,9 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                             " (SELECT requested_ms FROM redeliveries WHERE guid = $1)",
     [PG_SQL_REDELIVERY_COUNT] = SHARED_REDELIVERY_COUNT,
     [PG_SQL_REDELIVERY_UNCOUNT] = SHARED_REDELIVERY_UNCOUNT,
+    [PG_SQL_RUNS_SET_BACK] = SHARED_RUNS_SET_BACK,
+    [PG_SQL_RUNS_OF_FUTURE] = SHARED_RUNS_OF_FUTURE,
+    [PG_SQL_RATE_LIMITS_SET_BACK] = SHARED_RATE_LIMITS_SET_BACK,
     [PG_SQL_REDELIVERY_FETCHED] = SHARED_REDELIVERY_FETCHED,
     [PG_SQL_REDELIVERY_ARRIVED] = SHARED_REDELIVERY_ARRIVED,
     /* Locked, so that nobody takes it before the group has committed. */

@@ -51,6 +51,7 @@ static const struct postgres_operation *const operations_of[INBOX_KINDS] = {
     [INBOX_FIND_MISSING] = &postgres_find_missing,
     [INBOX_COUNT_REDELIVERY] = &postgres_count_redelivery,
     [INBOX_UNCOUNT_REDELIVERY] = &postgres_uncount_redelivery,
+    [INBOX_CLOCK_SET_BACK] = &postgres_clock_set_back,
 };
 
 static const struct postgres_operation *kind_of(const struct inbox_operation *operation) {

@@ -136,6 +136,16 @@
     " ON CONFLICT (guid) DO UPDATE SET requests = redeliveries.requests + 1,"                      \
     " requested_ms = excluded.requested_ms"
 
+#define SHARED_RUNS_SET_BACK                                                                       \
+    "UPDATE runs SET due_ms = CASE WHEN due_ms - $1 > $2 THEN due_ms - $1 ELSE $2 END"             \
+    " WHERE state = 'queued' AND due_ms > $2"
+#define SHARED_RUNS_OF_FUTURE                                                                      \
+    "UPDATE runs SET due_ms = $1 WHERE state = 'queued' AND due_ms > $1"                           \
+    " AND (SELECT received_ms FROM deliveries WHERE id = runs.delivery) > $1 + 3600000"
+#define SHARED_RATE_LIMITS_SET_BACK                                                                \
+    "UPDATE rate_limits SET all_ms = all_ms - $1, search_ms = search_ms - $1,"                     \
+    " graphql_ms = graphql_ms - $1"
+
 #define SHARED_REDELIVERY_FIND "SELECT requests, requested_ms FROM redeliveries WHERE guid = $1"
 #define SHARED_REDELIVERY_UNCOUNT                                                                  \
     "UPDATE redeliveries SET requests = requests - 1, requested_ms = $1"                           \

@@ -131,6 +131,26 @@ int sqlite_redelivery_arrived(struct sqlite_store *store, const char *guid, stru
     return query_step(&query, err, "counting a redelivery");
 }
 
+static int run_with_number(struct sqlite_store *store, unsigned sql, int64_t number,
+                           struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, sql);
+    query_number(&query, number);
+    return query_run(&query, err, "moving due times back");
+}
+
+int sqlite_clock_set_back(struct sqlite_store *store, struct inbox_operation *operation,
+                          struct error *err) {
+    const struct inbox_clock_set_back *set =
+        CONTAINER_OF(operation, const struct inbox_clock_set_back, operation);
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_SET_BACK);
+    query_number(&query, set->by_ms);
+    query_number(&query, set->now_ms);
+    return query_run(&query, err, "moving due times back") < 0 ||
+                   run_with_number(store, SQL_RUNS_OF_FUTURE, set->now_ms, err) < 0
+               ? -1
+               : run_with_number(store, SQL_RATE_LIMITS_SET_BACK, set->by_ms, err);
+}
+
 int sqlite_uncount_redelivery(struct sqlite_store *store, struct inbox_operation *operation,
                               struct error *err) {
     const struct inbox_uncount_redelivery *uncount =

@@ -25,7 +25,7 @@ sqlite_operation sqlite_rate_limit_put, sqlite_rate_limit_get;
 sqlite_operation sqlite_list, sqlite_body, sqlite_rerun, sqlite_discard;
 /* maintenance.c */
 sqlite_operation sqlite_elect, sqlite_prune, sqlite_find_missing, sqlite_count_redelivery,
-    sqlite_uncount_redelivery;
+    sqlite_uncount_redelivery, sqlite_clock_set_back;
 
 /* Shared by all. */
 

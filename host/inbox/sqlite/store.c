@@ -62,6 +62,7 @@ static sqlite_operation *const operations_of[INBOX_KINDS] = {
     [INBOX_FIND_MISSING] = sqlite_find_missing,
     [INBOX_COUNT_REDELIVERY] = sqlite_count_redelivery,
     [INBOX_UNCOUNT_REDELIVERY] = sqlite_uncount_redelivery,
+    [INBOX_CLOCK_SET_BACK] = sqlite_clock_set_back,
 };
 
 static int perform(struct sqlite_store *store, struct inbox_operation *operation,

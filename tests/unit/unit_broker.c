@@ -693,26 +693,6 @@ static void a_clock_that_is_hopeless_is_not_followed(void **state) {
     assert_int_equal(fixture.jwts, 4);
 }
 
-static void the_slug_is_requested_once(void **state) {
-    (void)state;
-    static struct asked asked[3];
-    for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < 3; i++) {
-            fixture_fill(&fixture, &asked[i], NULL, NULL, NULL);
-            asked[i].request.kind = BROKER_SLUG;
-            broker_submit(fixture.broker, &asked[i].request);
-        }
-        fixture_wait(&fixture, asked, 3);
-        for (int i = 0; i < 3; i++) {
-            assert_int_equal(asked[i].request.outcome, 0);
-            assert_string_equal(asked[i].request.response.data, "snek-o");
-            broker_request_finish(&asked[i].request);
-        }
-    }
-    assert_int_equal(fixture.app_asks, 1);
-    assert_int_equal(fixture.last_token_id, 0);
-}
-
 static void requests_in_progress_at_the_end_are_cancelled(void **state) {
     (void)state;
     /* More than a plugin's 64 at once, so that some are still queued. */
@@ -790,7 +770,6 @@ int main(void) {
         HASTY_TEST(a_slow_supervisor_is_given_up_and_its_late_reply_dropped),
         BROKER_TEST(a_clock_that_is_off_is_corrected),
         BROKER_TEST(a_clock_that_is_hopeless_is_not_followed),
-        BROKER_TEST(the_slug_is_requested_once),
         BROKER_TEST(requests_in_progress_at_the_end_are_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -283,8 +283,29 @@ static void a_request_that_is_not_ready_in_time_is_not_sent(void **state) {
 
 #define APP_TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static void the_slug_is_requested_once(void **state) {
+    (void)state;
+    static struct asked asked[3];
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 3; i++) {
+            fixture_fill(&fixture, &asked[i], NULL, NULL, NULL);
+            asked[i].request.kind = BROKER_SLUG;
+            broker_submit(fixture.broker, &asked[i].request);
+        }
+        fixture_wait(&fixture, asked, 3);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(asked[i].request.outcome, 0);
+            assert_string_equal(asked[i].request.response.data, "snek-o");
+            broker_request_finish(&asked[i].request);
+        }
+    }
+    assert_int_equal(fixture.app_asks, 1);
+    assert_int_equal(fixture.last_token_id, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_slug_is_requested_once, set_up, tear_down),
         APP_TEST(a_limit_of_the_app_defers_requests_that_need_a_new_token),
         APP_TEST(requests_with_a_token_go_on),
         APP_TEST(the_slug_and_the_hosts_calls_wait_too),

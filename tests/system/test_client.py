@@ -458,6 +458,16 @@ def test_a_query_is_none_and_a_dry_mutation_has_empty_data(fake, start_bot):
     assert len(fake.api_requests()) == 1
 
 
+@pytest.mark.parametrize("url", ["/%72epos/sneks-united/other", "/r%65pos/sneks-united/other",
+                                 "/repos%2fsneks-united%2fother", "/repos%2Fsneks-united/other"])
+def test_percent_encoding_leads_to_no_other_repository(fake, start_bot, url):
+    host = start_bot(plugins=[{"name": "client", "repositories": ["sneks-united/terr*"]}])
+    delivery = host.deliver("client", {**payload(get(url, go_on=True)),
+                                       "repository": {"full_name": "sneks-united/terrarium"}})
+    assert said(host, delivery, 1)[0].split()[0] == "-11"
+    assert not fake.api_requests()
+
+
 def test_a_plugin_stays_in_the_repositories_that_the_configuration_lists(fake, start_bot):
     host = start_bot(plugins=[{"name": "client", "repositories": ["sneks-united/terr*"]}])
     delivery = host.deliver("client", {**payload(

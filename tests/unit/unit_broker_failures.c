@@ -171,6 +171,31 @@ static void an_abuse_limit_defers_the_run_without_retry_after(void **state) {
     }
 }
 
+static void a_wrong_api_url_is_named_for_the_slug(void **state) {
+    (void)state;
+    static const struct {
+        const char *says, *part;
+    } cases[] = {
+        {"404 " HTML, "GET /app answered 404 without GitHub's JSON: check github.api_url"},
+        {"406 " HTML, "ends with /api/v3"},
+        {"200 " HTML, "GET /app answered 200 without GitHub's JSON"},
+        {"200", "GET /app answered 200 without a slug: check github.api_url"},
+        {"302", "GET /app answered 302 without GitHub's JSON"},
+        {"404 " NOT_FOUND, "(check github.app_id and github.api_url)"},
+        {"200 {\"slug\":\"x\"}", "another app than github.app_id 1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct asked asked;
+        fixture.app_says = cases[i].says;
+        fixture_fill(&fixture, &asked, "GET", NULL, NULL);
+        asked.request.kind = BROKER_SLUG;
+        broker_submit(fixture.broker, &asked.request);
+        fixture_wait(&fixture, &asked, 1);
+        expect(&asked, i == 5 ? SNEK_E_NOT_FOUND : SNEK_E_SERVER, cases[i].part);
+        broker_request_finish(&asked.request);
+    }
+}
+
 static unsigned count(const char *text, const char *part) {
     unsigned found = 0;
     for (const char *at = text; (at = strstr(at, part)); at++) {
@@ -215,6 +240,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         FAILURE_TEST(only_githubs_json_denies_a_token),
         FAILURE_TEST(an_installation_is_gone_only_once_github_knows_our_app),
+        FAILURE_TEST(a_wrong_api_url_is_named_for_the_slug),
         FAILURE_TEST(a_suspended_installation_is_asked_once_in_a_while),
         FAILURE_TEST(a_suspension_is_seen_with_a_cached_token_too),
         FAILURE_TEST(tokens_of_single_repositories_have_a_budget),

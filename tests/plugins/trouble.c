@@ -116,6 +116,19 @@ static int32_t count_in_store(struct snek_run *run) {
     return added < 0 ? added : SNEK_DONE;
 }
 
+/* A body of nearly the largest size. */
+static int32_t send_large(struct snek_run *run) {
+    static char body[3 << 20];
+    memset(body, ' ', sizeof body);
+    memcpy(body, "{}", 2);
+    struct snek_request request = {.bytes = sizeof request,
+                                   .method = "POST",
+                                   .url = "/repos/sneks-united/terrarium/issues/12/reactions"};
+    request.body.data = body;
+    request.body.bytes = sizeof body;
+    return snek_github(run)->send(run, &request, NULL);
+}
+
 static int32_t trouble(struct snek_run *run) {
     const char *what = snek_event(run)->action(run);
     int64_t ms = snek_integer(run, "ms", 0);
@@ -162,6 +175,8 @@ static int32_t trouble(struct snek_run *run) {
         return snek_get(run, "https://example.com/steal", NULL);
     } else if (strcmp(what, "get") == 0) {
         return snek_get(run, snek_string(run, "url"), NULL);
+    } else if (strcmp(what, "large") == 0) {
+        return send_large(run);
     } else if (strcmp(what, "as_app") == 0) {
         return snek_get(run, "/app", NULL);
     } else if (strcmp(what, "comment") == 0) {

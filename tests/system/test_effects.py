@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import re
 import signal
 import sqlite3
@@ -326,6 +327,26 @@ def test_a_plugin_has_at_most_64_requests_in_flight(fake, start_bot):
     host.kill("worker", signal.SIGKILL)
     time.sleep(1)  # the next worker has started
     assert len(in_progress(fake)) == 64
+
+
+def memory_kib(host, field):
+    status = pathlib.Path(f"/proc/{host.pids('host')[0]}/status").read_text(encoding="ascii")
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith(field)))
+
+
+def test_large_bodies_of_one_plugin_do_not_fill_the_hosts_memory(fake, start_bot):
+    """32 runs send 3 MiB each to a slow GitHub, and their worker is killed again and again."""
+    host = start_bot(plugins=["trouble"], config={"github": {"notify_interval_ms": 0,
+                                                             "write_interval_ms": 0}})
+    fake.fail(method="POST", path=PATHS["react"], delay_ms=6000, times=-1)
+    before = memory_kib(host, "VmRSS")
+    for _ in range(32):
+        host.deliver("trouble", {"action": "large", "installation": {"id": snek.INSTALLATION}})
+    for _ in range(4):
+        time.sleep(1)
+        host.kill("worker", signal.SIGKILL)
+    assert len(fake.requests(method="POST", path=PATHS["react"])) >= 2
+    assert memory_kib(host, "VmHWM") - before < 48 << 10
 
 
 def test_after_a_run_was_discarded_nothing_of_it_is_sent(fake, start_bot):

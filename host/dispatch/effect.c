@@ -25,6 +25,8 @@
 #define PAGE_ITEMS 100
 /* The search for a comment in doubt ends after so many pages. */
 #define PAGES_MAX 10
+/* A PATCH in doubt is repeated up to this age: later it could undo what people changed since. */
+#define PATCH_AGE_MAX_MS (10 * 60000)
 /* A response that the store could not record is recorded again after this. */
 #define RECORD_RETRY_MS 1000
 /* GitHub's clock may differ from ours by so much, and still accept our requests; with a margin. */
@@ -217,14 +219,24 @@ static bool is_final(const struct call *call) {
                             broker->response.bytes);
 }
 
+/* True when a repeated DELETE found that an earlier one has deleted it. GitHub answers 422 for a
+ * reference that does not exist. */
+static bool is_deleted_already(const struct call *call) {
+    const struct broker_request *broker = &call->broker;
+    if (!call->effect.in_doubt || strcmp(broker->method, "DELETE") != 0) {
+        return false;
+    }
+    return broker->status == 404 || broker->status == 410 ||
+           (broker->status == 422 && strstr(broker->url, "/git/refs/"));
+}
+
 static void on_effect_response(struct broker_request *broker) {
     struct call *call = CONTAINER_OF(broker, struct call, broker);
     FAULT_POINT("after_send");
     run_note_response(call->held, broker);
     /* run_note_response() has counted it. */
     atomic_store(&broker->waited.total_ms, 0);
-    if (call->effect.in_doubt && broker->status == 404 && strcmp(broker->method, "DELETE") == 0) {
-        /* The attempt before has deleted it. */
+    if (is_deleted_already(call)) {
         set_response(call, 204, NULL);
     }
     if (!broker->sent) {
@@ -487,6 +499,13 @@ static void begin_again(struct call *call, const struct run *run, bool repeatabl
     if (call->effect.comments_url) {
         call->effect.page = 1;
         search(call);
+    } else if (strcmp(call->broker.method, "PATCH") == 0 && !repeatable &&
+               clock_wall_ms() - call->entry->record.at_ms > PATCH_AGE_MAX_MS) {
+        call_fail(
+            call, SNEK_E_IN_DOUBT,
+            "an attempt more than 10 minutes ago may have sent this request already, and "
+            "repeating it might undo what people changed since: see whether it happened, then "
+            "discard the run; or let the plugin say SNEK_REQUEST_REPEATABLE");
     } else if (is_post(call) && !repeatable) {
         call_fail(call, SNEK_E_IN_DOUBT,
                   "an earlier attempt may have sent this request already, and repeating it "

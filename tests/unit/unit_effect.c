@@ -68,8 +68,11 @@ static struct {
     size_t n_records;
     char *comments[COMMENTS_MAX];
     size_t n_comments;
-    /* The next response to a POST gets lost. */
+    /* The next response to an effect gets lost. */
     bool lose;
+    /* The response to an effect that is no POST. */
+    int32_t status, status_outcome;
+    unsigned n_effects;
     struct inbox_operation *operations[PENDING_MAX];
     struct broker_request *requests[PENDING_MAX];
     size_t n_operations, n_requests;
@@ -152,15 +155,20 @@ static void do_request(struct broker_request *request) {
         list_comments(&request->response);
         return;
     }
-    world.comments[world.n_comments++] = copy_text(request->body);
-    request->status = 201;
+    bool post = strcmp(request->method, "POST") == 0;
+    world.n_effects++;
+    if (post) {
+        world.comments[world.n_comments++] = copy_text(request->body);
+    }
+    request->status = post ? 201 : world.status;
+    request->outcome = post ? 0 : world.status_outcome;
     if (world.lose) {
         request->outcome = SNEK_E_NETWORK;
         request->status = 0;
         world.lose = false;
         return;
     }
-    assert_int_equal(buffer_append_text(&request->response, request->body), 0);
+    assert_int_equal(buffer_append_text(&request->response, post ? request->body : "{}"), 0);
 }
 
 /* Does what was submitted; only the callbacks of dispatch may run out of memory. */
@@ -282,6 +290,8 @@ static struct frame_text text(const char *data) {
     return (struct frame_text){.data = data, .bytes = strlen(data)};
 }
 
+static const char *method = "POST", *url = "/repos/a/b/issues/1/comments";
+
 /* One attempt, in which the n-th allocation fails (negative: none). True when it failed. */
 static bool attempt(int n) {
     struct inbox_run data = {.id = 1, .attempt = 1, .token = 7, .n_journal = world.n_records};
@@ -296,8 +306,8 @@ static bool attempt(int n) {
     world.replied = world.killed = false;
     const struct http_call request = {.run = run->handle,
                                       .request = 1,
-                                      .method = text("POST"),
-                                      .url = text("/repos/a/b/issues/1/comments"),
+                                      .method = text(method),
+                                      .url = text(url),
                                       .accept = text(""),
                                       .content_type = text(""),
                                       .headers = text(""),
@@ -352,9 +362,52 @@ static void nor_does_one_in_the_attempt_after_a_lost_response(void **state) {
     assert_true(n > 10);
 }
 
+/* The first attempt's response is lost; then GitHub gives this one. */
+static int32_t repeat(const char *its_method, const char *its_url, int32_t status,
+                      int32_t status_outcome, int64_t age_ms) {
+    begin_world();
+    method = its_method;
+    url = its_url;
+    world.status = 200;
+    world.lose = true;
+    assert_false(attempt(-1));
+    assert_int_equal(world.outcome, SNEK_E_NETWORK);
+    assert_int_equal(world.n_records, 1);
+    world.records[0].at_ms -= age_ms;
+    world.status = status;
+    world.status_outcome = status_outcome;
+    assert_false(attempt(-1));
+    int32_t outcome = world.outcome;
+    assert_int_equal(world.n_effects, outcome == SNEK_E_IN_DOUBT ? 1 : 2);
+    end_world();
+    method = "POST";
+    url = "/repos/a/b/issues/1/comments";
+    return outcome;
+}
+
+static void a_repeated_delete_that_finds_nothing_has_succeeded(void **state) {
+    (void)state;
+    static const char ref[] = "/repos/a/b/git/refs/heads/x", label[] = "/repos/a/b/labels/x";
+    assert_int_equal(repeat("DELETE", label, 404, SNEK_E_NOT_FOUND, 0), 0);
+    assert_int_equal(repeat("DELETE", label, 410, SNEK_E_NOT_FOUND, 0), 0);
+    assert_int_equal(repeat("DELETE", ref, 422, SNEK_E_VALIDATION, 0), 0);
+    assert_int_equal(repeat("DELETE", label, 422, SNEK_E_VALIDATION, 0), SNEK_E_VALIDATION);
+    assert_int_equal(repeat("PUT", label, 404, SNEK_E_NOT_FOUND, 0), SNEK_E_NOT_FOUND);
+}
+
+static void a_patch_in_doubt_is_repeated_for_ten_minutes(void **state) {
+    (void)state;
+    static const char issue[] = "/repos/a/b/issues/1";
+    assert_int_equal(repeat("PATCH", issue, 200, 0, 9 * 60000), 0);
+    assert_int_equal(repeat("PATCH", issue, 200, 0, 11 * 60000), SNEK_E_IN_DOUBT);
+    assert_int_equal(repeat("PUT", issue, 200, 0, 11 * 60000), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failed_allocation_never_makes_two_comments),
+        cmocka_unit_test(a_repeated_delete_that_finds_nothing_has_succeeded),
+        cmocka_unit_test(a_patch_in_doubt_is_repeated_for_ten_minutes),
         cmocka_unit_test(nor_does_one_in_the_attempt_after_a_lost_response),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ struct host {
     struct loop loop;
     struct loop_source signals, orphaned;
     struct watchdog watchdog;
-    bool stopping;
+    bool restarted, stopping;
     struct inbox *inbox;
     struct broker *broker;
     struct dispatch *dispatch;
@@ -210,7 +210,8 @@ static int load_plugins(struct host *host, struct error *err) {
                                        .worker_path = host->worker_path,
                                        .loop = &host->loop,
                                        .inbox = host->inbox,
-                                       .broker = host->broker};
+                                       .broker = host->broker,
+                                       .quarantine_rejected = host->restarted};
     if (dispatch_new(&options, &host->dispatch, err) < 0) {
         return -1;
     }
@@ -323,17 +324,21 @@ static void finish(struct host *host) {
     config_free(host->config);
 }
 
+/* The supervisor passes this exit status on if no host of it was ready before. */
+static int cannot_start(const struct error *err) {
+    log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err->text));
+    return err->transient ? EX_TEMPFAIL : EX_CONFIG;
+}
+
 static int start_and_serve(struct host *host) {
-    struct error err = {""};
+    struct error err = {.text = ""};
     if (start_stores(host, &err) < 0) {
-        log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
-        return EX_CONFIG;
+        return cannot_start(&err);
     }
     int loaded = load_plugins(host, &err);
     if (loaded < 0 ||
         (loaded == 0 && (start_maintenance(host, &err) < 0 || start_ingest(host, &err) < 0))) {
-        log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
-        return EX_CONFIG;
+        return cannot_start(&err);
     }
     if (loaded == 0) {
         serve(host);
@@ -342,9 +347,9 @@ static int start_and_serve(struct host *host) {
     return EX_OK;
 }
 
-int host_run(const char *config_path) {
-    struct host host = {0};
-    struct error err = {""};
+int host_run(const char *config_path, bool restarted) {
+    struct host host = {.restarted = restarted};
+    struct error err = {.text = ""};
     AUTO_PROBLEMS struct config_problems problems = {0};
     /* First, because the environment holds secrets. */
     prctl(PR_SET_DUMPABLE, 0);

@@ -4,7 +4,11 @@
 #ifndef SNEK_HOST_H
 #define SNEK_HOST_H
 
-/* `config_path` NULL: config_load() finds it. Returns the exit status. */
-int host_run(const char *config_path);
+#include <stdbool.h>
+
+/* `config_path` NULL: config_load() finds it. `restarted`: another host of this supervisor was
+ * ready before; then a plugin that does not load is quarantined instead of ending the host. Returns
+ * the exit status. */
+int host_run(const char *config_path, bool restarted);
 
 #endif

@@ -12,6 +12,14 @@ int error_set(struct error *err, const char *format, ...) {
         va_start(args, format);
         vsnprintf(err->text, sizeof err->text, format, args);
         va_end(args);
+        err->transient = false;
+    }
+    return -1;
+}
+
+int error_mark_transient(struct error *err) {
+    if (err) {
+        err->transient = true;
     }
     return -1;
 }

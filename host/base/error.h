@@ -4,16 +4,23 @@
 #ifndef SNEK_BASE_ERROR_H
 #define SNEK_BASE_ERROR_H
 
+#include <stdbool.h>
+
 #define ERROR_TEXT_MAX 1024
 
 struct error {
     /* Always terminated; a longer text is cut. */
     char text[ERROR_TEXT_MAX];
+    /* May the same attempt succeed later, without a change by a person? */
+    bool transient;
 };
 
 /* Both return -1, so that `return error_set(...)` is the whole error path. `err` may be NULL.
  * error_wrap() puts "PREFIX: " in front of the text. */
 int error_set(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int error_wrap(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Marks an error that error_set() has made. error_wrap() keeps the mark. Returns -1. */
+int error_mark_transient(struct error *err);
 
 #endif

@@ -193,7 +193,7 @@ static unsigned inspect_and_report(struct loop *loop, const char *worker_path,
 
 unsigned plugin_inspection(const struct config *config) {
     unsigned problems = 0;
-    struct error err = {"out of memory"};
+    struct error err = {.text = "out of memory"};
     struct loop loop;
     /* A constructor of a plugin may read /proc/PPID/environ. */
     secret_scrub_whole_environment();

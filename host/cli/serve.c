@@ -28,8 +28,9 @@ static const char usage[] =
     "                     /etc/snekomatic/snekomatic.toml, then the environment alone)\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit status: 0 after SIGTERM; 64 wrong usage; 69 the address is not available; 78 the\n"
-    "configuration, a credential or a plugin is wrong; otherwise the status of the host.\n";
+    "Exit status: 0 after SIGTERM; 64 wrong usage; 69 the address is not available; 75 the first start\n"
+    "failed for a cause that may pass, such as a store that is away; 78 the configuration, a\n"
+    "credential or a plugin is wrong. Once a host was ready, it is always restarted.\n";
 
 int cli_serve(int argc, char **argv) {
     const char *path = NULL;
@@ -74,7 +75,7 @@ int cli_host(int argc, char **argv) {
         fputs("`snekomatic serve` starts `snekomatic host`; do not start it by hand\n", stderr);
         return EX_USAGE;
     }
-    status = host_run(path);
+    status = host_run(path, getenv(SUPERVISOR_RESTARTED) != NULL);
     log_finish();
     return status;
 }

@@ -12,7 +12,7 @@
 
 int store_client_open(struct store_client *store_client, const char *verb,
                       const struct config *config, bool write) {
-    struct error err = {""};
+    struct error err = {.text = ""};
     *store_client = (struct store_client){.inbox = NULL};
     if (mailbox_init(&store_client->mailbox) < 0) {
         fprintf(stderr, "snekomatic %s: %s\n", verb, strerror(errno));

@@ -177,7 +177,7 @@ static int request_token(struct broker_client *client, const struct options *opt
 static int print_token(const struct config *config, const struct options *options) {
     AUTO_CLOSE int messages_fd = -1;
     struct broker_client client;
-    struct error err = {""};
+    struct error err = {.text = ""};
     if (supervisor_start_signer(config, &messages_fd, &err) < 0 ||
         broker_client_open(&client, config, messages_fd, &err) < 0) {
         fprintf(stderr, "snekomatic " VERB ": %s\n", err.text);

@@ -55,7 +55,7 @@ static void set_choice(struct config_loader *loader, const struct config_key *ke
 /* The value made of a text, or NULL after a problem. */
 static char *read_text(struct config_loader *loader, const struct config_key *key, const char *text,
                        struct place place) {
-    struct error err = {"does not fit into memory"};
+    struct error err = {.text = "does not fit into memory"};
     char *value = NULL;
     if (*text == '\0') {
         config_loader_problem(loader, place, "%s must not be empty", key->name);

@@ -93,7 +93,8 @@ void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max
     put->lease_ms = dispatch->table.options.lease_ms;
     for (size_t i = 0; i < dispatch->n_plugins && put->n_runs < max; i++) {
         const struct plugin *plugin = &dispatch->plugins[i];
-        if (description_wants(plugin->description, put->event, put->action) &&
+        if (plugin->description && /* else it did not load and is quarantined */
+            description_wants(plugin->description, put->event, put->action) &&
             scope_matches(plugin->config->installations, put->installation) &&
             scope_matches(plugin->config->repositories, put->repository)) {
             struct inbox_put_run *run = &put->runs[put->n_runs++];
@@ -179,12 +180,14 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
                                       .context = dispatch};
     run_table_init(&dispatch->table, &table);
     lease_init(&dispatch->leases, &dispatch->table);
-    dispatch->plugin_options = (struct plugin_options){.loop = options->loop,
-                                                       .worker_path = options->worker_path,
-                                                       .log_level = config->log.level,
-                                                       .broker = options->broker,
-                                                       .api_url = config->github.api_url,
-                                                       .table = &dispatch->table};
+    dispatch->plugin_options =
+        (struct plugin_options){.loop = options->loop,
+                                .worker_path = options->worker_path,
+                                .log_level = config->log.level,
+                                .broker = options->broker,
+                                .api_url = config->github.api_url,
+                                .table = &dispatch->table,
+                                .quarantine_rejected = options->quarantine_rejected};
     dispatch->wake.open = on_wake;
     pthread_mutex_init(&dispatch->lock, NULL);
 }
@@ -239,7 +242,7 @@ int dispatch_new(const struct dispatch_options *options, struct dispatch **dispa
 
 static bool have_conflict(struct dispatch *dispatch) {
     const struct description **all = calloc(dispatch->n_plugins + 1, sizeof *all);
-    struct error err = {"out of memory"};
+    struct error err = {.text = "out of memory"};
     for (size_t i = 0; all && i < dispatch->n_plugins; i++) {
         all[i] = dispatch->plugins[i].description;
     }

@@ -40,6 +40,8 @@ struct dispatch_options {
     struct loop *loop;
     struct inbox *inbox;
     struct broker *broker;
+    /* Quarantine a plugin that does not load, instead of DISPATCH_REJECTED. */
+    bool quarantine_rejected;
 };
 
 /* Starts a worker for each enabled plugin. 0 and `*dispatch`, or -1. */

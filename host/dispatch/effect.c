@@ -326,7 +326,7 @@ static void fail_search(struct call *call, struct error *err) {
 static void on_page_read(struct call *call, const struct buffer *page) {
     AUTO_FREE char *comment = NULL;
     size_t n_comments = 0;
-    struct error err = {""};
+    struct error err = {.text = ""};
     int result = comment_find(page, call->entry->record.marker, &comment, &n_comments, &err);
     if (result < 0) {
         fail_search(call, &err);

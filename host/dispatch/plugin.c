@@ -293,9 +293,12 @@ static void on_exit_of_worker(void *context, const char *how) {
     run_group_set_worker(&plugin->runs, NULL, 0);
     settle_runs(plugin, how);
     if (!plugin->description) {
-        /* It never loaded since the host's start. */
-        set_state(plugin, PLUGIN_REJECTED);
-        log_event(SNEK_LEVEL_ERROR, "plugin_rejected",
+        /* It never loaded since the host's start. In quarantine it stays as it is until the next
+         * start: ingest's thread reads the description without a lock. */
+        bool quarantine = plugin->options->quarantine_rejected;
+        plugin->restart_at_ms = INT64_MAX;
+        set_state(plugin, quarantine ? PLUGIN_QUARANTINED : PLUGIN_REJECTED);
+        log_event(SNEK_LEVEL_ERROR, quarantine ? "plugin_quarantined" : "plugin_rejected",
                   LOG_TEXT("plugin", plugin->config->as_written),
                   LOG_TEXT("path", plugin->config->path), LOG_TEXT("reason", plugin->rejection),
                   LOG_TEXT("how", plugin->rejection ? NULL : how));

@@ -37,6 +37,8 @@ struct plugin_options {
     struct broker *broker;
     const char *api_url;
     struct run_table *table;
+    /* See dispatch_options. */
+    bool quarantine_rejected;
 };
 
 struct plugin {

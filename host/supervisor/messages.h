@@ -10,6 +10,9 @@
 #define SUPERVISOR_FD_MESSAGES 3 /* to the supervisor */
 #define SUPERVISOR_FD_LISTEN 4   /* TCP, listening */
 
+/* In the environment of a host if another host of the same supervisor was ready before it. */
+#define SUPERVISOR_RESTARTED "SNEKOMATIC_RESTARTED"
+
 #define SUPERVISOR_SKEW_MAX_S 3600
 #define SUPERVISOR_JWT_MAX 4096
 #define SUPERVISOR_KEYS_MAX 2

@@ -24,6 +24,8 @@
 /* Connections wait here while a host restarts. */
 #define LISTEN_BACKLOG 1024
 
+#define RESTARTED SUPERVISOR_RESTARTED "=1"
+
 /* Names of variables. The keys stay in this process; the host gets the other secrets. */
 static const char *const key_names[] = {"GITHUB_PRIVATE_KEY", "GITHUB_PRIVATE_KEY_NEXT"};
 static const char *const secret_names[] = {"GITHUB_WEBHOOK_SECRET",
@@ -42,7 +44,10 @@ int start_open_standard_fds(struct error *err) {
     return 0;
 }
 
-static bool is_key(const char *entry) {
+static bool is_kept_back(const char *entry) {
+    if (strncmp(entry, RESTARTED, strlen(SUPERVISOR_RESTARTED "=")) == 0) {
+        return true;
+    }
     for (size_t i = 0; i < ARRAY_LENGTH(key_names); i++) {
         size_t bytes = strlen(key_names[i]);
         if (strncmp(entry, key_names[i], bytes) == 0 && entry[bytes] == '=') {
@@ -57,9 +62,10 @@ char **start_take_environment(void) {
     while (environ && environ[count]) {
         count++;
     }
-    char **copy = calloc(count + 1, sizeof *copy);
+    /* The last place is for SUPERVISOR_RESTARTED. */
+    char **copy = calloc(count + 2, sizeof *copy);
     for (size_t i = 0; copy && i < count; i++) {
-        if (!is_key(environ[i])) {
+        if (!is_kept_back(environ[i])) {
             copy[kept] = strdup(environ[i]);
             if (!copy[kept++]) {
                 start_free_environment(copy);
@@ -75,6 +81,17 @@ char **start_take_environment(void) {
     }
     proxy_forget();
     return copy;
+}
+
+int start_mark_restarted(char **environment) {
+    char **entry = environment;
+    while (*entry && strcmp(*entry, RESTARTED) != 0) {
+        entry++;
+    }
+    if (!*entry) {
+        *entry = strdup(RESTARTED);
+    }
+    return *entry ? 0 : -1;
 }
 
 void start_free_environment(char **environment) {

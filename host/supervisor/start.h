@@ -15,6 +15,8 @@ int start_open_standard_fds(struct error *err);
 /* Copies the environment without the app's keys, for start_host(), then overwrites the secrets that
  * the kernel placed in this process. NULL when memory is short. */
 char **start_take_environment(void);
+/* Adds SUPERVISOR_RESTARTED to a copy, once. 0, or -1 when memory is short. */
+int start_mark_restarted(char **environment);
 void start_free_environment(char **environment); /* wipes; takes NULL */
 
 /* Opens a non-blocking listening socket. `host` is an address or a name, without brackets. 0 and

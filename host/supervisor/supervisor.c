@@ -22,9 +22,10 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 
-/* The first restart is immediate. The delay doubles with each host that did not stay up. */
+/* The first restart is immediate. The delay doubles with each host that did not stay up, so that a
+ * store that is away for long costs little, and yet the bot returns soon after it. */
 #define RESTART_DELAY_FIRST_MS 100
-#define RESTART_DELAY_MAX_MS 800
+#define RESTART_DELAY_MAX_MS 30000
 #define STAYED_UP_MS 10000
 
 struct supervisor {
@@ -82,6 +83,9 @@ static int start(struct supervisor *s, struct error *err) {
     }
     AUTO_CLOSE int theirs = ends[1];
     AUTO_CLOSE int ours = ends[0];
+    if (s->served && start_mark_restarted(s->environment) < 0) {
+        return error_set(err, "out of memory");
+    }
     pid_t host = start_host(s->host_argv, s->environment, theirs, s->listen_fd, err);
     if (host < 0) {
         return -1;
@@ -222,24 +226,33 @@ static void log_death(const struct supervisor *s, int status) {
               LOG_TEXT("while", s->ready ? "serving" : "starting"));
 }
 
+/* The status for an end before any host was ready. A host reports a wrong configuration by
+ * EX_CONFIG and a SIGTERM of its own by 0. Any other cause may pass, so the service manager may try
+ * again. */
+static int first_start_status(int status) {
+    bool known =
+        WIFEXITED(status) && (WEXITSTATUS(status) == EX_CONFIG || WEXITSTATUS(status) == 0);
+    return known ? WEXITSTATUS(status) : EX_TEMPFAIL;
+}
+
 static void on_host_ended(struct supervisor *s, int status) {
+    /* READY may still wait in the socket. */
     for (unsigned n = 0; n < 64 && handle_message(s); n++) {}
-    bool by_signal = WIFSIGNALED(status);
     /* A SIGTERM that we passed on killed it before it had a handler: also a requested end. */
-    bool as_requested = s->ending && by_signal && WTERMSIG(status) == SIGTERM;
-    if (as_requested || (s->ending && exit_status(status) == 0)) {
+    bool requested = WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
+    if (s->ending && (requested || exit_status(status) == 0)) {
         end_with(s, 0);
         forget_host(s);
         return;
     }
     log_death(s, status);
-    /* A host that exits while it starts has logged the reason, which would recur. A host that is
-     * killed during a restart, for example because memory is short, has not. */
-    if (!s->ending && (s->ready || (s->served && by_signal))) {
+    if (s->ending) {
+        end_with(s, exit_status(status));
+    } else if (s->served) {
         bool stayed_up = s->ready && clock_monotonic_ms() - s->ready_since_ms >= STAYED_UP_MS;
         plan_restart(s, stayed_up);
     } else {
-        end_with(s, exit_status(status));
+        end_with(s, first_start_status(status));
     }
     forget_host(s);
 }

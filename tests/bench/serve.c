@@ -38,7 +38,7 @@ static int listen_here(int *port) {
 
 static struct inbox *open_inbox(const char *url) {
     struct inbox *inbox = NULL;
-    struct error err = {""};
+    struct error err = {.text = ""};
     if (inbox_open(url, clock_wall_ms(), &inbox, &err) < 0) {
         bench_fail("%s", err.text);
     }
@@ -63,7 +63,7 @@ static bool status(void *context, struct buffer *json) {
 }
 
 static void serve_inbox(int listen_fd, const char *url, const sigset_t *stop) {
-    struct error err = {""};
+    struct error err = {.text = ""};
     struct secret secret;
     struct ingest *ingest = NULL;
     struct inbox *inbox = open_inbox(url);

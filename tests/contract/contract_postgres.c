@@ -147,7 +147,7 @@ static const char *url_in(const struct fixture *fixture) {
 
 static void expect_rejection(const char *url, const char *words) {
     struct inbox *inbox = NULL;
-    struct error err = {""};
+    struct error err = {.text = ""};
     assert_int_equal(inbox_open(url, FIXTURE_NOW, &inbox, &err), -1);
     assert_null(inbox);
     if (!strstr(err.text, words)) {
@@ -494,7 +494,7 @@ static void one_host_is_elected_until_its_lease_lapses(void **state) {
 
 static void a_tool_reads_and_writes_beside_the_host(void **state) {
     struct fixture *fixture = *state;
-    struct error err = {""};
+    struct error err = {.text = ""};
     struct inbox *host = fixture->inbox;
     struct inbox_put put = put_of("guid-1");
     assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
@@ -523,7 +523,7 @@ static void a_tool_reads_and_writes_beside_the_host(void **state) {
 static void a_tool_makes_no_tables(void **state) {
     struct fixture *fixture = *state;
     struct inbox *inbox = NULL;
-    struct error err = {""};
+    struct error err = {.text = ""};
     fixture_close(fixture);
     remove_place(fixture->place);
     fixture->place = make();

@@ -98,7 +98,7 @@ static off_t size_of(const struct fixture *fixture, const char *end) {
 /* The store at `path` does not open, and says so with `words`. */
 static void expect_rejection(const char *path, const char *words) {
     struct inbox *inbox = NULL;
-    struct error err = {""};
+    struct error err = {.text = ""};
     assert_int_equal(open_file(path, FIXTURE_NOW, &inbox, &err), -1);
     assert_null(inbox);
     if (!strstr(err.text, words) || !strstr(err.text, path)) {
@@ -332,7 +332,7 @@ static void a_full_disk_is_said_and_the_store_goes_on_when_there_is_room(void **
 
 static void a_tool_reads_and_writes_beside_the_host(void **state) {
     struct fixture *fixture = *state;
-    struct error err = {""};
+    struct error err = {.text = ""};
     struct inbox *host = fixture->inbox;
     struct inbox_put put = put_of("guid-1");
     assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
@@ -360,7 +360,7 @@ static void a_tool_reads_and_writes_beside_the_host(void **state) {
 
 static void expect_tool_rejection(const struct fixture *fixture, const char *words) {
     struct inbox *inbox = NULL;
-    struct error err = {""};
+    struct error err = {.text = ""};
     assert_int_equal(open_tool(file_of(fixture), true, &inbox, &err), -1);
     if (!strstr(err.text, words) || !strstr(err.text, file_of(fixture))) {
         fail_msg("\"%s\" is not in: %s", words, err.text);

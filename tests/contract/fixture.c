@@ -33,7 +33,7 @@ int64_t fixture_host(void) {
 }
 
 void fixture_open(struct fixture *fixture, int64_t now_ms) {
-    struct error err = {""};
+    struct error err = {.text = ""};
     last_host++;
     if (fixture->store->open(fixture->place, now_ms, &fixture->inbox, &err) != 0) {
         fail_msg("the inbox did not open: %s", err.text);
@@ -123,7 +123,7 @@ struct inbox_claim fixture_claim(struct fixture *fixture, const char *plugin, in
     struct inbox_claim claim = claim_of(&share, 1, now_ms);
     assert_int_equal(fixture_do(fixture, &claim.operation), 0);
     for (size_t i = 0; i < claim.n_runs; i++) {
-        struct error err = {""};
+        struct error err = {.text = ""};
         if (inbox_run_unpack(&claim.runs[i], &err) != 0) {
             fail_msg("%s", err.text);
         }

@@ -317,7 +317,7 @@ static void a_run_without_a_body_is_damaged_and_the_others_go_on(void **state) {
     assert_int_equal(fixture_do(fixture, &claim.operation), 0);
     assert_int_equal(claim.n_runs, 2);
     for (size_t i = 0; i < 2; i++) {
-        struct error err = {""};
+        struct error err = {.text = ""};
         bool bad = strcmp(claim.runs[i].guid, "bad") == 0;
         assert_int_equal(inbox_run_unpack(&claim.runs[i], &err), bad ? INBOX_DAMAGED : 0);
         assert_true(!bad || strstr(err.text, "lost its body"));
@@ -338,7 +338,7 @@ static void a_damaged_body_is_an_error_of_its_run(void **state) {
     struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
     assert_int_equal(fixture_do(fixture, &claim.operation), 0);
     struct inbox_run *run = &claim.runs[0];
-    struct error err = {""};
+    struct error err = {.text = ""};
     static const struct {
         int64_t codec;
         size_t bytes;

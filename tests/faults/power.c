@@ -259,7 +259,7 @@ static void cut(struct replay *replay, size_t at) {
     char url[4200];
     const char *path = url + strlen("sqlite:");
     struct inbox *inbox = NULL;
-    struct error err = {""};
+    struct error err = {.text = ""};
     sqlite3 *db = NULL;
     make_disk(replay);
     (void)snprintf(url, sizeof url, "sqlite:%s/snekomatic.db", replay->directory);

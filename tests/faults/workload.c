@@ -145,7 +145,7 @@ int main(int argc, char **argv) {
     unsigned done = 0;
     for (unsigned session = 1; session <= 2; session++) {
         struct inbox *inbox = NULL;
-        struct error err = {""};
+        struct error err = {.text = ""};
         if (inbox_open(url, clock_wall_ms(), &inbox, &err) < 0) {
             fail("opening", err.text);
         }

@@ -4,6 +4,7 @@ breaks only itself."""
 
 import contextlib
 import os
+import shutil
 import signal
 import sqlite3
 import time
@@ -277,3 +278,18 @@ def test_requests_stay_at_the_configured_origin(fake, start_bot):
     line = host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("as_app")))
     assert "/app" in line["reason"]
     assert fake.requests(path="/app") == []
+
+
+def test_a_plugin_that_no_longer_loads_after_a_crash_is_quarantined_and_the_rest_go_on(start_bot,
+                                                                                     tmp_path):
+    plugin = tmp_path / "client.so"
+    shutil.copy(snek.program("client.so"), plugin)
+    host = start_bot(plugins=["trouble", {"path": str(plugin)}])
+    plugin.unlink()
+    plugin.write_bytes(b"no shared object")
+    snek.wait_until_gone(host.kill("host", signal.SIGKILL))
+    line = host.wait_log(msg="plugin_quarantined")
+    assert line["plugin"] == str(plugin)
+    host.wait_log(msg="host_restarted")
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble("fine")))
+    assert host.process.popen.poll() is None

@@ -243,7 +243,7 @@ def test_a_bot_whose_database_is_away_does_not_start_and_names_no_password(fake,
                     env={"DATABASE_URL": url})
     process = snek.Process([snek.program("snekomatic"), "serve", "-c", host.file],
                            snek.clean_environment(**host.env), cwd=host.folder)
-    assert process.popen.wait(30) == 78
+    assert process.popen.wait(30) == 75
     line = process.wait_log(msg="cannot_start")
     assert "127.0.0.1" in line["reason"] and "refused" in line["reason"]
     assert password not in process.output()

@@ -35,6 +35,12 @@ static void an_error_says_what_was_attempted_before_what_broke(void **state) {
     assert_int_equal(error_set(&err, "no %s", "snakes"), -1);
     assert_int_equal(error_wrap(&err, "feeding"), -1);
     assert_string_equal(err.text, "feeding: no snakes");
+    assert_false(err.transient);
+    assert_int_equal(error_mark_transient(&err), -1);
+    error_wrap(&err, "today");
+    assert_true(err.transient);
+    error_set(&err, "another");
+    assert_false(err.transient);
 }
 
 static void a_scrubbed_variable_is_gone_from_memory_too(void **state) {

@@ -103,7 +103,7 @@ static void a_page_that_does_not_tell_is_an_error(void **state) {
         struct buffer page = {.data = (char *)pages[i], .bytes = strlen(pages[i])};
         char *found = NULL;
         size_t n = 99;
-        struct error err = {""};
+        struct error err = {.text = ""};
         if (comment_find(&page, marker, &found, &n, &err) != -1) {
             fail_msg("%s counts as a whole list", pages[i]);
         }

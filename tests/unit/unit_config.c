@@ -590,7 +590,7 @@ static void a_wrong_dsn_is_rejected_without_being_shown(void **state) {
                                         "http://abc123@127.0.0.1.example/1"};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sentry_dsn dsn;
-        struct error err = {""};
+        struct error err = {.text = ""};
         assert_int_equal(sentry_dsn_parse(cases[i], &dsn, &err), -1);
         assert_ptr_equal(strstr(err.text, "must "), err.text);
         assert_null(strstr(err.text, "abc"));

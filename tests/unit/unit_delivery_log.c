@@ -71,7 +71,7 @@ static void anything_but_a_list_of_deliveries_is_an_error(void **state) {
          " \"event\": \"ping\"}]"),
         "[{\"id\": 1, \"guid\": \"g\", \"delivered_at\": \"soon\", \"event\": \"ping\"}]"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct error err = {""};
+        struct error err = {.text = ""};
         assert_null(read_page("", bad[i], &err));
         assert_non_null(strstr(err.text, "GET /app/hook/deliveries answered"));
     }

@@ -600,7 +600,7 @@ static void stopping_does_not_wait_for_slow_clients(void **state) {
 static void an_unusable_socket_is_an_error(void **state) {
     (void)state;
     struct rig *rig = rig_init();
-    struct error err = {""};
+    struct error err = {.text = ""};
     rig->options.listen_fd = -1;
     assert_int_equal(ingest_new(&rig->options, &rig->ingest, &err), -1);
     assert_string_not_equal(err.text, "");

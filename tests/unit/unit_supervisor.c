@@ -28,6 +28,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 
 #define LINE_DEADLINE_MS 20000
 
@@ -254,6 +255,9 @@ static int play_host(char *const argv[]) {
         char go;
         (void)read(STDIN_FILENO, &go, 1);
     }
+    if (strcmp(mode, "brief-once") == 0 && getenv(SUPERVISOR_RESTARTED)) {
+        return EX_CONFIG;
+    }
     host_take_signals();
     struct sockaddr_in address;
     socklen_t bytes = sizeof address;
@@ -263,7 +267,7 @@ static int play_host(char *const argv[]) {
     }
     say("serving pid=%d port=%d", (int)getpid(), ntohs(address.sin_port));
     host_ask(SUPERVISOR_READY, 0, 0);
-    if (strcmp(mode, "brief") == 0) {
+    if (strncmp(mode, "brief", 5) == 0) {
         return 3;
     }
     return strcmp(mode, "linger") == 0 ? host_linger()
@@ -518,6 +522,19 @@ static void a_host_that_ends_by_itself_while_serving_is_started_again(void **sta
     (void)run_end(&run);
 }
 
+static void once_a_host_was_ready_each_failed_start_is_repeated(void **state) {
+    static struct run run;
+    run_begin(&run, HOST((char *)"brief-once"));
+    expect_serving(&run);
+    for (int i = 0; i < 4; i++) {
+        assert_non_null(strstr(expect(&run, "msg=host_died"),
+                               i == 0 ? "status=3 while=serving" : "status=78 while=starting"));
+    }
+    kill(run.pid, SIGTERM);
+    /* 0, or 78 when the signal met a host. */
+    run_end(&run);
+}
+
 static void a_host_that_ends_before_it_was_ready_ends_it_all(void **state) {
     static struct run run;
     run_begin(&run, HOST((char *)"exit", (char *)"78"));
@@ -528,9 +545,11 @@ static void a_host_that_ends_before_it_was_ready_ends_it_all(void **state) {
     run_begin(&run, HOST((char *)"wait"));
     int pid = atoi(expect(&run, "waiting pid="));
     kill(pid, SIGKILL);
-    assert_int_equal(run_end(&run), 128 + SIGKILL);
+    assert_int_equal(run_end(&run), EX_TEMPFAIL);
+    run_begin(&run, HOST((char *)"exit", (char *)"75"));
+    assert_int_equal(run_end(&run), EX_TEMPFAIL);
     run_begin_with(&run, "0", "/nonexistent/host", HOST((char *)"serve"), pem);
-    assert_int_equal(run_end(&run), 71);
+    assert_int_equal(run_end(&run), EX_TEMPFAIL);
     assert_non_null(strstr(run.text, "No such file"));
 }
 
@@ -652,6 +671,7 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(secrets_are_gone_from_the_supervisors_own_environment),
         cmocka_unit_test(a_host_that_is_killed_serves_again_within_a_second_at_the_same_port),
         cmocka_unit_test(a_host_that_ends_by_itself_while_serving_is_started_again),
+        cmocka_unit_test(once_a_host_was_ready_each_failed_start_is_repeated),
         cmocka_unit_test(a_host_that_ends_before_it_was_ready_ends_it_all),
         cmocka_unit_test(termination_is_passed_on_and_ends_with_0),
         cmocka_unit_test(a_second_termination_is_passed_on_and_the_status_too),

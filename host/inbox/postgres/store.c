@@ -321,8 +321,11 @@ static const struct store_methods methods = {
 static int connect_first(struct postgres_store *store, struct error *err) {
     int64_t until_ms = clock_monotonic_ms() + OPEN_PATIENCE_MS;
     while (postgres_connect(store, until_ms, err) < 0) {
-        if (clock_monotonic_ms() >= until_ms || !link_may_come(err->text)) {
+        if (!link_may_come(err->text)) {
             return -1;
+        }
+        if (clock_monotonic_ms() >= until_ms) {
+            return error_mark_transient(err);
         }
         usleep(OPEN_AGAIN_US);
     }
@@ -339,7 +342,7 @@ static int open_store(struct postgres_store *store, int64_t now_ms, struct error
     if (ready < 0 || postgres_compare_schema(store->connection, err) < 0 ||
         postgres_find_adopted(store->connection, &store->adopted, err) < 0 ||
         postgres_prepare(store, err) < 0) {
-        return -1;
+        return PQstatus(store->connection) == CONNECTION_BAD ? error_mark_transient(err) : -1;
     }
     store->ready = true;
     return 0;

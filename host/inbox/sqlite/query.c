@@ -5,16 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
+static bool is_transient(int code) {
+    return code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_FULL ||
+           code == SQLITE_IOERR || code == SQLITE_NOMEM;
+}
+
 int sqlite_error(sqlite3 *db, struct error *err, const char *what) {
     int code = sqlite3_errcode(db);
     int system_error = sqlite3_system_errno(db);
     bool from_system = code == SQLITE_IOERR || code == SQLITE_FULL || code == SQLITE_CANTOPEN;
-    if (from_system && system_error) {
-        return error_set(err, "%s: %s (SQLite code %d): %s", what, sqlite3_errmsg(db),
-                         sqlite3_extended_errcode(db), strerror(system_error));
-    }
-    return error_set(err, "%s: %s (SQLite code %d)", what, sqlite3_errmsg(db),
-                     sqlite3_extended_errcode(db));
+    error_set(err, "%s: %s (SQLite code %d)%s%s", what, sqlite3_errmsg(db),
+              sqlite3_extended_errcode(db), from_system && system_error ? ": " : "",
+              from_system && system_error ? strerror(system_error) : "");
+    return is_transient(code) ? error_mark_transient(err) : -1;
 }
 
 int sqlite_fail(struct sqlite_store *store, struct error *err, const char *what) {

@@ -202,8 +202,11 @@ static int lock_file(struct sqlite_store *store, const char *path, struct error 
         return error_set(err, "it is not a regular file");
     }
     if (flock(store->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-        return errno == EWOULDBLOCK ? error_set(err, "another snekomatic is using it")
-                                    : error_set(err, "cannot lock it: %s", strerror(errno));
+        if (errno != EWOULDBLOCK) {
+            return error_set(err, "cannot lock it: %s", strerror(errno));
+        }
+        error_set(err, "another snekomatic is using it");
+        return error_mark_transient(err);
     }
     store->path = realpath(path, NULL);
     if (!store->path || asprintf(&store->wal_path, "%s-wal", store->path) < 0) {

@@ -365,7 +365,7 @@ static void verify_rejection(struct session *session, struct environment *enviro
 static void run_one(struct session *session, const char *file) {
     struct scenario scenario = {0};
     struct environment environment;
-    struct error err = {""};
+    struct error err = {.text = ""};
     if (scenario_read(file, &scenario, &err) < 0) {
         report(session, false, "%s: it is a scenario", short_name(file));
         show_problem(file, err.text);

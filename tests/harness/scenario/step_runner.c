@@ -481,7 +481,7 @@ static void begin(struct step_runner *runner, const json_t *step) {
 
 bool step_runner_perform(struct step_runner *runner, const json_t *step,
                          struct differences *differences) {
-    struct error err = {""};
+    struct error err = {.text = ""};
     begin(runner, step);
     int result = add_failures(runner, &err);
     result = result < 0 ? result : perform(runner, &err);
@@ -495,7 +495,7 @@ bool step_runner_perform(struct step_runner *runner, const json_t *step,
 }
 
 bool step_runner_end(struct step_runner *runner, struct differences *differences) {
-    struct error err = {""};
+    struct error err = {.text = ""};
     begin(runner, json_object_get(runner->environment->scenario->root, "end"));
     if (environment_stop_host(runner->environment, &err) < 0) {
         differences_add(differences, "%s", err.text);

@@ -138,7 +138,7 @@ static int list_contains(const json_t *found, const json_t *wanted, struct error
     json_t *item, *have;
     json_array_foreach(wanted, i, item) {
         bool there = false;
-        struct error nearest = {""}, ignored;
+        struct error nearest = {.text = ""}, ignored;
         json_array_foreach(found, k, have) {
             bool same = false;
             for (size_t n = 0; n < sizeof names / sizeof *names; n++) {

@@ -28,7 +28,8 @@ static const char usage[] =
     "                     /etc/snekomatic/snekomatic.toml, then the environment alone)\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit status: 0 after SIGTERM; 64 wrong usage; 69 the address is not available; 75 the first start\n"
+    "Exit status: 0 after SIGTERM; 64 wrong usage; 69 the address is not available; 75 the first "
+    "start\n"
     "failed for a cause that may pass, such as a store that is away; 78 the configuration, a\n"
     "credential or a plugin is wrong. Once a host was ready, it is always restarted.\n";
 

@@ -93,7 +93,8 @@ void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max
     put->lease_ms = dispatch->table.options.lease_ms;
     for (size_t i = 0; i < dispatch->n_plugins && put->n_runs < max; i++) {
         const struct plugin *plugin = &dispatch->plugins[i];
-        if (plugin->description && /* else it did not load and is quarantined */
+        /* A plugin that did not load after a crash has no description. */
+        if (plugin->description &&
             description_wants(plugin->description, put->event, put->action) &&
             scope_matches(plugin->config->installations, put->installation) &&
             scope_matches(plugin->config->repositories, put->repository)) {

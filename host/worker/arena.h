@@ -24,7 +24,7 @@ void arena_finish(struct arena *arena);
 
 /* Aligned for any type. NULL when the maximum is passed or memory is short. */
 void *arena_alloc(struct arena *arena, size_t bytes);
-/* A terminated copy. NULL likewise. */
+/* A terminated copy. NULL for the same reasons. */
 char *arena_text(struct arena *arena, const char *text, size_t bytes);
 
 #endif

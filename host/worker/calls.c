@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The list of the calls that wait for the host. The main thread hands them their results. */
+/* Keeps the list of calls that wait for the host. The main thread gives them their results. */
 #include "worker/calls.h"
 
 #include "base/lock.h"

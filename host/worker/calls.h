@@ -22,7 +22,7 @@ struct calls *calls_new(void);
 struct call_result {
     char *frame;
     int32_t outcome;
-    /* Of HTTP_RESPONSE. */
+    /* For HTTP_RESPONSE only. */
     int32_t status;
     struct frame_text sentence, headers;
     /* HTTP_RESPONSE's body; STORE_RESULT's value or sentence. */
@@ -32,8 +32,8 @@ struct call_result {
 void call_result_finish(struct call_result *result);
 #define AUTO_CALL_RESULT CLEANUP(call_result_finish)
 
-/* A call that waits. The caller reads `request`, the call's number in frames; the rest is
- * calls.c's. */
+/* A call that waits. The caller reads `request`, the call's number in frames; only
+ * calls.c uses the other members. */
 struct call {
     TAILQ_ENTRY(call) entry;
     struct run *run;

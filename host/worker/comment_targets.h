@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The events whose payload holds a text that a person wrote: where that text is in the payload, and
- * to which URLs a reply or a reaction to it goes. */
+/* The events whose payload holds a text of a person: the path of that text in the payload, and the
+ * URLs for a reply or a reaction to it. */
 #ifndef SNEK_WORKER_COMMENT_TARGETS_H
 #define SNEK_WORKER_COMMENT_TARGETS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The slots of struct snek_host. A NULL from a plugin gets an error, not a crash. */
+/* The slots of struct snek_host. A NULL argument is an error, not a crash. */
 #include "worker/host_vtable.h"
 
 #include "base/clock.h"

@@ -287,7 +287,7 @@ static const char *body_problem(const struct snek_request *r) {
     return NULL;
 }
 
-/* NULL when the request may be looked at closer, else what is wrong with it. */
+/* NULL, or the first problem of the request. */
 static const char *request_problem(const struct snek_request *r) {
     if (r->flags & ~(uint32_t)SNEK_REQUEST_REPEATABLE) {
         return "its flags are not known to this host";

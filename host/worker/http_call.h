@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Builds an HTTP call out of a plugin's struct snek_request or struct snek_graphql, after checking
+/* Builds an HTTP call from a plugin's struct snek_request or struct snek_graphql, after checking
  * every part of it. */
 #ifndef SNEK_WORKER_HTTP_CALL_H
 #define SNEK_WORKER_HTTP_CALL_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The frame of an HTTP call, and the way of its result into a response. */
+/* Writes the frame of an HTTP call, and puts its result into a response. */
 #include "worker/http_send.h"
 
 #include "worker/calls.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* From a run to the plugin's handlers: decides which of them the run is for, and calls them. */
+/* Decides which handlers of the plugin a run is for, and calls them. */
 #ifndef SNEK_WORKER_INVOKE_H
 #define SNEK_WORKER_INVOKE_H
 

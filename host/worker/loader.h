@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* From a path to a checked descriptor: the file must be safe to run and of a fitting ABI. */
+/* Loads a plugin's file, which must be safe to run, and checks its ABI. */
 #ifndef SNEK_WORKER_LOADER_H
 #define SNEK_WORKER_LOADER_H
 

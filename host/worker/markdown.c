@@ -29,7 +29,7 @@ struct span {
     size_t bytes;
 };
 
-/* The elements whose text is quoted, or shown as it is: a command in them is not meant. */
+/* Elements that quote text or show it unchanged: nobody means a command in them. */
 static const char *const quoting_tags[] = {"pre", "code", "blockquote"};
 #define QUOTING_TAGS (sizeof quoting_tags / sizeof *quoting_tags)
 
@@ -85,7 +85,7 @@ static size_t invisible(struct span span) {
                : 0;
 }
 
-/* The bytes that do not count at the edge of a word. */
+/* The bytes of the character that starts the span, if it does not count at the edge of a word. */
 static size_t blank(struct span span) {
     size_t bytes = white_space(span);
     return bytes > 0 ? bytes : invisible(span);
@@ -155,10 +155,9 @@ static bool could_become(struct span line, struct span text) {
     return before < line.bytes && before < text.bytes && memcmp(line.text, text.text, before) == 0;
 }
 
-/* Does the source say `text` literally, in the one of `count` lines from `first` on that the tree's
- * line came from? The tree does not show escapes and entities: `\*` and `*` are the same there.
- * When there are more lines than one to choose from, none of the others may be able to become
- * `text`. */
+/* Is `text` literally one of the `count` source lines from `first` on? The tree does not show
+ * escapes and entities: `\*` and `*` are the same there. When there are several lines, no other one
+ * may be able to become `text`. */
 static bool is_literal(const struct work *work, size_t first, size_t count, struct span text,
                        bool hard_break) {
     bool found = false;
@@ -560,8 +559,8 @@ static size_t bytes_within_limits(struct span text) {
     return most;
 }
 
-/* Without a byte order mark, which cmark-gfm passes over, and without what is over the maximum:
- * half a line might be another command than the whole. */
+/* Removes a byte order mark, which cmark-gfm skips, and everything over the maximum. It removes the
+ * line at the maximum whole, because half of a line could be another command. */
 static struct span usable(struct span text, enum markdown_read *read) {
     if (text.bytes >= 3 && memcmp(text.text, "\xEF\xBB\xBF", 3) == 0) {
         text = skip(text, 3);

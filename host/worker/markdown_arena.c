@@ -9,7 +9,7 @@
 #include <time.h>
 
 #define CHUNK_BYTES ((size_t)64 * 1024)
-/* The time is read once in so many steps, because reading it is a system call. */
+/* The time is read every 64 steps, because reading it is a system call. */
 #define STEPS_PER_CHECK 64
 
 struct chunk {

@@ -72,7 +72,7 @@ static int32_t no_memory(struct run *run) {
 
 /* ---- beginning ---- */
 
-/* The plugin's texts, one behind the other. */
+/* Copies the plugin's texts into one block. */
 static int own_texts(struct snek_pages *pages) {
     struct http_call *call = &pages->call;
     size_t accept_bytes = strlen(call->accept) + 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* GitHub has no code for these failures, only messages. So the phrases stand here, and a message
- * that has none of them stays an ordinary failure, which the host retries. */
+/* GitHub has no code for these failures, only messages. So this file lists phrases. A message
+ * without them is an ordinary failure, which the host retries. */
 #include "worker/permanent.h"
 
 #include "base/json.h"

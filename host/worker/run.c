@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The most that the handlers of one run are handed: bytes. */
+/* The most bytes of texts that the handlers of one run get. */
 #define RUN_TEXTS_MAX (64u << 20)
 /* Equal to the inbox's limit: bytes. */
 #define RUN_GUID_MAX 128
@@ -59,7 +59,7 @@ static const char *read_name(struct run *run, struct frame_reader *reader, size_
     return copy;
 }
 
-/* 0, or -1 when the frame is malformed, or memory does not even suffice for a few names. */
+/* 0, or -1 when the frame is malformed, or memory is short even for a few names. */
 static int parse(struct run *run, size_t body_bytes) {
     struct frame_reader reader;
     frame_read_begin(&reader, run->frame, body_bytes);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* One run: the delivery that its handlers see, the memory that they are handed, and the reason for
- * the way in which it ends. Only run.c writes struct run.
+/* One run: the delivery that its handlers see, the memory that they get, and the reason for its
+ * result. Only run.c writes struct run.
  *
  * Any thread of the plugin may call these functions while a handler of the run has not returned,
  * unless a comment says otherwise. */
@@ -86,7 +86,7 @@ void run_mark_permanent(struct run *run, int32_t code);
 /* The plugin explains; a delay below 0 counts as 0. */
 void run_explain(struct run *run, const char *text, size_t bytes, int64_t delay_ms);
 
-/* The pool's thread of this run only, while no handler runs. */
+/* Only for the thread of the pool that handles this run, while no handler runs. */
 struct reason *run_reason(struct run *run);
 
 /* ---- what ends with the run, unless it ends before ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The white space of Unicode that Python's str.split() knows: the original bot split so. */
+/* The characters at which Python's str.split() splits, as the original bot did. */
 #include "worker/words.h"
 
 #include <string.h>

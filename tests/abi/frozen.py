@@ -17,7 +17,7 @@ import sdk
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD, NEXT_HEADERS, NEXT_WORKER = (pathlib.Path(argument) for argument in sys.argv[1:4])
 MINOR = sdk.current_version()[1]
-SCENARIOS = {"hello": ["hello"], "ping": ["places"], "invite": ["first_merge", "configured"],
+SCENARIOS = {"hello": ["hello"], "ping": ["targets"], "invite": ["first_merge", "configured"],
              "welcome": ["first_times", "texts"]}
 
 

@@ -267,6 +267,15 @@ def test_check_says_that_only_github_knows_whose_key_it_is(idle):
     assert "only `check --online` can tell" in result.stdout
 
 
+@pytest.mark.parametrize("days,word", [(2, "behind"), (-2, "ahead of")])
+def test_check_online_names_a_clock_that_is_wrong(idle, fake, days, word):
+    fake.settings(clock_skew_s=days * 86400)
+    result = run("check", "--online", "-c", idle().file)
+    assert result.returncode == 78
+    assert re.search(rf"^clock: this machine's clock is 17\d{{4}} s {word} GitHub's; set it",
+                     result.stderr, re.M), result.stderr
+
+
 def test_check_changes_nothing(idle, start_bot):
     bot = idle(plugins=["ping"])
     before = contents(bot.folder)

@@ -97,6 +97,7 @@ static void on_failure(struct redelivery_pass *pass, int32_t outcome, const stru
 
 static void send(struct redelivery_pass *pass, const char *method,
                  void (*on_response)(struct broker_request *)) {
+    pass->n_requests += pass->current != NULL;
     pass->request = (struct broker_request){.kind = BROKER_APP,
                                             .reply_to = pass->mailbox,
                                             .on_done = on_response,
@@ -305,6 +306,13 @@ static void on_payload(struct broker_request *request) {
     }
 }
 
+/* The next pass continues here. */
+static void postpone(struct redelivery_pass *pass) {
+    memcpy(pass->stopped_guid, pass->current->guid, sizeof pass->stopped_guid);
+    pass->complete = false;
+    end(pass);
+}
+
 /* Settles the deliveries that need nothing, up to one that does. */
 static void next_delivery(struct redelivery_pass *pass) {
     while (pass->current) {
@@ -313,6 +321,9 @@ static void next_delivery(struct redelivery_pass *pass) {
             settle(pass, REDELIVERY_RECENT);
         } else if (pass->dry_run) {
             settle(pass, request_state(pass, missing));
+        } else if (pass->requests_max != 0 && pass->n_requests >= pass->requests_max) {
+            postpone(pass);
+            return;
         } else if (pass->router.route) {
             if (set_delivery_url(pass, "")) {
                 send(pass, "GET", on_payload);

@@ -80,6 +80,9 @@ struct redelivery_pass {
     int64_t since_ms;
     /* How long GitHub can redeliver a delivery. */
     int64_t retention_ms;
+    /* The pass sends at most so many requests for deliveries, so that the app's rate limit is not
+     * used up, which tokens need too. 0: no limit. */
+    unsigned requests_max;
     /* Start with this delivery, at which the last pass ended early, and then go round; "": start
      * with the oldest. */
     char start_guid[INBOX_GUID_MAX + 1];
@@ -124,6 +127,7 @@ struct redelivery_pass {
     int64_t clock_offset_ms;
     /* In a row. */
     unsigned n_failures;
+    unsigned n_requests;
     /* Monotonic; 0: nothing waits for its time. */
     int64_t continue_at_ms;
     uint64_t n_pages;

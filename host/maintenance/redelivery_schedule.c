@@ -11,6 +11,9 @@
 #include <string.h>
 
 #define OVERLAP_MS 3600000
+#define MS_PER_MINUTE 60000
+/* GitHub allows an app 5000 requests an hour, and the host needs some of them for tokens. */
+#define REQUESTS_PER_MINUTE 50
 #define FULL_INTERVAL_MS 86400000
 
 static void on_settled(struct redelivery_pass *pass, const struct missing_delivery *missing) {
@@ -28,9 +31,9 @@ static void on_settled(struct redelivery_pass *pass, const struct missing_delive
 
 /* Deliveries that the inbox still lacks after the pass. */
 static uint64_t still_missing(const struct redelivery_pass *pass) {
-    return pass->counts[REDELIVERY_REQUESTED] + pass->counts[REDELIVERY_WAITING] +
-           pass->counts[REDELIVERY_RECENT] + pass->counts[REDELIVERY_FAILED] +
-           pass->counts[REDELIVERY_GIVEN_UP];
+    uint64_t found = pass->counts[REDELIVERY_FETCHED] + pass->counts[REDELIVERY_ARRIVED];
+    assert(found <= pass->n_missing);
+    return pass->n_missing - found;
 }
 
 static void remember(struct redelivery_schedule *schedule, const struct redelivery_pass *pass) {
@@ -129,6 +132,7 @@ static void start_pass(struct redelivery_schedule *schedule, int64_t now_ms) {
         .mailbox = schedule->mailbox,
         .since_ms = full ? 0 : schedule->since_ms,
         .retention_ms = schedule->retention_ms,
+        .requests_max = (unsigned)(schedule->interval_ms / MS_PER_MINUTE) * REQUESTS_PER_MINUTE,
         .router = schedule->router,
         .on_settled = on_settled,
         .on_done = on_pass,

@@ -131,6 +131,17 @@ def test_a_delivery_whose_payload_github_lost_is_requested(make, fake):
     assert asked(fake) == 1
 
 
+def test_a_pass_leaves_requests_of_the_app_for_tokens(make, fake):
+    bot = make(minutes=1)
+    bot.wait_log(msg="recovery")
+    bot.stop()
+    for number in range(60):
+        fake.deliver("trouble", trouble(number=number), unsent=True, age_s=3000 - number)
+    bot.start()
+    line = wait_pass(bot)
+    assert (line["listed"], line["fetched"]) == ("60", "50")
+
+
 def test_a_rejected_request_does_not_count_and_does_not_hold_up_others(make, fake):
     bot = make(minutes=0)
     bot.stop()

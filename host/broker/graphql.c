@@ -111,7 +111,8 @@ static int32_t outcome_of_type(const char *type, const char *message) {
             return types[i].outcome;
         }
     }
-    if (strcasestr(message, "secondary rate limit")) {
+    if (strcasestr(message, "secondary rate limit") || strcasestr(message, "abuse detection") ||
+        strcasestr(message, "submitted too quickly")) {
         return SNEK_E_RATE_LIMITED;
     }
     return strncmp(message, "Something went wrong while executing", 36) == 0 ? SNEK_E_SERVER

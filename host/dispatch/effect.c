@@ -226,8 +226,10 @@ static bool is_deleted_already(const struct call *call) {
     if (!call->effect.in_doubt || strcmp(broker->method, "DELETE") != 0) {
         return false;
     }
-    return broker->status == 404 || broker->status == 410 ||
-           (broker->status == 422 && strstr(broker->url, "/git/refs/"));
+    /* By the outcome, because only GitHub's own JSON counts: a proxy has pages with 404 too. */
+    return broker->outcome == SNEK_E_NOT_FOUND ||
+           (broker->outcome == SNEK_E_VALIDATION && broker->status == 422 &&
+            strstr(broker->url, "/git/refs/"));
 }
 
 static void on_effect_response(struct broker_request *broker) {

@@ -274,6 +274,20 @@ def test_a_404_to_a_delete_in_doubt_is_success(fake, host):
     assert fake.member(MEMBER) is None
 
 
+def test_a_page_of_a_proxy_is_no_success_of_a_delete_in_doubt(fake, host):
+    host.wait_log(msg="done", delivery=host.deliver("effects", effect("welcome")))
+    fake.fail(method="DELETE", path=PATHS["PUT"], drop=True, times=1)  # it never arrives
+    fake.fail(method="DELETE", path=PATHS["PUT"], status=404, body="<html>Not found</html>", times=1)
+    delivery = host.deliver("effects", effect("delete"))
+    hurry(host, delivery)
+    before = host.mark()
+    assert "github.api_url" in host.wait_log(msg="retry", delivery=delivery, attempt=2)["reason"]
+    assert fake.member(MEMBER) is not None
+    assert host.post("effects", effect("hurry"), delivery=delivery).status == 200
+    host.wait_log(msg="done", delivery=delivery, after=before)
+    assert fake.member(MEMBER) is None
+
+
 def test_a_404_to_a_delete_that_is_not_in_doubt_is_an_error(host):
     delivery = host.deliver("effects", effect("delete"))
     assert "404" in host.wait_log(msg="retry", delivery=delivery)["reason"]

@@ -137,5 +137,5 @@ static int32_t client(struct snek_run *run) {
 static const struct snek_permission permissions[] = {{"members", "write"}, {"issues", "write"}};
 static const struct snek_subscription subscriptions[] = {{"client", NULL, client, {{0}}}};
 
-SNEK_PLUGIN(.name = "client", .version = "0.9", .summary = "asks GitHub what it is told to",
+SNEK_PLUGIN(.name = "client", .version = "0.9", .summary = "sends the requests of its payload",
             SNEK_TABLE(permissions), SNEK_TABLE(subscriptions))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A plugin that does whatever the payload's action says, bad things above all; and `memory`, which
+/* A plugin that performs the payload's action, mostly a bad one; and `memory`, which
  * looks for secrets in its own process, as a plugin that means harm would. */
 #include <snekomatic/snekomatic.h>
 
@@ -159,12 +159,12 @@ static int32_t trouble(struct snek_run *run) {
     } else if (strcmp(what, "talker") == 0) {
         return leave_a_talker();
     } else if (strcmp(what, "fail") == 0) {
-        return snek_fail(run, "told to fail");
+        return snek_fail(run, "asked to fail");
     } else if (strcmp(what, "reject") == 0) {
-        return snek_reject(run, "told to reject");
+        return snek_reject(run, "asked to reject");
     } else if (strcmp(what, "later") == 0) {
         return snek_event(run)->attempt(run) > 1 ? SNEK_DONE
-                                                 : snek_retry_after(run, 300, "told to wait");
+                                                 : snek_retry_after(run, 300, "asked to wait");
     } else if (strcmp(what, "memory") == 0) {
         return search_memory(run);
     } else if (strcmp(what, "descriptors") == 0) {
@@ -189,5 +189,5 @@ static int32_t trouble(struct snek_run *run) {
 
 static const struct snek_permission permissions[] = {{"issues", "write"}};
 static const struct snek_subscription subscriptions[] = {{"trouble", NULL, trouble, {{0}}}};
-SNEK_PLUGIN(.name = "trouble", .version = "1", .summary = "does what it is told",
+SNEK_PLUGIN(.name = "trouble", .version = "1", .summary = "performs the action of its payload",
             SNEK_TABLE(permissions), SNEK_TABLE(subscriptions))

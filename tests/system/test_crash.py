@@ -220,13 +220,13 @@ def test_only_the_culprit_of_several_runs_in_a_crash_loses_an_attempt(start_bot,
 def test_a_run_that_fails_too_often_is_dead_with_its_reason(start_bot, either_store):
     host = start_bot(plugins=["trouble"], config=on(either_store, max_attempts=1))
     line = host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("fail")))
-    assert line["reason"] == "told to fail"
+    assert line["reason"] == "asked to fail"
 
 
 def test_the_plugin_decides_the_result(start_bot):
     host = start_bot(plugins=["trouble"])
     line = host.wait_log(msg="rejected", delivery=host.deliver("trouble", trouble("reject")))
-    assert line["reason"] == "told to reject"
+    assert line["reason"] == "asked to reject"
     delivery = host.deliver("trouble", trouble("later"))
     assert host.wait_log(msg="retry", delivery=delivery)["again_ms"] == "300"
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "2"

@@ -47,7 +47,7 @@ def test_a_list_shows_each_run_and_is_narrowed(host):
         (ping, None, None), (dead, "trouble", "dead"), (fine, "trouble", "done")]
     [one] = entries(host, "--state", "dead", "--plugin", "trouble", "--since", "1h")
     assert (one["delivery"], one["event"], one["action"]) == (dead, "trouble", "fail")
-    assert (one["reason"], one["attempt"]) == ("told to fail", 1)
+    assert (one["reason"], one["attempt"]) == ("asked to fail", 1)
     assert [e["delivery"] for e in entries(host, "--limit", "1")] == [ping]
     assert [e["delivery"] for e in entries(host, "--event", "ping")] == [ping]
     tomorrow = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
@@ -55,7 +55,7 @@ def test_a_list_shows_each_run_and_is_narrowed(host):
     table = run(host, "list", "--since", time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86400)))
     lines = table.splitlines()
     assert len(lines) == 4 and lines[0].split()[:3] == ["RECEIVED", "DELIVERY", "EVENT"]
-    assert "told to fail" in lines[2] and dead in lines[2] and "trouble.fail" in lines[2]
+    assert "asked to fail" in lines[2] and dead in lines[2] and "trouble.fail" in lines[2]
     assert "no such delivery" in run(host, "list", "--plugin", "nobody")
 
 
@@ -65,7 +65,7 @@ def test_show_prints_everything_and_the_exact_body(host):
     host.wait_log(msg="dead", delivery=guid)
     shown = run(host, "show", guid)
     for text in (guid, "trouble.fail", str(snek.INSTALLATION), f"{len(body)} bytes", "dead",
-                 "told to fail"):
+                 "asked to fail"):
         assert text in shown
     assert run(host, "show", guid, "--body").encode() == body
     assert "no delivery 'nonsense'" in run(host, "show", "nonsense", status=65)

@@ -137,7 +137,7 @@ def reporting(start_bot, reports, **options):
 def test_a_failed_attempt_is_reported_without_its_input(start_bot, reports):
     host = reporting(start_bot, reports, config={})
     delivery = host.deliver("trouble", trouble("fail", text=SECRET_TEXT))
-    event = reports.wait("retry: told to fail")
+    event = reports.wait("retry: asked to fail")
     assert event["level"] == "warning" and event["environment"] == "tests"
     assert re.fullmatch(r"snekomatic@\d+\.\d+\.\d+", event["release"])
     assert event["tags"] == {"plugin": "trouble", "event": "trouble", "action": "fail",

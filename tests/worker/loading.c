@@ -37,7 +37,7 @@ static void the_description_holds_the_whole_descriptor(void **state) {
     assert_int_equal(received_number(&received), FRAME_PROTOCOL);
     assert_string_equal(received_text(&received), "probe");
     assert_string_equal(received_text(&received), "0.9");
-    assert_string_equal(received_text(&received), "does what it is told");
+    assert_string_equal(received_text(&received), "performs the action of its payload");
     assert_int_equal(received_number(&received), SNEK_ABI_MAJOR);
     assert_int_equal(received_number(&received), SNEK_ABI_MINOR);
     assert_int_equal(received_number(&received), FRAME_LEVEL_OFF);

@@ -25,6 +25,8 @@
 #define PAGE_ITEMS 100
 /* The search for a comment in doubt ends after so many pages. */
 #define PAGES_MAX 10
+/* A request of another host may be under way for so long: the broker's timeout. */
+#define REQUEST_TIMEOUT_MS 30000
 /* A PATCH in doubt is repeated up to this age: later it could undo what people changed since. */
 #define PATCH_AGE_MAX_MS (10 * 60000)
 /* A response that the store could not record is recorded again after this. */
@@ -278,6 +280,7 @@ static void on_intent_stored(struct inbox_operation *operation) {
         take_back(call);
     } else {
         FAULT_POINT("after_intent");
+        run_note_effect(call->held);
         call_written(call);
         trust_intent(call);
         broker_submit(call->group->broker, &call->broker);
@@ -495,7 +498,25 @@ static int mark_comment(struct call *call) {
     return 0;
 }
 
-static void begin_again(struct call *call, const struct run *run, bool repeatable) {
+/* The host that made the attempt before this one has died. GitHub may still be carrying out its
+ * request, and a search now would miss the comment. True when the run comes back later. */
+static bool defer_search(struct call *call, struct run *run) {
+    int64_t wait_ms = call->entry->record.at_ms + REQUEST_TIMEOUT_MS - clock_wall_ms();
+    if (run_was_here(run) || wait_ms <= 0) {
+        return false;
+    }
+    /* The other host's clock may be fast. */
+    wait_ms = wait_ms < REQUEST_TIMEOUT_MS ? wait_ms : REQUEST_TIMEOUT_MS;
+    static const char why[] = "a host died while it wrote a comment, and GitHub may still be at it";
+    run_defer(run, clock_wall_ms() + wait_ms, why);
+    call_fail(call, SNEK_E_REQUEUE, why);
+    return true;
+}
+
+static void begin_again(struct call *call, struct run *run, bool repeatable) {
+    if (call->effect.comments_url && defer_search(call, run)) {
+        return;
+    }
     run_log(run, SNEK_LEVEL_WARNING, "in_doubt_again", LOG_TEXT("method", call->broker.method),
             LOG_TEXT("url", call->entry->record.url));
     if (call->effect.comments_url) {

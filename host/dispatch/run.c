@@ -238,6 +238,28 @@ void run_set_late(struct run *run) {
     run->late = true;
 }
 
+void run_note_effect(struct run *run) {
+    run->sent_effect = true;
+}
+
+bool run_was_here(const struct run *run) {
+    const struct run_table *table = run->group->table;
+    for (size_t i = 0; i < RUNS_REMEMBERED; i++) {
+        if (table->sent_here[i] == run->data.id) {
+            return true;
+        }
+    }
+    return run->sent_effect;
+}
+
+static void remember(const struct run *run) {
+    struct run_table *table = run->group->table;
+    if (run->sent_effect) {
+        table->sent_here[table->next_sent_here] = run->data.id;
+        table->next_sent_here = (table->next_sent_here + 1) % RUNS_REMEMBERED;
+    }
+}
+
 void run_note_response(struct run *run, const struct broker_request *request) {
     run->installation_gone = run->installation_gone || request->installation_gone;
     run->not_granted = run->not_granted || request->outcome == SNEK_E_NOT_GRANTED;
@@ -363,6 +385,7 @@ static void finish(struct run *run, enum inbox_finish_how how, const char *label
     int64_t now_ms = clock_wall_ms();
     run->took_ms = clock_monotonic_ms() - run->started_ms;
     leave_group(run);
+    remember(run);
     run->reason = strdup(reason);
     run->finish = (struct inbox_finish){
         .operation = {.kind = INBOX_FINISH,

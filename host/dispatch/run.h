@@ -27,6 +27,9 @@
 #define RUN_FINISH_RETRY_MS 1000
 #define RUN_STALE_TEXT "another host has taken this run over"
 
+/* So many of the runs that ended last are remembered, to know which attempts this host made. */
+#define RUNS_REMEMBERED 256
+
 struct run;
 TAILQ_HEAD(run_list, run);
 
@@ -66,6 +69,9 @@ struct run_table {
     /* The sum over all runs; see run_hold(). */
     unsigned n_holds;
     uint64_t last_handle, last_generation;
+    /* Runs that sent an effect in an attempt of this host; the oldest is replaced first. */
+    int64_t sent_here[RUNS_REMEMBERED];
+    size_t next_sent_here;
 };
 
 /* The runs of one plugin, and its worker as they need it. */
@@ -121,6 +127,8 @@ struct run {
     struct journal journal;
     /* Calls that write into the journal. */
     unsigned n_holds;
+    /* This attempt has sent an effect. */
+    bool sent_effect;
     /* It has left its group; its completion is next. */
     bool ended;
     int64_t took_ms;
@@ -180,6 +188,11 @@ void run_trust(struct run *run, int64_t asked_ms, int64_t lease_ms);
 /* Another host or another handling has it. */
 void run_set_lease_lost(struct run *run);
 void run_set_late(struct run *run);
+/* This attempt sends an effect. */
+void run_note_effect(struct run *run);
+/* True when this host made the attempt before this one, as far as it remembers. Then no request of
+ * that attempt is under way any more. */
+bool run_was_here(const struct run *run);
 /* Records what a response of the broker says about the run. */
 void run_note_response(struct run *run, const struct broker_request *request);
 

@@ -255,6 +255,18 @@ def test_an_intent_of_a_run_that_was_discarded_and_retried_is_rejected(fake, sta
     assert len(fake.requests(method="POST", path=path)) == 1
 
 
+def test_a_comment_that_a_dead_host_was_writing_is_looked_for_once_it_must_be_there(fake, host):
+    """GitHub is slow to carry out the request, and the host is killed meanwhile."""
+    fake.fail(method="POST", path=PATHS["comment"], delay_ms=4000, times=1)
+    delivery = host.deliver("effects", effect("comment"))
+    snek.wait_until(lambda: fake.requests(method="POST", path=PATHS["comment"]), "the request")
+    host.kill("host", signal.SIGKILL)
+    host.wait_log(msg="requeued", delivery=delivery, timeout=20)
+    host.wait_log(msg="comment_found", delivery=delivery, timeout=40)
+    host.wait_log(msg="done", delivery=delivery)
+    assert len(comments(fake)) == 1
+
+
 def test_a_put_in_doubt_is_repeated(fake, host):
     lose(fake, "PUT", PATHS["PUT"])
     delivery = host.deliver("effects", effect("welcome"))

@@ -43,8 +43,8 @@ static bool notifies(const char *method, const char *path) {
     return false;
 }
 
-/* As a lenient server reads it: decoded once, without slashes at its end. The caller frees it with
- * curl_free(). NULL: no memory. */
+/* The path as a lenient server reads it: decoded once, without slashes at its end. The caller frees
+ * it with curl_free(). NULL: no memory. */
 static char *read_path(const char *path) {
     int bytes = 0;
     char *decoded = curl_easy_unescape(NULL, path, 0, &bytes);

@@ -23,7 +23,7 @@ struct request_class {
     enum request_pace pace;
     enum resource resource;
     bool graphql;
-    /* Of GraphQL. */
+    /* A GraphQL document that changes something. */
     bool mutation;
 };
 

@@ -37,7 +37,7 @@ struct jwt_waiter {
 struct jwt_options {
     /* SOCK_SEQPACKET; borrowed. */
     int fd;
-    /* Of a supervisor that does not reply. */
+    /* After it, a supervisor that does not reply is given up. */
     int64_t timeout_ms;
     void (*on_lost)(void *context);
     void *context;

@@ -16,7 +16,7 @@
 
 /* GitHub allows 100 requests at once, a token ("Rate limits for the REST API"). */
 #define LIMITS_IN_FLIGHT_MAX 100
-/* Of one plugin. */
+/* The most that one plugin may have in progress. */
 #define SHARE_IN_FLIGHT_MAX 64
 /* Above so many in all, a plugin may have only so few of its own. */
 #define SHARE_CROWDED 80
@@ -38,7 +38,7 @@ TAILQ_HEAD(plugin_share_list, plugin_share);
 
 struct plugin_shares {
     struct plugin_share_list list;
-    /* As the last response had it. limit 0: unknown. */
+    /* From the last response. limit 0: unknown. */
     struct {
         int64_t limit, remaining;
         /* Monotonic. */

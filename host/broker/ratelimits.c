@@ -44,7 +44,7 @@ struct installation_limits {
     struct lru_entry lru;
     char installation[INBOX_NAME_MAX + 1];
     struct limits *limits;
-    /* Of limits_waiter.entry. */
+    /* Its entries are limits_waiter.entry. */
     struct fair_queue queue;
     struct plugin_shares shares;
     unsigned queued, in_flight;

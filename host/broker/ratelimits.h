@@ -63,7 +63,7 @@ struct limits_waiter {
     struct fair_queue_entry entry;
     /* NULL: neither queued nor in progress. */
     struct installation_limits *state;
-    /* Of entry.owner; NULL: none. */
+    /* The share of entry.owner; NULL: none. */
     struct plugin_share *share;
     /* It may write next, and has not been sent yet. */
     bool unsent;

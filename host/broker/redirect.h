@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-/* Of one request. */
+/* One request follows at most so many. */
 #define REDIRECTS_MAX 5
 
 /* May a redirect with this status be followed? For GET and HEAD any, for others those that keep the

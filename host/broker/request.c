@@ -24,7 +24,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* Of a fresh token: over 7.5 s with the usual first wait. */
+/* A fresh token may be rejected so often: over 7.5 s with the usual first wait. */
 #define REJECTIONS_MAX 4
 /* Responses that name a limit with a short wait each. After so many the run is deferred. */
 #define LIMITED_MAX 10
@@ -33,7 +33,7 @@
 #define LEASE_CHECK_AFTER_MS 100
 /* Without a transfer in between. */
 #define LEASE_CHECKS_MAX 3
-/* Of the first wait: 2 s. */
+/* A multiple of the first wait: 2 s. */
 #define ANNOUNCED_FACTOR 8
 
 struct request_state {
@@ -50,7 +50,7 @@ struct request_state {
     struct http_transfer transfer;
     /* The token that it was sent with; 0: none yet. */
     uint64_t token_id;
-    /* That token was created lately. */
+    /* The token was created lately. */
     bool token_fresh;
     bool token_renewed, announced_retried;
     /* It passed the checks, and its turn came. */
@@ -60,7 +60,7 @@ struct request_state {
     /* The cached response left while GitHub said that it had not changed. */
     bool unconditional;
     bool from_cache;
-    /* Of the API, as the request names it. */
+    /* The API version that the request names. */
     char version[32];
     unsigned tries, rejections, limited, redirects;
     int64_t lease_checked_at_ms;

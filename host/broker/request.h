@@ -25,7 +25,7 @@ struct request_context {
     struct etag_cache *etags;
     /* Its inbox is NULL when no run has a lease. */
     struct lease_checker leases;
-    /* Of one request with its retries, without its waits. */
+    /* The time of one request with its retries, without its waits. */
     int64_t timeout_ms;
     bool draining;
     struct rejection_log rejections;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What can be decided about a request without asking GitHub. */
+/* Checks that need no response of GitHub. */
 #include "broker/request_check.h"
 
 #include "base/text.h"

@@ -8,7 +8,7 @@
 #include "broker/classify.h"
 #include "broker/transport.h"
 
-/* Of a request that may be repeated: the first try and its retries. */
+/* A request that may be repeated has so many tries, the first included. */
 #define RETRY_TRIES_MAX 4
 
 /* May the request be sent again after it ended like this? Only if it changes nothing, or GitHub

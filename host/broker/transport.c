@@ -31,9 +31,9 @@ struct transport {
     int64_t timeout_ms;
     int64_t skew_s;
     unsigned in_flight;
-    /* Of the responses that are arriving. */
+    /* Bytes of the responses that are arriving. */
     size_t held_bytes;
-    /* Of http_transfer.entry. */
+    /* Its entries are http_transfer.entry. */
     struct fair_queue queue;
     struct transfer_list large, paused;
 };
@@ -384,7 +384,7 @@ static int on_before_request(void *context, char *there, char *here, int there_p
     }
     if (!transfer->begun) {
         transfer->begun = true;
-        /* Of CONNECT, to a proxy. */
+        /* The bytes of CONNECT, to a proxy. */
         transfer->before_bytes = sent_bytes;
         return CURL_PREREQFUNC_OK;
     }

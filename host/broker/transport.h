@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* HTTP transfers over one curl multi handle: bounded in number, size and time. It follows no
- * redirect and checks certificates. Of GitHub it knows only the headers that every request carries,
- * and of a token only that it goes into one of them.
+ * redirect and checks certificates. It knows only the headers that every request to GitHub carries,
+ * and that a token goes into one of them.
  *
  * Threads: the broker's alone. Only transport_perform() calls on_done(). */
 #ifndef SNEK_BROKER_TRANSPORT_H
@@ -17,8 +17,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-/* Of all installations together; ratelimits.h bounds each. As many connections are allowed, so that
- * without HTTP/2 no request waits inside curl, where its time already runs. */
+/* The bound of all installations together; ratelimits.h bounds each. As many connections are
+ * allowed, so that without HTTP/2 no request waits inside curl, where its time already runs. */
 #define TRANSPORT_IN_FLIGHT_MAX 1024
 /* The bytes of all responses that are arriving. Above half of it, no further request starts. Above
  * it, the transport gives up a response that is itself large. */
@@ -42,7 +42,7 @@ struct http_transfer {
     const char *accept, *content_type;
     /* Checked lines. NULL: none. */
     const char *more_headers;
-    /* Of the cached response, for If-None-Match. NULL: the request is unconditional. */
+    /* The cached response's tag, for If-None-Match. NULL: the request is unconditional. */
     const char *etag;
     /* NULL: none. */
     const char *body;

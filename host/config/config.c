@@ -9,10 +9,12 @@
 #include "config/values.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_NAME "snekomatic.toml"
@@ -85,13 +87,46 @@ static void load_section(struct config_loader *loader, const struct toml_value *
     }
 }
 
+static bool is_trusted(const struct stat *status) {
+    bool ours = status->st_uid == 0 || status->st_uid == geteuid();
+    return ours && (S_ISLNK(status->st_mode) || !(status->st_mode & S_IWOTH));
+}
+
+/* A file that nobody named may be another user's trap in a shared directory: its github.api_url
+ * would get the app's JWT. 0 or -1. */
+static int check_found_here(int fd, const char *path, struct error *err) {
+    struct stat link, file;
+    if (lstat(path, &link) < 0 || fstat(fd, &file) < 0) {
+        return error_set(err, "cannot read it: %s", strerror(errno));
+    }
+    if (is_trusted(&link) && is_trusted(&file)) {
+        return 0;
+    }
+    return error_set(err,
+                     "is not used: a file found in the working directory must belong to you or "
+                     "root, and others must not be able to write it; fix that, or name the "
+                     "file with -c");
+}
+
+static int read_config_file(const struct config_loader *loader, struct buffer *text,
+                            struct error *err) {
+    AUTO_CLOSE int fd = open(loader->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return error_set(err, "cannot open %s: %s", loader->file, strerror(errno));
+    }
+    if (loader->found_here && check_found_here(fd, loader->file, err) < 0) {
+        return error_wrap(err, "%s", loader->config->file);
+    }
+    return io_read_rest(fd, loader->file, text, err);
+}
+
 /* -1 when the file could not be read or parsed. */
 static int load_file(struct config_loader *loader) {
     AUTO_BUFFER struct buffer text = BUFFER_INIT(CONFIG_FILE_BYTES_MAX);
     struct error err;
     struct toml_error error;
     struct toml_value *root = NULL;
-    if (io_read_file(loader->file, &text, &err) < 0) {
+    if (read_config_file(loader, &text, &err) < 0) {
         config_loader_problem(loader, (struct place){.nowhere = true}, "%s", err.text);
         return -1;
     }
@@ -172,6 +207,7 @@ static void find_file(struct config_loader *loader, const char *path) {
         loader->file = path;
     } else if (access(FILE_NAME, F_OK) == 0) {
         loader->file = FILE_NAME;
+        loader->found_here = true;
     } else if (access(SYSTEM_FILE, F_OK) == 0) {
         loader->file = SYSTEM_FILE;
     }

@@ -18,6 +18,8 @@ struct config_loader {
     const char *file;
     /* Absolute; relative paths start here. */
     char *directory;
+    /* Nobody named the file; it lies in the working directory. */
+    bool found_here;
     struct config *config;
     struct buffer problems;
     bool failed;

@@ -7,8 +7,11 @@
 #include "base/io.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void wipe(struct buffer *buffer) {
     if (buffer->data) {
@@ -31,7 +34,15 @@ static int read_file(const char *path, bool trim, struct secret *secret, struct 
     if (buffer_reserve(&text, CONFIG_SECRET_MAX) < 0) {
         return error_set(err, "no memory for %s", path);
     }
-    if (io_read_file(path, &text, err) < 0) {
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        return error_set(err, "cannot open %s: %s", path, strerror(errno));
+    }
+    if (S_ISREG(status.st_mode) && (status.st_mode & S_IWOTH)) {
+        return error_set(err, "%s can be written by every user; run: chmod 600 %s", path, path);
+    }
+    if (io_read_rest(fd, path, &text, err) < 0) {
         return -1;
     }
     size_t bytes = trim ? trimmed(text.data, text.bytes) : text.bytes;

@@ -15,7 +15,10 @@
 #include <strings.h>
 
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+#define DIGITS "0123456789"
+#define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" DIGITS
 #define APP_ID_MAX 64
+#define CLIENT_ID_MIN 10
 #define USER_AGENT_MAX 256
 /* Sentry's own limit. */
 #define ENVIRONMENT_MAX 64
@@ -61,13 +64,30 @@ int read_path(const char *text, const char *directory, char **value, struct erro
     return keep(absolute_path(directory, text), value, err);
 }
 
+/* A number above 0, or a client ID: Iv1.0123456789abcdef, Iv23ABCDEFGHIJKLMNOP. */
+static bool is_app_id(const char *text, size_t bytes) {
+    if (bytes == 0 || bytes > APP_ID_MAX) {
+        return false;
+    }
+    if (strspn(text, DIGITS) >= bytes) {
+        return strspn(text, "0") < bytes;
+    }
+    return bytes >= CLIENT_ID_MIN && strncmp(text, "Iv", 2) == 0 &&
+           strspn(text, ALPHANUMERIC ".") >= bytes;
+}
+
 int read_app_id(const char *text, const char *directory, char **value, struct error *err) {
-    /* GitHub also takes the client id, Iv1.0123456789abcdef. */
-    if (!isalnum((unsigned char)text[0]) || strlen(text) > APP_ID_MAX ||
-        text[strspn(text, NAME_CHARACTERS)] != '\0' || text[strspn(text, "0")] == '\0') {
+    /* A shell's $(cat FILE) or a secret store often leaves a line break behind. */
+    static const char space[] = " \t\r\n";
+    text += strspn(text, space);
+    size_t bytes = strlen(text);
+    while (bytes > 0 && strchr(space, text[bytes - 1])) {
+        bytes--;
+    }
+    if (!is_app_id(text, bytes)) {
         return error_set(err, "must be the number that GitHub shows as App ID, or the client ID");
     }
-    return keep(strdup(text), value, err);
+    return keep(strndup(text, bytes), value, err);
 }
 
 int read_user_agent(const char *text, const char *directory, char **value, struct error *err) {
@@ -181,8 +201,9 @@ int read_sentry_environment(const char *text, const char *directory, char **valu
 }
 
 int read_installation(const char *text, const char *directory, char **value, struct error *err) {
-    if (text[strspn(text, NAME_CHARACTERS "*")] != '\0') {
-        return error_set(err, "must list installations' ids, in which * stands for anything");
+    if (text[strspn(text, DIGITS "*")] != '\0') {
+        return error_set(err, "must list the numbers of installations, in which * stands for "
+                              "anything; plugin.repositories = [\"OWNER/*\"] names an account");
     }
     return keep(strdup(text), value, err);
 }
@@ -200,7 +221,7 @@ int read_repository(const char *text, const char *directory, char **value, struc
 
 int read_integer(const char *text, int64_t *number) {
     const char *digits = text[0] == '-' ? text + 1 : text;
-    if (*digits == '\0' || digits[strspn(digits, "0123456789")] != '\0') {
+    if (*digits == '\0' || digits[strspn(digits, DIGITS)] != '\0') {
         return -1;
     }
     errno = 0;

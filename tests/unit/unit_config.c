@@ -79,7 +79,7 @@ static const char whole_file[] = "[server]\n"
                                  "deadline_ms = 100\n"
                                  "memory_mib = 64\n"
                                  "sandbox = \"strict\"\n"
-                                 "installations = [12, \"xyzzy\", \"4*\"]\n"
+                                 "installations = [12, \"345\", \"4*\"]\n"
                                  "repositories = [\"snakes/*\"]\n"
                                  "[plugin.config]\n"
                                  "guide = \"a\\\"b\"\n"
@@ -129,7 +129,7 @@ static void every_key_of_a_file_is_taken(void **state) {
     assert_int_equal(plugin->memory_mib, 64);
     assert_int_equal(plugin->sandbox, CONFIG_SANDBOX_STRICT);
     assert_string_equal(plugin->installations[0], "12");
-    assert_string_equal(plugin->installations[1], "xyzzy");
+    assert_string_equal(plugin->installations[1], "345");
     assert_string_equal(plugin->installations[2], "4*");
     assert_null(plugin->installations[3]);
     assert_string_equal(plugin->repositories[0], "snakes/*");
@@ -321,6 +321,9 @@ static const struct {
      "a thread, whose stack takes half a MiB of it"},
     {"plugin = [{path = \"a\", sandbox = \"on\"}]",
      "plugin.sandbox must be best, strict or off, not \"on\""},
+    {"plugin = [{path = \"a\", installations = [\"acme\"]}]",
+     "plugin.installations must list the numbers of installations, in which * stands for anything; "
+     "plugin.repositories = [\"OWNER/*\"] names an account"},
     {"plugin = [{path = \"a\", installations = 5}]",
      "plugin.installations must be an array of strings, not a whole number"},
     {"plugin = [{path = \"a\", installations = []}]",
@@ -425,6 +428,28 @@ static void a_proxy_that_could_be_misread_is_rejected_without_being_shown(void *
         assert_null(strstr(problems.text, "sec"));
     }
     unsetenv("https_proxy");
+}
+
+static void an_app_id_is_a_number_or_a_client_id_without_the_space_around_it(void **state) {
+    static const char *const good[][2] = {{"12345\n", "12345"},
+                                          {" 7\r\n", "7"},
+                                          {"Iv1.8a61f9b3a7aba766\n", "Iv1.8a61f9b3a7aba766"},
+                                          {"Iv23liABCDEFGHIJKLMN", "Iv23liABCDEFGHIJKLMN"}};
+    static const char *const bad[] = {
+        "my-bot", "12.5", "0", "00", "1 2", "Iv1", "iv1.8a61f9b3a7aba766", "Iv1.8a61f9b3/aba766",
+        "-4",     "+4"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        set_credentials();
+        setenv("GITHUB_APP_ID", good[i][0], 1);
+        struct config *config = load_good(NULL);
+        assert_string_equal(config->github.app_id, good[i][1]);
+        config_free(config);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        setenv("GITHUB_APP_ID", bad[i], 1);
+        AUTO_FREE char *problems = load_bad(NULL);
+        assert_non_null(strstr(problems, "GITHUB_APP_ID: github.app_id must be the number"));
+    }
 }
 
 static void a_wrong_variable_is_reported_by_its_name(void **state) {
@@ -611,6 +636,7 @@ int main(void) {
         CONFIG_TEST(the_url_of_a_database_is_kept_as_it_is),
         CONFIG_TEST(a_database_url_that_libpq_misreads_is_rejected_without_being_shown),
         CONFIG_TEST(a_proxy_that_could_be_misread_is_rejected_without_being_shown),
+        CONFIG_TEST(an_app_id_is_a_number_or_a_client_id_without_the_space_around_it),
         CONFIG_TEST(a_wrong_variable_is_reported_by_its_name),
         CONFIG_TEST(all_problems_are_told_at_once_in_the_order_of_the_file),
         CONFIG_TEST(without_file_and_credentials_it_says_how_to_start),

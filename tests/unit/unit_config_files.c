@@ -28,6 +28,56 @@ static void a_file_that_is_named_must_be_readable(void **state) {
     config_free(config);
 }
 
+static void assert_is_a_trap(void) {
+    AUTO_FREE char *problems = load_bad(NULL);
+    assert_non_null(strstr(problems, "/snekomatic.toml: is not used: "));
+}
+
+static void a_found_file_that_others_can_write_is_not_used(void **state) {
+    set_credentials();
+    config_free(load_good("[server]\ndrain_ms = 1\n"));
+    assert_int_equal(chmod("snekomatic.toml", 0646), 0);
+    assert_is_a_trap();
+    struct config *config = NULL;
+    struct config_problems problems = {0};
+    assert_int_equal(config_load("snekomatic.toml", CONFIG_NEED_EVERYTHING, &config, &problems), 0);
+    assert_int_equal(config->server.drain_ms, 1);
+    config_free(config);
+}
+
+static void a_found_file_or_link_of_another_user_is_not_used(void **state) {
+    if (geteuid() != 0) {
+        skip();
+    }
+    set_credentials();
+    config_free(load_good("[server]\ndrain_ms = 1\n"));
+    assert_int_equal(chown("snekomatic.toml", 4321, 4321), 0);
+    assert_is_a_trap();
+    assert_int_equal(chown("snekomatic.toml", 0, 0), 0);
+    assert_int_equal(rename("snekomatic.toml", "real.toml"), 0);
+    assert_int_equal(symlink("real.toml", "snekomatic.toml"), 0);
+    config_free(load_good(NULL));
+    assert_int_equal(lchown("snekomatic.toml", 4321, 4321), 0);
+    assert_is_a_trap();
+}
+
+static void a_key_or_secret_that_others_can_write_is_rejected(void **state) {
+    struct error err;
+    struct secret key = {0};
+    write_text("open.key", "a key");
+    assert_int_equal(chmod("open.key", 0666), 0);
+    struct config *config = load_good("[github]\napp_id = 1\nprivate_key_file = \"open.key\"\n"
+                                      "webhook_secret_file = \"open.key\"\n");
+    assert_int_equal(config_private_key(config, &key, &err), -1);
+    assert_non_null(strstr(err.text, "open.key can be written by every user; run: chmod 600 /"));
+    assert_null(key.data);
+    assert_int_equal(config_secret_file("open.key", &key, &err), -1);
+    assert_int_equal(chmod("open.key", 0644), 0);
+    assert_int_equal(config_private_key(config, &key, &err), 0);
+    secret_finish(&key);
+    config_free(config);
+}
+
 static void a_bare_plugin_name_is_a_file_of_the_directory(void **state) {
     set_credentials();
     assert_int_equal(mkdir("bare", 0700), 0);
@@ -181,6 +231,9 @@ static void the_example_has_every_key_at_its_default(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         CONFIG_TEST(a_file_that_is_named_must_be_readable),
+        CONFIG_TEST(a_found_file_that_others_can_write_is_not_used),
+        CONFIG_TEST(a_found_file_or_link_of_another_user_is_not_used),
+        CONFIG_TEST(a_key_or_secret_that_others_can_write_is_rejected),
         CONFIG_TEST(a_bare_plugin_name_is_a_file_of_the_directory),
         CONFIG_TEST(a_bare_name_of_a_file_beside_the_configuration_is_told_its_right_form),
         CONFIG_TEST(the_private_key_is_handed_over_as_it_is_and_gone),

@@ -120,6 +120,34 @@ void set_error(toml_error *error, unsigned line, unsigned column, std::string_vi
                         text.data());
 }
 
+/* Is the character at a line and column, both from 1, the end of that line or of the file? toml++
+ * counts code points. */
+bool is_at_line_end(std::string_view toml, unsigned line, unsigned column) noexcept {
+    for (; line > 1 && !toml.empty(); line--) {
+        const std::size_t end = toml.find('\n');
+        toml = end == std::string_view::npos ? std::string_view() : toml.substr(end + 1);
+    }
+    toml = toml.substr(0, toml.find_first_of("\r\n"));
+    unsigned points = 0;
+    for (const char c : toml) {
+        points += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    }
+    return column > points;
+}
+
+/* toml++ describes a forgotten quote by the line break that it finds instead. */
+std::string_view explain(std::string_view toml, const toml::source_position &at,
+                         std::string_view description) noexcept {
+    const bool in_string = description.find("string: ") != std::string_view::npos;
+    if (in_string && is_at_line_end(toml, at.line, at.column)) {
+        return "a text has no closing quote at its end";
+    }
+    if (description.find("could not determine value type") != std::string_view::npos) {
+        return "this is no value; a text needs quotes: name = \"text\"";
+    }
+    return description;
+}
+
 } // namespace
 
 extern "C" int toml_parse(const char *toml, size_t bytes, struct toml_value **root,
@@ -136,7 +164,8 @@ extern "C" int toml_parse(const char *toml, size_t bytes, struct toml_value **ro
         return 0;
     } catch (const toml::parse_error &what) {
         const toml::source_position &at = what.source().begin;
-        set_error(error, at.line, at.column, what.description());
+        set_error(error, at.line, at.column,
+                  explain(std::string_view(toml, bytes), at, what.description()));
     } catch (const std::exception &what) {
         set_error(error, 0, 0, what.what());
     } catch (...) {

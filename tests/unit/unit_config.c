@@ -537,10 +537,18 @@ static void bad_toml_is_reported_with_line_and_column(void **state) {
     set_credentials();
     static const struct {
         const char *text, *start;
-    } cases[] = {{"[server]\ndrain_ms = tru\n", "snekomatic.toml:2: column "},
-                 {"[server]\n[server]\n", "snekomatic.toml:2: column "},
-                 {"a = 1\na = 2\n", "snekomatic.toml:2: column "},
-                 {"\n\nx = \"\xFF\"\n", "snekomatic.toml:3: column "}};
+    } cases[] = {
+        {"[server]\ndrain_ms = tru\n", "snekomatic.toml:2: column "},
+        {"[server]\n[server]\n", "snekomatic.toml:2: column "},
+        {"a = 1\na = 2\n", "snekomatic.toml:2: column "},
+        {"\n\nx = \"\xFF\"\n", "snekomatic.toml:3: column "},
+        {"[server]\nlisten = \"0.0.0.0:8000\n[github]\n",
+         "snekomatic.toml:2: column 23: a text has no closing quote at its end"},
+        {"x = 'caf\u00E9\r\n",
+         "snekomatic.toml:1: column 10: a text has no closing quote at its end"},
+        {"x = \"y", "snekomatic.toml:1: column 7: a text has no closing quote at its end"},
+        {"x = y\"\n", "snekomatic.toml:1: column 5: this is no value; a text needs quotes"},
+        {"x = \"a\x01z\"\n", "snekomatic.toml:1: column 7: Error while parsing string"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         AUTO_FREE char *problems = load_bad(cases[i].text);
         if (strncmp(problems, cases[i].start, strlen(cases[i].start)) != 0) {

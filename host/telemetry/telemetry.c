@@ -8,13 +8,16 @@
 #include "inbox/stats.h"
 #include "metrics/metrics.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #define COUNT_INTERVAL_MS 5000
 /* The pause is this many times as long as the count, so that counting takes little of the writer's
- * time. */
+ * time. It has a limit, because the time of a count includes the wait for a store that was locked.
+ */
 #define PAUSE_FACTOR 50
+#define PAUSE_MAX_MS 15000
 
 struct telemetry {
     struct loop *loop;
@@ -30,13 +33,22 @@ static void on_mail(struct loop_source *source, uint32_t events) {
     mailbox_drain(&CONTAINER_OF(source, struct telemetry, mail_source)->mailbox);
 }
 
+/* The time from the end of a count to the start of the next one. */
+static int64_t pause_ms(int64_t took_ms, bool failed) {
+    int64_t pause_ms = took_ms * PAUSE_FACTOR;
+    if (failed || pause_ms < COUNT_INTERVAL_MS) {
+        return COUNT_INTERVAL_MS;
+    }
+    return pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
+}
+
 static void on_counted(struct inbox_operation *operation) {
     struct inbox_stats *stats = CONTAINER_OF(operation, struct inbox_stats, operation);
     struct telemetry *telemetry = CONTAINER_OF(stats, struct telemetry, stats);
-    int64_t now_ms = clock_monotonic_ms(),
-            pause_ms = (now_ms - telemetry->started_ms) * PAUSE_FACTOR;
+    int64_t now_ms = clock_monotonic_ms();
+    assert(telemetry->counting);
     telemetry->counting = false;
-    telemetry->next_ms = now_ms + (pause_ms > COUNT_INTERVAL_MS ? pause_ms : COUNT_INTERVAL_MS);
+    telemetry->next_ms = now_ms + pause_ms(now_ms - telemetry->started_ms, operation->result < 0);
     if (operation->result < 0) {
         if (!telemetry->failing && !telemetry->closed) {
             log_event(SNEK_LEVEL_WARNING, "count_failed",

@@ -3,6 +3,8 @@
 
 import time
 
+import pytest
+
 import snek
 
 OTHER = 60002  # an installation more, of the same account
@@ -46,6 +48,31 @@ def test_a_long_wait_sends_the_run_back_through_a_restart_and_holds_up_no_other(
     assert len(host.log(msg="started", delivery=second)) == 1
     times = [r["time_ms"] for r in fake.api_requests() if r["caller"]["installation"] != OTHER]
     assert times[1] - times[0] >= 8000
+
+
+@pytest.mark.parametrize("like,method", [("abuse_detection", "GET"), ("abuse_detection", "PUT"),
+                                         ("secondary_limit", "PUT"), ("submitted_too_quickly", "POST")])
+def test_a_limit_without_a_time_costs_no_attempt(fake, start_bot, like, method):
+    path = "/repos/" if method == "POST" else "/orgs/"
+    fake.fail(method=method, path=path, like=like, times=1)
+    host = start_bot(plugins=["invite"])
+    delivery = host.deliver("pull_request", merged())
+    line = host.wait_log(msg=("requeued", "retry", "parked", "done"), delivery=delivery)
+    assert line["msg"] == "requeued" and "rate limit" in line["reason"]
+    limited = host.log(msg="rate_limited", installation=snek.INSTALLATION)
+    assert [int(one["wait_ms"]) for one in limited] == [60000]
+
+
+@pytest.mark.parametrize("like", ["proxy_404", "sign_in_page"])
+def test_a_page_in_githubs_place_ends_no_run(fake, start_bot, like):
+    fake.fail(method="POST", path=f"/app/installations/{snek.INSTALLATION}/access_tokens", like=like,
+              times=1)
+    host = start_bot(plugins=["invite"])
+    delivery = host.deliver("pull_request", merged())
+    line = host.wait_log(msg=("retry", "dead", "parked", "done"), delivery=delivery)
+    assert line["msg"] == "retry" and "github.api_url" in line["reason"]
+    assert host.post("pull_request", merged(), delivery=delivery).status == 200
+    host.wait_log(msg="done", delivery=delivery)
 
 
 def test_a_short_wait_is_waited_in_the_call_and_does_not_count_towards_the_deadline(fake, start_bot):

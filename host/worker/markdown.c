@@ -4,6 +4,7 @@
 #include "worker/markdown.h"
 
 #include "base/buffer.h"
+#include "base/cleanup.h"
 #include "base/lock.h"
 #include "worker/markdown_arena.h"
 
@@ -40,6 +41,9 @@ struct work {
     /* The state of the raw HTML up to the node that is being read. */
     size_t open_tags[QUOTING_TAGS];
     bool in_comment;
+    /* The source lines that begin in quoted text by the first of two parses, which is GitHub's.
+     * NULL when there is only one. Ours. */
+    bool *quoted;
     /* The text of the tree's line that is being read. */
     struct buffer text;
     struct markdown_lines out;
@@ -309,23 +313,23 @@ static void count_tag(struct work *work, struct span span) {
     }
 }
 
-/* Follows the quoting tags and comments of a piece of raw HTML. */
-static void read_html(struct work *work, struct span html) {
-    bool found;
-    while (html.bytes > 0) {
-        if (work->in_comment) {
-            html = after(html, "-->", &found);
-            work->in_comment = !found;
-        } else if (html.bytes >= 4 && memcmp(html.text, "<!--", 4) == 0) {
-            work->in_comment = true;
-            html = skip(html, 4);
-        } else if (*html.text == '<') {
-            count_tag(work, skip(html, 1));
-            html = after_tag(skip(html, 1));
-        } else {
-            html = skip(html, 1);
-        }
+/* Follows one tag, comment or character of raw HTML, and moves past it. */
+static struct span read_html_token(struct work *work, struct span html) {
+    if (work->in_comment) {
+        bool found;
+        html = after(html, "-->", &found);
+        work->in_comment = !found;
+        return html;
     }
+    if (html.bytes >= 4 && memcmp(html.text, "<!--", 4) == 0) {
+        work->in_comment = true;
+        return skip(html, 4);
+    }
+    if (*html.text == '<') {
+        count_tag(work, skip(html, 1));
+        return after_tag(skip(html, 1));
+    }
+    return skip(html, 1);
 }
 
 /* Follows the raw HTML of a node and of all nodes in it. */
@@ -338,7 +342,10 @@ static void read_html_of(struct work *work, cmark_node *top) {
         if (event == CMARK_EVENT_ENTER &&
             (type == CMARK_NODE_HTML_BLOCK || type == CMARK_NODE_HTML_INLINE)) {
             const char *html = cmark_node_get_literal(node);
-            read_html(work, (struct span){html, strlen(html)});
+            struct span rest = {html, strlen(html)};
+            while (rest.bytes > 0) {
+                rest = read_html_token(work, rest);
+            }
         }
     }
     cmark_iter_free(iter);
@@ -372,38 +379,109 @@ static bool is_only_tags(struct span line) {
     return any;
 }
 
-/* Inserts a blank line behind each such line of a top-level HTML block, so that the next line
- * starts a paragraph. False when there is none. */
+/* The lines of a top-level node, from `*first` to before `*end`. False when they are unknown. */
+static bool lines_of(const struct work *work, cmark_node *node, size_t *first, size_t *end) {
+    int start_line = cmark_node_get_start_line(node), end_line = cmark_node_get_end_line(node);
+    if (start_line < 1 || end_line < start_line || (size_t)end_line > work->source_count) {
+        return false;
+    }
+    *first = (size_t)start_line - 1;
+    *end = (size_t)end_line;
+    return true;
+}
+
+/* Follows the raw HTML of an HTML block, and notes which of its lines begin in quoted text. */
+static void read_html_lines(struct work *work, size_t first, size_t end) {
+    const char *start = work->source[first].text;
+    const char *stop = work->source[end - 1].text + work->source[end - 1].bytes;
+    struct span html = {start, (size_t)(stop - start)};
+    for (size_t line = first; line < end; line++) {
+        while (html.bytes > 0 && html.text < work->source[line].text) {
+            html = read_html_token(work, html);
+        }
+        work->quoted[line] = is_quoted(work);
+    }
+    while (html.bytes > 0) {
+        html = read_html_token(work, html);
+    }
+}
+
+/* Notes which lines begin in quoted text, as GitHub shows the document. */
+static void note_quoted(struct work *work, cmark_node *document) {
+    for (cmark_node *node = cmark_node_first_child(document); node; node = cmark_node_next(node)) {
+        size_t first, end;
+        bool known = lines_of(work, node, &first, &end);
+        if (known && cmark_node_get_type(node) == CMARK_NODE_HTML_BLOCK) {
+            read_html_lines(work, first, end);
+            continue;
+        }
+        for (size_t line = first; known && line < end; line++) {
+            work->quoted[line] = is_quoted(work);
+        }
+        read_html_of(work, node);
+    }
+    memset(work->open_tags, 0, sizeof work->open_tags);
+    work->in_comment = false;
+}
+
+/* Counts such lines in the top-level HTML blocks, and marks them in `marked` unless that is NULL.
+ */
+static size_t find_only_tags(const struct work *work, cmark_node *document, bool *marked) {
+    size_t count = 0;
+    for (cmark_node *node = cmark_node_first_child(document); node; node = cmark_node_next(node)) {
+        size_t first, end;
+        if (cmark_node_get_type(node) != CMARK_NODE_HTML_BLOCK ||
+            !lines_of(work, node, &first, &end)) {
+            continue;
+        }
+        for (size_t line = first; line < end; line++) {
+            if (is_only_tags(work->source[line])) {
+                count++;
+                if (marked) {
+                    marked[line] = true;
+                }
+            }
+        }
+    }
+    return count;
+}
+
+/* Inserts a blank line behind each such line, so that the next line starts a paragraph. False when
+ * there is none, or when memory is short. */
 static bool end_html_blocks(struct work *work, cmark_node *document) {
-    const size_t count = work->source_count;
-    struct span *source = malloc(2 * count * sizeof *source);
-    if (!source) {
+    size_t count = work->source_count, found = find_only_tags(work, document, NULL);
+    if (found == 0) {
+        return false;
+    }
+    work->quoted = calloc(count + found, sizeof *work->quoted);
+    if (!work->quoted) {
         work->no_memory = true;
         return false;
     }
-    size_t written = 0, read = 0;
-    for (cmark_node *node = cmark_node_first_child(document); node; node = cmark_node_next(node)) {
-        size_t start = (size_t)cmark_node_get_start_line(node);
-        size_t end = (size_t)cmark_node_get_end_line(node);
-        if (cmark_node_get_type(node) != CMARK_NODE_HTML_BLOCK || start < 1 || end > count) {
-            continue;
-        }
-        while (read < end) {
-            source[written++] = work->source[read];
-            if (read + 1 >= start && is_only_tags(work->source[read])) {
-                source[written++] = (struct span){"\n", 1};
-            }
-            read++;
-        }
+    /* First, because it may leave this function by longjmp(). */
+    note_quoted(work, document);
+    AUTO_FREE bool *marked = calloc(count, sizeof *marked);
+    struct span *source = malloc((count + found) * sizeof *source);
+    if (!marked || !source) {
+        free(source);
+        work->no_memory = true;
+        return false;
     }
-    bool inserted = written > read;
-    while (read < count) {
-        source[written++] = work->source[read++];
+    find_only_tags(work, document, marked);
+    size_t written = count + found;
+    for (size_t read = count; read > 0; read--) {
+        if (marked[read - 1]) {
+            source[--written] = (struct span){"\n", 1};
+            work->quoted[written] = false;
+        }
+        source[--written] = work->source[read - 1];
+        work->quoted[written] = work->quoted[read - 1];
     }
+    assert(written == 0);
     free(work->source);
     work->source = source;
-    work->source_count = written;
-    return inserted;
+    work->source_count = count + found;
+    return true;
 }
 
 /* ---- paragraphs ---- */
@@ -443,7 +521,7 @@ static void read_paragraph(struct work *work, cmark_node *paragraph) {
         read_html_of(work, paragraph);
         return;
     }
-    bool plain = !is_quoted(work);
+    bool plain = !is_quoted(work) && !(work->quoted && work->quoted[line]);
     work->text.bytes = 0;
     for (cmark_node *node = cmark_node_first_child(paragraph); node && !work->no_memory;) {
         cmark_node *next = cmark_node_next(node);
@@ -457,9 +535,9 @@ static void read_paragraph(struct work *work, cmark_node *paragraph) {
                 is_literal(work, line, 1 + spare, text, hard_break)) {
                 work->no_memory |= add_line(work, text) != 0;
             }
-            plain = !is_quoted(work);
-            work->text.bytes = 0;
             line++;
+            plain = !is_quoted(work) && !(work->quoted && next && work->quoted[line]);
+            work->text.bytes = 0;
         }
         node = next;
     }
@@ -591,6 +669,7 @@ int markdown_command_lines(const char *text, size_t bytes, struct markdown_lines
         }
     }
     free(work.source);
+    free(work.quoted);
     buffer_finish(&work.text);
     if (result < 0 || work.no_memory) {
         markdown_lines_finish(&work.out);

@@ -209,6 +209,11 @@ static void text_that_html_quotes_holds_no_commands(void **state) {
         {"a tag in an attribute", "<div title=\"<code>\">\n\n/ping\n", "/ping\n"},
         {"a tag of a longer name", "<codex>\n\n/ping\n", "/ping\n"},
         {"an end without a start", "</code>\n\n/ping\n", "/ping\n"},
+        {"a tag that is code only after the split", "<br>\n```\n<code>\n```\n\n/ping\n", ""},
+        {"the same in a code span", "<br>\n`<code>`\n\n/ping\n", ""},
+        {"the same below in the block", "<br>\n`<pre>`\n/ping\n</pre>\n<br>\n/pong", "/pong\n"},
+        {"the same over lines", "<br>\n<div\nid='<pre>'>`<pre\n>`\n/ping\n", ""},
+        {"an element that ends before", "<br>\nrun <code>make</code>\n/ping\n", "/ping\n"},
         {"tags in code", "`<code>`\n/ping\n", "/ping\n"},
     };
     CHECK(examples);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The command line as a user meets it: what is right is shown, what is wrong is said and how to fix
-it, with the exit status of sysexits."""
+"""The command line as a user meets it: it shows the setup, and reports each error with its fix and an
+exit status of sysexits."""
 
 import json
 import os

@@ -12,7 +12,7 @@ import snek
 
 
 def run(bot, *words, status=0):
-    """`snekomatic deliveries WORDS`, which must exit so; what it printed (both streams)."""
+    """Runs `snekomatic deliveries WORDS`, which must exit with `status`. Returns both output streams."""
     result = subprocess.run([str(snek.program("snekomatic")), "deliveries", "-c", str(bot.file),
                              *map(str, words)], env=snek.clean_environment(**bot.env),
                             capture_output=True, text=True, timeout=60, check=False)

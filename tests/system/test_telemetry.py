@@ -23,7 +23,7 @@ def trouble(action, **more):
 
 
 def metrics(host):
-    """{"name{labels}": value}, without the comments."""
+    """The metrics as {"name{labels}": value}, without the comments."""
     response = host.request("GET", "/metrics")
     assert response.status == 200
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -42,7 +42,7 @@ def wait_metric(host, name, value):
 
 @pytest.fixture
 def lived(fake, start_bot):
-    """A host with some of everything behind it."""
+    """A host that has counted some of everything."""
     host = start_bot(plugins=["trouble", "invite"], config={"dispatch": {"max_attempts": 1}})
     merged = snek.payload("pull_request.closed.merged")
     delivery = host.deliver("pull_request", merged)
@@ -127,7 +127,7 @@ def reports():
 
 
 def reporting(start_bot, reports, **options):
-    """One attempt a run, unless `config` says otherwise: no second one comes in between."""
+    """A host with one attempt a run, unless `config` says otherwise, so that no second one interferes."""
     options.setdefault("plugins", ["trouble"])
     options.setdefault("config", {"dispatch": {"max_attempts": 1}})
     env = {"SENTRY_DSN": reports.dsn, "SENTRY_ENVIRONMENT": "tests", **options.pop("env", {})}

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int parse_key(const struct secret *text, const char *file, const char *variable,
@@ -69,15 +70,37 @@ static void reply(int fd, bool ok, const char *text) {
     explicit_bzero(&packet, sizeof packet);
 }
 
-void signer_reply(struct app_key *const keys[SUPERVISOR_KEYS_MAX], const char *app_id,
-                  const struct supervisor_message *message, int fd) {
+/* In a child of its own: GMP, which GnuTLS computes with, aborts when memory is short. */
+_Noreturn static void sign_and_exit(struct app_key *const keys[SUPERVISOR_KEYS_MAX],
+                                    const char *app_id, const struct supervisor_message *message,
+                                    int fd) {
     struct error err;
     char *jwt = NULL;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGABRT, SIG_DFL);
     int result = make_jwt(keys, app_id, message, &jwt, &err);
     reply(fd, result == 0, result == 0 ? jwt : err.text);
     if (jwt) {
         explicit_bzero(jwt, strlen(jwt));
-        free(jwt);
+    }
+    _exit(0);
+}
+
+void signer_reply(struct app_key *const keys[SUPERVISOR_KEYS_MAX], const char *app_id,
+                  const struct supervisor_message *message, int fd) {
+    pid_t child = fork();
+    if (child == 0) {
+        sign_and_exit(keys, app_id, message, fd);
+    }
+    int status = 0;
+    pid_t ended = child;
+    if (child > 0) {
+        while ((ended = waitpid(child, &status, 0)) < 0 && errno == EINTR) {}
+    }
+    if (ended < 0 || status != 0) {
+        log_event(SNEK_LEVEL_ERROR, "signing_failed",
+                  LOG_TEXT("reason", ended < 0 ? strerror(errno) : "the signing process crashed"));
+        reply(fd, false, "the supervisor cannot sign a JWT now, probably because memory is short");
     }
 }
 

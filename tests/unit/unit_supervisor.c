@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/x509.h>
@@ -237,8 +238,21 @@ static int host_explore(char *const rest[]) {
     return 0;
 }
 
+/* Asks for a JWT while GMP finds no memory, and again afterwards. */
+static int host_starve(const char *sign) {
+    host_ask(SUPERVISOR_JWT, 0, 0);
+    close(open(sign, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    host_ask(SUPERVISOR_JWT, 0, 0);
+    unlink(sign);
+    host_ask(SUPERVISOR_JWT, 0, 0);
+    return 0;
+}
+
 static int play_host(char *const argv[]) {
     const char *mode = argv[0];
+    if (strcmp(mode, "starve") == 0) {
+        return host_starve(argv[1]);
+    }
     if (strcmp(mode, "explore") == 0) {
         /* And ends before it was ready. */
         return host_explore(argv + 1);
@@ -274,8 +288,31 @@ static int play_host(char *const argv[]) {
                                        : host_serve(strcmp(mode, "only-signal") != 0);
 }
 
+/* GMP aborts while this file exists. */
+static const char *no_memory_sign = "/nonexistent";
+
+static void *allocate(size_t bytes) {
+    if (access(no_memory_sign, F_OK) == 0) {
+        abort();
+    }
+    return malloc(bytes);
+}
+
+static void watch_gmp(const char *sign) {
+    void (*set)(void *(*)(size_t), void *(*)(void *, size_t, size_t), void (*)(void *, size_t));
+    *(void **)&set = dlsym(RTLD_DEFAULT, "__gmp_set_memory_functions");
+    if (set) {
+        no_memory_sign = sign;
+        set(allocate, NULL, NULL);
+    }
+    say("gmp=%d", set != NULL);
+}
+
 /* The supervisor: PORT, then the host's program and arguments. */
 static int play_supervisor(char *const argv[]) {
+    if (argv[1] && argv[2] && argv[3] && strcmp(argv[3], "starve") == 0) {
+        watch_gmp(argv[4]);
+    }
     struct config config = {0};
     config.server.host = (char *)"127.0.0.1";
     config.server.port = (uint16_t)atoi(argv[0]);
@@ -522,6 +559,20 @@ static void a_host_that_ends_by_itself_while_serving_is_started_again(void **sta
     (void)run_end(&run);
 }
 
+static void a_jwt_for_which_memory_is_short_costs_neither_supervisor_nor_host(void **state) {
+    static struct run run;
+    char sign[] = "/tmp/snek-no-memory-XXXXXX";
+    close(mkstemp(sign));
+    unlink(sign);
+    run_begin(&run, HOST((char *)"starve", sign));
+    bool gmp = atoi(expect(&run, "gmp=")) == 1;
+    expect(&run, "ok=1");
+    expect(&run, gmp ? "ok=0 text=the supervisor cannot sign a JWT now" : "ok=1");
+    expect(&run, "ok=1");
+    assert_int_equal(run_end(&run), 0);
+    assert_true(gmp);
+}
+
 static void once_a_host_was_ready_each_failed_start_is_repeated(void **state) {
     static struct run run;
     run_begin(&run, HOST((char *)"brief-once"));
@@ -671,6 +722,7 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(secrets_are_gone_from_the_supervisors_own_environment),
         cmocka_unit_test(a_host_that_is_killed_serves_again_within_a_second_at_the_same_port),
         cmocka_unit_test(a_host_that_ends_by_itself_while_serving_is_started_again),
+        cmocka_unit_test(a_jwt_for_which_memory_is_short_costs_neither_supervisor_nor_host),
         cmocka_unit_test(once_a_host_was_ready_each_failed_start_is_repeated),
         cmocka_unit_test(a_host_that_ends_before_it_was_ready_ends_it_all),
         cmocka_unit_test(termination_is_passed_on_and_ends_with_0),

@@ -96,11 +96,11 @@ def test_a_disk_that_fails_while_runs_end_lets_them_end_once(failing):
     assert len(failing.log(msg="started", delivery=delivery)) == 1
 
 
-def cannot_start(host, *words):
-    """The host is not to start, for a reason with these words."""
+def cannot_start(host, *words, status=78):
+    """The host must not start, for a reason with these words."""
     process = snek.Process([snek.program("snekomatic"), "serve", "-c", host.file],
                            snek.clean_environment(**host.env), cwd=host.folder)
-    assert process.popen.wait(20) == 78, process.output()
+    assert process.popen.wait(20) == status, process.output()
     reason = process.wait_log(msg="cannot_start")["reason"]
     for word in words:
         assert word in reason
@@ -130,7 +130,7 @@ def test_a_store_that_another_process_has_locked_is_waited_for_then_503(start_bo
 
 def test_a_second_host_on_the_same_store_is_rejected(start_bot):
     host = start_bot(plugins=["trouble"])
-    cannot_start(host, "another snekomatic is using it")
+    cannot_start(host, "another snekomatic is using it", status=75)
     deliver_until_taken(host)
 
 

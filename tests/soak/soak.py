@@ -79,6 +79,8 @@ class Soak:
         self.deliveries, self.rate = deliveries, rate
         self.disturbances = Disturbances(bot, store, chance, lease_s, self.start_again)
         self.memory = Memory(bot)
+        # The log of the bots that were killed.
+        self.lines = []
         self.lock = threading.Lock()
         self.next, self.acknowledged, self.responses = 0, [], collections.Counter()
         self.began = time.monotonic()
@@ -140,6 +142,7 @@ class Soak:
     def start_again(self):
         """A service manager starts the bot again. The old host may hold the store for a moment yet."""
         self.bot.process.popen.wait(10)
+        self.lines += self.bot.process.lines
         deadline = time.monotonic() + 20
         while True:
             try:
@@ -224,7 +227,7 @@ def parse():
     parser.add_argument("--lease", type=int, default=2000, metavar="MS", help="dispatch.lease_ms")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     parser.add_argument("--rate", type=float, default=100, help="deliveries a second, at most")
-    parser.add_argument("--log", type=pathlib.Path, help="keep the log of the last bot here")
+    parser.add_argument("--log", type=pathlib.Path, help="keep the bot's log here")
     return parser.parse_args()
 
 
@@ -248,7 +251,7 @@ def main():
         faults = soak.find_faults()
         bot.stop()
         if options.log:
-            options.log.write_text("\n".join(text for text, _ in bot.process.lines))
+            options.log.write_text("\n".join(text for text, _ in soak.lines + bot.process.lines))
         fake.process.end()
         store.stop()
     for fault in faults[:20]:

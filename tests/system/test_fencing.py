@@ -92,7 +92,8 @@ def test_a_comment_found_after_another_host_took_the_run_is_not_recorded(fake, l
     fake.release()
     host.wait_log(msg="comment_found", delivery=delivery, attempt=2)
     host.wait_log(msg="completion_stale", delivery=delivery, attempt=2)
-    assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "3"
+    # The search waits for the timeout of the request that attempt 2 could not record.
+    assert host.wait_log(msg="done", delivery=delivery, timeout=90)["attempt"] == "3"
     assert len(fake.bot_comments(12)) == posts(fake) == 1
 
 
@@ -119,6 +120,18 @@ def test_a_search_that_cannot_tell_leaves_the_comment_in_doubt(fake, start_bot, 
     fake.fail_no_more()
     retry_now(host, delivery, attempt=2)
     host.wait_log(msg="comment_found", delivery=delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert len(fake.bot_comments(12)) == posts(fake) == 1
+
+
+def test_a_comment_that_github_writes_late_is_found_after_the_host_died(fake, start_bot):
+    """GitHub may perform a request though its sender is gone, until the request's timeout."""
+    host = start_bot(plugins=["trouble"])
+    fake.fail("POST", COMMENTS, delay_ms=3000)
+    delivery = deliver_comment(host)
+    snek.wait_until(lambda: posts(fake), "the comment")
+    host.kill("host")
+    host.wait_log(msg="comment_found", delivery=delivery, timeout=90)
     host.wait_log(msg="done", delivery=delivery)
     assert len(fake.bot_comments(12)) == posts(fake) == 1
 

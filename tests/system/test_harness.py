@@ -226,6 +226,17 @@ result = "skipped"
     assert outcome.status == 0, outcome.text
 
 
+def test_a_host_that_is_killed_at_a_comment_finds_it_after_the_requests_timeout(play):
+    outcome = play(f"""
+[[step]]
+deliver = "pull_request.closed.merged"
+kill = "host"
+kill_at = "POST /repos/*"
+requests = ["GET {MEMBERSHIP} -> 404", "PUT {MEMBERSHIP}", "POST {WELCOME}", "GET {WELCOME}"]
+""")
+    assert outcome.status == 0, outcome.text
+
+
 def test_kill_at_lets_the_effect_happen_and_its_response_be_lost(play):
     outcome = play(f"""
 [[step]]

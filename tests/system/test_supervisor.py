@@ -13,7 +13,7 @@ def trouble(action, **more):
     return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
 
 
-def test_a_host_that_dies_while_it_waits_for_a_jwt_costs_nothing(fake, start_bot):
+def test_a_host_that_dies_while_it_waits_for_a_jwt_costs_no_effect(fake, start_bot):
     bot = start_bot(plugins=["trouble"])
     bot.kill("supervisor", signal.SIGSTOP)
     delivery = bot.deliver("trouble", trouble("comment", url=fake.url + COMMENTS))
@@ -24,7 +24,8 @@ def test_a_host_that_dies_while_it_waits_for_a_jwt_costs_nothing(fake, start_bot
     snek.wait_until_gone(host)
     bot.kill("supervisor", signal.SIGCONT)
     bot.wait_log(msg="host_died", signal="KILL")
-    bot.wait_log(msg="done", delivery=delivery)
+    # The next host cannot know that nothing was sent, so it waits for the request's timeout.
+    bot.wait_log(msg="done", delivery=delivery, timeout=60)
     assert len(fake.bot_comments(12)) == 1
 
 

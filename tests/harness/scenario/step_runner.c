@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+/* After a host died, the next one looks for a comment in doubt only after the request's timeout. */
+#define LOST_COMMENT_MS 30000
 /* The step itself releases a response that is held. */
 #define HELD_RESPONSE_MS 600000
 #define WAIT_REQUESTS_MS 5000
@@ -138,6 +140,10 @@ static int wait_line(struct step_runner *runner, const char *message, struct err
 
 static int wait_outcomes(struct step_runner *runner, struct error *err) {
     int64_t deadline_ms = clock_monotonic_ms() + runner->environment->options->timeout_ms;
+    const char *killed = text(runner->step, "kill");
+    if (killed && strcmp(killed, "host") == 0) {
+        deadline_ms += LOST_COMMENT_MS;
+    }
     for (;;) {
         int result = environment_tick(runner->environment, err);
         take_lines(runner);

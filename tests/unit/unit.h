@@ -12,4 +12,13 @@
 
 #include <string.h>
 
+/* A sanitizer maps terabytes of its own: limits of memory cannot be tested below it. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
+
 #endif

@@ -5,14 +5,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
-#endif
-
 #define HEALTH "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
 
 static struct rig *rig_with_deadlines(int64_t header_ms, int64_t body_ms) {

@@ -15,13 +15,13 @@ int mailbox_init(struct mailbox *mailbox) {
         return -1;
     }
     *mailbox = (struct mailbox){.event_fd = fd};
-    mailbox->last = &mailbox->first;
+    TAILQ_INIT(&mailbox->mail);
     pthread_mutex_init(&mailbox->lock, NULL);
     return 0;
 }
 
 void mailbox_finish(struct mailbox *mailbox) {
-    assert(!mailbox->first);
+    assert(TAILQ_EMPTY(&mailbox->mail));
     pthread_mutex_destroy(&mailbox->lock);
     close(mailbox->event_fd);
 }
@@ -29,10 +29,8 @@ void mailbox_finish(struct mailbox *mailbox) {
 void mailbox_post(struct mailbox *mailbox, struct mail *mail) {
     assert(mail->open);
     SCOPED_LOCK(&mailbox->lock);
-    bool was_empty = !mailbox->first;
-    mail->next = NULL;
-    *mailbox->last = mail;
-    mailbox->last = &mail->next;
+    bool was_empty = TAILQ_EMPTY(&mailbox->mail);
+    TAILQ_INSERT_TAIL(&mailbox->mail, mail, link);
     if (was_empty) {
         /* Under the lock: the owner must not finish the mailbox between the two steps. The write
          * cannot fail: mailbox_drain() has reset the counter. */
@@ -40,21 +38,22 @@ void mailbox_post(struct mailbox *mailbox, struct mail *mail) {
     }
 }
 
-static struct mail *take_all(struct mailbox *mailbox) {
+static void take_all(struct mailbox *mailbox, struct mail_list *taken) {
     eventfd_t count;
+    TAILQ_INIT(taken);
     SCOPED_LOCK(&mailbox->lock);
-    struct mail *first = mailbox->first;
-    mailbox->first = NULL;
-    mailbox->last = &mailbox->first;
+    TAILQ_CONCAT(taken, &mailbox->mail, link);
     eventfd_read(mailbox->event_fd, &count);
-    return first;
 }
 
 unsigned mailbox_drain(struct mailbox *mailbox) {
+    struct mail_list taken;
+    struct mail *mail;
     unsigned opened = 0;
-    for (struct mail *mail = take_all(mailbox), *next; mail; mail = next) {
-        /* open() may free the mail. */
-        next = mail->next;
+    take_all(mailbox, &taken);
+    while ((mail = TAILQ_FIRST(&taken))) {
+        /* The handler may free the mail. */
+        TAILQ_REMOVE(&taken, mail, link);
         mail->open(mail);
         opened++;
     }

@@ -12,12 +12,15 @@
 struct mail {
     /* Called on the owner's thread; may free the mail. */
     void (*open)(struct mail *mail);
-    struct mail *next; /* the mailbox's */
+    /* The mailbox's until the mail is opened; the caller's at any other time. */
+    TAILQ_ENTRY(mail) link;
 };
+
+TAILQ_HEAD(mail_list, mail);
 
 struct mailbox {
     pthread_mutex_t lock;
-    struct mail *first, **last; /* under `lock` */
+    struct mail_list mail; /* under `lock` */
     /* Readable while there is mail; for the owner's epoll or poll. */
     int event_fd;
 };

@@ -3,6 +3,7 @@
  * the inbox does not have yet. */
 #include "dispatch/journal.h"
 
+#include "base/array.h"
 #include "base/list.h"
 #include "broker/broker.h"
 
@@ -24,24 +25,20 @@ void journal_key(const struct journal_part *parts, size_t n_parts, uint8_t key[I
 }
 
 static struct journal_entry *append(struct journal *journal) {
-    if (journal->n_entries == journal->room) {
-        size_t room = journal->room ? 2 * journal->room : 8;
-        struct journal_entry **entries = reallocarray(journal->entries, room, sizeof *entries);
-        if (!entries) {
-            return NULL;
-        }
-        journal->entries = entries;
-        journal->room = room;
+    int64_t last = 0;
+    if (journal->n_entries > 0) {
+        last = journal->entries[journal->n_entries - 1]->record.number;
     }
-    struct journal_entry *entry = calloc(1, sizeof *entry);
+    struct journal_entry *entry = calloc(1, sizeof *entry), **added = NULL;
     if (entry) {
-        int64_t last = 0;
-        if (journal->n_entries > 0) {
-            last = journal->entries[journal->n_entries - 1]->record.number;
-        }
-        entry->record.number = last + 1;
-        journal->entries[journal->n_entries++] = entry;
+        added = ARRAY_ADD(journal->entries, journal->n_entries);
     }
+    if (!added) {
+        free(entry);
+        return NULL;
+    }
+    entry->record.number = last + 1;
+    *added = entry;
     return entry;
 }
 

@@ -42,7 +42,7 @@ struct journal_entry {
 struct journal {
     /* In the order of their numbers. */
     struct journal_entry **entries;
-    size_t n_entries, room;
+    size_t n_entries;
     size_t kept_bytes, effect_bytes, n_reads, n_changes;
     /* The bytes of responses in memory of all journals of a plugin; borrowed. */
     size_t *memory_bytes;

@@ -3,6 +3,7 @@
  * tree does not show escapes and entities. */
 #include "worker/markdown.h"
 
+#include "base/array.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/lock.h"
@@ -47,7 +48,6 @@ struct work {
     /* The text of the tree's line that is being read. */
     struct buffer text;
     struct markdown_lines out;
-    size_t out_capacity;
     bool no_memory;
 };
 
@@ -179,19 +179,15 @@ static bool is_literal(const struct work *work, size_t first, size_t count, stru
 
 /* 0, or -1 when memory is short. */
 static int add_line(struct work *work, struct span text) {
-    if (work->out.count == work->out_capacity) {
-        size_t capacity = work->out_capacity ? 2 * work->out_capacity : 4;
-        char **lines = realloc(work->out.lines, capacity * sizeof *lines);
-        if (!lines) {
-            return -1;
-        }
-        work->out.lines = lines;
-        work->out_capacity = capacity;
+    char *line = malloc(text.bytes + 1), **added = NULL;
+    if (line) {
+        added = ARRAY_ADD(work->out.lines, work->out.count);
     }
-    char *line = malloc(text.bytes + 1);
-    if (!line) {
+    if (!added) {
+        free(line);
         return -1;
     }
+    *added = line;
     size_t bytes = 0;
     for (text = trim(text); text.bytes > 0; text = trim(text)) {
         struct span word = first_word(text);
@@ -205,7 +201,6 @@ static int add_line(struct work *work, struct span text) {
         text = skip(text, word.bytes);
     }
     line[bytes] = '\0';
-    work->out.lines[work->out.count++] = line;
     return 0;
 }
 

@@ -29,7 +29,7 @@ struct inbox {
     pthread_mutex_t lock;
     pthread_cond_t work;
     /* Operations that wait, linked by their mail. */
-    struct mail *first, **last;
+    struct mail_list waiting;
     bool stopping;
 };
 
@@ -105,21 +105,19 @@ static void do_group(struct inbox *inbox, struct inbox_operation **operations, s
 static size_t take_group(struct inbox *inbox, struct inbox_operation **operations) {
     size_t n = 0, bytes = 0;
     SCOPED_LOCK(&inbox->lock);
-    while (!inbox->first && !inbox->stopping) {
+    while (TAILQ_EMPTY(&inbox->waiting) && !inbox->stopping) {
         pthread_cond_wait(&inbox->work, &inbox->lock);
     }
-    while (inbox->first && n < GROUP_OPERATIONS_MAX) {
-        struct inbox_operation *operation = of_mail(inbox->first);
+    struct mail *mail;
+    while ((mail = TAILQ_FIRST(&inbox->waiting)) && n < GROUP_OPERATIONS_MAX) {
+        struct inbox_operation *operation = of_mail(mail);
         size_t more = operation_bytes(operation);
         if (n > 0 && (more > GROUP_BYTES_MAX || bytes > GROUP_BYTES_MAX - more)) {
             break;
         }
         bytes = more > GROUP_BYTES_MAX ? GROUP_BYTES_MAX : bytes + more;
         operations[n++] = operation;
-        inbox->first = inbox->first->next;
-    }
-    if (!inbox->first) {
-        inbox->last = &inbox->first;
+        TAILQ_REMOVE(&inbox->waiting, mail, link);
     }
     return n;
 }
@@ -143,7 +141,7 @@ int writer_start(struct store *store, struct inbox **inbox, struct error *err) {
         return error_set(err, "starting the inbox: out of memory");
     }
     made->store = store;
-    made->last = &made->first;
+    TAILQ_INIT(&made->waiting);
     atomic_init(&made->healthy, true);
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->work, NULL);
@@ -169,7 +167,7 @@ void inbox_free(struct inbox *inbox) {
         pthread_cond_signal(&inbox->work);
     }
     pthread_join(inbox->writer, NULL);
-    assert(!inbox->first);
+    assert(TAILQ_EMPTY(&inbox->waiting));
     inbox->store->methods->free(inbox->store);
     pthread_cond_destroy(&inbox->work);
     pthread_mutex_destroy(&inbox->lock);
@@ -185,11 +183,9 @@ void inbox_listen(struct inbox *inbox, void (*on_queued)(void *context), void *c
 void inbox_submit(struct inbox *inbox, struct inbox_operation *operation) {
     assert(operation->reply_to && operation->on_result);
     operation_prepare(operation);
-    operation->mail.next = NULL;
     SCOPED_LOCK(&inbox->lock);
     assert(!inbox->stopping);
-    *inbox->last = &operation->mail;
-    inbox->last = &operation->mail.next;
+    TAILQ_INSERT_TAIL(&inbox->waiting, &operation->mail, link);
     pthread_cond_signal(&inbox->work);
 }
 

@@ -72,6 +72,76 @@ static void a_run_that_was_to_be_leased_is_queued_while_its_installation_waits(v
     expect_next(fixture, FIXTURE_NOW + 60000, 1, INT64_MAX);
 }
 
+static void put_many(struct fixture *fixture, const char *installation, int n, int64_t due_ms) {
+    for (int i = 0; i < n; i++) {
+        char guid[64];
+        snprintf(guid, sizeof guid, "%s-%d", installation, i);
+        struct inbox_put operation = put_of(guid);
+        operation.installation = installation;
+        operation.due_ms = due_ms + i;
+        assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+    }
+}
+
+static struct inbox_claim claim_some(struct fixture *fixture, uint32_t runs) {
+    struct inbox_claim_share share = {
+        .plugin = "invite", .runs = runs, .payload_bytes = UINT64_MAX, .alone = true};
+    struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
+    assert_int_equal(fixture_do(fixture, &claim.operation), 0);
+    return claim;
+}
+
+static void installations_take_turns(void **state) {
+    struct fixture *fixture = *state;
+    put_many(fixture, "5", 40, FIXTURE_NOW - 10000);
+    put_many(fixture, "7", 2, FIXTURE_NOW - 10);
+    put_many(fixture, "11", 1, FIXTURE_NOW - 5);
+    static const char *const wanted[] = {"11", "5", "7", "5", "7", "5", "5"};
+    for (size_t i = 0; i < 7; i++) {
+        struct inbox_claim claim = claim_some(fixture, 1);
+        assert_int_equal(claim.n_runs, 1);
+        assert_string_equal(claim.runs[0].installation, wanted[i]);
+        inbox_runs_free(claim.runs, claim.n_runs);
+    }
+    put_many(fixture, "9", 3, FIXTURE_NOW - 5);
+    struct inbox_claim claim = claim_some(fixture, 6);
+    int of_nine = 0;
+    assert_int_equal(claim.n_runs, 6);
+    for (size_t i = 0; i < 6; i++) {
+        of_nine += strcmp(claim.runs[i].installation, "9") == 0;
+    }
+    assert_int_equal(of_nine, 3);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    claim = claim_some(fixture, 100);
+    assert_int_equal(claim.n_runs, 33);
+    for (size_t i = 1; i < 33; i++) {
+        assert_true(claim.runs[i].due_ms > claim.runs[i - 1].due_ms);
+    }
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static void a_long_queue_that_waits_is_delayed_bit_by_bit_and_holds_up_no_other(void **state) {
+    struct fixture *fixture = *state;
+    enum { MANY = 1200 };
+    put_many(fixture, "5", MANY, FIXTURE_NOW - 10000);
+    put_many(fixture, "7", 1, FIXTURE_NOW);
+    struct inbox_rate_limit limit = {.operation = {.kind = INBOX_RATE_LIMIT_PUT},
+                                     .installation = "5",
+                                     .until_ms = {[INBOX_RATE_LIMIT_ALL] = FIXTURE_NOW + 60000}};
+    assert_int_equal(fixture_do(fixture, &limit.operation), 0);
+    assert_true(fixture->store->query(fixture->place, "SELECT count(*) FROM runs WHERE due_ms <="
+                                                      " 1700000000000") > MANY / 2);
+    struct inbox_claim claim = claim_some(fixture, 10);
+    assert_int_equal(claim.n_runs, 1);
+    assert_string_equal(claim.runs[0].installation, "7");
+    inbox_runs_free(claim.runs, claim.n_runs);
+    for (int i = 0; i < 4; i++) {
+        claim = claim_some(fixture, 10);
+        assert_int_equal(claim.n_runs, 0);
+    }
+    assert_int_equal(claim.next_due_ms, FIXTURE_NOW + 60000);
+}
+
 static void a_wait_for_searches_holds_up_no_run(void **state) {
     struct fixture *fixture = *state;
     struct inbox_put operation = put_of("one");
@@ -241,6 +311,8 @@ size_t contract_wait_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(the_latest_wait_of_an_installation_lasts),
         CONTRACT(runs_of_an_installation_that_waits_are_not_claimed),
         CONTRACT(a_run_that_was_to_be_leased_is_queued_while_its_installation_waits),
+        CONTRACT(installations_take_turns),
+        CONTRACT(a_long_queue_that_waits_is_delayed_bit_by_bit_and_holds_up_no_other),
         CONTRACT(a_wait_for_searches_holds_up_no_run),
         CONTRACT(a_parked_run_waits_until_its_installation_gives),
         CONTRACT(a_parked_run_is_counted_and_its_guid_seen_again_makes_it_due),

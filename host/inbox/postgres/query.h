@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "inbox/common/store.h"
+#include "inbox/common/turns.h"
 #include "inbox/postgres/link.h"
 #include "inbox/postgres/statements.h"
 
@@ -26,6 +27,7 @@ struct postgres_store {
     bool lost;
     /* When the attempt to connect began; monotonic. */
     int64_t began_ms;
+    struct turns turns;
     /* The original bot's table is there. */
     bool adopted;
     /* A tool that only reads. */

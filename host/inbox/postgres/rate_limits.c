@@ -3,6 +3,7 @@
 #include "inbox/rate_limits.h"
 
 #include "base/list.h"
+#include "inbox/common/turns.h"
 #include "inbox/postgres/operations.h"
 
 static int send_put(struct postgres_store *store, const struct inbox_rate_limit *limit,
@@ -20,6 +21,7 @@ static int send_delay(struct postgres_store *store, const struct inbox_rate_limi
     struct pg_query query = pg_query_begin(PG_SQL_RATE_LIMIT_DELAY);
     pg_query_number(&query, limit->until_ms[INBOX_RATE_LIMIT_ALL]);
     pg_query_text(&query, limit->installation);
+    pg_query_number(&query, TURNS_DELAYED_MAX);
     return pg_send(store, &query, err);
 }
 

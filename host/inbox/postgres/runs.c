@@ -43,6 +43,7 @@ static int claim_send(struct postgres_store *store, struct inbox_operation *oper
         pg_query_number(&query, claim->lease_ms);
         pg_query_number(&query, (int64_t)bytes);
         pg_query_number(&query, token);
+        pg_query_text(&query, turns_last(&store->turns, share->plugin));
         token += share->runs + 1;
         if (pg_send(store, &query, err) < 0) {
             return -1;
@@ -125,11 +126,13 @@ static int claim_take(struct postgres_store *store, struct inbox_operation *oper
         take_next_due(claim, share, result);
         return 0;
     }
+    size_t first = claim->n_runs;
     for (int row = 0; row < PQntuples(result); row++) {
         if (take_row(store, claim, share, result, row, err) < 0) {
             return -1;
         }
     }
+    turns_took(&store->turns, claim->shares[share].plugin, claim, first);
     return claim->n_runs > 0; /* their journals are read */
 }
 

@@ -14,12 +14,14 @@
 
 /* The server's own limits lie below our patience, so that its sentence comes instead of our guess.
  * A host that is stopped within a transaction loses its locks after 5 s. Plans are all by index:
- * without statistics (fresh tables) the planner would prefer to read the whole of them. */
+ * without statistics (fresh tables) the planner would prefer to read the whole of them. A compiler
+ * (jit) would take seconds for statements of milliseconds. */
 static const char settings[] = "SET statement_timeout = 2500;"
                                "SET lock_timeout = 1500;"
                                "SET idle_in_transaction_session_timeout = 5000;"
                                "SET default_transaction_isolation = 'read committed';"
                                "SET enable_seqscan = off;"
+                               "SET jit = off;"
                                "SET quote_all_identifiers = off;";
 
 void postgres_disconnect(struct postgres_store *store) {

@@ -311,6 +311,7 @@ static void store_free(struct store *base) {
     postgres_listener_free(store->listener);
     postgres_disconnect(store);
     link_target_finish(&store->target);
+    turns_finish(&store->turns);
     free(store);
 }
 

@@ -119,7 +119,11 @@
     SHARED_LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                 \
                         " WHERE d.id >= $1 AND d.id < $2" SHARED_LIST_FILTERS
 
-/* rate limits */
+/* Rate limits. The plugins are found one by one, by their index. */
+#define SHARED_PLUGINS_QUEUED                                                                      \
+    "WITH RECURSIVE p (plugin) AS (SELECT min(plugin) FROM runs WHERE state = 'queued' UNION ALL"  \
+    " SELECT (SELECT min(plugin) FROM runs WHERE state = 'queued' AND plugin > p.plugin) FROM p"   \
+    " WHERE p.plugin IS NOT NULL)"
 #define SHARED_RATE_LIMIT_GET                                                                      \
     "SELECT all_ms, search_ms, graphql_ms FROM rate_limits WHERE installation = $1"
 

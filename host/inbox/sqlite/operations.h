@@ -12,8 +12,10 @@ typedef int sqlite_operation(struct sqlite_store *store, struct inbox_operation 
 
 /* put.c */
 sqlite_operation sqlite_put;
+/* claim.c */
+sqlite_operation sqlite_claim;
 /* runs.c */
-sqlite_operation sqlite_claim, sqlite_finish, sqlite_renew, sqlite_lease_check, sqlite_stats;
+sqlite_operation sqlite_finish, sqlite_renew, sqlite_lease_check, sqlite_stats;
 /* journal.c */
 sqlite_operation sqlite_intend, sqlite_complete, sqlite_journal_read;
 /* plugin_state.c */
@@ -34,6 +36,9 @@ int sqlite_recover(struct sqlite_store *store, int64_t now_ms, struct error *err
 /* Renews the lease of a run that this claim holds. 1; 0 it does not hold it; -1. */
 int sqlite_renew_lease(struct sqlite_store *store, int64_t run, int64_t token, int64_t lease_ms,
                        struct error *err);
+/* The queued runs of the installation, so many as one operation may change, are due then. 0, -1. */
+int sqlite_delay_runs(struct sqlite_store *store, const char *installation, int64_t until_ms,
+                      struct error *err);
 /* 1 and `*delivery`, 0 there is none, -1. */
 int sqlite_find_delivery(struct sqlite_store *store, const char *guid, int64_t *delivery,
                          struct error *err);

@@ -101,6 +101,7 @@ static int queue_runs(struct sqlite_store *store, int64_t delivery, const struct
         query_number(&query, leased ? put->host : 0);
         query_number(&query, leased ? run->token : 0);
         query_number(&query, leased ? clock_monotonic_ms() + put->lease_ms : 0);
+        query_text(&query, put->installation);
         if (query_step(&query, err, "queueing a run") < 0) {
             return -1;
         }

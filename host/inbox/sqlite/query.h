@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "inbox/common/store.h"
+#include "inbox/common/turns.h"
 #include "inbox/sqlite/statements.h"
 
 #include <sqlite3.h>
@@ -24,6 +25,7 @@ struct sqlite_store {
     char *path, *wal_path;
     /* The log's inode; 0: not known yet. */
     ino_t wal_inode;
+    struct turns turns;
     /* The original bot's table is there. */
     bool adopted;
     /* A host may have it open, too. */

@@ -3,6 +3,7 @@
 #include "inbox/rate_limits.h"
 
 #include "base/list.h"
+#include "inbox/common/turns.h"
 #include "inbox/sqlite/operations.h"
 
 static int put(struct sqlite_store *store, const struct inbox_rate_limit *limit,
@@ -15,11 +16,12 @@ static int put(struct sqlite_store *store, const struct inbox_rate_limit *limit,
     return query_run(&query, err, "storing a rate limit");
 }
 
-static int delay_runs(struct sqlite_store *store, const struct inbox_rate_limit *limit,
+int sqlite_delay_runs(struct sqlite_store *store, const char *installation, int64_t until_ms,
                       struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_RATE_LIMIT_DELAY);
-    query_number(&query, limit->until_ms[INBOX_RATE_LIMIT_ALL]);
-    query_text(&query, limit->installation);
+    query_number(&query, until_ms);
+    query_text(&query, installation);
+    query_number(&query, TURNS_DELAYED_MAX);
     return query_run(&query, err, "delaying the runs of an installation");
 }
 
@@ -29,7 +31,8 @@ int sqlite_rate_limit_put(struct sqlite_store *store, struct inbox_operation *op
         CONTAINER_OF(operation, const struct inbox_rate_limit, operation);
     int result = put(store, limit, err);
     if (result == 0 && limit->until_ms[INBOX_RATE_LIMIT_ALL] > 0) {
-        result = delay_runs(store, limit, err);
+        result = sqlite_delay_runs(store, limit->installation,
+                                   limit->until_ms[INBOX_RATE_LIMIT_ALL], err);
     }
     return result;
 }

@@ -35,18 +35,30 @@ const char *const sqlite_statements[SQL_COUNT] = {
                        " AND d.installation = ?1 AND d.guid <> ?2)",
     [SQL_RUNS_UNINSTALL] = SHARED_RUNS_UNINSTALL,
     [SQL_RUN_QUEUE] = "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, host,"
-                      " token, lease_until_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+                      " token, lease_until_ms, installation)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
                       " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
+                      " installation = excluded.installation,"
                       " attempt = excluded.attempt, host = excluded.host, token = excluded.token,"
                       " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
                       " crashes = 0, suspect = 0, label = '', reason = '', finished_ms = NULL"
                       " RETURNING id",
-    [SQL_RUNS_DUE] = "SELECT r.id, r.attempt, r.crashes, r.suspect, d.id, d.received_ms, d.guid,"
+    [SQL_RUN_LOAD] = "SELECT r.id, r.attempt, r.crashes, r.suspect, d.id, d.received_ms, d.guid,"
                      " d.event, d.action, d.installation, d.repository, d.sender, d.body_bytes,"
                      " d.body_codec, r.due_ms"
-                     " FROM runs r INDEXED BY runs_due CROSS JOIN deliveries d ON d.id = r.delivery"
-                     " WHERE r.state = 'queued' AND r.plugin = ?1 AND r.suspect = ?2"
-                     " AND r.due_ms <= ?3 ORDER BY r.due_ms, r.id LIMIT ?4",
+                     " FROM runs r CROSS JOIN deliveries d ON d.id = r.delivery WHERE r.id = ?1",
+    [SQL_SUSPECT_DUE] = "SELECT id FROM runs INDEXED BY runs_due WHERE state = 'queued'"
+                        " AND plugin = ?1 AND suspect = 1 AND due_ms <= ?2 AND NOT EXISTS"
+                        " (SELECT 1 FROM rate_limits l WHERE l.installation = runs.installation"
+                        " AND l.all_ms > ?2) ORDER BY due_ms, id LIMIT 1",
+    /* The earliest run of the first installation from ?2 on, and until when that one waits. */
+    [SQL_TURN_NEXT] = "SELECT r.installation, r.due_ms, (SELECT all_ms FROM rate_limits l"
+                      " WHERE l.installation = r.installation) FROM runs r INDEXED BY runs_turn"
+                      " WHERE r.state = 'queued' AND r.plugin = ?1 AND r.suspect = 0"
+                      " AND r.installation >= ?2 ORDER BY r.installation, r.due_ms LIMIT 1",
+    [SQL_TURN_RUNS] = "SELECT id FROM runs INDEXED BY runs_turn WHERE state = 'queued'"
+                      " AND plugin = ?1 AND suspect = 0 AND installation = ?2 AND due_ms <= ?3"
+                      " ORDER BY due_ms, id LIMIT ?4",
     [SQL_RUN_LEASE] = "UPDATE runs SET state = 'running', attempt = attempt + 1, granted = 0,"
                       " host = ?1, token = ?2, lease_until_ms = ?3 WHERE id = ?4",
     [SQL_RUN_NEXT_DUE] = "SELECT due_ms FROM runs INDEXED BY runs_due WHERE state = 'queued'"
@@ -123,8 +135,10 @@ const char *const sqlite_statements[SQL_COUNT] = {
                            " all_ms = max(all_ms, excluded.all_ms),"
                            " search_ms = max(search_ms, excluded.search_ms),"
                            " graphql_ms = max(graphql_ms, excluded.graphql_ms)",
-    [SQL_RATE_LIMIT_DELAY] = "UPDATE runs SET due_ms = ?1 WHERE state = 'queued' AND due_ms < ?1"
-                             " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
-                             " AND d.installation = ?2)",
+    [SQL_RATE_LIMIT_DELAY] =
+        SHARED_PLUGINS_QUEUED " UPDATE runs SET due_ms = ?1 WHERE id IN (SELECT r.id FROM p"
+                              " CROSS JOIN runs r INDEXED BY runs_turn WHERE r.state = 'queued'"
+                              " AND r.plugin = p.plugin AND r.suspect IN (0, 1)"
+                              " AND r.installation = ?2 AND r.due_ms < ?1 LIMIT ?3)",
     [SQL_RATE_LIMIT_GET] = SHARED_RATE_LIMIT_GET,
 };

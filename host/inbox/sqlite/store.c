@@ -159,6 +159,7 @@ static void store_free(struct store *base) {
     }
     sqlite3_close(store->db);
     cleanup_close(&store->lock_fd);
+    turns_finish(&store->turns);
     free(store->path);
     free(store->wal_path);
     free(store);

@@ -34,6 +34,7 @@ CREATE TABLE runs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     delivery bigint NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
     plugin text NOT NULL,
+    installation text COLLATE "C" NOT NULL,
     state text NOT NULL CHECK (state IN ('queued', 'running', 'parked', 'done', 'dead')),
     attempt bigint NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     crashes bigint NOT NULL DEFAULT 0,
@@ -50,6 +51,7 @@ CREATE TABLE runs (
 );
 
 -- Each holds only the runs of its state, so that none grows with the finished ones.
+CREATE INDEX runs_turn ON runs (plugin, suspect, installation, due_ms, id) WHERE state = 'queued';
 CREATE INDEX runs_due ON runs (plugin, suspect, due_ms, id) WHERE state = 'queued';
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
@@ -57,7 +59,7 @@ CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
 
 -- Until when GitHub accepts no requests of an installation: of all, of searches, of GraphQL.
 CREATE TABLE rate_limits (
-    installation text PRIMARY KEY,
+    installation text COLLATE "C" PRIMARY KEY,
     all_ms bigint NOT NULL,
     search_ms bigint NOT NULL,
     graphql_ms bigint NOT NULL

@@ -33,6 +33,7 @@ CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     delivery INTEGER NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
     plugin TEXT NOT NULL,
+    installation TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'parked', 'done', 'dead')),
     attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     crashes INTEGER NOT NULL DEFAULT 0,
@@ -49,6 +50,7 @@ CREATE TABLE runs (
 ) STRICT;
 
 -- Each holds only the runs of its state, so that none grows with the finished ones.
+CREATE INDEX runs_turn ON runs (plugin, suspect, installation, due_ms) WHERE state = 'queued';
 CREATE INDEX runs_due ON runs (plugin, suspect, due_ms) WHERE state = 'queued';
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';

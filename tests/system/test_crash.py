@@ -51,6 +51,12 @@ def state(host, delivery):
             [delivery]).fetchone()
 
 
+def marks(host):
+    """The entries that the plugin trouble has added to its set."""
+    with contextlib.closing(sqlite3.connect(host.folder / "snekomatic.db")) as store:
+        return store.execute("SELECT count(*) FROM plugin_sets").fetchone()[0]
+
+
 def deliver_held(host):
     """A run that goes on from memory. None does before the host's first claim has its result."""
     while True:
@@ -123,7 +129,7 @@ def test_runs_go_on_while_the_store_is_away_for_longer_than_the_lease(start_bot)
     deliveries = [host.deliver("trouble", trouble("fine", ms=9000)) for _ in range(4)]
     for delivery in deliveries:
         host.wait_log(msg="started", delivery=delivery)
-    time.sleep(0.5)  # each handler has read the store
+    snek.wait_until(lambda: marks(host) == 4, "each handler has left its mark in the store")
     with contextlib.closing(sqlite3.connect(host.folder / "snekomatic.db",
                                             isolation_level=None)) as lock:
         lock.execute("BEGIN IMMEDIATE")

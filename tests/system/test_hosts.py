@@ -99,10 +99,14 @@ def test_a_host_that_was_paused_past_its_lease_is_rejected(fake, start_hosts):
     wait_done(hosts, [again])
 
 
+def count(database, store, rows):
+    schema = re.search(r"store_\d+", store)[0]
+    return int(database.sql(f"SELECT count(*) FROM {schema}.{rows}")[0])
+
+
 def intents(database, store):
     """How many effects the journal has."""
-    schema = re.search(r"store_\d+", store)[0]
-    return int(database.sql(f"SELECT count(*) FROM {schema}.journal WHERE kind = 'effect'")[0])
+    return count(database, store, "journal WHERE kind = 'effect'")
 
 
 def test_a_request_that_waits_while_its_lease_expires_is_not_sent(fake, start_bot, store, database):
@@ -209,12 +213,14 @@ def test_a_server_that_is_killed_loses_nothing_and_works_again(start_hosts, data
     wait_done([host], kept)
 
 
-def test_runs_go_on_while_the_server_is_away_for_longer_than_the_lease(start_hosts, database):
+def test_runs_go_on_while_the_server_is_away_for_longer_than_the_lease(start_hosts, store,
+                                                                       database):
     host = start_hosts(1, lease_ms=1000)[0]
     kept = [host.deliver("trouble", trouble("fine", ms=8000)) for _ in range(8)]
     for delivery in kept:
         host.wait_log(msg="started", delivery=delivery)
-    time.sleep(0.5)  # each handler has read the store
+    snek.wait_until(lambda: count(database, store, "plugin_sets") == len(kept),
+                    "each handler has left its mark in the store")
     database.signal(signal.SIGSTOP)
     time.sleep(4)
     database.signal(signal.SIGCONT)

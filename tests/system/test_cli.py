@@ -304,7 +304,7 @@ def test_check_accepts_an_empty_database(idle, database, store):
     database.sql(f"DROP SCHEMA {schema}")
     result = run("check", "-c", bot.file)
     assert result.returncode == 78
-    assert "may make no tables" in result.stderr
+    assert "may not create tables" in result.stderr
 
 
 # Nobody has the key of this certificate.

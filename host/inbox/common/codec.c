@@ -13,7 +13,7 @@ char *codec_pack(const char *body, size_t bytes, size_t *packed_bytes) {
     if (bytes < BYTES_MIN || bytes > LZ4_MAX_INPUT_SIZE) {
         return NULL;
     }
-    /* LZ4 gives up when it does not fit. */
+    /* LZ4 fails when the result does not fit into this size. */
     size_t room = bytes - bytes / 8;
     char *packed = malloc(room);
     int count = packed ? LZ4_compress_default(body, packed, (int)bytes, (int)room) : 0;

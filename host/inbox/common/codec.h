@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* How bodies lie in the store. GitHub's are full of URLs that repeat, and it is the disk's
- * bandwidth that bounds ingest: LZ4 makes them a fifth in 7 us each, on the thread of who submits,
- * beside the writer's. (Measured beside it on 136 examples of 8 to 25 kB: zstd 1 a seventh in 17
- * us; with a dictionary, which would have to be kept as long as any body, LZ4 an eighth in 11 us,
- * zstd an eleventh in 26 us.) */
+/* Compresses bodies for the store. The disk's bandwidth limits ingest, and GitHub's bodies repeat
+ * many URLs. LZ4 reduces a body to a fifth of its size in 7 us. The thread that submits the
+ * operation does this, so the writer's thread does not. Measured on 136 bodies of 8 to 25 kB: zstd
+ * at level 1 reduces a body to a seventh in 17 us. With a dictionary, LZ4 reaches an eighth in 11
+ * us and zstd an eleventh in 26 us, but the store would have to keep the dictionary as long as any
+ * body. */
 #ifndef SNEK_INBOX_CODEC_H
 #define SNEK_INBOX_CODEC_H
 
@@ -13,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The number is stored: column body_codec. */
+/* The column body_codec has these numbers. */
 enum codec {
     CODEC_RAW = 0,
     CODEC_LZ4 = 1,
@@ -21,12 +22,12 @@ enum codec {
     CODEC_LOST = -1,
 };
 
-/* The body in less bytes, the caller's to free(); NULL when it would hardly shrink, or memory is
- * short: then it stays raw. */
+/* Returns the compressed body, which the caller frees. NULL when the body would hardly shrink or
+ * memory is short: then the store keeps it uncompressed. */
 char *codec_pack(const char *body, size_t bytes, size_t *packed_bytes);
 
-/* `stored` as it was once given, of `body_bytes`: 0 and a new reference, to `stored` itself when it
- * is raw. CODEC_DAMAGED, or -1 when memory is short, and `err`. */
+/* Restores a body of `body_bytes` from `stored`. 0 and a new reference (to `stored` itself when it
+ * is not compressed). CODEC_DAMAGED and `err`; or -1 and `err` when memory is short. */
 enum codec_outcome { CODEC_DAMAGED = 1 };
 int codec_unpack(int64_t codec, struct payload *stored, size_t body_bytes, struct payload **body,
                  struct error *err);

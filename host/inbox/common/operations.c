@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each may be NULL: then there is nothing to do, to check or to count. */
+/* A function is NULL when its step does nothing for this kind. */
 struct operation_kind {
     void (*prepare)(struct inbox_operation *operation);
     void (*unprepare)(struct inbox_operation *operation);
@@ -25,7 +25,8 @@ struct operation_kind {
     void (*free)(struct inbox_operation *operation);
 };
 
-/* Positive, and far from the largest, since the runs of an operation count from it. */
+/* The token is positive and far below INT64_MAX, because the runs of one operation get consecutive
+ * numbers from it. */
 static int64_t random_token(void) {
     int64_t token;
     arc4random_buf(&token, sizeof token);

@@ -13,14 +13,14 @@ void operation_prepare(struct inbox_operation *operation);
 /* Frees what operation_prepare() made, before the result is posted. */
 void operation_unprepare(struct inbox_operation *operation);
 
-/* Is the operation within the bounds of the contract? 0; or -1 and the reason, which is the
- * operation's own fault. */
+/* Checks the operation against the limits of the contract. 0; or -1 and the reason, which is an
+ * error of the client and not of the store. */
 int operation_check(const struct inbox_operation *operation, struct error *err);
 
-/* Bytes that the store takes from the operation; of a group they are bounded. */
+/* How many bytes the operation gives to the store. The writer limits their sum in a group. */
 size_t operation_bytes(const struct inbox_operation *operation);
 
-/* Empties the results: the client may have left anything there. */
+/* Empties the results, because the client may have left old values there. */
 void operation_clear(struct inbox_operation *operation);
 /* Frees and empties the results of a transaction that was not committed. */
 void operation_revoke(struct inbox_operation *operation);

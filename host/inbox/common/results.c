@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Shared by both stores: texts of the journal, lists of numbers, and the frees of results. */
+/* Code that both stores share: texts of the journal, lists of numbers, and functions that free
+ * results. */
 #include "base/array.h"
 #include "base/buffer.h"
 #include "inbox/admin.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The contract between the writer, which has the queue, the groups and the results, and a store,
- * which has a database. A store does a whole group at a time, so that a store behind a network can
- * send a group in one go and collect the results afterwards.
+/* The contract between the writer and a store. The writer has the queue, the groups and the
+ * results; the store has the database. A store carries out a whole group at a time. So a store
+ * behind a network can first send the whole group and then read all results.
  *
- * Threads: opened on one thread, then used by the writer's only. */
+ * Threads: one thread opens the store; after that only the writer's thread uses it. */
 #ifndef SNEK_INBOX_COMMON_STORE_H
 #define SNEK_INBOX_COMMON_STORE_H
 
@@ -17,13 +17,13 @@
 #define STORE_NOBODY SIZE_MAX
 
 struct store_failure {
-    /* Index of the operation that failed; STORE_NOBODY when the transaction itself did (begin,
+    /* Index of the operation that failed; STORE_NOBODY when the transaction itself failed (begin,
      * commit, a lost connection). */
     size_t culprit;
-    /* The failure is the store's fault, not the operation's; always so with STORE_NOBODY. */
+    /* The store caused the failure, not the operation. Always true with STORE_NOBODY. */
     bool broken;
-    /* Nothing was committed, and the same group may go through now: it gave way to another host's
-     * transaction, or its connection had been closed. */
+    /* Nothing was committed, and a retry of the same group may succeed now: the server ended its
+     * transaction because of another host's, or had closed its connection. */
     bool again;
     struct error error;
 };
@@ -33,11 +33,11 @@ struct store {
 };
 
 struct store_methods {
-    /* Does the operations, in order, in one transaction, sets each one's result (not below 0) and
-     * what it returns, and commits to the disk. 0; or -1: nothing of any of them was done, and
-     * `failure` says why. The results of failed operations may have been set in part: the writer
-     * frees them. With `probe` the transaction writes something even if the operations only read,
-     * so that its end tells whether the store can commit. */
+    /* Carries out the operations in order in one transaction, sets the result (0 or more) and the
+     * outputs of each, and commits to the disk. 0; or -1 when none of them was carried out; then
+     * `failure` has the reason. The results of failed operations may have been set in part: the
+     * writer frees them. With `probe` the transaction writes something even if the operations only
+     * read, so that its commit shows whether the store can write. */
     int (*transact)(struct store *store, struct inbox_operation *const *operations, size_t n,
                     bool probe, struct store_failure *failure);
     /* inbox_listen(); NULL where there are no other hosts. */
@@ -45,21 +45,21 @@ struct store_methods {
     void (*free)(struct store *store);
 };
 
-/* Says a delivery that the app is installed (again), or has been granted more? Parked runs wait for
- * such a delivery. */
+/* True when the delivery reports that the app is installed (again) or has more permissions. Parked
+ * runs wait for such a delivery. */
 bool store_grants(const struct inbox_put *put);
-/* Does it say that the app is not installed there any more? Then parked runs end. */
+/* True when the delivery reports that the app is not installed any more. Then parked runs end. */
 bool store_uninstalls(const struct inbox_put *put);
 
-/* The stored texts of enum inbox_record_kind and enum inbox_record_state; and back: an unknown text
- * becomes the last one. */
+/* Convert enum inbox_record_kind and enum inbox_record_state to the texts in the store, and back.
+ * An unknown text becomes the last value of the enum. */
 const char *store_record_kind_text(enum inbox_record_kind kind);
 const char *store_record_state_text(enum inbox_record_state state);
 enum inbox_record_kind store_record_kind(const char *text);
 enum inbox_record_state store_record_state(const char *text);
 
-/* `brackets[0]`, the numbers with commas, `brackets[1]`: a list as the stores' SQL takes it. The
- * caller's to free; NULL when memory is short. */
+/* Makes a list of numbers for SQL: `brackets[0]`, the numbers with commas, `brackets[1]`. The
+ * caller frees it. NULL when memory is short. */
 char *store_list_numbers(const char brackets[2], const int64_t *numbers, size_t n);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The queue of operations, and the writer's thread, which does the operations that wait in one
- * transaction (this is all there is to group commit) and posts the results. */
+/* The queue of operations and the writer's thread. The thread carries out all waiting operations in
+ * one transaction (a group commit) and posts the results. */
 #include "inbox/common/writer.h"
 
 #include "base/list.h"
@@ -13,19 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A group is large enough to share a commit among many, and small enough that the first operation
- * does not wait long and that a store which sends a group in one go need not hold much. */
+/* A group is large enough that many operations share a commit. It is small enough that the first
+ * operation does not wait long, and that the store holds little in memory. */
 #define GROUP_OPERATIONS_MAX 256
-/* One operation may be larger, and then is alone. */
+/* A larger operation forms a group alone. */
 #define GROUP_BYTES_MAX ((size_t)8 << 20)
-/* Each try may take the server's deadlock_timeout, 1 s, to give way. */
+/* In each try PostgreSQL may wait for its deadlock_timeout, 1 s, before it ends the transaction. */
 #define GROUP_TRIES_MAX 4
 
 struct inbox {
     struct store *store;
     pthread_t writer;
     atomic_bool healthy;
-    /* Of all below. */
+    /* Protects the members below. */
     pthread_mutex_t lock;
     pthread_cond_t work;
     /* Operations that wait, linked by their mail. */
@@ -54,9 +54,10 @@ static void post_failure(struct inbox_operation *operation, const struct error *
     post(operation);
 }
 
-/* Does operations[0..n). One that fails by itself takes no other with it: those before it, which
- * went well, are done again without it; then it is tried alone; then those after it. A group that
- * gave way to another host's transaction is done again as it is. */
+/* Carries out operations[0..n). An operation that fails by its own fault does not make the others
+ * fail: the operations before it are repeated without it, then it is tried alone, then the
+ * operations after it follow. If the server ended the transaction because of another host's, the
+ * same group is repeated. */
 static void do_group(struct inbox *inbox, struct inbox_operation **operations, size_t n) {
     size_t at = 0, end = n;
     unsigned tries = 0;
@@ -101,7 +102,7 @@ static void do_group(struct inbox *inbox, struct inbox_operation **operations, s
     }
 }
 
-/* Waits for work; the operations taken, 0 when there will be no more. */
+/* Waits for work. Returns the number of operations taken; 0 when no more will come. */
 static size_t take_group(struct inbox *inbox, struct inbox_operation **operations) {
     size_t n = 0, bytes = 0;
     SCOPED_LOCK(&inbox->lock);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The writer: one thread that does the operations which wait, in groups, on the store that it is
- * given. It is all there is to an inbox that is open. */
+/* The writer: one thread that carries out the waiting operations in groups on its store. An open
+ * inbox consists of a writer and its store. */
 #ifndef SNEK_INBOX_COMMON_WRITER_H
 #define SNEK_INBOX_COMMON_WRITER_H
 
 #include "inbox/common/store.h"
 #include "inbox/inbox.h"
 
-/* Starts the writer. Takes the store, which is freed on failure too. 0 and `*inbox`, or -1. */
+/* Starts the writer, which owns the store from now on; a failure frees the store too. 0 and
+ * `*inbox`, or -1. */
 int writer_start(struct store *store, struct inbox **inbox, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What people ask of the PostgreSQL store: lists, bodies, runs made due again or ended by hand.
- * Rare, so that each is settled by itself: it may look at a result before it goes on. */
+/* The operators' requests to the PostgreSQL store: lists, bodies, and runs that they retry or
+ * discard. They are rare, so each one waits for its own results. */
 #include "inbox/admin.h"
 #include "inbox/common/codec.h"
 #include "inbox/postgres/operations.h"
@@ -51,7 +51,8 @@ static int take_row(struct postgres_store *store, struct inbox_list *list, const
     return 0;
 }
 
-/* Deliveries from `low` to before `before`. 1 when `most` cut it short, with list->next. */
+/* Lists the deliveries from `low` up to, but without, `before`. 1 when it stopped at `most`; then
+ * list->next is set. */
 static int list_rows(struct postgres_store *store, struct inbox_list *list, enum postgres_sql sql,
                      int64_t low, int64_t before, struct error *err) {
     AUTO_RESULT PGresult *result = NULL;
@@ -80,8 +81,8 @@ static int list_rows(struct postgres_store *store, struct inbox_list *list, enum
     return 0;
 }
 
-/* The next LIST_CHUNK deliveries before `before`: the lowest id; 0 when there are none, or none
- * after them. */
+/* Finds the next LIST_CHUNK deliveries before `before`. `*low` is their lowest id, or 0 when there
+ * are none. `*next` is where the next chunk begins, or 0 when there is none. */
 static int find_chunk(struct postgres_store *store, int64_t before, int64_t *low, int64_t *next,
                       struct error *err) {
     AUTO_RESULT PGresult *result = NULL;
@@ -103,8 +104,8 @@ static int find_delivery(struct postgres_store *store, const char *guid, int64_t
     return pg_ask_number(store, &query, delivery, err, "looking for a delivery");
 }
 
-/* The few runs of these states have indexes of their own; of the many done ones, and of all, only a
- * chunk is looked at. */
+/* States with few runs have indexes of their own, so one statement lists them. Any other list looks
+ * at one chunk of deliveries. */
 static int list_settle(struct postgres_store *store, struct inbox_operation *operation,
                        struct error *err) {
     static const struct {
@@ -170,24 +171,24 @@ static int body_settle(struct postgres_store *store, struct inbox_operation *ope
 
 const struct postgres_operation postgres_body = {.settle = body_settle};
 
-/* The delivery's row is locked first: pruning locks it too, and must not take the body of a run
- * that is being made due. */
+/* Locks the delivery's row first, as pruning does. So pruning cannot delete the body of a run that
+ * becomes due at the same time. */
 static int change_settle(struct postgres_store *store, struct inbox_operation *operation,
                          struct error *err) {
     struct inbox_change *change = CONTAINER_OF(operation, struct inbox_change, operation);
-    bool revive = operation->kind == INBOX_RERUN;
-    const char *what = revive ? "making runs due" : "discarding runs";
+    bool rerun = operation->kind == INBOX_RERUN;
+    const char *what = rerun ? "making runs due" : "discarding runs";
     AUTO_RESULT PGresult *found = NULL, *result = NULL;
     struct pg_query query = pg_query_begin(PG_SQL_DELIVERY_LOCK);
     pg_query_text(&query, change->guid);
     if (pg_ask(store, &query, &found, err, what) < 0) {
         return -1;
     }
-    if (PQntuples(found) == 0 || (revive && pg_bool(found, 0, 1))) {
+    if (PQntuples(found) == 0 || (rerun && pg_bool(found, 0, 1))) {
         operation->result = PQntuples(found) == 0 ? INBOX_UNKNOWN : INBOX_PRUNED;
         return 0;
     }
-    query = pg_query_begin(revive ? PG_SQL_RUNS_RERUN : PG_SQL_RUNS_DISCARD);
+    query = pg_query_begin(rerun ? PG_SQL_RUNS_RERUN : PG_SQL_RUNS_DISCARD);
     pg_query_number(&query, change->now_ms);
     pg_query_number(&query, pg_number(found, 0, 0));
     pg_query_text(&query, change->plugin);

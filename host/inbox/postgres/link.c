@@ -15,8 +15,9 @@
 #include <string.h>
 #include <strings.h>
 
-/* Ours, where the URL says nothing. A peer that is gone without a word is noticed by the kernel;
- * of several hosts in the URL, the one that can be written is wanted. */
+/* The defaults for parameters that the URL does not set. With keepalives the kernel detects that
+ * the server is gone. With target_session_attrs libpq takes the one of several hosts that accepts
+ * writes. */
 static const char *const defaults[][2] = {{"fallback_application_name", "snekomatic"},
                                           {"client_encoding", "UTF8"},
                                           {"target_session_attrs", "read-write"},
@@ -25,7 +26,7 @@ static const char *const defaults[][2] = {{"fallback_application_name", "snekoma
                                           {"keepalives_count", "2"},
                                           {"tcp_user_timeout", "4000"}};
 
-/* Of an SQLSTATE. */
+/* The length of an SQLSTATE. */
 #define STATE_BYTES 5
 
 static PQconninfoOption *find(const struct link_target *target, const char *keyword) {
@@ -75,7 +76,7 @@ static bool is_local(const char *host, size_t bytes) {
            (inet_pton(AF_INET6, name, &in6) == 1 && IN6_IS_ADDR_LOOPBACK(&in6));
 }
 
-/* Of several hosts, divided by commas, all must be. */
+/* True when all hosts of a list with commas are local. */
 static bool all_local(const char *hosts) {
     for (;;) {
         size_t bytes = strcspn(hosts, ",");
@@ -93,7 +94,7 @@ int link_target_init(struct link_target *target, const char *url, struct error *
     struct link_target made = {0};
     char *complaint = NULL;
     made.options = PQconninfoParse(url, &complaint);
-    /* It may repeat the whole URL. */
+    /* libpq's message may contain the whole URL with its password. */
     PQfreemem(complaint);
     if (!made.options) {
         return error_set(err, "its URL is not one that PostgreSQL's libpq understands: write "
@@ -178,8 +179,9 @@ int link_continue(PGconn *connection, int64_t until_ms, struct error *err) {
     if (PQstatus(connection) == CONNECTION_OK) {
         return 0;
     }
-    /* PQconnectPoll() may have been called before; before the first time, writing is to be waited
-     * for, and waiting for both is right at any time: a spurious call is harmless. */
+    /* Before the first PQconnectPoll() libpq requires a wait until the socket is writable. An
+     * earlier call of this function may already have polled, so this waits for reading or writing:
+     * an unneeded PQconnectPoll() is harmless. */
     for (PostgresPollingStatusType state = PGRES_POLLING_WRITING;;) {
         if (PQstatus(connection) == CONNECTION_BAD) {
             return link_lost(connection, err, "connecting");
@@ -201,7 +203,7 @@ int link_continue(PGconn *connection, int64_t until_ms, struct error *err) {
 }
 
 bool link_is_closed(PGconn *connection) {
-    /* First the server's last words may come, then the end. */
+    /* The server may send a last message before it closes the connection. */
     for (int i = 0; i < 8 && PQstatus(connection) == CONNECTION_OK; i++) {
         struct pollfd wanted = {.fd = PQsocket(connection), .events = POLLIN};
         if (poll(&wanted, 1, 0) <= 0) {
@@ -220,7 +222,7 @@ int link_wait_for(PGconn *connection, int64_t silence_ms, struct error *err) {
     for (;;) {
         int unsent = PQflush(connection);
         if (unsent < 0) {
-            return link_lost(connection, err, "asking the server");
+            return link_lost(connection, err, "sending to the server");
         }
         if (!PQisBusy(connection)) {
             return 0;
@@ -231,9 +233,9 @@ int link_wait_for(PGconn *connection, int64_t silence_ms, struct error *err) {
                              (long long)silence_ms);
         }
         if (!PQconsumeInput(connection)) {
-            return link_lost(connection, err, "hearing the server");
+            return link_lost(connection, err, "receiving from the server");
         }
-        until_ms = clock_monotonic_ms() + silence_ms; /* it lives */
+        until_ms = clock_monotonic_ms() + silence_ms; /* the server is alive */
     }
 }
 
@@ -273,8 +275,8 @@ int link_run(PGconn *connection, const char *sql, int64_t silence_ms, PGresult *
 }
 
 /* Reads the SQLSTATE out of the message of a failed connection, which has it since link_begin()
- * asks for verbose messages: "...: FATAL:  57P03: the database ...". The words are in the server's
- * language. NULL: the server did not get to say one. */
+ * asks for verbose messages: "...: FATAL:  57P03: the database ...". The message is in the server's
+ * language. NULL: the server sent no SQLSTATE. */
 static const char *find_state(const char *reason) {
     for (const char *at = strstr(reason, ":  "); at; at = strstr(at + 1, ":  ")) {
         size_t letters = strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
@@ -286,9 +288,9 @@ static const char *find_state(const char *reason) {
 }
 
 static bool state_may_pass(const char *state) {
-    /* Connection exceptions, too few resources, a transaction that gave way, an operator's
-     * intervention (a start, a stop), a system error; and a server that is read-only until it takes
-     * over. */
+    /* Classes of errors that may be temporary: connection exception (08), insufficient resources
+     * (53), transaction rollback (40), operator intervention such as a start or stop (57), system
+     * error (58). 25006: the server is read-only until it becomes the primary. */
     static const char *const classes[] = {"08", "53", "40", "57", "58", "25006"};
     for (size_t i = 0; i < ARRAY_LENGTH(classes); i++) {
         if (strncmp(state, classes[i], strlen(classes[i])) == 0) {
@@ -299,7 +301,8 @@ static bool state_may_pass(const char *state) {
 }
 
 bool link_may_come(const char *reason) {
-    /* libpq's own words, and the C library's: they are English, because the host sets no locale. */
+    /* Parts of messages of libpq and the C library. They are in English, because the host sets no
+     * locale. */
     static const char *const signs[] = {"refused",
                                         "not responded",
                                         "timeout",
@@ -326,7 +329,7 @@ bool link_may_come(const char *reason) {
     return false;
 }
 
-/* The first line: the others only guess. */
+/* The length of the first line. In the other lines libpq only guesses the cause. */
 static int first_line(const char *text) {
     return (int)strcspn(text, "\n");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Talks with a PostgreSQL server that may be slow, stopped or gone: no wait is longer than it was
- * allowed to be. No error says anything of a URL but host, port, user and database.
+/* Connects to a PostgreSQL server that may be slow, stopped or gone. Every wait has a time limit.
+ * An error shows only the host, port, user and database of a URL.
  *
- * Threads: none of its own; a connection is used by one thread. */
+ * Threads: it starts none. One thread uses a connection. */
 #ifndef SNEK_INBOX_POSTGRES_LINK_H
 #define SNEK_INBOX_POSTGRES_LINK_H
 
@@ -12,32 +12,33 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* So long a server that owes us an answer may keep silent. Together with what a new connection may
- * take (postgres.c) it stays under the 5 s within which ingest is to say 503. */
+/* How long the host waits for a response of the server. This time plus the time for a new
+ * connection (CONNECT_PATIENCE_MS in store.c) is less than the 5 s within which ingest responds
+ * with 503. */
 #define LINK_SILENCE_MS 3000
 
-/* Where a URL leads, and how. */
+/* The parsed URL of a store. */
 struct link_target {
     PQconninfoOption *options; /* ours */
     char *shown;               /* postgres://HOST:PORT/DATABASE; ours */
 };
 
-/* 0, or -1 with what is wrong (not with the URL, which may hold a password). */
+/* 0, or -1 and `err`, which never has the URL, because the URL may hold a password. */
 int link_target_init(struct link_target *target, const char *url, struct error *err);
-/* Wipes; takes an empty one. */
+/* Overwrites the secrets and frees. An empty target is allowed. */
 void link_target_finish(struct link_target *target);
 
-/* Begins to connect; NULL when memory is short. PQfinish() ends it. */
+/* Begins to connect. NULL when memory is short. The caller ends the connection with PQfinish(). */
 PGconn *link_begin(const struct link_target *target);
-/* Waits until the connection is made, at most until `until_ms` (monotonic). 0 it is; 1 not yet; -1
- * it cannot be. */
+/* Waits until the connection is made, at most until `until_ms` (monotonic clock). 0: connected; 1:
+ * not yet; -1: failed, with `err`. */
 int link_continue(PGconn *connection, int64_t until_ms, struct error *err);
 
-/* Has the server closed this idle connection? Waits for nothing. */
+/* True when the server has closed this idle connection. Does not wait. */
 bool link_is_closed(PGconn *connection);
 
-/* Sends what waits, until PQgetResult() would not block. 0, or -1 when the server was silent for
- * LINK_SILENCE_MS or the connection is lost. */
+/* Sends the queued data and waits until PQgetResult() would not block. 0, or -1 when the server was
+ * silent for LINK_SILENCE_MS or the connection is lost. */
 int link_wait(PGconn *connection, struct error *err);
 int link_wait_for(PGconn *connection, int64_t silence_ms, struct error *err);
 
@@ -46,7 +47,8 @@ int link_wait_for(PGconn *connection, int64_t silence_ms, struct error *err);
 int link_run(PGconn *connection, const char *sql, int64_t silence_ms, PGresult **result,
              struct error *err, const char *what);
 
-/* Is the reason of a failed connection one that may pass, such as a server that is starting? */
+/* True when the reason for a failed connection may be temporary, for example because the server is
+ * starting. */
 bool link_may_come(const char *reason);
 
 /* Both set `err` to "WHAT: why"; -1. */

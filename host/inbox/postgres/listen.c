@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Hears from other hosts that they have queued runs (LISTEN, on a connection and a thread of its
- * own), so that they are looked for at once. Only a on_queued: what is not heard is found by
- * looking. */
+/* Receives notifications of other hosts that they have queued runs (LISTEN, on a connection and a
+ * thread of its own), so that this host looks for them at once. A notification may get lost: the
+ * host then finds the runs at its next regular claim. */
 #include "inbox/postgres/listen.h"
 
 #include "base/clock.h"
@@ -22,7 +22,7 @@ struct listener {
     int stop_fd;
 };
 
-/* Whether we are to stop, within so long. */
+/* Waits for input on `fd`, at most `timeout_ms`. True when the listener must stop. */
 static bool stops_within(const struct listener *listener, int fd, int timeout_ms) {
     struct pollfd wanted[] = {{.fd = listener->stop_fd, .events = POLLIN},
                               {.fd = fd, .events = POLLIN}};
@@ -41,13 +41,13 @@ static void hear(const struct listener *listener, PGconn *connection) {
     }
 }
 
-/* Until the connection is lost or we are to stop. */
+/* Listens until the connection is lost or the listener must stop. */
 static void listen(const struct listener *listener, PGconn *connection) {
     if (link_continue(connection, clock_monotonic_ms() + CONNECT_MS, NULL) != 0 ||
         link_run(connection, "LISTEN snekomatic", LINK_SILENCE_MS, NULL, NULL, "listening") < 0) {
         return;
     }
-    /* Notifications that came while no thread listened. */
+    /* Other hosts may have sent notifications while this thread did not listen. */
     listener->on_queued(listener->context);
     do {
         if (!PQconsumeInput(connection)) {

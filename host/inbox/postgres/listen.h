@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Hears from other hosts of the store that they have queued runs. */
+/* Receives notifications of other hosts that they have queued runs. */
 #ifndef SNEK_INBOX_POSTGRES_LISTEN_H
 #define SNEK_INBOX_POSTGRES_LISTEN_H
 

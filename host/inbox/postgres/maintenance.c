@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The maintenance of the PostgreSQL store: what is forgotten, and what GitHub is asked for again.
- * The space of what was pruned is used again once the server has vacuumed. */
+/* The maintenance of the PostgreSQL store: pruning, and counting requested redeliveries. The server
+ * uses the space of pruned rows again after a vacuum. */
 #include "inbox/maintenance.h"
 #include "inbox/postgres/operations.h"
 
@@ -8,7 +8,7 @@
 
 /* PRUNE */
 
-/* The ids of what may be pruned, as an array; the caller's to free. */
+/* Returns the ids of the deliveries that may be pruned, as an SQL array that the caller frees. */
 static char *look(struct inbox_prune *prune, const PGresult *result) {
     struct buffer ids = BUFFER_INIT((size_t)prune->most * 24 + 2);
     uint64_t bytes = 0;
@@ -36,7 +36,7 @@ static char *look(struct inbox_prune *prune, const PGresult *result) {
     return buffer_steal(&ids);
 }
 
-/* What only a retry would need of the journals of runs whose bodies are gone. */
+/* Deletes the parts of journals that only a retry needs: a run without a body cannot be retried. */
 static int prune_journals(struct postgres_store *store, const char *ids, struct error *err) {
     static const enum postgres_sql steps[] = {PG_SQL_PRUNE_READS, PG_SQL_PRUNE_ANSWERS};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
@@ -50,8 +50,8 @@ static int prune_journals(struct postgres_store *store, const char *ids, struct 
     return 0;
 }
 
-/* The rows are locked before they are judged: another host may just be given the GUID again, or
- * somebody retry its runs. */
+/* Locks the rows before it decides, because another host may receive the GUID again at the same
+ * time, or an operator may retry the runs. */
 static int prune_bodies(struct postgres_store *store, struct inbox_prune *prune,
                         struct error *err) {
     static const char what[] = "pruning bodies";
@@ -88,7 +88,7 @@ static int prune_bodies(struct postgres_store *store, struct inbox_prune *prune,
     return prune_journals(store, ids, err);
 }
 
-/* Runs `sql` for what came before `forget_before_ms`; how many rows went is in `*rows`. */
+/* Runs `sql`, which deletes rows from before `forget_before_ms`. `*rows` is their number. */
 static int forget(struct postgres_store *store, const struct inbox_prune *prune,
                   enum postgres_sql sql, uint32_t *rows, struct error *err) {
     AUTO_RESULT PGresult *result = NULL;

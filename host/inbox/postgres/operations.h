@@ -37,8 +37,8 @@ extern const struct postgres_operation postgres_elect, postgres_prune, postgres_
 
 /* Shared by all. */
 
-/* Does the writer's claim still hold the run? 1, and the lease lasts; 0; -1. No other claim can
- * take it until the group ends. */
+/* Checks that the writer's claim still holds the run. 1: it does, and its lease lasts long enough;
+ * 0: it does not; -1. No other claim can take the run until the group ends. */
 int postgres_held(struct postgres_store *store, const struct inbox_journal_writer *writer,
                   struct error *err);
 /* Writes the records; the last one's outcome is `outcome` when it is a change. 0, -1. */

@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* The runs to insert: $n the plugins' names, a line each, and $n+1 which are leased, as an array;
- * then the host, how long, and the first token. */
+/* Binds the runs to insert: the plugins' names, one in each line; an array that says which runs are
+ * leased; the host; the length of the lease; and the first token. */
 static void bind_runs(struct pg_query *query, const struct inbox_put *put, bool seen) {
     struct buffer names = BUFFER_INIT(put->n_runs * (INBOX_NAME_MAX + 1));
     struct buffer leased = BUFFER_INIT(put->n_runs * 2 + 2);
@@ -30,8 +30,8 @@ static void bind_runs(struct pg_query *query, const struct inbox_put *put, bool 
     query->failed = query->failed || result != 0;
 }
 
-/* The rows are (run, plugin, state, token) from `column` on. One that was to be leased and is not
- * has no id: its installation waits. */
+/* The rows are (run, plugin, state, token) from `column` on. A run that should be leased and is not
+ * gets no id: its installation waits for a rate limit. */
 static void take_ids(struct inbox_put *put, const PGresult *result, int column) {
     for (int row = 0; row < PQntuples(result); row++) {
         for (size_t i = 0; i < put->n_runs; i++) {
@@ -64,7 +64,7 @@ static void bind_delivery(struct pg_query *query, const struct inbox_put *put) {
                   put->packed ? put->packed_bytes : put->body_bytes);
 }
 
-/* Asked of a duplicate too: what it says is true. */
+/* Also for a duplicate, because the change of the installation is a fact. */
 static int send_unpark(struct postgres_store *store, const struct inbox_put *put,
                        struct error *err) {
     bool ends = store_uninstalls(put);
@@ -106,8 +106,8 @@ static int put_take(struct postgres_store *store, struct inbox_operation *operat
     return known || put->fetched;
 }
 
-static int tell(struct postgres_store *store, struct pg_query *query, struct error *err,
-                const char *what) {
+static int run_statement(struct postgres_store *store, struct pg_query *query, struct error *err,
+                         const char *what) {
     AUTO_RESULT PGresult *result = NULL;
     return pg_ask(store, query, &result, err, what);
 }
@@ -117,13 +117,13 @@ static int redeliver(struct postgres_store *store, struct inbox_put *put, int64_
     AUTO_RESULT PGresult *result = NULL;
     struct pg_query query = pg_query_begin(PG_SQL_JOURNALS_DROP);
     pg_query_number(&query, delivery);
-    if (tell(store, &query, err, "dropping journals") < 0) {
+    if (run_statement(store, &query, err, "dropping journals") < 0) {
         return -1;
     }
     query = pg_query_begin(PG_SQL_DELIVERY_REPLACE);
     bind_delivery(&query, put);
     pg_query_number(&query, delivery);
-    if (tell(store, &query, err, "storing a delivery again") < 0) {
+    if (run_statement(store, &query, err, "storing a delivery again") < 0) {
         return -1;
     }
     query = pg_query_begin(PG_SQL_RUNS_QUEUE);
@@ -138,7 +138,7 @@ static int redeliver(struct postgres_store *store, struct inbox_put *put, int64_
     return 0;
 }
 
-/* A fetched payload was stored, or its GUID is known. */
+/* A payload that the host fetched was stored, or its GUID is known. */
 static int settle_fetched(struct postgres_store *store, const struct inbox_put *put,
                           struct error *err) {
     if (put->operation.result != INBOX_STORED) {
@@ -146,7 +146,7 @@ static int settle_fetched(struct postgres_store *store, const struct inbox_put *
     }
     struct pg_query query = pg_query_begin(PG_SQL_REDELIVERY_FETCHED);
     pg_query_text(&query, put->guid);
-    return tell(store, &query, err, "counting a redelivery");
+    return run_statement(store, &query, err, "counting a redelivery");
 }
 
 /* Is this arrival of a known GUID one that the host requested? 1 yes, 0 no, -1. */
@@ -158,8 +158,8 @@ static int was_requested(struct postgres_store *store, const struct inbox_put *p
     return pg_ask_number(store, &query, &duplicates, err, "counting a redelivery");
 }
 
-/* The GUID is there. Its row is locked first, so that of two hosts that are given it at once only
- * one finds its runs finished. */
+/* The inbox has this GUID. Locks its row first: if two hosts receive it at the same time, only one
+ * of them finds its runs finished. */
 static int put_settle(struct postgres_store *store, struct inbox_operation *operation,
                       struct error *err) {
     struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
@@ -196,7 +196,7 @@ static int put_settle(struct postgres_store *store, struct inbox_operation *oper
     query = pg_query_begin(PG_SQL_RUNS_HASTEN);
     pg_query_number(&query, put->due_ms);
     pg_query_number(&query, delivery);
-    return tell(store, &query, err, "making retries due");
+    return run_statement(store, &query, err, "making retries due");
 }
 
 const struct postgres_operation postgres_put = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Binding, sending and reading prepared statements, and saying what went wrong with one. */
+/* Binds, sends and reads prepared statements, and turns their failures into errors. */
 #include "inbox/postgres/query.h"
 
 #include "base/utf8.h"
@@ -93,8 +93,8 @@ int pg_send(struct postgres_store *store, struct pg_query *query, struct error *
                          : link_lost(store->connection, err, "sending a statement");
 }
 
-/* Did the server reject the operation itself: its data (exceptions, constraints, triggers, limits),
- * or that it took too long or met a lock? */
+/* True when the operation caused the failure: its data (exceptions, constraints, triggers, limits),
+ * or it took too long or met a lock. */
 static bool is_operations_fault(const char *state) {
     static const char *const classes[] = {"22", "23", "P0", "54", "40", "55P03", "57014"};
     for (size_t i = 0; state && i < sizeof classes / sizeof *classes; i++) {
@@ -105,8 +105,8 @@ static bool is_operations_fault(const char *state) {
     return false;
 }
 
-/* Two hosts waited for each other's rows, and this one's transaction was ended so that the other's
- * can go on: "Appendix A. PostgreSQL Error Codes", deadlock_detected. */
+/* Two hosts waited for each other's rows, and the server ended this host's transaction: "Appendix
+ * A. PostgreSQL Error Codes", deadlock_detected. */
 static bool is_deadlock(const char *state) {
     return state && strcmp(state, "40P01") == 0;
 }
@@ -161,7 +161,7 @@ int pg_synced(struct postgres_store *store, struct error *err) {
         return 0;
     }
     store->broken = store->lost = true;
-    return error_set(err, "the server's answers are out of step");
+    return error_set(err, "the server's results do not match the statements that were sent");
 }
 
 int pg_ask(struct postgres_store *store, struct pg_query *query, PGresult **result,

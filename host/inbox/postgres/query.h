@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The PostgreSQL store, and one use of a prepared statement: bind, send, read.
  *
- * A group is sent in one go (libpq's pipeline mode): each operation has a function that sends its
- * statements, and one that takes their results, in order. So an operation cannot look at a result
- * and then decide what to send. An operation that must (the GUID is there already) settles with
- * statements of its own once the group's results are in, before the commit. */
+ * The store sends a whole group before it reads a result (libpq's pipeline mode). Each operation
+ * has a function that sends its statements, and one that takes their results, in order. So an
+ * operation cannot decide by a result what to send next. An operation that must do so, such as a
+ * PUT with a known GUID, has a settle(): it sends further statements after the results of the group
+ * and before the commit. */
 #ifndef SNEK_INBOX_POSTGRES_QUERY_H
 #define SNEK_INBOX_POSTGRES_QUERY_H
 
@@ -21,18 +22,18 @@ struct postgres_store {
     struct link_target target;
     /* NULL while there is none. */
     PGconn *connection;
-    /* Its session is set up. */
+    /* The session's settings and statements are ready. */
     bool ready;
-    /* It broke or fell silent, and cannot be used any more. */
+    /* The connection failed or the server stopped responding; it cannot be used any more. */
     bool lost;
     /* When the attempt to connect began; monotonic. */
     int64_t began_ms;
     struct turns turns;
-    /* The original bot's table is there. */
+    /* The database has the original bot's table. */
     bool adopted;
     /* A tool that only reads. */
     bool read_only;
-    /* The server knows NOTIFY. */
+    /* The server supports NOTIFY. */
     bool notifies;
     /* Runs were queued that this host did not lease: other hosts may be notified. */
     bool queued;
@@ -41,9 +42,9 @@ struct postgres_store {
     /* The server process of this session: its notifications are this host's own. */
     atomic_int backend;
     struct listener *listener;
-    /* The operation that failed last did so through the store's fault. */
+    /* The store caused the last failure, not the operation. */
     bool broken;
-    /* The server ended the transaction for the sake of another host's. */
+    /* The server ended the transaction because of a deadlock with another host's. */
     bool gave_way;
     /* Statements of the present operation that were sent. */
     unsigned sent;
@@ -66,13 +67,13 @@ struct pg_query {
 
 struct pg_query pg_query_begin(enum postgres_sql sql);
 void pg_query_text(struct pg_query *query, const char *text);
-/* Text from strangers that is only shown: bytes that are not UTF-8, which PostgreSQL would reject,
- * become U+FFFD. */
+/* Binds a text that comes from outside and is only displayed. PostgreSQL rejects bytes that are not
+ * UTF-8, so they become U+FFFD. */
 void pg_query_shown(struct pg_query *query, const char *text);
 void pg_query_number(struct pg_query *query, int64_t number);
 void pg_query_bool(struct pg_query *query, bool value);
 void pg_query_blob(struct pg_query *query, const void *data, size_t bytes);
-/* The text becomes the query's. NULL: memory was short. */
+/* Binds a text that the query frees. NULL means that memory was short. */
 void pg_query_take(struct pg_query *query, char *text);
 
 /* Queues it in the pipeline, and finishes it. 0, or -1 with store->lost. */

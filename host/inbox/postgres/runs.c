@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of the bodies of one share of a claim: they are in memory twice for a moment. The next claim
- * fetches more. */
+/* The most bytes of bodies in one share of a claim, because they are in memory twice for a moment.
+ * The next claim fetches more. */
 #define CLAIM_BYTES_MAX ((uint64_t)32 << 20)
 /* Due runs that another host has locked are looked at again after this. */
 #define CONTENDED_MS 100
@@ -96,8 +96,8 @@ static int64_t due_of(const PGresult *result, int column) {
     return PQgetisnull(result, 0, column) ? INT64_MAX : pg_number(result, 0, column);
 }
 
-/* The rest of a share. Due runs that nobody could be given are locked by another host: to look
- * again at once would only turn in circles. */
+/* Takes the second result of a share. If runs are due and the claim got none, another host has
+ * locked them. Then the next claim waits a little instead of repeating at once. */
 static void take_next_due(struct inbox_claim *claim, size_t index, const PGresult *result) {
     struct inbox_claim_share *share = &claim->shares[index];
     int64_t ordinary_ms = due_of(result, 0), suspect_ms = due_of(result, 1);
@@ -193,7 +193,8 @@ static int lease_check_send(struct postgres_store *store, struct inbox_operation
     return pg_send(store, &query, err);
 }
 
-/* Of what names a run, an attempt and a lease: no row, no longer ours. */
+/* Takes the result of a statement that names a run and its token. No row means that this host does
+ * not hold the run any more. */
 static int fenced_take(struct postgres_store *store, struct inbox_operation *operation,
                        unsigned nth, PGresult *result, struct error *err) {
     (void)store, (void)err;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Other hosts that start at the same time migrate meanwhile. */
+/* How long to wait for other hosts that start and migrate at the same time. */
 #define MIGRATION_MS 60000
 
 /* In order, without gaps: the n-th is version n. */
@@ -86,7 +86,10 @@ int postgres_check_schema(PGconn *connection, struct error *err) {
                     &may_create, err) < 0) {
         return -1;
     }
-    return may_create ? 0 : error_set(err, "this user may make no tables in its schema");
+    return may_create
+               ? 0
+               : error_set(err,
+                           "this user may not create tables in its schema: grant CREATE on it");
 }
 
 int postgres_check_version(PGconn *connection, struct error *err) {
@@ -115,7 +118,8 @@ static int apply(PGconn *connection, int64_t version, int64_t now_ms, struct err
                : 0;
 }
 
-/* One after the other, in one transaction, while no other host does. */
+/* Applies the missing migrations in order in one transaction, under a lock that other hosts
+ * respect. */
 static int migrate(PGconn *connection, int64_t now_ms, struct error *err) {
     int64_t version;
     if (run(connection,
@@ -149,9 +153,9 @@ int postgres_migrate(PGconn *connection, int64_t now_ms, struct error *err) {
     return result;
 }
 
-/* Every part of a schema as (where it is, what it is), in order; its own name is left out. The
- * first row of each part that differs tells the place: so columns come before what depends on them.
- * Of the real schema only the tables that the migrations make are looked at ($1). */
+/* Lists every part of a schema as (place, definition), without the schema's own name. The first row
+ * that differs names the place in the error, so columns come before the parts that depend on them.
+ * In the real schema it reads only the tables that the migrations create. */
 static const char describe[] =
     "WITH ours AS (SELECT c.*, n.nspname FROM pg_class c JOIN pg_namespace n"
     "  ON n.oid = c.relnamespace WHERE c.relnamespace = %s AND c.relkind IN ('r', 'p', 'v', 'm')"

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Could it be migrated to ours? */
+/* Checks that the schema can be migrated to this build's. */
 int postgres_check_schema(PGconn *connection, struct error *err);
-/* Is it exactly ours? */
+/* Checks that the schema is exactly this build's. */
 int postgres_check_version(PGconn *connection, struct error *err);
 int postgres_migrate(PGconn *connection, int64_t now_ms, struct error *err);
 int postgres_compare_schema(PGconn *connection, struct error *err);

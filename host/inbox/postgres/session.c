@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define OLDEST_SERVER 120000 /* tested with 15 */
-/* Then an attempt is given up for a new one. */
+/* After this time a new attempt to connect replaces the old one. */
 #define CONNECT_MS 3000
 
 /* The server's own limits lie below our patience, so that its sentence comes instead of our guess.
@@ -30,8 +30,9 @@ void postgres_disconnect(struct postgres_store *store) {
     store->ready = store->lost = false;
 }
 
-/* Rejects what would void the promise; what the others call off and we can set is set. A server
- * that lacks a setting (a cluster that only speaks PostgreSQL) has no such switch. */
+/* Rejects settings with which the server could lose a commit, and sets synchronous_commit if it is
+ * off. A server that is only compatible with PostgreSQL may lack a setting; then it cannot be
+ * off. */
 static int check_settings(struct postgres_store *store, struct error *err) {
     PGconn *connection = store->connection;
     static const char *const needed[] = {"fsync", "full_page_writes"};
@@ -45,10 +46,11 @@ static int check_settings(struct postgres_store *store, struct error *err) {
     }
     for (int i = 0; i < 2; i++) {
         if (strcmp(PQgetvalue(result, 0, i), "off") == 0) {
-            return error_set(err,
-                             "the server runs with %s = off: a power cut could lose deliveries that"
-                             " were answered; set it on",
-                             needed[i]);
+            return error_set(
+                err,
+                "the server runs with %s = off: a power failure could lose deliveries that"
+                " the host confirmed to GitHub; set it on",
+                needed[i]);
         }
     }
     if (strcmp(PQgetvalue(result, 0, 3), "UTF8") != 0) {
@@ -115,8 +117,10 @@ int postgres_connect(struct postgres_store *store, int64_t until_ms, struct erro
     const char *access = store->read_only ? "SET default_transaction_read_only = on"
                                           : "SET default_transaction_read_only = off";
     if (state < 0 || check_settings(store, err) < 0 ||
-        link_run(store->connection, settings, LINK_SILENCE_MS, NULL, err, "setting up") < 0 ||
-        link_run(store->connection, access, LINK_SILENCE_MS, NULL, err, "setting up") < 0) {
+        link_run(store->connection, settings, LINK_SILENCE_MS, NULL, err,
+                 "setting up the session") < 0 ||
+        link_run(store->connection, access, LINK_SILENCE_MS, NULL, err, "setting up the session") <
+            0) {
         postgres_disconnect(store);
         return -1;
     }

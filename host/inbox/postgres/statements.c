@@ -7,8 +7,9 @@
 /* By the database's clock, which all hosts share. */
 #define NOW_MS "(extract(epoch FROM now()) * 1000)::bigint"
 
-/* The rest of a run's row, for each plugin of a put; `from` has what comes before it. While the
- * installation waits, the run is due when that ends, and leased to nobody. */
+/* The values of a run's row for each plugin of a put; `from` is an earlier part of the FROM clause.
+ * While the installation waits for a rate limit, no host leases the run, and it is due when the
+ * wait ends. */
 #define RUN_VALUES(due, plugins, leased, host, ms, token, installation, from)                      \
     "p.plugin, " installation "::text, greatest(" due "::bigint, w.until_ms),"                     \
     " CASE WHEN l.leased THEN 'running' ELSE 'queued' END,"                                        \
@@ -36,7 +37,8 @@
 /* $n in the order in which the operations bind. Results are binary: numbers are bigint. */
 const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_BEGIN] = "BEGIN",
-    /* A row that another holds is passed over: he writes, so the store can. */
+    /* Skips a row that another session has locked: that session is writing, so the store can
+     * write. */
     [PG_SQL_PROBE] = "UPDATE elections SET host = host + 1 WHERE name IN (SELECT name FROM"
                      " elections WHERE name = 'probe' FOR UPDATE SKIP LOCKED)",
     [PG_SQL_COMMIT] = "COMMIT",
@@ -78,9 +80,9 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                             " UPDATE runs r SET state = 'queued', due_ms = $1, token = 0,"
                             " lease_until_ms = 0, " SQL_SET_HOST_DIED(
                                 "host <> $2") " FROM lapsed WHERE r.id = lapsed.id",
-    /* A suspect comes alone or not at all. Of the ordinary runs, installations take turns, from the
-     * one after $9 round to it. An installation that waits is passed over, and its runs are
-     * delayed. */
+    /* Takes one suspect alone, or ordinary runs. Of the ordinary runs, installations take turns,
+     * from the one after $9 round to it. An installation that waits is passed over, and its runs
+     * are delayed. */
     [PG_SQL_RUNS_CLAIM] =
         "WITH RECURSIVE suspects AS (SELECT id, delivery, due_ms FROM runs WHERE " SUSPECT
         " AND due_ms <= $2 AND $3::boolean AND NOT EXISTS (SELECT FROM rate_limits l"
@@ -144,9 +146,10 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_RUN_END] = SHARED_RUN_END,
     [PG_SQL_RUN_AGAIN] = SHARED_RUN_AGAIN,
     [PG_SQL_RUN_PARK] = SHARED_RUN_PARK,
-    /* Those that wait for what the installation has just given, and those that may be about
-     * to; not what came with it, which begins after it. One statement: a run that another
-     * host parks at this moment is looked at again once it is. */
+    /* Makes the installation's parked runs due, and marks its running runs, which may be about to
+     * park. The runs of the granting delivery itself are left out, because they begin after the
+     * grant. It is one statement, so PostgreSQL looks again at a run that another host parks at
+     * this moment. */
     [PG_SQL_RUNS_UNPARK] =
         "UPDATE runs SET state = CASE state WHEN 'parked' THEN 'queued' ELSE state END,"
         " due_ms = CASE state WHEN 'parked' THEN $1 ELSE due_ms END, granted = state = "
@@ -207,7 +210,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_RATE_LIMITS_SET_BACK] = SHARED_RATE_LIMITS_SET_BACK,
     [PG_SQL_REDELIVERY_FETCHED] = SHARED_REDELIVERY_FETCHED,
     [PG_SQL_REDELIVERY_ARRIVED] = SHARED_REDELIVERY_ARRIVED,
-    /* Locked, so that nobody takes it before the group has committed. */
+    /* Locks the row, so that no other host takes the run before the group has committed. */
     [PG_SQL_RUN_HELD] = "SELECT lease_until_ms - " NOW_MS " FROM runs WHERE id = $1 AND token = $2"
                         " AND state = 'running' FOR UPDATE",
     [PG_SQL_JOURNALS_READ] = "SELECT run, number, kind, state, key, marker, dry, at_ms, method,"
@@ -215,7 +218,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                              " FROM journal WHERE run = ANY ($1::bigint[]) ORDER BY run, number",
     [PG_SQL_JOURNAL_WRITE] = SHARED_JOURNAL_WRITE,
     [PG_SQL_JOURNAL_COMPLETE] = SHARED_JOURNAL_COMPLETE,
-    /* Of a run that is done: whoever's word of that counted. */
+    /* Only for a run that is done, whichever claim finished it. */
     [PG_SQL_JOURNAL_CUT_BACK] = "DELETE FROM journal WHERE run = $1 AND kind <> 'effect'"
                                 " AND EXISTS (SELECT FROM runs WHERE id = $1 AND state = 'done')",
     [PG_SQL_JOURNAL_CUT_ANSWERS] = "UPDATE journal SET headers = '', body = '' WHERE run = $1"
@@ -230,7 +233,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " all_ms = greatest(rate_limits.all_ms, excluded.all_ms),"
         " search_ms = greatest(rate_limits.search_ms, excluded.search_ms),"
         " graphql_ms = greatest(rate_limits.graphql_ms, excluded.graphql_ms)",
-    /* A run that is locked is being claimed. */
+    /* Skips locked runs, because a host is claiming them. */
     [PG_SQL_RATE_LIMIT_DELAY] =
         SHARED_PLUGINS_QUEUED " UPDATE runs SET due_ms = $1 WHERE id IN (SELECT r.id FROM p"
                               " CROSS JOIN (VALUES (true), (false)) AS s (suspect)"

@@ -25,11 +25,11 @@ enum postgres_sql {
     PG_SQL_RUNS_UNPARK,
     PG_SQL_RUNS_UNINSTALL,
     PG_SQL_ELECT,
-    /* Only where the server knows it. */
+    /* Prepared only if the server supports NOTIFY. */
     PG_SQL_NOTIFY,
     PG_SQL_STATS,
     PG_SQL_SET_HAS,
-    /* Only where the original's table is. */
+    /* Prepared only if the database has the original bot's table. */
     PG_SQL_SET_HAS_ADOPTED,
     PG_SQL_SET_ADD,
     PG_SQL_SET_REMOVE,

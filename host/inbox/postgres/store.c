@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The store in a PostgreSQL database: a group of operations is one transaction, sent in one go. A
- * server that is gone or silent costs a group LINK_SILENCE_MS; those after it are rejected at once,
- * or after CONNECT_PATIENCE_MS while a new connection is tried, until one is there. */
+/* The store in a PostgreSQL database. It sends a group of operations as one transaction. If the
+ * server is gone or does not respond, the group fails after LINK_SILENCE_MS. Until a new connection
+ * is made, the next groups fail at once, or after CONNECT_PATIENCE_MS while a connection is being
+ * tried. */
 #include "inbox/postgres/postgres.h"
 
 #include "base/clock.h"
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Of a group, with LINK_SILENCE_MS before it: under 5 s. */
+/* How long a group waits for a new connection. With LINK_SILENCE_MS before it this is under 5 s. */
 #define CONNECT_PATIENCE_MS 1000
 #define TELL_MS 100
 /* At start, when the server may be starting too. */
@@ -66,12 +67,12 @@ struct group {
     struct inbox_operation *const *operations;
     size_t n;
     bool probe;
-    /* Of each operation: its statements. */
+    /* How many statements each operation has sent. */
     unsigned *sent;
     bool *unsettled; /* of each */
     struct store_failure *failure;
     bool failed;
-    /* From then on the server may have committed. */
+    /* The COMMIT was sent, so the server may have committed. */
     bool end_sent;
     /* Monotonic. */
     int64_t began_ms;
@@ -84,8 +85,8 @@ static bool may_reconnect(const struct group *group) {
            clock_monotonic_ms() - group->began_ms < RECONNECT_MS;
 }
 
-/* The first failure counts; what comes after it follows from it. What is the store's fault befalls
- * all operations: a full disk, a server that stops. */
+/* Records the first failure; later ones follow from it. A failure of the store, such as a full disk
+ * or a server that stops, fails all operations of the group. */
 static void fail(struct group *group, size_t culprit, const struct error *error) {
     if (!group->failed) {
         bool broken = group->store->broken;
@@ -232,16 +233,17 @@ static void do_group(struct group *group) {
     }
 }
 
-/* After the commit and outside of it: NOTIFY within a transaction makes the commits of all sessions
- * wait for each other. Not for every group: who hears it looks at all that is due. */
-static void tell_others(struct postgres_store *store) {
+/* Notifies the other hosts after the commit, because a NOTIFY within a transaction makes the
+ * commits of all sessions wait for each other. It does not notify for every group, because a host
+ * that is notified looks for all due runs. */
+static void notify_hosts(struct postgres_store *store) {
     int64_t now_ms = clock_monotonic_ms();
     if (!store->queued || !store->notifies || now_ms - store->notified_ms < TELL_MS) {
         return;
     }
     struct pg_query query = pg_query_begin(PG_SQL_NOTIFY);
     AUTO_RESULT PGresult *result = NULL;
-    pg_ask(store, &query, &result, NULL, "telling other hosts"); /* a hint */
+    pg_ask(store, &query, &result, NULL, "notifying other hosts"); /* a hint */
     store->queued = false;
     store->notified_ms = now_ms;
 }
@@ -251,7 +253,7 @@ static int be_ready(struct postgres_store *store, int64_t patience_ms, struct er
         return 0;
     }
     int64_t now_ms = clock_monotonic_ms();
-    /* An attempt that has had its time makes nobody else wait. */
+    /* If an attempt to connect has used up its time, further groups do not wait for it. */
     int64_t from_ms = store->connection ? store->began_ms : now_ms;
     if (postgres_connect(store, from_ms + patience_ms, err) < 0) {
         return -1;
@@ -296,7 +298,7 @@ static int transact(struct store *base, struct inbox_operation *const *operation
                           .began_ms = clock_monotonic_ms()};
     do_group(&group);
     if (!group.failed) {
-        tell_others(store);
+        notify_hosts(store);
     }
     if (store->lost) {
         postgres_disconnect(store);
@@ -318,7 +320,7 @@ static void store_free(struct store *base) {
 static const struct store_methods methods = {
     .transact = transact, .listen = postgres_listen, .free = store_free};
 
-/* A server that is being started, or is not there yet, is waited for. */
+/* Waits for a server that is starting or cannot be reached yet. */
 static int connect_first(struct postgres_store *store, struct error *err) {
     int64_t until_ms = clock_monotonic_ms() + OPEN_PATIENCE_MS;
     while (postgres_connect(store, until_ms, err) < 0) {
@@ -333,7 +335,7 @@ static int connect_first(struct postgres_store *store, struct error *err) {
     return 0;
 }
 
-/* `now_ms` below 0: as a tool, which makes and changes nothing. */
+/* `now_ms` < 0: opens the store for a tool, which creates and changes nothing. */
 static int open_store(struct postgres_store *store, int64_t now_ms, struct error *err) {
     if (connect_first(store, err) < 0) {
         return -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The operators' requests to the SQLite store: lists, bodies, runs that are due again or ended by
- * hand. */
+/* The operators' requests to the SQLite store: lists, bodies, and runs that they retry or
+ * discard. */
 #include "inbox/common/codec.h"
 #include "inbox/sqlite/operations.h"
 
@@ -14,7 +14,7 @@
 /* Deliveries that one LIST looks at; a few pages of the file without their bodies. */
 #define LIST_CHUNK 500
 
-/* A row of SQL_LIST and its likes as the list's next entry. */
+/* Adds a row of a SQL_LIST* statement to the list. */
 static int take_row(struct sqlite_store *store, struct inbox_list *list, sqlite3_stmt *row,
                     struct error *err) {
     struct inbox_entry *entry = ARRAY_ADD(list->entries, list->n_entries);
@@ -48,7 +48,8 @@ static int take_row(struct sqlite_store *store, struct inbox_list *list, sqlite3
     return 0;
 }
 
-/* Deliveries from `low` to before `before`. 1 when `most` cut it short, with list->next. */
+/* Lists the deliveries from `low` up to, but without, `before`. 1 when it stopped at `most`; then
+ * list->next is set. */
 static int list_rows(struct sqlite_store *store, struct inbox_list *list, enum sqlite_sql sql,
                      int64_t low, int64_t before, struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, sql);
@@ -75,8 +76,8 @@ static int list_rows(struct sqlite_store *store, struct inbox_list *list, enum s
     return step;
 }
 
-/* The next LIST_CHUNK deliveries before `before`: the lowest id; 0 when there are none, or none
- * after them. */
+/* Finds the next LIST_CHUNK deliveries before `before`. `*low` is their lowest id, or 0 when there
+ * are none. `*next` is where the next chunk begins, or 0 when there is none. */
 static int find_chunk(struct sqlite_store *store, int64_t before, int64_t *low, int64_t *next,
                       struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_LIST_CHUNK);
@@ -90,8 +91,8 @@ static int find_chunk(struct sqlite_store *store, int64_t before, int64_t *low, 
     return 0;
 }
 
-/* The few runs of these states have indexes of their own; of the many done ones, and of all, only a
- * chunk is looked at. */
+/* States with few runs have indexes of their own, so one statement lists them. Any other list looks
+ * at one chunk of deliveries. */
 int sqlite_list(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
     struct inbox_list *list = CONTAINER_OF(operation, struct inbox_list, operation);
     static const struct {
@@ -124,7 +125,7 @@ int sqlite_list(struct sqlite_store *store, struct inbox_operation *operation, s
     return cut < 0 ? -1 : 0;
 }
 
-/* Of the delivery that is there: 0 and how its body lies, INBOX_PRUNED, -1. */
+/* Reads how the store keeps the body of an existing delivery. 0, INBOX_PRUNED, or -1. */
 static int look_at_body(struct sqlite_store *store, int64_t delivery, int64_t *codec,
                         size_t *body_bytes, struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_DELIVERY_BODY);

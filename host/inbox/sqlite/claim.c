@@ -34,7 +34,7 @@ int sqlite_read_body(struct sqlite_store *store, int64_t delivery, struct payloa
     return result;
 }
 
-/* One row that cannot be read must not keep the others from running. */
+/* True when this one row cannot be read. Then the other runs still go on. */
 static bool is_lost(struct sqlite_store *store) {
     int code = sqlite3_errcode(store->db);
     return code == SQLITE_CORRUPT || code == SQLITE_ERROR;
@@ -269,7 +269,7 @@ static int take_ordinary(struct sqlite_store *store, struct inbox_claim *claim, 
 
 /* ---- the claim ---- */
 
-/* Only once the rows were read: a scan must not meet its own updates. */
+/* Call it after all rows were read, because a scan must not meet its own updates. */
 static int lease_runs(struct sqlite_store *store, const struct inbox_claim *claim, size_t first,
                       struct error *err) {
     for (size_t i = first; i < claim->n_runs; i++) {
@@ -285,7 +285,7 @@ static int lease_runs(struct sqlite_store *store, const struct inbox_claim *clai
     return 0;
 }
 
-/* When the first waiting run of the plugin is due; INT64_MAX none. */
+/* Reads when the plugin's first queued run is due; INT64_MAX when none is queued. */
 static int next_due(struct sqlite_store *store, const char *plugin, bool suspect, int64_t *due_ms,
                     struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_RUN_NEXT_DUE);
@@ -321,7 +321,7 @@ static int claim_share(struct sqlite_store *store, struct inbox_claim *claim, si
     return 0;
 }
 
-/* Only such as the host itself has lost: nobody else is at the file. */
+/* Makes runs due that this host has lost. No other host uses the file. */
 static int reclaim(struct sqlite_store *store, const struct inbox_claim *claim, struct error *err) {
     AUTO_FREE char *live = store_list_numbers("[]", claim->live, claim->n_live);
     if (!live) {

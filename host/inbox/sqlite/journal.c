@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-/* An effect may take as long as half of a lease. */
+/* Renews a lease that has less than half of its length left, because an effect may take that
+ * long. */
 int sqlite_held(struct sqlite_store *store, const struct inbox_journal_writer *writer,
                 struct error *err) {
     int64_t until_ms = 0;

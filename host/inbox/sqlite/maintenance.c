@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The maintenance of the SQLite store: what is forgotten, and what GitHub is asked for again. Pages
- * that pruning frees are used again by what comes next; the file itself does not get smaller. */
+/* The maintenance of the SQLite store: pruning, and counting requested redeliveries. New rows use
+ * the pages that pruning frees; the file itself does not get smaller. */
 #include "inbox/maintenance.h"
 #include "inbox/sqlite/operations.h"
 
 /* PRUNE */
 
-/* The body, and what only a retry would need of its runs' journals. */
+/* Deletes the body, and the parts of its runs' journals that only a retry needs. */
 static int prune_body(struct sqlite_store *store, int64_t delivery, struct error *err) {
     static const enum sqlite_sql steps[] = {SQL_PRUNE_BODY, SQL_PRUNE_READS, SQL_PRUNE_ANSWERS};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
@@ -66,7 +66,7 @@ static int prune_bodies(struct sqlite_store *store, struct inbox_prune *prune, s
     return 0;
 }
 
-/* Runs `sql` for what came before `forget_before_ms`; how many rows went is in `*rows`. */
+/* Runs `sql`, which deletes rows from before `forget_before_ms`. `*rows` is their number. */
 static int forget(struct sqlite_store *store, const struct inbox_prune *prune, enum sqlite_sql sql,
                   uint32_t *rows, struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, sql);

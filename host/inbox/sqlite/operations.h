@@ -6,7 +6,7 @@
 #include "base/payload.h"
 #include "inbox/sqlite/query.h"
 
-/* Does the operation; its result, or -1 with `err` and store->broken. */
+/* Carries out the operation. Returns its result, or -1 with `err` and store->broken. */
 typedef int sqlite_operation(struct sqlite_store *store, struct inbox_operation *operation,
                              struct error *err);
 
@@ -42,14 +42,16 @@ int sqlite_delay_runs(struct sqlite_store *store, const char *installation, int6
 /* 1 and `*delivery`, 0 there is none, -1. */
 int sqlite_find_delivery(struct sqlite_store *store, const char *guid, int64_t *delivery,
                          struct error *err);
-/* Reads the body straight into memory of its own, a reference, without SQLite's copy of it. */
+/* Reads the body into a new payload, without a copy in SQLite's memory. */
 int sqlite_read_body(struct sqlite_store *store, int64_t delivery, struct payload **payload,
                      struct error *err);
-/* A payload was fetched: no arrival of its GUID is the one that stored it. 0, -1. */
+/* Notes that the host fetched the payload itself, so every later arrival of its GUID is a
+ * duplicate. 0, -1. */
 int sqlite_redelivery_fetched(struct sqlite_store *store, const char *guid, struct error *err);
 /* Is this arrival of a known GUID one that the host requested? 1 yes, 0 no, -1. */
 int sqlite_redelivery_arrived(struct sqlite_store *store, const char *guid, struct error *err);
-/* Does the writer's claim still hold the run? 1, and the lease lasts; 0; -1. */
+/* Checks that the writer's claim still holds the run. 1: it does, and its lease lasts long enough;
+ * 0: it does not; -1. */
 int sqlite_held(struct sqlite_store *store, const struct inbox_journal_writer *writer,
                 struct error *err);
 /* Writes the records; the last one's outcome is `outcome` when it is a change. 0, -1. */

@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-/* A body above this is written piece by piece: bound to the statement it would be copied whole
- * into the row's record, and GitHub sends up to 25 MiB. */
+/* A larger body is written piece by piece. SQLite copies a bound value whole into the row's record,
+ * and GitHub sends bodies of up to 25 MiB. */
 #define BODY_BOUND_MAX ((size_t)1 << 20)
 #define BODY_PIECE ((size_t)256 << 10)
 
@@ -70,7 +70,7 @@ static int write_delivery(struct sqlite_store *store, const struct inbox_put *pu
     return in_pieces ? write_pieces(store, *delivery, body, bytes, err) : 0;
 }
 
-/* Until when the delivery's installation waits; 0 when it does not. */
+/* Reads until when the delivery's installation waits for a rate limit; 0 when it does not wait. */
 static int read_wait(struct sqlite_store *store, const struct inbox_put *put, int64_t *until_ms,
                      struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_RATE_LIMIT_GET);
@@ -81,7 +81,8 @@ static int read_wait(struct sqlite_store *store, const struct inbox_put *put, in
     return step < 0 ? -1 : 0;
 }
 
-/* One that was there before may have a journal, which only a claim brings: so it is not leased. */
+/* A run that existed before may have a journal, and only a claim reads journals. So such a run is
+ * not leased. */
 static int queue_runs(struct sqlite_store *store, int64_t delivery, const struct inbox_put *put,
                       bool seen, struct error *err) {
     int64_t until_ms = 0;
@@ -145,7 +146,7 @@ static int grant(struct sqlite_store *store, const struct inbox_put *put, struct
     AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_GRANT);
     query_text(&query, put->installation);
     query_text(&query, put->guid);
-    return query_run(&query, err, "noting a grant");
+    return query_run(&query, err, "recording a grant");
 }
 
 static int uninstall(struct sqlite_store *store, const struct inbox_put *put, struct error *err) {
@@ -156,7 +157,7 @@ static int uninstall(struct sqlite_store *store, const struct inbox_put *put, st
     return query_run(&query, err, "ending parked runs");
 }
 
-/* Asked of a duplicate too: what it says is true. */
+/* Also for a duplicate, because the change of the installation is a fact. */
 static int unpark(struct sqlite_store *store, struct inbox_put *put, struct error *err) {
     if (store_uninstalls(put)) {
         return uninstall(store, put, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Running a prepared statement, and saying what went wrong with it. */
+/* Runs prepared statements, and turns their failures into errors. */
 #include "inbox/sqlite/query.h"
 
 #include <stdio.h>

@@ -18,19 +18,19 @@
 struct sqlite_store {
     struct store store;
     sqlite3 *db;
-    /* On the database's file, with flock(): one host a file. Closed after `db`: the close of any
-     * descriptor of a file drops SQLite's own locks on it. */
+    /* Has the flock() on the database's file, which admits one host. It is closed after `db`,
+     * because closing any descriptor of a file drops SQLite's own locks on it. */
     int lock_fd;
     /* The absolute paths of the file and of its write-ahead log. NULL in a tool. */
     char *path, *wal_path;
     /* The log's inode; 0: not known yet. */
     ino_t wal_inode;
     struct turns turns;
-    /* The original bot's table is there. */
+    /* The database has the original bot's table. */
     bool adopted;
-    /* A host may have it open, too. */
+    /* Opened by a tool: a host may have the file open too. */
     bool tool;
-    /* The operation that failed last did so through the store's fault. */
+    /* The store caused the last failure, not the operation. */
     bool broken;
     sqlite3_stmt *statements[SQL_COUNT];
 };

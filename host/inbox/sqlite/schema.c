@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The schema of the SQLite store: whose file it is, the migrations, and the comparison of what is
- * there with what the same migrations make in memory. */
+/* The schema of the SQLite store: the check whether the file is snekomatic's, the migrations, and
+ * the comparison of the file's schema with a schema that the same migrations make in memory. */
 #include "inbox/sqlite/schema.h"
 
 #include "base/cleanup.h"
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* "snek"; file(1) and we know the file by it. */
+/* "snek". It identifies the file to file(1) and to this host. */
 #define APPLICATION_ID 0x736e656b
 
 /* In order, without gaps: the n-th is version n. */
@@ -171,9 +171,10 @@ int sqlite_check_version(sqlite3 *db, struct error *err) {
     return 0;
 }
 
-/* Every part of a schema as (where it is, what it is), in order. The statements are compared
- * without white space, for they come from the same migrations; that catches what the columns'
- * own rows do not tell (checks, references, conflicts). Columns come first, to name the place. */
+/* Lists every part of a schema as (place, definition), in order. It compares the statements without
+ * white space, because both come from the same migrations. So it also finds differences that the
+ * columns' rows do not show (checks, references, conflicts). Columns come first, because the first
+ * difference names the place in the error. */
 static const char describe[] =
     "WITH ours AS (SELECT * FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
     "  AND tbl_name NOT IN " NOT_OURS ")"

@@ -12,9 +12,9 @@
 /* Fails when it is another application's database, which must stay as it is. */
 int sqlite_check_identity(sqlite3 *db, struct error *err);
 int sqlite_migrate(sqlite3 *db, int64_t now_ms, struct error *err);
-/* Could it be migrated to ours? */
+/* Checks that the schema can be migrated to this build's. */
 int sqlite_check_schema(sqlite3 *db, struct error *err);
-/* Is it exactly ours? */
+/* Checks that the schema is exactly this build's. */
 int sqlite_check_version(sqlite3 *db, struct error *err);
 int sqlite_compare_schema(sqlite3 *db, struct error *err);
 int sqlite_find_adopted(sqlite3 *db, bool *adopted, struct error *err);

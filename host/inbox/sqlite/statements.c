@@ -25,11 +25,12 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = min(due_ms, ?1), state = 'queued'"
                         " WHERE delivery = ?2 AND (state = 'parked'"
                         " OR (state = 'queued' AND attempt > 0))",
-    /* Those that wait for what the installation has just given. */
+    /* Makes the parked runs of an installation due that has just granted something. */
     [SQL_RUNS_UNPARK] = "UPDATE runs SET state = 'queued', due_ms = ?1 WHERE state = 'parked'"
                         " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
                         " AND d.installation = ?2)",
-    /* Those that may be about to wait for it; not what came with it, which begins after it. */
+    /* Marks the installation's running runs, which may be about to park. The runs of the granting
+     * delivery itself are left out, because they begin after the grant. */
     [SQL_RUNS_GRANT] = "UPDATE runs SET granted = 1 WHERE state = 'running'"
                        " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
                        " AND d.installation = ?1 AND d.guid <> ?2)",
@@ -69,8 +70,9 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_RUNS_RECOVER] =
         "UPDATE runs SET state = 'queued', due_ms = ?1, token = 0,"
         " lease_until_ms = 0, " SQL_SET_HOST_DIED("TRUE") " WHERE state = 'running'",
-    /* lease_until_ms is of the monotonic clock, which setting the wall's does not disturb: it lasts
-     * no longer than this process, whose next start makes all running runs due. */
+    /* lease_until_ms is a time of the monotonic clock, so a change of the wall clock does not
+     * matter. It is valid only in this process: the next start of the host makes all running runs
+     * due. */
     [SQL_RUNS_RECLAIM] = "UPDATE runs SET state = 'queued', due_ms = ?1, token = 0,"
                          " lease_until_ms = 0 WHERE state = 'running' AND lease_until_ms < ?2"
                          " AND token NOT IN (SELECT value FROM json_each(?3))",
@@ -85,8 +87,8 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_JOURNAL_COMPLETE] = SHARED_JOURNAL_COMPLETE,
     [SQL_JOURNAL_CUT_BACK] = "DELETE FROM journal WHERE run = ?1 AND kind <> 'effect'",
     [SQL_JOURNAL_CUT_ANSWERS] = "UPDATE journal SET headers = x'', body = x'' WHERE run = ?1",
-    /* A delivery that comes again runs afresh; but one whose run died is taken up where it was, for
-     * what it had done already is done. */
+    /* A delivery that comes again runs from the start. A run that is dead keeps its journal and
+     * continues where it was, because its effects stand. */
     [SQL_JOURNALS_DROP] = SHARED_JOURNALS_DROP,
     [SQL_STATS] = SHARED_STATS,
     [SQL_SET_HAS] = SHARED_SET_HAS,

@@ -38,7 +38,7 @@ enum sqlite_sql {
     SQL_JOURNALS_DROP,
     SQL_STATS,
     SQL_SET_HAS,
-    /* Only where the original's table is. */
+    /* Used only if the database has the original bot's table. */
     SQL_SET_HAS_ADOPTED,
     SQL_SET_ADD,
     SQL_SET_REMOVE,

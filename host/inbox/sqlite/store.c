@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The store in an SQLite file: opened with the settings that the promise needs (WAL, each commit
- * synced), rejected when they cannot be had; a group of operations is one transaction. */
+/* The store in an SQLite file. A group of operations is one transaction. The store uses a WAL and
+ * syncs each commit; if SQLite does not accept these settings, it rejects the file. */
 #include "inbox/sqlite/sqlite.h"
 
 #include "base/list.h"
@@ -18,13 +18,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Another writer (the checkpoint of a backup, a shell) is short. Otherwise ingest responds with 503
- * within 5 s. */
+/* Another writer (the checkpoint of a backup, a shell) needs less time than this. If it needs
+ * longer, ingest responds with 503 within 5 s. */
 #define BUSY_TIMEOUT_MS 3000
 
-/* Of memory: 4 MiB of pages, the rest of a large transaction goes to the WAL before its commit. Of
- * the WAL: moved into the file every 4 MiB, since the commits wait meanwhile: 16 MiB gained nothing
- * in rate and made p99 three times as long. A WAL that a large body made grow is cut back. */
+/* The cache has 4 MiB of pages; a larger transaction goes to the WAL before its commit. Every 4 MiB
+ * a checkpoint moves the WAL into the file, and commits wait for it: 16 MiB gave no higher rate and
+ * made p99 three times as long. A checkpoint shrinks a WAL that grew through large bodies to 64
+ * MiB. */
 static const char settings[] = "PRAGMA foreign_keys = ON;"
                                "PRAGMA cache_size = -4096;"
                                "PRAGMA mmap_size = 0;"
@@ -95,7 +96,7 @@ static int fail_replaced(struct error *err, const char *path, const char *what) 
                      path, what);
 }
 
-/* A file that was deleted or replaced takes commits that nobody will find again. */
+/* Detects that the file was deleted or replaced: its commits would be lost. */
 static int check_in_place(struct sqlite_store *store, struct error *err) {
     struct stat ours, there;
     if (!store->path) {
@@ -189,7 +190,7 @@ static int check_directory(const char *path, struct error *err) {
     return 0;
 }
 
-/* Creates the file for our eyes only, and keeps other hosts away from it. */
+/* Creates the file so that only this user can read it, and locks it against other hosts. */
 static int lock_file(struct sqlite_store *store, const char *path, struct error *err) {
     if (check_path(path, err) < 0) {
         return -1;
@@ -238,7 +239,8 @@ static int expect(struct sqlite_store *store, const char *pragma, const char *wa
 }
 
 static int apply_settings(struct sqlite_store *store, struct error *err) {
-    static const char loses[] = "a power cut could lose deliveries that were answered";
+    static const char loses[] =
+        "a power failure could lose deliveries that the host confirmed to GitHub";
     if (sqlite3_compileoption_used("NO_SYNC")) {
         return error_set(err, "this SQLite was built with SQLITE_NO_SYNC: %s", loses);
     }
@@ -306,7 +308,7 @@ static int open_store(struct sqlite_store *store, const char *path, int64_t now_
     return sqlite_recover(store, now_ms, err);
 }
 
-/* The host's commits are many and short: to get one of its own in between, a tool waits longer. */
+/* The host makes many short commits. A tool waits longer, so that it gets its turn between them. */
 #define TOOL_BUSY_TIMEOUT_MS 30000
 
 static int open_tool(struct sqlite_store *store, const char *path, bool write, struct error *err) {
@@ -349,8 +351,8 @@ int sqlite_open_tool(const char *path, bool write, struct store **store, struct 
     return 0;
 }
 
-/* Can a file be made beside `path`? One is, which never has a name that lasts: what access() says
- * of /proc is not so. */
+/* Checks that a file can be made in the directory of `path`, by making a temporary one: access() is
+ * not reliable, for example in /proc. */
 static int check_new_file(const char *path, struct error *err) {
     AUTO_FREE char *copy = strdup(path);
     AUTO_FREE char *name = NULL;

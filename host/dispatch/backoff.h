@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Says how long a failed run waits before its next attempt. */
+/* Returns how long a failed run waits before its next attempt. */
 #ifndef SNEK_DISPATCH_BACKOFF_H
 #define SNEK_DISPATCH_BACKOFF_H
 

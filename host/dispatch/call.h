@@ -21,8 +21,8 @@
  * nothing by crashing. */
 #define CALLS_MAX 64
 #define CALL_BODIES_MAX ((size_t)8 << 20)
-/* Bytes of responses that the plugin's worker has not read. A run whose response finds no room
- * comes back later. */
+/* Bytes of responses that the plugin's worker has not read. If a response does not fit, its run is
+ * requeued and comes back later. */
 #define CALL_RESPONSES_MAX ((size_t)8 << 20)
 #define CALL_CROWDED_MS 1000
 
@@ -66,7 +66,7 @@ struct call {
 
     /* store_calls.c. */
     struct inbox_plugin_state item;
-    /* The dry run of a change asks whether it is there already, and inverts the result. */
+    /* A dry run of a change only looks whether the entry or key exists, and inverts that result. */
     bool inverted;
 
     /* effect.c. */
@@ -82,7 +82,8 @@ struct call {
         bool replied;
         /* An earlier attempt to send it may have reached GitHub. */
         bool in_doubt;
-        /* The list that would have the comment; ours. NULL: the effect is no comment. */
+        /* The URL of the list that would have the comment; owned. NULL: the effect is no
+         * comment. */
         char *comments_url;
         /* The page of that list, from 1. */
         unsigned page;
@@ -119,7 +120,7 @@ void call_hold(struct call *call, struct run *run);
 /* Fills `records` and `writer` with the reads that are not written yet and the call's entry. False
  * when memory is short. */
 bool call_write(struct call *call, struct inbox_journal_writer *writer);
-/* The store has written them, or it could not. */
+/* Call it after the store has written them or failed to. */
 void call_written(struct call *call);
 void call_not_written(struct call *call);
 
@@ -134,7 +135,7 @@ void call_send_broker_reply(struct call *call);
 /* The end of a call: each responds to the worker, if it waits, and frees the call. */
 void call_reply(struct call *call, int32_t outcome, int32_t status, const char *sentence,
                 const struct buffer *headers, const struct buffer *body);
-/* The same with the response in the call's broker request. */
+/* Like call_reply(), with the response in the call's broker request. */
 void call_reply_broker(struct call *call);
 void call_fail(struct call *call, int32_t outcome, const char *sentence);
 void call_reply_store(struct call *call, int64_t outcome, const char *value, size_t bytes);

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* A deferred run gets nothing more done in this attempt. */
+/* The host does nothing more for a deferred run in this attempt. */
 static bool reply_deferred(const struct call_group *group, const struct run *run,
                            uint64_t request) {
     static const struct buffer nothing = BUFFER_INIT(0);

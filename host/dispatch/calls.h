@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The calls that a worker makes: each is answered from the run's journal, by the broker or by the
- * inbox. Threads: the loop's. */
+/* The calls that a worker makes. The response of each comes from the run's journal, the broker or
+ * the inbox. Threads: the loop's. */
 #ifndef SNEK_DISPATCH_CALLS_H
 #define SNEK_DISPATCH_CALLS_H
 

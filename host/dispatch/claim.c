@@ -7,7 +7,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* Another process may change the inbox, or a lease may expire. */
+/* The longest time between two claims, because another process may change the inbox, or a lease may
+ * expire. */
 #define POLL_MS 4000
 /* A claim that failed, or that took none of the runs that are due, is repeated after this. */
 #define CLAIM_RETRY_MS 1000
@@ -156,7 +157,7 @@ static void submit(struct claimer *claimer, int64_t wall_ms) {
     size_t n_live;
     size_t n = list_shares(claimer);
     if (n == 0) {
-        /* The end of any run makes the next claim. */
+        /* All slots are taken. The end of any run starts the next claim. */
         claimer->next_due_ms = INT64_MAX;
         return;
     }

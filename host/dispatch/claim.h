@@ -16,9 +16,11 @@ struct claimer {
     struct plugin **sharers;
     /* The tokens of the runs in memory. */
     int64_t *live;
-    /* A claim is with the inbox; one is to be made without waiting for a due time. */
+    /* `claiming`: the inbox is working on a claim. `wanted`: claim as soon as possible, before the
+     * next due time. */
     bool claiming, wanted;
-    /* When the next run is due that the last claim knew of. Wall; INT64_MAX: none is. */
+    /* When the next run is due, by the last claim's result. Wall clock; INT64_MAX: none is
+     * queued. */
     int64_t next_due_ms;
     /* The same for runs that were stored since that claim was submitted. */
     int64_t stored_due_ms;
@@ -32,9 +34,10 @@ void claim_finish(struct claimer *claimer);
 
 /* A plugin can take a run again: claim soon. */
 void claim_want(struct claimer *claimer);
-/* A run is due then (wall). */
+/* A run is due at `due_ms` (wall clock). */
 void claim_note_due(struct claimer *claimer, int64_t due_ms);
-/* The same for a run that was stored just now: a claim under way may have missed it. */
+/* Like claim_note_due(), for a run that was stored just now: a claim under way may have missed
+ * it. */
 void claim_note_stored(struct claimer *claimer, int64_t due_ms);
 
 /* Claims, if it is time. */

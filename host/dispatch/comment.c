@@ -151,7 +151,7 @@ static int read_comment(struct json_reader *reader, enum json_token first, const
                         struct error *err) {
     struct members members;
     if (first != JSON_OBJECT_BEGIN || read_members(reader, &members) < 0 || members.n_texts == 0) {
-        return error_set(err, "GitHub's response is no list of comments");
+        return error_set(err, "GitHub's response is not a list of comments");
     }
     if (members.text.type != JSON_STRING) {
         return COMMENT_NONE;
@@ -173,7 +173,7 @@ int comment_find(const struct buffer *page, const char *marker, char **comment, 
     json_init(&reader, page->data ? page->data : "", page->bytes);
     enum json_token token = json_next(&reader);
     if (token != JSON_ARRAY_BEGIN) {
-        return error_set(err, "GitHub's response is no list of comments");
+        return error_set(err, "GitHub's response is not a list of comments");
     }
     while ((token = json_next(&reader)) != JSON_ARRAY_END) {
         const char *begin = reader.text;
@@ -187,7 +187,7 @@ int comment_find(const struct buffer *page, const char *marker, char **comment, 
         n++;
     }
     if (json_next(&reader) != JSON_END) {
-        return error_set(err, "GitHub's list of comments is not whole");
+        return error_set(err, "GitHub's list of comments is incomplete");
     }
     if (found.type == JSON_END) {
         *n_comments = n;

@@ -30,8 +30,8 @@ void comment_make_marker(char marker[INBOX_MARKER_MAX + 1]);
 int comment_mark(const char *body, size_t bytes, const char *marker, char **marked);
 
 /* COMMENT_OK and the comment with the marker, as JSON, from a page of comments; COMMENT_NONE when
- * the page is whole and does not have it. -1 and `err` when the page does not tell: it is no list
- * of comments, or memory is short. `*n_comments` is set unless -1. */
+ * the page is whole and does not have it. -1 and `err` when it cannot decide: the page is not a
+ * list of comments, or memory is short. `*n_comments` is set unless -1. */
 int comment_find(const struct buffer *page, const char *marker, char **comment, size_t *n_comments,
                  struct error *err);
 

@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* dispatch_settle() waits so long for the inbox to write down what was still under way. */
+/* How long dispatch_settle() waits for the inbox to record the last results. */
 #define SETTLE_MS 2000
-/* The wall clock may be set, so no step waits longer. */
+/* No step waits longer, because somebody may set the wall clock. */
 #define TICK_MAX_MS 10000
 
 struct dispatch {
@@ -34,7 +34,7 @@ struct dispatch {
     struct handoff handoff;
     struct lease_keeper leases;
 
-    /* Over what other threads write. */
+    /* Protects the members that other threads write. */
     pthread_mutex_t lock;
     struct mail wake;
     /* Under the lock: the mail is posted, and (wall) when the first run is due that was queued

@@ -50,7 +50,8 @@ int dispatch_new(const struct dispatch_options *options, struct dispatch **dispa
 
 enum dispatch_load { DISPATCH_LOADING, DISPATCH_LOADED, DISPATCH_REJECTED };
 
-/* How far the plugins are. DISPATCH_REJECTED: the host cannot start, and each reason was logged. */
+/* Whether the plugins are loaded. DISPATCH_REJECTED: the host cannot start, and dispatch has logged
+ * each reason. */
 enum dispatch_load dispatch_load_state(struct dispatch *dispatch);
 
 /* Does what is due: claims, deadlines, restarts. Call it after every loop_step(). It returns how

@@ -25,7 +25,7 @@
 #define PAGE_ITEMS 100
 /* The search for a comment in doubt ends after so many pages. */
 #define PAGES_MAX 10
-/* A request of another host may be under way for so long: the broker's timeout. */
+/* The broker's timeout: a request of a dead host is under way at most this long. */
 #define REQUEST_TIMEOUT_MS 30000
 /* A PATCH in doubt is repeated up to this age: later it could undo what people changed since. */
 #define PATCH_AGE_MAX_MS (10 * 60000)
@@ -221,14 +221,15 @@ static bool is_final(const struct call *call) {
                             broker->response.bytes);
 }
 
-/* True when a repeated DELETE found that an earlier one has deleted it. GitHub answers 422 for a
- * reference that does not exist. */
+/* True when a repeated DELETE found that an earlier one has deleted it. GitHub responds with 422
+ * for a reference that does not exist. */
 static bool is_deleted_already(const struct call *call) {
     const struct broker_request *broker = &call->broker;
     if (!call->effect.in_doubt || strcmp(broker->method, "DELETE") != 0) {
         return false;
     }
-    /* By the outcome, because only GitHub's own JSON counts: a proxy has pages with 404 too. */
+    /* Compares the outcome, not only the status, because a proxy may respond with 404 too. Only
+     * GitHub's own JSON counts. */
     return broker->outcome == SNEK_E_NOT_FOUND ||
            (broker->outcome == SNEK_E_VALIDATION && broker->status == 422 &&
             strstr(broker->url, "/git/refs/"));
@@ -358,7 +359,8 @@ static void on_comments_page(struct broker_request *request) {
     if (table_of(call)->phase >= RUN_PHASE_CLOSING) {
         call_fail(call, SNEK_E_CANCELLED, "the host stops");
     } else if (request->outcome < 0) {
-        error_wrap(&request->error, "searching a comment that an earlier attempt may have written");
+        error_wrap(&request->error,
+                   "searching for a comment that an earlier attempt may have written");
         call_reply(call, request->outcome, request->status, request->error.text, &request->headers,
                    &request->response);
     } else {
@@ -447,7 +449,7 @@ static bool enter(struct call *call, struct run *run, const uint8_t key[INBOX_KE
     struct journal *journal = &run->journal;
     struct journal_entry *entry = call->entry;
     if (!entry) {
-        /* A handler that tries again by itself. */
+        /* The handler itself repeats a request whose effect is in doubt. */
         entry = journal_in_doubt(journal, key);
     }
     if (!entry && journal_diverges(journal)) {
@@ -507,7 +509,8 @@ static bool defer_search(struct call *call, struct run *run) {
     }
     /* The other host's clock may be fast. */
     wait_ms = wait_ms < REQUEST_TIMEOUT_MS ? wait_ms : REQUEST_TIMEOUT_MS;
-    static const char why[] = "a host died while it wrote a comment, and GitHub may still be at it";
+    static const char why[] =
+        "a host died while it wrote a comment, and GitHub may still be processing its request";
     run_defer(run, clock_wall_ms() + wait_ms, why);
     call_fail(call, SNEK_E_REQUEUE, why);
     return true;

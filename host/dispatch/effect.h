@@ -8,11 +8,12 @@
 /* True when the request changes something at GitHub, or may. */
 bool effect_is(const struct http_call *request);
 
-/* Makes the effect of call->broker; or again that of call->entry, when it is not NULL. */
+/* Makes the effect of call->broker. If call->entry is not NULL, an earlier attempt has begun this
+ * effect. */
 void effect_begin(struct call *call, struct run *run, const uint8_t key[INBOX_KEY_BYTES],
                   const struct http_call *request);
 
-/* Tries again to record the responses that the store could not record. */
+/* Retries to record the responses that the store could not record. */
 void effects_tick(struct call_group *group, int64_t now_ms);
 /* When to try again; INT64_MAX: all are recorded. Monotonic. */
 int64_t effects_next_ms(const struct call_group *group);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The bodies that wait in memory to be due have at most so many bytes. */
+/* The most bytes of bodies that wait in memory until their runs are due. */
 #define HANDOFF_BYTES_MAX (UINT64_C(32) << 20)
 
 struct handed_run {
@@ -195,7 +195,7 @@ static bool has_room(const struct handoff_queue *queue, bool claiming) {
     const struct plugin *plugin = queue->plugin;
     const struct run_group *group = &plugin->runs;
     if (group->n_runs == 0) {
-        /* A claim may bring a suspect run, which is to be alone. */
+        /* A claim may return a suspect run, which must run alone. */
         return !claiming;
     }
     return group->n_runs < plugin->config->concurrency &&

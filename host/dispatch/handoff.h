@@ -54,7 +54,7 @@ void handoff_reserve(struct handoff *handoff, size_t plugin, const struct inbox_
  * over. */
 bool handoff_stored(struct handoff *handoff, const struct inbox_put *put, struct buffer *body);
 
-/* Begins what is due. `claiming`: a claim is under way, and may bring a suspect run. */
+/* Begins the runs that are due. `claiming`: a claim is under way, and may return a suspect run. */
 void handoff_tick(struct handoff *handoff, int64_t now_ms, bool claiming);
 int64_t handoff_next_ms(const struct handoff *handoff, bool claiming);
 /* True when no run waits and none will come. */

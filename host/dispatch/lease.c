@@ -68,8 +68,8 @@ static void on_renewed(struct inbox_operation *operation) {
     renew->held = NULL;
 }
 
-/* Lists the runs to renew. False when there is none, or memory is short: the next time may be in
- * time. */
+/* Lists the runs to renew. False when there is none, or memory is short: then the next renewal may
+ * still be early enough. */
 static bool list_held(struct inbox_renew *renew, const struct run_table *table) {
     size_t n = 0;
     const struct run *run;

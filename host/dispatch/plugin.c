@@ -15,10 +15,11 @@
 /* The wait doubles with every death in a row. */
 #define RESTART_FIRST_MS 100
 #define RESTART_LAST_MS 30000
-/* After so many deaths in a row the plugin is quarantined, and tried again rarely. */
+/* After this many deaths in a row the plugin is quarantined: the host restarts its worker
+ * rarely. */
 #define QUARANTINE_DEATHS 10
 #define QUARANTINE_MS 600000
-/* Lines of a plugin's log. More are counted. */
+/* The host logs this many lines of a plugin. It only counts the others. */
 #define LOG_LINES_PER_SECOND 200
 /* A run that is past its deadline but waits for a rate limit is looked at again after this. */
 #define DEADLINE_RETRY_MS 250
@@ -92,7 +93,7 @@ void plugin_begin(struct plugin *plugin, struct run *run) {
     bool may_be_us = plugin->description->n_commands > 0 && bytes > suffix_bytes &&
                      strcmp(sender + bytes - suffix_bytes, suffix) == 0;
     if (may_be_us) {
-        /* The bot never obeys itself. */
+        /* The bot must not obey a command in its own comment. */
         calls_slug(&plugin->calls, run);
     } else {
         run_send(run, false);
@@ -142,8 +143,9 @@ static void on_described(void *context, struct description *description) {
         run_group_set_description(&plugin->runs, description, plugin->metrics);
     } else if (!same_description(plugin->description, description)) {
         description_free(description);
-        kill_worker(plugin, "was ended: its file changed what it subscribes to or needs; "
-                            "restart the host to take the new one");
+        kill_worker(plugin,
+                    "was ended: its file was replaced, with other subscriptions or permissions; "
+                    "restart the host to load the new file");
         return;
     } else {
         description_free(description);

@@ -2,10 +2,10 @@
 /* One plugin: starts, supervises and restarts its worker, and passes the worker's messages to its
  * runs and calls.
  *
- * When a worker dies with one run in it, that run did it. When several runs were in it, each is a
- * suspect, and suspects are tried one at a time, which shows the run that crashes the worker. When
- * a run passes its deadline, the worker is killed: the late run has failed an attempt, and the
- * other runs are requeued without losing one.
+ * When a worker dies with one run in it, that run counts as the cause. When several runs were in
+ * it, each is a suspect. The host tries suspects one at a time, which shows the run that crashes
+ * the worker. When a run passes its deadline, the worker is killed: the late run has failed an
+ * attempt, and the other runs are requeued without losing one.
  *
  * Only plugin.c writes struct plugin. Threads: the loop's, except plugin_state() and, once the
  * plugin was loaded, plugin_name() and plugin->description. */
@@ -29,7 +29,7 @@ enum plugin_state {
     PLUGIN_REJECTED,
 };
 
-/* The same for all plugins; borrowed until plugin_finish(). */
+/* Options that all plugins share; borrowed until plugin_finish(). */
 struct plugin_options {
     struct loop *loop;
     const char *worker_path;
@@ -52,10 +52,10 @@ struct plugin {
     atomic_int state;
     /* Monotonic. */
     int64_t load_deadline_ms, restart_at_ms;
-    /* In a row, without a result in between. */
+    /* Deaths in a row, without a result in between. */
     unsigned deaths;
     struct throttle log_lines;
-    /* The present worker's own reason, before it died; NULL none. */
+    /* The reason that the present worker itself reported before it died; NULL for none. */
     char *rejection;
     /* Suspect runs are due. No new run starts until the plugin is idle; then one suspect runs
      * alone. It is true for a new worker until a claim finds no suspect. */
@@ -82,7 +82,7 @@ uint64_t plugin_payload_max(const struct plugin *plugin);
 /* True when the plugin may take new runs, apart from its free slots. */
 bool plugin_accepts(const struct plugin *plugin);
 
-/* A claim has found out. */
+/* A claim has found whether suspect runs are due. */
 void plugin_set_suspects_pending(struct plugin *plugin, bool pending);
 /* Starts a run that has entered the plugin's group. */
 void plugin_begin(struct plugin *plugin, struct run *run);

@@ -167,7 +167,8 @@ void run_free(struct run *run) {
     free(run);
 }
 
-/* The lease is this host's in both handlings, so only memory knows that the first one is over. */
+/* Both handlings are this host's, so the lease does not show that the first one is over. Only
+ * memory does. */
 static void end_earlier_handlings(const struct run *of) {
     struct run *run;
     TAILQ_FOREACH(run, &of->group->table->all, link_all) {
@@ -294,7 +295,7 @@ static void leave_group(struct run *run) {
     group->table->options.on_slot_free(group->table->options.context);
 }
 
-/* Logged once the completion is committed: whoever reads the line may count on it. */
+/* Logged after the completion was committed, so the line is reliable. */
 static void log_end(struct run *run, int result) {
     struct inbox_finish *finish = &run->finish;
     bool stale = result == INBOX_STALE;

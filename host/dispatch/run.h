@@ -21,23 +21,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* So many crashes of a run alone make it dead. */
+/* A run is dead after it has crashed its worker this many times. */
 #define RUN_CRASHES_MAX 3
 /* A completion that the store could not take is repeated after this. */
 #define RUN_FINISH_RETRY_MS 1000
 #define RUN_STALE_TEXT "another host has taken this run over"
 
-/* So many of the runs that ended last are remembered, to know which attempts this host made. */
+/* How many of its last runs with effects this host remembers, to know whether an attempt was its
+ * own. */
 #define RUNS_REMEMBERED 256
 
 struct run;
 TAILQ_HEAD(run_list, run);
 
-/* In this order only. */
+/* The phases follow in this order. */
 enum run_phase {
     RUN_PHASE_SERVING,
     RUN_PHASE_DRAINING,
-    /* Nothing more is asked of GitHub. */
+    /* The host sends no more requests to GitHub. */
     RUN_PHASE_CLOSING,
     /* The inbox and the broker are gone. */
     RUN_PHASE_CLOSED,
@@ -51,7 +52,7 @@ struct run_table_options {
     int64_t lease_ms, max_attempts;
     /* A plugin can take a run again. */
     void (*on_slot_free)(void *context);
-    /* A run is due then (wall). */
+    /* A run is due at `due_ms` (wall clock). */
     void (*on_queued)(void *context, int64_t due_ms);
     void *context;
 };
@@ -83,7 +84,8 @@ struct run_group {
     struct metrics_plugin *metrics;
     /* NULL while there is no worker. */
     struct worker_process *worker_process;
-    /* The worker's number; 0 while there is none. A response to an earlier worker is dropped. */
+    /* The worker's number; 0 while there is none. Dispatch drops a response to an earlier
+     * worker. */
     uint64_t generation;
     struct run_list runs;
     uint32_t n_runs;
@@ -100,25 +102,26 @@ struct run {
     TAILQ_ENTRY(run) link_all;
     struct run_group *group;
     struct inbox_run data;
-    /* In frames. */
+    /* The run's number in frames. */
     uint64_t handle;
     /* Counted in the group's. */
     size_t payload_bytes;
     bool entered;
-    /* The worker has it: a crash may be its doing. */
+    /* The run is in the worker, so it may be the cause of a crash. */
     bool sent;
     /* It is past its deadline. */
     bool late;
     /* Another host took this run when its lease expired, or the inbox gave it to this host anew
-     * (discarded by hand, then retried). The rest of this handling has no effect. */
+     * (discarded by hand, then retried). This handling cannot change anything any more. */
     bool lease_lost;
-    /* Monotonic: until then nobody else can have taken it. */
+    /* Monotonic: until then no other host can have taken the run. */
     int64_t trusted_until_ms;
-    /* The app is not installed there any more: a failure is final. */
+    /* The app is not installed any more, so a failure is final. */
     bool installation_gone;
     /* The installation did not grant a permission: a failure parks the run. */
     bool not_granted;
-    /* The broker deferred it: it comes back at not_before_ms (wall), whatever its result is. */
+    /* The broker deferred it: it is requeued for not_before_ms (wall clock), even if the handler
+     * returns another result. */
     bool deferred;
     int64_t not_before_ms;
     struct error deferred_reason;
@@ -162,7 +165,7 @@ void run_group_set_worker(struct run_group *group, struct worker_process *worker
 /* The plugin's name; before it was loaded, its path as the configuration has it. */
 const char *run_group_name(const struct run_group *group);
 struct run *run_group_find(const struct run_group *group, uint64_t handle);
-/* Tells the handlers of all runs in the worker that the host stops. */
+/* Asks the handlers of all runs in the worker to return, because the host stops. */
 void run_group_cancel(struct run_group *group);
 /* Gives all runs back to the inbox. */
 void run_group_requeue(struct run_group *group, const char *reason);
@@ -185,7 +188,7 @@ void run_send(struct run *run, bool from_self);
 
 /* Nobody else can have taken it for `lease_ms` from `asked_ms` (monotonic). */
 void run_trust(struct run *run, int64_t asked_ms, int64_t lease_ms);
-/* Another host or another handling has it. */
+/* Another host, or another handling in this host, has the run now. */
 void run_set_lease_lost(struct run *run);
 void run_set_late(struct run *run);
 /* This attempt sends an effect. */
@@ -196,8 +199,8 @@ bool run_was_here(const struct run *run);
 /* Records what a response of the broker says about the run. */
 void run_note_response(struct run *run, const struct broker_request *request);
 
-/* Nothing more is done for it in this attempt: it comes back at `not_before_ms` (wall), and loses
- * no attempt. */
+/* Defers the run to `not_before_ms` (wall clock). The host does nothing more for it in this
+ * attempt, and it loses no attempt. */
 void run_defer(struct run *run, int64_t not_before_ms, const char *reason);
 
 /* While a run is held, its completion waits. So no retry begins while an effect of the attempt

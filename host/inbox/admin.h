@@ -21,17 +21,17 @@ enum inbox_admin_outcome {
     INBOX_PRUNED = 3,
 };
 
-/* A run with its delivery; or a delivery that has no run, whose `plugin` and `state` are "". */
+/* A run with its delivery. For a delivery without a run, `plugin` and `state` are "". */
 struct inbox_entry {
     int64_t delivery;
     char guid[INBOX_GUID_MAX + 1];
     char event[INBOX_NAME_MAX + 1];
     char action[INBOX_NAME_MAX + 1];
     char installation[INBOX_NAME_MAX + 1];
-    /* With the entry, as `label` and `reason`. */
+    /* Freed with the entry, like `label` and `reason`. */
     char *repository, *sender;
     int64_t received_ms;
-    /* -1: pruned. */
+    /* -1 after the body was pruned. */
     int64_t body_bytes;
 
     char plugin[INBOX_NAME_MAX + 1];
@@ -39,28 +39,29 @@ struct inbox_entry {
     char state[8];
     int64_t run, attempt, crashes;
     bool suspect;
-    /* For a queued run, and for a running one. */
+    /* When a queued run is due, and when the lease of a running one ends. */
     int64_t due_ms, lease_until_ms;
-    /* 0: it is not. */
+    /* 0 while the run is not finished. */
     int64_t finished_ms;
-    /* How it ended, or how its last attempt did. */
+    /* How the run ended, or how its last attempt ended. */
     char *label, *reason;
 };
 
 /* Lists entries, the newest delivery first, with all runs of a delivery together. One operation
  * looks at a bounded part, so that ingest never waits long for it. Continue with `before` = `next`
- * until that is 0, even after an operation that found nothing. 0; INBOX_UNKNOWN when `guid` is. */
+ * until that is 0, even after an operation that found nothing. Result: 0, or INBOX_UNKNOWN when no
+ * delivery has `guid`. */
 struct inbox_list {
     struct inbox_operation operation;
-    /* This delivery alone; NULL: all. */
+    /* Lists only this delivery; NULL: all. */
     const char *guid;
-    /* Only such; NULL: any. */
+    /* Lists only runs with these values; NULL: any value. */
     const char *state, *plugin, *event;
-    /* Received then or later. */
+    /* Lists deliveries that were received at this time or later. */
     int64_t since_ms;
-    /* INT64_MAX at first. */
+    /* INT64_MAX in the first operation. */
     int64_t before;
-    /* Stop at so many; the last delivery's runs are all there. */
+    /* Stops after this many entries, but lists all runs of the last delivery. */
     size_t most;
 
     /* Out: inbox_entries_free(). */
@@ -81,7 +82,7 @@ struct inbox_body {
     struct payload *body;
 };
 
-/* The journal of a run as far as it is stored, in order. 0, for an unknown run too. */
+/* The journal of a run as far as it is stored, in order. Result: 0, also for an unknown run. */
 struct inbox_journal_read {
     struct inbox_operation operation;
     int64_t run;

@@ -22,9 +22,9 @@ struct inbox_put_run {
     const char *plugin;
     /* Insert it running, at attempt 1, under the put's lease. */
     bool leased;
-    /* Out: the run. 0 when it was not queued (INBOX_DUPLICATE, an error), or when it was not leased
-     * as requested: its installation waits, or the delivery came before and may have a journal,
-     * which only a claim brings. */
+    /* Out: the run. 0 when the run was not queued (INBOX_DUPLICATE, or an error). Also 0 when it
+     * was not leased as requested: its installation waits for a rate limit, or the inbox knew the
+     * delivery. Such a run may have a journal, and only a claim reads journals. */
     int64_t id;
     /* Out: the token of its claim, when it was leased. */
     int64_t token;
@@ -41,8 +41,8 @@ enum inbox_put_outcome {
 
 struct inbox_put {
     struct inbox_operation operation;
-    /* The host fetched it itself. It is a duplicate if the inbox has its GUID, and a redelivery
-     * that the host requested before is then a duplicate too. */
+    /* The host fetched the delivery from GitHub's deliveries API. It is a duplicate if the inbox
+     * has its GUID. A redelivery that the host requested before is a duplicate after it. */
     bool fetched;
     const char *guid, *event;
     /* "" when the payload has none. */
@@ -53,7 +53,7 @@ struct inbox_put {
     const char *repository;
     /* Login; "" none. */
     const char *sender;
-    /* JSON, as bytes: it may hold anything. */
+    /* The body's bytes as GitHub sent them. The inbox does not parse them. */
     const char *body;
     size_t body_bytes;
     /* Wall. */
@@ -61,23 +61,24 @@ struct inbox_put {
     /* Borrowed. */
     struct inbox_put_run *runs;
     size_t n_runs;
-    /* Of the runs that are leased; see inbox_claim. */
+    /* For the leased runs; see inbox_claim. */
     int64_t host, lease_ms;
-    /* Dispatch's own note: when it leased them; monotonic. */
+    /* Only dispatch uses this: when it leased the runs (monotonic clock). */
     int64_t routed_ms;
     /* Out: how many parked runs are due now, because this delivery says that the installation was
      * created, unsuspended or accepted new permissions. Its running runs get INBOX_GRANTED. */
     int64_t unparked;
 
-    /* The inbox's: the body as it is stored (codec.h), NULL: as it came; and what the tokens of
-     * its runs are counted from. */
+    /* Only the inbox uses these. `packed` is the compressed body (common/codec.h); NULL: the store
+     * keeps the body uncompressed. The runs get the tokens `first_token`, `first_token` + 1, and so
+     * on. */
     char *packed;
     size_t packed_bytes;
     int64_t first_token;
 };
 
-/* CLAIM takes due runs for this host: each is running under a lease of `lease_ms`, with a token of
- * its own, and its attempt is counted up.
+/* CLAIM takes due runs for this host: each gets the state running, a lease of `lease_ms`, a token
+ * of its own, and the next attempt number.
  *
  * First it makes runs due whose lease has expired. It leaves out those that this host holds in
  * memory (`live`): after a pause or an outage of the store this host continues them. A run that
@@ -87,12 +88,13 @@ struct inbox_claim_share {
     const char *plugin;
     /* At most this many; 0 for none. */
     uint32_t runs;
-    /* Stop before more than this. A run alone always fits. */
+    /* The payloads of the claimed runs have at most this many bytes. If `alone` is true, the first
+     * run may be larger. */
     uint64_t payload_bytes;
-    /* No run of this plugin is running. If a suspect run is due, the claim takes that one alone,
-     * otherwise ordinary ones. When false it takes only ordinary ones. */
+    /* True when no run of this plugin is running. If a suspect run is then due, the claim takes
+     * only that run; otherwise it takes ordinary runs. When false, it takes only ordinary runs. */
     bool alone;
-    /* Out: suspect runs are due that were not taken. */
+    /* Out: suspect runs are due that the claim did not take. */
     bool suspects_due;
 };
 
@@ -102,9 +104,11 @@ struct inbox_run {
     int64_t attempt;
     int64_t token;
     int64_t received_ms, due_ms;
-    /* How often it brought a worker down alone. */
+    /* Crashes that count against this run: a worker died with only this run in it, or the host died
+     * while it ran as a suspect. */
     int64_t crashes;
-    /* It was in a worker that died, together with others. */
+    /* It was one of several runs in a worker that died, or the host died twice in a row while it
+     * ran. */
     bool suspect;
     /* Index of its plugin in the claim. */
     size_t share;
@@ -112,14 +116,14 @@ struct inbox_run {
     char event[INBOX_NAME_MAX + 1];
     char action[INBOX_NAME_MAX + 1];
     char installation[INBOX_NAME_MAX + 1];
-    /* With the run. */
+    /* Freed with the run. */
     char *sender, *repository;
-    /* A reference, with the run; see inbox_run_unpack(). */
+    /* A reference, released with the run; see inbox_run_unpack(). */
     struct payload *payload;
-    /* Unpacked. */
+    /* The size after unpacking. */
     size_t payload_bytes;
     int64_t payload_codec;
-    /* With the run: of its earlier attempts, in order. */
+    /* The records of the run's earlier attempts, in order. Freed with the run. */
     struct inbox_record *journal;
     size_t n_journal;
 };
@@ -141,11 +145,11 @@ struct inbox_claim {
     /* Out: inbox_runs_free(). */
     struct inbox_run *runs;
     size_t n_runs;
-    /* Out: when the next unclaimed run of these plugins is due, in the past when more are due
-     * already; INT64_MAX when none waits. */
+    /* Out: when the next unclaimed run of these plugins is due. The time is in the past when more
+     * runs are due already, and INT64_MAX when none is queued. */
     int64_t next_due_ms;
 
-    /* The inbox's: what the tokens of its runs are counted from. */
+    /* Only the inbox uses this: the token of the first run. The others get the numbers after it. */
     int64_t first_token;
 };
 
@@ -155,11 +159,11 @@ void inbox_runs_free(struct inbox_run *runs, size_t n_runs);
 void inbox_run_finish(struct inbox_run *run);
 
 enum inbox_unpack_outcome {
-    /* No retry fixes it. */
+    /* The stored payload is damaged; no retry can fix it. */
     INBOX_DAMAGED = 1,
 };
-/* Unpacks a claimed payload, which is as it was stored. Call it on a thread that has the time.
- * 0; INBOX_DAMAGED; or -1 when memory is short; with `err`. */
+/* Unpacks a claimed payload. A claim returns it as it was stored, so that the writer's thread need
+ * not unpack it. 0; INBOX_DAMAGED and `err`; or -1 and `err` when memory is short. */
 int inbox_run_unpack(struct inbox_run *run, struct error *err);
 
 /* FINISH records how a claimed run ended. */
@@ -172,15 +176,15 @@ enum inbox_finish_how {
     INBOX_REQUEUE,
     /* Failed for the last time. */
     INBOX_DEAD,
-    /* Waits, without losing an attempt, until its installation grants what it lacks (a delivery of
-     * "installation" says so) or somebody retries it. */
+    /* Waits, without losing an attempt, until its installation grants a missing permission (a
+     * delivery of the event "installation" reports this) or an operator retries the run. */
     INBOX_PARK,
 };
 
 /* 0, INBOX_STALE, or: */
 enum inbox_finish_outcome {
-    /* Of PARK: its installation granted something since this attempt began, so the run is due at
-     * `due_ms`, as after REQUEUE. */
+    /* Only for PARK: the installation granted something after this attempt began. So the run is due
+     * at `due_ms`, as after REQUEUE. */
     INBOX_GRANTED = 2,
 };
 
@@ -195,7 +199,7 @@ struct inbox_finish {
     int64_t now_ms, due_ms;
     bool suspect;
     int64_t crashes;
-    /* When false, there is no journal to cut back. */
+    /* False when the run has no journal that the store would have to reduce to its effects. */
     bool has_journal;
 };
 

@@ -3,7 +3,7 @@
  * an SQLite file of one host, or a PostgreSQL database that many hosts share. Both keep the
  * contract of the headers in this folder, and one test suite (tests/contract) checks both.
  *
- * This header opens and closes a store. operation.h tells how to use it. */
+ * This header opens and closes a store. operation.h explains how to use it. */
 #ifndef SNEK_INBOX_INBOX_H
 #define SNEK_INBOX_INBOX_H
 
@@ -15,37 +15,37 @@
 
 /* Opens or creates the store at `url`: sqlite:PATH, or postgres://... as libpq takes it (TLS is
  * required for a server that is not on this machine, unless the URL has an sslmode). Applies the
- * migrations, compares the schema with what this build expects, rejects unsafe settings. In an
- * SQLite file, which is one host's, runs that a dead host left running are due again at once, with
- * their attempt counted; in PostgreSQL when their lease expires. A run that was left twice in a row
- * is a suspect from then on, and each further time counts as a crash: it may be what kills the
- * host. Starts the writer. 0 and `*inbox`; or -1 with what is wrong and where, never with a
- * password. */
+ * migrations, compares the schema with what this build expects, rejects unsafe settings. If a host
+ * died while a run was running, the attempt counts. In an SQLite file, which one host uses, the run
+ * is due again at once; in PostgreSQL it is due when its lease expires. When hosts die twice in a
+ * row while a run runs, the run becomes a suspect, because it may be the cause; each further time
+ * counts as a crash. Starts the writer. 0 and `*inbox`; or -1 and `err`, which names the problem
+ * and the place but never a password. */
 int inbox_open(const char *url, int64_t now_ms, struct inbox **inbox, struct error *err);
 
-/* A store's URL without its password, to show it; the caller's to free. NULL and `err` when it is
- * not such a URL. */
+/* Returns a store's URL without its password, for display. The caller frees it. NULL and `err` when
+ * `url` is not valid. */
 char *inbox_show_url(const char *url, struct error *err);
 
-/* Opens a store that a running host may have open, as a tool does. The store must exist with
+/* Opens a store for a tool. A running host may have the store open. The store must exist with
  * exactly this build's schema. Nothing is migrated, locked against others or recovered. Without
  * `write` only reads succeed. 0 and `*inbox`, or -1. */
 int inbox_open_tool(const char *url, bool write, struct inbox **inbox, struct error *err);
 
-/* Would inbox_open() take the store at `url`? Changes nothing, also while a host has it open. A
- * store that does not exist yet, or has to be migrated first, is fine. 0, or -1 with what is
- * wrong. */
+/* Checks that inbox_open() would accept the store at `url`, and changes nothing. A host may have
+ * the store open. A store that does not exist yet or needs a migration is accepted. 0, or -1 and
+ * `err`. */
 int inbox_check(const char *url, struct error *err);
 
-/* From now on, until inbox_free(), `on_queued` is called when another host has queued runs: on a
- * thread of the inbox, and not necessarily each time. Once. */
+/* From now until inbox_free(), the inbox calls `on_queued` on one of its threads when another host
+ * has queued runs. It may miss some. Call this function at most once. */
 void inbox_listen(struct inbox *inbox, void (*on_queued)(void *context), void *context);
 
-/* Whether the last transaction committed; for /readyz. Any thread. */
+/* True when the last transaction committed; for /readyz. Any thread. */
 bool inbox_healthy(const struct inbox *inbox);
 
-/* Finishes the operations that were submitted, stops the writer, closes the store; takes NULL.
- * Nobody may submit any more; results may still wait in the mailboxes. */
+/* Finishes the operations that were submitted, stops the writer, closes the store; takes NULL. No
+ * thread may submit any more; results may still wait in the mailboxes. */
 void inbox_free(struct inbox *inbox);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The journal of a run: what the run asked GitHub and its plugin's store, and the results. A retry
+/* The journal of a run: its requests to GitHub and to the plugin's store, and the results. A retry
  * gets the same results again, so that no effect happens twice.
  *
  *   reads ... | effect: INTEND --> intended --(sent; response)--> COMPLETE --> completed
@@ -47,19 +47,19 @@ struct inbox_record {
     enum inbox_record_kind kind;
     enum inbox_record_state state;
     uint8_t key[INBOX_KEY_BYTES];
-    /* Hidden in a comment, by which the host finds it; "" none. */
+    /* A text that the host hides in a comment, to find the comment again; "" for none. */
     char marker[INBOX_MARKER_MAX + 1];
-    /* The request was not sent, because the plugin runs dry. */
+    /* The request was not sent, because of plugin.dry_run. */
     bool dry;
-    /* Wall: when it was intended, or completed. */
+    /* Wall clock: when the intent or the result was recorded. */
     int64_t at_ms;
-    /* With the record. */
+    /* Freed with the record. */
     char *method, *url;
 
     /* The result: enum snek_error or 0 (of a change: its outcome), and the response. */
     int64_t outcome;
     int32_t status;
-    /* With the record; NULL none. */
+    /* Freed with the record; NULL for none. */
     char *message;
     struct buffer headers, body;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What one of all hosts of a store does by the clock: it prunes, and finds deliveries that never
- * arrived. */
+/* The operations of maintenance: pruning, and finding deliveries that never arrived. Only the
+ * elected one of a store's hosts does it, at regular times. */
 #ifndef SNEK_INBOX_MAINTENANCE_H
 #define SNEK_INBOX_MAINTENANCE_H
 
@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Asks whether this host is the elected one. 1: it is, for `lease_ms` from now, and stays so if it
- * asks again before; 0: another host is. */
+/* Asks whether this host is the elected one. Result 1: it is elected for `lease_ms` from now, and
+ * stays elected if it asks again before the end. Result 0: another host is elected. */
 struct inbox_elect {
     struct inbox_operation operation;
     /* This host's number, positive and random. */
@@ -22,7 +22,8 @@ struct inbox_elect {
 /* One small step of pruning: bodies of deliveries whose runs all ended before `done_before_ms`
  * (dead ones: before `dead_before_ms`), then whole deliveries without a body that came before
  * `forget_before_ms`. It looks at no more than `most` deliveries and frees about `most_bytes`, so
- * that its group does not wait. When `more` is set, continue with `after` = `next`. */
+ * that the other operations of its group do not wait long. When `more` is set, continue with
+ * `after` = `next`. */
 struct inbox_prune_position {
     /* Zeros at first. */
     int64_t received_ms, delivery;
@@ -42,7 +43,7 @@ struct inbox_prune {
     bool more;
 };
 
-/* Which of these GUIDs the inbox does not have, how many redeliveries of each the host has
+/* Reports which of these GUIDs the inbox does not have, how many redeliveries of each the host has
  * requested, and when it requested the last one. A delivery counts as present even after its body
  * was pruned. */
 struct inbox_find_missing {
@@ -55,8 +56,9 @@ struct inbox_find_missing {
     int64_t *requested_ms;
 };
 
-/* Counts a redelivery that the host is about to request from GitHub. So many arrivals of the GUID
- * are duplicates, the one that stores it included. */
+/* Counts a redelivery that the host is about to request from GitHub. The inbox expects one arrival
+ * of the GUID for each counted request. The first one stores the delivery, and the others are
+ * duplicates. */
 enum inbox_redelivery_outcome {
     INBOX_REDELIVERY_COUNTED = 0,
     /* The delivery has arrived since: not counted. */
@@ -76,15 +78,15 @@ struct inbox_count_redelivery {
 struct inbox_uncount_redelivery {
     struct inbox_operation operation;
     const char *guid;
-    /* The previous request; 0: none. */
+    /* When the host made the request before the last one; 0: there was none. */
     int64_t requested_ms;
 };
 
-/* The wall clock was ahead, and somebody has set it back. Due times and waits for rate limits that
- * the host stored meanwhile would be late by as much. Moves those of the future back by `by_ms`,
- * but not before `now_ms`. A queued run whose delivery arrived "in the future" is due now: it was
- * stored before this host started. Retries of other runs may come earlier than planned, which is
- * harmless. */
+/* The wall clock was ahead, and somebody has set it back. The due times and rate limits that the
+ * host stored meanwhile are too late by that difference. This operation moves those in the future
+ * back by `by_ms`, but not before `now_ms`. A queued run whose delivery arrived "in the future" is
+ * due now: it was stored before this host started. Retries of other runs may come earlier than
+ * planned, which is harmless. */
 struct inbox_clock_set_back {
     struct inbox_operation operation;
     int64_t now_ms, by_ms;

@@ -12,8 +12,8 @@
  * The inbox does the operations of one thread in the order in which they were submitted.
  *
  * Ownership: an operation is part of the client's own struct. It belongs to the inbox from
- * inbox_submit() until on_result() is called; the texts that it points to stay valid so long. The
- * client owns what the operation returns, and frees it as its header says. */
+ * inbox_submit() until on_result() is called; the texts that it points to must stay valid for that
+ * time. The client owns what the operation returns, and frees it as its header says. */
 #ifndef SNEK_INBOX_OPERATION_H
 #define SNEK_INBOX_OPERATION_H
 
@@ -69,12 +69,12 @@ struct inbox_operation {
     /* Called on the mailbox's thread. */
     void (*on_result)(struct inbox_operation *operation);
 
-    /* 0, or one of the kind's outcomes (>0), or -1: the inbox did nothing of this operation,
-     * `error` says why, and a retry may succeed. */
+    /* 0; one of the kind's outcomes (> 0); or -1 when the inbox carried out no part of the
+     * operation. Then `error` has the reason, and a retry may succeed. */
     int result;
     struct error error;
 
-    /* The inbox's. */
+    /* Only the inbox uses it. */
     struct mail mail;
 };
 

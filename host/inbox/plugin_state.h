@@ -9,13 +9,13 @@
 
 #include <stddef.h>
 
-/* SET_HAS: 1 yes, 0 no. SET_ADD, SET_REMOVE, KEY_DELETE: 1 changed, 0 was so already.
- * KEY_GET: 1 and `value`, which buffer_finish() frees; 0 none. KEY_PUT: 0.
- * With a `writer`, whose last record is this change's own, the store writes both together, with
- * the outcome as the record's.
+/* SET_HAS: 1 yes, 0 no. SET_ADD, SET_REMOVE, KEY_DELETE: 1 changed, 0 nothing to change. KEY_GET: 1
+ * and `value`, which buffer_finish() frees; 0 none. KEY_PUT: 0. With a `writer`, the store writes
+ * the change and the writer's records in one commit. The last record belongs to the change and gets
+ * its outcome.
  *
  * The table of the original bot, persistent_set_sent_invitation, appears to every plugin as the set
- * "sent_invitation" of the empty scope: SET_HAS looks there too, where the store has it. */
+ * "sent_invitation" of the empty scope: SET_HAS also looks there if the store has that table. */
 enum inbox_plugin_state_outcome {
     /* With a `writer`: this host does not hold the run any more, and nothing was written. */
     INBOX_PLUGIN_STATE_STALE = 2,
@@ -23,7 +23,7 @@ enum inbox_plugin_state_outcome {
 
 struct inbox_plugin_state {
     struct inbox_operation operation;
-    /* n_records 0: none. */
+    /* Without a writer, n_records is 0. */
     struct inbox_journal_writer writer;
     const char *plugin;
     /* "" or an installation. */

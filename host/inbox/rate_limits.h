@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Until when GitHub accepts no requests of an installation. Every host of the store obeys it, also
- * after a restart. */
+/* The rate limits of an installation: the times until which GitHub accepts no requests. Every host
+ * of the store obeys them, also after a restart. */
 #ifndef SNEK_INBOX_RATE_LIMITS_H
 #define SNEK_INBOX_RATE_LIMITS_H
 
@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 enum inbox_rate_limit_resource {
-    /* All requests of the installation. Its queued runs are due then at the earliest, and so are
-     * runs that are put later, so that no host claims one. The other resources are stored for the
+    /* All requests of the installation. No queued run of the installation is due before this time,
+     * also none that is stored later. So no host claims one. The other resources are stored for the
      * broker alone. */
     INBOX_RATE_LIMIT_ALL,
     INBOX_RATE_LIMIT_SEARCH,
@@ -22,7 +22,8 @@ enum inbox_rate_limit_resource {
 struct inbox_rate_limit {
     struct inbox_operation operation;
     const char *installation;
-    /* Wall; 0 none. PUT: in; a later time that the store has already stays. GET: out. Result 0. */
+    /* Wall clock; 0 for none. PUT stores the times, unless the store has later ones. GET returns
+     * them. Result: 0. */
     int64_t until_ms[INBOX_RATE_LIMIT_RESOURCES];
 };
 

@@ -11,9 +11,9 @@ struct inbox_stats {
     struct inbox_operation operation;
     /* Out, as all below: runs in each state. */
     int64_t queued, running, dead, parked;
-    /* Intents without a response, of runs that do not run now. */
+    /* Intents without a response, of runs that are not running now. */
     int64_t in_doubt;
-    /* Wall: the earliest of all queued runs; INT64_MAX: none is queued. */
+    /* Wall clock: when the first queued run is due; INT64_MAX when none is queued. */
     int64_t oldest_due_ms;
 };
 

@@ -34,7 +34,7 @@ static void close_x509(gnutls_x509_privkey_t *key) {
     }
 }
 
-/* The forms of a key, up to looks_like_a_path(). */
+/* ---- the forms of a key ---- */
 
 static bool starts_with(const struct secret *text, const char *prefix) {
     size_t bytes = strlen(prefix);
@@ -176,7 +176,7 @@ static const struct label *label_at(const struct secret *text, const char *begin
     return NULL;
 }
 
-static int reject_what_is_no_pem(const struct secret *text, bool was_base64, struct error *err) {
+static int reject_non_pem(const struct secret *text, bool was_base64, struct error *err) {
     if (text->bytes == 0) {
         return error_set(err, "the private key is empty");
     }
@@ -221,7 +221,8 @@ static int check_kind(gnutls_x509_privkey_t key, struct error *err) {
                          KEY_BITS_MIN);
     }
     if (gnutls_x509_privkey_verify_params(key) < 0) {
-        return error_set(err, "the private key is damaged: its numbers do not belong together");
+        return error_set(err, "the private key is damaged: its numbers do not match each other; "
+                              "download a new key from GitHub");
     }
     return 0;
 }
@@ -307,7 +308,7 @@ int app_key_parse(const struct secret *text, struct app_key **key, struct error 
         return read_pem(&given, key, err);
     }
     if (given.bytes == 0 || find(&given, "-----END ")) {
-        return reject_what_is_no_pem(&given, false, err);
+        return reject_non_pem(&given, false, err);
     }
     int outcome = decode_base64(&given, &decoded);
     if (outcome < 0 || (outcome == 0 && tidy(&decoded, &inner) < 0)) {
@@ -317,9 +318,9 @@ int app_key_parse(const struct secret *text, struct app_key **key, struct error 
         return read_pem(&inner, key, err);
     }
     if (outcome == 0 && (find(&inner, "-----END ") || is_der(&decoded))) {
-        return reject_what_is_no_pem(is_der(&decoded) ? &decoded : &inner, true, err);
+        return reject_non_pem(is_der(&decoded) ? &decoded : &inner, true, err);
     }
-    return reject_what_is_no_pem(&given, false, err);
+    return reject_non_pem(&given, false, err);
 }
 
 void app_key_free(struct app_key *key) {

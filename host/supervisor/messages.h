@@ -18,12 +18,13 @@
 #define SUPERVISOR_KEYS_MAX 2
 
 enum supervisor_message_kind {
-    /* The host serves; sent once, no reply. */
+    /* The host is ready; sent once, no reply. */
     SUPERVISOR_READY = 1,
     /* A request for a JWT. */
     SUPERVISOR_JWT = 2,
-    /* The host's main loop turns; sent twice in each WATCHDOG_USEC of the environment, no reply.
-     * The supervisor passes it on to the service manager, whose watchdog ends a host that hangs. */
+    /* The host's main loop is running. Sent twice in each WATCHDOG_USEC of the environment, no
+     * reply. The supervisor passes it on to the service manager, whose watchdog ends a host that
+     * hangs. */
     SUPERVISOR_ALIVE = 3,
 };
 

@@ -36,7 +36,8 @@ static int connect_to(const char *name, struct error *err) {
 int notify_open(struct error *err) {
     const char *name = getenv("NOTIFY_SOCKET");
     int fd = name && *name ? connect_to(name, err) : -1;
-    /* The host's sign of life follows WATCHDOG_USEC, which may be meant for another process. */
+    /* WATCHDOG_USEC sets how often the host sends SUPERVISOR_ALIVE, and it may be meant for another
+     * process. */
     const char *pid = getenv("WATCHDOG_PID");
     if (fd < 0 || (pid && *pid && strtol(pid, NULL, 10) != getpid())) {
         unsetenv("WATCHDOG_USEC");
@@ -48,7 +49,7 @@ int notify_open(struct error *err) {
 
 void notify_send(int fd, const char *state) {
     if (fd >= 0) {
-        /* A manager that is gone does not end the service. */
+        /* The service goes on if the service manager is gone, so an error is ignored. */
         send(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT);
     }
 }

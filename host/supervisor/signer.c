@@ -70,7 +70,7 @@ static void reply(int fd, bool ok, const char *text) {
     explicit_bzero(&packet, sizeof packet);
 }
 
-/* In a child of its own: GMP, which GnuTLS computes with, aborts when memory is short. */
+/* Runs in a child process, because GMP, which GnuTLS uses, aborts when memory is short. */
 _Noreturn static void sign_and_exit(struct app_key *const keys[SUPERVISOR_KEYS_MAX],
                                     const char *app_id, const struct supervisor_message *message,
                                     int fd) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Reads the app's keys and replies to requests for a JWT. Only this room includes it. Any one
- * thread. */
+/* Reads the app's keys and replies to requests for a JWT. Only this room includes it. One thread at
+ * a time. */
 #ifndef SNEK_SUPERVISOR_SIGNER_H
 #define SNEK_SUPERVISOR_SIGNER_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Starts a host: its environment without the key, the listening socket, the socket to the
- * supervisor. Only this room includes it. Not for several threads. */
+ * supervisor. Only this room includes it. One thread calls all of it. */
 #ifndef SNEK_SUPERVISOR_START_H
 #define SNEK_SUPERVISOR_START_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The loop around one child, the host. Signals arrive on a signalfd, messages on a socket pair;
- * time is the only other event. One thread, besides the log's, decides everything between two
- * polls. */
+/* The loop that runs one child, the host. Signals arrive on a signalfd and messages on a socket
+ * pair; the third kind of event is a time. Besides the log's thread there is one thread, which
+ * handles all events. */
 #include "supervisor/supervisor.h"
 
 #include "base/cleanup.h"
@@ -22,8 +22,8 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 
-/* The first restart is immediate. The delay doubles with each host that did not stay up, so that a
- * store that is away for long costs little, and yet the bot returns soon after it. */
+/* The first restart is immediate. The delay doubles after each host that did not stay up. So a long
+ * outage of the store causes few restarts, and the bot still returns soon after the outage. */
 #define RESTART_DELAY_FIRST_MS 100
 #define RESTART_DELAY_MAX_MS 30000
 #define STAYED_UP_MS 10000
@@ -31,7 +31,7 @@
 struct supervisor {
     const struct config *config;
     char *const *host_argv;
-    /* Ours; the host's environment, without the key. */
+    /* Owned. The host's environment, without the key. */
     char **environment;
     /* The second is NULL unless a rotation is under way. */
     struct app_key *keys[SUPERVISOR_KEYS_MAX];
@@ -48,7 +48,7 @@ struct supervisor {
 
     bool ending;           /* termination was asked for */
     int64_t restart_at_ms; /* while none runs */
-    /* Before the restart after that. */
+    /* The delay of the restart after the next one. */
     int64_t next_delay_ms;
     bool ended; /* with `status` */
     int status;
@@ -107,13 +107,13 @@ static int open_signals(struct error *err) {
     sigaddset(&set, SIGCHLD);
     /* If SIGCHLD were inherited as ignored, waitpid() would find nothing. */
     signal(SIGCHLD, SIG_DFL);
-    /* A log without a reader must not end the bot. */
+    /* A write to a log without a reader must not end the process. */
     signal(SIGPIPE, SIG_IGN);
     int fd = -1;
     if (sigprocmask(SIG_SETMASK, &set, NULL) == 0) {
         fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     }
-    return fd >= 0 ? fd : error_set(err, "cannot take signals: %s", strerror(errno));
+    return fd >= 0 ? fd : error_set(err, "cannot receive signals: %s", strerror(errno));
 }
 
 static void send_to_host(const struct supervisor *s, int number) {
@@ -207,7 +207,7 @@ static bool handle_message(struct supervisor *s) {
             notify_send(s->notify_fd, "WATCHDOG=1");
         }
     } else {
-        log_event(SNEK_LEVEL_WARNING, "call_malformed", LOG_NUMBER("bytes", got));
+        log_event(SNEK_LEVEL_WARNING, "message_malformed", LOG_NUMBER("bytes", got));
     }
     return true;
 }
@@ -332,7 +332,8 @@ static int prepare(struct supervisor *s, struct error *err) {
 }
 
 int supervisor_run(const struct config *config, char *const host_argv[]) {
-    /* Before the key is anywhere: no core file, and nobody of our user may look into us. */
+    /* Before the key is in memory: no core file, and no other process of this user can read this
+     * process's memory. */
     prctl(PR_SET_DUMPABLE, 0);
     struct supervisor s = {.config = config,
                            .host_argv = host_argv,

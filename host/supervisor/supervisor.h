@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The innermost ring: holds the app's private key, signs JWTs, starts the host and restarts it. It
- * has no network and parses the configuration and nothing else. messages.h has its packets. */
+ * opens the listening socket but accepts no connection, and it parses only the configuration and
+ * the key. messages.h has its packets. */
 #ifndef SNEK_SUPERVISOR_SUPERVISOR_H
 #define SNEK_SUPERVISOR_SUPERVISOR_H
 
@@ -10,7 +11,7 @@
 #include <stdint.h>
 
 /* Runs until the host has ended for good. `host_argv` is the program to exec (argv[0] is an
- * absolute path). Logs. The exit status for main. */
+ * absolute path). Logs errors. Returns the exit status for main(). */
 int supervisor_run(const struct config *config, char *const host_argv[]);
 
 /* For a tool, which has no supervisor: forks a child that reads the key and replies to messages as
@@ -18,10 +19,10 @@ int supervisor_run(const struct config *config, char *const host_argv[]);
  * thread starts; it removes the key's variable from our own environment. 0, or -1. */
 int supervisor_start_signer(const struct config *config, int *messages_fd, struct error *err);
 
-/* Is `host` an address or a name of this machine? The check uses a port that the kernel chooses,
- * because a host may already listen on `port`, which only the error names. 0, or -1. */
+/* Checks that `host` is an address or a name of this machine. It listens on a port that the kernel
+ * chooses, because a host may already listen on `port`; only the error names `port`. 0, or -1. */
 int supervisor_check_listen(const char *host, uint16_t port, struct error *err);
-/* Can a program listen on this port now? Listens for a moment. 0, or -1. */
+/* Checks that a program can listen on this port now, and listens for a moment. 0, or -1. */
 int supervisor_check_port(const char *host, uint16_t port, struct error *err);
 
 #endif

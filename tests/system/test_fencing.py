@@ -98,10 +98,10 @@ def test_a_comment_found_after_another_host_took_the_run_is_not_recorded(fake, l
 
 
 @pytest.mark.parametrize("failure,words", [
-    ({"status": 403, "body": {"message": "Forbidden"}}, "searching a comment"),
-    ({"status": 404, "body": {"message": "Not Found"}}, "searching a comment"),
-    ({"status": 500, "times": 20}, "searching a comment"),
-    ({"drop": True, "times": 20}, "searching a comment"),
+    ({"status": 403, "body": {"message": "Forbidden"}}, "searching for a comment"),
+    ({"status": 404, "body": {"message": "Not Found"}}, "searching for a comment"),
+    ({"status": 500, "times": 20}, "searching for a comment"),
+    ({"drop": True, "times": 20}, "searching for a comment"),
     ({"like": "sign_in_page"}, "the search for it failed"),
     ({"status": 200, "body": {}}, "the search for it failed"),
     ({"status": 200, "body": [{"id": 1}]}, "the search for it failed"),

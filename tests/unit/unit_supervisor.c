@@ -491,7 +491,7 @@ static void the_host_finds_what_it_needs_and_nothing_else(void **state) {
     assert_non_null(strstr(expect(&run, head), "ok=0 text=the clock differs"));
     assert_non_null(strstr(expect(&run, head), "ok=0 text=there is no next private key"));
     for (int i = 0; i < 3; i++) {
-        (void)expect(&run, "msg=call_malformed");
+        (void)expect(&run, "msg=message_malformed");
     }
     assert_memory_equal(expect(&run, head), "ok=1", 4);
     assert_int_equal(run_end(&run), 0);

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT OR Apache-2.0
--- The first schema of the inbox in PostgreSQL. A migration that was released never changes:
--- databases out there are compared with what it makes.
+-- The first schema of the inbox in PostgreSQL. A migration that was released never changes: the
+-- host compares existing databases with the schema that it makes.
 
 CREATE TABLE schema_migrations (
     version bigint PRIMARY KEY,
@@ -22,11 +22,12 @@ CREATE TABLE deliveries (
     body bytea
 );
 
--- body_codec: 0 as it came, 1 LZ4 (host/inbox/codec.h); body_bytes: as it came.
+-- body_codec: 0 as it came, 1 LZ4 (host/inbox/common/codec.h); body_bytes: the
+-- size as it came.
 -- Without PostgreSQL's own compression, which cost more than it saved (docs/many-hosts.md).
 ALTER TABLE deliveries ALTER COLUMN body SET STORAGE EXTERNAL;
 
--- Each row is in one of them: where pruning goes on, oldest first. (A body that is NULL was pruned.)
+-- Each row is in one of these indexes. Pruning reads them from the oldest row on. A NULL body was pruned.
 CREATE INDEX deliveries_kept ON deliveries (received_ms, id) WHERE body IS NOT NULL;
 CREATE INDEX deliveries_pruned ON deliveries (received_ms) WHERE body IS NULL;
 
@@ -50,14 +51,15 @@ CREATE TABLE runs (
     UNIQUE (delivery, plugin)
 );
 
--- Each holds only the runs of its state, so that none grows with the finished ones.
+-- Each index has only the runs of one state, so finished runs do not make it grow.
 CREATE INDEX runs_turn ON runs (plugin, suspect, installation, due_ms, id) WHERE state = 'queued';
 CREATE INDEX runs_due ON runs (plugin, suspect, due_ms, id) WHERE state = 'queued';
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
 
--- Until when GitHub accepts no requests of an installation: of all, of searches, of GraphQL.
+-- The times until which GitHub accepts no requests of an installation: none at all, no searches, no
+-- GraphQL.
 CREATE TABLE rate_limits (
     installation text COLLATE "C" PRIMARY KEY,
     all_ms bigint NOT NULL,
@@ -104,9 +106,9 @@ CREATE TABLE plugin_keys (
     PRIMARY KEY (plugin, scope, name)
 );
 
--- GUIDs that GitHub listed and the inbox lacked: how many redeliveries of each were requested, and how
--- many arrivals were taken for them (duplicates). fetched: the host fetched the payload itself, so
--- that all of the requested redeliveries are duplicates; otherwise one of them stored the delivery.
+-- Deliveries that GitHub listed and the inbox did not have. requests: how many redeliveries the host
+-- requested; duplicates: how many arrivals counted as these. fetched: the host fetched the payload
+-- itself, so all requested redeliveries are duplicates; otherwise one of them stored the delivery.
 CREATE TABLE redeliveries (
     guid text PRIMARY KEY,
     requests bigint NOT NULL,
@@ -115,7 +117,7 @@ CREATE TABLE redeliveries (
     fetched bigint NOT NULL DEFAULT 0
 );
 
--- Which host does the maintenance. The row 'probe' is written to see whether a commit lasts.
+-- Which host does the maintenance. The store writes the row 'probe' to test whether it can commit.
 CREATE TABLE elections (
     name text PRIMARY KEY,
     host bigint NOT NULL,

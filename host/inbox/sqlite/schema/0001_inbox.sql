@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT OR Apache-2.0
--- The first schema of the inbox. A migration that was released never changes: databases out there
--- are compared with what it makes. (Comments stand outside of the statements, which are kept.)
+-- The first schema of the inbox. A migration that was released never changes: the host
+-- compares existing databases with the schema that it makes. SQLite keeps the text of each
+-- statement, so write comments outside of the statements.
 
 CREATE TABLE schema_migrations (
     version INTEGER PRIMARY KEY,
@@ -8,9 +9,10 @@ CREATE TABLE schema_migrations (
     applied_ms INTEGER NOT NULL
 ) STRICT;
 
--- body_codec: 0 as it came, 1 LZ4 (host/inbox/codec.h); body_bytes: as it came.
--- The body comes last: what is read of a row without its body touches none of the body's pages,
--- and only a last column can be made as zeros and then written piece by piece. NULL: pruned.
+-- body_codec: 0 as it came, 1 LZ4 (host/inbox/common/codec.h); body_bytes: the
+-- size as it came.
+-- The body is the last column, so reading the other columns does not read the body's pages, and the
+-- body can be inserted as zeros and then written piece by piece. A NULL body was pruned.
 CREATE TABLE deliveries (
     id INTEGER PRIMARY KEY,
     guid TEXT NOT NULL UNIQUE,
@@ -25,7 +27,7 @@ CREATE TABLE deliveries (
     body BLOB
 ) STRICT;
 
--- Each row is in one of them: where pruning goes on, oldest first.
+-- Each row is in one of these indexes. Pruning reads them from the oldest row on.
 CREATE INDEX deliveries_kept ON deliveries (received_ms) WHERE body IS NOT NULL;
 CREATE INDEX deliveries_pruned ON deliveries (received_ms) WHERE body IS NULL;
 
@@ -49,14 +51,15 @@ CREATE TABLE runs (
     UNIQUE (delivery, plugin)
 ) STRICT;
 
--- Each holds only the runs of its state, so that none grows with the finished ones.
+-- Each index has only the runs of one state, so finished runs do not make it grow.
 CREATE INDEX runs_turn ON runs (plugin, suspect, installation, due_ms) WHERE state = 'queued';
 CREATE INDEX runs_due ON runs (plugin, suspect, due_ms) WHERE state = 'queued';
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
 
--- Until when GitHub accepts no requests of an installation: of all, of searches, of GraphQL.
+-- The times until which GitHub accepts no requests of an installation: none at all, no searches, no
+-- GraphQL.
 CREATE TABLE rate_limits (
     installation TEXT PRIMARY KEY,
     all_ms INTEGER NOT NULL,
@@ -103,9 +106,9 @@ CREATE TABLE plugin_keys (
     PRIMARY KEY (plugin, scope, name)
 ) STRICT;
 
--- GUIDs that GitHub listed and the inbox lacked: how many redeliveries of each were requested, and how
--- many arrivals were taken for them (duplicates). fetched: the host fetched the payload itself, so
--- that all of the requested redeliveries are duplicates; otherwise one of them stored the delivery.
+-- Deliveries that GitHub listed and the inbox did not have. requests: how many redeliveries the host
+-- requested; duplicates: how many arrivals counted as these. fetched: the host fetched the payload
+-- itself, so all requested redeliveries are duplicates; otherwise one of them stored the delivery.
 CREATE TABLE redeliveries (
     guid TEXT PRIMARY KEY,
     requests INTEGER NOT NULL,

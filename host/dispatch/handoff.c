@@ -61,7 +61,7 @@ void handoff_finish(struct handoff *handoff) {
 
 /* ---- on ingest's thread ---- */
 
-/* With a longer delay the host would have to renew the lease of a run that nobody works on. */
+/* With a longer delay the host would have to renew the lease of a run that only waits. */
 static bool is_soon(const struct handoff *handoff, const struct inbox_put *put) {
     return put->due_ms - put->received_ms <= handoff->table->options.lease_ms / 2;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Keeps the leases of the runs in this host's memory: renews each long before it expires. The
- * host's own clock says until when nobody else can have taken a run. A host that was stopped for
+/* Keeps the leases of the runs in this host's memory: renews each long before it expires. The host
+ * knows by its own clock until when no other host can have taken a run. A host that was stopped for
  * longer goes on with its runs; the store rejects what they write if another host has taken them.
  * Threads: the loop's. */
 #ifndef SNEK_DISPATCH_LEASE_H
@@ -13,7 +13,7 @@ struct lease_keeper {
     struct run_table *table;
     struct inbox_renew renew;
     bool renewing;
-    /* Monotonic. */
+    /* Monotonic clock. */
     int64_t asked_ms, next_ms;
 };
 

@@ -50,7 +50,7 @@ struct plugin {
     struct metrics_plugin *metrics;
     /* enum plugin_state. */
     atomic_int state;
-    /* Monotonic. */
+    /* Monotonic clock. */
     int64_t load_deadline_ms, restart_at_ms;
     /* Deaths in a row, without a result in between. */
     unsigned deaths;

@@ -186,7 +186,7 @@ bool run_fail_if_exhausted(struct run *run);
 /* Gives it to the worker. Ends it when its body is damaged. */
 void run_send(struct run *run, bool from_self);
 
-/* Nobody else can have taken it for `lease_ms` from `asked_ms` (monotonic). */
+/* No other host can have taken the run for `lease_ms` from `asked_ms` (monotonic clock). */
 void run_trust(struct run *run, int64_t asked_ms, int64_t lease_ms);
 /* Another host, or another handling in this host, has the run now. */
 void run_set_lease_lost(struct run *run);

@@ -56,7 +56,7 @@ struct inbox_put {
     /* The body's bytes as GitHub sent them. The inbox does not parse them. */
     const char *body;
     size_t body_bytes;
-    /* Wall. */
+    /* Wall clock. */
     int64_t received_ms, due_ms;
     /* Borrowed. */
     struct inbox_put_run *runs;
@@ -130,7 +130,7 @@ struct inbox_run {
 
 struct inbox_claim {
     struct inbox_operation operation;
-    /* Wall. */
+    /* Wall clock. */
     int64_t now_ms;
     /* This host's number, positive and random. */
     int64_t host;

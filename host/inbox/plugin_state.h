@@ -32,7 +32,7 @@ struct inbox_plugin_state {
     const char *set;
     /* The entry or the key. */
     const char *name;
-    /* Of KEY_PUT. */
+    /* For KEY_PUT. */
     const char *value_in;
     size_t value_in_bytes;
     /* Out. */

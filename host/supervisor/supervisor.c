@@ -48,7 +48,7 @@ struct supervisor {
 
     bool ending;           /* termination was asked for */
     int64_t restart_at_ms; /* while none runs */
-    /* The delay of the restart after the next one. */
+    /* The delay if the next host dies early, too. */
     int64_t next_delay_ms;
     bool ended; /* with `status` */
     int status;

@@ -552,7 +552,7 @@ static void a_connection_error_may_pass_by_its_sqlstate_in_any_language(void **s
         {"connecting: server does not support SSL, but SSL was required", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        if (link_may_come(cases[i].reason) != cases[i].may_come) {
+        if (link_is_temporary(cases[i].reason) != cases[i].may_come) {
             fail_msg("%s", cases[i].reason);
         }
     }

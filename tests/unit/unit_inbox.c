@@ -46,12 +46,12 @@ static int transact(struct store *store, struct inbox_operation *const *operatio
         char how = CONTAINER_OF(operations[i], struct inbox_put, operation)->guid[0];
         lost = lost || how == 'c';
         if (how == 'r' || how == 'b') {
-            failure->culprit = i;
+            failure->failed_index = i;
             failure->broken = how == 'b';
             return error_set(&failure->error, "this one");
         }
     }
-    failure->culprit = STORE_NOBODY;
+    failure->failed_index = STORE_NO_OPERATION;
     failure->broken = true;
     return lost ? error_set(&failure->error, "no room") : 0;
 }
@@ -205,7 +205,7 @@ static void only_the_operation_that_fails_is_rejected(void **state) {
     }
     release_the_writer(fixture);
     wait_for(fixture, 7);
-    /* All; the two before the culprit; from the culprit; from after it; and again. */
+    /* All; the two before the failed_index; from the failed_index; from after it; and again. */
     expect_sizes(fixture, (const size_t[]){1, 6, 2, 4, 3, 1, 2, 1}, 8);
     for (size_t i = 1; i < 7; i++) {
         assert_ptr_equal(fixture->order[i], &fixture->puts[i].operation);

@@ -14,13 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STORE_NOBODY SIZE_MAX
+#define STORE_NO_OPERATION SIZE_MAX
 
 struct store_failure {
-    /* Index of the operation that failed; STORE_NOBODY when the transaction itself failed (begin,
-     * commit, a lost connection). */
-    size_t culprit;
-    /* The store caused the failure, not the operation. Always true with STORE_NOBODY. */
+    /* Index of the operation that failed; STORE_NO_OPERATION when the transaction itself failed
+     * (begin, commit, a lost connection). */
+    size_t failed_index;
+    /* The store caused the failure, not the operation. Always true with STORE_NO_OPERATION. */
     bool broken;
     /* Nothing was committed, and a retry of the same group may succeed now: the server ended its
      * transaction because of another host's, or had closed its connection. */

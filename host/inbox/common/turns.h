@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Whose turn it is: a plugin's claims go round its installations, so that the many runs of one
- * installation do not hold up the few of another. This remembers where each plugin's round is. */
+/* The turns of installations. A plugin's claims take runs of its installations in turn, so the many
+ * runs of one installation do not delay the few of another. This remembers for each plugin which
+ * installation had the last turn. */
 #ifndef SNEK_INBOX_COMMON_TURNS_H
 #define SNEK_INBOX_COMMON_TURNS_H
 
@@ -10,8 +11,8 @@
 
 /* Installations that one claim looks at. */
 #define TURNS_MAX 256
-/* Queued runs of an installation that waits for its rate limit, which one operation delays. The
- * claims that meet more of them delay those. */
+/* How many queued runs of an installation one operation delays when the installation waits for its
+ * rate limit. Later claims delay the others. */
 #define TURNS_DELAYED_MAX 500
 
 struct turns {
@@ -22,11 +23,12 @@ struct turns {
 /* Frees what it holds. */
 void turns_finish(struct turns *turns);
 
-/* The installation that had the last turn; "" none had. Valid until the next call. */
+/* Returns the installation that had the last turn; "" when none had one. Valid until the next
+ * call. */
 const char *turns_last(const struct turns *turns, const char *plugin);
 
 /* Runs `first` and later of the claim were taken for this plugin, one of each installation first.
- * Short memory only makes the next round begin at the start. */
+ * If memory is short, the next claim begins with the first installation. */
 void turns_took(struct turns *turns, const char *plugin, const struct inbox_claim *claim,
                 size_t first);
 

@@ -62,7 +62,7 @@ static void do_group(struct inbox *inbox, struct inbox_operation **operations, s
     size_t at = 0, end = n;
     unsigned tries = 0;
     while (at < n) {
-        struct store_failure failure = {.culprit = STORE_NOBODY, .broken = true};
+        struct store_failure failure = {.failed_index = STORE_NO_OPERATION, .broken = true};
         bool probe = !atomic_load(&inbox->healthy);
         struct inbox_operation **group = operations + at;
         size_t count = end - at;
@@ -78,21 +78,21 @@ static void do_group(struct inbox *inbox, struct inbox_operation **operations, s
             tries = 0;
             continue;
         }
-        assert(failure.culprit == STORE_NOBODY || failure.culprit < count);
+        assert(failure.failed_index == STORE_NO_OPERATION || failure.failed_index < count);
         for (size_t i = 0; i < count; i++) {
             operation_revoke(group[i]);
         }
         if (failure.again && ++tries < GROUP_TRIES_MAX) {
             continue;
         }
-        if (failure.culprit != STORE_NOBODY && failure.culprit > 0) {
-            end = at + failure.culprit;
+        if (failure.failed_index != STORE_NO_OPERATION && failure.failed_index > 0) {
+            end = at + failure.failed_index;
             continue;
         }
         if (failure.broken) {
             atomic_store(&inbox->healthy, false);
         }
-        size_t lost = failure.culprit == STORE_NOBODY ? count : 1;
+        size_t lost = failure.failed_index == STORE_NO_OPERATION ? count : 1;
         for (size_t i = 0; i < lost; i++) {
             post_failure(group[i], &failure.error);
         }

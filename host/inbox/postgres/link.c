@@ -300,7 +300,7 @@ static bool state_may_pass(const char *state) {
     return false;
 }
 
-bool link_may_come(const char *reason) {
+bool link_is_temporary(const char *reason) {
     /* Parts of messages of libpq and the C library. They are in English, because the host sets no
      * locale. */
     static const char *const signs[] = {"refused",

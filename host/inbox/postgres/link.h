@@ -49,7 +49,7 @@ int link_run(PGconn *connection, const char *sql, int64_t silence_ms, PGresult *
 
 /* True when the reason for a failed connection may be temporary, for example because the server is
  * starting. */
-bool link_may_come(const char *reason);
+bool link_is_temporary(const char *reason);
 
 /* Both set `err` to "WHAT: why"; -1. */
 int link_lost(PGconn *connection, struct error *err, const char *what);

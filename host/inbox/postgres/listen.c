@@ -30,7 +30,7 @@ static bool stops_within(const struct listener *listener, int fd, int timeout_ms
     return wanted[0].revents != 0;
 }
 
-static void hear(const struct listener *listener, PGconn *connection) {
+static void read_notifications(const struct listener *listener, PGconn *connection) {
     bool others = false;
     for (PGnotify *notify; (notify = PQnotifies(connection));) {
         others = others || notify->be_pid != atomic_load(&listener->store->backend);
@@ -53,7 +53,7 @@ static void listen(const struct listener *listener, PGconn *connection) {
         if (!PQconsumeInput(connection)) {
             return;
         }
-        hear(listener, connection);
+        read_notifications(listener, connection);
     } while (!stops_within(listener, PQsocket(connection), -1));
 }
 

@@ -38,7 +38,7 @@ static char *look(struct inbox_prune *prune, const PGresult *result) {
 
 /* Deletes the parts of journals that only a retry needs: a run without a body cannot be retried. */
 static int prune_journals(struct postgres_store *store, const char *ids, struct error *err) {
-    static const enum postgres_sql steps[] = {PG_SQL_PRUNE_READS, PG_SQL_PRUNE_ANSWERS};
+    static const enum postgres_sql steps[] = {PG_SQL_PRUNE_READS, PG_SQL_PRUNE_RESPONSES};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         AUTO_RESULT PGresult *result = NULL;
         struct pg_query query = pg_query_begin(steps[i]);

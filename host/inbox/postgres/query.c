@@ -113,7 +113,7 @@ static bool is_deadlock(const char *state) {
 
 int pg_next(struct postgres_store *store, PGresult **result, struct error *err, const char *what) {
     store->broken = store->lost = true;
-    store->gave_way = false;
+    store->deadlocked = false;
     if (link_wait(store->connection, err) < 0) {
         return error_wrap(err, "%s", what);
     }
@@ -140,7 +140,7 @@ int pg_next(struct postgres_store *store, PGresult **result, struct error *err, 
     /* A server that became read-only stays so for this session: another one may be writable. */
     store->lost = store->lost || (state && !store->read_only && strcmp(state, "25006") == 0);
     store->broken = store->lost || !is_operations_fault(state);
-    store->gave_way = !store->lost && is_deadlock(state);
+    store->deadlocked = !store->lost && is_deadlock(state);
     return link_rejected(got, err, what);
 }
 

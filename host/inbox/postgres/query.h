@@ -45,7 +45,7 @@ struct postgres_store {
     /* The store caused the last failure, not the operation. */
     bool broken;
     /* The server ended the transaction because of a deadlock with another host's. */
-    bool gave_way;
+    bool deadlocked;
     /* Statements of the present operation that were sent. */
     unsigned sent;
 };
@@ -84,7 +84,7 @@ int pg_send(struct postgres_store *store, struct pg_query *query, struct error *
 int pg_ask(struct postgres_store *store, struct pg_query *query, PGresult **result,
            struct error *err, const char *what);
 
-/* As pg_ask(), for a result of one number or none: 1 and `*number`, 0, -1. */
+/* Like pg_ask(), for a result of one number or none: 1 and `*number`; 0; or -1. */
 int pg_ask_number(struct postgres_store *store, struct pg_query *query, int64_t *number,
                   struct error *err, const char *what);
 /* -1. */

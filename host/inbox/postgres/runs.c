@@ -195,7 +195,7 @@ static int lease_check_send(struct postgres_store *store, struct inbox_operation
 
 /* Takes the result of a statement that names a run and its token. No row means that this host does
  * not hold the run any more. */
-static int fenced_take(struct postgres_store *store, struct inbox_operation *operation,
+static int leased_take(struct postgres_store *store, struct inbox_operation *operation,
                        unsigned nth, PGresult *result, struct error *err) {
     (void)store, (void)err;
     if (nth == 0) {
@@ -209,7 +209,7 @@ static int fenced_take(struct postgres_store *store, struct inbox_operation *ope
 }
 
 const struct postgres_operation postgres_lease_check = {.send = lease_check_send,
-                                                        .take = fenced_take};
+                                                        .take = leased_take};
 
 /* ---- FINISH ---- */
 
@@ -236,7 +236,7 @@ static int finish_send(struct postgres_store *store, struct inbox_operation *ope
     if (pg_send(store, &query, err) < 0) {
         return -1;
     }
-    static const enum postgres_sql cuts[] = {PG_SQL_JOURNAL_CUT_BACK, PG_SQL_JOURNAL_CUT_ANSWERS};
+    static const enum postgres_sql cuts[] = {PG_SQL_JOURNAL_CUT_BACK, PG_SQL_JOURNAL_CUT_RESPONSES};
     for (size_t i = 0; finish->how == INBOX_DONE && finish->has_journal && i < 2; i++) {
         query = pg_query_begin(cuts[i]);
         pg_query_number(&query, finish->run);
@@ -247,7 +247,7 @@ static int finish_send(struct postgres_store *store, struct inbox_operation *ope
     return 0;
 }
 
-const struct postgres_operation postgres_finish = {.send = finish_send, .take = fenced_take};
+const struct postgres_operation postgres_finish = {.send = finish_send, .take = leased_take};
 
 /* ---- STATS ---- */
 

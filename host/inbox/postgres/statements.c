@@ -80,9 +80,9 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                             " UPDATE runs r SET state = 'queued', due_ms = $1, token = 0,"
                             " lease_until_ms = 0, " SQL_SET_HOST_DIED(
                                 "host <> $2") " FROM lapsed WHERE r.id = lapsed.id",
-    /* Takes one suspect alone, or ordinary runs. Of the ordinary runs, installations take turns,
-     * from the one after $9 round to it. An installation that waits is passed over, and its runs
-     * are delayed. */
+    /* Takes one suspect alone, or ordinary runs. For ordinary runs the installations take turns,
+     * beginning with the one after $9. The claim skips an installation that waits for a rate limit,
+     * and delays its runs. */
     [PG_SQL_RUNS_CLAIM] =
         "WITH RECURSIVE suspects AS (SELECT id, delivery, due_ms FROM runs WHERE " SUSPECT
         " AND due_ms <= $2 AND $3::boolean AND NOT EXISTS (SELECT FROM rate_limits l"
@@ -193,9 +193,9 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_PRUNE_READS] = "DELETE FROM journal WHERE kind <> 'effect' AND run IN"
                            " (SELECT r.id FROM runs r JOIN deliveries d ON d.id = r.delivery"
                            " WHERE d.id = ANY ($1::bigint[]) AND d.body IS NULL)",
-    [PG_SQL_PRUNE_ANSWERS] = "UPDATE journal SET headers = '', body = '' WHERE run IN"
-                             " (SELECT r.id FROM runs r JOIN deliveries d ON d.id = r.delivery"
-                             " WHERE d.id = ANY ($1::bigint[]) AND d.body IS NULL)",
+    [PG_SQL_PRUNE_RESPONSES] = "UPDATE journal SET headers = '', body = '' WHERE run IN"
+                               " (SELECT r.id FROM runs r JOIN deliveries d ON d.id = r.delivery"
+                               " WHERE d.id = ANY ($1::bigint[]) AND d.body IS NULL)",
     [PG_SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
                             " WHERE body IS NULL AND received_ms < $1 ORDER BY received_ms LIMIT $2"
                             " FOR UPDATE SKIP LOCKED)",
@@ -221,9 +221,9 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     /* Only for a run that is done, whichever claim finished it. */
     [PG_SQL_JOURNAL_CUT_BACK] = "DELETE FROM journal WHERE run = $1 AND kind <> 'effect'"
                                 " AND EXISTS (SELECT FROM runs WHERE id = $1 AND state = 'done')",
-    [PG_SQL_JOURNAL_CUT_ANSWERS] = "UPDATE journal SET headers = '', body = '' WHERE run = $1"
-                                   " AND EXISTS (SELECT FROM runs WHERE id = $1"
-                                   " AND state = 'done')",
+    [PG_SQL_JOURNAL_CUT_RESPONSES] = "UPDATE journal SET headers = '', body = '' WHERE run = $1"
+                                     " AND EXISTS (SELECT FROM runs WHERE id = $1"
+                                     " AND state = 'done')",
     /* A delivery that comes again runs afresh; but one whose run died is taken up where it
        was. */
     [PG_SQL_JOURNALS_DROP] = SHARED_JOURNALS_DROP,

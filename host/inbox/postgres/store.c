@@ -74,7 +74,7 @@ struct group {
     bool failed;
     /* The COMMIT was sent, so the server may have committed. */
     bool end_sent;
-    /* Monotonic. */
+    /* Monotonic clock. */
     int64_t began_ms;
 };
 
@@ -87,13 +87,13 @@ static bool may_reconnect(const struct group *group) {
 
 /* Records the first failure; later ones follow from it. A failure of the store, such as a full disk
  * or a server that stops, fails all operations of the group. */
-static void fail(struct group *group, size_t culprit, const struct error *error) {
+static void fail(struct group *group, size_t failed_index, const struct error *error) {
     if (!group->failed) {
         bool broken = group->store->broken;
         group->failed = true;
-        group->failure->culprit = broken ? STORE_NOBODY : culprit;
+        group->failure->failed_index = broken ? STORE_NO_OPERATION : failed_index;
         group->failure->broken = broken;
-        group->failure->again = group->store->gave_way || may_reconnect(group);
+        group->failure->again = group->store->deadlocked || may_reconnect(group);
         group->failure->error = *error;
     }
 }
@@ -129,8 +129,8 @@ static int send_group(struct group *group, bool with_end, struct error *err) {
     return (with_end && send_end(group, err) < 0) || pg_sync(store, err) < 0 ? -1 : 0;
 }
 
-/* One result for the operation `index` (STORE_NOBODY: the transaction's own). The connection must
- * be read on even after a failure, so that it stays in step. */
+/* One result for the operation `index` (STORE_NO_OPERATION: the transaction's own). The connection
+ * must be read on even after a failure, so that it stays in step. */
 static void take_result(struct group *group, size_t index, unsigned nth, const char *what) {
     struct postgres_store *store = group->store;
     struct error err;
@@ -142,7 +142,7 @@ static void take_result(struct group *group, size_t index, unsigned nth, const c
     if (group->failed || PQresultStatus(result) == PGRES_PIPELINE_ABORTED) {
         return;
     }
-    if (index != STORE_NOBODY) {
+    if (index != STORE_NO_OPERATION) {
         struct inbox_operation *operation = group->operations[index];
         const struct postgres_operation *kind = kind_of(operation);
         int taken = kind->take ? kind->take(store, operation, nth, result, &err) : 0;
@@ -155,22 +155,22 @@ static void take_result(struct group *group, size_t index, unsigned nth, const c
 
 static void take_end(struct group *group) {
     if (group->probe && !group->store->lost) {
-        take_result(group, STORE_NOBODY, 0, "writing");
+        take_result(group, STORE_NO_OPERATION, 0, "writing");
     }
     if (!group->store->lost) {
-        take_result(group, STORE_NOBODY, 0, "committing");
+        take_result(group, STORE_NO_OPERATION, 0, "committing");
     }
 }
 
 static void take_sync(struct group *group) {
     struct error err;
     if (!group->store->lost && pg_synced(group->store, &err) < 0) {
-        fail(group, STORE_NOBODY, &err);
+        fail(group, STORE_NO_OPERATION, &err);
     }
 }
 
 static void take_group(struct group *group, bool with_end) {
-    take_result(group, STORE_NOBODY, 0, "beginning");
+    take_result(group, STORE_NO_OPERATION, 0, "beginning");
     for (size_t i = 0; i < group->n; i++) {
         for (unsigned nth = 0; nth < group->sent[i] && !group->store->lost; nth++) {
             take_result(group, i, nth, "storing");
@@ -195,7 +195,7 @@ static void settle(struct group *group) {
 static void commit(struct group *group) {
     struct error err;
     if (send_end(group, &err) < 0 || pg_sync(group->store, &err) < 0) {
-        fail(group, STORE_NOBODY, &err);
+        fail(group, STORE_NO_OPERATION, &err);
     } else {
         take_end(group);
         take_sync(group);
@@ -207,7 +207,7 @@ static void roll_back(struct group *group) {
     AUTO_RESULT PGresult *result = NULL;
     struct error err;
     if (!group->store->lost && pg_ask(group->store, &query, &result, &err, "rolling back") < 0) {
-        fail(group, STORE_NOBODY, &err);
+        fail(group, STORE_NO_OPERATION, &err);
     }
 }
 
@@ -218,7 +218,7 @@ static void do_group(struct group *group) {
     }
     struct error err;
     if (send_group(group, !may_settle, &err) < 0) {
-        fail(group, STORE_NOBODY, &err);
+        fail(group, STORE_NO_OPERATION, &err);
         return;
     }
     take_group(group, !may_settle);
@@ -269,10 +269,10 @@ static int be_ready(struct postgres_store *store, int64_t patience_ms, struct er
 static int transact(struct store *base, struct inbox_operation *const *operations, size_t n,
                     bool probe, struct store_failure *failure) {
     struct postgres_store *store = CONTAINER_OF(base, struct postgres_store, store);
-    *failure = (struct store_failure){.culprit = STORE_NOBODY, .broken = true};
+    *failure = (struct store_failure){.failed_index = STORE_NO_OPERATION, .broken = true};
     for (size_t i = 0; i < n; i++) {
         if (operation_check(operations[i], &failure->error) < 0) {
-            failure->culprit = i;
+            failure->failed_index = i;
             failure->broken = false;
             return -1;
         }
@@ -324,7 +324,7 @@ static const struct store_methods methods = {
 static int connect_first(struct postgres_store *store, struct error *err) {
     int64_t until_ms = clock_monotonic_ms() + OPEN_PATIENCE_MS;
     while (postgres_connect(store, until_ms, err) < 0) {
-        if (!link_may_come(err->text)) {
+        if (!link_is_temporary(err->text)) {
             return -1;
         }
         if (clock_monotonic_ms() >= until_ms) {

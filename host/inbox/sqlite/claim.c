@@ -40,8 +40,8 @@ static bool is_lost(struct sqlite_store *store) {
     return code == SQLITE_CORRUPT || code == SQLITE_ERROR;
 }
 
-/* The journal and the body of a claimed run. A run whose body is lost is claimed without one, so
- * that it ends with its reason. */
+/* Reads the journal and the body of a claimed run. A run whose body is lost is claimed without it,
+ * and then ends with the reason. */
 static int read_rest(struct sqlite_store *store, struct inbox_run *run, int64_t delivery,
                      struct error *err) {
     if (sqlite_read_records(store, run->id, &run->journal, &run->n_journal, err) == 0 &&
@@ -56,7 +56,7 @@ static int read_rest(struct sqlite_store *store, struct inbox_run *run, int64_t 
     return run->payload ? 0 : sqlite_no_memory(store, err, "claiming runs");
 }
 
-/* The row of SQL_RUN_LOAD as the claim's next run. */
+/* Adds the row of SQL_RUN_LOAD to the claim. */
 static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_t share,
                     sqlite3_stmt *row, struct error *err) {
     struct inbox_run *run = ARRAY_ADD(claim->runs, claim->n_runs);
@@ -127,7 +127,7 @@ static int take_suspect(struct sqlite_store *store, struct inbox_claim *claim, s
 /* An installation whose turn it is. */
 struct due {
     char installation[INBOX_NAME_MAX + 2];
-    /* The runs of it that may be taken, in order. */
+    /* The ids of its runs that the claim may take, in order. */
     int64_t *ids;
     size_t n_ids;
 };
@@ -144,8 +144,9 @@ static void dues_finish(struct dues *dues) {
     free(dues->items);
 }
 
-/* The next installation from `at` on, which becomes the place after it. 1, 0 there is none, -1.
- * Adds it to `dues` when it has a run that is due and does not wait for a rate limit. */
+/* Finds the next installation from the position `at` on, and moves `at` behind it. 1, 0 when there
+ * is none, -1. Adds it to `dues` when it has a run that is due and does not wait for a rate
+ * limit. */
 static int next_turn(struct sqlite_store *store, const struct inbox_claim *claim,
                      const char *plugin, char at[INBOX_NAME_MAX + 2], struct dues *dues,
                      struct error *err) {
@@ -155,7 +156,7 @@ static int next_turn(struct sqlite_store *store, const struct inbox_claim *claim
         AUTO_QUERY struct query query = query_begin(store, SQL_TURN_NEXT);
         query_text(&query, plugin);
         query_text(&query, at);
-        int step = query_step(&query, err, "looking whose turn it is");
+        int step = query_step(&query, err, "finding the next installation");
         if (step <= 0) {
             return step;
         }
@@ -163,8 +164,8 @@ static int next_turn(struct sqlite_store *store, const struct inbox_claim *claim
         due_ms = sqlite3_column_int64(query.statement, 1);
         until_ms = sqlite3_column_int64(query.statement, 2);
     }
-    /* No name of an installation has a control character, so that this is the first text after it.
-     */
+    /* No installation's name has a control character, so this text sorts directly after the
+     * name. */
     snprintf(at, INBOX_NAME_MAX + 2, "%s\x01", installation);
     if (due_ms > claim->now_ms) {
         return 1;
@@ -193,7 +194,8 @@ static int list_turns(struct sqlite_store *store, const struct inbox_claim *clai
             return -1;
         }
         if (wrapped && (step == 0 || strcmp(at, end) > 0)) {
-            /* It has come round; the last one, if it was added now, was added before. */
+            /* All installations have had their turn. If the last one was added again just now, it
+             * is removed. */
             dues->n_items -= dues->n_items > 1 && step > 0 &&
                              strcmp(dues->items[0].installation,
                                     dues->items[dues->n_items - 1].installation) == 0;
@@ -225,7 +227,7 @@ static int list_ids(struct sqlite_store *store, const struct inbox_claim *claim,
     return step;
 }
 
-/* One run of each installation, then a second one of each, until the share is full. */
+/* Takes one run of each installation, then a second run of each, until the share is full. */
 static int take_in_turns(struct sqlite_store *store, struct inbox_claim *claim, size_t share,
                          const struct dues *dues, struct error *err) {
     size_t first = claim->n_runs, most = claim->shares[share].runs;

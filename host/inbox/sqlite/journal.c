@@ -94,7 +94,7 @@ int sqlite_complete(struct sqlite_store *store, struct inbox_operation *operatio
 }
 
 int sqlite_cut_back_journal(struct sqlite_store *store, int64_t run, struct error *err) {
-    static const enum sqlite_sql steps[] = {SQL_JOURNAL_CUT_BACK, SQL_JOURNAL_CUT_ANSWERS};
+    static const enum sqlite_sql steps[] = {SQL_JOURNAL_CUT_BACK, SQL_JOURNAL_CUT_RESPONSES};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         AUTO_QUERY struct query query = query_begin(store, steps[i]);
         query_number(&query, run);

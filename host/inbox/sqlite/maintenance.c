@@ -8,7 +8,7 @@
 
 /* Deletes the body, and the parts of its runs' journals that only a retry needs. */
 static int prune_body(struct sqlite_store *store, int64_t delivery, struct error *err) {
-    static const enum sqlite_sql steps[] = {SQL_PRUNE_BODY, SQL_PRUNE_READS, SQL_PRUNE_ANSWERS};
+    static const enum sqlite_sql steps[] = {SQL_PRUNE_BODY, SQL_PRUNE_READS, SQL_PRUNE_RESPONSES};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         AUTO_QUERY struct query query = query_begin(store, steps[i]);
         query_number(&query, delivery);

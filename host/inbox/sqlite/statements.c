@@ -86,7 +86,7 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_JOURNAL_WRITE] = SHARED_JOURNAL_WRITE,
     [SQL_JOURNAL_COMPLETE] = SHARED_JOURNAL_COMPLETE,
     [SQL_JOURNAL_CUT_BACK] = "DELETE FROM journal WHERE run = ?1 AND kind <> 'effect'",
-    [SQL_JOURNAL_CUT_ANSWERS] = "UPDATE journal SET headers = x'', body = x'' WHERE run = ?1",
+    [SQL_JOURNAL_CUT_RESPONSES] = "UPDATE journal SET headers = x'', body = x'' WHERE run = ?1",
     /* A delivery that comes again runs from the start. A run that is dead keeps its journal and
      * continues where it was, because its effects stand. */
     [SQL_JOURNALS_DROP] = SHARED_JOURNALS_DROP,
@@ -118,8 +118,8 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_PRUNE_BODY] = "UPDATE deliveries SET body = NULL WHERE id = ?1",
     [SQL_PRUNE_READS] = "DELETE FROM journal WHERE kind <> 'effect' AND run IN"
                         " (SELECT id FROM runs WHERE delivery = ?1)",
-    [SQL_PRUNE_ANSWERS] = "UPDATE journal SET headers = x'', body = x'' WHERE run IN"
-                          " (SELECT id FROM runs WHERE delivery = ?1)",
+    [SQL_PRUNE_RESPONSES] = "UPDATE journal SET headers = x'', body = x'' WHERE run IN"
+                            " (SELECT id FROM runs WHERE delivery = ?1)",
     [SQL_PRUNE_FORGET] = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
                          " INDEXED BY deliveries_pruned WHERE body IS NULL AND received_ms < ?1"
                          " ORDER BY received_ms LIMIT ?2)",

@@ -121,7 +121,7 @@ static int check_in_place(struct sqlite_store *store, struct error *err) {
 static int transact(struct store *base, struct inbox_operation *const *operations, size_t n,
                     bool probe, struct store_failure *failure) {
     struct sqlite_store *store = CONTAINER_OF(base, struct sqlite_store, store);
-    failure->culprit = STORE_NOBODY;
+    failure->failed_index = STORE_NO_OPERATION;
     failure->broken = true;
     if (check_in_place(store, &failure->error) < 0) {
         return -1;
@@ -133,7 +133,7 @@ static int transact(struct store *base, struct inbox_operation *const *operation
     for (size_t i = 0; i < n; i++) {
         operations[i]->result = perform(store, operations[i], &failure->error);
         if (operations[i]->result < 0) {
-            failure->culprit = i;
+            failure->failed_index = i;
             failure->broken = store->broken;
             roll_back(store);
             return -1;
@@ -155,7 +155,7 @@ static void store_free(struct store *base) {
         sqlite3_finalize(store->statements[i]);
     }
     if (store->db && !store->tool) {
-        /* What it cannot move now, the next opening does. */
+        /* The next opening moves the pages that this checkpoint cannot move. */
         sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     }
     sqlite3_close(store->db);

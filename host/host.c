@@ -232,6 +232,7 @@ static int start_maintenance(struct host *host, struct error *err) {
         .loop = &host->loop,
         .inbox = host->inbox,
         .broker = host->broker,
+        .configured = dispatch_configured(host->dispatch),
         .router = {.route = route, .on_stored = on_stored, .context = host},
         .on_runs_due = dispatch_on_queued,
         .context = host->dispatch};

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,8 @@ struct dispatch {
     struct plugin *plugins;
     size_t n_plugins;
     bool loaded;
+    /* See dispatch_configured(). */
+    char *configured;
     struct claimer claimer;
     struct handoff handoff;
     struct lease_keeper leases;
@@ -89,6 +92,7 @@ int dispatch_tick(struct dispatch *dispatch) {
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max) {
     assert(dispatch->loaded);
     put->host = dispatch->table.options.host;
+    put->configured = dispatch->configured;
     put->routed_ms = clock_monotonic_ms();
     put->lease_ms = dispatch->table.options.lease_ms;
     for (size_t i = 0; i < dispatch->n_plugins && put->n_runs < max; i++) {
@@ -264,6 +268,41 @@ static bool any_in_state(const struct dispatch *dispatch, enum plugin_state stat
     return false;
 }
 
+/* The name of a disabled plugin is not known: its file's name stands for it. */
+static int append_file_name(struct buffer *names, const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    int result = buffer_append(names, name, dot ? (size_t)(dot - name) : strlen(name));
+    return buffer_append_text(names, "\n") | result;
+}
+
+/* NULL when a name is not known, or memory is short. */
+static char *list_configured(const struct dispatch *dispatch) {
+    const struct config *config = dispatch->options.config;
+    AUTO_BUFFER struct buffer names =
+        BUFFER_INIT((config->n_plugins + 1) * (PATH_MAX + INBOX_NAME_MAX));
+    int result = buffer_append_text(&names, "\n");
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        const struct plugin *plugin = &dispatch->plugins[i];
+        if (!plugin->description) {
+            return NULL;
+        }
+        result |= buffer_append_text(&names, plugin_name(plugin));
+        result |= buffer_append_text(&names, "\n");
+    }
+    for (size_t i = 0; i < config->n_plugins; i++) {
+        if (!config->plugins[i].enabled) {
+            result |= append_file_name(&names, config->plugins[i].path);
+        }
+    }
+    return result == 0 ? buffer_steal(&names) : NULL;
+}
+
+const char *dispatch_configured(const struct dispatch *dispatch) {
+    assert(dispatch->loaded);
+    return dispatch->configured;
+}
+
 enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
     if (any_in_state(dispatch, PLUGIN_REJECTED)) {
         return DISPATCH_REJECTED;
@@ -277,6 +316,7 @@ enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
     if (have_conflict(dispatch)) {
         return DISPATCH_REJECTED;
     }
+    dispatch->configured = list_configured(dispatch);
     dispatch->loaded = true;
     return DISPATCH_LOADED;
 }
@@ -353,5 +393,6 @@ void dispatch_free(struct dispatch *dispatch) {
     mailbox_finish(&dispatch->mailbox);
     pthread_mutex_destroy(&dispatch->lock);
     free(dispatch->plugins);
+    free(dispatch->configured);
     free(dispatch);
 }

@@ -54,6 +54,10 @@ enum dispatch_load { DISPATCH_LOADING, DISPATCH_LOADED, DISPATCH_REJECTED };
  * each reason. */
 enum dispatch_load dispatch_load_state(struct dispatch *dispatch);
 
+/* The names of all configured plugins, each between newlines, once they are loaded; NULL when a
+ * plugin did not load, because its name is not known. */
+const char *dispatch_configured(const struct dispatch *dispatch);
+
 /* Does what is due: claims, deadlines, restarts. Call it after every loop_step(). It returns how
  * long the next step may wait, in milliseconds (-1: for ever). */
 int dispatch_tick(struct dispatch *dispatch);

@@ -61,6 +61,9 @@ struct inbox_put {
     /* Borrowed. */
     struct inbox_put_run *runs;
     size_t n_runs;
+    /* The names of the configured plugins, each between newlines ("\na\nb\n"). Runs of other
+     * plugins do not count as unfinished. NULL: not known, all count. Borrowed. */
+    const char *configured;
     /* For the leased runs; see inbox_claim. */
     int64_t host, lease_ms;
     /* Only dispatch uses this: when it leased the runs (monotonic clock). */

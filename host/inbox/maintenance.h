@@ -36,9 +36,15 @@ struct inbox_prune {
     /* One body always fits. */
     uint64_t most_bytes;
     struct inbox_prune_position after;
+    /* As in inbox_put. Queued and parked runs of other plugins are marked "not_configured" at the
+     * first step of a pass; those that came before `done_before_ms` end as dead at `now_ms`. */
+    const char *configured;
+    int64_t now_ms;
 
     /* Out, as all below. */
     uint32_t bodies, forgotten;
+    /* Runs whose plugin is not configured. */
+    uint32_t marked, ended;
     struct inbox_prune_position next;
     bool more;
 };

@@ -47,7 +47,8 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
     election_init(&new->election, options->inbox, &new->mailbox, config->dispatch.lease_ms);
     clock_check_init(&new->clock, options->broker, options->inbox, &new->mailbox,
                      options->on_runs_due, options->context);
-    prune_init(&new->prune, options->inbox, &new->mailbox, config->store.retention_days);
+    prune_init(&new->prune, options->inbox, &new->mailbox, config->store.retention_days,
+               options->configured);
     struct redelivery_schedule_options recovery = {
         .inbox = options->inbox,
         .broker = options->broker,

@@ -21,6 +21,8 @@ struct maintenance_options {
     struct loop *loop;
     struct inbox *inbox;
     struct broker *broker;
+    /* The names of the configured plugins; see inbox_prune. */
+    const char *configured;
     /* Routes the deliveries that recovery fetches. Called on the loop's thread. */
     struct delivery_router router;
     /* Queued runs are due earlier than they were. */

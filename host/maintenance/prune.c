@@ -23,9 +23,12 @@
 #define PAUSE_MIN_MS 10
 
 void prune_init(struct prune *prune, struct inbox *inbox, struct mailbox *mailbox,
-                int64_t retention_days) {
+                int64_t retention_days, const char *configured) {
     assert(retention_days >= 0);
-    *prune = (struct prune){.inbox = inbox, .mailbox = mailbox, .retention_days = retention_days};
+    *prune = (struct prune){.inbox = inbox,
+                            .mailbox = mailbox,
+                            .retention_days = retention_days,
+                            .configured = configured};
 }
 
 void prune_close(struct prune *prune) {
@@ -43,7 +46,14 @@ static void end_pass(struct prune *prune, int64_t next_ms) {
         log_event(SNEK_LEVEL_INFO, "pruned", LOG_NUMBER("bodies", (int64_t)prune->bodies),
                   LOG_NUMBER("deliveries", (int64_t)prune->forgotten));
     }
-    prune->bodies = prune->forgotten = 0;
+    if (prune->marked > 0 || prune->ended > 0) {
+        log_event(SNEK_LEVEL_WARNING, "not_configured", LOG_NUMBER("runs", (int64_t)prune->marked),
+                  LOG_NUMBER("ended", (int64_t)prune->ended),
+                  LOG_TEXT("reason", "runs wait for plugins that are not configured; configure the "
+                                     "plugin again, or end them with `snekomatic deliveries "
+                                     "discard`"));
+    }
+    prune->bodies = prune->forgotten = prune->marked = prune->ended = 0;
 }
 
 static void on_step(struct inbox_operation *operation) {
@@ -63,6 +73,8 @@ static void on_step(struct inbox_operation *operation) {
     prune->failing = false;
     prune->bodies += step->bodies;
     prune->forgotten += step->forgotten;
+    prune->marked += step->marked;
+    prune->ended += step->ended;
     if (!step->more) {
         end_pass(prune, now_ms + PASS_INTERVAL_MS);
         return;
@@ -88,6 +100,8 @@ int64_t prune_tick(struct prune *prune, bool allowed, int64_t now_ms) {
         .most = STEP_DELIVERIES,
         .most_bytes = STEP_BYTES,
         .after = prune->step.after,
+        .configured = prune->configured,
+        .now_ms = wall_ms,
     };
     prune->under_way = true;
     prune->started_ms = now_ms;

@@ -316,6 +316,45 @@ static void bodies_go_after_their_time_and_guids_stay(void **state) {
     inbox_runs_free(claim.runs, claim.n_runs);
 }
 
+static int64_t query(struct fixture *fixture, const char *sql) {
+    return fixture->store->query(fixture->place, sql);
+}
+
+static void a_run_whose_plugin_is_not_configured_is_marked_and_ends_after_retention(void **state) {
+    struct fixture *fixture = *state;
+    put_at(fixture, "gone", FIXTURE_NOW, 2);
+    put_at(fixture, "parked", FIXTURE_NOW, 2);
+    assert_int_equal(query(fixture, "SELECT count(*) FROM runs WHERE state = 'queued'"), 4);
+    end_runs(fixture, "ping", INBOX_PARK, FIXTURE_NOW);
+    struct inbox_prune step = prune_of(FIXTURE_NOW + 7 * DAY_MS);
+    step.now_ms = FIXTURE_NOW + 7 * DAY_MS;
+    step.configured = "\ninvited\npin\nping\n";
+    prune(fixture, step, 0, 0);
+    assert_int_equal(query(fixture, "SELECT count(*) FROM runs WHERE state = 'queued' AND plugin ="
+                                    " 'invite' AND label = 'not_configured' AND reason ="
+                                    " 'its plugin is not configured'"),
+                     2);
+    step.configured = "\ninvite\n";
+    prune(fixture, step, 0, 0);
+    assert_int_equal(query(fixture, "SELECT count(*) FROM runs WHERE state = 'parked' AND plugin ="
+                                    " 'ping' AND label = 'not_configured'"),
+                     2);
+    step = prune_of(FIXTURE_NOW + 7 * DAY_MS + 1);
+    step.now_ms = FIXTURE_NOW + 7 * DAY_MS + 1;
+    prune(fixture, step, 0, 0); /* not known */
+    assert_int_equal(query(fixture, "SELECT count(*) FROM runs WHERE state = 'dead'"), 0);
+    step.configured = "\ninvite\n";
+    prune(fixture, step, 0, 0);
+    assert_int_equal(query(fixture, "SELECT count(*) FROM runs WHERE state = 'dead' AND plugin ="
+                                    " 'ping' AND finished_ms = 1700604800001"),
+                     2);
+    step.configured = "\nping\n";
+    prune(fixture, step, 0, 0);
+    assert_int_equal(query(fixture, "SELECT count(*) FROM runs WHERE state = 'dead'"), 4);
+    prune(fixture, prune_of(step.now_ms + 30 * DAY_MS), 0, 0);
+    prune(fixture, prune_of(step.now_ms + 30 * DAY_MS + 1), 2, 2);
+}
+
 static void a_pruned_guid_seen_again_is_a_redelivery(void **state) {
     struct fixture *fixture = *state;
     put_at(fixture, "guid-1", FIXTURE_NOW, 1);
@@ -499,6 +538,7 @@ size_t contract_people_tests(const struct contract_store *store, struct CMUnitTe
         CONTRACT(reviving_leaves_running_and_done_runs_alone),
         CONTRACT(a_discarded_run_is_dead_and_its_workers_words_are_stale),
         CONTRACT(bodies_go_after_their_time_and_guids_stay),
+        CONTRACT(a_run_whose_plugin_is_not_configured_is_marked_and_ends_after_retention),
         CONTRACT(a_pruned_guid_seen_again_is_a_redelivery),
         CONTRACT(a_step_of_pruning_is_bounded_in_rows_and_bytes),
         CONTRACT(a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here),

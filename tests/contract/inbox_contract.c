@@ -177,6 +177,29 @@ static void a_redelivery_runs_the_plugins_that_are_routed_now(void **state) {
     assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM runs"), 3);
 }
 
+static void a_run_whose_plugin_is_not_configured_blocks_no_redelivery(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_put_run before[] = {{.plugin = "invite"}, {.plugin = "ping"}};
+    struct inbox_put_run now[] = {{.plugin = "invite"}};
+    struct inbox_put operation = put_of("guid-1");
+    operation.runs = before;
+    operation.n_runs = 2;
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+    end_the_run(fixture, INBOX_DONE, 0);
+    operation.runs = now;
+    operation.n_runs = 1;
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_DUPLICATE);
+    operation.configured = "\ninvite\nping\n";
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_DUPLICATE);
+    operation.configured = "\ninvite\npinging\n";
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_REDELIVERED);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_DUPLICATE);
+    end_the_run(fixture, INBOX_DONE, 0);
+    struct inbox_claim ping = fixture_claim(fixture, "ping", FIXTURE_NOW);
+    assert_int_equal(ping.n_runs, 1);
+    inbox_runs_free(ping.runs, ping.n_runs);
+}
+
 static int64_t query(struct fixture *fixture, const char *sql) {
     return fixture->store->query(fixture->place, sql);
 }
@@ -608,6 +631,7 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
         CONTRACT(a_duplicate_does_not_hasten_a_first_attempt_nor_delay_a_retry),
         CONTRACT(a_finished_guid_seen_again_is_a_redelivery_of_the_new_body),
         CONTRACT(a_redelivery_runs_the_plugins_that_are_routed_now),
+        CONTRACT(a_run_whose_plugin_is_not_configured_blocks_no_redelivery),
         CONTRACT(a_run_put_under_a_lease_is_running_and_nobody_claims_it),
         CONTRACT(a_duplicate_gets_no_run_and_a_redelivery_gets_it_queued_for_its_journal),
         CONTRACT(a_body_is_bytes_whatever_they_are),

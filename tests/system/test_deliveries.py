@@ -144,6 +144,29 @@ def test_a_retry_of_a_clock_that_was_a_day_ahead_does_not_wait_for_a_day(start_b
     host.wait_log(msg="started", delivery=guid, attempt=2)
 
 
+def test_a_run_whose_plugin_was_removed_is_shown_and_blocks_no_redelivery(start_bot):
+    host = start_bot(plugins=["trouble"])
+    recent, old = (host.deliver("trouble", trouble("fine")) for _ in range(2))
+    for guid in (recent, old):
+        host.wait_log(msg="done", delivery=guid)
+    host.stop()
+    with sqlite3.connect(host.folder / "snekomatic.db", timeout=10) as db:
+        db.execute("INSERT INTO runs (delivery, plugin, installation, due_ms, state, attempt, host, token,"
+                   " lease_until_ms) SELECT id, 'removed', installation, received_ms, 'queued', 0, 0, 0, 0"
+                   " FROM deliveries")
+        db.execute("UPDATE deliveries SET received_ms = received_ms - 8 * 86400000 WHERE guid = ?", [old])
+    host.start()
+    line = host.wait_log(msg="not_configured")
+    assert (line["runs"], line["ended"]) == ("1", "1")
+    states = {e["delivery"]: (e["state"], e["reason"]) for e in entries(host, "--plugin", "removed")}
+    assert states == {recent: ("queued", "its plugin is not configured"),
+                      old: ("dead", "its plugin is not configured")}
+    assert "its plugin is not configured" in run(host, "show", recent)
+    mark = host.mark()
+    host.deliver("trouble", trouble("fine"), delivery=recent)
+    host.wait_log(msg="done", delivery=recent, plugin="trouble", after=mark)
+
+
 def test_payloads_are_pruned_after_the_end_and_guids_are_kept(start_bot):
     host = start_bot(plugins=["trouble"], config={"store": {"retention_days": 0},
                                                   "dispatch": {"max_attempts": 1}})

@@ -195,7 +195,7 @@ static void change_clear(struct inbox_operation *operation) {
 
 static void prune_clear(struct inbox_operation *operation) {
     struct inbox_prune *prune = CONTAINER_OF(operation, struct inbox_prune, operation);
-    prune->bodies = prune->forgotten = 0;
+    prune->bodies = prune->forgotten = prune->marked = prune->ended = 0;
     prune->next = prune->after;
     prune->more = false;
 }

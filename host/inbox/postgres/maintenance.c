@@ -88,6 +88,50 @@ static int prune_bodies(struct postgres_store *store, struct inbox_prune *prune,
     return prune_journals(store, ids, err);
 }
 
+static int mark_unconfigured(struct postgres_store *store, struct inbox_prune *prune,
+                             struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_RUNS_MARK);
+    pg_query_text(&query, prune->configured);
+    AUTO_RESULT PGresult *result = NULL;
+    if (pg_ask(store, &query, &result, err, "looking for runs of plugins that are not configured") <
+        0) {
+        return -1;
+    }
+    prune->marked = (uint32_t)pg_changed(result);
+    return 0;
+}
+
+/* Of the deliveries that this step looked at. */
+static int end_unconfigured(struct postgres_store *store, struct inbox_prune *prune,
+                            struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_RUNS_END_UNCONFIGURED);
+    pg_query_number(&query, prune->now_ms);
+    pg_query_text(&query, prune->configured);
+    pg_query_number(&query, prune->after.received_ms);
+    pg_query_number(&query, prune->after.delivery);
+    pg_query_number(&query, prune->next.received_ms);
+    pg_query_number(&query, prune->next.delivery);
+    AUTO_RESULT PGresult *result = NULL;
+    if (pg_ask(store, &query, &result, err, "looking for runs of plugins that are not configured") <
+        0) {
+        return -1;
+    }
+    prune->ended = (uint32_t)pg_changed(result);
+    return 0;
+}
+
+static int settle_unconfigured(struct postgres_store *store, struct inbox_prune *prune,
+                               struct error *err) {
+    if (!prune->configured) {
+        return 0;
+    }
+    bool first = prune->after.received_ms == 0 && prune->after.delivery == 0;
+    return end_unconfigured(store, prune, err) < 0 ||
+                   (first && mark_unconfigured(store, prune, err) < 0)
+               ? -1
+               : 0;
+}
+
 /* Runs `sql`, which deletes rows from before `forget_before_ms`. `*rows` is their number. */
 static int forget(struct postgres_store *store, const struct inbox_prune *prune,
                   enum postgres_sql sql, uint32_t *rows, struct error *err) {
@@ -106,7 +150,7 @@ static int prune_settle(struct postgres_store *store, struct inbox_operation *op
                         struct error *err) {
     struct inbox_prune *prune = CONTAINER_OF(operation, struct inbox_prune, operation);
     uint32_t redeliveries;
-    if (prune_bodies(store, prune, err) < 0 ||
+    if (prune_bodies(store, prune, err) < 0 || settle_unconfigured(store, prune, err) < 0 ||
         forget(store, prune, PG_SQL_PRUNE_FORGET, &prune->forgotten, err) < 0 ||
         forget(store, prune, PG_SQL_PRUNE_REDELIVERIES, &redeliveries, err) < 0) {
         return -1;

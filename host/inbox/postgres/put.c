@@ -184,6 +184,7 @@ static int put_settle(struct postgres_store *store, struct inbox_operation *oper
     }
     query = pg_query_begin(PG_SQL_RUNS_UNFINISHED);
     pg_query_number(&query, delivery);
+    pg_query_text(&query, put->configured);
     int unfinished = pg_ask_number(store, &query, &run, err, "looking for a delivery's runs");
     if (unfinished < 0) {
         return -1;

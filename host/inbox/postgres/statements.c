@@ -181,6 +181,8 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_LIST_DEAD] = LIST_OF_STATE("dead"),
     [PG_SQL_RUNS_RERUN] = SHARED_RUNS_RERUN,
     [PG_SQL_RUNS_DISCARD] = SHARED_RUNS_DISCARD,
+    [PG_SQL_RUNS_MARK] = SHARED_RUNS_MARK,
+    [PG_SQL_RUNS_END_UNCONFIGURED] = SHARED_RUNS_END_UNCONFIGURED,
     [PG_SQL_PRUNE_LOOK] =
         "SELECT d.received_ms, d.id, octet_length(d.body)::bigint, " SHARED_ENDED_BEFORE(
             "$3", "$4") " FROM deliveries d WHERE d.body IS NOT NULL"

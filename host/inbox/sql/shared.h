@@ -15,6 +15,12 @@
     " label = CASE WHEN " died " THEN 'host_died' ELSE label END,"                                 \
     " reason = CASE WHEN " died " THEN 'the host died while it ran' ELSE reason END"
 
+/* Is `plugin` among the lines of `names`? NULL: it is not known, so every plugin counts. */
+#define SQL_CONFIGURED(plugin, names)                                                              \
+    "(CAST(" names " AS text) IS NULL OR replace(CAST(" names " AS text), '\n' || " plugin         \
+    " || '\n', '') <> CAST(" names " AS text))"
+#define SQL_NOT_CONFIGURED " label = 'not_configured', reason = 'its plugin is not configured'"
+
 /* deliveries */
 #define SHARED_DELIVERY_FIND "SELECT id FROM deliveries WHERE guid = $1"
 #define SHARED_DELIVERY_REPLACE                                                                    \
@@ -23,7 +29,8 @@
 
 /* runs */
 #define SHARED_RUNS_UNFINISHED                                                                     \
-    "SELECT id FROM runs WHERE delivery = $1 AND state IN ('queued', 'running', 'parked') LIMIT 1"
+    "SELECT id FROM runs WHERE delivery = $1 AND state IN ('queued', 'running', 'parked')"         \
+    " AND " SQL_CONFIGURED("plugin", "$2") " LIMIT 1"
 #define SHARED_RUN_END                                                                             \
     "UPDATE runs SET state = $1, finished_ms = $2, label = $3, reason = $4, suspect = $5,"         \
     " crashes = $6, token = 0, lease_until_ms = 0"                                                 \
@@ -132,6 +139,23 @@
     "NOT EXISTS (SELECT 1 FROM runs r WHERE r.delivery = d.id AND (r.state IN ('queued',"          \
     " 'running', 'parked') OR r.finished_ms >= CASE WHEN r.state = 'dead'"                         \
     " THEN CAST(" dead " AS bigint) ELSE CAST(" done " AS bigint) END))"
+/* Looks at 1000 queued and 1000 parked runs at most, so that a pass stays short. */
+#define SHARED_RUNS_MARK                                                                           \
+    SHARED_PLUGINS_QUEUED                                                                          \
+    " UPDATE runs SET" SQL_NOT_CONFIGURED " WHERE id IN (SELECT id FROM (SELECT r.id, r.label"     \
+    " FROM p CROSS JOIN runs r WHERE r.state = 'queued' AND r.plugin = p.plugin"                   \
+    " AND NOT " SQL_CONFIGURED(                                                                    \
+        "p.plugin",                                                                                \
+        "$1") " LIMIT 1000) AS q WHERE label <> 'not_configured'"                                  \
+              " UNION ALL SELECT id FROM (SELECT id, label FROM runs WHERE state = 'parked'"       \
+              " AND NOT " SQL_CONFIGURED(                                                          \
+                  "plugin", "$1") " LIMIT 1000) AS q WHERE label <> 'not_configured')"
+/* Of the deliveries between two positions. */
+#define SHARED_RUNS_END_UNCONFIGURED                                                               \
+    "UPDATE runs SET state = 'dead', finished_ms = $1," SQL_NOT_CONFIGURED                         \
+    " WHERE state IN ('queued', 'parked') AND NOT " SQL_CONFIGURED(                                \
+        "plugin", "$2") " AND delivery IN (SELECT id FROM deliveries WHERE body IS NOT NULL"       \
+                        " AND (received_ms, id) > ($3, $4) AND (received_ms, id) <= ($5, $6))"
 #define SHARED_PRUNE_REDELIVERIES                                                                  \
     "DELETE FROM redeliveries WHERE guid IN"                                                       \
     " (SELECT guid FROM redeliveries WHERE requested_ms < $1 LIMIT $2)"

@@ -66,6 +66,46 @@ static int prune_bodies(struct sqlite_store *store, struct inbox_prune *prune, s
     return 0;
 }
 
+static int mark_unconfigured(struct sqlite_store *store, struct inbox_prune *prune,
+                             struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_MARK);
+    query_text(&query, prune->configured);
+    if (query_run(&query, err, "looking for runs of plugins that are not configured") < 0) {
+        return -1;
+    }
+    prune->marked = (uint32_t)sqlite3_changes(store->db);
+    return 0;
+}
+
+/* Of the deliveries that this step looked at. */
+static int end_unconfigured(struct sqlite_store *store, struct inbox_prune *prune,
+                            struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_END_UNCONFIGURED);
+    query_number(&query, prune->now_ms);
+    query_text(&query, prune->configured);
+    query_number(&query, prune->after.received_ms);
+    query_number(&query, prune->after.delivery);
+    query_number(&query, prune->next.received_ms);
+    query_number(&query, prune->next.delivery);
+    if (query_run(&query, err, "looking for runs of plugins that are not configured") < 0) {
+        return -1;
+    }
+    prune->ended = (uint32_t)sqlite3_changes(store->db);
+    return 0;
+}
+
+static int settle_unconfigured(struct sqlite_store *store, struct inbox_prune *prune,
+                               struct error *err) {
+    if (!prune->configured) {
+        return 0;
+    }
+    bool first = prune->after.received_ms == 0 && prune->after.delivery == 0;
+    return end_unconfigured(store, prune, err) < 0 ||
+                   (first && mark_unconfigured(store, prune, err) < 0)
+               ? -1
+               : 0;
+}
+
 /* Runs `sql`, which deletes rows from before `forget_before_ms`. `*rows` is their number. */
 static int forget(struct sqlite_store *store, const struct inbox_prune *prune, enum sqlite_sql sql,
                   uint32_t *rows, struct error *err) {
@@ -82,7 +122,7 @@ static int forget(struct sqlite_store *store, const struct inbox_prune *prune, e
 int sqlite_prune(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
     struct inbox_prune *prune = CONTAINER_OF(operation, struct inbox_prune, operation);
     uint32_t redeliveries;
-    if (prune_bodies(store, prune, err) < 0 ||
+    if (prune_bodies(store, prune, err) < 0 || settle_unconfigured(store, prune, err) < 0 ||
         forget(store, prune, SQL_PRUNE_FORGET, &prune->forgotten, err) < 0 ||
         forget(store, prune, SQL_PRUNE_REDELIVERIES, &redeliveries, err) < 0) {
         return -1;

@@ -122,9 +122,11 @@ int sqlite_find_delivery(struct sqlite_store *store, const char *guid, int64_t *
     return step;
 }
 
-static int is_unfinished(struct sqlite_store *store, int64_t delivery, struct error *err) {
+static int is_unfinished(struct sqlite_store *store, int64_t delivery, const char *configured,
+                         struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_UNFINISHED);
     query_number(&query, delivery);
+    query_text(&query, configured);
     return query_step(&query, err, "looking for a delivery's runs");
 }
 
@@ -183,7 +185,7 @@ static int is_duplicate(struct sqlite_store *store, const struct inbox_put *put,
     if (requested != 0) {
         return requested < 0 ? -1 : 1;
     }
-    int unfinished = is_unfinished(store, delivery, err);
+    int unfinished = is_unfinished(store, delivery, put->configured, err);
     if (unfinished < 0 || (unfinished && hasten_retries(store, delivery, put->due_ms, err) < 0)) {
         return -1;
     }

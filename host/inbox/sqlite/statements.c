@@ -108,6 +108,8 @@ const char *const sqlite_statements[SQL_COUNT] = {
                           " WHERE id = ?1",
     [SQL_RUNS_RERUN] = SHARED_RUNS_RERUN,
     [SQL_RUNS_DISCARD] = SHARED_RUNS_DISCARD,
+    [SQL_RUNS_MARK] = SHARED_RUNS_MARK,
+    [SQL_RUNS_END_UNCONFIGURED] = SHARED_RUNS_END_UNCONFIGURED,
     [SQL_PRUNE_LOOK] =
         "SELECT d.received_ms, d.id, length(d.body), NOT EXISTS (SELECT 1"
         " FROM runs r WHERE r.delivery = d.id AND (r.state IN ('queued', 'running', 'parked')"

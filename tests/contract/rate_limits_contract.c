@@ -306,6 +306,23 @@ static void a_duplicate_of_a_grant_makes_parked_runs_due(void **state) {
     expect_next(fixture, FIXTURE_NOW, 1, INT64_MAX);
 }
 
+static void many_installations_with_later_runs_hold_up_no_due_run(void **state) {
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 300; i++) {
+        char installation[16];
+        snprintf(installation, sizeof installation, "%d", 1000 + i);
+        put_many(fixture, installation, 1, FIXTURE_NOW + 3600000);
+    }
+    put_many(fixture, "9", 1, FIXTURE_NOW);
+    size_t n_runs = 0;
+    for (int i = 0; i < 4 && n_runs == 0; i++) {
+        struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+        n_runs = claim.n_runs;
+        inbox_runs_free(claim.runs, claim.n_runs);
+    }
+    assert_int_equal(n_runs, 1);
+}
+
 size_t contract_wait_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(the_latest_wait_of_an_installation_lasts),
@@ -314,6 +331,7 @@ size_t contract_wait_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(installations_take_turns),
         CONTRACT(a_long_queue_that_waits_is_delayed_bit_by_bit_and_holds_up_no_other),
         CONTRACT(a_wait_for_searches_holds_up_no_run),
+        CONTRACT(many_installations_with_later_runs_hold_up_no_due_run),
         CONTRACT(a_parked_run_waits_until_its_installation_gives),
         CONTRACT(a_parked_run_is_counted_and_its_guid_seen_again_makes_it_due),
         CONTRACT(a_grant_while_a_run_runs_makes_its_parking_a_requeue),

@@ -81,8 +81,9 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                             " lease_until_ms = 0, " SQL_SET_HOST_DIED(
                                 "host <> $2") " FROM lapsed WHERE r.id = lapsed.id",
     /* Takes one suspect alone, or ordinary runs. For ordinary runs the installations take turns,
-     * beginning with the one after $9. The claim skips an installation that waits for a rate limit,
-     * and delays its runs. */
+     * beginning with the one after $9. The one whose run has been due the longest is among them,
+     * because the first 256 may have later runs only. The claim skips an installation that waits
+     * for a rate limit, and delays its runs. */
     [PG_SQL_RUNS_CLAIM] =
         "WITH RECURSIVE suspects AS (SELECT id, delivery, due_ms FROM runs WHERE " SUSPECT
         " AND due_ms <= $2 AND $3::boolean AND NOT EXISTS (SELECT FROM rate_limits l"
@@ -100,8 +101,13 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " UNION ALL SELECT nth + 1, (SELECT installation FROM runs WHERE " ORDINARY
         " AND installation > b.installation ORDER BY installation LIMIT 1) FROM before b"
         " WHERE b.installation < $9::text AND nth < 1256),"
-        " turns AS (SELECT nth, installation FROM after WHERE installation IS NOT NULL UNION ALL"
-        " SELECT nth, installation FROM before WHERE installation <= $9::text),"
+        " oldest AS (SELECT 2001 AS nth, installation FROM runs WHERE " ORDINARY
+        " AND due_ms <= $2 AND NOT EXISTS (SELECT FROM suspects) AND $4::bigint > 0"
+        " ORDER BY due_ms LIMIT 1),"
+        " turns AS (SELECT min(nth) AS nth, installation FROM (SELECT nth, installation FROM after"
+        " WHERE installation IS NOT NULL UNION ALL SELECT nth, installation FROM before"
+        " WHERE installation <= $9::text UNION ALL SELECT nth, installation FROM oldest) AS t"
+        " GROUP BY installation),"
         " waiting AS (SELECT t.installation, l.all_ms FROM turns t JOIN rate_limits l"
         " ON l.installation = t.installation WHERE l.all_ms > $2),"
         " delayed AS (UPDATE runs SET due_ms = d.all_ms FROM (SELECT q.id, w.all_ms FROM waiting w"
@@ -216,7 +222,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_RUN_HELD] = "SELECT lease_until_ms - " NOW_MS " FROM runs WHERE id = $1 AND token = $2"
                         " AND state = 'running' FOR UPDATE",
     [PG_SQL_JOURNALS_READ] = "SELECT run, number, kind, state, key, marker, dry, at_ms, method,"
-                             " url, outcome, status, message, headers, body"
+                             " url, outcome, status, message, headers, body, token"
                              " FROM journal WHERE run = ANY ($1::bigint[]) ORDER BY run, number",
     [PG_SQL_JOURNAL_WRITE] = SHARED_JOURNAL_WRITE,
     [PG_SQL_JOURNAL_COMPLETE] = SHARED_JOURNAL_COMPLETE,

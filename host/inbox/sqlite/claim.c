@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* So many waiting installations are passed over in the search for the oldest run. */
+#define OLDEST_TRIES 8
+
 int sqlite_read_body(struct sqlite_store *store, int64_t delivery, struct payload **payload,
                      struct error *err) {
     const char *what = "reading the body of a delivery";
@@ -209,6 +212,39 @@ static int list_turns(struct sqlite_store *store, const struct inbox_claim *clai
     return 0;
 }
 
+/* The installation of the run that has been due the longest, when no turn came to one that has any:
+ * those that a claim looks at may have later runs only, and hide it. */
+static int add_oldest(struct sqlite_store *store, const struct inbox_claim *claim,
+                      const char *plugin, struct dues *dues, struct error *err) {
+    for (int i = 0; i < OLDEST_TRIES; i++) {
+        char installation[INBOX_NAME_MAX + 1];
+        int64_t until_ms;
+        {
+            AUTO_QUERY struct query query = query_begin(store, SQL_TURN_OLDEST);
+            query_text(&query, plugin);
+            query_number(&query, claim->now_ms);
+            int step = query_step(&query, err, "looking for the oldest run");
+            if (step <= 0) {
+                return step;
+            }
+            column_copy(query.statement, 0, installation, sizeof installation);
+            until_ms = sqlite3_column_int64(query.statement, 1);
+        }
+        if (until_ms <= claim->now_ms) {
+            struct due *due = ARRAY_ADD(dues->items, dues->n_items);
+            if (!due) {
+                return sqlite_no_memory(store, err, "claiming runs");
+            }
+            snprintf(due->installation, sizeof due->installation, "%s", installation);
+            return 0;
+        }
+        if (sqlite_delay_runs(store, installation, until_ms, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int list_ids(struct sqlite_store *store, const struct inbox_claim *claim, const char *plugin,
                     struct due *due, size_t most, struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_TURN_RUNS);
@@ -254,7 +290,8 @@ static int take_ordinary(struct sqlite_store *store, struct inbox_claim *claim, 
     CLEANUP(dues_finish) struct dues dues = {0};
     const char *plugin = claim->shares[share].plugin;
     size_t most = claim->shares[share].runs, first = claim->n_runs;
-    if (list_turns(store, claim, plugin, most, &dues, err) < 0) {
+    if (list_turns(store, claim, plugin, most, &dues, err) < 0 ||
+        (dues.n_items == 0 && add_oldest(store, claim, plugin, &dues, err) < 0)) {
         return -1;
     }
     for (size_t i = 0; i < dues.n_items; i++) {

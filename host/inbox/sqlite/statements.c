@@ -57,6 +57,10 @@ const char *const sqlite_statements[SQL_COUNT] = {
                       " WHERE l.installation = r.installation) FROM runs r INDEXED BY runs_turn"
                       " WHERE r.state = 'queued' AND r.plugin = ?1 AND r.suspect = 0"
                       " AND r.installation >= ?2 ORDER BY r.installation, r.due_ms LIMIT 1",
+    [SQL_TURN_OLDEST] = "SELECT r.installation, (SELECT all_ms FROM rate_limits l"
+                        " WHERE l.installation = r.installation) FROM runs r INDEXED BY runs_due"
+                        " WHERE r.state = 'queued' AND r.plugin = ?1 AND r.suspect = 0"
+                        " AND r.due_ms <= ?2 ORDER BY r.due_ms LIMIT 1",
     [SQL_TURN_RUNS] = "SELECT id FROM runs INDEXED BY runs_turn WHERE state = 'queued'"
                       " AND plugin = ?1 AND suspect = 0 AND installation = ?2 AND due_ms <= ?3"
                       " ORDER BY due_ms, id LIMIT ?4",
@@ -81,7 +85,7 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_RUN_HELD] = "SELECT lease_until_ms FROM runs WHERE id = ?1 AND token = ?2"
                      " AND state = 'running'",
     [SQL_JOURNAL_READ] = "SELECT number, kind, state, key, marker, dry, at_ms, method, url,"
-                         " outcome, status, message, headers, body"
+                         " outcome, status, message, headers, body, token"
                          " FROM journal WHERE run = ?1 ORDER BY number",
     [SQL_JOURNAL_WRITE] = SHARED_JOURNAL_WRITE,
     [SQL_JOURNAL_COMPLETE] = SHARED_JOURNAL_COMPLETE,

@@ -20,6 +20,7 @@ enum sqlite_sql {
     SQL_RUN_LOAD,
     SQL_SUSPECT_DUE,
     SQL_TURN_NEXT,
+    SQL_TURN_OLDEST,
     SQL_TURN_RUNS,
     SQL_RUN_LEASE,
     SQL_RUN_NEXT_DUE,

@@ -49,6 +49,8 @@ struct inbox_record {
     uint8_t key[INBOX_KEY_BYTES];
     /* A text that the host hides in a comment, to find the comment again; "" for none. */
     char marker[INBOX_MARKER_MAX + 1];
+    /* A read sets it: the claim that wrote the record. A write takes the writer's token. */
+    int64_t token;
     /* The request was not sent, because of plugin.dry_run. */
     bool dry;
     /* Wall clock: when the intent or the result was recorded. */

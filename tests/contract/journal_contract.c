@@ -96,6 +96,26 @@ static void a_retry_gets_the_journal_of_the_attempts_before_it_in_order(void **s
     assert_int_equal(second->kind, INBOX_EFFECT);
     assert_int_equal(second->state, INBOX_INTENDED);
     assert_string_equal(second->marker, effect.marker);
+    assert_int_equal(second->token, run.token);
+    inbox_run_finish(&again);
+    inbox_run_finish(&run);
+}
+
+/* As when a dry run recorded a change as a read, and the next attempt makes the change. */
+static void a_record_that_is_written_again_takes_its_new_kind(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture);
+    struct inbox_record record = record_of(1, INBOX_READ, INBOX_COMPLETED);
+    const struct inbox_record *records[] = {&record};
+    assert_int_equal(intend(fixture, &run, records, 1), 0);
+    record.kind = INBOX_EFFECT;
+    record.state = INBOX_INTENDED;
+    assert_int_equal(intend(fixture, &run, records, 1), 0);
+    assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
+    struct inbox_run again = claim_one(fixture);
+    assert_int_equal(again.n_journal, 1);
+    assert_int_equal(again.journal[0].kind, INBOX_EFFECT);
+    assert_int_equal(again.journal[0].state, INBOX_INTENDED);
     inbox_run_finish(&again);
     inbox_run_finish(&run);
 }
@@ -268,6 +288,7 @@ static void intents_in_doubt_are_counted_once_their_run_has_stopped(void **state
 size_t contract_journal_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(a_retry_gets_the_journal_of_the_attempts_before_it_in_order),
+        CONTRACT(a_record_that_is_written_again_takes_its_new_kind),
         CONTRACT(an_answer_is_written_into_its_intent),
         CONTRACT(an_intent_of_a_run_that_is_not_ours_is_stale_and_not_written),
         CONTRACT(an_intent_that_somebody_took_up_is_left_to_them),

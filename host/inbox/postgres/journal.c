@@ -119,6 +119,7 @@ static int read_row(const PGresult *result, int row, struct inbox_record *record
         .outcome = pg_number(result, row, 10),
         .status = (int32_t)pg_number(result, row, 11),
         .message = strdup(pg_text(result, row, 12)),
+        .token = pg_number(result, row, 15),
     };
     if (PQgetlength(result, row, 4) == INBOX_KEY_BYTES) {
         memcpy(record->key, PQgetvalue(result, row, 4), INBOX_KEY_BYTES);

@@ -80,8 +80,9 @@
     "INSERT INTO journal (run, number, kind, state, token, key, marker, dry, method, url, at_ms,"  \
     " outcome, status, message, headers, body)"                                                    \
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"              \
-    " ON CONFLICT (run, number) DO UPDATE SET state = excluded.state, token = excluded.token,"     \
-    " marker = excluded.marker, dry = excluded.dry, at_ms = excluded.at_ms,"                       \
+    " ON CONFLICT (run, number) DO UPDATE SET kind = excluded.kind, state = excluded.state,"       \
+    " token = excluded.token, marker = excluded.marker, dry = excluded.dry,"                       \
+    " at_ms = excluded.at_ms,"                                                                     \
     " outcome = excluded.outcome, status = excluded.status, message = excluded.message,"           \
     " headers = excluded.headers, body = excluded.body"
 #define SHARED_JOURNAL_COMPLETE                                                                    \

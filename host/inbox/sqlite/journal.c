@@ -130,6 +130,7 @@ static int read_row(sqlite3_stmt *row, struct inbox_record *record) {
         .outcome = sqlite3_column_int64(row, 9),
         .status = sqlite3_column_int(row, 10),
         .message = column_text(row, 11),
+        .token = sqlite3_column_int64(row, 14),
     };
     if (sqlite3_column_bytes(row, 3) == INBOX_KEY_BYTES) {
         memcpy(record->key, sqlite3_column_blob(row, 3), INBOX_KEY_BYTES);

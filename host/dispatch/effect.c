@@ -64,13 +64,24 @@ static struct run_table *table_of(const struct call *call) {
     return call->group->runs->table;
 }
 
+/* The inbox did not take the intent, or what was found: nothing was sent, and an earlier intent is
+ * still in doubt. A handler that tries again by itself must find the entry so. */
+static void fail_intent(struct call *call, int32_t outcome, const char *sentence) {
+    if (call->effect.in_doubt) {
+        journal_set_in_doubt(&call->held->journal, call->entry);
+    } else {
+        journal_set_unsent(call->entry);
+    }
+    call_fail(call, outcome, sentence);
+}
+
 static void submit_intent(struct call *call, void (*on_result)(struct inbox_operation *)) {
     struct inbox_intend *intend = &call->effect.intend;
     *intend = (struct inbox_intend){.operation = {.kind = INBOX_INTEND,
                                                   .reply_to = table_of(call)->options.mailbox,
                                                   .on_result = on_result}};
     if (!call_write(call, &intend->writer)) {
-        call_fail(call, SNEK_E_FAILED, "the host is out of memory");
+        fail_intent(call, SNEK_E_FAILED, "the host is out of memory");
         return;
     }
     FAULT_POINT("before_intent");
@@ -268,10 +279,7 @@ static void on_intent_stored(struct inbox_operation *operation) {
     struct call *call = call_of_intent(operation);
     if (operation->result < 0) {
         call_not_written(call);
-        if (!call->effect.in_doubt) {
-            journal_set_unsent(call->entry);
-        }
-        call_fail(call, SNEK_E_STORE, operation->error.text);
+        fail_intent(call, SNEK_E_STORE, operation->error.text);
     } else if (operation->result == INBOX_STALE) {
         call_fail(call, SNEK_E_STALE, RUN_STALE_TEXT);
     } else if (!call_wanted(call) || call->held->ended ||
@@ -289,7 +297,7 @@ static void on_intent_stored(struct inbox_operation *operation) {
 }
 
 static void send_effect(struct call *call) {
-    journal_set_intended(call->entry, clock_wall_ms());
+    journal_set_intended(call->entry, call->held->data.token, clock_wall_ms());
     submit_intent(call, on_intent_stored);
 }
 
@@ -300,7 +308,7 @@ static void on_outcome_stored(struct inbox_operation *operation) {
     struct call *call = call_of_intent(operation);
     if (operation->result < 0) {
         call_not_written(call);
-        call_fail(call, SNEK_E_STORE, operation->error.text);
+        fail_intent(call, SNEK_E_STORE, operation->error.text);
     } else if (operation->result == INBOX_STALE) {
         call_fail(call, SNEK_E_STALE, RUN_STALE_TEXT);
     } else {
@@ -500,11 +508,12 @@ static int mark_comment(struct call *call) {
     return 0;
 }
 
-/* The host that made the attempt before this one has died. GitHub may still be carrying out its
- * request, and a search now would miss the comment. True when the run comes back later. */
+/* Another handling of the run intended this effect: of a host that died, or one that was discarded
+ * by hand. GitHub may still be carrying out its request, and a search now would miss the comment.
+ * True when the run comes back later. */
 static bool defer_search(struct call *call, struct run *run) {
     int64_t wait_ms = call->entry->record.at_ms + REQUEST_TIMEOUT_MS - clock_wall_ms();
-    if (run_was_here(run) || wait_ms <= 0) {
+    if (run_sent_here(run, call->entry->record.token) || wait_ms <= 0) {
         return false;
     }
     /* The other host's clock may be fast. */

@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An estimate: the sentence of a response is short. */
+#define ENTRY_SENTENCE_BYTES 256
+
 void journal_key(const struct journal_part *parts, size_t n_parts, uint8_t key[INBOX_KEY_BYTES]) {
     struct sha256_ctx hash;
     sha256_init(&hash);
@@ -54,6 +57,27 @@ static void count(struct journal *journal, const struct journal_entry *entry) {
         journal->n_changes++;
         journal->effect_bytes += response_bytes(&entry->record);
     }
+}
+
+static size_t entry_bytes(size_t method_bytes, size_t url_bytes) {
+    return sizeof(struct journal_entry) + ENTRY_SENTENCE_BYTES + method_bytes + url_bytes;
+}
+
+static void count_entry(struct journal *journal, size_t method_bytes, size_t url_bytes) {
+    size_t bytes = entry_bytes(method_bytes, url_bytes);
+    journal->own_bytes += bytes;
+    if (journal->entries_bytes) {
+        *journal->entries_bytes += bytes;
+    }
+}
+
+static bool has_room_for_entry(const struct journal *journal, enum inbox_record_kind kind,
+                               size_t bytes) {
+    size_t all_bytes = (journal->entries_bytes ? *journal->entries_bytes : 0) + bytes;
+    if (kind == INBOX_READ) {
+        return all_bytes <= JOURNAL_ENTRIES_MAX / 2;
+    }
+    return all_bytes <= JOURNAL_ENTRIES_MAX || journal->own_bytes + bytes <= JOURNAL_ENTRIES_OWN;
 }
 
 static void count_memory(struct journal *journal, size_t bytes) {
@@ -139,6 +163,9 @@ int journal_load(struct journal *journal, struct inbox_run *run) {
         }
         entry->record = run->journal[i];
         count_memory(journal, response_bytes(&entry->record));
+        const struct inbox_record *record = &entry->record;
+        count_entry(journal, record->method ? strlen(record->method) : 0,
+                    record->url ? strlen(record->url) : 0);
         entry->in_inbox = true;
         entry->from_earlier_attempt = true;
         run->journal[i] = (struct inbox_record){0};
@@ -160,6 +187,10 @@ void journal_finish(struct journal *journal) {
         free(journal->entries[i]);
     }
     free(journal->entries);
+    if (journal->entries_bytes) {
+        assert(*journal->entries_bytes >= journal->own_bytes);
+        *journal->entries_bytes -= journal->own_bytes;
+    }
     *journal = (struct journal){0};
 }
 
@@ -210,6 +241,7 @@ struct journal_entry *journal_add(struct journal *journal, enum inbox_record_kin
     bool full = kind == INBOX_READ ? journal->n_reads >= JOURNAL_READS_MAX ||
                                          journal->kept_bytes >= JOURNAL_KEPT_MAX
                                    : journal->n_changes >= JOURNAL_EFFECTS_MAX;
+    full = full || !has_room_for_entry(journal, kind, entry_bytes(method.bytes, url.bytes));
     char *method_copy = full ? NULL : strndup(method.data, method.bytes);
     char *url_copy = full ? NULL : strndup(url.data, url.bytes);
     struct journal_entry *entry = method_copy && url_copy ? append(journal) : NULL;
@@ -224,6 +256,7 @@ struct journal_entry *journal_add(struct journal *journal, enum inbox_record_kin
     memcpy(entry->record.key, key, INBOX_KEY_BYTES);
     entry->matched = true;
     count(journal, entry);
+    count_entry(journal, method.bytes, url.bytes);
     return entry;
 }
 
@@ -231,11 +264,19 @@ void journal_set_busy(struct journal_entry *entry, bool busy) {
     entry->busy = busy;
 }
 
-void journal_set_intended(struct journal_entry *entry, int64_t now_ms) {
+void journal_set_intended(struct journal_entry *entry, int64_t token, int64_t now_ms) {
     /* An earlier version of the host may have taken the request for a read. */
     entry->record.kind = INBOX_EFFECT;
     entry->record.state = INBOX_INTENDED;
+    entry->record.token = token;
     entry->record.at_ms = now_ms;
+}
+
+void journal_set_in_doubt(struct journal *journal, struct journal_entry *entry) {
+    assert(entry->from_earlier_attempt || entry->record.token != 0);
+    journal_drop_response(journal, entry);
+    entry->record.state = INBOX_INTENDED;
+    entry->in_inbox = true;
 }
 
 void journal_set_unsent(struct journal_entry *entry) {

@@ -24,6 +24,11 @@
 #define JOURNAL_EFFECTS_KEPT_MAX ((size_t)4 << 20)
 /* Bytes in memory of all runs of a plugin. */
 #define JOURNAL_MEMORY_MAX ((size_t)8 << 20)
+/* Bytes in memory of the entries themselves, with their methods and URLs, of all runs of a plugin.
+ * Beyond half of it no read is entered, and beyond all of it no change or effect is made, except
+ * while its run has less than the second number. */
+#define JOURNAL_ENTRIES_MAX ((size_t)8 << 20)
+#define JOURNAL_ENTRIES_OWN ((size_t)256 << 10)
 #define JOURNAL_READS_MAX 4096
 #define JOURNAL_EFFECTS_MAX 10000
 
@@ -46,6 +51,8 @@ struct journal {
     size_t kept_bytes, effect_bytes, n_reads, n_changes;
     /* The bytes of responses in memory of all journals of a plugin; borrowed. */
     size_t *memory_bytes;
+    /* The bytes of this journal's entries; and those of all journals of a plugin; borrowed. */
+    size_t own_bytes, *entries_bytes;
     /* This attempt takes another path than an earlier one; reported once. */
     bool diverged;
 };
@@ -91,8 +98,11 @@ struct journal_entry *journal_add(struct journal *journal, enum inbox_record_kin
 /* Marks the entry's request as under way, or as ended. */
 void journal_set_busy(struct journal_entry *entry, bool busy);
 
-/* The entry's effect is about to be sent. */
-void journal_set_intended(struct journal_entry *entry, int64_t now_ms);
+/* The entry's effect is about to be sent, under the claim with this token. */
+void journal_set_intended(struct journal_entry *entry, int64_t token, int64_t now_ms);
+
+/* What the inbox has of the entry is still the intent of an earlier attempt. */
+void journal_set_in_doubt(struct journal *journal, struct journal_entry *entry);
 
 /* Nothing of the entry's request reached GitHub or the store. */
 void journal_set_unsent(struct journal_entry *entry);

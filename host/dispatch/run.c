@@ -150,6 +150,7 @@ struct run *run_new(struct run_group *group, struct inbox_run *data) {
     run->payload_bytes = data->payload_bytes;
     run->deadline_ms = INT64_MAX;
     run->journal.memory_bytes = &group->journal_bytes;
+    run->journal.entries_bytes = &group->journal_entries_bytes;
     TAILQ_INSERT_TAIL(&group->table->all, run, link_all);
     if (journal_load(&run->journal, &run->data) < 0) {
         run_free(run);
@@ -243,21 +244,27 @@ void run_note_effect(struct run *run) {
     run->sent_effect = true;
 }
 
-bool run_was_here(const struct run *run) {
-    const struct run_table *table = run->group->table;
-    for (size_t i = 0; i < RUNS_REMEMBERED; i++) {
-        if (table->sent_here[i] == run->data.id) {
+static bool is_remembered(const struct run_table *table, int64_t token) {
+    for (size_t i = 0; i < CLAIMS_REMEMBERED; i++) {
+        if (token != 0 && table->sent_here[i] == token) {
             return true;
         }
     }
-    return run->sent_effect;
+    return false;
 }
 
+bool run_sent_here(const struct run *run, int64_t token) {
+    return token == run->data.token || is_remembered(run->group->table, token);
+}
+
+/* Only once no effect is under way: discarded and retried by hand, the run may begin again while
+ * this handling still waits for GitHub. */
 static void remember(const struct run *run) {
     struct run_table *table = run->group->table;
-    if (run->sent_effect) {
-        table->sent_here[table->next_sent_here] = run->data.id;
-        table->next_sent_here = (table->next_sent_here + 1) % RUNS_REMEMBERED;
+    assert(run->n_holds == 0);
+    if (run->sent_effect && !is_remembered(table, run->data.token)) {
+        table->sent_here[table->next_sent_here] = run->data.token;
+        table->next_sent_here = (table->next_sent_here + 1) % CLAIMS_REMEMBERED;
     }
 }
 
@@ -343,6 +350,7 @@ static void on_finished(struct inbox_operation *operation) {
 static void submit_finish(struct run *run) {
     struct run_table *table = run->group->table;
     assert(run->ended && run->n_holds == 0);
+    remember(run);
     if (run->lease_lost) {
         log_end(run, INBOX_STALE);
         run_free(run);
@@ -386,7 +394,6 @@ static void finish(struct run *run, enum inbox_finish_how how, const char *label
     int64_t now_ms = clock_wall_ms();
     run->took_ms = clock_monotonic_ms() - run->started_ms;
     leave_group(run);
-    remember(run);
     run->reason = strdup(reason);
     run->finish = (struct inbox_finish){
         .operation = {.kind = INBOX_FINISH,

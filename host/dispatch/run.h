@@ -27,9 +27,9 @@
 #define RUN_FINISH_RETRY_MS 1000
 #define RUN_STALE_TEXT "another host has taken this run over"
 
-/* How many of its last runs with effects this host remembers, to know whether an attempt was its
+/* How many of its last claims with effects this host remembers, to know whether an intent was its
  * own. */
-#define RUNS_REMEMBERED 256
+#define CLAIMS_REMEMBERED 256
 
 struct run;
 TAILQ_HEAD(run_list, run);
@@ -70,8 +70,9 @@ struct run_table {
     /* The sum over all runs; see run_hold(). */
     unsigned n_holds;
     uint64_t last_handle, last_generation;
-    /* Runs that sent an effect in an attempt of this host; the oldest is replaced first. */
-    int64_t sent_here[RUNS_REMEMBERED];
+    /* The tokens of claims under which this host sent effects, none of which is under way any more;
+     * the oldest is replaced first. */
+    int64_t sent_here[CLAIMS_REMEMBERED];
     size_t next_sent_here;
 };
 
@@ -92,6 +93,8 @@ struct run_group {
     uint64_t payload_bytes;
     /* The responses in the memory of their journals. */
     size_t journal_bytes;
+    /* The entries of their journals. */
+    size_t journal_entries_bytes;
     /* A suspect run is being tried alone. */
     bool isolating;
 };
@@ -193,9 +196,9 @@ void run_set_lease_lost(struct run *run);
 void run_set_late(struct run *run);
 /* This attempt sends an effect. */
 void run_note_effect(struct run *run);
-/* True when this host made the attempt before this one, as far as it remembers. Then no request of
- * that attempt is under way any more. */
-bool run_was_here(const struct run *run);
+/* True when this host itself sent the effect of the claim with this token, as far as it remembers,
+ * and no request of that claim is under way any more; or the claim is this run's own. */
+bool run_sent_here(const struct run *run, int64_t token);
 /* Records what a response of the broker says about the run. */
 void run_note_response(struct run *run, const struct broker_request *request);
 

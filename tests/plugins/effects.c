@@ -22,6 +22,11 @@ static int32_t comment(struct snek_run *run) {
     return snek_post(run, COMMENTS, &text, 1);
 }
 
+static int32_t delete_and_comment(struct snek_run *run) {
+    int32_t result = member(run, "DELETE");
+    return result < 0 && result != SNEK_E_NOT_FOUND ? result : comment(run);
+}
+
 static int32_t react(struct snek_run *run, uint32_t flags) {
     static const struct snek_field content = {"content", "eyes", 0, SNEK_FIELD_TEXT, 0};
     const struct snek_request request = {.bytes = sizeof request,
@@ -118,8 +123,8 @@ static int32_t effects(struct snek_run *run) {
         snek_free_response(run, issue);
         return result;
     }
-    if (strcmp(what, "delete") == 0) {
-        return member(run, "DELETE");
+    if (strncmp(what, "delete", 6) == 0) {
+        return what[6] == '\0' ? member(run, "DELETE") : delete_and_comment(run);
     }
     return react(run, strcmp(what, "react_repeatable") == 0 ? SNEK_REQUEST_REPEATABLE : 0);
 }

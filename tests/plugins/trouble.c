@@ -129,6 +129,20 @@ static int32_t send_large(struct snek_run *run) {
     return snek_github(run)->send(run, &request, NULL);
 }
 
+/* Ever new requests of nearly the longest URL, all of which the host rejects. */
+static int32_t send_long_urls(struct snek_run *run) {
+    char url[8100];
+    for (int n = 0; n < 4000; n++) {
+        memset(url, 'x', sizeof url - 1);
+        url[sizeof url - 1] = '\0';
+        char start[64];
+        int bytes = snprintf(start, sizeof start, "https://elsewhere.example/%d/", n);
+        memcpy(url, start, (size_t)bytes);
+        snek_get(run, url, NULL);
+    }
+    return SNEK_DONE;
+}
+
 static int32_t trouble(struct snek_run *run) {
     const char *what = snek_event(run)->action(run);
     int64_t ms = snek_integer(run, "ms", 0);
@@ -177,6 +191,8 @@ static int32_t trouble(struct snek_run *run) {
         return snek_get(run, snek_string(run, "url"), NULL);
     } else if (strcmp(what, "large") == 0) {
         return send_large(run);
+    } else if (strcmp(what, "long_urls") == 0) {
+        return send_long_urls(run);
     } else if (strcmp(what, "as_app") == 0) {
         return snek_get(run, "/app", NULL);
     } else if (strcmp(what, "comment") == 0) {

@@ -255,10 +255,13 @@ def test_an_intent_of_a_run_that_was_discarded_and_retried_is_rejected(fake, sta
     assert len(fake.requests(method="POST", path=path)) == 1
 
 
-def test_a_comment_that_a_dead_host_was_writing_is_looked_for_once_it_must_be_there(fake, host):
-    """GitHub is slow to carry out the request, and the host is killed meanwhile."""
-    fake.fail(method="POST", path=PATHS["comment"], delay_ms=4000, times=1)
-    delivery = host.deliver("effects", effect("comment"))
+@pytest.mark.parametrize("action", ["comment", "delete_and_comment"])
+def test_a_comment_that_a_dead_host_was_writing_is_looked_for_once_it_must_be_there(fake, host,
+                                                                                    action):
+    """GitHub is slow to carry out the request, and the host is killed meanwhile. The retry first
+    makes the DELETE anew, which found nothing."""
+    fake.fail(method="POST", path=PATHS["comment"], delay_ms=6000, times=1)
+    delivery = host.deliver("effects", effect(action))
     snek.wait_until(lambda: fake.requests(method="POST", path=PATHS["comment"]), "the request")
     host.kill("host", signal.SIGKILL)
     host.wait_log(msg="requeued", delivery=delivery, timeout=20)
@@ -372,6 +375,16 @@ def test_large_bodies_of_one_plugin_do_not_fill_the_hosts_memory(fake, start_bot
         time.sleep(1)
         host.kill("worker", signal.SIGKILL)
     assert len(fake.requests(method="POST", path=PATHS["react"])) >= 2
+    assert memory_kib(host, "VmHWM") - before < 48 << 10
+
+
+def test_long_urls_of_one_plugin_do_not_fill_the_hosts_memory(start_bot):
+    """8 runs make 4000 requests each whose URLs have 8 kB; all are rejected."""
+    host = start_bot(plugins=["trouble"])
+    before = memory_kib(host, "VmRSS")
+    long_urls = {"action": "long_urls", "installation": {"id": snek.INSTALLATION}}
+    for delivery in [host.deliver("trouble", long_urls) for _ in range(8)]:
+        host.wait_log(msg="done", delivery=delivery)
     assert memory_kib(host, "VmHWM") - before < 48 << 10
 
 

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "dispatch/calls.h"
+#include "dispatch/effect.h"
 
 #include <snekomatic/types.h>
 
@@ -76,6 +77,10 @@ static struct {
     struct inbox_operation *operations[PENDING_MAX];
     struct broker_request *requests[PENDING_MAX];
     size_t n_operations, n_requests;
+    /* The n-th operation from now on fails, counted from 1; 0: none does. */
+    int store_fails_at;
+    /* It was carried out all the same: its commit's result got lost. */
+    bool store_did;
     /* The worker has got a response, or was killed. */
     bool replied, killed;
     int32_t outcome;
@@ -126,15 +131,22 @@ void broker_request_finish(struct broker_request *request) {
 }
 
 static void do_operation(struct inbox_operation *operation) {
+    bool lost = world.store_fails_at > 0 && --world.store_fails_at == 0;
+    if (lost && !world.store_did) {
+        operation->result = -1;
+        return;
+    }
     if (operation->kind == INBOX_INTEND) {
         struct inbox_intend *intend = CONTAINER_OF(operation, struct inbox_intend, operation);
         for (size_t i = 0; i < intend->writer.n_records; i++) {
-            store_record(intend->writer.records[i]);
+            const struct inbox_record *record = intend->writer.records[i];
+            store_record(record);
+            world.records[record->number - 1].token = intend->writer.token;
         }
     } else if (operation->kind == INBOX_COMPLETE) {
         store_record(CONTAINER_OF(operation, struct inbox_complete, operation)->record);
     }
-    operation->result = 0;
+    operation->result = lost ? -1 : 0;
 }
 
 static void list_comments(struct buffer *page) {
@@ -277,6 +289,7 @@ static void end_world(void) {
     assert_int_equal(calls.n_calls, 0);
     assert_int_equal(calls.bytes, 0);
     assert_int_equal(group.journal_bytes, 0);
+    assert_int_equal(group.journal_entries_bytes, 0);
     for (size_t i = 0; i < RECORDS_MAX; i++) {
         inbox_record_finish(&world.records[i]);
     }
@@ -292,9 +305,8 @@ static struct frame_text text(const char *data) {
 
 static const char *method = "POST", *url = "/repos/a/b/issues/1/comments";
 
-/* One attempt, in which the n-th allocation fails (negative: none). True when it failed. */
-static bool attempt(int n) {
-    struct inbox_run data = {.id = 1, .attempt = 1, .token = 7, .n_journal = world.n_records};
+static struct run *begin_attempt(int64_t token) {
+    struct inbox_run data = {.id = 1, .attempt = 1, .token = token, .n_journal = world.n_records};
     data.journal = calloc(world.n_records + 1, sizeof *data.journal);
     for (size_t i = 0; i < world.n_records; i++) {
         data.journal[i] = copy_record(&world.records[i]);
@@ -303,6 +315,10 @@ static bool attempt(int n) {
     assert_non_null(run);
     run_enter(run);
     run_group_set_worker(&group, (struct worker_process *)(void *)&world, 1);
+    return run;
+}
+
+static void make_call(struct run *run) {
     world.replied = world.killed = false;
     const struct http_call request = {.run = run->handle,
                                       .request = 1,
@@ -313,15 +329,29 @@ static bool attempt(int n) {
                                       .headers = text(""),
                                       .repository = text(""),
                                       .body = text("{\"body\":\"Welcome!\"}")};
-    until_failure = n;
     calls_http(&calls, run, &request);
     pump();
-    bool failed = n >= 0 && until_failure < 0;
-    until_failure = -1;
     assert_true(world.replied || world.killed);
+}
+
+static void end_attempt(void) {
     run_group_requeue(&group, "");
     run_group_set_worker(&group, NULL, 0);
     pump();
+    effects_settle(&calls);
+    pump();
+    run_table_tick(&table, INT64_MAX);
+    pump();
+}
+
+/* One attempt, in which the n-th allocation fails (negative: none). True when it failed. */
+static bool attempt(int n) {
+    struct run *run = begin_attempt(7);
+    until_failure = n;
+    make_call(run);
+    bool failed = n >= 0 && until_failure < 0;
+    until_failure = -1;
+    end_attempt();
     return failed;
 }
 
@@ -403,12 +433,100 @@ static void a_patch_in_doubt_is_repeated_for_ten_minutes(void **state) {
     assert_int_equal(repeat("PUT", issue, 200, 0, 11 * 60000), 0);
 }
 
+/* The handler makes its comment again by itself after each failure. */
+static void attempt_with_a_stubborn_handler(void) {
+    struct run *run = begin_attempt(7);
+    for (int i = 0; i < 3; i++) {
+        make_call(run);
+        if (world.outcome == 0) {
+            break;
+        }
+    }
+    end_attempt();
+}
+
+/* The n-th operation of the store fails, carried out or not, in an attempt that is the first one or
+ * that comes after a lost response. */
+static void nor_does_a_failing_store_when_the_handler_tries_again(void **state) {
+    (void)state;
+    for (int i = 0; i < 24; i++) {
+        begin_world();
+        if (i % 2 != 0) {
+            world.lose = true;
+            assert_false(attempt(-1));
+        }
+        world.store_did = i / 2 % 2 != 0;
+        world.store_fails_at = 1 + i / 4;
+        attempt_with_a_stubborn_handler();
+        world.store_fails_at = 0;
+        expect_one_comment();
+        end_world();
+    }
+}
+
+/* A dead host's comment is looked for once GitHub must have carried it out, whatever the new host
+ * has sent for the run in between. */
+static void
+a_dead_hosts_comment_is_looked_for_after_the_wait_whatever_was_sent_before(void **state) {
+    (void)state;
+    begin_world();
+    struct run *run = begin_attempt(7);
+    world.lose = true;
+    make_call(run);
+    end_attempt();
+    table.next_sent_here = 0;
+    memset(table.sent_here, 0, sizeof table.sent_here); /* another host */
+    run = begin_attempt(8);
+    method = "PUT";
+    url = "/repos/a/b/issues/1/labels";
+    world.status = 422;
+    world.status_outcome = SNEK_E_VALIDATION;
+    make_call(run);
+    method = "POST";
+    url = "/repos/a/b/issues/1/comments";
+    make_call(run);
+    assert_int_equal(world.outcome, SNEK_E_REQUEUE);
+    end_attempt();
+    end_world();
+}
+
+/* Attempt 1 was this host's, attempt 2 another's, attempt 3 is this host's again. */
+static void it_also_waits_when_this_host_made_an_attempt_before_the_dead_hosts(void **state) {
+    (void)state;
+    begin_world();
+    struct run *run = begin_attempt(7);
+    method = "PUT";
+    url = "/repos/a/b/issues/1/labels";
+    world.status = 422;
+    world.status_outcome = SNEK_E_VALIDATION;
+    make_call(run);
+    end_attempt();
+    struct run_table ours = table;
+    method = "POST";
+    url = "/repos/a/b/issues/1/comments";
+    run = begin_attempt(8);
+    world.lose = true;
+    make_call(run);
+    end_attempt();
+    memcpy(table.sent_here, ours.sent_here, sizeof table.sent_here);
+    table.next_sent_here = ours.next_sent_here;
+    run = begin_attempt(9);
+    make_call(run);
+    assert_int_equal(world.outcome, SNEK_E_REQUEUE);
+    end_attempt();
+    end_world();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failed_allocation_never_makes_two_comments),
         cmocka_unit_test(a_repeated_delete_that_finds_nothing_has_succeeded),
         cmocka_unit_test(a_patch_in_doubt_is_repeated_for_ten_minutes),
         cmocka_unit_test(nor_does_one_in_the_attempt_after_a_lost_response),
+        cmocka_unit_test(nor_does_a_failing_store_when_the_handler_tries_again),
+        cmocka_unit_test(
+            a_dead_hosts_comment_is_looked_for_after_the_wait_whatever_was_sent_before),
+        cmocka_unit_test(it_also_waits_when_this_host_made_an_attempt_before_the_dead_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,6 +187,33 @@ static void reads_of_all_runs_of_a_plugin_share_a_bound(void **state) {
     assert_int_equal(memory_bytes, 0);
 }
 
+static void long_urls_fill_no_more_memory_than_a_plugin_has(void **state) {
+    (void)state;
+    static char long_url[8000];
+    memset(long_url, 'x', sizeof long_url);
+    struct journal_part part = {long_url, sizeof long_url};
+    enum { RUNS = 40 };
+    size_t entries_bytes = 0;
+    struct journal journals[RUNS] = {{0}};
+    uint8_t key[INBOX_KEY_BYTES];
+    key_of("x", key);
+    for (size_t i = 0; i < RUNS; i++) {
+        journals[i].entries_bytes = &entries_bytes;
+        while (journal_add(&journals[i], INBOX_READ, key, method, part)) {}
+        unsigned n_effects = 0;
+        while (journal_add(&journals[i], INBOX_EFFECT, key, method, part)) {
+            n_effects++;
+        }
+        assert_true(n_effects >= 25);
+    }
+    assert_true(entries_bytes > JOURNAL_ENTRIES_MAX);
+    assert_true(entries_bytes <= JOURNAL_ENTRIES_MAX + RUNS * JOURNAL_ENTRIES_OWN);
+    for (size_t i = 0; i < RUNS; i++) {
+        journal_finish(&journals[i]);
+    }
+    assert_int_equal(entries_bytes, 0);
+}
+
 /* A record of an earlier attempt, and whether this attempt replays it. */
 struct earlier {
     enum inbox_record_kind kind;
@@ -306,6 +333,7 @@ int main(void) {
         cmocka_unit_test(responses_leave_memory_once_they_are_committed),
         cmocka_unit_test(the_effects_of_a_run_are_kept_up_to_a_bound),
         cmocka_unit_test(reads_of_all_runs_of_a_plugin_share_a_bound),
+        cmocka_unit_test(long_urls_fill_no_more_memory_than_a_plugin_has),
         cmocka_unit_test(reads_after_the_last_effect_that_stands_are_made_anew),
         cmocka_unit_test(a_read_that_is_made_anew_replaces_the_old_one),
         cmocka_unit_test(a_mutation_that_changed_nothing_is_made_again),

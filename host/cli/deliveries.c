@@ -241,8 +241,7 @@ static int list(struct store_client *store_client, const struct options *options
                               .state = options->state,
                               .plugin = options->plugin,
                               .event = options->event,
-                              .since_ms = options->since_ms,
-                              .before = INT64_MAX};
+                              .since_ms = options->since_ms};
     size_t left = options->limit;
     do {
         list.most = left < PART ? left : PART;
@@ -257,15 +256,13 @@ static int list(struct store_client *store_client, const struct options *options
         inbox_entries_free(list.entries, list.n_entries);
         left -= take;
         list.before = list.next;
-    } while (left > 0 && list.next != 0);
+    } while (left > 0 && list.next.delivery != 0);
     return deliveries_end(&output);
 }
 
 static int show(struct store_client *store_client, const struct options *options) {
-    struct inbox_list list = {.operation = {.kind = INBOX_LIST},
-                              .guid = options->guid,
-                              .before = INT64_MAX,
-                              .most = SIZE_MAX};
+    struct inbox_list list = {
+        .operation = {.kind = INBOX_LIST}, .guid = options->guid, .most = SIZE_MAX};
     int result = store_client_do(store_client, VERB, &list.operation);
     if (result != 0) {
         return result < 0 ? EX_TEMPFAIL : unknown(options);

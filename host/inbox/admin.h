@@ -47,10 +47,17 @@ struct inbox_entry {
     char *label, *reason;
 };
 
-/* Lists entries, the newest delivery first, with all runs of a delivery together. One operation
- * looks at a bounded part, so that ingest never waits long for it. Continue with `before` = `next`
- * until that is 0, even after an operation that found nothing. Result: 0, or INBOX_UNKNOWN when no
- * delivery has `guid`. */
+/* A delivery's place in a list. */
+struct inbox_list_position {
+    int64_t received_ms;
+    /* 0: none. */
+    int64_t delivery;
+};
+
+/* Lists entries, the delivery that was received last first, with all runs of a delivery together.
+ * One operation looks at a bounded part, so that ingest never waits long for it. Continue with
+ * `before` = `next` until that is none, even after an operation that found nothing. Result: 0,
+ * or INBOX_UNKNOWN when no delivery has `guid`. */
 struct inbox_list {
     struct inbox_operation operation;
     /* Lists only this delivery; NULL: all. */
@@ -59,8 +66,8 @@ struct inbox_list {
     const char *state, *plugin, *event;
     /* Lists deliveries that were received at this time or later. */
     int64_t since_ms;
-    /* INT64_MAX in the first operation. */
-    int64_t before;
+    /* None in the first operation. */
+    struct inbox_list_position before;
     /* Stops after this many entries, but lists all runs of the last delivery. */
     size_t most;
 
@@ -68,7 +75,7 @@ struct inbox_list {
     struct inbox_entry *entries;
     size_t n_entries;
     /* Out. */
-    int64_t next;
+    struct inbox_list_position next;
 };
 
 /* Takes NULL. */

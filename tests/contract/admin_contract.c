@@ -41,12 +41,12 @@ static void end_runs(struct fixture *fixture, const char *plugin, enum inbox_fin
 }
 
 static struct inbox_list list_of(void) {
-    return (struct inbox_list){
-        .operation = {.kind = INBOX_LIST}, .before = INT64_MAX, .most = SIZE_MAX};
+    return (struct inbox_list){.operation = {.kind = INBOX_LIST}, .most = SIZE_MAX};
 }
 
-/* "GUID/PLUGIN GUID/PLUGIN ", in the order of the list, from as many operations as it takes. */
-static const char *listed(struct fixture *fixture, struct inbox_list list) {
+/* "GUID/PLUGIN GUID/PLUGIN ", in the order of the list, from as many operations as it takes, which
+ * are counted in `*parts`. */
+static const char *listed_in(struct fixture *fixture, struct inbox_list list, size_t *parts) {
     static char text[4096];
     size_t used = 0;
     text[0] = '\0';
@@ -58,8 +58,14 @@ static const char *listed(struct fixture *fixture, struct inbox_list list) {
         }
         inbox_entries_free(list.entries, list.n_entries);
         list.before = list.next;
-    } while (list.next != 0);
+        ++*parts;
+    } while (list.next.delivery != 0);
     return text;
+}
+
+static const char *listed(struct fixture *fixture, struct inbox_list list) {
+    size_t parts = 0;
+    return listed_in(fixture, list, &parts);
 }
 
 static int change(struct fixture *fixture, enum inbox_kind kind, const char *guid,
@@ -92,7 +98,7 @@ static void an_entry_tells_all_of_a_run_and_its_delivery(void **state) {
     list.guid = "guid-1";
     assert_int_equal(fixture_do(fixture, &list.operation), 0);
     assert_int_equal(list.n_entries, 1);
-    assert_int_equal(list.next, 0);
+    assert_int_equal(list.next.delivery, 0);
     const struct inbox_entry *entry = &list.entries[0];
     const char *const texts[][2] = {
         {entry->guid, "guid-1"},        {entry->event, "push"},          {entry->action, "closed"},
@@ -183,7 +189,7 @@ static void a_long_list_comes_in_bounded_parts_and_leaves_nothing_out(void **sta
             inbox_entries_free(list.entries, list.n_entries);
             list.before = list.next;
             parts++;
-        } while (list.next != 0);
+        } while (list.next.delivery != 0);
         assert_int_equal(seen, s == 2 ? 0 : 2 * N);
         assert_true(parts > 1);
     }
@@ -192,6 +198,76 @@ static void a_long_list_comes_in_bounded_parts_and_leaves_nothing_out(void **sta
     assert_string_equal(listed(fixture, rare), "guid-3/invite guid-3/ping ");
     free(puts);
     free(guids);
+}
+
+/* Expects that list, from at most `parts` operations. */
+static void expect_list(struct fixture *fixture, struct inbox_list list, size_t parts,
+                        const char *expected) {
+    size_t taken = 0;
+    assert_string_equal(listed_in(fixture, list, &taken), expected);
+    assert_in_range(taken, 1, parts);
+}
+
+static void a_list_of_what_is_rare_or_recent_does_not_look_at_all_deliveries(void **state) {
+    enum { N = 2100 };
+    struct fixture *fixture = *state;
+    struct inbox_put *puts = calloc(N, sizeof *puts);
+    char(*guids)[16] = calloc(N, sizeof *guids);
+    struct inbox_put_run rare_run = {.plugin = "rare"};
+    assert_non_null(puts);
+    assert_non_null(guids);
+    for (size_t i = 0; i < N; i++) {
+        (void)snprintf(guids[i], sizeof guids[i], "guid-%zu", i);
+        puts[i] = put_of(guids[i]);
+        puts[i].received_ms = FIXTURE_NOW + (int64_t)i;
+        puts[i].event = i == 5 ? "issues" : "push";
+        puts[i].n_runs = 0;
+        if (i == 3) {
+            puts[i].runs = &rare_run;
+            puts[i].n_runs = 1;
+        }
+        fixture_submit(fixture, &puts[i].operation);
+    }
+    fixture_wait(fixture, N);
+    struct inbox_list list = list_of();
+    list.plugin = "rare";
+    expect_list(fixture, list, 1, "guid-3/rare ");
+    list.since_ms = FIXTURE_NOW + 4;
+    expect_list(fixture, list, 1, "");
+    list = list_of();
+    list.event = "issues";
+    expect_list(fixture, list, 1, "guid-5/ ");
+    list = list_of();
+    list.state = "queued";
+    expect_list(fixture, list, 1, "guid-3/rare ");
+    list = list_of();
+    list.since_ms = FIXTURE_NOW + N - 2;
+    expect_list(fixture, list, 1, "guid-2099/ guid-2098/ ");
+    list.event = "push";
+    expect_list(fixture, list, 1, "guid-2099/ guid-2098/ ");
+    list.since_ms = FIXTURE_NOW + N;
+    expect_list(fixture, list, 1, "");
+    free(puts);
+    free(guids);
+}
+
+static void a_delivery_that_came_again_is_listed_by_its_last_arrival(void **state) {
+    struct fixture *fixture = *state;
+    put_at(fixture, "first", FIXTURE_NOW, 1);
+    end_runs(fixture, "invite", INBOX_DONE, FIXTURE_NOW);
+    put_at(fixture, "second", FIXTURE_NOW + 1, 1);
+    struct inbox_put again = put_of("first");
+    again.received_ms = FIXTURE_NOW + 2;
+    assert_int_equal(fixture_do(fixture, &again.operation), INBOX_REDELIVERED);
+    static const char *const plugins[] = {NULL, "invite"};
+    for (size_t i = 0; i < 2; i++) {
+        struct inbox_list list = list_of();
+        list.plugin = plugins[i];
+        list.most = 1;
+        assert_string_equal(listed(fixture, list), "first/invite second/invite ");
+        list.since_ms = FIXTURE_NOW + 2;
+        assert_string_equal(listed(fixture, list), "first/invite ");
+    }
 }
 
 static void a_body_is_given_back_as_it_came(void **state) {
@@ -533,6 +609,8 @@ size_t contract_people_tests(const struct contract_store *store, struct CMUnitTe
         CONTRACT(a_fetched_payload_never_runs_a_known_delivery),
         CONTRACT(a_list_is_narrowed_by_state_plugin_event_and_time),
         CONTRACT(a_long_list_comes_in_bounded_parts_and_leaves_nothing_out),
+        CONTRACT(a_list_of_what_is_rare_or_recent_does_not_look_at_all_deliveries),
+        CONTRACT(a_delivery_that_came_again_is_listed_by_its_last_arrival),
         CONTRACT(a_body_is_given_back_as_it_came),
         CONTRACT(reviving_makes_dead_and_waiting_runs_due_from_attempt_1),
         CONTRACT(reviving_leaves_running_and_done_runs_alone),

@@ -340,7 +340,7 @@ static void a_tool_reads_and_writes_beside_the_host(void **state) {
 
     struct inbox_change discard = {
         .operation = {.kind = INBOX_DISCARD}, .guid = "guid-1", .now_ms = FIXTURE_NOW};
-    struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .before = INT64_MAX, .most = 10};
+    struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .most = 10};
     assert_int_equal(open_tool(file_of(fixture), false, &fixture->inbox, &err), 0);
     assert_int_equal(fixture_do(fixture, &list.operation), 0);
     assert_int_equal(list.n_entries, 1);

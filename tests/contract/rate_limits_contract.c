@@ -269,8 +269,7 @@ static void parked_runs_end_when_the_app_is_uninstalled(void **state) {
     assert_int_equal(fixture_do(fixture, &stats.operation), 0);
     assert_int_equal(stats.parked, 0);
     assert_int_equal(stats.dead, 1);
-    struct inbox_list list = {
-        .operation = {.kind = INBOX_LIST}, .state = "dead", .before = INT64_MAX, .most = 10};
+    struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .state = "dead", .most = 10};
     assert_int_equal(fixture_do(fixture, &list.operation), 0);
     assert_int_equal(list.n_entries, 1);
     assert_string_equal(list.entries[0].label, "uninstalled");

@@ -160,7 +160,7 @@ static void list_clear(struct inbox_operation *operation) {
     struct inbox_list *list = CONTAINER_OF(operation, struct inbox_list, operation);
     list->entries = NULL;
     list->n_entries = 0;
-    list->next = 0;
+    list->next = (struct inbox_list_position){0};
 }
 
 static void list_free(struct inbox_operation *operation) {

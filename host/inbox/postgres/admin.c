@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Deliveries that one LIST looks at. */
-#define LIST_CHUNK 500
+/* So many runs of one state or plugin are listed by their own index, in one operation: see
+ * SHARED_LIST_COUNT. More of them are found among the deliveries, one chunk an operation. */
+#define FEW_RUNS 5000
 
 static void copy_column(const PGresult *result, int row, int column, char *out, size_t room) {
     snprintf(out, room, "%s", pg_text(result, row, column));
@@ -51,27 +52,27 @@ static int take_row(struct postgres_store *store, struct inbox_list *list, const
     return 0;
 }
 
-/* Lists the deliveries from `low` up to, but without, `before`. 1 when it stopped at `most`; then
- * list->next is set. */
-static int list_rows(struct postgres_store *store, struct inbox_list *list, enum postgres_sql sql,
-                     int64_t low, int64_t before, struct error *err) {
+/* Binds from where on, and since when, a list goes. */
+static void bind_place(struct pg_query *query, const struct inbox_list *list) {
+    bool first = list->before.delivery == 0;
+    pg_query_number(query, first ? INT64_MAX : list->before.received_ms);
+    pg_query_number(query, first ? INT64_MAX : list->before.delivery);
+    pg_query_number(query, list->since_ms);
+}
+
+/* Takes the rows of a PG_SQL_LIST* statement. 1 when it stopped at `most`; then list->next is set.
+ */
+static int take_rows(struct postgres_store *store, struct inbox_list *list, struct pg_query *query,
+                     struct error *err) {
     AUTO_RESULT PGresult *result = NULL;
-    struct pg_query query = pg_query_begin(sql);
-    pg_query_number(&query, low);
-    pg_query_number(&query, before);
-    pg_query_number(&query, list->since_ms);
-    /* NULL is bound as NULL. */
-    pg_query_text(&query, list->event);
-    pg_query_text(&query, list->plugin);
-    pg_query_text(&query, list->state);
-    if (pg_ask(store, &query, &result, err, "listing deliveries") < 0) {
+    if (pg_ask(store, query, &result, err, "listing deliveries") < 0) {
         return -1;
     }
     for (int row = 0; row < PQntuples(result); row++) {
         const struct inbox_entry *last =
             list->n_entries > 0 ? &list->entries[list->n_entries - 1] : NULL;
         if (last && list->n_entries >= list->most && last->delivery != pg_number(result, row, 0)) {
-            list->next = last->delivery;
+            list->next = (struct inbox_list_position){last->received_ms, last->delivery};
             return 1;
         }
         if (take_row(store, list, result, row, err) < 0) {
@@ -81,19 +82,37 @@ static int list_rows(struct postgres_store *store, struct inbox_list *list, enum
     return 0;
 }
 
-/* Finds the next LIST_CHUNK deliveries before `before`. `*low` is their lowest id, or 0 when there
- * are none. `*next` is where the next chunk begins, or 0 when there is none. */
-static int find_chunk(struct postgres_store *store, int64_t before, int64_t *low, int64_t *next,
-                      struct error *err) {
+static int list_rows(struct postgres_store *store, struct inbox_list *list, enum postgres_sql sql,
+                     struct error *err) {
+    struct pg_query query = pg_query_begin(sql);
+    bind_place(&query, list);
+    /* NULL is bound as NULL. */
+    pg_query_text(&query, list->event);
+    pg_query_text(&query, list->plugin);
+    pg_query_text(&query, list->state);
+    return take_rows(store, list, &query, err);
+}
+
+/* Lists a chunk of deliveries: of the event, or of all. */
+static int list_chunk(struct postgres_store *store, struct inbox_list *list, struct error *err) {
+    int cut = list_rows(store, list, list->event ? PG_SQL_LIST_EVENT : PG_SQL_LIST_ALL, err);
+    if (cut != 0) {
+        return cut < 0 ? -1 : 0;
+    }
     AUTO_RESULT PGresult *result = NULL;
-    struct pg_query query = pg_query_begin(PG_SQL_LIST_CHUNK);
-    pg_query_number(&query, before);
-    pg_query_number(&query, LIST_CHUNK);
+    struct pg_query query =
+        pg_query_begin(list->event ? PG_SQL_LIST_EVENT_END : PG_SQL_LIST_ALL_END);
+    bind_place(&query, list);
+    if (list->event) {
+        pg_query_text(&query, list->event);
+    }
     if (pg_ask(store, &query, &result, err, "listing deliveries") < 0) {
         return -1;
     }
-    *low = pg_number(result, 0, 0);
-    *next = pg_number(result, 0, 1) < LIST_CHUNK ? 0 : *low;
+    if (PQntuples(result) > 0) {
+        list->next = (struct inbox_list_position){.received_ms = pg_number(result, 0, 0),
+                                                  .delivery = pg_number(result, 0, 1)};
+    }
     return 0;
 }
 
@@ -104,42 +123,80 @@ static int find_delivery(struct postgres_store *store, const char *guid, int64_t
     return pg_ask_number(store, &query, delivery, err, "looking for a delivery");
 }
 
-/* States with few runs have indexes of their own, so one statement lists them. Any other list looks
- * at one chunk of deliveries. */
-static int list_settle(struct postgres_store *store, struct inbox_operation *operation,
-                       struct error *err) {
+/* Lists one delivery: 0, INBOX_UNKNOWN, -1. */
+static int list_delivery(struct postgres_store *store, struct inbox_list *list, struct error *err) {
+    int64_t delivery;
+    int found = find_delivery(store, list->guid, &delivery, err);
+    if (found <= 0) {
+        return found < 0 ? -1 : INBOX_UNKNOWN;
+    }
+    struct pg_query query = pg_query_begin(PG_SQL_LIST_DELIVERY);
+    pg_query_number(&query, delivery);
+    return take_rows(store, list, &query, err) < 0 ? -1 : 0;
+}
+
+static int count_runs(struct postgres_store *store, enum postgres_sql sql, const char *plugin,
+                      int64_t *runs, struct error *err) {
+    struct pg_query query = pg_query_begin(sql);
+    if (plugin) {
+        pg_query_text(&query, plugin);
+    }
+    return pg_ask_number(store, &query, runs, err, "counting runs");
+}
+
+/* 1 and the statement that lists the few runs of the wanted state or plugin; 0: there are many. */
+static int find_few(struct postgres_store *store, const struct inbox_list *list,
+                    enum postgres_sql *sql, struct error *err) {
     static const struct {
         const char *state;
-        enum postgres_sql sql;
-    } few[] = {{"queued", PG_SQL_LIST_QUEUED},
-               {"running", PG_SQL_LIST_RUNNING},
-               {"parked", PG_SQL_LIST_PARKED},
-               {"dead", PG_SQL_LIST_DEAD}};
+        enum postgres_sql count, list;
+    } states[] = {{"queued", PG_SQL_LIST_COUNT_QUEUED, PG_SQL_LIST_QUEUED},
+                  {"running", PG_SQL_LIST_COUNT_RUNNING, PG_SQL_LIST_RUNNING},
+                  {"parked", PG_SQL_LIST_COUNT_PARKED, PG_SQL_LIST_PARKED},
+                  {"dead", PG_SQL_LIST_COUNT_DEAD, PG_SQL_LIST_DEAD}};
+    int64_t runs = 0;
+    for (size_t i = 0; list->state && i < sizeof states / sizeof *states; i++) {
+        if (strcmp(states[i].state, list->state) == 0) {
+            if (count_runs(store, states[i].count, NULL, &runs, err) < 0) {
+                return -1;
+            }
+            if (runs <= FEW_RUNS) {
+                *sql = states[i].list;
+                return 1;
+            }
+        }
+    }
+    if (list->plugin) {
+        if (count_runs(store, PG_SQL_LIST_COUNT_PLUGIN, list->plugin, &runs, err) < 0) {
+            return -1;
+        }
+        if (runs <= FEW_RUNS) {
+            *sql = PG_SQL_LIST_PLUGIN;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int list_settle(struct postgres_store *store, struct inbox_operation *operation,
+                       struct error *err) {
     struct inbox_list *list = CONTAINER_OF(operation, struct inbox_list, operation);
-    int64_t low = 0, next = 0;
+    enum postgres_sql sql;
     if (list->guid) {
-        int found = find_delivery(store, list->guid, &low, err);
-        if (found == 0) {
-            operation->result = INBOX_UNKNOWN;
+        int found = list_delivery(store, list, err);
+        if (found > 0) {
+            operation->result = found;
         }
-        if (found <= 0) {
-            return found;
-        }
-        return list_rows(store, list, PG_SQL_LIST, low, low + 1, err) < 0 ? -1 : 0;
+        return found < 0 ? -1 : 0;
     }
-    for (size_t i = 0; list->state && i < sizeof few / sizeof *few; i++) {
-        if (strcmp(few[i].state, list->state) == 0) {
-            return list_rows(store, list, few[i].sql, 0, list->before, err) < 0 ? -1 : 0;
-        }
-    }
-    if (find_chunk(store, list->before, &low, &next, err) < 0) {
+    int few = find_few(store, list, &sql, err);
+    if (few < 0) {
         return -1;
     }
-    int cut = list_rows(store, list, PG_SQL_LIST, low, list->before, err);
-    if (cut == 0) {
-        list->next = next;
+    if (few > 0) {
+        return list_rows(store, list, sql, err) < 0 ? -1 : 0;
     }
-    return cut < 0 ? -1 : 0;
+    return list_chunk(store, list, err);
 }
 
 const struct postgres_operation postgres_list = {.settle = list_settle};

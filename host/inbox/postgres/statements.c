@@ -29,10 +29,9 @@
 
 /* The order of texts is SQLite's. */
 #define LIST_ORDER " COLLATE \"C\""
-#define LIST_OF_STATE(state)                                                                       \
-    SHARED_LIST_COLUMNS                                                                            \
-    " FROM runs r JOIN deliveries d ON d.id = r.delivery WHERE r.state = '" state                  \
-    "' AND r.delivery >= $1 AND r.delivery < $2" SHARED_LIST_FILTERS LIST_ORDER
+#define LIST_FROM                                                                                  \
+    SHARED_LIST_COLUMNS " FROM runs r JOIN deliveries d ON d.id = r.delivery" SHARED_LIST_FILTERS
+#define LIST_OF_STATE(state) LIST_FROM " AND r.state = '" state "'" SHARED_LIST_ORDER LIST_ORDER
 
 /* $n in the order in which the operations bind. Results are binary: numbers are bigint. */
 const char *const postgres_statements[PG_SQL_COUNT] = {
@@ -179,12 +178,21 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_KEY_DELETE] = SHARED_KEY_DELETE,
     [PG_SQL_DELIVERY_FIND] = SHARED_DELIVERY_FIND,
     [PG_SQL_DELIVERY_BODY] = "SELECT body, body_codec, body_bytes FROM deliveries WHERE guid = $1",
-    [PG_SQL_LIST_CHUNK] = SHARED_LIST_CHUNK,
-    [PG_SQL_LIST] = SHARED_LIST LIST_ORDER,
+    [PG_SQL_LIST_ALL] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_ALL) LIST_ORDER,
+    [PG_SQL_LIST_ALL_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_ALL),
+    [PG_SQL_LIST_EVENT] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_EVENT) LIST_ORDER,
+    [PG_SQL_LIST_EVENT_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_EVENT),
+    [PG_SQL_LIST_DELIVERY] = SHARED_LIST_DELIVERY LIST_ORDER,
     [PG_SQL_LIST_QUEUED] = LIST_OF_STATE("queued"),
     [PG_SQL_LIST_RUNNING] = LIST_OF_STATE("running"),
     [PG_SQL_LIST_PARKED] = LIST_OF_STATE("parked"),
     [PG_SQL_LIST_DEAD] = LIST_OF_STATE("dead"),
+    [PG_SQL_LIST_PLUGIN] = LIST_FROM " AND r.plugin = $5" SHARED_LIST_ORDER LIST_ORDER,
+    [PG_SQL_LIST_COUNT_QUEUED] = SHARED_LIST_COUNT("state = 'queued'"),
+    [PG_SQL_LIST_COUNT_RUNNING] = SHARED_LIST_COUNT("state = 'running'"),
+    [PG_SQL_LIST_COUNT_PARKED] = SHARED_LIST_COUNT("state = 'parked'"),
+    [PG_SQL_LIST_COUNT_DEAD] = SHARED_LIST_COUNT("state = 'dead'"),
+    [PG_SQL_LIST_COUNT_PLUGIN] = SHARED_LIST_COUNT("plugin = $1"),
     [PG_SQL_RUNS_RERUN] = SHARED_RUNS_RERUN,
     [PG_SQL_RUNS_DISCARD] = SHARED_RUNS_DISCARD,
     [PG_SQL_RUNS_MARK] = SHARED_RUNS_MARK,

@@ -110,22 +110,42 @@
 #define SHARED_KEY_DELETE "DELETE FROM plugin_keys WHERE plugin = $1 AND scope = $2 AND name = $3"
 
 /* what operators ask for */
-#define SHARED_LIST_CHUNK                                                                          \
-    "SELECT coalesce(min(id), 0), count(*) FROM (SELECT id FROM deliveries WHERE id < $1"          \
-    " ORDER BY id DESC LIMIT $2) AS chunk"
-/* Then FROM and WHERE with $1 and $2, between which the deliveries' ids are. */
+/* A list's chunk: the next deliveries before the place ($1, $2), and since $3. Those with a body
+ * and those without have an index each, and both are read from their ends. */
+#define SHARED_LIST_BEFORE "(received_ms, id) < ($1, $2) AND received_ms >= $3"
+#define SHARED_LIST_LATEST "ORDER BY received_ms DESC, id DESC LIMIT "
+#define SHARED_LIST_CHUNK_ALL                                                                      \
+    "SELECT received_ms, id FROM (SELECT * FROM (SELECT received_ms, id FROM deliveries"           \
+    " WHERE body IS NOT NULL AND " SHARED_LIST_BEFORE " " SHARED_LIST_LATEST "500) AS kept"        \
+    " UNION ALL SELECT * FROM (SELECT received_ms, id FROM deliveries"                             \
+    " WHERE body IS NULL AND " SHARED_LIST_BEFORE " " SHARED_LIST_LATEST "500) AS pruned)"         \
+    " AS latest " SHARED_LIST_LATEST
+#define SHARED_LIST_CHUNK_EVENT                                                                    \
+    "SELECT received_ms, id FROM deliveries WHERE " SHARED_LIST_BEFORE                             \
+    " AND event = $4 " SHARED_LIST_LATEST
+/* Where the chunk ends; no row when it is not full, so that nothing comes after it. */
+#define SHARED_LIST_END(chunk) chunk "1 OFFSET 499"
+/* How many runs there are in a state that has an index, or of a plugin, up to one too many. */
+#define SHARED_LIST_COUNT(condition)                                                               \
+    "SELECT count(*) FROM (SELECT 1 FROM runs WHERE " condition " LIMIT 5001) AS few"
 #define SHARED_LIST_COLUMNS                                                                        \
     "SELECT d.id, d.guid, d.event, d.action, d.installation, d.repository, d.sender,"              \
     " d.received_ms, CASE WHEN d.body IS NULL THEN -1 ELSE d.body_bytes END, r.id, r.plugin,"      \
     " r.state, r.attempt, r.crashes, r.suspect, r.due_ms, r.lease_until_ms, r.finished_ms,"        \
     " r.label, r.reason"
 #define SHARED_LIST_FILTERS                                                                        \
+    " WHERE (d.received_ms, d.id) < ($1, $2)"                                                      \
     " AND d.received_ms >= $3 AND (CAST($4 AS text) IS NULL OR d.event = $4)"                      \
     " AND (CAST($5 AS text) IS NULL OR r.plugin = $5)"                                             \
-    " AND (CAST($6 AS text) IS NULL OR r.state = $6) ORDER BY d.id DESC, r.plugin"
-#define SHARED_LIST                                                                                \
+    " AND (CAST($6 AS text) IS NULL OR r.state = $6)"
+#define SHARED_LIST_ORDER " ORDER BY d.received_ms DESC, d.id DESC, r.plugin"
+#define SHARED_LIST_OF_CHUNK(chunk)                                                                \
+    SHARED_LIST_COLUMNS                                                                            \
+    " FROM (" chunk "500) AS c JOIN deliveries d ON d.id = c.id"                                   \
+    " LEFT JOIN runs r ON r.delivery = d.id" SHARED_LIST_FILTERS SHARED_LIST_ORDER
+#define SHARED_LIST_DELIVERY                                                                       \
     SHARED_LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                 \
-                        " WHERE d.id >= $1 AND d.id < $2" SHARED_LIST_FILTERS
+                        " WHERE d.id = $1 ORDER BY r.plugin"
 
 /* Rate limits. The plugins are found one by one, by their index. */
 #define SHARED_PLUGINS_QUEUED                                                                      \

@@ -11,8 +11,9 @@
 
 #include <string.h>
 
-/* Deliveries that one LIST looks at; a few pages of the file without their bodies. */
-#define LIST_CHUNK 500
+/* So many runs of one state or plugin are listed by their own index, in one operation: see
+ * SHARED_LIST_COUNT. More of them are found among the deliveries, one chunk an operation. */
+#define FEW_RUNS 5000
 
 /* Adds a row of a SQL_LIST* statement to the list. */
 static int take_row(struct sqlite_store *store, struct inbox_list *list, sqlite3_stmt *row,
@@ -48,81 +49,138 @@ static int take_row(struct sqlite_store *store, struct inbox_list *list, sqlite3
     return 0;
 }
 
-/* Lists the deliveries from `low` up to, but without, `before`. 1 when it stopped at `most`; then
- * list->next is set. */
-static int list_rows(struct sqlite_store *store, struct inbox_list *list, enum sqlite_sql sql,
-                     int64_t low, int64_t before, struct error *err) {
-    AUTO_QUERY struct query query = query_begin(store, sql);
-    query_number(&query, low);
-    query_number(&query, before);
-    query_number(&query, list->since_ms);
-    /* NULL is bound as NULL. */
-    query_text(&query, list->event);
-    query_text(&query, list->plugin);
-    query_text(&query, list->state);
+/* Binds from where on, and since when, a list goes. */
+static void bind_place(struct query *query, const struct inbox_list *list) {
+    bool first = list->before.delivery == 0;
+    query_number(query, first ? INT64_MAX : list->before.received_ms);
+    query_number(query, first ? INT64_MAX : list->before.delivery);
+    query_number(query, list->since_ms);
+}
+
+/* Takes the rows of a SQL_LIST* statement. 1 when it stopped at `most`; then list->next is set. */
+static int take_rows(struct sqlite_store *store, struct inbox_list *list, struct query *query,
+                     struct error *err) {
     int step;
-    while ((step = query_step(&query, err, "listing deliveries")) > 0) {
-        int64_t delivery = sqlite3_column_int64(query.statement, 0);
+    while ((step = query_step(query, err, "listing deliveries")) > 0) {
+        int64_t delivery = sqlite3_column_int64(query->statement, 0);
         const struct inbox_entry *last =
             list->n_entries > 0 ? &list->entries[list->n_entries - 1] : NULL;
         if (last && list->n_entries >= list->most && last->delivery != delivery) {
-            list->next = last->delivery;
+            list->next = (struct inbox_list_position){last->received_ms, last->delivery};
             return 1;
         }
-        if (take_row(store, list, query.statement, err) < 0) {
+        if (take_row(store, list, query->statement, err) < 0) {
             return -1;
         }
     }
     return step;
 }
 
-/* Finds the next LIST_CHUNK deliveries before `before`. `*low` is their lowest id, or 0 when there
- * are none. `*next` is where the next chunk begins, or 0 when there is none. */
-static int find_chunk(struct sqlite_store *store, int64_t before, int64_t *low, int64_t *next,
-                      struct error *err) {
-    AUTO_QUERY struct query query = query_begin(store, SQL_LIST_CHUNK);
-    query_number(&query, before);
-    query_number(&query, LIST_CHUNK);
-    if (query_step(&query, err, "listing deliveries") < 0) {
+static int list_rows(struct sqlite_store *store, struct inbox_list *list, enum sqlite_sql sql,
+                     struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, sql);
+    bind_place(&query, list);
+    /* NULL is bound as NULL. */
+    query_text(&query, list->event);
+    query_text(&query, list->plugin);
+    query_text(&query, list->state);
+    return take_rows(store, list, &query, err);
+}
+
+/* Lists a chunk of deliveries: of the event, or of all. */
+static int list_chunk(struct sqlite_store *store, struct inbox_list *list, struct error *err) {
+    int cut = list_rows(store, list, list->event ? SQL_LIST_EVENT : SQL_LIST_ALL, err);
+    if (cut != 0) {
+        return cut < 0 ? -1 : 0;
+    }
+    AUTO_QUERY struct query query =
+        query_begin(store, list->event ? SQL_LIST_EVENT_END : SQL_LIST_ALL_END);
+    bind_place(&query, list);
+    if (list->event) {
+        query_text(&query, list->event);
+    }
+    int step = query_step(&query, err, "listing deliveries");
+    if (step > 0) {
+        list->next =
+            (struct inbox_list_position){.received_ms = sqlite3_column_int64(query.statement, 0),
+                                         .delivery = sqlite3_column_int64(query.statement, 1)};
+    }
+    return step < 0 ? -1 : 0;
+}
+
+/* Lists one delivery. */
+static int list_delivery(struct sqlite_store *store, struct inbox_list *list, struct error *err) {
+    int64_t delivery;
+    int found = sqlite_find_delivery(store, list->guid, &delivery, err);
+    if (found <= 0) {
+        return found < 0 ? -1 : INBOX_UNKNOWN;
+    }
+    AUTO_QUERY struct query query = query_begin(store, SQL_LIST_DELIVERY);
+    query_number(&query, delivery);
+    return take_rows(store, list, &query, err) < 0 ? -1 : 0;
+}
+
+static int count_runs(struct sqlite_store *store, enum sqlite_sql sql, const char *plugin,
+                      int64_t *runs, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, sql);
+    if (plugin) {
+        query_text(&query, plugin);
+    }
+    if (query_step(&query, err, "counting runs") < 0) {
         return -1;
     }
-    *low = sqlite3_column_int64(query.statement, 0);
-    *next = sqlite3_column_int64(query.statement, 1) < LIST_CHUNK ? 0 : *low;
+    *runs = sqlite3_column_int64(query.statement, 0);
     return 0;
 }
 
-/* States with few runs have indexes of their own, so one statement lists them. Any other list looks
- * at one chunk of deliveries. */
-int sqlite_list(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
-    struct inbox_list *list = CONTAINER_OF(operation, struct inbox_list, operation);
+/* 1 and the statement that lists the few runs of the wanted state or plugin; 0: there are many. */
+static int find_few(struct sqlite_store *store, const struct inbox_list *list, enum sqlite_sql *sql,
+                    struct error *err) {
     static const struct {
         const char *state;
-        enum sqlite_sql sql;
-    } few[] = {{"queued", SQL_LIST_QUEUED},
-               {"running", SQL_LIST_RUNNING},
-               {"parked", SQL_LIST_PARKED},
-               {"dead", SQL_LIST_DEAD}};
-    int64_t low = 0, next = 0;
+        enum sqlite_sql count, list;
+    } states[] = {{"queued", SQL_LIST_COUNT_QUEUED, SQL_LIST_QUEUED},
+                  {"running", SQL_LIST_COUNT_RUNNING, SQL_LIST_RUNNING},
+                  {"parked", SQL_LIST_COUNT_PARKED, SQL_LIST_PARKED},
+                  {"dead", SQL_LIST_COUNT_DEAD, SQL_LIST_DEAD}};
+    int64_t runs = 0;
+    for (size_t i = 0; list->state && i < sizeof states / sizeof *states; i++) {
+        if (strcmp(states[i].state, list->state) == 0) {
+            if (count_runs(store, states[i].count, NULL, &runs, err) < 0) {
+                return -1;
+            }
+            if (runs <= FEW_RUNS) {
+                *sql = states[i].list;
+                return 1;
+            }
+        }
+    }
+    if (list->plugin) {
+        if (count_runs(store, SQL_LIST_COUNT_PLUGIN, list->plugin, &runs, err) < 0) {
+            return -1;
+        }
+        if (runs <= FEW_RUNS) {
+            *sql = SQL_LIST_PLUGIN;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int sqlite_list(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
+    struct inbox_list *list = CONTAINER_OF(operation, struct inbox_list, operation);
+    enum sqlite_sql sql;
     if (list->guid) {
-        int found = sqlite_find_delivery(store, list->guid, &low, err);
-        if (found <= 0) {
-            return found < 0 ? -1 : INBOX_UNKNOWN;
-        }
-        return list_rows(store, list, SQL_LIST, low, low + 1, err) < 0 ? -1 : 0;
+        return list_delivery(store, list, err);
     }
-    for (size_t i = 0; list->state && i < sizeof few / sizeof *few; i++) {
-        if (strcmp(few[i].state, list->state) == 0) {
-            return list_rows(store, list, few[i].sql, 0, list->before, err) < 0 ? -1 : 0;
-        }
-    }
-    if (find_chunk(store, list->before, &low, &next, err) < 0) {
+    int few = find_few(store, list, &sql, err);
+    if (few < 0) {
         return -1;
     }
-    int cut = list_rows(store, list, SQL_LIST, low, list->before, err);
-    if (cut == 0) {
-        list->next = next;
+    if (few > 0) {
+        return list_rows(store, list, sql, err) < 0 ? -1 : 0;
     }
-    return cut < 0 ? -1 : 0;
+    return list_chunk(store, list, err);
 }
 
 /* Reads how the store keeps the body of an existing delivery. 0, INBOX_PRUNED, or -1. */

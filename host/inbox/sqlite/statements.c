@@ -4,11 +4,11 @@
 
 #include "inbox/sql/shared.h"
 
+#define LIST_FROM(index)                                                                           \
+    SHARED_LIST_COLUMNS " FROM runs r" index                                                       \
+                        " CROSS JOIN deliveries d ON d.id = r.delivery" SHARED_LIST_FILTERS
 #define LIST_OF_STATE(state, index)                                                                \
-    SHARED_LIST_COLUMNS " FROM runs r INDEXED BY " index                                           \
-                        " CROSS JOIN deliveries d ON d.id = r.delivery"                            \
-                        " WHERE r.state = '" state                                                 \
-                        "' AND r.delivery >= $1 AND r.delivery < $2" SHARED_LIST_FILTERS
+    LIST_FROM(" INDEXED BY " index) " AND r.state = '" state "'" SHARED_LIST_ORDER
 
 const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -102,12 +102,21 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_KEY_GET] = SHARED_KEY_GET,
     [SQL_KEY_PUT] = SHARED_KEY_PUT,
     [SQL_KEY_DELETE] = SHARED_KEY_DELETE,
-    [SQL_LIST_CHUNK] = SHARED_LIST_CHUNK,
-    [SQL_LIST] = SHARED_LIST,
+    [SQL_LIST_ALL] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_ALL),
+    [SQL_LIST_ALL_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_ALL),
+    [SQL_LIST_EVENT] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_EVENT),
+    [SQL_LIST_EVENT_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_EVENT),
+    [SQL_LIST_DELIVERY] = SHARED_LIST_DELIVERY,
     [SQL_LIST_QUEUED] = LIST_OF_STATE("queued", "runs_due"),
     [SQL_LIST_RUNNING] = LIST_OF_STATE("running", "runs_leased"),
     [SQL_LIST_PARKED] = LIST_OF_STATE("parked", "runs_parked"),
     [SQL_LIST_DEAD] = LIST_OF_STATE("dead", "runs_dead"),
+    [SQL_LIST_PLUGIN] = LIST_FROM(" INDEXED BY runs_plugin") " AND r.plugin = $5" SHARED_LIST_ORDER,
+    [SQL_LIST_COUNT_QUEUED] = SHARED_LIST_COUNT("state = 'queued'"),
+    [SQL_LIST_COUNT_RUNNING] = SHARED_LIST_COUNT("state = 'running'"),
+    [SQL_LIST_COUNT_PARKED] = SHARED_LIST_COUNT("state = 'parked'"),
+    [SQL_LIST_COUNT_DEAD] = SHARED_LIST_COUNT("state = 'dead'"),
+    [SQL_LIST_COUNT_PLUGIN] = SHARED_LIST_COUNT("plugin = $1"),
     [SQL_DELIVERY_BODY] = "SELECT body IS NULL, body_codec, body_bytes FROM deliveries"
                           " WHERE id = ?1",
     [SQL_RUNS_RERUN] = SHARED_RUNS_RERUN,

@@ -30,6 +30,8 @@ ALTER TABLE deliveries ALTER COLUMN body SET STORAGE EXTERNAL;
 -- Each row is in one of these indexes. Pruning reads them from the oldest row on. A NULL body was pruned.
 CREATE INDEX deliveries_kept ON deliveries (received_ms, id) WHERE body IS NOT NULL;
 CREATE INDEX deliveries_pruned ON deliveries (received_ms) WHERE body IS NULL;
+-- For lists of a rare event, or of a rare plugin.
+CREATE INDEX deliveries_event ON deliveries (event, received_ms, id);
 
 CREATE TABLE runs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -57,6 +59,7 @@ CREATE INDEX runs_due ON runs (plugin, suspect, due_ms, id) WHERE state = 'queue
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
+CREATE INDEX runs_plugin ON runs (plugin);
 
 -- The times until which GitHub accepts no requests of an installation: none at all, no searches, no
 -- GraphQL.

@@ -30,6 +30,8 @@ CREATE TABLE deliveries (
 -- Each row is in one of these indexes. Pruning reads them from the oldest row on.
 CREATE INDEX deliveries_kept ON deliveries (received_ms) WHERE body IS NOT NULL;
 CREATE INDEX deliveries_pruned ON deliveries (received_ms) WHERE body IS NULL;
+-- For lists of a rare event, or of a rare plugin.
+CREATE INDEX deliveries_event ON deliveries (event, received_ms);
 
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
@@ -57,6 +59,7 @@ CREATE INDEX runs_due ON runs (plugin, suspect, due_ms) WHERE state = 'queued';
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
+CREATE INDEX runs_plugin ON runs (plugin);
 
 -- The times until which GitHub accepts no requests of an installation: none at all, no searches, no
 -- GraphQL.

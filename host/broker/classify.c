@@ -61,11 +61,12 @@ struct request_class classify_request(const char *method, const char *path, cons
     }
     struct request_class class = {.resource = RESOURCE_CORE};
     char *read = read_path(path);
-    if (strncasecmp(read ? read : path, "/search/", 8) == 0) {
+    const char *plain_path = read ? read : path;
+    if (strncasecmp(plain_path, "/search/", 8) == 0) {
         class.resource = RESOURCE_SEARCH;
     }
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-        class.pace = notifies(method, read ? read : path) ? PACE_NOTIFY : PACE_WRITE;
+        class.pace = notifies(method, plain_path) ? PACE_NOTIFY : PACE_WRITE;
     }
     curl_free(read);
     return class;

@@ -97,7 +97,8 @@ static int parse(const struct wire_frame *frame, struct call_result *result) {
     if (frame_read_end(&reader) < 0 || outcome < INT32_MIN || status > 999) {
         return -1;
     }
-    return outcome > (http ? 0 : 1) ? -1 : 0;
+    int64_t best = http ? 0 : 1;
+    return outcome > best ? -1 : 0;
 }
 
 static struct call *find(const struct calls *calls, uint64_t request) {

@@ -51,7 +51,9 @@ def test_a_worker_has_one_descriptor_and_no_environment(start_bot):
     host = start_bot(plugins=["trouble"])
     payload = {"action": "descriptors", "installation": {"id": 1}}
     line = host.wait_log(msg="skipped", delivery=host.deliver("trouble", payload))
-    assert line["reason"] == "open: 3"
+    # Sanitizers report on the worker's output, which such a build keeps open.
+    expected = "open: 0 1 2 3" if os.environ.get("SNEK_SANITIZED") else "open: 3"
+    assert line["reason"] == expected
     for pid in host.pids("worker"):
         assert environment_of(pid) == b""
 

@@ -15,7 +15,7 @@
 
 /* A JWT is valid for minutes; a smaller skew was not the reason for its rejection. */
 #define SKEW_WORTH_A_TRY_S 10
-/* Whoever waits for a token has a deadline. */
+/* Each waiter for a token has a deadline of its own. */
 #define RETRY_FOR_MS 10000
 
 void app_send(struct app_request *request) {

@@ -29,7 +29,7 @@ struct jwt_result {
 
 struct jwt_waiter {
     void (*on_jwt)(struct jwt_waiter *waiter, const struct jwt_result *result);
-    /* Whoever makes the waiter sets it to false. */
+    /* The creator of the waiter sets it to false. */
     bool waiting;
     TAILQ_ENTRY(jwt_waiter) link;
 };

@@ -101,7 +101,7 @@ void journal_set_busy(struct journal_entry *entry, bool busy);
 /* The entry's effect is about to be sent, under the claim with this token. */
 void journal_set_intended(struct journal_entry *entry, int64_t token, int64_t now_ms);
 
-/* What the inbox has of the entry is still the intent of an earlier attempt. */
+/* The inbox still has the intent of an earlier attempt for this entry. */
 void journal_set_in_doubt(struct journal *journal, struct journal_entry *entry);
 
 /* Nothing of the entry's request reached GitHub or the store. */

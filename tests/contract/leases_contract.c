@@ -170,7 +170,7 @@ static void a_host_that_stops_in_order_between_two_deaths_clears_the_suspicion(v
     (void)die_in_the_run(fixture);
     struct inbox_run run = die_in_the_run(fixture);
     assert_false(run.suspect);
-    /* What was given back counts as none. */
+    /* An attempt that was given back does not count. */
     assert_int_equal(run.attempt, 3);
 }
 

@@ -34,7 +34,7 @@ struct fake {
     gnutls_pubkey_t keys[FAKE_KEYS_MAX];
     size_t n_keys;
     bool quiet;
-    /* What URLs in responses start with: http://HOST:PORT. */
+    /* The start of each URL in responses: http://HOST:PORT. */
     char origin[128];
 
     /* state.c: settings and lists, complete. */

@@ -13,6 +13,7 @@
 #include "ingest/ingest.h"
 #include "maintenance/maintenance.h"
 #include "metrics/metrics.h"
+#include "plugin_file/plugin_file.h"
 #include "supervisor/messages.h"
 #include "telemetry/sentry.h"
 #include "telemetry/telemetry.h"
@@ -44,6 +45,7 @@ struct host {
     struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX];
     size_t n_secrets;
     char *worker_path;
+    struct plugin_files *plugin_files;
     struct loop loop;
     struct loop_source signals, orphaned;
     struct watchdog watchdog;
@@ -186,7 +188,7 @@ static int start_stores(struct host *host, struct error *err) {
         return error_wrap(err, "sentry.dsn");
     }
     host->worker_path = worker_process_find_binary(err);
-    if (!host->worker_path ||
+    if (!host->worker_path || plugin_files_open(&host->plugin_files, err) < 0 ||
         inbox_open(config->store.url, clock_wall_ms(), &host->inbox, err) < 0) {
         return -1;
     }
@@ -208,6 +210,7 @@ static int start_stores(struct host *host, struct error *err) {
 static int load_plugins(struct host *host, struct error *err) {
     struct dispatch_options options = {.config = host->config,
                                        .worker_path = host->worker_path,
+                                       .plugin_files = host->plugin_files,
                                        .loop = &host->loop,
                                        .inbox = host->inbox,
                                        .broker = host->broker,
@@ -310,6 +313,7 @@ static void finish(struct host *host) {
     maintenance_free(host->maintenance);
     telemetry_free(host->telemetry);
     dispatch_free(host->dispatch);
+    plugin_files_close(host->plugin_files);
     /* After the last log line. */
     sentry_free(host->sentry);
     for (size_t i = 0; i < host->n_secrets; i++) {

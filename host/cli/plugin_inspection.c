@@ -6,13 +6,13 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "plugin_file/plugin_file.h"
 #include "worker_process/worker_process.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* for destroy(), on a loaded machine; serve waits for 1 s */
 
 /* For destroy() on a loaded machine; serve waits for 1 s. */
 #define END_DEADLINE_MS 5000
@@ -20,6 +20,7 @@
 /* One plugin while a worker loads it. */
 struct inspection {
     const struct config_plugin *config;
+    struct plugin_copy file;
     struct worker_process *worker_process;
     struct description *description; /* NULL: rejected */
     char *rejection;
@@ -98,8 +99,9 @@ static const char endless_load[] = "it took longer than 20 s to load";
 static void inspect(struct loop *loop, const char *worker_path, struct inspection *inspection) {
     struct error err;
     const struct config_plugin *config = inspection->config;
+    assert(inspection->file.path);
     struct worker_process_spec spec = {.worker_path = worker_path,
-                                       .plugin_path = config->path,
+                                       .plugin_path = inspection->file.path,
                                        .config_json = config->config_json,
                                        .concurrency = config->concurrency,
                                        .memory_mib = config->memory_mib,
@@ -129,8 +131,9 @@ static void inspect(struct loop *loop, const char *worker_path, struct inspectio
 
 static void print_plugin(const struct inspection *inspection) {
     const struct description *d = inspection->description;
-    printf("plugin %s %s (ABI %u.%u): %s\n  file         %s\n", d->name, d->version, d->abi_major,
-           d->abi_minor, d->summary, inspection->config->path);
+    printf("plugin %s %s (ABI %u.%u): %s\n  file         %s\n  sha256       %s\n", d->name,
+           d->version, d->abi_major, d->abi_minor, d->summary, inspection->config->path,
+           inspection->file.sha256);
     for (size_t i = 0; i < d->n_permissions; i++) {
         printf("  %s %s: %s\n", i == 0 ? "permissions " : "            ", d->permissions[i].name,
                d->permissions[i].access);
@@ -178,8 +181,14 @@ static void report_rejection(const struct inspection *inspection) {
 }
 
 static unsigned inspect_and_report(struct loop *loop, const char *worker_path,
-                                   struct inspection *inspection) {
-    inspect(loop, worker_path, inspection);
+                                   struct plugin_files *files, struct inspection *inspection) {
+    struct error err;
+    const struct config_plugin *config = inspection->config;
+    if (plugin_files_copy(files, config->path, config->sha256, &inspection->file, &err) < 0) {
+        on_rejected(inspection, err.text);
+    } else {
+        inspect(loop, worker_path, inspection);
+    }
     if (inspection->description) {
         print_plugin(inspection);
         warn_of_permissions(inspection->description);
@@ -191,17 +200,23 @@ static unsigned inspect_and_report(struct loop *loop, const char *worker_path,
     return 0;
 }
 
+static void close_files(struct plugin_files **files) {
+    plugin_files_close(*files);
+}
+
 unsigned plugin_inspection(const struct config *config) {
     unsigned problems = 0;
     struct error err = {.text = "out of memory"};
     struct loop loop;
+    CLEANUP(close_files) struct plugin_files *files = NULL;
+    int opened = plugin_files_open(&files, &err);
     /* A constructor of a plugin may read /proc/PPID/environ. */
     secret_scrub_whole_environment();
     AUTO_FREE char *worker_path = worker_process_find_binary(&err);
     AUTO_FREE struct inspection *all = calloc(config->n_plugins + 1, sizeof *all);
     AUTO_FREE const struct description **described =
         calloc(config->n_plugins + 1, sizeof *described);
-    if (!worker_path || !all || !described || loop_init(&loop) < 0) {
+    if (opened < 0 || !worker_path || !all || !described || loop_init(&loop) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
@@ -214,7 +229,7 @@ unsigned plugin_inspection(const struct config *config) {
             printf("plugin %s is not enabled\n", config->plugins[i].as_written);
             continue;
         }
-        problems += inspect_and_report(&loop, worker_path, &all[i]);
+        problems += inspect_and_report(&loop, worker_path, files, &all[i]);
         described[i] = all[i].description;
     }
     if (descriptions_conflict(described, config->n_plugins, &err) < 0) {
@@ -224,6 +239,7 @@ unsigned plugin_inspection(const struct config *config) {
     for (size_t i = 0; i < config->n_plugins; i++) {
         description_free(all[i].description);
         free(all[i].rejection);
+        plugin_copy_finish(&all[i].file);
     }
     loop_finish(&loop);
     return problems;

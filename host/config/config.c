@@ -289,6 +289,7 @@ int config_load(const char *path, enum config_need need, struct config **config,
 static void finish_plugin(struct config_plugin *plugin) {
     free(plugin->path);
     free(plugin->as_written);
+    free(plugin->sha256);
     free_texts(plugin->installations);
     free_texts(plugin->repositories);
     free(plugin->config_json);

@@ -23,6 +23,8 @@ struct config_plugin {
     /* Absolute; a bare name was looked up in plugins.directory. */
     char *path;
     char *as_written;
+    /* The hash that the file must have: 64 hexadecimal digits in lower case. NULL: any. */
+    char *sha256;
     /* The line in the file; 0 without a file. */
     unsigned line;
     bool enabled;

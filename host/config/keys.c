@@ -87,6 +87,7 @@ const struct config_key config_keys[] = {
 const struct config_key config_plugin_keys[] = {
     /* config_loader_resolve_plugins() makes `path` of it. */
     {"plugin.path", KEY_TEXT, FIELD(config_plugin, as_written)},
+    {"plugin.sha256", KEY_TEXT, FIELD(config_plugin, sha256), .read = read_sha256},
     {"plugin.enabled", KEY_BOOLEAN, FIELD(config_plugin, enabled), .fallback = "true"},
     {"plugin.concurrency", KEY_INTEGER, FIELD(config_plugin, concurrency), .fallback = "32",
      .minimum = 1, .maximum = 1024, .unit = "runs"},

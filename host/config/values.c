@@ -219,6 +219,18 @@ int read_repository(const char *text, const char *directory, char **value, struc
     return keep(strdup(text), value, err);
 }
 
+int read_sha256(const char *text, const char *directory, char **value, struct error *err) {
+    static const char digits[] = "0123456789abcdefABCDEF";
+    if (strlen(text) != 64 || text[strspn(text, digits)] != '\0') {
+        return error_set(err, "must be the 64 hexadecimal digits that `sha256sum FILE` prints");
+    }
+    char *lower = strdup(text);
+    for (char *digit = lower; digit && *digit; digit++) {
+        *digit = (char)(*digit >= 'A' && *digit <= 'F' ? *digit + ('a' - 'A') : *digit);
+    }
+    return keep(lower, value, err);
+}
+
 int read_integer(const char *text, int64_t *number) {
     const char *digits = text[0] == '-' ? text + 1 : text;
     if (*digits == '\0' || digits[strspn(digits, DIGITS)] != '\0') {

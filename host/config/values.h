@@ -19,6 +19,7 @@ int read_sentry_dsn(const char *text, const char *directory, char **value, struc
 int read_sentry_environment(const char *text, const char *directory, char **value,
                             struct error *err);
 int read_installation(const char *text, const char *directory, char **value, struct error *err);
+int read_sha256(const char *text, const char *directory, char **value, struct error *err);
 int read_repository(const char *text, const char *directory, char **value, struct error *err);
 
 /* HOST:PORT, in which an IPv6 address has brackets. `*host` is the caller's, without brackets. */

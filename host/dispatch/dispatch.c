@@ -188,6 +188,7 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
     dispatch->plugin_options =
         (struct plugin_options){.loop = options->loop,
                                 .worker_path = options->worker_path,
+                                .plugin_files = options->plugin_files,
                                 .log_level = config->log.level,
                                 .broker = options->broker,
                                 .api_url = config->github.api_url,

@@ -37,6 +37,7 @@ struct dispatch;
 struct dispatch_options {
     const struct config *config;
     const char *worker_path;
+    struct plugin_files *plugin_files;
     struct loop *loop;
     struct inbox *inbox;
     struct broker *broker;

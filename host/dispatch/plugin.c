@@ -47,6 +47,7 @@ void plugin_finish(struct plugin *plugin) {
     run_group_finish(&plugin->runs);
     description_free(plugin->description);
     free(plugin->rejection);
+    plugin_copy_finish(&plugin->file);
 }
 
 enum plugin_state plugin_state(const struct plugin *plugin) {
@@ -155,7 +156,9 @@ static void on_described(void *context, struct description *description) {
     const struct run_table_options *table = &plugin->options->table->options;
     table->on_slot_free(table->context);
     log_event(SNEK_LEVEL_INFO, "worker_started", LOG_TEXT("plugin", plugin_name(plugin)),
-              LOG_TEXT("version", plugin->description->version), LOG_TEXT("sandbox", level));
+              LOG_TEXT("version", plugin->description->version),
+              LOG_BYTES("sha256", plugin->file.sha256, PLUGIN_FILE_HASH_SHOWN),
+              LOG_TEXT("sandbox", level));
 }
 
 static void on_rejected(void *context, const char *why) {
@@ -289,21 +292,25 @@ static void plan_restart(struct plugin *plugin, const char *how) {
               LOG_NUMBER("restart_ms", wait_ms));
 }
 
+/* It has not loaded since the host's start. In quarantine it stays as it is until the next start:
+ * ingest's thread reads the description without a lock. */
+static void reject(struct plugin *plugin, const char *how) {
+    bool quarantine = plugin->options->quarantine_rejected;
+    plugin->restart_at_ms = INT64_MAX;
+    set_state(plugin, quarantine ? PLUGIN_QUARANTINED : PLUGIN_REJECTED);
+    log_event(SNEK_LEVEL_ERROR, quarantine ? "plugin_quarantined" : "plugin_rejected",
+              LOG_TEXT("plugin", plugin->config->as_written),
+              LOG_TEXT("path", plugin->config->path), LOG_TEXT("reason", plugin->rejection),
+              LOG_TEXT("how", plugin->rejection ? NULL : how));
+}
+
 static void on_exit_of_worker(void *context, const char *how) {
     struct plugin *plugin = context;
     worker_process_free(plugin->runs.worker_process);
     run_group_set_worker(&plugin->runs, NULL, 0);
     settle_runs(plugin, how);
     if (!plugin->description) {
-        /* It never loaded since the host's start. In quarantine it stays as it is until the next
-         * start: ingest's thread reads the description without a lock. */
-        bool quarantine = plugin->options->quarantine_rejected;
-        plugin->restart_at_ms = INT64_MAX;
-        set_state(plugin, quarantine ? PLUGIN_QUARANTINED : PLUGIN_REJECTED);
-        log_event(SNEK_LEVEL_ERROR, quarantine ? "plugin_quarantined" : "plugin_rejected",
-                  LOG_TEXT("plugin", plugin->config->as_written),
-                  LOG_TEXT("path", plugin->config->path), LOG_TEXT("reason", plugin->rejection),
-                  LOG_TEXT("how", plugin->rejection ? NULL : how));
+        reject(plugin, how);
     } else if (plugin->options->table->phase != RUN_PHASE_SERVING) {
         /* It is not loading any more, and a drain starts no worker. */
         set_state(plugin, PLUGIN_WAITING);
@@ -332,8 +339,14 @@ int plugin_start(struct plugin *plugin, struct error *err) {
     assert(!plugin->runs.worker_process);
     free(plugin->rejection);
     plugin->rejection = NULL;
+    if (!plugin->file.path && plugin_files_copy(options->plugin_files, config->path, config->sha256,
+                                                &plugin->file, err) < 0) {
+        on_rejected(plugin, err->text);
+        reject(plugin, NULL);
+        return 0;
+    }
     struct worker_process_spec spec = {.worker_path = options->worker_path,
-                                       .plugin_path = config->path,
+                                       .plugin_path = plugin->file.path,
                                        .config_json = config->config_json,
                                        .concurrency = config->concurrency,
                                        .memory_mib = config->memory_mib,

@@ -15,6 +15,7 @@
 #include "base/loop.h"
 #include "base/throttle.h"
 #include "dispatch/calls.h"
+#include "plugin_file/plugin_file.h"
 
 #include <stdatomic.h>
 
@@ -33,6 +34,7 @@ enum plugin_state {
 struct plugin_options {
     struct loop *loop;
     const char *worker_path;
+    struct plugin_files *plugin_files;
     enum log_level log_level;
     struct broker *broker;
     const char *api_url;
@@ -44,6 +46,8 @@ struct plugin_options {
 struct plugin {
     const struct plugin_options *options;
     const struct config_plugin *config;
+    /* The file that all workers load. Its path is NULL before the first one. */
+    struct plugin_copy file;
     /* The first worker sent it, and it never changes. NULL until the plugin was loaded. */
     struct description *description;
     /* NULL before it was loaded. */

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Loads a plugin's file, which must be safe to run, and checks its ABI. */
+/* Loads a plugin's file and checks its ABI. */
 #ifndef SNEK_WORKER_LOADER_H
 #define SNEK_WORKER_LOADER_H
 
 #include "base/error.h"
 
 #include <snekomatic/plugin.h>
-
-/* Checks that only root or this user can have written the file, a resolved path, and each directory
- * above it (a sticky one passes). 0, or -1 and a sentence. */
-int loader_check_file(const char *path, struct error *err);
 
 /* Loads the plugin, which runs its constructors and its entry function. 0 and its descriptor, as
  * descriptor_copy() gives it; or -1 and a sentence. Once, on the main thread. */

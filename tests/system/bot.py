@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """A running bot: its configuration, its processes, and the webhooks that it gets."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -178,10 +179,11 @@ class Bot:
 
     def _runs(self, pid, plugin):
         """Has this worker loaded the plugin? Asks the kernel, else (no right to look) the log."""
+        digest = hashlib.sha256(processes.program(f"{plugin}.so").read_bytes()).hexdigest()
         try:
             maps = pathlib.Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
             if maps:
-                return f"/{plugin}.so" in maps
+                return f"/{digest}.so" in maps
         except OSError:
             pass
         return bool(self.log(pid=pid, plugin=plugin))

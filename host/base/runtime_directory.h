@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The directory for files that live as long as the machine runs: sockets, and copies of plugins.
+ * Only its user can read or write it. Programs of one user share it. */
+#ifndef SNEK_BASE_RUNTIME_DIRECTORY_H
+#define SNEK_BASE_RUNTIME_DIRECTORY_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+
+/* Returns an absolute path, and makes the directory if necessary: RUNTIME_DIRECTORY (systemd's),
+ * else XDG_RUNTIME_DIR/snekomatic, else /tmp/snekomatic-UID. With `executable`, a directory on a
+ * file system that forbids execution (noexec, such as Debian's /run) is passed over. The caller
+ * frees it. NULL and `err`, which names the fix. Reads the environment. */
+char *runtime_directory(bool executable, struct error *err);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Opens a file that only root or this user can have written. Only this room includes it. */
+#ifndef SNEK_PLUGIN_FILE_SAFE_PATH_H
+#define SNEK_PLUGIN_FILE_SAFE_PATH_H
+
+#include "base/error.h"
+
+/* Walks the absolute `path` from the root, directory by directory, and checks what it opened: so
+ * nobody can exchange a part between the check and the use. It follows symbolic links itself, and
+ * checks the directories that they lead through. 0 and `*fd`, a regular file open for reading; or
+ * -1 and a sentence. */
+int safe_path_open(const char *path, int *fd, struct error *err);
+
+#endif

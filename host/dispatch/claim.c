@@ -47,17 +47,17 @@ void claim_note_stored(struct claimer *claimer, int64_t due_ms) {
 
 static bool may_claim(const struct plugin *plugin) {
     const struct run_group *group = &plugin->runs;
-    bool waits = group->isolating || (plugin->suspects_pending && group->n_runs > 0);
+    bool waits = group->n_runs > 0 && plugin_waits_for_idle(plugin);
     return plugin_accepts(plugin) && !waits && group->n_runs < plugin->config->concurrency;
 }
 
 static struct inbox_claim_share share_of(const struct plugin *plugin) {
-    uint64_t most_bytes = plugin_payload_max(plugin), used_bytes = plugin->runs.payload_bytes;
     struct inbox_claim_share share = {.plugin = plugin_name(plugin),
-                                      .alone = plugin->runs.n_runs == 0};
-    if (may_claim(plugin) && used_bytes < most_bytes) {
+                                      .payload_bytes = plugin_room_bytes(plugin),
+                                      .alone = plugin->runs.n_runs == 0,
+                                      .first = plugin->passed_over};
+    if (may_claim(plugin) && (share.alone || share.payload_bytes > 0)) {
         share.runs = plugin->config->concurrency - plugin->runs.n_runs;
-        share.payload_bytes = most_bytes - used_bytes;
     }
     return share;
 }
@@ -84,7 +84,7 @@ static void take_run(struct claimer *claimer, struct inbox_run *data) {
 static void take_runs(struct claimer *claimer) {
     struct inbox_claim *claim = &claimer->claim;
     for (size_t i = 0; i < claim->n_shares; i++) {
-        plugin_set_suspects_pending(claimer->sharers[i], claimer->shares[i].suspects_due);
+        plugin_note_claim(claimer->sharers[i], &claimer->shares[i]);
     }
     for (size_t i = 0; i < claim->n_runs; i++) {
         take_run(claimer, &claim->runs[i]);

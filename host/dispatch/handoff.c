@@ -11,6 +11,8 @@
 
 /* The most bytes of bodies that wait in memory until their runs are due. */
 #define HANDOFF_BYTES_MAX (UINT64_C(32) << 20)
+/* A smaller run waits for room. */
+#define LARGE_BYTES (UINT64_C(1) << 20)
 
 struct handed_run {
     TAILQ_ENTRY(handed_run) link;
@@ -162,6 +164,10 @@ static void on_handed(struct mail *mail) {
     handed->start_at_ms = clock_monotonic_ms() + (wait_ms > 0 ? wait_ms : 0);
     handed->run = run_new(&queue->plugin->runs, &handed->data);
     handed->data = (struct inbox_run){0};
+    if (handed->run && run_is_handled(handed->run)) {
+        /* The inbox was silent for longer than the lease, and a claim has taken the run since. */
+        run_free(STEAL(handed->run));
+    }
     if (!handed->run) {
         end_reservation(queue, handed->bytes);
         free_handed(handed);
@@ -186,9 +192,8 @@ static struct run *take_first(struct handoff_queue *queue) {
     return run;
 }
 
-/* Nothing new starts while a suspect run is due or is tried alone. */
 static bool takes_runs(const struct plugin *plugin) {
-    return plugin_accepts(plugin) && !plugin->suspects_pending && !plugin->runs.isolating;
+    return plugin_accepts(plugin) && !plugin_waits_for_idle(plugin);
 }
 
 static bool has_room(const struct handoff_queue *queue, bool claiming) {
@@ -199,8 +204,15 @@ static bool has_room(const struct handoff_queue *queue, bool claiming) {
         return !claiming;
     }
     return group->n_runs < plugin->config->concurrency &&
-           TAILQ_FIRST(&queue->waiting)->run->payload_bytes + group->payload_bytes <=
-               plugin_payload_max(plugin);
+           TAILQ_FIRST(&queue->waiting)->run->payload_bytes <= plugin_room_bytes(plugin);
+}
+
+/* A large run that does not fit goes back to the inbox, so that it holds up no run behind it. The
+ * claims make room for it. */
+static bool is_too_large(const struct handoff_queue *queue) {
+    uint64_t bytes = TAILQ_FIRST(&queue->waiting)->run->payload_bytes;
+    return queue->plugin->runs.n_runs > 0 && bytes > LARGE_BYTES &&
+           bytes > plugin_room_bytes(queue->plugin);
 }
 
 static void begin(struct handoff_queue *queue, struct run *run, bool takes) {
@@ -221,9 +233,13 @@ static void tick_queue(struct handoff_queue *queue, int64_t now_ms, bool claimin
     const struct plugin *plugin = queue->plugin;
     bool takes = takes_runs(plugin);
     const struct handed_run *first;
-    while ((first = TAILQ_FIRST(&queue->waiting)) &&
-           (!takes || (first->start_at_ms <= now_ms && has_room(queue, claiming)))) {
-        begin(queue, take_first(queue), takes);
+    while ((first = TAILQ_FIRST(&queue->waiting))) {
+        bool large = is_too_large(queue);
+        bool ready = first->start_at_ms <= now_ms && (large || has_room(queue, claiming));
+        if (takes && !ready) {
+            break;
+        }
+        begin(queue, take_first(queue), takes && !large);
     }
     uint32_t busy = plugin->runs.n_runs + queue->n_waiting;
     uint32_t room = 0;
@@ -244,7 +260,9 @@ int64_t handoff_next_ms(const struct handoff *handoff, bool claiming) {
     int64_t next_ms = INT64_MAX;
     for (size_t i = 0; i < handoff->n_queues; i++) {
         const struct handed_run *first = TAILQ_FIRST(&handoff->queues[i].waiting);
-        if (first && has_room(&handoff->queues[i], claiming) && first->start_at_ms < next_ms) {
+        bool leaves =
+            first && (is_too_large(&handoff->queues[i]) || has_room(&handoff->queues[i], claiming));
+        if (leaves && first->start_at_ms < next_ms) {
             next_ms = first->start_at_ms;
         }
     }

@@ -283,6 +283,18 @@ void journal_set_unsent(struct journal_entry *entry) {
     entry->record.state = INBOX_UNSENT;
 }
 
+void journal_set_uncertain(struct journal *journal, struct journal_entry *entry) {
+    entry->record.state = INBOX_UNSENT;
+    entry->matched = false;
+    journal->uncertain = entry;
+}
+
+bool journal_repeats(struct journal *journal, const struct journal_entry *entry) {
+    bool repeats = journal->uncertain == entry;
+    journal->uncertain = NULL;
+    return repeats;
+}
+
 void journal_set_changed(struct journal_entry *entry, int64_t now_ms, int64_t outcome) {
     /* A dry run before this attempt recorded it as a read. */
     entry->record.kind = INBOX_CHANGE;

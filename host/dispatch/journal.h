@@ -53,6 +53,8 @@ struct journal {
     size_t *memory_bytes;
     /* The bytes of this journal's entries; and those of all journals of a plugin; borrowed. */
     size_t own_bytes, *entries_bytes;
+    /* The last change of this attempt, if it is uncertain whether it was committed. */
+    const struct journal_entry *uncertain;
     /* This attempt takes another path than an earlier one; reported once. */
     bool diverged;
 };
@@ -106,6 +108,13 @@ void journal_set_in_doubt(struct journal *journal, struct journal_entry *entry);
 
 /* Nothing of the entry's request reached GitHub or the store. */
 void journal_set_unsent(struct journal_entry *entry);
+
+/* The commit of the entry's change failed, or its result got lost: a repeated request matches the
+ * entry again. */
+void journal_set_uncertain(struct journal *journal, struct journal_entry *entry);
+/* True when the entry's change is about to be made again, and may have been committed the first
+ * time. No other change was made in between. */
+bool journal_repeats(struct journal *journal, const struct journal_entry *entry);
 
 /* The entry's change of the store is committed together with the entry. */
 void journal_set_changed(struct journal_entry *entry, int64_t now_ms, int64_t outcome);

@@ -21,6 +21,13 @@
 #define QUARANTINE_MS 600000
 /* The host logs this many lines of a plugin. It only counts the others. */
 #define LOG_LINES_PER_SECOND 200
+/* A plugin's payloads that its worker has not read, and its journals, have at most this many bytes
+ * in the host's memory. One run may have more, alone. */
+#define HOST_BYTES_MAX ((uint64_t)16 << 20)
+/* With less room than this the plugin gets no run, because most would be passed over. */
+#define ROOM_LEAST ((uint64_t)1 << 20)
+/* How long other runs overtake a run that does not fit. */
+#define PASSED_OVER_MS 10000
 /* A run that is past its deadline but waits for a rate limit is looked at again after this. */
 #define DEADLINE_RETRY_MS 250
 
@@ -72,9 +79,23 @@ const char *plugin_name(const struct plugin *plugin) {
     return run_group_name(&plugin->runs);
 }
 
-uint64_t plugin_payload_max(const struct plugin *plugin) {
+static uint64_t left_of(uint64_t most, uint64_t used) {
+    return used < most ? most - used : 0;
+}
+
+uint64_t plugin_room_bytes(const struct plugin *plugin) {
+    const struct run_group *group = &plugin->runs;
     /* Half of the worker's memory. */
-    return (uint64_t)plugin->config->memory_mib * 1048576 / 2;
+    uint64_t worker_max = (uint64_t)plugin->config->memory_mib * 1048576 / 2;
+    uint64_t held = group->journal_bytes + group->journal_entries_bytes;
+    if (group->worker_process) {
+        held += worker_process_waiting_payload_bytes(group->worker_process);
+    }
+    uint64_t worker = left_of(worker_max, group->payload_bytes);
+    uint64_t host = left_of(HOST_BYTES_MAX, held);
+    uint64_t room = worker < host ? worker : host;
+    uint64_t least = worker_max / 4 < ROOM_LEAST ? worker_max / 4 : ROOM_LEAST;
+    return room < least ? 0 : room;
 }
 
 bool plugin_accepts(const struct plugin *plugin) {
@@ -82,8 +103,25 @@ bool plugin_accepts(const struct plugin *plugin) {
            plugin->options->table->phase == RUN_PHASE_SERVING;
 }
 
-void plugin_set_suspects_pending(struct plugin *plugin, bool pending) {
-    plugin->suspects_pending = pending;
+bool plugin_waits_for_idle(const struct plugin *plugin) {
+    return plugin->runs.isolating || plugin->suspects_pending || plugin->making_room;
+}
+
+/* Small runs overtake a large one for a while, and large ones give the small ones the same time. */
+static bool must_make_room(const struct plugin *plugin) {
+    return plugin->passed_over != 0 &&
+           clock_wall_ms() - plugin->passed_over_due_ms >= PASSED_OVER_MS &&
+           clock_monotonic_ms() - plugin->large_taken_ms >= PASSED_OVER_MS;
+}
+
+void plugin_note_claim(struct plugin *plugin, const struct inbox_claim_share *share) {
+    plugin->suspects_pending = share->suspects_due;
+    if (share->first_taken) {
+        plugin->large_taken_ms = clock_monotonic_ms();
+    }
+    plugin->passed_over = share->passed_over;
+    plugin->passed_over_due_ms = share->passed_over_due_ms;
+    plugin->making_room = must_make_room(plugin);
 }
 
 void plugin_begin(struct plugin *plugin, struct run *run) {

@@ -64,6 +64,13 @@ struct plugin {
     /* Suspect runs are due. No new run starts until the plugin is idle; then one suspect runs
      * alone. It is true for a new worker until a claim finds no suspect. */
     bool suspects_pending;
+    /* A due run that did not fit beside the plugin's other runs, and since when it is due (wall
+     * clock); 0: none. */
+    int64_t passed_over, passed_over_due_ms;
+    /* When such a run was taken; monotonic clock. */
+    int64_t large_taken_ms;
+    /* No new run starts until the plugin is idle; then the run that was passed over goes first. */
+    bool making_room;
     struct run_group runs;
     struct call_group calls;
 };
@@ -81,13 +88,17 @@ int64_t plugin_next_ms(const struct plugin *plugin, int64_t now_ms);
 enum plugin_state plugin_state(const struct plugin *plugin);
 const char *plugin_state_name(enum plugin_state state);
 const char *plugin_name(const struct plugin *plugin);
-/* Bytes of the payloads that may be in its worker at once. */
-uint64_t plugin_payload_max(const struct plugin *plugin);
+/* Bytes of payloads and journals that the plugin has room for, in its worker and in the host's
+ * memory. 0 when it has so little left that most runs would be passed over. */
+uint64_t plugin_room_bytes(const struct plugin *plugin);
 /* True when the plugin may take new runs, apart from its free slots. */
 bool plugin_accepts(const struct plugin *plugin);
+/* True when no new run may begin before the present ones have ended, because a suspect run or one
+ * that was passed over must be the only one. */
+bool plugin_waits_for_idle(const struct plugin *plugin);
 
-/* A claim has found whether suspect runs are due. */
-void plugin_set_suspects_pending(struct plugin *plugin, bool pending);
+/* A claim has found whether suspect runs are due, and which run did not fit. */
+void plugin_note_claim(struct plugin *plugin, const struct inbox_claim_share *share);
 /* Starts a run that has entered the plugin's group. */
 void plugin_begin(struct plugin *plugin, struct run *run);
 /* No more frames to the worker: it ends when no handler runs. */

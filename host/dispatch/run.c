@@ -168,6 +168,16 @@ void run_free(struct run *run) {
     free(run);
 }
 
+bool run_is_handled(const struct run *run) {
+    const struct run *other;
+    TAILQ_FOREACH(other, &run->group->table->all, link_all) {
+        if (other != run && other->data.id == run->data.id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Both handlings are this host's, so the lease does not show that the first one is over. Only
  * memory does. */
 static void end_earlier_handlings(const struct run *of) {

@@ -182,6 +182,8 @@ void run_group_finish(struct run_group *group);
 struct run *run_new(struct run_group *group, struct inbox_run *data);
 void run_free(struct run *run);
 
+/* True when this host has another handling of the same run in memory. */
+bool run_is_handled(const struct run *run);
 /* Joins its group. Earlier handlings of the same run lose their lease. */
 void run_enter(struct run *run);
 /* Ends a run whose host died in each of its last attempts. True when it did: the run is gone. */

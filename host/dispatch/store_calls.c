@@ -46,7 +46,7 @@ static void on_item(struct inbox_operation *operation) {
     if (operation->result < 0) {
         if (call->held) {
             call_not_written(call);
-            journal_set_unsent(call->entry);
+            journal_set_uncertain(&call->held->journal, call->entry);
         }
         call_fail_store(call, SNEK_E_STORE, operation->error.text);
         return;
@@ -97,6 +97,7 @@ static void item_key(const struct call *call, const struct store_kind *kind,
 static bool hold_change(struct call *call, struct run *run) {
     call_hold(call, run);
     journal_set_changed(call->entry, clock_wall_ms(), call->entry->record.outcome);
+    call->item.repeats = journal_repeats(&run->journal, call->entry);
     return call_write(call, &call->item.writer);
 }
 

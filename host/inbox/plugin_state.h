@@ -25,6 +25,9 @@ struct inbox_plugin_state {
     struct inbox_operation operation;
     /* Without a writer, n_records is 0. */
     struct inbox_journal_writer writer;
+    /* The change failed before with the same record, and may have been committed all the same. Then
+     * the inbox has the record, and the result is the outcome in it. */
+    bool repeats;
     const char *plugin;
     /* "" or an installation. */
     const char *scope;

@@ -50,6 +50,8 @@ struct worker_process {
     /* The bytes in `out`, and their maximum, in case the worker does not read. The payloads of runs
      * do not count, because claims bound them. */
     size_t waiting_bytes, waiting_max_bytes;
+    /* The payloads in `out`. */
+    size_t waiting_payload_bytes;
     struct buffer in;
     /* Why the host killed it; "" when it did not. */
     char how[256];
@@ -166,6 +168,7 @@ static void send_waiting(struct worker_process *worker_process) {
             assert(worker_process->waiting_bytes >= chunk->counted);
             TAILQ_REMOVE(&worker_process->out, chunk, link);
             worker_process->waiting_bytes -= chunk->counted;
+            worker_process->waiting_payload_bytes -= chunk->payload ? chunk->bytes : 0;
             chunk_free(chunk);
         }
     }
@@ -187,6 +190,7 @@ static void queue_chunk(struct worker_process *worker_process, struct chunk what
     }
     *chunk = what;
     worker_process->waiting_bytes += chunk->counted;
+    worker_process->waiting_payload_bytes += chunk->payload ? chunk->bytes : 0;
     TAILQ_INSERT_TAIL(&worker_process->out, chunk, link);
 }
 
@@ -494,6 +498,10 @@ void worker_process_resume(struct worker_process *worker_process) {
 
 size_t worker_process_waiting_bytes(const struct worker_process *worker_process) {
     return worker_process->waiting_bytes;
+}
+
+size_t worker_process_waiting_payload_bytes(const struct worker_process *worker_process) {
+    return worker_process->waiting_payload_bytes;
 }
 
 static void on_socket_ready(struct loop_source *source, uint32_t events) {

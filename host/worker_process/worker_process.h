@@ -100,6 +100,8 @@ void worker_process_resume(struct worker_process *worker_process);
 
 /* Bytes of frames that the worker has not read, without the payloads of runs. */
 size_t worker_process_waiting_bytes(const struct worker_process *worker_process);
+/* Bytes of the payloads of runs that the worker has not read. */
+size_t worker_process_waiting_payload_bytes(const struct worker_process *worker_process);
 
 /* Sends no more frames. The worker ends by itself: when no handler runs, or at once when one does.
  */

@@ -8,10 +8,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <libpq-fe.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -715,6 +718,47 @@ static void a_server_that_stops_answering_is_said_within_5_s(void **state) {
     recover(fixture, "b");
 }
 
+/* A name server that is silent. libpq would wait for it on the writer's thread. */
+static atomic_bool names_are_slow;
+
+/* libpq's too. */
+__attribute__((visibility("default"))) int getaddrinfo(const char *node, const char *service,
+                                                       const struct addrinfo *hints,
+                                                       struct addrinfo **found) {
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    bool ours = node && strcmp(node, "store.example") == 0;
+    while (ours && atomic_load(&names_are_slow)) {
+        (void)usleep(1000);
+    }
+    return real(ours ? "127.0.0.1" : node, service, hints, found);
+}
+
+static void a_silent_name_server_holds_up_no_operation(void **state) {
+    struct fixture *fixture = *state;
+    struct place *place = fixture->place;
+    char url[256];
+    fixture_close(fixture);
+    (void)snprintf(url, sizeof url, "%s", place->url);
+    (void)snprintf(place->url, sizeof place->url,
+                   "postgres://snek:" PASSWORD "@store.example:%d/postgres?sslmode=disable&"
+                   "options=-csearch_path%%3D%s",
+                   server.port, place->schema);
+    fixture_open(fixture, FIXTURE_NOW);
+    struct inbox_put operation = put_of("guid-1");
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+    atomic_store(&names_are_slow, true);
+    (void)query_at(url, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE"
+                        " application_name = 'snekomatic'");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(fixture_do(fixture, &operation.operation), -1);
+    }
+    atomic_store(&names_are_slow, false);
+    while (fixture_do(fixture, &operation.operation) < 0) {}
+    assert_int_equal(operation.operation.result, INBOX_DUPLICATE);
+    (void)snprintf(place->url, sizeof place->url, "%s", url);
+}
+
 int main(void) {
     const struct contract_store *store = &postgres;
     const struct CMUnitTest own[] = {
@@ -743,6 +787,7 @@ int main(void) {
         CONTRACT(an_operation_that_takes_too_long_fails_alone),
         CONTRACT(a_server_that_quotes_all_identifiers_is_no_other_schema),
         CONTRACT(a_server_that_stops_answering_is_said_within_5_s),
+        CONTRACT(a_silent_name_server_holds_up_no_operation),
     };
     struct CMUnitTest tests[CONTRACT_TESTS_MAX + sizeof own / sizeof *own] = {{0}};
     size_t n = contract_tests(store, tests);

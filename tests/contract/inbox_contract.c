@@ -651,6 +651,7 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
     };
     memcpy(tests, ours, sizeof ours);
     size_t n = sizeof ours / sizeof *ours;
+    n += contract_claim_tests(store, tests + n);
     n += contract_group_tests(store, tests + n);
     n += contract_lease_tests(store, tests + n);
     n += contract_item_tests(store, tests + n);

@@ -88,6 +88,44 @@ static void sets_and_keys_last_when_the_store_is_opened_again(void **state) {
     expect_key(fixture, "7", "k", "value", 5);
 }
 
+/* The commit of a change succeeded, and its result got lost: the host repeats it. */
+static void a_repeated_change_has_the_result_of_the_first(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_put put = put_of("guid-1");
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    struct inbox_record record = {.number = 1,
+                                  .kind = INBOX_CHANGE,
+                                  .state = INBOX_COMPLETED,
+                                  .key = {1},
+                                  .at_ms = FIXTURE_NOW,
+                                  .method = (char *)(uintptr_t) "set_add",
+                                  .url = (char *)(uintptr_t) "mona"};
+    const struct inbox_record *records[] = {&record};
+    static const enum inbox_kind kinds[] = {INBOX_SET_ADD, INBOX_SET_REMOVE};
+    for (size_t i = 0; i < 2; i++) {
+        record.number = (int64_t)i + 1;
+        struct inbox_plugin_state change = {.operation = {.kind = kinds[i]},
+                                            .writer = {.run = claim.runs[0].id,
+                                                       .token = claim.runs[0].token,
+                                                       .lease_ms = 30000,
+                                                       .records = records,
+                                                       .n_records = 1},
+                                            .plugin = "invite",
+                                            .scope = "",
+                                            .set = "s",
+                                            .name = "mona"};
+        change.repeats = true;
+        /* The first time there is no record. */
+        assert_int_equal(fixture_do(fixture, &change.operation), 1);
+        assert_int_equal(fixture_do(fixture, &change.operation), 1);
+        change.repeats = false;
+        assert_int_equal(fixture_do(fixture, &change.operation), 0);
+    }
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
 static void the_originals_database_is_adopted(void **state) {
     struct fixture *fixture = *state;
     assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "", "sent_invitation", "mona"), 0);
@@ -128,6 +166,7 @@ size_t contract_item_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(sets_are_a_plugins_own_and_a_scopes_own),
         CONTRACT(a_key_keeps_its_last_value_byte_by_byte),
         CONTRACT(sets_and_keys_last_when_the_store_is_opened_again),
+        CONTRACT(a_repeated_change_has_the_result_of_the_first),
         CONTRACT(the_originals_database_is_adopted),
     };
     memcpy(tests, ours, sizeof ours);

@@ -50,6 +50,26 @@ static void the_nth_equal_request_matches_the_nth_equal_record(void **state) {
     journal_finish(&journal);
 }
 
+static void a_change_whose_commit_failed_is_matched_again(void **state) {
+    (void)state;
+    struct journal journal = {0};
+    uint8_t key[INBOX_KEY_BYTES], another[INBOX_KEY_BYTES];
+    key_of("x", key);
+    key_of("y", another);
+    struct journal_entry *entry = journal_add(&journal, INBOX_CHANGE, key, method, url);
+    assert_false(journal_repeats(&journal, entry));
+    journal_set_uncertain(&journal, entry);
+    assert_ptr_equal(journal_match(&journal, key), entry);
+    assert_true(journal_repeats(&journal, entry));
+    /* Not after another change: that one may have undone the first. */
+    journal_set_uncertain(&journal, entry);
+    const struct journal_entry *other = journal_add(&journal, INBOX_CHANGE, another, method, url);
+    assert_false(journal_repeats(&journal, other));
+    assert_ptr_equal(journal_match(&journal, key), entry);
+    assert_false(journal_repeats(&journal, entry));
+    journal_finish(&journal);
+}
+
 /* Loads records of one key, and expects that requests match them in the order of `order`, which
  * ends with 0; a record that is not in `order` never matches before these. */
 static void expect_matches(const struct inbox_record *records, size_t n, const int64_t *order) {
@@ -326,6 +346,7 @@ static void a_mutation_that_changed_nothing_is_made_again(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_differ_where_parts_do),
+        cmocka_unit_test(a_change_whose_commit_failed_is_matched_again),
         cmocka_unit_test(the_nth_equal_request_matches_the_nth_equal_record),
         cmocka_unit_test(a_request_matches_a_record_that_stands_first),
         cmocka_unit_test(reads_are_written_once_and_before_the_effect),

@@ -97,6 +97,9 @@ static void claim_clear(struct inbox_operation *operation) {
     claim->next_due_ms = INT64_MAX;
     for (size_t i = 0; i < claim->n_shares; i++) {
         claim->shares[i].suspects_due = false;
+        claim->shares[i].first_taken = false;
+        claim->shares[i].passed_over = 0;
+        claim->shares[i].passed_over_due_ms = 0;
     }
 }
 

@@ -32,6 +32,17 @@ const char *turns_last(const struct turns *turns, const char *plugin) {
     return turn ? turn->installation : "";
 }
 
+void turns_passed(struct turns *turns, const char *plugin, const char *installation) {
+    struct turn *turn = find(turns, plugin);
+    if (!turn) {
+        turn = ARRAY_ADD(turns->turns, turns->n_turns);
+    }
+    if (turn) {
+        snprintf(turn->plugin, sizeof turn->plugin, "%s", plugin);
+        snprintf(turn->installation, sizeof turn->installation, "%s", installation);
+    }
+}
+
 void turns_took(struct turns *turns, const char *plugin, const struct inbox_claim *claim,
                 size_t first) {
     size_t last = first;
@@ -39,16 +50,7 @@ void turns_took(struct turns *turns, const char *plugin, const struct inbox_clai
            strcmp(claim->runs[last + 1].installation, claim->runs[first].installation) != 0) {
         last++;
     }
-    if (last >= claim->n_runs) {
-        return;
-    }
-    struct turn *turn = find(turns, plugin);
-    if (!turn) {
-        turn = ARRAY_ADD(turns->turns, turns->n_turns);
-    }
-    if (turn) {
-        snprintf(turn->plugin, sizeof turn->plugin, "%s", plugin);
-        snprintf(turn->installation, sizeof turn->installation, "%s",
-                 claim->runs[last].installation);
+    if (last < claim->n_runs) {
+        turns_passed(turns, plugin, claim->runs[last].installation);
     }
 }

@@ -31,5 +31,7 @@ const char *turns_last(const struct turns *turns, const char *plugin);
  * If memory is short, the next claim begins with the first installation. */
 void turns_took(struct turns *turns, const char *plugin, const struct inbox_claim *claim,
                 size_t first);
+/* The claim looked at the plugin's installations up to this one, and took no run. */
+void turns_passed(struct turns *turns, const char *plugin, const char *installation);
 
 #endif

@@ -136,21 +136,8 @@ static int add_record(struct inbox_record **records, size_t *n_records, const PG
     return record ? read_row(result, row, record) : -1;
 }
 
-int postgres_read_journals(struct postgres_store *store, struct inbox_claim *claim,
-                           struct error *err) {
-    AUTO_RESULT PGresult *result = NULL;
-    AUTO_FREE int64_t *ids = calloc(claim->n_runs + 1, sizeof *ids);
-    if (!ids) {
-        return pg_no_memory(store, err, "reading journals");
-    }
-    for (size_t i = 0; i < claim->n_runs; i++) {
-        ids[i] = claim->runs[i].id;
-    }
-    struct pg_query query = pg_query_begin(PG_SQL_JOURNALS_READ);
-    pg_query_take(&query, store_list_numbers("{}", ids, claim->n_runs));
-    if (pg_ask(store, &query, &result, err, "reading journals") < 0) {
-        return -1;
-    }
+int postgres_take_journals(struct postgres_store *store, struct inbox_claim *claim,
+                           const PGresult *result, struct error *err) {
     for (int row = 0; row < PQntuples(result); row++) {
         for (size_t i = 0; i < claim->n_runs; i++) {
             if (claim->runs[i].id == pg_number(result, row, 0) &&

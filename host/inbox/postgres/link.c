@@ -146,14 +146,36 @@ static void log_notice(void *context, const PGresult *result) {
               LOG_TEXT("reason", text ? text : PQresultErrorMessage(result)));
 }
 
-PGconn *link_begin(const struct link_target *target) {
+bool link_has_name(const struct link_target *target) {
+    return value_of(target, "hostaddr", "")[0] == '\0' &&
+           resolve_needs(value_of(target, "host", ""));
+}
+
+struct resolution *link_resolve(const struct link_target *target) {
+    return resolve_begin(value_of(target, "host", ""), value_of(target, "port", ""));
+}
+
+/* The resolved lists replace these parameters. NULL: `keyword` is none of them. */
+static const char *resolved_value(const struct resolved *resolved, const char *keyword) {
+    if (strcmp(keyword, "host") == 0) {
+        return resolved->hosts;
+    }
+    if (strcmp(keyword, "hostaddr") == 0) {
+        return resolved->addresses;
+    }
+    return strcmp(keyword, "port") == 0 ? resolved->ports : NULL;
+}
+
+PGconn *link_begin(const struct link_target *target, const struct resolved *resolved) {
     enum { OPTIONS_MAX = 64 };
     const char *keywords[OPTIONS_MAX + 1] = {NULL}, *values[OPTIONS_MAX + 1] = {NULL};
     size_t count = 0;
     for (const PQconninfoOption *option = target->options; option->keyword; option++) {
-        if (option->val && count < OPTIONS_MAX) {
+        const char *value = resolved ? resolved_value(resolved, option->keyword) : NULL;
+        value = value ? value : option->val;
+        if (value && count < OPTIONS_MAX) {
             keywords[count] = option->keyword;
-            values[count++] = option->val;
+            values[count++] = value;
         }
     }
     PGconn *connection = PQconnectStartParams(keywords, values, 0);
@@ -316,6 +338,7 @@ bool link_is_temporary(const char *reason) {
                                         "closed the connection",
                                         "server is in hot standby mode",
                                         "session is read-only",
+                                        "not been resolved",
                                         "could not translate host name"};
     const char *state = find_state(reason);
     if (state) {

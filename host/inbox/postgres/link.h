@@ -7,6 +7,7 @@
 #define SNEK_INBOX_POSTGRES_LINK_H
 
 #include "base/error.h"
+#include "inbox/postgres/resolve.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -28,8 +29,13 @@ int link_target_init(struct link_target *target, const char *url, struct error *
 /* Overwrites the secrets and frees. An empty target is allowed. */
 void link_target_finish(struct link_target *target);
 
-/* Begins to connect. NULL when memory is short. The caller ends the connection with PQfinish(). */
-PGconn *link_begin(const struct link_target *target);
+/* True when the host is a name that link_resolve() must resolve before link_begin(). */
+bool link_has_name(const struct link_target *target);
+/* Starts to resolve it. NULL when memory is short. */
+struct resolution *link_resolve(const struct link_target *target);
+/* Begins to connect. `resolved` is NULL when the host is no name. NULL when memory is short. The
+ * caller ends the connection with PQfinish(). */
+PGconn *link_begin(const struct link_target *target, const struct resolved *resolved);
 /* Waits until the connection is made, at most until `until_ms` (monotonic clock). 0: connected; 1:
  * not yet; -1: failed, with `err`. */
 int link_continue(PGconn *connection, int64_t until_ms, struct error *err);

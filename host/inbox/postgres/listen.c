@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #define CONNECT_MS 5000
+/* So often it looks whether it must stop, while a name is being resolved. */
+#define RESOLVE_MS 200
 #define AGAIN_MS 5000
 
 struct listener {
@@ -57,10 +59,27 @@ static void listen(const struct listener *listener, PGconn *connection) {
     } while (!stops_within(listener, PQsocket(connection), -1));
 }
 
+/* NULL when the name cannot be resolved, memory is short, or the listener must stop. */
+static PGconn *begin(const struct listener *listener) {
+    const struct link_target *target = &listener->store->target;
+    const struct resolved *resolved = NULL;
+    if (!link_has_name(target)) {
+        return link_begin(target, NULL);
+    }
+    struct resolution *resolution = link_resolve(target);
+    int state = resolution ? 1 : -1;
+    while (state > 0 && !stops_within(listener, -1, 0)) {
+        state = resolve_wait(resolution, clock_monotonic_ms() + RESOLVE_MS, &resolved, NULL);
+    }
+    PGconn *connection = state == 0 ? link_begin(target, resolved) : NULL;
+    resolve_end(resolution);
+    return connection;
+}
+
 static void *keep_listening(void *argument) {
     const struct listener *listener = argument;
     do {
-        PGconn *connection = link_begin(&listener->store->target);
+        PGconn *connection = begin(listener);
         if (connection) {
             listen(listener, connection);
         }

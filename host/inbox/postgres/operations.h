@@ -45,7 +45,7 @@ int postgres_held(struct postgres_store *store, const struct inbox_journal_write
 int postgres_write_records(struct postgres_store *store, const struct inbox_journal_writer *writer,
                            int64_t outcome, struct error *err);
 /* Reads the journals of all runs of the claim. 0, -1. */
-int postgres_read_journals(struct postgres_store *store, struct inbox_claim *claim,
-                           struct error *err);
+int postgres_take_journals(struct postgres_store *store, struct inbox_claim *claim,
+                           const PGresult *result, struct error *err);
 
 #endif

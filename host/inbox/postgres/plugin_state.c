@@ -122,19 +122,41 @@ static int change_take(struct postgres_store *store, struct inbox_operation *ope
     return 0;
 }
 
+/* Has this claim committed the change before? 1 and `*outcome`, 0, -1. */
+static int was_made(struct postgres_store *store, const struct inbox_plugin_state *state,
+                    int64_t *outcome, struct error *err) {
+    const struct inbox_journal_writer *writer = &state->writer;
+    if (!state->repeats) {
+        return 0;
+    }
+    const struct inbox_record *own = writer->records[writer->n_records - 1];
+    struct pg_query query = pg_query_begin(PG_SQL_JOURNAL_OUTCOME);
+    pg_query_number(&query, writer->run);
+    pg_query_number(&query, own->number);
+    pg_query_number(&query, writer->token);
+    pg_query_blob(&query, own->key, sizeof own->key);
+    return pg_ask_number(store, &query, outcome, err, "looking for a change's record");
+}
+
 static int settle(struct postgres_store *store, struct inbox_operation *operation,
                   struct pg_query query, bool counts, struct error *err) {
     const struct inbox_journal_writer *writer = &state_of(operation)->writer;
     AUTO_RESULT PGresult *result = NULL;
+    int64_t outcome = 0;
     int held = postgres_held(store, writer, err);
     if (held <= 0) {
         operation->result = held == 0 ? INBOX_PLUGIN_STATE_STALE : 0;
         return held;
     }
-    if (pg_ask(store, &query, &result, err, "changing a set or key") < 0) {
+    int made = was_made(store, state_of(operation), &outcome, err);
+    if (made < 0 ||
+        (made == 0 && pg_ask(store, &query, &result, err, "changing a set or key") < 0)) {
         return -1;
     }
-    operation->result = counts && pg_changed(result) > 0;
+    if (made == 0) {
+        outcome = counts && pg_changed(result) > 0;
+    }
+    operation->result = (int)outcome;
     return postgres_write_records(store, writer, operation->result, err);
 }
 

@@ -164,25 +164,54 @@ int pg_synced(struct postgres_store *store, struct error *err) {
     return error_set(err, "the server's results do not match the statements that were sent");
 }
 
-int pg_ask(struct postgres_store *store, struct pg_query *query, PGresult **result,
-           struct error *err, const char *what) {
+/* Reads all results of the batch, also after a failure, so that the connection stays in step. The
+ * first failure counts: the server rejects the statements after it. */
+static int take_all(struct postgres_store *store, PGresult **results, size_t n, struct error *err,
+                    const char *what) {
+    bool failed = false, broken = false, deadlocked = false;
+    for (size_t i = 0; i < n && !store->lost; i++) {
+        if (pg_next(store, &results[i], failed ? NULL : err, what) < 0 && !failed) {
+            failed = true;
+            broken = store->broken;
+            deadlocked = store->deadlocked;
+        }
+    }
+    if (!failed) {
+        return pg_synced(store, err);
+    }
+    if (!store->lost && pg_synced(store, NULL) == 0) {
+        store->broken = broken;
+        store->deadlocked = deadlocked;
+    }
+    return -1;
+}
+
+int pg_ask_all(struct postgres_store *store, struct pg_query *queries, PGresult **results, size_t n,
+               struct error *err, const char *what) {
+    int sent = 0;
     store->broken = true;
-    if (pg_send(store, query, err) < 0 || pg_sync(store, err) < 0) {
+    for (size_t i = 0; i < n; i++) {
+        results[i] = NULL;
+        /* After a failure this only frees what the query owns. */
+        if (pg_send(store, &queries[i], sent < 0 ? NULL : err) < 0) {
+            sent = -1;
+        }
+    }
+    if (sent < 0 || pg_sync(store, err) < 0) {
         return error_wrap(err, "%s", what);
     }
-    AUTO_RESULT PGresult *got = NULL;
-    if (pg_next(store, &got, err, what) < 0) {
-        bool broken = store->broken;
-        if (!store->lost && pg_synced(store, NULL) == 0) {
-            store->broken = broken;
-        }
-        return -1;
+    if (take_all(store, results, n, err, what) == 0) {
+        return 0;
     }
-    if (pg_synced(store, err) < 0) {
-        return -1;
+    for (size_t i = 0; i < n; i++) {
+        PQclear(STEAL(results[i]));
     }
-    *result = STEAL(got);
-    return 0;
+    return -1;
+}
+
+int pg_ask(struct postgres_store *store, struct pg_query *query, PGresult **result,
+           struct error *err, const char *what) {
+    return pg_ask_all(store, query, result, 1, err, what);
 }
 
 int pg_ask_number(struct postgres_store *store, struct pg_query *query, int64_t *number,

@@ -26,7 +26,9 @@ struct postgres_store {
     bool ready;
     /* The connection failed or the server stopped responding; it cannot be used any more. */
     bool lost;
-    /* When the attempt to connect began; monotonic. */
+    /* NULL while no name is being resolved for the next connection. */
+    struct resolution *resolution;
+    /* When the attempt to connect began, or the resolution; monotonic. */
     int64_t began_ms;
     struct turns turns;
     /* The database has the original bot's table. */
@@ -83,6 +85,11 @@ int pg_send(struct postgres_store *store, struct pg_query *query, struct error *
  * 0 and `*result` (PQclear()), or -1. */
 int pg_ask(struct postgres_store *store, struct pg_query *query, PGresult **result,
            struct error *err, const char *what);
+
+/* Like pg_ask(), for several statements in one batch: 0 and each of `results` (PQclear()), or -1
+ * and no results. */
+int pg_ask_all(struct postgres_store *store, struct pg_query *queries, PGresult **results, size_t n,
+               struct error *err, const char *what);
 
 /* Like pg_ask(), for a result of one number or none: 1 and `*number`; 0; or -1. */
 int pg_ask_number(struct postgres_store *store, struct pg_query *query, int64_t *number,

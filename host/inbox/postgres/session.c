@@ -99,16 +99,41 @@ int postgres_prepare(struct postgres_store *store, struct error *err) {
     return pg_synced(store, err);
 }
 
+/* Begins a connection, once the host's name has been resolved. A slow resolution goes on while this
+ * and later calls fail. */
+static int begin(struct postgres_store *store, int64_t until_ms, struct error *err) {
+    const struct resolved *resolved = NULL;
+    if (!store->resolution) {
+        store->began_ms = clock_monotonic_ms();
+    }
+    if (!store->resolution && link_has_name(&store->target)) {
+        store->resolution = link_resolve(&store->target);
+        if (!store->resolution) {
+            return error_set(err, "connecting: out of memory");
+        }
+    }
+    if (store->resolution) {
+        int state = resolve_wait(store->resolution, until_ms, &resolved, err);
+        if (state > 0) {
+            return error_set(err, "connecting: its host name has not been resolved yet");
+        }
+        if (state < 0) {
+            resolve_end(STEAL(store->resolution));
+            return error_wrap(err, "connecting");
+        }
+    }
+    store->connection = link_begin(&store->target, resolved);
+    store->began_ms = clock_monotonic_ms();
+    resolve_end(STEAL(store->resolution));
+    return store->connection ? 0 : error_set(err, "connecting: out of memory");
+}
+
 int postgres_connect(struct postgres_store *store, int64_t until_ms, struct error *err) {
     if (store->connection && clock_monotonic_ms() - store->began_ms >= CONNECT_MS) {
         postgres_disconnect(store);
     }
-    if (!store->connection) {
-        store->connection = link_begin(&store->target);
-        store->began_ms = clock_monotonic_ms();
-        if (!store->connection) {
-            return error_set(err, "connecting: out of memory");
-        }
+    if (!store->connection && begin(store, until_ms, err) < 0) {
+        return -1;
     }
     int state = link_continue(store->connection, until_ms, err);
     if (state > 0) {

@@ -26,6 +26,10 @@
 /* Queued runs of the plugin $1. */
 #define ORDINARY "state = 'queued' AND plugin = $1 AND NOT suspect"
 #define SUSPECT "state = 'queued' AND plugin = $1 AND suspect"
+/* At $2 the installation of the row of `runs` does not wait for a rate limit. */
+#define NOT_LIMITED                                                                                \
+    "NOT EXISTS (SELECT FROM rate_limits l WHERE l.installation = runs.installation"               \
+    " AND l.all_ms > $2)"
 
 /* The order of texts is SQLite's. */
 #define LIST_ORDER " COLLATE \"C\""
@@ -79,17 +83,18 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                             " UPDATE runs r SET state = 'queued', due_ms = $1, token = 0,"
                             " lease_until_ms = 0, " SQL_SET_HOST_DIED(
                                 "host <> $2") " FROM lapsed WHERE r.id = lapsed.id",
-    /* Takes one suspect alone, or ordinary runs. For ordinary runs the installations take turns,
-     * beginning with the one after $9. The one whose run has been due the longest is among them,
-     * because the first 256 may have later runs only. The claim skips an installation that waits
-     * for a rate limit, and delays its runs. */
-    [PG_SQL_RUNS_CLAIM] =
-        "WITH RECURSIVE suspects AS (SELECT id, delivery, due_ms FROM runs WHERE " SUSPECT
-        " AND due_ms <= $2 AND $3::boolean AND NOT EXISTS (SELECT FROM rate_limits l"
-        " WHERE l.installation = runs.installation AND l.all_ms > $2)"
+    /* Locks one suspect, or the ordinary runs that a claim may take, in the order of their turns.
+     * The installations take turns, beginning with the one after $6. The one whose run has been
+     * due the longest is among them, because the first 256 may have later runs only. The claim
+     * skips an installation that waits for a rate limit, and delays its runs. Of an installation
+     * it locks the first due run, and then runs that are not larger than $5. The run $7 comes
+     * first. */
+    [PG_SQL_RUNS_DUE] =
+        "WITH RECURSIVE suspects AS (SELECT id, due_ms, installation FROM runs WHERE " SUSPECT
+        " AND due_ms <= $2 AND $3::boolean AND " NOT_LIMITED
         " ORDER BY due_ms, id LIMIT 1 FOR UPDATE OF runs SKIP LOCKED),"
         " after (nth, installation) AS (SELECT 1, (SELECT installation FROM runs"
-        " WHERE " ORDINARY " AND installation > $9::text ORDER BY installation"
+        " WHERE " ORDINARY " AND installation > $6::text ORDER BY installation"
         " LIMIT 1) WHERE NOT EXISTS (SELECT FROM suspects) AND $4::bigint > 0"
         " UNION ALL SELECT nth + 1, (SELECT installation FROM runs WHERE " ORDINARY
         " AND installation > a.installation ORDER BY installation LIMIT 1) FROM after a"
@@ -99,13 +104,13 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " WHERE NOT EXISTS (SELECT FROM suspects) AND $4::bigint > 0"
         " UNION ALL SELECT nth + 1, (SELECT installation FROM runs WHERE " ORDINARY
         " AND installation > b.installation ORDER BY installation LIMIT 1) FROM before b"
-        " WHERE b.installation < $9::text AND nth < 1256),"
+        " WHERE b.installation < $6::text AND nth < 1256),"
         " oldest AS (SELECT 2001 AS nth, installation FROM runs WHERE " ORDINARY
         " AND due_ms <= $2 AND NOT EXISTS (SELECT FROM suspects) AND $4::bigint > 0"
         " ORDER BY due_ms LIMIT 1),"
         " turns AS (SELECT min(nth) AS nth, installation FROM (SELECT nth, installation FROM after"
         " WHERE installation IS NOT NULL UNION ALL SELECT nth, installation FROM before"
-        " WHERE installation <= $9::text UNION ALL SELECT nth, installation FROM oldest) AS t"
+        " WHERE installation <= $6::text UNION ALL SELECT nth, installation FROM oldest) AS t"
         " GROUP BY installation),"
         " waiting AS (SELECT t.installation, l.all_ms FROM turns t JOIN rate_limits l"
         " ON l.installation = t.installation WHERE l.all_ms > $2),"
@@ -113,36 +118,46 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " CROSS JOIN LATERAL (SELECT id FROM runs WHERE " ORDINARY
         " AND installation = w.installation AND due_ms <= $2 ORDER BY due_ms, id LIMIT 500"
         " FOR UPDATE SKIP LOCKED) q LIMIT 500) d WHERE runs.id = d.id),"
-        " open AS (SELECT t.nth, t.installation FROM turns t WHERE NOT EXISTS (SELECT FROM waiting"
-        " w WHERE w.installation = t.installation) AND EXISTS (SELECT FROM runs"
-        " WHERE " ORDINARY " AND installation = t.installation AND due_ms <= $2)"
-        " ORDER BY t.nth LIMIT $4),"
-        " ordinary AS (SELECT r.id, r.delivery, r.due_ms, o.nth, r.place FROM open o"
+        " heads AS (SELECT t.nth, t.installation, h.id FROM turns t CROSS JOIN LATERAL"
+        " (SELECT id FROM runs WHERE " ORDINARY " AND installation = t.installation"
+        " AND due_ms <= $2 ORDER BY due_ms, id LIMIT 1) h WHERE NOT EXISTS (SELECT FROM waiting"
+        " w WHERE w.installation = t.installation) ORDER BY t.nth LIMIT $4),"
+        " open AS (SELECT h.nth, h.installation, h.id, (" SHARED_RUN_BYTES " > $5) AS large"
+        " FROM heads h JOIN runs r ON r.id = h.id),"
+        " wanted AS (SELECT id, due_ms, installation FROM runs WHERE " ORDINARY
+        " AND id = $7 AND due_ms <= $2 AND NOT EXISTS (SELECT FROM suspects) AND $4::bigint > 0"
+        " AND " NOT_LIMITED " FOR UPDATE OF runs SKIP LOCKED),"
+        " ordinary AS (SELECT r.id, r.due_ms, o.installation, o.nth, r.place FROM open o"
         " CROSS JOIN LATERAL (SELECT q.*, row_number() OVER (ORDER BY q.due_ms, q.id) AS place"
-        " FROM (SELECT id, delivery, due_ms FROM runs WHERE " ORDINARY
-        " AND installation = o.installation AND due_ms <= $2 ORDER BY due_ms, id"
-        " LIMIT greatest(1, $4 - (SELECT count(*) FROM open) + 1) FOR UPDATE SKIP LOCKED) q) r"
-        " ORDER BY r.place, o.nth LIMIT $4),"
-        " due AS (SELECT id, delivery, due_ms, 0 AS nth, 0::bigint AS place FROM suspects"
-        " UNION ALL SELECT id, delivery, due_ms, nth, place FROM ordinary),"
-        " sized AS (SELECT due.id, row_number() OVER w AS nth,"
-        " (sum(d.body_bytes) OVER w)::bigint AS held FROM due"
-        " JOIN deliveries d ON d.id = due.delivery"
-        " WINDOW w AS (ORDER BY due.place, due.nth, due.id)),"
-        " taken AS (UPDATE runs r SET state = 'running', attempt = r.attempt + 1, granted = false,"
-        " host = $5, lease_until_ms = " NOW_MS " + $6, token = $8::bigint + s.nth - 1 FROM sized s"
-        " WHERE r.id = s.id AND (s.held <= $7 OR ($3::boolean AND s.nth = 1))"
-        " RETURNING r.id, r.attempt, r.crashes, r.suspect, r.delivery, r.due_ms, r.token,"
-        " s.nth)"
+        " FROM (SELECT id, due_ms FROM runs r WHERE " ORDINARY
+        " AND installation = o.installation AND due_ms <= $2 AND id <> $7"
+        " AND (id = o.id OR " SHARED_RUN_BYTES " <= $5) ORDER BY due_ms, id"
+        " LIMIT greatest(1, $4 - (SELECT count(*) FROM open) + 1)"
+        " + CASE WHEN o.large THEN 1 ELSE 0 END FOR UPDATE SKIP LOCKED) q) r"
+        " ORDER BY r.place, o.nth LIMIT $4 + (SELECT count(*) FROM open WHERE large)),"
+        " due AS (SELECT id, due_ms, installation, 0 AS nth, -1::bigint AS place FROM suspects"
+        " UNION ALL SELECT id, due_ms, installation, 0, 0 FROM wanted"
+        " UNION ALL SELECT id, due_ms, installation, nth, place FROM ordinary)"
+        " SELECT due.id, due.due_ms, " SHARED_RUN_BYTES ", due.installation"
+        " FROM due JOIN runs r ON r.id = due.id ORDER BY due.place, due.nth, due.id",
+    /* Leases the runs $4, in this order, and loads them. */
+    [PG_SQL_RUNS_TAKE] =
+        "WITH taken AS (UPDATE runs r SET state = 'running', attempt = r.attempt + 1,"
+        " granted = false, host = $1, lease_until_ms = " NOW_MS " + $2,"
+        " token = $3::bigint + s.nth - 1 FROM unnest($4::bigint[]) WITH ORDINALITY AS s (id, nth)"
+        " WHERE r.id = s.id AND r.state = 'queued' RETURNING r.id, r.attempt, r.crashes,"
+        " r.suspect, r.delivery, r.due_ms, s.nth)"
         " SELECT t.id, t.attempt, t.crashes, t.suspect, d.received_ms, d.guid, d.event, d.action,"
-        " d.installation, d.repository, d.sender, d.body, d.body_bytes, d.body_codec,"
-        " t.due_ms, t.token"
+        " d.installation, d.repository, d.sender, d.body, d.body_bytes, d.body_codec, t.due_ms"
         " FROM taken t JOIN deliveries d ON d.id = t.delivery ORDER BY t.nth",
+    /* For each plugin, one in each line of $1. */
     [PG_SQL_RUNS_NEXT_DUE] =
-        "SELECT (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = $1"
+        "SELECT (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = p.plugin"
         " AND NOT suspect ORDER BY due_ms, id LIMIT 1),"
-        " (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = $1"
-        " AND suspect ORDER BY due_ms, id LIMIT 1)",
+        " (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = p.plugin"
+        " AND suspect ORDER BY due_ms, id LIMIT 1)"
+        " FROM unnest(string_to_array($1, chr(10))) WITH ORDINALITY AS p (plugin, nth)"
+        " ORDER BY p.nth",
     [PG_SQL_RUNS_RENEW] = "UPDATE runs SET lease_until_ms = " NOW_MS " + $1"
                           " WHERE id = ANY ($2::bigint[]) AND token = ANY ($3::bigint[])"
                           " AND state = 'running' RETURNING id, token",
@@ -234,6 +249,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                              " FROM journal WHERE run = ANY ($1::bigint[]) ORDER BY run, number",
     [PG_SQL_JOURNAL_WRITE] = SHARED_JOURNAL_WRITE,
     [PG_SQL_JOURNAL_COMPLETE] = SHARED_JOURNAL_COMPLETE,
+    [PG_SQL_JOURNAL_OUTCOME] = SHARED_JOURNAL_OUTCOME,
     /* Only for a run that is done, whichever claim finished it. */
     [PG_SQL_JOURNAL_CUT_BACK] = "DELETE FROM journal WHERE run = $1 AND kind <> 'effect'"
                                 " AND EXISTS (SELECT FROM runs WHERE id = $1 AND state = 'done')",

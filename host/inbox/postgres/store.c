@@ -254,7 +254,7 @@ static int be_ready(struct postgres_store *store, int64_t patience_ms, struct er
     }
     int64_t now_ms = clock_monotonic_ms();
     /* If an attempt to connect has used up its time, further groups do not wait for it. */
-    int64_t from_ms = store->connection ? store->began_ms : now_ms;
+    int64_t from_ms = store->connection || store->resolution ? store->began_ms : now_ms;
     if (postgres_connect(store, from_ms + patience_ms, err) < 0) {
         return -1;
     }
@@ -312,6 +312,7 @@ static void store_free(struct store *base) {
     struct postgres_store *store = CONTAINER_OF(base, struct postgres_store, store);
     postgres_listener_free(store->listener);
     postgres_disconnect(store);
+    resolve_end(store->resolution);
     link_target_finish(&store->target);
     turns_finish(&store->turns);
     free(store);

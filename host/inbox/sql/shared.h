@@ -28,6 +28,12 @@
     " sender = $5, received_ms = $6, body_codec = $7, body_bytes = $8, body = $9 WHERE id = $10"
 
 /* runs */
+/* The bytes that a claim of the run `r` loads: its body and its journal. Each record counts with
+ * its small columns too. */
+#define SHARED_RUN_BYTES                                                                           \
+    "((SELECT d.body_bytes FROM deliveries d WHERE d.id = r.delivery) + coalesce((SELECT"          \
+    " CAST(sum(length(j.headers) + length(j.body) + length(j.url) + 512) AS bigint)"               \
+    " FROM journal j WHERE j.run = r.id), 0))"
 #define SHARED_RUNS_UNFINISHED                                                                     \
     "SELECT id FROM runs WHERE delivery = $1 AND state IN ('queued', 'running', 'parked')"         \
     " AND " SQL_CONFIGURED("plugin", "$2") " LIMIT 1"
@@ -89,6 +95,10 @@
     "UPDATE journal SET state = $1, at_ms = $2, outcome = $3, status = $4, message = $5,"          \
     " headers = $6, body = $7 WHERE run = $8 AND number = $9 AND token = $10"                      \
     " AND state = 'intended'"
+/* The outcome of a change that this claim has committed. */
+#define SHARED_JOURNAL_OUTCOME                                                                     \
+    "SELECT outcome FROM journal WHERE run = $1 AND number = $2 AND token = $3 AND key = $4"       \
+    " AND kind = 'change' AND state = 'completed'"
 #define SHARED_JOURNALS_DROP                                                                       \
     "DELETE FROM journal WHERE run IN"                                                             \
     " (SELECT id FROM runs WHERE delivery = $1 AND state = 'done')"

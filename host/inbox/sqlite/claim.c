@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "inbox/common/codec.h"
+#include "inbox/common/share.h"
 #include "inbox/sqlite/operations.h"
 
 #include <stdio.h>
@@ -88,29 +89,38 @@ static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_
     return read_rest(store, run, sqlite3_column_int64(row, 4), err);
 }
 
-/* Takes the run with this id. 1; 0 when its body does not fit; -1. `*held` counts the bytes. */
-static int take_run(struct sqlite_store *store, struct inbox_claim *claim, size_t share, int64_t id,
-                    uint64_t *held, struct error *err) {
-    const struct inbox_claim_share *of = &claim->shares[share];
-    AUTO_QUERY struct query query = query_begin(store, SQL_RUN_LOAD);
-    query_number(&query, id);
-    int step = query_step(&query, err, "claiming a run");
-    if (step <= 0) {
-        return step;
-    }
-    uint64_t bytes = (uint64_t)sqlite3_column_int64(query.statement, 12);
-    bool first = claim->n_runs == 0 || claim->runs[claim->n_runs - 1].share != share;
-    if (!(first && of->alone) && (*held > of->payload_bytes || bytes > of->payload_bytes - *held)) {
+/* Takes the run if it fits. 1, 0, -1. */
+static int take_run(struct sqlite_store *store, struct inbox_claim *claim, size_t share,
+                    const struct share_candidate *candidate, struct share_room *room,
+                    struct error *err) {
+    if (!share_takes(room, candidate)) {
         return 0;
     }
-    *held += bytes;
-    return take_row(store, claim, share, query.statement, err) < 0 ? -1 : 1;
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUN_LOAD);
+    query_number(&query, candidate->id);
+    int step = query_step(&query, err, "claiming a run");
+    return step > 0 ? take_row(store, claim, share, query.statement, err) : step;
+}
+
+/* Reads a row (id, due_ms), and the run's size. A run that cannot be read counts as empty, and
+ * read_rest() finds that it is lost. */
+static int read_candidate(struct sqlite_store *store, sqlite3_stmt *row,
+                          struct share_candidate *candidate, struct error *err) {
+    *candidate = (struct share_candidate){.id = sqlite3_column_int64(row, 0),
+                                          .due_ms = sqlite3_column_int64(row, 1)};
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUN_BYTES);
+    query_number(&query, candidate->id);
+    int step = query_step(&query, err, "sizing a run");
+    if (step > 0) {
+        candidate->bytes = (uint64_t)sqlite3_column_int64(query.statement, 0);
+    }
+    return step >= 0 || is_lost(store) ? 0 : -1;
 }
 
 /* Takes the first suspect that is due. 1, 0, -1. */
 static int take_suspect(struct sqlite_store *store, struct inbox_claim *claim, size_t share,
                         struct error *err) {
-    int64_t id;
+    struct share_candidate candidate;
     {
         AUTO_QUERY struct query query = query_begin(store, SQL_SUSPECT_DUE);
         query_text(&query, claim->shares[share].plugin);
@@ -119,10 +129,32 @@ static int take_suspect(struct sqlite_store *store, struct inbox_claim *claim, s
         if (step <= 0) {
             return step;
         }
-        id = sqlite3_column_int64(query.statement, 0);
+        if (read_candidate(store, query.statement, &candidate, err) < 0) {
+            return -1;
+        }
     }
-    uint64_t held = 0;
-    return take_run(store, claim, share, id, &held, err);
+    struct share_room room = share_begin(&claim->shares[share]);
+    return take_run(store, claim, share, &candidate, &room, err) < 0 ? -1 : 1;
+}
+
+/* Takes the run that the share wants first, if it is due and fits. */
+static int take_wanted(struct sqlite_store *store, struct inbox_claim *claim, size_t share,
+                       struct share_room *room, struct error *err) {
+    struct share_candidate candidate;
+    {
+        AUTO_QUERY struct query query = query_begin(store, SQL_RUN_WANTED);
+        query_number(&query, claim->shares[share].first);
+        query_text(&query, claim->shares[share].plugin);
+        query_number(&query, claim->now_ms);
+        int step = query_step(&query, err, "claiming a run");
+        if (step <= 0) {
+            return step;
+        }
+        if (read_candidate(store, query.statement, &candidate, err) < 0) {
+            return -1;
+        }
+    }
+    return take_run(store, claim, share, &candidate, room, err);
 }
 
 /* ---- turns ---- */
@@ -130,9 +162,9 @@ static int take_suspect(struct sqlite_store *store, struct inbox_claim *claim, s
 /* An installation whose turn it is. */
 struct due {
     char installation[INBOX_NAME_MAX + 2];
-    /* The ids of its runs that the claim may take, in order. */
-    int64_t *ids;
-    size_t n_ids;
+    /* Its runs that the claim may take, in order. Only the first may be too large. */
+    struct share_candidate *runs;
+    size_t n_runs;
 };
 
 struct dues {
@@ -142,7 +174,7 @@ struct dues {
 
 static void dues_finish(struct dues *dues) {
     for (size_t i = 0; i < dues->n_items; i++) {
-        free(dues->items[i].ids);
+        free(dues->items[i].runs);
     }
     free(dues->items);
 }
@@ -245,39 +277,51 @@ static int add_oldest(struct sqlite_store *store, const struct inbox_claim *clai
     return 0;
 }
 
-static int list_ids(struct sqlite_store *store, const struct inbox_claim *claim, const char *plugin,
-                    struct due *due, size_t most, struct error *err) {
+/* Lists the first run, and up to `most` that are not too large. */
+static int list_runs(struct sqlite_store *store, const struct inbox_claim *claim, size_t share,
+                     struct due *due, size_t most, struct error *err) {
+    const struct inbox_claim_share *of = &claim->shares[share];
     AUTO_QUERY struct query query = query_begin(store, SQL_TURN_RUNS);
-    query_text(&query, plugin);
+    query_text(&query, of->plugin);
     query_text(&query, due->installation);
     query_number(&query, claim->now_ms);
-    query_number(&query, (int64_t)most);
-    int step;
-    while ((step = query_step(&query, err, "claiming runs")) > 0) {
-        int64_t *id = ARRAY_ADD(due->ids, due->n_ids);
-        if (!id) {
+    int step = 1;
+    size_t fitting = 0;
+    for (size_t i = 0; i < most + SHARE_LOOK_MAX && fitting < most; i++) {
+        step = query_step(&query, err, "claiming runs");
+        if (step <= 0) {
+            return step;
+        }
+        struct share_candidate candidate;
+        if (read_candidate(store, query.statement, &candidate, err) < 0) {
+            return -1;
+        }
+        bool too_small = share_is_too_small(of, candidate.bytes);
+        if (candidate.id == of->first || (i > 0 && too_small)) {
+            continue;
+        }
+        struct share_candidate *added = ARRAY_ADD(due->runs, due->n_runs);
+        if (!added) {
             return sqlite_no_memory(store, err, "claiming runs");
         }
-        *id = sqlite3_column_int64(query.statement, 0);
+        *added = candidate;
+        fitting += !too_small;
     }
-    return step;
+    return 0;
 }
 
 /* Takes one run of each installation, then a second run of each, until the share is full. */
 static int take_in_turns(struct sqlite_store *store, struct inbox_claim *claim, size_t share,
-                         const struct dues *dues, struct error *err) {
-    size_t first = claim->n_runs, most = claim->shares[share].runs;
-    uint64_t held = 0;
+                         const struct dues *dues, struct share_room *room, struct error *err) {
     bool more = true;
     for (size_t rank = 0; more; rank++) {
         more = false;
-        for (size_t i = 0; i < dues->n_items && claim->n_runs - first < most; i++) {
-            if (rank >= dues->items[i].n_ids) {
+        for (size_t i = 0; i < dues->n_items; i++) {
+            if (rank >= dues->items[i].n_runs) {
                 continue;
             }
-            int taken = take_run(store, claim, share, dues->items[i].ids[rank], &held, err);
-            if (taken <= 0) {
-                return taken;
+            if (take_run(store, claim, share, &dues->items[i].runs[rank], room, err) < 0) {
+                return -1;
             }
             more = true;
         }
@@ -288,21 +332,30 @@ static int take_in_turns(struct sqlite_store *store, struct inbox_claim *claim, 
 static int take_ordinary(struct sqlite_store *store, struct inbox_claim *claim, size_t share,
                          struct error *err) {
     CLEANUP(dues_finish) struct dues dues = {0};
+    struct share_room room = share_begin(&claim->shares[share]);
     const char *plugin = claim->shares[share].plugin;
-    size_t most = claim->shares[share].runs, first = claim->n_runs;
+    size_t most = claim->shares[share].runs;
+    if (claim->shares[share].first != 0 && take_wanted(store, claim, share, &room, err) < 0) {
+        return -1;
+    }
+    size_t first = claim->n_runs;
     if (list_turns(store, claim, plugin, most, &dues, err) < 0 ||
         (dues.n_items == 0 && add_oldest(store, claim, plugin, &dues, err) < 0)) {
         return -1;
     }
     for (size_t i = 0; i < dues.n_items; i++) {
-        if (list_ids(store, claim, plugin, &dues.items[i], most - dues.n_items + 1, err) < 0) {
+        if (list_runs(store, claim, share, &dues.items[i], most - dues.n_items + 1, err) < 0) {
             return -1;
         }
     }
-    if (take_in_turns(store, claim, share, &dues, err) < 0) {
+    if (take_in_turns(store, claim, share, &dues, &room, err) < 0) {
         return -1;
     }
-    turns_took(&store->turns, plugin, claim, first);
+    if (claim->n_runs > first) {
+        turns_took(&store->turns, plugin, claim, first);
+    } else if (dues.n_items > 0) {
+        turns_passed(&store->turns, plugin, dues.items[dues.n_items - 1].installation);
+    }
     return 0;
 }
 
@@ -352,11 +405,7 @@ static int claim_share(struct sqlite_store *store, struct inbox_claim *claim, si
         next_due(store, share->plugin, true, &suspect_ms, err) < 0) {
         return -1;
     }
-    share->suspects_due = suspect_ms <= claim->now_ms;
-    int64_t due_ms = ordinary_ms < suspect_ms ? ordinary_ms : suspect_ms;
-    if (due_ms < claim->next_due_ms) {
-        claim->next_due_ms = due_ms;
-    }
+    share_note_due(claim, index, ordinary_ms, suspect_ms, 0);
     return 0;
 }
 

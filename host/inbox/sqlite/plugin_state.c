@@ -14,6 +14,26 @@ static struct inbox_plugin_state *state_of(struct inbox_operation *operation) {
     return CONTAINER_OF(operation, struct inbox_plugin_state, operation);
 }
 
+/* Has this claim committed the change before? 1 and `*outcome`, 0, -1. */
+static int was_made(struct sqlite_store *store, const struct inbox_plugin_state *state,
+                    int *outcome, struct error *err) {
+    const struct inbox_journal_writer *writer = &state->writer;
+    if (!state->repeats || writer->n_records == 0) {
+        return 0;
+    }
+    const struct inbox_record *own = writer->records[writer->n_records - 1];
+    AUTO_QUERY struct query query = query_begin(store, SQL_JOURNAL_OUTCOME);
+    query_number(&query, writer->run);
+    query_number(&query, own->number);
+    query_number(&query, writer->token);
+    query_blob(&query, own->key, sizeof own->key);
+    int step = query_step(&query, err, "looking for a change's record");
+    if (step > 0) {
+        *outcome = sqlite3_column_int(query.statement, 0);
+    }
+    return step;
+}
+
 /* Makes the change, and writes its record with it when there is one. */
 static int change_with_record(struct sqlite_store *store, struct inbox_operation *operation,
                               change *make, struct error *err) {
@@ -25,8 +45,11 @@ static int change_with_record(struct sqlite_store *store, struct inbox_operation
             return held < 0 ? -1 : INBOX_PLUGIN_STATE_STALE;
         }
     }
-    int outcome = make(store, state, err);
-    if (outcome < 0 || sqlite_write_records(store, writer, outcome, err) < 0) {
+    int outcome = 0, made = was_made(store, state, &outcome, err);
+    if (made == 0) {
+        outcome = make(store, state, err);
+    }
+    if (made < 0 || outcome < 0 || sqlite_write_records(store, writer, outcome, err) < 0) {
         return -1;
     }
     return outcome;

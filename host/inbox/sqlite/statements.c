@@ -48,10 +48,17 @@ const char *const sqlite_statements[SQL_COUNT] = {
                      " d.event, d.action, d.installation, d.repository, d.sender, d.body_bytes,"
                      " d.body_codec, r.due_ms"
                      " FROM runs r CROSS JOIN deliveries d ON d.id = r.delivery WHERE r.id = ?1",
-    [SQL_SUSPECT_DUE] = "SELECT id FROM runs INDEXED BY runs_due WHERE state = 'queued'"
-                        " AND plugin = ?1 AND suspect = 1 AND due_ms <= ?2 AND NOT EXISTS"
-                        " (SELECT 1 FROM rate_limits l WHERE l.installation = runs.installation"
-                        " AND l.all_ms > ?2) ORDER BY due_ms, id LIMIT 1",
+    [SQL_RUN_BYTES] = "SELECT " SHARED_RUN_BYTES " FROM runs r WHERE r.id = ?1",
+    [SQL_SUSPECT_DUE] =
+        "SELECT r.id, r.due_ms FROM runs r INDEXED BY runs_due WHERE r.state = 'queued'"
+        " AND r.plugin = ?1 AND r.suspect = 1 AND r.due_ms <= ?2 AND NOT EXISTS"
+        " (SELECT 1 FROM rate_limits l WHERE l.installation = r.installation"
+        " AND l.all_ms > ?2) ORDER BY r.due_ms, r.id LIMIT 1",
+    [SQL_RUN_WANTED] =
+        "SELECT r.id, r.due_ms FROM runs r WHERE r.id = ?1 AND r.state = 'queued' AND r.plugin = ?2"
+        " AND r.suspect = 0 AND r.due_ms <= ?3 AND NOT EXISTS"
+        " (SELECT 1 FROM rate_limits l WHERE l.installation = r.installation"
+        " AND l.all_ms > ?3)",
     /* The earliest run of the first installation from ?2 on, and until when that one waits. */
     [SQL_TURN_NEXT] = "SELECT r.installation, r.due_ms, (SELECT all_ms FROM rate_limits l"
                       " WHERE l.installation = r.installation) FROM runs r INDEXED BY runs_turn"
@@ -61,9 +68,10 @@ const char *const sqlite_statements[SQL_COUNT] = {
                         " WHERE l.installation = r.installation) FROM runs r INDEXED BY runs_due"
                         " WHERE r.state = 'queued' AND r.plugin = ?1 AND r.suspect = 0"
                         " AND r.due_ms <= ?2 ORDER BY r.due_ms LIMIT 1",
-    [SQL_TURN_RUNS] = "SELECT id FROM runs INDEXED BY runs_turn WHERE state = 'queued'"
-                      " AND plugin = ?1 AND suspect = 0 AND installation = ?2 AND due_ms <= ?3"
-                      " ORDER BY due_ms, id LIMIT ?4",
+    [SQL_TURN_RUNS] =
+        "SELECT r.id, r.due_ms FROM runs r INDEXED BY runs_turn WHERE r.state = 'queued'"
+        " AND r.plugin = ?1 AND r.suspect = 0 AND r.installation = ?2"
+        " AND r.due_ms <= ?3 ORDER BY r.due_ms, r.id",
     [SQL_RUN_LEASE] = "UPDATE runs SET state = 'running', attempt = attempt + 1, granted = 0,"
                       " host = ?1, token = ?2, lease_until_ms = ?3 WHERE id = ?4",
     [SQL_RUN_NEXT_DUE] = "SELECT due_ms FROM runs INDEXED BY runs_due WHERE state = 'queued'"
@@ -89,6 +97,7 @@ const char *const sqlite_statements[SQL_COUNT] = {
                          " FROM journal WHERE run = ?1 ORDER BY number",
     [SQL_JOURNAL_WRITE] = SHARED_JOURNAL_WRITE,
     [SQL_JOURNAL_COMPLETE] = SHARED_JOURNAL_COMPLETE,
+    [SQL_JOURNAL_OUTCOME] = SHARED_JOURNAL_OUTCOME,
     [SQL_JOURNAL_CUT_BACK] = "DELETE FROM journal WHERE run = ?1 AND kind <> 'effect'",
     [SQL_JOURNAL_CUT_RESPONSES] = "UPDATE journal SET headers = x'', body = x'' WHERE run = ?1",
     /* A delivery that comes again runs from the start. A run that is dead keeps its journal and

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Claims of runs, in PostgreSQL. One statement a share locks the runs that the claim may take, with
+ * their sizes. The host decides which of them fit, and then leases and loads those only. */
+#include "base/array.h"
+#include "base/buffer.h"
+#include "base/list.h"
+#include "inbox/common/codec.h"
+#include "inbox/common/share.h"
+#include "inbox/postgres/operations.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Due runs that another host has locked are looked at again after this. */
+#define CONTENDED_MS 100
+
+/* ---- the first batch: reclaim, and the due runs of each share ---- */
+
+static int claim_send(struct postgres_store *store, struct inbox_operation *operation,
+                      struct error *err) {
+    const struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
+    struct pg_query query = pg_query_begin(PG_SQL_RUNS_RECLAIM);
+    pg_query_number(&query, claim->now_ms);
+    pg_query_number(&query, claim->host);
+    pg_query_take(&query, store_list_numbers("{}", claim->live, claim->n_live));
+    if (pg_send(store, &query, err) < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < claim->n_shares; i++) {
+        const struct inbox_claim_share *share = &claim->shares[i];
+        uint64_t bytes = share->payload_bytes < INT64_MAX ? share->payload_bytes : INT64_MAX;
+        query = pg_query_begin(PG_SQL_RUNS_DUE);
+        pg_query_text(&query, share->plugin);
+        pg_query_number(&query, claim->now_ms);
+        pg_query_bool(&query, share->alone && share->runs > 0);
+        pg_query_number(&query, share->runs);
+        pg_query_number(&query, (int64_t)bytes);
+        pg_query_text(&query, turns_last(&store->turns, share->plugin));
+        pg_query_number(&query, share->first);
+        if (pg_send(store, &query, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int choose(struct postgres_store *store, struct inbox_claim *claim, size_t index, int64_t id,
+                  struct error *err) {
+    struct inbox_run *run = ARRAY_ADD(claim->runs, claim->n_runs);
+    if (!run) {
+        return pg_no_memory(store, err, "claiming runs");
+    }
+    run->id = id;
+    run->token = claim->first_token + (int64_t)claim->n_runs - 1;
+    run->share = index;
+    return 0;
+}
+
+/* The rows are in the order in which the runs have their turns. */
+static int choose_runs(struct postgres_store *store, struct inbox_claim *claim, size_t index,
+                       const PGresult *result, struct error *err) {
+    struct share_room room = share_begin(&claim->shares[index]);
+    size_t first = claim->n_runs;
+    int rows = PQntuples(result);
+    for (int row = 0; row < rows; row++) {
+        struct share_candidate candidate = {.id = pg_number(result, row, 0),
+                                            .due_ms = pg_number(result, row, 1),
+                                            .bytes = (uint64_t)pg_number(result, row, 2)};
+        if (share_takes(&room, &candidate) && choose(store, claim, index, candidate.id, err) < 0) {
+            return -1;
+        }
+    }
+    if (claim->n_runs == first && rows > 0) {
+        turns_passed(&store->turns, claim->shares[index].plugin, pg_text(result, rows - 1, 3));
+    }
+    return 0;
+}
+
+static int claim_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
+                      PGresult *result, struct error *err) {
+    struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
+    if (nth > 0 && choose_runs(store, claim, nth - 1, result, err) < 0) {
+        return -1;
+    }
+    /* The second batch follows. */
+    return 1;
+}
+
+/* ---- the second batch: the chosen runs, their journals, and what is due next ---- */
+
+static void copy_column(const PGresult *result, int row, int column, char *out, size_t room) {
+    snprintf(out, room, "%s", pg_text(result, row, column));
+}
+
+static int take_row(struct postgres_store *store, struct inbox_run *run, const PGresult *result,
+                    int row, struct error *err) {
+    size_t bytes = (size_t)PQgetlength(result, row, 11);
+    run->attempt = pg_number(result, row, 1);
+    run->crashes = pg_number(result, row, 2);
+    run->suspect = pg_bool(result, row, 3);
+    run->received_ms = pg_number(result, row, 4);
+    copy_column(result, row, 5, run->guid, sizeof run->guid);
+    copy_column(result, row, 6, run->event, sizeof run->event);
+    copy_column(result, row, 7, run->action, sizeof run->action);
+    copy_column(result, row, 8, run->installation, sizeof run->installation);
+    run->repository = strdup(pg_text(result, row, 9));
+    run->sender = strdup(pg_text(result, row, 10));
+    run->payload = payload_new(bytes);
+    if (!run->repository || !run->sender || !run->payload) {
+        return pg_no_memory(store, err, "claiming runs");
+    }
+    memcpy(run->payload->data, PQgetvalue(result, row, 11), bytes);
+    run->payload_bytes = (size_t)pg_number(result, row, 12);
+    run->payload_codec = PQgetisnull(result, row, 11) ? CODEC_LOST : pg_number(result, row, 13);
+    run->due_ms = pg_number(result, row, 14);
+    return 0;
+}
+
+/* The rows are in the order of the claim's runs. */
+static int take_runs(struct postgres_store *store, struct inbox_claim *claim,
+                     const PGresult *result, struct error *err) {
+    if ((size_t)PQntuples(result) != claim->n_runs) {
+        /* They are locked, so that nobody can have taken one. */
+        store->broken = false;
+        return error_set(err, "claiming runs: the database leased %d of %zu runs",
+                         PQntuples(result), claim->n_runs);
+    }
+    for (size_t i = 0; i < claim->n_runs; i++) {
+        if (take_row(store, &claim->runs[i], result, (int)i, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void note_turns(struct postgres_store *store, const struct inbox_claim *claim) {
+    for (size_t i = 0; i < claim->n_runs; i++) {
+        size_t share = claim->runs[i].share;
+        if (i == 0 || claim->runs[i - 1].share != share) {
+            turns_took(&store->turns, claim->shares[share].plugin, claim, i);
+        }
+    }
+}
+
+static int64_t due_of(const PGresult *result, int row, int column) {
+    return PQgetisnull(result, row, column) ? INT64_MAX : pg_number(result, row, column);
+}
+
+/* If runs are due and the claim got none, another host has locked them. Then the next claim waits a
+ * little instead of repeating at once. */
+static void note_due(struct inbox_claim *claim, const PGresult *result) {
+    for (int row = 0; row < PQntuples(result) && (size_t)row < claim->n_shares; row++) {
+        share_note_due(claim, (size_t)row, due_of(result, row, 0), due_of(result, row, 1),
+                       claim->now_ms + CONTENDED_MS);
+    }
+}
+
+static void bind_plugins(struct pg_query *query, const struct inbox_claim *claim) {
+    struct buffer names = BUFFER_INIT(claim->n_shares * (INBOX_NAME_MAX + 1));
+    int result = 0;
+    for (size_t i = 0; i < claim->n_shares; i++) {
+        result |= buffer_append_text(&names, i > 0 ? "\n" : "");
+        result |= buffer_append_text(&names, claim->shares[i].plugin);
+    }
+    pg_query_take(query, buffer_steal(&names));
+    query->failed = query->failed || result != 0;
+}
+
+static int claim_settle(struct postgres_store *store, struct inbox_operation *operation,
+                        struct error *err) {
+    struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
+    enum { TAKE, JOURNALS, NEXT_DUE, STATEMENTS };
+    AUTO_FREE int64_t *ids = calloc(claim->n_runs + 1, sizeof *ids);
+    if (!ids) {
+        return pg_no_memory(store, err, "claiming runs");
+    }
+    for (size_t i = 0; i < claim->n_runs; i++) {
+        ids[i] = claim->runs[i].id;
+    }
+    struct pg_query queries[STATEMENTS] = {pg_query_begin(PG_SQL_RUNS_TAKE),
+                                           pg_query_begin(PG_SQL_JOURNALS_READ),
+                                           pg_query_begin(PG_SQL_RUNS_NEXT_DUE)};
+    pg_query_number(&queries[TAKE], claim->host);
+    pg_query_number(&queries[TAKE], claim->lease_ms);
+    pg_query_number(&queries[TAKE], claim->first_token);
+    pg_query_take(&queries[TAKE], store_list_numbers("{}", ids, claim->n_runs));
+    pg_query_take(&queries[JOURNALS], store_list_numbers("{}", ids, claim->n_runs));
+    bind_plugins(&queries[NEXT_DUE], claim);
+    PGresult *results[STATEMENTS] = {NULL};
+    int result = pg_ask_all(store, queries, results, STATEMENTS, err, "claiming runs");
+    if (result == 0) {
+        note_due(claim, results[NEXT_DUE]);
+        result = take_runs(store, claim, results[TAKE], err);
+    }
+    if (result == 0) {
+        note_turns(store, claim);
+        result = postgres_take_journals(store, claim, results[JOURNALS], err);
+    }
+    for (size_t i = 0; i < STATEMENTS; i++) {
+        PQclear(results[i]);
+    }
+    return result;
+}
+
+const struct postgres_operation postgres_claim = {
+    .send = claim_send, .take = claim_take, .settle = claim_settle};

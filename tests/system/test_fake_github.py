@@ -211,6 +211,9 @@ def test_another_accounts_resources_are_404(fake, app):
          "pull_requests=write"),
         ("POST", f"{REPO}/issues/12/reactions", {"content": "heart"}, {"members": "write"},
          "issues=write; pull_requests=write"),
+        ("GET", f"{REPO}/collaborators/viper-vik/permission", None, {"members": "write"},
+         "metadata=read"),
+        ("GET", f"{ORG}/members/viper-vik", None, {"issues": "write"}, "members=read"),
     ],
 )
 def test_a_missing_permission_is_403(fake, app, method, path, body, granted, accepted):
@@ -220,6 +223,56 @@ def test_a_missing_permission_is_403(fake, app, method, path, body, granted, acc
     assert response.json["message"] == "Resource not accessible by integration"
     assert response.headers["x-accepted-github-permissions"] == accepted
     assert fake.state == before
+
+
+def permission(client, login):
+    """(permission, role_name, the highest flag) of a user in the terrarium."""
+    response = client("GET", f"{REPO}/collaborators/{login}/permission")
+    assert response.status == 200 and response.json["user"]["login"] == login
+    flags = response.json["user"]["permissions"]
+    order = ["pull", "triage", "push", "maintain", "admin"]
+    held = [flag for flag in order if flags[flag]]
+    assert held == order[:len(held)] and response.json["user"]["role_name"] == response.json["role_name"]
+    return response.json["permission"], response.json["role_name"], (held or [None])[-1]
+
+
+@pytest.mark.parametrize("grants,want", [
+    ({}, ("read", "read", "pull")),
+    ({"private": True}, ("none", "none", None)),
+    ({"collaborators": [{"login": "hatchling-hana", "role": "triage"}]}, ("read", "triage", "triage")),
+    ({"collaborators": [{"login": "hatchling-hana", "role": "maintain"}]},
+     ("write", "maintain", "maintain")),
+    ({"collaborators": [{"login": "hatchling-hana", "role": "keeper", "base": "write"}]},
+     ("write", "keeper", "push")),
+    ({"teams": [{"slug": "a", "role": "triage", "members": ["hatchling-hana"]},
+                {"slug": "b", "role": "admin", "members": ["hatchling-hana"]},
+                {"slug": "c", "role": "read", "members": ["Hatchling-Hana"]}],
+      "private": True}, ("admin", "admin", "admin")),
+])
+def test_a_permission_is_the_strongest_grant(fake, client, grants, want):
+    fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium", **grants}]})
+    assert permission(client, "hatchling-hana") == want
+
+
+def test_members_have_the_base_role_and_owners_are_admins(fake, client):
+    fake.patch_state({"organizations": [{"login": "sneks-united", "base_role": "write"}]})
+    assert permission(client, "viper-vik") == ("write", "write", "push")
+    assert permission(client, "python-petra") == ("admin", "admin", "admin")
+
+
+def test_bots_and_strangers_have_no_permission_to_show(fake, client):
+    fake.patch_state({"users": [{"login": "a-bot", "type": "Bot"}]})
+    for login in ("a-bot", "nobody"):
+        assert client("GET", f"{REPO}/collaborators/{login}/permission").status == 404
+
+
+def test_a_member_is_private_unless_public(fake, client):
+    fake.patch_state({"organizations": [{"login": "sneks-united", "members": [
+        {"login": "viper-vik", "public": False}]}]})
+    for login, member, public in (("viper-vik", 204, 404), ("python-petra", 204, 204),
+                                  ("hatchling-hana", 404, 404)):
+        assert client("GET", f"{ORG}/members/{login}").status == member
+        assert client("GET", f"{ORG}/public_members/{login}").status == public
 
 
 def test_either_permission_is_enough_to_comment(fake, app):
@@ -531,6 +584,11 @@ def test_state_can_be_put_patched_and_read(fake, client):
      {"settings": {"auto_create": ["everything"]}},
      {"installations": [{"id": 1, "account": "a", "permissions": {"isues": "write"}}]},
      {"organizations": [{"login": "a", "members": [{"login": "b", "role": "owner"}]}]},
+     {"organizations": [{"login": "a", "base_role": "owner"}]},
+     {"repositories": [{"full_name": "a/b", "collaborators": [{"login": "c", "role": "keeper"}]}]},
+     {"repositories": [{"full_name": "a/b", "collaborators": [
+         {"login": "c", "role": "admin", "base": "read"}]}]},
+     {"repositories": [{"full_name": "a/b", "teams": [{"slug": "c", "role": "read"}]}]},
      {"users": [{"login": "a"}, {"login": "A"}]}])
 def test_a_state_that_makes_no_sense_is_rejected_and_changes_nothing(fake, state):
     before = fake.state

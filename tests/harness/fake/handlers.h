@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The handlers of the routes, by file: apps.c, webhooks.c, orgs.c, repositories.c, rate_limits.c,
- * search.c, graphql.c, issues.c, comments.c, reactions.c. */
+/* The handlers of the routes, by file: apps.c, webhooks.c, orgs.c, repositories.c, collaborators.c,
+ * rate_limits.c, search.c, graphql.c, issues.c, comments.c, reactions.c. */
 #ifndef SNEK_HARNESS_FAKE_HANDLERS_H
 #define SNEK_HARNESS_FAKE_HANDLERS_H
 
@@ -19,6 +19,8 @@ void handle_membership_get(struct http_exchange *exchange);
 void handle_membership_put(struct http_exchange *exchange);
 void handle_membership_delete(struct http_exchange *exchange);
 void handle_member_get(struct http_exchange *exchange);
+void handle_public_member_get(struct http_exchange *exchange);
+void handle_collaborator_permission(struct http_exchange *exchange);
 void handle_repository_get(struct http_exchange *exchange);
 void handle_installation_repositories(struct http_exchange *exchange);
 void handle_search_issues(struct http_exchange *exchange);

@@ -76,11 +76,23 @@ void handle_membership_delete(struct http_exchange *exchange) {
     respond_error(exchange, 404, "Not Found");
 }
 
-void handle_member_get(struct http_exchange *exchange) {
-    const char *state = text_of(member_of(exchange), "state");
-    if (state && strcmp(state, "active") == 0) {
+static void respond_member(struct http_exchange *exchange, bool is_member) {
+    if (is_member) {
         respond_empty(exchange, 204);
     } else {
         respond_error(exchange, 404, "User does not exist or is not a member of the organization");
     }
+}
+
+void handle_member_get(struct http_exchange *exchange) {
+    const char *state = text_of(member_of(exchange), "state");
+    respond_member(exchange, state && strcmp(state, "active") == 0);
+}
+
+/* A member is private until the member says otherwise. */
+void handle_public_member_get(struct http_exchange *exchange) {
+    const json_t *member = member_of(exchange);
+    const char *state = text_of(member, "state");
+    respond_member(exchange, state && strcmp(state, "active") == 0 &&
+                                 json_is_true(json_object_get(member, "public")));
 }

@@ -45,9 +45,10 @@ static json_t *find_formerly(const json_t *list, const char *full_name) {
 
 static json_t *create_repository(struct http_exchange *exchange, const char *full_name) {
     return list_add(state_list(exchange->fake, "repositories"),
-                    json_pack("{s:s, s:I, s:b, s:[], s:[], s:[], s:[]}", "full_name", full_name,
-                              "id", state_new_id(exchange->fake), "private", 0, "former_names",
-                              "issues", "comments", "review_comments"));
+                    json_pack("{s:s, s:I, s:b, s:[], s:[], s:[], s:[], s:[], s:[]}", "full_name",
+                              full_name, "id", state_new_id(exchange->fake), "private", 0,
+                              "former_names", "issues", "comments", "review_comments",
+                              "collaborators", "teams"));
 }
 
 enum reach reach_repository(struct http_exchange *exchange) {

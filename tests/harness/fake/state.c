@@ -3,6 +3,7 @@
  * can rely on it. */
 #include "fake/state.h"
 
+#include "fake/collaborators.h"
 #include "fake/graphql.h"
 #include "fake/instance.h"
 #include "fake/permissions.h"
@@ -129,19 +130,23 @@ static bool is_one_of(const char *text, const char *first, const char *second) {
 
 static int check_organization(json_t *organization, struct error *err) {
     json_int_t id;
-    const char *login;
+    const char *login, *base_role = "read";
     json_t *members = NULL;
     json_error_t problem;
-    if (json_unpack_ex(organization, &problem, 0, "{s:s, s?I, s?o !}", "login", &login, "id", &id,
-                       "members", &members) < 0) {
+    if (json_unpack_ex(organization, &problem, 0, "{s:s, s?I, s?o, s?s !}", "login", &login, "id",
+                       &id, "members", &members, "base_role", &base_role) < 0) {
         return error_set(err, "%s", problem.text);
+    }
+    if (strcmp(base_role, "none") != 0 && !collaborators_role_exists(base_role)) {
+        return error_set(err, "base_role is none, read, write or admin, not %s", base_role);
     }
     size_t i;
     json_t *member;
     json_array_foreach(members, i, member) {
         const char *role = "member", *state = "active";
-        if (json_unpack_ex(member, &problem, 0, "{s:s, s?I, s?s, s?s !}", "login", &login, "id",
-                           &id, "role", &role, "state", &state) < 0) {
+        int is_public;
+        if (json_unpack_ex(member, &problem, 0, "{s:s, s?I, s?s, s?s, s?b !}", "login", &login,
+                           "id", &id, "role", &role, "state", &state, "public", &is_public) < 0) {
             return error_set(err, "members[%zu]: %s", i, problem.text);
         }
         if (!is_one_of(role, "member", "admin") || !is_one_of(state, "active", "pending")) {
@@ -213,13 +218,15 @@ static int check_repository(json_t *repository, struct error *err) {
     const char *full_name;
     json_int_t id;
     int is_private, is_archived;
-    json_t *issues = NULL, *comments = NULL, *review_comments = NULL, *former = NULL, *name;
+    json_t *issues = NULL, *comments = NULL, *review_comments = NULL, *former = NULL, *name,
+           *collaborators = NULL, *teams = NULL;
     json_error_t problem;
     size_t i;
-    if (json_unpack_ex(repository, &problem, 0, "{s:s, s?I, s?b, s?b, s?o, s?o, s?o, s?o !}",
-                       "full_name", &full_name, "id", &id, "private", &is_private, "archived",
-                       &is_archived, "issues", &issues, "comments", &comments, "review_comments",
-                       &review_comments, "former_names", &former) < 0) {
+    if (json_unpack_ex(
+            repository, &problem, 0, "{s:s, s?I, s?b, s?b, s?o, s?o, s?o, s?o, s?o, s?o !}",
+            "full_name", &full_name, "id", &id, "private", &is_private, "archived", &is_archived,
+            "issues", &issues, "comments", &comments, "review_comments", &review_comments,
+            "former_names", &former, "collaborators", &collaborators, "teams", &teams) < 0) {
         return error_set(err, "%s", problem.text);
     }
     if (!is_full_name(full_name)) {
@@ -230,7 +237,7 @@ static int check_repository(json_t *repository, struct error *err) {
             return error_set(err, "former_names is a list of OWNER/NAME");
         }
     }
-    return check_issues(issues, err) < 0 ||
+    return collaborators_check(collaborators, teams, err) < 0 || check_issues(issues, err) < 0 ||
                    check_comments("comments", "issue", comments, err) < 0 ||
                    check_comments("review_comments", "pull", review_comments, err) < 0
                ? -1
@@ -410,17 +417,36 @@ static void fill_repository(struct fake *fake, json_t *repository) {
     fill_comments(fake, filled_list(repository, "review_comments"));
 }
 
+static void fill_user(struct fake *fake, json_t *users, const char *login, json_t *id) {
+    if (!list_find(users, "login", login)) {
+        (void)list_add(users, new_user(fake, login, id));
+    }
+}
+
+/* Whoever has a permission is a user. */
+static void fill_collaborators(struct fake *fake, json_t *repository, json_t *users) {
+    size_t i, k;
+    json_t *item, *member;
+    json_array_foreach(filled_list(repository, "collaborators"), i, item) {
+        fill_user(fake, users, text_of(item, "login"), NULL);
+    }
+    json_array_foreach(filled_list(repository, "teams"), i, item) {
+        json_array_foreach(json_object_get(item, "members"), k, member) {
+            fill_user(fake, users, json_string_value(member), NULL);
+        }
+    }
+}
+
 static void fill_organization(struct fake *fake, json_t *organization, json_t *users) {
     fill_id(fake, organization);
+    fill(organization, "base_role", json_string("read"));
     size_t i;
     json_t *member;
     json_array_foreach(filled_list(organization, "members"), i, member) {
         fill(member, "role", json_string("member"));
         fill(member, "state", json_string("active"));
-        if (!list_find(users, "login", text_of(member, "login"))) {
-            (void)list_add(users,
-                           new_user(fake, text_of(member, "login"), json_object_get(member, "id")));
-        }
+        fill(member, "public", json_false());
+        fill_user(fake, users, text_of(member, "login"), json_object_get(member, "id"));
     }
 }
 
@@ -451,6 +477,7 @@ static void fill_state(struct fake *fake, json_t *state) {
     }
     json_array_foreach(json_object_get(state, "repositories"), i, item) {
         fill_repository(fake, item);
+        fill_collaborators(fake, item, users);
     }
     json_array_foreach(json_object_get(state, "installations"), i, item) {
         fill(item, "suspended", json_false());

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The keys that name an item, in this order. */
-static const char *const names[] = {"full_name", "login", "number", "id"};
+static const char *const names[] = {"full_name", "login", "slug", "number", "id"};
 
 static json_t *find_item(const json_t *list, const json_t *item) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

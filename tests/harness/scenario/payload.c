@@ -96,7 +96,11 @@ static const char *association(const json_t *state, const char *organization, co
     json_decref(name);
     const json_t *member = find_item(json_object_get(found, "members"), "login", login);
     const char *membership = text(member, "state");
-    return membership && strcmp(membership, "active") == 0 ? "MEMBER" : "NONE";
+    if (!membership || strcmp(membership, "active") != 0) {
+        return "NONE";
+    }
+    /* GitHub shows nobody that a person is a private member. */
+    return json_is_true(json_object_get(member, "public")) ? "MEMBER" : "CONTRIBUTOR";
 }
 
 /* The comment's author, as far as the fake knows the user. */

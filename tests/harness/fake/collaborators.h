@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Who may do what in a repository: collaborators, teams, the organization's members and owners. */
+#ifndef SNEK_HARNESS_FAKE_COLLABORATORS_H
+#define SNEK_HARNESS_FAKE_COLLABORATORS_H
+
+#include "base/error.h"
+
+#include <jansson.h>
+
+/* Checks the lists of a repository's state; each may be NULL. 0, or -1 with the reason. */
+int collaborators_check(const json_t *collaborators, const json_t *teams, struct error *err);
+
+/* Is the text one of GitHub's five roles of a repository? */
+bool collaborators_role_exists(const char *role);
+
+#endif

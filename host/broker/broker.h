@@ -100,6 +100,8 @@ struct broker_request {
     bool repeatable;
     /* The webhook itself named this URL: a 404 may mean that GitHub's views lag behind. */
     bool announced;
+    /* A redirect is the response itself, and is not followed. */
+    bool no_follow;
 
     /* The lease this request runs under. A write is sent only while the lease is held: the broker
      * checks it with the inbox once more when the write had to wait. run 0: no lease. */

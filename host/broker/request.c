@@ -316,7 +316,8 @@ static void on_response(struct http_transfer *transfer) {
         transfer->outcome = SNEK_E_NOT_GRANTED;
     }
     bool limited = limits_leave(state->context->client->limits, &state->limit, transfer);
-    bool redirected = redirect_is_followed(request->method, transfer->status);
+    bool redirected =
+        !request->no_follow && redirect_is_followed(request->method, transfer->status);
     if ((!use_cache(state) && send_again_after(state, 0)) || (redirected && follow(state)) ||
         send_again(state, limited)) {
         return;

@@ -9,6 +9,8 @@
 #include "plugin_file/plugin_file.h"
 #include "worker_process/worker_process.h"
 
+#include <snekomatic/plugin.h>
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +132,11 @@ static void inspect(struct loop *loop, const char *worker_path, struct inspectio
 }
 
 static void print_plugin(const struct inspection *inspection) {
+    static const char *const denied[] = {
+        [SNEK_DENIED_SILENT] = "",
+        [SNEK_DENIED_REACTION] = "; others get a reaction",
+        [SNEK_DENIED_REPLY] = "; others get a reply",
+    };
     const struct description *d = inspection->description;
     printf("plugin %s %s (ABI %u.%u): %s\n  file         %s\n  sha256       %s\n", d->name,
            d->version, d->abi_major, d->abi_minor, d->summary, inspection->config->path,
@@ -152,8 +159,10 @@ static void print_plugin(const struct inspection *inspection) {
     }
     for (size_t i = 0; i < d->n_commands; i++) {
         const struct described_command *c = &d->commands[i];
-        printf("  %s /%s (%s): %s\n", i == 0 ? "commands    " : "            ", c->name,
-               description_who(c->who), c->usage);
+        char roles[DESCRIPTION_ROLES_MAX];
+        description_roles(c->roles, roles);
+        printf("  %s /%s (%s%s): %s\n", i == 0 ? "commands    " : "            ", c->name, roles,
+               denied[c->denied], c->usage);
     }
 }
 

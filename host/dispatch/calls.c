@@ -80,6 +80,7 @@ static void fill_request(struct call *call, const struct run *run,
     call->broker.app_requests = run->group->config->app_requests;
     call->broker.repeatable = request->repeatable;
     call->broker.announced = request->announced;
+    call->broker.no_follow = request->no_follow;
     call->broker.method = own_text(call, &request->method);
     call->broker.url = own_text(call, &request->url);
     call->broker.accept = own_text(call, &request->accept);

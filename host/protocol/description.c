@@ -5,7 +5,13 @@
 #include "base/text.h"
 #include "base/utf8.h"
 
+#include <snekomatic/plugin.h>
+
 #include <string.h>
+
+#define ROLES_OF_REPOSITORY                                                                        \
+    (SNEK_ROLE_TRIAGE | SNEK_ROLE_WRITE | SNEK_ROLE_MAINTAIN | SNEK_ROLE_ADMIN)
+#define ROLES_ALL (ROLES_OF_REPOSITORY | SNEK_ROLE_AUTHOR | SNEK_ROLE_ORG_MEMBER)
 
 static char *copy_text(struct frame_reader *reader, size_t max_bytes) {
     struct frame_text text = frame_get_text(reader, max_bytes);
@@ -58,8 +64,44 @@ static void read_lists(struct frame_reader *reader, struct description *d) {
     for (size_t i = 0; i < d->n_commands; i++) {
         d->commands[i].name = copy_text(reader, FRAME_NAME_MAX);
         d->commands[i].usage = copy_text(reader, FRAME_REASON_MAX);
-        d->commands[i].who = (uint32_t)frame_get_number(reader);
+        uint64_t roles = frame_get_number(reader), denied = frame_get_number(reader);
+        if (roles > ROLES_ALL || denied > SNEK_DENIED_REPLY) {
+            reader->failed = true;
+        }
+        d->commands[i].roles = (uint32_t)roles;
+        d->commands[i].denied = (uint32_t)denied;
     }
+}
+
+static bool declares(const struct description *d, const char *permission) {
+    for (size_t i = 0; i < d->n_permissions; i++) {
+        if (strcmp(d->permissions[i].name, permission) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The levels of a command are read with `metadata: read`. GitHub adds it to every permission of
+ * repositories; a plugin with others only needs it by name. 0, or -1 when memory is short. */
+static int add_metadata(struct description *d) {
+    bool needed = false;
+    for (size_t i = 0; i < d->n_commands; i++) {
+        needed = needed || (d->commands[i].roles & ROLES_OF_REPOSITORY) != 0;
+    }
+    if (!needed || declares(d, "metadata")) {
+        return 0;
+    }
+    struct described_permission *list =
+        realloc(d->permissions, (d->n_permissions + 1) * sizeof *list);
+    if (!list) {
+        return -1;
+    }
+    d->permissions = list;
+    list[d->n_permissions++] =
+        (struct described_permission){.name = strdup("metadata"), .access = strdup("read")};
+    bool copied = list[d->n_permissions - 1].name && list[d->n_permissions - 1].access;
+    return copied ? 0 : -1;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -121,6 +163,8 @@ int description_parse(const void *body, size_t bytes, struct description **descr
     int result = frame_read_end(&reader);
     if (result < 0 || level > FRAME_LEVEL_FULL) {
         result = error_set(err, "its description is malformed");
+    } else if (add_metadata(d) < 0) {
+        result = error_set(err, "out of memory");
     } else {
         d->permissions_json = permissions_json(d);
         result = d->permissions_json ? check_names(d, err) : error_set(err, "out of memory");
@@ -160,24 +204,29 @@ void description_free(struct description *d) {
     free(d);
 }
 
-bool description_command_event(const char *event, const char *action) {
+/* May one of the plugin's commands be in this event? */
+static bool may_hold_command(const struct description *d, const char *event, const char *action) {
     static const struct {
         const char *event, *action;
-    } pairs[] = {{"issues", "opened"},
-                 {"pull_request", "opened"},
-                 {"issue_comment", "created"},
-                 {"pull_request_review", "submitted"},
-                 {"pull_request_review_comment", "created"}};
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        /* Only a plugin that declares it gets these. NULL: every plugin. */
+        const char *permission;
+    } pairs[] = {{"issues", "opened", NULL},
+                 {"pull_request", "opened", NULL},
+                 {"issue_comment", "created", NULL},
+                 {"pull_request_review", "submitted", NULL},
+                 {"pull_request_review_comment", "created", NULL},
+                 {"discussion", "created", "discussions"},
+                 {"discussion_comment", "created", "discussions"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs && d->n_commands > 0; i++) {
         if (strcmp(event, pairs[i].event) == 0 && strcmp(action, pairs[i].action) == 0) {
-            return true;
+            return !pairs[i].permission || declares(d, pairs[i].permission);
         }
     }
     return false;
 }
 
 bool description_wants(const struct description *d, const char *event, const char *action) {
-    if (d->n_commands > 0 && description_command_event(event, action)) {
+    if (may_hold_command(d, event, action)) {
         return true;
     }
     for (size_t i = 0; i < d->n_subscriptions; i++) {
@@ -222,7 +271,19 @@ int descriptions_conflict(const struct description *const *descriptions, size_t 
     return 0;
 }
 
-const char *description_who(uint32_t who) {
-    static const char *const names[] = {"anybody", "collaborators", "members", "owners"};
-    return who < sizeof names / sizeof *names ? names[who] : "nobody";
+void description_roles(uint32_t roles, char text[DESCRIPTION_ROLES_MAX]) {
+    static const struct {
+        uint32_t role;
+        const char *name;
+    } names[] = {{SNEK_ROLE_AUTHOR, "author"}, {SNEK_ROLE_TRIAGE, "triage"},
+                 {SNEK_ROLE_WRITE, "write"},   {SNEK_ROLE_MAINTAIN, "maintain"},
+                 {SNEK_ROLE_ADMIN, "admin"},   {SNEK_ROLE_ORG_MEMBER, "organization member"}};
+    size_t used = 0;
+    snprintf(text, DESCRIPTION_ROLES_MAX, "anybody");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (roles & names[i].role) {
+            used += (size_t)snprintf(text + used, DESCRIPTION_ROLES_MAX - used, "%s%s",
+                                     used > 0 ? ", " : "", names[i].name);
+        }
+    }
 }

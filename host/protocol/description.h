@@ -25,8 +25,8 @@ struct described_subscription {
 
 struct described_command {
     char *name, *usage;
-    /* enum snek_who. */
-    uint32_t who;
+    /* Any number of enum snek_role_flag, and an enum snek_denied. */
+    uint32_t roles, denied;
 };
 
 struct description {
@@ -54,14 +54,13 @@ void description_free(struct description *description);
 bool description_wants(const struct description *description, const char *event,
                        const char *action);
 
-/* True when an event with this action may have commands. */
-bool description_command_event(const char *event, const char *action);
-
 /* 0, or -1 and a sentence when two plugins have one name or one command. NULLs are skipped. */
 int descriptions_conflict(const struct description *const *descriptions, size_t count,
                           struct error *err);
 
-/* "anybody", "collaborators", ... */
-const char *description_who(uint32_t who);
+#define DESCRIPTION_ROLES_MAX 100
+
+/* "anybody", or "author, triage": for people. */
+void description_roles(uint32_t roles, char text[DESCRIPTION_ROLES_MAX]);
 
 #endif

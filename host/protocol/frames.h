@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 /* The first field of LOAD and DESCRIBED. Both ends must have the same. */
-#define FRAME_PROTOCOL 1
+#define FRAME_PROTOCOL 2
 
 /* A payload of 25 MiB and its fields. */
 #define FRAME_TO_WORKER_MAX (32u << 20)
@@ -71,7 +71,8 @@ enum frame_kind {
      * number sandbox level reached (enum frame_sandbox_level), list of permissions (text name, text
      * access), list of subscriptions (text event, text action ("" any), text filters for people,
      * such as `pull_request.merged = true`), list of commands (text name without "/", text usage,
-     * number who). Once, after create() succeeded. */
+     * number roles (enum snek_role_flag), number denied (enum snek_denied)). Once, after create()
+     * succeeded. */
     FRAME_DESCRIBED = 64,
     /* Text why, one sentence for people. Then the worker exits. */
     FRAME_REJECTED,
@@ -94,6 +95,8 @@ enum frame_http_flag {
     FRAME_HTTP_REPEATABLE = 1,
     /* The payload names this URL. */
     FRAME_HTTP_ANNOUNCED = 2,
+    /* A redirect is the response itself: the host does not follow it. */
+    FRAME_HTTP_NO_FOLLOW = 4,
 };
 
 enum frame_sandbox { FRAME_SANDBOX_BEST, FRAME_SANDBOX_STRICT, FRAME_SANDBOX_OFF };

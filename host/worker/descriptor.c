@@ -4,6 +4,9 @@
 #include "worker/descriptor.h"
 
 #include "base/text.h"
+#include "worker/permanent.h"
+#include "worker/reactions.h"
+#include "worker/roles.h"
 #include "worker/words.h"
 
 #include <string.h>
@@ -15,7 +18,7 @@
 #define PLUGIN_BYTES_1_0 UP_TO(struct snek_plugin, destroy)
 #define PERMISSION_BYTES_1_0 UP_TO(struct snek_permission, access)
 #define SUBSCRIPTION_BYTES_1_0 UP_TO(struct snek_subscription, filters)
-#define COMMAND_BYTES_1_0 UP_TO(struct snek_command, handler)
+#define COMMAND_BYTES_1_0 UP_TO(struct snek_command, denied_text)
 
 /* A larger size of a table's item is a number that was never initialised. */
 #define ITEM_BYTES_MAX 65536
@@ -230,6 +233,64 @@ static bool is_command_name(const char *name) {
     return *name == '\0';
 }
 
+bool descriptor_declares(const struct snek_plugin *plugin, const char *permission) {
+    for (uint32_t i = 0; i < plugin->permissions_count; i++) {
+        if (strcmp(plugin->permissions[i].name, permission) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check_roles(const struct snek_plugin *p, const struct snek_command *command,
+                       struct error *err) {
+    if (!roles_are_known(command->roles)) {
+        return error_set(err,
+                         "the command /%s has .roles = %u, which are no enum snek_role_flag of ABI "
+                         "%d.%d: combine SNEK_ROLE_AUTHOR, _TRIAGE, _WRITE, _MAINTAIN, _ADMIN and "
+                         "_ORG_MEMBER with |",
+                         command->name, command->roles, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
+    }
+    if (!roles_are_readable(p, command->roles)) {
+        return error_set(err,
+                         "the command /%s is for members of the organization, and the plugin may "
+                         "not read them: add {\"members\", \"read\"} to its permissions",
+                         command->name);
+    }
+    return 0;
+}
+
+static int check_denied(const struct snek_command *command, struct error *err) {
+    const char *text = command->denied_text;
+    switch (command->denied) {
+    case SNEK_DENIED_SILENT:
+        return !text ? 0
+                     : error_set(err,
+                                 "the command /%s has a .denied_text, but .denied is "
+                                 "SNEK_DENIED_SILENT: set .denied = SNEK_DENIED_REPLY",
+                                 command->name);
+    case SNEK_DENIED_REACTION:
+        return !text || reaction_graphql_name(text)
+                   ? 0
+                   : error_set(err,
+                               "the command /%s has a .denied_text that is no reaction: +1, -1, "
+                               "laugh, confused, heart, hooray, rocket, eyes, or NULL for -1",
+                               command->name);
+    case SNEK_DENIED_REPLY:
+        return text && *text && text_is_utf8(text, strlen(text)) && !permanent_text(text)
+                   ? 0
+                   : error_set(err,
+                               "the command /%s replies to those whom it denies: its .denied_text "
+                               "must have 1 to %d characters of UTF-8",
+                               command->name, TEXT_CHARACTERS_MAX);
+    default:
+        return error_set(err,
+                         "the command /%s has .denied = %u, which is no enum snek_denied of ABI "
+                         "%d.%d: use SNEK_DENIED_SILENT, _REACTION or _REPLY",
+                         command->name, command->denied, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
+    }
+}
+
 static int check_command(const struct snek_plugin *p, uint32_t n, struct error *err) {
     const struct snek_command *command = &p->commands[n];
     if (!is_command_name(command->name)) {
@@ -242,12 +303,8 @@ static int check_command(const struct snek_plugin *p, uint32_t n, struct error *
         return error_set(err, "the command /%s must have a usage, a line of 1 to %d bytes of UTF-8",
                          command->name, FRAME_REASON_MAX);
     }
-    if (command->who > SNEK_WHO_OWNER) {
-        return error_set(
-            err,
-            "the command /%s has .who = %u, which is no enum snek_who of ABI %d.%d: use "
-            "SNEK_WHO_ANYBODY, SNEK_WHO_COLLABORATOR, SNEK_WHO_MEMBER or SNEK_WHO_OWNER",
-            command->name, command->who, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
+    if (check_roles(p, command, err) < 0 || check_denied(command, err) < 0) {
+        return -1;
     }
     if (!command->handler) {
         return error_set(err, "the command /%s has no handler", command->name);
@@ -348,7 +405,8 @@ int descriptor_frame(const struct snek_plugin *p, enum frame_sandbox_level level
     for (uint32_t i = 0; i < p->commands_count; i++) {
         frame_put_text(&writer, p->commands[i].name);
         frame_put_text(&writer, p->commands[i].usage);
-        frame_put_number(&writer, p->commands[i].who);
+        frame_put_number(&writer, p->commands[i].roles);
+        frame_put_number(&writer, p->commands[i].denied);
     }
     return result | frame_end(&writer);
 }

@@ -11,10 +11,15 @@
 
 #include <snekomatic/plugin.h>
 
+#include <stdbool.h>
+
 /* 0, or -1 and a sentence with the mistake and its remedy. The copied tables live as long as the
  * process. The texts stay the plugin's. */
 int descriptor_copy(const struct snek_plugin *theirs, struct snek_plugin *plugin,
                     struct error *err);
+
+/* Does the plugin declare this permission, at whatever access? */
+bool descriptor_declares(const struct snek_plugin *plugin, const char *permission);
 
 /* The DESCRIBED frame. 0, or -1 when memory was short. */
 int descriptor_frame(const struct snek_plugin *plugin, enum frame_sandbox_level level,

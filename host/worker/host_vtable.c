@@ -23,6 +23,7 @@ static const void *host_service(const struct snek_host *host, const char *name, 
         {SNEK_GITHUB_SERVICE, SNEK_GITHUB_REVISION, &service_github},
         {SNEK_COMMANDS_SERVICE, SNEK_COMMANDS_REVISION, &service_commands},
         {SNEK_STORE_SERVICE, SNEK_STORE_REVISION, &service_store},
+        {SNEK_ROLE_SERVICE, SNEK_ROLE_REVISION, &service_role},
         {SNEK_CONFIG_SERVICE, SNEK_CONFIG_REVISION, &service_config},
     };
     for (size_t i = 0; name && i < sizeof services / sizeof *services; i++) {

@@ -15,7 +15,7 @@ struct run;
 
 /* Texts are never NULL; "" is none. */
 struct http_call {
-    bool repeatable;
+    bool repeatable, no_follow;
     /* The plugin's texts, borrowed. */
     const char *method, *accept, *content_type, *repository;
     /* The plugin's, or in `json`. */

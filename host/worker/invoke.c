@@ -6,7 +6,10 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "worker/comment_targets.h"
+#include "worker/denial.h"
+#include "worker/descriptor.h"
 #include "worker/markdown.h"
+#include "worker/roles.h"
 #include "worker/run.h"
 #include "worker/words.h"
 #include "worker/worker.h"
@@ -140,23 +143,72 @@ static const struct snek_command *find_command(const struct snek_plugin *plugin,
     return NULL;
 }
 
-static bool may_use(const struct run *run, const struct comment_target *target,
-                    const struct snek_command *command) {
-    static const char *const by_rank[] = {"", "COLLABORATOR", "MEMBER", "OWNER"};
-    struct json_value found;
-    struct snek_text payload = run_payload(run);
-    bool is_text =
-        json_find(payload.data, payload.bytes, target->author, &found) && found.type == JSON_STRING;
-    for (uint32_t rank = SNEK_WHO_OWNER; is_text && rank >= command->who && rank > 0; rank--) {
-        if (text_matches(&found, by_rank[rank])) {
-            return true;
-        }
+/* ---- roles ---- */
+
+/* The comment with commands, and the person who wrote it. `login` is NULL for a deleted account. */
+struct command_text {
+    const struct comment_target *target;
+    struct person author;
+    /* The person was denied a command of this text already. */
+    bool denied;
+};
+
+static struct person find_author(struct run *run, const struct comment_target *target) {
+    struct person author = {.login = NULL};
+    struct snek_value value;
+    char path[40];
+    snprintf(path, sizeof path, "%s.login", target->user);
+    if (run_find(run, path, &value) == SNEK_STRING && strlen(value.text.data) == value.text.bytes) {
+        author.login = value.text.data;
     }
-    return command->who == SNEK_WHO_ANYBODY;
+    snprintf(path, sizeof path, "%s.id", target->user);
+    if (run_find(run, path, &value) == SNEK_NUMBER && value.is_integer) {
+        author.id = value.integer;
+    }
+    return author;
 }
 
+static int32_t may_use(struct run *run, const struct command_text *text,
+                       const struct snek_command *command) {
+    if (!text->author.login) {
+        return command->roles == SNEK_ROLE_ANYBODY;
+    }
+    return roles_has(run, &text->author, command->roles);
+}
+
+/* The run ends with the failure of a call of the worker's own. */
+static void stop_at_failure(struct run *run, int32_t result, struct outcome *outcome) {
+    outcome->result = result;
+    outcome->reason = *run_reason(run);
+    outcome->called = true;
+}
+
+/* True when the next command may be called. */
+static bool deny(struct run *run, struct command_text *text, const struct snek_command *command,
+                 struct outcome *outcome) {
+    const char *login = text->author.login;
+    char line[FRAME_REASON_MAX + 1];
+    snprintf(line, sizeof line, "%.100s may not use /%s", login ? login : "a deleted account",
+             command->name);
+    worker_log(run_worker(run), run_handle(run), SNEK_LEVEL_INFO, line);
+    if (!outcome->called) {
+        snprintf(outcome->reason.text, sizeof outcome->reason.text, "%s", line);
+    }
+    if (text->denied || !login) {
+        return true;
+    }
+    text->denied = command->denied != SNEK_DENIED_SILENT;
+    int32_t result = denial_send(run, text->target, command, &text->author);
+    if (result < 0) {
+        stop_at_failure(run, result, outcome);
+    }
+    return result >= 0;
+}
+
+/* ---- finding commands ---- */
+
 /* Splits `line` in place; true when the next command may be called. */
-static bool call_command(struct run *run, const struct comment_target *target, char *line,
+static bool call_command(struct run *run, struct command_text *text, char *line,
                          struct outcome *outcome) {
     size_t most = strlen(line) / 2 + 1; /* words */
     AUTO_FREE const char **words = malloc(most * sizeof *words);
@@ -165,18 +217,19 @@ static bool call_command(struct run *run, const struct comment_target *target, c
         return false;
     }
     uint32_t count = split(line, words, most);
-    struct worker *worker = run_worker(run);
     const struct snek_command *command =
-        count > 0 ? find_command(worker_plugin(worker), words[0]) : NULL;
+        count > 0 ? find_command(worker_plugin(run_worker(run)), words[0]) : NULL;
     if (!command) {
         /* Silently, because the lines of a traceback start with a slash too. */
         return true;
     }
-    if (!may_use(run, target, command)) {
-        char text[FRAME_NAME_MAX + 100];
-        snprintf(text, sizeof text, "ignored /%s: its author may not use it", command->name);
-        worker_log(worker, run_handle(run), SNEK_LEVEL_INFO, text);
-        return true;
+    int32_t may = may_use(run, text, command);
+    if (may < 0) {
+        stop_at_failure(run, may, outcome);
+        return false;
+    }
+    if (may == 0) {
+        return deny(run, text, command, outcome);
     }
     run_set_words(run, words, count);
     bool goes_on = call_handler(run, command->handler, outcome);
@@ -202,20 +255,28 @@ static void report_partial_reading(struct run *run, enum markdown_read read,
     }
 }
 
+/* Is the text older than the event? Then its commands were given elsewhere. */
+static bool is_old_text(struct run *run, const struct comment_target *target) {
+    struct snek_value mover;
+    char path[40];
+    if (target->moved_from && run_find(run, target->moved_from, NULL) > SNEK_NULL) {
+        return true;
+    }
+    snprintf(path, sizeof path, "%s.id", target->moved_by ? target->moved_by : "");
+    return target->moved_by && run_find(run, path, &mover) == SNEK_NUMBER &&
+           mover.integer != find_author(run, target).id;
+}
+
 /* The event's target when the delivery may hold commands, else NULL. */
-static const struct comment_target *find_target(const struct run *run) {
+static const struct comment_target *find_target(struct run *run) {
     const struct comment_target *target = comment_target_of(run_event(run));
-    if (worker_plugin(run_worker(run))->commands_count == 0 || run_is_from_self(run) || !target) {
+    const struct snek_plugin *plugin = worker_plugin(run_worker(run));
+    if (plugin->commands_count == 0 || run_is_from_self(run) || !target ||
+        strcmp(target->command_action, run_action(run)) != 0 ||
+        (target->permission && !descriptor_declares(plugin, target->permission))) {
         return NULL;
     }
-    struct json_value moved_from;
-    struct snek_text payload = run_payload(run);
-    if (target->moved_from &&
-        json_find(payload.data, payload.bytes, target->moved_from, &moved_from) &&
-        moved_from.type != JSON_NULL) {
-        return NULL;
-    }
-    return strcmp(target->command_action, run_action(run)) == 0 ? target : NULL;
+    return is_old_text(run, target) ? NULL : target;
 }
 
 static void call_commands(struct run *run, struct outcome *outcome) {
@@ -232,8 +293,9 @@ static void call_commands(struct run *run, struct outcome *outcome) {
     if (lines.read != MARKDOWN_WHOLE) {
         report_partial_reading(run, lines.read, outcome);
     }
+    struct command_text text = {.target = target, .author = find_author(run, target)};
     for (size_t i = 0; i < lines.count; i++) {
-        if (!call_command(run, target, lines.lines[i], outcome)) {
+        if (!call_command(run, &text, lines.lines[i], outcome)) {
             break;
         }
     }

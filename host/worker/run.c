@@ -5,6 +5,7 @@
 
 #include "base/lock.h"
 #include "base/text.h"
+#include "worker/roles.h"
 #include "worker/value.h"
 #include "worker/worker.h"
 
@@ -33,7 +34,7 @@ struct run {
     struct snek_text payload;
     /* In the arena. Constant, as are the two behind them. */
     const char *event, *action, *delivery, *installation;
-    int64_t attempt;
+    int64_t attempt, received_ms;
     bool from_self;
 
     struct arena arena;
@@ -42,6 +43,9 @@ struct run {
     pthread_mutex_t lock;
     struct reason reason;
     struct run_resources resources;
+
+    /* It has a lock of its own. */
+    struct role_facts role_facts;
 
     /* Written between handlers, so without the lock. */
     const char *const *words;
@@ -68,8 +72,7 @@ static int parse(struct run *run, size_t body_bytes) {
     run->delivery = read_name(run, &reader, RUN_GUID_MAX);
     run->installation = read_name(run, &reader, FRAME_NAME_MAX);
     run->attempt = (int64_t)frame_get_number(&reader);
-    /* The time of arrival, which no slot shows yet. */
-    frame_get_number(&reader);
+    run->received_ms = (int64_t)frame_get_number(&reader);
     uint64_t from_self = frame_get_number(&reader);
     struct frame_text payload = frame_get_text(&reader, FRAME_TO_WORKER_MAX);
     run->from_self = from_self == 1;
@@ -91,6 +94,7 @@ int run_new(struct worker *worker, uint64_t handle, char *body, size_t body_byte
     arena_init(&made->arena, RUN_TEXTS_MAX);
     pthread_mutex_init(&made->lock, NULL);
     TAILQ_INIT(&made->resources);
+    role_facts_init(&made->role_facts);
     if (parse(made, body_bytes) < 0) {
         run_free(made);
         return -1;
@@ -106,6 +110,7 @@ void run_free(struct run *run) {
         assert(TAILQ_FIRST(&run->resources) != resource);
     }
     arena_finish(&run->arena);
+    role_facts_finish(&run->role_facts);
     pthread_mutex_destroy(&run->lock);
     free(run->frame);
     free(run);
@@ -153,6 +158,10 @@ bool run_is_from_self(const struct run *run) {
     return run->from_self;
 }
 
+int64_t run_received_ms(const struct run *run) {
+    return run->received_ms;
+}
+
 struct snek_text run_payload(const struct run *run) {
     return run->payload;
 }
@@ -175,6 +184,10 @@ void run_set_words(struct run *run, const char *const *words, uint32_t count) {
 
 const char *run_word(const struct run *run, uint32_t n) {
     return n < run->words_count ? run->words[n] : NULL;
+}
+
+struct role_facts *run_role_facts(struct run *run) {
+    return &run->role_facts;
 }
 
 /* ---- cancelling ---- */
@@ -220,6 +233,11 @@ void run_mark_permanent(struct run *run, int32_t code) {
 
 void run_explain(struct run *run, const char *text, size_t bytes, int64_t delay_ms) {
     set_reason(run, text, bytes, false, delay_ms);
+}
+
+void run_copy_reason(struct run *run, char text[FRAME_REASON_MAX + 1]) {
+    SCOPED_LOCK(&run->lock);
+    memcpy(text, run->reason.text, sizeof run->reason.text);
 }
 
 struct reason *run_reason(struct run *run) {

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct role_facts;
 struct run;
 struct worker;
 
@@ -46,6 +47,8 @@ const char *run_installation(const struct run *run);
 int64_t run_attempt(const struct run *run);
 /* Did the bot itself cause the delivery? */
 bool run_is_from_self(const struct run *run);
+/* The delivery's arrival: wall, the same in every attempt. */
+int64_t run_received_ms(const struct run *run);
 
 struct snek_text run_payload(const struct run *run);
 /* Works like the event service's find(); texts live as long as the run. */
@@ -59,6 +62,9 @@ struct arena *run_arena(struct run *run);
 void run_set_words(struct run *run, const char *const *words, uint32_t count);
 /* The n-th word; NULL past the last. */
 const char *run_word(const struct run *run, uint32_t n);
+
+/* Only roles.c uses it. */
+struct role_facts *run_role_facts(struct run *run);
 
 /* ---- cancelling ---- */
 
@@ -85,6 +91,9 @@ int32_t run_fail(struct run *run, int32_t code, const char *format, ...)
 void run_mark_permanent(struct run *run, int32_t code);
 /* The plugin explains; a delay below 0 counts as 0. */
 void run_explain(struct run *run, const char *text, size_t bytes, int64_t delay_ms);
+
+/* The text that run_fail() or run_leave_reason() left last. */
+void run_copy_reason(struct run *run, char text[FRAME_REASON_MAX + 1]);
 
 /* Only for the thread of the pool that handles this run, while no handler runs. */
 struct reason *run_reason(struct run *run);

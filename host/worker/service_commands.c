@@ -4,7 +4,9 @@
 #include "base/json.h"
 #include "protocol/frames.h"
 #include "worker/comment_targets.h"
+#include "worker/discussion.h"
 #include "worker/permanent.h"
+#include "worker/reactions.h"
 #include "worker/run.h"
 #include "worker/services.h"
 
@@ -85,6 +87,9 @@ static int32_t commands_reply(struct snek_run *shown, const char *markdown) {
         return SNEK_E_TOO_LARGE;
     }
     const struct comment_target *target = comment_target_of(run_event(run));
+    if (target && target->discussion_node) {
+        return discussion_reply(run, target, markdown);
+    }
     const char *root = target ? find_string(run, target->reply_url) : NULL;
     int64_t thread = 0;
     if (!root || (target->reply_thread && !find_thread(run, target, &thread))) {
@@ -97,29 +102,21 @@ static int32_t commands_reply(struct snek_run *shown, const char *markdown) {
     return result == 0 ? post(run, &url, "body", markdown, 0) : no_target(run, "a reply");
 }
 
-static bool is_reaction(const char *reaction) {
-    static const char *const reactions[] = {"+1",    "-1",     "laugh",  "confused",
-                                            "heart", "hooray", "rocket", "eyes"};
-    for (size_t i = 0; i < sizeof reactions / sizeof *reactions; i++) {
-        if (strcmp(reactions[i], reaction) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int32_t commands_react(struct snek_run *shown, const char *reaction) {
     if (!shown) {
         return SNEK_E_INVALID;
     }
     struct run *run = run_of(shown);
-    if (!reaction || !is_reaction(reaction)) {
+    if (!reaction || !reaction_graphql_name(reaction)) {
         return run_fail(run, SNEK_E_INVALID,
                         "react() takes +1, -1, laugh, confused, heart, hooray, rocket or eyes, not "
                         "%.40s",
                         reaction ? reaction : "NULL");
     }
     const struct comment_target *target = comment_target_of(run_event(run));
+    if (target && target->discussion_node) {
+        return discussion_react(run, target, reaction);
+    }
     const char *root = target ? find_string(run, target->react_url) : NULL;
     AUTO_BUFFER struct buffer url = BUFFER_INIT(FRAME_URL_MAX);
     if (!root || buffer_printf(&url, "%s/reactions", root) < 0) {

@@ -340,6 +340,7 @@ static int parse_http_call(struct worker_process *worker_process, const struct f
     uint64_t flags = frame_get_number(reader);
     request.repeatable = flags & FRAME_HTTP_REPEATABLE;
     request.announced = flags & FRAME_HTTP_ANNOUNCED;
+    request.no_follow = flags & FRAME_HTTP_NO_FOLLOW;
     request.method = frame_get_text(reader, 10);
     request.url = frame_get_text(reader, FRAME_URL_MAX);
     request.accept = frame_get_text(reader, FRAME_MEDIA_MAX);
@@ -347,8 +348,8 @@ static int parse_http_call(struct worker_process *worker_process, const struct f
     request.headers = frame_get_text(reader, FRAME_HEADERS_MAX);
     request.repository = frame_get_text(reader, FRAME_NAME_MAX * 2);
     request.body = frame_get_text(reader, FRAME_TO_HOST_MAX);
-    if (frame_read_end(reader) < 0 || flags > (FRAME_HTTP_REPEATABLE | FRAME_HTTP_ANNOUNCED) ||
-        has_nul(&request)) {
+    uint64_t known = FRAME_HTTP_REPEATABLE | FRAME_HTTP_ANNOUNCED | FRAME_HTTP_NO_FOLLOW;
+    if (frame_read_end(reader) < 0 || (flags & ~known) || has_nul(&request)) {
         return -1;
     }
     return worker_process->handlers->on_http_call(worker_process->context, &request) ? 0

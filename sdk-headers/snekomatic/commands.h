@@ -10,10 +10,11 @@
  *   react(run, "eyes")  -> a reaction to the comment
  *
  * A command is a line `/name words…` of plain text in a top-level paragraph of a new issue, pull
- * request, comment, review or review comment. The worker parses the text as GitHub-flavoured
- * Markdown: lines in quotes, lists, code or HTML, and lines with inline markup, are not commands. A
- * bare URL or e-mail address is plain text. A transferred issue carries no commands. The bot never
- * obeys itself. */
+ * request, comment, review, review comment, discussion or comment in a discussion. Commands in
+ * discussions reach only a plugin that declares the permission `discussions`. The worker parses the
+ * text as GitHub-flavoured Markdown: lines in quotes, lists, code or HTML, and lines with inline
+ * markup, are not commands. A bare URL or e-mail address is plain text. A transferred issue, and an
+ * issue that became a discussion, carry no commands. The bot never obeys itself. */
 #ifndef SNEKOMATIC_COMMANDS_H
 #define SNEKOMATIC_COMMANDS_H
 
@@ -37,15 +38,17 @@ struct snek_commands_service {
      * Never blocks. */
     const char *(*argument)(struct snek_run *run, uint32_t n);
 
-    /* The Markdown of the new issue, pull request, comment or review. Empty when its author left it
-     * empty; `data` is NULL when the event has no such text. Borrowed until the handler returns.
-     * Never blocks. */
+    /* The Markdown of the new issue, pull request, comment, review or discussion. Empty when its
+     * author left it empty; `data` is NULL when the event has no such text. Borrowed until the
+     * handler returns. Never blocks. */
     struct snek_text (*body)(struct snek_run *run);
 
-    /* Posts a comment on the issue or pull request, or in the thread of the review comment. Copies
-     * `markdown`. Blocks until GitHub responds. 0, or a negative enum snek_error with a reason:
-     * SNEK_E_NO_TARGET when the event has no such target, SNEK_E_TOO_LARGE when the text has more
-     * than 65,536 characters. */
+    /* Posts a comment on the issue, pull request or discussion. In response to a review comment,
+     * or to a comment in a discussion, it goes into the same thread. Copies `markdown`. Blocks
+     * until GitHub responds. 0, or a negative enum snek_error with a reason: SNEK_E_NO_TARGET when
+     * the event has no such target, SNEK_E_TOO_LARGE when the text has more than 65,536 characters.
+     * A reply in a discussion is a mutation of GraphQL: if its response is lost, the retry fails
+     * with SNEK_E_IN_DOUBT. */
     int32_t (*reply)(struct snek_run *run, const char *markdown);
 
     /* Adds a reaction to the text: "+1", "-1", "laugh", "confused", "heart", "hooray", "rocket" or

@@ -104,31 +104,40 @@ struct snek_subscription {
     struct snek_filter filters[SNEK_SUBSCRIPTION_FILTERS_MAX];
 };
 
-/* The people who may use a command, by the `author_association` of their text. The host ignores
- * others, with a line in the log. */
-enum snek_who {
-    SNEK_WHO_ANYBODY = 0,
-    /* COLLABORATOR, MEMBER or OWNER. */
-    SNEK_WHO_COLLABORATOR = 1,
-    /* MEMBER or OWNER. */
-    SNEK_WHO_MEMBER = 2,
-    /* OWNER. */
-    SNEK_WHO_OWNER = 3,
+/* The plugin's response to a person who has none of a command's roles. */
+enum snek_denied {
+    /* Nothing. The host logs it. */
+    SNEK_DENIED_SILENT = 0,
+    /* A reaction to the text. */
+    SNEK_DENIED_REACTION = 1,
+    /* A reply. */
+    SNEK_DENIED_REPLY = 2,
 };
 
 /* A slash command: a line that starts with `/name`, as commands.h describes. A host rejects two
- * plugins with the same command. */
+ * plugins with the same command.
+ *
+ * The worker checks the roles before it calls the handler, as role.h describes. The check
+ * runs in the plugin's own process: it protects the repository from people, not from the plugin,
+ * which may act within its permissions for any reason. If GitHub does not respond, the host retries
+ * the run. */
 struct snek_command {
     /* "ping": without the slash, and without white space. Upper and lower case differ. */
     const char *name;
     /* For people: "/ping: answers pong". */
     const char *usage;
-    /* enum snek_who. */
-    uint32_t who;
-    /* 0. */
-    uint32_t reserved;
+    /* The people who may use it: SNEK_ROLE_AUTHOR | SNEK_ROLE_TRIAGE (enum snek_role_flag).
+     * SNEK_ROLE_ANYBODY, which is 0, for everybody. */
+    uint32_t roles;
+    /* The response to other people: enum snek_denied. They get it at most once per person and item
+     * (issue, pull request or discussion) in an hour. */
+    uint32_t denied;
     /* snek_argument() returns the words of the command. */
     snek_handler handler;
+    /* The Markdown of a SNEK_DENIED_REPLY, at most 65,536 characters. The reaction of a
+     * SNEK_DENIED_REACTION, one of those of commands.h; NULL for "-1". NULL for
+     * SNEK_DENIED_SILENT. */
+    const char *denied_text;
 };
 
 /* The descriptor. Names are at most 100 bytes, tables at most 256 items. The `_bytes` of a table is

@@ -11,6 +11,7 @@
 #include <snekomatic/github.h>
 #include <snekomatic/host.h>
 #include <snekomatic/plugin.h>
+#include <snekomatic/role.h>
 #include <snekomatic/store.h>
 #include <snekomatic/types.h>
 

@@ -8,6 +8,7 @@
  *
  * When a slot returns, the change is on disk. Set names are at most 100 bytes, entries and keys at
  * most 512 bytes, all UTF-8; values are at most 64 KiB of any bytes. Arguments are copied.
+ * Keys that begin with "snekomatic." are the host's own: SNEK_E_INVALID.
  *
  * Every slot blocks until the host's store responds. Errors are SNEK_E_STORE (the store failed),
  * SNEK_E_INVALID (an argument is invalid) and SNEK_E_CANCELLED, each with a reason. */

@@ -98,6 +98,24 @@ enum snek_scope {
     SNEK_SCOPE_INSTALLATION = 1,
 };
 
+/* The roles of a person in the repository of an event, to be combined with `|`: a person with any
+ * of them is accepted. A level includes the higher ones: SNEK_ROLE_WRITE accepts maintainers and
+ * admins too. It is the effective permission, which GitHub computes from all grants: collaborators,
+ * teams, the organization. */
+enum snek_role_flag {
+    /* Everybody who can write the text. */
+    SNEK_ROLE_ANYBODY = 0,
+    /* The author of the issue, pull request or discussion. */
+    SNEK_ROLE_AUTHOR = 1,
+    SNEK_ROLE_TRIAGE = 2,
+    SNEK_ROLE_WRITE = 4,
+    SNEK_ROLE_MAINTAIN = 8,
+    SNEK_ROLE_ADMIN = 16,
+    /* A member of the organization that owns the repository, also a private one. The plugin must
+     * declare {"members", "read"}. */
+    SNEK_ROLE_ORG_MEMBER = 32,
+};
+
 /* A text with its length. A NUL that `bytes` does not count follows the text, so it is also a C
  * string unless a NUL is within it. */
 struct snek_text {

@@ -12,7 +12,7 @@ std::int32_t hello(snek_run *run) {
 }
 
 const snek_permission permissions[] = {{"issues", "write"}, {"pull_requests", "write"}};
-const snek_command commands[] = {{"hello", "/hello", SNEK_WHO_ANYBODY, 0, hello}};
+const snek_command commands[] = {{"hello", "/hello", SNEK_ROLE_ANYBODY, 0, hello, nullptr}};
 
 snek_plugin describe() {
     snek_plugin plugin{};

@@ -12,7 +12,8 @@ import sys
 import sdk
 
 GROWING = ["host", "plugin", "permission", "subscription", "command", "request", "event_service",
-           "github_service", "commands_service", "store_service", "config_service"]
+           "github_service", "commands_service", "store_service", "config_service",
+           "role_service"]
 
 
 def grown(text, minor):

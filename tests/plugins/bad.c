@@ -41,7 +41,7 @@
 #endif
 #ifndef BAD_COMMANDS
 #define BAD_COMMANDS                                                                               \
-    { "bad", "/bad", SNEK_WHO_ANYBODY, 0, handler }
+    { "bad", "/bad", SNEK_ROLE_ANYBODY, 0, handler, NULL }
 #endif
 #ifndef BAD_SUBSCRIPTIONS_COUNT
 #define BAD_SUBSCRIPTIONS_COUNT 1

@@ -23,8 +23,8 @@ static int32_t second(struct snek_run *run) {
 }
 
 static const struct later_command commands[] = {
-    {{"first", "/first", SNEK_WHO_ANYBODY, 0, first}, "f"},
-    {{"second", "/second", SNEK_WHO_ANYBODY, 0, second}, "s"},
+    {{"first", "/first", SNEK_ROLE_ANYBODY, 0, first, NULL}, "f"},
+    {{"second", "/second", SNEK_ROLE_ANYBODY, 0, second, NULL}, "s"},
 };
 
 static const struct later_plugin plugin = {

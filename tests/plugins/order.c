@@ -74,12 +74,15 @@ static const struct snek_subscription subscriptions[] = {
 };
 
 static const struct snek_command commands[] = {
-    {"one", "/one WORDS: repeats them", SNEK_WHO_ANYBODY, 0, one},
-    {"collaborators", "/collaborators", SNEK_WHO_COLLABORATOR, 0, members},
-    {"members", "/members", SNEK_WHO_MEMBER, 0, members},
-    {"owners", "/owners", SNEK_WHO_OWNER, 0, members},
-    {"answer", "/answer: here", SNEK_WHO_ANYBODY, 0, answer},
+    {"one", "/one WORDS: repeats them", SNEK_ROLE_ANYBODY, 0, one, NULL},
+    {"writers", "/writers", SNEK_ROLE_WRITE, SNEK_DENIED_REPLY, members, "Not you."},
+    {"members", "/members", SNEK_ROLE_AUTHOR | SNEK_ROLE_ORG_MEMBER, SNEK_DENIED_REACTION, members,
+     NULL},
+    {"admins", "/admins", SNEK_ROLE_ADMIN, SNEK_DENIED_SILENT, members, NULL},
+    {"answer", "/answer: here", SNEK_ROLE_ANYBODY, 0, answer, NULL},
 };
 
+static const struct snek_permission permissions[] = {{"members", "read"}, {"discussions", "write"}};
+
 SNEK_PLUGIN(.name = "order", .version = "1", .summary = "says what was called",
-            SNEK_TABLE(subscriptions), SNEK_TABLE(commands))
+            SNEK_TABLE(permissions), SNEK_TABLE(subscriptions), SNEK_TABLE(commands))

@@ -14,6 +14,9 @@ RUNS = {
     "pull_request_review.submitted": 1,
     "pull_request_review_comment.created": 1,
     "pull_request_review_comment.created.reply": 1,
+    "discussion.created": 0,  # ping does not declare the permission `discussions`
+    "discussion_comment.created": 0,
+    "discussion_comment.created.reply": 0,
     "issue_comment.edited": 0,
     "issue_comment.deleted": 0,
     "commit_comment.created": 0,

@@ -5,9 +5,11 @@
 
 #include "protocol/description.h"
 
+#include <snekomatic/plugin.h>
+
 struct sample {
     const char *name, *permission[2][2], *event, *action, *command;
-    uint64_t protocol, items;
+    uint64_t protocol, items, roles, denied;
 };
 
 static const struct sample good = {"invite",
@@ -16,7 +18,9 @@ static const struct sample good = {"invite",
                                    "closed",
                                    "ping",
                                    FRAME_PROTOCOL,
-                                   1};
+                                   1,
+                                   SNEK_ROLE_ANYBODY,
+                                   SNEK_DENIED_SILENT};
 
 static int parse(const struct sample *sample, struct description **out, struct error *err) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(65536);
@@ -42,7 +46,8 @@ static int parse(const struct sample *sample, struct description **out, struct e
     if (sample->command) {
         frame_put_text(&w, sample->command);
         frame_put_text(&w, "usage");
-        frame_put_number(&w, 0);
+        frame_put_number(&w, sample->roles);
+        frame_put_number(&w, sample->denied);
     }
     assert_int_equal(frame_end(&w), 0);
     size_t head = sizeof(struct frame_head);
@@ -58,10 +63,53 @@ static void permissions_become_canonical_json(void **state) {
     description_free(d);
 }
 
+static void a_command_for_a_level_needs_metadata(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t roles;
+        const char *json, *shown;
+    } table[] = {{SNEK_ROLE_AUTHOR | SNEK_ROLE_ORG_MEMBER,
+                  "{\"members\":\"write\",\"pull_requests\":\"write\"}",
+                  "author, organization member"},
+                 {SNEK_ROLE_AUTHOR | SNEK_ROLE_WRITE,
+                  "{\"members\":\"write\",\"metadata\":\"read\",\"pull_requests\":\"write\"}",
+                  "author, write"}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct sample sample = good;
+        struct description *d = NULL;
+        struct error err;
+        char shown[DESCRIPTION_ROLES_MAX];
+        sample.roles = table[i].roles;
+        assert_int_equal(parse(&sample, &d, &err), 0);
+        assert_string_equal(d->permissions_json, table[i].json);
+        description_roles(d->commands[0].roles, shown);
+        assert_string_equal(shown, table[i].shown);
+        description_free(d);
+    }
+}
+
+static void commands_in_discussions_need_their_permission(void **state) {
+    (void)state;
+    struct sample sample = good;
+    struct description *without = NULL, *with = NULL;
+    struct error err;
+    assert_int_equal(parse(&good, &without, &err), 0);
+    sample.permission[0][0] = "discussions";
+    assert_int_equal(parse(&sample, &with, &err), 0);
+    static const char *const events[] = {"discussion", "discussion_comment"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(description_wants(with, events[i], "created"));
+        assert_false(description_wants(with, events[i], "edited"));
+        assert_false(description_wants(without, events[i], "created"));
+    }
+    description_free(without);
+    description_free(with);
+}
+
 static void a_description_that_lies_is_rejected(void **state) {
     (void)state;
-    struct sample bad[7];
-    for (size_t i = 0; i < 7; i++) {
+    struct sample bad[9];
+    for (size_t i = 0; i < 9; i++) {
         bad[i] = good;
     }
     bad[0].name = "";
@@ -71,7 +119,9 @@ static void a_description_that_lies_is_rejected(void **state) {
     bad[4].items = FRAME_ITEMS_MAX + 1;
     bad[5].items = 2;                    /* more than there are */
     bad[6].permission[0][0] = "members"; /* twice */
-    for (size_t i = 0; i < 7; i++) {
+    bad[7].roles = SNEK_ROLE_ORG_MEMBER << 1;
+    bad[8].denied = SNEK_DENIED_REPLY + 1;
+    for (size_t i = 0; i < 9; i++) {
         struct description *d = NULL;
         struct error err;
         if (parse(&bad[i], &d, &err) == 0) {
@@ -135,6 +185,8 @@ static void a_name_or_command_cannot_be_taken_twice(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(permissions_become_canonical_json),
+        cmocka_unit_test(a_command_for_a_level_needs_metadata),
+        cmocka_unit_test(commands_in_discussions_need_their_permission),
         cmocka_unit_test(a_description_that_lies_is_rejected),
         cmocka_unit_test(routing_goes_by_event_and_action_and_commands),
         cmocka_unit_test(a_name_or_command_cannot_be_taken_twice),

@@ -3,6 +3,8 @@
  * it rejects. */
 #include "worker_host.h"
 
+#include <snekomatic/plugin.h>
+
 #include "base/cleanup.h"
 
 #include <fcntl.h>
@@ -82,7 +84,10 @@ static void the_description_shows_filters_and_commands(void **state) {
     for (int i = 0; i < 3; i++) {
         received_number(&received);
     }
-    assert_int_equal(received_number(&received), 0);
+    assert_int_equal(received_number(&received), 2);
+    for (int i = 0; i < 4; i++) {
+        received_text(&received);
+    }
     assert_int_equal(received_number(&received), sizeof filters / sizeof *filters);
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
         received_text(&received);
@@ -92,7 +97,12 @@ static void the_description_shows_filters_and_commands(void **state) {
     assert_int_equal(received_number(&received), 5);
     assert_string_equal(received_text(&received), "one");
     assert_string_equal(received_text(&received), "/one WORDS: repeats them");
-    assert_int_equal(received_number(&received), 0);
+    assert_int_equal(received_number(&received), SNEK_ROLE_ANYBODY);
+    assert_int_equal(received_number(&received), SNEK_DENIED_SILENT);
+    assert_string_equal(received_text(&received), "writers");
+    received_text(&received);
+    assert_int_equal(received_number(&received), SNEK_ROLE_WRITE);
+    assert_int_equal(received_number(&received), SNEK_DENIED_REPLY);
     host_end(&host);
 }
 
@@ -127,10 +137,17 @@ static void each_bad_descriptor_is_rejected_with_its_reason(void **state) {
         {"bad-command", "commands[0].name must be"},
         {"bad-slash", "commands[0].name must be"},
         {"bad-usage", "the command /a must have a usage"},
-        {"bad-who", "the command /a has .who = 4, which is no enum snek_who of ABI 1.0"},
+        {"bad-roles",
+         "the command /a has .roles = 64, which are no enum snek_role_flag of ABI 1.0"},
+        {"bad-member", "the command /a is for members of the organization, and the plugin may not "
+                       "read them: add {\"members\", \"read\"} to its permissions"},
+        {"bad-denied", "the command /a has .denied = 3, which is no enum snek_denied of ABI 1.0"},
+        {"bad-silent", "the command /a has a .denied_text, but .denied is SNEK_DENIED_SILENT"},
+        {"bad-reaction", "the command /a has a .denied_text that is no reaction: +1, -1, laugh"},
+        {"bad-reply", "the command /a replies to those whom it denies: its .denied_text must have"},
         {"bad-again", "it has the command /a twice"},
         {"bad-table", "its table of commands is NULL, but its count is 1"},
-        {"bad-stride", "an item of its commands has 24 bytes, at least 32 are right"},
+        {"bad-stride", "an item of its commands has 24 bytes, at least 40 are right"},
         {"bad-many", "it has 257 commands, more than 256"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

@@ -52,6 +52,9 @@ void host_run(struct worker_host *host, uint64_t run, const char *event, const c
               const char *payload);
 void host_run_from(struct worker_host *host, uint64_t run, const char *event, const char *action,
                    const char *payload, bool from_self);
+/* The delivery arrived at this time: wall. */
+void host_run_at(struct worker_host *host, uint64_t run, const char *event, const char *action,
+                 const char *payload, int64_t received_ms);
 void host_reply(struct worker_host *host, const struct received *call, int64_t outcome,
                 uint64_t status, const char *sentence, const char *headers, const char *body);
 void host_store_reply(struct worker_host *host, const struct received *call, int64_t outcome,

@@ -7,6 +7,7 @@
  *   snek_get(run, url, &response)       github->send()     blocks
  *   snek_reply(run, "Hello!")           commands->reply()  blocks
  *   snek_set_add(run, scope, set, x)    store->set_add()   blocks
+ *   snek_role(run, login, roles)        role->has()        blocks
  *   snek_config_string(host, key, "")   config->find()     for create()
  *   return snek_skip(run, "reason")     host->explain() */
 #ifndef SNEKOMATIC_CONVENIENCE_H
@@ -17,6 +18,7 @@
 #include <snekomatic/event.h>
 #include <snekomatic/github.h>
 #include <snekomatic/host.h>
+#include <snekomatic/role.h>
 #include <snekomatic/store.h>
 
 #include <inttypes.h>
@@ -48,6 +50,11 @@ static inline const struct snek_commands_service *snek_commands(const struct sne
 static inline const struct snek_store_service *snek_store(const struct snek_run *run) {
     return (const struct snek_store_service *)run->host->service(run->host, SNEK_STORE_SERVICE,
                                                                  SNEK_STORE_REVISION);
+}
+
+static inline const struct snek_role_service *snek_roles(const struct snek_run *run) {
+    return (const struct snek_role_service *)run->host->service(run->host, SNEK_ROLE_SERVICE,
+                                                                SNEK_ROLE_REVISION);
 }
 
 static inline const struct snek_config_service *snek_config(const struct snek_host *host) {
@@ -388,6 +395,12 @@ static inline const char *snek_body(struct snek_run *run) {
 
 static inline const char *snek_argument(struct snek_run *run, uint32_t n) {
     return snek_commands(run)->argument(run, n);
+}
+
+/* 1 when the user with this login has at least one of the roles (enum snek_role_flag), 0 when not,
+ * or a negative enum snek_error. For roles that depend on more than the command's name. */
+static inline int32_t snek_role(struct snek_run *run, const char *login, uint32_t roles) {
+    return snek_roles(run)->has(run, login, roles);
 }
 
 /* ---- the store ---- */

@@ -24,7 +24,8 @@ struct inspection {
     const struct config_plugin *config;
     struct plugin_copy file;
     struct worker_process *worker_process;
-    struct description *description; /* NULL: rejected */
+    struct description *description;
+    bool ready;
     char *rejection;
     bool gone;
 };
@@ -32,6 +33,11 @@ struct inspection {
 static void on_described(void *context, struct description *description) {
     struct inspection *inspection = context;
     inspection->description = description;
+}
+
+static void on_ready(void *context) {
+    struct inspection *inspection = context;
+    inspection->ready = true;
     worker_process_close(inspection->worker_process);
 }
 
@@ -42,7 +48,7 @@ static void on_rejected(void *context, const char *why) {
     }
 }
 
-static void on_log(void *context, uint64_t run, enum log_level level, struct frame_text text) {
+static bool on_log(void *context, uint64_t run, enum log_level level, struct frame_text text) {
     (void)context;
     (void)run;
     (void)level;
@@ -51,12 +57,25 @@ static void on_log(void *context, uint64_t run, enum log_level level, struct fra
         text_clean_in_place(line);
         fprintf(stderr, "  %s\n", line);
     }
+    return true;
 }
 
-static void on_exit_of_worker(void *context, const char *how) {
+static void on_output(void *context, const char *stream, const char *text, size_t bytes) {
+    (void)context;
+    char line[WORKER_PROCESS_LINE_MAX + 1];
+    text_clean(line, sizeof line, text, bytes);
+    fprintf(stderr, "  %s: %s\n", stream, line);
+}
+
+static void on_output_dropped(void *context, uint64_t bytes) {
+    (void)context;
+    fprintf(stderr, "  and %llu bytes more\n", (unsigned long long)bytes);
+}
+
+static void on_exit_of_worker(void *context, const struct worker_death *death) {
     struct inspection *inspection = context;
-    if (!inspection->description && !inspection->rejection) {
-        (void)asprintf(&inspection->rejection, "its worker %s while it loaded", how);
+    if (!inspection->ready && !inspection->rejection) {
+        (void)asprintf(&inspection->rejection, "its worker %s while it loaded", death->how);
     }
     inspection->gone = true;
 }
@@ -87,11 +106,14 @@ static void on_result(void *context, uint64_t run, int64_t result, int64_t delay
 }
 
 static const struct worker_process_handlers handlers = {.on_described = on_described,
+                                                        .on_ready = on_ready,
                                                         .on_rejected = on_rejected,
                                                         .on_http_call = on_http_call,
                                                         .on_store_call = on_store_call,
                                                         .on_log = on_log,
                                                         .on_result = on_result,
+                                                        .on_output = on_output,
+                                                        .on_output_dropped = on_output_dropped,
                                                         .on_exit = on_exit_of_worker};
 
 static const char endless_destroy[] = "its destroy() does not return: serve would wait for it at "
@@ -104,6 +126,7 @@ static void inspect(struct loop *loop, const char *worker_path, struct inspectio
     assert(inspection->file.path);
     struct worker_process_spec spec = {.worker_path = worker_path,
                                        .plugin_path = inspection->file.path,
+                                       .plugin_shown = config->path,
                                        .config_json = config->config_json,
                                        .concurrency = config->concurrency,
                                        .memory_mib = config->memory_mib,
@@ -117,7 +140,7 @@ static void inspect(struct loop *loop, const char *worker_path, struct inspectio
     int64_t deadline_ms = clock_monotonic_ms() + WORKER_PROCESS_LOAD_DEADLINE_MS;
     bool ending = false;
     while (!inspection->gone) {
-        if (inspection->description && !ending) {
+        if (inspection->ready && !ending) {
             ending = true;
             deadline_ms = clock_monotonic_ms() + END_DEADLINE_MS;
         }
@@ -126,6 +149,7 @@ static void inspect(struct loop *loop, const char *worker_path, struct inspectio
             break;
         }
         loop_step(loop, 100);
+        worker_process_tick(inspection->worker_process, clock_monotonic_ms());
     }
     worker_process_free(inspection->worker_process);
     inspection->worker_process = NULL;
@@ -185,7 +209,7 @@ static void report_rejection(const struct inspection *inspection) {
     const struct config_plugin *plugin = inspection->config;
     fflush(stdout);
     fprintf(stderr, "plugin %s %s: %s\n  file         %s\n", plugin->as_written,
-            inspection->description ? "does not end" : "is rejected", inspection->rejection,
+            inspection->ready ? "does not end" : "is rejected", inspection->rejection,
             plugin->path);
 }
 
@@ -198,7 +222,7 @@ static unsigned inspect_and_report(struct loop *loop, const char *worker_path,
     } else {
         inspect(loop, worker_path, inspection);
     }
-    if (inspection->description) {
+    if (inspection->ready) {
         print_plugin(inspection);
         warn_of_permissions(inspection->description);
     }
@@ -239,7 +263,7 @@ unsigned plugin_inspection(const struct config *config) {
             continue;
         }
         problems += inspect_and_report(&loop, worker_path, files, &all[i]);
-        described[i] = all[i].description;
+        described[i] = all[i].ready ? all[i].description : NULL;
     }
     if (descriptions_conflict(described, config->n_plugins, &err) < 0) {
         problems++;

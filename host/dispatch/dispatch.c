@@ -31,8 +31,8 @@ struct dispatch {
     struct plugin *plugins;
     size_t n_plugins;
     bool loaded;
-    /* See dispatch_configured(). */
-    char *configured;
+    /* See dispatch_configured(). It is set once, and ingest's thread reads it. */
+    _Atomic(char *) configured;
     struct claimer claimer;
     struct handoff handoff;
     struct lease_keeper leases;
@@ -97,9 +97,10 @@ void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max
     put->lease_ms = dispatch->table.options.lease_ms;
     for (size_t i = 0; i < dispatch->n_plugins && put->n_runs < max; i++) {
         const struct plugin *plugin = &dispatch->plugins[i];
-        /* A plugin that did not load after a crash has no description. */
-        if (plugin->description &&
-            description_wants(plugin->description, put->event, put->action) &&
+        /* Also a quarantined plugin gets its runs. One that did not load after a restart of the
+         * host, not even far enough to describe itself, gets none. */
+        const struct description *description = plugin_description(plugin);
+        if (description && description_wants(description, put->event, put->action) &&
             scope_matches(plugin->config->installations, put->installation) &&
             scope_matches(plugin->config->repositories, put->repository)) {
             struct inbox_put_run *run = &put->runs[put->n_runs++];
@@ -166,6 +167,8 @@ static void on_run_queued(void *context, int64_t due_ms) {
     claim_note_due(&((struct dispatch *)context)->claimer, due_ms);
 }
 
+static bool on_first_description(void *context);
+
 static int64_t random_host(void) {
     int64_t lease;
     arc4random_buf(&lease, sizeof lease);
@@ -193,7 +196,9 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
                                 .broker = options->broker,
                                 .api_url = config->github.api_url,
                                 .table = &dispatch->table,
-                                .quarantine_rejected = options->quarantine_rejected};
+                                .quarantine_rejected = options->quarantine_rejected,
+                                .on_first_description = on_first_description,
+                                .context = dispatch};
     dispatch->wake.open = on_wake;
     pthread_mutex_init(&dispatch->lock, NULL);
 }
@@ -250,7 +255,7 @@ static bool have_conflict(struct dispatch *dispatch) {
     const struct description **all = calloc(dispatch->n_plugins + 1, sizeof *all);
     struct error err = {.text = "out of memory"};
     for (size_t i = 0; all && i < dispatch->n_plugins; i++) {
-        all[i] = dispatch->plugins[i].description;
+        all[i] = plugin_description(&dispatch->plugins[i]);
     }
     bool found = !all || descriptions_conflict(all, dispatch->n_plugins, &err) < 0;
     if (found) {
@@ -285,7 +290,7 @@ static char *list_configured(const struct dispatch *dispatch) {
     int result = buffer_append_text(&names, "\n");
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         const struct plugin *plugin = &dispatch->plugins[i];
-        if (!plugin->description) {
+        if (!plugin_description(plugin)) {
             return NULL;
         }
         result |= buffer_append_text(&names, plugin_name(plugin));
@@ -317,9 +322,34 @@ enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
     if (have_conflict(dispatch)) {
         return DISPATCH_REJECTED;
     }
-    dispatch->configured = list_configured(dispatch);
+    atomic_store(&dispatch->configured, list_configured(dispatch));
     dispatch->loaded = true;
     return DISPATCH_LOADED;
+}
+
+/* A conflict at the host's start is found once all plugins are loaded. */
+static bool on_first_description(void *context) {
+    struct dispatch *dispatch = context;
+    if (!dispatch->loaded) {
+        return true;
+    }
+    if (have_conflict(dispatch)) {
+        return false;
+    }
+    if (!atomic_load(&dispatch->configured)) {
+        atomic_store(&dispatch->configured, list_configured(dispatch));
+    }
+    return true;
+}
+
+int dispatch_release(struct dispatch *dispatch, const char *name) {
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        if (strcmp(plugin_name(&dispatch->plugins[i]), name) == 0) {
+            plugin_release(&dispatch->plugins[i]);
+            return 0;
+        }
+    }
+    return 1;
 }
 
 void dispatch_drain(struct dispatch *dispatch) {
@@ -394,6 +424,6 @@ void dispatch_free(struct dispatch *dispatch) {
     mailbox_finish(&dispatch->mailbox);
     pthread_mutex_destroy(&dispatch->lock);
     free(dispatch->plugins);
-    free(dispatch->configured);
+    free(atomic_load(&dispatch->configured));
     free(dispatch);
 }

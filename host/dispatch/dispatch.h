@@ -55,8 +55,8 @@ enum dispatch_load { DISPATCH_LOADING, DISPATCH_LOADED, DISPATCH_REJECTED };
  * each reason. */
 enum dispatch_load dispatch_load_state(struct dispatch *dispatch);
 
-/* The names of all configured plugins, each between newlines, once they are loaded; NULL when a
- * plugin did not load, because its name is not known. */
+/* The names of all configured plugins, each between newlines, once they are loaded; NULL while a
+ * plugin has not described itself, because its name is not known. */
 const char *dispatch_configured(const struct dispatch *dispatch);
 
 /* Does what is due: claims, deadlines, restarts. Call it after every loop_step(). It returns how
@@ -72,6 +72,10 @@ void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, str
 bool dispatch_status(struct dispatch *dispatch, struct buffer *json);
 /* Another host may have queued runs. Any thread. */
 void dispatch_on_queued(void *dispatch);
+
+/* Ends the quarantine of the plugin with this name; its runs go on. 0, or 1 when no plugin has that
+ * name. */
+int dispatch_release(struct dispatch *dispatch, const char *name);
 
 /* Starts no new runs from now on. dispatch_idle() is true once the runs under way have ended and
  * their completions are committed. dispatch_cancel() asks the handlers that are left to return

@@ -12,15 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The wait doubles with every death in a row. */
-#define RESTART_FIRST_MS 100
-#define RESTART_LAST_MS 30000
-/* After this many deaths in a row the plugin is quarantined: the host restarts its worker
- * rarely. */
-#define QUARANTINE_DEATHS 10
-#define QUARANTINE_MS 600000
+/* A worker that could not be started is tried again after this. */
+#define START_RETRY_MS 5000
 /* The host logs this many lines of a plugin. It only counts the others. */
 #define LOG_LINES_PER_SECOND 200
+/* After so many the worker waits. */
+#define LOG_LINES_READ_PER_SECOND 2000
 /* A plugin's payloads that its worker has not read, and its journals, have at most this many bytes
  * in the host's memory. One run may have more, alone. */
 #define HOST_BYTES_MAX ((uint64_t)16 << 20)
@@ -52,7 +49,7 @@ void plugin_finish(struct plugin *plugin) {
     worker_process_free(plugin->runs.worker_process);
     effects_settle(&plugin->calls);
     run_group_finish(&plugin->runs);
-    description_free(plugin->description);
+    description_free(atomic_load(&plugin->description));
     free(plugin->rejection);
     plugin_copy_finish(&plugin->file);
 }
@@ -77,6 +74,10 @@ static void set_state(struct plugin *plugin, enum plugin_state state) {
 
 const char *plugin_name(const struct plugin *plugin) {
     return run_group_name(&plugin->runs);
+}
+
+const struct description *plugin_description(const struct plugin *plugin) {
+    return atomic_load(&plugin->description);
 }
 
 static uint64_t left_of(uint64_t most, uint64_t used) {
@@ -129,7 +130,7 @@ void plugin_begin(struct plugin *plugin, struct run *run) {
     const char *sender = run->data.sender ? run->data.sender : "";
     size_t bytes = strlen(sender), suffix_bytes = sizeof suffix - 1;
     assert(run->group == &plugin->runs);
-    bool may_be_us = plugin->description->n_commands > 0 && bytes > suffix_bytes &&
+    bool may_be_us = plugin_description(plugin)->n_commands > 0 && bytes > suffix_bytes &&
                      strcmp(sender + bytes - suffix_bytes, suffix) == 0;
     if (may_be_us) {
         /* The bot must not obey a command in its own comment. */
@@ -172,31 +173,49 @@ static bool same_description(const struct description *a, const struct descripti
     return same;
 }
 
+static void set_description(struct plugin *plugin, struct description *description) {
+    plugin->metrics = metrics_plugin(description->name);
+    run_group_set_description(&plugin->runs, description, plugin->metrics);
+    atomic_store(&plugin->description, description);
+    /* For the metrics, which did not know the plugin's name before. */
+    set_state(plugin, plugin_state(plugin));
+    if (!plugin->options->on_first_description(plugin->options->context)) {
+        kill_worker(plugin, "was ended: its name or a command of it is another plugin's");
+    }
+}
+
 static void on_described(void *context, struct description *description) {
-    static const char *const levels[] = {"off", "partial", "full"};
     struct plugin *plugin = context;
-    const char *level = levels[description->level];
-    if (!plugin->description) {
-        plugin->description = description;
-        plugin->metrics = metrics_plugin(description->name);
-        run_group_set_description(&plugin->runs, description, plugin->metrics);
-    } else if (!same_description(plugin->description, description)) {
-        description_free(description);
+    plugin->level = description->level;
+    if (!plugin_description(plugin)) {
+        set_description(plugin, description);
+        return;
+    }
+    if (!same_description(plugin_description(plugin), description)) {
         kill_worker(plugin,
                     "was ended: its file was replaced, with other subscriptions or permissions; "
                     "restart the host to load the new file");
-        return;
-    } else {
-        description_free(description);
     }
+    description_free(description);
+}
+
+static void on_ready(void *context) {
+    static const char *const levels[] = {"off", "partial", "full"};
+    struct plugin *plugin = context;
+    assert(plugin_description(plugin));
+    if (!plugin->was_ready) {
+        /* Failed loads after a restart of the host are no deaths. */
+        restart_reset(&plugin->restart);
+    }
+    plugin->was_ready = true;
     set_state(plugin, PLUGIN_RUNNING);
     plugin->suspects_pending = true;
     const struct run_table_options *table = &plugin->options->table->options;
     table->on_slot_free(table->context);
     log_event(SNEK_LEVEL_INFO, "worker_started", LOG_TEXT("plugin", plugin_name(plugin)),
-              LOG_TEXT("version", plugin->description->version),
+              LOG_TEXT("version", plugin_description(plugin)->version),
               LOG_BYTES("sha256", plugin->file.sha256, PLUGIN_FILE_HASH_SHOWN),
-              LOG_TEXT("sandbox", level));
+              LOG_NUMBER("pid", plugin->pid), LOG_TEXT("sandbox", levels[plugin->level]));
 }
 
 static void on_rejected(void *context, const char *why) {
@@ -248,12 +267,16 @@ static bool on_store_call(void *context, const struct store_call *request) {
     return true;
 }
 
-static void on_log(void *context, uint64_t handle, enum log_level level, struct frame_text text) {
+static bool on_log(void *context, uint64_t handle, enum log_level level, struct frame_text text) {
     struct plugin *plugin = context;
     int64_t now_ms = clock_monotonic_ms();
     log_withheld(plugin, now_ms);
+    if (plugin->log_lines.withheld >= LOG_LINES_READ_PER_SECOND) {
+        /* A flood stops the worker that sends it, until the next second. */
+        return false;
+    }
     if (!throttle_pass(&plugin->log_lines, now_ms, LOG_LINES_PER_SECOND)) {
-        return;
+        return true;
     }
     const struct run *run = run_group_find(&plugin->runs, handle);
     struct log_field field = LOG_BYTES("text", text.data, text.bytes);
@@ -262,6 +285,20 @@ static void on_log(void *context, uint64_t handle, enum log_level level, struct 
     } else {
         log_event(level, "plugin", LOG_TEXT("plugin", plugin_name(plugin)), field);
     }
+    return true;
+}
+
+static void on_output(void *context, const char *stream, const char *text, size_t bytes) {
+    const struct plugin *plugin = context;
+    log_event(SNEK_LEVEL_INFO, "worker_output", LOG_TEXT("plugin", plugin_name(plugin)),
+              LOG_TEXT("stream", stream), LOG_BYTES("text", text, bytes));
+}
+
+static void on_output_dropped(void *context, uint64_t bytes) {
+    const struct plugin *plugin = context;
+    log_event(SNEK_LEVEL_WARNING, "worker_output", LOG_TEXT("plugin", plugin_name(plugin)),
+              LOG_NUMBER("dropped_bytes", bytes),
+              LOG_TEXT("reason", "it prints too much in a second, or too long a line"));
 }
 
 static void on_result(void *context, uint64_t handle, int64_t result, int64_t delay_ms,
@@ -269,7 +306,7 @@ static void on_result(void *context, uint64_t handle, int64_t result, int64_t de
     struct plugin *plugin = context;
     struct run *run = find_or_kill(plugin, handle);
     if (run) {
-        plugin->deaths = 0;
+        restart_reset(&plugin->restart);
         run_result(run, result, delay_ms, reason);
     }
 }
@@ -310,59 +347,95 @@ static void settle_runs(struct plugin *plugin, const char *how) {
     }
 }
 
-static void plan_restart(struct plugin *plugin, const char *how) {
-    int64_t wait_ms = RESTART_FIRST_MS;
-    for (unsigned i = 0; i < plugin->deaths && wait_ms < RESTART_LAST_MS; i++) {
-        wait_ms *= 2;
-    }
-    wait_ms = wait_ms > RESTART_LAST_MS ? RESTART_LAST_MS : wait_ms;
-    plugin->deaths++;
-    metrics_worker_died(plugin->metrics);
-    bool quarantine = plugin->deaths >= QUARANTINE_DEATHS;
-    if (quarantine) {
-        wait_ms = QUARANTINE_MS;
-    }
-    set_state(plugin, quarantine ? PLUGIN_QUARANTINED : PLUGIN_WAITING);
-    plugin->restart_at_ms = clock_monotonic_ms() + wait_ms;
-    log_event(SNEK_LEVEL_ERROR, quarantine ? "plugin_quarantined" : "worker_died",
-              LOG_TEXT("plugin", plugin_name(plugin)), LOG_TEXT("how", how),
-              LOG_TEXT("reason", plugin->rejection), LOG_NUMBER("deaths", plugin->deaths),
-              LOG_NUMBER("restart_ms", wait_ms));
+static void quarantine(struct plugin *plugin) {
+    set_state(plugin, PLUGIN_QUARANTINED);
+    plugin->restart_at_ms = INT64_MAX;
+    log_event(SNEK_LEVEL_ERROR, "plugin_quarantined", LOG_TEXT("plugin", plugin_name(plugin)),
+              LOG_NUMBER("deaths", plugin->restart.deaths),
+              LOG_TEXT("reason",
+                       "its worker died too often in a minute without a finished run; its "
+                       "runs wait. Fix the plugin, then run: snekomatic plugins release "
+                       "NAME, or restart the host"));
 }
 
-/* It has not loaded since the host's start. In quarantine it stays as it is until the next start:
- * ingest's thread reads the description without a lock. */
-static void reject(struct plugin *plugin, const char *how) {
-    bool quarantine = plugin->options->quarantine_rejected;
-    plugin->restart_at_ms = INT64_MAX;
-    set_state(plugin, quarantine ? PLUGIN_QUARANTINED : PLUGIN_REJECTED);
-    log_event(SNEK_LEVEL_ERROR, quarantine ? "plugin_quarantined" : "plugin_rejected",
+/* NULL leaves the field out. */
+static const char *or_null(const char *text) {
+    return *text ? text : NULL;
+}
+
+static void on_death(struct plugin *plugin, const struct worker_death *death) {
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t wait_ms = restart_note_death(&plugin->restart, now_ms);
+    metrics_worker_died(plugin->metrics);
+    set_state(plugin, PLUGIN_WAITING);
+    plugin->restart_at_ms = now_ms + wait_ms;
+    log_event(SNEK_LEVEL_ERROR, "worker_died", LOG_TEXT("plugin", plugin_name(plugin)),
+              LOG_TEXT("version", plugin_description(plugin)->version),
+              LOG_NUMBER("pid", plugin->pid), LOG_TEXT("how", death->how),
+              LOG_TEXT("signal", or_null(death->signal)),
+              LOG_TEXT("meaning", or_null(death->meaning)), LOG_TEXT("reason", plugin->rejection),
+              LOG_NUMBER("deaths", plugin->restart.deaths), LOG_NUMBER("restart_ms", wait_ms),
+              LOG_TEXT("backtrace", or_null(death->backtrace)),
+              LOG_TEXT("build_ids", or_null(death->build_ids)),
+              LOG_TEXT("symbolize", or_null(death->symbolize)));
+    if (restart_quarantines(&plugin->restart)) {
+        quarantine(plugin);
+    }
+}
+
+/* It has not loaded since the host's start. At a restart of the host the other plugins go on, and
+ * this one is tried again: its cause may pass. */
+static void on_failed_load(struct plugin *plugin, const struct worker_death *death) {
+    bool again = plugin->options->quarantine_rejected;
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t wait_ms = restart_note_death(&plugin->restart, now_ms);
+    set_state(plugin, again ? PLUGIN_QUARANTINED : PLUGIN_REJECTED);
+    plugin->restart_at_ms = again ? now_ms + wait_ms : INT64_MAX;
+    if (plugin->restart.deaths > 1) {
+        /* Its first failure was logged. */
+        return;
+    }
+    log_event(SNEK_LEVEL_ERROR, again ? "plugin_quarantined" : "plugin_rejected",
               LOG_TEXT("plugin", plugin->config->as_written),
               LOG_TEXT("path", plugin->config->path), LOG_TEXT("reason", plugin->rejection),
-              LOG_TEXT("how", plugin->rejection ? NULL : how));
+              LOG_TEXT("how", plugin->rejection ? NULL : death->how),
+              LOG_TEXT("backtrace", or_null(death->backtrace)),
+              LOG_TEXT("symbolize", or_null(death->symbolize)));
 }
 
-static void on_exit_of_worker(void *context, const char *how) {
+void plugin_release(struct plugin *plugin) {
+    if (plugin_state(plugin) == PLUGIN_QUARANTINED) {
+        restart_reset(&plugin->restart);
+        set_state(plugin, PLUGIN_WAITING);
+        plugin->restart_at_ms = clock_monotonic_ms();
+        log_event(SNEK_LEVEL_INFO, "plugin_released", LOG_TEXT("plugin", plugin_name(plugin)));
+    }
+}
+
+static void on_exit_of_worker(void *context, const struct worker_death *death) {
     struct plugin *plugin = context;
     worker_process_free(plugin->runs.worker_process);
     run_group_set_worker(&plugin->runs, NULL, 0);
-    settle_runs(plugin, how);
-    if (!plugin->description) {
-        reject(plugin, how);
+    settle_runs(plugin, death->how);
+    if (!plugin->was_ready) {
+        on_failed_load(plugin, death);
     } else if (plugin->options->table->phase != RUN_PHASE_SERVING) {
         /* It is not loading any more, and a drain starts no worker. */
         set_state(plugin, PLUGIN_WAITING);
     } else {
-        plan_restart(plugin, how);
+        on_death(plugin, death);
     }
 }
 
 static const struct worker_process_handlers handlers = {.on_described = on_described,
+                                                        .on_ready = on_ready,
                                                         .on_rejected = on_rejected,
                                                         .on_http_call = on_http_call,
                                                         .on_store_call = on_store_call,
                                                         .on_log = on_log,
                                                         .on_result = on_result,
+                                                        .on_output = on_output,
+                                                        .on_output_dropped = on_output_dropped,
                                                         .on_exit = on_exit_of_worker};
 
 static_assert((int)CONFIG_SANDBOX_BEST == (int)FRAME_SANDBOX_BEST &&
@@ -379,12 +452,14 @@ int plugin_start(struct plugin *plugin, struct error *err) {
     plugin->rejection = NULL;
     if (!plugin->file.path && plugin_files_copy(options->plugin_files, config->path, config->sha256,
                                                 &plugin->file, err) < 0) {
+        static const struct worker_death none = {.how = ""};
         on_rejected(plugin, err->text);
-        reject(plugin, NULL);
+        on_failed_load(plugin, &none);
         return 0;
     }
     struct worker_process_spec spec = {.worker_path = options->worker_path,
                                        .plugin_path = plugin->file.path,
+                                       .plugin_shown = config->path,
                                        .config_json = config->config_json,
                                        .concurrency = config->concurrency,
                                        .memory_mib = config->memory_mib,
@@ -394,6 +469,7 @@ int plugin_start(struct plugin *plugin, struct error *err) {
         return -1;
     }
     run_group_set_worker(&plugin->runs, worker_process, run_table_next_generation(options->table));
+    plugin->pid = worker_process_pid(worker_process);
     plugin->load_deadline_ms = clock_monotonic_ms() + WORKER_PROCESS_LOAD_DEADLINE_MS;
     set_state(plugin, PLUGIN_LOADING);
     return 0;
@@ -439,10 +515,20 @@ static bool waits_for_restart(const struct plugin *plugin) {
            plugin->options->table->phase == RUN_PHASE_SERVING;
 }
 
+/* The host lacks something, so the quarantine does not count it. */
+static void on_start_failed(struct plugin *plugin, int64_t now_ms, const char *why) {
+    plugin->restart_at_ms = now_ms + START_RETRY_MS;
+    log_event(SNEK_LEVEL_ERROR, "worker_not_started", LOG_TEXT("plugin", plugin_name(plugin)),
+              LOG_TEXT("reason", why), LOG_NUMBER("restart_ms", START_RETRY_MS));
+}
+
 void plugin_tick(struct plugin *plugin, int64_t now_ms) {
     kill_if_late(plugin, now_ms);
     if (plugin->runs.worker_process && call_group_has_room(&plugin->calls, 0)) {
         worker_process_resume(plugin->runs.worker_process);
+    }
+    if (plugin->runs.worker_process) {
+        worker_process_tick(plugin->runs.worker_process, now_ms);
     }
     effects_tick(&plugin->calls, now_ms);
     log_withheld(plugin, now_ms);
@@ -452,7 +538,7 @@ void plugin_tick(struct plugin *plugin, int64_t now_ms) {
     } else if (waits_for_restart(plugin) && plugin->restart_at_ms <= now_ms) {
         struct error err;
         if (plugin_start(plugin, &err) < 0) {
-            plan_restart(plugin, err.text);
+            on_start_failed(plugin, now_ms, err.text);
         }
     }
 }
@@ -460,6 +546,9 @@ void plugin_tick(struct plugin *plugin, int64_t now_ms) {
 int64_t plugin_next_ms(const struct plugin *plugin, int64_t now_ms) {
     int64_t next_ms =
         earliest(throttle_due_ms(&plugin->log_lines), effects_next_ms(&plugin->calls));
+    if (plugin->runs.worker_process) {
+        next_ms = earliest(next_ms, worker_process_next_ms(plugin->runs.worker_process));
+    }
     const struct run *run;
     TAILQ_FOREACH(run, &plugin->runs.runs, link) {
         if (!run->late) {

@@ -7,14 +7,18 @@
  * the worker. When a run passes its deadline, the worker is killed: the late run has failed an
  * attempt, and the other runs are requeued without losing one.
  *
- * Only plugin.c writes struct plugin. Threads: the loop's, except plugin_state() and, once the
- * plugin was loaded, plugin_name() and plugin->description. */
+ * A dead worker restarts with backoff. Too many deaths in a minute quarantine the plugin: it has no
+ * worker and keeps its runs until plugin_release(). Ingest still makes runs for it.
+ *
+ * Only plugin.c writes struct plugin. Threads: the loop's, except plugin_state(), plugin_name() and
+ * plugin_description(). */
 #ifndef SNEK_DISPATCH_PLUGIN_H
 #define SNEK_DISPATCH_PLUGIN_H
 
 #include "base/loop.h"
 #include "base/throttle.h"
 #include "dispatch/calls.h"
+#include "dispatch/restart.h"
 #include "plugin_file/plugin_file.h"
 
 #include <stdatomic.h>
@@ -24,7 +28,8 @@ enum plugin_state {
     PLUGIN_RUNNING,
     /* Its worker died, and starts again at restart_at_ms. */
     PLUGIN_WAITING,
-    /* Its worker keeps dying, and starts again much later. */
+    /* Its worker keeps dying, so it has none until plugin_release(); or it has not loaded since the
+     * host's restart, and is tried again at restart_at_ms. */
     PLUGIN_QUARANTINED,
     /* It did not load at the host's start: the host cannot start. */
     PLUGIN_REJECTED,
@@ -41,6 +46,10 @@ struct plugin_options {
     struct run_table *table;
     /* See dispatch_options. */
     bool quarantine_rejected;
+    /* A plugin has described itself for the first time. False: its names conflict with another
+     * plugin's, so its worker must not run. */
+    bool (*on_first_description)(void *context);
+    void *context;
 };
 
 struct plugin {
@@ -48,16 +57,21 @@ struct plugin {
     const struct config_plugin *config;
     /* The file that all workers load. Its path is NULL before the first one. */
     struct plugin_copy file;
-    /* The first worker sent it, and it never changes. NULL until the plugin was loaded. */
-    struct description *description;
-    /* NULL before it was loaded. */
+    /* The first worker sent it, and it never changes. NULL until then. Ingest's thread reads it. */
+    _Atomic(struct description *) description;
+    /* NULL before it described itself. */
     struct metrics_plugin *metrics;
+    /* A worker has loaded the plugin completely since the host's start. */
+    bool was_ready;
+    /* The sandbox of the present worker. */
+    enum frame_sandbox_level level;
     /* enum plugin_state. */
     atomic_int state;
     /* Monotonic clock. */
     int64_t load_deadline_ms, restart_at_ms;
-    /* Deaths in a row, without a result in between. */
-    unsigned deaths;
+    struct restart restart;
+    /* Of the present or the last worker. */
+    pid_t pid;
     struct throttle log_lines;
     /* The reason that the present worker itself reported before it died; NULL for none. */
     char *rejection;
@@ -88,6 +102,8 @@ int64_t plugin_next_ms(const struct plugin *plugin, int64_t now_ms);
 enum plugin_state plugin_state(const struct plugin *plugin);
 const char *plugin_state_name(enum plugin_state state);
 const char *plugin_name(const struct plugin *plugin);
+/* NULL until the plugin has described itself. */
+const struct description *plugin_description(const struct plugin *plugin);
 /* Bytes of payloads and journals that the plugin has room for, in its worker and in the host's
  * memory. 0 when it has so little left that most runs would be passed over. */
 uint64_t plugin_room_bytes(const struct plugin *plugin);
@@ -101,6 +117,9 @@ bool plugin_waits_for_idle(const struct plugin *plugin);
 void plugin_note_claim(struct plugin *plugin, const struct inbox_claim_share *share);
 /* Starts a run that has entered the plugin's group. */
 void plugin_begin(struct plugin *plugin, struct run *run);
+/* Ends its quarantine: forgets the deaths of its workers and starts one at the next tick. Does
+ * nothing in other states. */
+void plugin_release(struct plugin *plugin);
 /* No more frames to the worker: it ends when no handler runs. */
 void plugin_close_worker(struct plugin *plugin);
 

@@ -84,9 +84,9 @@ void run_group_init(struct run_group *group, struct run_table *table,
 
 void run_group_set_description(struct run_group *group, const struct description *description,
                                struct metrics_plugin *metrics) {
-    assert(!group->description);
-    group->description = description;
+    assert(!atomic_load(&group->description));
     group->metrics = metrics;
+    atomic_store(&group->description, description);
 }
 
 void run_group_set_worker(struct run_group *group, struct worker_process *worker_process,
@@ -100,7 +100,8 @@ void run_group_set_worker(struct run_group *group, struct worker_process *worker
 }
 
 const char *run_group_name(const struct run_group *group) {
-    return group->description ? group->description->name : group->config->as_written;
+    const struct description *description = atomic_load(&group->description);
+    return description ? description->name : group->config->as_written;
 }
 
 struct run *run_group_find(const struct run_group *group, uint64_t handle) {

@@ -80,8 +80,8 @@ struct run_table {
 struct run_group {
     struct run_table *table;
     const struct config_plugin *config;
-    /* NULL until the plugin was loaded. */
-    const struct description *description;
+    /* NULL until the plugin has described itself. Ingest's thread reads it. */
+    _Atomic(const struct description *) description;
     struct metrics_plugin *metrics;
     /* NULL while there is no worker. */
     struct worker_process *worker_process;

@@ -98,10 +98,11 @@ struct inbox_journal_read {
     size_t n_records;
 };
 
-/* RERUN makes runs that are dead, parked or queued due at `now_ms`, from attempt 1: 0,
- * INBOX_UNKNOWN, INBOX_UNCHANGED, INBOX_PRUNED (there is no body to run them on).
- * DISCARD ends runs that are queued, running or parked: dead, `label` "discarded"; the result that
- * a worker sends for such a run later is stale. 0, INBOX_UNKNOWN, INBOX_UNCHANGED. */
+/* RERUN makes runs that are dead, parked or queued due at `now_ms`, from attempt 1, because the
+ * person may have removed the cause. A run that crashed its worker stays suspect: it is tried
+ * alone. 0, INBOX_UNKNOWN, INBOX_UNCHANGED, INBOX_PRUNED (there is no body to run them on). DISCARD
+ * ends runs that are queued, running or parked: dead, `label` "discarded"; the result that a worker
+ * sends for such a run later is stale. 0, INBOX_UNKNOWN, INBOX_UNCHANGED. */
 struct inbox_change {
     struct inbox_operation operation;
     const char *guid;

@@ -48,7 +48,7 @@ enum frame_kind {
 
     /* Number protocol, text absolute path of the .so, text [plugin.config] as a JSON object, number
      * concurrency, number sandbox (enum frame_sandbox), number memory_mib, number log level (enum
-     * log_level). Once, first. */
+     * log_level). Once, first. Its first bytes carry descriptors (enum frame_load_fd). */
     FRAME_LOAD = 1,
     /* Text event, text action ("" when the payload has none), text delivery GUID, text
      * installation, number attempt (from 1), number received (wall ms), number from_self (1: this
@@ -71,8 +71,9 @@ enum frame_kind {
      * number sandbox level reached (enum frame_sandbox_level), list of permissions (text name, text
      * access), list of subscriptions (text event, text action ("" any), text filters for people,
      * such as `pull_request.merged = true`), list of commands (text name without "/", text usage,
-     * number roles (enum snek_role_flag), number denied (enum snek_denied)). Once, after create()
-     * succeeded. */
+     * number roles (enum snek_role_flag), number denied (enum snek_denied)). Once, before create()
+     * is called: the host routes deliveries by it, also to a plugin whose create() fails after a
+     * restart of the host. */
     FRAME_DESCRIBED = 64,
     /* Text why, one sentence for people. Then the worker exits. */
     FRAME_REJECTED,
@@ -88,7 +89,14 @@ enum frame_kind {
     /* Number result (enum snek_result or negative enum snek_error), number delay ms (of
      * SNEK_RETRY), text reason. Ends the run. */
     FRAME_RESULT,
+    /* No field. Once, after DESCRIBED, when create() has succeeded: runs may come. */
+    FRAME_READY,
 };
+
+/* The descriptors that come with FRAME_LOAD, by SCM_RIGHTS, in this order: the writing ends of
+ * pipes for what the worker prints, and for its crash report (protocol/crash_report.h). A worker
+ * without them prints nowhere. */
+enum frame_load_fd { FRAME_LOAD_STDOUT, FRAME_LOAD_STDERR, FRAME_LOAD_CRASH, FRAME_LOAD_FDS };
 
 enum frame_http_flag {
     /* The plugin declared that repeating the request is harmless. */

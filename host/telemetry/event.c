@@ -90,7 +90,9 @@ static int write_event(struct buffer *json, const char *id, const char *environm
                        enum log_level level, const char *message, const struct log_field *fields) {
     static const char *const tags[] = {"plugin",       "event",   "action",
                                        "installation", "attempt", NULL};
-    static const char *const extra[] = {"delivery", "ms", "again_ms", "deaths", "restart_ms", NULL};
+    static const char *const extra[] = {"delivery",   "ms",        "again_ms",  "deaths",
+                                        "restart_ms", "version",   "signal",    "meaning",
+                                        "backtrace",  "build_ids", "symbolize", NULL};
     bool error = level == SNEK_LEVEL_ERROR || strcmp(message, "dead") == 0;
     int64_t now_ms = clock_wall_ms();
     int result =

@@ -3,6 +3,7 @@
  * Standard input, output and error may be closed; the protocol does not use them. */
 #include "base/text.h"
 #include "worker/calls.h"
+#include "worker/crash.h"
 #include "worker/descriptor.h"
 #include "worker/host_vtable.h"
 #include "worker/loader.h"
@@ -18,9 +19,12 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sysexits.h>
 
 #define HOST_FD 3
+#define CRASH_FD 4
+#define WORKER_NICE 10
 #define CONCURRENCY_MAX 4096
 #define MEMORY_MIB_MAX (1u << 20)
 
@@ -46,7 +50,37 @@ static void prepare_process(void) {
     /* A fixed threshold. Otherwise glibc raises it and keeps freed 25 MiB payloads on its heap,
      * where they count against plugin.memory_mib until the process ends. */
     mallopt(M_MMAP_THRESHOLD, 256 << 10);
+    /* The host and GitHub's webhooks come first. A worker that is nicer already stays so. */
+    if (getpriority(PRIO_PROCESS, 0) < WORKER_NICE) {
+        setpriority(PRIO_PROCESS, 0, WORKER_NICE);
+    }
     fcntl(HOST_FD, F_SETFD, FD_CLOEXEC);
+}
+
+/* What the plugin prints goes to the host's log, line by line. */
+static void use_descriptors(const int fds[FRAME_LOAD_FDS]) {
+    int moved[FRAME_LOAD_FDS];
+    if (fds[0] < 0) {
+        return;
+    }
+    for (size_t i = 0; i < FRAME_LOAD_FDS; i++) {
+        /* They may have the numbers 0 to 2, which were free. */
+        moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, CRASH_FD + 1);
+        close(fds[i]);
+    }
+    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (nothing > 0) {
+        dup2(nothing, STDIN_FILENO);
+        close(nothing);
+    }
+    dup2(moved[FRAME_LOAD_STDOUT], STDOUT_FILENO);
+    dup2(moved[FRAME_LOAD_STDERR], STDERR_FILENO);
+    int crash_fd = dup3(moved[FRAME_LOAD_CRASH], CRASH_FD, O_CLOEXEC);
+    for (size_t i = 0; i < FRAME_LOAD_FDS; i++) {
+        close(moved[i]);
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    crash_init(crash_fd);
 }
 
 /* Reports to the host why the plugin does not run, and ends the process. */
@@ -99,6 +133,13 @@ static int parse_load(struct worker *worker, const struct wire_frame *frame, str
     return 0;
 }
 
+/* `top` and `ps -L` show 15 bytes. */
+static void set_thread_name(const char *plugin) {
+    char name[16];
+    snprintf(name, sizeof name, "snek:%s", plugin);
+    prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
 static void create(struct worker *worker) {
     const struct snek_plugin *plugin = worker_plugin(worker);
     if (!plugin->create) {
@@ -117,7 +158,18 @@ static void create(struct worker *worker) {
     }
 }
 
-/* Up to the DESCRIBED frame, or the end of the process. */
+static void send_ready(struct worker *worker) {
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_HOST_MAX);
+    struct frame_writer writer;
+    frame_begin(&writer, &buffer, FRAME_READY, 0, 0);
+    if (frame_end(&writer) < 0) {
+        reject(worker, "the worker is out of memory: raise plugin.memory_mib");
+    }
+    /* When the host is gone, the next read notices it. */
+    (void)wire_send(worker_wire(worker), &buffer, NULL, 0);
+}
+
+/* Up to the READY frame, or the end of the process. */
 static void load_plugin(struct worker *worker, const struct load *load) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_HOST_MAX);
     enum frame_sandbox_level level;
@@ -129,13 +181,17 @@ static void load_plugin(struct worker *worker, const struct load *load) {
     if (loader_load(load->path, worker_plugin(worker), &err) < 0) {
         reject(worker, err.text);
     }
-    create(worker);
-    alarm(0);
+    set_thread_name(worker_plugin(worker)->name);
     if (descriptor_frame(worker_plugin(worker), level, &buffer) < 0) {
         reject(worker, "its description does not fit into a frame: shorten its texts");
     }
     /* When the host is gone, the next read notices it. */
     (void)wire_send(worker_wire(worker), &buffer, NULL, 0);
+    crash_note_modules();
+    create(worker);
+    crash_note_modules();
+    alarm(0);
+    send_ready(worker);
 }
 
 static int on_frame(struct worker *worker, struct run_pool *pool, struct wire_frame *frame) {
@@ -186,7 +242,8 @@ int main(void) {
     if (!worker) {
         _exit(EX_OSERR);
     }
-    int result = wire_read(worker_wire(worker), &frame);
+    int fds[FRAME_LOAD_FDS];
+    int result = wire_read_first(worker_wire(worker), &frame, fds);
     if (result < 0 && fcntl(HOST_FD, F_GETFD) < 0) {
         fprintf(stderr, "snekomatic-worker is started by snekomatic, not by hand\n");
         _exit(EX_USAGE);
@@ -195,6 +252,7 @@ int main(void) {
         _exit(result > 0 ? 0 : EX_PROTOCOL);
     }
     free(frame.body);
+    use_descriptors(fds);
     struct run_pool *pool = run_pool_new(worker, load.concurrency);
     if (!pool) {
         _exit(EX_OSERR);

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/lock.h"
 #include "worker/calls.h"
+#include "worker/crash.h"
 #include "worker/invoke.h"
 #include "worker/run.h"
 #include "worker/wire.h"
@@ -104,6 +105,7 @@ static void finish_ending(struct run_pool *pool) {
 
 static void *thread_main(void *context) {
     struct run_pool *pool = context;
+    crash_watch_thread();
     for (;;) {
         struct task *task = next_task(pool);
         struct run *run = task->run;

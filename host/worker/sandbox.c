@@ -43,7 +43,9 @@ int sandbox_enter(enum frame_sandbox wanted, uint64_t memory_mib, enum frame_san
     }
 /* A sanitizer's shadow memory is far larger than any limit. */
 #ifndef SNEK_SANITIZED
-    if (limit(RLIMIT_DATA, (rlim_t)memory_mib << 20, "memory", err) < 0) {
+    /* With `off` neither: a debugger's tool, such as valgrind or ASan, needs much memory. */
+    if (wanted != FRAME_SANDBOX_OFF &&
+        limit(RLIMIT_DATA, (rlim_t)memory_mib << 20, "memory", err) < 0) {
         return -1;
     }
 #else

@@ -6,7 +6,10 @@
 #include "base/lock.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
 
 void wire_init(struct wire *wire, int fd) {
     wire->fd = fd;
@@ -19,6 +22,10 @@ int wire_send(struct wire *wire, const struct buffer *buffer, const void *apart,
     int result = io_write_full(wire->fd, buffer->data, buffer->bytes);
     if (result == 0 && apart_bytes > 0) {
         result = io_write_full(wire->fd, apart, apart_bytes);
+    }
+    if (result < 0 && errno == EBADF) {
+        /* The plugin closed the socket. The main thread may still wait at it for the host. */
+        _exit(EX_IOERR);
     }
     if (result < 0) {
         /* A part of the frame may be sent: the host could not read the frames that follow. */
@@ -38,13 +45,12 @@ static int skip(int fd, size_t bytes) {
     return result;
 }
 
-int wire_read(struct wire *wire, struct wire_frame *frame) {
-    frame->body = NULL;
-    int result = io_read_full(wire->fd, &frame->head, sizeof frame->head);
-    if (result != 0) {
-        /* ECONNRESET: the host closed before it had read every frame of this worker. */
-        return result < 0 && errno != ECONNRESET ? -1 : 1;
-    }
+static int head_failed(int result) {
+    /* ECONNRESET: the host closed before it had read every frame of this worker. */
+    return result < 0 && errno != ECONNRESET ? -1 : 1;
+}
+
+static int read_body(const struct wire *wire, struct wire_frame *frame) {
     size_t bytes = frame->head.body_bytes;
     if (bytes > FRAME_TO_WORKER_MAX) {
         return -1;
@@ -60,4 +66,49 @@ int wire_read(struct wire *wire, struct wire_frame *frame) {
     body[bytes] = '\0';
     frame->body = body;
     return 0;
+}
+
+int wire_read(struct wire *wire, struct wire_frame *frame) {
+    frame->body = NULL;
+    int result = io_read_full(wire->fd, &frame->head, sizeof frame->head);
+    return result == 0 ? read_body(wire, frame) : head_failed(result);
+}
+
+static void take_descriptors(struct msghdr *message, int fds[FRAME_LOAD_FDS]) {
+    size_t bytes = FRAME_LOAD_FDS * sizeof *fds;
+    const struct cmsghdr *head = CMSG_FIRSTHDR(message);
+    if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
+        head->cmsg_len == CMSG_LEN(bytes)) {
+        memcpy(fds, CMSG_DATA(head), bytes);
+    }
+}
+
+int wire_read_first(struct wire *wire, struct wire_frame *frame, int fds[FRAME_LOAD_FDS]) {
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(FRAME_LOAD_FDS * sizeof *fds)];
+    } control;
+    struct iovec part = {.iov_base = &frame->head, .iov_len = sizeof frame->head};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control.room};
+    ssize_t got;
+    frame->body = NULL;
+    for (size_t i = 0; i < FRAME_LOAD_FDS; i++) {
+        fds[i] = -1;
+    }
+    do {
+        got = recvmsg(wire->fd, &message, MSG_CMSG_CLOEXEC);
+    } while (got < 0 && errno == EINTR);
+    if (got <= 0) {
+        return head_failed(got == 0 ? 1 : -1);
+    }
+    take_descriptors(&message, fds);
+    size_t rest = sizeof frame->head - (size_t)got;
+    int result = 0;
+    if (rest > 0) {
+        result = io_read_full(wire->fd, (char *)&frame->head + got, rest);
+    }
+    return result == 0 ? read_body(wire, frame) : head_failed(result);
 }

@@ -28,6 +28,10 @@ struct wire_frame {
     char *body;
 };
 
+/* Does wire_read() for the first frame, which may carry descriptors: then they are in `fds`, closed
+ * on exec, else each is -1. */
+int wire_read_first(struct wire *wire, struct wire_frame *frame, int fds[FRAME_LOAD_FDS]);
+
 /* Blocks for the next frame. 0; 1 when the host has closed the socket; -1 when the frame is too
  * large or the stream is broken. */
 int wire_read(struct wire *wire, struct wire_frame *frame);

@@ -2,13 +2,17 @@
 /* Spawns a worker, queues the frames for it, parses the frames that it sends, and reaps it. */
 #include "worker_process/worker_process.h"
 
+#include "base/clock.h"
 #include "base/install_path.h"
 #include "base/list.h"
 #include "base/mailbox.h"
 #include "base/text.h"
+#include "worker_process/crash.h"
+#include "worker_process/output.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -23,6 +27,9 @@
 #define WAITING_MAX (24u << 20)
 /* All that a dead worker has sent fits into so many read_some()s. */
 #define READS_AFTER_DEATH 16
+/* A worker that closed its socket gets so long to end by itself, because a dying one closes it
+ * too, and its exit status then shows the cause. */
+#define CLOSED_GRACE_MS 1000
 
 /* Bytes on their way to the worker. */
 struct chunk {
@@ -43,7 +50,7 @@ struct worker_process {
     struct loop_source process;
     /* Its fd is -1 once the worker neither sends nor receives any more. */
     struct loop_source socket;
-    bool wants_out, described, dying, ended, reaped;
+    bool wants_out, described, ready, dying, ended, reaped;
     /* The first frame of `in` is a call that must wait. */
     bool paused;
     struct chunk_list out;
@@ -55,6 +62,13 @@ struct worker_process {
     struct buffer in;
     /* Why the host killed it; "" when it did not. */
     char how[256];
+    /* It closed its socket, and is killed at this time (monotonic) unless it ends before; 0: not.
+     */
+    int64_t kill_at_ms;
+    /* The writing ends of its pipes (FRAME_LOAD), until they are sent. */
+    int load_fds[FRAME_LOAD_FDS];
+    struct output output;
+    struct crash crash;
 };
 
 char *worker_process_find_binary(struct error *err) {
@@ -73,9 +87,18 @@ char *worker_process_find_binary(struct error *err) {
     return NULL;
 }
 
+void worker_process_title(const char *plugin_path, char *title, size_t room) {
+    const char *slash = strrchr(plugin_path, '/'), *name = slash ? slash + 1 : plugin_path;
+    size_t bytes = strlen(name);
+    bool suffixed = bytes > 3 && strcmp(name + bytes - 3, ".so") == 0;
+    snprintf(title, room, "snekomatic-worker: %.*s", (int)(suffixed ? bytes - 3 : bytes), name);
+}
+
 /* An empty environment, the socket as the one descriptor, a process group of its own. */
-static int spawn(const char *path, int socket_fd, bool keep_output, pid_t *pid) {
-    char *const argv[] = {(char[]){"snekomatic-worker"}, NULL}, *const environment[] = {NULL};
+static int spawn(const struct worker_process_spec *spec, int socket_fd, pid_t *pid) {
+    char name[64];
+    char *const argv[] = {name, NULL}, *const environment[] = {NULL};
+    worker_process_title(spec->plugin_shown, name, sizeof name);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t all, none;
@@ -88,11 +111,14 @@ static int spawn(const char *path, int socket_fd, bool keep_output, pid_t *pid) 
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
                                               POSIX_SPAWN_SETPGROUP);
     posix_spawn_file_actions_adddup2(&actions, socket_fd, WORKER_FD);
-    for (int fd = 0; fd < WORKER_FD && !keep_output; fd++) {
+#ifndef SNEK_SANITIZED
+    /* The pipes for its output come with LOAD. Sanitizers may report before that. */
+    for (int fd = 0; fd < WORKER_FD; fd++) {
         posix_spawn_file_actions_addclose(&actions, fd);
     }
+#endif
     posix_spawn_file_actions_addclosefrom_np(&actions, WORKER_FD + 1);
-    int problem = posix_spawn(pid, path, &actions, &attributes, argv, environment);
+    int problem = posix_spawn(pid, spec->worker_path, &actions, &attributes, argv, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     errno = problem;
@@ -113,6 +139,14 @@ void worker_process_kill(struct worker_process *worker_process, const char *why)
     }
     /* It is not reaped yet, so the number is still its own. */
     kill(worker_process->pid, SIGKILL);
+}
+
+/* It has died, and its process's descriptor will report that in a moment, or it closed its socket,
+ * without which it is useless. */
+static void on_closed(struct worker_process *worker_process) {
+    if (worker_process->kill_at_ms == 0) {
+        worker_process->kill_at_ms = clock_monotonic_ms() + CLOSED_GRACE_MS;
+    }
 }
 
 /* ---- out ---- */
@@ -144,18 +178,55 @@ static void watch_output(struct worker_process *worker_process, bool wanted) {
 static void on_send_error(struct worker_process *worker_process) {
     bool full = errno == EAGAIN || errno == EWOULDBLOCK;
     if (!full && !worker_process->ended) {
-        /* The process's descriptor will report its death. */
-        worker_process_kill(worker_process, "was ended: it closed its socket");
+        on_closed(worker_process);
     }
     /* A broken socket is always ready for output. */
     watch_output(worker_process, full);
 }
 
+static void close_load_fds(struct worker_process *worker_process) {
+    for (size_t i = 0; i < FRAME_LOAD_FDS; i++) {
+        if (worker_process->load_fds[i] >= 0) {
+            close(worker_process->load_fds[i]);
+            worker_process->load_fds[i] = -1;
+        }
+    }
+}
+
+/* The first bytes carry the descriptors of LOAD. */
+static ssize_t send_first(struct worker_process *worker_process, const struct chunk *chunk) {
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof worker_process->load_fds)];
+    } control = {.room = {0}};
+    struct iovec part = {.iov_base = chunk->data, .iov_len = chunk->bytes};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control.room};
+    control.head.cmsg_level = SOL_SOCKET;
+    control.head.cmsg_type = SCM_RIGHTS;
+    control.head.cmsg_len = CMSG_LEN(sizeof worker_process->load_fds);
+    memcpy(CMSG_DATA(&control.head), worker_process->load_fds, sizeof worker_process->load_fds);
+    ssize_t sent = sendmsg(worker_process->socket.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) {
+        close_load_fds(worker_process);
+    }
+    return sent;
+}
+
+static ssize_t send_some(struct worker_process *worker_process, const struct chunk *chunk) {
+    if (worker_process->load_fds[0] >= 0) {
+        return send_first(worker_process, chunk);
+    }
+    return send(worker_process->socket.fd, chunk->data + chunk->sent, chunk->bytes - chunk->sent,
+                MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void send_waiting(struct worker_process *worker_process) {
     struct chunk *chunk;
     while ((chunk = TAILQ_FIRST(&worker_process->out)) && worker_process->socket.fd >= 0) {
-        ssize_t sent = send(worker_process->socket.fd, chunk->data + chunk->sent,
-                            chunk->bytes - chunk->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = send_some(worker_process, chunk);
         if (sent < 0 && errno == EINTR) {
             continue;
         }
@@ -308,9 +379,18 @@ static int parse_described(struct worker_process *worker_process, const char *bo
     return 0;
 }
 
+static int parse_ready(struct worker_process *worker_process, const struct frame_reader *reader) {
+    if (frame_read_end(reader) < 0 || !worker_process->described || worker_process->ready) {
+        return -1;
+    }
+    worker_process->ready = true;
+    worker_process->handlers->on_ready(worker_process->context);
+    return 0;
+}
+
 static int parse_rejected(struct worker_process *worker_process, struct frame_reader *reader) {
     struct frame_text why = frame_get_text(reader, FRAME_REASON_MAX);
-    if (frame_read_end(reader) < 0 || worker_process->described) {
+    if (frame_read_end(reader) < 0 || worker_process->ready) {
         return -1;
     }
     char sentence[FRAME_REASON_MAX + 1];
@@ -379,9 +459,10 @@ static int parse_log(struct worker_process *worker_process, const struct frame_h
     if (frame_read_end(reader) < 0 || level > SNEK_LEVEL_ERROR) {
         return -1;
     }
-    worker_process->handlers->on_log(worker_process->context, head->run, (enum log_level)level,
-                                     text);
-    return 0;
+    return worker_process->handlers->on_log(worker_process->context, head->run,
+                                            (enum log_level)level, text)
+               ? 0
+               : MUST_WAIT;
 }
 
 static int parse_result(struct worker_process *worker_process, const struct frame_head *head,
@@ -402,12 +483,14 @@ static int parse_frame(struct worker_process *worker_process, const struct frame
     struct frame_reader reader;
     frame_read_begin(&reader, body, head->body_bytes);
     if (head->kind >= FRAME_HTTP_CALL && head->kind <= FRAME_RESULT && head->kind != FRAME_LOG &&
-        !worker_process->described) {
+        !worker_process->ready) {
         return -1;
     }
     switch (head->kind) {
     case FRAME_DESCRIBED:
         return parse_described(worker_process, body, head->body_bytes);
+    case FRAME_READY:
+        return parse_ready(worker_process, &reader);
     case FRAME_REJECTED:
         return parse_rejected(worker_process, &reader);
     case FRAME_HTTP_CALL:
@@ -471,8 +554,7 @@ static bool read_some(struct worker_process *worker_process) {
         if (got <= 0) {
             close_socket(worker_process);
             if (!worker_process->dying) {
-                /* It closed its socket, and is useless without. */
-                worker_process_kill(worker_process, "");
+                on_closed(worker_process);
             }
             return false;
         }
@@ -512,22 +594,18 @@ static void on_socket_ready(struct loop_source *source, uint32_t events) {
     }
     if (worker_process->paused && events & (EPOLLHUP | EPOLLERR)) {
         close_socket(worker_process);
-        worker_process_kill(worker_process, "was ended: it closed its socket");
+        on_closed(worker_process);
     } else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
         read_some(worker_process);
     }
 }
 
-static void describe_end(const struct worker_process *worker_process, const siginfo_t *info,
-                         char *how, size_t room) {
-    if (worker_process->how[0]) {
-        snprintf(how, room, "%s", worker_process->how);
-    } else if (info->si_code == CLD_EXITED) {
-        snprintf(how, room, "exited with status %d", info->si_status);
-    } else {
-        snprintf(how, room, "was killed by signal %d (%s)", info->si_status,
-                 strsignal(info->si_status));
-    }
+/* Its output comes first: it may explain an abort. */
+static void on_reaped(struct worker_process *worker_process, const siginfo_t *info) {
+    struct worker_death death;
+    output_end(&worker_process->output);
+    crash_explain(&worker_process->crash, info, worker_process->how, &death);
+    worker_process->handlers->on_exit(worker_process->context, &death); /* may free it */
 }
 
 static void on_process_ready(struct loop_source *source, uint32_t events) {
@@ -546,10 +624,61 @@ static void on_process_ready(struct loop_source *source, uint32_t events) {
     }
     worker_process->reaped = true;
     close_socket(worker_process);
-    char how[300];
-    describe_end(worker_process, &info, how, sizeof how);
-    worker_process->handlers->on_exit(worker_process->context,
-                                      how); /* may free the worker_process */
+    on_reaped(worker_process, &info);
+}
+
+void worker_process_tick(struct worker_process *worker_process, int64_t now_ms) {
+    output_tick(&worker_process->output, now_ms);
+    if (worker_process->kill_at_ms > 0 && worker_process->kill_at_ms <= now_ms) {
+        worker_process->kill_at_ms = INT64_MAX;
+        worker_process_kill(worker_process, "was ended: it closed its socket");
+    }
+}
+
+int64_t worker_process_next_ms(const struct worker_process *worker_process) {
+    int64_t next_ms = output_next_ms(&worker_process->output);
+    int64_t kill_ms = worker_process->kill_at_ms;
+    return kill_ms > 0 && kill_ms < next_ms ? kill_ms : next_ms;
+}
+
+/* ---- its output ---- */
+
+static void on_line(void *context, enum output_stream stream, const char *text, size_t bytes) {
+    struct worker_process *worker_process = context;
+    if (stream == OUTPUT_STDERR) {
+        crash_note_line(&worker_process->crash, text, bytes);
+    }
+    worker_process->handlers->on_output(worker_process->context,
+                                        stream == OUTPUT_STDERR ? "stderr" : "stdout", text, bytes);
+}
+
+static void on_dropped(void *context, uint64_t bytes) {
+    struct worker_process *worker_process = context;
+    worker_process->handlers->on_output_dropped(worker_process->context, bytes);
+}
+
+/* A pipe whose reading end is ours and does not block. A writer waits while it is full, except in
+ * the handler of a crash. */
+static int open_pipe(int *ours, int *theirs, bool writer_waits) {
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) {
+        return -1;
+    }
+    *ours = fds[0];
+    *theirs = fds[1];
+    return writer_waits ? fcntl(fds[1], F_SETFL, 0) : 0;
+}
+
+static int open_pipes(struct worker_process *worker_process,
+                      const struct worker_process_spec *spec) {
+    const struct output_handlers on_output = {on_line, on_dropped, worker_process};
+    int output[OUTPUT_STREAMS] = {-1, -1}, crash = -1;
+    int *theirs = worker_process->load_fds;
+    int result = open_pipe(&output[OUTPUT_STDOUT], &theirs[FRAME_LOAD_STDOUT], true);
+    result |= open_pipe(&output[OUTPUT_STDERR], &theirs[FRAME_LOAD_STDERR], true);
+    result |= open_pipe(&crash, &theirs[FRAME_LOAD_CRASH], false);
+    crash_init(&worker_process->crash, crash, spec->plugin_path, spec->plugin_shown);
+    return output_init(&worker_process->output, worker_process->loop, output, &on_output) | result;
 }
 
 /* ---- life ---- */
@@ -567,14 +696,7 @@ int worker_process_start(struct loop *loop, const struct worker_process_spec *sp
     if (!new) {
         return error_set(err, "out of memory");
     }
-#ifdef SNEK_SANITIZED
-    /* The sanitizers report there. */
-    bool keep_output = true;
-#else
-    /* For printf and gdb. */
-    bool keep_output = spec->sandbox == FRAME_SANDBOX_OFF;
-#endif
-    if (spawn(spec->worker_path, theirs, keep_output, &new->pid) < 0) {
+    if (spawn(spec, theirs, &new->pid) < 0) {
         free(new);
         return error_set(err, "cannot start %s: %s", spec->worker_path, strerror(errno));
     }
@@ -587,7 +709,11 @@ int worker_process_start(struct loop *loop, const struct worker_process_spec *sp
         (struct buffer)BUFFER_INIT(FRAME_TO_HOST_MAX + sizeof(struct frame_head) + READ_CHUNK);
     new->process = (struct loop_source){pidfd_open(new->pid, 0), on_process_ready};
     new->socket = (struct loop_source){steal_fd(&ours), on_socket_ready};
-    if (new->process.fd < 0 || loop_add(new->loop, &new->process, EPOLLIN) < 0 ||
+    for (size_t i = 0; i < FRAME_LOAD_FDS; i++) {
+        new->load_fds[i] = -1;
+    }
+    if (open_pipes(new, spec) < 0 || new->process.fd < 0 ||
+        loop_add(new->loop, &new->process, EPOLLIN) < 0 ||
         loop_add(new->loop, &new->socket, EPOLLIN) < 0) {
         error_set(err, "cannot watch a worker: %s", strerror(errno));
         worker_process_free(new);
@@ -617,5 +743,8 @@ void worker_process_free(struct worker_process *worker_process) {
         chunk_free(chunk);
     }
     buffer_finish(&worker_process->in);
+    close_load_fds(worker_process);
+    output_finish(&worker_process->output);
+    crash_finish(&worker_process->crash);
     free(worker_process);
 }

@@ -2,11 +2,12 @@
 /* The host's side of one worker process: starts it, exchanges frames with it, and reports its exit.
  * It knows nothing of deliveries; dispatch does.
  *
- *   worker_process_start() -> on_described() or on_rejected() -> ... on_http_call(),
+ *   worker_process_start() -> on_described() -> on_ready() -> ... on_http_call(),
  *     on_store_call(), on_log(), on_result() ... -> on_exit()
  *
  * The worker is not trusted: the first malformed frame kills it. on_exit() comes exactly once,
- * after all that the worker has sent, and is the last call. on_rejected() may come before it.
+ * after all that the worker has sent, and is the last call. on_rejected() may come
+ * before on_ready(), with or without on_described().
  *
  * Threads: everything on the loop's thread. A handler borrows its texts for the call. */
 #ifndef SNEK_WORKER_PROCESS_WORKER_PROCESS_H
@@ -18,12 +19,16 @@
 #include "base/payload.h"
 #include "protocol/description.h"
 #include "protocol/frames.h"
+#include "worker_process/crash.h"
 
 #include <stdint.h>
 #include <sys/types.h>
 
 /* A worker that takes longer to load is to be killed by whoever started it. */
 #define WORKER_PROCESS_LOAD_DEADLINE_MS 20000
+
+/* Bytes of a line that the worker prints; the rest of a longer line is dropped. */
+#define WORKER_PROCESS_LINE_MAX 1000
 
 struct worker_process;
 
@@ -42,24 +47,32 @@ struct store_call {
 };
 
 struct worker_process_handlers {
-    /* The handler owns `description`. */
+    /* Before the plugin's create() is called. The handler owns `description`. */
     void (*on_described)(void *context, struct description *description);
+    /* create() has succeeded. Runs may be sent. */
+    void (*on_ready)(void *context);
     void (*on_rejected)(void *context, const char *why);
     /* False: the call must wait. The worker's frames wait with it until worker_process_resume(). */
     bool (*on_http_call)(void *context, const struct http_call *call);
     bool (*on_store_call)(void *context, const struct store_call *call);
-    void (*on_log)(void *context, uint64_t run, enum log_level level, struct frame_text text);
+    /* False: likewise. */
+    bool (*on_log)(void *context, uint64_t run, enum log_level level, struct frame_text text);
     void (*on_result)(void *context, uint64_t run, int64_t result, int64_t delay_ms,
                       struct frame_text reason);
-    /* `how` follows "the worker": "was killed by signal 11 (Segmentation fault)". */
-    void (*on_exit)(void *context, const char *how);
+    /* A line that it printed on `stream` ("stdout" or "stderr"); it may hold any byte. */
+    void (*on_output)(void *context, const char *stream, const char *text, size_t bytes);
+    /* So many bytes of its output were dropped, because it prints too much. */
+    void (*on_output_dropped)(void *context, uint64_t bytes);
+    void (*on_exit)(void *context, const struct worker_death *death);
 };
 
 /* One worker; everything is borrowed during worker_process_start(). */
 struct worker_process_spec {
     const char *worker_path;
-    /* Absolute. */
+    /* Absolute. The worker loads it. */
     const char *plugin_path;
+    /* The same plugin as the operator knows it: names the process and the frames of a crash. */
+    const char *plugin_shown;
     /* [plugin.config] as a JSON object. */
     const char *config_json;
     uint32_t concurrency, memory_mib;
@@ -95,8 +108,14 @@ void worker_process_send_cancel(struct worker_process *worker_process, uint64_t 
 
 pid_t worker_process_pid(const struct worker_process *worker_process);
 
-/* Gives the handler the call that had to wait, and goes on. Does nothing when none waits. */
+/* Gives the handler the frame that had to wait, and goes on. Does nothing when none waits. */
 void worker_process_resume(struct worker_process *worker_process);
+
+/* Does what is due: goes on reading the worker's output, or kills a worker that closed its socket.
+ * When it is due; INT64_MAX: nothing is.
+ * Monotonic. */
+void worker_process_tick(struct worker_process *worker_process, int64_t now_ms);
+int64_t worker_process_next_ms(const struct worker_process *worker_process);
 
 /* Bytes of frames that the worker has not read, without the payloads of runs. */
 size_t worker_process_waiting_bytes(const struct worker_process *worker_process);
@@ -111,6 +130,9 @@ void worker_process_kill(struct worker_process *worker_process, const char *why)
 
 /* Kills the worker if necessary, reaps it and frees. No handler is called any more. Takes NULL. */
 void worker_process_free(struct worker_process *worker_process);
+
+/* The name of the process that runs this plugin, as `ps` shows it: "snekomatic-worker: invite". */
+void worker_process_title(const char *plugin_path, char *title, size_t room);
 
 /* The path of snekomatic-worker. It is beside this program or near it, so that an installation can
  * be moved. The caller frees it. NULL and `err` when there is none. */

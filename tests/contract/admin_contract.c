@@ -306,6 +306,24 @@ static void reviving_makes_dead_and_waiting_runs_due_from_attempt_1(void **state
     }
 }
 
+static void
+a_run_that_crashed_its_worker_is_retried_by_hand_alone_and_from_attempt_1(void **state) {
+    struct fixture *fixture = *state;
+    put_at(fixture, "guid-1", FIXTURE_NOW, 1);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    struct inbox_finish end = finish_of(&claim.runs[0], INBOX_DEAD);
+    end.crashes = 3;
+    assert_int_equal(fixture_do(fixture, &end.operation), 0);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    assert_int_equal(change(fixture, INBOX_RERUN, "guid-1", NULL, 1), 0);
+    claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    assert_true(claim.runs[0].suspect);
+    assert_int_equal(claim.runs[0].crashes, 0);
+    assert_int_equal(claim.runs[0].attempt, 1);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
 static void reviving_leaves_running_and_done_runs_alone(void **state) {
     struct fixture *fixture = *state;
     put_at(fixture, "guid-1", FIXTURE_NOW, 1);
@@ -613,6 +631,7 @@ size_t contract_people_tests(const struct contract_store *store, struct CMUnitTe
         CONTRACT(a_delivery_that_came_again_is_listed_by_its_last_arrival),
         CONTRACT(a_body_is_given_back_as_it_came),
         CONTRACT(reviving_makes_dead_and_waiting_runs_due_from_attempt_1),
+        CONTRACT(a_run_that_crashed_its_worker_is_retried_by_hand_alone_and_from_attempt_1),
         CONTRACT(reviving_leaves_running_and_done_runs_alone),
         CONTRACT(a_discarded_run_is_dead_and_its_workers_words_are_stale),
         CONTRACT(bodies_go_after_their_time_and_guids_stay),

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 import time
 
 import pytest
@@ -284,6 +285,50 @@ def test_requests_stay_at_the_configured_origin(fake, start_bot):
     line = host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("as_app")))
     assert "/app" in line["reason"]
     assert fake.requests(path="/app") == []
+
+
+def state_of(host, plugin):
+    """The plugin's state in /readyz."""
+    plugins = host.request("GET", "/readyz").json["plugins"]
+    return next(entry["state"] for entry in plugins if entry["name"] == plugin)
+
+
+def test_five_deaths_in_a_minute_quarantine_the_plugin_which_keeps_its_runs(start_bot):
+    host = start_bot(plugins=["trouble", "invite"], config={"dispatch": {"max_attempts": 1}})
+    for _ in range(5):
+        host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("exit")))
+    line = host.wait_log(msg="plugin_quarantined", plugin="trouble")
+    assert "died too often" in line["reason"] and line["deaths"] == "5"
+    assert len(host.log(msg="worker_died", plugin="trouble")) == 5
+    assert state_of(host, "trouble") == "quarantined"
+    assert 'snekomatic_worker_state{plugin="trouble",state="quarantined"} 1' in host.request(
+        "GET", "/metrics").body.decode()
+    # Deliveries are taken, and their runs wait.
+    delivery = host.deliver("trouble", trouble("fine"))
+    handled_neighbour(host)
+    snek.wait_until(lambda: state(host, delivery) == ("queued", 0), "the run waits")
+    assert host.pids("worker", "trouble") == []
+    host.kill("host", signal.SIGKILL)
+    assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
+
+
+def test_a_finished_run_between_the_deaths_prevents_the_quarantine(start_bot):
+    host = start_bot(plugins=["trouble"], config={"dispatch": {"max_attempts": 1}})
+    for n in range(6):
+        host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("exit")))
+        if n % 2:
+            host.wait_log(msg="done", delivery=host.deliver("trouble", trouble("fine")))
+    assert not host.log(msg="plugin_quarantined")
+
+
+def test_a_run_that_always_crashes_is_dead_and_counts_from_1_when_retried_by_hand(start_bot):
+    host = start_bot(plugins=["trouble"], config={"dispatch": {"max_attempts": 1}})
+    delivery = host.deliver("trouble", trouble("exit"))
+    assert host.wait_log(msg="dead", delivery=delivery)["attempt"] == "1"
+    mark = host.process.mark()
+    subprocess.run([snek.program("snekomatic"), "deliveries", "retry", delivery, "-c", host.file],
+                   env=snek.clean_environment(**host.env), check=True)
+    assert host.wait_log(msg="dead", delivery=delivery, after=mark)["attempt"] == "1"
 
 
 def test_a_plugin_that_no_longer_loads_after_a_crash_is_quarantined_and_the_rest_go_on(start_bot,

@@ -65,6 +65,12 @@ void worker_process_send_store_result(struct worker_process *worker_process, uin
     (void)worker_process, (void)run, (void)request, (void)outcome, (void)value, (void)value_bytes;
 }
 
+void worker_process_tick(struct worker_process *worker_process, int64_t now_ms) {}
+
+int64_t worker_process_next_ms(const struct worker_process *worker_process) {
+    return INT64_MAX;
+}
+
 void worker_process_send_cancel(struct worker_process *worker_process, uint64_t run) {
     (void)worker_process, (void)run;
 }

@@ -9,23 +9,38 @@
 
 #include <fcntl.h>
 
-/* Loads `path` and expects a rejection that contains `sentence`, then a clean exit. */
-static void expect_rejection(const char *path, const struct worker_options *options,
-                             const char *sentence) {
-    struct worker_host host;
+static void expect_rejection_by(struct worker_host *host, const char *sentence) {
     AUTO_RECEIVED struct received received = {0};
-    host_spawn(&host, true);
-    host_load(&host, path, options);
-    /* Shows which case fails. */
-    print_message("# %s\n", path);
-    host_receive(&host, FRAME_REJECTED, &received);
+    host_receive(host, FRAME_REJECTED, &received);
     const char *why = received_text(&received);
     if (!strstr(why, sentence)) {
         print_message("# it received: %s\n", why);
         assert_string_equal(why, sentence);
     }
     received_end(&received);
-    expect_exit(&host, 0);
+    expect_exit(host, 0);
+}
+
+/* Loads `path` and expects a rejection that contains `sentence`, then a clean exit. */
+static void expect_rejection(const char *path, const struct worker_options *options,
+                             const char *sentence) {
+    struct worker_host host;
+    host_spawn(&host, true);
+    host_load(&host, path, options);
+    /* Shows which case fails. */
+    print_message("# %s\n", path);
+    expect_rejection_by(&host, sentence);
+}
+
+/* Likewise, but by create(), after the plugin was described. */
+static void expect_create_rejection(const char *plugin, const struct worker_options *options,
+                                    const char *sentence) {
+    struct worker_host host;
+    AUTO_RECEIVED struct received received = {0};
+    host_spawn(&host, true);
+    host_load(&host, plugin_path(plugin), options);
+    host_receive(&host, FRAME_DESCRIBED, &received);
+    expect_rejection_by(&host, sentence);
 }
 
 static void the_description_holds_the_whole_descriptor(void **state) {
@@ -168,31 +183,32 @@ static void a_plugin_of_a_later_minor_loads_when_it_accepts_this_host(void **sta
 
 static void create_rejects_with_its_own_reason(void **state) {
     (void)state;
-    const char *probe = plugin_path("test-probe");
     const struct worker_options reject = {.config = "{\"mode\":\"reject\"}"};
     const struct worker_options mute = {.config = "{\"mode\":\"mute\"}"};
     const struct worker_options number = {.config = "{\"mode\":1}"};
-    expect_rejection(probe, &reject, "no, thank you");
-    expect_rejection(probe, &mute, "its create() returned -7 without a reason");
-    expect_rejection(probe, &number, "plugin.config.mode must be a text");
+    expect_create_rejection("test-probe", &reject, "no, thank you");
+    expect_create_rejection("test-probe", &mute, "its create() returned -7 without a reason");
+    expect_create_rejection("test-probe", &number, "plugin.config.mode must be a text");
 }
 
 static void an_unknown_configuration_key_is_rejected_with_a_suggestion(void **state) {
     (void)state;
     const struct worker_options options = {.config = "{\"mode\":\"\",\"m\\u0065sage\":{\"a\":1}}"};
-    expect_rejection(plugin_path("test-probe"), &options,
-                     "plugin.config.mesage is unknown; the nearest right key is \"message\"");
+    expect_create_rejection(
+        "test-probe", &options,
+        "plugin.config.mesage is unknown; the nearest right key is \"message\"");
 }
 
-static void create_may_log_before_the_plugin_is_described(void **state) {
+static void create_may_log_before_the_plugin_is_ready(void **state) {
     (void)state;
     struct worker_host host;
     const struct worker_options options = {.config = "{\"mode\":\"log\"}"};
     AUTO_RECEIVED struct received received = {0};
     host_spawn(&host, true);
     host_load(&host, plugin_path("test-probe"), &options);
-    expect_log(&host, 0, "created");
     host_receive(&host, FRAME_DESCRIBED, &received);
+    expect_log(&host, 0, "created");
+    expect_ready(&host);
     host_end(&host);
 }
 
@@ -257,7 +273,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_plugin_of_a_later_minor_loads_when_it_accepts_this_host),
         cmocka_unit_test(create_rejects_with_its_own_reason),
         cmocka_unit_test(an_unknown_configuration_key_is_rejected_with_a_suggestion),
-        cmocka_unit_test(create_may_log_before_the_plugin_is_described),
+        cmocka_unit_test(create_may_log_before_the_plugin_is_ready),
         cmocka_unit_test(a_file_that_is_no_plugin_is_rejected),
         cmocka_unit_test(strict_is_rejected_without_a_full_sandbox),
         cmocka_unit_test(another_protocol_is_rejected),

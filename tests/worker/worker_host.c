@@ -142,6 +142,13 @@ void host_start(struct worker_host *host, const char *plugin,
     host_spawn(host, options && options->quiet);
     host_load(host, plugin_path(plugin), options);
     host_receive(host, FRAME_DESCRIBED, &received);
+    expect_ready(host);
+}
+
+void expect_ready(struct worker_host *host) {
+    AUTO_RECEIVED struct received received = {0};
+    host_receive(host, FRAME_READY, &received);
+    received_end(&received);
 }
 
 /* ---- saying ---- */

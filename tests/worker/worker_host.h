@@ -86,6 +86,8 @@ void expect_result(struct worker_host *host, uint64_t run, int64_t result, const
 /* The worker closes the socket and exits with that status, or by that signal when it is negative.
  */
 void expect_exit(struct worker_host *host, int status);
+/* create() has succeeded; host_start() expects it. */
+void expect_ready(struct worker_host *host);
 /* Closes the host's end and expects exit status 0. */
 void host_end(struct worker_host *host);
 

@@ -51,8 +51,8 @@
     " token = 0, lease_until_ms = 0 WHERE id = $7 AND token = $8 AND state = 'running'"            \
     " RETURNING CAST(CASE WHEN state = 'queued' THEN 1 ELSE 0 END AS bigint)"
 #define SHARED_RUNS_RERUN                                                                          \
-    "UPDATE runs SET state = 'queued', attempt = 0, crashes = 0, suspect = false, due_ms = $1,"    \
-    " label = '', reason = '', finished_ms = NULL WHERE delivery = $2"                             \
+    "UPDATE runs SET state = 'queued', attempt = 0, suspect = (suspect OR crashes > 0),"           \
+    " crashes = 0, due_ms = $1, label = '', reason = '', finished_ms = NULL WHERE delivery = $2"   \
     " AND state IN ('queued', 'parked', 'dead') AND (CAST($3 AS text) IS NULL OR plugin = $3)"
 #define SHARED_RUNS_DISCARD                                                                        \
     "UPDATE runs SET state = 'dead', finished_ms = $1, label = 'discarded',"                       \

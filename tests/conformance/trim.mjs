@@ -28,4 +28,11 @@ while (todo.length > 0) {
     }
     todo.push(...Object.values(value));
 }
+// GitHub's example of a permission lacks a member that its schema requires. The mock server would
+// respond with 500.
+const example = kept.components.examples?.[
+    "repository-collaborator-permission-response-if-user-has-admin-permissions"];
+if (example) {
+    example.value.user.role_name ??= "admin";
+}
 writeFileSync(to, JSON.stringify(kept));

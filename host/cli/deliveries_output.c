@@ -87,11 +87,12 @@ static json_t *json_text(const char *text) {
 }
 
 static json_t *json_delivery(const struct inbox_entry *entry) {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "delivery", json_text(entry->guid),
-                     "event", json_text(entry->event), "action", json_text(entry->action),
-                     "installation", json_text(entry->installation), "repository",
-                     json_text(entry->repository), "sender", json_text(entry->sender), "received",
-                     json_time(entry->received_ms), "body_bytes",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "delivery",
+                     json_text(entry->guid), "event", json_text(entry->event), "action",
+                     json_text(entry->action), "installation", json_text(entry->installation),
+                     "repository", json_text(entry->repository), "sender", json_text(entry->sender),
+                     "item", json_text(entry->item), "received", json_time(entry->received_ms),
+                     "body_bytes",
                      entry->body_bytes < 0 ? json_null() : json_integer(entry->body_bytes));
 }
 
@@ -263,6 +264,7 @@ int deliveries_show(const struct inbox_entry *entries, const struct inbox_journa
     print_line("installation", entries[0].installation);
     print_line("repository", entries[0].repository);
     print_line("sender", entries[0].sender);
+    print_line("item", entries[0].item);
     print_time("received", entries[0].received_ms);
     snprintf(bytes, sizeof bytes, "%" PRId64 " bytes", entries[0].body_bytes);
     print_line("payload", entries[0].body_bytes < 0 ? "pruned" : bytes);

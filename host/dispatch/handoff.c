@@ -97,6 +97,7 @@ static int fill(struct inbox_run *data, const struct inbox_put *put, struct payl
     snprintf(data->event, sizeof data->event, "%s", put->event);
     snprintf(data->action, sizeof data->action, "%s", put->action);
     snprintf(data->installation, sizeof data->installation, "%s", put->installation);
+    snprintf(data->item, sizeof data->item, "%s", put->item);
     data->sender = strdup(put->sender);
     data->repository = strdup(put->repository);
     data->payload = payload_ref(payload);

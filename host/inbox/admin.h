@@ -28,6 +28,8 @@ struct inbox_entry {
     char event[INBOX_NAME_MAX + 1];
     char action[INBOX_NAME_MAX + 1];
     char installation[INBOX_NAME_MAX + 1];
+    /* "" when the delivery is about no issue, pull request or discussion. */
+    char item[INBOX_ITEM_MAX + 1];
     /* Freed with the entry, like `label` and `reason`. */
     char *repository, *sender;
     int64_t received_ms;

@@ -53,6 +53,8 @@ struct inbox_put {
     const char *repository;
     /* Login; "" none. */
     const char *sender;
+    /* The key of its issue, pull request or discussion, as body_routing's; "" none. */
+    const char *item;
     /* The body's bytes as GitHub sent them. The inbox does not parse them. */
     const char *body;
     size_t body_bytes;
@@ -125,6 +127,7 @@ struct inbox_run {
     char event[INBOX_NAME_MAX + 1];
     char action[INBOX_NAME_MAX + 1];
     char installation[INBOX_NAME_MAX + 1];
+    char item[INBOX_ITEM_MAX + 1];
     /* Freed with the run. */
     char *sender, *repository;
     /* A reference, released with the run; see inbox_run_unpack(). */

@@ -7,5 +7,7 @@
 #define INBOX_GUID_MAX 128
 /* Bytes of an event, action, plugin or installation. */
 #define INBOX_NAME_MAX 100
+/* Bytes of an item's key. */
+#define INBOX_ITEM_MAX 41
 
 #endif

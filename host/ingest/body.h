@@ -14,6 +14,8 @@
 /* Bytes; GitHub's are at most 39 + 1 + 100. */
 #define BODY_REPOSITORY_MAX 200
 #define BODY_SENDER_MAX 100
+/* Digits of the repository's id, and of an item's number. */
+#define BODY_COUNT_MAX 20
 
 /* Each is "" if the body has none. */
 struct body_routing {
@@ -22,6 +24,11 @@ struct body_routing {
     char installation[INBOX_NAME_MAX + 1];
     char repository[BODY_REPOSITORY_MAX + 1];
     char sender[BODY_SENDER_MAX + 1];
+    /* GitHub's number of the repository; it stays when the repository is renamed. */
+    char repository_id[BODY_COUNT_MAX + 1];
+    /* The key of the issue, pull request or discussion that the delivery is about: "ID#NUMBER",
+     * with the repository's id. */
+    char item[INBOX_ITEM_MAX + 1];
 };
 
 /* Finds the field `payload` of a form (application/x-www-form-urlencoded) and decodes it in place.

@@ -101,10 +101,10 @@ static void an_entry_tells_all_of_a_run_and_its_delivery(void **state) {
     assert_int_equal(list.next.delivery, 0);
     const struct inbox_entry *entry = &list.entries[0];
     const char *const texts[][2] = {
-        {entry->guid, "guid-1"},        {entry->event, "push"},          {entry->action, "closed"},
-        {entry->installation, "7"},     {entry->repository, "octo/cat"}, {entry->sender, "mona"},
-        {entry->plugin, "invite"},      {entry->state, "queued"},        {entry->label, "retry"},
-        {entry->reason, "no such user"}};
+        {entry->guid, "guid-1"},         {entry->event, "push"},          {entry->action, "closed"},
+        {entry->installation, "7"},      {entry->repository, "octo/cat"}, {entry->sender, "mona"},
+        {entry->plugin, "invite"},       {entry->state, "queued"},        {entry->label, "retry"},
+        {entry->reason, "no such user"}, {entry->item, "99#12"}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         assert_string_equal(texts[i][0], texts[i][1]);
     }

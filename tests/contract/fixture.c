@@ -87,6 +87,7 @@ struct inbox_put put_of(const char *guid) {
         .installation = "7",
         .repository = "octo/cat",
         .sender = "mona",
+        .item = "99#12",
         .body = "{\"a\":1}",
         .body_bytes = 7,
         .received_ms = FIXTURE_NOW,

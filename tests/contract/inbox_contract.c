@@ -44,6 +44,7 @@ static void a_delivery_comes_back_as_a_run_with_all_that_was_stored(void **state
     assert_string_equal(run->installation, "7");
     assert_string_equal(run->repository, "octo/cat");
     assert_string_equal(run->sender, "mona");
+    assert_string_equal(run->item, "99#12");
     assert_int_equal(run->payload->bytes, 7);
     assert_memory_equal(run->payload->data, "{\"a\":1}", 8);
     assert_int_equal(run->received_ms, FIXTURE_NOW - 5);

@@ -90,6 +90,7 @@ static void put_group(struct inbox *inbox, unsigned first, unsigned n, const cha
             .installation = "7",
             .repository = "octo/cat",
             .sender = "mona",
+            .item = "",
             .body = noise,
             .body_bytes = (first + i) % 97 == 96 ? BODY_MAX : 200 + (first + i) * 37 % 5000,
             .received_ms = clock_wall_ms(),

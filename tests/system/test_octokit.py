@@ -2,9 +2,11 @@
 """GitHub's own payloads, from @octokit/webhooks-examples, signed by @octokit/webhooks-methods:
 neither knows anything of our code."""
 
+import contextlib
 import json
 import os
 import pathlib
+import sqlite3
 import subprocess
 
 import pytest
@@ -48,6 +50,28 @@ def test_all_329_examples_are_accepted_and_what_was_routed_ends_well(examples, s
         assert stored.get("action", "") == str(json.loads(body).get("action", ""))
         if int(stored["runs"]) > 0:
             host.wait_log(msg=("done", "skipped"), delivery=response.delivery)
+
+
+ABOUT = {"issues": "issue", "issue_comment": "issue", "discussion": "discussion",
+         "discussion_comment": "discussion", "pull_request": "pull_request",
+         "pull_request_review": "pull_request", "pull_request_review_comment": "pull_request",
+         "pull_request_review_thread": "pull_request"}
+
+
+def test_every_example_about_an_issue_pull_request_or_discussion_has_its_key(examples, start_bot):
+    host = start_bot(plugins=["ping"])
+    wanted = {}
+    for event, body, signature in examples:
+        payload = json.loads(body)
+        item = ""
+        if event in ABOUT:
+            item = f"{payload['repository']['id']}#{payload[ABOUT[event]]['number']}"
+        response = host.post(event, body=body.encode(), headers={"X-Hub-Signature-256": signature})
+        wanted[response.delivery] = (event, item)
+    with contextlib.closing(sqlite3.connect(host.folder / "snekomatic.db")) as store:
+        rows = store.execute("SELECT guid, event, item FROM deliveries").fetchall()
+    assert {guid: (event, item) for guid, event, item in rows} == wanted
+    assert sum(item != "" for _, item in wanted.values()) == 104
 
 
 def test_a_signature_of_theirs_for_another_body_is_rejected(examples, start_bot):

@@ -55,6 +55,50 @@ static void routing_finds_its_fields(void **state) {
     }
 }
 
+static void an_item_is_the_repositorys_id_and_its_number(void **state) {
+    (void)state;
+    static const struct {
+        const char *json, *repository_id, *item;
+    } cases[] = {
+        {"{\"repository\":{\"id\":7},\"issue\":{\"number\":12}}", "7", "7#12"},
+        {"{\"pull_request\":{\"id\":1,\"number\":12},\"repository\":{\"id\":7}}", "7", "7#12"},
+        {"{\"discussion\":{\"number\":3},\"repository\":{\"full_name\":\"o/r\",\"id\":7}}", "7",
+         "7#3"},
+        {"{\"repository\":{\"id\":18446744073709551615},"
+         "\"issue\":{\"number\":18446744073709551615}}",
+         "18446744073709551615", "18446744073709551615#18446744073709551615"},
+        /* a comment on a pull request: GitHub calls it an issue */
+        {"{\"repository\":{\"id\":7},\"issue\":{\"pull_request\":{\"number\":9},\"number\":12}}",
+         "7", "7#12"},
+        /* without a repository there is no item, and numbers of other things are none */
+        {"{\"issue\":{\"number\":12}}", "", ""},
+        {"{\"repository\":{\"id\":7},\"milestone\":{\"number\":12},\"number\":12}", "7", ""},
+        {"{\"repository\":{\"id\":7,\"issue\":{\"number\":12}}}", "7", ""},
+        /* what is no natural number is as if it were absent */
+        {"{\"repository\":{\"id\":\"7\"},\"issue\":{\"number\":12}}", "", ""},
+        {"{\"repository\":{\"id\":7},\"issue\":{\"number\":-12}}", "7", ""},
+        {"{\"repository\":{\"id\":7},\"issue\":{\"number\":1.2}}", "7", ""},
+        {"{\"repository\":{\"id\":7},\"issue\":{\"number\":1e2}}", "7", ""},
+        {"{\"repository\":{\"id\":7},\"issue\":{\"number\":\"12\"}}", "7", ""},
+        {"{\"repository\":{\"id\":7},\"issue\":{\"number\":123456789012345678901}}", "7", ""},
+        {"{\"repository\":{\"id\":7},\"issue\":null,\"pull_request\":{\"number\":12}}", "7",
+         "7#12"},
+        /* the first of equal keys counts */
+        {"{\"repository\":{\"id\":7,\"id\":8},\"issue\":{\"number\":1,\"number\":2},"
+         "\"issue\":{\"number\":3}}",
+         "7", "7#1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct body_routing routing;
+        struct error err;
+        if (read_text(cases[i].json, &routing, &err) < 0) {
+            fail_msg("%s: %s", cases[i].json, err.text);
+        }
+        assert_string_equal(routing.repository_id, cases[i].repository_id);
+        assert_string_equal(routing.item, cases[i].item);
+    }
+}
+
 static void a_malformed_body_is_rejected_with_its_position(void **state) {
     (void)state;
     static const struct {
@@ -187,6 +231,7 @@ static void the_payload_of_a_form_is_decoded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routing_finds_its_fields),
+        cmocka_unit_test(an_item_is_the_repositorys_id_and_its_number),
         cmocka_unit_test(a_malformed_body_is_rejected_with_its_position),
         cmocka_unit_test(over_long_fields_are_rejected),
         cmocka_unit_test(a_failure_leaves_the_output_alone),

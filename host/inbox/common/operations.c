@@ -55,7 +55,8 @@ static int put_check(const struct inbox_operation *operation, struct error *err)
     } texts[] = {{"GUID", put->guid, INBOX_GUID_MAX},
                  {"event", put->event, INBOX_NAME_MAX},
                  {"action", put->action, INBOX_NAME_MAX},
-                 {"installation", put->installation, INBOX_NAME_MAX}};
+                 {"installation", put->installation, INBOX_NAME_MAX},
+                 {"item", put->item, INBOX_ITEM_MAX}};
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
         if (strlen(texts[i].text) > texts[i].max) {
             return error_set(err, "storing a delivery: its %s is longer than %zu bytes",

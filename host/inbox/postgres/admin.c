@@ -46,6 +46,7 @@ static int take_row(struct postgres_store *store, struct inbox_list *list, const
     entry->finished_ms = pg_number(result, row, 17);
     entry->label = strdup(pg_text(result, row, 18)); /* NULL reads as "" */
     entry->reason = strdup(pg_text(result, row, 19));
+    copy_column(result, row, 20, entry->item, sizeof entry->item);
     if (!entry->repository || !entry->sender || !entry->label || !entry->reason) {
         return pg_no_memory(store, err, "listing deliveries");
     }

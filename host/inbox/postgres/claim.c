@@ -104,6 +104,7 @@ static int take_row(struct postgres_store *store, struct inbox_run *run, const P
     copy_column(result, row, 6, run->event, sizeof run->event);
     copy_column(result, row, 7, run->action, sizeof run->action);
     copy_column(result, row, 8, run->installation, sizeof run->installation);
+    copy_column(result, row, 15, run->item, sizeof run->item);
     run->repository = strdup(pg_text(result, row, 9));
     run->sender = strdup(pg_text(result, row, 10));
     run->payload = payload_new(bytes);

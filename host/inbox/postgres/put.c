@@ -57,6 +57,7 @@ static void bind_delivery(struct pg_query *query, const struct inbox_put *put) {
     pg_query_shown(query, put->installation);
     pg_query_shown(query, put->repository);
     pg_query_shown(query, put->sender);
+    pg_query_text(query, put->item);
     pg_query_number(query, put->received_ms);
     pg_query_number(query, put->packed ? CODEC_LZ4 : CODEC_RAW);
     pg_query_number(query, (int64_t)put->body_bytes);

@@ -48,13 +48,13 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_ROLLBACK] = "ROLLBACK",
     [PG_SQL_PUT] = "WITH d AS (INSERT INTO deliveries (event, action, installation, "
                    "repository, sender,"
-                   " received_ms, body_codec, body_bytes, body, guid)"
-                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+                   " item, received_ms, body_codec, body_bytes, body, guid)"
+                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
                    " ON CONFLICT (guid) DO NOTHING RETURNING id),"
                    " r AS (INSERT INTO runs (delivery, plugin, installation, due_ms, "
                    "state, attempt, host, token,"
                    " lease_until_ms) SELECT d.id, " RUN_VALUES(
-                       "$11", "$12", "$13", "$14", "$15", "$16", "$3",
+                       "$12", "$13", "$14", "$15", "$16", "$17", "$3",
                        "d CROSS JOIN ") " RETURNING id, plugin, state, token)"
                                         " SELECT d.id, r.id, r.plugin, r.state, r.token "
                                         "FROM d LEFT JOIN r ON "
@@ -148,7 +148,8 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " WHERE r.id = s.id AND r.state = 'queued' RETURNING r.id, r.attempt, r.crashes,"
         " r.suspect, r.delivery, r.due_ms, s.nth)"
         " SELECT t.id, t.attempt, t.crashes, t.suspect, d.received_ms, d.guid, d.event, d.action,"
-        " d.installation, d.repository, d.sender, d.body, d.body_bytes, d.body_codec, t.due_ms"
+        " d.installation, d.repository, d.sender, d.body, d.body_bytes, d.body_codec, t.due_ms,"
+        " d.item"
         " FROM taken t JOIN deliveries d ON d.id = t.delivery ORDER BY t.nth",
     /* For each plugin, one in each line of $1. */
     [PG_SQL_RUNS_NEXT_DUE] =

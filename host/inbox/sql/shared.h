@@ -25,7 +25,8 @@
 #define SHARED_DELIVERY_FIND "SELECT id FROM deliveries WHERE guid = $1"
 #define SHARED_DELIVERY_REPLACE                                                                    \
     "UPDATE deliveries SET event = $1, action = $2, installation = $3, repository = $4,"           \
-    " sender = $5, received_ms = $6, body_codec = $7, body_bytes = $8, body = $9 WHERE id = $10"
+    " sender = $5, item = $6, received_ms = $7, body_codec = $8, body_bytes = $9, body = $10"      \
+    " WHERE id = $11"
 
 /* runs */
 /* The bytes that a claim of the run `r` loads: its body and its journal. Each record counts with
@@ -142,7 +143,7 @@
     "SELECT d.id, d.guid, d.event, d.action, d.installation, d.repository, d.sender,"              \
     " d.received_ms, CASE WHEN d.body IS NULL THEN -1 ELSE d.body_bytes END, r.id, r.plugin,"      \
     " r.state, r.attempt, r.crashes, r.suspect, r.due_ms, r.lease_until_ms, r.finished_ms,"        \
-    " r.label, r.reason"
+    " r.label, r.reason, d.item"
 #define SHARED_LIST_FILTERS                                                                        \
     " WHERE (d.received_ms, d.id) < ($1, $2)"                                                      \
     " AND d.received_ms >= $3 AND (CAST($4 AS text) IS NULL OR d.event = $4)"                      \

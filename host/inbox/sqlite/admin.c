@@ -43,6 +43,7 @@ static int take_row(struct sqlite_store *store, struct inbox_list *list, sqlite3
     entry->finished_ms = sqlite3_column_int64(row, 17);
     entry->label = column_text(row, 18);
     entry->reason = column_text(row, 19);
+    column_copy(row, 20, entry->item, sizeof entry->item);
     if (!entry->repository || !entry->sender || !entry->label || !entry->reason) {
         return sqlite_no_memory(store, err, "listing deliveries");
     }

@@ -81,6 +81,7 @@ static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_
     column_copy(row, 7, run->event, sizeof run->event);
     column_copy(row, 8, run->action, sizeof run->action);
     column_copy(row, 9, run->installation, sizeof run->installation);
+    column_copy(row, 15, run->item, sizeof run->item);
     run->repository = column_text(row, 10);
     run->sender = column_text(row, 11);
     if (!run->repository || !run->sender) {

@@ -47,6 +47,7 @@ static int write_delivery(struct sqlite_store *store, const struct inbox_put *pu
         query_text(&query, put->installation);
         query_text(&query, put->repository);
         query_text(&query, put->sender);
+        query_text(&query, put->item);
         query_number(&query, put->received_ms);
         query_number(&query, put->packed ? CODEC_LZ4 : CODEC_RAW);
         query_number(&query, (int64_t)put->body_bytes);

@@ -18,8 +18,8 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_ROLLBACK] = "ROLLBACK",
     [SQL_DELIVERY_FIND] = SHARED_DELIVERY_FIND,
     [SQL_DELIVERY_INSERT] = "INSERT INTO deliveries (event, action, installation, repository,"
-                            " sender, received_ms, body_codec, body_bytes, body, guid)"
-                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                            " sender, item, received_ms, body_codec, body_bytes, body, guid)"
+                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [SQL_DELIVERY_REPLACE] = SHARED_DELIVERY_REPLACE,
     [SQL_RUNS_UNFINISHED] = SHARED_RUNS_UNFINISHED,
     [SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = min(due_ms, ?1), state = 'queued'"
@@ -46,7 +46,7 @@ const char *const sqlite_statements[SQL_COUNT] = {
                       " RETURNING id",
     [SQL_RUN_LOAD] = "SELECT r.id, r.attempt, r.crashes, r.suspect, d.id, d.received_ms, d.guid,"
                      " d.event, d.action, d.installation, d.repository, d.sender, d.body_bytes,"
-                     " d.body_codec, r.due_ms"
+                     " d.body_codec, r.due_ms, d.item"
                      " FROM runs r CROSS JOIN deliveries d ON d.id = r.delivery WHERE r.id = ?1",
     [SQL_RUN_BYTES] = "SELECT " SHARED_RUN_BYTES " FROM runs r WHERE r.id = ?1",
     [SQL_SUSPECT_DUE] =

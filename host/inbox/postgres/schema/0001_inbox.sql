@@ -16,12 +16,15 @@ CREATE TABLE deliveries (
     installation text NOT NULL,
     repository text NOT NULL,
     sender text NOT NULL,
+    item text COLLATE "C" NOT NULL,
     received_ms bigint NOT NULL,
     body_codec bigint NOT NULL CHECK (body_codec IN (0, 1)),
     body_bytes bigint NOT NULL CHECK (body_bytes >= 0),
     body bytea
 );
 
+-- item: the key of the issue, pull request or discussion, "ID#NUMBER"; '' when the delivery is about
+-- none.
 -- body_codec: 0 as it came, 1 LZ4 (host/inbox/common/codec.h); body_bytes: the
 -- size as it came.
 -- Without PostgreSQL's own compression, which cost more than it saved (docs/many-hosts.md).

@@ -9,6 +9,8 @@ CREATE TABLE schema_migrations (
     applied_ms INTEGER NOT NULL
 ) STRICT;
 
+-- item: the key of the issue, pull request or discussion, "ID#NUMBER"; '' when the delivery is about
+-- none.
 -- body_codec: 0 as it came, 1 LZ4 (host/inbox/common/codec.h); body_bytes: the
 -- size as it came.
 -- The body is the last column, so reading the other columns does not read the body's pages, and the
@@ -21,6 +23,7 @@ CREATE TABLE deliveries (
     installation TEXT NOT NULL,
     repository TEXT NOT NULL,
     sender TEXT NOT NULL,
+    item TEXT NOT NULL,
     received_ms INTEGER NOT NULL,
     body_codec INTEGER NOT NULL CHECK (body_codec IN (0, 1)),
     body_bytes INTEGER NOT NULL CHECK (body_bytes >= 0),

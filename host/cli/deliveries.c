@@ -33,9 +33,10 @@ static const char usage[] =
     "  list     prints a line for each run, the newest delivery first\n"
     "  show     prints one delivery, its runs, and their effects at GitHub\n"
     "  retry    makes runs due now, from attempt 1, that are dead, parked or wait for a retry\n"
-    "  discard  ends runs that are queued, running or parked: dead, with the label discarded\n"
+    "  discard  ends runs that are queued, blocked, running or parked: dead, with the label "
+    "discarded\n"
     "\n"
-    "      --state STATE  queued, running, parked, done or dead\n"
+    "      --state STATE  queued, blocked, running, parked, done or dead\n"
     "      --plugin NAME  only runs of this plugin\n"
     "      --event EVENT  only deliveries of this event, such as pull_request\n"
     "      --since TIME   only deliveries received since TIME: 90s, 15m, 2h, 3d, 1w ago, or a "
@@ -55,7 +56,8 @@ static const char usage[] =
 
 enum action { LIST, SHOW, RETRY, DISCARD };
 static const char *const actions[] = {"list", "show", "retry", "discard", NULL};
-static const char *const states[] = {"queued", "running", "parked", "done", "dead", NULL};
+static const char *const states[] = {"queued", "blocked", "running", "parked",
+                                     "done",   "dead",    NULL};
 
 struct options {
     enum action action;
@@ -106,8 +108,8 @@ static int read_option(struct options *options, int option) {
     case STATE:
         if (index_of(states, optarg) < 0) {
             return cli_usage_error(
-                VERB, "--state must be queued, running, parked, done or dead, not '%s'%s", optarg,
-                cli_suggestion(nearest_of(states, optarg), suggestion));
+                VERB, "--state must be queued, blocked, running, parked, done or dead, not '%s'%s",
+                optarg, cli_suggestion(nearest_of(states, optarg), suggestion));
         }
         options->state = optarg;
         break;
@@ -320,7 +322,7 @@ static int change(struct store_client *store_client, const struct options *optio
                 "their state\n",
                 options->plugin ? "no run of plugin " : "no run",
                 options->plugin ? options->plugin : "", options->guid,
-                retry ? "is dead, parked or waits" : "is queued, running or parked");
+                retry ? "is dead, parked or waits" : "is queued, blocked, running or parked");
         return EX_DATAERR;
     default:
         return EX_TEMPFAIL;

@@ -45,16 +45,34 @@ static void event_text(const struct inbox_entry *entry, char *out, size_t room) 
     snprintf(out, room, "%s%s%s", entry->event, *entry->action ? "." : "", entry->action);
 }
 
+static bool is_in(const struct inbox_entry *entry, const char *state) {
+    return strcmp(entry->state, state) == 0;
+}
+
+/* It has an order, has not ended, and later runs pass it. */
+static bool is_passed(const struct inbox_entry *entry) {
+    return *entry->order_key && (entry->outside || is_in(entry, "parked") || is_in(entry, "dead"));
+}
+
+/* A queued run, or a blocked one that waits for its retry. */
+static bool is_due_at_a_time(const struct inbox_entry *entry) {
+    return is_in(entry, "queued") || (is_in(entry, "blocked") && entry->outside);
+}
+
 /* A run's progress beside its state: its label if that says more, its due time, its reason. */
 static void remark(const struct inbox_entry *entry, char *out, size_t room) {
-    char due[48] = "";
-    bool queued = strcmp(entry->state, "queued") == 0;
+    char head[INBOX_NAME_MAX + INBOX_GUID_MAX] = "";
     int64_t wait_s = (entry->due_ms - clock_wall_ms() + 999) / 1000;
-    if (queued && wait_s > 0) {
-        snprintf(due, sizeof due, "due in %" PRId64 " s", wait_s);
+    if (is_due_at_a_time(entry)) {
+        if (wait_s > 0) {
+            snprintf(head, sizeof head, "due in %" PRId64 " s%s", wait_s,
+                     is_passed(entry) ? ", later runs pass it" : "");
+        }
+    } else if (is_in(entry, "blocked")) {
+        snprintf(head, sizeof head, "behind %s", *entry->behind ? entry->behind : "others");
+    } else if (!is_in(entry, entry->label)) {
+        snprintf(head, sizeof head, "%s", entry->label);
     }
-    const char *label = !queued && strcmp(entry->label, entry->state) != 0 ? entry->label : "";
-    const char *head = queued ? due : label;
     snprintf(out, room, "%s%s%s", head, *head && *entry->reason ? ": " : "", entry->reason);
 }
 
@@ -97,11 +115,12 @@ static json_t *json_delivery(const struct inbox_entry *entry) {
 }
 
 static json_t *json_run(const struct inbox_entry *entry) {
-    bool queued = strcmp(entry->state, "queued") == 0;
-    return json_pack("{s:o, s:o, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o}", "plugin",
-                     json_text(entry->plugin), "state", json_text(entry->state), "attempt",
-                     (json_int_t)entry->attempt, "crashes", (json_int_t)entry->crashes, "suspect",
-                     entry->suspect, "due", json_time(queued ? entry->due_ms : 0), "leased_until",
+    return json_pack("{s:o, s:o, s:o, s:o, s:b, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o}", "plugin",
+                     json_text(entry->plugin), "state", json_text(entry->state), "order",
+                     json_text(entry->order_key), "behind", json_text(entry->behind), "passed",
+                     is_passed(entry), "attempt", (json_int_t)entry->attempt, "crashes",
+                     (json_int_t)entry->crashes, "suspect", entry->suspect, "due",
+                     json_time(is_due_at_a_time(entry) ? entry->due_ms : 0), "leased_until",
                      json_time(entry->lease_until_ms), "finished", json_time(entry->finished_ms),
                      "label", json_text(entry->label), "reason", json_text(entry->reason));
 }
@@ -210,6 +229,9 @@ static void print_run(const struct inbox_entry *entry) {
     printf("\n");
     print_line("plugin", entry->plugin);
     print_line("  state", entry->state);
+    print_line("  order", entry->order_key);
+    print_line("  behind", entry->outside ? "" : entry->behind);
+    print_line("  passed", is_passed(entry) ? "later runs of this order go first" : "");
     snprintf(text, sizeof text, "%" PRId64, entry->attempt);
     print_line("  attempt", text);
     if (entry->crashes > 0) {
@@ -220,7 +242,7 @@ static void print_run(const struct inbox_entry *entry) {
                entry->suspect ? "it was in a worker that died, so it runs alone now" : "");
     print_line("  label", entry->label);
     print_line("  reason", entry->reason);
-    print_time("  due", strcmp(entry->state, "queued") == 0 ? entry->due_ms : 0);
+    print_time("  due", is_due_at_a_time(entry) ? entry->due_ms : 0);
     print_time("  leased until", entry->lease_until_ms);
     print_time("  finished", entry->finished_ms);
 }

@@ -89,7 +89,8 @@ static void end_reservation(struct handoff_queue *queue, size_t bytes) {
     handoff->bytes -= bytes;
 }
 
-static int fill(struct inbox_run *data, const struct inbox_put *put, struct payload *payload) {
+static int fill(struct inbox_run *data, const struct inbox_put *put,
+                const struct inbox_put_run *stored, struct payload *payload) {
     data->attempt = 1;
     data->received_ms = put->received_ms;
     data->due_ms = put->due_ms;
@@ -98,6 +99,7 @@ static int fill(struct inbox_run *data, const struct inbox_put *put, struct payl
     snprintf(data->action, sizeof data->action, "%s", put->action);
     snprintf(data->installation, sizeof data->installation, "%s", put->installation);
     snprintf(data->item, sizeof data->item, "%s", put->item);
+    inbox_order_key(put, stored->order, data->order_key);
     data->sender = strdup(put->sender);
     data->repository = strdup(put->repository);
     data->payload = payload_ref(payload);
@@ -110,7 +112,7 @@ static void on_handed(struct mail *mail);
 static void hand_over(struct handoff_queue *queue, const struct inbox_put *put,
                       const struct inbox_put_run *stored, struct payload *payload) {
     struct handed_run *handed = payload ? calloc(1, sizeof *handed) : NULL;
-    if (!handed || fill(&handed->data, put, payload) < 0) {
+    if (!handed || fill(&handed->data, put, stored, payload) < 0) {
         /* The run stays leased until the lease expires or the host starts again. */
         if (handed) {
             free_handed(handed);

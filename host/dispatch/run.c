@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In an order, a run that failed so many times still holds its key; see inbox_order. With the
+ * delays of backoff.c this is about 13 minutes. */
+#define PLACE_ATTEMPTS_MAX 4
 /* The longest delay that a plugin may ask for. */
 #define RETRY_DELAY_MAX_MS (7 * INT64_C(86400000))
 
@@ -355,6 +358,7 @@ static void on_finished(struct inbox_operation *operation) {
     }
     log_end(run, operation->result);
     table->options.on_queued(table->options.context, finish->due_ms);
+    table->options.on_queued(table->options.context, finish->next_due_ms);
     run_free(run);
 }
 
@@ -412,6 +416,8 @@ static void finish(struct run *run, enum inbox_finish_how how, const char *label
                       .on_result = on_finished},
         .run = run->data.id,
         .token = run->data.token,
+        .plugin = run_group_name(run->group),
+        .order_key = run->data.order_key,
         .how = how,
         .label = label,
         .reason = run->reason ? run->reason : "",
@@ -420,6 +426,7 @@ static void finish(struct run *run, enum inbox_finish_how how, const char *label
         .suspect = suspect,
         .crashes = crashes,
         .has_journal = run->journal.n_entries > 0,
+        .keeps_place = how == INBOX_REQUEUE || run->data.attempt <= PLACE_ATTEMPTS_MAX,
     };
     fault_point("before_completion", worker_process ? worker_process_pid(worker_process) : 0);
     if (run->n_holds > 0) {

@@ -37,11 +37,17 @@ struct inbox_entry {
     int64_t body_bytes;
 
     char plugin[INBOX_NAME_MAX + 1];
-    /* queued, running, parked, done, dead. */
+    /* queued, blocked, running, parked, done, dead. */
     char state[8];
+    /* "" when the run has no order; see enum inbox_order. */
+    char order_key[INBOX_ORDER_KEY_MAX + 1];
+    /* Later runs of its key pass it until it is due. */
+    bool outside;
+    /* The delivery whose run holds the key of this blocked one; "" none. */
+    char behind[INBOX_GUID_MAX + 1];
     int64_t run, attempt, crashes;
     bool suspect;
-    /* When a queued run is due, and when the lease of a running one ends. */
+    /* When a queued or blocked run is due, and when the lease of a running one ends. */
     int64_t due_ms, lease_until_ms;
     /* 0 while the run is not finished. */
     int64_t finished_ms;
@@ -100,11 +106,11 @@ struct inbox_journal_read {
     size_t n_records;
 };
 
-/* RERUN makes runs that are dead, parked or queued due at `now_ms`, from attempt 1, because the
- * person may have removed the cause. A run that crashed its worker stays suspect: it is tried
- * alone. 0, INBOX_UNKNOWN, INBOX_UNCHANGED, INBOX_PRUNED (there is no body to run them on). DISCARD
- * ends runs that are queued, running or parked: dead, `label` "discarded"; the result that a worker
- * sends for such a run later is stale. 0, INBOX_UNKNOWN, INBOX_UNCHANGED. */
+/* RERUN makes runs that are dead, parked, blocked or queued due at `now_ms`, from attempt 1,
+ * because the person may have removed the cause. A run that crashed its worker stays suspect: it is
+ * tried alone. 0, INBOX_UNKNOWN, INBOX_UNCHANGED, INBOX_PRUNED (there is no body to run them on).
+ * DISCARD ends runs that are queued, blocked, running or parked: dead, `label` "discarded"; the
+ * result that a worker sends for such a run later is stale. 0, INBOX_UNKNOWN, INBOX_UNCHANGED. */
 struct inbox_change {
     struct inbox_operation operation;
     const char *guid;

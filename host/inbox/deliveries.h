@@ -14,17 +14,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Which runs of a plugin go one at a time, in the order in which their deliveries were committed:
+ * the runs of one item, one repository or one installation. These runs have the same key. The
+ * oldest one *holds* the key until it ends. The others are blocked, and no claim takes them. When
+ * the holder ends, the oldest of the others holds the key and is queued.
+ *
+ *   put: the key is free --> queued or running <--> its attempts --> ended: the next run holds it
+ *   put: another run holds it --> blocked ---^
+ *
+ * A run gives its key up without an end when it is parked, or when its completion says so
+ * (inbox_finish.keeps_place): later runs pass it. When it is due again it is the next in line. A
+ * retry by hand takes the place of a holder that is not running. */
+enum inbox_order {
+    INBOX_ORDER_NONE,
+    /* A delivery without an item is not ordered, and one without a repository is not either. */
+    INBOX_ORDER_ITEM,
+    INBOX_ORDER_REPOSITORY,
+    INBOX_ORDER_INSTALLATION,
+};
+
 /* PUT stores a delivery and a run for each plugin that wants it, due at `due_ms`. A run that this
  * host continues from memory is inserted as if it had been claimed already. Hosts that look for due
  * runs skip it. When the host dies, it is due again like any other claimed run. */
 struct inbox_put_run {
     /* The plugin's name. */
     const char *plugin;
+    enum inbox_order order;
     /* Insert it running, at attempt 1, under the put's lease. */
     bool leased;
     /* Out: the run. 0 when the run was not queued (INBOX_DUPLICATE, or an error). Also 0 when it
-     * was not leased as requested: its installation waits for a rate limit, or the inbox knew the
-     * delivery. Such a run may have a journal, and only a claim reads journals. */
+     * was not leased as requested: its installation waits for a rate limit, another run holds its
+     * key, or the inbox knew the delivery. Such a run may have a journal, and only a claim reads
+     * journals. */
     int64_t id;
     /* Out: the token of its claim, when it was leased. */
     int64_t token;
@@ -53,8 +74,9 @@ struct inbox_put {
     const char *repository;
     /* Login; "" none. */
     const char *sender;
-    /* The key of its issue, pull request or discussion, as body_routing's; "" none. */
-    const char *item;
+    /* The repository's id, and the key of the issue, pull request or discussion, as ingest read
+     * them; "" none. */
+    const char *repository_id, *item;
     /* The body's bytes as GitHub sent them. The inbox does not parse them. */
     const char *body;
     size_t body_bytes;
@@ -128,6 +150,8 @@ struct inbox_run {
     char action[INBOX_NAME_MAX + 1];
     char installation[INBOX_NAME_MAX + 1];
     char item[INBOX_ITEM_MAX + 1];
+    /* Of its order; "" when it has none. */
+    char order_key[INBOX_ORDER_KEY_MAX + 1];
     /* Freed with the run. */
     char *sender, *repository;
     /* A reference, released with the run; see inbox_run_unpack(). */
@@ -203,6 +227,8 @@ enum inbox_finish_outcome {
 struct inbox_finish {
     struct inbox_operation operation;
     int64_t run, token;
+    /* The plugin's name, and the run's order_key. */
+    const char *plugin, *order_key;
     enum inbox_finish_how how;
     /* Static text. */
     const char *label;
@@ -213,6 +239,15 @@ struct inbox_finish {
     int64_t crashes;
     /* False when the run has no journal that the store would have to reduce to its effects. */
     bool has_journal;
+    /* For RETRY and REQUEUE: the run goes on holding its key. Otherwise later runs pass it. */
+    bool keeps_place;
+    /* Out: when the next run of the key is due, if this completion made it the holder. Otherwise
+     * INT64_MAX. */
+    int64_t next_due_ms;
 };
+
+/* The key of a run of this put; "" when it is not ordered. */
+void inbox_order_key(const struct inbox_put *put, enum inbox_order order,
+                     char key[INBOX_ORDER_KEY_MAX + 1]);
 
 #endif

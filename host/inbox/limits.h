@@ -9,5 +9,7 @@
 #define INBOX_NAME_MAX 100
 /* Bytes of an item's key. */
 #define INBOX_ITEM_MAX 41
+/* Bytes of an order's key: "installation " and an installation. */
+#define INBOX_ORDER_KEY_MAX 113
 
 #endif

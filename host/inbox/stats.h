@@ -10,7 +10,7 @@
 struct inbox_stats {
     struct inbox_operation operation;
     /* Out, as all below: runs in each state. */
-    int64_t queued, running, dead, parked;
+    int64_t queued, blocked, running, dead, parked;
     /* Intents without a response, of runs that are not running now. */
     int64_t in_doubt;
     /* Wall clock: when the first queued run is due; INT64_MAX when none is queued. */

@@ -208,6 +208,7 @@ static void submit(struct webhook *webhook, const char *json, size_t json_bytes)
         .installation = routing->installation,
         .repository = routing->repository,
         .sender = routing->sender,
+        .repository_id = routing->repository_id,
         .item = routing->item,
         .body = json,
         .body_bytes = json_bytes,

@@ -47,6 +47,7 @@ int fetched_delivery_submit(struct fetched_delivery *delivery, struct buffer *re
         .installation = routing->installation,
         .repository = routing->repository,
         .sender = routing->sender,
+        .repository_id = routing->repository_id,
         .item = routing->item,
         .body = payload,
         .body_bytes = bytes,

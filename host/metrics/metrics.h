@@ -61,8 +61,8 @@ void metrics_requeued(void);
 /* Telemetry itself. */
 
 struct metrics_store {
-    int64_t queued, running, dead, parked; /* runs */
-    int64_t in_doubt;                      /* effects */
+    int64_t queued, blocked, running, dead, parked; /* runs */
+    int64_t in_doubt;                               /* effects */
     /* Wall clock; INT64_MAX: nothing is queued. */
     int64_t oldest_due_ms;
 };

@@ -261,6 +261,7 @@ static void render_store(struct buffer *text) {
         const char *state;
         const _Atomic int64_t *from;
     } states[] = {{"queued", &metrics.queued},
+                  {"blocked", &metrics.blocked},
                   {"running", &metrics.running},
                   {"dead", &metrics.dead},
                   {"parked", &metrics.parked}};
@@ -318,12 +319,12 @@ int metrics_render(struct buffer *text) {
 int metrics_render_detail(struct buffer *json) {
     int result = 0, status = atomic_load_explicit(&metrics.last_status, memory_order_relaxed);
     if (atomic_load_explicit(&metrics.store_known, memory_order_acquire)) {
-        result =
-            buffer_printf(json,
-                          "\"queue\":{\"queued\":%" PRIu64 ",\"running\":%" PRIu64
-                          ",\"dead\":%" PRIu64 ",\"parked\":%" PRIu64 ",\"age_ms\":%" PRIu64 "},",
-                          number(&metrics.queued), number(&metrics.running), number(&metrics.dead),
-                          number(&metrics.parked), age_ms());
+        result = buffer_printf(
+            json,
+            "\"queue\":{\"queued\":%" PRIu64 ",\"blocked\":%" PRIu64 ",\"running\":%" PRIu64
+            ",\"dead\":%" PRIu64 ",\"parked\":%" PRIu64 ",\"age_ms\":%" PRIu64 "},",
+            number(&metrics.queued), number(&metrics.blocked), number(&metrics.running),
+            number(&metrics.dead), number(&metrics.parked), age_ms());
     }
     if (result == 0 && status > 0) {
         int64_t at_ms = atomic_load_explicit(&metrics.last_response_ms, memory_order_relaxed);

@@ -61,6 +61,7 @@ static void on_counted(struct inbox_operation *operation) {
     metrics_store(&(struct metrics_store){.queued = stats->queued,
                                           .running = stats->running,
                                           .dead = stats->dead,
+                                          .blocked = stats->blocked,
                                           .parked = stats->parked,
                                           .in_doubt = stats->in_doubt,
                                           .oldest_due_ms = stats->oldest_due_ms});

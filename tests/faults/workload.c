@@ -90,6 +90,7 @@ static void put_group(struct inbox *inbox, unsigned first, unsigned n, const cha
             .installation = "7",
             .repository = "octo/cat",
             .sender = "mona",
+            .repository_id = "",
             .item = "",
             .body = noise,
             .body_bytes = (first + i) % 97 == 96 ? BODY_MAX : 200 + (first + i) * 37 % 5000,
@@ -116,6 +117,8 @@ static void claim_and_finish(struct inbox *inbox) {
     struct inbox_finish finishes[8];
     for (size_t i = 0; i < claim.n_runs; i++) {
         finishes[i] = (struct inbox_finish){.operation = {.kind = INBOX_FINISH},
+                                            .plugin = "power",
+                                            .order_key = "",
                                             .run = claim.runs[i].id,
                                             .token = claim.runs[i].token,
                                             .how = INBOX_DONE,

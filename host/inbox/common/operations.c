@@ -56,6 +56,7 @@ static int put_check(const struct inbox_operation *operation, struct error *err)
                  {"event", put->event, INBOX_NAME_MAX},
                  {"action", put->action, INBOX_NAME_MAX},
                  {"installation", put->installation, INBOX_NAME_MAX},
+                 {"repository's id", put->repository_id, INBOX_ITEM_MAX},
                  {"item", put->item, INBOX_ITEM_MAX}};
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
         if (strlen(texts[i].text) > texts[i].max) {
@@ -85,7 +86,11 @@ static void put_clear(struct inbox_operation *operation) {
     put->unparked = 0;
 }
 
-/* ---- CLAIM, RENEW ---- */
+/* ---- CLAIM, FINISH, RENEW ---- */
+
+static void finish_clear(struct inbox_operation *operation) {
+    CONTAINER_OF(operation, struct inbox_finish, operation)->next_due_ms = INT64_MAX;
+}
 
 static void claim_prepare(struct inbox_operation *operation) {
     CONTAINER_OF(operation, struct inbox_claim, operation)->first_token = random_token();
@@ -211,6 +216,7 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
                    .bytes = put_bytes,
                    .clear = put_clear},
     [INBOX_CLAIM] = {.prepare = claim_prepare, .clear = claim_clear, .free = claim_free},
+    [INBOX_FINISH] = {.clear = finish_clear},
     [INBOX_RENEW] = {.clear = renew_clear},
     [INBOX_INTEND] = {.bytes = intend_bytes},
     [INBOX_COMPLETE] = {.bytes = complete_bytes},

@@ -7,6 +7,7 @@
 #include "inbox/common/codec.h"
 #include "inbox/common/store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,21 @@ enum inbox_record_kind store_record_kind(const char *text) {
 
 enum inbox_record_state store_record_state(const char *text) {
     return (enum inbox_record_state)index_of(states, ARRAY_LENGTH(states), text);
+}
+
+void inbox_order_key(const struct inbox_put *put, enum inbox_order order,
+                     char key[INBOX_ORDER_KEY_MAX + 1]) {
+    static const char *const names[] = {[INBOX_ORDER_ITEM] = "item",
+                                        [INBOX_ORDER_REPOSITORY] = "repository",
+                                        [INBOX_ORDER_INSTALLATION] = "installation"};
+    const char *const values[] = {[INBOX_ORDER_NONE] = "",
+                                  [INBOX_ORDER_ITEM] = put->item,
+                                  [INBOX_ORDER_REPOSITORY] = put->repository_id,
+                                  [INBOX_ORDER_INSTALLATION] = put->installation};
+    key[0] = '\0';
+    if (values[order][0]) {
+        snprintf(key, INBOX_ORDER_KEY_MAX + 1, "%s %s", names[order], values[order]);
+    }
 }
 
 bool store_uninstalls(const struct inbox_put *put) {

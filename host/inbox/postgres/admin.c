@@ -47,6 +47,9 @@ static int take_row(struct postgres_store *store, struct inbox_list *list, const
     entry->label = strdup(pg_text(result, row, 18)); /* NULL reads as "" */
     entry->reason = strdup(pg_text(result, row, 19));
     copy_column(result, row, 20, entry->item, sizeof entry->item);
+    copy_column(result, row, 21, entry->order_key, sizeof entry->order_key);
+    entry->outside = pg_bool(result, row, 22);
+    copy_column(result, row, 23, entry->behind, sizeof entry->behind);
     if (!entry->repository || !entry->sender || !entry->label || !entry->reason) {
         return pg_no_memory(store, err, "listing deliveries");
     }
@@ -152,6 +155,7 @@ static int find_few(struct postgres_store *store, const struct inbox_list *list,
         const char *state;
         enum postgres_sql count, list;
     } states[] = {{"queued", PG_SQL_LIST_COUNT_QUEUED, PG_SQL_LIST_QUEUED},
+                  {"blocked", PG_SQL_LIST_COUNT_BLOCKED, PG_SQL_LIST_BLOCKED},
                   {"running", PG_SQL_LIST_COUNT_RUNNING, PG_SQL_LIST_RUNNING},
                   {"parked", PG_SQL_LIST_COUNT_PARKED, PG_SQL_LIST_PARKED},
                   {"dead", PG_SQL_LIST_COUNT_DEAD, PG_SQL_LIST_DEAD}};
@@ -229,6 +233,13 @@ static int body_settle(struct postgres_store *store, struct inbox_operation *ope
 
 const struct postgres_operation postgres_body = {.settle = body_settle};
 
+static int lock_keys(struct postgres_store *store, int64_t delivery, struct error *err) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_ORDER_LOCK_DELIVERY);
+    pg_query_number(&query, delivery);
+    return pg_ask(store, &query, &result, err, "locking the keys of runs");
+}
+
 /* Locks the delivery's row first, as pruning does. So pruning cannot delete the body of a run that
  * becomes due at the same time. */
 static int change_settle(struct postgres_store *store, struct inbox_operation *operation,
@@ -246,6 +257,9 @@ static int change_settle(struct postgres_store *store, struct inbox_operation *o
         operation->result = PQntuples(found) == 0 ? INBOX_UNKNOWN : INBOX_PRUNED;
         return 0;
     }
+    if (!rerun && lock_keys(store, pg_number(found, 0, 0), err) < 0) {
+        return -1;
+    }
     query = pg_query_begin(rerun ? PG_SQL_RUNS_RERUN : PG_SQL_RUNS_DISCARD);
     pg_query_number(&query, change->now_ms);
     pg_query_number(&query, pg_number(found, 0, 0));
@@ -255,6 +269,12 @@ static int change_settle(struct postgres_store *store, struct inbox_operation *o
     }
     change->runs = (uint64_t)pg_changed(result);
     operation->result = change->runs > 0 ? 0 : INBOX_UNCHANGED;
+    for (int row = 0; row < PQntuples(result); row++) {
+        const char *key = pg_text(result, row, 1);
+        if (*key && postgres_promote(store, pg_text(result, row, 0), key, err) < 0) {
+            return -1;
+        }
+    }
     return 0;
 }
 

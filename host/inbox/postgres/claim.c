@@ -15,7 +15,8 @@
 /* Due runs that another host has locked are looked at again after this. */
 #define CONTENDED_MS 100
 
-/* ---- the first batch: reclaim, and the due runs of each share ---- */
+/* ---- the first batch: reclaim, runs outside of their lines, and the due runs of each share ----
+ */
 
 static int claim_send(struct postgres_store *store, struct inbox_operation *operation,
                       struct error *err) {
@@ -24,7 +25,7 @@ static int claim_send(struct postgres_store *store, struct inbox_operation *oper
     pg_query_number(&query, claim->now_ms);
     pg_query_number(&query, claim->host);
     pg_query_take(&query, store_list_numbers("{}", claim->live, claim->n_live));
-    if (pg_send(store, &query, err) < 0) {
+    if (pg_send(store, &query, err) < 0 || postgres_send_due(store, claim->now_ms, err) < 0) {
         return -1;
     }
     for (size_t i = 0; i < claim->n_shares; i++) {
@@ -80,7 +81,10 @@ static int choose_runs(struct postgres_store *store, struct inbox_claim *claim, 
 static int claim_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
                       PGresult *result, struct error *err) {
     struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
-    if (nth > 0 && choose_runs(store, claim, nth - 1, result, err) < 0) {
+    if (nth == 1) {
+        postgres_take_due(store, result);
+    }
+    if (nth > 1 && choose_runs(store, claim, nth - 2, result, err) < 0) {
         return -1;
     }
     /* The second batch follows. */
@@ -105,6 +109,7 @@ static int take_row(struct postgres_store *store, struct inbox_run *run, const P
     copy_column(result, row, 7, run->action, sizeof run->action);
     copy_column(result, row, 8, run->installation, sizeof run->installation);
     copy_column(result, row, 15, run->item, sizeof run->item);
+    copy_column(result, row, 16, run->order_key, sizeof run->order_key);
     run->repository = strdup(pg_text(result, row, 9));
     run->sender = strdup(pg_text(result, row, 10));
     run->payload = payload_new(bytes);
@@ -168,9 +173,7 @@ static void bind_plugins(struct pg_query *query, const struct inbox_claim *claim
     query->failed = query->failed || result != 0;
 }
 
-static int claim_settle(struct postgres_store *store, struct inbox_operation *operation,
-                        struct error *err) {
-    struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
+static int take_chosen(struct postgres_store *store, struct inbox_claim *claim, struct error *err) {
     enum { TAKE, JOURNALS, NEXT_DUE, STATEMENTS };
     AUTO_FREE int64_t *ids = calloc(claim->n_runs + 1, sizeof *ids);
     if (!ids) {
@@ -202,6 +205,21 @@ static int claim_settle(struct postgres_store *store, struct inbox_operation *op
         PQclear(results[i]);
     }
     return result;
+}
+
+/* The chosen runs are taken first: a retry by hand displaces only runs that nobody takes. */
+static int claim_settle(struct postgres_store *store, struct inbox_operation *operation,
+                        struct error *err) {
+    struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
+    if (take_chosen(store, claim, err) < 0) {
+        return -1;
+    }
+    int queued = postgres_join_lines(store, err);
+    if (queued > 0) {
+        /* The next claim takes them. */
+        claim->next_due_ms = claim->now_ms;
+    }
+    return queued < 0 ? -1 : 0;
 }
 
 const struct postgres_operation postgres_claim = {

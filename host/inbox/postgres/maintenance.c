@@ -120,16 +120,24 @@ static int end_unconfigured(struct postgres_store *store, struct inbox_prune *pr
     return 0;
 }
 
+/* Among the runs that were ended may be some that held a key. */
+static int repair_order(struct postgres_store *store, struct error *err) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_ORDER_REPAIR);
+    return pg_ask(store, &query, &result, err, "looking for runs that nothing blocks");
+}
+
 static int settle_unconfigured(struct postgres_store *store, struct inbox_prune *prune,
                                struct error *err) {
     if (!prune->configured) {
         return 0;
     }
     bool first = prune->after.received_ms == 0 && prune->after.delivery == 0;
-    return end_unconfigured(store, prune, err) < 0 ||
-                   (first && mark_unconfigured(store, prune, err) < 0)
-               ? -1
-               : 0;
+    if (end_unconfigured(store, prune, err) < 0 ||
+        (first && mark_unconfigured(store, prune, err) < 0)) {
+        return -1;
+    }
+    return first || prune->ended > 0 ? repair_order(store, err) : 0;
 }
 
 /* Runs `sql`, which deletes rows from before `forget_before_ms`. `*rows` is their number. */

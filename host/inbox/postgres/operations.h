@@ -3,6 +3,7 @@
 #ifndef SNEK_INBOX_POSTGRES_OPERATIONS_H
 #define SNEK_INBOX_POSTGRES_OPERATIONS_H
 
+#include "inbox/deliveries.h"
 #include "inbox/postgres/query.h"
 
 /* How an operation goes through a group. Each returns -1 with `err` and store->broken. An operation
@@ -47,5 +48,24 @@ int postgres_write_records(struct postgres_store *store, const struct inbox_jour
 /* Reads the journals of all runs of the claim. 0, -1. */
 int postgres_take_journals(struct postgres_store *store, struct inbox_claim *claim,
                            const PGresult *result, struct error *err);
+
+/* Order: see deliveries.h. */
+
+/* The locks of the group's operations, one a line, which the caller frees; "" for none. `*first` is
+ * the first operation that needs one. NULL when memory is short. */
+char *postgres_list_locks(struct inbox_operation *const *operations, size_t n, size_t *first,
+                          struct error *err);
+/* If the key is free, its next run holds it. The key must be locked. The result has a row then. */
+int postgres_send_promote(struct postgres_store *store, const char *plugin, const char *key,
+                          struct error *err);
+/* The same, at once: 1 when a run holds it now, 0, -1. */
+int postgres_promote(struct postgres_store *store, const char *plugin, const char *key,
+                     struct error *err);
+/* Looks for runs that are due outside of their lines, and locks their keys. */
+int postgres_send_due(struct postgres_store *store, int64_t now_ms, struct error *err);
+/* Takes its result into store->comers. */
+void postgres_take_due(struct postgres_store *store, const PGresult *result);
+/* The runs in store->comers join their lines. 1 when one of them holds its key now, 0, -1. */
+int postgres_join_lines(struct postgres_store *store, struct error *err);
 
 #endif

@@ -9,15 +9,20 @@
 #include <string.h>
 
 /* Binds the runs to insert: the plugins' names, one in each line; an array that says which runs are
- * leased; the host; the length of the lease; and the first token. */
+ * leased; the host; the length of the lease; the first token; and the keys, one in each line. */
 static void bind_runs(struct pg_query *query, const struct inbox_put *put, bool seen) {
     struct buffer names = BUFFER_INIT(put->n_runs * (INBOX_NAME_MAX + 1));
     struct buffer leased = BUFFER_INIT(put->n_runs * 2 + 2);
+    struct buffer keys = BUFFER_INIT(put->n_runs * (INBOX_ORDER_KEY_MAX + 1));
     int result = buffer_append_text(&leased, "{");
     for (size_t i = 0; i < put->n_runs; i++) {
         const struct inbox_put_run *run = &put->runs[i];
         result |= buffer_append_text(&names, i > 0 ? "\n" : "");
         result |= buffer_append_text(&names, run->plugin);
+        char key[INBOX_ORDER_KEY_MAX + 1];
+        inbox_order_key(put, run->order, key);
+        result |= buffer_append_text(&keys, i > 0 ? "\n" : "");
+        result |= buffer_append_text(&keys, key);
         result |= buffer_append_text(&leased, i > 0 ? "," : "");
         result |= buffer_append_text(&leased, run->leased && !seen ? "t" : "f");
     }
@@ -27,11 +32,12 @@ static void bind_runs(struct pg_query *query, const struct inbox_put *put, bool 
     pg_query_number(query, put->host);
     pg_query_number(query, put->lease_ms);
     pg_query_number(query, put->first_token);
+    pg_query_take(query, buffer_steal(&keys));
     query->failed = query->failed || result != 0;
 }
 
 /* The rows are (run, plugin, state, token) from `column` on. A run that should be leased and is not
- * gets no id: its installation waits for a rate limit. */
+ * gets no id: its installation waits for a rate limit, or another run holds its key. */
 static void take_ids(struct inbox_put *put, const PGresult *result, int column) {
     for (int row = 0; row < PQntuples(result); row++) {
         for (size_t i = 0; i < put->n_runs; i++) {

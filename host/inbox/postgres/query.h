@@ -17,6 +17,17 @@
 
 #include <stdatomic.h>
 
+/* The most runs that join their lines in one claim. */
+#define POSTGRES_JOIN_MAX 64
+
+/* A run that is due outside of its line (deliveries.h), and whose key this session has locked. */
+struct postgres_comer {
+    int64_t run;
+    bool by_hand;
+    char plugin[INBOX_NAME_MAX + 1];
+    char key[INBOX_ORDER_KEY_MAX + 1];
+};
+
 struct postgres_store {
     struct store store;
     struct link_target target;
@@ -44,6 +55,9 @@ struct postgres_store {
     /* The server process of this session: its notifications are this host's own. */
     atomic_int backend;
     struct listener *listener;
+    /* Of the claim in this group. */
+    struct postgres_comer comers[POSTGRES_JOIN_MAX];
+    size_t n_comers;
     /* The store caused the last failure, not the operation. */
     bool broken;
     /* The server ended the transaction because of a deadlock with another host's. */

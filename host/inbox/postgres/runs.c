@@ -79,10 +79,13 @@ static int finish_send(struct postgres_store *store, struct inbox_operation *ope
                        struct error *err) {
     const struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
     bool parks = finish->how == INBOX_PARK;
-    bool again = parks || finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
+    bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
     enum postgres_sql sql = again ? PG_SQL_RUN_AGAIN : PG_SQL_RUN_END;
     struct pg_query query = pg_query_begin(parks ? PG_SQL_RUN_PARK : sql);
     if (again) {
+        pg_query_bool(&query, finish->keeps_place);
+    }
+    if (again || parks) {
         pg_query_number(&query, finish->how != INBOX_RETRY);
         pg_query_number(&query, finish->due_ms);
     } else {
@@ -95,7 +98,9 @@ static int finish_send(struct postgres_store *store, struct inbox_operation *ope
     pg_query_number(&query, finish->crashes);
     pg_query_number(&query, finish->run);
     pg_query_number(&query, finish->token);
-    if (pg_send(store, &query, err) < 0) {
+    if (pg_send(store, &query, err) < 0 ||
+        (finish->order_key[0] &&
+         postgres_send_promote(store, finish->plugin, finish->order_key, err) < 0)) {
         return -1;
     }
     static const enum postgres_sql cuts[] = {PG_SQL_JOURNAL_CUT_BACK, PG_SQL_JOURNAL_CUT_RESPONSES};
@@ -109,7 +114,17 @@ static int finish_send(struct postgres_store *store, struct inbox_operation *ope
     return 0;
 }
 
-const struct postgres_operation postgres_finish = {.send = finish_send, .take = leased_take};
+static int finish_take(struct postgres_store *store, struct inbox_operation *operation,
+                       unsigned nth, PGresult *result, struct error *err) {
+    struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
+    if (nth == 1 && finish->order_key[0] && PQntuples(result) > 0) {
+        finish->next_due_ms = pg_number(result, 0, 0);
+        store->queued = true;
+    }
+    return leased_take(store, operation, nth, result, err);
+}
+
+const struct postgres_operation postgres_finish = {.send = finish_send, .take = finish_take};
 
 /* ---- STATS ---- */
 
@@ -130,6 +145,7 @@ static int stats_take(struct postgres_store *store, struct inbox_operation *oper
     stats->in_doubt = pg_number(result, 0, 3);
     stats->oldest_due_ms = PQgetisnull(result, 0, 4) ? INT64_MAX : pg_number(result, 0, 4);
     stats->parked = pg_number(result, 0, 5);
+    stats->blocked = pg_number(result, 0, 6);
     return 0;
 }
 

@@ -10,18 +10,28 @@
 /* The values of a run's row for each plugin of a put; `from` is an earlier part of the FROM clause.
  * While the installation waits for a rate limit, no host leases the run, and it is due when the
  * wait ends. */
-#define RUN_VALUES(due, plugins, leased, host, ms, token, installation, from)                      \
+#define RUN_VALUES(due, plugins, leased, host, ms, token, keys, installation, from)                \
     "p.plugin, " installation "::text, greatest(" due "::bigint, w.until_ms),"                     \
-    " CASE WHEN l.leased THEN 'running' ELSE 'queued' END,"                                        \
+    " CASE WHEN l.leased THEN 'running' WHEN f.free THEN 'queued' ELSE 'blocked' END,"             \
     " CASE WHEN l.leased THEN 1 ELSE 0 END,"                                                       \
     " CASE WHEN l.leased THEN " host "::bigint ELSE 0 END,"                                        \
     " CASE WHEN l.leased THEN " token "::bigint + p.nth - 1 ELSE 0 END,"                           \
-    " CASE WHEN l.leased THEN " NOW_MS " + " ms "::bigint ELSE 0 END FROM " from                   \
-    "unnest(string_to_array(" plugins ", chr(10)), " leased "::boolean[])"                         \
-    " WITH ORDINALITY AS p (plugin, leased, nth)"                                                  \
-    " CROSS JOIN (SELECT coalesce((SELECT all_ms FROM rate_limits"                                 \
-    " WHERE installation = " installation "), 0) AS until_ms) AS w"                                \
-    " CROSS JOIN LATERAL (SELECT p.leased AND w.until_ms <= " due "::bigint AS leased) AS l"
+    " CASE WHEN l.leased THEN " NOW_MS " + " ms "::bigint ELSE 0 END,"                             \
+    " o.order_key FROM " from "unnest(string_to_array(" plugins ", chr(10)), " leased              \
+    "::boolean[],"                                                                                 \
+    " string_to_array(" keys ", chr(10))) WITH ORDINALITY AS p (plugin, leased, order_key, nth)"   \
+    " CROSS JOIN LATERAL (SELECT coalesce(p.order_key, '') AS order_key) AS o"                     \
+    " CROSS JOIN LATERAL (SELECT o.order_key = '' OR NOT EXISTS (SELECT FROM runs h"               \
+    " WHERE h.plugin = p.plugin AND h.order_key = o.order_key AND " SQL_HOLDS(                     \
+        "h") ") AS free) AS f"                                                                     \
+             " CROSS JOIN (SELECT coalesce((SELECT all_ms FROM rate_limits"                        \
+             " WHERE installation = " installation "), 0) AS until_ms) AS w"                       \
+             " CROSS JOIN LATERAL (SELECT p.leased AND f.free AND w.until_ms <= " due              \
+             "::bigint AS leased)"                                                                 \
+             " AS l"
+
+/* The number of the advisory lock of a plugin and a key. */
+#define ORDER_LOCK_OF(text) "hashtextextended(" text ", 0)"
 
 /* Queued runs of the plugin $1. */
 #define ORDINARY "state = 'queued' AND plugin = $1 AND NOT suspect"
@@ -53,8 +63,8 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                    " ON CONFLICT (guid) DO NOTHING RETURNING id),"
                    " r AS (INSERT INTO runs (delivery, plugin, installation, due_ms, "
                    "state, attempt, host, token,"
-                   " lease_until_ms) SELECT d.id, " RUN_VALUES(
-                       "$12", "$13", "$14", "$15", "$16", "$17", "$3",
+                   " lease_until_ms, order_key) SELECT d.id, " RUN_VALUES(
+                       "$12", "$13", "$14", "$15", "$16", "$17", "$18", "$3",
                        "d CROSS JOIN ") " RETURNING id, plugin, state, token)"
                                         " SELECT d.id, r.id, r.plugin, r.state, r.token "
                                         "FROM d LEFT JOIN r ON "
@@ -62,17 +72,20 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_DELIVERY_LOCK] = "SELECT id, body IS NULL FROM deliveries WHERE guid = $1 FOR UPDATE",
     [PG_SQL_DELIVERY_REPLACE] = SHARED_DELIVERY_REPLACE,
     [PG_SQL_RUNS_UNFINISHED] = SHARED_RUNS_UNFINISHED,
-    [PG_SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = least(due_ms, $1), state = 'queued'"
+    [PG_SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = least(due_ms, $1), " SQL_SET_UNPARKED
                            " WHERE delivery = $2 AND (state = 'parked'"
-                           " OR (state = 'queued' AND attempt > 0))",
+                           " OR (state = 'queued' AND attempt > 0)"
+                           " OR (state = 'blocked' AND outside))",
     [PG_SQL_RUNS_QUEUE] =
         "INSERT INTO runs (delivery, plugin, installation, due_ms, state, attempt, host, "
         "token,"
-        " lease_until_ms) SELECT $1::bigint, " RUN_VALUES(
-            "$2", "$3", "$4", "$5", "$6", "$7", "$8",
+        " lease_until_ms, order_key) SELECT $1::bigint, " RUN_VALUES(
+            "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9",
             "") " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
                 " installation = excluded.installation,"
-                " attempt = excluded.attempt, host = excluded.host, token = excluded.token,"
+                " order_key = excluded.order_key,"
+                " outside = false, by_hand = false, attempt = excluded.attempt, host = "
+                "excluded.host, token = excluded.token,"
                 " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
                 " crashes = 0, suspect = false, label = '', reason = '',"
                 " finished_ms = NULL RETURNING id, plugin, state, token",
@@ -146,10 +159,10 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " granted = false, host = $1, lease_until_ms = " NOW_MS " + $2,"
         " token = $3::bigint + s.nth - 1 FROM unnest($4::bigint[]) WITH ORDINALITY AS s (id, nth)"
         " WHERE r.id = s.id AND r.state = 'queued' RETURNING r.id, r.attempt, r.crashes,"
-        " r.suspect, r.delivery, r.due_ms, s.nth)"
+        " r.suspect, r.delivery, r.due_ms, r.order_key, s.nth)"
         " SELECT t.id, t.attempt, t.crashes, t.suspect, d.received_ms, d.guid, d.event, d.action,"
         " d.installation, d.repository, d.sender, d.body, d.body_bytes, d.body_codec, t.due_ms,"
-        " d.item"
+        " d.item, t.order_key"
         " FROM taken t JOIN deliveries d ON d.id = t.delivery ORDER BY t.nth",
     /* For each plugin, one in each line of $1. */
     [PG_SQL_RUNS_NEXT_DUE] =
@@ -164,6 +177,24 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                           " AND state = 'running' RETURNING id, token",
     [PG_SQL_RUN_LEASE_CHECK] = "UPDATE runs SET lease_until_ms = " NOW_MS " + $1"
                                " WHERE id = $2 AND token = $3 AND state = 'running'",
+    /* In the order of the locks, so that two hosts never wait for each other. All that may change
+     * who holds a key locks it first. So runs of one key get their ids in the order of commits. */
+    [PG_SQL_ORDER_LOCK] = "SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT " ORDER_LOCK_OF(
+        "key") " AS lock FROM unnest(string_to_array($1, chr(10))) AS key ORDER BY lock) AS locks",
+    [PG_SQL_ORDER_LOCK_DELIVERY] =
+        "SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT " ORDER_LOCK_OF(
+            "plugin || ' ' || order_key") " AS lock FROM runs WHERE delivery = $1"
+                                          " AND order_key <> '' ORDER BY lock) AS locks",
+    [PG_SQL_ORDER_PROMOTE] = SHARED_ORDER_PROMOTE,
+    [PG_SQL_ORDER_DISPLACE] = SHARED_ORDER_DISPLACE,
+    [PG_SQL_ORDER_JOIN] = SHARED_ORDER_JOIN,
+    /* Does not wait for a key that another host has locked: a later claim finds the run again. */
+    [PG_SQL_ORDER_DUE] =
+        "SELECT id, plugin, order_key, by_hand, pg_try_advisory_xact_lock(" ORDER_LOCK_OF(
+            "plugin || ' ' || order_key") ") FROM (SELECT id, plugin, order_key, by_hand FROM runs"
+                                          " WHERE state = 'blocked' AND outside AND due_ms <= $1"
+                                          " ORDER BY due_ms, id LIMIT $2) AS due",
+    [PG_SQL_ORDER_REPAIR] = SHARED_ORDER_REPAIR,
     [PG_SQL_RUN_END] = SHARED_RUN_END,
     [PG_SQL_RUN_AGAIN] = SHARED_RUN_AGAIN,
     [PG_SQL_RUN_PARK] = SHARED_RUN_PARK,
@@ -172,13 +203,13 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
      * grant. It is one statement, so PostgreSQL looks again at a run that another host parks at
      * this moment. */
     [PG_SQL_RUNS_UNPARK] =
-        "UPDATE runs SET state = CASE state WHEN 'parked' THEN 'queued' ELSE state END,"
+        "UPDATE runs SET " SQL_SET_UNPARKED ","
         " due_ms = CASE state WHEN 'parked' THEN $1 ELSE due_ms END, granted = state = "
         "'running'"
         " WHERE (state = 'parked' OR state = 'running') AND EXISTS (SELECT FROM deliveries "
         "d"
         " WHERE d.id = runs.delivery AND d.installation = $2 AND d.guid <> $3)"
-        " RETURNING (state = 'queued')::integer::bigint",
+        " RETURNING (state <> 'running')::integer::bigint",
     [PG_SQL_RUNS_UNINSTALL] = SHARED_RUNS_UNINSTALL,
     [PG_SQL_ELECT] = "UPDATE elections SET host = $1, lease_until_ms = " NOW_MS " + $2"
                      " WHERE name IN (SELECT name FROM elections WHERE name = 'maintenance'"
@@ -200,11 +231,13 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_LIST_EVENT_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_EVENT),
     [PG_SQL_LIST_DELIVERY] = SHARED_LIST_DELIVERY LIST_ORDER,
     [PG_SQL_LIST_QUEUED] = LIST_OF_STATE("queued"),
+    [PG_SQL_LIST_BLOCKED] = LIST_OF_STATE("blocked"),
     [PG_SQL_LIST_RUNNING] = LIST_OF_STATE("running"),
     [PG_SQL_LIST_PARKED] = LIST_OF_STATE("parked"),
     [PG_SQL_LIST_DEAD] = LIST_OF_STATE("dead"),
     [PG_SQL_LIST_PLUGIN] = LIST_FROM " AND r.plugin = $5" SHARED_LIST_ORDER LIST_ORDER,
     [PG_SQL_LIST_COUNT_QUEUED] = SHARED_LIST_COUNT("state = 'queued'"),
+    [PG_SQL_LIST_COUNT_BLOCKED] = SHARED_LIST_COUNT("state = 'blocked'"),
     [PG_SQL_LIST_COUNT_RUNNING] = SHARED_LIST_COUNT("state = 'running'"),
     [PG_SQL_LIST_COUNT_PARKED] = SHARED_LIST_COUNT("state = 'parked'"),
     [PG_SQL_LIST_COUNT_DEAD] = SHARED_LIST_COUNT("state = 'dead'"),

@@ -67,6 +67,8 @@ struct group {
     struct inbox_operation *const *operations;
     size_t n;
     bool probe;
+    /* The first operation that needs the lock of a key (order.c); STORE_NO_OPERATION: none does. */
+    size_t first_locking;
     /* How many statements each operation has sent. */
     unsigned *sent;
     bool *unsettled; /* of each */
@@ -111,9 +113,21 @@ static int send_end(struct group *group, struct error *err) {
                : 0;
 }
 
+/* All locks of the group at once, in one order for all hosts. */
+static int send_locks(struct group *group, struct error *err) {
+    char *locks = postgres_list_locks(group->operations, group->n, &group->first_locking, err);
+    if (!locks || group->first_locking == STORE_NO_OPERATION) {
+        free(locks);
+        return locks ? 0 : -1;
+    }
+    struct pg_query query = pg_query_begin(PG_SQL_ORDER_LOCK);
+    pg_query_take(&query, locks);
+    return pg_send(group->store, &query, err);
+}
+
 static int send_group(struct group *group, bool with_end, struct error *err) {
     struct postgres_store *store = group->store;
-    if (send_plain(group, PG_SQL_BEGIN, err) < 0) {
+    if (send_plain(group, PG_SQL_BEGIN, err) < 0 || send_locks(group, err) < 0) {
         return -1;
     }
     for (size_t i = 0; i < group->n; i++) {
@@ -169,8 +183,20 @@ static void take_sync(struct group *group) {
     }
 }
 
+/* If another host holds a key's lock for too long, the first operation that needs one fails, and
+ * the writer repeats the others without it. */
+static void take_locks(struct group *group) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct error err;
+    if (group->first_locking != STORE_NO_OPERATION && !group->store->lost &&
+        pg_next(group->store, &result, &err, "locking the keys of runs") < 0) {
+        fail(group, group->first_locking, &err);
+    }
+}
+
 static void take_group(struct group *group, bool with_end) {
     take_result(group, STORE_NO_OPERATION, 0, "beginning");
+    take_locks(group);
     for (size_t i = 0; i < group->n; i++) {
         for (unsigned nth = 0; nth < group->sent[i] && !group->store->lost; nth++) {
             take_result(group, i, nth, "storing");
@@ -292,6 +318,7 @@ static int transact(struct store *base, struct inbox_operation *const *operation
                           .operations = operations,
                           .n = n,
                           .probe = probe,
+                          .first_locking = STORE_NO_OPERATION,
                           .sent = sent,
                           .unsettled = unsettled,
                           .failure = failure,

@@ -19,7 +19,15 @@
 #define SQL_CONFIGURED(plugin, names)                                                              \
     "(CAST(" names " AS text) IS NULL OR replace(CAST(" names " AS text), '\n' || " plugin         \
     " || '\n', '') <> CAST(" names " AS text))"
+/* The states of a run that has not ended. */
+#define SQL_UNFINISHED "('queued', 'blocked', 'running', 'parked')"
 #define SQL_NOT_CONFIGURED " label = 'not_configured', reason = 'its plugin is not configured'"
+
+/* Part of an UPDATE of runs: a parked run is due again, or joins its key's line. */
+#define SQL_SET_UNPARKED                                                                           \
+    "outside = (outside OR (state = 'parked' AND order_key <> '')),"                               \
+    " state = CASE WHEN state = 'parked' AND order_key <> '' THEN 'blocked'"                       \
+    " WHEN state = 'parked' THEN 'queued' ELSE state END"
 
 /* deliveries */
 #define SHARED_DELIVERY_FIND "SELECT id FROM deliveries WHERE guid = $1"
@@ -36,30 +44,38 @@
     " CAST(sum(length(j.headers) + length(j.body) + length(j.url) + 512) AS bigint)"               \
     " FROM journal j WHERE j.run = r.id), 0))"
 #define SHARED_RUNS_UNFINISHED                                                                     \
-    "SELECT id FROM runs WHERE delivery = $1 AND state IN ('queued', 'running', 'parked')"         \
+    "SELECT id FROM runs WHERE delivery = $1 AND state IN " SQL_UNFINISHED                         \
     " AND " SQL_CONFIGURED("plugin", "$2") " LIMIT 1"
 #define SHARED_RUN_END                                                                             \
     "UPDATE runs SET state = $1, finished_ms = $2, label = $3, reason = $4, suspect = $5,"         \
-    " crashes = $6, token = 0, lease_until_ms = 0"                                                 \
+    " crashes = $6, token = 0, lease_until_ms = 0, by_hand = FALSE"                                \
     " WHERE id = $7 AND token = $8 AND state = 'running'"
+/* $1: it keeps its place in its key's line. */
 #define SHARED_RUN_AGAIN                                                                           \
-    "UPDATE runs SET state = 'queued', attempt = attempt - $1, due_ms = $2, label = $3,"           \
-    " reason = $4, suspect = $5, crashes = $6, token = 0, lease_until_ms = 0"                      \
-    " WHERE id = $7 AND token = $8 AND state = 'running'"
+    "UPDATE runs SET state = CASE WHEN $1 OR order_key = '' THEN 'queued' ELSE 'blocked' END,"     \
+    " outside = (order_key <> '' AND NOT $1),"                                                     \
+    " attempt = attempt - $2, due_ms = $3, label = $4,"                                            \
+    " reason = $5, suspect = $6, crashes = $7, token = 0, lease_until_ms = 0, by_hand = FALSE"     \
+    " WHERE id = $8 AND token = $9 AND state = 'running'"
 #define SHARED_RUN_PARK                                                                            \
-    "UPDATE runs SET state = CASE WHEN granted THEN 'queued' ELSE 'parked' END, granted = false,"  \
+    "UPDATE runs SET state = CASE WHEN granted THEN 'queued' ELSE 'parked' END,"                   \
+    " granted = false, by_hand = FALSE,"                                                           \
     " attempt = attempt - $1, due_ms = $2, label = $3, reason = $4, suspect = $5, crashes = $6,"   \
     " token = 0, lease_until_ms = 0 WHERE id = $7 AND token = $8 AND state = 'running'"            \
     " RETURNING CAST(CASE WHEN state = 'queued' THEN 1 ELSE 0 END AS bigint)"
 #define SHARED_RUNS_RERUN                                                                          \
-    "UPDATE runs SET state = 'queued', attempt = 0, suspect = (suspect OR crashes > 0),"           \
-    " crashes = 0, due_ms = $1, label = '', reason = '', finished_ms = NULL WHERE delivery = $2"   \
-    " AND state IN ('queued', 'parked', 'dead') AND (CAST($3 AS text) IS NULL OR plugin = $3)"
+    "UPDATE runs SET state = CASE WHEN order_key = '' OR state = 'queued' THEN 'queued'"           \
+    " ELSE 'blocked' END, outside = (order_key <> '' AND state <> 'queued'), by_hand = "           \
+    "(order_key <> ''), attempt = 0,"                                                              \
+    " suspect = (suspect OR crashes > 0), crashes = 0, due_ms = $1,"                               \
+    " label = '', reason = '', finished_ms = NULL WHERE delivery = $2"                             \
+    " AND state IN ('queued', 'blocked', 'parked', 'dead')"                                        \
+    " AND (CAST($3 AS text) IS NULL OR plugin = $3)"
 #define SHARED_RUNS_DISCARD                                                                        \
     "UPDATE runs SET state = 'dead', finished_ms = $1, label = 'discarded',"                       \
-    " reason = 'discarded by hand', token = 0, lease_until_ms = 0 WHERE delivery = $2"             \
-    " AND state IN ('queued', 'running', 'parked')"                                                \
-    " AND (CAST($3 AS text) IS NULL OR plugin = $3)"
+    " reason = 'discarded by hand', token = 0, lease_until_ms = 0,"                                \
+    " outside = FALSE, by_hand = FALSE WHERE delivery = $2 AND state IN " SQL_UNFINISHED           \
+    " AND (CAST($3 AS text) IS NULL OR plugin = $3) RETURNING plugin, order_key"
 /* The app is not installed there any more: no grant can come for what is parked. A run that is
  * about to be parked is tried once more instead, and then ends. */
 #define SHARED_RUNS_UNINSTALL                                                                      \
@@ -76,7 +92,31 @@
     " (SELECT count(*) FROM journal j JOIN runs r ON r.id = j.run"                                 \
     " WHERE j.state = 'intended' AND r.state <> 'running'),"                                       \
     " (SELECT min(due_ms) FROM runs WHERE state = 'queued'),"                                      \
-    " (SELECT count(*) FROM runs WHERE state = 'parked')"
+    " (SELECT count(*) FROM runs WHERE state = 'parked'),"                                         \
+    " (SELECT count(*) FROM runs WHERE state = 'blocked')"
+
+/* Order: see deliveries.h. A blocked run that is `outside` of its key's line has given its place
+ * up. It waits until it is due, and then joins the line again. $1 is the plugin, $2 the key. */
+#define SQL_HOLDS(run) run ".order_key <> '' AND " run ".state IN ('queued', 'running')"
+#define SHARED_HOLDER "FROM runs h WHERE h.plugin = $1 AND h.order_key = $2 AND " SQL_HOLDS("h")
+/* If the key is free, the first in line holds it. */
+#define SHARED_ORDER_PROMOTE                                                                       \
+    "UPDATE runs SET state = 'queued' WHERE id = (SELECT id FROM runs"                             \
+    " WHERE state = 'blocked' AND plugin = $1 AND order_key = $2 AND outside = FALSE"              \
+    " ORDER BY by_hand DESC, id LIMIT 1) AND NOT EXISTS (SELECT 1 " SHARED_HOLDER                  \
+    ") RETURNING due_ms"
+/* A holder that is not running makes room for a retry by hand. */
+#define SHARED_ORDER_DISPLACE                                                                      \
+    "UPDATE runs SET state = 'blocked' WHERE id = (SELECT id " SHARED_HOLDER                       \
+    " AND h.state = 'queued')"
+#define SHARED_ORDER_JOIN                                                                          \
+    "UPDATE runs SET outside = FALSE WHERE id = $1 AND state = 'blocked' AND outside"
+/* Lines whose holder was ended without a successor. Looks at the first 10,000 blocked runs only. */
+#define SHARED_ORDER_REPAIR                                                                        \
+    "UPDATE runs SET outside = TRUE WHERE id IN (SELECT id FROM (SELECT id, plugin, order_key"     \
+    " FROM runs WHERE state = 'blocked' AND outside = FALSE LIMIT 10000) AS b WHERE NOT EXISTS"    \
+    " (SELECT 1 FROM runs h WHERE h.plugin = b.plugin AND h.order_key = b.order_key "              \
+    "AND " SQL_HOLDS("h") "))"
 
 /* The journal. A delivery that comes again runs from the start; but a run that died continues where
  * it was, because the effects that it made stand. */
@@ -143,7 +183,10 @@
     "SELECT d.id, d.guid, d.event, d.action, d.installation, d.repository, d.sender,"              \
     " d.received_ms, CASE WHEN d.body IS NULL THEN -1 ELSE d.body_bytes END, r.id, r.plugin,"      \
     " r.state, r.attempt, r.crashes, r.suspect, r.due_ms, r.lease_until_ms, r.finished_ms,"        \
-    " r.label, r.reason, d.item"
+    " r.label, r.reason, d.item, r.order_key, r.outside,"                                          \
+    " (SELECT hd.guid FROM runs h JOIN deliveries hd ON hd.id = h.delivery"                        \
+    " WHERE r.state = 'blocked' AND h.plugin = r.plugin AND h.order_key = r.order_key"             \
+    " AND " SQL_HOLDS("h") ")"
 #define SHARED_LIST_FILTERS                                                                        \
     " WHERE (d.received_ms, d.id) < ($1, $2)"                                                      \
     " AND d.received_ms >= $3 AND (CAST($4 AS text) IS NULL OR d.event = $4)"                      \
@@ -168,8 +211,8 @@
 
 /* Maintenance. Did all runs of the delivery `d` end before these times? */
 #define SHARED_ENDED_BEFORE(done, dead)                                                            \
-    "NOT EXISTS (SELECT 1 FROM runs r WHERE r.delivery = d.id AND (r.state IN ('queued',"          \
-    " 'running', 'parked') OR r.finished_ms >= CASE WHEN r.state = 'dead'"                         \
+    "NOT EXISTS (SELECT 1 FROM runs r WHERE r.delivery = d.id AND (r.state IN " SQL_UNFINISHED     \
+    " OR r.finished_ms >= CASE WHEN r.state = 'dead'"                                              \
     " THEN CAST(" dead " AS bigint) ELSE CAST(" done " AS bigint) END))"
 /* Looks at 1000 queued and 1000 parked runs at most, so that a pass stays short. */
 #define SHARED_RUNS_MARK                                                                           \
@@ -184,8 +227,9 @@
                   "plugin", "$1") " LIMIT 1000) AS q WHERE label <> 'not_configured')"
 /* Of the deliveries between two positions. */
 #define SHARED_RUNS_END_UNCONFIGURED                                                               \
-    "UPDATE runs SET state = 'dead', finished_ms = $1," SQL_NOT_CONFIGURED                         \
-    " WHERE state IN ('queued', 'parked') AND NOT " SQL_CONFIGURED(                                \
+    "UPDATE runs SET state = 'dead', finished_ms = $1, outside = FALSE,"                           \
+    " by_hand = FALSE," SQL_NOT_CONFIGURED                                                         \
+    " WHERE state IN ('queued', 'blocked', 'parked') AND NOT " SQL_CONFIGURED(                     \
         "plugin", "$2") " AND delivery IN (SELECT id FROM deliveries WHERE body IS NOT NULL"       \
                         " AND (received_ms, id) > ($3, $4) AND (received_ms, id) <= ($5, $6))"
 #define SHARED_PRUNE_REDELIVERIES                                                                  \
@@ -198,9 +242,9 @@
 
 #define SHARED_RUNS_SET_BACK                                                                       \
     "UPDATE runs SET due_ms = CASE WHEN due_ms - $1 > $2 THEN due_ms - $1 ELSE $2 END"             \
-    " WHERE state = 'queued' AND due_ms > $2"
+    " WHERE state IN ('queued', 'blocked') AND due_ms > $2"
 #define SHARED_RUNS_OF_FUTURE                                                                      \
-    "UPDATE runs SET due_ms = $1 WHERE state = 'queued' AND due_ms > $1"                           \
+    "UPDATE runs SET due_ms = $1 WHERE state IN ('queued', 'blocked') AND due_ms > $1"             \
     " AND (SELECT received_ms FROM deliveries WHERE id = runs.delivery) > $1 + 3600000"
 #define SHARED_RATE_LIMITS_SET_BACK                                                                \
     "UPDATE rate_limits SET all_ms = all_ms - $1, search_ms = search_ms - $1,"                     \

@@ -44,6 +44,9 @@ static int take_row(struct sqlite_store *store, struct inbox_list *list, sqlite3
     entry->label = column_text(row, 18);
     entry->reason = column_text(row, 19);
     column_copy(row, 20, entry->item, sizeof entry->item);
+    column_copy(row, 21, entry->order_key, sizeof entry->order_key);
+    entry->outside = sqlite3_column_int(row, 22) != 0;
+    column_copy(row, 23, entry->behind, sizeof entry->behind);
     if (!entry->repository || !entry->sender || !entry->label || !entry->reason) {
         return sqlite_no_memory(store, err, "listing deliveries");
     }
@@ -141,6 +144,7 @@ static int find_few(struct sqlite_store *store, const struct inbox_list *list, e
         const char *state;
         enum sqlite_sql count, list;
     } states[] = {{"queued", SQL_LIST_COUNT_QUEUED, SQL_LIST_QUEUED},
+                  {"blocked", SQL_LIST_COUNT_BLOCKED, SQL_LIST_BLOCKED},
                   {"running", SQL_LIST_COUNT_RUNNING, SQL_LIST_RUNNING},
                   {"parked", SQL_LIST_COUNT_PARKED, SQL_LIST_PARKED},
                   {"dead", SQL_LIST_COUNT_DEAD, SQL_LIST_DEAD}};
@@ -219,6 +223,33 @@ int sqlite_body(struct sqlite_store *store, struct inbox_operation *operation, s
     return unpacked == 0 ? 0 : -1;
 }
 
+/* A discarded run, whose key is free now. */
+struct ended {
+    char plugin[INBOX_NAME_MAX + 1];
+    char key[INBOX_ORDER_KEY_MAX + 1];
+};
+
+/* Changes the delivery's runs, and lists them if the statement returns them. */
+static int update_runs(struct sqlite_store *store, struct inbox_change *change, enum sqlite_sql sql,
+                       int64_t delivery, struct ended **ended, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, sql);
+    query_number(&query, change->now_ms);
+    query_number(&query, delivery);
+    query_text(&query, change->plugin);
+    size_t n = 0;
+    int step;
+    while ((step = query_step(&query, err, "changing runs")) > 0) {
+        struct ended *one = ARRAY_ADD(*ended, n);
+        if (!one) {
+            return sqlite_no_memory(store, err, "changing runs");
+        }
+        column_copy(query.statement, 0, one->plugin, sizeof one->plugin);
+        column_copy(query.statement, 1, one->key, sizeof one->key);
+    }
+    change->runs = step < 0 ? 0 : (uint64_t)sqlite3_changes64(store->db);
+    return step;
+}
+
 /* `pruned_matters`: a run cannot run again without its body. */
 static int change_runs(struct sqlite_store *store, struct inbox_operation *operation,
                        enum sqlite_sql sql, bool pruned_matters, struct error *err) {
@@ -233,14 +264,17 @@ static int change_runs(struct sqlite_store *store, struct inbox_operation *opera
     if (pruned != 0) {
         return pruned;
     }
-    AUTO_QUERY struct query query = query_begin(store, sql);
-    query_number(&query, change->now_ms);
-    query_number(&query, delivery);
-    query_text(&query, change->plugin);
-    if (query_run(&query, err, "changing runs") < 0) {
+    AUTO_FREE struct ended *ended = NULL;
+    if (update_runs(store, change, sql, delivery, &ended, err) < 0) {
         return -1;
     }
-    change->runs = (uint64_t)sqlite3_changes64(store->db);
+    for (size_t i = 0; ended && i < change->runs; i++) {
+        int64_t due_ms;
+        if (*ended[i].key &&
+            sqlite_promote(store, ended[i].plugin, ended[i].key, &due_ms, err) < 0) {
+            return -1;
+        }
+    }
     return change->runs > 0 ? 0 : INBOX_UNCHANGED;
 }
 

@@ -82,6 +82,7 @@ static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_
     column_copy(row, 8, run->action, sizeof run->action);
     column_copy(row, 9, run->installation, sizeof run->installation);
     column_copy(row, 15, run->item, sizeof run->item);
+    column_copy(row, 16, run->order_key, sizeof run->order_key);
     run->repository = column_text(row, 10);
     run->sender = column_text(row, 11);
     if (!run->repository || !run->sender) {
@@ -425,7 +426,7 @@ static int reclaim(struct sqlite_store *store, const struct inbox_claim *claim, 
 
 int sqlite_claim(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
     struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
-    if (reclaim(store, claim, err) < 0) {
+    if (reclaim(store, claim, err) < 0 || sqlite_join_lines(store, claim->now_ms, err) < 0) {
         return -1;
     }
     for (size_t i = 0; i < claim->n_shares; i++) {

@@ -94,16 +94,23 @@ static int end_unconfigured(struct sqlite_store *store, struct inbox_prune *prun
     return 0;
 }
 
+/* Among the runs that were ended may be some that held a key. */
+static int repair_order(struct sqlite_store *store, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_ORDER_REPAIR);
+    return query_run(&query, err, "looking for runs that nothing blocks");
+}
+
 static int settle_unconfigured(struct sqlite_store *store, struct inbox_prune *prune,
                                struct error *err) {
     if (!prune->configured) {
         return 0;
     }
     bool first = prune->after.received_ms == 0 && prune->after.delivery == 0;
-    return end_unconfigured(store, prune, err) < 0 ||
-                   (first && mark_unconfigured(store, prune, err) < 0)
-               ? -1
-               : 0;
+    if (end_unconfigured(store, prune, err) < 0 ||
+        (first && mark_unconfigured(store, prune, err) < 0)) {
+        return -1;
+    }
+    return first || prune->ended > 0 ? repair_order(store, err) : 0;
 }
 
 /* Runs `sql`, which deletes rows from before `forget_before_ms`. `*rows` is their number. */

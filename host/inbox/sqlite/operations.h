@@ -39,6 +39,14 @@ int sqlite_renew_lease(struct sqlite_store *store, int64_t run, int64_t token, i
 /* The queued runs of the installation, so many as one operation may change, are due then. 0, -1. */
 int sqlite_delay_runs(struct sqlite_store *store, const char *installation, int64_t until_ms,
                       struct error *err);
+/* Order: see deliveries.h. 1 when no run holds the key; 0; -1. */
+int sqlite_key_is_free(struct sqlite_store *store, const char *plugin, const char *key,
+                       struct error *err);
+/* If the key is free, its next run holds it. 1 and when that run is due; 0 when none does; -1. */
+int sqlite_promote(struct sqlite_store *store, const char *plugin, const char *key, int64_t *due_ms,
+                   struct error *err);
+/* Runs outside of their lines that are due join them. 0, -1. */
+int sqlite_join_lines(struct sqlite_store *store, int64_t now_ms, struct error *err);
 /* 1 and `*delivery`, 0 there is none, -1. */
 int sqlite_find_delivery(struct sqlite_store *store, const char *guid, int64_t *delivery,
                          struct error *err);

@@ -92,18 +92,26 @@ static int queue_runs(struct sqlite_store *store, int64_t delivery, const struct
     }
     for (size_t i = 0; i < put->n_runs; i++) {
         struct inbox_put_run *run = &put->runs[i];
-        bool leased = run->leased && !seen && until_ms == 0;
+        char key[INBOX_ORDER_KEY_MAX + 1];
+        inbox_order_key(put, run->order, key);
+        int is_free = key[0] ? sqlite_key_is_free(store, run->plugin, key, err) : 1;
+        if (is_free < 0) {
+            return -1;
+        }
+        bool leased = run->leased && !seen && until_ms == 0 && is_free;
+        const char *waits = is_free ? "queued" : "blocked";
         run->token = put->first_token + (int64_t)i;
         AUTO_QUERY struct query query = query_begin(store, SQL_RUN_QUEUE);
         query_number(&query, delivery);
         query_text(&query, run->plugin);
         query_number(&query, until_ms > 0 ? until_ms : put->due_ms);
-        query_text(&query, leased ? "running" : "queued");
+        query_text(&query, leased ? "running" : waits);
         query_number(&query, leased);
         query_number(&query, leased ? put->host : 0);
         query_number(&query, leased ? run->token : 0);
         query_number(&query, leased ? clock_monotonic_ms() + put->lease_ms : 0);
         query_text(&query, put->installation);
+        query_text(&query, key);
         if (query_step(&query, err, "queueing a run") < 0) {
             return -1;
         }

@@ -49,15 +49,17 @@ int sqlite_lease_check(struct sqlite_store *store, struct inbox_operation *opera
 
 /* ---- FINISH, STATS, recovery ---- */
 
-int sqlite_finish(struct sqlite_store *store, struct inbox_operation *operation,
-                  struct error *err) {
-    const struct inbox_finish *finish =
-        CONTAINER_OF(operation, const struct inbox_finish, operation);
+/* Ends the run, or makes it wait for its next attempt. 0, INBOX_STALE, INBOX_GRANTED, -1. */
+static int end_attempt(struct sqlite_store *store, const struct inbox_finish *finish,
+                       struct error *err) {
     bool parks = finish->how == INBOX_PARK;
-    bool again = parks || finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
+    bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
     enum sqlite_sql sql = again ? SQL_RUN_AGAIN : SQL_RUN_END;
     AUTO_QUERY struct query query = query_begin(store, parks ? SQL_RUN_PARK : sql);
     if (again) {
+        query_number(&query, finish->keeps_place);
+    }
+    if (again || parks) {
         query_number(&query, finish->how != INBOX_RETRY);
         query_number(&query, finish->due_ms);
     } else {
@@ -81,12 +83,25 @@ int sqlite_finish(struct sqlite_store *store, struct inbox_operation *operation,
     if (query_run(&query, err, "finishing a run") < 0) {
         return -1;
     }
-    if (sqlite3_changes(store->db) == 0) {
-        return INBOX_STALE;
+    return sqlite3_changes(store->db) == 0 ? INBOX_STALE : 0;
+}
+
+int sqlite_finish(struct sqlite_store *store, struct inbox_operation *operation,
+                  struct error *err) {
+    struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
+    int result = end_attempt(store, finish, err);
+    if (result < 0 || result == INBOX_STALE) {
+        return result;
     }
-    return finish->how == INBOX_DONE && finish->has_journal
-               ? sqlite_cut_back_journal(store, finish->run, err)
-               : 0;
+    if (finish->order_key[0] &&
+        sqlite_promote(store, finish->plugin, finish->order_key, &finish->next_due_ms, err) < 0) {
+        return -1;
+    }
+    if (finish->how == INBOX_DONE && finish->has_journal &&
+        sqlite_cut_back_journal(store, finish->run, err) < 0) {
+        return -1;
+    }
+    return result;
 }
 
 int sqlite_stats(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
@@ -102,6 +117,7 @@ int sqlite_stats(struct sqlite_store *store, struct inbox_operation *operation, 
     bool none = sqlite3_column_type(query.statement, 4) == SQLITE_NULL;
     stats->oldest_due_ms = none ? INT64_MAX : sqlite3_column_int64(query.statement, 4);
     stats->parked = sqlite3_column_int64(query.statement, 5);
+    stats->blocked = sqlite3_column_int64(query.statement, 6);
     return 0;
 }
 

@@ -22,11 +22,12 @@ const char *const sqlite_statements[SQL_COUNT] = {
                             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [SQL_DELIVERY_REPLACE] = SHARED_DELIVERY_REPLACE,
     [SQL_RUNS_UNFINISHED] = SHARED_RUNS_UNFINISHED,
-    [SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = min(due_ms, ?1), state = 'queued'"
+    [SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = min(due_ms, ?1), " SQL_SET_UNPARKED
                         " WHERE delivery = ?2 AND (state = 'parked'"
-                        " OR (state = 'queued' AND attempt > 0))",
+                        " OR (state = 'queued' AND attempt > 0)"
+                        " OR (state = 'blocked' AND outside))",
     /* Makes the parked runs of an installation due that has just granted something. */
-    [SQL_RUNS_UNPARK] = "UPDATE runs SET state = 'queued', due_ms = ?1 WHERE state = 'parked'"
+    [SQL_RUNS_UNPARK] = "UPDATE runs SET due_ms = ?1, " SQL_SET_UNPARKED " WHERE state = 'parked'"
                         " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
                         " AND d.installation = ?2)",
     /* Marks the installation's running runs, which may be about to park. The runs of the granting
@@ -36,17 +37,19 @@ const char *const sqlite_statements[SQL_COUNT] = {
                        " AND d.installation = ?1 AND d.guid <> ?2)",
     [SQL_RUNS_UNINSTALL] = SHARED_RUNS_UNINSTALL,
     [SQL_RUN_QUEUE] = "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, host,"
-                      " token, lease_until_ms, installation)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+                      " token, lease_until_ms, installation, order_key)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
                       " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
                       " installation = excluded.installation,"
-                      " attempt = excluded.attempt, host = excluded.host, token = excluded.token,"
+                      " order_key = excluded.order_key,"
+                      " outside = 0, by_hand = 0, attempt = excluded.attempt, host = "
+                      "excluded.host, token = excluded.token,"
                       " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
                       " crashes = 0, suspect = 0, label = '', reason = '', finished_ms = NULL"
                       " RETURNING id",
     [SQL_RUN_LOAD] = "SELECT r.id, r.attempt, r.crashes, r.suspect, d.id, d.received_ms, d.guid,"
                      " d.event, d.action, d.installation, d.repository, d.sender, d.body_bytes,"
-                     " d.body_codec, r.due_ms, d.item"
+                     " d.body_codec, r.due_ms, d.item, r.order_key"
                      " FROM runs r CROSS JOIN deliveries d ON d.id = r.delivery WHERE r.id = ?1",
     [SQL_RUN_BYTES] = "SELECT " SHARED_RUN_BYTES " FROM runs r WHERE r.id = ?1",
     [SQL_SUSPECT_DUE] =
@@ -76,6 +79,14 @@ const char *const sqlite_statements[SQL_COUNT] = {
                       " host = ?1, token = ?2, lease_until_ms = ?3 WHERE id = ?4",
     [SQL_RUN_NEXT_DUE] = "SELECT due_ms FROM runs INDEXED BY runs_due WHERE state = 'queued'"
                          " AND plugin = ?1 AND suspect = ?2 ORDER BY due_ms LIMIT 1",
+    [SQL_ORDER_HOLDER] = "SELECT 1 " SHARED_HOLDER,
+    [SQL_ORDER_PROMOTE] = SHARED_ORDER_PROMOTE,
+    [SQL_ORDER_DISPLACE] = SHARED_ORDER_DISPLACE,
+    [SQL_ORDER_JOIN] = SHARED_ORDER_JOIN,
+    [SQL_ORDER_DUE] = "SELECT id, plugin, order_key, by_hand FROM runs INDEXED BY runs_outside"
+                      " WHERE state = 'blocked' AND outside AND due_ms <= ?1"
+                      " ORDER BY due_ms, id LIMIT ?2",
+    [SQL_ORDER_REPAIR] = SHARED_ORDER_REPAIR,
     [SQL_RUN_END] = SHARED_RUN_END,
     [SQL_RUN_AGAIN] = SHARED_RUN_AGAIN,
     [SQL_RUN_PARK] = SHARED_RUN_PARK,
@@ -117,11 +128,13 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_LIST_EVENT_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_EVENT),
     [SQL_LIST_DELIVERY] = SHARED_LIST_DELIVERY,
     [SQL_LIST_QUEUED] = LIST_OF_STATE("queued", "runs_due"),
+    [SQL_LIST_BLOCKED] = LIST_OF_STATE("blocked", "runs_blocked"),
     [SQL_LIST_RUNNING] = LIST_OF_STATE("running", "runs_leased"),
     [SQL_LIST_PARKED] = LIST_OF_STATE("parked", "runs_parked"),
     [SQL_LIST_DEAD] = LIST_OF_STATE("dead", "runs_dead"),
     [SQL_LIST_PLUGIN] = LIST_FROM(" INDEXED BY runs_plugin") " AND r.plugin = $5" SHARED_LIST_ORDER,
     [SQL_LIST_COUNT_QUEUED] = SHARED_LIST_COUNT("state = 'queued'"),
+    [SQL_LIST_COUNT_BLOCKED] = SHARED_LIST_COUNT("state = 'blocked'"),
     [SQL_LIST_COUNT_RUNNING] = SHARED_LIST_COUNT("state = 'running'"),
     [SQL_LIST_COUNT_PARKED] = SHARED_LIST_COUNT("state = 'parked'"),
     [SQL_LIST_COUNT_DEAD] = SHARED_LIST_COUNT("state = 'dead'"),
@@ -132,13 +145,12 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_RUNS_DISCARD] = SHARED_RUNS_DISCARD,
     [SQL_RUNS_MARK] = SHARED_RUNS_MARK,
     [SQL_RUNS_END_UNCONFIGURED] = SHARED_RUNS_END_UNCONFIGURED,
-    [SQL_PRUNE_LOOK] =
-        "SELECT d.received_ms, d.id, length(d.body), NOT EXISTS (SELECT 1"
-        " FROM runs r WHERE r.delivery = d.id AND (r.state IN ('queued', 'running', 'parked')"
-        " OR r.finished_ms >= iif(r.state = 'dead', ?4, ?3)))"
-        " FROM deliveries d INDEXED BY deliveries_kept WHERE d.body IS NOT NULL"
-        " AND (d.received_ms, d.id) > (?1, ?2) AND d.received_ms < ?3"
-        " ORDER BY d.received_ms, d.id LIMIT ?5",
+    [SQL_PRUNE_LOOK] = "SELECT d.received_ms, d.id, length(d.body), NOT EXISTS (SELECT 1"
+                       " FROM runs r WHERE r.delivery = d.id AND (r.state IN " SQL_UNFINISHED
+                       " OR r.finished_ms >= iif(r.state = 'dead', ?4, ?3)))"
+                       " FROM deliveries d INDEXED BY deliveries_kept WHERE d.body IS NOT NULL"
+                       " AND (d.received_ms, d.id) > (?1, ?2) AND d.received_ms < ?3"
+                       " ORDER BY d.received_ms, d.id LIMIT ?5",
     [SQL_PRUNE_BODY] = "UPDATE deliveries SET body = NULL WHERE id = ?1",
     [SQL_PRUNE_READS] = "DELETE FROM journal WHERE kind <> 'effect' AND run IN"
                         " (SELECT id FROM runs WHERE delivery = ?1)",

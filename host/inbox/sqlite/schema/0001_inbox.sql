@@ -36,12 +36,20 @@ CREATE INDEX deliveries_pruned ON deliveries (received_ms) WHERE body IS NULL;
 -- For lists of a rare event, or of a rare plugin.
 CREATE INDEX deliveries_event ON deliveries (event, received_ms);
 
+-- order_key: runs of a plugin with the same key go one at a time, in the order of their ids
+-- (host/inbox/deliveries.h); '' for a run without an order. The one that is queued or running holds
+-- the key, and the others are blocked. outside: a blocked run that has given its place up until it is
+-- due. by_hand: an operator retried it, so it goes first.
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     delivery INTEGER NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
     plugin TEXT NOT NULL,
     installation TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'parked', 'done', 'dead')),
+    order_key TEXT NOT NULL DEFAULT '',
+    outside INTEGER NOT NULL DEFAULT 0 CHECK (outside IN (0, 1)),
+    by_hand INTEGER NOT NULL DEFAULT 0 CHECK (by_hand IN (0, 1)),
+    state TEXT NOT NULL
+        CHECK (state IN ('queued', 'blocked', 'running', 'parked', 'done', 'dead')),
     attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     crashes INTEGER NOT NULL DEFAULT 0,
     suspect INTEGER NOT NULL DEFAULT 0 CHECK (suspect IN (0, 1)),
@@ -59,6 +67,11 @@ CREATE TABLE runs (
 -- Each index has only the runs of one state, so finished runs do not make it grow.
 CREATE INDEX runs_turn ON runs (plugin, suspect, installation, due_ms) WHERE state = 'queued';
 CREATE INDEX runs_due ON runs (plugin, suspect, due_ms) WHERE state = 'queued';
+CREATE UNIQUE INDEX runs_holder ON runs (plugin, order_key)
+    WHERE order_key <> '' AND state IN ('queued', 'running');
+CREATE INDEX runs_blocked ON runs (plugin, order_key, outside, by_hand DESC, id)
+    WHERE state = 'blocked';
+CREATE INDEX runs_outside ON runs (due_ms, id) WHERE state = 'blocked' AND outside;
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The order of runs with the same key, in PostgreSQL: who holds a key, and who comes next. All that
+ * may change it locks the key first, in a statement of its own: a statement does not see what
+ * another session committed while the statement waited. */
+#include "inbox/postgres/operations.h"
+
+#include "base/list.h"
+
+#include <stdio.h>
+
+/* A line for each lock: a plugin's name, a blank, and a key. */
+#define LOCK_LINE_MAX ((size_t)INBOX_NAME_MAX + INBOX_ORDER_KEY_MAX + 2)
+
+static int add_lock(struct buffer *locks, const char *plugin, const char *key) {
+    return buffer_printf(locks, "%s%s %s", locks->bytes > 0 ? "\n" : "", plugin, key);
+}
+
+static int add_put(struct buffer *locks, const struct inbox_put *put) {
+    int result = 0;
+    for (size_t i = 0; i < put->n_runs; i++) {
+        char key[INBOX_ORDER_KEY_MAX + 1];
+        inbox_order_key(put, put->runs[i].order, key);
+        result |= key[0] ? add_lock(locks, put->runs[i].plugin, key) : 0;
+    }
+    return result;
+}
+
+static size_t locks_max(struct inbox_operation *const *operations, size_t n) {
+    size_t locks = 0;
+    for (size_t i = 0; i < n; i++) {
+        locks += operations[i]->kind == INBOX_PUT
+                     ? CONTAINER_OF(operations[i], struct inbox_put, operation)->n_runs
+                     : 1;
+    }
+    return locks * LOCK_LINE_MAX + 1;
+}
+
+char *postgres_list_locks(struct inbox_operation *const *operations, size_t n, size_t *first,
+                          struct error *err) {
+    struct buffer locks = BUFFER_INIT(locks_max(operations, n));
+    int result = buffer_append_text(&locks, "");
+    for (size_t i = 0; i < n && result == 0; i++) {
+        size_t before = locks.bytes;
+        if (operations[i]->kind == INBOX_PUT) {
+            result = add_put(&locks, CONTAINER_OF(operations[i], struct inbox_put, operation));
+        } else if (operations[i]->kind == INBOX_FINISH) {
+            const struct inbox_finish *finish =
+                CONTAINER_OF(operations[i], struct inbox_finish, operation);
+            result = finish->order_key[0] ? add_lock(&locks, finish->plugin, finish->order_key) : 0;
+        }
+        if (before == 0 && locks.bytes > 0) {
+            *first = i;
+        }
+    }
+    char *text = result == 0 ? buffer_steal(&locks) : NULL;
+    buffer_finish(&locks);
+    if (!text) {
+        error_set(err, "out of memory");
+    }
+    return text;
+}
+
+int postgres_send_promote(struct postgres_store *store, const char *plugin, const char *key,
+                          struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_ORDER_PROMOTE);
+    pg_query_text(&query, plugin);
+    pg_query_text(&query, key);
+    return pg_send(store, &query, err);
+}
+
+int postgres_promote(struct postgres_store *store, const char *plugin, const char *key,
+                     struct error *err) {
+    int64_t due_ms;
+    struct pg_query query = pg_query_begin(PG_SQL_ORDER_PROMOTE);
+    pg_query_text(&query, plugin);
+    pg_query_text(&query, key);
+    int promoted = pg_ask_number(store, &query, &due_ms, err, "looking for the next run of a key");
+    store->queued = store->queued || promoted > 0;
+    return promoted;
+}
+
+int postgres_send_due(struct postgres_store *store, int64_t now_ms, struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_ORDER_DUE);
+    pg_query_number(&query, now_ms);
+    pg_query_number(&query, POSTGRES_JOIN_MAX);
+    return pg_send(store, &query, err);
+}
+
+void postgres_take_due(struct postgres_store *store, const PGresult *result) {
+    store->n_comers = 0;
+    for (int row = 0; row < PQntuples(result) && store->n_comers < POSTGRES_JOIN_MAX; row++) {
+        struct postgres_comer *comer = &store->comers[store->n_comers];
+        comer->run = pg_number(result, row, 0);
+        snprintf(comer->plugin, sizeof comer->plugin, "%s", pg_text(result, row, 1));
+        snprintf(comer->key, sizeof comer->key, "%s", pg_text(result, row, 2));
+        comer->by_hand = pg_bool(result, row, 3);
+        store->n_comers += pg_bool(result, row, 4);
+    }
+}
+
+static int displace(struct postgres_store *store, const struct postgres_comer *comer,
+                    struct error *err) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_ORDER_DISPLACE);
+    pg_query_text(&query, comer->plugin);
+    pg_query_text(&query, comer->key);
+    return pg_ask(store, &query, &result, err, "making room for a retry");
+}
+
+static int join(struct postgres_store *store, int64_t run, struct error *err) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_ORDER_JOIN);
+    pg_query_number(&query, run);
+    return pg_ask(store, &query, &result, err, "joining a line");
+}
+
+int postgres_join_lines(struct postgres_store *store, struct error *err) {
+    int any = 0;
+    for (size_t i = 0; i < store->n_comers; i++) {
+        const struct postgres_comer *comer = &store->comers[i];
+        if ((comer->by_hand && displace(store, comer, err) < 0) ||
+            join(store, comer->run, err) < 0) {
+            return -1;
+        }
+        int promoted = postgres_promote(store, comer->plugin, comer->key, err);
+        if (promoted < 0) {
+            return -1;
+        }
+        any = any || promoted;
+    }
+    store->n_comers = 0;
+    return any;
+}

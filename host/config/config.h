@@ -33,6 +33,10 @@ struct config_plugin {
     uint32_t concurrency;
     int64_t deadline_ms;
     uint32_t memory_mib;
+    /* Of the processor's time, for one worker; 0: no limit. */
+    uint32_t cpu_seconds;
+    /* What one run may log. */
+    uint32_t log_bytes_per_run;
     enum config_sandbox sandbox;
     /* NULL-terminated; NULL means all. Items may contain "*". */
     char **installations;

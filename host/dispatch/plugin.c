@@ -5,15 +5,19 @@
 
 #include "base/clock.h"
 #include "dispatch/effect.h"
+#include "worker_process/usage.h"
 
 #include <snekomatic/types.h>
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* A worker that could not be started is tried again after this. */
 #define START_RETRY_MS 5000
+/* How long a worker that is replaced may take to end. */
+#define REPLACE_MS 5000
 /* The host logs this many lines of a plugin. It only counts the others. */
 #define LOG_LINES_PER_SECOND 200
 /* After so many the worker waits. */
@@ -278,11 +282,11 @@ static bool on_log(void *context, uint64_t handle, enum log_level level, struct 
     if (!throttle_pass(&plugin->log_lines, now_ms, LOG_LINES_PER_SECOND)) {
         return true;
     }
-    const struct run *run = run_group_find(&plugin->runs, handle);
+    struct run *run = run_group_find(&plugin->runs, handle);
     struct log_field field = LOG_BYTES("text", text.data, text.bytes);
-    if (run) {
+    if (run && run_note_log(run, text.bytes)) {
         run_log(run, level, "plugin", field);
-    } else {
+    } else if (!run) {
         log_event(level, "plugin", LOG_TEXT("plugin", plugin_name(plugin)), field);
     }
     return true;
@@ -307,6 +311,7 @@ static void on_result(void *context, uint64_t handle, int64_t result, int64_t de
     struct run *run = find_or_kill(plugin, handle);
     if (run) {
         restart_reset(&plugin->restart);
+        usage_watch_note_result(&plugin->usage);
         run_result(run, result, delay_ms, reason);
     }
 }
@@ -419,6 +424,9 @@ static void on_exit_of_worker(void *context, const struct worker_death *death) {
     settle_runs(plugin, death->how);
     if (!plugin->was_ready) {
         on_failed_load(plugin, death);
+    } else if (plugin->replace_until_ms > 0) {
+        plugin->replace_until_ms = 0;
+        plugin->restart_at_ms = clock_monotonic_ms();
     } else if (plugin->options->table->phase != RUN_PHASE_SERVING) {
         /* It is not loading any more, and a drain starts no worker. */
         set_state(plugin, PLUGIN_WAITING);
@@ -470,6 +478,7 @@ int plugin_start(struct plugin *plugin, struct error *err) {
     }
     run_group_set_worker(&plugin->runs, worker_process, run_table_next_generation(options->table));
     plugin->pid = worker_process_pid(worker_process);
+    usage_watch_start(&plugin->usage, clock_monotonic_ms());
     plugin->load_deadline_ms = clock_monotonic_ms() + WORKER_PROCESS_LOAD_DEADLINE_MS;
     set_state(plugin, PLUGIN_LOADING);
     return 0;
@@ -490,6 +499,64 @@ static void kill_if_late(struct plugin *plugin, int64_t now_ms) {
     }
     if (late && plugin->runs.worker_process) {
         kill_worker(plugin, "was ended: a run passed its deadline");
+    }
+}
+
+/* It has no run, so nothing waits for its end. */
+static void replace_worker(struct plugin *plugin, int64_t now_ms, int64_t cpu_ms) {
+    assert(plugin->runs.n_runs == 0);
+    log_event(SNEK_LEVEL_INFO, "worker_replaced", LOG_TEXT("plugin", plugin_name(plugin)),
+              LOG_NUMBER("pid", plugin->pid), LOG_NUMBER("cpu_ms", cpu_ms),
+              LOG_TEXT("reason", "it has used more than half of plugin.cpu_seconds"));
+    set_state(plugin, PLUGIN_WAITING);
+    plugin->restart_at_ms = INT64_MAX;
+    plugin->replace_until_ms = now_ms + REPLACE_MS;
+    worker_process_close(plugin->runs.worker_process);
+}
+
+static void slow_down_worker(const struct plugin *plugin) {
+    int result = usage_slow_down(plugin->pid);
+    log_event(SNEK_LEVEL_WARNING, "worker_slowed", LOG_TEXT("plugin", plugin_name(plugin)),
+              LOG_NUMBER("pid", plugin->pid),
+              LOG_TEXT("reason", "it has used a whole processor for 10 s without a result"),
+              LOG_TEXT("failed", result < 0 ? strerror(errno) : NULL));
+}
+
+static void look_at_usage(struct plugin *plugin, int64_t now_ms) {
+    const struct usage_limits limits = {.cpu_seconds = plugin->config->cpu_seconds,
+                                        .concurrency = plugin->config->concurrency};
+    const struct usage usage = {.cpu_ms = usage_cpu_ms(plugin->pid),
+                                .threads = usage_threads(plugin->pid),
+                                .has_runs = plugin->runs.n_runs > 0};
+    char why[256];
+    switch (usage_watch_look(&plugin->usage, &limits, &usage, now_ms, why, sizeof why)) {
+    case USAGE_FINE:
+        break;
+    case USAGE_KILL:
+        kill_worker(plugin, why);
+        break;
+    case USAGE_SLOW_DOWN:
+        slow_down_worker(plugin);
+        break;
+    case USAGE_REPLACE:
+        if (plugin_state(plugin) == PLUGIN_RUNNING) {
+            replace_worker(plugin, now_ms, usage.cpu_ms);
+        }
+        break;
+    }
+}
+
+static void watch_worker(struct plugin *plugin, int64_t now_ms) {
+    worker_process_tick(plugin->runs.worker_process, now_ms);
+    if (plugin->runs.n_runs > 0) {
+        usage_watch_hasten(&plugin->usage, now_ms);
+    }
+    if (plugin->usage.next_ms <= now_ms) {
+        look_at_usage(plugin, now_ms);
+    }
+    if (plugin->replace_until_ms > 0 && plugin->replace_until_ms <= now_ms) {
+        plugin->replace_until_ms = INT64_MAX;
+        kill_worker(plugin, "was ended: its destroy() did not return");
     }
 }
 
@@ -528,7 +595,7 @@ void plugin_tick(struct plugin *plugin, int64_t now_ms) {
         worker_process_resume(plugin->runs.worker_process);
     }
     if (plugin->runs.worker_process) {
-        worker_process_tick(plugin->runs.worker_process, now_ms);
+        watch_worker(plugin, now_ms);
     }
     effects_tick(&plugin->calls, now_ms);
     log_withheld(plugin, now_ms);
@@ -548,6 +615,10 @@ int64_t plugin_next_ms(const struct plugin *plugin, int64_t now_ms) {
         earliest(throttle_due_ms(&plugin->log_lines), effects_next_ms(&plugin->calls));
     if (plugin->runs.worker_process) {
         next_ms = earliest(next_ms, worker_process_next_ms(plugin->runs.worker_process));
+        next_ms = earliest(next_ms, plugin->usage.next_ms);
+        if (plugin->replace_until_ms > 0) {
+            next_ms = earliest(next_ms, plugin->replace_until_ms);
+        }
     }
     const struct run *run;
     TAILQ_FOREACH(run, &plugin->runs.runs, link) {

@@ -19,6 +19,7 @@
 #include "base/throttle.h"
 #include "dispatch/calls.h"
 #include "dispatch/restart.h"
+#include "dispatch/usage_watch.h"
 #include "plugin_file/plugin_file.h"
 
 #include <stdatomic.h>
@@ -70,6 +71,10 @@ struct plugin {
     /* Monotonic clock. */
     int64_t load_deadline_ms, restart_at_ms;
     struct restart restart;
+    struct usage_watch usage;
+    /* The present worker ends in order, and a new one takes its place. It is killed at this time
+     * (monotonic); 0: it stays. */
+    int64_t replace_until_ms;
     /* Of the present or the last worker. */
     pid_t pid;
     struct throttle log_lines;

@@ -254,6 +254,25 @@ void run_set_late(struct run *run) {
     run->late = true;
 }
 
+bool run_note_log(struct run *run, size_t bytes) {
+    uint32_t most = run->group->config->log_bytes_per_run;
+    if (run->log_bytes > most) {
+        return false;
+    }
+    run->log_bytes += bytes;
+    if (run->log_bytes <= most) {
+        return true;
+    }
+    struct error reason;
+    error_set(
+        &reason,
+        "it logs more than plugin.log_bytes_per_run, %u bytes, in one run: the host drops its "
+        "further lines; raise the key if they are needed",
+        most);
+    run_log(run, SNEK_LEVEL_WARNING, "plugin", LOG_TEXT("reason", reason.text));
+    return false;
+}
+
 void run_note_effect(struct run *run) {
     run->sent_effect = true;
 }

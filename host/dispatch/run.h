@@ -135,6 +135,8 @@ struct run {
     unsigned n_holds;
     /* This attempt has sent an effect. */
     bool sent_effect;
+    /* What its handlers have logged. */
+    uint64_t log_bytes;
     /* It has left its group; its completion is next. */
     bool ended;
     int64_t took_ms;
@@ -196,6 +198,9 @@ void run_trust(struct run *run, int64_t asked_ms, int64_t lease_ms);
 /* Another host, or another handling in this host, has the run now. */
 void run_set_lease_lost(struct run *run);
 void run_set_late(struct run *run);
+/* Its handler logs so many bytes. False: drop them, because plugin.log_bytes_per_run is used up.
+ * The first time the function logs that. */
+bool run_note_log(struct run *run, size_t bytes);
 /* This attempt sends an effect. */
 void run_note_effect(struct run *run);
 /* True when this host itself sent the effect of the claim with this token, as far as it remembers,

@@ -12,11 +12,14 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+static const char out_of_memory[] = "out of memory";
+
 /* Frames in the log; the innermost ones matter. */
 #define FRAMES_SHOWN 20
 
-void crash_init(struct crash *crash, int fd, const char *loaded, const char *shown) {
-    *crash = (struct crash){.fd = fd};
+void crash_init(struct crash *crash, int fd, const char *loaded, const char *shown,
+                uint32_t memory_mib) {
+    *crash = (struct crash){.fd = fd, .memory_mib = memory_mib};
     snprintf(crash->loaded, sizeof crash->loaded, "%s", loaded);
     snprintf(crash->shown, sizeof crash->shown, "%s", shown);
 }
@@ -34,7 +37,7 @@ void crash_note_line(struct crash *crash, const char *text, size_t bytes) {
     static const struct {
         const char *part, *meaning;
     } known[] = {
-        {"'std::bad_alloc'", "out of memory"},
+        {"'std::bad_alloc'", out_of_memory},
         {"terminate called", "uncaught C++ exception"},
         {"stack smashing detected", "a buffer on the stack was overrun"},
         {"buffer overflow detected", "a buffer was overrun"},
@@ -157,7 +160,7 @@ static const char *meaning_of_segv(const struct crash_report *report) {
         return "stack overflow";
     }
     if (report && report->flags & CRASH_NO_MEMORY) {
-        return "out of memory (plugin.memory_mib)";
+        return out_of_memory;
     }
     if (report && report->code > 0 && report->address < 65536) {
         return "access through a null pointer";
@@ -174,8 +177,7 @@ static const char *meaning_of(const struct crash *crash, const struct crash_repo
         if (crash->printed) {
             return crash->printed;
         }
-        return report && report->flags & CRASH_NO_MEMORY ? "out of memory (plugin.memory_mib)"
-                                                         : "abort() was called";
+        return report && report->flags & CRASH_NO_MEMORY ? out_of_memory : "abort() was called";
     case SIGBUS:
         return "access beyond the end of a mapped file, or memory that the machine lacks";
     case SIGFPE:
@@ -201,9 +203,13 @@ static void explain_signal(struct crash *crash, int sig, struct worker_death *de
     const char *name = sigabbrev_np(sig);
     const char *meaning = meaning_of(crash, has_report ? &report : NULL, sig);
     snprintf(death->signal, sizeof death->signal, "SIG%s", name ? name : "?");
-    snprintf(death->meaning, sizeof death->meaning, "%s", meaning);
+    char raise[64] = "";
+    if (meaning == out_of_memory) {
+        snprintf(raise, sizeof raise, ": raise plugin.memory_mib, %u", crash->memory_mib);
+    }
+    snprintf(death->meaning, sizeof death->meaning, "%s%s", meaning, raise);
     snprintf(death->how, sizeof death->how, "was killed by signal %d (%s)%s%s", sig, strsignal(sig),
-             *meaning ? ": " : "", meaning);
+             *meaning ? ": " : "", death->meaning);
     if (has_report) {
         show_frames(&report, death);
         show_command(&report, death);

@@ -35,11 +35,13 @@ struct crash {
     const char *printed;
     /* The plugin's file as the worker loaded it, and the one to show instead. */
     char loaded[CRASH_PATH_MAX], shown[CRASH_PATH_MAX];
+    uint32_t memory_mib;
 };
 
 /* Takes over `fd`, which does not block. The worker loads the plugin from `loaded`, which is shown
- * as `shown`. */
-void crash_init(struct crash *crash, int fd, const char *loaded, const char *shown);
+ * as `shown`, and may have `memory_mib`. */
+void crash_init(struct crash *crash, int fd, const char *loaded, const char *shown,
+                uint32_t memory_mib);
 void crash_finish(struct crash *crash);
 
 /* A line of standard error. */

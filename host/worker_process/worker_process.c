@@ -677,7 +677,8 @@ static int open_pipes(struct worker_process *worker_process,
     int result = open_pipe(&output[OUTPUT_STDOUT], &theirs[FRAME_LOAD_STDOUT], true);
     result |= open_pipe(&output[OUTPUT_STDERR], &theirs[FRAME_LOAD_STDERR], true);
     result |= open_pipe(&crash, &theirs[FRAME_LOAD_CRASH], false);
-    crash_init(&worker_process->crash, crash, spec->plugin_path, spec->plugin_shown);
+    crash_init(&worker_process->crash, crash, spec->plugin_path, spec->plugin_shown,
+               spec->memory_mib);
     return output_init(&worker_process->output, worker_process->loop, output, &on_output) | result;
 }
 

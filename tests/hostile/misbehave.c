@@ -116,6 +116,16 @@ static int32_t spin(struct snek_run *run) {
     return SNEK_DONE;
 }
 
+/* Uses about 700 ms of processor time, and ends well. */
+static int32_t burn(struct snek_run *run) {
+    struct timespec used;
+    (void)run;
+    do {
+        (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    } while (used.tv_sec == 0 && used.tv_nsec < 700000000);
+    return SNEK_DONE;
+}
+
 static void *spin_in_thread(void *context) {
     (void)spin(context);
     return NULL;
@@ -269,6 +279,7 @@ static const struct {
     {"atexit", crash_in_atexit},
     {"close_all", close_all},
     {"child", leave_child},
+    {"burn", burn},
     {"spin", spin},
     {"spin_all", spin_on_all_processors},
     {"deadlock", deadlock},

@@ -58,7 +58,7 @@ CONTAINED = {
     "deadlock": "deadline_ms",
     "sigterm": "deadline_ms",
     "memory": "signal 11",
-    "threads": "",
+    "threads": "start fewer threads, or raise plugin.concurrency",
     "descriptors": "no descriptor is left",
     "flood_log": "deadline_ms",
     "flood_output": "deadline_ms",
@@ -145,7 +145,7 @@ def test_a_crash_in_destroy_does_not_disturb_the_end(start_bot):
 @pytest.mark.parametrize("action,name,meaning", [
     ("segfault", "SIGSEGV", "access through a null pointer"),
     ("overflow", "SIGSEGV", "stack overflow"),
-    ("memory", "SIGSEGV", "out of memory (plugin.memory_mib)"),
+    ("memory", "SIGSEGV", "out of memory: raise plugin.memory_mib, 64"),
     ("divide", "SIGFPE", "division by zero"),
     ("abort", "SIGABRT", "abort() was called"),
 ])
@@ -201,11 +201,29 @@ def test_a_flood_of_output_is_bounded_in_the_log(start_bot):
     assert host.log(msg="worker_output", plugin="misbehave", stream=None)
 
 
+def test_a_worker_that_uses_up_its_processor_time_is_killed_with_a_sentence(start_bot):
+    host = start(start_bot, cpu_seconds=1, deadline_ms=60000)
+    line = host.wait_log(msg="dead", delivery=host.deliver("misbehave", misbehave("spin")), timeout=60)
+    assert "1 s of processor time, and plugin.cpu_seconds is 1: raise it" in line["reason"]
+
+
+def test_an_idle_worker_that_has_used_half_of_its_processor_time_is_replaced(start_bot):
+    host = start(start_bot, cpu_seconds=1, deadline_ms=60000)
+    host.wait_log(msg="done", delivery=host.deliver("misbehave", misbehave("burn")), timeout=60)
+    mark = host.process.mark()
+    host.wait_log(msg="worker_replaced", plugin="misbehave")
+    host.wait_log(msg="worker_started", plugin="misbehave", after=mark)
+    host.wait_log(msg="done", delivery=host.deliver("misbehave", misbehave("fine")))
+    assert not host.log(msg="worker_died")
+
+
 def test_ps_shows_which_plugin_a_worker_runs_and_the_log_its_pid(start_bot):
     host = start(start_bot)
     line = host.wait_log(msg="worker_started", plugin="misbehave")
     [pid] = host.pids("worker", "misbehave")
     assert line["pid"] == str(pid)
-    shown = subprocess.run(["ps", "-o", "comm=,args=", "-p", str(pid)], text=True,
+    shown = subprocess.run(["ps", "-o", "ni=,comm=,args=", "-p", str(pid)], text=True,
                            capture_output=True, check=True).stdout
-    assert shown.split(None, 1) == ["snek:misbehave", "snekomatic-worker: misbehave\n"]
+    nice, *names = shown.split(None, 2)
+    assert int(nice) >= 10
+    assert names == ["snek:misbehave", "snekomatic-worker: misbehave\n"]

@@ -190,6 +190,16 @@ def test_a_plugins_log_lines_are_limited_per_second_and_counted(host):
     assert min(counts()) > 0
 
 
+def test_what_one_run_logs_has_a_limit_and_the_sentence_names_its_key(start_bot):
+    host = start_bot(plugins=[{"name": "trouble", "log_bytes_per_run": 70}])
+    for _ in range(2):
+        delivery = host.deliver("trouble", trouble("chatter", lines=50))
+        host.wait_log(msg="done", delivery=delivery)
+        assert len(host.log(msg="plugin", delivery=delivery, text="chatter")) == 10
+        [line] = host.log(msg="plugin", delivery=delivery, level="warning")
+        assert "plugin.log_bytes_per_run, 70 bytes" in line["reason"]
+
+
 def test_frames_from_a_child_of_a_dead_worker_are_ignored(host):
     delivery = host.deliver("trouble", trouble("talker"))
     host.wait_log(msg="retry", delivery=delivery, plugin="trouble")

@@ -52,7 +52,7 @@ struct broker_options {
 enum broker_kind {
     /* A plugin's request, with a token of its installation. */
     BROKER_REQUEST,
-    /* The app's slug, from GET /app, cached; `response` is the slug. */
+    /* The app's slug, from GET /app, cached unless `fresh`; `response` is the slug. */
     BROKER_SLUG,
     /* The host's own request as the app: `method`, `url`, `body`. */
     BROKER_APP,
@@ -83,6 +83,8 @@ struct broker_request {
     const char *permissions;
     /* "owner/name": the token reaches this repository alone. NULL or "": all of them. */
     const char *repository;
+    /* For BROKER_SLUG: asks GitHub, because the app may have been renamed. */
+    bool fresh;
     /* Requests below /app are allowed, as the app. */
     bool app_requests;
     /* GET, HEAD, PUT, POST, PATCH, DELETE. */

@@ -587,6 +587,9 @@ void request_begin(struct request_context *context, struct broker_request *reque
     TAILQ_INSERT_TAIL(&context->list, state, link);
     if (request->kind == BROKER_SLUG) {
         state->slug.on_slug = on_slug;
+        if (request->fresh) {
+            slug_cache_reset(context->slug);
+        }
         slug_cache_get(context->slug, &state->slug);
     } else if (request->kind == BROKER_TOKEN) {
         begin_token(state);

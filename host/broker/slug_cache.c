@@ -141,6 +141,10 @@ void slug_cache_get(struct slug_cache *cache, struct slug_waiter *waiter) {
     TAILQ_INSERT_TAIL(&cache->waiters, waiter, link);
 }
 
+void slug_cache_reset(struct slug_cache *cache) {
+    cache->slug[0] = '\0';
+}
+
 void slug_cache_forget(struct slug_waiter *waiter) {
     if (waiter->cache) {
         TAILQ_REMOVE(&waiter->cache->waiters, waiter, link);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The app's slug: read once with GET /app, then cached for the life of the process. A slug proves
- * that github.api_url leads to GitHub's API, and that the key belongs to the configured app.
+/* The app's slug: read with GET /app, then cached until somebody needs the present one. A slug
+ * proves that github.api_url leads to GitHub's API, and that the key belongs to the configured app.
  *
  * Threads: the broker's alone. */
 #ifndef SNEK_BROKER_SLUG_CACHE_H
@@ -27,6 +27,8 @@ void slug_cache_free(struct slug_cache *cache);
 
 /* on_slug() may be called before this returns. */
 void slug_cache_get(struct slug_cache *cache, struct slug_waiter *waiter);
+/* The next slug_cache_get() asks GitHub. */
+void slug_cache_reset(struct slug_cache *cache);
 /* Waiting or not. */
 void slug_cache_forget(struct slug_waiter *waiter);
 

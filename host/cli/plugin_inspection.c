@@ -30,22 +30,29 @@ struct inspection {
     bool gone;
 };
 
-static void on_described(void *context, struct description *description) {
-    struct inspection *inspection = context;
-    inspection->description = description;
-}
-
-static void on_ready(void *context) {
-    struct inspection *inspection = context;
-    inspection->ready = true;
-    worker_process_close(inspection->worker_process);
-}
-
 static void on_rejected(void *context, const char *why) {
     struct inspection *inspection = context;
     if (!inspection->rejection) {
         inspection->rejection = strdup(why);
     }
+}
+
+static void on_described(void *context, struct description *description) {
+    struct inspection *inspection = context;
+    struct error err;
+    if (description_check_permitted(description, inspection->config->permissions, &err) < 0) {
+        on_rejected(inspection, err.text);
+        description_free(description);
+        worker_process_close(inspection->worker_process);
+    } else {
+        inspection->description = description;
+    }
+}
+
+static void on_ready(void *context) {
+    struct inspection *inspection = context;
+    inspection->ready = inspection->description != NULL;
+    worker_process_close(inspection->worker_process);
 }
 
 static bool on_log(void *context, uint64_t run, enum log_level level, struct frame_text text) {
@@ -155,6 +162,25 @@ static void inspect(struct loop *loop, const char *worker_path, struct inspectio
     inspection->worker_process = NULL;
 }
 
+static void print_permissions(const struct inspection *inspection) {
+    const struct description *d = inspection->description;
+    char *const *permitted = inspection->config->permissions;
+    for (size_t i = 0; i < d->n_permissions; i++) {
+        printf("  %s %s: %s\n", i == 0 ? "permissions " : "            ", d->permissions[i].name,
+               d->permissions[i].access);
+    }
+    if (d->n_permissions == 0) {
+        printf("  permissions  none declared: metadata: read\n");
+    }
+    if (permitted) {
+        printf("  may ask for  %s", *permitted ? "" : "nothing");
+        for (size_t i = 0; permitted[i]; i++) {
+            printf("%s%s", i > 0 ? ", " : "", permitted[i]);
+        }
+        printf(" (plugin.permissions)\n");
+    }
+}
+
 static void print_plugin(const struct inspection *inspection) {
     static const char *const denied[] = {
         [SNEK_DENIED_SILENT] = "",
@@ -165,19 +191,16 @@ static void print_plugin(const struct inspection *inspection) {
     printf("plugin %s %s (ABI %u.%u): %s\n  file         %s\n  sha256       %s\n", d->name,
            d->version, d->abi_major, d->abi_minor, d->summary, inspection->config->path,
            inspection->file.sha256);
-    for (size_t i = 0; i < d->n_permissions; i++) {
-        printf("  %s %s: %s\n", i == 0 ? "permissions " : "            ", d->permissions[i].name,
-               d->permissions[i].access);
-    }
-    if (d->n_permissions == 0) {
-        printf("  permissions  none declared: metadata: read\n");
-    }
+    print_permissions(inspection);
     for (size_t i = 0; i < d->n_subscriptions; i++) {
         const struct described_subscription *s = &d->subscriptions[i];
         printf("  %s %s%s%s", i == 0 ? "events      " : "            ", s->event,
                *s->action ? "." : "", s->action);
         if (*s->filters) {
             printf(" when %s", s->filters);
+        }
+        if (s->flags & SNEK_OWN_EVENTS) {
+            printf(" (also the bot's own)");
         }
         printf("\n");
     }
@@ -187,6 +210,13 @@ static void print_plugin(const struct inspection *inspection) {
         description_roles(c->roles, roles);
         printf("  %s /%s (%s%s): %s\n", i == 0 ? "commands    " : "            ", c->name, roles,
                denied[c->denied], c->usage);
+    }
+    for (size_t i = 0; i < d->n_effects; i++) {
+        printf("  %s %s %s\n", i == 0 ? "effects     " : "            ", d->effects[i].method,
+               d->effects[i].url);
+    }
+    if (d->n_effects == 0) {
+        printf("  effects      none declared: any\n");
     }
 }
 

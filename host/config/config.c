@@ -292,6 +292,7 @@ static void finish_plugin(struct config_plugin *plugin) {
     free(plugin->sha256);
     free_texts(plugin->installations);
     free_texts(plugin->repositories);
+    free_texts(plugin->permissions);
     free(plugin->config_json);
 }
 

@@ -37,11 +37,17 @@ struct config_plugin {
     uint32_t cpu_seconds;
     /* What one run may log. */
     uint32_t log_bytes_per_run;
+    /* The sets and keys that the plugin may store. */
+    uint32_t store_mib;
+    /* The effects that one run may make. */
+    uint32_t effects_per_run;
     enum config_sandbox sandbox;
     /* NULL-terminated; NULL means all. Items may contain "*". */
     char **installations;
     /* Likewise, "OWNER/NAME". */
     char **repositories;
+    /* Likewise, "NAME:ACCESS": all that the plugin may ask for. NULL: what it declares. */
+    char **permissions;
     /* May the plugin send requests as the app itself (/app/...)? */
     bool app_requests;
     /* [plugin.config] as a JSON object; "{}" when absent. */

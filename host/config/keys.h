@@ -41,6 +41,8 @@ struct config_key {
     const char *const *choices; /* NULL-terminated */
     /* May the text be written as a number? */
     bool number_too;
+    /* May the list be empty? */
+    bool empty_too;
     /* Checks a text, or an item of a list, and makes the value, which the caller frees. Relative
      * paths start at `directory`. -1: `err` goes on after the key's name. NULL: any text is kept.
      */

@@ -184,7 +184,7 @@ static void set_list(struct config_loader *loader, const struct config_key *key,
         expect(loader, key, place, toml_kind_name(value->kind));
         return;
     }
-    if (value->n_items == 0) {
+    if (value->n_items == 0 && !key->empty_too) {
         config_loader_problem(
             loader, place,
             "%s is empty, so that the plugin would never act; remove the key to mean "

@@ -231,6 +231,26 @@ int read_sha256(const char *text, const char *directory, char **value, struct er
     return keep(lower, value, err);
 }
 
+int read_permission(const char *text, const char *directory, char **value, struct error *err) {
+    size_t name_bytes = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    const char *access = text + name_bytes + 1;
+    bool split = name_bytes > 0 && text[name_bytes] == ':';
+    if (split) {
+        access += strspn(access, " ");
+    }
+    if (!split || (strcmp(access, "read") != 0 && strcmp(access, "write") != 0 &&
+                   strcmp(access, "admin") != 0)) {
+        return error_set(err,
+                         "must list permissions as NAME:ACCESS, like \"issues:write\", in which "
+                         "ACCESS is read, write or admin");
+    }
+    char *copy = NULL;
+    if (asprintf(&copy, "%.*s:%s", (int)name_bytes, text, access) < 0) {
+        copy = NULL;
+    }
+    return keep(copy, value, err);
+}
+
 int read_integer(const char *text, int64_t *number) {
     const char *digits = text[0] == '-' ? text + 1 : text;
     if (*digits == '\0' || digits[strspn(digits, DIGITS)] != '\0') {

@@ -21,6 +21,8 @@ int read_sentry_environment(const char *text, const char *directory, char **valu
 int read_installation(const char *text, const char *directory, char **value, struct error *err);
 int read_sha256(const char *text, const char *directory, char **value, struct error *err);
 int read_repository(const char *text, const char *directory, char **value, struct error *err);
+/* "issues:write", without white space. */
+int read_permission(const char *text, const char *directory, char **value, struct error *err);
 
 /* HOST:PORT, in which an IPv6 address has brackets. `*host` is the caller's, without brackets. */
 int read_listen(const char *text, char **host, uint16_t *port, struct error *err);

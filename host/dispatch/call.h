@@ -26,6 +26,7 @@
 #define CALL_RESPONSES_MAX ((size_t)8 << 20)
 #define CALL_CROWDED_MS 1000
 
+struct bot_user;
 struct call;
 TAILQ_HEAD(call_list, call);
 
@@ -63,6 +64,9 @@ struct call {
 
     /* calls.c fills it; of an effect, effect.c. */
     struct broker_request broker;
+
+    /* bot_user.c. */
+    struct bot_user *bot_user;
 
     /* store_calls.c. */
     struct inbox_plugin_state item;

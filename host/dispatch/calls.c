@@ -11,16 +11,19 @@
 
 #include <string.h>
 
-/* The host does nothing more for a deferred run in this attempt. */
-static bool reply_deferred(const struct call_group *group, const struct run *run,
-                           uint64_t request) {
+/* The host does nothing more for a deferred or rejected run in this attempt. */
+static bool reply_stopped(const struct call_group *group, const struct run *run, uint64_t request) {
     static const struct buffer nothing = BUFFER_INIT(0);
-    if (run->deferred) {
+    if (run->rejected) {
         worker_process_send_http_response(group->runs->worker_process, run->handle, request,
-                                          SNEK_E_REQUEUE, 0, run->deferred_reason.text, &nothing,
+                                          SNEK_E_TOO_LARGE, 0, run->stopped_reason.text, &nothing,
+                                          &nothing);
+    } else if (run->deferred) {
+        worker_process_send_http_response(group->runs->worker_process, run->handle, request,
+                                          SNEK_E_REQUEUE, 0, run->stopped_reason.text, &nothing,
                                           &nothing);
     }
-    return run->deferred;
+    return run->rejected || run->deferred;
 }
 
 /* ---- reads ---- */
@@ -91,9 +94,26 @@ static void fill_request(struct call *call, const struct run *run,
     call->broker.body_bytes = request->body.bytes;
 }
 
+/* False: the plugin did not declare this effect, and the call has failed. */
+static bool is_declared(struct call *call) {
+    const struct run_group *group = call->group->runs;
+    const char *method = call->broker.method;
+    const char *path = scope_path(call->group->api_url, call->broker.url);
+    if (description_allows_effect(group->description, method, path)) {
+        return true;
+    }
+    struct error err;
+    error_set(&err,
+              "%s %.300s is no effect that plugin %s declares: add it to the effects in its "
+              "descriptor",
+              method, path, run_group_name(group));
+    call_fail(call, SNEK_E_FORBIDDEN, err.text);
+    return false;
+}
+
 void calls_http(struct call_group *group, struct run *run, const struct http_call *request) {
     const struct config_plugin *config = run->group->config;
-    if (reply_deferred(group, run, request->request)) {
+    if (reply_stopped(group, run, request->request)) {
         return;
     }
     struct call *call = call_new(group, run, request->request, request->body.bytes);
@@ -110,6 +130,10 @@ void calls_http(struct call_group *group, struct run *run, const struct http_cal
                   "the request is in a repository that plugin.repositories does not list");
         return;
     }
+    bool effect = effect_is(request);
+    if (effect && !is_declared(call)) {
+        return;
+    }
     const struct journal_part parts[] = {{"http", 4},
                                          {request->method.data, request->method.bytes},
                                          {request->url.data, request->url.bytes},
@@ -120,44 +144,9 @@ void calls_http(struct call_group *group, struct run *run, const struct http_cal
     call_set_entry(call, journal_match(&run->journal, key));
     if (call->entry && journal_replays(&call->entry->record, config->dry_run)) {
         replay(call, run);
-    } else if (effect_is(request)) {
+    } else if (effect) {
         effect_begin(call, run, key, request);
     } else {
         read_begin(call, run, key, request);
     }
-}
-
-/* ---- is the sender this bot? ---- */
-
-static bool is_bot(const char *sender, const struct buffer *slug) {
-    return slug->bytes > 0 && strncmp(sender, slug->data, slug->bytes) == 0 &&
-           strcmp(sender + slug->bytes, "[bot]") == 0;
-}
-
-static void on_slug(struct broker_request *request) {
-    struct call *call = CONTAINER_OF(request, struct call, broker);
-    struct run *run = call_run(call);
-    if (run && request->outcome == SNEK_E_REQUEUE) {
-        run_requeue_at(run, request->not_before_ms, request->error.text);
-    } else if (run && request->outcome < 0) {
-        error_wrap(&request->error, "cannot find out whether this bot itself sent the event");
-        run_failed(run, request->error.text, run->data.suspect, run->data.crashes);
-    } else if (run) {
-        run_send(run, is_bot(run->data.sender ? run->data.sender : "", &request->response));
-    }
-    call_free(call);
-}
-
-void calls_slug(struct call_group *group, struct run *run) {
-    struct call *call = call_new(group, run, 0, 0);
-    if (!call) {
-        return;
-    }
-    call_fill_broker(call, run, on_slug);
-    call->broker.kind = BROKER_SLUG;
-    if (call->failed) {
-        call_out_of_memory(call);
-        return;
-    }
-    broker_submit(group->broker, &call->broker);
 }

@@ -12,8 +12,4 @@ void calls_http(struct call_group *group, struct run *run, const struct http_cal
 /* A set or key of the plugin's store. */
 void calls_store(struct call_group *group, struct run *run, const struct store_call *request);
 
-/* Finds out whether the sender of the run's delivery is this bot, then sends the run to the
- * worker. */
-void calls_slug(struct call_group *group, struct run *run);
-
 #endif

@@ -28,6 +28,7 @@ struct dispatch {
     struct mailbox mailbox;
     struct loop_source mail_source;
     struct run_table table;
+    struct bot_user bot_user;
     struct plugin *plugins;
     size_t n_plugins;
     bool loaded;
@@ -183,6 +184,7 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
                                       .host = random_host(),
                                       .lease_ms = config->dispatch.lease_ms,
                                       .max_attempts = config->dispatch.max_attempts,
+                                      .app_id = config->github.app_id,
                                       .on_slot_free = on_slot_free,
                                       .on_queued = on_run_queued,
                                       .context = dispatch};
@@ -196,6 +198,7 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
                                 .broker = options->broker,
                                 .api_url = config->github.api_url,
                                 .table = &dispatch->table,
+                                .bot_user = &dispatch->bot_user,
                                 .quarantine_rejected = options->quarantine_rejected,
                                 .on_first_description = on_first_description,
                                 .context = dispatch};
@@ -205,6 +208,10 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
 
 static int start_plugins(struct dispatch *dispatch, struct error *err) {
     const struct config *config = dispatch->options.config;
+    if (bot_user_init(&dispatch->bot_user, dispatch->options.inbox, &dispatch->mailbox,
+                      config->github.api_url, config->github.app_id) < 0) {
+        return error_set(err, "out of memory");
+    }
     dispatch->plugins = calloc(config->n_plugins + 1, sizeof *dispatch->plugins);
     if (!dispatch->plugins) {
         return error_set(err, "out of memory");
@@ -422,6 +429,7 @@ void dispatch_free(struct dispatch *dispatch) {
     claim_finish(&dispatch->claimer);
     loop_remove(dispatch->options.loop, &dispatch->mail_source);
     mailbox_finish(&dispatch->mailbox);
+    bot_user_finish(&dispatch->bot_user);
     pthread_mutex_destroy(&dispatch->lock);
     free(dispatch->plugins);
     free(atomic_load(&dispatch->configured));

@@ -451,6 +451,22 @@ static void pretend(struct call *call) {
 
 /* ---- the beginning ---- */
 
+/* False: the run has made all the effects that it may make, and the call has failed. */
+static bool has_effects_left(struct call *call, struct run *run) {
+    uint32_t most = run->group->config->effects_per_run;
+    if (run->journal.n_effects < most) {
+        return true;
+    }
+    struct error err;
+    error_set(&err,
+              "the run made %u effects and wants more, which plugin.effects_per_run does not allow",
+              (unsigned)most);
+    run_reject(run, err.text);
+    metrics_limit_reached(run->group->metrics, METRICS_LIMIT_EFFECTS_PER_RUN);
+    call_fail(call, SNEK_E_TOO_LARGE, err.text);
+    return false;
+}
+
 /* Finds or makes the effect's entry. False: the call has failed. */
 static bool enter(struct call *call, struct run *run, const uint8_t key[INBOX_KEY_BYTES],
                   const struct http_call *request) {
@@ -459,6 +475,9 @@ static bool enter(struct call *call, struct run *run, const uint8_t key[INBOX_KE
     if (!entry) {
         /* The handler itself repeats a request whose effect is in doubt. */
         entry = journal_in_doubt(journal, key);
+    }
+    if (!entry && !has_effects_left(call, run)) {
+        return false;
     }
     if (!entry && journal_diverges(journal)) {
         run_log(run, SNEK_LEVEL_WARNING, "diverged", LOG_TEXT("method", call->broker.method),

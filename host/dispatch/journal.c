@@ -55,6 +55,7 @@ static void count(struct journal *journal, const struct journal_entry *entry) {
         journal->kept_bytes += response_bytes(&entry->record);
     } else {
         journal->n_changes++;
+        journal->n_effects += entry->record.kind == INBOX_EFFECT;
         journal->effect_bytes += response_bytes(&entry->record);
     }
 }

@@ -49,6 +49,8 @@ struct journal {
     struct journal_entry **entries;
     size_t n_entries;
     size_t kept_bytes, effect_bytes, n_reads, n_changes;
+    /* Counted in n_changes too. */
+    size_t n_effects;
     /* The bytes of responses in memory of all journals of a plugin; borrowed. */
     size_t *memory_bytes;
     /* The bytes of this journal's entries; and those of all journals of a plugin; borrowed. */

@@ -130,18 +130,8 @@ void plugin_note_claim(struct plugin *plugin, const struct inbox_claim_share *sh
 }
 
 void plugin_begin(struct plugin *plugin, struct run *run) {
-    static const char suffix[] = "[bot]";
-    const char *sender = run->data.sender ? run->data.sender : "";
-    size_t bytes = strlen(sender), suffix_bytes = sizeof suffix - 1;
     assert(run->group == &plugin->runs);
-    bool may_be_us = plugin_description(plugin)->n_commands > 0 && bytes > suffix_bytes &&
-                     strcmp(sender + bytes - suffix_bytes, suffix) == 0;
-    if (may_be_us) {
-        /* The bot must not obey a command in its own comment. */
-        calls_slug(&plugin->calls, run);
-    } else {
-        run_send(run, false);
-    }
+    bot_user_begin_run(plugin->options->bot_user, &plugin->calls, run);
 }
 
 void plugin_close_worker(struct plugin *plugin) {
@@ -166,15 +156,26 @@ static bool same_text(const char *a, const char *b) {
 static bool same_description(const struct description *a, const struct description *b) {
     bool same = same_text(a->name, b->name) &&
                 same_text(a->permissions_json, b->permissions_json) &&
-                a->n_subscriptions == b->n_subscriptions && a->n_commands == b->n_commands;
+                a->n_subscriptions == b->n_subscriptions && a->n_commands == b->n_commands &&
+                a->n_effects == b->n_effects;
     for (size_t i = 0; same && i < a->n_subscriptions; i++) {
         same = same_text(a->subscriptions[i].event, b->subscriptions[i].event) &&
                same_text(a->subscriptions[i].action, b->subscriptions[i].action);
+    }
+    for (size_t i = 0; same && i < a->n_effects; i++) {
+        same = same_text(a->effects[i].method, b->effects[i].method) &&
+               same_text(a->effects[i].url, b->effects[i].url);
     }
     for (size_t i = 0; same && i < a->n_commands; i++) {
         same = same_text(a->commands[i].name, b->commands[i].name);
     }
     return same;
+}
+
+static void on_rejected(void *context, const char *why) {
+    struct plugin *plugin = context;
+    free(plugin->rejection);
+    plugin->rejection = strdup(why);
 }
 
 static void set_description(struct plugin *plugin, struct description *description) {
@@ -190,7 +191,14 @@ static void set_description(struct plugin *plugin, struct description *descripti
 
 static void on_described(void *context, struct description *description) {
     struct plugin *plugin = context;
+    struct error err;
     plugin->level = description->level;
+    if (description_check_permitted(description, plugin->config->permissions, &err) < 0) {
+        description_free(description);
+        on_rejected(plugin, err.text);
+        kill_worker(plugin, "was ended: plugin.permissions does not allow what it declares");
+        return;
+    }
     if (!plugin_description(plugin)) {
         set_description(plugin, description);
         return;
@@ -206,7 +214,10 @@ static void on_described(void *context, struct description *description) {
 static void on_ready(void *context) {
     static const char *const levels[] = {"off", "partial", "full"};
     struct plugin *plugin = context;
-    assert(plugin_description(plugin));
+    if (!plugin_description(plugin)) {
+        /* plugin.permissions does not allow what it declares, and its worker is being ended. */
+        return;
+    }
     if (!plugin->was_ready) {
         /* Failed loads after a restart of the host are no deaths. */
         restart_reset(&plugin->restart);
@@ -220,12 +231,6 @@ static void on_ready(void *context) {
               LOG_TEXT("version", plugin_description(plugin)->version),
               LOG_BYTES("sha256", plugin->file.sha256, PLUGIN_FILE_HASH_SHOWN),
               LOG_NUMBER("pid", plugin->pid), LOG_TEXT("sandbox", levels[plugin->level]));
-}
-
-static void on_rejected(void *context, const char *why) {
-    struct plugin *plugin = context;
-    free(plugin->rejection);
-    plugin->rejection = strdup(why);
 }
 
 static struct run *find_or_kill(struct plugin *plugin, uint64_t handle) {

@@ -17,6 +17,7 @@
 
 #include "base/loop.h"
 #include "base/throttle.h"
+#include "dispatch/bot_user.h"
 #include "dispatch/calls.h"
 #include "dispatch/restart.h"
 #include "dispatch/usage_watch.h"
@@ -45,6 +46,7 @@ struct plugin_options {
     struct broker *broker;
     const char *api_url;
     struct run_table *table;
+    struct bot_user *bot_user;
     /* See dispatch_options. */
     bool quarantine_rejected;
     /* A plugin has described itself for the first time. False: its names conflict with another

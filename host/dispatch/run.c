@@ -206,7 +206,7 @@ void run_enter(struct run *run) {
     group->isolating = group->isolating || run->data.suspect;
 }
 
-void run_send(struct run *run, bool from_self) {
+void run_send(struct run *run, int64_t bot_user) {
     struct run_group *group = run->group;
     assert(run->entered && !run->sent && group->worker_process);
     struct error err;
@@ -226,7 +226,8 @@ void run_send(struct run *run, bool from_self) {
                                        .installation = run->data.installation,
                                        .attempt = run->data.attempt,
                                        .received_ms = run->data.received_ms,
-                                       .from_self = from_self,
+                                       .bot_user = bot_user,
+                                       .app = group->table->options.app_id,
                                        .payload = run->data.payload};
     run_log(run, SNEK_LEVEL_INFO, "started", LOG_TEXT("event", run->data.event),
             LOG_TEXT("action", text_or_null(run->data.action)));
@@ -313,11 +314,16 @@ void run_note_response(struct run *run, const struct broker_request *request) {
 }
 
 void run_defer(struct run *run, int64_t not_before_ms, const char *reason) {
-    if (!run->deferred || not_before_ms >= run->not_before_ms) {
+    if (!run->rejected && (!run->deferred || not_before_ms >= run->not_before_ms)) {
         run->deferred = true;
         run->not_before_ms = not_before_ms;
-        error_set(&run->deferred_reason, "%s", reason);
+        error_set(&run->stopped_reason, "%s", reason);
     }
+}
+
+void run_reject(struct run *run, const char *reason) {
+    run->rejected = true;
+    error_set(&run->stopped_reason, "%s", reason);
 }
 
 /* ---- a run ends ---- */
@@ -525,8 +531,12 @@ static void on_error_result(struct run *run, const char *reason) {
 }
 
 void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_text reason_text) {
+    if (run->rejected) {
+        finish(run, INBOX_DONE, "rejected", run->stopped_reason.text, 0, false, 0);
+        return;
+    }
     if (run->deferred) {
-        requeue(run, run->not_before_ms, run->data.suspect, run->deferred_reason.text);
+        requeue(run, run->not_before_ms, run->data.suspect, run->stopped_reason.text);
         return;
     }
     AUTO_FREE char *reason = strndup(reason_text.data, reason_text.bytes);

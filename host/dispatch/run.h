@@ -50,6 +50,8 @@ struct run_table_options {
     /* This host's number in the inbox, positive and random. */
     int64_t host;
     int64_t lease_ms, max_attempts;
+    /* github.app_id. */
+    const char *app_id;
     /* A plugin can take a run again. */
     void (*on_slot_free)(void *context);
     /* A run is due at `due_ms` (wall clock). */
@@ -127,7 +129,11 @@ struct run {
      * returns another result. */
     bool deferred;
     int64_t not_before_ms;
-    struct error deferred_reason;
+    /* It reached a limit of the plugin: it ends as rejected, even if the handler returns another
+     * result. */
+    bool rejected;
+    /* Why it is deferred or rejected. */
+    struct error stopped_reason;
     /* Monotonic; no deadline before it is sent. Waits for rate limits move it. */
     int64_t started_ms, deadline_ms;
     struct journal journal;
@@ -190,8 +196,9 @@ bool run_is_handled(const struct run *run);
 void run_enter(struct run *run);
 /* Ends a run whose host died in each of its last attempts. True when it did: the run is gone. */
 bool run_fail_if_exhausted(struct run *run);
-/* Gives it to the worker. Ends it when its body is damaged. */
-void run_send(struct run *run, bool from_self);
+/* Gives it to the worker. Ends it when its body is damaged. `bot_user`: the id of the app's bot
+ * user if the sender may be it, else 0. */
+void run_send(struct run *run, int64_t bot_user);
 
 /* No other host can have taken the run for `lease_ms` from `asked_ms` (monotonic clock). */
 void run_trust(struct run *run, int64_t asked_ms, int64_t lease_ms);
@@ -212,6 +219,9 @@ void run_note_response(struct run *run, const struct broker_request *request);
 /* Defers the run to `not_before_ms` (wall clock). The host does nothing more for it in this
  * attempt, and it loses no attempt. */
 void run_defer(struct run *run, int64_t not_before_ms, const char *reason);
+
+/* The host does nothing more for the run, and it ends as rejected. */
+void run_reject(struct run *run, const char *reason);
 
 /* While a run is held, its completion waits. So no retry begins while an effect of the attempt
  * before it is still under way. */

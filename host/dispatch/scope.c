@@ -27,18 +27,20 @@ static const char *path_of(const char *url) {
     return url[0] == '/' || !host ? url : host + 3 + strcspn(host + 3, "/?#");
 }
 
+const char *scope_path(const char *api_url, const char *url) {
+    const char *root = path_of(api_url); /* "/api/v3" */
+    bool absolute = url[0] != '/';
+    url = path_of(url);
+    return absolute && strncmp(url, root, strlen(root)) == 0 ? url + strlen(root) : url;
+}
+
 bool scope_covers(char *const *patterns, const char *api_url, const char *url) {
     static const char below[] = "/repos/";
-    const char *root = path_of(api_url); /* "/api/v3" */
     char repository[2 * INBOX_NAME_MAX + 2];
     if (!patterns) {
         return true;
     }
-    bool absolute = url[0] != '/';
-    url = path_of(url);
-    if (absolute && strncmp(url, root, strlen(root)) == 0) {
-        url += strlen(root);
-    }
+    url = scope_path(api_url, url);
     if (strncmp(url, below, sizeof below - 1) != 0) {
         return strncasecmp(url, below, sizeof below - 1) != 0;
     }

@@ -15,4 +15,8 @@ bool scope_matches(char *const *patterns, const char *text);
  * read is outside the scope. */
 bool scope_covers(char *const *patterns, const char *api_url, const char *url);
 
+/* The part of `url` below the root of the API, which starts with a slash unless the URL is
+ * malformed. The broker checks the origin. Points into `url`. */
+const char *scope_path(const char *api_url, const char *url);
+
 #endif

@@ -40,6 +40,22 @@ static void record_item(struct call *call, struct run *run, int64_t outcome) {
     }
 }
 
+/* Not recorded: it may fit in the next attempt. */
+static void fail_full(struct call *call) {
+    const struct run_group *group = call->group->runs;
+    struct error err;
+    error_set(&err,
+              "the store of plugin %s is full: its sets and keys may have %u MiB. Let the plugin "
+              "remove entries, or raise plugin.store_mib",
+              run_group_name(group), (unsigned)group->config->store_mib);
+    if (call->held) {
+        call_not_written(call);
+        journal_set_unsent(call->entry);
+    }
+    metrics_limit_reached(group->metrics, METRICS_LIMIT_STORE);
+    call_fail_store(call, SNEK_E_TOO_LARGE, err.text);
+}
+
 static void on_item(struct inbox_operation *operation) {
     struct inbox_plugin_state *item = CONTAINER_OF(operation, struct inbox_plugin_state, operation);
     struct call *call = CONTAINER_OF(item, struct call, item);
@@ -53,6 +69,10 @@ static void on_item(struct inbox_operation *operation) {
     }
     if (operation->result == INBOX_PLUGIN_STATE_STALE) {
         call_fail_store(call, SNEK_E_STALE, RUN_STALE_TEXT);
+        return;
+    }
+    if (operation->result == INBOX_PLUGIN_STATE_FULL) {
+        fail_full(call);
         return;
     }
     int64_t outcome = call->inverted ? !operation->result : operation->result;
@@ -78,6 +98,7 @@ static void fill_item(struct call *call, const struct run *run, const struct sto
         .name = call_own(call, request->name.data, request->name.bytes),
         .value_in = call_own(call, request->value.data, request->value.bytes),
         .value_in_bytes = request->value.bytes,
+        .quota_bytes = (int64_t)run->group->config->store_mib << 20,
         .value = BUFFER_INIT(FRAME_STORE_VALUE_MAX),
     };
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* An operation: one request of a client to the inbox, and its result. Each client's header
- * (deliveries.h, journal.h, leases.h, plugin_state.h, rate_limits.h, stats.h, admin.h,
+ * (deliveries.h, journal.h, leases.h, plugin_state.h, rate_limits.h, bot_user.h, stats.h, admin.h,
  * maintenance.h) has the structs of its operations; each struct begins with this one.
  *
  *   ingest --PUT--> |                       | --CLAIM--> dispatch --FINISH--> |
@@ -43,6 +43,9 @@ enum inbox_kind {
     /* rate_limits.h */
     INBOX_RATE_LIMIT_PUT,
     INBOX_RATE_LIMIT_GET,
+    /* bot_user.h */
+    INBOX_BOT_USER_GET,
+    INBOX_BOT_USER_PUT,
     /* stats.h */
     INBOX_STATS,
     /* admin.h */

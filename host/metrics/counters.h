@@ -37,7 +37,7 @@ struct metrics_names {
 
 struct metrics_plugin {
     _Atomic(const char *) state; /* NULL: no worker yet */
-    _Atomic uint64_t deaths;
+    _Atomic uint64_t deaths, limits[METRICS_PLUGIN_LIMITS];
     struct metrics_histogram waited, ran[METRICS_OUTCOMES];
 };
 

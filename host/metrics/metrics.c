@@ -90,6 +90,11 @@ void metrics_worker_died(struct metrics_plugin *plugin) {
     add(&plugin->deaths, 1);
 }
 
+void metrics_limit_reached(struct metrics_plugin *plugin, enum metrics_plugin_limit limit) {
+    assert(limit < METRICS_PLUGIN_LIMITS);
+    add(&plugin->limits[limit], 1);
+}
+
 void metrics_run_started(struct metrics_plugin *plugin, int64_t waited_ms) {
     observe(&plugin->waited, waited_ms * 1000);
 }

@@ -40,6 +40,16 @@ void metrics_worker_died(struct metrics_plugin *plugin);
 void metrics_run_started(struct metrics_plugin *plugin, int64_t waited_ms);
 void metrics_run_ended(struct metrics_plugin *plugin, const char *outcome, int64_t took_ms);
 
+/* The limits of a plugin, by their key in the configuration. */
+enum metrics_plugin_limit {
+    METRICS_LIMIT_STORE,
+    METRICS_LIMIT_EFFECTS_PER_RUN,
+    METRICS_PLUGIN_LIMITS
+};
+
+/* The host rejected or delayed something because a limit of the plugin was reached. */
+void metrics_limit_reached(struct metrics_plugin *plugin, enum metrics_plugin_limit limit);
+
 /* Broker. */
 
 /* One request to GitHub, also for a token; status 0: no complete response came. */

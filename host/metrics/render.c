@@ -138,6 +138,22 @@ static void render_workers(struct buffer *text) {
     }
 }
 
+static void render_plugin_limits(struct buffer *text) {
+    static const char *const limits[METRICS_PLUGIN_LIMITS] = {
+        [METRICS_LIMIT_STORE] = "store_mib", [METRICS_LIMIT_EFFECTS_PER_RUN] = "effects_per_run"};
+    static const char reached[] = "snekomatic_plugin_limits_reached_total";
+    head(text, reached, "counter",
+         "What the host rejected or delayed because a plugin reached a limit.");
+    for (size_t i = 0; i < count_of(&metrics.plugin_names); i++) {
+        for (size_t j = 0; j < METRICS_PLUGIN_LIMITS; j++) {
+            AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+            label(&labels, "plugin", metrics.plugin_names.names[i]);
+            label(&labels, "limit", limits[j]);
+            sample(text, reached, &labels, read_counter(&metrics.plugins[i].limits[j]));
+        }
+    }
+}
+
 static void render_runs(struct buffer *text) {
     static const char waited[] = "snekomatic_queue_wait_seconds", ran[] = "snekomatic_run_seconds";
     head(text, waited, "histogram", "Time from the due time of a run to its start.");
@@ -305,6 +321,7 @@ int metrics_render(struct buffer *text) {
     render_ingest(text);
     render_store(text);
     render_workers(text);
+    render_plugin_limits(text);
     render_runs(text);
     render_requests(text);
     render_etag_cache(text);

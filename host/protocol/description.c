@@ -59,6 +59,7 @@ static void read_lists(struct frame_reader *reader, struct description *d) {
         d->subscriptions[i].event = copy_text(reader, FRAME_NAME_MAX);
         d->subscriptions[i].action = copy_text(reader, FRAME_NAME_MAX);
         d->subscriptions[i].filters = copy_text(reader, FRAME_REASON_MAX);
+        d->subscriptions[i].flags = (uint32_t)frame_get_number(reader);
     }
     d->commands = read_list(reader, sizeof *d->commands, &d->n_commands);
     for (size_t i = 0; i < d->n_commands; i++) {
@@ -70,6 +71,11 @@ static void read_lists(struct frame_reader *reader, struct description *d) {
         }
         d->commands[i].roles = (uint32_t)roles;
         d->commands[i].denied = (uint32_t)denied;
+    }
+    d->effects = read_list(reader, sizeof *d->effects, &d->n_effects);
+    for (size_t i = 0; i < d->n_effects; i++) {
+        d->effects[i].method = copy_text(reader, FRAME_NAME_MAX);
+        d->effects[i].url = copy_text(reader, FRAME_REASON_MAX);
     }
 }
 
@@ -194,6 +200,11 @@ void description_free(struct description *d) {
         free(d->commands[i].name);
         free(d->commands[i].usage);
     }
+    for (size_t i = 0; i < d->n_effects; i++) {
+        free(d->effects[i].method);
+        free(d->effects[i].url);
+    }
+    free(d->effects);
     free(d->permissions);
     free(d->subscriptions);
     free(d->commands);
@@ -236,6 +247,69 @@ bool description_wants(const struct description *d, const char *event, const cha
         }
     }
     return false;
+}
+
+/* Does `path` up to its query fit the template? The worker has checked the template's form. */
+static bool path_fits(const char *template, const char *path) {
+    while (*template == '/' && *path == '/') {
+        template ++;
+        path++;
+        size_t part = strcspn(template, "/"), segment = strcspn(path, "/?#");
+        if (strncmp(template, "{+", 2) == 0) {
+            return segment > 0;
+        }
+        bool fits =
+            *template == '{' ? segment > 0 : segment == part && memcmp(template, path, part) == 0;
+        if (!fits) {
+            return false;
+        }
+        template += part;
+        path += segment;
+    }
+    return *template == '\0' && (*path == '\0' || *path == '?' || *path == '#');
+}
+
+bool description_allows_effect(const struct description *d, const char *method, const char *path) {
+    bool allowed = d->n_effects == 0;
+    for (size_t i = 0; i < d->n_effects && !allowed; i++) {
+        allowed = strcmp(d->effects[i].method, method) == 0 && path_fits(d->effects[i].url, path);
+    }
+    return allowed;
+}
+
+static int access_rank(const char *access) {
+    static const char *const by_rank[] = {"read", "write", "admin"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(access, by_rank[i]) == 0) {
+            return i;
+        }
+    }
+    return 3;
+}
+
+static bool permits(const char *permitted, const struct described_permission *permission) {
+    size_t bytes = strlen(permission->name);
+    return strncmp(permitted, permission->name, bytes) == 0 && permitted[bytes] == ':' &&
+           access_rank(permitted + bytes + 1) >= access_rank(permission->access);
+}
+
+int description_check_permitted(const struct description *d, char *const *permitted,
+                                struct error *err) {
+    for (size_t i = 0; i < d->n_permissions && permitted; i++) {
+        const struct described_permission *permission = &d->permissions[i];
+        bool found = false;
+        for (char *const *one = permitted; *one && !found; one++) {
+            found = permits(*one, permission);
+        }
+        if (!found) {
+            return error_set(err,
+                             "it declares the permission %s: %s, which plugin.permissions does not "
+                             "list: add \"%s:%s\" to the list, or disable the plugin",
+                             permission->name, permission->access, permission->name,
+                             permission->access);
+        }
+    }
+    return 0;
 }
 
 static const char *shared_command(const struct description *a, const struct description *b) {

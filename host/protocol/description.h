@@ -21,12 +21,19 @@ struct described_subscription {
     char *event, *action;
     /* For people. */
     char *filters;
+    /* enum snek_subscription_flag. */
+    uint32_t flags;
 };
 
 struct described_command {
     char *name, *usage;
     /* Any number of enum snek_role_flag, and an enum snek_denied. */
     uint32_t roles, denied;
+};
+
+struct described_effect {
+    /* `url` is a template of the path. */
+    char *method, *url;
 };
 
 struct description {
@@ -39,6 +46,8 @@ struct description {
     size_t n_subscriptions;
     struct described_command *commands;
     size_t n_commands;
+    struct described_effect *effects;
+    size_t n_effects;
     /* Canonical, as the broker takes it. */
     char *permissions_json;
 };
@@ -53,6 +62,17 @@ void description_free(struct description *description);
  * commands might be in it. The worker evaluates filters and finds the commands. Any thread. */
 bool description_wants(const struct description *description, const char *event,
                        const char *action);
+
+/* True when the plugin may make this effect: it declared it, or it declared no effects at all.
+ * `path` is below the API's root and may have a query. */
+bool description_allows_effect(const struct description *description, const char *method,
+                               const char *path);
+
+/* 0 when each declared permission is in `permitted`, a NULL-terminated list of "NAME:ACCESS" in
+ * which a higher access includes the lower ones; or when `permitted` is NULL. -1 and a sentence
+ * when one is not. */
+int description_check_permitted(const struct description *description, char *const *permitted,
+                                struct error *err);
 
 /* 0, or -1 and a sentence when two plugins have one name or one command. NULLs are skipped. */
 int descriptions_conflict(const struct description *const *descriptions, size_t count,

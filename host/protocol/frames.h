@@ -51,9 +51,9 @@ enum frame_kind {
      * log_level). Once, first. Its first bytes carry descriptors (enum frame_load_fd). */
     FRAME_LOAD = 1,
     /* Text event, text action ("" when the payload has none), text delivery GUID, text
-     * installation, number attempt (from 1), number received (wall ms), number from_self (1: this
-     * bot sent the event, so the worker ignores its commands), text payload (JSON, at most 25 MiB).
-     */
+     * installation, number attempt (from 1), number received (wall ms), number id of the app's
+     * bot user (0: the sender is another), text id of the app, text payload (JSON, at most 25
+     * MiB). */
     FRAME_RUN,
     /* The response to FRAME_HTTP_CALL: number outcome (enum snek_error, 0 or negative), number HTTP
      * status (0 when there was none), text error sentence, text headers ("name: value\n", names in
@@ -70,10 +70,11 @@ enum frame_kind {
     /* Number protocol, text name, text version, text summary, number ABI major, number ABI minor,
      * number sandbox level reached (enum frame_sandbox_level), list of permissions (text name, text
      * access), list of subscriptions (text event, text action ("" any), text filters for people,
-     * such as `pull_request.merged = true`), list of commands (text name without "/", text usage,
-     * number roles (enum snek_role_flag), number denied (enum snek_denied)). Once, before create()
-     * is called: the host routes deliveries by it, also to a plugin whose create() fails after a
-     * restart of the host. */
+     * such as `pull_request.merged = true`, number flags (enum snek_subscription_flag)), list of
+     * commands (text name without "/", text usage, number roles (enum snek_role_flag), number
+     * denied (enum snek_denied)), list of effects (text method, text URL template). Once, before
+     * create() is called: the host routes deliveries by it, also to a plugin whose create() fails
+     * after a restart of the host. */
     FRAME_DESCRIBED = 64,
     /* Text why, one sentence for people. Then the worker exits. */
     FRAME_REJECTED,

@@ -17,8 +17,9 @@
 /* The sizes in ABI 1.0: every plugin of this major has at least these members. */
 #define PLUGIN_BYTES_1_0 UP_TO(struct snek_plugin, destroy)
 #define PERMISSION_BYTES_1_0 UP_TO(struct snek_permission, access)
-#define SUBSCRIPTION_BYTES_1_0 UP_TO(struct snek_subscription, filters)
+#define SUBSCRIPTION_BYTES_1_0 UP_TO(struct snek_subscription, reserved)
 #define COMMAND_BYTES_1_0 UP_TO(struct snek_command, denied_text)
+#define EFFECT_BYTES_1_0 UP_TO(struct snek_effect, url)
 
 /* A larger size of a table's item is a number that was never initialised. */
 #define ITEM_BYTES_MAX 65536
@@ -106,10 +107,13 @@ static int copy_tables(struct snek_plugin *p, struct error *err) {
                                         SUBSCRIPTION_BYTES_1_0, sizeof *p->subscriptions};
     const struct table commands = {"commands",        p->commands,       p->commands_count,
                                    p->commands_bytes, COMMAND_BYTES_1_0, sizeof *p->commands};
+    const struct table effects = {"effects",        p->effects,       p->effects_count,
+                                  p->effects_bytes, EFFECT_BYTES_1_0, sizeof *p->effects};
     p->permissions = copy_table(&permissions, err);
     p->subscriptions = p->permissions ? copy_table(&subscriptions, err) : NULL;
     p->commands = p->subscriptions ? copy_table(&commands, err) : NULL;
-    return p->commands ? 0 : -1;
+    p->effects = p->commands ? copy_table(&effects, err) : NULL;
+    return p->effects ? 0 : -1;
 }
 
 /* ---- checking ---- */
@@ -212,6 +216,12 @@ static int check_subscription(const struct snek_subscription *s, uint32_t n, str
     }
     if (!s->handler) {
         return error_set(err, "subscriptions[%u] (of %s) has no handler", n, s->event);
+    }
+    if (s->flags & ~(uint32_t)SNEK_OWN_EVENTS) {
+        return error_set(err,
+                         "subscriptions[%u] (of %s) has .flags = %u, which has a bit that is no "
+                         "enum snek_subscription_flag of ABI %d.%d: use SNEK_OWN_EVENTS or 0",
+                         n, s->event, s->flags, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
     }
     for (uint32_t i = 0; i < SNEK_SUBSCRIPTION_FILTERS_MAX && s->filters[i].path; i++) {
         char where[64];
@@ -317,6 +327,49 @@ static int check_command(const struct snek_plugin *p, uint32_t n, struct error *
     return 0;
 }
 
+/* "/repos/{owner}/{repo}/contents/{+path}": each segment is a word or an expression. */
+static bool is_template(const char *url) {
+    if (!text_is_line(url, FRAME_REASON_MAX) || *url != '/') {
+        return false;
+    }
+    while (*url == '/') {
+        url++;
+        size_t bytes = strcspn(url, "/");
+        if (*url == '{') {
+            size_t plus = url[1] == '+';
+            size_t name = strspn(url + 1 + plus, "abcdefghijklmnopqrstuvwxyz0123456789_");
+            bool last = url[bytes] == '\0';
+            if (name == 0 || url[1 + plus + name] != '}' || 2 + plus + name != bytes ||
+                (plus > 0 && !last)) {
+                return false;
+            }
+        } else if (bytes == 0 || strcspn(url, "{}?#%") < bytes) {
+            return false;
+        }
+        url += bytes;
+    }
+    return true;
+}
+
+static int check_effect(const struct snek_effect *effect, uint32_t n, struct error *err) {
+    static const char *const methods[] = {"POST", "PUT", "PATCH", "DELETE"};
+    bool known = false;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods && effect->method; i++) {
+        known = known || strcmp(effect->method, methods[i]) == 0;
+    }
+    if (!known) {
+        return error_set(err, "effects[%u].method must be POST, PUT, PATCH or DELETE", n);
+    }
+    if (!is_template(effect->url)) {
+        return error_set(err,
+                         "effects[%u].url must be a path like "
+                         "\"/repos/{owner}/{repo}/issues/{number}/comments\", in which only the "
+                         "last segment may be like {+path}",
+                         n);
+    }
+    return 0;
+}
+
 static int check(const struct snek_plugin *p, struct error *err) {
     int result = check_names(p, err);
     for (uint32_t i = 0; i < p->permissions_count && result == 0; i++) {
@@ -327,6 +380,9 @@ static int check(const struct snek_plugin *p, struct error *err) {
     }
     for (uint32_t i = 0; i < p->commands_count && result == 0; i++) {
         result = check_command(p, i, err);
+    }
+    for (uint32_t i = 0; i < p->effects_count && result == 0; i++) {
+        result = check_effect(&p->effects[i], i, err);
     }
     if (result == 0 && p->subscriptions_count == 0 && p->commands_count == 0) {
         result = error_set(
@@ -377,6 +433,7 @@ static int put_subscription(struct frame_writer *writer, const struct snek_subsc
     frame_put_text(writer, s->event);
     frame_put_text(writer, s->action ? s->action : "");
     frame_put_text(writer, line);
+    frame_put_number(writer, s->flags);
     return result;
 }
 
@@ -407,6 +464,11 @@ int descriptor_frame(const struct snek_plugin *p, enum frame_sandbox_level level
         frame_put_text(&writer, p->commands[i].usage);
         frame_put_number(&writer, p->commands[i].roles);
         frame_put_number(&writer, p->commands[i].denied);
+    }
+    frame_put_number(&writer, p->effects_count);
+    for (uint32_t i = 0; i < p->effects_count; i++) {
+        frame_put_text(&writer, p->effects[i].method);
+        frame_put_text(&writer, p->effects[i].url);
     }
     return result | frame_end(&writer);
 }

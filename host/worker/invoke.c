@@ -14,6 +14,7 @@
 #include "worker/words.h"
 #include "worker/worker.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,37 @@ static bool filter_matches(const struct run *run, const struct snek_filter *filt
         }
     }
     return false;
+}
+
+static bool field_is(const struct run *run, const char *path, const char *wanted) {
+    struct json_value found;
+    struct snek_text payload = run_payload(run);
+    return json_find(payload.data, payload.bytes, path, &found) && text_matches(&found, wanted);
+}
+
+/* True when the sender is the app's bot user. Its id stays the same when the app is renamed. */
+static bool sender_is_bot(const struct run *run) {
+    char id[24];
+    snprintf(id, sizeof id, "%" PRIu64, run_bot_user(run));
+    return run_bot_user(run) != 0 && field_is(run, "sender.id", id);
+}
+
+/* True when the event reports that a check of this app was created or completed. The sender
+ * of such an event may be a person. `rerequested` and `requested_action` always come from people.
+ */
+static bool is_own_check(const struct run *run) {
+    const char *event = run_event(run), *action = run_action(run);
+    char path[64];
+    if ((strcmp(event, "check_run") != 0 && strcmp(event, "check_suite") != 0) ||
+        (strcmp(action, "created") != 0 && strcmp(action, "completed") != 0)) {
+        return false;
+    }
+    snprintf(path, sizeof path, "%s.app.id", event);
+    if (field_is(run, path, run_app(run))) {
+        return true;
+    }
+    snprintf(path, sizeof path, "%s.app.client_id", event);
+    return field_is(run, path, run_app(run));
 }
 
 static bool subscription_matches(const struct run *run, const struct snek_subscription *s) {
@@ -271,7 +303,7 @@ static bool is_old_text(struct run *run, const struct comment_target *target) {
 static const struct comment_target *find_target(struct run *run) {
     const struct comment_target *target = comment_target_of(run_event(run));
     const struct snek_plugin *plugin = worker_plugin(run_worker(run));
-    if (plugin->commands_count == 0 || run_is_from_self(run) || !target ||
+    if (plugin->commands_count == 0 || !target ||
         strcmp(target->command_action, run_action(run)) != 0 ||
         (target->permission && !descriptor_declares(plugin, target->permission))) {
         return NULL;
@@ -305,13 +337,18 @@ static void call_commands(struct run *run, struct outcome *outcome) {
 int32_t invoke_handlers(struct run *run) {
     const struct snek_plugin *plugin = worker_plugin(run_worker(run));
     struct outcome outcome = {.result = SNEK_SKIPPED, .reason.text = "nothing matched"};
-    bool goes_on = true;
+    bool own = sender_is_bot(run) || is_own_check(run), goes_on = true;
     for (uint32_t i = 0; i < plugin->subscriptions_count && goes_on; i++) {
-        if (subscription_matches(run, &plugin->subscriptions[i])) {
-            goes_on = call_handler(run, plugin->subscriptions[i].handler, &outcome);
+        const struct snek_subscription *subscription = &plugin->subscriptions[i];
+        if ((!own || subscription->flags & SNEK_OWN_EVENTS) &&
+            subscription_matches(run, subscription)) {
+            goes_on = call_handler(run, subscription->handler, &outcome);
         }
     }
-    if (goes_on) {
+    if (own && !outcome.called) {
+        snprintf(outcome.reason.text, sizeof outcome.reason.text, "the bot itself caused this");
+    }
+    if (goes_on && !own) {
         call_commands(run, &outcome);
     }
     *run_reason(run) = outcome.reason;

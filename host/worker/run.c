@@ -35,7 +35,9 @@ struct run {
     /* In the arena. Constant, as are the two behind them. */
     const char *event, *action, *delivery, *installation;
     int64_t attempt, received_ms;
-    bool from_self;
+    /* 0: the sender is not the app's bot user. */
+    uint64_t bot_user;
+    const char *app;
 
     struct arena arena;
 
@@ -73,11 +75,11 @@ static int parse(struct run *run, size_t body_bytes) {
     run->installation = read_name(run, &reader, FRAME_NAME_MAX);
     run->attempt = (int64_t)frame_get_number(&reader);
     run->received_ms = (int64_t)frame_get_number(&reader);
-    uint64_t from_self = frame_get_number(&reader);
+    run->bot_user = frame_get_number(&reader);
+    run->app = read_name(run, &reader, FRAME_NAME_MAX);
     struct frame_text payload = frame_get_text(&reader, FRAME_TO_WORKER_MAX);
-    run->from_self = from_self == 1;
     run->payload = (struct snek_text){.data = payload.data, .bytes = payload.bytes};
-    return frame_read_end(&reader) == 0 && from_self <= 1 ? 0 : -1;
+    return frame_read_end(&reader) == 0 ? 0 : -1;
 }
 
 int run_new(struct worker *worker, uint64_t handle, char *body, size_t body_bytes,
@@ -154,8 +156,12 @@ int64_t run_attempt(const struct run *run) {
     return run->attempt;
 }
 
-bool run_is_from_self(const struct run *run) {
-    return run->from_self;
+uint64_t run_bot_user(const struct run *run) {
+    return run->bot_user;
+}
+
+const char *run_app(const struct run *run) {
+    return run->app;
 }
 
 int64_t run_received_ms(const struct run *run) {

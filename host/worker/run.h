@@ -45,8 +45,10 @@ const char *run_delivery(const struct run *run);
 const char *run_installation(const struct run *run);
 /* From 1. */
 int64_t run_attempt(const struct run *run);
-/* Did the bot itself cause the delivery? */
-bool run_is_from_self(const struct run *run);
+/* The id of the app's bot user; 0: the sender is another. */
+uint64_t run_bot_user(const struct run *run);
+/* The id of the app, or its client id, terminated. */
+const char *run_app(const struct run *run);
 /* The delivery's arrival: wall, the same in every attempt. */
 int64_t run_received_ms(const struct run *run);
 

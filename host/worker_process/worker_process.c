@@ -303,7 +303,8 @@ void worker_process_send_run(struct worker_process *worker_process,
     frame_put_text(&writer, run->installation);
     frame_put_number(&writer, (uint64_t)run->attempt);
     frame_put_number(&writer, (uint64_t)run->received_ms);
-    frame_put_number(&writer, run->from_self);
+    frame_put_number(&writer, (uint64_t)run->bot_user);
+    frame_put_text(&writer, run->app);
     struct payload *payload = run->payload;
     /* This saves a copy of up to 25 MiB. */
     frame_put_bytes_apart(&writer, payload->bytes);

@@ -90,7 +90,10 @@ struct worker_process_run {
     uint64_t run;
     const char *event, *action, *guid, *installation;
     int64_t attempt, received_ms;
-    bool from_self;
+    /* The id of the app's bot user if the sender may be it, else 0. */
+    int64_t bot_user;
+    /* The id of the app, or its client id. */
+    const char *app;
     /* The worker process takes this reference over, and drops it once the payload is sent. */
     struct payload *payload;
 };

@@ -139,12 +139,15 @@ static const struct snek_permission permissions[] = {{"issues", "write"},
         }                                                                                          \
     }
 static const struct snek_subscription subscriptions[] = {
-    {"issues", "opened", on_issue, {NEWCOMER("issue")}},
-    {"pull_request", "opened", on_pull_request, {NEWCOMER("pull_request")}},
-    {"pull_request",
-     "closed",
-     on_pull_request,
-     {NEWCOMER("pull_request"), {"pull_request.merged", SNEK_IS, 0, {"true"}}}}};
+    {.event = "issues", .action = "opened", .handler = on_issue, .filters = {NEWCOMER("issue")}},
+    {.event = "pull_request",
+     .action = "opened",
+     .handler = on_pull_request,
+     .filters = {NEWCOMER("pull_request")}},
+    {.event = "pull_request",
+     .action = "closed",
+     .handler = on_pull_request,
+     .filters = {NEWCOMER("pull_request"), {"pull_request.merged", SNEK_IS, 0, {"true"}}}}};
 
 SNEK_PLUGIN(.name = "welcome", .version = "1.0",
             .summary = "Welcomes people at their first issue, pull request and merge.",

@@ -91,6 +91,14 @@ struct snek_filter {
 
 #define SNEK_SUBSCRIPTION_FILTERS_MAX 4
 
+enum snek_subscription_flag {
+    /* The plugin wants the bot's own events too. An event is the bot's own when its sender is the
+     * app's bot user, or when it reports that a check run or check suite of this app was created or
+     * completed. Without this flag the host calls the handler for events of others only, so that a
+     * plugin does not react to itself. */
+    SNEK_OWN_EVENTS = 1,
+};
+
 /* An event that the plugin handles. All of its filters must match. When several subscriptions match
  * a delivery, the host calls their handlers in the order of the table, then those of the commands,
  * all in one run. It stops at the first result other than SNEK_DONE and SNEK_SKIPPED. */
@@ -102,6 +110,10 @@ struct snek_subscription {
     snek_handler handler;
     /* Up to the first whose path is NULL. */
     struct snek_filter filters[SNEK_SUBSCRIPTION_FILTERS_MAX];
+    /* Flags of enum snek_subscription_flag, or 0. */
+    uint32_t flags;
+    /* 0. */
+    uint32_t reserved;
 };
 
 /* The plugin's response to a person who has none of a command's roles. */
@@ -140,6 +152,17 @@ struct snek_command {
     const char *denied_text;
 };
 
+/* An effect that the plugin makes. If a plugin lists its effects, the host rejects all others with
+ * SNEK_E_FORBIDDEN, also those of snek_reply() and snek_react(). */
+struct snek_effect {
+    /* "POST", "PUT", "PATCH" or "DELETE". */
+    const char *method;
+    /* The path of the URL: "/repos/{owner}/{repo}/issues/{number}/comments". `{name}` stands for
+     * one segment, and `{+name}` at the end for one or more. The query does not count. All
+     * mutations of GraphQL are {"POST", "/graphql"}. */
+    const char *url;
+};
+
 /* The descriptor. Names are at most 100 bytes, tables at most 256 items. The `_bytes` of a table is
  * the size of one item in the plugin's headers; SNEK_TABLE sets it. */
 struct snek_plugin {
@@ -161,6 +184,10 @@ struct snek_plugin {
     const struct snek_command *commands;
     uint32_t commands_count;
     uint32_t commands_bytes;
+    /* All effects that the plugin makes. Without the table it may make any. */
+    const struct snek_effect *effects;
+    uint32_t effects_count;
+    uint32_t effects_bytes;
 
     /* Optional. The host calls it once, on the worker's main thread, before any handler. It checks
      * the configuration (snek_config_…) and sets `*state`, which all handlers share and which the

@@ -7,11 +7,14 @@
  *     '- key "last-run"   -> "2026-01-31"         get, put, remove
  *
  * When a slot returns, the change is on disk. Set names are at most 100 bytes, entries and keys at
- * most 512 bytes, all UTF-8; values are at most 64 KiB of any bytes. Arguments are copied.
+ * most 512 bytes, all UTF-8; values are at most 64 KiB of any bytes. All sets and keys of the
+ * plugin together have at most `plugin.store_mib` MiB, in which each entry and each key counts 64
+ * bytes and its texts. Arguments are copied.
  * Keys that begin with "snekomatic." are the host's own: SNEK_E_INVALID.
  *
  * Every slot blocks until the host's store responds. Errors are SNEK_E_STORE (the store failed),
- * SNEK_E_INVALID (an argument is invalid) and SNEK_E_CANCELLED, each with a reason. */
+ * SNEK_E_INVALID (an argument is invalid), SNEK_E_TOO_LARGE (the store of the plugin is full) and
+ * SNEK_E_CANCELLED, each with a reason. */
 #ifndef SNEKOMATIC_STORE_H
 #define SNEKOMATIC_STORE_H
 

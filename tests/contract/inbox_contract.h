@@ -7,6 +7,7 @@
 #include "../unit/unit.h"
 
 #include "inbox/admin.h"
+#include "inbox/bot_user.h"
 #include "inbox/deliveries.h"
 #include "inbox/inbox.h"
 #include "inbox/maintenance.h"

@@ -78,6 +78,127 @@ static void a_key_keeps_its_last_value_byte_by_byte(void **state) {
     expect_key(fixture, "7", "k", "other", 5);
 }
 
+static int put_within(struct fixture *fixture, const char *name, size_t bytes, int64_t quota) {
+    static const char zeros[1000];
+    struct inbox_plugin_state operation = {.operation = {.kind = INBOX_KEY_PUT},
+                                           .plugin = "invite",
+                                           .scope = "7",
+                                           .name = name,
+                                           .value_in = zeros,
+                                           .value_in_bytes = bytes,
+                                           .quota_bytes = quota};
+    return fixture_do(fixture, &operation.operation);
+}
+
+static int add_within(struct fixture *fixture, const char *plugin, const char *name,
+                      int64_t quota) {
+    struct inbox_plugin_state operation = {.operation = {.kind = INBOX_SET_ADD},
+                                           .plugin = plugin,
+                                           .scope = "7",
+                                           .set = "s",
+                                           .name = name,
+                                           .quota_bytes = quota};
+    return fixture_do(fixture, &operation.operation);
+}
+
+static int64_t used_bytes(struct fixture *fixture) {
+    return fixture->store->query(fixture->place,
+                                 "SELECT bytes FROM plugin_usage WHERE plugin = 'invite'");
+}
+
+static void the_bytes_of_sets_and_keys_are_counted_as_they_change(void **state) {
+    struct fixture *fixture = *state;
+    /* The item itself, "7", "s", "mona". */
+    assert_int_equal(add_within(fixture, "invite", "mona", 0), 1);
+    assert_int_equal(used_bytes(fixture), 70);
+    assert_int_equal(add_within(fixture, "invite", "mona", 0), 0);
+    assert_int_equal(used_bytes(fixture), 70);
+    assert_int_equal(put_within(fixture, "k", 100, 0), 0);
+    assert_int_equal(used_bytes(fixture), 70 + 166);
+    assert_int_equal(put_within(fixture, "k", 40, 0), 0);
+    assert_int_equal(used_bytes(fixture), 70 + 106);
+    assert_int_equal(put_within(fixture, "k", 41, 0), 0);
+    assert_int_equal(used_bytes(fixture), 70 + 107);
+    assert_int_equal(item(fixture, INBOX_KEY_DELETE, "invite", "7", NULL, "other"), 0);
+    assert_int_equal(item(fixture, INBOX_KEY_DELETE, "invite", "7", NULL, "k"), 1);
+    assert_int_equal(used_bytes(fixture), 70);
+    assert_int_equal(item(fixture, INBOX_SET_REMOVE, "invite", "7", "s", "lisa"), 0);
+    assert_int_equal(item(fixture, INBOX_SET_REMOVE, "invite", "7", "s", "mona"), 1);
+    assert_int_equal(used_bytes(fixture), 0);
+}
+
+static void what_does_not_fit_into_the_quota_is_not_written(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(put_within(fixture, "k", 100, 236), 0);
+    assert_int_equal(add_within(fixture, "invite", "mona", 235), INBOX_PLUGIN_STATE_FULL);
+    assert_int_equal(item(fixture, INBOX_SET_HAS, "invite", "7", "s", "mona"), 0);
+    assert_int_equal(add_within(fixture, "invite", "mona", 236), 1);
+    /* An entry that is there needs no room. */
+    assert_int_equal(add_within(fixture, "invite", "mona", 236), 0);
+    assert_int_equal(put_within(fixture, "l", 0, 236), INBOX_PLUGIN_STATE_FULL);
+    assert_int_equal(put_within(fixture, "k", 101, 236), INBOX_PLUGIN_STATE_FULL);
+    assert_int_equal(used_bytes(fixture), 236);
+    /* A plugin over its quota, because it was lowered, can shrink. */
+    assert_int_equal(put_within(fixture, "k", 99, 10), 0);
+    assert_int_equal(put_within(fixture, "k", 100, 236), 0);
+    /* Each plugin has its own. */
+    assert_int_equal(add_within(fixture, "ping", "mona", 70), 1);
+    assert_int_equal(item(fixture, INBOX_SET_REMOVE, "invite", "7", "s", "mona"), 1);
+    assert_int_equal(put_within(fixture, "l", 4, 236), 0);
+}
+
+static void a_change_that_does_not_fit_leaves_no_record(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_put put = put_of("guid-1");
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    struct inbox_record change = {.number = 1,
+                                  .kind = INBOX_CHANGE,
+                                  .state = INBOX_COMPLETED,
+                                  .method = (char *)(uintptr_t) "set_add",
+                                  .url = (char *)(uintptr_t) "mona"};
+    const struct inbox_record *records[] = {&change};
+    struct inbox_plugin_state operation = {.operation = {.kind = INBOX_SET_ADD},
+                                           .writer = {.run = claim.runs[0].id,
+                                                      .token = claim.runs[0].token,
+                                                      .lease_ms = 30000,
+                                                      .records = records,
+                                                      .n_records = 1},
+                                           .plugin = "invite",
+                                           .scope = "7",
+                                           .set = "s",
+                                           .name = "mona",
+                                           .quota_bytes = 69};
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_PLUGIN_STATE_FULL);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM journal"), 0);
+    operation.quota_bytes = 70;
+    assert_int_equal(fixture_do(fixture, &operation.operation), 1);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM journal"), 1);
+    assert_int_equal(used_bytes(fixture), 70);
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
+static int64_t bot_user(struct fixture *fixture, enum inbox_kind kind, const char *app,
+                        int64_t user) {
+    struct inbox_bot_user operation = {.operation = {.kind = kind}, .app = app, .user = user};
+    assert_int_equal(fixture_do(fixture, &operation.operation), 0);
+    return operation.user;
+}
+
+static void the_id_of_the_bot_user_is_kept_for_each_app(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(bot_user(fixture, INBOX_BOT_USER_GET, "https://a 1", 9), 0);
+    assert_int_equal(bot_user(fixture, INBOX_BOT_USER_PUT, "https://a 1", 77), 77);
+    assert_int_equal(bot_user(fixture, INBOX_BOT_USER_PUT, "https://a 2", 78), 78);
+    fixture_close(fixture);
+    fixture_open(fixture, FIXTURE_NOW);
+    assert_int_equal(bot_user(fixture, INBOX_BOT_USER_GET, "https://a 1", 0), 77);
+    assert_int_equal(bot_user(fixture, INBOX_BOT_USER_PUT, "https://a 1", 79), 79);
+    assert_int_equal(bot_user(fixture, INBOX_BOT_USER_GET, "https://a 1", 0), 79);
+    assert_int_equal(bot_user(fixture, INBOX_BOT_USER_GET, "https://a 2", 0), 78);
+}
+
 static void sets_and_keys_last_when_the_store_is_opened_again(void **state) {
     struct fixture *fixture = *state;
     assert_int_equal(item(fixture, INBOX_SET_ADD, "invite", "7", "s", "mona"), 1);
@@ -165,6 +286,10 @@ size_t contract_item_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(a_set_says_what_was_added_and_what_changed),
         CONTRACT(sets_are_a_plugins_own_and_a_scopes_own),
         CONTRACT(a_key_keeps_its_last_value_byte_by_byte),
+        CONTRACT(the_bytes_of_sets_and_keys_are_counted_as_they_change),
+        CONTRACT(what_does_not_fit_into_the_quota_is_not_written),
+        CONTRACT(a_change_that_does_not_fit_leaves_no_record),
+        CONTRACT(the_id_of_the_bot_user_is_kept_for_each_app),
         CONTRACT(sets_and_keys_last_when_the_store_is_opened_again),
         CONTRACT(a_repeated_change_has_the_result_of_the_first),
         CONTRACT(the_originals_database_is_adopted),

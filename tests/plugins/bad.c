@@ -33,11 +33,7 @@
 #endif
 #ifndef BAD_SUBSCRIPTION
 #define BAD_SUBSCRIPTION                                                                           \
-    {                                                                                              \
-        "push", NULL, handler, {                                                                   \
-            { 0 }                                                                                  \
-        }                                                                                          \
-    }
+    { .event = "push", .handler = handler }
 #endif
 #ifndef BAD_COMMANDS
 #define BAD_COMMANDS                                                                               \
@@ -61,6 +57,10 @@
 #ifndef BAD_ENTRY
 #define BAD_ENTRY snek_plugin_entry
 #endif
+#ifndef BAD_EFFECT
+#define BAD_EFFECT                                                                                 \
+    { "POST", "/graphql" }
+#endif
 #ifndef BAD_DESCRIPTOR
 #define BAD_DESCRIPTOR &plugin
 #endif
@@ -79,6 +79,8 @@ static const struct snek_permission permissions[] = {BAD_PERMISSIONS};
 static const struct snek_subscription subscriptions[] = {BAD_SUBSCRIPTION};
 static const struct snek_command commands[] = {BAD_COMMANDS};
 
+static const struct snek_effect effects[] = {BAD_EFFECT};
+
 static const struct snek_plugin plugin = {
     .head = {BAD_MAGIC, BAD_MAJOR, SNEK_ABI_MINOR, BAD_REQUIRED, 0, BAD_BYTES},
     .name = BAD_NAME,
@@ -93,6 +95,9 @@ static const struct snek_plugin plugin = {
     .commands = BAD_COMMANDS_TABLE,
     .commands_count = BAD_COMMANDS_COUNT,
     .commands_bytes = BAD_COMMANDS_BYTES,
+    .effects = effects,
+    .effects_count = 1,
+    .effects_bytes = sizeof *effects,
     .destroy = BAD_DESTROY,
 };
 

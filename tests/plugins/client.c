@@ -135,7 +135,17 @@ static int32_t client(struct snek_run *run) {
 }
 
 static const struct snek_permission permissions[] = {{"members", "write"}, {"issues", "write"}};
-static const struct snek_subscription subscriptions[] = {{"client", NULL, client, {{0}}}};
+static const struct snek_subscription subscriptions[] = {{"client", NULL, client, {{0}}, 0, 0}};
+
+#ifdef CLIENT_EFFECTS
+static const struct snek_effect effects[] = {
+    {"POST", "/repos/{owner}/{repo}/issues/{number}/comments"},
+    {"PUT", "/orgs/{org}/memberships/{+login}"},
+};
+#define EFFECTS , SNEK_TABLE(effects)
+#else
+#define EFFECTS
+#endif
 
 SNEK_PLUGIN(.name = "client", .version = "0.9", .summary = "sends the requests of its payload",
-            SNEK_TABLE(permissions), SNEK_TABLE(subscriptions))
+            SNEK_TABLE(permissions), SNEK_TABLE(subscriptions) EFFECTS)

@@ -130,6 +130,6 @@ static int32_t effects(struct snek_run *run) {
 }
 
 static const struct snek_permission permissions[] = {{"issues", "write"}, {"members", "write"}};
-static const struct snek_subscription subscriptions[] = {{"effects", NULL, effects, {{0}}}};
+static const struct snek_subscription subscriptions[] = {{"effects", NULL, effects, {{0}}, 0, 0}};
 SNEK_PLUGIN(.name = "effects", .version = "1", .summary = "makes one effect of each sort",
             SNEK_TABLE(permissions), SNEK_TABLE(subscriptions))

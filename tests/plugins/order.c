@@ -27,6 +27,8 @@ HANDLER(exists)
 HANDLER(is_null)
 HANDLER(all_four)
 HANDLER(number)
+HANDLER(any_check)
+HANDLER(own_check)
 
 /* Logs its words, then posts a reply and a reaction. */
 static int32_t one(struct snek_run *run) {
@@ -54,23 +56,32 @@ static int32_t answer(struct snek_run *run) {
 }
 
 static const struct snek_subscription subscriptions[] = {
-    {"push", NULL, any_push, {{0}}},
-    {"push", "created", created_push, {{0}}},
-    {"pull_request", "closed", merged, {{"pull_request.merged", SNEK_IS, 0, {"true"}}}},
-    {"pull_request", "closed", unmerged, {{"pull_request.merged", SNEK_IS, 0, {"false"}}}},
-    {"pull_request", "closed", in_two, {{"labels[1].name", SNEK_IN, 0, {"snake", "caf\xC3\xA9"}}}},
-    {"pull_request", "closed", exists, {{"milestone", SNEK_EXISTS, 0, {NULL}}}},
-    {"pull_request", "closed", is_null, {{"milestone", SNEK_IS, 0, {"null"}}}},
-    {"pull_request", "closed", number, {{"number", SNEK_IS, 0, {"42"}}}},
+    {"push", NULL, any_push, {{0}}, 0, 0},
+    {"push", "created", created_push, {{0}}, 0, 0},
+    {"pull_request", "closed", merged, {{"pull_request.merged", SNEK_IS, 0, {"true"}}}, 0, 0},
+    {"pull_request", "closed", unmerged, {{"pull_request.merged", SNEK_IS, 0, {"false"}}}, 0, 0},
+    {"pull_request",
+     "closed",
+     in_two,
+     {{"labels[1].name", SNEK_IN, 0, {"snake", "caf\xC3\xA9"}}},
+     0,
+     0},
+    {"pull_request", "closed", exists, {{"milestone", SNEK_EXISTS, 0, {NULL}}}, 0, 0},
+    {"pull_request", "closed", is_null, {{"milestone", SNEK_IS, 0, {"null"}}}, 0, 0},
+    {"pull_request", "closed", number, {{"number", SNEK_IS, 0, {"42"}}}, 0, 0},
     {"pull_request",
      "closed",
      all_four,
      {{"number", SNEK_EXISTS, 0, {NULL}},
       {"labels", SNEK_EXISTS, 0, {NULL}},
       {"pull_request.merged", SNEK_IN, 0, {"true", "false"}},
-      {"labels[0].name", SNEK_IS, 0, {"snake"}}}},
-    {"pull_request", "labeled", answer, {{0}}},
-    {"commit_comment", NULL, answer, {{0}}},
+      {"labels[0].name", SNEK_IS, 0, {"snake"}}},
+     0,
+     0},
+    {"pull_request", "labeled", answer, {{0}}, 0, 0},
+    {"commit_comment", NULL, answer, {{0}}, 0, 0},
+    {"check_run", NULL, any_check, {{0}}, 0, 0},
+    {"check_run", NULL, own_check, {{0}}, SNEK_OWN_EVENTS, 0},
 };
 
 static const struct snek_command commands[] = {

@@ -407,7 +407,7 @@ static void destroy(void *state) {
 }
 
 static const struct snek_permission permissions[] = {{"members", "write"}, {"issues", "read"}};
-static const struct snek_subscription subscriptions[] = {{"probe", NULL, probe, {{0}}}};
+static const struct snek_subscription subscriptions[] = {{"probe", NULL, probe, {{0}}, 0, 0}};
 
 SNEK_PLUGIN(.name = "probe", .version = "0.9", .summary = "performs the action of its payload",
             SNEK_TABLE(permissions), SNEK_TABLE(subscriptions), .create = create,

@@ -31,7 +31,7 @@ static int32_t skip(struct snek_run *run) {
     return SNEK_SKIPPED;
 }
 
-static const struct snek_subscription subscriptions[] = {{"push", NULL, skip, {{0}}}};
+static const struct snek_subscription subscriptions[] = {{"push", NULL, skip, {{0}}, 0, 0}};
 
 static const struct snek_plugin plugin = {
     .head = {SNEK_ABI_MAGIC, SNEK_ABI_MAJOR, SNEK_ABI_MINOR, 0, 0, sizeof(struct snek_plugin)},

@@ -204,6 +204,6 @@ static int32_t trouble(struct snek_run *run) {
 }
 
 static const struct snek_permission permissions[] = {{"issues", "write"}};
-static const struct snek_subscription subscriptions[] = {{"trouble", NULL, trouble, {{0}}}};
+static const struct snek_subscription subscriptions[] = {{"trouble", NULL, trouble, {{0}}, 0, 0}};
 SNEK_PLUGIN(.name = "trouble", .version = "1", .summary = "performs the action of its payload",
             SNEK_TABLE(permissions), SNEK_TABLE(subscriptions))

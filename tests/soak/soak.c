@@ -48,6 +48,6 @@ static int32_t soak(struct snek_run *run) {
 }
 
 static const struct snek_permission permissions[] = {{"issues", "write"}};
-static const struct snek_subscription subscriptions[] = {{"soak", NULL, soak, {{0}}}};
+static const struct snek_subscription subscriptions[] = {{"soak", NULL, soak, {{0}}, 0, 0}};
 SNEK_PLUGIN(.name = "soak", .version = "1", .summary = "comments once for each delivery",
             SNEK_TABLE(permissions), SNEK_TABLE(subscriptions))

@@ -116,6 +116,10 @@ class FakeGitHub:
         """Ends the delays of requests that are under way."""
         self._control("POST", "release")
 
+    def rename_app(self, slug):
+        """The app gets another name, and its bot user another login."""
+        self._control("POST", "app", {"slug": slug})
+
     def expire_tokens(self, installation=None):
         body = {"installation": installation} if installation else {}
         return self._control("POST", "tokens/expire", body)["expired"]

@@ -19,6 +19,8 @@ API = "https://api.github.com"
 PAYLOADS = pathlib.Path(__file__).resolve().parent.parent / "payloads"
 APP_ID = 31415
 APP_SLUG = "sneks-bot"
+# The id of the app's bot user at the fake GitHub.
+BOT_ID = APP_ID + 5000000
 # The installation in payloads/github.json and in every payload.
 INSTALLATION = 60001
 WEBHOOK_SECRET = "not a secret: the tests' own"

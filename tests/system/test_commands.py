@@ -117,9 +117,11 @@ def test_edits_and_deletions_are_not_looked_at(host, event, action):
 def test_the_bot_ignores_itself_but_responds_to_other_bots(module_fake, host):
     module_fake.forget_requests()
     payload = with_body("issue_comment.created", "/ping")
-    payload["sender"]["login"] = snek.APP_SLUG + "[bot]"
+    payload["sender"] |= {"login": snek.APP_SLUG + "[bot]", "id": snek.BOT_ID}
     host.wait_log(msg="skipped", delivery=host.deliver("issue_comment", payload))
-    assert module_fake.api_requests() == []
-    payload["sender"]["login"] = "other" + "[bot]"
+    [asked] = module_fake.api_requests()
+    assert asked["path"] == f"/users/{snek.APP_SLUG}%5Bbot%5D"
+    module_fake.forget_requests()
+    payload["sender"] |= {"login": "other[bot]", "id": 4}
     host.wait_log(msg="done", delivery=host.deliver("issue_comment", payload))
     assert len(module_fake.api_requests()) == 2

@@ -109,7 +109,9 @@ def test_a_limit_of_the_app_itself_costs_no_attempt(fake, start_bot):
     assert int(line["wait_ms"]) >= 6000
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
     asked = [r["path"] for r in fake.requests(path="/app.*")]
-    assert asked == ["/app", "/app"] + ["/app/installations/60001/access_tokens"] * 2
+    # The next attempt asks for the name again, then for a token to look up the bot's user.
+    token = "/app/installations/60001/access_tokens"
+    assert asked == ["/app", "/app", token, "/app", token, token]
 
 
 def test_writes_are_paced_and_those_that_notify_more(fake, start_bot):

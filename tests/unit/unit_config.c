@@ -43,8 +43,11 @@ static void without_a_file_the_credentials_are_enough(void **state) {
         assert_int_equal(plugin->concurrency, 32);
         assert_int_equal(plugin->deadline_ms, 60000);
         assert_int_equal(plugin->memory_mib, 256);
+        assert_int_equal(plugin->store_mib, 16);
+        assert_int_equal(plugin->effects_per_run, 100);
         assert_int_equal(plugin->sandbox, CONFIG_SANDBOX_BEST);
         assert_null(plugin->installations);
+        assert_null(plugin->permissions);
         assert_null(plugin->repositories);
         assert_string_equal(plugin->config_json, "{}");
         assert_int_equal(plugin->line, 0);
@@ -78,6 +81,9 @@ static const char whole_file[] = "[server]\n"
                                  "concurrency = 1\n"
                                  "deadline_ms = 100\n"
                                  "memory_mib = 64\n"
+                                 "store_mib = 3\n"
+                                 "effects_per_run = 5\n"
+                                 "permissions = [\"issues:write\", \"members: read\"]\n"
                                  "sandbox = \"strict\"\n"
                                  "installations = [12, \"345\", \"4*\"]\n"
                                  "repositories = [\"snakes/*\"]\n"
@@ -127,6 +133,11 @@ static void every_key_of_a_file_is_taken(void **state) {
     assert_int_equal(plugin->concurrency, 1);
     assert_int_equal(plugin->deadline_ms, 100);
     assert_int_equal(plugin->memory_mib, 64);
+    assert_int_equal(plugin->store_mib, 3);
+    assert_int_equal(plugin->effects_per_run, 5);
+    assert_string_equal(plugin->permissions[0], "issues:write");
+    assert_string_equal(plugin->permissions[1], "members:read");
+    assert_null(plugin->permissions[2]);
     assert_int_equal(plugin->sandbox, CONFIG_SANDBOX_STRICT);
     assert_string_equal(plugin->installations[0], "12");
     assert_string_equal(plugin->installations[1], "345");
@@ -333,6 +344,16 @@ static const struct {
      "plugin.repositories must be an array of strings, not a whole number"},
     {"plugin = [{path = \"a\", repositories = [\"snakes\"]}]",
      "plugin.repositories must list repositories as OWNER/NAME, in which * stands for anything"},
+    {"plugin = [{path = \"a\", permissions = [\"issues\"]}]",
+     "plugin.permissions must list permissions as NAME:ACCESS, like \"issues:write\", in which "
+     "ACCESS "
+     "is read, write or admin"},
+    {"plugin = [{path = \"a\", permissions = [\"issues:own\"]}]",
+     "plugin.permissions must list permissions as NAME:ACCESS, like \"issues:write\", in which "
+     "ACCESS "
+     "is read, write or admin"},
+    {"plugin = [{path = \"a\", store_mib = 0}]",
+     "plugin.store_mib must be from 1 to 65536 MiB, not 0"},
     {"plugin = [{path = \"a\", config = 5}]", "plugin.config must be a table, not a whole number"},
     {"plugin = [{path = \"a\", config = {x = [nan]}}]",
      "a value of plugin.config must be finite, since JSON has no such number"},

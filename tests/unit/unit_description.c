@@ -10,6 +10,8 @@
 struct sample {
     const char *name, *permission[2][2], *event, *action, *command;
     uint64_t protocol, items, roles, denied;
+    /* Method and template; NULL: none. */
+    const char *effect[2];
 };
 
 static const struct sample good = {"invite",
@@ -20,7 +22,8 @@ static const struct sample good = {"invite",
                                    FRAME_PROTOCOL,
                                    1,
                                    SNEK_ROLE_ANYBODY,
-                                   SNEK_DENIED_SILENT};
+                                   SNEK_DENIED_SILENT,
+                                   {NULL}};
 
 static int parse(const struct sample *sample, struct description **out, struct error *err) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(65536);
@@ -42,12 +45,18 @@ static int parse(const struct sample *sample, struct description **out, struct e
     frame_put_text(&w, sample->event);
     frame_put_text(&w, sample->action);
     frame_put_text(&w, "");
+    frame_put_number(&w, 0);
     frame_put_number(&w, sample->command ? 1 : 0);
     if (sample->command) {
         frame_put_text(&w, sample->command);
         frame_put_text(&w, "usage");
         frame_put_number(&w, sample->roles);
         frame_put_number(&w, sample->denied);
+    }
+    frame_put_number(&w, sample->effect[0] ? 1 : 0);
+    if (sample->effect[0]) {
+        frame_put_text(&w, sample->effect[0]);
+        frame_put_text(&w, sample->effect[1]);
     }
     assert_int_equal(frame_end(&w), 0);
     size_t head = sizeof(struct frame_head);
@@ -182,6 +191,83 @@ static void a_name_or_command_cannot_be_taken_twice(void **state) {
     }
 }
 
+static void an_effect_must_fit_a_declared_template(void **state) {
+    (void)state;
+    static const struct {
+        const char *template, *method, *path;
+        bool allowed;
+    } cases[] = {
+        {NULL, "DELETE", "/anything", true},
+        {"/repos/{owner}/{repo}/issues/{number}/comments", "POST", "/repos/a/b/issues/1/comments",
+         true},
+        {"/repos/{owner}/{repo}/issues/{number}/comments", "POST",
+         "/repos/a/b/issues/1/comments?x=/y", true},
+        {"/repos/{owner}/{repo}/issues/{number}/comments", "PUT", "/repos/a/b/issues/1/comments",
+         false},
+        {"/repos/{owner}/{repo}/issues/{number}/comments", "POST", "/repos/a/b/issues/1", false},
+        {"/repos/{owner}/{repo}/issues/{number}/comments", "POST", "/repos/a/b/issues/1/comments/2",
+         false},
+        {"/repos/{owner}/{repo}/issues/{number}/comments", "POST", "/repos/a/b/issues//comments",
+         false},
+        {"/repos/{owner}/{repo}/issues/{number}/comments", "POST", "/repos/a/b/c/issues/1/comments",
+         false},
+        {"/repos/{owner}/{repo}/issues/{number}/comments", "POST", "/Repos/a/b/issues/1/comments",
+         false},
+        {"/repos/{owner}/{repo}/issues/{number}/comments", "POST", "/repos/a/b/issues/1/comments/",
+         false},
+        {"/repos/{owner}/{repo}/issues/{number}/comments", "POST", "/repos/a/b/issues/1?/comments",
+         false},
+        {"/repos/{owner}/{repo}/contents/{+path}", "POST", "/repos/a/b/contents/x/y.c", true},
+        {"/repos/{owner}/{repo}/contents/{+path}", "POST", "/repos/a/b/contents/", false},
+        {"/repos/{owner}/{repo}/contents/{+path}", "POST", "/repos/a/b/contents", false},
+        {"/graphql", "POST", "/graphql", true},
+        {"/graphql", "POST", "/graphql2", false},
+        {"/graphql", "POST", "", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sample sample = good;
+        struct description *d = NULL;
+        struct error err;
+        sample.effect[0] = cases[i].template ? "POST" : NULL;
+        sample.effect[1] = cases[i].template;
+        assert_int_equal(parse(&sample, &d, &err), 0);
+        if (description_allows_effect(d, cases[i].method, cases[i].path) != cases[i].allowed) {
+            fail_msg("case %zu: %s %s", i, cases[i].method, cases[i].path);
+        }
+        description_free(d);
+    }
+}
+
+static void a_list_of_permissions_is_all_that_a_plugin_may_ask_for(void **state) {
+    (void)state;
+    static const struct {
+        const char *list[4];
+        const char *missing;
+    } cases[] = {
+        {{"members:write", "pull_requests:write"}, NULL},
+        {{"issues:read", "pull_requests:admin", "members:write"}, NULL},
+        {{"members:read", "pull_requests:write"}, "members: write"},
+        {{"members:write"}, "pull_requests: write"},
+        {{"members:write", "pull:write"}, "pull_requests: write"},
+        {{"members:write", "pull_requests_x:write"}, "pull_requests: write"},
+        {{NULL}, "members: write"},
+    };
+    struct description *d = NULL;
+    struct error err;
+    assert_int_equal(parse(&good, &d, &err), 0);
+    assert_int_equal(description_check_permitted(d, NULL, &err), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *list[4];
+        memcpy(list, cases[i].list, sizeof list);
+        int result = description_check_permitted(d, list, &err);
+        assert_int_equal(result, cases[i].missing ? -1 : 0);
+        if (cases[i].missing && !strstr(err.text, cases[i].missing)) {
+            fail_msg("case %zu: %s", i, err.text);
+        }
+    }
+    description_free(d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(permissions_become_canonical_json),
@@ -189,6 +275,8 @@ int main(void) {
         cmocka_unit_test(commands_in_discussions_need_their_permission),
         cmocka_unit_test(a_description_that_lies_is_rejected),
         cmocka_unit_test(routing_goes_by_event_and_action_and_commands),
+        cmocka_unit_test(an_effect_must_fit_a_declared_template),
+        cmocka_unit_test(a_list_of_permissions_is_all_that_a_plugin_may_ask_for),
         cmocka_unit_test(a_name_or_command_cannot_be_taken_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -257,12 +257,17 @@ void metrics_run_started(struct metrics_plugin *plugin, int64_t waited_ms) {
     (void)plugin, (void)waited_ms;
 }
 
+void metrics_limit_reached(struct metrics_plugin *plugin, enum metrics_plugin_limit limit) {
+    (void)plugin, (void)limit;
+}
+
 /* ---- attempts ---- */
 
 static struct run_table table;
 static struct run_group group;
 static struct call_group calls;
-static struct config_plugin config = {.memory_mib = 64, .as_written = "test"};
+static struct config_plugin config = {
+    .memory_mib = 64, .as_written = "test", .effects_per_run = 100};
 static struct description description = {.name = "test", .permissions_json = "{}"};
 
 static void ignore_slot(void *context) {

@@ -13,12 +13,12 @@
 
 /* One run of the plugin `order`; `called` is the handlers' names, each followed by a space. */
 static void expect_order_from(const char *event, const char *action, const char *payload,
-                              bool from_self, const char *called, int64_t result,
+                              uint64_t bot_user, const char *called, int64_t result,
                               const char *reason) {
     struct worker_host host;
     const struct worker_options options = {.quiet = true};
     host_start(&host, "test-order", &options);
-    host_run_from(&host, 1, event, action, payload, from_self);
+    host_run_from(&host, 1, event, action, payload, bot_user);
     while (*called) {
         char name[200];
         size_t bytes = strcspn(called, " ");
@@ -32,7 +32,7 @@ static void expect_order_from(const char *event, const char *action, const char 
 
 static void expect_order(const char *event, const char *action, const char *payload,
                          const char *called, int64_t result, const char *reason) {
-    expect_order_from(event, action, payload, false, called, result, reason);
+    expect_order_from(event, action, payload, 0, called, result, reason);
 }
 
 static void subscriptions_match_by_event_and_action_in_the_order_of_the_table(void **state) {
@@ -156,11 +156,51 @@ static void a_body_that_is_null_or_absent_has_no_commands(void **state) {
     expect_order("issues", "opened", "{}", "", SNEK_SKIPPED, "nothing matched");
 }
 
+/* The app under test has the id 12345, and its bot user 77. */
+#define OWN "the bot itself caused this"
+
 static void the_bot_never_obeys_itself(void **state) {
     (void)state;
-    expect_order_from("issues", "opened", "{\"issue\":{\"body\":\"/one\"}}", true, "", SNEK_SKIPPED,
-                      "nothing matched");
-    expect_order_from("push", "", "{}", true, "any_push ", SNEK_SKIPPED, NULL);
+    expect_order_from("issues", "opened", "{\"issue\":{\"body\":\"/one\"},\"sender\":{\"id\":77}}",
+                      77, "", SNEK_SKIPPED, OWN);
+    expect_order_from("issues", "opened", "{\"issue\":{\"body\":\"/one\"},\"sender\":{\"id\":78}}",
+                      77, "one:[/one] ", SNEK_SKIPPED, NULL);
+    /* The login proves nothing. */
+    expect_order_from(
+        "issues", "opened",
+        "{\"issue\":{\"body\":\"/one\"},\"sender\":{\"id\":\"7\",\"login\":\"a[bot]\"}}", 77,
+        "one:[/one] ", SNEK_SKIPPED, NULL);
+}
+
+static void own_events_go_to_the_subscriptions_that_ask_for_them(void **state) {
+    (void)state;
+    static const struct {
+        const char *event, *action, *payload;
+        uint64_t bot_user;
+        const char *called;
+    } table[] = {
+        {"push", "", "{\"sender\":{\"id\":77}}", 77, ""},
+        {"push", "", "{\"sender\":{\"id\":77}}", 0, "any_push "},
+        {"push", "", "{\"sender\":{\"id\":770}}", 77, "any_push "},
+        {"push", "", "{}", 77, "any_push "},
+        {"check_run", "rerequested", "{\"sender\":{\"id\":77}}", 77, "own_check "},
+        {"check_run", "created", "{\"check_run\":{\"app\":{\"id\":12345}}}", 0, "own_check "},
+        {"check_run", "completed", "{\"check_run\":{\"app\":{\"id\":12345}}}", 0, "own_check "},
+        {"check_run", "completed", "{\"check_run\":{\"app\":{\"id\":1,\"client_id\":\"12345\"}}}",
+         0, "own_check "},
+        {"check_run", "completed", "{\"check_run\":{\"app\":{\"id\":1234}}}", 0,
+         "any_check own_check "},
+        {"check_run", "rerequested", "{\"check_run\":{\"app\":{\"id\":12345}}}", 0,
+         "any_check own_check "},
+        {"check_run", "requested_action", "{\"check_run\":{\"app\":{\"id\":12345}}}", 0,
+         "any_check own_check "},
+        {"push", "created", "{\"check_run\":{\"app\":{\"id\":12345}}}", 0,
+         "any_push created_push "},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        expect_order_from(table[i].event, table[i].action, table[i].payload, table[i].bot_user,
+                          table[i].called, SNEK_SKIPPED, *table[i].called ? NULL : OWN);
+    }
 }
 
 /* Delivers a new issue with the text `head`, `count` times `unit`, and `tail`. */
@@ -591,6 +631,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_command_line_is_split_at_white_space),
         cmocka_unit_test(a_body_that_is_null_or_absent_has_no_commands),
         cmocka_unit_test(the_bot_never_obeys_itself),
+        cmocka_unit_test(own_events_go_to_the_subscriptions_that_ask_for_them),
         cmocka_unit_test(a_text_that_is_not_read_whole_is_reported),
         cmocka_unit_test(a_command_that_fails_stops_the_commands_after_it),
         cmocka_unit_test(a_reply_goes_to_the_target_of_its_event),

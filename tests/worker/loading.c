@@ -7,6 +7,8 @@
 
 #include "base/cleanup.h"
 
+#include <snekomatic/plugin.h>
+
 #include <fcntl.h>
 
 static void expect_rejection_by(struct worker_host *host, const char *sentence) {
@@ -67,6 +69,8 @@ static void the_description_holds_the_whole_descriptor(void **state) {
     assert_string_equal(received_text(&received), "");
     assert_string_equal(received_text(&received), "");
     assert_int_equal(received_number(&received), 0);
+    assert_int_equal(received_number(&received), 0);
+    assert_int_equal(received_number(&received), 0);
     received_end(&received);
     host_end(&host);
 }
@@ -84,6 +88,8 @@ static void the_description_shows_filters_and_commands(void **state) {
         "number = 42",
         ("number exists and labels exists and pull_request.merged in true, false and "
          "labels[0].name = snake"),
+        "",
+        "",
         "",
         "",
     };
@@ -108,6 +114,8 @@ static void the_description_shows_filters_and_commands(void **state) {
         received_text(&received);
         received_text(&received);
         assert_string_equal(received_text(&received), filters[i]);
+        bool last = i + 1 == sizeof filters / sizeof *filters;
+        assert_int_equal(received_number(&received), last ? SNEK_OWN_EVENTS : 0);
     }
     assert_int_equal(received_number(&received), 5);
     assert_string_equal(received_text(&received), "one");
@@ -146,6 +154,7 @@ static void each_bad_descriptor_is_rejected_with_its_reason(void **state) {
         {"bad-handler", "subscriptions[0] (of push) has no handler"},
         {"bad-path", "subscriptions[0].filters[0].path must be like"},
         {"bad-kind", "subscriptions[0].filters[0].kind 3 is unknown to this host (ABI 1.0)"},
+        {"bad-flags", "subscriptions[0] (of push) has .flags = 2, which has a bit that is no"},
         {"bad-is", "subscriptions[0].filters[0]: SNEK_IS takes one value"},
         {"bad-in", "subscriptions[0].filters[0]: SNEK_IN takes at least one value"},
         {"bad-exists", "subscriptions[0].filters[0]: SNEK_EXISTS takes no value"},
@@ -161,6 +170,9 @@ static void each_bad_descriptor_is_rejected_with_its_reason(void **state) {
         {"bad-reaction", "the command /a has a .denied_text that is no reaction: +1, -1, laugh"},
         {"bad-reply", "the command /a replies to those whom it denies: its .denied_text must have"},
         {"bad-again", "it has the command /a twice"},
+        {"bad-effect", "effects[0].method must be POST, PUT, PATCH or DELETE"},
+        {"bad-effect-url", "effects[0].url must be a path like"},
+        {"bad-effect-word", "effects[0].url must be a path like"},
         {"bad-table", "its table of commands is NULL, but its count is 1"},
         {"bad-stride", "an item of its commands has 24 bytes, at least 40 are right"},
         {"bad-many", "it has 257 commands, more than 256"},

@@ -158,7 +158,7 @@ void host_send(struct worker_host *host, const struct buffer *frame) {
 }
 
 static void send_run(struct worker_host *host, uint64_t run, const char *event, const char *action,
-                     const char *payload, bool from_self, int64_t received_ms) {
+                     const char *payload, uint64_t bot_user, int64_t received_ms) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
     struct frame_writer writer;
     frame_begin(&writer, &buffer, FRAME_RUN, run, 0);
@@ -168,25 +168,26 @@ static void send_run(struct worker_host *host, uint64_t run, const char *event, 
     frame_put_text(&writer, "xyzzy");
     frame_put_number(&writer, 3);
     frame_put_number(&writer, (uint64_t)received_ms);
-    frame_put_number(&writer, from_self);
+    frame_put_number(&writer, bot_user);
+    frame_put_text(&writer, "12345");
     frame_put_text(&writer, payload);
     assert_int_equal(frame_end(&writer), 0);
     host_send(host, &buffer);
 }
 
 void host_run_from(struct worker_host *host, uint64_t run, const char *event, const char *action,
-                   const char *payload, bool from_self) {
-    send_run(host, run, event, action, payload, from_self, 1700000000000);
+                   const char *payload, uint64_t bot_user) {
+    send_run(host, run, event, action, payload, bot_user, 1700000000000);
 }
 
 void host_run_at(struct worker_host *host, uint64_t run, const char *event, const char *action,
                  const char *payload, int64_t received_ms) {
-    send_run(host, run, event, action, payload, false, received_ms);
+    send_run(host, run, event, action, payload, 0, received_ms);
 }
 
 void host_run(struct worker_host *host, uint64_t run, const char *event, const char *action,
               const char *payload) {
-    host_run_from(host, run, event, action, payload, false);
+    host_run_from(host, run, event, action, payload, 0);
 }
 
 void host_reply(struct worker_host *host, const struct received *call, int64_t outcome,

@@ -51,7 +51,7 @@ void host_send(struct worker_host *host, const struct buffer *frame);
 void host_run(struct worker_host *host, uint64_t run, const char *event, const char *action,
               const char *payload);
 void host_run_from(struct worker_host *host, uint64_t run, const char *event, const char *action,
-                   const char *payload, bool from_self);
+                   const char *payload, uint64_t bot_user);
 /* The delivery arrived at this time: wall. */
 void host_run_at(struct worker_host *host, uint64_t run, const char *event, const char *action,
                  const char *payload, int64_t received_ms);

@@ -81,6 +81,15 @@ char *store_list_numbers(const char brackets[2], const int64_t *numbers, size_t 
     return text;
 }
 
+static int64_t text_bytes(const char *text) {
+    return text ? (int64_t)strlen(text) : 0;
+}
+
+int64_t store_item_bytes(const struct inbox_plugin_state *state) {
+    return INBOX_PLUGIN_STATE_ITEM_BYTES + text_bytes(state->scope) + text_bytes(state->set) +
+           text_bytes(state->name) + (int64_t)state->value_in_bytes;
+}
+
 int inbox_run_unpack(struct inbox_run *run, struct error *err) {
     struct payload *body = NULL;
     int result = codec_unpack(run->payload_codec, run->payload, run->payload_bytes, &body, err);

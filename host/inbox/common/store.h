@@ -9,6 +9,7 @@
 
 #include "inbox/deliveries.h"
 #include "inbox/operation.h"
+#include "inbox/plugin_state.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,6 +58,9 @@ const char *store_record_kind_text(enum inbox_record_kind kind);
 const char *store_record_state_text(enum inbox_record_state state);
 enum inbox_record_kind store_record_kind(const char *text);
 enum inbox_record_state store_record_state(const char *text);
+
+/* How many bytes of the quota the entry or key of this operation takes, with its new value. */
+int64_t store_item_bytes(const struct inbox_plugin_state *state);
 
 /* Makes a list of numbers for SQL: `brackets[0]`, the numbers with commas, `brackets[1]`. The
  * caller frees it. NULL when memory is short. */

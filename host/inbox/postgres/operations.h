@@ -27,7 +27,7 @@ extern const struct postgres_operation postgres_claim, postgres_finish, postgres
 extern const struct postgres_operation postgres_intend, postgres_complete, postgres_journal_read;
 /* plugin_state.c */
 extern const struct postgres_operation postgres_set_has, postgres_set_change, postgres_key_get,
-    postgres_key_put, postgres_key_delete;
+    postgres_key_change, postgres_bot_user_get, postgres_bot_user_put;
 /* rate_limits.c */
 extern const struct postgres_operation postgres_rate_limit_put, postgres_rate_limit_get;
 /* admin.c */

@@ -11,34 +11,43 @@ static struct inbox_plugin_state *state_of(struct inbox_operation *operation) {
     return CONTAINER_OF(operation, struct inbox_plugin_state, operation);
 }
 
-static struct pg_query begin_set_query(const struct inbox_plugin_state *state) {
+/* A bound number is part of the query, which must not be copied then. */
+static void begin_set_query(struct pg_query *query, const struct inbox_plugin_state *state) {
     static const enum postgres_sql statements[INBOX_KINDS] = {
         [INBOX_SET_HAS] = PG_SQL_SET_HAS,
         [INBOX_SET_ADD] = PG_SQL_SET_ADD,
         [INBOX_SET_REMOVE] = PG_SQL_SET_REMOVE,
     };
-    struct pg_query query = pg_query_begin(statements[state->operation.kind]);
-    pg_query_text(&query, state->plugin);
-    pg_query_text(&query, state->scope);
-    pg_query_text(&query, state->set);
-    pg_query_text(&query, state->name);
-    return query;
+    *query = pg_query_begin(statements[state->operation.kind]);
+    pg_query_text(query, state->plugin);
+    pg_query_text(query, state->scope);
+    pg_query_text(query, state->set);
+    pg_query_text(query, state->name);
+    if (state->operation.kind != INBOX_SET_HAS) {
+        pg_query_number(query, store_item_bytes(state));
+    }
+    if (state->operation.kind == INBOX_SET_ADD) {
+        pg_query_number(query, state->quota_bytes);
+    }
 }
 
-static struct pg_query begin_key_query(const struct inbox_plugin_state *state) {
+static void begin_key_query(struct pg_query *query, const struct inbox_plugin_state *state) {
     static const enum postgres_sql statements[INBOX_KINDS] = {
         [INBOX_KEY_GET] = PG_SQL_KEY_GET,
         [INBOX_KEY_PUT] = PG_SQL_KEY_PUT,
         [INBOX_KEY_DELETE] = PG_SQL_KEY_DELETE,
     };
-    struct pg_query query = pg_query_begin(statements[state->operation.kind]);
-    pg_query_text(&query, state->plugin);
-    pg_query_text(&query, state->scope);
-    pg_query_text(&query, state->name);
-    if (state->operation.kind == INBOX_KEY_PUT) {
-        pg_query_blob(&query, state->value_in, state->value_in_bytes);
+    *query = pg_query_begin(statements[state->operation.kind]);
+    pg_query_text(query, state->plugin);
+    pg_query_text(query, state->scope);
+    pg_query_text(query, state->name);
+    if (state->operation.kind != INBOX_KEY_GET) {
+        pg_query_number(query, store_item_bytes(state));
     }
-    return query;
+    if (state->operation.kind == INBOX_KEY_PUT) {
+        pg_query_number(query, state->quota_bytes);
+        pg_query_blob(query, state->value_in, state->value_in_bytes);
+    }
 }
 
 /* ---- reads ---- */
@@ -46,7 +55,8 @@ static struct pg_query begin_key_query(const struct inbox_plugin_state *state) {
 static int set_has_send(struct postgres_store *store, struct inbox_operation *operation,
                         struct error *err) {
     const struct inbox_plugin_state *state = state_of(operation);
-    struct pg_query query = begin_set_query(state);
+    struct pg_query query;
+    begin_set_query(&query, state);
     if (pg_send(store, &query, err) < 0) {
         return -1;
     }
@@ -70,7 +80,8 @@ const struct postgres_operation postgres_set_has = {.send = set_has_send, .take 
 
 static int key_get_send(struct postgres_store *store, struct inbox_operation *operation,
                         struct error *err) {
-    struct pg_query query = begin_key_query(state_of(operation));
+    struct pg_query query;
+    begin_key_query(&query, state_of(operation));
     return pg_send(store, &query, err);
 }
 
@@ -101,7 +112,8 @@ static int set_change_send(struct postgres_store *store, struct inbox_operation 
     if (state->writer.n_records > 0) {
         return 1;
     }
-    struct pg_query query = begin_set_query(state);
+    struct pg_query query;
+    begin_set_query(&query, state);
     return pg_send(store, &query, err);
 }
 
@@ -111,14 +123,15 @@ static int key_change_send(struct postgres_store *store, struct inbox_operation 
     if (state->writer.n_records > 0) {
         return 1;
     }
-    struct pg_query query = begin_key_query(state);
+    struct pg_query query;
+    begin_key_query(&query, state);
     return pg_send(store, &query, err);
 }
 
 static int change_take(struct postgres_store *store, struct inbox_operation *operation,
                        unsigned nth, PGresult *result, struct error *err) {
     (void)store, (void)nth, (void)err;
-    operation->result = pg_changed(result) > 0;
+    operation->result = (int)pg_number(result, 0, 0);
     return 0;
 }
 
@@ -139,9 +152,8 @@ static int was_made(struct postgres_store *store, const struct inbox_plugin_stat
 }
 
 static int settle(struct postgres_store *store, struct inbox_operation *operation,
-                  struct pg_query query, bool counts, struct error *err) {
+                  struct pg_query *query, struct error *err) {
     const struct inbox_journal_writer *writer = &state_of(operation)->writer;
-    AUTO_RESULT PGresult *result = NULL;
     int64_t outcome = 0;
     int held = postgres_held(store, writer, err);
     if (held <= 0) {
@@ -150,34 +162,31 @@ static int settle(struct postgres_store *store, struct inbox_operation *operatio
     }
     int made = was_made(store, state_of(operation), &outcome, err);
     if (made < 0 ||
-        (made == 0 && pg_ask(store, &query, &result, err, "changing a set or key") < 0)) {
+        (made == 0 && pg_ask_number(store, query, &outcome, err, "changing a set or key") < 0)) {
         return -1;
     }
-    if (made == 0) {
-        outcome = counts && pg_changed(result) > 0;
-    }
     operation->result = (int)outcome;
+    if (outcome == INBOX_PLUGIN_STATE_FULL) {
+        return 0;
+    }
     return postgres_write_records(store, writer, operation->result, err);
 }
 
 static int set_settle(struct postgres_store *store, struct inbox_operation *operation,
                       struct error *err) {
-    return settle(store, operation, begin_set_query(state_of(operation)), true, err);
+    struct pg_query query;
+    begin_set_query(&query, state_of(operation));
+    return settle(store, operation, &query, err);
 }
 
-static int key_put_settle(struct postgres_store *store, struct inbox_operation *operation,
-                          struct error *err) {
-    return settle(store, operation, begin_key_query(state_of(operation)), false, err);
-}
-
-static int key_delete_settle(struct postgres_store *store, struct inbox_operation *operation,
-                             struct error *err) {
-    return settle(store, operation, begin_key_query(state_of(operation)), true, err);
+static int key_settle(struct postgres_store *store, struct inbox_operation *operation,
+                      struct error *err) {
+    struct pg_query query;
+    begin_key_query(&query, state_of(operation));
+    return settle(store, operation, &query, err);
 }
 
 const struct postgres_operation postgres_set_change = {
     .send = set_change_send, .take = change_take, .settle = set_settle};
-const struct postgres_operation postgres_key_put = {.send = key_change_send,
-                                                    .settle = key_put_settle};
-const struct postgres_operation postgres_key_delete = {
-    .send = key_change_send, .take = change_take, .settle = key_delete_settle};
+const struct postgres_operation postgres_key_change = {
+    .send = key_change_send, .take = change_take, .settle = key_settle};

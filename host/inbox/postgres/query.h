@@ -67,7 +67,7 @@ struct postgres_store {
 };
 
 /* One use of a prepared statement: bind in the order of its $1, $2 ..., then pg_send(). What is
- * bound is borrowed until then. */
+ * bound is borrowed until then. Once a number is bound, the query must not be copied. */
 #define PG_PARAMETERS_MAX 20
 struct pg_query {
     enum postgres_sql sql;

@@ -33,6 +33,62 @@
 /* The number of the advisory lock of a plugin and a key. */
 #define ORDER_LOCK_OF(text) "hashtextextended(" text ", 0)"
 
+/* The plugins' sets and keys, and the bytes of each plugin. */
+
+/* One row: do `more` bytes fit into the quota of the plugin $1? */
+#define USAGE_ROOM(more, quota)                                                                    \
+    "SELECT " quota " = 0 OR " more " <= 0 OR " more " + coalesce((SELECT u.bytes FROM"            \
+    " plugin_usage u WHERE u.plugin = $1), 0) <= " quota " AS fits"
+/* Counts `more` bytes of the plugin $1 if the CTE `changed` has a row. */
+#define USAGE_ADD(more, changed)                                                                   \
+    "INSERT INTO plugin_usage (plugin, bytes) SELECT $1, " more " WHERE EXISTS"                    \
+    " (SELECT 1 FROM " changed ") ON CONFLICT (plugin) DO UPDATE"                                  \
+    " SET bytes = plugin_usage.bytes + excluded.bytes"
+/* $5: the bytes of the entry; $6: the quota. */
+#define SET_ADD                                                                                    \
+    "WITH room AS (" USAGE_ROOM(                                                                   \
+        "$5::bigint",                                                                              \
+        "$6::bigint") "),"                                                                         \
+                      " added AS (INSERT INTO plugin_sets (plugin, scope, name, entry) SELECT "    \
+                      "$1, $2, $3, $4"                                                             \
+                      " FROM room WHERE fits ON CONFLICT DO NOTHING RETURNING 1),"                 \
+                      " counted AS (" USAGE_ADD(                                                   \
+                          "$5::bigint",                                                            \
+                          "added") ")"                                                             \
+                                   " SELECT (CASE WHEN EXISTS (SELECT 1 FROM added) THEN 1"        \
+                                   " WHEN fits OR EXISTS (" SHARED_SET_HAS                         \
+                                   ") THEN 0 ELSE 3 END)::bigint FROM room"
+#define SET_REMOVE                                                                                 \
+    "WITH removed AS (DELETE FROM plugin_sets WHERE plugin = $1 AND scope = $2 AND name = $3"      \
+    " AND entry = $4 RETURNING 1), counted AS (" USAGE_ADD(                                        \
+        "-$5::bigint", "removed") ")"                                                              \
+                                  " SELECT count(*) FROM removed"
+/* $4: the bytes of the key with its new value $6; $5: the quota. FOR UPDATE: another host may be
+ * writing the same key. */
+#define KEY_PUT                                                                                    \
+    "WITH old AS (SELECT $4::bigint - octet_length($6::bytea) + octet_length(value) AS bytes"      \
+    " FROM plugin_keys WHERE plugin = $1 AND scope = $2 AND name = $3 FOR UPDATE),"                \
+    " grown AS (SELECT $4::bigint - coalesce((SELECT bytes FROM old), 0) AS bytes),"               \
+    " room AS (SELECT r.fits, grown.bytes FROM grown CROSS JOIN LATERAL"                           \
+    " (" USAGE_ROOM(                                                                               \
+        "grown.bytes",                                                                             \
+        "$5::bigint") ") AS r),"                                                                   \
+                      " written AS (INSERT INTO plugin_keys (plugin, scope, name, value)"          \
+                      " SELECT $1, $2, $3, $6::bytea FROM room WHERE fits ON CONFLICT (plugin, "   \
+                      "scope, name)"                                                               \
+                      " DO UPDATE SET value = excluded.value RETURNING 1),"                        \
+                      " counted AS (" USAGE_ADD("(SELECT bytes FROM room)",                        \
+                                                "written") ")"                                     \
+                                                           " SELECT (CASE WHEN fits THEN 0 ELSE "  \
+                                                           "3 END)::bigint FROM room"
+/* $4: the bytes of the key without its value. */
+#define KEY_DELETE                                                                                 \
+    "WITH removed AS (DELETE FROM plugin_keys WHERE plugin = $1 AND scope = $2 AND name = $3"      \
+    " RETURNING octet_length(value) AS bytes),"                                                    \
+    " counted AS (" USAGE_ADD("-$4::bigint - (SELECT bytes FROM removed)",                         \
+                              "removed") ")"                                                       \
+                                         " SELECT count(*) FROM removed"
+
 /* Queued runs of the plugin $1. */
 #define ORDINARY "state = 'queued' AND plugin = $1 AND NOT suspect"
 #define SUSPECT "state = 'queued' AND plugin = $1 AND suspect"
@@ -218,11 +274,13 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_STATS] = SHARED_STATS,
     [PG_SQL_SET_HAS] = SHARED_SET_HAS,
     [PG_SQL_SET_HAS_ADOPTED] = SHARED_SET_HAS_ADOPTED,
-    [PG_SQL_SET_ADD] = SHARED_SET_ADD,
-    [PG_SQL_SET_REMOVE] = SHARED_SET_REMOVE,
+    [PG_SQL_SET_ADD] = SET_ADD,
+    [PG_SQL_SET_REMOVE] = SET_REMOVE,
     [PG_SQL_KEY_GET] = SHARED_KEY_GET,
-    [PG_SQL_KEY_PUT] = SHARED_KEY_PUT,
-    [PG_SQL_KEY_DELETE] = SHARED_KEY_DELETE,
+    [PG_SQL_KEY_PUT] = KEY_PUT,
+    [PG_SQL_KEY_DELETE] = KEY_DELETE,
+    [PG_SQL_BOT_USER_GET] = SHARED_BOT_USER_GET,
+    [PG_SQL_BOT_USER_PUT] = SHARED_BOT_USER_PUT,
     [PG_SQL_DELIVERY_FIND] = SHARED_DELIVERY_FIND,
     [PG_SQL_DELIVERY_BODY] = "SELECT body, body_codec, body_bytes FROM deliveries WHERE guid = $1",
     [PG_SQL_LIST_ALL] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_ALL) LIST_ORDER,

@@ -148,17 +148,14 @@
 #define SHARED_SET_HAS                                                                             \
     "SELECT 1 FROM plugin_sets WHERE plugin = $1 AND scope = $2 AND name = $3 AND entry = $4"
 #define SHARED_SET_HAS_ADOPTED "SELECT 1 FROM persistent_set_sent_invitation WHERE entry = $1"
-#define SHARED_SET_ADD                                                                             \
-    "INSERT INTO plugin_sets (plugin, scope, name, entry) VALUES ($1, $2, $3, $4)"                 \
-    " ON CONFLICT DO NOTHING"
-#define SHARED_SET_REMOVE                                                                          \
-    "DELETE FROM plugin_sets WHERE plugin = $1 AND scope = $2 AND name = $3 AND entry = $4"
 #define SHARED_KEY_GET                                                                             \
     "SELECT value FROM plugin_keys WHERE plugin = $1 AND scope = $2 AND name = $3"
-#define SHARED_KEY_PUT                                                                             \
-    "INSERT INTO plugin_keys (plugin, scope, name, value) VALUES ($1, $2, $3, $4)"                 \
-    " ON CONFLICT (plugin, scope, name) DO UPDATE SET value = excluded.value"
-#define SHARED_KEY_DELETE "DELETE FROM plugin_keys WHERE plugin = $1 AND scope = $2 AND name = $3"
+
+/* the app's bot user */
+#define SHARED_BOT_USER_GET "SELECT user_id FROM bot_users WHERE app = $1"
+#define SHARED_BOT_USER_PUT                                                                        \
+    "INSERT INTO bot_users (app, user_id) VALUES ($1, $2)"                                         \
+    " ON CONFLICT (app) DO UPDATE SET user_id = excluded.user_id"
 
 /* what operators ask for */
 /* A list's chunk: the next deliveries before the place ($1, $2), and since $3. Those with a body

@@ -21,6 +21,8 @@ sqlite_operation sqlite_intend, sqlite_complete, sqlite_journal_read;
 /* plugin_state.c */
 sqlite_operation sqlite_set_has, sqlite_set_add, sqlite_set_remove, sqlite_key_get, sqlite_key_put,
     sqlite_key_delete;
+/* bot_user.c */
+sqlite_operation sqlite_bot_user_get, sqlite_bot_user_put;
 /* rate_limits.c */
 sqlite_operation sqlite_rate_limit_put, sqlite_rate_limit_get;
 /* admin.c */

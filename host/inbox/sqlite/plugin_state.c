@@ -49,10 +49,39 @@ static int change_with_record(struct sqlite_store *store, struct inbox_operation
     if (made == 0) {
         outcome = make(store, state, err);
     }
+    if (outcome == INBOX_PLUGIN_STATE_FULL) {
+        return outcome;
+    }
     if (made < 0 || outcome < 0 || sqlite_write_records(store, writer, outcome, err) < 0) {
         return -1;
     }
     return outcome;
+}
+
+/* ---- the quota ---- */
+
+/* 1: the plugin's quota has room for so many more bytes; 0; or -1. */
+static int has_room(struct sqlite_store *store, const struct inbox_plugin_state *state,
+                    int64_t more_bytes, struct error *err) {
+    if (state->quota_bytes == 0 || more_bytes <= 0) {
+        return 1;
+    }
+    AUTO_QUERY struct query query = query_begin(store, SQL_USAGE_GET);
+    query_text(&query, state->plugin);
+    int step = query_step(&query, err, "reading a plugin's usage");
+    if (step < 0) {
+        return -1;
+    }
+    int64_t used_bytes = step > 0 ? sqlite3_column_int64(query.statement, 0) : 0;
+    return used_bytes + more_bytes <= state->quota_bytes;
+}
+
+static int count_bytes(struct sqlite_store *store, const struct inbox_plugin_state *state,
+                       int64_t more_bytes, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_USAGE_ADD);
+    query_text(&query, state->plugin);
+    query_number(&query, more_bytes);
+    return query_run(&query, err, "counting a plugin's bytes");
 }
 
 /* ---- sets ---- */
@@ -77,31 +106,55 @@ static int has_adopted(struct sqlite_store *store, const struct inbox_plugin_sta
     return query_step(&query, err, "looking into the original bot's set");
 }
 
+static int has(struct sqlite_store *store, const struct inbox_plugin_state *state,
+               struct error *err) {
+    AUTO_QUERY struct query query = begin_set_query(store, SQL_SET_HAS, state);
+    return query_step(&query, err, "looking into a set");
+}
+
 int sqlite_set_has(struct sqlite_store *store, struct inbox_operation *operation,
                    struct error *err) {
     const struct inbox_plugin_state *state = state_of(operation);
-    AUTO_QUERY struct query query = begin_set_query(store, SQL_SET_HAS, state);
-    int found = query_step(&query, err, "looking into a set");
+    int found = has(store, state, err);
     return found != 0 ? found : has_adopted(store, state, err);
 }
 
+/* `more_bytes`: what the change adds to the plugin's bytes. */
 static int change_set(struct sqlite_store *store, enum sqlite_sql sql,
-                      const struct inbox_plugin_state *state, struct error *err) {
-    AUTO_QUERY struct query query = begin_set_query(store, sql, state);
-    if (query_run(&query, err, "changing a set") < 0) {
-        return -1;
+                      const struct inbox_plugin_state *state, int64_t more_bytes,
+                      struct error *err) {
+    {
+        AUTO_QUERY struct query query = begin_set_query(store, sql, state);
+        if (query_run(&query, err, "changing a set") < 0) {
+            return -1;
+        }
+        if (sqlite3_changes(store->db) == 0) {
+            return 0;
+        }
     }
-    return sqlite3_changes(store->db) > 0;
+    return count_bytes(store, state, more_bytes, err) < 0 ? -1 : 1;
 }
 
 static int add(struct sqlite_store *store, const struct inbox_plugin_state *state,
                struct error *err) {
-    return change_set(store, SQL_SET_ADD, state, err);
+    int64_t bytes = store_item_bytes(state);
+    int room = has_room(store, state, bytes, err);
+    if (room < 0) {
+        return -1;
+    }
+    if (room == 0) {
+        int found = has(store, state, err);
+        if (found < 0) {
+            return -1;
+        }
+        return found > 0 ? 0 : INBOX_PLUGIN_STATE_FULL;
+    }
+    return change_set(store, SQL_SET_ADD, state, bytes, err);
 }
 
 static int remove_entry(struct sqlite_store *store, const struct inbox_plugin_state *state,
                         struct error *err) {
-    return change_set(store, SQL_SET_REMOVE, state, err);
+    return change_set(store, SQL_SET_REMOVE, state, -store_item_bytes(state), err);
 }
 
 int sqlite_set_add(struct sqlite_store *store, struct inbox_operation *operation,
@@ -142,20 +195,51 @@ int sqlite_key_get(struct sqlite_store *store, struct inbox_operation *operation
     return 1;
 }
 
+/* 1 and the bytes of the key's present value, 0 there is no such key, -1. */
+static int find_value(struct sqlite_store *store, const struct inbox_plugin_state *state,
+                      int64_t *value_bytes, struct error *err) {
+    AUTO_QUERY struct query query = begin_key_query(store, SQL_KEY_BYTES, state);
+    int step = query_step(&query, err, "looking for a key");
+    if (step > 0) {
+        *value_bytes = sqlite3_column_int64(query.statement, 0);
+    }
+    return step;
+}
+
 static int put(struct sqlite_store *store, const struct inbox_plugin_state *state,
                struct error *err) {
+    int64_t old_bytes = 0, more_bytes = store_item_bytes(state);
+    int found = find_value(store, state, &old_bytes, err);
+    if (found < 0) {
+        return -1;
+    }
+    if (found > 0) {
+        more_bytes = (int64_t)state->value_in_bytes - old_bytes;
+    }
+    int room = has_room(store, state, more_bytes, err);
+    if (room <= 0) {
+        return room < 0 ? -1 : INBOX_PLUGIN_STATE_FULL;
+    }
     AUTO_QUERY struct query query = begin_key_query(store, SQL_KEY_PUT, state);
     query_blob(&query, state->value_in, state->value_in_bytes);
-    return query_run(&query, err, "writing a key");
+    if (query_run(&query, err, "writing a key") < 0) {
+        return -1;
+    }
+    return count_bytes(store, state, more_bytes, err);
 }
 
 static int delete_key(struct sqlite_store *store, const struct inbox_plugin_state *state,
                       struct error *err) {
+    int64_t old_bytes = 0;
+    int found = find_value(store, state, &old_bytes, err);
+    if (found <= 0) {
+        return found;
+    }
     AUTO_QUERY struct query query = begin_key_query(store, SQL_KEY_DELETE, state);
     if (query_run(&query, err, "deleting a key") < 0) {
         return -1;
     }
-    return sqlite3_changes(store->db) > 0;
+    return count_bytes(store, state, -store_item_bytes(state) - old_bytes, err) < 0 ? -1 : 1;
 }
 
 int sqlite_key_put(struct sqlite_store *store, struct inbox_operation *operation,

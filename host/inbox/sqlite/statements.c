@@ -117,11 +117,21 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_STATS] = SHARED_STATS,
     [SQL_SET_HAS] = SHARED_SET_HAS,
     [SQL_SET_HAS_ADOPTED] = SHARED_SET_HAS_ADOPTED,
-    [SQL_SET_ADD] = SHARED_SET_ADD,
-    [SQL_SET_REMOVE] = SHARED_SET_REMOVE,
+    [SQL_SET_ADD] = "INSERT INTO plugin_sets (plugin, scope, name, entry) VALUES (?1, ?2, ?3, ?4)"
+                    " ON CONFLICT DO NOTHING",
+    [SQL_SET_REMOVE] = "DELETE FROM plugin_sets WHERE plugin = ?1 AND scope = ?2 AND name = ?3"
+                       " AND entry = ?4",
     [SQL_KEY_GET] = SHARED_KEY_GET,
-    [SQL_KEY_PUT] = SHARED_KEY_PUT,
-    [SQL_KEY_DELETE] = SHARED_KEY_DELETE,
+    [SQL_KEY_PUT] = "INSERT INTO plugin_keys (plugin, scope, name, value) VALUES (?1, ?2, ?3, ?4)"
+                    " ON CONFLICT (plugin, scope, name) DO UPDATE SET value = excluded.value",
+    [SQL_KEY_DELETE] = "DELETE FROM plugin_keys WHERE plugin = ?1 AND scope = ?2 AND name = ?3",
+    [SQL_KEY_BYTES] = "SELECT length(value) FROM plugin_keys WHERE plugin = ?1 AND scope = ?2"
+                      " AND name = ?3",
+    [SQL_USAGE_GET] = "SELECT bytes FROM plugin_usage WHERE plugin = ?1",
+    [SQL_USAGE_ADD] = "INSERT INTO plugin_usage (plugin, bytes) VALUES (?1, ?2)"
+                      " ON CONFLICT (plugin) DO UPDATE SET bytes = bytes + excluded.bytes",
+    [SQL_BOT_USER_GET] = SHARED_BOT_USER_GET,
+    [SQL_BOT_USER_PUT] = SHARED_BOT_USER_PUT,
     [SQL_LIST_ALL] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_ALL),
     [SQL_LIST_ALL_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_ALL),
     [SQL_LIST_EVENT] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_EVENT),

@@ -7,6 +7,7 @@
 #include "fake/rate_limits.h"
 #include "fake/requests.h"
 #include "fake/response.h"
+#include "fake/shapes.h"
 #include "fake/state.h"
 #include "fake/tokens.h"
 #include "fake/webhooks.h"
@@ -146,6 +147,43 @@ static void with_body(struct http_exchange *exchange,
     }
 }
 
+/* Puts `new` in the place of each text that equals `old`. */
+static void replace_text(json_t *value, const char *old, const char *new) {
+    const char *key;
+    json_t *member;
+    size_t i;
+    if (json_is_string(value) && strcmp(json_string_value(value), old) == 0) {
+        (void)json_string_set(value, new);
+    }
+    json_object_foreach(value, key, member) {
+        replace_text(member, old, new);
+    }
+    json_array_foreach(value, i, member) {
+        replace_text(member, old, new);
+    }
+}
+
+/* Somebody renames the app: its bot user has another login, and the same id. */
+static void rename_app(struct http_exchange *exchange, json_t *body) {
+    struct fake *fake = exchange->fake;
+    const char *slug = text_of(body, "slug");
+    if (!slug || !*slug || strlen(slug) > FAKE_SLUG_MAX) {
+        respond_json(exchange, 422, json_pack("{s:s}", "message", "slug must be a text"));
+        return;
+    }
+    json_t *old = app_login(fake);
+    (void)snprintf(fake->app_slug, sizeof fake->app_slug, "%s", slug);
+    json_t *new = app_login(fake);
+    replace_text(state_whole(fake), json_string_value(old), json_string_value(new));
+    json_decref(old);
+    json_decref(new);
+    respond_empty(exchange, 204);
+}
+
+static void post_app(struct http_exchange *exchange) {
+    with_body(exchange, rename_app);
+}
+
 static void post_deliver(struct http_exchange *exchange) {
     with_body(exchange, control_deliver);
 }
@@ -168,6 +206,7 @@ static const struct {
                 {"POST", "/_fake/release", post_release},
                 {"GET", "/_fake/tokens", get_tokens},
                 {"POST", "/_fake/tokens/expire", post_expire},
+                {"POST", "/_fake/app", post_app},
                 {"POST", "/_fake/deliver", post_deliver},
                 {"GET", "/_fake/deliveries", control_deliveries},
                 {"POST", "/_fake/deliveries/age", post_age},
@@ -185,6 +224,6 @@ void control_exchange(struct http_exchange *exchange) {
     respond_json(exchange, 404,
                  json_pack("{s:s}", "message",
                            "/_fake/ has requests, state, fail, release, tokens, tokens/expire, "
-                           "deliver, deliveries, deliveries/age, settings; their "
+                           "app, deliver, deliveries, deliveries/age, settings; their "
                            "methods are in fake-github.md"));
 }

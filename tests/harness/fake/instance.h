@@ -18,6 +18,9 @@
 
 /* Bytes of "2025-01-31T23:59:59Z" and some. */
 #define FAKE_TIME_MAX 24
+#define FAKE_SLUG_MAX 100
+/* The id of the app's bot user is the app's id and this. */
+#define FAKE_BOT_ID_OFFSET 5000000
 
 TAILQ_HEAD(token_list, token);
 
@@ -30,7 +33,7 @@ struct fake {
     bool stopping;
     unsigned releases;
     int64_t app_id;
-    const char *app_slug;
+    char app_slug[FAKE_SLUG_MAX + 1];
     gnutls_pubkey_t keys[FAKE_KEYS_MAX];
     size_t n_keys;
     bool quiet;

@@ -272,8 +272,8 @@ static void fake_finish(struct fake *fake) {
 }
 
 static int fake_init(struct fake *fake, const struct fake_options *options, struct error *err) {
-    *fake = (struct fake){
-        .app_id = options->app_id, .app_slug = options->app_slug, .quiet = options->quiet};
+    *fake = (struct fake){.app_id = options->app_id, .quiet = options->quiet};
+    (void)snprintf(fake->app_slug, sizeof fake->app_slug, "%s", options->app_slug);
     tokens_init(fake);
     rate_limits_init(fake);
     failures_init(fake);

@@ -67,7 +67,7 @@ json_t *shape_user(struct fake *fake, const char *login) {
     bool is_bot = strcmp(json_string_value(bot), login) == 0;
     json_decref(bot);
     if (is_bot) {
-        return user_object(fake, login, (json_int_t)fake->app_id, "Bot");
+        return user_object(fake, login, (json_int_t)fake->app_id + FAKE_BOT_ID_OFFSET, "Bot");
     }
     json_t *user = list_find(state_list(fake, "users"), "login", login);
     return user ? user_object(fake, text_of(user, "login"), number_of(user, "id"),

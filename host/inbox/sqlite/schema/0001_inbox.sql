@@ -125,6 +125,18 @@ CREATE TABLE plugin_keys (
     PRIMARY KEY (plugin, scope, name)
 ) STRICT;
 
+-- The ids of the apps' bot users.
+CREATE TABLE bot_users (
+    app TEXT PRIMARY KEY,
+    user_id INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The bytes of each plugin's sets and keys, counted as plugin_state.h says.
+CREATE TABLE plugin_usage (
+    plugin TEXT PRIMARY KEY,
+    bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Deliveries that GitHub listed and the inbox did not have. requests: how many redeliveries the host
 -- requested; duplicates: how many arrivals counted as these. fetched: the host fetched the payload
 -- itself, so all requested redeliveries are duplicates; otherwise one of them stored the delivery.

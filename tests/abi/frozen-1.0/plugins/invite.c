@@ -305,7 +305,11 @@ static int32_t create(const struct snek_host *host, void **state) {
 static const struct snek_permission permissions[] = {{"members", "write"},
                                                      {"pull_requests", "write"}};
 static const struct snek_subscription subscriptions[] = {
-    {.event = "pull_request", .action = "closed", .handler = handle_closed}};
+    /* The bot's own merge counts like anybody's. */
+    {.event = "pull_request",
+     .action = "closed",
+     .handler = handle_closed,
+     .flags = SNEK_OWN_EVENTS}};
 
 SNEK_PLUGIN(.name = "invite", .version = "1.0",
             .summary = "Invites contributors to the organization after their first merge.",

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The limits that the configuration sets for a plugin, each with a sentence that names its key."""
+
+import subprocess
+
+import snek
+
+
+def probe(do, **what):
+    return {"action": "x", "installation": {"id": snek.INSTALLATION}, "do": do, **what}
+
+
+def end_of(bot, delivery):
+    """The line with which the delivery's run ended, or ended an attempt."""
+    return bot.wait_log(msg=("done", "retry", "rejected", "requeued", "dead"), delivery=delivery)
+
+
+def put(bot, name, count):
+    """Stores a value of so many bytes, and returns the end of the run."""
+    payload = probe("store", op="put", scope=0, name=name, value="x" * count)
+    return end_of(bot, bot.deliver("probe", payload))
+
+
+def test_a_plugin_can_store_no_more_than_store_mib(start_bot, either_store):
+    bot = start_bot(plugins=[{"name": "test-probe", "store_mib": 1}], config=either_store)
+    for i in range(15):
+        assert put(bot, f"key-{i}", 65536)["msg"] == "done"
+    line = put(bot, "key-15", 65536)
+    assert line["msg"] == "retry"
+    assert line["reason"] == ("the store of plugin probe is full: its sets and keys may have "
+                              "1 MiB. Let the plugin remove entries, or raise plugin.store_mib")
+    # A smaller value fits, and what is there can be replaced.
+    assert put(bot, "key-16", 60000)["msg"] == "done"
+    assert put(bot, "key-0", 65536)["msg"] == "done"
+    metrics = bot.request("GET", "/metrics").body.decode()
+    assert ('snekomatic_plugin_limits_reached_total{plugin="probe",limit="store_mib"} 1'
+            in metrics)
+
+
+def test_a_plugin_that_declares_more_than_its_list_is_rejected(fake, tmp_path):
+    reason = ("it declares the permission members: write, which plugin.permissions does not list: "
+              'add "members:write" to the list, or disable the plugin')
+    bot = snek.Bot(fake, tmp_path / "bot", start=False, plugins=[
+        {"name": "test-probe", "permissions": ["members:read", "issues:write"]}])
+    for verb in ("check", "plugins"):
+        result = subprocess.run([str(snek.program("snekomatic")), verb, "-c", str(bot.file)],
+                                env=snek.clean_environment(), capture_output=True, text=True,
+                                timeout=60, check=False)
+        assert result.returncode == 78, result
+        assert f"is rejected: {reason}" in result.stderr
+    process = snek.Process([snek.program("snekomatic"), "serve", "-c", bot.file],
+                           snek.clean_environment(), cwd=bot.folder)
+    assert process.wait_log(msg="plugin_rejected")["reason"] == reason
+    assert process.popen.wait(timeout=60) == 78
+
+
+def test_a_plugin_within_its_list_runs_and_the_list_is_shown(start_bot):
+    bot = start_bot(plugins=[{"name": "test-probe",
+                              "permissions": ["members:write", "issues:write"]}])
+    assert put(bot, "key", 1)["msg"] == "done"
+    result = subprocess.run([str(snek.program("snekomatic")), "plugins", "-c", str(bot.file)],
+                            env=snek.clean_environment(), capture_output=True, text=True,
+                            timeout=60, check=True)
+    assert "  may ask for  members:write, issues:write (plugin.permissions)\n" in result.stdout
+
+
+COMMENTS = "/repos/sneks-united/terrarium/issues/12/comments"
+
+
+def comments(fake):
+    """The texts of the bot's comments without their markers."""
+    return [snek.visible({"body": text})["body"] for text in fake.bot_comments(12)]
+
+
+def client(*steps):
+    return {"action": "x", "installation": {"id": snek.INSTALLATION}, "steps": list(steps)}
+
+
+def comment(text="hi", **more):
+    return {"request": f"POST {COMMENTS}", "body": f'{{"body": "{text}"}}', **more}
+
+
+def test_a_run_that_wants_more_than_effects_per_run_is_rejected(fake, start_bot):
+    bot = start_bot(plugins=[{"name": "client", "effects_per_run": 2}])
+    steps = [comment(str(i), go_on=True) for i in range(4)]
+    delivery = bot.deliver("client", client(*steps, {"request": "GET /meta", "go_on": True}))
+    line = end_of(bot, delivery)
+    reason = "the run made 2 effects and wants more, which plugin.effects_per_run does not allow"
+    assert (line["msg"], line["reason"]) == ("rejected", reason)
+    assert comments(fake) == ["0", "1"]
+    # The rejected run sends nothing more, not even a read.
+    assert not [entry for entry in fake.requests() if entry["path"] == "/meta"]
+    assert end_of(bot, bot.deliver("client", client(*steps[2:])))["msg"] == "done"
+
+
+def test_replays_are_no_new_effects(fake, start_bot):
+    bot = start_bot(plugins=[{"name": "client", "effects_per_run": 1}])
+    fake.fail(method="GET", path="/orgs/sneks-united/members/x", status=500, times=4)
+    delivery = bot.deliver("client", client(comment("once"),
+                                            {"request": "GET /orgs/sneks-united/members/x"},
+                                            {"request": "GET /meta", "go_on": True}))
+    bot.wait_log(msg="retry", delivery=delivery)
+    assert bot.post("client", client(), delivery=delivery).status == 200
+    bot.wait_log(msg="replayed", delivery=delivery)
+    assert comments(fake) == ["once"]
+
+
+def test_an_effect_that_is_not_declared_is_rejected(fake, start_bot):
+    bot = start_bot(plugins=["client-declared"])
+    def sent(step):
+        return end_of(bot, bot.deliver("client", client(step)))
+    assert sent(comment())["msg"] == "done"
+    assert sent({"request": f"POST {fake.api_url}{COMMENTS}?x=1",
+                 "body": '{"body": "absolute"}'})["msg"] == "done"
+    fake.forget_requests()
+    for request in ("POST /repos/sneks-united/terrarium/issues/12/reactions",
+                    "DELETE /orgs/sneks-united/memberships/viper-vik",
+                    "POST /graphql"):
+        line = sent({"request": request, "body": '{"query": "mutation { x }"}'})
+        assert line["msg"] == "retry"
+        assert line["reason"] == (f"{request} is no effect that plugin client declares: add it to "
+                                  "the effects in its descriptor")
+    assert fake.effects() == []
+    # Reads need no declaration.
+    assert sent({"request": "GET /orgs/sneks-united/members/x", "go_on": True})["msg"] == "done"

@@ -456,6 +456,11 @@ static_assert((int)CONFIG_SANDBOX_BEST == (int)FRAME_SANDBOX_BEST &&
                   (int)CONFIG_SANDBOX_OFF == (int)FRAME_SANDBOX_OFF,
               "the configuration's levels are the protocol's");
 
+static int64_t load_ms(const struct config_plugin *config) {
+    bool debugged = config->sandbox == CONFIG_SANDBOX_OFF;
+    return debugged ? WORKER_PROCESS_DEBUG_DEADLINE_MS : WORKER_PROCESS_LOAD_DEADLINE_MS;
+}
+
 int plugin_start(struct plugin *plugin, struct error *err) {
     const struct plugin_options *options = plugin->options;
     const struct config_plugin *config = plugin->config;
@@ -484,7 +489,7 @@ int plugin_start(struct plugin *plugin, struct error *err) {
     run_group_set_worker(&plugin->runs, worker_process, run_table_next_generation(options->table));
     plugin->pid = worker_process_pid(worker_process);
     usage_watch_start(&plugin->usage, clock_monotonic_ms());
-    plugin->load_deadline_ms = clock_monotonic_ms() + WORKER_PROCESS_LOAD_DEADLINE_MS;
+    plugin->load_deadline_ms = clock_monotonic_ms() + load_ms(config);
     set_state(plugin, PLUGIN_LOADING);
     return 0;
 }
@@ -606,7 +611,10 @@ void plugin_tick(struct plugin *plugin, int64_t now_ms) {
     log_withheld(plugin, now_ms);
     if (plugin_state(plugin) == PLUGIN_LOADING && plugin->load_deadline_ms <= now_ms) {
         plugin->load_deadline_ms = INT64_MAX;
-        kill_worker(plugin, "was ended: it took longer than 20 s to load");
+        char why[64];
+        snprintf(why, sizeof why, "was ended: it took longer than %lld s to load",
+                 (long long)load_ms(plugin->config) / 1000);
+        kill_worker(plugin, why);
     } else if (waits_for_restart(plugin) && plugin->restart_at_ms <= now_ms) {
         struct error err;
         if (plugin_start(plugin, &err) < 0) {

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "worker_process/crash.h"
 #include "worker_process/output.h"
+#include "worker_process/wrapper.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -97,7 +98,10 @@ void worker_process_title(const char *plugin_path, char *title, size_t room) {
 /* An empty environment, the socket as the one descriptor, a process group of its own. */
 static int spawn(const struct worker_process_spec *spec, int socket_fd, pid_t *pid) {
     char name[64];
-    char *const argv[] = {name, NULL}, *const environment[] = {NULL};
+    char *const plain[] = {name, NULL}, *const environment[] = {NULL};
+    struct wrapper wrapper = {.text = NULL};
+    bool wrapped =
+        spec->sandbox == FRAME_SANDBOX_OFF && wrapper_read(&wrapper, spec->worker_path) > 0;
     worker_process_title(spec->plugin_shown, name, sizeof name);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -118,7 +122,10 @@ static int spawn(const struct worker_process_spec *spec, int socket_fd, pid_t *p
     }
 #endif
     posix_spawn_file_actions_addclosefrom_np(&actions, WORKER_FD + 1);
-    int problem = posix_spawn(pid, spec->worker_path, &actions, &attributes, argv, environment);
+    const char *program = wrapped ? wrapper.words[0] : spec->worker_path;
+    int problem = posix_spawnp(pid, program, &actions, &attributes, wrapped ? wrapper.words : plain,
+                               environment);
+    free(wrapper.text);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     errno = problem;

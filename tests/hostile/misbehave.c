@@ -55,6 +55,14 @@ static int32_t overflow(struct snek_run *run) {
     return (int32_t)recurse(0);
 }
 
+/* No crash by itself: valgrind and ASan see it. */
+static int32_t use_after_free(struct snek_run *run) {
+    char *volatile freed = malloc(10);
+    (void)run;
+    free(freed);
+    return freed[3] == 'x' ? SNEK_SKIPPED : SNEK_DONE;
+}
+
 static int32_t divide(struct snek_run *run) {
     volatile int many = 100, zero = 0;
     (void)run;
@@ -273,6 +281,7 @@ static const struct {
     {"abort", abort_here},
     {"overflow", overflow},
     {"divide", divide},
+    {"use_after_free", use_after_free},
     {"exit", exit_0},
     {"_exit", exit_at_once},
     {"pthread_exit", exit_thread},

@@ -3,6 +3,7 @@
 is measured meanwhile."""
 
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -222,8 +223,7 @@ def test_ps_shows_which_plugin_a_worker_runs_and_the_log_its_pid(start_bot):
     line = host.wait_log(msg="worker_started", plugin="misbehave")
     [pid] = host.pids("worker", "misbehave")
     assert line["pid"] == str(pid)
-    shown = subprocess.run(["ps", "-o", "ni=,comm=,args=", "-p", str(pid)], text=True,
-                           capture_output=True, check=True).stdout
-    nice, *names = shown.split(None, 2)
-    assert int(nice) >= 10
-    assert names == ["snek:misbehave", "snekomatic-worker: misbehave\n"]
+    process = pathlib.Path(f"/proc/{pid}")
+    assert (process / "cmdline").read_bytes() == b"snekomatic-worker: misbehave\0"
+    assert (process / "comm").read_text() == "snek:misbehave\n"
+    assert os.getpriority(os.PRIO_PROCESS, pid) >= 10

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/process.h"
 #include "broker/broker.h"
 #include "config/config.h"
 #include "dispatch/dispatch.h"
@@ -13,12 +14,11 @@
 #include "ingest/ingest.h"
 #include "maintenance/maintenance.h"
 #include "metrics/metrics.h"
-#include "plugin_file/plugin_file.h"
 #include "supervisor/messages.h"
+#include "supervisor_client.h"
 #include "telemetry/sentry.h"
 #include "telemetry/telemetry.h"
 #include "watchdog.h"
-#include "worker_process/worker_process.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,7 +27,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -44,12 +43,11 @@ struct host {
     struct config *config;
     struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX];
     size_t n_secrets;
-    char *worker_path;
-    struct plugin_files *plugin_files;
+    struct supervisor_client supervisor;
     struct loop loop;
     struct loop_source signals, orphaned;
     struct watchdog watchdog;
-    bool restarted, stopping;
+    bool restarted, stopping, supervisor_gone;
     struct inbox *inbox;
     struct broker *broker;
     struct dispatch *dispatch;
@@ -78,13 +76,21 @@ static void on_signal(struct loop_source *source, uint32_t events) {
     }
 }
 
+static void on_supervisor_gone(void *context) {
+    struct host *host = context;
+    if (!host->supervisor_gone) {
+        host->supervisor_gone = true;
+        host->stopping = true;
+        log_event(SNEK_LEVEL_ERROR, "supervisor_gone");
+    }
+}
+
 static void on_orphaned(struct loop_source *source, uint32_t events) {
     (void)events;
     struct host *host = CONTAINER_OF(source, struct host, orphaned);
     uint64_t count;
     (void)!read(source->fd, &count, sizeof count);
-    host->stopping = true;
-    log_event(SNEK_LEVEL_ERROR, "supervisor_gone");
+    on_supervisor_gone(host);
 }
 
 /* On the broker's thread. */
@@ -112,7 +118,9 @@ static int watch(struct host *host, struct error *err) {
         loop_add(&host->loop, &host->orphaned, EPOLLIN) < 0) {
         return error_set(err, "cannot watch signals: %s", strerror(errno));
     }
-    return watchdog_start(&host->watchdog, &host->loop, err);
+    return supervisor_client_init(&host->supervisor, &host->loop, on_supervisor_gone, host, err) < 0
+               ? -1
+               : watchdog_start(&host->watchdog, &host->loop, err);
 }
 
 static bool append_status(void *context, struct buffer *json) {
@@ -155,13 +163,15 @@ static void log_address(void) {
 }
 
 /* Each connection, worker and request to GitHub needs a descriptor. Ingest alone may need the usual
- * soft limit of 1024. */
-static void raise_descriptor_limit(void) {
+ * soft limit of 1024. A core file would hold secrets. */
+static void set_limits(void) {
+    static const struct rlimit none = {0};
     struct rlimit limits;
     if (getrlimit(RLIMIT_NOFILE, &limits) == 0) {
         limits.rlim_cur = limits.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limits);
     }
+    setrlimit(RLIMIT_CORE, &none);
 }
 
 /* Heroku erases the disk of a dyno at each restart, at least once a day. */
@@ -180,16 +190,11 @@ static int start_stores(struct host *host, struct error *err) {
         return -1;
     }
     warn_of_dyno(config);
-    secret_scrub_environment("DATABASE_URL");
-    secret_scrub_environment("SENTRY_DSN");
-    proxy_forget();
     if (config->sentry.dsn && sentry_new(config->sentry.dsn, config->sentry.environment,
                                          &config->proxy, &host->sentry, err) < 0) {
         return error_wrap(err, "sentry.dsn");
     }
-    host->worker_path = worker_process_find_binary(err);
-    if (!host->worker_path || plugin_files_open(&host->plugin_files, err) < 0 ||
-        inbox_open(config->store.url, clock_wall_ms(), &host->inbox, err) < 0) {
+    if (inbox_open(config->store.url, clock_wall_ms(), &host->inbox, err) < 0) {
         return -1;
     }
     struct broker_options options = {.api_url = config->github.api_url,
@@ -209,8 +214,7 @@ static int start_stores(struct host *host, struct error *err) {
 /* 0: every plugin has loaded; 1: the host must stop; -1: a plugin was rejected. */
 static int load_plugins(struct host *host, struct error *err) {
     struct dispatch_options options = {.config = host->config,
-                                       .worker_path = host->worker_path,
-                                       .plugin_files = host->plugin_files,
+                                       .starter = &host->supervisor.starter,
                                        .loop = &host->loop,
                                        .inbox = host->inbox,
                                        .broker = host->broker,
@@ -225,6 +229,10 @@ static int load_plugins(struct host *host, struct error *err) {
     }
     if (state == DISPATCH_REJECTED) {
         return error_set(err, "a plugin was rejected; the log lines above have the reason");
+    }
+    if (state == DISPATCH_NOT_STARTED) {
+        error_set(err, "a worker could not be started; the log lines above have the reason");
+        return error_mark_transient(err);
     }
     return host->stopping;
 }
@@ -263,11 +271,7 @@ static int start_ingest(struct host *host, struct error *err) {
         return -1;
     }
     log_address();
-    struct supervisor_message ready = {.kind = SUPERVISOR_READY};
-    if (send(SUPERVISOR_FD_MESSAGES, &ready, sizeof ready, MSG_NOSIGNAL) < 0) {
-        return error_set(err, "the supervisor does not accept messages: %s", strerror(errno));
-    }
-    return 0;
+    return supervisor_client_report(SUPERVISOR_READY, err);
 }
 
 /* The shorter of two waits; a negative first one means for ever. */
@@ -313,19 +317,18 @@ static void finish(struct host *host) {
     maintenance_free(host->maintenance);
     telemetry_free(host->telemetry);
     dispatch_free(host->dispatch);
-    plugin_files_close(host->plugin_files);
     /* After the last log line. */
     sentry_free(host->sentry);
     for (size_t i = 0; i < host->n_secrets; i++) {
         secret_finish(&host->secrets[i]);
     }
     watchdog_stop(&host->watchdog);
+    supervisor_client_finish(&host->supervisor);
     loop_remove(&host->loop, &host->signals);
     loop_remove(&host->loop, &host->orphaned);
     close(host->signals.fd);
     close(host->orphaned.fd);
     loop_finish(&host->loop);
-    free(host->worker_path);
     config_free(host->config);
 }
 
@@ -352,27 +355,43 @@ static int start_and_serve(struct host *host) {
     return EX_OK;
 }
 
-int host_run(const char *config_path, bool restarted) {
-    struct host host = {.restarted = restarted};
+/* The settings that the supervisor read, as a configuration. 0, or an exit status. */
+static int load_config(struct host *host) {
+    struct settings *settings = NULL;
     struct error err = {.text = ""};
     AUTO_PROBLEMS struct config_problems problems = {0};
-    /* First, because the environment holds secrets. */
-    prctl(PR_SET_DUMPABLE, 0);
+    if (supervisor_client_hello(&settings, &host->restarted, &err) < 0) {
+        log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
+        return EX_OSERR;
+    }
+    if (settings_apply(settings) < 0 ||
+        config_load_settings(settings, CONFIG_NEED_HOST, &host->config, &problems) < 0) {
+        /* The supervisor accepted them, so memory is short, or a plugin's file was removed. */
+        fputs(problems.text ? problems.text : "out of memory\n", stderr);
+        return EX_CONFIG;
+    }
+    return 0;
+}
+
+int host_run(void) {
+    struct host host = {.stopping = false};
+    struct error err = {.text = ""};
+    /* First, because the supervisor sends secrets to a process that no other one can read. */
+    process_harden();
     /* A fixed threshold, because glibc would otherwise raise it after the first body of 25 MiB and
      * keep such blocks. */
     mallopt(M_MMAP_THRESHOLD, 256 << 10);
-    if (config_load(config_path, CONFIG_NEED_HOST, &host.config, &problems) < 0) {
-        /* The file changed after the supervisor read it. */
-        fputs(problems.text, stderr);
-        return EX_CONFIG;
+    int status = load_config(&host);
+    if (status != 0) {
+        return status;
     }
     log_setup(host.config->log.level, host.config->log.format);
-    raise_descriptor_limit();
+    set_limits();
     if (log_start(&err) < 0 || watch(&host, &err) < 0) {
         log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
         return EX_OSERR;
     }
-    int status = start_and_serve(&host);
+    status = start_and_serve(&host);
     bool served = host.ingest != NULL;
     finish(&host);
     if (served) {

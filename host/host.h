@@ -4,11 +4,7 @@
 #ifndef SNEK_HOST_H
 #define SNEK_HOST_H
 
-#include <stdbool.h>
-
-/* `config_path` NULL: config_load() finds it. `restarted`: another host of this supervisor was
- * ready before; then a plugin that does not load is quarantined instead of ending the host. Returns
- * the exit status. */
-int host_run(const char *config_path, bool restarted);
+/* Gets the settings from the supervisor. Returns the exit status. */
+int host_run(void);
 
 #endif

@@ -52,7 +52,7 @@ static unsigned check_key(const struct config *config) {
     struct error err;
     AUTO_SECRET struct secret text = {0};
     struct app_key *key = NULL;
-    bool from_variable = getenv("GITHUB_PRIVATE_KEY") && *getenv("GITHUB_PRIVATE_KEY");
+    bool from_variable = settings_variable(config->settings, "GITHUB_PRIVATE_KEY") != NULL;
     const char *source =
         from_variable ? "variable GITHUB_PRIVATE_KEY" : config->github.private_key_file;
     int result = config_private_key(config, &text, &err);
@@ -183,8 +183,8 @@ static void check_files(const struct config *config, struct findings *findings) 
         {"webhook secret", "GITHUB_WEBHOOK_SECRET", config->github.webhook_secret_file},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        const char *value = getenv(files[i].variable);
-        secret_check_file(files[i].label, value && *value ? NULL : files[i].path, findings);
+        bool from_variable = settings_variable(config->settings, files[i].variable) != NULL;
+        secret_check_file(files[i].label, from_variable ? NULL : files[i].path, findings);
     }
 }
 

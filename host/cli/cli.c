@@ -2,6 +2,7 @@
 /* Finds and runs the verb; the helpers that verbs share. */
 #include "cli/cli.h"
 
+#include "base/process.h"
 #include "base/suggest.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sysexits.h>
 
 #define VERB_MAX 64
@@ -102,8 +102,7 @@ static int dispatch(const struct cli_verb *verbs, int argc, char **argv) {
 }
 
 int cli_run(const struct cli_verb *verbs, int argc, char **argv) {
-    /* No core file may hold a secret, and no other process of our user may read our memory. */
-    prctl(PR_SET_DUMPABLE, 0);
+    process_harden();
     int status = dispatch(verbs, argc, argv);
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == EX_OK) {
         fprintf(stderr, "snekomatic: cannot write the output: %s\n", strerror(errno));

@@ -87,6 +87,12 @@ static void on_exit_of_worker(void *context, const struct worker_death *death) {
     inspection->gone = true;
 }
 
+static void on_start_failed(void *context, const struct error *why) {
+    struct inspection *inspection = context;
+    on_rejected(inspection, why->text);
+    inspection->gone = true;
+}
+
 /* A plugin under inspection has no run, so it must not send a request, a store call or a result. */
 static bool on_http_call(void *context, const struct http_call *request) {
     (void)request;
@@ -121,26 +127,27 @@ static const struct worker_process_handlers handlers = {.on_described = on_descr
                                                         .on_result = on_result,
                                                         .on_output = on_output,
                                                         .on_output_dropped = on_output_dropped,
-                                                        .on_exit = on_exit_of_worker};
+                                                        .on_exit = on_exit_of_worker,
+                                                        .on_start_failed = on_start_failed};
 
 static const char endless_destroy[] = "its destroy() does not return: serve would wait for it at "
                                       "each stop, and then kill it";
 static const char endless_load[] = "it took longer than 20 s to load";
 
-static void inspect(struct loop *loop, const char *worker_path, struct inspection *inspection) {
+static void inspect(struct loop *loop, struct worker_starter *starter,
+                    struct inspection *inspection) {
     struct error err;
     const struct config_plugin *config = inspection->config;
     assert(inspection->file.path);
-    struct worker_process_spec spec = {.worker_path = worker_path,
-                                       .plugin_path = inspection->file.path,
+    struct worker_process_spec spec = {.plugin_path = inspection->file.path,
                                        .plugin_shown = config->path,
                                        .config_json = config->config_json,
                                        .concurrency = config->concurrency,
                                        .memory_mib = config->memory_mib,
                                        .sandbox = (enum frame_sandbox)config->sandbox,
                                        .log_level = SNEK_LEVEL_WARNING};
-    if (worker_process_start(loop, &spec, &handlers, inspection, &inspection->worker_process,
-                             &err) < 0) {
+    if (worker_process_start(loop, starter, &spec, &handlers, inspection,
+                             &inspection->worker_process, &err) < 0) {
         on_rejected(inspection, err.text);
         return;
     }
@@ -243,14 +250,14 @@ static void report_rejection(const struct inspection *inspection) {
             plugin->path);
 }
 
-static unsigned inspect_and_report(struct loop *loop, const char *worker_path,
+static unsigned inspect_and_report(struct loop *loop, struct worker_starter *starter,
                                    struct plugin_files *files, struct inspection *inspection) {
     struct error err;
     const struct config_plugin *config = inspection->config;
     if (plugin_files_copy(files, config->path, config->sha256, &inspection->file, &err) < 0) {
         on_rejected(inspection, err.text);
     } else {
-        inspect(loop, worker_path, inspection);
+        inspect(loop, starter, inspection);
     }
     if (inspection->ready) {
         print_plugin(inspection);
@@ -275,11 +282,12 @@ unsigned plugin_inspection(const struct config *config) {
     int opened = plugin_files_open(&files, &err);
     /* A constructor of a plugin may read /proc/PPID/environ. */
     secret_scrub_whole_environment();
-    AUTO_FREE char *worker_path = worker_process_find_binary(&err);
+    struct direct_starter direct = {.worker_path = NULL};
     AUTO_FREE struct inspection *all = calloc(config->n_plugins + 1, sizeof *all);
     AUTO_FREE const struct description **described =
         calloc(config->n_plugins + 1, sizeof *described);
-    if (opened < 0 || !worker_path || !all || !described || loop_init(&loop) < 0) {
+    if (opened < 0 || !all || !described || loop_init(&loop) < 0 ||
+        direct_starter_init(&direct, &loop, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
@@ -292,7 +300,7 @@ unsigned plugin_inspection(const struct config *config) {
             printf("plugin %s is not enabled\n", config->plugins[i].as_written);
             continue;
         }
-        problems += inspect_and_report(&loop, worker_path, files, &all[i]);
+        problems += inspect_and_report(&loop, &direct.starter, files, &all[i]);
         described[i] = all[i].ready ? all[i].description : NULL;
     }
     if (descriptions_conflict(described, config->n_plugins, &err) < 0) {
@@ -304,6 +312,7 @@ unsigned plugin_inspection(const struct config *config) {
         free(all[i].rejection);
         plugin_copy_finish(&all[i].file);
     }
+    direct_starter_finish(&direct);
     loop_finish(&loop);
     return problems;
 }

@@ -9,6 +9,7 @@
 #include "host.h"
 #include "supervisor/messages.h"
 #include "supervisor/supervisor.h"
+#include "worker_process/spawn.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -51,14 +52,18 @@ int cli_serve(int argc, char **argv) {
         config_free(config);
         return EX_OSERR;
     }
-    char verb[] = "host", option[] = "-c";
-    char *host_argv[] = {self, verb, config->file ? option : NULL, config->file, NULL};
+    char verb[] = "host";
+    char *host_argv[] = {self, verb, NULL};
     struct error err;
-    if (log_start(&err) < 0) {
+    AUTO_FREE char *worker_path = worker_spawn_find_binary(&err);
+    if (!worker_path) {
+        fprintf(stderr, "snekomatic: %s\n", err.text);
+        status = EX_CONFIG;
+    } else if (log_start(&err) < 0) {
         fprintf(stderr, "snekomatic: %s\n", err.text);
         status = EX_OSERR;
     } else {
-        status = supervisor_run(config, host_argv);
+        status = supervisor_run(config, host_argv, worker_path);
     }
     log_finish();
     config_free(config);
@@ -66,17 +71,14 @@ int cli_serve(int argc, char **argv) {
 }
 
 int cli_host(int argc, char **argv) {
-    const char *path = NULL;
-    int status = cli_config_option(argc, argv, usage, &path);
-    if (status >= 0) {
-        return status;
-    }
-    struct supervisor_message probe;
-    if (recv(SUPERVISOR_FD_MESSAGES, &probe, 0, MSG_DONTWAIT | MSG_PEEK) < 0 && errno != EAGAIN) {
+    (void)argc;
+    (void)argv;
+    struct supervisor_event probe;
+    if (recv(SUPERVISOR_FD_CONTROL, &probe, 0, MSG_DONTWAIT | MSG_PEEK) < 0 && errno != EAGAIN) {
         fputs("`snekomatic serve` starts `snekomatic host`; do not start it by hand\n", stderr);
         return EX_USAGE;
     }
-    status = host_run(path, getenv(SUPERVISOR_RESTARTED) != NULL);
+    int status = host_run();
     log_finish();
     return status;
 }

@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Finds the file and loads it and the environment by the table of keys. */
+/* Loads the settings, the file and the environment, by the table of keys. */
 #include "config/config.h"
 
 #include "base/install_path.h"
-#include "base/io.h"
 #include "base/text.h"
 #include "config/config_loader.h"
+#include "config/database_url.h"
 #include "config/values.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_NAME "snekomatic.toml"
-#define SYSTEM_FILE "/etc/snekomatic/" FILE_NAME
 
 void config_loader_problem(struct config_loader *loader, struct place place, const char *format,
                            ...) {
@@ -87,50 +83,17 @@ static void load_section(struct config_loader *loader, const struct toml_value *
     }
 }
 
-static bool is_trusted(const struct stat *status) {
-    bool ours = status->st_uid == 0 || status->st_uid == geteuid();
-    return ours && (S_ISLNK(status->st_mode) || !(status->st_mode & S_IWOTH));
-}
-
-/* A file that nobody named may be another user's trap in a shared directory: its github.api_url
- * would get the app's JWT. 0 or -1. */
-static int check_found_here(int fd, const char *path, struct error *err) {
-    struct stat link, file;
-    if (lstat(path, &link) < 0 || fstat(fd, &file) < 0) {
-        return error_set(err, "cannot read it: %s", strerror(errno));
-    }
-    if (is_trusted(&link) && is_trusted(&file)) {
-        return 0;
-    }
-    return error_set(err,
-                     "is not used: a file found in the working directory must belong to you or "
-                     "root, and others must not be able to write it; fix that, or name the "
-                     "file with -c");
-}
-
-static int read_config_file(const struct config_loader *loader, struct buffer *text,
-                            struct error *err) {
-    AUTO_CLOSE int fd = open(loader->file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        return error_set(err, "cannot open %s: %s", loader->file, strerror(errno));
-    }
-    if (loader->found_here && check_found_here(fd, loader->file, err) < 0) {
-        return error_wrap(err, "%s", loader->config->file);
-    }
-    return io_read_rest(fd, loader->file, text, err);
-}
-
 /* -1 when the file could not be read or parsed. */
 static int load_file(struct config_loader *loader) {
-    AUTO_BUFFER struct buffer text = BUFFER_INIT(CONFIG_FILE_BYTES_MAX);
-    struct error err;
+    const struct settings *settings = loader->config->settings;
     struct toml_error error;
     struct toml_value *root = NULL;
-    if (read_config_file(loader, &text, &err) < 0) {
-        config_loader_problem(loader, (struct place){.nowhere = true}, "%s", err.text);
+    if (*settings->unreadable.text) {
+        config_loader_problem(loader, (struct place){.nowhere = true}, "%s",
+                              settings->unreadable.text);
         return -1;
     }
-    if (toml_parse(text.data ? text.data : "", text.bytes, &root, &error) < 0) {
+    if (toml_parse(settings->text.data, settings->text.bytes, &root, &error) < 0) {
         config_loader_problem(loader, (struct place){.line = error.line}, "column %u: %s",
                               error.column, error.text);
         return -1;
@@ -140,14 +103,14 @@ static int load_file(struct config_loader *loader) {
     return 0;
 }
 
-static const char *variable(const char *name) {
-    const char *value = getenv(name);
-    return value && *value ? value : NULL;
+const char *config_loader_variable(const struct config_loader *loader, const char *name) {
+    const struct secret *value = settings_variable(loader->config->settings, name);
+    return value ? value->data : NULL;
 }
 
 static void load_environment(struct config_loader *loader) {
     for (const struct config_key *key = config_keys; key->name; key++) {
-        const char *value = key->variable ? variable(key->variable) : NULL;
+        const char *value = key->variable ? config_loader_variable(loader, key->variable) : NULL;
         if (value) {
             loader->app_id_given |= strcmp(key->name, "github.app_id") == 0;
             config_loader_text(loader, key, loader->config, value,
@@ -164,8 +127,9 @@ static void check_required(struct config_loader *loader, enum config_need need) 
     const struct config *config = loader->config;
     bool no_id = !loader->app_id_given;
     bool no_key = need == CONFIG_NEED_EVERYTHING && !config->github.private_key_file &&
-                  !variable("GITHUB_PRIVATE_KEY");
-    bool no_secret = !config->github.webhook_secret_file && !variable("GITHUB_WEBHOOK_SECRET");
+                  !config_loader_variable(loader, "GITHUB_PRIVATE_KEY");
+    bool no_secret = !config->github.webhook_secret_file &&
+                     !config_loader_variable(loader, "GITHUB_WEBHOOK_SECRET");
     if (!loader->file && (no_id || no_key || no_secret)) {
         config_loader_problem(
             loader, (struct place){0},
@@ -195,37 +159,6 @@ static void check_required(struct config_loader *loader, enum config_need need) 
     }
 }
 
-/* Chooses the file and the directory of relative paths. */
-static void find_file(struct config_loader *loader, const char *path) {
-    AUTO_FREE char *here = getcwd(NULL, 0);
-    if (!here) {
-        config_loader_problem(loader, (struct place){0},
-                              "cannot find out the working directory: %s", strerror(errno));
-        return;
-    }
-    if (path) {
-        loader->file = path;
-    } else if (access(FILE_NAME, F_OK) == 0) {
-        loader->file = FILE_NAME;
-        loader->found_here = true;
-    } else if (access(SYSTEM_FILE, F_OK) == 0) {
-        loader->file = SYSTEM_FILE;
-    }
-    if (!loader->file) {
-        loader->directory = STEAL(here);
-        return;
-    }
-    loader->config->file = absolute_path(here, loader->file);
-    loader->directory = loader->config->file ? strdup(loader->config->file) : NULL;
-    if (!loader->directory) {
-        config_loader_problem(loader, (struct place){0}, "out of memory");
-        return;
-    }
-    char *slash = strrchr(loader->directory, '/');
-    /* The root keeps its slash. */
-    slash[slash == loader->directory] = '\0';
-}
-
 /* Finds the bundled plugins beside this program, in the build's directories or in a moved
  * installation. The default is the configured installation directory. */
 static void find_plugins_directory(struct config_loader *loader) {
@@ -245,9 +178,37 @@ static void find_plugins_directory(struct config_loader *loader) {
     }
 }
 
-static void load_all(struct config_loader *loader, const char *path, enum config_need need) {
-    find_file(loader, path);
-    if (loader->failed) {
+/* A password in PGPASSWORD becomes a part of the URL, because the host has it in no environment. */
+static void add_database_password(struct config_loader *loader) {
+    const char *password = config_loader_variable(loader, "PGPASSWORD");
+    char *url = loader->config->store.url;
+    if (!password || !url || strncmp(url, STORE_SQLITE, strlen(STORE_SQLITE)) == 0) {
+        return;
+    }
+    char *complete = database_url_with_password(url, password);
+    if (!complete) {
+        config_loader_problem(loader, (struct place){0}, "out of memory");
+        return;
+    }
+    explicit_bzero(url, strlen(url));
+    free(url);
+    loader->config->store.url = complete;
+}
+
+static int take_paths(struct config_loader *loader) {
+    const struct settings *settings = loader->config->settings;
+    loader->file = settings->given;
+    loader->directory = settings->directory;
+    loader->config->file = settings->file ? strdup(settings->file) : NULL;
+    if (settings->file && !loader->config->file) {
+        config_loader_problem(loader, (struct place){0}, "out of memory");
+        return -1;
+    }
+    return 0;
+}
+
+static void load_all(struct config_loader *loader, enum config_need need) {
+    if (take_paths(loader) < 0) {
         return;
     }
     config_loader_defaults(loader, config_keys, loader->config);
@@ -259,6 +220,7 @@ static void load_all(struct config_loader *loader, const char *path, enum config
         config_loader_bundled_plugins(loader);
     }
     load_environment(loader);
+    add_database_password(loader);
     config_loader_proxy(loader);
     if (seen == 0) {
         check_required(loader, need);
@@ -266,16 +228,17 @@ static void load_all(struct config_loader *loader, const char *path, enum config
     }
 }
 
-int config_load(const char *path, enum config_need need, struct config **config,
-                struct config_problems *problems) {
+int config_load_settings(struct settings *settings, enum config_need need, struct config **config,
+                         struct config_problems *problems) {
     struct config_loader loader = {.config = calloc(1, sizeof *loader.config),
                                    .problems = BUFFER_INIT(CONFIG_PROBLEMS_BYTES_MAX)};
     if (loader.config) {
-        load_all(&loader, path, need);
+        loader.config->settings = settings;
+        load_all(&loader, need);
     } else {
+        settings_free(settings);
         config_loader_problem(&loader, (struct place){0}, "out of memory");
     }
-    free(loader.directory);
     if (loader.failed) {
         config_free(loader.config);
         problems->text = buffer_steal(&loader.problems);
@@ -284,6 +247,19 @@ int config_load(const char *path, enum config_need need, struct config **config,
     buffer_finish(&loader.problems);
     *config = loader.config;
     return 0;
+}
+
+int config_load(const char *path, enum config_need need, struct config **config,
+                struct config_problems *problems) {
+    struct settings *settings = NULL;
+    struct error err;
+    if (settings_read(path, &settings, &err) < 0) {
+        if (asprintf(&problems->text, "%s\n", err.text) < 0) {
+            problems->text = NULL;
+        }
+        return -1;
+    }
+    return config_load_settings(settings, need, config, problems);
 }
 
 static void finish_plugin(struct config_plugin *plugin) {
@@ -318,6 +294,9 @@ void config_free(struct config *config) {
     }
     free(config->store.url);
     free(config->plugins_directory);
+    if (config->sentry.dsn) {
+        explicit_bzero(config->sentry.dsn, strlen(config->sentry.dsn));
+    }
     free(config->sentry.dsn);
     free(config->sentry.environment);
     if (config->proxy.url) {
@@ -326,6 +305,7 @@ void config_free(struct config *config) {
     free(config->proxy.url);
     free(config->proxy.shown);
     free(config->proxy.except);
+    settings_free(config->settings);
     free(config);
 }
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/proxy.h"
 #include "base/secret.h"
+#include "config/settings.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -55,6 +56,8 @@ struct config_plugin {
 };
 
 struct config {
+    /* Ours: the configuration was loaded from them. */
+    struct settings *settings;
     /* An absolute path; NULL when only the environment was used. */
     char *file;
     struct {
@@ -124,6 +127,9 @@ enum config_need {
  * config_free(); or -1 and `problems`. */
 int config_load(const char *path, enum config_need need, struct config **config,
                 struct config_problems *problems);
+/* The same, from settings that were read before. It owns `settings`, also when it fails. */
+int config_load_settings(struct settings *settings, enum config_need need, struct config **config,
+                         struct config_problems *problems);
 void config_free(struct config *config); /* takes NULL */
 void config_problems_finish(struct config_problems *problems);
 #define AUTO_PROBLEMS CLEANUP(config_problems_finish)
@@ -133,8 +139,8 @@ void config_problems_finish(struct config_problems *problems);
 int config_secret_file(const char *path, struct secret *secret, struct error *err);
 
 /* Each reads a credential from its variable, else from its file, once. It overwrites the variable
- * and removes it from the environment. 0, or -1. config_private_key_next() returns 1 when there is
- * no second key. config_webhook_secrets() returns the current secret and, during a rotation, the
+ * in the settings and in the environment. 0, or -1. config_private_key_next() returns 1 when there
+ * is no second key. config_webhook_secrets() returns the current secret and, during a rotation, the
  * previous one; white space at the end does not belong to a secret. */
 #define CONFIG_WEBHOOK_SECRETS_MAX 2
 int config_private_key(const struct config *config, struct secret *key, struct error *err);

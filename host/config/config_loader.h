@@ -8,18 +8,15 @@
 #include "config/keys.h"
 #include "config/toml.h"
 
-#define CONFIG_FILE_BYTES_MAX (1u << 20)
 #define CONFIG_PROBLEMS_BYTES_MAX (64u << 10)
 /* The bytes of one [plugin.config]. */
 #define CONFIG_JSON_BYTES_MAX (256u << 10)
 
 struct config_loader {
-    /* The path that the user gave; NULL: none. */
+    /* The path that the user gave; NULL: none. Borrowed from the settings. */
     const char *file;
-    /* Absolute; relative paths start here. */
-    char *directory;
-    /* Nobody named the file; it lies in the working directory. */
-    bool found_here;
+    /* Absolute; relative paths start here. Borrowed from the settings. */
+    const char *directory;
     struct config *config;
     struct buffer problems;
     bool failed;
@@ -61,6 +58,9 @@ void config_loader_name(const char *section, const struct toml_value *member,
 void config_loader_plugins(struct config_loader *loader, const struct toml_value *plugins);
 void config_loader_bundled_plugins(struct config_loader *loader);
 void config_loader_resolve_plugins(struct config_loader *loader);
+
+/* The value of a variable in the settings; NULL when it is unset or empty. */
+const char *config_loader_variable(const struct config_loader *loader, const char *name);
 
 /* Reads the proxy variables. */
 void config_loader_proxy(struct config_loader *loader);

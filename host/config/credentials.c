@@ -57,29 +57,30 @@ int config_secret_file(const char *path, struct secret *secret, struct error *er
 }
 
 /* 0; 1 when the variable is unset or empty; -1. */
-static int take_variable(const char *name, bool trim, struct secret *secret, struct error *err) {
-    const char *value = getenv(name);
+static int take_variable(const struct config *config, const char *name, bool trim,
+                         struct secret *secret, struct error *err) {
+    const struct secret *value = settings_variable(config->settings, name);
     int result = 1;
-    if (value && *value) {
-        size_t bytes = trim ? trimmed(value, strlen(value)) : strlen(value);
+    if (value) {
+        size_t bytes = trim ? trimmed(value->data, value->bytes) : value->bytes;
         if (bytes > CONFIG_SECRET_MAX) {
             result = error_set(err, "%s is larger than %d bytes", name, CONFIG_SECRET_MAX);
         } else if (bytes == 0) {
             /* Only white space is a mistake, unlike an unset variable. */
             result = error_set(err, "%s is empty", name);
         } else {
-            result = secret_copy(secret, value, bytes);
+            result = secret_copy(secret, value->data, bytes);
             if (result < 0) {
                 error_set(err, "no memory for %s", name);
             }
         }
     }
-    secret_scrub_environment(name);
+    settings_forget(config->settings, name);
     return result;
 }
 
 int config_private_key(const struct config *config, struct secret *key, struct error *err) {
-    int result = take_variable("GITHUB_PRIVATE_KEY", false, key, err);
+    int result = take_variable(config, "GITHUB_PRIVATE_KEY", false, key, err);
     if (result <= 0) {
         return result;
     }
@@ -92,7 +93,7 @@ int config_private_key(const struct config *config, struct secret *key, struct e
 }
 
 int config_private_key_next(const struct config *config, struct secret *key, struct error *err) {
-    int result = take_variable("GITHUB_PRIVATE_KEY_NEXT", false, key, err);
+    int result = take_variable(config, "GITHUB_PRIVATE_KEY_NEXT", false, key, err);
     if (result <= 0 || !config->github.private_key_next_file) {
         return result;
     }
@@ -101,7 +102,7 @@ int config_private_key_next(const struct config *config, struct secret *key, str
 }
 
 static int current_secret(const struct config *config, struct secret *secret, struct error *err) {
-    int result = take_variable("GITHUB_WEBHOOK_SECRET", true, secret, err);
+    int result = take_variable(config, "GITHUB_WEBHOOK_SECRET", true, secret, err);
     if (result <= 0) {
         return result;
     }
@@ -119,10 +120,10 @@ int config_webhook_secrets(const struct config *config,
     AUTO_SECRET struct secret current = {0};
     AUTO_SECRET struct secret previous = {0};
     if (current_secret(config, &current, err) < 0) {
-        secret_scrub_environment("GITHUB_WEBHOOK_SECRET_PREVIOUS");
+        settings_forget(config->settings, "GITHUB_WEBHOOK_SECRET_PREVIOUS");
         return -1;
     }
-    int result = take_variable("GITHUB_WEBHOOK_SECRET_PREVIOUS", true, &previous, err);
+    int result = take_variable(config, "GITHUB_WEBHOOK_SECRET_PREVIOUS", true, &previous, err);
     if (result < 0) {
         return -1;
     }

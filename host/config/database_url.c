@@ -4,6 +4,8 @@
 #include "config/database_url.h"
 
 #include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DIGITS "0123456789"
@@ -84,4 +86,30 @@ bool database_url_is_clear(const char *url) {
         return false;
     }
     return are_hosts(rest, host_bytes) && (!query || are_parameters(query + 1));
+}
+
+static bool has_password(const char *url) {
+    const char *rest = strstr(url, "://") + 3;
+    size_t user_bytes = strcspn(rest, "@/?");
+    bool in_front = rest[user_bytes] == '@' && memchr(rest, ':', user_bytes);
+    return in_front || strstr(rest, "?password=") || strstr(rest, "&password=");
+}
+
+char *database_url_with_password(const char *url, const char *password) {
+    if (!strstr(url, "://") || has_password(url)) {
+        return strdup(url);
+    }
+    size_t room = strlen(url) + sizeof "?password=" + 3 * strlen(password);
+    char *complete = malloc(room);
+    if (!complete) {
+        return NULL;
+    }
+    int length = snprintf(complete, room, "%s%cpassword=", url, strchr(url, '?') ? '&' : '?');
+    for (const char *at = password; *at; at++) {
+        bool plain = isalnum((unsigned char)*at);
+        char *end = complete + length;
+        length +=
+            plain ? snprintf(end, 2, "%c", *at) : snprintf(end, 4, "%%%02X", (unsigned char)*at);
+    }
+    return complete;
 }

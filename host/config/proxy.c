@@ -47,10 +47,11 @@ static int show(const char *url, char **shown) {
 }
 
 /* The value of the first variable that is set, or NULL. */
-static const char *first_of(const char *const names[], const char **name) {
+static const char *first_of(const struct config_loader *loader, const char *const names[],
+                            const char **name) {
     for (size_t i = 0; names[i]; i++) {
-        const char *value = getenv(names[i]);
-        if (value && *value) {
+        const char *value = config_loader_variable(loader, names[i]);
+        if (value) {
             *name = names[i];
             return value;
         }
@@ -61,7 +62,7 @@ static const char *first_of(const char *const names[], const char **name) {
 void config_loader_proxy(struct config_loader *loader) {
     static const char *const exceptions[] = {"no_proxy", "NO_PROXY", NULL};
     struct proxy *proxy = &loader->config->proxy;
-    const char *name = NULL, *value = first_of(proxy_variables, &name);
+    const char *name = NULL, *value = first_of(loader, proxy_variables, &name);
     if (!value) {
         return;
     }
@@ -76,7 +77,7 @@ void config_loader_proxy(struct config_loader *loader) {
                               "character of the password: %%2F for \"/\", %%40 for \"@\")");
         return;
     }
-    value = first_of(exceptions, &name);
+    value = first_of(loader, exceptions, &name);
     proxy->except = value ? strdup(value) : NULL;
     if (value && !proxy->except) {
         config_loader_problem(loader, (struct place){.variable = name}, "out of memory");

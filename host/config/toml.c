@@ -14,6 +14,10 @@ static void finish(struct toml_value *value) {
     }
     free(value->items);
     free(value->key);
+    if (value->text) {
+        /* It may be a URL with a password. */
+        explicit_bzero(value->text, value->text_bytes);
+    }
     free(value->text);
 }
 

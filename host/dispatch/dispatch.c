@@ -192,8 +192,8 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
     lease_init(&dispatch->leases, &dispatch->table);
     dispatch->plugin_options =
         (struct plugin_options){.loop = options->loop,
-                                .worker_path = options->worker_path,
-                                .plugin_files = options->plugin_files,
+                                .starter = options->starter,
+                                .configs = config->plugins,
                                 .log_level = config->log.level,
                                 .broker = options->broker,
                                 .api_url = config->github.api_url,
@@ -281,6 +281,17 @@ static bool any_in_state(const struct dispatch *dispatch, enum plugin_state stat
     return false;
 }
 
+/* True when each plugin that did not load lacked only a resource. */
+static bool all_may_load_later(const struct dispatch *dispatch) {
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        const struct plugin *plugin = &dispatch->plugins[i];
+        if (plugin_state(plugin) == PLUGIN_REJECTED && !plugin->may_load_later) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The name of a disabled plugin is not known: its file's name stands for it. */
 static int append_file_name(struct buffer *names, const char *path) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -318,7 +329,7 @@ const char *dispatch_configured(const struct dispatch *dispatch) {
 
 enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
     if (any_in_state(dispatch, PLUGIN_REJECTED)) {
-        return DISPATCH_REJECTED;
+        return all_may_load_later(dispatch) ? DISPATCH_NOT_STARTED : DISPATCH_REJECTED;
     }
     if (dispatch->loaded) {
         return DISPATCH_LOADED;

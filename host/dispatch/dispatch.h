@@ -26,6 +26,7 @@
 #include "broker/broker.h"
 #include "config/config.h"
 #include "inbox/deliveries.h"
+#include "worker_process/starter.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,8 +37,7 @@ struct dispatch;
 /* Everything is borrowed until dispatch_free(). */
 struct dispatch_options {
     const struct config *config;
-    const char *worker_path;
-    struct plugin_files *plugin_files;
+    struct worker_starter *starter;
     struct loop *loop;
     struct inbox *inbox;
     struct broker *broker;
@@ -49,10 +49,11 @@ struct dispatch_options {
 int dispatch_new(const struct dispatch_options *options, struct dispatch **dispatch,
                  struct error *err);
 
-enum dispatch_load { DISPATCH_LOADING, DISPATCH_LOADED, DISPATCH_REJECTED };
+enum dispatch_load { DISPATCH_LOADING, DISPATCH_LOADED, DISPATCH_REJECTED, DISPATCH_NOT_STARTED };
 
 /* Whether the plugins are loaded. DISPATCH_REJECTED: the host cannot start, and dispatch has logged
- * each reason. */
+ * each reason. DISPATCH_NOT_STARTED: the same, but the next start may succeed, because the system
+ * only lacks a resource. */
 enum dispatch_load dispatch_load_state(struct dispatch *dispatch);
 
 /* The names of all configured plugins, each between newlines, once they are loaded; NULL while a

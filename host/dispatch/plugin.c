@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The digits of the file's SHA-256 in a log line. */
+#define HASH_SHOWN 12
 /* A worker that could not be started is tried again after this. */
 #define START_RETRY_MS 5000
 /* How long a worker that is replaced may take to end. */
@@ -55,7 +57,6 @@ void plugin_finish(struct plugin *plugin) {
     run_group_finish(&plugin->runs);
     description_free(atomic_load(&plugin->description));
     free(plugin->rejection);
-    plugin_copy_finish(&plugin->file);
 }
 
 enum plugin_state plugin_state(const struct plugin *plugin) {
@@ -223,14 +224,16 @@ static void on_ready(void *context) {
         restart_reset(&plugin->restart);
     }
     plugin->was_ready = true;
+    plugin->pid = worker_process_pid(plugin->runs.worker_process);
     set_state(plugin, PLUGIN_RUNNING);
     plugin->suspects_pending = true;
     const struct run_table_options *table = &plugin->options->table->options;
     table->on_slot_free(table->context);
-    log_event(SNEK_LEVEL_INFO, "worker_started", LOG_TEXT("plugin", plugin_name(plugin)),
-              LOG_TEXT("version", plugin_description(plugin)->version),
-              LOG_BYTES("sha256", plugin->file.sha256, PLUGIN_FILE_HASH_SHOWN),
-              LOG_NUMBER("pid", plugin->pid), LOG_TEXT("sandbox", levels[plugin->level]));
+    log_event(
+        SNEK_LEVEL_INFO, "worker_started", LOG_TEXT("plugin", plugin_name(plugin)),
+        LOG_TEXT("version", plugin_description(plugin)->version),
+        LOG_BYTES("sha256", worker_process_file_hash(plugin->runs.worker_process), HASH_SHOWN),
+        LOG_NUMBER("pid", plugin->pid), LOG_TEXT("sandbox", levels[plugin->level]));
 }
 
 static struct run *find_or_kill(struct plugin *plugin, uint64_t handle) {
@@ -424,6 +427,7 @@ void plugin_release(struct plugin *plugin) {
 
 static void on_exit_of_worker(void *context, const struct worker_death *death) {
     struct plugin *plugin = context;
+    plugin->pid = worker_process_pid(plugin->runs.worker_process);
     worker_process_free(plugin->runs.worker_process);
     run_group_set_worker(&plugin->runs, NULL, 0);
     settle_runs(plugin, death->how);
@@ -440,6 +444,29 @@ static void on_exit_of_worker(void *context, const struct worker_death *death) {
     }
 }
 
+/* The system lacks something, so the quarantine does not count it. */
+static void retry_start(struct plugin *plugin, const char *why) {
+    plugin->restart_at_ms = clock_monotonic_ms() + START_RETRY_MS;
+    set_state(plugin, PLUGIN_WAITING);
+    log_event(SNEK_LEVEL_ERROR, "worker_not_started", LOG_TEXT("plugin", plugin_name(plugin)),
+              LOG_TEXT("reason", why), LOG_NUMBER("restart_ms", START_RETRY_MS));
+}
+
+static void on_start_failed(void *context, const struct error *why) {
+    static const struct worker_death none = {.how = ""};
+    struct plugin *plugin = context;
+    worker_process_free(plugin->runs.worker_process);
+    run_group_set_worker(&plugin->runs, NULL, 0);
+    settle_runs(plugin, why->text);
+    if (plugin->was_ready) {
+        retry_start(plugin, why->text);
+    } else {
+        plugin->may_load_later = why->transient;
+        on_rejected(plugin, why->text);
+        on_failed_load(plugin, &none);
+    }
+}
+
 static const struct worker_process_handlers handlers = {.on_described = on_described,
                                                         .on_ready = on_ready,
                                                         .on_rejected = on_rejected,
@@ -449,7 +476,8 @@ static const struct worker_process_handlers handlers = {.on_described = on_descr
                                                         .on_result = on_result,
                                                         .on_output = on_output,
                                                         .on_output_dropped = on_output_dropped,
-                                                        .on_exit = on_exit_of_worker};
+                                                        .on_exit = on_exit_of_worker,
+                                                        .on_start_failed = on_start_failed};
 
 static_assert((int)CONFIG_SANDBOX_BEST == (int)FRAME_SANDBOX_BEST &&
                   (int)CONFIG_SANDBOX_STRICT == (int)FRAME_SANDBOX_STRICT &&
@@ -468,26 +496,19 @@ int plugin_start(struct plugin *plugin, struct error *err) {
     assert(!plugin->runs.worker_process);
     free(plugin->rejection);
     plugin->rejection = NULL;
-    if (!plugin->file.path && plugin_files_copy(options->plugin_files, config->path, config->sha256,
-                                                &plugin->file, err) < 0) {
-        static const struct worker_death none = {.how = ""};
-        on_rejected(plugin, err->text);
-        on_failed_load(plugin, &none);
-        return 0;
-    }
-    struct worker_process_spec spec = {.worker_path = options->worker_path,
-                                       .plugin_path = plugin->file.path,
+    struct worker_process_spec spec = {.plugin = (uint32_t)(config - options->configs),
+                                       .plugin_path = config->path,
                                        .plugin_shown = config->path,
                                        .config_json = config->config_json,
                                        .concurrency = config->concurrency,
                                        .memory_mib = config->memory_mib,
                                        .sandbox = (enum frame_sandbox)config->sandbox,
                                        .log_level = options->log_level};
-    if (worker_process_start(options->loop, &spec, &handlers, plugin, &worker_process, err) < 0) {
+    if (worker_process_start(options->loop, options->starter, &spec, &handlers, plugin,
+                             &worker_process, err) < 0) {
         return -1;
     }
     run_group_set_worker(&plugin->runs, worker_process, run_table_next_generation(options->table));
-    plugin->pid = worker_process_pid(worker_process);
     usage_watch_start(&plugin->usage, clock_monotonic_ms());
     plugin->load_deadline_ms = clock_monotonic_ms() + load_ms(config);
     set_state(plugin, PLUGIN_LOADING);
@@ -533,6 +554,11 @@ static void slow_down_worker(const struct plugin *plugin) {
 }
 
 static void look_at_usage(struct plugin *plugin, int64_t now_ms) {
+    if (plugin->pid == 0) {
+        /* It is being started. The kernel would take 0 for this process. */
+        usage_watch_start(&plugin->usage, now_ms);
+        return;
+    }
     const struct usage_limits limits = {.cpu_seconds = plugin->config->cpu_seconds,
                                         .concurrency = plugin->config->concurrency};
     const struct usage usage = {.cpu_ms = usage_cpu_ms(plugin->pid),
@@ -558,6 +584,7 @@ static void look_at_usage(struct plugin *plugin, int64_t now_ms) {
 
 static void watch_worker(struct plugin *plugin, int64_t now_ms) {
     worker_process_tick(plugin->runs.worker_process, now_ms);
+    plugin->pid = worker_process_pid(plugin->runs.worker_process);
     if (plugin->runs.n_runs > 0) {
         usage_watch_hasten(&plugin->usage, now_ms);
     }
@@ -592,13 +619,6 @@ static bool waits_for_restart(const struct plugin *plugin) {
            plugin->options->table->phase == RUN_PHASE_SERVING;
 }
 
-/* The host lacks something, so the quarantine does not count it. */
-static void on_start_failed(struct plugin *plugin, int64_t now_ms, const char *why) {
-    plugin->restart_at_ms = now_ms + START_RETRY_MS;
-    log_event(SNEK_LEVEL_ERROR, "worker_not_started", LOG_TEXT("plugin", plugin_name(plugin)),
-              LOG_TEXT("reason", why), LOG_NUMBER("restart_ms", START_RETRY_MS));
-}
-
 void plugin_tick(struct plugin *plugin, int64_t now_ms) {
     kill_if_late(plugin, now_ms);
     if (plugin->runs.worker_process && call_group_has_room(&plugin->calls, 0)) {
@@ -618,7 +638,7 @@ void plugin_tick(struct plugin *plugin, int64_t now_ms) {
     } else if (waits_for_restart(plugin) && plugin->restart_at_ms <= now_ms) {
         struct error err;
         if (plugin_start(plugin, &err) < 0) {
-            on_start_failed(plugin, now_ms, err.text);
+            retry_start(plugin, err.text);
         }
     }
 }

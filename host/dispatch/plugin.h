@@ -21,7 +21,6 @@
 #include "dispatch/calls.h"
 #include "dispatch/restart.h"
 #include "dispatch/usage_watch.h"
-#include "plugin_file/plugin_file.h"
 
 #include <stdatomic.h>
 
@@ -40,8 +39,9 @@ enum plugin_state {
 /* Options that all plugins share; borrowed until plugin_finish(). */
 struct plugin_options {
     struct loop *loop;
-    const char *worker_path;
-    struct plugin_files *plugin_files;
+    struct worker_starter *starter;
+    /* The array that plugin->config is in; its index names the plugin to the supervisor. */
+    const struct config_plugin *configs;
     enum log_level log_level;
     struct broker *broker;
     const char *api_url;
@@ -58,12 +58,12 @@ struct plugin_options {
 struct plugin {
     const struct plugin_options *options;
     const struct config_plugin *config;
-    /* The file that all workers load. Its path is NULL before the first one. */
-    struct plugin_copy file;
     /* The first worker sent it, and it never changes. NULL until then. Ingest's thread reads it. */
     _Atomic(struct description *) description;
     /* NULL before it described itself. */
     struct metrics_plugin *metrics;
+    /* PLUGIN_REJECTED, but for a cause that may pass: no process could be started. */
+    bool may_load_later;
     /* A worker has loaded the plugin completely since the host's start. */
     bool was_ready;
     /* The sandbox of the present worker. */

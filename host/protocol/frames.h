@@ -20,8 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The first field of LOAD and DESCRIBED. Both ends must have the same. */
-#define FRAME_PROTOCOL 2
+/* The first field of START and DESCRIBED. Both ends must have the same. */
+#define FRAME_PROTOCOL 3
 
 /* A payload of 25 MiB and its fields. */
 #define FRAME_TO_WORKER_MAX (32u << 20)
@@ -46,10 +46,13 @@
 enum frame_kind {
     /* Host to worker. */
 
-    /* Number protocol, text absolute path of the .so, text [plugin.config] as a JSON object, number
-     * concurrency, number sandbox (enum frame_sandbox), number memory_mib, number log level (enum
-     * log_level). Once, first. Its first bytes carry descriptors (enum frame_load_fd). */
-    FRAME_LOAD = 1,
+    /* Number protocol, text absolute path of the .so, number sandbox (enum frame_sandbox), number
+     * memory_mib. Once, first. The process that starts the worker (the supervisor, for `serve`)
+     * sends it before the host has the socket. */
+    FRAME_START = 1,
+    /* Text [plugin.config] as a JSON object, number concurrency, number log level (enum log_level).
+     * Once, second. Its first bytes carry descriptors (enum frame_load_fd). */
+    FRAME_LOAD,
     /* Text event, text action ("" when the payload has none), text delivery GUID, text
      * installation, number attempt (from 1), number received (wall ms), number id of the app's
      * bot user (0: the sender is another), text id of the app, text payload (JSON, at most 25

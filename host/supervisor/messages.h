@@ -1,31 +1,43 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The packets between the host and its supervisor, on a SOCK_SEQPACKET socket, in the machine's
- * byte order. The host sends messages; the supervisor replies to each SUPERVISOR_JWT, in order. */
+/* The packets between the host and its supervisor, in the machine's byte order. There are two
+ * SOCK_SEQPACKET sockets, because two threads of the host use them: the broker's asks for JWTs, and
+ * the main one does the rest. The supervisor does not trust the host: it drops a malformed packet.
+ *
+ *   JWT       host: struct supervisor_message    supervisor: struct supervisor_reply, in order
+ *   control   host: struct supervisor_control    supervisor: struct supervisor_event
+ *
+ *   host                        supervisor
+ *   HELLO                  -->
+ *                          <--  SETTINGS + memfd         (settings_parse() reads it)
+ *   START_WORKER id, N     -->
+ *                          <--  WORKER_STARTED id + socket, pidfd     or WORKER_FAILED id
+ *   STOP_WORKER id         -->
+ *                          <--  WORKER_ENDED id, how                          once, after STARTED
+ *
+ * The supervisor starts workers from the configuration that it parsed: the host gives an index, and
+ * no path, argument or environment. It kills and reaps the workers of a host that has ended before
+ * it starts the next host. */
 #ifndef SNEK_SUPERVISOR_MESSAGES_H
 #define SNEK_SUPERVISOR_MESSAGES_H
 
 #include <stdint.h>
 
-/* The descriptors that are open when the host starts. */
-#define SUPERVISOR_FD_MESSAGES 3 /* to the supervisor */
+/* The descriptors that are open when the host starts. Its environment is empty, except for
+ * variables that the dynamic loader or malloc() read before main(). */
+#define SUPERVISOR_FD_MESSAGES 3 /* for JWTs */
 #define SUPERVISOR_FD_LISTEN 4   /* TCP, listening */
-
-/* In the environment of a host if another host of the same supervisor was ready before it. */
-#define SUPERVISOR_RESTARTED "SNEKOMATIC_RESTARTED"
+#define SUPERVISOR_FD_CONTROL 5
 
 #define SUPERVISOR_SKEW_MAX_S 3600
 #define SUPERVISOR_JWT_MAX 4096
 #define SUPERVISOR_KEYS_MAX 2
+#define SUPERVISOR_REASON_MAX 512
+
+/* ---- JWTs ---- */
 
 enum supervisor_message_kind {
-    /* The host is ready; sent once, no reply. */
-    SUPERVISOR_READY = 1,
     /* A request for a JWT. */
     SUPERVISOR_JWT = 2,
-    /* The host's main loop is running. Sent twice in each WATCHDOG_USEC of the environment, no
-     * reply. The supervisor passes it on to the service manager, whose watchdog ends a host that
-     * hangs. */
-    SUPERVISOR_ALIVE = 3,
 };
 
 struct supervisor_message {
@@ -40,6 +52,54 @@ struct supervisor_reply {
     /* 1: `text` is the JWT. 0: `text` is the reason why there is none. */
     uint32_t ok;
     char text[SUPERVISOR_JWT_MAX];
+};
+
+/* ---- control ---- */
+
+enum supervisor_control_kind {
+    /* First: the host is not dumpable now, so the supervisor may send the settings. Before that,
+     * another process of the user could read the host's memory. */
+    SUPERVISOR_HELLO = 16,
+    /* The host is ready; sent once. */
+    SUPERVISOR_READY,
+    /* The host's main loop is running. Sent twice in each WATCHDOG_USEC. The supervisor passes it
+     * on to the service manager, whose watchdog ends a host that hangs. */
+    SUPERVISOR_ALIVE,
+    /* Starts a worker of plugin N as `worker`, an id that this host has not used before. */
+    SUPERVISOR_START_WORKER,
+    /* Kills `worker` and its process group. Does nothing if that worker has ended. */
+    SUPERVISOR_STOP_WORKER,
+};
+
+struct supervisor_control {
+    uint32_t kind;
+    /* The index of the plugin in the configuration. */
+    uint32_t plugin;
+    uint64_t worker;
+};
+
+enum supervisor_event_kind {
+    /* One descriptor: a memfd with the message of settings_write(). */
+    SUPERVISOR_SETTINGS = 32,
+    /* Two descriptors: the worker's socket and a pidfd. `text` is the SHA-256 of the plugin's file,
+     * in hexadecimal. */
+    SUPERVISOR_WORKER_STARTED,
+    /* No process was started; `text` has the reason. */
+    SUPERVISOR_WORKER_FAILED,
+    /* The worker was reaped, and its process group was killed. */
+    SUPERVISOR_WORKER_ENDED,
+};
+
+struct supervisor_event {
+    uint32_t kind;
+    /* SETTINGS: another host of this supervisor was ready before. WORKER_FAILED: the cause may
+     * pass. */
+    uint32_t flag;
+    uint64_t worker;
+    int32_t pid;
+    /* WORKER_ENDED: the si_code and the si_status of waitid(2). */
+    int32_t code, status;
+    char text[SUPERVISOR_REASON_MAX];
 };
 
 #endif

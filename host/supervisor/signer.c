@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
@@ -112,7 +113,7 @@ _Noreturn static void serve_tool(const struct config *config, int fd) {
     struct error err;
     struct app_key *keys[SUPERVISOR_KEYS_MAX] = {NULL};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    prctl(PR_SET_DUMPABLE, 0);
+    process_harden();
     if (signer_read_keys(config, keys, &err) < 0) {
         reply(fd, false, err.text);
         _exit(0);
@@ -148,8 +149,8 @@ int supervisor_start_signer(const struct config *config, int *messages_fd, struc
     }
     cleanup_close(&theirs);
     theirs = -1;
-    secret_scrub_environment("GITHUB_PRIVATE_KEY");
-    secret_scrub_environment("GITHUB_PRIVATE_KEY_NEXT");
+    settings_forget(config->settings, "GITHUB_PRIVATE_KEY");
+    settings_forget(config->settings, "GITHUB_PRIVATE_KEY_NEXT");
     struct supervisor_reply first = {0};
     if (recv(ours, &first, sizeof first, 0) != (ssize_t)sizeof first) {
         return error_set(err, "the process that holds the key has ended");

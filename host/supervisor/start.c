@@ -5,13 +5,13 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/proxy.h"
-#include "base/secret.h"
 #include "supervisor/messages.h"
 #include "supervisor/supervisor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -24,13 +24,14 @@
 /* Connections wait here while a host restarts. */
 #define LISTEN_BACKLOG 1024
 
-#define RESTARTED SUPERVISOR_RESTARTED "=1"
+static_assert(SUPERVISOR_FD_LISTEN == SUPERVISOR_FD_MESSAGES + 1 &&
+                  SUPERVISOR_FD_CONTROL == SUPERVISOR_FD_MESSAGES + 2,
+              "place_fds() places them in a row");
 
-/* Names of variables. The keys stay in this process; the host gets the other secrets. */
-static const char *const key_names[] = {"GITHUB_PRIVATE_KEY", "GITHUB_PRIVATE_KEY_NEXT"};
-static const char *const secret_names[] = {"GITHUB_WEBHOOK_SECRET",
-                                           "GITHUB_WEBHOOK_SECRET_PREVIOUS",
-                                           "SNEKOMATIC_ADMIN_TOKEN", "DATABASE_URL", "SENTRY_DSN"};
+/* Variables that must be in the environment at exec. Sanitizers and the libraries that tests
+ * preload have names of their own. */
+static const char *const loader_patterns[] = {"LD_*", "GLIBC_TUNABLES", "MALLOC_*", "SNEK_*",
+                                              "*SAN_OPTIONS"};
 
 int start_open_standard_fds(struct error *err) {
     int fd;
@@ -44,59 +45,42 @@ int start_open_standard_fds(struct error *err) {
     return 0;
 }
 
-static bool is_kept_back(const char *entry) {
-    if (strncmp(entry, RESTARTED, strlen(SUPERVISOR_RESTARTED "=")) == 0) {
-        return true;
+static bool is_for_loader(const char *entry) {
+    char name[64];
+    size_t bytes = strcspn(entry, "=");
+    if (bytes >= sizeof name) {
+        return false;
     }
-    for (size_t i = 0; i < ARRAY_LENGTH(key_names); i++) {
-        size_t bytes = strlen(key_names[i]);
-        if (strncmp(entry, key_names[i], bytes) == 0 && entry[bytes] == '=') {
+    memcpy(name, entry, bytes);
+    name[bytes] = '\0';
+    for (size_t i = 0; i < ARRAY_LENGTH(loader_patterns); i++) {
+        if (fnmatch(loader_patterns[i], name, 0) == 0) {
             return true;
         }
     }
     return false;
 }
 
-char **start_take_environment(void) {
+char **start_host_environment(void) {
     size_t count = 0, kept = 0;
     while (environ && environ[count]) {
         count++;
     }
-    /* The last place is for SUPERVISOR_RESTARTED. */
-    char **copy = calloc(count + 2, sizeof *copy);
+    char **copy = calloc(count + 1, sizeof *copy);
     for (size_t i = 0; copy && i < count; i++) {
-        if (!is_kept_back(environ[i])) {
+        if (is_for_loader(environ[i])) {
             copy[kept] = strdup(environ[i]);
             if (!copy[kept++]) {
                 start_free_environment(copy);
-                copy = NULL;
+                return NULL;
             }
         }
     }
-    for (size_t i = 0; i < ARRAY_LENGTH(key_names); i++) {
-        secret_scrub_environment(key_names[i]);
-    }
-    for (size_t i = 0; i < ARRAY_LENGTH(secret_names); i++) {
-        secret_scrub_environment(secret_names[i]);
-    }
-    proxy_forget();
     return copy;
-}
-
-int start_mark_restarted(char **environment) {
-    char **entry = environment;
-    while (*entry && strcmp(*entry, RESTARTED) != 0) {
-        entry++;
-    }
-    if (!*entry) {
-        *entry = strdup(RESTARTED);
-    }
-    return *entry ? 0 : -1;
 }
 
 void start_free_environment(char **environment) {
     for (char **entry = environment; entry && *entry; entry++) {
-        explicit_bzero(*entry, strlen(*entry));
         free(*entry);
     }
     free(environment);
@@ -182,29 +166,35 @@ static void restore_signals(void) {
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Moves the two sockets to their numbers and closes all descriptors above. */
-static int place_fds(int messages_fd, int listen_fd) {
-    const int above = SUPERVISOR_FD_LISTEN + 1;
-    int messages = fcntl(messages_fd, F_DUPFD_CLOEXEC, above);
-    int listening = fcntl(listen_fd, F_DUPFD_CLOEXEC, above);
-    if (messages < 0 || listening < 0 || dup2(messages, SUPERVISOR_FD_MESSAGES) < 0 ||
-        dup2(listening, SUPERVISOR_FD_LISTEN) < 0) {
-        return -1;
+/* Moves the sockets to their numbers and closes all descriptors above. */
+static int place_fds(const struct start_sockets *sockets) {
+    const int above = SUPERVISOR_FD_CONTROL + 1;
+    const int from[] = {sockets->messages_fd, sockets->listen_fd, sockets->control_fd};
+    int copies[ARRAY_LENGTH(from)];
+    for (size_t i = 0; i < ARRAY_LENGTH(from); i++) {
+        copies[i] = fcntl(from[i], F_DUPFD_CLOEXEC, above);
+        if (copies[i] < 0) {
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(from); i++) {
+        if (dup2(copies[i], SUPERVISOR_FD_MESSAGES + (int)i) < 0) {
+            return -1;
+        }
     }
     closefrom(above);
     return 0;
 }
 
-static void become_host(char *const argv[], char *const environment[], int messages_fd,
-                        int listen_fd, pid_t supervisor) {
-    /* The end of input on the messages' socket also ends the host; this covers a host that hangs.
-     */
+static void become_host(char *const argv[], char *const environment[],
+                        const struct start_sockets *sockets, pid_t supervisor) {
+    /* The end of input on the sockets also ends the host; this covers a host that hangs. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != supervisor) {
         /* The supervisor died before prctl(). */
         _exit(EX_OSERR);
     }
-    if (place_fds(messages_fd, listen_fd) == 0) {
+    if (place_fds(sockets) == 0) {
         restore_signals();
         execve(argv[0], argv, environment);
     }
@@ -213,12 +203,12 @@ static void become_host(char *const argv[], char *const environment[], int messa
     _exit(EX_OSERR);
 }
 
-pid_t start_host(char *const argv[], char *const environment[], int messages_fd, int listen_fd,
+pid_t start_host(char *const argv[], char *const environment[], const struct start_sockets *sockets,
                  struct error *err) {
     pid_t supervisor = getpid();
     pid_t child = fork();
     if (child == 0) {
-        become_host(argv, environment, messages_fd, listen_fd, supervisor);
+        become_host(argv, environment, sockets, supervisor);
     }
     return child > 0 ? child : error_set(err, "cannot fork: %s", strerror(errno));
 }

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The loop that runs one child, the host. Signals arrive on a signalfd and messages on a socket
- * pair; the third kind of event is a time. Besides the log's thread there is one thread, which
- * handles all events. */
+/* The loop that runs the host and its workers. Signals arrive on a signalfd and messages on two
+ * socket pairs; the third kind of event is a time. Besides the log's thread there is one thread,
+ * which handles all events. */
 #include "supervisor/supervisor.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "supervisor/messages.h"
 #include "supervisor/notify.h"
+#include "supervisor/send_settings.h"
 #include "supervisor/signer.h"
 #include "supervisor/start.h"
+#include "supervisor/workers.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -27,19 +29,28 @@
 #define RESTART_DELAY_FIRST_MS 100
 #define RESTART_DELAY_MAX_MS 30000
 #define STAYED_UP_MS 10000
+/* SIGKILL ends a process at once, unless the kernel waits for a disk that does not respond. */
+#define WORKERS_DEATH_MS 5000
 
 struct supervisor {
     const struct config *config;
     char *const *host_argv;
-    /* Owned. The host's environment, without the key. */
+    const char *worker_path;
+    /* Owned. The host's environment. */
     char **environment;
     /* The second is NULL unless a rotation is under way. */
     struct app_key *keys[SUPERVISOR_KEYS_MAX];
     int signals_fd, listen_fd, notify_fd;
 
-    pid_t host;      /* 0: none runs */
-    int messages_fd; /* our end; -1: none */
-    bool ready;      /* this host reported it */
+    pid_t host; /* 0: none runs */
+    /* Our ends; -1: none. */
+    int messages_fd, control_fd;
+    /* The host does not read its control socket, so its requests wait. */
+    bool control_full;
+    bool ready; /* this host reported it */
+    struct workers workers;
+    /* When the workers of the host that has ended must be gone. */
+    int64_t workers_gone_ms;
     /* A host was ready once. */
     bool served;
     int64_t ready_since_ms;
@@ -54,10 +65,19 @@ struct supervisor {
     int status;
 };
 
-static void forget_host(struct supervisor *s) {
+static void close_sockets(struct supervisor *s) {
     cleanup_close(&s->messages_fd);
+    cleanup_close(&s->control_fd);
     s->messages_fd = -1;
+    s->control_fd = -1;
+}
+
+static void forget_host(struct supervisor *s) {
+    close_sockets(s);
     s->host = 0;
+    s->control_full = false;
+    workers_kill_all(&s->workers);
+    s->workers_gone_ms = clock_monotonic_ms() + WORKERS_DEATH_MS;
     s->ready = false;
     /* A new host reads everything anew. */
     s->waiting_signals = 0;
@@ -76,22 +96,35 @@ static void plan_restart(struct supervisor *s, bool stayed_up) {
     s->restart_at_ms = clock_monotonic_ms() + delay_ms;
 }
 
-static int start(struct supervisor *s, struct error *err) {
+static int make_pair(int *ours, int *theirs, struct error *err) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
         return error_set(err, "cannot make a socket pair: %s", strerror(errno));
     }
-    AUTO_CLOSE int theirs = ends[1];
-    AUTO_CLOSE int ours = ends[0];
-    if (s->served && start_mark_restarted(s->environment) < 0) {
-        return error_set(err, "out of memory");
+    *ours = ends[0];
+    *theirs = ends[1];
+    return 0;
+}
+
+static int start(struct supervisor *s, struct error *err) {
+    AUTO_CLOSE int messages_fd = -1;
+    AUTO_CLOSE int their_messages_fd = -1;
+    AUTO_CLOSE int control_fd = -1;
+    AUTO_CLOSE int their_control_fd = -1;
+    if (make_pair(&messages_fd, &their_messages_fd, err) < 0 ||
+        make_pair(&control_fd, &their_control_fd, err) < 0) {
+        return -1;
     }
-    pid_t host = start_host(s->host_argv, s->environment, theirs, s->listen_fd, err);
+    const struct start_sockets sockets = {.messages_fd = their_messages_fd,
+                                          .listen_fd = s->listen_fd,
+                                          .control_fd = their_control_fd};
+    pid_t host = start_host(s->host_argv, s->environment, &sockets, err);
     if (host < 0) {
         return -1;
     }
     s->host = host;
-    s->messages_fd = steal_fd(&ours);
+    s->messages_fd = steal_fd(&messages_fd);
+    s->control_fd = steal_fd(&control_fd);
     return 0;
 }
 
@@ -179,37 +212,93 @@ static void on_ready(struct supervisor *s) {
     s->waiting_signals = 0;
 }
 
-/* Handles one packet; false when there is none. The host is trusted less than this process: any
- * other packet is dropped. */
-static bool handle_message(struct supervisor *s) {
-    struct supervisor_message message;
-    if (s->messages_fd < 0) {
-        return false;
-    }
-    ssize_t got = recv(s->messages_fd, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
-    if (got < 0) {
-        return errno == EINTR;
-    }
+static void log_malformed(ssize_t bytes) {
+    log_event(SNEK_LEVEL_WARNING, "message_malformed", LOG_NUMBER("bytes", bytes));
+}
+
+/* Receives a packet from a socket of the host. Returns its length; 0 when there is none. */
+static ssize_t receive(int *fd, void *packet, size_t bytes) {
+    ssize_t got = *fd < 0 ? 0 : recv(*fd, packet, bytes, MSG_DONTWAIT | MSG_TRUNC);
     if (got == 0) {
         /* The host closed its end, or sent an empty packet. */
-        cleanup_close(&s->messages_fd);
-        s->messages_fd = -1;
+        cleanup_close(fd);
+        *fd = -1;
+    }
+    return got < 0 ? 0 : got;
+}
+
+/* The host is trusted less than this process: any other packet is dropped. */
+static void handle_message(struct supervisor *s) {
+    struct supervisor_message message;
+    ssize_t got = receive(&s->messages_fd, &message, sizeof message);
+    if (got == (ssize_t)sizeof message && message.kind == SUPERVISOR_JWT) {
+        signer_reply(s->keys, s->config->github.app_id, &message, s->messages_fd);
+    } else if (got > 0) {
+        log_malformed(got);
+    }
+}
+
+/* A host without settings is of no use. */
+static void on_hello(struct supervisor *s) {
+    struct error err;
+    if (send_settings(s->config->settings, s->served, s->control_fd, &err) < 0) {
+        log_event(SNEK_LEVEL_ERROR, "settings_not_sent", LOG_TEXT("reason", err.text));
+        send_to_host(s, SIGKILL);
+    }
+}
+
+/* A request that needs a response. */
+static void handle_request(struct supervisor *s, const struct supervisor_control *packet) {
+    switch (packet->kind) {
+    case SUPERVISOR_HELLO:
+        on_hello(s);
+        break;
+    case SUPERVISOR_START_WORKER:
+        workers_start(&s->workers, packet, s->control_fd);
+        break;
+    case SUPERVISOR_STOP_WORKER:
+        workers_stop(&s->workers, packet);
+        break;
+    default:
+        log_malformed(sizeof *packet);
+        break;
+    }
+}
+
+/* Handles one packet; false when there is none. `ended`: of a host that has ended, only READY still
+ * counts. */
+static bool handle_control(struct supervisor *s, bool ended) {
+    struct supervisor_control packet;
+    ssize_t got = receive(&s->control_fd, &packet, sizeof packet);
+    if (got == 0) {
         return false;
     }
-    bool whole = got == (ssize_t)sizeof message;
-    if (whole && message.kind == SUPERVISOR_READY) {
+    if (got != (ssize_t)sizeof packet) {
+        log_malformed(got);
+    } else if (packet.kind == SUPERVISOR_READY) {
         on_ready(s);
-    } else if (whole && message.kind == SUPERVISOR_JWT) {
-        signer_reply(s->keys, s->config->github.app_id, &message, s->messages_fd);
-    } else if (whole && message.kind == SUPERVISOR_ALIVE) {
+    } else if (packet.kind == SUPERVISOR_ALIVE) {
         if (s->served) {
             /* The manager's watchdog starts with READY. */
             notify_send(s->notify_fd, "WATCHDOG=1");
         }
-    } else {
-        log_event(SNEK_LEVEL_WARNING, "message_malformed", LOG_NUMBER("bytes", got));
+    } else if (!ended) {
+        handle_request(s, &packet);
     }
     return true;
+}
+
+static bool is_writable(int fd) {
+    struct pollfd output = {.fd = fd, .events = POLLOUT};
+    return poll(&output, 1, 0) == 1 && output.revents & POLLOUT;
+}
+
+/* A request is read only when there is room for its response. */
+static void serve_control(struct supervisor *s) {
+    s->control_full = s->control_fd >= 0 && !is_writable(s->control_fd);
+    if (!s->control_full) {
+        handle_control(s, false);
+    }
 }
 
 /* The end of a host. */
@@ -237,7 +326,7 @@ static int first_start_status(int status) {
 
 static void on_host_ended(struct supervisor *s, int status) {
     /* READY may still wait in the socket. */
-    for (unsigned n = 0; n < 64 && handle_message(s); n++) {}
+    for (unsigned n = 0; n < 64 && handle_control(s, true); n++) {}
     /* A SIGTERM that we passed on killed it before it had a handler: also a requested end. */
     bool requested = WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM;
     if (s->ending && (requested || exit_status(status) == 0)) {
@@ -259,18 +348,38 @@ static void on_host_ended(struct supervisor *s, int status) {
 
 /* Reaps all children. The first process of a container also gets those of other processes. */
 static void reap(struct supervisor *s) {
-    int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid == s->host) {
+    for (;;) {
+        siginfo_t info = {0};
+        int status;
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0) {
+            return;
+        }
+        /* A worker's process group is killed while the number is still its own. */
+        workers_on_exit(&s->workers, &info);
+        if (waitpid(info.si_pid, &status, WNOHANG) == info.si_pid && info.si_pid == s->host) {
             on_host_ended(s, status);
         }
     }
 }
 
+/* The workers of a host that has ended must be gone before the next host starts. */
+static bool workers_linger(struct supervisor *s) {
+    if (s->host != 0 || !workers_any_alive(&s->workers)) {
+        return false;
+    }
+    if (clock_monotonic_ms() < s->workers_gone_ms) {
+        return true;
+    }
+    log_event(SNEK_LEVEL_ERROR, "worker_does_not_end",
+              LOG_TEXT("reason", "the kernel does not end a killed worker; perhaps a disk does not "
+                                 "respond"));
+    workers_forget_all(&s->workers);
+    return false;
+}
+
 static void restart_when_due(struct supervisor *s) {
     struct error err;
-    if (s->host != 0 || s->ended || clock_monotonic_ms() < s->restart_at_ms) {
+    if (s->host != 0 || s->ended || clock_monotonic_ms() < s->restart_at_ms || workers_linger(s)) {
         return;
     }
     if (start(s, &err) < 0) {
@@ -283,20 +392,28 @@ static int wait_ms(const struct supervisor *s) {
     if (s->host != 0) {
         return -1;
     }
-    int64_t left_ms = s->restart_at_ms - clock_monotonic_ms();
+    bool linger = workers_any_alive(&s->workers);
+    int64_t left_ms = (linger ? s->workers_gone_ms : s->restart_at_ms) - clock_monotonic_ms();
     return left_ms > 0 ? (int)left_ms : 0;
 }
 
 static void run(struct supervisor *s) {
-    while (!s->ended) {
+    while (!s->ended || workers_linger(s)) {
         struct pollfd fds[] = {{.fd = s->signals_fd, .events = POLLIN},
-                               {.fd = s->messages_fd, .events = POLLIN}};
-        poll(fds, 2, wait_ms(s));
+                               {.fd = s->messages_fd, .events = POLLIN},
+                               {.fd = s->control_fd, .events = s->control_full ? POLLOUT : POLLIN}};
+        poll(fds, 3, wait_ms(s));
         handle_signals(s);
         if (fds[1].revents) {
             handle_message(s);
         }
+        if (fds[2].revents) {
+            serve_control(s);
+        }
         reap(s);
+        if (workers_report(&s->workers, s->control_fd)) {
+            s->control_full = true;
+        }
         restart_when_due(s);
     }
 }
@@ -313,15 +430,19 @@ static int prepare(struct supervisor *s, struct error *err) {
     if (signer_read_keys(s->config, s->keys, err) < 0) {
         return EX_CONFIG;
     }
-    /* Before the environment is copied for the host. */
+    /* It removes variables that are not for the host. */
     s->notify_fd = notify_open(err);
     if (s->notify_fd < -1) {
         return EX_OSERR;
     }
-    s->environment = start_take_environment();
+    settings_scrub_environment();
+    s->environment = start_host_environment();
     if (!s->environment) {
         error_set(err, "out of memory");
         return EX_OSERR;
+    }
+    if (workers_init(&s->workers, s->config, s->worker_path, err) < 0) {
+        return err->transient ? EX_TEMPFAIL : EX_CONFIG;
     }
     int status = start_listen(s->config->server.host, s->config->server.port, &s->listen_fd, err);
     if (status != 0) {
@@ -331,16 +452,17 @@ static int prepare(struct supervisor *s, struct error *err) {
     return s->signals_fd < 0 || start(s, err) < 0 ? EX_OSERR : 0;
 }
 
-int supervisor_run(const struct config *config, char *const host_argv[]) {
-    /* Before the key is in memory: no core file, and no other process of this user can read this
-     * process's memory. */
-    prctl(PR_SET_DUMPABLE, 0);
+int supervisor_run(const struct config *config, char *const host_argv[], const char *worker_path) {
+    /* Before the key is in memory. */
+    process_harden();
     struct supervisor s = {.config = config,
+                           .worker_path = worker_path,
                            .host_argv = host_argv,
                            .signals_fd = -1,
                            .listen_fd = -1,
                            .notify_fd = -1,
-                           .messages_fd = -1};
+                           .messages_fd = -1,
+                           .control_fd = -1};
     struct error err;
     int status = prepare(&s, &err);
     if (status != 0) {
@@ -352,7 +474,8 @@ int supervisor_run(const struct config *config, char *const host_argv[]) {
     cleanup_close(&s.signals_fd);
     cleanup_close(&s.listen_fd);
     cleanup_close(&s.notify_fd);
-    cleanup_close(&s.messages_fd);
+    close_sockets(&s);
+    workers_finish(&s.workers);
     start_free_environment(s.environment);
     signer_free_keys(s.keys);
     return status;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The innermost ring: holds the app's private key, signs JWTs, starts the host and restarts it. It
- * opens the listening socket but accepts no connection, and it parses only the configuration and
- * the key. messages.h has its packets. */
+/* The innermost ring: holds the app's private key, signs JWTs, starts the host and restarts it, and
+ * starts the workers for it. It opens the listening socket but accepts no connection, and it parses
+ * only the configuration and the key. messages.h has its packets. */
 #ifndef SNEK_SUPERVISOR_SUPERVISOR_H
 #define SNEK_SUPERVISOR_SUPERVISOR_H
 
@@ -11,8 +11,9 @@
 #include <stdint.h>
 
 /* Runs until the host has ended for good. `host_argv` is the program to exec (argv[0] is an
- * absolute path). Logs errors. Returns the exit status for main(). */
-int supervisor_run(const struct config *config, char *const host_argv[]);
+ * absolute path), `worker_path` the program snekomatic-worker. Logs errors. Returns the exit status
+ * for main(). */
+int supervisor_run(const struct config *config, char *const host_argv[], const char *worker_path);
 
 /* For a tool, which has no supervisor: forks a child that reads the key and replies to messages as
  * the supervisor does, on `*messages_fd` (the caller's), until that is closed. Call it before any

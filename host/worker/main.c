@@ -99,10 +99,9 @@ static _Noreturn void reject(struct worker *worker, const char *why) {
 }
 
 /* 0, or -1 when the frame is malformed. Another protocol is rejected, with a sentence. */
-static int parse_load(struct worker *worker, const struct wire_frame *frame, struct load *load) {
+static int parse_start(struct worker *worker, const struct wire_frame *frame, struct load *load) {
     struct frame_reader reader;
-    bool malformed = true;
-    if (frame->head.kind != FRAME_LOAD || !frame->body) {
+    if (frame->head.kind != FRAME_START || !frame->body) {
         return -1;
     }
     frame_read_begin(&reader, frame->body, frame->head.body_bytes);
@@ -112,25 +111,59 @@ static int parse_load(struct worker *worker, const struct wire_frame *frame, str
                        "of one build");
     }
     struct frame_text path = frame_get_text(&reader, sizeof load->path - 1);
-    struct frame_text json = frame_get_text(&reader, FRAME_TO_WORKER_MAX);
-    load->concurrency = frame_get_number(&reader);
     load->sandbox = frame_get_number(&reader);
     load->memory_mib = frame_get_number(&reader);
-    load->log_level = frame_get_number(&reader);
-    if (frame_read_end(&reader) < 0 || load->concurrency == 0 ||
-        load->concurrency > CONCURRENCY_MAX || load->sandbox > FRAME_SANDBOX_OFF ||
-        load->memory_mib == 0 || load->memory_mib > MEMORY_MIB_MAX ||
-        load->log_level > SNEK_LEVEL_ERROR) {
+    if (frame_read_end(&reader) < 0 || load->sandbox > FRAME_SANDBOX_OFF || load->memory_mib == 0 ||
+        load->memory_mib > MEMORY_MIB_MAX) {
         return -1;
     }
     memcpy(load->path, path.data, path.bytes);
     load->path[path.bytes] = '\0';
+    return 0;
+}
+
+/* 0, or -1 when the frame is malformed. */
+static int parse_load(struct worker *worker, const struct wire_frame *frame, struct load *load) {
+    struct frame_reader reader;
+    bool malformed = true;
+    if (frame->head.kind != FRAME_LOAD || !frame->body) {
+        return -1;
+    }
+    frame_read_begin(&reader, frame->body, frame->head.body_bytes);
+    struct frame_text json = frame_get_text(&reader, FRAME_TO_WORKER_MAX);
+    load->concurrency = frame_get_number(&reader);
+    load->log_level = frame_get_number(&reader);
+    if (frame_read_end(&reader) < 0 || load->concurrency == 0 ||
+        load->concurrency > CONCURRENCY_MAX || load->log_level > SNEK_LEVEL_ERROR) {
+        return -1;
+    }
     struct plugin_config *config = plugin_config_new(json.data, json.bytes, &malformed);
     if (!config) {
         return -1;
     }
     worker_configure(worker, config, (enum log_level)load->log_level);
     return 0;
+}
+
+/* The first two frames: what to load. Ends the process when they do not come. */
+static void read_load(struct worker *worker, struct load *load) {
+    struct wire_frame frame;
+    int fds[FRAME_LOAD_FDS];
+    int result = wire_read(worker_wire(worker), &frame);
+    if (result < 0 && fcntl(HOST_FD, F_GETFD) < 0) {
+        fprintf(stderr, "snekomatic-worker is started by snekomatic, not by hand\n");
+        _exit(EX_USAGE);
+    }
+    if (result != 0 || parse_start(worker, &frame, load) < 0) {
+        _exit(result > 0 ? 0 : EX_PROTOCOL);
+    }
+    free(frame.body);
+    result = wire_read_first(worker_wire(worker), &frame, fds);
+    if (result != 0 || parse_load(worker, &frame, load) < 0) {
+        _exit(result > 0 ? 0 : EX_PROTOCOL);
+    }
+    free(frame.body);
+    use_descriptors(fds);
 }
 
 /* `top` and `ps -L` show 15 bytes. */
@@ -236,23 +269,12 @@ static _Noreturn void end(struct worker *worker, struct run_pool *pool) {
 
 int main(void) {
     prepare_process();
-    struct wire_frame frame;
     struct load load;
     struct worker *worker = worker_new(&host_vtable, HOST_FD);
     if (!worker) {
         _exit(EX_OSERR);
     }
-    int fds[FRAME_LOAD_FDS];
-    int result = wire_read_first(worker_wire(worker), &frame, fds);
-    if (result < 0 && fcntl(HOST_FD, F_GETFD) < 0) {
-        fprintf(stderr, "snekomatic-worker is started by snekomatic, not by hand\n");
-        _exit(EX_USAGE);
-    }
-    if (result != 0 || parse_load(worker, &frame, &load) < 0) {
-        _exit(result > 0 ? 0 : EX_PROTOCOL);
-    }
-    free(frame.body);
-    use_descriptors(fds);
+    read_load(worker, &load);
     struct run_pool *pool = run_pool_new(worker, load.concurrency);
     if (!pool) {
         _exit(EX_OSERR);

@@ -17,11 +17,13 @@ static const char out_of_memory[] = "out of memory";
 /* Frames in the log; the innermost ones matter. */
 #define FRAMES_SHOWN 20
 
-void crash_init(struct crash *crash, int fd, const char *loaded, const char *shown,
-                uint32_t memory_mib) {
+void crash_init(struct crash *crash, int fd, const char *shown, uint32_t memory_mib) {
     *crash = (struct crash){.fd = fd, .memory_mib = memory_mib};
-    snprintf(crash->loaded, sizeof crash->loaded, "%s", loaded);
     snprintf(crash->shown, sizeof crash->shown, "%s", shown);
+}
+
+void crash_set_file(struct crash *crash, const char *hash) {
+    snprintf(crash->loaded, sizeof crash->loaded, "%s.so", hash);
 }
 
 void crash_finish(struct crash *crash) {
@@ -63,6 +65,15 @@ static bool is_plausible(const struct crash_report *report) {
            report->n_modules <= CRASH_MODULES_MAX;
 }
 
+static const char *file_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static bool is_plugin(const struct crash *crash, const char *path) {
+    return *crash->loaded && strcmp(file_name(path), crash->loaded) == 0;
+}
+
 /* The last report in the pipe. False when there is none. */
 static bool read_report(const struct crash *crash, int sig, struct crash_report *report) {
     struct crash_report next;
@@ -76,7 +87,7 @@ static bool read_report(const struct crash *crash, int sig, struct crash_report 
     for (size_t i = 0; found && i < report->n_modules; i++) {
         struct crash_module *module = &report->modules[i];
         module->path[sizeof module->path - 1] = '\0';
-        if (strcmp(module->path, crash->loaded) == 0) {
+        if (is_plugin(crash, module->path)) {
             memcpy(module->path, crash->shown, sizeof module->path);
         }
         text_clean_in_place(module->path);
@@ -90,11 +101,6 @@ static bool read_report(const struct crash *crash, int sig, struct crash_report 
 static const struct crash_module *module_of(const struct crash_report *report, size_t frame) {
     uint32_t module = report->frames[frame].module;
     return module < report->n_modules ? &report->modules[module] : NULL;
-}
-
-static const char *file_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
 }
 
 static void append(char *text, size_t room, const char *format, ...)

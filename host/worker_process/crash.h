@@ -33,15 +33,16 @@ struct crash {
     int fd;
     /* What standard error says about an abort; NULL: nothing. Static. */
     const char *printed;
-    /* The plugin's file as the worker loaded it, and the one to show instead. */
-    char loaded[CRASH_PATH_MAX], shown[CRASH_PATH_MAX];
+    /* The name of the file that the worker loads, and the path to show instead. */
+    char loaded[80], shown[CRASH_PATH_MAX];
     uint32_t memory_mib;
 };
 
-/* Takes over `fd`, which does not block. The worker loads the plugin from `loaded`, which is shown
- * as `shown`, and may have `memory_mib`. */
-void crash_init(struct crash *crash, int fd, const char *loaded, const char *shown,
-                uint32_t memory_mib);
+/* Takes over `fd`, which does not block. The plugin's file is shown as `shown`. The worker may have
+ * `memory_mib`. */
+void crash_init(struct crash *crash, int fd, const char *shown, uint32_t memory_mib);
+/* The worker loads the plugin from a file with the name HASH.so. */
+void crash_set_file(struct crash *crash, const char *hash);
 void crash_finish(struct crash *crash);
 
 /* A line of standard error. */

@@ -1,28 +1,22 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Spawns a worker, queues the frames for it, parses the frames that it sends, and reaps it. */
+/* Has a worker started, queues the frames for it, and parses the frames that it sends. */
 #include "worker_process/worker_process.h"
 
 #include "base/clock.h"
-#include "base/install_path.h"
 #include "base/list.h"
 #include "base/mailbox.h"
 #include "base/text.h"
 #include "worker_process/crash.h"
 #include "worker_process/output.h"
-#include "worker_process/wrapper.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* The descriptor at which the worker has its socket. */
-#define WORKER_FD 3
 #define READ_CHUNK 65536
 /* Bytes of frames that the worker has not read: two of the largest responses, and small ones. */
 #define WAITING_MAX (24u << 20)
@@ -46,12 +40,13 @@ struct worker_process {
     struct loop *loop;
     const struct worker_process_handlers *handlers;
     void *context;
-    pid_t pid;
-    /* A pidfd, readable once the worker has died. */
-    struct loop_source process;
-    /* Its fd is -1 once the worker neither sends nor receives any more. */
+    struct worker_starter *starter;
+    struct worker_start start;
+    /* Its fd is -1 before the worker was started, and once it neither sends nor receives any more.
+     */
     struct loop_source socket;
-    bool wants_out, described, ready, dying, ended, reaped;
+    /* `gone`: the starter has no process of ours, or none any more. */
+    bool wants_out, described, ready, dying, ended, gone;
     /* The first frame of `in` is a call that must wait. */
     bool paused;
     struct chunk_list out;
@@ -72,66 +67,6 @@ struct worker_process {
     struct crash crash;
 };
 
-char *worker_process_find_binary(struct error *err) {
-    /* Installed (bin/ and libexec/snekomatic/), beside, and in the build's directories. */
-    static const char *const places[] = {"../libexec/snekomatic/snekomatic-worker",
-                                         "snekomatic-worker", "worker/snekomatic-worker"};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        char *path = install_path_beside(places[i]);
-        if (path && access(path, X_OK) == 0) {
-            return path;
-        }
-        free(path);
-    }
-    error_set(err, "snekomatic-worker is neither beside this program nor in "
-                   "../libexec/snekomatic from there");
-    return NULL;
-}
-
-void worker_process_title(const char *plugin_path, char *title, size_t room) {
-    const char *slash = strrchr(plugin_path, '/'), *name = slash ? slash + 1 : plugin_path;
-    size_t bytes = strlen(name);
-    bool suffixed = bytes > 3 && strcmp(name + bytes - 3, ".so") == 0;
-    snprintf(title, room, "snekomatic-worker: %.*s", (int)(suffixed ? bytes - 3 : bytes), name);
-}
-
-/* An empty environment, the socket as the one descriptor, a process group of its own. */
-static int spawn(const struct worker_process_spec *spec, int socket_fd, pid_t *pid) {
-    char name[64];
-    char *const plain[] = {name, NULL}, *const environment[] = {NULL};
-    struct wrapper wrapper = {.text = NULL};
-    bool wrapped =
-        spec->sandbox == FRAME_SANDBOX_OFF && wrapper_read(&wrapper, spec->worker_path) > 0;
-    worker_process_title(spec->plugin_shown, name, sizeof name);
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t all, none;
-    sigfillset(&all);
-    sigemptyset(&none);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-                                              POSIX_SPAWN_SETPGROUP);
-    posix_spawn_file_actions_adddup2(&actions, socket_fd, WORKER_FD);
-#ifndef SNEK_SANITIZED
-    /* The pipes for its output come with LOAD. Sanitizers may report before that. */
-    for (int fd = 0; fd < WORKER_FD; fd++) {
-        posix_spawn_file_actions_addclose(&actions, fd);
-    }
-#endif
-    posix_spawn_file_actions_addclosefrom_np(&actions, WORKER_FD + 1);
-    const char *program = wrapped ? wrapper.words[0] : spec->worker_path;
-    int problem = posix_spawnp(pid, program, &actions, &attributes, wrapped ? wrapper.words : plain,
-                               environment);
-    free(wrapper.text);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    errno = problem;
-    return problem == 0 ? 0 : -1;
-}
-
 static void close_socket(struct worker_process *worker_process) {
     if (worker_process->socket.fd >= 0) {
         loop_remove(worker_process->loop, &worker_process->socket);
@@ -144,8 +79,9 @@ void worker_process_kill(struct worker_process *worker_process, const char *why)
     if (!worker_process->how[0]) {
         snprintf(worker_process->how, sizeof worker_process->how, "%s", why);
     }
-    /* It is not reaped yet, so the number is still its own. */
-    kill(worker_process->pid, SIGKILL);
+    if (!worker_process->gone) {
+        worker_process->starter->kill(worker_process->starter, &worker_process->start);
+    }
 }
 
 /* It has died, and its process's descriptor will report that in a moment, or it closed its socket,
@@ -289,12 +225,8 @@ static void send_load(struct worker_process *worker_process,
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
     struct frame_writer writer;
     frame_begin(&writer, &buffer, FRAME_LOAD, 0, 0);
-    frame_put_number(&writer, FRAME_PROTOCOL);
-    frame_put_text(&writer, spec->plugin_path);
     frame_put_text(&writer, spec->config_json);
     frame_put_number(&writer, spec->concurrency);
-    frame_put_number(&writer, (uint64_t)spec->sandbox);
-    frame_put_number(&writer, spec->memory_mib);
     frame_put_number(&writer, (uint64_t)spec->log_level);
     send_buffer(worker_process, &writer);
 }
@@ -356,7 +288,11 @@ void worker_process_send_cancel(struct worker_process *worker_process, uint64_t 
 }
 
 pid_t worker_process_pid(const struct worker_process *worker_process) {
-    return worker_process->pid;
+    return worker_process->start.pid;
+}
+
+const char *worker_process_file_hash(const struct worker_process *worker_process) {
+    return worker_process->start.file_hash;
 }
 
 void worker_process_close(struct worker_process *worker_process) {
@@ -608,32 +544,49 @@ static void on_socket_ready(struct loop_source *source, uint32_t events) {
     }
 }
 
-/* Its output comes first: it may explain an abort. */
-static void on_reaped(struct worker_process *worker_process, const siginfo_t *info) {
-    struct worker_death death;
-    output_end(&worker_process->output);
-    crash_explain(&worker_process->crash, info, worker_process->how, &death);
-    worker_process->handlers->on_exit(worker_process->context, &death); /* may free it */
-}
+/* ---- the starter ---- */
 
-static void on_process_ready(struct loop_source *source, uint32_t events) {
-    (void)events;
-    struct worker_process *worker_process = CONTAINER_OF(source, struct worker_process, process);
+static void on_ended(struct worker_start *start, int code, int status) {
+    struct worker_process *worker_process = CONTAINER_OF(start, struct worker_process, start);
+    const siginfo_t info = {.si_code = code, .si_status = status};
+    struct worker_death death;
     worker_process->dying = true;
+    worker_process->gone = true;
     worker_process_resume(worker_process);
     for (int i = 0; i < READS_AFTER_DEATH && read_some(worker_process); i++) {
         /* All that it sent before it died counts. A child that it forked may send for ever. */
     }
-    /* Its children, as far as they stayed in its group. */
-    kill(-worker_process->pid, SIGKILL);
-    siginfo_t info = {0};
-    if (waitid(P_PID, (id_t)worker_process->pid, &info, WEXITED | WNOHANG) < 0) {
+    close_socket(worker_process);
+    /* Its output comes first: it may explain an abort. */
+    output_end(&worker_process->output);
+    crash_explain(&worker_process->crash, &info, worker_process->how, &death);
+    /* May free the worker_process. */
+    worker_process->handlers->on_exit(worker_process->context, &death);
+}
+
+static void on_failed(struct worker_start *start, const struct error *why) {
+    struct worker_process *worker_process = CONTAINER_OF(start, struct worker_process, start);
+    worker_process->gone = true;
+    worker_process->handlers->on_start_failed(worker_process->context, why);
+}
+
+static void on_started(struct worker_start *start, int socket_fd) {
+    struct worker_process *worker_process = CONTAINER_OF(start, struct worker_process, start);
+    crash_set_file(&worker_process->crash, start->file_hash);
+    worker_process->socket = (struct loop_source){socket_fd, on_socket_ready};
+    if (loop_add(worker_process->loop, &worker_process->socket, EPOLLIN) < 0) {
+        close(socket_fd);
+        worker_process->socket.fd = -1;
+        worker_process_kill(worker_process, "was ended: the host cannot watch its socket");
         return;
     }
-    worker_process->reaped = true;
-    close_socket(worker_process);
-    on_reaped(worker_process, &info);
+    send_waiting(worker_process);
+    if (worker_process->ended && worker_process->socket.fd >= 0) {
+        shutdown(worker_process->socket.fd, SHUT_WR);
+    }
 }
+
+/* ---- time ---- */
 
 void worker_process_tick(struct worker_process *worker_process, int64_t now_ms) {
     output_tick(&worker_process->output, now_ms);
@@ -685,50 +638,71 @@ static int open_pipes(struct worker_process *worker_process,
     int result = open_pipe(&output[OUTPUT_STDOUT], &theirs[FRAME_LOAD_STDOUT], true);
     result |= open_pipe(&output[OUTPUT_STDERR], &theirs[FRAME_LOAD_STDERR], true);
     result |= open_pipe(&crash, &theirs[FRAME_LOAD_CRASH], false);
-    crash_init(&worker_process->crash, crash, spec->plugin_path, spec->plugin_shown,
-               spec->memory_mib);
+    crash_init(&worker_process->crash, crash, spec->plugin_shown, spec->memory_mib);
     return output_init(&worker_process->output, worker_process->loop, output, &on_output) | result;
 }
 
 /* ---- life ---- */
 
-int worker_process_start(struct loop *loop, const struct worker_process_spec *spec,
-                         const struct worker_process_handlers *handlers, void *context,
-                         struct worker_process **worker_process, struct error *err) {
-    int fds[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) {
-        return error_set(err, "no socketpair for a worker: %s", strerror(errno));
-    }
-    AUTO_CLOSE int ours = fds[0];
-    AUTO_CLOSE int theirs = fds[1];
+/* Everything but the process. */
+static struct worker_process *new_process(struct loop *loop, struct worker_starter *starter,
+                                          const struct worker_process_spec *spec,
+                                          const struct worker_process_handlers *handlers,
+                                          void *context) {
     struct worker_process *new = calloc(1, sizeof *new);
     if (!new) {
-        return error_set(err, "out of memory");
-    }
-    if (spawn(spec, theirs, &new->pid) < 0) {
-        free(new);
-        return error_set(err, "cannot start %s: %s", spec->worker_path, strerror(errno));
+        return NULL;
     }
     new->loop = loop;
     new->handlers = handlers;
     new->context = context;
+    new->starter = starter;
+    new->gone = true;
     TAILQ_INIT(&new->out);
     new->waiting_max_bytes = WAITING_MAX;
     new->in =
         (struct buffer)BUFFER_INIT(FRAME_TO_HOST_MAX + sizeof(struct frame_head) + READ_CHUNK);
-    new->process = (struct loop_source){pidfd_open(new->pid, 0), on_process_ready};
-    new->socket = (struct loop_source){steal_fd(&ours), on_socket_ready};
+    new->socket = (struct loop_source){-1, on_socket_ready};
+    new->start = (struct worker_start){.plugin = spec->plugin,
+                                       .plugin_path = spec->plugin_path,
+                                       .plugin_shown = spec->plugin_shown,
+                                       .memory_mib = spec->memory_mib,
+                                       .sandbox = spec->sandbox,
+                                       .process = {-1, NULL},
+                                       .on_started = on_started,
+                                       .on_failed = on_failed,
+                                       .on_ended = on_ended};
     for (size_t i = 0; i < FRAME_LOAD_FDS; i++) {
         new->load_fds[i] = -1;
     }
-    if (open_pipes(new, spec) < 0 || new->process.fd < 0 ||
-        loop_add(new->loop, &new->process, EPOLLIN) < 0 ||
-        loop_add(new->loop, &new->socket, EPOLLIN) < 0) {
-        error_set(err, "cannot watch a worker: %s", strerror(errno));
+    return new;
+}
+
+int worker_process_start(struct loop *loop, struct worker_starter *starter,
+                         const struct worker_process_spec *spec,
+                         const struct worker_process_handlers *handlers, void *context,
+                         struct worker_process **worker_process, struct error *err) {
+    struct worker_process *new = new_process(loop, starter, spec, handlers, context);
+    if (!new) {
+        return error_set(err, "out of memory");
+    }
+    if (open_pipes(new, spec) < 0) {
+        error_set(err, "cannot make pipes for a worker: %s", strerror(errno));
+        worker_process_free(new);
+        return error_mark_transient(err);
+    }
+    /* The frame waits until there is a socket. */
+    send_load(new, spec);
+    if (new->how[0]) {
+        worker_process_free(new);
+        return error_set(err, "out of memory");
+    }
+    new->gone = false;
+    if (starter->start(starter, &new->start, err) < 0) {
+        new->gone = true;
         worker_process_free(new);
         return -1;
     }
-    send_load(new, spec);
     *worker_process = new;
     return 0;
 }
@@ -738,13 +712,8 @@ void worker_process_free(struct worker_process *worker_process) {
         return;
     }
     close_socket(worker_process);
-    if (!worker_process->reaped) {
-        kill(-worker_process->pid, SIGKILL);
-        waitpid(worker_process->pid, NULL, 0);
-    }
-    if (worker_process->process.fd >= 0) {
-        loop_remove(worker_process->loop, &worker_process->process);
-        close(worker_process->process.fd);
+    if (!worker_process->gone) {
+        worker_process->starter->forget(worker_process->starter, &worker_process->start);
     }
     struct chunk *chunk;
     while ((chunk = TAILQ_FIRST(&worker_process->out))) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The host's side of one worker process: starts it, exchanges frames with it, and reports its exit.
+/* The host's side of one worker process: has it started, exchanges frames with it, and reports its
+ * exit.
  * It knows nothing of deliveries; dispatch does.
  *
  *   worker_process_start() -> on_described() -> on_ready() -> ... on_http_call(),
@@ -7,7 +8,8 @@
  *
  * The worker is not trusted: the first malformed frame kills it. on_exit() comes exactly once,
  * after all that the worker has sent, and is the last call. on_rejected() may come
- * before on_ready(), with or without on_described().
+ * before on_ready(), with or without on_described(). If no process could be started,
+ * on_start_failed() is the only call.
  *
  * Threads: everything on the loop's thread. A handler borrows its texts for the call. */
 #ifndef SNEK_WORKER_PROCESS_WORKER_PROCESS_H
@@ -20,6 +22,7 @@
 #include "protocol/description.h"
 #include "protocol/frames.h"
 #include "worker_process/crash.h"
+#include "worker_process/starter.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -66,12 +69,15 @@ struct worker_process_handlers {
     /* So many bytes of its output were dropped, because it prints too much. */
     void (*on_output_dropped)(void *context, uint64_t bytes);
     void (*on_exit)(void *context, const struct worker_death *death);
+    void (*on_start_failed)(void *context, const struct error *why);
 };
 
 /* One worker; everything is borrowed during worker_process_start(). */
 struct worker_process_spec {
-    const char *worker_path;
-    /* Absolute. The worker loads it. */
+    /* The index of the plugin in the configuration. A supervisor starts that plugin's worker, with
+     * its own path, memory and sandbox. */
+    uint32_t plugin;
+    /* For a direct starter: absolute. The worker loads it. */
     const char *plugin_path;
     /* The same plugin as the operator knows it: names the process and the frames of a crash. */
     const char *plugin_shown;
@@ -82,9 +88,10 @@ struct worker_process_spec {
     enum log_level log_level;
 };
 
-/* 0 and `*worker_process`, or -1 when no process could be started. `handlers` and `context` are
- * borrowed until worker_process_free(). */
-int worker_process_start(struct loop *loop, const struct worker_process_spec *spec,
+/* 0 and `*worker_process`, or -1 when no process could be started. `starter`, `handlers` and
+ * `context` are borrowed until worker_process_free(). */
+int worker_process_start(struct loop *loop, struct worker_starter *starter,
+                         const struct worker_process_spec *spec,
                          const struct worker_process_handlers *handlers, void *context,
                          struct worker_process **worker_process, struct error *err);
 
@@ -111,7 +118,12 @@ void worker_process_send_store_result(struct worker_process *worker_process, uin
                                       size_t value_bytes);
 void worker_process_send_cancel(struct worker_process *worker_process, uint64_t run);
 
+/* 0 before the process was started. */
 pid_t worker_process_pid(const struct worker_process *worker_process);
+
+/* The SHA-256 of the plugin's file that the worker loads, in hexadecimal; "" when it is not known.
+ */
+const char *worker_process_file_hash(const struct worker_process *worker_process);
 
 /* Gives the handler the frame that had to wait, and goes on. Does nothing when none waits. */
 void worker_process_resume(struct worker_process *worker_process);
@@ -135,12 +147,5 @@ void worker_process_kill(struct worker_process *worker_process, const char *why)
 
 /* Kills the worker if necessary, reaps it and frees. No handler is called any more. Takes NULL. */
 void worker_process_free(struct worker_process *worker_process);
-
-/* The name of the process that runs this plugin, as `ps` shows it: "snekomatic-worker: invite". */
-void worker_process_title(const char *plugin_path, char *title, size_t room);
-
-/* The path of snekomatic-worker. It is beside this program or near it, so that an installation can
- * be moved. The caller frees it. NULL and `err` when there is none. */
-char *worker_process_find_binary(struct error *err);
 
 #endif

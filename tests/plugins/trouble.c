@@ -3,6 +3,7 @@
  * looks for secrets in its own process, as a plugin that means harm would. */
 #include <snekomatic/snekomatic.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,33 @@ extern char **environ;
 static void sleep_ms(int64_t ms) {
     struct timespec wait = {ms / 1000, (ms % 1000) * 1000000};
     (void)nanosleep(&wait, NULL);
+}
+
+/* The host is another child of the supervisor: "snekomatic host". */
+static void kill_host(void) {
+    DIR *processes = opendir("/proc");
+    const struct dirent *entry;
+    while (processes && (entry = readdir(processes))) {
+        char path[300], text[512] = "";
+        int parent = 0;
+        snprintf(path, sizeof path, "/proc/%s/stat", entry->d_name);
+        FILE *file = fopen(path, "re");
+        if (!file || fscanf(file, "%*d (%*[^)]) %*c %d", &parent) != 1 || parent != getppid()) {
+            parent = 0;
+        }
+        if (file) {
+            fclose(file);
+        }
+        snprintf(path, sizeof path, "/proc/%s/cmdline", entry->d_name);
+        file = parent ? fopen(path, "re") : NULL;
+        size_t bytes = file ? fread(text, 1, sizeof text - 1, file) : 0;
+        if (file) {
+            fclose(file);
+        }
+        if (bytes > 5 && strcmp(text + bytes - 5, "host") == 0) {
+            (void)kill(atoi(entry->d_name), SIGKILL);
+        }
+    }
 }
 
 /* Is `needle` (given in pieces, so that it is not in this program's own memory) in any readable
@@ -162,7 +190,7 @@ static int32_t trouble(struct snek_run *run) {
             snek_log(run, SNEK_LOG_INFO, "chatter");
         }
     } else if (strcmp(what, "kill-host") == 0) {
-        (void)kill(getppid(), SIGKILL);
+        kill_host();
         sleep_ms(60000);
     } else if (strcmp(what, "exit") == 0) {
         exit(0);

@@ -39,6 +39,14 @@ def to_toml(tables):
     return "\n".join(lines) + "\n"
 
 
+def _arguments(pid):
+    """The command line of a process; [] when it has ended."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
+    except OSError:
+        return []
+
+
 class Bot:
     """A running `snekomatic serve`: configuration, database and credentials in `folder`.
 
@@ -162,19 +170,20 @@ class Bot:
         """A request that is no webhook, or one that is wrong on purpose."""
         return request(method, self.url + path, body, headers, timeout)
 
-    # -- its processes: supervisor -> host -> workers
+    # -- its processes: supervisor -> host and workers
 
     def pids(self, ring, plugin=None):
         """The processes of a ring: "supervisor", "host", or "worker" (of one plugin)."""
         supervisor = [self.process.pid]
         if ring == "supervisor":
             return supervisor
-        hosts = children(self.process.pid)
+        below = children(self.process.pid)
         if ring == "host":
-            return hosts
+            return [pid for pid in below if "host" in _arguments(pid)]
         if ring != "worker":
             raise ValueError(f"no such ring: {ring}")
-        workers = [pid for host in hosts for pid in children(host)]
+        workers = [pid for pid in below
+                   if any("snekomatic-worker" in word for word in _arguments(pid))]
         return workers if plugin is None else [p for p in workers if self._runs(p, plugin)]
 
     def _runs(self, pid, plugin):

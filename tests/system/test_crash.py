@@ -3,6 +3,7 @@
 breaks only itself."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -343,11 +344,14 @@ def test_a_run_that_always_crashes_is_dead_and_counts_from_1_when_retried_by_han
 
 def test_a_plugin_that_no_longer_loads_after_a_crash_is_quarantined_and_the_rest_go_on(start_bot,
                                                                                      tmp_path):
-    plugin = tmp_path / "client.so"
+    plugin, copies = tmp_path / "client.so", tmp_path / "run"
+    copies.mkdir(mode=0o700)
     shutil.copy(snek.program("client.so"), plugin)
-    host = start_bot(plugins=["trouble", {"path": str(plugin)}])
-    plugin.unlink()
-    plugin.write_bytes(b"no shared object")
+    host = start_bot(plugins=["trouble", {"path": str(plugin)}], env={"RUNTIME_DIRECTORY": copies})
+    # Somebody spoils the copy that each worker of the plugin loads.
+    copy = copies / "plugins" / (hashlib.sha256(plugin.read_bytes()).hexdigest() + ".so")
+    copy.unlink()
+    copy.write_bytes(b"no shared object")
     snek.wait_until_gone(host.kill("host", signal.SIGKILL))
     line = host.wait_log(msg="plugin_quarantined")
     assert line["plugin"] == str(plugin)

@@ -4,6 +4,8 @@
 import os
 import pathlib
 import re
+import signal
+import threading
 
 import pytest
 
@@ -65,6 +67,63 @@ def test_the_rings_environments_do_not_show_their_secrets(start_bot):
             environ = environment_of(pid)
             assert marker not in environ
             assert snek.WEBHOOK_SECRET.encode() not in environ
+
+
+class EnvironmentWatcher:
+    """Reads the environments of a process' children again and again, from the moment of exec on."""
+
+    def __init__(self, supervisor):
+        self.supervisor, self.seen, self.reads = supervisor, set(), 0
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+
+    def _watch(self):
+        children = pathlib.Path(f"/proc/{self.supervisor}/task/{self.supervisor}/children")
+        while not self._ends.is_set():
+            for pid in children.read_text().split():
+                try:
+                    text = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+                except OSError:
+                    continue  # it has ended, or is not dumpable
+                self.reads += 1
+                self.seen.add(text)
+
+    def end(self):
+        self._ends.set()
+        self._thread.join()
+
+
+def test_no_child_of_the_supervisor_ever_has_a_secret_in_its_environment(start_bot):
+    secrets = {"SNEKOMATIC_ADMIN_TOKEN": "", "SENTRY_DSN": "http://dsnsecret@127.0.0.1:1/1",
+               "HTTPS_PROXY": "http://user:proxysecret@127.0.0.1:1", "PGPASSWORD": "pgsecret"}
+    host = start_bot(plugins=["ping"], credentials="environment", env=secrets)
+    marker = key_text(host.fake).splitlines()[5].encode()
+    watcher = EnvironmentWatcher(host.process.pid)
+    try:
+        for _ in range(4):
+            mark = host.mark()
+            old = host.kill("host", signal.SIGKILL)
+            host.wait_log(msg="host_restarted", after=mark)
+            snek.wait_until(lambda: host.pids("host") not in ([], old), "the next host")
+            host.wait_ready()
+    finally:
+        watcher.end()
+    assert watcher.reads > 10
+    for text in watcher.seen:
+        for secret in (marker, snek.WEBHOOK_SECRET.encode(), b"dsnsecret", b"proxysecret", b"pgsecret"):
+            assert secret not in text
+
+
+def test_the_host_uses_what_it_gets_by_message(start_bot):
+    """Its time zone is a variable; the file's bytes are the ones that the supervisor read."""
+    host = start_bot(plugins=["trouble"], env={"TZ": "Asia/Kathmandu"})
+    host.file.write_text("this is no TOML")
+    mark = host.mark()
+    host.kill("host", signal.SIGKILL)
+    host.wait_log(msg="host_restarted", after=mark)
+    payload = {"action": "fine", "installation": {"id": 1}}
+    host.wait_log(msg="done", delivery=host.deliver("trouble", payload))
 
 
 def test_no_log_line_holds_a_secret(fake, start_bot):

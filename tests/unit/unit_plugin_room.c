@@ -44,10 +44,16 @@ pid_t worker_process_pid(const struct worker_process *worker_process) {
     return 0;
 }
 
-int worker_process_start(struct loop *loop, const struct worker_process_spec *spec,
+const char *worker_process_file_hash(const struct worker_process *worker_process) {
+    (void)worker_process;
+    return "";
+}
+
+int worker_process_start(struct loop *loop, struct worker_starter *starter,
+                         const struct worker_process_spec *spec,
                          const struct worker_process_handlers *handlers, void *context,
                          struct worker_process **worker_process, struct error *err) {
-    (void)loop, (void)spec, (void)handlers, (void)context, (void)worker_process;
+    (void)loop, (void)starter, (void)spec, (void)handlers, (void)context, (void)worker_process;
     return error_set(err, "there is no worker");
 }
 

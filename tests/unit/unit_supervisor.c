@@ -2,11 +2,15 @@
 /* supervisor: through real processes. This program plays three roles: the test; the supervisor
  * (exec'd, so that the key comes in an environment that the kernel placed); and the host, which
  * says on standard output what it finds. All wait for lines, none sleeps. */
+#include "supervisor_host.h"
 #include "unit.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/io.h"
+#include "config/settings.h"
+#include "protocol/frames.h"
 #include "supervisor/messages.h"
 #include "supervisor/supervisor.h"
 
@@ -34,6 +38,8 @@
 #define LINE_DEADLINE_MS 20000
 
 static char self[PATH_MAX], pem[8192];
+static char runtime_variable[] = "RUNTIME_DIRECTORY=/tmp/snek-supervisor-XXXXXX";
+static char *const runtime = runtime_variable + sizeof "RUNTIME_DIRECTORY=" - 1;
 
 /* The config room's half, as supervisor_run() wants it. */
 int config_private_key(const struct config *config, struct secret *key, struct error *err) {
@@ -47,245 +53,6 @@ int config_private_key(const struct config *config, struct secret *key, struct e
 
 int config_private_key_next(const struct config *config, struct secret *key, struct error *err) {
     return 1; /* none */
-}
-
-/* The host. */
-
-static volatile sig_atomic_t got_hup, got_usr1, got_term;
-
-static void note_signal(int number) {
-    switch (number) {
-    case SIGHUP:
-        got_hup++;
-        break;
-    case SIGUSR1:
-        got_usr1++;
-        break;
-    default:
-        got_term++;
-        break;
-    }
-}
-
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static void say(const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    (void)vprintf(format, args);
-    va_end(args);
-    putchar('\n');
-    fflush(stdout);
-}
-
-static void host_ask(uint32_t kind, int32_t skew_s, uint32_t key) {
-    const struct supervisor_message question = {.kind = kind, .skew_s = skew_s, .key = key};
-    (void)send(SUPERVISOR_FD_MESSAGES, &question, sizeof question, MSG_NOSIGNAL);
-    struct supervisor_reply answer;
-    if (kind == SUPERVISOR_JWT) {
-        ssize_t got = recv(SUPERVISOR_FD_MESSAGES, &answer, sizeof answer, 0);
-        say("answer bytes=%zd ok=%u text=%s", got, answer.ok, answer.text);
-    }
-}
-
-static void host_say_descriptors(void) {
-    DIR *directory = opendir("/proc/self/fd");
-    char seen[64] = "";
-    for (int fd = 0; fd < 64; fd++) {
-        if (fd != dirfd(directory) && fcntl(fd, F_GETFD) >= 0) {
-            snprintf(seen + strlen(seen), sizeof seen - strlen(seen), " %d", fd);
-        }
-    }
-    (void)closedir(directory);
-    int type = 0, listening = 0, parent_signal = 0;
-    socklen_t bytes = sizeof type;
-    (void)getsockopt(SUPERVISOR_FD_MESSAGES, SOL_SOCKET, SO_TYPE, &type, &bytes);
-    (void)getsockopt(SUPERVISOR_FD_LISTEN, SOL_SOCKET, SO_ACCEPTCONN, &listening, &bytes);
-    prctl(PR_GET_PDEATHSIG, &parent_signal);
-    say("descriptors%s seqpacket=%d listening=%d pdeathsig=%d", seen, type == SOCK_SEQPACKET,
-        listening, parent_signal);
-}
-
-static void host_say_signals(void) {
-    char line[256];
-    FILE *status = fopen("/proc/self/status", "r");
-    while (fgets(line, sizeof line, status)) {
-        if (strncmp(line, "SigBlk:", 7) == 0 || strncmp(line, "SigIgn:", 7) == 0) {
-            fputs(line, stdout);
-        }
-    }
-    fclose(status);
-}
-
-/* Does the text whose mirror image is `mirrored` stand anywhere in our memory? The mirror image
- * keeps the search from finding what it searches for. */
-static bool memory_has(const char *mirrored) {
-    size_t length = strlen(mirrored);
-    bool found = false;
-    FILE *maps = fopen("/proc/self/maps", "r");
-    int memory = open("/proc/self/mem", O_RDONLY);
-    char line[512];
-    unsigned char *piece = malloc(1 << 16);
-    while (fgets(line, sizeof line, maps)) {
-        uint64_t from, to;
-        char readable;
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %c", &from, &to, &readable) != 3 ||
-            readable != 'r' || to - from > (1U << 28)) { /* larger: a sanitizer's shadow */
-            continue;
-        }
-        for (uint64_t at = from; at < to && !found;) {
-            ssize_t got = pread(memory, piece, 1 << 16, (off_t)at);
-            for (ssize_t i = 0; !found && i + (ssize_t)length <= got; i++) {
-                size_t same = 0;
-                while (same < length &&
-                       piece[(size_t)i + same] == (unsigned char)mirrored[length - 1 - same]) {
-                    same++;
-                }
-                found = same == length;
-            }
-            if (got <= (ssize_t)length) {
-                break;
-            }
-            at += (uint64_t)got < to - at ? (uint64_t)got - length : (uint64_t)got;
-        }
-    }
-    free(piece);
-    close(memory);
-    fclose(maps);
-    return found;
-}
-
-/* Serves until SIGTERM or until the supervisor is gone. */
-static int host_serve(bool watch_supervisor) {
-    sigset_t none;
-    sigemptyset(&none);
-    int hup = 0, usr1 = 0;
-    for (;;) {
-        struct pollfd fds[] = {{.fd = SUPERVISOR_FD_LISTEN, .events = POLLIN},
-                               {.fd = watch_supervisor ? SUPERVISOR_FD_MESSAGES : -1}};
-        (void)ppoll(fds, 2, NULL, &none);
-        if (fds[0].revents & POLLIN) {
-            int connection = accept(SUPERVISOR_FD_LISTEN, NULL, NULL);
-            if (connection >= 0) {
-                close(connection);
-            }
-        }
-        if (hup != got_hup) {
-            hup = got_hup;
-            say("got HUP");
-        }
-        if (usr1 != got_usr1) {
-            usr1 = got_usr1;
-            say("got USR1");
-        }
-        if (got_term > 0) {
-            say("got TERM");
-            return 0;
-        }
-        if (fds[1].revents & (POLLHUP | POLLRDHUP)) {
-            say("supervisor is gone");
-            return 0;
-        }
-    }
-}
-
-static void host_take_signals(void) {
-    static const int numbers[] = {SIGTERM, SIGHUP, SIGUSR1};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        const struct sigaction action = {.sa_handler = note_signal};
-        sigaction(numbers[i], &action, NULL);
-        sigaddset(&set, numbers[i]);
-    }
-    sigprocmask(SIG_BLOCK, &set, NULL); /* but in ppoll() */
-}
-
-static void host_send_malformed(void) {
-    static const char zeros[64];
-    (void)send(SUPERVISOR_FD_MESSAGES, zeros, 1, MSG_NOSIGNAL);
-    (void)send(SUPERVISOR_FD_MESSAGES, zeros, sizeof(struct supervisor_message), MSG_NOSIGNAL);
-    (void)send(SUPERVISOR_FD_MESSAGES, zeros, sizeof zeros, MSG_NOSIGNAL);
-}
-
-/* Asks to end only by the second SIGTERM, with 7. */
-static int host_linger(void) {
-    sigset_t none;
-    sigemptyset(&none);
-    close(SUPERVISOR_FD_LISTEN);
-    while (got_term < 2) {
-        int before = got_term;
-        (void)ppoll(NULL, 0, NULL, &none);
-        if (before == 0 && got_term == 1) {
-            say("lingering");
-        }
-    }
-    return 7;
-}
-
-static int host_explore(char *const rest[]) {
-    host_say_descriptors();
-    host_say_signals();
-    say("environment key=%d next=%d secret=%s", getenv("GITHUB_PRIVATE_KEY") != NULL,
-        getenv("GITHUB_PRIVATE_KEY_NEXT") != NULL, getenv("GITHUB_WEBHOOK_SECRET"));
-    say("memory key=%d planted=%d", memory_has(rest[0]), memory_has(rest[1]));
-    host_ask(SUPERVISOR_JWT, 0, 0);
-    host_ask(SUPERVISOR_JWT, -1800, 0);
-    host_ask(SUPERVISOR_JWT, SUPERVISOR_SKEW_MAX_S + 1, 0);
-    host_ask(SUPERVISOR_JWT, INT32_MIN, 0);
-    host_ask(SUPERVISOR_JWT, 0, 1);
-    host_send_malformed();
-    host_ask(SUPERVISOR_JWT, 0, 0);
-    return 0;
-}
-
-/* Asks for a JWT while GMP finds no memory, and again afterwards. */
-static int host_starve(const char *sign) {
-    host_ask(SUPERVISOR_JWT, 0, 0);
-    close(open(sign, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-    host_ask(SUPERVISOR_JWT, 0, 0);
-    unlink(sign);
-    host_ask(SUPERVISOR_JWT, 0, 0);
-    return 0;
-}
-
-static int play_host(char *const argv[]) {
-    const char *mode = argv[0];
-    if (strcmp(mode, "starve") == 0) {
-        return host_starve(argv[1]);
-    }
-    if (strcmp(mode, "explore") == 0) {
-        /* And ends before it was ready. */
-        return host_explore(argv + 1);
-    }
-    if (strcmp(mode, "exit") == 0) {
-        return atoi(argv[1]);
-    }
-    if (strcmp(mode, "wait") == 0) {
-        say("waiting pid=%d", (int)getpid());
-        (void)pause();
-    }
-    if (strcmp(mode, "late") == 0) { /* to take signals */
-        say("starting");
-        char go;
-        (void)read(STDIN_FILENO, &go, 1);
-    }
-    if (strcmp(mode, "brief-once") == 0 && getenv(SUPERVISOR_RESTARTED)) {
-        return EX_CONFIG;
-    }
-    host_take_signals();
-    struct sockaddr_in address;
-    socklen_t bytes = sizeof address;
-    (void)getsockname(SUPERVISOR_FD_LISTEN, (struct sockaddr *)&address, &bytes);
-    if (strcmp(mode, "only-socket") == 0) {
-        prctl(PR_SET_PDEATHSIG, 0);
-    }
-    say("serving pid=%d port=%d", (int)getpid(), ntohs(address.sin_port));
-    host_ask(SUPERVISOR_READY, 0, 0);
-    if (strncmp(mode, "brief", 5) == 0) {
-        return 3;
-    }
-    return strcmp(mode, "linger") == 0 ? host_linger()
-                                       : host_serve(strcmp(mode, "only-signal") != 0);
 }
 
 /* GMP aborts while this file exists. */
@@ -317,7 +84,18 @@ static int play_supervisor(char *const argv[]) {
     config.server.host = (char *)"127.0.0.1";
     config.server.port = (uint16_t)atoi(argv[0]);
     config.github.app_id = (char *)"12345";
-    return supervisor_run(&config, argv + 1);
+    struct config_plugin plugins[] = {{.path = argv[1], .enabled = true, .memory_mib = 32},
+                                      {.path = argv[1], .memory_mib = 32},
+                                      {.path = argv[1], .enabled = true, .memory_mib = 64}};
+    config.plugins = plugins;
+    config.n_plugins = 3;
+    struct error err;
+    if (settings_read(NULL, &config.settings, &err) < 0) {
+        return EX_OSERR;
+    }
+    int status = supervisor_run(&config, argv + 1, argv[1]);
+    settings_free(config.settings);
+    return status;
 }
 
 /* The test. */
@@ -338,8 +116,11 @@ static void run_begin_with(struct run *run, const char *port, const char *progra
     }
     AUTO_FREE char *variable = NULL;
     assert_true(asprintf(&variable, "GITHUB_PRIVATE_KEY=%s", key) > 0);
-    char *environment[] = {variable, (char *)"GITHUB_PRIVATE_KEY_NEXT=next-one",
+    char *environment[] = {variable,
+                           (char *)"GITHUB_PRIVATE_KEY_NEXT=next-one",
                            (char *)"GITHUB_WEBHOOK_SECRET=hunter2-hunter2-hunter2",
+                           (char *)"TZ=Asia/Kathmandu",
+                           runtime_variable,
                            getenv("ASAN_OPTIONS") ? (char *)"ASAN_OPTIONS=detect_leaks=0" : NULL,
                            NULL};
     int out[2], in[2];
@@ -473,12 +254,13 @@ static void the_host_finds_what_it_needs_and_nothing_else(void **state) {
     mirror("hunter2-hunter2-hunter2", 23, planted);
     run_begin(&run, HOST((char *)"explore", marker, planted));
     assert_string_equal(expect(&run, "descriptors"),
-                        " 0 1 2 3 4 seqpacket=1 listening=1 pdeathsig=15");
+                        " 0 1 2 3 4 5 seqpacket=1 listening=1 pdeathsig=15");
     assert_string_equal(expect(&run, "SigBlk:\t"), "0000000000000000");
     assert_string_equal(expect(&run, "SigIgn:\t"), "0000000000000000");
-    assert_string_equal(expect(&run, "environment "),
-                        "key=0 next=0 secret=hunter2-hunter2-hunter2");
+    assert_string_equal(expect(&run, "environment "), "variables=0");
     assert_string_equal(expect(&run, "memory "), "key=0 planted=1");
+    assert_string_equal(expect(&run, "settings "),
+                        "key=none next=none secret=hunter2-hunter2-hunter2 zone=Asia/Kathmandu");
 
     int64_t now_s = clock_wall_ms() / 1000;
     char head[32];
@@ -490,7 +272,7 @@ static void the_host_finds_what_it_needs_and_nothing_else(void **state) {
     assert_non_null(strstr(expect(&run, head), "ok=0 text=the clock differs"));
     assert_non_null(strstr(expect(&run, head), "ok=0 text=the clock differs"));
     assert_non_null(strstr(expect(&run, head), "ok=0 text=there is no next private key"));
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 6; i++) {
         (void)expect(&run, "msg=message_malformed");
     }
     assert_memory_equal(expect(&run, head), "ok=1", 4);
@@ -697,11 +479,46 @@ static void what_keeps_it_from_starting_is_said(void **state) {
     assert_non_null(strstr(second.text, "GITHUB_PRIVATE_KEY: this is the path of a file"));
 }
 
+static void a_worker_is_started_by_the_supervisors_own_configuration(void **state) {
+    static struct run run;
+    run_begin(&run, HOST((char *)"workers"));
+    assert_string_equal(expect(&run, "worker start="),
+                        "1 copy=1 sandbox=0 memory=64 variables=0 group=1");
+    assert_string_equal(expect(&run, "failed "), "flag=1 this plugin has two workers already");
+    assert_non_null(strstr(expect(&run, "failed "), "flag=0 the host has used this worker's"));
+    assert_string_equal(expect(&run, "failed "), "flag=0 there is no enabled plugin 1");
+    assert_string_equal(expect(&run, "failed "), "flag=0 there is no enabled plugin 3");
+    assert_string_equal(expect(&run, "failed "), "flag=0 there is no enabled plugin 4294967295");
+    assert_string_equal(expect(&run, "ended "), "worker=8 signal=9");
+    assert_string_equal(expect(&run, "ended "), "worker=7 status=23 pidfd=1");
+    assert_int_equal(run_end(&run), 0);
+}
+
+static void a_host_that_starts_workers_without_end_is_slowed(void **state) {
+    static struct run run;
+    run_begin(&run, HOST((char *)"flood"));
+    assert_string_equal(expect(&run, "flood "),
+                        "of=many flag=1 too many workers were started in the last seconds");
+    assert_int_equal(run_end(&run), 0);
+}
+
+static void the_workers_of_a_dead_host_are_gone_before_the_next_host_starts(void **state) {
+    static struct run run;
+    char note[] = "/tmp/snek-worker-XXXXXX";
+    close(mkstemp(note));
+    run_begin(&run, HOST((char *)"leave-worker", note));
+    expect(&run, "first host pid=");
+    assert_string_equal(expect(&run, "second host worker="), "gone");
+    kill(run.pid, SIGTERM);
+    assert_int_equal(run_end(&run), 0);
+    unlink(note);
+}
+
 static int prepare(void **state) {
     gnutls_x509_privkey_t key;
     size_t bytes = sizeof pem;
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    return length > 0 && gnutls_x509_privkey_init(&key) == 0 &&
+    return mkdtemp(runtime) && length > 0 && gnutls_x509_privkey_init(&key) == 0 &&
                    gnutls_x509_privkey_generate(key, GNUTLS_PK_RSA, 2048, 0) == 0 &&
                    gnutls_x509_privkey_export_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL,
                                                     GNUTLS_PKCS_PLAIN, pem, &bytes) == 0
@@ -709,7 +526,16 @@ static int prepare(void **state) {
                : -1;
 }
 
+static int clean_up(void **state) {
+    char command[100];
+    snprintf(command, sizeof command, "rm -r %s", runtime);
+    return system(command) == 0 ? 0 : -1;
+}
+
 int main(int argc, char *argv[]) {
+    if (strncmp(argv[0], "snekomatic-worker", 17) == 0) {
+        return play_worker();
+    }
     if (argc > 3 && strcmp(argv[1], "supervise") == 0) {
         return play_supervisor(argv + 2);
     }
@@ -731,6 +557,9 @@ int main(int argc, char *argv[]) {
         cmocka_unit_test(other_signals_are_passed_on_once_the_host_can_take_them),
         cmocka_unit_test(a_host_whose_supervisor_is_gone_learns_it_in_two_ways),
         cmocka_unit_test(what_keeps_it_from_starting_is_said),
+        cmocka_unit_test(a_worker_is_started_by_the_supervisors_own_configuration),
+        cmocka_unit_test(a_host_that_starts_workers_without_end_is_slowed),
+        cmocka_unit_test(the_workers_of_a_dead_host_are_gone_before_the_next_host_starts),
     };
-    return cmocka_run_group_tests(tests, prepare, NULL);
+    return cmocka_run_group_tests(tests, prepare, clean_up);
 }

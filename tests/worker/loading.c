@@ -262,7 +262,7 @@ static void a_configuration_other_than_an_object_ends_the_worker(void **state) {
     }
 }
 
-static void a_first_frame_other_than_load_ends_the_worker(void **state) {
+static void a_first_frame_other_than_start_ends_the_worker(void **state) {
     (void)state;
     struct worker_host host;
     host_spawn(&host, true);
@@ -290,7 +290,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(strict_is_rejected_without_a_full_sandbox),
         cmocka_unit_test(another_protocol_is_rejected),
         cmocka_unit_test(a_configuration_other_than_an_object_ends_the_worker),
-        cmocka_unit_test(a_first_frame_other_than_load_ends_the_worker),
+        cmocka_unit_test(a_first_frame_other_than_start_ends_the_worker),
         cmocka_unit_test(the_worker_ends_when_the_host_closes_before_loading),
     };
     if (worker_tests_setup(argc, argv) < 0) {

@@ -124,13 +124,15 @@ void host_load(struct worker_host *host, const char *path, const struct worker_o
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
     struct frame_writer writer;
     options = options ? options : &usually;
-    frame_begin(&writer, &buffer, FRAME_LOAD, 0, 0);
+    frame_begin(&writer, &buffer, FRAME_START, 0, 0);
     frame_put_number(&writer, usual(options->protocol, FRAME_PROTOCOL));
     frame_put_text(&writer, path);
-    frame_put_text(&writer, options->config ? options->config : "{}");
-    frame_put_number(&writer, usual(options->concurrency, 4));
     frame_put_number(&writer, options->sandbox);
     frame_put_number(&writer, usual(options->memory_mib, 256));
+    assert_int_equal(frame_end(&writer), 0);
+    frame_begin(&writer, &buffer, FRAME_LOAD, 0, 0);
+    frame_put_text(&writer, options->config ? options->config : "{}");
+    frame_put_number(&writer, usual(options->concurrency, 4));
     frame_put_number(&writer, options->log_level);
     assert_int_equal(frame_end(&writer), 0);
     host_send(host, &buffer);

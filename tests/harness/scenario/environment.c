@@ -467,7 +467,7 @@ static pid_t parent_of(pid_t pid) {
     int parent = 0;
     (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     AUTO_FILE FILE *file = fopen(path, "re");
-    /* The name, in parentheses, is snekomatic or snekomatic-worker. */
+    /* The name is in parentheses. */
     return file && fscanf(file, "%*d (%*[^)]) %c %d", &state, &parent) == 2 && state != 'Z'
                ? (pid_t)parent
                : 0;
@@ -488,15 +488,21 @@ static size_t children_of(pid_t parent, pid_t found[CHILDREN_MAX]) {
     return count;
 }
 
+/* The supervisor's children are the host and the workers. */
+static bool is_worker(pid_t pid) {
+    static const char name[] = "snekomatic-worker";
+    char path[64], text[sizeof name] = "";
+    (void)snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+    AUTO_FILE FILE *file = fopen(path, "re");
+    return file && fread(text, 1, sizeof name - 1, file) == sizeof name - 1 &&
+           strcmp(text, name) == 0;
+}
+
 int environment_kill(struct environment *environment, bool worker, struct error *err) {
-    pid_t hosts[CHILDREN_MAX], workers[CHILDREN_MAX];
-    size_t n_hosts = children_of(environment->host, hosts), killed = 0;
-    for (size_t i = 0; i < n_hosts; i++) {
-        size_t n_workers = worker ? children_of(hosts[i], workers) : 0;
-        for (size_t k = 0; k < n_workers; k++) {
-            killed += kill(workers[k], SIGKILL) == 0;
-        }
-        killed += !worker && kill(hosts[i], SIGKILL) == 0;
+    pid_t children[CHILDREN_MAX];
+    size_t count = children_of(environment->host, children), killed = 0;
+    for (size_t i = 0; i < count; i++) {
+        killed += is_worker(children[i]) == worker && kill(children[i], SIGKILL) == 0;
     }
     if (killed == 0) {
         return error_set(err, "there is no %s to kill", worker ? "worker" : "host");

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Writes the settings into a memfd, passes it, and wipes what is left of them here. */
+#include "supervisor/send_settings.h"
+
+#include "base/cleanup.h"
+#include "base/descriptors.h"
+#include "base/io.h"
+#include "supervisor/messages.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static void wipe(struct buffer *buffer) {
+    if (buffer->data) {
+        explicit_bzero(buffer->data, buffer->bytes);
+    }
+    buffer_finish(buffer);
+}
+
+int send_settings(const struct settings *settings, bool restarted, int control_fd,
+                  struct error *err) {
+    CLEANUP(wipe) struct buffer message = BUFFER_INIT(SETTINGS_BYTES_MAX);
+    if (settings_write(settings, &message, err) < 0) {
+        return -1;
+    }
+    AUTO_CLOSE int memory_fd = memfd_create("snekomatic-settings", MFD_CLOEXEC);
+    if (memory_fd < 0 || io_write_full(memory_fd, message.data, message.bytes) < 0) {
+        return error_set(err, "cannot write the settings to a memfd: %s", strerror(errno));
+    }
+    const struct supervisor_event event = {.kind = SUPERVISOR_SETTINGS, .flag = restarted};
+    if (descriptors_send(control_fd, &event, sizeof event, &memory_fd, 1) < 0) {
+        return error_set(err, "cannot send the settings: %s", strerror(errno));
+    }
+    return 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The host's end of the control socket (supervisor/messages.h): gets the settings, reports that the
+ * host is ready, and has workers started. Main thread. */
+#ifndef SNEK_SUPERVISOR_CLIENT_H
+#define SNEK_SUPERVISOR_CLIENT_H
+
+#include "base/error.h"
+#include "base/list.h"
+#include "base/loop.h"
+#include "config/settings.h"
+#include "worker_process/starter.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+TAILQ_HEAD(worker_start_list, worker_start);
+
+struct supervisor_client {
+    struct worker_starter starter;
+    struct loop *loop;
+    struct loop_source control;
+    struct worker_start_list starts;
+    uint64_t last_id;
+    /* The supervisor has ended. */
+    void (*on_lost)(void *context);
+    void *context;
+};
+
+/* Says HELLO and waits for the settings. The process must not be dumpable any more. `*restarted`:
+ * another host of this supervisor was ready before. 0, or -1. */
+int supervisor_client_hello(struct settings **settings, bool *restarted, struct error *err);
+
+/* Watches the socket. `client` is borrowed until supervisor_client_finish(), to which all workers
+ * must have been freed. 0, or -1. */
+int supervisor_client_init(struct supervisor_client *client, struct loop *loop,
+                           void (*on_lost)(void *context), void *context, struct error *err);
+void supervisor_client_finish(struct supervisor_client *client);
+
+/* SUPERVISOR_READY or SUPERVISOR_ALIVE. 0, or -1. */
+int supervisor_client_report(uint32_t kind, struct error *err);
+
+#endif

@@ -63,6 +63,15 @@ static int64_t next_ms(const struct dispatch *dispatch, int64_t now_ms) {
     return next;
 }
 
+static char *list_configured(const struct dispatch *dispatch);
+
+/* A plugin that did not load after a restart of the host may describe itself later. */
+static void list_late(struct dispatch *dispatch) {
+    if (!atomic_load(&dispatch->configured)) {
+        atomic_store(&dispatch->configured, list_configured(dispatch));
+    }
+}
+
 int dispatch_tick(struct dispatch *dispatch) {
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
@@ -74,6 +83,7 @@ int dispatch_tick(struct dispatch *dispatch) {
     lease_tick(&dispatch->leases, now_ms);
     int64_t wall_ms = clock_wall_ms();
     if (dispatch->loaded) {
+        list_late(dispatch);
         claim_tick(&dispatch->claimer, wall_ms);
     }
     int64_t next = next_ms(dispatch, now_ms);
@@ -168,7 +178,8 @@ static void on_run_queued(void *context, int64_t due_ms) {
     claim_note_due(&((struct dispatch *)context)->claimer, due_ms);
 }
 
-static bool on_first_description(void *context);
+static bool accepts_description(void *context, const struct plugin *plugin,
+                                const struct description *description);
 
 static int64_t random_host(void) {
     int64_t lease;
@@ -200,7 +211,7 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
                                 .table = &dispatch->table,
                                 .bot_user = &dispatch->bot_user,
                                 .quarantine_rejected = options->quarantine_rejected,
-                                .on_first_description = on_first_description,
+                                .accepts_description = accepts_description,
                                 .context = dispatch};
     dispatch->wake.open = on_wake;
     pthread_mutex_init(&dispatch->lock, NULL);
@@ -258,11 +269,14 @@ int dispatch_new(const struct dispatch_options *options, struct dispatch **dispa
     return 0;
 }
 
-static bool have_conflict(struct dispatch *dispatch) {
+/* Do names of two plugins conflict? `of` describes itself as `new` only now; NULL: none does. */
+static bool have_conflict(const struct dispatch *dispatch, const struct plugin *of,
+                          const struct description *new) {
     const struct description **all = calloc(dispatch->n_plugins + 1, sizeof *all);
     struct error err = {.text = "out of memory"};
     for (size_t i = 0; all && i < dispatch->n_plugins; i++) {
-        all[i] = plugin_description(&dispatch->plugins[i]);
+        const struct plugin *plugin = &dispatch->plugins[i];
+        all[i] = plugin == of ? new : plugin_description(plugin);
     }
     bool found = !all || descriptions_conflict(all, dispatch->n_plugins, &err) < 0;
     if (found) {
@@ -337,7 +351,7 @@ enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
     if (any_in_state(dispatch, PLUGIN_LOADING)) {
         return DISPATCH_LOADING;
     }
-    if (have_conflict(dispatch)) {
+    if (have_conflict(dispatch, NULL, NULL)) {
         return DISPATCH_REJECTED;
     }
     atomic_store(&dispatch->configured, list_configured(dispatch));
@@ -346,18 +360,10 @@ enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
 }
 
 /* A conflict at the host's start is found once all plugins are loaded. */
-static bool on_first_description(void *context) {
-    struct dispatch *dispatch = context;
-    if (!dispatch->loaded) {
-        return true;
-    }
-    if (have_conflict(dispatch)) {
-        return false;
-    }
-    if (!atomic_load(&dispatch->configured)) {
-        atomic_store(&dispatch->configured, list_configured(dispatch));
-    }
-    return true;
+static bool accepts_description(void *context, const struct plugin *plugin,
+                                const struct description *description) {
+    const struct dispatch *dispatch = context;
+    return !dispatch->loaded || !have_conflict(dispatch, plugin, description);
 }
 
 int dispatch_release(struct dispatch *dispatch, const char *name) {

@@ -180,14 +180,17 @@ static void on_rejected(void *context, const char *why) {
 }
 
 static void set_description(struct plugin *plugin, struct description *description) {
+    const struct plugin_options *options = plugin->options;
+    if (!options->accepts_description(options->context, plugin, description)) {
+        description_free(description);
+        kill_worker(plugin, "was ended: its name or a command of it is another plugin's");
+        return;
+    }
     plugin->metrics = metrics_plugin(description->name);
     run_group_set_description(&plugin->runs, description, plugin->metrics);
     atomic_store(&plugin->description, description);
     /* For the metrics, which did not know the plugin's name before. */
     set_state(plugin, plugin_state(plugin));
-    if (!plugin->options->on_first_description(plugin->options->context)) {
-        kill_worker(plugin, "was ended: its name or a command of it is another plugin's");
-    }
 }
 
 static void on_described(void *context, struct description *description) {

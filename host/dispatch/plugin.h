@@ -36,6 +36,8 @@ enum plugin_state {
     PLUGIN_REJECTED,
 };
 
+struct plugin;
+
 /* Options that all plugins share; borrowed until plugin_finish(). */
 struct plugin_options {
     struct loop *loop;
@@ -49,9 +51,10 @@ struct plugin_options {
     struct bot_user *bot_user;
     /* See dispatch_options. */
     bool quarantine_rejected;
-    /* A plugin has described itself for the first time. False: its names conflict with another
+    /* A plugin describes itself for the first time. False: its names conflict with another
      * plugin's, so its worker must not run. */
-    bool (*on_first_description)(void *context);
+    bool (*accepts_description)(void *context, const struct plugin *plugin,
+                                const struct description *description);
     void *context;
 };
 

@@ -159,6 +159,9 @@ def test_a_dead_run_and_a_dead_worker_are_reported(start_bot, reports):
     assert dead["tags"]["action"] == "segfault"
     assert "signal 11" in died["message"]["formatted"] or "exited" in died["message"]["formatted"]
     assert died["tags"] == {"plugin": "trouble"}
+    assert died["extra"]["version"] == "1"
+    if "signal 11" in died["message"]["formatted"]:
+        assert died["extra"]["signal"] == "SIGSEGV"
 
 
 def test_plugin_logs_and_successes_are_not_reported(start_bot, reports):

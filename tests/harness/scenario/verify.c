@@ -102,11 +102,14 @@ static void verify_deaths(const struct step_runner *runner, struct differences *
     }
     while ((line = lines_next(&runner->environment->host_lines, &at, &bytes)) != NULL) {
         char plugin[FIELD_MAX] = "", how[FIELD_MAX] = "";
-        if (line_is(line, bytes, "msg", "worker_died") ||
-            line_is(line, bytes, "msg", "plugin_quarantined")) {
+        if (line_is(line, bytes, "msg", "worker_died")) {
             (void)line_field(line, bytes, "plugin", plugin);
             (void)line_field(line, bytes, "how", how);
             differences_add(differences, "the worker of %s %s", plugin, how);
+        } else if (line_is(line, bytes, "msg", "plugin_quarantined")) {
+            (void)line_field(line, bytes, "plugin", plugin);
+            (void)line_field(line, bytes, "reason", how);
+            differences_add(differences, "the plugin %s is quarantined: %s", plugin, how);
         }
     }
 }

@@ -198,6 +198,9 @@ static void print_plugin(const struct inspection *inspection) {
     printf("plugin %s %s (ABI %u.%u): %s\n  file         %s\n  sha256       %s\n", d->name,
            d->version, d->abi_major, d->abi_minor, d->summary, inspection->config->path,
            inspection->file.sha256);
+    if (d->order != SNEK_ORDER_NONE) {
+        printf("  order        by %s: one run at a time\n", description_order(d->order));
+    }
     print_permissions(inspection);
     for (size_t i = 0; i < d->n_subscriptions; i++) {
         const struct described_subscription *s = &d->subscriptions[i];

@@ -10,6 +10,8 @@
 #include "dispatch/lease.h"
 #include "dispatch/scope.h"
 
+#include <snekomatic/plugin.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
@@ -100,6 +102,12 @@ int dispatch_tick(struct dispatch *dispatch) {
 
 /* ---- on ingest's thread ---- */
 
+static_assert((int)INBOX_ORDER_NONE == (int)SNEK_ORDER_NONE &&
+                  (int)INBOX_ORDER_ITEM == (int)SNEK_ORDER_ITEM &&
+                  (int)INBOX_ORDER_REPOSITORY == (int)SNEK_ORDER_REPOSITORY &&
+                  (int)INBOX_ORDER_INSTALLATION == (int)SNEK_ORDER_INSTALLATION,
+              "the inbox's orders are the SDK's");
+
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max) {
     assert(dispatch->loaded);
     put->host = dispatch->table.options.host;
@@ -115,7 +123,8 @@ void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max
             scope_matches(plugin->config->installations, put->installation) &&
             scope_matches(plugin->config->repositories, put->repository)) {
             struct inbox_put_run *run = &put->runs[put->n_runs++];
-            *run = (struct inbox_put_run){.plugin = plugin_name(plugin)};
+            *run = (struct inbox_put_run){.plugin = plugin_name(plugin),
+                                          .order = (enum inbox_order)description->order};
             handoff_reserve(&dispatch->handoff, i, put, run);
         }
     }

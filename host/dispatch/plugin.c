@@ -158,7 +158,7 @@ static bool same_description(const struct description *a, const struct descripti
     bool same = same_text(a->name, b->name) &&
                 same_text(a->permissions_json, b->permissions_json) &&
                 a->n_subscriptions == b->n_subscriptions && a->n_commands == b->n_commands &&
-                a->n_effects == b->n_effects;
+                a->n_effects == b->n_effects && a->order == b->order;
     for (size_t i = 0; same && i < a->n_subscriptions; i++) {
         same = same_text(a->subscriptions[i].event, b->subscriptions[i].event) &&
                same_text(a->subscriptions[i].action, b->subscriptions[i].action);

@@ -341,6 +341,15 @@ static void leave_group(struct run *run) {
     group->table->options.on_slot_free(group->table->options.context);
 }
 
+/* For a run that comes back and has an order: do later runs of its key pass it? */
+static struct log_field place_of(const struct run *run) {
+    const struct inbox_finish *finish = &run->finish;
+    bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
+    const char *place = again && finish->keeps_place ? "kept" : "given_up";
+    bool comes_back = again || finish->how == INBOX_PARK;
+    return LOG_TEXT("place", comes_back && *finish->order_key ? place : NULL);
+}
+
 /* Logged after the completion was committed, so the line is reliable. */
 static void log_end(struct run *run, int result) {
     struct inbox_finish *finish = &run->finish;
@@ -360,7 +369,7 @@ static void log_end(struct run *run, int result) {
     run_log(run, trouble ? SNEK_LEVEL_WARNING : SNEK_LEVEL_INFO, message,
             LOG_TEXT("event", run->data.event), LOG_TEXT("action", text_or_null(run->data.action)),
             LOG_NUMBER("ms", run->took_ms), LOG_TEXT("reason", text_or_null(finish->reason)),
-            again);
+            LOG_TEXT("order", text_or_null(finish->order_key)), place_of(run), again);
 }
 
 static void finish_later(struct run *run, int64_t when_ms) {

@@ -7,6 +7,7 @@
 
 #include <snekomatic/plugin.h>
 
+#include <assert.h>
 #include <string.h>
 
 #define ROLES_OF_REPOSITORY                                                                        \
@@ -165,9 +166,11 @@ int description_parse(const void *body, size_t bytes, struct description **descr
     d->abi_minor = (uint32_t)frame_get_number(&reader);
     uint64_t level = frame_get_number(&reader);
     d->level = (enum frame_sandbox_level)level;
+    uint64_t order = frame_get_number(&reader);
+    d->order = (uint32_t)order;
     read_lists(&reader, d);
     int result = frame_read_end(&reader);
-    if (result < 0 || level > FRAME_LEVEL_FULL) {
+    if (result < 0 || level > FRAME_LEVEL_FULL || order > SNEK_ORDER_INSTALLATION) {
         result = error_set(err, "its description is malformed");
     } else if (add_metadata(d) < 0) {
         result = error_set(err, "out of memory");
@@ -321,6 +324,15 @@ static const char *shared_command(const struct description *a, const struct desc
         }
     }
     return NULL;
+}
+
+const char *description_order(uint32_t order) {
+    static const char *const names[] = {[SNEK_ORDER_NONE] = "",
+                                        [SNEK_ORDER_ITEM] = "item",
+                                        [SNEK_ORDER_REPOSITORY] = "repository",
+                                        [SNEK_ORDER_INSTALLATION] = "installation"};
+    assert(order < sizeof names / sizeof *names);
+    return names[order];
 }
 
 int descriptions_conflict(const struct description *const *descriptions, size_t count,

@@ -40,6 +40,8 @@ struct description {
     char *name, *version, *summary;
     uint32_t abi_major, abi_minor;
     enum frame_sandbox_level level;
+    /* enum snek_order. */
+    uint32_t order;
     struct described_permission *permissions;
     size_t n_permissions;
     struct described_subscription *subscriptions;
@@ -73,6 +75,9 @@ bool description_allows_effect(const struct description *description, const char
  * when one is not. */
 int description_check_permitted(const struct description *description, char *const *permitted,
                                 struct error *err);
+
+/* "item", "repository", "installation"; "" without an order. */
+const char *description_order(uint32_t order);
 
 /* 0, or -1 and a sentence when two plugins have one name or one command. NULLs are skipped. */
 int descriptions_conflict(const struct description *const *descriptions, size_t count,

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 /* The first field of START and DESCRIBED. Both ends must have the same. */
-#define FRAME_PROTOCOL 3
+#define FRAME_PROTOCOL 4
 
 /* A payload of 25 MiB and its fields. */
 #define FRAME_TO_WORKER_MAX (32u << 20)
@@ -71,7 +71,8 @@ enum frame_kind {
     /* Worker to host. */
 
     /* Number protocol, text name, text version, text summary, number ABI major, number ABI minor,
-     * number sandbox level reached (enum frame_sandbox_level), list of permissions (text name, text
+     * number sandbox level reached (enum frame_sandbox_level), number order (enum
+     * snek_order), list of permissions (text name, text
      * access), list of subscriptions (text event, text action ("" any), text filters for people,
      * such as `pull_request.merged = true`, number flags (enum snek_subscription_flag)), list of
      * commands (text name without "/", text usage, number roles (enum snek_role_flag), number

@@ -370,8 +370,19 @@ static int check_effect(const struct snek_effect *effect, uint32_t n, struct err
     return 0;
 }
 
+static int check_order(const struct snek_plugin *p, struct error *err) {
+    if (p->order <= SNEK_ORDER_INSTALLATION) {
+        return 0;
+    }
+    return error_set(err,
+                     "it has .order = %u, which is no enum snek_order of ABI %d.%d: use "
+                     "SNEK_ORDER_NONE, SNEK_ORDER_ITEM, SNEK_ORDER_REPOSITORY or "
+                     "SNEK_ORDER_INSTALLATION",
+                     p->order, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
+}
+
 static int check(const struct snek_plugin *p, struct error *err) {
-    int result = check_names(p, err);
+    int result = check_names(p, err) < 0 ? -1 : check_order(p, err);
     for (uint32_t i = 0; i < p->permissions_count && result == 0; i++) {
         result = check_permission(p, i, err);
     }
@@ -449,6 +460,7 @@ int descriptor_frame(const struct snek_plugin *p, enum frame_sandbox_level level
     frame_put_number(&writer, p->head.major);
     frame_put_number(&writer, p->head.minor);
     frame_put_number(&writer, level);
+    frame_put_number(&writer, p->order);
     frame_put_number(&writer, p->permissions_count);
     for (uint32_t i = 0; i < p->permissions_count; i++) {
         frame_put_text(&writer, p->permissions[i].name);

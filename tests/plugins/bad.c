@@ -27,6 +27,9 @@
 #ifndef BAD_SUMMARY
 #define BAD_SUMMARY "is rejected"
 #endif
+#ifndef BAD_ORDER
+#define BAD_ORDER SNEK_ORDER_NONE
+#endif
 #ifndef BAD_PERMISSIONS
 #define BAD_PERMISSIONS                                                                            \
     { "issues", "write" }
@@ -86,6 +89,7 @@ static const struct snek_plugin plugin = {
     .name = BAD_NAME,
     .version = BAD_VERSION,
     .summary = BAD_SUMMARY,
+    .order = BAD_ORDER,
     .permissions = permissions,
     .permissions_count = sizeof permissions / sizeof *permissions,
     .permissions_bytes = sizeof *permissions,

@@ -9,7 +9,7 @@
 
 struct sample {
     const char *name, *permission[2][2], *event, *action, *command;
-    uint64_t protocol, items, roles, denied;
+    uint64_t protocol, items, roles, denied, order;
     /* Method and template; NULL: none. */
     const char *effect[2];
 };
@@ -23,6 +23,7 @@ static const struct sample good = {"invite",
                                    1,
                                    SNEK_ROLE_ANYBODY,
                                    SNEK_DENIED_SILENT,
+                                   SNEK_ORDER_ITEM,
                                    {NULL}};
 
 static int parse(const struct sample *sample, struct description **out, struct error *err) {
@@ -36,6 +37,7 @@ static int parse(const struct sample *sample, struct description **out, struct e
     frame_put_number(&w, 1);
     frame_put_number(&w, 0);
     frame_put_number(&w, FRAME_LEVEL_OFF);
+    frame_put_number(&w, sample->order);
     frame_put_number(&w, 2);
     for (int i = 0; i < 2; i++) {
         frame_put_text(&w, sample->permission[i][0]);
@@ -70,6 +72,23 @@ static void permissions_become_canonical_json(void **state) {
     assert_int_equal(parse(&good, &d, &err), 0);
     assert_string_equal(d->permissions_json, "{\"members\":\"write\",\"pull_requests\":\"write\"}");
     description_free(d);
+}
+
+static void an_order_is_one_of_the_sdks(void **state) {
+    (void)state;
+    static const char *const names[] = {"", "item", "repository", "installation"};
+    struct sample sample = good;
+    struct error err;
+    for (sample.order = 0; sample.order < 4; sample.order++) {
+        struct description *d = NULL;
+        assert_int_equal(parse(&sample, &d, &err), 0);
+        assert_int_equal(d->order, sample.order);
+        assert_string_equal(description_order(d->order), names[sample.order]);
+        description_free(d);
+    }
+    struct description *none = NULL;
+    assert_int_equal(parse(&sample, &none, &err), -1);
+    assert_string_equal(err.text, "its description is malformed");
 }
 
 static void a_command_for_a_level_needs_metadata(void **state) {
@@ -271,6 +290,7 @@ static void a_list_of_permissions_is_all_that_a_plugin_may_ask_for(void **state)
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(permissions_become_canonical_json),
+        cmocka_unit_test(an_order_is_one_of_the_sdks),
         cmocka_unit_test(a_command_for_a_level_needs_metadata),
         cmocka_unit_test(commands_in_discussions_need_their_permission),
         cmocka_unit_test(a_description_that_lies_is_rejected),

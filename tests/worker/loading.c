@@ -59,6 +59,7 @@ static void the_description_holds_the_whole_descriptor(void **state) {
     assert_int_equal(received_number(&received), SNEK_ABI_MAJOR);
     assert_int_equal(received_number(&received), SNEK_ABI_MINOR);
     assert_int_equal(received_number(&received), FRAME_LEVEL_OFF);
+    assert_int_equal(received_number(&received), SNEK_ORDER_NONE);
     assert_int_equal(received_number(&received), 2);
     assert_string_equal(received_text(&received), "members");
     assert_string_equal(received_text(&received), "write");
@@ -105,6 +106,7 @@ static void the_description_shows_filters_and_commands(void **state) {
     for (int i = 0; i < 3; i++) {
         received_number(&received);
     }
+    assert_int_equal(received_number(&received), SNEK_ORDER_NONE);
     assert_int_equal(received_number(&received), 2);
     for (int i = 0; i < 4; i++) {
         received_text(&received);
@@ -147,6 +149,7 @@ static void each_bad_descriptor_is_rejected_with_its_reason(void **state) {
         {"bad-noname", "its name must be 1 to 100 of a-z, 0-9, - and _"},
         {"bad-version", "its version must be a line"},
         {"bad-summary", "its summary must be a line"},
+        {"bad-order", "it has .order = 4, which is no enum snek_order of ABI 1.0: use"},
         {"bad-access", "permissions[0].access (of issues) must be read, write or admin"},
         {"bad-twice", "it declares the permission issues twice: remove one"},
         {"bad-event", "subscriptions[0].event must be GitHub's"},

@@ -163,6 +163,22 @@ struct snek_effect {
     const char *url;
 };
 
+/* Which of the plugin's runs go one at a time, in the order in which GitHub's deliveries arrived,
+ * however many hosts there are. Runs of different items, repositories or installations still go at
+ * the same time. A run that fails keeps its place for its first four retries, about 13 minutes.
+ * After that later runs pass it; they also pass a run that waits for a permission. */
+enum snek_order {
+    /* All runs may go at the same time. */
+    SNEK_ORDER_NONE = 0,
+    /* The runs of one issue, pull request or discussion, with its comments and reviews. Events that
+     * are about none of these, such as "push", are not ordered. */
+    SNEK_ORDER_ITEM = 1,
+    /* The runs of one repository. */
+    SNEK_ORDER_REPOSITORY = 2,
+    /* The runs of one installation. */
+    SNEK_ORDER_INSTALLATION = 3,
+};
+
 /* The descriptor. Names are at most 100 bytes, tables at most 256 items. The `_bytes` of a table is
  * the size of one item in the plugin's headers; SNEK_TABLE sets it. */
 struct snek_plugin {
@@ -174,6 +190,10 @@ struct snek_plugin {
     const char *version;
     /* For people: one line. */
     const char *summary;
+    /* enum snek_order. */
+    uint32_t order;
+    /* 0. */
+    uint32_t reserved;
 
     const struct snek_permission *permissions;
     uint32_t permissions_count;

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""A plugin with an order: the runs of an item go one at a time, as their deliveries were committed,
+on one host and on several. Each run of the plugin "ordered" posts a comment when it begins and one
+when it ends, so the comments of an item show the order, and that no two runs overlapped."""
+
+import collections
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+import snek
+
+# For a run by hand: SNEK_ORDER="10000 100 5", that many deliveries, items and hosts.
+DELIVERIES, ITEMS, HOSTS = map(int, os.environ.get("SNEK_ORDER", "240 12 2").split())
+LEASE_MS = 3000
+
+
+@pytest.fixture
+def start_hosts(start_bot, request):
+    """Starts so many hosts that share a store; on SQLite there is one."""
+
+    def start(count, kind, concurrency=32, **dispatch):
+        config = {"dispatch": {"delay_ms": 0, "lease_ms": LEASE_MS, **dispatch},
+                  "log": {"level": "info"}, "server": {"drain_ms": 200}}
+        if kind == "postgres":
+            config["store"] = {"url": request.getfixturevalue("store")}
+        plugin = {"name": "ordered", "concurrency": concurrency,
+                  "memory_mib": max(256, 2 * concurrency)}
+        return [start_bot(f"host{i}", plugins=[plugin], config=config)
+                for i in range(count if kind == "postgres" else 1)]
+
+    return start
+
+
+def ordered(item, number, action="go", **more):
+    return {"action": action, "installation": {"id": snek.INSTALLATION},
+            "repository": {"id": 186853002, "full_name": "sneks-united/terrarium"},
+            "issue": {"number": item}, "number": number, **more}
+
+
+def comments(fake):
+    """What was said of each item, in order: (number, "begin" or "end")."""
+    said = collections.defaultdict(list)
+    for entry in fake.requests(method="POST", path=".*/comments", status=201):
+        match = re.match(r"item=(\d+) number=(\d+) (\w+)", entry["body"]["body"])
+        said[int(match[1])].append((int(match[2]), match[3]))
+    return said
+
+
+def wait_comments(fake, item, *wanted, timeout=60):
+    """Waits until as many were said as wanted, and then they must be these."""
+    snek.wait_until(lambda: len(comments(fake)[item]) >= len(wanted),
+                    lambda: (wanted, comments(fake)), timeout)
+    assert comments(fake)[item] == list(wanted)
+
+
+def whole(*numbers):
+    return [(number, word) for number in numbers for word in ("begin", "end")]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_each_items_effects_come_in_the_order_of_arrival_and_none_overlap(fake, start_hosts, kind):
+    hosts = start_hosts(HOSTS, kind, concurrency=320 // HOSTS if kind == "postgres" else 320)
+    errors = []
+
+    def post(items):
+        # A response is a commit. So this is the order of arrival, whichever host a delivery reaches.
+        for number in range(DELIVERIES // ITEMS):
+            for item in items:
+                host = hosts[(number + item) % len(hosts)]
+                response = host.post("ordered", ordered(item, number))
+                if response.status != 202:
+                    errors.append((item, number, response))
+
+    threads = [threading.Thread(target=post, args=(range(first, ITEMS, 6),)) for first in range(6)]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    posted = time.monotonic() - began
+    assert not errors
+    total = DELIVERIES // ITEMS * ITEMS
+
+    def done():
+        return sum(len(host.log(msg="done")) for host in hosts)
+
+    snek.wait_until(lambda: done() >= total, lambda: (done(), total), timeout=60 + total / 20)
+    print(f"{kind}: {len(hosts)} hosts, {total} deliveries of {ITEMS} items: "
+          f"posted in {posted:.1f} s, done after {time.monotonic() - began:.1f} s")
+    said = comments(fake)
+    expected = whole(*range(DELIVERIES // ITEMS))
+    assert {item: said[item] for item in range(ITEMS)} == {item: expected for item in range(ITEMS)}
+    if len(hosts) > 1:
+        assert all(host.log(msg="done") for host in hosts), "one host did all"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_run_that_fails_keeps_its_place_for_four_attempts(fake, start_hosts, kind):
+    hosts = start_hosts(2, kind, max_attempts=6)
+    first = hosts[0].deliver("ordered", ordered(1, 0, "retry", failures=5, ms=1500))
+    second = hosts[-1].deliver("ordered", ordered(1, 1))
+    wait_comments(fake, 1, (0, "begin"), *whole(1), (0, "end"))
+    retries = [line for host in hosts for line in host.log(msg="retry", delivery=first)]
+    retries.sort(key=lambda line: int(line["attempt"]))
+    assert [line["place"] for line in retries] == ["kept"] * 4 + ["given_up"]
+    assert {line["order"] for line in retries} == {"item 186853002#1"}
+    done = [line for host in hosts for line in host.log(msg="done", delivery=second)]
+    assert [line["attempt"] for line in done] == ["1"]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_crash_of_the_worker_keeps_the_order(fake, start_hosts, kind):
+    host = start_hosts(1, kind)[0]
+    for number in range(4):
+        host.deliver("ordered", ordered(1, number, "exit", failures=1))
+    # A run that crashed waits for 5 s, 6 s at most, and the next one waits with it.
+    wait_comments(fake, 1, *whole(*range(4)), timeout=90)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_stop_and_a_start_of_the_host_keep_the_order(fake, start_hosts, kind):
+    host = start_hosts(1, kind)[0]
+    first = host.deliver("ordered", ordered(1, 0, ms=4000))
+    host.wait_log(msg="started", delivery=first)
+    for number in range(1, 4):
+        host.deliver("ordered", ordered(1, number))
+    fake.wait_requests(method="POST", path=".*/comments")
+    host.stop()
+    host.start()
+    wait_comments(fake, 1, *whole(*range(4)))
+
+
+def test_a_host_that_was_paused_past_its_lease_keeps_the_order(fake, start_hosts, database, store):
+    paused, other = start_hosts(2, "postgres")
+    schema = re.search(r"store_\d+", store)[0]
+
+    def recorded():
+        return int(database.sql(f"SELECT count(*) FROM {schema}.journal"
+                                " WHERE kind = 'effect' AND state = 'completed'")[0])
+
+    first = paused.deliver("ordered", ordered(1, 0, ms=1500))
+    snek.wait_until(lambda: recorded() == 1, "the first comment is recorded")
+    pids = paused.kill("host", signal.SIGSTOP)
+    try:
+        for number in range(1, 4):
+            other.deliver("ordered", ordered(1, number))
+        other.wait_log(msg="done", delivery=first, attempt=2)
+        wait_comments(fake, 1, *whole(*range(4)))
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    paused.wait_log(msg="completion_stale", delivery=first, attempt=1)
+    last = paused.deliver("ordered", ordered(1, 4))
+    snek.wait_until(lambda: any(host.log(msg="done", delivery=last) for host in (paused, other)),
+                    "the last one is done")
+    assert comments(fake)[1] == whole(*range(5))
+
+
+def deliveries(host, *words):
+    result = subprocess.run([str(snek.program("snekomatic")), "deliveries", "-c", str(host.file),
+                             *words], env=snek.clean_environment(), capture_output=True, text=True,
+                            timeout=60, check=True)
+    return result.stdout
+
+
+def test_deliveries_show_who_blocks_and_who_is_passed(fake, start_hosts):
+    host = start_hosts(1, "sqlite", max_attempts=1)[0]
+    first = host.deliver("ordered", ordered(1, 0, "retry", failures=5, ms=60000))
+    host.wait_log(msg="dead", delivery=first)
+    text = deliveries(host, "show", first)
+    assert re.search(r"^item +186853002#1$", text, re.M)
+    assert re.search(r"^  order +item 186853002#1$", text, re.M)
+    assert re.search(r"^  passed +later runs of this order go first$", text, re.M)
+    second = host.deliver("ordered", ordered(1, 1, ms=30000))
+    host.wait_log(msg="started", delivery=second)
+    third = host.deliver("ordered", ordered(1, 2))
+    text = deliveries(host, "show", third)
+    assert re.search(r"^  state +blocked$", text, re.M)
+    assert re.search(rf"^  behind +{second}$", text, re.M)
+    listed = json.loads(deliveries(host, "list", "--state", "blocked", "--json"))
+    assert [(run["delivery"], run["behind"], run["order"], run["passed"]) for run in listed] == [
+        (third, second, "item 186853002#1", False)]
+    assert f"behind {second}" in deliveries(host, "list")
+    assert comments(fake)[1] == [(0, "begin"), (1, "begin")]
+
+
+def test_plugins_shows_the_order(start_hosts):
+    host = start_hosts(1, "sqlite")[0]
+    result = subprocess.run([str(snek.program("snekomatic")), "plugins", "-c", str(host.file)],
+                            env=snek.clean_environment(), capture_output=True, text=True,
+                            timeout=60, check=True)
+    assert re.search(r"^  order +by item: one run at a time$", result.stdout, re.M)

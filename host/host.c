@@ -16,6 +16,7 @@
 #include "metrics/metrics.h"
 #include "supervisor/messages.h"
 #include "supervisor_client.h"
+#include "system_calls.h"
 #include "telemetry/sentry.h"
 #include "telemetry/telemetry.h"
 #include "watchdog.h"
@@ -387,6 +388,9 @@ int host_run(void) {
     }
     log_setup(host.config->log.level, host.config->log.format);
     set_limits();
+    if (system_calls_restrict(&err) < 0) {
+        log_event(SNEK_LEVEL_WARNING, "system_calls_not_restricted", LOG_TEXT("reason", err.text));
+    }
     if (log_start(&err) < 0 || watch(&host, &err) < 0) {
         log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
         return EX_OSERR;

@@ -4,21 +4,15 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct watch {
-    pid_t pid;
-    int write_end;
-};
-
+/* The argument is two numbers: a block of memory would be lost in a child that is forked. */
 static void *wait_for_child(void *argument) {
-    struct watch *watch = argument;
+    uint64_t both = (uintptr_t)argument;
     siginfo_t info;
-    (void)waitid(P_PID, (id_t)watch->pid, &info, WEXITED | WNOWAIT);
-    (void)close(watch->write_end);
-    free(watch);
+    (void)waitid(P_PID, (id_t)(both >> 32), &info, WEXITED | WNOWAIT);
+    (void)close((int)(both & UINT32_MAX));
     return NULL;
 }
 
@@ -28,14 +22,11 @@ int pidfd_open(pid_t pid, unsigned flags) {
     (void)flags;
     int fds[2];
     pthread_t thread;
-    struct watch *watch = malloc(sizeof *watch);
-    if (!watch || pipe2(fds, O_CLOEXEC) < 0) {
-        free(watch);
+    if (pipe2(fds, O_CLOEXEC) < 0) {
         return -1;
     }
-    *watch = (struct watch){.pid = pid, .write_end = fds[1]};
-    if (pthread_create(&thread, NULL, wait_for_child, watch) != 0) {
-        free(watch);
+    uintptr_t both = (uintptr_t)pid << 32 | (unsigned)fds[1];
+    if (pthread_create(&thread, NULL, wait_for_child, (void *)both) != 0) {
         return -1;
     }
     (void)pthread_detach(thread);

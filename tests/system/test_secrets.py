@@ -126,6 +126,28 @@ def test_the_host_uses_what_it_gets_by_message(start_bot):
     host.wait_log(msg="done", delivery=host.deliver("trouble", payload))
 
 
+def status_of(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+
+
+@pytest.mark.skipif(bool(os.environ.get("SNEK_SANITIZED")), reason="sanitizers fork and trace")
+def test_the_host_gives_up_exec_and_core_files(start_bot):
+    host = start_bot(plugins=["trouble"], config={"server": {"drain_ms": 0}})
+    for pid in host.pids("host"):
+        status = status_of(pid)
+        assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1")
+        # The filter was there before the threads were.
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            assert "Seccomp:\t2" in (task / "status").read_text(encoding="ascii")
+        limits = pathlib.Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
+        assert re.search(r"Max core file size +0 +0 ", limits)
+    # The host still kills a worker.
+    delivery = host.deliver("trouble", {"action": "loop", "installation": {"id": 1}})
+    host.wait_log(msg="started", delivery=delivery)
+    host.stop()
+
+
 def test_no_log_line_holds_a_secret(fake, start_bot):
     host = start_bot(plugins=["invite", "ping"])
     merged = snek.payload("pull_request.closed.merged")

@@ -43,7 +43,9 @@ def test_the_host_leaks_nothing(fake, tmp_path, monkeypatch):
                                     "installation": {"id": snek.INSTALLATION}})
     host.wait_log(msg="started", delivery=slow)
     host.stop()
-    reports = {path.name: path.read_text() for path in logs.iterdir()}
+    # Lines that start with dashes are about valgrind itself: it does not know seccomp(2).
+    reports = {path.name: "".join(line for line in path.read_text().splitlines(keepends=True)
+                                  if not line.startswith("--")) for path in logs.iterdir()}
     assert len(reports) >= 2, "supervisor and host"
     said = {name: text for name, text in reports.items() if text}
     assert not said, "\n".join(said.values())

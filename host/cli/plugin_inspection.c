@@ -26,6 +26,9 @@ struct inspection {
     struct worker_process *worker_process;
     struct description *description;
     bool ready;
+    enum frame_sandbox_level level;
+    /* Why the level is not full; "" when it is. */
+    char level_why[FRAME_REASON_MAX + 1];
     char *rejection;
     bool gone;
 };
@@ -40,6 +43,9 @@ static void on_rejected(void *context, const char *why) {
 static void on_described(void *context, struct description *description) {
     struct inspection *inspection = context;
     struct error err;
+    const char *why;
+    inspection->level = worker_process_level(inspection->worker_process, &why);
+    snprintf(inspection->level_why, sizeof inspection->level_why, "%s", why);
     if (description_check_permitted(description, inspection->config->permissions, &err) < 0) {
         on_rejected(inspection, err.text);
         description_free(description);
@@ -201,6 +207,8 @@ static void print_plugin(const struct inspection *inspection) {
     if (d->order != SNEK_ORDER_NONE) {
         printf("  order        by %s: one run at a time\n", description_order(d->order));
     }
+    printf("  sandbox      %s%s%s\n", frame_level_name(inspection->level),
+           *inspection->level_why ? ": " : "", inspection->level_why);
     print_permissions(inspection);
     for (size_t i = 0; i < d->n_subscriptions; i++) {
         const struct described_subscription *s = &d->subscriptions[i];

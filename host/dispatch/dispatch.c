@@ -166,8 +166,9 @@ bool dispatch_status(struct dispatch *dispatch, struct buffer *json) {
         const char *name = plugin_name(plugin);
         result |= buffer_append_text(json, i > 0 ? ",{\"name\":" : "{\"name\":");
         result |= buffer_append_json_string(json, name, strlen(name));
-        result |=
-            buffer_printf(json, ",\"state\":\"%s\"}", plugin_state_name(plugin_state(plugin)));
+        result |= buffer_printf(json, ",\"state\":\"%s\",\"sandbox\":\"%s\"}",
+                                plugin_state_name(plugin_state(plugin)),
+                                frame_level_name(plugin_level(plugin)));
     }
     return (result | buffer_append_text(json, "]")) == 0;
 }

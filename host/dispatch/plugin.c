@@ -63,6 +63,10 @@ enum plugin_state plugin_state(const struct plugin *plugin) {
     return (enum plugin_state)atomic_load(&plugin->state);
 }
 
+enum frame_sandbox_level plugin_level(const struct plugin *plugin) {
+    return (enum frame_sandbox_level)atomic_load(&plugin->level);
+}
+
 const char *plugin_state_name(enum plugin_state state) {
     static const char *const names[] = {"loading", "running", "restarting", "quarantined",
                                         "rejected"};
@@ -196,7 +200,8 @@ static void set_description(struct plugin *plugin, struct description *descripti
 static void on_described(void *context, struct description *description) {
     struct plugin *plugin = context;
     struct error err;
-    plugin->level = description->level;
+    const char *why;
+    atomic_store(&plugin->level, (int)worker_process_level(plugin->runs.worker_process, &why));
     if (description_check_permitted(description, plugin->config->permissions, &err) < 0) {
         description_free(description);
         on_rejected(plugin, err.text);
@@ -216,8 +221,9 @@ static void on_described(void *context, struct description *description) {
 }
 
 static void on_ready(void *context) {
-    static const char *const levels[] = {"off", "partial", "full"};
     struct plugin *plugin = context;
+    const char *why;
+    enum frame_sandbox_level level = worker_process_level(plugin->runs.worker_process, &why);
     if (!plugin_description(plugin)) {
         /* plugin.permissions does not allow what it declares, and its worker is being ended. */
         return;
@@ -236,7 +242,8 @@ static void on_ready(void *context) {
         SNEK_LEVEL_INFO, "worker_started", LOG_TEXT("plugin", plugin_name(plugin)),
         LOG_TEXT("version", plugin_description(plugin)->version),
         LOG_BYTES("sha256", worker_process_file_hash(plugin->runs.worker_process), HASH_SHOWN),
-        LOG_NUMBER("pid", plugin->pid), LOG_TEXT("sandbox", levels[plugin->level]));
+        LOG_NUMBER("pid", plugin->pid), LOG_TEXT("sandbox", frame_level_name(level)),
+        LOG_TEXT("sandbox_reason", *why ? why : NULL));
 }
 
 static struct run *find_or_kill(struct plugin *plugin, uint64_t handle) {

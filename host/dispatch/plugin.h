@@ -69,10 +69,10 @@ struct plugin {
     bool may_load_later;
     /* A worker has loaded the plugin completely since the host's start. */
     bool was_ready;
-    /* The sandbox of the present worker. */
-    enum frame_sandbox_level level;
     /* enum plugin_state. */
     atomic_int state;
+    /* enum frame_sandbox_level of the last worker that loaded. */
+    atomic_int level;
     /* Monotonic clock. */
     int64_t load_deadline_ms, restart_at_ms;
     struct restart restart;
@@ -110,6 +110,8 @@ void plugin_tick(struct plugin *plugin, int64_t now_ms);
 int64_t plugin_next_ms(const struct plugin *plugin, int64_t now_ms);
 
 enum plugin_state plugin_state(const struct plugin *plugin);
+/* Of the sandbox of its last worker; off before the first has loaded. Any thread. */
+enum frame_sandbox_level plugin_level(const struct plugin *plugin);
 const char *plugin_state_name(enum plugin_state state);
 const char *plugin_name(const struct plugin *plugin);
 /* NULL until the plugin has described itself. */

@@ -164,13 +164,11 @@ int description_parse(const void *body, size_t bytes, struct description **descr
     d->summary = copy_text(&reader, FRAME_REASON_MAX);
     d->abi_major = (uint32_t)frame_get_number(&reader);
     d->abi_minor = (uint32_t)frame_get_number(&reader);
-    uint64_t level = frame_get_number(&reader);
-    d->level = (enum frame_sandbox_level)level;
     uint64_t order = frame_get_number(&reader);
     d->order = (uint32_t)order;
     read_lists(&reader, d);
     int result = frame_read_end(&reader);
-    if (result < 0 || level > FRAME_LEVEL_FULL || order > SNEK_ORDER_INSTALLATION) {
+    if (result < 0 || order > SNEK_ORDER_INSTALLATION) {
         result = error_set(err, "its description is malformed");
     } else if (add_metadata(d) < 0) {
         result = error_set(err, "out of memory");

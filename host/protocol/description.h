@@ -39,7 +39,6 @@ struct described_effect {
 struct description {
     char *name, *version, *summary;
     uint32_t abi_major, abi_minor;
-    enum frame_sandbox_level level;
     /* enum snek_order. */
     uint32_t order;
     struct described_permission *permissions;

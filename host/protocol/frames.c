@@ -2,7 +2,14 @@
 /* Writes and reads frames, with every length checked. */
 #include "protocol/frames.h"
 
+#include <assert.h>
 #include <string.h>
+
+const char *frame_level_name(enum frame_sandbox_level level) {
+    static const char *const names[] = {"off", "partial", "full"};
+    assert(level <= FRAME_LEVEL_FULL);
+    return names[level];
+}
 
 void frame_begin(struct frame_writer *writer, struct buffer *buffer, enum frame_kind kind,
                  uint64_t run, uint64_t request) {

@@ -70,15 +70,18 @@ enum frame_kind {
 
     /* Worker to host. */
 
+    /* Number level reached (enum frame_sandbox_level), text why it is not full ("" when it is).
+     * Once, before the plugin's first instruction runs: every frame after it may be the plugin's
+     * own. Only REJECTED may come instead. */
+    FRAME_SANDBOX = 63,
     /* Number protocol, text name, text version, text summary, number ABI major, number ABI minor,
-     * number sandbox level reached (enum frame_sandbox_level), number order (enum
-     * snek_order), list of permissions (text name, text
-     * access), list of subscriptions (text event, text action ("" any), text filters for people,
-     * such as `pull_request.merged = true`, number flags (enum snek_subscription_flag)), list of
-     * commands (text name without "/", text usage, number roles (enum snek_role_flag), number
-     * denied (enum snek_denied)), list of effects (text method, text URL template). Once, before
-     * create() is called: the host routes deliveries by it, also to a plugin whose create() fails
-     * after a restart of the host. */
+     * number order (enum snek_order), list of permissions (text name, text access), list of
+     * subscriptions (text event, text action ("" any), text filters for people, such as
+     * `pull_request.merged = true`, number flags (enum snek_subscription_flag)), list of commands
+     * (text name without "/", text usage, number roles (enum snek_role_flag), number denied (enum
+     * snek_denied)), list of effects (text method, text URL template). Once, before create() is
+     * called: the host routes deliveries by it, also to a plugin whose create() fails after a
+     * restart of the host. */
     FRAME_DESCRIBED = 64,
     /* Text why, one sentence for people. Then the worker exits. */
     FRAME_REJECTED,
@@ -114,6 +117,9 @@ enum frame_http_flag {
 
 enum frame_sandbox { FRAME_SANDBOX_BEST, FRAME_SANDBOX_STRICT, FRAME_SANDBOX_OFF };
 enum frame_sandbox_level { FRAME_LEVEL_OFF, FRAME_LEVEL_PARTIAL, FRAME_LEVEL_FULL };
+
+/* "off", "partial" or "full". */
+const char *frame_level_name(enum frame_sandbox_level level);
 
 enum frame_store_operation {
     FRAME_SET_HAS,

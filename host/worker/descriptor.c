@@ -448,8 +448,7 @@ static int put_subscription(struct frame_writer *writer, const struct snek_subsc
     return result;
 }
 
-int descriptor_frame(const struct snek_plugin *p, enum frame_sandbox_level level,
-                     struct buffer *buffer) {
+int descriptor_frame(const struct snek_plugin *p, struct buffer *buffer) {
     struct frame_writer writer;
     int result = 0;
     frame_begin(&writer, buffer, FRAME_DESCRIBED, 0, 0);
@@ -459,7 +458,6 @@ int descriptor_frame(const struct snek_plugin *p, enum frame_sandbox_level level
     frame_put_text(&writer, p->summary);
     frame_put_number(&writer, p->head.major);
     frame_put_number(&writer, p->head.minor);
-    frame_put_number(&writer, level);
     frame_put_number(&writer, p->order);
     frame_put_number(&writer, p->permissions_count);
     for (uint32_t i = 0; i < p->permissions_count; i++) {

@@ -22,7 +22,6 @@ int descriptor_copy(const struct snek_plugin *theirs, struct snek_plugin *plugin
 bool descriptor_declares(const struct snek_plugin *plugin, const char *permission);
 
 /* The DESCRIBED frame. 0, or -1 when memory was short. */
-int descriptor_frame(const struct snek_plugin *plugin, enum frame_sandbox_level level,
-                     struct buffer *buffer);
+int descriptor_frame(const struct snek_plugin *plugin, struct buffer *buffer);
 
 #endif

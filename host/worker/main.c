@@ -4,12 +4,14 @@
 #include "base/text.h"
 #include "worker/calls.h"
 #include "worker/crash.h"
+#include "worker/dependencies.h"
 #include "worker/descriptor.h"
 #include "worker/host_vtable.h"
 #include "worker/loader.h"
 #include "worker/plugin_config.h"
 #include "worker/run_pool.h"
 #include "worker/sandbox.h"
+#include "worker/sandbox_landlock.h"
 #include "worker/wire.h"
 #include "worker/worker.h"
 
@@ -33,14 +35,18 @@
  * waits for less. */
 #define MAIN_THREAD_SECONDS 300
 
+/* A test's own worker has less, as on an older kernel. */
+#ifndef LANDLOCK_ABI_MAX
+#define LANDLOCK_ABI_MAX SANDBOX_LANDLOCK_ABI_MAX
+#endif
+
 struct load {
     char path[PATH_MAX];
     uint64_t concurrency, sandbox, memory_mib, log_level;
 };
 
 static void prepare_process(void) {
-    /* First: until then, other processes of this user could read this one's memory. */
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    sandbox_prepare();
     /* Platforms and terminals send these to every process at once, but at a stop the host lets the
      * runs finish first. SIGPIPE: a plugin may print to an output that is closed. */
     static const int ignored[] = {SIGTERM, SIGINT, SIGHUP, SIGPIPE};
@@ -202,20 +208,55 @@ static void send_ready(struct worker *worker) {
     (void)wire_send(worker_wire(worker), &buffer, NULL, 0);
 }
 
+/* The host must know the level before the plugin's first instruction runs: every later frame may be
+ * the plugin's own. */
+static void report_sandbox(struct worker *worker, const struct sandbox_report *report) {
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_HOST_MAX);
+    struct frame_writer writer;
+    frame_begin(&writer, &buffer, FRAME_SANDBOX, 0, 0);
+    frame_put_number(&writer, report->level);
+    frame_put_text(&writer, report->why.text);
+    if (frame_end(&writer) < 0 || wire_send(worker_wire(worker), &buffer, NULL, 0) < 0) {
+        _exit(EX_OSERR);
+    }
+}
+
+/* Checks the libraries that the plugin brings while the worker can still look everywhere, and
+ * enters the sandbox, where it can read these files only. */
+static void enter_sandbox(struct worker *worker, const struct load *load) {
+    struct dependencies dependencies;
+    struct sandbox_report report;
+    struct error err;
+    if (dependencies_find(load->path, &dependencies, &err) < 0) {
+        reject(worker, err.text);
+    }
+    const struct sandbox_options options = {
+        .wanted = (enum frame_sandbox)load->sandbox,
+        .memory_mib = load->memory_mib,
+        .socket_fd = HOST_FD,
+        .last_fd = CRASH_FD,
+        .files = (const char *const *)dependencies.files,
+        .n_files = dependencies.n_files,
+        .landlock_abi_max = LANDLOCK_ABI_MAX,
+    };
+    if (sandbox_enter(&options, &report, &err) < 0) {
+        reject(worker, err.text);
+    }
+    dependencies_finish(&dependencies);
+    report_sandbox(worker, &report);
+}
+
 /* Up to the READY frame, or the end of the process. */
 static void load_plugin(struct worker *worker, const struct load *load) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_HOST_MAX);
-    enum frame_sandbox_level level;
     struct error err;
-    if (sandbox_enter((enum frame_sandbox)load->sandbox, load->memory_mib, &level, &err) < 0) {
-        reject(worker, err.text);
-    }
+    enter_sandbox(worker, load);
     alarm(MAIN_THREAD_SECONDS);
     if (loader_load(load->path, worker_plugin(worker), &err) < 0) {
         reject(worker, err.text);
     }
     set_thread_name(worker_plugin(worker)->name);
-    if (descriptor_frame(worker_plugin(worker), level, &buffer) < 0) {
+    if (descriptor_frame(worker_plugin(worker), &buffer) < 0) {
         reject(worker, "its description does not fit into a frame: shorten its texts");
     }
     /* When the host is gone, the next read notices it. */

@@ -1,56 +1,94 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Limits and process attributes. Seccomp and Landlock are not built yet. */
+/* The order in which a worker gives up its rights: each step still needs what a later one takes. */
 #include "worker/sandbox.h"
 
+#include "worker/sandbox_filter.h"
+#include "worker/sandbox_landlock.h"
+#include "worker/sandbox_limits.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
+#include <unistd.h>
 
-static int limit(int resource, rlim_t max, const char *name, struct error *err) {
-    struct rlimit limits;
-    if (getrlimit(resource, &limits) < 0) {
-        return error_set(err, "cannot read the limit on %s: %s", name, strerror(errno));
-    }
-    if (limits.rlim_max == RLIM_INFINITY || limits.rlim_max > max) {
-        limits.rlim_max = max;
-    }
-    limits.rlim_cur = limits.rlim_max;
-    if (setrlimit(resource, &limits) < 0) {
-        return error_set(err, "cannot limit %s: %s", name, strerror(errno));
+void sandbox_prepare(void) {
+    sandbox_limits_oom_first();
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* Allows debuggers and core files. A debugger's tool, such as valgrind or ASan, needs much memory.
+ */
+static int enter_off(struct sandbox_report *report, struct error *err) {
+    error_set(&report->why, "plugin.sandbox is \"off\"");
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0) {
+        return error_set(err, "cannot make the worker dumpable: %s", strerror(errno));
     }
     return 0;
 }
 
-int sandbox_enter(enum frame_sandbox wanted, uint64_t memory_mib, enum frame_sandbox_level *level,
+#ifdef SNEK_SANITIZED
+/* LeakSanitizer traces its own process, and every sanitizer reads its own /proc: the filter and
+ * Landlock would stop both. */
+static int enter(const struct sandbox_options *options, struct sandbox_report *report,
+                 struct error *err) {
+    error_set(&report->why, "this build has sanitizers, which do not work with the filter");
+    return 0;
+}
+#else
+/* 0 and the level, or -1. A missing part of the kernel lowers the level. */
+static int enter(const struct sandbox_options *options, struct sandbox_report *report,
+                 struct error *err) {
+    sandbox_limits_close_descriptors(options->socket_fd, options->last_fd);
+    if (sandbox_limits_capabilities(err) < 0 ||
+        sandbox_limits_resources(options->memory_mib, err) < 0) {
+        return -1;
+    }
+    int abi = sandbox_landlock_abi(options->landlock_abi_max);
+    if (abi > 0 && sandbox_landlock_enter(abi, options->files, options->n_files, err) < 0) {
+        return -1;
+    }
+    if (abi == 0) {
+        error_set(&report->why, "this kernel has no Landlock, or it is turned off");
+    }
+    if (sandbox_filter_enter(&report->why) < 0) {
+        return 0;
+    }
+    report->level = abi > 0 ? FRAME_LEVEL_FULL : FRAME_LEVEL_PARTIAL;
+    /* The kernel's word, which the host asks for too. */
+    if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 2 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) {
+        return error_set(err, "the kernel does not confirm the seccomp filter");
+    }
+    return 0;
+}
+#endif
+
+int sandbox_enter(const struct sandbox_options *options, struct sandbox_report *report,
                   struct error *err) {
-    /* Without seccomp and Landlock the plugin can reach files and the network: the level is `off`.
-     */
-    if (wanted == FRAME_SANDBOX_STRICT) {
-        return error_set(err,
-                         "plugin.sandbox = \"strict\" requires the full sandbox, and this worker "
-                         "has none yet: set \"best\" or \"off\"");
+    struct sandbox_report reached = {.level = FRAME_LEVEL_OFF};
+    int result;
+    if (!sandbox_limits_die_with_parent(options->socket_fd) &&
+        options->wanted != FRAME_SANDBOX_OFF) {
+        return error_set(err, "its parent process is gone");
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
         return error_set(err, "cannot set no_new_privs: %s", strerror(errno));
     }
-    /* `off` is for debuggers and core files: main() made the process non-dumpable already. */
-    if (prctl(PR_SET_DUMPABLE, wanted == FRAME_SANDBOX_OFF, 0, 0, 0) < 0) {
-        return error_set(err, "cannot make the worker dumpable or not: %s", strerror(errno));
+    if (options->wanted == FRAME_SANDBOX_OFF) {
+        result = enter_off(&reached, err);
+    } else {
+        result = enter(options, &reached, err);
     }
-    if (wanted != FRAME_SANDBOX_OFF && limit(RLIMIT_CORE, 0, "core files", err) < 0) {
+    if (result < 0) {
         return -1;
     }
-/* A sanitizer's shadow memory is far larger than any limit. */
-#ifndef SNEK_SANITIZED
-    /* With `off` neither: a debugger's tool, such as valgrind or ASan, needs much memory. */
-    if (wanted != FRAME_SANDBOX_OFF &&
-        limit(RLIMIT_DATA, (rlim_t)memory_mib << 20, "memory", err) < 0) {
-        return -1;
+    assert((reached.level == FRAME_LEVEL_FULL) == (reached.why.text[0] == '\0'));
+    if (options->wanted == FRAME_SANDBOX_STRICT && reached.level != FRAME_LEVEL_FULL) {
+        return error_set(err,
+                         "plugin.sandbox = \"strict\" requires the full sandbox, and %s: use "
+                         "another kernel, or set plugin.sandbox = \"best\" to accept less",
+                         reached.why.text);
     }
-#else
-    (void)memory_mib; /* see above */
-#endif
-    *level = FRAME_LEVEL_OFF;
+    *report = reached;
     return 0;
 }

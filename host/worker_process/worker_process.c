@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "worker_process/crash.h"
 #include "worker_process/output.h"
+#include "worker_process/sandbox_status.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -47,6 +48,11 @@ struct worker_process {
     struct loop_source socket;
     /* `gone`: the starter has no process of ours, or none any more. */
     bool wants_out, described, ready, dying, ended, gone;
+    /* The level is known once the worker has reported it. */
+    bool sandboxed;
+    enum frame_sandbox_level level;
+    /* Why the level is not full. */
+    char level_why[FRAME_REASON_MAX + 1];
     /* The first frame of `in` is a call that must wait. */
     bool paused;
     struct chunk_list out;
@@ -287,6 +293,13 @@ void worker_process_send_cancel(struct worker_process *worker_process, uint64_t 
     send_buffer(worker_process, &writer);
 }
 
+enum frame_sandbox_level worker_process_level(const struct worker_process *worker_process,
+                                              const char **why) {
+    assert(worker_process->sandboxed);
+    *why = worker_process->level_why;
+    return worker_process->level;
+}
+
 pid_t worker_process_pid(const struct worker_process *worker_process) {
     return worker_process->start.pid;
 }
@@ -306,6 +319,30 @@ void worker_process_close(struct worker_process *worker_process) {
 
 /* Of a frame: its handler takes it later. */
 enum { MUST_WAIT = 1 };
+
+/* The worker sends this before any code of the plugin runs, so it is our own program's word. */
+static int parse_sandbox(struct worker_process *worker_process, struct frame_reader *reader) {
+    uint64_t level = frame_get_number(reader);
+    struct frame_text why = frame_get_text(reader, FRAME_REASON_MAX);
+    struct error err;
+    if (frame_read_end(reader) < 0 || level > FRAME_LEVEL_FULL || worker_process->sandboxed) {
+        return -1;
+    }
+    worker_process->sandboxed = true;
+    worker_process->level = (enum frame_sandbox_level)level;
+    text_clean(worker_process->level_why, sizeof worker_process->level_why, why.data, why.bytes);
+    int result = sandbox_status_confirm(worker_process->start.pid, worker_process->level, &err);
+    if (result == 0 && worker_process->start.sandbox == FRAME_SANDBOX_STRICT &&
+        worker_process->level != FRAME_LEVEL_FULL) {
+        result = error_set(&err, "plugin.sandbox = \"strict\" requires the full sandbox, and %s",
+                           worker_process->level_why);
+    }
+    if (result < 0) {
+        worker_process->handlers->on_rejected(worker_process->context, err.text);
+        worker_process_kill(worker_process, "was ended: its sandbox was rejected");
+    }
+    return result;
+}
 
 static int parse_described(struct worker_process *worker_process, const char *body, size_t bytes) {
     struct description *description = NULL;
@@ -430,7 +467,12 @@ static int parse_frame(struct worker_process *worker_process, const struct frame
         !worker_process->ready) {
         return -1;
     }
+    if (!worker_process->sandboxed && head->kind != FRAME_SANDBOX && head->kind != FRAME_REJECTED) {
+        return -1;
+    }
     switch (head->kind) {
+    case FRAME_SANDBOX:
+        return parse_sandbox(worker_process, &reader);
     case FRAME_DESCRIBED:
         return parse_described(worker_process, body, head->body_bytes);
     case FRAME_READY:

@@ -118,6 +118,11 @@ void worker_process_send_store_result(struct worker_process *worker_process, uin
                                       size_t value_bytes);
 void worker_process_send_cancel(struct worker_process *worker_process, uint64_t run);
 
+/* The level of the sandbox that the worker reached, from on_described() on. `why` it is not full:
+ * "" when it is; as long as the worker process. */
+enum frame_sandbox_level worker_process_level(const struct worker_process *worker_process,
+                                              const char **why);
+
 /* 0 before the process was started. */
 pid_t worker_process_pid(const struct worker_process *worker_process);
 

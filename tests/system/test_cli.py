@@ -476,7 +476,8 @@ def test_send_rejects_unusable_arguments(idle, tmp_path):
 @pytest.mark.parametrize("verb", ["plugins", "check"])
 def test_a_plugin_under_inspection_finds_no_secret_in_its_parents_environment(idle, verb):
     marker = "marker-of-a-secret"
-    bot = idle(plugins=["snoop"])
+    # With the sandbox it could not even look.
+    bot = idle(plugins=[{"name": "snoop", "sandbox": "off"}])
     result = run(verb, "-c", bot.file, env={
         "GITHUB_WEBHOOK_SECRET": marker * 3, "GITHUB_WEBHOOK_SECRET_PREVIOUS": marker * 3,
         "DATABASE_URL": f"sqlite:{bot.folder}/{marker}.db", "GITHUB_PRIVATE_KEY_NEXT": marker,

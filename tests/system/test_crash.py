@@ -201,7 +201,9 @@ def test_what_one_run_logs_has_a_limit_and_the_sentence_names_its_key(start_bot)
         assert "plugin.log_bytes_per_run, 70 bytes" in line["reason"]
 
 
-def test_frames_from_a_child_of_a_dead_worker_are_ignored(host):
+def test_frames_from_a_child_of_a_dead_worker_are_ignored(start_bot):
+    # In the sandbox it could not have a child.
+    host = start_bot(plugins=[{"name": "trouble", "sandbox": "off"}, "invite"])
     delivery = host.deliver("trouble", trouble("talker"))
     host.wait_log(msg="retry", delivery=delivery, plugin="trouble")
     handled_neighbour(host)

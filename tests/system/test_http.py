@@ -45,7 +45,7 @@ def test_liveness_and_readiness(host):
     ready = host.request("GET", "/readyz")
     assert ready.status == 200
     assert ready.json["ready"] is True
-    assert ready.json["plugins"] == [{"name": "ping", "state": "running"}]
+    assert ready.json["plugins"] == [{"name": "ping", "state": "running", "sandbox": snek.best_level()}]
 
 
 @pytest.mark.parametrize("method,path,status", [

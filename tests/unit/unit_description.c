@@ -36,7 +36,6 @@ static int parse(const struct sample *sample, struct description **out, struct e
     frame_put_text(&w, "a sample");
     frame_put_number(&w, 1);
     frame_put_number(&w, 0);
-    frame_put_number(&w, FRAME_LEVEL_OFF);
     frame_put_number(&w, sample->order);
     frame_put_number(&w, 2);
     for (int i = 0; i < 2; i++) {

@@ -39,6 +39,12 @@ size_t worker_process_waiting_bytes(const struct worker_process *worker_process)
     return 0;
 }
 
+enum frame_sandbox_level worker_process_level(const struct worker_process *worker_process,
+                                              const char **why) {
+    *why = "";
+    return FRAME_LEVEL_FULL;
+}
+
 pid_t worker_process_pid(const struct worker_process *worker_process) {
     (void)worker_process;
     return 0;

@@ -58,7 +58,6 @@ static void the_description_holds_the_whole_descriptor(void **state) {
     assert_string_equal(received_text(&received), "performs the action of its payload");
     assert_int_equal(received_number(&received), SNEK_ABI_MAJOR);
     assert_int_equal(received_number(&received), SNEK_ABI_MINOR);
-    assert_int_equal(received_number(&received), FRAME_LEVEL_OFF);
     assert_int_equal(received_number(&received), SNEK_ORDER_NONE);
     assert_int_equal(received_number(&received), 2);
     assert_string_equal(received_text(&received), "members");
@@ -103,7 +102,7 @@ static void the_description_shows_filters_and_commands(void **state) {
     for (int i = 0; i < 3; i++) {
         received_text(&received);
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 2; i++) {
         received_number(&received);
     }
     assert_int_equal(received_number(&received), SNEK_ORDER_NONE);
@@ -242,10 +241,42 @@ static void a_file_that_is_no_plugin_is_rejected(void **state) {
 
 /* ---- the frame ---- */
 
-static void strict_is_rejected_without_a_full_sandbox(void **state) {
+static int64_t best_level(void) {
+    struct worker_host host;
+    host_start(&host, "test-probe", NULL);
+    int64_t level = host.level;
+    assert_int_equal(level == FRAME_LEVEL_FULL, host.level_why[0] == '\0');
+    host_end(&host);
+    return level;
+}
+
+static void strict_loads_with_the_full_sandbox_only(void **state) {
     (void)state;
     const struct worker_options options = {.sandbox = FRAME_SANDBOX_STRICT};
-    expect_rejection(plugin_path("test-probe"), &options, "plugin.sandbox = \"strict\"");
+    struct worker_host host;
+    if (best_level() != FRAME_LEVEL_FULL) {
+        expect_rejection(plugin_path("test-probe"), &options, "plugin.sandbox = \"strict\"");
+        return;
+    }
+    host_start(&host, "test-probe", &options);
+    assert_int_equal(host.level, FRAME_LEVEL_FULL);
+    host_end(&host);
+}
+
+static void
+the_level_is_off_when_the_configuration_says_so_or_the_build_has_sanitizers(void **state) {
+    (void)state;
+    const struct worker_options options = {.sandbox = FRAME_SANDBOX_OFF};
+    struct worker_host host;
+    host_start(&host, "test-probe", &options);
+    assert_int_equal(host.level, FRAME_LEVEL_OFF);
+    assert_string_equal(host.level_why, "plugin.sandbox is \"off\"");
+    host_end(&host);
+#ifdef SNEK_SANITIZED
+    assert_int_equal(best_level(), FRAME_LEVEL_OFF);
+#else
+    assert_int_not_equal(best_level(), FRAME_LEVEL_OFF);
+#endif
 }
 
 static void another_protocol_is_rejected(void **state) {
@@ -290,7 +321,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(an_unknown_configuration_key_is_rejected_with_a_suggestion),
         cmocka_unit_test(create_may_log_before_the_plugin_is_ready),
         cmocka_unit_test(a_file_that_is_no_plugin_is_rejected),
-        cmocka_unit_test(strict_is_rejected_without_a_full_sandbox),
+        cmocka_unit_test(strict_loads_with_the_full_sandbox_only),
+        cmocka_unit_test(
+            the_level_is_off_when_the_configuration_says_so_or_the_build_has_sanitizers),
         cmocka_unit_test(another_protocol_is_rejected),
         cmocka_unit_test(a_configuration_other_than_an_object_ends_the_worker),
         cmocka_unit_test(a_first_frame_other_than_start_ends_the_worker),

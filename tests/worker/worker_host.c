@@ -232,7 +232,7 @@ static void wait_readable(struct worker_host *host) {
     assert_int_equal(poll(&polled, 1, PATIENCE_MS), 1);
 }
 
-void host_receive(struct worker_host *host, enum frame_kind kind, struct received *received) {
+static void receive(struct worker_host *host, struct received *received) {
     wait_readable(host);
     assert_int_equal(io_read_full(host->fd, &received->head, sizeof received->head), 0);
     assert_true(received->head.body_bytes <= FRAME_TO_HOST_MAX);
@@ -242,6 +242,17 @@ void host_receive(struct worker_host *host, enum frame_kind kind, struct receive
         assert_int_equal(io_read_full(host->fd, received->body, received->head.body_bytes), 0);
     }
     frame_read_begin(&received->reader, received->body, received->head.body_bytes);
+}
+
+void host_receive(struct worker_host *host, enum frame_kind kind, struct received *received) {
+    receive(host, received);
+    if (received->head.kind == FRAME_SANDBOX) {
+        host->level = received_number(received);
+        snprintf(host->level_why, sizeof host->level_why, "%s", received_text(received));
+        received_end(received);
+        received_finish(received);
+        receive(host, received);
+    }
     if (received->head.kind != kind) {
         print_message("# kind %u was received: %.*s\n", received->head.kind,
                       (int)received->head.body_bytes, received->body);

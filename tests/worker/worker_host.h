@@ -17,6 +17,9 @@
 struct worker_host {
     pid_t pid;
     int fd;
+    /* enum frame_sandbox_level, and why it is not full; since the first frame. */
+    int64_t level;
+    char level_why[300];
 };
 
 /* A member that is 0 or NULL stands for a usual value. */

@@ -369,11 +369,13 @@ enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
     return DISPATCH_LOADED;
 }
 
-/* A conflict at the host's start is found once all plugins are loaded. */
+/* A conflict at the first start is found once all plugins are loaded. After a restart the plugin
+ * that comes last is quarantined, and the others go on. */
 static bool accepts_description(void *context, const struct plugin *plugin,
                                 const struct description *description) {
     const struct dispatch *dispatch = context;
-    return !dispatch->loaded || !have_conflict(dispatch, plugin, description);
+    bool at_first_start = !dispatch->loaded && !dispatch->options.quarantine_rejected;
+    return at_first_start || !have_conflict(dispatch, plugin, description);
 }
 
 int dispatch_release(struct dispatch *dispatch, const char *name) {

@@ -2,12 +2,14 @@
 /* LD_PRELOAD: a disk that fails. While the file SNEK_FAIL_DIRECTORY/fail-write is there, writes to
  * the files of that directory find no space (ENOSPC); with fail-sync, they cannot be brought to the
  * disk (EIO); with fail-open, none may be opened for writing (EROFS). While stall-sync is there,
- * the disk stands still: fdatasync() and fsync() of these files do not return. */
+ * the disk stands still: fdatasync() and fsync() of these files do not return. With fail-socketpair
+ * no socket pair can be made, with fail-spawn no worker can be started (EAGAIN). */
 /* Under it open() would be open64(), and both are wanted. */
 #undef _FILE_OFFSET_BITS
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -116,4 +118,12 @@ EXPORT int socketpair(int domain, int type, int protocol, int fds[2]) {
         return -1;
     }
     return REAL(socketpair)(domain, type, protocol, fds);
+}
+
+EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions,
+                        const posix_spawnattr_t *attributes, char *const argv[],
+                        char *const environment[]) {
+    return wanted("fail-spawn")
+               ? EAGAIN
+               : REAL(posix_spawnp)(pid, file, actions, attributes, argv, environment);
 }

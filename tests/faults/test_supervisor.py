@@ -10,6 +10,9 @@ import pytest
 import snek
 
 
+STATUS_MAY_PASS = 75
+
+
 def trouble(action, **more):
     return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
 
@@ -55,3 +58,25 @@ def test_hosts_that_die_soon_after_each_other_are_started_more_and_more_slowly(b
     # Load makes a pause longer, never shorter.
     assert all(pause > least for pause, least in zip(pauses, (0.09, 0.19, 0.39))), pauses
     bot.wait_log(msg="host_restarted")
+
+
+def test_a_worker_that_cannot_be_started_at_the_first_start_ends_the_bot_with_75(fake, tmp_path):
+    """Not with 78: a service manager tries again after 75 only."""
+    bot = snek.Bot(fake, tmp_path / "bot", plugins=["trouble"], start=False)
+    (bot.folder / "fail-spawn").touch()
+    environment = snek.clean_environment(LD_PRELOAD=snek.program("libfail.so"),
+                                         SNEK_FAIL_DIRECTORY=bot.folder)
+    process = snek.Process([snek.program("snekomatic"), "serve", "-c", bot.file], environment,
+                           cwd=bot.folder)
+    assert "Resource temporarily" in process.wait_log(msg="plugin_rejected")["reason"]
+    assert process.popen.wait(snek.PATIENCE_S) == STATUS_MAY_PASS
+
+
+def test_a_worker_that_cannot_be_started_while_serving_is_started_later(bot):
+    (bot.folder / "fail-spawn").touch()
+    bot.kill("worker")
+    line = bot.wait_log(msg="worker_not_started", plugin="trouble")
+    assert "Resource temporarily" in line["reason"]
+    (bot.folder / "fail-spawn").unlink()
+    bot.wait_log(msg="done", delivery=bot.deliver("trouble", trouble("fine")))
+    assert not bot.log(msg="host_died")

@@ -344,6 +344,22 @@ def test_a_run_that_always_crashes_is_dead_and_counts_from_1_when_retried_by_han
     assert host.wait_log(msg="dead", delivery=delivery, after=mark)["attempt"] == "1"
 
 
+def test_a_plugin_that_conflicts_after_a_crash_is_quarantined_and_the_rest_go_on(start_bot):
+    host = start_bot(plugins=["trouble", {"name": "twin", "sandbox": "off"}])
+    (host.folder / "twin").touch()
+    mark = host.mark()
+    snek.wait_until_gone(host.kill("host", signal.SIGKILL))
+    host.wait_log(msg="worker_started", plugin="trouble", after=mark)
+    (host.folder / "go").touch()
+    assert "another plugin's" in host.wait_log(msg="plugin_quarantined")["how"]
+    host.wait_log(msg="host_restarted")
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble("fine")))
+    # Once the name is free, the plugin comes back.
+    (host.folder / "twin").unlink()
+    host.wait_log(msg="worker_started", plugin="twin", after=mark)
+    assert len(host.log(msg="host_died")) == 1
+
+
 def test_a_plugin_that_no_longer_loads_after_a_crash_is_quarantined_and_the_rest_go_on(start_bot,
                                                                                      tmp_path):
     plugin, copies = tmp_path / "client.so", tmp_path / "run"

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* A plugin that takes another plugin's name while the file "twin" is in the working directory, so
+ * that it conflicts at a restart of the host only. It then waits for the file "go". */
+#include <snekomatic/snekomatic.h>
+
+#include <poll.h>
+#include <unistd.h>
+
+static int32_t skip(struct snek_run *run) {
+    return SNEK_SKIPPED;
+}
+
+static const struct snek_subscription subscriptions[] = {{"push", NULL, skip, {{0}}, 0, 0}};
+
+static struct snek_plugin plugin = {
+    .head = {SNEK_ABI_MAGIC, SNEK_ABI_MAJOR, SNEK_ABI_MINOR, 0, 0, sizeof(struct snek_plugin)},
+    .name = "twin",
+    .version = "1",
+    .summary = "has one of two names",
+    .subscriptions = subscriptions,
+    .subscriptions_count = 1,
+    .subscriptions_bytes = sizeof *subscriptions,
+};
+
+SNEK_EXPORT const struct snek_plugin *snek_plugin_entry(void);
+SNEK_EXPORT const struct snek_plugin *snek_plugin_entry(void) {
+    if (access("twin", F_OK) == 0) {
+        plugin.name = "trouble";
+        while (access("go", F_OK) != 0) {
+            (void)poll(NULL, 0, 10);
+        }
+    }
+    return &plugin;
+}

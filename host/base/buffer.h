@@ -14,7 +14,8 @@ struct buffer {
     char *data;
     /* In use, without the NUL. */
     size_t bytes;
-    size_t capacity; /* allocated, with the NUL */
+    /* Allocated, with the NUL. */
+    size_t capacity;
     /* Appending more than this fails. */
     size_t max;
 };
@@ -24,7 +25,8 @@ struct buffer {
 
 /* Each returns 0, or -1 when the maximum would be exceeded or memory is short. The content is then
  * unchanged. */
-int buffer_reserve(struct buffer *buffer, size_t total_bytes); /* one exact allocation */
+/* One exact allocation. */
+int buffer_reserve(struct buffer *buffer, size_t total_bytes);
 int buffer_append(struct buffer *buffer, const void *data, size_t bytes);
 int buffer_append_text(struct buffer *buffer, const char *text);
 int buffer_printf(struct buffer *buffer, const char *format, ...)
@@ -33,7 +35,7 @@ int buffer_printf(struct buffer *buffer, const char *format, ...)
 int buffer_append_json_string(struct buffer *buffer, const char *text, size_t bytes);
 
 /* Returns the content as a NUL-terminated string, which the caller frees, and leaves the buffer
- * empty. An empty buffer gives an empty string. NULL when memory is short. */
+ * empty. An empty buffer gives an empty string. Returns NULL when memory is short. */
 char *buffer_steal(struct buffer *buffer);
 
 /* Frees the content. The buffer may be empty, and may be used again. */

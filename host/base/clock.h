@@ -10,7 +10,8 @@
 int64_t clock_monotonic_ms(void);
 /* For what takes less than a few. */
 int64_t clock_monotonic_us(void);
-int64_t clock_wall_ms(void); /* since 1970-01-01 UTC */
+/* Since 1970-01-01 UTC. */
+int64_t clock_wall_ms(void);
 
 /* GitHub's clock, from the Date of a response that just arrived. Any thread. */
 void clock_set_reference(int64_t wall_ms);

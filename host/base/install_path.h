@@ -4,11 +4,11 @@
 #ifndef SNEK_BASE_INSTALL_PATH_H
 #define SNEK_BASE_INSTALL_PATH_H
 
-/* The absolute path of the program's own file; the caller frees it. NULL with errno. */
+/* The absolute path of the program's own file; the caller frees it. Returns NULL with errno. */
 char *install_path_self(void);
 
 /* Resolves `relative`, which starts at the program's folder, to an absolute path without symbolic
- * links; the caller frees it. NULL when there is no such file. */
+ * links; the caller frees it. Returns NULL when there is no such file. */
 char *install_path_beside(const char *relative);
 
 #endif

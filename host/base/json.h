@@ -29,7 +29,8 @@ enum json_token {
 };
 
 struct json_reader {
-    const char *start, *at, *end; /* borrowed */
+    /* Borrowed. */
+    const char *start, *at, *end;
     unsigned depth;
     uint8_t state;
     uint64_t in_object[JSON_DEPTH_MAX / 64]; /* one bit a level */
@@ -43,10 +44,10 @@ struct json_reader {
 void json_init(struct json_reader *reader, const char *json, size_t bytes);
 enum json_token json_next(struct json_reader *reader);
 
-/* Skips the rest of the value whose first token was `first`. 0, or -1 after JSON_ERROR. */
+/* Skips the rest of the value whose first token was `first`. Returns 0, or -1 after JSON_ERROR. */
 int json_skip(struct json_reader *reader, enum json_token first);
 
-/* 0 when `json` is one well-formed value, else -1 and where and why. */
+/* Returns 0 when `json` is one well-formed value, else -1 and where and why. */
 int json_check(const char *json, size_t bytes, const char **why, size_t *at);
 
 /* Unescapes a key's or string's raw text into `out`, which has room for `bytes`; may be the same
@@ -57,7 +58,8 @@ size_t json_unescape(const char *raw, size_t bytes, char *out);
 bool json_text_is(const char *raw, size_t bytes, const char *text, size_t text_bytes);
 
 struct json_value {
-    enum json_token type; /* the value's first token */
+    /* The value's first token. */
+    enum json_token type;
     /* The whole value, with its quotes or brackets; borrowed from the input. */
     const char *raw;
     size_t raw_bytes;

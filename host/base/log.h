@@ -34,7 +34,7 @@ enum log_format { LOG_LOGFMT, LOG_JSON };
 struct log_field {
     /* Static; a NULL key ends the list. */
     const char *key;
-    /* NULL: the field is left out, unless is_number. */
+    /* When it is NULL, the field is left out, unless is_number. */
     const char *text;
     size_t text_bytes;
     int64_t number;
@@ -65,7 +65,7 @@ void log_watch(log_watcher *watcher, void *context);
 
 /* From now on lines are queued, and a fatal signal ends the process only after they are written.
  * Call it after log_setup() and before other threads log. A child forked later writes its lines
- * itself. 0, or -1. */
+ * itself. Returns 0, or -1. */
 int log_start(struct error *err);
 
 /* Writes the queued lines, for at most LOG_FLUSH_MS. Call it while no other thread logs; later

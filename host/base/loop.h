@@ -8,8 +8,10 @@
 #include <sys/epoll.h>
 
 struct loop_source {
-    int fd;                                                     /* the caller's */
-    void (*ready)(struct loop_source *source, uint32_t events); /* EPOLLIN, EPOLLOUT, EPOLLHUP … */
+    /* The caller's. */
+    int fd;
+    /* EPOLLIN, EPOLLOUT, EPOLLHUP …. */
+    void (*ready)(struct loop_source *source, uint32_t events);
 };
 
 struct loop {

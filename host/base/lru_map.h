@@ -40,7 +40,8 @@ struct lru_map_options {
 
 struct lru_map {
     struct lru_map_options options;
-    void *tree; /* of tsearch(), by key */
+    /* The root for tsearch(), which orders by key. */
+    void *tree;
     /* The most recently used first. */
     struct lru_entries by_use;
     size_t count;
@@ -53,12 +54,13 @@ void lru_map_init(struct lru_map *map, const struct lru_map_options *options);
 void lru_map_finish(struct lru_map *map);
 
 /* Adds `entry` under a copy of the key, which must not be in the map. `bytes` is what the entry
- * costs beside its key. Then evicts what exceeds the bounds, except `entry`. 0, or -1 when memory
- * is short or the entry alone exceeds bytes_max; the map is unchanged then. */
+ * costs beside its key. Then evicts what exceeds the bounds, except `entry`. Returns 0, or -1 when
+ * memory is short or the entry alone exceeds bytes_max; the map is unchanged then. */
 int lru_map_put(struct lru_map *map, struct lru_entry *entry, const void *key, size_t key_bytes,
                 size_t bytes);
 
-/* NULL: no such key. lru_map_find() counts as a use, lru_map_peek() does not. */
+/* Both return NULL when there is no such key. lru_map_find() counts as a use, lru_map_peek() does
+ * not. */
 struct lru_entry *lru_map_find(struct lru_map *map, const void *key, size_t key_bytes);
 struct lru_entry *lru_map_peek(const struct lru_map *map, const void *key, size_t key_bytes);
 
@@ -70,7 +72,7 @@ struct lru_entry *lru_map_first(const struct lru_map *map);
 struct lru_entry *lru_map_next(const struct lru_entry *entry);
 
 /* Appends one part of a key that has several: the text with its NUL, so that no two lists of parts
- * give the same key. 0, or -1 as buffer_append(). */
+ * give the same key. Returns 0, or -1 as buffer_append(). */
 int lru_map_key_part(struct buffer *key, const char *text);
 
 #endif

@@ -20,16 +20,18 @@ TAILQ_HEAD(mail_list, mail);
 
 struct mailbox {
     pthread_mutex_t lock;
-    struct mail_list mail; /* under `lock` */
+    /* Under `lock`. */
+    struct mail_list mail;
     /* Readable while there is mail; for the owner's epoll or poll. */
     int event_fd;
 };
 
-/* 0, or -1 with errno. */
+/* Returns 0, or -1 with errno. */
 int mailbox_init(struct mailbox *mailbox);
-void mailbox_finish(struct mailbox *mailbox); /* must be empty */
+/* The mailbox must be empty. */
+void mailbox_finish(struct mailbox *mailbox);
 
-/* From any thread; in order. */
+/* Any thread posts. The owner gets the mail in the order of posting. */
 void mailbox_post(struct mailbox *mailbox, struct mail *mail);
 
 /* Opens all mail that was posted before the call and returns its number. Owner's thread. */

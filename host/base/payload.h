@@ -17,15 +17,16 @@ struct payload {
     char *memory;
 };
 
-/* Makes room for `bytes` bytes. The caller fills them before it shares the payload. NULL when
- * memory is short. */
+/* Makes room for `bytes` bytes. The caller fills them before it shares the payload. Returns NULL
+ * when memory is short. */
 struct payload *payload_new(size_t bytes);
 
 /* Takes over the memory of `buffer`, which is empty then. `data` is a part of it that a NUL
- * follows. NULL when memory is short; the buffer then keeps its memory. */
+ * follows. Returns NULL when memory is short; the buffer then keeps its memory. */
 struct payload *payload_take(struct buffer *buffer, const char *data, size_t bytes);
 
 struct payload *payload_ref(struct payload *payload);
-struct payload *payload_unref(struct payload *payload); /* takes NULL, returns NULL */
+/* Returns NULL. The argument may be NULL. */
+struct payload *payload_unref(struct payload *payload);
 
 #endif

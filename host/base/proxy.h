@@ -5,7 +5,8 @@
 #define SNEK_BASE_PROXY_H
 
 struct proxy {
-    char *url; /* scheme://[user:password@]host[:port]; NULL: none */
+    /* scheme://[user:password@]host[:port]; NULL: none. */
+    char *url;
     /* For people: without the user and the password. */
     char *shown;
     /* The hosts that are asked directly, as libcurl reads them; NULL: none. */

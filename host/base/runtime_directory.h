@@ -11,7 +11,7 @@
 /* Returns an absolute path, and makes the directory if necessary: RUNTIME_DIRECTORY (systemd's),
  * else XDG_RUNTIME_DIR/snekomatic, else /tmp/snekomatic-UID. With `executable`, a directory on a
  * file system that forbids execution (noexec, such as Debian's /run) is passed over. The caller
- * frees it. NULL and `err`, which names the fix. Reads the environment. */
+ * frees it. Returns NULL and `err`, which names the fix. Reads the environment. */
 char *runtime_directory(bool executable, struct error *err);
 
 #endif

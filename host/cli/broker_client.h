@@ -9,12 +9,14 @@
 #include "config/config.h"
 
 struct broker_client {
-    struct broker *broker; /* NULL: not open */
+    /* NULL when it is not open. */
+    struct broker *broker;
     struct mailbox mailbox;
     bool responded;
 };
 
-/* `messages_fd` is supervisor_start_signer()'s; borrowed until broker_client_close(). 0, or -1. */
+/* `messages_fd` is supervisor_start_signer()'s; borrowed until broker_client_close(). Returns 0, or
+ * -1. */
 int broker_client_open(struct broker_client *client, const struct config *config, int messages_fd,
                        struct error *err);
 void broker_client_close(struct broker_client *client);

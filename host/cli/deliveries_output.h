@@ -10,7 +10,8 @@
 #include <jansson.h>
 
 struct deliveries_output {
-    json_t *json; /* NULL: a table */
+    /* NULL for a table. */
+    json_t *json;
     bool any;
 };
 

@@ -6,7 +6,7 @@
 #include "config/config.h"
 
 /* server.listen with `path`; 127.0.0.1 or ::1 if the host listens on every address. The caller
- * frees it. NULL if memory is short. */
+ * frees it. Returns NULL if memory is short. */
 char *host_url(const struct config *config, const char *path);
 
 /* Does a snekomatic host respond there? Waits 2 s at most. */

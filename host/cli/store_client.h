@@ -9,7 +9,8 @@
 #include "inbox/inbox.h"
 
 struct store_client {
-    struct inbox *inbox; /* NULL: not open */
+    /* NULL when it is not open. */
+    struct inbox *inbox;
     struct mailbox mailbox;
     bool finished;
 };
@@ -29,7 +30,7 @@ int store_client_do(struct store_client *store_client, const char *verb,
 void store_client_time_text(int64_t time_ms, char text[STORE_CLIENT_TIME_MAX]);
 
 /* Parses "90s", "15m", "2h", "3d" or "1w" before `now_ms`, or an ISO 8601 date or time (UTC unless
- * it names another offset). 0 and `*time_ms`, or -1. */
+ * it names another offset). Returns 0 and `*time_ms`, or -1. */
 int store_client_read_time(const char *text, int64_t now_ms, int64_t *time_ms);
 
 #endif

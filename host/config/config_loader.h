@@ -28,7 +28,8 @@ struct config_loader {
 struct place {
     /* The line in the file; 0: none. */
     unsigned line;
-    const char *variable; /* NULL: in the file */
+    /* NULL when the place is in the file. */
+    const char *variable;
     /* The message itself names the place. */
     bool nowhere;
 };

@@ -27,7 +27,8 @@ enum key_kind {
 };
 
 struct config_key {
-    const char *name; /* with its table: "server.drain_ms" */
+    /* With its table: "server.drain_ms". */
+    const char *name;
     enum key_kind kind;
     /* The field in struct config or struct config_plugin. */
     size_t offset, bytes;
@@ -38,7 +39,8 @@ struct config_key {
     int64_t minimum, maximum;
     /* The unit of an integer; NULL: none. */
     const char *unit;
-    const char *const *choices; /* NULL-terminated */
+    /* NULL-terminated. */
+    const char *const *choices;
     /* May the text be written as a number? */
     bool number_too;
     /* May the list be empty? */
@@ -50,10 +52,12 @@ struct config_key {
 };
 
 /* Both tables end with a NULL name. The first of two rows with one name is for the file. */
-extern const struct config_key config_keys[];        /* fields of struct config */
-extern const struct config_key config_plugin_keys[]; /* fields of struct config_plugin */
+/* Fields of struct config. */
+extern const struct config_key config_keys[];
+/* Fields of struct config_plugin. */
+extern const struct config_key config_plugin_keys[];
 
-/* NULL when there is none. */
+/* Returns NULL when there is none. */
 const struct config_key *key_find(const struct config_key *keys, const char *name);
 
 /* Is there a key "NAME.something"? */

@@ -9,15 +9,17 @@
 #include <stdbool.h>
 
 struct sentry_dsn {
-    char *url; /* ours: https://HOST/PATH/api/PROJECT/envelope/ */
+    /* Ours: https://HOST/PATH/api/PROJECT/envelope/ */
+    char *url;
     /* Ours; letters and digits only. */
     char *key;
     bool tls;
 };
 
-/* 0, or -1. The error goes on after the setting's name and shows nothing of the DSN: its key is
- * enough to send events. */
+/* Returns 0, or -1. The error goes on after the setting's name and shows nothing of the DSN: its
+ * key is enough to send events. */
 int sentry_dsn_parse(const char *text, struct sentry_dsn *dsn, struct error *err);
-void sentry_dsn_finish(struct sentry_dsn *dsn); /* takes an empty one */
+/* Takes an empty one. */
+void sentry_dsn_finish(struct sentry_dsn *dsn);
 
 #endif

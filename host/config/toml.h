@@ -46,21 +46,22 @@ struct toml_value {
 };
 
 struct toml_error {
-    /* 0 when memory is short. */
+    /* The place of the error. Both are 0 when memory is short. */
     unsigned line, column;
     char text[TOML_ERROR_MAX];
 };
 
-/* 0 and `*root` (a table), to be freed with toml_free(); or -1. */
+/* Returns 0 and `*root` (a table), to be freed with toml_free(); or -1. */
 int toml_parse(const char *toml, size_t bytes, struct toml_value **root, struct toml_error *error);
-void toml_free(struct toml_value *root); /* takes NULL */
+/* The argument may be NULL. */
+void toml_free(struct toml_value *root);
 
 /* "a string", "a whole number": for messages. */
 const char *toml_kind_name(enum toml_kind kind);
 
 /* Appends `value` as JSON. Dates and times become strings; floats stay floats and keep their value.
- * 0, or -1 and the place: JSON has no infinity and no NaN, a NUL would end a plugin's text early,
- * and `out` has a maximum. */
+ * Returns 0, or -1 and the place: JSON has no infinity and no NaN, a NUL would end a plugin's text
+ * early, and `out` has a maximum. */
 int toml_append_json(const struct toml_value *value, struct buffer *out, struct toml_error *error);
 
 const char *toml_library_version(void);

@@ -28,13 +28,14 @@ int read_permission(const char *text, const char *directory, char **value, struc
 int read_listen(const char *text, char **host, uint16_t *port, struct error *err);
 int read_port(const char *text, uint16_t *port, struct error *err);
 
-/* A whole decimal number without anything around it. 0 or -1. */
+/* A whole decimal number without anything around it. Returns 0 or -1. */
 int read_integer(const char *text, int64_t *number);
 
 /* `path`, or `directory`/`path` when it is relative; without "." and double slashes, so that two
  * spellings compare equal. The caller frees it; NULL when memory is short. */
 char *absolute_path(const char *directory, const char *path);
 
-void free_texts(char **list); /* NULL-terminated; takes NULL */
+/* `list` ends with NULL, or is NULL. */
+void free_texts(char **list);
 
 #endif

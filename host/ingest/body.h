@@ -32,10 +32,10 @@ struct body_routing {
 };
 
 /* Finds the field `payload` of a form (application/x-www-form-urlencoded) and decodes it in place.
- * 0 with the position of the JSON inside `form`, or -1 with the error. */
+ * Returns 0 with the position of the JSON inside `form`, or -1 with the error. */
 int body_decode_form(char *form, size_t bytes, char **json, size_t *json_bytes, struct error *err);
 
-/* 0, or -1 with the error and its position. */
+/* Returns 0, or -1 with the error and its position. */
 int body_read(const char *json, size_t bytes, struct body_routing *routing, struct error *err);
 
 #endif

@@ -68,7 +68,7 @@ struct ingest_options {
 
 #define INGEST_ROUTES_MAX 64
 
-/* Starts to serve. 0 and `*ingest`, or -1. Copies the options. */
+/* Starts to serve. Returns 0 and `*ingest`, or -1. Copies the options. */
 int ingest_new(const struct ingest_options *options, struct ingest **ingest, struct error *err);
 
 /* Accepts no new connection from now on and finishes the requests in progress. The listening socket
@@ -76,7 +76,8 @@ int ingest_new(const struct ingest_options *options, struct ingest **ingest, str
 void ingest_quiesce(struct ingest *ingest);
 
 /* Quiesces, gives the requests in progress `grace_ms` to finish, then ends the others and the
- * thread. Call it before inbox_free(), because responses wait for the inbox. Takes NULL. */
+ * thread. Call it before inbox_free(), because responses wait for the inbox. The argument may be
+ * NULL. */
 void ingest_free(struct ingest *ingest, int64_t grace_ms);
 
 #endif

@@ -17,7 +17,8 @@
 
 /* A connection that libmicrohttpd accepted. */
 struct connection {
-    TAILQ_ENTRY(connection) link; /* in ingest->connections */
+    /* In ingest->connections. */
+    TAILQ_ENTRY(connection) link;
     /* libmicrohttpd owns and closes it. */
     int fd;
     /* Monotonic. The server shuts the socket at this time. INT64_MAX: never. */

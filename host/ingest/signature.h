@@ -24,7 +24,7 @@ struct signature {
     uint8_t digest[SIGNATURE_DIGEST_MAX];
 };
 
-/* Parses the header's value. 0, or -1 unless it is exactly the prefix and the digits. */
+/* Parses the header's value. Returns 0, or -1 unless it is exactly the prefix and the digits. */
 int signature_parse(enum signature_kind kind, const char *value, size_t bytes,
                     struct signature *signature);
 

@@ -36,7 +36,8 @@ struct metrics_names {
 };
 
 struct metrics_plugin {
-    _Atomic(const char *) state; /* NULL: no worker yet */
+    /* NULL before its worker starts. */
+    _Atomic(const char *) state;
     _Atomic uint64_t deaths, limits[METRICS_PLUGIN_LIMITS];
     struct metrics_histogram waited, ran[METRICS_OUTCOMES];
 };

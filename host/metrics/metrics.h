@@ -35,7 +35,8 @@ void metrics_rejected(unsigned status);
 struct metrics_plugin;
 
 struct metrics_plugin *metrics_plugin(const char *name);
-void metrics_worker_state(struct metrics_plugin *plugin, const char *state); /* static text */
+/* Static text. */
+void metrics_worker_state(struct metrics_plugin *plugin, const char *state);
 void metrics_worker_died(struct metrics_plugin *plugin);
 void metrics_run_started(struct metrics_plugin *plugin, int64_t waited_ms);
 void metrics_run_ended(struct metrics_plugin *plugin, const char *outcome, int64_t took_ms);
@@ -62,7 +63,8 @@ void metrics_etag_cache(size_t bytes);
  */
 void metrics_rate_limit(const char *installation, const char *resource, int64_t limit,
                         int64_t remaining);
-void metrics_rate_limited(const char *which); /* "primary" or "secondary" */
+/* "primary" or "secondary". */
+void metrics_rate_limited(const char *which);
 /* The time that a request waited for rate limits and for the pace of writes. */
 void metrics_waited(int64_t waited_ms);
 /* A request had to wait too long; the host requeued its run. */
@@ -90,9 +92,9 @@ enum metrics_report {
 /* The fate of one event for Sentry. */
 void metrics_report(enum metrics_report what);
 
-/* Appends all metrics in Prometheus' text format. 0, or -1 when it was cut. */
+/* Appends all metrics in Prometheus' text format. Returns 0, or -1 when it was cut. */
 int metrics_render(struct buffer *text);
-/* Appends members of a JSON object: the store's queue and GitHub's last status. 0 or -1. */
+/* Appends members of a JSON object: the store's queue and GitHub's last status. Returns 0 or -1. */
 int metrics_render_detail(struct buffer *json);
 
 #endif

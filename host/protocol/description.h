@@ -56,7 +56,7 @@ struct description {
 /* Parses the body of a DESCRIBED frame. 0 and `*description`; -1 when it is malformed. */
 int description_parse(const void *body, size_t bytes, struct description **description,
                       struct error *err);
-/* Takes NULL. */
+/* The argument may be NULL. */
 void description_free(struct description *description);
 
 /* True when the plugin wants this event and action: by a subscription, or because one of its

@@ -17,7 +17,7 @@
  * It gets no line that a plugin logs: only the plugin's author knows what such a line may hold. */
 bool event_wanted(enum log_level level, const char *message);
 
-/* Appends the envelope of one event. 0 or -1. */
+/* Appends the envelope of one event. Returns 0 or -1. */
 int event_write(struct buffer *envelope, const char *environment, enum log_level level,
                 const char *message, const struct log_field *fields);
 

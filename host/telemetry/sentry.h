@@ -20,13 +20,13 @@
 struct sentry;
 
 /* Watches the log from now on. Call it while no other thread logs. `dsn` was checked by config and
- * is copied, `environment` too; `proxy` is borrowed and serves an https DSN only. 0 and `*sentry`,
- * or -1. */
+ * is copied, `environment` too; `proxy` is borrowed and serves an https DSN only. Returns 0 and
+ * `*sentry`, or -1. */
 int sentry_new(const char *dsn, const char *environment, const struct proxy *proxy,
                struct sentry **sentry, struct error *err);
 
 /* Stops watching, sends queued events for at most SENTRY_FLUSH_MS, and frees. Call it while no
- * other thread logs. Takes NULL. */
+ * other thread logs. The argument may be NULL. */
 void sentry_free(struct sentry *sentry);
 
 #endif

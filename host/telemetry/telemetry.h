@@ -16,7 +16,7 @@
 
 struct telemetry;
 
-/* Both are borrowed until telemetry_free(). 0 and `*telemetry`, or -1. */
+/* Both are borrowed until telemetry_free(). Returns 0 and `*telemetry`, or -1. */
 int telemetry_new(struct loop *loop, struct inbox *inbox, struct telemetry **telemetry,
                   struct error *err);
 
@@ -27,7 +27,8 @@ int telemetry_tick(struct telemetry *telemetry);
 /* The row of ingest's table for GET /metrics; lives as long as the program. */
 const struct http_route *telemetry_route(void);
 
-/* Opens the last results of the inbox and frees. Call it after the inbox was freed. Takes NULL. */
+/* Opens the last results of the inbox and frees. Call it after the inbox was freed. The argument
+ * may be NULL. */
 void telemetry_free(struct telemetry *telemetry);
 
 #endif

@@ -44,7 +44,7 @@ static const char fake_help[] =
     "folder that `pkg-config --variable=docdir snekomatic` prints.\n";
 
 static int usage(const char *problem, const char *detail) {
-    (void)fprintf(stderr, "snekomatic-test: %s%s; see --help\n", problem, detail);
+    fprintf(stderr, "snekomatic-test: %s%s; see --help\n", problem, detail);
     return EX_USAGE;
 }
 
@@ -107,7 +107,7 @@ static int parse_fake(int argc, char *argv[], struct fake_options *options) {
             options->quiet = true;
             break;
         case 'h':
-            (void)fputs(fake_help, stdout);
+            fputs(fake_help, stdout);
             return EX_OK;
         default:
             /* Getopt has printed the error. */
@@ -131,7 +131,7 @@ static int fake_github(int argc, char *argv[]) {
     }
     struct error err = {0};
     if (fake_run(&options, &err) < 0) {
-        (void)fprintf(stderr, "snekomatic-test: %s\n", err.text);
+        fprintf(stderr, "snekomatic-test: %s\n", err.text);
         return EX_CONFIG;
     }
     return EX_OK;
@@ -140,11 +140,11 @@ static int fake_github(int argc, char *argv[]) {
 int main(int argc, char *argv[]) {
     const char *verb = argc > 1 ? argv[1] : NULL;
     if (!verb) {
-        (void)fputs(help, stderr);
+        fputs(help, stderr);
         return EX_USAGE;
     }
     if (strcmp(verb, "--help") == 0 || strcmp(verb, "help") == 0) {
-        (void)fputs(help, stdout);
+        fputs(help, stdout);
         return EX_OK;
     }
     if (strcmp(verb, "run") == 0) {

@@ -35,7 +35,7 @@ static int32_t send_request(struct snek_run *run, uint32_t step) {
     const char *header = text(run, step, "header"), *what = NULL;
     struct snek_response *response = NULL;
     char method[8] = "", url[512] = "";
-    (void)sscanf(text(run, step, "request"), "%7s %511s", method, url);
+    sscanf(text(run, step, "request"), "%7s %511s", method, url);
     struct snek_request request = {.bytes = sizeof request,
                                    .method = method,
                                    .url = url,

@@ -52,7 +52,7 @@ static int32_t do_find(struct snek_run *run) {
 static int32_t do_strings(struct snek_run *run) {
     struct snek_value value;
     const char *path = snek_string(run, "path");
-    (void)snek_event(run)->find(run, path, &value);
+    snek_event(run)->find(run, path, &value);
     say(run, "%s|%s|%d", or_none(snek_string(run, path)), or_none(snek_text_of(run, path)),
         (int)value.text.bytes);
     return SNEK_DONE;
@@ -113,7 +113,7 @@ static int32_t do_send(struct snek_run *run) {
     request.fields = request.fields_count > 0 ? fields : NULL;
     if (snek_exists(run, "body")) {
         struct snek_value body;
-        (void)snek_event(run)->find(run, "body", &body);
+        snek_event(run)->find(run, "body", &body);
         request.body = body.text;
     }
     struct snek_parameter query[2] = {
@@ -264,7 +264,7 @@ static int32_t do_recover(struct snek_run *run) {
 static int32_t do_wait(struct snek_run *run) {
     snek_log(run, SNEK_LOG_INFO, "waiting");
     while (!snek_cancelled(run)) {
-        (void)usleep(2000);
+        usleep(2000);
     }
     return snek_fail(run, "saw it");
 }
@@ -277,11 +277,11 @@ static int32_t do_threads(struct snek_run *run) {
     pthread_t threads[8];
     int32_t sum = 0;
     for (int i = 0; i < 8; i++) {
-        (void)pthread_create(&threads[i], NULL, add_from_thread, run);
+        pthread_create(&threads[i], NULL, add_from_thread, run);
     }
     for (int i = 0; i < 8; i++) {
         void *rc;
-        (void)pthread_join(threads[i], &rc);
+        pthread_join(threads[i], &rc);
         sum += (int32_t)(intptr_t)rc;
     }
     say(run, "%d", sum);
@@ -323,9 +323,9 @@ static int32_t do_misuse(struct snek_run *run) {
 
 static int32_t do_print(struct snek_run *run) {
     (void)run;
-    (void)printf("to standard output\n");
-    (void)fflush(stdout);
-    (void)fprintf(stderr, "to standard error\n");
+    printf("to standard output\n");
+    fflush(stdout);
+    fprintf(stderr, "to standard error\n");
     return write(1, "x", 1) == 12345 ? SNEK_E_FAILED : SNEK_DONE;
 }
 

@@ -16,7 +16,7 @@ extern char **environ;
 
 static void sleep_ms(int64_t ms) {
     struct timespec wait = {ms / 1000, (ms % 1000) * 1000000};
-    (void)nanosleep(&wait, NULL);
+    nanosleep(&wait, NULL);
 }
 
 /* The host is another child of the supervisor: "snekomatic host". */
@@ -41,7 +41,7 @@ static void kill_host(void) {
             fclose(file);
         }
         if (bytes > 5 && strcmp(text + bytes - 5, "host") == 0) {
-            (void)kill(atoi(entry->d_name), SIGKILL);
+            kill(atoi(entry->d_name), SIGKILL);
         }
     }
 }
@@ -74,7 +74,7 @@ static int32_t search_memory(struct snek_run *run) {
             }
         }
     }
-    (void)fclose(maps);
+    fclose(maps);
     snprintf(report, sizeof report, "searched=%llu found=%llu environment=%d",
              (unsigned long long)searched, (unsigned long long)found,
              environ && environ[0] ? 1 : 0);
@@ -127,7 +127,7 @@ static int32_t leave_a_talker(void) {
         memcpy(frames[i].text, "talk", 4);
     }
     if (fork() == 0) {
-        (void)setsid();
+        setsid();
         while (write(3, frames, sizeof frames) > 0) {}
         _exit(0);
     }
@@ -183,8 +183,8 @@ static int32_t trouble(struct snek_run *run) {
     }
     if (strcmp(what, "segfault") == 0) {
         /* A sanitizer would turn the signal into an exit. */
-        (void)signal(SIGSEGV, SIG_DFL);
-        (void)raise(SIGSEGV);
+        signal(SIGSEGV, SIG_DFL);
+        raise(SIGSEGV);
     } else if (strcmp(what, "chatter") == 0) {
         for (int64_t n = snek_integer(run, "lines", 0); n > 0; n--) {
             snek_log(run, SNEK_LOG_INFO, "chatter");

@@ -21,7 +21,7 @@ static int32_t soak(struct snek_run *run) {
     if (!url) {
         return snek_reject(run, "no issue.comments_url");
     }
-    (void)snprintf(text, sizeof text, "soaked %s", snek_event(run)->delivery(run));
+    snprintf(text, sizeof text, "soaked %s", snek_event(run)->delivery(run));
     int32_t added = snek_set_add(run, SNEK_SCOPE_PLUGIN, "soaked", snek_event(run)->delivery(run));
     if (added < 0) {
         return added;
@@ -39,7 +39,7 @@ static int32_t soak(struct snek_run *run) {
     }
     while (wants(run, "hang_after") && !snek_cancelled(run)) {
         const struct timespec pause = {.tv_nsec = 10000000};
-        (void)nanosleep(&pause, NULL);
+        nanosleep(&pause, NULL);
     }
     if (wants(run, "error_after")) {
         return snek_fail(run, "the payload asks for an error");

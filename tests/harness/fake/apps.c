@@ -53,11 +53,11 @@ static json_t *shape_installation(struct fake *fake, json_t *installation) {
         json_object_get(installation, "permissions"), "events", "created_at",
         "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z", "single_file_name",
         "has_multiple_single_files", 0, "single_file_paths");
-    (void)json_object_set_new(shape, "app_slug", json_string(fake->app_slug));
-    (void)json_object_set_new(shape, "suspended_at",
-                              suspended ? json_string("2025-01-02T00:00:00Z") : json_null());
-    (void)json_object_set_new(shape, "suspended_by",
-                              suspended ? shape_user(fake, "owner-of-the-app") : json_null());
+    json_object_set_new(shape, "app_slug", json_string(fake->app_slug));
+    json_object_set_new(shape, "suspended_at",
+                        suspended ? json_string("2025-01-02T00:00:00Z") : json_null());
+    json_object_set_new(shape, "suspended_by",
+                        suspended ? shape_user(fake, "owner-of-the-app") : json_null());
     return shape;
 }
 
@@ -65,7 +65,7 @@ void handle_installations_get(struct http_exchange *exchange) {
     json_t *all = json_array(), *installation;
     size_t i;
     json_array_foreach(state_list(exchange->fake, "installations"), i, installation) {
-        (void)json_array_append_new(all, shape_installation(exchange->fake, installation));
+        json_array_append_new(all, shape_installation(exchange->fake, installation));
     }
     respond_page(exchange, all);
 }
@@ -104,7 +104,7 @@ static json_t *with_metadata(const json_t *permissions) {
         of_repositories = of_repositories || permission_is_of_repositories(name);
     }
     if (of_repositories && !json_object_get(all, "metadata")) {
-        (void)json_object_set_new(all, "metadata", json_string("read"));
+        json_object_set_new(all, "metadata", json_string("read"));
     }
     return all;
 }
@@ -126,12 +126,12 @@ static json_t *wanted_permissions(struct http_exchange *exchange, const json_t *
         const char *level = json_string_value(value);
         char message[160];
         if (!permission_exists(name)) {
-            (void)snprintf(message, sizeof message, "\"%.100s\" is not a permission", name);
+            snprintf(message, sizeof message, "\"%.100s\" is not a permission", name);
             respond_invalid(exchange, "Installation", "permissions", "invalid", message);
             return NULL;
         }
         if (!level || !permission_has_level(name, level)) {
-            (void)snprintf(message, sizeof message, "%s has no such level", name);
+            snprintf(message, sizeof message, "%s has no such level", name);
             respond_invalid(exchange, "Installation", "permissions", "invalid", message);
             return NULL;
         }
@@ -152,7 +152,7 @@ static json_t *wanted_repository(struct http_exchange *exchange, const char *acc
     json_t *found = NULL;
     if (json_is_string(wanted)) {
         char full_name[256];
-        (void)snprintf(full_name, sizeof full_name, "%s/%s", account, json_string_value(wanted));
+        snprintf(full_name, sizeof full_name, "%s/%s", account, json_string_value(wanted));
         found = list_find(list, "full_name", full_name);
     } else if (json_is_integer(wanted)) {
         found = list_find_number(list, "id", json_integer_value(wanted));
@@ -180,7 +180,7 @@ static int wanted_repositories(struct http_exchange *exchange, const char *accou
         json_array_foreach(list, i, wanted) {
             json_t *repository = wanted_repository(exchange, account, wanted);
             sound = sound && repository;
-            (void)json_array_append(chosen, json_object_get(repository, "full_name"));
+            json_array_append(chosen, json_object_get(repository, "full_name"));
         }
         if (!sound) {
             json_decref(chosen);
@@ -228,6 +228,6 @@ void handle_access_tokens(struct http_exchange *exchange) {
                   "repository_selection", repositories ? "selected" : "all");
     const char *token =
         token_mint(fake, number_of(installation, "id"), permissions, repositories, expires_s);
-    (void)json_object_set_new(response, "token", json_string(token));
+    json_object_set_new(response, "token", json_string(token));
     respond_json(exchange, 201, response);
 }

@@ -16,7 +16,7 @@ static void identify_installation(struct fake *fake, const char *text, struct ca
               : NULL;
     if (!installation || token->expires_s <= fake_now_s(fake)) {
         caller->kind = CALLER_INVALID;
-        (void)snprintf(caller->problem, sizeof caller->problem, "Bad credentials");
+        snprintf(caller->problem, sizeof caller->problem, "Bad credentials");
         return;
     }
     caller->kind = CALLER_INSTALLATION;
@@ -34,7 +34,7 @@ void caller_identify(struct fake *fake, const char *authorization, struct caller
     bool token = strncasecmp(authorization, "token ", 6) == 0;
     if (!bearer && !token) {
         caller->kind = CALLER_INVALID;
-        (void)snprintf(caller->problem, sizeof caller->problem, "Bad credentials");
+        snprintf(caller->problem, sizeof caller->problem, "Bad credentials");
         return;
     }
     const char *text = authorization + (bearer ? sizeof "bearer" : sizeof "token");

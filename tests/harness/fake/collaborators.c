@@ -118,7 +118,7 @@ static void consider_owner(struct fake *fake, struct grant *grant, const json_t 
                            const char *login) {
     const char *full_name = text_of(repository, "full_name");
     char owner[256];
-    (void)snprintf(owner, sizeof owner, "%.*s", (int)strcspn(full_name, "/"), full_name);
+    snprintf(owner, sizeof owner, "%.*s", (int)strcspn(full_name, "/"), full_name);
     const json_t *organization = list_find(state_list(fake, "organizations"), "login", owner);
     const json_t *member = list_find(json_object_get(organization, "members"), "login", login);
     const char *state = text_of(member, "state");
@@ -149,7 +149,7 @@ void handle_collaborator_permission(struct http_exchange *exchange) {
     const json_t *user = list_find(state_list(fake, "users"), "login", exchange->parameters[2]);
     if (!user || strcmp(text_of(user, "type"), "User") != 0) {
         char message[300];
-        (void)snprintf(message, sizeof message, "%.200s is not a user", exchange->parameters[2]);
+        snprintf(message, sizeof message, "%.200s is not a user", exchange->parameters[2]);
         respond_error(exchange, 404, message);
         return;
     }
@@ -157,10 +157,10 @@ void handle_collaborator_permission(struct http_exchange *exchange) {
     struct grant grant = effective_grant(fake, exchange->repository, login);
     json_t *shape = shape_user(fake, login), *flags = json_object();
     for (size_t i = READ; i < N_ROLES; i++) {
-        (void)json_object_set_new(flags, roles[i].flag, json_boolean(i <= grant.rank));
+        json_object_set_new(flags, roles[i].flag, json_boolean(i <= grant.rank));
     }
-    (void)json_object_set_new(shape, "permissions", flags);
-    (void)json_object_set_new(shape, "role_name", json_string(grant.role_name));
+    json_object_set_new(shape, "permissions", flags);
+    json_object_set_new(shape, "role_name", json_string(grant.role_name));
     respond_json(exchange, 200,
                  json_pack("{s:s, s:o, s:s}", "permission", roles[grant.rank].permission, "user",
                            shape, "role_name", grant.role_name));

@@ -145,8 +145,8 @@ void handle_comments_post(struct http_exchange *exchange) {
         return;
     }
     json_t *comment = new_comment(exchange, body);
-    (void)json_object_set(comment, "issue", json_object_get(issue, "number"));
-    (void)list_add(json_object_get(exchange->repository, "comments"), comment);
+    json_object_set(comment, "issue", json_object_get(issue, "number"));
+    list_add(json_object_get(exchange->repository, "comments"), comment);
     respond_created(exchange, shape_comment(exchange->fake, exchange->repository, comment));
 }
 
@@ -174,9 +174,9 @@ void handle_replies_post(struct http_exchange *exchange) {
         return;
     }
     json_t *comment = new_comment(exchange, body);
-    (void)json_object_set(comment, "pull", json_object_get(pull, "number"));
-    (void)json_object_set(comment, "in_reply_to_id", json_object_get(first, "id"));
-    (void)list_add(json_object_get(exchange->repository, "review_comments"), comment);
+    json_object_set(comment, "pull", json_object_get(pull, "number"));
+    json_object_set(comment, "in_reply_to_id", json_object_get(first, "id"));
+    list_add(json_object_get(exchange->repository, "review_comments"), comment);
     respond_created(exchange, shape_review_comment(exchange->fake, exchange->repository, comment));
 }
 
@@ -191,8 +191,8 @@ void handle_comments_get(struct http_exchange *exchange) {
     json_array_foreach(json_object_get(exchange->repository, "comments"), i, comment) {
         if (number_of(comment, "issue") == number_of(issue, "number") &&
             !(since && strcmp(text_of(comment, "updated_at"), since) < 0)) {
-            (void)json_array_append_new(
-                all, shape_comment(exchange->fake, exchange->repository, comment));
+            json_array_append_new(all,
+                                  shape_comment(exchange->fake, exchange->repository, comment));
         }
     }
     respond_page(exchange, all);

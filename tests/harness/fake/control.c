@@ -55,7 +55,7 @@ static void put_state(struct http_exchange *exchange) {
         return;
     }
     if (!json_object_get(state, "settings")) {
-        (void)json_object_set(state, "settings", state_settings(exchange->fake));
+        json_object_set(state, "settings", state_settings(exchange->fake));
     }
     if (state_replace(exchange->fake, state, &err) < 0) {
         respond_problem(exchange, &err);

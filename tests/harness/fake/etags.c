@@ -27,11 +27,11 @@ static void make_tag(const struct http_exchange *exchange, char tag[TAG_BYTES]) 
     hash_text(&hash, link ? link : "");
     sha256_digest(&hash, sizeof digest, digest);
     free(body);
-    (void)strcpy(tag, "W/\"");
+    strcpy(tag, "W/\"");
     for (size_t i = 0; i < sizeof digest; i++) {
-        (void)snprintf(tag + 3 + 2 * i, 3, "%02x", digest[i]);
+        snprintf(tag + 3 + 2 * i, 3, "%02x", digest[i]);
     }
-    (void)strcat(tag, "\"");
+    strcat(tag, "\"");
 }
 
 /* Weak comparison (RFC 9110, 13.1.2): only the text in the quotes counts. */

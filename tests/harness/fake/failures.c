@@ -80,7 +80,7 @@ json_t *failures_list(const struct fake *fake) {
 }
 
 void failures_clear(struct fake *fake) {
-    (void)json_array_clear(fake->failures);
+    json_array_clear(fake->failures);
 }
 
 json_t *failure_take(struct fake *fake, const struct http_exchange *exchange) {
@@ -93,9 +93,9 @@ json_t *failure_take(struct fake *fake, const struct http_exchange *exchange) {
         json_t *copy = json_deep_copy(failure);
         json_int_t times = number_of(failure, "times");
         if (times == 1) {
-            (void)json_array_remove(fake->failures, i);
+            json_array_remove(fake->failures, i);
         } else if (times > 1) {
-            (void)json_object_set_new(failure, "times", json_integer(times - 1));
+            json_object_set_new(failure, "times", json_integer(times - 1));
         }
         return copy;
     }
@@ -143,9 +143,9 @@ int failures_add(struct fake *fake, json_t *failure, struct error *err) {
         return -1;
     }
     if (!json_object_get(failure, "times")) {
-        (void)json_object_set_new(failure, "times", json_integer(1));
+        json_object_set_new(failure, "times", json_integer(1));
     }
-    (void)json_array_append_new(fake->failures, failure);
+    json_array_append_new(fake->failures, failure);
     return 0;
 }
 

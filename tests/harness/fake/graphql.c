@@ -75,9 +75,9 @@ static json_t *take_entry(struct fake *fake, const char *document, const json_t 
         json_int_t times = number_of(entry, "times");
         json_incref(entry);
         if (times == 1) {
-            (void)json_array_remove(entries, i);
+            json_array_remove(entries, i);
         } else if (times > 1) {
-            (void)json_object_set_new(entry, "times", json_integer(times - 1));
+            json_object_set_new(entry, "times", json_integer(times - 1));
         }
         return entry;
     }
@@ -122,8 +122,8 @@ static bool reject_bracket(struct http_exchange *exchange, const struct reader *
     char message[64];
     for (size_t i = 0; i < sizeof names / sizeof *names; i += 2) {
         if (names[i][0] == *reader->at) {
-            (void)snprintf(message, sizeof message, "Parse error on \"%s\" (%s) at [%d, %d]",
-                           names[i], names[i + 1], reader->line, column);
+            snprintf(message, sizeof message, "Parse error on \"%s\" (%s) at [%d, %d]", names[i],
+                     names[i + 1], reader->line, column);
         }
     }
     respond_errors(exchange, message,
@@ -178,7 +178,7 @@ static void respond_entry(struct http_exchange *exchange, const json_t *entry) {
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         json_t *part = json_object_get(entry, parts[i]);
         if (part) {
-            (void)json_object_set(response, parts[i], part);
+            json_object_set(response, parts[i], part);
         }
     }
     respond_json(exchange, 200, response);
@@ -193,11 +193,11 @@ static void respond_document(struct http_exchange *exchange, const char *documen
         return;
     }
     char message[512];
-    (void)snprintf(message, sizeof message,
-                   "The fake GitHub has no response to this document with these variables: put one "
-                   "into the state's list \"graphql\", such as {\"contains\": \"%.60s\", \"data\": "
-                   "{}} (see fake-github.md)",
-                   document + strspn(document, " \t\r\n"));
+    snprintf(message, sizeof message,
+             "The fake GitHub has no response to this document with these variables: put one "
+             "into the state's list \"graphql\", such as {\"contains\": \"%.60s\", \"data\": "
+             "{}} (see fake-github.md)",
+             document + strspn(document, " \t\r\n"));
     respond_errors(exchange, message, NULL);
 }
 

@@ -36,7 +36,7 @@ json_t *exchange_body(struct http_exchange *exchange, const char *resource,
     json_object_foreach(body, key, value) {
         if (!is_allowed(key, allowed)) {
             char message[160];
-            (void)snprintf(message, sizeof message, "\"%.100s\" is not a permitted key.", key);
+            snprintf(message, sizeof message, "\"%.100s\" is not a permitted key.", key);
             respond_invalid(exchange, resource, key, "invalid", message);
             json_decref(body);
             return NULL;

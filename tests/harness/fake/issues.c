@@ -49,7 +49,7 @@ void handle_issues_get(struct http_exchange *exchange) {
             }
             at--;
         }
-        (void)json_array_insert_new(all, at, shape);
+        json_array_insert_new(all, at, shape);
     }
     respond_page(exchange, all);
 }
@@ -71,7 +71,7 @@ static bool change_issue(struct http_exchange *exchange, json_t *issue, const js
     }
     json_object_foreach((json_t *)body, key, value) {
         if (strcmp(key, "state_reason") != 0) {
-            (void)json_object_set(issue, key, value);
+            json_object_set(issue, key, value);
         }
     }
     return true;
@@ -135,7 +135,7 @@ void handle_labels_post(struct http_exchange *exchange) {
         json_t *labels = json_object_get(issue, "labels");
         json_array_foreach(wanted, i, name) {
             if (find_label(labels, json_string_value(name)) == SIZE_MAX) {
-                (void)json_array_append(labels, name);
+                json_array_append(labels, name);
             }
         }
         respond_labels(exchange, issue);
@@ -154,6 +154,6 @@ void handle_label_delete(struct http_exchange *exchange) {
         respond_error(exchange, 404, "Label does not exist");
         return;
     }
-    (void)json_array_remove(labels, at);
+    json_array_remove(labels, at);
     respond_labels(exchange, issue);
 }

@@ -117,7 +117,7 @@ static bool signature_is_good(const struct fake *fake, const char *jwt, size_t s
 static bool issuer_is_ours(const struct fake *fake, const json_t *claims) {
     const json_t *issuer = json_object_get(claims, "iss");
     char id[24];
-    (void)snprintf(id, sizeof id, "%" PRId64, fake->app_id);
+    snprintf(id, sizeof id, "%" PRId64, fake->app_id);
     return json_is_integer(issuer)
                ? json_integer_value(issuer) == fake->app_id
                : json_is_string(issuer) && strcmp(json_string_value(issuer), id) == 0;
@@ -144,7 +144,7 @@ static const char *claims_problem(const struct fake *fake, const json_t *claims)
 
 void jwt_verify(const struct fake *fake, const char *jwt, struct caller *caller) {
     caller->kind = CALLER_INVALID;
-    (void)snprintf(caller->problem, sizeof caller->problem, "%s", undecodable);
+    snprintf(caller->problem, sizeof caller->problem, "%s", undecodable);
     const char *first = strchr(jwt, '.');
     const char *second = first ? strchr(first + 1, '.') : NULL;
     if (!second || strchr(second + 1, '.') || strlen(jwt) > JWT_MAX) {
@@ -161,7 +161,7 @@ void jwt_verify(const struct fake *fake, const char *jwt, struct caller *caller)
     }
     const char *problem = claims_problem(fake, claims);
     if (problem) {
-        (void)snprintf(caller->problem, sizeof caller->problem, "%s", problem);
+        snprintf(caller->problem, sizeof caller->problem, "%s", problem);
         json_decref(claims);
         return;
     }

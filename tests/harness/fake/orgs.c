@@ -37,7 +37,7 @@ void handle_membership_put(struct http_exchange *exchange) {
     char role[8] = "member";
     bool sound = !given || (json_is_string(given) && json_string_length(given) < sizeof role);
     if (given && sound) {
-        (void)snprintf(role, sizeof role, "%s", json_string_value(given));
+        snprintf(role, sizeof role, "%s", json_string_value(given));
         sound = strcmp(role, "member") == 0 || strcmp(role, "admin") == 0;
     }
     json_decref(body);
@@ -58,7 +58,7 @@ void handle_membership_put(struct http_exchange *exchange) {
                           json_pack("{s:s, s:s, s:s}", "login", text_of(user, "login"), "role",
                                     role, "state", "pending"));
     }
-    (void)json_object_set_new(member, "role", json_string(role));
+    json_object_set_new(member, "role", json_string(role));
     respond_json(exchange, 200, shape_membership(exchange->fake, organization, member));
 }
 
@@ -68,7 +68,7 @@ void handle_membership_delete(struct http_exchange *exchange) {
     json_t *member;
     json_array_foreach(members, i, member) {
         if (strcasecmp(text_of(member, "login"), exchange->parameters[1]) == 0) {
-            (void)json_array_remove(members, i);
+            json_array_remove(members, i);
             respond_empty(exchange, 204);
             return;
         }

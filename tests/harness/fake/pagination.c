@@ -22,8 +22,8 @@ static void put_rest_of_query(const struct http_exchange *exchange, struct buffe
     for (const char *at = exchange->query; at && *at;) {
         size_t bytes = strcspn(at, "&");
         if (strncmp(at, "page=", 5) != 0 && strncmp(at, "per_page=", 9) != 0 && bytes > 0) {
-            (void)buffer_append(text, at, bytes);
-            (void)buffer_append_text(text, "&");
+            buffer_append(text, at, bytes);
+            buffer_append_text(text, "&");
         }
         at += bytes + (at[bytes] == '&');
     }
@@ -42,11 +42,11 @@ static void add_links(struct http_exchange *exchange, size_t page, size_t pages,
     AUTO_BUFFER struct buffer text = BUFFER_INIT(8192);
     for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
         if (links[i].there) {
-            (void)buffer_printf(&text, "%s<%s%s?", text.bytes > 0 ? ", " : "",
-                                exchange->fake->origin, exchange->path);
+            buffer_printf(&text, "%s<%s%s?", text.bytes > 0 ? ", " : "", exchange->fake->origin,
+                          exchange->path);
             put_rest_of_query(exchange, &text);
-            (void)buffer_printf(&text, "per_page=%zu&page=%zu>; rel=\"%s\"", per_page,
-                                links[i].page, links[i].name);
+            buffer_printf(&text, "per_page=%zu&page=%zu>; rel=\"%s\"", per_page, links[i].page,
+                          links[i].name);
         }
     }
     if (text.bytes > 0) {
@@ -64,11 +64,11 @@ void respond_page_in(struct http_exchange *exchange, json_t *whole, const char *
     size_t count = json_array_size(all);
     json_t *found = json_array();
     for (size_t i = (page - 1) * per_page; i < page * per_page && i < count; i++) {
-        (void)json_array_append(found, json_array_get(all, i));
+        json_array_append(found, json_array_get(all, i));
     }
     json_decref(all);
     if (whole) {
-        (void)json_object_set_new(whole, name, found);
+        json_object_set_new(whole, name, found);
     }
     respond_json(exchange, 200, whole ? whole : found);
     add_links(exchange, page, count == 0 ? 1 : (count - 1) / per_page + 1, per_page);

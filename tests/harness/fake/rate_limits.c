@@ -28,16 +28,15 @@ void rate_limits_finish(struct fake *fake) {
 static json_t *callers_rate(struct http_exchange *exchange, enum rate_resource resource) {
     struct fake *fake = exchange->fake;
     char key[64];
-    (void)snprintf(key, sizeof key, "%s %" JSON_INTEGER_FORMAT, resources[resource].name,
-                   exchange->caller.installation ? number_of(exchange->caller.installation, "id")
-                                                 : 0);
+    snprintf(key, sizeof key, "%s %" JSON_INTEGER_FORMAT, resources[resource].name,
+             exchange->caller.installation ? number_of(exchange->caller.installation, "id") : 0);
     json_t *rate = json_object_get(fake->rates, key);
     if (!rate || number_of(rate, "reset") <= fake_now_s(fake)) {
         json_int_t most_s = state_setting(fake, "rate_window_s");
         json_int_t window_s =
             resources[resource].window_s < most_s ? resources[resource].window_s : most_s;
         rate = json_pack("{s:i, s:I}", "used", 0, "reset", (json_int_t)fake_now_s(fake) + window_s);
-        (void)json_object_set_new(fake->rates, key, rate);
+        json_object_set_new(fake->rates, key, rate);
     }
     return rate;
 }
@@ -45,9 +44,9 @@ static json_t *callers_rate(struct http_exchange *exchange, enum rate_resource r
 static void respond_limit(struct http_exchange *exchange, enum rate_resource resource) {
     char message[96] = "API rate limit exceeded";
     if (exchange->caller.installation) {
-        (void)snprintf(message, sizeof message,
-                       "API rate limit exceeded for installation ID %" JSON_INTEGER_FORMAT ".",
-                       number_of(exchange->caller.installation, "id"));
+        snprintf(message, sizeof message,
+                 "API rate limit exceeded for installation ID %" JSON_INTEGER_FORMAT ".",
+                 number_of(exchange->caller.installation, "id"));
     }
     if (resource == RESOURCE_GRAPHQL) {
         respond_json(
@@ -65,14 +64,14 @@ bool rate_limit_allows(struct http_exchange *exchange, enum rate_resource resour
         respond_limit(exchange, resource);
         return false;
     }
-    (void)json_object_set_new(rate, "used", json_integer(used + 1));
+    json_object_set_new(rate, "used", json_integer(used + 1));
     return true;
 }
 
 void rate_limit_give_back(struct http_exchange *exchange, enum rate_resource resource) {
     json_t *rate = callers_rate(exchange, resource);
     json_int_t used = number_of(rate, "used");
-    (void)json_object_set_new(rate, "used", json_integer(used > 0 ? used - 1 : 0));
+    json_object_set_new(rate, "used", json_integer(used > 0 ? used - 1 : 0));
 }
 
 void rate_limit_headers(struct http_exchange *exchange, enum rate_resource resource) {
@@ -88,7 +87,7 @@ void rate_limit_headers(struct http_exchange *exchange, enum rate_resource resou
                    {"x-ratelimit-reset", number_of(rate, "reset")}};
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         char text[24];
-        (void)snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, headers[i].value);
+        snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, headers[i].value);
         response_header(exchange, headers[i].name, text);
     }
     response_header(exchange, "x-ratelimit-resource", resources[resource].name);
@@ -106,8 +105,7 @@ static json_t *rate_shape(struct http_exchange *exchange, enum rate_resource res
 void handle_rate_limit(struct http_exchange *exchange) {
     json_t *shown = json_object();
     for (size_t i = 0; i < sizeof resources / sizeof *resources; i++) {
-        (void)json_object_set_new(shown, resources[i].name,
-                                  rate_shape(exchange, (enum rate_resource)i));
+        json_object_set_new(shown, resources[i].name, rate_shape(exchange, (enum rate_resource)i));
     }
     respond_json(
         exchange, 200,
@@ -120,6 +118,6 @@ void rate_limits_apply(struct fake *fake, const json_t *settings) {
         changed = changed || json_object_get(settings, resources[i].setting);
     }
     if (changed) {
-        (void)json_object_clear(fake->rates);
+        json_object_clear(fake->rates);
     }
 }

@@ -54,8 +54,8 @@ static json_t *create_repository(struct http_exchange *exchange, const char *ful
 enum reach reach_repository(struct http_exchange *exchange) {
     const char *account = text_of(exchange->caller.installation, "account");
     char full_name[256];
-    (void)snprintf(full_name, sizeof full_name, "%s/%s", exchange->parameters[0],
-                   exchange->parameters[1]);
+    snprintf(full_name, sizeof full_name, "%s/%s", exchange->parameters[0],
+             exchange->parameters[1]);
     json_t *list = state_list(exchange->fake, "repositories");
     json_t *found = list_find(list, "full_name", full_name);
     json_t *moved = found ? NULL : find_formerly(list, full_name);
@@ -126,7 +126,7 @@ void handle_installation_repositories(struct http_exchange *exchange) {
     size_t i;
     json_array_foreach(state_list(exchange->fake, "repositories"), i, repository) {
         if (repository_is_reached(exchange, repository)) {
-            (void)json_array_append_new(all, shape_repository(exchange->fake, repository));
+            json_array_append_new(all, shape_repository(exchange->fake, repository));
         }
     }
     json_t *whole =

@@ -27,11 +27,11 @@ static enum MHD_Result add_header(void *headers, enum MHD_ValueKind kind, const 
     if (strcmp(key, "authorization") == 0) {
         const char *space = value ? strchr(value, ' ') : NULL;
         int scheme_bytes = space && space - value < 16 ? (int)(space - value) : 0;
-        (void)json_object_set_new(headers, key, json_sprintf("%.*s ...", scheme_bytes, value));
+        json_object_set_new(headers, key, json_sprintf("%.*s ...", scheme_bytes, value));
         return MHD_YES;
     }
     json_t *text = json_string(value ? value : "");
-    (void)json_object_set_new(headers, key, text ? text : json_null()); /* null: not UTF-8 */
+    json_object_set_new(headers, key, text ? text : json_null()); /* null: not UTF-8 */
     return MHD_YES;
 }
 
@@ -78,10 +78,10 @@ void request_record(struct http_exchange *exchange) {
                                      exchange->method, "path", "status");
     }
     if (json_array_size(fake->requests) >= REQUESTS_KEPT) {
-        (void)json_array_remove(fake->requests, 0);
+        json_array_remove(fake->requests, 0);
         fake->requests_forgotten++;
     }
-    (void)json_array_append(fake->requests, exchange->record);
+    json_array_append(fake->requests, exchange->record);
 }
 
 void request_record_caller(struct http_exchange *exchange) {
@@ -103,13 +103,13 @@ void request_record_caller(struct http_exchange *exchange) {
                           "repositories", caller->repositories);
         break;
     }
-    (void)json_object_set_new(exchange->record, "caller", shown);
+    json_object_set_new(exchange->record, "caller", shown);
 }
 
 void request_record_response(struct http_exchange *exchange, bool injected) {
     if (!exchange->drop) {
-        (void)json_object_set_new(exchange->record, "status", json_integer(exchange->status));
+        json_object_set_new(exchange->record, "status", json_integer(exchange->status));
     }
-    (void)json_object_set_new(exchange->record, "dropped", json_boolean(exchange->drop));
-    (void)json_object_set_new(exchange->record, "injected", json_boolean(injected));
+    json_object_set_new(exchange->record, "dropped", json_boolean(exchange->drop));
+    json_object_set_new(exchange->record, "injected", json_boolean(injected));
 }

@@ -30,7 +30,7 @@ static json_t *error_body(const struct http_exchange *exchange, unsigned status,
                           const char *message) {
     /* GitHub's body has the status as text. */
     char status_text[8];
-    (void)snprintf(status_text, sizeof status_text, "%u", status);
+    snprintf(status_text, sizeof status_text, "%u", status);
     return json_pack("{s:s, s:s, s:s}", "message", message, "documentation_url",
                      exchange->documentation ? exchange->documentation
                                              : "https://docs.github.com/rest",
@@ -44,22 +44,22 @@ void respond_error(struct http_exchange *exchange, unsigned status, const char *
 void respond_invalid(struct http_exchange *exchange, const char *resource, const char *field,
                      const char *code, const char *message) {
     json_t *body = error_body(exchange, 422, "Validation Failed");
-    (void)json_object_set_new(body, "errors",
-                              json_pack("[{s:s, s:s, s:s, s:s*}]", "resource", resource, "field",
-                                        field, "code", code, "message", message));
+    json_object_set_new(body, "errors",
+                        json_pack("[{s:s, s:s, s:s, s:s*}]", "resource", resource, "field", field,
+                                  "code", code, "message", message));
     respond_json(exchange, 422, body);
 }
 
 void response_header(struct http_exchange *exchange, const char *name, const char *value) {
-    (void)json_object_set_new(exchange->headers, name, json_string(value));
+    json_object_set_new(exchange->headers, name, json_string(value));
 }
 
 static void add_headers(struct http_exchange *exchange, struct MHD_Response *response) {
     time_t now = (time_t)fake_now_s(exchange->fake);
     struct tm utc;
     char text[64];
-    (void)gmtime_r(&now, &utc);
-    (void)strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &utc); /* no locale is set */
+    gmtime_r(&now, &utc);
+    strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &utc); /* no locale is set */
     (void)MHD_add_response_header(response, MHD_HTTP_HEADER_DATE, text);
     if (exchange->response_text) {
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
@@ -69,8 +69,8 @@ static void add_headers(struct http_exchange *exchange, struct MHD_Response *res
                                       "application/json; charset=utf-8");
     }
     if (exchange->record) {
-        (void)snprintf(text, sizeof text, "FA4E:%06" JSON_INTEGER_FORMAT ":%lX",
-                       number_of(exchange->record, "n"), (unsigned long)now);
+        snprintf(text, sizeof text, "FA4E:%06" JSON_INTEGER_FORMAT ":%lX",
+                 number_of(exchange->record, "n"), (unsigned long)now);
         (void)MHD_add_response_header(response, "X-GitHub-Request-Id", text);
         (void)MHD_add_response_header(response, "X-GitHub-Media-Type", "github.v3; format=json");
     }

@@ -157,10 +157,10 @@ static bool request_is_sound(struct http_exchange *exchange) {
     }
     if (version && strcmp(version, API_VERSION) != 0) {
         char message[256];
-        (void)snprintf(message, sizeof message,
-                       "The version you specified in the \"X-GitHub-Api-Version\" request header, "
-                       "\"%.40s\", is not a supported version. Supported: \"" API_VERSION "\".",
-                       version);
+        snprintf(message, sizeof message,
+                 "The version you specified in the \"X-GitHub-Api-Version\" request header, "
+                 "\"%.40s\", is not a supported version. Supported: \"" API_VERSION "\".",
+                 version);
         respond_error(exchange, 400, message);
         return false;
     }
@@ -237,10 +237,10 @@ static void add_accepted_permissions(struct http_exchange *exchange, const struc
         return;
     }
     if (route->or_else) {
-        (void)snprintf(text, sizeof text, "%s=%s; %s=%s", route->permission, route->level,
-                       route->or_else, route->level);
+        snprintf(text, sizeof text, "%s=%s; %s=%s", route->permission, route->level, route->or_else,
+                 route->level);
     } else {
-        (void)snprintf(text, sizeof text, "%s=%s", route->permission, route->level);
+        snprintf(text, sizeof text, "%s=%s", route->permission, route->level);
     }
     response_header(exchange, "X-Accepted-GitHub-Permissions", text);
 }
@@ -289,7 +289,7 @@ void route_exchange(struct http_exchange *exchange) {
     const struct route *route = find_route(exchange);
     if (!route) {
         respond_error(exchange, 404, "Not Found");
-        (void)json_object_set_new(exchange->record, "unknown", json_true());
+        json_object_set_new(exchange->record, "unknown", json_true());
         return;
     }
     exchange->documentation = route->documentation;

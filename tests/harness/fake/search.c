@@ -153,11 +153,10 @@ static bool term_is_sound(struct http_exchange *exchange, const struct term *ter
         ((is_named(term, "is") || is_named(term, "state")) && is_of_kind(term, state_words))) {
         return true;
     }
-    (void)snprintf(
-        message, sizeof message,
-        "The fake GitHub does not know the qualifier %.100s:%.100s (fake-github.md lists "
-        "those that it does)",
-        term->name, term->value);
+    snprintf(message, sizeof message,
+             "The fake GitHub does not know the qualifier %.100s:%.100s (fake-github.md lists "
+             "those that it does)",
+             term->name, term->value);
     reject(exchange, "invalid", message);
     return false;
 }
@@ -284,12 +283,12 @@ static json_t *find_all(struct http_exchange *exchange, const struct search *sea
                 continue;
             }
             json_t *shape = shape_issue(exchange->fake, repository, issue);
-            (void)json_object_set_new(shape, "score", json_real(1.0));
+            json_object_set_new(shape, "score", json_real(1.0));
             size_t at = json_array_size(all);
             while (at > 0 && comes_before(shape, json_array_get(all, at - 1), order)) {
                 at--;
             }
-            (void)json_array_insert_new(all, at, shape);
+            json_array_insert_new(all, at, shape);
         }
     }
     return all;
@@ -325,7 +324,7 @@ static void respond_search(struct http_exchange *exchange, struct search *search
         json_t *whole = json_pack("{s:i, s:b}", "total_count", (int)json_array_size(all),
                                   "incomplete_results", 0);
         while (json_array_size(all) > RESULTS_MAX) {
-            (void)json_array_remove(all, json_array_size(all) - 1);
+            json_array_remove(all, json_array_size(all) - 1);
         }
         respond_page_in(exchange, whole, "items", all);
     }

@@ -36,19 +36,19 @@ int64_t fake_now_s(const struct fake *fake) {
 void fake_time_text(int64_t time_s, char text[FAKE_TIME_MAX]) {
     time_t seconds = (time_t)time_s;
     struct tm utc;
-    (void)gmtime_r(&seconds, &utc);
-    (void)strftime(text, FAKE_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    gmtime_r(&seconds, &utc);
+    strftime(text, FAKE_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
 void fake_release_delays(struct fake *fake) {
     fake->releases++;
-    (void)pthread_cond_broadcast(&fake->stop);
+    pthread_cond_broadcast(&fake->stop);
 }
 
 /* Waits without the lock, until the time is over, a test releases the delays, or the fake ends. */
 static void delay(struct fake *fake, json_int_t delay_ms) {
     struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += (time_t)(delay_ms / 1000);
     until.tv_nsec += (long)(delay_ms % 1000) * 1000000;
     if (until.tv_nsec >= 1000000000) {
@@ -89,8 +89,8 @@ static void log_exchange(const struct http_exchange *exchange) {
     const char *message = text_of(exchange->response, "message");
     char installation[24] = "";
     if (exchange->caller.installation) {
-        (void)snprintf(installation, sizeof installation, "%" JSON_INTEGER_FORMAT,
-                       number_of(exchange->caller.installation, "id"));
+        snprintf(installation, sizeof installation, "%" JSON_INTEGER_FORMAT,
+                 number_of(exchange->caller.installation, "id"));
     }
     log_event(SNEK_LEVEL_INFO, "request", LOG_TEXT("method", exchange->method),
               LOG_TEXT("path", exchange->path),
@@ -129,7 +129,7 @@ static void serve_api(struct http_exchange *exchange) {
 }
 
 static enum MHD_Result serve(struct http_exchange *exchange) {
-    (void)pthread_mutex_lock(&exchange->fake->lock);
+    pthread_mutex_lock(&exchange->fake->lock);
     enum MHD_Result result = MHD_NO;
     if (split_path(exchange)) {
         if (exchange->n_segments > 0 && exchange->n_segments != SIZE_MAX &&
@@ -140,7 +140,7 @@ static enum MHD_Result serve(struct http_exchange *exchange) {
         }
         result = exchange->drop ? MHD_NO : response_send(exchange);
     }
-    (void)pthread_mutex_unlock(&exchange->fake->lock);
+    pthread_mutex_unlock(&exchange->fake->lock);
     return result;
 }
 
@@ -192,12 +192,12 @@ static void on_exchange_completed(void *context, struct MHD_Connection *connecti
         return;
     }
     /* Jansson's reference counts are not atomic. */
-    (void)pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->lock);
     caller_finish(&exchange->caller);
     json_decref(exchange->record);
     json_decref(exchange->response);
     json_decref(exchange->headers);
-    (void)pthread_mutex_unlock(&fake->lock);
+    pthread_mutex_unlock(&fake->lock);
     free(exchange->response_text);
     free(exchange->unescaped);
     free(exchange->resolved);
@@ -234,10 +234,10 @@ static int listen_at(const char *where, char *address, size_t address_bytes, int
     }
     struct sockaddr_storage bound;
     socklen_t bound_bytes = sizeof bound;
-    (void)getsockname(fd, (struct sockaddr *)&bound, &bound_bytes);
+    getsockname(fd, (struct sockaddr *)&bound, &bound_bytes);
     *port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
                                               : ((struct sockaddr_in *)&bound)->sin_port);
-    (void)snprintf(address, address_bytes, "%.*s:%d", (int)(colon - where), where, *port);
+    snprintf(address, address_bytes, "%.*s:%d", (int)(colon - where), where, *port);
     return steal_fd(&fd);
 }
 
@@ -246,13 +246,13 @@ static int set_webhook(struct fake *fake, const struct fake_options *options, st
     json_t *settings = state_settings(fake);
     AUTO_SECRET struct secret secret = {0};
     if (options->webhook_url) {
-        (void)json_object_set_new(settings, "webhook_url", json_string(options->webhook_url));
+        json_object_set_new(settings, "webhook_url", json_string(options->webhook_url));
     }
     if (options->webhook_secret_file) {
         if (config_secret_file(options->webhook_secret_file, &secret, err) < 0) {
             return -1;
         }
-        (void)json_object_set_new(settings, "webhook_secret", json_string(secret.data));
+        json_object_set_new(settings, "webhook_secret", json_string(secret.data));
     }
     return 0;
 }
@@ -267,8 +267,8 @@ static void fake_finish(struct fake *fake) {
     rate_limits_finish(fake);
     failures_finish(fake);
     requests_finish(fake);
-    (void)pthread_cond_destroy(&fake->stop);
-    (void)pthread_mutex_destroy(&fake->lock);
+    pthread_cond_destroy(&fake->stop);
+    pthread_mutex_destroy(&fake->lock);
 }
 
 static int fake_init(struct fake *fake, const struct fake_options *options, struct error *err) {
@@ -279,9 +279,9 @@ static int fake_init(struct fake *fake, const struct fake_options *options, stru
     failures_init(fake);
     requests_init(fake);
     webhooks_init(fake);
-    (void)pthread_mutex_init(&fake->lock, NULL);
-    (void)pthread_cond_init(&fake->stop, NULL);
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
+    pthread_mutex_init(&fake->lock, NULL);
+    pthread_cond_init(&fake->stop, NULL);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
     for (size_t i = 0; i < options->n_app_keys; i++) {
         if (jwt_read_key(options->app_keys[i], &fake->keys[i], err) < 0) {
             return -1;
@@ -301,15 +301,15 @@ static int run(struct fake *fake, const struct fake_options *options, struct err
     if (fd < 0) {
         return -1;
     }
-    (void)snprintf(fake->origin, sizeof fake->origin, "%s%s", options->public_url ? "" : "http://",
-                   options->public_url ? options->public_url : address);
+    snprintf(fake->origin, sizeof fake->origin, "%s%s", options->public_url ? "" : "http://",
+             options->public_url ? options->public_url : address);
 
     sigset_t ends;
-    (void)sigemptyset(&ends);
-    (void)sigaddset(&ends, SIGTERM);
-    (void)sigaddset(&ends, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &ends, NULL); /* libmicrohttpd's threads inherit it */
-    (void)signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &ends, NULL); /* libmicrohttpd's threads inherit it */
+    signal(SIGPIPE, SIG_IGN);
     struct MHD_Daemon *daemon = MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL |
             /* The fake's own clock may be skewed. */
@@ -318,16 +318,16 @@ static int run(struct fake *fake, const struct fake_options *options, struct err
         on_request_target, fake, MHD_OPTION_NOTIFY_COMPLETED, on_exchange_completed, fake,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_CONNECTION_S, MHD_OPTION_END);
     if (!daemon) {
-        (void)close(fd);
+        close(fd);
         return error_set(err, "libmicrohttpd cannot serve at %s", address);
     }
     log_event(SNEK_LEVEL_INFO, "listening", LOG_TEXT("address", address), LOG_NUMBER("port", port));
     int got;
-    (void)sigwait(&ends, &got);
-    (void)pthread_mutex_lock(&fake->lock);
+    sigwait(&ends, &got);
+    pthread_mutex_lock(&fake->lock);
     fake->stopping = true;
-    (void)pthread_cond_broadcast(&fake->stop);
-    (void)pthread_mutex_unlock(&fake->lock);
+    pthread_cond_broadcast(&fake->stop);
+    pthread_mutex_unlock(&fake->lock);
     MHD_stop_daemon(daemon); /* closes the listening socket */
     return 0;
 }

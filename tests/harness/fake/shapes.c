@@ -23,9 +23,9 @@ json_t *app_login(const struct fake *fake) {
 static void escape_login(const char *login, char *out, size_t bytes) {
     const char *bracket = strchr(login, '[');
     if (bracket) {
-        (void)snprintf(out, bytes, "%.*s%%5Bbot%%5D", (int)(bracket - login), login);
+        snprintf(out, bytes, "%.*s%%5Bbot%%5D", (int)(bracket - login), login);
     } else {
-        (void)snprintf(out, bytes, "%s", login);
+        snprintf(out, bytes, "%s", login);
     }
 }
 
@@ -53,8 +53,8 @@ static json_t *user_object(const struct fake *fake, const char *login, json_int_
                      login),
         "type", type, "site_admin", 0);
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
-        (void)json_object_set_new(shape, urls[i][0],
-                                  json_sprintf("%s/users/%s%s", fake->origin, escaped, urls[i][1]));
+        json_object_set_new(shape, urls[i][0],
+                            json_sprintf("%s/users/%s%s", fake->origin, escaped, urls[i][1]));
     }
     return shape;
 }
@@ -91,8 +91,8 @@ static json_t *shape_organization(struct fake *fake, const json_t *organization)
         json_sprintf("https://avatars.githubusercontent.com/u/%" JSON_INTEGER_FORMAT "?v=4", id),
         "description");
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
-        (void)json_object_set_new(shape, urls[i][0],
-                                  json_sprintf("%s/orgs/%s%s", fake->origin, login, urls[i][1]));
+        json_object_set_new(shape, urls[i][0],
+                            json_sprintf("%s/orgs/%s%s", fake->origin, login, urls[i][1]));
     }
     return shape;
 }
@@ -121,7 +121,7 @@ static json_t *shape_reactions(const struct fake *fake, const char *path, const 
         json_array_foreach(list, i, reaction) {
             count += strcmp(text_of(reaction, "content"), contents[c]) == 0;
         }
-        (void)json_object_set_new(shape, contents[c], json_integer(count));
+        json_object_set_new(shape, contents[c], json_integer(count));
     }
     return shape;
 }
@@ -149,7 +149,7 @@ json_t *shape_labels(struct fake *fake, json_t *repository, const json_t *issue)
     size_t i;
     json_array_foreach(json_object_get(issue, "labels"), i, name) {
         json_int_t id = label_id(json_string_value(name));
-        (void)json_array_append_new(
+        json_array_append_new(
             shapes,
             json_pack("{s:I, s:o, s:o, s:O, s:s, s:b, s:n}", "id", id, "node_id", node_id("LA", id),
                       "url",
@@ -165,8 +165,8 @@ json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue) {
     json_int_t number = number_of(issue, "number");
     bool is_pull = json_is_true(json_object_get(issue, "pull_request"));
     char path[320], pull[320];
-    (void)snprintf(path, sizeof path, "/repos/%s/issues/%" JSON_INTEGER_FORMAT, full_name, number);
-    (void)snprintf(pull, sizeof pull, "/repos/%s/pulls/%" JSON_INTEGER_FORMAT, full_name, number);
+    snprintf(path, sizeof path, "/repos/%s/issues/%" JSON_INTEGER_FORMAT, full_name, number);
+    snprintf(pull, sizeof pull, "/repos/%s/pulls/%" JSON_INTEGER_FORMAT, full_name, number);
     json_t *shape = json_pack(
         "{s:o, s:o, s:o, s:o, s:O, s:o, s:O, s:O, s:O, s:O, s:O, s:i, s:O, s:O, s:o, s:o, s:o}",
         "url", url_of(fake, path), "repository_url",
@@ -186,16 +186,15 @@ json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue) {
                              json_sprintf("%s%s/labels{/name}", fake->origin, path), "events_url",
                              json_sprintf("%s%s/events", fake->origin, path), "assignee",
                              "milestone", "closed_at", "author_association", "NONE");
-    (void)json_object_update(shape, rest);
+    json_object_update(shape, rest);
     json_decref(rest);
     if (is_pull) {
         const char *html = text_of(shape, "html_url");
-        (void)json_object_set_new(shape, "pull_request",
-                                  json_pack("{s:o, s:s, s:o, s:o, s:O}", "url", url_of(fake, pull),
-                                            "html_url", html, "diff_url",
-                                            json_sprintf("%s.diff", html), "patch_url",
-                                            json_sprintf("%s.patch", html), "merged_at",
-                                            json_object_get(issue, "merged_at")));
+        json_object_set_new(shape, "pull_request",
+                            json_pack("{s:o, s:s, s:o, s:o, s:O}", "url", url_of(fake, pull),
+                                      "html_url", html, "diff_url", json_sprintf("%s.diff", html),
+                                      "patch_url", json_sprintf("%s.patch", html), "merged_at",
+                                      json_object_get(issue, "merged_at")));
     }
     return shape;
 }
@@ -216,14 +215,13 @@ json_t *shape_comment(struct fake *fake, json_t *repository, json_t *comment) {
     const char *full_name = text_of(repository, "full_name");
     json_int_t id = number_of(comment, "id"), issue = number_of(comment, "issue");
     char path[320];
-    (void)snprintf(path, sizeof path, "/repos/%s/issues/comments/%" JSON_INTEGER_FORMAT, full_name,
-                   id);
+    snprintf(path, sizeof path, "/repos/%s/issues/comments/%" JSON_INTEGER_FORMAT, full_name, id);
     json_t *shape = comment_object(fake, comment, path, "IC");
-    (void)json_object_set_new(shape, "html_url",
-                              json_sprintf("https://github.com/%s/issues/%" JSON_INTEGER_FORMAT
-                                           "#issuecomment-%" JSON_INTEGER_FORMAT,
-                                           full_name, issue, id));
-    (void)json_object_set_new(
+    json_object_set_new(shape, "html_url",
+                        json_sprintf("https://github.com/%s/issues/%" JSON_INTEGER_FORMAT
+                                     "#issuecomment-%" JSON_INTEGER_FORMAT,
+                                     full_name, issue, id));
+    json_object_set_new(
         shape, "issue_url",
         json_sprintf("%s/repos/%s/issues/%" JSON_INTEGER_FORMAT, fake->origin, full_name, issue));
     return shape;
@@ -233,14 +231,13 @@ json_t *shape_review_comment(struct fake *fake, json_t *repository, json_t *comm
     const char *full_name = text_of(repository, "full_name");
     json_int_t id = number_of(comment, "id"), pull = number_of(comment, "pull");
     char path[320];
-    (void)snprintf(path, sizeof path, "/repos/%s/pulls/comments/%" JSON_INTEGER_FORMAT, full_name,
-                   id);
+    snprintf(path, sizeof path, "/repos/%s/pulls/comments/%" JSON_INTEGER_FORMAT, full_name, id);
     json_t *shape = comment_object(fake, comment, path, "PRRC");
-    (void)json_object_set_new(shape, "html_url",
-                              json_sprintf("https://github.com/%s/pull/%" JSON_INTEGER_FORMAT
-                                           "#discussion_r%" JSON_INTEGER_FORMAT,
-                                           full_name, pull, id));
-    (void)json_object_set_new(
+    json_object_set_new(shape, "html_url",
+                        json_sprintf("https://github.com/%s/pull/%" JSON_INTEGER_FORMAT
+                                     "#discussion_r%" JSON_INTEGER_FORMAT,
+                                     full_name, pull, id));
+    json_object_set_new(
         shape, "pull_request_url",
         json_sprintf("%s/repos/%s/pulls/%" JSON_INTEGER_FORMAT, fake->origin, full_name, pull));
     static const char commit[] = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
@@ -250,11 +247,11 @@ json_t *shape_review_comment(struct fake *fake, json_t *repository, json_t *comm
                   "commit_id", commit, "original_commit_id", commit, "_links", "self", "href",
                   json_object_get(shape, "url"), "html", "href", json_object_get(shape, "html_url"),
                   "pull_request", "href", json_object_get(shape, "pull_request_url"));
-    (void)json_object_update(shape, rest);
+    json_object_update(shape, rest);
     json_decref(rest);
     json_t *first = json_object_get(comment, "in_reply_to_id");
     if (first) {
-        (void)json_object_set(shape, "in_reply_to_id", first);
+        json_object_set(shape, "in_reply_to_id", first);
     }
     return shape;
 }
@@ -325,10 +322,10 @@ static json_t *repository_constants(void) {
     static const char *const has[] = {"has_issues", "has_projects",  "has_wiki",
                                       "has_pages",  "has_downloads", "has_discussions"};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        (void)json_object_set_new(shape, counts[i], json_integer(0));
+        json_object_set_new(shape, counts[i], json_integer(0));
     }
     for (size_t i = 0; i < sizeof has / sizeof *has; i++) {
-        (void)json_object_set_new(shape, has[i], json_boolean(i == 0));
+        json_object_set_new(shape, has[i], json_boolean(i == 0));
     }
     return shape;
 }
@@ -354,7 +351,7 @@ json_t *shape_repository(struct fake *fake, json_t *repository) {
     const char *name = strchr(full_name, '/') + 1;
     char owner[256];
     int open = (int)count_open(repository);
-    (void)snprintf(owner, sizeof owner, "%.*s", (int)(name - full_name - 1), full_name);
+    snprintf(owner, sizeof owner, "%.*s", (int)(name - full_name - 1), full_name);
     json_t *shape = json_pack("{s:O, s:o, s:s, s:s, s:o, s:O, s:o, s:o, s:o, s:o, s:o, s:i, s:i}",
                               "id", json_object_get(repository, "id"), "node_id",
                               node_id("R", number_of(repository, "id")), "name", name, "full_name",
@@ -367,10 +364,10 @@ json_t *shape_repository(struct fake *fake, json_t *repository) {
                               json_sprintf("https://github.com/%s", full_name), "open_issues", open,
                               "open_issues_count", open);
     json_t *constants = repository_constants();
-    (void)json_object_update(shape, constants);
+    json_object_update(shape, constants);
     json_decref(constants);
     for (size_t i = 0; i < sizeof repository_urls / sizeof *repository_urls; i++) {
-        (void)json_object_set_new(
+        json_object_set_new(
             shape, repository_urls[i].name,
             json_sprintf("%s/repos/%s%s", fake->origin, full_name, repository_urls[i].path));
     }

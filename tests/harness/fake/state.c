@@ -340,7 +340,7 @@ static void fill(json_t *object, const char *key, json_t *value) {
     if (json_object_get(object, key)) {
         json_decref(value);
     } else {
-        (void)json_object_set_new(object, key, value);
+        json_object_set_new(object, key, value);
     }
 }
 
@@ -351,7 +351,7 @@ static json_t *filled_list(json_t *object, const char *key) {
 
 static void fill_id(struct fake *fake, json_t *object) {
     if (!json_object_get(object, "id")) {
-        (void)json_object_set_new(object, "id", json_integer(state_new_id(fake)));
+        json_object_set_new(object, "id", json_integer(state_new_id(fake)));
     }
 }
 
@@ -396,7 +396,7 @@ static void fill_repository(struct fake *fake, json_t *repository) {
     fill_id(fake, repository);
     fill(repository, "private", json_false());
     fill(repository, "archived", json_false());
-    (void)filled_list(repository, "former_names");
+    filled_list(repository, "former_names");
     size_t i;
     json_t *issue;
     json_array_foreach(filled_list(repository, "issues"), i, issue) {
@@ -410,7 +410,7 @@ static void fill_repository(struct fake *fake, json_t *repository) {
         fill(issue, "pull_request", json_false());
         fill(issue, "created_at", json_string(LONG_AGO));
         fill(issue, "merged_at", json_null());
-        (void)filled_list(issue, "labels");
+        filled_list(issue, "labels");
         fill_reactions(fake, issue);
     }
     fill_comments(fake, filled_list(repository, "comments"));
@@ -419,7 +419,7 @@ static void fill_repository(struct fake *fake, json_t *repository) {
 
 static void fill_user(struct fake *fake, json_t *users, const char *login, json_t *id) {
     if (!list_find(users, "login", login)) {
-        (void)list_add(users, new_user(fake, login, id));
+        list_add(users, new_user(fake, login, id));
     }
 }
 
@@ -464,7 +464,7 @@ static void fill_state(struct fake *fake, json_t *state) {
     fill(settings, "webhook_secret", json_string(""));
     fill(settings, "auto_create", json_array());
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-        (void)filled_list(state, kinds[k].name);
+        filled_list(state, kinds[k].name);
     }
     size_t i;
     json_t *item, *users = json_object_get(state, "users");
@@ -556,6 +556,6 @@ int state_change_settings(struct fake *fake, const json_t *changes, struct error
     if (check_settings(changes, err) < 0) {
         return -1;
     }
-    (void)json_object_update(state_settings(fake), (json_t *)changes);
+    json_object_update(state_settings(fake), (json_t *)changes);
     return 0;
 }

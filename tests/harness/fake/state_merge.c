@@ -29,7 +29,7 @@ static void remove_item(json_t *list, const json_t *item) {
     json_t *at;
     json_array_foreach(list, i, at) {
         if (at == item) {
-            (void)json_array_remove(list, i);
+            json_array_remove(list, i);
             return;
         }
     }
@@ -50,7 +50,7 @@ static int merge_list(json_t *into, const json_t *changes, struct error *err) {
                 return -1;
             }
         } else {
-            (void)json_array_append_new(into, json_deep_copy(change));
+            json_array_append_new(into, json_deep_copy(change));
         }
     }
     return 0;
@@ -66,7 +66,7 @@ int state_merge(json_t *into, const json_t *changes, struct error *err) {
                      !json_is_string(json_array_get(change, 0)) && json_array_size(change) > 0;
         int result = 0;
         if (json_is_null(change)) {
-            (void)json_object_del(into, key);
+            json_object_del(into, key);
         } else if (lists) {
             result = merge_list(old, change, err);
         } else if (json_is_object(old) && json_is_object(change)) {

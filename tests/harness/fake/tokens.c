@@ -88,7 +88,7 @@ json_int_t tokens_expire(struct fake *fake, json_int_t installation) {
 }
 
 void tokens_finish(struct fake *fake) {
-    (void)tokens_expire(fake, 0);
+    tokens_expire(fake, 0);
 }
 
 const struct token *token_find(const struct fake *fake, const char *text) {
@@ -105,9 +105,9 @@ json_t *tokens_list(const struct fake *fake) {
     json_t *list = json_array();
     struct token *token;
     TAILQ_FOREACH(token, &fake->tokens, link) {
-        (void)json_array_append_new(list, json_pack("{s:s, s:I, s:O}", "token", token->text,
-                                                    "installation", token->installation,
-                                                    "permissions", token->permissions));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:I, s:O}", "token", token->text, "installation",
+                                        token->installation, "permissions", token->permissions));
     }
     return list;
 }

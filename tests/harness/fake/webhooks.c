@@ -54,13 +54,13 @@ static void sending_free(struct sending *sending) {
 static size_t on_response_body(char *data, size_t size, size_t count, void *context) {
     struct sending *sending = context;
     /* A long response is cut. */
-    (void)buffer_append(&sending->response, data, size * count);
+    buffer_append(&sending->response, data, size * count);
     return size * count;
 }
 
 static struct curl_slist *add(struct curl_slist *list, const char *name, const char *value) {
     char line[512];
-    (void)snprintf(line, sizeof line, "%s: %s", name, value);
+    snprintf(line, sizeof line, "%s: %s", name, value);
     return curl_slist_append(list, line);
 }
 
@@ -72,7 +72,7 @@ static struct curl_slist *headers_of(const struct sending *sending) {
     hmac_sha256_update(&hmac, strlen(sending->body), (const uint8_t *)sending->body);
     hmac_sha256_digest(&hmac, sizeof digest, digest);
     base16_encode_update(signature + 7, sizeof digest, digest);
-    (void)snprintf(id, sizeof id, "%lld", (long long)sending->fake->app_id);
+    snprintf(id, sizeof id, "%lld", (long long)sending->fake->app_id);
     struct curl_slist *list = add(NULL, "Content-Type", "application/json");
     list = add(list, "Accept", "*/*");
     list = add(list, "X-GitHub-Event", sending->event);
@@ -100,7 +100,7 @@ static void post(struct sending *sending) {
         !curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_response_body) &&
         !curl_easy_setopt(easy, CURLOPT_WRITEDATA, sending) &&
         curl_easy_perform(easy) == CURLE_OK) {
-        (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &sending->status);
+        curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &sending->status);
     }
     curl_slist_free_all(headers);
     curl_easy_cleanup(easy);
@@ -132,10 +132,10 @@ static void log_outcome(struct sending *sending) {
     const char *body = sending->response.data ? sending->response.data : "";
     json_t *response =
         has_response ? json_stringn_nocheck(body, sending->response.bytes) : json_null();
-    (void)json_object_set_new(entry, "duration", json_real((double)sending->took_ms / 1000));
-    (void)json_object_set_new(entry, "status", text);
-    (void)json_object_set_new(entry, "status_code", json_integer(status));
-    (void)json_object_set_new(entry, "_response", response);
+    json_object_set_new(entry, "duration", json_real((double)sending->took_ms / 1000));
+    json_object_set_new(entry, "status", text);
+    json_object_set_new(entry, "status_code", json_integer(status));
+    json_object_set_new(entry, "_response", response);
     json_decref(entry);
 }
 
@@ -183,44 +183,44 @@ static struct sending *begin(struct fake *fake, const char *guid, const char *ev
         return NULL;
     }
     sending->entry = json_incref(entry);
-    (void)json_array_append_new(fake->deliveries, entry);
+    json_array_append_new(fake->deliveries, entry);
     fake->sending++;
     return sending;
 }
 
 static void send_now(struct sending *sending) {
     struct fake *fake = sending->fake;
-    (void)pthread_mutex_unlock(&fake->lock);
+    pthread_mutex_unlock(&fake->lock);
     post(sending);
-    (void)pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->lock);
     log_outcome(sending);
     sending_free(sending);
     fake->sending--;
-    (void)pthread_cond_broadcast(&fake->sent);
+    pthread_cond_broadcast(&fake->sent);
 }
 
 static void *send_in_thread(void *argument) {
     struct sending *sending = argument;
     struct fake *fake = sending->fake;
-    (void)pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->lock);
     send_now(sending);
-    (void)pthread_mutex_unlock(&fake->lock);
+    pthread_mutex_unlock(&fake->lock);
     return NULL;
 }
 
 void webhooks_init(struct fake *fake) {
     fake->deliveries = json_array();
-    (void)pthread_cond_init(&fake->sent, NULL);
+    pthread_cond_init(&fake->sent, NULL);
 }
 
 void webhooks_finish(struct fake *fake) {
-    (void)pthread_mutex_lock(&fake->lock);
+    pthread_mutex_lock(&fake->lock);
     while (fake->sending > 0) {
-        (void)pthread_cond_wait(&fake->sent, &fake->lock);
+        pthread_cond_wait(&fake->sent, &fake->lock);
     }
-    (void)pthread_mutex_unlock(&fake->lock);
+    pthread_mutex_unlock(&fake->lock);
     json_decref(fake->deliveries);
-    (void)pthread_cond_destroy(&fake->sent);
+    pthread_cond_destroy(&fake->sent);
 }
 
 /* ---- the API ---- */
@@ -236,7 +236,7 @@ static json_t *shape(json_t *entry) {
     json_t *value;
     json_object_foreach(entry, key, value) {
         if (key[0] != '_') {
-            (void)json_object_set(shown, key, value);
+            json_object_set(shown, key, value);
         }
     }
     return shown;
@@ -287,7 +287,7 @@ static void respond_deliveries(struct http_exchange *exchange, json_t **sorted, 
     size_t i = start;
     for (; i < n && json_array_size(page) < per_page; i++) {
         if (is_kept(exchange->fake, sorted[i]) && has_status(sorted[i], status)) {
-            (void)json_array_append_new(page, shape(sorted[i]));
+            json_array_append_new(page, shape(sorted[i]));
         }
     }
     bool more = false;
@@ -297,11 +297,11 @@ static void respond_deliveries(struct http_exchange *exchange, json_t **sorted, 
     respond_json(exchange, 200, page);
     if (more) {
         char link[512];
-        (void)snprintf(link, sizeof link,
-                       "<%s/app/hook/deliveries?per_page=%zu%s%s&cursor=v1_%" JSON_INTEGER_FORMAT
-                       ">; rel=\"next\"",
-                       exchange->fake->origin, per_page, status ? "&status=" : "",
-                       status ? status : "", number_of(sorted[i - 1], "id"));
+        snprintf(link, sizeof link,
+                 "<%s/app/hook/deliveries?per_page=%zu%s%s&cursor=v1_%" JSON_INTEGER_FORMAT
+                 ">; rel=\"next\"",
+                 exchange->fake->origin, per_page, status ? "&status=" : "", status ? status : "",
+                 number_of(sorted[i - 1], "id"));
         response_header(exchange, "Link", link);
     }
 }
@@ -357,11 +357,11 @@ void handle_hook_delivery(struct http_exchange *exchange) {
     json_t *payload = json_is_true(json_object_get(entry, "_no_payload"))
                           ? json_null()
                           : json_loads(text_of(entry, "_body"), 0, NULL);
-    (void)json_object_set_new(shown, "request",
-                              json_pack("{s:{s:s, s:s}, s:o}", "headers", "X-GitHub-Delivery",
-                                        text_of(entry, "guid"), "X-GitHub-Event",
-                                        text_of(entry, "event"), "payload", payload));
-    (void)json_object_set_new(
+    json_object_set_new(shown, "request",
+                        json_pack("{s:{s:s, s:s}, s:o}", "headers", "X-GitHub-Delivery",
+                                  text_of(entry, "guid"), "X-GitHub-Event", text_of(entry, "event"),
+                                  "payload", payload));
+    json_object_set_new(
         shown, "response",
         json_pack("{s:{}, s:O?}", "headers", "payload", json_object_get(entry, "_response")));
     respond_json(exchange, 200, shown);
@@ -379,7 +379,7 @@ void handle_hook_attempts(struct http_exchange *exchange) {
         respond_error(exchange, 500, "the fake is out of memory or threads");
         return;
     }
-    (void)pthread_detach(thread);
+    pthread_detach(thread);
     respond_json(exchange, 202, json_object());
 }
 
@@ -388,9 +388,8 @@ void handle_hook_attempts(struct http_exchange *exchange) {
 static void make_guid(char guid[37]) {
     uint8_t b[16];
     (void)!getrandom(b, sizeof b, 0);
-    (void)snprintf(guid, 37, "%02x%02x%02x%02x-%02x%02x-11ee-%02x%02x-%02x%02x%02x%02x%02x%02x",
-                   b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
-                   b[13]);
+    snprintf(guid, 37, "%02x%02x%02x%02x-%02x%02x-11ee-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+             b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13]);
 }
 
 void control_deliver(struct http_exchange *exchange, json_t *body) {
@@ -425,9 +424,9 @@ void control_deliver(struct http_exchange *exchange, json_t *body) {
     }
     sending->lose_response = lose_response;
     if (id > 0) {
-        (void)json_object_set_new(sending->entry, "id", json_integer(id));
+        json_object_set_new(sending->entry, "id", json_integer(id));
     }
-    (void)json_object_set_new(sending->entry, "_no_payload", json_boolean(no_payload));
+    json_object_set_new(sending->entry, "_no_payload", json_boolean(no_payload));
     json_t *entry = json_incref(sending->entry);
     send_now(sending);
     respond_json(exchange, 200, shape(entry));
@@ -451,8 +450,8 @@ void control_age(struct http_exchange *exchange, json_t *body) {
         char text[FAKE_TIME_MAX];
         json_int_t time_s = number_of(entry, "_time_s") - by_s;
         fake_time_text(time_s, text);
-        (void)json_object_set_new(entry, "_time_s", json_integer(time_s));
-        (void)json_object_set_new(entry, "delivered_at", json_string(text));
+        json_object_set_new(entry, "_time_s", json_integer(time_s));
+        json_object_set_new(entry, "delivered_at", json_string(text));
     }
     respond_empty(exchange, 204);
 }

@@ -45,7 +45,7 @@ static long perform(struct client *client, const char *method, const char *url, 
     }
     CURLcode code = curl_easy_perform(curl);
     if (code != CURLE_OK) {
-        (void)error_set(err, "%s", *why ? why : curl_easy_strerror(code));
+        error_set(err, "%s", *why ? why : curl_easy_strerror(code));
         return 0;
     }
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
@@ -89,9 +89,9 @@ int client_webhook(struct client *client, const struct webhook *webhook, struct 
     char lines[3][256];
     char signature[BASE16_ENCODE_LENGTH(SHA256_DIGEST_SIZE) + 1];
     sign(webhook, signature);
-    (void)snprintf(lines[0], sizeof lines[0], "X-GitHub-Event: %s", webhook->event);
-    (void)snprintf(lines[1], sizeof lines[1], "X-GitHub-Delivery: %s", webhook->guid);
-    (void)snprintf(lines[2], sizeof lines[2], "X-Hub-Signature-256: sha256=%s", signature);
+    snprintf(lines[0], sizeof lines[0], "X-GitHub-Event: %s", webhook->event);
+    snprintf(lines[1], sizeof lines[1], "X-GitHub-Delivery: %s", webhook->guid);
+    snprintf(lines[2], sizeof lines[2], "X-Hub-Signature-256: sha256=%s", signature);
     CLEANUP(finish_headers)
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     headers = curl_slist_append(headers, "Expect:");

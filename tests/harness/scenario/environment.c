@@ -37,7 +37,7 @@ int environment_make_key(const char *root, struct error *err) {
     gnutls_x509_privkey_t key;
     gnutls_datum_t pem = {0};
     char path[PATH_MAX];
-    (void)snprintf(path, sizeof path, "%s/app.pem", root);
+    snprintf(path, sizeof path, "%s/app.pem", root);
     int result = gnutls_x509_privkey_init(&key);
     if (result == 0) {
         result = gnutls_x509_privkey_generate(key, GNUTLS_PK_RSA, KEY_BITS, 0);
@@ -63,8 +63,8 @@ static void on_signal(int number) {
 
 void environment_catch_signals(void) {
     struct sigaction action = {.sa_handler = on_signal};
-    (void)sigaction(SIGINT, &action, NULL);
-    (void)sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
 bool environment_interrupted(void) {
@@ -99,24 +99,24 @@ static pid_t spawn(char *const argv[], const char *folder, const char *log, stru
     if (pid > 0) {
         return pid;
     }
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (getppid() != parent || out < 0 || in < 0 || chdir(folder) < 0 || dup2(in, 0) < 0 ||
         dup2(out, 1) < 0 || dup2(out, 2) < 0) {
         _exit(127);
     }
-    (void)execve(argv[0], argv, environment);
-    (void)dprintf(2, "%s: %s\n", argv[0], strerror(errno));
+    execve(argv[0], argv, environment);
+    dprintf(2, "%s: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
 
 static void describe_end(int status, char *out, size_t bytes) {
     if (WIFSIGNALED(status)) {
-        (void)snprintf(out, bytes, "was ended by signal %d (%s)", WTERMSIG(status),
-                       strsignal(WTERMSIG(status)));
+        snprintf(out, bytes, "was ended by signal %d (%s)", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
     } else {
-        (void)snprintf(out, bytes, "ended with status %d", WEXITSTATUS(status));
+        snprintf(out, bytes, "ended with status %d", WEXITSTATUS(status));
     }
 }
 
@@ -143,7 +143,7 @@ int environment_tick(struct environment *environment, struct error *err) {
         lines_read(&environment->host_lines);
         return -1;
     }
-    (void)nanosleep(&moment, NULL);
+    nanosleep(&moment, NULL);
     return 0;
 }
 
@@ -158,7 +158,7 @@ static int wait_listening(struct environment *environment, struct lines *lines, 
         while ((line = lines_next(lines, &at, &bytes)) != NULL) {
             if (line_is(line, bytes, "msg", "listening") &&
                 line_field(line, bytes, "address", address)) {
-                (void)snprintf(url, url_bytes, "http://%.140s", address);
+                snprintf(url, url_bytes, "http://%.140s", address);
                 return 0;
             }
         }
@@ -175,40 +175,40 @@ static void put_inline(struct buffer *out, const json_t *value) {
     if (json_is_object(value)) {
         const char *key, *before = "";
         json_t *item;
-        (void)buffer_append_text(out, "{");
+        buffer_append_text(out, "{");
         json_object_foreach((json_t *)value, key, item) {
-            (void)buffer_append_text(out, before);
-            (void)buffer_append_json_string(out, key, strlen(key));
-            (void)buffer_append_text(out, " = ");
+            buffer_append_text(out, before);
+            buffer_append_json_string(out, key, strlen(key));
+            buffer_append_text(out, " = ");
             put_inline(out, item);
             before = ", ";
         }
-        (void)buffer_append_text(out, "}");
+        buffer_append_text(out, "}");
     } else if (json_is_array(value)) {
         size_t i;
         json_t *item;
-        (void)buffer_append_text(out, "[");
+        buffer_append_text(out, "[");
         json_array_foreach(value, i, item) {
-            (void)buffer_append_text(out, i ? ", " : "");
+            buffer_append_text(out, i ? ", " : "");
             put_inline(out, item);
         }
-        (void)buffer_append_text(out, "]");
+        buffer_append_text(out, "]");
     } else {
         /* JSON's texts, numbers and booleans are TOML's too. */
         AUTO_FREE char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        (void)buffer_append_text(out, text ? text : "");
+        buffer_append_text(out, text ? text : "");
     }
 }
 
 static void put_table(struct buffer *out, const char *head, const json_t *table) {
     const char *key;
     json_t *value;
-    (void)buffer_printf(out, "%s\n", head);
+    buffer_printf(out, "%s\n", head);
     json_object_foreach((json_t *)table, key, value) {
-        (void)buffer_append_json_string(out, key, strlen(key));
-        (void)buffer_append_text(out, " = ");
+        buffer_append_json_string(out, key, strlen(key));
+        buffer_append_text(out, " = ");
         put_inline(out, value);
-        (void)buffer_append_text(out, "\n");
+        buffer_append_text(out, "\n");
     }
 }
 
@@ -225,8 +225,8 @@ static json_t *plugin_path(const struct environment *environment, const char *wr
     }
     for (size_t i = 0; i < options->n_plugin_folders; i++) {
         for (unsigned suffixed = 0; suffixed < 2; suffixed++) {
-            (void)snprintf(path, sizeof path, "%s/%s%s", options->plugin_folders[i], written,
-                           suffixed ? ".so" : "");
+            snprintf(path, sizeof path, "%s/%s%s", options->plugin_folders[i], written,
+                     suffixed ? ".so" : "");
             char *found = access(path, R_OK) == 0 ? realpath(path, NULL) : NULL;
             if (found) {
                 json_t *result = json_string(found);
@@ -243,7 +243,7 @@ static json_t *plugins_of(const struct environment *environment) {
     json_t *written = json_object_get(environment->scenario->root, "plugin"),
            *plugins = json_array();
     if (json_is_string(written)) {
-        (void)json_array_append_new(plugins, json_pack("{s:O}", "path", written));
+        json_array_append_new(plugins, json_pack("{s:O}", "path", written));
     } else {
         json_decref(plugins);
         plugins = json_deep_copy(written);
@@ -252,11 +252,11 @@ static json_t *plugins_of(const struct environment *environment) {
     json_t *plugin;
     json_array_foreach(plugins, i, plugin) {
         const char *path = json_string_value(json_object_get(plugin, "path"));
-        (void)json_object_set_new(plugin, "path", plugin_path(environment, path));
+        json_object_set_new(plugin, "path", plugin_path(environment, path));
         /* A hang fails soon. */
         if (!json_object_get(plugin, "deadline_ms")) {
-            (void)json_object_set_new(plugin, "deadline_ms",
-                                      json_integer(environment->options->timeout_ms / 2));
+            json_object_set_new(plugin, "deadline_ms",
+                                json_integer(environment->options->timeout_ms / 2));
         }
     }
     return plugins;
@@ -277,14 +277,14 @@ static int write_config(const struct environment *environment, struct error *err
     json_object_foreach(more, name, table) {
         json_t *there = json_object_get(tables, name);
         if (json_is_object(there) && json_is_object(table)) {
-            (void)json_object_update(there, table);
+            json_object_update(there, table);
         } else {
-            (void)json_object_set(tables, name, table);
+            json_object_set(tables, name, table);
         }
     }
     json_object_foreach(tables, name, table) {
         char head[128];
-        (void)snprintf(head, sizeof head, "[%.100s]", name);
+        snprintf(head, sizeof head, "[%.100s]", name);
         put_table(&out, head, table);
     }
     json_decref(tables);
@@ -294,11 +294,11 @@ static int write_config(const struct environment *environment, struct error *err
         put_table(&out, "[[plugin]]", plugin);
     }
     json_decref(plugins);
-    (void)snprintf(path, sizeof path, "%s/webhook.secret", environment->folder);
+    snprintf(path, sizeof path, "%s/webhook.secret", environment->folder);
     if (write_file(path, ENVIRONMENT_SECRET, strlen(ENVIRONMENT_SECRET), err) < 0) {
         return -1;
     }
-    (void)snprintf(path, sizeof path, "%s/snekomatic.toml", environment->folder);
+    snprintf(path, sizeof path, "%s/snekomatic.toml", environment->folder);
     return write_file(path, out.data, out.bytes, err);
 }
 
@@ -307,7 +307,7 @@ static int write_config(const struct environment *environment, struct error *err
 int environment_call_fake(struct environment *environment, const char *method, const char *what,
                           const json_t *body, json_t **response, struct error *err) {
     char url[256];
-    (void)snprintf(url, sizeof url, "%s/_fake/%s", environment->fake_url, what);
+    snprintf(url, sizeof url, "%s/_fake/%s", environment->fake_url, what);
     int result = client_json(&environment->client, method, url, body, response, err);
     if (result == 0 && response) {
         tree_hide_markers(*response);
@@ -324,7 +324,7 @@ static void drop_permissions(json_t *github) {
         json_t *permissions = json_object_get(installation, "permissions");
         json_object_foreach(permissions, name, access) {
             if (json_is_string(access) && strcmp(json_string_value(access), "none") == 0) {
-                (void)json_object_set_new(permissions, name, json_null());
+                json_object_set_new(permissions, name, json_null());
             }
         }
     }
@@ -332,9 +332,9 @@ static void drop_permissions(json_t *github) {
 
 static int start_fake(struct environment *environment, struct error *err) {
     char log[PATH_MAX + 16], key[PATH_MAX + 16], state[PATH_MAX + 16];
-    (void)snprintf(log, sizeof log, "%s/fake.log", environment->folder);
-    (void)snprintf(key, sizeof key, "%s/app.pem", environment->options->root);
-    (void)snprintf(state, sizeof state, "%s/github.json", environment->options->payloads);
+    snprintf(log, sizeof log, "%s/fake.log", environment->folder);
+    snprintf(key, sizeof key, "%s/app.pem", environment->options->root);
+    snprintf(state, sizeof state, "%s/github.json", environment->options->payloads);
     char *argv[] = {(char *)environment->options->self,
                     (char *)"fake-github",
                     (char *)"--app-id",
@@ -369,8 +369,8 @@ static int start_fake(struct environment *environment, struct error *err) {
 
 int environment_start_host(struct environment *environment, struct error *err) {
     char log[PATH_MAX + 16], config[PATH_MAX + 32], ready[200];
-    (void)snprintf(log, sizeof log, "%s/host.log", environment->folder);
-    (void)snprintf(config, sizeof config, "%s/snekomatic.toml", environment->folder);
+    snprintf(log, sizeof log, "%s/host.log", environment->folder);
+    snprintf(config, sizeof config, "%s/snekomatic.toml", environment->folder);
     char *argv[] = {(char *)environment->options->snekomatic, (char *)"serve", (char *)"-c", config,
                     NULL};
     lines_read(&environment->host_lines);
@@ -385,7 +385,7 @@ int environment_start_host(struct environment *environment, struct error *err) {
         return error_wrap(err, "the host does not start");
     }
     int64_t deadline_ms = clock_monotonic_ms() + environment->options->timeout_ms;
-    (void)snprintf(ready, sizeof ready, "%s/readyz", environment->host_url);
+    snprintf(ready, sizeof ready, "%s/readyz", environment->host_url);
     while (client_status(&environment->client, ready) != 200) {
         if (environment_tick(environment, err) < 0) {
             return error_wrap(err, "the host does not start");
@@ -405,15 +405,15 @@ static int end_process(pid_t *pid, int64_t patience_ms) {
     if (*pid == 0) {
         return 0;
     }
-    (void)kill(*pid, SIGTERM);
+    kill(*pid, SIGTERM);
     while (waitpid(*pid, &status, WNOHANG) == 0) {
         if (clock_monotonic_ms() > deadline_ms) {
-            (void)kill(*pid, SIGKILL);
-            (void)waitpid(*pid, &status, 0);
+            kill(*pid, SIGKILL);
+            waitpid(*pid, &status, 0);
             status = -1;
             break;
         }
-        (void)nanosleep(&moment, NULL);
+        nanosleep(&moment, NULL);
     }
     *pid = 0;
     return status;
@@ -438,8 +438,8 @@ int environment_start(struct environment *environment, const struct environment_
                                         .scenario = scenario,
                                         .fake_lines = {.fd = -1},
                                         .host_lines = {.fd = -1}};
-    (void)snprintf(environment->folder, sizeof environment->folder, "%s/%u", options->root, number);
-    (void)snprintf(log, sizeof log, "%s/host.log", environment->folder);
+    snprintf(environment->folder, sizeof environment->folder, "%s/%u", options->root, number);
+    snprintf(log, sizeof log, "%s/host.log", environment->folder);
     if (mkdir(environment->folder, 0700) < 0 || lines_open(&environment->host_lines, log) < 0) {
         return error_set(err, "cannot make %s: %s", environment->folder, strerror(errno));
     }
@@ -451,8 +451,8 @@ int environment_start(struct environment *environment, const struct environment_
 }
 
 void environment_finish(struct environment *environment) {
-    (void)end_process(&environment->host, environment->options->timeout_ms);
-    (void)end_process(&environment->fake, environment->options->timeout_ms);
+    end_process(&environment->host, environment->options->timeout_ms);
+    end_process(&environment->fake, environment->options->timeout_ms);
     if (environment->client.curl) {
         client_finish(&environment->client);
     }
@@ -465,7 +465,7 @@ void environment_finish(struct environment *environment) {
 static pid_t parent_of(pid_t pid) {
     char path[64], state;
     int parent = 0;
-    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     AUTO_FILE FILE *file = fopen(path, "re");
     /* The name is in parentheses. */
     return file && fscanf(file, "%*d (%*[^)]) %c %d", &state, &parent) == 2 && state != 'Z'
@@ -483,7 +483,7 @@ static size_t children_of(pid_t parent, pid_t found[CHILDREN_MAX]) {
         }
     }
     if (folder) {
-        (void)closedir(folder);
+        closedir(folder);
     }
     return count;
 }

@@ -46,9 +46,9 @@ const char *lines_next(const struct lines *lines, size_t *at, size_t *bytes) {
 static void unquote(const char *value, size_t bytes, char out[FIELD_MAX]) {
     json_t *text = json_loadb(value, bytes, JSON_DECODE_ANY, NULL);
     if (json_is_string(text)) {
-        (void)snprintf(out, FIELD_MAX, "%s", json_string_value(text));
+        snprintf(out, FIELD_MAX, "%s", json_string_value(text));
     } else {
-        (void)snprintf(out, FIELD_MAX, "%.*s", (int)bytes, value);
+        snprintf(out, FIELD_MAX, "%.*s", (int)bytes, value);
     }
     json_decref(text);
 }

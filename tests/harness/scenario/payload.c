@@ -28,12 +28,12 @@ static void list_bundled(const char *folder, char *out, size_t bytes) {
         size_t name_bytes = strlen(entry->d_name), used = strlen(out);
         if (name_bytes > 5 && strcmp(entry->d_name + name_bytes - 5, ".json") == 0 &&
             strcmp(entry->d_name, "github.json") != 0) {
-            (void)snprintf(out + used, bytes - used, "%s%.*s", used ? ", " : "",
-                           (int)(name_bytes - 5), entry->d_name);
+            snprintf(out + used, bytes - used, "%s%.*s", used ? ", " : "", (int)(name_bytes - 5),
+                     entry->d_name);
         }
     }
     if (directory) {
-        (void)closedir(directory);
+        closedir(directory);
     }
 }
 
@@ -42,22 +42,21 @@ static json_t *load(const struct environment *environment, const char *name, str
     size_t bytes = strlen(name);
     bool own = strchr(name, '/') || (bytes > 5 && strcmp(name + bytes - 5, ".json") == 0);
     if (own) {
-        (void)snprintf(path, sizeof path, "%s%s%s",
-                       *name == '/' ? "" : environment->scenario->directory,
-                       *name == '/' ? "" : "/", name);
+        snprintf(path, sizeof path, "%s%s%s", *name == '/' ? "" : environment->scenario->directory,
+                 *name == '/' ? "" : "/", name);
     } else {
-        (void)snprintf(path, sizeof path, "%s/%s.json", environment->options->payloads, name);
+        snprintf(path, sizeof path, "%s/%s.json", environment->options->payloads, name);
     }
     json_error_t problem;
     json_t *payload = json_load_file(path, 0, &problem);
     if (!payload && !own && access(path, R_OK) != 0) {
         list_bundled(environment->options->payloads, bundled, sizeof bundled);
-        (void)error_set(err,
-                        "there is no bundled payload %s (a file of yours ends with .json); "
-                        "there are %s",
-                        name, bundled);
+        error_set(err,
+                  "there is no bundled payload %s (a file of yours ends with .json); "
+                  "there are %s",
+                  name, bundled);
     } else if (!payload) {
-        (void)error_set(err, "%s:%d: %s", path, problem.line, problem.text);
+        error_set(err, "%s:%d: %s", path, problem.line, problem.text);
     }
     return payload;
 }
@@ -66,7 +65,7 @@ static json_t *load(const struct environment *environment, const char *name, str
 static void event_of(const char *name, char *out, size_t bytes) {
     const char *slash = strrchr(name, '/');
     name = slash ? slash + 1 : name;
-    (void)snprintf(out, bytes, "%.*s", (int)strcspn(name, "."), name);
+    snprintf(out, bytes, "%.*s", (int)strcspn(name, "."), name);
 }
 
 static const json_t *find_item(const json_t *list, const char *key, const json_t *wanted) {
@@ -86,7 +85,7 @@ static const json_t *find_item(const json_t *list, const char *key, const json_t
 static void set(json_t *root, const char *path, json_t *value) {
     /* Paths of the template, which are there. */
     struct error ignored;
-    (void)tree_set(root, path, value, &ignored);
+    tree_set(root, path, value, &ignored);
     json_decref(value);
 }
 
@@ -117,9 +116,9 @@ static int set_author(json_t *payload, const json_t *state, const char *by, stru
     static const char *const places[] = {"comment.user", "sender"};
     for (size_t i = 0; i < 2; i++) {
         json_t *place = tree_find(payload, places[i]);
-        (void)json_object_set(place, "login", login);
-        (void)json_object_set(place, "id", json_object_get(user, "id"));
-        (void)json_object_set(place, "type", json_object_get(user, "type"));
+        json_object_set(place, "login", login);
+        json_object_set(place, "id", json_object_get(user, "id"));
+        json_object_set(place, "type", json_object_get(user, "type"));
     }
     json_decref(login);
     return 0;
@@ -138,15 +137,14 @@ static int set_issue(json_t *payload, const json_t *state, json_int_t number, st
     json_t *user = json_string(text(issue, "user"));
     const json_t *author = find_item(json_object_get(state, "users"), "login", user);
     json_t *place = tree_find(payload, "issue");
-    (void)json_object_set_new(place, "number", json_integer(number));
-    (void)json_object_set(place, "id", json_object_get(issue, "id"));
-    (void)json_object_set(place, "title", json_object_get(issue, "title"));
+    json_object_set_new(place, "number", json_integer(number));
+    json_object_set(place, "id", json_object_get(issue, "id"));
+    json_object_set(place, "title", json_object_get(issue, "title"));
     if (json_is_true(json_object_get(issue, "pull_request"))) {
-        (void)json_object_set_new(
-            place, "pull_request",
-            json_pack("{s:o}", "url",
-                      json_sprintf(API "/repos/%s/pulls/%" JSON_INTEGER_FORMAT,
-                                   json_string_value(name), number)));
+        json_object_set_new(place, "pull_request",
+                            json_pack("{s:o}", "url",
+                                      json_sprintf(API "/repos/%s/pulls/%" JSON_INTEGER_FORMAT,
+                                                   json_string_value(name), number)));
     }
     if (author) {
         set(payload, "issue.user.login", json_incref(user));
@@ -169,8 +167,8 @@ static json_t *make_comment(struct environment *environment, const json_t *step,
         json_decref(template);
         return NULL;
     }
-    (void)snprintf(issue_path, sizeof issue_path, "/issues/%" JSON_INTEGER_FORMAT, number);
-    (void)snprintf(id, sizeof id, "%" JSON_INTEGER_FORMAT, ++last);
+    snprintf(issue_path, sizeof issue_path, "/issues/%" JSON_INTEGER_FORMAT, number);
+    snprintf(id, sizeof id, "%" JSON_INTEGER_FORMAT, ++last);
     json_t *moved = tree_replace(template, TEMPLATE_ISSUE, issue_path);
     json_t *payload = tree_replace(moved, TEMPLATE_COMMENT, id);
     json_decref(template);
@@ -214,7 +212,7 @@ int payload_make(struct environment *environment, const json_t *step, struct pay
         return -1;
     }
     if (event) {
-        (void)snprintf(payload->event, sizeof payload->event, "%s", event);
+        snprintf(payload->event, sizeof payload->event, "%s", event);
     } else {
         event_of(name ? name : COMMENT_TEMPLATE, payload->event, sizeof payload->event);
     }

@@ -52,7 +52,7 @@ struct session {
 };
 
 static int usage(const char *problem, const char *detail) {
-    (void)fprintf(stderr, "snekomatic-test run: %s%s; see --help\n", problem, detail);
+    fprintf(stderr, "snekomatic-test run: %s%s; see --help\n", problem, detail);
     return EX_USAGE;
 }
 
@@ -90,7 +90,7 @@ static int parse(int argc, char *argv[], struct session *session) {
             session->payloads = strdup(optarg);
             break;
         case 'h':
-            (void)fputs(help, stdout);
+            fputs(help, stdout);
             return EX_OK;
         default:
             /* Getopt has printed the error. */
@@ -116,9 +116,9 @@ static int find_parts(struct session *session) {
     free(snekomatic);
     free(payloads);
     if (!session->self || !session->snekomatic || !session->payloads) {
-        (void)fprintf(stderr, "snekomatic-test run: %s is not there\n",
-                      session->snekomatic ? "the folder of payloads (--payloads)"
-                                          : "the program snekomatic (--snekomatic)");
+        fprintf(stderr, "snekomatic-test run: %s is not there\n",
+                session->snekomatic ? "the folder of payloads (--payloads)"
+                                    : "the program snekomatic (--snekomatic)");
         return EX_UNAVAILABLE;
     }
     session->options.self = session->self;
@@ -135,16 +135,16 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
 static int make_root(struct session *session) {
     const char *folder = getenv("TMPDIR");
     struct error err;
-    (void)snprintf(session->root, sizeof session->root, "%s/snekomatic-test.XXXXXX",
-                   folder && *folder ? folder : "/tmp");
+    snprintf(session->root, sizeof session->root, "%s/snekomatic-test.XXXXXX",
+             folder && *folder ? folder : "/tmp");
     if (!mkdtemp(session->root)) {
-        (void)fprintf(stderr, "snekomatic-test run: cannot make %s: %s\n", session->root,
-                      strerror(errno));
+        fprintf(stderr, "snekomatic-test run: cannot make %s: %s\n", session->root,
+                strerror(errno));
         return EX_CANTCREAT;
     }
     session->options.root = session->root;
     if (environment_make_key(session->root, &err) < 0) {
-        (void)fprintf(stderr, "snekomatic-test run: %s\n", err.text);
+        fprintf(stderr, "snekomatic-test run: %s\n", err.text);
         return EX_CANTCREAT;
     }
     return -1;
@@ -165,7 +165,7 @@ static void comment(const char *text, size_t bytes) {
     while (bytes > 0) {
         const char *end = memchr(text, '\n', bytes);
         size_t line = end ? (size_t)(end - text) : bytes;
-        (void)printf("#   %.*s\n", (int)line, text);
+        printf("#   %.*s\n", (int)line, text);
         text += line + (end ? 1 : 0);
         bytes -= line + (end ? 1 : 0);
     }
@@ -175,7 +175,7 @@ static void comment(const char *text, size_t bytes) {
 static void show_problem(const char *file, const char *text) {
     comment(text, strlen(text));
     if (!outputs_are_one()) {
-        (void)fprintf(stderr, "%s:\n%s\n", file, text);
+        fprintf(stderr, "%s:\n%s\n", file, text);
     }
 }
 
@@ -184,13 +184,13 @@ __attribute__((format(printf, 3, 4))) static void report(struct session *session
     char name[512];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(name, sizeof name, format, args);
+    vsnprintf(name, sizeof name, format, args);
     va_end(args);
     for (char *at = name; *at; at++) {
         *at = *at == '#' || *at == '\n' ? ' ' : *at; /* TAP's own signs */
     }
-    (void)printf("%sok %u - %s\n", good ? "" : "not ", ++session->count, name);
-    (void)fflush(stdout);
+    printf("%sok %u - %s\n", good ? "" : "not ", ++session->count, name);
+    fflush(stdout);
     session->failed |= !good;
 }
 
@@ -215,13 +215,13 @@ static bool is_relevant(const struct step_runner *runner, const char *line, size
 static void show_log(const struct step_runner *runner, bool on_stderr) {
     size_t at = runner->log_start, bytes, shown = 0;
     const char *line;
-    (void)puts("# the log of it:");
+    puts("# the log of it:");
     while ((line = lines_next(&runner->environment->host_lines, &at, &bytes)) != NULL &&
            shown < LOG_LINES_MAX) {
         if (is_relevant(runner, line, bytes)) {
-            (void)printf("#   %.*s\n", (int)bytes, line);
+            printf("#   %.*s\n", (int)bytes, line);
             if (on_stderr) {
-                (void)fprintf(stderr, "%.*s\n", (int)bytes, line);
+                fprintf(stderr, "%.*s\n", (int)bytes, line);
             }
             shown++;
         }
@@ -231,29 +231,27 @@ static void show_log(const struct step_runner *runner, bool on_stderr) {
 static void show_requests(const struct step_runner *runner) {
     size_t i;
     json_t *request;
-    (void)printf("# the requests of it:%s\n",
-                 json_array_size(runner->requests) == 0 ? " none" : "");
+    printf("# the requests of it:%s\n", json_array_size(runner->requests) == 0 ? " none" : "");
     json_array_foreach(runner->requests, i, request) {
         const json_t *status = json_object_get(request, "status");
         const char *query = json_string_value(json_object_get(request, "query"));
-        (void)printf("#   %s %s%s%s -> %d%s%s\n",
-                     json_string_value(json_object_get(request, "method")),
-                     json_string_value(json_object_get(request, "path")), query ? "?" : "",
-                     query ? query : "", (int)json_integer_value(status),
-                     json_is_true(json_object_get(request, "injected")) ? " (scripted)" : "",
-                     json_is_true(json_object_get(request, "unknown"))
-                         ? " (the fake GitHub has no such endpoint: see [[response]])"
-                         : "");
+        printf("#   %s %s%s%s -> %d%s%s\n", json_string_value(json_object_get(request, "method")),
+               json_string_value(json_object_get(request, "path")), query ? "?" : "",
+               query ? query : "", (int)json_integer_value(status),
+               json_is_true(json_object_get(request, "injected")) ? " (scripted)" : "",
+               json_is_true(json_object_get(request, "unknown"))
+                   ? " (the fake GitHub has no such endpoint: see [[response]])"
+                   : "");
     }
 }
 
 static void show_repeat(const struct session *session, const char *file) {
-    (void)printf("# to repeat it: %s run", session->self);
+    printf("# to repeat it: %s run", session->self);
     for (int i = 1; i < session->n_options; i++) {
         bool plain = !session->argv[i][strcspn(session->argv[i], " '\"\\$&;()*?<>|")];
-        (void)printf(plain ? " %s" : " '%s'", session->argv[i]);
+        printf(plain ? " %s" : " '%s'", session->argv[i]);
     }
-    (void)printf("%s %s\n", session->keep ? "" : " --keep", file);
+    printf("%s %s\n", session->keep ? "" : " --keep", file);
 }
 
 static void show_failure(const struct session *session, const struct step_runner *runner,
@@ -261,8 +259,8 @@ static void show_failure(const struct session *session, const struct step_runner
     const char *text = differences->text.data ? differences->text.data : "";
     comment(text, differences->text.bytes);
     if (!outputs_are_one()) {
-        (void)fprintf(stderr, "%s:\n%.*s", runner->environment->scenario->file,
-                      (int)differences->text.bytes, text);
+        fprintf(stderr, "%s:\n%.*s", runner->environment->scenario->file,
+                (int)differences->text.bytes, text);
     }
     show_requests(runner);
     show_log(runner, false);
@@ -281,14 +279,14 @@ static void name_step(const json_t *step, size_t number, char *out, size_t bytes
                                           "restart", "github",  "kill"};
     const char *name = json_string_value(json_object_get(step, "name"));
     if (name) {
-        (void)snprintf(out, bytes, "%s", name);
+        snprintf(out, bytes, "%s", name);
         return;
     }
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
         const json_t *value = json_object_get(step, actions[i]);
         if (value) {
             const char *what = json_string_value(value);
-            (void)snprintf(out, bytes, "step %zu: %s %s", number, actions[i], what ? what : "");
+            snprintf(out, bytes, "step %zu: %s %s", number, actions[i], what ? what : "");
             return;
         }
     }
@@ -303,7 +301,7 @@ static void play(struct session *session, struct environment *environment) {
     bool good = true;
     const char *title = json_string_value(json_object_get(environment->scenario->root, "title"));
     if (title) {
-        (void)printf("# %s\n", title);
+        printf("# %s\n", title);
     }
     step_runner_init(&runner, environment);
     json_array_foreach(json_object_get(environment->scenario->root, "step"), i, step) {
@@ -354,7 +352,7 @@ static void verify_rejection(struct session *session, struct environment *enviro
     if (!good) {
         char problem[512] = "the host started";
         if (!started) {
-            (void)snprintf(problem, sizeof problem, "no line of its log matches \"%s\"", pattern);
+            snprintf(problem, sizeof problem, "no line of its log matches \"%s\"", pattern);
         }
         show_problem(environment->scenario->file, problem);
         show_log(&all, !outputs_are_one());
@@ -387,7 +385,7 @@ static void run_one(struct session *session, const char *file) {
         report_failed_start(session, &environment, &err);
     }
     if (session->keep) {
-        (void)printf("# kept: %s\n", environment.folder);
+        printf("# kept: %s\n", environment.folder);
     }
     environment_finish(&environment);
     scenario_finish(&scenario);
@@ -403,11 +401,11 @@ int scenario_run(int argc, char *argv[]) {
         for (int i = session.n_options; i < argc && !environment_interrupted(); i++) {
             run_one(&session, argv[i]);
         }
-        (void)printf("1..%u\n", session.count);
+        printf("1..%u\n", session.count);
         status = session.failed ? 1 : EX_OK;
     }
     if (*session.root && !session.keep) {
-        (void)nftw(session.root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        nftw(session.root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     }
     free(session.self);
     free(session.snekomatic);

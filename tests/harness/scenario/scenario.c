@@ -159,7 +159,7 @@ __attribute__((format(printf, 3, 4))) static int problem(const struct reading *r
     char text[512];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
     return error_set(reading->err, "%s:%u: %s", reading->file, line, text);
 }
@@ -196,7 +196,7 @@ static void describe_kinds(unsigned kinds, char *out, size_t bytes) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (kinds & 1u << i) {
             size_t used = strlen(out);
-            (void)snprintf(out + used, bytes - used, "%s%s", used ? " or " : "", names[i]);
+            snprintf(out + used, bytes - used, "%s%s", used ? " or " : "", names[i]);
         }
     }
 }
@@ -318,7 +318,7 @@ static int check_patterns(const struct reading *reading, const struct toml_value
         }
         int failed = regcomp(&compiled, one->text, REG_EXTENDED | REG_NOSUB);
         if (failed) {
-            (void)regerror(failed, &compiled, why, sizeof why);
+            regerror(failed, &compiled, why, sizeof why);
             return problem(reading, one->line, "\"%s\": %s", one->text, why);
         }
         regfree(&compiled);
@@ -480,12 +480,12 @@ static json_t *to_json(const struct reading *reading, const struct toml_value *r
     struct toml_error toml;
     json_error_t json;
     if (toml_append_json(root, &text, &toml) < 0) {
-        (void)problem(reading, toml.line, "%s", toml.text);
+        problem(reading, toml.line, "%s", toml.text);
         return NULL;
     }
     json_t *value = json_loadb(text.data, text.bytes, 0, &json);
     if (!value) {
-        (void)problem(reading, 1, "%s", json.text);
+        problem(reading, 1, "%s", json.text);
     }
     return value;
 }
@@ -512,7 +512,7 @@ int scenario_read(const char *file, struct scenario *scenario, struct error *err
         scenario->directory = path;
     }
     if (scenario->root && !scenario->directory) {
-        (void)error_set(err, "%s: out of memory", file);
+        error_set(err, "%s: out of memory", file);
     }
     if (!scenario->root || !scenario->directory) {
         scenario_finish(scenario);

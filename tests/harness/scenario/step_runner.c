@@ -69,12 +69,12 @@ static void take_outcome(struct step_runner *runner, const char *line, size_t by
     if (!line_field(line, bytes, "delivery", value)) {
         return;
     }
-    (void)snprintf(outcome.guid, sizeof outcome.guid, "%.36s", value);
+    snprintf(outcome.guid, sizeof outcome.guid, "%.36s", value);
     if (line_field(line, bytes, "plugin", value)) {
-        (void)snprintf(outcome.plugin, sizeof outcome.plugin, "%.100s", value);
+        snprintf(outcome.plugin, sizeof outcome.plugin, "%.100s", value);
     }
-    (void)snprintf(outcome.result, sizeof outcome.result, "%.20s", result);
-    (void)line_field(line, bytes, "reason", outcome.reason);
+    snprintf(outcome.result, sizeof outcome.result, "%.20s", result);
+    line_field(line, bytes, "reason", outcome.reason);
     if (line_field(line, bytes, "again_ms", value)) {
         outcome.due_ms += strtoll(value, NULL, 10);
     }
@@ -176,7 +176,7 @@ static bool pick_requests(struct step_runner *runner, json_t *all) {
         const char *path = text(request, "path");
         bool own = path && (strcmp(path, "/app") == 0 || strncmp(path, "/app/", 5) == 0);
         if (json_integer_value(json_object_get(request, "n")) > runner->last_request && !own) {
-            (void)json_array_append(runner->requests, request);
+            json_array_append(runner->requests, request);
             complete &= json_object_get(request, "dropped") != NULL;
         }
     }
@@ -215,9 +215,9 @@ json_t *step_runner_failure(const json_t *fail) {
     struct error ignored;
     const char *wanted = text(fail, "request");
     if (wanted && scenario_request(wanted, &request, &ignored) == 0) {
-        (void)json_object_del(copy, "request");
-        (void)json_object_set_new(copy, "method", json_string(request.method));
-        (void)json_object_set_new(copy, "path", json_string(request.path));
+        json_object_del(copy, "request");
+        json_object_set_new(copy, "method", json_string(request.method));
+        json_object_set_new(copy, "path", json_string(request.path));
     }
     return copy;
 }
@@ -249,10 +249,10 @@ static int add_each(struct step_runner *runner, const json_t *list,
 static int add_response(struct step_runner *runner, const json_t *response, struct error *err) {
     json_t *copy = json_deep_copy(response);
     if (!json_object_get(copy, "status")) {
-        (void)json_object_set_new(copy, "status", json_integer(200));
+        json_object_set_new(copy, "status", json_integer(200));
     }
     if (!json_object_get(copy, "times")) {
-        (void)json_object_set_new(copy, "times", json_integer(-1));
+        json_object_set_new(copy, "times", json_integer(-1));
     }
     int result = add_failure(runner, copy, err);
     json_decref(copy);
@@ -293,7 +293,7 @@ static int kill_at(struct step_runner *runner, const char *at, struct error *err
     struct expected_request wanted;
     int64_t deadline_ms = clock_monotonic_ms() + runner->environment->options->timeout_ms;
     bool held = false;
-    (void)scenario_request(at, &wanted, err);
+    scenario_request(at, &wanted, err);
     while (!held) {
         json_t *response = NULL;
         if (environment_tick(runner->environment, err) < 0 ||
@@ -301,7 +301,7 @@ static int kill_at(struct step_runner *runner, const char *at, struct error *err
                 0) {
             return -1;
         }
-        (void)pick_requests(runner, json_object_get(response, "requests"));
+        pick_requests(runner, json_object_get(response, "requests"));
         json_decref(response);
         held = is_held(runner, &wanted);
         if (!held && clock_monotonic_ms() > deadline_ms) {
@@ -318,16 +318,16 @@ static int kill_at(struct step_runner *runner, const char *at, struct error *err
 
 static void new_guid(char guid[GUID_BYTES]) {
     unsigned char b[16];
-    (void)getrandom(b, sizeof b, 0);
-    (void)snprintf(guid, GUID_BYTES,
-                   "%02x%02x%02x%02x-%02x%02x-4%01x%02x-a%01x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-                   b[1], b[2], b[3], b[4], b[5], b[6] & 15, b[7], b[8] & 15, b[9], b[10], b[11],
-                   b[12], b[13], b[14], b[15]);
+    getrandom(b, sizeof b, 0);
+    snprintf(guid, GUID_BYTES,
+             "%02x%02x%02x%02x-%02x%02x-4%01x%02x-a%01x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+             b[2], b[3], b[4], b[5], b[6] & 15, b[7], b[8] & 15, b[9], b[10], b[11], b[12], b[13],
+             b[14], b[15]);
 }
 
 static int post(struct step_runner *runner, const struct delivery *delivery, struct error *err) {
     char url[200];
-    (void)snprintf(url, sizeof url, "%s/webhook/github", runner->environment->host_url);
+    snprintf(url, sizeof url, "%s/webhook/github", runner->environment->host_url);
     const struct webhook webhook = {.url = url,
                                     .event = delivery->payload.event,
                                     .guid = delivery->guid,
@@ -339,7 +339,7 @@ static int post(struct step_runner *runner, const struct delivery *delivery, str
 
 static void add_guid(struct step_runner *runner, const char *guid) {
     if (!is_of_step(runner, guid) && runner->n_guids < STEP_RUNS_MAX) {
-        (void)snprintf(runner->guids[runner->n_guids++], GUID_BYTES, "%s", guid);
+        snprintf(runner->guids[runner->n_guids++], GUID_BYTES, "%s", guid);
     }
 }
 
@@ -362,7 +362,7 @@ static int do_deliver(struct step_runner *runner, struct error *err) {
         return -1;
     }
     new_guid(delivery->guid);
-    (void)snprintf(delivery->step, sizeof delivery->step, "%.120s", name ? name : "");
+    snprintf(delivery->step, sizeof delivery->step, "%.120s", name ? name : "");
     TAILQ_INSERT_HEAD(&runner->deliveries, delivery, link);
     /* The host reports the number of runs. */
     runner->runs_wanted = SIZE_MAX;
@@ -493,7 +493,7 @@ bool step_runner_perform(struct step_runner *runner, const json_t *step,
     result = result < 0 ? result : perform(runner, &err);
     if (result < 0) {
         differences_add(differences, "%s", err.text);
-        (void)step_runner_take_requests(runner, &err);
+        step_runner_take_requests(runner, &err);
         return false;
     }
     verify_step(runner, differences);

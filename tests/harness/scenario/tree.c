@@ -28,7 +28,7 @@ static bool next_part(const char **path, struct part *part) {
     }
     size_t bytes = strcspn(at, ".[");
     *path = at + bytes;
-    (void)snprintf(part->key, sizeof part->key, "%.*s", (int)bytes, at);
+    snprintf(part->key, sizeof part->key, "%.*s", (int)bytes, at);
     return bytes > 0 && bytes < sizeof part->key;
 }
 
@@ -91,10 +91,10 @@ static json_t *replace_text(const char *text, const char *from, const char *to) 
     AUTO_BUFFER struct buffer out = BUFFER_INIT(TEXT_MAX);
     size_t from_bytes = strlen(from);
     for (const char *next; (next = strstr(text, from)) != NULL; text = next + from_bytes) {
-        (void)buffer_append(&out, text, (size_t)(next - text));
-        (void)buffer_append_text(&out, to);
+        buffer_append(&out, text, (size_t)(next - text));
+        buffer_append_text(&out, to);
     }
-    (void)buffer_append_text(&out, text);
+    buffer_append_text(&out, text);
     return json_string(out.data ? out.data : "");
 }
 
@@ -108,7 +108,7 @@ json_t *tree_replace(const json_t *value, const char *from, const char *to) {
         json_t *copy = json_object(), *item;
         const char *key;
         json_object_foreach((json_t *)value, key, item) {
-            (void)json_object_set_new(copy, key, tree_replace(item, from, to));
+            json_object_set_new(copy, key, tree_replace(item, from, to));
         }
         return copy;
     }
@@ -116,7 +116,7 @@ json_t *tree_replace(const json_t *value, const char *from, const char *to) {
         json_t *copy = json_array(), *item;
         size_t i;
         json_array_foreach(value, i, item) {
-            (void)json_array_append_new(copy, tree_replace(item, from, to));
+            json_array_append_new(copy, tree_replace(item, from, to));
         }
         return copy;
     }
@@ -125,9 +125,9 @@ json_t *tree_replace(const json_t *value, const char *from, const char *to) {
 
 void tree_show(const json_t *value, char *out, size_t bytes) {
     AUTO_FREE char *text = value ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    (void)snprintf(out, bytes, "%s", text ? text : "nothing");
+    snprintf(out, bytes, "%s", text ? text : "nothing");
     if (text && strlen(text) >= bytes && bytes > 4) {
-        (void)snprintf(out + bytes - 4, 4, "...");
+        snprintf(out + bytes - 4, 4, "...");
     }
 }
 
@@ -198,6 +198,6 @@ void tree_hide_markers(json_t *value) {
     const char *text = json_string_value(value), *at = text ? strstr(text, marker) : NULL;
     if (at) {
         AUTO_FREE char *shown = strndup(text, (size_t)(at - text));
-        (void)json_string_set(value, shown ? shown : "");
+        json_string_set(value, shown ? shown : "");
     }
 }

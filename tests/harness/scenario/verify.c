@@ -21,9 +21,9 @@ void differences_add(struct differences *differences, const char *format, ...) {
     char line[4096];
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(line, sizeof line, format, args);
+    vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    (void)buffer_printf(&differences->text, "%s\n", line);
+    buffer_printf(&differences->text, "%s\n", line);
 }
 
 static const char *text(const json_t *object, const char *key) {
@@ -103,12 +103,12 @@ static void verify_deaths(const struct step_runner *runner, struct differences *
     while ((line = lines_next(&runner->environment->host_lines, &at, &bytes)) != NULL) {
         char plugin[FIELD_MAX] = "", how[FIELD_MAX] = "";
         if (line_is(line, bytes, "msg", "worker_died")) {
-            (void)line_field(line, bytes, "plugin", plugin);
-            (void)line_field(line, bytes, "how", how);
+            line_field(line, bytes, "plugin", plugin);
+            line_field(line, bytes, "how", how);
             differences_add(differences, "the worker of %s %s", plugin, how);
         } else if (line_is(line, bytes, "msg", "plugin_quarantined")) {
-            (void)line_field(line, bytes, "plugin", plugin);
-            (void)line_field(line, bytes, "reason", how);
+            line_field(line, bytes, "plugin", plugin);
+            line_field(line, bytes, "reason", how);
             differences_add(differences, "the plugin %s is quarantined: %s", plugin, how);
         }
     }
@@ -125,16 +125,16 @@ static void show_request(const json_t *request, char *out, size_t bytes) {
     json_t *body = json_object_get(request, "body");
     char body_text[SHOWN_MAX / 2], status[24] = "dropped";
     if (json_is_integer(json_object_get(request, "status"))) {
-        (void)snprintf(status, sizeof status, "%d",
-                       (int)json_integer_value(json_object_get(request, "status")));
+        snprintf(status, sizeof status, "%d",
+                 (int)json_integer_value(json_object_get(request, "status")));
     }
     tree_show(body, body_text, sizeof body_text);
     const char *unknown = json_is_true(json_object_get(request, "unknown"))
                               ? " (the fake GitHub has no such endpoint: see [[response]])"
                               : "";
-    (void)snprintf(out, bytes, "%s %s%s%s -> %s%s%s%s", text(request, "method"),
-                   text(request, "path"), query ? "?" : "", query ? query : "", status, unknown,
-                   json_is_null(body) ? "" : " ", json_is_null(body) ? "" : body_text);
+    snprintf(out, bytes, "%s %s%s%s -> %s%s%s%s", text(request, "method"), text(request, "path"),
+             query ? "?" : "", query ? query : "", status, unknown, json_is_null(body) ? "" : " ",
+             json_is_null(body) ? "" : body_text);
 }
 
 static int verify_paths(const json_t *request, const json_t *wanted, struct error *err) {
@@ -174,15 +174,15 @@ static int compare(const json_t *request, const json_t *wanted, struct error *er
     char target[2 * REQUEST_PATH_MAX];
     const char *query = text(request, "query");
     const json_t *body = json_object_get(wanted, "body");
-    (void)scenario_request(wanted_text(wanted), &expected, err);
+    scenario_request(wanted_text(wanted), &expected, err);
     bool with_query = query && strchr(expected.path, '?');
-    (void)snprintf(target, sizeof target, "%s%s", text(request, "path"), with_query ? "?" : "");
+    snprintf(target, sizeof target, "%s%s", text(request, "path"), with_query ? "?" : "");
     if (with_query) {
-        (void)strncat(target, query, sizeof target - strlen(target) - 1);
+        strncat(target, query, sizeof target - strlen(target) - 1);
     }
     if (strcmp(text(request, "method"), expected.method) != 0 ||
         (strcmp(expected.path, target) != 0 && fnmatch(expected.path, target, 0) != 0)) {
-        (void)error_set(err, "another request came");
+        error_set(err, "another request came");
         return 1;
     }
     int status = (int)json_integer_value(json_object_get(request, "status"));
@@ -281,7 +281,7 @@ static void verify_any_order(const json_t *came, const json_t *wanted,
             add_missing(expected, differences);
         }
         if (found != SIZE_MAX) {
-            (void)json_array_remove(left, found);
+            json_array_remove(left, found);
         }
     }
     json_array_foreach(left, i, request) {
@@ -305,8 +305,8 @@ static void verify_requests(struct step_runner *runner, struct differences *diff
 /* Is the failure that the fake still has made of `fail`? The number of times may differ. */
 static bool is_made_of(const json_t *failure, const json_t *fail) {
     json_t *left = json_copy((json_t *)failure), *made = step_runner_failure(fail);
-    (void)json_object_del(left, "times");
-    (void)json_object_del(made, "times");
+    json_object_del(left, "times");
+    json_object_del(made, "times");
     bool same = json_equal(left, made);
     json_decref(left);
     json_decref(made);
@@ -350,7 +350,7 @@ static void verify_failures(struct step_runner *runner, struct differences *diff
         }
     }
     json_decref(response);
-    (void)environment_call_fake(runner->environment, "DELETE", "fail", NULL, NULL, &err);
+    environment_call_fake(runner->environment, "DELETE", "fail", NULL, NULL, &err);
 }
 
 /* -- the log and the state -- */

@@ -250,7 +250,7 @@ static int start_maintenance(struct host *host, struct error *err) {
         .context = host->dispatch};
     return maintenance_new(&options, &host->maintenance, err) < 0
                ? -1
-               : telemetry_new(&host->loop, host->inbox, &host->telemetry, err);
+               : telemetry_new(&host->loop, host->inbox, options.configured, &host->telemetry, err);
 }
 
 static int start_ingest(struct host *host, struct error *err) {

@@ -17,7 +17,13 @@ struct inbox_elect {
     /* This host's number, positive and random. */
     int64_t host;
     int64_t lease_ms;
+    /* Wall clock. */
+    int64_t now_ms;
+    /* As in inbox_put. The plugins count as configured for INBOX_CONFIGURED_MS from now, at all
+     * hosts of the store. */
+    const char *configured;
 };
+#define INBOX_CONFIGURED_MS 600000
 
 /* One small step of pruning: bodies of deliveries whose runs all ended before `done_before_ms`
  * (dead ones: before `dead_before_ms`), then whole deliveries without a body that came before
@@ -37,7 +43,8 @@ struct inbox_prune {
     uint64_t most_bytes;
     struct inbox_prune_position after;
     /* As in inbox_put. Queued and parked runs of other plugins are marked "not_configured" at the
-     * first step of a pass; those that came before `done_before_ms` end as dead at `now_ms`. */
+     * first step of a pass. Those that came before `done_before_ms` end as dead at `now_ms`, if no
+     * host of the store has had their plugin configured since then. */
     const char *configured;
     int64_t now_ms;
 

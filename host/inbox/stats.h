@@ -7,10 +7,17 @@
 
 #include <stdint.h>
 
+/* Counting more would delay the webhooks that wait for the writer. */
+#define INBOX_STATS_MAX 100000
+
 struct inbox_stats {
     struct inbox_operation operation;
-    /* Out, as all below: runs in each state. */
+    /* As in inbox_put. */
+    const char *configured;
+    /* Out, as all below: runs in each state. A count ends at INBOX_STATS_MAX. */
     int64_t queued, blocked, running, dead, parked;
+    /* Runs among the queued, blocked and parked ones whose plugin no host has configured. */
+    int64_t not_configured;
     /* Intents without a response, of runs that are not running now. */
     int64_t in_doubt;
     /* Wall clock: when the first queued run is due; INT64_MAX when none is queued. */

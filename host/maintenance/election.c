@@ -14,9 +14,10 @@
 #define FAILED_RENEW_MS 1000
 
 void election_init(struct election *election, struct inbox *inbox, struct mailbox *mailbox,
-                   int64_t lease_ms) {
+                   int64_t lease_ms, const char *configured) {
     assert(lease_ms > 0);
-    *election = (struct election){.inbox = inbox, .mailbox = mailbox, .lease_ms = lease_ms};
+    *election = (struct election){
+        .inbox = inbox, .mailbox = mailbox, .lease_ms = lease_ms, .configured = configured};
     arc4random_buf(&election->holder, sizeof election->holder);
     election->holder &= INT64_MAX;
 }
@@ -61,6 +62,8 @@ int64_t election_tick(struct election *election, int64_t now_ms) {
         .operation = {.kind = INBOX_ELECT, .reply_to = election->mailbox, .on_result = on_elected},
         .host = election->holder,
         .lease_ms = election->lease_ms,
+        .now_ms = clock_wall_ms(),
+        .configured = election->configured,
     };
     election->under_way = true;
     election->asked_ms = now_ms;

@@ -13,6 +13,8 @@ struct election {
     /* A random number that names this host in the lease. */
     int64_t holder;
     int64_t lease_ms;
+    /* Borrowed; see inbox_elect. */
+    const char *configured;
     /* Monotonic. */
     int64_t asked_ms, until_ms, next_ms;
     bool under_way, closed;
@@ -21,7 +23,7 @@ struct election {
 };
 
 void election_init(struct election *election, struct inbox *inbox, struct mailbox *mailbox,
-                   int64_t lease_ms);
+                   int64_t lease_ms, const char *configured);
 
 /* Renews the lease when it is time. Returns when to call again; monotonic. */
 int64_t election_tick(struct election *election, int64_t now_ms);

@@ -44,7 +44,8 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
         free(new);
         return error_set(err, "maintenance: cannot watch a mailbox: %s", strerror(errno));
     }
-    election_init(&new->election, options->inbox, &new->mailbox, config->dispatch.lease_ms);
+    election_init(&new->election, options->inbox, &new->mailbox, config->dispatch.lease_ms,
+                  options->configured);
     clock_check_init(&new->clock, options->broker, options->inbox, &new->mailbox,
                      options->on_runs_due, options->context);
     prune_init(&new->prune, options->inbox, &new->mailbox, config->store.retention_days,

@@ -73,8 +73,12 @@ void metrics_requeued(void);
 /* Telemetry itself. */
 
 struct metrics_store {
-    int64_t queued, blocked, running, dead, parked; /* runs */
-    int64_t in_doubt;                               /* effects */
+    /* Runs in each state. */
+    int64_t queued, blocked, running, dead, parked;
+    /* Runs among the waiting ones whose plugin no host has configured. */
+    int64_t not_configured;
+    /* Effects. */
+    int64_t in_doubt;
     /* Wall clock; INT64_MAX: nothing is queued. */
     int64_t oldest_due_ms;
 };

@@ -284,12 +284,15 @@ static void render_store(struct buffer *text) {
     if (!atomic_load_explicit(&metrics.store_known, memory_order_acquire)) {
         return;
     }
-    head(text, runs, "gauge", "Unfinished runs in the store, by state.");
+    head(text, runs, "gauge", "Runs in the store, by state, counted up to 100000 each.");
     for (size_t i = 0; i < ARRAY_LENGTH(states); i++) {
         AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
         label(&labels, "state", states[i].state);
         sample(text, runs, &labels, number(states[i].from));
     }
+    gauge(text, "snekomatic_runs_not_configured",
+          "Runs that wait for a plugin that no host of the store has configured.",
+          number(&metrics.not_configured));
     head(text, age, "gauge", "Time for which the oldest queued run has been due.");
     buffer_printf(text, "%s %.3f\n", age, (double)age_ms() / 1e3);
     gauge(text, "snekomatic_effects_in_doubt",
@@ -336,12 +339,13 @@ int metrics_render(struct buffer *text) {
 int metrics_render_detail(struct buffer *json) {
     int result = 0, status = atomic_load_explicit(&metrics.last_status, memory_order_relaxed);
     if (atomic_load_explicit(&metrics.store_known, memory_order_acquire)) {
-        result = buffer_printf(
-            json,
-            "\"queue\":{\"queued\":%" PRIu64 ",\"blocked\":%" PRIu64 ",\"running\":%" PRIu64
-            ",\"dead\":%" PRIu64 ",\"parked\":%" PRIu64 ",\"age_ms\":%" PRIu64 "},",
-            number(&metrics.queued), number(&metrics.blocked), number(&metrics.running),
-            number(&metrics.dead), number(&metrics.parked), age_ms());
+        result = buffer_printf(json,
+                               "\"queue\":{\"queued\":%" PRIu64 ",\"blocked\":%" PRIu64
+                               ",\"running\":%" PRIu64 ",\"dead\":%" PRIu64 ",\"parked\":%" PRIu64
+                               ",\"not_configured\":%" PRIu64 ",\"age_ms\":%" PRIu64 "},",
+                               number(&metrics.queued), number(&metrics.blocked),
+                               number(&metrics.running), number(&metrics.dead),
+                               number(&metrics.parked), number(&metrics.not_configured), age_ms());
     }
     if (result == 0 && status > 0) {
         int64_t at_ms = atomic_load_explicit(&metrics.last_response_ms, memory_order_relaxed);

@@ -22,6 +22,7 @@
 struct telemetry {
     struct loop *loop;
     struct inbox *inbox;
+    const char *configured;
     struct mailbox mailbox;
     struct loop_source mail_source;
     struct inbox_stats stats;
@@ -63,12 +64,13 @@ static void on_counted(struct inbox_operation *operation) {
                                           .dead = stats->dead,
                                           .blocked = stats->blocked,
                                           .parked = stats->parked,
+                                          .not_configured = stats->not_configured,
                                           .in_doubt = stats->in_doubt,
                                           .oldest_due_ms = stats->oldest_due_ms});
 }
 
-int telemetry_new(struct loop *loop, struct inbox *inbox, struct telemetry **telemetry,
-                  struct error *err) {
+int telemetry_new(struct loop *loop, struct inbox *inbox, const char *configured,
+                  struct telemetry **telemetry, struct error *err) {
     struct telemetry *made = calloc(1, sizeof *made);
     if (!made || mailbox_init(&made->mailbox) < 0) {
         free(made);
@@ -76,6 +78,7 @@ int telemetry_new(struct loop *loop, struct inbox *inbox, struct telemetry **tel
     }
     made->loop = loop;
     made->inbox = inbox;
+    made->configured = configured;
     made->mail_source = (struct loop_source){made->mailbox.event_fd, on_mail};
     if (loop_add(loop, &made->mail_source, EPOLLIN) < 0) {
         mailbox_finish(&made->mailbox);
@@ -92,7 +95,8 @@ int telemetry_tick(struct telemetry *telemetry) {
     if (!telemetry->counting && telemetry->next_ms <= now_ms) {
         telemetry->stats = (struct inbox_stats){.operation = {.kind = INBOX_STATS,
                                                               .reply_to = &telemetry->mailbox,
-                                                              .on_result = on_counted}};
+                                                              .on_result = on_counted},
+                                                .configured = telemetry->configured};
         telemetry->counting = true;
         telemetry->started_ms = now_ms;
         inbox_submit(telemetry->inbox, &telemetry->stats.operation);

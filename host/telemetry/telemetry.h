@@ -16,9 +16,10 @@
 
 struct telemetry;
 
-/* Both are borrowed until telemetry_free(). Returns 0 and `*telemetry`, or -1. */
-int telemetry_new(struct loop *loop, struct inbox *inbox, struct telemetry **telemetry,
-                  struct error *err);
+/* All are borrowed until telemetry_free(). `configured`: see inbox_put. Returns 0 and
+ * `*telemetry`, or -1. */
+int telemetry_new(struct loop *loop, struct inbox *inbox, const char *configured,
+                  struct telemetry **telemetry, struct error *err);
 
 /* Counts the store's runs when it is time. Call it after every loop_step(). Returns the
  * milliseconds that the next step may wait. */

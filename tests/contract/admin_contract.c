@@ -316,7 +316,10 @@ a_run_that_crashed_its_worker_is_retried_by_hand_alone_and_from_attempt_1(void *
     assert_int_equal(fixture_do(fixture, &end.operation), 0);
     inbox_runs_free(claim.runs, claim.n_runs);
     assert_int_equal(change(fixture, INBOX_RERUN, "guid-1", NULL, 1), 0);
-    claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    struct inbox_claim_share share = {
+        .plugin = "invite", .runs = 9, .payload_bytes = UINT64_MAX, .alone = true};
+    claim = claim_of(&share, 1, FIXTURE_NOW);
+    assert_int_equal(fixture_do(fixture, &claim.operation), 0);
     assert_int_equal(claim.n_runs, 1);
     assert_true(claim.runs[0].suspect);
     assert_int_equal(claim.runs[0].crashes, 0);
@@ -431,7 +434,7 @@ static void a_run_whose_plugin_is_not_configured_is_marked_and_ends_after_retent
     step.configured = "\ninvite\n";
     prune(fixture, step, 0, 0);
     assert_int_equal(query(fixture, "SELECT count(*) FROM runs WHERE state = 'parked' AND plugin ="
-                                    " 'ping' AND label = 'not_configured'"),
+                                    " 'ping' AND reason LIKE '%its plugin is not configured'"),
                      2);
     step = prune_of(FIXTURE_NOW + 7 * DAY_MS + 1);
     step.now_ms = FIXTURE_NOW + 7 * DAY_MS + 1;
@@ -617,6 +620,73 @@ static void a_fetched_payload_never_runs_a_known_delivery(void **state) {
     assert_int_equal(put_again(fixture, false), INBOX_REDELIVERED);
 }
 
+static void elect_with(struct fixture *fixture, int64_t now_ms, const char *configured) {
+    struct inbox_elect elect = {.operation = {.kind = INBOX_ELECT},
+                                .host = fixture_host(),
+                                .lease_ms = 30000,
+                                .now_ms = now_ms,
+                                .configured = configured};
+    assert_int_equal(fixture_do(fixture, &elect.operation), 1);
+}
+
+static int64_t count_not_configured(struct fixture *fixture, const char *configured) {
+    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}, .configured = configured};
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
+    return stats.not_configured;
+}
+
+static void runs_of_plugins_that_are_not_configured_are_counted(void **state) {
+    struct fixture *fixture = *state;
+    put_at(fixture, "one", FIXTURE_NOW, 2);
+    put_at(fixture, "two", FIXTURE_NOW, 2);
+    assert_int_equal(count_not_configured(fixture, "\ninvite\nping\n"), 0);
+    assert_int_equal(count_not_configured(fixture, NULL), 0);
+    assert_int_equal(count_not_configured(fixture, "\npinging\n"), 4);
+    end_runs(fixture, "ping", INBOX_PARK, FIXTURE_NOW);
+    assert_int_equal(count_not_configured(fixture, "\ninvite\n"), 2);
+    end_runs(fixture, "invite", INBOX_DONE, FIXTURE_NOW);
+    assert_int_equal(count_not_configured(fixture, "\npinging\n"), 2);
+}
+
+static void a_mark_keeps_the_earlier_reason(void **state) {
+    struct fixture *fixture = *state;
+    put_at(fixture, "one", FIXTURE_NOW, 1);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    struct inbox_finish end = finish_of(&claim.runs[0], INBOX_RETRY);
+    end.label = "retry";
+    end.reason = "no luck";
+    assert_int_equal(fixture_do(fixture, &end.operation), 0);
+    inbox_runs_free(claim.runs, claim.n_runs);
+    struct inbox_prune step = prune_of(FIXTURE_NOW);
+    step.now_ms = FIXTURE_NOW;
+    step.configured = "\nping\n";
+    for (int pass = 0; pass < 2; pass++) {
+        prune(fixture, step, 0, 0);
+        assert_int_equal(query(fixture, "SELECT count(*) FROM runs WHERE label = 'retry' AND reason"
+                                        " = 'no luck; its plugin is not configured'"),
+                         1);
+    }
+}
+
+/* Such as one that was taken out by mistake for an hour, with runs that have waited for long. */
+static void runs_end_only_once_their_plugin_was_absent_for_the_retention(void **state) {
+    struct fixture *fixture = *state;
+    put_at(fixture, "one", FIXTURE_NOW, 1);
+    struct inbox_prune step = prune_of(FIXTURE_NOW + 20 * DAY_MS);
+    step.now_ms = FIXTURE_NOW + 20 * DAY_MS;
+    step.configured = "\nping\n";
+    elect_with(fixture, FIXTURE_NOW + 20 * DAY_MS, "\ninvite\n");
+    (void)query(fixture, "UPDATE configured_plugins SET until_ms = 1701728000000");
+    prune(fixture, step, 0, 0);
+    assert_int_equal(query(fixture, "SELECT count(*) FROM runs WHERE state = 'dead'"), 0);
+    (void)query(fixture, "UPDATE configured_plugins SET until_ms = 1600000000000");
+    prune(fixture, step, 0, 0);
+    assert_int_equal(query(fixture, "SELECT count(*) FROM runs WHERE state = 'dead' AND label ="
+                                    " 'not_configured'"),
+                     1);
+}
+
 size_t contract_people_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(an_entry_tells_all_of_a_run_and_its_delivery),
@@ -636,6 +706,9 @@ size_t contract_people_tests(const struct contract_store *store, struct CMUnitTe
         CONTRACT(a_discarded_run_is_dead_and_its_workers_words_are_stale),
         CONTRACT(bodies_go_after_their_time_and_guids_stay),
         CONTRACT(a_run_whose_plugin_is_not_configured_is_marked_and_ends_after_retention),
+        CONTRACT(runs_of_plugins_that_are_not_configured_are_counted),
+        CONTRACT(a_mark_keeps_the_earlier_reason),
+        CONTRACT(runs_end_only_once_their_plugin_was_absent_for_the_retention),
         CONTRACT(a_pruned_guid_seen_again_is_a_redelivery),
         CONTRACT(a_step_of_pruning_is_bounded_in_rows_and_bytes),
         CONTRACT(a_guid_is_asked_for_as_often_as_allowed_and_never_when_it_is_here),

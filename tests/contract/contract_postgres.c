@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The inbox's contract on PostgreSQL, and what only a server has: its settings, its absence, hosts
  * that share it. One server for the whole program, a schema for each test. */
-#include "inbox_contract.h"
+#include "postgres_place.h"
 
 #include "inbox/postgres/link.h"
 
@@ -19,130 +19,6 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define PASSWORD "pg-s3cret-word" /* tests/postgres/server.py's */
-
-static struct server {
-    pid_t helper;
-    /* Its end ends the server. */
-    int input;
-    int port;
-    pid_t postmaster;
-} server;
-
-static void start_server(struct server *started, char *const settings[]) {
-    int in[2], out[2];
-    char *argv[8] = {(char *)(uintptr_t) "python3", (char *)(uintptr_t)POSTGRES_SERVER};
-    for (size_t i = 0; settings && settings[i]; i++) {
-        argv[2 + i] = settings[i];
-    }
-    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    started->helper = fork();
-    assert_true(started->helper >= 0);
-    if (started->helper == 0) {
-        (void)dup2(in[0], 0);
-        (void)dup2(out[1], 1);
-        (void)execvp(argv[0], argv);
-        _exit(127);
-    }
-    (void)close(in[0]);
-    (void)close(out[1]);
-    started->input = in[1];
-    AUTO_FILE FILE *answer = fdopen(out[0], "r");
-    int postmaster = 0;
-    if (fscanf(answer, "%d %d", &started->port, &postmaster) != 2) {
-        fail_msg("no PostgreSQL server could be started; see standard error");
-    }
-    started->postmaster = postmaster;
-}
-
-static void stop_server(struct server *stopped) {
-    (void)close(stopped->input);
-    (void)waitpid(stopped->helper, NULL, 0);
-}
-
-static int set_up_server(void **state) {
-    (void)state;
-    /* Found long before the host's own lock_timeout, on a slow machine too. */
-    static char setting[] = "deadlock_timeout=50";
-    char *const settings[] = {setting, NULL};
-    start_server(&server, settings);
-    return 0;
-}
-
-static int tear_down_server(void **state) {
-    (void)state;
-    stop_server(&server);
-    return 0;
-}
-
-struct place {
-    char schema[32], url[256];
-};
-
-static void url_of(char url[256], int port, const char *schema) {
-    (void)snprintf(url, 256,
-                   "postgres://snek:" PASSWORD "@127.0.0.1:%d/postgres?options=-csearch_path%%3D%s",
-                   port, schema);
-}
-
-static int64_t query_at(const char *url, const char *sql) {
-    PGconn *connection = PQconnectdb(url);
-    PGresult *result = PQexec(connection, sql);
-    ExecStatusType status = PQresultStatus(result);
-    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
-        fail_msg("%s: %s", sql, PQerrorMessage(connection));
-    }
-    int64_t number = PQntuples(result) > 0 ? strtoll(PQgetvalue(result, 0, 0), NULL, 10) : 0;
-    PQclear(result);
-    PQfinish(connection);
-    return number;
-}
-
-static int64_t query(void *data, const char *sql) {
-    return query_at(((struct place *)data)->url, sql);
-}
-
-static void *make(void) {
-    static unsigned count;
-    char sql[96];
-    struct place *place = calloc(1, sizeof *place);
-    assert_non_null(place);
-    (void)snprintf(place->schema, sizeof place->schema, "place_%u", ++count);
-    url_of(place->url, server.port, place->schema);
-    (void)snprintf(sql, sizeof sql, "CREATE SCHEMA %s", place->schema);
-    (void)query(place, sql);
-    return place;
-}
-
-static void remove_place(void *data) {
-    char sql[96];
-    struct place *place = data;
-    (void)snprintf(sql, sizeof sql, "SET client_min_messages = error; DROP SCHEMA %s CASCADE",
-                   place->schema);
-    (void)query(place, sql);
-    free(place);
-}
-
-static int open_place(void *data, int64_t now_ms, struct inbox **inbox, struct error *err) {
-    return inbox_open(((struct place *)data)->url, now_ms, inbox, err);
-}
-
-static void poison(void *data, const char *guid) {
-    char sql[512];
-    (void)snprintf(
-        sql, sizeof sql,
-        "CREATE FUNCTION reject() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " IF NEW.guid = '%s' THEN RAISE EXCEPTION 'poisoned'; END IF; RETURN NEW; END $$;"
-        "CREATE TRIGGER poison BEFORE INSERT ON deliveries FOR EACH ROW"
-        " EXECUTE FUNCTION reject()",
-        guid);
-    (void)query(data, sql);
-}
-
-static const struct contract_store postgres = {
-    .make = make, .remove = remove_place, .open = open_place, .query = query, .poison = poison};
 
 static const char *url_in(const struct fixture *fixture) {
     return ((const struct place *)fixture->place)->url;
@@ -718,6 +594,29 @@ static void a_server_that_stops_answering_is_said_within_5_s(void **state) {
     recover(fixture, "b");
 }
 
+static void runs_of_another_hosts_plugin_are_its_own(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_put put = put_of("guid-1");
+    struct inbox_elect elect = {.operation = {.kind = INBOX_ELECT},
+                                .host = fixture_host(),
+                                .lease_ms = 30000,
+                                .configured = "\ninvite\n"};
+    struct inbox_prune prune = {.operation = {.kind = INBOX_PRUNE},
+                                .now_ms = FIXTURE_NOW,
+                                .done_before_ms = FIXTURE_NOW + 1,
+                                .most = 100,
+                                .most_bytes = 1 << 20,
+                                .configured = "\nping\n"};
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    assert_int_equal(fixture_do(fixture, &elect.operation), 1);
+    assert_int_equal(fixture_do(fixture, &prune.operation), 0);
+    put.configured = "\nping\n";
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_DUPLICATE);
+    assert_int_equal(query(fixture->place, "SELECT count(*) FROM runs WHERE state = 'queued' AND"
+                                           " reason = ''"),
+                     1);
+}
+
 /* A name server that is silent. libpq would wait for it on the writer's thread. */
 static atomic_bool names_are_slow;
 
@@ -787,6 +686,7 @@ int main(void) {
         CONTRACT(an_operation_that_takes_too_long_fails_alone),
         CONTRACT(a_server_that_quotes_all_identifiers_is_no_other_schema),
         CONTRACT(a_server_that_stops_answering_is_said_within_5_s),
+        CONTRACT(runs_of_another_hosts_plugin_are_its_own),
         CONTRACT(a_silent_name_server_holds_up_no_operation),
     };
     struct CMUnitTest tests[CONTRACT_TESTS_MAX + sizeof own / sizeof *own] = {{0}};

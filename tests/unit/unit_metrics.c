@@ -136,10 +136,10 @@ static void the_detail_is_members_of_a_json_object(void **state) {
     metrics_store(&(struct metrics_store){.queued = 2, .oldest_due_ms = INT64_MAX});
     metrics_request("GET", 404, 1000);
     assert_int_equal(metrics_render_detail(&json), 0);
-    assert_string_equal(
-        json.data,
-        "\"queue\":{\"queued\":2,\"blocked\":0,\"running\":0,\"dead\":0,\"parked\":0,\"age_ms\":0},"
-        "\"github\":{\"last_status\":404,\"ago_ms\":0},");
+    assert_string_equal(json.data, "\"queue\":{\"queued\":2,\"blocked\":0,\"running\":0,\"dead\":0,"
+                                   "\"parked\":0,\"not_configured\":0,"
+                                   "\"age_ms\":0},"
+                                   "\"github\":{\"last_status\":404,\"ago_ms\":0},");
 }
 
 static void the_process_tells_what_it_takes(void **state) {

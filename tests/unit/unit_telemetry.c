@@ -27,7 +27,7 @@ static int64_t pause_after(int64_t took_ms, int result) {
     struct error err;
     struct telemetry *telemetry = NULL;
     assert_int_equal(loop_init(&loop), 0);
-    assert_int_equal(telemetry_new(&loop, NULL, &telemetry, &err), 0);
+    assert_int_equal(telemetry_new(&loop, NULL, NULL, &telemetry, &err), 0);
     clock_set_for_test(start_ms, 0);
     telemetry_tick(telemetry);
     assert_non_null(submitted);

@@ -97,15 +97,29 @@ static int list_rows(struct postgres_store *store, struct inbox_list *list, enum
     return take_rows(store, list, &query, err);
 }
 
+/* The statements that list a chunk of deliveries and find its end. */
+struct chunk {
+    enum postgres_sql rows, end;
+};
+
+static struct chunk chunk_of(const struct inbox_list *list) {
+    static const struct chunk chunks[2][2] = {
+        {{PG_SQL_LIST_ALL, PG_SQL_LIST_ALL_END}, {PG_SQL_LIST_EVENT, PG_SQL_LIST_EVENT_END}},
+        {{PG_SQL_LIST_ALL_OF_PLUGIN, PG_SQL_LIST_ALL_OF_PLUGIN_END},
+         {PG_SQL_LIST_EVENT_OF_PLUGIN, PG_SQL_LIST_EVENT_OF_PLUGIN_END}},
+    };
+    return chunks[list->plugin != NULL][list->event != NULL];
+}
+
 /* Lists a chunk of deliveries: of the event, or of all. */
 static int list_chunk(struct postgres_store *store, struct inbox_list *list, struct error *err) {
-    int cut = list_rows(store, list, list->event ? PG_SQL_LIST_EVENT : PG_SQL_LIST_ALL, err);
+    struct chunk chunk = chunk_of(list);
+    int cut = list_rows(store, list, chunk.rows, err);
     if (cut != 0) {
         return cut < 0 ? -1 : 0;
     }
     AUTO_RESULT PGresult *result = NULL;
-    struct pg_query query =
-        pg_query_begin(list->event ? PG_SQL_LIST_EVENT_END : PG_SQL_LIST_ALL_END);
+    struct pg_query query = pg_query_begin(chunk.end);
     bind_place(&query, list);
     if (list->event) {
         pg_query_text(&query, list->event);

@@ -111,6 +111,7 @@ static int end_unconfigured(struct postgres_store *store, struct inbox_prune *pr
     pg_query_number(&query, prune->after.delivery);
     pg_query_number(&query, prune->next.received_ms);
     pg_query_number(&query, prune->next.delivery);
+    pg_query_number(&query, prune->done_before_ms);
     AUTO_RESULT PGresult *result = NULL;
     if (pg_ask(store, &query, &result, err, "looking for runs of plugins that are not configured") <
         0) {
@@ -269,13 +270,21 @@ static int elect_send(struct postgres_store *store, struct inbox_operation *oper
     struct pg_query query = pg_query_begin(PG_SQL_ELECT);
     pg_query_number(&query, elect->host);
     pg_query_number(&query, elect->lease_ms);
+    if (pg_send(store, &query, err) < 0 || !elect->configured) {
+        return store->lost ? -1 : 0;
+    }
+    query = pg_query_begin(PG_SQL_PLUGINS_CONFIGURED);
+    pg_query_text(&query, elect->configured);
+    pg_query_number(&query, INBOX_CONFIGURED_MS);
     return pg_send(store, &query, err);
 }
 
 static int elect_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
                       PGresult *result, struct error *err) {
-    (void)store, (void)nth, (void)err;
-    operation->result = pg_changed(result) > 0;
+    (void)store, (void)err;
+    if (nth == 0) {
+        operation->result = pg_changed(result) > 0;
+    }
     return 0;
 }
 

@@ -130,8 +130,8 @@ const struct postgres_operation postgres_finish = {.send = finish_send, .take = 
 
 static int stats_send(struct postgres_store *store, struct inbox_operation *operation,
                       struct error *err) {
-    (void)operation;
     struct pg_query query = pg_query_begin(PG_SQL_STATS);
+    pg_query_text(&query, CONTAINER_OF(operation, struct inbox_stats, operation)->configured);
     return pg_send(store, &query, err);
 }
 
@@ -146,6 +146,7 @@ static int stats_take(struct postgres_store *store, struct inbox_operation *oper
     stats->oldest_due_ms = PQgetisnull(result, 0, 4) ? INT64_MAX : pg_number(result, 0, 4);
     stats->parked = pg_number(result, 0, 5);
     stats->blocked = pg_number(result, 0, 6);
+    stats->not_configured = pg_number(result, 0, 7);
     return 0;
 }
 

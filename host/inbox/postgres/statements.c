@@ -2,10 +2,13 @@
 /* The texts of the PostgreSQL store's statements. */
 #include "inbox/postgres/statements.h"
 
-#include "inbox/sql/shared.h"
-
 /* By the database's clock, which all hosts share. */
 #define NOW_MS "(extract(epoch FROM now()) * 1000)::bigint"
+#define SQL_ELSEWHERE(plugin)                                                                      \
+    " OR EXISTS (SELECT 1 FROM configured_plugins k WHERE k.name = " plugin                        \
+    " AND k.until_ms > " NOW_MS ")"
+
+#include "inbox/sql/shared.h"
 
 /* The values of a run's row for each plugin of a put; `from` is an earlier part of the FROM clause.
  * While the installation waits for a rate limit, no host leases the run, and it is due when the
@@ -283,10 +286,15 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_BOT_USER_PUT] = SHARED_BOT_USER_PUT,
     [PG_SQL_DELIVERY_FIND] = SHARED_DELIVERY_FIND,
     [PG_SQL_DELIVERY_BODY] = "SELECT body, body_codec, body_bytes FROM deliveries WHERE guid = $1",
-    [PG_SQL_LIST_ALL] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_ALL) LIST_ORDER,
-    [PG_SQL_LIST_ALL_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_ALL),
+    [PG_SQL_LIST_ALL] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_ALL("500")) LIST_ORDER,
+    [PG_SQL_LIST_ALL_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_ALL("500")),
     [PG_SQL_LIST_EVENT] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_EVENT) LIST_ORDER,
     [PG_SQL_LIST_EVENT_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_EVENT),
+    [PG_SQL_LIST_ALL_OF_PLUGIN] =
+        SHARED_LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_ALL("5000")) LIST_ORDER,
+    [PG_SQL_LIST_ALL_OF_PLUGIN_END] = SHARED_LIST_LONG_END(SHARED_LIST_CHUNK_ALL("5000")),
+    [PG_SQL_LIST_EVENT_OF_PLUGIN] = SHARED_LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_EVENT) LIST_ORDER,
+    [PG_SQL_LIST_EVENT_OF_PLUGIN_END] = SHARED_LIST_LONG_END(SHARED_LIST_CHUNK_EVENT),
     [PG_SQL_LIST_DELIVERY] = SHARED_LIST_DELIVERY LIST_ORDER,
     [PG_SQL_LIST_QUEUED] = LIST_OF_STATE("queued"),
     [PG_SQL_LIST_BLOCKED] = LIST_OF_STATE("blocked"),
@@ -304,6 +312,12 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_RUNS_DISCARD] = SHARED_RUNS_DISCARD,
     [PG_SQL_RUNS_MARK] = SHARED_RUNS_MARK,
     [PG_SQL_RUNS_END_UNCONFIGURED] = SHARED_RUNS_END_UNCONFIGURED,
+    /* The hosts' own names, one in each line of $1. */
+    [PG_SQL_PLUGINS_CONFIGURED] =
+        "INSERT INTO configured_plugins (name, until_ms) SELECT name, " NOW_MS " + $2::bigint"
+        " FROM unnest(string_to_array($1, chr(10))) AS n (name) WHERE name <> '' ORDER BY name"
+        " ON CONFLICT (name) DO UPDATE SET until_ms = excluded.until_ms"
+        " WHERE configured_plugins.until_ms < excluded.until_ms - 300000",
     [PG_SQL_PRUNE_LOOK] =
         "SELECT d.received_ms, d.id, octet_length(d.body)::bigint, " SHARED_ENDED_BEFORE(
             "$3", "$4") " FROM deliveries d WHERE d.body IS NOT NULL"

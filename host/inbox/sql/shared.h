@@ -21,7 +21,15 @@
     " || '\n', '') <> CAST(" names " AS text))"
 /* The states of a run that has not ended. */
 #define SQL_UNFINISHED "('queued', 'blocked', 'running', 'parked')"
-#define SQL_NOT_CONFIGURED " label = 'not_configured', reason = 'its plugin is not configured'"
+/* The same, or is it configured at another host of the store? A store with one host defines
+ * SQL_ELSEWHERE as "". */
+#define SQL_WANTED(plugin, names) "(" SQL_CONFIGURED(plugin, names) SQL_ELSEWHERE(plugin) ")"
+/* The reason of a run whose plugin is not configured. An earlier reason stays before it. */
+#define SQL_NOT_CONFIGURED "its plugin is not configured"
+#define SQL_SET_NOT_CONFIGURED                                                                     \
+    " reason = CASE WHEN reason = '' THEN '" SQL_NOT_CONFIGURED "'"                                \
+    " WHEN " SQL_IS_MARKED " THEN reason ELSE reason || '; " SQL_NOT_CONFIGURED "' END"
+#define SQL_IS_MARKED "reason LIKE '%" SQL_NOT_CONFIGURED "'"
 
 /* Part of an UPDATE of runs: a parked run is due again, or joins its key's line. */
 #define SQL_SET_UNPARKED                                                                           \
@@ -45,7 +53,7 @@
     " FROM journal j WHERE j.run = r.id), 0))"
 #define SHARED_RUNS_UNFINISHED                                                                     \
     "SELECT id FROM runs WHERE delivery = $1 AND state IN " SQL_UNFINISHED                         \
-    " AND " SQL_CONFIGURED("plugin", "$2") " LIMIT 1"
+    " AND " SQL_WANTED("runs.plugin", "$2") " LIMIT 1"
 #define SHARED_RUN_END                                                                             \
     "UPDATE runs SET state = $1, finished_ms = $2, label = $3, reason = $4, suspect = $5,"         \
     " crashes = $6, token = 0, lease_until_ms = 0, by_hand = FALSE"                                \
@@ -85,15 +93,38 @@
     " granted = (state = 'running'), state = CASE state WHEN 'parked' THEN 'dead' ELSE state END"  \
     " WHERE (state = 'parked' OR state = 'running') AND EXISTS (SELECT 1 FROM deliveries d"        \
     " WHERE d.id = runs.delivery AND d.installation = $2 AND d.guid <> $3)"
+/* Counts up to 100,000 of a kind, so that the other operations of the group do not wait long. The
+ * plugins are found one by one, by their index. $1: see SQL_CONFIGURED. */
+#define SHARED_PLUGINS_QUEUED                                                                      \
+    "WITH RECURSIVE p (plugin) AS (SELECT min(plugin) FROM runs WHERE state = 'queued' UNION ALL"  \
+    " SELECT (SELECT min(plugin) FROM runs WHERE state = 'queued' AND plugin > p.plugin) FROM p"   \
+    " WHERE p.plugin IS NOT NULL)"
+#define SQL_COUNT(rows) "(SELECT count(*) FROM (SELECT 1 " rows " LIMIT 100000) AS counted)"
+#define SQL_COUNT_STATE(state) SQL_COUNT("FROM runs WHERE state = '" state "'")
+#define SQL_COUNT_UNWANTED(state)                                                                  \
+    SQL_COUNT("FROM (SELECT plugin FROM runs WHERE state = '" state "' LIMIT 100000) AS r"         \
+              " WHERE NOT " SQL_WANTED("r.plugin", "$1"))
+#define SQL_COUNT_IN_DOUBT                                                                         \
+    "(SELECT count(*) FROM (SELECT run FROM journal WHERE state = 'intended' LIMIT 100000) AS j"   \
+    " JOIN runs r ON r.id = j.run WHERE r.state <> 'running')"
+#define SQL_FIRST_DUE(suspect)                                                                     \
+    "SELECT (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = p.plugin"                 \
+    " AND suspect = " suspect " ORDER BY due_ms LIMIT 1) AS due_ms FROM p"
+#define SQL_OLDEST_DUE                                                                             \
+    "(SELECT min(due_ms) FROM (" SQL_FIRST_DUE("(1 = 0)") " UNION ALL " SQL_FIRST_DUE(             \
+        "(1 = 1)") ") AS firsts)"
+#define SQL_QUEUED_UNWANTED                                                                        \
+    "FROM p CROSS JOIN runs r WHERE r.state = 'queued' AND r.plugin = p.plugin"                    \
+    " AND NOT " SQL_WANTED("p.plugin", "$1")
+#define SQL_WAITING_UNWANTED                                                                       \
+    SQL_COUNT(SQL_QUEUED_UNWANTED)                                                                 \
+    " + " SQL_COUNT_UNWANTED("parked") " + " SQL_COUNT_UNWANTED("blocked")
 #define SHARED_STATS                                                                               \
-    "SELECT (SELECT count(*) FROM runs WHERE state = 'queued'),"                                   \
-    " (SELECT count(*) FROM runs WHERE state = 'running'),"                                        \
-    " (SELECT count(*) FROM runs WHERE state = 'dead'),"                                           \
-    " (SELECT count(*) FROM journal j JOIN runs r ON r.id = j.run"                                 \
-    " WHERE j.state = 'intended' AND r.state <> 'running'),"                                       \
-    " (SELECT min(due_ms) FROM runs WHERE state = 'queued'),"                                      \
-    " (SELECT count(*) FROM runs WHERE state = 'parked'),"                                         \
-    " (SELECT count(*) FROM runs WHERE state = 'blocked')"
+    SHARED_PLUGINS_QUEUED                                                                          \
+    " SELECT " SQL_COUNT_STATE("queued") ", " SQL_COUNT_STATE("running") ", " SQL_COUNT_STATE(     \
+        "dead") ", " SQL_COUNT_IN_DOUBT ", " SQL_OLDEST_DUE                                        \
+                ", " SQL_COUNT_STATE("parked") ", " SQL_COUNT_STATE(                               \
+                    "blocked") ", " SQL_WAITING_UNWANTED
 
 /* Order: see deliveries.h. A blocked run that is `outside` of its key's line has given its place
  * up. It waits until it is due, and then joins the line again. $1 is the plugin, $2 the key. */
@@ -162,17 +193,18 @@
  * and those without have an index each, and both are read from their ends. */
 #define SHARED_LIST_BEFORE "(received_ms, id) < ($1, $2) AND received_ms >= $3"
 #define SHARED_LIST_LATEST "ORDER BY received_ms DESC, id DESC LIMIT "
-#define SHARED_LIST_CHUNK_ALL                                                                      \
+#define SHARED_LIST_CHUNK_ALL(most)                                                                \
     "SELECT received_ms, id FROM (SELECT * FROM (SELECT received_ms, id FROM deliveries"           \
-    " WHERE body IS NOT NULL AND " SHARED_LIST_BEFORE " " SHARED_LIST_LATEST "500) AS kept"        \
+    " WHERE body IS NOT NULL AND " SHARED_LIST_BEFORE " " SHARED_LIST_LATEST most ") AS kept"      \
     " UNION ALL SELECT * FROM (SELECT received_ms, id FROM deliveries"                             \
-    " WHERE body IS NULL AND " SHARED_LIST_BEFORE " " SHARED_LIST_LATEST "500) AS pruned)"         \
+    " WHERE body IS NULL AND " SHARED_LIST_BEFORE " " SHARED_LIST_LATEST most ") AS pruned)"       \
     " AS latest " SHARED_LIST_LATEST
 #define SHARED_LIST_CHUNK_EVENT                                                                    \
     "SELECT received_ms, id FROM deliveries WHERE " SHARED_LIST_BEFORE                             \
     " AND event = $4 " SHARED_LIST_LATEST
-/* Where the chunk ends; no row when it is not full, so that nothing comes after it. */
+/* Where a chunk of 500 or 5000 ends; no row when it is not full, so that nothing comes after it. */
 #define SHARED_LIST_END(chunk) chunk "1 OFFSET 499"
+#define SHARED_LIST_LONG_END(chunk) chunk "1 OFFSET 4999"
 /* How many runs there are in a state that has an index, or of a plugin, up to one too many. */
 #define SHARED_LIST_COUNT(condition)                                                               \
     "SELECT count(*) FROM (SELECT 1 FROM runs WHERE " condition " LIMIT 5001) AS few"
@@ -194,15 +226,16 @@
     SHARED_LIST_COLUMNS                                                                            \
     " FROM (" chunk "500) AS c JOIN deliveries d ON d.id = c.id"                                   \
     " LEFT JOIN runs r ON r.delivery = d.id" SHARED_LIST_FILTERS SHARED_LIST_ORDER
+/* The plugin's runs in a longer chunk. Only indexes are read where it has none. */
+#define SHARED_LIST_PLUGIN_OF_CHUNK(chunk)                                                         \
+    SHARED_LIST_COLUMNS                                                                            \
+    " FROM (" chunk "5000) AS c CROSS JOIN runs r CROSS JOIN deliveries d" SHARED_LIST_FILTERS     \
+    " AND r.delivery = c.id AND r.plugin = $5 AND d.id = c.id" SHARED_LIST_ORDER
 #define SHARED_LIST_DELIVERY                                                                       \
     SHARED_LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                 \
                         " WHERE d.id = $1 ORDER BY r.plugin"
 
-/* Rate limits. The plugins are found one by one, by their index. */
-#define SHARED_PLUGINS_QUEUED                                                                      \
-    "WITH RECURSIVE p (plugin) AS (SELECT min(plugin) FROM runs WHERE state = 'queued' UNION ALL"  \
-    " SELECT (SELECT min(plugin) FROM runs WHERE state = 'queued' AND plugin > p.plugin) FROM p"   \
-    " WHERE p.plugin IS NOT NULL)"
+/* Rate limits. */
 #define SHARED_RATE_LIMIT_GET                                                                      \
     "SELECT all_ms, search_ms, graphql_ms FROM rate_limits WHERE installation = $1"
 
@@ -211,24 +244,34 @@
     "NOT EXISTS (SELECT 1 FROM runs r WHERE r.delivery = d.id AND (r.state IN " SQL_UNFINISHED     \
     " OR r.finished_ms >= CASE WHEN r.state = 'dead'"                                              \
     " THEN CAST(" dead " AS bigint) ELSE CAST(" done " AS bigint) END))"
-/* Looks at 1000 queued and 1000 parked runs at most, so that a pass stays short. */
+/* Looks at 1000 queued, parked and blocked runs each at most, so that a pass stays short. */
+#define SQL_MARK_STATE(state)                                                                      \
+    "SELECT id FROM (SELECT id, reason FROM runs WHERE state = '" state                            \
+    "' AND NOT " SQL_WANTED("runs.plugin", "$1") " LIMIT 1000) AS q WHERE NOT " SQL_IS_MARKED
 #define SHARED_RUNS_MARK                                                                           \
     SHARED_PLUGINS_QUEUED                                                                          \
-    " UPDATE runs SET" SQL_NOT_CONFIGURED " WHERE id IN (SELECT id FROM (SELECT r.id, r.label"     \
-    " FROM p CROSS JOIN runs r WHERE r.state = 'queued' AND r.plugin = p.plugin"                   \
-    " AND NOT " SQL_CONFIGURED(                                                                    \
-        "p.plugin",                                                                                \
-        "$1") " LIMIT 1000) AS q WHERE label <> 'not_configured'"                                  \
-              " UNION ALL SELECT id FROM (SELECT id, label FROM runs WHERE state = 'parked'"       \
-              " AND NOT " SQL_CONFIGURED(                                                          \
-                  "plugin", "$1") " LIMIT 1000) AS q WHERE label <> 'not_configured')"
-/* Of the deliveries between two positions. */
+    " UPDATE runs SET label = CASE WHEN label = '' THEN 'not_configured' ELSE label "              \
+    "END," SQL_SET_NOT_CONFIGURED " WHERE id IN (SELECT id FROM (SELECT r.id, r.reason FROM p"     \
+    " CROSS JOIN runs r WHERE r.state = 'queued' AND r.plugin = p.plugin"                          \
+    " AND NOT " SQL_WANTED("p.plugin",                                                             \
+                           "$1") " LIMIT 1000) AS q WHERE NOT " SQL_IS_MARKED                      \
+                                 " UNION ALL " SQL_MARK_STATE(                                     \
+                                     "parked") " UNION ALL " SQL_MARK_STATE("blocked") ")"
+/* Of the deliveries between two positions, if no host had the plugin configured since $7. */
 #define SHARED_RUNS_END_UNCONFIGURED                                                               \
-    "UPDATE runs SET state = 'dead', finished_ms = $1, outside = FALSE,"                           \
-    " by_hand = FALSE," SQL_NOT_CONFIGURED                                                         \
+    "UPDATE runs SET state = 'dead', finished_ms = $1, outside = FALSE, by_hand = FALSE,"          \
+    " label = 'not_configured'," SQL_SET_NOT_CONFIGURED                                            \
     " WHERE state IN ('queued', 'blocked', 'parked') AND NOT " SQL_CONFIGURED(                     \
-        "plugin", "$2") " AND delivery IN (SELECT id FROM deliveries WHERE body IS NOT NULL"       \
-                        " AND (received_ms, id) > ($3, $4) AND (received_ms, id) <= ($5, $6))"
+        "plugin",                                                                                  \
+        "$2") " AND delivery IN (SELECT id FROM deliveries WHERE body IS NOT NULL"                 \
+              " AND (received_ms, id) > ($3, $4) AND (received_ms, id) <= ($5, $6))"               \
+              " AND NOT EXISTS (SELECT 1 FROM configured_plugins k WHERE k.name = runs.plugin"     \
+              " AND k.until_ms >= $7)"
+/* $1: until when. $2: a plugin's name. Writes only when at least half of the time has passed. */
+#define SHARED_PLUGIN_CONFIGURED                                                                   \
+    "INSERT INTO configured_plugins (until_ms, name) VALUES ($1, $2)"                              \
+    " ON CONFLICT (name) DO UPDATE SET until_ms = excluded.until_ms"                               \
+    " WHERE configured_plugins.until_ms < excluded.until_ms - 300000"
 #define SHARED_PRUNE_REDELIVERIES                                                                  \
     "DELETE FROM redeliveries WHERE guid IN"                                                       \
     " (SELECT guid FROM redeliveries WHERE requested_ms < $1 LIMIT $2)"

@@ -91,14 +91,28 @@ static int list_rows(struct sqlite_store *store, struct inbox_list *list, enum s
     return take_rows(store, list, &query, err);
 }
 
+/* The statements that list a chunk of deliveries and find its end. */
+struct chunk {
+    enum sqlite_sql rows, end;
+};
+
+static struct chunk chunk_of(const struct inbox_list *list) {
+    static const struct chunk chunks[2][2] = {
+        {{SQL_LIST_ALL, SQL_LIST_ALL_END}, {SQL_LIST_EVENT, SQL_LIST_EVENT_END}},
+        {{SQL_LIST_ALL_OF_PLUGIN, SQL_LIST_ALL_OF_PLUGIN_END},
+         {SQL_LIST_EVENT_OF_PLUGIN, SQL_LIST_EVENT_OF_PLUGIN_END}},
+    };
+    return chunks[list->plugin != NULL][list->event != NULL];
+}
+
 /* Lists a chunk of deliveries: of the event, or of all. */
 static int list_chunk(struct sqlite_store *store, struct inbox_list *list, struct error *err) {
-    int cut = list_rows(store, list, list->event ? SQL_LIST_EVENT : SQL_LIST_ALL, err);
+    struct chunk chunk = chunk_of(list);
+    int cut = list_rows(store, list, chunk.rows, err);
     if (cut != 0) {
         return cut < 0 ? -1 : 0;
     }
-    AUTO_QUERY struct query query =
-        query_begin(store, list->event ? SQL_LIST_EVENT_END : SQL_LIST_ALL_END);
+    AUTO_QUERY struct query query = query_begin(store, chunk.end);
     bind_place(&query, list);
     if (list->event) {
         query_text(&query, list->event);

@@ -4,6 +4,8 @@
 #include "inbox/maintenance.h"
 #include "inbox/sqlite/operations.h"
 
+#include <string.h>
+
 /* PRUNE */
 
 /* Deletes the body, and the parts of its runs' journals that only a retry needs. */
@@ -87,6 +89,7 @@ static int end_unconfigured(struct sqlite_store *store, struct inbox_prune *prun
     query_number(&query, prune->after.delivery);
     query_number(&query, prune->next.received_ms);
     query_number(&query, prune->next.delivery);
+    query_number(&query, prune->done_before_ms);
     if (query_run(&query, err, "looking for runs of plugins that are not configured") < 0) {
         return -1;
     }
@@ -231,8 +234,28 @@ int sqlite_count_redelivery(struct sqlite_store *store, struct inbox_operation *
     return query_run(&query, err, "counting a redelivery") < 0 ? -1 : INBOX_REDELIVERY_COUNTED;
 }
 
+static int note_configured(struct sqlite_store *store, const char *name, size_t bytes,
+                           int64_t until_ms, struct error *err) {
+    AUTO_FREE char *copy = strndup(name, bytes);
+    if (!copy) {
+        return sqlite_no_memory(store, err, "noting a plugin");
+    }
+    AUTO_QUERY struct query query = query_begin(store, SQL_PLUGIN_CONFIGURED);
+    query_number(&query, until_ms);
+    query_text(&query, copy);
+    return query_run(&query, err, "noting a plugin");
+}
+
 /* A file has one host. */
 int sqlite_elect(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
-    (void)store, (void)operation, (void)err;
+    const struct inbox_elect *elect = CONTAINER_OF(operation, const struct inbox_elect, operation);
+    for (const char *at = elect->configured ? elect->configured : ""; *at;) {
+        size_t bytes = strcspn(at, "\n");
+        if (bytes > 0 &&
+            note_configured(store, at, bytes, elect->now_ms + INBOX_CONFIGURED_MS, err) < 0) {
+            return -1;
+        }
+        at += bytes + (at[bytes] == '\n');
+    }
     return 1;
 }

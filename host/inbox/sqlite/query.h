@@ -28,6 +28,8 @@ struct sqlite_store {
     struct turns turns;
     /* The database has the original bot's table. */
     bool adopted;
+    /* The last group found the file locked for too long. */
+    bool locked;
     /* Opened by a tool: a host may have the file open too. */
     bool tool;
     /* The store caused the last failure, not the operation. */

@@ -107,6 +107,7 @@ int sqlite_finish(struct sqlite_store *store, struct inbox_operation *operation,
 int sqlite_stats(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
     struct inbox_stats *stats = CONTAINER_OF(operation, struct inbox_stats, operation);
     AUTO_QUERY struct query query = query_begin(store, SQL_STATS);
+    query_text(&query, stats->configured);
     if (query_step(&query, err, "counting runs") < 0) {
         return -1;
     }
@@ -118,6 +119,7 @@ int sqlite_stats(struct sqlite_store *store, struct inbox_operation *operation, 
     stats->oldest_due_ms = none ? INT64_MAX : sqlite3_column_int64(query.statement, 4);
     stats->parked = sqlite3_column_int64(query.statement, 5);
     stats->blocked = sqlite3_column_int64(query.statement, 6);
+    stats->not_configured = sqlite3_column_int64(query.statement, 7);
     return 0;
 }
 

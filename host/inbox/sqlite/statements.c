@@ -2,6 +2,9 @@
 /* The texts of the SQLite store's statements. */
 #include "inbox/sqlite/statements.h"
 
+/* No other host uses the file. */
+#define SQL_ELSEWHERE(plugin) ""
+
 #include "inbox/sql/shared.h"
 
 #define LIST_FROM(index)                                                                           \
@@ -132,10 +135,14 @@ const char *const sqlite_statements[SQL_COUNT] = {
                       " ON CONFLICT (plugin) DO UPDATE SET bytes = bytes + excluded.bytes",
     [SQL_BOT_USER_GET] = SHARED_BOT_USER_GET,
     [SQL_BOT_USER_PUT] = SHARED_BOT_USER_PUT,
-    [SQL_LIST_ALL] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_ALL),
-    [SQL_LIST_ALL_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_ALL),
+    [SQL_LIST_ALL] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_ALL("500")),
+    [SQL_LIST_ALL_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_ALL("500")),
     [SQL_LIST_EVENT] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_EVENT),
     [SQL_LIST_EVENT_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_EVENT),
+    [SQL_LIST_ALL_OF_PLUGIN] = SHARED_LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_ALL("5000")),
+    [SQL_LIST_ALL_OF_PLUGIN_END] = SHARED_LIST_LONG_END(SHARED_LIST_CHUNK_ALL("5000")),
+    [SQL_LIST_EVENT_OF_PLUGIN] = SHARED_LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_EVENT),
+    [SQL_LIST_EVENT_OF_PLUGIN_END] = SHARED_LIST_LONG_END(SHARED_LIST_CHUNK_EVENT),
     [SQL_LIST_DELIVERY] = SHARED_LIST_DELIVERY,
     [SQL_LIST_QUEUED] = LIST_OF_STATE("queued", "runs_due"),
     [SQL_LIST_BLOCKED] = LIST_OF_STATE("blocked", "runs_blocked"),
@@ -155,6 +162,7 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_RUNS_DISCARD] = SHARED_RUNS_DISCARD,
     [SQL_RUNS_MARK] = SHARED_RUNS_MARK,
     [SQL_RUNS_END_UNCONFIGURED] = SHARED_RUNS_END_UNCONFIGURED,
+    [SQL_PLUGIN_CONFIGURED] = SHARED_PLUGIN_CONFIGURED,
     [SQL_PRUNE_LOOK] = "SELECT d.received_ms, d.id, length(d.body), NOT EXISTS (SELECT 1"
                        " FROM runs r WHERE r.delivery = d.id AND (r.state IN " SQL_UNFINISHED
                        " OR r.finished_ms >= iif(r.state = 'dead', ?4, ?3)))"

@@ -19,8 +19,10 @@
 #include <unistd.h>
 
 /* Another writer (the checkpoint of a backup, a shell) needs less time than this. If it needs
- * longer, ingest responds with 503 within 5 s. */
+ * longer, the next groups wait only for the shorter time, until one gets the lock: a webhook that
+ * arrives while a group waits gets its 503 after both, and GitHub waits for 10 s. */
 #define BUSY_TIMEOUT_MS 3000
+#define BUSY_AGAIN_MS 250
 
 /* The cache has 4 MiB of pages; a larger transaction goes to the WAL before its commit. Every 4 MiB
  * a checkpoint moves the WAL into the file, and commits wait for it: 16 MiB gave no higher rate and
@@ -120,6 +122,19 @@ static int check_in_place(struct sqlite_store *store, struct error *err) {
     return there.st_ino == store->wal_inode ? 0 : fail_replaced(err, store->wal_path, "replaced");
 }
 
+static int begin(struct sqlite_store *store, struct error *err) {
+    if (!store->tool) {
+        sqlite3_busy_timeout(store->db, store->locked ? BUSY_AGAIN_MS : BUSY_TIMEOUT_MS);
+    }
+    store->locked = false;
+    if (run(store, SQL_BEGIN, err, "beginning a transaction") < 0) {
+        store->locked = sqlite3_errcode(store->db) == SQLITE_BUSY;
+        roll_back(store);
+        return -1;
+    }
+    return 0;
+}
+
 static int transact(struct store *base, struct inbox_operation *const *operations, size_t n,
                     bool probe, struct store_failure *failure) {
     struct sqlite_store *store = CONTAINER_OF(base, struct sqlite_store, store);
@@ -128,8 +143,7 @@ static int transact(struct store *base, struct inbox_operation *const *operation
     if (check_in_place(store, &failure->error) < 0) {
         return -1;
     }
-    if (run(store, SQL_BEGIN, &failure->error, "beginning a transaction") < 0) {
-        roll_back(store);
+    if (begin(store, &failure->error) < 0) {
         return -1;
     }
     for (size_t i = 0; i < n; i++) {

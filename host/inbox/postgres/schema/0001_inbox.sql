@@ -137,6 +137,13 @@ CREATE TABLE plugin_usage (
     bytes bigint NOT NULL
 );
 
+-- The plugins that the store's hosts have configured. A host renews its own while it runs. Runs of
+-- other plugins wait, and end once no host has had the plugin for the retention.
+CREATE TABLE configured_plugins (
+    name text PRIMARY KEY,
+    until_ms bigint NOT NULL
+);
+
 -- Deliveries that GitHub listed and the inbox did not have. requests: how many redeliveries the host
 -- requested; duplicates: how many arrivals counted as these. fetched: the host fetched the payload
 -- itself, so all requested redeliveries are duplicates; otherwise one of them stored the delivery.

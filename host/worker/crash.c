@@ -22,6 +22,7 @@ void crash_watch_thread(void) {}
 #include <elf.h>
 #include <errno.h>
 #include <link.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -130,7 +131,7 @@ static void on_fatal_signal(int sig, siginfo_t *info, void *context) {
     if (atomic_flag_test_and_set(&reporting)) {
         /* Another thread reports, and its signal will end the process. */
         for (;;) {
-            pause();
+            poll(NULL, 0, -1);
         }
     }
     struct unwinding unwinding = {.pc = pc_of(context)};

@@ -3,12 +3,14 @@
 #include "worker/calls.h"
 
 #include "base/lock.h"
+#include "worker/memory_limit.h"
 #include "worker/run.h"
 #include "worker/wire.h"
 #include "worker/worker.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 TAILQ_HEAD(call_list, call);
 
@@ -73,9 +75,8 @@ int32_t call_wait(struct call *call, const struct buffer *buffer, const void *ap
     }
     if (!buffer) {
         return run_fail(run, SNEK_E_TOO_LARGE,
-                        "a request could not be built: it is larger than %u bytes, or the worker "
-                        "is out of memory (plugin.memory_mib)",
-                        FRAME_TO_HOST_MAX);
+                        "a request could not be built: it is larger than %u bytes, or %s",
+                        FRAME_TO_HOST_MAX, memory_limit_sentence());
     }
     return cancelled(run);
 }
@@ -112,9 +113,8 @@ static struct call *find(const struct calls *calls, uint64_t request) {
 }
 
 int calls_take_result(struct calls *calls, struct wire_frame *frame) {
-    static const char short_of_memory[] =
-        "the worker has no memory for the response: raise plugin.memory_mib";
-    const struct frame_text sentence = {short_of_memory, sizeof short_of_memory - 1};
+    const char *no_memory = memory_limit_sentence();
+    const struct frame_text sentence = {no_memory, strlen(no_memory)};
     struct call_result result = {.outcome = SNEK_E_FAILED, .sentence = sentence, .body = sentence};
     if (frame->body && parse(frame, &result) < 0) {
         return -1;

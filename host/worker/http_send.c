@@ -3,6 +3,7 @@
 #include "worker/http_send.h"
 
 #include "worker/calls.h"
+#include "worker/memory_limit.h"
 #include "worker/permanent.h"
 #include "worker/response.h"
 #include "worker/run.h"
@@ -55,7 +56,7 @@ int32_t http_send(struct run *run, const struct http_call *call, struct snek_res
     /* Before the request leaves: a change at GitHub must not end as "out of memory". */
     struct snek_response *kept = response ? response_new(run) : NULL;
     if (response && !kept) {
-        return run_fail(run, SNEK_E_FAILED, "the worker is out of memory: raise plugin.memory_mib");
+        return run_fail(run, SNEK_E_FAILED, "%s", memory_limit_sentence());
     }
     AUTO_CALL_RESULT struct call_result result = {0};
     int32_t outcome = exchange(run, call, &result);

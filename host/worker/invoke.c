@@ -9,6 +9,7 @@
 #include "worker/denial.h"
 #include "worker/descriptor.h"
 #include "worker/markdown.h"
+#include "worker/memory_limit.h"
 #include "worker/roles.h"
 #include "worker/run.h"
 #include "worker/words.h"
@@ -141,8 +142,7 @@ static bool call_handler(struct run *run, snek_handler handler, struct outcome *
 }
 
 static void no_memory(struct run *run, struct outcome *outcome) {
-    outcome->result =
-        run_fail(run, SNEK_E_FAILED, "the worker is out of memory: raise plugin.memory_mib");
+    outcome->result = run_fail(run, SNEK_E_FAILED, "%s", memory_limit_sentence());
     outcome->reason = *run_reason(run);
 }
 

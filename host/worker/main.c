@@ -8,6 +8,7 @@
 #include "worker/descriptor.h"
 #include "worker/host_vtable.h"
 #include "worker/loader.h"
+#include "worker/memory_limit.h"
 #include "worker/plugin_config.h"
 #include "worker/run_pool.h"
 #include "worker/sandbox.h"
@@ -123,6 +124,7 @@ static int parse_start(struct worker *worker, const struct wire_frame *frame, st
         load->memory_mib > MEMORY_MIB_MAX) {
         return -1;
     }
+    memory_limit_set(load->memory_mib);
     memcpy(load->path, path.data, path.bytes);
     load->path[path.bytes] = '\0';
     return 0;
@@ -202,7 +204,7 @@ static void send_ready(struct worker *worker) {
     struct frame_writer writer;
     frame_begin(&writer, &buffer, FRAME_READY, 0, 0);
     if (frame_end(&writer) < 0) {
-        reject(worker, "the worker is out of memory: raise plugin.memory_mib");
+        reject(worker, memory_limit_sentence());
     }
     /* When the host is gone, the next read notices it. */
     (void)wire_send(worker_wire(worker), &buffer, NULL, 0);

@@ -7,6 +7,7 @@
 #include "base/link.h"
 #include "worker/http_send.h"
 #include "worker/json_body.h"
+#include "worker/memory_limit.h"
 #include "worker/response.h"
 #include "worker/run.h"
 
@@ -67,7 +68,7 @@ static struct snek_pages *pages_new(struct run *run) {
 }
 
 static int32_t no_memory(struct run *run) {
-    return run_fail(run, SNEK_E_FAILED, "the worker is out of memory: raise plugin.memory_mib");
+    return run_fail(run, SNEK_E_FAILED, "%s", memory_limit_sentence());
 }
 
 /* ---- beginning ---- */

@@ -8,6 +8,7 @@
 #include "worker/calls.h"
 #include "worker/crash.h"
 #include "worker/invoke.h"
+#include "worker/memory_limit.h"
 #include "worker/run.h"
 #include "worker/wire.h"
 #include "worker/worker.h"
@@ -170,8 +171,7 @@ static int enqueue(struct run_pool *pool, struct task *task) {
 }
 
 static int no_memory(const struct run_pool *pool, uint64_t handle) {
-    send_result(pool->worker, handle, SNEK_E_FAILED, 0,
-                "the worker has no memory for this delivery: raise plugin.memory_mib");
+    send_result(pool->worker, handle, SNEK_E_FAILED, 0, memory_limit_sentence());
     return 0;
 }
 
@@ -197,9 +197,8 @@ int run_pool_start(struct run_pool *pool, struct wire_frame *frame) {
     }
     run_free(run);
     if (result > 0) {
-        send_result(pool->worker, handle, SNEK_E_FAILED, 0,
-                    "the worker could not start a thread: raise plugin.memory_mib");
-        return 0;
+        /* A thread needs memory for its stack. */
+        return no_memory(pool, handle);
     }
     return -1;
 }

@@ -479,7 +479,7 @@ static void a_delivery_that_exceeds_the_memory_fails_alone(void **state) {
     host_start(&host, "test-probe", &options);
     host_run(&host, 1, "probe", "", payload);
     expect_result(&host, 1, SNEK_E_FAILED,
-                  "the worker has no memory for this delivery: raise plugin.memory_mib");
+                  "the worker is out of memory: raise plugin.memory_mib, 16");
     host_run(&host, 2, "probe", "", "{\"do\":\"end\"}");
     expect_result(&host, 2, SNEK_DONE, "");
     host_end(&host);

@@ -298,7 +298,8 @@ int description_check_permitted(const struct description *d, char *const *permit
                                 struct error *err) {
     for (size_t i = 0; i < d->n_permissions && permitted; i++) {
         const struct described_permission *permission = &d->permissions[i];
-        bool found = false;
+        /* GitHub gives it to every token. */
+        bool found = permits("metadata:read", permission);
         for (char *const *one = permitted; *one && !found; one++) {
             found = permits(*one, permission);
         }

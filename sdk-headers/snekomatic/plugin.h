@@ -153,7 +153,8 @@ struct snek_command {
 };
 
 /* An effect that the plugin makes. If a plugin lists its effects, the host rejects all others with
- * SNEK_E_FORBIDDEN, also those of snek_reply() and snek_react(). */
+ * SNEK_E_FORBIDDEN, also those of snek_reply() and snek_react(), and the responses to denied
+ * commands. */
 struct snek_effect {
     /* "POST", "PUT", "PATCH" or "DELETE". */
     const char *method;

@@ -83,6 +83,30 @@ def test_plugins_needs_no_credentials(idle):
     assert "/ping (anybody)" in result.stdout
 
 
+def test_plugins_shows_who_may_use_a_command_and_what_others_get(idle):
+    result = run("plugins", "-c", idle(plugins=["roles"]).file)
+    assert result.returncode == 0, result.stderr
+    for text in ["/anybody (anybody): ", "/author (author; others get a reaction): ",
+                 "/triage (triage): ", "/member (organization member; others get a reply): ",
+                 "/mixed (author, triage, organization member; others get a reply): ",
+                 "metadata: read"]:
+        assert text in result.stdout
+
+
+@pytest.mark.parametrize("permitted,ok", [
+    (["issues:write", "pull_requests:write", "members:read"], True),
+    (["issues:write", "pull_requests:write"], False)])
+def test_a_list_of_permissions_needs_members_but_not_metadata_for_roles(idle, permitted, ok):
+    result = run("plugins", "-c", idle(plugins=[{"name": "roles", "permissions": permitted}]).file)
+    assert (result.returncode == 0) == ok, result.stderr
+    assert ok or "members: read" in result.stderr
+
+
+def test_a_plugin_with_commands_for_members_must_declare_the_permission(idle):
+    result = run("check", "-c", idle(plugins=["bad-member"]).file)
+    assert result.returncode == 78 and 'add {"members", "read"} to its permissions' in result.stderr
+
+
 WRONG = {
     "an unknown key": ("listen = ", "lisen = ", r"snekomatic\.toml:2: .*lisen.*listen"),
     "a wrong type": ('delay_ms = 0', 'delay_ms = "0"', r"snekomatic\.toml:\d+: .*delay_ms"),

@@ -95,18 +95,35 @@ static const struct key user_keys[] = {{"login", TEXT, false},
                                        {"type", TEXT, false},
                                        {"_remove", YES, false},
                                        {0}};
-static const struct key organization_keys[] = {{"login", TEXT, false},
-                                               {"id", NUMBER, false},
-                                               {"members", TABLES, false},
+static const struct key organization_keys[] = {
+    {"login", TEXT, false},     {"id", NUMBER, false},   {"members", TABLES, false},
+    {"base_role", TEXT, false}, {"_remove", YES, false}, {0}};
+static const struct key member_keys[] = {{"login", TEXT, false},
+                                         {"id", NUMBER, false},
+                                         {"role", TEXT, false},
+                                         {"state", TEXT, false},
+                                         {"public", YES, false},
+                                         {"_remove", YES, false},
+                                         {0}};
+static const struct key collaborator_keys[] = {{"login", TEXT, true},
+                                               {"role", TEXT, false},
+                                               {"base", TEXT, false},
                                                {"_remove", YES, false},
                                                {0}};
-static const struct key member_keys[] = {{"login", TEXT, false},  {"id", NUMBER, false},
-                                         {"role", TEXT, false},   {"state", TEXT, false},
-                                         {"_remove", YES, false}, {0}};
-static const struct key repository_keys[] = {
-    {"full_name", TEXT, false},    {"id", NUMBER, false},       {"private", YES, false},
-    {"issues", TABLES, false},     {"comments", TABLES, false}, {"review_comments", TABLES, false},
-    {"former_names", LIST, false}, {"_remove", YES, false},     {0}};
+static const struct key team_keys[] = {{"slug", TEXT, true},    {"role", TEXT, false},
+                                       {"base", TEXT, false},   {"members", LIST, false},
+                                       {"_remove", YES, false}, {0}};
+static const struct key repository_keys[] = {{"full_name", TEXT, false},
+                                             {"id", NUMBER, false},
+                                             {"private", YES, false},
+                                             {"issues", TABLES, false},
+                                             {"comments", TABLES, false},
+                                             {"review_comments", TABLES, false},
+                                             {"former_names", LIST, false},
+                                             {"collaborators", TABLES, false},
+                                             {"teams", TABLES, false},
+                                             {"_remove", YES, false},
+                                             {0}};
 static const struct key issue_keys[] = {{"number", NUMBER, false},  {"id", NUMBER, false},
                                         {"title", TEXT, false},     {"body", TEXT, false},
                                         {"user", TEXT, false},      {"state", TEXT, false},
@@ -142,6 +159,8 @@ static const struct place {
                      {"organizations", "one of github.organizations", organization_keys},
                      {"members", "a member", member_keys},
                      {"repositories", "one of github.repositories", repository_keys},
+                     {"collaborators", "a collaborator", collaborator_keys},
+                     {"teams", "a team", team_keys},
                      {"issues", "an issue", issue_keys},
                      {"comments", "a comment", comment_keys},
                      {"review_comments", "a review comment", comment_keys},

@@ -262,26 +262,43 @@ static int list(struct store_client *store_client, const struct options *options
     return deliveries_end(&output);
 }
 
+/* The audit outlives the delivery. */
+static int show_forgotten(struct store_client *store_client, const struct options *options) {
+    struct inbox_audit_read audit = {.operation = {.kind = INBOX_AUDIT_READ},
+                                     .delivery = options->guid};
+    if (store_client_do(store_client, VERB, &audit.operation) < 0) {
+        return EX_TEMPFAIL;
+    }
+    int status =
+        audit.n_entries > 0 ? deliveries_show_audit(&audit, options->json) : unknown(options);
+    inbox_audit_free(audit.entries, audit.n_entries);
+    return status;
+}
+
 static int show(struct store_client *store_client, const struct options *options) {
+    struct inbox_audit_read audit = {.operation = {.kind = INBOX_AUDIT_READ},
+                                     .delivery = options->guid};
     struct inbox_list list = {
         .operation = {.kind = INBOX_LIST}, .guid = options->guid, .most = SIZE_MAX};
     int result = store_client_do(store_client, VERB, &list.operation);
     if (result != 0) {
-        return result < 0 ? EX_TEMPFAIL : unknown(options);
+        return result < 0 ? EX_TEMPFAIL : show_forgotten(store_client, options);
     }
+    result = store_client_do(store_client, VERB, &audit.operation);
     struct inbox_journal_read *journals = calloc(list.n_entries, sizeof *journals);
     for (size_t i = 0; journals && i < list.n_entries && result == 0; i++) {
         journals[i] = (struct inbox_journal_read){.operation = {.kind = INBOX_JOURNAL_READ},
                                                   .run = list.entries[i].run};
         result = store_client_do(store_client, VERB, &journals[i].operation);
     }
-    int status = journals && result == 0
-                     ? deliveries_show(list.entries, journals, list.n_entries, options->json)
-                     : EX_TEMPFAIL;
+    int status = journals && result == 0 ? deliveries_show(list.entries, journals, list.n_entries,
+                                                           &audit, options->json)
+                                         : EX_TEMPFAIL;
     for (size_t i = 0; journals && i < list.n_entries; i++) {
         inbox_records_free(journals[i].records, journals[i].n_records);
     }
     free(journals);
+    inbox_audit_free(audit.entries, audit.n_entries);
     inbox_entries_free(list.entries, list.n_entries);
     return status;
 }

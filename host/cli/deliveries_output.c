@@ -266,8 +266,65 @@ static void print_effects(const struct inbox_journal_read *journal) {
     }
 }
 
+/* ---- the audit ---- */
+
+static json_t *json_audit(const struct inbox_audit_read *audit) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < audit->n_entries; i++) {
+        const struct inbox_audit_entry *entry = &audit->entries[i];
+        json_t *row =
+            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:o}", "at",
+                      json_time(entry->at_ms), "plugin", json_text(entry->plugin), "installation",
+                      json_text(entry->installation), "sender", json_text(entry->sender), "item",
+                      json_text(entry->item), "method", json_text(entry->method), "url",
+                      json_text(entry->url), "state", json_text(entry->state), "status",
+                      (int)entry->status, "request_id", json_text(entry->request_id));
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
+static void print_audit(const struct inbox_audit_read *audit) {
+    for (size_t i = 0; i < audit->n_entries; i++) {
+        const struct inbox_audit_entry *entry = &audit->entries[i];
+        char time[STORE_CLIENT_TIME_MAX], status[16] = "";
+        store_client_time_text(entry->at_ms, time);
+        if (entry->status != 0) {
+            snprintf(status, sizeof status, " %d", (int)entry->status);
+        }
+        printf("%s%-13s %s  ", i == 0 ? "\n" : "", i == 0 ? "audit" : "", time);
+        deliveries_print_text(entry->plugin, 0);
+        printf(": ");
+        deliveries_print_text(entry->method, 0);
+        printf(" ");
+        deliveries_print_text(entry->url, 0);
+        printf(": %s%s", entry->state, status);
+        if (*entry->sender) {
+            printf(", by ");
+            deliveries_print_text(entry->sender, 0);
+        }
+        if (*entry->request_id) {
+            printf(", request ");
+            deliveries_print_text(entry->request_id, 0);
+        }
+        printf("\n");
+    }
+}
+
+int deliveries_show_audit(const struct inbox_audit_read *audit, bool json) {
+    if (json) {
+        json_t *delivery = json_pack("{s:o, s:o}", "delivery", json_text(audit->delivery), "audit",
+                                     json_audit(audit));
+        return deliveries_print_json(delivery);
+    }
+    print_line("delivery", audit->delivery);
+    print_line("state", "forgotten; its effects are in the audit");
+    print_audit(audit);
+    return EX_OK;
+}
+
 int deliveries_show(const struct inbox_entry *entries, const struct inbox_journal_read *journals,
-                    size_t n_entries, bool json) {
+                    size_t n_entries, const struct inbox_audit_read *audit, bool json) {
     bool runs = n_entries > 0 && *entries[0].plugin;
     if (json) {
         json_t *delivery = json_delivery(&entries[0]), *list = json_array();
@@ -277,6 +334,7 @@ int deliveries_show(const struct inbox_entry *entries, const struct inbox_journa
             json_array_append_new(list, run);
         }
         json_object_set_new(delivery, "runs", list);
+        json_object_set_new(delivery, "audit", json_audit(audit));
         return deliveries_print_json(delivery);
     }
     char event[2 * INBOX_NAME_MAX + 2], bytes[32];
@@ -294,6 +352,7 @@ int deliveries_show(const struct inbox_entry *entries, const struct inbox_journa
         print_run(&entries[i]);
         print_effects(&journals[i]);
     }
+    print_audit(audit);
     if (!runs) {
         printf("\n%s\n", *entries[0].installation
                              ? "no plugin subscribes to it"

@@ -21,9 +21,12 @@ void deliveries_add(struct deliveries_output *output, const struct inbox_entry *
 int deliveries_end(struct deliveries_output *output);
 void deliveries_abandon(struct deliveries_output *output);
 
-/* Prints one delivery: its entries, each with the journal of its run. Returns the exit status. */
+/* Prints one delivery: its entries, each with the journal of its run, and its rows in the audit.
+ * Returns the exit status. */
 int deliveries_show(const struct inbox_entry *entries, const struct inbox_journal_read *journals,
-                    size_t n_entries, bool json);
+                    size_t n_entries, const struct inbox_audit_read *audit, bool json);
+/* Prints the audit of a delivery that the store has forgotten. Returns the exit status. */
+int deliveries_show_audit(const struct inbox_audit_read *audit, bool json);
 
 /* Prints `text` without control characters, in at least `width` columns. */
 void deliveries_print_text(const char *text, int width);

@@ -40,8 +40,10 @@ struct config_plugin {
     uint32_t log_bytes_per_run;
     /* The sets and keys that the plugin may store. */
     uint32_t store_mib;
-    /* The effects that one run may make. */
+    /* The effects that one run of it may make. */
     uint32_t effects_per_run;
+    /* The effects that it may send in any hour, in each installation. */
+    uint32_t effects_per_hour;
     enum config_sandbox sandbox;
     /* NULL-terminated; NULL means all. Items may contain "*". */
     char **installations;
@@ -83,6 +85,8 @@ struct config {
         /* "sqlite:PATH" with an absolute path, or "postgres://...", which may hold a password. */
         char *url;
         uint32_t retention_days;
+        /* How long the audit of effects is kept. */
+        uint32_t audit_days;
     } store;
     struct {
         int64_t delay_ms;

@@ -62,6 +62,8 @@ const struct config_key config_keys[] = {
      .variable = "DATABASE_URL", .read = read_store_url},
     {"store.retention_days", KEY_INTEGER, FIELD(config, store.retention_days), .fallback = "7",
      .minimum = 0, .maximum = 3650, .unit = "days"},
+    {"store.audit_days", KEY_INTEGER, FIELD(config, store.audit_days), .fallback = "400",
+     .minimum = 0, .maximum = 36500, .unit = "days"},
 
     {"dispatch.delay_ms", KEY_INTEGER, FIELD(config, dispatch.delay_ms), .fallback = "1000",
      .minimum = 0, .maximum = HOUR_MS, .unit = "milliseconds"},
@@ -103,6 +105,8 @@ const struct config_key config_plugin_keys[] = {
      .minimum = 1, .maximum = 65536, .unit = "MiB"},
     {"plugin.effects_per_run", KEY_INTEGER, FIELD(config_plugin, effects_per_run),
      .fallback = "100", .minimum = 1, .maximum = 10000, .unit = "effects"},
+    {"plugin.effects_per_hour", KEY_INTEGER, FIELD(config_plugin, effects_per_hour),
+     .fallback = "500", .minimum = 1, .maximum = 100000, .unit = "effects"},
     {"plugin.sandbox", KEY_CHOICE, FIELD(config_plugin, sandbox), .fallback = "best",
      .choices = sandboxes},
     {"plugin.installations", KEY_LIST, FIELD(config_plugin, installations), .number_too = true,

@@ -11,6 +11,7 @@
 #ifndef SNEK_DISPATCH_CALL_H
 #define SNEK_DISPATCH_CALL_H
 
+#include "dispatch/effect_item.h"
 #include "dispatch/run.h"
 #include "inbox/journal.h"
 #include "inbox/plugin_state.h"
@@ -76,6 +77,10 @@ struct call {
     /* effect.c. */
     struct call_effect {
         struct inbox_intend intend;
+        /* For the audit and the limits. */
+        struct inbox_effect audited;
+        char item[EFFECT_ITEM_MAX + 1];
+        char request_id[INBOX_REQUEST_ID_MAX + 1];
         /* Monotonic: when the intent was submitted. */
         int64_t intended_at_ms;
         struct inbox_complete complete;

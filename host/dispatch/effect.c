@@ -12,11 +12,14 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/text.h"
 #include "dispatch/comment.h"
+#include "dispatch/scope.h"
 
 #include <snekomatic/types.h>
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,6 +34,8 @@
 #define PATCH_AGE_MAX_MS (10 * 60000)
 /* A response that the store could not record is recorded again after this. */
 #define RECORD_RETRY_MS 1000
+/* A run that waits for a limit of its plugin waits for at least this. */
+#define LIMIT_WAIT_MS 60000
 /* GitHub's clock may differ from ours by so much, and still accept our requests; with a margin. */
 #define SKEW_MS (BROKER_SKEW_MAX_MS + 15 * 60000)
 
@@ -79,7 +84,8 @@ static void submit_intent(struct call *call, void (*on_result)(struct inbox_oper
     struct inbox_intend *intend = &call->effect.intend;
     *intend = (struct inbox_intend){.operation = {.kind = INBOX_INTEND,
                                                   .reply_to = table_of(call)->options.mailbox,
-                                                  .on_result = on_result}};
+                                                  .on_result = on_result},
+                                    .effect = &call->effect.audited};
     if (!call_write(call, &intend->writer)) {
         fail_intent(call, SNEK_E_FAILED, "the host is out of memory");
         return;
@@ -149,7 +155,9 @@ static void store_response(struct call *call) {
                                               .on_result = on_response_stored},
                                 .run = call->held->data.id,
                                 .token = call->held->data.token,
-                                .record = &call->entry->record};
+                                .record = &call->entry->record,
+                                .audit = call->effect.intend.audit,
+                                .request_id = call->effect.request_id};
     inbox_submit(table->options.inbox, &call->effect.complete.operation);
 }
 
@@ -186,6 +194,15 @@ static int set_response(struct call *call, int32_t status, const char *body) {
     broker->outcome = 0;
     error_set(&broker->error, "%s", "");
     return body ? buffer_append_text(&broker->response, body) : 0;
+}
+
+/* GitHub's id of the request, for the audit. */
+static void note_request_id(struct call *call) {
+    size_t bytes = 0;
+    const char *id = broker_header(&call->broker.headers, "x-github-request-id", &bytes);
+    char *out = call->effect.request_id;
+    snprintf(out, sizeof call->effect.request_id, "%.*s", id ? (int)bytes : 0, id ? id : "");
+    text_clean_in_place(out);
 }
 
 static void record_response(struct call *call) {
@@ -252,6 +269,7 @@ static void on_effect_response(struct broker_request *broker) {
     run_note_response(call->held, broker);
     /* run_note_response() has counted it. */
     atomic_store(&broker->waited.total_ms, 0);
+    note_request_id(call);
     if (is_deleted_already(call)) {
         set_response(call, 204, NULL);
     }
@@ -275,6 +293,26 @@ static void trust_intent(struct call *call) {
     call->broker.holder.trusted_until_ms = run->trusted_until_ms;
 }
 
+/* The plugin has sent as many effects in the last hour as it may. The run waits, without losing an
+ * attempt, until the next one is allowed, and not for less than a minute. Many runs may wait for
+ * the same moment, so each adds up to a minute. */
+static void wait_for_hour(struct call *call) {
+    struct run *run = call->held;
+    const struct run_group *group = run->group;
+    int64_t now_ms = clock_wall_ms(), until_ms = call->effect.intend.wait_until_ms;
+    struct error err;
+    error_set(&err,
+              "plugin %s has sent %u effects in the last hour to installation %s, which is "
+              "plugin.effects_per_hour",
+              run_group_name(group), (unsigned)group->config->effects_per_hour,
+              run->data.installation);
+    until_ms = until_ms > now_ms + LIMIT_WAIT_MS ? until_ms : now_ms + LIMIT_WAIT_MS;
+    metrics_limit_reached(group->metrics, METRICS_LIMIT_EFFECTS_PER_HOUR);
+    run_defer(run, until_ms + arc4random_uniform(LIMIT_WAIT_MS), err.text);
+    call_not_written(call);
+    fail_intent(call, SNEK_E_REQUEUE, err.text);
+}
+
 static void on_intent_stored(struct inbox_operation *operation) {
     struct call *call = call_of_intent(operation);
     if (operation->result < 0) {
@@ -282,6 +320,8 @@ static void on_intent_stored(struct inbox_operation *operation) {
         fail_intent(call, SNEK_E_STORE, operation->error.text);
     } else if (operation->result == INBOX_STALE) {
         call_fail(call, SNEK_E_STALE, RUN_STALE_TEXT);
+    } else if (operation->result == INBOX_INTEND_HOUR_FULL) {
+        wait_for_hour(call);
     } else if (!call_wanted(call) || call->held->ended ||
                table_of(call)->phase >= RUN_PHASE_CLOSING) {
         call->broker.outcome = SNEK_E_CANCELLED;
@@ -570,12 +610,29 @@ static void begin_again(struct call *call, struct run *run, bool repeatable) {
     }
 }
 
+static void fill_audited(struct call *call, const struct run *run) {
+    const struct broker_request *broker = &call->broker;
+    struct effect_target target = {.path = scope_path(call->group->api_url, broker->url),
+                                   .body = broker->body,
+                                   .body_bytes = broker->body_bytes,
+                                   .repository = run->data.repository ? run->data.repository : "",
+                                   .item = run->data.item};
+    effect_item(&target, call->effect.item);
+    call->effect.audited = (struct inbox_effect){.plugin = run_group_name(run->group),
+                                                 .installation = run->data.installation,
+                                                 .delivery = run->data.guid,
+                                                 .sender = run->data.sender ? run->data.sender : "",
+                                                 .item = call->effect.item,
+                                                 .per_hour = run->group->config->effects_per_hour};
+}
+
 void effect_begin(struct call *call, struct run *run, const uint8_t key[INBOX_KEY_BYTES],
                   const struct http_call *request) {
     call->broker.on_done = on_effect_response;
     if (!enter(call, run, key, request)) {
         return;
     }
+    fill_audited(call, run);
     call->effect.in_doubt = call->entry->in_inbox && call->entry->record.state == INBOX_INTENDED;
     if (run->group->config->dry_run) {
         pretend(call);

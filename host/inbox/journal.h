@@ -12,6 +12,7 @@
 #define SNEK_INBOX_JOURNAL_H
 
 #include "base/buffer.h"
+#include "inbox/audit.h"
 #include "inbox/leases.h"
 #include "inbox/operation.h"
 
@@ -80,20 +81,38 @@ struct inbox_journal_writer {
     size_t n_records;
 };
 
-/* Writes records, an intent last. 0; or INBOX_STALE: this host does not hold the run any more,
+/* 0; or INBOX_STALE: this host does not hold the run any more; or one of these. Unless it is 0,
  * nothing was written, and the effect must not be sent. */
+enum inbox_intend_outcome {
+    /* The plugin has sent as many effects in the last hour as it may, in this installation. The
+     * next one may be sent at `wait_until_ms`. Hosts that intend at the same instant may send a few
+     * more. */
+    INBOX_INTEND_HOUR_FULL = 2,
+};
+
+/* Writes records, an intent last, and the effect's row in the audit. */
 struct inbox_intend {
     struct inbox_operation operation;
     struct inbox_journal_writer writer;
+    /* What the last record's effect is, for the audit and the limits. NULL: neither. Borrowed. */
+    const struct inbox_effect *effect;
+    /* Out: the row in the audit, 0 without one. */
+    int64_t audit;
+    /* Out: wall clock. */
+    int64_t wait_until_ms;
 };
 
-/* Writes the result of an intent, even if the run's lease has ended since. 0. An intent that
- * another claim took over in the meantime stays as that claim wrote it. */
+/* Writes the result of an intent, even if the run's lease has ended since, and into its row in the
+ * audit. 0. An intent that another claim took over in the meantime stays as that claim wrote it. */
 struct inbox_complete {
     struct inbox_operation operation;
     int64_t run, token;
     /* Borrowed. */
     const struct inbox_record *record;
+    /* The row that INTEND returned; 0: none. */
+    int64_t audit;
+    /* GitHub's id of the request; "" none. Borrowed; NULL without a row. */
+    const char *request_id;
 };
 
 #endif

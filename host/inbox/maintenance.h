@@ -27,9 +27,9 @@ struct inbox_elect {
 
 /* One small step of pruning: bodies of deliveries whose runs all ended before `done_before_ms`
  * (dead ones: before `dead_before_ms`), then whole deliveries without a body that came before
- * `forget_before_ms`. It looks at no more than `most` deliveries and frees about `most_bytes`, so
- * that the other operations of its group do not wait long. When `more` is set, continue with
- * `after` = `next`. */
+ * `forget_before_ms`, and rows of the audit from before `audit_before_ms`. It looks at no more than
+ * `most` deliveries and frees about `most_bytes`, so that the other operations of its group do not
+ * wait long. When `more` is set, continue with `after` = `next`. */
 struct inbox_prune_position {
     /* Zeros at first. */
     int64_t received_ms, delivery;
@@ -37,7 +37,7 @@ struct inbox_prune_position {
 
 struct inbox_prune {
     struct inbox_operation operation;
-    int64_t done_before_ms, dead_before_ms, forget_before_ms;
+    int64_t done_before_ms, dead_before_ms, forget_before_ms, audit_before_ms;
     uint32_t most;
     /* One body always fits. */
     uint64_t most_bytes;
@@ -49,7 +49,7 @@ struct inbox_prune {
     int64_t now_ms;
 
     /* Out, as all below. */
-    uint32_t bodies, forgotten;
+    uint32_t bodies, forgotten, audited;
     /* Runs whose plugin is not configured. */
     uint32_t marked, ended;
     struct inbox_prune_position next;

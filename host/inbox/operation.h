@@ -33,6 +33,8 @@ enum inbox_kind {
     /* journal.h */
     INBOX_INTEND,
     INBOX_COMPLETE,
+    /* audit.h */
+    INBOX_AUDIT_READ,
     /* plugin_state.h */
     INBOX_SET_HAS,
     INBOX_SET_ADD,

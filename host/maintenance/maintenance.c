@@ -49,7 +49,7 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
     clock_check_init(&new->clock, options->broker, options->inbox, &new->mailbox,
                      options->on_runs_due, options->context);
     prune_init(&new->prune, options->inbox, &new->mailbox, config->store.retention_days,
-               options->configured);
+               config->store.audit_days, options->configured);
     struct redelivery_schedule_options recovery = {
         .inbox = options->inbox,
         .broker = options->broker,

@@ -23,11 +23,12 @@
 #define PAUSE_MIN_MS 10
 
 void prune_init(struct prune *prune, struct inbox *inbox, struct mailbox *mailbox,
-                int64_t retention_days, const char *configured) {
-    assert(retention_days >= 0);
+                int64_t retention_days, int64_t audit_days, const char *configured) {
+    assert(retention_days >= 0 && audit_days >= 0);
     *prune = (struct prune){.inbox = inbox,
                             .mailbox = mailbox,
                             .retention_days = retention_days,
+                            .audit_days = audit_days,
                             .configured = configured};
 }
 
@@ -42,9 +43,10 @@ static int64_t older_than(int64_t now_ms, int64_t days, int64_t least_days) {
 static void end_pass(struct prune *prune, int64_t next_ms) {
     prune->step.after = (struct inbox_prune_position){0};
     prune->next_ms = next_ms;
-    if (prune->bodies > 0 || prune->forgotten > 0) {
+    if (prune->bodies > 0 || prune->forgotten > 0 || prune->audited > 0) {
         log_event(SNEK_LEVEL_INFO, "pruned", LOG_NUMBER("bodies", (int64_t)prune->bodies),
-                  LOG_NUMBER("deliveries", (int64_t)prune->forgotten));
+                  LOG_NUMBER("deliveries", (int64_t)prune->forgotten),
+                  LOG_NUMBER("audit", (int64_t)prune->audited));
     }
     if (prune->marked > 0 || prune->ended > 0) {
         log_event(SNEK_LEVEL_WARNING, "not_configured", LOG_NUMBER("runs", (int64_t)prune->marked),
@@ -53,7 +55,7 @@ static void end_pass(struct prune *prune, int64_t next_ms) {
                                      "plugin again, or end them with `snekomatic deliveries "
                                      "discard`"));
     }
-    prune->bodies = prune->forgotten = prune->marked = prune->ended = 0;
+    prune->bodies = prune->forgotten = prune->audited = prune->marked = prune->ended = 0;
 }
 
 static void on_step(struct inbox_operation *operation) {
@@ -73,6 +75,7 @@ static void on_step(struct inbox_operation *operation) {
     prune->failing = false;
     prune->bodies += step->bodies;
     prune->forgotten += step->forgotten;
+    prune->audited += step->audited;
     prune->marked += step->marked;
     prune->ended += step->ended;
     if (!step->more) {
@@ -97,6 +100,7 @@ int64_t prune_tick(struct prune *prune, bool allowed, int64_t now_ms) {
         .done_before_ms = older_than(wall_ms, days, 0),
         .dead_before_ms = older_than(wall_ms, days, DEAD_DAYS),
         .forget_before_ms = older_than(wall_ms, days, GUID_DAYS),
+        .audit_before_ms = older_than(wall_ms, prune->audit_days, 0),
         .most = STEP_DELIVERIES,
         .most_bytes = STEP_BYTES,
         .after = prune->step.after,

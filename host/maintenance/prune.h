@@ -9,7 +9,7 @@
 struct prune {
     struct inbox *inbox;     /* borrowed */
     struct mailbox *mailbox; /* borrowed */
-    int64_t retention_days;
+    int64_t retention_days, audit_days;
     /* See inbox_prune. Borrowed. */
     const char *configured;
     struct inbox_prune step;
@@ -22,11 +22,11 @@ struct prune {
     /* Monotonic. */
     int64_t next_ms, started_ms;
     /* Totals of this pass. */
-    uint64_t bodies, forgotten, marked, ended;
+    uint64_t bodies, forgotten, audited, marked, ended;
 };
 
 void prune_init(struct prune *prune, struct inbox *inbox, struct mailbox *mailbox,
-                int64_t retention_days, const char *configured);
+                int64_t retention_days, int64_t audit_days, const char *configured);
 
 /* Starts the next step when it is due. Returns when to call again; monotonic. A host that may not
  * prune now (`allowed`) starts no step, but finishes the one in progress. */

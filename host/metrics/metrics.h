@@ -45,6 +45,7 @@ void metrics_run_ended(struct metrics_plugin *plugin, const char *outcome, int64
 enum metrics_plugin_limit {
     METRICS_LIMIT_STORE,
     METRICS_LIMIT_EFFECTS_PER_RUN,
+    METRICS_LIMIT_EFFECTS_PER_HOUR,
     METRICS_PLUGIN_LIMITS
 };
 

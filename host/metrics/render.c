@@ -140,7 +140,9 @@ static void render_workers(struct buffer *text) {
 
 static void render_plugin_limits(struct buffer *text) {
     static const char *const limits[METRICS_PLUGIN_LIMITS] = {
-        [METRICS_LIMIT_STORE] = "store_mib", [METRICS_LIMIT_EFFECTS_PER_RUN] = "effects_per_run"};
+        [METRICS_LIMIT_STORE] = "store_mib",
+        [METRICS_LIMIT_EFFECTS_PER_RUN] = "effects_per_run",
+        [METRICS_LIMIT_EFFECTS_PER_HOUR] = "effects_per_hour"};
     static const char reached[] = "snekomatic_plugin_limits_reached_total";
     head(text, reached, "counter",
          "What the host rejected or delayed because a plugin reached a limit.");

@@ -656,6 +656,7 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
     n += contract_group_tests(store, tests + n);
     n += contract_lease_tests(store, tests + n);
     n += contract_order_tests(store, tests + n);
+    n += contract_audit_tests(store, tests + n);
     n += contract_item_tests(store, tests + n);
     n += contract_people_tests(store, tests + n);
     n += contract_wait_tests(store, tests + n);

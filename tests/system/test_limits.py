@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The limits that the configuration sets for a plugin, each with a sentence that names its key."""
 
+import json
 import subprocess
 
 import snek
@@ -123,3 +124,60 @@ def test_an_effect_that_is_not_declared_is_rejected(fake, start_bot):
     assert fake.effects() == []
     # Reads need no declaration.
     assert sent({"request": "GET /orgs/sneks-united/members/x", "go_on": True})["msg"] == "done"
+
+
+def test_at_effects_per_hour_a_run_waits_and_loses_no_attempt(fake, start_bot, either_store):
+    bot = start_bot(plugins=[{"name": "client", "effects_per_hour": 3}], config=either_store)
+    assert end_of(bot, bot.deliver("client", client(comment("0"), comment("1"))))["msg"] == "done"
+    delivery = bot.deliver("client", client(comment("2"), comment("3")))
+    line = end_of(bot, delivery)
+    assert line["msg"] == "requeued"
+    assert line["reason"] == ("plugin client has sent 3 effects in the last hour to installation "
+                              f"{snek.INSTALLATION}, which is plugin.effects_per_hour")
+    assert 3500 * 1000 < int(line["again_ms"]) <= 3661 * 1000
+    assert comments(fake) == ["0", "1", "2"]
+    bot.stop()
+    # It goes on where it was, and the attempt was not lost.
+    bot.file.write_text(bot.file.read_text().replace("effects_per_hour = 3",
+                                                     "effects_per_hour = 4"))
+    bot.start()
+    deliveries(bot, "retry", delivery)
+    assert bot.wait_log(msg="replayed", delivery=delivery)["attempt"] == "1"
+    assert end_of_last(bot, delivery)["msg"] == "done"
+    assert comments(fake) == ["0", "1", "2", "3"]
+    metrics = bot.request("GET", "/metrics").body.decode()
+    assert 'snekomatic_plugin_limits_reached_total{plugin="client",limit="effects_per_hour"}' in metrics
+
+
+def end_of_last(bot, delivery):
+    return bot.wait_log(msg=("done", "dead", "rejected"), delivery=delivery)
+
+
+def deliveries(bot, *words):
+    result = subprocess.run([str(snek.program("snekomatic")), "deliveries", *words, "-c",
+                             str(bot.file)],
+                            env=snek.clean_environment(**bot.env), cwd=bot.folder,
+                            capture_output=True, text=True, timeout=60, check=True)
+    return result.stdout
+
+
+def test_the_audit_shows_who_caused_which_request(fake, start_bot, either_store):
+    bot = start_bot(plugins=["client"], config=either_store)
+    payload = {**client(comment("hi"), {"request": "DELETE /orgs/sneks-united/memberships/nobody",
+                                        "go_on": True}),
+               "sender": {"login": "mona", "id": 5},
+               "repository": {"full_name": "Sneks-United/Terrarium", "id": 1}}
+    delivery = bot.deliver("client", payload)
+    assert end_of(bot, delivery)["msg"] == "done"
+    audit = json.loads(deliveries(bot, "show", delivery, "--json"))["audit"]
+    assert [(row["plugin"], row["sender"], row["item"], row["method"], row["url"], row["state"],
+             row["status"]) for row in audit] == [
+        ("client", "mona", "sneks-united/terrarium#12", "POST", COMMENTS, "completed", 201),
+        ("client", "mona", None, "DELETE", "/orgs/sneks-united/memberships/nobody", "completed",
+         404)]
+    # The fake's ids are made of its numbers of the requests. The broker repeated the DELETE, and the
+    # last response counts.
+    numbers = [f"FA4E:{entry['n']:06}" for entry in fake.requests() if entry["method"] != "GET"
+               and not entry["path"].startswith("/app/")]
+    assert [row["request_id"].rpartition(":")[0] for row in audit] == [numbers[0], numbers[-1]]
+    assert f": completed 201, by mona, request {audit[0]['request_id']}\n" in deliveries(bot, "show", delivery)

@@ -45,6 +45,7 @@ static void without_a_file_the_credentials_are_enough(void **state) {
         assert_int_equal(plugin->memory_mib, 256);
         assert_int_equal(plugin->store_mib, 16);
         assert_int_equal(plugin->effects_per_run, 100);
+        assert_int_equal(plugin->effects_per_hour, 500);
         assert_int_equal(plugin->sandbox, CONFIG_SANDBOX_BEST);
         assert_null(plugin->installations);
         assert_null(plugin->permissions);
@@ -71,6 +72,7 @@ static const char whole_file[] = "[server]\n"
                                  "[store]\n"
                                  "url = \"sqlite:data/inbox.db\"\n"
                                  "retention_days = 0\n"
+                                 "audit_days = 9\n"
                                  "[dispatch]\n"
                                  "delay_ms = 0\n"
                                  "max_attempts = 1\n"
@@ -83,6 +85,7 @@ static const char whole_file[] = "[server]\n"
                                  "memory_mib = 64\n"
                                  "store_mib = 3\n"
                                  "effects_per_run = 5\n"
+                                 "effects_per_hour = 6\n"
                                  "permissions = [\"issues:write\", \"members: read\"]\n"
                                  "sandbox = \"strict\"\n"
                                  "installations = [12, \"345\", \"4*\"]\n"
@@ -119,6 +122,7 @@ static void every_key_of_a_file_is_taken(void **state) {
     assert_under_home(config->github.ca_file, "/ca.pem");
     assert_store_under_home(config, "/data/inbox.db");
     assert_int_equal(config->store.retention_days, 0);
+    assert_int_equal(config->store.audit_days, 9);
     assert_int_equal(config->github.recover_interval_minutes, 0);
     assert_int_equal(config->dispatch.delay_ms, 0);
     assert_int_equal(config->dispatch.max_attempts, 1);
@@ -128,13 +132,14 @@ static void every_key_of_a_file_is_taken(void **state) {
     assert_int_equal(config->n_plugins, 3);
     const struct config_plugin *plugin = &config->plugins[0];
     assert_under_home(plugin->path, "/plug/welcome.so"); /* although [plugins] comes later */
-    assert_int_equal(plugin->line, 21);
+    assert_int_equal(plugin->line, 22);
     assert_false(plugin->enabled);
     assert_int_equal(plugin->concurrency, 1);
     assert_int_equal(plugin->deadline_ms, 100);
     assert_int_equal(plugin->memory_mib, 64);
     assert_int_equal(plugin->store_mib, 3);
     assert_int_equal(plugin->effects_per_run, 5);
+    assert_int_equal(plugin->effects_per_hour, 6);
     assert_string_equal(plugin->permissions[0], "issues:write");
     assert_string_equal(plugin->permissions[1], "members:read");
     assert_null(plugin->permissions[2]);

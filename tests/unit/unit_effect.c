@@ -257,6 +257,11 @@ void metrics_run_started(struct metrics_plugin *plugin, int64_t waited_ms) {
     (void)plugin, (void)waited_ms;
 }
 
+const char *broker_header(const struct buffer *headers, const char *name, size_t *bytes) {
+    (void)headers, (void)name, (void)bytes;
+    return NULL;
+}
+
 void metrics_limit_reached(struct metrics_plugin *plugin, enum metrics_plugin_limit limit) {
     (void)plugin, (void)limit;
 }

@@ -135,6 +135,11 @@ static size_t intend_bytes(const struct inbox_operation *operation) {
     return writer_bytes(&CONTAINER_OF(operation, const struct inbox_intend, operation)->writer);
 }
 
+static void intend_clear(struct inbox_operation *operation) {
+    struct inbox_intend *intend = CONTAINER_OF(operation, struct inbox_intend, operation);
+    intend->audit = intend->wait_until_ms = 0;
+}
+
 static size_t complete_bytes(const struct inbox_operation *operation) {
     const struct inbox_complete *complete =
         CONTAINER_OF(operation, const struct inbox_complete, operation);
@@ -200,11 +205,22 @@ static void change_clear(struct inbox_operation *operation) {
     CONTAINER_OF(operation, struct inbox_change, operation)->runs = 0;
 }
 
+static void audit_clear(struct inbox_operation *operation) {
+    struct inbox_audit_read *read = CONTAINER_OF(operation, struct inbox_audit_read, operation);
+    read->entries = NULL;
+    read->n_entries = 0;
+}
+
+static void audit_free(struct inbox_operation *operation) {
+    struct inbox_audit_read *read = CONTAINER_OF(operation, struct inbox_audit_read, operation);
+    inbox_audit_free(read->entries, read->n_entries);
+}
+
 /* ---- maintenance.h ---- */
 
 static void prune_clear(struct inbox_operation *operation) {
     struct inbox_prune *prune = CONTAINER_OF(operation, struct inbox_prune, operation);
-    prune->bodies = prune->forgotten = prune->marked = prune->ended = 0;
+    prune->bodies = prune->forgotten = prune->audited = prune->marked = prune->ended = 0;
     prune->next = prune->after;
     prune->more = false;
 }
@@ -218,8 +234,9 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
     [INBOX_CLAIM] = {.prepare = claim_prepare, .clear = claim_clear, .free = claim_free},
     [INBOX_FINISH] = {.clear = finish_clear},
     [INBOX_RENEW] = {.clear = renew_clear},
-    [INBOX_INTEND] = {.bytes = intend_bytes},
+    [INBOX_INTEND] = {.bytes = intend_bytes, .clear = intend_clear},
     [INBOX_COMPLETE] = {.bytes = complete_bytes},
+    [INBOX_AUDIT_READ] = {.clear = audit_clear, .free = audit_free},
     [INBOX_SET_ADD] = {.bytes = plugin_state_bytes},
     [INBOX_SET_REMOVE] = {.bytes = plugin_state_bytes},
     [INBOX_KEY_GET] = {.clear = key_get_clear, .free = key_get_free},

@@ -116,6 +116,35 @@ void inbox_records_free(struct inbox_record *records, size_t n_records) {
     free(records);
 }
 
+const char *inbox_audit_state_name(enum inbox_audit_state state) {
+    static const char *const names[] = {[INBOX_AUDIT_INTENDED] = "intended",
+                                        [INBOX_AUDIT_COMPLETED] = "completed",
+                                        [INBOX_AUDIT_UNSENT] = "unsent",
+                                        [INBOX_AUDIT_FOUND] = "found",
+                                        [INBOX_AUDIT_DRY] = "dry"};
+    return names[state];
+}
+
+enum inbox_audit_state store_audit_state(const struct inbox_record *record) {
+    if (record->dry) {
+        return INBOX_AUDIT_DRY;
+    }
+    return record->state == INBOX_INTENDED ? INBOX_AUDIT_INTENDED : INBOX_AUDIT_FOUND;
+}
+
+void inbox_audit_free(struct inbox_audit_entry *entries, size_t n_entries) {
+    for (size_t i = 0; entries && i < n_entries; i++) {
+        struct inbox_audit_entry *entry = &entries[i];
+        char *const texts[] = {entry->plugin, entry->installation, entry->sender,
+                               entry->item,   entry->method,       entry->url,
+                               entry->state,  entry->request_id};
+        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+            free(texts[k]);
+        }
+    }
+    free(entries);
+}
+
 void inbox_run_finish(struct inbox_run *run) {
     free(run->sender);
     free(run->repository);

@@ -59,6 +59,9 @@ const char *store_record_state_text(enum inbox_record_state state);
 enum inbox_record_kind store_record_kind(const char *text);
 enum inbox_record_state store_record_state(const char *text);
 
+/* What the audit says of an effect with this record at its intent. */
+enum inbox_audit_state store_audit_state(const struct inbox_record *record);
+
 /* How many bytes of the quota the entry or key of this operation takes, with its new value. */
 int64_t store_item_bytes(const struct inbox_plugin_state *state);
 

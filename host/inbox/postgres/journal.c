@@ -73,13 +73,18 @@ int postgres_write_records(struct postgres_store *store, const struct inbox_jour
 
 static int intend_settle(struct postgres_store *store, struct inbox_operation *operation,
                          struct error *err) {
-    const struct inbox_journal_writer *writer =
-        &CONTAINER_OF(operation, struct inbox_intend, operation)->writer;
-    int held = postgres_held(store, writer, err);
-    if (held == 0) {
-        operation->result = INBOX_STALE;
+    struct inbox_intend *intend = CONTAINER_OF(operation, struct inbox_intend, operation);
+    int held = postgres_held(store, &intend->writer, err);
+    if (held <= 0) {
+        operation->result = held == 0 ? INBOX_STALE : 0;
+        return held;
     }
-    return held <= 0 ? held : postgres_write_records(store, writer, 0, err);
+    int audited = postgres_audit_intent(store, intend, err);
+    if (audited != 0) {
+        operation->result = audited > 0 ? audited : 0;
+        return audited < 0 ? -1 : 0;
+    }
+    return postgres_write_records(store, &intend->writer, 0, err);
 }
 
 const struct postgres_operation postgres_intend = {.settle = intend_settle};
@@ -94,7 +99,7 @@ static int complete_send(struct postgres_store *store, struct inbox_operation *o
     pg_query_number(&query, complete->run);
     pg_query_number(&query, complete->record->number);
     pg_query_number(&query, complete->token);
-    return pg_send(store, &query, err);
+    return pg_send(store, &query, err) < 0 ? -1 : postgres_audit_response(store, complete, err);
 }
 
 const struct postgres_operation postgres_complete = {.send = complete_send};

@@ -141,13 +141,14 @@ static int settle_unconfigured(struct postgres_store *store, struct inbox_prune 
     return first || prune->ended > 0 ? repair_order(store, err) : 0;
 }
 
-/* Runs `sql`, which deletes rows from before `forget_before_ms`. `*rows` is their number. */
-static int forget(struct postgres_store *store, const struct inbox_prune *prune,
-                  enum postgres_sql sql, uint32_t *rows, struct error *err) {
+/* Runs `sql`, which deletes at most `most` rows from before `before_ms`. `*rows` is their number.
+ */
+static int forget(struct postgres_store *store, enum postgres_sql sql, int64_t before_ms,
+                  uint32_t most, uint32_t *rows, struct error *err) {
     AUTO_RESULT PGresult *result = NULL;
     struct pg_query query = pg_query_begin(sql);
-    pg_query_number(&query, prune->forget_before_ms);
-    pg_query_number(&query, prune->most);
+    pg_query_number(&query, before_ms);
+    pg_query_number(&query, most);
     if (pg_ask(store, &query, &result, err, "forgetting deliveries") < 0) {
         return -1;
     }
@@ -159,12 +160,16 @@ static int prune_settle(struct postgres_store *store, struct inbox_operation *op
                         struct error *err) {
     struct inbox_prune *prune = CONTAINER_OF(operation, struct inbox_prune, operation);
     uint32_t redeliveries;
+    int64_t before_ms = prune->forget_before_ms;
     if (prune_bodies(store, prune, err) < 0 || settle_unconfigured(store, prune, err) < 0 ||
-        forget(store, prune, PG_SQL_PRUNE_FORGET, &prune->forgotten, err) < 0 ||
-        forget(store, prune, PG_SQL_PRUNE_REDELIVERIES, &redeliveries, err) < 0) {
+        forget(store, PG_SQL_PRUNE_FORGET, before_ms, prune->most, &prune->forgotten, err) < 0 ||
+        forget(store, PG_SQL_PRUNE_REDELIVERIES, before_ms, prune->most, &redeliveries, err) < 0 ||
+        forget(store, PG_SQL_PRUNE_AUDIT, prune->audit_before_ms, prune->most, &prune->audited,
+               err) < 0) {
         return -1;
     }
-    prune->more = prune->more || prune->forgotten == prune->most || redeliveries == prune->most;
+    prune->more = prune->more || prune->forgotten == prune->most || redeliveries == prune->most ||
+                  prune->audited == prune->most;
     return 0;
 }
 

@@ -27,7 +27,7 @@ extern const struct postgres_operation postgres_claim, postgres_finish, postgres
 extern const struct postgres_operation postgres_intend, postgres_complete, postgres_journal_read;
 /* plugin_state.c */
 extern const struct postgres_operation postgres_set_has, postgres_set_change, postgres_key_get,
-    postgres_key_change, postgres_bot_user_get, postgres_bot_user_put;
+    postgres_key_change, postgres_bot_user_get, postgres_bot_user_put, postgres_audit_read;
 /* rate_limits.c */
 extern const struct postgres_operation postgres_rate_limit_put, postgres_rate_limit_get;
 /* admin.c */
@@ -67,5 +67,13 @@ int postgres_send_due(struct postgres_store *store, int64_t now_ms, struct error
 void postgres_take_due(struct postgres_store *store, const PGresult *result);
 /* The runs in store->comers join their lines. 1 when one of them holds its key now, 0, -1. */
 int postgres_join_lines(struct postgres_store *store, struct error *err);
+
+/* Writes the row of the intent's effect into the audit, once no other result is outstanding. 0, or
+ * INBOX_INTEND_HOUR_FULL and nothing was written, or -1. */
+int postgres_audit_intent(struct postgres_store *store, struct inbox_intend *intend,
+                          struct error *err);
+/* Queues it. 0, -1. */
+int postgres_audit_response(struct postgres_store *store, const struct inbox_complete *complete,
+                            struct error *err);
 
 #endif

@@ -175,6 +175,25 @@
     "DELETE FROM journal WHERE run IN"                                                             \
     " (SELECT id FROM runs WHERE delivery = $1 AND state = 'done')"
 
+/* The audit. The limit-th request of the last hour, counted back: it must leave the hour before the
+ * next one may be sent. */
+#define SHARED_AUDIT_HOUR                                                                          \
+    "SELECT at_ms FROM audit WHERE plugin = $1 AND installation = $2 AND counts"                   \
+    " AND at_ms > $3 AND at_ms <= $4 ORDER BY at_ms DESC LIMIT 1 OFFSET $5"
+#define SHARED_AUDIT_ADD                                                                           \
+    "INSERT INTO audit (at_ms, plugin, installation, delivery, sender, item, method, url, state,"  \
+    " counts, status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id"
+#define SHARED_AUDIT_COMPLETE                                                                      \
+    "UPDATE audit SET state = 'completed', status = $1, request_id = $2 WHERE id = $3"             \
+    " AND state = 'intended'"
+#define SHARED_AUDIT_UNSENT                                                                        \
+    "UPDATE audit SET state = 'unsent', counts = FALSE WHERE id = $1 AND state = 'intended'"
+#define SHARED_AUDIT_READ                                                                          \
+    "SELECT at_ms, plugin, installation, sender, item, method, url, state, status, request_id"     \
+    " FROM audit WHERE delivery = $1 ORDER BY id"
+#define SHARED_PRUNE_AUDIT                                                                         \
+    "DELETE FROM audit WHERE at_ms < $1 AND id IN (SELECT id FROM audit ORDER BY id LIMIT $2)"
+
 /* the plugins' sets and keys */
 #define SHARED_SET_HAS                                                                             \
     "SELECT 1 FROM plugin_sets WHERE plugin = $1 AND scope = $2 AND name = $3 AND entry = $4"

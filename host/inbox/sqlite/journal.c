@@ -70,12 +70,15 @@ int sqlite_write_records(struct sqlite_store *store, const struct inbox_journal_
 
 int sqlite_intend(struct sqlite_store *store, struct inbox_operation *operation,
                   struct error *err) {
-    const struct inbox_intend *intend =
-        CONTAINER_OF(operation, const struct inbox_intend, operation);
+    struct inbox_intend *intend = CONTAINER_OF(operation, struct inbox_intend, operation);
     const struct inbox_journal_writer *writer = &intend->writer;
     int held = sqlite_held(store, writer, err);
     if (held <= 0) {
         return held < 0 ? -1 : INBOX_STALE;
+    }
+    int audited = sqlite_audit_intent(store, intend, err);
+    if (audited != 0) {
+        return audited;
     }
     return sqlite_write_records(store, writer, 0, err);
 }
@@ -90,7 +93,10 @@ int sqlite_complete(struct sqlite_store *store, struct inbox_operation *operatio
     query_number(&query, complete->run);
     query_number(&query, complete->record->number);
     query_number(&query, complete->token);
-    return query_run(&query, err, "completing an intent");
+    if (query_run(&query, err, "completing an intent") < 0) {
+        return -1;
+    }
+    return sqlite_audit_response(store, complete, err);
 }
 
 int sqlite_cut_back_journal(struct sqlite_store *store, int64_t run, struct error *err) {

@@ -116,12 +116,13 @@ static int settle_unconfigured(struct sqlite_store *store, struct inbox_prune *p
     return first || prune->ended > 0 ? repair_order(store, err) : 0;
 }
 
-/* Runs `sql`, which deletes rows from before `forget_before_ms`. `*rows` is their number. */
-static int forget(struct sqlite_store *store, const struct inbox_prune *prune, enum sqlite_sql sql,
+/* Runs `sql`, which deletes at most `most` rows from before `before_ms`. `*rows` is their number.
+ */
+static int forget(struct sqlite_store *store, enum sqlite_sql sql, int64_t before_ms, uint32_t most,
                   uint32_t *rows, struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, sql);
-    query_number(&query, prune->forget_before_ms);
-    query_number(&query, prune->most);
+    query_number(&query, before_ms);
+    query_number(&query, most);
     if (query_run(&query, err, "forgetting deliveries") < 0) {
         return -1;
     }
@@ -132,12 +133,16 @@ static int forget(struct sqlite_store *store, const struct inbox_prune *prune, e
 int sqlite_prune(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
     struct inbox_prune *prune = CONTAINER_OF(operation, struct inbox_prune, operation);
     uint32_t redeliveries;
+    int64_t before_ms = prune->forget_before_ms;
     if (prune_bodies(store, prune, err) < 0 || settle_unconfigured(store, prune, err) < 0 ||
-        forget(store, prune, SQL_PRUNE_FORGET, &prune->forgotten, err) < 0 ||
-        forget(store, prune, SQL_PRUNE_REDELIVERIES, &redeliveries, err) < 0) {
+        forget(store, SQL_PRUNE_FORGET, before_ms, prune->most, &prune->forgotten, err) < 0 ||
+        forget(store, SQL_PRUNE_REDELIVERIES, before_ms, prune->most, &redeliveries, err) < 0 ||
+        forget(store, SQL_PRUNE_AUDIT, prune->audit_before_ms, prune->most, &prune->audited, err) <
+            0) {
         return -1;
     }
-    prune->more = prune->more || prune->forgotten == prune->most || redeliveries == prune->most;
+    prune->more = prune->more || prune->forgotten == prune->most || redeliveries == prune->most ||
+                  prune->audited == prune->most;
     return 0;
 }
 

@@ -18,6 +18,8 @@ sqlite_operation sqlite_claim;
 sqlite_operation sqlite_finish, sqlite_renew, sqlite_lease_check, sqlite_stats;
 /* journal.c */
 sqlite_operation sqlite_intend, sqlite_complete, sqlite_journal_read;
+/* audit.c */
+sqlite_operation sqlite_audit_read;
 /* plugin_state.c */
 sqlite_operation sqlite_set_has, sqlite_set_add, sqlite_set_remove, sqlite_key_get, sqlite_key_put,
     sqlite_key_delete;
@@ -72,5 +74,12 @@ int sqlite_read_records(struct sqlite_store *store, int64_t run, struct inbox_re
                         size_t *n_records, struct error *err);
 /* Keeps only the effects of a finished run, without their bodies. 0, -1. */
 int sqlite_cut_back_journal(struct sqlite_store *store, int64_t run, struct error *err);
+
+/* Writes the row of the intent's effect into the audit. 0, or INBOX_INTEND_HOUR_FULL and nothing
+ * was written, or -1. */
+int sqlite_audit_intent(struct sqlite_store *store, struct inbox_intend *intend, struct error *err);
+/* 0, -1. */
+int sqlite_audit_response(struct sqlite_store *store, const struct inbox_complete *complete,
+                          struct error *err);
 
 #endif

@@ -133,6 +133,12 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_USAGE_GET] = "SELECT bytes FROM plugin_usage WHERE plugin = ?1",
     [SQL_USAGE_ADD] = "INSERT INTO plugin_usage (plugin, bytes) VALUES (?1, ?2)"
                       " ON CONFLICT (plugin) DO UPDATE SET bytes = bytes + excluded.bytes",
+    [SQL_AUDIT_HOUR] = SHARED_AUDIT_HOUR,
+    [SQL_AUDIT_ADD] = SHARED_AUDIT_ADD,
+    [SQL_AUDIT_COMPLETE] = SHARED_AUDIT_COMPLETE,
+    [SQL_AUDIT_UNSENT] = SHARED_AUDIT_UNSENT,
+    [SQL_AUDIT_READ] = SHARED_AUDIT_READ,
+    [SQL_PRUNE_AUDIT] = SHARED_PRUNE_AUDIT,
     [SQL_BOT_USER_GET] = SHARED_BOT_USER_GET,
     [SQL_BOT_USER_PUT] = SHARED_BOT_USER_PUT,
     [SQL_LIST_ALL] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_ALL("500")),

@@ -125,6 +125,27 @@ CREATE TABLE plugin_keys (
     PRIMARY KEY (plugin, scope, name)
 );
 
+-- Every effect: see audit.h. counts: the request was sent, or may have been.
+CREATE TABLE audit (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at_ms bigint NOT NULL,
+    plugin text NOT NULL,
+    installation text NOT NULL,
+    delivery text NOT NULL,
+    sender text NOT NULL,
+    item text NOT NULL,
+    method text NOT NULL,
+    url text NOT NULL,
+    state text NOT NULL CHECK (state IN ('intended', 'completed', 'unsent', 'found', 'dry')),
+    counts boolean NOT NULL,
+    status bigint NOT NULL,
+    request_id text NOT NULL DEFAULT ''
+);
+
+CREATE INDEX audit_delivery ON audit (delivery);
+CREATE INDEX audit_hour ON audit (plugin, installation, at_ms) WHERE counts;
+CREATE INDEX audit_item ON audit (plugin, item, at_ms) WHERE counts AND item <> '';
+
 -- The ids of the apps' bot users.
 CREATE TABLE bot_users (
     app text PRIMARY KEY,

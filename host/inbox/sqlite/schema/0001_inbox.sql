@@ -125,6 +125,27 @@ CREATE TABLE plugin_keys (
     PRIMARY KEY (plugin, scope, name)
 ) STRICT;
 
+-- Every effect: see audit.h. counts: the request was sent, or may have been.
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    plugin TEXT NOT NULL,
+    installation TEXT NOT NULL,
+    delivery TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    item TEXT NOT NULL,
+    method TEXT NOT NULL,
+    url TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('intended', 'completed', 'unsent', 'found', 'dry')),
+    counts INTEGER NOT NULL CHECK (counts IN (0, 1)),
+    status INTEGER NOT NULL,
+    request_id TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+CREATE INDEX audit_delivery ON audit (delivery);
+CREATE INDEX audit_hour ON audit (plugin, installation, at_ms) WHERE counts;
+CREATE INDEX audit_item ON audit (plugin, item, at_ms) WHERE counts AND item <> '';
+
 -- The ids of the apps' bot users.
 CREATE TABLE bot_users (
     app TEXT PRIMARY KEY,

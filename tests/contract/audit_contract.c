@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The tests of the inbox's contract that are about the audit and the limits that it counts. */
+#include "inbox_contract.h"
+
+#include <string.h>
+
+static struct inbox_run put_and_claim(struct fixture *fixture, const char *guid) {
+    struct inbox_put put = put_of(guid);
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    struct inbox_run run = claim.runs[0];
+    free(claim.runs);
+    return run;
+}
+
+static struct inbox_record effect_of(int64_t number, int64_t at_ms) {
+    return (struct inbox_record){.number = number,
+                                 .kind = INBOX_EFFECT,
+                                 .state = INBOX_INTENDED,
+                                 .at_ms = at_ms,
+                                 .method = (char *)(uintptr_t) "POST",
+                                 .url = (char *)(uintptr_t) "/repos/a/b/issues/1/comments"};
+}
+
+static const struct inbox_effect usual = {.plugin = "invite",
+                                          .installation = "7",
+                                          .delivery = "guid-1",
+                                          .sender = "mona",
+                                          .item = "a/b#1"};
+
+static struct inbox_intend intend_of(const struct inbox_run *run,
+                                     const struct inbox_record *const *record,
+                                     const struct inbox_effect *effect) {
+    return (struct inbox_intend){.operation = {.kind = INBOX_INTEND},
+                                 .writer = {.run = run->id,
+                                            .token = run->token,
+                                            .lease_ms = 30000,
+                                            .records = record,
+                                            .n_records = 1},
+                                 .effect = effect};
+}
+
+/* The row of the audit. */
+static int64_t intend(struct fixture *fixture, const struct inbox_run *run,
+                      const struct inbox_record *record, const struct inbox_effect *effect) {
+    struct inbox_intend operation = intend_of(run, &record, effect);
+    assert_int_equal(fixture_do(fixture, &operation.operation), 0);
+    assert_true(operation.audit > 0);
+    return operation.audit;
+}
+
+static void respond(struct fixture *fixture, const struct inbox_run *run,
+                    const struct inbox_record *record, int64_t audit, const char *request_id) {
+    struct inbox_complete operation = {.operation = {.kind = INBOX_COMPLETE},
+                                       .run = run->id,
+                                       .token = run->token,
+                                       .record = record,
+                                       .audit = audit,
+                                       .request_id = request_id};
+    assert_int_equal(fixture_do(fixture, &operation.operation), 0);
+}
+
+static struct inbox_audit_read read_audit(struct fixture *fixture, const char *guid) {
+    struct inbox_audit_read read = {.operation = {.kind = INBOX_AUDIT_READ}, .delivery = guid};
+    assert_int_equal(fixture_do(fixture, &read.operation), 0);
+    return read;
+}
+
+static void every_effect_is_in_the_audit_with_its_response(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    struct inbox_record first = effect_of(1, FIXTURE_NOW), second = effect_of(2, FIXTURE_NOW + 5),
+                        third = effect_of(3, FIXTURE_NOW + 6);
+    int64_t row = intend(fixture, &run, &first, &usual);
+    first.state = INBOX_COMPLETED;
+    first.status = 201;
+    respond(fixture, &run, &first, row, "C0DE:1");
+    /* An answer that comes twice changes nothing. */
+    first.status = 500;
+    respond(fixture, &run, &first, row, "C0DE:2");
+    (void)intend(fixture, &run, &second, &usual);
+    row = intend(fixture, &run, &third, &usual);
+    third.state = INBOX_UNSENT;
+    respond(fixture, &run, &third, row, "");
+
+    struct inbox_audit_read read = read_audit(fixture, "guid-1");
+    assert_int_equal(read.n_entries, 3);
+    const struct inbox_audit_entry *entry = &read.entries[0];
+    assert_int_equal(entry->at_ms, FIXTURE_NOW);
+    assert_string_equal(entry->plugin, "invite");
+    assert_string_equal(entry->installation, "7");
+    assert_string_equal(entry->sender, "mona");
+    assert_string_equal(entry->item, "a/b#1");
+    assert_string_equal(entry->method, "POST");
+    assert_string_equal(entry->url, "/repos/a/b/issues/1/comments");
+    assert_string_equal(entry->state, "completed");
+    assert_int_equal(entry->status, 201);
+    assert_string_equal(entry->request_id, "C0DE:1");
+    assert_string_equal(read.entries[1].state, "intended");
+    assert_int_equal(read.entries[1].status, 0);
+    assert_string_equal(read.entries[2].state, "unsent");
+    inbox_audit_free(read.entries, read.n_entries);
+    read = read_audit(fixture, "guid-2");
+    assert_int_equal(read.n_entries, 0);
+    inbox_run_finish(&run);
+}
+
+static void an_intent_that_is_stale_or_not_written_is_not_in_the_audit(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture, "guid-1"), other = run;
+    struct inbox_record record = effect_of(1, FIXTURE_NOW);
+    const struct inbox_record *records[] = {&record};
+    other.token++;
+    struct inbox_intend operation = intend_of(&other, records, &usual);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STALE);
+    assert_int_equal(operation.audit, 0);
+    operation = intend_of(&run, records, NULL);
+    assert_int_equal(fixture_do(fixture, &operation.operation), 0);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM audit"), 0);
+    inbox_run_finish(&run);
+}
+
+static int try(struct fixture *fixture, const struct inbox_run *run, int64_t number, int64_t at_ms,
+               const struct inbox_effect *effect, int64_t *until_ms) {
+    struct inbox_record record = effect_of(number, at_ms);
+    const struct inbox_record *records[] = {&record};
+    struct inbox_intend operation = intend_of(run, records, effect);
+    int result = fixture_do(fixture, &operation.operation);
+    *until_ms = operation.wait_until_ms;
+    return result;
+}
+
+static void a_plugin_sends_so_many_effects_in_any_hour(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    struct inbox_effect effect = usual, elsewhere = usual, of_other = usual;
+    int64_t until_ms, minute_ms = 60000;
+    effect.per_hour = elsewhere.per_hour = of_other.per_hour = 3;
+    elsewhere.installation = "8";
+    of_other.plugin = "ping";
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(try(fixture, &run, i + 1, FIXTURE_NOW + i * minute_ms, &effect, &until_ms),
+                         0);
+    }
+    assert_int_equal(try(fixture, &run, 4, FIXTURE_NOW + 3 * minute_ms, &effect, &until_ms),
+                     INBOX_INTEND_HOUR_FULL);
+    assert_int_equal(until_ms, FIXTURE_NOW + INBOX_HOUR_MS);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM journal"), 3);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM audit"), 3);
+    /* Another installation and another plugin count by themselves. */
+    assert_int_equal(try(fixture, &run, 4, FIXTURE_NOW + 3 * minute_ms, &elsewhere, &until_ms), 0);
+    assert_int_equal(try(fixture, &run, 5, FIXTURE_NOW + 3 * minute_ms, &of_other, &until_ms), 0);
+    /* A clock that was set back does not wait for rows of the future. */
+    assert_int_equal(try(fixture, &run, 6, FIXTURE_NOW - 2 * INBOX_HOUR_MS, &effect, &until_ms), 0);
+    assert_int_equal(try(fixture, &run, 7, FIXTURE_NOW + INBOX_HOUR_MS - 1, &effect, &until_ms),
+                     INBOX_INTEND_HOUR_FULL);
+    assert_int_equal(try(fixture, &run, 7, FIXTURE_NOW + INBOX_HOUR_MS, &effect, &until_ms), 0);
+    inbox_run_finish(&run);
+}
+
+static void what_was_not_sent_does_not_count(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    struct inbox_effect effect = usual;
+    int64_t until_ms;
+    effect.per_hour = 1;
+    struct inbox_record unsent = effect_of(1, FIXTURE_NOW), dry = effect_of(2, FIXTURE_NOW),
+                        found = effect_of(3, FIXTURE_NOW);
+    int64_t row = intend(fixture, &run, &unsent, &effect);
+    unsent.state = INBOX_UNSENT;
+    respond(fixture, &run, &unsent, row, "");
+    dry.state = found.state = INBOX_COMPLETED;
+    dry.dry = true;
+    found.status = 201;
+    (void)intend(fixture, &run, &dry, &effect);
+    (void)intend(fixture, &run, &found, &effect);
+    assert_int_equal(try(fixture, &run, 4, FIXTURE_NOW, &effect, &until_ms), 0);
+    assert_int_equal(try(fixture, &run, 5, FIXTURE_NOW, &effect, &until_ms),
+                     INBOX_INTEND_HOUR_FULL);
+    struct inbox_audit_read read = read_audit(fixture, "guid-1");
+    assert_int_equal(read.n_entries, 4);
+    assert_string_equal(read.entries[1].state, "dry");
+    assert_string_equal(read.entries[2].state, "found");
+    assert_int_equal(read.entries[2].status, 201);
+    inbox_audit_free(read.entries, read.n_entries);
+    /* In a dry run and for a comment that was found the limit does not hold either. */
+    (void)intend(fixture, &run, &dry, &effect);
+    inbox_run_finish(&run);
+}
+
+static void the_audit_outlives_the_delivery_and_is_pruned_by_its_own_time(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    for (int i = 0; i < 5; i++) {
+        struct inbox_record record = effect_of(i + 1, FIXTURE_NOW + i);
+        (void)intend(fixture, &run, &record, &usual);
+    }
+    struct inbox_finish finish = finish_of(&run, INBOX_DONE);
+    assert_int_equal(fixture_do(fixture, &finish.operation), 0);
+    struct inbox_prune prune = {.operation = {.kind = INBOX_PRUNE},
+                                .done_before_ms = FIXTURE_NOW + 1,
+                                .dead_before_ms = FIXTURE_NOW + 1,
+                                .forget_before_ms = FIXTURE_NOW + 1,
+                                .audit_before_ms = FIXTURE_NOW,
+                                .most = 2,
+                                .most_bytes = 1000};
+    do {
+        prune.after = prune.next;
+        assert_int_equal(fixture_do(fixture, &prune.operation), 0);
+    } while (prune.more);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM deliveries"), 0);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM journal"), 0);
+    struct inbox_audit_read read = read_audit(fixture, "guid-1");
+    assert_int_equal(read.n_entries, 5);
+    inbox_audit_free(read.entries, read.n_entries);
+    prune.audit_before_ms = FIXTURE_NOW + 3;
+    assert_int_equal(fixture_do(fixture, &prune.operation), 0);
+    assert_int_equal(prune.audited, 2);
+    assert_true(prune.more);
+    assert_int_equal(fixture_do(fixture, &prune.operation), 0);
+    assert_int_equal(prune.audited, 1);
+    assert_false(prune.more);
+    read = read_audit(fixture, "guid-1");
+    assert_int_equal(read.n_entries, 2);
+    assert_int_equal(read.entries[0].at_ms, FIXTURE_NOW + 3);
+    inbox_audit_free(read.entries, read.n_entries);
+    inbox_run_finish(&run);
+}
+
+size_t contract_audit_tests(const struct contract_store *store, struct CMUnitTest *tests) {
+    const struct CMUnitTest ours[] = {
+        CONTRACT(every_effect_is_in_the_audit_with_its_response),
+        CONTRACT(an_intent_that_is_stale_or_not_written_is_not_in_the_audit),
+        CONTRACT(a_plugin_sends_so_many_effects_in_any_hour),
+        CONTRACT(what_was_not_sent_does_not_count),
+        CONTRACT(the_audit_outlives_the_delivery_and_is_pruned_by_its_own_time),
+    };
+    memcpy(tests, ours, sizeof ours);
+    return sizeof ours / sizeof *ours;
+}

@@ -68,6 +68,9 @@ int sentry_dsn_parse(const char *text, struct sentry_dsn *dsn, struct error *err
 
 void sentry_dsn_finish(struct sentry_dsn *dsn) {
     free(dsn->url);
+    if (dsn->key) {
+        explicit_bzero(dsn->key, strlen(dsn->key));
+    }
     free(dsn->key);
     *dsn = (struct sentry_dsn){0};
 }

@@ -71,6 +71,10 @@ static char *read_text(struct config_loader *loader, const struct config_key *ke
 
 static void set_string(char **where, char *value) {
     if (value) {
+        if (*where) {
+            /* It may be a URL with a password, which a variable replaces. */
+            explicit_bzero(*where, strlen(*where));
+        }
         free(*where);
         *where = value;
     }

@@ -15,6 +15,12 @@ struct error {
     bool transient;
 };
 
+/* The fixes of errors that a lack of resources causes, for the end of a sentence. */
+#define ERROR_FIX_FILES "raise the limit of open files (ulimit -n, or LimitNOFILE= of the service)"
+#define ERROR_FIX_THREADS "raise the limit of threads (ulimit -u, or TasksMax= of the service)"
+#define ERROR_FIX_MEMORY "give the host more memory (MemoryMax= of the service)"
+#define ERROR_FIX_FILES_OR_MEMORY ERROR_FIX_FILES ", or " ERROR_FIX_MEMORY
+
 /* Both return -1, so that `return error_set(...)` is the whole error path. `err` may be NULL.
  * error_wrap() puts "PREFIX: " in front of the text. */
 int error_set(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -253,7 +253,8 @@ int log_queue_start(log_queue_gap *gap, struct error *err) {
         code = pthread_atfork(NULL, NULL, on_fork);
     }
     if (code != 0) {
-        return error_set(err, "the log's thread cannot be started: %s", strerror(code));
+        return error_set(err, "the log's thread cannot be started (%s): " ERROR_FIX_THREADS,
+                         strerror(code));
     }
     watch_crashes();
     started = true;

@@ -202,13 +202,15 @@ int broker_new(const struct broker_options *options, struct broker **broker, str
     }
     if (mailbox_init(&created->mailbox) < 0) {
         free_members(created);
-        return error_set(err, "the broker's mailbox cannot be created: %s", strerror(errno));
+        return error_set(err, "the broker's mailbox cannot be created (%s): " ERROR_FIX_FILES,
+                         strerror(errno));
     }
     int code = start_thread(created);
     if (code != 0) {
         mailbox_finish(&created->mailbox);
         free_members(created);
-        return error_set(err, "the broker's thread cannot be started: %s", strerror(code));
+        return error_set(err, "the broker's thread cannot be started (%s): " ERROR_FIX_THREADS,
+                         strerror(code));
     }
     *broker = created;
     return 0;

@@ -53,7 +53,7 @@ static int copy_proxy(const struct transport_options *options, struct proxy *cop
 int transport_new(const struct transport_options *options, struct transport **transport,
                   struct error *err) {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        return error_set(err, "libcurl cannot be initialised");
+        return error_set(err, "libcurl cannot be initialised: " ERROR_FIX_MEMORY);
     }
     struct transport *made = calloc(1, sizeof *made);
     if (!made) {

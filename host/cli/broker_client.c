@@ -18,7 +18,7 @@ int broker_client_open(struct broker_client *client, const struct config *config
     assert(messages_fd >= 0);
     *client = (struct broker_client){.broker = NULL};
     if (mailbox_init(&client->mailbox) < 0) {
-        return error_set(err, "cannot make a mailbox: %s", strerror(errno));
+        return error_set(err, "cannot make a mailbox (%s): " ERROR_FIX_FILES, strerror(errno));
     }
     if (broker_new(&options, &client->broker, err) < 0) {
         mailbox_finish(&client->mailbox);

@@ -262,7 +262,7 @@ int dispatch_new(const struct dispatch_options *options, struct dispatch **dispa
     struct dispatch *new = calloc(1, sizeof *new);
     if (!new || mailbox_init(&new->mailbox) < 0) {
         free(new);
-        return error_set(err, "out of memory or descriptors");
+        return error_set(err, "cannot start the dispatch: " ERROR_FIX_FILES_OR_MEMORY);
     }
     init(new, options);
     new->mail_source = (struct loop_source){new->mailbox.event_fd, on_mail};

@@ -346,7 +346,8 @@ static int prepare(struct ingest *ingest, struct error *err) {
     ingest->listen_fd = fcntl(ingest->options.listen_fd, F_DUPFD_CLOEXEC, 0);
     ingest->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (ingest->listen_fd < 0 || ingest->epoll_fd < 0) {
-        return error_set(err, "the HTTP server gets no descriptor: %s", strerror(errno));
+        return error_set(err, "the HTTP server gets no descriptor (%s): " ERROR_FIX_FILES,
+                         strerror(errno));
     }
     ingest->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, http_exchange_access, ingest,
@@ -368,7 +369,10 @@ static int prepare(struct ingest *ingest, struct error *err) {
         /* At its limit libmicrohttpd does not watch this socket; make_room() does. */
         watch(ingest, ingest->listen_fd, EPOLLIN | EPOLLET, NULL) < 0 ||
         watch(ingest, ingest->mailbox.event_fd, EPOLLIN, NULL) < 0) {
-        return error_set(err, "the HTTP server cannot wait for events: %s", strerror(errno));
+        return error_set(err,
+                         "the HTTP server cannot wait for events (%s): raise "
+                         "fs.epoll.max_user_watches with sysctl",
+                         strerror(errno));
     }
     return 0;
 }
@@ -390,7 +394,8 @@ int ingest_new(const struct ingest_options *options, struct ingest **ingest, str
     struct ingest *new = calloc(1, sizeof *new);
     if (!new || mailbox_init(&new->mailbox) < 0) {
         free(new);
-        return error_set(err, "the HTTP server does not start: %s", strerror(errno));
+        return error_set(err, "the HTTP server does not start (%s): " ERROR_FIX_FILES_OR_MEMORY,
+                         strerror(errno));
     }
     new->options = *options;
     set_defaults(&new->options);
@@ -410,7 +415,8 @@ int ingest_new(const struct ingest_options *options, struct ingest **ingest, str
         int error = pthread_create(&new->thread, NULL, serve, new);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         if (error != 0) {
-            result = error_set(err, "the HTTP server gets no thread: %s", strerror(error));
+            result = error_set(err, "the HTTP server gets no thread (%s): " ERROR_FIX_THREADS,
+                               strerror(error));
         }
     }
     if (result < 0) {

@@ -35,7 +35,7 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
     struct maintenance *new = calloc(1, sizeof *new);
     if (!new || mailbox_init(&new->mailbox) < 0) {
         free(new);
-        return error_set(err, "maintenance: out of memory or descriptors");
+        return error_set(err, "cannot start maintenance: " ERROR_FIX_FILES_OR_MEMORY);
     }
     new->loop = options->loop;
     new->mail_source = (struct loop_source){new->mailbox.event_fd, on_mail};

@@ -311,12 +311,12 @@ static int start_thread(struct sentry *sentry) {
 int sentry_new(const char *dsn, const char *environment, const struct proxy *proxy,
                struct sentry **sentry, struct error *err) {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        return error_set(err, "libcurl cannot be initialised");
+        return error_set(err, "libcurl cannot be initialised: " ERROR_FIX_MEMORY);
     }
     struct sentry *made = calloc(1, sizeof *made);
     if (!made) {
         curl_global_cleanup();
-        return error_set(err, "no memory for Sentry's events");
+        return error_set(err, "no memory for Sentry's events: " ERROR_FIX_MEMORY);
     }
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->work, NULL);
@@ -331,12 +331,13 @@ int sentry_new(const char *dsn, const char *environment, const struct proxy *pro
         add_header(made, "Content-Type: application/x-sentry-envelope") < 0 ||
         add_header(made, "Expect:") < 0) {
         finish(made);
-        return error_set(err, "no memory for Sentry's events");
+        return error_set(err, "no memory for Sentry's events: " ERROR_FIX_MEMORY);
     }
     int code = start_thread(made);
     if (code != 0) {
         finish(made);
-        return error_set(err, "Sentry's thread cannot be started: %s", strerror(code));
+        return error_set(err, "Sentry's thread cannot be started (%s): " ERROR_FIX_THREADS,
+                         strerror(code));
     }
     log_watch(on_log_line, made);
     *sentry = made;

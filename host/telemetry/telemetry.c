@@ -74,7 +74,7 @@ int telemetry_new(struct loop *loop, struct inbox *inbox, const char *configured
     struct telemetry *made = calloc(1, sizeof *made);
     if (!made || mailbox_init(&made->mailbox) < 0) {
         free(made);
-        return error_set(err, "cannot start telemetry: memory or descriptors are short");
+        return error_set(err, "cannot start telemetry: " ERROR_FIX_FILES_OR_MEMORY);
     }
     made->loop = loop;
     made->inbox = inbox;

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -45,16 +46,18 @@ static int enter(const struct sandbox_options *options, struct sandbox_report *r
         return -1;
     }
     int abi = sandbox_landlock_abi(options->landlock_abi_max);
-    if (abi > 0 && sandbox_landlock_enter(abi, options->files, options->n_files, err) < 0) {
-        return -1;
-    }
+    bool files_hidden = false;
     if (abi == 0) {
         error_set(&report->why, "this kernel has no Landlock, or it is turned off");
+    } else {
+        /* On failure nothing is in force. */
+        files_hidden =
+            sandbox_landlock_enter(abi, options->files, options->n_files, &report->why) == 0;
     }
     if (sandbox_filter_enter(&report->why) < 0) {
         return 0;
     }
-    report->level = abi > 0 ? FRAME_LEVEL_FULL : FRAME_LEVEL_PARTIAL;
+    report->level = files_hidden ? FRAME_LEVEL_FULL : FRAME_LEVEL_PARTIAL;
     /* The kernel's word, which the host asks for too. */
     if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 2 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) {
         return error_set(err, "the kernel does not confirm the seccomp filter");

@@ -9,6 +9,7 @@
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
@@ -27,7 +28,7 @@ static const int allowed[] = {
     /* Threads and their locks. */
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
-    SCMP_SYS(futex),
+
     SCMP_SYS(get_thread_area),
     SCMP_SYS(getcpu),
     SCMP_SYS(getpid),
@@ -173,6 +174,13 @@ static const int killed[] = {
     SCMP_SYS(swapon),
 };
 
+/* The operations of futex() that locks of one process need. Those that inherit priority name
+ * another thread by its number, of any process, and were often the way into the kernel. */
+static const uint32_t futex_operations[] = {FUTEX_WAIT,        FUTEX_WAKE,    FUTEX_REQUEUE,
+                                            FUTEX_CMP_REQUEUE, FUTEX_WAKE_OP, FUTEX_WAIT_BITSET,
+                                            FUTEX_WAKE_BITSET};
+#define FUTEX_FLAGS (FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME)
+
 /* Allowed when one argument, an int, has one value. */
 struct equals {
     int call;
@@ -316,6 +324,10 @@ static int add_tables(scmp_filter_ctx filter) {
         const struct masked *rule = &allowed_bits[i];
         struct scmp_arg_cmp is = COMPARE_BITS(rule->argument, rule->mask, rule->value);
         result |= allow_if(filter, rule->call, 1, &is);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(futex_operations); i++) {
+        struct scmp_arg_cmp is = COMPARE_BITS(1, ~(uint32_t)FUTEX_FLAGS, futex_operations[i]);
+        result |= allow_if(filter, SCMP_SYS(futex), 1, &is);
     }
     return result | add_pairs(filter);
 }

@@ -16,7 +16,8 @@ int sandbox_landlock_abi(int abi_max);
 
 /* From now on the calling thread, and the threads that it starts, can open only these files and the
  * system's libraries and time zones, for reading. It keeps its open descriptors. `abi` is from
- * sandbox_landlock_abi(), at least 1. Requires no_new_privs. 0, or -1 and a sentence. */
+ * sandbox_landlock_abi(), at least 1. Requires no_new_privs. 0, or -1 and a sentence; nothing
+ * has changed then. */
 int sandbox_landlock_enter(int abi, const char *const *files, size_t n_files, struct error *err);
 
 #endif

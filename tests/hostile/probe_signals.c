@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -104,6 +105,18 @@ static int types_into_terminal(const struct world *world) {
     return attempt_of(ioctl(HOST_FD, TIOCSTI, "x"), ENOTTY);
 }
 
+static int inherits_priority(const struct world *world) {
+    /* A free lock: nobody has to wait. */
+    unsigned word = 0;
+    return outcome_of(syscall(SYS_futex, &word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0));
+}
+
+static int list_of_locks(const struct world *world) {
+    void *head;
+    size_t bytes;
+    return outcome_of(syscall(SYS_get_robust_list, world->victim, &head, &bytes));
+}
+
 static const struct probe probes[] = {
     {"find another process", finds, EPERM, SUCCEEDS},
     {"stop another process", stops, EPERM, SUCCEEDS},
@@ -123,6 +136,8 @@ static const struct probe probes[] = {
     {"signal the owner of a socket", owner_of_socket, EPERM, SUCCEEDS},
     {"signal the group of a socket", group_of_socket, EPERM, SUCCEEDS},
     {"signal by a lease", lease, EPERM, SUCCEEDS},
+    {"use locks that inherit priority", inherits_priority, EPERM, SUCCEEDS},
+    {"find another process's locks", list_of_locks, EPERM, AS_ROOT},
     {"type into a terminal", types_into_terminal, EPERM, SUCCEEDS},
 };
 

@@ -33,10 +33,10 @@ static const char usage[] =
     "  list     prints a line for each run, the newest delivery first\n"
     "  show     prints one delivery, its runs, and their effects at GitHub\n"
     "  retry    makes runs due now, from attempt 1, that are dead, parked or wait for a retry\n"
-    "  discard  ends runs that are queued, blocked, running or parked: dead, with the label "
+    "  discard  ends runs that are queued, blocked, held, running or parked: dead, with the label "
     "discarded\n"
     "\n"
-    "      --state STATE  queued, blocked, running, parked, done or dead\n"
+    "      --state STATE  queued, blocked, held, running, parked, done or dead\n"
     "      --plugin NAME  only runs of this plugin\n"
     "      --event EVENT  only deliveries of this event, such as pull_request\n"
     "      --since TIME   only deliveries received since TIME: 90s, 15m, 2h, 3d, 1w ago, or a "
@@ -56,8 +56,8 @@ static const char usage[] =
 
 enum action { LIST, SHOW, RETRY, DISCARD };
 static const char *const actions[] = {"list", "show", "retry", "discard", NULL};
-static const char *const states[] = {"queued", "blocked", "running", "parked",
-                                     "done",   "dead",    NULL};
+static const char *const states[] = {"queued", "blocked", "held", "running",
+                                     "parked", "done",    "dead", NULL};
 
 struct options {
     enum action action;
@@ -108,7 +108,8 @@ static int read_option(struct options *options, int option) {
     case STATE:
         if (index_of(states, optarg) < 0) {
             return cli_usage_error(
-                VERB, "--state must be queued, blocked, running, parked, done or dead, not '%s'%s",
+                VERB,
+                "--state must be queued, blocked, held, running, parked, done or dead, not '%s'%s",
                 optarg, cli_suggestion(nearest_of(states, optarg), suggestion));
         }
         options->state = optarg;

@@ -1,25 +1,56 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* `snekomatic plugins`: lists the descriptions of the configured plugins. */
+/* `snekomatic plugins`: lists the descriptions of the configured plugins, and holds them. */
 #include "cli/cli.h"
+#include "cli/plugin_holds.h"
 #include "cli/plugin_inspection.h"
 
+#include <string.h>
 #include <sysexits.h>
 
 static const char usage[] =
     "Usage: snekomatic plugins [-c FILE]\n"
+    "       snekomatic plugins pause|resume|release NAME [--installation ID |\n"
+    "                          --repository OWNER/REPO | --item OWNER/REPO#N] [-c FILE]\n"
     "\n"
-    "Lists the subscriptions, commands and permissions of the configured plugins. It loads each\n"
-    "plugin in a worker of its own, as serve does. It reads no credentials, so a build may run "
-    "it.\n"
+    "Without an action, lists the subscriptions, commands and permissions of the configured "
+    "plugins,\n"
+    "and the holds under which their runs wait. It loads each plugin in a worker of its own, as "
+    "serve\n"
+    "does. It reads no credentials, so a build may run it.\n"
     "\n"
+    "  pause    makes the plugin's runs wait, on all hosts of the store. Runs that have begun go "
+    "on.\n"
+    "           Nothing is lost: webhooks are stored as usual\n"
+    "  resume   ends the pause; the runs that waited are due\n"
+    "  release  ends a quarantine, and holds after too many effects on one item\n"
+    "\n"
+    "      --installation ID        only runs of this installation\n"
+    "      --repository OWNER/REPO  only runs of this repository\n"
+    "      --item OWNER/REPO#N      only runs of this issue, pull request or discussion\n"
     "  -c, --config FILE  the configuration (default as for serve)\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit status: 0 success; 64 wrong usage; 78 the configuration or a plugin is wrong.\n";
+    "Exit status: 0 success; 64 wrong usage; 66 the store does not exist, or belongs to another\n"
+    "version; 75 the store failed, so retry later; 78 the configuration or a plugin is wrong.\n";
+
+static bool has_action(int argc, char **argv) {
+    static const char *const actions[] = {"pause", "resume", "release"};
+    for (int i = 1; i < argc; i++) {
+        for (size_t k = 0; k < sizeof actions / sizeof *actions; k++) {
+            if (strcmp(argv[i], actions[k]) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
 
 int cli_plugins(int argc, char **argv) {
     const char *path = NULL;
     struct config *config = NULL;
+    if (has_action(argc, argv)) {
+        return plugin_holds_act(argc, argv, usage);
+    }
     int status = cli_config_option(argc, argv, usage, &path);
     if (status >= 0) {
         return status;
@@ -28,6 +59,7 @@ int cli_plugins(int argc, char **argv) {
     if (status != EX_OK) {
         return status;
     }
+    plugin_holds_print(config);
     unsigned problems = plugin_inspection(config);
     config_free(config);
     return problems > 0 ? EX_CONFIG : EX_OK;

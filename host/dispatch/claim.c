@@ -107,7 +107,10 @@ static void on_claimed(struct inbox_operation *operation) {
         inbox_runs_free(STEAL(claim->runs), claim->n_runs);
     } else {
         int64_t due_ms = claim->next_due_ms, now_ms = clock_wall_ms();
-        if (claim->n_runs == 0 && due_ms <= now_ms) {
+        if (claim->set_aside > 0) {
+            /* Others may be due behind them. */
+            due_ms = now_ms;
+        } else if (claim->n_runs == 0 && due_ms <= now_ms) {
             /* It was not taken: its body does not fit now, or another host is taking it. */
             due_ms = now_ms + CLAIM_RETRY_MS;
         }

@@ -39,6 +39,7 @@ struct dispatch {
     struct claimer claimer;
     struct handoff handoff;
     struct lease_keeper leases;
+    struct hold_watch holds;
 
     /* Protects the members that other threads write. */
     pthread_mutex_t lock;
@@ -58,6 +59,7 @@ static int64_t earliest(int64_t a, int64_t b) {
 static int64_t next_ms(const struct dispatch *dispatch, int64_t now_ms) {
     int64_t next = run_table_next_ms(&dispatch->table);
     next = earliest(next, lease_next_ms(&dispatch->leases));
+    next = earliest(next, hold_watch_next_ms(&dispatch->holds));
     next = earliest(next, handoff_next_ms(&dispatch->handoff, dispatch->claimer.claiming));
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         next = earliest(next, plugin_next_ms(&dispatch->plugins[i], now_ms));
@@ -83,6 +85,9 @@ int dispatch_tick(struct dispatch *dispatch) {
     handoff_tick(&dispatch->handoff, now_ms, dispatch->claimer.claiming);
     run_table_tick(&dispatch->table, now_ms);
     lease_tick(&dispatch->leases, now_ms);
+    if (dispatch->table.phase == RUN_PHASE_SERVING) {
+        hold_watch_tick(&dispatch->holds, now_ms);
+    }
     int64_t wall_ms = clock_wall_ms();
     if (dispatch->loaded) {
         list_late(dispatch);
@@ -157,6 +162,7 @@ static void on_wake(struct mail *mail) {
     assert(dispatch->wake_posted);
     dispatch->wake_posted = false;
     claim_note_stored(&dispatch->claimer, dispatch->wake_due_ms);
+    hold_watch_want(&dispatch->holds);
 }
 
 bool dispatch_status(struct dispatch *dispatch, struct buffer *json) {
@@ -166,9 +172,11 @@ bool dispatch_status(struct dispatch *dispatch, struct buffer *json) {
         const char *name = plugin_name(plugin);
         result |= buffer_append_text(json, i > 0 ? ",{\"name\":" : "{\"name\":");
         result |= buffer_append_json_string(json, name, strlen(name));
-        result |= buffer_printf(json, ",\"state\":\"%s\",\"sandbox\":\"%s\"}",
+        result |= buffer_printf(json, ",\"state\":\"%s\",\"sandbox\":\"%s\"",
                                 plugin_state_name(plugin_state(plugin)),
                                 frame_level_name(plugin_level(plugin)));
+        result |= hold_watch_render(&dispatch->holds, name, json);
+        result |= buffer_append_text(json, "}");
     }
     return (result | buffer_append_text(json, "]")) == 0;
 }
@@ -182,6 +190,14 @@ static void on_mail(struct loop_source *source, uint32_t events) {
 
 static void on_slot_free(void *context) {
     claim_want(&((struct dispatch *)context)->claimer);
+}
+
+static void on_holds_changed(void *context) {
+    struct dispatch *dispatch = context;
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        plugin_note_holds(&dispatch->plugins[i]);
+    }
+    claim_want(&dispatch->claimer);
 }
 
 static void on_run_queued(void *context, int64_t due_ms) {
@@ -211,6 +227,10 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
                                       .context = dispatch};
     run_table_init(&dispatch->table, &table);
     lease_init(&dispatch->leases, &dispatch->table);
+    hold_watch_init(&dispatch->holds, &(struct hold_watch_options){.inbox = options->inbox,
+                                                                   .mailbox = &dispatch->mailbox,
+                                                                   .on_changed = on_holds_changed,
+                                                                   .context = dispatch});
     dispatch->plugin_options =
         (struct plugin_options){.loop = options->loop,
                                 .starter = options->starter,
@@ -220,6 +240,7 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
                                 .api_url = config->github.api_url,
                                 .table = &dispatch->table,
                                 .bot_user = &dispatch->bot_user,
+                                .holds = &dispatch->holds,
                                 .quarantine_rejected = options->quarantine_rejected,
                                 .accepts_description = accepts_description,
                                 .context = dispatch};
@@ -358,7 +379,7 @@ enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
     if (dispatch->loaded) {
         return DISPATCH_LOADED;
     }
-    if (any_in_state(dispatch, PLUGIN_LOADING)) {
+    if (any_in_state(dispatch, PLUGIN_LOADING) || !dispatch->holds.known) {
         return DISPATCH_LOADING;
     }
     if (have_conflict(dispatch, NULL, NULL)) {
@@ -454,6 +475,7 @@ void dispatch_free(struct dispatch *dispatch) {
         plugin_finish(&dispatch->plugins[i]);
     }
     handoff_finish(&dispatch->handoff);
+    hold_watch_finish(&dispatch->holds);
     run_table_finish(&dispatch->table);
     claim_finish(&dispatch->claimer);
     loop_remove(dispatch->options.loop, &dispatch->mail_source);

@@ -225,7 +225,8 @@ static void begin(struct handoff_queue *queue, struct run *run, bool takes) {
         return;
     }
     run_enter(run);
-    if (takes) {
+    /* The next claim sets it aside if a hold covers it. */
+    if (takes && plugin_accepts_run(queue->plugin, &run->data)) {
         plugin_begin(queue->plugin, run);
     } else {
         run_requeue(run, false, "");

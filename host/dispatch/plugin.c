@@ -110,7 +110,13 @@ uint64_t plugin_room_bytes(const struct plugin *plugin) {
 
 bool plugin_accepts(const struct plugin *plugin) {
     return plugin_state(plugin) == PLUGIN_RUNNING &&
-           plugin->options->table->phase == RUN_PHASE_SERVING;
+           plugin->options->table->phase == RUN_PHASE_SERVING &&
+           !hold_watch_holds_plugin(plugin->options->holds, plugin_name(plugin));
+}
+
+bool plugin_accepts_run(const struct plugin *plugin, const struct inbox_run *run) {
+    return plugin_accepts(plugin) &&
+           !hold_watch_find(plugin->options->holds, plugin_name(plugin), run);
 }
 
 bool plugin_waits_for_idle(const struct plugin *plugin) {
@@ -220,6 +226,15 @@ static void on_described(void *context, struct description *description) {
     description_free(description);
 }
 
+/* Whoever starts the host again has seen to the cause. A restart by the supervisor ends nothing. */
+static void end_quarantine(struct plugin *plugin) {
+    struct inbox_hold hold = {.scope = INBOX_HOLD_PLUGIN, .cause = INBOX_HOLD_QUARANTINED};
+    snprintf(hold.plugin, sizeof hold.plugin, "%s", plugin_name(plugin));
+    if (!plugin->options->quarantine_rejected) {
+        hold_watch_change(plugin->options->holds, INBOX_HOLD_END, &hold);
+    }
+}
+
 static void on_ready(void *context) {
     struct plugin *plugin = context;
     const char *why;
@@ -231,6 +246,7 @@ static void on_ready(void *context) {
     if (!plugin->was_ready) {
         /* Failed loads after a restart of the host are no deaths. */
         restart_reset(&plugin->restart);
+        end_quarantine(plugin);
     }
     plugin->was_ready = true;
     plugin->pid = worker_process_pid(plugin->runs.worker_process);
@@ -379,6 +395,20 @@ static void quarantine(struct plugin *plugin) {
                        "its worker died too often in a minute without a finished run; its "
                        "runs wait. Fix the plugin, then run: snekomatic plugins release "
                        "NAME, or restart the host"));
+    struct inbox_hold hold = {.scope = INBOX_HOLD_PLUGIN, .cause = INBOX_HOLD_QUARANTINED};
+    snprintf(hold.plugin, sizeof hold.plugin, "%s", plugin_name(plugin));
+    snprintf(hold.reason, sizeof hold.reason,
+             "its worker died %u times in a minute without a finished run", plugin->restart.deaths);
+    hold_watch_change(plugin->options->holds, INBOX_HOLD_PUT, &hold);
+}
+
+void plugin_note_holds(struct plugin *plugin) {
+    bool stored = hold_watch_quarantines(plugin->options->holds, plugin_name(plugin));
+    bool ended = plugin->quarantine_stored && !stored;
+    plugin->quarantine_stored = stored;
+    if (ended) {
+        plugin_release(plugin);
+    }
 }
 
 /* NULL leaves the field out. */

@@ -19,6 +19,7 @@
 #include "base/throttle.h"
 #include "dispatch/bot_user.h"
 #include "dispatch/calls.h"
+#include "dispatch/hold_watch.h"
 #include "dispatch/restart.h"
 #include "dispatch/usage_watch.h"
 
@@ -49,6 +50,7 @@ struct plugin_options {
     const char *api_url;
     struct run_table *table;
     struct bot_user *bot_user;
+    struct hold_watch *holds;
     /* See dispatch_options. */
     bool quarantine_rejected;
     /* A plugin describes itself for the first time. False: its names conflict with another
@@ -88,6 +90,8 @@ struct plugin {
     /* Suspect runs are due. No new run starts until the plugin is idle; then one suspect runs
      * alone. It is true for a new worker until a claim finds no suspect. */
     bool suspects_pending;
+    /* Its quarantine is in the store. */
+    bool quarantine_stored;
     /* A due run that did not fit beside the plugin's other runs, and since when it is due (wall
      * clock); 0: none. */
     int64_t passed_over, passed_over_due_ms;
@@ -121,6 +125,8 @@ const struct description *plugin_description(const struct plugin *plugin);
 uint64_t plugin_room_bytes(const struct plugin *plugin);
 /* True when the plugin may take new runs, apart from its free slots. */
 bool plugin_accepts(const struct plugin *plugin);
+/* True when the plugin may take this run: no hold covers it. */
+bool plugin_accepts_run(const struct plugin *plugin, const struct inbox_run *run);
 /* True when no new run may begin before the present ones have ended, because a suspect run or one
  * that was passed over must be the only one. */
 bool plugin_waits_for_idle(const struct plugin *plugin);
@@ -129,6 +135,8 @@ bool plugin_waits_for_idle(const struct plugin *plugin);
 void plugin_note_claim(struct plugin *plugin, const struct inbox_claim_share *share);
 /* Starts a run that has entered the plugin's group. */
 void plugin_begin(struct plugin *plugin, struct run *run);
+/* The holds have changed: ends its quarantine when its hold was ended. */
+void plugin_note_holds(struct plugin *plugin);
 /* Ends its quarantine: forgets the deaths of its workers and starts one at the next tick. Does
  * nothing in other states. */
 void plugin_release(struct plugin *plugin);

@@ -37,7 +37,7 @@ struct inbox_entry {
     int64_t body_bytes;
 
     char plugin[INBOX_NAME_MAX + 1];
-    /* queued, blocked, running, parked, done, dead. */
+    /* queued, blocked, held, running, parked, done, dead. */
     char state[8];
     /* "" when the run has no order; see enum inbox_order. */
     char order_key[INBOX_ORDER_KEY_MAX + 1];
@@ -106,11 +106,12 @@ struct inbox_journal_read {
     size_t n_records;
 };
 
-/* RERUN makes runs that are dead, parked, blocked or queued due at `now_ms`, from attempt 1,
+/* RERUN makes runs that are dead, parked, blocked, held or queued due at `now_ms`, from attempt 1,
  * because the person may have removed the cause. A run that crashed its worker stays suspect: it is
  * tried alone. 0, INBOX_UNKNOWN, INBOX_UNCHANGED, INBOX_PRUNED (there is no body to run them on).
- * DISCARD ends runs that are queued, blocked, running or parked: dead, `label` "discarded"; the
- * result that a worker sends for such a run later is stale. 0, INBOX_UNKNOWN, INBOX_UNCHANGED. */
+ * DISCARD ends runs that are queued, blocked, held, running or parked: dead, `label` "discarded";
+ * the result that a worker sends for such a run later is stale. 0, INBOX_UNKNOWN, INBOX_UNCHANGED.
+ */
 struct inbox_change {
     struct inbox_operation operation;
     const char *guid;

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/payload.h"
+#include "inbox/holds.h"
 #include "inbox/journal.h"
 #include "inbox/leases.h"
 #include "inbox/limits.h"
@@ -184,10 +185,19 @@ struct inbox_claim {
     /* Out: when the next unclaimed run of these plugins is due. The time is in the past when more
      * runs are due already, and INT64_MAX when none is queued. */
     int64_t next_due_ms;
+    /* Out: so many runs were set aside because a hold covers them. The next claim may find others
+     * that are due. */
+    size_t set_aside;
 
-    /* Only the inbox uses this: the token of the first run. The others get the numbers after it. */
+    /* Only the inbox uses these: the holds at `now_ms`, and the token of the first run. The others
+     * get the numbers after it. */
+    struct inbox_hold *holds;
+    size_t n_holds;
     int64_t first_token;
 };
+
+/* Does a hold of the run's plugin cover the run? */
+bool inbox_hold_covers_run(const struct inbox_hold *hold, const struct inbox_run *run);
 
 /* Takes NULL. */
 void inbox_runs_free(struct inbox_run *runs, size_t n_runs);

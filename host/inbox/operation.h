@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* An operation: one request of a client to the inbox, and its result. Each client's header
- * (deliveries.h, journal.h, leases.h, plugin_state.h, rate_limits.h, bot_user.h, stats.h, admin.h,
- * maintenance.h) has the structs of its operations; each struct begins with this one.
+ * (deliveries.h, journal.h, leases.h, plugin_state.h, rate_limits.h, bot_user.h, holds.h, stats.h,
+ * admin.h, maintenance.h) has the structs of its operations; each struct begins with this one.
  *
  *   ingest --PUT--> |                       | --CLAIM--> dispatch --FINISH--> |
  *                   | one writer, in groups |                                 | the same writer
@@ -48,6 +48,10 @@ enum inbox_kind {
     /* bot_user.h */
     INBOX_BOT_USER_GET,
     INBOX_BOT_USER_PUT,
+    /* holds.h */
+    INBOX_HOLD_PUT,
+    INBOX_HOLD_END,
+    INBOX_HOLDS,
     /* stats.h */
     INBOX_STATS,
     /* admin.h */

@@ -15,7 +15,7 @@ struct inbox_stats {
     /* As in inbox_put. */
     const char *configured;
     /* Out, as all below: runs in each state. A count ends at INBOX_STATS_MAX. */
-    int64_t queued, blocked, running, dead, parked;
+    int64_t queued, blocked, running, dead, parked, held;
     /* Runs among the queued, blocked and parked ones whose plugin no host has configured. */
     int64_t not_configured;
     /* Intents without a response, of runs that are not running now. */

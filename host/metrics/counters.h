@@ -74,7 +74,9 @@ struct metrics {
     struct metrics_limit limits[METRICS_LIMITS_MAX];
 
     _Atomic bool store_known;
-    _Atomic int64_t queued, blocked, running, dead, parked, not_configured, in_doubt, oldest_due_ms;
+    _Atomic int64_t queued, blocked, running, dead, parked, held, not_configured, in_doubt,
+        oldest_due_ms;
+    _Atomic uint64_t holds[METRICS_HOLDS];
 
     _Atomic uint64_t reports[METRICS_REPORTS];
 };

@@ -167,6 +167,12 @@ void metrics_requeued(void) {
     add(&metrics.requeued, 1);
 }
 
+void metrics_holds(const uint64_t counts[METRICS_HOLDS]) {
+    for (size_t i = 0; i < METRICS_HOLDS; i++) {
+        atomic_store_explicit(&metrics.holds[i], counts[i], memory_order_relaxed);
+    }
+}
+
 void metrics_store(const struct metrics_store *store) {
     atomic_store_explicit(&metrics.queued, store->queued, memory_order_relaxed);
     atomic_store_explicit(&metrics.running, store->running, memory_order_relaxed);
@@ -174,6 +180,7 @@ void metrics_store(const struct metrics_store *store) {
     atomic_store_explicit(&metrics.blocked, store->blocked, memory_order_relaxed);
     atomic_store_explicit(&metrics.parked, store->parked, memory_order_relaxed);
     atomic_store_explicit(&metrics.not_configured, store->not_configured, memory_order_relaxed);
+    atomic_store_explicit(&metrics.held, store->held, memory_order_relaxed);
     atomic_store_explicit(&metrics.in_doubt, store->in_doubt, memory_order_relaxed);
     atomic_store_explicit(&metrics.oldest_due_ms, store->oldest_due_ms, memory_order_relaxed);
     atomic_store_explicit(&metrics.store_known, true, memory_order_release);

@@ -75,7 +75,7 @@ void metrics_requeued(void);
 
 struct metrics_store {
     /* Runs in each state. */
-    int64_t queued, blocked, running, dead, parked;
+    int64_t queued, blocked, running, dead, parked, held;
     /* Runs among the waiting ones whose plugin no host has configured. */
     int64_t not_configured;
     /* Effects. */
@@ -83,6 +83,10 @@ struct metrics_store {
     /* Wall clock; INT64_MAX: nothing is queued. */
     int64_t oldest_due_ms;
 };
+
+/* Holds in the store, by cause: paused, quarantined, loop. */
+#define METRICS_HOLDS 3
+void metrics_holds(const uint64_t counts[METRICS_HOLDS]);
 
 void metrics_store(const struct metrics_store *store);
 

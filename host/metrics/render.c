@@ -278,11 +278,9 @@ static void render_store(struct buffer *text) {
     const struct {
         const char *state;
         const _Atomic int64_t *from;
-    } states[] = {{"queued", &metrics.queued},
-                  {"blocked", &metrics.blocked},
-                  {"running", &metrics.running},
-                  {"dead", &metrics.dead},
-                  {"parked", &metrics.parked}};
+    } states[] = {{"queued", &metrics.queued},   {"blocked", &metrics.blocked},
+                  {"running", &metrics.running}, {"dead", &metrics.dead},
+                  {"parked", &metrics.parked},   {"held", &metrics.held}};
     if (!atomic_load_explicit(&metrics.store_known, memory_order_acquire)) {
         return;
     }
@@ -300,6 +298,17 @@ static void render_store(struct buffer *text) {
     gauge(text, "snekomatic_effects_in_doubt",
           "Effects in doubt of runs that do not run now: GitHub may have applied them or not.",
           number(&metrics.in_doubt));
+}
+
+static void render_holds(struct buffer *text) {
+    static const char *const causes[METRICS_HOLDS] = {"paused", "quarantined", "loop"};
+    static const char name[] = "snekomatic_holds";
+    head(text, name, "gauge", "Holds, under which runs of a plugin wait, by cause.");
+    for (size_t i = 0; i < METRICS_HOLDS; i++) {
+        AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
+        label(&labels, "cause", causes[i]);
+        sample(text, name, &labels, read_counter(&metrics.holds[i]));
+    }
 }
 
 static void render_reports(struct buffer *text) {
@@ -325,6 +334,7 @@ int metrics_render(struct buffer *text) {
     render_build(text);
     render_ingest(text);
     render_store(text);
+    render_holds(text);
     render_workers(text);
     render_plugin_limits(text);
     render_runs(text);
@@ -341,13 +351,14 @@ int metrics_render(struct buffer *text) {
 int metrics_render_detail(struct buffer *json) {
     int result = 0, status = atomic_load_explicit(&metrics.last_status, memory_order_relaxed);
     if (atomic_load_explicit(&metrics.store_known, memory_order_acquire)) {
-        result = buffer_printf(json,
-                               "\"queue\":{\"queued\":%" PRIu64 ",\"blocked\":%" PRIu64
-                               ",\"running\":%" PRIu64 ",\"dead\":%" PRIu64 ",\"parked\":%" PRIu64
-                               ",\"not_configured\":%" PRIu64 ",\"age_ms\":%" PRIu64 "},",
-                               number(&metrics.queued), number(&metrics.blocked),
-                               number(&metrics.running), number(&metrics.dead),
-                               number(&metrics.parked), number(&metrics.not_configured), age_ms());
+        result = buffer_printf(
+            json,
+            "\"queue\":{\"queued\":%" PRIu64 ",\"blocked\":%" PRIu64 ",\"running\":%" PRIu64
+            ",\"dead\":%" PRIu64 ",\"parked\":%" PRIu64 ",\"held\":%" PRIu64
+            ",\"not_configured\":%" PRIu64 ",\"age_ms\":%" PRIu64 "},",
+            number(&metrics.queued), number(&metrics.blocked), number(&metrics.running),
+            number(&metrics.dead), number(&metrics.parked), number(&metrics.held),
+            number(&metrics.not_configured), age_ms());
     }
     if (result == 0 && status > 0) {
         int64_t at_ms = atomic_load_explicit(&metrics.last_response_ms, memory_order_relaxed);

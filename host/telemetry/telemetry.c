@@ -65,6 +65,7 @@ static void on_counted(struct inbox_operation *operation) {
                                           .blocked = stats->blocked,
                                           .parked = stats->parked,
                                           .not_configured = stats->not_configured,
+                                          .held = stats->held,
                                           .in_doubt = stats->in_doubt,
                                           .oldest_due_ms = stats->oldest_due_ms});
 }

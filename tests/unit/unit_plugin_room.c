@@ -116,7 +116,8 @@ static struct handoff handoff;
 static struct claimer claimer;
 static struct config_plugin config;
 static struct description description;
-static struct plugin_options options = {.table = &table};
+static struct hold_watch holds;
+static struct plugin_options options = {.table = &table, .holds = &holds};
 
 static void ignore_slot(void *context) {
     (void)context;

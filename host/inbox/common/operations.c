@@ -6,6 +6,7 @@
 #include "inbox/admin.h"
 #include "inbox/common/codec.h"
 #include "inbox/deliveries.h"
+#include "inbox/holds.h"
 #include "inbox/maintenance.h"
 #include "inbox/plugin_state.h"
 #include "inbox/rate_limits.h"
@@ -101,6 +102,9 @@ static void claim_clear(struct inbox_operation *operation) {
     claim->runs = NULL;
     claim->n_runs = 0;
     claim->next_due_ms = INT64_MAX;
+    claim->set_aside = 0;
+    claim->holds = NULL;
+    claim->n_holds = 0;
     for (size_t i = 0; i < claim->n_shares; i++) {
         claim->shares[i].suspects_due = false;
         claim->shares[i].first_taken = false;
@@ -112,6 +116,14 @@ static void claim_clear(struct inbox_operation *operation) {
 static void claim_free(struct inbox_operation *operation) {
     struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
     inbox_runs_free(claim->runs, claim->n_runs);
+    free(claim->holds);
+}
+
+static void claim_unprepare(struct inbox_operation *operation) {
+    struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
+    free(claim->holds);
+    claim->holds = NULL;
+    claim->n_holds = 0;
 }
 
 static void renew_clear(struct inbox_operation *operation) {
@@ -166,6 +178,26 @@ static void key_get_free(struct inbox_operation *operation) {
 static void rate_limit_clear(struct inbox_operation *operation) {
     struct inbox_rate_limit *limit = CONTAINER_OF(operation, struct inbox_rate_limit, operation);
     memset(limit->until_ms, 0, sizeof limit->until_ms);
+}
+
+/* ---- holds.h ---- */
+
+/* Equal names differ in their letters' case at GitHub. */
+static void hold_prepare(struct inbox_operation *operation) {
+    struct inbox_hold_change *change = CONTAINER_OF(operation, struct inbox_hold_change, operation);
+    for (char *letter = change->hold.value; *letter; letter++) {
+        *letter = (char)(*letter >= 'A' && *letter <= 'Z' ? *letter + ('a' - 'A') : *letter);
+    }
+}
+
+static void holds_clear(struct inbox_operation *operation) {
+    struct inbox_holds *holds = CONTAINER_OF(operation, struct inbox_holds, operation);
+    holds->holds = NULL;
+    holds->n_holds = 0;
+}
+
+static void holds_free(struct inbox_operation *operation) {
+    free(CONTAINER_OF(operation, struct inbox_holds, operation)->holds);
 }
 
 /* ---- admin.h ---- */
@@ -231,7 +263,10 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
                    .check = put_check,
                    .bytes = put_bytes,
                    .clear = put_clear},
-    [INBOX_CLAIM] = {.prepare = claim_prepare, .clear = claim_clear, .free = claim_free},
+    [INBOX_CLAIM] = {.prepare = claim_prepare,
+                     .unprepare = claim_unprepare,
+                     .clear = claim_clear,
+                     .free = claim_free},
     [INBOX_FINISH] = {.clear = finish_clear},
     [INBOX_RENEW] = {.clear = renew_clear},
     [INBOX_INTEND] = {.bytes = intend_bytes, .clear = intend_clear},
@@ -243,6 +278,9 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
     [INBOX_KEY_PUT] = {.bytes = plugin_state_bytes},
     [INBOX_KEY_DELETE] = {.bytes = plugin_state_bytes},
     [INBOX_RATE_LIMIT_GET] = {.clear = rate_limit_clear},
+    [INBOX_HOLD_PUT] = {.prepare = hold_prepare},
+    [INBOX_HOLD_END] = {.prepare = hold_prepare},
+    [INBOX_HOLDS] = {.clear = holds_clear, .free = holds_free},
     [INBOX_LIST] = {.clear = list_clear, .free = list_free},
     [INBOX_BODY] = {.clear = body_clear, .free = body_free},
     [INBOX_JOURNAL_READ] = {.clear = journal_read_clear, .free = journal_read_free},

@@ -15,8 +15,11 @@
 /* Due runs that another host has locked are looked at again after this. */
 #define CONTENDED_MS 100
 
-/* ---- the first batch: reclaim, runs outside of their lines, and the due runs of each share ----
- */
+/* ---- the first batch: reclaim, release and read the holds, runs outside of their lines, and the
+ * due runs of each share ---- */
+
+/* The results before those of the shares. */
+enum { RECLAIMED, RELEASED, HOLDS, OUTSIDE, FIRST_SHARE };
 
 static int claim_send(struct postgres_store *store, struct inbox_operation *operation,
                       struct error *err) {
@@ -25,7 +28,8 @@ static int claim_send(struct postgres_store *store, struct inbox_operation *oper
     pg_query_number(&query, claim->now_ms);
     pg_query_number(&query, claim->host);
     pg_query_take(&query, store_list_numbers("{}", claim->live, claim->n_live));
-    if (pg_send(store, &query, err) < 0 || postgres_send_due(store, claim->now_ms, err) < 0) {
+    if (pg_send(store, &query, err) < 0 || postgres_send_holds(store, claim, err) < 0 ||
+        postgres_send_due(store, claim->now_ms, err) < 0) {
         return -1;
     }
     for (size_t i = 0; i < claim->n_shares; i++) {
@@ -81,10 +85,15 @@ static int choose_runs(struct postgres_store *store, struct inbox_claim *claim, 
 static int claim_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
                       PGresult *result, struct error *err) {
     struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
-    if (nth == 1) {
+    int taken = 0;
+    if (nth == HOLDS) {
+        taken = postgres_take_holds(store, result, &claim->holds, &claim->n_holds, err);
+    } else if (nth == OUTSIDE) {
         postgres_take_due(store, result);
+    } else if (nth >= FIRST_SHARE) {
+        taken = choose_runs(store, claim, nth - FIRST_SHARE, result, err);
     }
-    if (nth > 1 && choose_runs(store, claim, nth - 2, result, err) < 0) {
+    if (taken < 0) {
         return -1;
     }
     /* The second batch follows. */
@@ -200,6 +209,9 @@ static int take_chosen(struct postgres_store *store, struct inbox_claim *claim, 
     if (result == 0) {
         note_turns(store, claim);
         result = postgres_take_journals(store, claim, results[JOURNALS], err);
+    }
+    if (result == 0) {
+        result = postgres_set_aside(store, claim, err);
     }
     for (size_t i = 0; i < STATEMENTS; i++) {
         PQclear(results[i]);

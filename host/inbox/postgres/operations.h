@@ -30,6 +30,8 @@ extern const struct postgres_operation postgres_set_has, postgres_set_change, po
     postgres_key_change, postgres_bot_user_get, postgres_bot_user_put, postgres_audit_read;
 /* rate_limits.c */
 extern const struct postgres_operation postgres_rate_limit_put, postgres_rate_limit_get;
+/* holds.c */
+extern const struct postgres_operation postgres_hold_put, postgres_hold_end, postgres_holds;
 /* admin.c */
 extern const struct postgres_operation postgres_list, postgres_body, postgres_change;
 /* maintenance.c */
@@ -75,5 +77,13 @@ int postgres_audit_intent(struct postgres_store *store, struct inbox_intend *int
 /* Queues it. 0, -1. */
 int postgres_audit_response(struct postgres_store *store, const struct inbox_complete *complete,
                             struct error *err);
+/* Makes held runs due whose hold has ended, and reads the claim's holds: two statements. 0, -1. */
+int postgres_send_holds(struct postgres_store *store, const struct inbox_claim *claim,
+                        struct error *err);
+/* The result of the second one. 0, -1. */
+int postgres_take_holds(struct postgres_store *store, PGresult *result, struct inbox_hold **holds,
+                        size_t *n_holds, struct error *err);
+/* Sets the claimed runs aside that a hold covers. 0, -1. */
+int postgres_set_aside(struct postgres_store *store, struct inbox_claim *claim, struct error *err);
 
 #endif

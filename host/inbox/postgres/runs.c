@@ -147,6 +147,7 @@ static int stats_take(struct postgres_store *store, struct inbox_operation *oper
     stats->parked = pg_number(result, 0, 5);
     stats->blocked = pg_number(result, 0, 6);
     stats->not_configured = pg_number(result, 0, 7);
+    stats->held = pg_number(result, 0, 8);
     return 0;
 }
 

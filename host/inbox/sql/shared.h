@@ -20,7 +20,7 @@
     "(CAST(" names " AS text) IS NULL OR replace(CAST(" names " AS text), '\n' || " plugin         \
     " || '\n', '') <> CAST(" names " AS text))"
 /* The states of a run that has not ended. */
-#define SQL_UNFINISHED "('queued', 'blocked', 'running', 'parked')"
+#define SQL_UNFINISHED "('queued', 'blocked', 'held', 'running', 'parked')"
 /* The same, or is it configured at another host of the store? A store with one host defines
  * SQL_ELSEWHERE as "". */
 #define SQL_WANTED(plugin, names) "(" SQL_CONFIGURED(plugin, names) SQL_ELSEWHERE(plugin) ")"
@@ -72,12 +72,14 @@
     " token = 0, lease_until_ms = 0 WHERE id = $7 AND token = $8 AND state = 'running'"            \
     " RETURNING CAST(CASE WHEN state = 'queued' THEN 1 ELSE 0 END AS bigint)"
 #define SHARED_RUNS_RERUN                                                                          \
-    "UPDATE runs SET state = CASE WHEN order_key = '' OR state = 'queued' THEN 'queued'"           \
-    " ELSE 'blocked' END, outside = (order_key <> '' AND state <> 'queued'), by_hand = "           \
+    "UPDATE runs SET state = CASE WHEN order_key = '' OR state IN ('queued', 'held')"              \
+    " THEN 'queued'"                                                                               \
+    " ELSE 'blocked' END, outside = (order_key <> '' AND state NOT IN ('queued', 'held')), "       \
+    "by_hand = "                                                                                   \
     "(order_key <> ''), attempt = 0,"                                                              \
     " suspect = (suspect OR crashes > 0), crashes = 0, due_ms = $1,"                               \
     " label = '', reason = '', finished_ms = NULL WHERE delivery = $2"                             \
-    " AND state IN ('queued', 'blocked', 'parked', 'dead')"                                        \
+    " AND state IN ('queued', 'blocked', 'held', 'parked', 'dead')"                                \
     " AND (CAST($3 AS text) IS NULL OR plugin = $3)"
 #define SHARED_RUNS_DISCARD                                                                        \
     "UPDATE runs SET state = 'dead', finished_ms = $1, label = 'discarded',"                       \
@@ -124,11 +126,11 @@
     " SELECT " SQL_COUNT_STATE("queued") ", " SQL_COUNT_STATE("running") ", " SQL_COUNT_STATE(     \
         "dead") ", " SQL_COUNT_IN_DOUBT ", " SQL_OLDEST_DUE                                        \
                 ", " SQL_COUNT_STATE("parked") ", " SQL_COUNT_STATE(                               \
-                    "blocked") ", " SQL_WAITING_UNWANTED
+                    "blocked") ", " SQL_WAITING_UNWANTED ", " SQL_COUNT_STATE("held")
 
 /* Order: see deliveries.h. A blocked run that is `outside` of its key's line has given its place
  * up. It waits until it is due, and then joins the line again. $1 is the plugin, $2 the key. */
-#define SQL_HOLDS(run) run ".order_key <> '' AND " run ".state IN ('queued', 'running')"
+#define SQL_HOLDS(run) run ".order_key <> '' AND " run ".state IN ('queued', 'held', 'running')"
 #define SHARED_HOLDER "FROM runs h WHERE h.plugin = $1 AND h.order_key = $2 AND " SQL_HOLDS("h")
 /* If the key is free, the first in line holds it. */
 #define SHARED_ORDER_PROMOTE                                                                       \
@@ -231,7 +233,9 @@
     "SELECT d.id, d.guid, d.event, d.action, d.installation, d.repository, d.sender,"              \
     " d.received_ms, CASE WHEN d.body IS NULL THEN -1 ELSE d.body_bytes END, r.id, r.plugin,"      \
     " r.state, r.attempt, r.crashes, r.suspect, r.due_ms, r.lease_until_ms, r.finished_ms,"        \
-    " r.label, r.reason, d.item, r.order_key, r.outside,"                                          \
+    " r.label, CASE WHEN r.state = 'held' THEN coalesce((SELECT h.cause || ': ' || h.reason"       \
+    " FROM holds h WHERE h.id = r.hold), r.reason) ELSE r.reason END, d.item, r.order_key, "       \
+    "r.outside,"                                                                                   \
     " (SELECT hd.guid FROM runs h JOIN deliveries hd ON hd.id = h.delivery"                        \
     " WHERE r.state = 'blocked' AND h.plugin = r.plugin AND h.order_key = r.order_key"             \
     " AND " SQL_HOLDS("h") ")"
@@ -258,6 +262,41 @@
 #define SHARED_RATE_LIMIT_GET                                                                      \
     "SELECT all_ms, search_ms, graphql_ms FROM rate_limits WHERE installation = $1"
 
+/* Holds. */
+#define SHARED_HOLD_ACTIVE(now) "(until_ms = 0 OR until_ms > " now ")"
+#define SHARED_HOLDS                                                                               \
+    "SELECT id, plugin, scope, value, cause, reason, since_ms, until_ms FROM holds"                \
+    " WHERE " SHARED_HOLD_ACTIVE("$1") " ORDER BY plugin, scope, value, cause LIMIT 1001"
+#define SHARED_HOLD_FIND                                                                           \
+    "SELECT 1 FROM holds WHERE plugin = $1 AND scope = $2 AND value = $3 AND cause = $4"           \
+    " AND " SHARED_HOLD_ACTIVE("$5")
+#define SHARED_HOLD_PUT                                                                            \
+    "INSERT INTO holds (plugin, scope, value, cause, reason, since_ms, until_ms)"                  \
+    " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (plugin, scope, value, cause) DO UPDATE"     \
+    " SET since_ms = CASE WHEN holds.until_ms <> 0 AND holds.until_ms <= excluded.since_ms"        \
+    " THEN excluded.since_ms ELSE holds.since_ms END,"                                             \
+    " reason = excluded.reason, until_ms = excluded.until_ms"
+#define SHARED_HOLD_END                                                                            \
+    "DELETE FROM holds WHERE plugin = $1 AND cause = $2 AND " SHARED_HOLD_ACTIVE(                  \
+        "$3") " AND (CAST($4 AS bigint) = 1 OR (scope = $5 AND value = $6))"
+#define SHARED_HOLDS_FORGET "DELETE FROM holds WHERE until_ms <> 0 AND until_ms < $1"
+/* The run was claimed just now. */
+#define SHARED_RUN_SET_ASIDE                                                                       \
+    "UPDATE runs SET state = 'held', hold = $1, attempt = attempt - 1, token = 0,"                 \
+    " lease_until_ms = 0 WHERE id = $2 AND token = $3 AND state = 'running'"
+/* The oldest held runs of one hold that is gone are due again. The few different holds are found by
+ * their index. The state is asked for again, because another host may do the same at this moment. A
+ * held run has kept its key, if it has an order. */
+#define SHARED_RUNS_RELEASE                                                                        \
+    "UPDATE runs SET state = 'queued', hold = 0 WHERE state = 'held' AND id IN"                    \
+    " (SELECT id FROM runs WHERE state = 'held' AND hold ="                                        \
+    " (WITH RECURSIVE h (hold) AS (SELECT min(hold) FROM runs WHERE state = 'held' UNION ALL"      \
+    " SELECT (SELECT min(hold) FROM runs WHERE state = 'held' AND hold > h.hold) FROM h"           \
+    " WHERE h.hold IS NOT NULL) SELECT h.hold FROM h WHERE h.hold IS NOT NULL AND NOT EXISTS"      \
+    " (SELECT 1 FROM holds WHERE holds.id = h.hold AND " SHARED_HOLD_ACTIVE(                       \
+        "$1") ") LIMIT 1)"                                                                         \
+              " ORDER BY id LIMIT $2)"
+
 /* Maintenance. Did all runs of the delivery `d` end before these times? */
 #define SHARED_ENDED_BEFORE(done, dead)                                                            \
     "NOT EXISTS (SELECT 1 FROM runs r WHERE r.delivery = d.id AND (r.state IN " SQL_UNFINISHED     \
@@ -280,7 +319,7 @@
 #define SHARED_RUNS_END_UNCONFIGURED                                                               \
     "UPDATE runs SET state = 'dead', finished_ms = $1, outside = FALSE, by_hand = FALSE,"          \
     " label = 'not_configured'," SQL_SET_NOT_CONFIGURED                                            \
-    " WHERE state IN ('queued', 'blocked', 'parked') AND NOT " SQL_CONFIGURED(                     \
+    " WHERE state IN ('queued', 'blocked', 'held', 'parked') AND NOT " SQL_CONFIGURED(             \
         "plugin",                                                                                  \
         "$2") " AND delivery IN (SELECT id FROM deliveries WHERE body IS NOT NULL"                 \
               " AND (received_ms, id) > ($3, $4) AND (received_ms, id) <= ($5, $6))"               \

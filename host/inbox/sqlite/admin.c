@@ -159,6 +159,7 @@ static int find_few(struct sqlite_store *store, const struct inbox_list *list, e
         enum sqlite_sql count, list;
     } states[] = {{"queued", SQL_LIST_COUNT_QUEUED, SQL_LIST_QUEUED},
                   {"blocked", SQL_LIST_COUNT_BLOCKED, SQL_LIST_BLOCKED},
+                  {"held", SQL_LIST_COUNT_HELD, SQL_LIST_HELD},
                   {"running", SQL_LIST_COUNT_RUNNING, SQL_LIST_RUNNING},
                   {"parked", SQL_LIST_COUNT_PARKED, SQL_LIST_PARKED},
                   {"dead", SQL_LIST_COUNT_DEAD, SQL_LIST_DEAD}};

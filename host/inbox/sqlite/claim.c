@@ -426,7 +426,8 @@ static int reclaim(struct sqlite_store *store, const struct inbox_claim *claim, 
 
 int sqlite_claim(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
     struct inbox_claim *claim = CONTAINER_OF(operation, struct inbox_claim, operation);
-    if (reclaim(store, claim, err) < 0 || sqlite_join_lines(store, claim->now_ms, err) < 0) {
+    if (reclaim(store, claim, err) < 0 || sqlite_begin_holds(store, claim, err) < 0 ||
+        sqlite_join_lines(store, claim->now_ms, err) < 0) {
         return -1;
     }
     for (size_t i = 0; i < claim->n_shares; i++) {
@@ -434,5 +435,5 @@ int sqlite_claim(struct sqlite_store *store, struct inbox_operation *operation, 
             return -1;
         }
     }
-    return 0;
+    return sqlite_set_aside(store, claim, err);
 }

@@ -27,6 +27,8 @@ sqlite_operation sqlite_set_has, sqlite_set_add, sqlite_set_remove, sqlite_key_g
 sqlite_operation sqlite_bot_user_get, sqlite_bot_user_put;
 /* rate_limits.c */
 sqlite_operation sqlite_rate_limit_put, sqlite_rate_limit_get;
+/* holds.c */
+sqlite_operation sqlite_hold_put, sqlite_hold_end, sqlite_holds;
 /* admin.c */
 sqlite_operation sqlite_list, sqlite_body, sqlite_rerun, sqlite_discard;
 /* maintenance.c */
@@ -81,5 +83,9 @@ int sqlite_audit_intent(struct sqlite_store *store, struct inbox_intend *intend,
 /* 0, -1. */
 int sqlite_audit_response(struct sqlite_store *store, const struct inbox_complete *complete,
                           struct error *err);
+/* Makes held runs due whose hold has ended, and reads the claim's holds. Call it first. 0, -1. */
+int sqlite_begin_holds(struct sqlite_store *store, struct inbox_claim *claim, struct error *err);
+/* Sets the claimed runs aside that a hold covers. Call it last. 0, -1. */
+int sqlite_set_aside(struct sqlite_store *store, struct inbox_claim *claim, struct error *err);
 
 #endif

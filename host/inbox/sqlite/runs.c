@@ -120,6 +120,7 @@ int sqlite_stats(struct sqlite_store *store, struct inbox_operation *operation, 
     stats->parked = sqlite3_column_int64(query.statement, 5);
     stats->blocked = sqlite3_column_int64(query.statement, 6);
     stats->not_configured = sqlite3_column_int64(query.statement, 7);
+    stats->held = sqlite3_column_int64(query.statement, 8);
     return 0;
 }
 

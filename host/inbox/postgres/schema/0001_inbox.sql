@@ -49,7 +49,7 @@ CREATE TABLE runs (
     outside boolean NOT NULL DEFAULT false,
     by_hand boolean NOT NULL DEFAULT false,
     state text NOT NULL
-        CHECK (state IN ('queued', 'blocked', 'running', 'parked', 'done', 'dead')),
+        CHECK (state IN ('queued', 'blocked', 'held', 'running', 'parked', 'done', 'dead')),
     attempt bigint NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     crashes bigint NOT NULL DEFAULT 0,
     suspect boolean NOT NULL DEFAULT false,
@@ -61,6 +61,7 @@ CREATE TABLE runs (
     label text NOT NULL DEFAULT '',
     reason text NOT NULL DEFAULT '',
     finished_ms bigint,
+    hold bigint NOT NULL DEFAULT 0,
     UNIQUE (delivery, plugin)
 );
 
@@ -68,14 +69,29 @@ CREATE TABLE runs (
 CREATE INDEX runs_turn ON runs (plugin, suspect, installation, due_ms, id) WHERE state = 'queued';
 CREATE INDEX runs_due ON runs (plugin, suspect, due_ms, id) WHERE state = 'queued';
 CREATE UNIQUE INDEX runs_holder ON runs (plugin, order_key)
-    WHERE order_key <> '' AND state IN ('queued', 'running');
+    WHERE order_key <> '' AND state IN ('queued', 'held', 'running');
 CREATE INDEX runs_blocked ON runs (plugin, order_key, outside, by_hand DESC, id)
     WHERE state = 'blocked';
 CREATE INDEX runs_outside ON runs (due_ms, id) WHERE state = 'blocked' AND outside;
+CREATE INDEX runs_held ON runs (hold, id) WHERE state = 'held';
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
 CREATE INDEX runs_plugin ON runs (plugin);
+
+-- Runs that must wait (host/inbox/holds.h). A run in the state 'held' has the id of its hold; when
+-- the hold is gone, it is queued again. until_ms: 0 until it is ended by hand.
+CREATE TABLE holds (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    plugin text NOT NULL,
+    scope text NOT NULL CHECK (scope IN ('plugin', 'installation', 'repository', 'item')),
+    value text NOT NULL,
+    cause text NOT NULL CHECK (cause IN ('paused', 'quarantined', 'loop')),
+    reason text NOT NULL,
+    since_ms bigint NOT NULL,
+    until_ms bigint NOT NULL,
+    UNIQUE (plugin, scope, value, cause)
+);
 
 -- The times until which GitHub accepts no requests of an installation: none at all, no searches, no
 -- GraphQL.

@@ -49,7 +49,7 @@ CREATE TABLE runs (
     outside INTEGER NOT NULL DEFAULT 0 CHECK (outside IN (0, 1)),
     by_hand INTEGER NOT NULL DEFAULT 0 CHECK (by_hand IN (0, 1)),
     state TEXT NOT NULL
-        CHECK (state IN ('queued', 'blocked', 'running', 'parked', 'done', 'dead')),
+        CHECK (state IN ('queued', 'blocked', 'held', 'running', 'parked', 'done', 'dead')),
     attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     crashes INTEGER NOT NULL DEFAULT 0,
     suspect INTEGER NOT NULL DEFAULT 0 CHECK (suspect IN (0, 1)),
@@ -61,6 +61,7 @@ CREATE TABLE runs (
     label TEXT NOT NULL DEFAULT '',
     reason TEXT NOT NULL DEFAULT '',
     finished_ms INTEGER,
+    hold INTEGER NOT NULL DEFAULT 0,
     UNIQUE (delivery, plugin)
 ) STRICT;
 
@@ -68,14 +69,29 @@ CREATE TABLE runs (
 CREATE INDEX runs_turn ON runs (plugin, suspect, installation, due_ms) WHERE state = 'queued';
 CREATE INDEX runs_due ON runs (plugin, suspect, due_ms) WHERE state = 'queued';
 CREATE UNIQUE INDEX runs_holder ON runs (plugin, order_key)
-    WHERE order_key <> '' AND state IN ('queued', 'running');
+    WHERE order_key <> '' AND state IN ('queued', 'held', 'running');
 CREATE INDEX runs_blocked ON runs (plugin, order_key, outside, by_hand DESC, id)
     WHERE state = 'blocked';
 CREATE INDEX runs_outside ON runs (due_ms, id) WHERE state = 'blocked' AND outside;
+CREATE INDEX runs_held ON runs (hold) WHERE state = 'held';
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
 CREATE INDEX runs_plugin ON runs (plugin);
+
+-- Runs that must wait (host/inbox/holds.h). A run in the state 'held' has the id of its hold; when
+-- the hold is gone, it is queued again. until_ms: 0 until it is ended by hand.
+CREATE TABLE holds (
+    id INTEGER PRIMARY KEY,
+    plugin TEXT NOT NULL,
+    scope TEXT NOT NULL CHECK (scope IN ('plugin', 'installation', 'repository', 'item')),
+    value TEXT NOT NULL,
+    cause TEXT NOT NULL CHECK (cause IN ('paused', 'quarantined', 'loop')),
+    reason TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    UNIQUE (plugin, scope, value, cause)
+) STRICT;
 
 -- The times until which GitHub accepts no requests of an installation: none at all, no searches, no
 -- GraphQL.

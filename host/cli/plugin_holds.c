@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Changes and prints the holds in the store, which all hosts of the store obey. */
+#include "cli/plugin_holds.h"
+
+#include "base/clock.h"
+#include "cli/cli.h"
+#include "cli/store_client.h"
+#include "inbox/admin.h"
+#include "inbox/holds.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define VERB "plugins"
+#define DIGITS "0123456789"
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" DIGITS "-_."
+
+enum action { PAUSE, RESUME, RELEASE };
+static const char *const actions[] = {"pause", "resume", "release"};
+
+struct options {
+    enum action action;
+    const char *config_path, *plugin, *value;
+    enum inbox_hold_scope scope;
+};
+
+/* "owner/name", then `rest`; the length of the former, or 0. */
+static size_t repository_bytes(const char *text) {
+    size_t owner = strspn(text, NAME_CHARACTERS);
+    size_t name = text[owner] == '/' ? strspn(text + owner + 1, NAME_CHARACTERS) : 0;
+    return owner > 0 && name > 0 ? owner + 1 + name : 0;
+}
+
+static bool is_number(const char *text) {
+    return *text && text[strspn(text, DIGITS)] == '\0';
+}
+
+static int read_scope(struct options *options, enum inbox_hold_scope scope, const char *value) {
+    static const char *const forms[] = {[INBOX_HOLD_INSTALLATION] =
+                                            "--installation takes an installation's id",
+                                        [INBOX_HOLD_REPOSITORY] = "--repository takes OWNER/REPO",
+                                        [INBOX_HOLD_ITEM] = "--item takes OWNER/REPO#N"};
+    size_t bytes = repository_bytes(value);
+    bool right = is_number(value);
+    if (scope == INBOX_HOLD_REPOSITORY) {
+        right = bytes > 0 && value[bytes] == '\0';
+    } else if (scope == INBOX_HOLD_ITEM) {
+        right = bytes > 0 && value[bytes] == '#' && is_number(value + bytes + 1);
+    }
+    if (!right || strlen(value) > INBOX_HOLD_VALUE_MAX) {
+        return cli_usage_error(VERB, "%s, not '%s'", forms[scope], value);
+    }
+    if (options->value) {
+        return cli_usage_error(VERB, "--installation, --repository and --item exclude each other");
+    }
+    options->scope = scope;
+    options->value = value;
+    return EX_OK;
+}
+
+/* -1: continue; else the exit status. */
+static int parse(int argc, char **argv, const char *usage, struct options *options) {
+    static const struct option known[] = {
+        {"installation", required_argument, NULL, INBOX_HOLD_INSTALLATION},
+        {"repository", required_argument, NULL, INBOX_HOLD_REPOSITORY},
+        {"item", required_argument, NULL, INBOX_HOLD_ITEM},
+        {"config", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},
+        {0}};
+    int option, status;
+    while ((option = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
+        switch (option) {
+        case INBOX_HOLD_INSTALLATION:
+        case INBOX_HOLD_REPOSITORY:
+        case INBOX_HOLD_ITEM:
+            status = read_scope(options, (enum inbox_hold_scope)option, optarg);
+            if (status != EX_OK) {
+                return status;
+            }
+            break;
+        case 'c':
+            options->config_path = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return EX_OK;
+        default:
+            /* getopt has reported the error */
+            return EX_USAGE;
+        }
+    }
+    size_t action = 0;
+    while (action <= RELEASE && strcmp(actions[action], argv[optind]) != 0) {
+        action++;
+    }
+    if (action > RELEASE) {
+        return cli_usage_error(VERB, "the action '%s' does not exist", argv[optind]);
+    }
+    options->action = (enum action)action;
+    if (argc - optind < 2) {
+        return cli_usage_error(VERB, "%s needs the name of a plugin", argv[optind]);
+    }
+    if (argc - optind > 2) {
+        return cli_usage_error(VERB, "'%s' is one argument too many", argv[optind + 2]);
+    }
+    options->plugin = argv[optind + 1];
+    if (strlen(options->plugin) > INBOX_NAME_MAX) {
+        return cli_usage_error(VERB, "no plugin has such a long name");
+    }
+    return -1;
+}
+
+/* "ping", or "ping at installation 7". */
+static void print_scope(const char *plugin, enum inbox_hold_scope scope, const char *value) {
+    printf("%s", plugin);
+    if (scope != INBOX_HOLD_PLUGIN) {
+        printf(" at %s %s", inbox_hold_scope_name(scope), value);
+    }
+}
+
+/* A wrong name would pause nothing. The store knows plugins by their runs only. */
+static void warn_if_unknown(struct store_client *client, const char *plugin) {
+    struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .plugin = plugin, .most = 1};
+    int result = store_client_do(client, VERB, &list.operation);
+    if (result == 0 && list.n_entries == 0 && list.next.delivery == 0) {
+        fprintf(stderr,
+                "warning: the store has no run of a plugin %s; `snekomatic plugins` shows the "
+                "names\n",
+                plugin);
+    }
+    if (result == 0) {
+        inbox_entries_free(list.entries, list.n_entries);
+    }
+}
+
+static int change(struct store_client *client, const struct options *options,
+                  enum inbox_hold_cause cause, bool *changed) {
+    bool pauses = options->action == PAUSE;
+    struct inbox_hold_change change = {
+        .operation = {.kind = pauses ? INBOX_HOLD_PUT : INBOX_HOLD_END},
+        .hold = {.scope = options->scope, .cause = cause, .since_ms = clock_wall_ms()},
+        .all_scopes = options->action == RELEASE && !options->value};
+    snprintf(change.hold.plugin, sizeof change.hold.plugin, "%s", options->plugin);
+    snprintf(change.hold.value, sizeof change.hold.value, "%s",
+             options->value ? options->value : "");
+    snprintf(change.hold.reason, sizeof change.hold.reason, "paused by an operator");
+    int result = store_client_do(client, VERB, &change.operation);
+    *changed = *changed || result == 0;
+    return result < 0 ? EX_TEMPFAIL : EX_OK;
+}
+
+static int act(struct store_client *client, const struct options *options) {
+    static const char *const done[] = {"is paused: its runs wait", "goes on", "is released"};
+    static const char *const unchanged[] = {"was paused already", "was not paused",
+                                            "was not held; `snekomatic plugins` lists the holds"};
+    bool changed = false;
+    if (options->action == PAUSE) {
+        warn_if_unknown(client, options->plugin);
+    }
+    bool releases = options->action == RELEASE;
+    int status =
+        change(client, options, releases ? INBOX_HOLD_QUARANTINED : INBOX_HOLD_PAUSED, &changed);
+    if (status == EX_OK && releases) {
+        status = change(client, options, INBOX_HOLD_LOOP, &changed);
+    }
+    if (status == EX_OK) {
+        print_scope(options->plugin, options->scope, options->value);
+        printf(" %s\n", changed ? done[options->action] : unchanged[options->action]);
+    }
+    return status;
+}
+
+int plugin_holds_act(int argc, char **argv, const char *usage) {
+    struct options options = {.action = PAUSE};
+    struct store_client client;
+    struct config *config = NULL;
+    int status = parse(argc, argv, usage, &options);
+    if (status >= 0) {
+        return status;
+    }
+    status = cli_load_config(options.config_path, CONFIG_NEED_NOTHING, &config);
+    if (status != EX_OK) {
+        return status;
+    }
+    status = store_client_open(&client, VERB, config, true);
+    if (status == EX_OK) {
+        status = act(&client, &options);
+    }
+    store_client_close(&client);
+    config_free(config);
+    return status;
+}
+
+static void print_hold(const struct inbox_hold *hold) {
+    char since[STORE_CLIENT_TIME_MAX], until[STORE_CLIENT_TIME_MAX];
+    store_client_time_text(hold->since_ms, since);
+    store_client_time_text(hold->until_ms, until);
+    printf("hold ");
+    print_scope(hold->plugin, hold->scope, hold->value);
+    printf(": %s since %s%s%s: %s\n", inbox_hold_cause_name(hold->cause), since,
+           hold->until_ms > 0 ? " until " : "", hold->until_ms > 0 ? until : "", hold->reason);
+}
+
+void plugin_holds_print(const struct config *config) {
+    struct store_client client = {0};
+    struct error err;
+    if (mailbox_init(&client.mailbox) < 0) {
+        return;
+    }
+    if (inbox_open_tool(config->store.url, false, &client.inbox, &err) < 0) {
+        mailbox_finish(&client.mailbox);
+        return;
+    }
+    struct inbox_holds holds = {.operation = {.kind = INBOX_HOLDS}, .now_ms = clock_wall_ms()};
+    if (store_client_do(&client, VERB, &holds.operation) == 0) {
+        for (size_t i = 0; i < holds.n_holds; i++) {
+            print_hold(&holds.holds[i]);
+        }
+        free(holds.holds);
+    }
+    store_client_close(&client);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Reads the holds from the store again and again. */
+#include "dispatch/hold_watch.h"
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "metrics/metrics.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An operator who pauses a plugin sees it obeyed after this time at the latest. */
+#define READ_INTERVAL_MS 2000
+
+void hold_watch_init(struct hold_watch *watch, const struct hold_watch_options *options) {
+    *watch = (struct hold_watch){.options = *options};
+    pthread_mutex_init(&watch->lock, NULL);
+}
+
+void hold_watch_finish(struct hold_watch *watch) {
+    pthread_mutex_destroy(&watch->lock);
+    free(watch->holds);
+}
+
+/* The same hold with another end counts as another one. */
+static bool same_hold(const struct inbox_hold *a, const struct inbox_hold *b) {
+    return a->id == b->id && a->until_ms == b->until_ms;
+}
+
+static bool contains(const struct inbox_hold *holds, size_t n_holds,
+                     const struct inbox_hold *wanted) {
+    for (size_t i = 0; i < n_holds; i++) {
+        if (same_hold(&holds[i], wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void log_hold(const struct inbox_hold *hold, const char *message) {
+    log_event(SNEK_LEVEL_INFO, message, LOG_TEXT("plugin", hold->plugin),
+              LOG_TEXT("cause", inbox_hold_cause_name(hold->cause)),
+              LOG_TEXT("scope", inbox_hold_scope_name(hold->scope)),
+              LOG_TEXT("of", hold->value[0] ? hold->value : NULL),
+              LOG_TEXT("reason", hold->reason));
+}
+
+/* Logs what the second list has and the first has not; true when there is any. */
+static bool log_missing(const struct inbox_hold *known, size_t n_known,
+                        const struct inbox_hold *list, size_t n_list, const char *message) {
+    bool any = false;
+    for (size_t i = 0; i < n_list; i++) {
+        if (!contains(known, n_known, &list[i])) {
+            log_hold(&list[i], message);
+            any = true;
+        }
+    }
+    return any;
+}
+
+static void count_holds(const struct hold_watch *watch) {
+    uint64_t counts[METRICS_HOLDS] = {0};
+    static_assert(METRICS_HOLDS == INBOX_HOLD_LOOP + 1, "one gauge a cause");
+    for (size_t i = 0; i < watch->n_holds; i++) {
+        counts[watch->holds[i].cause]++;
+    }
+    metrics_holds(counts);
+}
+
+static void on_read(struct inbox_operation *operation) {
+    struct inbox_holds *read = CONTAINER_OF(operation, struct inbox_holds, operation);
+    struct hold_watch *watch = CONTAINER_OF(read, struct hold_watch, reading);
+    assert(watch->is_reading);
+    watch->is_reading = false;
+    watch->known = true;
+    watch->next_ms = watch->wanted ? 0 : clock_monotonic_ms() + READ_INTERVAL_MS;
+    if (operation->result < 0) {
+        /* What was known goes on; the store's failure is reported by those who must write. */
+        return;
+    }
+    bool changed =
+        log_missing(watch->holds, watch->n_holds, read->holds, read->n_holds, "hold_began");
+    changed |= log_missing(read->holds, read->n_holds, watch->holds, watch->n_holds, "hold_ended");
+    {
+        SCOPED_LOCK(&watch->lock);
+        free(watch->holds);
+        watch->holds = STEAL(read->holds);
+        watch->n_holds = read->n_holds;
+    }
+    if (changed) {
+        count_holds(watch);
+        watch->options.on_changed(watch->options.context);
+    }
+}
+
+void hold_watch_want(struct hold_watch *watch) {
+    watch->wanted = true;
+    watch->next_ms = 0;
+}
+
+void hold_watch_tick(struct hold_watch *watch, int64_t now_ms) {
+    if (watch->is_reading || watch->next_ms > now_ms) {
+        return;
+    }
+    watch->reading = (struct inbox_holds){.operation = {.kind = INBOX_HOLDS,
+                                                        .reply_to = watch->options.mailbox,
+                                                        .on_result = on_read},
+                                          .now_ms = clock_wall_ms()};
+    watch->is_reading = true;
+    /* What changes from now on is read again. */
+    watch->wanted = false;
+    inbox_submit(watch->options.inbox, &watch->reading.operation);
+}
+
+int64_t hold_watch_next_ms(const struct hold_watch *watch) {
+    return watch->is_reading ? INT64_MAX : watch->next_ms;
+}
+
+/* ---- changes ---- */
+
+struct hold_writer {
+    struct inbox_hold_change change;
+    struct hold_watch *watch;
+};
+
+static void on_written(struct inbox_operation *operation) {
+    struct inbox_hold_change *change = CONTAINER_OF(operation, struct inbox_hold_change, operation);
+    struct hold_writer *writer = CONTAINER_OF(change, struct hold_writer, change);
+    if (operation->result < 0) {
+        log_event(SNEK_LEVEL_ERROR, "hold_failed", LOG_TEXT("plugin", change->hold.plugin),
+                  LOG_TEXT("cause", inbox_hold_cause_name(change->hold.cause)),
+                  LOG_TEXT("reason", operation->error.text));
+    }
+    hold_watch_want(writer->watch);
+    free(writer);
+}
+
+void hold_watch_change(struct hold_watch *watch, enum inbox_kind kind,
+                       const struct inbox_hold *hold) {
+    struct hold_writer *writer = calloc(1, sizeof *writer);
+    if (!writer) {
+        log_event(SNEK_LEVEL_ERROR, "hold_failed", LOG_TEXT("plugin", hold->plugin),
+                  LOG_TEXT("reason", "out of memory"));
+        return;
+    }
+    writer->watch = watch;
+    writer->change = (struct inbox_hold_change){
+        .operation = {.kind = kind, .reply_to = watch->options.mailbox, .on_result = on_written},
+        .hold = *hold};
+    writer->change.hold.since_ms = clock_wall_ms();
+    inbox_submit(watch->options.inbox, &writer->change.operation);
+}
+
+bool hold_watch_quarantines(const struct hold_watch *watch, const char *plugin) {
+    for (size_t i = 0; i < watch->n_holds; i++) {
+        const struct inbox_hold *hold = &watch->holds[i];
+        if (hold->scope == INBOX_HOLD_PLUGIN && hold->cause == INBOX_HOLD_QUARANTINED &&
+            strcmp(hold->plugin, plugin) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hold_watch_holds_plugin(const struct hold_watch *watch, const char *plugin) {
+    for (size_t i = 0; i < watch->n_holds; i++) {
+        if (watch->holds[i].scope == INBOX_HOLD_PLUGIN &&
+            strcmp(watch->holds[i].plugin, plugin) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct inbox_hold *hold_watch_find(const struct hold_watch *watch, const char *plugin,
+                                         const struct inbox_run *run) {
+    for (size_t i = 0; i < watch->n_holds; i++) {
+        const struct inbox_hold *hold = &watch->holds[i];
+        if (strcmp(hold->plugin, plugin) == 0 && inbox_hold_covers_run(hold, run)) {
+            return hold;
+        }
+    }
+    return NULL;
+}
+
+static int render_hold(const struct inbox_hold *hold, bool first, struct buffer *json) {
+    int result = buffer_printf(
+        json, "%s{\"cause\":\"%s\",\"scope\":\"%s\",\"of\":", first ? ",\"holds\":[" : ",",
+        inbox_hold_cause_name(hold->cause), inbox_hold_scope_name(hold->scope));
+    result |= buffer_append_json_string(json, hold->value, strlen(hold->value));
+    result |= buffer_append_text(json, ",\"reason\":");
+    result |= buffer_append_json_string(json, hold->reason, strlen(hold->reason));
+    return result | buffer_printf(json, ",\"since_ms\":%" PRId64 ",\"until_ms\":%" PRId64 "}",
+                                  hold->since_ms, hold->until_ms);
+}
+
+int hold_watch_render(struct hold_watch *watch, const char *plugin, struct buffer *json) {
+    bool first = true;
+    int result = 0;
+    SCOPED_LOCK(&watch->lock);
+    for (size_t i = 0; i < watch->n_holds; i++) {
+        if (strcmp(watch->holds[i].plugin, plugin) == 0) {
+            result |= render_hold(&watch->holds[i], first, json);
+            first = false;
+        }
+    }
+    return first ? result : result | buffer_append_text(json, "]");
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Holds of plugins, in PostgreSQL. */
+#include "inbox/common/holds.h"
+
+#include "base/array.h"
+#include "base/list.h"
+#include "inbox/postgres/operations.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- HOLD_PUT ---- */
+
+static void bind_key(struct pg_query *query, const struct inbox_hold *hold) {
+    pg_query_text(query, hold->plugin);
+    pg_query_text(query, inbox_hold_scope_name(hold->scope));
+    pg_query_text(query, hold->value);
+    pg_query_text(query, inbox_hold_cause_name(hold->cause));
+}
+
+static int put_send(struct postgres_store *store, struct inbox_operation *operation,
+                    struct error *err) {
+    const struct inbox_hold *hold =
+        &CONTAINER_OF(operation, const struct inbox_hold_change, operation)->hold;
+    struct pg_query find = pg_query_begin(PG_SQL_HOLD_FIND);
+    bind_key(&find, hold);
+    pg_query_number(&find, hold->since_ms);
+    struct pg_query forget = pg_query_begin(PG_SQL_HOLDS_FORGET);
+    pg_query_number(&forget, hold->since_ms - HOLDS_KEPT_MS);
+    if (pg_send(store, &find, err) < 0 || pg_send(store, &forget, err) < 0) {
+        return -1;
+    }
+    struct pg_query put = pg_query_begin(PG_SQL_HOLD_PUT);
+    bind_key(&put, hold);
+    pg_query_shown(&put, hold->reason);
+    pg_query_number(&put, hold->since_ms);
+    pg_query_number(&put, hold->until_ms);
+    /* The other hosts look at once. */
+    store->queued = true;
+    return pg_send(store, &put, err);
+}
+
+static int put_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
+                    PGresult *result, struct error *err) {
+    (void)store, (void)err;
+    if (nth == 0) {
+        operation->result = PQntuples(result) > 0 ? INBOX_HOLD_UNCHANGED : 0;
+    }
+    return 0;
+}
+
+const struct postgres_operation postgres_hold_put = {.send = put_send, .take = put_take};
+
+/* ---- HOLD_END ---- */
+
+static int end_send(struct postgres_store *store, struct inbox_operation *operation,
+                    struct error *err) {
+    const struct inbox_hold_change *change =
+        CONTAINER_OF(operation, const struct inbox_hold_change, operation);
+    struct pg_query query = pg_query_begin(PG_SQL_HOLD_END);
+    pg_query_text(&query, change->hold.plugin);
+    pg_query_text(&query, inbox_hold_cause_name(change->hold.cause));
+    pg_query_number(&query, change->hold.since_ms);
+    pg_query_number(&query, change->all_scopes);
+    pg_query_text(&query, inbox_hold_scope_name(change->hold.scope));
+    pg_query_text(&query, change->hold.value);
+    store->queued = true;
+    return pg_send(store, &query, err);
+}
+
+static int end_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
+                    PGresult *result, struct error *err) {
+    (void)store, (void)nth, (void)err;
+    operation->result = pg_changed(result) > 0 ? 0 : INBOX_HOLD_UNCHANGED;
+    return 0;
+}
+
+const struct postgres_operation postgres_hold_end = {.send = end_send, .take = end_take};
+
+/* ---- HOLDS ---- */
+
+static int read_row(const PGresult *result, int row, struct inbox_hold *hold) {
+    hold->id = pg_number(result, row, 0);
+    snprintf(hold->plugin, sizeof hold->plugin, "%s", pg_text(result, row, 1));
+    snprintf(hold->value, sizeof hold->value, "%s", pg_text(result, row, 3));
+    snprintf(hold->reason, sizeof hold->reason, "%s", pg_text(result, row, 5));
+    hold->since_ms = pg_number(result, row, 6);
+    hold->until_ms = pg_number(result, row, 7);
+    return hold_read_names(hold, pg_text(result, row, 2), pg_text(result, row, 4));
+}
+
+int postgres_take_holds(struct postgres_store *store, PGresult *result, struct inbox_hold **holds,
+                        size_t *n_holds, struct error *err) {
+    for (int row = 0; row < PQntuples(result); row++) {
+        struct inbox_hold *hold = ARRAY_ADD(*holds, *n_holds);
+        if (!hold) {
+            return pg_no_memory(store, err, "reading the holds");
+        }
+        if (read_row(result, row, hold) < 0) {
+            /* Of a later version. */
+            (*n_holds)--;
+        }
+    }
+    return 0;
+}
+
+static int send_read(struct postgres_store *store, int64_t now_ms, struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_HOLDS_READ);
+    pg_query_number(&query, now_ms);
+    return pg_send(store, &query, err);
+}
+
+static int holds_send(struct postgres_store *store, struct inbox_operation *operation,
+                      struct error *err) {
+    return send_read(store, CONTAINER_OF(operation, struct inbox_holds, operation)->now_ms, err);
+}
+
+static int holds_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
+                      PGresult *result, struct error *err) {
+    (void)nth;
+    struct inbox_holds *holds = CONTAINER_OF(operation, struct inbox_holds, operation);
+    return postgres_take_holds(store, result, &holds->holds, &holds->n_holds, err);
+}
+
+const struct postgres_operation postgres_holds = {.send = holds_send, .take = holds_take};
+
+/* ---- in a claim ---- */
+
+int postgres_send_holds(struct postgres_store *store, const struct inbox_claim *claim,
+                        struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_RUNS_RELEASE);
+    pg_query_number(&query, claim->now_ms);
+    pg_query_number(&query, HOLDS_RELEASED_MAX);
+    return pg_send(store, &query, err) < 0 ? -1 : send_read(store, claim->now_ms, err);
+}
+
+int postgres_set_aside(struct postgres_store *store, struct inbox_claim *claim, struct error *err) {
+    for (size_t i = 0; i < claim->n_runs;) {
+        const struct inbox_run *run = &claim->runs[i];
+        const struct inbox_hold *hold = hold_of_run(claim, run);
+        if (!hold) {
+            i++;
+            continue;
+        }
+        struct pg_query query = pg_query_begin(PG_SQL_RUN_SET_ASIDE);
+        pg_query_number(&query, hold->id);
+        pg_query_number(&query, run->id);
+        pg_query_number(&query, run->token);
+        CLEANUP(pg_clear) PGresult *result = NULL;
+        if (pg_ask(store, &query, &result, err, "holding a run") < 0) {
+            return -1;
+        }
+        hold_remove_run(claim, i);
+    }
+    holds_note_ends(claim);
+    return 0;
+}

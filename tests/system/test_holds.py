@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""`snekomatic plugins pause|resume|release`: runs wait, on every host of the store, and nothing is
+lost."""
+
+import json
+import signal
+import subprocess
+
+import pytest
+
+import snek
+
+
+def trouble(action="fine", number=None, repository="acme/zoo", installation=snek.INSTALLATION):
+    owner, name = repository.split("/")
+    payload = {"action": action, "installation": {"id": installation},
+               "repository": {"id": 77, "full_name": repository, "name": name,
+                              "owner": {"login": owner}}}
+    return {**payload, "issue": {"number": number}} if number else payload
+
+
+def plugins(host, *words):
+    done = subprocess.run([snek.program("snekomatic"), "plugins", *map(str, words), "-c", host.file],
+                          env=snek.clean_environment(**host.env), capture_output=True, text=True,
+                          timeout=snek.PATIENCE_S, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def states(host):
+    shown = subprocess.run(
+        [snek.program("snekomatic"), "deliveries", "list", "--json", "-c", host.file],
+        env=snek.clean_environment(**host.env, GITHUB_WEBHOOK_SECRET="x"), capture_output=True,
+        text=True, timeout=snek.PATIENCE_S, check=True).stdout
+    return {entry["delivery"]: (entry["state"], entry["reason"]) for entry in json.loads(shown)}
+
+
+def status_of(host, plugin="trouble"):
+    found = host.request("GET", "/readyz").json["plugins"]
+    return next(entry for entry in found if entry["name"] == plugin)
+
+
+def wait_held(host, delivery):
+    snek.wait_until(lambda: states(host)[delivery][0] == "held", lambda: str(states(host)))
+
+
+@pytest.fixture
+def host(start_bot, either_store):
+    return start_bot(plugins=["trouble"], config={**either_store, "dispatch": {"delay_ms": 0}})
+
+
+def test_a_paused_plugin_gets_no_runs_and_all_of_them_after_resume(host):
+    assert "trouble is paused" in plugins(host, "pause", "trouble")
+    host.wait_log(msg="hold_began", plugin="trouble", cause="paused")
+    deliveries = [host.deliver("trouble", trouble()) for _ in range(40)]
+    hold = status_of(host)["holds"][0]
+    assert (hold["cause"], hold["scope"], hold["until_ms"]) == ("paused", "plugin", 0)
+    assert 'snekomatic_holds{cause="paused"} 1' in host.request("GET", "/metrics").body.decode()
+    # A host that starts now obeys at once.
+    snek.wait_until_gone(host.kill("host", signal.SIGKILL))
+    host.wait_log(msg="host_restarted")
+    host.wait_ready()
+    assert not host.log(msg="done")
+    listed = plugins(host)
+    assert "hold trouble: paused since " in listed and "paused by an operator" in listed
+    assert "trouble goes on" in plugins(host, "resume", "trouble")
+    for delivery in deliveries:
+        host.wait_log(msg="done", delivery=delivery)
+    assert len(host.log(msg="done")) == 40
+    assert "trouble was not paused" in plugins(host, "resume", "trouble")
+
+
+SCOPES = {
+    "installation": (4711, {"installation": 4711}),
+    "repository": ("ACME/Farm", {"repository": "acme/farm"}),
+    "item": ("acme/zoo#12", {"number": 12}),
+}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_pause_of_a_part_holds_only_that_part(host, scope):
+    value, inside = SCOPES[scope]
+    plugins(host, "pause", "trouble", f"--{scope}", value)
+    host.wait_log(msg="hold_began", scope=scope)
+    held = host.deliver("trouble", trouble(**inside))
+    free = host.deliver("trouble", trouble(number=13))
+    host.wait_log(msg="done", delivery=free)
+    wait_held(host, held)
+    assert states(host)[held] == ("held", "paused: paused by an operator")
+    assert not host.log(msg="done", delivery=held)
+    plugins(host, "resume", "trouble", f"--{scope}", value)
+    line = host.wait_log(msg="done", delivery=held)
+    assert line["attempt"] == "1"
+
+
+def test_every_host_of_a_store_obeys(start_bot, store):
+    config = {"store": {"url": store}, "dispatch": {"delay_ms": 0}}
+    hosts = [start_bot(f"host{i}", plugins=["trouble"], config=config) for i in range(2)]
+    plugins(hosts[0], "pause", "trouble")
+    for host in hosts:
+        host.wait_log(msg="hold_began", plugin="trouble")
+    deliveries = [host.deliver("trouble", trouble()) for host in hosts for _ in range(10)]
+    plugins(hosts[1], "pause", "trouble", "--installation", 1)
+    for host in hosts:
+        host.wait_log(msg="hold_began", scope="installation")
+        assert not host.log(msg="done")
+    plugins(hosts[1], "resume", "trouble")
+    snek.wait_until(lambda: {line["delivery"] for host in hosts for line in host.log(msg="done")}
+                    == set(deliveries), "all are done")
+
+
+def test_a_quarantine_outlives_the_host_and_ends_by_release(start_bot, either_store):
+    host = start_bot(plugins=["trouble"], config={
+        **either_store, "dispatch": {"delay_ms": 0, "max_attempts": 1}})
+    for _ in range(5):
+        host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("exit")))
+    host.wait_log(msg="plugin_quarantined", plugin="trouble")
+    host.wait_log(msg="hold_began", cause="quarantined")
+    snek.wait_until_gone(host.kill("host", signal.SIGKILL))
+    host.wait_log(msg="host_restarted")
+    host.wait_ready()
+    fine = host.deliver("trouble", trouble())
+    assert status_of(host)["holds"][0]["cause"] == "quarantined"
+    assert "trouble is released" in plugins(host, "release", "trouble")
+    host.wait_log(msg="done", delivery=fine)
+
+
+@pytest.mark.parametrize("words", [["pause"], ["pause", "a", "b"], ["pause", "a", "--item", "a/b"],
+                                   ["release", "a", "--repository", "a"],
+                                   ["resume", "a", "--installation", "x"],
+                                   ["pause", "a", "--installation", "1", "--repository", "a/b"]])
+def test_wrong_usage_is_64(words):
+    done = subprocess.run([snek.program("snekomatic"), "plugins", *words],
+                          env=snek.clean_environment(), capture_output=True, check=False)
+    assert done.returncode == 64

@@ -38,8 +38,9 @@ static const char *const secret_names[] = {"GITHUB_PRIVATE_KEY",
                                            "PGPASSWORD"};
 
 /* Variables without a secret that the host or its libraries read: glibc (time zone, names of hosts,
- * temporary files), libpq and Kerberos, GnuTLS and OpenSSL, systemd's watchdog, Heroku. Not
- * SSLKEYLOGFILE, with which GnuTLS would write the keys of all connections to a file. */
+ * temporary files, the directory for sockets), libpq and Kerberos, GnuTLS and OpenSSL, systemd's
+ * watchdog, Heroku. Not SSLKEYLOGFILE, with which GnuTLS would write the keys of all connections to
+ * a file. */
 static const char *const library_patterns[] = {"TZ",
                                                "TZDIR",
                                                "LANG",
@@ -59,7 +60,9 @@ static const char *const library_patterns[] = {"TZ",
                                                "OPENSSL_CONF",
                                                "OPENSSL_MODULES",
                                                "WATCHDOG_USEC",
-                                               "SQLITE_TMPDIR"};
+                                               "SQLITE_TMPDIR",
+                                               "RUNTIME_DIRECTORY",
+                                               "XDG_RUNTIME_DIR"};
 
 static bool is_one_of(const char *name, const char *const *names, size_t count) {
     for (size_t i = 0; i < count; i++) {

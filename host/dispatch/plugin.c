@@ -163,7 +163,7 @@ static bool same_text(const char *a, const char *b) {
 }
 
 /* Routing, claims and tokens use the first description. So a worker whose plugin describes itself
- * otherwise, because its file was replaced, must not run. */
+ * otherwise than before must not run. */
 static bool same_description(const struct description *a, const struct description *b) {
     bool same = same_text(a->name, b->name) &&
                 same_text(a->permissions_json, b->permissions_json) &&
@@ -220,8 +220,8 @@ static void on_described(void *context, struct description *description) {
     }
     if (!same_description(plugin_description(plugin), description)) {
         kill_worker(plugin,
-                    "was ended: its file was replaced, with other subscriptions or permissions; "
-                    "restart the host to load the new file");
+                    "was ended: it declares other subscriptions, commands or permissions than its "
+                    "first worker did; a descriptor must not change");
     }
     description_free(description);
 }

@@ -93,12 +93,20 @@ static int32_t note_denial(struct run *run, const char *name) {
     return result < 0 ? result : 1;
 }
 
-/* GitHub rejects the response, or it has no target. A retry would fail too, and a denial is not
- * worth a dead run. */
+/* GitHub rejects the response, it has no target, or the plugin's store is full. A retry would fail
+ * too, and a denial is not worth a dead run. */
 static bool is_final(int32_t result) {
     return result == SNEK_E_NOT_FOUND || result == SNEK_E_FORBIDDEN ||
            result == SNEK_E_VALIDATION || result == SNEK_E_NO_TARGET || result == SNEK_E_IN_DOUBT ||
-           result == SNEK_E_INVALID;
+           result == SNEK_E_INVALID || result == SNEK_E_TOO_LARGE;
+}
+
+static int32_t respond(struct run *run, const struct snek_command *command) {
+    if (command->denied == SNEK_DENIED_REPLY) {
+        return service_commands.reply(run_shown(run), command->denied_text);
+    }
+    const char *reaction = command->denied_text ? command->denied_text : "-1";
+    return service_commands.react(run_shown(run), reaction);
 }
 
 int32_t denial_send(struct run *run, const struct comment_target *target,
@@ -109,14 +117,8 @@ int32_t denial_send(struct run *run, const struct comment_target *target,
     }
     name_denial(run, target, person, name);
     int32_t result = note_denial(run, name);
-    if (result <= 0) {
-        return result;
-    }
-    if (command->denied == SNEK_DENIED_REPLY) {
-        result = service_commands.reply(run_shown(run), command->denied_text);
-    } else {
-        const char *reaction = command->denied_text ? command->denied_text : "-1";
-        result = service_commands.react(run_shown(run), reaction);
+    if (result > 0) {
+        result = respond(run, command);
     }
     if (!is_final(result)) {
         return result;

@@ -320,6 +320,22 @@ static void a_denial_that_github_rejects_costs_nothing(void **state) {
     host_end(&host);
 }
 
+static void a_full_store_makes_denials_silent(void **state) {
+    (void)state;
+    struct worker_host host;
+    AUTO_RECEIVED struct received put = {0};
+    start(&host);
+    comment(&host, 1, "/writers");
+    serve(&host, LEVEL_URL, 0, 200, "", NO_LEVEL);
+    expect_log(&host, 1, "mo na may not use /writers");
+    serve_denials(&host, NULL);
+    host_receive(&host, FRAME_STORE_CALL, &put);
+    host_store_reply(&host, &put, SNEK_E_TOO_LARGE, "the store is full", 17);
+    expect_log(&host, 1, "cannot respond to a denied command: the store is full");
+    expect_result(&host, 1, SNEK_SKIPPED, "mo na may not use /writers");
+    host_end(&host);
+}
+
 /* ---- discussions ---- */
 
 static const char *in_discussion(const char *comment) {
@@ -391,6 +407,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(denials_of_others_stay_and_old_ones_go),
         cmocka_unit_test(denials_are_bounded_and_silent_beyond),
         cmocka_unit_test(a_denial_that_github_rejects_costs_nothing),
+        cmocka_unit_test(a_full_store_makes_denials_silent),
         cmocka_unit_test(a_reply_in_a_discussion_goes_into_its_thread),
     };
     int result = 1;

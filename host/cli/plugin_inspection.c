@@ -220,6 +220,9 @@ static void print_plugin(const struct inspection *inspection) {
         if (s->flags & SNEK_OWN_EVENTS) {
             printf(" (also the bot's own)");
         }
+        if (s->flags & SNEK_COALESCE) {
+            printf("; only the newest of several");
+        }
         printf("\n");
     }
     for (size_t i = 0; i < d->n_commands; i++) {

@@ -163,14 +163,14 @@ static void ask(struct bot_user *bot, struct call_group *group, struct run *run)
     broker_submit(group->broker, &call->broker);
 }
 
-static bool may_be_bot(const char *sender) {
+bool bot_user_may_be(const char *sender) {
     static const char suffix[] = "[bot]";
     size_t bytes = strlen(sender), suffix_bytes = sizeof suffix - 1;
     return bytes > suffix_bytes && strcmp(sender + bytes - suffix_bytes, suffix) == 0;
 }
 
 void bot_user_begin_run(struct bot_user *bot, struct call_group *group, struct run *run) {
-    if (!may_be_bot(run->data.sender ? run->data.sender : "")) {
+    if (!bot_user_may_be(run->data.sender ? run->data.sender : "")) {
         run_send(run, 0);
     } else if (bot->id > 0) {
         run_send(run, bot->id);

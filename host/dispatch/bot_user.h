@@ -31,6 +31,9 @@ int bot_user_init(struct bot_user *bot, struct inbox *inbox, struct mailbox *mai
 /* The inbox must be gone, or idle. */
 void bot_user_finish(struct bot_user *bot);
 
+/* False when the sender is certainly not the app's bot user. */
+bool bot_user_may_be(const char *sender);
+
 /* Gives the run to its worker, with the id if its sender may be the bot. Asks GitHub for the id if
  * it is not known; if that fails, the attempt fails. */
 void bot_user_begin_run(struct bot_user *bot, struct call_group *group, struct run *run);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "dispatch/claim.h"
+#include "dispatch/coalesce.h"
 #include "dispatch/effect.h"
 #include "dispatch/handoff.h"
 #include "dispatch/lease.h"
@@ -130,6 +131,7 @@ void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max
             struct inbox_put_run *run = &put->runs[put->n_runs++];
             *run = (struct inbox_put_run){.plugin = plugin_name(plugin),
                                           .order = (enum inbox_order)description->order};
+            coalesce_run(description, put, run);
             handoff_reserve(&dispatch->handoff, i, put, run);
         }
     }
@@ -145,7 +147,25 @@ static void wake(struct dispatch *dispatch, int64_t due_ms) {
     dispatch->wake_due_ms = earliest(dispatch->wake_due_ms, due_ms);
 }
 
+static void log_superseded(const struct dispatch *dispatch, const struct inbox_put *put) {
+    for (size_t i = 0; i < put->n_superseded; i++) {
+        const struct inbox_superseded *old = &put->superseded[i];
+        const char *name = put->runs[old->run].plugin;
+        log_event(SNEK_LEVEL_INFO, "superseded", LOG_TEXT("delivery", old->guid),
+                  LOG_TEXT("plugin", name), LOG_TEXT("installation", put->installation),
+                  LOG_NUMBER("attempt", old->attempt), LOG_TEXT("event", put->event),
+                  LOG_TEXT("by", put->guid));
+        for (size_t j = 0; j < dispatch->n_plugins; j++) {
+            const struct plugin *plugin = &dispatch->plugins[j];
+            if (plugin_name(plugin) == name) {
+                metrics_run_ended(plugin->metrics, "superseded", 0);
+            }
+        }
+    }
+}
+
 void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, struct buffer *body) {
+    log_superseded(dispatch, put);
     bool all = handoff_stored(&dispatch->handoff, put, body);
     if (put->operation.result >= 0 && (!all || put->unparked > 0)) {
         wake(dispatch, put->due_ms);

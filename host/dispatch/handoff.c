@@ -73,7 +73,8 @@ void handoff_reserve(struct handoff *handoff, size_t plugin, const struct inbox_
     assert(plugin < handoff->n_queues && !run->leased);
     struct handoff_queue *queue = &handoff->queues[plugin];
     SCOPED_LOCK(&handoff->lock);
-    if (queue->reserved < queue->room && is_soon(handoff, put) &&
+    /* A run that may be replaced until it is due is not leased before. */
+    if (!run->replaceable && queue->reserved < queue->room && is_soon(handoff, put) &&
         put->body_bytes <= HANDOFF_BYTES_MAX - handoff->bytes) {
         run->leased = true;
         queue->reserved++;

@@ -358,6 +358,10 @@ static void log_end(struct run *run, int result) {
         finish->how = INBOX_REQUEUE;
         finish->label = "requeued";
     }
+    if (result == INBOX_SUPERSEDED) {
+        finish->how = INBOX_DONE;
+        finish->label = "superseded";
+    }
     const char *message = stale ? "completion_stale" : finish->label;
     metrics_run_ended(run->group->metrics, stale ? "stale" : finish->label, run->took_ms);
     bool trouble = stale || finish->how == INBOX_RETRY || finish->how == INBOX_DEAD ||
@@ -452,6 +456,7 @@ static void finish(struct run *run, enum inbox_finish_how how, const char *label
         .token = run->data.token,
         .plugin = run_group_name(run->group),
         .order_key = run->data.order_key,
+        .coalesce_key = run->data.coalesce_key,
         .how = how,
         .label = label,
         .reason = run->reason ? run->reason : "",

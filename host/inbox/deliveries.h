@@ -41,6 +41,11 @@ struct inbox_put_run {
     /* The plugin's name. */
     const char *plugin;
     enum inbox_order order;
+    /* Of the subscriptions that it is for; 0: they do not coalesce. A run that `replaces` ends the
+     * waiting runs of its key and coalesce_key that were put before it and are `replaceable`,
+     * unless an operator retried them or they have an effect in their record. */
+    int64_t coalesce_key;
+    bool replaces, replaceable;
     /* Insert it running, at attempt 1, under the put's lease. */
     bool leased;
     /* Out: the run. 0 when the run was not queued (INBOX_DUPLICATE, or an error). Also 0 when it
@@ -50,6 +55,14 @@ struct inbox_put_run {
     int64_t id;
     /* Out: the token of its claim, when it was leased. */
     int64_t token;
+};
+
+/* A run that was replaced: it is finished, with the label "superseded". */
+struct inbox_superseded {
+    char guid[INBOX_GUID_MAX + 1];
+    int64_t attempt;
+    /* Index of the put's run that replaced it. */
+    size_t run;
 };
 
 enum inbox_put_outcome {
@@ -96,6 +109,9 @@ struct inbox_put {
     /* Out: how many parked runs are due now, because this delivery says that the installation was
      * created, unsuspended or accepted new permissions. Its running runs get INBOX_GRANTED. */
     int64_t unparked;
+    /* Out: inbox_put_finish(). */
+    struct inbox_superseded *superseded;
+    size_t n_superseded;
 
     /* Only the inbox uses these. `packed` is the compressed body (common/codec.h); NULL: the store
      * keeps the body uncompressed. The runs get the tokens `first_token`, `first_token` + 1, and so
@@ -104,6 +120,9 @@ struct inbox_put {
     size_t packed_bytes;
     int64_t first_token;
 };
+
+/* Frees what a PUT returned. */
+void inbox_put_finish(struct inbox_put *put);
 
 /* CLAIM takes due runs for this host: each gets the state running, a lease of `lease_ms`, a token
  * of its own, and the next attempt number.
@@ -153,6 +172,8 @@ struct inbox_run {
     char item[INBOX_ITEM_MAX + 1];
     /* Of its order; "" when it has none. */
     char order_key[INBOX_ORDER_KEY_MAX + 1];
+    /* 0 when no other run can replace it. */
+    int64_t coalesce_key;
     /* Freed with the run. */
     char *sender, *repository;
     /* A reference, released with the run; see inbox_run_unpack(). */
@@ -232,6 +253,8 @@ enum inbox_finish_outcome {
     /* Only for PARK: the installation granted something after this attempt began. So the run is due
      * at `due_ms`, as after REQUEUE. */
     INBOX_GRANTED = 2,
+    /* Only for RETRY and REQUEUE: a newer run replaces this one, which is finished now. */
+    INBOX_SUPERSEDED = 3,
 };
 
 struct inbox_finish {
@@ -239,6 +262,7 @@ struct inbox_finish {
     int64_t run, token;
     /* The plugin's name, and the run's order_key. */
     const char *plugin, *order_key;
+    int64_t coalesce_key;
     enum inbox_finish_how how;
     /* Static text. */
     const char *label;

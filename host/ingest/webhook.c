@@ -189,6 +189,7 @@ static void on_stored(struct inbox_operation *operation) {
     if (webhook->put.n_runs > 0) {
         options->on_stored(options->context, &webhook->put, &request->body);
     }
+    inbox_put_finish(&webhook->put);
     http_drop_body(request);
     http_request_unref(request);
 }

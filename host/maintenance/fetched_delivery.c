@@ -81,6 +81,7 @@ void fetched_delivery_finish(struct fetched_delivery *delivery, bool inform) {
     if (inform && delivery->put.n_runs > 0) {
         router->on_stored(router->context, &delivery->put, &delivery->response);
     }
+    inbox_put_finish(&delivery->put);
     buffer_finish(&delivery->response);
     delivery->put.n_runs = 0;
 }

@@ -216,8 +216,8 @@ void description_free(struct description *d) {
     free(d);
 }
 
-/* May one of the plugin's commands be in this event? */
-static bool may_hold_command(const struct description *d, const char *event, const char *action) {
+bool description_may_hold_command(const struct description *d, const char *event,
+                                  const char *action) {
     static const struct {
         const char *event, *action;
         /* Only a plugin that declares it gets these. NULL: every plugin. */
@@ -237,17 +237,49 @@ static bool may_hold_command(const struct description *d, const char *event, con
     return false;
 }
 
+static bool matches(const struct described_subscription *s, const char *event, const char *action) {
+    return strcmp(s->event, event) == 0 && (!*s->action || strcmp(s->action, action) == 0);
+}
+
 bool description_wants(const struct description *d, const char *event, const char *action) {
-    if (may_hold_command(d, event, action)) {
+    if (description_may_hold_command(d, event, action)) {
         return true;
     }
     for (size_t i = 0; i < d->n_subscriptions; i++) {
         const struct described_subscription *s = &d->subscriptions[i];
-        if (strcmp(s->event, event) == 0 && (!*s->action || strcmp(s->action, action) == 0)) {
+        if (matches(s, event, action)) {
             return true;
         }
     }
     return false;
+}
+
+/* FNV-1a, with the terminator. */
+static uint64_t hash_text(uint64_t hash, const char *text) {
+    do {
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    } while (*text++);
+    return hash;
+}
+
+int64_t description_coalesces(const struct description *d, const char *event, const char *action,
+                              bool *takes_own) {
+    uint64_t hash = UINT64_C(14695981039346656037);
+    bool any = false, own = true;
+    for (size_t i = 0; i < d->n_subscriptions; i++) {
+        const struct described_subscription *s = &d->subscriptions[i];
+        if (!matches(s, event, action)) {
+            continue;
+        }
+        if (!(s->flags & SNEK_COALESCE)) {
+            return 0;
+        }
+        any = true;
+        own = own && (s->flags & SNEK_OWN_EVENTS);
+        hash = hash_text(hash_text(hash, s->event), s->action);
+    }
+    *takes_own = own;
+    return any ? (int64_t)(hash & INT64_MAX) | 1 : 0;
 }
 
 /* Does `path` up to its query fit the template? The worker has checked the template's form. */

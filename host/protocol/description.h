@@ -75,6 +75,16 @@ bool description_allows_effect(const struct description *description, const char
 int description_check_permitted(const struct description *description, char *const *permitted,
                                 struct error *err);
 
+/* True when one of the plugin's commands may be in this event. */
+bool description_may_hold_command(const struct description *description, const char *event,
+                                  const char *action);
+
+/* A positive number for the subscriptions that match this event and action, if all of them
+ * coalesce; 0 otherwise. It is the same for equal sets of subscriptions. `*takes_own`: all of them
+ * take the bot's own events. */
+int64_t description_coalesces(const struct description *description, const char *event,
+                              const char *action, bool *takes_own);
+
 /* "item", "repository", "installation"; "" without an order. */
 const char *description_order(uint32_t order);
 

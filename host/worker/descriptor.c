@@ -217,11 +217,19 @@ static int check_subscription(const struct snek_subscription *s, uint32_t n, str
     if (!s->handler) {
         return error_set(err, "subscriptions[%u] (of %s) has no handler", n, s->event);
     }
-    if (s->flags & ~(uint32_t)SNEK_OWN_EVENTS) {
+    if (s->flags & ~(uint32_t)(SNEK_OWN_EVENTS | SNEK_COALESCE)) {
         return error_set(err,
                          "subscriptions[%u] (of %s) has .flags = %u, which has a bit that is no "
-                         "enum snek_subscription_flag of ABI %d.%d: use SNEK_OWN_EVENTS or 0",
+                         "enum snek_subscription_flag of ABI %d.%d: use SNEK_OWN_EVENTS, "
+                         "SNEK_COALESCE or 0",
                          n, s->event, s->flags, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
+    }
+    if ((s->flags & SNEK_COALESCE) && s->filters[0].path) {
+        return error_set(err,
+                         "subscriptions[%u] (of %s) has SNEK_COALESCE and filters: a newer event "
+                         "that does not match would replace one that does; check the condition in "
+                         "the handler",
+                         n, s->event);
     }
     for (uint32_t i = 0; i < SNEK_SUBSCRIPTION_FILTERS_MAX && s->filters[i].path; i++) {
         char where[64];
@@ -381,13 +389,24 @@ static int check_order(const struct snek_plugin *p, struct error *err) {
                      p->order, SNEK_ABI_MAJOR, SNEK_ABI_MINOR);
 }
 
+static int check_coalescing(const struct snek_plugin *p, uint32_t n, struct error *err) {
+    if (!(p->subscriptions[n].flags & SNEK_COALESCE) || p->order != SNEK_ORDER_NONE) {
+        return 0;
+    }
+    return error_set(err,
+                     "subscriptions[%u] (of %s) has SNEK_COALESCE, and the plugin has no order: "
+                     "set .order",
+                     n, p->subscriptions[n].event);
+}
+
 static int check(const struct snek_plugin *p, struct error *err) {
     int result = check_names(p, err) < 0 ? -1 : check_order(p, err);
     for (uint32_t i = 0; i < p->permissions_count && result == 0; i++) {
         result = check_permission(p, i, err);
     }
     for (uint32_t i = 0; i < p->subscriptions_count && result == 0; i++) {
-        result = check_subscription(&p->subscriptions[i], i, err);
+        result =
+            check_subscription(&p->subscriptions[i], i, err) < 0 ? -1 : check_coalescing(p, i, err);
     }
     for (uint32_t i = 0; i < p->commands_count && result == 0; i++) {
         result = check_command(p, i, err);

@@ -116,6 +116,7 @@ struct inbox_finish finish_of(const struct inbox_run *run, enum inbox_finish_how
         .token = run->token,
         .plugin = "invite",
         .order_key = run->order_key,
+        .coalesce_key = run->coalesce_key,
         .how = how,
         .label = "done",
         .reason = "",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The tests of the inbox's contract that are about order: runs of one key go one at a time, in the
- * order in which their deliveries were committed. */
+ * order in which their deliveries were committed. And about coalescing: of several waiting runs
+ * only the newest runs. */
 #include "inbox_contract.h"
 
 #include "base/clock.h"
@@ -368,6 +369,240 @@ static void a_list_shows_who_blocks_a_run_and_who_is_passed(void **state) {
     assert_int_equal(stats.queued, 1);
 }
 
+/* ---- coalescing ---- */
+
+#define COALESCE_KEY 77
+
+/* A put of item 99#1 whose run replaces others and may be replaced. */
+struct coalescing {
+    struct inbox_put put;
+    struct inbox_put_run run;
+};
+
+static struct coalescing coalescing_of(const char *guid) {
+    struct coalescing made = {.put = put_of(guid),
+                              .run = {.plugin = "invite",
+                                      .order = INBOX_ORDER_ITEM,
+                                      .coalesce_key = COALESCE_KEY,
+                                      .replaces = true,
+                                      .replaceable = true}};
+    made.put.item = "99#1";
+    return made;
+}
+
+/* Puts it; it replaces this delivery's run. NULL: it replaces none. */
+static void put_replacing(struct fixture *fixture, struct coalescing *coalescing, int result,
+                          const char *replaced) {
+    coalescing->put.runs = &coalescing->run;
+    assert_int_equal(fixture_do(fixture, &coalescing->put.operation), result);
+    assert_int_equal(coalescing->put.n_superseded, replaced ? 1 : 0);
+    if (replaced) {
+        assert_string_equal(coalescing->put.superseded[0].guid, replaced);
+        assert_int_equal(coalescing->put.superseded[0].run, 0);
+    }
+    inbox_put_finish(&coalescing->put);
+}
+
+static void put_newer(struct fixture *fixture, const char *guid, const char *replaced) {
+    struct coalescing coalescing = coalescing_of(guid);
+    put_replacing(fixture, &coalescing, INBOX_STORED, replaced);
+}
+
+static void intend_effect(struct fixture *fixture, const struct inbox_run *run) {
+    struct inbox_record record = {.number = 1,
+                                  .kind = INBOX_EFFECT,
+                                  .state = INBOX_INTENDED,
+                                  .marker = "0123456789abcdef0123456789abcdef",
+                                  .at_ms = FIXTURE_NOW,
+                                  .method = (char *)(uintptr_t) "POST",
+                                  .url = (char *)(uintptr_t) "/x"};
+    const struct inbox_record *records[] = {&record};
+    struct inbox_intend intend = {.operation = {.kind = INBOX_INTEND},
+                                  .writer = {.run = run->id,
+                                             .token = run->token,
+                                             .lease_ms = 30000,
+                                             .records = records,
+                                             .n_records = 1}};
+    assert_int_equal(fixture_do(fixture, &intend.operation), 0);
+}
+
+static int finish(struct fixture *fixture, struct inbox_run *run, enum inbox_finish_how how) {
+    struct inbox_finish operation = finish_of(run, how);
+    operation.keeps_place = true;
+    int result = fixture_do(fixture, &operation.operation);
+    inbox_run_finish(run);
+    return result;
+}
+
+static void of_several_waiting_runs_only_the_newest_runs(void **state) {
+    struct fixture *fixture = *state;
+    put_newer(fixture, "a", NULL);
+    struct inbox_run running = claim_only(fixture, "a", FIXTURE_NOW);
+    assert_int_equal(running.coalesce_key, COALESCE_KEY);
+    put_newer(fixture, "b", NULL);
+    put_newer(fixture, "c", "b");
+    put_newer(fixture, "d", "c");
+    done(fixture, running);
+    /* Also one that is not blocked is replaced. */
+    put_newer(fixture, "e", "d");
+    done(fixture, claim_only(fixture, "e", FIXTURE_NOW));
+    (void)claim_only(fixture, NULL, FIXTURE_NOW);
+    struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .guid = "c", .most = 10};
+    assert_int_equal(fixture_do(fixture, &list.operation), 0);
+    assert_string_equal(list.entries[0].state, "done");
+    assert_string_equal(list.entries[0].label, "superseded");
+    assert_string_equal(list.entries[0].reason, "a newer delivery replaced it: d");
+    assert_true(list.entries[0].finished_ms > 0);
+    inbox_entries_free(list.entries, list.n_entries);
+}
+
+static void only_runs_of_one_key_and_the_same_subscriptions_replace_each_other(void **state) {
+    struct fixture *fixture = *state;
+    put_newer(fixture, "first", NULL);
+    struct coalescing other = coalescing_of("other subscription");
+    other.run.coalesce_key++;
+    put_replacing(fixture, &other, INBOX_STORED, NULL);
+    other = coalescing_of("other item");
+    other.put.item = "99#2";
+    put_replacing(fixture, &other, INBOX_STORED, NULL);
+    other = coalescing_of("no item");
+    other.put.item = "";
+    put_replacing(fixture, &other, INBOX_STORED, NULL);
+    other = coalescing_of("does not replace");
+    other.run.replaces = false;
+    put_replacing(fixture, &other, INBOX_STORED, NULL);
+    put_item(fixture, "plain", "99#1");
+    other = coalescing_of("other plugin");
+    other.run.plugin = "ping";
+    put_replacing(fixture, &other, INBOX_STORED, NULL);
+}
+
+static void a_run_that_may_hold_a_command_is_never_replaced(void **state) {
+    struct fixture *fixture = *state;
+    put_newer(fixture, "replaced", NULL);
+    struct coalescing command = coalescing_of("command");
+    command.run.replaceable = false;
+    put_replacing(fixture, &command, INBOX_STORED, "replaced");
+    put_newer(fixture, "newer", NULL);
+    done(fixture, claim_only(fixture, "command", FIXTURE_NOW));
+    done(fixture, claim_only(fixture, "newer", FIXTURE_NOW));
+}
+
+static void a_run_with_an_effect_in_its_record_is_never_replaced(void **state) {
+    struct fixture *fixture = *state;
+    put_newer(fixture, "acted", NULL);
+    struct inbox_run run = claim_only(fixture, "acted", FIXTURE_NOW);
+    intend_effect(fixture, &run);
+    put_newer(fixture, "newer", NULL);
+    assert_int_equal(finish(fixture, &run, INBOX_RETRY), 0);
+    put_newer(fixture, "newest", "newer");
+    done(fixture, claim_only(fixture, "acted", FIXTURE_NOW));
+    done(fixture, claim_only(fixture, "newest", FIXTURE_NOW));
+}
+
+static void a_failed_run_is_replaced_by_a_newer_one_that_waits(void **state) {
+    struct fixture *fixture = *state;
+    static const enum inbox_finish_how ends[] = {INBOX_RETRY, INBOX_REQUEUE};
+    static const char *const guids[][2] = {{"a", "b"}, {"c", "d"}};
+    for (size_t i = 0; i < 2; i++) {
+        put_newer(fixture, guids[i][0], NULL);
+        struct inbox_run run = claim_only(fixture, guids[i][0], FIXTURE_NOW);
+        put_newer(fixture, guids[i][1], NULL);
+        assert_int_equal(finish(fixture, &run, ends[i]), INBOX_SUPERSEDED);
+        done(fixture, claim_only(fixture, guids[i][1], FIXTURE_NOW));
+    }
+    put_newer(fixture, "alone", NULL);
+    struct inbox_run run = claim_only(fixture, "alone", FIXTURE_NOW);
+    assert_int_equal(finish(fixture, &run, INBOX_RETRY), 0);
+    put_newer(fixture, "later", "alone");
+}
+
+static void a_run_that_is_retried_by_hand_is_not_replaced(void **state) {
+    struct fixture *fixture = *state;
+    put_newer(fixture, "wanted", NULL);
+    change(fixture, INBOX_RERUN, "wanted");
+    put_newer(fixture, "newer", NULL);
+    done(fixture, claim_only(fixture, "wanted", FIXTURE_NOW));
+    done(fixture, claim_only(fixture, "newer", FIXTURE_NOW));
+}
+
+static void a_delivery_that_is_known_replaces_nothing(void **state) {
+    struct fixture *fixture = *state;
+    put_newer(fixture, "old", NULL);
+    done(fixture, claim_only(fixture, "old", FIXTURE_NOW));
+    put_newer(fixture, "newer", NULL);
+    struct coalescing again = coalescing_of("newer");
+    put_replacing(fixture, &again, INBOX_DUPLICATE, NULL);
+    again = coalescing_of("old");
+    put_replacing(fixture, &again, INBOX_REDELIVERED, NULL);
+    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
+    assert_int_equal(stats.queued + stats.blocked, 2);
+}
+
+static void replacing_again_and_again_delays_a_run_by_10_s_at_most(void **state) {
+    struct fixture *fixture = *state;
+    struct coalescing put = coalescing_of("a");
+    put.put.due_ms = FIXTURE_NOW + 1000;
+    put_replacing(fixture, &put, INBOX_STORED, NULL);
+    put = coalescing_of("b");
+    put.put.due_ms = FIXTURE_NOW + 2000;
+    put_replacing(fixture, &put, INBOX_STORED, "a");
+    (void)claim_only(fixture, NULL, FIXTURE_NOW + 1999);
+    put = coalescing_of("c");
+    put.put.due_ms = FIXTURE_NOW + 60000;
+    put_replacing(fixture, &put, INBOX_STORED, "b");
+    (void)claim_only(fixture, NULL, FIXTURE_NOW + 10999);
+    done(fixture, claim_only(fixture, "c", FIXTURE_NOW + 11000));
+    /* The delay of a retry does not count. */
+    put_newer(fixture, "d", NULL);
+    struct inbox_run run = claim_only(fixture, "d", FIXTURE_NOW);
+    (void)end(fixture, &run, INBOX_RETRY, FIXTURE_NOW + FIVE_MINUTES, true);
+    put = coalescing_of("e");
+    put.put.due_ms = FIXTURE_NOW + 60000;
+    put_replacing(fixture, &put, INBOX_STORED, "d");
+    (void)claim_only(fixture, NULL, FIXTURE_NOW + 59999);
+    done(fixture, claim_only(fixture, "e", FIXTURE_NOW + 60000));
+}
+
+static void replacing_the_holder_lets_the_next_in_line_go(void **state) {
+    struct fixture *fixture = *state;
+    put_newer(fixture, "first", NULL);
+    put_item(fixture, "plain", "99#1");
+    put_newer(fixture, "newer", "first");
+    done(fixture, claim_only(fixture, "plain", FIXTURE_NOW));
+    done(fixture, claim_only(fixture, "newer", FIXTURE_NOW));
+}
+
+/* One group: the claim has chosen the run when the put replaces it. */
+static void a_run_that_is_replaced_while_it_is_claimed_is_left_out(void **state) {
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 20; i++) {
+        char old[16], new[16];
+        (void)snprintf(old, sizeof old, "old-%d", i);
+        (void)snprintf(new, sizeof new, "new-%d", i);
+        put_newer(fixture, old, NULL);
+        struct inbox_claim_share share = {
+            .plugin = "invite", .runs = 1000, .payload_bytes = UINT64_MAX};
+        struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
+        struct coalescing newer = coalescing_of(new);
+        newer.put.runs = &newer.run;
+        fixture_submit(fixture, &claim.operation);
+        fixture_submit(fixture, &newer.put.operation);
+        fixture_wait(fixture, 2);
+        assert_int_equal(claim.operation.result, 0);
+        assert_int_equal(newer.put.operation.result, INBOX_STORED);
+        /* Either it was claimed or it was replaced. */
+        assert_int_equal(claim.n_runs + newer.put.n_superseded, 1);
+        inbox_put_finish(&newer.put);
+        if (claim.n_runs > 0) {
+            done(fixture, claim.runs[0]);
+            free(claim.runs);
+        }
+        done(fixture, claim_only(fixture, new, FIXTURE_NOW));
+    }
+}
+
 size_t contract_order_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(runs_of_one_item_go_one_at_a_time_as_they_were_committed),
@@ -386,6 +621,16 @@ size_t contract_order_tests(const struct contract_store *store, struct CMUnitTes
         CONTRACT(a_redelivery_waits_for_the_run_that_holds_its_key),
         CONTRACT(runs_of_a_plugin_that_is_gone_end_and_free_their_key),
         CONTRACT(a_list_shows_who_blocks_a_run_and_who_is_passed),
+        CONTRACT(of_several_waiting_runs_only_the_newest_runs),
+        CONTRACT(only_runs_of_one_key_and_the_same_subscriptions_replace_each_other),
+        CONTRACT(a_run_that_may_hold_a_command_is_never_replaced),
+        CONTRACT(a_run_with_an_effect_in_its_record_is_never_replaced),
+        CONTRACT(a_failed_run_is_replaced_by_a_newer_one_that_waits),
+        CONTRACT(a_run_that_is_retried_by_hand_is_not_replaced),
+        CONTRACT(a_delivery_that_is_known_replaces_nothing),
+        CONTRACT(replacing_again_and_again_delays_a_run_by_10_s_at_most),
+        CONTRACT(replacing_the_holder_lets_the_next_in_line_go),
+        CONTRACT(a_run_that_is_replaced_while_it_is_claimed_is_left_out),
     };
     memcpy(tests, ours, sizeof ours);
     return sizeof ours / sizeof *ours;

@@ -17,7 +17,7 @@ import pytest
 import snek
 
 # For a run by hand: SNEK_ORDER="10000 100 5", that many deliveries, items and hosts.
-DELIVERIES, ITEMS, HOSTS = map(int, os.environ.get("SNEK_ORDER", "240 12 2").split())
+DELIVERIES, ITEMS, HOSTS = map(int, os.environ.get("SNEK_ORDER", "200 25 2").split())
 LEASE_MS = 3000
 
 
@@ -68,6 +68,7 @@ def whole(*numbers):
 def test_each_items_effects_come_in_the_order_of_arrival_and_none_overlap(fake, start_hosts, kind):
     hosts = start_hosts(HOSTS, kind, concurrency=320 // HOSTS if kind == "postgres" else 320)
     errors = []
+    fake.settings(rate_limit=10 * DELIVERIES)
 
     def post(items):
         # A response is a commit. So this is the order of arrival, whichever host a delivery reaches.
@@ -91,7 +92,8 @@ def test_each_items_effects_come_in_the_order_of_arrival_and_none_overlap(fake, 
     def done():
         return sum(len(host.log(msg="done")) for host in hosts)
 
-    snek.wait_until(lambda: done() >= total, lambda: (done(), total), timeout=60 + total / 20)
+    snek.wait_until(lambda: done() >= total, lambda: (done(), total), timeout=60 + total / 20,
+                    pause_s=0.05 + total / 2000)
     print(f"{kind}: {len(hosts)} hosts, {total} deliveries of {ITEMS} items: "
           f"posted in {posted:.1f} s, done after {time.monotonic() - began:.1f} s")
     said = comments(fake)
@@ -197,3 +199,72 @@ def test_plugins_shows_the_order(start_hosts):
                             env=snek.clean_environment(), capture_output=True, text=True,
                             timeout=60, check=True)
     assert re.search(r"^  order +by item: one run at a time$", result.stdout, re.M)
+
+
+# -- coalescing: the plugin "coalescing" posts the number of the event
+
+@pytest.fixture
+def start_coalescing(start_bot, request):
+    def start(kind):
+        config = {"dispatch": {"delay_ms": 0, "lease_ms": LEASE_MS}}
+        if kind == "postgres":
+            config["store"] = {"url": request.getfixturevalue("store")}
+        return start_bot(plugins=["coalescing"], config=config)
+
+    return start
+
+
+def numbers(fake):
+    found = []
+    for entry in fake.requests(method="POST", path=".*/comments", status=201):
+        found.append(int(re.match(r"number=(\d+)", entry["body"]["body"])[1]))
+    return found
+
+
+def wait_numbers(fake, *wanted):
+    snek.wait_until(lambda: len(numbers(fake)) >= len(wanted), lambda: (wanted, numbers(fake)))
+    assert numbers(fake) == list(wanted)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_of_several_waiting_runs_only_the_newest_runs(fake, start_coalescing, kind):
+    host = start_coalescing(kind)
+    first = host.deliver("coalesced", ordered(1, 0, ms=3000))
+    host.wait_log(msg="started", delivery=first)
+    guids = [host.deliver("coalesced", ordered(1, number)) for number in range(1, 4)]
+    other = host.deliver("coalesced", ordered(2, 9))
+    host.wait_log(msg="done", delivery=other)
+    wait_numbers(fake, 9, 0, 3)
+    host.wait_log(msg="done", delivery=guids[2])
+    assert [(line["delivery"], line["by"]) for line in host.log(msg="superseded")] == [
+        (guids[0], guids[1]), (guids[1], guids[2])]
+    text = deliveries(host, "show", guids[0])
+    assert re.search(r"^  label +superseded$", text, re.M)
+    assert re.search(rf"^  reason +a newer delivery replaced it: {guids[1]}$", text, re.M)
+    assert re.search(rf"{guids[0]} .* done .* superseded", deliveries(host, "list"))
+    metrics = host.request("GET", "/metrics").body.decode()
+    assert re.search(r'^snekomatic_run_seconds_count\{.*outcome="superseded".*\} 2$', metrics, re.M)
+
+
+def test_a_run_whose_event_may_hold_a_command_is_not_superseded(fake, start_coalescing):
+    host = start_coalescing("sqlite")
+    first = host.deliver("coalesced", ordered(1, 0, ms=2000))
+    host.wait_log(msg="started", delivery=first)
+    for number in range(1, 4):
+        host.deliver("issue_comment", ordered(1, number, "created"))
+    wait_numbers(fake, 0, 1, 2, 3)
+    assert not host.log(msg="superseded")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_failed_run_does_not_delay_a_newer_one(fake, start_coalescing, kind):
+    host = start_coalescing(kind)
+    failing = host.deliver("coalesced", ordered(1, 0, failures=9))
+    host.wait_log(msg="retry", delivery=failing)
+    newer = host.deliver("coalesced", ordered(1, 1, failures=1, ms=2000))
+    host.wait_log(msg="superseded", delivery=failing, by=newer)
+    host.wait_log(msg="retry", delivery=newer)
+    slow = host.deliver("coalesced", ordered(1, 2, failures=1, ms=2000))
+    host.wait_log(msg="superseded", delivery=newer, by=slow)
+    host.wait_log(msg="done", delivery=slow, attempt=2)
+    assert numbers(fake) == [2]

@@ -85,6 +85,12 @@ static void put_clear(struct inbox_operation *operation) {
         put->runs[i].id = put->runs[i].token = 0;
     }
     put->unparked = 0;
+    put->superseded = NULL;
+    put->n_superseded = 0;
+}
+
+static void put_free(struct inbox_operation *operation) {
+    inbox_put_finish(CONTAINER_OF(operation, struct inbox_put, operation));
 }
 
 /* ---- CLAIM, FINISH, RENEW ---- */
@@ -262,7 +268,8 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
                    .unprepare = put_unprepare,
                    .check = put_check,
                    .bytes = put_bytes,
-                   .clear = put_clear},
+                   .clear = put_clear,
+                   .free = put_free},
     [INBOX_CLAIM] = {.prepare = claim_prepare,
                      .unprepare = claim_unprepare,
                      .clear = claim_clear,

@@ -162,6 +162,12 @@ void inbox_runs_free(struct inbox_run *runs, size_t n_runs) {
     free(runs);
 }
 
+void inbox_put_finish(struct inbox_put *put) {
+    free(put->superseded);
+    put->superseded = NULL;
+    put->n_superseded = 0;
+}
+
 void inbox_entries_free(struct inbox_entry *entries, size_t n_entries) {
     for (size_t i = 0; entries && i < n_entries; i++) {
         free(entries[i].repository);

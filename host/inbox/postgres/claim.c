@@ -8,6 +8,7 @@
 #include "inbox/common/share.h"
 #include "inbox/postgres/operations.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,7 @@ static int take_row(struct postgres_store *store, struct inbox_run *run, const P
     copy_column(result, row, 8, run->installation, sizeof run->installation);
     copy_column(result, row, 15, run->item, sizeof run->item);
     copy_column(result, row, 16, run->order_key, sizeof run->order_key);
+    run->coalesce_key = pg_number(result, row, 17);
     run->repository = strdup(pg_text(result, row, 9));
     run->sender = strdup(pg_text(result, row, 10));
     run->payload = payload_new(bytes);
@@ -132,20 +134,27 @@ static int take_row(struct postgres_store *store, struct inbox_run *run, const P
     return 0;
 }
 
-/* The rows are in the order of the claim's runs. */
+/* The rows are in the order of the claim's runs. The runs are locked, so no other host can have
+ * taken one. But a PUT of the same group may have replaced one: the claim leaves it out. */
 static int take_runs(struct postgres_store *store, struct inbox_claim *claim,
                      const PGresult *result, struct error *err) {
-    if ((size_t)PQntuples(result) != claim->n_runs) {
-        /* They are locked, so that nobody can have taken one. */
-        store->broken = false;
-        return error_set(err, "claiming runs: the database leased %d of %zu runs",
-                         PQntuples(result), claim->n_runs);
-    }
+    int row = 0, rows = PQntuples(result);
+    size_t n = 0;
     for (size_t i = 0; i < claim->n_runs; i++) {
-        if (take_row(store, &claim->runs[i], result, (int)i, err) < 0) {
+        if (row == rows || pg_number(result, row, 0) != claim->runs[i].id) {
+            continue;
+        }
+        struct inbox_run run = claim->runs[i];
+        claim->runs[i] = (struct inbox_run){0};
+        claim->runs[n] = run;
+        if (take_row(store, &claim->runs[n], result, row, err) < 0) {
             return -1;
         }
+        n++;
+        row++;
     }
+    assert(row == rows);
+    claim->n_runs = n;
     return 0;
 }
 

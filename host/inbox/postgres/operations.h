@@ -63,6 +63,15 @@ int postgres_send_promote(struct postgres_store *store, const char *plugin, cons
 /* The same, at once: 1 when a run holds it now, 0, -1. */
 int postgres_promote(struct postgres_store *store, const char *plugin, const char *key,
                      struct error *err);
+/* Ends the waiting runs that the put's runs replace; two statements for each run that replaces. */
+int postgres_send_supersede(struct postgres_store *store, const struct inbox_put *put,
+                            struct error *err);
+/* Takes the nth result of these. 1; 0: there are fewer; -1. */
+int postgres_take_superseded(struct postgres_store *store, struct inbox_put *put, unsigned nth,
+                             const PGresult *result, struct error *err);
+/* Ends the run of a RETRY or REQUEUE if a newer one replaces it. */
+int postgres_send_superseded(struct postgres_store *store, const struct inbox_finish *finish,
+                             struct error *err);
 /* Looks for runs that are due outside of their lines, and locks their keys. */
 int postgres_send_due(struct postgres_store *store, int64_t now_ms, struct error *err);
 /* Takes its result into store->comers. */

@@ -4,6 +4,7 @@
  * another session committed while the statement waited. */
 #include "inbox/postgres/operations.h"
 
+#include "base/array.h"
 #include "base/list.h"
 
 #include <stdio.h>
@@ -130,4 +131,80 @@ int postgres_join_lines(struct postgres_store *store, struct error *err) {
     }
     store->n_comers = 0;
     return any;
+}
+
+/* ---- coalescing ---- */
+
+static bool replaces(const struct inbox_put *put, const struct inbox_put_run *run,
+                     char key[INBOX_ORDER_KEY_MAX + 1]) {
+    inbox_order_key(put, run->order, key);
+    return run->replaces && key[0];
+}
+
+int postgres_send_supersede(struct postgres_store *store, const struct inbox_put *put,
+                            struct error *err) {
+    for (size_t i = 0; i < put->n_runs; i++) {
+        char key[INBOX_ORDER_KEY_MAX + 1];
+        if (!replaces(put, &put->runs[i], key)) {
+            continue;
+        }
+        struct pg_query query = pg_query_begin(PG_SQL_SUPERSEDE);
+        pg_query_number(&query, put->received_ms);
+        pg_query_text(&query, put->guid);
+        pg_query_text(&query, put->runs[i].plugin);
+        pg_query_text(&query, key);
+        pg_query_number(&query, put->runs[i].coalesce_key);
+        if (pg_send(store, &query, err) < 0 ||
+            postgres_send_promote(store, put->runs[i].plugin, key, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int take_superseded(struct postgres_store *store, struct inbox_put *put, size_t index,
+                           const PGresult *result, struct error *err) {
+    for (int row = 0; row < PQntuples(result); row++) {
+        struct inbox_superseded *old = ARRAY_ADD(put->superseded, put->n_superseded);
+        if (!old) {
+            return pg_no_memory(store, err, "ending replaced runs");
+        }
+        snprintf(old->guid, sizeof old->guid, "%s", pg_text(result, row, 0));
+        old->attempt = pg_number(result, row, 1);
+        old->run = index;
+    }
+    return 1;
+}
+
+int postgres_take_superseded(struct postgres_store *store, struct inbox_put *put, unsigned nth,
+                             const PGresult *result, struct error *err) {
+    unsigned at = 0;
+    for (size_t i = 0; i < put->n_runs; i++) {
+        char key[INBOX_ORDER_KEY_MAX + 1];
+        if (!replaces(put, &put->runs[i], key)) {
+            continue;
+        }
+        if (nth == at) {
+            return take_superseded(store, put, i, result, err);
+        }
+        if (nth == at + 1) {
+            store->queued = store->queued || PQntuples(result) > 0;
+            return 1;
+        }
+        at += 2;
+    }
+    return 0;
+}
+
+int postgres_send_superseded(struct postgres_store *store, const struct inbox_finish *finish,
+                             struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_RUN_SUPERSEDED);
+    pg_query_number(&query, finish->now_ms);
+    pg_query_number(&query, finish->how == INBOX_REQUEUE);
+    pg_query_text(&query, finish->plugin);
+    pg_query_text(&query, finish->order_key);
+    pg_query_number(&query, finish->coalesce_key);
+    pg_query_number(&query, finish->run);
+    pg_query_number(&query, finish->token);
+    return pg_send(store, &query, err);
 }

@@ -6,10 +6,20 @@
 #include "base/buffer.h"
 #include "base/list.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+static char *list_coalesce_keys(const struct inbox_put *put) {
+    AUTO_FREE int64_t *keys = calloc(put->n_runs + 1, sizeof *keys);
+    for (size_t i = 0; keys && i < put->n_runs; i++) {
+        keys[i] = put->runs[i].replaceable ? put->runs[i].coalesce_key : 0;
+    }
+    return keys ? store_list_numbers("{}", keys, put->n_runs) : NULL;
+}
+
 /* Binds the runs to insert: the plugins' names, one in each line; an array that says which runs are
- * leased; the host; the length of the lease; the first token; and the keys, one in each line. */
+ * leased; the host; the length of the lease; the first token; the keys, one in each line; and an
+ * array of the coalesce_keys under which the runs may be replaced. */
 static void bind_runs(struct pg_query *query, const struct inbox_put *put, bool seen) {
     struct buffer names = BUFFER_INIT(put->n_runs * (INBOX_NAME_MAX + 1));
     struct buffer leased = BUFFER_INIT(put->n_runs * 2 + 2);
@@ -33,6 +43,7 @@ static void bind_runs(struct pg_query *query, const struct inbox_put *put, bool 
     pg_query_number(query, put->lease_ms);
     pg_query_number(query, put->first_token);
     pg_query_take(query, buffer_steal(&keys));
+    pg_query_take(query, list_coalesce_keys(put));
     query->failed = query->failed || result != 0;
 }
 
@@ -94,14 +105,20 @@ static int put_send(struct postgres_store *store, struct inbox_operation *operat
     if (pg_send(store, &query, err) < 0) {
         return -1;
     }
+    if (postgres_send_supersede(store, put, err) < 0) {
+        return -1;
+    }
     return store_grants(put) || store_uninstalls(put) ? send_unpark(store, put, err) : 0;
 }
 
 static int put_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
                     PGresult *result, struct error *err) {
-    (void)store, (void)err;
     struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
-    if (nth == 1) {
+    if (nth > 0) {
+        int superseded = postgres_take_superseded(store, put, nth - 1, result, err);
+        if (superseded != 0) {
+            return superseded < 0 ? -1 : 0;
+        }
         for (int row = 0; row < PQntuples(result); row++) {
             put->unparked += pg_number(result, row, 0);
         }

@@ -75,12 +75,19 @@ const struct postgres_operation postgres_lease_check = {.send = lease_check_send
 
 /* ---- FINISH ---- */
 
+static bool may_be_superseded(const struct inbox_finish *finish) {
+    return finish->coalesce_key && (finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE);
+}
+
 static int finish_send(struct postgres_store *store, struct inbox_operation *operation,
                        struct error *err) {
     const struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
     bool parks = finish->how == INBOX_PARK;
     bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
     enum postgres_sql sql = again ? PG_SQL_RUN_AGAIN : PG_SQL_RUN_END;
+    if (may_be_superseded(finish) && postgres_send_superseded(store, finish, err) < 0) {
+        return -1;
+    }
     struct pg_query query = pg_query_begin(parks ? PG_SQL_RUN_PARK : sql);
     if (again) {
         pg_query_bool(&query, finish->keeps_place);
@@ -117,6 +124,17 @@ static int finish_send(struct postgres_store *store, struct inbox_operation *ope
 static int finish_take(struct postgres_store *store, struct inbox_operation *operation,
                        unsigned nth, PGresult *result, struct error *err) {
     struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
+    bool first = nth == 0;
+    if (may_be_superseded(finish)) {
+        if (first) {
+            operation->result = pg_changed(result) > 0 ? INBOX_SUPERSEDED : 0;
+            return 0;
+        }
+        nth--;
+    }
+    if (nth == 0 && operation->result == INBOX_SUPERSEDED) {
+        return 0;
+    }
     if (nth == 1 && finish->order_key[0] && PQntuples(result) > 0) {
         finish->next_due_ms = pg_number(result, 0, 0);
         store->queued = true;

@@ -13,20 +13,22 @@
 /* The values of a run's row for each plugin of a put; `from` is an earlier part of the FROM clause.
  * While the installation waits for a rate limit, no host leases the run, and it is due when the
  * wait ends. */
-#define RUN_VALUES(due, plugins, leased, host, ms, token, keys, installation, from)                \
+#define RUN_VALUES(due, plugins, leased, host, ms, token, keys, coalesce, installation, from)      \
     "p.plugin, " installation "::text, greatest(" due "::bigint, w.until_ms),"                     \
     " CASE WHEN l.leased THEN 'running' WHEN f.free THEN 'queued' ELSE 'blocked' END,"             \
     " CASE WHEN l.leased THEN 1 ELSE 0 END,"                                                       \
     " CASE WHEN l.leased THEN " host "::bigint ELSE 0 END,"                                        \
     " CASE WHEN l.leased THEN " token "::bigint + p.nth - 1 ELSE 0 END,"                           \
     " CASE WHEN l.leased THEN " NOW_MS " + " ms "::bigint ELSE 0 END,"                             \
-    " o.order_key FROM " from "unnest(string_to_array(" plugins ", chr(10)), " leased              \
-    "::boolean[],"                                                                                 \
-    " string_to_array(" keys ", chr(10))) WITH ORDINALITY AS p (plugin, leased, order_key, nth)"   \
+    " o.order_key, p.coalesce_key, " due "::bigint FROM " from "unnest(string_to_array(" plugins   \
+    ", chr(10)), " leased "::boolean[],"                                                           \
+    " string_to_array(" keys ", chr(10)), " coalesce "::bigint[])"                                 \
+    " WITH ORDINALITY AS p (plugin, leased, order_key, coalesce_key, nth)"                         \
     " CROSS JOIN LATERAL (SELECT coalesce(p.order_key, '') AS order_key) AS o"                     \
     " CROSS JOIN LATERAL (SELECT o.order_key = '' OR NOT EXISTS (SELECT FROM runs h"               \
     " WHERE h.plugin = p.plugin AND h.order_key = o.order_key AND " SQL_HOLDS(                     \
-        "h") ") AS free) AS f"                                                                     \
+        "h") ")"                                                                                   \
+             " AS free) AS f"                                                                      \
              " CROSS JOIN (SELECT coalesce((SELECT all_ms FROM rate_limits"                        \
              " WHERE installation = " installation "), 0) AS until_ms) AS w"                       \
              " CROSS JOIN LATERAL (SELECT p.leased AND f.free AND w.until_ms <= " due              \
@@ -115,19 +117,20 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                      " elections WHERE name = 'probe' FOR UPDATE SKIP LOCKED)",
     [PG_SQL_COMMIT] = "COMMIT",
     [PG_SQL_ROLLBACK] = "ROLLBACK",
-    [PG_SQL_PUT] = "WITH d AS (INSERT INTO deliveries (event, action, installation, "
-                   "repository, sender,"
-                   " item, received_ms, body_codec, body_bytes, body, guid)"
-                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-                   " ON CONFLICT (guid) DO NOTHING RETURNING id),"
-                   " r AS (INSERT INTO runs (delivery, plugin, installation, due_ms, "
-                   "state, attempt, host, token,"
-                   " lease_until_ms, order_key) SELECT d.id, " RUN_VALUES(
-                       "$12", "$13", "$14", "$15", "$16", "$17", "$18", "$3",
-                       "d CROSS JOIN ") " RETURNING id, plugin, state, token)"
-                                        " SELECT d.id, r.id, r.plugin, r.state, r.token "
-                                        "FROM d LEFT JOIN r ON "
-                                        "true",
+    [PG_SQL_PUT] =
+        "WITH d AS (INSERT INTO deliveries (event, action, installation, "
+        "repository, sender,"
+        " item, received_ms, body_codec, body_bytes, body, guid)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+        " ON CONFLICT (guid) DO NOTHING RETURNING id),"
+        " r AS (INSERT INTO runs (delivery, plugin, installation, due_ms, "
+        "state, attempt, host, token,"
+        " lease_until_ms, order_key, coalesce_key, first_due_ms) SELECT d.id, " RUN_VALUES(
+            "$12", "$13", "$14", "$15", "$16", "$17", "$18", "$19", "$3",
+            "d CROSS JOIN ") " RETURNING id, plugin, state, token)"
+                             " SELECT d.id, r.id, r.plugin, r.state, r.token "
+                             "FROM d LEFT JOIN r ON "
+                             "true",
     [PG_SQL_DELIVERY_LOCK] = "SELECT id, body IS NULL FROM deliveries WHERE guid = $1 FOR UPDATE",
     [PG_SQL_DELIVERY_REPLACE] = SHARED_DELIVERY_REPLACE,
     [PG_SQL_RUNS_UNFINISHED] = SHARED_RUNS_UNFINISHED,
@@ -138,11 +141,12 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_RUNS_QUEUE] =
         "INSERT INTO runs (delivery, plugin, installation, due_ms, state, attempt, host, "
         "token,"
-        " lease_until_ms, order_key) SELECT $1::bigint, " RUN_VALUES(
-            "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9",
+        " lease_until_ms, order_key, coalesce_key, first_due_ms) SELECT $1::bigint, " RUN_VALUES(
+            "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10",
             "") " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
                 " installation = excluded.installation,"
                 " order_key = excluded.order_key,"
+                " coalesce_key = excluded.coalesce_key, first_due_ms = excluded.first_due_ms,"
                 " outside = false, by_hand = false, attempt = excluded.attempt, host = "
                 "excluded.host, token = excluded.token,"
                 " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
@@ -218,10 +222,10 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " granted = false, host = $1, lease_until_ms = " NOW_MS " + $2,"
         " token = $3::bigint + s.nth - 1 FROM unnest($4::bigint[]) WITH ORDINALITY AS s (id, nth)"
         " WHERE r.id = s.id AND r.state = 'queued' RETURNING r.id, r.attempt, r.crashes,"
-        " r.suspect, r.delivery, r.due_ms, r.order_key, s.nth)"
+        " r.suspect, r.delivery, r.due_ms, r.order_key, r.coalesce_key, s.nth)"
         " SELECT t.id, t.attempt, t.crashes, t.suspect, d.received_ms, d.guid, d.event, d.action,"
         " d.installation, d.repository, d.sender, d.body, d.body_bytes, d.body_codec, t.due_ms,"
-        " d.item, t.order_key"
+        " d.item, t.order_key, t.coalesce_key"
         " FROM taken t JOIN deliveries d ON d.id = t.delivery ORDER BY t.nth",
     /* For each plugin, one in each line of $1. */
     [PG_SQL_RUNS_NEXT_DUE] =
@@ -253,6 +257,16 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
             "plugin || ' ' || order_key") ") FROM (SELECT id, plugin, order_key, by_hand FROM runs"
                                           " WHERE state = 'blocked' AND outside AND due_ms <= $1"
                                           " ORDER BY due_ms, id LIMIT $2) AS due",
+    /* Rows: (GUID, attempt). */
+    [PG_SQL_SUPERSEDE] = "WITH old AS (UPDATE runs SET finished_ms = $1, " SQL_SET_SUPERSEDED(
+        "$2::text") " WHERE " SQL_REPLACEABLE " AND id < " SQL_REPLACING
+                    " RETURNING delivery, attempt, first_due_ms),"
+                    " hastened AS (UPDATE runs SET first_due_ms = least(runs.first_due_ms, f.ms),"
+                    " due_ms = least(due_ms, f.ms + " SQL_COALESCE_MAX_MS ") FROM (SELECT"
+                    " min(first_due_ms) AS ms FROM old WHERE attempt = 0) AS f"
+                    " WHERE f.ms IS NOT NULL AND runs.id = " SQL_REPLACING ")"
+                    " SELECT d.guid, old.attempt FROM old JOIN deliveries d ON d.id = old.delivery",
+    [PG_SQL_RUN_SUPERSEDED] = SHARED_RUN_SUPERSEDED,
     [PG_SQL_ORDER_REPAIR] = SHARED_ORDER_REPAIR,
     [PG_SQL_RUN_END] = SHARED_RUN_END,
     [PG_SQL_RUN_AGAIN] = SHARED_RUN_AGAIN,

@@ -144,6 +144,38 @@
     " AND h.state = 'queued')"
 #define SHARED_ORDER_JOIN                                                                          \
     "UPDATE runs SET outside = FALSE WHERE id = $1 AND state = 'blocked' AND outside"
+/* Coalescing. $1 is the time, $2 the GUID of the newer delivery, $3 the plugin, $4 the order_key
+ * and $5 the coalesce_key. A waiting run may be replaced unless an operator retried it, or its
+ * record has an effect. */
+#define SQL_SET_SUPERSEDED(guid)                                                                   \
+    "state = 'done', label = 'superseded', reason = 'a newer delivery replaced it: ' || " guid     \
+    ", token = 0, lease_until_ms = 0, hold = 0, outside = FALSE, by_hand = FALSE"
+#define SQL_NO_EFFECT                                                                              \
+    "NOT EXISTS (SELECT 1 FROM journal j WHERE j.run = runs.id AND j.kind <> 'read')"
+#define SQL_REPLACEABLE                                                                            \
+    "plugin = $3 AND order_key = $4 AND coalesce_key = $5 AND coalesce_key <> 0"                   \
+    " AND state IN ('queued', 'blocked', 'held') AND NOT by_hand AND " SQL_NO_EFFECT
+/* The newer delivery's run, if it has not ended. */
+#define SQL_REPLACING                                                                              \
+    "(SELECT n.id FROM deliveries d JOIN runs n ON n.delivery = d.id"                              \
+    " WHERE d.guid = $2 AND n.plugin = $3 AND n.state IN ('queued', 'blocked', 'held', "           \
+    "'running'))"
+/* Ends the run $6 with the token $7 if a newer run waits that replaces it. $2: its attempt does not
+ * count. */
+#define SQL_NEWER                                                                                  \
+    "FROM runs n JOIN deliveries d ON d.id = n.delivery WHERE n.plugin = $3 AND n.order_key = $4"  \
+    " AND n.coalesce_key = $5 AND n.coalesce_key <> 0 AND n.state IN ('queued', 'blocked', "       \
+    "'held')"                                                                                      \
+    " AND n.id > $6"
+#define SHARED_RUN_SUPERSEDED                                                                      \
+    "UPDATE runs SET finished_ms = $1, attempt = attempt - $2, " SQL_SET_SUPERSEDED(               \
+        "(SELECT d.guid " SQL_NEWER                                                                \
+        " ORDER BY n.id DESC LIMIT 1)") " WHERE id = $6 AND token = $7 AND state = 'running' AND " \
+                                        "EXISTS (SELECT 1 " SQL_NEWER ")"                          \
+                                        " AND " SQL_NO_EFFECT
+/* A run that replaces others again and again starts at most so many milliseconds after the first of
+ * them would have started. */
+#define SQL_COALESCE_MAX_MS "10000"
 /* Lines whose holder was ended without a successor. Looks at the first 10,000 blocked runs only. */
 #define SHARED_ORDER_REPAIR                                                                        \
     "UPDATE runs SET outside = TRUE WHERE id IN (SELECT id FROM (SELECT id, plugin, order_key"     \

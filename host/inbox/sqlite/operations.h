@@ -4,6 +4,7 @@
 #define SNEK_INBOX_SQLITE_OPERATIONS_H
 
 #include "base/payload.h"
+#include "inbox/deliveries.h"
 #include "inbox/sqlite/query.h"
 
 /* Carries out the operation. Returns its result, or -1 with `err` and store->broken. */
@@ -51,6 +52,11 @@ int sqlite_key_is_free(struct sqlite_store *store, const char *plugin, const cha
 /* If the key is free, its next run holds it. 1 and when that run is due; 0 when none does; -1. */
 int sqlite_promote(struct sqlite_store *store, const char *plugin, const char *key, int64_t *due_ms,
                    struct error *err);
+/* Ends the waiting runs that the put's runs replace. 0, -1. */
+int sqlite_supersede(struct sqlite_store *store, struct inbox_put *put, struct error *err);
+/* Ends the run of a RETRY or REQUEUE if a newer one replaces it. 1, 0, -1. */
+int sqlite_superseded(struct sqlite_store *store, const struct inbox_finish *finish,
+                      struct error *err);
 /* Runs outside of their lines that are due join them. 0, -1. */
 int sqlite_join_lines(struct sqlite_store *store, int64_t now_ms, struct error *err);
 /* 1 and `*delivery`, 0 there is none, -1. */

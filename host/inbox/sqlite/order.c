@@ -89,3 +89,75 @@ int sqlite_join_lines(struct sqlite_store *store, int64_t now_ms, struct error *
     }
     return 0;
 }
+
+/* ---- coalescing ---- */
+
+/* Lists the runs that the put's run ended, and when the first of those was due that never ran;
+ * INT64_MAX when there is none. */
+static int end_replaced(struct sqlite_store *store, struct inbox_put *put, size_t index,
+                        const char *key, int64_t *first_due_ms, struct error *err) {
+    const char *what = "ending replaced runs";
+    AUTO_QUERY struct query query = query_begin(store, SQL_SUPERSEDE);
+    query_number(&query, put->received_ms);
+    query_text(&query, put->guid);
+    query_text(&query, put->runs[index].plugin);
+    query_text(&query, key);
+    query_number(&query, put->runs[index].coalesce_key);
+    *first_due_ms = INT64_MAX;
+    int step;
+    while ((step = query_step(&query, err, what)) > 0) {
+        struct inbox_superseded *old = ARRAY_ADD(put->superseded, put->n_superseded);
+        if (!old) {
+            return sqlite_no_memory(store, err, what);
+        }
+        column_copy(query.statement, 0, old->guid, sizeof old->guid);
+        old->attempt = sqlite3_column_int64(query.statement, 1);
+        old->run = index;
+        int64_t due_ms = sqlite3_column_int64(query.statement, 2);
+        *first_due_ms = old->attempt == 0 && due_ms < *first_due_ms ? due_ms : *first_due_ms;
+    }
+    return step;
+}
+
+static int hasten(struct sqlite_store *store, int64_t first_due_ms, int64_t run,
+                  struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_SUPERSEDE_HASTEN);
+    query_number(&query, first_due_ms);
+    query_number(&query, run);
+    return query_run(&query, err, "making a run due that replaces others");
+}
+
+int sqlite_supersede(struct sqlite_store *store, struct inbox_put *put, struct error *err) {
+    for (size_t i = 0; i < put->n_runs; i++) {
+        const struct inbox_put_run *run = &put->runs[i];
+        char key[INBOX_ORDER_KEY_MAX + 1];
+        int64_t first_due_ms, due_ms;
+        inbox_order_key(put, run->order, key);
+        if (!run->replaces || !key[0]) {
+            continue;
+        }
+        if (end_replaced(store, put, i, key, &first_due_ms, err) < 0 ||
+            (first_due_ms != INT64_MAX && run->id > 0 &&
+             hasten(store, first_due_ms, run->id, err) < 0) ||
+            sqlite_promote(store, run->plugin, key, &due_ms, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int sqlite_superseded(struct sqlite_store *store, const struct inbox_finish *finish,
+                      struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUN_SUPERSEDED);
+    query_number(&query, finish->now_ms);
+    query_number(&query, finish->how == INBOX_REQUEUE);
+    query_text(&query, finish->plugin);
+    query_text(&query, finish->order_key);
+    query_number(&query, finish->coalesce_key);
+    query_number(&query, finish->run);
+    query_number(&query, finish->token);
+    if (query_run(&query, err, "ending a replaced run") < 0) {
+        return -1;
+    }
+    return sqlite3_changes(store->db) > 0;
+}

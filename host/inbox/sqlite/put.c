@@ -112,6 +112,7 @@ static int queue_runs(struct sqlite_store *store, int64_t delivery, const struct
         query_number(&query, leased ? clock_monotonic_ms() + put->lease_ms : 0);
         query_text(&query, put->installation);
         query_text(&query, key);
+        query_number(&query, run->replaceable ? run->coalesce_key : 0);
         if (query_step(&query, err, "queueing a run") < 0) {
             return -1;
         }
@@ -218,7 +219,8 @@ int sqlite_put(struct sqlite_store *store, struct inbox_operation *operation, st
     }
     if ((seen && drop_journals(store, delivery, err) < 0) ||
         write_delivery(store, put, &delivery, err) < 0 ||
-        queue_runs(store, delivery, put, seen > 0, err) < 0 || unpark(store, put, err) < 0) {
+        queue_runs(store, delivery, put, seen > 0, err) < 0 || unpark(store, put, err) < 0 ||
+        (!seen && sqlite_supersede(store, put, err) < 0)) {
         return -1;
     }
     return seen ? INBOX_REDELIVERED : INBOX_STORED;

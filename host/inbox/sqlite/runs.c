@@ -49,12 +49,17 @@ int sqlite_lease_check(struct sqlite_store *store, struct inbox_operation *opera
 
 /* ---- FINISH, STATS, recovery ---- */
 
-/* Ends the run, or makes it wait for its next attempt. 0, INBOX_STALE, INBOX_GRANTED, -1. */
+/* Ends the run, or makes it wait for its next attempt. 0, INBOX_STALE, INBOX_GRANTED,
+ * INBOX_SUPERSEDED, -1. */
 static int end_attempt(struct sqlite_store *store, const struct inbox_finish *finish,
                        struct error *err) {
     bool parks = finish->how == INBOX_PARK;
     bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
     enum sqlite_sql sql = again ? SQL_RUN_AGAIN : SQL_RUN_END;
+    int superseded = again && finish->coalesce_key ? sqlite_superseded(store, finish, err) : 0;
+    if (superseded != 0) {
+        return superseded < 0 ? -1 : INBOX_SUPERSEDED;
+    }
     AUTO_QUERY struct query query = query_begin(store, parks ? SQL_RUN_PARK : sql);
     if (again) {
         query_number(&query, finish->keeps_place);

@@ -40,11 +40,12 @@ const char *const sqlite_statements[SQL_COUNT] = {
                        " AND d.installation = ?1 AND d.guid <> ?2)",
     [SQL_RUNS_UNINSTALL] = SHARED_RUNS_UNINSTALL,
     [SQL_RUN_QUEUE] = "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, host,"
-                      " token, lease_until_ms, installation, order_key)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+                      " token, lease_until_ms, installation, order_key, coalesce_key, first_due_ms)"
+                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?3)"
                       " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
                       " installation = excluded.installation,"
                       " order_key = excluded.order_key,"
+                      " coalesce_key = excluded.coalesce_key, first_due_ms = excluded.first_due_ms,"
                       " outside = 0, by_hand = 0, attempt = excluded.attempt, host = "
                       "excluded.host, token = excluded.token,"
                       " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
@@ -52,7 +53,8 @@ const char *const sqlite_statements[SQL_COUNT] = {
                       " RETURNING id",
     [SQL_RUN_LOAD] = "SELECT r.id, r.attempt, r.crashes, r.suspect, d.id, d.received_ms, d.guid,"
                      " d.event, d.action, d.installation, d.repository, d.sender, d.body_bytes,"
-                     " d.body_codec, r.due_ms, d.item, r.order_key"
+                     " d.body_codec, r.due_ms, d.item, r.order_key,"
+                     " r.coalesce_key"
                      " FROM runs r CROSS JOIN deliveries d ON d.id = r.delivery WHERE r.id = ?1",
     [SQL_RUN_BYTES] = "SELECT " SHARED_RUN_BYTES " FROM runs r WHERE r.id = ?1",
     [SQL_SUSPECT_DUE] =
@@ -89,6 +91,12 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_ORDER_DUE] = "SELECT id, plugin, order_key, by_hand FROM runs INDEXED BY runs_outside"
                       " WHERE state = 'blocked' AND outside AND due_ms <= ?1"
                       " ORDER BY due_ms, id LIMIT ?2",
+    [SQL_SUPERSEDE] = "UPDATE runs SET finished_ms = $1, " SQL_SET_SUPERSEDED(
+        "$2") " WHERE " SQL_REPLACEABLE " AND id < " SQL_REPLACING " RETURNING (SELECT guid FROM"
+              " deliveries WHERE id = runs.delivery), attempt, first_due_ms",
+    [SQL_SUPERSEDE_HASTEN] = "UPDATE runs SET first_due_ms = min(first_due_ms, ?1),"
+                             " due_ms = min(due_ms, ?1 + " SQL_COALESCE_MAX_MS ") WHERE id = ?2",
+    [SQL_RUN_SUPERSEDED] = SHARED_RUN_SUPERSEDED,
     [SQL_ORDER_REPAIR] = SHARED_ORDER_REPAIR,
     [SQL_RUN_END] = SHARED_RUN_END,
     [SQL_RUN_AGAIN] = SHARED_RUN_AGAIN,

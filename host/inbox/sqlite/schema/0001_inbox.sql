@@ -39,7 +39,9 @@ CREATE INDEX deliveries_event ON deliveries (event, received_ms);
 -- order_key: runs of a plugin with the same key go one at a time, in the order of their ids
 -- (host/inbox/deliveries.h); '' for a run without an order. The one that is queued or running holds
 -- the key, and the others are blocked. outside: a blocked run that has given its place up until it is
--- due. by_hand: an operator retried it, so it goes first.
+-- due. by_hand: an operator retried it, so it goes first. coalesce_key: a newer run with the same one
+-- replaces it while it waits; 0: none does. first_due_ms: when the first of the runs was due that this
+-- one replaces.
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     delivery INTEGER NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
@@ -48,6 +50,8 @@ CREATE TABLE runs (
     order_key TEXT NOT NULL DEFAULT '',
     outside INTEGER NOT NULL DEFAULT 0 CHECK (outside IN (0, 1)),
     by_hand INTEGER NOT NULL DEFAULT 0 CHECK (by_hand IN (0, 1)),
+    coalesce_key INTEGER NOT NULL DEFAULT 0,
+    first_due_ms INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL
         CHECK (state IN ('queued', 'blocked', 'held', 'running', 'parked', 'done', 'dead')),
     attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
@@ -74,6 +78,8 @@ CREATE INDEX runs_blocked ON runs (plugin, order_key, outside, by_hand DESC, id)
     WHERE state = 'blocked';
 CREATE INDEX runs_outside ON runs (due_ms, id) WHERE state = 'blocked' AND outside;
 CREATE INDEX runs_held ON runs (hold) WHERE state = 'held';
+CREATE INDEX runs_coalesce ON runs (plugin, order_key, coalesce_key, id)
+    WHERE coalesce_key <> 0 AND state IN ('queued', 'blocked', 'held');
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';

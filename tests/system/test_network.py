@@ -197,6 +197,9 @@ def secret_places(bot):
                 texts.append(pathlib.Path(f"/proc/{pid}/environ").read_bytes())
             except PermissionError:
                 assert os.geteuid() != 0
+            except (FileNotFoundError, ProcessLookupError):
+                # It ended since it was listed; its successor starts with the same environment.
+                assert ring != "supervisor"
     texts.append(bot.request("GET", "/readyz").body)
     texts.append(bot.request("GET", "/metrics").body)
     return texts

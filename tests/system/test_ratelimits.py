@@ -115,8 +115,10 @@ def test_a_limit_of_the_app_itself_costs_no_attempt(fake, start_bot):
 
 
 def test_writes_are_paced_and_those_that_notify_more(fake, start_bot):
+    """The fake stamps a request when it reads it. A busy machine may delay the first of two stamps, so half
+    of each interval must be left; without a pace the requests come within milliseconds."""
     host = start_bot(plugins=["ping"],
-                     config={"github": {"write_interval_ms": 300, "notify_interval_ms": 900}})
+                     config={"github": {"write_interval_ms": 800, "notify_interval_ms": 2400}})
     deliveries = [host.deliver("issues", snek.payload("issues.opened", {"issue.body": "/ping"}))
                   for _ in range(2)]
     for delivery in deliveries:
@@ -124,6 +126,6 @@ def test_writes_are_paced_and_those_that_notify_more(fake, start_bot):
     calls = [(r["path"].rsplit("/", 1)[1], r["time_ms"]) for r in fake.api_requests()]
     times = [when for _, when in calls]
     assert sorted(what for what, _ in calls) == ["comments", "comments", "reactions", "reactions"]
-    assert all(b - a >= 295 for a, b in zip(times, times[1:]))
+    assert all(b - a >= 400 for a, b in zip(times, times[1:]))
     comments = [when for what, when in calls if what == "comments"]
-    assert comments[1] - comments[0] >= 895
+    assert comments[1] - comments[0] >= 1200

@@ -88,7 +88,8 @@ static void on_output_dropped(void *context, uint64_t bytes) {
 static void on_exit_of_worker(void *context, const struct worker_death *death) {
     struct inspection *inspection = context;
     if (!inspection->ready && !inspection->rejection) {
-        (void)asprintf(&inspection->rejection, "its worker %s while it loaded", death->how);
+        (void)asprintf(&inspection->rejection, "its worker %s while it loaded%s%s", death->how,
+                       *death->symbolize ? "; its lines: " : "", death->symbolize);
     }
     inspection->gone = true;
 }

@@ -52,6 +52,10 @@ static struct crash_report report = {.magic = CRASH_MAGIC};
 static struct module modules[CRASH_MODULES_MAX];
 static atomic_flag reporting = ATOMIC_FLAG_INIT;
 static _Thread_local uintptr_t stack_low;
+/* The plugin's modules are in the list. */
+static volatile bool listed;
+
+static void list_modules(void);
 
 /* ---- the handler ---- */
 
@@ -141,6 +145,13 @@ static void on_fatal_signal(int sig, siginfo_t *info, void *context) {
     report.address = sig == SIGSYS ? (uint64_t)info->si_syscall : (uintptr_t)info->si_addr;
     add_frame(unwinding.pc, unwinding.pc);
     send_report();
+    if (!listed) {
+        /* A constructor crashed, on the one thread that there is. The lock of the linker's list is
+         * recursive, so this cannot wait for it. */
+        list_modules();
+        report.n_frames = 0;
+        add_frame(unwinding.pc, unwinding.pc);
+    }
     _Unwind_Backtrace(on_frame, &unwinding);
     send_report();
     /* Its default action is restored. The signal comes again when this handler returns, and its
@@ -197,9 +208,14 @@ static int add_module(struct dl_phdr_info *info, size_t bytes, void *context) {
     return 0;
 }
 
-void crash_note_modules(void) {
+static void list_modules(void) {
     report.n_modules = 0;
     dl_iterate_phdr(add_module, NULL);
+}
+
+void crash_note_modules(void) {
+    list_modules();
+    listed = true;
 }
 
 void crash_watch_thread(void) {
@@ -232,11 +248,11 @@ void crash_init(int fd) {
         return;
     }
     report_fd = fd;
+    list_modules();
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         sigaction(signals[i], &action, NULL);
     }
-    crash_note_modules();
     crash_watch_thread();
 }
 

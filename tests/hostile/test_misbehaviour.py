@@ -132,6 +132,7 @@ def test_check_reports_a_plugin_that_crashes_while_it_loads(start_bot, plugin, w
     assert words in result.stderr
     if not SANITIZED:
         assert "signal 11" in result.stderr
+        assert f"its lines: addr2line -Cfipe {path} 0x" in result.stderr
 
 
 def test_a_crash_in_destroy_does_not_disturb_the_end(start_bot):

@@ -620,6 +620,30 @@ static void a_fetched_payload_never_runs_a_known_delivery(void **state) {
     assert_int_equal(put_again(fixture, false), INBOX_REDELIVERED);
 }
 
+/* All runs of the plugin are older than the many of another one. */
+static void many_old_runs_of_a_plugin_are_found_in_few_steps(void **state) {
+    struct fixture *fixture = *state;
+    (void)query(fixture, "WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE"
+                         " i < 11000) INSERT INTO deliveries (guid, event, action, installation,"
+                         " repository, sender, item, received_ms, body_codec, body_bytes) SELECT"
+                         " CAST(i AS text), 'push', '', '7', '', '', '', i, 0, 0 FROM s");
+    (void)query(fixture, "INSERT INTO runs (delivery, plugin, installation, state, due_ms) SELECT"
+                         " id, CASE WHEN received_ms <= 5200 THEN 'old' ELSE 'invite' END, '7',"
+                         " 'done', received_ms FROM deliveries");
+    struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .plugin = "old", .most = 3};
+    int steps = 0;
+    do {
+        assert_int_equal(fixture_do(fixture, &list.operation), 0);
+        list.before = list.next;
+        steps++;
+    } while (list.n_entries == 0 && list.next.delivery != 0);
+    assert_int_equal(list.n_entries, 3);
+    assert_string_equal(list.entries[0].guid, "5200");
+    assert_string_equal(list.entries[2].guid, "5198");
+    assert_true(steps <= 3);
+    inbox_entries_free(list.entries, list.n_entries);
+}
+
 static void elect_with(struct fixture *fixture, int64_t now_ms, const char *configured) {
     struct inbox_elect elect = {.operation = {.kind = INBOX_ELECT},
                                 .host = fixture_host(),
@@ -706,6 +730,7 @@ size_t contract_people_tests(const struct contract_store *store, struct CMUnitTe
         CONTRACT(a_discarded_run_is_dead_and_its_workers_words_are_stale),
         CONTRACT(bodies_go_after_their_time_and_guids_stay),
         CONTRACT(a_run_whose_plugin_is_not_configured_is_marked_and_ends_after_retention),
+        CONTRACT(many_old_runs_of_a_plugin_are_found_in_few_steps),
         CONTRACT(runs_of_plugins_that_are_not_configured_are_counted),
         CONTRACT(a_mark_keeps_the_earlier_reason),
         CONTRACT(runs_end_only_once_their_plugin_was_absent_for_the_retention),

@@ -97,6 +97,10 @@
 /* Queued runs of the plugin $1. */
 #define ORDINARY "state = 'queued' AND plugin = $1 AND NOT suspect"
 #define SUSPECT "state = 'queued' AND plugin = $1 AND suspect"
+/* An installation's runs up to a due time. Written so that only runs_turn has both columns: without
+ * statistics the server would read the plugin's runs of all installations by runs_due. */
+#define DUE_IN(its, until, due)                                                                    \
+    "installation = " its " AND (installation, due_ms) " until " (" its ", " due ")"
 /* At $2 the installation of the row of `runs` does not wait for a rate limit. */
 #define NOT_LIMITED                                                                                \
     "NOT EXISTS (SELECT FROM rate_limits l WHERE l.installation = runs.installation"               \
@@ -106,6 +110,14 @@
 #define LIST_ORDER " COLLATE \"C\""
 #define LIST_FROM                                                                                  \
     SHARED_LIST_COLUMNS " FROM runs r JOIN deliveries d ON d.id = r.delivery" SHARED_LIST_FILTERS
+/* The plugin's runs in a chunk. A chunk of an event is short: for a long one, a server without
+ * statistics would sort all deliveries of the event. The server may not join in another way:
+ * without statistics it would read all runs of the plugin. */
+#define LIST_PLUGIN_OF_CHUNK(chunk, most)                                                          \
+    SHARED_LIST_COLUMNS                                                                            \
+    " FROM (" chunk most ") AS c CROSS JOIN LATERAL (SELECT * FROM runs WHERE delivery = c.id"     \
+    " AND plugin = $5 OFFSET 0) AS r CROSS JOIN LATERAL (SELECT * FROM deliveries"                 \
+    " WHERE id = c.id OFFSET 0) AS d" SHARED_LIST_FILTERS SHARED_LIST_ORDER
 #define LIST_OF_STATE(state) LIST_FROM " AND r.state = '" state "'" SHARED_LIST_ORDER LIST_ORDER
 
 /* $n in the order in which the operations bind. Results are binary: numbers are bigint. */
@@ -191,31 +203,45 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " waiting AS (SELECT t.installation, l.all_ms FROM turns t JOIN rate_limits l"
         " ON l.installation = t.installation WHERE l.all_ms > $2),"
         " delayed AS (UPDATE runs SET due_ms = d.all_ms FROM (SELECT q.id, w.all_ms FROM waiting w"
-        " CROSS JOIN LATERAL (SELECT id FROM runs WHERE " ORDINARY
-        " AND installation = w.installation AND due_ms <= $2 ORDER BY due_ms, id LIMIT 500"
-        " FOR UPDATE SKIP LOCKED) q LIMIT 500) d WHERE runs.id = d.id),"
-        " heads AS (SELECT t.nth, t.installation, h.id FROM turns t CROSS JOIN LATERAL"
-        " (SELECT id FROM runs WHERE " ORDINARY " AND installation = t.installation"
-        " AND due_ms <= $2 ORDER BY due_ms, id LIMIT 1) h WHERE NOT EXISTS (SELECT FROM waiting"
-        " w WHERE w.installation = t.installation) ORDER BY t.nth LIMIT $4),"
-        " open AS (SELECT h.nth, h.installation, h.id, (" SHARED_RUN_BYTES " > $5) AS large"
-        " FROM heads h JOIN runs r ON r.id = h.id),"
-        " wanted AS (SELECT id, due_ms, installation FROM runs WHERE " ORDINARY
-        " AND id = $7 AND due_ms <= $2 AND NOT EXISTS (SELECT FROM suspects) AND $4::bigint > 0"
-        " AND " NOT_LIMITED " FOR UPDATE OF runs SKIP LOCKED),"
-        " ordinary AS (SELECT r.id, r.due_ms, o.installation, o.nth, r.place FROM open o"
-        " CROSS JOIN LATERAL (SELECT q.*, row_number() OVER (ORDER BY q.due_ms, q.id) AS place"
-        " FROM (SELECT id, due_ms FROM runs r WHERE " ORDINARY
-        " AND installation = o.installation AND due_ms <= $2 AND id <> $7"
-        " AND (id = o.id OR " SHARED_RUN_BYTES " <= $5) ORDER BY due_ms, id"
-        " LIMIT greatest(1, $4 - (SELECT count(*) FROM open) + 1)"
-        " + CASE WHEN o.large THEN 1 ELSE 0 END FOR UPDATE SKIP LOCKED) q) r"
-        " ORDER BY r.place, o.nth LIMIT $4 + (SELECT count(*) FROM open WHERE large)),"
-        " due AS (SELECT id, due_ms, installation, 0 AS nth, -1::bigint AS place FROM suspects"
-        " UNION ALL SELECT id, due_ms, installation, 0, 0 FROM wanted"
-        " UNION ALL SELECT id, due_ms, installation, nth, place FROM ordinary)"
-        " SELECT due.id, due.due_ms, " SHARED_RUN_BYTES ", due.installation"
-        " FROM due JOIN runs r ON r.id = due.id ORDER BY due.place, due.nth, due.id",
+        " CROSS JOIN LATERAL (SELECT id FROM runs WHERE " ORDINARY " AND " DUE_IN(
+            "w.installation", "<=",
+            "$2") " ORDER BY due_ms, id LIMIT 500"
+                  " FOR UPDATE SKIP LOCKED) q LIMIT 500) d WHERE runs.id = d.id),"
+                  " heads AS (SELECT t.nth, t.installation, h.id FROM turns t CROSS JOIN LATERAL"
+                  " (SELECT id FROM runs WHERE " ORDINARY " AND " DUE_IN(
+                      "t.installation", "<=",
+                      "$2") " ORDER BY due_ms, id LIMIT 1) h WHERE NOT EXISTS (SELECT FROM waiting"
+                            " w WHERE w.installation = t.installation) ORDER BY t.nth LIMIT $4),"
+                            " open AS (SELECT h.nth, h.installation, h.id, (" SHARED_RUN_BYTES
+                            " > $5) AS large"
+                            " FROM heads h JOIN runs r ON r.id = h.id),"
+                            " wanted AS (SELECT id, due_ms, installation FROM runs WHERE " ORDINARY
+                            " AND id = $7 AND due_ms <= $2 AND NOT EXISTS (SELECT FROM suspects) "
+                            "AND $4::bigint > 0"
+                            " AND " NOT_LIMITED " FOR UPDATE OF runs SKIP LOCKED),"
+                            " ordinary AS (SELECT r.id, r.due_ms, o.installation, o.nth, r.place "
+                            "FROM open o"
+                            " CROSS JOIN LATERAL (SELECT q.*, row_number() OVER (ORDER BY "
+                            "q.due_ms, q.id) AS place"
+                            " FROM (SELECT id, due_ms FROM runs r WHERE " ORDINARY " AND " DUE_IN(
+                                "o.installation", "<=",
+                                "$2") " AND id <> $7"
+                                      " AND (id = o.id OR " SHARED_RUN_BYTES
+                                      " <= $5) ORDER BY due_ms, id"
+                                      " LIMIT greatest(1, $4 - (SELECT count(*) FROM open) + 1)"
+                                      " + CASE WHEN o.large THEN 1 ELSE 0 END FOR UPDATE SKIP "
+                                      "LOCKED) q) r"
+                                      " ORDER BY r.place, o.nth LIMIT $4 + (SELECT count(*) FROM "
+                                      "open WHERE large)),"
+                                      " due AS (SELECT id, due_ms, installation, 0 AS nth, "
+                                      "-1::bigint AS place FROM suspects"
+                                      " UNION ALL SELECT id, due_ms, installation, 0, 0 FROM wanted"
+                                      " UNION ALL SELECT id, due_ms, installation, nth, place FROM "
+                                      "ordinary)"
+                                      " SELECT due.id, due.due_ms, " SHARED_RUN_BYTES
+                                      ", due.installation"
+                                      " FROM due JOIN runs r ON r.id = due.id ORDER BY due.place, "
+                                      "due.nth, due.id",
     /* Leases the runs $4, in this order, and loads them. */
     [PG_SQL_RUNS_TAKE] =
         "WITH taken AS (UPDATE runs r SET state = 'running', attempt = r.attempt + 1,"
@@ -318,10 +344,10 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_LIST_EVENT] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_EVENT) LIST_ORDER,
     [PG_SQL_LIST_EVENT_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_EVENT),
     [PG_SQL_LIST_ALL_OF_PLUGIN] =
-        SHARED_LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_ALL("5000")) LIST_ORDER,
+        LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_ALL("5000"), "5000") LIST_ORDER,
     [PG_SQL_LIST_ALL_OF_PLUGIN_END] = SHARED_LIST_LONG_END(SHARED_LIST_CHUNK_ALL("5000")),
-    [PG_SQL_LIST_EVENT_OF_PLUGIN] = SHARED_LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_EVENT) LIST_ORDER,
-    [PG_SQL_LIST_EVENT_OF_PLUGIN_END] = SHARED_LIST_LONG_END(SHARED_LIST_CHUNK_EVENT),
+    [PG_SQL_LIST_EVENT_OF_PLUGIN] = LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_EVENT, "500") LIST_ORDER,
+    [PG_SQL_LIST_EVENT_OF_PLUGIN_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_EVENT),
     [PG_SQL_LIST_DELIVERY] = SHARED_LIST_DELIVERY LIST_ORDER,
     [PG_SQL_LIST_QUEUED] = LIST_OF_STATE("queued"),
     [PG_SQL_LIST_BLOCKED] = LIST_OF_STATE("blocked"),
@@ -401,12 +427,12 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " search_ms = greatest(rate_limits.search_ms, excluded.search_ms),"
         " graphql_ms = greatest(rate_limits.graphql_ms, excluded.graphql_ms)",
     /* Skips locked runs, because a host is claiming them. */
-    [PG_SQL_RATE_LIMIT_DELAY] =
-        SHARED_PLUGINS_QUEUED " UPDATE runs SET due_ms = $1 WHERE id IN (SELECT r.id FROM p"
-                              " CROSS JOIN (VALUES (true), (false)) AS s (suspect)"
-                              " CROSS JOIN LATERAL (SELECT id FROM runs WHERE state = 'queued'"
-                              " AND plugin = p.plugin AND suspect = s.suspect"
-                              " AND installation = $2 AND due_ms < $1 LIMIT $3"
-                              " FOR UPDATE SKIP LOCKED) r LIMIT $3)",
+    [PG_SQL_RATE_LIMIT_DELAY] = SHARED_PLUGINS_QUEUED
+    " UPDATE runs SET due_ms = $1 WHERE id IN (SELECT r.id FROM p"
+    " CROSS JOIN (VALUES (true), (false)) AS s (suspect)"
+    " CROSS JOIN LATERAL (SELECT id FROM runs WHERE state = 'queued'"
+    " AND plugin = p.plugin AND suspect = s.suspect"
+    " AND " DUE_IN("$2", "<", "$1") " LIMIT $3"
+                                    " FOR UPDATE SKIP LOCKED) r LIMIT $3)",
     [PG_SQL_RATE_LIMIT_GET] = SHARED_RATE_LIMIT_GET,
 };

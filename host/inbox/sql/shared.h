@@ -281,11 +281,6 @@
     SHARED_LIST_COLUMNS                                                                            \
     " FROM (" chunk "500) AS c JOIN deliveries d ON d.id = c.id"                                   \
     " LEFT JOIN runs r ON r.delivery = d.id" SHARED_LIST_FILTERS SHARED_LIST_ORDER
-/* The plugin's runs in a longer chunk. Only indexes are read where it has none. */
-#define SHARED_LIST_PLUGIN_OF_CHUNK(chunk)                                                         \
-    SHARED_LIST_COLUMNS                                                                            \
-    " FROM (" chunk "5000) AS c CROSS JOIN runs r CROSS JOIN deliveries d" SHARED_LIST_FILTERS     \
-    " AND r.delivery = c.id AND r.plugin = $5 AND d.id = c.id" SHARED_LIST_ORDER
 #define SHARED_LIST_DELIVERY                                                                       \
     SHARED_LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                 \
                         " WHERE d.id = $1 ORDER BY r.plugin"

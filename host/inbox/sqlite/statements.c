@@ -10,6 +10,11 @@
 #define LIST_FROM(index)                                                                           \
     SHARED_LIST_COLUMNS " FROM runs r" index                                                       \
                         " CROSS JOIN deliveries d ON d.id = r.delivery" SHARED_LIST_FILTERS
+/* The plugin's runs in a chunk. Only indexes are read where it has none. */
+#define LIST_PLUGIN_OF_CHUNK(chunk, most)                                                          \
+    SHARED_LIST_COLUMNS                                                                            \
+    " FROM (" chunk most ") AS c CROSS JOIN runs r CROSS JOIN deliveries d" SHARED_LIST_FILTERS    \
+    " AND r.delivery = c.id AND r.plugin = $5 AND d.id = c.id" SHARED_LIST_ORDER
 #define LIST_OF_STATE(state, index)                                                                \
     LIST_FROM(" INDEXED BY " index) " AND r.state = '" state "'" SHARED_LIST_ORDER
 
@@ -160,10 +165,10 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_LIST_ALL_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_ALL("500")),
     [SQL_LIST_EVENT] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_EVENT),
     [SQL_LIST_EVENT_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_EVENT),
-    [SQL_LIST_ALL_OF_PLUGIN] = SHARED_LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_ALL("5000")),
+    [SQL_LIST_ALL_OF_PLUGIN] = LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_ALL("5000"), "5000"),
     [SQL_LIST_ALL_OF_PLUGIN_END] = SHARED_LIST_LONG_END(SHARED_LIST_CHUNK_ALL("5000")),
-    [SQL_LIST_EVENT_OF_PLUGIN] = SHARED_LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_EVENT),
-    [SQL_LIST_EVENT_OF_PLUGIN_END] = SHARED_LIST_LONG_END(SHARED_LIST_CHUNK_EVENT),
+    [SQL_LIST_EVENT_OF_PLUGIN] = LIST_PLUGIN_OF_CHUNK(SHARED_LIST_CHUNK_EVENT, "500"),
+    [SQL_LIST_EVENT_OF_PLUGIN_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_EVENT),
     [SQL_LIST_DELIVERY] = SHARED_LIST_DELIVERY,
     [SQL_LIST_QUEUED] = LIST_OF_STATE("queued", "runs_due"),
     [SQL_LIST_BLOCKED] = LIST_OF_STATE("blocked", "runs_blocked"),

@@ -9,15 +9,25 @@
 #include "worker/sandbox_landlock.h"
 #include "worker_process/sandbox_status.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <iconv.h>
+#include <locale.h>
+#include <netdb.h>
 #include <pthread.h>
+#include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <syslog.h>
+#include <time.h>
 
 #define SOCKET_FD 3
+#define BY_SIGNAL 1000
 
 static char directory[] = "/tmp/snek-sandbox-XXXXXX", allowed[64], secret[64];
 
@@ -54,7 +64,8 @@ static int open_errno(const char *path, int flags) {
     return 0;
 }
 
-/* Runs `body` in a child; 0, or the line of the first expectation that failed. */
+/* Runs `body` in a child; 0, the number of the first expectation that failed, or BY_SIGNAL and
+ * more. */
 static int in_child(int (*body)(int argument), int argument) {
     int how = 0;
     pid_t pid = fork();
@@ -62,8 +73,7 @@ static int in_child(int (*body)(int argument), int argument) {
         _exit(body(argument));
     }
     assert_int_equal(waitpid(pid, &how, 0), pid);
-    assert_true(WIFEXITED(how));
-    return WEXITSTATUS(how);
+    return WIFEXITED(how) ? WEXITSTATUS(how) : BY_SIGNAL + WTERMSIG(how);
 }
 
 /* In a child: its number shows the expectation that failed. */
@@ -140,6 +150,40 @@ static int full(int abi_max) {
     return 0;
 }
 
+/* What libraries do without much thought: it works or fails, and never ends the process. */
+static int ordinary(int abi_max) {
+    struct sandbox_report report;
+    struct error err;
+    struct addrinfo *found = NULL;
+    pthread_attr_t attributes;
+    char name[16];
+    time_t now = 0;
+    EXPECT(1, enter(abi_max, FRAME_SANDBOX_BEST, &report, &err) == 0);
+    EXPECT(2, dlopen("libm.so.6", RTLD_LAZY));
+    /* Loads a module of the system. */
+    EXPECT(3, iconv_open("EUC-JP", "UTF-8") != (iconv_t)-1);
+    EXPECT(4, localtime(&now) && setlocale(LC_ALL, "C.UTF-8"));
+    EXPECT(5, sysconf(_SC_NPROCESSORS_ONLN) > 0 && !isatty(1));
+    EXPECT(6, pthread_setname_np(pthread_self(), "snake") == 0 &&
+                  pthread_getname_np(pthread_self(), name, sizeof name) == 0);
+    EXPECT(7, getpwuid(0) == NULL && getpwnam("nobody") == NULL);
+    EXPECT(8, getaddrinfo("github.example", "443", NULL, &found) != 0);
+    EXPECT(9, tmpfile() == NULL && fopen("/tmp/snake", "w") == NULL);
+    EXPECT(10, system("exit 0") != 0 && popen("exit 0", "r") == NULL);
+    syslog(LOG_INFO, "nobody reads this");
+    EXPECT(11, nice(1) < 0 && gethostbyname("github.example") == NULL);
+    EXPECT(12, pthread_getattr_np(pthread_self(), &attributes) >= 0);
+    EXPECT(13, signal(SIGUSR1, SIG_IGN) != SIG_ERR && raise(SIGUSR1) == 0);
+    return 0;
+}
+
+static int aborts(int abi_max) {
+    struct sandbox_report report;
+    struct error err;
+    EXPECT(1, enter(abi_max, FRAME_SANDBOX_BEST, &report, &err) == 0);
+    abort();
+}
+
 static int partial(int abi_max) {
     struct sandbox_report report;
     struct error err;
@@ -201,6 +245,17 @@ static void the_level_is_full_with_every_abi(void **state) {
     }
 }
 
+static void ordinary_calls_of_libraries_work_or_fail_and_end_nothing(void **state) {
+    (void)state;
+    assert_int_equal(in_worker(ordinary, sandbox_landlock_abi(SANDBOX_LANDLOCK_ABI_MAX)), 0);
+}
+
+static void abort_ends_with_its_own_signal(void **state) {
+    (void)state;
+    assert_int_equal(in_worker(aborts, sandbox_landlock_abi(SANDBOX_LANDLOCK_ABI_MAX)),
+                     BY_SIGNAL + SIGABRT);
+}
+
 static void the_level_is_partial_without_landlock(void **state) {
     (void)state;
     assert_int_equal(in_worker(partial, 0), 0);
@@ -227,6 +282,8 @@ int main(void) {
         cmocka_unit_test(every_abi_of_landlock_hides_all_but_the_allowed_files),
 #ifndef SNEK_SANITIZED
         cmocka_unit_test(the_level_is_full_with_every_abi),
+        cmocka_unit_test(ordinary_calls_of_libraries_work_or_fail_and_end_nothing),
+        cmocka_unit_test(abort_ends_with_its_own_signal),
         cmocka_unit_test(the_level_is_partial_without_landlock),
         cmocka_unit_test(a_worker_whose_parent_is_gone_enters_no_sandbox),
 #endif

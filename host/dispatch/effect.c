@@ -313,6 +313,37 @@ static void wait_for_hour(struct call *call) {
     fail_intent(call, SNEK_E_REQUEUE, err.text);
 }
 
+/* Is the item that the loop breaker holds the one that the run's delivery is about? */
+static bool holds_run(const struct call *call) {
+    const struct inbox_run *data = &call->held->data;
+    struct effect_target of_run = {
+        .path = "", .repository = data->repository ? data->repository : "", .item = data->item};
+    char item[EFFECT_ITEM_MAX + 1];
+    effect_item(&of_run, item);
+    return strcmp(item, call->effect.item) == 0;
+}
+
+/* The plugin has made too many effects on the item. The run waits without losing an attempt. If its
+ * own delivery is about the item, it is requeued as due, and the next claim sets it aside as held,
+ * so that it goes on when somebody ends the hold. */
+static void wait_for_item(struct call *call) {
+    struct run *run = call->held;
+    const struct inbox_intend *intend = &call->effect.intend;
+    struct error err;
+    error_set(&err,
+              "the loop breaker holds plugin %s on %s: it made %d effects there in 10 minutes",
+              run_group_name(run->group), call->effect.item, INBOX_ITEM_EFFECTS_MAX);
+    if (intend->new_hold) {
+        metrics_limit_reached(run->group->metrics, METRICS_LIMIT_LOOP);
+        run_log(run, SNEK_LEVEL_WARNING, "loop_broken", LOG_TEXT("item", call->effect.item),
+                LOG_NUMBER("wait_ms", intend->wait_until_ms - clock_wall_ms()),
+                LOG_TEXT("reason", err.text));
+    }
+    run_defer(run, holds_run(call) ? run->data.due_ms : intend->wait_until_ms, err.text);
+    call_not_written(call);
+    fail_intent(call, SNEK_E_REQUEUE, err.text);
+}
+
 static void on_intent_stored(struct inbox_operation *operation) {
     struct call *call = call_of_intent(operation);
     if (operation->result < 0) {
@@ -322,6 +353,8 @@ static void on_intent_stored(struct inbox_operation *operation) {
         call_fail(call, SNEK_E_STALE, RUN_STALE_TEXT);
     } else if (operation->result == INBOX_INTEND_HOUR_FULL) {
         wait_for_hour(call);
+    } else if (operation->result == INBOX_INTEND_ITEM_HELD) {
+        wait_for_item(call);
     } else if (!call_wanted(call) || call->held->ended ||
                table_of(call)->phase >= RUN_PHASE_CLOSING) {
         call->broker.outcome = SNEK_E_CANCELLED;

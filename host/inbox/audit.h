@@ -17,9 +17,14 @@
 #include <stdint.h>
 
 #define INBOX_HOUR_MS INT64_C(3600000)
-/* So many effects of a plugin on one item may be made in this time. */
+/* The loop breaker: a plugin may make so many effects on one item in this time. One more starts a
+ * hold on the plugin's runs of the item (holds.h), for ten minutes. A further hold that begins
+ * within an hour after the end of the last one takes twice as long, up to an hour. */
 #define INBOX_ITEM_EFFECTS_MAX 20
 #define INBOX_ITEM_WINDOW_MS INT64_C(600000)
+#define INBOX_LOOP_WAIT_MS INT64_C(600000)
+#define INBOX_LOOP_WAIT_MAX_MS INBOX_HOUR_MS
+#define INBOX_LOOP_MEMORY_MS INBOX_HOUR_MS
 /* Bytes. */
 #define INBOX_REQUEST_ID_MAX 100
 

@@ -88,6 +88,8 @@ enum inbox_intend_outcome {
      * next one may be sent at `wait_until_ms`. Hosts that intend at the same instant may send a few
      * more. */
     INBOX_INTEND_HOUR_FULL = 2,
+    /* The loop breaker holds the effect's item until `wait_until_ms`. */
+    INBOX_INTEND_ITEM_HELD = 3,
 };
 
 /* Writes records, an intent last, and the effect's row in the audit. */
@@ -100,6 +102,9 @@ struct inbox_intend {
     int64_t audit;
     /* Out: wall clock. */
     int64_t wait_until_ms;
+    /* Out, with INBOX_INTEND_ITEM_HELD: this effect was one too many, so the hold is new. It was
+     * stored though the intent was not. */
+    bool new_hold;
 };
 
 /* Writes the result of an intent, even if the run's lease has ended since, and into its row in the

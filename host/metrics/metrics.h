@@ -46,6 +46,8 @@ enum metrics_plugin_limit {
     METRICS_LIMIT_STORE,
     METRICS_LIMIT_EFFECTS_PER_RUN,
     METRICS_LIMIT_EFFECTS_PER_HOUR,
+    /* The loop breaker, which has no key. */
+    METRICS_LIMIT_LOOP,
     METRICS_PLUGIN_LIMITS
 };
 

@@ -142,7 +142,8 @@ static void render_plugin_limits(struct buffer *text) {
     static const char *const limits[METRICS_PLUGIN_LIMITS] = {
         [METRICS_LIMIT_STORE] = "store_mib",
         [METRICS_LIMIT_EFFECTS_PER_RUN] = "effects_per_run",
-        [METRICS_LIMIT_EFFECTS_PER_HOUR] = "effects_per_hour"};
+        [METRICS_LIMIT_EFFECTS_PER_HOUR] = "effects_per_hour",
+        [METRICS_LIMIT_LOOP] = "loop_breaker"};
     static const char reached[] = "snekomatic_plugin_limits_reached_total";
     head(text, reached, "counter",
          "What the host rejected or delayed because a plugin reached a limit.");

@@ -2,6 +2,8 @@
 /* The tests of the inbox's contract that are about the audit and the limits that it counts. */
 #include "inbox_contract.h"
 
+#include "inbox/holds.h"
+
 #include <string.h>
 
 static struct inbox_run put_and_claim(struct fixture *fixture, const char *guid) {
@@ -228,12 +230,100 @@ static void the_audit_outlives_the_delivery_and_is_pruned_by_its_own_time(void *
     inbox_run_finish(&run);
 }
 
+/* Makes effects on the item, one a second, until one is too many. How many were made. */
+static int fill_item(struct fixture *fixture, const struct inbox_run *run, int64_t *number,
+                     int64_t from_ms, int64_t *until_ms) {
+    int made = 0;
+    while (try(fixture, run, ++*number, from_ms + made * 1000, &usual, until_ms) == 0) {
+        made++;
+        assert_true(made <= 2 * INBOX_ITEM_EFFECTS_MAX);
+    }
+    return made;
+}
+
+static void too_many_effects_on_one_item_hold_it_for_longer_each_time(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    int64_t number = 0, until_ms, at_ms = FIXTURE_NOW, minute_ms = 60000;
+    static const int waits[] = {10, 20, 40, 60, 60};
+    for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+        assert_int_equal(fill_item(fixture, &run, &number, at_ms, &until_ms),
+                         INBOX_ITEM_EFFECTS_MAX);
+        int64_t began_ms = at_ms + INBOX_ITEM_EFFECTS_MAX * 1000;
+        assert_int_equal(until_ms, began_ms + waits[i] * minute_ms);
+        at_ms = until_ms;
+    }
+    /* An hour after the last hold the next one is short again. */
+    at_ms += 61 * minute_ms;
+    assert_int_equal(fill_item(fixture, &run, &number, at_ms, &until_ms), INBOX_ITEM_EFFECTS_MAX);
+    assert_int_equal(until_ms, at_ms + INBOX_ITEM_EFFECTS_MAX * 1000 + 10 * minute_ms);
+    inbox_run_finish(&run);
+}
+
+static void a_held_item_holds_no_other_item_and_no_other_plugin(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    struct inbox_effect other_item = usual, other_plugin = usual, no_item = usual;
+    int64_t number = 0, until_ms, later_ms = FIXTURE_NOW + 30000;
+    other_item.item = "a/b#2";
+    other_plugin.plugin = "ping";
+    no_item.item = "";
+    assert_int_equal(fill_item(fixture, &run, &number, FIXTURE_NOW, &until_ms),
+                     INBOX_ITEM_EFFECTS_MAX);
+    assert_int_equal(try(fixture, &run, 100, later_ms, &usual, &until_ms), INBOX_INTEND_ITEM_HELD);
+    assert_int_equal(try(fixture, &run, 100, later_ms, &other_item, &until_ms), 0);
+    assert_int_equal(try(fixture, &run, 101, later_ms, &other_plugin, &until_ms), 0);
+    for (int i = 0; i < 2 * INBOX_ITEM_EFFECTS_MAX; i++) {
+        assert_int_equal(try(fixture, &run, 200 + i, later_ms, &no_item, &until_ms), 0);
+    }
+    inbox_run_finish(&run);
+}
+
+static void slow_effects_on_one_item_are_no_loop(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    int64_t until_ms;
+    for (int i = 0; i < 3 * INBOX_ITEM_EFFECTS_MAX; i++) {
+        assert_int_equal(try(fixture, &run, i + 1, FIXTURE_NOW + i * 30000, &usual, &until_ms), 0);
+    }
+    inbox_run_finish(&run);
+}
+
+static void after_a_release_effects_count_anew(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    int64_t number = 0, until_ms;
+    assert_int_equal(fill_item(fixture, &run, &number, FIXTURE_NOW, &until_ms),
+                     INBOX_ITEM_EFFECTS_MAX);
+    struct inbox_holds holds = {.operation = {.kind = INBOX_HOLDS}, .now_ms = FIXTURE_NOW + 30000};
+    assert_int_equal(fixture_do(fixture, &holds.operation), 0);
+    assert_int_equal(holds.n_holds, 1);
+    assert_string_equal(holds.holds[0].value, "a/b#1");
+    assert_int_equal(holds.holds[0].scope, INBOX_HOLD_ITEM);
+    assert_int_equal(holds.holds[0].cause, INBOX_HOLD_LOOP);
+    free(holds.holds);
+    struct inbox_hold_change end = {.operation = {.kind = INBOX_HOLD_END},
+                                    .hold = {.plugin = "invite",
+                                             .scope = INBOX_HOLD_ITEM,
+                                             .value = "a/b#1",
+                                             .cause = INBOX_HOLD_LOOP,
+                                             .since_ms = FIXTURE_NOW + 30000}};
+    assert_int_equal(fixture_do(fixture, &end.operation), 0);
+    assert_int_equal(fill_item(fixture, &run, &number, FIXTURE_NOW + 40000, &until_ms),
+                     INBOX_ITEM_EFFECTS_MAX);
+    inbox_run_finish(&run);
+}
+
 size_t contract_audit_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(every_effect_is_in_the_audit_with_its_response),
         CONTRACT(an_intent_that_is_stale_or_not_written_is_not_in_the_audit),
         CONTRACT(a_plugin_sends_so_many_effects_in_any_hour),
         CONTRACT(what_was_not_sent_does_not_count),
+        CONTRACT(too_many_effects_on_one_item_hold_it_for_longer_each_time),
+        CONTRACT(a_held_item_holds_no_other_item_and_no_other_plugin),
+        CONTRACT(slow_effects_on_one_item_are_no_loop),
+        CONTRACT(after_a_release_effects_count_anew),
         CONTRACT(the_audit_outlives_the_delivery_and_is_pruned_by_its_own_time),
     };
     memcpy(tests, ours, sizeof ours);

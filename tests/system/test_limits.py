@@ -181,3 +181,42 @@ def test_the_audit_shows_who_caused_which_request(fake, start_bot, either_store)
                and not entry["path"].startswith("/app/")]
     assert [row["request_id"].rpartition(":")[0] for row in audit] == [numbers[0], numbers[-1]]
     assert f": completed 201, by mona, request {audit[0]['request_id']}\n" in deliveries(bot, "show", delivery)
+
+
+def about(number, steps):
+    """A delivery about an issue of the fake's repository, as the client plugin takes it."""
+    return {**client(*steps), "sender": {"login": "mona", "id": 5},
+            "issue": {"number": number},
+            "repository": {"full_name": "sneks-united/terrarium", "id": 7001}}
+
+
+def test_a_loop_on_one_issue_is_broken_and_can_be_released(fake, start_bot, either_store):
+    bot = start_bot(plugins=["client"], config=either_store)
+    many = [comment(str(i)) for i in range(21)]
+    delivery = bot.deliver("client", about(12, many))
+    line = bot.wait_log(msg="loop_broken", delivery=delivery)
+    assert line["item"] == "sneks-united/terrarium#12"
+    reason = ("the loop breaker holds plugin client on sneks-united/terrarium#12: it made 20 "
+              "effects there in 10 minutes")
+    assert line["reason"] == reason
+    assert bot.wait_log(msg="requeued", delivery=delivery)["reason"] == reason
+    # Further runs of the item wait, and are shown; those of another one go on.
+    other = bot.deliver("client", about(12, [comment("x")]))
+    def held():
+        listed = json.loads(deliveries(bot, "list", "--state", "held", "--json"))
+        return {row["delivery"] for row in listed} == {delivery, other}
+    snek.wait_until(held, "both runs are held")
+    assert end_of(bot, bot.deliver("client", client({
+        "request": "POST /repos/sneks-united/terrarium/issues/21/comments",
+        "body": '{"body": "elsewhere"}'})))["msg"] == "done"
+    assert len(comments(fake)) == 20
+    metrics = bot.request("GET", "/metrics").body.decode()
+    assert 'snekomatic_plugin_limits_reached_total{plugin="client",limit="loop_breaker"} 1' in metrics
+    result = subprocess.run([str(snek.program("snekomatic")), "plugins", "release", "client",
+                             "--item", "Sneks-United/Terrarium#12", "-c", str(bot.file)],
+                            env=snek.clean_environment(**bot.env), cwd=bot.folder,
+                            capture_output=True, text=True, timeout=60, check=True)
+    assert "is released" in result.stdout
+    for guid in (delivery, other):
+        assert bot.wait_log(msg="done", delivery=guid)["attempt"] == "1"
+    assert sorted(comments(fake)) == sorted([str(i) for i in range(21)] + ["x"])

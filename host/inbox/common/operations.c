@@ -156,6 +156,7 @@ static size_t intend_bytes(const struct inbox_operation *operation) {
 static void intend_clear(struct inbox_operation *operation) {
     struct inbox_intend *intend = CONTAINER_OF(operation, struct inbox_intend, operation);
     intend->audit = intend->wait_until_ms = 0;
+    intend->new_hold = false;
 }
 
 static size_t complete_bytes(const struct inbox_operation *operation) {

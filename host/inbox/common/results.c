@@ -132,6 +132,28 @@ enum inbox_audit_state store_audit_state(const struct inbox_record *record) {
     return record->state == INBOX_INTENDED ? INBOX_AUDIT_INTENDED : INBOX_AUDIT_FOUND;
 }
 
+int64_t store_loop_wait_ms(int64_t at_ms, int64_t began_ms, int64_t wait_ms) {
+    bool recent = wait_ms > 0 && at_ms - (began_ms + wait_ms) < INBOX_LOOP_MEMORY_MS;
+    if (!recent) {
+        return INBOX_LOOP_WAIT_MS;
+    }
+    return 2 * wait_ms < INBOX_LOOP_WAIT_MAX_MS ? 2 * wait_ms : INBOX_LOOP_WAIT_MAX_MS;
+}
+
+void store_fill_loop_hold(const struct inbox_effect *effect, int64_t at_ms, int64_t wait_ms,
+                          struct inbox_hold *hold) {
+    *hold = (struct inbox_hold){.scope = INBOX_HOLD_ITEM,
+                                .cause = INBOX_HOLD_LOOP,
+                                .since_ms = at_ms,
+                                .until_ms = at_ms + wait_ms};
+    snprintf(hold->plugin, sizeof hold->plugin, "%s", effect->plugin);
+    snprintf(hold->value, sizeof hold->value, "%s", effect->item);
+    snprintf(hold->reason, sizeof hold->reason,
+             "it made %d effects there in 10 minutes; if that is right, end the hold by "
+             "`snekomatic plugins release`",
+             INBOX_ITEM_EFFECTS_MAX);
+}
+
 void inbox_audit_free(struct inbox_audit_entry *entries, size_t n_entries) {
     for (size_t i = 0; entries && i < n_entries; i++) {
         struct inbox_audit_entry *entry = &entries[i];

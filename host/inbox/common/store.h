@@ -8,6 +8,7 @@
 #define SNEK_INBOX_COMMON_STORE_H
 
 #include "inbox/deliveries.h"
+#include "inbox/holds.h"
 #include "inbox/operation.h"
 #include "inbox/plugin_state.h"
 
@@ -61,6 +62,13 @@ enum inbox_record_state store_record_state(const char *text);
 
 /* What the audit says of an effect with this record at its intent. */
 enum inbox_audit_state store_audit_state(const struct inbox_record *record);
+
+/* How long a hold of the loop breaker lasts that begins at `at_ms`. The last one began at
+ * `began_ms` and was to last for `wait_ms`; 0: there was none. */
+int64_t store_loop_wait_ms(int64_t at_ms, int64_t began_ms, int64_t wait_ms);
+/* Fills the hold of the loop breaker on the effect's item. */
+void store_fill_loop_hold(const struct inbox_effect *effect, int64_t at_ms, int64_t wait_ms,
+                          struct inbox_hold *hold);
 
 /* How many bytes of the quota the entry or key of this operation takes, with its new value. */
 int64_t store_item_bytes(const struct inbox_plugin_state *state);

@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/list.h"
+#include "inbox/holds.h"
 #include "inbox/journal.h"
 #include "inbox/postgres/operations.h"
 
@@ -30,6 +31,107 @@ static int check_hour(struct postgres_store *store, const struct inbox_effect *e
     return INBOX_INTEND_HOUR_FULL;
 }
 
+/* ---- the loop breaker ---- */
+
+/* 0: no hold; INBOX_INTEND_ITEM_HELD and `*until_ms`; -1. */
+static int check_hold(struct postgres_store *store, const struct inbox_effect *effect,
+                      int64_t at_ms, int64_t *until_ms, struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_LOOP_HELD);
+    pg_query_text(&query, effect->plugin);
+    pg_query_shown(&query, effect->item);
+    pg_query_number(&query, at_ms);
+    int found = pg_ask_number(store, &query, until_ms, err, "looking for a hold");
+    return found > 0 ? INBOX_INTEND_ITEM_HELD : found;
+}
+
+/* The last hold; zeros when there was none. 0, -1. */
+static int read_loop(struct postgres_store *store, const struct inbox_effect *effect,
+                     int64_t *began_ms, int64_t *wait_ms, struct error *err) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_LOOP_GET);
+    pg_query_text(&query, effect->plugin);
+    pg_query_shown(&query, effect->item);
+    if (pg_ask(store, &query, &result, err, "looking for a loop") < 0) {
+        return -1;
+    }
+    bool found = PQntuples(result) > 0;
+    *began_ms = found ? pg_number(result, 0, 0) : 0;
+    *wait_ms = found ? pg_number(result, 0, 1) : 0;
+    return 0;
+}
+
+/* The effects since `from_ms`, at most one too many. 0, -1. */
+static int count_item(struct postgres_store *store, const struct inbox_effect *effect,
+                      int64_t from_ms, int64_t at_ms, int64_t *count, struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_AUDIT_ITEM);
+    pg_query_text(&query, effect->plugin);
+    pg_query_shown(&query, effect->item);
+    pg_query_number(&query, from_ms);
+    pg_query_number(&query, at_ms);
+    pg_query_number(&query, INBOX_ITEM_EFFECTS_MAX);
+    *count = 0;
+    return pg_ask_number(store, &query, count, err, "counting effects") < 0 ? -1 : 0;
+}
+
+static int begin_hold(struct postgres_store *store, const struct inbox_effect *effect,
+                      int64_t at_ms, int64_t wait_ms, struct error *err) {
+    AUTO_RESULT PGresult *put = NULL, *looped = NULL;
+    struct inbox_hold hold;
+    store_fill_loop_hold(effect, at_ms, wait_ms, &hold);
+    struct pg_query query = pg_query_begin(PG_SQL_HOLD_PUT);
+    pg_query_text(&query, hold.plugin);
+    pg_query_text(&query, inbox_hold_scope_name(hold.scope));
+    pg_query_shown(&query, hold.value);
+    pg_query_text(&query, inbox_hold_cause_name(hold.cause));
+    pg_query_text(&query, hold.reason);
+    pg_query_number(&query, hold.since_ms);
+    pg_query_number(&query, hold.until_ms);
+    if (pg_ask(store, &query, &put, err, "storing a hold") < 0) {
+        return -1;
+    }
+    /* The other hosts look at once. */
+    store->queued = true;
+    query = pg_query_begin(PG_SQL_LOOP_PUT);
+    pg_query_text(&query, effect->plugin);
+    pg_query_shown(&query, effect->item);
+    pg_query_number(&query, at_ms);
+    pg_query_number(&query, wait_ms);
+    return pg_ask(store, &query, &looped, err, "storing a loop");
+}
+
+/* 0: the plugin may make one more effect on the item; INBOX_INTEND_ITEM_HELD; -1. */
+static int check_item(struct postgres_store *store, struct inbox_intend *intend, int64_t at_ms,
+                      struct error *err) {
+    const struct inbox_effect *effect = intend->effect;
+    int64_t began_ms, wait_ms, count, from_ms = at_ms - INBOX_ITEM_WINDOW_MS;
+    if (!*effect->item) {
+        return 0;
+    }
+    int held = check_hold(store, effect, at_ms, &intend->wait_until_ms, err);
+    if (held != 0) {
+        return held;
+    }
+    if (count_item(store, effect, from_ms, at_ms, &count, err) < 0) {
+        return -1;
+    }
+    if (count < INBOX_ITEM_EFFECTS_MAX) {
+        return 0;
+    }
+    if (read_loop(store, effect, &began_ms, &wait_ms, err) < 0 ||
+        (began_ms > from_ms && count_item(store, effect, began_ms, at_ms, &count, err) < 0)) {
+        return -1;
+    }
+    if (count < INBOX_ITEM_EFFECTS_MAX) {
+        return 0;
+    }
+    wait_ms = store_loop_wait_ms(at_ms, began_ms, wait_ms);
+    intend->wait_until_ms = at_ms + wait_ms;
+    intend->new_hold = true;
+    return begin_hold(store, effect, at_ms, wait_ms, err) < 0 ? -1 : INBOX_INTEND_ITEM_HELD;
+}
+
+/* ---- the audit ---- */
+
 int postgres_audit_intent(struct postgres_store *store, struct inbox_intend *intend,
                           struct error *err) {
     const struct inbox_effect *effect = intend->effect;
@@ -39,7 +141,10 @@ int postgres_audit_intent(struct postgres_store *store, struct inbox_intend *int
     const struct inbox_record *record = intend->writer.records[intend->writer.n_records - 1];
     enum inbox_audit_state state = store_audit_state(record);
     if (state == INBOX_AUDIT_INTENDED) {
-        int full = check_hour(store, effect, record->at_ms, &intend->wait_until_ms, err);
+        int full = check_item(store, intend, record->at_ms, err);
+        if (full == 0) {
+            full = check_hour(store, effect, record->at_ms, &intend->wait_until_ms, err);
+        }
         if (full != 0) {
             return full;
         }

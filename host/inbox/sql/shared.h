@@ -214,6 +214,21 @@
 #define SHARED_AUDIT_HOUR                                                                          \
     "SELECT at_ms FROM audit WHERE plugin = $1 AND installation = $2 AND counts"                   \
     " AND at_ms > $3 AND at_ms <= $4 ORDER BY at_ms DESC LIMIT 1 OFFSET $5"
+/* The effects of a plugin on an item. The loop's row says from when on they count. */
+#define SHARED_AUDIT_ITEM                                                                          \
+    "SELECT count(*) FROM (SELECT 1 FROM audit WHERE plugin = $1 AND item = $2 AND item <> ''"     \
+    " AND counts AND at_ms > $3 AND at_ms <= $4 LIMIT $5) AS few"
+#define SHARED_LOOP_GET "SELECT began_ms, wait_ms FROM loops WHERE plugin = $1 AND item = $2"
+#define SHARED_LOOP_PUT                                                                            \
+    "INSERT INTO loops (plugin, item, began_ms, wait_ms) VALUES ($1, $2, $3, $4)"                  \
+    " ON CONFLICT (plugin, item) DO UPDATE SET began_ms = excluded.began_ms,"                      \
+    " wait_ms = excluded.wait_ms"
+#define SHARED_LOOP_HELD                                                                           \
+    "SELECT until_ms FROM holds WHERE plugin = $1 AND scope = 'item' AND value = $2"               \
+    " AND cause = 'loop' AND until_ms > $3"
+#define SHARED_PRUNE_LOOPS                                                                         \
+    "DELETE FROM loops WHERE (plugin, item) IN"                                                    \
+    " (SELECT plugin, item FROM loops WHERE began_ms < $1 LIMIT $2)"
 #define SHARED_AUDIT_ADD                                                                           \
     "INSERT INTO audit (at_ms, plugin, installation, delivery, sender, item, method, url, state,"  \
     " counts, status) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id"

@@ -4,6 +4,7 @@
 
 #include "base/array.h"
 #include "base/list.h"
+#include "inbox/holds.h"
 #include "inbox/journal.h"
 #include "inbox/sqlite/operations.h"
 
@@ -27,6 +28,91 @@ static int check_hour(struct sqlite_store *store, const struct inbox_effect *eff
     return INBOX_INTEND_HOUR_FULL;
 }
 
+/* ---- the loop breaker ---- */
+
+/* 0: no hold; INBOX_INTEND_ITEM_HELD and `*until_ms`; -1. */
+static int check_hold(struct sqlite_store *store, const struct inbox_effect *effect, int64_t at_ms,
+                      int64_t *until_ms, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_LOOP_HELD);
+    query_text(&query, effect->plugin);
+    query_text(&query, effect->item);
+    query_number(&query, at_ms);
+    int step = query_step(&query, err, "looking for a hold");
+    if (step <= 0) {
+        return step;
+    }
+    *until_ms = sqlite3_column_int64(query.statement, 0);
+    return INBOX_INTEND_ITEM_HELD;
+}
+
+/* The last hold; zeros when there was none. 0, -1. */
+static int read_loop(struct sqlite_store *store, const struct inbox_effect *effect,
+                     int64_t *began_ms, int64_t *wait_ms, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_LOOP_GET);
+    query_text(&query, effect->plugin);
+    query_text(&query, effect->item);
+    int step = query_step(&query, err, "looking for a loop");
+    *began_ms = step > 0 ? sqlite3_column_int64(query.statement, 0) : 0;
+    *wait_ms = step > 0 ? sqlite3_column_int64(query.statement, 1) : 0;
+    return step < 0 ? -1 : 0;
+}
+
+/* The effects since `from_ms`, at most one too many; or -1. */
+static int64_t count_item(struct sqlite_store *store, const struct inbox_effect *effect,
+                          int64_t from_ms, int64_t at_ms, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_AUDIT_ITEM);
+    query_text(&query, effect->plugin);
+    query_text(&query, effect->item);
+    query_number(&query, from_ms);
+    query_number(&query, at_ms);
+    query_number(&query, INBOX_ITEM_EFFECTS_MAX);
+    int step = query_step(&query, err, "counting effects");
+    return step < 0 ? -1 : sqlite3_column_int64(query.statement, 0);
+}
+
+static int begin_hold(struct sqlite_store *store, const struct inbox_effect *effect, int64_t at_ms,
+                      int64_t wait_ms, struct error *err) {
+    struct inbox_hold_change change = {.operation = {.kind = INBOX_HOLD_PUT}};
+    store_fill_loop_hold(effect, at_ms, wait_ms, &change.hold);
+    if (sqlite_hold_put(store, &change.operation, err) < 0) {
+        return -1;
+    }
+    AUTO_QUERY struct query query = query_begin(store, SQL_LOOP_PUT);
+    query_text(&query, effect->plugin);
+    query_text(&query, effect->item);
+    query_number(&query, at_ms);
+    query_number(&query, wait_ms);
+    return query_run(&query, err, "storing a loop");
+}
+
+/* 0: the plugin may make one more effect on the item; INBOX_INTEND_ITEM_HELD; -1. */
+static int check_item(struct sqlite_store *store, struct inbox_intend *intend, int64_t at_ms,
+                      struct error *err) {
+    const struct inbox_effect *effect = intend->effect;
+    int64_t began_ms, wait_ms;
+    if (!*effect->item) {
+        return 0;
+    }
+    int held = check_hold(store, effect, at_ms, &intend->wait_until_ms, err);
+    if (held != 0) {
+        return held;
+    }
+    if (read_loop(store, effect, &began_ms, &wait_ms, err) < 0) {
+        return -1;
+    }
+    int64_t from_ms = at_ms - INBOX_ITEM_WINDOW_MS;
+    int64_t count = count_item(store, effect, from_ms > began_ms ? from_ms : began_ms, at_ms, err);
+    if (count < INBOX_ITEM_EFFECTS_MAX) {
+        return count < 0 ? -1 : 0;
+    }
+    wait_ms = store_loop_wait_ms(at_ms, began_ms, wait_ms);
+    intend->wait_until_ms = at_ms + wait_ms;
+    intend->new_hold = true;
+    return begin_hold(store, effect, at_ms, wait_ms, err) < 0 ? -1 : INBOX_INTEND_ITEM_HELD;
+}
+
+/* ---- the audit ---- */
+
 int sqlite_audit_intent(struct sqlite_store *store, struct inbox_intend *intend,
                         struct error *err) {
     const struct inbox_effect *effect = intend->effect;
@@ -36,7 +122,10 @@ int sqlite_audit_intent(struct sqlite_store *store, struct inbox_intend *intend,
     const struct inbox_record *record = intend->writer.records[intend->writer.n_records - 1];
     enum inbox_audit_state state = store_audit_state(record);
     if (state == INBOX_AUDIT_INTENDED) {
-        int full = check_hour(store, effect, record->at_ms, &intend->wait_until_ms, err);
+        int full = check_item(store, intend, record->at_ms, err);
+        if (full == 0) {
+            full = check_hour(store, effect, record->at_ms, &intend->wait_until_ms, err);
+        }
         if (full != 0) {
             return full;
         }

@@ -168,6 +168,16 @@ CREATE INDEX audit_delivery ON audit (delivery);
 CREATE INDEX audit_hour ON audit (plugin, installation, at_ms) WHERE counts;
 CREATE INDEX audit_item ON audit (plugin, item, at_ms) WHERE counts AND item <> '';
 
+-- The last hold for too many effects of a plugin on an item. Effects count from began_ms on; wait_ms:
+-- how long the hold was to last.
+CREATE TABLE loops (
+    plugin TEXT NOT NULL,
+    item TEXT NOT NULL,
+    began_ms INTEGER NOT NULL,
+    wait_ms INTEGER NOT NULL,
+    PRIMARY KEY (plugin, item)
+) STRICT, WITHOUT ROWID;
+
 -- The ids of the apps' bot users.
 CREATE TABLE bot_users (
     app TEXT PRIMARY KEY,

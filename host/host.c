@@ -65,12 +65,9 @@ static void on_signal(struct loop_source *source, uint32_t events) {
     if (read(source->fd, &info, sizeof info) != sizeof info) {
         return;
     }
-    if (info.ssi_signo == SIGHUP) {
-        log_event(SNEK_LEVEL_WARNING, "reload_unsupported",
-                  LOG_TEXT("reason", "this version needs a restart to use a new configuration or "
-                                     "a rebuilt plugin"));
-        /* Platforms repeat their SIGTERM. */
-    } else if (!host->stopping) {
+    /* The supervisor handles SIGHUP, which terminals send to both. Platforms repeat their SIGTERM.
+     */
+    if (info.ssi_signo != SIGHUP && !host->stopping) {
         host->stopping = true;
         log_event(SNEK_LEVEL_INFO, "stopping",
                   LOG_NUMBER("drain_ms", host->config->server.drain_ms));

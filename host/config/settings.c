@@ -230,7 +230,41 @@ int settings_read(const char *path, struct settings **settings, struct error *er
         settings_free(new);
         return -1;
     }
-    if (new->given && read_file(new, found_here, &new->unreadable) == 0) {
+    new->found_here = found_here > 0;
+    if (new->given && read_file(new, new->found_here, &new->unreadable) == 0) {
+        new->unreadable.text[0] = '\0';
+    }
+    *settings = new;
+    return 0;
+}
+
+static char *copy_text(const char *text, bool *failed) {
+    char *copy = text ? strdup(text) : NULL;
+    *failed = *failed || (text && !copy);
+    return copy;
+}
+
+int settings_read_again(const struct settings *present, struct settings **settings,
+                        struct error *err) {
+    struct settings *new = calloc(1, sizeof *new);
+    bool failed = !new;
+    if (new) {
+        new->given = copy_text(present->given, &failed);
+        new->file = copy_text(present->file, &failed);
+        new->directory = copy_text(present->directory, &failed);
+        new->found_here = present->found_here;
+    }
+    for (size_t i = 0; i < present->n_variables && !failed; i++) {
+        const struct settings_variable *variable = &present->variables[i];
+        failed =
+            variable->value.data && add_variable(new, variable->name, strlen(variable->name),
+                                                 variable->value.data, variable->value.bytes) < 0;
+    }
+    if (failed) {
+        settings_free(new);
+        return error_set(err, "out of memory");
+    }
+    if (new->given && read_file(new, new->found_here, &new->unreadable) == 0) {
         new->unreadable.text[0] = '\0';
     }
     *settings = new;

@@ -33,6 +33,8 @@ struct settings {
     char *given, *file;
     /* Absolute; relative paths in the file start here. */
     char *directory;
+    /* Nobody named the file; it lies in the working directory. */
+    bool found_here;
     /* The bytes of the file. */
     struct secret text;
     /* The error of reading the file; "" when there is none. */
@@ -46,6 +48,11 @@ struct settings {
  * /etc/snekomatic/snekomatic.toml, else none. 0 and `*settings`, also when the file cannot be read
  * (see settings.unreadable); or -1. */
 int settings_read(const char *path, struct settings **settings, struct error *err);
+
+/* Reads the file of `present` again, and takes the variables over: those of a running process do
+ * not change. 0 and `*settings`, as settings_read(). */
+int settings_read_again(const struct settings *present, struct settings **settings,
+                        struct error *err);
 
 /* Writes the message for a host: all settings except the private keys, and the variables of our
  * environment that libraries read and that hold no secret. `message` needs the maximum

@@ -10,6 +10,7 @@
 #include "base/process.h"
 #include "supervisor/messages.h"
 #include "supervisor/notify.h"
+#include "supervisor/reload.h"
 #include "supervisor/send_settings.h"
 #include "supervisor/signer.h"
 #include "supervisor/start.h"
@@ -34,6 +35,14 @@
 
 struct supervisor {
     const struct config *config;
+    /* The same, if a reload has read it; NULL: it is the caller's. */
+    struct config *owned_config;
+    /* A reload that is under way. Until the present host has ended, it has the new configuration;
+     * then it has the old one, which comes back if no host starts with the new one. */
+    struct reload *reload;
+    bool reload_starts;
+    /* A reload was asked for that cannot begin yet. */
+    bool reload_wanted;
     char *const *host_argv;
     const char *worker_path;
     /* Owned. The host's environment. */
@@ -54,7 +63,7 @@ struct supervisor {
     /* A host was ready once. */
     bool served;
     int64_t ready_since_ms;
-    /* One bit for each signal (SIGHUP, SIGUSR1) that a ready host gets. */
+    /* One bit for each signal (SIGUSR1) that a ready host gets. */
     unsigned waiting_signals;
 
     bool ending;           /* termination was asked for */
@@ -171,13 +180,45 @@ static void stop(struct supervisor *s, int number) {
     }
 }
 
+/* The host lets its runs finish and gives the others back to the store, as on SIGTERM. Connections
+ * wait meanwhile: the listening socket is ours. */
+static void begin_reload(struct supervisor *s) {
+    struct error err;
+    if (!s->ready || s->reload) {
+        s->reload_wanted = true;
+        return;
+    }
+    s->reload_wanted = false;
+    if (reload_read(s->config, &s->workers, &s->reload, &err) < 0) {
+        log_event(SNEK_LEVEL_ERROR, "reload_rejected", LOG_TEXT("reason", err.text),
+                  LOG_TEXT("result", "the present configuration stays in force"));
+        return;
+    }
+    s->reload_starts = false;
+    log_event(SNEK_LEVEL_INFO, "reloading", LOG_TEXT("file", s->config->file));
+    send_to_host(s, SIGTERM);
+}
+
+static void exchange(struct supervisor *s) {
+    reload_exchange(s->reload, &s->config, &s->owned_config, &s->workers);
+    s->restart_at_ms = clock_monotonic_ms();
+}
+
+static void end_reload(struct supervisor *s) {
+    reload_free(s->reload);
+    s->reload = NULL;
+    s->reload_starts = false;
+}
+
 static void handle_signals(struct supervisor *s) {
     struct signalfd_siginfo info;
     while (read(s->signals_fd, &info, sizeof info) == (ssize_t)sizeof info) { /* all there are */
         int number = (int)info.ssi_signo;
         if (number == SIGTERM || number == SIGINT) {
             stop(s, number);
-        } else if (number == SIGHUP || number == SIGUSR1) {
+        } else if (number == SIGHUP) {
+            begin_reload(s);
+        } else if (number == SIGUSR1) {
             if (s->ready) {
                 send_to_host(s, number);
             } else {
@@ -195,7 +236,11 @@ static void on_ready(struct supervisor *s) {
     if (s->ready) {
         return;
     }
-    if (s->served) {
+    if (s->reload && s->reload_starts) {
+        log_setup(s->config->log.level, s->config->log.format);
+        log_event(SNEK_LEVEL_INFO, "reloaded", LOG_NUMBER("pid", s->host));
+        end_reload(s);
+    } else if (s->served) {
         log_event(SNEK_LEVEL_INFO, "host_restarted", LOG_NUMBER("pid", s->host));
     }
     if (!s->served && !s->ending) {
@@ -241,7 +286,9 @@ static void handle_message(struct supervisor *s) {
 /* A host without settings is of no use. */
 static void on_hello(struct supervisor *s) {
     struct error err;
-    if (send_settings(s->config->settings, s->served, s->control_fd, &err) < 0) {
+    /* With a new configuration every plugin must load, as at the first start. */
+    bool restarted = s->served && !s->reload_starts;
+    if (send_settings(s->config->settings, restarted, s->control_fd, &err) < 0) {
         log_event(SNEK_LEVEL_ERROR, "settings_not_sent", LOG_TEXT("reason", err.text));
         send_to_host(s, SIGKILL);
     }
@@ -334,9 +381,22 @@ static void on_host_ended(struct supervisor *s, int status) {
         forget_host(s);
         return;
     }
-    log_death(s, status);
+    bool drained = s->reload && !s->reload_starts && (requested || exit_status(status) == 0);
+    if (!drained) {
+        log_death(s, status);
+    }
     if (s->ending) {
         end_with(s, exit_status(status));
+    } else if (s->reload && !s->reload_starts) {
+        exchange(s);
+        s->reload_starts = true;
+    } else if (s->reload) {
+        exchange(s);
+        log_event(SNEK_LEVEL_ERROR, "reload_failed",
+                  LOG_TEXT("reason", "the host did not start with the new configuration; the lines "
+                                     "above have the reason"),
+                  LOG_TEXT("result", "the old configuration is in force again"));
+        end_reload(s);
     } else if (s->served) {
         bool stayed_up = s->ready && clock_monotonic_ms() - s->ready_since_ms >= STAYED_UP_MS;
         plan_restart(s, stayed_up);
@@ -411,6 +471,9 @@ static void run(struct supervisor *s) {
             serve_control(s);
         }
         reap(s);
+        if (s->reload_wanted && s->ready && !s->reload) {
+            begin_reload(s);
+        }
         if (workers_report(&s->workers, s->control_fd)) {
             s->control_full = true;
         }
@@ -475,7 +538,9 @@ int supervisor_run(const struct config *config, char *const host_argv[], const c
     cleanup_close(&s.listen_fd);
     cleanup_close(&s.notify_fd);
     close_sockets(&s);
+    end_reload(&s);
     workers_finish(&s.workers);
+    config_free(s.owned_config);
     start_free_environment(s.environment);
     signer_free_keys(s.keys);
     return status;

@@ -36,6 +36,16 @@ void workers_finish(struct workers *workers) {
     workers->files = NULL;
 }
 
+void workers_exchange(struct workers *workers, const struct config *config,
+                      struct plugin_copy copies[CONFIG_PLUGINS_MAX]) {
+    workers->config = config;
+    for (size_t i = 0; i < CONFIG_PLUGINS_MAX; i++) {
+        struct plugin_copy old = workers->copies[i];
+        workers->copies[i] = copies[i];
+        copies[i] = old;
+    }
+}
+
 static struct worker_slot *find(struct workers *workers, uint64_t id) {
     for (size_t i = 0; i < WORKERS_MAX; i++) {
         if (workers->slots[i].pid != 0 && workers->slots[i].id == id) {

@@ -45,6 +45,11 @@ int workers_init(struct workers *workers, const struct config *config, const cha
                  struct error *err);
 void workers_finish(struct workers *workers);
 
+/* Takes another configuration, and exchanges the copies for those in `copies`. No worker may run.
+ */
+void workers_exchange(struct workers *workers, const struct config *config,
+                      struct plugin_copy copies[CONFIG_PLUGINS_MAX]);
+
 /* Each handles one packet of the host, and replies on `control_fd`. */
 void workers_start(struct workers *workers, const struct supervisor_control *packet,
                    int control_fd);

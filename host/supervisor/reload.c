@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Reads the configuration again, and compares what only a restart can change. */
+#include "supervisor/reload.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool differ(const char *a, const char *b) {
+    return strcmp(a ? a : "", b ? b : "") != 0;
+}
+
+/* The supervisor has read the key, and listens already. The rest takes effect with the next host.
+ */
+static void warn_of_restart(const struct config *present, const struct config *next) {
+    const struct {
+        const char *key;
+        bool changed;
+    } keys[] = {
+        {"server.listen", differ(present->server.host, next->server.host) ||
+                              present->server.port != next->server.port},
+        {"github.app_id", differ(present->github.app_id, next->github.app_id)},
+        {"github.private_key_file",
+         differ(present->github.private_key_file, next->github.private_key_file)},
+        {"github.private_key_next_file",
+         differ(present->github.private_key_next_file, next->github.private_key_next_file)},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        if (keys[i].changed) {
+            log_event(SNEK_LEVEL_WARNING, "reload_needs_restart", LOG_TEXT("key", keys[i].key),
+                      LOG_TEXT("reason", "its change takes effect only after a restart"));
+        }
+    }
+}
+
+/* The JWTs are signed with the key that was read at the start, for its app. */
+static int check_app(const struct config *present, const struct config *next, struct error *err) {
+    if (differ(present->github.app_id, next->github.app_id)) {
+        return error_set(err, "github.app_id has changed: another app needs a restart");
+    }
+    return 0;
+}
+
+static int copy_files(struct reload *reload, struct workers *workers, struct error *err) {
+    for (size_t i = 0; i < reload->config->n_plugins; i++) {
+        const struct config_plugin *plugin = &reload->config->plugins[i];
+        if (plugin->enabled && plugin_files_copy(workers->files, plugin->path, plugin->sha256,
+                                                 &reload->copies[i], err) < 0) {
+            return error_wrap(err, "plugin %s", plugin->as_written);
+        }
+    }
+    return 0;
+}
+
+int reload_read(const struct config *present, struct workers *workers, struct reload **next,
+                struct error *err) {
+    AUTO_PROBLEMS struct config_problems problems = {0};
+    struct settings *settings = NULL;
+    struct reload *reload = calloc(1, sizeof *reload);
+    if (!reload) {
+        return error_set(err, "out of memory");
+    }
+    if (settings_read_again(present->settings, &settings, err) < 0) {
+        reload_free(reload);
+        return -1;
+    }
+    if (config_load_settings(settings, CONFIG_NEED_HOST, &reload->owned, &problems) < 0) {
+        error_set(err, "%s", problems.text ? problems.text : "out of memory");
+        reload_free(reload);
+        return -1;
+    }
+    reload->config = reload->owned;
+    if (check_app(present, reload->config, err) < 0 || copy_files(reload, workers, err) < 0) {
+        reload_free(reload);
+        return -1;
+    }
+    warn_of_restart(present, reload->config);
+    *next = reload;
+    return 0;
+}
+
+void reload_exchange(struct reload *reload, const struct config **config, struct config **owned,
+                     struct workers *workers) {
+    const struct config *old = *config;
+    struct config *old_owned = *owned;
+    *config = reload->config;
+    *owned = reload->owned;
+    reload->config = old;
+    reload->owned = old_owned;
+    workers_exchange(workers, *config, reload->copies);
+}
+
+void reload_free(struct reload *reload) {
+    if (!reload) {
+        return;
+    }
+    for (size_t i = 0; i < CONFIG_PLUGINS_MAX; i++) {
+        plugin_copy_finish(&reload->copies[i]);
+    }
+    config_free(reload->owned);
+    free(reload);
+}

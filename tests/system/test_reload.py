@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""SIGHUP: the configuration and the plugins' files take effect without a restart of the service;
+nothing is lost or run twice, and what is wrong leaves the old ones in force."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+import snek
+
+SANITIZED = bool(os.environ.get("SNEK_SANITIZED"))
+RATE_PER_S = 20 if SANITIZED else 200
+
+
+def build(path, version="1"):
+    """The plugin trouble with a visible version, put in place of what is at `path`."""
+    code = snek.program("trouble.so").read_bytes()
+    assert code.count(b"\x001\x00") == 1
+    new = path.with_suffix(".new")
+    new.write_bytes(code.replace(b"\x001\x00", b"\0" + version.encode() + b"\0"))
+    new.chmod(0o644)
+    new.rename(path)
+
+
+def trouble(action="fine", **more):
+    return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    path = tmp_path / "trouble.so"
+    build(path)
+    return path
+
+
+@pytest.fixture
+def host(start_bot, either_store, plugin):
+    return start_bot(plugins=[{"path": str(plugin)}],
+                     config={**either_store, "dispatch": {"delay_ms": 0}})
+
+
+def reload(host, *, expect="reloaded"):
+    mark = host.mark()
+    os.kill(host.process.pid, signal.SIGHUP)
+    return host.wait_log(msg=expect, after=mark)
+
+
+def reloaded_version(host):
+    """Reloads; the version of trouble that the host has loaded then."""
+    mark = host.mark()
+    reload(host)
+    return host.wait_log(msg="worker_started", plugin="trouble", after=mark)["version"]
+
+
+class Load(threading.Thread):
+    """Delivers at a rate until it is stopped."""
+
+    def __init__(self, host):
+        super().__init__()
+        self.host, self.sent, self.wrong, self.stopping = host, [], [], False
+
+    def run(self):
+        while not self.stopping:
+            response = self.host.post("trouble", trouble(), timeout=30)
+            self.sent.append(response.delivery)
+            if response.status != 202:
+                self.wrong.append(response)
+            time.sleep(10 / RATE_PER_S)
+
+    def end(self):
+        self.stopping = True
+        self.join()
+
+
+@pytest.mark.parametrize("how", ["replaced", "overwritten"])
+def test_every_delivery_is_handled_once_while_a_rebuilt_plugin_is_loaded(host, plugin, how):
+    senders = [Load(host) for _ in range(10)]
+    for sender in senders:
+        sender.start()
+    for number in (2, 3, 4):
+        if how == "replaced":
+            build(plugin, str(number))
+        else:
+            build(plugin.with_name("other.so"), str(number))
+            plugin.write_bytes(plugin.with_name("other.so").read_bytes())
+        assert reloaded_version(host) == str(number)
+    for sender in senders:
+        sender.end()
+    sent = [delivery for sender in senders for delivery in sender.sent]
+    assert not [response for sender in senders for response in sender.wrong]
+
+    def done():
+        return [line["delivery"] for line in host.log(msg="done")]
+
+    snek.wait_until(lambda: set(sent) <= set(done()), lambda: f"{len(set(sent) - set(done()))} left",
+                    timeout=60)
+    assert sorted(sent) == sorted(done())
+    assert host.process.popen.poll() is None
+
+
+def test_a_run_that_goes_on_is_finished_by_the_old_build(host, plugin):
+    slow = host.deliver("trouble", trouble("fine", ms=1500))
+    host.wait_log(msg="stored", delivery=slow)
+    build(plugin, "2")
+    reload(host)
+    assert host.wait_log(msg="done", delivery=slow)["attempt"] == "1"
+    assert len(host.log(msg="done", delivery=slow)) == 1
+
+
+def edit(host, old, new):
+    text = host.file.read_text()
+    assert old in text
+    host.file.write_text(text.replace(old, new))
+
+
+def test_a_bad_configuration_is_rejected_with_its_error_and_the_old_one_stays(host):
+    edit(host, "delay_ms", "delai_ms")
+    line = reload(host, expect="reload_rejected")
+    assert "did you mean dispatch.delay_ms" in line["reason"]
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble()))
+    assert len(host.log(msg="listening")) == 1
+    edit(host, "delai_ms", "delay_ms")
+    reload(host)
+
+
+def test_an_unsafe_or_absent_file_is_rejected_and_the_old_one_stays(host, plugin):
+    plugin.chmod(0o646)
+    assert "is writable by everybody" in reload(host, expect="reload_rejected")["reason"]
+    plugin.unlink()
+    assert "No such file" in reload(host, expect="reload_rejected")["reason"]
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble()))
+
+
+def test_a_file_that_does_not_load_leaves_the_old_one_in_force(host, plugin):
+    plugin.write_bytes(b"no shared object")
+    mark = host.mark()
+    reload(host, expect="reload_failed")
+    host.wait_log(msg="plugin_rejected", after=mark)
+    assert host.wait_log(msg="worker_started", after=mark)["version"] == "1"
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble()))
+    build(plugin, "2")
+    assert reloaded_version(host) == "2"
+
+
+def test_a_plugin_is_added_and_removed(host):
+    text = host.file.read_text()
+    host.file.write_text(text + f'[[plugin]]\npath = "{snek.program("ping.so")}"\n')
+    reload(host)
+    host.wait_log(msg="worker_started", plugin="ping")
+    host.file.write_text(text)
+    mark = host.mark()
+    reload(host)
+    host.wait_log(msg="worker_started", plugin="trouble", after=mark)
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble()))
+
+
+def test_what_needs_a_restart_is_named(host):
+    edit(host, 'listen = "127.0.0.1:0"', 'listen = "127.0.0.2:0"')
+    mark = host.mark()
+    reload(host)
+    assert host.log(mark, msg="reload_needs_restart", key="server.listen")
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble()))
+    edit(host, f"app_id = {snek.APP_ID}", f"app_id = {snek.APP_ID + 1}")
+    assert "needs a restart" in reload(host, expect="reload_rejected")["reason"]

@@ -285,9 +285,11 @@ static void serve(struct host *host) {
     }
 }
 
+/* The workers end with the supervisor, so nothing is worth a wait without it. */
 static void step_until_idle(struct host *host, int64_t most_ms) {
     int64_t deadline_ms = clock_monotonic_ms() + most_ms;
-    while (!dispatch_idle(host->dispatch) && clock_monotonic_ms() < deadline_ms) {
+    while (!host->supervisor_gone && !dispatch_idle(host->dispatch) &&
+           clock_monotonic_ms() < deadline_ms) {
         dispatch_tick(host->dispatch);
         loop_step(&host->loop, 50);
     }
@@ -301,7 +303,8 @@ static void drain(struct host *host) {
     step_until_idle(host, CANCEL_GRACE_MS);
     dispatch_requeue(host->dispatch);
     int64_t deadline_ms = clock_monotonic_ms() + WORKERS_GRACE_MS;
-    while (!dispatch_workers_gone(host->dispatch) && clock_monotonic_ms() < deadline_ms) {
+    while (!host->supervisor_gone && !dispatch_workers_gone(host->dispatch) &&
+           clock_monotonic_ms() < deadline_ms) {
         loop_step(&host->loop, 50);
     }
 }

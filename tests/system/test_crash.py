@@ -153,6 +153,19 @@ def test_a_host_whose_supervisor_is_gone_exits(start_bot):
     snek.wait_until_gone(pids)
 
 
+def test_a_host_whose_supervisor_is_gone_waits_for_no_run_and_no_run_pays_for_it(start_bot):
+    host = start_bot(plugins=["trouble"], config={"server": {"drain_ms": 120000}})
+    delivery = host.deliver("trouble", trouble("fine", ms=3000))
+    host.wait_log(msg="started", delivery=delivery, attempt=1)
+    pids = host.pids("host") + host.pids("worker")
+    host.kill("supervisor", signal.SIGKILL)
+    host.process.popen.wait(snek.PATIENCE_S)
+    snek.wait_until_gone(pids)
+    host.start()
+    host.wait_log(msg="started", delivery=delivery, attempt=1)
+    host.wait_log(msg="done", delivery=delivery)
+
+
 @pytest.mark.parametrize("how,words", [("segfault", "signal 11"), ("exit", "status 0"),
                                        ("scribble", "malformed frame")])
 def test_a_plugin_that_dies_costs_its_own_run_only(host, how, words):

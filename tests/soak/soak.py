@@ -239,7 +239,8 @@ def main():
                                state=github_state(options.deliveries))
         store = (PostgresStore if options.postgres else SqliteStore)(pathlib.Path(folder))
         bot = snek.Bot(fake, pathlib.Path(folder) / "bot",
-                       plugins=[{"name": "soak", "deadline_ms": 10000}], env=store.environment,
+                       plugins=[{"name": "soak", "deadline_ms": 10000,
+                                 "effects_per_hour": 100000}], env=store.environment,
                        config={"store": {"url": store.url},
                                "github": {"write_interval_ms": 0, "notify_interval_ms": 0},
                                "dispatch": {"delay_ms": 100, "lease_ms": options.lease},

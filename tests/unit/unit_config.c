@@ -106,6 +106,19 @@ static const char whole_file[] = "[server]\n"
                                  "dsn = \"https://abc@sentry.example/1\"\n"
                                  "environment = \"staging\"\n";
 
+static void a_hash_of_a_plugin_is_64_hexadecimal_digits(void **state) {
+    static const char lower[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    set_credentials();
+    struct config *config = load_good(
+        "[[plugin]]\npath = \"./a.so\"\n"
+        "sha256 = \"0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef\"\n");
+    assert_string_equal(config->plugins[0].sha256, lower);
+    config_free(config);
+    assert_problems("[[plugin]]\npath = \"./a.so\"\nsha256 = \"0123\"\n",
+                    "snekomatic.toml:3: plugin.sha256 must be the 64 hexadecimal digits that "
+                    "`sha256sum FILE` prints\n");
+}
+
 static void every_key_of_a_file_is_taken(void **state) {
     struct config *config = load_good(whole_file);
     assert_under_home(config->file, "/snekomatic.toml");
@@ -661,6 +674,7 @@ int main(void) {
         cmocka_unit_test(a_dsn_becomes_an_address_and_a_key),
         cmocka_unit_test(a_wrong_dsn_is_rejected_without_being_shown),
         CONFIG_TEST(without_a_file_the_credentials_are_enough),
+        CONFIG_TEST(a_hash_of_a_plugin_is_64_hexadecimal_digits),
         CONFIG_TEST(every_key_of_a_file_is_taken),
         CONFIG_TEST(the_environment_wins_over_the_file),
         CONFIG_TEST(an_empty_variable_counts_as_unset),

@@ -719,6 +719,45 @@ static void a_silent_name_server_holds_up_no_operation(void **state) {
     (void)snprintf(place->url, sizeof place->url, "%s", url);
 }
 
+/* As in the host's sessions, the planner reads a whole table only if it finds no index. */
+static void claims_order_and_coalescing_use_indexes(void **state) {
+    struct fixture *fixture = *state;
+    static const struct {
+        enum postgres_sql sql;
+        const char *values, *index;
+    } all[] = {{PG_SQL_RUNS_DUE, "'invite', 1, true, 10, 1000, '', 0", "runs_turn"},
+               {PG_SQL_ORDER_PROMOTE, "'invite', 'item 1#1'", "runs_blocked"},
+               {PG_SQL_ORDER_PROMOTE, "'invite', 'item 1#1'", "runs_holder"},
+               {PG_SQL_ORDER_DUE, "1, 64", "runs_outside"},
+               {PG_SQL_ORDER_LOCK_DELIVERY, "1", "runs_delivery_plugin_key"},
+               {PG_SQL_SUPERSEDE, "1, 'guid', 'invite', 'item 1#1', 1", "runs_coalesce"},
+               {PG_SQL_RUN_SUPERSEDED, "1, 1, 'invite', 'item 1#1', 1, 1, 1", "runs_coalesce"}};
+    PGconn *connection = PQconnectdb(((struct place *)fixture->place)->url);
+    PQclear(PQexec(connection, "SET enable_seqscan = off"));
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char sql[16384];
+        snprintf(sql, sizeof sql, "PREPARE q%zu AS %s", i, postgres_statements[all[i].sql]);
+        PQclear(PQexec(connection, sql));
+        snprintf(sql, sizeof sql, "EXPLAIN EXECUTE q%zu (%s)", i, all[i].values);
+        PGresult *plan = PQexec(connection, sql);
+        if (PQresultStatus(plan) != PGRES_TUPLES_OK) {
+            fail_msg("%s: %s", sql, PQerrorMessage(connection));
+        }
+        bool found = false;
+        for (int row = 0; row < PQntuples(plan); row++) {
+            found = found || strstr(PQgetvalue(plan, row, 0), all[i].index);
+            if (strstr(PQgetvalue(plan, row, 0), "Seq Scan on ")) {
+                fail_msg("%s: %s", PQgetvalue(plan, row, 0), postgres_statements[all[i].sql]);
+            }
+        }
+        if (!found) {
+            fail_msg("not by %s: %s", all[i].index, postgres_statements[all[i].sql]);
+        }
+        PQclear(plan);
+    }
+    PQfinish(connection);
+}
+
 int main(void) {
     const struct contract_store *store = &postgres;
     const struct CMUnitTest own[] = {
@@ -750,6 +789,7 @@ int main(void) {
         CONTRACT(runs_of_another_hosts_plugin_are_its_own),
         CONTRACT(due_runs_are_found_by_their_indexes_with_statistics_and_without),
         CONTRACT(a_silent_name_server_holds_up_no_operation),
+        CONTRACT(claims_order_and_coalescing_use_indexes),
     };
     struct CMUnitTest tests[CONTRACT_TESTS_MAX + sizeof own / sizeof *own] = {{0}};
     size_t n = contract_tests(store, tests);

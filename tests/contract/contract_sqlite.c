@@ -4,6 +4,7 @@
 #include "inbox_contract.h"
 
 #include "base/clock.h"
+#include "inbox/sqlite/statements.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -473,6 +474,42 @@ static void a_file_that_was_deleted_or_replaced_takes_no_delivery(void **state) 
     expect_failure_without(fixture, log, NULL, "was deleted");
 }
 
+static void claims_order_and_coalescing_use_indexes(void **state) {
+    struct fixture *fixture = *state;
+    static const struct {
+        enum sqlite_sql sql;
+        /* In one of the plan's rows. */
+        const char *index;
+    } all[] = {{SQL_RUN_LOAD, "PRIMARY KEY"},       {SQL_SUSPECT_DUE, "runs_due"},
+               {SQL_TURN_NEXT, "runs_turn"},        {SQL_TURN_OLDEST, "runs_due"},
+               {SQL_TURN_RUNS, "runs_turn"},        {SQL_RUN_NEXT_DUE, "runs_due"},
+               {SQL_ORDER_HOLDER, "runs_holder"},   {SQL_ORDER_PROMOTE, "runs_holder"},
+               {SQL_ORDER_PROMOTE, "runs_blocked"}, {SQL_ORDER_DISPLACE, "runs_holder"},
+               {SQL_ORDER_JOIN, "PRIMARY KEY"},     {SQL_ORDER_DUE, "runs_outside"},
+               {SQL_SUPERSEDE, "runs_coalesce"},    {SQL_RUN_SUPERSEDED, "runs_coalesce"}};
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(((struct place *)fixture->place)->file, &db), SQLITE_OK);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char sql[4096];
+        sqlite3_stmt *plan;
+        bool found = false;
+        snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", sqlite_statements[all[i].sql]);
+        assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &plan, NULL), SQLITE_OK);
+        while (sqlite3_step(plan) == SQLITE_ROW) {
+            const char *step = (const char *)sqlite3_column_text(plan, 3);
+            found = found || strstr(step, all[i].index);
+            if (strncmp(step, "SCAN ", 5) == 0) {
+                fail_msg("%s: %s", step, sqlite_statements[all[i].sql]);
+            }
+        }
+        if (!found) {
+            fail_msg("not by %s: %s", all[i].index, sqlite_statements[all[i].sql]);
+        }
+        sqlite3_finalize(plan);
+    }
+    sqlite3_close(db);
+}
+
 int main(void) {
     const struct contract_store *store = &sqlite;
     const struct CMUnitTest own[] = {
@@ -493,6 +530,7 @@ int main(void) {
         CONTRACT(a_tool_reads_and_writes_beside_the_host),
         CONTRACT(a_tool_makes_no_store_and_migrates_none),
         CONTRACT(a_file_that_was_deleted_or_replaced_takes_no_delivery),
+        CONTRACT(claims_order_and_coalescing_use_indexes),
         CONTRACT(a_steady_load_with_pruning_does_not_grow_the_file),
     };
     struct CMUnitTest tests[CONTRACT_TESTS_MAX + sizeof own / sizeof *own] = {{0}};

@@ -30,7 +30,7 @@ def start_hosts(start_bot, request):
                   "log": {"level": "info"}, "server": {"drain_ms": 200}}
         if kind == "postgres":
             config["store"] = {"url": request.getfixturevalue("store")}
-        plugin = {"name": "ordered", "concurrency": concurrency,
+        plugin = {"name": "ordered", "concurrency": concurrency, "effects_per_hour": 10 * DELIVERIES,
                   "memory_mib": max(256, 2 * concurrency)}
         return [start_bot(f"host{i}", plugins=[plugin], config=config)
                 for i in range(count if kind == "postgres" else 1)]
@@ -193,12 +193,13 @@ def test_deliveries_show_who_blocks_and_who_is_passed(fake, start_hosts):
     assert comments(fake)[1] == [(0, "begin"), (1, "begin")]
 
 
-def test_plugins_shows_the_order(start_hosts):
-    host = start_hosts(1, "sqlite")[0]
+def test_plugins_shows_the_order_and_what_coalesces(start_bot):
+    host = start_bot(plugins=["coalescing"])
     result = subprocess.run([str(snek.program("snekomatic")), "plugins", "-c", str(host.file)],
                             env=snek.clean_environment(), capture_output=True, text=True,
                             timeout=60, check=True)
     assert re.search(r"^  order +by item: one run at a time$", result.stdout, re.M)
+    assert re.search(r"^  events +coalesced; only the newest of several$", result.stdout, re.M)
 
 
 # -- coalescing: the plugin "coalescing" posts the number of the event

@@ -89,7 +89,8 @@ static void take_outcome(struct step_runner *runner, const char *line, size_t by
 }
 
 static void take_line(struct step_runner *runner, const char *line, size_t bytes) {
-    static const char *const ends[] = {"done", "skipped", "rejected", "retry", "parked", "dead"};
+    static const char *const ends[] = {"done",   "skipped",    "rejected", "retry",
+                                       "parked", "superseded", "dead"};
     char message[FIELD_MAX], runs[FIELD_MAX], guid[FIELD_MAX];
     if (!line_field(line, bytes, "msg", message)) {
         return;

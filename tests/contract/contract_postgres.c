@@ -719,7 +719,7 @@ static void a_silent_name_server_holds_up_no_operation(void **state) {
     (void)snprintf(place->url, sizeof place->url, "%s", url);
 }
 
-/* As in the host's sessions, the planner reads a whole table only if it finds no index. */
+/* The planner reads a whole table only if it finds no index, like in the host's sessions. */
 static void claims_order_and_coalescing_use_indexes(void **state) {
     struct fixture *fixture = *state;
     static const struct {

@@ -35,8 +35,9 @@ static size_t repository_bytes(const char *text) {
     return owner > 0 && name > 0 ? owner + 1 + name : 0;
 }
 
+/* GitHub numbers from 1. */
 static bool is_number(const char *text) {
-    return *text && text[strspn(text, DIGITS)] == '\0';
+    return *text && *text != '0' && text[strspn(text, DIGITS)] == '\0';
 }
 
 static int read_scope(struct options *options, enum inbox_hold_scope scope, const char *value) {
@@ -93,12 +94,16 @@ static int parse(int argc, char **argv, const char *usage, struct options *optio
             return EX_USAGE;
         }
     }
+    if (optind == argc) {
+        return cli_usage_error(VERB, "the action is missing");
+    }
     size_t action = 0;
     while (action <= RELEASE && strcmp(actions[action], argv[optind]) != 0) {
         action++;
     }
     if (action > RELEASE) {
-        return cli_usage_error(VERB, "the action '%s' does not exist", argv[optind]);
+        return cli_usage_error(VERB, "the action '%s' does not exist: use pause, resume or release",
+                               argv[optind]);
     }
     options->action = (enum action)action;
     if (argc - optind < 2) {
@@ -157,6 +162,30 @@ static int change(struct store_client *client, const struct options *options,
     return result < 0 ? EX_TEMPFAIL : EX_OK;
 }
 
+static void print_hold(const struct inbox_hold *hold) {
+    char since[STORE_CLIENT_TIME_MAX], until[STORE_CLIENT_TIME_MAX];
+    store_client_time_text(hold->since_ms, since);
+    store_client_time_text(hold->until_ms, until);
+    printf("hold ");
+    print_scope(hold->plugin, hold->scope, hold->value);
+    printf(": %s since %s%s%s: %s\n", inbox_hold_cause_name(hold->cause), since,
+           hold->until_ms > 0 ? " until " : "", hold->until_ms > 0 ? until : "", hold->reason);
+}
+
+/* Prints the holds of one plugin, or of all (NULL). */
+static void print_holds(struct store_client *client, const char *plugin) {
+    struct inbox_holds holds = {.operation = {.kind = INBOX_HOLDS}, .now_ms = clock_wall_ms()};
+    if (store_client_do(client, VERB, &holds.operation) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < holds.n_holds; i++) {
+        if (!plugin || strcmp(holds.holds[i].plugin, plugin) == 0) {
+            print_hold(&holds.holds[i]);
+        }
+    }
+    free(holds.holds);
+}
+
 static int act(struct store_client *client, const struct options *options) {
     static const char *const done[] = {"is paused: its runs wait", "goes on", "is released"};
     static const char *const unchanged[] = {"was paused already", "was not paused",
@@ -174,6 +203,10 @@ static int act(struct store_client *client, const struct options *options) {
     if (status == EX_OK) {
         print_scope(options->plugin, options->scope, options->value);
         printf(" %s\n", changed ? done[options->action] : unchanged[options->action]);
+        if (options->action != PAUSE) {
+            /* Other holds may still cover the same runs. */
+            print_holds(client, options->plugin);
+        }
     }
     return status;
 }
@@ -199,16 +232,6 @@ int plugin_holds_act(int argc, char **argv, const char *usage) {
     return status;
 }
 
-static void print_hold(const struct inbox_hold *hold) {
-    char since[STORE_CLIENT_TIME_MAX], until[STORE_CLIENT_TIME_MAX];
-    store_client_time_text(hold->since_ms, since);
-    store_client_time_text(hold->until_ms, until);
-    printf("hold ");
-    print_scope(hold->plugin, hold->scope, hold->value);
-    printf(": %s since %s%s%s: %s\n", inbox_hold_cause_name(hold->cause), since,
-           hold->until_ms > 0 ? " until " : "", hold->until_ms > 0 ? until : "", hold->reason);
-}
-
 void plugin_holds_print(const struct config *config) {
     struct store_client client = {0};
     struct error err;
@@ -219,12 +242,6 @@ void plugin_holds_print(const struct config *config) {
         mailbox_finish(&client.mailbox);
         return;
     }
-    struct inbox_holds holds = {.operation = {.kind = INBOX_HOLDS}, .now_ms = clock_wall_ms()};
-    if (store_client_do(&client, VERB, &holds.operation) == 0) {
-        for (size_t i = 0; i < holds.n_holds; i++) {
-            print_hold(&holds.holds[i]);
-        }
-        free(holds.holds);
-    }
+    print_holds(&client, NULL);
     store_client_close(&client);
 }

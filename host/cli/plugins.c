@@ -33,13 +33,12 @@ static const char usage[] =
     "Exit status: 0 success; 64 wrong usage; 66 the store does not exist, or belongs to another\n"
     "version; 75 the store failed, so retry later; 78 the configuration or a plugin is wrong.\n";
 
+/* An argument that is neither an option nor the configuration's path. */
 static bool has_action(int argc, char **argv) {
-    static const char *const actions[] = {"pause", "resume", "release"};
     for (int i = 1; i < argc; i++) {
-        for (size_t k = 0; k < sizeof actions / sizeof *actions; k++) {
-            if (strcmp(argv[i], actions[k]) == 0) {
-                return true;
-            }
+        bool path = strcmp(argv[i - 1], "-c") == 0 || strcmp(argv[i - 1], "--config") == 0;
+        if (argv[i][0] != '-' && (i == 1 || !path)) {
+            return true;
         }
     }
     return false;

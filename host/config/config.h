@@ -152,5 +152,8 @@ int config_private_key_next(const struct config *config, struct secret *key, str
 int config_webhook_secrets(const struct config *config,
                            struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX], size_t *count,
                            struct error *err);
+/* Whether the file of the webhook secret can be read; a variable that replaces it is not looked at.
+ * 0, or -1. */
+int config_check_webhook_secret(const struct config *config, struct error *err);
 
 #endif

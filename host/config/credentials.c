@@ -101,17 +101,26 @@ int config_private_key_next(const struct config *config, struct secret *key, str
     return result < 0 ? error_wrap(err, "github.private_key_next_file") : 0;
 }
 
-static int current_secret(const struct config *config, struct secret *secret, struct error *err) {
-    int result = take_variable(config, "GITHUB_WEBHOOK_SECRET", true, secret, err);
-    if (result <= 0) {
-        return result;
-    }
+static int secret_of_file(const struct config *config, struct secret *secret, struct error *err) {
     if (!config->github.webhook_secret_file) {
         return error_set(err, "there is none: set github.webhook_secret_file or the variable "
                               "GITHUB_WEBHOOK_SECRET");
     }
-    result = config_secret_file(config->github.webhook_secret_file, secret, err);
+    int result = config_secret_file(config->github.webhook_secret_file, secret, err);
     return result < 0 ? error_wrap(err, "github.webhook_secret_file") : 0;
+}
+
+static int current_secret(const struct config *config, struct secret *secret, struct error *err) {
+    int result = take_variable(config, "GITHUB_WEBHOOK_SECRET", true, secret, err);
+    return result <= 0 ? result : secret_of_file(config, secret, err);
+}
+
+int config_check_webhook_secret(const struct config *config, struct error *err) {
+    AUTO_SECRET struct secret secret = {0};
+    if (settings_variable(config->settings, "GITHUB_WEBHOOK_SECRET")) {
+        return 0;
+    }
+    return secret_of_file(config, &secret, err);
 }
 
 int config_webhook_secrets(const struct config *config,

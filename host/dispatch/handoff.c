@@ -230,7 +230,7 @@ static void begin(struct handoff_queue *queue, struct run *run, bool takes) {
     if (takes && plugin_accepts_run(queue->plugin, &run->data)) {
         plugin_begin(queue->plugin, run);
     } else {
-        run_requeue(run, false, "");
+        run_requeue(run, false, takes ? "a hold covers it" : "");
     }
 }
 

@@ -34,12 +34,27 @@ static void warn_of_restart(const struct config *present, const struct config *n
     }
 }
 
-/* The JWTs are signed with the key that was read at the start, for its app. */
-static int check_app(const struct config *present, const struct config *next, struct error *err) {
+/* The JWTs are signed with the key that was read at the start, for its app. In another store the
+ * host would find no run that waits, and would fetch the deliveries of the last days again. */
+static int check_unchanged(const struct config *present, const struct config *next,
+                           struct error *err) {
     if (differ(present->github.app_id, next->github.app_id)) {
         return error_set(err, "github.app_id has changed: another app needs a restart");
     }
+    if (differ(present->store.url, next->store.url)) {
+        return error_set(err, "store.url has changed: another store needs a restart");
+    }
     return 0;
+}
+
+/* The problems are lines for a terminal. */
+static int reject(const struct config_problems *problems, struct error *err) {
+    const char *text = problems->text ? problems->text : "out of memory";
+    size_t bytes = strlen(text);
+    while (bytes > 0 && text[bytes - 1] == '\n') {
+        bytes--;
+    }
+    return error_set(err, "%.*s", (int)bytes, text);
 }
 
 static int copy_files(struct reload *reload, struct workers *workers, struct error *err) {
@@ -66,12 +81,14 @@ int reload_read(const struct config *present, struct workers *workers, struct re
         return -1;
     }
     if (config_load_settings(settings, CONFIG_NEED_HOST, &reload->owned, &problems) < 0) {
-        error_set(err, "%s", problems.text ? problems.text : "out of memory");
+        reject(&problems, err);
         reload_free(reload);
         return -1;
     }
     reload->config = reload->owned;
-    if (check_app(present, reload->config, err) < 0 || copy_files(reload, workers, err) < 0) {
+    if (check_unchanged(present, reload->config, err) < 0 ||
+        config_check_webhook_secret(reload->config, err) < 0 ||
+        copy_files(reload, workers, err) < 0) {
         reload_free(reload);
         return -1;
     }

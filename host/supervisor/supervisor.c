@@ -184,6 +184,9 @@ static void stop(struct supervisor *s, int number) {
  * wait meanwhile: the listening socket is ours. */
 static void begin_reload(struct supervisor *s) {
     struct error err;
+    if (s->ending) {
+        return;
+    }
     if (!s->ready || s->reload) {
         s->reload_wanted = true;
         return;

@@ -52,11 +52,22 @@ def test_every_verb_has_help():
 
 
 @pytest.mark.parametrize("words", [[], ["serv"], ["--nothing"], ["serve", "--nothing"],
-                                   ["check", "one-too-many"], ["send"]])
+                                   ["check", "one-too-many"], ["send"],
+                                   ["plugins", "start"], ["plugins", "pause"],
+                                   ["plugins", "--installation", "5"],
+                                   ["plugins", "pause", "ping", "--item", "a/b#0"]])
 def test_wrong_usage_is_64(words):
     result = run(*words)
     assert result.returncode == 64
     assert result.stderr
+
+
+def test_a_configuration_may_have_the_name_of_an_action(idle):
+    file = idle(plugins=["ping"]).file
+    file.rename(file.with_name("pause"))
+    result = run("plugins", "-c", "pause", cwd=file.parent)
+    assert result.returncode == 0, result
+    assert "plugin ping" in result.stdout
 
 
 def test_version_names_program_and_abi():

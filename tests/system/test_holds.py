@@ -70,6 +70,22 @@ def test_a_paused_plugin_gets_no_runs_and_all_of_them_after_resume(host):
     assert "trouble was not paused" in plugins(host, "resume", "trouble")
 
 
+def test_resume_shows_the_pauses_that_are_left(host):
+    plugins(host, "pause", "trouble")
+    plugins(host, "pause", "trouble", "--installation", 4711)
+    plugins(host, "pause", "another")
+    shown = plugins(host, "resume", "trouble")
+    assert "hold trouble at installation 4711: paused since" in shown
+    assert "another" not in shown
+
+
+def test_the_log_says_why_a_fresh_run_waits(host):
+    plugins(host, "pause", "trouble", "--installation", 4711)
+    host.wait_log(msg="hold_began", scope="installation")
+    delivery = host.deliver("trouble", trouble(installation=4711))
+    assert host.wait_log(msg="requeued", delivery=delivery)["reason"] == "a hold covers it"
+
+
 SCOPES = {
     "installation": (4711, {"installation": 4711}),
     "repository": ("ACME/Farm", {"repository": "acme/farm"}),

@@ -119,11 +119,30 @@ def edit(host, old, new):
 def test_a_bad_configuration_is_rejected_with_its_error_and_the_old_one_stays(host):
     edit(host, "delay_ms", "delai_ms")
     line = reload(host, expect="reload_rejected")
-    assert "did you mean dispatch.delay_ms" in line["reason"]
+    assert line["reason"].endswith("did you mean dispatch.delay_ms?")
     host.wait_log(msg="done", delivery=host.deliver("trouble", trouble()))
     assert len(host.log(msg="listening")) == 1
     edit(host, "delai_ms", "delay_ms")
     reload(host)
+
+
+def test_a_secret_that_is_not_there_is_rejected_and_the_host_goes_on(host):
+    secret = host.folder / "webhook.secret"
+    secret.rename(host.folder / "elsewhere")
+    line = reload(host, expect="reload_rejected")
+    assert "github.webhook_secret_file: cannot open" in line["reason"]
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble()))
+    assert not host.log(msg="host_died")
+
+
+def test_another_store_is_rejected_because_the_runs_are_in_the_old_one(host):
+    edit(host, "[store]", "[store]  # as before")
+    reload(host)
+    text = host.file.read_text()
+    url = next(line for line in text.splitlines() if line.startswith("url = "))
+    host.file.write_text(text.replace(url, 'url = "sqlite:typing-eror.db"'))
+    assert "store.url has changed" in reload(host, expect="reload_rejected")["reason"]
+    assert not (host.folder / "typing-eror.db").exists()
 
 
 def test_an_unsafe_or_absent_file_is_rejected_and_the_old_one_stays(host, plugin):

@@ -288,6 +288,45 @@ int plugin_files_copy(struct plugin_files *files, const char *path, const char *
     return 0;
 }
 
+static bool is_there(const struct plugin_copy *copy) {
+    struct stat file, ours;
+    return lstat(copy->path, &file) == 0 && fstat(copy->fd, &ours) == 0 &&
+           file.st_dev == ours.st_dev && file.st_ino == ours.st_ino;
+}
+
+/* The directory may be gone, too. */
+static int open_again(struct plugin_files *files, struct error *err) {
+    struct plugin_files *opened;
+    if (plugin_files_open(&opened, err) < 0) {
+        return -1;
+    }
+    struct plugin_files old = *files;
+    *files = *opened;
+    *opened = old;
+    plugin_files_close(opened);
+    return 0;
+}
+
+int plugin_copy_restore(struct plugin_files *files, struct plugin_copy *copy, struct error *err) {
+    struct plugin_copy new = {.fd = -1};
+    if (is_there(copy)) {
+        return 0;
+    }
+    if (open_again(files, err) < 0 || lock_directory(files, err) < 0) {
+        return -1;
+    }
+    CLEANUP(unlock_directory) const struct plugin_files *locked = files;
+    if (copy_source(locked, copy->fd, &new, err) < 0 || check_hash(&new, copy->sha256, err) < 0 ||
+        publish(locked, &new, err) < 0) {
+        drop(&new);
+        unlinkat(files->fd, UNFINISHED, 0);
+        return -1;
+    }
+    plugin_copy_finish(copy);
+    *copy = new;
+    return 1;
+}
+
 void plugin_copy_finish(struct plugin_copy *copy) {
     if (copy->path) {
         drop(copy);

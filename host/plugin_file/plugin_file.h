@@ -49,6 +49,10 @@ struct plugin_copy {
 int plugin_files_copy(struct plugin_files *files, const char *path, const char *sha256,
                       struct plugin_copy *copy, struct error *err);
 
+/* Writes a copy again from its descriptor if its file is gone, for example because somebody cleaned
+ * /tmp. Makes the directory again, too. 1 if it did so, 0 if the file is there, or -1. */
+int plugin_copy_restore(struct plugin_files *files, struct plugin_copy *copy, struct error *err);
+
 /* Gives the copy up. Takes a zeroed one. */
 void plugin_copy_finish(struct plugin_copy *copy);
 

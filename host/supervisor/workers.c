@@ -124,6 +124,19 @@ static void hand_over(struct worker_slot *slot, const struct worker_child *child
     }
 }
 
+static int provide_copy(struct workers *workers, const struct config_plugin *plugin,
+                        struct plugin_copy *copy, struct error *err) {
+    if (!copy->path) {
+        return plugin_files_copy(workers->files, plugin->path, plugin->sha256, copy, err);
+    }
+    int result = plugin_copy_restore(workers->files, copy, err);
+    if (result > 0) {
+        log_event(SNEK_LEVEL_WARNING, "plugin_copy_restored", LOG_TEXT("path", copy->path),
+                  LOG_TEXT("reason", "somebody deleted or replaced the copy of the plugin's file"));
+    }
+    return result;
+}
+
 void workers_start(struct workers *workers, const struct supervisor_control *packet,
                    int control_fd) {
     struct error err = {.text = ""};
@@ -134,8 +147,7 @@ void workers_start(struct workers *workers, const struct supervisor_control *pac
     }
     const struct config_plugin *plugin = &workers->config->plugins[packet->plugin];
     struct plugin_copy *copy = &workers->copies[packet->plugin];
-    if (!copy->path &&
-        plugin_files_copy(workers->files, plugin->path, plugin->sha256, copy, &err) < 0) {
+    if (provide_copy(workers, plugin, copy, &err) < 0) {
         report_failure(packet, control_fd, &err);
         return;
     }

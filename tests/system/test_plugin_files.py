@@ -90,6 +90,28 @@ def test_a_file_with_another_hash_is_rejected_with_both(plugin, tmp_path):
     assert hashlib.sha256(plugin.read_bytes()).hexdigest() in output
 
 
+@pytest.mark.parametrize("what", ["copy", "directory", "other file"])
+def test_a_worker_restarts_when_somebody_cleans_the_directory_of_the_copies(start_bot, plugin,
+                                                                            tmp_path, what):
+    runtime = tmp_path / "runtime"
+    host = start_bot(plugins=[{"path": str(plugin)}], env={"RUNTIME_DIRECTORY": runtime})
+    first = host.log(msg="worker_started")[0]
+    [copy] = (runtime / "plugins").glob("*.so")
+    if what == "directory":
+        shutil.rmtree(runtime)
+    else:
+        copy.unlink()
+    if what == "other file":
+        copy.write_text("no shared object")
+    build(plugin, b"0.8")
+    mark = host.mark()
+    host.kill("worker", signal.SIGKILL)
+    again = host.wait_log(msg="worker_started", after=mark)
+    assert (again["version"], again["sha256"]) == ("0.9", first["sha256"])
+    assert host.log(mark, msg="plugin_copy_restored", path=copy)
+    assert hashlib.sha256(copy.read_bytes()).hexdigest() == copy.stem
+
+
 @pytest.mark.parametrize("how", ["overwritten", "replaced", "deleted"])
 def test_a_worker_that_restarts_loads_the_code_that_the_host_loaded(start_bot, plugin, how):
     host = start_bot(plugins=[{"path": str(plugin)}])

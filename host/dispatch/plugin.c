@@ -387,14 +387,16 @@ static void settle_runs(struct plugin *plugin, const char *how) {
 }
 
 static void quarantine(struct plugin *plugin) {
+    struct error reason;
     set_state(plugin, PLUGIN_QUARANTINED);
     plugin->restart_at_ms = INT64_MAX;
+    error_set(
+        &reason,
+        "its worker died too often in a minute without a finished run; its runs wait. Fix the "
+        "plugin and reload it (SIGHUP), or try this build again: snekomatic plugins release %s",
+        plugin_name(plugin));
     log_event(SNEK_LEVEL_ERROR, "plugin_quarantined", LOG_TEXT("plugin", plugin_name(plugin)),
-              LOG_NUMBER("deaths", plugin->restart.deaths),
-              LOG_TEXT("reason",
-                       "its worker died too often in a minute without a finished run; its "
-                       "runs wait. Fix the plugin, then run: snekomatic plugins release "
-                       "NAME, or restart the host"));
+              LOG_NUMBER("deaths", plugin->restart.deaths), LOG_TEXT("reason", reason.text));
     struct inbox_hold hold = {.scope = INBOX_HOLD_PLUGIN, .cause = INBOX_HOLD_QUARANTINED};
     snprintf(hold.plugin, sizeof hold.plugin, "%s", plugin_name(plugin));
     snprintf(hold.reason, sizeof hold.reason,

@@ -134,9 +134,9 @@ static void write_digits(struct sha256_ctx *hash, char digits[PLUGIN_FILE_HASH_D
     }
 }
 
-/* Reads the rest of `from`, hashes it, and writes it to `to` (-1: nowhere). */
-static int pass_through(int from, int to, char digits[PLUGIN_FILE_HASH_DIGITS + 1],
-                        struct error *err) {
+/* Reads the rest of `from`, hashes it, and writes it to `to` (-1: nowhere) in the directory. */
+static int pass_through(const struct plugin_files *files, int from, int to,
+                        char digits[PLUGIN_FILE_HASH_DIGITS + 1], struct error *err) {
     char chunk[CHUNK_BYTES];
     struct sha256_ctx hash;
     size_t bytes = 0;
@@ -156,7 +156,7 @@ static int pass_through(int from, int to, char digits[PLUGIN_FILE_HASH_DIGITS + 
         }
         sha256_update(&hash, (size_t)got, (const uint8_t *)chunk);
         if (to >= 0 && io_write_full(to, chunk, (size_t)got) < 0) {
-            return fail(err, "write", "its copy");
+            return fail(err, "write its copy into", files->path);
         }
     }
     write_digits(&hash, digits);
@@ -182,7 +182,7 @@ static int copy_once(const struct plugin_files *files, int source, struct plugin
     if (lseek(source, 0, SEEK_SET) < 0 || fstat(source, &before) < 0) {
         return fail(err, "read", "it");
     }
-    if (pass_through(source, to, copy->sha256, err) < 0) {
+    if (pass_through(files, source, to, copy->sha256, err) < 0) {
         return -1;
     }
     if (fstat(source, &after) < 0 || fchmod(to, 0444) < 0 || lseek(to, 0, SEEK_SET) < 0) {
@@ -244,7 +244,7 @@ static bool share(const struct plugin_files *files, const char *name, struct plu
     struct stat status;
     AUTO_CLOSE int fd = openat(files->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &status) < 0 || status.st_uid != geteuid() ||
-        (status.st_mode & 07777) != 0444 || pass_through(fd, -1, digits, NULL) < 0 ||
+        (status.st_mode & 07777) != 0444 || pass_through(files, fd, -1, digits, NULL) < 0 ||
         strcmp(digits, copy->sha256) != 0) {
         return false;
     }

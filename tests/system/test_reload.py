@@ -164,6 +164,19 @@ def test_a_file_that_does_not_load_leaves_the_old_one_in_force(host, plugin):
     assert reloaded_version(host) == "2"
 
 
+def test_a_fixed_plugin_leaves_its_quarantine_by_a_reload(start_bot, plugin):
+    host = start_bot(plugins=[{"path": str(plugin)}],
+                     config={"dispatch": {"delay_ms": 0, "max_attempts": 1}})
+    for _ in range(5):
+        host.wait_log(msg="dead", delivery=host.deliver("trouble", trouble("exit")))
+    reason = host.wait_log(msg="plugin_quarantined")["reason"]
+    assert "SIGHUP" in reason and reason.endswith("snekomatic plugins release trouble")
+    waiting = host.deliver("trouble", trouble())
+    build(plugin, "2")
+    assert reloaded_version(host) == "2"
+    host.wait_log(msg="done", delivery=waiting)
+
+
 def test_a_plugin_is_added_and_removed(host):
     text = host.file.read_text()
     host.file.write_text(text + f'[[plugin]]\npath = "{snek.program("ping.so")}"\n')

@@ -49,6 +49,8 @@ struct host {
     struct loop_source signals, orphaned;
     struct watchdog watchdog;
     bool restarted, stopping, supervisor_gone;
+    /* While stopping: how long runs may go on. */
+    int64_t drain_ms;
     struct inbox *inbox;
     struct broker *broker;
     struct dispatch *dispatch;
@@ -69,8 +71,12 @@ static void on_signal(struct loop_source *source, uint32_t events) {
      */
     if (info.ssi_signo != SIGHUP && !host->stopping) {
         host->stopping = true;
-        log_event(SNEK_LEVEL_INFO, "stopping",
-                  LOG_NUMBER("drain_ms", host->config->server.drain_ms));
+        host->drain_ms = host->config->server.drain_ms;
+        /* Webhooks wait for the end of a reload, so the supervisor bounds it. */
+        if (info.ssi_code == SI_QUEUE && info.ssi_int > 0 && info.ssi_int < host->drain_ms) {
+            host->drain_ms = info.ssi_int;
+        }
+        log_event(SNEK_LEVEL_INFO, "stopping", LOG_NUMBER("drain_ms", host->drain_ms));
     }
 }
 
@@ -298,7 +304,7 @@ static void step_until_idle(struct host *host, int64_t most_ms) {
 static void drain(struct host *host) {
     ingest_quiesce(host->ingest);
     dispatch_drain(host->dispatch);
-    step_until_idle(host, host->config->server.drain_ms);
+    step_until_idle(host, host->drain_ms);
     dispatch_cancel(host->dispatch);
     step_until_idle(host, CANCEL_GRACE_MS);
     dispatch_requeue(host->dispatch);

@@ -32,6 +32,9 @@
 #define STAYED_UP_MS 10000
 /* SIGKILL ends a process at once, unless the kernel waits for a disk that does not respond. */
 #define WORKERS_DEATH_MS 5000
+/* How long runs may go on in a reload. GitHub gives a webhook up after 10 s, and a new host starts
+ * within a second or two. */
+#define RELOAD_DRAIN_MS 5000
 
 struct supervisor {
     const struct config *config;
@@ -165,6 +168,14 @@ static void send_to_host(const struct supervisor *s, int number) {
     }
 }
 
+/* The value of the signal bounds the host's drain. */
+static void drain_host(const struct supervisor *s) {
+    const union sigval drain_ms = {.sival_int = RELOAD_DRAIN_MS};
+    if (s->host > 0) {
+        sigqueue(s->host, SIGTERM, drain_ms);
+    }
+}
+
 static void stop(struct supervisor *s, int number) {
     if (!s->ending) {
         log_event(SNEK_LEVEL_INFO, "stopping", LOG_TEXT("signal", sigabbrev_np(number)));
@@ -180,7 +191,7 @@ static void stop(struct supervisor *s, int number) {
     }
 }
 
-/* The host lets its runs finish and gives the others back to the store, as on SIGTERM. Connections
+/* The host gives its runs some seconds and the others back to the store, as on SIGTERM. Connections
  * wait meanwhile: the listening socket is ours. */
 static void begin_reload(struct supervisor *s) {
     struct error err;
@@ -199,7 +210,7 @@ static void begin_reload(struct supervisor *s) {
     }
     s->reload_starts = false;
     log_event(SNEK_LEVEL_INFO, "reloading", LOG_TEXT("file", s->config->file));
-    send_to_host(s, SIGTERM);
+    drain_host(s);
 }
 
 static void exchange(struct supervisor *s) {

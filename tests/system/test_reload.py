@@ -110,6 +110,27 @@ def test_a_run_that_goes_on_is_finished_by_the_old_build(host, plugin):
     assert len(host.log(msg="done", delivery=slow)) == 1
 
 
+def test_a_run_that_takes_too_long_goes_back_so_that_webhooks_do_not_wait_for_it(start_bot, plugin):
+    host = start_bot(plugins=[{"path": str(plugin), "deadline_ms": 600000}],
+                     config={"dispatch": {"delay_ms": 0}, "server": {"drain_ms": 600000}})
+    slow = host.deliver("trouble", trouble("fine", ms=500000))
+    host.wait_log(msg="started", delivery=slow)
+    mark = host.mark()
+    os.kill(host.process.pid, signal.SIGHUP)
+    assert host.wait_log(msg="requeued", delivery=slow, after=mark)["reason"] == "the host stopped"
+    host.wait_log(msg="reloaded", after=mark)
+    assert host.wait_log(msg="started", delivery=slow, after=mark)["attempt"] == "1"
+    host.process.popen.kill()
+
+
+def test_credentials_of_the_environment_survive_a_reload(start_bot, plugin, fake):
+    host = start_bot(plugins=[{"path": str(plugin)}], credentials="environment",
+                     config={"dispatch": {"delay_ms": 0}})
+    for _ in range(2):
+        reload(host)
+        host.wait_log(msg="done", delivery=host.deliver("trouble", trouble()))
+
+
 def edit(host, old, new):
     text = host.file.read_text()
     assert old in text

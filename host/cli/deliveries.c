@@ -340,7 +340,7 @@ static int change(struct store_client *store_client, const struct options *optio
                 "their state\n",
                 options->plugin ? "no run of plugin " : "no run",
                 options->plugin ? options->plugin : "", options->guid,
-                retry ? "is dead, parked or waits" : "is queued, blocked, running or parked");
+                retry ? "is dead, parked or waits" : "is queued, blocked, held, running or parked");
         return EX_DATAERR;
     default:
         return EX_TEMPFAIL;

@@ -187,12 +187,11 @@ const struct inbox_hold *hold_watch_find(const struct hold_watch *watch, const c
     return NULL;
 }
 
+/* Anybody may read it, so it names no repository: that may be private. */
 static int render_hold(const struct inbox_hold *hold, bool first, struct buffer *json) {
     int result = buffer_printf(
-        json, "%s{\"cause\":\"%s\",\"scope\":\"%s\",\"of\":", first ? ",\"holds\":[" : ",",
+        json, "%s{\"cause\":\"%s\",\"scope\":\"%s\",\"reason\":", first ? ",\"holds\":[" : ",",
         inbox_hold_cause_name(hold->cause), inbox_hold_scope_name(hold->scope));
-    result |= buffer_append_json_string(json, hold->value, strlen(hold->value));
-    result |= buffer_append_text(json, ",\"reason\":");
     result |= buffer_append_json_string(json, hold->reason, strlen(hold->reason));
     return result | buffer_printf(json, ",\"since_ms\":%" PRId64 ",\"until_ms\":%" PRId64 "}",
                                   hold->since_ms, hold->until_ms);

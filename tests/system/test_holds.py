@@ -103,6 +103,9 @@ def test_a_pause_of_a_part_holds_only_that_part(host, scope):
     host.wait_log(msg="done", delivery=free)
     wait_held(host, held)
     assert states(host)[held] == ("held", "paused: paused by an operator")
+    # Everybody may read /readyz, and the repository may be private.
+    assert status_of(host)["holds"][0]["scope"] == scope
+    assert "acme" not in host.request("GET", "/readyz").body.decode().lower()
     assert not host.log(msg="done", delivery=held)
     plugins(host, "resume", "trouble", f"--{scope}", value)
     line = host.wait_log(msg="done", delivery=held)

@@ -7,6 +7,7 @@ int main(int argc, char **argv) {
         {"serve", "receive webhooks and run the plugins on them", cli_serve},
         {"check", "check the configuration, the credentials and the plugins", cli_check},
         {"plugins", "list the subscriptions, commands and permissions of the plugins", cli_plugins},
+        {"reload", "make the running host read its configuration and plugins again", cli_reload},
         {"send", "sign a webhook and post it to a running host", cli_send},
         {"deliveries", "list, show, retry or discard deliveries in the store", cli_deliveries},
         {"token", "print a token of an installation, for git", cli_token},

@@ -73,23 +73,40 @@ static bool is_own_directory(const char *path) {
            status.st_uid == geteuid();
 }
 
-char *runtime_directory(bool executable, struct error *err) {
+size_t runtime_directory_places(char *places[RUNTIME_DIRECTORY_PLACES]) {
     AUTO_FREE char *of_service = first_of("RUNTIME_DIRECTORY");
     AUTO_FREE char *of_session = first_of("XDG_RUNTIME_DIR");
     AUTO_FREE char *below_session = NULL;
     AUTO_FREE char *below_tmp = NULL;
     if (asprintf(&below_session, "%s/snekomatic", of_session ? of_session : "") < 0 ||
         asprintf(&below_tmp, "/tmp/snekomatic-%u", (unsigned)geteuid()) < 0) {
-        error_set(err, "out of memory");
-        return NULL;
+        return 0;
     }
-    const char *places[] = {of_service, is_own_directory(of_session) ? below_session : NULL,
-                            below_tmp};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        int found = places[i] ? try_place(places[i], executable, err) : PASS_OVER;
-        if (found != PASS_OVER) {
-            return found == USABLE ? strdup(places[i]) : NULL;
+    size_t count = 0;
+    if (of_service) {
+        places[count++] = STEAL(of_service);
+    }
+    if (is_own_directory(of_session)) {
+        places[count++] = STEAL(below_session);
+    }
+    places[count++] = STEAL(below_tmp);
+    return count;
+}
+
+char *runtime_directory(bool executable, struct error *err) {
+    char *places[RUNTIME_DIRECTORY_PLACES];
+    size_t count = runtime_directory_places(places);
+    char *chosen = NULL;
+    int found = PASS_OVER;
+    if (count == 0) {
+        error_set(err, "out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        AUTO_FREE char *place = places[i];
+        if (found == PASS_OVER) {
+            found = try_place(place, executable, err);
+            chosen = found == USABLE ? STEAL(place) : NULL;
         }
     }
-    return NULL;
+    return chosen;
 }

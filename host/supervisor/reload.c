@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,9 +12,48 @@ static bool differ(const char *a, const char *b) {
     return strcmp(a ? a : "", b ? b : "") != 0;
 }
 
+static void add(char *list, size_t size, const char *text, const char *what) {
+    size_t used = strlen(list);
+    snprintf(list + used, size - used, "%s%s%s", used ? ", " : "", text, what);
+}
+
+/* The place of an enabled plugin in a configuration, or its n_plugins. */
+static size_t find_plugin(const struct config *config, const char *as_written) {
+    size_t i = 0;
+    while (i < config->n_plugins && (!config->plugins[i].enabled ||
+                                     strcmp(config->plugins[i].as_written, as_written) != 0)) {
+        i++;
+    }
+    return i;
+}
+
+static void list_plugins(struct reload *reload, const struct config *present,
+                         const struct workers *workers) {
+    const struct config *next = reload->config;
+    for (size_t i = 0; i < next->n_plugins; i++) {
+        const char *name = next->plugins[i].as_written;
+        if (!next->plugins[i].enabled) {
+            continue;
+        }
+        size_t old = find_plugin(present, name);
+        if (old == present->n_plugins) {
+            add(reload->plugins, sizeof reload->plugins, name, " (added)");
+        } else if (strcmp(workers->copies[old].sha256, reload->copies[i].sha256) != 0) {
+            add(reload->plugins, sizeof reload->plugins, name, " (changed)");
+        }
+    }
+    for (size_t i = 0; i < present->n_plugins; i++) {
+        const char *name = present->plugins[i].as_written;
+        if (present->plugins[i].enabled && find_plugin(next, name) == next->n_plugins) {
+            add(reload->plugins, sizeof reload->plugins, name, " (removed)");
+        }
+    }
+}
+
 /* The supervisor has read the key, and listens already. The rest takes effect with the next host.
  */
-static void warn_of_restart(const struct config *present, const struct config *next) {
+static void warn_of_restart(const struct config *present, struct reload *reload) {
+    const struct config *next = reload->config;
     const struct {
         const char *key;
         bool changed;
@@ -28,6 +68,7 @@ static void warn_of_restart(const struct config *present, const struct config *n
     };
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         if (keys[i].changed) {
+            add(reload->needs_restart, sizeof reload->needs_restart, keys[i].key, "");
             log_event(SNEK_LEVEL_WARNING, "reload_needs_restart", LOG_TEXT("key", keys[i].key),
                       LOG_TEXT("reason", "its change takes effect only after a restart"));
         }
@@ -92,7 +133,8 @@ int reload_read(const struct config *present, struct workers *workers, struct re
         reload_free(reload);
         return -1;
     }
-    warn_of_restart(present, reload->config);
+    warn_of_restart(present, reload);
+    list_plugins(reload, present, workers);
     *next = reload;
     return 0;
 }

@@ -13,6 +13,9 @@ struct reload {
     /* The same, if it was read here; NULL: it is the caller's. */
     struct config *owned;
     struct plugin_copy copies[CONFIG_PLUGINS_MAX];
+    /* Lists for people, separated by ", ": plugins with another file, a new or a removed one; and
+     * changed keys that take effect only after a restart. Cut if too long. */
+    char plugins[1024], needs_restart[256];
 };
 
 /* Reads the file of `present` again, checks it, and copies the file of each enabled plugin. 0 and

@@ -11,6 +11,7 @@
 #include "supervisor/messages.h"
 #include "supervisor/notify.h"
 #include "supervisor/reload.h"
+#include "supervisor/reload_socket.h"
 #include "supervisor/send_settings.h"
 #include "supervisor/signer.h"
 #include "supervisor/start.h"
@@ -46,6 +47,7 @@ struct supervisor {
     bool reload_starts;
     /* A reload was asked for that cannot begin yet. */
     bool reload_wanted;
+    struct reload_socket reload_socket;
     char *const *host_argv;
     const char *worker_path;
     /* Owned. The host's environment. */
@@ -184,6 +186,7 @@ static void stop(struct supervisor *s, int number) {
         /* An open socket of ours would accept connections that no host serves. */
         cleanup_close(&s->listen_fd);
         s->listen_fd = -1;
+        reload_socket_close(&s->reload_socket);
     }
     send_to_host(s, SIGTERM);
     if (s->host == 0) {
@@ -191,8 +194,8 @@ static void stop(struct supervisor *s, int number) {
     }
 }
 
-/* The host gives its runs some seconds and the others back to the store, as on SIGTERM. Connections
- * wait meanwhile: the listening socket is ours. */
+/* For SIGHUP and for `snekomatic reload`. The host gives its runs some seconds and the others back
+ * to the store, as on SIGTERM. Connections wait meanwhile: the listening socket is ours. */
 static void begin_reload(struct supervisor *s) {
     struct error err;
     if (s->ending) {
@@ -203,13 +206,16 @@ static void begin_reload(struct supervisor *s) {
         return;
     }
     s->reload_wanted = false;
+    reload_socket_take(&s->reload_socket);
     if (reload_read(s->config, &s->workers, &s->reload, &err) < 0) {
         log_event(SNEK_LEVEL_ERROR, "reload_rejected", LOG_TEXT("reason", err.text),
                   LOG_TEXT("result", "the present configuration stays in force"));
+        reload_socket_reply(&s->reload_socket, RELOAD_REJECTED, err.text);
         return;
     }
     s->reload_starts = false;
-    log_event(SNEK_LEVEL_INFO, "reloading", LOG_TEXT("file", s->config->file));
+    log_event(SNEK_LEVEL_INFO, "reloading", LOG_TEXT("file", s->config->file),
+              LOG_TEXT("plugins", s->reload->plugins));
     drain_host(s);
 }
 
@@ -222,6 +228,23 @@ static void end_reload(struct supervisor *s) {
     reload_free(s->reload);
     s->reload = NULL;
     s->reload_starts = false;
+}
+
+static void reply_reloaded(struct supervisor *s) {
+    const char *plugins = s->reload->plugins, *keys = s->reload->needs_restart;
+    char text[RELOAD_REPLY_MAX];
+    snprintf(text, sizeof text, "%s%s%s%s%s%s", *plugins ? "plugins: " : "", plugins,
+             *plugins ? "\n" : "", *keys ? "needs a restart: " : "", keys, *keys ? "\n" : "");
+    reload_socket_reply(&s->reload_socket, RELOAD_DONE, text);
+}
+
+static void reload_fails(struct supervisor *s) {
+    static const char reason[] = "the host did not start with the new configuration; its lines in "
+                                 "the log have the reason";
+    log_event(SNEK_LEVEL_ERROR, "reload_failed", LOG_TEXT("reason", reason),
+              LOG_TEXT("result", "the old configuration is in force again"));
+    reload_socket_reply(&s->reload_socket, RELOAD_FAILED, reason);
+    end_reload(s);
 }
 
 static void handle_signals(struct supervisor *s) {
@@ -253,6 +276,7 @@ static void on_ready(struct supervisor *s) {
     if (s->reload && s->reload_starts) {
         log_setup(s->config->log.level, s->config->log.format);
         log_event(SNEK_LEVEL_INFO, "reloaded", LOG_NUMBER("pid", s->host));
+        reply_reloaded(s);
         end_reload(s);
     } else if (s->served) {
         log_event(SNEK_LEVEL_INFO, "host_restarted", LOG_NUMBER("pid", s->host));
@@ -406,11 +430,7 @@ static void on_host_ended(struct supervisor *s, int status) {
         s->reload_starts = true;
     } else if (s->reload) {
         exchange(s);
-        log_event(SNEK_LEVEL_ERROR, "reload_failed",
-                  LOG_TEXT("reason", "the host did not start with the new configuration; the lines "
-                                     "above have the reason"),
-                  LOG_TEXT("result", "the old configuration is in force again"));
-        end_reload(s);
+        reload_fails(s);
     } else if (s->served) {
         bool stayed_up = s->ready && clock_monotonic_ms() - s->ready_since_ms >= STAYED_UP_MS;
         plan_restart(s, stayed_up);
@@ -473,10 +493,14 @@ static int wait_ms(const struct supervisor *s) {
 
 static void run(struct supervisor *s) {
     while (!s->ended || workers_linger(s)) {
-        struct pollfd fds[] = {{.fd = s->signals_fd, .events = POLLIN},
-                               {.fd = s->messages_fd, .events = POLLIN},
-                               {.fd = s->control_fd, .events = s->control_full ? POLLOUT : POLLIN}};
-        poll(fds, 3, wait_ms(s));
+        struct pollfd fds[3 + RELOAD_SOCKET_FDS] = {
+            {.fd = s->signals_fd, .events = POLLIN},
+            {.fd = s->messages_fd, .events = POLLIN},
+            {.fd = s->control_fd, .events = s->control_full ? POLLOUT : POLLIN}};
+        reload_socket_poll(&s->reload_socket, fds + 3);
+        poll(fds, sizeof fds / sizeof *fds, wait_ms(s));
+        /* Before the signals: these may close it. */
+        s->reload_wanted = reload_socket_serve(&s->reload_socket, fds + 3) || s->reload_wanted;
         handle_signals(s);
         if (fds[1].revents) {
             handle_message(s);
@@ -492,6 +516,15 @@ static void run(struct supervisor *s) {
             s->control_full = true;
         }
         restart_when_due(s);
+    }
+}
+
+/* Without its socket the supervisor still handles SIGHUP. */
+static void open_reload_socket(struct supervisor *s) {
+    struct error err;
+    if (reload_socket_open(&s->reload_socket, s->config->settings, &err) < 0) {
+        log_event(SNEK_LEVEL_WARNING, "reload_socket_failed", LOG_TEXT("reason", err.text),
+                  LOG_TEXT("result", "`snekomatic reload` does not work; SIGHUP does"));
     }
 }
 
@@ -525,6 +558,7 @@ static int prepare(struct supervisor *s, struct error *err) {
     if (status != 0) {
         return status;
     }
+    open_reload_socket(s);
     s->signals_fd = open_signals(err);
     return s->signals_fd < 0 || start(s, err) < 0 ? EX_OSERR : 0;
 }
@@ -539,7 +573,8 @@ int supervisor_run(const struct config *config, char *const host_argv[], const c
                            .listen_fd = -1,
                            .notify_fd = -1,
                            .messages_fd = -1,
-                           .control_fd = -1};
+                           .control_fd = -1,
+                           .reload_socket = {.listen_fd = -1, .lock_fd = -1, .directory_fd = -1}};
     struct error err;
     int status = prepare(&s, &err);
     if (status != 0) {
@@ -552,6 +587,7 @@ int supervisor_run(const struct config *config, char *const host_argv[], const c
     cleanup_close(&s.listen_fd);
     cleanup_close(&s.notify_fd);
     close_sockets(&s);
+    reload_socket_close(&s.reload_socket);
     end_reload(&s);
     workers_finish(&s.workers);
     config_free(s.owned_config);

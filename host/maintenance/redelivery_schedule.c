@@ -180,12 +180,12 @@ static const char *state_of(const struct redelivery_schedule *schedule) {
 int redelivery_schedule_status(struct redelivery_schedule *schedule, struct buffer *json) {
     SCOPED_LOCK(&schedule->lock);
     bool failing = schedule->last_error.text[0] != '\0';
-    int result =
-        buffer_printf(json,
-                      "\"recovery\":{\"state\":\"%s\",\"checked_ms\":%" PRId64
-                      ",\"missing\":%" PRIu64 ",\"requested\":%" PRIu64 ",\"given_up\":%" PRIu64,
-                      state_of(schedule), schedule->checked_ms, schedule->missing,
-                      schedule->requested, schedule->given_up);
+    int result = buffer_printf(json,
+                               "\"recovery\":{\"state\":\"%s\",\"checked_ms\":%" PRId64
+                               ",\"missing\":%" PRIu64 ",\"fetched\":%" PRIu64
+                               ",\"requested\":%" PRIu64 ",\"given_up\":%" PRIu64,
+                               state_of(schedule), schedule->checked_ms, schedule->missing,
+                               schedule->fetched, schedule->requested, schedule->given_up);
     if (failing) {
         result |= buffer_append_text(json, ",\"error\":");
         result |= buffer_append_json_string(json, schedule->last_error.text,

@@ -83,6 +83,8 @@ def test_deliveries_during_a_downtime_are_recovered_once(make, fake):
     bot.wait_log(msg="stored", delivery=ping["guid"])
     line = wait_pass(bot)
     assert (line["listed"], line["fetched"], line["requested"]) == ("5", "4", "0")
+    recovery = bot.request("GET", "/readyz").json["recovery"]
+    assert (recovery["fetched"], recovery["requested"], recovery["given_up"]) == (4, 0, 0)
     order = [line["delivery"] for line in bot.log(msg="stored", source="recovery")]
     assert order == [*guids, ping["guid"]]  # the oldest first
     fake.age_deliveries(300)

@@ -45,8 +45,16 @@ static void make_title(const char *plugin_path, char *title, size_t room) {
     snprintf(title, room, "snekomatic-worker: %.*s", (int)(suffixed ? bytes - 3 : bytes), name);
 }
 
+static int report_lack(struct error *err, const char *attempt) {
+    int reason = errno;
+    error_set(err, "cannot %s: %s", attempt, strerror(reason));
+    bool may_pass = reason == EAGAIN || reason == ENOMEM || reason == EMFILE || reason == ENFILE;
+    return may_pass ? error_mark_transient(err) : -1;
+}
+
 /* An empty environment, the socket as the one descriptor, a process group of its own. */
-static int spawn(const struct worker_spawn_options *options, int socket_fd, pid_t *pid) {
+static int spawn(const struct worker_spawn_options *options, int socket_fd, pid_t *pid,
+                 struct error *err) {
     char title[TITLE_BYTES_MAX];
     char *const plain[] = {title, NULL}, *const environment[] = {NULL};
     struct wrapper wrapper = {.text = NULL};
@@ -75,18 +83,15 @@ static int spawn(const struct worker_spawn_options *options, int socket_fd, pid_
     const char *program = wrapped ? wrapper.words[0] : options->worker_path;
     int problem = posix_spawnp(pid, program, &actions, &attributes, wrapped ? wrapper.words : plain,
                                environment);
-    free(wrapper.text);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     errno = problem;
+    if (problem != 0) {
+        report_lack(err, "start it");
+        error_wrap(err, wrapped ? "%s of SNEKOMATIC_WORKER_WRAPPER" : "%s", program);
+    }
+    free(wrapper.text);
     return problem == 0 ? 0 : -1;
-}
-
-static int report_lack(struct error *err, const char *attempt) {
-    int reason = errno;
-    error_set(err, "cannot %s: %s", attempt, strerror(reason));
-    bool may_pass = reason == EAGAIN || reason == ENOMEM || reason == EMFILE || reason == ENFILE;
-    return may_pass ? error_mark_transient(err) : -1;
 }
 
 /* It fits into the socket's buffer, which is empty. */
@@ -118,9 +123,8 @@ int worker_spawn(const struct worker_spawn_options *options, struct worker_child
     if (send_start(options, ours, err) < 0) {
         return -1;
     }
-    if (spawn(options, theirs, &pid) < 0) {
-        report_lack(err, "start it");
-        return error_wrap(err, "%s", options->worker_path);
+    if (spawn(options, theirs, &pid, err) < 0) {
+        return -1;
     }
     *child = (struct worker_child){.pid = pid, .socket_fd = steal_fd(&ours)};
     return 0;

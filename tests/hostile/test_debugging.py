@@ -37,6 +37,12 @@ def test_valgrind_runs_a_worker_and_reports_its_errors(start_bot, tmp_path):
     assert "Invalid read of size 1" in text and "use_after_free" in text
 
 
+def test_a_wrapper_that_does_not_exist_is_named(start_bot, tmp_path):
+    with pytest.raises(AssertionError) as failure:
+        start(start_bot, f"{tmp_path}/valgrin --quiet")
+    assert f"{tmp_path}/valgrin of SNEKOMATIC_WORKER_WRAPPER: cannot start it" in str(failure.value)
+
+
 def test_a_plugin_with_address_sanitizer_reports_into_the_log(start_bot, tmp_path):
     plugin = tmp_path / "asan.so"
     command = ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-g", "-fsanitize=address", "-shared", "-fPIC",

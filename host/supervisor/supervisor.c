@@ -194,29 +194,34 @@ static void stop(struct supervisor *s, int number) {
     }
 }
 
-/* For SIGHUP and for `snekomatic reload`. The host gives its runs some seconds and the others back
- * to the store, as on SIGTERM. Connections wait meanwhile: the listening socket is ours. */
-static void begin_reload(struct supervisor *s) {
+/* False: it was rejected. */
+static bool read_reload(struct supervisor *s) {
     struct error err;
-    if (s->ending) {
-        return;
-    }
-    if (!s->ready || s->reload) {
-        s->reload_wanted = true;
-        return;
-    }
     s->reload_wanted = false;
     reload_socket_take(&s->reload_socket);
     if (reload_read(s->config, &s->workers, &s->reload, &err) < 0) {
         log_event(SNEK_LEVEL_ERROR, "reload_rejected", LOG_TEXT("reason", err.text),
                   LOG_TEXT("result", "the present configuration stays in force"));
         reload_socket_reply(&s->reload_socket, RELOAD_REJECTED, err.text);
-        return;
+        return false;
     }
     s->reload_starts = false;
     log_event(SNEK_LEVEL_INFO, "reloading", LOG_TEXT("file", s->config->file),
               LOG_TEXT("plugins", s->reload->plugins));
-    drain_host(s);
+    return true;
+}
+
+/* For SIGHUP and for `snekomatic reload`. The host gives its runs some seconds and the others back
+ * to the store, as on SIGTERM. Connections wait meanwhile: the listening socket is ours. */
+static void begin_reload(struct supervisor *s) {
+    if (s->ending) {
+        return;
+    }
+    if (!s->ready || s->reload) {
+        s->reload_wanted = true;
+    } else if (read_reload(s)) {
+        drain_host(s);
+    }
 }
 
 static void exchange(struct supervisor *s) {
@@ -475,6 +480,11 @@ static void restart_when_due(struct supervisor *s) {
     struct error err;
     if (s->host != 0 || s->ended || clock_monotonic_ms() < s->restart_at_ms || workers_linger(s)) {
         return;
+    }
+    /* Hosts may fail for a reason that the new configuration removes. */
+    if (s->reload_wanted && !s->reload && read_reload(s)) {
+        exchange(s);
+        s->reload_starts = true;
     }
     if (start(s, &err) < 0) {
         log_event(SNEK_LEVEL_ERROR, "host_not_restarted", LOG_TEXT("reason", err.text));

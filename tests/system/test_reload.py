@@ -417,3 +417,16 @@ def test_another_user_is_not_heard(start_bot):
         assert response() in ("b''", "ConnectionResetError", "BrokenPipeError")
         assert not host.log(mark, msg="reloading")
         host.stop()
+
+
+def test_a_reload_ends_the_restarts_of_hosts_that_cannot_start(start_bot, tmp_path):
+    place = tmp_path / "store.db"
+    host = start_bot(plugins=["ping"], config={"store": {"url": f"sqlite:{place}"}})
+    for file in tmp_path.glob("store.db*"):
+        file.unlink()
+    place.write_bytes(b"no database " * 1000)
+    host.kill("host")
+    host.wait_log(msg="host_died", **{"while": "starting"})
+    edit(host, str(place), str(tmp_path / "other.db"))
+    reload(host)
+    assert host.request("GET", "/readyz").status == 200

@@ -15,6 +15,8 @@
 
 /* An operator who pauses a plugin sees it obeyed after this time at the latest. */
 #define READ_INTERVAL_MS 2000
+/* /readyz shows holds up to about so many bytes, and counts the others. */
+#define RENDER_MAX ((size_t)32 << 10)
 
 void hold_watch_init(struct hold_watch *watch, const struct hold_watch_options *options) {
     *watch = (struct hold_watch){.options = *options};
@@ -199,13 +201,22 @@ static int render_hold(const struct inbox_hold *hold, bool first, struct buffer 
 
 int hold_watch_render(struct hold_watch *watch, const char *plugin, struct buffer *json) {
     bool first = true;
+    size_t more = 0;
     int result = 0;
     SCOPED_LOCK(&watch->lock);
     for (size_t i = 0; i < watch->n_holds; i++) {
-        if (strcmp(watch->holds[i].plugin, plugin) == 0) {
-            result |= render_hold(&watch->holds[i], first, json);
-            first = false;
+        if (strcmp(watch->holds[i].plugin, plugin) != 0) {
+            continue;
         }
+        if (json->bytes >= RENDER_MAX) {
+            more++;
+            continue;
+        }
+        result |= render_hold(&watch->holds[i], first, json);
+        first = false;
     }
-    return first ? result : result | buffer_append_text(json, "]");
+    if (!first) {
+        result |= buffer_append_text(json, "]");
+    }
+    return more == 0 ? result : result | buffer_printf(json, ",\"more_holds\":%zu", more);
 }

@@ -2,8 +2,10 @@
 """`snekomatic plugins pause|resume|release`: runs wait, on every host of the store, and nothing is
 lost."""
 
+import contextlib
 import json
 import signal
+import sqlite3
 import subprocess
 
 import pytest
@@ -152,3 +154,18 @@ def test_wrong_usage_is_64(words):
     done = subprocess.run([snek.program("snekomatic"), "plugins", *words],
                           env=snek.clean_environment(), capture_output=True, check=False)
     assert done.returncode == 64
+
+
+def test_many_holds_leave_the_host_ready(start_bot, tmp_path):
+    place = tmp_path / "store.db"
+    host = start_bot(plugins=["trouble"], config={"store": {"url": f"sqlite:{place}"}})
+    with contextlib.closing(sqlite3.connect(place, timeout=snek.PATIENCE_S)) as store, store:
+        store.executemany(
+            "INSERT INTO holds (plugin, scope, value, cause, reason, since_ms, until_ms)"
+            " VALUES ('trouble', 'item', ?, 'loop', ?, 0, 0)",
+            [(f"acme/zoo#{number}", "it made 20 effects there " * 10) for number in range(600)])
+    snek.wait_until(lambda: "holds" in status_of(host), lambda: "no holds")
+    response = host.request("GET", "/readyz")
+    assert response.status == 200
+    status = status_of(host)
+    assert len(status["holds"]) + status["more_holds"] == 600

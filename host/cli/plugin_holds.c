@@ -159,6 +159,13 @@ static int change(struct store_client *client, const struct options *options,
     snprintf(change.hold.reason, sizeof change.hold.reason, "paused by an operator");
     int result = store_client_do(client, VERB, &change.operation);
     *changed = *changed || result == 0;
+    if (pauses && result == INBOX_HOLD_TOO_MANY) {
+        fprintf(stderr,
+                "error: %d installations, repositories and items are paused, and no more may be: "
+                "resume some, or pause the whole plugin\n",
+                INBOX_HOLDS_MAX);
+        return EX_UNAVAILABLE;
+    }
     return result < 0 ? EX_TEMPFAIL : EX_OK;
 }
 

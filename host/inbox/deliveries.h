@@ -23,8 +23,9 @@
  *   put: the key is free --> queued or running <--> its attempts --> ended: the next run holds it
  *   put: another run holds it --> blocked ---^
  *
- * A run gives its key up without an end when it is parked, or when its completion says so
- * (inbox_finish.keeps_place): later runs pass it. When it is due again it is the next in line. A
+ * A run gives its key up without an end when it is parked, when its completion says so
+ * (inbox_finish.keeps_place), or when a hold covers it and only a part of its line: later runs pass
+ * it. When it is due again it is the next in line. A
  * retry by hand takes the place of a holder that is not running. */
 enum inbox_order {
     INBOX_ORDER_NONE,

@@ -6,7 +6,9 @@
  *   queued --claim under a hold--> held --claim after the hold--> queued
  *
  * A claim gives out no run that a hold covers. It sets such a run aside as `held`: the run keeps
- * its due time and its attempts, and the indexes that claims read do not have it. */
+ * its due time and its attempts, and the indexes that claims read do not have it. It also keeps its
+ * place in its key's line (deliveries.h), unless the hold covers only a part of that line: then the
+ * others pass it, and it joins the line again when the hold is gone. */
 #ifndef SNEK_INBOX_HOLDS_H
 #define SNEK_INBOX_HOLDS_H
 
@@ -19,7 +21,8 @@
 
 #define INBOX_HOLD_VALUE_MAX 220
 #define INBOX_HOLD_REASON_MAX 300
-/* A plugin may have this many. One put more fails. */
+/* An operator may have paused so many installations, repositories and items at a time. Holds of
+ * whole plugins, and those that the host makes, do not count. */
 #define INBOX_HOLDS_MAX 1000
 
 enum inbox_hold_scope {
@@ -61,9 +64,12 @@ const char *inbox_hold_cause_name(enum inbox_hold_cause cause);
 enum inbox_hold_outcome {
     /* PUT: there was such a hold; it has the new reason and end now. END: there was none. */
     INBOX_HOLD_UNCHANGED = 1,
+    /* PUT: there are INBOX_HOLDS_MAX already, and nothing was stored. */
+    INBOX_HOLD_TOO_MANY = 2,
 };
 
-/* HOLD_PUT stores a hold (the id is not used): 0 or INBOX_HOLD_UNCHANGED. HOLD_END ends the holds
+/* HOLD_PUT stores a hold (the id is not used): 0,
+ * INBOX_HOLD_UNCHANGED or INBOX_HOLD_TOO_MANY. HOLD_END ends the holds
  * of `hold.plugin` and `hold.cause` that have its scope and value, or with `all_scopes` all of
  * them: 0 or INBOX_HOLD_UNCHANGED. The other hosts of the store notice both within seconds. */
 struct inbox_hold_change {

@@ -202,6 +202,38 @@ static void many_held_runs_are_released_by_the_next_claims(void **state) {
     expect_held(fixture, 0);
 }
 
+static void an_ended_holds_runs_are_not_held_by_the_next_hold(void **state) {
+    struct fixture *fixture = *state;
+    put(fixture, "one", "7", "acme/zoo");
+    assert_int_equal(put_hold(fixture, INBOX_HOLD_REPOSITORY, "acme/zoo", 0), 0);
+    expect_claimed(fixture, FIXTURE_NOW, "");
+    /* No claim comes between these two, as while no host runs. */
+    assert_int_equal(end_hold(fixture, INBOX_HOLD_REPOSITORY, "acme/zoo"), 0);
+    assert_int_equal(put_hold(fixture, INBOX_HOLD_REPOSITORY, "acme/farm", 0), 0);
+    expect_claimed(fixture, FIXTURE_NOW, "one ");
+}
+
+static void one_hold_too_many_fails_and_the_others_are_obeyed(void **state) {
+    struct fixture *fixture = *state;
+    char value[INBOX_HOLD_VALUE_MAX + 1];
+    for (int i = 0; i < INBOX_HOLDS_MAX; i++) {
+        snprintf(value, sizeof value, "acme/zoo#%d", i);
+        assert_int_equal(put_hold(fixture, INBOX_HOLD_ITEM, value, FIXTURE_NOW + 1000), 0);
+    }
+    assert_int_equal(put_hold(fixture, INBOX_HOLD_ITEM, value, 0), INBOX_HOLD_UNCHANGED);
+    /* A plugin can always be paused. */
+    assert_int_equal(put_hold(fixture, INBOX_HOLD_PLUGIN, "", 0), 0);
+    assert_int_equal(put_hold(fixture, INBOX_HOLD_ITEM, "acme/zoo#2000", 0), INBOX_HOLD_TOO_MANY);
+    put(fixture, "one", "7", "acme/zoo");
+    expect_claimed(fixture, FIXTURE_NOW, "");
+    expect_held(fixture, 1);
+    struct inbox_hold later = {.plugin = "invite",
+                               .scope = INBOX_HOLD_ITEM,
+                               .value = "acme/zoo#2000",
+                               .since_ms = FIXTURE_NOW + 1000};
+    assert_int_equal(change(fixture, INBOX_HOLD_PUT, later, false), 0);
+}
+
 size_t contract_hold_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest all[] = {
         CONTRACT(runs_of_a_paused_plugin_wait_and_go_on_afterwards),
@@ -211,6 +243,8 @@ size_t contract_hold_tests(const struct contract_store *store, struct CMUnitTest
         CONTRACT(holds_are_listed_and_put_again_change),
         CONTRACT(a_held_run_is_unfinished_shown_and_changed_by_hand),
         CONTRACT(many_held_runs_are_released_by_the_next_claims),
+        CONTRACT(an_ended_holds_runs_are_not_held_by_the_next_hold),
+        CONTRACT(one_hold_too_many_fails_and_the_others_are_obeyed),
     };
     memcpy(tests, all, sizeof all);
     return sizeof all / sizeof *all;

@@ -27,7 +27,7 @@ struct contract_store {
 };
 
 /* Adds the contract's tests to `tests`, which has room for so many; their number. */
-#define CONTRACT_TESTS_MAX 192
+#define CONTRACT_TESTS_MAX 200
 size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_claim_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_group_tests(const struct contract_store *store, struct CMUnitTest *tests);

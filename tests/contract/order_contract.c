@@ -27,11 +27,19 @@ static void put_item(struct fixture *fixture, const char *guid, const char *item
     (void)put(fixture, guid, item, INBOX_ORDER_ITEM, false);
 }
 
+static void put_of_repository(struct fixture *fixture, const char *guid, const char *item) {
+    struct inbox_put_run run = {.plugin = "invite", .order = INBOX_ORDER_REPOSITORY};
+    struct inbox_put operation = put_of(guid);
+    operation.item = item;
+    operation.runs = &run;
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+}
+
 /* Claims what is due; exactly the run of this delivery comes. NULL: nothing comes. */
 static struct inbox_run claim_only(struct fixture *fixture, const char *guid, int64_t now_ms) {
     struct inbox_claim claim = fixture_claim(fixture, "invite", now_ms);
-    if (claim.n_runs == 0 && guid && claim.next_due_ms <= now_ms) {
-        /* A run has only just joined its line. */
+    if (claim.n_runs == 0 && guid && (claim.next_due_ms <= now_ms || claim.set_aside > 0)) {
+        /* A run has only just joined its line, or was set aside before it. */
         claim = fixture_claim(fixture, "invite", now_ms);
     }
     assert_int_equal(claim.n_runs, guid ? 1 : 0);
@@ -256,6 +264,62 @@ static void a_retry_by_hand_is_the_next_after_a_run_that_is_running(void **state
     done(fixture, second);
     done(fixture, claim_only(fixture, "dies", FIXTURE_NOW));
     done(fixture, claim_only(fixture, "third", FIXTURE_NOW));
+}
+
+static struct inbox_hold_change hold_of_item(enum inbox_kind kind) {
+    return (struct inbox_hold_change){.operation = {.kind = kind},
+                                      .hold = {.plugin = "invite",
+                                               .scope = INBOX_HOLD_ITEM,
+                                               .value = "octo/cat#1",
+                                               .reason = "wait",
+                                               .since_ms = FIXTURE_NOW}};
+}
+
+/* A hold of one item must not hold the others of the repository, whose runs have one order. */
+static void a_run_that_is_held_alone_is_passed_by_its_line(void **state) {
+    struct fixture *fixture = *state;
+    put_of_repository(fixture, "held", "99#1");
+    put_of_repository(fixture, "second", "99#2");
+    put_of_repository(fixture, "third", "99#3");
+    struct inbox_hold_change hold = hold_of_item(INBOX_HOLD_PUT);
+    assert_int_equal(fixture_do(fixture, &hold.operation), 0);
+    struct inbox_run second = claim_only(fixture, "second", FIXTURE_NOW);
+    hold = hold_of_item(INBOX_HOLD_END);
+    assert_int_equal(fixture_do(fixture, &hold.operation), 0);
+    /* It joins its line again, and is the next in it. */
+    (void)claim_only(fixture, NULL, FIXTURE_NOW);
+    done(fixture, second);
+    done(fixture, claim_only(fixture, "held", FIXTURE_NOW));
+    done(fixture, claim_only(fixture, "third", FIXTURE_NOW));
+}
+
+static void a_run_that_is_held_with_its_whole_line_keeps_its_place(void **state) {
+    struct fixture *fixture = *state;
+    put_item(fixture, "first", "99#1");
+    put_item(fixture, "second", "99#1");
+    struct inbox_hold_change hold = hold_of_item(INBOX_HOLD_PUT);
+    assert_int_equal(fixture_do(fixture, &hold.operation), 0);
+    (void)claim_only(fixture, NULL, FIXTURE_NOW);
+    fixture_expect_stats(fixture, 0, 0, 0);
+    hold = hold_of_item(INBOX_HOLD_END);
+    assert_int_equal(fixture_do(fixture, &hold.operation), 0);
+    done(fixture, claim_only(fixture, "first", FIXTURE_NOW));
+    done(fixture, claim_only(fixture, "second", FIXTURE_NOW));
+}
+
+static void a_run_that_is_held_alone_joins_its_line_by_hand(void **state) {
+    struct fixture *fixture = *state;
+    put_of_repository(fixture, "held", "99#1");
+    put_of_repository(fixture, "second", "99#2");
+    struct inbox_hold_change hold = hold_of_item(INBOX_HOLD_PUT);
+    assert_int_equal(fixture_do(fixture, &hold.operation), 0);
+    struct inbox_run second = claim_only(fixture, "second", FIXTURE_NOW);
+    change(fixture, INBOX_RERUN, "held");
+    (void)claim_only(fixture, NULL, FIXTURE_NOW);
+    done(fixture, second);
+    hold = hold_of_item(INBOX_HOLD_END);
+    assert_int_equal(fixture_do(fixture, &hold.operation), 0);
+    done(fixture, claim_only(fixture, "held", FIXTURE_NOW));
 }
 
 static void discarding_a_run_frees_its_key(void **state) {
@@ -616,6 +680,9 @@ size_t contract_order_tests(const struct contract_store *store, struct CMUnitTes
         CONTRACT(a_requeued_run_keeps_its_place),
         CONTRACT(a_retry_by_hand_takes_the_place_of_a_run_that_waits),
         CONTRACT(a_retry_by_hand_is_the_next_after_a_run_that_is_running),
+        CONTRACT(a_run_that_is_held_alone_is_passed_by_its_line),
+        CONTRACT(a_run_that_is_held_with_its_whole_line_keeps_its_place),
+        CONTRACT(a_run_that_is_held_alone_joins_its_line_by_hand),
         CONTRACT(discarding_a_run_frees_its_key),
         CONTRACT(a_run_whose_lease_lapsed_goes_before_the_others_again),
         CONTRACT(a_redelivery_waits_for_the_run_that_holds_its_key),

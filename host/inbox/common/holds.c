@@ -81,6 +81,17 @@ const struct inbox_hold *hold_of_run(const struct inbox_claim *claim, const stru
     return NULL;
 }
 
+bool hold_parts_line(const struct inbox_hold *hold, const struct inbox_run *run) {
+    bool of_repository = strncmp(run->order_key, "repository ", 11) == 0;
+    bool of_installation = strncmp(run->order_key, "installation ", 13) == 0;
+    return (hold->scope == INBOX_HOLD_ITEM && (of_repository || of_installation)) ||
+           (hold->scope == INBOX_HOLD_REPOSITORY && of_installation);
+}
+
+bool hold_counts(const struct inbox_hold *hold) {
+    return hold->cause == INBOX_HOLD_PAUSED && hold->scope != INBOX_HOLD_PLUGIN;
+}
+
 void hold_remove_run(struct inbox_claim *claim, size_t index) {
     assert(index < claim->n_runs);
     inbox_run_finish(&claim->runs[index]);

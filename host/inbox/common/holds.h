@@ -16,6 +16,11 @@ int hold_read_names(struct inbox_hold *hold, const char *scope, const char *caus
 
 /* The hold of the claim that covers a run of it; NULL for none. */
 const struct inbox_hold *hold_of_run(const struct inbox_claim *claim, const struct inbox_run *run);
+/* Does the hold cover only a part of the runs that go in one order with this one? Then the run
+ * gives its place in their line up while it is held. */
+bool hold_parts_line(const struct inbox_hold *hold, const struct inbox_run *run);
+/* Does the hold count towards INBOX_HOLDS_MAX? */
+bool hold_counts(const struct inbox_hold *hold);
 /* The store has set the claim's run aside: frees it, and removes it from the claim. */
 void hold_remove_run(struct inbox_claim *claim, size_t index);
 /* The next claim is due at the latest when a hold ends. */

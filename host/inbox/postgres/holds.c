@@ -18,38 +18,62 @@ static void bind_key(struct pg_query *query, const struct inbox_hold *hold) {
     pg_query_text(query, inbox_hold_cause_name(hold->cause));
 }
 
-static int put_send(struct postgres_store *store, struct inbox_operation *operation,
-                    struct error *err) {
-    const struct inbox_hold *hold =
-        &CONTAINER_OF(operation, const struct inbox_hold_change, operation)->hold;
-    struct pg_query find = pg_query_begin(PG_SQL_HOLD_FIND);
-    bind_key(&find, hold);
-    pg_query_number(&find, hold->since_ms);
-    struct pg_query forget = pg_query_begin(PG_SQL_HOLDS_FORGET);
-    pg_query_number(&forget, hold->since_ms - HOLDS_KEPT_MS);
-    if (pg_send(store, &find, err) < 0 || pg_send(store, &forget, err) < 0) {
+/* 1: there is such a hold; 0: there is none, and there is room for it; INBOX_HOLD_TOO_MANY; -1. */
+static int look(struct postgres_store *store, const struct inbox_hold *hold, struct error *err) {
+    int64_t number;
+    struct pg_query query = pg_query_begin(PG_SQL_HOLD_FIND);
+    bind_key(&query, hold);
+    pg_query_number(&query, hold->since_ms);
+    AUTO_RESULT PGresult *found = NULL;
+    if (pg_ask(store, &query, &found, err, "looking for a hold") < 0) {
         return -1;
     }
-    struct pg_query put = pg_query_begin(PG_SQL_HOLD_PUT);
-    bind_key(&put, hold);
-    pg_query_shown(&put, hold->reason);
-    pg_query_number(&put, hold->since_ms);
-    pg_query_number(&put, hold->until_ms);
-    /* The other hosts look at once. */
-    store->queued = true;
-    return pg_send(store, &put, err);
+    if (PQntuples(found) > 0 || !hold_counts(hold)) {
+        return PQntuples(found) > 0;
+    }
+    query = pg_query_begin(PG_SQL_HOLDS_COUNT);
+    pg_query_number(&query, hold->since_ms);
+    int counted = pg_ask_number(store, &query, &number, err, "counting holds");
+    if (counted < 0) {
+        return -1;
+    }
+    return number < INBOX_HOLDS_MAX ? 0 : INBOX_HOLD_TOO_MANY;
 }
 
-static int put_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
-                    PGresult *result, struct error *err) {
-    (void)store, (void)err;
-    if (nth == 0) {
-        operation->result = PQntuples(result) > 0 ? INBOX_HOLD_UNCHANGED : 0;
+static int put_settle(struct postgres_store *store, struct inbox_operation *operation,
+                      struct error *err) {
+    enum { FORGET, PUT, STATEMENTS };
+    const struct inbox_hold *hold =
+        &CONTAINER_OF(operation, const struct inbox_hold_change, operation)->hold;
+    int found = look(store, hold, err);
+    if (found < 0) {
+        return -1;
     }
+    operation->result = found > 0 ? INBOX_HOLD_UNCHANGED : 0;
+    if (found == INBOX_HOLD_TOO_MANY) {
+        operation->result = found;
+        return 0;
+    }
+    struct pg_query queries[STATEMENTS] = {pg_query_begin(PG_SQL_HOLDS_FORGET),
+                                           pg_query_begin(PG_SQL_HOLD_PUT)};
+    PGresult *results[STATEMENTS] = {NULL};
+    pg_query_number(&queries[FORGET], hold->since_ms - HOLDS_KEPT_MS);
+    bind_key(&queries[PUT], hold);
+    pg_query_shown(&queries[PUT], hold->reason);
+    pg_query_number(&queries[PUT], hold->since_ms);
+    pg_query_number(&queries[PUT], hold->until_ms);
+    if (pg_ask_all(store, queries, results, STATEMENTS, err, "storing a hold") < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < STATEMENTS; i++) {
+        PQclear(results[i]);
+    }
+    /* The other hosts look at once. */
+    store->queued = true;
     return 0;
 }
 
-const struct postgres_operation postgres_hold_put = {.send = put_send, .take = put_take};
+const struct postgres_operation postgres_hold_put = {.settle = put_settle};
 
 /* ---- HOLD_END ---- */
 
@@ -134,6 +158,31 @@ int postgres_send_holds(struct postgres_store *store, const struct inbox_claim *
     return pg_send(store, &query, err) < 0 ? -1 : send_read(store, claim->now_ms, err);
 }
 
+static int set_aside(struct postgres_store *store, const struct inbox_run *run,
+                     const struct inbox_hold *hold, struct error *err) {
+    CLEANUP(pg_clear) PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_RUN_SET_ASIDE);
+    pg_query_number(&query, hold->id);
+    pg_query_bool(&query, hold_parts_line(hold, run));
+    pg_query_number(&query, run->id);
+    pg_query_number(&query, run->token);
+    return pg_ask(store, &query, &result, err, "holding a run");
+}
+
+/* The next in line holds the key. This does not wait for another host that has locked the key,
+ * because that one may wait for a run of this claim: then the maintenance finds the line. */
+static int let_pass(struct postgres_store *store, const char *plugin, const char *key,
+                    struct error *err) {
+    int64_t locked = 0;
+    struct pg_query query = pg_query_begin(PG_SQL_ORDER_TRY_LOCK);
+    pg_query_text(&query, plugin);
+    pg_query_text(&query, key);
+    if (pg_ask_number(store, &query, &locked, err, "locking a key") < 0) {
+        return -1;
+    }
+    return locked && postgres_promote(store, plugin, key, err) < 0 ? -1 : 0;
+}
+
 int postgres_set_aside(struct postgres_store *store, struct inbox_claim *claim, struct error *err) {
     for (size_t i = 0; i < claim->n_runs;) {
         const struct inbox_run *run = &claim->runs[i];
@@ -142,12 +191,9 @@ int postgres_set_aside(struct postgres_store *store, struct inbox_claim *claim, 
             i++;
             continue;
         }
-        struct pg_query query = pg_query_begin(PG_SQL_RUN_SET_ASIDE);
-        pg_query_number(&query, hold->id);
-        pg_query_number(&query, run->id);
-        pg_query_number(&query, run->token);
-        CLEANUP(pg_clear) PGresult *result = NULL;
-        if (pg_ask(store, &query, &result, err, "holding a run") < 0) {
+        if (set_aside(store, run, hold, err) < 0 ||
+            (hold_parts_line(hold, run) &&
+             let_pass(store, claim->shares[run->share].plugin, run->order_key, err) < 0)) {
             return -1;
         }
         hold_remove_run(claim, i);

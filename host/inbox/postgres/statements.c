@@ -274,6 +274,8 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         "SELECT pg_advisory_xact_lock(lock) FROM (SELECT DISTINCT " ORDER_LOCK_OF(
             "plugin || ' ' || order_key") " AS lock FROM runs WHERE delivery = $1"
                                           " AND order_key <> '' ORDER BY lock) AS locks",
+    [PG_SQL_ORDER_TRY_LOCK] = "SELECT pg_try_advisory_xact_lock(" ORDER_LOCK_OF(
+        "$1::text || ' ' || $2::text") ")::integer::bigint",
     [PG_SQL_ORDER_PROMOTE] = SHARED_ORDER_PROMOTE,
     [PG_SQL_ORDER_DISPLACE] = SHARED_ORDER_DISPLACE,
     [PG_SQL_ORDER_JOIN] = SHARED_ORDER_JOIN,
@@ -319,6 +321,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_HOLD_PUT] = SHARED_HOLD_PUT,
     [PG_SQL_HOLD_END] = SHARED_HOLD_END,
     [PG_SQL_HOLDS_FORGET] = SHARED_HOLDS_FORGET,
+    [PG_SQL_HOLDS_COUNT] = SHARED_HOLDS_COUNT,
     [PG_SQL_RUN_SET_ASIDE] = SHARED_RUN_SET_ASIDE,
     [PG_SQL_RUNS_RELEASE] = SHARED_RUNS_RELEASE,
     [PG_SQL_STATS] = SHARED_STATS,

@@ -71,12 +71,13 @@
     " attempt = attempt - $1, due_ms = $2, label = $3, reason = $4, suspect = $5, crashes = $6,"   \
     " token = 0, lease_until_ms = 0 WHERE id = $7 AND token = $8 AND state = 'running'"            \
     " RETURNING CAST(CASE WHEN state = 'queued' THEN 1 ELSE 0 END AS bigint)"
+/* A held run that has given its place up joins its line again. */
+#define SQL_KEEPS_PLACE "(state IN ('queued', 'held') AND outside = FALSE)"
 #define SHARED_RUNS_RERUN                                                                          \
-    "UPDATE runs SET state = CASE WHEN order_key = '' OR state IN ('queued', 'held')"              \
-    " THEN 'queued'"                                                                               \
-    " ELSE 'blocked' END, outside = (order_key <> '' AND state NOT IN ('queued', 'held')), "       \
-    "by_hand = "                                                                                   \
-    "(order_key <> ''), attempt = 0,"                                                              \
+    "UPDATE runs SET state = CASE WHEN order_key = '' OR " SQL_KEEPS_PLACE                         \
+    " THEN 'queued' ELSE 'blocked' END,"                                                           \
+    " outside = (order_key <> '' AND NOT " SQL_KEEPS_PLACE "), by_hand = (order_key <> ''),"       \
+    " attempt = 0,"                                                                                \
     " suspect = (suspect OR crashes > 0), crashes = 0, due_ms = $1,"                               \
     " label = '', reason = '', finished_ms = NULL WHERE delivery = $2"                             \
     " AND state IN ('queued', 'blocked', 'held', 'parked', 'dead')"                                \
@@ -130,7 +131,9 @@
 
 /* Order: see deliveries.h. A blocked run that is `outside` of its key's line has given its place
  * up. It waits until it is due, and then joins the line again. $1 is the plugin, $2 the key. */
-#define SQL_HOLDS(run) run ".order_key <> '' AND " run ".state IN ('queued', 'held', 'running')"
+#define SQL_HOLDS(run)                                                                             \
+    run ".order_key <> '' AND " run ".outside = FALSE AND " run ".state IN ('queued', 'held', "    \
+        "'running')"
 #define SHARED_HOLDER "FROM runs h WHERE h.plugin = $1 AND h.order_key = $2 AND " SQL_HOLDS("h")
 /* If the key is free, the first in line holds it. */
 #define SHARED_ORDER_PROMOTE                                                                       \
@@ -308,7 +311,8 @@
 #define SHARED_HOLD_ACTIVE(now) "(until_ms = 0 OR until_ms > " now ")"
 #define SHARED_HOLDS                                                                               \
     "SELECT id, plugin, scope, value, cause, reason, since_ms, until_ms FROM holds"                \
-    " WHERE " SHARED_HOLD_ACTIVE("$1") " ORDER BY plugin, scope, value, cause LIMIT 1001"
+    " WHERE " SHARED_HOLD_ACTIVE("$1") " ORDER BY cause = 'loop', plugin, scope, value,"           \
+                                       " cause LIMIT 5000"
 #define SHARED_HOLD_FIND                                                                           \
     "SELECT 1 FROM holds WHERE plugin = $1 AND scope = $2 AND value = $3 AND cause = $4"           \
     " AND " SHARED_HOLD_ACTIVE("$5")
@@ -322,15 +326,20 @@
     "DELETE FROM holds WHERE plugin = $1 AND cause = $2 AND " SHARED_HOLD_ACTIVE(                  \
         "$3") " AND (CAST($4 AS bigint) = 1 OR (scope = $5 AND value = $6))"
 #define SHARED_HOLDS_FORGET "DELETE FROM holds WHERE until_ms <> 0 AND until_ms < $1"
-/* The run was claimed just now. */
+/* How many holds are active at $1 that an operator made and that do not cover a whole plugin. */
+#define SHARED_HOLDS_COUNT                                                                         \
+    "SELECT count(*) FROM (SELECT 1 FROM holds WHERE cause = 'paused' AND scope <> 'plugin' "      \
+    "AND " SHARED_HOLD_ACTIVE("$1") " LIMIT 1000) AS active"
+/* The run was claimed just now. $2: it gives its place in its key's line up. */
 #define SHARED_RUN_SET_ASIDE                                                                       \
-    "UPDATE runs SET state = 'held', hold = $1, attempt = attempt - 1, token = 0,"                 \
-    " lease_until_ms = 0 WHERE id = $2 AND token = $3 AND state = 'running'"
+    "UPDATE runs SET state = 'held', hold = $1, outside = $2, attempt = attempt - 1, token = 0,"   \
+    " lease_until_ms = 0 WHERE id = $3 AND token = $4 AND state = 'running'"
 /* The oldest held runs of one hold that is gone are due again. The few different holds are found by
  * their index. The state is asked for again, because another host may do the same at this moment. A
- * held run has kept its key, if it has an order. */
+ * held run that has given its place up joins its key's line in the same claim. */
 #define SHARED_RUNS_RELEASE                                                                        \
-    "UPDATE runs SET state = 'queued', hold = 0 WHERE state = 'held' AND id IN"                    \
+    "UPDATE runs SET state = CASE WHEN outside THEN 'blocked' ELSE 'queued' END, hold = 0"         \
+    " WHERE state = 'held' AND id IN"                                                              \
     " (SELECT id FROM runs WHERE state = 'held' AND hold ="                                        \
     " (WITH RECURSIVE h (hold) AS (SELECT min(hold) FROM runs WHERE state = 'held' UNION ALL"      \
     " SELECT (SELECT min(hold) FROM runs WHERE state = 'held' AND hold > h.hold) FROM h"           \

@@ -19,6 +19,21 @@ static int find(struct sqlite_store *store, const struct inbox_hold *hold, struc
     return query_step(&query, err, "looking for a hold");
 }
 
+/* 0: the store has room for the new hold; INBOX_HOLD_TOO_MANY; -1. */
+static int check_room(struct sqlite_store *store, const struct inbox_hold *hold,
+                      struct error *err) {
+    if (!hold_counts(hold)) {
+        return 0;
+    }
+    AUTO_QUERY struct query query = query_begin(store, SQL_HOLDS_COUNT);
+    query_number(&query, hold->since_ms);
+    int step = query_step(&query, err, "counting holds");
+    if (step < 0) {
+        return -1;
+    }
+    return sqlite3_column_int64(query.statement, 0) < INBOX_HOLDS_MAX ? 0 : INBOX_HOLD_TOO_MANY;
+}
+
 static int forget(struct sqlite_store *store, int64_t before_ms, struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_HOLDS_FORGET);
     query_number(&query, before_ms);
@@ -32,6 +47,10 @@ int sqlite_hold_put(struct sqlite_store *store, struct inbox_operation *operatio
     int found = find(store, hold, err);
     if (found < 0 || forget(store, hold->since_ms - HOLDS_KEPT_MS, err) < 0) {
         return -1;
+    }
+    int full = found ? 0 : check_room(store, hold, err);
+    if (full != 0) {
+        return full;
     }
     AUTO_QUERY struct query query = query_begin(store, SQL_HOLD_PUT);
     query_text(&query, hold->plugin);
@@ -112,6 +131,21 @@ int sqlite_begin_holds(struct sqlite_store *store, struct inbox_claim *claim, st
     return read_holds(store, claim->now_ms, &claim->holds, &claim->n_holds, err);
 }
 
+static int set_aside(struct sqlite_store *store, const struct inbox_run *run,
+                     const struct inbox_hold *hold, const char *plugin, struct error *err) {
+    bool gives_up = hold_parts_line(hold, run);
+    int64_t due_ms;
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUN_SET_ASIDE);
+    query_number(&query, hold->id);
+    query_number(&query, gives_up);
+    query_number(&query, run->id);
+    query_number(&query, run->token);
+    if (query_run(&query, err, "holding a run") < 0) {
+        return -1;
+    }
+    return gives_up ? sqlite_promote(store, plugin, run->order_key, &due_ms, err) : 0;
+}
+
 int sqlite_set_aside(struct sqlite_store *store, struct inbox_claim *claim, struct error *err) {
     for (size_t i = 0; i < claim->n_runs;) {
         const struct inbox_run *run = &claim->runs[i];
@@ -120,11 +154,7 @@ int sqlite_set_aside(struct sqlite_store *store, struct inbox_claim *claim, stru
             i++;
             continue;
         }
-        AUTO_QUERY struct query query = query_begin(store, SQL_RUN_SET_ASIDE);
-        query_number(&query, hold->id);
-        query_number(&query, run->id);
-        query_number(&query, run->token);
-        if (query_run(&query, err, "holding a run") < 0) {
+        if (set_aside(store, run, hold, claim->shares[run->share].plugin, err) < 0) {
             return -1;
         }
         hold_remove_run(claim, i);

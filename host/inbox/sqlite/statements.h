@@ -54,6 +54,7 @@ enum sqlite_sql {
     SQL_HOLD_PUT,
     SQL_HOLD_END,
     SQL_HOLDS_FORGET,
+    SQL_HOLDS_COUNT,
     SQL_RUN_SET_ASIDE,
     SQL_RUNS_RELEASE,
     SQL_STATS,

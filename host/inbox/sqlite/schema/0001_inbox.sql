@@ -37,9 +37,9 @@ CREATE INDEX deliveries_pruned ON deliveries (received_ms) WHERE body IS NULL;
 CREATE INDEX deliveries_event ON deliveries (event, received_ms);
 
 -- order_key: runs of a plugin with the same key go one at a time, in the order of their ids
--- (host/inbox/deliveries.h); '' for a run without an order. The one that is queued or running holds
--- the key, and the others are blocked. outside: a blocked run that has given its place up until it is
--- due. by_hand: an operator retried it, so it goes first. coalesce_key: a newer run with the same one
+-- (host/inbox/deliveries.h); '' for a run without an order. The one that is queued, held or
+-- running holds the key, and the others are blocked. outside: a blocked run that has given its place up
+-- until it is due, or a held one that has given it up until its hold ends. by_hand: an operator retried it, so it goes first. coalesce_key: a newer run with the same one
 -- replaces it while it waits; 0: none does. first_due_ms: when the first of the runs was due that this
 -- one replaces.
 CREATE TABLE runs (
@@ -73,7 +73,7 @@ CREATE TABLE runs (
 CREATE INDEX runs_turn ON runs (plugin, suspect, installation, due_ms) WHERE state = 'queued';
 CREATE INDEX runs_due ON runs (plugin, suspect, due_ms) WHERE state = 'queued';
 CREATE UNIQUE INDEX runs_holder ON runs (plugin, order_key)
-    WHERE order_key <> '' AND state IN ('queued', 'held', 'running');
+    WHERE order_key <> '' AND outside = FALSE AND state IN ('queued', 'held', 'running');
 CREATE INDEX runs_blocked ON runs (plugin, order_key, outside, by_hand DESC, id)
     WHERE state = 'blocked';
 CREATE INDEX runs_outside ON runs (due_ms, id) WHERE state = 'blocked' AND outside;
@@ -86,9 +86,10 @@ CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
 CREATE INDEX runs_plugin ON runs (plugin);
 
 -- Runs that must wait (host/inbox/holds.h). A run in the state 'held' has the id of its hold; when
--- the hold is gone, it is queued again. until_ms: 0 until it is ended by hand.
+-- the hold is gone, it is queued again. So no hold may get the id of an earlier one. until_ms: 0
+-- until it is ended by hand.
 CREATE TABLE holds (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     plugin TEXT NOT NULL,
     scope TEXT NOT NULL CHECK (scope IN ('plugin', 'installation', 'repository', 'item')),
     value TEXT NOT NULL,

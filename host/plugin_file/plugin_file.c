@@ -278,6 +278,8 @@ int plugin_files_copy(struct plugin_files *files, const char *path, const char *
         return -1;
     }
     CLEANUP(unlock_directory) const struct plugin_files *locked = files;
+    /* Earlier reloads of this program left copies. */
+    remove_unused(locked);
     if (copy_source(locked, source, &new, err) < 0 || check_hash(&new, sha256, err) < 0 ||
         check_libraries(new.fd, err) < 0 || publish(locked, &new, err) < 0) {
         drop(&new);

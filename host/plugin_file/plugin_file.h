@@ -7,7 +7,7 @@
  *
  * The copies are RUNTIME_DIR/plugins/SHA256.so (base/runtime_directory.h). Programs of one user
  * share them: each holds a lock on the copies that it uses, and a copy without a lock is deleted
- * when the next program opens the directory.
+ * when the next program opens the directory, or the next file is copied.
  *
  * Threads: one at a time. */
 #ifndef SNEK_PLUGIN_FILE_PLUGIN_FILE_H

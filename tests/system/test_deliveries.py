@@ -91,7 +91,7 @@ def test_a_waiting_run_is_retried_now_or_discarded(start_bot):
     host.wait_log(msg="retry", delivery=first, attempt=1, after=mark)
     [discarded] = runs(host, second)
     assert (discarded["state"], discarded["label"]) == ("dead", "discarded")
-    assert "queued, blocked, running or parked" in run(host, "discard", second, status=65)
+    assert "queued, blocked, held, running or parked" in run(host, "discard", second, status=65)
 
 
 def test_a_run_that_is_discarded_and_retried_while_it_runs_counts_once(start_bot):

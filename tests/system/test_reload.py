@@ -206,6 +206,16 @@ def test_a_fixed_plugin_leaves_its_quarantine_by_a_reload(start_bot, plugin):
     host.wait_log(msg="done", delivery=waiting)
 
 
+def test_old_copies_do_not_pile_up(start_bot, plugin, tmp_path):
+    runtime = tmp_path / "runtime"
+    host = start_bot(plugins=[{"path": str(plugin)}], env={"RUNTIME_DIRECTORY": runtime})
+    for number in range(2, 6):
+        build(plugin, str(number))
+        assert reloaded_version(host) == str(number)
+    # That of the last build but one may still be in use at the last reload.
+    assert len(list((runtime / "plugins").glob("*.so"))) <= 2
+
+
 def test_a_plugin_is_added_and_removed(host):
     text = host.file.read_text()
     host.file.write_text(text + f'[[plugin]]\npath = "{snek.program("ping.so")}"\n')

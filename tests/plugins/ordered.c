@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* For the tests of order: each run of an item posts a comment when it begins and one when it ends.
- * The event's action says what happens between them. */
+/* For the tests of order: each run of an item comments on an issue of the item when it begins and
+ * when it ends. The event's action says what happens between them. */
 #include <snekomatic/snekomatic.h>
 
 #include <stdio.h>
@@ -8,15 +8,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COMMENTS "/repos/sneks-united/terrarium/issues/12/comments"
+/* The fake's first issues are others'. */
+#define FIRST_ISSUE 100
 
 static int32_t say(struct snek_run *run, const char *word) {
-    char text[100];
-    snprintf(text, sizeof text, "item=%lld number=%lld %s",
-             (long long)snek_integer(run, "issue.number", -1),
+    char text[100], url[100];
+    long long item = (long long)snek_integer(run, "issue.number", -1);
+    snprintf(text, sizeof text, "item=%lld number=%lld %s", item,
              (long long)snek_integer(run, "number", -1), word);
+    snprintf(url, sizeof url, "/repos/sneks-united/terrarium/issues/%lld/comments",
+             FIRST_ISSUE + item);
     const struct snek_field body = snek_field_text("body", text);
-    return snek_post(run, COMMENTS, &body, 1);
+    return snek_post(run, url, &body, 1);
 }
 
 static int32_t ordered(struct snek_run *run) {

@@ -22,8 +22,9 @@ LEASE_MS = 3000
 
 
 @pytest.fixture
-def start_hosts(start_bot, request):
+def start_hosts(start_bot, request, fake):
     """Starts so many hosts that share a store; on SQLite there is one."""
+    fake.settings(auto_create=["issues"])
 
     def start(count, kind, concurrency=32, **dispatch):
         config = {"dispatch": {"delay_ms": 0, "lease_ms": LEASE_MS, **dispatch},

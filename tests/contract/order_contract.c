@@ -40,6 +40,7 @@ static struct inbox_run claim_only(struct fixture *fixture, const char *guid, in
     struct inbox_claim claim = fixture_claim(fixture, "invite", now_ms);
     if (claim.n_runs == 0 && guid && (claim.next_due_ms <= now_ms || claim.set_aside > 0)) {
         /* A run has only just joined its line, or was set aside before it. */
+        inbox_runs_free(claim.runs, claim.n_runs);
         claim = fixture_claim(fixture, "invite", now_ms);
     }
     assert_int_equal(claim.n_runs, guid ? 1 : 0);

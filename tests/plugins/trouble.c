@@ -233,5 +233,7 @@ static int32_t trouble(struct snek_run *run) {
 
 static const struct snek_permission permissions[] = {{"issues", "write"}};
 static const struct snek_subscription subscriptions[] = {{"trouble", NULL, trouble, {{0}}, 0, 0}};
-SNEK_PLUGIN(.name = "trouble", .version = "1", .summary = "performs the action of its payload",
+/* tests/system/test_reload.py finds these bytes in the file, and changes the version. */
+static const char version[] = "1\0the version of trouble";
+SNEK_PLUGIN(.name = "trouble", .version = version, .summary = "performs the action of its payload",
             SNEK_TABLE(permissions), SNEK_TABLE(subscriptions))

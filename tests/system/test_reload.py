@@ -25,9 +25,9 @@ RATE_PER_S = 20 if SANITIZED else 200
 def build(path, version="1"):
     """The plugin trouble with a visible version, put in place of what is at `path`."""
     code = snek.program("trouble.so").read_bytes()
-    assert code.count(b"\x001\x00") == 1
+    assert code.count(b"1\0the version of trouble") == 1
     new = path.with_suffix(".new")
-    new.write_bytes(code.replace(b"\x001\x00", b"\0" + version.encode() + b"\0"))
+    new.write_bytes(code.replace(b"1\0the version of trouble", version.encode() + b"\0the version of trouble"))
     new.chmod(0o644)
     new.rename(path)
 

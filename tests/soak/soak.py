@@ -35,7 +35,7 @@ SENDERS = 6
 # The wait for the last runs; those that wait for a retry are made due.
 SETTLE_S = 300
 # Below the loop breaker's 20, and room for effects that are repeated.
-COMMENTS_PER_ISSUE = 15
+COMMENTS_PER_ISSUE = 5
 HOST_KIB_MAX = 64 * 1024
 # The part of the deliveries whose first attempt goes wrong in the plugin.
 TROUBLE = {"crash_before": 0.001, "crash_after": 0.002, "hang_after": 0.0005, "error_after": 0.01}

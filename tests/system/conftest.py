@@ -52,8 +52,16 @@ def start_bot(fake, tmp_path):
     bots = []
 
     def start(folder="bot", **options):
-        bots.append(snek.Bot(fake, tmp_path / folder, start=False, **options))
-        return bots[-1].start()
+        bot = snek.Bot(fake, tmp_path / folder, start=False, **options)
+        try:
+            bot.start()
+        except AssertionError:
+            # It may still be ending by itself, with another status than stop() expects.
+            bot.process.popen.kill()
+            bot.process.popen.wait()
+            raise
+        bots.append(bot)
+        return bot
 
     yield start
     for bot in bots:

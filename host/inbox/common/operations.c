@@ -130,6 +130,11 @@ static void claim_unprepare(struct inbox_operation *operation) {
     free(claim->holds);
     claim->holds = NULL;
     claim->n_holds = 0;
+    if (claim->n_runs == 0) {
+        /* The room of runs that were set aside: who gets no run has nothing to free. */
+        free(claim->runs);
+        claim->runs = NULL;
+    }
 }
 
 static void renew_clear(struct inbox_operation *operation) {

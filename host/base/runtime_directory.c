@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-/* What a place is. */
+/* The verdict on a place. */
 enum { USABLE = 0, PASS_OVER = 1 };
 
 static int is_private(const char *path, struct error *err) {

@@ -36,7 +36,7 @@ struct config_plugin {
     uint32_t memory_mib;
     /* Of the processor's time, for one worker; 0: no limit. */
     uint32_t cpu_seconds;
-    /* What one run may log. */
+    /* The limit on the log bytes of one run. */
     uint32_t log_bytes_per_run;
     /* The sets and keys that the plugin may store. */
     uint32_t store_mib;

@@ -9,8 +9,8 @@
 
 /* Rejects an ELF file that finds a library relative to its own directory ($ORIGIN) or to the
  * working directory, because its copy lies elsewhere and would load another library, or none.
- * `data` may be any bytes: the dynamic linker reports what is no ELF file. 0, or -1 and a
- * sentence. */
+ * `data` may be any bytes: the worker rejects a file that is no whole shared object. 0, or -1 and
+ * a sentence. */
 int libraries_check(const void *data, size_t bytes, struct error *err);
 
 #endif

@@ -5,13 +5,16 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "worker/elf_needs.h"
+#include "base/elf_needs.h"
 #include "worker/library_path.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 /* Below a directory, where glibc looks first for a library that suits the processor. */
 static const char *const variants[] = {"", "glibc-hwcaps/x86-64-v4/", "glibc-hwcaps/x86-64-v3/",
@@ -139,16 +142,36 @@ static int add_matches(struct search *search, const char *object) {
     return result;
 }
 
-static int visit(struct search *search, const char *object) {
+static int add_needs(struct search *search, const char *object, const void *data, size_t bytes) {
     struct elf_needs needs;
-    if (elf_needs_read(object, &needs, search->err) < 0) {
-        return -1;
+    if (elf_needs_read(data, bytes, &needs) < 0) {
+        return error_set(search->err,
+                         "cannot load it: %s is not a whole shared object (ELF) of this machine",
+                         object);
     }
     int result = 0;
     for (size_t i = 0; result == 0 && i < needs.count; i++) {
-        result = add_need(search, object, &needs.needs[i]);
+        result = add_need(search, object, &needs.items[i]);
     }
-    elf_needs_finish(&needs);
+    return result;
+}
+
+static int visit(struct search *search, const char *object) {
+    struct stat status;
+    AUTO_CLOSE int fd = open(object, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) < 0) {
+        return error_set(search->err, "cannot open %s: %s", object, strerror(errno));
+    }
+    size_t bytes = (size_t)status.st_size;
+    /* mmap() takes no empty file. */
+    void *data = bytes > 0 ? mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    if (data == MAP_FAILED) {
+        return error_set(search->err, "cannot read %s: %s", object, strerror(errno));
+    }
+    int result = add_needs(search, object, data, bytes);
+    if (bytes > 0) {
+        munmap(data, bytes);
+    }
     return result < 0 ? -1 : add_matches(search, object);
 }
 

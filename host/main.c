@@ -6,7 +6,8 @@ int main(int argc, char **argv) {
     static const struct cli_verb verbs[] = {
         {"serve", "receive webhooks and run the plugins on them", cli_serve},
         {"check", "check the configuration, the credentials and the plugins", cli_check},
-        {"plugins", "list the subscriptions, commands and permissions of the plugins", cli_plugins},
+        {"plugins", "list what the plugins subscribe to and need; pause, resume, release them",
+         cli_plugins},
         {"reload", "make the running host read its configuration and plugins again", cli_reload},
         {"send", "sign a webhook and post it to a running host", cli_send},
         {"deliveries", "list, show, retry or discard deliveries in the store", cli_deliveries},

@@ -196,7 +196,7 @@ static void print_holds(struct store_client *client, const char *plugin) {
 static int act(struct store_client *client, const struct options *options) {
     static const char *const done[] = {"is paused: its runs wait", "goes on", "is released"};
     static const char *const unchanged[] = {"was paused already", "was not paused",
-                                            "was not held; `snekomatic plugins` lists the holds"};
+                                            "had no hold to release; `resume` ends a pause"};
     bool changed = false;
     if (options->action == PAUSE) {
         warn_if_unknown(client, options->plugin);

@@ -31,7 +31,9 @@ static const char usage[] =
     "  -h, --help         this text\n"
     "\n"
     "Exit status: 0 success; 64 wrong usage; 66 the store does not exist, or belongs to another\n"
-    "version; 75 the store failed, so retry later; 78 the configuration or a plugin is wrong.\n";
+    "version; 69 too many parts of plugins are paused; 75 the store failed, so retry later; 78 "
+    "the\n"
+    "configuration or a plugin is wrong.\n";
 
 /* An argument that is neither an option nor the configuration's path. */
 static bool has_action(int argc, char **argv) {

@@ -23,19 +23,20 @@ static const char usage[] =
     "\n"
     "Receives webhooks, passes them to the plugins, and sends their requests to GitHub. It stops "
     "on\n"
-    "SIGTERM or Ctrl-C, after it has given runs server.drain_ms to finish. SIGHUP and `snekomatic "
-    "reload` make it read "
-    "the\n"
-    "configuration and the plugins' files again; what is wrong leaves the old ones in force.\n"
+    "SIGTERM or Ctrl-C, after it has given runs server.drain_ms to finish. SIGHUP and\n"
+    "`snekomatic reload` make it read the configuration and the plugins' files again. If "
+    "something\n"
+    "is wrong, the old ones stay in force.\n"
     "\n"
     "  -c, --config FILE  the configuration (default: ./snekomatic.toml, then\n"
     "                     /etc/snekomatic/snekomatic.toml, then the environment alone)\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit status: 0 after SIGTERM; 64 wrong usage; 69 the address is not available; 75 the first "
-    "start\n"
-    "failed for a cause that may pass, such as a store that is away; 78 the configuration, a\n"
-    "credential or a plugin is wrong. Once a host was ready, it is always restarted.\n";
+    "Exit status: 0 after SIGTERM; 64 wrong usage; 69 the address is not available; 71 the system\n"
+    "lacks resources; 75 the first start failed for a cause that may pass, such as a store that "
+    "is\n"
+    "away; 78 the configuration, a credential or a plugin is wrong. Once a host was ready, it is\n"
+    "always restarted.\n";
 
 int cli_serve(int argc, char **argv) {
     const char *path = NULL;

@@ -8,7 +8,6 @@
 #include <snekomatic/types.h>
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,16 +73,10 @@ static void fail(struct call *call, struct run *run, struct broker_request *requ
 /* 0 when the response has no id of a user. */
 static int64_t id_of(const struct buffer *body) {
     struct json_value value;
-    char text[24];
-    if (body->bytes == 0 || !json_find(body->data, body->bytes, "id", &value) ||
-        value.type != JSON_NUMBER || value.raw_bytes >= sizeof text) {
-        return 0;
-    }
-    snprintf(text, sizeof text, "%.*s", (int)value.raw_bytes, value.raw);
-    errno = 0;
-    char *end;
-    long long id = strtoll(text, &end, 10);
-    return errno == 0 && *end == '\0' && id > 0 ? id : 0;
+    int64_t id;
+    bool found = body->bytes > 0 && json_find(body->data, body->bytes, "id", &value) &&
+                 json_to_integer(&value, &id);
+    return found && id > 0 ? id : 0;
 }
 
 static void on_user(struct broker_request *request) {

@@ -110,3 +110,11 @@ bool text_is_line(const char *text, size_t max) {
     }
     return safe;
 }
+
+void text_to_lower(char *text) {
+    for (char *letter = text; *letter; letter++) {
+        if (*letter >= 'A' && *letter <= 'Z') {
+            *letter = (char)(*letter + ('a' - 'A'));
+        }
+    }
+}

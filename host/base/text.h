@@ -29,6 +29,9 @@ void text_repair(char *out, size_t room, const char *text, size_t bytes);
 /* Is all of `text` UTF-8? NUL is. */
 bool text_is_utf8(const char *text, size_t bytes);
 
+/* Changes the letters A to Z to lower case, as GitHub compares names. */
+void text_to_lower(char *text);
+
 /* Is `text` not NULL, 1 to `max` bytes long, and without unsafe characters? */
 bool text_is_line(const char *text, size_t max);
 

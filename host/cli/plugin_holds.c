@@ -8,7 +8,6 @@
 #include "inbox/admin.h"
 #include "inbox/holds.h"
 
-#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,10 +151,6 @@ static int change(struct store_client *client, const struct options *options,
     snprintf(change.hold.plugin, sizeof change.hold.plugin, "%s", options->plugin);
     snprintf(change.hold.value, sizeof change.hold.value, "%s",
              options->value ? options->value : "");
-    /* Like at GitHub, upper and lower case of a name are the same. The host stores lower case. */
-    for (char *c = change.hold.value; *c; c++) {
-        *c = (char)tolower((unsigned char)*c);
-    }
     snprintf(change.hold.reason, sizeof change.hold.reason, "paused by an operator");
     int result = store_client_do(client, VERB, &change.operation);
     *changed = *changed || result == 0;

@@ -2,7 +2,9 @@
 /* Reads the item of an effect from its URL, from its body (checks), or from its run. */
 #include "dispatch/effect_item.h"
 
+#include "base/array.h"
 #include "base/json.h"
+#include "base/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,11 +18,7 @@ static void write_item(char item[EFFECT_ITEM_MAX + 1], const char *repository,
                        size_t name_bytes) {
     snprintf(item, EFFECT_ITEM_MAX + 1, "%.*s%s%.*s", (int)repository_bytes, repository, kind,
              (int)name_bytes, name);
-    for (char *c = item; *c; c++) {
-        if (*c >= 'A' && *c <= 'Z') {
-            *c = (char)(*c + ('a' - 'A'));
-        }
-    }
+    text_to_lower(item);
 }
 
 /* The rest of `path` after "/WORD/", or NULL. */
@@ -45,7 +43,7 @@ static const char *find_item(const char *path, const char **name, size_t *bytes)
                  {"commits", DIGITS "abcdefABCDEF", "@"},
                  {"statuses", DIGITS "abcdefABCDEF", "@"},
                  {"check-runs", DIGITS, "@check-run-"}};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
         *name = after(path, kinds[i].word);
         *bytes = *name ? strspn(*name, kinds[i].characters) : 0;
         if (*bytes > 0 && is_end((*name)[*bytes])) {

@@ -57,6 +57,12 @@ static void control_characters_do_not_reach_a_terminal(void **state) {
     assert_string_equal(text, "caf" E_ACUTE " ?]0;x? ?2J ?? ");
 }
 
+static void only_ascii_letters_become_lower_case(void **state) {
+    char text[] = "Ann/Repo-Z#1 \xC3\x89";
+    text_to_lower(text);
+    assert_string_equal(text, "ann/repo-z#1 \xC3\x89");
+}
+
 static void a_repaired_text_keeps_its_lines_and_is_utf8(void **state) {
     static const struct {
         size_t room;
@@ -110,6 +116,7 @@ int main(void) {
         cmocka_unit_test(a_strangers_text_is_cleaned_and_cut),
         cmocka_unit_test(a_text_with_nul_is_cleaned_to_its_end),
         cmocka_unit_test(control_characters_do_not_reach_a_terminal),
+        cmocka_unit_test(only_ascii_letters_become_lower_case),
         cmocka_unit_test(a_repaired_text_keeps_its_lines_and_is_utf8),
         cmocka_unit_test(a_line_is_short_and_holds_no_unsafe_character),
         cmocka_unit_test(an_unsafe_character_is_known_by_its_code),

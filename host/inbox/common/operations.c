@@ -3,6 +3,7 @@
 #include "inbox/common/operations.h"
 
 #include "base/array.h"
+#include "base/text.h"
 #include "inbox/admin.h"
 #include "inbox/common/codec.h"
 #include "inbox/deliveries.h"
@@ -194,12 +195,9 @@ static void rate_limit_clear(struct inbox_operation *operation) {
 
 /* ---- holds.h ---- */
 
-/* Equal names differ in their letters' case at GitHub. */
+/* GitHub ignores the case of letters in a name, so the store has lower case only. */
 static void hold_prepare(struct inbox_operation *operation) {
-    struct inbox_hold_change *change = CONTAINER_OF(operation, struct inbox_hold_change, operation);
-    for (char *letter = change->hold.value; *letter; letter++) {
-        *letter = (char)(*letter >= 'A' && *letter <= 'Z' ? *letter + ('a' - 'A') : *letter);
-    }
+    text_to_lower(CONTAINER_OF(operation, struct inbox_hold_change, operation)->hold.value);
 }
 
 static void holds_clear(struct inbox_operation *operation) {

@@ -8,17 +8,12 @@
 #include "base/array.h"
 #include "base/list.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* So many runs of one state or plugin are listed by their own index, in one operation: see
  * SHARED_LIST_COUNT. More of them are found among the deliveries, one chunk an operation. */
 #define FEW_RUNS 5000
-
-static void copy_column(const PGresult *result, int row, int column, char *out, size_t room) {
-    snprintf(out, room, "%s", pg_text(result, row, column));
-}
 
 static int take_row(struct postgres_store *store, struct inbox_list *list, const PGresult *result,
                     int row, struct error *err) {
@@ -27,17 +22,17 @@ static int take_row(struct postgres_store *store, struct inbox_list *list, const
         return pg_no_memory(store, err, "listing deliveries");
     }
     entry->delivery = pg_number(result, row, 0);
-    copy_column(result, row, 1, entry->guid, sizeof entry->guid);
-    copy_column(result, row, 2, entry->event, sizeof entry->event);
-    copy_column(result, row, 3, entry->action, sizeof entry->action);
-    copy_column(result, row, 4, entry->installation, sizeof entry->installation);
+    pg_copy(result, row, 1, entry->guid, sizeof entry->guid);
+    pg_copy(result, row, 2, entry->event, sizeof entry->event);
+    pg_copy(result, row, 3, entry->action, sizeof entry->action);
+    pg_copy(result, row, 4, entry->installation, sizeof entry->installation);
     entry->repository = strdup(pg_text(result, row, 5));
     entry->sender = strdup(pg_text(result, row, 6));
     entry->received_ms = pg_number(result, row, 7);
     entry->body_bytes = pg_number(result, row, 8);
     entry->run = pg_number(result, row, 9);
-    copy_column(result, row, 10, entry->plugin, sizeof entry->plugin);
-    copy_column(result, row, 11, entry->state, sizeof entry->state);
+    pg_copy(result, row, 10, entry->plugin, sizeof entry->plugin);
+    pg_copy(result, row, 11, entry->state, sizeof entry->state);
     entry->attempt = pg_number(result, row, 12);
     entry->crashes = pg_number(result, row, 13);
     entry->suspect = pg_bool(result, row, 14);
@@ -46,10 +41,10 @@ static int take_row(struct postgres_store *store, struct inbox_list *list, const
     entry->finished_ms = pg_number(result, row, 17);
     entry->label = strdup(pg_text(result, row, 18)); /* NULL reads as "" */
     entry->reason = strdup(pg_text(result, row, 19));
-    copy_column(result, row, 20, entry->item, sizeof entry->item);
-    copy_column(result, row, 21, entry->order_key, sizeof entry->order_key);
+    pg_copy(result, row, 20, entry->item, sizeof entry->item);
+    pg_copy(result, row, 21, entry->order_key, sizeof entry->order_key);
     entry->outside = pg_bool(result, row, 22);
-    copy_column(result, row, 23, entry->behind, sizeof entry->behind);
+    pg_copy(result, row, 23, entry->behind, sizeof entry->behind);
     if (!entry->repository || !entry->sender || !entry->label || !entry->reason) {
         return pg_no_memory(store, err, "listing deliveries");
     }

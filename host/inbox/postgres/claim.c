@@ -9,7 +9,6 @@
 #include "inbox/postgres/operations.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,10 +102,6 @@ static int claim_take(struct postgres_store *store, struct inbox_operation *oper
 
 /* ---- the second batch: the chosen runs, their journals, and what is due next ---- */
 
-static void copy_column(const PGresult *result, int row, int column, char *out, size_t room) {
-    snprintf(out, room, "%s", pg_text(result, row, column));
-}
-
 static int take_row(struct postgres_store *store, struct inbox_run *run, const PGresult *result,
                     int row, struct error *err) {
     size_t bytes = (size_t)PQgetlength(result, row, 11);
@@ -114,12 +109,12 @@ static int take_row(struct postgres_store *store, struct inbox_run *run, const P
     run->crashes = pg_number(result, row, 2);
     run->suspect = pg_bool(result, row, 3);
     run->received_ms = pg_number(result, row, 4);
-    copy_column(result, row, 5, run->guid, sizeof run->guid);
-    copy_column(result, row, 6, run->event, sizeof run->event);
-    copy_column(result, row, 7, run->action, sizeof run->action);
-    copy_column(result, row, 8, run->installation, sizeof run->installation);
-    copy_column(result, row, 15, run->item, sizeof run->item);
-    copy_column(result, row, 16, run->order_key, sizeof run->order_key);
+    pg_copy(result, row, 5, run->guid, sizeof run->guid);
+    pg_copy(result, row, 6, run->event, sizeof run->event);
+    pg_copy(result, row, 7, run->action, sizeof run->action);
+    pg_copy(result, row, 8, run->installation, sizeof run->installation);
+    pg_copy(result, row, 15, run->item, sizeof run->item);
+    pg_copy(result, row, 16, run->order_key, sizeof run->order_key);
     run->coalesce_key = pg_number(result, row, 17);
     run->repository = strdup(pg_text(result, row, 9));
     run->sender = strdup(pg_text(result, row, 10));

@@ -6,7 +6,6 @@
 #include "base/list.h"
 #include "inbox/postgres/operations.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- HOLD_PUT ---- */
@@ -105,9 +104,9 @@ const struct postgres_operation postgres_hold_end = {.send = end_send, .take = e
 
 static int read_row(const PGresult *result, int row, struct inbox_hold *hold) {
     hold->id = pg_number(result, row, 0);
-    snprintf(hold->plugin, sizeof hold->plugin, "%s", pg_text(result, row, 1));
-    snprintf(hold->value, sizeof hold->value, "%s", pg_text(result, row, 3));
-    snprintf(hold->reason, sizeof hold->reason, "%s", pg_text(result, row, 5));
+    pg_copy(result, row, 1, hold->plugin, sizeof hold->plugin);
+    pg_copy(result, row, 3, hold->value, sizeof hold->value);
+    pg_copy(result, row, 5, hold->reason, sizeof hold->reason);
     hold->since_ms = pg_number(result, row, 6);
     hold->until_ms = pg_number(result, row, 7);
     return hold_read_names(hold, pg_text(result, row, 2), pg_text(result, row, 4));
@@ -160,7 +159,7 @@ int postgres_send_holds(struct postgres_store *store, const struct inbox_claim *
 
 static int set_aside(struct postgres_store *store, const struct inbox_run *run,
                      const struct inbox_hold *hold, struct error *err) {
-    CLEANUP(pg_clear) PGresult *result = NULL;
+    AUTO_RESULT PGresult *result = NULL;
     struct pg_query query = pg_query_begin(PG_SQL_RUN_SET_ASIDE);
     pg_query_number(&query, hold->id);
     pg_query_bool(&query, hold_parts_line(hold, run));

@@ -7,7 +7,6 @@
 #include "base/list.h"
 #include "inbox/admin.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,7 +128,7 @@ static int read_row(const PGresult *result, int row, struct inbox_record *record
     if (PQgetlength(result, row, 4) == INBOX_KEY_BYTES) {
         memcpy(record->key, PQgetvalue(result, row, 4), INBOX_KEY_BYTES);
     }
-    snprintf(record->marker, sizeof record->marker, "%s", pg_text(result, row, 5));
+    pg_copy(result, row, 5, record->marker, sizeof record->marker);
     int copied =
         copy_blob(result, row, 13, &record->headers) | copy_blob(result, row, 14, &record->body);
     return copied < 0 || !record->method || !record->url || !record->message ? -1 : 0;

@@ -7,8 +7,6 @@
 #include "base/array.h"
 #include "base/list.h"
 
-#include <stdio.h>
-
 /* A line for each lock: a plugin's name, a blank, and a key. */
 #define LOCK_LINE_MAX ((size_t)INBOX_NAME_MAX + INBOX_ORDER_KEY_MAX + 2)
 
@@ -92,8 +90,8 @@ void postgres_take_due(struct postgres_store *store, const PGresult *result) {
     for (int row = 0; row < PQntuples(result) && store->n_comers < POSTGRES_JOIN_MAX; row++) {
         struct postgres_comer *comer = &store->comers[store->n_comers];
         comer->run = pg_number(result, row, 0);
-        snprintf(comer->plugin, sizeof comer->plugin, "%s", pg_text(result, row, 1));
-        snprintf(comer->key, sizeof comer->key, "%s", pg_text(result, row, 2));
+        pg_copy(result, row, 1, comer->plugin, sizeof comer->plugin);
+        pg_copy(result, row, 2, comer->key, sizeof comer->key);
         comer->by_hand = pg_bool(result, row, 3);
         store->n_comers += pg_bool(result, row, 4);
     }
@@ -169,7 +167,7 @@ static int take_superseded(struct postgres_store *store, struct inbox_put *put, 
         if (!old) {
             return pg_no_memory(store, err, "ending replaced runs");
         }
-        snprintf(old->guid, sizeof old->guid, "%s", pg_text(result, row, 0));
+        pg_copy(result, row, 0, old->guid, sizeof old->guid);
         old->attempt = pg_number(result, row, 1);
         old->run = index;
     }

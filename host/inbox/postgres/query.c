@@ -251,6 +251,10 @@ const char *pg_text(const PGresult *result, int row, int column) {
     return PQgetvalue(result, row, column);
 }
 
+void pg_copy(const PGresult *result, int row, int column, char *out, size_t room) {
+    snprintf(out, room, "%s", pg_text(result, row, column));
+}
+
 int64_t pg_changed(PGresult *result) {
     return strtoll(PQcmdTuples(result), NULL, 10);
 }

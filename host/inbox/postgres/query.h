@@ -125,6 +125,8 @@ void pg_clear(PGresult **result);
 int64_t pg_number(const PGresult *result, int row, int column);
 bool pg_bool(const PGresult *result, int row, int column);
 const char *pg_text(const PGresult *result, int row, int column);
+/* Copies the text into `out`, which has `room` bytes. */
+void pg_copy(const PGresult *result, int row, int column, char *out, size_t room);
 /* How many rows the statement touched. */
 int64_t pg_changed(PGresult *result);
 

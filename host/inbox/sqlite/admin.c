@@ -284,9 +284,7 @@ static int change_runs(struct sqlite_store *store, struct inbox_operation *opera
         return -1;
     }
     for (size_t i = 0; ended && i < change->runs; i++) {
-        int64_t due_ms;
-        if (*ended[i].key &&
-            sqlite_promote(store, ended[i].plugin, ended[i].key, &due_ms, err) < 0) {
+        if (*ended[i].key && sqlite_promote(store, ended[i].plugin, ended[i].key, NULL, err) < 0) {
             return -1;
         }
     }

@@ -164,7 +164,7 @@ static int take_wanted(struct sqlite_store *store, struct inbox_claim *claim, si
 
 /* An installation whose turn it is. */
 struct due {
-    char installation[INBOX_NAME_MAX + 2];
+    char installation[INBOX_NAME_MAX + 1];
     /* Its runs that the claim may take, in order. Only the first may be too large. */
     struct share_candidate *runs;
     size_t n_runs;
@@ -180,6 +180,16 @@ static void dues_finish(struct dues *dues) {
         free(dues->items[i].runs);
     }
     free(dues->items);
+}
+
+static int add_due(struct sqlite_store *store, struct dues *dues, const char *installation,
+                   struct error *err) {
+    struct due *due = ARRAY_ADD(dues->items, dues->n_items);
+    if (!due) {
+        return sqlite_no_memory(store, err, "claiming runs");
+    }
+    snprintf(due->installation, sizeof due->installation, "%s", installation);
+    return 0;
 }
 
 /* Finds the next installation from the position `at` on, and moves `at` behind it. 1, 0 when there
@@ -211,12 +221,7 @@ static int next_turn(struct sqlite_store *store, const struct inbox_claim *claim
     if (until_ms > claim->now_ms) {
         return sqlite_delay_runs(store, installation, until_ms, err) < 0 ? -1 : 1;
     }
-    struct due *due = ARRAY_ADD(dues->items, dues->n_items);
-    if (!due) {
-        return sqlite_no_memory(store, err, "claiming runs");
-    }
-    snprintf(due->installation, sizeof due->installation, "%s", installation);
-    return 1;
+    return add_due(store, dues, installation, err) < 0 ? -1 : 1;
 }
 
 /* Lists up to `most` installations, the one after the last turn first. */
@@ -266,12 +271,7 @@ static int add_oldest(struct sqlite_store *store, const struct inbox_claim *clai
             until_ms = sqlite3_column_int64(query.statement, 1);
         }
         if (until_ms <= claim->now_ms) {
-            struct due *due = ARRAY_ADD(dues->items, dues->n_items);
-            if (!due) {
-                return sqlite_no_memory(store, err, "claiming runs");
-            }
-            snprintf(due->installation, sizeof due->installation, "%s", installation);
-            return 0;
+            return add_due(store, dues, installation, err);
         }
         if (sqlite_delay_runs(store, installation, until_ms, err) < 0) {
             return -1;

@@ -134,7 +134,6 @@ int sqlite_begin_holds(struct sqlite_store *store, struct inbox_claim *claim, st
 static int set_aside(struct sqlite_store *store, const struct inbox_run *run,
                      const struct inbox_hold *hold, const char *plugin, struct error *err) {
     bool gives_up = hold_parts_line(hold, run);
-    int64_t due_ms;
     AUTO_QUERY struct query query = query_begin(store, SQL_RUN_SET_ASIDE);
     query_number(&query, hold->id);
     query_number(&query, gives_up);
@@ -143,7 +142,7 @@ static int set_aside(struct sqlite_store *store, const struct inbox_run *run,
     if (query_run(&query, err, "holding a run") < 0) {
         return -1;
     }
-    return gives_up ? sqlite_promote(store, plugin, run->order_key, &due_ms, err) : 0;
+    return gives_up ? sqlite_promote(store, plugin, run->order_key, NULL, err) : 0;
 }
 
 int sqlite_set_aside(struct sqlite_store *store, struct inbox_claim *claim, struct error *err) {

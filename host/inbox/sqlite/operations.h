@@ -49,7 +49,8 @@ int sqlite_delay_runs(struct sqlite_store *store, const char *installation, int6
 /* Order: see deliveries.h. 1 when no run holds the key; 0; -1. */
 int sqlite_key_is_free(struct sqlite_store *store, const char *plugin, const char *key,
                        struct error *err);
-/* If the key is free, its next run holds it. 1 and when that run is due; 0 when none does; -1. */
+/* If the key is free, its next run holds it. 1 and when that run is due, unless `due_ms` is NULL; 0
+ * when none does; -1. */
 int sqlite_promote(struct sqlite_store *store, const char *plugin, const char *key, int64_t *due_ms,
                    struct error *err);
 /* Ends the waiting runs that the put's runs replace. 0, -1. */

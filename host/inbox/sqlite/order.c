@@ -25,7 +25,7 @@ int sqlite_promote(struct sqlite_store *store, const char *plugin, const char *k
     query_text(&query, plugin);
     query_text(&query, key);
     int step = query_step(&query, err, "looking for the next run of a key");
-    if (step > 0) {
+    if (step > 0 && due_ms) {
         *due_ms = sqlite3_column_int64(query.statement, 0);
     }
     return step;
@@ -80,10 +80,9 @@ int sqlite_join_lines(struct sqlite_store *store, int64_t now_ms, struct error *
     }
     for (size_t i = 0; i < n; i++) {
         const struct comer *comer = &comers[i];
-        int64_t due_ms;
         if ((comer->by_hand && displace(store, comer->plugin, comer->key, err) < 0) ||
             join(store, comer->run, err) < 0 ||
-            sqlite_promote(store, comer->plugin, comer->key, &due_ms, err) < 0) {
+            sqlite_promote(store, comer->plugin, comer->key, NULL, err) < 0) {
             return -1;
         }
     }
@@ -131,7 +130,7 @@ int sqlite_supersede(struct sqlite_store *store, struct inbox_put *put, struct e
     for (size_t i = 0; i < put->n_runs; i++) {
         const struct inbox_put_run *run = &put->runs[i];
         char key[INBOX_ORDER_KEY_MAX + 1];
-        int64_t first_due_ms, due_ms;
+        int64_t first_due_ms;
         inbox_order_key(put, run->order, key);
         if (!run->replaces || !key[0]) {
             continue;
@@ -139,7 +138,7 @@ int sqlite_supersede(struct sqlite_store *store, struct inbox_put *put, struct e
         if (end_replaced(store, put, i, key, &first_due_ms, err) < 0 ||
             (first_due_ms != INT64_MAX && run->id > 0 &&
              hasten(store, first_due_ms, run->id, err) < 0) ||
-            sqlite_promote(store, run->plugin, key, &due_ms, err) < 0) {
+            sqlite_promote(store, run->plugin, key, NULL, err) < 0) {
             return -1;
         }
     }

@@ -75,28 +75,18 @@ static int count_item(struct postgres_store *store, const struct inbox_effect *e
 
 static int begin_hold(struct postgres_store *store, const struct inbox_effect *effect,
                       int64_t at_ms, int64_t wait_ms, struct error *err) {
-    AUTO_RESULT PGresult *put = NULL, *looped = NULL;
+    AUTO_RESULT PGresult *result = NULL;
     struct inbox_hold hold;
     store_fill_loop_hold(effect, at_ms, wait_ms, &hold);
-    struct pg_query query = pg_query_begin(PG_SQL_HOLD_PUT);
-    pg_query_text(&query, hold.plugin);
-    pg_query_text(&query, inbox_hold_scope_name(hold.scope));
-    pg_query_shown(&query, hold.value);
-    pg_query_text(&query, inbox_hold_cause_name(hold.cause));
-    pg_query_text(&query, hold.reason);
-    pg_query_number(&query, hold.since_ms);
-    pg_query_number(&query, hold.until_ms);
-    if (pg_ask(store, &query, &put, err, "storing a hold") < 0) {
+    if (postgres_write_hold(store, &hold, err) < 0) {
         return -1;
     }
-    /* The other hosts look at once. */
-    store->queued = true;
-    query = pg_query_begin(PG_SQL_LOOP_PUT);
+    struct pg_query query = pg_query_begin(PG_SQL_LOOP_PUT);
     pg_query_text(&query, effect->plugin);
     pg_query_shown(&query, effect->item);
     pg_query_number(&query, at_ms);
     pg_query_number(&query, wait_ms);
-    return pg_ask(store, &query, &looped, err, "storing a loop");
+    return pg_ask(store, &query, &result, err, "storing a loop");
 }
 
 /* 0: the plugin may make one more effect on the item; INBOX_INTEND_ITEM_HELD; -1. */

@@ -10,18 +10,14 @@
 
 /* ---- HOLD_PUT ---- */
 
-static void bind_key(struct pg_query *query, const struct inbox_hold *hold) {
-    pg_query_text(query, hold->plugin);
-    pg_query_text(query, inbox_hold_scope_name(hold->scope));
-    pg_query_text(query, hold->value);
-    pg_query_text(query, inbox_hold_cause_name(hold->cause));
-}
-
 /* 1: there is such a hold; 0: there is none, and there is room for it; INBOX_HOLD_TOO_MANY; -1. */
 static int look(struct postgres_store *store, const struct inbox_hold *hold, struct error *err) {
     int64_t number;
     struct pg_query query = pg_query_begin(PG_SQL_HOLD_FIND);
-    bind_key(&query, hold);
+    pg_query_text(&query, hold->plugin);
+    pg_query_text(&query, inbox_hold_scope_name(hold->scope));
+    pg_query_text(&query, hold->value);
+    pg_query_text(&query, inbox_hold_cause_name(hold->cause));
     pg_query_number(&query, hold->since_ms);
     AUTO_RESULT PGresult *found = NULL;
     if (pg_ask(store, &query, &found, err, "looking for a hold") < 0) {
@@ -39,25 +35,17 @@ static int look(struct postgres_store *store, const struct inbox_hold *hold, str
     return number < INBOX_HOLDS_MAX ? 0 : INBOX_HOLD_TOO_MANY;
 }
 
-static int put_settle(struct postgres_store *store, struct inbox_operation *operation,
-                      struct error *err) {
+int postgres_write_hold(struct postgres_store *store, const struct inbox_hold *hold,
+                        struct error *err) {
     enum { FORGET, PUT, STATEMENTS };
-    const struct inbox_hold *hold =
-        &CONTAINER_OF(operation, const struct inbox_hold_change, operation)->hold;
-    int found = look(store, hold, err);
-    if (found < 0) {
-        return -1;
-    }
-    operation->result = found > 0 ? INBOX_HOLD_UNCHANGED : 0;
-    if (found == INBOX_HOLD_TOO_MANY) {
-        operation->result = found;
-        return 0;
-    }
     struct pg_query queries[STATEMENTS] = {pg_query_begin(PG_SQL_HOLDS_FORGET),
                                            pg_query_begin(PG_SQL_HOLD_PUT)};
     PGresult *results[STATEMENTS] = {NULL};
     pg_query_number(&queries[FORGET], hold->since_ms - HOLDS_KEPT_MS);
-    bind_key(&queries[PUT], hold);
+    pg_query_text(&queries[PUT], hold->plugin);
+    pg_query_text(&queries[PUT], inbox_hold_scope_name(hold->scope));
+    pg_query_shown(&queries[PUT], hold->value);
+    pg_query_text(&queries[PUT], inbox_hold_cause_name(hold->cause));
     pg_query_shown(&queries[PUT], hold->reason);
     pg_query_number(&queries[PUT], hold->since_ms);
     pg_query_number(&queries[PUT], hold->until_ms);
@@ -70,6 +58,22 @@ static int put_settle(struct postgres_store *store, struct inbox_operation *oper
     /* The other hosts look at once. */
     store->queued = true;
     return 0;
+}
+
+static int put_settle(struct postgres_store *store, struct inbox_operation *operation,
+                      struct error *err) {
+    const struct inbox_hold *hold =
+        &CONTAINER_OF(operation, const struct inbox_hold_change, operation)->hold;
+    int found = look(store, hold, err);
+    if (found < 0) {
+        return -1;
+    }
+    operation->result = found > 0 ? INBOX_HOLD_UNCHANGED : 0;
+    if (found == INBOX_HOLD_TOO_MANY) {
+        operation->result = found;
+        return 0;
+    }
+    return postgres_write_hold(store, hold, err);
 }
 
 const struct postgres_operation postgres_hold_put = {.settle = put_settle};

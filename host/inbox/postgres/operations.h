@@ -86,6 +86,9 @@ int postgres_audit_intent(struct postgres_store *store, struct inbox_intend *int
 /* Queues it. 0, -1. */
 int postgres_audit_response(struct postgres_store *store, const struct inbox_complete *complete,
                             struct error *err);
+/* Stores the hold, and deletes those that ended long ago. 0, -1. */
+int postgres_write_hold(struct postgres_store *store, const struct inbox_hold *hold,
+                        struct error *err);
 /* Makes held runs due whose hold has ended, and reads the claim's holds: two statements. 0, -1. */
 int postgres_send_holds(struct postgres_store *store, const struct inbox_claim *claim,
                         struct error *err);

@@ -378,9 +378,8 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     /* The hosts' own names, one in each line of $1. */
     [PG_SQL_PLUGINS_CONFIGURED] =
         "INSERT INTO configured_plugins (name, until_ms) SELECT name, " NOW_MS " + $2::bigint"
-        " FROM unnest(string_to_array($1, chr(10))) AS n (name) WHERE name <> '' ORDER BY name"
-        " ON CONFLICT (name) DO UPDATE SET until_ms = excluded.until_ms"
-        " WHERE configured_plugins.until_ms < excluded.until_ms - 300000",
+        " FROM unnest(string_to_array($1, chr(10))) AS n (name) WHERE name <> '' ORDER BY "
+        "name" SHARED_CONFIGURED_LONGER,
     [PG_SQL_PRUNE_LOOK] =
         "SELECT d.received_ms, d.id, octet_length(d.body)::bigint, " SHARED_ENDED_BEFORE(
             "$3", "$4") " FROM deliveries d WHERE d.body IS NOT NULL"

@@ -376,9 +376,9 @@
               " AND (received_ms, id) > ($3, $4) AND (received_ms, id) <= ($5, $6))"               \
               " AND NOT EXISTS (SELECT 1 FROM configured_plugins k WHERE k.name = runs.plugin"     \
               " AND k.until_ms >= $7)"
-/* $1: until when. $2: a plugin's name. Writes only when at least half of the time has passed. */
-#define SHARED_PLUGIN_CONFIGURED                                                                   \
-    "INSERT INTO configured_plugins (until_ms, name) VALUES ($1, $2)"                              \
+/* The end of an INSERT into configured_plugins: writes only when at least half of
+ * INBOX_CONFIGURED_MS has passed. */
+#define SHARED_CONFIGURED_LONGER                                                                   \
     " ON CONFLICT (name) DO UPDATE SET until_ms = excluded.until_ms"                               \
     " WHERE configured_plugins.until_ms < excluded.until_ms - 300000"
 #define SHARED_PRUNE_REDELIVERIES                                                                  \

@@ -196,13 +196,12 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_RUNS_DISCARD] = SHARED_RUNS_DISCARD,
     [SQL_RUNS_MARK] = SHARED_RUNS_MARK,
     [SQL_RUNS_END_UNCONFIGURED] = SHARED_RUNS_END_UNCONFIGURED,
-    [SQL_PLUGIN_CONFIGURED] = SHARED_PLUGIN_CONFIGURED,
-    [SQL_PRUNE_LOOK] = "SELECT d.received_ms, d.id, length(d.body), NOT EXISTS (SELECT 1"
-                       " FROM runs r WHERE r.delivery = d.id AND (r.state IN " SQL_UNFINISHED
-                       " OR r.finished_ms >= iif(r.state = 'dead', ?4, ?3)))"
-                       " FROM deliveries d INDEXED BY deliveries_kept WHERE d.body IS NOT NULL"
-                       " AND (d.received_ms, d.id) > (?1, ?2) AND d.received_ms < ?3"
-                       " ORDER BY d.received_ms, d.id LIMIT ?5",
+    [SQL_PLUGIN_CONFIGURED] =
+        "INSERT INTO configured_plugins (until_ms, name) VALUES (?1, ?2)" SHARED_CONFIGURED_LONGER,
+    [SQL_PRUNE_LOOK] = "SELECT d.received_ms, d.id, length(d.body), " SHARED_ENDED_BEFORE(
+        "?3", "?4") " FROM deliveries d INDEXED BY deliveries_kept WHERE d.body IS NOT NULL"
+                    " AND (d.received_ms, d.id) > (?1, ?2) AND d.received_ms < ?3"
+                    " ORDER BY d.received_ms, d.id LIMIT ?5",
     [SQL_PRUNE_BODY] = "UPDATE deliveries SET body = NULL WHERE id = ?1",
     [SQL_PRUNE_READS] = "DELETE FROM journal WHERE kind <> 'effect' AND run IN"
                         " (SELECT id FROM runs WHERE delivery = ?1)",

@@ -14,8 +14,8 @@ struct effect_target {
     /* The request's body. */
     const char *body;
     size_t body_bytes;
-    /* Of the run's delivery: "owner/name", and the item's key as ingest read it ("ID#NUMBER"); ""
-     * none. */
+    /* The run's delivery has them: "owner/name", and the item's key as ingest read it
+     * ("ID#NUMBER"); "" none. */
     const char *repository, *item;
 };
 

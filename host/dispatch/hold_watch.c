@@ -81,7 +81,7 @@ static void on_read(struct inbox_operation *operation) {
     watch->known = true;
     watch->next_ms = watch->wanted ? 0 : clock_monotonic_ms() + READ_INTERVAL_MS;
     if (operation->result < 0) {
-        /* What was known goes on; the store's failure is reported by those who must write. */
+        /* The known holds stay. Operations that must write report the store's failure. */
         return;
     }
     bool changed =
@@ -113,7 +113,7 @@ void hold_watch_tick(struct hold_watch *watch, int64_t now_ms) {
                                                         .on_result = on_read},
                                           .now_ms = clock_wall_ms()};
     watch->is_reading = true;
-    /* What changes from now on is read again. */
+    /* A change from now on needs another read. */
     watch->wanted = false;
     inbox_submit(watch->options.inbox, &watch->reading.operation);
 }

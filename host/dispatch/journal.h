@@ -25,9 +25,9 @@
 /* Bytes in memory of all runs of a plugin. */
 #define JOURNAL_MEMORY_MAX ((size_t)8 << 20)
 /* Bytes in memory of the entries themselves, with their methods and URLs, of all runs of a plugin.
- * Beyond half of it no read is entered, and beyond all of it no change or effect is made, except
- * while its run has less than the second number. */
+ * Beyond half of it no read is entered, and beyond all of it no change or effect is made. */
 #define JOURNAL_ENTRIES_MAX ((size_t)8 << 20)
+/* A run whose own entries have fewer bytes than this may make a change or effect all the same. */
 #define JOURNAL_ENTRIES_OWN ((size_t)256 << 10)
 #define JOURNAL_READS_MAX 4096
 #define JOURNAL_EFFECTS_MAX 10000

@@ -226,7 +226,8 @@ static void on_described(void *context, struct description *description) {
     description_free(description);
 }
 
-/* Whoever starts the host again has seen to the cause. A restart by the supervisor ends nothing. */
+/* A person who starts the host again has removed the cause. A restart by the supervisor ends
+ * nothing. */
 static void end_quarantine(struct plugin *plugin) {
     struct inbox_hold hold = {.scope = INBOX_HOLD_PLUGIN, .cause = INBOX_HOLD_QUARANTINED};
     snprintf(hold.plugin, sizeof hold.plugin, "%s", plugin_name(plugin));

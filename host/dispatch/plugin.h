@@ -82,7 +82,7 @@ struct plugin {
     /* The present worker ends in order, and a new one takes its place. It is killed at this time
      * (monotonic); 0: it stays. */
     int64_t replace_until_ms;
-    /* Of the present or the last worker. */
+    /* The present or the last worker. */
     pid_t pid;
     struct throttle log_lines;
     /* The reason that the present worker itself reported before it died; NULL for none. */
@@ -114,7 +114,7 @@ void plugin_tick(struct plugin *plugin, int64_t now_ms);
 int64_t plugin_next_ms(const struct plugin *plugin, int64_t now_ms);
 
 enum plugin_state plugin_state(const struct plugin *plugin);
-/* Of the sandbox of its last worker; off before the first has loaded. Any thread. */
+/* The level of its last worker's sandbox; off before the first has loaded. Any thread. */
 enum frame_sandbox_level plugin_level(const struct plugin *plugin);
 const char *plugin_state_name(enum plugin_state state);
 const char *plugin_name(const struct plugin *plugin);

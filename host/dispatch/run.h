@@ -141,7 +141,7 @@ struct run {
     unsigned n_holds;
     /* This attempt has sent an effect. */
     bool sent_effect;
-    /* What its handlers have logged. */
+    /* The length of all that its handlers have logged. */
     uint64_t log_bytes;
     /* It has left its group; its completion is next. */
     bool ended;

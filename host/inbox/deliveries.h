@@ -25,8 +25,8 @@
  *
  * A run gives its key up without an end when it is parked, when its completion says so
  * (inbox_finish.keeps_place), or when a hold covers it and only a part of its line: later runs pass
- * it. When it is due again it is the next in line. A
- * retry by hand takes the place of a holder that is not running. */
+ * it. When it is due again it is the next in line. A retry by hand takes the place of a holder that
+ * is not running. */
 enum inbox_order {
     INBOX_ORDER_NONE,
     /* A delivery without an item is not ordered, and one without a repository is not either. */
@@ -42,9 +42,9 @@ struct inbox_put_run {
     /* The plugin's name. */
     const char *plugin;
     enum inbox_order order;
-    /* Of the subscriptions that it is for; 0: they do not coalesce. A run that `replaces` ends the
-     * waiting runs of its key and coalesce_key that were put before it and are `replaceable`,
-     * unless an operator retried them or they have an effect in their record. */
+    /* The key of the subscriptions that it is for; 0: they do not coalesce. A run that `replaces`
+     * ends the waiting runs of its key and coalesce_key that were put before it and are
+     * `replaceable`, unless an operator retried them or they have an effect in their record. */
     int64_t coalesce_key;
     bool replaces, replaceable;
     /* Insert it running, at attempt 1, under the put's lease. */
@@ -146,9 +146,9 @@ struct inbox_claim_share {
     int64_t first;
     /* Out: suspect runs are due that the claim did not take; the claim took the run `first`. */
     bool suspects_due, first_taken;
-    /* Out: a due run that is larger than `payload_bytes`, and its due time. Of several, the one
-     * that has been due the longest. The claim looks at the first due run of each installation
-     * that has a turn. 0: none. */
+    /* Out: a due run that is larger than `payload_bytes`, and its due time. Among several it
+     * is the one that has been due the longest. The claim looks at the first due run of each
+     * installation that has a turn. 0: none. */
     int64_t passed_over, passed_over_due_ms;
 };
 
@@ -171,7 +171,7 @@ struct inbox_run {
     char action[INBOX_NAME_MAX + 1];
     char installation[INBOX_NAME_MAX + 1];
     char item[INBOX_ITEM_MAX + 1];
-    /* Of its order; "" when it has none. */
+    /* "" when the run has no order. */
     char order_key[INBOX_ORDER_KEY_MAX + 1];
     /* 0 when no other run can replace it. */
     int64_t coalesce_key;

@@ -68,10 +68,10 @@ enum inbox_hold_outcome {
     INBOX_HOLD_TOO_MANY = 2,
 };
 
-/* HOLD_PUT stores a hold (the id is not used): 0,
- * INBOX_HOLD_UNCHANGED or INBOX_HOLD_TOO_MANY. HOLD_END ends the holds
- * of `hold.plugin` and `hold.cause` that have its scope and value, or with `all_scopes` all of
- * them: 0 or INBOX_HOLD_UNCHANGED. The other hosts of the store notice both within seconds. */
+/* HOLD_PUT stores a hold (the id is not used): 0, INBOX_HOLD_UNCHANGED or INBOX_HOLD_TOO_MANY.
+ * HOLD_END ends the holds of `hold.plugin` and `hold.cause` that have its scope and value, or with
+ * `all_scopes` all of them: 0 or INBOX_HOLD_UNCHANGED. The other hosts of the store notice both
+ * within seconds. */
 struct inbox_hold_change {
     struct inbox_operation operation;
     struct inbox_hold hold;

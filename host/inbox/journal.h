@@ -96,7 +96,7 @@ enum inbox_intend_outcome {
 struct inbox_intend {
     struct inbox_operation operation;
     struct inbox_journal_writer writer;
-    /* What the last record's effect is, for the audit and the limits. NULL: neither. Borrowed. */
+    /* Describes the last record's effect for the audit and the limits. NULL: neither. Borrowed. */
     const struct inbox_effect *effect;
     /* Out: the row in the audit, 0 without one. */
     int64_t audit;

@@ -19,7 +19,7 @@ struct inbox_elect {
     int64_t lease_ms;
     /* Wall clock. */
     int64_t now_ms;
-    /* As in inbox_put. The plugins count as configured for INBOX_CONFIGURED_MS from now, at all
+    /* See inbox_put. The plugins count as configured for INBOX_CONFIGURED_MS from now, at all
      * hosts of the store. */
     const char *configured;
 };
@@ -42,7 +42,7 @@ struct inbox_prune {
     /* One body always fits. */
     uint64_t most_bytes;
     struct inbox_prune_position after;
-    /* As in inbox_put. Queued and parked runs of other plugins are marked "not_configured" at the
+    /* See inbox_put. Queued and parked runs of other plugins are marked "not_configured" at the
      * first step of a pass. Those that came before `done_before_ms` end as dead at `now_ms`, if no
      * host of the store has had their plugin configured since then. */
     const char *configured;

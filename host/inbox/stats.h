@@ -7,14 +7,12 @@
 
 #include <stdint.h>
 
-/* Counting more would delay the webhooks that wait for the writer. */
-#define INBOX_STATS_MAX 100000
-
 struct inbox_stats {
     struct inbox_operation operation;
-    /* As in inbox_put. */
+    /* See inbox_put. */
     const char *configured;
-    /* Out, as all below: runs in each state. A count ends at INBOX_STATS_MAX. */
+    /* Out, like all below: runs in each state. A count ends at 100,000, because counting more would
+     * delay the webhooks that wait for the writer. */
     int64_t queued, blocked, running, dead, parked, held;
     /* Runs among the queued, blocked and parked ones whose plugin no host has configured. */
     int64_t not_configured;

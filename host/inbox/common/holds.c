@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What both stores share about holds: names, which runs a hold covers, and the end of a claim. */
+/* Code of both stores for holds: names, which runs a hold covers, and the end of a claim. */
 #include "inbox/common/holds.h"
 
 #include "base/array.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What both stores share about holds. */
+/* Code of both stores for holds. */
 #ifndef SNEK_INBOX_COMMON_HOLDS_H
 #define SNEK_INBOX_COMMON_HOLDS_H
 

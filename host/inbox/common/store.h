@@ -60,7 +60,7 @@ const char *store_record_state_text(enum inbox_record_state state);
 enum inbox_record_kind store_record_kind(const char *text);
 enum inbox_record_state store_record_state(const char *text);
 
-/* What the audit says of an effect with this record at its intent. */
+/* The state that the audit gives an effect with this record at its intent. */
 enum inbox_audit_state store_audit_state(const struct inbox_record *record);
 
 /* How long a hold of the loop breaker lasts that begins at `at_ms`. The last one began at

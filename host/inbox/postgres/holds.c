@@ -124,7 +124,7 @@ int postgres_take_holds(struct postgres_store *store, PGresult *result, struct i
             return pg_no_memory(store, err, "reading the holds");
         }
         if (read_row(result, row, hold) < 0) {
-            /* Of a later version. */
+            /* A later version stored it. */
             (*n_holds)--;
         }
     }

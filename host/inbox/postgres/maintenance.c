@@ -101,7 +101,7 @@ static int mark_unconfigured(struct postgres_store *store, struct inbox_prune *p
     return 0;
 }
 
-/* Of the deliveries that this step looked at. */
+/* Ends such runs if this step looked at their deliveries. */
 static int end_unconfigured(struct postgres_store *store, struct inbox_prune *prune,
                             struct error *err) {
     struct pg_query query = pg_query_begin(PG_SQL_RUNS_END_UNCONFIGURED);

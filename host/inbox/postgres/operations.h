@@ -20,14 +20,20 @@ struct postgres_operation {
 
 /* put.c */
 extern const struct postgres_operation postgres_put;
+/* claim.c */
+extern const struct postgres_operation postgres_claim;
 /* runs.c */
-extern const struct postgres_operation postgres_claim, postgres_finish, postgres_renew,
-    postgres_lease_check, postgres_stats;
+extern const struct postgres_operation postgres_finish, postgres_renew, postgres_lease_check,
+    postgres_stats;
 /* journal.c */
 extern const struct postgres_operation postgres_intend, postgres_complete, postgres_journal_read;
 /* plugin_state.c */
 extern const struct postgres_operation postgres_set_has, postgres_set_change, postgres_key_get,
-    postgres_key_change, postgres_bot_user_get, postgres_bot_user_put, postgres_audit_read;
+    postgres_key_change;
+/* audit.c */
+extern const struct postgres_operation postgres_audit_read;
+/* bot_user.c */
+extern const struct postgres_operation postgres_bot_user_get, postgres_bot_user_put;
 /* rate_limits.c */
 extern const struct postgres_operation postgres_rate_limit_put, postgres_rate_limit_get;
 /* holds.c */
@@ -79,11 +85,11 @@ void postgres_take_due(struct postgres_store *store, const PGresult *result);
 /* The runs in store->comers join their lines. 1 when one of them holds its key now, 0, -1. */
 int postgres_join_lines(struct postgres_store *store, struct error *err);
 
-/* Writes the row of the intent's effect into the audit, once no other result is outstanding. 0, or
- * INBOX_INTEND_HOUR_FULL and nothing was written, or -1. */
+/* Writes the row of the intent's effect into the audit, once no other result is outstanding. 0;
+ * INBOX_INTEND_HOUR_FULL or INBOX_INTEND_ITEM_HELD, without a row; or -1. */
 int postgres_audit_intent(struct postgres_store *store, struct inbox_intend *intend,
                           struct error *err);
-/* Queues it. 0, -1. */
+/* Queues the response for the audit. 0, -1. */
 int postgres_audit_response(struct postgres_store *store, const struct inbox_complete *complete,
                             struct error *err);
 /* Stores the hold, and deletes those that ended long ago. 0, -1. */

@@ -55,7 +55,7 @@ struct postgres_store {
     /* The server process of this session: its notifications are this host's own. */
     atomic_int backend;
     struct listener *listener;
-    /* Of the claim in this group. */
+    /* Those that the claim of this group found. */
     struct postgres_comer comers[POSTGRES_JOIN_MAX];
     size_t n_comers;
     /* The store caused the last failure, not the operation. */
@@ -66,8 +66,8 @@ struct postgres_store {
     unsigned sent;
 };
 
-/* One use of a prepared statement: bind in the order of its $1, $2 ..., then pg_send(). What is
- * bound is borrowed until then. Once a number is bound, the query must not be copied. */
+/* One use of a prepared statement: bind in the order of its $1, $2 ..., then pg_send().
+ * Bound values are borrowed until then. Once a number is bound, the query must not be copied. */
 #define PG_PARAMETERS_MAX 20
 struct pg_query {
     enum postgres_sql sql;

@@ -174,9 +174,9 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     /* Locks one suspect, or the ordinary runs that a claim may take, in the order of their turns.
      * The installations take turns, beginning with the one after $6. The one whose run has been
      * due the longest is among them, because the first 256 may have later runs only. The claim
-     * skips an installation that waits for a rate limit, and delays its runs. Of an installation
-     * it locks the first due run, and then runs that are not larger than $5. The run $7 comes
-     * first. */
+     * skips an installation that waits for a rate limit, and delays its runs. It
+     * locks an installation's first due run, and then runs that are not larger than $5. The run $7
+     * comes first. */
     [PG_SQL_RUNS_DUE] =
         "WITH RECURSIVE suspects AS (SELECT id, due_ms, installation FROM runs WHERE " SUSPECT
         " AND due_ms <= $2 AND $3::boolean AND " NOT_LIMITED
@@ -379,7 +379,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_PLUGINS_CONFIGURED] =
         "INSERT INTO configured_plugins (name, until_ms) SELECT name, " NOW_MS " + $2::bigint"
         " FROM unnest(string_to_array($1, chr(10))) AS n (name) WHERE name <> '' ORDER BY "
-        "name" SHARED_CONFIGURED_LONGER,
+        "name" SQL_CONFIGURED_LONGER,
     [PG_SQL_PRUNE_LOOK] =
         "SELECT d.received_ms, d.id, octet_length(d.body)::bigint, " SHARED_ENDED_BEFORE(
             "$3", "$4") " FROM deliveries d WHERE d.body IS NOT NULL"

@@ -366,7 +366,8 @@
                            "$1") " LIMIT 1000) AS q WHERE NOT " SQL_IS_MARKED                      \
                                  " UNION ALL " SQL_MARK_STATE(                                     \
                                      "parked") " UNION ALL " SQL_MARK_STATE("blocked") ")"
-/* Of the deliveries between two positions, if no host had the plugin configured since $7. */
+/* Ends runs of the deliveries between two positions, if no host had the plugin configured since
+ * $7. */
 #define SHARED_RUNS_END_UNCONFIGURED                                                               \
     "UPDATE runs SET state = 'dead', finished_ms = $1, outside = FALSE, by_hand = FALSE,"          \
     " label = 'not_configured'," SQL_SET_NOT_CONFIGURED                                            \
@@ -378,7 +379,7 @@
               " AND k.until_ms >= $7)"
 /* The end of an INSERT into configured_plugins: writes only when at least half of
  * INBOX_CONFIGURED_MS has passed. */
-#define SHARED_CONFIGURED_LONGER                                                                   \
+#define SQL_CONFIGURED_LONGER                                                                      \
     " ON CONFLICT (name) DO UPDATE SET until_ms = excluded.until_ms"                               \
     " WHERE configured_plugins.until_ms < excluded.until_ms - 300000"
 #define SHARED_PRUNE_REDELIVERIES                                                                  \

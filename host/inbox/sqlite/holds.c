@@ -107,7 +107,7 @@ static int read_holds(struct sqlite_store *store, int64_t now_ms, struct inbox_h
             return sqlite_no_memory(store, err, "reading the holds");
         }
         if (read_hold(query.statement, hold) < 0) {
-            /* Of a later version. */
+            /* A later version stored it. */
             (*n_holds)--;
         }
     }

@@ -79,7 +79,7 @@ static int mark_unconfigured(struct sqlite_store *store, struct inbox_prune *pru
     return 0;
 }
 
-/* Of the deliveries that this step looked at. */
+/* Ends such runs if this step looked at their deliveries. */
 static int end_unconfigured(struct sqlite_store *store, struct inbox_prune *prune,
                             struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_END_UNCONFIGURED);

@@ -84,10 +84,10 @@ int sqlite_read_records(struct sqlite_store *store, int64_t run, struct inbox_re
 /* Keeps only the effects of a finished run, without their bodies. 0, -1. */
 int sqlite_cut_back_journal(struct sqlite_store *store, int64_t run, struct error *err);
 
-/* Writes the row of the intent's effect into the audit. 0, or INBOX_INTEND_HOUR_FULL and nothing
- * was written, or -1. */
+/* Writes the row of the intent's effect into the audit. 0; INBOX_INTEND_HOUR_FULL or
+ * INBOX_INTEND_ITEM_HELD, without a row; or -1. */
 int sqlite_audit_intent(struct sqlite_store *store, struct inbox_intend *intend, struct error *err);
-/* 0, -1. */
+/* Writes the response into the audit. 0, -1. */
 int sqlite_audit_response(struct sqlite_store *store, const struct inbox_complete *complete,
                           struct error *err);
 /* Makes held runs due whose hold has ended, and reads the claim's holds. Call it first. 0, -1. */

@@ -197,7 +197,7 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_RUNS_MARK] = SHARED_RUNS_MARK,
     [SQL_RUNS_END_UNCONFIGURED] = SHARED_RUNS_END_UNCONFIGURED,
     [SQL_PLUGIN_CONFIGURED] =
-        "INSERT INTO configured_plugins (until_ms, name) VALUES (?1, ?2)" SHARED_CONFIGURED_LONGER,
+        "INSERT INTO configured_plugins (until_ms, name) VALUES (?1, ?2)" SQL_CONFIGURED_LONGER,
     [SQL_PRUNE_LOOK] = "SELECT d.received_ms, d.id, length(d.body), " SHARED_ENDED_BEFORE(
         "?3", "?4") " FROM deliveries d INDEXED BY deliveries_kept WHERE d.body IS NOT NULL"
                     " AND (d.received_ms, d.id) > (?1, ?2) AND d.received_ms < ?3"

@@ -23,10 +23,9 @@ CREATE TABLE deliveries (
     body bytea
 );
 
--- item: the key of the issue, pull request or discussion, "ID#NUMBER"; '' when the delivery is about
--- none.
--- body_codec: 0 as it came, 1 LZ4 (host/inbox/common/codec.h); body_bytes: the
--- size as it came.
+-- item: the key of the issue, pull request or discussion, "ID#NUMBER"; '' when the delivery is
+-- about none.
+-- body_codec: 0 as it came, 1 LZ4 (host/inbox/common/codec.h); body_bytes: the size as it came.
 -- Without PostgreSQL's own compression, which cost more than it saved (docs/many-hosts.md).
 ALTER TABLE deliveries ALTER COLUMN body SET STORAGE EXTERNAL;
 
@@ -37,11 +36,13 @@ CREATE INDEX deliveries_pruned ON deliveries (received_ms) WHERE body IS NULL;
 CREATE INDEX deliveries_event ON deliveries (event, received_ms, id);
 
 -- order_key: runs of a plugin with the same key go one at a time, in the order of their ids
--- (host/inbox/deliveries.h); '' for a run without an order. The one that is queued, held or
--- running holds the key, and the others are blocked. outside: a blocked run that has given its place up
--- until it is due, or a held one that has given it up until its hold ends. by_hand: an operator retried it, so it goes first. coalesce_key: a newer run with the same one
--- replaces it while it waits; 0: none does. first_due_ms: when the first of the runs was due that this
--- one replaces.
+-- (host/inbox/deliveries.h); '' for a run without an order. The one that is queued, held or running
+-- holds the key, and the others are blocked.
+-- outside: a blocked run that has given its place up until it is due, or a held one that has given
+-- it up until its hold ends.
+-- by_hand: an operator retried it, so it goes first.
+-- coalesce_key: a newer run with the same one replaces it while it waits; 0: none does.
+-- first_due_ms: when the first of the runs was due that this one replaces.
 CREATE TABLE runs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     delivery bigint NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,

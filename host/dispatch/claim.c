@@ -53,10 +53,10 @@ static bool may_claim(const struct plugin *plugin) {
 
 static struct inbox_claim_share share_of(const struct plugin *plugin) {
     struct inbox_claim_share share = {.plugin = plugin_name(plugin),
-                                      .payload_bytes = plugin_room_bytes(plugin),
+                                      .most_bytes = plugin_room_bytes(plugin),
                                       .alone = plugin->runs.n_runs == 0,
                                       .first = plugin->passed_over};
-    if (may_claim(plugin) && (share.alone || share.payload_bytes > 0)) {
+    if (may_claim(plugin) && (share.alone || share.most_bytes > 0)) {
         share.runs = plugin->config->concurrency - plugin->runs.n_runs;
     }
     return share;

@@ -138,7 +138,7 @@ struct inbox_claim_share {
     uint32_t runs;
     /* The payloads and journals of the claimed runs have at most this many bytes. If `alone` is
      * true, the first run may be larger. A run that does not fit hides no run behind it. */
-    uint64_t payload_bytes;
+    uint64_t most_bytes;
     /* True when no run of this plugin is running. If a suspect run is then due, the claim takes
      * only that run; otherwise it takes ordinary runs. When false, it takes only ordinary runs. */
     bool alone;
@@ -146,7 +146,7 @@ struct inbox_claim_share {
     int64_t first;
     /* Out: suspect runs are due that the claim did not take; the claim took the run `first`. */
     bool suspects_due, first_taken;
-    /* Out: a due run that is larger than `payload_bytes`, and its due time. Among several it
+    /* Out: a due run that is larger than `most_bytes`, and its due time. Among several it
      * is the one that has been due the longest. The claim looks at the first due run of each
      * installation that has a turn. 0: none. */
     int64_t passed_over, passed_over_due_ms;

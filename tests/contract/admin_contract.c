@@ -317,7 +317,7 @@ a_run_that_crashed_its_worker_is_retried_by_hand_alone_and_from_attempt_1(void *
     inbox_runs_free(claim.runs, claim.n_runs);
     assert_int_equal(change(fixture, INBOX_RERUN, "guid-1", NULL, 1), 0);
     struct inbox_claim_share share = {
-        .plugin = "invite", .runs = 9, .payload_bytes = UINT64_MAX, .alone = true};
+        .plugin = "invite", .runs = 9, .most_bytes = UINT64_MAX, .alone = true};
     claim = claim_of(&share, 1, FIXTURE_NOW);
     assert_int_equal(fixture_do(fixture, &claim.operation), 0);
     assert_int_equal(claim.n_runs, 1);

@@ -20,7 +20,7 @@ static void put_sized(struct fixture *fixture, const char *guid, const char *ins
 
 static struct inbox_claim_share share_of(uint32_t runs, uint64_t bytes, bool alone) {
     return (struct inbox_claim_share){
-        .plugin = "invite", .runs = runs, .payload_bytes = bytes, .alone = alone};
+        .plugin = "invite", .runs = runs, .most_bytes = bytes, .alone = alone};
 }
 
 static struct inbox_claim claim(struct fixture *fixture, struct inbox_claim_share *share) {

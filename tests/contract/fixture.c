@@ -127,7 +127,7 @@ struct inbox_finish finish_of(const struct inbox_run *run, enum inbox_finish_how
 
 struct inbox_claim fixture_claim(struct fixture *fixture, const char *plugin, int64_t now_ms) {
     struct inbox_claim_share share = {
-        .plugin = plugin, .runs = 1000, .payload_bytes = UINT64_MAX, .alone = false};
+        .plugin = plugin, .runs = 1000, .most_bytes = UINT64_MAX, .alone = false};
     struct inbox_claim claim = claim_of(&share, 1, now_ms);
     assert_int_equal(fixture_do(fixture, &claim.operation), 0);
     for (size_t i = 0; i < claim.n_runs; i++) {

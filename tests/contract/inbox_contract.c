@@ -336,7 +336,7 @@ static void a_run_without_a_body_is_damaged_and_the_others_go_on(void **state) {
     assert_int_equal(put(fixture, "good"), INBOX_STORED);
     query(fixture, "UPDATE deliveries SET body = NULL WHERE guid = 'bad'");
     struct inbox_claim_share share = {
-        .plugin = "invite", .runs = 10, .payload_bytes = UINT64_MAX, .alone = false};
+        .plugin = "invite", .runs = 10, .most_bytes = UINT64_MAX, .alone = false};
     struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
     assert_int_equal(fixture_do(fixture, &claim.operation), 0);
     assert_int_equal(claim.n_runs, 2);
@@ -358,7 +358,7 @@ static void a_damaged_body_is_an_error_of_its_run(void **state) {
     operation.body_bytes = sizeof body;
     assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
     struct inbox_claim_share share = {
-        .plugin = "invite", .runs = 1, .payload_bytes = UINT64_MAX, .alone = false};
+        .plugin = "invite", .runs = 1, .most_bytes = UINT64_MAX, .alone = false};
     struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
     assert_int_equal(fixture_do(fixture, &claim.operation), 0);
     struct inbox_run *run = &claim.runs[0];
@@ -447,10 +447,10 @@ static void each_plugin_gets_its_share_and_no_more(void **state) {
         assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
     }
     struct inbox_claim_share shares[] = {
-        {.plugin = "invite", .runs = 2, .payload_bytes = UINT64_MAX},
-        {.plugin = "ping", .runs = 0, .payload_bytes = UINT64_MAX},
-        {.plugin = "nobody", .runs = 5, .payload_bytes = UINT64_MAX},
-        {.plugin = "hello", .runs = 5, .payload_bytes = UINT64_MAX},
+        {.plugin = "invite", .runs = 2, .most_bytes = UINT64_MAX},
+        {.plugin = "ping", .runs = 0, .most_bytes = UINT64_MAX},
+        {.plugin = "nobody", .runs = 5, .most_bytes = UINT64_MAX},
+        {.plugin = "hello", .runs = 5, .most_bytes = UINT64_MAX},
     };
     struct inbox_claim claim = claim_of(shares, 4, FIXTURE_NOW);
     assert_int_equal(fixture_do(fixture, &claim.operation), 0);
@@ -499,10 +499,8 @@ static void payload_bytes_bound_a_share_but_a_run_alone_always_fits(void **state
         size_t runs;
     } cases[] = {{0, false, 0}, {3999, false, 0}, {0, true, 1}, {8000, false, 2}, {7999, true, 1}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct inbox_claim_share share = {.plugin = "invite",
-                                          .runs = 9,
-                                          .payload_bytes = cases[i].bytes,
-                                          .alone = cases[i].alone};
+        struct inbox_claim_share share = {
+            .plugin = "invite", .runs = 9, .most_bytes = cases[i].bytes, .alone = cases[i].alone};
         struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
         assert_int_equal(fixture_do(fixture, &claim.operation), 0);
         assert_int_equal(claim.n_runs, cases[i].runs);
@@ -538,7 +536,7 @@ static void a_suspect_run_is_taken_alone_and_only_when_nothing_runs(void **state
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         struct inbox_claim_share share = {.plugin = "invite",
                                           .runs = steps[i].runs,
-                                          .payload_bytes = UINT64_MAX,
+                                          .most_bytes = UINT64_MAX,
                                           .alone = steps[i].alone};
         claim = claim_of(&share, 1, FIXTURE_NOW);
         assert_int_equal(fixture_do(fixture, &claim.operation), 0);

@@ -18,8 +18,7 @@ static int finish(struct fixture *fixture, const struct inbox_run *run) {
 }
 
 static struct inbox_claim claim_for(struct fixture *fixture, int64_t lease_ms) {
-    struct inbox_claim_share share = {
-        .plugin = "invite", .runs = 1000, .payload_bytes = UINT64_MAX};
+    struct inbox_claim_share share = {.plugin = "invite", .runs = 1000, .most_bytes = UINT64_MAX};
     struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
     claim.lease_ms = lease_ms;
     assert_int_equal(fixture_do(fixture, &claim.operation), 0);
@@ -126,7 +125,7 @@ static void the_only_host_is_elected_and_stays_so(void **state) {
  * made ready by the next host that opens it, a run in a database when its lease has lapsed. */
 static struct inbox_run die_in_the_run(struct fixture *fixture) {
     struct inbox_claim_share share = {
-        .plugin = "invite", .runs = 1, .payload_bytes = UINT64_MAX, .alone = true};
+        .plugin = "invite", .runs = 1, .most_bytes = UINT64_MAX, .alone = true};
     struct inbox_claim claim;
     int64_t until_ms = clock_monotonic_ms() + 60000;
     do {
@@ -186,8 +185,7 @@ static struct inbox_claim claim_and_stall(struct fixture *fixture) {
 static void a_claim_leaves_out_the_runs_that_its_host_holds_in_memory(void **state) {
     struct fixture *fixture = *state;
     struct inbox_claim stalled = claim_and_stall(fixture);
-    struct inbox_claim_share share = {
-        .plugin = "invite", .runs = 1000, .payload_bytes = UINT64_MAX};
+    struct inbox_claim_share share = {.plugin = "invite", .runs = 1000, .most_bytes = UINT64_MAX};
     struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
     const int64_t live[] = {stalled.runs[0].token + 1, stalled.runs[0].token};
     claim.live = live;

@@ -341,8 +341,7 @@ static void a_run_whose_lease_lapsed_goes_before_the_others_again(void **state) 
     struct fixture *fixture = *state;
     put_item(fixture, "first", "99#1");
     put_item(fixture, "second", "99#1");
-    struct inbox_claim_share share = {
-        .plugin = "invite", .runs = 1000, .payload_bytes = UINT64_MAX};
+    struct inbox_claim_share share = {.plugin = "invite", .runs = 1000, .most_bytes = UINT64_MAX};
     struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
     claim.lease_ms = 1;
     assert_int_equal(fixture_do(fixture, &claim.operation), 0);
@@ -648,7 +647,7 @@ static void a_run_that_is_replaced_while_it_is_claimed_is_left_out(void **state)
         (void)snprintf(new, sizeof new, "new-%d", i);
         put_newer(fixture, old, NULL);
         struct inbox_claim_share share = {
-            .plugin = "invite", .runs = 1000, .payload_bytes = UINT64_MAX};
+            .plugin = "invite", .runs = 1000, .most_bytes = UINT64_MAX};
         struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
         struct coalescing newer = coalescing_of(new);
         newer.put.runs = &newer.run;

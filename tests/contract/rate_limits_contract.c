@@ -85,7 +85,7 @@ static void put_many(struct fixture *fixture, const char *installation, int n, i
 
 static struct inbox_claim claim_some(struct fixture *fixture, uint32_t runs) {
     struct inbox_claim_share share = {
-        .plugin = "invite", .runs = runs, .payload_bytes = UINT64_MAX, .alone = true};
+        .plugin = "invite", .runs = runs, .most_bytes = UINT64_MAX, .alone = true};
     struct inbox_claim claim = claim_of(&share, 1, FIXTURE_NOW);
     assert_int_equal(fixture_do(fixture, &claim.operation), 0);
     return claim;

@@ -104,7 +104,7 @@ static void put_group(struct inbox *inbox, unsigned first, unsigned n, const cha
 }
 
 static void claim_and_finish(struct inbox *inbox) {
-    struct inbox_claim_share share = {.plugin = "power", .runs = 8, .payload_bytes = UINT64_MAX};
+    struct inbox_claim_share share = {.plugin = "power", .runs = 8, .most_bytes = UINT64_MAX};
     struct inbox_claim claim = {.operation = {.kind = INBOX_CLAIM},
                                 .now_ms = clock_wall_ms(),
                                 .host = 42,

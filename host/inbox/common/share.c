@@ -5,11 +5,11 @@
 #include <assert.h>
 
 struct share_room share_begin(struct inbox_claim_share *share) {
-    return (struct share_room){.share = share, .left_bytes = share->payload_bytes};
+    return (struct share_room){.share = share, .left_bytes = share->most_bytes};
 }
 
 bool share_is_too_small(const struct inbox_claim_share *share, uint64_t bytes) {
-    return bytes > share->payload_bytes;
+    return bytes > share->most_bytes;
 }
 
 static void pass_over(struct inbox_claim_share *share, const struct share_candidate *candidate) {

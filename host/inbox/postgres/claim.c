@@ -34,7 +34,7 @@ static int claim_send(struct postgres_store *store, struct inbox_operation *oper
     }
     for (size_t i = 0; i < claim->n_shares; i++) {
         const struct inbox_claim_share *share = &claim->shares[i];
-        uint64_t bytes = share->payload_bytes < INT64_MAX ? share->payload_bytes : INT64_MAX;
+        uint64_t bytes = share->most_bytes < INT64_MAX ? share->most_bytes : INT64_MAX;
         query = pg_query_begin(PG_SQL_RUNS_DUE);
         pg_query_text(&query, share->plugin);
         pg_query_number(&query, claim->now_ms);

@@ -102,6 +102,10 @@ bool text_is_utf8(const char *text, size_t bytes) {
     return length > 0;
 }
 
+const char *text_or_null(const char *text) {
+    return *text ? text : NULL;
+}
+
 bool text_is_line(const char *text, size_t max) {
     size_t bytes = text ? strnlen(text, max + 1) : 0;
     bool safe = bytes > 0 && bytes <= max;

@@ -32,6 +32,9 @@ bool text_is_utf8(const char *text, size_t bytes);
 /* Changes the letters A to Z to lower case, as GitHub compares names. */
 void text_to_lower(char *text);
 
+/* `text`, or NULL when it is empty: a log field that is NULL is left out. */
+const char *text_or_null(const char *text);
+
 /* Is `text` not NULL, 1 to `max` bytes long, and without unsafe characters? */
 bool text_is_line(const char *text, size_t max);
 

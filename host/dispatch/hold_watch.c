@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "metrics/metrics.h"
 
 #include <assert.h>
@@ -47,8 +48,7 @@ static void log_hold(const struct inbox_hold *hold, const char *message) {
     log_event(SNEK_LEVEL_INFO, message, LOG_TEXT("plugin", hold->plugin),
               LOG_TEXT("cause", inbox_hold_cause_name(hold->cause)),
               LOG_TEXT("scope", inbox_hold_scope_name(hold->scope)),
-              LOG_TEXT("of", hold->value[0] ? hold->value : NULL),
-              LOG_TEXT("reason", hold->reason));
+              LOG_TEXT("of", text_or_null(hold->value)), LOG_TEXT("reason", hold->reason));
 }
 
 /* Logs what the second list has and the first has not; true when there is any. */

@@ -4,6 +4,7 @@
 #include "dispatch/plugin.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "dispatch/effect.h"
 #include "worker_process/usage.h"
 
@@ -260,7 +261,7 @@ static void on_ready(void *context) {
         LOG_TEXT("version", plugin_description(plugin)->version),
         LOG_BYTES("sha256", worker_process_file_hash(plugin->runs.worker_process), HASH_SHOWN),
         LOG_NUMBER("pid", plugin->pid), LOG_TEXT("sandbox", frame_level_name(level)),
-        LOG_TEXT("sandbox_reason", *why ? why : NULL));
+        LOG_TEXT("sandbox_reason", text_or_null(why)));
 }
 
 static struct run *find_or_kill(struct plugin *plugin, uint64_t handle) {
@@ -414,26 +415,21 @@ void plugin_note_holds(struct plugin *plugin) {
     }
 }
 
-/* NULL leaves the field out. */
-static const char *or_null(const char *text) {
-    return *text ? text : NULL;
-}
-
 static void on_death(struct plugin *plugin, const struct worker_death *death) {
     int64_t now_ms = clock_monotonic_ms();
     int64_t wait_ms = restart_note_death(&plugin->restart, now_ms);
     metrics_worker_died(plugin->metrics);
     set_state(plugin, PLUGIN_WAITING);
     plugin->restart_at_ms = now_ms + wait_ms;
-    log_event(SNEK_LEVEL_ERROR, "worker_died", LOG_TEXT("plugin", plugin_name(plugin)),
-              LOG_TEXT("version", plugin_description(plugin)->version),
-              LOG_NUMBER("pid", plugin->pid), LOG_TEXT("how", death->how),
-              LOG_TEXT("signal", or_null(death->signal)),
-              LOG_TEXT("meaning", or_null(death->meaning)), LOG_TEXT("reason", plugin->rejection),
-              LOG_NUMBER("deaths", plugin->restart.deaths), LOG_NUMBER("restart_ms", wait_ms),
-              LOG_TEXT("backtrace", or_null(death->backtrace)),
-              LOG_TEXT("build_ids", or_null(death->build_ids)),
-              LOG_TEXT("symbolize", or_null(death->symbolize)));
+    log_event(
+        SNEK_LEVEL_ERROR, "worker_died", LOG_TEXT("plugin", plugin_name(plugin)),
+        LOG_TEXT("version", plugin_description(plugin)->version), LOG_NUMBER("pid", plugin->pid),
+        LOG_TEXT("how", death->how), LOG_TEXT("signal", text_or_null(death->signal)),
+        LOG_TEXT("meaning", text_or_null(death->meaning)), LOG_TEXT("reason", plugin->rejection),
+        LOG_NUMBER("deaths", plugin->restart.deaths), LOG_NUMBER("restart_ms", wait_ms),
+        LOG_TEXT("backtrace", text_or_null(death->backtrace)),
+        LOG_TEXT("build_ids", text_or_null(death->build_ids)),
+        LOG_TEXT("symbolize", text_or_null(death->symbolize)));
     if (restart_quarantines(&plugin->restart)) {
         quarantine(plugin);
     }
@@ -455,8 +451,8 @@ static void on_failed_load(struct plugin *plugin, const struct worker_death *dea
               LOG_TEXT("plugin", plugin->config->as_written),
               LOG_TEXT("path", plugin->config->path), LOG_TEXT("reason", plugin->rejection),
               LOG_TEXT("how", plugin->rejection ? NULL : death->how),
-              LOG_TEXT("backtrace", or_null(death->backtrace)),
-              LOG_TEXT("symbolize", or_null(death->symbolize)));
+              LOG_TEXT("backtrace", text_or_null(death->backtrace)),
+              LOG_TEXT("symbolize", text_or_null(death->symbolize)));
 }
 
 void plugin_release(struct plugin *plugin) {

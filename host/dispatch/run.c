@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/text.h"
 #include "dispatch/backoff.h"
 
 #include <snekomatic/types.h>
@@ -31,10 +32,6 @@ void run_log_fields(const struct run *run, enum log_level level, const char *mes
         all[n++] = *fields;
     }
     log_write(level, message, all);
-}
-
-static const char *text_or_null(const char *text) {
-    return *text ? text : NULL;
 }
 
 /* ---- the table and the groups ---- */

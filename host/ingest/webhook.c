@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "ingest/body.h"
 #include "ingest/signature.h"
 #include "metrics/metrics.h"
@@ -130,9 +131,8 @@ static void release(struct http_request *request) {
 static void log_accepted(const struct webhook *webhook, const char *message) {
     log_event(SNEK_LEVEL_INFO, message, LOG_TEXT("delivery", webhook->guid),
               LOG_TEXT("event", webhook->event),
-              LOG_TEXT("action", *webhook->routing.action ? webhook->routing.action : NULL),
-              LOG_TEXT("installation",
-                       *webhook->routing.installation ? webhook->routing.installation : NULL),
+              LOG_TEXT("action", text_or_null(webhook->routing.action)),
+              LOG_TEXT("installation", text_or_null(webhook->routing.installation)),
               LOG_NUMBER("bytes", (int64_t)webhook->put.body_bytes),
               LOG_NUMBER("runs", (int64_t)webhook->put.n_runs),
               LOG_TEXT("reason", *webhook->routing.installation
@@ -178,8 +178,7 @@ static void on_stored(struct inbox_operation *operation) {
     if (operation->result < 0) {
         log_event(SNEK_LEVEL_ERROR, "not_stored", LOG_TEXT("delivery", webhook->guid),
                   LOG_TEXT("event", webhook->event),
-                  LOG_TEXT("installation",
-                           *webhook->routing.installation ? webhook->routing.installation : NULL),
+                  LOG_TEXT("installation", text_or_null(webhook->routing.installation)),
                   LOG_TEXT("reason", operation->error.text));
         http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "the delivery cannot be stored now",
                     "redeliver it later; the host's log has the reason (msg=not_stored)");

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/text.h"
 
 #include <assert.h>
 
@@ -67,8 +68,8 @@ static void log_result(const struct fetched_delivery *delivery) {
     const struct inbox_put *put = &delivery->put;
     log_event(SNEK_LEVEL_INFO, put->operation.result == INBOX_STORED ? "stored" : "duplicate",
               LOG_TEXT("delivery", put->guid), LOG_TEXT("event", put->event),
-              LOG_TEXT("action", *put->action ? put->action : NULL),
-              LOG_TEXT("installation", *put->installation ? put->installation : NULL),
+              LOG_TEXT("action", text_or_null(put->action)),
+              LOG_TEXT("installation", text_or_null(put->installation)),
               LOG_TEXT("source", "recovery"), LOG_NUMBER("bytes", (int64_t)put->body_bytes),
               LOG_NUMBER("runs", (int64_t)put->n_runs));
 }

@@ -5,8 +5,8 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/runtime_directory.h"
+#include "base/safe_path.h"
 #include "plugin_file/libraries.h"
-#include "plugin_file/safe_path.h"
 
 #include <assert.h>
 #include <dirent.h>

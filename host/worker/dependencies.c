@@ -6,7 +6,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/elf_needs.h"
-#include "worker/library_path.h"
+#include "base/safe_path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,13 +79,19 @@ static int add_file(struct search *search, const char *object, const char *path)
     if (!real) {
         return 0;
     }
-    if (library_path_check_file(real, search->err) < 0) {
+    AUTO_CLOSE int fd = -1;
+    if (safe_path_open(path, &fd, search->err) < 0) {
         return error_wrap(search->err, "%s needs the library %s", object, path);
     }
     if (search->found.n_files == DEPENDENCIES_MAX) {
         return error_set(search->err, "it brings more than %d libraries", DEPENDENCIES_MAX);
     }
     return add_text(&search->found.files, &search->found.n_files, real, search->err);
+}
+
+static bool is_directory(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 static int add_directories(struct search *search, const char *object, const char *list) {
@@ -95,10 +101,10 @@ static int add_directories(struct search *search, const char *object, const char
         if (expand(object, list, bytes, path, search->err) < 0) {
             return -1;
         }
-        if (access(path, F_OK) < 0) {
+        if (!is_directory(path)) {
             continue;
         }
-        if (library_path_check_directory(path, search->err) < 0) {
+        if (safe_path_check_directory(path, search->err) < 0) {
             return error_wrap(search->err, "%s looks for libraries in %s", object, path);
         }
         if (search->n_directories == DEPENDENCIES_MAX) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Walks a path and checks the owner and the mode of each part. */
-#include "plugin_file/safe_path.h"
+#include "base/safe_path.h"
 
 #include "base/cleanup.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -123,7 +124,8 @@ static bool at_end(const struct walk *walk) {
     return walk->rest[strspn(walk->rest, "/")] == '\0';
 }
 
-/* One name below the reached directory. 1 and `*fd`: it is the file, and the walk has ended. */
+/* One name below the reached directory. 1 and `*fd`: it is the file, and the walk has ended. `fd`
+ * is NULL when a directory is wanted. */
 static int step(struct walk *walk, const char *name, int *fd, struct error *err) {
     char path[PATH_MAX];
     struct stat status;
@@ -137,7 +139,7 @@ static int step(struct walk *walk, const char *name, int *fd, struct error *err)
     if (S_ISLNK(status.st_mode)) {
         return check_writers(path, &status, err) < 0 ? -1 : follow(walk, next, path, err);
     }
-    if (at_end(walk)) {
+    if (fd && at_end(walk)) {
         return open_file(walk, name, path, fd, err) < 0 ? -1 : 1;
     }
     if (!S_ISDIR(status.st_mode)) {
@@ -154,6 +156,9 @@ static int walk_on(struct walk *walk, int *fd, struct error *err) {
         if (next_name(walk, name, err) < 0) {
             return -1;
         }
+        if (!name[0] && !fd) {
+            return 0;
+        }
         if (!name[0]) {
             return error_set(err, "%s is not a regular file", walk->real[0] ? walk->real : "/");
         }
@@ -166,7 +171,7 @@ static int walk_on(struct walk *walk, int *fd, struct error *err) {
     return result > 0 ? 0 : -1;
 }
 
-int safe_path_open(const char *path, int *fd, struct error *err) {
+static int walk_path(const char *path, int *fd, struct error *err) {
     struct walk walk = {.fd = -1};
     if (*path != '/') {
         return error_set(err, "%s is not an absolute path", path);
@@ -178,4 +183,13 @@ int safe_path_open(const char *path, int *fd, struct error *err) {
     int result = walk_on(&walk, fd, err);
     cleanup_close(&walk.fd);
     return result;
+}
+
+int safe_path_open(const char *path, int *fd, struct error *err) {
+    assert(fd);
+    return walk_path(path, fd, err);
+}
+
+int safe_path_check_directory(const char *path, struct error *err) {
+    return walk_path(path, NULL, err);
 }

@@ -18,15 +18,8 @@
 
 /* ---- settings ---- */
 
-static void wipe(struct buffer *buffer) {
-    if (buffer->data) {
-        explicit_bzero(buffer->data, buffer->bytes);
-    }
-    buffer_finish(buffer);
-}
-
 static int read_settings(int memory_fd, struct settings **settings, struct error *err) {
-    CLEANUP(wipe) struct buffer message = BUFFER_INIT(SETTINGS_BYTES_MAX);
+    AUTO_WIPED_BUFFER struct buffer message = BUFFER_INIT(SETTINGS_BYTES_MAX);
     struct stat status;
     if (memory_fd < 0 || fstat(memory_fd, &status) < 0 || status.st_size > SETTINGS_BYTES_MAX ||
         lseek(memory_fd, 0, SEEK_SET) < 0) {

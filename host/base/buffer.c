@@ -116,3 +116,10 @@ void buffer_finish(struct buffer *buffer) {
     free(buffer->data);
     *buffer = (struct buffer)BUFFER_INIT(buffer->max);
 }
+
+void buffer_wipe(struct buffer *buffer) {
+    if (buffer->data) {
+        explicit_bzero(buffer->data, buffer->capacity);
+    }
+    buffer_finish(buffer);
+}

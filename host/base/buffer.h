@@ -43,4 +43,9 @@ void buffer_finish(struct buffer *buffer);
 
 #define AUTO_BUFFER CLEANUP(buffer_finish)
 
+/* Likewise, and overwrites the content first, because it held a secret. */
+void buffer_wipe(struct buffer *buffer);
+
+#define AUTO_WIPED_BUFFER CLEANUP(buffer_wipe)
+
 #endif

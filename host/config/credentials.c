@@ -13,13 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void wipe(struct buffer *buffer) {
-    if (buffer->data) {
-        explicit_bzero(buffer->data, buffer->capacity);
-    }
-    buffer_finish(buffer);
-}
-
 /* White space at the end of a file or variable is there by accident. */
 static size_t trimmed(const char *text, size_t bytes) {
     while (bytes > 0 && isspace((unsigned char)text[bytes - 1])) {
@@ -29,7 +22,7 @@ static size_t trimmed(const char *text, size_t bytes) {
 }
 
 static int read_file(const char *path, bool trim, struct secret *secret, struct error *err) {
-    CLEANUP(wipe) struct buffer text = BUFFER_INIT(CONFIG_SECRET_MAX);
+    AUTO_WIPED_BUFFER struct buffer text = BUFFER_INIT(CONFIG_SECRET_MAX);
     /* One allocation: a growing buffer would leave copies behind. */
     if (buffer_reserve(&text, CONFIG_SECRET_MAX) < 0) {
         return error_set(err, "no memory for %s", path);

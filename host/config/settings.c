@@ -137,15 +137,8 @@ static int check_found_here(int fd, const char *path, struct error *err) {
                      "file with -c");
 }
 
-static void wipe(struct buffer *buffer) {
-    if (buffer->data) {
-        explicit_bzero(buffer->data, buffer->capacity);
-    }
-    buffer_finish(buffer);
-}
-
 static int read_file(struct settings *settings, bool found_here, struct error *err) {
-    CLEANUP(wipe) struct buffer text = BUFFER_INIT(SETTINGS_FILE_BYTES_MAX);
+    AUTO_WIPED_BUFFER struct buffer text = BUFFER_INIT(SETTINGS_FILE_BYTES_MAX);
     AUTO_CLOSE int fd = open(settings->given, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     struct stat status;
     if (fd < 0 || fstat(fd, &status) < 0) {

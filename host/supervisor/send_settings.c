@@ -11,16 +11,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static void wipe(struct buffer *buffer) {
-    if (buffer->data) {
-        explicit_bzero(buffer->data, buffer->bytes);
-    }
-    buffer_finish(buffer);
-}
-
 int send_settings(const struct settings *settings, bool restarted, int control_fd,
                   struct error *err) {
-    CLEANUP(wipe) struct buffer message = BUFFER_INIT(SETTINGS_BYTES_MAX);
+    AUTO_WIPED_BUFFER struct buffer message = BUFFER_INIT(SETTINGS_BYTES_MAX);
     if (settings_write(settings, &message, err) < 0) {
         return -1;
     }

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <nettle/base16.h>
 #include <nettle/sha2.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -129,9 +130,8 @@ void plugin_files_close(struct plugin_files *files) {
 static void write_digits(struct sha256_ctx *hash, char digits[PLUGIN_FILE_HASH_DIGITS + 1]) {
     uint8_t digest[SHA256_DIGEST_SIZE];
     sha256_digest(hash, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++) {
-        snprintf(digits + 2 * i, 3, "%02x", digest[i]);
-    }
+    base16_encode_update(digits, sizeof digest, digest);
+    digits[PLUGIN_FILE_HASH_DIGITS] = '\0';
 }
 
 /* Reads the rest of `from`, hashes it, and writes it to `to` (-1: nowhere) in the directory. */

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <nettle/base16.h>
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ int reload_socket_name(const struct settings *settings, char name[RELOAD_SOCKET_
     const char *slash = settings->file ? strrchr(settings->file, '/') : NULL;
     struct sha256_ctx hash;
     uint8_t digest[NAME_HASH_BYTES];
+    char digits[BASE16_ENCODE_LENGTH(NAME_HASH_BYTES)];
     sha256_init(&hash);
     /* With its terminator. Without a file, the directory alone is hashed. */
     sha256_update(&hash, strlen(directory) + 1, (const uint8_t *)directory);
@@ -44,12 +46,8 @@ int reload_socket_name(const struct settings *settings, char name[RELOAD_SOCKET_
         sha256_update(&hash, strlen(slash), (const uint8_t *)slash);
     }
     sha256_digest(&hash, sizeof digest, digest);
-    int length = snprintf(name, RELOAD_SOCKET_NAME_MAX, "reload-");
-    for (size_t i = 0; i < sizeof digest; i++) {
-        length +=
-            snprintf(name + length, (size_t)(RELOAD_SOCKET_NAME_MAX - length), "%02x", digest[i]);
-    }
-    snprintf(name + length, (size_t)(RELOAD_SOCKET_NAME_MAX - length), ".socket");
+    base16_encode_update(digits, sizeof digest, digest);
+    snprintf(name, RELOAD_SOCKET_NAME_MAX, "reload-%.*s.socket", (int)sizeof digits, digits);
     return 0;
 }
 

@@ -137,14 +137,14 @@ static int check_found_here(int fd, const char *path, struct error *err) {
                      "file with -c");
 }
 
-static int read_file(struct settings *settings, bool found_here, struct error *err) {
+static int read_file(struct settings *settings, struct error *err) {
     AUTO_WIPED_BUFFER struct buffer text = BUFFER_INIT(SETTINGS_FILE_BYTES_MAX);
     AUTO_CLOSE int fd = open(settings->given, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     struct stat status;
     if (fd < 0 || fstat(fd, &status) < 0) {
         return error_set(err, "cannot open %s: %s", settings->given, strerror(errno));
     }
-    if (found_here && check_found_here(fd, settings->given, err) < 0) {
+    if (settings->found_here && check_found_here(fd, settings->given, err) < 0) {
         return error_wrap(err, "%s", settings->file);
     }
     /* One allocation, because a growing buffer would leave copies behind. */
@@ -160,17 +160,22 @@ static int read_file(struct settings *settings, bool found_here, struct error *e
                : 0;
 }
 
-/* Chooses the file and the directory of relative paths. 1: the file was found in the working
- * directory. */
+/* Reads the file, if there is one. A failure is reported later, with the other problems. */
+static void read_given(struct settings *settings) {
+    if (settings->given && read_file(settings, &settings->unreadable) == 0) {
+        settings->unreadable.text[0] = '\0';
+    }
+}
+
+/* Chooses the file and the directory of relative paths. */
 static int find_file(struct settings *settings, const char *path, struct error *err) {
     AUTO_FREE char *here = getcwd(NULL, 0);
     if (!here) {
         return error_set(err, "cannot find out the working directory: %s", strerror(errno));
     }
-    bool found_here = false;
     if (!path && access(FILE_NAME, F_OK) == 0) {
         path = FILE_NAME;
-        found_here = true;
+        settings->found_here = true;
     } else if (!path && access(SYSTEM_FILE, F_OK) == 0) {
         path = SYSTEM_FILE;
     }
@@ -187,7 +192,7 @@ static int find_file(struct settings *settings, const char *path, struct error *
     char *slash = strrchr(settings->directory, '/');
     /* The root keeps its slash. */
     slash[slash == settings->directory] = '\0';
-    return found_here;
+    return 0;
 }
 
 /* Copies the variables of our environment that `wanted` accepts. */
@@ -218,15 +223,12 @@ static int copy_environment(struct settings *settings, bool (*wanted)(const char
 
 int settings_read(const char *path, struct settings **settings, struct error *err) {
     struct settings *new = calloc(1, sizeof *new);
-    int found_here = new ? find_file(new, path, err) : error_set(err, "out of memory");
-    if (found_here < 0 || copy_environment(new, is_ours, err) < 0) {
+    int result = new ? find_file(new, path, err) : error_set(err, "out of memory");
+    if (result < 0 || copy_environment(new, is_ours, err) < 0) {
         settings_free(new);
         return -1;
     }
-    new->found_here = found_here > 0;
-    if (new->given && read_file(new, new->found_here, &new->unreadable) == 0) {
-        new->unreadable.text[0] = '\0';
-    }
+    read_given(new);
     *settings = new;
     return 0;
 }
@@ -257,9 +259,7 @@ int settings_read_again(const struct settings *present, struct settings **settin
         settings_free(new);
         return error_set(err, "out of memory");
     }
-    if (new->given && read_file(new, new->found_here, &new->unreadable) == 0) {
-        new->unreadable.text[0] = '\0';
-    }
+    read_given(new);
     *settings = new;
     return 0;
 }

@@ -45,7 +45,7 @@ int supervisor_client_hello(struct settings **settings, bool *restarted, struct 
         return error_set(err, "the supervisor does not accept messages: %s", strerror(errno));
     }
     do {
-        got = descriptors_receive(SUPERVISOR_FD_CONTROL, &event, sizeof event, fds, 0);
+        got = descriptors_receive(SUPERVISOR_FD_CONTROL, &event, sizeof event, fds, MSG_TRUNC);
     } while (got < 0 && errno == EINTR);
     int result = -1;
     if (got == (ssize_t)sizeof event && event.kind == SUPERVISOR_SETTINGS) {
@@ -178,7 +178,8 @@ static void on_control_ready(struct loop_source *source, uint32_t events) {
     struct supervisor_event event;
     int fds[DESCRIPTORS_MAX];
     ssize_t got;
-    while ((got = descriptors_receive(source->fd, &event, sizeof event, fds, MSG_DONTWAIT)) > 0) {
+    while ((got = descriptors_receive(source->fd, &event, sizeof event, fds,
+                                      MSG_DONTWAIT | MSG_TRUNC)) > 0) {
         assert(got == (ssize_t)sizeof event);
         on_event(client, &event, fds);
         descriptors_close(fds);

@@ -13,7 +13,8 @@ union control {
     char room[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
 };
 
-int descriptors_send(int socket, const void *packet, size_t bytes, const int *fds, size_t count) {
+ssize_t descriptors_send(int socket, const void *packet, size_t bytes, const int *fds,
+                         size_t count) {
     union control control;
     struct iovec data = {.iov_base = (void *)packet, .iov_len = bytes};
     struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
@@ -28,7 +29,7 @@ int descriptors_send(int socket, const void *packet, size_t bytes, const int *fd
         head->cmsg_len = CMSG_LEN(count * sizeof(int));
         memcpy(CMSG_DATA(head), fds, count * sizeof(int));
     }
-    return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
+    return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 ssize_t descriptors_receive(int socket, void *packet, size_t bytes, int fds[DESCRIPTORS_MAX],
@@ -42,7 +43,7 @@ ssize_t descriptors_receive(int socket, void *packet, size_t bytes, int fds[DESC
     for (size_t i = 0; i < DESCRIPTORS_MAX; i++) {
         fds[i] = -1;
     }
-    ssize_t got = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC | MSG_TRUNC);
+    ssize_t got = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
     if (got < 0) {
         return -1;
     }

@@ -2,9 +2,11 @@
 /* Blocking writes and reads of whole frames. */
 #include "worker/wire.h"
 
+#include "base/descriptors.h"
 #include "base/io.h"
 #include "base/lock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -74,37 +76,18 @@ int wire_read(struct wire *wire, struct wire_frame *frame) {
     return result == 0 ? read_body(wire, frame) : head_failed(result);
 }
 
-static void take_descriptors(struct msghdr *message, int fds[FRAME_LOAD_FDS]) {
-    size_t bytes = FRAME_LOAD_FDS * sizeof *fds;
-    const struct cmsghdr *head = CMSG_FIRSTHDR(message);
-    if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS &&
-        head->cmsg_len == CMSG_LEN(bytes)) {
-        memcpy(fds, CMSG_DATA(head), bytes);
-    }
-}
-
 int wire_read_first(struct wire *wire, struct wire_frame *frame, int fds[FRAME_LOAD_FDS]) {
-    union {
-        struct cmsghdr head;
-        char room[CMSG_SPACE(FRAME_LOAD_FDS * sizeof *fds)];
-    } control;
-    struct iovec part = {.iov_base = &frame->head, .iov_len = sizeof frame->head};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control.room};
+    static_assert(FRAME_LOAD_FDS <= DESCRIPTORS_MAX, "one message carries them");
+    int received[DESCRIPTORS_MAX];
     ssize_t got;
     frame->body = NULL;
-    for (size_t i = 0; i < FRAME_LOAD_FDS; i++) {
-        fds[i] = -1;
-    }
     do {
-        got = recvmsg(wire->fd, &message, MSG_CMSG_CLOEXEC);
+        got = descriptors_receive(wire->fd, &frame->head, sizeof frame->head, received, 0);
     } while (got < 0 && errno == EINTR);
+    memcpy(fds, received, FRAME_LOAD_FDS * sizeof *fds);
     if (got <= 0) {
         return head_failed(got == 0 ? 1 : -1);
     }
-    take_descriptors(&message, fds);
     size_t rest = sizeof frame->head - (size_t)got;
     int result = 0;
     if (rest > 0) {

@@ -3,6 +3,7 @@
 #include "worker_process/worker_process.h"
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/list.h"
 #include "base/mailbox.h"
 #include "base/text.h"
@@ -144,20 +145,8 @@ static void close_load_fds(struct worker_process *worker_process) {
 
 /* The first bytes carry the descriptors of LOAD. */
 static ssize_t send_first(struct worker_process *worker_process, const struct chunk *chunk) {
-    union {
-        struct cmsghdr head;
-        char room[CMSG_SPACE(sizeof worker_process->load_fds)];
-    } control = {.room = {0}};
-    struct iovec part = {.iov_base = chunk->data, .iov_len = chunk->bytes};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = sizeof control.room};
-    control.head.cmsg_level = SOL_SOCKET;
-    control.head.cmsg_type = SCM_RIGHTS;
-    control.head.cmsg_len = CMSG_LEN(sizeof worker_process->load_fds);
-    memcpy(CMSG_DATA(&control.head), worker_process->load_fds, sizeof worker_process->load_fds);
-    ssize_t sent = sendmsg(worker_process->socket.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = descriptors_send(worker_process->socket.fd, chunk->data, chunk->bytes,
+                                    worker_process->load_fds, FRAME_LOAD_FDS);
     if (sent > 0) {
         close_load_fds(worker_process);
     }

@@ -66,7 +66,7 @@ static void host_send(uint32_t kind, uint32_t plugin, uint64_t worker) {
 
 static struct supervisor_event host_receive(int fds[DESCRIPTORS_MAX]) {
     struct supervisor_event event = {.kind = 0};
-    ssize_t got = descriptors_receive(SUPERVISOR_FD_CONTROL, &event, sizeof event, fds, 0);
+    ssize_t got = descriptors_receive(SUPERVISOR_FD_CONTROL, &event, sizeof event, fds, MSG_TRUNC);
     assert_int_equal(got, sizeof event);
     return event;
 }

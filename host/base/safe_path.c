@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* As many as the kernel follows. */
+/* The kernel follows as many. */
 #define LINKS_MAX 40
 
 struct walk {

@@ -34,7 +34,7 @@ struct config_plugin {
     uint32_t concurrency;
     int64_t deadline_ms;
     uint32_t memory_mib;
-    /* Of the processor's time, for one worker; 0: no limit. */
+    /* The limit on the processor time of one worker; 0: none. */
     uint32_t cpu_seconds;
     /* The limit on the log bytes of one run. */
     uint32_t log_bytes_per_run;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a worker that got a fatal signal writes into its crash pipe: a struct of fixed size, because
+/* A worker that got a fatal signal writes this into its crash pipe: a struct of fixed size, because
  * a signal handler builds it. It may write several, of which the last is the most complete. The
  * worker is not trusted: the host checks each number and text. */
 #ifndef SNEK_PROTOCOL_CRASH_REPORT_H

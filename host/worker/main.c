@@ -64,7 +64,7 @@ static void prepare_process(void) {
     fcntl(HOST_FD, F_SETFD, FD_CLOEXEC);
 }
 
-/* What the plugin prints goes to the host's log, line by line. */
+/* The host logs each line that the plugin prints. */
 static void use_descriptors(const int fds[FRAME_LOAD_FDS]) {
     int moved[FRAME_LOAD_FDS];
     if (fds[0] < 0) {

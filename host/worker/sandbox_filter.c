@@ -115,7 +115,7 @@ static const int allowed[] = {
     SCMP_SYS(readlinkat),
     SCMP_SYS(stat),
     SCMP_SYS(statx),
-    /* What the process is. */
+    /* The process's own identity. */
     SCMP_SYS(getegid),
     SCMP_SYS(geteuid),
     SCMP_SYS(getgid),
@@ -203,7 +203,7 @@ static const struct equals allowed_values[] = {
     {SCMP_SYS(ioctl), 1, FIONBIO},
     {SCMP_SYS(ioctl), 1, FIOCLEX},
     {SCMP_SYS(ioctl), 1, FIONCLEX},
-    /* What malloc() and pthread_create() give; others reach further (MADV_HWPOISON). */
+    /* malloc() and pthread_create() use these; others reach further (MADV_HWPOISON). */
     {SCMP_SYS(madvise), 2, MADV_NORMAL},
     {SCMP_SYS(madvise), 2, MADV_RANDOM},
     {SCMP_SYS(madvise), 2, MADV_SEQUENTIAL},
@@ -239,8 +239,8 @@ struct masked {
  * Landlock. */
 #define OPEN_FORBIDDEN                                                                             \
     ((O_ACCMODE | O_CREAT | O_TRUNC | O_TMPFILE | O_PATH) & ~(uint32_t)O_DIRECTORY)
-/* As pthread_create() of glibc gives it, and of musl (with CLONE_DETACHED, which means nothing any
- * more): a thread, never a process and never a namespace. */
+/* pthread_create() of glibc gives these flags, and that of musl (with CLONE_DETACHED, which means
+ * nothing any more): a thread, never a process and never a namespace. */
 #define CLONE_UNUSED 0x400000u
 #define CLONE_THREAD_FLAGS                                                                         \
     (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |            \

@@ -32,7 +32,7 @@ enum {
     REFER_SINCE_2 = 1 << 13,
     TRUNCATE_SINCE_3 = 1 << 14,
     IOCTL_DEV_SINCE_5 = 1 << 15,
-    /* Of TCP: to bind, to connect. */
+    /* The rights to bind and to connect a TCP socket. */
     NET_SINCE_4 = 3,
     /* Abstract Unix sockets of others, and signals to others. */
     SCOPED_SINCE_6 = 3,

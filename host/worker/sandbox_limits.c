@@ -19,15 +19,15 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
-/* Of 1000. A worker holds no delivery that the host could not give to its successor. */
+/* The most is 1000. A worker holds no delivery that the host could not give to its successor. */
 #define OOM_SCORE "500"
 /* The socket, two outputs, and what the dynamic linker and a few pipes of a plugin need. */
 #define DESCRIPTORS_MAX 64
 /* Timers and queued signals, of all processes of this user together. */
 #define SIGNALS_MAX 1024
-/* As Linux gives it: the main thread runs constructors, create() and destroy(). */
+/* The same as Linux gives: the main thread runs constructors, create() and destroy(). */
 #define STACK_BYTES (8u << 20)
-/* Of a thread that the plugin starts without saying how large: as a run's. */
+/* For a thread that the plugin starts without a size; as large as the stack of a run. */
 #define THREAD_STACK_BYTES (512u << 10)
 /* Mappings that only read do not count as data, but their page tables take a 512th of memory. glibc
  * reserves 64 MiB of addresses for each of some threads, eight for each processor. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the worker gives up besides system calls and files: descriptors, capabilities, and resources
+/* Takes from the worker more than system calls and files: descriptors, capabilities, and resources
  * beyond its limits. */
 #ifndef SNEK_WORKER_SANDBOX_LIMITS_H
 #define SNEK_WORKER_SANDBOX_LIMITS_H

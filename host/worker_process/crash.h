@@ -31,7 +31,7 @@ struct worker_death {
 struct crash {
     /* The reading end of the crash pipe; -1: none. */
     int fd;
-    /* What standard error says about an abort; NULL: nothing. Static. */
+    /* The cause of an abort, by a line of standard error; NULL: unknown. Static. */
     const char *printed;
     /* The name of the file that the worker loads, and the path to show instead. */
     char loaded[80], shown[CRASH_PATH_MAX];

@@ -134,7 +134,7 @@ void output_end(struct output *output) {
     }
     for (int i = 0; i < OUTPUT_STREAMS; i++) {
         struct output_pipe *pipe = &output->pipes[i];
-        /* As much as a pipe can hold. A child that the worker left may print for ever. */
+        /* So much fits into a pipe. A child that the worker left may print for ever. */
         for (int n = 0; n < 8 && pipe->source.fd >= 0 && read_some(pipe); n++) {}
         end_line(pipe);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a worker prints: reads its standard output and standard error from two pipes, in lines.
+/* Reads the standard output and the standard error of a worker from two pipes, in lines.
  *
  * A worker may print without end. So a line is cut at OUTPUT_LINE_MAX, and lines beyond
  * OUTPUT_LINES_BYTES in a second are only counted. After OUTPUT_READ_BYTES in a second the pipes

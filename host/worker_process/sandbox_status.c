@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Of Seccomp: a filter is in force. */
+/* The value of Seccomp while a filter is in force. */
 #define SECCOMP_FILTER 2
 
 int sandbox_status_confirm(pid_t pid, enum frame_sandbox_level level, struct error *err) {

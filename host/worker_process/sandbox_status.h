@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What the kernel says about a worker's sandbox, as a check of what the worker reports. */
+/* Checks the level that a worker reports against the kernel's view of its sandbox. */
 #ifndef SNEK_WORKER_PROCESS_SANDBOX_STATUS_H
 #define SNEK_WORKER_PROCESS_SANDBOX_STATUS_H
 

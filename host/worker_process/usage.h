@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a worker uses of the machine, as the kernel counts it, and its priority. Any thread. */
+/* Measures a worker's processor time and threads, and lowers its priority. Any thread. */
 #ifndef SNEK_WORKER_PROCESS_USAGE_H
 #define SNEK_WORKER_PROCESS_USAGE_H
 

@@ -306,7 +306,7 @@ void worker_process_close(struct worker_process *worker_process) {
 
 /* ---- in ---- */
 
-/* Of a frame: its handler takes it later. */
+/* The handler of a frame takes it later. */
 enum { MUST_WAIT = 1 };
 
 /* The worker sends this before any code of the plugin runs, so it is our own program's word. */

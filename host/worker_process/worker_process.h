@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The host's side of one worker process: has it started, exchanges frames with it, and reports its
- * exit.
- * It knows nothing of deliveries; dispatch does.
+ * exit. It knows nothing of deliveries; dispatch does.
  *
  *   worker_process_start() -> on_described() -> on_ready() -> ... on_http_call(),
  *     on_store_call(), on_log(), on_result() ... -> on_exit()
@@ -134,8 +133,7 @@ const char *worker_process_file_hash(const struct worker_process *worker_process
 void worker_process_resume(struct worker_process *worker_process);
 
 /* Does what is due: goes on reading the worker's output, or kills a worker that closed its socket.
- * When it is due; INT64_MAX: nothing is.
- * Monotonic. */
+ * When it is due; INT64_MAX: nothing is. Monotonic. */
 void worker_process_tick(struct worker_process *worker_process, int64_t now_ms);
 int64_t worker_process_next_ms(const struct worker_process *worker_process);
 

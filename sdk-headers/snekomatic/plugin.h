@@ -97,7 +97,7 @@ enum snek_subscription_flag {
      * completed. Without this flag the host calls the handler for events of others only, so that a
      * plugin does not react to itself. */
     SNEK_OWN_EVENTS = 1,
-    /* Of several runs of one key of the plugin's order that wait, only the newest runs, because the
+    /* If several runs of one key of the plugin's order wait, only the newest runs, because the
      * handler looks at the present state of things, and not at each change. The others end as
      * "superseded". A run is kept when it has made an effect, when a command may be in its event,
      * or when another subscription without this flag matches too. The subscription must have no

@@ -31,19 +31,13 @@
  * comments that arrive at the same moment. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-static int64_t find_id(struct run *run, const char *path) {
-    struct snek_value value;
-    bool found = run_find(run, path, &value) == SNEK_NUMBER && value.is_integer;
-    return found ? value.integer : 0;
-}
-
 /* "REPOSITORY#NUMBER PERSON ": what a denial is about. */
 static void name_denial(struct run *run, const struct comment_target *target,
                         const struct person *person, char name[DENIAL_LINE_MAX]) {
     char path[40];
     snprintf(path, sizeof path, "%s.number", target->item);
     snprintf(name, DENIAL_LINE_MAX, "%" PRId64 "#%" PRId64 " %" PRId64 " ",
-             find_id(run, "repository.id"), find_id(run, path), person->id);
+             run_find_integer(run, "repository.id"), run_find_integer(run, path), person->id);
 }
 
 /* Copies the denials of the last hour to `kept`; true when `name` is one of them. */

@@ -38,12 +38,6 @@ static struct snek_field text_field(const char *name, const char *text) {
     return (struct snek_field){.name = name, .text = text, .kind = SNEK_FIELD_TEXT};
 }
 
-/* The GraphQL id at `path`; NULL when the payload has none. */
-static const char *find_node(struct run *run, const char *path) {
-    struct snek_value value;
-    return run_find(run, path, &value) == SNEK_STRING ? value.text.data : NULL;
-}
-
 static int32_t no_node(struct run *run) {
     return run_fail(run, SNEK_E_NO_TARGET, "the event %s names no discussion to respond to",
                     run_event(run));
@@ -74,8 +68,8 @@ static int32_t find_thread(struct run *run, const struct comment_target *target,
 
 int32_t discussion_reply(struct run *run, const struct comment_target *target,
                          const char *markdown) {
-    const char *discussion = find_node(run, target->discussion_node);
-    const char *node = find_node(run, target->node), *thread = NULL;
+    const char *discussion = run_find_text(run, target->discussion_node);
+    const char *node = run_find_text(run, target->node), *thread = NULL;
     if (!discussion || !node) {
         return no_node(run);
     }
@@ -91,7 +85,7 @@ int32_t discussion_reply(struct run *run, const struct comment_target *target,
 
 int32_t discussion_react(struct run *run, const struct comment_target *target,
                          const char *reaction) {
-    const char *node = find_node(run, target->node), *content = reaction_graphql_name(reaction);
+    const char *node = run_find_text(run, target->node), *content = reaction_graphql_name(reaction);
     assert(content);
     if (!node) {
         return no_node(run);

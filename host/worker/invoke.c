@@ -186,17 +186,12 @@ struct command_text {
 };
 
 static struct person find_author(struct run *run, const struct comment_target *target) {
-    struct person author = {.login = NULL};
-    struct snek_value value;
+    struct person author;
     char path[40];
     snprintf(path, sizeof path, "%s.login", target->user);
-    if (run_find(run, path, &value) == SNEK_STRING && strlen(value.text.data) == value.text.bytes) {
-        author.login = value.text.data;
-    }
+    author.login = run_find_text(run, path);
     snprintf(path, sizeof path, "%s.id", target->user);
-    if (run_find(run, path, &value) == SNEK_NUMBER && value.is_integer) {
-        author.id = value.integer;
-    }
+    author.id = run_find_integer(run, path);
     return author;
 }
 

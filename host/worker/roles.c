@@ -68,13 +68,6 @@ static void remember(struct run *run, const struct person *person, uint32_t deci
 
 /* ---- the payload ---- */
 
-/* The string at `path`; NULL when there is none, or a NUL that would cut it. */
-static const char *find_text(struct run *run, const char *path) {
-    struct snek_value value;
-    bool found = run_find(run, path, &value) == SNEK_STRING;
-    return found && strlen(value.text.data) == value.text.bytes ? value.text.data : NULL;
-}
-
 static bool is_author_of(struct run *run, const struct person *person, const char *item) {
     struct snek_value id;
     char path[40];
@@ -83,7 +76,7 @@ static bool is_author_of(struct run *run, const struct person *person, const cha
         return id.is_integer && id.integer == person->id;
     }
     snprintf(path, sizeof path, "%s.user.login", item);
-    const char *login = find_text(run, path);
+    const char *login = run_find_text(run, path);
     return login && strcasecmp(login, person->login) == 0;
 }
 
@@ -174,11 +167,11 @@ static int32_t send_lookup(struct run *run, const struct person *person, uint32_
                            struct snek_response **response) {
     bool of_levels = decides == LEVELS;
     const struct snek_parameter of_repository[] = {
-        {"owner", find_text(run, "repository.owner.login")},
-        {"repo", find_text(run, "repository.name")},
+        {"owner", run_find_text(run, "repository.owner.login")},
+        {"repo", run_find_text(run, "repository.name")},
         {"username", person->login}};
-    const struct snek_parameter of_organization[] = {{"org", find_text(run, "organization.login")},
-                                                     {"username", person->login}};
+    const struct snek_parameter of_organization[] = {
+        {"org", run_find_text(run, "organization.login")}, {"username", person->login}};
     const struct snek_request of_level = {
         .bytes = sizeof of_level,
         .method = "GET",
@@ -242,7 +235,8 @@ int32_t roles_has(struct run *run, const struct person *person, uint32_t roles) 
     }
     for (size_t i = 0; i < sizeof lookups / sizeof *lookups; i++) {
         uint32_t decides = lookups[i], has = 0;
-        bool personal = decides == SNEK_ROLE_ORG_MEMBER && !find_text(run, "organization.login");
+        bool personal =
+            decides == SNEK_ROLE_ORG_MEMBER && !run_find_text(run, "organization.login");
         if (!(roles & decides) || personal) {
             /* A personal account has no members. */
             continue;

@@ -176,6 +176,18 @@ uint32_t run_find(struct run *run, const char *path, struct snek_value *value) {
     return value_find(&run->arena, run->payload.data, run->payload.bytes, path, value);
 }
 
+const char *run_find_text(struct run *run, const char *path) {
+    struct snek_value value;
+    bool found = run_find(run, path, &value) == SNEK_STRING;
+    return found && strlen(value.text.data) == value.text.bytes ? value.text.data : NULL;
+}
+
+int64_t run_find_integer(struct run *run, const char *path) {
+    struct snek_value value;
+    bool found = run_find(run, path, &value) == SNEK_NUMBER && value.is_integer;
+    return found ? value.integer : 0;
+}
+
 struct arena *run_arena(struct run *run) {
     return &run->arena;
 }

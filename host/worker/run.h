@@ -55,6 +55,10 @@ int64_t run_received_ms(const struct run *run);
 struct snek_text run_payload(const struct run *run);
 /* Works like the event service's find(); texts live as long as the run. */
 uint32_t run_find(struct run *run, const char *path, struct snek_value *value);
+/* The string at `path` of the payload; NULL when there is none, or a NUL that would cut it. */
+const char *run_find_text(struct run *run, const char *path);
+/* The integer at `path` of the payload; 0 when there is none. */
+int64_t run_find_integer(struct run *run, const char *path);
 struct arena *run_arena(struct run *run);
 
 /* ---- the command that is being handled ---- */

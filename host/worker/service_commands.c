@@ -33,13 +33,6 @@ static struct snek_text commands_body(struct snek_run *shown) {
     return (struct snek_text){.data = "", .bytes = 0};
 }
 
-/* The string at `path` of the payload; NULL when there is none, or a NUL that would cut it. */
-static const char *find_string(struct run *run, const char *path) {
-    struct snek_value value;
-    bool found = path && run_find(run, path, &value) == SNEK_STRING;
-    return found && strlen(value.text.data) == value.text.bytes ? value.text.data : NULL;
-}
-
 static int32_t no_target(struct run *run, const char *what) {
     return run_fail(run, SNEK_E_NO_TARGET, "the event %s has no target for %s", run_event(run),
                     what);
@@ -90,7 +83,7 @@ static int32_t commands_reply(struct snek_run *shown, const char *markdown) {
     if (target && target->discussion_node) {
         return discussion_reply(run, target, markdown);
     }
-    const char *root = target ? find_string(run, target->reply_url) : NULL;
+    const char *root = target && target->reply_url ? run_find_text(run, target->reply_url) : NULL;
     int64_t thread = 0;
     if (!root || (target->reply_thread && !find_thread(run, target, &thread))) {
         return no_target(run, "a reply");
@@ -117,7 +110,7 @@ static int32_t commands_react(struct snek_run *shown, const char *reaction) {
     if (target && target->discussion_node) {
         return discussion_react(run, target, reaction);
     }
-    const char *root = target ? find_string(run, target->react_url) : NULL;
+    const char *root = target && target->react_url ? run_find_text(run, target->react_url) : NULL;
     AUTO_BUFFER struct buffer url = BUFFER_INIT(FRAME_URL_MAX);
     if (!root || buffer_printf(&url, "%s/reactions", root) < 0) {
         return no_target(run, "a reaction");

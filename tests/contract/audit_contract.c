@@ -6,16 +6,6 @@
 
 #include <string.h>
 
-static struct inbox_run put_and_claim(struct fixture *fixture, const char *guid) {
-    struct inbox_put put = put_of(guid);
-    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
-    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
-    assert_int_equal(claim.n_runs, 1);
-    struct inbox_run run = claim.runs[0];
-    free(claim.runs);
-    return run;
-}
-
 static struct inbox_record effect_of(int64_t number, int64_t at_ms) {
     return (struct inbox_record){.number = number,
                                  .kind = INBOX_EFFECT,
@@ -34,13 +24,8 @@ static const struct inbox_effect usual = {.plugin = "invite",
 static struct inbox_intend intend_of(const struct inbox_run *run,
                                      const struct inbox_record *const *record,
                                      const struct inbox_effect *effect) {
-    return (struct inbox_intend){.operation = {.kind = INBOX_INTEND},
-                                 .writer = {.run = run->id,
-                                            .token = run->token,
-                                            .lease_ms = 30000,
-                                            .records = record,
-                                            .n_records = 1},
-                                 .effect = effect};
+    return (struct inbox_intend){
+        .operation = {.kind = INBOX_INTEND}, .writer = writer_of(run, record, 1), .effect = effect};
 }
 
 /* The row of the audit. */
@@ -71,7 +56,7 @@ static struct inbox_audit_read read_audit(struct fixture *fixture, const char *g
 
 static void every_effect_is_in_the_audit_with_its_response(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     struct inbox_record first = effect_of(1, FIXTURE_NOW), second = effect_of(2, FIXTURE_NOW + 5),
                         third = effect_of(3, FIXTURE_NOW + 6);
     int64_t row = intend(fixture, &run, &first, &usual);
@@ -110,7 +95,7 @@ static void every_effect_is_in_the_audit_with_its_response(void **state) {
 
 static void an_intent_that_is_stale_or_not_written_is_not_in_the_audit(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture, "guid-1"), other = run;
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1"), other = run;
     struct inbox_record record = effect_of(1, FIXTURE_NOW);
     const struct inbox_record *records[] = {&record};
     other.token++;
@@ -135,7 +120,7 @@ static int try(struct fixture *fixture, const struct inbox_run *run, int64_t num
 
 static void a_plugin_sends_so_many_effects_in_any_hour(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     struct inbox_effect effect = usual, elsewhere = usual, of_other = usual;
     int64_t until_ms, minute_ms = 60000;
     effect.per_hour = elsewhere.per_hour = of_other.per_hour = 3;
@@ -163,7 +148,7 @@ static void a_plugin_sends_so_many_effects_in_any_hour(void **state) {
 
 static void what_was_not_sent_does_not_count(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     struct inbox_effect effect = usual;
     int64_t until_ms;
     effect.per_hour = 1;
@@ -193,7 +178,7 @@ static void what_was_not_sent_does_not_count(void **state) {
 
 static void the_audit_outlives_the_delivery_and_is_pruned_by_its_own_time(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     for (int i = 0; i < 5; i++) {
         struct inbox_record record = effect_of(i + 1, FIXTURE_NOW + i);
         (void)intend(fixture, &run, &record, &usual);
@@ -243,7 +228,7 @@ static int fill_item(struct fixture *fixture, const struct inbox_run *run, int64
 
 static void too_many_effects_on_one_item_hold_it_for_longer_each_time(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     int64_t number = 0, until_ms, at_ms = FIXTURE_NOW, minute_ms = 60000;
     static const int waits[] = {10, 20, 40, 60, 60};
     for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
@@ -262,7 +247,7 @@ static void too_many_effects_on_one_item_hold_it_for_longer_each_time(void **sta
 
 static void a_held_item_holds_no_other_item_and_no_other_plugin(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     struct inbox_effect other_item = usual, other_plugin = usual, no_item = usual;
     int64_t number = 0, until_ms, later_ms = FIXTURE_NOW + 30000;
     other_item.item = "a/b#2";
@@ -281,7 +266,7 @@ static void a_held_item_holds_no_other_item_and_no_other_plugin(void **state) {
 
 static void slow_effects_on_one_item_are_no_loop(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     int64_t until_ms;
     for (int i = 0; i < 3 * INBOX_ITEM_EFFECTS_MAX; i++) {
         assert_int_equal(try(fixture, &run, i + 1, FIXTURE_NOW + i * 30000, &usual, &until_ms), 0);
@@ -291,7 +276,7 @@ static void slow_effects_on_one_item_are_no_loop(void **state) {
 
 static void after_a_release_effects_count_anew(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture, "guid-1");
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     int64_t number = 0, until_ms;
     assert_int_equal(fill_item(fixture, &run, &number, FIXTURE_NOW, &until_ms),
                      INBOX_ITEM_EFFECTS_MAX);

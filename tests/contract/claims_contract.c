@@ -68,11 +68,7 @@ static void write_journal(struct fixture *fixture, const char *guid, size_t byte
                                   .body = {.data = body, .bytes = bytes, .max = bytes}};
     const struct inbox_record *records[] = {&record};
     struct inbox_intend intend = {.operation = {.kind = INBOX_INTEND},
-                                  .writer = {.run = made.runs[0].id,
-                                             .token = made.runs[0].token,
-                                             .lease_ms = 30000,
-                                             .records = records,
-                                             .n_records = 1}};
+                                  .writer = writer_of(&made.runs[0], records, 1)};
     assert_int_equal(fixture_do(fixture, &intend.operation), 0);
     struct inbox_finish end = finish_of(&made.runs[0], INBOX_RETRY);
     assert_int_equal(fixture_do(fixture, &end.operation), 0);
@@ -117,7 +113,7 @@ static void a_run_that_does_not_fit_hides_no_run_behind_it(void **state) {
     expect_claimed(fixture, &share, (const char *const[]){"c", "a", "b", NULL});
     assert_int_equal(share.passed_over, id_of(fixture, "large"));
     assert_int_equal(share.passed_over_due_ms, FIXTURE_NOW - 20);
-    /* What fits by itself, but not beside the others, is not passed over. */
+    /* The claim does not pass over a run that would fit by itself. */
     share = share_of(3, 5000, false);
     expect_claimed(fixture, &share, (const char *const[]){"large", NULL});
     assert_int_equal(share.passed_over, 0);

@@ -140,6 +140,29 @@ struct inbox_claim fixture_claim(struct fixture *fixture, const char *plugin, in
     return claim;
 }
 
+struct inbox_run fixture_claim_one(struct fixture *fixture) {
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(claim.n_runs, 1);
+    struct inbox_run run = claim.runs[0];
+    free(claim.runs);
+    return run;
+}
+
+struct inbox_run fixture_put_and_claim(struct fixture *fixture, const char *guid) {
+    struct inbox_put operation = put_of(guid);
+    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+    return fixture_claim_one(fixture);
+}
+
+struct inbox_journal_writer writer_of(const struct inbox_run *run,
+                                      const struct inbox_record *const *records, size_t n_records) {
+    return (struct inbox_journal_writer){.run = run->id,
+                                         .token = run->token,
+                                         .lease_ms = 30000,
+                                         .records = records,
+                                         .n_records = n_records};
+}
+
 void fixture_expect_stats(struct fixture *fixture, int64_t queued, int64_t running, int64_t dead) {
     struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
     assert_int_equal(fixture_do(fixture, &stats.operation), 0);

@@ -81,4 +81,13 @@ struct inbox_finish finish_of(const struct inbox_run *run, enum inbox_finish_how
 /* Claims everything that `plugin` has due; the caller frees claim.runs. */
 struct inbox_claim fixture_claim(struct fixture *fixture, const char *plugin, int64_t now_ms);
 
+/* Claims the one run of "invite" that is due; the caller ends it with inbox_run_finish(). The
+ * second stores put_of(guid) before. */
+struct inbox_run fixture_claim_one(struct fixture *fixture);
+struct inbox_run fixture_put_and_claim(struct fixture *fixture, const char *guid);
+
+/* Writes these records for a run, with a lease of 30 s; borrows them. */
+struct inbox_journal_writer writer_of(const struct inbox_run *run,
+                                      const struct inbox_record *const *records, size_t n_records);
+
 #endif

@@ -3,10 +3,15 @@
  * original bot's table. */
 #include "inbox_contract.h"
 
+static struct inbox_plugin_state item_of(enum inbox_kind kind, const char *plugin,
+                                         const char *scope, const char *set, const char *name) {
+    return (struct inbox_plugin_state){
+        .operation = {.kind = kind}, .plugin = plugin, .scope = scope, .set = set, .name = name};
+}
+
 static int item(struct fixture *fixture, enum inbox_kind kind, const char *plugin,
                 const char *scope, const char *set, const char *name) {
-    struct inbox_plugin_state operation = {
-        .operation = {.kind = kind}, .plugin = plugin, .scope = scope, .set = set, .name = name};
+    struct inbox_plugin_state operation = item_of(kind, plugin, scope, set, name);
     int result = fixture_do(fixture, &operation.operation);
     if (kind == INBOX_KEY_GET && result == 1) {
         buffer_finish(&operation.value);
@@ -16,22 +21,17 @@ static int item(struct fixture *fixture, enum inbox_kind kind, const char *plugi
 
 static int put_key(struct fixture *fixture, const char *scope, const char *name, const void *value,
                    size_t bytes) {
-    struct inbox_plugin_state operation = {.operation = {.kind = INBOX_KEY_PUT},
-                                           .plugin = "invite",
-                                           .scope = scope,
-                                           .name = name,
-                                           .value_in = value,
-                                           .value_in_bytes = bytes};
+    struct inbox_plugin_state operation = item_of(INBOX_KEY_PUT, "invite", scope, NULL, name);
+    operation.value_in = value;
+    operation.value_in_bytes = bytes;
     return fixture_do(fixture, &operation.operation);
 }
 
 static void expect_key(struct fixture *fixture, const char *scope, const char *name,
                        const void *value, size_t bytes) {
-    struct inbox_plugin_state operation = {.operation = {.kind = INBOX_KEY_GET},
-                                           .plugin = "invite",
-                                           .scope = scope,
-                                           .name = name,
-                                           .value = {.data = (char *)1}}; /* whatever was there */
+    struct inbox_plugin_state operation = item_of(INBOX_KEY_GET, "invite", scope, NULL, name);
+    /* The store overwrites it. */
+    operation.value.data = (char *)1;
     assert_int_equal(fixture_do(fixture, &operation.operation), 1);
     assert_int_equal(operation.value.bytes, bytes);
     if (bytes > 0) {
@@ -80,24 +80,17 @@ static void a_key_keeps_its_last_value_byte_by_byte(void **state) {
 
 static int put_within(struct fixture *fixture, const char *name, size_t bytes, int64_t quota) {
     static const char zeros[1000];
-    struct inbox_plugin_state operation = {.operation = {.kind = INBOX_KEY_PUT},
-                                           .plugin = "invite",
-                                           .scope = "7",
-                                           .name = name,
-                                           .value_in = zeros,
-                                           .value_in_bytes = bytes,
-                                           .quota_bytes = quota};
+    struct inbox_plugin_state operation = item_of(INBOX_KEY_PUT, "invite", "7", NULL, name);
+    operation.value_in = zeros;
+    operation.value_in_bytes = bytes;
+    operation.quota_bytes = quota;
     return fixture_do(fixture, &operation.operation);
 }
 
 static int add_within(struct fixture *fixture, const char *plugin, const char *name,
                       int64_t quota) {
-    struct inbox_plugin_state operation = {.operation = {.kind = INBOX_SET_ADD},
-                                           .plugin = plugin,
-                                           .scope = "7",
-                                           .set = "s",
-                                           .name = name,
-                                           .quota_bytes = quota};
+    struct inbox_plugin_state operation = item_of(INBOX_SET_ADD, plugin, "7", "s", name);
+    operation.quota_bytes = quota;
     return fixture_do(fixture, &operation.operation);
 }
 
@@ -149,34 +142,23 @@ static void what_does_not_fit_into_the_quota_is_not_written(void **state) {
 
 static void a_change_that_does_not_fit_leaves_no_record(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_put put = put_of("guid-1");
-    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
-    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
-    assert_int_equal(claim.n_runs, 1);
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     struct inbox_record change = {.number = 1,
                                   .kind = INBOX_CHANGE,
                                   .state = INBOX_COMPLETED,
                                   .method = (char *)(uintptr_t) "set_add",
                                   .url = (char *)(uintptr_t) "mona"};
     const struct inbox_record *records[] = {&change};
-    struct inbox_plugin_state operation = {.operation = {.kind = INBOX_SET_ADD},
-                                           .writer = {.run = claim.runs[0].id,
-                                                      .token = claim.runs[0].token,
-                                                      .lease_ms = 30000,
-                                                      .records = records,
-                                                      .n_records = 1},
-                                           .plugin = "invite",
-                                           .scope = "7",
-                                           .set = "s",
-                                           .name = "mona",
-                                           .quota_bytes = 69};
+    struct inbox_plugin_state operation = item_of(INBOX_SET_ADD, "invite", "7", "s", "mona");
+    operation.writer = writer_of(&run, records, 1);
+    operation.quota_bytes = 69;
     assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_PLUGIN_STATE_FULL);
     assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM journal"), 0);
     operation.quota_bytes = 70;
     assert_int_equal(fixture_do(fixture, &operation.operation), 1);
     assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM journal"), 1);
     assert_int_equal(used_bytes(fixture), 70);
-    inbox_runs_free(claim.runs, claim.n_runs);
+    inbox_run_finish(&run);
 }
 
 static int64_t bot_user(struct fixture *fixture, enum inbox_kind kind, const char *app,
@@ -212,10 +194,7 @@ static void sets_and_keys_last_when_the_store_is_opened_again(void **state) {
 /* The commit of a change succeeded, and its result got lost: the host repeats it. */
 static void a_repeated_change_has_the_result_of_the_first(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_put put = put_of("guid-1");
-    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
-    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
-    assert_int_equal(claim.n_runs, 1);
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     struct inbox_record record = {.number = 1,
                                   .kind = INBOX_CHANGE,
                                   .state = INBOX_COMPLETED,
@@ -227,16 +206,8 @@ static void a_repeated_change_has_the_result_of_the_first(void **state) {
     static const enum inbox_kind kinds[] = {INBOX_SET_ADD, INBOX_SET_REMOVE};
     for (size_t i = 0; i < 2; i++) {
         record.number = (int64_t)i + 1;
-        struct inbox_plugin_state change = {.operation = {.kind = kinds[i]},
-                                            .writer = {.run = claim.runs[0].id,
-                                                       .token = claim.runs[0].token,
-                                                       .lease_ms = 30000,
-                                                       .records = records,
-                                                       .n_records = 1},
-                                            .plugin = "invite",
-                                            .scope = "",
-                                            .set = "s",
-                                            .name = "mona"};
+        struct inbox_plugin_state change = item_of(kinds[i], "invite", "", "s", "mona");
+        change.writer = writer_of(&run, records, 1);
         change.repeats = true;
         /* The first time there is no record. */
         assert_int_equal(fixture_do(fixture, &change.operation), 1);
@@ -244,7 +215,7 @@ static void a_repeated_change_has_the_result_of_the_first(void **state) {
         change.repeats = false;
         assert_int_equal(fixture_do(fixture, &change.operation), 0);
     }
-    inbox_runs_free(claim.runs, claim.n_runs);
+    inbox_run_finish(&run);
 }
 
 static void the_originals_database_is_adopted(void **state) {

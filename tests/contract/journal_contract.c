@@ -23,20 +23,6 @@ static struct inbox_record record_of(int64_t number, enum inbox_record_kind kind
     return record;
 }
 
-static struct inbox_run claim_one(struct fixture *fixture) {
-    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
-    assert_int_equal(claim.n_runs, 1);
-    struct inbox_run run = claim.runs[0];
-    free(claim.runs);
-    return run;
-}
-
-static struct inbox_run put_and_claim(struct fixture *fixture) {
-    struct inbox_put operation = put_of("guid-1");
-    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
-    return claim_one(fixture);
-}
-
 static int end(struct fixture *fixture, const struct inbox_run *run, enum inbox_finish_how how) {
     struct inbox_finish operation = finish_of(run, how);
     operation.has_journal = true;
@@ -46,11 +32,7 @@ static int end(struct fixture *fixture, const struct inbox_run *run, enum inbox_
 static int intend(struct fixture *fixture, const struct inbox_run *run,
                   const struct inbox_record *const *records, size_t n) {
     struct inbox_intend operation = {.operation = {.kind = INBOX_INTEND},
-                                     .writer = {.run = run->id,
-                                                .token = run->token,
-                                                .lease_ms = 30000,
-                                                .records = records,
-                                                .n_records = n}};
+                                     .writer = writer_of(run, records, n)};
     return fixture_do(fixture, &operation.operation);
 }
 
@@ -65,7 +47,7 @@ static int answer(struct fixture *fixture, const struct inbox_run *run,
 
 static void a_retry_gets_the_journal_of_the_attempts_before_it_in_order(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture);
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     assert_int_equal(run.n_journal, 0);
     struct inbox_record read = record_of(1, INBOX_READ, INBOX_COMPLETED);
     read.outcome = -3;
@@ -78,7 +60,7 @@ static void a_retry_gets_the_journal_of_the_attempts_before_it_in_order(void **s
     assert_int_equal(intend(fixture, &run, records, 2), 0);
     assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
 
-    struct inbox_run again = claim_one(fixture);
+    struct inbox_run again = fixture_claim_one(fixture);
     assert_int_equal(again.n_journal, 2);
     const struct inbox_record *first = &again.journal[0], *second = &again.journal[1];
     assert_int_equal(first->number, 1);
@@ -104,7 +86,7 @@ static void a_retry_gets_the_journal_of_the_attempts_before_it_in_order(void **s
 /* As when a dry run recorded a change as a read, and the next attempt makes the change. */
 static void a_record_that_is_written_again_takes_its_new_kind(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture);
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     struct inbox_record record = record_of(1, INBOX_READ, INBOX_COMPLETED);
     const struct inbox_record *records[] = {&record};
     assert_int_equal(intend(fixture, &run, records, 1), 0);
@@ -112,7 +94,7 @@ static void a_record_that_is_written_again_takes_its_new_kind(void **state) {
     record.state = INBOX_INTENDED;
     assert_int_equal(intend(fixture, &run, records, 1), 0);
     assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
-    struct inbox_run again = claim_one(fixture);
+    struct inbox_run again = fixture_claim_one(fixture);
     assert_int_equal(again.n_journal, 1);
     assert_int_equal(again.journal[0].kind, INBOX_EFFECT);
     assert_int_equal(again.journal[0].state, INBOX_INTENDED);
@@ -122,7 +104,7 @@ static void a_record_that_is_written_again_takes_its_new_kind(void **state) {
 
 static void an_answer_is_written_into_its_intent(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture);
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     struct inbox_record effect = record_of(1, INBOX_EFFECT, INBOX_INTENDED);
     const struct inbox_record *records[] = {&effect};
     assert_int_equal(intend(fixture, &run, records, 1), 0);
@@ -131,7 +113,7 @@ static void an_answer_is_written_into_its_intent(void **state) {
     effect.body = bytes_of("{\"id\":5}");
     assert_int_equal(answer(fixture, &run, &effect), 0);
     assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
-    struct inbox_run again = claim_one(fixture);
+    struct inbox_run again = fixture_claim_one(fixture);
     assert_int_equal(again.n_journal, 1);
     assert_int_equal(again.journal[0].state, INBOX_COMPLETED);
     assert_int_equal(again.journal[0].status, 201);
@@ -142,7 +124,7 @@ static void an_answer_is_written_into_its_intent(void **state) {
 
 static void an_intent_of_a_run_that_is_not_ours_is_stale_and_not_written(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture), other = run;
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1"), other = run;
     struct inbox_record effect = record_of(1, INBOX_EFFECT, INBOX_INTENDED);
     const struct inbox_record *records[] = {&effect};
     other.token++;
@@ -155,7 +137,7 @@ static void an_intent_of_a_run_that_is_not_ours_is_stale_and_not_written(void **
 
 static void an_intent_that_somebody_took_up_is_left_to_them(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture), late = run;
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1"), late = run;
     struct inbox_record effect = record_of(1, INBOX_EFFECT, INBOX_INTENDED);
     const struct inbox_record *records[] = {&effect};
     assert_int_equal(intend(fixture, &run, records, 1), 0);
@@ -170,15 +152,11 @@ static void an_intent_that_somebody_took_up_is_left_to_them(void **state) {
 
 static void a_change_and_its_record_are_written_together(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture);
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     struct inbox_record change = record_of(1, INBOX_CHANGE, INBOX_COMPLETED);
     const struct inbox_record *records[] = {&change};
     struct inbox_plugin_state item = {.operation = {.kind = INBOX_SET_ADD},
-                                      .writer = {.run = run.id,
-                                                 .token = run.token,
-                                                 .lease_ms = 30000,
-                                                 .records = records,
-                                                 .n_records = 1},
+                                      .writer = writer_of(&run, records, 1),
                                       .plugin = "invite",
                                       .scope = "",
                                       .set = "s",
@@ -189,7 +167,7 @@ static void a_change_and_its_record_are_written_together(void **state) {
     assert_int_equal(fixture_do(fixture, &item.operation), INBOX_PLUGIN_STATE_STALE);
     assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM plugin_sets"), 1);
     assert_int_equal(end(fixture, &run, INBOX_RETRY), 0);
-    struct inbox_run again = claim_one(fixture);
+    struct inbox_run again = fixture_claim_one(fixture);
     assert_int_equal(again.n_journal, 1);
     assert_int_equal(again.journal[0].kind, INBOX_CHANGE);
     assert_int_equal(again.journal[0].outcome, 1);
@@ -200,7 +178,7 @@ static void a_change_and_its_record_are_written_together(void **state) {
 static void of_a_finished_run_only_the_effects_stay_and_of_a_dead_one_all(void **state) {
     struct fixture *fixture = *state;
     for (int dead = 0; dead <= 1; dead++) {
-        struct inbox_run run = put_and_claim(fixture);
+        struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
         struct inbox_record read = record_of(1, INBOX_READ, INBOX_COMPLETED);
         struct inbox_record effect = record_of(2, INBOX_EFFECT, INBOX_COMPLETED);
         effect.body = bytes_of("{}");
@@ -213,7 +191,7 @@ static void of_a_finished_run_only_the_effects_stay_and_of_a_dead_one_all(void *
         struct inbox_put put = put_of("guid-1");
         assert_int_equal(fixture_do(fixture, &put.operation), INBOX_REDELIVERED);
         inbox_run_finish(&run);
-        run = claim_one(fixture);
+        run = fixture_claim_one(fixture);
         assert_int_equal(run.n_journal, dead ? 2 : 0);
         assert_int_equal(end(fixture, &run, INBOX_DONE), 0);
         inbox_run_finish(&run);
@@ -230,7 +208,7 @@ static void the_oldest_of_what_is_queued_is_known(void **state) {
     struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
     assert_int_equal(fixture_do(fixture, &stats.operation), 0);
     assert_true(stats.oldest_due_ms == INT64_MAX);
-    struct inbox_run run = put_and_claim(fixture);
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     assert_int_equal(fixture_do(fixture, &stats.operation), 0);
     assert_true(stats.oldest_due_ms == INT64_MAX);
     int64_t due_ms = run.due_ms;
@@ -243,7 +221,7 @@ static void the_oldest_of_what_is_queued_is_known(void **state) {
 
 static void of_a_pruned_delivery_only_its_effects_are_still_shown(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_run run = put_and_claim(fixture);
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     struct inbox_record read = record_of(1, INBOX_READ, INBOX_COMPLETED);
     struct inbox_record effect = record_of(2, INBOX_EFFECT, INBOX_COMPLETED);
     effect.body = bytes_of("{}");
@@ -273,7 +251,7 @@ static void of_a_pruned_delivery_only_its_effects_are_still_shown(void **state) 
 static void intents_in_doubt_are_counted_once_their_run_has_stopped(void **state) {
     struct fixture *fixture = *state;
     struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
-    struct inbox_run run = put_and_claim(fixture);
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
     struct inbox_record effect = record_of(1, INBOX_EFFECT, INBOX_INTENDED);
     const struct inbox_record *records[] = {&effect};
     assert_int_equal(intend(fixture, &run, records, 1), 0);

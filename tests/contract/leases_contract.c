@@ -234,9 +234,8 @@ static void a_run_that_was_discarded_and_retried_has_another_token(void **state)
     struct inbox_claim claim = claim_for(fixture, 30000);
     assert_int_equal(claim.runs[0].id, old.runs[0].id);
     assert_int_equal(claim.runs[0].attempt, old.runs[0].attempt);
-    struct inbox_intend intend = {
-        .operation = {.kind = INBOX_INTEND},
-        .writer = {.run = old.runs[0].id, .token = old.runs[0].token, .lease_ms = 30000}};
+    struct inbox_intend intend = {.operation = {.kind = INBOX_INTEND},
+                                  .writer = writer_of(&old.runs[0], NULL, 0)};
     assert_int_equal(fixture_do(fixture, &intend.operation), INBOX_STALE);
     assert_int_equal(fence(fixture, &old.runs[0], 30000), INBOX_STALE);
     assert_int_equal(finish(fixture, &old.runs[0]), INBOX_STALE);

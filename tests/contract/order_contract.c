@@ -28,11 +28,7 @@ static void put_item(struct fixture *fixture, const char *guid, const char *item
 }
 
 static void put_of_repository(struct fixture *fixture, const char *guid, const char *item) {
-    struct inbox_put_run run = {.plugin = "invite", .order = INBOX_ORDER_REPOSITORY};
-    struct inbox_put operation = put_of(guid);
-    operation.item = item;
-    operation.runs = &run;
-    assert_int_equal(fixture_do(fixture, &operation.operation), INBOX_STORED);
+    (void)put(fixture, guid, item, INBOX_ORDER_REPOSITORY, false);
 }
 
 /* Claims what is due; exactly the run of this delivery comes. NULL: nothing comes. */
@@ -482,11 +478,7 @@ static void intend_effect(struct fixture *fixture, const struct inbox_run *run) 
                                   .url = (char *)(uintptr_t) "/x"};
     const struct inbox_record *records[] = {&record};
     struct inbox_intend intend = {.operation = {.kind = INBOX_INTEND},
-                                  .writer = {.run = run->id,
-                                             .token = run->token,
-                                             .lease_ms = 30000,
-                                             .records = records,
-                                             .n_records = 1}};
+                                  .writer = writer_of(run, records, 1)};
     assert_int_equal(fixture_do(fixture, &intend.operation), 0);
 }
 

@@ -36,8 +36,7 @@ __attribute__((visibility("default"))) int getaddrinfo(const char *name, const c
 static void a_silent_resolver_blocks_the_broker_for_one_request_at_most(void **state) {
     (void)state;
     if (curl_version_info(CURLVERSION_NOW)->version_num < 0x075700) {
-        /* It has no way not to wait. */
-        skip();
+        LEAVE_OUT("this libcurl cannot stop waiting for a name");
     }
     struct fixture fixture;
     struct asked question;

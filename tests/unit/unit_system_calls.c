@@ -90,8 +90,7 @@ static int in_child(int (*body)(size_t i), size_t i, bool restricted) {
 
 static void each_call_that_the_host_never_needs_is_forbidden(void **state) {
 #ifdef SANITIZED
-    /* There is no filter; cmocka's skip() counts as a failure in TAP. */
-    return;
+    LEAVE_OUT("a build with sanitizers has no filter");
 #endif
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         int before = in_child(try_call, i, false), after = in_child(try_call, i, true);
@@ -112,8 +111,7 @@ static int start_a_program(size_t i) {
 
 static void a_program_starts_only_without_the_filter(void **state) {
 #ifdef SANITIZED
-    /* There is no filter; cmocka's skip() counts as a failure in TAP. */
-    return;
+    LEAVE_OUT("a build with sanitizers has no filter");
 #endif
     assert_int_equal(in_child(start_a_program, 0, false), 0);
     assert_int_equal(in_child(start_a_program, 0, true), EPERM);

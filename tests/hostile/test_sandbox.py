@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import struct
-import subprocess
 
 import pytest
 
@@ -15,7 +14,7 @@ import snek
 
 FULL = snek.best_level() == "full"
 needs_the_sandbox = pytest.mark.skipif(not FULL, reason="this build or kernel has no full sandbox")
-# Of host/protocol/frames.h.
+# The kinds of frames: host/protocol/frames.h.
 SANDBOX, DESCRIBED, HTTP_CALL, STORE_CALL, LOG, RESULT, READY = 63, 64, 66, 67, 68, 69, 70
 NO_SUCH_RUN = 1 << 40
 
@@ -43,12 +42,6 @@ def end_of(host, event, **payload):
     return host.wait_log(msg=("done", "skipped", "rejected", "retry", "dead"), delivery=delivery)
 
 
-def plugins_output(bot):
-    command = [str(snek.program("snekomatic")), "plugins", "-c", bot.file]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False,
-                          env=snek.clean_environment())
-
-
 # ---- the level ----
 
 def shown_level(host, plugin="hostile"):
@@ -62,7 +55,7 @@ def test_the_level_is_in_the_log_in_readyz_and_in_plugins(host):
     assert line["sandbox"] == level
     assert ("sandbox_reason" in line) == (level != "full")
     assert shown_level(host) == level
-    assert f"\n  sandbox      {level}" in plugins_output(host).stdout
+    assert f"\n  sandbox      {level}" in host.verb("plugins").stdout
 
 
 def test_the_kernel_confirms_the_level(host):
@@ -79,7 +72,7 @@ def test_off_is_shown_as_off(start_bot):
     host = start(start_bot, sandbox="off")
     assert host.log(msg="worker_started", plugin="hostile")[0]["sandbox"] == "off"
     assert shown_level(host) == "off" and shown_level(host, "trouble") == snek.best_level()
-    assert '  sandbox      off: plugin.sandbox is "off"\n' in plugins_output(host).stdout
+    assert '  sandbox      off: plugin.sandbox is "off"\n' in host.verb("plugins").stdout
 
 
 @needs_the_sandbox
@@ -112,11 +105,8 @@ def test_without_landlock_the_level_is_partial_and_says_why(start_bot, without_l
 def test_strict_rejects_a_plugin_below_the_full_level(fake, tmp_path, without_landlock):
     bot = snek.Bot(fake, tmp_path / "bot", start=False,
                    plugins=[{"name": "hostile", "sandbox": "strict"}])
-    result = subprocess.run([without_landlock / "snekomatic", "plugins", "-c", bot.file], text=True,
-                            env=snek.clean_environment(), capture_output=True, timeout=60,
-                            check=False)
-    assert result.returncode == 78
-    assert 'plugin.sandbox = "strict" requires the full sandbox, and this kernel' in result.stderr
+    assert ('plugin.sandbox = "strict" requires the full sandbox, and this kernel'
+            in bot.verb("plugins", status=78).stderr)
 
 
 # ---- the real rings ----

@@ -8,6 +8,7 @@ import os
 import pathlib
 import shlex
 import signal
+import subprocess
 import time
 import urllib.parse
 import uuid
@@ -122,6 +123,16 @@ class Bot:
         """SIGTERM, after which it must end with 0."""
         status = self.process.end()
         assert status == 0, f"the bot ended with {status}:\n{self.process.output()}"
+
+    def verb(self, *words, status=0):
+        """Runs another verb of the program with the bot's configuration and environment. Returns the
+        finished process, with its output as text."""
+        command = [processes.program("snekomatic"), *words, "-c", self.file]
+        done = subprocess.run([str(word) for word in command], cwd=self.folder, timeout=60, text=True,
+                              env=clean_environment(**self.env), capture_output=True,
+                              check=False)
+        assert done.returncode == status, (done, self.process.output() if self.process else None)
+        return done
 
     def mark(self):
         return self.process.mark()

@@ -44,9 +44,7 @@ class Load:
 
 
 def listed(bot):
-    result = subprocess.run([str(snek.program("snekomatic")), "deliveries", "list", "--limit", "0",
-                             "--json", "-c", str(bot.file)], env=snek.clean_environment(**bot.env),
-                            capture_output=True, text=True, timeout=60, check=True)
+    result = bot.verb("deliveries", "list", "--limit", "0", "--json")
     return {entry["delivery"]: entry for entry in json.loads(result.stdout)}
 
 

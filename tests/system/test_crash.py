@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
 import time
 
 import pytest
@@ -354,8 +353,7 @@ def test_a_run_that_always_crashes_is_dead_and_counts_from_1_when_retried_by_han
     delivery = host.deliver("trouble", trouble("exit"))
     assert host.wait_log(msg="dead", delivery=delivery)["attempt"] == "1"
     mark = host.process.mark()
-    subprocess.run([snek.program("snekomatic"), "deliveries", "retry", delivery, "-c", host.file],
-                   env=snek.clean_environment(**host.env), check=True)
+    host.verb("deliveries", "retry", delivery)
     assert host.wait_log(msg="dead", delivery=delivery, after=mark)["attempt"] == "1"
 
 

@@ -13,10 +13,7 @@ import snek
 
 def run(bot, *words, status=0):
     """Runs `snekomatic deliveries WORDS`, which must exit with `status`. Returns both output streams."""
-    result = subprocess.run([str(snek.program("snekomatic")), "deliveries", "-c", str(bot.file),
-                             *map(str, words)], env=snek.clean_environment(**bot.env),
-                            capture_output=True, text=True, timeout=60, check=False)
-    assert result.returncode == status, (result, bot.process.output())
+    result = bot.verb("deliveries", *words, status=status)
     return result.stdout + result.stderr
 
 

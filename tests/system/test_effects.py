@@ -7,7 +7,6 @@ import pathlib
 import re
 import signal
 import sqlite3
-import subprocess
 import time
 import urllib.parse
 
@@ -219,8 +218,7 @@ def test_a_search_that_cannot_tell_leaves_the_comment_in_doubt(fake, host, page)
 
 
 def deliveries(host, verb, delivery):
-    subprocess.run([snek.program("snekomatic"), "deliveries", verb, delivery, "-c", host.file],
-                   check=True, capture_output=True, env=snek.clean_environment())
+    host.verb("deliveries", verb, delivery)
 
 
 def test_a_run_that_was_discarded_during_the_search_does_not_record_what_it_found(fake, host):
@@ -459,9 +457,7 @@ def test_a_redelivery_of_a_dead_one_goes_on_where_it_was(fake, start_bot):
 
 
 def show(host, *words):
-    return subprocess.run([snek.program("snekomatic"), "deliveries", "show", *words, "-c",
-                           host.file], check=True, capture_output=True, text=True,
-                          env=snek.clean_environment()).stdout
+    return host.verb("deliveries", "show", *words).stdout
 
 
 def shown(host, delivery):
@@ -502,10 +498,8 @@ def test_a_stored_method_cannot_control_the_terminal(host):
     host.wait_log(msg="done", delivery=delivery)
     with sqlite3.connect(host.folder / "snekomatic.db", timeout=10) as db:
         db.execute("UPDATE journal SET method = 'P\x1b[31m\x07UT' WHERE method = 'PUT'")
-    shown = subprocess.run([str(snek.program("snekomatic")), "deliveries", "show", delivery, "-c",
-                            str(host.file)], env=snek.clean_environment(**host.env),
-                           capture_output=True, timeout=60, check=True).stdout
-    assert b"\x1b" not in shown and b"\x07" not in shown and b"effect" in shown
+    text = show(host, delivery)
+    assert "\x1b" not in text and "\x07" not in text and "effect" in text
 
 
 def test_a_dry_run_changes_nothing_and_shows_everything(fake, start_bot):

@@ -22,18 +22,11 @@ def trouble(action="fine", number=None, repository="acme/zoo", installation=snek
 
 
 def plugins(host, *words):
-    done = subprocess.run([snek.program("snekomatic"), "plugins", *map(str, words), "-c", host.file],
-                          env=snek.clean_environment(**host.env), capture_output=True, text=True,
-                          timeout=snek.PATIENCE_S, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return host.verb("plugins", *words).stdout
 
 
 def states(host):
-    shown = subprocess.run(
-        [snek.program("snekomatic"), "deliveries", "list", "--json", "-c", host.file],
-        env=snek.clean_environment(**host.env, GITHUB_WEBHOOK_SECRET="x"), capture_output=True,
-        text=True, timeout=snek.PATIENCE_S, check=True).stdout
+    shown = host.verb("deliveries", "list", "--json").stdout
     return {entry["delivery"]: (entry["state"], entry["reason"]) for entry in json.loads(shown)}
 
 

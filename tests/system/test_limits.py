@@ -2,7 +2,6 @@
 """The limits that the configuration sets for a plugin, each with a sentence that names its key."""
 
 import json
-import subprocess
 
 import snek
 
@@ -44,11 +43,7 @@ def test_a_plugin_that_declares_more_than_its_list_is_rejected(fake, tmp_path):
     bot = snek.Bot(fake, tmp_path / "bot", start=False, plugins=[
         {"name": "test-probe", "permissions": ["members:read", "issues:write"]}])
     for verb in ("check", "plugins"):
-        result = subprocess.run([str(snek.program("snekomatic")), verb, "-c", str(bot.file)],
-                                env=snek.clean_environment(), capture_output=True, text=True,
-                                timeout=60, check=False)
-        assert result.returncode == 78, result
-        assert f"is rejected: {reason}" in result.stderr
+        assert f"is rejected: {reason}" in bot.verb(verb, status=78).stderr
     process = snek.Process([snek.program("snekomatic"), "serve", "-c", bot.file],
                            snek.clean_environment(), cwd=bot.folder)
     assert process.wait_log(msg="plugin_rejected")["reason"] == reason
@@ -59,10 +54,8 @@ def test_a_plugin_within_its_list_runs_and_the_list_is_shown(start_bot):
     bot = start_bot(plugins=[{"name": "test-probe",
                               "permissions": ["members:write", "issues:write"]}])
     assert put(bot, "key", 1)["msg"] == "done"
-    result = subprocess.run([str(snek.program("snekomatic")), "plugins", "-c", str(bot.file)],
-                            env=snek.clean_environment(), capture_output=True, text=True,
-                            timeout=60, check=True)
-    assert "  may ask for  members:write, issues:write (plugin.permissions)\n" in result.stdout
+    assert ("  may ask for  members:write, issues:write (plugin.permissions)\n"
+            in bot.verb("plugins").stdout)
 
 
 COMMENTS = "/repos/sneks-united/terrarium/issues/12/comments"
@@ -141,24 +134,12 @@ def test_at_effects_per_hour_a_run_waits_and_loses_no_attempt(fake, start_bot, e
     bot.file.write_text(bot.file.read_text().replace("effects_per_hour = 3",
                                                      "effects_per_hour = 4"))
     bot.start()
-    deliveries(bot, "retry", delivery)
+    bot.verb("deliveries", "retry", delivery)
     assert bot.wait_log(msg="replayed", delivery=delivery)["attempt"] == "1"
-    assert end_of_last(bot, delivery)["msg"] == "done"
+    assert bot.wait_log(msg=("done", "dead", "rejected"), delivery=delivery)["msg"] == "done"
     assert comments(fake) == ["0", "1", "2", "3"]
     metrics = bot.request("GET", "/metrics").body.decode()
     assert 'snekomatic_plugin_limits_reached_total{plugin="client",limit="effects_per_hour"}' in metrics
-
-
-def end_of_last(bot, delivery):
-    return bot.wait_log(msg=("done", "dead", "rejected"), delivery=delivery)
-
-
-def deliveries(bot, *words):
-    result = subprocess.run([str(snek.program("snekomatic")), "deliveries", *words, "-c",
-                             str(bot.file)],
-                            env=snek.clean_environment(**bot.env), cwd=bot.folder,
-                            capture_output=True, text=True, timeout=60, check=True)
-    return result.stdout
 
 
 def test_the_audit_shows_who_caused_which_request(fake, start_bot, either_store):
@@ -169,7 +150,7 @@ def test_the_audit_shows_who_caused_which_request(fake, start_bot, either_store)
                "repository": {"full_name": "Sneks-United/Terrarium", "id": 1}}
     delivery = bot.deliver("client", payload)
     assert end_of(bot, delivery)["msg"] == "done"
-    audit = json.loads(deliveries(bot, "show", delivery, "--json"))["audit"]
+    audit = json.loads(bot.verb("deliveries", "show", delivery, "--json").stdout)["audit"]
     assert [(row["plugin"], row["sender"], row["item"], row["method"], row["url"], row["state"],
              row["status"]) for row in audit] == [
         ("client", "mona", "sneks-united/terrarium#12", "POST", COMMENTS, "completed", 201),
@@ -180,7 +161,8 @@ def test_the_audit_shows_who_caused_which_request(fake, start_bot, either_store)
     numbers = [f"FA4E:{entry['n']:06}" for entry in fake.requests() if entry["method"] != "GET"
                and not entry["path"].startswith("/app/")]
     assert [row["request_id"].rpartition(":")[0] for row in audit] == [numbers[0], numbers[-1]]
-    assert f": completed 201, by mona, request {audit[0]['request_id']}\n" in deliveries(bot, "show", delivery)
+    assert (f": completed 201, by mona, request {audit[0]['request_id']}\n"
+            in bot.verb("deliveries", "show", delivery).stdout)
 
 
 def about(number, steps):
@@ -203,7 +185,7 @@ def test_a_loop_on_one_issue_is_broken_and_can_be_released(fake, start_bot, eith
     # Further runs of the item wait, and are shown; those of another one go on.
     other = bot.deliver("client", about(12, [comment("x")]))
     def held():
-        listed = json.loads(deliveries(bot, "list", "--state", "held", "--json"))
+        listed = json.loads(bot.verb("deliveries", "list", "--state", "held", "--json").stdout)
         return {row["delivery"] for row in listed} == {delivery, other}
     snek.wait_until(held, "both runs are held")
     assert end_of(bot, bot.deliver("client", client({
@@ -212,11 +194,8 @@ def test_a_loop_on_one_issue_is_broken_and_can_be_released(fake, start_bot, eith
     assert len(comments(fake)) == 20
     metrics = bot.request("GET", "/metrics").body.decode()
     assert 'snekomatic_plugin_limits_reached_total{plugin="client",limit="loop_breaker"} 1' in metrics
-    result = subprocess.run([str(snek.program("snekomatic")), "plugins", "release", "client",
-                             "--item", "Sneks-United/Terrarium#12", "-c", str(bot.file)],
-                            env=snek.clean_environment(**bot.env), cwd=bot.folder,
-                            capture_output=True, text=True, timeout=60, check=True)
-    assert "is released" in result.stdout
+    released = bot.verb("plugins", "release", "client", "--item", "Sneks-United/Terrarium#12")
+    assert "is released" in released.stdout
     for guid in (delivery, other):
         assert bot.wait_log(msg="done", delivery=guid)["attempt"] == "1"
     assert sorted(comments(fake)) == sorted([str(i) for i in range(21)] + ["x"])

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import threading
 import time
 
@@ -46,7 +45,7 @@ def ordered(item, number, action="go", **more):
 
 
 def comments(fake):
-    """What was said of each item, in order: (number, "begin" or "end")."""
+    """The comments of each item, in order: (number, "begin" or "end")."""
     said = collections.defaultdict(list)
     for entry in fake.requests(method="POST", path=".*/comments", status=201):
         match = re.match(r"item=(\d+) number=(\d+) (\w+)", entry["body"]["body"])
@@ -167,10 +166,7 @@ def test_a_host_that_was_paused_past_its_lease_keeps_the_order(fake, start_hosts
 
 
 def deliveries(host, *words):
-    result = subprocess.run([str(snek.program("snekomatic")), "deliveries", "-c", str(host.file),
-                             *words], env=snek.clean_environment(), capture_output=True, text=True,
-                            timeout=60, check=True)
-    return result.stdout
+    return host.verb("deliveries", *words).stdout
 
 
 def test_deliveries_show_who_blocks_and_who_is_passed(fake, start_hosts):
@@ -196,11 +192,9 @@ def test_deliveries_show_who_blocks_and_who_is_passed(fake, start_hosts):
 
 def test_plugins_shows_the_order_and_what_coalesces(start_bot):
     host = start_bot(plugins=["coalescing"])
-    result = subprocess.run([str(snek.program("snekomatic")), "plugins", "-c", str(host.file)],
-                            env=snek.clean_environment(), capture_output=True, text=True,
-                            timeout=60, check=True)
-    assert re.search(r"^  order +by item: one run at a time$", result.stdout, re.M)
-    assert re.search(r"^  events +coalesced; only the newest of several$", result.stdout, re.M)
+    text = host.verb("plugins").stdout
+    assert re.search(r"^  order +by item: one run at a time$", text, re.M)
+    assert re.search(r"^  events +coalesced; only the newest of several$", text, re.M)
 
 
 # -- coalescing: the plugin "coalescing" posts the number of the event

@@ -4,7 +4,6 @@ that arrived."""
 
 import json
 import sqlite3
-import subprocess
 
 import pytest
 
@@ -19,10 +18,7 @@ def trouble(action="fine", **more):
 
 
 def recover(bot, *words, status=0):
-    result = subprocess.run([str(snek.program("snekomatic")), "recover", "-c", str(bot.file), *words],
-                            env=snek.clean_environment(**bot.env), capture_output=True, text=True,
-                            timeout=60, check=False)
-    assert result.returncode == status, result
+    result = bot.verb("recover", *words, status=status)
     return result.stdout + result.stderr
 
 

@@ -16,7 +16,7 @@
 /* The worker's socket to the host, as any plugin can find it. */
 #define HOST_SOCKET 3
 
-/* What a frame begins with: host/protocol/frames.h. */
+/* The head of a frame: host/protocol/frames.h. */
 struct head {
     uint32_t body_bytes, kind;
     uint64_t run, request;

@@ -14,9 +14,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* The program that starts the worker leaves it open at this number. */
-#define INHERITED_FD 40
-
 static int opens(const char *path, int flags) {
     return outcome_of(open(path, flags, 0600));
 }

@@ -112,7 +112,7 @@ static int splices(const struct world *world) {
 
 static int many_descriptors(const struct world *world) {
     for (int i = 0; i < MANY_DESCRIPTORS; i++) {
-        if (dup(3) < 0) {
+        if (dup(HOST_FD) < 0) {
             return errno;
         }
     }

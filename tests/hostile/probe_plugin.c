@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOST_FD 3
 #define FRAME_MAX 4096
 
 /* By its name, or by its number. */

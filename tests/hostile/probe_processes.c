@@ -58,7 +58,7 @@ static int executes(const struct world *world) {
 
 static int executes_descriptor(const struct world *world) {
     char *const argv[] = {(char[]){"none"}, NULL};
-    return attempt_of(syscall(SYS_execveat, 3, "", argv, environ, 0x1000), EACCES);
+    return attempt_of(syscall(SYS_execveat, HOST_FD, "", argv, environ, 0x1000), EACCES);
 }
 
 static int clone_in_namespace(const struct world *world) {
@@ -119,7 +119,7 @@ static int opens_process(const struct world *world) {
 
 static int takes_descriptor(const struct world *world) {
 #ifdef SYS_pidfd_getfd
-    return attempt_of(syscall(SYS_pidfd_getfd, 3, 0, 0), EBADF);
+    return attempt_of(syscall(SYS_pidfd_getfd, HOST_FD, 0, 0), EBADF);
 #else
     return ENOSYS;
 #endif

@@ -13,8 +13,6 @@
 
 #include <asm/sockios.h>
 
-#define HOST_FD 3
-
 static int finds(const struct world *world) {
     return outcome_of(kill(world->victim, 0));
 }

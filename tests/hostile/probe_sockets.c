@@ -9,7 +9,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define HOST_FD 3
 #define FAMILIES 46
 
 static int opens(int family, int type) {

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a hostile plugin tries from inside of its worker: one table, which the plugin and the
- * program that starts it share. */
+/* The probes that a hostile plugin tries from inside of its worker: one table, which the plugin and
+ * the program that starts it share. */
 #ifndef SNEK_TESTS_HOSTILE_PROBES_H
 #define SNEK_TESTS_HOSTILE_PROBES_H
 
 #include <stddef.h>
+
+/* The worker's socket to the host. */
+#define HOST_FD 3
+/* The program that starts the worker leaves the key open at this number. */
+#define INHERITED_FD 40
 
 /* The things that a probe may try to reach. */
 struct world {
@@ -46,15 +51,15 @@ struct probe_table {
 extern const struct probe_table file_probes, process_probes, signal_probes, socket_probes,
     memory_probes, kernel_probes;
 
-/* The table with these numbers, or NULL after the last. */
+/* The probe with this number, counted from 0 over all tables; or NULL after the last. */
 const struct probe *probe_at(size_t number);
 
-/* 0 or errno, of a system call. */
+/* The outcome of a system call: 0, or errno when its result is negative. */
 int outcome_of(long result);
 /* Likewise; 0 also when it failed with `harmless`: the kernel took the call, and only found nothing
  * to do. */
 int attempt_of(long result, int harmless);
-/* The path of a file in the directory. */
+/* The path of a file in the directory; the next call overwrites it. */
 const char *path_in(const struct world *world, const char *name);
 
 #endif

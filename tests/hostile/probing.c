@@ -20,12 +20,15 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define INHERITED_FD 40
 #define SECRET_IN_ENVIRONMENT "SNEK_PROBE_SECRET=x"
 #define CAPABILITIES_OF_ROOT ((1u << CAP_SYS_ADMIN) | (1u << CAP_SYS_PTRACE))
 
 static const char *program;
 static char directory[] = "/tmp/snek-probes-XXXXXX";
+
+static const char *path_of(const char *name) {
+    return path_in(&(struct world){.directory = directory}, name);
+}
 
 /* ---- the victim ---- */
 
@@ -46,15 +49,14 @@ struct victim {
 };
 
 static void victim_start(struct victim *victim) {
-    char key[PATH_MAX], line[40] = "";
+    char line[40] = "";
     char *const argv[] = {(char *)program, (char[]){"victim"}, NULL};
     char *const environment[] = {(char[]){SECRET_IN_ENVIRONMENT}, NULL};
     int fds[2];
     posix_spawn_file_actions_t actions;
-    snprintf(key, sizeof key, "%s/key", directory);
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, key, O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 0, path_of("key"), O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
     assert_int_equal(posix_spawn(&victim->pid, program, &actions, NULL, argv, environment), 0);
     posix_spawn_file_actions_destroy(&actions);
@@ -72,17 +74,13 @@ static void victim_stop(const struct victim *victim) {
 /* ---- what there is to steal ---- */
 
 static void make_file(const char *name) {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    AUTO_CLOSE int fd = open(path_of(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
     assert_int_equal(io_write_full(fd, "secret!", 7), 0);
 }
 
 static void remove_file(const char *name) {
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
-    remove(path);
+    remove(path_of(name));
 }
 
 static const char *const made_by_probes[] = {"new",      "renamed",   "linked",
@@ -100,22 +98,18 @@ static void prepare(void) {
 
 static int group_setup(void **state) {
     (void)state;
-    char library[PATH_MAX];
     if (!mkdtemp(directory)) {
         return -1;
     }
     make_file("key");
-    snprintf(library, sizeof library, "%s/library.so", directory);
     AUTO_BUFFER struct buffer content = BUFFER_INIT(64u << 20);
     struct error err;
-    AUTO_CLOSE int fd = open(library, O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+    AUTO_CLOSE int fd = open(path_of("library.so"), O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
     if (io_read_file(plugin_path("hostile"), &content, &err) < 0 ||
         io_write_full(fd, content.data, content.bytes) < 0) {
         return -1;
     }
-    char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/key", directory);
-    AUTO_CLOSE int key = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int key = open(path_of("key"), O_RDONLY | O_CLOEXEC);
     /* Not close-on-exec: as when a program starts workers carelessly. */
     return dup2(key, INHERITED_FD) == INHERITED_FD ? 0 : -1;
 }

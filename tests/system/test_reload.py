@@ -110,7 +110,7 @@ def test_every_delivery_is_handled_once_while_a_rebuilt_plugin_is_loaded(host, p
 
 def test_a_run_that_goes_on_is_finished_by_the_old_build(host, plugin):
     slow = host.deliver("trouble", trouble("fine", ms=1500))
-    host.wait_log(msg="stored", delivery=slow)
+    host.wait_log(msg="started", delivery=slow)
     build(plugin, "2")
     reload(host)
     assert host.wait_log(msg="done", delivery=slow)["attempt"] == "1"
@@ -212,7 +212,7 @@ def test_old_copies_do_not_pile_up(start_bot, plugin, tmp_path):
     for number in range(2, 6):
         build(plugin, str(number))
         assert reloaded_version(host) == str(number)
-    # That of the last build but one may still be in use at the last reload.
+    # At the last reload, a worker may still use the copy of the last build but one.
     assert len(list((runtime / "plugins").glob("*.so"))) <= 2
 
 
@@ -320,7 +320,7 @@ def test_without_a_host_the_verb_is_69_and_names_the_fix(own_host, runtime):
 
 def test_a_reload_is_answered_when_the_host_stops(own_host, runtime):
     slow = own_host.deliver("trouble", trouble("fine", ms=3000))
-    own_host.wait_log(msg="stored", delivery=slow)
+    own_host.wait_log(msg="started", delivery=slow)
     mark = own_host.mark()
     with subprocess.Popen(verb_command(own_host), stderr=subprocess.PIPE, text=True,
                           env=snek.clean_environment(RUNTIME_DIRECTORY=str(runtime))) as client:

@@ -72,7 +72,7 @@ int fixture_do(struct fixture *fixture, struct inbox_operation *operation) {
     fixture_submit(fixture, operation);
     fixture_wait(fixture, 1);
     if (operation->result < 0) {
-        print_message("failed: %s\n", operation->error.text);
+        print_message("# failed: %s\n", operation->error.text);
     }
     return operation->result;
 }

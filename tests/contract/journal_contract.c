@@ -83,7 +83,7 @@ static void a_retry_gets_the_journal_of_the_attempts_before_it_in_order(void **s
     inbox_run_finish(&run);
 }
 
-/* As when a dry run recorded a change as a read, and the next attempt makes the change. */
+/* A dry run recorded a change as a read, and the next attempt makes the change. */
 static void a_record_that_is_written_again_takes_its_new_kind(void **state) {
     struct fixture *fixture = *state;
     struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");

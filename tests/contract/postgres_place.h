@@ -28,7 +28,7 @@ void stop_server(struct server *stopped);
 int set_up_server(void **state);
 int tear_down_server(void **state);
 
-/* What a fixture's `place` is. */
+/* The `place` of a fixture. */
 struct place {
     char schema[32], url[256];
 };

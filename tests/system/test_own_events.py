@@ -18,7 +18,7 @@ def ignored(bot, payload):
 
 
 def questions(fake):
-    """What the bot asked GitHub about itself."""
+    """The paths at which the bot asked GitHub about itself and others."""
     return [entry["path"] for entry in fake.requests()
             if entry["path"] == "/app" or entry["path"].startswith("/users/")]
 

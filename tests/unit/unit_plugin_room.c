@@ -13,7 +13,7 @@
 #define MIB ((uint64_t)1 << 20)
 #define OPERATIONS_MAX 16
 
-/* What was submitted, and the payloads that the worker has not read. */
+/* The submitted operations, and the bytes of payloads that the worker has not read. */
 static struct inbox_operation *operations[OPERATIONS_MAX];
 static size_t n_operations, unread_bytes;
 

@@ -150,7 +150,7 @@ static int full(int abi_max) {
     return 0;
 }
 
-/* What libraries do without much thought: it works or fails, and never ends the process. */
+/* The usual work of libraries: it succeeds or fails, and never ends the process. */
 static int ordinary(int abi_max) {
     struct sandbox_report report;
     struct error err;

@@ -308,7 +308,7 @@ static void a_host_that_is_killed_serves_again_within_a_second_at_the_same_port(
     for (int round = 0; round < 4; round++) {
         struct served before = now;
         if (round == 0) {
-            /* So that its READY is surely taken: signals wait for that. */
+            /* A signal waits until the READY of the host was taken. */
             kill(run.pid, SIGUSR1);
             (void)expect(&run, "got USR1");
         } else {
@@ -317,9 +317,9 @@ static void a_host_that_is_killed_serves_again_within_a_second_at_the_same_port(
         int64_t from_ms = clock_monotonic_ms();
         assert_int_equal(kill(before.pid, SIGKILL), 0);
         while (!strstr(run.text + run.read_to, "serving pid=")) {
-            int refused = try_connect(before.port);
-            if (refused) {
-                fail_msg("a connection failed: %s", strerror(refused));
+            int failed = try_connect(before.port);
+            if (failed) {
+                fail_msg("a connection failed: %s", strerror(failed));
             }
             (void)read_more(&run, clock_monotonic_ms() + 5);
             assert_true(clock_monotonic_ms() - from_ms < LINE_DEADLINE_MS);

@@ -71,7 +71,7 @@ static int try_call(size_t i) {
     return result < 0 ? errno : 0;
 }
 
-/* What `body` returns in a child of this process. */
+/* Runs `body` in a child of this process. Returns its result, or 1000 and the signal. */
 static int in_child(int (*body)(size_t i), size_t i, bool restricted) {
     int status = 0;
     struct error err;

@@ -257,7 +257,7 @@ static void a_denial_is_repeated_after_an_hour_only(void **state) {
     expect_repeated(&host, 1, 0, false);
     expect_repeated(&host, 2, HOUR_MS - 1, false);
     expect_repeated(&host, 3, HOUR_MS, true);
-    /* That of a comment that arrived later. */
+    /* The earlier denial belongs to a comment that arrived later. */
     expect_repeated(&host, 4, -1000, false);
     host_end(&host);
 }

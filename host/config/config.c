@@ -282,6 +282,7 @@ void config_free(struct config *config) {
     free(config->plugins);
     free(config->file);
     free(config->server.host);
+    free(config->server.public_url);
     free(config->github.app_id);
     free(config->github.private_key_file);
     free(config->github.private_key_next_file);

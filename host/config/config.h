@@ -67,6 +67,9 @@ struct config {
         uint16_t port;
         int64_t max_body_bytes;
         int64_t drain_ms;
+        /* The start of the URL at which GitHub and people reach the host, without a slash at the
+         * end; NULL: unknown. */
+        char *public_url;
     } server;
     struct {
         char *app_id;

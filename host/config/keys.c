@@ -33,6 +33,8 @@ const struct config_key config_keys[] = {
      .fallback = "26214400", .minimum = 1, .maximum = 26214400, .unit = "bytes"},
     {"server.drain_ms", KEY_INTEGER, FIELD(config, server.drain_ms), .fallback = "20000",
      .minimum = 0, .maximum = HOUR_MS, .unit = "milliseconds"},
+    {"server.public_url", KEY_TEXT, FIELD(config, server.public_url),
+     .variable = "SNEKOMATIC_PUBLIC_URL", .read = read_public_url},
     {.name = "server.tls_certificate_file", .kind = KEY_UNSUPPORTED},
     {.name = "server.tls_key_file", .kind = KEY_UNSUPPORTED},
 

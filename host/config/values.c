@@ -115,44 +115,80 @@ static bool has_dots(const char *path) {
     return false;
 }
 
-int read_api_url(const char *text, const char *directory, char **value, struct error *err) {
+/* The parts of an http or https URL, for AUTO_URL_PART; `whole` is libcurl's form of it. */
+struct web_url {
+    char *scheme, *host, *path, *whole;
+};
+
+static void finish_web_url(struct web_url *url) {
+    curl_free(url->scheme);
+    curl_free(url->host);
+    curl_free(url->path);
+    curl_free(url->whole);
+}
+
+/* Reads a URL: https, or http to this machine, without credentials, query and fragment. */
+static int read_web_url(const char *text, struct web_url *parts, struct error *err) {
     if (strpbrk(text, "@?#")) {
         return error_set(err, "must not hold credentials, a query or a fragment");
     }
     AUTO_URL CURLU *url = curl_url();
-    AUTO_URL_PART char *scheme = NULL, *host = NULL, *path = NULL, *whole = NULL;
     /* The path stays as it is: /api/../v3 is a mistake and must not silently become /v3. */
     CURLUcode code = curl_url_set(url, CURLUPART_URL, text, CURLU_PATH_AS_IS);
     if (code == CURLUE_OK) {
-        code = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
+        code = curl_url_get(url, CURLUPART_SCHEME, &parts->scheme, 0);
     }
     if (code == CURLUE_OK) {
-        code = curl_url_get(url, CURLUPART_HOST, &host, 0);
+        code = curl_url_get(url, CURLUPART_HOST, &parts->host, 0);
     }
     if (code == CURLUE_OK) {
-        code = curl_url_get(url, CURLUPART_PATH, &path, 0);
+        code = curl_url_get(url, CURLUPART_PATH, &parts->path, 0);
     }
     if (code == CURLUE_OK) {
-        code = curl_url_get(url, CURLUPART_URL, &whole, 0);
+        code = curl_url_get(url, CURLUPART_URL, &parts->whole, 0);
     }
     if (code == CURLUE_UNSUPPORTED_SCHEME || code == CURLUE_BAD_SCHEME ||
-        (code == CURLUE_OK && strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)) {
+        (code == CURLUE_OK && strcmp(parts->scheme, "https") != 0 &&
+         strcmp(parts->scheme, "http") != 0)) {
         return error_set(err, "must start with https://");
     }
     if (code != CURLUE_OK) {
         return error_set(err, "is not a URL: %s", curl_url_strerror(code));
     }
-    if (strcmp(scheme, "http") == 0 && !url_is_loopback(host)) {
+    if (strcmp(parts->scheme, "http") == 0 && !url_is_loopback(parts->host)) {
         return error_set(err, "must start with https:// (http:// is for a loopback host only)");
     }
-    if (has_dots(path)) {
-        return error_set(err, "must not have . or .. as a part of its path");
-    }
-    size_t bytes = strlen(whole);
-    while (bytes > 0 && whole[bytes - 1] == '/') {
+    return 0;
+}
+
+static int keep_without_slash(const char *url, char **value, struct error *err) {
+    size_t bytes = strlen(url);
+    while (bytes > 0 && url[bytes - 1] == '/') {
         bytes--;
     }
-    return keep(strndup(whole, bytes), value, err);
+    return keep(strndup(url, bytes), value, err);
+}
+
+int read_api_url(const char *text, const char *directory, char **value, struct error *err) {
+    CLEANUP(finish_web_url) struct web_url url = {0};
+    if (read_web_url(text, &url, err) < 0) {
+        return -1;
+    }
+    if (has_dots(url.path)) {
+        return error_set(err, "must not have . or .. as a part of its path");
+    }
+    return keep_without_slash(url.whole, value, err);
+}
+
+int read_public_url(const char *text, const char *directory, char **value, struct error *err) {
+    CLEANUP(finish_web_url) struct web_url url = {0};
+    if (read_web_url(text, &url, err) < 0) {
+        return -1;
+    }
+    if (strcmp(url.path, "/") != 0) {
+        return error_set(err, "must be https://HOST or https://HOST:PORT, without a path");
+    }
+    return keep_without_slash(url.whole, value, err);
 }
 
 /* No error shows text of a store's URL, which may hold a password. */

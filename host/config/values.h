@@ -14,6 +14,7 @@ int read_path(const char *text, const char *directory, char **value, struct erro
 int read_app_id(const char *text, const char *directory, char **value, struct error *err);
 int read_user_agent(const char *text, const char *directory, char **value, struct error *err);
 int read_api_url(const char *text, const char *directory, char **value, struct error *err);
+int read_public_url(const char *text, const char *directory, char **value, struct error *err);
 int read_store_url(const char *text, const char *directory, char **value, struct error *err);
 int read_sentry_dsn(const char *text, const char *directory, char **value, struct error *err);
 int read_sentry_environment(const char *text, const char *directory, char **value,

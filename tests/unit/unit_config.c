@@ -243,6 +243,24 @@ static void api_urls_that_are_safe_are_taken(void **state) {
     }
 }
 
+static void public_urls_are_origins(void **state) {
+    static const char *const cases[][2] = {
+        {"https://bot.example.org/", "https://bot.example.org"},
+        {"https://bot.example.org:8443", "https://bot.example.org:8443"},
+        {"http://127.0.0.1:8000", "http://127.0.0.1:8000"}};
+    set_credentials();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        setenv("SNEKOMATIC_PUBLIC_URL", cases[i][0], 1);
+        struct config *config = load_good("");
+        assert_string_equal(config->server.public_url, cases[i][1]);
+        config_free(config);
+    }
+    unsetenv("SNEKOMATIC_PUBLIC_URL");
+    struct config *config = load_good("");
+    assert_null(config->server.public_url);
+    config_free(config);
+}
+
 /* One wrong line each; `want` follows "snekomatic.toml:1: ". */
 static const struct {
     const char *line, *want;
@@ -287,6 +305,13 @@ static const struct {
     {"github.api_url = \"ftp://ghe.example\"", "github.api_url must start with https://"},
     {"github.api_url = \"gopher-ish://x\"", "github.api_url must start with https://"},
     {"github.api_url = \"api.github.com\"", "github.api_url must start with https://"},
+    {"server.public_url = \"http://bot.example\"",
+     "server.public_url must start with https:// (http:// is for a loopback host only)"},
+    {"server.public_url = \"https://bot.example/webhook/github\"",
+     "server.public_url must be https://HOST or https://HOST:PORT, without a path"},
+    {"server.public_url = \"https://bot.example?x\"",
+     "server.public_url must not hold credentials, a query or a fragment"},
+    {"server.public_url = \"bot.example\"", "server.public_url must start with https://"},
     {"server.listen = \"8000\"", "server.listen must be HOST:PORT, as in \"0.0.0.0:8000\""},
     {"server.listen = \":8000\"", "server.listen must have an address or a name before the port, "
                                   "as in \"0.0.0.0:8000\""},
@@ -680,6 +705,7 @@ int main(void) {
         CONFIG_TEST(an_empty_variable_counts_as_unset),
         CONFIG_TEST(listen_takes_addresses_and_names),
         CONFIG_TEST(api_urls_that_are_safe_are_taken),
+        CONFIG_TEST(public_urls_are_origins),
         CONFIG_TEST(what_a_file_may_not_say_is_rejected_with_a_sentence),
         CONFIG_TEST(the_url_of_a_database_is_kept_as_it_is),
         CONFIG_TEST(a_database_url_that_libpq_misreads_is_rejected_without_being_shown),

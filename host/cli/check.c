@@ -194,8 +194,11 @@ static void check_all(const struct config *config, bool online, struct findings 
     unsigned problems = check_listen(config) + check_store(config);
     problems += online ? start_signer(config, &messages_fd) : check_key(config);
     problems += check_secrets(config, findings) + check_authorities(config);
-    problems += plugin_inspection(config);
+    struct inspected_plugins plugins;
+    problems += plugin_inspection(config, &plugins);
+    findings->warnings += plugins.warnings;
     problems += messages_fd >= 0 ? online_check(config, messages_fd) : 0;
+    inspected_plugins_finish(&plugins);
     findings->problems += problems;
 }
 

@@ -40,13 +40,6 @@ int cli_load_config(const char *path, enum config_need need, struct config **con
  * (NULL if not given); else the exit status, after it has reported the error. */
 int cli_config_option(int argc, char **argv, const char *usage, const char **config_path);
 
-/* Is it one of GitHub's permissions, as far as this version knows? If not, `*nearest` is the most
- * similar name, or NULL. */
-bool cli_permission_is_known(const char *name, const char **nearest);
-
-/* The same for the names of GitHub's webhook events. */
-bool cli_event_is_known(const char *name, const char **nearest);
-
 /* "; did you mean NEAREST?", or "" if `nearest` is NULL. Returns `text`. */
 #define CLI_SUGGESTION_MAX 128
 const char *cli_suggestion(const char *nearest, char text[CLI_SUGGESTION_MAX]);

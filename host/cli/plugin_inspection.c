@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "cli/cli.h"
+#include "cli/app_needs_text.h"
 #include "plugin_file/plugin_file.h"
 #include "worker_process/worker_process.h"
 
@@ -242,21 +242,6 @@ static void print_plugin(const struct inspection *inspection) {
     }
 }
 
-/* Only a warning: GitHub may have new permissions that this version does not know. */
-static void warn_of_permissions(const struct description *d) {
-    fflush(stdout);
-    for (size_t i = 0; i < d->n_permissions; i++) {
-        const char *nearest;
-        char suggestion[CLI_SUGGESTION_MAX];
-        if (!cli_permission_is_known(d->permissions[i].name, &nearest)) {
-            fprintf(stderr,
-                    "warning: plugin %s declares the permission %s, which this version does not "
-                    "know%s\n",
-                    d->name, d->permissions[i].name, cli_suggestion(nearest, suggestion));
-        }
-    }
-}
-
 static void report_rejection(const struct inspection *inspection) {
     const struct config_plugin *plugin = inspection->config;
     fflush(stdout);
@@ -266,7 +251,8 @@ static void report_rejection(const struct inspection *inspection) {
 }
 
 static unsigned inspect_and_report(struct loop *loop, struct worker_starter *starter,
-                                   struct plugin_files *files, struct inspection *inspection) {
+                                   struct plugin_files *files, struct inspection *inspection,
+                                   unsigned *warnings) {
     struct error err;
     const struct config_plugin *config = inspection->config;
     if (plugin_files_copy(files, config->path, config->sha256, &inspection->file, &err) < 0) {
@@ -276,7 +262,7 @@ static unsigned inspect_and_report(struct loop *loop, struct worker_starter *sta
     }
     if (inspection->ready) {
         print_plugin(inspection);
-        warn_of_permissions(inspection->description);
+        *warnings += app_needs_warn(inspection->description);
     }
     if (inspection->rejection) {
         report_rejection(inspection);
@@ -289,8 +275,9 @@ static void close_files(struct plugin_files **files) {
     plugin_files_close(*files);
 }
 
-unsigned plugin_inspection(const struct config *config) {
+unsigned plugin_inspection(const struct config *config, struct inspected_plugins *plugins) {
     unsigned problems = 0;
+    *plugins = (struct inspected_plugins){.warnings = 0};
     struct error err = {.text = "out of memory"};
     struct loop loop;
     CLEANUP(close_files) struct plugin_files *files = NULL;
@@ -299,9 +286,8 @@ unsigned plugin_inspection(const struct config *config) {
     secret_scrub_whole_environment();
     struct direct_starter direct = {.worker_path = NULL};
     AUTO_FREE struct inspection *all = calloc(config->n_plugins + 1, sizeof *all);
-    AUTO_FREE const struct description **described =
-        calloc(config->n_plugins + 1, sizeof *described);
-    if (opened < 0 || !all || !described || loop_init(&loop) < 0 ||
+    assert(config->n_plugins <= CONFIG_PLUGINS_MAX);
+    if (opened < 0 || !all || loop_init(&loop) < 0 ||
         direct_starter_init(&direct, &loop, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
@@ -315,10 +301,13 @@ unsigned plugin_inspection(const struct config *config) {
             printf("plugin %s is not enabled\n", config->plugins[i].as_written);
             continue;
         }
-        problems += inspect_and_report(&loop, &direct.starter, files, &all[i]);
-        described[i] = all[i].ready ? all[i].description : NULL;
+        problems += inspect_and_report(&loop, &direct.starter, files, &all[i], &plugins->warnings);
+        if (all[i].ready) {
+            plugins->descriptions[i] = all[i].description;
+            all[i].description = NULL;
+        }
     }
-    if (descriptions_conflict(described, config->n_plugins, &err) < 0) {
+    if (descriptions_conflict(inspected_plugins_list(plugins), config->n_plugins, &err) < 0) {
         problems++;
         fprintf(stderr, "%s\n", err.text);
     }
@@ -330,4 +319,15 @@ unsigned plugin_inspection(const struct config *config) {
     direct_starter_finish(&direct);
     loop_finish(&loop);
     return problems;
+}
+
+const struct description *const *inspected_plugins_list(const struct inspected_plugins *plugins) {
+    return (const struct description *const *)plugins->descriptions;
+}
+
+void inspected_plugins_finish(struct inspected_plugins *plugins) {
+    for (size_t i = 0; i < CONFIG_PLUGINS_MAX; i++) {
+        description_free(plugins->descriptions[i]);
+        plugins->descriptions[i] = NULL;
+    }
 }

@@ -5,9 +5,21 @@
 #define SNEK_CLI_PLUGIN_INSPECTION_H
 
 #include "config/config.h"
+#include "protocol/description.h"
+
+struct inspected_plugins {
+    /* In the order of the configuration; NULL for a plugin that is rejected or not enabled. */
+    struct description *descriptions[CONFIG_PLUGINS_MAX];
+    /* Names that this version does not know, already printed. */
+    unsigned warnings;
+};
 
 /* Loads every enabled plugin, prints its description on standard output, and reports on standard
- * error what is wrong. Returns the number of problems. */
-unsigned plugin_inspection(const struct config *config);
+ * error what is wrong. Returns the number of problems. `*plugins` is for
+ * inspected_plugins_finish(). */
+unsigned plugin_inspection(const struct config *config, struct inspected_plugins *plugins);
+/* The descriptions as other rooms take them: CONFIG_PLUGINS_MAX pointers, borrowed. */
+const struct description *const *inspected_plugins_list(const struct inspected_plugins *plugins);
+void inspected_plugins_finish(struct inspected_plugins *plugins);
 
 #endif

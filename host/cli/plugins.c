@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `snekomatic plugins`: lists the descriptions of the configured plugins, and holds them. */
+#include "cli/app_needs_text.h"
 #include "cli/cli.h"
 #include "cli/plugin_holds.h"
 #include "cli/plugin_inspection.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -14,7 +16,8 @@ static const char usage[] =
     "\n"
     "Without an action, lists the subscriptions, commands and permissions of the configured "
     "plugins,\n"
-    "and the holds under which their runs wait. It loads each plugin in a worker of its own, as "
+    "the holds under which their runs wait, and what the GitHub App needs for them. It loads each "
+    "plugin in a worker of its own, as "
     "serve\n"
     "does. It reads no credentials, so a build may run it.\n"
     "\n"
@@ -61,7 +64,17 @@ int cli_plugins(int argc, char **argv) {
         return status;
     }
     plugin_holds_print(config);
-    unsigned problems = plugin_inspection(config);
+    struct inspected_plugins plugins;
+    struct app_needs needs;
+    unsigned problems = plugin_inspection(config, &plugins);
+    if (app_needs_merge(&needs, inspected_plugins_list(&plugins), config->n_plugins) < 0) {
+        fputs("out of memory\n", stderr);
+        problems++;
+    } else {
+        app_needs_print(&needs);
+    }
+    app_needs_finish(&needs);
+    inspected_plugins_finish(&plugins);
     config_free(config);
     return problems > 0 ? EX_CONFIG : EX_OK;
 }

@@ -5,15 +5,9 @@
 #define SNEK_CLI_SECRET_CHECK_H
 
 #include "base/secret.h"
+#include "cli/findings.h"
 
 #include <stddef.h>
-
-struct findings {
-    /* Exit status 78. */
-    unsigned problems;
-    /* Exit status 0, but not "all is well". */
-    unsigned warnings;
-};
 
 /* `path` NULL: the credential comes from the environment. */
 void secret_check_file(const char *label, const char *path, struct findings *findings);

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/io.h"
+#include "github_app/events.h"
 #include "inbox/limits.h"
 
 #include <curl/curl.h>
@@ -109,7 +110,7 @@ static bool is_header_value(const char *text, size_t most) {
 static void warn_of_event(const char *event) {
     const char *nearest;
     char suggestion[CLI_SUGGESTION_MAX];
-    if (!cli_event_is_known(event, &nearest)) {
+    if (!github_event_find(event, &nearest)) {
         fprintf(stderr, "snekomatic send: warning: GitHub has no event '%s'%s\n", event,
                 cli_suggestion(nearest, suggestion));
     }

@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/log.h"
+#include "github_app/permissions.h"
 #include "supervisor/supervisor.h"
 
 #include <snekomatic/types.h>
@@ -49,7 +50,7 @@ struct options {
 static void warn_of_permission(const char *name) {
     const char *nearest;
     char suggestion[CLI_SUGGESTION_MAX];
-    if (!cli_permission_is_known(name, &nearest)) {
+    if (!github_permission_find(name, &nearest)) {
         fprintf(stderr,
                 "warning: --permissions names %s, a permission that this version does not know%s\n",
                 name, cli_suggestion(nearest, suggestion));

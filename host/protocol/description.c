@@ -2,6 +2,7 @@
 /* Copies a plugin's description out of a frame, checks it, and answers what routing asks of it. */
 #include "protocol/description.h"
 
+#include "base/array.h"
 #include "base/text.h"
 #include "base/utf8.h"
 
@@ -216,22 +217,40 @@ void description_free(struct description *d) {
     free(d);
 }
 
+/* Commands are in these events. */
+static const struct {
+    const char *event, *action;
+    /* Only a plugin that declares it gets these. NULL: every plugin. */
+    const char *permission;
+} command_events[] = {{"issues", "opened", NULL},
+                      {"pull_request", "opened", NULL},
+                      {"issue_comment", "created", NULL},
+                      {"pull_request_review", "submitted", NULL},
+                      {"pull_request_review_comment", "created", NULL},
+                      {"discussion", "created", "discussions"},
+                      {"discussion_comment", "created", "discussions"}};
+
+static_assert(ARRAY_LENGTH(command_events) == DESCRIPTION_COMMAND_EVENTS_MAX, "one place for each");
+
+size_t description_command_events(const struct description *d,
+                                  const char *events[DESCRIPTION_COMMAND_EVENTS_MAX]) {
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(command_events) && d->n_commands > 0; i++) {
+        const char *permission = command_events[i].permission;
+        if (!permission || declares(d, permission)) {
+            events[count++] = command_events[i].event;
+        }
+    }
+    return count;
+}
+
 bool description_may_hold_command(const struct description *d, const char *event,
                                   const char *action) {
-    static const struct {
-        const char *event, *action;
-        /* Only a plugin that declares it gets these. NULL: every plugin. */
-        const char *permission;
-    } pairs[] = {{"issues", "opened", NULL},
-                 {"pull_request", "opened", NULL},
-                 {"issue_comment", "created", NULL},
-                 {"pull_request_review", "submitted", NULL},
-                 {"pull_request_review_comment", "created", NULL},
-                 {"discussion", "created", "discussions"},
-                 {"discussion_comment", "created", "discussions"}};
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs && d->n_commands > 0; i++) {
-        if (strcmp(event, pairs[i].event) == 0 && strcmp(action, pairs[i].action) == 0) {
-            return !pairs[i].permission || declares(d, pairs[i].permission);
+    for (size_t i = 0; i < ARRAY_LENGTH(command_events) && d->n_commands > 0; i++) {
+        const char *permission = command_events[i].permission;
+        if (strcmp(event, command_events[i].event) == 0 &&
+            strcmp(action, command_events[i].action) == 0) {
+            return !permission || declares(d, permission);
         }
     }
     return false;

@@ -79,6 +79,11 @@ int description_check_permitted(const struct description *description, char *con
 bool description_may_hold_command(const struct description *description, const char *event,
                                   const char *action);
 
+/* The events in which a plugin's commands may be; none without a command. Returns their number. */
+#define DESCRIPTION_COMMAND_EVENTS_MAX 7
+size_t description_command_events(const struct description *description,
+                                  const char *events[DESCRIPTION_COMMAND_EVENTS_MAX]);
+
 /* A positive number for the subscriptions that match this event and action, if all of them
  * coalesce; 0 otherwise. It is the same for equal sets of subscriptions. `*takes_own`: all of them
  * take the bot's own events. */

@@ -94,6 +94,38 @@ def test_plugins_needs_no_credentials(idle):
     assert "/ping (anybody)" in result.stdout
 
 
+def test_plugins_closes_with_what_the_app_needs(idle):
+    result = run("plugins", "-c", idle(plugins=["invite", "ping"]).file)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.endswith("""\
+your App needs (Settings > Permissions & events):
+  Repository permissions
+    Issues: Read and write
+    Pull requests: Read and write
+  Organization permissions
+    Members: Read and write
+  Subscribe to events
+    Issue comment, Issues, Pull request, Pull request review,
+    Pull request review comment
+""")
+
+
+@pytest.mark.parametrize("kind,warning", [
+    ("permission", "declares the permission isues, which this version does not know; "
+                   "did you mean issues?"),
+    ("event", "subscribes to the event issue_coment, which this version does not know; "
+              "did you mean issue_comment?"),
+    ("action", "subscribes to issues.openned, an action that this version does not know; "
+               "did you mean opened?")])
+def test_a_misspelt_name_is_a_warning_with_the_nearest_right_one(idle, kind, warning):
+    bot = idle(plugins=[f"misspelt-{kind}"])
+    for verb in "plugins", "check":
+        result = run(verb, "-c", bot.file)
+        assert result.returncode == 0, result.stderr
+        assert f"warning: plugin bad {warning}\n" in result.stderr
+    assert "1 warning, no problem" in result.stdout
+
+
 def test_plugins_shows_who_may_use_a_command_and_what_others_get(idle):
     result = run("plugins", "-c", idle(plugins=["roles"]).file)
     assert result.returncode == 0, result.stderr

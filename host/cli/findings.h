@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What `check` counts. */
+#ifndef SNEK_CLI_FINDINGS_H
+#define SNEK_CLI_FINDINGS_H
+
+struct findings {
+    /* Exit status 78. */
+    unsigned problems;
+    /* Exit status 0, but not "all is well". */
+    unsigned warnings;
+};
+
+#endif

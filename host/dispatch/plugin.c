@@ -601,7 +601,7 @@ static void look_at_usage(struct plugin *plugin, int64_t now_ms) {
     const struct usage_limits limits = {.cpu_seconds = plugin->config->cpu_seconds,
                                         .concurrency = plugin->config->concurrency};
     const struct usage usage = {.cpu_ms = usage_cpu_ms(plugin->pid),
-                                .threads = usage_threads(plugin->pid),
+                                .threads = worker_process_threads(plugin->runs.worker_process),
                                 .has_runs = plugin->runs.n_runs > 0};
     char why[256];
     switch (usage_watch_look(&plugin->usage, &limits, &usage, now_ms, why, sizeof why)) {
@@ -627,7 +627,8 @@ static void watch_worker(struct plugin *plugin, int64_t now_ms) {
     if (plugin->runs.n_runs > 0) {
         usage_watch_hasten(&plugin->usage, now_ms);
     }
-    if (plugin->usage.next_ms <= now_ms) {
+    bool many_threads = worker_process_take_many_threads(plugin->runs.worker_process);
+    if (plugin->usage.next_ms <= now_ms || many_threads) {
         look_at_usage(plugin, now_ms);
     }
     if (plugin->replace_until_ms > 0 && plugin->replace_until_ms <= now_ms) {

@@ -2,6 +2,8 @@
 /* The limits on threads and processor time, and the rule for a worker that burns a processor. */
 #include "dispatch/usage_watch.h"
 
+#include "worker_process/worker_process.h"
+
 #include <stdio.h>
 
 /* No window has begun. */
@@ -48,12 +50,12 @@ static int64_t pause_ms(const struct usage_watch *watch, const struct usage *usa
 static enum usage_verdict judge(struct usage_watch *watch, const struct usage_limits *limits,
                                 const struct usage *usage, int64_t now_ms, char *why, size_t room) {
     int64_t cpu_max_ms = (int64_t)limits->cpu_seconds * 1000;
-    if (usage->threads > limits->concurrency + USAGE_THREADS_MORE) {
+    if (usage->threads > limits->concurrency + WORKER_PROCESS_THREADS_MORE) {
         snprintf(why, room,
                  "was ended: it has %u threads, and may have %u (plugin.concurrency, %u, and %d): "
                  "start fewer threads, or raise plugin.concurrency",
-                 usage->threads, limits->concurrency + USAGE_THREADS_MORE, limits->concurrency,
-                 USAGE_THREADS_MORE);
+                 usage->threads, limits->concurrency + WORKER_PROCESS_THREADS_MORE,
+                 limits->concurrency, WORKER_PROCESS_THREADS_MORE);
         return USAGE_KILL;
     }
     if (limits->cpu_seconds > 0 && usage->cpu_ms > cpu_max_ms) {

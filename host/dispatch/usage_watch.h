@@ -8,8 +8,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A worker may have so many threads besides one for each run. */
-#define USAGE_THREADS_MORE 64
 /* A worker that uses a whole processor for so long without a result becomes slower. */
 #define USAGE_BUSY_MS 10000
 /* It counts as a whole processor from so many percent on, because others want it too. */

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 /* The first field of START and DESCRIBED. Both ends must have the same. */
-#define FRAME_PROTOCOL 4
+#define FRAME_PROTOCOL 5
 
 /* A payload of 25 MiB and its fields. */
 #define FRAME_TO_WORKER_MAX (32u << 20)
@@ -70,6 +70,9 @@ enum frame_kind {
 
     /* Worker to host. */
 
+    /* Number of the descriptors that its first bytes carry (enum frame_watch_fd), and no other
+     * field. Once, before SANDBOX, and only if LOAD came with descriptors. */
+    FRAME_WATCH = 62,
     /* Number level reached (enum frame_sandbox_level), text why it is not full ("" when it is).
      * Once, before the plugin's first instruction runs: every frame after it may be the plugin's
      * own. Only REJECTED may come instead. */
@@ -105,6 +108,11 @@ enum frame_kind {
  * pipes for what the worker prints, and for its crash report (protocol/crash_report.h). A worker
  * without them prints nowhere. */
 enum frame_load_fd { FRAME_LOAD_STDOUT, FRAME_LOAD_STDERR, FRAME_LOAD_CRASH, FRAME_LOAD_FDS };
+
+/* The descriptors that come with FRAME_WATCH, by SCM_RIGHTS, in this order: the worker's own
+ * /proc/self/status, and the listener of its thread gate (seccomp_unotify(2)). A kernel may lack
+ * the second one, and a system without /proc has none. */
+enum frame_watch_fd { FRAME_WATCH_STATUS, FRAME_WATCH_THREADS, FRAME_WATCH_FDS };
 
 enum frame_http_flag {
     /* The plugin declared that repeating the request is harmless. */

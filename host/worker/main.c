@@ -13,6 +13,7 @@
 #include "worker/run_pool.h"
 #include "worker/sandbox.h"
 #include "worker/sandbox_landlock.h"
+#include "worker/thread_gate.h"
 #include "worker/wire.h"
 #include "worker/worker.h"
 
@@ -43,6 +44,8 @@
 
 struct load {
     char path[PATH_MAX];
+    /* The host gave pipes for output, so it takes the descriptors of WATCH. */
+    bool is_watched;
     uint64_t concurrency, sandbox, memory_mib, log_level;
 };
 
@@ -171,6 +174,7 @@ static void read_load(struct worker *worker, struct load *load) {
         _exit(result > 0 ? 0 : EX_PROTOCOL);
     }
     free(frame.body);
+    load->is_watched = fds[0] >= 0;
     use_descriptors(fds);
 }
 
@@ -210,6 +214,30 @@ static void send_ready(struct worker *worker) {
     (void)wire_send(worker_wire(worker), &buffer, NULL, 0);
 }
 
+/* Passes to the host what it needs to watch this process, while the process can still pass
+ * descriptors. */
+static void send_watch(struct worker *worker, const struct load *load) {
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_HOST_MAX);
+    AUTO_CLOSE int status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int threads_fd = -1;
+#ifndef SNEK_SANITIZED
+    if (status_fd >= 0 && load->sandbox != FRAME_SANDBOX_OFF) {
+        threads_fd = thread_gate_close();
+    }
+#endif
+    const int fds[FRAME_WATCH_FDS] = {status_fd, threads_fd};
+    size_t count = 0;
+    while (count < FRAME_WATCH_FDS && fds[count] >= 0) {
+        count++;
+    }
+    struct frame_writer writer;
+    frame_begin(&writer, &buffer, FRAME_WATCH, 0, 0);
+    frame_put_number(&writer, count);
+    if (frame_end(&writer) < 0 || wire_send_first(worker_wire(worker), &buffer, fds, count) < 0) {
+        _exit(EX_OSERR);
+    }
+}
+
 /* The host must know the level before the plugin's first instruction runs: every later frame may be
  * the plugin's own. */
 static void report_sandbox(struct worker *worker, const struct sandbox_report *report) {
@@ -231,6 +259,9 @@ static void enter_sandbox(struct worker *worker, const struct load *load) {
     struct error err;
     if (dependencies_find(load->path, &dependencies, &err) < 0) {
         reject(worker, err.text);
+    }
+    if (load->is_watched) {
+        send_watch(worker, load);
     }
     const struct sandbox_options options = {
         .wanted = (enum frame_sandbox)load->sandbox,

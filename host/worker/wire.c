@@ -36,6 +36,12 @@ int wire_send(struct wire *wire, const struct buffer *buffer, const void *apart,
     return result;
 }
 
+int wire_send_first(struct wire *wire, const struct buffer *buffer, const int *fds, size_t count) {
+    /* Nothing else is in the socket yet, so the frame fits. */
+    ssize_t sent = descriptors_send(wire->fd, buffer->data, buffer->bytes, fds, count);
+    return sent == (ssize_t)buffer->bytes ? 0 : -1;
+}
+
 static int skip(int fd, size_t bytes) {
     char waste[4096];
     int result = 0;

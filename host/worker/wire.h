@@ -22,6 +22,9 @@ void wire_init(struct wire *wire, int fd);
 int wire_send(struct wire *wire, const struct buffer *buffer, const void *apart,
               size_t apart_bytes);
 
+/* Sends the first frame, with copies of descriptors. 0, or -1 when the host is gone. */
+int wire_send_first(struct wire *wire, const struct buffer *buffer, const int *fds, size_t count);
+
 struct wire_frame {
     struct frame_head head;
     /* Owned by the caller, with a NUL behind. NULL when memory was short: then it was skipped. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Measures a worker's processor time and threads, and lowers its priority. Any thread. */
+/* Measures a worker's processor time, and lowers its priority. Any thread. */
 #ifndef SNEK_WORKER_PROCESS_USAGE_H
 #define SNEK_WORKER_PROCESS_USAGE_H
 
@@ -8,9 +8,6 @@
 
 /* Milliseconds of processor time that all threads of the process have used; -1 when it is gone. */
 int64_t usage_cpu_ms(pid_t pid);
-
-/* The threads of the process; 0 when it is gone or /proc hides it. */
-unsigned usage_threads(pid_t pid);
 
 /* Gives all threads of the process group `pid` the lowest priority, nice 19. A process may do this
  * to another one of its user. 0, or -1 with errno. */

@@ -2,14 +2,16 @@
 /* Has a worker started, queues the frames for it, and parses the frames that it sends. */
 #include "worker_process/worker_process.h"
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "base/list.h"
 #include "base/mailbox.h"
 #include "base/text.h"
 #include "worker_process/crash.h"
+#include "worker_process/kernel_status.h"
 #include "worker_process/output.h"
-#include "worker_process/sandbox_status.h"
+#include "worker_process/watch.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -72,6 +74,7 @@ struct worker_process {
     int load_fds[FRAME_LOAD_FDS];
     struct output output;
     struct crash crash;
+    struct watch watch;
 };
 
 static void close_socket(struct worker_process *worker_process) {
@@ -293,6 +296,14 @@ pid_t worker_process_pid(const struct worker_process *worker_process) {
     return worker_process->start.pid;
 }
 
+unsigned worker_process_threads(const struct worker_process *worker_process) {
+    return kernel_status_threads(worker_process->watch.status_fd);
+}
+
+bool worker_process_take_many_threads(struct worker_process *worker_process) {
+    return thread_admission_take_used_up(&worker_process->watch.threads);
+}
+
 const char *worker_process_file_hash(const struct worker_process *worker_process) {
     return worker_process->start.file_hash;
 }
@@ -309,6 +320,11 @@ void worker_process_close(struct worker_process *worker_process) {
 /* The handler of a frame takes it later. */
 enum { MUST_WAIT = 1 };
 
+static int parse_watch(const struct worker_process *worker_process, struct frame_reader *reader) {
+    uint64_t count = frame_get_number(reader);
+    return frame_read_end(reader) == 0 && watch_has(&worker_process->watch, count) ? 0 : -1;
+}
+
 /* The worker sends this before any code of the plugin runs, so it is our own program's word. */
 static int parse_sandbox(struct worker_process *worker_process, struct frame_reader *reader) {
     uint64_t level = frame_get_number(reader);
@@ -320,7 +336,8 @@ static int parse_sandbox(struct worker_process *worker_process, struct frame_rea
     worker_process->sandboxed = true;
     worker_process->level = (enum frame_sandbox_level)level;
     text_clean(worker_process->level_why, sizeof worker_process->level_why, why.data, why.bytes);
-    int result = sandbox_status_confirm(worker_process->start.pid, worker_process->level, &err);
+    int result =
+        kernel_status_confirm(worker_process->watch.status_fd, worker_process->level, &err);
     if (result == 0 && worker_process->start.sandbox == FRAME_SANDBOX_STRICT &&
         worker_process->level != FRAME_LEVEL_FULL) {
         result = error_set(&err, "plugin.sandbox = \"strict\" requires the full sandbox, and %s",
@@ -456,10 +473,13 @@ static int parse_frame(struct worker_process *worker_process, const struct frame
         !worker_process->ready) {
         return -1;
     }
-    if (!worker_process->sandboxed && head->kind != FRAME_SANDBOX && head->kind != FRAME_REJECTED) {
+    bool is_early = head->kind == FRAME_WATCH || head->kind == FRAME_SANDBOX;
+    if (!worker_process->sandboxed && !is_early && head->kind != FRAME_REJECTED) {
         return -1;
     }
     switch (head->kind) {
+    case FRAME_WATCH:
+        return worker_process->sandboxed ? -1 : parse_watch(worker_process, &reader);
     case FRAME_SANDBOX:
         return parse_sandbox(worker_process, &reader);
     case FRAME_DESCRIBED:
@@ -514,12 +534,25 @@ static void on_malformed_frame(struct worker_process *worker_process) {
     worker_process_kill(worker_process, "was ended: it sent a malformed frame");
 }
 
+/* Until the worker has entered its sandbox, descriptors may come. */
+static ssize_t receive(struct worker_process *worker_process, char *chunk, size_t bytes) {
+    int fds[DESCRIPTORS_MAX];
+    if (worker_process->sandboxed) {
+        return recv(worker_process->socket.fd, chunk, bytes, MSG_DONTWAIT);
+    }
+    ssize_t got = descriptors_receive(worker_process->socket.fd, chunk, bytes, fds, MSG_DONTWAIT);
+    if (watch_keep(&worker_process->watch, fds) < 0) {
+        worker_process_kill(worker_process, "was ended: the host cannot watch its threads");
+    }
+    return got;
+}
+
 /* Reads what is there, at most a few chunks so that no worker keeps the loop to itself.
  * True when more may be there. */
 static bool read_some(struct worker_process *worker_process) {
     char chunk[READ_CHUNK];
     for (int i = 0; i < 8 && worker_process->socket.fd >= 0 && !worker_process->paused; i++) {
-        ssize_t got = recv(worker_process->socket.fd, chunk, sizeof chunk, MSG_DONTWAIT);
+        ssize_t got = receive(worker_process, chunk, sizeof chunk);
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -621,6 +654,7 @@ static void on_started(struct worker_start *start, int socket_fd) {
 
 void worker_process_tick(struct worker_process *worker_process, int64_t now_ms) {
     output_tick(&worker_process->output, now_ms);
+    thread_admission_tick(&worker_process->watch.threads, now_ms);
     if (worker_process->kill_at_ms > 0 && worker_process->kill_at_ms <= now_ms) {
         worker_process->kill_at_ms = INT64_MAX;
         worker_process_kill(worker_process, "was ended: it closed its socket");
@@ -628,9 +662,14 @@ void worker_process_tick(struct worker_process *worker_process, int64_t now_ms) 
 }
 
 int64_t worker_process_next_ms(const struct worker_process *worker_process) {
+    const int64_t due_ms[] = {thread_admission_next_ms(&worker_process->watch.threads),
+                              worker_process->kill_at_ms > 0 ? worker_process->kill_at_ms
+                                                             : INT64_MAX};
     int64_t next_ms = output_next_ms(&worker_process->output);
-    int64_t kill_ms = worker_process->kill_at_ms;
-    return kill_ms > 0 && kill_ms < next_ms ? kill_ms : next_ms;
+    for (size_t i = 0; i < ARRAY_LENGTH(due_ms); i++) {
+        next_ms = due_ms[i] < next_ms ? due_ms[i] : next_ms;
+    }
+    return next_ms;
 }
 
 /* ---- its output ---- */
@@ -694,6 +733,7 @@ static struct worker_process *new_process(struct loop *loop, struct worker_start
     new->in =
         (struct buffer)BUFFER_INIT(FRAME_TO_HOST_MAX + sizeof(struct frame_head) + READ_CHUNK);
     new->socket = (struct loop_source){-1, on_socket_ready};
+    watch_init(&new->watch, loop, spec->concurrency + WORKER_PROCESS_THREADS_MORE);
     new->start = (struct worker_start){.plugin = spec->plugin,
                                        .plugin_path = spec->plugin_path,
                                        .plugin_shown = spec->plugin_shown,
@@ -755,5 +795,6 @@ void worker_process_free(struct worker_process *worker_process) {
     close_load_fds(worker_process);
     output_finish(&worker_process->output);
     crash_finish(&worker_process->crash);
+    watch_finish(&worker_process->watch);
     free(worker_process);
 }

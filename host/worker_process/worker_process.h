@@ -34,6 +34,9 @@
 /* Bytes of a line that the worker prints; the rest of a longer line is dropped. */
 #define WORKER_PROCESS_LINE_MAX 1000
 
+/* A worker may have so many threads besides one for each run. */
+#define WORKER_PROCESS_THREADS_MORE 64
+
 struct worker_process;
 
 struct http_call {
@@ -124,6 +127,12 @@ enum frame_sandbox_level worker_process_level(const struct worker_process *worke
 
 /* 0 before the process was started. */
 pid_t worker_process_pid(const struct worker_process *worker_process);
+
+/* The threads of the worker; 0 while they are not known. */
+unsigned worker_process_threads(const struct worker_process *worker_process);
+/* True once when the worker has started as many threads as it may have: the caller should count
+ * them. No other starts before. */
+bool worker_process_take_many_threads(struct worker_process *worker_process);
 
 /* The SHA-256 of the plugin's file that the worker loads, in hexadecimal; "" when it is not known.
  */

@@ -92,6 +92,50 @@ def test_a_plugin_that_misbehaves_costs_its_own_attempt_only(start_bot, action):
     host.stop()
 
 
+# The kernel asks the host before it starts a worker's thread (host/worker/thread_gate.h).
+has_thread_gate = tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) >= (5, 19)
+# plugin.concurrency (32) and 64.
+THREADS_MAX = 96
+
+
+def threads_at_the_end(host):
+    """A plugin starts threads without end. How many there were when the host ended its worker."""
+    line = host.wait_log(msg="dead", delivery=host.deliver("misbehave", misbehave("threads")))
+    return int(re.search(r"it has (\d+) threads, and may have 96 ", line["reason"])[1])
+
+
+@pytest.mark.skipif(SANITIZED or not has_thread_gate, reason="there is no thread gate")
+def test_a_worker_never_has_more_than_twice_the_threads_that_it_may_have(start_bot):
+    host = start(start_bot)
+    assert threads_at_the_end(host) <= 2 * THREADS_MAX
+    # The handlers of ordinary plugins find threads as before, also many at once.
+    deliveries = [host.deliver("trouble", misbehave("fine")) for _ in range(THREADS_MAX)]
+    for delivery in deliveries:
+        host.wait_log(msg="done", delivery=delivery)
+    host.stop()
+
+
+# As under systemd's ProtectProc=invisible: a process that nobody may trace, such as a worker, is hidden
+# even from its own user. The user has no capability, and is not in the group 0, which sees all.
+UNPRIVILEGED = "setpriv --regid 65534 --clear-groups --bounding-set -all --inh-caps -all"
+HIDING = ("unshare --mount --propagation private sh -c 'mount -t proc -o hidepid=invisible proc /proc &&"
+          f' exec {UNPRIVILEGED} "$@"\' sh')
+
+
+@pytest.mark.skipif(SANITIZED, reason="sanitized workers have no limit on their threads")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount another /proc")
+def test_the_limit_on_threads_holds_where_proc_hides_the_worker(start_bot, monkeypatch):
+    monkeypatch.setenv("SNEK_WRAPPER", HIDING)
+    host = start(start_bot)
+    [worker] = host.pids("worker", "misbehave")
+    hidden = subprocess.run(["nsenter", f"--mount=/proc/{host.process.pid}/ns/mnt",
+                             *UNPRIVILEGED.split(), "cat", f"/proc/{worker}/status"],
+                            capture_output=True, text=True, check=False)
+    assert "No such file" in hidden.stderr
+    assert threads_at_the_end(host) > THREADS_MAX
+    host.stop()
+
+
 def test_a_child_that_outlives_its_worker_ends_with_it(start_bot):
     host = start(start_bot)
     worker = host.pids("worker", "misbehave")

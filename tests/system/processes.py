@@ -35,12 +35,13 @@ def best_level():
 
 
 def program(name):
-    """The path of a program or plugin that was built, wherever below the build directory."""
+    """The path of a program or plugin that was built. Not below build/debian and build/heroku, which
+    are whole systems."""
     for folder in ("host", "host/worker", "tests/harness", "plugins", "tests/plugins"):
         path = build_directory() / folder / name
         if path.is_file():
             return path
-    found = [path for path in build_directory().rglob(name) if path.is_file()]
+    found = [path for path in (build_directory() / "tests").rglob(name) if path.is_file()]
     if not found:
         raise RuntimeError(f"{name} is not built below {build_directory()}")
     return found[0]

@@ -50,6 +50,16 @@ pid_t worker_process_pid(const struct worker_process *worker_process) {
     return 0;
 }
 
+unsigned worker_process_threads(const struct worker_process *worker_process) {
+    (void)worker_process;
+    return 0;
+}
+
+bool worker_process_take_many_threads(struct worker_process *worker_process) {
+    (void)worker_process;
+    return false;
+}
+
 const char *worker_process_file_hash(const struct worker_process *worker_process) {
     (void)worker_process;
     return "";

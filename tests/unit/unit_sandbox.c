@@ -7,7 +7,7 @@
 #include "base/io.h"
 #include "worker/sandbox.h"
 #include "worker/sandbox_landlock.h"
-#include "worker_process/sandbox_status.h"
+#include "worker_process/kernel_status.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -270,11 +270,31 @@ static void a_worker_whose_parent_is_gone_enters_no_sandbox(void **state) {
 
 static void the_kernels_word_is_compared_with_the_report(void **state) {
     (void)state;
+    AUTO_CLOSE int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
     struct error err;
+    assert_true(fd >= 0);
     /* This process has no filter. */
-    assert_int_equal(sandbox_status_confirm(getpid(), FRAME_LEVEL_FULL, &err), -1);
+    assert_int_equal(kernel_status_confirm(fd, FRAME_LEVEL_FULL, &err), -1);
     assert_non_null(strstr(err.text, "reports the sandbox level full, but the kernel says"));
-    assert_int_equal(sandbox_status_confirm(getpid(), FRAME_LEVEL_PARTIAL, &err), -1);
+    assert_int_equal(kernel_status_confirm(fd, FRAME_LEVEL_PARTIAL, &err), -1);
+    assert_int_equal(kernel_status_confirm(-1, FRAME_LEVEL_FULL, &err), 0);
+}
+
+static void a_worker_that_has_ended_contradicts_nothing(void **state) {
+    (void)state;
+    char path[64];
+    struct error err;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(0);
+    }
+    snprintf(path, sizeof path, "/proc/%ld/status", (long)child);
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(kernel_status_confirm(fd, FRAME_LEVEL_FULL, &err), 0);
+    assert_int_equal(kernel_status_threads(fd), 0);
 }
 
 int main(void) {
@@ -288,6 +308,7 @@ int main(void) {
         cmocka_unit_test(a_worker_whose_parent_is_gone_enters_no_sandbox),
 #endif
         cmocka_unit_test(the_kernels_word_is_compared_with_the_report),
+        cmocka_unit_test(a_worker_that_has_ended_contradicts_nothing),
     };
     return cmocka_run_group_tests(tests, setup, finish);
 }

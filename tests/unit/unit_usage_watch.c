@@ -3,10 +3,13 @@
  * worker_process/usage: the kernel's numbers of this process. */
 #include "unit.h"
 
+#include "base/cleanup.h"
 #include "dispatch/usage_watch.h"
+#include "worker_process/kernel_status.h"
 #include "worker_process/usage.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -112,11 +115,12 @@ static void the_kernel_counts_threads_and_processor_time(void **state) {
     (void)state;
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     pthread_t thread;
-    unsigned before = usage_threads(getpid());
+    AUTO_CLOSE int status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    unsigned before = kernel_status_threads(status_fd);
     assert_true(before >= 1);
     pthread_mutex_lock(&lock);
     assert_int_equal(pthread_create(&thread, NULL, wait_for_lock, &lock), 0);
-    assert_int_equal(usage_threads(getpid()), before + 1);
+    assert_int_equal(kernel_status_threads(status_fd), before + 1);
     pthread_mutex_unlock(&lock);
     pthread_join(thread, NULL);
     int64_t cpu_ms = usage_cpu_ms(getpid());

@@ -24,6 +24,7 @@ static const void *host_service(const struct snek_host *host, const char *name, 
         {SNEK_COMMANDS_SERVICE, SNEK_COMMANDS_REVISION, &service_commands},
         {SNEK_STORE_SERVICE, SNEK_STORE_REVISION, &service_store},
         {SNEK_ROLE_SERVICE, SNEK_ROLE_REVISION, &service_role},
+        {SNEK_TEXT_SERVICE, SNEK_TEXT_REVISION, &service_text},
         {SNEK_CONFIG_SERVICE, SNEK_CONFIG_REVISION, &service_config},
     };
     for (size_t i = 0; name && i < sizeof services / sizeof *services; i++) {
@@ -47,7 +48,14 @@ static void host_log(const struct snek_host *host, struct snek_run *shown, uint3
 
 static void host_explain(const struct snek_host *host, struct snek_run *shown, const char *reason,
                          int64_t delay_ms) {
+    char unbuilt[FRAME_REASON_MAX + 1];
     const char *text = reason ? reason : "";
+    if (shown && !reason) {
+        /* The text could not be built: the reason for that is the next best one. */
+        run_fail_null(run_of(shown), "");
+        run_copy_reason(run_of(shown), unbuilt);
+        text = unbuilt;
+    }
     size_t bytes = strnlen(text, FRAME_REASON_MAX + 1);
     if (shown) {
         run_explain(run_of(shown), text, bytes, delay_ms);

@@ -7,6 +7,7 @@
 #include "worker/json_body.h"
 #include "worker/run.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define REQUEST_BYTES_1_0 (offsetof(struct snek_request, repository) + sizeof(const char *))
@@ -79,10 +80,11 @@ static int32_t expand_simple(struct run *run, const struct snek_request *request
     }
     const char *value = parameter->value;
     if (!value) {
-        return run_fail(
-            run, SNEK_E_INVALID,
-            "{%.*s} of the URL %.200s has no value (NULL): did its path lead to a text?", shown,
-            name, request->url);
+        char sentence[400];
+        snprintf(sentence, sizeof sentence,
+                 "{%.*s} of the URL %.200s has no value (NULL): did its path lead to a text?",
+                 shown, name, request->url);
+        return run_fail_null(run, sentence);
     }
     /* DELETE /repos/x/y/labels/{name} with an empty name would be another request. */
     if (!*value && !has_query(url)) {

@@ -6,6 +6,7 @@
 #include "protocol/frames.h"
 #include "worker/run.h"
 
+#include <stdio.h>
 #include <string.h>
 
 int32_t json_body_too_large(struct run *run) {
@@ -40,7 +41,9 @@ static int32_t append_field(struct run *run, const struct snek_field *field, str
     int result = buffer_append_json_string(body, field->name, strlen(field->name));
     result |= buffer_append_text(body, ":");
     if ((field->kind == SNEK_FIELD_TEXT || field->kind == SNEK_FIELD_JSON) && !field->text) {
-        return run_fail(run, SNEK_E_INVALID, "the field %.100s has no text", field->name);
+        char sentence[200];
+        snprintf(sentence, sizeof sentence, "the field %.100s has no text", field->name);
+        return run_fail_null(run, sentence);
     }
     switch (field->kind) {
     case SNEK_FIELD_TEXT:

@@ -44,6 +44,9 @@ struct run {
     /* Guards the members below. */
     pthread_mutex_t lock;
     struct reason reason;
+    /* The code of the latest text that could not be built, 0 when none; and its sentence. */
+    int32_t text_code;
+    char text_sentence[FRAME_REASON_MAX + 1];
     struct run_resources resources;
 
     /* It has a lock of its own. */
@@ -247,6 +250,27 @@ void run_mark_permanent(struct run *run, int32_t code) {
     assert(code < 0);
     SCOPED_LOCK(&run->lock);
     run->reason.permanent_code = code;
+}
+
+void run_fail_text(struct run *run, int32_t code, const char *sentence) {
+    assert(code < 0);
+    run_leave_reason(run, sentence, strlen(sentence));
+    SCOPED_LOCK(&run->lock);
+    run->text_code = code;
+    text_repair(run->text_sentence, sizeof run->text_sentence, sentence, strlen(sentence));
+}
+
+int32_t run_fail_null(struct run *run, const char *sentence) {
+    char text[FRAME_REASON_MAX + 1];
+    int32_t code;
+    {
+        SCOPED_LOCK(&run->lock);
+        code = run->text_code;
+        memcpy(text, run->text_sentence, sizeof text);
+        run->text_code = 0;
+    }
+    return code < 0 ? run_fail(run, code, "%s", text)
+                    : run_fail(run, SNEK_E_INVALID, "%s", sentence);
 }
 
 void run_explain(struct run *run, const char *text, size_t bytes, int64_t delay_ms) {

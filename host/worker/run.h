@@ -95,6 +95,13 @@ int32_t run_fail(struct run *run, int32_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Marks the reason that the latest failing call left, with its code. */
 void run_mark_permanent(struct run *run, int32_t code);
+
+/* A call that builds a text failed, and returns NULL. Leaves the reason, and keeps it for the call
+ * that gets the NULL. */
+void run_fail_text(struct run *run, int32_t code, const char *sentence);
+/* A call got NULL for a text that it needs. Returns the code of the text that could not be built,
+ * with its reason; SNEK_E_INVALID with `sentence` when none failed. */
+int32_t run_fail_null(struct run *run, const char *sentence);
 /* The plugin explains; a delay below 0 counts as 0. */
 void run_explain(struct run *run, const char *text, size_t bytes, int64_t delay_ms);
 

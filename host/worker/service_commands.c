@@ -70,7 +70,7 @@ static int32_t commands_reply(struct snek_run *shown, const char *markdown) {
     }
     struct run *run = run_of(shown);
     if (!markdown) {
-        return run_fail(run, SNEK_E_INVALID, "reply() needs a text, and got NULL");
+        return run_fail_null(run, "reply() needs a text, and got NULL");
     }
     if (permanent_text(markdown)) {
         run_fail(run, SNEK_E_TOO_LARGE,

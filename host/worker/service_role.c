@@ -13,7 +13,7 @@ static int32_t role_has(struct snek_run *shown, const char *login, uint32_t role
     }
     struct run *run = run_of(shown);
     if (!login) {
-        return run_fail(run, SNEK_E_INVALID, "has() needs a login, and got NULL");
+        return run_fail_null(run, "has() needs a login, and got NULL");
     }
     if (!roles_are_known(roles)) {
         return run_fail(run, SNEK_E_INVALID,

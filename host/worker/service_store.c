@@ -39,6 +39,9 @@ static int32_t simple(struct snek_run *shown, const struct store_call *call) {
     struct run *run = run_of(shown);
     const char *problem = problem_of(call, call->operation <= FRAME_SET_REMOVE);
     AUTO_CALL_RESULT struct call_result stored = {0};
+    if (problem && (!call->name || (!call->value && call->value_bytes > 0))) {
+        return run_fail_null(run, "the store rejects the call: a text of it is NULL");
+    }
     return problem ? run_fail(run, SNEK_E_INVALID, "the store rejects the call: %s", problem)
                    : store_call_send(run, call, &stored);
 }

@@ -5,6 +5,7 @@
 
 #include "base/lock.h"
 #include "base/text.h"
+#include "worker/arena.h"
 #include "worker/calls.h"
 #include "worker/wire.h"
 
@@ -15,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The most bytes of texts that create() and others keep. */
+#define KEPT_TEXTS_MAX (64u << 20)
+
 struct worker {
     /* The plugin's view. */
     struct snek_host host;
@@ -23,6 +27,7 @@ struct worker {
     struct snek_plugin plugin;
     void *state;
     struct plugin_config *config;
+    struct arena arena;
     enum log_level least_level;
 
     /* Guards the member below. */
@@ -40,6 +45,7 @@ struct worker *worker_new(const struct snek_host *vtable, int host_fd) {
     }
     worker->host = *vtable;
     worker->calls = calls;
+    arena_init(&worker->arena, KEPT_TEXTS_MAX);
     wire_init(&worker->wire, host_fd);
     pthread_mutex_init(&worker->lock, NULL);
     return worker;
@@ -75,6 +81,10 @@ struct plugin_config *worker_config(struct worker *worker) {
 
 struct snek_plugin *worker_plugin(struct worker *worker) {
     return &worker->plugin;
+}
+
+struct arena *worker_arena(struct worker *worker) {
+    return &worker->arena;
 }
 
 void **worker_state(struct worker *worker) {

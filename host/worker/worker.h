@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct arena;
 struct calls;
 struct plugin_config;
 struct snek_host;
@@ -46,6 +47,9 @@ struct plugin_config *worker_config(struct worker *worker);
 /* The main thread fills in the descriptor and the state before the first run. */
 struct snek_plugin *worker_plugin(struct worker *worker);
 void **worker_state(struct worker *worker);
+
+/* Memory that lives until the process ends. Any thread. */
+struct arena *worker_arena(struct worker *worker);
 
 /* A line in the host's log; `run` is the host's handle of the run, 0 when the line concerns none.
  * Any thread. */

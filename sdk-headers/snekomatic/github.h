@@ -35,15 +35,11 @@ extern "C" {
 #define SNEK_GITHUB_SERVICE "github"
 #define SNEK_GITHUB_REVISION 1
 
-/* A value for `{name}` in a URL (RFC 6570), or for its query. The host percent-encodes it, except
- * letters, digits and -._~, so that a value cannot change the rest of the URL. The templates in
- * GitHub's payloads work too: `{/name}` is "/value", `{?a,b}` is "?a=value&b=value" and `{&a}` is
- * "&a=value". These three leave out a name that has no value. */
-struct snek_parameter {
-    const char *name;
-    /* NULL leaves the parameter out of a query. */
-    const char *value;
-};
+/* A struct snek_parameter is the value for `{name}` in a URL (RFC 6570), or a part of its query.
+ * The host percent-encodes the value, except letters, digits and -._~, so that it cannot change the
+ * rest of the URL. The templates in GitHub's payloads work too: `{/name}` is "/value", `{?a,b}` is
+ * "?a=value&b=value" and `{&a}` is "&a=value". These three leave out a name that has no value; NULL
+ * also leaves a parameter out of a query. */
 
 /* A header of a request. The host rejects the headers that it sets itself: Authorization, Accept
  * and Content-Type (members of struct snek_request set these two), Content-Length, Host,
@@ -61,7 +57,7 @@ enum snek_field_kind {
     /* true when `integer` is not 0, else false. */
     SNEK_FIELD_BOOLEAN = 2,
     /* `text` is JSON: an array, an object, null. */
-    SNEK_FIELD_JSON = 3,
+    SNEK_FIELD_JSON = 3
 };
 
 /* A member of the JSON object that is the request's body. */
@@ -82,7 +78,7 @@ enum snek_request_flag {
      * After a crash, nobody knows whether a request without a response has reached GitHub. The host
      * then repeats a PUT, PATCH or DELETE, and it looks for a comment before it posts it again. Any
      * other POST and a GraphQL mutation fail with SNEK_E_IN_DOUBT, unless this flag is set. */
-    SNEK_REQUEST_REPEATABLE = 1,
+    SNEK_REQUEST_REPEATABLE = 1
 };
 
 /* Borrowed with everything that it points to until send() or pages() returns. */

@@ -5,6 +5,7 @@
 
 #include <snekomatic/abi.h>
 #include <snekomatic/commands.h>
+#include <snekomatic/compose.h>
 #include <snekomatic/config.h>
 #include <snekomatic/convenience.h>
 #include <snekomatic/event.h>
@@ -13,6 +14,7 @@
 #include <snekomatic/plugin.h>
 #include <snekomatic/role.h>
 #include <snekomatic/store.h>
+#include <snekomatic/text.h>
 #include <snekomatic/types.h>
 
 #endif

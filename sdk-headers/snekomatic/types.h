@@ -33,7 +33,7 @@ enum snek_result {
     /* The host retries the run after the delay that snek_retry_after() set. */
     SNEK_RETRY = 2,
     /* The run fails permanently. The host shows it with its reason and never retries it. */
-    SNEK_REJECTED = 3,
+    SNEK_REJECTED = 3
 };
 
 /* Errors are negative, so that `if (result < 0) { return result; }` passes them on. Then the host
@@ -80,14 +80,14 @@ enum snek_error {
     SNEK_E_REQUEUE = -17,
     /* An earlier attempt may have sent this request already, and the host may not repeat it. See
      * SNEK_REQUEST_REPEATABLE. */
-    SNEK_E_IN_DOUBT = -18,
+    SNEK_E_IN_DOUBT = -18
 };
 
 enum snek_log_level {
     SNEK_LOG_DEBUG = 0,
     SNEK_LOG_INFO = 1,
     SNEK_LOG_WARNING = 2,
-    SNEK_LOG_ERROR = 3,
+    SNEK_LOG_ERROR = 3
 };
 
 /* The owner of a stored set or key. */
@@ -95,7 +95,7 @@ enum snek_scope {
     /* One for the plugin, shared by all installations. */
     SNEK_SCOPE_PLUGIN = 0,
     /* One for each installation. */
-    SNEK_SCOPE_INSTALLATION = 1,
+    SNEK_SCOPE_INSTALLATION = 1
 };
 
 /* The roles of a person in the repository of an event, to be combined with `|`: a person with any
@@ -113,7 +113,7 @@ enum snek_role_flag {
     SNEK_ROLE_ADMIN = 16,
     /* A member of the organization that owns the repository, also a private one. The plugin must
      * declare {"members", "read"}. */
-    SNEK_ROLE_ORG_MEMBER = 32,
+    SNEK_ROLE_ORG_MEMBER = 32
 };
 
 /* A text with its length. A NUL that `bytes` does not count follows the text, so it is also a C
@@ -123,6 +123,12 @@ struct snek_text {
      * is no text. */
     const char *data;
     uint64_t bytes;
+};
+
+/* The value for a `{name}` in a text or a URL. */
+struct snek_parameter {
+    const char *name;
+    const char *value;
 };
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Each public header compiles alone, as C99 and as C++17, with every compiler that is there."""
+"""Each public header compiles alone, as C99, C++98, C++17 and C++20, with every compiler that is there."""
 
 import sdk
 
@@ -12,7 +12,7 @@ for path in sdk.all_headers():
     # Twice, so that a guard that does not guard shows.
     source = f"#include <snekomatic/{path.name}>\n" * 2
     for compiler in found:
-        for language, standard in (("c", "c99"), ("c++", "c++17")):
+        for language, standard in (("c", "c99"), ("c++", "c++98"), ("c++", "c++17"), ("c++", "c++20")):
             # The plain C drivers: for -fsyntax-only nothing of C++ is linked.
             status, output = sdk.run(
                 [compiler, "-x", language, f"-std={standard}", *STRICT, "-"], input=source

@@ -13,7 +13,7 @@ import sdk
 
 GROWING = ["host", "plugin", "permission", "subscription", "command", "request", "event_service",
            "github_service", "commands_service", "store_service", "config_service",
-           "role_service"]
+           "role_service", "text_service"]
 
 
 def grown(text, minor):

@@ -99,11 +99,13 @@ with tempfile.TemporaryDirectory() as name:
 
     for compiler in sdk.compilers("g++", "clang++"):
         target = directory / f"hello-{compiler}.so"
-        flags = ["-std=c++17", *STRICT[1:]]
-        status, output = build(compiler, flags, HERE / "hello.cpp", target)
-        tap.ok(status == 0, f"hello in C++ by {compiler} builds", output)
-        if status == 0:
-            check(tap, target, f"hello in C++ by {compiler}", "hello")
+        for standard, source in (("c++17", "hello.cpp"), ("c++20", "hello20.cpp")):
+            flags = [f"-std={standard}", *STRICT[1:]]
+            what = f"hello in {standard} by {compiler}"
+            status, output = build(compiler, flags, HERE / source, target)
+            tap.ok(status == 0, f"{what} builds", output)
+            if status == 0:
+                check(tap, target, what, "hello")
 
     spoilt = directory / "spoilt.c"
     spoilt.write_text((PLUGINS / "hello" / "hello.c").read_text() + "int snek_log_open(void);\n"

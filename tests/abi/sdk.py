@@ -69,7 +69,9 @@ def read_members(body, end, owner, header):
             declaration, before, same_line = "", "", True
         else:
             declaration += text
-    if declaration.strip():
+    if declaration.strip() and end == ",":  # C++98 allows no comma behind the last enumerator
+        found.append(Member(owner, declaration, before, header))
+    elif declaration.strip():
         raise ValueError(f"{header}: {owner} ends with: {declaration.strip()}")
     return found
 

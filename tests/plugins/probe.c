@@ -218,6 +218,55 @@ static int32_t do_reply(struct snek_run *run) {
     return rc;
 }
 
+/* ---- texts ---- */
+
+/* Appends n items, so that the builders grow several times. */
+static int32_t do_build(struct snek_run *run) {
+    struct snek_builder text = SNEK_EMPTY_TEXT, array = SNEK_EMPTY_ARRAY, none = SNEK_EMPTY_ARRAY;
+    int n = (int)snek_integer(run, "n", 0);
+    for (int i = 0; i < n; i++) {
+        snek_append(run, &text, "%s%d", i > 0 ? " " : "", i);
+        snek_append_json(run, &array, "{'n':'%d'}", i);
+    }
+    say(run, "%s|%s|%s|%d|%d", n < 9 ? text.text : "", n < 9 ? array.text : "", none.text,
+        (int)text.bytes, (int)array.bytes);
+    return strlen(text.text) == text.bytes && strlen(array.text) == array.bytes ? SNEK_DONE
+                                                                                : SNEK_E_FAILED;
+}
+
+/* A text cannot be built, and a later call gets its NULL. */
+static int32_t do_unbuilt(struct snek_run *run) {
+    const char *how = snek_string(run, "how"), *null = snek_string(run, "absent");
+    const struct snek_parameter names[] = {{"user", null}};
+    struct snek_builder array = SNEK_EMPTY_ARRAY;
+    if (strcmp(how, "print") == 0) {
+        return snek_reply(run, snek_print(run, "Hi @%s", null));
+    }
+    if (strcmp(how, "json") == 0) {
+        struct snek_field field = snek_field_json("a", snek_json(run, "{'a':%s}", "bug"));
+        return snek_post(run, "/x", &field, 1);
+    }
+    if (strcmp(how, "fill") == 0) {
+        return snek_reply(run, snek_fill(run, "Hi @{user}", names, 1));
+    }
+    if (strcmp(how, "append") == 0) {
+        snek_append_json(run, &array, "'%s'", null);
+        snek_append_json(run, &array, "'%s'", "more");
+        return snek_reply(run, array.text);
+    }
+    if (strcmp(how, "fill nothing") == 0) {
+        return snek_reply(run, snek_fill(run, snek_print(run, "%s", null), names, 1));
+    }
+    if (strcmp(how, "reason") == 0) {
+        return snek_skip(run, snek_print(run, "not for %s", null));
+    }
+    if (strcmp(how, "memory") == 0) {
+        while (snek_allocate(run, 1u << 20)) {}
+        return snek_reply(run, (const char *)snek_allocate(run, 1u << 20));
+    }
+    return snek_reply(run, null);
+}
+
 /* ---- store ---- */
 
 static int32_t do_store(struct snek_run *run) {
@@ -368,7 +417,8 @@ static int32_t probe(struct snek_run *run) {
                {"threads", do_threads},   {"misuse", do_misuse},   {"print", do_print},
                {"segfault", do_segfault}, {"exit", do_exit},       {"loop", do_loop},
                {"eat", do_eat},           {"large", do_large},     {"list", do_list},
-               {"graphql", do_graphql},   {"reply", do_reply}};
+               {"graphql", do_graphql},   {"reply", do_reply},     {"build", do_build},
+               {"unbuilt", do_unbuilt}};
     const char *name = snek_string(run, "do");
     for (size_t i = 0; name && i < sizeof all / sizeof *all; i++) {
         if (strcmp(all[i].name, name) == 0) {

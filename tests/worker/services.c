@@ -76,6 +76,49 @@ static void a_text_with_a_nul_is_no_c_string(void **state) {
     expect_result(&host, run, SNEK_DONE, "");
 }
 
+static void texts_and_arrays_grow_in_the_memory_of_the_run(void **state) {
+    (void)state;
+    probe("{\"do\":\"build\",\"n\":3}");
+    expect_log(&host, run, "0 1 2|[{\"n\":\"0\"},{\"n\":\"1\"},{\"n\":\"2\"}]|[]|5|31");
+    expect_result(&host, run, SNEK_DONE, "");
+    probe("{\"do\":\"build\",\"n\":1000}");
+    expect_log(&host, run, "||[]|3889|11891");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+#define NULL_REASON "value 1 of the pattern is NULL: did its path lead to a text?"
+#define JSON_NULL_REASON NULL_REASON " JSON's null is %s with \"null\""
+
+/* The NULL of a text that could not be built goes through the next call as its error. */
+static void a_text_that_cannot_be_built_fails_the_call_that_gets_it(void **state) {
+    (void)state;
+    static const struct {
+        const char *how;
+        int64_t result;
+        const char *reason;
+    } table[] = {
+        {"print", SNEK_E_INVALID, NULL_REASON},
+        {"json", SNEK_E_INVALID,
+         "value 1 of the pattern is not JSON: bad number at byte 0 of it; a text goes "
+         "into quotes: '%s'"},
+        {"fill", SNEK_E_INVALID, "the value of {user} is NULL: did its path lead to a text?"},
+        {"append", SNEK_E_INVALID, JSON_NULL_REASON},
+        {"fill nothing", SNEK_E_INVALID, NULL_REASON},
+        {"reason", SNEK_SKIPPED, NULL_REASON},
+        {"memory", SNEK_E_FAILED,
+         "the memory of the run is used up: its texts have more than 64 MiB, or plugin.memory_mib "
+         "is "
+         "too small"},
+        {"nothing", SNEK_E_INVALID, "reply() needs a text, and got NULL"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char payload[100];
+        snprintf(payload, sizeof payload, "{\"do\":\"unbuilt\",\"how\":\"%s\"}", table[i].how);
+        probe(payload);
+        expect_result(&host, run, table[i].result, table[i].reason);
+    }
+}
+
 static void values_of_the_configuration_stay_valid(void **state) {
     (void)state;
     probe("{\"do\":\"config\",\"path\":\"message\"}");
@@ -427,6 +470,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_path_finds_values_of_each_kind),
         cmocka_unit_test(a_text_with_a_nul_is_no_c_string),
         cmocka_unit_test(values_of_the_configuration_stay_valid),
+        cmocka_unit_test(texts_and_arrays_grow_in_the_memory_of_the_run),
+        cmocka_unit_test(a_text_that_cannot_be_built_fails_the_call_that_gets_it),
         cmocka_unit_test(a_request_expands_its_url_and_builds_its_body),
         cmocka_unit_test(an_invalid_request_is_not_sent),
         cmocka_unit_test(a_request_that_is_too_large_is_not_sent),

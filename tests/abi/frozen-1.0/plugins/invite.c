@@ -63,7 +63,7 @@ static void lower_case(char *out, size_t out_bytes, const char *text) {
 static int32_t check_person(struct snek_run *run) {
     const char *type = snek_string(run, "pull_request.user.type");
     const char *login = snek_string(run, "pull_request.user.login");
-    char lower[16], sentence[80];
+    char lower[16];
     /* GitHub shows the contributions of deleted accounts as those of the user ghost. */
     lower_case(lower, sizeof lower, login ? login : "");
     if (!snek_exists(run, "pull_request.user") || strcmp(lower, "ghost") == 0) {
@@ -73,8 +73,7 @@ static int32_t check_person(struct snek_run *run) {
     if (strcmp(lower, "user") == 0) {
         return 0;
     }
-    snprintf(sentence, sizeof sentence, "the author is no person but a %.20s", type);
-    return snek_skip(run, sentence);
+    return snek_skip(run, snek_print(run, "the author is no person but a %.20s", type));
 }
 
 /* The name at `path`; NULL when there is none, or when it has a character that GitHub's names never
@@ -153,14 +152,9 @@ static int32_t welcome(struct snek_run *run, const struct invitation *invitation
     const struct snek_parameter names[] = {{"user", invitation->user},
                                            {"organization", invitation->organization},
                                            {"repository", invitation->repository}};
-    char *message = snek_fill((const char *)run->state, names, SNEK_COUNT(names));
-    if (!message) {
-        return snek_fail(run, "out of memory");
-    }
+    const char *message = snek_fill(run, (const char *)run->state, names, SNEK_COUNT(names));
     struct snek_field body = snek_field_text("body", message);
-    int32_t result = snek_post(run, invitation->comments_url, &body, 1);
-    free(message);
-    return result;
+    return snek_post(run, invitation->comments_url, &body, 1);
 }
 
 static int32_t invite(struct snek_run *run, const struct invitation *invitation) {
@@ -206,15 +200,16 @@ static int32_t handle_closed(struct snek_run *run) {
     return recorded ? snek_skip(run, "invited before") : invite(run, &invitation);
 }
 
-/* Joins the lines of each paragraph with a space, in place, because GitHub shows every newline of a
- * comment as a line break. A blank line still starts a new paragraph. */
-static void join_lines(char *text) {
+/* A copy that joins the lines of each paragraph with a space, because GitHub shows every newline of
+ * a comment as a line break. A blank line still starts a new paragraph. NULL after
+ * snek_reject_start(). */
+static const char *join_lines(const struct snek_host *host, const char *text) {
     static const char spaces[] = " \t\r\n";
     const char *in = text + strspn(text, spaces);
-    char *out = text;
-    while (*in) {
+    char *joined = (char *)snek_allocate_kept(host, strlen(text) + 1), *out = joined;
+    while (out && *in) {
         size_t word = strcspn(in, spaces);
-        memmove(out, in, word);
+        memcpy(out, in, word);
         out += word;
         in += word;
         size_t space = strspn(in, spaces);
@@ -231,21 +226,33 @@ static void join_lines(char *text) {
         if (!in[space]) {
             between_bytes = 0;
         }
-        memmove(out, between, between_bytes);
+        memcpy(out, between, between_bytes);
         out += between_bytes;
         in += space;
     }
-    *out = '\0';
+    if (out) {
+        *out = '\0';
+    }
+    return joined;
+}
+
+/* Is it the name of a {word} that has a value? */
+static int is_word(const char *name, size_t bytes) {
+    static const char *const words[] = {"user", "organization", "repository"};
+    for (size_t i = 0; i < SNEK_COUNT(words); i++) {
+        if (strlen(words[i]) == bytes && strncmp(words[i], name, bytes) == 0) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* Rejects a {word} of `text` that has no value, so that a typing error shows at start and not in
  * the welcome of a contributor. */
 static int32_t check_words(const struct snek_host *host, const char *text) {
-    static const struct snek_parameter names[] = {
-        {"user", ""}, {"organization", ""}, {"repository", ""}};
     for (const char *at = strchr(text, '{'); at; at = strchr(at + 1, '{')) {
         size_t bytes = strspn(at + 1, "abcdefghijklmnopqrstuvwxyz_");
-        if (bytes > 0 && at[bytes + 1] == '}' && !snek_parameter_at(at, names, SNEK_COUNT(names))) {
+        if (bytes > 0 && at[bytes + 1] == '}' && !is_word(at + 1, bytes)) {
             char sentence[256];
             snprintf(sentence, sizeof sentence,
                      "plugin.config: {%.*s} has no value; use {user}, {organization} and "
@@ -257,9 +264,8 @@ static int32_t check_words(const struct snek_host *host, const char *text) {
     return *text ? 0 : snek_reject_start(host, "plugin.config.message is empty");
 }
 
-/* The message with its parts, but without names; NULL after snek_reject_start(). The caller frees
- * it with free(). */
-static char *compose(const struct snek_host *host) {
+/* The message with its parts, but without names; NULL after snek_reject_start(). */
+static const char *compose(const struct snek_host *host) {
     const char *message = snek_config_string(host, "message", default_message);
     const char *guide_url = snek_config_string(host, "guide_url", "");
     const char *code_url = snek_config_string(host, "code_url", "");
@@ -273,13 +279,9 @@ static char *compose(const struct snek_host *host) {
         {"guide_url", *guide_url ? guide_url : default_guide_url},
         {"code_url", code_url},
         {"ask", ask}};
-    char *whole = snek_fill(message, sentences, SNEK_COUNT(sentences));
-    char *filled = whole ? snek_fill(whole, parts, SNEK_COUNT(parts)) : NULL;
-    free(whole);
-    if (!filled) {
-        snek_reject_start(host, "out of memory");
-    }
-    return filled;
+    message = snek_fill_kept(host, message, sentences, SNEK_COUNT(sentences));
+    message = snek_fill_kept(host, message, parts, SNEK_COUNT(parts));
+    return message ? join_lines(host, message) : NULL;
 }
 
 static int32_t create(const struct snek_host *host, void **state) {
@@ -288,18 +290,9 @@ static int32_t create(const struct snek_host *host, void **state) {
     if (result < 0) {
         return result;
     }
-    char *message = compose(host);
-    if (!message) {
-        return SNEK_E_INVALID;
-    }
-    join_lines(message);
-    result = check_words(host, message);
-    if (result < 0) {
-        free(message);
-        return result;
-    }
-    *state = message;
-    return 0;
+    const char *message = compose(host);
+    *state = (void *)message;
+    return message ? check_words(host, message) : SNEK_E_INVALID;
 }
 
 static const struct snek_permission permissions[] = {{"members", "write"},
@@ -313,4 +306,4 @@ static const struct snek_subscription subscriptions[] = {
 
 SNEK_PLUGIN(.name = "invite", .version = "1.0",
             .summary = "Invites contributors to the organization after their first merge.",
-            SNEK_TABLE(permissions), SNEK_TABLE(subscriptions), .create = create, .destroy = free)
+            SNEK_TABLE(permissions), SNEK_TABLE(subscriptions), .create = create)

@@ -3,7 +3,6 @@
 #include <snekomatic/snekomatic.h>
 
 #include <inttypes.h>
-#include <stdio.h>
 
 /* The set: "occasion repository-id user-id". */
 #define WELCOMED "welcomed"
@@ -63,10 +62,7 @@ static int32_t is_first(struct snek_run *run, enum occasion occasion, const char
 static int32_t greet(struct snek_run *run, const char *text, const char *user) {
     const struct snek_parameter names[] = {
         {"user", user}, {"repository", snek_string(run, "repository.full_name")}};
-    char *message = snek_fill(text, names, SNEK_COUNT(names));
-    int32_t result = message ? snek_reply(run, message) : snek_fail(run, "out of memory");
-    free(message);
-    return result;
+    return snek_reply(run, snek_fill(run, text, names, SNEK_COUNT(names)));
 }
 
 static int32_t welcome(struct snek_run *run, enum occasion occasion, const char *user, int64_t id,
@@ -76,9 +72,8 @@ static int32_t welcome(struct snek_run *run, enum occasion occasion, const char 
     if (!user || strcmp(user, "ghost") == 0) {
         return snek_skip(run, "the author's account is gone");
     }
-    char entry[80];
-    snprintf(entry, sizeof entry, "%s %" PRId64 " %" PRId64, keys[occasion],
-             snek_integer(run, "repository.id", 0), id);
+    const char *entry = snek_print(run, "%s %" PRId64 " %" PRId64, keys[occasion],
+                                   snek_integer(run, "repository.id", 0), id);
     if (!*texts[occasion]) {
         return snek_skip(run, "no text is configured for this");
     }

@@ -6,6 +6,7 @@
  *   snek_string(run, "issue.title")     event->find()
  *   snek_get(run, url, &response)       github->send()     blocks
  *   snek_reply(run, "Hello!")           commands->reply()  blocks
+ *   snek_print(run, "Hi @%s", user)     compose.h: texts and JSON
  *   snek_set_add(run, scope, set, x)    store->set_add()   blocks
  *   snek_role(run, login, roles)        role->has()        blocks
  *   snek_config_string(host, key, "")   config->find()     for create()
@@ -14,6 +15,7 @@
 #define SNEKOMATIC_CONVENIENCE_H
 
 #include <snekomatic/commands.h>
+#include <snekomatic/compose.h>
 #include <snekomatic/config.h>
 #include <snekomatic/event.h>
 #include <snekomatic/github.h>
@@ -173,31 +175,6 @@ snek_parameter_at(const char *text, const struct snek_parameter *parameters,
         }
     }
     return NULL;
-}
-
-/* `text` with every {name} replaced by its value. Names within values are not replaced, and other
- * braces stay. The caller frees it with free(). NULL when memory is short. */
-static inline char *snek_fill(const char *text, const struct snek_parameter *parameters,
-                              uint32_t parameters_count) {
-    const struct snek_parameter *parameter;
-    const char *at;
-    size_t bytes = 1;
-    char *filled, *out;
-    for (at = text; *at; at += parameter ? strlen(parameter->name) + 2 : 1) {
-        parameter = snek_parameter_at(at, parameters, parameters_count);
-        bytes += parameter ? strlen(parameter->value) : 1;
-    }
-    out = filled = (char *)malloc(bytes);
-    for (at = text; filled && *at; at += parameter ? strlen(parameter->name) + 2 : 1) {
-        parameter = snek_parameter_at(at, parameters, parameters_count);
-        bytes = parameter ? strlen(parameter->value) : 1;
-        memcpy(out, parameter ? parameter->value : at, bytes);
-        out += bytes;
-    }
-    if (filled) {
-        *out = '\0';
-    }
-    return filled;
 }
 
 /* ---- GitHub ---- */

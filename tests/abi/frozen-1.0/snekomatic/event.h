@@ -30,7 +30,7 @@ enum snek_kind {
     SNEK_NUMBER = 4,
     SNEK_STRING = 5,
     SNEK_OBJECT = 6,
-    SNEK_ARRAY = 7,
+    SNEK_ARRAY = 7
 };
 
 struct snek_value {

@@ -5,6 +5,8 @@
  *             --service("github", 1)---> struct snek_github_service    github.h
  *             --service("commands", 1)-> struct snek_commands_service  commands.h
  *             --service("store", 1)----> struct snek_store_service     store.h
+ *             --service("role", 1)-----> struct snek_role_service      role.h
+ *             --service("text", 1)-----> struct snek_text_service      text.h
  *             --service("config", 1)---> struct snek_config_service    config.h
  *
  * The inline functions of convenience.h call these slots.
@@ -45,7 +47,8 @@ struct snek_host {
 
     /* Sets the reason for the way in which the run ends. When `run` is NULL, it is the reason for
      * which create() rejects to start. `reason` is one sentence of at most 1000 bytes, and is
-     * copied. The last call counts. `delay_ms` is the delay of SNEK_RETRY, 0 or more. Never blocks.
+     * copied; NULL stands for the reason of the text that could not be built. The last call counts.
+     * `delay_ms` is the delay of SNEK_RETRY, 0 or more. Never blocks.
      */
     void (*explain)(const struct snek_host *host, struct snek_run *run, const char *reason,
                     int64_t delay_ms);

@@ -70,7 +70,7 @@ enum snek_filter_kind {
     /* The field equals one of the values. */
     SNEK_IN = 1,
     /* The field is present and not null. */
-    SNEK_EXISTS = 2,
+    SNEK_EXISTS = 2
 };
 
 #define SNEK_FILTER_VALUES_MAX 8
@@ -97,12 +97,12 @@ enum snek_subscription_flag {
      * completed. Without this flag the host calls the handler for events of others only, so that a
      * plugin does not react to itself. */
     SNEK_OWN_EVENTS = 1,
-    /* Of several runs of one key of the plugin's order that wait, only the newest runs, because the
+    /* If several runs of one key of the plugin's order wait, only the newest runs, because the
      * handler looks at the present state of things, and not at each change. The others end as
      * "superseded". A run is kept when it has made an effect, when a command may be in its event,
      * or when another subscription without this flag matches too. The subscription must have no
      * filters, and the plugin an order. */
-    SNEK_COALESCE = 2,
+    SNEK_COALESCE = 2
 };
 
 /* An event that the plugin handles. All of its filters must match. When several subscriptions match
@@ -129,7 +129,7 @@ enum snek_denied {
     /* A reaction to the text. */
     SNEK_DENIED_REACTION = 1,
     /* A reply. */
-    SNEK_DENIED_REPLY = 2,
+    SNEK_DENIED_REPLY = 2
 };
 
 /* A slash command: a line that starts with `/name`, as commands.h describes. A host rejects two
@@ -183,7 +183,7 @@ enum snek_order {
     /* The runs of one repository. */
     SNEK_ORDER_REPOSITORY = 2,
     /* The runs of one installation. */
-    SNEK_ORDER_INSTALLATION = 3,
+    SNEK_ORDER_INSTALLATION = 3
 };
 
 /* The descriptor. Names are at most 100 bytes, tables at most 256 items. The `_bytes` of a table is
@@ -244,14 +244,36 @@ struct snek_plugin {
     .array = (array), .array##_count = SNEK_COUNT(array),                                          \
     .array##_bytes = (uint32_t)sizeof((array)[0])
 
-/* Defines the descriptor and the one exported function. C++ before C++20 has no designated
- * initialisers: there, fill a `struct snek_plugin` and write the function by hand. */
+#ifdef __cplusplus
+#define SNEK_EXTERN_C extern "C"
+#else
+#define SNEK_EXTERN_C
+#endif
+
+/* A C++ compiler with -Wextra warns about members that a designated initializer leaves out. */
+#if defined(__cplusplus) && defined(__GNUC__)
+#define SNEK_INITIALIZER_BEGIN                                                                     \
+    _Pragma("GCC diagnostic push")                                                                 \
+        _Pragma("GCC diagnostic ignored \"-Wmissing-field-initializers\"")
+#define SNEK_INITIALIZER_END _Pragma("GCC diagnostic pop")
+#else
+#define SNEK_INITIALIZER_BEGIN
+#define SNEK_INITIALIZER_END
+#endif
+
+/* Defines the descriptor and the one exported function, in C and C++20. The members must be in the
+ * order of struct snek_plugin in C++20. C++ before C++20 has no designated initializers: there,
+ * fill a `struct snek_plugin` and write the function by hand, as extern "C". */
+#if !defined(__cplusplus) || __cplusplus >= 202002L
 #define SNEK_PLUGIN(...)                                                                           \
+    SNEK_INITIALIZER_BEGIN                                                                         \
     static const struct snek_plugin snek_plugin_descriptor = {.head = SNEK_ABI_HEAD, __VA_ARGS__}; \
-    SNEK_EXPORT const struct snek_plugin *snek_plugin_entry(void);                                 \
-    SNEK_EXPORT const struct snek_plugin *snek_plugin_entry(void) {                                \
+    SNEK_INITIALIZER_END                                                                           \
+    SNEK_EXTERN_C SNEK_EXPORT const struct snek_plugin *snek_plugin_entry(void);                   \
+    SNEK_EXTERN_C SNEK_EXPORT const struct snek_plugin *snek_plugin_entry(void) {                  \
         return &snek_plugin_descriptor;                                                            \
     }
+#endif
 
 #ifdef __cplusplus
 }

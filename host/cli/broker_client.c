@@ -52,3 +52,23 @@ void broker_client_call(struct broker_client *client, struct broker_request *req
         mailbox_drain(&client->mailbox);
     }
 }
+
+json_t *broker_client_json(struct broker_client *client, const char *method, const char *url,
+                           const char *body, struct broker_request *request) {
+    json_error_t problem;
+    *request = (struct broker_request){.kind = BROKER_APP,
+                                       .method = method,
+                                       .url = url,
+                                       .body = body,
+                                       .body_bytes = body ? strlen(body) : 0};
+    broker_client_call(client, request);
+    if (request->outcome != 0) {
+        return NULL;
+    }
+    json_t *json = json_loadb(request->response.data, request->response.bytes, 0, &problem);
+    if (!json) {
+        error_set(&request->error, "%s %s answered %d without JSON: check github.api_url", method,
+                  url, (int)request->status);
+    }
+    return json;
+}

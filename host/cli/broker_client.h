@@ -8,6 +8,8 @@
 #include "broker/broker.h"
 #include "config/config.h"
 
+#include <jansson.h>
+
 struct broker_client {
     /* NULL when it is not open. */
     struct broker *broker;
@@ -23,5 +25,11 @@ void broker_client_close(struct broker_client *client);
 
 /* Sends the request and waits until its response is there. */
 void broker_client_call(struct broker_client *client, struct broker_request *request);
+
+/* Sends a request as the app and reads its response as JSON, which is the caller's. `body` may be
+ * NULL. `url` is "/app/..." or a URL of a Link header. NULL: `*request` has the error, and its
+ * status. The caller finishes `*request` either way. */
+json_t *broker_client_json(struct broker_client *client, const char *method, const char *url,
+                           const char *body, struct broker_request *request);
 
 #endif

@@ -27,9 +27,10 @@ static const char usage[] =
     "(each in a worker of its own, as serve does). It prints what it found, and each problem with\n"
     "its fix. It changes nothing, and the host may run at the same time.\n"
     "\n"
-    "  --online           also ask GitHub which app the key belongs to, through the same proxy "
-    "and\n"
-    "                     with the same certificates as serve\n"
+    "  --online           also ask GitHub, through the same proxy and with the same certificates "
+    "as\n"
+    "                     serve: which App the key belongs to, and whether the App's permissions,\n"
+    "                     events, webhook and installations are what the plugins need\n"
     "  -c, --config FILE  the configuration (default as for serve)\n"
     "  -h, --help         this text\n"
     "\n"
@@ -197,7 +198,9 @@ static void check_all(const struct config *config, bool online, struct findings 
     struct inspected_plugins plugins;
     problems += plugin_inspection(config, &plugins);
     findings->warnings += plugins.warnings;
-    problems += messages_fd >= 0 ? online_check(config, messages_fd) : 0;
+    if (messages_fd >= 0) {
+        online_check(config, messages_fd, &plugins, findings);
+    }
     inspected_plugins_finish(&plugins);
     findings->problems += problems;
 }

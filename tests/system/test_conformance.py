@@ -24,6 +24,7 @@ TRIM = pathlib.Path(__file__).resolve().parent.parent / "conformance" / "trim.mj
 REPO = "/repos/{owner}/{repo}"
 PATHS = [
     "/app",
+    "/app/hook/config",
     "/app/hook/deliveries",
     "/app/hook/deliveries/{delivery_id}",
     "/app/installations/{installation_id}/access_tokens",
@@ -154,6 +155,8 @@ def test_the_requests_of_a_plugin_that_uses_every_way_conform(github, fake, star
 
 APP_REQUESTS = [
     ("GET", "/app"),
+    ("GET", "/app/hook/config"),
+    ("PATCH", "/app/hook/config", {"secret": "another", "insecure_ssl": "0", "content_type": "json"}),
     ("GET", "/app/hook/deliveries"),
     ("GET", "/app/hook/deliveries/{delivery}"),
     ("POST", f"/app/installations/{snek.INSTALLATION}/access_tokens",
@@ -193,6 +196,7 @@ def test_the_fakes_responses_are_as_github_describes_them(description, fake, app
     fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium", "collaborators": [
         {"login": "hatchling-hana", "role": "keeper", "base": "triage"}], "issues": [
         {"number": number, "body": "x"} for number in (12, 21, 22)]}]})  # a search has no null there
+    fake.settings(webhook_url="https://bot.example.org/webhook/github")
     delivery = fake.deliver("ping", {"zen": "x"}, unsent=True)["id"]
     token = mint(app, {"permissions": ALL}).json["token"]
     with prism("proxy", description, fake.url) as url:

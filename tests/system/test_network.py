@@ -408,6 +408,8 @@ def test_only_urls_below_the_api_of_the_enterprise_server_are_asked(enterprise, 
 def check(certificate, tmp_path):
     """check(front, ...): what `snekomatic check --online` says of a bot that does not run."""
     def run(before, env=None, github=None, **options):
+        before.fake.settings(webhook_url="https://bot.example.org/webhook/github",
+                             webhook_secret=snek.WEBHOOK_SECRET)
         bot = snek.Bot(before.fake, tmp_path / "bot", plugins=("ping",), start=False, config={
             "github": {"ca_file": str(certificate[0]), **(github or {})}}, **options)
         return subprocess.run(
@@ -424,7 +426,8 @@ def test_check_online_says_which_app_responds(make_front, check, credentials):
     assert result.stdout.count("private key     ok") == 1
     assert "\nGitHub          ok: the app is sneks-bot\n" in result.stdout
     assert "msg=" not in result.stdout
-    assert [entry["uri"] for entry in before.requests()] == ["/api/v3/app"]
+    assert [entry["uri"] for entry in before.requests()] == [
+        "/api/v3/app", "/api/v3/app/hook/config", "/api/v3/app/installations?per_page=100"]
 
 
 def test_check_online_takes_the_way_of_serve(make_front, make_proxy, check):

@@ -12,17 +12,44 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Each installation has accepted what the app asks for, unless the state says otherwise. */
+static json_t *permissions_of_app(struct fake *fake) {
+    json_t *given = json_object_get(json_object_get(state_whole(fake), "app"), "permissions");
+    json_t *all = given ? json_deep_copy(given) : json_object(), *installation, *level;
+    const char *name;
+    size_t i;
+    json_array_foreach(state_list(fake, "installations"), i, installation) {
+        json_object_foreach(json_object_get(installation, "permissions"), name, level) {
+            if (!given && !permission_covers(all, name, json_string_value(level))) {
+                json_object_set(all, name, level);
+            }
+        }
+    }
+    return all;
+}
+
+/* Without a list: the events that commands are in. */
+static json_t *events_of_app(struct fake *fake) {
+    json_t *given = json_object_get(json_object_get(state_whole(fake), "app"), "events");
+    return given ? json_deep_copy(given)
+                 : json_pack("[s, s, s, s, s]", "issues", "issue_comment", "pull_request",
+                             "pull_request_review", "pull_request_review_comment");
+}
+
 void handle_app(struct http_exchange *exchange) {
     struct fake *fake = exchange->fake;
-    json_t *app = json_pack(
-        "{s:I, s:s, s:o, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:{}, s:[], s:i}", "id",
-        (json_int_t)fake->app_id, "slug", fake->app_slug, "node_id",
-        json_sprintf("FAKE_A_%" PRId64, fake->app_id), "name", fake->app_slug, "owner",
-        shape_account(fake, "owner-of-the-app"), "description", "The app under test", "client_id",
-        "Iv1.0000000000000000", "external_url", "https://example.org", "html_url",
-        "https://github.com/apps/under-test", "created_at", "2025-01-01T00:00:00Z", "updated_at",
-        "2025-01-01T00:00:00Z", "permissions", "events", "installations_count",
-        (int)json_array_size(state_list(fake, "installations")));
+    const char *owner = text_of(json_object_get(state_whole(fake), "app"), "owner");
+    json_t *app =
+        json_pack("{s:I, s:s, s:o, s:s, s:o, s:s, s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:i}", "id",
+                  (json_int_t)fake->app_id, "slug", fake->app_slug, "node_id",
+                  json_sprintf("FAKE_A_%" PRId64, fake->app_id), "name", fake->app_slug, "owner",
+                  shape_account(fake, owner ? owner : "owner-of-the-app"), "description",
+                  "The app under test", "client_id", "Iv1.0000000000000000", "external_url",
+                  "https://example.org", "html_url",
+                  json_sprintf("https://github.com/apps/%s", fake->app_slug), "created_at",
+                  "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z", "permissions",
+                  permissions_of_app(fake), "events", events_of_app(fake), "installations_count",
+                  (int)json_array_size(state_list(fake, "installations")));
     respond_json(exchange, 200, app);
 }
 
@@ -40,13 +67,16 @@ static json_t *shape_installation(struct fake *fake, json_t *installation) {
     const char *account = text_of(installation, "account");
     bool suspended = json_is_true(json_object_get(installation, "suspended"));
     json_t *shape = json_pack(
-        "{s:I, s:o, s:s, s:o, s:o, s:s, s:o?, s:I, s:s, s:O, s:[], s:s, s:s, s:n, s:b, s:[]}", "id",
+        "{s:I, s:o, s:s, s:o, s:o, s:o, s:o?, s:I, s:s, s:O, s:[], s:s, s:s, s:n, s:b, s:[]}", "id",
         id, "account", shape_account(fake, account), "repository_selection", "all",
         "access_tokens_url",
         json_sprintf("%s/app/installations/%" JSON_INTEGER_FORMAT "/access_tokens", fake->origin,
                      id),
         "repositories_url", json_sprintf("%s/installation/repositories", fake->origin), "html_url",
-        "https://github.com/settings/installations", "target_id",
+        json_sprintf("https://github.com/organizations/%s/settings/installations/"
+                     "%" JSON_INTEGER_FORMAT,
+                     account, id),
+        "target_id",
         json_incref(
             json_object_get(list_find(state_list(fake, "organizations"), "login", account), "id")),
         "app_id", (json_int_t)fake->app_id, "target_type", "Organization", "permissions",

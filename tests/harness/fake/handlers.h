@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The handlers of the routes, by file: apps.c, webhooks.c, orgs.c, repositories.c, collaborators.c,
- * rate_limits.c, search.c, graphql.c, issues.c, comments.c, reactions.c. */
+/* The handlers of the routes, by file: apps.c, hook_config.c, webhooks.c, orgs.c, repositories.c,
+ * collaborators.c, rate_limits.c, search.c, graphql.c, issues.c, comments.c, reactions.c. */
 #ifndef SNEK_HARNESS_FAKE_HANDLERS_H
 #define SNEK_HARNESS_FAKE_HANDLERS_H
 
@@ -12,6 +12,8 @@ void handle_installation_get(struct http_exchange *exchange);
 void handle_user_get(struct http_exchange *exchange);
 void handle_rate_limit(struct http_exchange *exchange);
 void handle_access_tokens(struct http_exchange *exchange);
+void handle_hook_config_get(struct http_exchange *exchange);
+void handle_hook_config_patch(struct http_exchange *exchange);
 void handle_hook_deliveries(struct http_exchange *exchange);
 void handle_hook_delivery(struct http_exchange *exchange);
 void handle_hook_attempts(struct http_exchange *exchange);

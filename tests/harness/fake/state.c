@@ -244,17 +244,10 @@ static int check_repository(json_t *repository, struct error *err) {
                : 0;
 }
 
-static int check_installation(json_t *installation, struct error *err) {
-    json_int_t id;
-    const char *account, *name;
-    int suspended;
-    json_t *permissions, *level;
-    json_error_t problem;
-    if (json_unpack_ex(installation, &problem, 0, "{s:I, s:s, s:o, s?b !}", "id", &id, "account",
-                       &account, "permissions", &permissions, "suspended", &suspended) < 0) {
-        return error_set(err, "%s", problem.text);
-    }
-    json_object_foreach(permissions, name, level) {
+static int check_permissions(const json_t *permissions, struct error *err) {
+    const char *name;
+    json_t *level;
+    json_object_foreach((json_t *)permissions, name, level) {
         if (!json_is_string(level) || !permission_has_level(name, json_string_value(level))) {
             return error_set(err, "permissions: %s is not a permission with that level", name);
         }
@@ -262,18 +255,54 @@ static int check_installation(json_t *installation, struct error *err) {
     return json_is_object(permissions) ? 0 : error_set(err, "permissions is not an object");
 }
 
+static int check_app(json_t *app, struct error *err) {
+    const char *owner;
+    json_t *permissions = NULL, *events = NULL, *name;
+    json_error_t problem;
+    size_t i;
+    if (json_unpack_ex(app, &problem, 0, "{s?s, s?o, s?o !}", "owner", &owner, "permissions",
+                       &permissions, "events", &events) < 0) {
+        return error_set(err, "%s", problem.text);
+    }
+    json_array_foreach(events, i, name) {
+        if (!json_is_string(name)) {
+            return error_set(err, "events is a list of names");
+        }
+    }
+    if (events && !json_is_array(events)) {
+        return error_set(err, "events is not a list");
+    }
+    return permissions ? check_permissions(permissions, err) : 0;
+}
+
+static int check_installation(json_t *installation, struct error *err) {
+    json_int_t id;
+    const char *account;
+    int suspended;
+    json_t *permissions;
+    json_error_t problem;
+    if (json_unpack_ex(installation, &problem, 0, "{s:I, s:s, s:o, s?b !}", "id", &id, "account",
+                       &account, "permissions", &permissions, "suspended", &suspended) < 0) {
+        return error_set(err, "%s", problem.text);
+    }
+    return check_permissions(permissions, err);
+}
+
 static int check_settings(const json_t *settings, struct error *err) {
     json_int_t lifetime_s = 3600, bytes = TOKEN_BYTES_MIN, skew_s, rate_limit = 0, searches = 0,
                graphql = 0, window_s = 1;
-    const char *url = "", *secret = "";
+    const char *url = "", *secret = "", *type = "json", *insecure = "0";
+    int active = 1;
     json_t *auto_create = NULL, *item;
     json_error_t problem;
     if (json_unpack_ex((json_t *)settings, &problem, 0,
-                       "{s?I, s?I, s?I, s?I, s?I, s?I, s?I, s?s, s?s, s?o !}", "token_lifetime_s",
-                       &lifetime_s, "token_bytes", &bytes, "clock_skew_s", &skew_s, "rate_limit",
-                       &rate_limit, "search_rate_limit", &searches, "graphql_rate_limit", &graphql,
-                       "rate_window_s", &window_s, "webhook_url", &url, "webhook_secret", &secret,
-                       "auto_create", &auto_create) < 0) {
+                       "{s?I, s?I, s?I, s?I, s?I, s?I, s?I, s?s, s?s, s?s, s?s, s?b, s?o !}",
+                       "token_lifetime_s", &lifetime_s, "token_bytes", &bytes, "clock_skew_s",
+                       &skew_s, "rate_limit", &rate_limit, "search_rate_limit", &searches,
+                       "graphql_rate_limit", &graphql, "rate_window_s", &window_s, "webhook_url",
+                       &url, "webhook_secret", &secret, "webhook_content_type", &type,
+                       "webhook_insecure_ssl", &insecure, "webhook_active", &active, "auto_create",
+                       &auto_create) < 0) {
         return error_set(err, "settings: %s", problem.text);
     }
     if (bytes < TOKEN_BYTES_MIN || bytes > TOKEN_BYTES_MAX) {
@@ -282,6 +311,10 @@ static int check_settings(const json_t *settings, struct error *err) {
     }
     if (lifetime_s < 0 || rate_limit < 0 || searches < 0 || graphql < 0) {
         return error_set(err, "settings: token_lifetime_s and the rate limits are not negative");
+    }
+    if (!is_one_of(type, "json", "form") || !is_one_of(insecure, "0", "1")) {
+        return error_set(err, "settings: webhook_content_type is json or form, and "
+                              "webhook_insecure_ssl is \"0\" or \"1\"");
     }
     if (window_s < 1) {
         return error_set(err, "settings: rate_window_s is a positive number");
@@ -462,6 +495,9 @@ static void fill_state(struct fake *fake, json_t *state) {
     fill(settings, "rate_window_s", json_integer(3600));
     fill(settings, "webhook_url", json_string(""));
     fill(settings, "webhook_secret", json_string(""));
+    fill(settings, "webhook_content_type", json_string("json"));
+    fill(settings, "webhook_insecure_ssl", json_string("0"));
+    fill(settings, "webhook_active", json_true());
     fill(settings, "auto_create", json_array());
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         filled_list(state, kinds[k].name);
@@ -482,6 +518,7 @@ static void fill_state(struct fake *fake, json_t *state) {
     json_array_foreach(json_object_get(state, "installations"), i, item) {
         fill(item, "suspended", json_false());
     }
+    fill(state, "app", json_object());
 }
 
 static int complete(struct fake *fake, json_t *state, struct error *err) {
@@ -491,13 +528,13 @@ static int complete(struct fake *fake, json_t *state, struct error *err) {
     const char *key;
     json_t *value;
     json_object_foreach(state, key, value) {
-        bool known = strcmp(key, "settings") == 0;
+        bool known = is_one_of(key, "settings", "app");
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
             known = known || strcmp(key, kinds[k].name) == 0;
         }
         if (!known) {
             return error_set(err,
-                             "%s is not known; there are settings, users, organizations, "
+                             "%s is not known; there are settings, app, users, organizations, "
                              "repositories, installations, graphql",
                              key);
         }
@@ -505,6 +542,10 @@ static int complete(struct fake *fake, json_t *state, struct error *err) {
     value = json_object_get(state, "settings");
     if (value && check_settings(value, err) < 0) {
         return -1;
+    }
+    value = json_object_get(state, "app");
+    if (value && check_app(value, err) < 0) {
+        return error_wrap(err, "app");
     }
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         if (check_kind(&kinds[k], json_object_get(state, kinds[k].name), err) < 0) {

@@ -35,6 +35,8 @@ struct sending {
     /* The entry in the log, a reference of ours. */
     json_t *entry;
     char *url, *secret, *body, *event, *guid;
+    /* The body is sent as a form's field, not as JSON. */
+    bool form;
     bool lose_response;
     struct buffer response;
     long status; /* 0: none came */
@@ -73,7 +75,9 @@ static struct curl_slist *headers_of(const struct sending *sending) {
     hmac_sha256_digest(&hmac, sizeof digest, digest);
     base16_encode_update(signature + 7, sizeof digest, digest);
     snprintf(id, sizeof id, "%lld", (long long)sending->fake->app_id);
-    struct curl_slist *list = add(NULL, "Content-Type", "application/json");
+    struct curl_slist *list =
+        add(NULL, "Content-Type",
+            sending->form ? "application/x-www-form-urlencoded" : "application/json");
     list = add(list, "Accept", "*/*");
     list = add(list, "X-GitHub-Event", sending->event);
     list = add(list, "X-GitHub-Delivery", sending->guid);
@@ -159,6 +163,16 @@ static json_t *new_entry(struct fake *fake, const char *guid, const char *event,
     return entry;
 }
 
+/* The caller's; NULL: out of memory. */
+static char *form_of(const char *body) {
+    char *escaped = curl_easy_escape(NULL, body, 0), *form = NULL;
+    if (escaped && asprintf(&form, "payload=%s", escaped) < 0) {
+        form = NULL;
+    }
+    curl_free(escaped);
+    return form;
+}
+
 /* With the lock: logs a new delivery and prepares its sending; NULL: out of memory. */
 static struct sending *begin(struct fake *fake, const char *guid, const char *event,
                              const char *body, bool redelivery, int64_t age_s) {
@@ -173,7 +187,8 @@ static struct sending *begin(struct fake *fake, const char *guid, const char *ev
     sending->fake = fake;
     sending->url = strdup(text_of(settings, "webhook_url"));
     sending->secret = strdup(text_of(settings, "webhook_secret"));
-    sending->body = strdup(body);
+    sending->form = strcmp(text_of(settings, "webhook_content_type"), "form") == 0;
+    sending->body = sending->form ? form_of(body) : strdup(body);
     sending->event = strdup(event);
     sending->guid = strdup(guid);
     sending->response = (struct buffer)BUFFER_INIT(RESPONSE_BYTES_KEPT);
@@ -408,6 +423,11 @@ void control_deliver(struct http_exchange *exchange, json_t *body) {
     }
     if (id < 0 || (id > 0 && list_find_number(exchange->fake->deliveries, "id", id))) {
         respond_json(exchange, 422, json_pack("{s:s}", "message", "id is taken, or negative"));
+        return;
+    }
+    if (!json_is_true(json_object_get(state_settings(exchange->fake), "webhook_active"))) {
+        respond_json(exchange, 422,
+                     json_pack("{s:s}", "message", "the webhook is not active: GitHub sends none"));
         return;
     }
     make_guid(made);

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""`check --online`: what is wrong with an App is named, with its place in GitHub's form."""
+
+import subprocess
+
+import pytest
+
+import snek
+
+URL = "https://bot.example.org/webhook/github"
+FORM = "Settings > Permissions & events > "
+HOOK = "Settings > General > Webhook > "
+
+
+@pytest.fixture
+def check(fake, tmp_path):
+    """check(...): `check --online` of a bot that does not run, with the plugins invite and ping."""
+    fake.settings(webhook_url=URL, webhook_secret=snek.WEBHOOK_SECRET)
+
+    def run(status=0, plugins=("invite", "ping"), config=None, **options):
+        bot = snek.Bot(fake, tmp_path / "bot", plugins=plugins, start=False, config=config, **options)
+        return bot.verb("check", "--online", status=status)
+    return run
+
+
+def test_an_app_that_has_everything_is_well(check, fake):
+    fake.patch_state({"app": {"owner": "sneks-united"}})
+    result = check(config={"server": {"public_url": "https://bot.example.org"}})
+    assert not result.stderr
+    for line in ["GitHub          ok: the app is sneks-bot",
+                 "                its settings: "
+                 "https://github.com/organizations/sneks-united/settings/apps/sneks-bot",
+                 f"webhook         {URL}", "installation    60001 on sneks-united", "all is well"]:
+        assert f"\n{line}\n" in result.stdout
+    assert not fake.unexpected()
+
+
+def test_an_app_of_a_person_has_its_settings_elsewhere(check):
+    assert "settings: https://github.com/settings/apps/sneks-bot\n" in check().stdout
+
+
+def test_a_missing_permission_is_named_with_its_place(check, fake):
+    fake.patch_state({"app": {"permissions": {"members": "read", "pull_requests": "write"}}})
+    result = check(status=78)
+    assert ('permission issues: the App has "No access", which is too little for plugin ping: set '
+            f"{FORM}Repository permissions > Issues: Read and write\n") in result.stderr
+    assert ('permission members: the App has "Read-only", which is too little for plugin invite: set '
+            f"{FORM}Organization permissions > Members: Read and write\n") in result.stderr
+    assert "pull_requests" not in result.stderr and "2 problems to fix" in result.stderr
+
+
+def test_a_missing_event_is_a_warning_with_its_place(check, fake):
+    fake.patch_state({"app": {"events": ["issues", "pull_request", "pull_request_review",
+                                         "pull_request_review_comment"]}})
+    result = check()
+    [line] = result.stderr.splitlines()
+    assert line.startswith("warning: event issue_comment: ") and "plugin ping" in line
+    assert line.endswith(f"{FORM}Subscribe to events > Issue comment is checked")
+    assert "1 warning, no problem" in result.stdout
+
+
+def test_two_plugins_that_lack_something_are_named_together(check, fake):
+    fake.patch_state({"app": {"events": []}})
+    [line] = [line for line in check().stderr.splitlines() if " pull_request: " in line]
+    assert "plugins invite and ping would not get it" in line
+
+
+@pytest.mark.parametrize("url,server,message", [
+    ("https://old.example.org/webhook/github", {"public_url": "https://bot.example.org"},
+     "it is https://old.example.org/webhook/github, not that of server.public_url: set "
+     f"{HOOK}Webhook URL: {URL}, or run `snekomatic hook --set-url`"),
+    ("https://bot.example.org/", {}, "it is https://bot.example.org/, but the host receives webhooks "
+     f"at /webhook/github only: set {HOOK}Webhook URL: https://YOUR-HOST/webhook/github")])
+def test_a_wrong_url_is_named_with_its_place(check, fake, url, server, message):
+    fake.settings(webhook_url=url)
+    assert f"webhook URL: {message}\n" in check(status=78, config={"server": server}).stderr
+
+
+def test_a_webhook_that_is_not_active_is_named_with_its_place(check, fake):
+    fake.settings(webhook_active=False)
+    assert f"webhook: the App has none, or it is not active: check {HOOK}Active" \
+        in check(status=78).stderr
+
+
+def test_a_missing_secret_is_named_with_its_place(check, fake):
+    fake.settings(webhook_secret="")
+    assert f"set {HOOK}Secret: " in check(status=78).stderr
+
+
+@pytest.mark.parametrize("setting,value,message", [
+    ("webhook_content_type", "form", f"set {HOOK}Content type: application/json"),
+    ("webhook_insecure_ssl", "1", f"set {HOOK}SSL verification: Enable SSL verification")])
+def test_a_weak_webhook_is_a_warning(check, fake, setting, value, message):
+    fake.settings(**{setting: value})
+    result = check()
+    assert result.stderr.startswith("warning: webhook ") and message in result.stderr
+    assert "1 warning, no problem" in result.stdout
+
+
+def test_no_installation_is_named_with_its_place(check, fake):
+    fake.patch_state({"app": {"permissions": {"members": "write", "issues": "write",
+                                              "pull_requests": "write"}}, "installations": []})
+    assert ("installations: there is none, so the bot gets no event: Settings > Install App, or open "
+            "https://github.com/apps/sneks-bot/installations/new\n") in check(status=78).stderr
+
+
+def test_a_suspended_installation_is_named(check, fake):
+    fake.patch_state({"installations": [{"id": 60001, "suspended": True}]})
+    [line] = check().stderr.splitlines()
+    assert line.startswith("warning: installation 60001 (sneks-united) is suspended since 20")
+    assert line.endswith("https://github.com/organizations/sneks-united/settings/installations/60001 "
+                         "> Unsuspend")
+
+
+def test_an_installation_that_has_not_accepted_a_permission_is_named(check, fake):
+    fake.patch_state({
+        "app": {"permissions": {"issues": "write", "pull_requests": "write", "members": "write"}},
+        "installations": [{"id": 60001, "permissions": {"issues": "read"}}]})
+    [line] = check().stderr.splitlines()
+    assert line == (
+        "warning: installation 60001 (sneks-united) has not accepted a permission that plugin ping "
+        "needs yet: an owner accepts it at https://github.com/organizations/sneks-united/settings/"
+        "installations/60001 > Review request: Permissions & events > Repository permissions > "
+        "Issues: Read and write")
+
+
+def test_an_installation_needs_the_plugins_that_act_there_only(check, fake):
+    fake.patch_state({
+        "app": {"permissions": {"issues": "write", "pull_requests": "write", "members": "write"}},
+        "installations": [{"id": 60001, "permissions": {"issues": "read", "members": "read"}}]})
+    result = check(plugins=["invite", {"name": "ping", "installations": ["1"]}])
+    [line] = result.stderr.splitlines()
+    assert "plugin invite" in line and "Members: Read and write" in line
+
+
+def test_all_pages_of_installations_are_checked(check, fake):
+    fake.patch_state({
+        "organizations": [{"login": f"org-{number}", "members": []} for number in range(250)],
+        "installations": [{"id": 70000 + number, "account": f"org-{number}", "suspended": number == 249,
+                           "permissions": {"issues": "write", "pull_requests": "write",
+                                           "members": "write"}} for number in range(250)]})
+    result = check()
+    assert result.stdout.count("\ninstallation    ") == 251
+    assert "installation 70249 (org-249) is suspended" in result.stderr
+
+
+def test_another_key_is_named_with_its_place(check, tmp_path):
+    another = snek.make_key(tmp_path / "another.pem")
+    result = check(status=78, config={"github": {"private_key_file": str(another)}})
+    assert "GitHub rejects the app's JWT" in result.stderr
+    assert "Settings > General > Private keys > Generate a private key" in result.stderr
+    assert "Settings > General > About > App ID" in result.stderr
+
+
+def test_a_key_of_another_app_is_named(check, fake):
+    fake.fail("GET", "/app", status=200, body={"id": 7, "slug": "other-bot", "client_id": "Iv1.7"})
+    result = check(status=78)
+    assert "GitHub: the private key belongs to another App, other-bot, than github.app_id" \
+        in result.stderr
+    assert "Settings > General > About > App ID" in result.stderr
+
+
+def test_a_webhook_configuration_that_cannot_be_read_is_a_problem(check, fake):
+    fake.fail("GET", "/app/hook/config", status=403, body={"message": "Nope"}, times=-1)
+    assert "webhook: GET /app/hook/config" in check(status=78).stderr

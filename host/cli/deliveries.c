@@ -37,7 +37,7 @@ static const char usage[] =
     "  discard  ends runs that are queued, blocked, held, running or parked: they are dead, with\n"
     "           the label discarded\n"
     "\n"
-    "      --state STATE  queued, blocked, held, running, parked, done or dead\n"
+    "      --state STATE  queued, blocked, held, running, parked, waiting, done or dead\n"
     "      --plugin NAME  only runs of this plugin\n"
     "      --event EVENT  only deliveries of this event, such as pull_request\n"
     "      --since TIME   only deliveries received since TIME: 90s, 15m, 2h, 3d, 1w ago, or a "
@@ -57,8 +57,8 @@ static const char usage[] =
 
 enum action { LIST, SHOW, RETRY, DISCARD };
 static const char *const actions[] = {"list", "show", "retry", "discard", NULL};
-static const char *const states[] = {"queued", "blocked", "held", "running",
-                                     "parked", "done",    "dead", NULL};
+static const char *const states[] = {"queued",  "blocked", "held", "running", "parked",
+                                     "waiting", "done",    "dead", NULL};
 
 struct options {
     enum action action;
@@ -108,10 +108,10 @@ static int read_option(struct options *options, int option) {
         break;
     case STATE:
         if (index_of(states, optarg) < 0) {
-            return cli_usage_error(
-                VERB,
-                "--state must be queued, blocked, held, running, parked, done or dead, not '%s'%s",
-                optarg, cli_suggestion(nearest_of(states, optarg), suggestion));
+            return cli_usage_error(VERB,
+                                   "--state must be queued, blocked, held, running, parked, "
+                                   "waiting, done or dead, not '%s'%s",
+                                   optarg, cli_suggestion(nearest_of(states, optarg), suggestion));
         }
         options->state = optarg;
         break;

@@ -54,9 +54,10 @@ static bool is_passed(const struct inbox_entry *entry) {
     return *entry->order_key && (entry->outside || is_in(entry, "parked") || is_in(entry, "dead"));
 }
 
-/* A queued run, or a blocked one that waits for its retry. */
+/* A queued run, or one that waits for its retry. */
 static bool is_due_at_a_time(const struct inbox_entry *entry) {
-    return is_in(entry, "queued") || (is_in(entry, "blocked") && entry->outside);
+    return is_in(entry, "queued") || is_in(entry, "waiting") ||
+           (is_in(entry, "blocked") && entry->outside);
 }
 
 /* A run's progress beside its state: its label if that says more, its due time, its reason. */

@@ -16,8 +16,11 @@
 /* In an order, a run that failed so many times still holds its key; see inbox_order. With the
  * delays of backoff.c this is about 13 minutes. */
 #define PLACE_ATTEMPTS_MAX 4
-/* The longest delay that a plugin may ask for. */
+/* The longest delay that a plugin may ask for before a retry. */
 #define RETRY_DELAY_MAX_MS (7 * INT64_C(86400000))
+/* A run may wait for so long in all. */
+#define WAIT_MAX_MS (30 * INT64_C(86400000))
+#define WAIT_MIN_MS 1000
 
 /* ---- the log ---- */
 
@@ -341,7 +344,7 @@ static void leave_group(struct run *run) {
 /* For a run that comes back and has an order: do later runs of its key pass it? */
 static struct log_field place_of(const struct run *run) {
     const struct inbox_finish *finish = &run->finish;
-    bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
+    bool again = inbox_finish_is_queued(finish);
     const char *place = again && finish->keeps_place ? "kept" : "given_up";
     bool comes_back = again || finish->how == INBOX_PARK;
     return LOG_TEXT("place", comes_back && *finish->order_key ? place : NULL);
@@ -364,7 +367,7 @@ static void log_end(struct run *run, int result) {
     bool trouble = stale || finish->how == INBOX_RETRY || finish->how == INBOX_DEAD ||
                    finish->how == INBOX_PARK;
     struct log_field again = {.key = "again_ms"};
-    if (finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE) {
+    if (inbox_finish_is_queued(finish)) {
         again = LOG_NUMBER("again_ms", finish->due_ms - finish->now_ms);
     }
     run_log(run, trouble ? SNEK_LEVEL_WARNING : SNEK_LEVEL_INFO, message,
@@ -436,11 +439,11 @@ void run_release(struct run *run) {
     }
 }
 
-/* The one way out of a group. `wait_ms` is for RETRY, REQUEUE and PARK. */
+/* The one way out of a group. `wait_ms` is for RETRY, REQUEUE, WAIT and PARK. */
 static void finish(struct run *run, enum inbox_finish_how how, const char *label,
                    const char *reason, int64_t wait_ms, bool suspect, int64_t crashes) {
     struct worker_process *worker_process = run->group->worker_process;
-    bool comes_back = how == INBOX_RETRY || how == INBOX_REQUEUE || how == INBOX_PARK;
+    bool comes_back = how != INBOX_DONE && how != INBOX_DEAD, waits = how == INBOX_WAIT;
     int64_t now_ms = clock_wall_ms();
     run->took_ms = clock_monotonic_ms() - run->started_ms;
     leave_group(run);
@@ -459,10 +462,11 @@ static void finish(struct run *run, enum inbox_finish_how how, const char *label
         .reason = run->reason ? run->reason : "",
         .now_ms = now_ms,
         .due_ms = comes_back ? now_ms + wait_ms : INT64_MAX,
+        .waited_ms = run->data.waited_ms + (waits ? wait_ms : 0),
         .suspect = suspect,
         .crashes = crashes,
         .has_journal = run->journal.n_entries > 0,
-        .keeps_place = how == INBOX_REQUEUE || run->data.attempt <= PLACE_ATTEMPTS_MAX,
+        .keeps_place = how == INBOX_REQUEUE || (!waits && run->data.attempt <= PLACE_ATTEMPTS_MAX),
     };
     fault_point("before_completion", worker_process ? worker_process_pid(worker_process) : 0);
     if (run->n_holds > 0) {
@@ -523,11 +527,28 @@ void run_requeue_at(struct run *run, int64_t due_ms, const char *reason) {
     requeue(run, later ? due_ms : run->data.due_ms, run->data.suspect, reason);
 }
 
-static int64_t bounded_delay(int64_t delay_ms) {
-    if (delay_ms < 0) {
-        return 0;
+static int64_t bounded_delay(const struct run *run, int64_t delay_ms) {
+    if (delay_ms > RETRY_DELAY_MAX_MS) {
+        run_log(run, SNEK_LEVEL_WARNING, "plugin",
+                LOG_TEXT("reason", "snek_retry_after() takes at most 7 days, and the host retries "
+                                   "after these; use snek_wait() to wait for something"));
+        return RETRY_DELAY_MAX_MS;
     }
-    return delay_ms < RETRY_DELAY_MAX_MS ? delay_ms : RETRY_DELAY_MAX_MS;
+    return delay_ms < 0 ? 0 : delay_ms;
+}
+
+/* The last wait ends with the 30 days. A handler that then asks for more gets no answer to what it
+ * waits for, so the run is dead: a person sees it and may retry it. */
+static void wait_for(struct run *run, int64_t delay_ms, const char *why) {
+    int64_t left_ms = WAIT_MAX_MS - run->data.waited_ms;
+    if (left_ms < WAIT_MIN_MS) {
+        struct error reason;
+        error_set(&reason, "it has waited for 30 days in all, which is the most: %s", why);
+        run_dead(run, 0, reason.text);
+        return;
+    }
+    delay_ms = delay_ms < WAIT_MIN_MS ? WAIT_MIN_MS : delay_ms;
+    finish(run, INBOX_WAIT, "waiting", why, delay_ms < left_ms ? delay_ms : left_ms, false, 0);
 }
 
 static void on_error_result(struct run *run, const char *reason) {
@@ -563,7 +584,10 @@ void run_result(struct run *run, int64_t result, int64_t delay_ms, struct frame_
         finish(run, INBOX_DONE, "rejected", why, 0, false, 0);
         break;
     case SNEK_RETRY:
-        retry(run, why, bounded_delay(delay_ms), false, 0);
+        retry(run, why, bounded_delay(run, delay_ms), false, 0);
+        break;
+    case SNEK_WAIT:
+        wait_for(run, delay_ms, why);
         break;
     case SNEK_E_CANCELLED:
         if (run->group->table->phase != RUN_PHASE_SERVING) {

@@ -37,7 +37,8 @@ struct inbox_entry {
     int64_t body_bytes;
 
     char plugin[INBOX_NAME_MAX + 1];
-    /* queued, blocked, held, running, parked, done, dead. */
+    /* queued, blocked, held, running, parked, done, dead; or waiting: a queued or blocked run whose
+     * handler asked to wait. */
     char state[8];
     /* "" when the run has no order; see enum inbox_order. */
     char order_key[INBOX_ORDER_KEY_MAX + 1];

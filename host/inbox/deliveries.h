@@ -175,6 +175,8 @@ struct inbox_run {
     char order_key[INBOX_ORDER_KEY_MAX + 1];
     /* 0 when no other run can replace it. */
     int64_t coalesce_key;
+    /* How long its handler has asked to wait, in all. */
+    int64_t waited_ms;
     /* Freed with the run. */
     char *sender, *repository;
     /* A reference, released with the run; see inbox_run_unpack(). */
@@ -242,6 +244,8 @@ enum inbox_finish_how {
     INBOX_RETRY,
     /* Interrupted without fault of the run; due again at `due_ms`; the attempt does not count. */
     INBOX_REQUEUE,
+    /* Its handler waits for something; due again at `due_ms`; the attempt does not count. */
+    INBOX_WAIT,
     /* Failed for the last time. */
     INBOX_DEAD,
     /* Waits, without losing an attempt, until its installation grants a missing permission (a
@@ -254,7 +258,7 @@ enum inbox_finish_outcome {
     /* Only for PARK: the installation granted something after this attempt began. So the run is due
      * at `due_ms`, as after REQUEUE. */
     INBOX_GRANTED = 2,
-    /* Only for RETRY and REQUEUE: a newer run replaces this one, which is finished now. */
+    /* Only for RETRY, REQUEUE and WAIT: a newer run replaces this one, which is finished now. */
     INBOX_SUPERSEDED = 3,
 };
 
@@ -270,16 +274,24 @@ struct inbox_finish {
     /* "" none. */
     const char *reason;
     int64_t now_ms, due_ms;
+    /* See inbox_run; with the wait that begins now. */
+    int64_t waited_ms;
     bool suspect;
     int64_t crashes;
     /* False when the run has no journal that the store would have to reduce to its effects. */
     bool has_journal;
-    /* For RETRY and REQUEUE: the run goes on holding its key. Otherwise later runs pass it. */
+    /* For RETRY, REQUEUE and WAIT: the run goes on holding its key. Otherwise later runs pass it.
+     */
     bool keeps_place;
     /* Out: when the next run of the key is due, if this completion made it the holder. Otherwise
      * INT64_MAX. */
     int64_t next_due_ms;
 };
+
+/* True for RETRY, REQUEUE and WAIT: the run is queued again, or blocked outside of its line. */
+static inline bool inbox_finish_is_queued(const struct inbox_finish *finish) {
+    return finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE || finish->how == INBOX_WAIT;
+}
 
 /* The key of a run of this put; "" when it is not ordered. */
 void inbox_order_key(const struct inbox_put *put, enum inbox_order order,

@@ -14,6 +14,8 @@ struct inbox_stats {
     /* Out, like all below: runs in each state. A count ends at 100,000, because counting more would
      * delay the webhooks that wait for the writer. */
     int64_t queued, blocked, running, dead, parked, held;
+    /* Runs whose handler asked to wait. `queued` and `blocked` do not count them. */
+    int64_t waiting;
     /* Runs among the queued, blocked and parked ones whose plugin no host has configured. */
     int64_t not_configured;
     /* Intents without a response, of runs that are not running now. */

@@ -74,7 +74,7 @@ struct metrics {
     struct metrics_limit limits[METRICS_LIMITS_MAX];
 
     _Atomic bool store_known;
-    _Atomic int64_t queued, blocked, running, dead, parked, held, not_configured, in_doubt,
+    _Atomic int64_t queued, blocked, running, dead, parked, held, waiting, not_configured, in_doubt,
         oldest_due_ms;
     _Atomic uint64_t holds[METRICS_HOLDS];
 

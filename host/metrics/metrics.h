@@ -77,7 +77,7 @@ void metrics_requeued(void);
 
 struct metrics_store {
     /* Runs in each state. */
-    int64_t queued, blocked, running, dead, parked, held;
+    int64_t queued, blocked, running, dead, parked, held, waiting;
     /* Runs among the waiting ones whose plugin no host has configured. */
     int64_t not_configured;
     /* Effects. */

@@ -281,7 +281,8 @@ static void render_store(struct buffer *text) {
         const _Atomic int64_t *from;
     } states[] = {{"queued", &metrics.queued},   {"blocked", &metrics.blocked},
                   {"running", &metrics.running}, {"dead", &metrics.dead},
-                  {"parked", &metrics.parked},   {"held", &metrics.held}};
+                  {"parked", &metrics.parked},   {"held", &metrics.held},
+                  {"waiting", &metrics.waiting}};
     if (!atomic_load_explicit(&metrics.store_known, memory_order_acquire)) {
         return;
     }
@@ -355,11 +356,11 @@ int metrics_render_detail(struct buffer *json) {
         result = buffer_printf(
             json,
             "\"queue\":{\"queued\":%" PRIu64 ",\"blocked\":%" PRIu64 ",\"running\":%" PRIu64
-            ",\"dead\":%" PRIu64 ",\"parked\":%" PRIu64 ",\"held\":%" PRIu64
+            ",\"dead\":%" PRIu64 ",\"parked\":%" PRIu64 ",\"held\":%" PRIu64 ",\"waiting\":%" PRIu64
             ",\"not_configured\":%" PRIu64 ",\"age_ms\":%" PRIu64 "},",
             number(&metrics.queued), number(&metrics.blocked), number(&metrics.running),
             number(&metrics.dead), number(&metrics.parked), number(&metrics.held),
-            number(&metrics.not_configured), age_ms());
+            number(&metrics.waiting), number(&metrics.not_configured), age_ms());
     }
     if (result == 0 && status > 0) {
         int64_t at_ms = atomic_load_explicit(&metrics.last_response_ms, memory_order_relaxed);

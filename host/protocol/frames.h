@@ -98,7 +98,7 @@ enum frame_kind {
     /* Number level (enum log_level), text. The run may be 0. */
     FRAME_LOG,
     /* Number result (enum snek_result or negative enum snek_error), number delay ms (of
-     * SNEK_RETRY), text reason. Ends the run. */
+     * SNEK_RETRY and SNEK_WAIT), text reason. Ends the run. */
     FRAME_RESULT,
     /* No field. Once, after DESCRIBED, when create() has succeeded: runs may come. */
     FRAME_READY,

@@ -66,6 +66,7 @@ static void on_counted(struct inbox_operation *operation) {
                                           .parked = stats->parked,
                                           .not_configured = stats->not_configured,
                                           .held = stats->held,
+                                          .waiting = stats->waiting,
                                           .in_doubt = stats->in_doubt,
                                           .oldest_due_ms = stats->oldest_due_ms});
 }

@@ -86,6 +86,14 @@ static inline int32_t snek_retry_after(struct snek_run *run, int64_t delay_ms, c
     return SNEK_RETRY;
 }
 
+/* Waits for something: the host calls the handler again after `delay_ms`, at least a second. The
+ * run loses no attempt. It may wait for 30 days in all. The host makes the reads again that came
+ * after the last effect; so look at what you wait for after the effects. */
+static inline int32_t snek_wait(struct snek_run *run, int64_t delay_ms, const char *reason) {
+    run->host->explain(run->host, run, reason, delay_ms);
+    return SNEK_WAIT;
+}
+
 /* For create(): return snek_reject_start(host, "config.guide must be a URL"); */
 static inline int32_t snek_reject_start(const struct snek_host *host, const char *reason) {
     host->explain(host, NULL, reason, 0);

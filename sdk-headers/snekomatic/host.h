@@ -48,7 +48,7 @@ struct snek_host {
     /* Sets the reason for the way in which the run ends. When `run` is NULL, it is the reason for
      * which create() rejects to start. `reason` is one sentence of at most 1000 bytes, and is
      * copied; NULL stands for the reason of the text that could not be built. The last call counts.
-     * `delay_ms` is the delay of SNEK_RETRY, 0 or more. Never blocks.
+     * `delay_ms` is the delay of SNEK_RETRY or SNEK_WAIT, 0 or more. Never blocks.
      */
     void (*explain)(const struct snek_host *host, struct snek_run *run, const char *reason,
                     int64_t delay_ms);

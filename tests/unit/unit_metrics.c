@@ -137,7 +137,7 @@ static void the_detail_is_members_of_a_json_object(void **state) {
     metrics_request("GET", 404, 1000);
     assert_int_equal(metrics_render_detail(&json), 0);
     assert_string_equal(json.data, "\"queue\":{\"queued\":2,\"blocked\":0,\"running\":0,\"dead\":0,"
-                                   "\"parked\":0,\"held\":0,\"not_configured\":0,"
+                                   "\"parked\":0,\"held\":0,\"waiting\":0,\"not_configured\":0,"
                                    "\"age_ms\":0},"
                                    "\"github\":{\"last_status\":404,\"ago_ms\":0},");
 }

@@ -132,6 +132,13 @@ enum inbox_audit_state store_audit_state(const struct inbox_record *record) {
     return record->state == INBOX_INTENDED ? INBOX_AUDIT_INTENDED : INBOX_AUDIT_FOUND;
 }
 
+void store_split_waiting(struct inbox_stats *stats, int64_t of_queued, int64_t of_blocked) {
+    /* Each count ends at a limit. */
+    stats->queued -= of_queued < stats->queued ? of_queued : stats->queued;
+    stats->blocked -= of_blocked < stats->blocked ? of_blocked : stats->blocked;
+    stats->waiting = of_queued + of_blocked;
+}
+
 int64_t store_loop_wait_ms(int64_t at_ms, int64_t began_ms, int64_t wait_ms) {
     bool recent = wait_ms > 0 && at_ms - (began_ms + wait_ms) < INBOX_LOOP_MEMORY_MS;
     if (!recent) {

@@ -11,6 +11,7 @@
 #include "inbox/holds.h"
 #include "inbox/operation.h"
 #include "inbox/plugin_state.h"
+#include "inbox/stats.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -72,6 +73,9 @@ void store_fill_loop_hold(const struct inbox_effect *effect, int64_t at_ms, int6
 
 /* How many bytes of the quota the entry or key of this operation takes, with its new value. */
 int64_t store_item_bytes(const struct inbox_plugin_state *state);
+
+/* `stats` counts the runs that wait as queued or blocked: so many of each. Counts them apart. */
+void store_split_waiting(struct inbox_stats *stats, int64_t of_queued, int64_t of_blocked);
 
 /* Makes a list of numbers for SQL: `brackets[0]`, the numbers with commas, `brackets[1]`. The
  * caller frees it. NULL when memory is short. */

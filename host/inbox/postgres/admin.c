@@ -167,6 +167,7 @@ static int find_few(struct postgres_store *store, const struct inbox_list *list,
                   {"blocked", PG_SQL_LIST_COUNT_BLOCKED, PG_SQL_LIST_BLOCKED},
                   {"held", PG_SQL_LIST_COUNT_HELD, PG_SQL_LIST_HELD},
                   {"running", PG_SQL_LIST_COUNT_RUNNING, PG_SQL_LIST_RUNNING},
+                  {"waiting", PG_SQL_LIST_COUNT_WAITING, PG_SQL_LIST_WAITING},
                   {"parked", PG_SQL_LIST_COUNT_PARKED, PG_SQL_LIST_PARKED},
                   {"dead", PG_SQL_LIST_COUNT_DEAD, PG_SQL_LIST_DEAD}};
     int64_t runs = 0;

@@ -116,6 +116,7 @@ static int take_row(struct postgres_store *store, struct inbox_run *run, const P
     pg_copy(result, row, 15, run->item, sizeof run->item);
     pg_copy(result, row, 16, run->order_key, sizeof run->order_key);
     run->coalesce_key = pg_number(result, row, 17);
+    run->waited_ms = pg_number(result, row, 18);
     run->repository = strdup(pg_text(result, row, 9));
     run->sender = strdup(pg_text(result, row, 10));
     run->payload = payload_new(bytes);

@@ -198,7 +198,7 @@ int postgres_send_superseded(struct postgres_store *store, const struct inbox_fi
                              struct error *err) {
     struct pg_query query = pg_query_begin(PG_SQL_RUN_SUPERSEDED);
     pg_query_number(&query, finish->now_ms);
-    pg_query_number(&query, finish->how == INBOX_REQUEUE);
+    pg_query_number(&query, finish->how != INBOX_RETRY);
     pg_query_text(&query, finish->plugin);
     pg_query_text(&query, finish->order_key);
     pg_query_number(&query, finish->coalesce_key);

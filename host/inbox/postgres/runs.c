@@ -76,14 +76,14 @@ const struct postgres_operation postgres_lease_check = {.send = lease_check_send
 /* ---- FINISH ---- */
 
 static bool may_be_superseded(const struct inbox_finish *finish) {
-    return finish->coalesce_key && (finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE);
+    return finish->coalesce_key && inbox_finish_is_queued(finish);
 }
 
 static int finish_send(struct postgres_store *store, struct inbox_operation *operation,
                        struct error *err) {
     const struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
     bool parks = finish->how == INBOX_PARK;
-    bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
+    bool again = inbox_finish_is_queued(finish);
     enum postgres_sql sql = again ? PG_SQL_RUN_AGAIN : PG_SQL_RUN_END;
     if (may_be_superseded(finish) && postgres_send_superseded(store, finish, err) < 0) {
         return -1;
@@ -95,6 +95,9 @@ static int finish_send(struct postgres_store *store, struct inbox_operation *ope
     if (again || parks) {
         pg_query_number(&query, finish->how != INBOX_RETRY);
         pg_query_number(&query, finish->due_ms);
+        if (again) {
+            pg_query_number(&query, finish->waited_ms);
+        }
     } else {
         pg_query_text(&query, finish->how == INBOX_DONE ? "done" : "dead");
         pg_query_number(&query, finish->now_ms);
@@ -166,6 +169,7 @@ static int stats_take(struct postgres_store *store, struct inbox_operation *oper
     stats->blocked = pg_number(result, 0, 6);
     stats->not_configured = pg_number(result, 0, 7);
     stats->held = pg_number(result, 0, 8);
+    store_split_waiting(stats, pg_number(result, 0, 9), pg_number(result, 0, 10));
     return 0;
 }
 

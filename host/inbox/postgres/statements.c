@@ -120,6 +120,10 @@
     " WHERE id = c.id OFFSET 0) AS d" SHARED_LIST_FILTERS SHARED_LIST_ORDER
 #define LIST_OF_STATE(state) LIST_FROM " AND r.state = '" state "'" SHARED_LIST_ORDER LIST_ORDER
 
+#define LIST_OF_WAITING                                                                            \
+    LIST_FROM " AND r.label = 'waiting' AND r.state IN ('queued', 'blocked')" SHARED_LIST_ORDER    \
+        LIST_ORDER
+
 /* $n in the order in which the operations bind. Results are binary: numbers are bigint. */
 const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_BEGIN] = "BEGIN",
@@ -148,7 +152,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_RUNS_UNFINISHED] = SHARED_RUNS_UNFINISHED,
     [PG_SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = least(due_ms, $1), " SQL_SET_UNPARKED
                            " WHERE delivery = $2 AND (state = 'parked'"
-                           " OR (state = 'queued' AND attempt > 0)"
+                           " OR (state = 'queued' AND (attempt > 0 OR label = 'waiting'))"
                            " OR (state = 'blocked' AND outside))",
     [PG_SQL_RUNS_QUEUE] =
         "INSERT INTO runs (delivery, plugin, installation, due_ms, state, attempt, host, "
@@ -162,7 +166,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                 " outside = false, by_hand = false, attempt = excluded.attempt, host = "
                 "excluded.host, token = excluded.token,"
                 " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
-                " crashes = 0, suspect = false, label = '', reason = '',"
+                " crashes = 0, waited_ms = 0, suspect = false, label = '', reason = '',"
                 " finished_ms = NULL RETURNING id, plugin, state, token",
     [PG_SQL_RUNS_RECLAIM] = "WITH lapsed AS (SELECT id FROM runs WHERE state = 'running'"
                             " AND lease_until_ms < " NOW_MS " AND token <> ALL ($3::bigint[])"
@@ -248,10 +252,10 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " granted = false, host = $1, lease_until_ms = " NOW_MS " + $2,"
         " token = $3::bigint + s.nth - 1 FROM unnest($4::bigint[]) WITH ORDINALITY AS s (id, nth)"
         " WHERE r.id = s.id AND r.state = 'queued' RETURNING r.id, r.attempt, r.crashes,"
-        " r.suspect, r.delivery, r.due_ms, r.order_key, r.coalesce_key, s.nth)"
+        " r.suspect, r.delivery, r.due_ms, r.order_key, r.coalesce_key, r.waited_ms, s.nth)"
         " SELECT t.id, t.attempt, t.crashes, t.suspect, d.received_ms, d.guid, d.event, d.action,"
         " d.installation, d.repository, d.sender, d.body, d.body_bytes, d.body_codec, t.due_ms,"
-        " d.item, t.order_key, t.coalesce_key"
+        " d.item, t.order_key, t.coalesce_key, t.waited_ms"
         " FROM taken t JOIN deliveries d ON d.id = t.delivery ORDER BY t.nth",
     /* For each plugin, one in each line of $1. */
     [PG_SQL_RUNS_NEXT_DUE] =
@@ -361,6 +365,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_LIST_BLOCKED] = LIST_OF_STATE("blocked"),
     [PG_SQL_LIST_HELD] = LIST_OF_STATE("held"),
     [PG_SQL_LIST_RUNNING] = LIST_OF_STATE("running"),
+    [PG_SQL_LIST_WAITING] = LIST_OF_WAITING,
     [PG_SQL_LIST_PARKED] = LIST_OF_STATE("parked"),
     [PG_SQL_LIST_DEAD] = LIST_OF_STATE("dead"),
     [PG_SQL_LIST_PLUGIN] = LIST_FROM " AND r.plugin = $5" SHARED_LIST_ORDER LIST_ORDER,
@@ -368,6 +373,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_LIST_COUNT_BLOCKED] = SHARED_LIST_COUNT("state = 'blocked'"),
     [PG_SQL_LIST_COUNT_HELD] = SHARED_LIST_COUNT("state = 'held'"),
     [PG_SQL_LIST_COUNT_RUNNING] = SHARED_LIST_COUNT("state = 'running'"),
+    [PG_SQL_LIST_COUNT_WAITING] = SHARED_LIST_COUNT(SQL_WAITING),
     [PG_SQL_LIST_COUNT_PARKED] = SHARED_LIST_COUNT("state = 'parked'"),
     [PG_SQL_LIST_COUNT_DEAD] = SHARED_LIST_COUNT("state = 'dead'"),
     [PG_SQL_LIST_COUNT_PLUGIN] = SHARED_LIST_COUNT("plugin = $1"),

@@ -62,9 +62,9 @@
 #define SHARED_RUN_AGAIN                                                                           \
     "UPDATE runs SET state = CASE WHEN $1 OR order_key = '' THEN 'queued' ELSE 'blocked' END,"     \
     " outside = (order_key <> '' AND NOT $1),"                                                     \
-    " attempt = attempt - $2, due_ms = $3, label = $4,"                                            \
-    " reason = $5, suspect = $6, crashes = $7, token = 0, lease_until_ms = 0, by_hand = FALSE"     \
-    " WHERE id = $8 AND token = $9 AND state = 'running'"
+    " attempt = attempt - $2, due_ms = $3, waited_ms = $4, label = $5,"                            \
+    " reason = $6, suspect = $7, crashes = $8, token = 0, lease_until_ms = 0, by_hand = FALSE"     \
+    " WHERE id = $9 AND token = $10 AND state = 'running'"
 #define SHARED_RUN_PARK                                                                            \
     "UPDATE runs SET state = CASE WHEN granted THEN 'queued' ELSE 'parked' END,"                   \
     " granted = false, by_hand = FALSE,"                                                           \
@@ -77,7 +77,7 @@
     "UPDATE runs SET state = CASE WHEN order_key = '' OR " SQL_KEEPS_PLACE                         \
     " THEN 'queued' ELSE 'blocked' END,"                                                           \
     " outside = (order_key <> '' AND NOT " SQL_KEEPS_PLACE "), by_hand = (order_key <> ''),"       \
-    " attempt = 0,"                                                                                \
+    " attempt = 0, waited_ms = 0,"                                                                 \
     " suspect = (suspect OR crashes > 0), crashes = 0, due_ms = $1,"                               \
     " label = '', reason = '', finished_ms = NULL WHERE delivery = $2"                             \
     " AND state IN ('queued', 'blocked', 'held', 'parked', 'dead')"                                \
@@ -104,6 +104,8 @@
     " WHERE p.plugin IS NOT NULL)"
 #define SQL_COUNT(rows) "(SELECT count(*) FROM (SELECT 1 " rows " LIMIT 100000) AS counted)"
 #define SQL_COUNT_STATE(state) SQL_COUNT("FROM runs WHERE state = '" state "'")
+#define SQL_COUNT_WAITING(state)                                                                   \
+    SQL_COUNT("FROM runs WHERE label = 'waiting' AND state = '" state "'")
 #define SQL_COUNT_UNWANTED(state)                                                                  \
     SQL_COUNT("FROM (SELECT plugin FROM runs WHERE state = '" state "' LIMIT 100000) AS r"         \
               " WHERE NOT " SQL_WANTED("r.plugin", "$1"))
@@ -127,7 +129,9 @@
     " SELECT " SQL_COUNT_STATE("queued") ", " SQL_COUNT_STATE("running") ", " SQL_COUNT_STATE(     \
         "dead") ", " SQL_COUNT_IN_DOUBT ", " SQL_OLDEST_DUE                                        \
                 ", " SQL_COUNT_STATE("parked") ", " SQL_COUNT_STATE(                               \
-                    "blocked") ", " SQL_WAITING_UNWANTED ", " SQL_COUNT_STATE("held")
+                    "blocked") ", " SQL_WAITING_UNWANTED                                           \
+                               ", " SQL_COUNT_STATE("held") ", " SQL_COUNT_WAITING(                \
+                                   "queued") ", " SQL_COUNT_WAITING("blocked")
 
 /* Order: see deliveries.h. A blocked run that is `outside` of its key's line has given its place
  * up. It waits until it is due, and then joins the line again. $1 is the plugin, $2 the key. */
@@ -279,10 +283,16 @@
 /* How many runs there are in a state that has an index, or of a plugin, up to one too many. */
 #define SHARED_LIST_COUNT(condition)                                                               \
     "SELECT count(*) FROM (SELECT 1 FROM runs WHERE " condition " LIMIT 5001) AS few"
+/* A run whose handler asked to wait is queued or blocked until it is due. */
+#define SQL_WAITING "label = 'waiting' AND state IN ('queued', 'blocked')"
+#define SQL_SHOWN_STATE                                                                            \
+    "CASE WHEN r.label = 'waiting' AND r.state IN ('queued', 'blocked') THEN 'waiting'"            \
+    " ELSE r.state END"
 #define SHARED_LIST_COLUMNS                                                                        \
     "SELECT d.id, d.guid, d.event, d.action, d.installation, d.repository, d.sender,"              \
     " d.received_ms, CASE WHEN d.body IS NULL THEN -1 ELSE d.body_bytes END, r.id, r.plugin,"      \
-    " r.state, r.attempt, r.crashes, r.suspect, r.due_ms, r.lease_until_ms, r.finished_ms,"        \
+    " " SQL_SHOWN_STATE                                                                            \
+    ", r.attempt, r.crashes, r.suspect, r.due_ms, r.lease_until_ms, r.finished_ms,"                \
     " r.label, CASE WHEN r.state = 'held' THEN coalesce((SELECT h.cause || ': ' || h.reason"       \
     " FROM holds h WHERE h.id = r.hold), r.reason) ELSE r.reason END, d.item, r.order_key, "       \
     "r.outside,"                                                                                   \
@@ -293,7 +303,7 @@
     " WHERE (d.received_ms, d.id) < ($1, $2)"                                                      \
     " AND d.received_ms >= $3 AND (CAST($4 AS text) IS NULL OR d.event = $4)"                      \
     " AND (CAST($5 AS text) IS NULL OR r.plugin = $5)"                                             \
-    " AND (CAST($6 AS text) IS NULL OR r.state = $6)"
+    " AND (CAST($6 AS text) IS NULL OR " SQL_SHOWN_STATE " = $6)"
 #define SHARED_LIST_ORDER " ORDER BY d.received_ms DESC, d.id DESC, r.plugin"
 #define SHARED_LIST_OF_CHUNK(chunk)                                                                \
     SHARED_LIST_COLUMNS                                                                            \

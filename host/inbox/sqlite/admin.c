@@ -161,6 +161,7 @@ static int find_few(struct sqlite_store *store, const struct inbox_list *list, e
                   {"blocked", SQL_LIST_COUNT_BLOCKED, SQL_LIST_BLOCKED},
                   {"held", SQL_LIST_COUNT_HELD, SQL_LIST_HELD},
                   {"running", SQL_LIST_COUNT_RUNNING, SQL_LIST_RUNNING},
+                  {"waiting", SQL_LIST_COUNT_WAITING, SQL_LIST_WAITING},
                   {"parked", SQL_LIST_COUNT_PARKED, SQL_LIST_PARKED},
                   {"dead", SQL_LIST_COUNT_DEAD, SQL_LIST_DEAD}};
     int64_t runs = 0;

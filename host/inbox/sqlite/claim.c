@@ -84,6 +84,7 @@ static int take_row(struct sqlite_store *store, struct inbox_claim *claim, size_
     column_copy(row, 15, run->item, sizeof run->item);
     column_copy(row, 16, run->order_key, sizeof run->order_key);
     run->coalesce_key = sqlite3_column_int64(row, 17);
+    run->waited_ms = sqlite3_column_int64(row, 18);
     run->repository = column_text(row, 10);
     run->sender = column_text(row, 11);
     if (!run->repository || !run->sender) {

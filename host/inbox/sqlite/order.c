@@ -149,7 +149,7 @@ int sqlite_superseded(struct sqlite_store *store, const struct inbox_finish *fin
                       struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_RUN_SUPERSEDED);
     query_number(&query, finish->now_ms);
-    query_number(&query, finish->how == INBOX_REQUEUE);
+    query_number(&query, finish->how != INBOX_RETRY);
     query_text(&query, finish->plugin);
     query_text(&query, finish->order_key);
     query_number(&query, finish->coalesce_key);

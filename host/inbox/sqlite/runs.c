@@ -54,7 +54,7 @@ int sqlite_lease_check(struct sqlite_store *store, struct inbox_operation *opera
 static int end_attempt(struct sqlite_store *store, const struct inbox_finish *finish,
                        struct error *err) {
     bool parks = finish->how == INBOX_PARK;
-    bool again = finish->how == INBOX_RETRY || finish->how == INBOX_REQUEUE;
+    bool again = inbox_finish_is_queued(finish);
     enum sqlite_sql sql = again ? SQL_RUN_AGAIN : SQL_RUN_END;
     int superseded = again && finish->coalesce_key ? sqlite_superseded(store, finish, err) : 0;
     if (superseded != 0) {
@@ -67,6 +67,9 @@ static int end_attempt(struct sqlite_store *store, const struct inbox_finish *fi
     if (again || parks) {
         query_number(&query, finish->how != INBOX_RETRY);
         query_number(&query, finish->due_ms);
+        if (again) {
+            query_number(&query, finish->waited_ms);
+        }
     } else {
         query_text(&query, finish->how == INBOX_DONE ? "done" : "dead");
         query_number(&query, finish->now_ms);
@@ -126,6 +129,8 @@ int sqlite_stats(struct sqlite_store *store, struct inbox_operation *operation, 
     stats->blocked = sqlite3_column_int64(query.statement, 6);
     stats->not_configured = sqlite3_column_int64(query.statement, 7);
     stats->held = sqlite3_column_int64(query.statement, 8);
+    store_split_waiting(stats, sqlite3_column_int64(query.statement, 9),
+                        sqlite3_column_int64(query.statement, 10));
     return 0;
 }
 

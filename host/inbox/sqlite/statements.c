@@ -18,6 +18,11 @@
 #define LIST_OF_STATE(state, index)                                                                \
     LIST_FROM(" INDEXED BY " index) " AND r.state = '" state "'" SHARED_LIST_ORDER
 
+#define LIST_OF_WAITING                                                                            \
+    LIST_FROM(" INDEXED BY runs_waiting")                                                          \
+    " AND r.label = 'waiting'"                                                                     \
+    " AND r.state IN ('queued', 'blocked')" SHARED_LIST_ORDER
+
 const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
     /* Writes a page even when nothing changes, which an UPDATE would not. */
@@ -32,7 +37,7 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_RUNS_UNFINISHED] = SHARED_RUNS_UNFINISHED,
     [SQL_RUNS_HASTEN] = "UPDATE runs SET due_ms = min(due_ms, ?1), " SQL_SET_UNPARKED
                         " WHERE delivery = ?2 AND (state = 'parked'"
-                        " OR (state = 'queued' AND attempt > 0)"
+                        " OR (state = 'queued' AND (attempt > 0 OR label = 'waiting'))"
                         " OR (state = 'blocked' AND outside))",
     /* Makes the parked runs of an installation due that has just granted something. */
     [SQL_RUNS_UNPARK] = "UPDATE runs SET due_ms = ?1, " SQL_SET_UNPARKED " WHERE state = 'parked'"
@@ -44,22 +49,23 @@ const char *const sqlite_statements[SQL_COUNT] = {
                        " AND EXISTS (SELECT 1 FROM deliveries d WHERE d.id = runs.delivery"
                        " AND d.installation = ?1 AND d.guid <> ?2)",
     [SQL_RUNS_UNINSTALL] = SHARED_RUNS_UNINSTALL,
-    [SQL_RUN_QUEUE] = "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, host,"
-                      " token, lease_until_ms, installation, order_key, coalesce_key, first_due_ms)"
-                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?3)"
-                      " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
-                      " installation = excluded.installation,"
-                      " order_key = excluded.order_key,"
-                      " coalesce_key = excluded.coalesce_key, first_due_ms = excluded.first_due_ms,"
-                      " outside = 0, by_hand = 0, attempt = excluded.attempt, host = "
-                      "excluded.host, token = excluded.token,"
-                      " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
-                      " crashes = 0, suspect = 0, label = '', reason = '', finished_ms = NULL"
-                      " RETURNING id",
+    [SQL_RUN_QUEUE] =
+        "INSERT INTO runs (delivery, plugin, due_ms, state, attempt, host,"
+        " token, lease_until_ms, installation, order_key, coalesce_key, first_due_ms)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?3)"
+        " ON CONFLICT (delivery, plugin) DO UPDATE SET state = excluded.state,"
+        " installation = excluded.installation,"
+        " order_key = excluded.order_key,"
+        " coalesce_key = excluded.coalesce_key, first_due_ms = excluded.first_due_ms,"
+        " outside = 0, by_hand = 0, attempt = excluded.attempt, host = "
+        "excluded.host, token = excluded.token,"
+        " lease_until_ms = excluded.lease_until_ms, due_ms = excluded.due_ms,"
+        " crashes = 0, waited_ms = 0, suspect = 0, label = '', reason = '', finished_ms = NULL"
+        " RETURNING id",
     [SQL_RUN_LOAD] = "SELECT r.id, r.attempt, r.crashes, r.suspect, d.id, d.received_ms, d.guid,"
                      " d.event, d.action, d.installation, d.repository, d.sender, d.body_bytes,"
                      " d.body_codec, r.due_ms, d.item, r.order_key,"
-                     " r.coalesce_key"
+                     " r.coalesce_key, r.waited_ms"
                      " FROM runs r CROSS JOIN deliveries d ON d.id = r.delivery WHERE r.id = ?1",
     [SQL_RUN_BYTES] = "SELECT " SHARED_RUN_BYTES " FROM runs r WHERE r.id = ?1",
     [SQL_SUSPECT_DUE] =
@@ -180,6 +186,7 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_LIST_BLOCKED] = LIST_OF_STATE("blocked", "runs_blocked"),
     [SQL_LIST_HELD] = LIST_OF_STATE("held", "runs_held"),
     [SQL_LIST_RUNNING] = LIST_OF_STATE("running", "runs_leased"),
+    [SQL_LIST_WAITING] = LIST_OF_WAITING,
     [SQL_LIST_PARKED] = LIST_OF_STATE("parked", "runs_parked"),
     [SQL_LIST_DEAD] = LIST_OF_STATE("dead", "runs_dead"),
     [SQL_LIST_PLUGIN] = LIST_FROM(" INDEXED BY runs_plugin") " AND r.plugin = $5" SHARED_LIST_ORDER,
@@ -187,6 +194,7 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_LIST_COUNT_BLOCKED] = SHARED_LIST_COUNT("state = 'blocked'"),
     [SQL_LIST_COUNT_HELD] = SHARED_LIST_COUNT("state = 'held'"),
     [SQL_LIST_COUNT_RUNNING] = SHARED_LIST_COUNT("state = 'running'"),
+    [SQL_LIST_COUNT_WAITING] = SHARED_LIST_COUNT(SQL_WAITING),
     [SQL_LIST_COUNT_PARKED] = SHARED_LIST_COUNT("state = 'parked'"),
     [SQL_LIST_COUNT_DEAD] = SHARED_LIST_COUNT("state = 'dead'"),
     [SQL_LIST_COUNT_PLUGIN] = SHARED_LIST_COUNT("plugin = $1"),

@@ -363,8 +363,8 @@ static int check_fail(const struct reading *reading, const struct toml_value *va
 }
 
 static int check_result(const struct reading *reading, const struct toml_value *value) {
-    static const char *const results[] = {"done",   "skipped", "rejected", "retry",
-                                          "parked", "dead",    "none"};
+    static const char *const results[] = {"done",    "skipped", "rejected", "retry",
+                                          "waiting", "parked",  "dead",     "none"};
     size_t count = value->kind == TOML_TABLE ? value->n_items : 1;
     for (size_t i = 0; i < count; i++) {
         const struct toml_value *one = value->kind == TOML_TABLE ? &value->items[i] : value;
@@ -373,10 +373,10 @@ static int check_result(const struct reading *reading, const struct toml_value *
             known |= one->kind == TOML_STRING && strcmp(one->text, results[k]) == 0;
         }
         if (!known) {
-            return problem(
-                reading, one->line,
-                "result is done, skipped, rejected, retry, parked, dead or none (no run at all); "
-                "or a table with one for each plugin");
+            return problem(reading, one->line,
+                           "result is done, skipped, rejected, retry, waiting, parked, dead or "
+                           "none (no run at all); "
+                           "or a table with one for each plugin");
         }
     }
     return 0;

@@ -79,7 +79,8 @@ static void take_outcome(struct step_runner *runner, const char *line, size_t by
         outcome.due_ms += strtoll(value, NULL, 10);
     }
     forget_waiting(runner, &outcome);
-    bool waits = strcmp(result, "retry") == 0 || strcmp(result, "parked") == 0;
+    bool waits = strcmp(result, "retry") == 0 || strcmp(result, "waiting") == 0 ||
+                 strcmp(result, "parked") == 0;
     if (waits && runner->n_waiting < STEP_RUNS_MAX) {
         runner->waiting[runner->n_waiting++] = outcome;
     }
@@ -89,8 +90,8 @@ static void take_outcome(struct step_runner *runner, const char *line, size_t by
 }
 
 static void take_line(struct step_runner *runner, const char *line, size_t bytes) {
-    static const char *const ends[] = {"done",   "skipped",    "rejected", "retry",
-                                       "parked", "superseded", "dead"};
+    static const char *const ends[] = {"done",    "skipped", "rejected",   "retry",
+                                       "waiting", "parked",  "superseded", "dead"};
     char message[FIELD_MAX], runs[FIELD_MAX], guid[FIELD_MAX];
     if (!line_field(line, bytes, "msg", message)) {
         return;

@@ -43,6 +43,8 @@ CREATE INDEX deliveries_event ON deliveries (event, received_ms);
 -- by_hand: an operator retried it, so it goes first.
 -- coalesce_key: a newer run with the same one replaces it while it waits; 0: none does.
 -- first_due_ms: when the first of the runs was due that this one replaces.
+-- waited_ms: how long its handler has asked to wait, in all. Until it is due, a run that waits has
+-- the label 'waiting'.
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
     delivery INTEGER NOT NULL REFERENCES deliveries (id) ON DELETE CASCADE,
@@ -53,6 +55,7 @@ CREATE TABLE runs (
     by_hand INTEGER NOT NULL DEFAULT 0 CHECK (by_hand IN (0, 1)),
     coalesce_key INTEGER NOT NULL DEFAULT 0,
     first_due_ms INTEGER NOT NULL DEFAULT 0,
+    waited_ms INTEGER NOT NULL DEFAULT 0,
     state TEXT NOT NULL
         CHECK (state IN ('queued', 'blocked', 'held', 'running', 'parked', 'done', 'dead')),
     attempt INTEGER NOT NULL DEFAULT 0 CHECK (attempt >= 0),
@@ -77,6 +80,7 @@ CREATE UNIQUE INDEX runs_holder ON runs (plugin, order_key)
     WHERE order_key <> '' AND outside = FALSE AND state IN ('queued', 'held', 'running');
 CREATE INDEX runs_blocked ON runs (plugin, order_key, outside, by_hand DESC, id)
     WHERE state = 'blocked';
+CREATE INDEX runs_waiting ON runs (state) WHERE label = 'waiting' AND state IN ('queued', 'blocked');
 CREATE INDEX runs_outside ON runs (due_ms, id) WHERE state = 'blocked' AND outside;
 CREATE INDEX runs_held ON runs (hold) WHERE state = 'held';
 CREATE INDEX runs_coalesce ON runs (plugin, order_key, coalesce_key, id)

@@ -23,6 +23,8 @@ extern "C" {
  * ends
  *                      +-- SNEK_RETRY ----------------> the run starts again after the given delay
  *                      +-- SNEK_REJECTED -------------> the run ends and is never retried
+ *                      +-- SNEK_WAIT -----------------> the run starts again after the given time;
+ *                      |                                it has not failed
  *                      '-- a negative error ----------> the run starts again after a backoff
  */
 enum snek_result {
@@ -33,7 +35,11 @@ enum snek_result {
     /* The host retries the run after the delay that snek_retry_after() set. */
     SNEK_RETRY = 2,
     /* The run fails permanently. The host shows it with its reason and never retries it. */
-    SNEK_REJECTED = 3
+    SNEK_REJECTED = 3,
+    /* The handler waits for something, such as the checks of a pull request: the host starts the
+     * run again after the time that snek_wait() set. The run loses no attempt, and it may wait for
+     * 30 days in all; then it fails. Later runs of its order pass it meanwhile. */
+    SNEK_WAIT = 4
 };
 
 /* Errors are negative, so that `if (result < 0) { return result; }` passes them on. Then the host

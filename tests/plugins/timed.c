@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* For the tests of waiting: it acts, then waits until issue 12 has the title "ready", and comments
+ * on it. */
+#include <snekomatic/snekomatic.h>
+
+#include <string.h>
+
+#define ISSUE "/repos/sneks-united/terrarium/issues/12"
+
+static int32_t comment(struct snek_run *run, const char *text) {
+    const struct snek_field body = snek_field_text("body", text);
+    return snek_post(run, ISSUE "/comments", &body, 1);
+}
+
+/* 1, 0, or a negative error. */
+static int32_t is_ready(struct snek_run *run) {
+    struct snek_response *issue;
+    int32_t result = snek_get(run, ISSUE, &issue);
+    const char *title = result == SNEK_DONE ? snek_response_string(run, issue, "title") : NULL;
+    int32_t ready = title && strcmp(title, "ready") == 0;
+    snek_free_response(run, issue);
+    return result < 0 ? result : ready;
+}
+
+/* As invite does: it acts, and then greets. */
+static int32_t invite(struct snek_run *run) {
+    const struct snek_parameter names[] = {{"org", "sneks-united"}, {"username", "hatchling-hana"}};
+    const struct snek_field role = snek_field_text("role", "member");
+    struct snek_response *membership;
+    int32_t result = snek_request(run, "GET", "/orgs/{org}/memberships/{username}", names, 2, NULL,
+                                  0, &membership);
+    snek_free_response(run, membership);
+    if (result == SNEK_DONE) {
+        return snek_skip(run, "a member already");
+    }
+    return snek_request(run, "PUT", "/orgs/{org}/memberships/{username}", names, 2, &role, 1, NULL);
+}
+
+static int32_t timed(struct snek_run *run) {
+    const char *what = snek_event(run)->action(run);
+    int32_t result = SNEK_DONE;
+    if (strcmp(what, "invite") == 0) {
+        result = invite(run);
+        if (result != SNEK_DONE) {
+            return result;
+        }
+    }
+    int32_t ready = is_ready(run);
+    if (ready < 0) {
+        return ready;
+    }
+    if (strcmp(what, "remember") == 0) {
+        result = snek_set_add(run, SNEK_SCOPE_PLUGIN, "seen", "12");
+        if (result < 0) {
+            return result;
+        }
+    }
+    if (!ready) {
+        return snek_wait(run, snek_integer(run, "ms", 1000), "the issue is not ready");
+    }
+    return comment(run, "It is ready.");
+}
+
+static const struct snek_permission permissions[] = {{"issues", "write"}, {"members", "write"}};
+static const struct snek_subscription subscriptions[] = {{"timed", NULL, timed, {{0}}, 0, 0}};
+SNEK_PLUGIN(.name = "timed", .version = "1", .summary = "waits for things",
+            .order = SNEK_ORDER_ITEM, SNEK_TABLE(permissions), SNEK_TABLE(subscriptions))

@@ -140,6 +140,16 @@ struct inbox_claim fixture_claim(struct fixture *fixture, const char *plugin, in
     return claim;
 }
 
+void fixture_put_again(struct fixture *fixture, struct inbox_put *puts, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        while (puts[i].operation.result < 0 &&
+               strstr(puts[i].operation.error.text, "lock timeout")) {
+            puts[i] = put_of(puts[i].guid);
+            fixture_do(fixture, &puts[i].operation);
+        }
+    }
+}
+
 struct inbox_run fixture_claim_one(struct fixture *fixture) {
     struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(claim.n_runs, 1);

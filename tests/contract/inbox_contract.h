@@ -82,6 +82,10 @@ struct inbox_finish finish_of(const struct inbox_run *run, enum inbox_finish_how
 /* Claims everything that `plugin` has due; the caller frees claim.runs. */
 struct inbox_claim fixture_claim(struct fixture *fixture, const char *plugin, int64_t now_ms);
 
+/* Delivers again what a host rejected because another host's group held a lock for too long, as on
+ * a busy machine. GitHub's recovery does the same. */
+void fixture_put_again(struct fixture *fixture, struct inbox_put *puts, size_t n);
+
 /* Claims the one run of "invite" that is due; the caller ends it with inbox_run_finish(). The
  * second stores put_of(guid) before. */
 struct inbox_run fixture_claim_one(struct fixture *fixture);

@@ -48,7 +48,9 @@ struct host {
     struct loop loop;
     struct loop_source signals, orphaned;
     struct watchdog watchdog;
-    bool restarted, stopping, supervisor_gone;
+    /* See dispatch_options. */
+    int descriptions_fd;
+    bool stopping, supervisor_gone;
     /* While stopping: how long runs may go on. */
     int64_t drain_ms;
     struct inbox *inbox;
@@ -222,7 +224,7 @@ static int load_plugins(struct host *host, struct error *err) {
                                        .loop = &host->loop,
                                        .inbox = host->inbox,
                                        .broker = host->broker,
-                                       .quarantine_rejected = host->restarted};
+                                       .descriptions_fd = host->descriptions_fd};
     if (dispatch_new(&options, &host->dispatch, err) < 0) {
         return -1;
     }
@@ -333,6 +335,7 @@ static void finish(struct host *host) {
     supervisor_client_finish(&host->supervisor);
     loop_remove(&host->loop, &host->signals);
     loop_remove(&host->loop, &host->orphaned);
+    close(host->descriptions_fd);
     close(host->signals.fd);
     close(host->orphaned.fd);
     loop_finish(&host->loop);
@@ -367,7 +370,7 @@ static int load_config(struct host *host) {
     struct settings *settings = NULL;
     struct error err = {.text = ""};
     AUTO_PROBLEMS struct config_problems problems = {0};
-    if (supervisor_client_hello(&settings, &host->restarted, &err) < 0) {
+    if (supervisor_client_hello(&settings, &host->descriptions_fd, &err) < 0) {
         log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
         return EX_OSERR;
     }
@@ -381,7 +384,7 @@ static int load_config(struct host *host) {
 }
 
 int host_run(void) {
-    struct host host = {.stopping = false};
+    struct host host = {.descriptions_fd = -1};
     struct error err = {.text = ""};
     /* First, because the supervisor sends secrets to a process that no other one can read. */
     process_harden();

@@ -36,7 +36,7 @@ static int read_settings(int memory_fd, struct settings **settings, struct error
                : 0;
 }
 
-int supervisor_client_hello(struct settings **settings, bool *restarted, struct error *err) {
+int supervisor_client_hello(struct settings **settings, int *descriptions_fd, struct error *err) {
     const struct supervisor_control hello = {.kind = SUPERVISOR_HELLO};
     struct supervisor_event event;
     int fds[DESCRIPTORS_MAX];
@@ -48,9 +48,9 @@ int supervisor_client_hello(struct settings **settings, bool *restarted, struct 
         got = descriptors_receive(SUPERVISOR_FD_CONTROL, &event, sizeof event, fds, MSG_TRUNC);
     } while (got < 0 && errno == EINTR);
     int result = -1;
-    if (got == (ssize_t)sizeof event && event.kind == SUPERVISOR_SETTINGS) {
+    if (got == (ssize_t)sizeof event && event.kind == SUPERVISOR_SETTINGS && fds[1] >= 0) {
         result = read_settings(fds[0], settings, err);
-        *restarted = event.flag != 0;
+        *descriptions_fd = steal_fd(&fds[1]);
     } else {
         error_set(err, "the supervisor sent no settings");
     }

@@ -26,9 +26,9 @@ struct supervisor_client {
     void *context;
 };
 
-/* Says HELLO and waits for the settings. The process must not be dumpable any more. `*restarted`:
- * another host of this supervisor was ready before. 0, or -1. */
-int supervisor_client_hello(struct settings **settings, bool *restarted, struct error *err);
+/* Says HELLO and waits for the settings. The process must not be dumpable any more.
+ * `*descriptions_fd` is the caller's: the file for description_file_read(). 0, or -1. */
+int supervisor_client_hello(struct settings **settings, int *descriptions_fd, struct error *err);
 
 /* Watches the socket. `client` is borrowed until supervisor_client_finish(), to which all workers
  * must have been freed. 0, or -1. */

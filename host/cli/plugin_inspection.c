@@ -40,7 +40,8 @@ static void on_rejected(void *context, const char *why) {
     }
 }
 
-static void on_described(void *context, struct description *description) {
+static void on_described(void *context, struct description *description, struct frame_text body) {
+    (void)body;
     struct inspection *inspection = context;
     struct error err;
     const char *why;

@@ -6,6 +6,7 @@
 #include "base/lock.h"
 #include "dispatch/claim.h"
 #include "dispatch/coalesce.h"
+#include "dispatch/description_file.h"
 #include "dispatch/effect.h"
 #include "dispatch/handoff.h"
 #include "dispatch/lease.h"
@@ -35,8 +36,8 @@ struct dispatch {
     struct plugin *plugins;
     size_t n_plugins;
     bool loaded;
-    /* See dispatch_configured(). It is set once, and ingest's thread reads it. */
-    _Atomic(char *) configured;
+    /* See dispatch_configured(). Set before `loaded` is. */
+    char *configured;
     struct claimer claimer;
     struct handoff handoff;
     struct lease_keeper leases;
@@ -68,15 +69,6 @@ static int64_t next_ms(const struct dispatch *dispatch, int64_t now_ms) {
     return next;
 }
 
-static char *list_configured(const struct dispatch *dispatch);
-
-/* A plugin that did not load after a restart of the host may describe itself later. */
-static void list_late(struct dispatch *dispatch) {
-    if (!atomic_load(&dispatch->configured)) {
-        atomic_store(&dispatch->configured, list_configured(dispatch));
-    }
-}
-
 int dispatch_tick(struct dispatch *dispatch) {
     int64_t now_ms = clock_monotonic_ms();
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
@@ -91,7 +83,6 @@ int dispatch_tick(struct dispatch *dispatch) {
     }
     int64_t wall_ms = clock_wall_ms();
     if (dispatch->loaded) {
-        list_late(dispatch);
         claim_tick(&dispatch->claimer, wall_ms);
     }
     int64_t next = next_ms(dispatch, now_ms);
@@ -122,10 +113,11 @@ void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max
     put->lease_ms = dispatch->table.options.lease_ms;
     for (size_t i = 0; i < dispatch->n_plugins && put->n_runs < max; i++) {
         const struct plugin *plugin = &dispatch->plugins[i];
-        /* Also a quarantined plugin gets its runs. One that did not load after a restart of the
-         * host, not even far enough to describe itself, gets none. */
+        /* Also a plugin that is quarantined, or has not loaded since a restart of the host, gets
+         * its runs. */
         const struct description *description = plugin_description(plugin);
-        if (description && description_wants(description, put->event, put->action) &&
+        assert(description);
+        if (description_wants(description, put->event, put->action) &&
             scope_matches(plugin->config->installations, put->installation) &&
             scope_matches(plugin->config->repositories, put->repository)) {
             struct inbox_put_run *run = &put->runs[put->n_runs++];
@@ -224,9 +216,6 @@ static void on_run_queued(void *context, int64_t due_ms) {
     claim_note_due(&((struct dispatch *)context)->claimer, due_ms);
 }
 
-static bool accepts_description(void *context, const struct plugin *plugin,
-                                const struct description *description);
-
 static int64_t random_host(void) {
     int64_t lease;
     arc4random_buf(&lease, sizeof lease);
@@ -251,21 +240,39 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
                                                                    .mailbox = &dispatch->mailbox,
                                                                    .on_changed = on_holds_changed,
                                                                    .context = dispatch});
-    dispatch->plugin_options =
-        (struct plugin_options){.loop = options->loop,
-                                .starter = options->starter,
-                                .configs = config->plugins,
-                                .log_level = config->log.level,
-                                .broker = options->broker,
-                                .api_url = config->github.api_url,
-                                .table = &dispatch->table,
-                                .bot_user = &dispatch->bot_user,
-                                .holds = &dispatch->holds,
-                                .quarantine_rejected = options->quarantine_rejected,
-                                .accepts_description = accepts_description,
-                                .context = dispatch};
+    dispatch->plugin_options = (struct plugin_options){.loop = options->loop,
+                                                       .starter = options->starter,
+                                                       .configs = config->plugins,
+                                                       .log_level = config->log.level,
+                                                       .broker = options->broker,
+                                                       .api_url = config->github.api_url,
+                                                       .table = &dispatch->table,
+                                                       .bot_user = &dispatch->bot_user,
+                                                       .holds = &dispatch->holds,
+                                                       .descriptions_fd = options->descriptions_fd};
     dispatch->wake.open = on_wake;
     pthread_mutex_init(&dispatch->lock, NULL);
+}
+
+/* The descriptions that an earlier host has kept. */
+static int inherit(struct dispatch *dispatch, struct error *err) {
+    const struct config *config = dispatch->options.config;
+    AUTO_FREE struct description **known = calloc(config->n_plugins + 1, sizeof *known);
+    if (!known) {
+        return error_set(err, "out of memory");
+    }
+    int result =
+        description_file_read(dispatch->options.descriptions_fd, known, config->n_plugins, err);
+    for (size_t i = 0; result == 0 && i < dispatch->n_plugins; i++) {
+        struct description **description = &known[dispatch->plugins[i].config - config->plugins];
+        if (*description) {
+            plugin_inherit(&dispatch->plugins[i], STEAL(*description));
+        }
+    }
+    for (size_t i = 0; i < config->n_plugins; i++) {
+        description_free(known[i]);
+    }
+    return result;
 }
 
 static int start_plugins(struct dispatch *dispatch, struct error *err) {
@@ -283,6 +290,9 @@ static int start_plugins(struct dispatch *dispatch, struct error *err) {
             plugin_init(&dispatch->plugins[dispatch->n_plugins++], &dispatch->plugin_options,
                         &config->plugins[i]);
         }
+    }
+    if (inherit(dispatch, err) < 0) {
+        return -1;
     }
     if (claim_init(&dispatch->claimer, &dispatch->table, dispatch->plugins, dispatch->n_plugins) <
             0 ||
@@ -320,14 +330,12 @@ int dispatch_new(const struct dispatch_options *options, struct dispatch **dispa
     return 0;
 }
 
-/* Do names of two plugins conflict? `of` describes itself as `new` only now; NULL: none does. */
-static bool have_conflict(const struct dispatch *dispatch, const struct plugin *of,
-                          const struct description *new) {
+/* Do names of two plugins conflict? */
+static bool have_conflict(const struct dispatch *dispatch) {
     const struct description **all = calloc(dispatch->n_plugins + 1, sizeof *all);
     struct error err = {.text = "out of memory"};
     for (size_t i = 0; all && i < dispatch->n_plugins; i++) {
-        const struct plugin *plugin = &dispatch->plugins[i];
-        all[i] = plugin == of ? new : plugin_description(plugin);
+        all[i] = plugin_description(&dispatch->plugins[i]);
     }
     bool found = !all || descriptions_conflict(all, dispatch->n_plugins, &err) < 0;
     if (found) {
@@ -344,6 +352,15 @@ static bool any_in_state(const struct dispatch *dispatch, enum plugin_state stat
         }
     }
     return false;
+}
+
+static bool all_have_loaded(const struct dispatch *dispatch) {
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        if (!plugin_has_loaded(&dispatch->plugins[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* True when each plugin that did not load lacked only a resource. */
@@ -365,18 +382,14 @@ static int append_file_name(struct buffer *names, const char *path) {
     return buffer_append_text(names, "\n") | result;
 }
 
-/* NULL when a name is not known, or memory is short. */
+/* NULL when memory is short. */
 static char *list_configured(const struct dispatch *dispatch) {
     const struct config *config = dispatch->options.config;
     AUTO_BUFFER struct buffer names =
         BUFFER_INIT((config->n_plugins + 1) * (PATH_MAX + INBOX_NAME_MAX));
     int result = buffer_append_text(&names, "\n");
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        const struct plugin *plugin = &dispatch->plugins[i];
-        if (!plugin_description(plugin)) {
-            return NULL;
-        }
-        result |= buffer_append_text(&names, plugin_name(plugin));
+        result |= buffer_append_text(&names, plugin_name(&dispatch->plugins[i]));
         result |= buffer_append_text(&names, "\n");
     }
     for (size_t i = 0; i < config->n_plugins; i++) {
@@ -399,24 +412,18 @@ enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
     if (dispatch->loaded) {
         return DISPATCH_LOADED;
     }
-    if (any_in_state(dispatch, PLUGIN_LOADING) || !dispatch->holds.known) {
+    if (!all_have_loaded(dispatch) || !dispatch->holds.known) {
         return DISPATCH_LOADING;
     }
-    if (have_conflict(dispatch, NULL, NULL)) {
+    if (have_conflict(dispatch)) {
         return DISPATCH_REJECTED;
     }
-    atomic_store(&dispatch->configured, list_configured(dispatch));
+    dispatch->configured = list_configured(dispatch);
+    if (!dispatch->configured) {
+        return DISPATCH_NOT_STARTED;
+    }
     dispatch->loaded = true;
     return DISPATCH_LOADED;
-}
-
-/* A conflict at the first start is found once all plugins are loaded. After a restart the plugin
- * that comes last is quarantined, and the others go on. */
-static bool accepts_description(void *context, const struct plugin *plugin,
-                                const struct description *description) {
-    const struct dispatch *dispatch = context;
-    bool at_first_start = !dispatch->loaded && !dispatch->options.quarantine_rejected;
-    return at_first_start || !have_conflict(dispatch, plugin, description);
 }
 
 int dispatch_release(struct dispatch *dispatch, const char *name) {
@@ -503,6 +510,6 @@ void dispatch_free(struct dispatch *dispatch) {
     bot_user_finish(&dispatch->bot_user);
     pthread_mutex_destroy(&dispatch->lock);
     free(dispatch->plugins);
-    free(atomic_load(&dispatch->configured));
+    free(dispatch->configured);
     free(dispatch);
 }

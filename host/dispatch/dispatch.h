@@ -41,8 +41,9 @@ struct dispatch_options {
     struct loop *loop;
     struct inbox *inbox;
     struct broker *broker;
-    /* Quarantine a plugin that does not load, instead of DISPATCH_REJECTED. */
-    bool quarantine_rejected;
+    /* The descriptions that earlier hosts have kept (description_file.h). Their plugins need not
+     * load before the host serves. */
+    int descriptions_fd;
 };
 
 /* Starts a worker for each enabled plugin. 0 and `*dispatch`, or -1. */
@@ -51,13 +52,12 @@ int dispatch_new(const struct dispatch_options *options, struct dispatch **dispa
 
 enum dispatch_load { DISPATCH_LOADING, DISPATCH_LOADED, DISPATCH_REJECTED, DISPATCH_NOT_STARTED };
 
-/* Whether the plugins are loaded. DISPATCH_REJECTED: the host cannot start, and dispatch has logged
- * each reason. DISPATCH_NOT_STARTED: the same, but the next start may succeed, because the system
- * only lacks a resource. */
+/* Whether every plugin has loaded, in this host or an earlier one. DISPATCH_REJECTED: the host
+ * cannot start, and dispatch has logged each reason. DISPATCH_NOT_STARTED: the same, but the next
+ * start may succeed, because the system only lacks a resource. */
 enum dispatch_load dispatch_load_state(struct dispatch *dispatch);
 
-/* The names of all configured plugins, each between newlines, once they are loaded; NULL while a
- * plugin has not described itself, because its name is not known. */
+/* The names of all configured plugins, each between newlines, once they are loaded. */
 const char *dispatch_configured(const struct dispatch *dispatch);
 
 /* Does what is due: claims, deadlines, restarts. Call it after every loop_step(). It returns how

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "dispatch/description_file.h"
 #include "dispatch/effect.h"
 #include "worker_process/usage.h"
 
@@ -88,6 +89,10 @@ const char *plugin_name(const struct plugin *plugin) {
 
 const struct description *plugin_description(const struct plugin *plugin) {
     return atomic_load(&plugin->description);
+}
+
+bool plugin_has_loaded(const struct plugin *plugin) {
+    return plugin->inherited || plugin->was_ready;
 }
 
 static uint64_t left_of(uint64_t most, uint64_t used) {
@@ -191,12 +196,6 @@ static void on_rejected(void *context, const char *why) {
 }
 
 static void set_description(struct plugin *plugin, struct description *description) {
-    const struct plugin_options *options = plugin->options;
-    if (!options->accepts_description(options->context, plugin, description)) {
-        description_free(description);
-        kill_worker(plugin, "was ended: its name or a command of it is another plugin's");
-        return;
-    }
     plugin->metrics = metrics_plugin(description->name);
     run_group_set_description(&plugin->runs, description, plugin->metrics);
     atomic_store(&plugin->description, description);
@@ -204,7 +203,31 @@ static void set_description(struct plugin *plugin, struct description *descripti
     set_state(plugin, plugin_state(plugin));
 }
 
-static void on_described(void *context, struct description *description) {
+void plugin_inherit(struct plugin *plugin, struct description *description) {
+    plugin->inherited = true;
+    set_description(plugin, description);
+}
+
+static uint32_t index_of(const struct plugin *plugin) {
+    return (uint32_t)(plugin->config - plugin->options->configs);
+}
+
+static void describe_first(struct plugin *plugin, struct description *description,
+                           struct frame_text body) {
+    struct error err;
+    if (description_file_append(plugin->options->descriptions_fd, index_of(plugin), body, &err) <
+        0) {
+        /* Without it, the next host would make no runs for the plugin. */
+        description_free(description);
+        plugin->may_load_later = err.transient;
+        on_rejected(plugin, err.text);
+        kill_worker(plugin, "was ended: its description cannot be kept");
+        return;
+    }
+    set_description(plugin, description);
+}
+
+static void on_described(void *context, struct description *description, struct frame_text body) {
     struct plugin *plugin = context;
     struct error err;
     const char *why;
@@ -216,7 +239,7 @@ static void on_described(void *context, struct description *description) {
         return;
     }
     if (!plugin_description(plugin)) {
-        set_description(plugin, description);
+        describe_first(plugin, description, body);
         return;
     }
     if (!same_description(plugin_description(plugin), description)) {
@@ -227,14 +250,12 @@ static void on_described(void *context, struct description *description) {
     description_free(description);
 }
 
-/* A person who starts the host again has removed the cause. A restart by the supervisor ends
- * nothing. */
+/* A person who starts the host again, or reloads it, has removed the cause. A restart by the
+ * supervisor ends nothing. */
 static void end_quarantine(struct plugin *plugin) {
     struct inbox_hold hold = {.scope = INBOX_HOLD_PLUGIN, .cause = INBOX_HOLD_QUARANTINED};
     snprintf(hold.plugin, sizeof hold.plugin, "%s", plugin_name(plugin));
-    if (!plugin->options->quarantine_rejected) {
-        hold_watch_change(plugin->options->holds, INBOX_HOLD_END, &hold);
-    }
+    hold_watch_change(plugin->options->holds, INBOX_HOLD_END, &hold);
 }
 
 static void on_ready(void *context) {
@@ -242,12 +263,14 @@ static void on_ready(void *context) {
     const char *why;
     enum frame_sandbox_level level = worker_process_level(plugin->runs.worker_process, &why);
     if (!plugin_description(plugin)) {
-        /* plugin.permissions does not allow what it declares, and its worker is being ended. */
+        /* Its description was rejected, and its worker is being ended. */
         return;
     }
     if (!plugin->was_ready) {
         /* Failed loads after a restart of the host are no deaths. */
         restart_reset(&plugin->restart);
+    }
+    if (!plugin_has_loaded(plugin)) {
         end_quarantine(plugin);
     }
     plugin->was_ready = true;
@@ -430,25 +453,16 @@ static void on_death(struct plugin *plugin, const struct worker_death *death) {
         LOG_TEXT("backtrace", text_or_null(death->backtrace)),
         LOG_TEXT("build_ids", text_or_null(death->build_ids)),
         LOG_TEXT("symbolize", text_or_null(death->symbolize)));
-    if (restart_quarantines(&plugin->restart)) {
+    /* After a restart of the host the worker is tried again until it loads: the cause may pass. */
+    if (plugin->was_ready && restart_quarantines(&plugin->restart)) {
         quarantine(plugin);
     }
 }
 
-/* It has not loaded since the host's start. At a restart of the host the other plugins go on, and
- * this one is tried again: its cause may pass. */
+/* No host has loaded it from this file, so this one cannot start. */
 static void on_failed_load(struct plugin *plugin, const struct worker_death *death) {
-    bool again = plugin->options->quarantine_rejected;
-    int64_t now_ms = clock_monotonic_ms();
-    int64_t wait_ms = restart_note_death(&plugin->restart, now_ms);
-    set_state(plugin, again ? PLUGIN_QUARANTINED : PLUGIN_REJECTED);
-    plugin->restart_at_ms = again ? now_ms + wait_ms : INT64_MAX;
-    if (plugin->restart.deaths > 1) {
-        /* Its first failure was logged. */
-        return;
-    }
-    log_event(SNEK_LEVEL_ERROR, again ? "plugin_quarantined" : "plugin_rejected",
-              LOG_TEXT("plugin", plugin->config->as_written),
+    set_state(plugin, PLUGIN_REJECTED);
+    log_event(SNEK_LEVEL_ERROR, "plugin_rejected", LOG_TEXT("plugin", plugin->config->as_written),
               LOG_TEXT("path", plugin->config->path), LOG_TEXT("reason", plugin->rejection),
               LOG_TEXT("how", plugin->rejection ? NULL : death->how),
               LOG_TEXT("backtrace", text_or_null(death->backtrace)),
@@ -470,7 +484,7 @@ static void on_exit_of_worker(void *context, const struct worker_death *death) {
     worker_process_free(plugin->runs.worker_process);
     run_group_set_worker(&plugin->runs, NULL, 0);
     settle_runs(plugin, death->how);
-    if (!plugin->was_ready) {
+    if (!plugin_has_loaded(plugin)) {
         on_failed_load(plugin, death);
     } else if (plugin->replace_until_ms > 0) {
         plugin->replace_until_ms = 0;
@@ -497,7 +511,7 @@ static void on_start_failed(void *context, const struct error *why) {
     worker_process_free(plugin->runs.worker_process);
     run_group_set_worker(&plugin->runs, NULL, 0);
     settle_runs(plugin, why->text);
-    if (plugin->was_ready) {
+    if (plugin_has_loaded(plugin)) {
         retry_start(plugin, why->text);
     } else {
         plugin->may_load_later = why->transient;
@@ -535,7 +549,7 @@ int plugin_start(struct plugin *plugin, struct error *err) {
     assert(!plugin->runs.worker_process);
     free(plugin->rejection);
     plugin->rejection = NULL;
-    struct worker_process_spec spec = {.plugin = (uint32_t)(config - options->configs),
+    struct worker_process_spec spec = {.plugin = index_of(plugin),
                                        .plugin_path = config->path,
                                        .plugin_shown = config->path,
                                        .config_json = config->config_json,
@@ -654,8 +668,7 @@ static int64_t earliest(int64_t a, int64_t b) {
 }
 
 static bool waits_for_restart(const struct plugin *plugin) {
-    enum plugin_state state = plugin_state(plugin);
-    return (state == PLUGIN_WAITING || state == PLUGIN_QUARANTINED) &&
+    return plugin_state(plugin) == PLUGIN_WAITING &&
            plugin->options->table->phase == RUN_PHASE_SERVING;
 }
 

@@ -8,7 +8,9 @@
  * attempt, and the other runs are requeued without losing one.
  *
  * A dead worker restarts with backoff. Too many deaths in a minute quarantine the plugin: it has no
- * worker and keeps its runs until plugin_release(). Ingest still makes runs for it.
+ * worker and keeps its runs until plugin_release(). Ingest still makes runs for it. After a restart
+ * of the host by the supervisor, the plugin is known from the file of descriptions. Its worker then
+ * starts again until it has loaded, and no failure before that quarantines it.
  *
  * Only plugin.c writes struct plugin. Threads: the loop's, except plugin_state(), plugin_name() and
  * plugin_description(). */
@@ -30,8 +32,7 @@ enum plugin_state {
     PLUGIN_RUNNING,
     /* Its worker died, and starts again at restart_at_ms. */
     PLUGIN_WAITING,
-    /* Its worker keeps dying, so it has none until plugin_release(); or it has not loaded since the
-     * host's restart, and is tried again at restart_at_ms. */
+    /* Its worker keeps dying, so it has none until plugin_release(). */
     PLUGIN_QUARANTINED,
     /* It did not load at the host's start: the host cannot start. */
     PLUGIN_REJECTED,
@@ -52,23 +53,22 @@ struct plugin_options {
     struct bot_user *bot_user;
     struct hold_watch *holds;
     /* See dispatch_options. */
-    bool quarantine_rejected;
-    /* A plugin describes itself for the first time. False: its names conflict with another
-     * plugin's, so its worker must not run. */
-    bool (*accepts_description)(void *context, const struct plugin *plugin,
-                                const struct description *description);
-    void *context;
+    int descriptions_fd;
 };
 
 struct plugin {
     const struct plugin_options *options;
     const struct config_plugin *config;
-    /* The first worker sent it, and it never changes. NULL until then. Ingest's thread reads it. */
+    /* The first worker sent it, or that of an earlier host, and it never changes. NULL until then.
+     * Ingest's thread reads it. */
     _Atomic(struct description *) description;
     /* NULL before it described itself. */
     struct metrics_plugin *metrics;
     /* PLUGIN_REJECTED, but for a cause that may pass: no process could be started. */
     bool may_load_later;
+    /* An earlier host has loaded this plugin from the same file. So the host starts without it, and
+     * its worker starts again until it loads. */
+    bool inherited;
     /* A worker has loaded the plugin completely since the host's start. */
     bool was_ready;
     /* enum plugin_state. */
@@ -107,6 +107,8 @@ void plugin_init(struct plugin *plugin, const struct plugin_options *options,
                  const struct config_plugin *config);
 void plugin_finish(struct plugin *plugin);
 
+/* Before plugin_start(): an earlier host has loaded this plugin. Takes the description over. */
+void plugin_inherit(struct plugin *plugin, struct description *description);
 int plugin_start(struct plugin *plugin, struct error *err);
 /* Does what is due: deadlines, restarts, withheld lines of the log. */
 void plugin_tick(struct plugin *plugin, int64_t now_ms);
@@ -118,6 +120,8 @@ enum plugin_state plugin_state(const struct plugin *plugin);
 enum frame_sandbox_level plugin_level(const struct plugin *plugin);
 const char *plugin_state_name(enum plugin_state state);
 const char *plugin_name(const struct plugin *plugin);
+/* True when the host may serve: a worker has loaded the plugin, in this host or an earlier one. */
+bool plugin_has_loaded(const struct plugin *plugin);
 /* NULL until the plugin has described itself. */
 const struct description *plugin_description(const struct plugin *plugin);
 /* Bytes of payloads and journals that the plugin has room for, in its worker and in the host's

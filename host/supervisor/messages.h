@@ -8,8 +8,8 @@
  *
  *   host                        supervisor
  *   HELLO                  -->
- *                          <--  SETTINGS + memfd         (settings_parse() reads it)
- *   START_WORKER id, N     -->
+ *                          <--  SETTINGS + 2 memfds      (settings_parse(),
+ * description_file_read()) START_WORKER id, N     -->
  *                          <--  WORKER_STARTED id + socket, pidfd     or WORKER_FAILED id
  *   STOP_WORKER id         -->
  *                          <--  WORKER_ENDED id, how                          once, after STARTED
@@ -79,7 +79,9 @@ struct supervisor_control {
 };
 
 enum supervisor_event_kind {
-    /* One descriptor: a memfd with the message of settings_write(). */
+    /* Two descriptors. A memfd with the message of settings_write(); and one in which hosts with
+     * the same configuration and the same copies of the plugins' files keep the plugins'
+     * descriptions. The supervisor never reads that one. */
     SUPERVISOR_SETTINGS = 32,
     /* Two descriptors: the worker's socket and a pidfd. `text` is the SHA-256 of the plugin's file,
      * in hexadecimal. */
@@ -92,8 +94,7 @@ enum supervisor_event_kind {
 
 struct supervisor_event {
     uint32_t kind;
-    /* SETTINGS: another host of this supervisor was ready before. WORKER_FAILED: the cause may
-     * pass. */
+    /* WORKER_FAILED: the cause may pass. */
     uint32_t flag;
     uint64_t worker;
     int32_t pid;

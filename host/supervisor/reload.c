@@ -2,11 +2,14 @@
 /* Reads the configuration again, and compares what only a restart can change. */
 #include "supervisor/reload.h"
 
+#include "base/cleanup.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static bool differ(const char *a, const char *b) {
     return strcmp(a ? a : "", b ? b : "") != 0;
@@ -117,7 +120,8 @@ int reload_read(const struct config *present, struct workers *workers, struct re
     if (!reload) {
         return error_set(err, "out of memory");
     }
-    if (settings_read_again(present->settings, &settings, err) < 0) {
+    reload->descriptions_fd = reload_open_descriptions(err);
+    if (reload->descriptions_fd < 0 || settings_read_again(present->settings, &settings, err) < 0) {
         reload_free(reload);
         return -1;
     }
@@ -139,8 +143,16 @@ int reload_read(const struct config *present, struct workers *workers, struct re
     return 0;
 }
 
+int reload_open_descriptions(struct error *err) {
+    int fd = memfd_create("snekomatic-descriptions", MFD_CLOEXEC);
+    return fd >= 0 ? fd : error_set(err, "cannot create a memfd: %s", strerror(errno));
+}
+
 void reload_exchange(struct reload *reload, const struct config **config, struct config **owned,
-                     struct workers *workers) {
+                     int *descriptions_fd, struct workers *workers) {
+    int old_descriptions_fd = *descriptions_fd;
+    *descriptions_fd = reload->descriptions_fd;
+    reload->descriptions_fd = old_descriptions_fd;
     const struct config *old = *config;
     struct config *old_owned = *owned;
     *config = reload->config;
@@ -157,6 +169,7 @@ void reload_free(struct reload *reload) {
     for (size_t i = 0; i < CONFIG_PLUGINS_MAX; i++) {
         plugin_copy_finish(&reload->copies[i]);
     }
+    cleanup_close(&reload->descriptions_fd);
     config_free(reload->owned);
     free(reload);
 }

@@ -13,6 +13,8 @@ struct reload {
     /* The same, if it was read here; NULL: it is the caller's. */
     struct config *owned;
     struct plugin_copy copies[CONFIG_PLUGINS_MAX];
+    /* The memfd in which hosts with this configuration keep their plugins' descriptions. */
+    int descriptions_fd;
     /* Lists for people, separated by ", ": plugins with another file, a new or a removed one; and
      * changed keys that take effect only after a restart. Cut if too long. */
     char plugins[1024], needs_restart[256];
@@ -24,9 +26,12 @@ struct reload {
 int reload_read(const struct config *present, struct workers *workers, struct reload **next,
                 struct error *err);
 
-/* Exchanges `*config` and the workers' configuration with those of the reload. */
+/* Exchanges `*config`, the workers' configuration and the descriptions with those of the reload. */
 void reload_exchange(struct reload *reload, const struct config **config, struct config **owned,
-                     struct workers *workers);
+                     int *descriptions_fd, struct workers *workers);
+
+/* Opens a memfd for descriptions, or returns -1. */
+int reload_open_descriptions(struct error *err);
 
 void reload_free(struct reload *reload); /* takes NULL */
 

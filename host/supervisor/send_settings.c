@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-int send_settings(const struct settings *settings, bool restarted, int control_fd,
+int send_settings(const struct settings *settings, int descriptions_fd, int control_fd,
                   struct error *err) {
     AUTO_WIPED_BUFFER struct buffer message = BUFFER_INIT(SETTINGS_BYTES_MAX);
     if (settings_write(settings, &message, err) < 0) {
@@ -21,8 +21,9 @@ int send_settings(const struct settings *settings, bool restarted, int control_f
     if (memory_fd < 0 || io_write_full(memory_fd, message.data, message.bytes) < 0) {
         return error_set(err, "cannot write the settings to a memfd: %s", strerror(errno));
     }
-    const struct supervisor_event event = {.kind = SUPERVISOR_SETTINGS, .flag = restarted};
-    if (descriptors_send(control_fd, &event, sizeof event, &memory_fd, 1) < 0) {
+    const struct supervisor_event event = {.kind = SUPERVISOR_SETTINGS};
+    const int fds[] = {memory_fd, descriptions_fd};
+    if (descriptors_send(control_fd, &event, sizeof event, fds, 2) < 0) {
         return error_set(err, "cannot send the settings: %s", strerror(errno));
     }
     return 0;

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 
 /* Sends SUPERVISOR_SETTINGS on the control socket: the message of settings_write() in a memfd, so
- * that one packet carries any size. `restarted`: another host was ready before. 0, or -1. */
-int send_settings(const struct settings *settings, bool restarted, int control_fd,
+ * that one packet carries any size. `descriptions_fd`: see messages.h. 0, or -1. */
+int send_settings(const struct settings *settings, int descriptions_fd, int control_fd,
                   struct error *err);
 
 #endif

@@ -41,6 +41,8 @@ struct supervisor {
     const struct config *config;
     /* The same, if a reload has read it; NULL: it is the caller's. */
     struct config *owned_config;
+    /* Of the present configuration; see struct reload. */
+    int descriptions_fd;
     /* A reload that is under way. Until the present host has ended, it has the new configuration;
      * then it has the old one, which comes back if no host starts with the new one. */
     struct reload *reload;
@@ -225,7 +227,7 @@ static void begin_reload(struct supervisor *s) {
 }
 
 static void exchange(struct supervisor *s) {
-    reload_exchange(s->reload, &s->config, &s->owned_config, &s->workers);
+    reload_exchange(s->reload, &s->config, &s->owned_config, &s->descriptions_fd, &s->workers);
     s->restart_at_ms = clock_monotonic_ms();
 }
 
@@ -329,9 +331,7 @@ static void handle_message(struct supervisor *s) {
 /* A host without settings is of no use. */
 static void on_hello(struct supervisor *s) {
     struct error err;
-    /* With a new configuration every plugin must load, as at the first start. */
-    bool restarted = s->served && !s->reload_starts;
-    if (send_settings(s->config->settings, restarted, s->control_fd, &err) < 0) {
+    if (send_settings(s->config->settings, s->descriptions_fd, s->control_fd, &err) < 0) {
         log_event(SNEK_LEVEL_ERROR, "settings_not_sent", LOG_TEXT("reason", err.text));
         send_to_host(s, SIGKILL);
     }
@@ -570,7 +570,8 @@ static int prepare(struct supervisor *s, struct error *err) {
     }
     open_reload_socket(s);
     s->signals_fd = open_signals(err);
-    return s->signals_fd < 0 || start(s, err) < 0 ? EX_OSERR : 0;
+    s->descriptions_fd = reload_open_descriptions(err);
+    return s->signals_fd < 0 || s->descriptions_fd < 0 || start(s, err) < 0 ? EX_OSERR : 0;
 }
 
 int supervisor_run(const struct config *config, char *const host_argv[], const char *worker_path) {
@@ -580,6 +581,7 @@ int supervisor_run(const struct config *config, char *const host_argv[], const c
                            .worker_path = worker_path,
                            .host_argv = host_argv,
                            .signals_fd = -1,
+                           .descriptions_fd = -1,
                            .listen_fd = -1,
                            .notify_fd = -1,
                            .messages_fd = -1,
@@ -596,6 +598,7 @@ int supervisor_run(const struct config *config, char *const host_argv[], const c
     cleanup_close(&s.signals_fd);
     cleanup_close(&s.listen_fd);
     cleanup_close(&s.notify_fd);
+    cleanup_close(&s.descriptions_fd);
     close_sockets(&s);
     reload_socket_close(&s.reload_socket);
     end_reload(&s);

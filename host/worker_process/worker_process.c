@@ -350,19 +350,19 @@ static int parse_sandbox(struct worker_process *worker_process, struct frame_rea
     return result;
 }
 
-static int parse_described(struct worker_process *worker_process, const char *body, size_t bytes) {
+static int parse_described(struct worker_process *worker_process, struct frame_text body) {
     struct description *description = NULL;
     struct error err;
     if (worker_process->described) {
         return -1;
     }
     worker_process->described = true;
-    if (description_parse(body, bytes, &description, &err) < 0) {
+    if (description_parse(body.data, body.bytes, &description, &err) < 0) {
         worker_process->handlers->on_rejected(worker_process->context, err.text);
         worker_process_kill(worker_process, "was ended: its description was rejected");
         return 0;
     }
-    worker_process->handlers->on_described(worker_process->context, description);
+    worker_process->handlers->on_described(worker_process->context, description, body);
     return 0;
 }
 
@@ -483,7 +483,7 @@ static int parse_frame(struct worker_process *worker_process, const struct frame
     case FRAME_SANDBOX:
         return parse_sandbox(worker_process, &reader);
     case FRAME_DESCRIBED:
-        return parse_described(worker_process, body, head->body_bytes);
+        return parse_described(worker_process, (struct frame_text){body, head->body_bytes});
     case FRAME_READY:
         return parse_ready(worker_process, &reader);
     case FRAME_REJECTED:

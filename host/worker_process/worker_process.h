@@ -54,8 +54,9 @@ struct store_call {
 };
 
 struct worker_process_handlers {
-    /* Before the plugin's create() is called. The handler owns `description`. */
-    void (*on_described)(void *context, struct description *description);
+    /* Before the plugin's create() is called. The handler owns `description`, which
+     * description_parse() has made of `body`. */
+    void (*on_described)(void *context, struct description *description, struct frame_text body);
     /* create() has succeeded. Runs may be sent. */
     void (*on_ready)(void *context);
     void (*on_rejected)(void *context, const char *why);

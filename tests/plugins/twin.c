@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* A plugin that takes another plugin's name while the file "twin" is in the working directory, so
- * that it conflicts at a restart of the host only. It then waits for the file "go". */
+/* A plugin that takes another plugin's name while the file "twin" is in the working directory, and
+ * whose constructor crashes while the file "crash" is there. */
 #include <snekomatic/snekomatic.h>
 
-#include <poll.h>
+#include <stdlib.h>
 #include <unistd.h>
+
+__attribute__((constructor)) static void crash(void) {
+    if (access("crash", F_OK) == 0) {
+        abort();
+    }
+}
 
 static int32_t skip(struct snek_run *run) {
     return SNEK_SKIPPED;
@@ -26,9 +32,6 @@ SNEK_EXPORT const struct snek_plugin *snek_plugin_entry(void);
 SNEK_EXPORT const struct snek_plugin *snek_plugin_entry(void) {
     if (access("twin", F_OK) == 0) {
         plugin.name = "trouble";
-        while (access("go", F_OK) != 0) {
-            (void)poll(NULL, 0, 10);
-        }
     }
     return &plugin;
 }

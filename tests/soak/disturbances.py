@@ -47,7 +47,7 @@ class Disturbances:
             self.remove_store()
             self.next_absence = time.monotonic() + self._pause_interval_s()
         else:
-            kinds = (self.kill_host, self.kill_worker, self.kill_worker, self.kill_supervisor,
+            kinds = (self.kill_host, self.kill_host_and_workers, self.kill_worker, self.kill_worker, self.kill_supervisor,
                      self.kill_backend, self.slow_github, self.slow_github, self.lose_responses,
                      self.fail_github)
             self.chance.choice(kinds)()
@@ -66,6 +66,13 @@ class Disturbances:
 
     def kill_worker(self):
         self._kill("worker killed", self.bot.pids("worker"))
+
+    def kill_host_and_workers(self):
+        """The workers of the next host die while they start."""
+        self.kill_host()
+        deadline = time.monotonic() + self.chance.uniform(0, 0.5)
+        while time.monotonic() < deadline:
+            self._kill("starting worker killed", self.bot.pids("worker"))
 
     def kill_backend(self):
         self._kill("backend killed", self.store.backends()[:1])

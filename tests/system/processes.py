@@ -209,9 +209,14 @@ def _fits(fields, wanted):
 def is_running(pid):
     """Does a thread of the process still run? Its files stay open until the last one has ended,
     though the first may be a zombie already."""
-    for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"):
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return False
+    for thread in threads:
         try:
-            text = stat.read_text(encoding="utf-8", errors="replace")
+            text = pathlib.Path(f"/proc/{pid}/task/{thread}/stat").read_text(encoding="utf-8",
+                                                                            errors="replace")
         except OSError:
             continue  # it ended while we looked
         if text[text.rindex(")") + 2] not in "ZX":

@@ -71,8 +71,9 @@ static struct supervisor_event host_receive(int fds[DESCRIPTORS_MAX]) {
     return event;
 }
 
-/* Asks for the settings. The caller frees them. */
-static struct settings *host_hello(uint32_t *restarted) {
+/* Asks for the settings. The caller frees them. `*restarted`: an earlier host has left a byte in
+ * the file for descriptions. */
+static struct settings *host_hello(bool *restarted) {
     int fds[DESCRIPTORS_MAX];
     struct error err;
     struct settings *settings = NULL;
@@ -83,10 +84,12 @@ static struct settings *host_hello(uint32_t *restarted) {
     assert_int_equal(lseek(fds[0], 0, SEEK_SET), 0);
     assert_int_equal(io_read_rest(fds[0], "settings", &text, &err), 0);
     assert_int_equal(settings_parse(text.data, text.bytes, &settings), 0);
-    descriptors_close(fds);
     if (restarted) {
-        *restarted = event.flag;
+        char byte;
+        *restarted = pread(fds[1], &byte, 1, 0) == 1;
+        assert_int_equal(pwrite(fds[1], "d", 1, 0), 1);
     }
+    descriptors_close(fds);
     return settings;
 }
 
@@ -372,7 +375,7 @@ static int host_flood(void) {
 /* The first host starts a worker and dies; the second one looks for that worker. */
 static int host_leave_worker(const char *note) {
     int fds[DESCRIPTORS_MAX], pid = 0;
-    uint32_t restarted = 0;
+    bool restarted;
     settings_free(host_hello(&restarted));
     if (restarted) {
         FILE *file = fopen(note, "r");
@@ -420,7 +423,7 @@ int play_host(char *const argv[]) {
         (void)read(STDIN_FILENO, &go, 1);
     }
     if (strcmp(mode, "brief-once") == 0) {
-        uint32_t restarted = 0;
+        bool restarted;
         settings_free(host_hello(&restarted));
         if (restarted) {
             return EX_CONFIG;

@@ -3,9 +3,12 @@
  */
 #include "unit.h"
 
+#include "dispatch/description_file.h"
 #include "protocol/description.h"
 
 #include <snekomatic/plugin.h>
+
+#include <sys/mman.h>
 
 struct sample {
     const char *name, *permission[2][2], *event, *action, *command;
@@ -26,10 +29,10 @@ static const struct sample good = {"invite",
                                    SNEK_ORDER_ITEM,
                                    {NULL}};
 
-static int parse(const struct sample *sample, struct description **out, struct error *err) {
-    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(65536);
+/* The body of its frame, which stays in the buffer. */
+static struct frame_text encode(const struct sample *sample, struct buffer *buffer) {
     struct frame_writer w;
-    frame_begin(&w, &buffer, FRAME_DESCRIBED, 0, 0);
+    frame_begin(&w, buffer, FRAME_DESCRIBED, 0, 0);
     frame_put_number(&w, sample->protocol);
     frame_put_text(&w, sample->name);
     frame_put_text(&w, "1.0");
@@ -61,7 +64,13 @@ static int parse(const struct sample *sample, struct description **out, struct e
     }
     assert_int_equal(frame_end(&w), 0);
     size_t head = sizeof(struct frame_head);
-    return description_parse(buffer.data + head, buffer.bytes - head, out, err);
+    return (struct frame_text){buffer->data + head, buffer->bytes - head};
+}
+
+static int parse(const struct sample *sample, struct description **out, struct error *err) {
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(65536);
+    struct frame_text body = encode(sample, &buffer);
+    return description_parse(body.data, body.bytes, out, err);
 }
 
 static void permissions_become_canonical_json(void **state) {
@@ -286,6 +295,69 @@ static void a_list_of_permissions_is_all_that_a_plugin_may_ask_for(void **state)
     description_free(d);
 }
 
+/* ---- the file that survives a host ---- */
+
+#define PLUGINS 3
+
+static off_t append(int fd, uint32_t plugin, const char *name) {
+    AUTO_BUFFER struct buffer buffer = BUFFER_INIT(65536);
+    struct sample sample = good;
+    struct error err;
+    sample.name = name;
+    assert_int_equal(description_file_append(fd, plugin, encode(&sample, &buffer), &err), 0);
+    return lseek(fd, 0, SEEK_END);
+}
+
+/* The names of the plugins in the file, each with a space after it. */
+static const char *read_names(int fd) {
+    static char names[100];
+    struct description *found[PLUGINS] = {NULL};
+    struct error err;
+    assert_int_equal(description_file_read(fd, found, PLUGINS, &err), 0);
+    names[0] = '\0';
+    for (size_t i = 0; i < PLUGINS; i++) {
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s ",
+                 found[i] ? found[i]->name : "-");
+        description_free(found[i]);
+    }
+    return names;
+}
+
+static void descriptions_survive_a_host_in_a_file(void **state) {
+    (void)state;
+    AUTO_CLOSE int fd = memfd_create("descriptions", MFD_CLOEXEC);
+    assert_string_equal(read_names(fd), "- - - ");
+    append(fd, 2, "ping");
+    append(fd, 0, "invite");
+    assert_string_equal(read_names(fd), "invite - ping ");
+    append(fd, 1, "hello");
+    assert_string_equal(read_names(fd), "invite hello ping ");
+}
+
+static void a_bad_record_is_removed_from_the_file_with_all_after_it(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t plugin, bytes;
+    } bad[] = {{PLUGINS, 0}, {0, 0}, {1, 4}, {1, 0}, {1, UINT32_MAX}};
+    AUTO_CLOSE int fd = memfd_create("descriptions", MFD_CLOEXEC);
+    off_t whole = append(fd, 0, "invite");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(pwrite(fd, &bad[i], sizeof bad[i], whole), sizeof bad[i]);
+        assert_int_equal(pwrite(fd, "junk", 4, whole + (off_t)sizeof bad[i]), 4);
+        assert_string_equal(read_names(fd), "invite - - ");
+        assert_int_equal(lseek(fd, 0, SEEK_END), whole);
+    }
+    off_t end = append(fd, 1, "hello");
+    for (off_t cut = end - 1; cut > whole; cut--) {
+        append(fd, 1, "hello");
+        assert_int_equal(ftruncate(fd, cut), 0);
+        assert_string_equal(read_names(fd), "invite - - ");
+        assert_int_equal(lseek(fd, 0, SEEK_END), whole);
+    }
+    append(fd, 1, "hello");
+    assert_string_equal(read_names(fd), "invite hello - ");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(permissions_become_canonical_json),
@@ -297,6 +369,8 @@ int main(void) {
         cmocka_unit_test(an_effect_must_fit_a_declared_template),
         cmocka_unit_test(a_list_of_permissions_is_all_that_a_plugin_may_ask_for),
         cmocka_unit_test(a_name_or_command_cannot_be_taken_twice),
+        cmocka_unit_test(descriptions_survive_a_host_in_a_file),
+        cmocka_unit_test(a_bad_record_is_removed_from_the_file_with_all_after_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

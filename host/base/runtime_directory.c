@@ -4,6 +4,8 @@
 
 #include "base/cleanup.h"
 
+#include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +14,10 @@
 
 /* The verdict on a place. */
 enum { USABLE = 0, PASS_OVER = 1 };
+
+#define TMP "/tmp"
+/* Of mkdtemp(). */
+#define RANDOM "-XXXXXX"
 
 static int is_private(const char *path, struct error *err) {
     struct stat status;
@@ -73,13 +79,70 @@ static bool is_own_directory(const char *path) {
            status.st_uid == geteuid();
 }
 
+/* Is it a directory of ours with a name of mkdtemp()? Nobody else can make one that is ours. */
+static bool is_own_fallback(const char *path, const char *usual) {
+    struct stat status;
+    return strlen(path) == strlen(usual) + strlen(RANDOM) &&
+           strncmp(path, usual, strlen(usual)) == 0 && path[strlen(usual)] == RANDOM[0] &&
+           lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
+           !(status.st_mode & (S_IRWXG | S_IRWXO));
+}
+
+/* Adds the directories that make_fallback() has made. Returns the new number of places. */
+static size_t find_fallbacks(const char *usual, char *places[RUNTIME_DIRECTORY_PLACES],
+                             size_t count) {
+    DIR *tmp = opendir(TMP);
+    struct dirent *entry;
+    while (tmp && count < RUNTIME_DIRECTORY_PLACES && (entry = readdir(tmp))) {
+        char *path = NULL;
+        if (asprintf(&path, TMP "/%s", entry->d_name) < 0) {
+            break;
+        }
+        if (is_own_fallback(path, usual)) {
+            places[count++] = path;
+        } else {
+            free(path);
+        }
+    }
+    if (tmp) {
+        closedir(tmp);
+    }
+    return count;
+}
+
+/* Another user may have taken the usual name in /tmp, on purpose or not. Nobody can take a name
+ * that is not known before. NULL and `err`. */
+static char *make_fallback(const char *usual, struct error *err) {
+    AUTO_FREE char *path = NULL;
+    if (asprintf(&path, "%s" RANDOM, usual) < 0) {
+        error_set(err, "out of memory");
+        return NULL;
+    }
+    if (!mkdtemp(path)) {
+        error_set(err, "cannot make %s: %s; set RUNTIME_DIRECTORY to a private directory", path,
+                  strerror(errno));
+        error_mark_transient(err);
+        return NULL;
+    }
+    return STEAL(path);
+}
+
+static char *usual_below_tmp(void) {
+    char *path = NULL;
+    return asprintf(&path, TMP "/snekomatic-%u", (unsigned)geteuid()) < 0 ? NULL : path;
+}
+
+static bool is_of_another_user(const char *path) {
+    struct stat status;
+    return lstat(path, &status) == 0 && status.st_uid != geteuid();
+}
+
 size_t runtime_directory_places(char *places[RUNTIME_DIRECTORY_PLACES]) {
     AUTO_FREE char *of_service = first_of("RUNTIME_DIRECTORY");
     AUTO_FREE char *of_session = first_of("XDG_RUNTIME_DIR");
     AUTO_FREE char *below_session = NULL;
-    AUTO_FREE char *below_tmp = NULL;
-    if (asprintf(&below_session, "%s/snekomatic", of_session ? of_session : "") < 0 ||
-        asprintf(&below_tmp, "/tmp/snekomatic-%u", (unsigned)geteuid()) < 0) {
+    AUTO_FREE char *usual = usual_below_tmp();
+    if (!usual || asprintf(&below_session, "%s/snekomatic", of_session ? of_session : "") < 0) {
         return 0;
     }
     size_t count = 0;
@@ -89,24 +152,36 @@ size_t runtime_directory_places(char *places[RUNTIME_DIRECTORY_PLACES]) {
     if (is_own_directory(of_session)) {
         places[count++] = STEAL(below_session);
     }
-    places[count++] = STEAL(below_tmp);
+    if (is_of_another_user(usual)) {
+        return find_fallbacks(usual, places, count);
+    }
+    places[count++] = STEAL(usual);
     return count;
 }
 
 char *runtime_directory(bool executable, struct error *err) {
     char *places[RUNTIME_DIRECTORY_PLACES];
-    size_t count = runtime_directory_places(places);
+    AUTO_FREE char *usual = usual_below_tmp();
+    size_t count = usual ? runtime_directory_places(places) : 0;
+    if (!usual) {
+        error_set(err, "out of memory");
+        return NULL;
+    }
     char *chosen = NULL;
     int found = PASS_OVER;
-    if (count == 0) {
-        error_set(err, "out of memory");
-    }
+    bool has_tmp = false;
     for (size_t i = 0; i < count; i++) {
         AUTO_FREE char *place = places[i];
+        has_tmp |= strncmp(place, usual, strlen(usual)) == 0;
         if (found == PASS_OVER) {
             found = try_place(place, executable, err);
             chosen = found == USABLE ? STEAL(place) : NULL;
         }
+    }
+    if (found == PASS_OVER && !has_tmp) {
+        AUTO_FREE char *fallback = make_fallback(usual, err);
+        chosen =
+            fallback && try_place(fallback, executable, err) == USABLE ? STEAL(fallback) : NULL;
     }
     return chosen;
 }

@@ -10,14 +10,16 @@
 #include <stddef.h>
 
 /* Returns an absolute path, and makes the directory if necessary: RUNTIME_DIRECTORY (systemd's),
- * else XDG_RUNTIME_DIR/snekomatic, else /tmp/snekomatic-UID. With `executable`, a directory on a
- * file system that forbids execution (noexec, such as Debian's /run) is passed over. The caller
- * frees it. Returns NULL and `err`, which names the fix. Reads the environment. */
+ * else XDG_RUNTIME_DIR/snekomatic, else /tmp/snekomatic-UID. If that name is another user's,
+ * /tmp/snekomatic-UID-XXXXXX takes its place, with random characters. With `executable`, a
+ * directory on a file system that forbids execution (noexec, such as Debian's /run) is passed over.
+ * The caller frees it. Returns NULL and `err`, which names the fix. Reads the environment. */
 char *runtime_directory(bool executable, struct error *err);
 
-/* The same places, the first choice first, for a search: makes and checks none. Returns their
- * number, 0 when memory is short; the caller frees each. Reads the environment. */
-#define RUNTIME_DIRECTORY_PLACES 3
+/* The same places, the first choice first, for a search: makes none. Returns their number, 0 when
+ * memory is short or when another user has taken the usual name; the caller frees each. Reads the
+ * environment. */
+#define RUNTIME_DIRECTORY_PLACES 8
 size_t runtime_directory_places(char *places[RUNTIME_DIRECTORY_PLACES]);
 
 #endif

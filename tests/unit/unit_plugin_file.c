@@ -379,6 +379,55 @@ static void the_runtime_directory_is_private_or_rejected(void **state) {
     unsetenv("XDG_RUNTIME_DIR");
 }
 
+static bool is_found(const char *path) {
+    char *places[RUNTIME_DIRECTORY_PLACES];
+    size_t count = runtime_directory_places(places);
+    bool found = false;
+    for (size_t i = 0; i < count; i++) {
+        found |= strcmp(places[i], path) == 0;
+        free(places[i]);
+    }
+    return found;
+}
+
+static void another_user_who_takes_the_name_in_tmp_keeps_no_bot_from_starting(void **state) {
+    /* A user of no other test, so that its name in /tmp is free. */
+    const uid_t user = 100000 + (uid_t)getpid();
+    char taken[32], prefix[64];
+    struct error err;
+    snprintf(taken, sizeof taken, "/tmp/snekomatic-%u", (unsigned)user);
+    snprintf(prefix, sizeof prefix, "%s-", taken);
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(mkdir(taken, 0755), 0);
+    unsetenv("RUNTIME_DIRECTORY");
+    assert_int_equal(seteuid(user), 0);
+    AUTO_FREE char *path = runtime_directory(true, &err);
+    AUTO_FREE char *again = runtime_directory(false, &err);
+    /* `snekomatic reload` must find it. */
+    bool found = path && is_found(path);
+    assert_int_equal(seteuid(0), 0);
+    setenv("RUNTIME_DIRECTORY", at("run"), 1);
+    assert_non_null(path);
+    assert_memory_equal(path, prefix, strlen(prefix));
+    assert_non_null(again);
+    assert_string_equal(again, path);
+    assert_true(found);
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_uid, user);
+    assert_int_equal(status.st_mode & 0777, 0700);
+    /* Nobody else's directory with such a name is taken. */
+    assert_int_equal(chown(path, 0, 0), 0);
+    assert_int_equal(seteuid(user), 0);
+    bool trusted = is_found(path);
+    assert_int_equal(seteuid(0), 0);
+    assert_false(trusted);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(taken), 0);
+}
+
 static void a_directory_without_execution_is_passed_over_for_copies_only(void **state) {
     struct error err;
     setenv("XDG_RUNTIME_DIR", home, 1);
@@ -467,6 +516,7 @@ int main(void) {
         cmocka_unit_test(two_programs_share_a_copy),
         cmocka_unit_test(a_damaged_copy_is_replaced),
         cmocka_unit_test(the_runtime_directory_is_private_or_rejected),
+        cmocka_unit_test(another_user_who_takes_the_name_in_tmp_keeps_no_bot_from_starting),
         cmocka_unit_test(a_directory_without_execution_is_passed_over_for_copies_only),
         cmocka_unit_test(libraries_relative_to_the_file_are_rejected),
         cmocka_unit_test(absolute_paths_and_other_files_pass),

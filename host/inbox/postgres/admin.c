@@ -4,6 +4,7 @@
 #include "inbox/admin.h"
 #include "inbox/common/codec.h"
 #include "inbox/postgres/operations.h"
+#include "inbox/sql/shared.h"
 
 #include "base/array.h"
 #include "base/list.h"
@@ -11,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many runs of one state or plugin are listed by their own index, in one operation: see
- * SHARED_LIST_COUNT. More of them are found among the deliveries, one chunk an operation. */
+/* So many runs of one state or plugin are listed in one operation: see SHARED_LIST_COUNT. More of
+ * them are found among the deliveries, one chunk an operation. */
 #define FEW_RUNS 5000
 
 static int take_row(struct postgres_store *store, struct inbox_list *list, const PGresult *result,
@@ -110,7 +111,8 @@ static struct chunk chunk_of(const struct inbox_list *list) {
 static int list_chunk(struct postgres_store *store, struct inbox_list *list, struct error *err) {
     struct chunk chunk = chunk_of(list);
     int cut = list_rows(store, list, chunk.rows, err);
-    if (cut != 0) {
+    bool is_last = !list->plugin && !list->state && list->n_entries < SHARED_LIST_CHUNK_LEAST;
+    if (cut != 0 || is_last) {
         return cut < 0 ? -1 : 0;
     }
     AUTO_RESULT PGresult *result = NULL;

@@ -265,22 +265,27 @@
 
 /* what operators ask for */
 /* A list's chunk: the next deliveries before the place ($1, $2), and since $3. Those with a body
- * and those without have an index each, and both are read from their ends. */
+ * and those without have an index each, and both are read from their ends. The index has the event
+ * ($4) too, so a list of a rare event looks at all entries of the index, but at no other row. */
 #define SHARED_LIST_BEFORE "(received_ms, id) < ($1, $2) AND received_ms >= $3"
 #define SHARED_LIST_LATEST "ORDER BY received_ms DESC, id DESC LIMIT "
-#define SHARED_LIST_CHUNK_ALL(most)                                                                \
+#define SHARED_LIST_CHUNK(filter, most)                                                            \
     "SELECT received_ms, id FROM (SELECT * FROM (SELECT received_ms, id FROM deliveries"           \
-    " WHERE body IS NOT NULL AND " SHARED_LIST_BEFORE " " SHARED_LIST_LATEST most ") AS kept"      \
-    " UNION ALL SELECT * FROM (SELECT received_ms, id FROM deliveries"                             \
-    " WHERE body IS NULL AND " SHARED_LIST_BEFORE " " SHARED_LIST_LATEST most ") AS pruned)"       \
-    " AS latest " SHARED_LIST_LATEST
-#define SHARED_LIST_CHUNK_EVENT                                                                    \
-    "SELECT received_ms, id FROM deliveries WHERE " SHARED_LIST_BEFORE                             \
-    " AND event = $4 " SHARED_LIST_LATEST
+    " WHERE body IS NOT NULL AND " SHARED_LIST_BEFORE filter " " SHARED_LIST_LATEST most           \
+    ") AS kept UNION ALL SELECT * FROM (SELECT received_ms, id FROM deliveries"                    \
+    " WHERE body IS NULL AND " SHARED_LIST_BEFORE filter " " SHARED_LIST_LATEST most               \
+    ") AS pruned) AS latest " SHARED_LIST_LATEST
+#define SHARED_LIST_CHUNK_ALL(most) SHARED_LIST_CHUNK("", most)
+#define SHARED_LIST_CHUNK_EVENT SHARED_LIST_CHUNK(" AND event = $4", "500")
+/* Each delivery of a chunk is listed unless a plugin or a state is wanted. So fewer entries than
+ * this mean that nothing comes after the chunk. */
+#define SHARED_LIST_CHUNK_LEAST 500
 /* Where a chunk of 500 or 5000 ends; no row when it is not full, so that nothing comes after it. */
 #define SHARED_LIST_END(chunk) chunk "1 OFFSET 499"
 #define SHARED_LIST_LONG_END(chunk) chunk "1 OFFSET 4999"
-/* How many runs there are in a state that has an index, or of a plugin, up to one too many. */
+/* How many runs there are in a state, or of a plugin, up to one too many. A state has an index. For
+ * a rare plugin all entries of the index of (delivery, plugin) are read, and no row: an index of
+ * its own would cost each delivery another page. */
 #define SHARED_LIST_COUNT(condition)                                                               \
     "SELECT count(*) FROM (SELECT 1 FROM runs WHERE " condition " LIMIT 5001) AS few"
 /* A run whose handler asked to wait is queued or blocked until it is due. */

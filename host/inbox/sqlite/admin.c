@@ -2,6 +2,7 @@
 /* The operators' requests to the SQLite store: lists, bodies, and runs that they retry or
  * discard. */
 #include "inbox/common/codec.h"
+#include "inbox/sql/shared.h"
 #include "inbox/sqlite/operations.h"
 
 #include "base/array.h"
@@ -11,8 +12,8 @@
 
 #include <string.h>
 
-/* So many runs of one state or plugin are listed by their own index, in one operation: see
- * SHARED_LIST_COUNT. More of them are found among the deliveries, one chunk an operation. */
+/* So many runs of one state or plugin are listed in one operation: see SHARED_LIST_COUNT. More of
+ * them are found among the deliveries, one chunk an operation. */
 #define FEW_RUNS 5000
 
 /* Adds a row of a SQL_LIST* statement to the list. */
@@ -109,7 +110,8 @@ static struct chunk chunk_of(const struct inbox_list *list) {
 static int list_chunk(struct sqlite_store *store, struct inbox_list *list, struct error *err) {
     struct chunk chunk = chunk_of(list);
     int cut = list_rows(store, list, chunk.rows, err);
-    if (cut != 0) {
+    bool is_last = !list->plugin && !list->state && list->n_entries < SHARED_LIST_CHUNK_LEAST;
+    if (cut != 0 || is_last) {
         return cut < 0 ? -1 : 0;
     }
     AUTO_QUERY struct query query = query_begin(store, chunk.end);

@@ -82,8 +82,40 @@ static int read_wait(struct sqlite_store *store, const struct inbox_put *put, in
     return step < 0 ? -1 : 0;
 }
 
-/* A run that existed before may have a journal, and only a claim reads journals. So such a run is
- * not leased. */
+/* Inserts the run, or queues it again if the delivery was `seen` before. `until_ms` is that of
+ * read_wait(). A run that existed before may have a journal, and only a claim reads journals. So
+ * such a run is not leased. */
+static int queue_run(struct sqlite_store *store, int64_t delivery, const struct inbox_put *put,
+                     struct inbox_put_run *run, int64_t until_ms, bool seen, struct error *err) {
+    char key[INBOX_ORDER_KEY_MAX + 1];
+    inbox_order_key(put, run->order, key);
+    int is_free = key[0] ? sqlite_key_is_free(store, run->plugin, key, err) : 1;
+    if (is_free < 0) {
+        return -1;
+    }
+    bool leased = run->leased && !seen && until_ms == 0 && is_free;
+    const char *waits = is_free ? "queued" : "blocked";
+    AUTO_QUERY struct query query = query_begin(store, seen ? SQL_RUN_QUEUE : SQL_RUN_INSERT);
+    query_number(&query, delivery);
+    query_text(&query, run->plugin);
+    query_number(&query, until_ms > 0 ? until_ms : put->due_ms);
+    query_text(&query, leased ? "running" : waits);
+    query_number(&query, leased);
+    query_number(&query, leased ? put->host : 0);
+    query_number(&query, leased ? run->token : 0);
+    query_number(&query, leased ? clock_monotonic_ms() + put->lease_ms : 0);
+    query_text(&query, put->installation);
+    query_text(&query, key);
+    query_number(&query, run->replaceable ? run->coalesce_key : 0);
+    if (query_step(&query, err, "queueing a run") < 0) {
+        return -1;
+    }
+    int64_t id =
+        seen ? sqlite3_column_int64(query.statement, 0) : sqlite3_last_insert_rowid(store->db);
+    run->id = run->leased && !leased ? 0 : id;
+    return 0;
+}
+
 static int queue_runs(struct sqlite_store *store, int64_t delivery, const struct inbox_put *put,
                       bool seen, struct error *err) {
     int64_t until_ms = 0;
@@ -91,32 +123,10 @@ static int queue_runs(struct sqlite_store *store, int64_t delivery, const struct
         return -1;
     }
     for (size_t i = 0; i < put->n_runs; i++) {
-        struct inbox_put_run *run = &put->runs[i];
-        char key[INBOX_ORDER_KEY_MAX + 1];
-        inbox_order_key(put, run->order, key);
-        int is_free = key[0] ? sqlite_key_is_free(store, run->plugin, key, err) : 1;
-        if (is_free < 0) {
+        put->runs[i].token = put->first_token + (int64_t)i;
+        if (queue_run(store, delivery, put, &put->runs[i], until_ms, seen, err) < 0) {
             return -1;
         }
-        bool leased = run->leased && !seen && until_ms == 0 && is_free;
-        const char *waits = is_free ? "queued" : "blocked";
-        run->token = put->first_token + (int64_t)i;
-        AUTO_QUERY struct query query = query_begin(store, SQL_RUN_QUEUE);
-        query_number(&query, delivery);
-        query_text(&query, run->plugin);
-        query_number(&query, until_ms > 0 ? until_ms : put->due_ms);
-        query_text(&query, leased ? "running" : waits);
-        query_number(&query, leased);
-        query_number(&query, leased ? put->host : 0);
-        query_number(&query, leased ? run->token : 0);
-        query_number(&query, leased ? clock_monotonic_ms() + put->lease_ms : 0);
-        query_text(&query, put->installation);
-        query_text(&query, key);
-        query_number(&query, run->replaceable ? run->coalesce_key : 0);
-        if (query_step(&query, err, "queueing a run") < 0) {
-            return -1;
-        }
-        run->id = run->leased && !leased ? 0 : sqlite3_column_int64(query.statement, 0);
     }
     return 0;
 }

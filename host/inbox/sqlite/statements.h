@@ -16,6 +16,7 @@ enum sqlite_sql {
     SQL_RUNS_UNPARK,
     SQL_RUNS_GRANT,
     SQL_RUNS_UNINSTALL,
+    SQL_RUN_INSERT,
     SQL_RUN_QUEUE,
     SQL_RUN_LOAD,
     SQL_RUN_BYTES,

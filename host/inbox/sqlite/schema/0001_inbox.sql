@@ -29,11 +29,10 @@ CREATE TABLE deliveries (
     body BLOB
 ) STRICT;
 
--- Each row is in one of these indexes. Pruning reads them from the oldest row on.
-CREATE INDEX deliveries_kept ON deliveries (received_ms) WHERE body IS NOT NULL;
-CREATE INDEX deliveries_pruned ON deliveries (received_ms) WHERE body IS NULL;
--- For lists of a rare event, or of a rare plugin.
-CREATE INDEX deliveries_event ON deliveries (event, received_ms);
+-- Each row is in one of these indexes. Pruning reads them from the oldest row on, and lists read them
+-- from the newest one on. They have the event, so that a list of a rare event reads no other rows.
+CREATE INDEX deliveries_kept ON deliveries (received_ms, id, event) WHERE body IS NOT NULL;
+CREATE INDEX deliveries_pruned ON deliveries (received_ms, id, event) WHERE body IS NULL;
 
 -- order_key: runs of a plugin with the same key go one at a time, in the order of their ids
 -- (host/inbox/deliveries.h); '' for a run without an order. The one that is queued, held or running
@@ -88,7 +87,6 @@ CREATE INDEX runs_coalesce ON runs (plugin, order_key, coalesce_key, id)
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
 CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
-CREATE INDEX runs_plugin ON runs (plugin);
 
 -- Runs that must wait (host/inbox/holds.h). A run in the state 'held' has the id of its hold; when
 -- the hold is gone, it is queued again. So no hold may get the id of an earlier one. until_ms: 0

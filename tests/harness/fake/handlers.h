@@ -27,6 +27,7 @@ void handle_repository_get(struct http_exchange *exchange);
 void handle_installation_repositories(struct http_exchange *exchange);
 void handle_search_issues(struct http_exchange *exchange);
 void handle_graphql(struct http_exchange *exchange);
+void handle_conversion(struct http_exchange *exchange);
 void handle_issue_get(struct http_exchange *exchange);
 void handle_issues_get(struct http_exchange *exchange);
 void handle_issue_patch(struct http_exchange *exchange);

@@ -45,8 +45,8 @@ json_t *exchange_body(struct http_exchange *exchange, const char *resource,
     return body;
 }
 
-char *exchange_query(const struct http_exchange *exchange, const char *name) {
-    AUTO_FREE char *copy = exchange->query ? strdup(exchange->query) : NULL;
+static char *find_value(const char *pairs, const char *name) {
+    AUTO_FREE char *copy = pairs ? strdup(pairs) : NULL;
     char *rest = copy;
     size_t name_bytes = strlen(name);
     for (char *pair; (pair = strsep(&rest, "&")) != NULL;) {
@@ -62,4 +62,12 @@ char *exchange_query(const struct http_exchange *exchange, const char *name) {
         }
     }
     return NULL;
+}
+
+char *exchange_query(const struct http_exchange *exchange, const char *name) {
+    return find_value(exchange->query, name);
+}
+
+char *exchange_form(const struct http_exchange *exchange, const char *name) {
+    return find_value(exchange->body.data, name);
 }

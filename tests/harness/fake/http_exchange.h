@@ -58,5 +58,7 @@ json_t *exchange_body(struct http_exchange *exchange, const char *resource,
 
 /* The query's value of `name`, unescaped, the caller's to free; NULL when it is absent. */
 char *exchange_query(const struct http_exchange *exchange, const char *name);
+/* The same of a body that is a form. */
+char *exchange_form(const struct http_exchange *exchange, const char *name);
 
 #endif

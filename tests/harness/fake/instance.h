@@ -59,6 +59,10 @@ struct fake {
     struct token_list tokens;
     uint64_t tokens_minted;
 
+    /* manifests.c: manifests whose code nobody has used; the names of all apps. */
+    json_t *manifests;
+    json_t *app_names;
+
     /* webhooks.c: deliveries in the order of their sending. Keys with a "_" are not GitHub's.
      * `sending` counts the deliveries on their way; `sent` wakes when it counts down. */
     json_t *deliveries;

@@ -60,6 +60,38 @@ int jwt_read_key(const char *file, gnutls_pubkey_t *out, struct error *err) {
     return 0;
 }
 
+char *jwt_make_key(struct fake *fake) {
+    gnutls_x509_privkey_t key;
+    gnutls_privkey_t private_key;
+    gnutls_pubkey_t public_key;
+    gnutls_datum_t pem = {NULL, 0};
+    char *text = NULL;
+    if (gnutls_x509_privkey_init(&key) < 0) {
+        return NULL;
+    }
+    if (gnutls_x509_privkey_generate(key, GNUTLS_PK_RSA, 2048, 0) == 0 &&
+        gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &pem) == 0 &&
+        gnutls_privkey_init(&private_key) == 0) {
+        if (gnutls_privkey_import_x509(private_key, key, GNUTLS_PRIVKEY_IMPORT_COPY) == 0 &&
+            gnutls_pubkey_init(&public_key) == 0) {
+            if (gnutls_pubkey_import_privkey(public_key, private_key, 0, 0) == 0) {
+                for (size_t i = 0; i < fake->n_keys; i++) {
+                    gnutls_pubkey_deinit(fake->keys[i]);
+                }
+                fake->keys[0] = public_key;
+                fake->n_keys = 1;
+                text = strndup((const char *)pem.data, pem.size);
+            } else {
+                gnutls_pubkey_deinit(public_key);
+            }
+        }
+        gnutls_privkey_deinit(private_key);
+    }
+    gnutls_free(pem.data);
+    gnutls_x509_privkey_deinit(key);
+    return text;
+}
+
 /* Decodes base64url without padding into `out`, which has room for `bytes`. False when it is
  * anything else; nettle alone would let white space and padding pass. */
 static bool decode(const char *text, size_t bytes, uint8_t *out, size_t *out_bytes) {

@@ -9,4 +9,8 @@ int jwt_read_key(const char *file, gnutls_pubkey_t *key, struct error *err);
 /* Makes the caller CALLER_APP or CALLER_INVALID. */
 void jwt_verify(const struct fake *fake, const char *jwt, struct caller *caller);
 
+/* Makes an RSA key and accepts only it from now on. Returns the private key as PEM, the caller's;
+ * NULL when that fails. */
+char *jwt_make_key(struct fake *fake);
+
 #endif

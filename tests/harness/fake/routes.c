@@ -32,6 +32,8 @@ struct route {
 
 static const struct route routes[] = {
     {"GET", "/app", handle_app, .by_app = true, .documentation = DOCS "apps/apps"},
+    {"POST", "/app-manifests/{code}/conversions", handle_conversion,
+     .documentation = DOCS "apps/apps#create-a-github-app-from-a-manifest"},
     {"GET", "/app/installations", handle_installations_get, .by_app = true,
      .documentation = DOCS "apps/apps#list-installations-for-the-authenticated-app"},
     {"GET", "/app/installations/{id}", handle_installation_get, .by_app = true,
@@ -180,9 +182,10 @@ static bool request_is_sound(struct http_exchange *exchange) {
     return true;
 }
 
-/* GitHub shows the rate limits to every caller, and that request counts against none. */
+/* GitHub shows the rate limits to every caller, and that request counts against none. The code of a
+ * manifest is all that its request needs. */
 static bool is_open(const struct route *route) {
-    return strcmp(route->path, "/rate_limit") == 0;
+    return strcmp(route->path, "/rate_limit") == 0 || route->handle == handle_conversion;
 }
 
 static bool caller_may_ask(struct http_exchange *exchange, const struct route *route) {

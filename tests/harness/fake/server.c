@@ -5,6 +5,7 @@
 #include "fake/failures.h"
 #include "fake/fake.h"
 #include "fake/jwt.h"
+#include "fake/manifests.h"
 #include "fake/rate_limits.h"
 #include "fake/requests.h"
 #include "fake/response.h"
@@ -135,7 +136,7 @@ static enum MHD_Result serve(struct http_exchange *exchange) {
         if (exchange->n_segments > 0 && exchange->n_segments != SIZE_MAX &&
             strcmp(exchange->segments[0], "_fake") == 0) {
             control_exchange(exchange);
-        } else {
+        } else if (!manifests_serve(exchange)) {
             serve_api(exchange);
         }
         result = exchange->drop ? MHD_NO : response_send(exchange);
@@ -259,6 +260,7 @@ static int set_webhook(struct fake *fake, const struct fake_options *options, st
 
 static void fake_finish(struct fake *fake) {
     webhooks_finish(fake);
+    manifests_finish(fake);
     for (size_t i = 0; i < fake->n_keys; i++) {
         gnutls_pubkey_deinit(fake->keys[i]);
     }
@@ -279,6 +281,7 @@ static int fake_init(struct fake *fake, const struct fake_options *options, stru
     failures_init(fake);
     requests_init(fake);
     webhooks_init(fake);
+    manifests_init(fake);
     pthread_mutex_init(&fake->lock, NULL);
     pthread_cond_init(&fake->stop, NULL);
     curl_global_init(CURL_GLOBAL_DEFAULT);

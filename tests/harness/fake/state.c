@@ -291,18 +291,19 @@ static int check_installation(json_t *installation, struct error *err) {
 static int check_settings(const json_t *settings, struct error *err) {
     json_int_t lifetime_s = 3600, bytes = TOKEN_BYTES_MIN, skew_s, rate_limit = 0, searches = 0,
                graphql = 0, window_s = 1;
-    const char *url = "", *secret = "", *type = "json", *insecure = "0";
-    int active = 1;
+    const char *url = "", *secret = "", *type = "json", *insecure = "0", *via = "";
+    int active = 1, manifest_secret = 1;
     json_t *auto_create = NULL, *item;
     json_error_t problem;
-    if (json_unpack_ex((json_t *)settings, &problem, 0,
-                       "{s?I, s?I, s?I, s?I, s?I, s?I, s?I, s?s, s?s, s?s, s?s, s?b, s?o !}",
-                       "token_lifetime_s", &lifetime_s, "token_bytes", &bytes, "clock_skew_s",
-                       &skew_s, "rate_limit", &rate_limit, "search_rate_limit", &searches,
-                       "graphql_rate_limit", &graphql, "rate_window_s", &window_s, "webhook_url",
-                       &url, "webhook_secret", &secret, "webhook_content_type", &type,
-                       "webhook_insecure_ssl", &insecure, "webhook_active", &active, "auto_create",
-                       &auto_create) < 0) {
+    if (json_unpack_ex(
+            (json_t *)settings, &problem, 0,
+            "{s?I, s?I, s?I, s?I, s?I, s?I, s?I, s?s, s?s, s?s, s?s, s?b, s?s, s?b, s?o !}",
+            "token_lifetime_s", &lifetime_s, "token_bytes", &bytes, "clock_skew_s", &skew_s,
+            "rate_limit", &rate_limit, "search_rate_limit", &searches, "graphql_rate_limit",
+            &graphql, "rate_window_s", &window_s, "webhook_url", &url, "webhook_secret", &secret,
+            "webhook_content_type", &type, "webhook_insecure_ssl", &insecure, "webhook_active",
+            &active, "webhook_via", &via, "manifest_secret", &manifest_secret, "auto_create",
+            &auto_create) < 0) {
         return error_set(err, "settings: %s", problem.text);
     }
     if (bytes < TOKEN_BYTES_MIN || bytes > TOKEN_BYTES_MAX) {
@@ -498,6 +499,8 @@ static void fill_state(struct fake *fake, json_t *state) {
     fill(settings, "webhook_content_type", json_string("json"));
     fill(settings, "webhook_insecure_ssl", json_string("0"));
     fill(settings, "webhook_active", json_true());
+    fill(settings, "webhook_via", json_string(""));
+    fill(settings, "manifest_secret", json_true());
     fill(settings, "auto_create", json_array());
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         filled_list(state, kinds[k].name);

@@ -173,6 +173,18 @@ static char *form_of(const char *body) {
     return form;
 }
 
+/* The URL to post to, the caller's: with `webhook_via` only the path of the app's own URL. */
+static char *webhook_url(const json_t *settings) {
+    const char *url = text_of(settings, "webhook_url"), *via = text_of(settings, "webhook_via");
+    const char *host = strstr(url, "://");
+    const char *path = host ? strchr(host + strlen("://"), '/') : NULL;
+    char *whole = NULL;
+    if (!*via || !*url) {
+        return strdup(url);
+    }
+    return asprintf(&whole, "%s%s", via, path ? path : "/") < 0 ? NULL : whole;
+}
+
 /* With the lock: logs a new delivery and prepares its sending; NULL: out of memory. */
 static struct sending *begin(struct fake *fake, const char *guid, const char *event,
                              const char *body, bool redelivery, int64_t age_s) {
@@ -185,7 +197,7 @@ static struct sending *begin(struct fake *fake, const char *guid, const char *ev
         return NULL;
     }
     sending->fake = fake;
-    sending->url = strdup(text_of(settings, "webhook_url"));
+    sending->url = webhook_url(settings);
     sending->secret = strdup(text_of(settings, "webhook_secret"));
     sending->form = strcmp(text_of(settings, "webhook_content_type"), "form") == 0;
     sending->body = sending->form ? form_of(body) : strdup(body);
@@ -405,6 +417,21 @@ static void make_guid(char guid[37]) {
     (void)!getrandom(b, sizeof b, 0);
     snprintf(guid, 37, "%02x%02x%02x%02x-%02x%02x-11ee-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
              b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13]);
+}
+
+void webhooks_send(struct fake *fake, const char *event, json_t *payload) {
+    char guid[37];
+    make_guid(guid);
+    AUTO_FREE char *text = json_dumps(payload, JSON_COMPACT);
+    json_decref(payload);
+    bool active = json_is_true(json_object_get(state_settings(fake), "webhook_active"));
+    struct sending *sending = text && active ? begin(fake, guid, event, text, false, 0) : NULL;
+    pthread_t thread;
+    if (sending && pthread_create(&thread, NULL, send_in_thread, sending) == 0) {
+        pthread_detach(thread);
+    } else if (sending) {
+        send_now(sending);
+    }
 }
 
 void control_deliver(struct http_exchange *exchange, json_t *body) {

@@ -9,6 +9,9 @@ void webhooks_init(struct fake *fake);
 /* Waits for the webhooks that are on their way. */
 void webhooks_finish(struct fake *fake);
 
+/* Sends a webhook of GitHub's own. Steals the payload. With the lock. */
+void webhooks_send(struct fake *fake, const char *event, json_t *payload);
+
 /* The control API's part of it. `body` is borrowed. */
 void control_deliver(struct http_exchange *exchange, json_t *body);
 void control_deliveries(struct http_exchange *exchange);

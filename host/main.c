@@ -5,11 +5,11 @@
 int main(int argc, char **argv) {
     static const struct cli_verb verbs[] = {
         {"serve", "receive webhooks and run the plugins on them", cli_serve},
+        {"setup", "create the bot's GitHub App and store its credentials", cli_setup},
         {"check", "check the configuration, the credentials and the plugins", cli_check},
         {"plugins", "list what the plugins subscribe to and need; pause, resume, release them",
          cli_plugins},
         {"reload", "make the running host read its configuration and plugins again", cli_reload},
-        {"hook", "show and set the App's webhook at GitHub", cli_hook},
         {"send", "sign a webhook and post it to a running host", cli_send},
         {"deliveries", "list, show, retry or discard deliveries in the store", cli_deliveries},
         {"token", "print a token of an installation, for git", cli_token},
@@ -18,6 +18,7 @@ int main(int argc, char **argv) {
         {"version", "print the versions of the program, the plugin ABI and the libraries",
          cli_version},
         {"host", NULL, cli_host}, /* serve starts it */
+        {"setup-page", NULL, cli_setup_page},
         {0}};
     return cli_run(verbs, argc, argv);
 }

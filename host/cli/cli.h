@@ -19,13 +19,14 @@ struct cli_verb {
 
 int cli_serve(int argc, char **argv);
 int cli_host(int argc, char **argv);
+int cli_setup(int argc, char **argv);
+int cli_setup_page(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_plugins(int argc, char **argv);
 int cli_send(int argc, char **argv);
 int cli_deliveries(int argc, char **argv);
 int cli_recover(int argc, char **argv);
 int cli_reload(int argc, char **argv);
-int cli_hook(int argc, char **argv);
 int cli_new_plugin(int argc, char **argv);
 int cli_token(int argc, char **argv);
 int cli_version(int argc, char **argv);

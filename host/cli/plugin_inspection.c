@@ -251,6 +251,7 @@ static void report_rejection(const struct inspection *inspection) {
             plugin->path);
 }
 
+/* With `warnings` it prints the description too. */
 static unsigned inspect_and_report(struct loop *loop, struct worker_starter *starter,
                                    struct plugin_files *files, struct inspection *inspection,
                                    unsigned *warnings) {
@@ -261,7 +262,7 @@ static unsigned inspect_and_report(struct loop *loop, struct worker_starter *sta
     } else {
         inspect(loop, starter, inspection);
     }
-    if (inspection->ready) {
+    if (inspection->ready && warnings) {
         print_plugin(inspection);
         *warnings += app_needs_warn(inspection->description);
     }
@@ -276,7 +277,8 @@ static void close_files(struct plugin_files **files) {
     plugin_files_close(*files);
 }
 
-unsigned plugin_inspection(const struct config *config, struct inspected_plugins *plugins) {
+static unsigned inspect_all(const struct config *config, struct inspected_plugins *plugins,
+                            bool print) {
     unsigned problems = 0;
     *plugins = (struct inspected_plugins){.warnings = 0};
     struct error err = {.text = "out of memory"};
@@ -293,16 +295,19 @@ unsigned plugin_inspection(const struct config *config, struct inspected_plugins
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
-    if (config->n_plugins == 0) {
+    if (config->n_plugins == 0 && print) {
         puts("no plugins: the host will not act on anything; add a [[plugin]]");
     }
     for (size_t i = 0; i < config->n_plugins; i++) {
         all[i].config = &config->plugins[i];
         if (!config->plugins[i].enabled) {
-            printf("plugin %s is not enabled\n", config->plugins[i].as_written);
+            if (print) {
+                printf("plugin %s is not enabled\n", config->plugins[i].as_written);
+            }
             continue;
         }
-        problems += inspect_and_report(&loop, &direct.starter, files, &all[i], &plugins->warnings);
+        problems += inspect_and_report(&loop, &direct.starter, files, &all[i],
+                                       print ? &plugins->warnings : NULL);
         if (all[i].ready) {
             plugins->descriptions[i] = all[i].description;
             all[i].description = NULL;
@@ -320,6 +325,14 @@ unsigned plugin_inspection(const struct config *config, struct inspected_plugins
     direct_starter_finish(&direct);
     loop_finish(&loop);
     return problems;
+}
+
+unsigned plugin_inspection(const struct config *config, struct inspected_plugins *plugins) {
+    return inspect_all(config, plugins, true);
+}
+
+unsigned plugin_inspection_silent(const struct config *config, struct inspected_plugins *plugins) {
+    return inspect_all(config, plugins, false);
 }
 
 const struct description *const *inspected_plugins_list(const struct inspected_plugins *plugins) {

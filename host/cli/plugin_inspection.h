@@ -18,6 +18,8 @@ struct inspected_plugins {
  * error what is wrong. Returns the number of problems. `*plugins` is for
  * inspected_plugins_finish(). */
 unsigned plugin_inspection(const struct config *config, struct inspected_plugins *plugins);
+/* The same, and prints only what is wrong. */
+unsigned plugin_inspection_silent(const struct config *config, struct inspected_plugins *plugins);
 /* The descriptions as other rooms take them: CONFIG_PLUGINS_MAX pointers, borrowed. */
 const struct description *const *inspected_plugins_list(const struct inspected_plugins *plugins);
 void inspected_plugins_finish(struct inspected_plugins *plugins);

@@ -2,6 +2,7 @@
 /* `snekomatic serve`: becomes the supervisor, which starts the host (this program again, with the
  * verb `host`). */
 #include "cli/cli.h"
+#include "cli/setup.h"
 
 #include "base/install_path.h"
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include "worker_process/spawn.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,7 +21,7 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "Usage: snekomatic serve [-c FILE]\n"
+    "Usage: snekomatic serve [--setup] [-c FILE]\n"
     "\n"
     "Receives webhooks, passes them to the plugins, and sends their requests to GitHub. It stops "
     "on\n"
@@ -28,6 +30,11 @@ static const char usage[] =
     "something\n"
     "is wrong, the old ones stay in force.\n"
     "\n"
+    "      --setup        if the bot has no GitHub App yet, first serve a page that creates one; "
+    "the\n"
+    "                     log shows the link. This is so without the option too if there is "
+    "neither\n"
+    "                     a credential nor a configuration, and the store has no delivery\n"
     "  -c, --config FILE  the configuration (default: ./snekomatic.toml, then\n"
     "                     /etc/snekomatic/snekomatic.toml, then the environment alone)\n"
     "  -h, --help         this text\n"
@@ -38,36 +45,99 @@ static const char usage[] =
     "away; 78 the configuration, a credential or a plugin is wrong. Once a host was ready, it is\n"
     "always restarted.\n";
 
+/* -1: continue; else the exit status. */
+static int parse(int argc, char **argv, const char **path, bool *setup) {
+    static const struct option options[] = {{"setup", no_argument, NULL, 's'},
+                                            {"config", required_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (option) {
+        case 's':
+            *setup = true;
+            break;
+        case 'c':
+            *path = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return EX_OK;
+        default:
+            return EX_USAGE;
+        }
+    }
+    if (optind < argc) {
+        return cli_usage_error("serve", "'%s' is one argument too many", argv[optind]);
+    }
+    return -1;
+}
+
+/* The setup comes first if a person asks for it and there is no credential, or if there is neither
+ * a credential nor a configuration. With a part of the credentials, the error names the others. */
+static bool setup_is_first(const struct config *config, bool wanted) {
+    return setup_credentials(config) == SETUP_CREDENTIALS_NONE && (wanted || !config->file);
+}
+
+static int run(const struct config *config, const struct supervisor_opened *opened) {
+    AUTO_FREE char *self = install_path_self();
+    struct error err;
+    AUTO_FREE char *worker_path = worker_spawn_find_binary(&err);
+    char verb[] = "host";
+    char *host_argv[] = {self, verb, NULL};
+    if (!worker_path) {
+        fprintf(stderr, "snekomatic: %s\n", err.text);
+        return EX_CONFIG;
+    }
+    if (!self) {
+        fprintf(stderr, "snekomatic: cannot find its own program file: %s\n", strerror(errno));
+        return EX_OSERR;
+    }
+    if (log_start(&err) < 0) {
+        fprintf(stderr, "snekomatic: %s\n", err.text);
+        return EX_OSERR;
+    }
+    return supervisor_run(config, host_argv, worker_path, opened);
+}
+
+static int set_up_and_run(const char *path, bool wanted, struct config **config) {
+    struct supervisor_opened opened;
+    bool stored;
+    int status =
+        setup_start(path, wanted ? SETUP_WANTED : SETUP_AUTOMATIC, config, &opened, &stored);
+    if (!stored) {
+        return status;
+    }
+    log_setup((*config)->log.level, (*config)->log.format);
+    return run(*config, &opened);
+}
+
 int cli_serve(int argc, char **argv) {
     const char *path = NULL;
-    int status = cli_config_option(argc, argv, usage, &path);
+    bool setup = false;
+    struct config *config = NULL;
+    int status = parse(argc, argv, &path, &setup);
     if (status >= 0) {
         return status;
     }
-    struct config *config = NULL;
-    status = cli_load_config(path, CONFIG_NEED_EVERYTHING, &config);
-    if (status != 0) {
+    status = setup ? setup_load_config(path, &config)
+                   : cli_load_config(path, CONFIG_NEED_NOTHING, &config);
+    if (status != EX_OK) {
         return status;
     }
     log_setup(config->log.level, config->log.format);
-    AUTO_FREE char *self = install_path_self();
-    if (!self) {
-        fprintf(stderr, "snekomatic: cannot find its own program file: %s\n", strerror(errno));
-        config_free(config);
-        return EX_OSERR;
-    }
-    char verb[] = "host";
-    char *host_argv[] = {self, verb, NULL};
-    struct error err;
-    AUTO_FREE char *worker_path = worker_spawn_find_binary(&err);
-    if (!worker_path) {
-        fprintf(stderr, "snekomatic: %s\n", err.text);
-        status = EX_CONFIG;
-    } else if (log_start(&err) < 0) {
-        fprintf(stderr, "snekomatic: %s\n", err.text);
-        status = EX_OSERR;
+    if (setup_is_first(config, setup)) {
+        status = set_up_and_run(path, setup, &config);
     } else {
-        status = supervisor_run(config, host_argv, worker_path);
+        bool none = setup_credentials(config) == SETUP_CREDENTIALS_NONE;
+        config_free(config);
+        config = NULL;
+        status = cli_load_config(path, CONFIG_NEED_EVERYTHING, &config);
+        if (status == EX_OK) {
+            status = run(config, NULL);
+        } else if (none) {
+            fputs("`snekomatic serve --setup` creates a GitHub App and adds these lines\n", stderr);
+        }
     }
     log_finish();
     config_free(config);

@@ -136,7 +136,9 @@ static void check_required(struct config_loader *loader, enum config_need need) 
             "not configured:%s%s%s not set, and there is no " FILE_NAME
             " here or in /etc/snekomatic; set GITHUB_APP_ID, GITHUB_PRIVATE_KEY and "
             "GITHUB_WEBHOOK_SECRET, or write a " FILE_NAME " with github.app_id, "
-            "github.private_key_file and github.webhook_secret_file",
+            "github.private_key_file and github.webhook_secret_file; `snekomatic setup` creates a "
+            "GitHub "
+            "App and does this",
             no_id ? " GITHUB_APP_ID" : "", no_key ? " GITHUB_PRIVATE_KEY" : "",
             no_secret ? " GITHUB_WEBHOOK_SECRET" : "");
         return;

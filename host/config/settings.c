@@ -233,10 +233,39 @@ int settings_read(const char *path, struct settings **settings, struct error *er
     return 0;
 }
 
+int settings_read_variables(struct settings **settings, struct error *err) {
+    struct settings *new = calloc(1, sizeof *new);
+    if (new) {
+        new->directory = getcwd(NULL, 0);
+    }
+    if (!new || !new->directory) {
+        settings_free(new);
+        return error_set(err, "cannot find out the working directory: %s", strerror(errno));
+    }
+    if (copy_environment(new, is_ours, err) < 0) {
+        settings_free(new);
+        return -1;
+    }
+    *settings = new;
+    return 0;
+}
+
 static char *copy_text(const char *text, bool *failed) {
     char *copy = text ? strdup(text) : NULL;
     *failed = *failed || (text && !copy);
     return copy;
+}
+
+/* 0, or -1 when memory is short. */
+static int copy_variables(struct settings *new, const struct settings *present) {
+    bool failed = false;
+    for (size_t i = 0; i < present->n_variables && !failed; i++) {
+        const struct settings_variable *variable = &present->variables[i];
+        failed =
+            variable->value.data && add_variable(new, variable->name, strlen(variable->name),
+                                                 variable->value.data, variable->value.bytes) < 0;
+    }
+    return failed ? -1 : 0;
 }
 
 int settings_read_again(const struct settings *present, struct settings **settings,
@@ -249,15 +278,25 @@ int settings_read_again(const struct settings *present, struct settings **settin
         new->directory = copy_text(present->directory, &failed);
         new->found_here = present->found_here;
     }
-    for (size_t i = 0; i < present->n_variables && !failed; i++) {
-        const struct settings_variable *variable = &present->variables[i];
-        failed =
-            variable->value.data && add_variable(new, variable->name, strlen(variable->name),
-                                                 variable->value.data, variable->value.bytes) < 0;
-    }
-    if (failed) {
+    if (failed || copy_variables(new, present) < 0) {
         settings_free(new);
         return error_set(err, "out of memory");
+    }
+    read_given(new);
+    *settings = new;
+    return 0;
+}
+
+int settings_read_other(const struct settings *present, const char *path,
+                        struct settings **settings, struct error *err) {
+    struct settings *new = calloc(1, sizeof *new);
+    if (!new || copy_variables(new, present) < 0) {
+        settings_free(new);
+        return error_set(err, "out of memory");
+    }
+    if (find_file(new, path, err) < 0) {
+        settings_free(new);
+        return -1;
     }
     read_given(new);
     *settings = new;

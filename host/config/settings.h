@@ -54,6 +54,13 @@ int settings_read(const char *path, struct settings **settings, struct error *er
 int settings_read_again(const struct settings *present, struct settings **settings,
                         struct error *err);
 
+/* Takes only the variables: there is no file, and the directory is the working directory. 0, or -1.
+ */
+int settings_read_variables(struct settings **settings, struct error *err);
+/* Reads the file `path`, and takes the variables of `present` over. Like settings_read(). */
+int settings_read_other(const struct settings *present, const char *path,
+                        struct settings **settings, struct error *err);
+
 /* Writes the message for a host: all settings except the private keys, and the variables of our
  * environment that libraries read and that hold no secret. `message` needs the maximum
  * SETTINGS_BYTES_MAX; the caller wipes it. 0, or -1. */

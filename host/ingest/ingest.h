@@ -28,6 +28,9 @@ struct ingest_options {
     const struct secret *webhook_secrets;
     size_t n_webhook_secrets;
     bool allow_sha1;
+    /* Not NULL: this process receives no webhooks, for this reason. The endpoint responds 503, and
+     * the members about webhooks, the inbox, route() and on_stored() are not used. Borrowed. */
+    const char *not_serving;
     /* A run is due this long after the host received its delivery. */
     int64_t delay_ms;
     /* Borrowed. */

@@ -5,7 +5,10 @@
 #include "base/clock.h"
 #include "metrics/metrics.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define OWN_TIMEOUT_S 3600
 
@@ -33,6 +36,24 @@ const char *http_query(struct http_request *request, const char *name) {
         return NULL;
     }
     return value ? value : "";
+}
+
+void http_local_address(struct http_request *request, char address[HTTP_ADDRESS_MAX]) {
+    struct sockaddr_storage local = {0};
+    socklen_t bytes = sizeof local;
+    int fd = request->exchange->connection->fd;
+    address[0] = '\0';
+    if (getsockname(fd, (struct sockaddr *)&local, &bytes) < 0) {
+        return;
+    }
+    if (local.ss_family == AF_INET) {
+        inet_ntop(AF_INET, &((struct sockaddr_in *)&local)->sin_addr, address, HTTP_ADDRESS_MAX);
+    } else if (local.ss_family == AF_INET6) {
+        const struct in6_addr *ipv6 = &((struct sockaddr_in6 *)&local)->sin6_addr;
+        bool mapped = IN6_IS_ADDR_V4MAPPED(ipv6);
+        inet_ntop(mapped ? AF_INET : AF_INET6, mapped ? ipv6->s6_addr + 12 : ipv6->s6_addr, address,
+                  HTTP_ADDRESS_MAX);
+    }
 }
 
 void http_respond(struct http_request *request, unsigned status, const char *content_type,

@@ -56,6 +56,11 @@ const char *http_header(struct http_request *request, const char *name, size_t *
 /* A decoded parameter of the URL, "" if it has no value, or NULL; valid until the response. */
 const char *http_query(struct http_request *request, const char *name);
 
+/* The address, without a port, at which the request arrived: "127.0.0.1", "2001:db8::1". An IPv4
+ * address is never in the form "::ffff:". "" if it is unknown. */
+#define HTTP_ADDRESS_MAX 46
+void http_local_address(struct http_request *request, char address[HTTP_ADDRESS_MAX]);
+
 /* Responds; later responses are ignored. Copies `body`. Adds the headers that every response needs,
  * and, except for HTML, a content security policy that forbids everything. */
 void http_respond(struct http_request *request, unsigned status, const char *content_type,

@@ -95,6 +95,12 @@ static void read_signature(struct http_request *request, struct webhook *webhook
 }
 
 static void on_headers(struct http_request *request) {
+    const struct ingest *ingest = request->route->context;
+    if (ingest->options.not_serving) {
+        http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, ingest->options.not_serving,
+                    "finish the setup; GitHub keeps the delivery, and the bot fetches it");
+        return;
+    }
     size_t bytes = 0;
     const char *type = http_header(request, MHD_HTTP_HEADER_CONTENT_TYPE, &bytes);
     enum media media = type ? media_of(type, bytes) : MEDIA_OTHER;

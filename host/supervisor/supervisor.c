@@ -542,18 +542,27 @@ static void log_rejection(const struct error *err) {
     log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err->text));
 }
 
+/* Opens what the setup has not opened before. 0, or an exit status. */
+static int open_outside(struct supervisor *s, struct error *err) {
+    /* It removes variables that are not for the host. */
+    s->notify_fd = notify_open(err);
+    if (s->notify_fd < -1) {
+        return EX_OSERR;
+    }
+    return start_listen(s->config->server.host, s->config->server.port, &s->listen_fd, err);
+}
+
 /* 0, or an exit status. */
-static int prepare(struct supervisor *s, struct error *err) {
+static int prepare(struct supervisor *s, bool opened, struct error *err) {
     if (start_open_standard_fds(err) < 0) {
         return EX_OSERR;
     }
     if (signer_read_keys(s->config, s->keys, err) < 0) {
         return EX_CONFIG;
     }
-    /* It removes variables that are not for the host. */
-    s->notify_fd = notify_open(err);
-    if (s->notify_fd < -1) {
-        return EX_OSERR;
+    int status = opened ? 0 : open_outside(s, err);
+    if (status != 0) {
+        return status;
     }
     settings_scrub_environment();
     s->environment = start_host_environment();
@@ -564,17 +573,14 @@ static int prepare(struct supervisor *s, struct error *err) {
     if (workers_init(&s->workers, s->config, s->worker_path, err) < 0) {
         return err->transient ? EX_TEMPFAIL : EX_CONFIG;
     }
-    int status = start_listen(s->config->server.host, s->config->server.port, &s->listen_fd, err);
-    if (status != 0) {
-        return status;
-    }
     open_reload_socket(s);
     s->signals_fd = open_signals(err);
     s->descriptions_fd = reload_open_descriptions(err);
     return s->signals_fd < 0 || s->descriptions_fd < 0 || start(s, err) < 0 ? EX_OSERR : 0;
 }
 
-int supervisor_run(const struct config *config, char *const host_argv[], const char *worker_path) {
+int supervisor_run(const struct config *config, char *const host_argv[], const char *worker_path,
+                   const struct supervisor_opened *opened) {
     /* Before the key is in memory. */
     process_harden();
     struct supervisor s = {.config = config,
@@ -588,7 +594,11 @@ int supervisor_run(const struct config *config, char *const host_argv[], const c
                            .control_fd = -1,
                            .reload_socket = {.listen_fd = -1, .lock_fd = -1, .directory_fd = -1}};
     struct error err;
-    int status = prepare(&s, &err);
+    if (opened) {
+        s.listen_fd = opened->listen_fd;
+        s.notify_fd = opened->notify_fd;
+    }
+    int status = prepare(&s, opened != NULL, &err);
     if (status != 0) {
         log_rejection(&err);
     } else {

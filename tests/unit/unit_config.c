@@ -582,7 +582,8 @@ static void without_file_and_credentials_it_says_how_to_start(void **state) {
                     "not configured: GITHUB_PRIVATE_KEY GITHUB_WEBHOOK_SECRET not set, and there "
                     "is no snekomatic.toml here or in /etc/snekomatic; set GITHUB_APP_ID, "
                     "GITHUB_PRIVATE_KEY and GITHUB_WEBHOOK_SECRET, or write a snekomatic.toml "
-                    "with github.app_id, github.private_key_file and github.webhook_secret_file\n");
+                    "with github.app_id, github.private_key_file and github.webhook_secret_file; "
+                    "`snekomatic setup` creates a GitHub App and does this\n");
 }
 
 static void the_host_needs_everything_but_the_key(void **state) {

@@ -97,7 +97,7 @@ static int play_supervisor(char *const argv[]) {
     if (settings_read(NULL, &config.settings, &err) < 0) {
         return EX_OSERR;
     }
-    int status = supervisor_run(&config, argv + 1, argv[1]);
+    int status = supervisor_run(&config, argv + 1, argv[1], NULL);
     settings_free(config.settings);
     return status;
 }

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* `snekomatic setup`, and the start of the setup's process for `serve`. */
+#include "cli/setup.h"
+
+#include "cli/cli.h"
+#include "cli/setup_by_hand.h"
+
+#include "base/install_path.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define FILE_NAME "snekomatic.toml"
+
+static const char usage[] =
+    "Usage: snekomatic setup [--by-hand] [-c FILE]\n"
+    "\n"
+    "Creates the GitHub App of the bot. It serves a page on server.listen and prints a link to "
+    "it.\n"
+    "The page shows the permissions and events that the plugins need, and leads to GitHub, which\n"
+    "creates the App. Then it stores the App's private key and webhook secret in files beside the\n"
+    "configuration, adds the lines that name them, and ends. No host may run meanwhile.\n"
+    "`snekomatic serve --setup` does the same and then starts the bot.\n"
+    "\n"
+    "      --by-hand      without a page: print what to enter into GitHub's form, ask for the "
+    "App's\n"
+    "                     id and the file of its key, and store them\n"
+    "  -c, --config FILE  the configuration, which is created if necessary (default as for serve,\n"
+    "                     else ./snekomatic.toml)\n"
+    "  -h, --help         this text\n"
+    "\n"
+    "Exit status: 0 the credentials are stored, or the setup was ended by a signal; 64 wrong "
+    "usage;\n"
+    "69 the address is not available; 71 the system lacks resources; 75 nobody finished the setup\n"
+    "in time; 78 the configuration, a plugin or a directory is wrong, or the bot has an App "
+    "already.\n";
+
+static bool has_variable(const struct config *config, const char *name) {
+    return settings_variable(config->settings, name) != NULL;
+}
+
+enum setup_credentials setup_credentials(const struct config *config) {
+    bool id = config->github.app_id != NULL;
+    bool key = config->github.private_key_file || has_variable(config, "GITHUB_PRIVATE_KEY");
+    bool secret =
+        config->github.webhook_secret_file || has_variable(config, "GITHUB_WEBHOOK_SECRET");
+    if (id && key && secret) {
+        return SETUP_CREDENTIALS_ALL;
+    }
+    return id || key || secret ? SETUP_CREDENTIALS_SOME : SETUP_CREDENTIALS_NONE;
+}
+
+static int load_variables(struct config **config) {
+    AUTO_PROBLEMS struct config_problems problems = {0};
+    struct settings *settings = NULL;
+    struct error err = {.text = ""};
+    if (settings_read_variables(&settings, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return EX_CONFIG;
+    }
+    if (config_load_settings(settings, CONFIG_NEED_NOTHING, config, &problems) < 0) {
+        fputs(problems.text ? problems.text : "out of memory\n", stderr);
+        return EX_CONFIG;
+    }
+    return EX_OK;
+}
+
+int setup_load_config(const char *path, struct config **config) {
+    if (path && access(path, F_OK) < 0 && errno == ENOENT) {
+        return load_variables(config);
+    }
+    return cli_load_config(path, CONFIG_NEED_NOTHING, config);
+}
+
+/* The configuration that the setup has completed. 0, or EX_CONFIG. */
+static int load_again(const char *file, struct config **config) {
+    AUTO_PROBLEMS struct config_problems problems = {0};
+    struct settings *settings = NULL;
+    struct config *complete = NULL;
+    struct error err = {.text = ""};
+    if (settings_read_other((*config)->settings, file, &settings, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return EX_CONFIG;
+    }
+    if (config_load_settings(settings, CONFIG_NEED_EVERYTHING, &complete, &problems) < 0) {
+        fputs(problems.text ? problems.text : "out of memory\n", stderr);
+        return EX_CONFIG;
+    }
+    config_free(*config);
+    *config = complete;
+    return EX_OK;
+}
+
+/* The place of the configuration, which may not exist yet. The caller frees it. */
+static char *find_file(const char *path, const struct config *config) {
+    if (config->file) {
+        return strdup(config->file);
+    }
+    if (path && *path == '/') {
+        return strdup(path);
+    }
+    AUTO_FREE char *here = getcwd(NULL, 0);
+    char *file = NULL;
+    if (!here || asprintf(&file, "%s/%s", here, path ? path : FILE_NAME) < 0) {
+        return NULL;
+    }
+    return file;
+}
+
+int setup_start(const char *path, enum setup_reason reason, struct config **config,
+                struct supervisor_opened *opened, bool *stored) {
+    static const char *const words[] = {[SETUP_WANTED] = "wanted",
+                                        [SETUP_AUTOMATIC] = "automatic",
+                                        [SETUP_BY_TERMINAL] = "terminal"};
+    AUTO_FREE char *self = install_path_self();
+    AUTO_FREE char *file = find_file(path, *config);
+    char verb[] = "setup-page", word[16];
+    *stored = false;
+    if (!self || !file) {
+        fprintf(stderr, "snekomatic: cannot find its own program file: %s\n", strerror(errno));
+        return EX_OSERR;
+    }
+    snprintf(word, sizeof word, "%s", words[reason]);
+    char *argv[] = {self, verb, word, file, NULL};
+    int status = supervisor_setup(*config, argv, opened, stored);
+    if (!*stored) {
+        return status;
+    }
+    status = load_again(file, config);
+    if (status != EX_OK) {
+        *stored = false;
+        supervisor_close(opened);
+    }
+    return status;
+}
+
+/* ---- the verb ---- */
+
+/* -1: continue; else the exit status. */
+static int parse(int argc, char **argv, const char **path, bool *by_hand) {
+    static const struct option options[] = {{"by-hand", no_argument, NULL, 'b'},
+                                            {"config", required_argument, NULL, 'c'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (option) {
+        case 'b':
+            *by_hand = true;
+            break;
+        case 'c':
+            *path = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return EX_OK;
+        default:
+            return EX_USAGE;
+        }
+    }
+    if (optind < argc) {
+        return cli_usage_error("setup", "'%s' is one argument too many", argv[optind]);
+    }
+    return -1;
+}
+
+static int reject_credentials(const struct config *config) {
+    fprintf(stderr,
+            "the bot has%s credentials already (github.app_id, github.private_key_file, "
+            "github.webhook_secret_file, or their variables), in %s; for another App, remove "
+            "them first\n",
+            setup_credentials(config) == SETUP_CREDENTIALS_ALL ? "" : " some",
+            config->file ? config->file : "the environment");
+    return EX_CONFIG;
+}
+
+static int serve_page(const char *path, struct config **config) {
+    struct supervisor_opened opened;
+    bool stored;
+    log_setup(SNEK_LEVEL_WARNING, (*config)->log.format);
+    int status = setup_start(path, SETUP_BY_TERMINAL, config, &opened, &stored);
+    if (stored) {
+        supervisor_close(&opened);
+        printf("The App's credentials are stored; the configuration is %s.\nStart the bot: "
+               "snekomatic serve -c %s\n",
+               (*config)->file, (*config)->file);
+    }
+    return status;
+}
+
+int cli_setup(int argc, char **argv) {
+    const char *path = NULL;
+    bool by_hand = false;
+    struct config *config = NULL;
+    int status = parse(argc, argv, &path, &by_hand);
+    if (status >= 0) {
+        return status;
+    }
+    status = setup_load_config(path, &config);
+    if (status != EX_OK) {
+        return status;
+    }
+    if (setup_credentials(config) != SETUP_CREDENTIALS_NONE) {
+        status = reject_credentials(config);
+    } else if (by_hand) {
+        AUTO_FREE char *file = find_file(path, config);
+        status = file ? setup_by_hand(config, file) : EX_OSERR;
+    } else {
+        status = serve_page(path, &config);
+    }
+    config_free(config);
+    return status;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Asks for each entry until it is right. */
+#include "cli/setup_by_hand.h"
+
+#include "cli/app_needs_text.h"
+#include "cli/plugin_inspection.h"
+
+#include "base/text.h"
+#include "setup/conversion.h"
+#include "setup/files.h"
+#include "setup/form.h"
+#include "setup/manifest.h"
+#include "setup/origins.h"
+#include "supervisor/key.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define ENTRY_MAX 4096
+
+/* Reads a line without the blanks around it. False at the end of the input. */
+static bool ask(const char *question, char entry[ENTRY_MAX]) {
+    printf("%s ", question);
+    fflush(stdout);
+    if (!fgets(entry, ENTRY_MAX, stdin)) {
+        printf("\n");
+        fprintf(stderr, "the input ended before the setup was complete; nothing was stored\n");
+        return false;
+    }
+    size_t bytes = strlen(entry);
+    while (bytes > 0 && strchr(" \t\r\n", entry[bytes - 1])) {
+        entry[--bytes] = '\0';
+    }
+    size_t blanks = strspn(entry, " \t");
+    memmove(entry, entry + blanks, bytes - blanks + 1);
+    return true;
+}
+
+static bool ask_organization(struct setup_choices *choices) {
+    char entry[ENTRY_MAX];
+    for (;;) {
+        if (!ask("Organization that owns the App (empty: your own account):", entry)) {
+            return false;
+        }
+        const char *problem = *entry ? setup_check_organization(entry) : NULL;
+        if (!problem) {
+            snprintf(choices->organization, sizeof choices->organization, "%.*s", SETUP_LOGIN_MAX,
+                     entry);
+            return true;
+        }
+        printf("%s\n", problem);
+    }
+}
+
+static bool ask_address(const struct config *config, struct setup_choices *choices) {
+    char entry[ENTRY_MAX];
+    struct error err;
+    if (config->server.public_url) {
+        snprintf(choices->address, sizeof choices->address, "%s", config->server.public_url);
+        return true;
+    }
+    for (;;) {
+        AUTO_FREE char *origin = NULL;
+        if (!ask("Public address of the bot, https://HOST (empty: it has none):", entry)) {
+            return false;
+        }
+        choices->pull = !*entry;
+        if (choices->pull || setup_check_address(entry, &origin, &err) == 0) {
+            snprintf(choices->address, sizeof choices->address, "%s", origin ? origin : "");
+            return true;
+        }
+        printf("The public address %s.\n", err.text);
+    }
+}
+
+static void print_form(const struct config *config, const struct app_needs *needs,
+                       const struct setup_choices *choices, const struct secret *secret) {
+    char web_url[SETUP_ORIGIN_MAX];
+    if (!setup_web_url(config->github.api_url, web_url)) {
+        snprintf(web_url, sizeof web_url, "https://github.com");
+    }
+    const char *organization = choices->organization;
+    printf("\nOpen GitHub's form and enter this:\n\n  %s%s%s/settings/apps/new\n\n", web_url,
+           *organization ? "/organizations/" : "", organization);
+    printf("  GitHub App name        the bot's name, at most %d characters\n", SETUP_NAME_MAX);
+    printf("  Homepage URL           %s\n", *choices->address ? choices->address : web_url);
+    printf("  Webhook                Active\n");
+    if (choices->pull) {
+        printf("  Webhook URL            " SETUP_PULL_URL " (it does not exist)\n\n");
+    } else {
+        printf("  Webhook URL            %s/webhook/github\n  Secret                 %s\n\n",
+               choices->address, secret->data);
+    }
+    app_needs_print(needs);
+    printf("\nPress Create GitHub App. On the next page, note the App ID, and press Generate a\n"
+           "private key: the browser downloads a .pem file. Copy it to this machine.\n\n");
+}
+
+static bool ask_id(struct setup_app *app) {
+    char entry[ENTRY_MAX], *end;
+    for (;;) {
+        if (!ask("App ID:", entry)) {
+            return false;
+        }
+        errno = 0;
+        app->id = strtoll(entry, &end, 10);
+        if (errno == 0 && end > entry && *end == '\0' && app->id > 0) {
+            return true;
+        }
+        printf("It is the number that the App's page shows as App ID.\n");
+    }
+}
+
+static bool ask_key(struct setup_app *app) {
+    char entry[ENTRY_MAX];
+    for (;;) {
+        struct error err;
+        struct app_key *key = NULL;
+        if (!ask("File of the private key (.pem):", entry)) {
+            return false;
+        }
+        secret_finish(&app->key);
+        if (config_secret_file(entry, &app->key, &err) == 0 &&
+            app_key_parse(&app->key, &key, &err) == 0) {
+            app_key_free(key);
+            return true;
+        }
+        printf("%s\n", err.text);
+    }
+}
+
+static int store(const struct config *config, const struct setup_files *files,
+                 const struct setup_app *app, const struct setup_choices *choices) {
+    struct error err;
+    if (setup_files_store(files, config, app, choices, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return EX_CONFIG;
+    }
+    printf(
+        "\nThe key is stored beside the configuration, %s. The file that you named is no longer\n"
+        "needed: delete it.\n\nInstall the App at GitHub: its page, Install App. Then start the "
+        "bot:\n\n  snekomatic serve -c %s\n",
+        files->file, files->file);
+    return EX_OK;
+}
+
+static int ask_all(const struct config *config, const struct setup_files *files,
+                   const struct app_needs *needs, struct setup_app *app) {
+    struct setup_choices choices = {.pull = false};
+    if (!ask_organization(&choices) || !ask_address(config, &choices)) {
+        return EX_NOINPUT;
+    }
+    if (!choices.pull && setup_make_secret(&app->webhook_secret) < 0) {
+        fprintf(stderr, "the system gives no random bytes\n");
+        return EX_OSERR;
+    }
+    print_form(config, needs, &choices, &app->webhook_secret);
+    return ask_id(app) && ask_key(app) ? store(config, files, app, &choices) : EX_NOINPUT;
+}
+
+int setup_by_hand(const struct config *config, const char *file) {
+    struct setup_files files;
+    struct error err;
+    if (setup_files_init(&files, file, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return EX_CONFIG;
+    }
+    struct inspected_plugins plugins;
+    struct app_needs needs = {.permissions = NULL};
+    struct setup_app app = {.id = 0};
+    int status = EX_CONFIG;
+    if (plugin_inspection_silent(config, &plugins) == 0) {
+        status = app_needs_merge(&needs, inspected_plugins_list(&plugins), config->n_plugins) < 0
+                     ? EX_OSERR
+                     : ask_all(config, &files, &needs, &app);
+    }
+    app_needs_finish(&needs);
+    setup_app_finish(&app);
+    inspected_plugins_finish(&plugins);
+    return status;
+}

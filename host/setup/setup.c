@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The setup's process: waits on its main thread for codes, signals, the end of the time, and the
+ * person's last form. */
+#include "setup/setup.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ingest/ingest.h"
+#include "setup/guide.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* For the last response. */
+#define RESPONSES_GRACE_MS 2000
+#define BODY_MAX SETUP_FORM_BYTES_MAX
+
+struct setup {
+    const struct setup_options *options;
+    struct setup_files files;
+    struct mailbox mailbox;
+    int signals_fd;
+    struct guide guide;
+    struct ingest *ingest;
+};
+
+/* ---- codes ---- */
+
+static void store(struct guide *guide, const struct setup_choices *choices) {
+    if (guide->app.webhook_secret.bytes == 0 && !choices->pull) {
+        guide->own_secret = setup_make_secret(&guide->app.webhook_secret) == 0;
+    }
+    guide->stored = setup_files_store(guide->files, guide->options->config, &guide->app, choices,
+                                      &guide->not_stored) == 0;
+    log_event(SNEK_LEVEL_INFO, "setup_app_made", LOG_NUMBER("app", guide->app.id),
+              LOG_TEXT("slug", guide->app.slug), LOG_TEXT("page", guide->app.page));
+    if (guide->stored) {
+        log_event(SNEK_LEVEL_INFO, "setup_stored", LOG_TEXT("file", guide->files->file));
+    } else {
+        log_event(SNEK_LEVEL_ERROR, "setup_not_stored", LOG_TEXT("reason", guide->not_stored.text));
+    }
+}
+
+void guide_on_code(struct mail *mail) {
+    struct guide_exchange *exchange = CONTAINER_OF(mail, struct guide_exchange, mail);
+    struct guide *guide = exchange->guide;
+    if (guide->ending) {
+        exchange->result = error_set(&exchange->error, "the setup is ending");
+        guide_reply(exchange);
+        return;
+    }
+    exchange->result = setup_convert(guide->options->config, guide->web_url, exchange->code,
+                                     &guide->app, &exchange->error);
+    explicit_bzero(exchange->code, sizeof exchange->code);
+    if (exchange->result == SETUP_CONVERTED) {
+        store(guide, &exchange->choices);
+    }
+    guide_reply(exchange);
+}
+
+/* ---- the link ---- */
+
+static void address_of(int listen_fd, char address[SETUP_ORIGIN_MAX], uint16_t *port) {
+    struct sockaddr_storage local = {0};
+    socklen_t bytes = sizeof local;
+    char text[INET6_ADDRSTRLEN] = "127.0.0.1";
+    getsockname(listen_fd, (struct sockaddr *)&local, &bytes);
+    bool ipv6 = local.ss_family == AF_INET6;
+    const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&local;
+    const struct sockaddr_in *in = (const struct sockaddr_in *)&local;
+    *port = ntohs(ipv6 ? in6->sin6_port : in->sin_port);
+    if (ipv6 && !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr)) {
+        inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
+    } else if (!ipv6 && in->sin_addr.s_addr != INADDR_ANY) {
+        inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
+    }
+    snprintf(address, SETUP_ORIGIN_MAX, strchr(text, ':') ? "[%s]:%u" : "%s:%u", text, *port);
+}
+
+static void show_link(const struct setup *setup) {
+    const char *public_url = setup->options->config->server.public_url;
+    char address[SETUP_ORIGIN_MAX], link[2 * SETUP_ORIGIN_MAX];
+    uint16_t port;
+    address_of(setup->options->listen_fd, address, &port);
+    snprintf(link, sizeof link, "%s%s/setup?link=%s", public_url ? "" : "http://",
+             public_url ? public_url : address, setup->guide.session.link);
+    log_event(SNEK_LEVEL_INFO, "listening", LOG_TEXT("address", address), LOG_NUMBER("port", port));
+    if (setup->options->by_terminal) {
+        printf("Open this link in a browser within 30 minutes. It works once:\n\n  %s\n\n", link);
+        if (!public_url) {
+            printf("If the browser runs on another machine, make a tunnel first:\n\n"
+                   "  ssh -L %u:127.0.0.1:%u THIS-MACHINE\n\n",
+                   port, port);
+        }
+        fflush(stdout);
+    } else {
+        log_event(SNEK_LEVEL_INFO, "setup_link", LOG_TEXT("link", link), LOG_NUMBER("minutes", 30),
+                  LOG_TEXT("next", "open this link in a browser; it works once"));
+    }
+    explicit_bzero(link, sizeof link);
+}
+
+/* ---- the process ---- */
+
+static bool append_status(void *context, struct buffer *json) {
+    (void)context;
+    buffer_append_text(json, "\"setup\":\"the bot has no GitHub App yet; open the link that its "
+                             "log shows\"");
+    return false;
+}
+
+static int start(struct setup *setup, struct error *err) {
+    const struct setup_options *options = setup->options;
+    if (guide_init(&setup->guide, options, &setup->files, &setup->mailbox, err) < 0) {
+        return -1;
+    }
+    const struct ingest_options ingest = {.listen_fd = options->listen_fd,
+                                          .max_body_bytes = BODY_MAX,
+                                          .not_serving = "the bot has no GitHub App yet",
+                                          .append_status = append_status,
+                                          .context = setup,
+                                          .routes = setup->guide.routes,
+                                          .n_routes = GUIDE_ROUTES,
+                                          .max_connections = 64};
+    if (ingest_new(&ingest, &setup->ingest, err) < 0) {
+        return -1;
+    }
+    show_link(setup);
+    return 0;
+}
+
+static int prepare(struct setup *setup, struct error *err) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    setup->signals_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (setup->signals_fd < 0 || mailbox_init(&setup->mailbox) < 0) {
+        return error_set(err, "cannot wait for signals: %s", strerror(errno));
+    }
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        return error_set(err, "libcurl does not start");
+    }
+    return setup_files_init(&setup->files, setup->options->file, err);
+}
+
+/* True when a signal asks for the end. */
+static bool read_signals(const struct setup *setup) {
+    struct signalfd_siginfo info;
+    bool end = false;
+    while (read(setup->signals_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        end = end || info.ssi_signo != SIGHUP;
+    }
+    return end;
+}
+
+static int wait_ms(const struct setup *setup) {
+    int64_t left_ms = atomic_load(&setup->guide.until_ms) - clock_monotonic_ms();
+    return left_ms > 0 ? (int)left_ms + 1 : 0;
+}
+
+/* Until the person is done, the time is over, a signal comes, or the supervisor has ended. The exit
+ * status. */
+static int run(struct setup *setup) {
+    for (;;) {
+        struct pollfd fds[] = {{.fd = setup->signals_fd, .events = POLLIN},
+                               {.fd = setup->mailbox.event_fd, .events = POLLIN},
+                               {.fd = setup->options->supervisor_fd, .events = POLLIN}};
+        poll(fds, sizeof fds / sizeof *fds, wait_ms(setup));
+        if (read_signals(setup) || fds[2].revents) {
+            return EX_OK;
+        }
+        mailbox_drain(&setup->mailbox);
+        /* ingest's thread writes guide->app no more once it is made. */
+        bool over = clock_monotonic_ms() >= atomic_load(&setup->guide.until_ms);
+        if (!over && !atomic_load(&setup->guide.finished)) {
+            continue;
+        }
+        if (setup->guide.app.id != 0) {
+            return setup->guide.stored ? EX_OK : EX_CONFIG;
+        }
+        log_event(SNEK_LEVEL_ERROR, "setup_too_late",
+                  LOG_TEXT("reason", "nobody finished the setup in time; start it again for "
+                                     "another link"));
+        return EX_TEMPFAIL;
+    }
+}
+
+static void finish(struct setup *setup) {
+    guide_end(&setup->guide);
+    mailbox_drain(&setup->mailbox);
+    ingest_free(setup->ingest, RESPONSES_GRACE_MS);
+    mailbox_drain(&setup->mailbox);
+    guide_finish(&setup->guide);
+    mailbox_finish(&setup->mailbox);
+    cleanup_close(&setup->signals_fd);
+}
+
+int setup_run(const struct setup_options *options) {
+    static struct setup setup;
+    struct error err = {.text = ""};
+    setup = (struct setup){.options = options, .signals_fd = -1};
+    if (prepare(&setup, &err) < 0 || start(&setup, &err) < 0) {
+        log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
+        return EX_CONFIG;
+    }
+    int status = run(&setup);
+    finish(&setup);
+    return status;
+}

@@ -1,54 +1,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The first plugin on a fresh Debian: `./dev debian`. The project is built and installed as README and
 docs/plugins.md say, in a small system that has only the packages that ./dev installs (so no dpkg-dev,
-without which Meson's own choice of libdir is one where pkgconf does not look).
+without which Meson's own choice of libdir is one where pkgconf does not look)."""
 
-SNEK_DEBIAN names the folder of the system."""
-
-import os
-import pathlib
-import shutil
-import subprocess
-
-import pytest
-
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-SYSTEM = pathlib.Path(os.environ["SNEK_DEBIAN"]).resolve()
-LIMIT_S = 30 * 60
-
-ENTER = """
-set -e
-root=$1; shift
-mount -t proc proc "$root/proc"
-mount --rbind /dev "$root/dev"
-/usr/sbin/chroot "$root" /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/root \\
-    bash -euxc "$1" &
-status=0; wait "$!" || status=$?
-exit "$status"
-"""
-
-
-def enter(commands):
-    """Runs the commands in the system, in a tree of processes of their own. Returns their output."""
-    done = subprocess.run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", "-c", ENTER,
-                           "enter", SYSTEM, commands], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, check=False, timeout=LIMIT_S)
-    assert done.returncode == 0, done.stdout[-4000:]
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def installed():
-    files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                           cwd=ROOT, check=True, capture_output=True).stdout.split(b"\0")
-    source = SYSTEM / "root/source"
-    shutil.rmtree(SYSTEM / "root", ignore_errors=True)
-    shutil.rmtree(SYSTEM / "usr/local", ignore_errors=True)
-    for name in map(os.fsdecode, filter(None, files)):
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, source / name)
-    enter("cd /root/source && meson setup build -Dtests=false --buildtype=debug && meson install -C build")
+from small_system import SYSTEM, enter
 
 
 def test_the_system_lacks_dpkg_dev():

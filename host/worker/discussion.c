@@ -7,9 +7,8 @@
 #include "worker/reactions.h"
 #include "worker/response.h"
 #include "worker/run.h"
-#include "worker/services.h"
 
-#include <snekomatic/github.h>
+#include <snekomatic/convenience.h>
 
 #include <assert.h>
 #include <string.h>
@@ -23,21 +22,6 @@ static const char mutation_react[] =
     "mutation($subject: ID!, $content: ReactionContent!) { addReaction(input: {subjectId: "
     "$subject, content: $content}) { reaction { content } } }";
 
-static int32_t send(struct run *run, const char *document, uint32_t flags,
-                    const struct snek_field *variables, uint32_t count,
-                    struct snek_response **response) {
-    const struct snek_graphql graphql = {.bytes = sizeof graphql,
-                                         .flags = flags,
-                                         .query = document,
-                                         .variables = variables,
-                                         .variables_count = count};
-    return service_github.graphql(run_shown(run), &graphql, response);
-}
-
-static struct snek_field text_field(const char *name, const char *text) {
-    return (struct snek_field){.name = name, .text = text, .kind = SNEK_FIELD_TEXT};
-}
-
 static int32_t no_node(struct run *run) {
     return run_fail(run, SNEK_E_NO_TARGET, "the event %s names no discussion to respond to",
                     run_event(run));
@@ -50,10 +34,12 @@ static int32_t find_thread(struct run *run, const struct comment_target *target,
         *thread = node;
         return 0;
     }
-    const struct snek_field id = text_field("id", node);
+    struct snek_run *shown = run_shown(run);
     struct snek_response *response = NULL;
     struct snek_value value;
-    int32_t result = send(run, query_parent, 0, &id, 1, &response);
+    int32_t result =
+        snek_graphql(shown, query_parent, .variables = snek_json(shown, "{'id':'%s'}", node),
+                     .response = &response);
     if (result == 0 && response_find(response, "data.node.replyTo.id", &value) == SNEK_STRING) {
         *thread = arena_text(run_arena(run), value.text.data, value.text.bytes);
         result = *thread ? 0 : run_fail(run, SNEK_E_FAILED, "the run's memory is used up");
@@ -74,13 +60,14 @@ int32_t discussion_reply(struct run *run, const struct comment_target *target,
         return no_node(run);
     }
     int32_t result = target->parent_id ? find_thread(run, target, node, &thread) : 0;
-    struct snek_field variables[] = {text_field("discussion", discussion),
-                                     text_field("body", markdown), text_field("parent", thread)};
-    if (!thread) {
-        variables[2] =
-            (struct snek_field){.name = "parent", .text = "null", .kind = SNEK_FIELD_JSON};
+    if (result < 0) {
+        return result;
     }
-    return result < 0 ? result : send(run, mutation_reply, 0, variables, 3, NULL);
+    struct snek_run *shown = run_shown(run);
+    const char *parent = thread ? snek_json(shown, "'%s'", thread) : "null";
+    return snek_graphql(shown, mutation_reply,
+                        .variables = snek_json(shown, "{'discussion':'%s','body':'%s','parent':%s}",
+                                               discussion, markdown, parent));
 }
 
 int32_t discussion_react(struct run *run, const struct comment_target *target,
@@ -90,7 +77,9 @@ int32_t discussion_react(struct run *run, const struct comment_target *target,
     if (!node) {
         return no_node(run);
     }
-    const struct snek_field variables[] = {text_field("subject", node),
-                                           text_field("content", content)};
-    return send(run, mutation_react, SNEK_REQUEST_REPEATABLE, variables, 2, NULL);
+    struct snek_run *shown = run_shown(run);
+    return snek_graphql(shown, mutation_react,
+                        .variables =
+                            snek_json(shown, "{'subject':'%s','content':'%s'}", node, content),
+                        .flags = SNEK_REQUEST_REPEATABLE);
 }

@@ -3,20 +3,19 @@
  * The host checks again: it does not trust the worker. Here a mistake gets its sentence. */
 #include "worker/http_call.h"
 
+#include "base/json.h"
 #include "protocol/frames.h"
 #include "worker/json_body.h"
 #include "worker/run.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#define REQUEST_BYTES_1_0 (offsetof(struct snek_request, repository) + sizeof(const char *))
-#define GRAPHQL_BYTES_1_0 (offsetof(struct snek_graphql, reserved) + sizeof(uint32_t))
+#define REQUEST_BYTES_1_0 (offsetof(struct snek_request, response) + sizeof(void *))
+#define GRAPHQL_BYTES_1_0 (offsetof(struct snek_graphql, response) + sizeof(void *))
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
 #define UNRESERVED "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
 #define TOKEN_CHARACTERS                                                                           \
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!#$%&'*+^`|~"
-#define HEADERS_MAX 32
 
 void http_call_init(struct http_call *call) {
     *call = (struct http_call){.method = "GET",
@@ -37,26 +36,66 @@ void http_call_finish(struct http_call *call) {
 
 /* ---- the URL ---- */
 
+/* The URL is built from values of the run, often from a comment, so no retry can succeed. */
+static int32_t reject_value(struct run *run, int32_t code) {
+    run_mark_permanent(run, code);
+    return code;
+}
+
 static int32_t too_long(struct run *run) {
-    return run_fail(run, SNEK_E_TOO_LARGE, "the URL is longer than %d bytes", FRAME_URL_MAX);
+    run_fail(run, SNEK_E_TOO_LARGE, "the URL is longer than %d bytes", FRAME_URL_MAX);
+    return reject_value(run, SNEK_E_TOO_LARGE);
+}
+
+static bool is_name(const char *name, size_t bytes, const char *wanted) {
+    return strlen(wanted) == bytes && memcmp(name, wanted, bytes) == 0;
 }
 
 static const struct snek_parameter *find_parameter(const struct snek_request *request,
                                                    const char *name, size_t name_bytes) {
-    for (uint32_t i = 0; i < request->parameters_count; i++) {
-        const struct snek_parameter *p = &request->parameters[i];
-        if (strlen(p->name) == name_bytes && memcmp(p->name, name, name_bytes) == 0) {
-            return p;
+    for (size_t i = 0; i < SNEK_PARAMETERS_MAX && request->parameters[i].name; i++) {
+        if (is_name(name, name_bytes, request->parameters[i].name)) {
+            return &request->parameters[i];
         }
     }
     return NULL;
 }
 
-static int append_encoded(struct buffer *url, const char *value) {
+/* The names that have a value in the event. */
+static const struct {
+    const char *name, *path;
+    bool keeps_slash;
+} event_values[] = {
+    {"owner", "repository.owner.login", false},   {"repo", "repository.name", false},
+    {"repository", "repository.full_name", true}, {"number", "issue.number", false},
+    {"number", "pull_request.number", false},     {"number", "discussion.number", false}};
+#define EVENT_VALUES (sizeof event_values / sizeof *event_values)
+
+/* The value of the name in the event; NULL when it has none. `*known` when the host knows the name.
+ */
+static const char *event_value(struct run *run, const char *name, size_t bytes, bool *known,
+                               bool *keeps_slash) {
+    struct snek_value value;
+    *known = false;
+    for (size_t i = 0; i < EVENT_VALUES; i++) {
+        if (is_name(name, bytes, event_values[i].name)) {
+            *known = true;
+            *keeps_slash = event_values[i].keeps_slash;
+            uint32_t kind = run_find(run, event_values[i].path, &value);
+            if (kind == SNEK_STRING || kind == SNEK_NUMBER) {
+                return value.text.data;
+            }
+        }
+    }
+    return NULL;
+}
+
+static int append_encoded(struct buffer *url, const char *value, bool keeps_slash) {
     int result = 0;
     for (; *value && result == 0; value++) {
-        result = strchr(UNRESERVED, *value) ? buffer_append(url, value, 1)
-                                            : buffer_printf(url, "%%%02X", (unsigned char)*value);
+        bool plain = strchr(UNRESERVED, *value) || (keeps_slash && *value == '/');
+        result = plain ? buffer_append(url, value, 1)
+                       : buffer_printf(url, "%%%02X", (unsigned char)*value);
     }
     return result;
 }
@@ -70,28 +109,31 @@ static const char *separator(const struct buffer *url) {
     return has_query(url) ? "&" : "?";
 }
 
+/* `{name}` and `{+name}`. */
 static int32_t expand_simple(struct run *run, const struct snek_request *request, const char *name,
-                             size_t bytes, struct buffer *url) {
+                             size_t bytes, bool keeps_slash, struct buffer *url) {
     const struct snek_parameter *parameter = find_parameter(request, name, bytes);
     int shown = (int)(bytes < 100 ? bytes : 100);
-    if (!parameter) {
+    bool known = true;
+    const char *value =
+        parameter ? parameter->value : event_value(run, name, bytes, &known, &keeps_slash);
+    if (!known) {
         return run_fail(run, SNEK_E_INVALID, "{%.*s} of the URL %.200s is not among its parameters",
                         shown, name, request->url);
     }
-    const char *value = parameter->value;
     if (!value) {
-        char sentence[400];
-        snprintf(sentence, sizeof sentence,
-                 "{%.*s} of the URL %.200s has no value (NULL): did its path lead to a text?",
-                 shown, name, request->url);
-        return run_fail_null(run, sentence);
+        run_fail(run, SNEK_E_INVALID, "{%.*s} of the URL %.200s has no value%s", shown, name,
+                 request->url,
+                 parameter ? " (NULL): did its path lead to a text?" : " in the event: give one");
+        return reject_value(run, SNEK_E_INVALID);
     }
     /* DELETE /repos/x/y/labels/{name} with an empty name would be another request. */
     if (!*value && !has_query(url)) {
-        return run_fail(run, SNEK_E_INVALID, "{%.*s} of the URL %.200s is empty", shown, name,
-                        request->url);
+        run_fail(run, SNEK_E_INVALID, "{%.*s} of the URL %.200s is empty", shown, name,
+                 request->url);
+        return reject_value(run, SNEK_E_INVALID);
     }
-    return append_encoded(url, value) == 0 ? 0 : too_long(run);
+    return append_encoded(url, value, keeps_slash) == 0 ? 0 : too_long(run);
 }
 
 /* `{/name}`, `{?a,b}`, `{&a,b}`: those of the names that have a value. */
@@ -108,7 +150,7 @@ static int32_t expand_optional(struct run *run, const struct snek_request *reque
             if (prefix != '/') {
                 failed |= buffer_append(url, name, bytes) | buffer_append_text(url, "=");
             }
-            failed |= append_encoded(url, value);
+            failed |= append_encoded(url, value, false);
         }
         name += bytes + 1;
     }
@@ -118,18 +160,20 @@ static int32_t expand_optional(struct run *run, const struct snek_request *reque
 /* `*at` is on a brace; moves it past the expression. */
 static int32_t expand_one(struct run *run, const struct snek_request *request, const char **at,
                           struct buffer *url) {
-    char prefix = **at == '{' && (*at)[1] && strchr("/?&", (*at)[1]) ? (*at)[1] : '\0';
+    char prefix = **at == '{' && (*at)[1] && strchr("+/?&", (*at)[1]) ? (*at)[1] : '\0';
+    bool simple = !prefix || prefix == '+';
     const char *name = *at + 1 + (prefix != '\0');
-    size_t bytes = strspn(name, prefix ? NAME_CHARACTERS "," : NAME_CHARACTERS);
+    size_t bytes = strspn(name, simple ? NAME_CHARACTERS : NAME_CHARACTERS ",");
     if (**at != '{' || bytes == 0 || name[bytes] != '}') {
-        return run_fail(run, SNEK_E_INVALID,
-                        "the URL %.200s has a brace that is no {name}: only {name}, {/name}, "
-                        "{?name,...} and {&name,...} are expanded",
-                        request->url);
+        return run_fail(
+            run, SNEK_E_INVALID,
+            "the URL %.200s has a brace that is no {name}: only {name}, {+name}, {/name}, "
+            "{?name,...} and {&name,...} are expanded",
+            request->url);
     }
     *at = name + bytes + 1;
-    return prefix ? expand_optional(run, request, prefix, name, name + bytes, url)
-                  : expand_simple(run, request, name, bytes, url);
+    return simple ? expand_simple(run, request, name, bytes, prefix == '+', url)
+                  : expand_optional(run, request, prefix, name, name + bytes, url);
 }
 
 /* Expanded segments may not be "." or "..": clients take "/a/../b" for "/b". */
@@ -138,8 +182,9 @@ static int32_t check_segments(struct run *run, const char *url) {
     for (const char *at = url; at < end;) {
         size_t bytes = strcspn(at, "/?#");
         if ((bytes == 1 && at[0] == '.') || (bytes == 2 && at[0] == '.' && at[1] == '.')) {
-            return run_fail(run, SNEK_E_INVALID, "the URL %.200s has a \"%.*s\" in its path", url,
-                            (int)bytes, at);
+            run_fail(run, SNEK_E_INVALID, "the URL %.200s has a \"%.*s\" in its path", url,
+                     (int)bytes, at);
+            return reject_value(run, SNEK_E_INVALID);
         }
         at += bytes + 1;
     }
@@ -149,12 +194,12 @@ static int32_t check_segments(struct run *run, const char *url) {
 static int32_t append_query(struct run *run, const struct snek_request *request,
                             struct buffer *url) {
     int failed = 0;
-    for (uint32_t i = 0; i < request->query_count; i++) {
+    for (size_t i = 0; i < SNEK_PARAMETERS_MAX && request->query[i].name; i++) {
         if (request->query[i].value) {
             failed |= buffer_append_text(url, separator(url));
-            failed |= append_encoded(url, request->query[i].name);
+            failed |= append_encoded(url, request->query[i].name, false);
             failed |= buffer_append_text(url, "=");
-            failed |= append_encoded(url, request->query[i].value);
+            failed |= append_encoded(url, request->query[i].value, false);
         }
     }
     return failed ? too_long(run) : 0;
@@ -197,9 +242,9 @@ static bool is_value(const char *text) {
 
 static int32_t build_headers(struct run *run, const struct snek_request *request,
                              struct buffer *headers) {
-    for (uint32_t i = 0; i < request->headers_count; i++) {
+    for (unsigned i = 0; i < SNEK_HEADERS_MAX && request->headers[i].name; i++) {
         const struct snek_header *header = &request->headers[i];
-        if (!header->name || !header->value || !*header->name ||
+        if (!header->value || !*header->name ||
             header->name[strspn(header->name, TOKEN_CHARACTERS)] || !is_value(header->value)) {
             return run_fail(
                 run, SNEK_E_INVALID,
@@ -219,26 +264,17 @@ static int32_t build_headers(struct run *run, const struct snek_request *request
 
 static int32_t build_body(struct run *run, const struct snek_request *request,
                           struct http_call *call) {
-    struct buffer *json = &call->json;
-    if (request->body.data) {
-        if (request->body.bytes > FRAME_TO_HOST_MAX) {
-            return json_body_too_large(run);
-        }
-        call->body = request->body.data;
-        call->body_bytes = request->body.bytes;
-        return request->content_type ? 0 : json_body_check(run, call->body, call->body_bytes);
-    }
-    if (request->fields_count == 0) {
+    call->body = request->json ? request->json : request->body.data;
+    call->body_bytes = request->json ? strlen(request->json) : request->body.bytes;
+    if (!call->body) {
+        call->body = "";
+        call->body_bytes = 0;
         return 0;
     }
-    int failed = buffer_append_text(json, "{");
-    int32_t result = json_body_append(run, request->fields, request->fields_count, json);
-    if (result < 0 || failed || buffer_append_text(json, "}") < 0) {
-        return result < 0 ? result : json_body_too_large(run);
+    if (call->body_bytes > FRAME_TO_HOST_MAX) {
+        return json_body_too_large(run);
     }
-    call->body = json->data;
-    call->body_bytes = json->bytes;
-    return 0;
+    return request->json ? json_body_check(run, call->body, call->body_bytes) : 0;
 }
 
 /* ---- the request ---- */
@@ -253,18 +289,6 @@ static bool is_method(const char *method) {
     return false;
 }
 
-static const char *parameters_problem(const struct snek_parameter *parameters, uint32_t count) {
-    if (count > FRAME_ITEMS_MAX || (count > 0 && !parameters)) {
-        return "its parameters are NULL or more than 256";
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (!parameters[i].name) {
-            return "a parameter has no name";
-        }
-    }
-    return NULL;
-}
-
 static bool is_media_type(const char *text) {
     return !text || (strlen(text) <= FRAME_MEDIA_MAX && is_value(text));
 }
@@ -276,14 +300,14 @@ static bool is_repository(const char *name) {
 }
 
 static const char *body_problem(const struct snek_request *r) {
-    if (r->fields_count > 0 && r->body.data) {
-        return "it has fields and a body: one of them is the body";
+    if (r->json && r->body.data) {
+        return "it has json and a body: one of them is the body";
     }
-    if (r->fields_count > 0 && r->content_type) {
-        return "its fields make a body of JSON: a content_type is for a body of one's own";
+    if (!r->body.data != !r->content_type) {
+        return "a body needs a content_type, and a content_type a body: JSON goes into json";
     }
     bool reads = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
-    if (reads && (r->fields_count > 0 || r->body.data)) {
+    if (reads && (r->json || r->body.data)) {
         return "GET and HEAD take no body: what they ask for belongs into the URL";
     }
     return NULL;
@@ -298,10 +322,7 @@ static const char *request_problem(const struct snek_request *r) {
         return "its method is not GET, HEAD, PUT, POST, PATCH or DELETE";
     }
     if (!r->url) {
-        return "its URL is NULL";
-    }
-    if (r->headers_count > HEADERS_MAX || (r->headers_count > 0 && !r->headers)) {
-        return "its headers are NULL or more than 32";
+        return "its URL is NULL: did its path lead to a text?";
     }
     if (!is_media_type(r->accept) || !is_media_type(r->content_type)) {
         return "a media type has a character that none has, or is longer than 200 bytes";
@@ -309,10 +330,7 @@ static const char *request_problem(const struct snek_request *r) {
     if (!is_repository(r->repository)) {
         return "its repository is not owner/name";
     }
-    const char *problem = parameters_problem(r->parameters, r->parameters_count);
-    problem = problem ? problem : parameters_problem(r->query, r->query_count);
-    problem = problem ? problem : json_body_problem(r->fields, r->fields_count);
-    return problem ? problem : body_problem(r);
+    return body_problem(r);
 }
 
 int32_t http_call_build(struct run *run, const struct snek_request *request,
@@ -327,6 +345,14 @@ int32_t http_call_build(struct run *run, const struct snek_request *request,
     }
     struct snek_request copy = {0};
     memcpy(&copy, request, request->bytes < sizeof copy ? request->bytes : sizeof copy);
+    call->response = copy.response;
+    if (call->response) {
+        *call->response = NULL;
+    }
+    int32_t unbuilt = run_take_text_failure(run);
+    if (unbuilt < 0) {
+        return unbuilt;
+    }
     const char *problem = request_problem(&copy);
     if (problem) {
         return run_fail(run, SNEK_E_INVALID, "the request cannot be sent: %s", problem);
@@ -348,7 +374,15 @@ int32_t http_call_build_graphql(struct run *run, const struct snek_graphql *quer
                         "the GraphQL query is NULL, or its bytes are not sizeof(struct "
                         "snek_graphql)");
     }
-    const char *problem = json_body_problem(query->variables, query->variables_count);
+    const char *variables = query->variables ? query->variables : "{}", *problem = NULL;
+    call->response = query->response;
+    if (call->response) {
+        *call->response = NULL;
+    }
+    int32_t unbuilt = run_take_text_failure(run);
+    if (unbuilt < 0) {
+        return unbuilt;
+    }
     if (!query->query) {
         problem = "its query is NULL";
     } else if (query->flags & ~(uint32_t)SNEK_REQUEST_REPEATABLE) {
@@ -357,14 +391,25 @@ int32_t http_call_build_graphql(struct run *run, const struct snek_graphql *quer
     if (problem) {
         return run_fail(run, SNEK_E_INVALID, "the GraphQL query cannot be sent: %s", problem);
     }
+    struct json_value object;
+    int32_t result = json_body_check(run, variables, strlen(variables));
+    if (result < 0) {
+        return result;
+    }
+    if (!json_find(variables, strlen(variables), "", &object) || object.type != JSON_OBJECT_BEGIN) {
+        return run_fail(run, SNEK_E_INVALID, "the variables of the GraphQL query are no object");
+    }
     struct buffer *json = &call->json;
     int failed = buffer_append_text(&call->url, "/graphql");
     failed |= buffer_append_text(json, "{\"query\":");
     failed |= buffer_append_json_string(json, query->query, strlen(query->query));
-    failed |= buffer_append_text(json, ",\"variables\":{");
-    int32_t result = json_body_append(run, query->variables, query->variables_count, json);
-    if (result < 0 || failed || (!open && buffer_append_text(json, "}}") < 0)) {
-        return result < 0 ? result : json_body_too_large(run);
+    failed |= buffer_append_text(json, ",\"variables\":");
+    failed |= buffer_append(json, object.raw, object.raw_bytes - open);
+    while (open && !failed && strchr(" \t\r\n", json->data[json->bytes - 1])) {
+        json->data[--json->bytes] = '\0';
+    }
+    if (failed || (!open && buffer_append_text(json, "}") < 0)) {
+        return json_body_too_large(run);
     }
     call->method = "POST";
     call->repeatable = query->flags & SNEK_REQUEST_REPEATABLE;

@@ -21,6 +21,8 @@ struct http_call {
     /* The plugin's, or in `json`. */
     const char *body;
     size_t body_bytes;
+    /* Where the plugin wants the response, NULL there until it comes; NULL: nowhere. */
+    struct snek_response **response;
     struct buffer url, headers, json;
 };
 

@@ -12,6 +12,7 @@
 #include "worker/run.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,11 @@ struct snek_pages {
     char *owned;
     /* For GraphQL; else NULL. */
     char *path, *cursor;
+    /* The key of the array in a page that is an object; NULL when the plugin names none. */
+    char *list;
+    /* The code of the error with which the first next() fails; 0 when there is none. */
+    int32_t failure;
+    char failure_reason[FRAME_REASON_MAX + 1];
     /* For GraphQL: the bytes of the body's constant part, behind which the cursor goes. */
     size_t open_bytes;
     /* Pages that were requested. */
@@ -54,6 +60,7 @@ void pagination_free(struct snek_pages *pages) {
     free(pages->owned);
     free(pages->path);
     free(pages->cursor);
+    free(pages->list);
     free(pages);
 }
 
@@ -100,31 +107,43 @@ static int ask_for_a_hundred(struct buffer *url) {
     return buffer_append_text(url, query ? "&" PER_PAGE : "?" PER_PAGE);
 }
 
-int32_t pagination_begin(struct snek_run *shown, const struct snek_request *request,
-                         struct snek_pages **pages) {
-    if (!shown || !pages) {
-        return SNEK_E_INVALID;
+/* next() fails with the reason that was left. */
+static struct snek_pages *keep_failure(struct snek_pages *pages, int32_t failure) {
+    if (failure < 0) {
+        pages->failure = failure;
+        run_copy_reason(pages->resource.run, pages->failure_reason);
     }
-    *pages = NULL;
-    struct run *run = run_of(shown);
-    struct snek_pages *made = pages_new(run);
-    if (!made) {
-        return no_memory(run);
+    return pages;
+}
+
+/* A copy, NULL for NULL; `*failed` when memory is short. */
+static char *copy_text(const char *text, bool *failed) {
+    char *copy = text ? strdup(text) : NULL;
+    *failed = *failed || (text && !copy);
+    return copy;
+}
+
+struct snek_pages *pagination_begin(struct snek_run *shown, const struct snek_request *request) {
+    struct run *run = shown ? run_of(shown) : NULL;
+    struct snek_pages *pages = run ? pages_new(run) : NULL;
+    if (!pages) {
+        if (run) {
+            no_memory(run);
+        }
+        return NULL;
     }
-    int32_t result = http_call_build(run, request, &made->call);
-    if (result == 0 && strcmp(made->call.method, "GET") != 0) {
+    int32_t result = http_call_build(run, request, &pages->call);
+    if (result == 0 && strcmp(pages->call.method, "GET") != 0) {
         result = run_fail(run, SNEK_E_INVALID,
                           "a list is read with GET: set the method of the request to GET");
     }
-    if (result == 0 && (own_texts(made) < 0 || ask_for_a_hundred(&made->call.url) < 0)) {
+    bool failed = false;
+    pages->list = result == 0 ? copy_text(request->list, &failed) : NULL;
+    if (result == 0 &&
+        (failed || own_texts(pages) < 0 || ask_for_a_hundred(&pages->call.url) < 0)) {
         result = no_memory(run);
     }
-    if (result < 0) {
-        pagination_free(made);
-        return result;
-    }
-    *pages = made;
-    return 0;
+    return keep_failure(pages, result);
 }
 
 /* Puts the cursor behind the constant part of the body: `json` is a JSON string, or null. */
@@ -140,81 +159,139 @@ static int put_cursor(struct snek_pages *pages, const char *json, size_t bytes) 
     return failed ? -1 : 0;
 }
 
-int32_t pagination_begin_graphql(struct snek_run *shown, const struct snek_graphql *query,
-                                 const char *path, const char *cursor, struct snek_pages **pages) {
-    if (!shown || !pages) {
-        return SNEK_E_INVALID;
+struct snek_pages *pagination_begin_graphql(struct snek_run *shown,
+                                            const struct snek_graphql *query) {
+    struct run *run = shown ? run_of(shown) : NULL;
+    struct snek_pages *pages = run ? pages_new(run) : NULL;
+    if (!pages) {
+        if (run) {
+            no_memory(run);
+        }
+        return NULL;
     }
-    *pages = NULL;
-    struct run *run = run_of(shown);
-    if (!path || !cursor) {
-        return run_fail(run, SNEK_E_INVALID,
-                        "graphql_pages() needs a path and the name of the cursor's variable");
+    int32_t result = http_call_build_graphql(run, query, true, &pages->call);
+    if (result == 0 && !query->path) {
+        result = run_fail(run, SNEK_E_INVALID,
+                          "a list of GraphQL needs the path of its connection: set path");
     }
-    struct snek_pages *made = pages_new(run);
-    if (!made) {
-        return no_memory(run);
+    bool failed = false;
+    if (result == 0) {
+        pages->path = copy_text(query->path, &failed);
+        pages->cursor = copy_text(query->cursor ? query->cursor : "after", &failed);
+        pages->open_bytes = pages->call.json.bytes;
+        if (failed || put_cursor(pages, "null", 4) < 0) {
+            result = no_memory(run);
+        }
     }
-    int32_t result = http_call_build_graphql(run, query, true, &made->call);
-    made->path = strdup(path);
-    made->cursor = strdup(cursor);
-    made->open_bytes = made->call.json.bytes;
-    if (result == 0 && (!made->path || !made->cursor || put_cursor(made, "null", 4) < 0)) {
-        result = no_memory(run);
-    }
-    if (result < 0) {
-        pagination_free(made);
-        return result;
-    }
-    *pages = made;
-    return 0;
+    return keep_failure(pages, result);
 }
 
 /* ---- the array of a page ---- */
 
-/* An array, or the first array that an object has. */
-static bool find_array(const char *json, size_t bytes, struct json_value *array) {
+#define KEYS_SHOWN_MAX 400
+
+/* The arrays of an object: how many, the first one, and the keys for a sentence. */
+struct arrays {
+    unsigned count;
+    struct json_value first;
+    bool has_total;
+    char keys[KEYS_SHOWN_MAX];
+};
+
+/* 0, or -1 when the object is malformed. */
+static int find_arrays(const struct json_value *object, struct arrays *arrays) {
     struct json_reader reader;
-    if (!json_find(json, bytes, "", array)) {
-        return false;
-    }
-    if (array->type != JSON_OBJECT_BEGIN) {
-        return array->type == JSON_ARRAY_BEGIN;
-    }
-    json_init(&reader, json, bytes);
+    *arrays = (struct arrays){0};
+    json_init(&reader, object->raw, object->raw_bytes);
     json_next(&reader);
     while (json_next(&reader) == JSON_KEY) {
+        const char *key = reader.text;
+        size_t key_bytes = reader.text_bytes, used = strlen(arrays->keys);
         enum json_token first = json_next(&reader);
-        if (first == JSON_ARRAY_BEGIN) {
-            const char *start = reader.at - 1;
-            if (json_skip(&reader, first) < 0) {
-                return false;
-            }
-            *array = (struct json_value){first, start, (size_t)(reader.at - start)};
-            return true;
-        }
+        const char *start = reader.at - 1;
         if (json_skip(&reader, first) < 0) {
-            return false;
+            return -1;
+        }
+        arrays->has_total |= key_bytes == 11 && memcmp(key, "total_count", 11) == 0;
+        if (first == JSON_ARRAY_BEGIN) {
+            if (arrays->count++ == 0) {
+                arrays->first = (struct json_value){first, start, (size_t)(reader.at - start)};
+            }
+            snprintf(arrays->keys + used, sizeof arrays->keys - used, "%s%.*s",
+                     used > 0 ? ", " : "", (int)(key_bytes < 50 ? key_bytes : 50), key);
         }
     }
-    return false;
+    return 0;
+}
+
+/* The array of an object: that of the key which the plugin names; else that beside `total_count`,
+ * or the only one. A commit has several, and so has an issue: these are no lists. */
+static int32_t find_in_object(struct snek_pages *pages, const struct json_value *object,
+                              struct json_value *array) {
+    struct arrays arrays;
+    struct run *run = pages->resource.run;
+    const char *url = pages->call.url.data;
+    if (find_arrays(object, &arrays) < 0 || arrays.count == 0) {
+        return run_fail(run, SNEK_E_SERVER, "the response to GET %.200s holds no list", url);
+    }
+    if (!pages->list && (arrays.count == 1 || arrays.has_total)) {
+        *array = arrays.first;
+        return 0;
+    }
+    if (!pages->list) {
+        return run_fail(run, SNEK_E_INVALID,
+                        "the response to GET %.200s is an object with several arrays: set list to "
+                        "one of their keys: %s",
+                        url, arrays.keys);
+    }
+    if (!json_find(object->raw, object->raw_bytes, pages->list, array) ||
+        array->type != JSON_ARRAY_BEGIN) {
+        return run_fail(run, SNEK_E_INVALID,
+                        "the response to GET %.200s has no array %.100s: set list to one of its "
+                        "keys: %s",
+                        url, pages->list, arrays.keys);
+    }
+    return 0;
+}
+
+static int32_t find_array(struct snek_pages *pages, struct json_value *array) {
+    struct snek_text body = response_body(pages->page);
+    struct json_value whole;
+    if (json_find(body.data, body.bytes, "", &whole)) {
+        if (whole.type == JSON_OBJECT_BEGIN) {
+            return find_in_object(pages, &whole, array);
+        }
+        if (whole.type == JSON_ARRAY_BEGIN) {
+            *array = whole;
+            return 0;
+        }
+    }
+    return run_fail(pages->resource.run, SNEK_E_SERVER, "the response to GET %.200s holds no list",
+                    pages->call.url.data);
+}
+
+static int32_t find_nodes(struct snek_pages *pages, struct json_value *array) {
+    struct snek_text body = response_body(pages->page);
+    struct json_value connection;
+    if (json_find(body.data, body.bytes, pages->path, &connection) &&
+        json_find(connection.raw, connection.raw_bytes, "nodes", array) &&
+        array->type == JSON_ARRAY_BEGIN) {
+        return 0;
+    }
+    return run_fail(pages->resource.run, SNEK_E_SERVER,
+                    "the response to the GraphQL query holds no list at %.200s", pages->path);
 }
 
 static int32_t open_page(struct snek_pages *pages) {
-    struct snek_text body = response_body(pages->page);
-    struct json_value array, connection;
-    bool found = false;
-    if (!pages->path) {
-        found = find_array(body.data, body.bytes, &array);
-    } else if (json_find(body.data, body.bytes, pages->path, &connection)) {
-        found = json_find(connection.raw, connection.raw_bytes, "nodes", &array) &&
-                array.type == JSON_ARRAY_BEGIN;
+    struct json_value array;
+    if (!pages->path && response_status(pages->page) == 204) {
+        /* "No content" is an empty list: an empty repository has no contributors. */
+        pages->ended = true;
+        return 0;
     }
-    if (!found) {
-        return run_fail(pages->resource.run, SNEK_E_SERVER,
-                        "the response to %s %.200s holds no list%s%s", pages->call.method,
-                        pages->call.url.data, pages->path ? " at " : "",
-                        pages->path ? pages->path : "");
+    int32_t result = pages->path ? find_nodes(pages, &array) : find_array(pages, &array);
+    if (result < 0) {
+        return result;
     }
     json_init(&pages->reader, array.raw, array.raw_bytes);
     json_next(&pages->reader);
@@ -302,7 +379,12 @@ static int32_t turn_page(struct snek_pages *pages) {
 
 int32_t pagination_next(struct snek_pages *pages) {
     if (!pages) {
-        return SNEK_E_INVALID;
+        return SNEK_E_FAILED;
+    }
+    if (pages->failure < 0 && !pages->ended) {
+        /* Once: a further call finds no item. */
+        pages->ended = true;
+        return run_fail(pages->resource.run, pages->failure, "%s", pages->failure_reason);
     }
     while (!next_in_page(pages)) {
         int32_t result = pages->ended ? 0 : turn_page(pages);

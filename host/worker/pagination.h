@@ -5,10 +5,10 @@
 
 #include <snekomatic/github.h>
 
-int32_t pagination_begin(struct snek_run *shown, const struct snek_request *request,
-                         struct snek_pages **pages);
-int32_t pagination_begin_graphql(struct snek_run *shown, const struct snek_graphql *query,
-                                 const char *path, const char *cursor, struct snek_pages **pages);
+/* NULL when memory is short. A wrong request gives a list whose next() fails with the reason. */
+struct snek_pages *pagination_begin(struct snek_run *shown, const struct snek_request *request);
+struct snek_pages *pagination_begin_graphql(struct snek_run *shown,
+                                            const struct snek_graphql *query);
 int32_t pagination_next(struct snek_pages *pages);
 uint32_t pagination_item(struct snek_pages *pages, const char *path, struct snek_value *value);
 struct snek_response *pagination_page(struct snek_pages *pages);

@@ -165,24 +165,18 @@ static int32_t send_read(struct run *run, const struct snek_request *request, bo
 /* The member's 302 is not followed: it leads to the public members, which is another list. */
 static int32_t send_lookup(struct run *run, const struct person *person, uint32_t decides,
                            struct snek_response **response) {
-    bool of_levels = decides == LEVELS;
-    const struct snek_parameter of_repository[] = {
-        {"owner", run_find_text(run, "repository.owner.login")},
-        {"repo", run_find_text(run, "repository.name")},
-        {"username", person->login}};
-    const struct snek_parameter of_organization[] = {
-        {"org", run_find_text(run, "organization.login")}, {"username", person->login}};
     const struct snek_request of_level = {
         .bytes = sizeof of_level,
         .method = "GET",
         .url = "/repos/{owner}/{repo}/collaborators/{username}/permission",
-        .parameters = of_repository,
-        .parameters_count = 3};
-    const struct snek_request of_member = {.bytes = sizeof of_member,
-                                           .method = "GET",
-                                           .url = "/orgs/{org}/members/{username}",
-                                           .parameters = of_organization,
-                                           .parameters_count = 2};
+        .parameters = {{"username", person->login}}};
+    const struct snek_request of_member = {
+        .bytes = sizeof of_member,
+        .method = "GET",
+        .url = "/orgs/{org}/members/{username}",
+        .parameters = {{"org", run_find_text(run, "organization.login")},
+                       {"username", person->login}}};
+    bool of_levels = decides == LEVELS;
     return send_read(run, of_levels ? &of_level : &of_member, !of_levels, response);
 }
 

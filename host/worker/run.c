@@ -260,7 +260,7 @@ void run_fail_text(struct run *run, int32_t code, const char *sentence) {
     text_repair(run->text_sentence, sizeof run->text_sentence, sentence, strlen(sentence));
 }
 
-int32_t run_fail_null(struct run *run, const char *sentence) {
+int32_t run_take_text_failure(struct run *run) {
     char text[FRAME_REASON_MAX + 1];
     int32_t code;
     {
@@ -269,8 +269,12 @@ int32_t run_fail_null(struct run *run, const char *sentence) {
         memcpy(text, run->text_sentence, sizeof text);
         run->text_code = 0;
     }
-    return code < 0 ? run_fail(run, code, "%s", text)
-                    : run_fail(run, SNEK_E_INVALID, "%s", sentence);
+    return code < 0 ? run_fail(run, code, "%s", text) : 0;
+}
+
+int32_t run_fail_null(struct run *run, const char *sentence) {
+    int32_t unbuilt = run_take_text_failure(run);
+    return unbuilt < 0 ? unbuilt : run_fail(run, SNEK_E_INVALID, "%s", sentence);
 }
 
 void run_explain(struct run *run, const char *text, size_t bytes, int64_t delay_ms) {

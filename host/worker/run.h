@@ -99,6 +99,9 @@ void run_mark_permanent(struct run *run, int32_t code);
 /* A call that builds a text failed, and returns NULL. Leaves the reason, and keeps it for the call
  * that gets the NULL. */
 void run_fail_text(struct run *run, int32_t code, const char *sentence);
+/* 0; or the code of the latest text that could not be built and that no call got, with its reason.
+ */
+int32_t run_take_text_failure(struct run *run);
 /* A call got NULL for a text that it needs. Returns the code of the text that could not be built,
  * with its reason; SNEK_E_INVALID with `sentence` when none failed. */
 int32_t run_fail_null(struct run *run, const char *sentence);

@@ -10,8 +10,7 @@
 #include "worker/run.h"
 #include "worker/services.h"
 
-#include <snekomatic/commands.h>
-#include <snekomatic/github.h>
+#include <snekomatic/convenience.h>
 
 #include <string.h>
 
@@ -54,14 +53,9 @@ static bool find_thread(const struct run *run, const struct comment_target *targ
 
 static int32_t post(struct run *run, const struct buffer *url, const char *name, const char *value,
                     uint32_t flags) {
-    const struct snek_field field = {.name = name, .text = value, .kind = SNEK_FIELD_TEXT};
-    const struct snek_request request = {.bytes = sizeof request,
-                                         .flags = flags,
-                                         .method = "POST",
-                                         .url = url->data,
-                                         .fields = &field,
-                                         .fields_count = 1};
-    return service_github.send(run_shown(run), &request, NULL);
+    struct snek_run *shown = run_shown(run);
+    return snek_request(shown, "POST", url->data,
+                        .json = snek_json(shown, "{'%s':'%s'}", name, value), .flags = flags);
 }
 
 static int32_t commands_reply(struct snek_run *shown, const char *markdown) {

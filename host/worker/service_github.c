@@ -6,32 +6,24 @@
 #include "worker/run.h"
 #include "worker/services.h"
 
-static int32_t github_send(struct snek_run *shown, const struct snek_request *request,
-                           struct snek_response **response) {
-    if (response) {
-        *response = NULL;
-    }
+static int32_t github_send(struct snek_run *shown, const struct snek_request *request) {
+    AUTO_HTTP_CALL struct http_call call;
     if (!shown) {
         return SNEK_E_INVALID;
     }
-    AUTO_HTTP_CALL struct http_call call;
     http_call_init(&call);
     int32_t result = http_call_build(run_of(shown), request, &call);
-    return result < 0 ? result : http_send(run_of(shown), &call, response);
+    return result < 0 ? result : http_send(run_of(shown), &call, call.response);
 }
 
-static int32_t github_graphql(struct snek_run *shown, const struct snek_graphql *query,
-                              struct snek_response **response) {
-    if (response) {
-        *response = NULL;
-    }
+static int32_t github_graphql(struct snek_run *shown, const struct snek_graphql *query) {
+    AUTO_HTTP_CALL struct http_call call;
     if (!shown) {
         return SNEK_E_INVALID;
     }
-    AUTO_HTTP_CALL struct http_call call;
     http_call_init(&call);
     int32_t result = http_call_build_graphql(run_of(shown), query, false, &call);
-    return result < 0 ? result : http_send(run_of(shown), &call, response);
+    return result < 0 ? result : http_send(run_of(shown), &call, call.response);
 }
 
 const struct snek_github_service service_github = {

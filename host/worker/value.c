@@ -36,6 +36,28 @@ static struct snek_text text_of(struct arena *arena, const struct json_value *fo
     return (struct snek_text){.data = text, .bytes = text ? bytes : 0};
 }
 
+/* The items of an array, the members of an object; 0 for other values. */
+static uint64_t count_of(const struct json_value *found) {
+    struct json_reader reader;
+    uint64_t count = 0;
+    bool is_object = found->type == JSON_OBJECT_BEGIN;
+    if (!is_object && found->type != JSON_ARRAY_BEGIN) {
+        return 0;
+    }
+    json_init(&reader, found->raw, found->raw_bytes);
+    json_next(&reader);
+    for (;;) {
+        enum json_token token = json_next(&reader);
+        if (is_object && token == JSON_KEY) {
+            token = json_next(&reader);
+        }
+        if (token == JSON_ARRAY_END || token == JSON_OBJECT_END || json_skip(&reader, token) < 0) {
+            return count;
+        }
+        count++;
+    }
+}
+
 uint32_t value_find(struct arena *arena, const char *json, size_t bytes, const char *path,
                     struct snek_value *value) {
     struct json_value found;
@@ -55,5 +77,6 @@ uint32_t value_find(struct arena *arena, const char *json, size_t bytes, const c
     value->kind = kind_of(found.type);
     value->is_integer = json_to_integer(&found, &value->integer);
     value->text = text;
+    value->count = count_of(&found);
     return value->kind;
 }

@@ -10,6 +10,8 @@
 /* GitHub's own limits are 39 for people and organizations, 100 for repositories. */
 #define NAME_MAX_BYTES 100
 #define MEMBERSHIP "/orgs/{org}/memberships/{username}"
+#define NAMES(invitation)                                                                          \
+    .parameters = {{"org", (invitation)->organization}, {"username", (invitation)->user}}
 
 /* The sets, shared by all installations. Entries are "organization/user id", because a login can
  * pass to another person. In the original bot's database, entries are logins. */
@@ -132,9 +134,9 @@ static int32_t record(struct snek_run *run, const struct invitation *invitation)
 }
 
 /* 1, 0 or negative: is the person a member, or invited by somebody else? */
-static int32_t is_member(struct snek_run *run, const struct snek_parameter names[2]) {
+static int32_t is_member(struct snek_run *run, const struct invitation *invitation) {
     struct snek_response *response;
-    int32_t result = snek_request(run, "GET", MEMBERSHIP, names, 2, NULL, 0, &response);
+    int32_t result = snek_request(run, "GET", MEMBERSHIP, NAMES(invitation), .response = &response);
     if (snek_status(run, response) == 404) {
         return 0;
     }
@@ -153,14 +155,11 @@ static int32_t welcome(struct snek_run *run, const struct invitation *invitation
                                            {"organization", invitation->organization},
                                            {"repository", invitation->repository}};
     const char *message = snek_fill(run, (const char *)run->state, names, SNEK_COUNT(names));
-    struct snek_field body = snek_field_text("body", message);
-    return snek_post(run, invitation->comments_url, &body, 1);
+    return snek_post(run, invitation->comments_url, snek_json(run, "{'body':'%s'}", message));
 }
 
 static int32_t invite(struct snek_run *run, const struct invitation *invitation) {
-    const struct snek_parameter names[] = {{"org", invitation->organization},
-                                           {"username", invitation->user}};
-    int32_t member = is_member(run, names);
+    int32_t member = is_member(run, invitation);
     if (member < 0) {
         return member;
     }
@@ -168,8 +167,8 @@ static int32_t invite(struct snek_run *run, const struct invitation *invitation)
         int32_t result = record(run, invitation);
         return result < 0 ? result : snek_skip(run, "a member already, or invited by somebody");
     }
-    struct snek_field role = snek_field_text("role", "member");
-    int32_t result = snek_request(run, "PUT", MEMBERSHIP, names, 2, &role, 1, NULL);
+    int32_t result = snek_request(run, "PUT", MEMBERSHIP, NAMES(invitation),
+                                  .json = snek_json(run, "{'role':'member'}"));
     if (result < 0) {
         return result;
     }
@@ -178,7 +177,7 @@ static int32_t invite(struct snek_run *run, const struct invitation *invitation)
 }
 
 static int32_t handle_closed(struct snek_run *run) {
-    if (!snek_true(run, "pull_request.merged")) {
+    if (!snek_boolean(run, "pull_request.merged")) {
         return snek_skip(run, "closed without a merge");
     }
     int32_t result = check_person(run);

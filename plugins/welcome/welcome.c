@@ -6,7 +6,7 @@
 
 /* The set: "occasion repository-id user-id". */
 #define WELCOMED "welcomed"
-#define OPENED "/repos/{owner}/{name}/issues?creator={user}&state=all&direction=asc&per_page=100"
+#define OPENED "/repos/{repository}/issues?creator={user}&state=all&direction=asc&per_page=100"
 
 enum occasion { ISSUE, PULL_REQUEST, MERGE, OCCASIONS };
 
@@ -22,18 +22,18 @@ struct own {
     const char *merged_at;
 };
 
-/* Is the n-th item that the person opened an earlier one of the same occasion? */
+/* Is the item that the person opened an earlier one of the same occasion? */
 static int is_earlier(struct snek_run *run, struct snek_response *opened, uint32_t n,
                       enum occasion occasion, const struct own *own) {
-    char path[SNEK_PATH_MAX];
-    int is_pull = snek_response_exists(run, opened, snek_item_path(path, "", n, "pull_request"));
-    int64_t number = snek_response_integer(run, opened, snek_item_path(path, "", n, "number"), 0);
+    const char *item = snek_print(run, "[%u]", n);
+    int64_t number = snek_response_integer(run, opened, snek_print(run, "%s.number", item), 0);
     if (occasion == MERGE) {
-        const char *merged_at = snek_response_string(
-            run, opened, snek_item_path(path, "", n, "pull_request.merged_at"));
+        const char *merged_at =
+            snek_response_string(run, opened, snek_print(run, "%s.pull_request.merged_at", item));
         return number != own->number && merged_at && own->merged_at &&
                strcmp(merged_at, own->merged_at) < 0;
     }
+    int is_pull = snek_response_exists(run, opened, snek_print(run, "%s.pull_request", item));
     return is_pull == (occasion == PULL_REQUEST) && number < own->number;
 }
 
@@ -41,18 +41,11 @@ static int is_earlier(struct snek_run *run, struct snek_response *opened, uint32
  * so GitHub must say. */
 static int32_t is_first(struct snek_run *run, enum occasion occasion, const char *user,
                         const struct own *own) {
-    const struct snek_parameter parameters[] = {
-        {"owner", snek_string(run, "repository.owner.login")},
-        {"name", snek_string(run, "repository.name")},
-        {"user", user}};
     struct snek_response *opened;
-    char path[SNEK_PATH_MAX];
     int32_t result =
-        snek_request(run, "GET", OPENED, parameters, SNEK_COUNT(parameters), NULL, 0, &opened);
+        snek_request(run, "GET", OPENED, .parameters = {{"user", user}}, .response = &opened);
     int32_t first = 1;
-    for (uint32_t n = 0;
-         result == 0 && first && snek_response_exists(run, opened, snek_item_path(path, "", n, ""));
-         n++) {
+    for (uint32_t n = 0; result == 0 && first && n < snek_response_count(run, opened, ""); n++) {
         first = !is_earlier(run, opened, n, occasion, own);
     }
     snek_free_response(run, opened);

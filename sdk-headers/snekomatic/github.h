@@ -3,7 +3,7 @@
  * from. Below /app, and if plugin.app_requests allows it, as the app.
  *
  *   plugin                      host                                 GitHub
- *    | send(run, &request, &r)   |                                     |
+ *    | send(run, &request)       |                                     |
  *    |-------------------------->| adds the token and GitHub's headers |
  *    |                           | waits for rate limits, retries      |
  *    |                           |------------------------------------>|
@@ -12,7 +12,7 @@
  *    | status(r), body(r), header(r, name), find(r, path, &value)
  *    | free_response(r)            (else the host frees it with the run)
  *
- *    | pages(run, &request, &p)                nothing is sent yet
+ *    | p = pages(run, &request)                nothing is sent yet
  *    | next(p) -> 1                            sends when the next item is on another page
  *    | item(p, path, &value), page(p)          the present item, and its page
  *    | next(p) -> 0                            no more items
@@ -35,41 +35,12 @@ extern "C" {
 #define SNEK_GITHUB_SERVICE "github"
 #define SNEK_GITHUB_REVISION 1
 
-/* A struct snek_parameter is the value for `{name}` in a URL (RFC 6570), or a part of its query.
- * The host percent-encodes the value, except letters, digits and -._~, so that it cannot change the
- * rest of the URL. The templates in GitHub's payloads work too: `{/name}` is "/value", `{?a,b}` is
- * "?a=value&b=value" and `{&a}` is "&a=value". These three leave out a name that has no value; NULL
- * also leaves a parameter out of a query. */
-
 /* A header of a request. The host rejects the headers that it sets itself: Authorization, Accept
  * and Content-Type (members of struct snek_request set these two), Content-Length, Host,
  * User-Agent, conditional headers (the host caches responses), and headers of the connection. */
 struct snek_header {
     const char *name;
     const char *value;
-};
-
-enum snek_field_kind {
-    /* `text` becomes a JSON string. */
-    SNEK_FIELD_TEXT = 0,
-    /* `integer` becomes a number. */
-    SNEK_FIELD_INTEGER = 1,
-    /* true when `integer` is not 0, else false. */
-    SNEK_FIELD_BOOLEAN = 2,
-    /* `text` is JSON: an array, an object, null. */
-    SNEK_FIELD_JSON = 3
-};
-
-/* A member of the JSON object that is the request's body. */
-struct snek_field {
-    const char *name;
-    /* UTF-8. */
-    const char *text;
-    int64_t integer;
-    /* enum snek_field_kind. */
-    uint32_t kind;
-    /* 0. */
-    uint32_t reserved;
 };
 
 enum snek_request_flag {
@@ -81,52 +52,91 @@ enum snek_request_flag {
     SNEK_REQUEST_REPEATABLE = 1
 };
 
-/* Borrowed with everything that it points to until send() or pages() returns. */
+/* The most parameters, and the most parts of the query, of one request. */
+#define SNEK_PARAMETERS_MAX 8
+/* The most headers of one request. */
+#define SNEK_HEADERS_MAX 8
+
+/* A response. The host owns its memory. */
+struct snek_response;
+
+/* A request, for snek_request(run, "PUT", url, .json = ...), which sets the first four members.
+ * Borrowed with everything that it points to until the call returns. */
 struct snek_request {
     /* The size of this struct in the plugin. */
     uint32_t bytes;
-    /* enum snek_request_flag, or 0. */
-    uint32_t flags;
+    /* 0. */
+    uint32_t reserved;
     /* GET, HEAD, PUT, POST, PATCH or DELETE. */
     const char *method;
     /* "/orgs/{org}/memberships/{username}" below the root of the API; or a whole URL from a
-     * payload, which must be of the configured API. At most 8192 bytes. */
+     * payload, which must be of the configured API. At most 8192 bytes.
+     *
+     * The host replaces `{name}` by the value of that name (RFC 6570) and percent-encodes it,
+     * except letters, digits and -._~, so that a value cannot change the rest of the URL. `{+name}`
+     * keeps the slashes of a value. The templates of GitHub's payloads work too: `{/name}` is
+     * "/value",
+     * `{?a,b}` is "?a=value&b=value" and `{&a}` is "&a=value"; these three leave out a name that
+     * has no value.
+     *
+     * For `{name}` these names have values of the event, unless `parameters` has the name:
+     * {owner}, {repo} and {repository} ("owner/repo") of the repository, and {number} of the issue,
+     * pull request or discussion.
+     *
+     * A value that is NULL or empty, or makes a segment "." or "..", is an error for which the host
+     * rejects the run: such a value often comes from a comment, and a retry changes nothing. */
     const char *url;
-    /* Every {name} of the URL must be among them. At most 256. */
-    const struct snek_parameter *parameters;
-    /* Appended to the URL as name=value&… At most 256. */
-    const struct snek_parameter *query;
-    /* At most 32. */
-    const struct snek_header *headers;
-    /* The members of a JSON body. At most 256. */
-    const struct snek_field *fields;
-    uint32_t parameters_count;
-    uint32_t query_count;
-    uint32_t headers_count;
-    uint32_t fields_count;
-    /* The body, when it is not made of fields; `data` is NULL when there is none. Below 4 MiB. */
+    /* Values for the names of the URL, up to the first without a name. */
+    struct snek_parameter parameters[SNEK_PARAMETERS_MAX];
+    /* Appended to the URL as name=value&…, up to the first without a name. NULL leaves one out. */
+    struct snek_parameter query[SNEK_PARAMETERS_MAX];
+    /* The body, JSON, as snek_json() makes it. NULL when there is none. Below 4 MiB. */
+    const char *json;
+    /* A body that is not JSON; `data` is NULL when there is none. Below 4 MiB. */
     struct snek_text body;
-    /* The media type of `body`; NULL for JSON, which the host then checks. */
+    /* The media type of `body`. */
     const char *content_type;
     /* The media type of the response; NULL for application/vnd.github+json. */
     const char *accept;
     /* "owner/name" for a token that reaches only this repository of the installation; NULL for a
      * token that reaches all of them. */
     const char *repository;
+    /* Up to the first without a name. */
+    struct snek_header headers[SNEK_HEADERS_MAX];
+    /* For a list: the key of the array in an object, "check_runs". NULL for a response that is an
+     * array, or an object with `total_count` or with exactly one array. */
+    const char *list;
+    /* enum snek_request_flag, or 0. */
+    uint32_t flags;
+    /* 0. */
+    uint32_t reserved_2;
+    /* Where the response goes; NULL when the result is enough, and for a list. */
+    struct snek_response **response;
 };
 
-/* A GraphQL query or mutation. Borrowed like struct snek_request. */
+/* A GraphQL query or mutation, for snek_graphql(run, query, .variables = ...), which sets the first
+ * three members. Borrowed like struct snek_request. */
 struct snek_graphql {
     /* The size of this struct in the plugin. */
     uint32_t bytes;
-    /* enum snek_request_flag, or 0. */
-    uint32_t flags;
-    /* The GraphQL document. */
-    const char *query;
-    const struct snek_field *variables;
-    uint32_t variables_count;
     /* 0. */
     uint32_t reserved;
+    /* The GraphQL document. */
+    const char *query;
+    /* A JSON object, as snek_json() makes it. NULL for none. */
+    const char *variables;
+    /* For a list: leads to the connection, "data.repository.issues". The query must ask it for
+     * `nodes` and for `pageInfo { hasNextPage endCursor }`. */
+    const char *path;
+    /* For a list: the name of the variable for the cursor, whose value is null for the first page.
+     * NULL for "after". */
+    const char *cursor;
+    /* enum snek_request_flag, or 0. */
+    uint32_t flags;
+    /* 0. */
+    uint32_t reserved_2;
+    /* Where the response goes; NULL when the result is enough, and for a list. */
+    struct snek_response **response;
 };
 
 /* The most pages of one list. GitHub gives up to 100 items a page. */
@@ -135,9 +145,6 @@ struct snek_graphql {
 /* A list that is read page by page. The host owns its memory. */
 struct snek_pages;
 
-/* A response. The host owns its memory. */
-struct snek_response;
-
 struct snek_github_service {
     /* The size of this struct in the host. */
     uint32_t bytes;
@@ -145,11 +152,9 @@ struct snek_github_service {
     uint32_t request_bytes;
 
     /* Sends a request and blocks until the response arrives. 0 when its status is 200 to 299, else
-     * a negative enum snek_error with a reason. `response` may be NULL. Otherwise `*response` is
-     * the response, of any status, which the caller passes to free_response(); NULL when none came.
-     */
-    int32_t (*send)(struct snek_run *run, const struct snek_request *request,
-                    struct snek_response **response);
+     * a negative enum snek_error with a reason. `*request->response` is then the response, of any
+     * status, which the caller may pass to free_response(); NULL when none came. */
+    int32_t (*send)(struct snek_run *run, const struct snek_request *request);
 
     /* Frees a response; takes NULL. The host frees the others with the run. Never blocks. */
     void (*free_response)(struct snek_response *response);
@@ -171,26 +176,23 @@ struct snek_github_service {
     /* Sends a GraphQL document to the API's GraphQL URL, as send() does. A response with errors is
      * an error, although GitHub's status is 200: the first one decides the code, and their messages
      * are the reason. Such a response may have both "data" and "errors". */
-    int32_t (*graphql)(struct snek_run *run, const struct snek_graphql *query,
-                       struct snek_response **response);
+    int32_t (*graphql)(struct snek_run *run, const struct snek_graphql *query);
 
     /* Starts to read a list with a GET request, 100 items a page unless its URL or query sets
-     * per_page. Nothing is sent yet, and the request is copied. Never blocks. 0 and `*pages`, which
-     * the caller passes to free_pages(); or a negative enum snek_error with a reason. */
-    int32_t (*pages)(struct snek_run *run, const struct snek_request *request,
-                     struct snek_pages **pages);
+     * per_page. Nothing is sent yet, and the request is copied. Never blocks. The list, which the
+     * caller may pass to free_pages(). When the request is wrong, next() fails with the reason.
+     * NULL when memory is short. */
+    struct snek_pages *(*pages)(struct snek_run *run, const struct snek_request *request);
 
-    /* Starts to read a GraphQL connection, as pages() does. `path` leads to the connection:
-     * "data.repository.issues". The query must ask it for `nodes` and for
-     * `pageInfo { hasNextPage endCursor }`. `cursor` is the name of the variable for the cursor,
-     * such as "after"; its value is null for the first page. */
-    int32_t (*graphql_pages)(struct snek_run *run, const struct snek_graphql *query,
-                             const char *path, const char *cursor, struct snek_pages **pages);
+    /* Starts to read a GraphQL connection, as pages() does. */
+    struct snek_pages *(*graphql_pages)(struct snek_run *run, const struct snek_graphql *query);
 
     /* Moves to the next item: 1 when there is one, 0 after the last, or a negative enum snek_error
      * with a reason (SNEK_E_TOO_LARGE after SNEK_PAGES_MAX pages). The items are those of the array
-     * that the page is, or that its object contains ("total_count" and "items"). Blocks when the
-     * item is on another page, which `Link: rel="next"` names. One page is in memory at a time. */
+     * that the page is, or that its object contains: that of the key `list`; else the one array
+     * beside "total_count", or the only one. A page that has several fails with SNEK_E_INVALID and
+     * the keys of its arrays. A 204 is an empty list. Blocks when the item is on another page,
+     * which `Link: rel="next"` names. One page is in memory at a time. SNEK_E_FAILED for NULL. */
     int32_t (*next)(struct snek_pages *pages);
 
     /* Works like find(), in the present item; the empty path is the item itself. Texts are borrowed

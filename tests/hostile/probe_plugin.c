@@ -52,7 +52,7 @@ static int32_t on_request(struct snek_run *run) {
     struct snek_request request = {.bytes = sizeof request,
                                    .method = snek_string(run, "method"),
                                    .url = snek_string(run, "url")};
-    return snek_github(run)->send(run, &request, NULL);
+    return snek_github(run)->send(run, &request);
 }
 
 static int32_t on_say(struct snek_run *run) {

@@ -9,14 +9,12 @@
 
 #define VARIABLES_MAX 4
 
-/* Writes the path of `rest` in the step to the caller's `path`. */
-static const char *in_step(char path[SNEK_PATH_MAX], uint32_t step, const char *rest) {
-    return snek_item_path(path, "steps", step, rest);
+static const char *in_step(struct snek_run *run, uint32_t step, const char *rest) {
+    return snek_print(run, "steps[%u]%s%s", step, *rest ? "." : "", rest);
 }
 
 static const char *text(struct snek_run *run, uint32_t step, const char *rest) {
-    char path[SNEK_PATH_MAX];
-    return snek_text_of(run, in_step(path, step, rest));
+    return snek_text(run, in_step(run, step, rest));
 }
 
 static void say(struct snek_run *run, uint32_t step, int32_t code, int32_t status,
@@ -36,11 +34,9 @@ static int32_t send_request(struct snek_run *run, uint32_t step) {
     struct snek_response *response = NULL;
     char method[8] = "", url[512] = "";
     sscanf(text(run, step, "request"), "%7s %511s", method, url);
-    struct snek_request request = {.bytes = sizeof request,
-                                   .method = method,
-                                   .url = url,
-                                   .body = {body, body ? strlen(body) : 0}};
-    int32_t code = github->send(run, &request, &response);
+    struct snek_request request = {
+        .bytes = sizeof request, .method = method, .url = url, .json = body, .response = &response};
+    int32_t code = github->send(run, &request);
     if (response && show) {
         what = snek_response_string(run, response, show);
     } else if (response && header) {
@@ -55,9 +51,9 @@ static int32_t send_request(struct snek_run *run, uint32_t step) {
 
 static int32_t read_list(struct snek_run *run, uint32_t step, struct snek_pages *pages) {
     const struct snek_github_service *github = snek_github(run);
-    char path[SNEK_PATH_MAX], line[200], first[64] = "", last[64] = "";
+    char line[200], first[64] = "", last[64] = "";
     const char *item = text(run, step, "item");
-    int64_t most = snek_integer(run, in_step(path, step, "most"), INT64_MAX), count = 0;
+    int64_t most = snek_integer(run, in_step(run, step, "most"), INT64_MAX), count = 0;
     int32_t code = 1;
     while (count < most && (code = github->next(pages)) > 0) {
         struct snek_value value;
@@ -74,11 +70,7 @@ static int32_t read_list(struct snek_run *run, uint32_t step, struct snek_pages 
 }
 
 static int32_t send_list(struct snek_run *run, uint32_t step) {
-    struct snek_pages *pages = NULL;
-    struct snek_request request = {
-        .bytes = sizeof request, .method = "GET", .url = text(run, step, "list")};
-    int32_t code = snek_github(run)->pages(run, &request, &pages);
-    return code < 0 ? code : read_list(run, step, pages);
+    return read_list(run, step, snek_list(run, text(run, step, "list")));
 }
 
 /* ---- GraphQL: "graphql": document, "variables": [{"name", "json"}], "show"; with "connection"
@@ -87,27 +79,25 @@ static int32_t send_list(struct snek_run *run, uint32_t step) {
 static int32_t send_graphql(struct snek_run *run, uint32_t step) {
     const struct snek_github_service *github = snek_github(run);
     const char *connection = text(run, step, "connection"), *show = text(run, step, "show");
-    struct snek_field variables[VARIABLES_MAX];
-    struct snek_graphql query = {
-        .bytes = sizeof query, .query = text(run, step, "graphql"), .variables = variables};
+    struct snek_builder variables = SNEK_EMPTY_TEXT;
     struct snek_response *response = NULL;
-    struct snek_pages *pages = NULL;
     for (uint32_t i = 0; i < VARIABLES_MAX; i++) {
-        char name[32], json[32];
-        snprintf(name, sizeof name, "variables[%u].name", i);
-        snprintf(json, sizeof json, "variables[%u].json", i);
-        if (!text(run, step, name)) {
+        const char *name = text(run, step, snek_print(run, "variables[%u].name", i));
+        const char *json = text(run, step, snek_print(run, "variables[%u].json", i));
+        if (!name) {
             break;
         }
-        variables[i] = (struct snek_field){text(run, step, name), text(run, step, json), 0,
-                                           SNEK_FIELD_JSON, 0};
-        query.variables_count++;
+        snek_append(run, &variables, "%s\"%s\":%s", i > 0 ? "," : "", name, json);
     }
+    struct snek_graphql query = {.bytes = sizeof query,
+                                 .query = text(run, step, "graphql"),
+                                 .variables = snek_print(run, "{%s}", variables.text),
+                                 .path = connection,
+                                 .response = connection ? NULL : &response};
     if (connection) {
-        int32_t code = github->graphql_pages(run, &query, connection, "after", &pages);
-        return code < 0 ? code : read_list(run, step, pages);
+        return read_list(run, step, github->graphql_pages(run, &query));
     }
-    int32_t code = github->graphql(run, &query, &response);
+    int32_t code = github->graphql(run, &query);
     say(run, step, code, github->status(response),
         response && show ? snek_response_string(run, response, show) : NULL);
     github->free_response(response);
@@ -117,8 +107,7 @@ static int32_t send_graphql(struct snek_run *run, uint32_t step) {
 /* ---- */
 
 static int32_t client(struct snek_run *run) {
-    char path[SNEK_PATH_MAX];
-    for (uint32_t step = 0; snek_exists(run, in_step(path, step, "")); step++) {
+    for (uint32_t step = 0; snek_exists(run, in_step(run, step, "")); step++) {
         int32_t code;
         if (text(run, step, "list")) {
             code = send_list(run, step);
@@ -127,7 +116,7 @@ static int32_t client(struct snek_run *run) {
         } else {
             code = send_request(run, step);
         }
-        if (code < 0 && !snek_true(run, in_step(path, step, "go_on"))) {
+        if (code < 0 && !snek_boolean(run, in_step(run, step, "go_on"))) {
             return code;
         }
     }

@@ -17,8 +17,7 @@ static int32_t say(struct snek_run *run) {
     struct timespec wait = {ms / 1000, ms % 1000 * 1000000};
     nanosleep(&wait, NULL);
     snprintf(text, sizeof text, "number=%lld", (long long)snek_integer(run, "number", -1));
-    const struct snek_field body = snek_field_text("body", text);
-    return snek_post(run, COMMENTS, &body, 1);
+    return snek_post(run, COMMENTS, snek_json(run, "{'body':'%s'}", text));
 }
 
 static const struct snek_permission permissions[] = {{"issues", "write"}};

@@ -10,16 +10,15 @@
 #define COMMENTS "/repos/sneks-united/terrarium/issues/12/comments"
 
 static int32_t member(struct snek_run *run, const char *method) {
-    const struct snek_parameter names[] = {{"org", "sneks-united"},
-                                           {"username", snek_string(run, "member")}};
-    const struct snek_field role = snek_field_text("role", "member");
-    int put = strcmp(method, "PUT") == 0;
-    return snek_request(run, method, MEMBERSHIP, names, 2, put ? &role : NULL, put ? 1 : 0, NULL);
+    const char *role = strcmp(method, "PUT") == 0 ? "{\"role\":\"member\"}" : NULL;
+    return snek_request(
+        run, method, MEMBERSHIP,
+        .parameters = {{"org", "sneks-united"}, {"username", snek_string(run, "member")}},
+        .json = role);
 }
 
 static int32_t comment(struct snek_run *run) {
-    const struct snek_field text = snek_field_text("body", snek_string(run, "text"));
-    return snek_post(run, COMMENTS, &text, 1);
+    return snek_post(run, COMMENTS, snek_json(run, "{'body':'%s'}", snek_string(run, "text")));
 }
 
 static int32_t delete_and_comment(struct snek_run *run) {
@@ -28,14 +27,8 @@ static int32_t delete_and_comment(struct snek_run *run) {
 }
 
 static int32_t react(struct snek_run *run, uint32_t flags) {
-    static const struct snek_field content = {"content", "eyes", 0, SNEK_FIELD_TEXT, 0};
-    const struct snek_request request = {.bytes = sizeof request,
-                                         .flags = flags,
-                                         .method = "POST",
-                                         .url = "/repos/sneks-united/terrarium/issues/12/reactions",
-                                         .fields = &content,
-                                         .fields_count = 1};
-    return snek_github(run)->send(run, &request, NULL);
+    return snek_request(run, "POST", "/repos/sneks-united/terrarium/issues/12/reactions",
+                        .json = "{\"content\":\"eyes\"}", .flags = flags);
 }
 
 /* Looks, remembers and acts, like many plugins; does nothing for a person who is remembered. */
@@ -63,9 +56,9 @@ static int32_t welcome(struct snek_run *run) {
 static int32_t quote_title(struct snek_run *run) {
     struct snek_response *issue;
     int32_t result = snek_get(run, "/repos/sneks-united/terrarium/issues/12", &issue);
-    const struct snek_field text = snek_field_text(
-        "body", result == SNEK_DONE ? snek_response_string(run, issue, "title") : "no title");
-    result = snek_post(run, COMMENTS, &text, 1);
+    const char *title =
+        result == SNEK_DONE ? snek_response_string(run, issue, "title") : "no title";
+    result = snek_post(run, COMMENTS, snek_json(run, "{'body':'%s'}", title));
     snek_free_response(run, issue);
     return result;
 }
@@ -101,10 +94,8 @@ static int32_t effects(struct snek_run *run) {
         return snek_retry_after(run, 0, "again");
     }
     if (strcmp(what, "other_way") == 0) {
-        char text[32];
-        snprintf(text, sizeof text, "attempt %lld", (long long)snek_event(run)->attempt(run));
-        const struct snek_field field = snek_field_text("body", text);
-        int32_t result = snek_post(run, COMMENTS, &field, 1);
+        int attempt = (int)snek_event(run)->attempt(run);
+        int32_t result = snek_post(run, COMMENTS, snek_json(run, "{'body':'attempt %d'}", attempt));
         if (result < 0) {
             return result;
         }

@@ -38,12 +38,11 @@ static int32_t toggle(struct snek_run *run) {
 }
 
 static int32_t show(struct snek_run *run) {
-    char text[600], path[SNEK_PATH_MAX];
+    char text[600];
     snprintf(text, sizeof text, "days %d, loud %d, second %s, label %s, issue %s, body %s, %s",
              (int)config.days, (int)config.loud, config.second_name ? config.second_name : "none",
-             snek_string(run, snek_item_path(path, "issue.labels", 0, "name")),
-             snek_text_of(run, "issue.number"), snek_body(run),
-             snek_now_ms(run) > 1700000000000 ? "now" : "long ago");
+             snek_string(run, "issue.labels[0].name"), snek_text(run, "issue.number"),
+             snek_body(run), snek_now_ms(run) > 1700000000000 ? "now" : "long ago");
     return snek_reply(run, text);
 }
 
@@ -76,36 +75,31 @@ static int32_t tell(struct snek_run *run, struct snek_pages *pages, char text[60
 }
 
 static int32_t list(struct snek_run *run) {
-    const struct snek_parameter parameters[] = {{"owner", "sneks-united"},
-                                                {"repository", "terrarium"},
-                                                {"state", "open"},
-                                                {"per_page", "1"}};
     char text[600] = "";
-    struct snek_pages *pages;
-    int32_t result = snek_list(run, "/repos/{owner}/{repository}/issues{?state,per_page}",
-                               parameters, SNEK_COUNT(parameters), &pages);
-    result = result < 0 ? result : tell(run, pages, text);
+    struct snek_pages *pages = snek_list(run, "/repos/{repository}/issues{?state,per_page}",
+                                         .parameters = {{"state", "open"}, {"per_page", "1"}});
+    int32_t result = tell(run, pages, text);
     return result < 0 ? result : snek_reply(run, text);
 }
 
 static int32_t graph(struct snek_run *run) {
-    const struct snek_field variables[] = {snek_field_text("owner", "sneks-united"),
-                                           snek_field_integer("first", 1)};
+    const char *variables = snek_json(run, "{'owner':'%s','first':%d}", "sneks-united", 1);
     char text[600] = "";
     struct snek_response *answer;
-    struct snek_pages *pages;
     int32_t result =
         snek_graphql(run, "query($owner: String!, $first: Int!) { stars(of: $owner, n: $first) }",
-                     variables, SNEK_COUNT(variables), &answer);
+                     .variables = variables, .response = &answer);
     if (result < 0) {
         return result;
     }
     snprintf(text, sizeof text, "%d stars, ",
              (int)snek_response_integer(run, answer, "data.stars", -1));
-    result = snek_graphql_list(
-        run, "query($owner: String!, $first: Int!, $after: String) { issues(after: $after) }",
-        variables, SNEK_COUNT(variables), "data.issues", "after", &pages);
-    result = result < 0 ? result : tell(run, pages, text);
+    result = tell(run,
+                  snek_graphql_list(run,
+                                    "query($owner: String!, $first: Int!, $after: String) { "
+                                    "issues(after: $after) }",
+                                    .variables = variables, .path = "data.issues"),
+                  text);
     return result < 0 ? result : snek_reply(run, text);
 }
 

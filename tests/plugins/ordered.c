@@ -18,8 +18,7 @@ static int32_t say(struct snek_run *run, const char *word) {
              (long long)snek_integer(run, "number", -1), word);
     snprintf(url, sizeof url, "/repos/sneks-united/terrarium/issues/%lld/comments",
              FIRST_ISSUE + item);
-    const struct snek_field body = snek_field_text("body", text);
-    return snek_post(run, url, &body, 1);
+    return snek_post(run, url, snek_json(run, "{'body':'%s'}", text));
 }
 
 static int32_t ordered(struct snek_run *run) {

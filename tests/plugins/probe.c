@@ -53,9 +53,58 @@ static int32_t do_strings(struct snek_run *run) {
     struct snek_value value;
     const char *path = snek_string(run, "path");
     snek_event(run)->find(run, path, &value);
-    say(run, "%s|%s|%d", or_none(snek_string(run, path)), or_none(snek_text_of(run, path)),
+    say(run, "%s|%s|%d", or_none(snek_string(run, path)), or_none(snek_text(run, path)),
         (int)value.text.bytes);
     return SNEK_DONE;
+}
+
+static const char *read_event(struct snek_run *run, const char *path) {
+    return snek_print(run, "%s=%s,%d,%d,%s,%d,%u ", path, or_none(snek_string(run, path)),
+                      (int)snek_integer(run, path, -9), (int)snek_boolean(run, path),
+                      or_none(snek_text(run, path)), (int)snek_exists(run, path),
+                      snek_count(run, path));
+}
+
+static const char *read_response(struct snek_run *run, struct snek_response *response,
+                                 const char *path) {
+    return snek_print(
+        run, "%s=%s,%d,%d,%s,%d,%u ", path, or_none(snek_response_string(run, response, path)),
+        (int)snek_response_integer(run, response, path, -9),
+        (int)snek_response_boolean(run, response, path),
+        or_none(snek_response_text(run, response, path)),
+        (int)snek_response_exists(run, response, path), snek_response_count(run, response, path));
+}
+
+static const char *read_item(struct snek_run *run, struct snek_pages *list, const char *path) {
+    return snek_print(
+        run, "%s=%s,%d,%d,%s,%d,%u ", path, or_none(snek_item_string(run, list, path)),
+        (int)snek_item_integer(run, list, path, -9), (int)snek_item_boolean(run, list, path),
+        or_none(snek_item_text(run, list, path)), (int)snek_item_exists(run, list, path),
+        snek_item_count(run, list, path));
+}
+
+/* Reads the same members of the event, of a response, and of an item. */
+static int32_t do_readers(struct snek_run *run) {
+    static const char *const paths[] = {"s", "i", "f", "t", "n", "l", "o", "x"};
+    struct snek_builder of_event = SNEK_EMPTY_TEXT, of_response = SNEK_EMPTY_TEXT,
+                        of_item = SNEK_EMPTY_TEXT;
+    struct snek_response *response;
+    for (size_t i = 0; i < SNEK_COUNT(paths); i++) {
+        snek_append(run, &of_event, "%s", read_event(run, paths[i]));
+    }
+    snek_log(run, SNEK_LOG_INFO, of_event.text);
+    int32_t result = snek_get(run, "/x", &response);
+    for (size_t i = 0; i < SNEK_COUNT(paths); i++) {
+        snek_append(run, &of_response, "%s", read_response(run, response, paths[i]));
+    }
+    snek_log(run, SNEK_LOG_INFO, of_response.text);
+    struct snek_pages *list = snek_list(run, "/list");
+    result = result < 0 ? result : snek_next(run, list);
+    for (size_t i = 0; i < SNEK_COUNT(paths); i++) {
+        snek_append(run, &of_item, "%s", read_item(run, list, paths[i]));
+    }
+    snek_log(run, SNEK_LOG_INFO, of_item.text);
+    return result < 0 ? result : SNEK_DONE;
 }
 
 static int32_t do_config(struct snek_run *run) {
@@ -74,60 +123,37 @@ static const char *or_null(struct snek_run *run, const char *path) {
     return text && strcmp(text, "NULL") == 0 ? NULL : text;
 }
 
-static uint32_t read_fields(struct snek_run *run, struct snek_field fields[4]) {
-    uint32_t count = 0;
-    char name[64];
-    memset(fields, 0, 4 * sizeof *fields);
-    for (uint32_t i = 0; i < 4; i++) {
-        snprintf(name, sizeof name, "f[%u]", i);
-        if (snek_exists(run, name)) {
-            count++;
-            snprintf(name, sizeof name, "f[%u].name", i);
-            fields[i].name = or_null(run, name);
-            snprintf(name, sizeof name, "f[%u].text", i);
-            fields[i].text = or_null(run, name);
-            snprintf(name, sizeof name, "f[%u].integer", i);
-            fields[i].integer = snek_integer(run, name, 0);
-            snprintf(name, sizeof name, "f[%u].kind", i);
-            fields[i].kind = (uint32_t)snek_integer(run, name, 0);
-        }
+static void read_parameters(struct snek_run *run, const char *list,
+                            struct snek_parameter parameters[SNEK_PARAMETERS_MAX]) {
+    for (uint32_t i = 0; i < snek_count(run, list); i++) {
+        parameters[i].name = or_null(run, snek_print(run, "%s[%u].name", list, i));
+        parameters[i].value = or_null(run, snek_print(run, "%s[%u].value", list, i));
     }
-    return count;
 }
 
 static int32_t do_send(struct snek_run *run) {
-    struct snek_parameter parameters[2] = {{or_null(run, "p[0].name"), or_null(run, "p[0].value")},
-                                           {or_null(run, "p[1].name"), or_null(run, "p[1].value")}};
-    struct snek_field fields[4];
     struct snek_request request;
     struct snek_response *response = NULL;
     const struct snek_github_service *github = snek_github(run);
+    struct snek_value body;
     memset(&request, 0, sizeof request);
     request.bytes = (uint32_t)snek_integer(run, "bytes", (int64_t)sizeof request);
     request.flags = (uint32_t)snek_integer(run, "flags", 0);
     request.method = or_null(run, "method");
     request.url = or_null(run, "url");
-    request.parameters = parameters;
-    request.parameters_count = snek_exists(run, "p[0]") + snek_exists(run, "p[1]");
-    request.fields_count = read_fields(run, fields);
-    request.fields = request.fields_count > 0 ? fields : NULL;
-    if (snek_exists(run, "body")) {
-        struct snek_value body;
-        snek_event(run)->find(run, "body", &body);
+    read_parameters(run, "p", request.parameters);
+    read_parameters(run, "q", request.query);
+    request.json = snek_text(run, "json");
+    if (snek_event(run)->find(run, "body", &body) != SNEK_ABSENT) {
         request.body = body.text;
     }
-    struct snek_parameter query[2] = {
-        {snek_string(run, "q[0].name"), snek_string(run, "q[0].value")},
-        {snek_string(run, "q[1].name"), snek_string(run, "q[1].value")}};
-    struct snek_header header = {snek_string(run, "h.name"), snek_string(run, "h.value")};
-    request.query = query;
-    request.query_count = snek_exists(run, "q[0]") + snek_exists(run, "q[1]");
-    request.headers = &header;
-    request.headers_count = snek_exists(run, "h");
+    request.headers[0].name = snek_string(run, "h.name");
+    request.headers[0].value = snek_string(run, "h.value");
     request.accept = snek_string(run, "accept");
     request.content_type = snek_string(run, "type");
     request.repository = snek_string(run, "repository");
-    int32_t rc = github->send(run, &request, snek_exists(run, "deaf") ? NULL : &response);
+    request.response = snek_exists(run, "deaf") ? NULL : &response;
+    int32_t rc = github->send(run, &request);
     if (response) {
         struct snek_text etag = github->header(response, "etag");
         struct snek_text none = github->header(response, "eta");
@@ -161,34 +187,31 @@ static int32_t say_items(struct snek_run *run, struct snek_pages *pages) {
 }
 
 static int32_t do_list(struct snek_run *run) {
-    struct snek_pages *pages = NULL;
     struct snek_request request;
     memset(&request, 0, sizeof request);
     request.bytes = (uint32_t)sizeof request;
     request.method = snek_string(run, "method") ? snek_string(run, "method") : "GET";
     request.url = snek_string(run, "url");
     request.accept = snek_string(run, "accept");
-    int32_t rc = snek_github(run)->pages(run, &request, &pages);
-    return rc < 0 ? rc : say_items(run, pages);
+    request.list = snek_string(run, "list");
+    return say_items(run, snek_github(run)->pages(run, &request));
 }
 
 static int32_t do_graphql(struct snek_run *run) {
     const struct snek_github_service *github = snek_github(run);
     struct snek_response *response = NULL;
-    struct snek_pages *pages = NULL;
-    struct snek_field variable = snek_field_integer("n", 7);
     struct snek_graphql query;
     memset(&query, 0, sizeof query);
     query.bytes = (uint32_t)sizeof query;
     query.flags = (uint32_t)snek_integer(run, "flags", 0);
     query.query = snek_string(run, "query");
-    query.variables = &variable;
-    query.variables_count = snek_true(run, "variable") ? 1 : 0;
+    query.variables = snek_text(run, "variables");
+    query.path = or_null(run, "path");
+    query.response = &response;
     if (snek_exists(run, "path")) {
-        int32_t rc = github->graphql_pages(run, &query, snek_string(run, "path"), "after", &pages);
-        return rc < 0 ? rc : say_items(run, pages);
+        return say_items(run, github->graphql_pages(run, &query));
     }
-    int32_t rc = github->graphql(run, &query, &response);
+    int32_t rc = github->graphql(run, &query);
     say(run, "%d|%s", rc, or_none(snek_response_string(run, response, "data.login")));
     return rc;
 }
@@ -199,8 +222,15 @@ static int32_t do_large(struct snek_run *run) {
     char *text = malloc(bytes + 1);
     memset(text, 'x', bytes);
     text[bytes] = '\0';
-    struct snek_field field = snek_field_text("body", text);
-    int32_t rc = snek_post(run, "/large", &field, 1);
+    struct snek_request request;
+    memset(&request, 0, sizeof request);
+    request.bytes = (uint32_t)sizeof request;
+    request.method = "POST";
+    request.url = "/large";
+    request.body.data = text;
+    request.body.bytes = bytes;
+    request.content_type = "text/plain";
+    int32_t rc = snek_github(run)->send(run, &request);
     free(text);
     return rc;
 }
@@ -243,8 +273,7 @@ static int32_t do_unbuilt(struct snek_run *run) {
         return snek_reply(run, snek_print(run, "Hi @%s", null));
     }
     if (strcmp(how, "json") == 0) {
-        struct snek_field field = snek_field_json("a", snek_json(run, "{'a':%s}", "bug"));
-        return snek_post(run, "/x", &field, 1);
+        return snek_post(run, "/x", snek_json(run, "{'a':%s}", "bug"));
     }
     if (strcmp(how, "fill") == 0) {
         return snek_reply(run, snek_fill(run, "Hi @{user}", names, 1));
@@ -346,7 +375,6 @@ static int32_t do_misuse(struct snek_run *run) {
     const struct snek_config_service *config = snek_config(host);
     struct snek_value value;
     struct snek_text text;
-    struct snek_response *response;
     host->log(NULL, NULL, 1, NULL);
     host->log(host, NULL, 99, NULL);
     host->explain(NULL, NULL, NULL, 0);
@@ -357,13 +385,12 @@ static int32_t do_misuse(struct snek_run *run) {
         host->cancelled(NULL) == 0, strcmp(event->name(NULL), "") == 0,
         event->payload(NULL).data == NULL, event->find(NULL, "a", &value) == SNEK_ABSENT,
         event->find(run, NULL, &value) == SNEK_ABSENT, event->find(run, "do", NULL) == SNEK_STRING,
-        github->send(NULL, NULL, &response) == -2, github->send(run, NULL, &response) == -2,
-        github->status(NULL) == 0, github->find(NULL, "a", &value) == SNEK_ABSENT,
-        commands->reply(NULL, "x") == -2, commands->reply(run, NULL) == -2,
-        commands->react(run, NULL) == -2, commands->argument(NULL, 0) == NULL,
-        store->set_has(NULL, 0, "a", "b") == -2, store->set_has(run, 0, NULL, NULL) == -2,
-        store->get(run, 0, "a", NULL) == -2, store->get(NULL, 0, "a", &text) == -2,
-        config->find(NULL, "a", &value) == SNEK_ABSENT,
+        github->send(NULL, NULL) == -2, github->send(run, NULL) == -2, github->status(NULL) == 0,
+        github->find(NULL, "a", &value) == SNEK_ABSENT, commands->reply(NULL, "x") == -2,
+        commands->reply(run, NULL) == -2, commands->react(run, NULL) == -2,
+        commands->argument(NULL, 0) == NULL, store->set_has(NULL, 0, "a", "b") == -2,
+        store->set_has(run, 0, NULL, NULL) == -2, store->get(run, 0, "a", NULL) == -2,
+        store->get(NULL, 0, "a", &text) == -2, config->find(NULL, "a", &value) == SNEK_ABSENT,
         config->find(host, NULL, NULL) == SNEK_ABSENT);
     return SNEK_DONE;
 }
@@ -418,6 +445,8 @@ static int32_t probe(struct snek_run *run) {
                {"segfault", do_segfault}, {"exit", do_exit},       {"loop", do_loop},
                {"eat", do_eat},           {"large", do_large},     {"list", do_list},
                {"graphql", do_graphql},   {"reply", do_reply},     {"build", do_build},
+               {"readers", do_readers},
+
                {"unbuilt", do_unbuilt}};
     const char *name = snek_string(run, "do");
     for (size_t i = 0; name && i < sizeof all / sizeof *all; i++) {

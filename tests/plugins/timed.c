@@ -5,11 +5,11 @@
 
 #include <string.h>
 
+#define MEMBERSHIP "/orgs/sneks-united/memberships/hatchling-hana"
 #define ISSUE "/repos/sneks-united/terrarium/issues/12"
 
 static int32_t comment(struct snek_run *run, const char *text) {
-    const struct snek_field body = snek_field_text("body", text);
-    return snek_post(run, ISSUE "/comments", &body, 1);
+    return snek_post(run, ISSUE "/comments", snek_json(run, "{'body':'%s'}", text));
 }
 
 /* 1, 0, or a negative error. */
@@ -24,16 +24,11 @@ static int32_t is_ready(struct snek_run *run) {
 
 /* As invite does: it acts, and then greets. */
 static int32_t invite(struct snek_run *run) {
-    const struct snek_parameter names[] = {{"org", "sneks-united"}, {"username", "hatchling-hana"}};
-    const struct snek_field role = snek_field_text("role", "member");
-    struct snek_response *membership;
-    int32_t result = snek_request(run, "GET", "/orgs/{org}/memberships/{username}", names, 2, NULL,
-                                  0, &membership);
-    snek_free_response(run, membership);
+    int32_t result = snek_get(run, MEMBERSHIP, NULL);
     if (result == SNEK_DONE) {
         return snek_skip(run, "a member already");
     }
-    return snek_request(run, "PUT", "/orgs/{org}/memberships/{username}", names, 2, &role, 1, NULL);
+    return snek_request(run, "PUT", MEMBERSHIP, .json = snek_json(run, "{'role':'member'}"));
 }
 
 static int32_t timed(struct snek_run *run) {

@@ -152,9 +152,9 @@ static int32_t send_large(struct snek_run *run) {
     struct snek_request request = {.bytes = sizeof request,
                                    .method = "POST",
                                    .url = "/repos/sneks-united/terrarium/issues/12/reactions"};
-    request.body.data = body;
-    request.body.bytes = sizeof body;
-    return snek_github(run)->send(run, &request, NULL);
+    body[sizeof body - 1] = '\0';
+    request.json = body;
+    return snek_github(run)->send(run, &request);
 }
 
 /* Ever new requests of nearly the longest URL, all of which the host rejects. */
@@ -225,8 +225,7 @@ static int32_t trouble(struct snek_run *run) {
         return snek_get(run, "/app", NULL);
     } else if (strcmp(what, "comment") == 0) {
         const char *url = snek_string(run, "url");
-        const struct snek_field body = snek_field_text("body", "troubled");
-        return snek_post(run, url ? url : "", &body, 1);
+        return snek_post(run, url ? url : "", snek_json(run, "{'body':'%s'}", "troubled"));
     }
     return SNEK_DONE;
 }

@@ -29,8 +29,7 @@ static int32_t soak(struct snek_run *run) {
     if (wants(run, "crash_before")) {
         abort();
     }
-    struct snek_field body = snek_field_text("body", text);
-    int32_t posted = snek_post(run, url, &body, 1);
+    int32_t posted = snek_post(run, url, snek_json(run, "{'body':'%s'}", text));
     if (posted < 0) {
         return posted;
     }

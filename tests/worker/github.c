@@ -116,9 +116,9 @@ static void a_request_with_an_invalid_part_is_not_sent(void **state) {
         {"\"repository\":\"r\"", "the request cannot be sent: its repository is not owner/name"},
         {"\"repository\":\"o/r/x\"",
          "the request cannot be sent: its repository is not owner/name"},
-        {"\"type\":\"text/plain\",\"f\":[{\"name\":\"a\",\"text\":\"b\"}]",
-         "the request cannot be sent: its fields make a body of JSON: a content_type is for a body "
-         "of one's own"},
+        {"\"type\":\"text/plain\",\"json\":{}",
+         "the request cannot be sent: a body needs a content_type, and a content_type a body: JSON "
+         "goes into json"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char payload[300];
@@ -181,6 +181,47 @@ static void a_response_without_a_list_is_an_error(void **state) {
     }
 }
 
+static void an_object_with_several_arrays_is_a_list_only_with_a_key(void **state) {
+    (void)state;
+    static const char commit[] =
+        "{\"sha\":\"c\",\"parents\":[{\"name\":\"p\"}],\"files\":[{\"name\":"
+        "\"f\"},{\"name\":\"g\"}]}";
+    static const struct {
+        const char *list, *body, *log, *reason;
+        int64_t result;
+    } table[] = {
+        {"", commit, "-2|200",
+         "the response to GET /x?per_page=100 is an object with several arrays: set list to one of "
+         "their keys: parents, files",
+         SNEK_E_INVALID},
+        {",\"list\":\"files\"", commit, "f,g,0|200", "", SNEK_DONE},
+        {",\"list\":\"sha\"", commit, "-2|200",
+         "the response to GET /x?per_page=100 has no array sha: set list to one of its keys: "
+         "parents, "
+         "files",
+         SNEK_E_INVALID},
+        {"", "{\"items\":[{\"name\":\"a\"}],\"next\":null}", "a,0|200", "", SNEK_DONE},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char payload[200];
+        snprintf(payload, sizeof payload, "{\"do\":\"list\",\"url\":\"/x\"%s}", table[i].list);
+        probe(payload);
+        page("/x?per_page=100", "", table[i].body);
+        expect_log(&host, run, table[i].log);
+        expect_result(&host, run, table[i].result, table[i].reason);
+    }
+}
+
+static void no_content_is_an_empty_list(void **state) {
+    (void)state;
+    AUTO_RECEIVED struct received received = {0};
+    probe("{\"do\":\"list\",\"url\":\"/contributors\"}");
+    expect_http(&host, &received, "GET", "/contributors?per_page=100", "");
+    host_reply(&host, &received, 0, 204, "", "", "");
+    expect_log(&host, run, "0|204");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
 static void a_page_that_links_to_itself_is_an_error(void **state) {
     (void)state;
     probe("{\"do\":\"list\",\"url\":\"/x?per_page=1\"}");
@@ -208,7 +249,7 @@ static void a_list_ends_after_its_last_page(void **state) {
 static void a_query_is_sent_with_its_variables(void **state) {
     (void)state;
     AUTO_RECEIVED struct received received = {0}, errors = {0};
-    probe("{\"do\":\"graphql\",\"query\":\"{ \\\"a\\\" }\",\"variable\":true,\"flags\":1}");
+    probe("{\"do\":\"graphql\",\"query\":\"{ \\\"a\\\" }\",\"variables\":{\"n\":7},\"flags\":1}");
     expect_http_with(&host, &received, FRAME_HTTP_REPEATABLE, "POST", "/graphql", "", "", "", "",
                      "{\"query\":\"{ \\\"a\\\" }\",\"variables\":{\"n\":7}}");
     host_reply(&host, &received, 0, 200, "", "", "{\"data\":{\"login\":\"snek\"}}");
@@ -233,9 +274,9 @@ static void a_connection_follows_its_cursors(void **state) {
                  {"\"Z\"", "{\"data\":{\"x\":{\"nodes\":[{\"name\":\"b\"}],\"pageInfo\":{"
                            "\"hasNextPage\":false,\"endCursor\":null}}}}"}};
     for (int variable = 0; variable < 2; variable++) {
-        probe(variable
-                  ? "{\"do\":\"graphql\",\"query\":\"q\",\"path\":\"data.x\",\"variable\":true}"
-                  : "{\"do\":\"graphql\",\"query\":\"q\",\"path\":\"data.x\"}");
+        probe(variable ? "{\"do\":\"graphql\",\"query\":\"q\",\"path\":\"data.x\",\"variables\":{"
+                         "\"n\":7 }}"
+                       : "{\"do\":\"graphql\",\"query\":\"q\",\"path\":\"data.x\"}");
         for (size_t i = 0; i < 3; i++) {
             char body[200];
             AUTO_RECEIVED struct received received = {0};
@@ -336,6 +377,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_list_inside_an_object_is_read_too),
         cmocka_unit_test(a_list_ends_with_the_error_of_its_page),
         cmocka_unit_test(a_response_without_a_list_is_an_error),
+        cmocka_unit_test(an_object_with_several_arrays_is_a_list_only_with_a_key),
+        cmocka_unit_test(no_content_is_an_empty_list),
         cmocka_unit_test(a_page_that_links_to_itself_is_an_error),
         cmocka_unit_test(a_list_ends_after_its_last_page),
         cmocka_unit_test(a_query_is_sent_with_its_variables),

@@ -113,7 +113,20 @@ static inline int32_t snek_cancelled(struct snek_run *run) {
     return run->host->cancelled(run);
 }
 
-/* ---- the event ---- */
+/* ---- the readers ---- */
+
+/* Three families read values: snek_… of the event, snek_response_… of a response, and snek_item_…
+ * of the present item of a list. Each has the same six readers:
+ *
+ *   string   the string at the path; NULL when there is none, or a NUL within it
+ *   integer  the integer at the path; `fallback` when there is none
+ *   boolean  1 when the path leads to true, else 0
+ *   text     any value as text: a string itself, a number as it is written, "true", the JSON of an
+ *            object; NULL when there is none, when it is null, or when a NUL is within a string
+ *   exists   1 when the path leads to a value that is not null, else 0
+ *   count    the number of items of the array, or of members of the object; 0 when it is neither
+ *
+ * A path is "issue.labels[0].name"; snek_print(run, "issue.labels[%d].name", n) makes one. */
 
 /* A text as a C string. NULL when a NUL is within it, because a C string would end there: the login
  * "mona\0x" would look like another person's. find() gives such a text with its length. */
@@ -121,161 +134,100 @@ static inline const char *snek_c_string(struct snek_text text) {
     return text.data && strlen(text.data) == text.bytes ? text.data : NULL;
 }
 
-/* The string at `path`; NULL when there is none, or a NUL within it. */
+/* The readers of a value that was found. */
+static inline const char *snek_value_string(const struct snek_value *value) {
+    return value->kind == SNEK_STRING ? snek_c_string(value->text) : NULL;
+}
+
+static inline const char *snek_value_text(const struct snek_value *value) {
+    return value->kind > SNEK_NULL ? snek_c_string(value->text) : NULL;
+}
+
+static inline int64_t snek_value_integer(const struct snek_value *value, int64_t fallback) {
+    return value->kind == SNEK_NUMBER && value->is_integer ? value->integer : fallback;
+}
+
 static inline const char *snek_string(struct snek_run *run, const char *path) {
     struct snek_value value;
-    return snek_event(run)->find(run, path, &value) == SNEK_STRING ? snek_c_string(value.text)
-                                                                   : NULL;
+    snek_event(run)->find(run, path, &value);
+    return snek_value_string(&value);
 }
 
-/* 1 when `path` leads to true, else 0. */
-static inline int32_t snek_true(struct snek_run *run, const char *path) {
-    struct snek_value value;
-    return snek_event(run)->find(run, path, &value) == SNEK_TRUE;
-}
-
-/* 1 when `path` leads to something that is not null, else 0. */
-static inline int32_t snek_exists(struct snek_run *run, const char *path) {
-    struct snek_value value;
-    return snek_event(run)->find(run, path, &value) > SNEK_NULL;
-}
-
-/* The integer at `path`; `fallback` when there is none. */
 static inline int64_t snek_integer(struct snek_run *run, const char *path, int64_t fallback) {
     struct snek_value value;
-    return snek_event(run)->find(run, path, &value) == SNEK_NUMBER && value.is_integer
-               ? value.integer
-               : fallback;
+    snek_event(run)->find(run, path, &value);
+    return snek_value_integer(&value, fallback);
 }
 
-/* Any value at `path` as text: a string itself, a number as the payload writes it, "true", the JSON
- * of an object. NULL when there is none, when it is null, or when a NUL is within a string. It fits
- * the parameters of URLs. */
-static inline const char *snek_text_of(struct snek_run *run, const char *path) {
+static inline int32_t snek_boolean(struct snek_run *run, const char *path) {
+    return snek_event(run)->find(run, path, NULL) == SNEK_TRUE;
+}
+
+static inline const char *snek_text(struct snek_run *run, const char *path) {
     struct snek_value value;
-    return snek_event(run)->find(run, path, &value) > SNEK_NULL ? snek_c_string(value.text) : NULL;
+    snek_event(run)->find(run, path, &value);
+    return snek_value_text(&value);
 }
 
-/* ---- items of lists ---- */
-
-#define SNEK_PATH_MAX 256
-
-/* Writes the path of `rest` in the n-th item of the array at `list` to `path`, and returns it:
- * snek_string(run, snek_item_path(path, "issue.labels", 0, "name")). An empty `list` is the whole
- * body, an empty `rest` the whole item. Past the last item the path leads nowhere. */
-static inline const char *snek_item_path(char path[SNEK_PATH_MAX], const char *list, uint32_t n,
-                                         const char *rest) {
-    snprintf(path, SNEK_PATH_MAX, "%s[%lu]%s%s", list, (unsigned long)n, *rest ? "." : "", rest);
-    return path;
+static inline int32_t snek_exists(struct snek_run *run, const char *path) {
+    return snek_event(run)->find(run, path, NULL) > SNEK_NULL;
 }
 
-/* ---- texts with {names} in them ---- */
-
-/* The parameter whose "{name}" begins at `text`; NULL when there is none. */
-static inline const struct snek_parameter *
-snek_parameter_at(const char *text, const struct snek_parameter *parameters,
-                  uint32_t parameters_count) {
-    uint32_t i;
-    for (i = 0; *text == '{' && i < parameters_count; i++) {
-        size_t bytes = strlen(parameters[i].name);
-        if (strncmp(text + 1, parameters[i].name, bytes) == 0 && text[bytes + 1] == '}') {
-            return &parameters[i];
-        }
-    }
-    return NULL;
+static inline uint32_t snek_count(struct snek_run *run, const char *path) {
+    struct snek_value value;
+    snek_event(run)->find(run, path, &value);
+    return (uint32_t)value.count;
 }
 
-/* ---- GitHub ---- */
+/* ---- responses: NULL is one without a value; texts are borrowed until it is freed ---- */
 
-/* A member of a body: snek_field_text("role", "member"). */
-static inline struct snek_field snek_field_text(const char *name, const char *text) {
-    struct snek_field field = {name, text, 0, SNEK_FIELD_TEXT, 0};
-    return field;
+static inline uint32_t snek_response_find(struct snek_run *run, struct snek_response *response,
+                                          const char *path, struct snek_value *value) {
+    return snek_github(run)->find(response, path, value);
 }
 
-static inline struct snek_field snek_field_integer(const char *name, int64_t integer) {
-    struct snek_field field = {name, NULL, integer, SNEK_FIELD_INTEGER, 0};
-    return field;
-}
-
-static inline struct snek_field snek_field_boolean(const char *name, int32_t yes) {
-    struct snek_field field = {name, NULL, yes, SNEK_FIELD_BOOLEAN, 0};
-    return field;
-}
-
-static inline struct snek_field snek_field_json(const char *name, const char *json) {
-    struct snek_field field = {name, json, 0, SNEK_FIELD_JSON, 0};
-    return field;
-}
-
-/* Any verb, with parameters for the URL's {names}, members for the body (both may be NULL, 0) and
- * flags (enum snek_request_flag). */
-static inline int32_t snek_request_with(struct snek_run *run, uint32_t flags, const char *method,
-                                        const char *url, const struct snek_parameter *parameters,
-                                        uint32_t parameters_count, const struct snek_field *fields,
-                                        uint32_t fields_count, struct snek_response **response) {
-    struct snek_request request;
-    memset(&request, 0, sizeof request);
-    request.bytes = (uint32_t)sizeof request;
-    request.flags = flags;
-    request.method = method;
-    request.url = url;
-    request.parameters = parameters;
-    request.parameters_count = parameters_count;
-    request.fields = fields;
-    request.fields_count = fields_count;
-    return snek_github(run)->send(run, &request, response);
-}
-
-/* The same without flags. */
-static inline int32_t snek_request(struct snek_run *run, const char *method, const char *url,
-                                   const struct snek_parameter *parameters,
-                                   uint32_t parameters_count, const struct snek_field *fields,
-                                   uint32_t fields_count, struct snek_response **response) {
-    return snek_request_with(run, 0, method, url, parameters, parameters_count, fields,
-                             fields_count, response);
-}
-
-static inline int32_t snek_get(struct snek_run *run, const char *url,
-                               struct snek_response **response) {
-    return snek_request(run, "GET", url, NULL, 0, NULL, 0, response);
-}
-
-static inline int32_t snek_post(struct snek_run *run, const char *url,
-                                const struct snek_field *fields, uint32_t fields_count) {
-    return snek_request(run, "POST", url, NULL, 0, fields, fields_count, NULL);
-}
-
-/* The HTTP status of a response; 0 when it is NULL. */
+/* The HTTP status; 0 when the response is NULL. */
 static inline int32_t snek_status(const struct snek_run *run,
                                   const struct snek_response *response) {
-    return response ? snek_github(run)->status(response) : 0;
+    return snek_github(run)->status(response);
 }
 
-/* The string at `path` in a response; NULL when there is none, or when a NUL is within it. Borrowed
- * until the response is freed. */
 static inline const char *snek_response_string(struct snek_run *run, struct snek_response *response,
                                                const char *path) {
     struct snek_value value;
-    return response && snek_github(run)->find(response, path, &value) == SNEK_STRING
-               ? snek_c_string(value.text)
-               : NULL;
+    snek_response_find(run, response, path, &value);
+    return snek_value_string(&value);
 }
 
-/* Like snek_integer() and snek_exists(), in a response. */
 static inline int64_t snek_response_integer(struct snek_run *run, struct snek_response *response,
                                             const char *path, int64_t fallback) {
     struct snek_value value;
-    return response && snek_github(run)->find(response, path, &value) == SNEK_NUMBER &&
-                   value.is_integer
-               ? value.integer
-               : fallback;
+    snek_response_find(run, response, path, &value);
+    return snek_value_integer(&value, fallback);
+}
+
+static inline int32_t snek_response_boolean(struct snek_run *run, struct snek_response *response,
+                                            const char *path) {
+    return snek_response_find(run, response, path, NULL) == SNEK_TRUE;
+}
+
+static inline const char *snek_response_text(struct snek_run *run, struct snek_response *response,
+                                             const char *path) {
+    struct snek_value value;
+    snek_response_find(run, response, path, &value);
+    return snek_value_text(&value);
 }
 
 static inline int32_t snek_response_exists(struct snek_run *run, struct snek_response *response,
                                            const char *path) {
+    return snek_response_find(run, response, path, NULL) > SNEK_NULL;
+}
+
+static inline uint32_t snek_response_count(struct snek_run *run, struct snek_response *response,
+                                           const char *path) {
     struct snek_value value;
-    return response && snek_github(run)->find(response, path, &value) > SNEK_NULL;
+    snek_response_find(run, response, path, &value);
+    return (uint32_t)value.count;
 }
 
 /* For large responses; the host frees the others with the run. Takes NULL. */
@@ -283,79 +235,147 @@ static inline void snek_free_response(struct snek_run *run, struct snek_response
     snek_github(run)->free_response(response);
 }
 
-/* Starts to read a list, with parameters for the {names} of the URL (or NULL, 0). Nothing is sent
- * yet. while ((result = snek_next(run, pages)) > 0) { snek_item_string(run, pages, "login"); } */
-static inline int32_t snek_list(struct snek_run *run, const char *url,
-                                const struct snek_parameter *parameters, uint32_t parameters_count,
-                                struct snek_pages **pages) {
+/* ---- items of lists: texts are borrowed until snek_next() moves to another page ---- */
+
+static inline const char *snek_item_string(struct snek_run *run, struct snek_pages *pages,
+                                           const char *path) {
+    struct snek_value value;
+    snek_github(run)->item(pages, path, &value);
+    return snek_value_string(&value);
+}
+
+static inline int64_t snek_item_integer(struct snek_run *run, struct snek_pages *pages,
+                                        const char *path, int64_t fallback) {
+    struct snek_value value;
+    snek_github(run)->item(pages, path, &value);
+    return snek_value_integer(&value, fallback);
+}
+
+static inline int32_t snek_item_boolean(struct snek_run *run, struct snek_pages *pages,
+                                        const char *path) {
+    return snek_github(run)->item(pages, path, NULL) == SNEK_TRUE;
+}
+
+static inline const char *snek_item_text(struct snek_run *run, struct snek_pages *pages,
+                                         const char *path) {
+    struct snek_value value;
+    snek_github(run)->item(pages, path, &value);
+    return snek_value_text(&value);
+}
+
+static inline int32_t snek_item_exists(struct snek_run *run, struct snek_pages *pages,
+                                       const char *path) {
+    return snek_github(run)->item(pages, path, NULL) > SNEK_NULL;
+}
+
+static inline uint32_t snek_item_count(struct snek_run *run, struct snek_pages *pages,
+                                       const char *path) {
+    struct snek_value value;
+    snek_github(run)->item(pages, path, &value);
+    return (uint32_t)value.count;
+}
+
+/* ---- requests ---- */
+
+/* The functions behind the macros below. They take the struct by value, because C++ has no address
+ * of a temporary one. */
+static inline int32_t snek_send(struct snek_run *run, struct snek_request request) {
+    return snek_github(run)->send(run, &request);
+}
+
+static inline struct snek_pages *snek_begin_list(struct snek_run *run,
+                                                 struct snek_request request) {
+    return snek_github(run)->pages(run, &request);
+}
+
+static inline int32_t snek_send_graphql(struct snek_run *run, struct snek_graphql graphql) {
+    return snek_github(run)->graphql(run, &graphql);
+}
+
+static inline struct snek_pages *snek_begin_graphql_list(struct snek_run *run,
+                                                         struct snek_graphql graphql) {
+    return snek_github(run)->graphql_pages(run, &graphql);
+}
+
+/* Four calls with the members of their struct (github.h) behind the fixed arguments. In C++20 the
+ * members go in the order of the struct. C++ before C++20 fills a struct and calls snek_send(),
+ * snek_begin_list(), snek_send_graphql() or snek_begin_graphql_list().
+ *
+ *   snek_request(run, "PUT", "/orgs/{org}/memberships/{user}",
+ *                .parameters = {{"org", "sneks-united"}, {"user", login}},
+ *                .json = snek_json(run, "{'role':'%s'}", role), .response = &response)
+ *   snek_list(run, "/repos/{owner}/{repo}/commits/{sha}/check-runs",
+ *             .parameters = {{"sha", sha}}, .list = "check_runs")
+ *   snek_graphql(run, query, .variables = snek_json(run, "{'owner':'%s'}", owner),
+ *                .response = &response)
+ *   snek_graphql_list(run, query, .variables = variables, .path = "data.repository.issues")
+ *
+ * snek_request() and snek_graphql() return 0 or a negative enum snek_error. The lists are read by
+ *
+ *   while ((more = snek_next(run, list)) > 0) { snek_item_string(run, list, "login"); }
+ *
+ * and an error of theirs is one of snek_next(). Paths in a response to GraphQL begin with "data".
+ */
+#if !defined(__cplusplus)
+#define SNEK_REQUEST(...)                                                                          \
+    ((struct snek_request){                                                                        \
+        .bytes = (uint32_t)sizeof(struct snek_request), .reserved = 0, __VA_ARGS__})
+#define SNEK_GRAPHQL(...)                                                                          \
+    ((struct snek_graphql){                                                                        \
+        .bytes = (uint32_t)sizeof(struct snek_graphql), .reserved = 0, __VA_ARGS__})
+#define snek_request(run, ...) snek_send((run), SNEK_REQUEST(__VA_ARGS__))
+#define snek_list(run, ...) snek_begin_list((run), SNEK_REQUEST("GET", __VA_ARGS__))
+#define snek_graphql(run, ...) snek_send_graphql((run), SNEK_GRAPHQL(__VA_ARGS__))
+#define snek_graphql_list(run, ...) snek_begin_graphql_list((run), SNEK_GRAPHQL(__VA_ARGS__))
+#elif __cplusplus >= 202002L
+#define snek_request(run, method_, url_, ...)                                                      \
+    snek_send((run), ::snek_request{.bytes = (uint32_t)sizeof(struct snek_request),                \
+                                    .reserved = 0,                                                 \
+                                    .method = (method_),                                           \
+                                    .url = (url_)__VA_OPT__(, ) __VA_ARGS__})
+#define snek_list(run, url_, ...)                                                                  \
+    snek_begin_list((run), ::snek_request{.bytes = (uint32_t)sizeof(struct snek_request),          \
+                                          .reserved = 0,                                           \
+                                          .method = "GET",                                         \
+                                          .url = (url_)__VA_OPT__(, ) __VA_ARGS__})
+#define snek_graphql(run, query_, ...)                                                             \
+    snek_send_graphql((run), ::snek_graphql{.bytes = (uint32_t)sizeof(struct snek_graphql),        \
+                                            .reserved = 0,                                         \
+                                            .query = (query_)__VA_OPT__(, ) __VA_ARGS__})
+#define snek_graphql_list(run, query_, ...)                                                        \
+    snek_begin_graphql_list((run), ::snek_graphql{.bytes = (uint32_t)sizeof(struct snek_graphql),  \
+                                                  .reserved = 0,                                   \
+                                                  .query = (query_)__VA_OPT__(, ) __VA_ARGS__})
+#endif
+
+/* A request whose JSON may be NULL: none. */
+static inline int32_t snek_send_json(struct snek_run *run, const char *method, const char *url,
+                                     const char *json, struct snek_response **response) {
     struct snek_request request;
     memset(&request, 0, sizeof request);
     request.bytes = (uint32_t)sizeof request;
-    request.method = "GET";
+    request.method = method;
     request.url = url;
-    request.parameters = parameters;
-    request.parameters_count = parameters_count;
-    return snek_github(run)->pages(run, &request, pages);
+    request.json = json;
+    request.response = response;
+    return snek_github(run)->send(run, &request);
 }
 
-/* A GraphQL query or mutation, with its variables (or NULL, 0): snek_field_text("owner", "x").
- * Paths in the response begin with "data". */
-static inline int32_t snek_graphql(struct snek_run *run, const char *query,
-                                   const struct snek_field *variables, uint32_t variables_count,
-                                   struct snek_response **response) {
-    struct snek_graphql graphql;
-    memset(&graphql, 0, sizeof graphql);
-    graphql.bytes = (uint32_t)sizeof graphql;
-    graphql.query = query;
-    graphql.variables = variables;
-    graphql.variables_count = variables_count;
-    return snek_github(run)->graphql(run, &graphql, response);
+/* GETs the URL. `response` may be NULL. */
+static inline int32_t snek_get(struct snek_run *run, const char *url,
+                               struct snek_response **response) {
+    return snek_send_json(run, "GET", url, NULL, response);
 }
 
-/* Like snek_list(), over the connection at `path` ("data.repository.issues") of a query that asks
- * for its `nodes` and `pageInfo { hasNextPage endCursor }`; the cursor goes into its variable
- * `cursor`.
- */
-static inline int32_t snek_graphql_list(struct snek_run *run, const char *query,
-                                        const struct snek_field *variables,
-                                        uint32_t variables_count, const char *path,
-                                        const char *cursor, struct snek_pages **pages) {
-    struct snek_graphql graphql;
-    memset(&graphql, 0, sizeof graphql);
-    graphql.bytes = (uint32_t)sizeof graphql;
-    graphql.query = query;
-    graphql.variables = variables;
-    graphql.variables_count = variables_count;
-    return snek_github(run)->graphql_pages(run, &graphql, path, cursor, pages);
+/* Posts JSON: snek_post(run, url, snek_json(run, "{'body':'%s'}", text)). */
+static inline int32_t snek_post(struct snek_run *run, const char *url, const char *json) {
+    return snek_send_json(run, "POST", url, json, NULL);
 }
 
 /* Moves to the first item of a list, then to the next one: 1 when there is one, 0 after the last,
  * or a negative enum snek_error. */
 static inline int32_t snek_next(struct snek_run *run, struct snek_pages *pages) {
     return snek_github(run)->next(pages);
-}
-
-/* Like snek_string(), snek_integer() and snek_exists(), in the present item. Texts are borrowed
- * until snek_next() moves to another page. */
-static inline const char *snek_item_string(struct snek_run *run, struct snek_pages *pages,
-                                           const char *path) {
-    struct snek_value value;
-    return snek_github(run)->item(pages, path, &value) == SNEK_STRING ? snek_c_string(value.text)
-                                                                      : NULL;
-}
-
-static inline int64_t snek_item_integer(struct snek_run *run, struct snek_pages *pages,
-                                        const char *path, int64_t fallback) {
-    struct snek_value value;
-    return snek_github(run)->item(pages, path, &value) == SNEK_NUMBER && value.is_integer
-               ? value.integer
-               : fallback;
-}
-
-static inline int32_t snek_item_exists(struct snek_run *run, struct snek_pages *pages,
-                                       const char *path) {
-    struct snek_value value;
-    return snek_github(run)->item(pages, path, &value) > SNEK_NULL;
 }
 
 /* For handlers that read many lists; the host frees the others with the run. Takes NULL. */
@@ -419,7 +439,7 @@ static inline int32_t snek_key_get(struct snek_run *run, uint32_t scope, const c
 
 static inline int32_t snek_key_put(struct snek_run *run, uint32_t scope, const char *key,
                                    const char *text) {
-    return snek_store(run)->put(run, scope, key, text, strlen(text));
+    return snek_store(run)->put(run, scope, key, text, text ? strlen(text) : 0);
 }
 
 static inline int32_t snek_key_remove(struct snek_run *run, uint32_t scope, const char *key) {
@@ -490,10 +510,9 @@ static inline int32_t snek_config_boolean(const struct snek_host *host, const ch
 static inline const char *snek_config_item(const struct snek_host *host, const char *key,
                                            uint32_t n) {
     struct snek_value value;
-    char path[SNEK_PATH_MAX];
-    return snek_config(host)->find(host, snek_item_path(path, key, n, ""), &value) == SNEK_STRING
-               ? value.text.data
-               : NULL;
+    char path[256];
+    snprintf(path, sizeof path, "%s[%lu]", key, (unsigned long)n);
+    return snek_config(host)->find(host, path, &value) == SNEK_STRING ? value.text.data : NULL;
 }
 
 #ifdef __cplusplus

@@ -41,6 +41,8 @@ struct snek_value {
     int64_t integer;
     /* A string, decoded. The JSON of any other value. */
     struct snek_text text;
+    /* The items of an array, or the members of an object. */
+    uint64_t count;
 };
 
 struct snek_event_service {

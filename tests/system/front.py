@@ -50,11 +50,11 @@ GRAPHQL = "location = /api/graphql {{ proxy_pass http://127.0.0.1:{behind}/graph
 
 
 def make_certificate(folder, name="server"):
-    """A certificate for 127.0.0.1 and localhost that vouches for itself: (certificate, key)."""
+    """A certificate for 127.0.0.1, localhost and `name` that vouches for itself: (certificate, key)."""
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                     "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={name}",
-                    "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", str(key),
+                    "-addext", f"subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:{name}", "-keyout", str(key),
                     "-out", str(certificate)], check=True, capture_output=True)
     return certificate, key
 

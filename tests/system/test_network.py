@@ -5,10 +5,7 @@ what is said when there is no way."""
 import json
 import os
 import pathlib
-import re
 import signal
-import socket
-import ssl
 import subprocess
 import time
 import urllib.request
@@ -481,40 +478,3 @@ def test_an_unknown_host_name_is_logged_and_retried(fake, start_bot):
     asked = subprocess.run([str(snek.program("snekomatic")), "token", "-c", str(bot.file), "60001"],
                            env=snek.clean_environment(), capture_output=True, text=True)
     assert asked.returncode == 69 and "resolve host: no-such-host.invalid" in asked.stderr
-
-
-def test_the_nginx_block_of_the_guide_passes_webhooks_on(start_bot, certificate, tmp_path):
-    bot = start_bot(plugins=["ping"])
-    guide = (pathlib.Path(__file__).parents[2] / "docs/operations.md").read_text(encoding="utf-8")
-    [block] = re.findall(r"<!-- nginx -->\n```nginx\n(.*?)```", guide, re.S)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        for old, new in (("127.0.0.1:8000", f"127.0.0.1:{bot.port}"),
-                         ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
-                         ("/etc/ssl/bot.pem", str(certificate[0])),
-                         ("/etc/ssl/private/bot.key", str(certificate[1]))):
-            assert old in block
-            block = block.replace(old, new)
-        folders = "".join(f"{name}_temp_path {name};" for name in
-                          ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        (tmp_path / "nginx.conf").write_text(
-            ("user root;" if os.geteuid() == 0 else "") + "daemon off; pid nginx.pid; events {}"
-            f"http {{ access_log off; {folders} {block} }}")
-        nginx = subprocess.Popen([front.NGINX, "-p", str(tmp_path), "-e", "error.log", "-c",
-                                  "nginx.conf"], env={"NGINX": f"{listener.fileno()};"},
-                                 pass_fds=[listener.fileno()])
-    try:
-        payload = snek.payload("issue_comment.created", {"comment.body": "/ping"})
-        payload["padding"] = "x" * (3 << 20)  # more than nginx accepts by default
-        body = json.dumps(snek.rewrite(payload, bot.fake.api_url)).encode()
-        webhook = urllib.request.Request(
-            f"https://127.0.0.1:{port}/webhook/github", body, {
-                "Content-Type": "application/json", "X-GitHub-Event": "issue_comment",
-                "X-GitHub-Delivery": "through-nginx", "X-Hub-Signature-256": snek.signature(body)})
-        trust = ssl.create_default_context(cafile=str(certificate[0]))
-        with urllib.request.urlopen(webhook, timeout=snek.PATIENCE_S, context=trust) as response:
-            assert response.status == 202
-        bot.wait_log(msg="done", delivery="through-nginx")
-    finally:
-        nginx.terminate()
-        nginx.wait(10)

@@ -10,6 +10,7 @@ int main(int argc, char **argv) {
         {"plugins", "list what the plugins subscribe to and need; pause, resume, release them",
          cli_plugins},
         {"reload", "make the running host read its configuration and plugins again", cli_reload},
+        {"hook", "show and set the App's webhook at GitHub", cli_hook},
         {"send", "sign a webhook and post it to a running host", cli_send},
         {"deliveries", "list, show, retry or discard deliveries in the store", cli_deliveries},
         {"token", "print a token of an installation, for git", cli_token},

@@ -27,6 +27,7 @@ int cli_send(int argc, char **argv);
 int cli_deliveries(int argc, char **argv);
 int cli_recover(int argc, char **argv);
 int cli_reload(int argc, char **argv);
+int cli_hook(int argc, char **argv);
 int cli_new_plugin(int argc, char **argv);
 int cli_token(int argc, char **argv);
 int cli_version(int argc, char **argv);

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """`check --online`: what is wrong with an App is named, with its place in GitHub's form."""
 
-import subprocess
-
 import pytest
 
 import snek
@@ -163,3 +161,55 @@ def test_a_key_of_another_app_is_named(check, fake):
 def test_a_webhook_configuration_that_cannot_be_read_is_a_problem(check, fake):
     fake.fail("GET", "/app/hook/config", status=403, body={"message": "Nope"}, times=-1)
     assert "webhook: GET /app/hook/config" in check(status=78).stderr
+
+
+# -- hook ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hook(fake, tmp_path):
+    """hook(word...): the verb, for a bot that does not run."""
+    fake.settings(webhook_url=URL, webhook_secret=snek.WEBHOOK_SECRET)
+    bot = snek.Bot(fake, tmp_path / "bot", plugins=("ping",), start=False,
+                   config={"server": {"public_url": "https://new.example.org"}})
+    return lambda *words, status=0: bot.verb("hook", *words, status=status)
+
+
+def test_hook_shows_the_webhook_without_its_secret(hook, fake):
+    result = hook()
+    assert result.stdout == f"""\
+URL               {URL}
+secret            set
+content type      json
+SSL verification  on
+"""
+    assert not fake.unexpected()
+    fake.settings(webhook_secret="", webhook_insecure_ssl="1", webhook_content_type="form")
+    assert "secret            none: the host rejects" in hook().stdout
+    assert "SSL verification  off" in hook().stdout
+
+
+@pytest.mark.parametrize("words,url", [
+    ([], "https://new.example.org/webhook/github"),
+    (["https://other.example.org"], "https://other.example.org/webhook/github"),
+    (["https://other.example.org:8443/"], "https://other.example.org:8443/webhook/github"),
+    (["https://other.example.org/bots/webhook/github"],
+     "https://other.example.org/bots/webhook/github")])
+def test_hook_sets_the_url_and_keeps_the_secret(hook, fake, words, url):
+    fake.settings(webhook_content_type="form")
+    assert f"URL               {url}\n" in hook("--set-url", *words).stdout
+    settings = fake.settings()
+    assert (settings["webhook_url"], settings["webhook_content_type"]) == (url, "json")
+    assert settings["webhook_secret"] == snek.WEBHOOK_SECRET
+
+
+@pytest.mark.parametrize("url", ["ftp://bot.example.org", "http://", "https://a b"])
+def test_hook_rejects_what_is_no_url(hook, fake, url):
+    assert "is no URL" in hook("--set-url", url, status=64).stderr
+    assert fake.settings()["webhook_url"] == URL
+
+
+def test_hook_names_a_webhook_that_is_not_active(hook, fake):
+    fake.settings(webhook_active=False)
+    for words in [], ["--set-url"]:
+        assert f"check {HOOK}Active" in hook(*words, status=69).stderr

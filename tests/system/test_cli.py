@@ -15,7 +15,7 @@ import pytest
 
 import snek
 
-VERBS = ["serve", "check", "plugins", "send", "deliveries", "recover", "reload", "version"]
+VERBS = ["serve", "check", "plugins", "hook", "send", "deliveries", "recover", "reload", "version"]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 

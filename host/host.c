@@ -144,6 +144,11 @@ static void route(void *context, struct inbox_put *put) {
     dispatch_route(host->dispatch, put, INGEST_ROUTES_MAX);
 }
 
+static bool wants(void *context, const char *event, const char *action, const char *installation) {
+    struct host *host = context;
+    return dispatch_wants(host->dispatch, event, action, installation);
+}
+
 static void on_stored(void *context, const struct inbox_put *put, struct buffer *body) {
     struct host *host = context;
     dispatch_stored(host->dispatch, put, body);
@@ -250,7 +255,7 @@ static int start_maintenance(struct host *host, struct error *err) {
         .inbox = host->inbox,
         .broker = host->broker,
         .configured = dispatch_configured(host->dispatch),
-        .router = {.route = route, .on_stored = on_stored, .context = host},
+        .router = {.route = route, .wants = wants, .on_stored = on_stored, .context = host},
         .on_runs_due = dispatch_on_queued,
         .context = host->dispatch};
     return maintenance_new(&options, &host->maintenance, err) < 0
@@ -265,6 +270,7 @@ static int start_ingest(struct host *host, struct error *err) {
                                      .webhook_secrets = host->secrets,
                                      .n_webhook_secrets = host->n_secrets,
                                      .allow_sha1 = config->github.allow_sha1,
+                                     .pulls = config->github.receive == CONFIG_RECEIVE_PULL,
                                      .delay_ms = config->dispatch.delay_ms,
                                      .inbox = host->inbox,
                                      .route = route,

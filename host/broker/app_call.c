@@ -20,6 +20,10 @@ struct app_call {
     TAILQ_ENTRY(app_call) link;
 };
 
+static size_t response_max(const struct broker_request *request) {
+    return request->response_max ? request->response_max : APP_CALL_RESPONSE_MAX;
+}
+
 static void on_mail(struct mail *mail) {
     struct broker_request *request = CONTAINER_OF(mail, struct broker_request, mail);
     request->on_done(request);
@@ -62,7 +66,7 @@ void app_call_begin(const struct app_client *client, struct app_calls *calls,
     request->status = 0;
     request->error.text[0] = '\0';
     request->headers = (struct buffer)BUFFER_INIT(TRANSPORT_HEADERS_MAX);
-    request->response = (struct buffer)BUFFER_INIT(APP_CALL_RESPONSE_MAX);
+    request->response = (struct buffer)BUFFER_INIT(response_max(request));
     if (!call) {
         request->outcome = SNEK_E_FAILED;
         error_set(&request->error, "no memory");
@@ -81,7 +85,7 @@ void app_call_begin(const struct app_client *client, struct app_calls *calls,
     }
     call->app.once = strcmp(request->method, "GET") != 0;
     call->app.transfer.secret = false;
-    call->app.transfer.response.max = APP_CALL_RESPONSE_MAX;
+    call->app.transfer.response.max = response_max(request);
     call->app.on_done = on_app_response;
     call->app.context = call;
     app_send(&call->app);

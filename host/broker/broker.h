@@ -98,6 +98,8 @@ struct broker_request {
     /* NULL or "": none. */
     const char *body;
     size_t body_bytes;
+    /* For BROKER_APP: the most bytes of the response. 0: 1 MiB. */
+    size_t response_max;
     /* The plugin declares that repeating the request is harmless. */
     bool repeatable;
     /* The webhook itself named this URL: a 404 may mean that GitHub's views lag behind. */

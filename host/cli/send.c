@@ -162,6 +162,12 @@ static int choose_secret(struct send *send) {
         fprintf(stderr, "snekomatic send: webhook secret: %s\n", err.text);
         return EX_CONFIG;
     }
+    if (!send->secret_file && count == 0) {
+        fputs("snekomatic send: there is no webhook secret: the host pulls deliveries "
+              "(github.receive), and accepts no webhook\n",
+              stderr);
+        return EX_CONFIG;
+    }
     if (!send->secret_file) {
         send->secret = secrets[0];
         secret_finish(&secrets[1]);

@@ -128,7 +128,8 @@ static void check_required(struct config_loader *loader, enum config_need need) 
     bool no_id = !loader->app_id_given;
     bool no_key = need == CONFIG_NEED_EVERYTHING && !config->github.private_key_file &&
                   !config_loader_variable(loader, "GITHUB_PRIVATE_KEY");
-    bool no_secret = !config->github.webhook_secret_file &&
+    bool no_secret = config->github.receive == CONFIG_RECEIVE_WEBHOOK &&
+                     !config->github.webhook_secret_file &&
                      !config_loader_variable(loader, "GITHUB_WEBHOOK_SECRET");
     if (!loader->file && (no_id || no_key || no_secret)) {
         config_loader_problem(
@@ -157,7 +158,8 @@ static void check_required(struct config_loader *loader, enum config_need need) 
         config_loader_problem(
             loader, (struct place){0},
             "github.webhook_secret_file is missing; set it, or the secret itself in the "
-            "variable GITHUB_WEBHOOK_SECRET");
+            "variable GITHUB_WEBHOOK_SECRET, or read GitHub's list of deliveries with "
+            "github.receive = \"pull\"");
     }
 }
 

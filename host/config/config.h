@@ -18,6 +18,9 @@
 #define CONFIG_SECRET_MAX 65536
 #define CONFIG_PLUGINS_MAX 64
 
+/* How deliveries reach the host: GitHub sends them, or the host reads GitHub's list of them. */
+enum config_receive { CONFIG_RECEIVE_WEBHOOK, CONFIG_RECEIVE_PULL };
+
 enum config_sandbox { CONFIG_SANDBOX_BEST, CONFIG_SANDBOX_STRICT, CONFIG_SANDBOX_OFF };
 
 struct config_plugin {
@@ -75,11 +78,14 @@ struct config {
         char *app_id;
         char *private_key_file;      /* NULL: GITHUB_PRIVATE_KEY */
         char *private_key_next_file; /* NULL: GITHUB_PRIVATE_KEY_NEXT, or none */
-        char *webhook_secret_file;   /* NULL: GITHUB_WEBHOOK_SECRET */
+        /* NULL: GITHUB_WEBHOOK_SECRET, or none in pull mode. */
+        char *webhook_secret_file;
         char *user_agent;
         /* Without a slash at the end. */
         char *api_url;
         bool allow_sha1;
+        enum config_receive receive;
+        uint32_t pull_interval_seconds;
         char *ca_file; /* NULL: the system's */
         int64_t write_interval_ms, notify_interval_ms;
         uint32_t recover_interval_minutes; /* 0: never */
@@ -148,7 +154,8 @@ int config_secret_file(const char *path, struct secret *secret, struct error *er
 /* Each reads a credential from its variable, else from its file, once. It overwrites the variable
  * in the settings and in the environment. 0, or -1. config_private_key_next() returns 1 when there
  * is no second key. config_webhook_secrets() returns the current secret and, during a rotation, the
- * previous one; white space at the end does not belong to a secret. */
+ * previous one; white space at the end does not belong to a secret. In pull mode there may be none.
+ */
 #define CONFIG_WEBHOOK_SECRETS_MAX 2
 int config_private_key(const struct config *config, struct secret *key, struct error *err);
 int config_private_key_next(const struct config *config, struct secret *key, struct error *err);

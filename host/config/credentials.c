@@ -94,7 +94,11 @@ int config_private_key_next(const struct config *config, struct secret *key, str
     return result < 0 ? error_wrap(err, "github.private_key_next_file") : 0;
 }
 
+/* 1: there is none, and pull mode needs none. */
 static int secret_of_file(const struct config *config, struct secret *secret, struct error *err) {
+    if (!config->github.webhook_secret_file && config->github.receive == CONFIG_RECEIVE_PULL) {
+        return 1;
+    }
     if (!config->github.webhook_secret_file) {
         return error_set(err, "there is none: set github.webhook_secret_file or the variable "
                               "GITHUB_WEBHOOK_SECRET");
@@ -113,7 +117,7 @@ int config_check_webhook_secret(const struct config *config, struct error *err) 
     if (settings_variable(config->settings, "GITHUB_WEBHOOK_SECRET")) {
         return 0;
     }
-    return secret_of_file(config, &secret, err);
+    return secret_of_file(config, &secret, err) < 0 ? -1 : 0;
 }
 
 int config_webhook_secrets(const struct config *config,
@@ -121,11 +125,13 @@ int config_webhook_secrets(const struct config *config,
                            struct error *err) {
     AUTO_SECRET struct secret current = {0};
     AUTO_SECRET struct secret previous = {0};
-    if (current_secret(config, &current, err) < 0) {
+    *count = 0;
+    int result = current_secret(config, &current, err);
+    if (result != 0) {
         settings_forget(config->settings, "GITHUB_WEBHOOK_SECRET_PREVIOUS");
-        return -1;
+        return result < 0 ? -1 : 0;
     }
-    int result = take_variable(config, "GITHUB_WEBHOOK_SECRET_PREVIOUS", true, &previous, err);
+    result = take_variable(config, "GITHUB_WEBHOOK_SECRET_PREVIOUS", true, &previous, err);
     if (result < 0) {
         return -1;
     }

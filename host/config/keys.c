@@ -21,6 +21,8 @@ static const char *const levels[] = {[SNEK_LEVEL_DEBUG] = "debug",
                                      [SNEK_LEVEL_ERROR] = "error",
                                      NULL};
 static const char *const formats[] = {[LOG_LOGFMT] = "logfmt", [LOG_JSON] = "json", NULL};
+static const char *const receives[] = {
+    [CONFIG_RECEIVE_WEBHOOK] = "webhook", [CONFIG_RECEIVE_PULL] = "pull", NULL};
 static const char *const sandboxes[] = {[CONFIG_SANDBOX_BEST] = "best",
                                         [CONFIG_SANDBOX_STRICT] = "strict",
                                         [CONFIG_SANDBOX_OFF] = "off",
@@ -50,6 +52,10 @@ const struct config_key config_keys[] = {
     {"github.api_url", KEY_TEXT, FIELD(config, github.api_url),
      .fallback = "https://api.github.com", .variable = "GITHUB_API_URL", .read = read_api_url},
     {"github.allow_sha1", KEY_BOOLEAN, FIELD(config, github.allow_sha1), .fallback = "false"},
+    {"github.receive", KEY_CHOICE, FIELD(config, github.receive), .fallback = "webhook",
+     .choices = receives},
+    {"github.pull_interval_seconds", KEY_INTEGER, FIELD(config, github.pull_interval_seconds),
+     .fallback = "10", .minimum = 1, .maximum = 3600, .unit = "seconds"},
     {"github.ca_file", KEY_TEXT, FIELD(config, github.ca_file), .read = read_path},
     {"github.private_key_next_file", KEY_TEXT, FIELD(config, github.private_key_next_file),
      .read = read_path},

@@ -105,6 +105,27 @@ static_assert((int)INBOX_ORDER_NONE == (int)SNEK_ORDER_NONE &&
                   (int)INBOX_ORDER_INSTALLATION == (int)SNEK_ORDER_INSTALLATION,
               "the inbox's orders are the SDK's");
 
+/* Also a plugin that is quarantined, or has not loaded since a restart of the host, gets its runs.
+ */
+static bool plugin_wants(const struct plugin *plugin, const char *event, const char *action,
+                         const char *installation) {
+    const struct description *description = plugin_description(plugin);
+    assert(description);
+    return description_wants(description, event, action) &&
+           scope_matches(plugin->config->installations, installation);
+}
+
+bool dispatch_wants(const struct dispatch *dispatch, const char *event, const char *action,
+                    const char *installation) {
+    assert(dispatch->loaded);
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        if (plugin_wants(&dispatch->plugins[i], event, action, installation)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max) {
     assert(dispatch->loaded);
     put->host = dispatch->table.options.host;
@@ -113,13 +134,9 @@ void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max
     put->lease_ms = dispatch->table.options.lease_ms;
     for (size_t i = 0; i < dispatch->n_plugins && put->n_runs < max; i++) {
         const struct plugin *plugin = &dispatch->plugins[i];
-        /* Also a plugin that is quarantined, or has not loaded since a restart of the host, gets
-         * its runs. */
-        const struct description *description = plugin_description(plugin);
-        assert(description);
-        if (description_wants(description, put->event, put->action) &&
-            scope_matches(plugin->config->installations, put->installation) &&
+        if (plugin_wants(plugin, put->event, put->action, put->installation) &&
             scope_matches(plugin->config->repositories, put->repository)) {
+            const struct description *description = plugin_description(plugin);
             struct inbox_put_run *run = &put->runs[put->n_runs++];
             *run = (struct inbox_put_run){.plugin = plugin_name(plugin),
                                           .order = (enum inbox_order)description->order};

@@ -60,6 +60,10 @@ enum dispatch_load dispatch_load_state(struct dispatch *dispatch);
 /* The names of all configured plugins, each between newlines, once they are loaded. */
 const char *dispatch_configured(const struct dispatch *dispatch);
 
+/* May a plugin want such a delivery? An action "" is none. Once the plugins are loaded. */
+bool dispatch_wants(const struct dispatch *dispatch, const char *event, const char *action,
+                    const char *installation);
+
 /* Does what is due: claims, deadlines, restarts. Call it after every loop_step(). It returns how
  * long the next step may wait, in milliseconds (-1: for ever). */
 int dispatch_tick(struct dispatch *dispatch);

@@ -80,6 +80,11 @@ struct inbox_put {
     /* The host fetched the delivery from GitHub's deliveries API. It is a duplicate if the inbox
      * has its GUID. A redelivery that the host requested before is a duplicate after it. */
     bool fetched;
+    /* GitHub's id of the entry in its list from which the host pulled the delivery; 0: it did not.
+     * The entry is handled when the delivery is stored (pull.h), and so are other waiting entries
+     * with its GUID. If it was handled before and the inbox has the GUID, the put is a duplicate.
+     */
+    int64_t pulled;
     const char *guid, *event;
     /* "" when the payload has none. */
     const char *action;
@@ -120,6 +125,8 @@ struct inbox_put {
     char *packed;
     size_t packed_bytes;
     int64_t first_token;
+    /* This put marked the entry `pulled` as handled. */
+    bool took_entry;
 };
 
 /* Frees what a PUT returned. */

@@ -38,6 +38,8 @@ struct inbox_prune_position {
 struct inbox_prune {
     struct inbox_operation operation;
     int64_t done_before_ms, dead_before_ms, forget_before_ms, audit_before_ms;
+    /* Entries of GitHub's list from before this are forgotten (pull.h). */
+    int64_t pulled_before_ms;
     uint32_t most;
     /* One body always fits. */
     uint64_t most_bytes;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* An operation: one request of a client to the inbox, and its result. Each client's header
- * (deliveries.h, journal.h, leases.h, plugin_state.h, rate_limits.h, bot_user.h, holds.h, stats.h,
- * admin.h, maintenance.h) has the structs of its operations; each struct begins with this one.
+ * (deliveries.h, journal.h, leases.h, plugin_state.h, rate_limits.h, bot_user.h, holds.h, pull.h,
+ * stats.h, admin.h, maintenance.h) has the structs of its operations; each struct begins with this
+ * one.
  *
  *   ingest --PUT--> |                       | --CLAIM--> dispatch --FINISH--> |
  *                   | one writer, in groups |                                 | the same writer
@@ -52,6 +53,12 @@ enum inbox_kind {
     INBOX_HOLD_PUT,
     INBOX_HOLD_END,
     INBOX_HOLDS,
+    /* pull.h */
+    INBOX_PULL_BEGIN,
+    INBOX_PULL_NOTE,
+    INBOX_PULL_DUE,
+    INBOX_PULL_FAIL,
+    INBOX_PULL_FORGET,
     /* stats.h */
     INBOX_STATS,
     /* admin.h */

@@ -31,6 +31,8 @@ struct ingest_options {
     /* Not NULL: this process receives no webhooks, for this reason. The endpoint responds 503, and
      * the members about webhooks, the inbox, route() and on_stored() are not used. Borrowed. */
     const char *not_serving;
+    /* The host pulls deliveries: the webhook endpoint responds 404. */
+    bool pulls;
     /* A run is due this long after the host received its delivery. */
     int64_t delay_ms;
     /* Borrowed. */

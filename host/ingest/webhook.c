@@ -102,6 +102,12 @@ static void on_headers(struct http_request *request) {
         return;
     }
     size_t bytes = 0;
+    if (ingest->options.pulls) {
+        http_reject(request, MHD_HTTP_NOT_FOUND, "this host accepts no webhooks",
+                    "it reads GitHub's list of deliveries (github.receive = \"pull\"); to send it "
+                    "webhooks, remove that line and restart it");
+        return;
+    }
     const char *type = http_header(request, MHD_HTTP_HEADER_CONTENT_TYPE, &bytes);
     enum media media = type ? media_of(type, bytes) : MEDIA_OTHER;
     if (media == MEDIA_OTHER) {

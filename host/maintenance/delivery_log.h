@@ -18,6 +18,9 @@ struct delivery_log_entry {
     int64_t delivered_ms;
     /* The HTTP status that GitHub got. */
     int64_t status;
+    /* 0: the delivery names none. */
+    int64_t installation;
+    bool redelivery;
 };
 
 struct delivery_log_page {

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "metrics/metrics.h"
 
 #include <assert.h>
 
@@ -22,7 +23,7 @@ static bool find_payload(const struct buffer *response, const char **payload, si
 }
 
 int fetched_delivery_submit(struct fetched_delivery *delivery, struct buffer *response,
-                            const char *guid, const char *event, struct inbox *inbox,
+                            const struct fetched_source *source, struct inbox *inbox,
                             struct mailbox *reply_to,
                             void (*on_result)(struct inbox_operation *operation),
                             struct error *err) {
@@ -37,13 +38,16 @@ int fetched_delivery_submit(struct fetched_delivery *delivery, struct buffer *re
     }
     const struct body_routing *routing = &delivery->routing;
     int64_t now_ms = clock_wall_ms();
+    delivery->source = source->name;
     delivery->response = *response;
     *response = (struct buffer){0};
     delivery->put = (struct inbox_put){
         .operation = {.kind = INBOX_PUT, .reply_to = reply_to, .on_result = on_result},
-        .fetched = true,
-        .guid = guid,
-        .event = event,
+        /* Only a redelivery that a person asked for may run a known delivery again. */
+        .fetched = !source->redelivery,
+        .pulled = source->pulled,
+        .guid = source->guid,
+        .event = source->event,
         .action = routing->action,
         .installation = routing->installation,
         .repository = routing->repository,
@@ -53,7 +57,7 @@ int fetched_delivery_submit(struct fetched_delivery *delivery, struct buffer *re
         .body = payload,
         .body_bytes = bytes,
         .received_ms = now_ms,
-        .due_ms = now_ms,
+        .due_ms = source->due_ms > now_ms ? source->due_ms : now_ms,
         .runs = delivery->runs,
     };
     if (*routing->installation) {
@@ -64,20 +68,27 @@ int fetched_delivery_submit(struct fetched_delivery *delivery, struct buffer *re
     return 1;
 }
 
-static void log_result(const struct fetched_delivery *delivery) {
+static void report(const struct fetched_delivery *delivery) {
+    static const struct {
+        const char *message;
+        enum metrics_taken metric;
+    } outcomes[] = {[INBOX_STORED] = {"stored", METRICS_STORED},
+                    [INBOX_DUPLICATE] = {"duplicate", METRICS_DUPLICATE},
+                    [INBOX_REDELIVERED] = {"redelivered", METRICS_REDELIVERED}};
     const struct inbox_put *put = &delivery->put;
-    log_event(SNEK_LEVEL_INFO, put->operation.result == INBOX_STORED ? "stored" : "duplicate",
+    metrics_delivery_fetched(put->event, outcomes[put->operation.result].metric);
+    log_event(SNEK_LEVEL_INFO, outcomes[put->operation.result].message,
               LOG_TEXT("delivery", put->guid), LOG_TEXT("event", put->event),
               LOG_TEXT("action", text_or_null(put->action)),
               LOG_TEXT("installation", text_or_null(put->installation)),
-              LOG_TEXT("source", "recovery"), LOG_NUMBER("bytes", (int64_t)put->body_bytes),
+              LOG_TEXT("source", delivery->source), LOG_NUMBER("bytes", (int64_t)put->body_bytes),
               LOG_NUMBER("runs", (int64_t)put->n_runs));
 }
 
 void fetched_delivery_finish(struct fetched_delivery *delivery, bool inform) {
     const struct delivery_router *router = delivery->router;
     if (delivery->put.operation.result >= 0) {
-        log_result(delivery);
+        report(delivery);
     }
     if (inform && delivery->put.n_runs > 0) {
         router->on_stored(router->context, &delivery->put, &delivery->response);

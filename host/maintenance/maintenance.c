@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Owns the mailbox of this room and calls the tasks in turn: election, prune, recovery. */
+/* Owns the mailbox of this room and calls the tasks in turn: election, prune, recovery, pull. */
 #include "maintenance/maintenance.h"
 
 #include "base/clock.h"
 #include "maintenance/clock_check.h"
 #include "maintenance/election.h"
 #include "maintenance/prune.h"
+#include "maintenance/pull.h"
 #include "maintenance/redelivery_schedule.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 
 #define WAIT_MAX_MS 60000
 #define MS_PER_MINUTE 60000
+#define MS_PER_S 1000
 
 struct maintenance {
     struct loop *loop; /* borrowed */
@@ -22,11 +24,40 @@ struct maintenance {
     struct clock_check clock;
     struct prune prune;
     struct redelivery_schedule recovery;
+    struct pull pull;
 };
 
 static void on_mail(struct loop_source *source, uint32_t events) {
     (void)events;
     mailbox_drain(&CONTAINER_OF(source, struct maintenance, mail_source)->mailbox);
+}
+
+/* In pull mode the list of deliveries is read by pull alone, so recovery is off. */
+static void init_receiving(struct maintenance *new, const struct maintenance_options *options) {
+    const struct config *config = options->config;
+    bool pulls = config->github.receive == CONFIG_RECEIVE_PULL;
+    int64_t recover_ms = (int64_t)config->github.recover_interval_minutes * MS_PER_MINUTE;
+    int64_t pull_ms = (int64_t)config->github.pull_interval_seconds * MS_PER_S;
+    struct redelivery_schedule_options recovery = {
+        .inbox = options->inbox,
+        .broker = options->broker,
+        .mailbox = &new->mailbox,
+        .router = options->router,
+        .interval_ms = pulls ? 0 : recover_ms,
+        .retention_ms = redelivery_retention_ms(config->github.api_url),
+    };
+    struct pull_options pull = {
+        .inbox = options->inbox,
+        .broker = options->broker,
+        .mailbox = &new->mailbox,
+        .router = options->router,
+        .interval_ms = pulls ? pull_ms : 0,
+        .delay_ms = config->dispatch.delay_ms,
+        .retention_ms = recovery.retention_ms,
+        .reads_all = recover_ms > 0,
+    };
+    redelivery_schedule_init(&new->recovery, &recovery);
+    pull_init(&new->pull, &pull);
 }
 
 int maintenance_new(const struct maintenance_options *options, struct maintenance **maintenance,
@@ -50,15 +81,7 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
                      options->on_runs_due, options->context);
     prune_init(&new->prune, options->inbox, &new->mailbox, config->store.retention_days,
                config->store.audit_days, options->configured);
-    struct redelivery_schedule_options recovery = {
-        .inbox = options->inbox,
-        .broker = options->broker,
-        .mailbox = &new->mailbox,
-        .router = options->router,
-        .interval_ms = (int64_t)config->github.recover_interval_minutes *MS_PER_MINUTE,
-        .retention_ms = redelivery_retention_ms(config->github.api_url),
-    };
-    redelivery_schedule_init(&new->recovery, &recovery);
+    init_receiving(new, options);
     *maintenance = new;
     return 0;
 }
@@ -75,6 +98,7 @@ int maintenance_tick(struct maintenance *maintenance) {
     bool may_forget = elected && clock_check_is_right();
     next_ms = earliest(next_ms, prune_tick(&maintenance->prune, may_forget, now_ms));
     next_ms = earliest(next_ms, redelivery_schedule_tick(&maintenance->recovery, elected, now_ms));
+    next_ms = earliest(next_ms, pull_tick(&maintenance->pull, elected, now_ms));
     int64_t wait_ms = next_ms - now_ms;
     return wait_ms > WAIT_MAX_MS ? WAIT_MAX_MS : (int)wait_ms;
 }
@@ -82,6 +106,7 @@ int maintenance_tick(struct maintenance *maintenance) {
 bool maintenance_status(void *context, struct buffer *json) {
     struct maintenance *maintenance = context;
     return redelivery_schedule_status(&maintenance->recovery, json) == 0 &&
+           buffer_append_text(json, ",") == 0 && pull_status(&maintenance->pull, json) == 0 &&
            buffer_append_text(json, ",") == 0 && clock_check_status(json) == 0;
 }
 
@@ -91,10 +116,12 @@ void maintenance_free(struct maintenance *maintenance) {
         clock_check_close(&maintenance->clock);
         prune_close(&maintenance->prune);
         redelivery_schedule_close(&maintenance->recovery);
+        pull_close(&maintenance->pull);
         mailbox_drain(&maintenance->mailbox);
         loop_remove(maintenance->loop, &maintenance->mail_source);
         mailbox_finish(&maintenance->mailbox);
         redelivery_schedule_finish(&maintenance->recovery);
+        pull_finish(&maintenance->pull);
         free(maintenance);
     }
 }

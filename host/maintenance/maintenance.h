@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Work that the clock starts and not a delivery: the host forgets old deliveries, and asks GitHub
- * for those that did not arrive. If several hosts share a store, the elected host does it. Threads:
- * the loop's thread, except maintenance_status(), which ingest's thread calls. */
+ * for those that did not arrive, or in pull mode for all. If several hosts share a store, the
+ * elected host does it. Threads: the loop's thread, except maintenance_status(), which ingest's
+ * thread calls. */
 #ifndef SNEK_MAINTENANCE_MAINTENANCE_H
 #define SNEK_MAINTENANCE_MAINTENANCE_H
 
@@ -38,8 +39,8 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
  * wait, in milliseconds. */
 int maintenance_tick(struct maintenance *maintenance);
 
-/* Appends `"recovery":{...},"clock":{...}` for /readyz: recovery never affects readiness. Any
- * thread. */
+/* Appends `"recovery":{...},"pull":{...},"clock":{...}` for /readyz: none of them affects
+ * readiness. Any thread. */
 bool maintenance_status(void *maintenance, struct buffer *json);
 
 /* Call it after the broker and the inbox were freed: it handles their last results. Takes NULL. */

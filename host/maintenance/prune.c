@@ -11,6 +11,8 @@
 /* GitHub itself redelivers within 3 days. People look at dead runs and old GUIDs for longer. */
 #define DEAD_DAYS 30
 #define GUID_DAYS 35
+/* GitHub Enterprise Server lists deliveries for 7 days. */
+#define PULLED_DAYS 10
 
 #define PASS_INTERVAL_MS 600000
 /* After a failure. */
@@ -101,6 +103,7 @@ int64_t prune_tick(struct prune *prune, bool allowed, int64_t now_ms) {
         .dead_before_ms = older_than(wall_ms, days, DEAD_DAYS),
         .forget_before_ms = older_than(wall_ms, days, GUID_DAYS),
         .audit_before_ms = older_than(wall_ms, prune->audit_days, 0),
+        .pulled_before_ms = older_than(wall_ms, PULLED_DAYS, 0),
         .most = STEP_DELIVERIES,
         .most_bytes = STEP_BYTES,
         .after = prune->step.after,

@@ -289,9 +289,10 @@ static void on_payload(struct broker_request *request) {
     int submitted = 0;
     if (outcome == 0 && !pass->closed) {
         pass->fetched.router = &pass->router;
-        submitted = fetched_delivery_submit(&pass->fetched, &request->response, pass->current->guid,
-                                            pass->current->event, pass->inbox, pass->mailbox,
-                                            on_stored, &error);
+        struct fetched_source source = {
+            .guid = pass->current->guid, .event = pass->current->event, .name = "recovery"};
+        submitted = fetched_delivery_submit(&pass->fetched, &request->response, &source,
+                                            pass->inbox, pass->mailbox, on_stored, &error);
     }
     broker_request_finish(request);
     if (submitted > 0 || stopped(pass)) {

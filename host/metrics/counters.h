@@ -73,6 +73,10 @@ struct metrics {
     uint64_t limits_reported;
     struct metrics_limit limits[METRICS_LIMITS_MAX];
 
+    /* Of pull mode: see metrics_pull(). */
+    _Atomic int64_t pull_handled_ms, pull_waiting;
+    _Atomic uint64_t deliveries_lost;
+
     _Atomic bool store_known;
     _Atomic int64_t queued, blocked, running, dead, parked, held, waiting, not_configured, in_doubt,
         oldest_due_ms;

@@ -68,9 +68,22 @@ static const char *event_label(const char *event) {
 }
 
 void metrics_delivery(const char *event, enum metrics_taken taken, int64_t took_us) {
+    metrics_delivery_fetched(event, taken);
+    observe(&metrics.acknowledged, took_us);
+}
+
+void metrics_delivery_fetched(const char *event, enum metrics_taken taken) {
     assert(taken < METRICS_TAKEN);
     add(&metrics.deliveries[place_of(&metrics.events, event_label(event))][taken], 1);
-    observe(&metrics.acknowledged, took_us);
+}
+
+void metrics_delivery_lost(void) {
+    add(&metrics.deliveries_lost, 1);
+}
+
+void metrics_pull(int64_t handled_ms, int64_t waiting) {
+    atomic_store_explicit(&metrics.pull_handled_ms, handled_ms, memory_order_relaxed);
+    atomic_store_explicit(&metrics.pull_waiting, waiting, memory_order_relaxed);
 }
 
 void metrics_rejected(unsigned status) {

@@ -27,6 +27,13 @@ enum metrics_taken { METRICS_STORED, METRICS_DUPLICATE, METRICS_REDELIVERED, MET
 
 /* A delivery with a valid signature; `took_us` from its request line to its response. */
 void metrics_delivery(const char *event, enum metrics_taken taken, int64_t took_us);
+/* A delivery whose payload the host fetched from GitHub's API. */
+void metrics_delivery_fetched(const char *event, enum metrics_taken taken);
+/* GitHub lists a delivery, and the host cannot get its payload. */
+void metrics_delivery_lost(void);
+/* Pull mode: since `handled_ms` (monotonic) deliveries may wait in GitHub's list; 0: another host
+ * pulls, or none. `waiting`: entries of the list whose payloads the host has not fetched yet. */
+void metrics_pull(int64_t handled_ms, int64_t waiting);
 void metrics_rejected(unsigned status);
 
 /* Dispatch. */

@@ -95,7 +95,8 @@ static void render_ingest(struct buffer *text) {
     static const char deliveries[] = "snekomatic_deliveries_total",
                       rejected[] = "snekomatic_rejected_requests_total",
                       acknowledged[] = "snekomatic_acknowledgement_seconds";
-    head(text, deliveries, "counter", "Deliveries with a valid signature, by outcome.");
+    head(text, deliveries, "counter",
+         "Deliveries with a valid signature, or fetched from GitHub, by outcome.");
     for (size_t i = 0; i < count_of(&metrics.events); i++) {
         for (size_t j = 0; j < METRICS_TAKEN; j++) {
             AUTO_BUFFER struct buffer labels = BUFFER_INIT(LABELS_MAX);
@@ -302,6 +303,24 @@ static void render_store(struct buffer *text) {
           number(&metrics.in_doubt));
 }
 
+/* Only the host that pulls has these. */
+static void render_pull(struct buffer *text) {
+    static const char lag[] = "snekomatic_pull_lag_seconds";
+    int64_t handled_ms = atomic_load_explicit(&metrics.pull_handled_ms, memory_order_relaxed);
+    if (handled_ms == 0) {
+        return;
+    }
+    int64_t lag_ms = clock_monotonic_ms() - handled_ms;
+    head(text, lag, "gauge", "Time for which deliveries may wait in GitHub's list (pull mode).");
+    buffer_printf(text, "%s %.3f\n", lag, (double)(lag_ms > 0 ? lag_ms : 0) / 1e3);
+    gauge(text, "snekomatic_pull_waiting",
+          "Entries of GitHub's list whose payloads the host has not fetched yet (pull mode).",
+          number(&metrics.pull_waiting));
+    head(text, "snekomatic_deliveries_lost_total", "counter",
+         "Deliveries that GitHub lists and whose payloads the host could not get (pull mode).");
+    sample(text, "snekomatic_deliveries_lost_total", NULL, read_counter(&metrics.deliveries_lost));
+}
+
 static void render_holds(struct buffer *text) {
     static const char *const causes[METRICS_HOLDS] = {"paused", "quarantined", "loop"};
     static const char name[] = "snekomatic_holds";
@@ -336,6 +355,7 @@ int metrics_render(struct buffer *text) {
     render_build(text);
     render_ingest(text);
     render_store(text);
+    render_pull(text);
     render_holds(text);
     render_workers(text);
     render_plugin_limits(text);

@@ -88,6 +88,10 @@ static int check_unchanged(const struct config *present, const struct config *ne
     if (differ(present->store.url, next->store.url)) {
         return error_set(err, "store.url has changed: another store needs a restart");
     }
+    if (present->github.receive != next->github.receive) {
+        return error_set(err, "github.receive has changed: another way of receiving needs a "
+                              "restart");
+    }
     return 0;
 }
 

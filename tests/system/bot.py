@@ -83,6 +83,9 @@ class Bot:
             self.env.setdefault("GITHUB_WEBHOOK_SECRET", WEBHOOK_SECRET)
         for name, table in (config or {}).items():
             tables[name] = {**tables.get(name, {}), **table}
+        if tables["github"].get("receive") == "pull":  # which needs no secret
+            tables["github"].pop("webhook_secret_file", None)
+            self.env.pop("GITHUB_WEBHOOK_SECRET", None)
         tables["plugin"] = [self._plugin(plugin) for plugin in plugins]
         self.file.write_text(to_toml(tables))
         if start:

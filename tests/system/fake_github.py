@@ -135,6 +135,14 @@ class FakeGitHub:
         body = {"event": event, "payload": rewrite(payload, self.api_url), "guid": guid, **how}
         return self._control("POST", "deliver", {k: v for k, v in body.items() if v is not None})
 
+    def redeliver(self, delivery_id, **how):
+        """A person presses Redeliver. The new entry of the log. no_payload=True as for deliver()."""
+        return self._control("POST", "deliveries/redeliver", {"id": delivery_id, **how})
+
+    def lose_payload(self, delivery_id, lost=True):
+        """GitHub has no payload of this entry (any more), or has it now."""
+        self._control("POST", "deliveries/payload", {"id": delivery_id, "no_payload": lost})
+
     def deliveries(self, guid=None):
         """All that was sent, in order: the log's entries."""
         return [entry for entry in self._control("GET", "deliveries")["deliveries"]

@@ -26,6 +26,8 @@ static void without_a_file_the_credentials_are_enough(void **state) {
     assert_store_under_home(config, "/snekomatic.db");
     assert_int_equal(config->store.retention_days, 7);
     assert_int_equal(config->github.recover_interval_minutes, 10);
+    assert_int_equal(config->github.receive, CONFIG_RECEIVE_WEBHOOK);
+    assert_int_equal(config->github.pull_interval_seconds, 10);
     assert_int_equal(config->dispatch.delay_ms, 1000);
     assert_int_equal(config->dispatch.max_attempts, 9);
     assert_int_equal(config->dispatch.lease_ms, 30000);
@@ -204,7 +206,23 @@ static void an_empty_variable_counts_as_unset(void **state) {
     setenv("GITHUB_WEBHOOK_SECRET", "", 1);
     assert_problems("[github]\napp_id = 1\nprivate_key_file = \"k\"\n",
                     "snekomatic.toml: github.webhook_secret_file is missing; set it, or the secret "
-                    "itself in the variable GITHUB_WEBHOOK_SECRET\n");
+                    "itself in the variable GITHUB_WEBHOOK_SECRET, or read GitHub's list of "
+                    "deliveries with github.receive = \"pull\"\n");
+}
+
+static void pull_mode_needs_no_webhook_secret(void **state) {
+    setenv("GITHUB_WEBHOOK_SECRET", "", 1);
+    struct config *config = load_good("[github]\napp_id = 1\nprivate_key_file = \"k\"\n"
+                                      "receive = \"pull\"\npull_interval_seconds = 1\n");
+    assert_int_equal(config->github.receive, CONFIG_RECEIVE_PULL);
+    assert_int_equal(config->github.pull_interval_seconds, 1);
+    struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
+    struct error err;
+    size_t count = 9;
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), 0);
+    assert_int_equal(count, 0);
+    assert_int_equal(config_check_webhook_secret(config, &err), 0);
+    config_free(config);
 }
 
 static void listen_takes_addresses_and_names(void **state) {
@@ -354,6 +372,9 @@ static const struct {
      "server.tls_key_file is known, but not supported by this version; remove it"},
     {"github.recover_interval_minutes = 1441",
      "github.recover_interval_minutes must be from 0 to 1440 minutes, not 1441"},
+    {"github.receive = \"push\"", "github.receive must be webhook or pull, not \"push\""},
+    {"github.pull_interval_seconds = 0",
+     "github.pull_interval_seconds must be from 1 to 3600 seconds, not 0"},
     {"store.retention_days = -1", "store.retention_days must be from 0 to 3650 days, not -1"},
     {"sentry.dsn = \"https://sentry.example/1\"",
      "sentry.dsn must be a DSN as Sentry shows it: https://KEY@HOST/PROJECT, in which PROJECT is a "
@@ -573,7 +594,8 @@ static void all_problems_are_told_at_once_in_the_order_of_the_file(void **state)
                     "snekomatic.toml: github.private_key_file is missing; set it, or the key "
                     "itself in the variable GITHUB_PRIVATE_KEY\n"
                     "snekomatic.toml: github.webhook_secret_file is missing; set it, or the "
-                    "secret itself in the variable GITHUB_WEBHOOK_SECRET\n");
+                    "secret itself in the variable GITHUB_WEBHOOK_SECRET, or read GitHub's list of "
+                    "deliveries with github.receive = \"pull\"\n");
 }
 
 static void without_file_and_credentials_it_says_how_to_start(void **state) {
@@ -716,6 +738,7 @@ int main(void) {
         CONFIG_TEST(all_problems_are_told_at_once_in_the_order_of_the_file),
         CONFIG_TEST(without_file_and_credentials_it_says_how_to_start),
         CONFIG_TEST(the_host_needs_everything_but_the_key),
+        CONFIG_TEST(pull_mode_needs_no_webhook_secret),
         CONFIG_TEST(bad_toml_is_reported_with_line_and_column),
         CONFIG_TEST(a_toml_table_becomes_json),
     };

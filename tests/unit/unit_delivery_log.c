@@ -36,22 +36,26 @@ static void times_are_read_with_and_without_fractions(void **state) {
 static void entries_are_read_and_the_clock_is_githubs(void **state) {
     (void)state;
     struct error err;
-    struct delivery_log_page *page =
-        read_page("date: Mon, 03 Jun 2019 01:00:00 GMT\nlink: <https://a/2>; rel=\"next\"\n",
-                  "[{\"id\": 9007199254740993, \"guid\": \"g1\", \"delivered_at\":"
-                  " \"2019-06-03T00:57:16Z\", \"status_code\": 502, \"event\": \"issues\","
-                  " \"action\": \"opened\", \"more\": [1]},"
-                  " {\"id\": 2, \"guid\": \"\", \"delivered_at\": \"2019-06-03T00:57:16Z\","
-                  " \"event\": \"ping\"},"
-                  " {\"id\": 3, \"guid\": \"g3\", \"delivered_at\": \"2019-06-03T00:57:15Z\","
-                  " \"event\": \"ping\", \"action\": null, \"status_code\": 200}]",
-                  &err);
+    struct delivery_log_page *page = read_page(
+        "date: Mon, 03 Jun 2019 01:00:00 GMT\nlink: <https://a/2>; rel=\"next\"\n",
+        "[{\"id\": 9007199254740993, \"guid\": \"g1\", \"delivered_at\":"
+        " \"2019-06-03T00:57:16Z\", \"status_code\": 502, \"event\": \"issues\","
+        " \"action\": \"opened\", \"more\": [1], \"redelivery\": true, \"installation_id\": 77},"
+        " {\"id\": 2, \"guid\": \"\", \"delivered_at\": \"2019-06-03T00:57:16Z\","
+        " \"event\": \"ping\"},"
+        " {\"id\": 3, \"guid\": \"g3\", \"delivered_at\": \"2019-06-03T00:57:15Z\","
+        " \"event\": \"ping\", \"action\": null, \"status_code\": 200}]",
+        &err);
     assert_non_null(page);
     assert_int_equal(page->n_entries, 2);
     assert_true(page->entries[0].id == 9007199254740993);
     assert_string_equal(page->entries[0].event, "issues");
     assert_string_equal(page->entries[0].action, "opened");
     assert_int_equal(page->entries[0].status, 502);
+    assert_true(page->entries[0].redelivery);
+    assert_int_equal(page->entries[0].installation, 77);
+    assert_false(page->entries[1].redelivery);
+    assert_int_equal(page->entries[1].installation, 0);
     assert_string_equal(page->guids[1], "g3");
     assert_string_equal(page->entries[1].event, "ping");
     assert_string_equal(page->entries[1].action, "");

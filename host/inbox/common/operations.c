@@ -10,6 +10,7 @@
 #include "inbox/holds.h"
 #include "inbox/maintenance.h"
 #include "inbox/plugin_state.h"
+#include "inbox/pull.h"
 #include "inbox/rate_limits.h"
 
 #include <assert.h>
@@ -86,6 +87,7 @@ static void put_clear(struct inbox_operation *operation) {
         put->runs[i].id = put->runs[i].token = 0;
     }
     put->unparked = 0;
+    put->took_entry = false;
     put->superseded = NULL;
     put->n_superseded = 0;
 }
@@ -258,6 +260,15 @@ static void audit_free(struct inbox_operation *operation) {
     inbox_audit_free(read->entries, read->n_entries);
 }
 
+/* ---- pull.h ---- */
+
+static void pull_due_clear(struct inbox_operation *operation) {
+    struct inbox_pull_due *due = CONTAINER_OF(operation, struct inbox_pull_due, operation);
+    due->n_waiting = 0;
+    due->n_total = 0;
+    due->next_due_ms = due->oldest_ms = INT64_MAX;
+}
+
 /* ---- maintenance.h ---- */
 
 static void prune_clear(struct inbox_operation *operation) {
@@ -297,6 +308,7 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
     [INBOX_JOURNAL_READ] = {.clear = journal_read_clear, .free = journal_read_free},
     [INBOX_RERUN] = {.clear = change_clear},
     [INBOX_DISCARD] = {.clear = change_clear},
+    [INBOX_PULL_DUE] = {.clear = pull_due_clear},
     [INBOX_PRUNE] = {.clear = prune_clear},
 };
 

@@ -34,6 +34,9 @@ extern const struct postgres_operation postgres_set_has, postgres_set_change, po
 extern const struct postgres_operation postgres_audit_read;
 /* bot_user.c */
 extern const struct postgres_operation postgres_bot_user_get, postgres_bot_user_put;
+/* pull.c */
+extern const struct postgres_operation postgres_pull_begin, postgres_pull_note, postgres_pull_due,
+    postgres_pull_fail, postgres_pull_forget;
 /* rate_limits.c */
 extern const struct postgres_operation postgres_rate_limit_put, postgres_rate_limit_get;
 /* holds.c */

@@ -93,6 +93,15 @@ static int send_unpark(struct postgres_store *store, const struct inbox_put *put
     return pg_send(store, &query, err);
 }
 
+/* Marks the entry from which the delivery was pulled as handled. Another host waits here until this
+ * one has committed. */
+static int send_take(struct postgres_store *store, const struct inbox_put *put, struct error *err) {
+    struct pg_query query = pg_query_begin(PG_SQL_PULL_TAKE);
+    pg_query_number(&query, put->pulled);
+    pg_query_text(&query, put->guid);
+    return pg_send(store, &query, err);
+}
+
 static int put_send(struct postgres_store *store, struct inbox_operation *operation,
                     struct error *err) {
     const struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
@@ -102,7 +111,7 @@ static int put_send(struct postgres_store *store, struct inbox_operation *operat
     pg_query_number(&query, put->due_ms);
     bind_runs(&query, put, false);
     note_queued(store, put);
-    if (pg_send(store, &query, err) < 0) {
+    if (pg_send(store, &query, err) < 0 || (put->pulled && send_take(store, put, err) < 0)) {
         return -1;
     }
     if (postgres_send_supersede(store, put, err) < 0) {
@@ -114,6 +123,13 @@ static int put_send(struct postgres_store *store, struct inbox_operation *operat
 static int put_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
                     PGresult *result, struct error *err) {
     struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
+    if (put->pulled && nth == 1) {
+        for (int row = 0; row < PQntuples(result); row++) {
+            put->took_entry = put->took_entry || pg_number(result, row, 0) == put->pulled;
+        }
+        return 0;
+    }
+    nth -= put->pulled && nth > 1;
     if (nth > 0) {
         int superseded = postgres_take_superseded(store, put, nth - 1, result, err);
         if (superseded != 0) {
@@ -188,6 +204,10 @@ static int put_settle(struct postgres_store *store, struct inbox_operation *oper
                       struct error *err) {
     struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
     int64_t delivery, run;
+    if (put->pulled && !put->took_entry) {
+        /* Another host has handled the entry: it stays a duplicate. */
+        return 0;
+    }
     if (put->fetched) {
         return settle_fetched(store, put, err);
     }

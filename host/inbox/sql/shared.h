@@ -415,6 +415,36 @@
     "UPDATE rate_limits SET all_ms = all_ms - $1, search_ms = search_ms - $1,"                     \
     " graphql_ms = graphql_ms - $1"
 
+/* Pull mode. */
+#define SHARED_PULL_BEGIN                                                                          \
+    "INSERT INTO pull_place (only_row, started_ms, oldest_ms, place_ms, full_ms)"                  \
+    " VALUES (1, $1, CASE WHEN EXISTS (SELECT 1 FROM deliveries) THEN 0"                           \
+    " ELSE CAST($1 AS bigint) END, 0, $1) ON CONFLICT (only_row) DO NOTHING"
+#define SHARED_PULL_PLACE "SELECT started_ms, oldest_ms, place_ms, full_ms FROM pull_place"
+#define SHARED_PULL_NOTE                                                                           \
+    "INSERT INTO pulled (id, guid, event, redelivery, delivered_ms, attempts, due_ms)"             \
+    " VALUES ($1, $2, $3, $4, $5, 0, CASE WHEN CAST($6 AS bigint) = 0"                             \
+    " OR (CAST($7 AS bigint) = 1 AND EXISTS (SELECT 1 FROM deliveries WHERE guid = $2))"           \
+    " THEN NULL ELSE CAST(0 AS bigint) END) ON CONFLICT (id) DO NOTHING"
+#define SHARED_PULL_MOVE                                                                           \
+    "UPDATE pull_place SET place_ms = CASE WHEN place_ms < $1 THEN $1 ELSE place_ms END,"          \
+    " full_ms = CASE WHEN full_ms < $2 THEN $2 ELSE full_ms END"
+#define SHARED_PULL_DUE                                                                            \
+    "SELECT id, guid, event, redelivery, delivered_ms, attempts FROM pulled WHERE due_ms <= $1"    \
+    " ORDER BY delivered_ms, id LIMIT $2"
+#define SHARED_PULL_WAITING                                                                        \
+    "SELECT count(*), min(due_ms), min(delivered_ms) FROM pulled WHERE due_ms IS NOT NULL"
+#define SHARED_PULL_FAIL                                                                           \
+    "UPDATE pulled SET attempts = attempts + 1, due_ms = CASE WHEN CAST($1 AS bigint) = 0"         \
+    " THEN NULL ELSE CAST($1 AS bigint) END WHERE id = $2 AND due_ms IS NOT NULL"
+/* The rows that it changes: the entry itself, and others with its GUID. */
+#define SHARED_PULL_TAKE                                                                           \
+    "UPDATE pulled SET due_ms = NULL WHERE due_ms IS NOT NULL AND (id = $1 OR guid = $2)"          \
+    " RETURNING id"
+#define SHARED_PULL_FORGET "DELETE FROM pull_place"
+#define SHARED_PRUNE_PULLED                                                                        \
+    "DELETE FROM pulled WHERE id IN (SELECT id FROM pulled WHERE delivered_ms < $1 LIMIT $2)"
+
 #define SHARED_REDELIVERY_FIND "SELECT requests, requested_ms FROM redeliveries WHERE guid = $1"
 #define SHARED_REDELIVERY_UNCOUNT                                                                  \
     "UPDATE redeliveries SET requests = requests - 1, requested_ms = $1"                           \

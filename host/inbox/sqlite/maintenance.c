@@ -132,18 +132,19 @@ static int forget(struct sqlite_store *store, enum sqlite_sql sql, int64_t befor
 
 int sqlite_prune(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
     struct inbox_prune *prune = CONTAINER_OF(operation, struct inbox_prune, operation);
-    uint32_t redeliveries, loops;
+    uint32_t redeliveries, loops, pulled;
     int64_t before_ms = prune->forget_before_ms;
     if (prune_bodies(store, prune, err) < 0 || settle_unconfigured(store, prune, err) < 0 ||
         forget(store, SQL_PRUNE_FORGET, before_ms, prune->most, &prune->forgotten, err) < 0 ||
         forget(store, SQL_PRUNE_REDELIVERIES, before_ms, prune->most, &redeliveries, err) < 0 ||
         forget(store, SQL_PRUNE_LOOPS, before_ms, prune->most, &loops, err) < 0 ||
+        forget(store, SQL_PRUNE_PULLED, prune->pulled_before_ms, prune->most, &pulled, err) < 0 ||
         forget(store, SQL_PRUNE_AUDIT, prune->audit_before_ms, prune->most, &prune->audited, err) <
             0) {
         return -1;
     }
     prune->more = prune->more || prune->forgotten == prune->most || redeliveries == prune->most ||
-                  loops == prune->most || prune->audited == prune->most;
+                  loops == prune->most || pulled == prune->most || prune->audited == prune->most;
     return 0;
 }
 

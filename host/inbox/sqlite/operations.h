@@ -26,6 +26,9 @@ sqlite_operation sqlite_set_has, sqlite_set_add, sqlite_set_remove, sqlite_key_g
     sqlite_key_delete;
 /* bot_user.c */
 sqlite_operation sqlite_bot_user_get, sqlite_bot_user_put;
+/* pull.c */
+sqlite_operation sqlite_pull_begin, sqlite_pull_note, sqlite_pull_due, sqlite_pull_fail,
+    sqlite_pull_forget;
 /* rate_limits.c */
 sqlite_operation sqlite_rate_limit_put, sqlite_rate_limit_get;
 /* holds.c */
@@ -69,6 +72,8 @@ int sqlite_read_body(struct sqlite_store *store, int64_t delivery, struct payloa
 /* Notes that the host fetched the payload itself, so every later arrival of its GUID is a
  * duplicate. 0, -1. */
 int sqlite_redelivery_fetched(struct sqlite_store *store, const char *guid, struct error *err);
+/* Marks the entry from which the delivery was pulled as handled, and put->took_entry. 0, -1. */
+int sqlite_take_entry(struct sqlite_store *store, struct inbox_put *put, struct error *err);
 /* Is this arrival of a known GUID one that the host requested? 1 yes, 0 no, -1. */
 int sqlite_redelivery_arrived(struct sqlite_store *store, const char *guid, struct error *err);
 /* Checks that the writer's claim still holds the run. 1: it does, and its lease lasts long enough;

@@ -201,7 +201,8 @@ static int unpark(struct sqlite_store *store, struct inbox_put *put, struct erro
  * only such a redelivery makes a run due that waits for its retry. 1 a duplicate, 0 not, -1. */
 static int is_duplicate(struct sqlite_store *store, const struct inbox_put *put, int64_t delivery,
                         struct error *err) {
-    int requested = put->fetched ? 1 : sqlite_redelivery_arrived(store, put->guid, err);
+    bool again = put->pulled && !put->took_entry;
+    int requested = put->fetched || again ? 1 : sqlite_redelivery_arrived(store, put->guid, err);
     if (requested != 0) {
         return requested < 0 ? -1 : 1;
     }
@@ -216,7 +217,7 @@ int sqlite_put(struct sqlite_store *store, struct inbox_operation *operation, st
     struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
     int64_t delivery = 0;
     int seen = sqlite_find_delivery(store, put->guid, &delivery, err);
-    if (seen < 0) {
+    if (seen < 0 || (put->pulled && sqlite_take_entry(store, put, err) < 0)) {
         return -1;
     }
     if (seen) {

@@ -188,6 +188,14 @@ static void post_deliver(struct http_exchange *exchange) {
     with_body(exchange, control_deliver);
 }
 
+static void post_redeliver(struct http_exchange *exchange) {
+    with_body(exchange, control_redeliver);
+}
+
+static void post_payload(struct http_exchange *exchange) {
+    with_body(exchange, control_payload);
+}
+
 static void post_age(struct http_exchange *exchange) {
     with_body(exchange, control_age);
 }
@@ -210,6 +218,8 @@ static const struct {
                 {"POST", "/_fake/deliver", post_deliver},
                 {"GET", "/_fake/deliveries", control_deliveries},
                 {"POST", "/_fake/deliveries/age", post_age},
+                {"POST", "/_fake/deliveries/payload", post_payload},
+                {"POST", "/_fake/deliveries/redeliver", post_redeliver},
                 {"GET", "/_fake/settings", get_settings},
                 {"POST", "/_fake/settings", post_settings}};
 
@@ -224,6 +234,7 @@ void control_exchange(struct http_exchange *exchange) {
     respond_json(exchange, 404,
                  json_pack("{s:s}", "message",
                            "/_fake/ has requests, state, fail, release, tokens, tokens/expire, "
-                           "app, deliver, deliveries, deliveries/age, settings; their "
+                           "app, deliver, deliveries, deliveries/age, deliveries/payload, "
+                           "deliveries/redeliver, settings; their "
                            "methods are in fake-github.md"));
 }

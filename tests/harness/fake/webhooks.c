@@ -18,6 +18,7 @@
 #include <nettle/base16.h>
 #include <nettle/hmac.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 
 /* Docs: "the past 3 days". */
@@ -88,8 +89,19 @@ static struct curl_slist *headers_of(const struct sending *sending) {
     return add(list, "Expect", "");
 }
 
+/* RFC 6761: no host has a name under .invalid. */
+static bool leads_nowhere(const char *url) {
+    static const char end[] = ".invalid";
+    const char *host = strstr(url, "://");
+    size_t bytes = host ? strcspn(host + 3, ":/?#") : 0, end_bytes = sizeof end - 1;
+    return bytes >= end_bytes && strncasecmp(host + 3 + bytes - end_bytes, end, end_bytes) == 0;
+}
+
 /* Without the lock. */
 static void post(struct sending *sending) {
+    if (leads_nowhere(sending->url)) {
+        return;
+    }
     int64_t begun_ms = clock_monotonic_ms();
     CURL *easy = curl_easy_init();
     struct curl_slist *headers = headers_of(sending);
@@ -478,6 +490,51 @@ void control_deliver(struct http_exchange *exchange, json_t *body) {
     send_now(sending);
     respond_json(exchange, 200, shape(entry));
     json_decref(entry);
+}
+
+/* A person presses Redeliver in the app's settings. */
+void control_redeliver(struct http_exchange *exchange, json_t *body) {
+    json_int_t id;
+    int no_payload = 0;
+    json_error_t problem;
+    if (json_unpack_ex(body, &problem, 0, "{s:I, s?b !}", "id", &id, "no_payload", &no_payload) <
+        0) {
+        respond_json(exchange, 422, json_pack("{s:s}", "message", problem.text));
+        return;
+    }
+    json_t *of = list_find_number(exchange->fake->deliveries, "id", id);
+    struct sending *sending = of ? begin(exchange->fake, text_of(of, "guid"), text_of(of, "event"),
+                                         text_of(of, "_body"), true, 0)
+                                 : NULL;
+    if (!sending) {
+        respond_json(exchange, 422, json_pack("{s:s}", "message", "no delivery has this id"));
+        return;
+    }
+    json_object_set_new(sending->entry, "_no_payload", json_boolean(no_payload));
+    json_t *entry = json_incref(sending->entry);
+    send_now(sending);
+    respond_json(exchange, 200, shape(entry));
+    json_decref(entry);
+}
+
+/* GitHub loses the payload of an entry, or has it now. */
+void control_payload(struct http_exchange *exchange, json_t *body) {
+    json_int_t id;
+    int no_payload;
+    json_error_t problem;
+    json_t *entry = NULL;
+    if (json_unpack_ex(body, &problem, 0, "{s:I, s:b !}", "id", &id, "no_payload", &no_payload) <
+        0) {
+        respond_json(exchange, 422, json_pack("{s:s}", "message", problem.text));
+        return;
+    }
+    entry = list_find_number(exchange->fake->deliveries, "id", id);
+    if (!entry) {
+        respond_json(exchange, 422, json_pack("{s:s}", "message", "no delivery has this id"));
+        return;
+    }
+    json_object_set_new(entry, "_no_payload", json_boolean(no_payload));
+    respond_empty(exchange, 204);
 }
 
 void control_deliveries(struct http_exchange *exchange) {

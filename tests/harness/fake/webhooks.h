@@ -14,6 +14,8 @@ void webhooks_send(struct fake *fake, const char *event, json_t *payload);
 
 /* The control API's part of it. `body` is borrowed. */
 void control_deliver(struct http_exchange *exchange, json_t *body);
+void control_redeliver(struct http_exchange *exchange, json_t *body);
+void control_payload(struct http_exchange *exchange, json_t *body);
 void control_deliveries(struct http_exchange *exchange);
 void control_age(struct http_exchange *exchange, json_t *body);
 

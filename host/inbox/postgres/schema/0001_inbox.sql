@@ -188,6 +188,30 @@ CREATE TABLE bot_users (
     user_id bigint NOT NULL
 );
 
+-- Pull mode: entries of GitHub's list of deliveries. due_ms: when a host may fetch the payload, by
+-- GitHub's clock; NULL: the entry is handled.
+CREATE TABLE pulled (
+    id bigint PRIMARY KEY,
+    guid text NOT NULL,
+    event text NOT NULL,
+    redelivery bigint NOT NULL CHECK (redelivery IN (0, 1)),
+    delivered_ms bigint NOT NULL,
+    attempts bigint NOT NULL,
+    due_ms bigint
+);
+
+CREATE INDEX pulled_waiting ON pulled (delivered_ms, id) WHERE due_ms IS NOT NULL;
+CREATE INDEX pulled_old ON pulled (delivered_ms);
+
+-- How far the hosts have read GitHub's list: see pull.h.
+CREATE TABLE pull_place (
+    only_row bigint PRIMARY KEY CHECK (only_row = 1),
+    started_ms bigint NOT NULL,
+    oldest_ms bigint NOT NULL,
+    place_ms bigint NOT NULL,
+    full_ms bigint NOT NULL
+);
+
 -- The bytes of each plugin's sets and keys, counted as plugin_state.h says.
 CREATE TABLE plugin_usage (
     plugin text PRIMARY KEY,

@@ -188,6 +188,30 @@ CREATE TABLE bot_users (
     user_id INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Pull mode: entries of GitHub's list of deliveries. due_ms: when a host may fetch the payload, by
+-- GitHub's clock; NULL: the entry is handled.
+CREATE TABLE pulled (
+    id INTEGER PRIMARY KEY,
+    guid TEXT NOT NULL,
+    event TEXT NOT NULL,
+    redelivery INTEGER NOT NULL CHECK (redelivery IN (0, 1)),
+    delivered_ms INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    due_ms INTEGER
+) STRICT;
+
+CREATE INDEX pulled_waiting ON pulled (delivered_ms, id) WHERE due_ms IS NOT NULL;
+CREATE INDEX pulled_old ON pulled (delivered_ms);
+
+-- How far the hosts have read GitHub's list: see pull.h.
+CREATE TABLE pull_place (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    started_ms INTEGER NOT NULL,
+    oldest_ms INTEGER NOT NULL,
+    place_ms INTEGER NOT NULL,
+    full_ms INTEGER NOT NULL
+) STRICT;
+
 -- The bytes of each plugin's sets and keys, counted as plugin_state.h says.
 CREATE TABLE plugin_usage (
     plugin TEXT PRIMARY KEY,

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The rules of pull mode. */
+#include "maintenance/pull_plan.h"
+
+#include "base/array.h"
+
+#include <string.h>
+
+/* So many entries at the end of a page must be old. */
+#define OLD_ENTRIES 10
+
+int64_t pull_since_ms(const struct inbox_pull_place *place) {
+    int64_t since_ms = place->place_ms - PULL_OVERLAP_MS;
+    return place->place_ms == 0 || since_ms < place->oldest_ms ? place->oldest_ms : since_ms;
+}
+
+bool pull_reads_on(const struct delivery_log_page *page, int64_t since_ms) {
+    if (!page->next_url) {
+        return false;
+    }
+    size_t n = page->n_entries < OLD_ENTRIES ? page->n_entries : OLD_ENTRIES;
+    for (size_t i = page->n_entries - n; i < page->n_entries; i++) {
+        if (page->entries[i].delivered_ms >= since_ms) {
+            return true;
+        }
+    }
+    return n == 0;
+}
+
+struct inbox_pull_entry pull_entry(const struct inbox_pull_place *place,
+                                   const struct delivery_log_entry *listed, bool plugin_wants) {
+    /* The inbox itself needs the events of installations: runs wait for them. */
+    bool wanted = plugin_wants || strcmp(listed->event, "installation") == 0;
+    return (struct inbox_pull_entry){
+        .id = listed->id,
+        .guid = listed->guid,
+        .event = listed->event,
+        .redelivery = listed->redelivery,
+        .delivered_ms = listed->delivered_ms,
+        .wanted = wanted && listed->delivered_ms >= place->oldest_ms,
+        /* A redelivery from before the first start reached the host as a webhook. */
+        .once = !listed->redelivery || listed->delivered_ms < place->started_ms,
+    };
+}
+
+int64_t pull_newest_ms(const struct delivery_log_page *page, int64_t newest_ms) {
+    for (size_t i = 0; i < page->n_entries; i++) {
+        int64_t at_ms = page->entries[i].delivered_ms;
+        at_ms = at_ms < page->now_ms ? at_ms : page->now_ms;
+        newest_ms = at_ms > newest_ms ? at_ms : newest_ms;
+    }
+    return newest_ms;
+}
+
+int64_t pull_retry_ms(enum pull_failure failure, int64_t attempts, int64_t age_ms,
+                      int64_t retention_ms) {
+    static const int64_t waits_ms[] = {10000, 60000, 300000, 600000};
+    size_t last = ARRAY_LENGTH(waits_ms) - 1;
+    int64_t wait_ms = waits_ms[attempts < (int64_t)last ? (size_t)attempts : last];
+    switch (failure) {
+    case PULL_NO_PAYLOAD:
+        return attempts >= 2 && age_ms >= PULL_NO_PAYLOAD_MS ? 0 : wait_ms;
+    case PULL_ERROR:
+        return age_ms >= retention_ms ? 0 : wait_ms;
+    default:
+        return 0;
+    }
+}
+
+static int64_t spare(const struct pull_quota *quota) {
+    return quota->remaining - quota->limit / 10;
+}
+
+bool pull_quota_is_left(const struct pull_quota *quota, int64_t now_ms) {
+    return quota->limit == 0 || quota->reset_ms <= now_ms || spare(quota) > 0;
+}
+
+int64_t pull_wait_ms(int64_t interval_ms, uint64_t requests, const struct pull_quota *quota,
+                     int64_t now_ms) {
+    int64_t left_ms = quota->reset_ms - now_ms;
+    if (quota->limit == 0 || left_ms <= 0) {
+        return interval_ms;
+    }
+    int64_t wait_ms = left_ms;
+    if (spare(quota) > 0 && (int64_t)requests < spare(quota)) {
+        wait_ms = left_ms * (int64_t)requests / spare(quota);
+    }
+    return wait_ms > interval_ms ? wait_ms : interval_ms;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* maintenance/pull_plan: how far back a reading goes, what is fetched, and when again. */
+#include "unit.h"
+
+#include "base/array.h"
+#include "maintenance/pull_plan.h"
+
+#include <string.h>
+
+#define NOW INT64_C(1700000000000)
+#define MINUTE_MS 60000
+#define HOUR_MS 3600000
+#define DAY_MS INT64_C(86400000)
+
+static void a_reading_goes_back_behind_the_place_but_not_before_the_first_start(void **state) {
+    (void)state;
+    static const struct {
+        struct inbox_pull_place place;
+        int64_t since_ms;
+    } cases[] = {
+        {{.oldest_ms = NOW, .place_ms = 0}, NOW},
+        {{.oldest_ms = 0, .place_ms = 0}, 0},
+        {{.oldest_ms = NOW, .place_ms = NOW + MINUTE_MS}, NOW},
+        {{.oldest_ms = NOW, .place_ms = NOW + HOUR_MS}, NOW + HOUR_MS - PULL_OVERLAP_MS},
+        {{.oldest_ms = 0, .place_ms = NOW}, NOW - PULL_OVERLAP_MS},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        assert_int_equal(pull_since_ms(&cases[i].place), cases[i].since_ms);
+    }
+}
+
+static void a_reading_ends_only_where_the_last_entries_are_all_old(void **state) {
+    (void)state;
+    struct delivery_log_entry entries[100];
+    char next[] = "https://a/2";
+    struct delivery_log_page page = {.entries = entries, .next_url = next};
+    for (size_t i = 0; i < 100; i++) {
+        entries[i].delivered_ms = NOW - (int64_t)i * MINUTE_MS;
+    }
+    page.n_entries = 100;
+    assert_true(pull_reads_on(&page, NOW - 99 * MINUTE_MS));
+    assert_true(pull_reads_on(&page, NOW - 91 * MINUTE_MS));
+    assert_false(pull_reads_on(&page, NOW - 89 * MINUTE_MS));
+    /* One is out of order. */
+    entries[95].delivered_ms = NOW;
+    assert_true(pull_reads_on(&page, NOW - MINUTE_MS));
+    /* All had GUIDs that no inbox takes. */
+    page.n_entries = 0;
+    assert_true(pull_reads_on(&page, NOW));
+    page.next_url = NULL;
+    assert_false(pull_reads_on(&page, 0));
+}
+
+static void the_newest_entry_is_the_place_and_no_time_is_after_githubs_clock(void **state) {
+    (void)state;
+    struct delivery_log_entry entries[] = {{.delivered_ms = NOW - HOUR_MS},
+                                           {.delivered_ms = NOW - MINUTE_MS}};
+    struct delivery_log_page page = {.entries = entries, .n_entries = 2, .now_ms = NOW};
+    assert_int_equal(pull_newest_ms(&page, 0), NOW - MINUTE_MS);
+    assert_int_equal(pull_newest_ms(&page, NOW - 1), NOW - 1);
+    entries[0].delivered_ms = NOW + DAY_MS;
+    assert_int_equal(pull_newest_ms(&page, 0), NOW);
+}
+
+static void entries_are_wanted_by_plugins_and_by_the_inbox(void **state) {
+    (void)state;
+    const struct inbox_pull_place place = {.started_ms = NOW, .oldest_ms = NOW - HOUR_MS};
+    static const struct {
+        const char *event;
+        int64_t age_ms;
+        bool redelivery, plugin_wants, wanted, once;
+    } cases[] = {
+        {"issues", 0, false, true, true, true},
+        {"issues", 0, false, false, false, true},
+        {"issues", 0, true, true, true, false},
+        {"installation", 0, false, false, true, true},
+        /* Before the first start: the inbox may have it from a webhook. */
+        {"issues", MINUTE_MS, true, true, true, true},
+        {"issues", 2 * HOUR_MS, false, true, false, true},
+        {"installation", 2 * HOUR_MS, false, false, false, true},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct delivery_log_entry listed = {.id = 7,
+                                            .guid = "g",
+                                            .event = cases[i].event,
+                                            .action = "",
+                                            .redelivery = cases[i].redelivery,
+                                            .delivered_ms = NOW - cases[i].age_ms};
+        struct inbox_pull_entry entry = pull_entry(&place, &listed, cases[i].plugin_wants);
+        assert_int_equal(entry.id, 7);
+        assert_int_equal(entry.wanted, cases[i].wanted);
+        assert_int_equal(entry.once, cases[i].once);
+    }
+}
+
+static void a_missing_payload_is_asked_for_again_for_a_quarter_of_an_hour(void **state) {
+    (void)state;
+    assert_int_equal(pull_retry_ms(PULL_NO_PAYLOAD, 0, 0, 3 * DAY_MS), 10000);
+    assert_int_equal(pull_retry_ms(PULL_NO_PAYLOAD, 1, MINUTE_MS, 3 * DAY_MS), MINUTE_MS);
+    assert_int_equal(pull_retry_ms(PULL_NO_PAYLOAD, 3, 14 * MINUTE_MS, 3 * DAY_MS), 10 * MINUTE_MS);
+    assert_int_equal(pull_retry_ms(PULL_NO_PAYLOAD, 4, 16 * MINUTE_MS, 3 * DAY_MS), 0);
+    /* The host was off: the payload gets three attempts all the same. */
+    assert_int_equal(pull_retry_ms(PULL_NO_PAYLOAD, 0, HOUR_MS, 3 * DAY_MS), 10000);
+    assert_int_equal(pull_retry_ms(PULL_NO_PAYLOAD, 1, HOUR_MS, 3 * DAY_MS), MINUTE_MS);
+    assert_int_equal(pull_retry_ms(PULL_NO_PAYLOAD, 2, HOUR_MS, 3 * DAY_MS), 0);
+}
+
+static void an_error_is_retried_as_long_as_github_keeps_the_entry(void **state) {
+    (void)state;
+    assert_int_equal(pull_retry_ms(PULL_ERROR, 0, 0, 3 * DAY_MS), 10000);
+    assert_int_equal(pull_retry_ms(PULL_ERROR, 400, 3 * DAY_MS - 1, 3 * DAY_MS), 10 * MINUTE_MS);
+    assert_int_equal(pull_retry_ms(PULL_ERROR, 400, 3 * DAY_MS, 3 * DAY_MS), 0);
+    assert_int_equal(pull_retry_ms(PULL_UNUSABLE, 0, 0, 3 * DAY_MS), 0);
+}
+
+static void the_quota_lasts_until_its_reset_and_a_tenth_is_for_tokens(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t requests;
+        struct pull_quota quota;
+        int64_t wait_ms;
+        bool left;
+    } cases[] = {
+        {1, {0, 0, 0}, 10000, true}, /* not known */
+        {1, {5000, 4000, NOW + HOUR_MS}, 10000, true},
+        {1, {5000, 600, NOW + HOUR_MS}, 36000, true},
+        {9, {5000, 1400, NOW + HOUR_MS}, 36000, true},
+        {1, {5000, 500, NOW + HOUR_MS}, HOUR_MS, false},
+        {1, {5000, 0, NOW + 2000}, 10000, false},
+        {900, {5000, 600, NOW + HOUR_MS}, HOUR_MS, true},
+        {1, {5000, 0, NOW}, 10000, true}, /* it was reset */
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        assert_int_equal(pull_wait_ms(10000, cases[i].requests, &cases[i].quota, NOW),
+                         cases[i].wait_ms);
+        assert_int_equal(pull_quota_is_left(&cases[i].quota, NOW), cases[i].left);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reading_goes_back_behind_the_place_but_not_before_the_first_start),
+        cmocka_unit_test(a_reading_ends_only_where_the_last_entries_are_all_old),
+        cmocka_unit_test(the_newest_entry_is_the_place_and_no_time_is_after_githubs_clock),
+        cmocka_unit_test(entries_are_wanted_by_plugins_and_by_the_inbox),
+        cmocka_unit_test(a_missing_payload_is_asked_for_again_for_a_quarter_of_an_hour),
+        cmocka_unit_test(an_error_is_retried_as_long_as_github_keeps_the_entry),
+        cmocka_unit_test(the_quota_lasts_until_its_reset_and_a_tenth_is_for_tokens),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

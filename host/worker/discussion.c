@@ -17,7 +17,7 @@ static const char query_parent[] =
     "query($id: ID!) { node(id: $id) { ... on DiscussionComment { replyTo { id } } } }";
 static const char mutation_reply[] =
     "mutation($discussion: ID!, $body: String!, $parent: ID) { addDiscussionComment(input: "
-    "{discussionId: $discussion, body: $body, replyToId: $parent}) { comment { id } } }";
+    "{discussionId: $discussion, body: $body, replyToId: $parent}) { comment { databaseId } } }";
 static const char mutation_react[] =
     "mutation($subject: ID!, $content: ReactionContent!) { addReaction(input: {subjectId: "
     "$subject, content: $content}) { reaction { content } } }";
@@ -52,8 +52,8 @@ static int32_t find_thread(struct run *run, const struct comment_target *target,
     return result;
 }
 
-int32_t discussion_reply(struct run *run, const struct comment_target *target,
-                         const char *markdown) {
+int32_t discussion_reply(struct run *run, const struct comment_target *target, const char *markdown,
+                         int64_t *id) {
     const char *discussion = run_find_text(run, target->discussion_node);
     const char *node = run_find_text(run, target->node), *thread = NULL;
     if (!discussion || !node) {
@@ -65,9 +65,17 @@ int32_t discussion_reply(struct run *run, const struct comment_target *target,
     }
     struct snek_run *shown = run_shown(run);
     const char *parent = thread ? snek_json(shown, "'%s'", thread) : "null";
-    return snek_graphql(shown, mutation_reply,
-                        .variables = snek_json(shown, "{'discussion':'%s','body':'%s','parent':%s}",
-                                               discussion, markdown, parent));
+    const char *variables = snek_json(shown, "{'discussion':'%s','body':'%s','parent':%s}",
+                                      discussion, markdown, parent);
+    struct snek_response *response = NULL;
+    result = snek_graphql(shown, mutation_reply, .variables = variables,
+                          .response = id ? &response : NULL);
+    if (result == 0 && id) {
+        *id = snek_response_integer(shown, response, "data.addDiscussionComment.comment.databaseId",
+                                    0);
+    }
+    response_free(response);
+    return result;
 }
 
 int32_t discussion_react(struct run *run, const struct comment_target *target,

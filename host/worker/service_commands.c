@@ -7,6 +7,7 @@
 #include "worker/discussion.h"
 #include "worker/permanent.h"
 #include "worker/reactions.h"
+#include "worker/response.h"
 #include "worker/run.h"
 #include "worker/services.h"
 
@@ -51,31 +52,47 @@ static bool find_thread(const struct run *run, const struct comment_target *targ
     return false;
 }
 
-static int32_t post(struct run *run, const struct buffer *url, const char *name, const char *value,
-                    uint32_t flags) {
-    struct snek_run *shown = run_shown(run);
-    return snek_request(shown, "POST", url->data,
-                        .json = snek_json(shown, "{'%s':'%s'}", name, value), .flags = flags);
-}
-
-static int32_t commands_reply(struct snek_run *shown, const char *markdown) {
-    if (!shown) {
-        return SNEK_E_INVALID;
-    }
-    struct run *run = run_of(shown);
+/* 0, or the error of a text that GitHub would not take. */
+static int32_t check_text(struct run *run, const char *markdown) {
     if (!markdown) {
-        return run_fail_null(run, "reply() needs a text, and got NULL");
+        return run_fail_null(run, "a comment needs a text, and got NULL");
     }
     if (permanent_text(markdown)) {
         run_fail(run, SNEK_E_TOO_LARGE,
-                 "the reply is longer than %d characters, GitHub's limit: shorten it or split it",
+                 "the comment is longer than %d characters, GitHub's limit: shorten it or split it",
                  TEXT_CHARACTERS_MAX);
         run_mark_permanent(run, SNEK_E_TOO_LARGE);
         return SNEK_E_TOO_LARGE;
     }
+    return 0;
+}
+
+/* `id` may be NULL. */
+static int32_t post_comment(struct run *run, const char *url, const char *markdown, int64_t *id) {
+    struct snek_run *shown = run_shown(run);
+    struct snek_response *response = NULL;
+    int32_t result =
+        snek_request(shown, "POST", url, .json = snek_json(shown, "{'body':'%s'}", markdown),
+                     .response = id ? &response : NULL);
+    if (result == 0 && id) {
+        *id = snek_response_integer(shown, response, "id", 0);
+    }
+    response_free(response);
+    return result;
+}
+
+static int32_t commands_reply(struct snek_run *shown, const char *markdown, int64_t *id) {
+    if (!shown) {
+        return SNEK_E_INVALID;
+    }
+    struct run *run = run_of(shown);
+    int32_t checked = check_text(run, markdown);
+    if (checked < 0) {
+        return checked;
+    }
     const struct comment_target *target = comment_target_of(run_event(run));
     if (target && target->discussion_node) {
-        return discussion_reply(run, target, markdown);
+        return discussion_reply(run, target, markdown, id);
     }
     const char *root = target && target->reply_url ? run_find_text(run, target->reply_url) : NULL;
     int64_t thread = 0;
@@ -86,7 +103,22 @@ static int32_t commands_reply(struct snek_run *shown, const char *markdown) {
     int result = target->reply_thread
                      ? buffer_printf(&url, "%s/%lld/replies", root, (long long)thread)
                      : buffer_append_text(&url, root);
-    return result == 0 ? post(run, &url, "body", markdown, 0) : no_target(run, "a reply");
+    return result == 0 ? post_comment(run, url.data, markdown, id) : no_target(run, "a reply");
+}
+
+static int32_t commands_comment(struct snek_run *shown, int64_t number, const char *markdown,
+                                int64_t *id) {
+    if (!shown) {
+        return SNEK_E_INVALID;
+    }
+    struct run *run = run_of(shown);
+    int32_t checked = check_text(run, markdown);
+    if (checked < 0) {
+        return checked;
+    }
+    const char *url =
+        snek_print(shown, "/repos/{owner}/{repo}/issues/%" PRId64 "/comments", number);
+    return post_comment(run, url, markdown, id);
 }
 
 static int32_t commands_react(struct snek_run *shown, const char *reaction) {
@@ -104,13 +136,18 @@ static int32_t commands_react(struct snek_run *shown, const char *reaction) {
     if (target && target->discussion_node) {
         return discussion_react(run, target, reaction);
     }
-    const char *root = target && target->react_url ? run_find_text(run, target->react_url) : NULL;
+    if (target && !target->react_url) {
+        return 1;
+    }
+    const char *root = target ? run_find_text(run, target->react_url) : NULL;
     AUTO_BUFFER struct buffer url = BUFFER_INIT(FRAME_URL_MAX);
     if (!root || buffer_printf(&url, "%s/reactions", root) < 0) {
         return no_target(run, "a reaction");
     }
     /* When the bot has added the same reaction before, GitHub responds with 200. */
-    return post(run, &url, "content", reaction, SNEK_REQUEST_REPEATABLE);
+    return snek_request(shown, "POST", url.data,
+                        .json = snek_json(shown, "{'content':'%s'}", reaction),
+                        .flags = SNEK_REQUEST_REPEATABLE);
 }
 
 const struct snek_commands_service service_commands = {
@@ -118,5 +155,6 @@ const struct snek_commands_service service_commands = {
     .argument = commands_argument,
     .body = commands_body,
     .reply = commands_reply,
+    .comment = commands_comment,
     .react = commands_react,
 };

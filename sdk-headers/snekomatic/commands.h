@@ -33,27 +33,32 @@ struct snek_commands_service {
     /* 0. */
     uint32_t reserved;
 
-    /* The n-th word of the command line, which is split at white space. Word 0 is "/name". NULL
-     * past the last word, and outside of a command's handler. Borrowed until the handler returns.
-     * Never blocks. */
+    /* [handler] The n-th word of the command line, which is split at white space. Word 0 is
+     * "/name". NULL past the last word, and outside of a command's handler. Borrowed until the
+     * handler returns. Never blocks. */
     const char *(*argument)(struct snek_run *run, uint32_t n);
 
-    /* The Markdown of the new issue, pull request, comment, review or discussion. Empty when its
-     * author left it empty; `data` is NULL when the event has no such text. Borrowed until the
-     * handler returns. Never blocks. */
+    /* [handler] The Markdown of the new issue, pull request, comment, review or discussion. Empty
+     * when its author left it empty; `data` is NULL when the event has no such text. Borrowed until
+     * the handler returns. Never blocks. */
     struct snek_text (*body)(struct snek_run *run);
 
-    /* Posts a comment on the issue, pull request or discussion. In response to a review comment,
-     * or to a comment in a discussion, it goes into the same thread. Copies `markdown`. Blocks
-     * until GitHub responds. 0, or a negative enum snek_error with a reason: SNEK_E_NO_TARGET when
-     * the event has no such target, SNEK_E_TOO_LARGE when the text has more than 65,536 characters.
-     * A reply in a discussion is a mutation of GraphQL: if its response is lost, the retry fails
-     * with SNEK_E_IN_DOUBT. */
-    int32_t (*reply)(struct snek_run *run, const char *markdown);
+    /* [handler] Posts a comment on the issue, pull request or discussion. In response to a review
+     * comment, or to a comment in a discussion, it goes into the same thread. Copies `markdown`.
+     * Blocks until GitHub responds. 0 and `*id` (which may be NULL), the id of the comment, 0 when
+     * GitHub's response has none (plugin.dry_run). Or a negative enum snek_error with a reason:
+     * SNEK_E_NO_TARGET when the event has no such target, SNEK_E_TOO_LARGE when the text has more
+     * than 65,536 characters. A reply in a discussion is a mutation of GraphQL: if its response is
+     * lost, the retry fails with SNEK_E_IN_DOUBT. */
+    int32_t (*reply)(struct snek_run *run, const char *markdown, int64_t *id);
 
-    /* Adds a reaction to the text: "+1", "-1", "laugh", "confused", "heart", "hooray", "rocket" or
-     * "eyes". Blocks until GitHub responds. Returns as reply() does. A review takes no reactions.
-     */
+    /* [handler] Posts a comment on the issue or pull request with this number in the event's
+     * repository. Returns as reply() does. */
+    int32_t (*comment)(struct snek_run *run, int64_t number, const char *markdown, int64_t *id);
+
+    /* [handler] Adds a reaction to the text: "+1", "-1", "laugh", "confused", "heart", "hooray",
+     * "rocket" or "eyes". Blocks until GitHub responds. 0; 1 when the text is a review, to which
+     * GitHub has no reactions; or a negative enum snek_error as of reply(). */
     int32_t (*react)(struct snek_run *run, const char *reaction);
 };
 

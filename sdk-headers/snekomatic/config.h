@@ -26,13 +26,14 @@ struct snek_config_service {
     /* 0. */
     uint32_t reserved;
 
-    /* Finds `path` in the table, fills `value` (which may be NULL) and returns its kind:
-     * SNEK_ABSENT when the path leads nowhere or memory is short. The grammar of paths is that of
-     * the event service's find(). The empty path is the whole table, as JSON. */
+    /* [any thread] Finds `path` in the table, fills `value` (which may be NULL) and returns its
+     * kind: SNEK_ABSENT when the path leads nowhere or memory is short. The grammar of paths is
+     * that of the event service's find(). The empty path is the whole table, as JSON. */
     uint32_t (*find)(const struct snek_host *host, const char *path, struct snek_value *value);
 
-    /* Checks that the top level of the table has no other keys than these. 0, or SNEK_E_INVALID
-     * with a reason that names the unknown key and the nearest known one; create() can return it.
+    /* [create] Checks that the top level of the table has no other keys than these. 0, or
+     * SNEK_E_INVALID with a reason that names the unknown key and the nearest known one; create()
+     * can return it.
      */
     int32_t (*allow)(const struct snek_host *host, const char *const *keys, uint32_t keys_count);
 };

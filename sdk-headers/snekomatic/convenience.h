@@ -386,11 +386,25 @@ static inline void snek_free_pages(struct snek_run *run, struct snek_pages *page
 /* ---- commands ---- */
 
 static inline int32_t snek_reply(struct snek_run *run, const char *markdown) {
-    return snek_commands(run)->reply(run, markdown);
+    return snek_commands(run)->reply(run, markdown, NULL);
 }
 
+/* The same, and the id of the comment: with it the plugin can change the comment later. */
+static inline int32_t snek_reply_id(struct snek_run *run, const char *markdown, int64_t *id) {
+    return snek_commands(run)->reply(run, markdown, id);
+}
+
+/* A comment on the issue or pull request with this number, for events without a text of a person.
+ */
+static inline int32_t snek_comment(struct snek_run *run, int64_t number, const char *markdown) {
+    return snek_commands(run)->comment(run, number, markdown, NULL);
+}
+
+/* 0 also in response to a review, to which GitHub has no reactions: a missing reaction is no
+ * failure. `snek_commands(run)->react(run, reaction)` shows the difference. */
 static inline int32_t snek_react(struct snek_run *run, const char *reaction) {
-    return snek_commands(run)->react(run, reaction);
+    int32_t result = snek_commands(run)->react(run, reaction);
+    return result > 0 ? 0 : result;
 }
 
 /* The Markdown of the new issue, pull request, comment or review; NULL when the event has none. */

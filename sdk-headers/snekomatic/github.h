@@ -151,59 +151,63 @@ struct snek_github_service {
     /* The size of struct snek_request in the host. */
     uint32_t request_bytes;
 
-    /* Sends a request and blocks until the response arrives. 0 when its status is 200 to 299, else
-     * a negative enum snek_error with a reason. `*request->response` is then the response, of any
-     * status, which the caller may pass to free_response(); NULL when none came. */
+    /* [handler] Sends a request and blocks until the response arrives. 0 when its status is 200 to
+     * 299, else a negative enum snek_error with a reason. `*request->response` is then the
+     * response, of any status, which the caller may pass to free_response(); NULL when none came.
+     */
     int32_t (*send)(struct snek_run *run, const struct snek_request *request);
 
-    /* Frees a response; takes NULL. The host frees the others with the run. Never blocks. */
+    /* [handler] Frees a response; takes NULL. The host frees the others with the run. Never blocks.
+     */
     void (*free_response)(struct snek_response *response);
 
-    /* The HTTP status. Never blocks. */
+    /* [handler] The HTTP status. Never blocks. */
     int32_t (*status)(const struct snek_response *response);
 
-    /* The body, borrowed until the response is freed. At most 8 MiB. Never blocks. */
+    /* [handler] The body, borrowed until the response is freed. At most 8 MiB. Never blocks. */
     struct snek_text (*body)(const struct snek_response *response);
 
-    /* The value of a header, by its name in lower case, borrowed until the response is freed.
-     * `data` is NULL when there is no such header. Never blocks. */
+    /* [handler] The value of a header, by its name in lower case, borrowed until the response is
+     * freed. `data` is NULL when there is no such header. Never blocks. */
     struct snek_text (*header)(struct snek_response *response, const char *name);
 
-    /* Works like the event service's find(), in the JSON of the body. Texts are borrowed until the
-     * response is freed. Never blocks. */
+    /* [handler] Works like the event service's find(), in the JSON of the body. Texts are borrowed
+     * until the response is freed. Never blocks. */
     uint32_t (*find)(struct snek_response *response, const char *path, struct snek_value *value);
 
-    /* Sends a GraphQL document to the API's GraphQL URL, as send() does. A response with errors is
-     * an error, although GitHub's status is 200: the first one decides the code, and their messages
-     * are the reason. Such a response may have both "data" and "errors". */
+    /* [handler] Sends a GraphQL document to the API's GraphQL URL, as send() does. A response with
+     * errors is an error, although GitHub's status is 200: the first one decides the code, and
+     * their messages are the reason. Such a response may have both "data" and "errors". */
     int32_t (*graphql)(struct snek_run *run, const struct snek_graphql *query);
 
-    /* Starts to read a list with a GET request, 100 items a page unless its URL or query sets
-     * per_page. Nothing is sent yet, and the request is copied. Never blocks. The list, which the
-     * caller may pass to free_pages(). When the request is wrong, next() fails with the reason.
+    /* [handler] Starts to read a list with a GET request, 100 items a page unless its URL or query
+     * sets per_page. Nothing is sent yet, and the request is copied. Never blocks. The list, which
+     * the caller may pass to free_pages(). When the request is wrong, next() fails with the reason.
      * NULL when memory is short. */
     struct snek_pages *(*pages)(struct snek_run *run, const struct snek_request *request);
 
-    /* Starts to read a GraphQL connection, as pages() does. */
+    /* [handler] Starts to read a GraphQL connection, as pages() does. */
     struct snek_pages *(*graphql_pages)(struct snek_run *run, const struct snek_graphql *query);
 
-    /* Moves to the next item: 1 when there is one, 0 after the last, or a negative enum snek_error
-     * with a reason (SNEK_E_TOO_LARGE after SNEK_PAGES_MAX pages). The items are those of the array
-     * that the page is, or that its object contains: that of the key `list`; else the one array
-     * beside "total_count", or the only one. A page that has several fails with SNEK_E_INVALID and
-     * the keys of its arrays. A 204 is an empty list. Blocks when the item is on another page,
-     * which `Link: rel="next"` names. One page is in memory at a time. SNEK_E_FAILED for NULL. */
+    /* [handler] Moves to the next item: 1 when there is one, 0 after the last, or a negative enum
+     * snek_error with a reason (SNEK_E_TOO_LARGE after SNEK_PAGES_MAX pages). The items are those
+     * of the array that the page is, or that its object contains: that of the key `list`; else the
+     * one array beside "total_count", or the only one. A page that has several fails with
+     * SNEK_E_INVALID and the keys of its arrays. A 204 is an empty list. Blocks when the item is on
+     * another page, which `Link: rel="next"` names. One page is in memory at a time. SNEK_E_FAILED
+     * for NULL. */
     int32_t (*next)(struct snek_pages *pages);
 
-    /* Works like find(), in the present item; the empty path is the item itself. Texts are borrowed
-     * until next() moves to another page. Never blocks. */
+    /* [handler] Works like find(), in the present item; the empty path is the item itself. Texts
+     * are borrowed until next() moves to another page. Never blocks. */
     uint32_t (*item)(struct snek_pages *pages, const char *path, struct snek_value *value);
 
-    /* The page of the present item, borrowed until next() moves to another page. NULL before the
-     * first. Never blocks. */
+    /* [handler] The page of the present item, borrowed until next() moves to another page. NULL
+     * before the first. Never blocks. */
     struct snek_response *(*page)(struct snek_pages *pages);
 
-    /* Frees a list and its page; takes NULL. The host frees the others with the run. Never blocks.
+    /* [handler] Frees a list and its page; takes NULL. The host frees the others with the run.
+     * Never blocks.
      */
     void (*free_pages)(struct snek_pages *pages);
 };

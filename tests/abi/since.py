@@ -55,6 +55,17 @@ def complaints(members, layouts, version):
     return found
 
 
+# Where a slot may be called: host.h explains the tags.
+TAGS = re.compile(r"\[(any thread|handler|create)\]")
+
+
+def tag_complaints(members):
+    """A slot is a function pointer of a vtable or of the descriptor."""
+    slots = [m for m in members if "(*" in m.declaration and m.owner.startswith("struct")]
+    return len(slots), [f"{m} has {len(TAGS.findall(m.comment))} tags of its threads, not 1"
+                        for m in slots if len(TAGS.findall(m.comment)) != 1]
+
+
 tap = sdk.Tap()
 
 want = ["snek_bad.tagged", "snek_bad.bare", "snek_bad.early", "snek_bad.wrong",
@@ -77,5 +88,21 @@ for path in sdk.all_headers():
     found = complaints(mine, layouts, sdk.current_version())
     tap.ok(not found, f"{path.name}: the tags of {len(mine)} members are right", "\n".join(found))
 
+bad_slots = """
+struct snek_bad {
+    /* [handler] Fine. */
+    int32_t (*fine)(void);
+    /* No tag. */
+    int32_t (*bare)(void);
+    /* [handler] [create] Two. */
+    int32_t (*two)(void);
+    uint32_t none;
+};
+"""
+count, found = tag_complaints(sdk.members(bad_slots, "bad.h"))
+tap.ok((count, len(found)) == (3, 2), "a slot without a tag of its threads, or with two, is found", found)
+count, found = tag_complaints(members)
+tap.ok(not found, f"each of the {count} slots says where it may be called", "\n".join(found))
+tap.ok(count > 40, "there are slots at all", count)
 tap.ok(len(members) > 100, "there are members at all")
 tap.done()

@@ -235,6 +235,16 @@ static int32_t do_large(struct snek_run *run) {
     return rc;
 }
 
+/* Comments in each way, and logs the ids. */
+static int32_t do_comment(struct snek_run *run) {
+    int64_t id = -1, reply_id = -1;
+    int32_t result = snek_commands(run)->comment(run, 7, "a \"b\"", &id);
+    result = result < 0 ? result : snek_comment(run, 8, "c");
+    result = result < 0 ? result : snek_reply_id(run, "d", &reply_id);
+    say(run, "%d|%d|%d", result, (int)id, (int)reply_id);
+    return result;
+}
+
 /* A reply of n snakes, each four bytes. */
 static int32_t do_reply(struct snek_run *run) {
     size_t characters = (size_t)snek_integer(run, "n", 0);
@@ -386,8 +396,8 @@ static int32_t do_misuse(struct snek_run *run) {
         event->payload(NULL).data == NULL, event->find(NULL, "a", &value) == SNEK_ABSENT,
         event->find(run, NULL, &value) == SNEK_ABSENT, event->find(run, "do", NULL) == SNEK_STRING,
         github->send(NULL, NULL) == -2, github->send(run, NULL) == -2, github->status(NULL) == 0,
-        github->find(NULL, "a", &value) == SNEK_ABSENT, commands->reply(NULL, "x") == -2,
-        commands->reply(run, NULL) == -2, commands->react(run, NULL) == -2,
+        github->find(NULL, "a", &value) == SNEK_ABSENT, commands->reply(NULL, "x", NULL) == -2,
+        commands->reply(run, NULL, NULL) == -2, commands->react(run, NULL) == -2,
         commands->argument(NULL, 0) == NULL, store->set_has(NULL, 0, "a", "b") == -2,
         store->set_has(run, 0, NULL, NULL) == -2, store->get(run, 0, "a", NULL) == -2,
         store->get(NULL, 0, "a", &text) == -2, config->find(NULL, "a", &value) == SNEK_ABSENT,
@@ -445,6 +455,8 @@ static int32_t probe(struct snek_run *run) {
                {"segfault", do_segfault}, {"exit", do_exit},       {"loop", do_loop},
                {"eat", do_eat},           {"large", do_large},     {"list", do_list},
                {"graphql", do_graphql},   {"reply", do_reply},     {"build", do_build},
+               {"comment", do_comment},
+
                {"readers", do_readers},
 
                {"unbuilt", do_unbuilt}};

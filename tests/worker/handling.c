@@ -284,7 +284,7 @@ static void a_reply_goes_to_the_target_of_its_event(void **state) {
         {"pull_request_review", "submitted",
          "{\"pull_request\":{\"comments_url\":\"https://h/i/4/comments\",\"issue_url\":\"https://h/"
          "i/4\"},\"review\":{\"body\":\"/answer\",\"url\":\"https://h/r/4\"}}",
-         "https://h/i/4/comments", NULL, "0 -14 body -2"},
+         "https://h/i/4/comments", NULL, "0 0 body -2"},
         {"pull_request_review_comment", "created",
          "{\"pull_request\":{\"review_comments_url\":\"https://h/p/5/comments\"},\"comment\":{"
          "\"body\":\"/answer\",\"id\":77,\"url\":\"https://h/c/77\"}}",

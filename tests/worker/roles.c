@@ -349,13 +349,13 @@ static const char *in_discussion(const char *comment) {
 /* The handler of /answer replies and adds a heart. */
 static void expect_answer(struct worker_host *host, const char *parent, const char *subject) {
     char body[500];
-    snprintf(
-        body, sizeof body,
-        "{\"query\":\"mutation($discussion: ID!, $body: String!, $parent: ID) { "
-        "addDiscussionComment(input: {discussionId: $discussion, body: $body, replyToId: "
-        "$parent}) { comment { id } } }\",\"variables\":{\"discussion\":\"D_1\",\"body\":\"pong "
-        "\\\"!\\\"\\u000a\",\"parent\":%s}}",
-        parent);
+    snprintf(body, sizeof body,
+             "{\"query\":\"mutation($discussion: ID!, $body: String!, $parent: ID) { "
+             "addDiscussionComment(input: {discussionId: $discussion, body: $body, replyToId: "
+             "$parent}) { comment { databaseId } } "
+             "}\",\"variables\":{\"discussion\":\"D_1\",\"body\":\"pong "
+             "\\\"!\\\"\\u000a\",\"parent\":%s}}",
+             parent);
     serve_change(host, "/graphql", body, 0, 200);
     snprintf(
         body, sizeof body,

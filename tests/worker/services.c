@@ -109,7 +109,7 @@ static void a_text_that_cannot_be_built_fails_the_call_that_gets_it(void **state
          "the memory of the run is used up: its texts have more than 64 MiB, or plugin.memory_mib "
          "is "
          "too small"},
-        {"nothing", SNEK_E_INVALID, "reply() needs a text, and got NULL"},
+        {"nothing", SNEK_E_INVALID, "a comment needs a text, and got NULL"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         char payload[100];
@@ -276,6 +276,20 @@ static void the_event_fills_the_names_of_its_repository_and_item(void **state) {
         host_reply(&host, &received, 0, 200, "", "", "{}");
         expect_result(&host, run, SNEK_DONE, "");
     }
+}
+
+static void a_comment_goes_to_a_number_and_gives_its_id(void **state) {
+    (void)state;
+    AUTO_RECEIVED struct received first = {0}, second = {0};
+    probe("{\"do\":\"comment\",\"repository\":{\"name\":\"r\",\"owner\":{\"login\":\"o\"}}}");
+    expect_http(&host, &first, "POST", "/repos/o/r/issues/7/comments",
+                "{\"body\":\"a \\\"b\\\"\"}");
+    host_reply(&host, &first, 0, 201, "", "", "{\"id\":40102}");
+    expect_http(&host, &second, "POST", "/repos/o/r/issues/8/comments", "{\"body\":\"c\"}");
+    host_reply(&host, &second, 0, 201, "", "", "{}");
+    /* The event "probe" has no text to reply to. */
+    expect_log(&host, run, "-14|40102|-1");
+    expect_result(&host, run, SNEK_E_NO_TARGET, NULL);
 }
 
 static void the_three_families_have_the_same_readers(void **state) {
@@ -541,6 +555,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(an_invalid_request_is_not_sent),
         cmocka_unit_test(a_value_that_no_url_can_have_rejects_the_run),
         cmocka_unit_test(the_event_fills_the_names_of_its_repository_and_item),
+        cmocka_unit_test(a_comment_goes_to_a_number_and_gives_its_id),
         cmocka_unit_test(the_three_families_have_the_same_readers),
         cmocka_unit_test(a_request_that_is_too_large_is_not_sent),
         cmocka_unit_test(a_url_that_is_too_long_is_not_sent),

@@ -51,26 +51,26 @@ struct snek_event_service {
     /* 0. */
     uint32_t reserved;
 
-    /* The header X-GitHub-Event. Never NULL. */
+    /* [handler] The header X-GitHub-Event. Never NULL. */
     const char *(*name)(struct snek_run *run);
 
-    /* The payload's `action`; "" when it has none. Never NULL. */
+    /* [handler] The payload's `action`; "" when it has none. Never NULL. */
     const char *(*action)(struct snek_run *run);
 
-    /* The header X-GitHub-Delivery, which identifies the delivery. Never NULL. */
+    /* [handler] The header X-GitHub-Delivery, which identifies the delivery. Never NULL. */
     const char *(*delivery)(struct snek_run *run);
 
-    /* The id of the installation, an opaque text. Never NULL. */
+    /* [handler] The id of the installation, an opaque text. Never NULL. */
     const char *(*installation)(struct snek_run *run);
 
-    /* The number of this attempt, from 1. */
+    /* [handler] The number of this attempt, from 1. */
     int64_t (*attempt)(struct snek_run *run);
 
-    /* The whole payload as JSON, for plugins that bring their own parser. */
+    /* [handler] The whole payload as JSON, for plugins that bring their own parser. */
     struct snek_text (*payload)(struct snek_run *run);
 
-    /* Finds `path` in the payload, fills `value` (which may be NULL) and returns its kind:
-     * SNEK_ABSENT when the path leads nowhere or memory is short.
+    /* [handler] Finds `path` in the payload, fills `value` (which may be NULL) and returns its
+     * kind: SNEK_ABSENT when the path leads nowhere or memory is short.
      *
      * A path consists of the keys of objects with dots between them, and of [n] for the n-th item
      * of an array, from 0: "pull_request.labels[0].name", or "[0].id" when the whole is an array.

@@ -216,15 +216,15 @@ struct snek_plugin {
     uint32_t effects_count;
     uint32_t effects_bytes;
 
-    /* Optional. The host calls it once, on the worker's main thread, before any handler. It checks
-     * the configuration (snek_config_…) and sets `*state`, which all handlers share and which the
-     * plugin owns. 0; or negative after snek_reject_start(): then the plugin does not start, and
-     * the host shows the sentence. `host` is valid until destroy() returns. It may block, but the
-     * host waits for it only for seconds. */
+    /* [create] Optional. The host calls it once, on the worker's main thread, before any handler.
+     * It checks the configuration (snek_config_…) and sets `*state`, which all handlers share and
+     * which the plugin owns. 0; or negative after snek_reject_start(): then the plugin does not
+     * start, and the host shows the sentence. `host` is valid until destroy() returns. It may
+     * block, but the host waits for it only for seconds. */
     int32_t (*create)(const struct snek_host *host, void **state);
 
-    /* Optional. The host calls it once, on the worker's main thread, when no handler runs any more.
-     * After a crash it is not called. */
+    /* [create] Optional. The host calls it once, on the worker's main thread, when no handler runs
+     * any more. After a crash it is not called. */
     void (*destroy)(void *state);
 };
 

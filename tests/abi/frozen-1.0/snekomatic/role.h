@@ -36,9 +36,10 @@ struct snek_role_service {
     /* 0. */
     uint32_t reserved;
 
-    /* 1 when the user with this login has at least one of `roles` (enum snek_role_flag), 0 when
-     * not, or a negative enum snek_error with a reason. SNEK_ROLE_ANYBODY is always 1. Copies
-     * `login`. Blocks until GitHub responds, unless the payload or this run knows the answer.
+    /* [handler] 1 when the user with this login has at least one of `roles` (enum snek_role_flag),
+     * 0 when not, or a negative enum snek_error with a reason. SNEK_ROLE_ANYBODY is always 1.
+     * Copies `login`. Blocks until GitHub responds, unless the payload or this run knows the
+     * answer.
      *
      * Only 200 and 404 (of a membership 204 and 404) are an answer. A 403, and a 302 for a
      * membership, mean that the app may not know it: that is 0, with a warning in the log that

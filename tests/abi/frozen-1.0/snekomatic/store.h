@@ -34,25 +34,28 @@ struct snek_store_service {
     /* 0. */
     uint32_t reserved;
 
-    /* 1 when `entry` is in the set, 0 when it is not, or a negative enum snek_error. */
+    /* [handler] 1 when `entry` is in the set, 0 when it is not, or a negative enum snek_error. */
     int32_t (*set_has)(struct snek_run *run, uint32_t scope, const char *set, const char *entry);
 
-    /* 1 when the entry was added, 0 when the set had it, or a negative enum snek_error. */
+    /* [handler] 1 when the entry was added, 0 when the set had it, or a negative enum snek_error.
+     */
     int32_t (*set_add)(struct snek_run *run, uint32_t scope, const char *set, const char *entry);
 
-    /* 1 when the entry was removed, 0 when the set did not have it, or a negative enum snek_error.
+    /* [handler] 1 when the entry was removed, 0 when the set did not have it, or a negative enum
+     * snek_error.
      */
     int32_t (*set_remove)(struct snek_run *run, uint32_t scope, const char *set, const char *entry);
 
-    /* 1 and `*value`, borrowed until the handler returns; 0 when there is no such key; or a
-     * negative enum snek_error. */
+    /* [handler] 1 and `*value`, borrowed until the handler returns; 0 when there is no such key; or
+     * a negative enum snek_error. */
     int32_t (*get)(struct snek_run *run, uint32_t scope, const char *key, struct snek_text *value);
 
-    /* Sets the value of a key. 0, or a negative enum snek_error. */
+    /* [handler] Sets the value of a key. 0, or a negative enum snek_error. */
     int32_t (*put)(struct snek_run *run, uint32_t scope, const char *key, const char *value,
                    uint64_t value_bytes);
 
-    /* 1 when the key was removed, 0 when there was no such key, or a negative enum snek_error. */
+    /* [handler] 1 when the key was removed, 0 when there was no such key, or a negative enum
+     * snek_error. */
     int32_t (*remove)(struct snek_run *run, uint32_t scope, const char *key);
 };
 

@@ -62,7 +62,11 @@ static void put_needs(struct buffer *page, const struct guide *guide) {
     for (size_t i = 0; i < needs->n_permissions; i++) {
         const struct app_need *need = &needs->permissions[i];
         const struct github_permission *known = github_permission_find(need->name, NULL);
-        put(page, "<tr><th scope=\"row\">", known ? known->title : need->name, "</th>");
+        put(page, "<tr><th scope=\"row\">", known ? known->title : need->name, "");
+        if (known && known->section != PERMISSION_OF_REPOSITORIES) {
+            put(page, " (", github_permission_section(known->section), ")");
+        }
+        http_page_html(page, "</th>");
         put(page, "<td>", github_permission_words(need->level), "</td><td>");
         put_plugin_names(page, guide, need->plugins);
         http_page_html(page, "</td></tr>\n");

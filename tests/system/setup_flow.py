@@ -55,7 +55,7 @@ class Browser:
     def request(self, method, url, body=None, headers=None):
         parts = urllib.parse.urlsplit(url)
         host, port = self.hosts.get(parts.netloc, (parts.hostname, parts.port))
-        sent = {"Host": parts.netloc, **(headers or {})}
+        sent = {"Host": parts.netloc, "User-Agent": "Mozilla/5.0 (a test)", **(headers or {})}
         if parts.netloc in self.cookies:
             sent.setdefault("Cookie", self.cookies[parts.netloc])
         connection = http.client.HTTPConnection(host, port, timeout=snek.PATIENCE_S)

@@ -514,3 +514,53 @@ def test_the_host_starts_by_itself_only_after_the_app_is_stored(setup):
     setup.process.popen.send_signal(1)
     assert setup.page().status == 200
     assert not setup.process.log(msg="worker_started")
+
+
+# ---- snekomatic setup
+
+def test_setup_from_a_terminal_prints_the_link_and_ends(fake, tmp_path, key):
+    env = snek.clean_environment(PORT="0", GITHUB_API_URL=fake.url)
+    verb = snek.Process([snek.program("snekomatic"), "setup"], env, cwd=tmp_path)
+    link = snek.wait_until(lambda: re.search(r"http://\S+/setup\?link=\S+", verb.output()), verb.output).group()
+    browser, url = Browser(), link.split("/setup")[0]
+    assert browser.get(link).status == 303
+    sent = browser.submit(url, browser.get(f"{url}/setup").form("/manifest"), organization="sneks-united",
+                          name="Sneks Bot", address=PUBLIC)
+    asked = browser.submit(url, sent.forms[0])
+    browser.get(browser.submit(fake.url, asked.forms[0]).location)
+    end = browser.submit(url, browser.get(f"{url}/setup").form("/finish"))
+    assert "snekomatic serve" in text_of(end)
+    assert verb.popen.wait(snek.PATIENCE_S) == 0, verb.output()
+    assert "snekomatic serve -c" in verb.output() and (tmp_path / "snekomatic.toml").exists()
+    again = by_hand(tmp_path, fake, "")
+    assert again.returncode == 78 and "credentials already" in again.stderr
+
+
+def by_hand(folder, fake, entries, *words):
+    return subprocess.run([snek.program("snekomatic"), "setup", "--by-hand", *words], cwd=folder, text=True,
+                          input=entries, env=snek.clean_environment(PORT="0", GITHUB_API_URL=fake.url), timeout=60,
+                          capture_output=True, check=False)
+
+
+def test_by_hand_it_prints_githubs_form_and_stores_the_answers(fake, tmp_path, key):
+    entries = ["-wrong", "sneks-united", "http://bot.example.org", PUBLIC, "seven", str(snek.APP_ID), "nothing.pem",
+               str(key)]
+    done = by_hand(tmp_path, fake, "\n".join(entries) + "\n")
+    assert done.returncode == 0, done
+    shown = done.stdout
+    assert f"{fake.url}/organizations/sneks-united/settings/apps/new" in shown
+    assert f"{PUBLIC}/webhook/github" in shown and "Members: Read and write" in shown and "Issue comment" in shown
+    stored = (tmp_path / f"app-{snek.APP_ID}.webhook-secret").read_text()
+    assert re.search(rf"Secret\s+{stored}\n", shown) and len(stored) == 64
+    kept = tmp_path / f"app-{snek.APP_ID}.private-key.pem"
+    assert kept.read_text().strip() == pathlib.Path(key).read_text().strip()
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    checked = subprocess.run([snek.program("snekomatic"), "check"], cwd=tmp_path, text=True, capture_output=True,
+                             env=snek.clean_environment(PORT="0"), timeout=60, check=False)
+    assert checked.returncode == 0, checked
+
+
+def test_by_hand_the_end_of_the_input_stores_nothing(fake, tmp_path):
+    done = by_hand(tmp_path, fake, f"sneks-united\n{PUBLIC}\n7\n")
+    assert done.returncode == 66 and "nothing was stored" in done.stderr
+    assert not list(tmp_path.iterdir())

@@ -18,7 +18,7 @@
 #define RESPONSE_MAX (256 << 10)
 #define URL_MAX 2048
 #define SECRET_BYTES 32
-#define API_VERSION "2022-11-28"
+#define VERSION_LINE "X-GitHub-Api-Version: 2022-11-28"
 
 void setup_app_finish(struct setup_app *app) {
     secret_finish(&app->key);
@@ -185,8 +185,8 @@ static int read_response(const struct config *config, const char *web_url, long 
 }
 
 static int add_headers(struct curl_slist **headers) {
-    static const char *const lines[] = {"Accept: application/vnd.github+json",
-                                        "X-GitHub-Api-Version: " API_VERSION, "Content-Type:"};
+    static const char *const lines[] = {"Accept: application/vnd.github+json", VERSION_LINE,
+                                        "Content-Type:"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct curl_slist *longer = curl_slist_append(*headers, lines[i]);
         if (!longer) {

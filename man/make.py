@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Makes a man page for scdoc from its template. The texts of verbs come from the program's --help, and
-those of keys from the example configuration, so that the page cannot become wrong.
+"""Makes a man page for scdoc from its template. The texts of verbs come from the program's --help,
+those of keys from the example configuration, and those of calls from the SDK's headers, so that the
+page cannot become wrong.
 
-    python3 man/make.py TEMPLATE PROGRAM|CONFIGURATION >PAGE.scd
+    python3 man/make.py TEMPLATE PROGRAM|CONFIGURATION|FOLDER-OF-HEADERS >PAGE.scd
 """
 
 import pathlib
@@ -59,9 +60,30 @@ def describe_keys(example):
     return "\n".join(out)
 
 
+def describe_calls(folder):
+    """The inline functions, and the macros that work like functions."""
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "docs"))
+    import reference  # pylint: disable=import-outside-toplevel
+
+    out = []
+    for name in ("convenience.h", "compose.h"):
+        for item in reference.items_of((pathlib.Path(folder) / name).read_text("utf-8")):
+            title = re.fullmatch(r"---- (.*?) ----", " ".join(item.comment.split()))
+            if item.kind == "note" and title:
+                out.append(f"## {title.group(1).partition(':')[0].upper()}\n")
+            elif item.kind == "note":
+                out.append(literal(item.comment))
+            elif item.kind == "function":
+                signature = " ".join(item.code.removeprefix("static inline ").split())
+                words = " ".join(item.comment.split())
+                out.append(f"*{escaped(signature)}*\n" + (f"\t{escaped(words)}\n" if words else ""))
+    return "\n".join(out)
+
+
 def main(template, source):
     text = pathlib.Path(template).read_text(encoding="utf-8")
-    for name, describe in (("@VERBS@", describe_verbs), ("@KEYS@", describe_keys)):
+    for name, describe in (("@VERBS@", describe_verbs), ("@KEYS@", describe_keys),
+                           ("@CALLS@", describe_calls)):
         if name in text:
             text = text.replace(name, describe(source))
     sys.stdout.write(text)

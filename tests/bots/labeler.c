@@ -51,7 +51,8 @@ static int32_t settle(struct snek_run *run, const struct rule *rules, int32_t co
     for (int32_t i = 0; i < count; i++) {
         if (strcmp(rules[i].label, rules[n].label) == 0) {
             if (i < n) {
-                return 0; /* the first rule of a label decides */
+                /* The first rule of a label decides for all of them. */
+                return 0;
             }
             fits |= rules[i].fits;
         }

@@ -15,7 +15,8 @@
 #define PLUGINS_TEXT_MAX 256
 #define ACCOUNT_MAX 128
 
-static void print_finding(const char *prefix, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static void print_finding(const char *prefix,
+                                                                const char *format, va_list args) {
     char text[2048];
     fflush(stdout);
     vsnprintf(text, sizeof text, format, args);

@@ -150,7 +150,25 @@ static bool ends_with(const char *text, const char *end) {
     return bytes >= end_bytes && strcmp(text + bytes - end_bytes, end) == 0;
 }
 
+/* In pull mode nobody receives at the URL. */
+static void check_pull_url(const struct app_check *check, const char *url) {
+    char host[APP_URL_MAX];
+    const char *start = strstr(url, "://");
+    start = start ? start + 3 : url;
+    snprintf(host, sizeof host, "%.*s", (int)strcspn(start, ":/?#"), start);
+    if (!ends_with(host, ".invalid")) {
+        warning(check,
+                "webhook URL: it is %s, and GitHub sends all payloads there, though the host pulls "
+                "them: set " APP_FORM_WEBHOOK " > Webhook URL: " APP_PULL_URL,
+                url);
+    }
+}
+
 static void check_url(const struct app_check *check, const char *url) {
+    if (check->config->github.receive == CONFIG_RECEIVE_PULL) {
+        check_pull_url(check, url);
+        return;
+    }
     const char *public_url = check->config->server.public_url;
     char wanted[APP_URL_MAX];
     if (public_url && strcmp(url, app_webhook_url(public_url, wanted)) != 0) {
@@ -187,9 +205,13 @@ static void check_way(const struct app_check *check, const json_t *config) {
 
 void app_check_webhook(const struct app_check *check, const json_t *config) {
     const char *url = text_at(config, "url"), *secret = text_at(config, "secret");
+    bool pulls = check->config->github.receive == CONFIG_RECEIVE_PULL;
     if (!url || !*url) {
-        problem(check, "webhook: the App has none, or it is not active: check " APP_FORM_WEBHOOK
-                       " > Active, and set Webhook URL: https://YOUR-HOST" APP_WEBHOOK_PATH);
+        problem(check,
+                "webhook: the App has none, or it is not active%s: check " APP_FORM_WEBHOOK
+                " > Active, and set Webhook URL: %s",
+                pulls ? ", so GitHub lists no deliveries" : "",
+                pulls ? APP_PULL_URL : "https://YOUR-HOST" APP_WEBHOOK_PATH);
         return;
     }
     AUTO_FREE char *shown = strdup(url);
@@ -198,8 +220,10 @@ void app_check_webhook(const struct app_check *check, const json_t *config) {
         printf("webhook         %s\n", shown);
     }
     check_url(check, url);
-    check_way(check, config);
-    if (!secret || !*secret) {
+    if (!pulls) {
+        check_way(check, config);
+    }
+    if (!pulls && (!secret || !*secret)) {
         problem(check, "webhook secret: the App has none, so the host rejects every webhook: "
                        "set " APP_FORM_WEBHOOK " > Secret: the one of github.webhook_secret_file");
     }

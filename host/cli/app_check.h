@@ -13,6 +13,8 @@
 /* Where the form has the webhook. */
 #define APP_FORM_WEBHOOK "Settings > General > Webhook"
 #define APP_WEBHOOK_PATH "/webhook/github"
+/* For pull mode: a URL that leads nowhere. */
+#define APP_PULL_URL "https://snekomatic.invalid" APP_WEBHOOK_PATH
 
 struct app_check {
     const struct config *config;

@@ -194,6 +194,14 @@ int cli_recover(int argc, char **argv) {
     if (status != EX_OK) {
         return status;
     }
+    if (config->github.receive == CONFIG_RECEIVE_PULL) {
+        fputs("snekomatic " VERB ": github.receive is \"pull\": the host fetches all deliveries "
+              "itself, and GitHub could not redeliver any; its log and /readyz show what is "
+              "missing\n",
+              stderr);
+        config_free(config);
+        return EX_CONFIG;
+    }
     /* standard output is for the results */
     log_setup(SNEK_LEVEL_ERROR, config->log.format);
     if (supervisor_start_signer(config, &messages_fd, &err) < 0) {

@@ -405,7 +405,7 @@ static void end_reading(struct pull *pull) {
     if (pull->full) {
         pull->place.full_ms = pull->began_ms;
     }
-    pull->pages_of_reading = pull->n_pages;
+    pull->list_is_empty = pull->n_listed == 0;
     succeed(pull);
     int64_t wait_ms =
         pull_wait_ms(pull->options.interval_ms, pull->n_pages, &pull->quota, github_now_ms(pull));
@@ -594,6 +594,7 @@ void pull_init(struct pull *pull, const struct pull_options *options) {
     assert(options->interval_ms >= 0 && options->retention_ms > 0);
     *pull = (struct pull){.options = *options, .next_due_ms = INT64_MAX};
     pull->report.elsewhere = true;
+    hook_watch_init(&pull->hook, options->broker, options->mailbox, options->retention_ms);
     pthread_mutex_init(&pull->lock, NULL);
 }
 
@@ -616,18 +617,8 @@ static int64_t quota_until_ms(const struct pull *pull) {
                : pull->quota.reset_ms - pull->github_offset_ms;
 }
 
-int64_t pull_tick(struct pull *pull, bool elected, int64_t now_ms) {
-    if (pull->under_way || pull->closed) {
-        return INT64_MAX;
-    }
-    if (pull->options.interval_ms == 0) {
-        return forget_place(pull, elected, now_ms);
-    }
-    set_elsewhere(pull, !elected);
-    if (!elected) {
-        stand_by(pull, now_ms);
-        return INT64_MAX;
-    }
+/* The next step of reading and fetching. */
+static int64_t work(struct pull *pull, int64_t now_ms) {
     int64_t until_ms = quota_until_ms(pull);
     until_ms = until_ms > pull->paused_until_ms ? until_ms : pull->paused_until_ms;
     if (until_ms > now_ms) {
@@ -644,6 +635,31 @@ int64_t pull_tick(struct pull *pull, bool elected, int64_t now_ms) {
     }
     /* Without memory nothing is under way. */
     return pull->under_way ? INT64_MAX : pull->paused_until_ms;
+}
+
+/* After the first reading. */
+static int64_t watch_hook(struct pull *pull, int64_t now_ms) {
+    return pull->begun && pull->report.read_ms != 0
+               ? hook_watch_tick(&pull->hook, pull->list_is_empty, github_now_ms(pull), now_ms)
+               : INT64_MAX;
+}
+
+int64_t pull_tick(struct pull *pull, bool elected, int64_t now_ms) {
+    if (pull->closed) {
+        return INT64_MAX;
+    }
+    if (pull->options.interval_ms == 0) {
+        return pull->under_way ? INT64_MAX : forget_place(pull, elected, now_ms);
+    }
+    set_elsewhere(pull, !elected);
+    if (!elected) {
+        if (!pull->under_way) {
+            stand_by(pull, now_ms);
+        }
+        return INT64_MAX;
+    }
+    int64_t next_ms = pull->under_way ? INT64_MAX : work(pull, now_ms);
+    return earliest(next_ms, watch_hook(pull, now_ms));
 }
 
 static const char *state_of(const struct pull *pull) {
@@ -677,9 +693,10 @@ int pull_status(struct pull *pull, struct buffer *json) {
         result |= buffer_printf(
             json,
             ",\"interval_s\":%" PRId64 ",\"lag_s\":%" PRId64 ",\"waiting\":%" PRId64
-            ",\"fetched\":%" PRIu64 ",\"lost\":%" PRIu64,
+            ",\"fetched\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"webhook\":\"%s\"",
             (report->slowed_ms > 0 ? report->slowed_ms : pull->options.interval_ms) / MS_PER_S,
-            lag_ms(report) / MS_PER_S, report->waiting, report->fetched, report->lost);
+            lag_ms(report) / MS_PER_S, report->waiting, report->fetched, report->lost,
+            hook_watch_name(&pull->hook));
     }
     if (report->error.text[0]) {
         result |= buffer_append_text(json, ",\"error\":");
@@ -689,6 +706,7 @@ int pull_status(struct pull *pull, struct buffer *json) {
 }
 
 void pull_close(struct pull *pull) {
+    hook_watch_close(&pull->hook);
     pull->closed = true;
 }
 

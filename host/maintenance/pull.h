@@ -20,6 +20,7 @@
 #include "broker/broker.h"
 #include "inbox/pull.h"
 #include "maintenance/fetched_delivery.h"
+#include "maintenance/hook_watch.h"
 #include "maintenance/pull_plan.h"
 
 #include <pthread.h>
@@ -81,6 +82,10 @@ struct pull {
     size_t n_waiting, next;
     struct fetched_delivery fetched;
 
+    struct hook_watch hook;
+    /* The last reading found nothing. */
+    bool list_is_empty;
+
     struct broker_request request;
     struct inbox_pull_begin begin;
     struct inbox_pull_note note;
@@ -96,8 +101,6 @@ struct pull {
     /* GitHub's clock less the monotonic one. */
     int64_t github_offset_ms;
     struct pull_quota quota;
-    /* Of the last complete reading. */
-    uint64_t pages_of_reading;
 
     /* Protects the report. */
     pthread_mutex_t lock;

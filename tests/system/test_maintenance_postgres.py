@@ -9,6 +9,7 @@ import server as postgres  # conftest.py knows where it is
 import snek
 from test_backup import Load, has_all_and_goes_on
 from test_deliveries import entries, run, runs, trouble
+from test_pull import comment, comments, status
 from test_recover import asked, recover
 
 
@@ -82,3 +83,24 @@ def test_a_database_is_dumped_under_load_and_restored(start_bot, tmp_path, datab
                     f"--dbname={target}", dump], check=True)
     restored = start_bot("restored", plugins=["trouble"], config=config(target))
     has_all_and_goes_on(restored, before)
+
+
+def test_two_hosts_pull_one_after_the_other_and_run_each_delivery_once(start_bot, fake, store):
+    config = {"store": {"url": store}, "dispatch": {"delay_ms": 0, "lease_ms": 2000},
+              "github": {"receive": "pull", "pull_interval_seconds": 1}}
+    fake.settings(webhook_url="https://snekomatic.invalid/webhook/github", auto_create=["issues"])
+    hosts = [start_bot(folder, plugins=["trouble"], config=config) for folder in ("one", "two")]
+    hosts[0].wait_log(msg="pulling")
+    assert status(hosts[1])["state"] == "elsewhere"
+    guids = []
+    for number in range(20):
+        guids.append(fake.deliver("trouble", comment(number))["guid"])
+    hosts[0].wait_log(msg="stored", delivery=guids[5], source="pull")
+    hosts[0].process.popen.kill()  # the whole machine
+    guids += [fake.deliver("trouble", comment(number))["guid"] for number in range(20, 30)]
+    hosts[1].wait_log(msg="pulling")
+    hosts[1].wait_log(msg="stored", delivery=guids[-1], source="pull")
+    once = {number: 1 for number in range(30)}
+    # A comment that was on its way at the kill waits for GitHub's timeout, 30 s.
+    snek.wait_until(lambda: comments(fake) == once, lambda: comments(fake), snek.PATIENCE_S + 60)
+    assert asked(fake) == 0

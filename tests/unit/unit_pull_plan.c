@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/array.h"
+#include "maintenance/hook_watch.h"
 #include "maintenance/pull_plan.h"
 
 #include <string.h>
@@ -137,6 +138,31 @@ static void the_quota_lasts_until_its_reset_and_a_tenth_is_for_tokens(void **sta
     }
 }
 
+static void an_installation_of_the_last_days_should_have_an_entry(void **state) {
+    (void)state;
+    /* 2023-11-14T22:13:20Z is NOW. */
+    static const struct {
+        const char *body;
+        bool expects;
+    } cases[] = {
+        {"[{\"created_at\": \"2023-11-14T22:00:00Z\"}]", true},
+        {"[{\"created_at\": \"2023-11-14T22:13:00Z\"}]", false}, /* just now */
+        {"[{\"created_at\": \"2023-11-01T00:00:00Z\"}]", false}, /* forgotten since */
+        {"[{\"created_at\": \"2023-11-01T00:00:00Z\"}, {\"created_at\":"
+         " \"2023-11-13T00:00:00Z\"}]",
+         true},
+        {"[]", false},
+        {"[{}]", false},
+        {"nonsense", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        AUTO_BUFFER struct buffer body = BUFFER_INIT(1000);
+        assert_int_equal(buffer_append_text(&body, cases[i].body), 0);
+        assert_int_equal(hook_watch_expects_event(&body, 3 * DAY_MS, NOW), cases[i].expects);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reading_goes_back_behind_the_place_but_not_before_the_first_start),
@@ -145,6 +171,7 @@ int main(void) {
         cmocka_unit_test(entries_are_wanted_by_plugins_and_by_the_inbox),
         cmocka_unit_test(a_missing_payload_is_asked_for_again_for_a_quarter_of_an_hour),
         cmocka_unit_test(an_error_is_retried_as_long_as_github_keeps_the_entry),
+        cmocka_unit_test(an_installation_of_the_last_days_should_have_an_entry),
         cmocka_unit_test(the_quota_lasts_until_its_reset_and_a_tenth_is_for_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,7 @@ static json_t *find_installation(struct http_exchange *exchange) {
 static json_t *shape_installation(struct fake *fake, json_t *installation) {
     json_int_t id = number_of(installation, "id");
     const char *account = text_of(installation, "account");
+    const char *created_at = text_of(installation, "created_at");
     bool suspended = json_is_true(json_object_get(installation, "suspended"));
     json_t *shape = json_pack(
         "{s:I, s:o, s:s, s:o, s:o, s:o, s:o?, s:I, s:s, s:O, s:[], s:s, s:s, s:n, s:b, s:[]}", "id",
@@ -81,8 +82,8 @@ static json_t *shape_installation(struct fake *fake, json_t *installation) {
             json_object_get(list_find(state_list(fake, "organizations"), "login", account), "id")),
         "app_id", (json_int_t)fake->app_id, "target_type", "Organization", "permissions",
         json_object_get(installation, "permissions"), "events", "created_at",
-        "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z", "single_file_name",
-        "has_multiple_single_files", 0, "single_file_paths");
+        created_at ? created_at : "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z",
+        "single_file_name", "has_multiple_single_files", 0, "single_file_paths");
     json_object_set_new(shape, "app_slug", json_string(fake->app_slug));
     json_object_set_new(shape, "suspended_at",
                         suspended ? json_string("2025-01-02T00:00:00Z") : json_null());

@@ -277,12 +277,13 @@ static int check_app(json_t *app, struct error *err) {
 
 static int check_installation(json_t *installation, struct error *err) {
     json_int_t id;
-    const char *account;
+    const char *account, *created_at;
     int suspended;
     json_t *permissions;
     json_error_t problem;
-    if (json_unpack_ex(installation, &problem, 0, "{s:I, s:s, s:o, s?b !}", "id", &id, "account",
-                       &account, "permissions", &permissions, "suspended", &suspended) < 0) {
+    if (json_unpack_ex(installation, &problem, 0, "{s:I, s:s, s:o, s?b, s?s !}", "id", &id,
+                       "account", &account, "permissions", &permissions, "suspended", &suspended,
+                       "created_at", &created_at) < 0) {
         return error_set(err, "%s", problem.text);
     }
     return check_permissions(permissions, err);

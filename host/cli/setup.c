@@ -50,7 +50,8 @@ enum setup_credentials setup_credentials(const struct config *config) {
     bool key = config->github.private_key_file || has_variable(config, "GITHUB_PRIVATE_KEY");
     bool secret =
         config->github.webhook_secret_file || has_variable(config, "GITHUB_WEBHOOK_SECRET");
-    if (id && key && secret) {
+    bool pulls = config->github.receive == CONFIG_RECEIVE_PULL;
+    if (id && key && (secret || pulls)) {
         return SETUP_CREDENTIALS_ALL;
     }
     return id || key || secret ? SETUP_CREDENTIALS_SOME : SETUP_CREDENTIALS_NONE;

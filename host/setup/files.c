@@ -120,7 +120,7 @@ static void put_github(struct buffer *lines, const struct setup_files *files,
     if (app->webhook_secret.bytes > 0) {
         put(lines, "webhook_secret_file", secret);
     }
-    if (choices->pull) {
+    if (choices->pull && config->github.receive != CONFIG_RECEIVE_PULL) {
         put(lines, "receive", "pull");
     }
     if (!files->exists && strcmp(config->github.api_url, GITHUB_API) != 0) {

@@ -175,7 +175,7 @@ static void on_setup(struct http_request *request) {
         page_made(guide, request);
     } else {
         const struct config *config = guide->options->config;
-        struct setup_choices choices = {.pull = false};
+        struct setup_choices choices = {.pull = config->github.receive == CONFIG_RECEIVE_PULL};
         struct setup_problems problems = {.any = false};
         snprintf(choices.address, sizeof choices.address, "%s",
                  config->server.public_url ? config->server.public_url : "");
@@ -198,6 +198,10 @@ static void on_manifest(struct http_request *request) {
     if (guide->phase != GUIDE_ASKING) {
         redirect(request, "/setup");
         return;
+    }
+    if (guide->options->config->github.receive == CONFIG_RECEIVE_PULL) {
+        /* The setup changes no line of the configuration. */
+        (void)snprintf(fields[ARRAY_LENGTH(fields) - 1].value, SETUP_VALUE_MAX, "yes");
     }
     if (!setup_form_check(fields, ARRAY_LENGTH(fields), &choices, &problems)) {
         page_ask(guide, request, 422, &choices, &problems);

@@ -353,6 +353,11 @@ void page_lines(struct guide *guide, struct http_request *request) {
             "role=\"region\" aria-labelledby=\"file\">",
             config.data, "</pre>\n");
     }
+    if (guide->choices.pull) {
+        http_page_html(&page, "<p>No variable turns pull mode on: the configuration needs "
+                              "<code>receive = \"pull\"</code> in its table "
+                              "<code>[github]</code>.</p>\n");
+    }
     http_page_html(&page, "<p><a href=\"/setup\">Back</a></p>\n");
     http_respond_page(request, 200, &page, SELF);
 }

@@ -167,16 +167,10 @@ See what the fake GitHub has:
 More payloads are in $work/payloads. Those in tests/payloads have
 GitHub's URLs, which this host rejects.
 
-To go on with a GitHub App of your own:
-  1. On GitHub: Settings, Developer settings, GitHub Apps, New GitHub App. Webhook URL:
-     https://YOUR-HOST/webhook/github, with a secret. Permissions: organization Members
-     (read and write), Issues and Pull requests (read and write). Events: Pull request,
-     Issues, Issue comment, Pull request review, Pull request review comment.
-  2. Generate a private key there, and install the App on your organization.
-  3. Copy config/snekomatic.toml, fill in the App's id, key and secret, and run
-     $snekomatic check --online -c snekomatic.toml
-     $snekomatic serve -c snekomatic.toml
-docs/github-app.md has these steps in detail.
+To go on with a GitHub App of your own, start a bot in an empty folder, and open the link in its log:
+  mkdir my-bot && cd my-bot && $snekomatic serve
+It creates the App with the permissions and events that the plugins need. It needs no public address:
+choose "I have no public address". docs/setup.md has the details.
 
 Ctrl-C ends the host and the fake.
 TEXT

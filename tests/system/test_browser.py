@@ -21,6 +21,9 @@ pytestmark = pytest.mark.skipif(not MODULES or not pathlib.Path(CHROMIUM).exists
 
 STYLES = {"light": {"width": 1100, "height": 900}, "dark": {"width": 360, "height": 740}}
 
+# Its table already has a key: the setup adds the others. The host reads GitHub's list each second.
+PULLING = '[github]\npull_interval_seconds = 1\n\n[[plugin]]\npath = "invite"\n[[plugin]]\npath = "ping"\n'
+
 
 def walk(setup, tmp_path, scheme, pull):
     """The report of the browser, which found nothing wrong."""
@@ -51,11 +54,11 @@ def merge_a_pull_request(fake):
     return fake.deliver("pull_request", payload)
 
 
-def start_from_nothing(fake, tmp_path):
+def start_from_nothing(fake, tmp_path, *words, **options):
     state = fake.state
     state["installations"] = []
     fake.put_state(state)
-    return Setup(fake, tmp_path / "bot")
+    return Setup(fake, tmp_path / "bot", *words, **options)
 
 
 def check_invitation(setup, fake, report):
@@ -70,11 +73,21 @@ def check_invitation(setup, fake, report):
     assert setup.process.end() == 0
 
 
-@pytest.mark.parametrize("scheme", sorted(STYLES))
-def test_from_nothing_to_the_first_invitation_by_webhook(fake, tmp_path, scheme):
+def test_from_nothing_to_the_first_invitation_by_webhook(fake, tmp_path):
     setup = start_from_nothing(fake, tmp_path)
     fake.settings(webhook_via=setup.url)
-    report = walk(setup, tmp_path, scheme, pull=False)
+    report = walk(setup, tmp_path, "light", pull=False)
     assert "Enter a name" in report["problems"] and "GITHUB_PRIVATE_KEY=" in report["variables"]
+    setup.wait_ready()
+    check_invitation(setup, fake, report)
+
+
+def test_from_nothing_to_the_first_invitation_in_pull_mode(fake, tmp_path):
+    setup = start_from_nothing(fake, tmp_path, "--setup", config=PULLING)
+    # Nobody reaches a host below .invalid, and a resolver of this machine need not say so.
+    fake.settings(webhook_via="http://127.0.0.1:1")
+    report = walk(setup, tmp_path, "dark", pull=True)
+    assert fake.settings()["webhook_url"].split("/")[2].endswith(".invalid")
+    assert 'receive = "pull"' in setup.file("snekomatic.toml").read_text()
     setup.wait_ready()
     check_invitation(setup, fake, report)

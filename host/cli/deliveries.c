@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* `snekomatic deliveries`: shows the store, makes runs due again, and ends runs by hand. The host
  * may run at the same time. */
+#include "cli/deliveries_bulk.h"
 #include "cli/deliveries_output.h"
 
 #include "base/clock.h"
@@ -17,15 +18,20 @@
 #define VERB "deliveries"
 /* Lines of a list by default. */
 #define LIMIT 50
+/* Retries of a preview that are due in a minute, by default. */
+#define RATE_PER_MINUTE 60
 /* Entries that one operation reads. */
 #define PART ((size_t)500)
 
 static const char usage[] =
-    "Usage: snekomatic deliveries list [--state STATE] [--plugin NAME] [--event EVENT]\n"
-    "                                  [--since TIME] [--limit N] [--json]\n"
+    "Usage: snekomatic deliveries list [FILTER...] [--limit N] [--json]\n"
     "       snekomatic deliveries show GUID [--json | --body]\n"
     "       snekomatic deliveries retry GUID [--plugin NAME]\n"
+    "       snekomatic deliveries retry FILTER... [--json]\n"
+    "       snekomatic deliveries retry --yes PREVIEW [--rate N] [--json]\n"
     "       snekomatic deliveries discard GUID [--plugin NAME]\n"
+    "       snekomatic deliveries discard FILTER... [--json]\n"
+    "       snekomatic deliveries discard --yes PREVIEW [--json]\n"
     "\n"
     "Shows and changes the store, whether the host runs or not. A delivery has one run for each\n"
     "plugin that subscribes to it.\n"
@@ -37,12 +43,27 @@ static const char usage[] =
     "  discard  ends runs that are queued, blocked, held, running or parked: they are dead, with\n"
     "           the label discarded\n"
     "\n"
+    "With filters instead of a GUID, retry and discard change nothing. They count the runs that "
+    "the\n"
+    "filters find, and store which these are. --yes with the number that they print then changes\n"
+    "exactly these runs. It leaves runs alone whose state has changed meanwhile, and prints them.\n"
+    "Without --state, retry takes runs that are dead or parked, and discard takes runs that are\n"
+    "queued, waiting, blocked, held or parked. An effect in doubt stays in doubt.\n"
+    "\n"
+    "Filters:\n"
     "      --state STATE  queued, blocked, held, running, parked, waiting, done or dead\n"
     "      --plugin NAME  only runs of this plugin\n"
     "      --event EVENT  only deliveries of this event, such as pull_request\n"
     "      --since TIME   only deliveries received since TIME: 90s, 15m, 2h, 3d, 1w ago, or a "
     "time\n"
     "                     such as 2025-01-31 or 2025-01-31T12:00:00Z (UTC by default)\n"
+    "      --until TIME   only deliveries received before TIME\n"
+    "      --repository OWNER/NAME  only deliveries of this repository\n"
+    "      --reason TEXT  only runs whose label or reason has TEXT in it\n"
+    "\n"
+    "      --yes PREVIEW  retry or discard the runs of the preview with this number, within an "
+    "hour\n"
+    "      --rate N       so many of these retries are due in a minute (default 60; 0: all now)\n"
     "      --limit N      at most N lines (default 50; 0: all)\n"
     "      --json         as JSON\n"
     "      --body         print only the payload, exactly as GitHub sent it\n"
@@ -63,13 +84,31 @@ static const char *const states[] = {"queued",  "blocked", "held", "running", "p
 struct options {
     enum action action;
     const char *config_path, *guid;
-    const char *state, *plugin, *event;
-    int64_t since_ms;
+    struct deliveries_filter filter;
     size_t limit;
+    /* 0: --yes was not given. */
+    int64_t preview;
+    int64_t per_minute;
     bool json, body;
 };
 
-enum { STATE = 256, PLUGIN, EVENT, SINCE, LIMITED, JSON, BODY };
+enum {
+    STATE = 256,
+    PLUGIN,
+    EVENT,
+    SINCE,
+    UNTIL,
+    REPOSITORY,
+    REASON,
+    YES,
+    RATE,
+    LIMITED,
+    JSON,
+    BODY
+};
+#define BIT(option) (1U << ((option)-STATE))
+/* --plugin narrows a GUID too. */
+#define FILTERS (BIT(STATE) | BIT(EVENT) | BIT(SINCE) | BIT(UNTIL) | BIT(REPOSITORY) | BIT(REASON))
 
 static int index_of(const char *const *words, const char *text) {
     for (int i = 0; words[i]; i++) {
@@ -89,79 +128,136 @@ static const char *nearest_of(const char *const *words, const char *text) {
     return NULL;
 }
 
-static int read_limit(const char *text, size_t *limit) {
+/* A number from 0 to `most`. */
+static int read_number(const char *option, const char *text, uint64_t most, uint64_t *number) {
     char *end;
     errno = 0;
-    unsigned long long number = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end || *text == '-' || number > 1000000000) {
-        return cli_usage_error(VERB, "--limit must be a number, not '%s'", text);
+    *number = strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end || *text == '-' || *number > most) {
+        return cli_usage_error(VERB, "%s must be a number up to %llu, not '%s'", option,
+                               (unsigned long long)most, text);
     }
-    *limit = number == 0 ? SIZE_MAX : (size_t)number;
+    return EX_OK;
+}
+
+static int read_limit(const char *text, size_t *limit) {
+    uint64_t number;
+    int status = read_number("--limit", text, 1000000000, &number);
+    if (status == EX_OK) {
+        *limit = number == 0 ? SIZE_MAX : (size_t)number;
+    }
+    return status;
+}
+
+static int read_preview(const char *text, int64_t *preview) {
+    uint64_t number;
+    int status = read_number("--yes", text, 999999999, &number);
+    if (status == EX_OK && number == 0) {
+        return cli_usage_error(VERB, "--yes takes the number that the preview printed");
+    }
+    if (status == EX_OK) {
+        *preview = (int64_t)number;
+    }
+    return status;
+}
+
+static int read_rate(const char *text, int64_t *per_minute) {
+    uint64_t number;
+    int status = read_number("--rate", text, 60000, &number);
+    if (status == EX_OK) {
+        *per_minute = (int64_t)number;
+    }
+    return status;
+}
+
+static int read_time(const char *option, const char *text, int64_t *time_ms) {
+    if (store_client_read_time(text, clock_wall_ms(), time_ms) < 0) {
+        return cli_usage_error(VERB,
+                               "%s '%s' is neither a duration such as 2h or 3d, nor a time such as "
+                               "2025-01-31T12:00:00Z",
+                               option, text);
+    }
+    return EX_OK;
+}
+
+static int read_state(const char *text, const char **state) {
+    char suggestion[CLI_SUGGESTION_MAX];
+    if (index_of(states, text) < 0) {
+        return cli_usage_error(VERB,
+                               "--state must be queued, blocked, held, running, parked, waiting, "
+                               "done or dead, not '%s'%s",
+                               text, cli_suggestion(nearest_of(states, text), suggestion));
+    }
+    *state = text;
     return EX_OK;
 }
 
 static int read_option(struct options *options, int option) {
-    char suggestion[CLI_SUGGESTION_MAX];
+    struct deliveries_filter *filter = &options->filter;
     switch (option) {
     case 'c':
         options->config_path = optarg;
-        break;
+        return EX_OK;
     case STATE:
-        if (index_of(states, optarg) < 0) {
-            return cli_usage_error(VERB,
-                                   "--state must be queued, blocked, held, running, parked, "
-                                   "waiting, done or dead, not '%s'%s",
-                                   optarg, cli_suggestion(nearest_of(states, optarg), suggestion));
-        }
-        options->state = optarg;
-        break;
+        return read_state(optarg, &filter->state);
     case PLUGIN:
-        options->plugin = optarg;
-        break;
+        filter->plugin = optarg;
+        return EX_OK;
     case EVENT:
-        options->event = optarg;
-        break;
+        filter->event = optarg;
+        return EX_OK;
+    case REPOSITORY:
+        filter->repository = optarg;
+        return EX_OK;
+    case REASON:
+        filter->reason = optarg;
+        return EX_OK;
     case SINCE:
-        if (store_client_read_time(optarg, clock_wall_ms(), &options->since_ms) < 0) {
-            return cli_usage_error(VERB,
-                                   "--since '%s' is neither a duration such as 2h or 3d, nor "
-                                   "a time such as 2025-01-31T12:00:00Z",
-                                   optarg);
-        }
-        break;
+        return read_time("--since", optarg, &filter->since_ms);
+    case UNTIL:
+        return read_time("--until", optarg, &filter->until_ms);
+    case YES:
+        return read_preview(optarg, &options->preview);
+    case RATE:
+        return read_rate(optarg, &options->per_minute);
     case LIMITED:
         return read_limit(optarg, &options->limit);
     case JSON:
         options->json = true;
-        break;
+        return EX_OK;
     case BODY:
         options->body = true;
-        break;
+        return EX_OK;
     default:
         /* getopt has reported the error */
         return EX_USAGE;
     }
-    return EX_OK;
 }
 
 /* Rejects options that do not belong to the action. */
 static int check_options(const struct options *options, unsigned given) {
+    enum { CHANGE = 1U << RETRY | 1U << DISCARD };
     static const struct {
         unsigned option;
         const char *name;
         /* bits of enum action */
         unsigned of;
     } allowed[] = {
-        {STATE, "--state", 1U << LIST},
-        {PLUGIN, "--plugin", 1U << LIST | 1U << RETRY | 1U << DISCARD},
-        {EVENT, "--event", 1U << LIST},
-        {SINCE, "--since", 1U << LIST},
+        {STATE, "--state", 1U << LIST | CHANGE},
+        {PLUGIN, "--plugin", 1U << LIST | CHANGE},
+        {EVENT, "--event", 1U << LIST | CHANGE},
+        {SINCE, "--since", 1U << LIST | CHANGE},
+        {UNTIL, "--until", 1U << LIST | CHANGE},
+        {REPOSITORY, "--repository", 1U << LIST | CHANGE},
+        {REASON, "--reason", 1U << LIST | CHANGE},
+        {YES, "--yes", CHANGE},
+        {RATE, "--rate", 1U << RETRY},
         {LIMITED, "--limit", 1U << LIST},
-        {JSON, "--json", 1U << LIST | 1U << SHOW},
+        {JSON, "--json", 1U << LIST | 1U << SHOW | CHANGE},
         {BODY, "--body", 1U << SHOW},
     };
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
-        if (given & 1U << (allowed[i].option - STATE) && !(allowed[i].of & 1U << options->action)) {
+        if (given & BIT(allowed[i].option) && !(allowed[i].of & 1U << options->action)) {
             return cli_usage_error(VERB, "%s is not an option of %s", allowed[i].name,
                                    actions[options->action]);
         }
@@ -169,6 +265,39 @@ static int check_options(const struct options *options, unsigned given) {
     return options->json && options->body
                ? cli_usage_error(VERB, "--json and --body exclude each other")
                : EX_OK;
+}
+
+static bool is_change(const struct options *options) {
+    return options->action == RETRY || options->action == DISCARD;
+}
+
+/* A retry or discard is of a GUID, of filters, or of a preview. */
+static int check_change(const struct options *options, unsigned given) {
+    const char *action = actions[options->action], *state = options->filter.state;
+    bool filters = given & (FILTERS | BIT(PLUGIN));
+    if (options->guid && given & (FILTERS | BIT(YES) | BIT(RATE) | BIT(JSON))) {
+        return cli_usage_error(VERB, "with a GUID, %s takes no option but --plugin", action);
+    }
+    if (options->preview > 0 && filters) {
+        return cli_usage_error(VERB,
+                               "--yes acts on the runs of its preview, so it takes no filter");
+    }
+    if (!options->guid && options->preview == 0 && !filters) {
+        return cli_usage_error(VERB, "%s needs the GUID of a delivery, or a filter", action);
+    }
+    if (given & BIT(RATE) && options->preview == 0) {
+        return cli_usage_error(VERB, "--rate belongs to --yes");
+    }
+    bool ended = state && (strcmp(state, "done") == 0 || strcmp(state, "dead") == 0);
+    if (options->action == DISCARD && ended) {
+        return cli_usage_error(VERB, "a run that is %s has ended, so it cannot be discarded",
+                               state);
+    }
+    if (options->action == RETRY && state &&
+        (strcmp(state, "done") == 0 || strcmp(state, "running") == 0)) {
+        return cli_usage_error(VERB, "a run that is %s cannot be retried", state);
+    }
+    return EX_OK;
 }
 
 static int read_words(struct options *options, int argc, char **argv) {
@@ -182,14 +311,14 @@ static int read_words(struct options *options, int argc, char **argv) {
                                cli_suggestion(nearest_of(actions, argv[optind]), suggestion));
     }
     options->action = (enum action)action;
-    int wanted = action == LIST ? 0 : 1;
-    if (argc - optind - 1 < wanted) {
+    int most = action == LIST ? 0 : 1, given = argc - optind - 1;
+    if (action == SHOW && given == 0) {
         return cli_usage_error(VERB, "%s needs the GUID of a delivery", actions[action]);
     }
-    if (argc - optind - 1 > wanted) {
-        return cli_usage_error(VERB, "'%s' is one argument too many", argv[optind + 1 + wanted]);
+    if (given > most) {
+        return cli_usage_error(VERB, "'%s' is one argument too many", argv[optind + 1 + most]);
     }
-    options->guid = wanted ? argv[optind + 1] : NULL;
+    options->guid = given > 0 ? argv[optind + 1] : NULL;
     return EX_OK;
 }
 
@@ -200,6 +329,11 @@ static int parse(int argc, char **argv, struct options *options) {
                                           {"plugin", required_argument, NULL, PLUGIN},
                                           {"event", required_argument, NULL, EVENT},
                                           {"since", required_argument, NULL, SINCE},
+                                          {"until", required_argument, NULL, UNTIL},
+                                          {"repository", required_argument, NULL, REPOSITORY},
+                                          {"reason", required_argument, NULL, REASON},
+                                          {"yes", required_argument, NULL, YES},
+                                          {"rate", required_argument, NULL, RATE},
                                           {"limit", required_argument, NULL, LIMITED},
                                           {"json", no_argument, NULL, JSON},
                                           {"body", no_argument, NULL, BODY},
@@ -216,11 +350,14 @@ static int parse(int argc, char **argv, struct options *options) {
         if (status != EX_OK) {
             return status;
         }
-        given |= option >= STATE ? 1U << (option - STATE) : 0;
+        given |= option >= STATE ? BIT(option) : 0;
     }
     int status = read_words(options, argc, argv);
     if (status == EX_OK) {
         status = check_options(options, given);
+    }
+    if (status == EX_OK && is_change(options)) {
+        status = check_change(options, given);
     }
     return status == EX_OK ? -1 : status;
 }
@@ -241,11 +378,7 @@ static int pruned(const struct options *options) {
 static int list(struct store_client *store_client, const struct options *options) {
     struct deliveries_output output;
     deliveries_begin(&output, options->json);
-    struct inbox_list list = {.operation = {.kind = INBOX_LIST},
-                              .state = options->state,
-                              .plugin = options->plugin,
-                              .event = options->event,
-                              .since_ms = options->since_ms};
+    struct inbox_list list = deliveries_filter_list(&options->filter);
     size_t left = options->limit;
     do {
         list.most = left < PART ? left : PART;
@@ -253,12 +386,13 @@ static int list(struct store_client *store_client, const struct options *options
             deliveries_abandon(&output);
             return EX_TEMPFAIL;
         }
-        size_t take = list.n_entries < left ? list.n_entries : left;
-        for (size_t i = 0; i < take; i++) {
-            deliveries_add(&output, &list.entries[i]);
+        for (size_t i = 0; i < list.n_entries && left > 0; i++) {
+            if (deliveries_filter_matches(&options->filter, &list.entries[i])) {
+                deliveries_add(&output, &list.entries[i]);
+                left--;
+            }
         }
         inbox_entries_free(list.entries, list.n_entries);
-        left -= take;
         list.before = list.next;
     } while (left > 0 && list.next.delivery != 0);
     return deliveries_end(&output);
@@ -324,7 +458,7 @@ static int change(struct store_client *store_client, const struct options *optio
     bool retry = options->action == RETRY;
     struct inbox_change change = {.operation = {.kind = retry ? INBOX_RERUN : INBOX_DISCARD},
                                   .guid = options->guid,
-                                  .plugin = options->plugin,
+                                  .plugin = options->filter.plugin,
                                   .now_ms = clock_wall_ms()};
     switch (store_client_do(store_client, VERB, &change.operation)) {
     case 0:
@@ -339,8 +473,8 @@ static int change(struct store_client *store_client, const struct options *optio
         fprintf(stderr,
                 "snekomatic " VERB ": %s%s of '%s' %s; `snekomatic deliveries show` shows "
                 "their state\n",
-                options->plugin ? "no run of plugin " : "no run",
-                options->plugin ? options->plugin : "", options->guid,
+                options->filter.plugin ? "no run of plugin " : "no run",
+                options->filter.plugin ? options->filter.plugin : "", options->guid,
                 retry ? "is dead, parked or waits" : "is queued, blocked, held, running or parked");
         return EX_DATAERR;
     default:
@@ -355,12 +489,20 @@ static int act(struct store_client *store_client, const struct options *options)
     case SHOW:
         return options->body ? show_body(store_client, options) : show(store_client, options);
     default:
-        return change(store_client, options);
+        break;
     }
+    bool discards = options->action == DISCARD;
+    if (options->preview > 0) {
+        return deliveries_bulk_apply(store_client, options->preview, discards, options->per_minute,
+                                     options->json);
+    }
+    return options->guid
+               ? change(store_client, options)
+               : deliveries_bulk_preview(store_client, &options->filter, discards, options->json);
 }
 
 int cli_deliveries(int argc, char **argv) {
-    struct options options = {.limit = LIMIT};
+    struct options options = {.limit = LIMIT, .per_minute = RATE_PER_MINUTE};
     struct store_client store_client;
     struct config *config = NULL;
     int status = parse(argc, argv, &options);
@@ -371,8 +513,7 @@ int cli_deliveries(int argc, char **argv) {
     if (status != EX_OK) {
         return status;
     }
-    bool write = options.action == RETRY || options.action == DISCARD;
-    status = store_client_open(&store_client, VERB, config, write);
+    status = store_client_open(&store_client, VERB, config, is_change(&options));
     if (status == EX_OK) {
         status = act(&store_client, &options);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* An operation: one request of a client to the inbox, and its result. Each client's header
  * (deliveries.h, journal.h, leases.h, plugin_state.h, rate_limits.h, bot_user.h, holds.h, pull.h,
- * stats.h, admin.h, maintenance.h) has the structs of its operations; each struct begins with this
- * one.
+ * stats.h, admin.h, previews.h, maintenance.h) has the structs of its operations; each struct
+ * begins with this one.
  *
  *   ingest --PUT--> |                       | --CLAIM--> dispatch --FINISH--> |
  *                   | one writer, in groups |                                 | the same writer
@@ -67,6 +67,9 @@ enum inbox_kind {
     INBOX_JOURNAL_READ,
     INBOX_RERUN,
     INBOX_DISCARD,
+    /* previews.h */
+    INBOX_PREVIEW,
+    INBOX_PREVIEW_APPLY,
     /* maintenance.h */
     INBOX_ELECT,
     INBOX_PRUNE,

@@ -658,6 +658,7 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
     n += contract_item_tests(store, tests + n);
     n += contract_people_tests(store, tests + n);
     n += contract_hold_tests(store, tests + n);
+    n += contract_preview_tests(store, tests + n);
     n += contract_waiting_tests(store, tests + n);
     n += contract_pull_tests(store, tests + n);
     n += contract_wait_tests(store, tests + n);

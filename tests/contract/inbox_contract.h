@@ -27,7 +27,7 @@ struct contract_store {
 };
 
 /* Adds the contract's tests to `tests`, which has room for so many; their number. */
-#define CONTRACT_TESTS_MAX 200
+#define CONTRACT_TESTS_MAX 220
 size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_claim_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_group_tests(const struct contract_store *store, struct CMUnitTest *tests);
@@ -36,6 +36,7 @@ size_t contract_order_tests(const struct contract_store *store, struct CMUnitTes
 size_t contract_audit_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_item_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_people_tests(const struct contract_store *store, struct CMUnitTest *tests);
+size_t contract_preview_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_hold_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_waiting_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_pull_tests(const struct contract_store *store, struct CMUnitTest *tests);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """`snekomatic deliveries`, beside a host that runs: lists, shows, retries, discards."""
 
+import calendar
 import json
 import sqlite3
 import subprocess
@@ -109,6 +110,75 @@ def test_a_run_that_is_discarded_and_retried_while_it_runs_counts_once(start_bot
     assert (now["state"], now["attempt"]) == ("queued", 0)
 
 
+def dead_run(host, **more):
+    guid = host.deliver("trouble", trouble("fail", **more))
+    host.wait_log(msg="dead", delivery=guid)
+    return guid
+
+
+def preview(bot, *words):
+    return json.loads(run(bot, *words, "--json"))
+
+
+def test_exactly_the_runs_of_a_preview_are_retried_spread_over_time(host):
+    shown = [dead_run(host) for _ in range(3)]
+    text = run(host, "retry", "--state", "dead", "--plugin", "trouble")
+    assert text.startswith("3 runs would be retried:\n") and "3  dead     trouble\n" in text
+    number = text.split("--yes ")[1].strip()
+    late = dead_run(host)
+    assert [e["state"] for e in entries(host)] == ["dead"] * 4  # so far nothing has changed
+    host.stop()
+    before = time.time()
+    assert run(host, "retry", "--yes", number, "--rate", "6") == (
+        "3 runs due, the first now, the last in 20 s\n")
+    now = {e["delivery"]: e for e in entries(host)}
+    assert now[late]["state"] == "dead"
+    due = [calendar.timegm(time.strptime(now[guid]["due"], "%Y-%m-%dT%H:%M:%SZ")) for guid in shown]
+    assert [round(at - due[0]) for at in due] == [0, 10, 20]
+    assert before - 2 < due[0] < time.time() + 2
+    assert "no preview" in run(host, "retry", "--yes", number, status=65)
+    host.start()
+    assert host.wait_log(msg="dead", delivery=shown[0])["attempt"] == "1"
+    assert [e["state"] for e in entries(host, "--event", "trouble") if e["delivery"] == late] == ["dead"]
+
+
+def test_runs_that_changed_after_the_preview_are_left_alone_and_named(start_bot):
+    host = start_bot(plugins=["trouble"])
+    ended, waits, runs_now = [host.deliver("trouble", trouble("fail")) for _ in range(3)]
+    for guid in (ended, waits, runs_now):
+        host.wait_log(msg="retry", delivery=guid, attempt=1)
+    shown = preview(host, "discard", "--plugin", "trouble")
+    assert (shown["runs"], shown["plugins"]) == (3, {"trouble": {"queued": 3}})
+    run(host, "discard", ended)
+    assert "no preview" in run(host, "retry", "--yes", str(shown["preview"]), status=65)
+    text = run(host, "discard", "--yes", str(shown["preview"]))
+    assert text == f"left alone: {ended}  trouble  its state has changed: now dead\n2 runs discarded\n"
+    assert {e["label"] for e in entries(host)} == {"discarded"}
+
+
+def test_a_run_that_runs_is_discarded_only_when_its_state_was_asked_for(start_bot):
+    host = start_bot(plugins=["trouble"], config={"server": {"drain_ms": 200}})
+    guid = host.deliver("trouble", trouble("wait"))
+    host.wait_log(msg="started", delivery=guid)
+    assert "no run is like that" in run(host, "discard", "--plugin", "trouble", status=65)
+    assert "no run is like that" in run(host, "retry", "--plugin", "trouble", status=65)
+    shown = preview(host, "discard", "--state", "running")
+    done = preview(host, "discard", "--yes", str(shown["preview"]))
+    assert (shown["runs"], done) == (1, {"discarded": 1, "last_due_s": 0, "left": []})
+    [now] = runs(host, guid)
+    assert (now["state"], now["label"]) == ("dead", "discarded")
+
+
+def test_filters_narrow_a_list_and_a_preview_alike(host):
+    here = dead_run(host, repository={"id": 7, "full_name": "Sneks/Home", "owner": {"login": "Sneks"}, "name": "Home"})
+    dead_run(host)
+    for words, found in ((["--repository", "sneks/home"], [here]), (["--reason", "ASKED to", "--repository", "Sneks/Home"], [here]),
+                         (["--reason", "no such reason"], []), (["--until", "1h"], []), (["--event", "push"], [])):
+        assert [e["delivery"] for e in entries(host, "--state", "dead", *words)] == found, words
+        assert preview(host, "retry", *words)["runs"] == len(found), words
+    assert preview(host, "retry", "--state", "dead", "--since", "1h")["runs"] == 2
+
+
 @pytest.mark.parametrize("days", [-40, 40])
 def test_nothing_is_forgotten_while_the_clock_differs_from_githubs(start_bot, fake, days):
     fake.settings(clock_skew_s=days * 86400)
@@ -199,7 +269,12 @@ def test_a_missing_or_foreign_store_is_reported_and_not_changed(fake, tmp_path):
     ([], "list, show, retry and discard"), (["lst"], "did you mean list"), (["show"], "GUID"),
     (["list", "--state", "deed"], "did you mean dead"), (["list", "--since", "soon"], "2h"),
     (["list", "--limit", "-1"], "number"), (["show", "x", "--json", "--body"], "exclude"),
-    (["retry", "x", "--json"], "--json is not an option of retry"), (["list", "more"], "one argument too many")])
+    (["retry", "x", "--json"], "takes no option but --plugin"), (["list", "more"], "one argument too many"),
+    (["retry", "--state", "done"], "cannot be retried"), (["discard", "--state", "dead"], "has ended"),
+    (["retry", "--yes", "123456789", "--state", "dead"], "takes no filter"), (["retry", "--yes", "x"], "--yes must be"),
+    (["discard", "--yes", "123456789", "--rate", "6"], "--rate is not an option of discard"),
+    (["retry", "--state", "dead", "--rate", "6"], "--rate belongs to --yes"), (["discard"], "or a filter"),
+    (["retry", "x", "--state", "dead"], "takes no option but --plugin"), (["show"], "needs the GUID")])
 def test_wrong_usage_is_reported(words, sentence):
     result = subprocess.run([str(snek.program("snekomatic")), "deliveries", *words],
                             env=snek.clean_environment(), capture_output=True, text=True,

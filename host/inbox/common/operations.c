@@ -10,6 +10,7 @@
 #include "inbox/holds.h"
 #include "inbox/maintenance.h"
 #include "inbox/plugin_state.h"
+#include "inbox/previews.h"
 #include "inbox/pull.h"
 #include "inbox/rate_limits.h"
 
@@ -249,6 +250,16 @@ static void change_clear(struct inbox_operation *operation) {
     CONTAINER_OF(operation, struct inbox_change, operation)->runs = 0;
 }
 
+static void preview_clear(struct inbox_operation *operation) {
+    CONTAINER_OF(operation, struct inbox_preview, operation)->in_doubt = 0;
+}
+
+static void preview_apply_clear(struct inbox_operation *operation) {
+    struct inbox_preview_apply *apply =
+        CONTAINER_OF(operation, struct inbox_preview_apply, operation);
+    apply->guid[0] = apply->plugin[0] = apply->state[0] = '\0';
+}
+
 static void audit_clear(struct inbox_operation *operation) {
     struct inbox_audit_read *read = CONTAINER_OF(operation, struct inbox_audit_read, operation);
     read->entries = NULL;
@@ -309,6 +320,8 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
     [INBOX_RERUN] = {.clear = change_clear},
     [INBOX_DISCARD] = {.clear = change_clear},
     [INBOX_PULL_DUE] = {.clear = pull_due_clear},
+    [INBOX_PREVIEW] = {.clear = preview_clear},
+    [INBOX_PREVIEW_APPLY] = {.clear = preview_apply_clear},
     [INBOX_PRUNE] = {.clear = prune_clear},
 };
 

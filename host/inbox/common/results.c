@@ -206,3 +206,7 @@ void inbox_entries_free(struct inbox_entry *entries, size_t n_entries) {
     }
     free(entries);
 }
+
+const char *store_preview_action(bool discards) {
+    return discards ? "discard" : "retry";
+}

@@ -77,6 +77,9 @@ int64_t store_item_bytes(const struct inbox_plugin_state *state);
 /* `stats` counts the runs that wait as queued or blocked: so many of each. Counts them apart. */
 void store_split_waiting(struct inbox_stats *stats, int64_t of_queued, int64_t of_blocked);
 
+/* The column previews.action. */
+const char *store_preview_action(bool discards);
+
 /* Makes a list of numbers for SQL: `brackets[0]`, the numbers with commas, `brackets[1]`. The
  * caller frees it. NULL when memory is short. */
 char *store_list_numbers(const char brackets[2], const int64_t *numbers, size_t n);

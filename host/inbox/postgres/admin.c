@@ -253,41 +253,58 @@ static int lock_keys(struct postgres_store *store, int64_t delivery, struct erro
     return pg_ask(store, &query, &result, err, "locking the keys of runs");
 }
 
-/* Locks the delivery's row first, as pruning does. So pruning cannot delete the body of a run that
- * becomes due at the same time. */
-static int change_settle(struct postgres_store *store, struct inbox_operation *operation,
-                         struct error *err) {
-    struct inbox_change *change = CONTAINER_OF(operation, struct inbox_change, operation);
-    bool rerun = operation->kind == INBOX_RERUN;
-    const char *what = rerun ? "making runs due" : "discarding runs";
-    AUTO_RESULT PGresult *found = NULL, *result = NULL;
+int postgres_lock_delivery(struct postgres_store *store, const char *guid, bool discards,
+                           int64_t *delivery, bool *pruned, struct error *err) {
+    AUTO_RESULT PGresult *found = NULL;
     struct pg_query query = pg_query_begin(PG_SQL_DELIVERY_LOCK);
-    pg_query_text(&query, change->guid);
-    if (pg_ask(store, &query, &found, err, what) < 0) {
+    pg_query_text(&query, guid);
+    if (pg_ask(store, &query, &found, err, "looking for a delivery") < 0) {
         return -1;
     }
-    if (PQntuples(found) == 0 || (rerun && pg_bool(found, 0, 1))) {
-        operation->result = PQntuples(found) == 0 ? INBOX_UNKNOWN : INBOX_PRUNED;
+    if (PQntuples(found) == 0) {
         return 0;
     }
-    if (!rerun && lock_keys(store, pg_number(found, 0, 0), err) < 0) {
+    *delivery = pg_number(found, 0, 0);
+    *pruned = pg_bool(found, 0, 1);
+    return discards && lock_keys(store, *delivery, err) < 0 ? -1 : 1;
+}
+
+int64_t postgres_change_runs(struct postgres_store *store, bool discards, int64_t delivery,
+                             const char *plugin, int64_t at_ms, struct error *err) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(discards ? PG_SQL_RUNS_DISCARD : PG_SQL_RUNS_RERUN);
+    pg_query_number(&query, at_ms);
+    pg_query_number(&query, delivery);
+    pg_query_text(&query, plugin);
+    if (pg_ask(store, &query, &result, err, discards ? "discarding runs" : "making runs due") < 0) {
         return -1;
     }
-    query = pg_query_begin(rerun ? PG_SQL_RUNS_RERUN : PG_SQL_RUNS_DISCARD);
-    pg_query_number(&query, change->now_ms);
-    pg_query_number(&query, pg_number(found, 0, 0));
-    pg_query_text(&query, change->plugin);
-    if (pg_ask(store, &query, &result, err, what) < 0) {
-        return -1;
-    }
-    change->runs = (uint64_t)pg_changed(result);
-    operation->result = change->runs > 0 ? 0 : INBOX_UNCHANGED;
     for (int row = 0; row < PQntuples(result); row++) {
         const char *key = pg_text(result, row, 1);
         if (*key && postgres_promote(store, pg_text(result, row, 0), key, err) < 0) {
             return -1;
         }
     }
+    return pg_changed(result);
+}
+
+static int change_settle(struct postgres_store *store, struct inbox_operation *operation,
+                         struct error *err) {
+    struct inbox_change *change = CONTAINER_OF(operation, struct inbox_change, operation);
+    bool discards = operation->kind == INBOX_DISCARD, pruned;
+    int64_t delivery;
+    int found = postgres_lock_delivery(store, change->guid, discards, &delivery, &pruned, err);
+    if (found <= 0 || (pruned && !discards)) {
+        operation->result = found == 0 ? INBOX_UNKNOWN : INBOX_PRUNED;
+        return found < 0 ? -1 : 0;
+    }
+    int64_t changed =
+        postgres_change_runs(store, discards, delivery, change->plugin, change->now_ms, err);
+    if (changed < 0) {
+        return -1;
+    }
+    change->runs = (uint64_t)changed;
+    operation->result = changed > 0 ? 0 : INBOX_UNCHANGED;
     return 0;
 }
 

@@ -43,6 +43,8 @@ extern const struct postgres_operation postgres_rate_limit_put, postgres_rate_li
 extern const struct postgres_operation postgres_hold_put, postgres_hold_end, postgres_holds;
 /* admin.c */
 extern const struct postgres_operation postgres_list, postgres_body, postgres_change;
+/* previews.c */
+extern const struct postgres_operation postgres_preview, postgres_preview_apply;
 /* maintenance.c */
 extern const struct postgres_operation postgres_elect, postgres_prune, postgres_find_missing,
     postgres_count_redelivery, postgres_uncount_redelivery, postgres_clock_set_back;
@@ -59,6 +61,16 @@ int postgres_write_records(struct postgres_store *store, const struct inbox_jour
 /* Reads the journals of all runs of the claim. 0, -1. */
 int postgres_take_journals(struct postgres_store *store, struct inbox_claim *claim,
                            const PGresult *result, struct error *err);
+
+/* Locks the delivery's row, as pruning does, so that pruning cannot delete the body of a run that
+ * becomes due at the same time; and the keys of its runs if `discards`. 1, `*delivery`, and
+ * `*pruned`: it has no body; 0 there is none; -1. */
+int postgres_lock_delivery(struct postgres_store *store, const char *guid, bool discards,
+                           int64_t *delivery, bool *pruned, struct error *err);
+/* Retries the runs of the locked delivery, due at `at_ms`, or discards them at that time. `plugin`:
+ * NULL all. Returns how many changed, or -1. */
+int64_t postgres_change_runs(struct postgres_store *store, bool discards, int64_t delivery,
+                             const char *plugin, int64_t at_ms, struct error *err);
 
 /* Order: see deliveries.h. */
 

@@ -389,6 +389,21 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_LIST_COUNT_PLUGIN] = SHARED_LIST_COUNT("plugin = $1"),
     [PG_SQL_RUNS_RERUN] = SHARED_RUNS_RERUN,
     [PG_SQL_RUNS_DISCARD] = SHARED_RUNS_DISCARD,
+    [PG_SQL_PREVIEWS_FORGET] = SHARED_PREVIEWS_FORGET,
+    [PG_SQL_PREVIEW_ADD] = SHARED_PREVIEW_ADD,
+    /* $3 is an array of runs; $4 has their states, one in each line. */
+    [PG_SQL_PREVIEW_ADD_RUNS] =
+        "INSERT INTO preview_runs (preview, number, run, state)"
+        " SELECT $1::bigint, $2::bigint + n - 1, run, state FROM ROWS FROM ("
+        "unnest($3::bigint[]), unnest(string_to_array($4, chr(10)))) WITH ORDINALITY"
+        " AS r (run, state, n)",
+    [PG_SQL_PREVIEW_IN_DOUBT] = SHARED_PREVIEW_IN_DOUBT,
+    [PG_SQL_PREVIEW_FIND] = SHARED_PREVIEW_FIND,
+    [PG_SQL_PREVIEW_NEXT] = SHARED_PREVIEW_NEXT " FOR UPDATE SKIP LOCKED",
+    [PG_SQL_PREVIEW_TAKE] = SHARED_PREVIEW_TAKE,
+    [PG_SQL_PREVIEW_END] = SHARED_PREVIEW_END,
+    [PG_SQL_PREVIEW_RUN] = SHARED_PREVIEW_RUN,
+    [PG_SQL_PREVIEW_RUN_LOCK] = SHARED_PREVIEW_RUN " FOR UPDATE OF r",
     [PG_SQL_RUNS_MARK] = SHARED_RUNS_MARK,
     [PG_SQL_RUNS_END_UNCONFIGURED] = SHARED_RUNS_END_UNCONFIGURED,
     /* The hosts' own names, one in each line of $1. */

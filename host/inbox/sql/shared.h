@@ -318,6 +318,22 @@
     SHARED_LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                 \
                         " WHERE d.id = $1 ORDER BY r.plugin"
 
+/* Previews. */
+#define SHARED_PREVIEWS_FORGET "DELETE FROM previews WHERE made_ms < $1"
+#define SHARED_PREVIEW_ADD "INSERT INTO previews (id, action, made_ms) VALUES ($1, $2, $3)"
+#define SHARED_PREVIEW_IN_DOUBT                                                                    \
+    "SELECT count(*) FROM preview_runs p WHERE p.preview = $1"                                     \
+    " AND EXISTS (SELECT 1 FROM journal j WHERE j.run = p.run AND j.state = 'intended')"
+#define SHARED_PREVIEW_FIND                                                                        \
+    "SELECT id FROM previews WHERE id = $1 AND action = $2 AND made_ms >= $3"
+#define SHARED_PREVIEW_NEXT                                                                        \
+    "SELECT number, run, state FROM preview_runs WHERE preview = $1 ORDER BY number LIMIT 1"
+#define SHARED_PREVIEW_TAKE "DELETE FROM preview_runs WHERE preview = $1 AND number = $2"
+#define SHARED_PREVIEW_END "DELETE FROM previews WHERE id = $1"
+#define SHARED_PREVIEW_RUN                                                                         \
+    "SELECT d.id, d.guid, r.plugin, " SQL_SHOWN_STATE                                              \
+    " FROM runs r JOIN deliveries d ON d.id = r.delivery WHERE r.id = $1"
+
 /* Rate limits. */
 #define SHARED_RATE_LIMIT_GET                                                                      \
     "SELECT all_ms, search_ms, graphql_ms FROM rate_limits WHERE installation = $1"

@@ -248,57 +248,73 @@ struct ended {
 };
 
 /* Changes the delivery's runs, and lists them if the statement returns them. */
-static int update_runs(struct sqlite_store *store, struct inbox_change *change, enum sqlite_sql sql,
-                       int64_t delivery, struct ended **ended, struct error *err) {
+static int update_runs(struct sqlite_store *store, enum sqlite_sql sql, int64_t delivery,
+                       const char *plugin, int64_t at_ms, struct ended **ended, size_t *n_ended,
+                       struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, sql);
-    query_number(&query, change->now_ms);
+    query_number(&query, at_ms);
     query_number(&query, delivery);
-    query_text(&query, change->plugin);
-    size_t n = 0;
+    query_text(&query, plugin);
     int step;
     while ((step = query_step(&query, err, "changing runs")) > 0) {
-        struct ended *one = ARRAY_ADD(*ended, n);
+        struct ended *one = ARRAY_ADD(*ended, *n_ended);
         if (!one) {
             return sqlite_no_memory(store, err, "changing runs");
         }
         column_copy(query.statement, 0, one->plugin, sizeof one->plugin);
         column_copy(query.statement, 1, one->key, sizeof one->key);
     }
-    change->runs = step < 0 ? 0 : (uint64_t)sqlite3_changes64(store->db);
-    return step;
+    return step < 0 ? -1 : sqlite3_changes(store->db);
 }
 
-/* `pruned_matters`: a run cannot run again without its body. */
-static int change_runs(struct sqlite_store *store, struct inbox_operation *operation,
-                       enum sqlite_sql sql, bool pruned_matters, struct error *err) {
-    struct inbox_change *change = CONTAINER_OF(operation, struct inbox_change, operation);
-    int64_t delivery, codec;
-    size_t body_bytes;
-    int found = sqlite_find_delivery(store, change->guid, &delivery, err);
-    if (found <= 0) {
-        return found < 0 ? -1 : INBOX_UNKNOWN;
-    }
-    int pruned = pruned_matters ? look_at_body(store, delivery, &codec, &body_bytes, err) : 0;
-    if (pruned != 0) {
-        return pruned;
-    }
+int sqlite_change_runs(struct sqlite_store *store, bool discards, int64_t delivery,
+                       const char *plugin, int64_t at_ms, struct error *err) {
     AUTO_FREE struct ended *ended = NULL;
-    if (update_runs(store, change, sql, delivery, &ended, err) < 0) {
-        return -1;
-    }
-    for (size_t i = 0; ended && i < change->runs; i++) {
+    size_t n_ended = 0;
+    int changed = update_runs(store, discards ? SQL_RUNS_DISCARD : SQL_RUNS_RERUN, delivery, plugin,
+                              at_ms, &ended, &n_ended, err);
+    for (size_t i = 0; changed > 0 && i < n_ended; i++) {
         if (*ended[i].key && sqlite_promote(store, ended[i].plugin, ended[i].key, NULL, err) < 0) {
             return -1;
         }
     }
-    return change->runs > 0 ? 0 : INBOX_UNCHANGED;
+    return changed;
+}
+
+int sqlite_is_pruned(struct sqlite_store *store, int64_t delivery, struct error *err) {
+    int64_t codec;
+    size_t body_bytes;
+    int pruned = look_at_body(store, delivery, &codec, &body_bytes, err);
+    return pruned < 0 ? -1 : pruned == INBOX_PRUNED;
+}
+
+static int change_runs(struct sqlite_store *store, struct inbox_operation *operation, bool discards,
+                       struct error *err) {
+    struct inbox_change *change = CONTAINER_OF(operation, struct inbox_change, operation);
+    int64_t delivery;
+    int found = sqlite_find_delivery(store, change->guid, &delivery, err);
+    if (found <= 0) {
+        return found < 0 ? -1 : INBOX_UNKNOWN;
+    }
+    /* A run cannot run again without its body. */
+    int pruned = discards ? 0 : sqlite_is_pruned(store, delivery, err);
+    if (pruned != 0) {
+        return pruned < 0 ? -1 : INBOX_PRUNED;
+    }
+    int changed =
+        sqlite_change_runs(store, discards, delivery, change->plugin, change->now_ms, err);
+    if (changed < 0) {
+        return -1;
+    }
+    change->runs = (uint64_t)changed;
+    return changed > 0 ? 0 : INBOX_UNCHANGED;
 }
 
 int sqlite_rerun(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
-    return change_runs(store, operation, SQL_RUNS_RERUN, true, err);
+    return change_runs(store, operation, false, err);
 }
 
 int sqlite_discard(struct sqlite_store *store, struct inbox_operation *operation,
                    struct error *err) {
-    return change_runs(store, operation, SQL_RUNS_DISCARD, false, err);
+    return change_runs(store, operation, true, err);
 }

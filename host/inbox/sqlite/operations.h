@@ -35,6 +35,8 @@ sqlite_operation sqlite_rate_limit_put, sqlite_rate_limit_get;
 sqlite_operation sqlite_hold_put, sqlite_hold_end, sqlite_holds;
 /* admin.c */
 sqlite_operation sqlite_list, sqlite_body, sqlite_rerun, sqlite_discard;
+/* previews.c */
+sqlite_operation sqlite_preview, sqlite_preview_apply;
 /* maintenance.c */
 sqlite_operation sqlite_elect, sqlite_prune, sqlite_find_missing, sqlite_count_redelivery,
     sqlite_uncount_redelivery, sqlite_clock_set_back;
@@ -66,6 +68,12 @@ int sqlite_join_lines(struct sqlite_store *store, int64_t now_ms, struct error *
 /* 1 and `*delivery`, 0 there is none, -1. */
 int sqlite_find_delivery(struct sqlite_store *store, const char *guid, int64_t *delivery,
                          struct error *err);
+/* Retries the delivery's runs, due at `at_ms`, or discards them at that time. `plugin`: NULL all.
+ * Returns how many changed, or -1. */
+int sqlite_change_runs(struct sqlite_store *store, bool discards, int64_t delivery,
+                       const char *plugin, int64_t at_ms, struct error *err);
+/* Was the body of the existing delivery pruned? 1, 0, -1. */
+int sqlite_is_pruned(struct sqlite_store *store, int64_t delivery, struct error *err);
 /* Reads the body into a new payload, without a copy in SQLite's memory. */
 int sqlite_read_body(struct sqlite_store *store, int64_t delivery, struct payload **payload,
                      struct error *err);

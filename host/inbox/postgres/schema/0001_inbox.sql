@@ -225,6 +225,22 @@ CREATE TABLE configured_plugins (
     until_ms bigint NOT NULL
 );
 
+-- The runs that an operator was shown before they are retried or discarded: see previews.h. A row
+-- of preview_runs is deleted when its run was handled.
+CREATE TABLE previews (
+    id bigint PRIMARY KEY,
+    action text NOT NULL CHECK (action IN ('retry', 'discard')),
+    made_ms bigint NOT NULL
+);
+
+CREATE TABLE preview_runs (
+    preview bigint NOT NULL REFERENCES previews (id) ON DELETE CASCADE,
+    number bigint NOT NULL,
+    run bigint NOT NULL,
+    state text NOT NULL,
+    PRIMARY KEY (preview, number)
+);
+
 -- Deliveries that GitHub listed and the inbox did not have. requests: how many redeliveries the host
 -- requested; duplicates: how many arrivals counted as these. fetched: the host fetched the payload
 -- itself, so all requested redeliveries are duplicates; otherwise one of them stored the delivery.

@@ -225,6 +225,22 @@ CREATE TABLE configured_plugins (
     until_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- The runs that an operator was shown before they are retried or discarded: see previews.h. A row
+-- of preview_runs is deleted when its run was handled.
+CREATE TABLE previews (
+    id INTEGER PRIMARY KEY,
+    action TEXT NOT NULL CHECK (action IN ('retry', 'discard')),
+    made_ms INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE preview_runs (
+    preview INTEGER NOT NULL REFERENCES previews (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (preview, number)
+) STRICT, WITHOUT ROWID;
+
 -- Deliveries that GitHub listed and the inbox did not have. requests: how many redeliveries the host
 -- requested; duplicates: how many arrivals counted as these. fetched: the host fetched the payload
 -- itself, so all requested redeliveries are duplicates; otherwise one of them stored the delivery.

@@ -3,6 +3,7 @@
  * dispatch with its workers, ingest) and stops them in the reverse order. */
 #include "host.h"
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -195,7 +196,8 @@ static void warn_of_dyno(const struct config *config) {
     }
 }
 
-static int start_stores(struct host *host, struct error *err) {
+/* What finds errors of the configuration, and leaves alone what another host may use. */
+static int start_clients(struct host *host, struct error *err) {
     const struct config *config = host->config;
     if (config_webhook_secrets(config, host->secrets, &host->n_secrets, err) < 0) {
         return -1;
@@ -205,7 +207,7 @@ static int start_stores(struct host *host, struct error *err) {
                                          &config->proxy, &host->sentry, err) < 0) {
         return error_wrap(err, "sentry.dsn");
     }
-    if (inbox_open(config->store.url, clock_wall_ms(), &host->inbox, err) < 0) {
+    if (inbox_new(&host->inbox, err) < 0) {
         return -1;
     }
     struct broker_options options = {.api_url = config->github.api_url,
@@ -222,6 +224,10 @@ static int start_stores(struct host *host, struct error *err) {
     return broker_new(&options, &host->broker, err);
 }
 
+static void step(struct host *host) {
+    loop_step(&host->loop, dispatch_tick(host->dispatch));
+}
+
 /* 0: every plugin has loaded; 1: the host must stop; -1: a plugin was rejected. */
 static int load_plugins(struct host *host, struct error *err) {
     struct dispatch_options options = {.config = host->config,
@@ -233,17 +239,33 @@ static int load_plugins(struct host *host, struct error *err) {
     if (dispatch_new(&options, &host->dispatch, err) < 0) {
         return -1;
     }
+    int loaded;
+    while ((loaded = dispatch_loaded(host->dispatch, err)) == 0 && !host->stopping) {
+        step(host);
+    }
+    return loaded < 0 ? -1 : host->stopping;
+}
+
+/* In a reload, the host before this one still uses the store and accepts webhooks. 0: it has ended;
+ * 1: this host must stop; -1: error. */
+static int wait_for_turn(struct host *host, struct error *err) {
+    if (supervisor_client_report(SUPERVISOR_LOADED, err) < 0) {
+        return -1;
+    }
+    while (!host->supervisor.go && !host->stopping) {
+        step(host);
+    }
+    return host->stopping;
+}
+
+static int open_store(struct host *host, struct error *err) {
+    if (inbox_start(host->inbox, host->config->store.url, clock_wall_ms(), err) < 0) {
+        return -1;
+    }
     inbox_listen(host->inbox, dispatch_on_queued, host->dispatch);
-    enum dispatch_load state;
-    while ((state = dispatch_load_state(host->dispatch)) == DISPATCH_LOADING && !host->stopping) {
-        loop_step(&host->loop, dispatch_tick(host->dispatch));
-    }
-    if (state == DISPATCH_REJECTED) {
-        return error_set(err, "a plugin was rejected; the log lines above have the reason");
-    }
-    if (state == DISPATCH_NOT_STARTED) {
-        error_set(err, "a worker could not be started; the log lines above have the reason");
-        return error_mark_transient(err);
+    dispatch_begin(host->dispatch);
+    while (!dispatch_ready(host->dispatch) && !host->stopping) {
+        step(host);
     }
     return host->stopping;
 }
@@ -351,20 +373,28 @@ static void finish(struct host *host) {
 /* The supervisor passes this exit status on if no host of it was ready before. */
 static int cannot_start(const struct error *err) {
     log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err->text));
+    supervisor_client_report_failure(err);
     return err->transient ? EX_TEMPFAIL : EX_CONFIG;
+}
+
+/* 0: the host serves; 1: it must stop; -1: error. */
+static int start(struct host *host, struct error *err) {
+    static int (*const steps[])(struct host * host, struct error * err) = {
+        start_clients, load_plugins, wait_for_turn, open_store, start_maintenance, start_ingest};
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < ARRAY_LENGTH(steps); i++) {
+        result = steps[i](host, err);
+    }
+    return result;
 }
 
 static int start_and_serve(struct host *host) {
     struct error err = {.text = ""};
-    if (start_stores(host, &err) < 0) {
+    int started = start(host, &err);
+    if (started < 0) {
         return cannot_start(&err);
     }
-    int loaded = load_plugins(host, &err);
-    if (loaded < 0 ||
-        (loaded == 0 && (start_maintenance(host, &err) < 0 || start_ingest(host, &err) < 0))) {
-        return cannot_start(&err);
-    }
-    if (loaded == 0) {
+    if (started == 0) {
         serve(host);
         drain(host);
     }

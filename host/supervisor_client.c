@@ -75,6 +75,14 @@ int supervisor_client_report(uint32_t kind, struct error *err) {
     return request(kind, 0, 0, err);
 }
 
+void supervisor_client_report_failure(const struct error *why) {
+    struct supervisor_failure packet = {.kind = SUPERVISOR_FAILED};
+    snprintf(packet.text, sizeof packet.text, "%.*s", (int)sizeof packet.text - 1, why->text);
+    if (send(SUPERVISOR_FD_CONTROL, &packet, sizeof packet, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        log_event(SNEK_LEVEL_WARNING, "request_lost", LOG_TEXT("reason", strerror(errno)));
+    }
+}
+
 static int start_worker(struct worker_starter *starter, struct worker_start *start,
                         struct error *err) {
     struct supervisor_client *client = CONTAINER_OF(starter, struct supervisor_client, starter);
@@ -151,6 +159,10 @@ static void on_worker_failed(struct supervisor_client *client, struct worker_sta
 
 static void on_event(struct supervisor_client *client, const struct supervisor_event *event,
                      int fds[DESCRIPTORS_MAX]) {
+    if (event->kind == SUPERVISOR_GO) {
+        client->go = true;
+        return;
+    }
     struct worker_start *start = find(client, event->worker);
     if (!start) {
         /* Its worker_process was freed. */

@@ -21,6 +21,8 @@ struct supervisor_client {
     struct loop_source control;
     struct worker_start_list starts;
     uint64_t last_id;
+    /* SUPERVISOR_GO has come. */
+    bool go;
     /* The supervisor has ended. */
     void (*on_lost)(void *context);
     void *context;
@@ -36,7 +38,9 @@ int supervisor_client_init(struct supervisor_client *client, struct loop *loop,
                            void (*on_lost)(void *context), void *context, struct error *err);
 void supervisor_client_finish(struct supervisor_client *client);
 
-/* SUPERVISOR_READY or SUPERVISOR_ALIVE. 0, or -1. */
+/* SUPERVISOR_LOADED, SUPERVISOR_READY or SUPERVISOR_ALIVE. 0, or -1. */
 int supervisor_client_report(uint32_t kind, struct error *err);
+/* The host cannot start; `why` is for the one who asked for a reload. A lost report is no harm. */
+void supervisor_client_report_failure(const struct error *why);
 
 #endif

@@ -159,7 +159,7 @@ static void inspect(struct loop *loop, struct worker_starter *starter,
         on_rejected(inspection, err.text);
         return;
     }
-    int64_t deadline_ms = clock_monotonic_ms() + WORKER_PROCESS_LOAD_DEADLINE_MS;
+    int64_t deadline_ms = clock_monotonic_ms() + WORKER_SPAWN_LOAD_DEADLINE_MS;
     bool ending = false;
     while (!inspection->gone) {
         if (inspection->ready && !ending) {

@@ -4,13 +4,17 @@
 #include "cli/cli.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/runtime_directory.h"
 #include "config/settings.h"
 #include "supervisor/reload_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,19 +25,25 @@
 /* The runtime directory of the systemd unit, which a shell has no variable for. */
 #define SERVICE_DIRECTORY "/run/snekomatic"
 
+/* Longer than the new host may take to load and the old one to drain. */
+#define TIMEOUT_S 120
+#define TIMEOUT_MAX_S 86400
+
 static const char usage[] =
-    "Usage: snekomatic reload [-c FILE]\n"
+    "Usage: snekomatic reload [-c FILE] [--timeout SECONDS]\n"
     "\n"
     "Makes the running host read its configuration and its plugins' files again, as SIGHUP does.\n"
     "It waits until the reload has ended, and prints which plugins changed and which keys need a\n"
     "restart. If something is wrong, the old configuration and plugins stay in force. Run it as\n"
     "the host's user or as root.\n"
     "\n"
-    "  -c, --config FILE  the host's configuration (default as for serve)\n"
-    "  -h, --help         this text\n"
+    "  -c, --config FILE      the host's configuration (default as for serve)\n"
+    "      --timeout SECONDS  how long to wait (default 120); the reload then goes on\n"
+    "  -h, --help             this text\n"
     "\n"
     "Exit status: 0 reloaded; 64 wrong usage; 69 no host runs with this configuration, or it\n"
-    "stopped; 75 too many reloads wait; 78 the configuration or a plugin is wrong, and the old "
+    "stopped; 75 too many reloads wait, or it takes too long; 78 the configuration or a plugin is "
+    "wrong, and the old "
     "ones\n"
     "stay in force.\n";
 
@@ -72,25 +82,34 @@ static int find_host(const char *name) {
     return fd < 0 ? connect_below(SERVICE_DIRECTORY, name, false) : fd;
 }
 
-/* 0 and `reply`, terminated; or -1. */
-static int ask(int fd, char reply[RELOAD_REPLY_MAX]) {
-    ssize_t got = -1;
+/* Sends the request and waits. The length of the reply; 0: the host is gone; -1: it takes too long.
+ */
+static ssize_t ask(int fd, int timeout_s, char reply[RELOAD_REPLY_MAX]) {
+    int64_t until_ms = clock_monotonic_ms() + (int64_t)timeout_s * 1000;
+    struct pollfd input = {.fd = fd, .events = POLLIN};
+    int ready;
     if (send(fd, RELOAD_REQUEST, sizeof RELOAD_REQUEST - 1, MSG_NOSIGNAL) < 0) {
-        return -1;
+        return 0;
     }
     do {
-        got = recv(fd, reply, RELOAD_REPLY_MAX - 1, 0);
-    } while (got < 0 && errno == EINTR);
-    if (got <= 0) {
+        int64_t left_ms = until_ms - clock_monotonic_ms();
+        ready = poll(&input, 1, left_ms > 0 ? (int)left_ms : 0);
+    } while (ready < 0 && errno == EINTR);
+    if (ready == 0) {
         return -1;
     }
+    ssize_t got = recv(fd, reply, RELOAD_REPLY_MAX - 1, 0);
+    return got > 0 ? got : 0;
+}
+
+/* Terminates the reply, and makes it safe to print. */
+static void clean(char *reply, size_t got) {
     reply[got] = '\0';
     for (char *at = reply; *at; at++) {
         if (*at != '\n' && ((unsigned char)*at < ' ' || *at == 0x7f)) {
             *at = '?';
         }
     }
-    return 0;
 }
 
 static int print(char *reply) {
@@ -100,7 +119,7 @@ static int print(char *reply) {
     } results[RELOAD_RESULTS] = {
         [RELOAD_DONE] = {EX_OK, "reloaded"},
         [RELOAD_REJECTED] = {EX_CONFIG, "rejected; the present configuration stays in force:"},
-        [RELOAD_FAILED] = {EX_CONFIG, "failed; the old configuration is in force again:"},
+        [RELOAD_FAILED] = {EX_CONFIG, "failed; the old configuration and plugins stay in force:"},
         [RELOAD_BUSY] = {EX_TEMPFAIL, "too many reloads wait already; try again later"},
         [RELOAD_STOPPING] = {EX_UNAVAILABLE, "the host stopped before the reload ended"},
     };
@@ -122,7 +141,7 @@ static int print(char *reply) {
     return EX_SOFTWARE;
 }
 
-static int reload(const struct settings *settings) {
+static int reload(const struct settings *settings, int timeout_s) {
     char name[RELOAD_SOCKET_NAME_MAX];
     char reply[RELOAD_REPLY_MAX];
     struct error err;
@@ -139,19 +158,67 @@ static int reload(const struct settings *settings) {
                 settings->file ? settings->file : "of the environment in this directory");
         return EX_UNAVAILABLE;
     }
-    if (ask(fd, reply) < 0) {
+    ssize_t got = ask(fd, timeout_s, reply);
+    if (got < 0) {
+        fprintf(
+            stderr,
+            "snekomatic reload: the reload has not ended after %d s; it goes on, and the host's "
+            "log will have its result\n",
+            timeout_s);
+        return EX_TEMPFAIL;
+    }
+    if (got == 0) {
         fputs("snekomatic reload: the host closed the connection; its log may have the reason\n",
               stderr);
         return EX_UNAVAILABLE;
     }
+    clean(reply, (size_t)got);
     return print(reply);
+}
+
+/* EX_OK or EX_USAGE. */
+static int read_timeout(const char *text, int *timeout_s) {
+    char *end;
+    long number = strtol(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || number < 1 || number > TIMEOUT_MAX_S) {
+        return cli_usage_error("reload", "--timeout: '%s' is not a number from 1 to %d", text,
+                               TIMEOUT_MAX_S);
+    }
+    *timeout_s = (int)number;
+    return EX_OK;
+}
+
+/* -1, or an exit status. */
+static int read_options(int argc, char **argv, const char **path, int *timeout_s) {
+    enum { TIMEOUT = 256 };
+    static const struct option known[] = {{"config", required_argument, NULL, 'c'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"timeout", required_argument, NULL, TIMEOUT},
+                                          {NULL, 0, NULL, 0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(usage, stdout);
+            return EX_OK;
+        }
+        if (option == 'c') {
+            *path = optarg;
+        } else if (option != TIMEOUT || read_timeout(optarg, timeout_s) != EX_OK) {
+            return EX_USAGE;
+        }
+    }
+    if (optind < argc) {
+        return cli_usage_error("reload", "'%s' is one argument too many", argv[optind]);
+    }
+    return -1;
 }
 
 int cli_reload(int argc, char **argv) {
     const char *path = NULL;
+    int timeout_s = TIMEOUT_S;
     struct settings *settings = NULL;
     struct error err;
-    int status = cli_config_option(argc, argv, usage, &path);
+    int status = read_options(argc, argv, &path, &timeout_s);
     if (status >= 0) {
         return status;
     }
@@ -159,7 +226,7 @@ int cli_reload(int argc, char **argv) {
         fprintf(stderr, "snekomatic reload: %s\n", err.text);
         return EX_CONFIG;
     }
-    status = reload(settings);
+    status = reload(settings, timeout_s);
     settings_free(settings);
     return status;
 }

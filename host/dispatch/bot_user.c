@@ -37,15 +37,18 @@ static void submit(struct bot_user *bot, struct mailbox *mailbox, enum inbox_kin
     inbox_submit(bot->inbox, &bot->operation.operation);
 }
 
-int bot_user_init(struct bot_user *bot, struct inbox *inbox, struct mailbox *mailbox,
-                  const char *api_url, const char *app_id) {
+int bot_user_init(struct bot_user *bot, struct inbox *inbox, const char *api_url,
+                  const char *app_id) {
     *bot = (struct bot_user){.inbox = inbox};
     if (asprintf(&bot->app, "%s %s", api_url, app_id) < 0) {
         bot->app = NULL;
         return -1;
     }
-    submit(bot, mailbox, INBOX_BOT_USER_GET);
     return 0;
+}
+
+void bot_user_read(struct bot_user *bot, struct mailbox *mailbox) {
+    submit(bot, mailbox, INBOX_BOT_USER_GET);
 }
 
 void bot_user_finish(struct bot_user *bot) {

@@ -24,10 +24,11 @@ struct bot_user {
     struct inbox_bot_user operation;
 };
 
-/* Reads the id from the store, in the background. The texts are copied. 0, or -1 when memory is
- * short. */
-int bot_user_init(struct bot_user *bot, struct inbox *inbox, struct mailbox *mailbox,
-                  const char *api_url, const char *app_id);
+/* The texts are copied. 0, or -1 when memory is short. */
+int bot_user_init(struct bot_user *bot, struct inbox *inbox, const char *api_url,
+                  const char *app_id);
+/* Reads the id from the store, in the background. */
+void bot_user_read(struct bot_user *bot, struct mailbox *mailbox);
 /* The inbox must be gone, or idle. */
 void bot_user_finish(struct bot_user *bot);
 

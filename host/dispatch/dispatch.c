@@ -35,7 +35,8 @@ struct dispatch {
     struct bot_user bot_user;
     struct plugin *plugins;
     size_t n_plugins;
-    bool loaded;
+    /* See dispatch_loaded(), dispatch_begin() and dispatch_ready(). */
+    bool loaded, begun, ready;
     /* See dispatch_configured(). Set before `loaded` is. */
     char *configured;
     struct claimer claimer;
@@ -61,7 +62,9 @@ static int64_t earliest(int64_t a, int64_t b) {
 static int64_t next_ms(const struct dispatch *dispatch, int64_t now_ms) {
     int64_t next = run_table_next_ms(&dispatch->table);
     next = earliest(next, lease_next_ms(&dispatch->leases));
-    next = earliest(next, hold_watch_next_ms(&dispatch->holds));
+    if (dispatch->begun) {
+        next = earliest(next, hold_watch_next_ms(&dispatch->holds));
+    }
     next = earliest(next, handoff_next_ms(&dispatch->handoff, dispatch->claimer.claiming));
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         next = earliest(next, plugin_next_ms(&dispatch->plugins[i], now_ms));
@@ -78,15 +81,15 @@ int dispatch_tick(struct dispatch *dispatch) {
     handoff_tick(&dispatch->handoff, now_ms, dispatch->claimer.claiming);
     run_table_tick(&dispatch->table, now_ms);
     lease_tick(&dispatch->leases, now_ms);
-    if (dispatch->table.phase == RUN_PHASE_SERVING) {
+    if (dispatch->begun && dispatch->table.phase == RUN_PHASE_SERVING) {
         hold_watch_tick(&dispatch->holds, now_ms);
     }
     int64_t wall_ms = clock_wall_ms();
-    if (dispatch->loaded) {
+    if (dispatch->ready) {
         claim_tick(&dispatch->claimer, wall_ms);
     }
     int64_t next = next_ms(dispatch, now_ms);
-    int64_t claim_ms = dispatch->loaded ? claim_next_ms(&dispatch->claimer) : INT64_MAX;
+    int64_t claim_ms = dispatch->ready ? claim_next_ms(&dispatch->claimer) : INT64_MAX;
     int64_t wait_ms = next == INT64_MAX ? INT64_MAX : next - now_ms;
     if (claim_ms != INT64_MAX) {
         wait_ms = earliest(wait_ms, claim_ms - wall_ms);
@@ -127,7 +130,7 @@ bool dispatch_wants(const struct dispatch *dispatch, const char *event, const ch
 }
 
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max) {
-    assert(dispatch->loaded);
+    assert(dispatch->ready);
     put->host = dispatch->table.options.host;
     put->configured = dispatch->configured;
     put->routed_ms = clock_monotonic_ms();
@@ -294,8 +297,8 @@ static int inherit(struct dispatch *dispatch, struct error *err) {
 
 static int start_plugins(struct dispatch *dispatch, struct error *err) {
     const struct config *config = dispatch->options.config;
-    if (bot_user_init(&dispatch->bot_user, dispatch->options.inbox, &dispatch->mailbox,
-                      config->github.api_url, config->github.app_id) < 0) {
+    if (bot_user_init(&dispatch->bot_user, dispatch->options.inbox, config->github.api_url,
+                      config->github.app_id) < 0) {
         return error_set(err, "out of memory");
     }
     dispatch->plugins = calloc(config->n_plugins + 1, sizeof *dispatch->plugins);
@@ -347,44 +350,35 @@ int dispatch_new(const struct dispatch_options *options, struct dispatch **dispa
     return 0;
 }
 
-/* Do names of two plugins conflict? */
-static bool have_conflict(const struct dispatch *dispatch) {
-    const struct description **all = calloc(dispatch->n_plugins + 1, sizeof *all);
-    struct error err = {.text = "out of memory"};
-    for (size_t i = 0; all && i < dispatch->n_plugins; i++) {
+/* 0, or -1: names of two plugins conflict. */
+static int check_names(const struct dispatch *dispatch, struct error *err) {
+    AUTO_FREE const struct description **all = calloc(dispatch->n_plugins + 1, sizeof *all);
+    if (!all) {
+        error_set(err, "out of memory");
+        return error_mark_transient(err);
+    }
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
         all[i] = plugin_description(&dispatch->plugins[i]);
     }
-    bool found = !all || descriptions_conflict(all, dispatch->n_plugins, &err) < 0;
-    if (found) {
-        log_event(SNEK_LEVEL_ERROR, "plugins_rejected", LOG_TEXT("reason", err.text));
-    }
-    free(all);
-    return found;
+    return descriptions_conflict(all, dispatch->n_plugins, err);
 }
 
-static bool any_in_state(const struct dispatch *dispatch, enum plugin_state state) {
+/* The plugin whose rejection keeps the host from its start; NULL: none. Another start does not help
+ * such a plugin, if there is one. */
+static const struct plugin *find_rejected(const struct dispatch *dispatch) {
+    const struct plugin *found = NULL;
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        if (plugin_state(&dispatch->plugins[i]) == state) {
-            return true;
+        const struct plugin *plugin = &dispatch->plugins[i];
+        if (plugin_state(plugin) == PLUGIN_REJECTED && (!found || found->may_load_later)) {
+            found = plugin;
         }
     }
-    return false;
+    return found;
 }
 
 static bool all_have_loaded(const struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         if (!plugin_has_loaded(&dispatch->plugins[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* True when each plugin that did not load lacked only a resource. */
-static bool all_may_load_later(const struct dispatch *dispatch) {
-    for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        const struct plugin *plugin = &dispatch->plugins[i];
-        if (plugin_state(plugin) == PLUGIN_REJECTED && !plugin->may_load_later) {
             return false;
         }
     }
@@ -422,25 +416,41 @@ const char *dispatch_configured(const struct dispatch *dispatch) {
     return dispatch->configured;
 }
 
-enum dispatch_load dispatch_load_state(struct dispatch *dispatch) {
-    if (any_in_state(dispatch, PLUGIN_REJECTED)) {
-        return all_may_load_later(dispatch) ? DISPATCH_NOT_STARTED : DISPATCH_REJECTED;
+int dispatch_loaded(struct dispatch *dispatch, struct error *err) {
+    const struct plugin *rejected = find_rejected(dispatch);
+    if (rejected) {
+        const char *reason = rejected->rejection;
+        error_set(err, "plugin %s: %s", rejected->config->as_written,
+                  reason ? reason : "out of memory");
+        return rejected->may_load_later ? error_mark_transient(err) : -1;
     }
-    if (dispatch->loaded) {
-        return DISPATCH_LOADED;
+    if (dispatch->loaded || !all_have_loaded(dispatch)) {
+        return dispatch->loaded;
     }
-    if (!all_have_loaded(dispatch) || !dispatch->holds.known) {
-        return DISPATCH_LOADING;
-    }
-    if (have_conflict(dispatch)) {
-        return DISPATCH_REJECTED;
+    if (check_names(dispatch, err) < 0) {
+        return -1;
     }
     dispatch->configured = list_configured(dispatch);
     if (!dispatch->configured) {
-        return DISPATCH_NOT_STARTED;
+        error_set(err, "out of memory");
+        return error_mark_transient(err);
     }
     dispatch->loaded = true;
-    return DISPATCH_LOADED;
+    return 1;
+}
+
+void dispatch_begin(struct dispatch *dispatch) {
+    assert(dispatch->loaded && !dispatch->begun);
+    dispatch->begun = true;
+    bot_user_read(&dispatch->bot_user, &dispatch->mailbox);
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        plugin_note_start(&dispatch->plugins[i]);
+    }
+}
+
+bool dispatch_ready(struct dispatch *dispatch) {
+    dispatch->ready = dispatch->ready || (dispatch->begun && dispatch->holds.known);
+    return dispatch->ready;
 }
 
 int dispatch_release(struct dispatch *dispatch, const char *name) {

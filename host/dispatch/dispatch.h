@@ -50,12 +50,15 @@ struct dispatch_options {
 int dispatch_new(const struct dispatch_options *options, struct dispatch **dispatch,
                  struct error *err);
 
-enum dispatch_load { DISPATCH_LOADING, DISPATCH_LOADED, DISPATCH_REJECTED, DISPATCH_NOT_STARTED };
+/* 1 once every plugin has loaded, in this host or an earlier one; 0 before; -1 and `err`, which
+ * names the plugin: the host cannot start. It is transient if the system only lacks a resource.
+ * Until it is 1, dispatch submits nothing to the inbox. */
+int dispatch_loaded(struct dispatch *dispatch, struct error *err);
 
-/* Whether every plugin has loaded, in this host or an earlier one. DISPATCH_REJECTED: the host
- * cannot start, and dispatch has logged each reason. DISPATCH_NOT_STARTED: the same, but the next
- * start may succeed, because the system only lacks a resource. */
-enum dispatch_load dispatch_load_state(struct dispatch *dispatch);
+/* The store is open, and the plugins have loaded: reads what the store knows. */
+void dispatch_begin(struct dispatch *dispatch);
+/* True when dispatch has read it: ingest may begin. */
+bool dispatch_ready(struct dispatch *dispatch);
 
 /* The names of all configured plugins, each between newlines, once they are loaded. */
 const char *dispatch_configured(const struct dispatch *dispatch);
@@ -68,7 +71,7 @@ bool dispatch_wants(const struct dispatch *dispatch, const char *event, const ch
  * long the next step may wait, in milliseconds (-1: for ever). */
 int dispatch_tick(struct dispatch *dispatch);
 
-/* Ingest calls these on its thread, once the plugins are loaded; see ingest_options.route, .stored
+/* Ingest calls these on its thread, once dispatch is ready; see ingest_options.route, .stored
  * and .status. If its plugin has a free slot, a run is leased at once, and goes on from memory when
  * dispatch_stored() reports that it was committed. So every put that was routed must be passed to
  * dispatch_stored(), also when it failed. */

@@ -250,12 +250,12 @@ static void on_described(void *context, struct description *description, struct 
     description_free(description);
 }
 
-/* A person who starts the host again, or reloads it, has removed the cause. A restart by the
- * supervisor ends nothing. */
-static void end_quarantine(struct plugin *plugin) {
+void plugin_note_start(struct plugin *plugin) {
     struct inbox_hold hold = {.scope = INBOX_HOLD_PLUGIN, .cause = INBOX_HOLD_QUARANTINED};
     snprintf(hold.plugin, sizeof hold.plugin, "%s", plugin_name(plugin));
-    hold_watch_change(plugin->options->holds, INBOX_HOLD_END, &hold);
+    if (!plugin->inherited) {
+        hold_watch_change(plugin->options->holds, INBOX_HOLD_END, &hold);
+    }
 }
 
 static void on_ready(void *context) {
@@ -269,9 +269,6 @@ static void on_ready(void *context) {
     if (!plugin->was_ready) {
         /* Failed loads after a restart of the host are no deaths. */
         restart_reset(&plugin->restart);
-    }
-    if (!plugin_has_loaded(plugin)) {
-        end_quarantine(plugin);
     }
     plugin->was_ready = true;
     plugin->pid = worker_process_pid(plugin->runs.worker_process);
@@ -467,6 +464,11 @@ static void on_failed_load(struct plugin *plugin, const struct worker_death *dea
               LOG_TEXT("how", plugin->rejection ? NULL : death->how),
               LOG_TEXT("backtrace", text_or_null(death->backtrace)),
               LOG_TEXT("symbolize", text_or_null(death->symbolize)));
+    if (!plugin->rejection) {
+        struct error why;
+        error_set(&why, "its worker %s", death->how);
+        on_rejected(plugin, why.text);
+    }
 }
 
 void plugin_release(struct plugin *plugin) {
@@ -539,7 +541,7 @@ static_assert((int)CONFIG_SANDBOX_BEST == (int)FRAME_SANDBOX_BEST &&
 
 static int64_t load_ms(const struct config_plugin *config) {
     bool debugged = config->sandbox == CONFIG_SANDBOX_OFF;
-    return debugged ? WORKER_PROCESS_DEBUG_DEADLINE_MS : WORKER_PROCESS_LOAD_DEADLINE_MS;
+    return debugged ? WORKER_SPAWN_DEBUG_DEADLINE_MS : WORKER_SPAWN_LOAD_DEADLINE_MS;
 }
 
 int plugin_start(struct plugin *plugin, struct error *err) {

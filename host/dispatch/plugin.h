@@ -85,7 +85,8 @@ struct plugin {
     /* The present or the last worker. */
     pid_t pid;
     struct throttle log_lines;
-    /* The reason that the present worker itself reported before it died; NULL for none. */
+    /* The reason that the present worker itself reported before it died; NULL for none. When the
+     * plugin is PLUGIN_REJECTED, the reason of that. */
     char *rejection;
     /* Suspect runs are due. No new run starts until the plugin is idle; then one suspect runs
      * alone. It is true for a new worker until a claim finds no suspect. */
@@ -137,6 +138,10 @@ bool plugin_waits_for_idle(const struct plugin *plugin);
 
 /* A claim has found whether suspect runs are due, and which run did not fit. */
 void plugin_note_claim(struct plugin *plugin, const struct inbox_claim_share *share);
+/* The store is open: ends the quarantine that an earlier start of the service left, unless a host
+ * of this supervisor has loaded the plugin before. A person who starts the service, or reloads it,
+ * has removed the cause. */
+void plugin_note_start(struct plugin *plugin);
 /* Starts a run that has entered the plugin's group. */
 void plugin_begin(struct plugin *plugin, struct run *run);
 /* The holds have changed: ends its quarantine when its hold was ended. */

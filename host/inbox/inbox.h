@@ -23,6 +23,12 @@
  * and the place but never a password. */
 int inbox_open(const char *url, int64_t now_ms, struct inbox **inbox, struct error *err);
 
+/* inbox_open() in two steps, for what needs an inbox before its store may be opened. Operations
+ * that are submitted in between wait. inbox_start() does the second step, once. 0, or -1; then the
+ * inbox is as before, for inbox_free(). */
+int inbox_new(struct inbox **inbox, struct error *err);
+int inbox_start(struct inbox *inbox, const char *url, int64_t now_ms, struct error *err);
+
 /* Returns a store's URL without its password, for display. The caller frees it. NULL and `err` when
  * `url` is not valid. */
 char *inbox_show_url(const char *url, struct error *err);
@@ -44,7 +50,8 @@ void inbox_listen(struct inbox *inbox, void (*on_queued)(void *context), void *c
 /* True when the last transaction committed; for /readyz. Any thread. */
 bool inbox_healthy(const struct inbox *inbox);
 
-/* Finishes the operations that were submitted, stops the writer, closes the store; takes NULL. No
+/* Finishes the operations that were submitted (they fail if the store was never opened), stops the
+ * writer, closes the store; takes NULL. No
  * thread may submit any more; results may still wait in the mailboxes. */
 void inbox_free(struct inbox *inbox);
 

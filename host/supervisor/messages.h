@@ -8,11 +8,17 @@
  *
  *   host                        supervisor
  *   HELLO                  -->
- *                          <--  SETTINGS + 2 memfds      (settings_parse(),
- * description_file_read()) START_WORKER id, N     -->
+ *                          <--  SETTINGS + 2 memfds
+ *   START_WORKER id, N     -->
  *                          <--  WORKER_STARTED id + socket, pidfd     or WORKER_FAILED id
  *   STOP_WORKER id         -->
  *                          <--  WORKER_ENDED id, how                          once, after STARTED
+ *   LOADED                 -->
+ *                          <--  GO                       (no other host is left)
+ *   READY                  -->                           or FAILED why, at any time before
+ *
+ * During a reload there are two hosts. The new one has no GO yet: it has loaded its plugins and
+ * keeps away from the store and the listening socket, which the old one uses.
  *
  * The supervisor starts workers from the configuration that it parsed: the host gives an index, and
  * no path, argument or environment. It kills and reaps the workers of a host that has ended before
@@ -60,8 +66,12 @@ enum supervisor_control_kind {
     /* First: the host is not dumpable now, so the supervisor may send the settings. Before that,
      * another process of the user could read the host's memory. */
     SUPERVISOR_HELLO = 16,
+    /* Every plugin has loaded; sent once. The host waits for GO now. */
+    SUPERVISOR_LOADED,
     /* The host is ready; sent once. */
     SUPERVISOR_READY,
+    /* The host cannot start, and ends: struct supervisor_failure. */
+    SUPERVISOR_FAILED,
     /* The host's main loop is running. Sent twice in each WATCHDOG_USEC. The supervisor passes it
      * on to the service manager, whose watchdog ends a host that hangs. */
     SUPERVISOR_ALIVE,
@@ -78,11 +88,19 @@ struct supervisor_control {
     uint64_t worker;
 };
 
+struct supervisor_failure {
+    uint32_t kind;
+    /* For the log and for people; not terminated if it is cut. */
+    char text[SUPERVISOR_REASON_MAX];
+};
+
 enum supervisor_event_kind {
     /* Two descriptors. A memfd with the message of settings_write(); and one in which hosts with
      * the same configuration and the same copies of the plugins' files keep the plugins'
      * descriptions. The supervisor never reads that one. */
     SUPERVISOR_SETTINGS = 32,
+    /* The host may open the store and serve. */
+    SUPERVISOR_GO,
     /* Two descriptors: the worker's socket and a pidfd. `text` is the SHA-256 of the plugin's file,
      * in hexadecimal. */
     SUPERVISOR_WORKER_STARTED,

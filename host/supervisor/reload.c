@@ -2,14 +2,12 @@
 /* Reads the configuration again, and compares what only a restart can change. */
 #include "supervisor/reload.h"
 
-#include "base/cleanup.h"
 #include "base/log.h"
+#include "worker_process/spawn.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static bool differ(const char *a, const char *b) {
     return strcmp(a ? a : "", b ? b : "") != 0;
@@ -30,9 +28,9 @@ static size_t find_plugin(const struct config *config, const char *as_written) {
     return i;
 }
 
-static void list_plugins(struct reload *reload, const struct config *present,
-                         const struct workers *workers) {
-    const struct config *next = reload->config;
+static void list_plugins(struct reload *reload, const struct deployment *old_deployment) {
+    const struct config *present = old_deployment->config;
+    const struct config *next = reload->deployment->config;
     for (size_t i = 0; i < next->n_plugins; i++) {
         const char *name = next->plugins[i].as_written;
         if (!next->plugins[i].enabled) {
@@ -41,7 +39,8 @@ static void list_plugins(struct reload *reload, const struct config *present,
         size_t old = find_plugin(present, name);
         if (old == present->n_plugins) {
             add(reload->plugins, sizeof reload->plugins, name, " (added)");
-        } else if (strcmp(workers->copies[old].sha256, reload->copies[i].sha256) != 0) {
+        } else if (strcmp(old_deployment->copies[old].sha256,
+                          reload->deployment->copies[i].sha256) != 0) {
             add(reload->plugins, sizeof reload->plugins, name, " (changed)");
         }
     }
@@ -56,7 +55,7 @@ static void list_plugins(struct reload *reload, const struct config *present,
 /* The supervisor has read the key, and listens already. The rest takes effect with the next host.
  */
 static void warn_of_restart(const struct config *present, struct reload *reload) {
-    const struct config *next = reload->config;
+    const struct config *next = reload->deployment->config;
     const struct {
         const char *key;
         bool changed;
@@ -105,75 +104,67 @@ static int reject(const struct config_problems *problems, struct error *err) {
     return error_set(err, "%.*s", (int)bytes, text);
 }
 
-static int copy_files(struct reload *reload, struct workers *workers, struct error *err) {
-    for (size_t i = 0; i < reload->config->n_plugins; i++) {
-        const struct config_plugin *plugin = &reload->config->plugins[i];
-        if (plugin->enabled && plugin_files_copy(workers->files, plugin->path, plugin->sha256,
-                                                 &reload->copies[i], err) < 0) {
+static int copy_files(struct deployment *next, struct plugin_files *files, struct error *err) {
+    for (size_t i = 0; i < next->config->n_plugins; i++) {
+        const struct config_plugin *plugin = &next->config->plugins[i];
+        if (plugin->enabled &&
+            plugin_files_copy(files, plugin->path, plugin->sha256, &next->copies[i], err) < 0) {
             return error_wrap(err, "plugin %s", plugin->as_written);
         }
     }
     return 0;
 }
 
-int reload_read(const struct config *present, struct workers *workers, struct reload **next,
-                struct error *err) {
+static int read_deployment(const struct config *present, struct deployment *next,
+                           struct plugin_files *files, struct error *err) {
     AUTO_PROBLEMS struct config_problems problems = {0};
     struct settings *settings = NULL;
+    if (settings_read_again(present->settings, &settings, err) < 0) {
+        return -1;
+    }
+    if (config_load_settings(settings, CONFIG_NEED_HOST, &next->owned_config, &problems) < 0) {
+        return reject(&problems, err);
+    }
+    next->config = next->owned_config;
+    if (check_unchanged(present, next->config, err) < 0 ||
+        config_check_webhook_secret(next->config, err) < 0) {
+        return -1;
+    }
+    return copy_files(next, files, err);
+}
+
+int reload_read(const struct deployment *present, struct plugin_files *files, struct reload **next,
+                struct error *err) {
     struct reload *reload = calloc(1, sizeof *reload);
     if (!reload) {
         return error_set(err, "out of memory");
     }
-    reload->descriptions_fd = reload_open_descriptions(err);
-    if (reload->descriptions_fd < 0 || settings_read_again(present->settings, &settings, err) < 0) {
+    reload->deployment = deployment_new(err);
+    if (!reload->deployment ||
+        read_deployment(present->config, reload->deployment, files, err) < 0) {
         reload_free(reload);
         return -1;
     }
-    if (config_load_settings(settings, CONFIG_NEED_HOST, &reload->owned, &problems) < 0) {
-        reject(&problems, err);
-        reload_free(reload);
-        return -1;
-    }
-    reload->config = reload->owned;
-    if (check_unchanged(present, reload->config, err) < 0 ||
-        config_check_webhook_secret(reload->config, err) < 0 ||
-        copy_files(reload, workers, err) < 0) {
-        reload_free(reload);
-        return -1;
-    }
-    warn_of_restart(present, reload);
-    list_plugins(reload, present, workers);
+    warn_of_restart(present->config, reload);
+    list_plugins(reload, present);
     *next = reload;
     return 0;
 }
 
-int reload_open_descriptions(struct error *err) {
-    int fd = memfd_create("snekomatic-descriptions", MFD_CLOEXEC);
-    return fd >= 0 ? fd : error_set(err, "cannot create a memfd: %s", strerror(errno));
-}
-
-void reload_exchange(struct reload *reload, const struct config **config, struct config **owned,
-                     int *descriptions_fd, struct workers *workers) {
-    int old_descriptions_fd = *descriptions_fd;
-    *descriptions_fd = reload->descriptions_fd;
-    reload->descriptions_fd = old_descriptions_fd;
-    const struct config *old = *config;
-    struct config *old_owned = *owned;
-    *config = reload->config;
-    *owned = reload->owned;
-    reload->config = old;
-    reload->owned = old_owned;
-    workers_exchange(workers, *config, reload->copies);
+int64_t reload_load_ms(const struct reload *reload) {
+    const struct config *config = reload->deployment->config;
+    int64_t most_ms = WORKER_SPAWN_LOAD_DEADLINE_MS;
+    for (size_t i = 0; i < config->n_plugins; i++) {
+        if (config->plugins[i].enabled && config->plugins[i].sandbox == CONFIG_SANDBOX_OFF) {
+            most_ms = WORKER_SPAWN_DEBUG_DEADLINE_MS;
+        }
+    }
+    return most_ms;
 }
 
 void reload_free(struct reload *reload) {
-    if (!reload) {
-        return;
+    if (reload) {
+        deployment_free(reload->deployment);
+        free(reload);
     }
-    for (size_t i = 0; i < CONFIG_PLUGINS_MAX; i++) {
-        plugin_copy_finish(&reload->copies[i]);
-    }
-    cleanup_close(&reload->descriptions_fd);
-    config_free(reload->owned);
-    free(reload);
 }

@@ -5,33 +5,33 @@
 #define SNEK_SUPERVISOR_RELOAD_H
 
 #include "base/error.h"
-#include "config/config.h"
-#include "supervisor/workers.h"
+#include "supervisor/deployment.h"
+
+/* A host of the new deployment loads beside the old one's. Once all plugins have loaded, the old
+ * host drains. When it has ended, the new one may use the store, and becomes ready. */
+enum reload_phase { RELOAD_LOADING, RELOAD_DRAINING, RELOAD_STARTING };
 
 struct reload {
-    const struct config *config;
-    /* The same, if it was read here; NULL: it is the caller's. */
-    struct config *owned;
-    struct plugin_copy copies[CONFIG_PLUGINS_MAX];
-    /* The memfd in which hosts with this configuration keep their plugins' descriptions. */
-    int descriptions_fd;
+    enum reload_phase phase;
+    /* Owned. The new one; in RELOAD_STARTING the old one, which comes back if the new host does not
+     * become ready. */
+    struct deployment *deployment;
+    /* When the phase must have ended. Monotonic; INT64_MAX: it has no bound. */
+    int64_t until_ms;
     /* Lists for people, separated by ", ": plugins with another file, a new or a removed one; and
      * changed keys that take effect only after a restart. Cut if too long. */
     char plugins[1024], needs_restart[256];
 };
 
-/* Reads the file of `present` again, checks it, and copies the file of each enabled plugin. 0 and
- * `*next`, for reload_free(); or -1, and nothing has changed. `err` has all problems, as far as
- * they fit. */
-int reload_read(const struct config *present, struct workers *workers, struct reload **next,
+/* Reads the file of the present configuration again, checks it, and copies the file of each enabled
+ * plugin. 0 and `*next`, for reload_free(); or -1, and nothing has changed. `err` has all problems,
+ * as far as they fit. */
+int reload_read(const struct deployment *present, struct plugin_files *files, struct reload **next,
                 struct error *err);
 
-/* Exchanges `*config`, the workers' configuration and the descriptions with those of the reload. */
-void reload_exchange(struct reload *reload, const struct config **config, struct config **owned,
-                     int *descriptions_fd, struct workers *workers);
-
-/* Opens a memfd for descriptions, or returns -1. */
-int reload_open_descriptions(struct error *err);
+/* How long a host may take to load the plugins of the new configuration, by the deadlines that it
+ * has for them. */
+int64_t reload_load_ms(const struct reload *reload);
 
 void reload_free(struct reload *reload); /* takes NULL */
 

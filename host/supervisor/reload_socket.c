@@ -4,6 +4,7 @@
 #include "supervisor/reload_socket.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/runtime_directory.h"
 
@@ -27,6 +28,8 @@
 #define NAME_HASH_BYTES 8
 /* Accepted in one turn, so that a flood of clients does not hold up the host. */
 #define ACCEPTS_PER_TURN 16
+/* After accept() has failed, for want of descriptors or memory. */
+#define ACCEPT_AGAIN_MS 1000
 
 int reload_socket_name(const struct settings *settings, char name[RELOAD_SOCKET_NAME_MAX],
                        struct error *err) {
@@ -160,8 +163,14 @@ void reload_socket_close(struct reload_socket *s) {
     s->listen_fd = s->lock_fd = s->directory_fd = -1;
 }
 
+int64_t reload_socket_due_ms(const struct reload_socket *s) {
+    bool waits = s->accept_at_ms > clock_monotonic_ms();
+    return waits ? s->accept_at_ms : INT64_MAX;
+}
+
 void reload_socket_poll(const struct reload_socket *s, struct pollfd fds[RELOAD_SOCKET_FDS]) {
-    fds[0] = (struct pollfd){.fd = s->listen_fd, .events = POLLIN};
+    bool accepts = s->accept_at_ms <= clock_monotonic_ms();
+    fds[0] = (struct pollfd){.fd = accepts ? s->listen_fd : -1, .events = POLLIN};
     for (size_t i = 0; i < RELOAD_CLIENTS_MAX; i++) {
         const struct reload_client *client = &s->clients[i];
         bool reads = client->fd > 0 && !client->asked;
@@ -228,20 +237,28 @@ static bool admit(struct reload_socket *s, int fd) {
     return read_request(client);
 }
 
+/* Once until a client was accepted. */
+static void log_failure(const struct reload_socket *s, int reason) {
+    if (s->accept_at_ms == 0) {
+        log_event(SNEK_LEVEL_ERROR, "reload_socket_failed", LOG_TEXT("reason", strerror(reason)),
+                  LOG_TEXT("result", "`snekomatic reload` waits; SIGHUP works"));
+    }
+}
+
 static bool accept_clients(struct reload_socket *s) {
     bool asked = false;
     for (unsigned n = 0; n < ACCEPTS_PER_TURN; n++) {
         int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
+            s->accept_at_ms = 0;
             asked = admit(s, fd) || asked;
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return asked;
         } else if (errno != ECONNABORTED && errno != EINTR) {
+            log_failure(s, errno);
             /* The socket would wake us all the time. */
-            log_event(SNEK_LEVEL_ERROR, "reload_socket_failed", LOG_TEXT("reason", strerror(errno)),
-                      LOG_TEXT("result", "`snekomatic reload` does not work; SIGHUP does"));
-            reload_socket_close(s);
-            return false;
+            s->accept_at_ms = clock_monotonic_ms() + ACCEPT_AGAIN_MS;
+            return asked;
         }
     }
     return asked;

@@ -46,6 +46,8 @@ struct reload_socket {
     int listen_fd, lock_fd, directory_fd;
     char name[RELOAD_SOCKET_NAME_MAX];
     uint64_t arrivals;
+    /* accept() has failed: no client is accepted before this time (monotonic). 0: it has not. */
+    int64_t accept_at_ms;
     struct reload_client clients[RELOAD_CLIENTS_MAX];
 };
 
@@ -61,7 +63,9 @@ int reload_socket_open(struct reload_socket *socket, const struct settings *sett
 /* Removes the socket. Clients that wait get RELOAD_STOPPING. */
 void reload_socket_close(struct reload_socket *socket);
 
-/* Fills in what the socket waits for. */
+/* Fills in what the socket waits for. If accept() has failed, it accepts again at a time that
+ * reload_socket_due_ms() returns (monotonic); INT64_MAX: it has not. */
+int64_t reload_socket_due_ms(const struct reload_socket *socket);
 void reload_socket_poll(const struct reload_socket *socket, struct pollfd fds[RELOAD_SOCKET_FDS]);
 /* Accepts clients and reads requests, after poll(). True when a client asked for a reload. */
 bool reload_socket_serve(struct reload_socket *socket, const struct pollfd fds[RELOAD_SOCKET_FDS]);

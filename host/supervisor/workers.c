@@ -22,28 +22,10 @@ static_assert((int)CONFIG_SANDBOX_BEST == (int)FRAME_SANDBOX_BEST &&
                   (int)CONFIG_SANDBOX_OFF == (int)FRAME_SANDBOX_OFF,
               "the configuration's levels are the protocol's");
 
-int workers_init(struct workers *workers, const struct config *config, const char *worker_path,
-                 struct error *err) {
-    *workers = (struct workers){.config = config, .worker_path = worker_path};
-    return plugin_files_open(&workers->files, err);
-}
-
-void workers_finish(struct workers *workers) {
-    for (size_t i = 0; i < CONFIG_PLUGINS_MAX; i++) {
-        plugin_copy_finish(&workers->copies[i]);
-    }
-    plugin_files_close(workers->files);
-    workers->files = NULL;
-}
-
-void workers_exchange(struct workers *workers, const struct config *config,
-                      struct plugin_copy copies[CONFIG_PLUGINS_MAX]) {
-    workers->config = config;
-    for (size_t i = 0; i < CONFIG_PLUGINS_MAX; i++) {
-        struct plugin_copy old = workers->copies[i];
-        workers->copies[i] = copies[i];
-        copies[i] = old;
-    }
+void workers_init(struct workers *workers, struct deployment *deployment,
+                  struct plugin_files *files, const char *worker_path) {
+    *workers =
+        (struct workers){.deployment = deployment, .files = files, .worker_path = worker_path};
 }
 
 static struct worker_slot *find(struct workers *workers, uint64_t id) {
@@ -75,7 +57,7 @@ static unsigned count(const struct workers *workers, uint32_t plugin) {
 /* 0, or -1: the host must not start this worker now. */
 static int check(struct workers *workers, const struct supervisor_control *packet,
                  struct error *err) {
-    const struct config *config = workers->config;
+    const struct config *config = workers->deployment->config;
     if (packet->plugin >= config->n_plugins || !config->plugins[packet->plugin].enabled) {
         return error_set(err, "there is no enabled plugin %u", packet->plugin);
     }
@@ -145,8 +127,8 @@ void workers_start(struct workers *workers, const struct supervisor_control *pac
         report_failure(packet, control_fd, &err);
         return;
     }
-    const struct config_plugin *plugin = &workers->config->plugins[packet->plugin];
-    struct plugin_copy *copy = &workers->copies[packet->plugin];
+    const struct config_plugin *plugin = &workers->deployment->config->plugins[packet->plugin];
+    struct plugin_copy *copy = &workers->deployment->copies[packet->plugin];
     if (provide_copy(workers, plugin, copy, &err) < 0) {
         report_failure(packet, control_fd, &err);
         return;

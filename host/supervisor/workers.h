@@ -6,15 +6,15 @@
 #define SNEK_SUPERVISOR_WORKERS_H
 
 #include "base/throttle.h"
-#include "config/config.h"
 #include "plugin_file/plugin_file.h"
+#include "supervisor/deployment.h"
 #include "supervisor/messages.h"
 
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* During a reload each plugin may have two. */
+/* A worker that is replaced may not be gone yet when the next one starts. */
 #define WORKERS_MAX (2 * CONFIG_PLUGINS_MAX)
 
 struct worker_slot {
@@ -29,26 +29,17 @@ struct worker_slot {
 };
 
 struct workers {
-    /* Both borrowed. */
-    const struct config *config;
-    const char *worker_path;
+    /* All borrowed. A plugin's copy is made at its first start, if a reload has not made it. */
+    struct deployment *deployment;
     struct plugin_files *files;
-    /* The copies that all workers of a plugin load, also those of later hosts. Made at its first
-     * start. */
-    struct plugin_copy copies[CONFIG_PLUGINS_MAX];
+    const char *worker_path;
     struct worker_slot slots[WORKERS_MAX];
     struct throttle starts;
 };
 
-/* 0, or -1. Call workers_finish() in either case. */
-int workers_init(struct workers *workers, const struct config *config, const char *worker_path,
-                 struct error *err);
-void workers_finish(struct workers *workers);
-
-/* Takes another configuration, and exchanges the copies for those in `copies`. No worker may run.
- */
-void workers_exchange(struct workers *workers, const struct config *config,
-                      struct plugin_copy copies[CONFIG_PLUGINS_MAX]);
+/* For a host of this deployment. Nothing is to be freed. */
+void workers_init(struct workers *workers, struct deployment *deployment,
+                  struct plugin_files *files, const char *worker_path);
 
 /* Each handles one packet of the host, and replies on `control_fd`. */
 void workers_start(struct workers *workers, const struct supervisor_control *packet,

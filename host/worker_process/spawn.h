@@ -11,6 +11,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* A worker that takes longer to load is to be killed by whoever started it. */
+#define WORKER_SPAWN_LOAD_DEADLINE_MS 20000
+/* With sandbox = "off", because it may wait for a debugger. */
+#define WORKER_SPAWN_DEBUG_DEADLINE_MS 600000
+
 /* Borrowed during worker_spawn(). */
 struct worker_spawn_options {
     const char *worker_path;

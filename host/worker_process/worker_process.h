@@ -26,11 +26,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A worker that takes longer to load is to be killed by whoever started it. */
-#define WORKER_PROCESS_LOAD_DEADLINE_MS 20000
-/* With sandbox = "off", because it may wait for a debugger. */
-#define WORKER_PROCESS_DEBUG_DEADLINE_MS 600000
-
 /* Bytes of a line that the worker prints; the rest of a longer line is dropped. */
 #define WORKER_PROCESS_LINE_MAX 1000
 

@@ -384,7 +384,8 @@ static struct inbox *start_inbox(struct fixture *fixture) {
     struct inbox *inbox = NULL;
     assert_non_null(calm);
     *calm = (struct calm_store){.store = {.methods = &methods}, .fixture = fixture};
-    assert_int_equal(writer_start(&calm->store, &inbox, NULL), 0);
+    assert_int_equal(inbox_new(&inbox, NULL), 0);
+    assert_int_equal(writer_start(inbox, &calm->store, NULL), 0);
     return inbox;
 }
 

@@ -78,7 +78,8 @@ static int set_up(void **state) {
     assert_int_equal(sem_init(&fixture->pretended.entered, 0, 0), 0);
     assert_int_equal(sem_init(&fixture->pretended.go, 0, 0), 0);
     assert_int_equal(mailbox_init(&fixture->mailbox), 0);
-    assert_int_equal(writer_start(&fixture->pretended.store, &fixture->inbox, NULL), 0);
+    assert_int_equal(inbox_new(&fixture->inbox, NULL), 0);
+    assert_int_equal(writer_start(fixture->inbox, &fixture->pretended.store, NULL), 0);
     *state = fixture;
     return 0;
 }

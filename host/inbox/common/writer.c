@@ -22,6 +22,7 @@
 #define GROUP_TRIES_MAX 4
 
 struct inbox {
+    /* NULL until the store is open. Then the writer runs. */
     struct store *store;
     pthread_t writer;
     atomic_bool healthy;
@@ -135,27 +136,40 @@ static void *write_groups(void *argument) {
     return NULL;
 }
 
-int writer_start(struct store *store, struct inbox **inbox, struct error *err) {
+int inbox_new(struct inbox **inbox, struct error *err) {
     struct inbox *made = calloc(1, sizeof *made);
     if (!made) {
-        store->methods->free(store);
         return error_set(err, "starting the inbox: out of memory");
     }
-    made->store = store;
     TAILQ_INIT(&made->waiting);
     atomic_init(&made->healthy, true);
     pthread_mutex_init(&made->lock, NULL);
     pthread_cond_init(&made->work, NULL);
-    int failed = pthread_create(&made->writer, NULL, write_groups, made);
+    *inbox = made;
+    return 0;
+}
+
+int writer_start(struct inbox *inbox, struct store *store, struct error *err) {
+    assert(!inbox->store);
+    inbox->store = store;
+    int failed = pthread_create(&inbox->writer, NULL, write_groups, inbox);
     if (failed) {
-        pthread_cond_destroy(&made->work);
-        pthread_mutex_destroy(&made->lock);
-        free(made);
+        inbox->store = NULL;
         store->methods->free(store);
         return error_set(err, "starting the inbox's writer: %s", strerror(failed));
     }
-    *inbox = made;
     return 0;
+}
+
+/* What was submitted to a store that was never opened. */
+static void fail_waiting(struct inbox *inbox) {
+    struct error err;
+    struct mail *mail;
+    error_set(&err, "the store was not opened");
+    while ((mail = TAILQ_FIRST(&inbox->waiting))) {
+        TAILQ_REMOVE(&inbox->waiting, mail, link);
+        post_failure(of_mail(mail), &err);
+    }
 }
 
 void inbox_free(struct inbox *inbox) {
@@ -167,9 +181,13 @@ void inbox_free(struct inbox *inbox) {
         inbox->stopping = true;
         pthread_cond_signal(&inbox->work);
     }
-    pthread_join(inbox->writer, NULL);
+    if (inbox->store) {
+        pthread_join(inbox->writer, NULL);
+        inbox->store->methods->free(inbox->store);
+    } else {
+        fail_waiting(inbox);
+    }
     assert(TAILQ_EMPTY(&inbox->waiting));
-    inbox->store->methods->free(inbox->store);
     pthread_cond_destroy(&inbox->work);
     pthread_mutex_destroy(&inbox->lock);
     free(inbox);

@@ -7,8 +7,8 @@
 #include "inbox/common/store.h"
 #include "inbox/inbox.h"
 
-/* Starts the writer, which owns the store from now on; a failure frees the store too. 0 and
- * `*inbox`, or -1. */
-int writer_start(struct store *store, struct inbox **inbox, struct error *err);
+/* Starts the writer of a new inbox; it owns the store from now on. A failure frees the store. 0, or
+ * -1. */
+int writer_start(struct inbox *inbox, struct store *store, struct error *err);
 
 #endif

@@ -155,6 +155,11 @@ static void on_stored(void *context, const struct inbox_put *put, struct buffer 
     dispatch_stored(host->dispatch, put, body);
 }
 
+static const struct description *describe(void *context, size_t index, bool *more) {
+    const struct host *host = context;
+    return dispatch_description(host->dispatch, index, more);
+}
+
 static void log_address(void) {
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof address;
@@ -278,6 +283,7 @@ static int start_maintenance(struct host *host, struct error *err) {
         .broker = host->broker,
         .configured = dispatch_configured(host->dispatch),
         .router = {.route = route, .wants = wants, .on_stored = on_stored, .context = host},
+        .plugins = {.describe = describe, .context = host},
         .on_runs_due = dispatch_on_queued,
         .context = host->dispatch};
     return maintenance_new(&options, &host->maintenance, err) < 0

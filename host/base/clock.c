@@ -46,6 +46,13 @@ bool clock_error_ms(int64_t *ahead_ms) {
     return true;
 }
 
+int64_t clock_true_ms(void) {
+    int64_t ahead_ms;
+    bool wrong = clock_error_ms(&ahead_ms) &&
+                 (ahead_ms > CLOCK_ERROR_MAX_MS || ahead_ms < -CLOCK_ERROR_MAX_MS);
+    return clock_wall_ms() - (wrong ? ahead_ms : 0);
+}
+
 void clock_set_for_test(int64_t monotonic_ms, int64_t wall_ms) {
     frozen = true;
     frozen_monotonic_ms = monotonic_ms;

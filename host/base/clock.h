@@ -18,6 +18,9 @@ void clock_set_reference(int64_t wall_ms);
 /* How far our wall clock is ahead of GitHub's now; negative: behind. False before the first
  * response. Any thread. */
 bool clock_error_ms(int64_t *ahead_ms);
+/* The wall clock, or GitHub's while ours is wrong (CLOCK_ERROR_MAX_MS): for times that the store
+ * keeps until the clock is right again. Any thread. */
+int64_t clock_true_ms(void);
 /* Beyond this the host forgets nothing and starts no scheduled work. */
 #define CLOCK_ERROR_MAX_MS 3600000
 

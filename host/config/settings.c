@@ -39,8 +39,8 @@ static const char *const secret_names[] = {"GITHUB_PRIVATE_KEY",
 
 /* Variables without a secret that the host or its libraries read: glibc (time zone, names of hosts,
  * temporary files, the directory for sockets), libpq and Kerberos, GnuTLS and OpenSSL, systemd's
- * watchdog, Heroku. Not SSLKEYLOGFILE, with which GnuTLS would write the keys of all connections to
- * a file. */
+ * watchdog, Heroku; and a hook of the tests. Not SSLKEYLOGFILE, with which GnuTLS would write the
+ * keys of all connections to a file. */
 static const char *const library_patterns[] = {"TZ",
                                                "TZDIR",
                                                "LANG",
@@ -57,6 +57,7 @@ static const char *const library_patterns[] = {"TZ",
                                                "SSL_CERT_FILE",
                                                "SSL_CERT_DIR",
                                                "DYNO",
+                                               "SNEKOMATIC_ADVANCE_FILE",
                                                "OPENSSL_CONF",
                                                "OPENSSL_MODULES",
                                                "WATCHDOG_USEC",

@@ -137,7 +137,8 @@ void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max
     put->lease_ms = dispatch->table.options.lease_ms;
     for (size_t i = 0; i < dispatch->n_plugins && put->n_runs < max; i++) {
         const struct plugin *plugin = &dispatch->plugins[i];
-        if (plugin_wants(plugin, put->event, put->action, put->installation) &&
+        bool is_meant = !put->only_plugin || strcmp(put->only_plugin, plugin_name(plugin)) == 0;
+        if (is_meant && plugin_wants(plugin, put->event, put->action, put->installation) &&
             scope_matches(plugin->config->repositories, put->repository)) {
             const struct description *description = plugin_description(plugin);
             struct inbox_put_run *run = &put->runs[put->n_runs++];
@@ -451,6 +452,12 @@ void dispatch_begin(struct dispatch *dispatch) {
 bool dispatch_ready(struct dispatch *dispatch) {
     dispatch->ready = dispatch->ready || (dispatch->begun && dispatch->holds.known);
     return dispatch->ready;
+}
+
+const struct description *dispatch_description(const struct dispatch *dispatch, size_t index,
+                                               bool *more) {
+    *more = index < dispatch->n_plugins;
+    return *more ? plugin_description(&dispatch->plugins[index]) : NULL;
 }
 
 int dispatch_release(struct dispatch *dispatch, const char *name) {

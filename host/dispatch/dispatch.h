@@ -76,6 +76,11 @@ int dispatch_tick(struct dispatch *dispatch);
  * dispatch_stored() reports that it was committed. So every put that was routed must be passed to
  * dispatch_stored(), also when it failed. */
 void dispatch_route(struct dispatch *dispatch, struct inbox_put *put, size_t max);
+
+/* The description of the plugin with this index; NULL: it is not known. `*more`: there is such a
+ * plugin. */
+const struct description *dispatch_description(const struct dispatch *dispatch, size_t index,
+                                               bool *more);
 void dispatch_stored(struct dispatch *dispatch, const struct inbox_put *put, struct buffer *body);
 bool dispatch_status(struct dispatch *dispatch, struct buffer *json);
 /* Another host may have queued runs. Any thread. */

@@ -361,6 +361,13 @@ static void on_output_dropped(void *context, uint64_t bytes) {
               LOG_TEXT("reason", "it prints too much in a second, or too long a line"));
 }
 
+static bool on_timer(void *context, uint64_t handle, int64_t delay_ms, struct frame_text key,
+                     struct frame_text payload) {
+    struct plugin *plugin = context;
+    struct run *run = find_or_kill(plugin, handle);
+    return !run || run_set_timer(run, delay_ms, key, payload);
+}
+
 static void on_result(void *context, uint64_t handle, int64_t result, int64_t delay_ms,
                       struct frame_text reason) {
     struct plugin *plugin = context;
@@ -528,6 +535,7 @@ static const struct worker_process_handlers handlers = {.on_described = on_descr
                                                         .on_http_call = on_http_call,
                                                         .on_store_call = on_store_call,
                                                         .on_log = on_log,
+                                                        .on_timer = on_timer,
                                                         .on_result = on_result,
                                                         .on_output = on_output,
                                                         .on_output_dropped = on_output_dropped,

@@ -6,6 +6,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "dispatch/backoff.h"
+#include "inbox/timers.h"
 
 #include <snekomatic/types.h>
 
@@ -168,6 +169,7 @@ void run_free(struct run *run) {
     TAILQ_REMOVE(&run->group->table->all, run, link_all);
     inbox_run_finish(&run->data);
     journal_finish(&run->journal);
+    timer_list_finish(&run->timers);
     free(run->reason);
     free(run);
 }
@@ -272,6 +274,12 @@ bool run_note_log(struct run *run, size_t bytes) {
         most);
     run_log(run, SNEK_LEVEL_WARNING, "plugin", LOG_TEXT("reason", reason.text));
     return false;
+}
+
+bool run_set_timer(struct run *run, int64_t delay_ms, struct frame_text key,
+                   struct frame_text payload) {
+    /* A dry run changes nothing. */
+    return run->group->config->dry_run || timer_list_add(&run->timers, delay_ms, key, payload);
 }
 
 void run_note_effect(struct run *run) {
@@ -382,6 +390,28 @@ static void finish_later(struct run *run, int64_t when_ms) {
     TAILQ_INSERT_TAIL(&run->group->table->ended, run, link);
 }
 
+static void submit_finish(struct run *run);
+
+/* The run cannot set its timers, so it failed. */
+static void fail_for_timers(struct run *run) {
+    struct inbox_finish *finish = &run->finish;
+    bool last = run->data.attempt >= run->group->table->options.max_attempts;
+    struct error reason;
+    error_set(&reason,
+              "the plugin has %d timers in this installation, which is the most: cancel some, or "
+              "use fewer keys",
+              INBOX_TIMERS_MAX);
+    free(run->reason);
+    run->reason = strdup(reason.text);
+    finish->operation.kind = INBOX_FINISH;
+    finish->how = last ? INBOX_DEAD : INBOX_RETRY;
+    finish->label = last ? "dead" : "retry";
+    finish->reason = run->reason ? run->reason : "";
+    finish->due_ms = last ? INT64_MAX : finish->now_ms + backoff_ms(run->data.attempt);
+    finish->n_timers = 0;
+    submit_finish(run);
+}
+
 static void on_finished(struct inbox_operation *operation) {
     struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
     struct run *run = CONTAINER_OF(finish, struct run, finish);
@@ -392,6 +422,10 @@ static void on_finished(struct inbox_operation *operation) {
         run_log(run, SNEK_LEVEL_ERROR, "completion_failed", LOG_TEXT("event", run->data.event),
                 LOG_TEXT("reason", operation->error.text));
         finish_later(run, clock_monotonic_ms() + RUN_FINISH_RETRY_MS);
+        return;
+    }
+    if (operation->result == INBOX_TIMERS_FULL && finish->n_timers > 0) {
+        fail_for_timers(run);
         return;
     }
     log_end(run, operation->result);
@@ -468,6 +502,12 @@ static void finish(struct run *run, enum inbox_finish_how how, const char *label
         .has_journal = run->journal.n_entries > 0,
         .keeps_place = how == INBOX_REQUEUE || (!waits && run->data.attempt <= PLACE_ATTEMPTS_MAX),
     };
+    if (how == INBOX_DONE && run->timers.n_changes > 0 && strcmp(label, "rejected") != 0) {
+        run->finish.operation.kind = INBOX_FINISH_TIMERS;
+        run->finish.installation = run->data.installation;
+        run->finish.timers = run->timers.changes;
+        run->finish.n_timers = run->timers.n_changes;
+    }
     fault_point("before_completion", worker_process ? worker_process_pid(worker_process) : 0);
     if (run->n_holds > 0) {
         finish_later(run, INT64_MAX);

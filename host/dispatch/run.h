@@ -14,6 +14,7 @@
 #include "broker/broker.h"
 #include "config/config.h"
 #include "dispatch/journal.h"
+#include "dispatch/timer_list.h"
 #include "inbox/deliveries.h"
 #include "metrics/metrics.h"
 #include "worker_process/worker_process.h"
@@ -143,6 +144,8 @@ struct run {
     bool sent_effect;
     /* The length of all that its handlers have logged. */
     uint64_t log_bytes;
+    /* The timers that it sets and cancels when it ends well. */
+    struct timer_list timers;
     /* It has left its group; its completion is next. */
     bool ended;
     int64_t took_ms;
@@ -208,6 +211,10 @@ void run_set_late(struct run *run);
 /* Its handler logs so many bytes. False: drop them, because plugin.log_bytes_per_run is used up.
  * The first time the function logs that. */
 bool run_note_log(struct run *run, size_t bytes);
+/* The attempt sets a timer if it ends well; a payload of 0 bytes cancels it. False: it has set too
+ * many, or memory is short. */
+bool run_set_timer(struct run *run, int64_t delay_ms, struct frame_text key,
+                   struct frame_text payload);
 /* This attempt sends an effect. */
 void run_note_effect(struct run *run);
 /* True when this host itself sent the effect of the claim with this token, as far as it remembers,

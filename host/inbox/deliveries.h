@@ -38,6 +38,9 @@ enum inbox_order {
 /* PUT stores a delivery and a run for each plugin that wants it, due at `due_ms`. A run that this
  * host continues from memory is inserted as if it had been claimed already. Hosts that look for due
  * runs skip it. When the host dies, it is due again like any other claimed run. */
+struct inbox_firing;
+struct inbox_timer_change;
+
 struct inbox_put_run {
     /* The plugin's name. */
     const char *plugin;
@@ -112,6 +115,10 @@ struct inbox_put {
     int64_t host, lease_ms;
     /* Only dispatch uses this: when it leased the runs (monotonic clock). */
     int64_t routed_ms;
+    /* Only for FIRE (timers.h). Borrowed. */
+    const struct inbox_firing *firing;
+    /* Only dispatch uses this: the delivery is for this plugin; NULL: for all. */
+    const char *only_plugin;
     /* Out: how many parked runs are due now, because this delivery says that the installation was
      * created, unsuspended or accepted new permissions. Its running runs get INBOX_GRANTED. */
     int64_t unparked;
@@ -290,6 +297,10 @@ struct inbox_finish {
     /* For RETRY, REQUEUE and WAIT: the run goes on holding its key. Otherwise later runs pass it.
      */
     bool keeps_place;
+    /* Only for FINISH_TIMERS (timers.h). Borrowed. */
+    const char *installation;
+    const struct inbox_timer_change *timers;
+    size_t n_timers;
     /* Out: when the next run of the key is due, if this completion made it the holder. Otherwise
      * INT64_MAX. */
     int64_t next_due_ms;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* An operation: one request of a client to the inbox, and its result. Each client's header
- * (deliveries.h, journal.h, leases.h, plugin_state.h, rate_limits.h, bot_user.h, holds.h, pull.h,
- * stats.h, admin.h, previews.h, maintenance.h) has the structs of its operations; each struct
- * begins with this one.
+ * (deliveries.h, timers.h, journal.h, leases.h, plugin_state.h, rate_limits.h, bot_user.h, holds.h,
+ * pull.h, stats.h, admin.h, previews.h, maintenance.h) has the structs of its operations; each
+ * struct begins with this one.
  *
  *   ingest --PUT--> |                       | --CLAIM--> dispatch --FINISH--> |
  *                   | one writer, in groups |                                 | the same writer
@@ -28,6 +28,10 @@ enum inbox_kind {
     INBOX_PUT,
     INBOX_CLAIM,
     INBOX_FINISH,
+    /* timers.h */
+    INBOX_FINISH_TIMERS,
+    INBOX_TIMERS_DUE,
+    INBOX_FIRE,
     /* leases.h */
     INBOX_RENEW,
     INBOX_LEASE_CHECK,

@@ -3,11 +3,13 @@
 #include "maintenance/maintenance.h"
 
 #include "base/clock.h"
+#include "maintenance/advance.h"
 #include "maintenance/clock_check.h"
 #include "maintenance/election.h"
 #include "maintenance/prune.h"
 #include "maintenance/pull.h"
 #include "maintenance/redelivery_schedule.h"
+#include "maintenance/timers.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,6 +27,8 @@ struct maintenance {
     struct prune prune;
     struct redelivery_schedule recovery;
     struct pull pull;
+    struct timers timers;
+    struct advance advance;
 };
 
 static void on_mail(struct loop_source *source, uint32_t events) {
@@ -82,12 +86,33 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
     prune_init(&new->prune, options->inbox, &new->mailbox, config->store.retention_days,
                config->store.audit_days, options->configured);
     init_receiving(new, options);
+    advance_init(&new->advance);
+    timers_init(&new->timers, options->inbox, &new->mailbox, &options->router, &options->plugins);
     *maintenance = new;
     return 0;
 }
 
 static int64_t earliest(int64_t a, int64_t b) {
     return a < b ? a : b;
+}
+
+/* What timers and schedules cause. */
+static int64_t fire_tick(struct maintenance *maintenance, bool elected, int64_t now_ms) {
+    struct advance *advance = &maintenance->advance;
+    struct timers *timers = &maintenance->timers;
+    bool allowed = clock_check_is_right();
+    if (advance->path && advance_read(advance)) {
+        timers_want(timers);
+    }
+    int64_t time_ms = clock_wall_ms() + advance->ms;
+    int64_t next_ms = timers_tick(timers, allowed, elected, time_ms, now_ms);
+    if (!advance->path) {
+        return next_ms;
+    }
+    if (allowed && timers_settled(timers)) {
+        advance_report(advance, timers->fired);
+    }
+    return earliest(next_ms, now_ms + ADVANCE_INTERVAL_MS);
 }
 
 int maintenance_tick(struct maintenance *maintenance) {
@@ -99,6 +124,7 @@ int maintenance_tick(struct maintenance *maintenance) {
     next_ms = earliest(next_ms, prune_tick(&maintenance->prune, may_forget, now_ms));
     next_ms = earliest(next_ms, redelivery_schedule_tick(&maintenance->recovery, elected, now_ms));
     next_ms = earliest(next_ms, pull_tick(&maintenance->pull, elected, now_ms));
+    next_ms = earliest(next_ms, fire_tick(maintenance, elected, now_ms));
     int64_t wait_ms = next_ms - now_ms;
     return wait_ms > WAIT_MAX_MS ? WAIT_MAX_MS : (int)wait_ms;
 }
@@ -117,11 +143,13 @@ void maintenance_free(struct maintenance *maintenance) {
         prune_close(&maintenance->prune);
         redelivery_schedule_close(&maintenance->recovery);
         pull_close(&maintenance->pull);
+        timers_close(&maintenance->timers);
         mailbox_drain(&maintenance->mailbox);
         loop_remove(maintenance->loop, &maintenance->mail_source);
         mailbox_finish(&maintenance->mailbox);
         redelivery_schedule_finish(&maintenance->recovery);
         pull_finish(&maintenance->pull);
+        timers_finish(&maintenance->timers);
         free(maintenance);
     }
 }

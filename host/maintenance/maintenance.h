@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "inbox/maintenance.h"
 #include "maintenance/fetched_delivery.h"
+#include "maintenance/firing.h"
 
 struct maintenance;
 
@@ -26,6 +27,8 @@ struct maintenance_options {
     const char *configured;
     /* Routes the deliveries that recovery fetches. Called on the loop's thread. */
     struct delivery_router router;
+    /* For timers and schedules. */
+    struct plugin_directory plugins;
     /* Queued runs are due earlier than they were. */
     void (*on_runs_due)(void *context);
     void *context;

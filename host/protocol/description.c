@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 
 #include <snekomatic/plugin.h>
+#include <snekomatic/timer.h>
 
 #include <assert.h>
 #include <string.h>
@@ -78,6 +79,25 @@ static void read_lists(struct frame_reader *reader, struct description *d) {
     for (size_t i = 0; i < d->n_effects; i++) {
         d->effects[i].method = copy_text(reader, FRAME_NAME_MAX);
         d->effects[i].url = copy_text(reader, FRAME_REASON_MAX);
+    }
+}
+
+static void read_schedules(struct frame_reader *reader, struct description *d) {
+    d->schedules = read_list(reader, sizeof *d->schedules, &d->n_schedules);
+    for (size_t i = 0; i < d->n_schedules; i++) {
+        struct described_schedule *schedule = &d->schedules[i];
+        struct error ignored;
+        schedule->name = copy_text(reader, FRAME_NAME_MAX);
+        uint64_t minutes = frame_get_number(reader);
+        schedule->cron = copy_text(reader, FRAME_REASON_MAX);
+        uint64_t target = frame_get_number(reader);
+        schedule->every_minutes = (uint32_t)minutes;
+        schedule->target = (uint32_t)target;
+        if (minutes > SCHEDULE_MINUTES_MAX || target > SNEK_EACH_REPOSITORY || reader->failed ||
+            schedule_parse(schedule->every_minutes, schedule->cron, &schedule->times, &ignored) <
+                0) {
+            reader->failed = true;
+        }
     }
 }
 
@@ -168,6 +188,7 @@ int description_parse(const void *body, size_t bytes, struct description **descr
     uint64_t order = frame_get_number(&reader);
     d->order = (uint32_t)order;
     read_lists(&reader, d);
+    read_schedules(&reader, d);
     int result = frame_read_end(&reader);
     if (result < 0 || order > SNEK_ORDER_INSTALLATION) {
         result = error_set(err, "its description is malformed");
@@ -206,6 +227,11 @@ void description_free(struct description *d) {
         free(d->effects[i].method);
         free(d->effects[i].url);
     }
+    for (size_t i = 0; i < d->n_schedules; i++) {
+        free(d->schedules[i].name);
+        free(d->schedules[i].cron);
+    }
+    free(d->schedules);
     free(d->effects);
     free(d->permissions);
     free(d->subscriptions);
@@ -267,6 +293,11 @@ bool description_wants(const struct description *d, const char *event, const cha
     for (size_t i = 0; i < d->n_subscriptions; i++) {
         const struct described_subscription *s = &d->subscriptions[i];
         if (matches(s, event, action)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < d->n_schedules; i++) {
+        if (strcmp(event, SNEK_SCHEDULE_EVENT) == 0 && strcmp(action, d->schedules[i].name) == 0) {
             return true;
         }
     }

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "protocol/frames.h"
+#include "protocol/schedule.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +37,16 @@ struct described_effect {
     char *method, *url;
 };
 
+struct described_schedule {
+    char *name;
+    /* As the plugin has it; `cron` is "" with a period. */
+    uint32_t every_minutes;
+    char *cron;
+    struct schedule_times times;
+    /* enum snek_schedule_target. */
+    uint32_t target;
+};
+
 struct description {
     char *name, *version, *summary;
     uint32_t abi_major, abi_minor;
@@ -49,6 +60,8 @@ struct description {
     size_t n_commands;
     struct described_effect *effects;
     size_t n_effects;
+    struct described_schedule *schedules;
+    size_t n_schedules;
     /* Canonical, as the broker takes it. */
     char *permissions_json;
 };

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 /* The first field of START and DESCRIBED. Both ends must have the same. */
-#define FRAME_PROTOCOL 5
+#define FRAME_PROTOCOL 6
 
 /* A payload of 25 MiB and its fields. */
 #define FRAME_TO_WORKER_MAX (32u << 20)
@@ -82,8 +82,9 @@ enum frame_kind {
      * subscriptions (text event, text action ("" any), text filters for people, such as
      * `pull_request.merged = true`, number flags (enum snek_subscription_flag)), list of commands
      * (text name without "/", text usage, number roles (enum snek_role_flag), number denied (enum
-     * snek_denied)), list of effects (text method, text URL template). Once, before create() is
-     * called: the host routes deliveries by it, also to a plugin whose create() fails after a
+     * snek_denied)), list of effects (text method, text URL template), list of
+     * schedules (text name, number every minutes, text cron, number target). Once, before create()
+     * is called: the host routes deliveries by it, also to a plugin whose create() fails after a
      * restart of the host. */
     FRAME_DESCRIBED = 64,
     /* Text why, one sentence for people. Then the worker exits. */
@@ -97,6 +98,9 @@ enum frame_kind {
     FRAME_STORE_CALL,
     /* Number level (enum log_level), text. The run may be 0. */
     FRAME_LOG,
+    /* Number delay ms (FRAME_TIMER_CANCEL: cancel the timer), text key, text payload of the timer's
+     * delivery (JSON). Within a run; there is no response. */
+    FRAME_TIMER,
     /* Number result (enum snek_result or negative enum snek_error), number delay ms (of
      * SNEK_RETRY and SNEK_WAIT), text reason. Ends the run. */
     FRAME_RESULT,
@@ -137,6 +141,17 @@ enum frame_store_operation {
     FRAME_KEY_PUT,
     FRAME_KEY_DELETE,
 };
+
+#define FRAME_TIMER_CANCEL UINT64_MAX
+/* The most that a plugin may ask for. */
+#define FRAME_TIMER_DELAY_MAX_MS (90 * INT64_C(86400000))
+/* Bytes. A timer's key; its data, and its payload with the data. */
+#define FRAME_TIMER_KEY_MAX 200
+#define FRAME_TIMER_DATA_MAX (64u << 10)
+#define FRAME_TIMER_PAYLOAD_MAX (FRAME_TIMER_DATA_MAX + 8192)
+/* So many timers may be set or cancelled in a run, with so many bytes of payloads. */
+#define FRAME_TIMERS_MAX 100
+#define FRAME_TIMERS_BYTES_MAX (1u << 20)
 
 /* The most bytes in a plugin's store; the worker rejects longer ones. A set's entry or a key. */
 #define FRAME_STORE_ENTRY_MAX 512

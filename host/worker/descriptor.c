@@ -4,6 +4,7 @@
 #include "worker/descriptor.h"
 
 #include "base/text.h"
+#include "protocol/schedule.h"
 #include "worker/permanent.h"
 #include "worker/reactions.h"
 #include "worker/roles.h"
@@ -20,6 +21,7 @@
 #define SUBSCRIPTION_BYTES_1_0 UP_TO(struct snek_subscription, reserved)
 #define COMMAND_BYTES_1_0 UP_TO(struct snek_command, denied_text)
 #define EFFECT_BYTES_1_0 UP_TO(struct snek_effect, url)
+#define SCHEDULE_BYTES_1_0 UP_TO(struct snek_schedule, handler)
 
 /* A larger size of a table's item is a number that was never initialised. */
 #define ITEM_BYTES_MAX 65536
@@ -109,11 +111,14 @@ static int copy_tables(struct snek_plugin *p, struct error *err) {
                                    p->commands_bytes, COMMAND_BYTES_1_0, sizeof *p->commands};
     const struct table effects = {"effects",        p->effects,       p->effects_count,
                                   p->effects_bytes, EFFECT_BYTES_1_0, sizeof *p->effects};
+    const struct table schedules = {"schedules",        p->schedules,       p->schedules_count,
+                                    p->schedules_bytes, SCHEDULE_BYTES_1_0, sizeof *p->schedules};
     p->permissions = copy_table(&permissions, err);
     p->subscriptions = p->permissions ? copy_table(&subscriptions, err) : NULL;
     p->commands = p->subscriptions ? copy_table(&commands, err) : NULL;
     p->effects = p->commands ? copy_table(&effects, err) : NULL;
-    return p->effects ? 0 : -1;
+    p->schedules = p->effects ? copy_table(&schedules, err) : NULL;
+    return p->schedules ? 0 : -1;
 }
 
 /* ---- checking ---- */
@@ -399,6 +404,33 @@ static int check_coalescing(const struct snek_plugin *p, uint32_t n, struct erro
                      n, p->subscriptions[n].event);
 }
 
+static int check_schedule(const struct snek_plugin *p, uint32_t n, struct error *err) {
+    const struct snek_schedule *schedule = &p->schedules[n];
+    struct schedule_times times;
+    struct error why;
+    if (!is_word(schedule->name, WORD_CHARACTERS)) {
+        return error_set(err, "schedules[%u].name must be a word, like \"daily\"", n);
+    }
+    if (schedule_parse(schedule->every_minutes, schedule->cron, &times, &why) < 0) {
+        return error_set(err, "the schedule %s: %s", schedule->name, why.text);
+    }
+    if (schedule->target > SNEK_EACH_REPOSITORY) {
+        return error_set(err,
+                         "the schedule %s has .target = %u: use SNEK_EACH_INSTALLATION or "
+                         "SNEK_EACH_REPOSITORY",
+                         schedule->name, schedule->target);
+    }
+    if (!schedule->handler) {
+        return error_set(err, "the schedule %s has no handler", schedule->name);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (strcmp(p->schedules[i].name, schedule->name) == 0) {
+            return error_set(err, "it has the schedule %s twice: rename one", schedule->name);
+        }
+    }
+    return 0;
+}
+
 static int check(const struct snek_plugin *p, struct error *err) {
     int result = check_names(p, err) < 0 ? -1 : check_order(p, err);
     for (uint32_t i = 0; i < p->permissions_count && result == 0; i++) {
@@ -414,10 +446,14 @@ static int check(const struct snek_plugin *p, struct error *err) {
     for (uint32_t i = 0; i < p->effects_count && result == 0; i++) {
         result = check_effect(&p->effects[i], i, err);
     }
-    if (result == 0 && p->subscriptions_count == 0 && p->commands_count == 0) {
+    for (uint32_t i = 0; i < p->schedules_count && result == 0; i++) {
+        result = check_schedule(p, i, err);
+    }
+    if (result == 0 && p->subscriptions_count == 0 && p->commands_count == 0 &&
+        p->schedules_count == 0) {
         result = error_set(
-            err, "it has neither a subscription nor a command, so the host would never call "
-                 "it: add one");
+            err, "it has neither a subscription nor a command nor a schedule, so the host would "
+                 "never call it: add one");
     }
     return result;
 }
@@ -498,6 +534,13 @@ int descriptor_frame(const struct snek_plugin *p, struct buffer *buffer) {
     for (uint32_t i = 0; i < p->effects_count; i++) {
         frame_put_text(&writer, p->effects[i].method);
         frame_put_text(&writer, p->effects[i].url);
+    }
+    frame_put_number(&writer, p->schedules_count);
+    for (uint32_t i = 0; i < p->schedules_count; i++) {
+        frame_put_text(&writer, p->schedules[i].name);
+        frame_put_number(&writer, p->schedules[i].every_minutes);
+        frame_put_text(&writer, p->schedules[i].cron ? p->schedules[i].cron : "");
+        frame_put_number(&writer, p->schedules[i].target);
     }
     return result | frame_end(&writer);
 }

@@ -24,6 +24,7 @@ static const void *host_service(const struct snek_host *host, const char *name, 
         {SNEK_COMMANDS_SERVICE, SNEK_COMMANDS_REVISION, &service_commands},
         {SNEK_STORE_SERVICE, SNEK_STORE_REVISION, &service_store},
         {SNEK_ROLE_SERVICE, SNEK_ROLE_REVISION, &service_role},
+        {SNEK_TIMER_SERVICE, SNEK_TIMER_REVISION, &service_timer},
         {SNEK_TEXT_SERVICE, SNEK_TEXT_REVISION, &service_text},
         {SNEK_CONFIG_SERVICE, SNEK_CONFIG_REVISION, &service_config},
     };

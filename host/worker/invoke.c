@@ -15,6 +15,8 @@
 #include "worker/words.h"
 #include "worker/worker.h"
 
+#include <snekomatic/timer.h>
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -338,6 +340,12 @@ int32_t invoke_handlers(struct run *run) {
         if ((!own || subscription->flags & SNEK_OWN_EVENTS) &&
             subscription_matches(run, subscription)) {
             goes_on = call_handler(run, subscription->handler, &outcome);
+        }
+    }
+    for (uint32_t i = 0; i < plugin->schedules_count && goes_on; i++) {
+        if (strcmp(run_event(run), SNEK_SCHEDULE_EVENT) == 0 &&
+            strcmp(run_action(run), plugin->schedules[i].name) == 0) {
+            goes_on = call_handler(run, plugin->schedules[i].handler, &outcome);
         }
     }
     if (own && !outcome.called) {

@@ -47,6 +47,8 @@ struct run {
     /* The code of the latest text that could not be built, 0 when none; and its sentence. */
     int32_t text_code;
     char text_sentence[FRAME_REASON_MAX + 1];
+    uint32_t timers;
+    uint64_t timer_bytes;
     struct run_resources resources;
 
     /* It has a lock of its own. */
@@ -205,6 +207,16 @@ void run_set_words(struct run *run, const char *const *words, uint32_t count) {
 
 const char *run_word(const struct run *run, uint32_t n) {
     return n < run->words_count ? run->words[n] : NULL;
+}
+
+bool run_count_timer(struct run *run, size_t bytes) {
+    SCOPED_LOCK(&run->lock);
+    if (run->timers >= FRAME_TIMERS_MAX || run->timer_bytes + bytes > FRAME_TIMERS_BYTES_MAX) {
+        return false;
+    }
+    run->timers++;
+    run->timer_bytes += bytes;
+    return true;
 }
 
 struct role_facts *run_role_facts(struct run *run) {

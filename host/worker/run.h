@@ -69,6 +69,9 @@ void run_set_words(struct run *run, const char *const *words, uint32_t count);
 /* The n-th word; NULL past the last. */
 const char *run_word(const struct run *run, uint32_t n);
 
+/* Counts a timer that the run sets or cancels, with the bytes of its payload. False: too many. */
+bool run_count_timer(struct run *run, size_t bytes);
+
 /* Only roles.c uses it. */
 struct role_facts *run_role_facts(struct run *run);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Has a worker started, queues the frames for it, and parses the frames that it sends. */
 #include "worker_process/worker_process.h"
+#include "worker_process/run_frames.h"
 
 #include "base/array.h"
 #include "base/clock.h"
@@ -317,9 +318,6 @@ void worker_process_close(struct worker_process *worker_process) {
 
 /* ---- in ---- */
 
-/* The handler of a frame takes it later. */
-enum { MUST_WAIT = 1 };
-
 static int parse_watch(const struct worker_process *worker_process, struct frame_reader *reader) {
     uint64_t count = frame_get_number(reader);
     return frame_read_end(reader) == 0 && watch_has(&worker_process->watch, count) ? 0 : -1;
@@ -388,83 +386,6 @@ static int parse_rejected(struct worker_process *worker_process, struct frame_re
     return 0;
 }
 
-/* True when a text other than the body has a NUL, where other readers would stop. */
-static bool has_nul(const struct http_call *request) {
-    const struct frame_text *texts[] = {&request->method,  &request->url,
-                                        &request->accept,  &request->content_type,
-                                        &request->headers, &request->repository};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        if (memchr(texts[i]->data, '\0', texts[i]->bytes)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int parse_http_call(struct worker_process *worker_process, const struct frame_head *head,
-                           struct frame_reader *reader) {
-    struct http_call request = {.run = head->run, .request = head->request};
-    uint64_t flags = frame_get_number(reader);
-    request.repeatable = flags & FRAME_HTTP_REPEATABLE;
-    request.announced = flags & FRAME_HTTP_ANNOUNCED;
-    request.no_follow = flags & FRAME_HTTP_NO_FOLLOW;
-    request.method = frame_get_text(reader, 10);
-    request.url = frame_get_text(reader, FRAME_URL_MAX);
-    request.accept = frame_get_text(reader, FRAME_MEDIA_MAX);
-    request.content_type = frame_get_text(reader, FRAME_MEDIA_MAX);
-    request.headers = frame_get_text(reader, FRAME_HEADERS_MAX);
-    request.repository = frame_get_text(reader, FRAME_NAME_MAX * 2);
-    request.body = frame_get_text(reader, FRAME_TO_HOST_MAX);
-    uint64_t known = FRAME_HTTP_REPEATABLE | FRAME_HTTP_ANNOUNCED | FRAME_HTTP_NO_FOLLOW;
-    if (frame_read_end(reader) < 0 || (flags & ~known) || has_nul(&request)) {
-        return -1;
-    }
-    return worker_process->handlers->on_http_call(worker_process->context, &request) ? 0
-                                                                                     : MUST_WAIT;
-}
-
-static int parse_store_call(struct worker_process *worker_process, const struct frame_head *head,
-                            struct frame_reader *reader) {
-    struct store_call request = {.run = head->run, .request = head->request};
-    uint64_t operation = frame_get_number(reader), per_installation = frame_get_number(reader);
-    request.operation = (enum frame_store_operation)operation;
-    request.per_installation = per_installation == 1;
-    request.set = frame_get_text(reader, FRAME_NAME_MAX);
-    request.name = frame_get_text(reader, FRAME_STORE_ENTRY_MAX);
-    request.value = frame_get_text(reader, FRAME_STORE_VALUE_MAX);
-    if (frame_read_end(reader) < 0 || operation > FRAME_KEY_DELETE || per_installation > 1) {
-        return -1;
-    }
-    return worker_process->handlers->on_store_call(worker_process->context, &request) ? 0
-                                                                                      : MUST_WAIT;
-}
-
-static int parse_log(struct worker_process *worker_process, const struct frame_head *head,
-                     struct frame_reader *reader) {
-    uint64_t level = frame_get_number(reader);
-    struct frame_text text = frame_get_text(reader, FRAME_REASON_MAX);
-    if (frame_read_end(reader) < 0 || level > SNEK_LEVEL_ERROR) {
-        return -1;
-    }
-    return worker_process->handlers->on_log(worker_process->context, head->run,
-                                            (enum log_level)level, text)
-               ? 0
-               : MUST_WAIT;
-}
-
-static int parse_result(struct worker_process *worker_process, const struct frame_head *head,
-                        struct frame_reader *reader) {
-    int64_t result = (int64_t)frame_get_number(reader);
-    int64_t delay_ms = (int64_t)frame_get_number(reader);
-    struct frame_text reason = frame_get_text(reader, FRAME_REASON_MAX);
-    if (frame_read_end(reader) < 0) {
-        return -1;
-    }
-    worker_process->handlers->on_result(worker_process->context, head->run, result, delay_ms,
-                                        reason);
-    return 0;
-}
-
 static int parse_frame(struct worker_process *worker_process, const struct frame_head *head,
                        const char *body) {
     struct frame_reader reader;
@@ -488,16 +409,8 @@ static int parse_frame(struct worker_process *worker_process, const struct frame
         return parse_ready(worker_process, &reader);
     case FRAME_REJECTED:
         return parse_rejected(worker_process, &reader);
-    case FRAME_HTTP_CALL:
-        return parse_http_call(worker_process, head, &reader);
-    case FRAME_STORE_CALL:
-        return parse_store_call(worker_process, head, &reader);
-    case FRAME_LOG:
-        return parse_log(worker_process, head, &reader);
-    case FRAME_RESULT:
-        return parse_result(worker_process, head, &reader);
     default:
-        return -1;
+        return run_frames_parse(worker_process->handlers, worker_process->context, head, &reader);
     }
 }
 
@@ -516,13 +429,13 @@ static int parse_frames(struct worker_process *worker_process) {
             break;
         } else {
             result = parse_frame(worker_process, &head, in->data + at + sizeof head);
-            result = result == MUST_WAIT && worker_process->dying ? 0 : result;
-            at += result == MUST_WAIT ? 0 : sizeof head + head.body_bytes;
+            result = result == RUN_FRAME_MUST_WAIT && worker_process->dying ? 0 : result;
+            at += result == RUN_FRAME_MUST_WAIT ? 0 : sizeof head + head.body_bytes;
         }
     }
     memmove(in->data, in->data + at, in->bytes - at);
     in->bytes -= at;
-    if (result == MUST_WAIT && !worker_process->paused) {
+    if (result == RUN_FRAME_MUST_WAIT && !worker_process->paused) {
         worker_process->paused = true;
         watch_socket(worker_process);
     }

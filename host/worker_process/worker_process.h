@@ -60,6 +60,9 @@ struct worker_process_handlers {
     bool (*on_store_call)(void *context, const struct store_call *call);
     /* False: likewise. */
     bool (*on_log)(void *context, uint64_t run, enum log_level level, struct frame_text text);
+    /* A run sets a timer, or cancels it (`payload` is empty then). False: it has set too many. */
+    bool (*on_timer)(void *context, uint64_t run, int64_t delay_ms, struct frame_text key,
+                     struct frame_text payload);
     void (*on_result)(void *context, uint64_t run, int64_t result, int64_t delay_ms,
                       struct frame_text reason);
     /* A line that it printed on `stream` ("stdout" or "stderr"); it may hold any byte. */

@@ -8,6 +8,7 @@
  *   snek_reply(run, "Hello!")           commands->reply()  blocks
  *   snek_print(run, "Hi @%s", user)     compose.h: texts and JSON
  *   snek_set_add(run, scope, set, x)    store->set_add()   blocks
+ *   snek_timer(run, "key", ms, json)    timer->set()
  *   snek_role(run, login, roles)        role->has()        blocks
  *   snek_config_string(host, key, "")   config->find()     for create()
  *   return snek_skip(run, "reason")     host->explain() */
@@ -22,6 +23,7 @@
 #include <snekomatic/host.h>
 #include <snekomatic/role.h>
 #include <snekomatic/store.h>
+#include <snekomatic/timer.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -57,6 +59,11 @@ static inline const struct snek_store_service *snek_store(const struct snek_run 
 static inline const struct snek_role_service *snek_roles(const struct snek_run *run) {
     return (const struct snek_role_service *)run->host->service(run->host, SNEK_ROLE_SERVICE,
                                                                 SNEK_ROLE_REVISION);
+}
+
+static inline const struct snek_timer_service *snek_timers(const struct snek_run *run) {
+    return (const struct snek_timer_service *)run->host->service(run->host, SNEK_TIMER_SERVICE,
+                                                                 SNEK_TIMER_REVISION);
 }
 
 static inline const struct snek_config_service *snek_config(const struct snek_host *host) {
@@ -420,6 +427,19 @@ static inline const char *snek_argument(struct snek_run *run, uint32_t n) {
  * or a negative enum snek_error. For roles that depend on more than the command's name. */
 static inline int32_t snek_role(struct snek_run *run, const char *login, uint32_t roles) {
     return snek_roles(run)->has(run, login, roles);
+}
+
+/* ---- timers ---- */
+
+/* Sends the event "snekomatic.timer" to this plugin after `delay_ms`, once this run has ended well.
+ * The handler finds `key` as "timer.key", and the JSON `data` (or NULL) as "timer.data". */
+static inline int32_t snek_timer(struct snek_run *run, const char *key, int64_t delay_ms,
+                                 const char *data) {
+    return snek_timers(run)->set(run, key, delay_ms, data);
+}
+
+static inline int32_t snek_timer_cancel(struct snek_run *run, const char *key) {
+    return snek_timers(run)->cancel(run, key);
 }
 
 /* ---- the store ---- */

@@ -170,6 +170,36 @@ struct snek_effect {
     const char *url;
 };
 
+/* What a schedule fires for, each time. */
+enum snek_schedule_target {
+    /* Each installation of the app that is not suspended. */
+    SNEK_EACH_INSTALLATION = 0,
+    /* Each repository of these that is not archived. */
+    SNEK_EACH_REPOSITORY = 1
+};
+
+/* Times at which the host calls the plugin, for each target. All times are UTC. The delivery is the
+ * event "snekomatic.schedule" with the schedule's name as its action; its payload has
+ * `installation`, `repository` (for SNEK_EACH_REPOSITORY) and `schedule.slot`, the time. Its run is
+ * retried like any other, and goes in the plugin's order.
+ *
+ * The firings are spread over a tenth of the period, at most 10 minutes. Times at which no host ran
+ * count once, late. A target is left out while its last run has not ended. New installations and
+ * repositories begin with the next time. */
+struct snek_schedule {
+    /* "daily": a word. The host remembers the last firing under it. */
+    const char *name;
+    /* Either the period in minutes, at least 5; or 0, and `cron`. */
+    uint32_t every_minutes;
+    /* enum snek_schedule_target. */
+    uint32_t target;
+    /* Five fields: minute, hour, day of the month, month, day of the week. "30 4 * * 1-5" is 4:30
+     * on weekdays. Ranges, lists, steps and names of months and days work as in crontab(5); within
+     * an hour at least 5 minutes lie between two times. NULL with `every_minutes`. */
+    const char *cron;
+    snek_handler handler;
+};
+
 /* Which of the plugin's runs go one at a time, in the order in which GitHub's deliveries arrived,
  * however many hosts there are. Runs of different items, repositories or installations still go at
  * the same time. A run that fails keeps its place for its first four retries, about 13 minutes.
@@ -215,6 +245,9 @@ struct snek_plugin {
     const struct snek_effect *effects;
     uint32_t effects_count;
     uint32_t effects_bytes;
+    const struct snek_schedule *schedules;
+    uint32_t schedules_count;
+    uint32_t schedules_bytes;
 
     /* [create] Optional. The host calls it once, on the worker's main thread, before any handler.
      * It checks the configuration (snek_config_…) and sets `*state`, which all handlers share and

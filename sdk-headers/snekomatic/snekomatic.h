@@ -15,6 +15,7 @@
 #include <snekomatic/role.h>
 #include <snekomatic/store.h>
 #include <snekomatic/text.h>
+#include <snekomatic/timer.h>
 #include <snekomatic/types.h>
 
 #endif

@@ -661,6 +661,7 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
     n += contract_preview_tests(store, tests + n);
     n += contract_waiting_tests(store, tests + n);
     n += contract_pull_tests(store, tests + n);
+    n += contract_timer_tests(store, tests + n);
     n += contract_wait_tests(store, tests + n);
     return n + contract_journal_tests(store, tests + n);
 }

@@ -15,6 +15,8 @@ struct sample {
     uint64_t protocol, items, roles, denied, order;
     /* Method and template; NULL: none. */
     const char *effect[2];
+    /* Of a schedule for each repository; NULL: none. */
+    const char *cron;
 };
 
 static const struct sample good = {"invite",
@@ -27,7 +29,8 @@ static const struct sample good = {"invite",
                                    SNEK_ROLE_ANYBODY,
                                    SNEK_DENIED_SILENT,
                                    SNEK_ORDER_ITEM,
-                                   {NULL}};
+                                   {NULL},
+                                   NULL};
 
 /* The body of its frame, which stays in the buffer. */
 static struct frame_text encode(const struct sample *sample, struct buffer *buffer) {
@@ -62,6 +65,13 @@ static struct frame_text encode(const struct sample *sample, struct buffer *buff
         frame_put_text(&w, sample->effect[0]);
         frame_put_text(&w, sample->effect[1]);
     }
+    frame_put_number(&w, sample->cron ? 1 : 0);
+    if (sample->cron) {
+        frame_put_text(&w, "nightly");
+        frame_put_number(&w, 0);
+        frame_put_text(&w, sample->cron);
+        frame_put_number(&w, 1);
+    }
     assert_int_equal(frame_end(&w), 0);
     size_t head = sizeof(struct frame_head);
     return (struct frame_text){buffer->data + head, buffer->bytes - head};
@@ -80,6 +90,23 @@ static void permissions_become_canonical_json(void **state) {
     assert_int_equal(parse(&good, &d, &err), 0);
     assert_string_equal(d->permissions_json, "{\"members\":\"write\",\"pull_requests\":\"write\"}");
     description_free(d);
+}
+
+static void a_schedule_is_checked_and_wants_its_deliveries(void **state) {
+    (void)state;
+    struct description *d = NULL;
+    struct error err;
+    struct sample sample = good;
+    sample.cron = "30 3 * * *";
+    assert_int_equal(parse(&sample, &d, &err), 0);
+    assert_int_equal(d->n_schedules, 1);
+    assert_string_equal(d->schedules[0].name, "nightly");
+    assert_int_equal(schedule_last(&d->schedules[0].times, 86400000), 12600000);
+    assert_true(description_wants(d, "snekomatic.schedule", "nightly"));
+    assert_false(description_wants(d, "snekomatic.schedule", "daily"));
+    description_free(d);
+    sample.cron = "30 3 * *";
+    assert_int_equal(parse(&sample, &d, &err), -1);
 }
 
 static void an_order_is_one_of_the_sdks(void **state) {
@@ -361,6 +388,7 @@ static void a_bad_record_is_removed_from_the_file_with_all_after_it(void **state
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(permissions_become_canonical_json),
+        cmocka_unit_test(a_schedule_is_checked_and_wants_its_deliveries),
         cmocka_unit_test(an_order_is_one_of_the_sdks),
         cmocka_unit_test(a_command_for_a_level_needs_metadata),
         cmocka_unit_test(commands_in_discussions_need_their_permission),

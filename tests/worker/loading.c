@@ -71,6 +71,7 @@ static void the_description_holds_the_whole_descriptor(void **state) {
     assert_int_equal(received_number(&received), 0);
     assert_int_equal(received_number(&received), 0);
     assert_int_equal(received_number(&received), 0);
+    assert_int_equal(received_number(&received), 0);
     received_end(&received);
     host_end(&host);
 }
@@ -143,7 +144,7 @@ static void each_bad_descriptor_is_rejected_with_its_reason(void **state) {
         {"bad-small", "its descriptor has 16 bytes, ABI 1.0's has"},
         {"bad-symbol", "does not export snek_plugin_entry"},
         {"bad-null", "snek_plugin_entry() returned NULL"},
-        {"bad-nothing", "neither a subscription nor a command"},
+        {"bad-nothing", "neither a subscription nor a command nor a schedule"},
         {"bad-name", "its name must be 1 to 100 of a-z, 0-9, - and _"},
         {"bad-noname", "its name must be 1 to 100 of a-z, 0-9, - and _"},
         {"bad-version", "its version must be a line"},

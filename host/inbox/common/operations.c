@@ -13,6 +13,7 @@
 #include "inbox/previews.h"
 #include "inbox/pull.h"
 #include "inbox/rate_limits.h"
+#include "inbox/timers.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -189,6 +190,29 @@ static void key_get_free(struct inbox_operation *operation) {
     buffer_finish(&CONTAINER_OF(operation, struct inbox_plugin_state, operation)->value);
 }
 
+/* ---- timers.h ---- */
+
+static size_t timers_bytes(const struct inbox_operation *operation) {
+    const struct inbox_finish *finish =
+        CONTAINER_OF(operation, const struct inbox_finish, operation);
+    size_t bytes = 0;
+    for (size_t i = 0; i < finish->n_timers; i++) {
+        bytes += finish->timers[i].body_bytes;
+    }
+    return bytes;
+}
+
+static void timers_due_clear(struct inbox_operation *operation) {
+    struct inbox_timers_due *due = CONTAINER_OF(operation, struct inbox_timers_due, operation);
+    due->timers = NULL;
+    due->n_timers = 0;
+}
+
+static void timers_due_free(struct inbox_operation *operation) {
+    struct inbox_timers_due *due = CONTAINER_OF(operation, struct inbox_timers_due, operation);
+    inbox_due_timers_free(due->timers, due->n_timers);
+}
+
 /* ---- RATE_LIMIT_GET ---- */
 
 static void rate_limit_clear(struct inbox_operation *operation) {
@@ -301,6 +325,14 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
                      .clear = claim_clear,
                      .free = claim_free},
     [INBOX_FINISH] = {.clear = finish_clear},
+    [INBOX_FINISH_TIMERS] = {.bytes = timers_bytes, .clear = finish_clear},
+    [INBOX_TIMERS_DUE] = {.clear = timers_due_clear, .free = timers_due_free},
+    [INBOX_FIRE] = {.prepare = put_prepare,
+                    .unprepare = put_unprepare,
+                    .check = put_check,
+                    .bytes = put_bytes,
+                    .clear = put_clear,
+                    .free = put_free},
     [INBOX_RENEW] = {.clear = renew_clear},
     [INBOX_INTEND] = {.bytes = intend_bytes, .clear = intend_clear},
     [INBOX_COMPLETE] = {.bytes = complete_bytes},

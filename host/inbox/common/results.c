@@ -6,6 +6,7 @@
 #include "inbox/admin.h"
 #include "inbox/common/codec.h"
 #include "inbox/common/store.h"
+#include "inbox/timers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,6 +131,13 @@ enum inbox_audit_state store_audit_state(const struct inbox_record *record) {
         return INBOX_AUDIT_DRY;
     }
     return record->state == INBOX_INTENDED ? INBOX_AUDIT_INTENDED : INBOX_AUDIT_FOUND;
+}
+
+void inbox_due_timers_free(struct inbox_due_timer *timers, size_t n_timers) {
+    for (size_t i = 0; i < n_timers; i++) {
+        buffer_finish(&timers[i].body);
+    }
+    free(timers);
 }
 
 void store_split_waiting(struct inbox_stats *stats, int64_t of_queued, int64_t of_blocked) {

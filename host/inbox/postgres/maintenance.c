@@ -135,7 +135,8 @@ static int settle_unconfigured(struct postgres_store *store, struct inbox_prune 
     }
     bool first = prune->after.received_ms == 0 && prune->after.delivery == 0;
     if (end_unconfigured(store, prune, err) < 0 ||
-        (first && mark_unconfigured(store, prune, err) < 0)) {
+        (first && (mark_unconfigured(store, prune, err) < 0 ||
+                   postgres_forget_timers(store, prune, err) < 0))) {
         return -1;
     }
     return first || prune->ended > 0 ? repair_order(store, err) : 0;

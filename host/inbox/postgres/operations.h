@@ -4,6 +4,7 @@
 #define SNEK_INBOX_POSTGRES_OPERATIONS_H
 
 #include "inbox/deliveries.h"
+#include "inbox/maintenance.h"
 #include "inbox/postgres/query.h"
 
 /* How an operation goes through a group. Each returns -1 with `err` and store->broken. An operation
@@ -20,6 +21,8 @@ struct postgres_operation {
 
 /* put.c */
 extern const struct postgres_operation postgres_put;
+/* timers.c */
+extern const struct postgres_operation postgres_finish_timers, postgres_timers_due, postgres_fire;
 /* claim.c */
 extern const struct postgres_operation postgres_claim;
 /* runs.c */
@@ -87,6 +90,8 @@ int postgres_promote(struct postgres_store *store, const char *plugin, const cha
 /* Ends the waiting runs that the put's runs replace; two statements for each run that replaces. */
 int postgres_send_supersede(struct postgres_store *store, const struct inbox_put *put,
                             struct error *err);
+/* The same, at once. 0, -1. */
+int postgres_supersede(struct postgres_store *store, struct inbox_put *put, struct error *err);
 /* Takes the nth result of these. 1; 0: there are fewer; -1. */
 int postgres_take_superseded(struct postgres_store *store, struct inbox_put *put, unsigned nth,
                              const PGresult *result, struct error *err);
@@ -118,5 +123,17 @@ int postgres_take_holds(struct postgres_store *store, PGresult *result, struct i
                         size_t *n_holds, struct error *err);
 /* Sets the claimed runs aside that a hold covers. 0, -1. */
 int postgres_set_aside(struct postgres_store *store, struct inbox_claim *claim, struct error *err);
+
+/* PUT and FINISH (of INBOX_DONE) at once, in settle(). 0 and the operation's result; or the result
+ * of FINISH; -1. */
+int postgres_put_now(struct postgres_store *store, struct inbox_put *put, struct error *err);
+int postgres_finish_now(struct postgres_store *store, struct inbox_finish *finish,
+                        struct error *err);
+/* Deletes the timers of an installation, and the slots of its schedules: two statements. 0, -1. */
+int postgres_send_uninstall_timers(struct postgres_store *store, const char *installation,
+                                   struct error *err);
+/* Deletes those of plugins that are not configured any more. 0, -1. */
+int postgres_forget_timers(struct postgres_store *store, const struct inbox_prune *prune,
+                           struct error *err);
 
 #endif

@@ -24,10 +24,14 @@ static int add_put(struct buffer *locks, const struct inbox_put *put) {
     return result;
 }
 
+static bool is_put(const struct inbox_operation *operation) {
+    return operation->kind == INBOX_PUT || operation->kind == INBOX_FIRE;
+}
+
 static size_t locks_max(struct inbox_operation *const *operations, size_t n) {
     size_t locks = 0;
     for (size_t i = 0; i < n; i++) {
-        locks += operations[i]->kind == INBOX_PUT
+        locks += is_put(operations[i])
                      ? CONTAINER_OF(operations[i], struct inbox_put, operation)->n_runs
                      : 1;
     }
@@ -40,9 +44,10 @@ char *postgres_list_locks(struct inbox_operation *const *operations, size_t n, s
     int result = buffer_append_text(&locks, "");
     for (size_t i = 0; i < n && result == 0; i++) {
         size_t before = locks.bytes;
-        if (operations[i]->kind == INBOX_PUT) {
+        if (is_put(operations[i])) {
             result = add_put(&locks, CONTAINER_OF(operations[i], struct inbox_put, operation));
-        } else if (operations[i]->kind == INBOX_FINISH) {
+        } else if (operations[i]->kind == INBOX_FINISH ||
+                   operations[i]->kind == INBOX_FINISH_TIMERS) {
             const struct inbox_finish *finish =
                 CONTAINER_OF(operations[i], struct inbox_finish, operation);
             result = finish->order_key[0] ? add_lock(&locks, finish->plugin, finish->order_key) : 0;
@@ -139,6 +144,16 @@ static bool replaces(const struct inbox_put *put, const struct inbox_put_run *ru
     return run->replaces && key[0];
 }
 
+static void begin_supersede(struct pg_query *query, const struct inbox_put *put,
+                            const struct inbox_put_run *run, const char *key) {
+    *query = pg_query_begin(PG_SQL_SUPERSEDE);
+    pg_query_number(query, put->received_ms);
+    pg_query_text(query, put->guid);
+    pg_query_text(query, run->plugin);
+    pg_query_text(query, key);
+    pg_query_number(query, run->coalesce_key);
+}
+
 int postgres_send_supersede(struct postgres_store *store, const struct inbox_put *put,
                             struct error *err) {
     for (size_t i = 0; i < put->n_runs; i++) {
@@ -146,12 +161,8 @@ int postgres_send_supersede(struct postgres_store *store, const struct inbox_put
         if (!replaces(put, &put->runs[i], key)) {
             continue;
         }
-        struct pg_query query = pg_query_begin(PG_SQL_SUPERSEDE);
-        pg_query_number(&query, put->received_ms);
-        pg_query_text(&query, put->guid);
-        pg_query_text(&query, put->runs[i].plugin);
-        pg_query_text(&query, key);
-        pg_query_number(&query, put->runs[i].coalesce_key);
+        struct pg_query query;
+        begin_supersede(&query, put, &put->runs[i], key);
         if (pg_send(store, &query, err) < 0 ||
             postgres_send_promote(store, put->runs[i].plugin, key, err) < 0) {
             return -1;
@@ -172,6 +183,24 @@ static int take_superseded(struct postgres_store *store, struct inbox_put *put, 
         old->run = index;
     }
     return 1;
+}
+
+int postgres_supersede(struct postgres_store *store, struct inbox_put *put, struct error *err) {
+    for (size_t i = 0; i < put->n_runs; i++) {
+        AUTO_RESULT PGresult *result = NULL;
+        struct pg_query query;
+        char key[INBOX_ORDER_KEY_MAX + 1];
+        if (!replaces(put, &put->runs[i], key)) {
+            continue;
+        }
+        begin_supersede(&query, put, &put->runs[i], key);
+        if (pg_ask(store, &query, &result, err, "ending replaced runs") < 0 ||
+            take_superseded(store, put, i, result, err) < 0 ||
+            postgres_promote(store, put->runs[i].plugin, key, err) < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 int postgres_take_superseded(struct postgres_store *store, struct inbox_put *put, unsigned nth,

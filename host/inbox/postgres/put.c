@@ -90,7 +90,17 @@ static int send_unpark(struct postgres_store *store, const struct inbox_put *put
     pg_query_number(&query, ends ? put->received_ms : put->due_ms);
     pg_query_text(&query, put->installation);
     pg_query_text(&query, put->guid);
-    return pg_send(store, &query, err);
+    if (pg_send(store, &query, err) < 0) {
+        return -1;
+    }
+    return ends ? postgres_send_uninstall_timers(store, put->installation, err) : 0;
+}
+
+static void bind_put(struct pg_query *query, const struct inbox_put *put) {
+    bind_delivery(query, put);
+    pg_query_text(query, put->guid);
+    pg_query_number(query, put->due_ms);
+    bind_runs(query, put, false);
 }
 
 /* Marks the entry from which the delivery was pulled as handled. Another host waits here until this
@@ -106,10 +116,7 @@ static int put_send(struct postgres_store *store, struct inbox_operation *operat
                     struct error *err) {
     const struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
     struct pg_query query = pg_query_begin(PG_SQL_PUT);
-    bind_delivery(&query, put);
-    pg_query_text(&query, put->guid);
-    pg_query_number(&query, put->due_ms);
-    bind_runs(&query, put, false);
+    bind_put(&query, put);
     note_queued(store, put);
     if (pg_send(store, &query, err) < 0 || (put->pulled && send_take(store, put, err) < 0)) {
         return -1;
@@ -246,3 +253,17 @@ static int put_settle(struct postgres_store *store, struct inbox_operation *oper
 
 const struct postgres_operation postgres_put = {
     .send = put_send, .take = put_take, .settle = put_settle};
+
+int postgres_put_now(struct postgres_store *store, struct inbox_put *put, struct error *err) {
+    AUTO_RESULT PGresult *result = NULL;
+    struct pg_query query = pg_query_begin(PG_SQL_PUT);
+    bind_put(&query, put);
+    note_queued(store, put);
+    if (pg_ask(store, &query, &result, err, "storing") < 0) {
+        return -1;
+    }
+    bool known = PQntuples(result) == 0;
+    put->operation.result = known ? INBOX_DUPLICATE : INBOX_STORED;
+    take_ids(put, result, 1);
+    return known ? 0 : postgres_supersede(store, put, err);
+}

@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "inbox/stats.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 /* ---- leases ---- */
@@ -75,6 +76,8 @@ const struct postgres_operation postgres_lease_check = {.send = lease_check_send
 
 /* ---- FINISH ---- */
 
+static const enum postgres_sql cuts[] = {PG_SQL_JOURNAL_CUT_BACK, PG_SQL_JOURNAL_CUT_RESPONSES};
+
 static bool may_be_superseded(const struct inbox_finish *finish) {
     return finish->coalesce_key && inbox_finish_is_queued(finish);
 }
@@ -113,7 +116,6 @@ static int finish_send(struct postgres_store *store, struct inbox_operation *ope
          postgres_send_promote(store, finish->plugin, finish->order_key, err) < 0)) {
         return -1;
     }
-    static const enum postgres_sql cuts[] = {PG_SQL_JOURNAL_CUT_BACK, PG_SQL_JOURNAL_CUT_RESPONSES};
     for (size_t i = 0; finish->how == INBOX_DONE && finish->has_journal && i < 2; i++) {
         query = pg_query_begin(cuts[i]);
         pg_query_number(&query, finish->run);
@@ -143,6 +145,52 @@ static int finish_take(struct postgres_store *store, struct inbox_operation *ope
         store->queued = true;
     }
     return leased_take(store, operation, nth, result, err);
+}
+
+static void begin_end(struct pg_query *query, const struct inbox_finish *finish) {
+    *query = pg_query_begin(PG_SQL_RUN_END);
+    pg_query_text(query, "done");
+    pg_query_number(query, finish->now_ms);
+    pg_query_shown(query, finish->label);
+    pg_query_shown(query, finish->reason);
+    pg_query_bool(query, finish->suspect);
+    pg_query_number(query, finish->crashes);
+    pg_query_number(query, finish->run);
+    pg_query_number(query, finish->token);
+}
+
+int postgres_finish_now(struct postgres_store *store, struct inbox_finish *finish,
+                        struct error *err) {
+    AUTO_RESULT PGresult *ended = NULL;
+    struct pg_query query;
+    assert(finish->how == INBOX_DONE);
+    begin_end(&query, finish);
+    if (pg_ask(store, &query, &ended, err, "finishing a run") < 0) {
+        return -1;
+    }
+    if (pg_changed(ended) == 0) {
+        return INBOX_STALE;
+    }
+    if (finish->order_key[0]) {
+        query = pg_query_begin(PG_SQL_ORDER_PROMOTE);
+        pg_query_text(&query, finish->plugin);
+        pg_query_text(&query, finish->order_key);
+        int promoted = pg_ask_number(store, &query, &finish->next_due_ms, err,
+                                     "looking for the next run of a key");
+        if (promoted < 0) {
+            return -1;
+        }
+        store->queued = store->queued || promoted > 0;
+    }
+    for (size_t i = 0; finish->has_journal && i < 2; i++) {
+        AUTO_RESULT PGresult *result = NULL;
+        query = pg_query_begin(cuts[i]);
+        pg_query_number(&query, finish->run);
+        if (pg_ask(store, &query, &result, err, "cutting a journal") < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 const struct postgres_operation postgres_finish = {.send = finish_send, .take = finish_take};

@@ -334,6 +334,43 @@
     "SELECT d.id, d.guid, r.plugin, " SQL_SHOWN_STATE                                              \
     " FROM runs r JOIN deliveries d ON d.id = r.delivery WHERE r.id = $1"
 
+/* Timers and schedules: see timers.h. */
+#define SHARED_TIMERS_DUE                                                                          \
+    "SELECT id, plugin, installation, guid, due_ms, body FROM timers WHERE due_ms <= $1 "          \
+    "AND " SQL_CONFIGURED("plugin", "$2") " ORDER BY due_ms, id LIMIT $3"
+#define SHARED_TIMER_SET                                                                           \
+    "INSERT INTO timers (plugin, installation, name, due_ms, guid, body) VALUES ($1, $2, $3, $4, " \
+    "$5, $6) ON CONFLICT (plugin, installation, name) DO UPDATE SET due_ms = excluded.due_ms, "    \
+    "guid = excluded.guid, body = excluded.body"
+#define SHARED_TIMER_CANCEL                                                                        \
+    "DELETE FROM timers WHERE plugin = $1 AND installation = $2 AND name = $3"
+#define SHARED_TIMERS_OTHERS                                                                       \
+    "SELECT count(*) FROM (SELECT 1 FROM timers WHERE plugin = $1 AND installation = $2 AND name " \
+    "<> $3 LIMIT 10000) AS few"
+#define SHARED_TIMER_TAKE "DELETE FROM timers WHERE id = $1 AND guid = $2"
+#define SHARED_TIMERS_UNINSTALL "DELETE FROM timers WHERE installation = $1"
+#define SHARED_SLOTS_UNINSTALL "DELETE FROM schedule_slots WHERE installation = $1"
+/* No host has had the plugin configured since $1. */
+#define SQL_FORGOTTEN(plugin)                                                                      \
+    "NOT " SQL_CONFIGURED(                                                                         \
+        plugin, "$2") " AND NOT EXISTS (SELECT 1 FROM configured_plugins k WHERE k.name = " plugin \
+                      " AND k.until_ms >= $1)"
+#define SHARED_TIMERS_FORGET                                                                       \
+    "DELETE FROM timers WHERE due_ms < $1 AND " SQL_FORGOTTEN("timers.plugin")
+#define SHARED_SLOTS_FORGET                                                                        \
+    "DELETE FROM schedule_slots WHERE slot_ms < $1 AND " SQL_FORGOTTEN("schedule_slots.plugin")
+#define SHARED_SLOT_FIND                                                                           \
+    "SELECT slot_ms, guid FROM schedule_slots WHERE plugin = $1 AND schedule = $2 AND "            \
+    "installation = $3 AND repository = $4"
+#define SHARED_SLOT_TAKE                                                                           \
+    "INSERT INTO schedule_slots (plugin, schedule, installation, repository, slot_ms, guid) "      \
+    "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (plugin, schedule, installation, repository) DO " \
+    "UPDATE SET slot_ms = excluded.slot_ms, guid = excluded.guid WHERE schedule_slots.slot_ms < "  \
+    "excluded.slot_ms"
+#define SHARED_FIRING_UNFINISHED                                                                   \
+    "SELECT r.id FROM deliveries d JOIN runs r ON r.delivery = d.id WHERE d.guid = $1 AND "        \
+    "r.plugin = $2 AND r.state IN " SQL_UNFINISHED
+
 /* Rate limits. */
 #define SHARED_RATE_LIMIT_GET                                                                      \
     "SELECT all_ms, search_ms, graphql_ms FROM rate_limits WHERE installation = $1"

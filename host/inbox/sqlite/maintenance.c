@@ -110,7 +110,8 @@ static int settle_unconfigured(struct sqlite_store *store, struct inbox_prune *p
     }
     bool first = prune->after.received_ms == 0 && prune->after.delivery == 0;
     if (end_unconfigured(store, prune, err) < 0 ||
-        (first && mark_unconfigured(store, prune, err) < 0)) {
+        (first && (mark_unconfigured(store, prune, err) < 0 ||
+                   sqlite_forget_timers(store, prune, err) < 0))) {
         return -1;
     }
     return first || prune->ended > 0 ? repair_order(store, err) : 0;

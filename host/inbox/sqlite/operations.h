@@ -5,6 +5,7 @@
 
 #include "base/payload.h"
 #include "inbox/deliveries.h"
+#include "inbox/maintenance.h"
 #include "inbox/sqlite/query.h"
 
 /* Carries out the operation. Returns its result, or -1 with `err` and store->broken. */
@@ -13,6 +14,8 @@ typedef int sqlite_operation(struct sqlite_store *store, struct inbox_operation 
 
 /* put.c */
 sqlite_operation sqlite_put;
+/* timers.c */
+sqlite_operation sqlite_finish_timers, sqlite_timers_due, sqlite_fire;
 /* claim.c */
 sqlite_operation sqlite_claim;
 /* runs.c */
@@ -107,5 +110,12 @@ int sqlite_audit_response(struct sqlite_store *store, const struct inbox_complet
 int sqlite_begin_holds(struct sqlite_store *store, struct inbox_claim *claim, struct error *err);
 /* Sets the claimed runs aside that a hold covers. Call it last. 0, -1. */
 int sqlite_set_aside(struct sqlite_store *store, struct inbox_claim *claim, struct error *err);
+
+/* Deletes the timers of an installation, and the slots of its schedules. 0, -1. */
+int sqlite_uninstall_timers(struct sqlite_store *store, const char *installation,
+                            struct error *err);
+/* Deletes those of plugins that are not configured any more. 0, -1. */
+int sqlite_forget_timers(struct sqlite_store *store, const struct inbox_prune *prune,
+                         struct error *err);
 
 #endif

@@ -176,7 +176,9 @@ static int uninstall(struct sqlite_store *store, const struct inbox_put *put, st
     query_number(&query, put->received_ms);
     query_text(&query, put->installation);
     query_text(&query, put->guid);
-    return query_run(&query, err, "ending parked runs");
+    return query_run(&query, err, "ending parked runs") < 0
+               ? -1
+               : sqlite_uninstall_timers(store, put->installation, err);
 }
 
 /* Also for a duplicate, because the change of the installation is a fact. */
@@ -202,7 +204,8 @@ static int unpark(struct sqlite_store *store, struct inbox_put *put, struct erro
 static int is_duplicate(struct sqlite_store *store, const struct inbox_put *put, int64_t delivery,
                         struct error *err) {
     bool again = put->pulled && !put->took_entry;
-    int requested = put->fetched || again ? 1 : sqlite_redelivery_arrived(store, put->guid, err);
+    bool is_known = put->fetched || put->firing || again;
+    int requested = is_known ? 1 : sqlite_redelivery_arrived(store, put->guid, err);
     if (requested != 0) {
         return requested < 0 ? -1 : 1;
     }

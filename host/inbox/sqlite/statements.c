@@ -263,5 +263,17 @@ const char *const sqlite_statements[SQL_COUNT] = {
                               " CROSS JOIN runs r INDEXED BY runs_turn WHERE r.state = 'queued'"
                               " AND r.plugin = p.plugin AND r.suspect IN (0, 1)"
                               " AND r.installation = ?2 AND r.due_ms < ?1 LIMIT ?3)",
+    [SQL_TIMERS_DUE] = SHARED_TIMERS_DUE,
+    [SQL_TIMER_SET] = SHARED_TIMER_SET,
+    [SQL_TIMER_CANCEL] = SHARED_TIMER_CANCEL,
+    [SQL_TIMERS_OTHERS] = SHARED_TIMERS_OTHERS,
+    [SQL_TIMER_TAKE] = SHARED_TIMER_TAKE,
+    [SQL_TIMERS_UNINSTALL] = SHARED_TIMERS_UNINSTALL,
+    [SQL_SLOTS_UNINSTALL] = SHARED_SLOTS_UNINSTALL,
+    [SQL_TIMERS_FORGET] = SHARED_TIMERS_FORGET,
+    [SQL_SLOTS_FORGET] = SHARED_SLOTS_FORGET,
+    [SQL_SLOT_FIND] = SHARED_SLOT_FIND,
+    [SQL_SLOT_TAKE] = SHARED_SLOT_TAKE,
+    [SQL_FIRING_UNFINISHED] = SHARED_FIRING_UNFINISHED,
     [SQL_RATE_LIMIT_GET] = SHARED_RATE_LIMIT_GET,
 };

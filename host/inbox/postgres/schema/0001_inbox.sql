@@ -241,6 +241,31 @@ CREATE TABLE preview_runs (
     PRIMARY KEY (preview, number)
 );
 
+-- Timers that have not fired: see timers.h. guid, body: of the delivery that the timer will be.
+CREATE TABLE timers (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    plugin text NOT NULL,
+    installation text NOT NULL,
+    name text NOT NULL,
+    due_ms bigint NOT NULL,
+    guid text NOT NULL,
+    body bytea NOT NULL,
+    UNIQUE (plugin, installation, name)
+);
+
+CREATE INDEX timers_due ON timers (due_ms, id);
+
+-- The last slot of each schedule and target that was taken. guid: the delivery of the last firing.
+CREATE TABLE schedule_slots (
+    plugin text NOT NULL,
+    schedule text NOT NULL,
+    installation text NOT NULL,
+    repository text NOT NULL,
+    slot_ms bigint NOT NULL,
+    guid text NOT NULL,
+    PRIMARY KEY (plugin, schedule, installation, repository)
+);
+
 -- Deliveries that GitHub listed and the inbox did not have. requests: how many redeliveries the host
 -- requested; duplicates: how many arrivals counted as these. fetched: the host fetched the payload
 -- itself, so all requested redeliveries are duplicates; otherwise one of them stored the delivery.

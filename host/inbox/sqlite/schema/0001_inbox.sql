@@ -241,6 +241,31 @@ CREATE TABLE preview_runs (
     PRIMARY KEY (preview, number)
 ) STRICT, WITHOUT ROWID;
 
+-- Timers that have not fired: see timers.h. guid, body: of the delivery that the timer will be.
+CREATE TABLE timers (
+    id INTEGER PRIMARY KEY,
+    plugin TEXT NOT NULL,
+    installation TEXT NOT NULL,
+    name TEXT NOT NULL,
+    due_ms INTEGER NOT NULL,
+    guid TEXT NOT NULL,
+    body BLOB NOT NULL,
+    UNIQUE (plugin, installation, name)
+) STRICT;
+
+CREATE INDEX timers_due ON timers (due_ms, id);
+
+-- The last slot of each schedule and target that was taken. guid: the delivery of the last firing.
+CREATE TABLE schedule_slots (
+    plugin TEXT NOT NULL,
+    schedule TEXT NOT NULL,
+    installation TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    slot_ms INTEGER NOT NULL,
+    guid TEXT NOT NULL,
+    PRIMARY KEY (plugin, schedule, installation, repository)
+) STRICT, WITHOUT ROWID;
+
 -- Deliveries that GitHub listed and the inbox did not have. requests: how many redeliveries the host
 -- requested; duplicates: how many arrivals counted as these. fetched: the host fetched the payload
 -- itself, so all requested redeliveries are duplicates; otherwise one of them stored the delivery.

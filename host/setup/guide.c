@@ -14,9 +14,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* The person has the App, and the bot waits for them. */
-#define MADE_MS (10 * 60 * 1000)
-
 static struct guide *guide_of(const struct http_request *request) {
     return request->route->context;
 }
@@ -241,8 +238,7 @@ static void on_exchanged(struct mail *mail) {
     guide->phase = exchange->result == SETUP_CONVERTED ? GUIDE_MADE : GUIDE_ASKING;
     if (exchange->result == SETUP_CONVERTED) {
         guide->choices = exchange->choices;
-        guide->session.until_ms = clock_monotonic_ms() + MADE_MS;
-        extend(guide, guide->session.until_ms);
+        guide->session.until_ms = atomic_load(&guide->until_ms);
         redirect(request, "/setup");
     } else if (exchange->result == SETUP_CODE_UNKNOWN) {
         respond_unknown_code(request, exchange->error.text);

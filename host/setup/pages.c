@@ -285,9 +285,14 @@ void page_made(struct guide *guide, struct http_request *request) {
     put_stored(&page, guide);
     put_own_secret(&page, guide);
     if (guide->stored) {
-        http_page_html(&page, "<h2>Start the bot</h2>\n<p>The setup ends, and the bot starts with "
-                              "the App. It also does so in 10 minutes by itself.</p>\n");
-        put_button(&page, guide, "/setup/finish", false, "Start the bot");
+        bool starts = !guide->options->by_terminal;
+        http_page_html(&page, starts
+                                  ? "<h2>Start the bot</h2>\n<p>The setup ends, and the bot starts "
+                                    "with the App. It also does so in 10 minutes by itself.</p>\n"
+                                  : "<h2>End the setup</h2>\n<p>Then start the bot from the "
+                                    "terminal.</p>\n");
+        put_button(&page, guide, "/setup/finish", false,
+                   starts ? "Start the bot" : "End the setup");
     }
     http_page_html(&page, "<h2>On a platform with config vars</h2>\n<p>Heroku and others keep no "
                           "files. There the bot reads its App from variables. The next page shows "

@@ -24,6 +24,8 @@
 
 /* For the last response. */
 #define RESPONSES_GRACE_MS 2000
+/* The person has the App, and the bot waits for them. */
+#define MADE_MS (10 * 60 * 1000)
 #define BODY_MAX SETUP_FORM_BYTES_MAX
 
 struct setup {
@@ -65,6 +67,7 @@ void guide_on_code(struct mail *mail) {
     explicit_bzero(exchange->code, sizeof exchange->code);
     if (exchange->result == SETUP_CONVERTED) {
         store(guide, &exchange->choices);
+        atomic_store(&guide->until_ms, clock_monotonic_ms() + MADE_MS);
     }
     guide_reply(exchange);
 }

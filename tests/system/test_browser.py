@@ -26,7 +26,9 @@ PULLING = '[github]\npull_interval_seconds = 1\n\n[[plugin]]\npath = "invite"\n[
 
 
 def walk(setup, tmp_path, scheme, pull):
-    """The report of the browser, which found nothing wrong."""
+    """The report of the browser, which found nothing wrong. To it localhost is another site than the
+    fake GitHub's 127.0.0.1, so the cookie must survive the way back from another site."""
+    setup.url = setup.url.replace("127.0.0.1", "localhost")
     pictures = os.environ.get("SNEK_SCREENSHOTS")
     if pictures:
         pictures = pathlib.Path(pictures) / f"{scheme}-{'pull' if pull else 'webhook'}"
@@ -63,6 +65,9 @@ def start_from_nothing(fake, tmp_path, *words, **options):
 
 def check_invitation(setup, fake, report):
     login = snek.payload("pull_request.closed.merged")["pull_request"]["user"]["login"]
+    checked = subprocess.run([snek.program("snekomatic"), "check", "--online"], cwd=setup.folder, env=setup.env,
+                             text=True, capture_output=True, timeout=120, check=False)
+    assert checked.returncode == 0 and "warning" not in checked.stderr, checked
     merge_a_pull_request(fake)
     setup.process.wait_log(msg="done", plugin="invite")
     assert fake.member(login)["state"] == "pending"

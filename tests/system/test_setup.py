@@ -413,6 +413,27 @@ def test_no_secret_is_in_the_log_the_arguments_or_an_environment(setup):
         assert text not in seen
 
 
+def test_the_process_has_no_variable_and_cannot_start_programs(start):
+    setup = start(env={"DATABASE_URL": "sqlite:elsewhere.db"})
+    page, = [pid for pid in snek.children(setup.process.pid)
+             if b"setup-page" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()]
+    if os.geteuid() == 0:
+        assert b"elsewhere" not in pathlib.Path(f"/proc/{page}/environ").read_bytes()
+    if not os.environ.get("SNEK_SANITIZED"):
+        assert "Seccomp:\t2" in pathlib.Path(f"/proc/{page}/status").read_text()
+
+
+def test_a_service_manager_waits_for_the_host(start, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(snek.PATIENCE_S)
+        setup = start(env={"NOTIFY_SOCKET": str(tmp_path / "notify")})
+        assert manager.recv(100).startswith(b"EXTEND_TIMEOUT_USEC=")
+        setup.make()
+        setup.finish()
+        assert manager.recv(100) == b"READY=1"
+
+
 # ---- when the setup runs
 
 def test_meanwhile_webhooks_are_rejected_and_the_process_is_alive(setup):
@@ -489,13 +510,9 @@ def test_setup_writes_to_the_file_that_the_option_names(start):
     setup.wait_ready()
 
 
-def test_a_directory_that_cannot_be_written_is_named(fake, tmp_path):
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
-    tmp_path.chmod(0o500)
-    done = rejected(tmp_path)
-    tmp_path.chmod(0o700)
-    assert done.returncode == 78 and "cannot write into" in done.stdout
+def test_a_directory_that_does_not_exist_is_named(tmp_path):
+    done = rejected(tmp_path, "--setup", "-c", "nowhere/snekomatic.toml")
+    assert done.returncode == 78 and f"cannot find the directory of {tmp_path}/nowhere" in done.stdout
 
 
 def test_a_plugin_that_does_not_load_ends_the_setup(tmp_path):

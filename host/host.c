@@ -339,6 +339,7 @@ static void step_until_idle(struct host *host, int64_t most_ms) {
 
 static void drain(struct host *host) {
     ingest_quiesce(host->ingest);
+    maintenance_quiesce(host->maintenance);
     dispatch_drain(host->dispatch);
     step_until_idle(host, host->drain_ms);
     dispatch_cancel(host->dispatch);

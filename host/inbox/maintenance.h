@@ -16,6 +16,7 @@ struct inbox_elect {
     struct inbox_operation operation;
     /* This host's number, positive and random. */
     int64_t host;
+    /* 0: the host gives the election up. */
     int64_t lease_ms;
     /* Wall clock. */
     int64_t now_ms;

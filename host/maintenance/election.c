@@ -35,7 +35,7 @@ static void on_elected(struct inbox_operation *operation) {
     int64_t now_ms = clock_monotonic_ms(), third_ms = election->lease_ms / 3;
     assert(election->under_way);
     election->under_way = false;
-    if (election->closed) {
+    if (election->closed || election->released) {
         return;
     }
     /* other operations log that the store fails */
@@ -48,6 +48,19 @@ static void on_elected(struct inbox_operation *operation) {
     set_elected(election, operation->result == 1);
 }
 
+static void ask(struct election *election, int64_t lease_ms) {
+    election->elect = (struct inbox_elect){
+        .operation = {.kind = INBOX_ELECT, .reply_to = election->mailbox, .on_result = on_elected},
+        .host = election->holder,
+        .lease_ms = lease_ms,
+        .now_ms = clock_wall_ms(),
+        .configured = election->configured,
+    };
+    election->under_way = true;
+    election->asked_ms = clock_monotonic_ms();
+    inbox_submit(election->inbox, &election->elect.operation);
+}
+
 int64_t election_tick(struct election *election, int64_t now_ms) {
     if (election->elected && election->until_ms <= now_ms) {
         set_elected(election, false);
@@ -58,17 +71,17 @@ int64_t election_tick(struct election *election, int64_t now_ms) {
     if (election->next_ms > now_ms) {
         return election->next_ms;
     }
-    election->elect = (struct inbox_elect){
-        .operation = {.kind = INBOX_ELECT, .reply_to = election->mailbox, .on_result = on_elected},
-        .host = election->holder,
-        .lease_ms = election->lease_ms,
-        .now_ms = clock_wall_ms(),
-        .configured = election->configured,
-    };
-    election->under_way = true;
-    election->asked_ms = now_ms;
-    inbox_submit(election->inbox, &election->elect.operation);
+    ask(election, election->lease_ms);
     return INT64_MAX;
+}
+
+void election_release(struct election *election) {
+    bool held = election->elected && !election->under_way;
+    election->released = true;
+    if (held) {
+        /* The lease ends now. */
+        ask(election, 0);
+    }
 }
 
 bool election_is_won(const struct election *election) {

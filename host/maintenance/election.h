@@ -17,7 +17,7 @@ struct election {
     const char *configured;
     /* Monotonic. */
     int64_t asked_ms, until_ms, next_ms;
-    bool under_way, closed;
+    bool under_way, closed, released;
     /* Until `until_ms`. */
     bool elected;
 };
@@ -30,6 +30,9 @@ int64_t election_tick(struct election *election, int64_t now_ms);
 
 /* Is this host the elected one? */
 bool election_is_won(const struct election *election);
+
+/* This host stops: another one may be elected at once. */
+void election_release(struct election *election);
 
 /* The inbox is gone: results that still arrive are ignored. */
 void election_close(struct election *election);

@@ -129,6 +129,10 @@ int maintenance_tick(struct maintenance *maintenance) {
     return wait_ms > WAIT_MAX_MS ? WAIT_MAX_MS : (int)wait_ms;
 }
 
+void maintenance_quiesce(struct maintenance *maintenance) {
+    election_release(&maintenance->election);
+}
+
 bool maintenance_status(void *context, struct buffer *json) {
     struct maintenance *maintenance = context;
     return redelivery_schedule_status(&maintenance->recovery, json) == 0 &&

@@ -42,6 +42,9 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
  * wait, in milliseconds. */
 int maintenance_tick(struct maintenance *maintenance);
 
+/* The host stops: it starts no more work, and another host may do it at once. */
+void maintenance_quiesce(struct maintenance *maintenance);
+
 /* Appends `"recovery":{...},"pull":{...},"clock":{...}` for /readyz: none of them affects
  * readiness. Any thread. */
 bool maintenance_status(void *maintenance, struct buffer *json);

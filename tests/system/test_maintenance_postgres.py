@@ -104,3 +104,16 @@ def test_two_hosts_pull_one_after_the_other_and_run_each_delivery_once(start_bot
     # A comment that was on its way at the kill waits for GitHub's timeout, 30 s.
     snek.wait_until(lambda: comments(fake) == once, lambda: comments(fake), snek.PATIENCE_S + 60)
     assert asked(fake) == 0
+
+
+def test_another_host_pulls_soon_after_the_first_one_stops(start_bot, fake, store):
+    config = {"store": {"url": store}, "dispatch": {"delay_ms": 0, "lease_ms": 600000},
+              "github": {"receive": "pull", "pull_interval_seconds": 1}}
+    fake.settings(webhook_url="https://snekomatic.invalid/webhook/github")
+    hosts = [start_bot(folder, plugins=["trouble"], config=config) for folder in ("one", "two")]
+    hosts[0].wait_log(msg="pulling")
+    entry = fake.deliver("trouble", trouble("fine"))
+    hosts[0].wait_log(msg="done", delivery=entry["guid"])
+    hosts[0].stop()
+    entry = fake.deliver("trouble", trouble("fine"))
+    hosts[1].wait_log(msg="done", delivery=entry["guid"])  # not after the end of a lease of 10 minutes

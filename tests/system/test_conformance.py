@@ -140,7 +140,7 @@ def test_the_requests_of_a_plugin_that_uses_every_way_conform(github, fake, star
         {"do": "send", "method": "GET", "url": "/search/issues{?q,per_page}",
          "p": [{"name": "q", "value": "is:open repo:a/b"}, {"name": "per_page", "value": "5"}]},
         {"do": "send", "method": "POST", "url": "/repos/{owner}/terrarium/issues/12/labels",
-         "p": [{"name": "owner", "value": "sneks-united"}], "body": {"labels": ["a", "b c"]}},
+         "p": [{"name": "owner", "value": "sneks-united"}], "json": {"labels": ["a", "b c"]}},
         {"do": "send", "method": "PUT", "url": "/orgs/{org}/memberships/{username}",
          "p": [{"name": "org", "value": "sneks-united"}, {"name": "username", "value": "viper-vik"}],
          "f": [{"name": "role", "text": "member"}]},

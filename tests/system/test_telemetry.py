@@ -102,8 +102,10 @@ def test_promtool_accepts_the_metrics(lived):
     assert result.returncode == 0 and not result.stderr, result.stderr.decode()
 
 
-def test_the_guide_explains_every_metric_and_no_other(lived):
-    text = lived.request("GET", "/metrics").body.decode()
+def test_the_guide_explains_every_metric_and_no_other(lived, start_bot):
+    pulling = start_bot("pulling", plugins=["trouble"], config={"github": {"receive": "pull"}})
+    wait_metric(pulling, "snekomatic_pull_waiting", 0)
+    text = "".join(host.request("GET", "/metrics").body.decode() for host in (lived, pulling))
     shown = set(re.findall(r"^# TYPE (snekomatic_\w+) ", text, re.M))
     guide = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`snekomatic_.*?) \|", guide, re.M)

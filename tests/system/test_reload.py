@@ -343,9 +343,10 @@ def test_the_verb_waits_for_a_bounded_time(own_host, runtime):
 
 def test_a_socket_that_cannot_accept_for_a_while_works_again(own_host, runtime):
     pid = own_host.process.pid
-    opened = len(os.listdir(f"/proc/{pid}/fd"))
+    opened = {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")}
+    lowest_free = min(set(range(len(opened) + 1)) - opened)
     limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (opened, limits[1]))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
     with subprocess.Popen(verb_command(own_host), stdout=subprocess.PIPE, text=True,
                           env=snek.clean_environment(RUNTIME_DIRECTORY=str(runtime))) as client:
         own_host.wait_log(msg="reload_socket_failed")

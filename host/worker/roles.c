@@ -155,7 +155,7 @@ static void log_unknown(struct run *run, const struct person *person, const char
 
 static int32_t send_read(struct run *run, const struct snek_request *request, bool no_follow,
                          struct snek_response **response) {
-    AUTO_HTTP_CALL struct http_call call;
+    AUTO_HTTP_CALL struct http_call call = {0};
     http_call_init(&call);
     int32_t result = http_call_build(run, request, &call);
     call.no_follow = no_follow;

@@ -7,7 +7,7 @@
 #include "worker/services.h"
 
 static int32_t github_send(struct snek_run *shown, const struct snek_request *request) {
-    AUTO_HTTP_CALL struct http_call call;
+    AUTO_HTTP_CALL struct http_call call = {0};
     if (!shown) {
         return SNEK_E_INVALID;
     }
@@ -17,7 +17,7 @@ static int32_t github_send(struct snek_run *shown, const struct snek_request *re
 }
 
 static int32_t github_graphql(struct snek_run *shown, const struct snek_graphql *query) {
-    AUTO_HTTP_CALL struct http_call call;
+    AUTO_HTTP_CALL struct http_call call = {0};
     if (!shown) {
         return SNEK_E_INVALID;
     }

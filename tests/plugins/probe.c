@@ -235,6 +235,15 @@ static int32_t do_large(struct snek_run *run) {
     return rc;
 }
 
+/* Logs each time of the list. */
+static int32_t do_times(struct snek_run *run) {
+    for (uint32_t n = 0; n < snek_count(run, "ms"); n++) {
+        int64_t ms = snek_integer(run, snek_print(run, "ms[%u]", n), 0);
+        snek_log(run, SNEK_LOG_INFO, snek_time(run, ms));
+    }
+    return SNEK_DONE;
+}
+
 /* Comments in each way, and logs the ids. */
 static int32_t do_comment(struct snek_run *run) {
     int64_t id = -1, reply_id = -1;
@@ -455,7 +464,7 @@ static int32_t probe(struct snek_run *run) {
                {"segfault", do_segfault}, {"exit", do_exit},       {"loop", do_loop},
                {"eat", do_eat},           {"large", do_large},     {"list", do_list},
                {"graphql", do_graphql},   {"reply", do_reply},     {"build", do_build},
-               {"comment", do_comment},
+               {"comment", do_comment},   {"times", do_times},
 
                {"readers", do_readers},
 

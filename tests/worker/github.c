@@ -75,6 +75,66 @@ static void the_templates_of_payloads_are_expanded(void **state) {
     }
 }
 
+/* All templates of tests/payloads, whose payloads are GitHub's. */
+static void every_url_template_of_a_payload_is_expanded(void **state) {
+    (void)state;
+    static const struct {
+        const char *url, *names, *expanded;
+    } table[] = {
+        {"/members{/member}", "member", "/members/v"},
+        {"/public_members{/member}", "member", "/public_members/v"},
+        {"/assignees{/user}", "user", "/assignees/v"},
+        {"/branches{/branch}", "branch", "/branches/v"},
+        {"/collaborators{/collaborator}", "collaborator", "/collaborators/v"},
+        {"/comments{/number}", "number", "/comments/v"},
+        {"/commits{/sha}", "sha", "/commits/v"},
+        {"/compare/{base}...{head}", "base,head", "/compare/v...v"},
+        {"/contents/{+path}", "path", "/contents/v/w"},
+        {"/git/blobs{/sha}", "sha", "/git/blobs/v"},
+        {"/git/commits{/sha}", "sha", "/git/commits/v"},
+        {"/git/refs{/sha}", "sha", "/git/refs/v"},
+        {"/git/tags{/sha}", "sha", "/git/tags/v"},
+        {"/git/trees{/sha}", "sha", "/git/trees/v"},
+        {"/issues/comments{/number}", "number", "/issues/comments/v"},
+        {"/issues/events{/number}", "number", "/issues/events/v"},
+        {"/issues{/number}", "number", "/issues/v"},
+        {"/keys{/key_id}", "key_id", "/keys/v"},
+        {"/labels{/name}", "name", "/labels/v"},
+        {"/milestones{/number}", "number", "/milestones/v"},
+        {"/notifications{?since,all,participating}", "since,all,participating",
+         "/notifications?since=v&all=v&participating=v"},
+        {"/pulls{/number}", "number", "/pulls/v"},
+        {"/releases{/id}", "id", "/releases/v"},
+        {"/statuses/{sha}", "sha", "/statuses/v"},
+        {"/{archive_format}{/ref}", "archive_format,ref", "/v/v"},
+        {"/issues/12/labels{/name}", "name", "/issues/12/labels/v"},
+        {"/pulls/comments{/number}", "number", "/pulls/comments/v"},
+        {"/events{/privacy}", "privacy", "/events/v"},
+        {"/following{/other_user}", "other_user", "/following/v"},
+        {"/gists{/gist_id}", "gist_id", "/gists/v"},
+        {"/starred{/owner}{/repo}", "owner,repo", "/starred/v/v"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char payload[600], list[400] = "", names[64], *rest = names, *name, expanded[100];
+        AUTO_RECEIVED struct received received = {0};
+        snprintf(names, sizeof names, "%s", table[i].names);
+        while ((name = strsep(&rest, ","))) {
+            size_t used = strlen(list);
+            snprintf(list + used, sizeof list - used, "%s{\"name\":\"%s\",\"value\":\"%s\"}",
+                     used > 0 ? "," : "", name, strcmp(name, "path") == 0 ? "v/w" : "v");
+        }
+        snprintf(
+            payload, sizeof payload,
+            "{\"do\":\"send\",\"method\":\"GET\",\"deaf\":1,\"url\":\"https://h/r%s\",\"p\":[%s]}",
+            table[i].url, list);
+        snprintf(expanded, sizeof expanded, "https://h/r%s", table[i].expanded);
+        probe(payload);
+        expect_http(&host, &received, "GET", expanded, "");
+        host_reply(&host, &received, 0, 200, "", "", "{}");
+        expect_result(&host, run, SNEK_DONE, "");
+    }
+}
+
 static void a_url_in_the_payload_is_marked_as_announced(void **state) {
     (void)state;
     static const struct {
@@ -371,6 +431,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_carries_its_query_headers_media_types_and_repository),
         cmocka_unit_test(the_templates_of_payloads_are_expanded),
+        cmocka_unit_test(every_url_template_of_a_payload_is_expanded),
         cmocka_unit_test(a_url_in_the_payload_is_marked_as_announced),
         cmocka_unit_test(a_request_with_an_invalid_part_is_not_sent),
         cmocka_unit_test(a_list_follows_its_links_page_by_page),

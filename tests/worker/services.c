@@ -278,6 +278,20 @@ static void the_event_fills_the_names_of_its_repository_and_item(void **state) {
     }
 }
 
+static void a_time_is_written_as_github_writes_it(void **state) {
+    (void)state;
+    static const char *const texts[] = {"1970-01-01T00:00:00Z", "2000-02-29T23:59:59Z",
+                                        "2023-12-31T00:00:01Z", "2024-02-29T12:00:00Z",
+                                        "2024-03-01T00:00:00Z", "2100-03-01T00:00:00Z",
+                                        "2026-11-30T04:05:06Z", "9999-12-31T23:59:59Z"};
+    probe("{\"do\":\"times\",\"ms\":[0,951868799000,1703980801000,1709208000999,1709251200000,"
+          "4107542400000,1796011506000,253402300799000]}");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        expect_log(&host, run, texts[i]);
+    }
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
 static void a_comment_goes_to_a_number_and_gives_its_id(void **state) {
     (void)state;
     AUTO_RECEIVED struct received first = {0}, second = {0};
@@ -555,6 +569,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(an_invalid_request_is_not_sent),
         cmocka_unit_test(a_value_that_no_url_can_have_rejects_the_run),
         cmocka_unit_test(the_event_fills_the_names_of_its_repository_and_item),
+        cmocka_unit_test(a_time_is_written_as_github_writes_it),
         cmocka_unit_test(a_comment_goes_to_a_number_and_gives_its_id),
         cmocka_unit_test(the_three_families_have_the_same_readers),
         cmocka_unit_test(a_request_that_is_too_large_is_not_sent),

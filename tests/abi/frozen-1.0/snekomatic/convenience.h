@@ -116,6 +116,26 @@ static inline int64_t snek_now_ms(const struct snek_run *run) {
     return run->host->now_ms(run->host);
 }
 
+/* A day, in milliseconds. */
+#define SNEK_DAY_MS ((int64_t)86400000)
+
+/* A time in milliseconds since 1970 as GitHub writes it, "2026-01-31T04:05:06Z". Such texts of
+ * years from 1970 to 9999 compare like the times: snek_time(run, snek_now_ms(run) - 60 *
+ * SNEK_DAY_MS). */
+static inline const char *snek_time(struct snek_run *run, int64_t ms) {
+    /* The calendar's eras of 400 years begin with March, so a leap day is the last of its year. */
+    int64_t seconds = ms / 1000, days = seconds / 86400 + 719468, era = days / 146097;
+    int64_t of_era = days % 146097;
+    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * year + year / 4 - year / 100),
+            month = (5 * of_year + 2) / 153;
+    int day = (int)(of_year - (153 * month + 2) / 5 + 1), second = (int)(seconds % 86400);
+    year += 400 * era + (month > 9);
+    month += month > 9 ? -9 : 3;
+    return snek_print(run, "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)year, (int)month, day,
+                      second / 3600, second / 60 % 60, second % 60);
+}
+
 static inline int32_t snek_cancelled(struct snek_run *run) {
     return run->host->cancelled(run);
 }

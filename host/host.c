@@ -153,6 +153,7 @@ static bool wants(void *context, const char *event, const char *action, const ch
 static void on_stored(void *context, const struct inbox_put *put, struct buffer *body) {
     struct host *host = context;
     dispatch_stored(host->dispatch, put, body);
+    maintenance_note_stored(host->maintenance, put);
 }
 
 static const struct description *describe(void *context, size_t index, bool *more) {

@@ -234,6 +234,16 @@ static void print_plugin(const struct inspection *inspection) {
         printf("  %s /%s (%s%s): %s\n", i == 0 ? "commands    " : "            ", c->name, roles,
                denied[c->denied], c->usage);
     }
+    for (size_t i = 0; i < d->n_schedules; i++) {
+        const struct described_schedule *s = &d->schedules[i];
+        printf("  %s %s: ", i == 0 ? "schedules   " : "            ", s->name);
+        if (*s->cron) {
+            printf("%s (UTC)", s->cron);
+        } else {
+            printf("every %u minutes", (unsigned)s->every_minutes);
+        }
+        printf(", each %s\n", s->target == SNEK_EACH_REPOSITORY ? "repository" : "installation");
+    }
     for (size_t i = 0; i < d->n_effects; i++) {
         printf("  %s %s %s\n", i == 0 ? "effects     " : "            ", d->effects[i].method,
                d->effects[i].url);

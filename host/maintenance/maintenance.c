@@ -9,6 +9,7 @@
 #include "maintenance/prune.h"
 #include "maintenance/pull.h"
 #include "maintenance/redelivery_schedule.h"
+#include "maintenance/schedules.h"
 #include "maintenance/timers.h"
 
 #include <errno.h>
@@ -28,6 +29,7 @@ struct maintenance {
     struct redelivery_schedule recovery;
     struct pull pull;
     struct timers timers;
+    struct schedules schedules;
     struct advance advance;
 };
 
@@ -88,6 +90,8 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
     init_receiving(new, options);
     advance_init(&new->advance);
     timers_init(&new->timers, options->inbox, &new->mailbox, &options->router, &options->plugins);
+    schedules_init(&new->schedules, options->inbox, options->broker, &new->mailbox,
+                   &options->router, &options->plugins);
     *maintenance = new;
     return 0;
 }
@@ -100,17 +104,20 @@ static int64_t earliest(int64_t a, int64_t b) {
 static int64_t fire_tick(struct maintenance *maintenance, bool elected, int64_t now_ms) {
     struct advance *advance = &maintenance->advance;
     struct timers *timers = &maintenance->timers;
+    struct schedules *schedules = &maintenance->schedules;
     bool allowed = clock_check_is_right();
     if (advance->path && advance_read(advance)) {
         timers_want(timers);
+        schedules_want(schedules);
     }
     int64_t time_ms = clock_wall_ms() + advance->ms;
     int64_t next_ms = timers_tick(timers, allowed, elected, time_ms, now_ms);
+    next_ms = earliest(next_ms, schedules_tick(schedules, allowed, elected, time_ms, now_ms));
     if (!advance->path) {
         return next_ms;
     }
-    if (allowed && timers_settled(timers)) {
-        advance_report(advance, timers->fired);
+    if (allowed && timers_settled(timers) && schedules_settled(schedules)) {
+        advance_report(advance, timers->fired + schedules->fired);
     }
     return earliest(next_ms, now_ms + ADVANCE_INTERVAL_MS);
 }
@@ -133,6 +140,12 @@ void maintenance_quiesce(struct maintenance *maintenance) {
     election_release(&maintenance->election);
 }
 
+void maintenance_note_stored(struct maintenance *maintenance, const struct inbox_put *put) {
+    if (maintenance) {
+        schedules_note_event(&maintenance->schedules, put->event);
+    }
+}
+
 bool maintenance_status(void *context, struct buffer *json) {
     struct maintenance *maintenance = context;
     return redelivery_schedule_status(&maintenance->recovery, json) == 0 &&
@@ -148,12 +161,14 @@ void maintenance_free(struct maintenance *maintenance) {
         redelivery_schedule_close(&maintenance->recovery);
         pull_close(&maintenance->pull);
         timers_close(&maintenance->timers);
+        schedules_close(&maintenance->schedules);
         mailbox_drain(&maintenance->mailbox);
         loop_remove(maintenance->loop, &maintenance->mail_source);
         mailbox_finish(&maintenance->mailbox);
         redelivery_schedule_finish(&maintenance->recovery);
         pull_finish(&maintenance->pull);
         timers_finish(&maintenance->timers);
+        schedules_finish(&maintenance->schedules);
         free(maintenance);
     }
 }

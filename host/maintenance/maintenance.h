@@ -45,6 +45,9 @@ int maintenance_tick(struct maintenance *maintenance);
 /* The host stops: it starts no more work, and another host may do it at once. */
 void maintenance_quiesce(struct maintenance *maintenance);
 
+/* A delivery was stored. Takes NULL. Any thread. */
+void maintenance_note_stored(struct maintenance *maintenance, const struct inbox_put *put);
+
 /* Appends `"recovery":{...},"pull":{...},"clock":{...}` for /readyz: none of them affects
  * readiness. Any thread. */
 bool maintenance_status(void *maintenance, struct buffer *json);

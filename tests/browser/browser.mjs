@@ -12,7 +12,8 @@ const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const report = { pages: [], violations: [], requests: [], errors: [] };
 const browser = await chromium.launch({
     executablePath: settings.chromium,
-    args: process.getuid() === 0 ? ["--no-sandbox"] : [],
+    // A container may have little shared memory, and root has no sandbox of chromium.
+    args: ["--disable-dev-shm-usage", ...(process.getuid() === 0 ? ["--no-sandbox"] : [])],
 });
 
 // A page with scripts, only for axe: it gets the HTML of a page of ours.

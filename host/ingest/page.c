@@ -26,7 +26,7 @@ static const char style[] =
     ".note{padding:.6rem 1rem;border-left:.4rem solid #6b3d00}"
     ".error{padding:.6rem 1rem;border-left:.4rem solid #8c1515;background:#fbdcdc;color:#6b0d0d}"
     ".error a,.note a{color:inherit}"
-    "code,pre,textarea{font-family:ui-monospace,monospace;font-size:.95rem}"
+    "code,pre,textarea{font-family:ui-monospace,monospace;font-size:.95rem;overflow-wrap:anywhere}"
     "pre,textarea{box-sizing:border-box;width:100%;padding:.8rem;border:1px solid var(--line);"
     "white-space:pre-wrap;overflow-wrap:anywhere;background:transparent;color:inherit}"
     "table{border-collapse:collapse;width:100%}"

@@ -13,6 +13,8 @@ int main(int argc, char **argv) {
         {"hook", "show and set the App's webhook at GitHub", cli_hook},
         {"send", "sign a webhook and post it to a running host", cli_send},
         {"deliveries", "list, show, retry or discard deliveries in the store", cli_deliveries},
+        {"installations", "list the installations that wait, and end their waits",
+         cli_installations},
         {"token", "print a token of an installation, for git", cli_token},
         {"new-plugin", "create a folder with a first plugin and its test", cli_new_plugin},
         {"recover", "ask GitHub to redeliver webhooks that did not arrive", cli_recover},

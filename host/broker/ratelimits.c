@@ -23,6 +23,8 @@
 /* Ends of a wait that differ by less are one end. */
 #define SAME_WAIT_MS 500
 #define STORE_READ_MAX_AGE_MS 10000
+/* The same while a limit lasts: an operator may have ended it (`installations release`). */
+#define LIMITED_READ_MAX_AGE_MS 2000
 /* Searches are spread when less than one in so many is left. */
 #define SPREAD_BELOW 2
 /* How far ahead a crowd that is deferred is spread. */
@@ -63,6 +65,8 @@ struct installation_limits {
     unsigned secondaries;
     /* When the store was read; 0: never. */
     int64_t store_read_ms;
+    /* The store's released_ms as it was read last; wall. */
+    int64_t released_ms;
     struct inbox_rate_limit get, put;
     bool getting, putting, put_again;
     TAILQ_ENTRY(installation_limits) queue_link;
@@ -337,6 +341,19 @@ static void submit(struct installation_limits *state, struct inbox_rate_limit *l
     inbox_submit(limits->options.inbox, &limit->operation);
 }
 
+/* Forgets the limits that were learned before an operator ended them. The store has those that were
+ * learned since then. */
+static void take_release(struct installation_limits *state, int64_t released_ms) {
+    if (released_ms <= state->released_ms) {
+        return;
+    }
+    memset(state->until_ms, 0, sizeof state->until_ms);
+    state->crowd_ms = 0;
+    state->released_ms = released_ms;
+    log_event(SNEK_LEVEL_INFO, "rate_limits_released",
+              LOG_TEXT("installation", state->installation));
+}
+
 static void on_limits_read(struct inbox_operation *operation) {
     struct inbox_rate_limit *limit = CONTAINER_OF(operation, struct inbox_rate_limit, operation);
     struct installation_limits *state = CONTAINER_OF(limit, struct installation_limits, get);
@@ -351,6 +368,9 @@ static void on_limits_read(struct inbox_operation *operation) {
                   LOG_TEXT("installation", state->installation),
                   LOG_TEXT("reason", operation->error.text));
     }
+    if (operation->result == 0) {
+        take_release(state, limit->released_ms);
+    }
     for (int i = 0; operation->result == 0 && i < RESOURCES; i++) {
         int64_t left_ms = limit->until_ms[stored_as[i]] - wall_ms;
         /* Bounded: the wall clock may have been set meanwhile. */
@@ -364,7 +384,12 @@ static void on_limits_read(struct inbox_operation *operation) {
 
 /* Reads the limits that another host, or this one before its restart, has met. */
 static void read_store(struct installation_limits *state, int64_t now_ms) {
-    bool old = state->store_read_ms == 0 || now_ms - state->store_read_ms > STORE_READ_MAX_AGE_MS;
+    bool limited = false;
+    for (int i = 0; i < RESOURCES; i++) {
+        limited = limited || state->until_ms[i] > now_ms;
+    }
+    int64_t most_ms = limited ? LIMITED_READ_MAX_AGE_MS : STORE_READ_MAX_AGE_MS;
+    bool old = state->store_read_ms == 0 || now_ms - state->store_read_ms > most_ms;
     if (old && state->limits->options.inbox && !state->getting && !state->limits->draining) {
         state->getting = true;
         submit(state, &state->get, INBOX_RATE_LIMIT_GET, on_limits_read);

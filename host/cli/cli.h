@@ -25,6 +25,7 @@ int cli_check(int argc, char **argv);
 int cli_plugins(int argc, char **argv);
 int cli_send(int argc, char **argv);
 int cli_deliveries(int argc, char **argv);
+int cli_installations(int argc, char **argv);
 int cli_recover(int argc, char **argv);
 int cli_reload(int argc, char **argv);
 int cli_hook(int argc, char **argv);

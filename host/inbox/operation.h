@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* An operation: one request of a client to the inbox, and its result. Each client's header
  * (deliveries.h, timers.h, journal.h, leases.h, plugin_state.h, rate_limits.h, bot_user.h, holds.h,
- * pull.h, stats.h, admin.h, previews.h, maintenance.h) has the structs of its operations; each
- * struct begins with this one.
+ * pull.h, stats.h, admin.h, previews.h, installations.h, maintenance.h) has the structs of its
+ * operations; each struct begins with this one.
  *
  *   ingest --PUT--> |                       | --CLAIM--> dispatch --FINISH--> |
  *                   | one writer, in groups |                                 | the same writer
@@ -74,6 +74,9 @@ enum inbox_kind {
     /* previews.h */
     INBOX_PREVIEW,
     INBOX_PREVIEW_APPLY,
+    /* installations.h */
+    INBOX_INSTALLATIONS,
+    INBOX_INSTALLATION_RELEASE,
     /* maintenance.h */
     INBOX_ELECT,
     INBOX_PRUNE,

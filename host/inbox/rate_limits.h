@@ -25,6 +25,9 @@ struct inbox_rate_limit {
     /* Wall clock; 0 for none. PUT stores the times, unless the store has later ones. GET returns
      * them. Result: 0. */
     int64_t until_ms[INBOX_RATE_LIMIT_RESOURCES];
+    /* GET returns when an operator released the installation last, wall clock; 0 never. What a host
+     * learned from GitHub before that counts no more. */
+    int64_t released_ms;
 };
 
 #endif

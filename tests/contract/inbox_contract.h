@@ -10,6 +10,7 @@
 #include "inbox/bot_user.h"
 #include "inbox/deliveries.h"
 #include "inbox/inbox.h"
+#include "inbox/installations.h"
 #include "inbox/maintenance.h"
 #include "inbox/plugin_state.h"
 #include "inbox/rate_limits.h"

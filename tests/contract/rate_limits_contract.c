@@ -2,6 +2,8 @@
 /* The tests of the inbox's contract that are about what GitHub makes installations wait. */
 #include "inbox_contract.h"
 
+#include <stdlib.h>
+
 static int put_wait(struct fixture *fixture, const char *installation, int64_t all_ms,
                     int64_t search_ms) {
     struct inbox_rate_limit wait = {
@@ -322,8 +324,86 @@ static void many_installations_with_later_runs_hold_up_no_due_run(void **state) 
     assert_int_equal(n_runs, 1);
 }
 
+static struct inbox_installation_release release_of(const char *installation, int64_t now_ms) {
+    return (struct inbox_installation_release){.operation = {.kind = INBOX_INSTALLATION_RELEASE},
+                                               .installation = installation,
+                                               .now_ms = now_ms};
+}
+
+static void a_release_ends_the_limits_and_makes_runs_due_that_waited_for_them(void **state) {
+    struct fixture *fixture = *state;
+    int64_t end_ms = FIXTURE_NOW + 60000;
+    struct inbox_put before = put_of("before"), other = put_of("other"),
+                     retried = put_of("retried");
+    other.installation = "8";
+    assert_int_equal(fixture_do(fixture, &retried.operation), INBOX_STORED);
+    struct inbox_run run = fixture_claim_one(fixture);
+    struct inbox_finish retry = finish_of(&run, INBOX_RETRY);
+    retry.label = "retry";
+    retry.due_ms = end_ms + 5000;
+    assert_int_equal(fixture_do(fixture, &retry.operation), 0);
+    inbox_run_finish(&run);
+    assert_int_equal(fixture_do(fixture, &before.operation), INBOX_STORED);
+    assert_int_equal(fixture_do(fixture, &other.operation), INBOX_STORED);
+    assert_int_equal(put_wait(fixture, "7", end_ms, end_ms), 0);
+    assert_int_equal(put_wait(fixture, "8", end_ms, 0), 0);
+    struct inbox_installation_release release = release_of("7", FIXTURE_NOW + 1);
+    assert_int_equal(fixture_do(fixture, &release.operation), 0);
+    assert_int_equal(release.limits, 1);
+    assert_int_equal(release.delayed, 1);
+    assert_int_equal(release.parked, 0);
+    expect_wait(fixture, "7", 0, 0);
+    expect_wait(fixture, "8", end_ms, 0);
+    struct inbox_rate_limit read = {.operation = {.kind = INBOX_RATE_LIMIT_GET},
+                                    .installation = "7"};
+    assert_int_equal(fixture_do(fixture, &read.operation), 0);
+    assert_int_equal(read.released_ms, FIXTURE_NOW + 1);
+    /* The retry goes on waiting, like the other installation. */
+    expect_next(fixture, FIXTURE_NOW + 1, 1, end_ms);
+    /* A limit that GitHub sets later counts again. */
+    assert_int_equal(put_wait(fixture, "7", end_ms, 0), 0);
+    expect_wait(fixture, "7", end_ms, 0);
+    assert_int_equal(fixture_do(fixture, &release.operation), 0);
+    release = release_of("9", FIXTURE_NOW + 1);
+    assert_int_equal(fixture_do(fixture, &release.operation), 0);
+    assert_int_equal(release.limits, 0);
+}
+
+static void installations_that_wait_are_listed_and_their_parked_runs_released(void **state) {
+    struct fixture *fixture = *state;
+    int64_t end_ms = FIXTURE_NOW + 60000;
+    struct inbox_run run = fixture_put_and_claim(fixture, "guid-1");
+    struct inbox_finish park = finish_of(&run, INBOX_PARK);
+    park.label = "parked";
+    park.reason = "members: write is not granted";
+    assert_int_equal(fixture_do(fixture, &park.operation), 0);
+    inbox_run_finish(&run);
+    assert_int_equal(put_wait(fixture, "8", 0, end_ms), 0);
+    assert_int_equal(put_wait(fixture, "9", FIXTURE_NOW, 0), 0);
+    struct inbox_installations list = {.operation = {.kind = INBOX_INSTALLATIONS},
+                                       .now_ms = FIXTURE_NOW};
+    assert_int_equal(fixture_do(fixture, &list.operation), 0);
+    assert_int_equal(list.n_rows, 2);
+    assert_string_equal(list.rows[0].installation, "8");
+    assert_int_equal(list.rows[0].until_ms[INBOX_RATE_LIMIT_SEARCH], end_ms);
+    assert_string_equal(list.rows[0].plugin, "");
+    assert_string_equal(list.rows[1].installation, "7");
+    assert_string_equal(list.rows[1].plugin, "invite");
+    assert_int_equal(list.rows[1].parked, 1);
+    assert_string_equal(list.rows[1].reason, park.reason);
+    free(list.rows);
+    struct inbox_installation_release release = release_of("7", FIXTURE_NOW);
+    assert_int_equal(fixture_do(fixture, &release.operation), 0);
+    assert_int_equal(release.parked, 1);
+    run = fixture_claim_one(fixture);
+    assert_string_equal(run.guid, "guid-1");
+    inbox_run_finish(&run);
+}
+
 size_t contract_wait_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
+        CONTRACT(a_release_ends_the_limits_and_makes_runs_due_that_waited_for_them),
+        CONTRACT(installations_that_wait_are_listed_and_their_parked_runs_released),
         CONTRACT(the_latest_wait_of_an_installation_lasts),
         CONTRACT(runs_of_an_installation_that_waits_are_not_claimed),
         CONTRACT(a_run_that_was_to_be_leased_is_queued_while_its_installation_waits),

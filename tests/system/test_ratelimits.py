@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """GitHub's rate limits through the real binaries: design.md, "The GitHub client"."""
 
+import json
 import time
 
 import pytest
@@ -48,6 +49,22 @@ def test_a_long_wait_sends_the_run_back_through_a_restart_and_holds_up_no_other(
     assert len(host.log(msg="started", delivery=second)) == 1
     times = [r["time_ms"] for r in fake.api_requests() if r["caller"]["installation"] != OTHER]
     assert times[1] - times[0] >= 8000
+
+
+def test_an_operator_ends_a_limit_and_the_running_host_goes_on(fake, start_bot):
+    limit(fake, 3000, method="GET", path="/orgs/", times=1)
+    host = start_bot(plugins=["invite"])
+    delivery = host.deliver("pull_request", merged())
+    host.wait_log(msg="requeued", delivery=delivery)
+    [wait] = json.loads(host.verb("installations", "list", "--json").stdout)
+    assert (wait["installation"], wait["waits"], wait["resource"]) == (str(snek.INSTALLATION), "rate_limit", "all")
+    assert "rate limit  all, until " in host.verb("installations", "list").stdout
+    text = host.verb("installations", "release", str(snek.INSTALLATION)).stdout
+    assert text == "the rate limits are ended; 1 run waited for that\n"
+    assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"
+    host.wait_log(msg="rate_limits_released", installation=snek.INSTALLATION)
+    assert json.loads(host.verb("installations", "list", "--json").stdout) == []
+    assert "nothing of the installation" in host.verb("installations", "release", "7", status=65).stderr
 
 
 @pytest.mark.parametrize("like,method", [("abuse_detection", "GET"), ("abuse_detection", "PUT"),

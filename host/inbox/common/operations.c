@@ -8,6 +8,7 @@
 #include "inbox/common/codec.h"
 #include "inbox/deliveries.h"
 #include "inbox/holds.h"
+#include "inbox/installations.h"
 #include "inbox/maintenance.h"
 #include "inbox/plugin_state.h"
 #include "inbox/previews.h"
@@ -218,6 +219,7 @@ static void timers_due_free(struct inbox_operation *operation) {
 static void rate_limit_clear(struct inbox_operation *operation) {
     struct inbox_rate_limit *limit = CONTAINER_OF(operation, struct inbox_rate_limit, operation);
     memset(limit->until_ms, 0, sizeof limit->until_ms);
+    limit->released_ms = 0;
 }
 
 /* ---- holds.h ---- */
@@ -282,6 +284,23 @@ static void preview_apply_clear(struct inbox_operation *operation) {
     struct inbox_preview_apply *apply =
         CONTAINER_OF(operation, struct inbox_preview_apply, operation);
     apply->guid[0] = apply->plugin[0] = apply->state[0] = '\0';
+}
+
+static void installations_clear(struct inbox_operation *operation) {
+    struct inbox_installations *list =
+        CONTAINER_OF(operation, struct inbox_installations, operation);
+    list->rows = NULL;
+    list->n_rows = 0;
+}
+
+static void installations_free(struct inbox_operation *operation) {
+    free(CONTAINER_OF(operation, struct inbox_installations, operation)->rows);
+}
+
+static void installation_release_clear(struct inbox_operation *operation) {
+    struct inbox_installation_release *release =
+        CONTAINER_OF(operation, struct inbox_installation_release, operation);
+    release->limits = release->delayed = release->parked = 0;
 }
 
 static void audit_clear(struct inbox_operation *operation) {
@@ -352,6 +371,8 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
     [INBOX_RERUN] = {.clear = change_clear},
     [INBOX_DISCARD] = {.clear = change_clear},
     [INBOX_PULL_DUE] = {.clear = pull_due_clear},
+    [INBOX_INSTALLATIONS] = {.clear = installations_clear, .free = installations_free},
+    [INBOX_INSTALLATION_RELEASE] = {.clear = installation_release_clear},
     [INBOX_PREVIEW] = {.clear = preview_clear},
     [INBOX_PREVIEW_APPLY] = {.clear = preview_apply_clear},
     [INBOX_PRUNE] = {.clear = prune_clear},

@@ -46,6 +46,8 @@ extern const struct postgres_operation postgres_rate_limit_put, postgres_rate_li
 extern const struct postgres_operation postgres_hold_put, postgres_hold_end, postgres_holds;
 /* admin.c */
 extern const struct postgres_operation postgres_list, postgres_body, postgres_change;
+/* installations.c */
+extern const struct postgres_operation postgres_installations, postgres_installation_release;
 /* previews.c */
 extern const struct postgres_operation postgres_preview, postgres_preview_apply;
 /* maintenance.c */

@@ -51,6 +51,7 @@ static int get_take(struct postgres_store *store, struct inbox_operation *operat
     for (int i = 0; PQntuples(result) > 0 && i < INBOX_RATE_LIMIT_RESOURCES; i++) {
         limit->until_ms[i] = pg_number(result, 0, i);
     }
+    limit->released_ms = PQntuples(result) > 0 ? pg_number(result, 0, 3) : 0;
     return 0;
 }
 

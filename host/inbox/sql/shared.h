@@ -373,7 +373,28 @@
 
 /* Rate limits. */
 #define SHARED_RATE_LIMIT_GET                                                                      \
-    "SELECT all_ms, search_ms, graphql_ms FROM rate_limits WHERE installation = $1"
+    "SELECT all_ms, search_ms, graphql_ms, released_ms FROM rate_limits WHERE installation = $1"
+
+/* Installations. */
+#define SQL_LIMITED "(all_ms > $1 OR search_ms > $1 OR graphql_ms > $1)"
+#define SHARED_INSTALLATIONS_LIMITED                                                               \
+    "SELECT installation, all_ms, search_ms, graphql_ms FROM rate_limits WHERE " SQL_LIMITED       \
+    " ORDER BY installation LIMIT 5000"
+#define SHARED_INSTALLATIONS_PARKED                                                                \
+    "SELECT installation, plugin, count(*), max(reason) FROM runs WHERE state = 'parked'"          \
+    " GROUP BY installation, plugin ORDER BY installation, plugin LIMIT 5000"
+/* The runs that waited for the end of the limit: the store set them to that time, or the broker
+ * deferred them. */
+#define SHARED_INSTALLATION_HASTEN                                                                 \
+    "UPDATE runs SET due_ms = $1 WHERE state = 'queued' AND installation = $2 AND due_ms > $1"     \
+    " AND EXISTS (SELECT 1 FROM rate_limits l WHERE l.installation = $2"                           \
+    " AND (runs.due_ms = l.all_ms OR runs.label = 'requeued'))"
+#define SHARED_INSTALLATION_END_LIMITS                                                             \
+    "UPDATE rate_limits SET all_ms = 0, search_ms = 0, graphql_ms = 0, released_ms = $1"           \
+    " WHERE installation = $2 AND " SQL_LIMITED
+#define SHARED_INSTALLATION_UNPARK                                                                 \
+    "UPDATE runs SET due_ms = $1, " SQL_SET_UNPARKED " WHERE state = 'parked' AND installation = " \
+    "$2"
 
 /* Holds. */
 #define SHARED_HOLD_ACTIVE(now) "(until_ms = 0 OR until_ms > " now ")"

@@ -38,6 +38,8 @@ sqlite_operation sqlite_rate_limit_put, sqlite_rate_limit_get;
 sqlite_operation sqlite_hold_put, sqlite_hold_end, sqlite_holds;
 /* admin.c */
 sqlite_operation sqlite_list, sqlite_body, sqlite_rerun, sqlite_discard;
+/* installations.c */
+sqlite_operation sqlite_installations, sqlite_installation_release;
 /* previews.c */
 sqlite_operation sqlite_preview, sqlite_preview_apply;
 /* maintenance.c */

@@ -46,5 +46,6 @@ int sqlite_rate_limit_get(struct sqlite_store *store, struct inbox_operation *op
     for (int i = 0; step > 0 && i < INBOX_RATE_LIMIT_RESOURCES; i++) {
         limit->until_ms[i] = sqlite3_column_int64(query.statement, i);
     }
+    limit->released_ms = step > 0 ? sqlite3_column_int64(query.statement, 3) : 0;
     return step < 0 ? -1 : 0;
 }

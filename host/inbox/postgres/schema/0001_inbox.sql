@@ -104,12 +104,13 @@ CREATE TABLE holds (
 );
 
 -- The times until which GitHub accepts no requests of an installation: none at all, no searches, no
--- GraphQL.
+-- GraphQL. released_ms: when an operator ended them last.
 CREATE TABLE rate_limits (
     installation text COLLATE "C" PRIMARY KEY,
     all_ms bigint NOT NULL,
     search_ms bigint NOT NULL,
-    graphql_ms bigint NOT NULL
+    graphql_ms bigint NOT NULL,
+    released_ms bigint NOT NULL DEFAULT 0
 );
 
 -- The requests of a run and their results: see journal.h.

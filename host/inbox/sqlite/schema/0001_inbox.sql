@@ -104,12 +104,13 @@ CREATE TABLE holds (
 ) STRICT;
 
 -- The times until which GitHub accepts no requests of an installation: none at all, no searches, no
--- GraphQL.
+-- GraphQL. released_ms: when an operator ended them last.
 CREATE TABLE rate_limits (
     installation TEXT PRIMARY KEY,
     all_ms INTEGER NOT NULL,
     search_ms INTEGER NOT NULL,
-    graphql_ms INTEGER NOT NULL
+    graphql_ms INTEGER NOT NULL,
+    released_ms INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 -- The requests of a run and their results: see journal.h. Large columns last.

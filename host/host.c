@@ -45,6 +45,8 @@ struct host {
     struct config *config;
     struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX];
     size_t n_secrets;
+    /* The last one counts until then; 0: for ever. */
+    int64_t last_secret_until_ms;
     struct supervisor_client supervisor;
     struct loop loop;
     struct loop_source signals, orphaned;
@@ -52,6 +54,8 @@ struct host {
     /* See dispatch_options. */
     int descriptions_fd;
     bool stopping, supervisor_gone;
+    /* It stops because another host follows it. */
+    bool reloading;
     /* While stopping: how long runs may go on. */
     int64_t drain_ms;
     struct inbox *inbox;
@@ -79,6 +83,7 @@ static void on_signal(struct loop_source *source, uint32_t events) {
         if (info.ssi_code == SI_QUEUE && info.ssi_int > 0 && info.ssi_int < host->drain_ms) {
             host->drain_ms = info.ssi_int;
         }
+        host->reloading = info.ssi_code == SI_QUEUE && info.ssi_int > 0;
         log_event(SNEK_LEVEL_INFO, "stopping", LOG_NUMBER("drain_ms", host->drain_ms));
     }
 }
@@ -205,7 +210,8 @@ static void warn_of_dyno(const struct config *config) {
 /* What finds errors of the configuration, and leaves alone what another host may use. */
 static int start_clients(struct host *host, struct error *err) {
     const struct config *config = host->config;
-    if (config_webhook_secrets(config, host->secrets, &host->n_secrets, err) < 0) {
+    if (config_webhook_secrets(config, host->secrets, &host->n_secrets, &host->last_secret_until_ms,
+                               err) < 0) {
         return -1;
     }
     warn_of_dyno(config);
@@ -279,6 +285,9 @@ static int open_store(struct host *host, struct error *err) {
 static int start_maintenance(struct host *host, struct error *err) {
     struct maintenance_options options = {
         .config = host->config,
+        .webhook_secrets = host->secrets,
+        .n_webhook_secrets = host->n_secrets,
+        .last_secret_until_ms = host->last_secret_until_ms,
         .loop = &host->loop,
         .inbox = host->inbox,
         .broker = host->broker,
@@ -298,6 +307,7 @@ static int start_ingest(struct host *host, struct error *err) {
                                      .max_body_bytes = config->server.max_body_bytes,
                                      .webhook_secrets = host->secrets,
                                      .n_webhook_secrets = host->n_secrets,
+                                     .last_secret_until_ms = host->last_secret_until_ms,
                                      .allow_sha1 = config->github.allow_sha1,
                                      .pulls = config->github.receive == CONFIG_RECEIVE_PULL,
                                      .delay_ms = config->dispatch.delay_ms,
@@ -341,6 +351,9 @@ static void step_until_idle(struct host *host, int64_t most_ms) {
 static void drain(struct host *host) {
     ingest_quiesce(host->ingest);
     maintenance_quiesce(host->maintenance);
+    if (!host->reloading) {
+        maintenance_leave(host->maintenance);
+    }
     dispatch_drain(host->dispatch);
     step_until_idle(host, host->drain_ms);
     dispatch_cancel(host->dispatch);

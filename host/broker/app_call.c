@@ -54,6 +54,8 @@ static void on_app_response(struct app_request *app) {
     request->outcome = transfer->outcome;
     request->not_before_ms = app->until_ms;
     request->status = transfer->status;
+    /* In doubt, it may have reached GitHub. */
+    request->sent = !transfer->unsent;
     request->error = transfer->error;
     http_transfer_take(transfer, &request->headers, &request->response);
     end(call);

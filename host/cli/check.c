@@ -8,6 +8,7 @@
 #include "cli/secret_check.h"
 
 #include "config/config.h"
+#include "config/webhook_secrets.h"
 #include "inbox/inbox.h"
 #include "supervisor/key.h"
 #include "supervisor/supervisor.h"
@@ -74,7 +75,8 @@ static unsigned check_secrets(const struct config *config, struct findings *find
     struct error err;
     struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
     size_t count = 0;
-    if (config_webhook_secrets(config, secrets, &count, &err) < 0) {
+    int64_t until_ms;
+    if (config_webhook_secrets(config, secrets, &count, &until_ms, &err) < 0) {
         fprintf(stderr, "webhook secret: %s\n", err.text);
         return 1;
     }
@@ -88,7 +90,7 @@ static unsigned check_secrets(const struct config *config, struct findings *find
                config->github.pull_interval_seconds);
         return 0;
     }
-    printf("webhook secret  ok%s\n", count > 1 ? ", and the previous one" : "");
+    printf("webhook secret  ok%s\n", count > 1 ? ", and those of a rotation" : "");
     return 0;
 }
 
@@ -181,23 +183,33 @@ static int parse_check(int argc, char **argv, const char **path, bool *online) {
 }
 
 /* A variable that is set wins over the file. */
-static void check_files(const struct config *config, struct findings *findings) {
+static void check_files(const struct config *config, const struct webhook_secret_paths *paths,
+                        struct findings *findings) {
     const struct {
         const char *label, *variable, *path;
     } files[] = {
         {"private key", "GITHUB_PRIVATE_KEY", config->github.private_key_file},
         {"next private key", "GITHUB_PRIVATE_KEY_NEXT", config->github.private_key_next_file},
         {"webhook secret", "GITHUB_WEBHOOK_SECRET", config->github.webhook_secret_file},
+        {"next webhook secret", NULL, paths->next},
+        {"previous webhook secret", "GITHUB_WEBHOOK_SECRET_PREVIOUS", paths->previous},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        bool from_variable = settings_variable(config->settings, files[i].variable) != NULL;
+        bool from_variable =
+            files[i].variable && settings_variable(config->settings, files[i].variable) != NULL;
         secret_check_file(files[i].label, from_variable ? NULL : files[i].path, findings);
     }
 }
 
 static void check_all(const struct config *config, bool online, struct findings *findings) {
     AUTO_CLOSE int messages_fd = -1;
-    check_files(config, findings);
+    CLEANUP(webhook_secret_paths_finish) struct webhook_secret_paths paths = {NULL};
+    if (webhook_secret_paths(config, &paths) < 0) {
+        fputs("out of memory\n", stderr);
+        findings->problems++;
+        return;
+    }
+    check_files(config, &paths, findings);
     unsigned problems = check_listen(config) + check_store(config);
     problems += online ? start_signer(config, &messages_fd) : check_key(config);
     problems += check_secrets(config, findings) + check_authorities(config);

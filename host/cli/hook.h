@@ -11,4 +11,8 @@
 /* Prints why a request about the webhook failed. Returns the exit status. */
 int hook_request_failed(const struct broker_request *request);
 
+/* Changes the webhook secret here and at GitHub. It waits at most `wait_ms` for the other hosts of
+ * the store. Returns the exit status. */
+int hook_rotate(const struct config *config, struct broker_client *client, int64_t wait_ms);
+
 #endif

@@ -2,31 +2,18 @@
 /* `snekomatic reload`: asks the running supervisor to reload, waits, and prints the result. It does
  * not read the configuration: the supervisor does, and rejects a wrong one. */
 #include "cli/cli.h"
+#include "cli/reload_client.h"
 
-#include "base/cleanup.h"
-#include "base/clock.h"
-#include "base/runtime_directory.h"
 #include "config/settings.h"
-#include "supervisor/reload_socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sysexits.h>
-#include <unistd.h>
 
-/* The runtime directory of the systemd unit, which a shell has no variable for. */
-#define SERVICE_DIRECTORY "/run/snekomatic"
-
-/* Longer than the new host may take to load and the old one to drain. */
-#define TIMEOUT_S 120
+#define TIMEOUT_S RELOAD_CLIENT_TIMEOUT_S
 #define TIMEOUT_MAX_S 86400
 
 static const char usage[] =
@@ -47,72 +34,7 @@ static const char usage[] =
     "ones\n"
     "stay in force.\n";
 
-/* Connects to the socket in a directory. With `must_be_ours`, another user's directory does not
- * count. -1: no host of the directory's owner is there. */
-static int connect_below(const char *directory, const char *name, bool must_be_ours) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct ucred peer;
-    struct stat status;
-    socklen_t bytes = sizeof peer;
-    AUTO_CLOSE int directory_fd = open(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (directory_fd < 0 || fstat(directory_fd, &status) < 0 ||
-        (must_be_ours && status.st_uid != geteuid())) {
-        return -1;
-    }
-    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", directory_fd, name);
-    AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) < 0 ||
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) < 0 || peer.uid != status.st_uid) {
-        return -1;
-    }
-    return steal_fd(&fd);
-}
-
-/* A host may have been started with other variables, so each place may have its socket. */
-static int find_host(const char *name) {
-    char *places[RUNTIME_DIRECTORY_PLACES];
-    size_t count = runtime_directory_places(places);
-    int fd = -1;
-    for (size_t i = 0; i < count; i++) {
-        if (fd < 0) {
-            fd = connect_below(places[i], name, true);
-        }
-        free(places[i]);
-    }
-    return fd < 0 ? connect_below(SERVICE_DIRECTORY, name, false) : fd;
-}
-
-/* Sends the request and waits. The length of the reply; 0: the host is gone; -1: it takes too long.
- */
-static ssize_t ask(int fd, int timeout_s, char reply[RELOAD_REPLY_MAX]) {
-    int64_t until_ms = clock_monotonic_ms() + (int64_t)timeout_s * 1000;
-    struct pollfd input = {.fd = fd, .events = POLLIN};
-    int ready;
-    if (send(fd, RELOAD_REQUEST, sizeof RELOAD_REQUEST - 1, MSG_NOSIGNAL) < 0) {
-        return 0;
-    }
-    do {
-        int64_t left_ms = until_ms - clock_monotonic_ms();
-        ready = poll(&input, 1, left_ms > 0 ? (int)left_ms : 0);
-    } while (ready < 0 && errno == EINTR);
-    if (ready == 0) {
-        return -1;
-    }
-    ssize_t got = recv(fd, reply, RELOAD_REPLY_MAX - 1, 0);
-    return got > 0 ? got : 0;
-}
-
-/* Terminates the reply, and makes it safe to print. */
-static void clean(char *reply, size_t got) {
-    reply[got] = '\0';
-    for (char *at = reply; *at; at++) {
-        if (*at != '\n' && ((unsigned char)*at < ' ' || *at == 0x7f)) {
-            *at = '?';
-        }
-    }
-}
-
-static int print(char *reply) {
+static int print(enum reload_result result, const char *text) {
     static const struct {
         int status;
         const char *sentence;
@@ -123,57 +45,46 @@ static int print(char *reply) {
         [RELOAD_BUSY] = {EX_TEMPFAIL, "too many reloads wait already; try again later"},
         [RELOAD_STOPPING] = {EX_UNAVAILABLE, "the host stopped before the reload ended"},
     };
-    static const char *const words[RELOAD_RESULTS] = RELOAD_WORDS;
-    char *text = strchr(reply, '\n');
-    for (size_t i = 0; text && i < RELOAD_RESULTS; i++) {
-        if (strncmp(reply, words[i], (size_t)(text - reply)) != 0 ||
-            words[i][text - reply] != '\0') {
-            continue;
-        }
-        bool good = results[i].status == EX_OK;
-        size_t length = strlen(text + 1);
-        const char *end = length > 0 && text[length] != '\n' ? "\n" : "";
-        fprintf(good ? stdout : stderr, "%s%s\n%s%s",
-                good ? "" : "snekomatic reload: ", results[i].sentence, text + 1, end);
-        return results[i].status;
+    bool good = results[result].status == EX_OK;
+    size_t length = strlen(text);
+    const char *end = length > 0 && text[length - 1] != '\n' ? "\n" : "";
+    fprintf(good ? stdout : stderr, "%s%s\n%s%s",
+            good ? "" : "snekomatic reload: ", results[result].sentence, text, end);
+    return results[result].status;
+}
+
+static int status_of(enum reload_client_outcome outcome) {
+    switch (outcome) {
+    case RELOAD_CLIENT_UNKNOWN:
+        return EX_SOFTWARE;
+    case RELOAD_CLIENT_NO_NAME:
+        return EX_CONFIG;
+    case RELOAD_CLIENT_SLOW:
+        return EX_TEMPFAIL;
+    default:
+        return EX_UNAVAILABLE;
     }
-    fputs("snekomatic reload: the host's reply is unknown; is it another version?\n", stderr);
-    return EX_SOFTWARE;
 }
 
 static int reload(const struct settings *settings, int timeout_s) {
-    char name[RELOAD_SOCKET_NAME_MAX];
-    char reply[RELOAD_REPLY_MAX];
+    enum reload_result result;
+    char text[RELOAD_REPLY_MAX];
     struct error err;
-    if (reload_socket_name(settings, name, &err) < 0) {
-        fprintf(stderr, "snekomatic reload: %s\n", err.text);
-        return EX_CONFIG;
+    enum reload_client_outcome outcome =
+        reload_client_ask(settings, timeout_s, &result, text, &err);
+    if (outcome == RELOAD_CLIENT_ASKED) {
+        return print(result, text);
     }
-    AUTO_CLOSE int fd = find_host(name);
-    if (fd < 0) {
+    if (outcome == RELOAD_CLIENT_NO_HOST) {
         fprintf(stderr,
                 "snekomatic reload: no host runs with the configuration %s: start it with "
                 "`snekomatic serve`.\nIf one runs, use the same -c FILE, user and "
                 "RUNTIME_DIRECTORY, or send SIGHUP to it.\n",
                 settings->file ? settings->file : "of the environment in this directory");
-        return EX_UNAVAILABLE;
+    } else {
+        fprintf(stderr, "snekomatic reload: %s\n", err.text);
     }
-    ssize_t got = ask(fd, timeout_s, reply);
-    if (got < 0) {
-        fprintf(
-            stderr,
-            "snekomatic reload: the reload has not ended after %d s; it goes on, and the host's "
-            "log will have its result\n",
-            timeout_s);
-        return EX_TEMPFAIL;
-    }
-    if (got == 0) {
-        fputs("snekomatic reload: the host closed the connection; its log may have the reason\n",
-              stderr);
-        return EX_UNAVAILABLE;
-    }
-    clean(reply, (size_t)got);
-    return print(reply);
+    return status_of(outcome);
 }
 
 /* EX_OK or EX_USAGE. */

@@ -155,9 +155,11 @@ static int choose_url(struct send *send) {
 static int choose_secret(struct send *send) {
     struct error err;
     struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
+    int64_t until_ms;
     size_t count = 0;
-    int result = send->secret_file ? config_secret_file(send->secret_file, &send->secret, &err)
-                                   : config_webhook_secrets(send->config, secrets, &count, &err);
+    int result = send->secret_file
+                     ? config_secret_file(send->secret_file, &send->secret, &err)
+                     : config_webhook_secrets(send->config, secrets, &count, &until_ms, &err);
     if (result < 0) {
         fprintf(stderr, "snekomatic send: webhook secret: %s\n", err.text);
         return EX_CONFIG;

@@ -291,6 +291,7 @@ void config_free(struct config *config) {
     free(config->github.private_key_file);
     free(config->github.private_key_next_file);
     free(config->github.webhook_secret_file);
+    free(config->github.webhook_secret_previous_file);
     free(config->github.user_agent);
     free(config->github.api_url);
     free(config->github.ca_file);

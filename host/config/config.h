@@ -80,6 +80,8 @@ struct config {
         char *private_key_next_file; /* NULL: GITHUB_PRIVATE_KEY_NEXT, or none */
         /* NULL: GITHUB_WEBHOOK_SECRET, or none in pull mode. */
         char *webhook_secret_file;
+        /* NULL: the secret's file with ".previous" after its name. */
+        char *webhook_secret_previous_file;
         char *user_agent;
         /* Without a slash at the end. */
         char *api_url;
@@ -154,16 +156,16 @@ int config_secret_file(const char *path, struct secret *secret, struct error *er
 /* Each reads a credential from its variable, else from its file, once. It overwrites the variable
  * in the settings and in the environment. 0, or -1. config_private_key_next() returns 1 when there
  * is no second key. config_webhook_secrets() returns the current secret and, during a rotation, the
- * previous one; white space at the end does not belong to a secret. In pull mode there may be none.
- */
-#define CONFIG_WEBHOOK_SECRETS_MAX 2
+ * next and the previous one; white space at the end does not belong to a secret. In pull mode there
+ * may be none. If `*last_until_ms` is not 0, the last one counts only until then. */
+#define CONFIG_WEBHOOK_SECRETS_MAX 3
 int config_private_key(const struct config *config, struct secret *key, struct error *err);
 int config_private_key_next(const struct config *config, struct secret *key, struct error *err);
 int config_webhook_secrets(const struct config *config,
                            struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX], size_t *count,
-                           struct error *err);
-/* Whether the file of the webhook secret can be read; a variable that replaces it is not looked at.
- * 0, or -1. */
+                           int64_t *last_until_ms, struct error *err);
+/* Whether the files of the webhook secrets can be read; a variable that replaces one is not looked
+ * at. 0, or -1. */
 int config_check_webhook_secret(const struct config *config, struct error *err);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "base/io.h"
+#include "config/webhook_secrets.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -114,33 +115,69 @@ static int current_secret(const struct config *config, struct secret *secret, st
 
 int config_check_webhook_secret(const struct config *config, struct error *err) {
     AUTO_SECRET struct secret secret = {0};
-    if (settings_variable(config->settings, "GITHUB_WEBHOOK_SECRET")) {
-        return 0;
+    AUTO_SECRET struct secret next = {0};
+    AUTO_SECRET struct secret previous = {0};
+    CLEANUP(webhook_secret_paths_finish) struct webhook_secret_paths paths = {NULL};
+    int64_t until_ms;
+    if (webhook_secret_paths(config, &paths) < 0) {
+        return error_set(err, "no memory");
     }
-    return secret_of_file(config, &secret, err) < 0 ? -1 : 0;
+    if (!settings_variable(config->settings, "GITHUB_WEBHOOK_SECRET") &&
+        secret_of_file(config, &secret, err) < 0) {
+        return -1;
+    }
+    return webhook_secret_read_next(&paths, &next, err) < 0 ||
+                   webhook_secret_read_previous(&paths, &previous, &until_ms, err) < 0
+               ? -1
+               : 0;
+}
+
+/* The secrets of a rotation, after the current one. 0, or -1. */
+static int add_secrets(const struct config *config, const struct webhook_secret_paths *paths,
+                       struct secret *secrets, size_t *count, int64_t *until_ms,
+                       struct error *err) {
+    AUTO_SECRET struct secret next = {0};
+    AUTO_SECRET struct secret previous = {0};
+    int result = take_variable(config, "GITHUB_WEBHOOK_SECRET_PREVIOUS", true, &previous, err);
+    if (result > 0) {
+        result = webhook_secret_read_previous(paths, &previous, until_ms, err);
+    }
+    if (result < 0 || webhook_secret_read_next(paths, &next, err) < 0) {
+        return -1;
+    }
+    if (next.data) {
+        secrets[(*count)++] = next;
+        next = (struct secret){0};
+    }
+    if (previous.data) {
+        secrets[(*count)++] = previous;
+        previous = (struct secret){0};
+    }
+    return 0;
 }
 
 int config_webhook_secrets(const struct config *config,
                            struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX], size_t *count,
-                           struct error *err) {
-    AUTO_SECRET struct secret current = {0};
-    AUTO_SECRET struct secret previous = {0};
+                           int64_t *last_until_ms, struct error *err) {
+    CLEANUP(webhook_secret_paths_finish) struct webhook_secret_paths paths = {NULL};
+    int64_t until_ms = 0;
+    /* First, because the variable is forgotten once it was read. */
+    if (webhook_secret_paths(config, &paths) < 0) {
+        return error_set(err, "no memory");
+    }
     *count = 0;
-    int result = current_secret(config, &current, err);
+    *last_until_ms = 0;
+    int result = current_secret(config, &secrets[0], err);
     if (result != 0) {
         settings_forget(config->settings, "GITHUB_WEBHOOK_SECRET_PREVIOUS");
         return result < 0 ? -1 : 0;
     }
-    result = take_variable(config, "GITHUB_WEBHOOK_SECRET_PREVIOUS", true, &previous, err);
-    if (result < 0) {
+    size_t all = 1;
+    if (add_secrets(config, &paths, secrets, &all, &until_ms, err) < 0) {
+        secret_finish(&secrets[0]);
         return -1;
     }
-    secrets[0] = current;
-    current = (struct secret){0};
-    *count = 1;
-    if (result == 0) {
-        secrets[(*count)++] = previous;
-        previous = (struct secret){0};
-    }
+    *count = all;
+    *last_until_ms = until_ms;
     return 0;
 }

@@ -46,6 +46,8 @@ const struct config_key config_keys[] = {
      .read = read_path},
     {"github.webhook_secret_file", KEY_TEXT, FIELD(config, github.webhook_secret_file),
      .read = read_path},
+    {"github.webhook_secret_previous_file", KEY_TEXT,
+     FIELD(config, github.webhook_secret_previous_file), .read = read_path},
     {"github.user_agent", KEY_TEXT, FIELD(config, github.user_agent),
      .fallback = "snekomatic/" SNEK_VERSION, .variable = "GITHUB_USER_AGENT",
      .read = read_user_agent},

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* An operation: one request of a client to the inbox, and its result. Each client's header
  * (deliveries.h, timers.h, journal.h, leases.h, plugin_state.h, rate_limits.h, bot_user.h, holds.h,
- * pull.h, stats.h, admin.h, previews.h, installations.h, maintenance.h) has the structs of its
- * operations; each struct begins with this one.
+ * hosts.h, pull.h, stats.h, admin.h, previews.h, installations.h, maintenance.h) has the structs of
+ * its operations; each struct begins with this one.
  *
  *   ingest --PUT--> |                       | --CLAIM--> dispatch --FINISH--> |
  *                   | one writer, in groups |                                 | the same writer
@@ -53,6 +53,9 @@ enum inbox_kind {
     /* bot_user.h */
     INBOX_BOT_USER_GET,
     INBOX_BOT_USER_PUT,
+    /* hosts.h */
+    INBOX_HOST_SEEN,
+    INBOX_HOSTS,
     /* holds.h */
     INBOX_HOLD_PUT,
     INBOX_HOLD_END,

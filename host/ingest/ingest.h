@@ -27,6 +27,8 @@ struct ingest_options {
     /* Borrowed until ingest_free(). */
     const struct secret *webhook_secrets;
     size_t n_webhook_secrets;
+    /* The last secret counts until then (wall clock); 0: for ever. */
+    int64_t last_secret_until_ms;
     bool allow_sha1;
     /* Not NULL: this process receives no webhooks, for this reason. The endpoint responds 503, and
      * the members about webhooks, the inbox, route() and on_stored() are not used. Borrowed. */

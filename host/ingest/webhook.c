@@ -237,6 +237,14 @@ static void submit(struct webhook *webhook, const char *json, size_t json_bytes)
     inbox_submit(options->inbox, &webhook->put.operation);
 }
 
+/* The last secret of a rotation ends at its time, without a reload. */
+static size_t secrets_in_force(const struct ingest_options *options) {
+    bool over =
+        options->last_secret_until_ms > 0 && clock_wall_ms() >= options->last_secret_until_ms;
+    assert(!over || options->n_webhook_secrets > 1);
+    return options->n_webhook_secrets - (over ? 1 : 0);
+}
+
 static void on_request(struct http_request *request) {
     struct webhook *webhook = request->state;
     const struct ingest_options *options = &((struct ingest *)request->route->context)->options;
@@ -244,7 +252,7 @@ static void on_request(struct http_request *request) {
     size_t json_bytes = request->body.bytes;
     struct error err;
     if (!signature_verify(&webhook->signature, json, json_bytes, options->webhook_secrets,
-                          options->n_webhook_secrets)) {
+                          secrets_in_force(options))) {
         http_reject(request, MHD_HTTP_UNAUTHORIZED, "the signature does not match",
                     "use the same webhook secret in the host's configuration and in the GitHub "
                     "App's settings");

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Owns the mailbox of this room and calls the tasks in turn: election, prune, recovery, pull. */
+/* Owns the mailbox of this room and calls the tasks in turn: election, report, prune, recovery,
+ * pull. */
 #include "maintenance/maintenance.h"
 
 #include "base/clock.h"
 #include "maintenance/advance.h"
 #include "maintenance/clock_check.h"
 #include "maintenance/election.h"
+#include "maintenance/host_report.h"
 #include "maintenance/prune.h"
 #include "maintenance/pull.h"
 #include "maintenance/redelivery_schedule.h"
@@ -24,6 +26,7 @@ struct maintenance {
     struct mailbox mailbox;
     struct loop_source mail_source;
     struct election election;
+    struct host_report report;
     struct clock_check clock;
     struct prune prune;
     struct redelivery_schedule recovery;
@@ -83,6 +86,8 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
     }
     election_init(&new->election, options->inbox, &new->mailbox, config->dispatch.lease_ms,
                   options->configured);
+    host_report_init(&new->report, options->inbox, &new->mailbox, options->webhook_secrets,
+                     options->n_webhook_secrets, options->last_secret_until_ms);
     clock_check_init(&new->clock, options->broker, options->inbox, &new->mailbox,
                      options->on_runs_due, options->context);
     prune_init(&new->prune, options->inbox, &new->mailbox, config->store.retention_days,
@@ -125,6 +130,7 @@ static int64_t fire_tick(struct maintenance *maintenance, bool elected, int64_t 
 int maintenance_tick(struct maintenance *maintenance) {
     int64_t now_ms = clock_monotonic_ms();
     int64_t next_ms = election_tick(&maintenance->election, now_ms);
+    next_ms = earliest(next_ms, host_report_tick(&maintenance->report, now_ms));
     bool elected = election_is_won(&maintenance->election);
     next_ms = earliest(next_ms, clock_check_tick(&maintenance->clock, elected, now_ms));
     bool may_forget = elected && clock_check_is_right();
@@ -138,6 +144,10 @@ int maintenance_tick(struct maintenance *maintenance) {
 
 void maintenance_quiesce(struct maintenance *maintenance) {
     election_release(&maintenance->election);
+}
+
+void maintenance_leave(struct maintenance *maintenance) {
+    host_report_leave(&maintenance->report);
 }
 
 void maintenance_note_stored(struct maintenance *maintenance, const struct inbox_put *put) {
@@ -156,6 +166,7 @@ bool maintenance_status(void *context, struct buffer *json) {
 void maintenance_free(struct maintenance *maintenance) {
     if (maintenance) {
         election_close(&maintenance->election);
+        host_report_close(&maintenance->report);
         clock_check_close(&maintenance->clock);
         prune_close(&maintenance->prune);
         redelivery_schedule_close(&maintenance->recovery);

@@ -20,6 +20,10 @@ struct maintenance;
 /* Everything is borrowed until maintenance_free(). */
 struct maintenance_options {
     const struct config *config;
+    /* See ingest_options. */
+    const struct secret *webhook_secrets;
+    size_t n_webhook_secrets;
+    int64_t last_secret_until_ms;
     struct loop *loop;
     struct inbox *inbox;
     struct broker *broker;
@@ -44,6 +48,9 @@ int maintenance_tick(struct maintenance *maintenance);
 
 /* The host stops: it starts no more work, and another host may do it at once. */
 void maintenance_quiesce(struct maintenance *maintenance);
+
+/* The host stops, and no other one follows it on the spot, as in a reload. */
+void maintenance_leave(struct maintenance *maintenance);
 
 /* A delivery was stored. Takes NULL. Any thread. */
 void maintenance_note_stored(struct maintenance *maintenance, const struct inbox_put *put);

@@ -40,6 +40,7 @@ size_t contract_people_tests(const struct contract_store *store, struct CMUnitTe
 size_t contract_preview_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_hold_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_timer_tests(const struct contract_store *store, struct CMUnitTest *tests);
+size_t contract_host_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_waiting_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_pull_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_wait_tests(const struct contract_store *store, struct CMUnitTest *tests);

@@ -163,6 +163,15 @@ def test_a_webhook_configuration_that_cannot_be_read_is_a_problem(check, fake):
     assert "webhook: GET /app/hook/config" in check(status=78).stderr
 
 
+def test_in_pull_mode_the_webhook_must_be_active_only(check, fake):
+    fake.settings(webhook_url="https://pulled.invalid/", webhook_secret="", webhook_insecure_ssl="1")
+    pull = {"github": {"receive": "pull"}, "server": {"public_url": "https://bot.example.org"}}
+    result = check(config=pull)
+    assert not result.stderr
+    fake.settings(webhook_active=False)
+    assert f"check {HOOK}Active" in check(status=78, config=pull).stderr
+
+
 # -- hook ----------------------------------------------------------------------------------------
 
 

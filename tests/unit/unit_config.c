@@ -219,7 +219,8 @@ static void pull_mode_needs_no_webhook_secret(void **state) {
     struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
     struct error err;
     size_t count = 9;
-    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), 0);
+    int64_t until_ms;
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &until_ms, &err), 0);
     assert_int_equal(count, 0);
     assert_int_equal(config_check_webhook_secret(config, &err), 0);
     config_free(config);

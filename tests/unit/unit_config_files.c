@@ -136,14 +136,70 @@ static void the_private_key_is_handed_over_as_it_is_and_gone(void **state) {
     config_free(config);
 }
 
+static void the_files_of_a_rotation_are_beside_the_secrets(void **state) {
+    struct error err;
+    struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
+    size_t count = 0;
+    int64_t until_ms;
+    struct config *config = load_good("[github]\napp_id = 1\nprivate_key_file = \"k\"\n"
+                                      "webhook_secret_file = \"turned\"\n");
+    write_text("turned", "now\n");
+    write_text("turned.next", "soon\n");
+    write_text("turned.previous", "before\nuntil 2030-01-31T00:00:00Z\n");
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &until_ms, &err), 0);
+    assert_int_equal(count, 3);
+    assert_string_equal(secrets[0].data, "now");
+    assert_string_equal(secrets[1].data, "soon");
+    assert_string_equal(secrets[2].data, "before");
+    assert_int_equal(secrets[2].bytes, 6);
+    assert_int_equal(until_ms, INT64_C(1896048000000));
+    for (size_t i = 0; i < count; i++) {
+        secret_finish(&secrets[i]);
+    }
+
+    assert_int_equal(unlink("turned.next"), 0);
+    write_text("turned.previous", "before\nuntil I say so\n");
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &until_ms, &err), -1);
+    assert_non_null(strstr(err.text, "/turned.previous must hold the secret"));
+    assert_int_equal(config_check_webhook_secret(config, &err), -1);
+
+    write_text("turned.previous", "before");
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &until_ms, &err), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(until_ms, 0);
+    secret_finish(&secrets[0]);
+    secret_finish(&secrets[1]);
+
+    write_text("turned.previous", "");
+    assert_int_equal(config_check_webhook_secret(config, &err), -1);
+    assert_int_equal(unlink("turned.previous"), 0);
+    assert_int_equal(config_check_webhook_secret(config, &err), 0);
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &until_ms, &err), 0);
+    assert_int_equal(count, 1);
+    secret_finish(&secrets[0]);
+    config_free(config);
+
+    write_text("elsewhere", "older");
+    config = load_good("[github]\napp_id = 1\nprivate_key_file = \"k\"\n"
+                       "webhook_secret_file = \"turned\"\n"
+                       "webhook_secret_previous_file = \"elsewhere\"\n");
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &until_ms, &err), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(secrets[1].data, "older");
+    secret_finish(&secrets[0]);
+    secret_finish(&secrets[1]);
+    config_free(config);
+}
+
 static void webhook_secrets_come_without_the_last_white_space(void **state) {
     struct error err;
     struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
     size_t count = 0;
+    int64_t until_ms;
     struct config *config = load_good("[github]\napp_id = 1\nprivate_key_file = \"k\"\n"
                                       "webhook_secret_file = \"secret\"\n");
     write_text("secret", " hush hush \r\n\n");
-    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), 0);
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &until_ms, &err), 0);
     assert_int_equal(count, 1);
     assert_string_equal(secrets[0].data, " hush hush");
     secret_finish(&secrets[0]);
@@ -152,7 +208,7 @@ static void webhook_secrets_come_without_the_last_white_space(void **state) {
     setenv("GITHUB_WEBHOOK_SECRET_PREVIOUS", "old", 1);
     config_free(config);
     config = load_good(NULL);
-    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), 0);
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &until_ms, &err), 0);
     assert_int_equal(count, 2);
     assert_string_equal(secrets[0].data, " new");
     assert_string_equal(secrets[1].data, "old");
@@ -164,16 +220,16 @@ static void webhook_secrets_come_without_the_last_white_space(void **state) {
     setenv("GITHUB_WEBHOOK_SECRET", " \t\n", 1);
     config_free(config);
     config = load_good(NULL);
-    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &until_ms, &err), -1);
     assert_string_equal(err.text, "GITHUB_WEBHOOK_SECRET is empty");
 
     write_text("secret", " \n");
-    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &until_ms, &err), -1);
     assert_non_null(strstr(err.text, "/secret is empty"));
     AUTO_FREE char *large = calloc(1, CONFIG_SECRET_MAX + 1);
     memset(large, 'x', CONFIG_SECRET_MAX + 1);
     write_bytes("secret", large, CONFIG_SECRET_MAX + 1);
-    assert_int_equal(config_webhook_secrets(config, secrets, &count, &err), -1);
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &until_ms, &err), -1);
     assert_non_null(strstr(err.text, "is larger than 65536 bytes"));
     config_free(config);
 }
@@ -243,6 +299,7 @@ int main(void) {
         CONFIG_TEST(a_bare_plugin_name_is_a_file_of_the_directory),
         CONFIG_TEST(a_bare_name_of_a_file_beside_the_configuration_is_told_its_right_form),
         CONFIG_TEST(the_private_key_is_handed_over_as_it_is_and_gone),
+        CONFIG_TEST(the_files_of_a_rotation_are_beside_the_secrets),
         CONFIG_TEST(webhook_secrets_come_without_the_last_white_space),
         CONFIG_TEST(the_example_loads_as_it_is_and_with_every_key_live),
         CONFIG_TEST(the_example_has_every_key_at_its_default),

@@ -35,6 +35,9 @@ extern const struct postgres_operation postgres_set_has, postgres_set_change, po
     postgres_key_change;
 /* audit.c */
 extern const struct postgres_operation postgres_audit_read;
+/* hosts.c */
+extern const struct postgres_operation postgres_host_seen, postgres_hosts;
+
 /* bot_user.c */
 extern const struct postgres_operation postgres_bot_user_get, postgres_bot_user_put;
 /* pull.c */

@@ -359,6 +359,20 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_PULL_TAKE] = SHARED_PULL_TAKE,
     [PG_SQL_PULL_FORGET] = SHARED_PULL_FORGET,
     [PG_SQL_PRUNE_PULLED] = SHARED_PRUNE_PULLED,
+    [PG_SQL_HOST_SEEN] = "INSERT INTO hosts (name, seen_ms, salt, fingerprints)"
+                         " VALUES ($1, " NOW_MS ", $2, $3)"
+                         " ON CONFLICT (name) DO UPDATE SET seen_ms = excluded.seen_ms,"
+                         " salt = excluded.salt, fingerprints = excluded.fingerprints",
+    [PG_SQL_HOST_GONE] = "DELETE FROM hosts WHERE name = $1",
+    [PG_SQL_HOSTS_FORGET] = "DELETE FROM hosts WHERE seen_ms < " NOW_MS " - $1::bigint",
+    [PG_SQL_HOSTS_LIST] = "SELECT name, " NOW_MS " - seen_ms, salt, fingerprints FROM hosts"
+                          " ORDER BY name",
+    [PG_SQL_SECRET_CHECK_GET] = "SELECT salt FROM secret_checks WHERE one = 1"
+                                " AND asked_ms > " NOW_MS " - $1::bigint",
+    [PG_SQL_SECRET_CHECK_PUT] = "INSERT INTO secret_checks (one, salt, asked_ms)"
+                                " VALUES (1, $1, " NOW_MS ")"
+                                " ON CONFLICT (one) DO UPDATE SET salt = excluded.salt,"
+                                " asked_ms = excluded.asked_ms",
     [PG_SQL_DELIVERY_FIND] = SHARED_DELIVERY_FIND,
     [PG_SQL_DELIVERY_BODY] = "SELECT body, body_codec, body_bytes FROM deliveries WHERE guid = $1",
     [PG_SQL_LIST_ALL] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_ALL("500")) LIST_ORDER,

@@ -27,6 +27,9 @@ sqlite_operation sqlite_audit_read;
 /* plugin_state.c */
 sqlite_operation sqlite_set_has, sqlite_set_add, sqlite_set_remove, sqlite_key_get, sqlite_key_put,
     sqlite_key_delete;
+/* hosts.c */
+sqlite_operation sqlite_host_seen, sqlite_hosts;
+
 /* bot_user.c */
 sqlite_operation sqlite_bot_user_get, sqlite_bot_user_put;
 /* pull.c */

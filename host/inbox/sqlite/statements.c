@@ -187,6 +187,17 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_PULL_TAKE] = SHARED_PULL_TAKE,
     [SQL_PULL_FORGET] = SHARED_PULL_FORGET,
     [SQL_PRUNE_PULLED] = SHARED_PRUNE_PULLED,
+    [SQL_HOST_SEEN] =
+        "INSERT INTO hosts (name, seen_ms, salt, fingerprints) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT (name) DO UPDATE SET seen_ms = excluded.seen_ms,"
+        " salt = excluded.salt, fingerprints = excluded.fingerprints",
+    [SQL_HOST_GONE] = "DELETE FROM hosts WHERE name = ?1",
+    [SQL_HOSTS_FORGET] = "DELETE FROM hosts WHERE seen_ms < ?1",
+    [SQL_HOSTS_LIST] = "SELECT name, seen_ms, salt, fingerprints FROM hosts ORDER BY name",
+    [SQL_SECRET_CHECK_GET] = "SELECT salt FROM secret_checks WHERE one = 1 AND asked_ms > ?1",
+    [SQL_SECRET_CHECK_PUT] = "INSERT INTO secret_checks (one, salt, asked_ms) VALUES (1, ?1, ?2)"
+                             " ON CONFLICT (one) DO UPDATE SET salt = excluded.salt,"
+                             " asked_ms = excluded.asked_ms",
     [SQL_LIST_ALL] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_ALL("500")),
     [SQL_LIST_ALL_END] = SHARED_LIST_END(SHARED_LIST_CHUNK_ALL("500")),
     [SQL_LIST_EVENT] = SHARED_LIST_OF_CHUNK(SHARED_LIST_CHUNK_EVENT),

@@ -285,3 +285,19 @@ CREATE TABLE elections (
     lease_until_ms bigint NOT NULL
 );
 INSERT INTO elections (name, host, lease_until_ms) VALUES ('maintenance', 0, 0), ('probe', 0, 0);
+
+-- The hosts of the store, each seen at least every 30 s while it runs. fingerprints: of the webhook
+-- secrets that it accepts, made with the salt that it was asked for; empty unless one is asked for.
+CREATE TABLE hosts (
+    name text PRIMARY KEY,
+    seen_ms bigint NOT NULL,
+    salt text NOT NULL,
+    fingerprints text NOT NULL
+);
+
+-- The salt that `snekomatic hook --rotate` asks the hosts for.
+CREATE TABLE secret_checks (
+    one bigint PRIMARY KEY CHECK (one = 1),
+    salt text NOT NULL,
+    asked_ms bigint NOT NULL
+);

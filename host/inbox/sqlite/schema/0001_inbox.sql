@@ -277,3 +277,19 @@ CREATE TABLE redeliveries (
     duplicates INTEGER NOT NULL DEFAULT 0,
     fetched INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+
+-- The hosts of the store, each seen at least every 30 s while it runs. fingerprints: of the webhook
+-- secrets that it accepts, made with the salt that it was asked for; empty unless one is asked for.
+CREATE TABLE hosts (
+    name TEXT PRIMARY KEY,
+    seen_ms INTEGER NOT NULL,
+    salt TEXT NOT NULL,
+    fingerprints TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The salt that `snekomatic hook --rotate` asks the hosts for.
+CREATE TABLE secret_checks (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    salt TEXT NOT NULL,
+    asked_ms INTEGER NOT NULL
+) STRICT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The longest names that a delivery may have in the inbox. A PUT with a longer one is rejected. */
+/* The names that a delivery may have in the inbox. A PUT with a longer one is rejected. */
 #ifndef SNEK_INBOX_LIMITS_H
 #define SNEK_INBOX_LIMITS_H
 
@@ -7,6 +7,8 @@
 #define INBOX_GUID_MAX 128
 /* Bytes of an event, action, plugin or installation. */
 #define INBOX_NAME_MAX 100
+/* The events that the host makes begin so. No webhook may name one. */
+#define INBOX_OWN_EVENTS "snekomatic."
 /* Bytes of an item's key. */
 #define INBOX_ITEM_MAX 41
 /* Bytes of an order's key: "installation " and an installation. */

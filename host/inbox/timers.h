@@ -12,12 +12,13 @@
 #define SNEK_INBOX_TIMERS_H
 
 #include "inbox/deliveries.h"
+#include "inbox/limits.h"
 
 /* Of one plugin in one installation. */
 #define INBOX_TIMERS_MAX 10000
-/* "snekomatic.timer", "snekomatic.schedule": the events of the deliveries. */
-#define INBOX_TIMER_EVENT "snekomatic.timer"
-#define INBOX_SCHEDULE_EVENT "snekomatic.schedule"
+/* The events of the deliveries. */
+#define INBOX_TIMER_EVENT INBOX_OWN_EVENTS "timer"
+#define INBOX_SCHEDULE_EVENT INBOX_OWN_EVENTS "schedule"
 
 /* Sets the timer of this key anew, or cancels it. Borrowed texts. */
 struct inbox_timer_change {

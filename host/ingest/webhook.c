@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "inbox/limits.h"
 #include "ingest/body.h"
 #include "ingest/signature.h"
 #include "metrics/metrics.h"
@@ -131,9 +132,17 @@ static void on_headers(struct http_request *request) {
     }
     request->delivery = webhook->guid;
     if (read_name(request, "X-GitHub-Event", webhook->event, INBOX_NAME_MAX,
-                  "header X-GitHub-Event is missing", "header X-GitHub-Event is malformed") == 0) {
-        read_signature(request, webhook);
+                  "header X-GitHub-Event is missing", "header X-GitHub-Event is malformed") < 0) {
+        return;
     }
+    if (strncmp(webhook->event, INBOX_OWN_EVENTS, strlen(INBOX_OWN_EVENTS)) == 0) {
+        http_reject(request, MHD_HTTP_BAD_REQUEST,
+                    "header X-GitHub-Event names an event of the host",
+                    "send an event of GitHub; only the host makes events that begin with "
+                    "\"" INBOX_OWN_EVENTS "\"");
+        return;
+    }
+    read_signature(request, webhook);
 }
 
 static void release(struct http_request *request) {

@@ -231,6 +231,8 @@ static void wrong_requests_are_rejected_with_the_fix(void **state) {
          "X-GitHub-Event is missing"},
         {POST HOST LENGTH TYPE GUID_LINE SIGNATURE "X-GitHub-Event: pull request\r\n", delivery,
          400, "X-GitHub-Event is malformed"},
+        {POST HOST LENGTH TYPE GUID_LINE SIGNATURE "X-GitHub-Event: snekomatic.timer\r\n", delivery,
+         400, "an event of the host"},
         {POST HOST LENGTH TYPE EVENT SIGNATURE "X-GitHub-Delivery: \xC3\xA9\r\n", delivery, 400,
          "X-GitHub-Delivery is malformed"},
         {POST HOST LENGTH TYPE EVENT SIGNATURE "X-GitHub-Delivery: " ZEROES ZEROES "0\r\n",

@@ -278,8 +278,14 @@ bool run_note_log(struct run *run, size_t bytes) {
 
 bool run_set_timer(struct run *run, int64_t delay_ms, struct frame_text key,
                    struct frame_text payload) {
-    /* A dry run changes nothing. */
-    return run->group->config->dry_run || timer_list_add(&run->timers, delay_ms, key, payload);
+    if (!run->group->config->dry_run) {
+        return timer_list_add(&run->timers, delay_ms, key, payload);
+    }
+    run_log(run, SNEK_LEVEL_INFO, "dry_run",
+            LOG_TEXT("timer", payload.bytes > 0 ? "set" : "cancelled"),
+            LOG_BYTES("key", key.data, key.bytes), LOG_NUMBER("in_ms", delay_ms),
+            LOG_BYTES("payload", payload.data, payload.bytes));
+    return true;
 }
 
 void run_note_effect(struct run *run) {

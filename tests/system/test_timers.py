@@ -92,6 +92,20 @@ def test_the_same_key_replaces_a_timer_and_a_cancelled_one_does_not_fire(fake, b
     assert comments(fake) == ["timer tea 2 in terrarium"]
 
 
+def test_a_dry_run_logs_a_timer_and_sets_none(fake, start_bot, time_file):
+    bot = start_bot(plugins=[{"name": "timed", "dry_run": True}],
+                    env={"SNEKOMATIC_ADVANCE_FILE": str(time_file)})
+    delivery = bot.deliver("timed", event("set", 1))
+    done(bot, delivery)
+    [line] = bot.log(msg="dry_run", delivery=delivery)
+    assert (line["timer"], line["key"], line["in_ms"]) == ("set", "tea", str(DAY_MS))
+    assert '"n":1' in line["payload"]
+    delivery = bot.deliver("timed", event("cancel"))
+    done(bot, delivery)
+    assert bot.log(msg="dry_run", delivery=delivery)[0]["timer"] == "cancelled"
+    assert advance(bot, time_file, 2 * DAY_MS) == 0
+
+
 def test_timers_end_with_the_installation(fake, bot, time_file):
     done(bot, bot.deliver("timed", event("set", 1)))
     bot.deliver("installation", {"action": "deleted", "installation": {"id": snek.INSTALLATION}})

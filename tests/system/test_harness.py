@@ -206,9 +206,9 @@ def test_an_expected_crash_is_retried_when_time_is_advanced(play):
 def test_too_short_an_advance_says_when_the_run_is_due(play):
     text = trouble("fail", 'result = "retry"') + '\n[[step]]\nadvance = "1 s"\n'
     outcome = play(text, plugin="trouble")
-    assert "no run is due by then; the first is" in outcome.text
+    assert "no run, timer or schedule is due by then; the first run is" in outcome.text
     outcome = play('[[step]]\nadvance = "1 s"\n')
-    assert "no run waits for a retry" in outcome.text
+    assert "no run waits, and no timer or schedule is due by then" in outcome.text
 
 
 def test_the_host_is_killed_and_restarted_and_nothing_is_lost(play):

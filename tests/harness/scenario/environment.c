@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -25,6 +26,7 @@
 #define CHILDREN_MAX 64
 /* The runs of a step have ended before the host stops. A run that hangs gets no more time. */
 #define DRAIN_MS 1000
+#define ADVANCE_FILE "advance"
 
 static int write_file(const char *path, const char *text, size_t bytes, struct error *err) {
     AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -76,11 +78,13 @@ bool environment_interrupted(void) {
 static char **clean_environment(void) {
     static const char *const kept[] = {
         "TMPDIR=", "LD_LIBRARY_PATH=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS="};
-    static char *environment[8] = {(char *)"PATH=/usr/bin:/bin"};
-    size_t count = 1;
+    /* See environment_advance(). */
+    static char *environment[9] = {(char *)"PATH=/usr/bin:/bin",
+                                   (char *)"SNEKOMATIC_ADVANCE_FILE=" ADVANCE_FILE};
+    size_t count = 2;
     for (char **entry = environ; *entry; entry++) {
         for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-            if (strncmp(*entry, kept[i], strlen(kept[i])) == 0 && count < 7) {
+            if (strncmp(*entry, kept[i], strlen(kept[i])) == 0 && count < 8) {
                 environment[count++] = *entry;
             }
         }
@@ -395,6 +399,13 @@ int environment_start_host(struct environment *environment, struct error *err) {
         }
     }
     return 0;
+}
+
+int environment_advance(const struct environment *environment, int64_t ms, struct error *err) {
+    char path[PATH_MAX + 16], text[32];
+    snprintf(path, sizeof path, "%s/" ADVANCE_FILE, environment->folder);
+    int bytes = snprintf(text, sizeof text, "%" PRId64 "\n", ms);
+    return write_file(path, text, (size_t)bytes, err);
 }
 
 /* The status of waitpid(); -1 when the process had to be killed, 0 when it was not running. */

@@ -56,6 +56,10 @@ int environment_stop_host(struct environment *environment, struct error *err);
 void environment_catch_signals(void);
 bool environment_interrupted(void);
 
+/* The host's timers and schedules fire that are due within `ms` from now on; it then logs
+ * msg=time_advanced. `ms` may only grow. */
+int environment_advance(const struct environment *environment, int64_t ms, struct error *err);
+
 /* Calls the fake's control API: "requests", "state", ... */
 int environment_call_fake(struct environment *environment, const char *method, const char *what,
                           const json_t *body, json_t **response, struct error *err);

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #define API "https://api.github.com"
 #define COMMENT_TEMPLATE "issue_comment.created"
@@ -179,9 +180,13 @@ static json_t *make_comment(struct environment *environment, const json_t *step,
     int result = set_author(payload, state, by, err);
     result = result < 0 ? result : set_issue(payload, state, number, err);
     json_decref(state);
-    json_t *change = json_pack("{s:[{s:O, s:[{s:I, s:I, s:s, s:s}]}]}", "repositories", "full_name",
-                               tree_find(payload, "repository.full_name"), "comments", "id", last,
-                               "issue", number, "user", by, "body", words);
+    char now[32];
+    time_t now_s = time(NULL);
+    strftime(now, sizeof now, "%FT%TZ", gmtime(&now_s));
+    json_t *change =
+        json_pack("{s:[{s:O, s:[{s:I, s:I, s:s, s:s, s:s, s:s}]}]}", "repositories", "full_name",
+                  tree_find(payload, "repository.full_name"), "comments", "id", last, "issue",
+                  number, "user", by, "body", words, "created_at", now, "updated_at", now);
     result = result < 0 ? result
                         : environment_call_fake(environment, "PATCH", "state", change, NULL, err);
     json_decref(change);

@@ -116,20 +116,24 @@ static void take_lines(struct step_runner *runner) {
     }
 }
 
-static bool has_line(const struct step_runner *runner, const char *message) {
+/* Did the host log this message, with this value of `field`? NULL: with any. */
+static bool has_line(const struct step_runner *runner, const char *message, const char *field,
+                     const char *value) {
     size_t at = runner->log_start, bytes;
     const char *line;
     while ((line = lines_next(&runner->environment->host_lines, &at, &bytes)) != NULL) {
-        if (line_is(line, bytes, "msg", message)) {
+        if (line_is(line, bytes, "msg", message) &&
+            (!field || line_is(line, bytes, field, value))) {
             return true;
         }
     }
     return false;
 }
 
-static int wait_line(struct step_runner *runner, const char *message, struct error *err) {
+static int wait_line_with(struct step_runner *runner, const char *message, const char *field,
+                          const char *value, struct error *err) {
     int64_t deadline_ms = clock_monotonic_ms() + runner->environment->options->timeout_ms;
-    while (!has_line(runner, message)) {
+    while (!has_line(runner, message, field, value)) {
         if (environment_tick(runner->environment, err) < 0) {
             return -1;
         }
@@ -138,6 +142,10 @@ static int wait_line(struct step_runner *runner, const char *message, struct err
         }
     }
     return 0;
+}
+
+static int wait_line(struct step_runner *runner, const char *message, struct error *err) {
+    return wait_line_with(runner, message, NULL, NULL, err);
 }
 
 static int wait_outcomes(struct step_runner *runner, struct error *err) {
@@ -167,6 +175,12 @@ static int wait_outcomes(struct step_runner *runner, struct error *err) {
 
 /* -- the requests that the fake got -- */
 
+/* The host's own requests: as the app, and for the repositories that have a schedule. */
+static bool is_of_host(const char *path) {
+    return path && (strcmp(path, "/app") == 0 || strncmp(path, "/app/", 5) == 0 ||
+                    strcmp(path, "/installation/repositories") == 0);
+}
+
 /* Takes the new requests of plugins; false while one of them has no response yet. */
 static bool pick_requests(struct step_runner *runner, json_t *all) {
     bool complete = true;
@@ -176,8 +190,8 @@ static bool pick_requests(struct step_runner *runner, json_t *all) {
     runner->requests = json_array();
     json_array_foreach(all, i, request) {
         const char *path = text(request, "path");
-        bool own = path && (strcmp(path, "/app") == 0 || strncmp(path, "/app/", 5) == 0);
-        if (json_integer_value(json_object_get(request, "n")) > runner->last_request && !own) {
+        if (json_integer_value(json_object_get(request, "n")) > runner->last_request &&
+            !is_of_host(path)) {
             json_array_append(runner->requests, request);
             complete &= json_object_get(request, "dropped") != NULL;
         }
@@ -402,29 +416,72 @@ static const struct delivery *delivery_of(const struct step_runner *runner, cons
     return delivery;
 }
 
-/* Makes the runs that would be due by then due now: a redelivery does that to waiting runs. */
-static int do_advance(struct step_runner *runner, struct error *err) {
-    runner->advanced_ms += scenario_duration_ms(text(runner->step, "advance"));
+/* Chooses the runs that would be due by then; the time until the first of the others is due.
+ * Timers and schedules have no webhook to deliver again. */
+static int64_t choose_due(struct step_runner *runner) {
     int64_t nearest_ms = INT64_MAX, now = now_ms(runner);
-    runner->runs_wanted = 0;
     for (size_t i = 0; i < runner->n_waiting; i++) {
+        const char *guid = runner->waiting[i].guid;
         int64_t left_ms = runner->waiting[i].due_ms - now;
-        if (left_ms <= 0 && !is_of_step(runner, runner->waiting[i].guid)) {
-            runner->runs_wanted += count_waiting(runner, runner->waiting[i].guid);
-            add_guid(runner, runner->waiting[i].guid);
+        if (left_ms <= 0 && !is_of_step(runner, guid) && delivery_of(runner, guid)) {
+            runner->runs_wanted += count_waiting(runner, guid);
+            add_guid(runner, guid);
         }
         nearest_ms = left_ms < nearest_ms ? left_ms : nearest_ms;
     }
+    return nearest_ms;
+}
+
+static int advance_host(struct step_runner *runner, int64_t ms, struct error *err) {
+    char value[32];
+    snprintf(value, sizeof value, "%" PRId64, ms);
+    return environment_advance(runner->environment, ms, err) < 0
+               ? -1
+               : wait_line_with(runner, "time_advanced", "ms", value, err);
+}
+
+/* Fires the timers and schedules that are due by then, and adds their deliveries to the step's. A
+ * schedule counts from when the host first saw its places: that is before time passes. */
+static int fire(struct step_runner *runner, struct error *err) {
+    if ((!runner->fired && advance_host(runner, 1, err) < 0) ||
+        advance_host(runner, runner->advanced_ms + 1, err) < 0) {
+        return -1;
+    }
+    runner->fired = true;
+    size_t at = runner->log_start, bytes;
+    const char *line;
+    while ((line = lines_next(&runner->environment->host_lines, &at, &bytes)) != NULL) {
+        char guid[FIELD_MAX], runs[FIELD_MAX];
+        bool fired =
+            line_is(line, bytes, "msg", "stored") &&
+            (line_is(line, bytes, "source", "timer") || line_is(line, bytes, "source", "schedule"));
+        if (fired && line_field(line, bytes, "delivery", guid) &&
+            line_field(line, bytes, "runs", runs)) {
+            add_guid(runner, guid);
+            runner->runs_wanted += strtoul(runs, NULL, 10);
+        }
+    }
+    return 0;
+}
+
+/* Makes the runs that would be due by then due now: a redelivery does that to waiting runs. */
+static int do_advance(struct step_runner *runner, struct error *err) {
+    const char *at = text(runner->step, "kill_at");
+    runner->advanced_ms += scenario_duration_ms(text(runner->step, "advance"));
+    runner->runs_wanted = 0;
+    int64_t nearest_ms = choose_due(runner);
+    if ((at && hold(runner, at, err) < 0) || fire(runner, err) < 0) {
+        return -1;
+    }
     if (runner->n_guids == 0) {
         return runner->n_waiting == 0
-                   ? error_set(err, "advance: no run waits for a retry")
-                   : error_set(err,
-                               "advance: no run is due by then; the first is %" PRId64 " ms later",
-                               nearest_ms);
-    }
-    const char *at = text(runner->step, "kill_at");
-    if (at && hold(runner, at, err) < 0) {
-        return -1;
+                   ? error_set(err,
+                               "advance: no run waits, and no timer or schedule is due by then")
+                   : error_set(
+                         err,
+                         "advance: no run, timer or schedule is due by then; the first run is "
+                         "%" PRId64 " ms later",
+                         nearest_ms);
     }
     for (size_t i = 0; i < runner->n_guids; i++) {
         const struct delivery *delivery = delivery_of(runner, runner->guids[i]);

@@ -42,6 +42,8 @@ struct step_runner {
     size_t n_waiting;
     /* The steps advanced the clock by this much. */
     int64_t advanced_ms;
+    /* The host's timers and schedules follow, from the first such step on. */
+    bool fired;
     /* The last request that a step was compared with. */
     json_int_t last_request;
 

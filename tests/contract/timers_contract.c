@@ -130,7 +130,7 @@ static void a_plugin_has_a_limited_number_of_timers_in_an_installation(void **st
         fixture->place,
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)"
         " INSERT INTO timers (plugin, installation, name, due_ms, guid, body)"
-        " SELECT 'invite', '7', CAST(i AS text), 1800000000000, 'x', (SELECT max(body) FROM "
+        " SELECT 'invite', '7', CAST(i AS text), 1800000000000, 'x', (SELECT body FROM "
         "timers) FROM n RETURNING 1");
     struct inbox_run run = fixture_put_and_claim(fixture, "b");
     struct inbox_timer_change timers[] = {timer_of("tea", "timer-2", FIXTURE_NOW),

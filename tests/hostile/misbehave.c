@@ -266,7 +266,7 @@ static int32_t send_forged_frame(struct snek_run *run) {
         struct head head;
         uint64_t result, delay_ms;
         uint32_t text_bytes;
-    } __attribute__((packed)) forged = {{20, 69, 999999, 0}, 0, 0, 0};
+    } __attribute__((packed)) forged = {{20, 70, 999999, 0}, 0, 0, 0};
     (void)!write(HOST_SOCKET, &forged, sizeof forged);
     return ignore_sigterm(run);
 }

@@ -15,7 +15,7 @@ import snek
 FULL = snek.best_level() == "full"
 needs_the_sandbox = pytest.mark.skipif(not FULL, reason="this build or kernel has no full sandbox")
 # The kinds of frames: host/protocol/frames.h.
-SANDBOX, DESCRIBED, HTTP_CALL, STORE_CALL, LOG, RESULT, READY = 63, 64, 66, 67, 68, 69, 70
+SANDBOX, DESCRIBED, HTTP_CALL, STORE_CALL, LOG, RESULT, READY = 63, 64, 66, 67, 68, 70, 71
 NO_SUCH_RUN = 1 << 40
 
 

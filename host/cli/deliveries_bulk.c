@@ -214,7 +214,8 @@ int deliveries_bulk_preview(struct store_client *store_client,
     }
     if (status == EX_OK && selection.n_runs == 0 && !json) {
         fputs("snekomatic " VERB
-              ": no run is like that; `snekomatic deliveries list` takes the same"
+              ": no run is like that: without --state, retry takes dead and parked runs, and"
+              " discard takes runs that wait; `snekomatic deliveries list` takes the same"
               " options\n",
               stderr);
         return EX_DATAERR;
@@ -283,7 +284,8 @@ static int apply_next(struct store_client *store_client, struct progress *progre
     case INBOX_PREVIEW_UNKNOWN:
         fprintf(stderr,
                 "snekomatic " VERB ": there is no preview %" PRId64
-                " of a %s: it was carried out, or is more than an hour old; make a new one\n",
+                " of a %s: it is of the other kind, was carried out, or is more than an hour "
+                "old; make a new one\n",
                 preview, progress->discards ? "discard" : "retry");
         return -EX_DATAERR;
     default:

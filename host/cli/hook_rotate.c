@@ -99,6 +99,31 @@ static int make_secret(struct rotation *rotation, struct error *err) {
                       : hook_files_add(&rotation->files, &rotation->next, err);
 }
 
+/* Webhooks that GitHub signed before the last rotation may still come. An exit status. */
+static int check_previous(const struct rotation *rotation) {
+    const struct webhook_secret_paths *paths = &rotation->files.paths;
+    struct error err;
+    bool exists = false;
+    int64_t until_ms = 0;
+    char until[STORE_CLIENT_TIME_MAX] = "you remove it";
+    if (hook_files_tidy(paths, clock_wall_ms(), &exists, &until_ms, &err) < 0) {
+        explain("", &err);
+        return EX_CANTCREAT;
+    }
+    if (!exists) {
+        return EX_OK;
+    }
+    if (until_ms > 0) {
+        store_client_time_text(until_ms, until);
+    }
+    fprintf(stderr,
+            "the last rotation has ended, and nothing has changed now: the hosts accept the secret "
+            "in %s until %s.\nTo rotate before then, remove that file; the hosts reject that "
+            "secret after the next reload\n",
+            paths->previous, until);
+    return EX_TEMPFAIL;
+}
+
 /* Reads the old secret, and the new one of an interrupted rotation, or makes one. An exit status.
  */
 static int get_secrets(struct rotation *rotation) {
@@ -112,6 +137,10 @@ static int get_secrets(struct rotation *rotation) {
         return EX_OK;
     }
     if (found > 0) {
+        int status = check_previous(rotation);
+        if (status != EX_OK) {
+            return status;
+        }
         rotation->fresh = true;
         found = make_secret(rotation, &err);
     }

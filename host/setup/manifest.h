@@ -8,7 +8,7 @@
 
 /* In pull mode GitHub needs a URL, and no host may ever have it (RFC 2606). The hook is active, so
  * that GitHub lists its deliveries. */
-#define SETUP_PULL_URL "https://pull.invalid/webhook/github"
+#define SETUP_PULL_URL "https://snekomatic.invalid/webhook/github"
 
 /* JSON, for free(). NULL when memory is short. `origin` is the start of the URL to which GitHub
  * leads the browser back, `web_url` where GitHub's pages are. */

@@ -21,7 +21,7 @@ def pulls(seconds=1, **more):
 def make(start_bot, fake):
     """make(): a bot that pulls each second, of an App whose webhook leads nowhere. It has read the
     list once."""
-    fake.settings(webhook_url="https://pull.invalid/webhook/github", webhook_secret="unused")
+    fake.settings(webhook_url="https://snekomatic.invalid/webhook/github", webhook_secret="unused")
 
     def make_bot(folder="bot", seconds=1, config=None, **options):
         tables = pulls(seconds)

@@ -86,9 +86,15 @@ def test_the_old_secret_ends_at_its_time_without_a_reload(bot, fake):
     assert not previous.exists()
 
 
-def test_two_rotations_follow_each_other(bot, fake):
+def test_a_second_rotation_waits_for_the_end_of_the_first_secret(bot, fake):
     rotate(bot)
     first = github_has(fake)
+    # The hosts promised to accept the old secret for 3 days.
+    result = rotate(bot, status=75)
+    assert "the last rotation has ended" in result.stderr
+    assert files(bot)[2][0] == OLD and github_has(fake) == first
+    assert bot.post("ping", {"zen": "x"}, secret=OLD).status in (200, 202)
+    (bot.folder / "webhook.secret.previous").unlink()
     rotate(bot)
     current, following, (previous, _) = files(bot)
     assert previous == first and current == [github_has(fake)] and following is None

@@ -268,6 +268,11 @@ static int store_config(const struct setup_files *files, const struct config *co
         unlink(beside);
         return error_wrap(err, "the lines cannot be added to %s", files->file);
     }
+    if (!files->exists && faccessat(AT_FDCWD, files->file, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        unlink(beside);
+        return error_set(err, "%s has come into being since the setup began, and is not replaced",
+                         files->file);
+    }
     if (rename(beside, files->file) < 0 || sync_directory(files->directory) < 0) {
         int reason = errno;
         unlink(beside);

@@ -581,3 +581,14 @@ def test_by_hand_the_end_of_the_input_stores_nothing(fake, tmp_path):
     done = by_hand(tmp_path, fake, f"sneks-united\n{PUBLIC}\n7\n")
     assert done.returncode == 66 and "nothing was stored" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_configuration_that_comes_meanwhile_is_not_replaced(start):
+    setup = start()
+    file = setup.folder / "snekomatic.toml"
+    file.write_text("# by hand\n")
+    made = setup.make()
+    assert file.read_text() == "# by hand\n"
+    assert "is not replaced" in text_of(made)
+    setup.browser.submit(setup.url, made.form("/finish"))
+    setup.process.popen.wait(snek.PATIENCE_S)

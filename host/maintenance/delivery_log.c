@@ -40,14 +40,14 @@ static int64_t date_of(const struct buffer *headers) {
 
 /* 1: an entry; 0: leave it out; -1: not an entry of GitHub's delivery log. */
 static int read_entry(json_t *item, struct delivery_log_entry *entry) {
-    json_int_t id, status = 0;
-    int redelivery = 0;
+    json_int_t id;
     const char *guid, *delivered_at, *event;
-    json_t *action_or_null = NULL, *installation_or_null = NULL;
-    if (json_unpack(item, "{s:I, s:s, s:s, s:s, s?o, s?I, s?b, s?o}", "id", &id, "guid", &guid,
+    json_t *action_or_null = NULL, *installation_or_null = NULL, *status_or_null = NULL,
+           *redelivery_or_null = NULL;
+    if (json_unpack(item, "{s:I, s:s, s:s, s:s, s?o, s?o, s?o, s?o}", "id", &id, "guid", &guid,
                     "delivered_at", &delivered_at, "event", &event, "action", &action_or_null,
-                    "status_code", &status, "redelivery", &redelivery, "installation_id",
-                    &installation_or_null) < 0 ||
+                    "status_code", &status_or_null, "redelivery", &redelivery_or_null,
+                    "installation_id", &installation_or_null) < 0 ||
         delivery_log_read_time(delivered_at, &entry->delivered_ms) < 0) {
         return -1;
     }
@@ -55,8 +55,8 @@ static int read_entry(json_t *item, struct delivery_log_entry *entry) {
         return 0;
     }
     entry->id = id;
-    entry->status = status;
-    entry->redelivery = redelivery;
+    entry->status = json_integer_value(status_or_null);
+    entry->redelivery = json_is_true(redelivery_or_null);
     entry->installation = json_integer_value(installation_or_null);
     entry->guid = guid;
     const char *action = json_string_value(action_or_null);

@@ -114,6 +114,15 @@ static void fail(struct pull *pull, int32_t outcome, const struct error *error) 
     pause_for(pull, wait_ms);
 }
 
+/* What earlier pages have named does not wait until the whole list can be read. */
+static void fail_to_read(struct pull *pull, int32_t outcome, const struct error *error) {
+    fail(pull, outcome, error);
+    if (pull->github_offset_ms != 0) {
+        pull->fetches_first = true;
+        pull->next_due_ms = 0;
+    }
+}
+
 static void fail_of_store(struct pull *pull, const struct inbox_operation *operation) {
     fail(pull, SNEK_E_FAILED, &operation->error);
     pull->next_reading_ms = clock_monotonic_ms() + STORE_WAIT_MS;
@@ -170,7 +179,14 @@ static bool read_header(const struct buffer *headers, const char *name, int64_t 
     snprintf(copy, sizeof copy, "%.*s", (int)bytes, text);
     char *end;
     *number = strtoll(copy, &end, 10);
-    return *end == '\0';
+    return *end == '\0' && *number >= 0;
+}
+
+/* A reset that is further away than any limit of GitHub's is wrong, and must not stop the host. */
+static int64_t reset_ms_of(const struct pull *pull, int64_t reset_s) {
+    int64_t now_ms = pull->github_offset_ms != 0 ? github_now_ms(pull) : clock_wall_ms();
+    int64_t most_s = (now_ms + LIMIT_WAIT_MAX_MS) / MS_PER_S;
+    return (reset_s < most_s ? reset_s : most_s) * MS_PER_S;
 }
 
 static void learn_quota(struct pull *pull, const struct buffer *headers) {
@@ -179,7 +195,7 @@ static void learn_quota(struct pull *pull, const struct buffer *headers) {
     if (read_header(headers, "x-ratelimit-limit", &quota.limit) &&
         read_header(headers, "x-ratelimit-remaining", &quota.remaining) &&
         read_header(headers, "x-ratelimit-reset", &reset_s)) {
-        quota.reset_ms = reset_s * MS_PER_S;
+        quota.reset_ms = reset_ms_of(pull, reset_s);
         pull->quota = quota;
     }
 }
@@ -545,9 +561,9 @@ static void on_page(struct broker_request *request) {
         if (is_limited(request->outcome)) {
             wait_for_limit(pull, request);
         } else if (request->outcome < 0) {
-            fail(pull, request->outcome, &request->error);
+            fail_to_read(pull, request->outcome, &request->error);
         } else if (!(pull->page = delivery_log_read(&request->headers, &request->response, &err))) {
-            fail(pull, SNEK_E_SERVER, &err);
+            fail_to_read(pull, SNEK_E_SERVER, &err);
         } else {
             on_listed(pull);
         }
@@ -556,6 +572,7 @@ static void on_page(struct broker_request *request) {
 }
 
 static void read_list(struct pull *pull) {
+    pull->fetches_first = false;
     pull->n_pages = pull->n_listed = 0;
     pull->newest_ms = 0;
     send(pull, strdup(FIRST_PAGE), on_page);
@@ -624,11 +641,12 @@ static int64_t work(struct pull *pull, int64_t now_ms) {
     if (until_ms > now_ms) {
         return until_ms;
     }
-    if (pull->next_reading_ms <= now_ms) {
+    bool has_due = pull->n_waiting > 0 || pull->next_due_ms <= now_ms;
+    if (pull->next_reading_ms <= now_ms && !(pull->fetches_first && has_due)) {
         read_list(pull);
     } else if (pull->next < pull->n_waiting) {
         fetch(pull);
-    } else if (pull->n_waiting > 0 || pull->next_due_ms <= now_ms) {
+    } else if (has_due) {
         look_for_due(pull);
     } else {
         return earliest(pull->next_reading_ms, pull->next_due_ms);

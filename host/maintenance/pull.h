@@ -85,6 +85,8 @@ struct pull {
     struct hook_watch hook;
     /* The last reading found nothing. */
     bool list_is_empty;
+    /* The last reading failed, so what is due is fetched before the list is read again. */
+    bool fetches_first;
 
     struct broker_request request;
     struct inbox_pull_begin begin;

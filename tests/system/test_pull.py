@@ -400,3 +400,50 @@ def test_recover_and_send_say_that_the_host_pulls(make, tmp_path):
     payload.write_text("{}")
     said = bot.verb("send", "--url", bot.url + "/webhook/github", "trouble", payload, status=78)
     assert "github.receive" in said.stderr
+
+
+# Without the star, deliveries themselves would fail too.
+LIST = "/app/hook/deliverie[s]"
+
+
+def rows(fake, **change):
+    """The list as GitHub gives it, newest first, with changes in each row."""
+    keys = ("id", "guid", "delivered_at", "redelivery", "status_code", "event", "action",
+            "installation_id")
+    return [{**{key: entry.get(key) for key in keys}, **change}
+            for entry in reversed(fake.deliveries())]
+
+
+@pytest.mark.parametrize("field", ["status_code", "redelivery"])
+def test_a_row_with_a_null_holds_up_no_delivery(make, fake, field):
+    bot = make()
+    entry = fake.deliver("trouble", trouble(), unsent=True)
+    fake.fail("GET", LIST, status=200, times=-1, body=rows(fake, **{field: None}))
+    bot.wait_log(msg="done", delivery=entry["guid"])
+    assert bot.log(msg="pull_failed") == []
+
+
+def test_a_page_that_cannot_be_read_holds_up_no_delivery_of_the_pages_before(make, fake):
+    bot = make()
+    wait_readings(fake, 1)
+    bot.stop()
+    guids = [fake.deliver("trouble", trouble(number=number))["guid"] for number in range(3)]
+    following = f'<{fake.url}/app/hook/deliveries?per_page=100&cursor=v1_1>; rel="next"'
+    fake.fail("GET", LIST, status=200, times=1, body=rows(fake),
+              headers={"link": following})
+    fake.fail("GET", LIST, status=503, times=-1)
+    bot.start()
+    for guid in guids:
+        bot.wait_log(msg="done", delivery=guid)
+    assert status(bot)["state"] == "failing"
+
+
+# The first is in the year 2286, and the other one overflows once it is in milliseconds.
+@pytest.mark.parametrize("reset", ["9999999999", "9223372036854775807"])
+def test_a_reset_in_the_far_future_stops_the_host_for_an_hour_at_most(make, fake, reset):
+    bot = make()
+    fake.fail("GET", LIST, status=200, times=1, body=[],
+              headers={"x-ratelimit-limit": "5000", "x-ratelimit-remaining": "0",
+                       "x-ratelimit-reset": reset})
+    snek.wait_until(lambda: status(bot)["state"] == "slowed", lambda: status(bot))
+    assert 3500 <= status(bot)["interval_s"] <= 3600

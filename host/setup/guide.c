@@ -341,9 +341,10 @@ static void on_lines(struct http_request *request) {
                      true);
         return;
     }
-    guide->shown = true;
-    log_event(SNEK_LEVEL_INFO, "setup_key_shown");
-    page_lines(guide, request);
+    if (page_lines(guide, request) == 0) {
+        guide->shown = true;
+        log_event(SNEK_LEVEL_INFO, "setup_key_shown");
+    }
 }
 
 static void on_finish(struct http_request *request) {

@@ -96,7 +96,8 @@ void page_ask(struct guide *guide, struct http_request *request, unsigned status
 void page_send(struct guide *guide, struct http_request *request,
                const struct setup_attempt *attempt, const char *origin);
 void page_made(struct guide *guide, struct http_request *request);
-void page_lines(struct guide *guide, struct http_request *request);
+/* 0, or -1: out of memory, so that nothing was shown. */
+int page_lines(struct guide *guide, struct http_request *request);
 void page_finished(struct guide *guide, struct http_request *request);
 /* The title is this program's; the sentences come from anywhere. `again` leads to the form. */
 void page_problem(struct http_request *request, unsigned status, const char *title,

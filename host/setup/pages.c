@@ -335,14 +335,14 @@ static int put_variables(struct buffer *lines, const struct guide *guide) {
     return put_key(lines, &app->key);
 }
 
-void page_lines(struct guide *guide, struct http_request *request) {
+int page_lines(struct guide *guide, struct http_request *request) {
     AUTO_WIPED_BUFFER struct buffer page = BUFFER_INIT(PAGE_MAX);
     AUTO_WIPED_BUFFER struct buffer lines = BUFFER_INIT(4 * CONFIG_SECRET_MAX);
     AUTO_BUFFER struct buffer config = BUFFER_INIT(CONFIG_SECRET_MAX);
     if (buffer_reserve(&page, PAGE_MAX) < 0 || buffer_reserve(&lines, lines.max) < 0 ||
         put_variables(&lines, guide) < 0) {
         http_reject(request, 503, "the host is out of memory", "try again");
-        return;
+        return -1;
     }
     begin(&page, "The bot's variables");
     http_page_html(&page, "<p class=\"note\">Copy these lines now. They are shown once, and "
@@ -365,6 +365,7 @@ void page_lines(struct guide *guide, struct http_request *request) {
     }
     http_page_html(&page, "<p><a href=\"/setup\">Back</a></p>\n");
     http_respond_page(request, 200, &page, SELF);
+    return 0;
 }
 
 /* ---- the end ---- */

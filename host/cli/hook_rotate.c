@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -276,6 +277,14 @@ static int ask_first(const struct rotation *rotation) {
     return status;
 }
 
+/* A rotation that ended meanwhile has put another file into the place of the locked one. */
+static bool lock(const struct hook_files *files) {
+    struct stat locked, present;
+    return files->lock_fd >= 0 && flock(files->lock_fd, LOCK_EX | LOCK_NB) == 0 &&
+           fstat(files->lock_fd, &locked) == 0 && stat(files->paths.current, &present) == 0 &&
+           locked.st_dev == present.st_dev && locked.st_ino == present.st_ino;
+}
+
 int hook_rotate(const struct config *config, struct broker_client *client, int64_t wait_ms) {
     struct rotation rotation = {
         .config = config, .client = client, .files = {.lock_fd = -1}, .wait_ms = wait_ms};
@@ -289,7 +298,7 @@ int hook_rotate(const struct config *config, struct broker_client *client, int64
         status = EX_CONFIG;
     } else if (hook_files_are_fixed(&rotation.files, config, &why)) {
         status = print_steps(&rotation.files, &why);
-    } else if (rotation.files.lock_fd < 0 || flock(rotation.files.lock_fd, LOCK_EX | LOCK_NB) < 0) {
+    } else if (!lock(&rotation.files)) {
         fputs("snekomatic " VERB ": another rotation of this secret runs\n", stderr);
         status = EX_TEMPFAIL;
     } else {

@@ -157,8 +157,11 @@ static bool is_limited(int32_t outcome) {
 
 static void wait_for_limit(struct pull *pull, const struct broker_request *request) {
     int64_t wait_ms = request->not_before_ms - clock_wall_ms();
-    if (request->not_before_ms == 0 || wait_ms < MS_PER_S) {
+    if (request->not_before_ms == 0) {
         wait_ms = FAILED_WAIT_MAX_MS;
+    } else if (wait_ms < MS_PER_S) {
+        /* Asked a moment too early. */
+        wait_ms = MS_PER_S;
     }
     wait_ms = wait_ms < LIMIT_WAIT_MAX_MS ? wait_ms : LIMIT_WAIT_MAX_MS;
     log_event(SNEK_LEVEL_WARNING, "pull_waits", LOG_NUMBER("for_s", wait_ms / MS_PER_S),

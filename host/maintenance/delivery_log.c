@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/link.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "broker/broker.h"
 
@@ -65,18 +66,25 @@ static int read_entry(json_t *item, struct delivery_log_entry *entry) {
     return 1;
 }
 
+/* One row that cannot be read does not hide the others. -1: no row can be read. */
 static int read_entries(struct delivery_log_page *page) {
-    size_t i;
+    size_t i, n_bad = 0;
     json_t *item;
     json_array_foreach(page->json, i, item) {
         int is = read_entry(item, &page->entries[page->n_entries]);
         if (is < 0) {
-            return -1;
+            n_bad++;
+            continue;
         }
         page->guids[page->n_entries] = page->entries[page->n_entries].guid;
         page->n_entries += (size_t)is;
     }
-    return 0;
+    if (n_bad > 0) {
+        log_event(SNEK_LEVEL_WARNING, "deliveries_unreadable", LOG_NUMBER("rows", (int64_t)n_bad),
+                  LOG_TEXT("reason", "GitHub's list has rows without a delivery's id, GUID, time "
+                                     "and event"));
+    }
+    return n_bad > 0 && n_bad == json_array_size(page->json) ? -1 : 0;
 }
 
 struct delivery_log_page *delivery_log_read(const struct buffer *headers, const struct buffer *body,

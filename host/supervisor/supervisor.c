@@ -38,6 +38,8 @@
 #define RELOAD_DRAIN_MS 5000
 /* A host that drains has further seconds for its last steps, and a loading one for its report. */
 #define RELOAD_GRACE_MS 10000
+/* How long the new host may open its store and get ready. */
+#define RELOAD_START_MS 300000
 
 struct supervisor {
     /* Owned. The one in force. */
@@ -129,7 +131,7 @@ static void end_reload(struct supervisor *s) {
 
 static void set_phase(struct supervisor *s, enum reload_phase phase, int64_t most_ms) {
     s->reload->phase = phase;
-    s->reload->until_ms = most_ms == INT64_MAX ? INT64_MAX : clock_monotonic_ms() + most_ms;
+    s->reload->until_ms = clock_monotonic_ms() + most_ms;
 }
 
 /* The old configuration is, or was, in force. */
@@ -194,7 +196,7 @@ static void take_over(struct supervisor *s) {
     s->serving = s->loading;
     s->loading = old;
     exchange_deployments(s);
-    set_phase(s, RELOAD_STARTING, INT64_MAX);
+    set_phase(s, RELOAD_STARTING, RELOAD_START_MS);
     hosted_go(s->serving);
 }
 
@@ -207,6 +209,10 @@ static void end_late_phase(struct supervisor *s) {
         snprintf(s->loading->failure, sizeof s->loading->failure,
                  "the plugins took too long to load");
         hosted_signal(s->loading, SIGKILL);
+    } else if (s->reload->phase == RELOAD_STARTING) {
+        snprintf(s->serving->failure, sizeof s->serving->failure,
+                 "the new host took too long to get ready");
+        hosted_signal(s->serving, SIGKILL);
     } else {
         log_event(SNEK_LEVEL_ERROR, "host_does_not_drain", LOG_NUMBER("pid", s->serving->pid));
         hosted_signal(s->serving, SIGKILL);

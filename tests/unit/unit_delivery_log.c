@@ -87,11 +87,29 @@ static void anything_but_a_list_of_deliveries_is_an_error(void **state) {
     delivery_log_free(page);
 }
 
+static void one_bad_row_does_not_hide_the_others(void **state) {
+    (void)state;
+    struct error err;
+    struct delivery_log_page *page =
+        read_page("",
+                  "[{\"id\": 1}, {\"id\": 2, \"guid\": \"g2\", \"delivered_at\":"
+                  " \"2019-06-03T00:57:16Z\", \"event\": \"ping\", \"status_code\": null,"
+                  " \"redelivery\": null}, 7]",
+                  &err);
+    assert_non_null(page);
+    assert_int_equal(page->n_entries, 1);
+    assert_string_equal(page->guids[0], "g2");
+    assert_int_equal(page->entries[0].status, 0);
+    assert_false(page->entries[0].redelivery);
+    delivery_log_free(page);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_read_with_and_without_fractions),
         cmocka_unit_test(entries_are_read_and_the_clock_is_githubs),
         cmocka_unit_test(anything_but_a_list_of_deliveries_is_an_error),
+        cmocka_unit_test(one_bad_row_does_not_hide_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,9 @@
 
 #include "inbox/postgres/query.h"
 
+/* The settings of a host's session, as statements. */
+extern const char postgres_settings[];
+
 /* Continues to connect, at most until `until_ms`. 0: connected; -1: not (yet), and why. */
 int postgres_connect(struct postgres_store *store, int64_t until_ms, struct error *err);
 void postgres_disconnect(struct postgres_store *store);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Explains the PostgreSQL store's statements: they find rows by the intended indexes, in sessions
+ * with the host's own settings. */
+#include "postgres_plans.h"
+
+#include "postgres_place.h"
+
+#include "base/buffer.h"
+#include "inbox/postgres/session.h"
+#include "inbox/postgres/statements.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+
+/* Explains a statement with the plan that does not depend on its parameters. */
+static void expect_plan(PGconn *connection, enum postgres_sql sql, const char *parameters,
+                        const char *index) {
+    struct buffer text = BUFFER_INIT(65536), plan = BUFFER_INIT(65536);
+    assert_int_equal(buffer_printf(&text, "DEALLOCATE ALL; PREPARE q AS %s; EXPLAIN EXECUTE q%s",
+                                   postgres_statements[sql], parameters),
+                     0);
+    PGresult *result = PQexec(connection, text.data);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        fail_msg("%s", PQerrorMessage(connection));
+    }
+    for (int row = 0; row < PQntuples(result); row++) {
+        assert_int_equal(buffer_append_text(&plan, PQgetvalue(result, row, 0)), 0);
+        assert_int_equal(buffer_append_text(&plan, "\n"), 0);
+    }
+    PQclear(result);
+    bool whole = strstr(plan.data, "Seq Scan on runs") ||
+                 strstr(plan.data, "runs_delivery_plugin_key") ||
+                 strstr(plan.data, "'queued'::text) AND (installation =");
+    if (whole || !strstr(plan.data, index)) {
+        fail_msg("not by %s:\n%s", index, plan.data);
+    }
+    buffer_finish(&text);
+    buffer_finish(&plan);
+}
+
+void due_runs_are_found_by_their_indexes_with_statistics_and_without(void **state) {
+    struct fixture *fixture = *state;
+    static const struct {
+        enum postgres_sql sql;
+        const char *parameters, *index;
+    } cases[] = {
+        {PG_SQL_RUNS_DUE, "('invite', 1900000000000, true, 32, 16000000, '5', 7)", "runs_turn"},
+        {PG_SQL_RUNS_NEXT_DUE, "(E'invite\nping')", "runs_due"},
+        {PG_SQL_RUNS_RECLAIM, "(1, 2, '{1,2}')", "runs_leased"},
+        {PG_SQL_RATE_LIMIT_DELAY, "(1, '7', 500)", "runs_turn"},
+        {PG_SQL_RUNS_UNPARK, "(1, '7', 'guid')", "runs_parked"},
+    };
+    (void)query(fixture->place,
+                "INSERT INTO deliveries (guid, event, action, installation, repository, sender,"
+                " item, received_ms, body_codec, body_bytes) SELECT i::text, 'push', '', '7', '',"
+                " '', '', i, 0, 0 FROM generate_series(1, 5000) AS i");
+    (void)query(
+        fixture->place,
+        "INSERT INTO runs (delivery, plugin, installation, state, due_ms) SELECT id,"
+        " 'invite', (id % 30)::text, CASE WHEN id % 20 = 0 THEN 'queued' ELSE 'done' END, id FROM"
+        " deliveries");
+    PGconn *connection = PQconnectdb(((struct place *)fixture->place)->url);
+    PQclear(PQexec(connection, postgres_settings));
+    for (int analyzed = 0; analyzed < 2; analyzed++) {
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            expect_plan(connection, cases[i].sql, cases[i].parameters, cases[i].index);
+        }
+        PQclear(PQexec(connection, "ANALYZE"));
+    }
+    PQfinish(connection);
+}
+
+/* The planner reads a whole table only if it finds no index, like in the host's sessions. */
+void statements_use_indexes_and_are_planned_once(void **state) {
+    struct fixture *fixture = *state;
+    static const struct {
+        enum postgres_sql sql;
+        const char *values, *index;
+    } all[] = {{PG_SQL_PUT,
+                "'push', '', '7', '', '', '', 1, 0, 0, '', 'guid', 1, 'invite', '{f}', 1, 1, 1,"
+                " 'item 1#1', '{0}'",
+                "runs_holder"},
+               {PG_SQL_RUNS_DUE, "'invite', 1, true, 10, 1000, '', 0", "runs_turn"},
+               {PG_SQL_ORDER_PROMOTE, "'invite', 'item 1#1'", "runs_blocked"},
+               {PG_SQL_ORDER_PROMOTE, "'invite', 'item 1#1'", "runs_holder"},
+               {PG_SQL_ORDER_DUE, "1, 64", "runs_outside"},
+               {PG_SQL_ORDER_LOCK_DELIVERY, "1", "runs_delivery_plugin_key"},
+               {PG_SQL_SUPERSEDE, "1, 'guid', 'invite', 'item 1#1', 1", "runs_coalesce"},
+               {PG_SQL_RUN_SUPERSEDED, "1, 1, 'invite', 'item 1#1', 1, 1, 1", "runs_coalesce"}};
+    PGconn *connection = PQconnectdb(((struct place *)fixture->place)->url);
+    PQclear(PQexec(connection, postgres_settings));
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        char sql[16384];
+        snprintf(sql, sizeof sql, "PREPARE q%zu AS %s", i, postgres_statements[all[i].sql]);
+        PQclear(PQexec(connection, sql));
+        snprintf(sql, sizeof sql, "EXPLAIN EXECUTE q%zu (%s)", i, all[i].values);
+        PGresult *plan = PQexec(connection, sql);
+        if (PQresultStatus(plan) != PGRES_TUPLES_OK) {
+            fail_msg("%s: %s", sql, PQerrorMessage(connection));
+        }
+        bool found = false;
+        for (int row = 0; row < PQntuples(plan); row++) {
+            found = found || strstr(PQgetvalue(plan, row, 0), all[i].index);
+            if (strstr(PQgetvalue(plan, row, 0), "Seq Scan on ")) {
+                fail_msg("%s: %s", PQgetvalue(plan, row, 0), postgres_statements[all[i].sql]);
+            }
+        }
+        if (!found) {
+            fail_msg("not by %s: %s", all[i].index, postgres_statements[all[i].sql]);
+        }
+        PQclear(plan);
+    }
+    /* To plan a PUT anew takes longer than to execute it. */
+    PGresult *anew = PQexec(connection, "SELECT sum(custom_plans) FROM pg_prepared_statements");
+    assert_string_equal(PQgetvalue(anew, 0, 0), "0");
+    PQclear(anew);
+    PQfinish(connection);
+}

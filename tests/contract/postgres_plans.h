@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Tests of the PostgreSQL store's plans. */
+#ifndef SNEK_TESTS_CONTRACT_POSTGRES_PLANS_H
+#define SNEK_TESTS_CONTRACT_POSTGRES_PLANS_H
+
+void due_runs_are_found_by_their_indexes_with_statistics_and_without(void **state);
+void statements_use_indexes_and_are_planned_once(void **state);
+
+#endif

@@ -14,7 +14,6 @@
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,35 +152,6 @@ static unsigned check_authorities(const struct config *config) {
     return 0;
 }
 
-/* -1: continue; else the exit status. */
-static int parse_check(int argc, char **argv, const char **path, bool *online) {
-    static const struct option options[] = {{"online", no_argument, NULL, 'o'},
-                                            {"config", required_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    int option;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'o':
-            *online = true;
-            break;
-        case 'c':
-            *path = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return EX_OK;
-        default:
-            /* getopt has reported the error */
-            return EX_USAGE;
-        }
-    }
-    if (optind < argc) {
-        return cli_usage_error("check", "'%s' is one argument too many", argv[optind]);
-    }
-    return -1;
-}
-
 /* A variable that is set wins over the file. */
 static void check_files(const struct config *config, const struct webhook_secret_paths *paths,
                         struct findings *findings) {
@@ -243,7 +213,7 @@ int cli_check(int argc, char **argv) {
     const char *path = NULL;
     bool online = false;
     struct config *config = NULL;
-    int status = parse_check(argc, argv, &path, &online);
+    int status = cli_config_switch(argc, argv, usage, &path, "online", &online);
     if (status >= 0) {
         return status;
     }

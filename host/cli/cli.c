@@ -139,24 +139,38 @@ int cli_usage_error(const char *verb, const char *format, ...) {
     return EX_USAGE;
 }
 
-int cli_config_option(int argc, char **argv, const char *usage, const char **config_path) {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+int cli_config_switch(int argc, char **argv, const char *usage, const char **config_path,
+                      const char *name, bool *on) {
+    enum { SWITCH = 256 };
+    const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                     {"help", no_argument, NULL, 'h'},
+                                     {name, no_argument, NULL, SWITCH},
+                                     {NULL, 0, NULL, 0}};
     const char *verb = strchr(argv[0], ' ') ? strchr(argv[0], ' ') + 1 : argv[0];
     int option;
+    *config_path = NULL;
     while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        if (option == 'h') {
+        switch (option) {
+        case SWITCH:
+            *on = true;
+            break;
+        case 'c':
+            *config_path = optarg;
+            break;
+        case 'h':
             fputs(usage, stdout);
             return EX_OK;
-        }
-        if (option != 'c') {
+        default:
+            /* getopt has reported the error */
             return EX_USAGE;
         }
-        *config_path = optarg;
     }
     if (optind < argc) {
         return cli_usage_error(verb, "'%s' is one argument too many", argv[optind]);
     }
     return -1;
+}
+
+int cli_config_option(int argc, char **argv, const char *usage, const char **config_path) {
+    return cli_config_switch(argc, argv, usage, config_path, NULL, NULL);
 }

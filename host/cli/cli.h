@@ -43,6 +43,9 @@ int cli_load_config(const char *path, enum config_need need, struct config **con
 /* Parses the options of a verb that has only -c FILE and --help. -1: continue, with `*config_path`
  * (NULL if not given); else the exit status, after it has reported the error. */
 int cli_config_option(int argc, char **argv, const char *usage, const char **config_path);
+/* Likewise for a verb that also has --NAME, which sets `*on`. */
+int cli_config_switch(int argc, char **argv, const char *usage, const char **config_path,
+                      const char *name, bool *on);
 
 /* "; did you mean NEAREST?", or "" if `nearest` is NULL. Returns `text`. */
 #define CLI_SUGGESTION_MAX 128

@@ -13,7 +13,6 @@
 #include "worker_process/spawn.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -45,34 +44,6 @@ static const char usage[] =
     "is\n"
     "away; 78 the configuration, a credential or a plugin is wrong. Once a host was ready, it is\n"
     "always restarted.\n";
-
-/* -1: continue; else the exit status. */
-static int parse(int argc, char **argv, const char **path, bool *setup) {
-    static const struct option options[] = {{"setup", no_argument, NULL, 's'},
-                                            {"config", required_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    int option;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        switch (option) {
-        case 's':
-            *setup = true;
-            break;
-        case 'c':
-            *path = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return EX_OK;
-        default:
-            return EX_USAGE;
-        }
-    }
-    if (optind < argc) {
-        return cli_usage_error("serve", "'%s' is one argument too many", argv[optind]);
-    }
-    return -1;
-}
 
 /* The setup comes first if a person asks for it and there is no credential, or if there is neither
  * a credential nor a configuration. With a part of the credentials, the error names the others. */
@@ -117,7 +88,7 @@ int cli_serve(int argc, char **argv) {
     const char *path = NULL;
     bool setup = false;
     struct config *config = NULL;
-    int status = parse(argc, argv, &path, &setup);
+    int status = cli_config_switch(argc, argv, usage, &path, "setup", &setup);
     if (status >= 0) {
         return status;
     }

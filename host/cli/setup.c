@@ -9,7 +9,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,34 +142,6 @@ int setup_start(const char *path, enum setup_reason reason, struct config **conf
 
 /* ---- the verb ---- */
 
-/* -1: continue; else the exit status. */
-static int parse(int argc, char **argv, const char **path, bool *by_hand) {
-    static const struct option options[] = {{"by-hand", no_argument, NULL, 'b'},
-                                            {"config", required_argument, NULL, 'c'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
-    int option;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
-        switch (option) {
-        case 'b':
-            *by_hand = true;
-            break;
-        case 'c':
-            *path = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return EX_OK;
-        default:
-            return EX_USAGE;
-        }
-    }
-    if (optind < argc) {
-        return cli_usage_error("setup", "'%s' is one argument too many", argv[optind]);
-    }
-    return -1;
-}
-
 static int reject_credentials(const struct config *config) {
     fprintf(stderr,
             "the bot has%s credentials already (github.app_id, github.private_key_file, "
@@ -199,7 +170,7 @@ int cli_setup(int argc, char **argv) {
     const char *path = NULL;
     bool by_hand = false;
     struct config *config = NULL;
-    int status = parse(argc, argv, &path, &by_hand);
+    int status = cli_config_switch(argc, argv, usage, &path, "by-hand", &by_hand);
     if (status >= 0) {
         return status;
     }

@@ -207,7 +207,7 @@ static void warn_of_dyno(const struct config *config) {
     }
 }
 
-/* What finds errors of the configuration, and leaves alone what another host may use. */
+/* The parts that find errors of the configuration, and touch nothing that another host may use. */
 static int start_clients(struct host *host, struct error *err) {
     const struct config *config = host->config;
     if (config_webhook_secrets(config, host->secrets, &host->n_secrets, &host->last_secret_until_ms,

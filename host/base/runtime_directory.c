@@ -16,7 +16,7 @@
 enum { USABLE = 0, PASS_OVER = 1 };
 
 #define TMP "/tmp"
-/* Of mkdtemp(). */
+/* mkdtemp() replaces the X. */
 #define RANDOM "-XXXXXX"
 
 static int is_private(const char *path, struct error *err) {

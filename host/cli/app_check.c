@@ -279,7 +279,8 @@ void app_check_installation(const struct app_check *check, const json_t *install
     char id[24], shown[ACCOUNT_MAX];
     snprintf(id, sizeof id, "%" JSON_INTEGER_FORMAT,
              json_integer_value(json_object_get(installation, "id")));
-    text_clean(shown, sizeof shown, account ? account : "?", strlen(account ? account : "?"));
+    account = account ? account : "?";
+    text_clean(shown, sizeof shown, account, strlen(account));
     printf("installation    %s on %s\n", id, shown);
     if (since) {
         warning(

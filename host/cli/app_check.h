@@ -19,7 +19,7 @@
 struct app_check {
     const struct config *config;
     const struct inspected_plugins *plugins;
-    /* Of all plugins. */
+    /* The needs of all plugins, merged. */
     const struct app_needs *needs;
     /* The response of GET /app; borrowed. */
     const json_t *app;

@@ -58,7 +58,7 @@ bool deliveries_filter_matches(const struct deliveries_filter *filter,
 struct selection {
     struct inbox_preview_run *runs;
     size_t n_runs;
-    /* Of each plugin and state, how many. */
+    /* How many runs each plugin has in each state. */
     json_t *counts;
 };
 

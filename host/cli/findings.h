@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What `check` counts. */
+/* The findings that `check` counts. */
 #ifndef SNEK_CLI_FINDINGS_H
 #define SNEK_CLI_FINDINGS_H
 

@@ -64,7 +64,7 @@ static int replace(const struct hook_files *files, const char *path, const struc
         temporary = NULL;
         return error_set(err, "no memory");
     }
-    /* What a killed rotation left behind. */
+    /* A killed rotation may have left it. */
     unlink(temporary);
     if (write_new(temporary, &like, text, err) < 0) {
         return -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What `serve` and `setup` share: is there a GitHub App already, and the setup that makes one. Main
- * thread. */
+/* The part that `serve` and `setup` share: is there a GitHub App already, and the setup that makes
+ * one. Main thread. */
 #ifndef SNEK_CLI_SETUP_H
 #define SNEK_CLI_SETUP_H
 

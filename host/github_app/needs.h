@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What a GitHub App needs so that all plugins of a host work: their permissions and events, merged.
+/* The needs of all plugins of a host: the permissions and events that its GitHub App must have.
  * Any thread. */
 #ifndef SNEK_GITHUB_APP_NEEDS_H
 #define SNEK_GITHUB_APP_NEEDS_H
@@ -16,7 +16,7 @@
 struct app_need {
     /* The API's name. */
     char *name;
-    /* Of a permission; PERMISSION_NONE for an event. */
+    /* The level of a permission; PERMISSION_NONE for an event. */
     enum permission_level level;
     /* The plugins that need it: bit N stands for descriptions[N]. */
     uint64_t plugins;

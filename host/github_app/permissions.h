@@ -33,7 +33,7 @@ const struct github_permission *github_permission_find(const char *name, const c
 /* "Repository permissions". */
 const char *github_permission_section(enum permission_section section);
 
-/* Of "read", "write", "admin"; PERMISSION_NONE for anything else, and for NULL. */
+/* Reads "read", "write" or "admin"; PERMISSION_NONE for anything else, and for NULL. */
 enum permission_level github_permission_level(const char *access);
 
 /* "No access", "Read-only", "Read and write", "Admin". */

@@ -43,7 +43,7 @@ struct inbox_hosts {
     struct inbox_operation operation;
     /* Borrowed: asks all hosts for fingerprints with this salt; "": no more. NULL: asks nothing. */
     const char *ask;
-    /* As above. */
+    /* Wall clock; PostgreSQL uses its own. */
     int64_t now_ms;
     /* Out, the client's: "NAME\tAGE_MS\tSALT\tFINGERPRINTS\n" for each host. */
     struct buffer list;

@@ -20,7 +20,7 @@
 
 struct inbox_preview_run {
     int64_t run;
-    /* As a list shows it: see struct inbox_entry. */
+    /* The state that a list shows: see struct inbox_entry. */
     char state[8];
 };
 

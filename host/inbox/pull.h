@@ -81,7 +81,7 @@ struct inbox_pull_due {
     size_t most;
     /* Out, as all below. */
     size_t n_waiting;
-    /* Of all entries that wait, due or not. INT64_MAX: none waits. */
+    /* All entries that wait count, due or not. INT64_MAX: none waits. */
     int64_t n_total, next_due_ms, oldest_ms;
 };
 

@@ -14,7 +14,7 @@
 #include "inbox/deliveries.h"
 #include "inbox/limits.h"
 
-/* Of one plugin in one installation. */
+/* The most timers of one plugin in one installation. */
 #define INBOX_TIMERS_MAX 10000
 /* The events of the deliveries. */
 #define INBOX_TIMER_EVENT INBOX_OWN_EVENTS "timer"
@@ -63,7 +63,7 @@ struct inbox_timers_due {
 /* Takes NULL. */
 void inbox_due_timers_free(struct inbox_due_timer *timers, size_t n_timers);
 
-/* What a FIRE takes. Borrowed texts. */
+/* The firing that a FIRE takes. Borrowed texts. */
 struct inbox_firing {
     /* The timer with this id and the put's GUID; 0: a slot of a schedule. */
     int64_t timer;

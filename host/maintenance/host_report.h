@@ -25,7 +25,7 @@ struct host_report {
     int64_t next_ms, write_ms;
     /* The salt of the fingerprints; "": none is asked for. */
     char salt[INBOX_SALT_MAX + 1];
-    /* Of the secrets before `n_done`; the next one is being made. */
+    /* The fingerprints of the secrets before `n_done`; the next one is being made. */
     char fingerprints[CONFIG_WEBHOOK_SECRETS_MAX * WEBHOOK_FINGERPRINT_TEXT_MAX];
     size_t n_done;
     struct webhook_fingerprint making;

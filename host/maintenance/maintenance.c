@@ -105,7 +105,7 @@ static int64_t earliest(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-/* What timers and schedules cause. */
+/* Fires timers and schedules that are due. */
 static int64_t fire_tick(struct maintenance *maintenance, bool elected, int64_t now_ms) {
     struct advance *advance = &maintenance->advance;
     struct timers *timers = &maintenance->timers;

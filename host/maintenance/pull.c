@@ -114,7 +114,7 @@ static void fail(struct pull *pull, int32_t outcome, const struct error *error) 
     pause_for(pull, wait_ms);
 }
 
-/* What earlier pages have named does not wait until the whole list can be read. */
+/* The deliveries of earlier pages do not wait until the whole list can be read. */
 static void fail_to_read(struct pull *pull, int32_t outcome, const struct error *error) {
     fail(pull, outcome, error);
     if (pull->github_offset_ms != 0) {

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Of each kind; further ones are left out, and the host logs it. */
+/* The most targets of each kind. The host leaves further ones out, and logs it. */
 #define TARGETS_MAX 100000
 
 struct target {

@@ -73,7 +73,7 @@ struct metrics {
     uint64_t limits_reported;
     struct metrics_limit limits[METRICS_LIMITS_MAX];
 
-    /* Of pull mode: see metrics_pull(). */
+    /* For pull mode: see metrics_pull(). */
     _Atomic int64_t pull_handled_ms, pull_waiting;
     _Atomic uint64_t deliveries_lost;
 

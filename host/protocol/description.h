@@ -39,7 +39,7 @@ struct described_effect {
 
 struct described_schedule {
     char *name;
-    /* As the plugin has it; `cron` is "" with a period. */
+    /* The times that the plugin declares; `cron` is "" with a period. */
     uint32_t every_minutes;
     char *cron;
     struct schedule_times times;

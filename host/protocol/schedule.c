@@ -17,7 +17,7 @@
 struct field {
     const char *name;
     unsigned least, most;
-    /* Of three letters each, the first one is `least`; NULL: none. */
+    /* Names of three letters each; the first one is `least`. NULL: none. */
     const char *names;
 };
 

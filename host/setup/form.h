@@ -25,7 +25,7 @@ int setup_form_read(const char *body, size_t bytes, struct setup_field *fields, 
 /* The value of a field; "" if it was not given. */
 const char *setup_form_value(const struct setup_field *fields, size_t count, const char *name);
 
-/* What the person has to correct; each is "" or a sentence. */
+/* The fields that the person has to correct; each is "" or a sentence. */
 struct setup_problems {
     char organization[200], name[200], address[400];
     bool any;

@@ -40,7 +40,7 @@ struct guide_exchange {
     struct http_request *request;
     char code[SETUP_CODE_MAX + 1];
     struct setup_choices choices;
-    /* Of setup_convert(). */
+    /* The result of setup_convert(). */
     int result;
     struct error error;
 };
@@ -58,7 +58,7 @@ struct guide {
     struct setup_session session;
     enum guide_phase phase;
     struct setup_app app;
-    /* Of the App. */
+    /* The choices with which the App was made. */
     struct setup_choices choices;
     /* The credentials are in the files; otherwise the reason. */
     bool stored;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Who may use the setup: the one-time link, the cookie that it is exchanged for, the token in each
+/* The keys to the setup: the one-time link, the cookie that it is exchanged for, the token in each
  * form, and the states of the manifests that were sent to GitHub. All are random. They are compared
  * in constant time. One thread. */
 #ifndef SNEK_SETUP_SESSION_H
@@ -23,7 +23,7 @@
 #define SETUP_LOGIN_MAX 39
 #define SETUP_ADDRESS_MAX 300
 
-/* What a person chose, checked. */
+/* The choices of a person, checked. */
 struct setup_choices {
     /* "": the person's own account. */
     char organization[SETUP_LOGIN_MAX + 1];

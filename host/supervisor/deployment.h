@@ -14,9 +14,8 @@ struct deployment {
     const struct config *config;
     /* The same, if it belongs to the deployment; NULL: it is the caller's. */
     struct config *owned_config;
-    /* What all workers of a plugin load. A copy is made by a reload, or at the plugin's first
-     * start.
-     */
+    /* All workers of a plugin load this copy of its file. A reload makes it, or the plugin's first
+     * start. */
     struct plugin_copy copies[CONFIG_PLUGINS_MAX];
     /* A memfd; see messages.h. */
     int descriptions_fd;

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What the hosts of a supervisor share; borrowed. */
+/* The options that the hosts of a supervisor share; borrowed. */
 struct hosted_options {
     char *const *host_argv;
     const char *worker_path;

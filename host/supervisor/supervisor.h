@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What the setup has opened, for the host after it. */
+/* The descriptors that the setup has opened, for the host after it. */
 struct supervisor_opened {
     int listen_fd;
     /* -1: there is no service manager. */

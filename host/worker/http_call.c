@@ -122,9 +122,12 @@ static int32_t expand_simple(struct run *run, const struct snek_request *request
                         shown, name, request->url);
     }
     if (!value) {
+        const char *why = " in the event: give one";
+        if (parameter) {
+            why = " (NULL): did its path lead to a text?";
+        }
         run_fail(run, SNEK_E_INVALID, "{%.*s} of the URL %.200s has no value%s", shown, name,
-                 request->url,
-                 parameter ? " (NULL): did its path lead to a text?" : " in the event: give one");
+                 request->url, why);
         return reject_value(run, SNEK_E_INVALID);
     }
     /* DELETE /repos/x/y/labels/{name} with an empty name would be another request. */

@@ -170,7 +170,7 @@ struct snek_effect {
     const char *url;
 };
 
-/* What a schedule fires for, each time. */
+/* The targets of a schedule: it fires for each of them, each time. */
 enum snek_schedule_target {
     /* Each installation of the app that is not suspended. */
     SNEK_EACH_INSTALLATION = 0,

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* What the host is asked for. */
+/* Expects that the host is asked for this. */
 static void report(struct fixture *fixture, const char *name, bool write, const char *salt,
                    const char *fingerprints, const char *asked) {
     struct inbox_host_seen seen = {.operation = {.kind = INBOX_HOST_SEEN},

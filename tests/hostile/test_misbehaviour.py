@@ -115,7 +115,7 @@ def test_a_worker_never_has_more_than_twice_the_threads_that_it_may_have(start_b
     host.stop()
 
 
-# As under systemd's ProtectProc=invisible: a process that nobody may trace, such as a worker, is hidden
+# Likewise under systemd's ProtectProc=invisible: a process that nobody may trace, such as a worker, is hidden
 # even from its own user. The user has no capability, and is not in the group 0, which sees all.
 UNPRIVILEGED = "setpriv --regid 65534 --clear-groups --bounding-set -all --inh-caps -all"
 HIDING = ("unshare --mount --propagation private sh -c 'mount -t proc -o hidepid=invisible proc /proc &&"

@@ -23,7 +23,7 @@ static int32_t is_ready(struct snek_run *run) {
     return result < 0 ? result : ready;
 }
 
-/* As invite does: it acts, and then greets. */
+/* Acts, and then greets, like the plugin invite. */
 static int32_t invite(struct snek_run *run) {
     int32_t result = snek_get(run, MEMBERSHIP, NULL);
     if (result == SNEK_DONE) {

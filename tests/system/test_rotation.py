@@ -19,7 +19,7 @@ PING = {"comment.body": "/ping"}
 
 
 def files(bot):
-    """What is in the secret's file, in that of the next, and of the previous one; None: no file."""
+    """The contents of the secret's file, of the next one's and of the previous one's; None: no file."""
     found = []
     for suffix in "", ".next", ".previous":
         file = bot.folder / f"webhook.secret{suffix}"

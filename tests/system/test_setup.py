@@ -273,7 +273,7 @@ def test_a_wrong_entry_is_named_beside_its_field(setup, entries, words):
     assert answer.status == 422 and words in text_of(answer), answer
     field = next(iter(entries))
     assert f'id="{field}-problem"' in answer.text and 'aria-invalid="true"' in answer.text
-    # What was right is still there.
+    # The form keeps the right values.
     kept = answer.form("/manifest")["fields"]
     assert all(kept[name] == value for name, value in
                {"organization": "sneks-united", "name": "Sneks Bot", "address": PUBLIC}.items() if name not in entries)

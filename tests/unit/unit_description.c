@@ -15,7 +15,7 @@ struct sample {
     uint64_t protocol, items, roles, denied, order;
     /* Method and template; NULL: none. */
     const char *effect[2];
-    /* Of a schedule for each repository; NULL: none. */
+    /* The times of a schedule for each repository; NULL: none. */
     const char *cron;
 };
 

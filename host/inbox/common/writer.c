@@ -161,7 +161,7 @@ int writer_start(struct inbox *inbox, struct store *store, struct error *err) {
     return 0;
 }
 
-/* What was submitted to a store that was never opened. */
+/* Fails the operations of a store that was never opened. */
 static void fail_waiting(struct inbox *inbox) {
     struct error err;
     struct mail *mail;

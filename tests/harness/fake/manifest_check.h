@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What GitHub accepts as the manifest of an App. */
+/* The rules by which GitHub accepts the manifest of an App. */
 #ifndef SNEK_HARNESS_FAKE_MANIFEST_CHECK_H
 #define SNEK_HARNESS_FAKE_MANIFEST_CHECK_H
 

@@ -343,6 +343,10 @@ def test_the_verb_waits_for_a_bounded_time(own_host, runtime):
 
 def test_a_socket_that_cannot_accept_for_a_while_works_again(own_host, runtime):
     pid = own_host.process.pid
+    # The supervisor's loop has then closed its ends of what it gave to the host and the worker at their start.
+    with connected(the_socket(runtime)) as garbage:
+        garbage.send(b"relo")
+        assert garbage.recv(4096) and garbage.recv(4096) == b""
     opened = {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")}
     lowest_free = min(set(range(len(opened) + 1)) - opened)
     limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)

@@ -3,6 +3,7 @@
  * that an earlier attempt made already gets its recorded response again. */
 #include "dispatch/calls.h"
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "dispatch/effect.h"
 #include "dispatch/scope.h"
@@ -49,23 +50,34 @@ static void on_read_response(struct broker_request *request) {
     call_reply_broker(call);
 }
 
+/* Replay has ended, so the handler may take another path from here on. */
+static void note_anew(struct run *run, struct journal_part method, struct journal_part url) {
+    if (journal_reads_anew(&run->journal)) {
+        run_log(run, SNEK_LEVEL_INFO, "reads_anew", LOG_BYTES("method", method.data, method.bytes),
+                LOG_BYTES("url", url.data, url.bytes),
+                LOG_TEXT("reason", "the run's record has no response for this read: it came after "
+                                   "the last effect that stands, or was too large to record"));
+    }
+}
+
 static void read_begin(struct call *call, struct run *run, const uint8_t key[INBOX_KEY_BYTES],
                        const struct http_call *request) {
+    struct journal_part method = {request->method.data, request->method.bytes};
+    struct journal_part url = {request->url.data, request->url.bytes};
+    note_anew(run, method, url);
     if (!call->entry) {
-        call_set_entry(
-            call, journal_add(&run->journal, INBOX_READ, key,
-                              (struct journal_part){request->method.data, request->method.bytes},
-                              (struct journal_part){request->url.data, request->url.bytes}));
+        call_set_entry(call, journal_add(&run->journal, INBOX_READ, key, method, url));
     }
     broker_submit(call->group->broker, &call->broker);
 }
 
 /* ---- all requests ---- */
 
-static void replay(struct call *call, struct run *run) {
+static void replay(struct call *call, struct run *run, const struct frame_text *once) {
     const struct inbox_record *record = &call->entry->record;
     run_log(run, SNEK_LEVEL_INFO, "replayed", LOG_TEXT("method", record->method),
-            LOG_TEXT("url", record->url), LOG_NUMBER("status", record->status));
+            LOG_TEXT("url", record->url), LOG_NUMBER("status", record->status),
+            LOG_BYTES("once", once->bytes > 0 ? once->data : NULL, once->bytes));
     struct journal_entry *entry = call->entry;
     call_reply(call, (int32_t)record->outcome, record->status, record->message, &record->headers,
                &record->body);
@@ -111,6 +123,47 @@ static bool is_declared(struct call *call) {
     return false;
 }
 
+/* The key of a named effect is its name, so that another body makes no other effect. */
+static void http_key(const struct http_call *request, uint8_t key[INBOX_KEY_BYTES]) {
+    const struct journal_part named[] = {{"once", 4}, {request->once.data, request->once.bytes}};
+    const struct journal_part parts[] = {{"http", 4},
+                                         {request->method.data, request->method.bytes},
+                                         {request->url.data, request->url.bytes},
+                                         {request->accept.data, request->accept.bytes},
+                                         {request->body.data, request->body.bytes}};
+    if (request->once.bytes > 0) {
+        journal_key(named, ARRAY_LENGTH(named), key);
+    } else {
+        journal_key(parts, ARRAY_LENGTH(parts), key);
+    }
+}
+
+/* Finds the record that the request matches. False: the call has failed. */
+static bool match(struct call *call, struct run *run, const uint8_t key[INBOX_KEY_BYTES],
+                  const struct http_call *request, bool effect) {
+    struct error err;
+    bool busy = false;
+    if (request->once.bytes == 0) {
+        call_set_entry(call, journal_match(&run->journal, key));
+        return true;
+    }
+    if (effect) {
+        call_set_entry(call,
+                       journal_match_named(
+                           &run->journal, key,
+                           (struct journal_part){request->method.data, request->method.bytes},
+                           (struct journal_part){request->url.data, request->url.bytes}, &busy));
+    }
+    if (effect && !busy) {
+        return true;
+    }
+    error_set(&err, "`once` names %.*s, which %s", (int)request->once.bytes, request->once.data,
+              effect ? "another thread of the run makes at this moment: wait for it there"
+                     : "only reads: it is no effect");
+    call_fail(call, SNEK_E_INVALID, err.text);
+    return false;
+}
+
 void calls_http(struct call_group *group, struct run *run, const struct http_call *request) {
     const struct config_plugin *config = run->group->config;
     if (reply_stopped(group, run, request->request)) {
@@ -134,16 +187,13 @@ void calls_http(struct call_group *group, struct run *run, const struct http_cal
     if (effect && !is_declared(call)) {
         return;
     }
-    const struct journal_part parts[] = {{"http", 4},
-                                         {request->method.data, request->method.bytes},
-                                         {request->url.data, request->url.bytes},
-                                         {request->accept.data, request->accept.bytes},
-                                         {request->body.data, request->body.bytes}};
     uint8_t key[INBOX_KEY_BYTES];
-    journal_key(parts, sizeof parts / sizeof *parts, key);
-    call_set_entry(call, journal_match(&run->journal, key));
+    http_key(request, key);
+    if (!match(call, run, key, request, effect)) {
+        return;
+    }
     if (call->entry && journal_replays(&call->entry->record, config->dry_run)) {
-        replay(call, run);
+        replay(call, run, &request->once);
     } else if (effect) {
         effect_begin(call, run, key, request);
     } else {

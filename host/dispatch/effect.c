@@ -545,7 +545,7 @@ static bool enter(struct call *call, struct run *run, const uint8_t key[INBOX_KE
                   const struct http_call *request) {
     struct journal *journal = &run->journal;
     struct journal_entry *entry = call->entry;
-    if (!entry) {
+    if (!entry && request->once.bytes == 0) {
         /* The handler itself repeats a request whose effect is in doubt. */
         entry = journal_in_doubt(journal, key);
     }
@@ -566,6 +566,9 @@ static bool enter(struct call *call, struct run *run, const uint8_t key[INBOX_KE
     if (!entry) {
         call_fail(call, SNEK_E_TOO_LARGE, "the run makes more effects than its journal holds");
         return false;
+    }
+    if (request->once.bytes > 0) {
+        journal_set_named(entry);
     }
     call_set_entry(call, entry);
     call_hold(call, run);
@@ -617,7 +620,28 @@ static bool defer_search(struct call *call, struct run *run) {
     return true;
 }
 
-static void begin_again(struct call *call, struct run *run, bool repeatable) {
+/* A named effect in doubt was another request, so nothing that could be looked for or repeated here
+ * is that effect. */
+static void fail_other_request(struct call *call) {
+    struct error err;
+    error_set(
+        &err,
+        "an earlier attempt may have made this named effect with another request (%s %.300s): "
+        "see whether it happened, then discard the run; or let the plugin say "
+        "SNEK_REQUEST_REPEATABLE",
+        call->entry->record.method, call->entry->record.url);
+    call_fail(call, SNEK_E_IN_DOUBT, err.text);
+}
+
+static void begin_again(struct call *call, struct run *run, const struct http_call *request) {
+    bool repeatable = request->repeatable;
+    bool same = journal_is_request(
+        call->entry, (struct journal_part){request->method.data, request->method.bytes},
+        (struct journal_part){request->url.data, request->url.bytes});
+    if (!same && !repeatable) {
+        fail_other_request(call);
+        return;
+    }
     if (call->effect.comments_url && defer_search(call, run)) {
         return;
     }
@@ -675,7 +699,7 @@ void effect_begin(struct call *call, struct run *run, const uint8_t key[INBOX_KE
     if (mark_comment(call) < 0) {
         call_fail(call, SNEK_E_FAILED, "the host is out of memory");
     } else if (call->effect.in_doubt) {
-        begin_again(call, run, request->repeatable);
+        begin_again(call, run, request);
     } else {
         send_effect(call);
     }

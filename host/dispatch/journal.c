@@ -87,7 +87,7 @@ static void count_memory(struct journal *journal, size_t bytes) {
     }
 }
 
-void journal_drop_response(struct journal *journal, struct journal_entry *entry) {
+static void drop(struct journal *journal, struct journal_entry *entry) {
     struct inbox_record *record = &entry->record;
     if (journal->memory_bytes) {
         assert(*journal->memory_bytes >= response_bytes(record));
@@ -95,6 +95,14 @@ void journal_drop_response(struct journal *journal, struct journal_entry *entry)
     }
     buffer_finish(&record->headers);
     buffer_finish(&record->body);
+}
+
+void journal_drop_response(struct journal *journal, struct journal_entry *entry) {
+    bool crowded = journal->memory_bytes && *journal->memory_bytes > JOURNAL_MEMORY_MAX;
+    bool large = response_bytes(&entry->record) > JOURNAL_NAMED_KEPT_MAX;
+    if (!entry->named || crowded || large) {
+        drop(journal, entry);
+    }
 }
 
 void journal_drop_responses(struct journal *journal, const struct inbox_record *const *records,
@@ -151,7 +159,7 @@ static void forget_reads_at_end(struct journal *journal) {
         if (record->kind != INBOX_EFFECT) {
             record->state = INBOX_UNSENT;
             journal->entries[i - 1]->in_inbox = false;
-            journal_drop_response(journal, journal->entries[i - 1]);
+            drop(journal, journal->entries[i - 1]);
         }
     }
 }
@@ -171,6 +179,7 @@ int journal_load(struct journal *journal, struct inbox_run *run) {
         entry->from_earlier_attempt = true;
         run->journal[i] = (struct inbox_record){0};
     }
+    journal->has_record = run->n_journal > 0;
     free(run->journal);
     run->journal = NULL;
     run->n_journal = 0;
@@ -183,7 +192,7 @@ int journal_load(struct journal *journal, struct inbox_run *run) {
 
 void journal_finish(struct journal *journal) {
     for (size_t i = 0; i < journal->n_entries; i++) {
-        journal_drop_response(journal, journal->entries[i]);
+        drop(journal, journal->entries[i]);
         inbox_record_finish(&journal->entries[i]->record);
         free(journal->entries[i]);
     }
@@ -221,6 +230,46 @@ struct journal_entry *journal_match(struct journal *journal, const uint8_t key[I
         best->matched = true;
     }
     return best;
+}
+
+bool journal_is_request(const struct journal_entry *entry, struct journal_part method,
+                        struct journal_part url) {
+    const struct inbox_record *record = &entry->record;
+    const char *our_method = record->method ? record->method : "";
+    const char *our_url = record->url ? record->url : "";
+    return strlen(our_method) == method.bytes && strlen(our_url) == url.bytes &&
+           memcmp(our_method, method.data, method.bytes) == 0 &&
+           memcmp(our_url, url.data, url.bytes) == 0;
+}
+
+struct journal_entry *journal_match_named(struct journal *journal,
+                                          const uint8_t key[INBOX_KEY_BYTES],
+                                          struct journal_part method, struct journal_part url,
+                                          bool *busy) {
+    struct journal_entry *best = NULL;
+    *busy = false;
+    for (size_t i = 0; i < journal->n_entries; i++) {
+        struct journal_entry *entry = journal->entries[i];
+        if (memcmp(entry->record.key, key, INBOX_KEY_BYTES) != 0) {
+            continue;
+        }
+        *busy = *busy || entry->busy;
+        bool usable =
+            rank(entry) > 0 || (!entry->matched && journal_is_request(entry, method, url));
+        if (usable && (!best || rank(entry) > rank(best))) {
+            best = entry;
+        }
+    }
+    if (*busy || !best) {
+        return NULL;
+    }
+    best->matched = true;
+    best->named = true;
+    return best;
+}
+
+void journal_set_named(struct journal_entry *entry) {
+    entry->named = true;
 }
 
 struct journal_entry *journal_in_doubt(struct journal *journal,
@@ -275,7 +324,7 @@ void journal_set_intended(struct journal_entry *entry, int64_t token, int64_t no
 
 void journal_set_in_doubt(struct journal *journal, struct journal_entry *entry) {
     assert(entry->from_earlier_attempt || entry->record.token != 0);
-    journal_drop_response(journal, entry);
+    drop(journal, entry);
     entry->record.state = INBOX_INTENDED;
     entry->in_inbox = true;
 }
@@ -345,7 +394,7 @@ void journal_set_response(struct journal *journal, struct journal_entry *entry,
     bool read = record->kind == INBOX_READ;
     size_t bytes = response->headers->bytes + response->body->bytes;
     free(record->message);
-    journal_drop_response(journal, entry);
+    drop(journal, entry);
     record->message = strdup(response->sentence);
     bool fits = bytes <= response_room(journal, entry) && record->message &&
                 copy(&record->headers, response->headers) == 0 &&
@@ -401,4 +450,10 @@ bool journal_diverges(struct journal *journal) {
         }
     }
     return false;
+}
+
+bool journal_reads_anew(struct journal *journal) {
+    bool first = journal->has_record && !journal->read_anew;
+    journal->read_anew = true;
+    return first;
 }

@@ -22,6 +22,8 @@
 /* Bytes of all reads of a run, and of all its effects. */
 #define JOURNAL_KEPT_MAX ((size_t)4 << 20)
 #define JOURNAL_EFFECTS_KEPT_MAX ((size_t)4 << 20)
+/* Bytes of the response of a named effect that stays in memory. */
+#define JOURNAL_NAMED_KEPT_MAX ((size_t)64 << 10)
 /* Bytes in memory of all runs of a plugin. */
 #define JOURNAL_MEMORY_MAX ((size_t)8 << 20)
 /* Bytes in memory of the entries themselves, with their methods and URLs, of all runs of a plugin.
@@ -42,6 +44,8 @@ struct journal_entry {
     bool in_inbox;
     /* The inbox has a record of an earlier attempt under this number. */
     bool from_earlier_attempt;
+    /* The plugin names the effect: its response stays in memory for a request of the same name. */
+    bool named;
 };
 
 struct journal {
@@ -59,6 +63,10 @@ struct journal {
     const struct journal_entry *uncertain;
     /* This attempt takes another path than an earlier one; reported once. */
     bool diverged;
+    /* The run has records of earlier attempts. */
+    bool has_record;
+    /* This attempt makes a read anew; reported once. */
+    bool read_anew;
 };
 
 /* A request is identified by a digest of its parts. */
@@ -88,6 +96,19 @@ void journal_finish(struct journal *journal);
  * stands with a response, else the first in doubt, else the first of all. NULL when there is none.
  */
 struct journal_entry *journal_match(struct journal *journal, const uint8_t key[INBOX_KEY_BYTES]);
+
+/* Matches a request with the effect of this name, whose key is `key`, however many requests have
+ * matched it: the one that stands with a response, else the one in doubt, else one that did not
+ * happen and has this method and URL. NULL when there is none. `*busy`: a request of the name is
+ * under way, and must end first; then NULL. */
+struct journal_entry *journal_match_named(struct journal *journal,
+                                          const uint8_t key[INBOX_KEY_BYTES],
+                                          struct journal_part method, struct journal_part url,
+                                          bool *busy);
+/* True when the entry's request has this method and URL. */
+bool journal_is_request(const struct journal_entry *entry, struct journal_part method,
+                        struct journal_part url);
+void journal_set_named(struct journal_entry *entry);
 
 /* An effect of this key that a request of this attempt has matched and that got no response. NULL
  * when there is none. */
@@ -144,7 +165,8 @@ const struct inbox_record **journal_unwritten(struct journal *journal, struct jo
                                               size_t *n_records);
 void journal_set_unwritten(const struct inbox_record *const *records, size_t n_records);
 
-/* The entry's response is not needed in memory any more: it is committed, or was replayed. */
+/* The entry's response is committed, or was replayed, so it leaves memory. That of a named effect
+ * stays, unless it is large. */
 void journal_drop_response(struct journal *journal, struct journal_entry *entry);
 void journal_drop_responses(struct journal *journal, const struct inbox_record *const *records,
                             size_t n_records);
@@ -152,5 +174,9 @@ void journal_drop_responses(struct journal *journal, const struct inbox_record *
 /* True once per journal: this attempt makes a new effect, although an effect of an earlier attempt
  * that GitHub accepted was not requested again. */
 bool journal_diverges(struct journal *journal);
+
+/* True once per journal: the run has a record, and this attempt makes a read that the record does
+ * not answer. */
+bool journal_reads_anew(struct journal *journal);
 
 #endif

@@ -133,6 +133,12 @@ static bool enter_item(struct call *call, struct run *run, const struct store_ki
         call_reply_store(call, record->outcome, record->body.data, record->body.bytes);
         return false;
     }
+    if (!kind->change && journal_reads_anew(&run->journal)) {
+        run_log(run, SNEK_LEVEL_INFO, "reads_anew", LOG_TEXT("method", kind->name),
+                LOG_BYTES("url", request->name.data, request->name.bytes),
+                LOG_TEXT("reason", "the run's record has no response for this read of the store: "
+                                   "it came after the last effect that stands"));
+    }
     bool change = kind->change && !run->group->config->dry_run;
     if (!call->entry) {
         call_set_entry(call,

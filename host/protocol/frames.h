@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 /* The first field of START and DESCRIBED. Both ends must have the same. */
-#define FRAME_PROTOCOL 6
+#define FRAME_PROTOCOL 7
 
 /* A payload of 25 MiB and its fields. */
 #define FRAME_TO_WORKER_MAX (32u << 20)
@@ -90,8 +90,8 @@ enum frame_kind {
     /* Text why, one sentence for people. Then the worker exits. */
     FRAME_REJECTED,
     /* Number flags (enum frame_http_flag), text method, text URL, text media type to accept, text
-     * media type of the body, text headers ("name: value\n"), text repository (each "" when there
-     * is none), text body. Within a run. */
+     * media type of the body, text headers ("name: value\n"), text repository, text name of the
+     * effect that is made once (each "" when there is none), text body. Within a run. */
     FRAME_HTTP_CALL,
     /* Number operation (enum frame_store_operation), number per installation (0/1), text set or ""
      * (keys), text entry or key, text value (PUT only). Within a run. */

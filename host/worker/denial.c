@@ -97,7 +97,7 @@ static bool is_final(int32_t result) {
 
 static int32_t respond(struct run *run, const struct snek_command *command) {
     if (command->denied == SNEK_DENIED_REPLY) {
-        return service_commands.reply(run_shown(run), command->denied_text, NULL);
+        return service_commands.reply(run_shown(run), command->denied_text, NULL, NULL);
     }
     const char *reaction = command->denied_text ? command->denied_text : "-1";
     return service_commands.react(run_shown(run), reaction);

@@ -53,7 +53,7 @@ static int32_t find_thread(struct run *run, const struct comment_target *target,
 }
 
 int32_t discussion_reply(struct run *run, const struct comment_target *target, const char *markdown,
-                         int64_t *id) {
+                         const char *once, int64_t *id) {
     const char *discussion = run_find_text(run, target->discussion_node);
     const char *node = run_find_text(run, target->node), *thread = NULL;
     if (!discussion || !node) {
@@ -68,7 +68,7 @@ int32_t discussion_reply(struct run *run, const struct comment_target *target, c
     const char *variables = snek_json(shown, "{'discussion':'%s','body':'%s','parent':%s}",
                                       discussion, markdown, parent);
     struct snek_response *response = NULL;
-    result = snek_graphql(shown, mutation_reply, .variables = variables,
+    result = snek_graphql(shown, mutation_reply, .variables = variables, .once = once,
                           .response = id ? &response : NULL);
     if (result == 0 && id) {
         *id = snek_response_integer(shown, response, "data.addDiscussionComment.comment.databaseId",

@@ -4,6 +4,7 @@
 #include "worker/http_call.h"
 
 #include "base/json.h"
+#include "base/text.h"
 #include "protocol/frames.h"
 #include "worker/json_body.h"
 #include "worker/run.h"
@@ -22,6 +23,7 @@ void http_call_init(struct http_call *call) {
                                .accept = "",
                                .content_type = "",
                                .repository = "",
+                               .once = "",
                                .body = "",
                                .url = BUFFER_INIT(FRAME_URL_MAX),
                                .headers = BUFFER_INIT(FRAME_HEADERS_MAX),
@@ -302,6 +304,12 @@ static bool is_repository(const char *name) {
                      strlen(name) <= FRAME_NAME_MAX * 2 && is_value(name));
 }
 
+/* NULL is none. */
+static const char *once_problem(const char *once) {
+    bool valid = !once || text_is_line(once, FRAME_NAME_MAX);
+    return valid ? NULL : "its `once` is no line of 1 to 100 bytes of UTF-8";
+}
+
 static const char *body_problem(const struct snek_request *r) {
     if (r->json && r->body.data) {
         return "it has json and a body: one of them is the body";
@@ -313,7 +321,10 @@ static const char *body_problem(const struct snek_request *r) {
     if (reads && (r->json || r->body.data)) {
         return "GET and HEAD take no body: what they ask for belongs into the URL";
     }
-    return NULL;
+    if (reads && r->once) {
+        return "GET and HEAD have no effect that `once` could name";
+    }
+    return once_problem(r->once);
 }
 
 /* NULL, or the first problem of the request. */
@@ -365,6 +376,7 @@ int32_t http_call_build(struct run *run, const struct snek_request *request,
     call->accept = copy.accept ? copy.accept : "";
     call->content_type = copy.content_type ? copy.content_type : "";
     call->repository = copy.repository ? copy.repository : "";
+    call->once = copy.once ? copy.once : "";
     int32_t result = build_url(run, &copy, &call->url);
     result = result < 0 ? result : build_headers(run, &copy, &call->headers);
     return result < 0 ? result : build_body(run, &copy, call);
@@ -390,6 +402,10 @@ int32_t http_call_build_graphql(struct run *run, const struct snek_graphql *quer
         problem = "its query is NULL";
     } else if (query->flags & ~(uint32_t)SNEK_REQUEST_REPEATABLE) {
         problem = "its flags are not known to this host";
+    } else if (once_problem(query->once)) {
+        problem = once_problem(query->once);
+    } else if (query->once && open) {
+        problem = "a list has no effect that `once` could name";
     }
     if (problem) {
         return run_fail(run, SNEK_E_INVALID, "the GraphQL query cannot be sent: %s", problem);
@@ -415,6 +431,7 @@ int32_t http_call_build_graphql(struct run *run, const struct snek_graphql *quer
         return json_body_too_large(run);
     }
     call->method = "POST";
+    call->once = query->once ? query->once : "";
     call->repeatable = query->flags & SNEK_REQUEST_REPEATABLE;
     call->body = json->data;
     call->body_bytes = json->bytes;

@@ -17,7 +17,7 @@ struct run;
 struct http_call {
     bool repeatable, no_follow;
     /* The plugin's texts, borrowed. */
-    const char *method, *accept, *content_type, *repository;
+    const char *method, *accept, *content_type, *repository, *once;
     /* The plugin's, or in `json`. */
     const char *body;
     size_t body_bytes;

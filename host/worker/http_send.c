@@ -45,6 +45,7 @@ static int32_t exchange(struct run *run, const struct http_call *http, struct ca
     frame_put_text(&writer, http->content_type);
     frame_put_text(&writer, headers ? headers : "");
     frame_put_text(&writer, http->repository);
+    frame_put_text(&writer, http->once);
     frame_put_bytes_apart(&writer, http->body_bytes);
     /* The body counts towards the frame, but is not in the buffer. */
     bool built = frame_end(&writer) == 0 &&

@@ -68,12 +68,13 @@ static int32_t check_text(struct run *run, const char *markdown) {
 }
 
 /* `id` may be NULL. */
-static int32_t post_comment(struct run *run, const char *url, const char *markdown, int64_t *id) {
+static int32_t post_comment(struct run *run, const char *url, const char *markdown,
+                            const char *once, int64_t *id) {
     struct snek_run *shown = run_shown(run);
     struct snek_response *response = NULL;
     int32_t result =
         snek_request(shown, "POST", url, .json = snek_json(shown, "{'body':'%s'}", markdown),
-                     .response = id ? &response : NULL);
+                     .once = once, .response = id ? &response : NULL);
     if (result == 0 && id) {
         *id = snek_response_integer(shown, response, "id", 0);
     }
@@ -81,7 +82,8 @@ static int32_t post_comment(struct run *run, const char *url, const char *markdo
     return result;
 }
 
-static int32_t commands_reply(struct snek_run *shown, const char *markdown, int64_t *id) {
+static int32_t commands_reply(struct snek_run *shown, const char *markdown, const char *once,
+                              int64_t *id) {
     if (!shown) {
         return SNEK_E_INVALID;
     }
@@ -92,7 +94,7 @@ static int32_t commands_reply(struct snek_run *shown, const char *markdown, int6
     }
     const struct comment_target *target = comment_target_of(run_event(run));
     if (target && target->discussion_node) {
-        return discussion_reply(run, target, markdown, id);
+        return discussion_reply(run, target, markdown, once, id);
     }
     const char *root = target && target->reply_url ? run_find_text(run, target->reply_url) : NULL;
     int64_t thread = 0;
@@ -103,11 +105,12 @@ static int32_t commands_reply(struct snek_run *shown, const char *markdown, int6
     int result = target->reply_thread
                      ? buffer_printf(&url, "%s/%lld/replies", root, (long long)thread)
                      : buffer_append_text(&url, root);
-    return result == 0 ? post_comment(run, url.data, markdown, id) : no_target(run, "a reply");
+    return result == 0 ? post_comment(run, url.data, markdown, once, id)
+                       : no_target(run, "a reply");
 }
 
 static int32_t commands_comment(struct snek_run *shown, int64_t number, const char *markdown,
-                                int64_t *id) {
+                                const char *once, int64_t *id) {
     if (!shown) {
         return SNEK_E_INVALID;
     }
@@ -118,7 +121,7 @@ static int32_t commands_comment(struct snek_run *shown, int64_t number, const ch
     }
     const char *url =
         snek_print(shown, "/repos/{owner}/{repo}/issues/%" PRId64 "/comments", number);
-    return post_comment(run, url, markdown, id);
+    return post_comment(run, url, markdown, once, id);
 }
 
 static int32_t commands_react(struct snek_run *shown, const char *reaction) {

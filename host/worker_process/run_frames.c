@@ -11,9 +11,9 @@ struct run_frames {
 
 /* True when a text other than the body has a NUL, where other readers would stop. */
 static bool has_nul(const struct http_call *request) {
-    const struct frame_text *texts[] = {&request->method,  &request->url,
-                                        &request->accept,  &request->content_type,
-                                        &request->headers, &request->repository};
+    const struct frame_text *texts[] = {
+        &request->method,  &request->url,        &request->accept, &request->content_type,
+        &request->headers, &request->repository, &request->once};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (memchr(texts[i]->data, '\0', texts[i]->bytes)) {
             return true;
@@ -35,6 +35,7 @@ static int parse_http_call(const struct run_frames *frames, const struct frame_h
     request.content_type = frame_get_text(reader, FRAME_MEDIA_MAX);
     request.headers = frame_get_text(reader, FRAME_HEADERS_MAX);
     request.repository = frame_get_text(reader, FRAME_NAME_MAX * 2);
+    request.once = frame_get_text(reader, FRAME_NAME_MAX);
     request.body = frame_get_text(reader, FRAME_TO_HOST_MAX);
     uint64_t known = FRAME_HTTP_REPEATABLE | FRAME_HTTP_ANNOUNCED | FRAME_HTTP_NO_FOLLOW;
     if (frame_read_end(reader) < 0 || (flags & ~known) || has_nul(&request)) {

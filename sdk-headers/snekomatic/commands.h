@@ -48,13 +48,15 @@ struct snek_commands_service {
      * Blocks until GitHub responds. 0 and `*id` (which may be NULL), the id of the comment, 0 when
      * GitHub's response has none (plugin.dry_run). Or a negative enum snek_error with a reason:
      * SNEK_E_NO_TARGET when the event has no such target, SNEK_E_TOO_LARGE when the text has more
-     * than 65,536 characters. A reply in a discussion is a mutation of GraphQL: if its response is
+     * than 65,536 characters. `once` names the effect, as in struct snek_request (github.h), or is
+     * NULL. A reply in a discussion is a mutation of GraphQL: if its response is
      * lost, the retry fails with SNEK_E_IN_DOUBT. */
-    int32_t (*reply)(struct snek_run *run, const char *markdown, int64_t *id);
+    int32_t (*reply)(struct snek_run *run, const char *markdown, const char *once, int64_t *id);
 
     /* [handler] Posts a comment on the issue or pull request with this number in the event's
      * repository. Returns as reply() does. */
-    int32_t (*comment)(struct snek_run *run, int64_t number, const char *markdown, int64_t *id);
+    int32_t (*comment)(struct snek_run *run, int64_t number, const char *markdown, const char *once,
+                       int64_t *id);
 
     /* [handler] Adds a reaction to the text: "+1", "-1", "laugh", "confused", "heart", "hooray",
      * "rocket" or "eyes". Blocks until GitHub responds. 0; 1 when the text is a review, to which

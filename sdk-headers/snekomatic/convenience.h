@@ -413,18 +413,30 @@ static inline void snek_free_pages(struct snek_run *run, struct snek_pages *page
 /* ---- commands ---- */
 
 static inline int32_t snek_reply(struct snek_run *run, const char *markdown) {
-    return snek_commands(run)->reply(run, markdown, NULL);
+    return snek_commands(run)->reply(run, markdown, NULL, NULL);
 }
 
-/* The same, and the id of the comment: with it the plugin can change the comment later. */
+/* The same, once in this run under this name, even if the text differs in a retry:
+ * snek_reply_once(run, "welcome", snek_print(run, "It is %s.", time)). */
+static inline int32_t snek_reply_once(struct snek_run *run, const char *once,
+                                      const char *markdown) {
+    return snek_commands(run)->reply(run, markdown, once, NULL);
+}
+
+/* snek_reply(), and the id of the comment: with it the plugin can change the comment later. */
 static inline int32_t snek_reply_id(struct snek_run *run, const char *markdown, int64_t *id) {
-    return snek_commands(run)->reply(run, markdown, id);
+    return snek_commands(run)->reply(run, markdown, NULL, id);
 }
 
 /* A comment on the issue or pull request with this number, for events without a text of a person.
  */
 static inline int32_t snek_comment(struct snek_run *run, int64_t number, const char *markdown) {
-    return snek_commands(run)->comment(run, number, markdown, NULL);
+    return snek_commands(run)->comment(run, number, markdown, NULL, NULL);
+}
+
+static inline int32_t snek_comment_once(struct snek_run *run, int64_t number, const char *once,
+                                        const char *markdown) {
+    return snek_commands(run)->comment(run, number, markdown, once, NULL);
 }
 
 /* 0 also in response to a review, to which GitHub has no reactions: a missing reaction is no

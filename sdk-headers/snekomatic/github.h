@@ -106,6 +106,11 @@ struct snek_request {
     /* For a list: the key of the array in an object, "check_runs". NULL for a response that is an
      * array, or an object with `total_count` or with exactly one array. */
     const char *list;
+    /* Names the effect, "welcome": in this run an effect of that name is made once. When GitHub has
+     * accepted it, every later request of the name gets its recorded response and is not sent, even
+     * if its method, URL or body differs. For a text that may differ in a retry. A line of at most
+     * 100 bytes. NULL: an equal request is recognized by its method, URL and body. */
+    const char *once;
     /* enum snek_request_flag, or 0. */
     uint32_t flags;
     /* 0. */
@@ -131,6 +136,8 @@ struct snek_graphql {
     /* For a list: the name of the variable for the cursor, whose value is null for the first page.
      * NULL for "after". */
     const char *cursor;
+    /* Names the effect of a mutation, as in struct snek_request. */
+    const char *once;
     /* enum snek_request_flag, or 0. */
     uint32_t flags;
     /* 0. */

@@ -63,8 +63,37 @@ static int32_t quote_title(struct snek_run *run) {
     return result;
 }
 
+/* Writes one comment by name, whose text differs in each attempt; its id goes to `*id`. */
+static int32_t named_comment(struct snek_run *run, int64_t *id) {
+    struct snek_response *response;
+    int attempt = (int)snek_event(run)->attempt(run);
+    int32_t result = snek_request(run, "POST", COMMENTS,
+                                  .json = snek_json(run, "{'body':'attempt %d'}", attempt),
+                                  .once = "welcome", .response = &response);
+    *id = snek_response_integer(run, response, "id", 0);
+    return result;
+}
+
+static int32_t named(struct snek_run *run, const char *what) {
+    int64_t id, again;
+    if (strcmp(what, "named_other_place") == 0 && snek_event(run)->attempt(run) > 1) {
+        return snek_request(run, "POST", "/repos/sneks-united/terrarium/issues/13/comments",
+                            .json = snek_json(run, "{'body':'elsewhere'}"), .once = "welcome");
+    }
+    int32_t result = named_comment(run, &id);
+    if (result < 0 || strcmp(what, "named") == 0) {
+        return result < 0 ? result : react(run, SNEK_REQUEST_REPEATABLE);
+    }
+    result = named_comment(run, &again);
+    snek_log(run, SNEK_LOG_INFO, snek_print(run, "%s", id == again ? "the same id" : "another"));
+    return result;
+}
+
 static int32_t effects(struct snek_run *run) {
     const char *what = snek_event(run)->action(run);
+    if (strncmp(what, "named", 5) == 0) {
+        return named(run, what);
+    }
     if (strcmp(what, "welcome") == 0) {
         return welcome(run);
     }

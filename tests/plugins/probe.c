@@ -138,6 +138,7 @@ static int32_t do_send(struct snek_run *run) {
     struct snek_value body;
     memset(&request, 0, sizeof request);
     request.bytes = (uint32_t)snek_integer(run, "bytes", (int64_t)sizeof request);
+    request.once = snek_string(run, "once");
     request.flags = (uint32_t)snek_integer(run, "flags", 0);
     request.method = or_null(run, "method");
     request.url = or_null(run, "url");
@@ -247,7 +248,7 @@ static int32_t do_times(struct snek_run *run) {
 /* Comments in each way, and logs the ids. */
 static int32_t do_comment(struct snek_run *run) {
     int64_t id = -1, reply_id = -1;
-    int32_t result = snek_commands(run)->comment(run, 7, "a \"b\"", &id);
+    int32_t result = snek_commands(run)->comment(run, 7, "a \"b\"", NULL, &id);
     result = result < 0 ? result : snek_comment(run, 8, "c");
     result = result < 0 ? result : snek_reply_id(run, "d", &reply_id);
     say(run, "%d|%d|%d", result, (int)id, (int)reply_id);
@@ -405,11 +406,12 @@ static int32_t do_misuse(struct snek_run *run) {
         event->payload(NULL).data == NULL, event->find(NULL, "a", &value) == SNEK_ABSENT,
         event->find(run, NULL, &value) == SNEK_ABSENT, event->find(run, "do", NULL) == SNEK_STRING,
         github->send(NULL, NULL) == -2, github->send(run, NULL) == -2, github->status(NULL) == 0,
-        github->find(NULL, "a", &value) == SNEK_ABSENT, commands->reply(NULL, "x", NULL) == -2,
-        commands->reply(run, NULL, NULL) == -2, commands->react(run, NULL) == -2,
-        commands->argument(NULL, 0) == NULL, store->set_has(NULL, 0, "a", "b") == -2,
-        store->set_has(run, 0, NULL, NULL) == -2, store->get(run, 0, "a", NULL) == -2,
-        store->get(NULL, 0, "a", &text) == -2, config->find(NULL, "a", &value) == SNEK_ABSENT,
+        github->find(NULL, "a", &value) == SNEK_ABSENT,
+        commands->reply(NULL, "x", NULL, NULL) == -2, commands->reply(run, NULL, NULL, NULL) == -2,
+        commands->react(run, NULL) == -2, commands->argument(NULL, 0) == NULL,
+        store->set_has(NULL, 0, "a", "b") == -2, store->set_has(run, 0, NULL, NULL) == -2,
+        store->get(run, 0, "a", NULL) == -2, store->get(NULL, 0, "a", &text) == -2,
+        config->find(NULL, "a", &value) == SNEK_ABSENT,
         config->find(host, NULL, NULL) == SNEK_ABSENT);
     return SNEK_DONE;
 }

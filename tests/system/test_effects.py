@@ -89,6 +89,9 @@ def test_reads_before_a_rejected_effect_are_made_anew(fake, host):
     host.wait_log(msg="done", delivery=delivery)
     [text] = comments(fake)
     assert snek.visible({"body": text}) == {"body": "new"}
+    [anew] = host.log(msg="reads_anew", delivery=delivery)
+    assert (anew["method"], anew["attempt"]) == ("GET", "2")
+    assert anew["url"].endswith("/issues/12")
 
 
 def test_reads_before_an_effect_in_doubt_are_replayed(fake, host):
@@ -101,6 +104,7 @@ def test_reads_before_an_effect_in_doubt_are_replayed(fake, host):
     host.wait_log(msg="done", delivery=delivery)
     [text] = comments(fake)
     assert snek.visible({"body": text}) == {"body": "old"}
+    assert not host.log(msg="reads_anew", delivery=delivery)
 
 
 @pytest.mark.parametrize("how", [{"drop": True}, {"status": 502}, {"status": 500}])
@@ -434,6 +438,58 @@ def test_a_retry_that_diverges_is_logged_and_makes_its_requests(fake, host):
     host.wait_log(msg="done", delivery=delivery)
     assert [snek.visible({"body": text})["body"] for text in comments(fake)] == [
         "attempt 1", "attempt 2"]
+
+
+# -- named effects ---------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("who", ["host", "worker"])
+def test_a_named_effect_that_stands_is_not_made_again_though_its_body_differs(
+        fake, start_bot, either_store, who):
+    host = start_bot(plugins=["effects"], config=either_store)
+    fake.fail(method="POST", path=PATHS["react"], delay_ms=3000, times=1)
+    delivery = host.deliver("effects", effect("named"))
+    snek.wait_until(lambda: fake.requests(method="POST", path=PATHS["react"]), "the reaction")
+    host.kill(who, signal.SIGKILL, plugin="effects" if who == "worker" else None)
+    if who == "worker":
+        hurry(host, delivery)
+    assert host.wait_log(msg="replayed", delivery=delivery)["once"] == "welcome"
+    host.wait_log(msg="done", delivery=delivery)
+    assert [snek.visible({"body": text})["body"] for text in comments(fake)] == ["attempt 1"]
+    assert not host.log(msg="diverged", delivery=delivery)
+
+
+def test_a_named_comment_whose_response_was_lost_is_found_though_its_body_differs(fake, host):
+    lose(fake, "POST", PATHS["comment"])
+    delivery = host.deliver("effects", effect("named"))
+    hurry(host, delivery)
+    host.wait_log(msg="comment_found", delivery=delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert [snek.visible({"body": text})["body"] for text in comments(fake)] == ["attempt 1"]
+
+
+def test_a_named_effect_that_github_rejected_is_made_with_the_new_body(fake, host):
+    fake.fail(method="POST", path=PATHS["comment"], status=403, times=1)
+    delivery = host.deliver("effects", effect("named"))
+    hurry(host, delivery)
+    host.wait_log(msg="done", delivery=delivery)
+    assert [snek.visible({"body": text})["body"] for text in comments(fake)] == ["attempt 2"]
+
+
+def test_a_second_request_of_a_name_gets_the_response_of_the_first(fake, host):
+    delivery = host.deliver("effects", effect("named_twice"))
+    host.wait_log(msg="done", delivery=delivery)
+    assert host.log(delivery=delivery, text="the same id")
+    assert len(comments(fake)) == 1
+
+
+def test_a_name_in_doubt_is_not_given_to_another_request(fake, host):
+    """Only the first request could show whether it happened."""
+    lose(fake, "POST", PATHS["comment"])
+    delivery = host.deliver("effects", effect("named_other_place"))
+    hurry(host, delivery)
+    line = host.wait_log(msg="retry", delivery=delivery, attempt=2)
+    assert "may have made this named effect with another request" in line["reason"]
+    assert not fake.requests(method="POST", path="/repos/sneks-united/terrarium/issues/13/comments")
 
 
 def test_a_redelivery_of_a_finished_one_makes_its_effects_anew(fake, host):

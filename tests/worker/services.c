@@ -203,6 +203,12 @@ static const struct {
      "the request cannot be sent: a body needs a content_type, and a content_type a body: JSON "
      "goes "
      "into json"},
+    {"\"method\":\"GET\",\"url\":\"/\",\"once\":\"a\"",
+     "the request cannot be sent: GET and HEAD have no effect that `once` could name"},
+    {"\"method\":\"PUT\",\"url\":\"/\",\"once\":\"a\\nb\"",
+     "the request cannot be sent: its `once` is no line of 1 to 100 bytes of UTF-8"},
+    {"\"method\":\"PUT\",\"url\":\"/\",\"once\":\"\"",
+     "the request cannot be sent: its `once` is no line of 1 to 100 bytes of UTF-8"},
     {"\"method\":\"PUT\",\"url\":\"/\",\"json\":\"{\"",
      "the request's body is not JSON: ends too early at byte 1"},
 };
@@ -341,6 +347,23 @@ static void a_request_that_is_too_large_is_not_sent(void **state) {
     probe("{\"do\":\"large\",\"n\":4000000}");
     host_receive(&host, FRAME_HTTP_CALL, &received);
     host_reply(&host, &received, 0, 201, "", "", "{}");
+    expect_result(&host, run, SNEK_DONE, "");
+}
+
+static void a_request_carries_the_name_of_its_effect(void **state) {
+    (void)state;
+    AUTO_RECEIVED struct received received = {0};
+    probe("{\"do\":\"send\",\"method\":\"PUT\",\"url\":\"/a\",\"deaf\":1,\"json\":{},"
+          "\"once\":\"welcome\"}");
+    host_receive(&host, FRAME_HTTP_CALL, &received);
+    received_number(&received);
+    for (int field = 0; field < 6; field++) {
+        received_text(&received);
+    }
+    assert_string_equal(received_text(&received), "welcome");
+    assert_string_equal(received_text(&received), "{}");
+    received_end(&received);
+    host_reply(&host, &received, 0, 200, "", "", "{}");
     expect_result(&host, run, SNEK_DONE, "");
 }
 
@@ -573,6 +596,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_comment_goes_to_a_number_and_gives_its_id),
         cmocka_unit_test(the_three_families_have_the_same_readers),
         cmocka_unit_test(a_request_that_is_too_large_is_not_sent),
+        cmocka_unit_test(a_request_carries_the_name_of_its_effect),
         cmocka_unit_test(a_url_that_is_too_long_is_not_sent),
         cmocka_unit_test(a_response_shows_its_status_headers_and_body),
         cmocka_unit_test(a_failing_response_leaves_its_reason_and_is_shown_too),

@@ -310,6 +310,7 @@ void expect_http_with(struct worker_host *host, struct received *received, int64
     assert_string_equal(received_text(received), type);
     assert_string_equal(received_text(received), headers);
     assert_string_equal(received_text(received), repository);
+    assert_string_equal(received_text(received), "");
     assert_string_equal(received_text(received), body);
     received_end(received);
 }

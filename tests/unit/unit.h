@@ -21,6 +21,15 @@
 #define SANITIZED
 #endif
 
+/* cmocka reports through stdio's standard output. The code under test and its processes write to
+ * descriptor 1, which is standard error from here on: their lines are no part of the TAP. */
+void report_keep_apart(void);
+
+#undef cmocka_run_group_tests
+#define cmocka_run_group_tests(tests, setup, teardown)                                             \
+    (report_keep_apart(),                                                                          \
+     _cmocka_run_group_tests(#tests, tests, sizeof(tests) / sizeof *(tests), setup, teardown))
+
 /* Leaves a test that cannot run here, and says why. cmocka's skip() counts as a failure in TAP. */
 #define LEAVE_OUT(reason)                                                                          \
     do {                                                                                           \

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -402,8 +403,18 @@ static void each_thread_finds_its_lines_in_order_and_all_are_accounted_for(void 
     assert_int_equal(end(&child), 0);
 }
 
+static void the_report_and_the_log_go_to_different_places(void **state) {
+    (void)state;
+    struct stat log, errors;
+    assert_int_equal(fstat(STDOUT_FILENO, &log), 0);
+    assert_int_equal(fstat(STDERR_FILENO, &errors), 0);
+    assert_int_not_equal(fileno(stdout), STDOUT_FILENO);
+    assert_true(log.st_dev == errors.st_dev && log.st_ino == errors.st_ino);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_report_and_the_log_go_to_different_places),
         cmocka_unit_test(a_reader_that_stands_still_stops_nobody_and_is_told_what_is_missing),
         cmocka_unit_test(warnings_find_room_where_other_lines_find_none),
         cmocka_unit_test(the_end_waits_for_a_reader_that_stands_still_but_not_for_ever),

@@ -3,6 +3,8 @@
  * create() or destroy(). With CRASH_IN_CONSTRUCTOR it crashes before the host can describe it. */
 #include <snekomatic/snekomatic.h>
 
+#include "protocol/frames.h"
+
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,12 +17,6 @@
 
 /* The worker's socket to the host, as any plugin can find it. */
 #define HOST_SOCKET 3
-
-/* The head of a frame: host/protocol/frames.h. */
-struct head {
-    uint32_t body_bytes, kind;
-    uint64_t run, request;
-};
 
 /* Never false, which the compiler cannot know. */
 static volatile int forever = 1;
@@ -243,19 +239,19 @@ static int32_t print(struct snek_run *run) {
 
 /* ---- frames ---- */
 
-static void send_head(uint32_t bytes, uint32_t kind, uint64_t run) {
-    const struct head head = {bytes, kind, run, 1};
+static void send_head(uint32_t bytes, enum frame_kind kind, uint64_t run) {
+    const struct frame_head head = {bytes, kind, run, 1};
     (void)!write(HOST_SOCKET, &head, sizeof head);
 }
 
 static int32_t send_huge_frame(struct snek_run *run) {
-    send_head(1u << 30, 68, 0);
+    send_head(1u << 30, FRAME_LOG, 0);
     return ignore_sigterm(run);
 }
 
 static int32_t send_truncated_frame(struct snek_run *run) {
     (void)run;
-    send_head(1000, 68, 0);
+    send_head(1000, FRAME_LOG, 0);
     (void)!write(HOST_SOCKET, "only this", 9);
     _exit(0);
 }
@@ -263,10 +259,10 @@ static int32_t send_truncated_frame(struct snek_run *run) {
 /* The result of a run that another plugin has, or nobody. */
 static int32_t send_forged_frame(struct snek_run *run) {
     static const struct {
-        struct head head;
+        struct frame_head head;
         uint64_t result, delay_ms;
         uint32_t text_bytes;
-    } __attribute__((packed)) forged = {{20, 70, 999999, 0}, 0, 0, 0};
+    } __attribute__((packed)) forged = {{20, FRAME_RESULT, 999999, 0}, 0, 0, 0};
     (void)!write(HOST_SOCKET, &forged, sizeof forged);
     return ignore_sigterm(run);
 }

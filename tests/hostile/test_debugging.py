@@ -45,9 +45,9 @@ def test_a_wrapper_that_does_not_exist_is_named(start_bot, tmp_path):
 
 def test_a_plugin_with_address_sanitizer_reports_into_the_log(start_bot, tmp_path):
     plugin = tmp_path / "asan.so"
+    root = SOURCE.parent.parent
     command = ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-g", "-fsanitize=address", "-shared", "-fPIC",
-               "-pthread", f"-I{SOURCE.parent.parent}/sdk-headers", SOURCE / "misbehave.c", "-o",
-               plugin]
+               "-pthread", f"-I{root}/sdk-headers", f"-I{root}/host", SOURCE / "misbehave.c", "-o", plugin]
     subprocess.run(command, check=True, timeout=120)
     runtime = subprocess.run(["cc", "-print-file-name=libasan.so"], check=True, text=True,
                              capture_output=True).stdout.strip()

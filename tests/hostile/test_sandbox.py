@@ -3,6 +3,8 @@
 forged frames, foreign addresses, permissions that it did not declare, and texts for terminals."""
 
 import os
+import pathlib
+import re
 import shutil
 import socket
 import struct
@@ -14,8 +16,7 @@ import snek
 
 FULL = snek.best_level() == "full"
 needs_the_sandbox = pytest.mark.skipif(not FULL, reason="this build or kernel has no full sandbox")
-# The kinds of frames: host/protocol/frames.h.
-SANDBOX, DESCRIBED, HTTP_CALL, STORE_CALL, LOG, RESULT, READY = 63, 64, 66, 67, 68, 70, 71
+FRAMES_HEADER = pathlib.Path(__file__).resolve().parents[2] / "host/protocol/frames.h"
 NO_SUCH_RUN = 1 << 40
 
 
@@ -134,28 +135,42 @@ def test_an_attack_ends_the_worker_and_the_log_says_so(host):
 
 # ---- forged frames ----
 
+def frame_kinds():
+    """The numbers of the kinds of frames by their names, as the header counts them."""
+    body = re.search(r"^enum frame_kind {$(.*?)^};$", FRAMES_HEADER.read_text(), re.DOTALL | re.MULTILINE)[1]
+    kinds, number = {}, -1
+    for name, value in re.findall(r"^ +FRAME_(\w+)(?: = (\d+))?,$", body, re.MULTILINE):
+        number = int(value) if value else number + 1
+        kinds[name] = number
+    return kinds
+
+
+KINDS = frame_kinds()
+NO_KIND = max(KINDS.values()) + 100
+
+
 def frame(kind, *fields, run=0, request=0):
-    """A number is 8 bytes, a text has its length in front."""
+    """A frame of the kind with this name or number. A number is 8 bytes, a text has its length in front."""
     body = b"".join(struct.pack("=Q", field) if isinstance(field, int)
                     else struct.pack("=I", len(field)) + field for field in fields)
-    return (struct.pack("=IIQQ", len(body), kind, run, request) + body).hex()
+    return (struct.pack("=IIQQ", len(body), KINDS.get(kind, kind), run, request) + body).hex()
 
 
 def http_call(run):
-    return frame(HTTP_CALL, 0, b"GET", b"/user", b"", b"", b"", b"", b"", run=run, request=1)
+    return frame("HTTP_CALL", 0, b"GET", b"/user", b"", b"", b"", b"", b"", run=run, request=1)
 
 
 @pytest.mark.parametrize("forged,words", [
     (http_call(NO_SUCH_RUN), "named a run that it does not have"),
-    (frame(STORE_CALL, 0, 0, b"set", b"entry", b"", run=NO_SUCH_RUN, request=1),
+    (frame("STORE_CALL", 0, 0, b"set", b"entry", b"", run=NO_SUCH_RUN, request=1),
      "named a run that it does not have"),
-    (frame(RESULT, 0, 0, b"", run=NO_SUCH_RUN), "named a run that it does not have"),
-    (frame(SANDBOX, 2, b""), "malformed frame"),
-    (frame(DESCRIBED, 1), "malformed frame"),
-    (frame(READY), "malformed frame"),
-    (frame(LOG, 9, b"text"), "malformed frame"),
-    (frame(LOG, 1, b"text") + "00", "malformed frame"),
-    (frame(200), "malformed frame"),
+    (frame("RESULT", 0, 0, b"", run=NO_SUCH_RUN), "named a run that it does not have"),
+    (frame("SANDBOX", 2, b""), "malformed frame"),
+    (frame("DESCRIBED", 1), "malformed frame"),
+    (frame("READY"), "malformed frame"),
+    (frame("LOG", 9, b"text"), "malformed frame"),
+    (frame("LOG", 1, b"text") + "00", "malformed frame"),
+    (frame(NO_KIND), "malformed frame"),
 ], ids=["request", "store", "result", "level", "description", "ready", "log", "rest", "kind"])
 def test_a_forged_frame_ends_the_worker_only(host, forged, words):
     # Bytes that are left over become the head of a next frame, which must be whole to be judged.

@@ -3,7 +3,9 @@
 #include "cli/plugin_holds.h"
 
 #include "base/clock.h"
+#include "base/suggest.h"
 #include "cli/cli.h"
+#include "cli/plugin_inspection.h"
 #include "cli/store_client.h"
 #include "inbox/admin.h"
 #include "inbox/holds.h"
@@ -24,6 +26,8 @@ static const char *const actions[] = {"pause", "resume", "release"};
 struct options {
     enum action action;
     const char *config_path, *plugin, *value;
+    /* The plugin's name is not checked. */
+    bool force;
     enum inbox_hold_scope scope;
 };
 
@@ -68,6 +72,7 @@ static int parse(int argc, char **argv, const char *usage, struct options *optio
         {"installation", required_argument, NULL, INBOX_HOLD_INSTALLATION},
         {"repository", required_argument, NULL, INBOX_HOLD_REPOSITORY},
         {"item", required_argument, NULL, INBOX_HOLD_ITEM},
+        {"force", no_argument, NULL, 'f'},
         {"config", required_argument, NULL, 'c'},
         {"help", no_argument, NULL, 'h'},
         {0}};
@@ -81,6 +86,9 @@ static int parse(int argc, char **argv, const char *usage, struct options *optio
             if (status != EX_OK) {
                 return status;
             }
+            break;
+        case 'f':
+            options->force = true;
             break;
         case 'c':
             options->config_path = optarg;
@@ -126,19 +134,56 @@ static void print_scope(const char *plugin, enum inbox_hold_scope scope, const c
     }
 }
 
-/* A wrong name would pause nothing. The store knows plugins by their runs only. */
-static void warn_if_unknown(struct store_client *client, const char *plugin) {
+/* Has the store a run of the plugin? Any host of the store may have it. 1, 0, or -1 when the store
+ * failed, which store_client_do has reported. */
+static int has_runs(struct store_client *client, const char *plugin) {
     struct inbox_list list = {.operation = {.kind = INBOX_LIST}, .plugin = plugin, .most = 1};
-    int result = store_client_do(client, VERB, &list.operation);
-    if (result == 0 && list.n_entries == 0 && list.next.delivery == 0) {
-        fprintf(stderr,
-                "warning: the store has no run of a plugin %s; `snekomatic plugins` shows the "
-                "names\n",
-                plugin);
+    if (store_client_do(client, VERB, &list.operation) != 0) {
+        return -1;
     }
-    if (result == 0) {
-        inbox_entries_free(list.entries, list.n_entries);
+    bool found = list.n_entries > 0 || list.next.delivery != 0;
+    inbox_entries_free(list.entries, list.n_entries);
+    return found;
+}
+
+static void report_unknown(const char *plugin, const char *nearest) {
+    fprintf(stderr, "error: no configured plugin has the name '%s', and the store has no run of it",
+            plugin);
+    if (nearest) {
+        fprintf(stderr, ": did you mean %s?", nearest);
     }
+    fprintf(stderr, "\n`snekomatic plugins` lists the names. Add --force if only another host of "
+                    "this store has the plugin.\n");
+}
+
+/* A wrong name would pause nothing, while the operator believes that the plugin is paused. */
+static int check_name(struct store_client *client, const struct config *config,
+                      const char *plugin) {
+    int known = has_runs(client, plugin);
+    if (known != 0) {
+        return known < 0 ? EX_TEMPFAIL : EX_OK;
+    }
+    struct inspected_plugins plugins;
+    plugin_inspection_silent(config, &plugins);
+    const char *nearest = NULL;
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < config->n_plugins; i++) {
+        if (!plugins.descriptions[i]) {
+            continue;
+        }
+        const char *name = plugins.descriptions[i]->name;
+        size_t distance = suggest_distance(plugin, name);
+        if (distance < least) {
+            nearest = name;
+            least = distance;
+        }
+    }
+    bool found = nearest && strcmp(nearest, plugin) == 0;
+    if (!found) {
+        report_unknown(plugin, nearest && suggest_is_near(plugin, least) ? nearest : NULL);
+    }
+    inspected_plugins_finish(&plugins);
+    return found ? EX_OK : EX_USAGE;
 }
 
 static int change(struct store_client *client, const struct options *options,
@@ -188,17 +233,21 @@ static void print_holds(struct store_client *client, const char *plugin) {
     free(holds.holds);
 }
 
-static int act(struct store_client *client, const struct options *options) {
+static int act(struct store_client *client, const struct config *config,
+               const struct options *options) {
     static const char *const done[] = {"is paused: its runs wait", "goes on", "is released"};
     static const char *const unchanged[] = {"was paused already", "was not paused",
                                             "had no hold to release; `resume` ends a pause"};
     bool changed = false;
-    if (options->action == PAUSE) {
-        warn_if_unknown(client, options->plugin);
-    }
     bool releases = options->action == RELEASE;
-    int status =
-        change(client, options, releases ? INBOX_HOLD_QUARANTINED : INBOX_HOLD_PAUSED, &changed);
+    int status = EX_OK;
+    if (options->action == PAUSE && !options->force) {
+        status = check_name(client, config, options->plugin);
+    }
+    if (status == EX_OK) {
+        status = change(client, options, releases ? INBOX_HOLD_QUARANTINED : INBOX_HOLD_PAUSED,
+                        &changed);
+    }
     if (status == EX_OK && releases) {
         status = change(client, options, INBOX_HOLD_LOOP, &changed);
     }
@@ -227,7 +276,7 @@ int plugin_holds_act(int argc, char **argv, const char *usage) {
     }
     status = store_client_open(&client, VERB, config, true);
     if (status == EX_OK) {
-        status = act(&client, &options);
+        status = act(&client, config, &options);
     }
     store_client_close(&client);
     config_free(config);

@@ -12,7 +12,7 @@
 static const char usage[] =
     "Usage: snekomatic plugins [-c FILE]\n"
     "       snekomatic plugins pause|resume|release NAME [--installation ID |\n"
-    "                          --repository OWNER/REPO | --item OWNER/REPO#N] [-c FILE]\n"
+    "                          --repository OWNER/REPO | --item OWNER/REPO#N] [--force] [-c FILE]\n"
     "\n"
     "Without an action, lists the subscriptions, commands and permissions of the configured "
     "plugins,\n"
@@ -30,10 +30,13 @@ static const char usage[] =
     "      --installation ID        only runs of this installation\n"
     "      --repository OWNER/REPO  only runs of this repository\n"
     "      --item OWNER/REPO#N      only runs of this issue, pull request or discussion\n"
+    "      --force                  pause also a name that no configured plugin has and the store\n"
+    "                               has no run of: another host of the store may have the plugin\n"
     "  -c, --config FILE  the configuration (default as for serve)\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit status: 0 success; 64 wrong usage; 66 the store does not exist, or belongs to another\n"
+    "Exit status: 0 success; 64 wrong usage, or no such plugin; 66 the store does not exist, or "
+    "belongs to another\n"
     "version; 69 too many parts of plugins are paused; 75 the store failed, so retry later; 78 "
     "the\n"
     "configuration or a plugin is wrong.\n";

@@ -68,10 +68,31 @@ def test_a_paused_plugin_gets_no_runs_and_all_of_them_after_resume(host):
 def test_resume_shows_the_pauses_that_are_left(host):
     plugins(host, "pause", "trouble")
     plugins(host, "pause", "trouble", "--installation", 4711)
-    plugins(host, "pause", "another")
+    plugins(host, "pause", "another", "--force")
     shown = plugins(host, "resume", "trouble")
     assert "hold trouble at installation 4711: paused since" in shown
     assert "another" not in shown
+
+
+def test_a_pause_of_a_name_that_no_plugin_has_is_rejected_with_the_nearest_name(host):
+    done = host.verb("plugins", "pause", "truoble", status=64)
+    assert "no configured plugin has the name 'truoble'" in done.stderr
+    assert "did you mean trouble?" in done.stderr and "--force" in done.stderr
+    assert "did you mean" not in host.verb("plugins", "pause", "elsewhere", status=64).stderr
+    assert "hold " not in plugins(host)
+    assert "elsewhere is paused" in plugins(host, "pause", "elsewhere", "--force")
+    assert "hold elsewhere: paused since" in plugins(host)
+
+
+def test_a_plugin_that_does_not_load_any_more_is_paused_by_its_runs_in_the_store(start_bot, tmp_path):
+    path = tmp_path / "trouble.so"
+    path.write_bytes(snek.program("trouble.so").read_bytes())
+    path.chmod(0o644)
+    host = start_bot(plugins=[{"path": str(path)}])
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble()))
+    path.write_bytes(b"no shared object")
+    assert "trouble is paused" in plugins(host, "pause", "trouble")
+    host.wait_log(msg="hold_began", plugin="trouble", cause="paused")
 
 
 def test_the_log_says_why_a_fresh_run_waits(host):

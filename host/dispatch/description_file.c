@@ -35,18 +35,21 @@ static off_t read_record(int fd, off_t at, off_t end, struct description **descr
     struct record_head head;
     struct error err;
     if (end - at < (off_t)sizeof head || read_at(fd, &head, sizeof head, at) < 0 ||
-        head.plugin >= count || descriptions[head.plugin] || head.bytes > FRAME_TO_HOST_MAX ||
+        head.plugin >= count || head.bytes > FRAME_TO_HOST_MAX ||
         end - at - (off_t)sizeof head < (off_t)head.bytes) {
         return 0;
     }
     AUTO_FREE char *body = malloc(head.bytes + 1);
+    struct description *description;
     if (!body) {
         return -1;
     }
     if (read_at(fd, body, head.bytes, at + (off_t)sizeof head) < 0 ||
-        description_parse(body, head.bytes, &descriptions[head.plugin], &err) < 0) {
+        description_parse(body, head.bytes, &description, &err) < 0) {
         return 0;
     }
+    description_free(descriptions[head.plugin]);
+    descriptions[head.plugin] = description;
     return (off_t)sizeof head + (off_t)head.bytes;
 }
 
@@ -73,6 +76,28 @@ int description_file_read(int fd, struct description **descriptions, size_t coun
                   LOG_TEXT("reason", "the last host was killed while it wrote them"));
     }
     if (ftruncate(fd, at) < 0) {
+        return error_set(err, "cannot cut the plugins' descriptions: %s", strerror(errno));
+    }
+    return 0;
+}
+
+bool description_file_has(int fd, uint32_t plugin, struct frame_text body) {
+    struct record_head head;
+    AUTO_FREE char *kept = malloc(body.bytes + 1);
+    bool same = false;
+    for (off_t at = 0; kept && read_at(fd, &head, sizeof head, at) == 0;
+         at += (off_t)sizeof head + (off_t)head.bytes) {
+        if (head.plugin == plugin) {
+            same = head.bytes == body.bytes &&
+                   read_at(fd, kept, body.bytes, at + (off_t)sizeof head) == 0 &&
+                   memcmp(kept, body.data, body.bytes) == 0;
+        }
+    }
+    return same;
+}
+
+int description_file_discard(int fd, struct error *err) {
+    if (ftruncate(fd, 0) < 0) {
         return error_set(err, "cannot cut the plugins' descriptions: %s", strerror(errno));
     }
     return 0;

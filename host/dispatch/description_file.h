@@ -5,7 +5,8 @@
  * configuration and one set of copies of the plugins' files.
  *
  * The file is a row of records: a plugin's index in the configuration, a length, and the body of
- * the worker's DESCRIBED frame. A host that was killed may have left a cut record at the end. */
+ * the worker's DESCRIBED frame. A later record of a plugin replaces an earlier one. A host that was
+ * killed may have left a cut record at the end. */
 #ifndef SNEK_DISPATCH_DESCRIPTION_FILE_H
 #define SNEK_DISPATCH_DESCRIPTION_FILE_H
 
@@ -13,6 +14,7 @@
 #include "protocol/description.h"
 #include "protocol/frames.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +24,12 @@
  * or -1 when the file cannot be read or memory is short. */
 int description_file_read(int fd, struct description **descriptions, size_t count,
                           struct error *err);
+
+/* Is the plugin's last record exactly this body? False also when memory is short. */
+bool description_file_has(int fd, uint32_t plugin, struct frame_text body);
+
+/* Removes all records. 0, or -1. */
+int description_file_discard(int fd, struct error *err);
 
 /* Appends one record. 0, or -1. */
 int description_file_append(int fd, uint32_t plugin, struct frame_text body, struct error *err);

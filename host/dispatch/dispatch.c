@@ -243,6 +243,22 @@ static int64_t random_host(void) {
     return lease & INT64_MAX;
 }
 
+/* Do names of two plugins conflict, if `plugin` had that description? 0, or -1. */
+static int check_conflicts(void *context, const struct plugin *plugin,
+                           const struct description *description, struct error *err) {
+    const struct dispatch *dispatch = context;
+    AUTO_FREE const struct description **all = calloc(dispatch->n_plugins + 1, sizeof *all);
+    if (!all) {
+        error_set(err, "out of memory");
+        return error_mark_transient(err);
+    }
+    for (size_t i = 0; i < dispatch->n_plugins; i++) {
+        const struct plugin *other = &dispatch->plugins[i];
+        all[i] = other == plugin ? description : plugin_description(other);
+    }
+    return descriptions_conflict(all, dispatch->n_plugins, err);
+}
+
 static void init(struct dispatch *dispatch, const struct dispatch_options *options) {
     const struct config *config = options->config;
     dispatch->options = *options;
@@ -270,28 +286,47 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
                                                        .table = &dispatch->table,
                                                        .bot_user = &dispatch->bot_user,
                                                        .holds = &dispatch->holds,
-                                                       .descriptions_fd = options->descriptions_fd};
+                                                       .descriptions_fd = options->descriptions_fd,
+                                                       .check_conflicts = check_conflicts,
+                                                       .context = dispatch};
     dispatch->wake.open = on_wake;
     pthread_mutex_init(&dispatch->lock, NULL);
+}
+
+/* Reads the kept descriptions. If they conflict, they are none of the plugins', which have loaded
+ * together: each must describe itself anew. 0, or -1. */
+static int read_kept(int fd, struct description **kept, size_t count, struct error *err) {
+    struct error conflict;
+    if (description_file_read(fd, kept, count, err) < 0) {
+        return -1;
+    }
+    if (descriptions_conflict((const struct description *const *)kept, count, &conflict) == 0) {
+        return 0;
+    }
+    log_event(SNEK_LEVEL_WARNING, "descriptions_discarded", LOG_TEXT("reason", conflict.text));
+    for (size_t i = 0; i < count; i++) {
+        description_free(kept[i]);
+        kept[i] = NULL;
+    }
+    return description_file_discard(fd, err);
 }
 
 /* The descriptions that an earlier host has kept. */
 static int inherit(struct dispatch *dispatch, struct error *err) {
     const struct config *config = dispatch->options.config;
-    AUTO_FREE struct description **known = calloc(config->n_plugins + 1, sizeof *known);
-    if (!known) {
+    AUTO_FREE struct description **kept = calloc(config->n_plugins + 1, sizeof *kept);
+    if (!kept) {
         return error_set(err, "out of memory");
     }
-    int result =
-        description_file_read(dispatch->options.descriptions_fd, known, config->n_plugins, err);
+    int result = read_kept(dispatch->options.descriptions_fd, kept, config->n_plugins, err);
     for (size_t i = 0; result == 0 && i < dispatch->n_plugins; i++) {
-        struct description **description = &known[dispatch->plugins[i].config - config->plugins];
+        struct description **description = &kept[dispatch->plugins[i].config - config->plugins];
         if (*description) {
             plugin_inherit(&dispatch->plugins[i], STEAL(*description));
         }
     }
     for (size_t i = 0; i < config->n_plugins; i++) {
-        description_free(known[i]);
+        description_free(kept[i]);
     }
     return result;
 }
@@ -349,19 +384,6 @@ int dispatch_new(const struct dispatch_options *options, struct dispatch **dispa
     }
     *dispatch = new;
     return 0;
-}
-
-/* 0, or -1: names of two plugins conflict. */
-static int check_names(const struct dispatch *dispatch, struct error *err) {
-    AUTO_FREE const struct description **all = calloc(dispatch->n_plugins + 1, sizeof *all);
-    if (!all) {
-        error_set(err, "out of memory");
-        return error_mark_transient(err);
-    }
-    for (size_t i = 0; i < dispatch->n_plugins; i++) {
-        all[i] = plugin_description(&dispatch->plugins[i]);
-    }
-    return descriptions_conflict(all, dispatch->n_plugins, err);
 }
 
 /* The plugin whose rejection keeps the host from its start; NULL: none. Another start does not help
@@ -428,7 +450,7 @@ int dispatch_loaded(struct dispatch *dispatch, struct error *err) {
     if (dispatch->loaded || !all_have_loaded(dispatch)) {
         return dispatch->loaded;
     }
-    if (check_names(dispatch, err) < 0) {
+    if (check_conflicts(dispatch, NULL, NULL, err) < 0) {
         return -1;
     }
     dispatch->configured = list_configured(dispatch);

@@ -58,6 +58,7 @@ void plugin_finish(struct plugin *plugin) {
     effects_settle(&plugin->calls);
     run_group_finish(&plugin->runs);
     description_free(atomic_load(&plugin->description));
+    description_free(plugin->replaced);
     free(plugin->rejection);
 }
 
@@ -212,19 +213,64 @@ static uint32_t index_of(const struct plugin *plugin) {
     return (uint32_t)(plugin->config - plugin->options->configs);
 }
 
-static void describe_first(struct plugin *plugin, struct description *description,
-                           struct frame_text body) {
+/* Keeps the worker's description for the next host. 0, or -1: its worker ends, because the next
+ * host would make no runs for the plugin. */
+static int keep_description(struct plugin *plugin, struct frame_text body) {
     struct error err;
-    if (description_file_append(plugin->options->descriptions_fd, index_of(plugin), body, &err) <
+    if (description_file_append(plugin->options->descriptions_fd, index_of(plugin), body, &err) ==
         0) {
-        /* Without it, the next host would make no runs for the plugin. */
-        description_free(description);
-        plugin->may_load_later = err.transient;
-        on_rejected(plugin, err.text);
-        kill_worker(plugin, "was ended: its description cannot be kept");
-        return;
+        return 0;
     }
+    plugin->may_load_later = err.transient;
+    on_rejected(plugin, err.text);
+    kill_worker(plugin, "was ended: its description cannot be kept");
+    return -1;
+}
+
+/* The worker sent another description than an earlier host has kept, which may be forged, because a
+ * compromised host can write anything into the file. So the worker's counts. It must have the kept
+ * name, by which the store knows the plugin, and conflict with no other plugin. 0, or -1: the
+ * worker must not run. */
+static int replace_inherited(struct plugin *plugin, struct description *description,
+                             struct frame_text body) {
+    struct description *kept = atomic_load(&plugin->description);
+    struct error err;
+    if (!same_text(kept->name, description->name) ||
+        plugin->options->check_conflicts(plugin->options->context, plugin, description, &err) < 0) {
+        kill_worker(plugin, "was ended: it declares a name or commands that other plugins have or "
+                            "that it had not before; a descriptor must not change");
+        return -1;
+    }
+    if (keep_description(plugin, body) < 0) {
+        return -1;
+    }
+    log_event(SNEK_LEVEL_WARNING, "description_replaced", LOG_TEXT("plugin", plugin_name(plugin)),
+              LOG_TEXT("reason", "its worker describes it otherwise than an earlier host has kept: "
+                                 "the worker's description counts"));
+    plugin->replaced = kept;
     set_description(plugin, description);
+    return 0;
+}
+
+/* The first description that a worker of this host sends. 0: it is the plugin's now; -1. */
+static int describe_first(struct plugin *plugin, struct description *description,
+                          struct frame_text body) {
+    int result;
+    if (plugin->inherited) {
+        result = replace_inherited(plugin, description, body);
+    } else {
+        result = keep_description(plugin, body);
+        if (result == 0) {
+            set_description(plugin, description);
+        }
+    }
+    plugin->described = result == 0;
+    return result;
+}
+
+static bool is_kept(const struct plugin *plugin, struct frame_text body) {
+    return plugin->inherited &&
+           description_file_has(plugin->options->descriptions_fd, index_of(plugin), body);
 }
 
 static void on_described(void *context, struct description *description, struct frame_text body) {
@@ -233,19 +279,18 @@ static void on_described(void *context, struct description *description, struct 
     const char *why;
     atomic_store(&plugin->level, (int)worker_process_level(plugin->runs.worker_process, &why));
     if (description_check_permitted(description, plugin->config->permissions, &err) < 0) {
-        description_free(description);
         on_rejected(plugin, err.text);
         kill_worker(plugin, "was ended: plugin.permissions does not allow what it declares");
-        return;
-    }
-    if (!plugin_description(plugin)) {
-        describe_first(plugin, description, body);
-        return;
-    }
-    if (!same_description(plugin_description(plugin), description)) {
+    } else if (!plugin->described && !is_kept(plugin, body)) {
+        if (describe_first(plugin, description, body) == 0) {
+            return;
+        }
+    } else if (!same_description(plugin_description(plugin), description)) {
         kill_worker(plugin,
                     "was ended: it declares other subscriptions, commands or permissions than its "
                     "first worker did; a descriptor must not change");
+    } else {
+        plugin->described = true;
     }
     description_free(description);
 }

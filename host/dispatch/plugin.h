@@ -54,14 +54,20 @@ struct plugin_options {
     struct hold_watch *holds;
     /* See dispatch_options. */
     int descriptions_fd;
+    /* Would the description conflict with another plugin's, if `plugin` had it? 0: no; -1. */
+    int (*check_conflicts)(void *context, const struct plugin *plugin,
+                           const struct description *description, struct error *err);
+    void *context;
 };
 
 struct plugin {
     const struct plugin_options *options;
     const struct config_plugin *config;
-    /* The first worker sent it, or that of an earlier host, and it never changes. NULL until then.
-     * Ingest's thread reads it. */
+    /* The first worker sent it, and it never changes. NULL until then, or the one that an earlier
+     * host has kept. Ingest's thread reads it. */
     _Atomic(struct description *) description;
+    /* The kept one that the first worker's has replaced, which ingest's thread may still read. */
+    struct description *replaced;
     /* NULL before it described itself. */
     struct metrics_plugin *metrics;
     /* PLUGIN_REJECTED, but for a cause that may pass: no process could be started. */
@@ -69,6 +75,8 @@ struct plugin {
     /* An earlier host has loaded this plugin from the same file. So the host starts without it, and
      * its worker starts again until it loads. */
     bool inherited;
+    /* A worker of this host has described the plugin. */
+    bool described;
     /* A worker has loaded the plugin completely since the host's start. */
     bool was_ready;
     /* enum plugin_state. */

@@ -88,7 +88,7 @@ void run_group_init(struct run_group *group, struct run_table *table,
 
 void run_group_set_description(struct run_group *group, const struct description *description,
                                struct metrics_plugin *metrics) {
-    assert(!atomic_load(&group->description));
+    assert(description);
     group->metrics = metrics;
     atomic_store(&group->description, description);
 }

@@ -6,9 +6,11 @@ import contextlib
 import hashlib
 import http.client
 import os
+import pathlib
 import shutil
 import signal
 import sqlite3
+import struct
 import threading
 import time
 
@@ -399,6 +401,56 @@ def test_a_plugin_that_takes_another_name_after_a_crash_does_not_run_and_the_res
     (twins.folder / "twin").unlink()
     twins.wait_log(msg="skipped", delivery=delivery, timeout=90)
     assert len(twins.log(msg="host_died")) == 1
+
+
+def forge_descriptions(host, old, new):
+    """Does what a compromised host can do to the descriptions that the next host inherits."""
+    assert len(old) == len(new)
+    [pid] = host.pids("host")
+    place = next(fd for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir()
+                 if "snekomatic-descriptions" in os.readlink(fd))
+    with place.open("r+b", buffering=0) as file:
+        text = file.read()
+        assert old in text
+        file.seek(0)
+        file.write(text.replace(old, new))
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can open a file of the host")
+
+
+@needs_root
+def test_a_forged_description_is_replaced_by_that_of_the_worker(start_bot, either_store):
+    host = start_bot(plugins=["trouble", "ping"], config=on(either_store))
+    word = struct.pack("=I", len("trouble")) + b"trouble"
+    # The plugin's name comes first, then the event that it subscribes to.
+    forge_descriptions(host, word + struct.pack("=I", 0), word.replace(b"b", b"p") + struct.pack("=I", 0))
+    mark = host.mark()
+    snek.wait_until_gone(host.kill("host"))
+    assert host.wait_log(msg="description_replaced", after=mark)["plugin"] == "trouble"
+    host.wait_log(msg="worker_started", plugin="trouble", after=mark)
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble("fine")))
+    # The next host inherits the worker's.
+    mark = host.mark()
+    snek.wait_until_gone(host.kill("host"))
+    host.wait_log(msg="worker_started", plugin="trouble", after=mark)
+    assert not host.log(mark, msg="description_replaced")
+    host.wait_log(msg="done", delivery=host.deliver("trouble", trouble("fine")))
+    assert not host.log(msg="worker_died")
+
+
+@needs_root
+def test_forged_descriptions_that_conflict_are_discarded(start_bot):
+    host = start_bot(plugins=["invite", "client"])
+    forge_descriptions(host, b"client", b"invite")
+    mark = host.mark()
+    snek.wait_until_gone(host.kill("host"))
+    line = host.wait_log(msg="descriptions_discarded", after=mark)
+    assert line["reason"].startswith("two plugins call themselves invite")
+    for plugin in "invite", "client":
+        host.wait_log(msg="worker_started", plugin=plugin, after=mark)
+    host.wait_ready()
+    assert len(host.log(msg="host_died")) == 1
 
 
 def test_a_plugin_that_no_longer_loads_after_a_crash_keeps_its_runs_and_the_rest_go_on(start_bot,

@@ -361,6 +361,28 @@ static void descriptions_survive_a_host_in_a_file(void **state) {
     assert_string_equal(read_names(fd), "invite hello ping ");
 }
 
+static void a_later_record_of_a_plugin_replaces_an_earlier_one(void **state) {
+    (void)state;
+    AUTO_CLOSE int fd = memfd_create("descriptions", MFD_CLOEXEC);
+    AUTO_BUFFER struct buffer one = BUFFER_INIT(65536), other = BUFFER_INIT(65536);
+    struct sample sample = good;
+    struct error err;
+    struct frame_text first = encode(&sample, &one);
+    sample.name = "other";
+    struct frame_text second = encode(&sample, &other);
+    assert_false(description_file_has(fd, 1, first));
+    assert_int_equal(description_file_append(fd, 1, first, &err), 0);
+    assert_true(description_file_has(fd, 1, first));
+    assert_false(description_file_has(fd, 0, first));
+    assert_false(description_file_has(fd, 1, second));
+    assert_int_equal(description_file_append(fd, 1, second, &err), 0);
+    assert_string_equal(read_names(fd), "- other - ");
+    assert_true(description_file_has(fd, 1, second));
+    assert_false(description_file_has(fd, 1, first));
+    assert_int_equal(description_file_discard(fd, &err), 0);
+    assert_string_equal(read_names(fd), "- - - ");
+}
+
 static void a_bad_record_is_removed_from_the_file_with_all_after_it(void **state) {
     (void)state;
     static const struct {
@@ -398,6 +420,7 @@ int main(void) {
         cmocka_unit_test(a_list_of_permissions_is_all_that_a_plugin_may_ask_for),
         cmocka_unit_test(a_name_or_command_cannot_be_taken_twice),
         cmocka_unit_test(descriptions_survive_a_host_in_a_file),
+        cmocka_unit_test(a_later_record_of_a_plugin_replaces_an_earlier_one),
         cmocka_unit_test(a_bad_record_is_removed_from_the_file_with_all_after_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

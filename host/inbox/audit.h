@@ -70,6 +70,8 @@ struct inbox_audit_read {
     size_t n_entries;
 };
 
+/* Frees what one entry owns. */
+void inbox_audit_entry_finish(struct inbox_audit_entry *entry);
 /* Takes NULL. */
 void inbox_audit_free(struct inbox_audit_entry *entries, size_t n_entries);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* An operation: one request of a client to the inbox, and its result. Each client's header
  * (deliveries.h, timers.h, journal.h, leases.h, plugin_state.h, rate_limits.h, bot_user.h, holds.h,
- * hosts.h, pull.h, stats.h, admin.h, previews.h, installations.h, maintenance.h) has the structs of
- * its operations; each struct begins with this one.
+ * hosts.h, pull.h, stats.h, admin.h, previews.h, installations.h, console.h, maintenance.h) has the
+ * structs of its operations; each struct begins with this one.
  *
  *   ingest --PUT--> |                       | --CLAIM--> dispatch --FINISH--> |
  *                   | one writer, in groups |                                 | the same writer
@@ -80,6 +80,10 @@ enum inbox_kind {
     /* installations.h */
     INBOX_INSTALLATIONS,
     INBOX_INSTALLATION_RELEASE,
+    /* console.h */
+    INBOX_SEARCH,
+    INBOX_SHOW,
+    INBOX_TIMELINE,
     /* maintenance.h */
     INBOX_ELECT,
     INBOX_PRUNE,

@@ -154,7 +154,7 @@ static void a_tampered_schema_is_rejected_with_the_place(void **state) {
          "ALTER TABLE deliveries ALTER COLUMN body SET STORAGE EXTERNAL",
          "table deliveries, column body: is \"bytea storage x\", expected"},
         {"DROP INDEX runs_dead",
-         "CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead'",
+         "CREATE INDEX runs_dead ON runs (finished_ms, id, plugin) WHERE state = 'dead'",
          "index runs_dead: missing"},
         {"CREATE INDEX extra ON runs (label)", "DROP INDEX extra", "index extra: not expected"},
         {"ALTER TABLE runs DROP CONSTRAINT runs_delivery_fkey",
@@ -698,5 +698,6 @@ int main(void) {
     size_t n = contract_tests(store, tests);
     assert_true(n <= CONTRACT_TESTS_MAX);
     memcpy(tests + n, own, sizeof own);
+    cmocka_set_test_filter(getenv("SNEK_TEST"));
     return cmocka_run_group_tests(tests, set_up_server, tear_down_server);
 }

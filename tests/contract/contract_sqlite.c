@@ -217,7 +217,7 @@ static void a_tampered_schema_is_rejected_with_the_place(void **state) {
         {"CREATE TRIGGER extra AFTER DELETE ON runs BEGIN SELECT 1; END", "DROP TRIGGER extra",
          "trigger extra: not expected"},
         {"DROP INDEX runs_dead",
-         "CREATE INDEX runs_dead ON runs (finished_ms)\n WHERE state = 'dead'",
+         "CREATE INDEX runs_dead ON runs (finished_ms, id, plugin)\n WHERE state = 'dead'",
          "index runs_dead: missing"},
         {"ALTER TABLE plugin_keys RENAME TO plugin_kees",
          "ALTER TABLE plugin_kees RENAME TO plugin_keys",
@@ -545,5 +545,6 @@ int main(void) {
     assert_true(n <= CONTRACT_TESTS_MAX);
     /* cmocka passes over the entries that stay empty. */
     memcpy(tests + n, own, sizeof own);
+    cmocka_set_test_filter(getenv("SNEK_TEST"));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -663,6 +663,7 @@ size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tes
     n += contract_pull_tests(store, tests + n);
     n += contract_timer_tests(store, tests + n);
     n += contract_wait_tests(store, tests + n);
+    n += contract_console_tests(store, tests + n);
     n += contract_host_tests(store, tests + n);
     return n + contract_journal_tests(store, tests + n);
 }

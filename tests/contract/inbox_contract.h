@@ -44,6 +44,7 @@ size_t contract_host_tests(const struct contract_store *store, struct CMUnitTest
 size_t contract_waiting_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_pull_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_wait_tests(const struct contract_store *store, struct CMUnitTest *tests);
+size_t contract_console_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_journal_tests(const struct contract_store *store, struct CMUnitTest *tests);
 
 /* One test of a list in which `store` is a variable; it finds a fixture as its state. */

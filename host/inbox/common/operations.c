@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "inbox/admin.h"
 #include "inbox/common/codec.h"
+#include "inbox/console.h"
 #include "inbox/deliveries.h"
 #include "inbox/holds.h"
 #include "inbox/installations.h"
@@ -314,6 +315,43 @@ static void audit_free(struct inbox_operation *operation) {
     inbox_audit_free(read->entries, read->n_entries);
 }
 
+/* ---- console.h ---- */
+
+static void search_clear(struct inbox_operation *operation) {
+    struct inbox_search *search = CONTAINER_OF(operation, struct inbox_search, operation);
+    search->entries = NULL;
+    search->n_entries = 0;
+    search->next = (struct inbox_search_position){0};
+    search->reached_ms = 0;
+}
+
+static void search_free(struct inbox_operation *operation) {
+    struct inbox_search *search = CONTAINER_OF(operation, struct inbox_search, operation);
+    inbox_entries_free(search->entries, search->n_entries);
+}
+
+static void show_clear(struct inbox_operation *operation) {
+    struct inbox_show *show = CONTAINER_OF(operation, struct inbox_show, operation);
+    *show = (struct inbox_show){.operation = show->operation, .guid = show->guid};
+}
+
+static void show_free(struct inbox_operation *operation) {
+    inbox_show_finish(CONTAINER_OF(operation, struct inbox_show, operation));
+}
+
+static void timeline_clear(struct inbox_operation *operation) {
+    struct inbox_timeline *timeline = CONTAINER_OF(operation, struct inbox_timeline, operation);
+    timeline->entries = NULL;
+    timeline->effects = NULL;
+    timeline->n_entries = timeline->n_effects = 0;
+    timeline->next = (struct inbox_search_position){0};
+    timeline->reached_ms = 0;
+}
+
+static void timeline_free(struct inbox_operation *operation) {
+    inbox_timeline_finish(CONTAINER_OF(operation, struct inbox_timeline, operation));
+}
+
 /* ---- pull.h ---- */
 
 static void pull_due_clear(struct inbox_operation *operation) {
@@ -375,6 +413,9 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
     [INBOX_INSTALLATION_RELEASE] = {.clear = installation_release_clear},
     [INBOX_PREVIEW] = {.clear = preview_clear},
     [INBOX_PREVIEW_APPLY] = {.clear = preview_apply_clear},
+    [INBOX_SEARCH] = {.clear = search_clear, .free = search_free},
+    [INBOX_SHOW] = {.clear = show_clear, .free = show_free},
+    [INBOX_TIMELINE] = {.clear = timeline_clear, .free = timeline_free},
     [INBOX_PRUNE] = {.clear = prune_clear},
 };
 

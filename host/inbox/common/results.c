@@ -169,15 +169,17 @@ void store_fill_loop_hold(const struct inbox_effect *effect, int64_t at_ms, int6
              INBOX_ITEM_EFFECTS_MAX);
 }
 
+void inbox_audit_entry_finish(struct inbox_audit_entry *entry) {
+    char *const texts[] = {entry->plugin, entry->installation, entry->sender, entry->item,
+                           entry->method, entry->url,          entry->state,  entry->request_id};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        free(texts[i]);
+    }
+}
+
 void inbox_audit_free(struct inbox_audit_entry *entries, size_t n_entries) {
     for (size_t i = 0; entries && i < n_entries; i++) {
-        struct inbox_audit_entry *entry = &entries[i];
-        char *const texts[] = {entry->plugin, entry->installation, entry->sender,
-                               entry->item,   entry->method,       entry->url,
-                               entry->state,  entry->request_id};
-        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
-            free(texts[k]);
-        }
+        inbox_audit_entry_finish(&entries[i]);
     }
     free(entries);
 }

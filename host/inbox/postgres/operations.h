@@ -51,6 +51,8 @@ extern const struct postgres_operation postgres_hold_put, postgres_hold_end, pos
 extern const struct postgres_operation postgres_list, postgres_body, postgres_change;
 /* installations.c */
 extern const struct postgres_operation postgres_installations, postgres_installation_release;
+/* console.c */
+extern const struct postgres_operation postgres_console;
 /* previews.c */
 extern const struct postgres_operation postgres_preview, postgres_preview_apply;
 /* maintenance.c */

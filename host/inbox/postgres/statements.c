@@ -8,6 +8,11 @@
     " OR EXISTS (SELECT 1 FROM configured_plugins k WHERE k.name = " plugin                        \
     " AND k.until_ms > " NOW_MS ")"
 
+#define CONSOLE_INDEXED(index) ""
+#define CONSOLE_C " COLLATE \"C\""
+#define CONSOLE_HAS(text, part) "strpos(" text ", " part ") > 0"
+
+#include "inbox/sql/console.h"
 #include "inbox/sql/shared.h"
 
 /* The values of a run's row for each plugin of a put; `from` is an earlier part of the FROM clause.
@@ -504,4 +509,5 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     [PG_SQL_SLOT_TAKE] = SHARED_SLOT_TAKE,
     [PG_SQL_FIRING_UNFINISHED] = SHARED_FIRING_UNFINISHED,
     [PG_SQL_RATE_LIMIT_GET] = SHARED_RATE_LIMIT_GET,
-};
+#define CONSOLE_ROW(name, text) [PG_SQL_CONSOLE + CONSOLE_##name] = text,
+    CONSOLE_STATEMENTS(CONSOLE_ROW)};

@@ -3,6 +3,8 @@
 #ifndef SNEK_INBOX_POSTGRES_STATEMENTS_H
 #define SNEK_INBOX_POSTGRES_STATEMENTS_H
 
+#include "inbox/common/console_sql.h"
+
 enum postgres_sql {
     PG_SQL_BEGIN,
     PG_SQL_PROBE,
@@ -169,7 +171,9 @@ enum postgres_sql {
     PG_SQL_SLOT_TAKE,
     PG_SQL_FIRING_UNFINISHED,
     PG_SQL_RATE_LIMIT_GET,
-    PG_SQL_COUNT
+    /* Those of enum console_sql. */
+    PG_SQL_CONSOLE,
+    PG_SQL_COUNT = PG_SQL_CONSOLE + CONSOLE_SQL_COUNT
 };
 
 extern const char *const postgres_statements[PG_SQL_COUNT];

@@ -43,6 +43,8 @@ sqlite_operation sqlite_hold_put, sqlite_hold_end, sqlite_holds;
 sqlite_operation sqlite_list, sqlite_body, sqlite_rerun, sqlite_discard;
 /* installations.c */
 sqlite_operation sqlite_installations, sqlite_installation_release;
+/* console.c */
+sqlite_operation sqlite_console;
 /* previews.c */
 sqlite_operation sqlite_preview, sqlite_preview_apply;
 /* maintenance.c */

@@ -31,6 +31,20 @@ int sqlite_no_memory(struct sqlite_store *store, struct error *err, const char *
     return error_set(err, "%s: out of memory", what);
 }
 
+/* get_bit(bytes, n), as PostgreSQL has it. */
+static void get_bit(sqlite3_context *context, int n_values, sqlite3_value **values) {
+    const uint8_t *bytes = sqlite3_value_blob(values[0]);
+    sqlite3_int64 bit = sqlite3_value_int64(values[1]);
+    bool inside = n_values == 2 && bit >= 0 && bit / 8 < sqlite3_value_bytes(values[0]);
+    sqlite3_result_int(context, inside ? bytes[bit / 8] >> (bit % 8) & 1 : 0);
+}
+
+int sqlite_add_functions(sqlite3 *db) {
+    return sqlite3_create_function_v2(db, "get_bit", 2,
+                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+                                      get_bit, NULL, NULL, NULL);
+}
+
 struct query query_begin(struct sqlite_store *store, enum sqlite_sql sql) {
     return (struct query){.store = store, .statement = store->statements[sql], .code = SQLITE_OK};
 }

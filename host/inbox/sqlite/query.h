@@ -65,6 +65,9 @@ int query_step(struct query *query, struct error *err, const char *what);
 int query_run(struct query *query, struct error *err, const char *what);
 void query_end(struct query *query);
 
+/* Adds the functions that the statements need and SQLite lacks. SQLite's code. */
+int sqlite_add_functions(sqlite3 *db);
+
 #define AUTO_QUERY CLEANUP(query_end)
 
 /* The text of a row's column, NULL as "": copied into `out`; or the caller's to free (NULL: no

@@ -5,6 +5,11 @@
 /* No other host uses the file. */
 #define SQL_ELSEWHERE(plugin) ""
 
+#define CONSOLE_INDEXED(index) " INDEXED BY " index
+#define CONSOLE_C ""
+#define CONSOLE_HAS(text, part) "instr(" text ", " part ") > 0"
+
+#include "inbox/sql/console.h"
 #include "inbox/sql/shared.h"
 
 #define LIST_FROM(index)                                                                           \
@@ -292,4 +297,5 @@ const char *const sqlite_statements[SQL_COUNT] = {
     [SQL_SLOT_TAKE] = SHARED_SLOT_TAKE,
     [SQL_FIRING_UNFINISHED] = SHARED_FIRING_UNFINISHED,
     [SQL_RATE_LIMIT_GET] = SHARED_RATE_LIMIT_GET,
-};
+#define CONSOLE_ROW(name, text) [SQL_CONSOLE + CONSOLE_##name] = text,
+    CONSOLE_STATEMENTS(CONSOLE_ROW)};

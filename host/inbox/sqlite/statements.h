@@ -3,6 +3,8 @@
 #ifndef SNEK_INBOX_SQLITE_STATEMENTS_H
 #define SNEK_INBOX_SQLITE_STATEMENTS_H
 
+#include "inbox/common/console_sql.h"
+
 enum sqlite_sql {
     SQL_BEGIN,
     SQL_PROBE,
@@ -173,7 +175,9 @@ enum sqlite_sql {
     SQL_SLOT_TAKE,
     SQL_FIRING_UNFINISHED,
     SQL_RATE_LIMIT_GET,
-    SQL_COUNT
+    /* Those of enum console_sql. */
+    SQL_CONSOLE,
+    SQL_COUNT = SQL_CONSOLE + CONSOLE_SQL_COUNT
 };
 
 extern const char *const sqlite_statements[SQL_COUNT];

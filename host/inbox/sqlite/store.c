@@ -80,6 +80,9 @@ static sqlite_operation *const operations_of[INBOX_KINDS] = {
     [INBOX_INSTALLATION_RELEASE] = sqlite_installation_release,
     [INBOX_PREVIEW] = sqlite_preview,
     [INBOX_PREVIEW_APPLY] = sqlite_preview_apply,
+    [INBOX_SEARCH] = sqlite_console,
+    [INBOX_SHOW] = sqlite_console,
+    [INBOX_TIMELINE] = sqlite_console,
     [INBOX_ELECT] = sqlite_elect,
     [INBOX_PRUNE] = sqlite_prune,
     [INBOX_FIND_MISSING] = sqlite_find_missing,
@@ -325,7 +328,9 @@ static int open_file(struct sqlite_store *store, const char *path, struct error 
         return store->db ? sqlite_error(store->db, err, "opening it")
                          : error_set(err, "opening it: out of memory");
     }
-    return 0;
+    return sqlite_add_functions(store->db) == SQLITE_OK
+               ? 0
+               : sqlite_error(store->db, err, "opening it");
 }
 
 static int open_store(struct sqlite_store *store, const char *path, int64_t now_ms,

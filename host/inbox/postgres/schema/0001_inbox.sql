@@ -87,7 +87,7 @@ CREATE INDEX runs_coalesce ON runs (plugin, order_key, coalesce_key, id)
     WHERE coalesce_key <> 0 AND state IN ('queued', 'blocked', 'held');
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
-CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
+CREATE INDEX runs_dead ON runs (finished_ms, id, plugin) WHERE state = 'dead';
 
 -- Runs that must wait (host/inbox/holds.h). A run in the state 'held' has the id of its hold; when
 -- the hold is gone, it is queued again. until_ms: 0 until it is ended by hand.
@@ -301,3 +301,47 @@ CREATE TABLE secret_checks (
     salt text NOT NULL,
     asked_ms bigint NOT NULL
 );
+
+-- What the console reads instead of many deliveries (host/inbox/console.h). Only the elected host
+-- writes it. Each filter says which names deliveries with these ids may have: a Bloom filter
+-- (host/inbox/common/name_filter.h). The filters cover all ids up to the last one without a gap.
+CREATE TABLE name_filters (
+    first_id bigint PRIMARY KEY,
+    last_id bigint NOT NULL,
+    bits bytea NOT NULL
+);
+-- Its 1920 bytes lie in the row, because a search reads all of them.
+ALTER TABLE name_filters ALTER COLUMN bits SET STORAGE PLAIN;
+
+-- Sums over time: of the deliveries that came in the step_ms from start_ms on, or with a plugin of
+-- its runs. ended: how many runs had ended when they were summed. latency: from the arrival to the
+-- end.
+CREATE TABLE series (
+    step_ms bigint NOT NULL,
+    start_ms bigint NOT NULL,
+    plugin text NOT NULL,
+    count bigint NOT NULL,
+    ended bigint NOT NULL,
+    latency_sum_ms bigint NOT NULL,
+    latency_max_ms bigint NOT NULL,
+    PRIMARY KEY (step_ms, start_ms, plugin)
+);
+
+-- The last delivery that is in the sums.
+CREATE TABLE series_place (
+    only_row bigint PRIMARY KEY CHECK (only_row = 1),
+    last_id bigint NOT NULL,
+    received_ms bigint NOT NULL
+);
+
+-- What persons did: see console.h.
+CREATE TABLE actions (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at_ms bigint NOT NULL,
+    who text NOT NULL,
+    what text NOT NULL,
+    target text NOT NULL,
+    result text NOT NULL
+);
+
+CREATE INDEX actions_target ON actions (target, id);

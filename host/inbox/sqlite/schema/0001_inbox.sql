@@ -86,7 +86,7 @@ CREATE INDEX runs_coalesce ON runs (plugin, order_key, coalesce_key, id)
     WHERE coalesce_key <> 0 AND state IN ('queued', 'blocked', 'held');
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
 CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
-CREATE INDEX runs_dead ON runs (finished_ms) WHERE state = 'dead';
+CREATE INDEX runs_dead ON runs (finished_ms, id, plugin) WHERE state = 'dead';
 
 -- Runs that must wait (host/inbox/holds.h). A run in the state 'held' has the id of its hold; when
 -- the hold is gone, it is queued again. So no hold may get the id of an earlier one. until_ms: 0
@@ -293,3 +293,45 @@ CREATE TABLE secret_checks (
     salt TEXT NOT NULL,
     asked_ms INTEGER NOT NULL
 ) STRICT;
+
+-- What the console reads instead of many deliveries (host/inbox/console.h). Only the elected host
+-- writes it. Each filter says which names deliveries with these ids may have: a Bloom filter
+-- (host/inbox/common/name_filter.h). The filters cover all ids up to the last one without a gap.
+CREATE TABLE name_filters (
+    first_id INTEGER PRIMARY KEY,
+    last_id INTEGER NOT NULL,
+    bits BLOB NOT NULL
+) STRICT;
+
+-- Sums over time: of the deliveries that came in the step_ms from start_ms on, or with a plugin of
+-- its runs. ended: how many runs had ended when they were summed. latency: from the arrival to the
+-- end.
+CREATE TABLE series (
+    step_ms INTEGER NOT NULL,
+    start_ms INTEGER NOT NULL,
+    plugin TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    latency_sum_ms INTEGER NOT NULL,
+    latency_max_ms INTEGER NOT NULL,
+    PRIMARY KEY (step_ms, start_ms, plugin)
+) STRICT, WITHOUT ROWID;
+
+-- The last delivery that is in the sums.
+CREATE TABLE series_place (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    last_id INTEGER NOT NULL,
+    received_ms INTEGER NOT NULL
+) STRICT;
+
+-- What persons did: see console.h.
+CREATE TABLE actions (
+    id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    what TEXT NOT NULL,
+    target TEXT NOT NULL,
+    result TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX actions_target ON actions (target, id);

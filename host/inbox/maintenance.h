@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 /* Asks whether this host is the elected one. Result 1: it is elected for `lease_ms` from now, and
- * stays elected if it asks again before the end. Result 0: another host is elected. */
+ * stays elected if it asks again before the end. Result 0: another host is elected. On PostgreSQL
+ * another host may also be elected as soon as the server has ended this host's session. */
 struct inbox_elect {
     struct inbox_operation operation;
     /* This host's number, positive and random. */

@@ -8,9 +8,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* The longest interval between renewals. It bounds how long the maintenance rests after the end of
- * the elected host. */
+/* The longest interval between renewals of the elected host. */
 #define RENEW_MS 5000
+/* So often another host asks. It bounds how long the maintenance rests after the elected host was
+ * killed. */
+#define STANDBY_MS 1000
 #define FAILED_RENEW_MS 1000
 
 void election_init(struct election *election, struct inbox *inbox, struct mailbox *mailbox,
@@ -33,6 +35,7 @@ static void on_elected(struct inbox_operation *operation) {
     struct inbox_elect *elect = CONTAINER_OF(operation, struct inbox_elect, operation);
     struct election *election = CONTAINER_OF(elect, struct election, elect);
     int64_t now_ms = clock_monotonic_ms(), third_ms = election->lease_ms / 3;
+    int64_t most_ms = operation->result == 1 ? RENEW_MS : STANDBY_MS;
     assert(election->under_way);
     election->under_way = false;
     if (election->closed || election->released) {
@@ -44,20 +47,25 @@ static void on_elected(struct inbox_operation *operation) {
         return;
     }
     election->until_ms = operation->result == 1 ? election->asked_ms + election->lease_ms : 0;
-    election->next_ms = now_ms + (third_ms < RENEW_MS ? third_ms : RENEW_MS);
+    election->next_ms = now_ms + (third_ms < most_ms ? third_ms : most_ms);
+    if (elect->configured) {
+        election->configured_ms = election->asked_ms;
+    }
     set_elected(election, operation->result == 1);
 }
 
 static void ask(struct election *election, int64_t lease_ms) {
+    int64_t now_ms = clock_monotonic_ms();
+    bool renews = election->configured_ms == 0 || now_ms - election->configured_ms >= RENEW_MS;
     election->elect = (struct inbox_elect){
         .operation = {.kind = INBOX_ELECT, .reply_to = election->mailbox, .on_result = on_elected},
         .host = election->holder,
         .lease_ms = lease_ms,
         .now_ms = clock_wall_ms(),
-        .configured = election->configured,
+        .configured = renews ? election->configured : NULL,
     };
     election->under_way = true;
-    election->asked_ms = clock_monotonic_ms();
+    election->asked_ms = now_ms;
     inbox_submit(election->inbox, &election->elect.operation);
 }
 

@@ -15,8 +15,8 @@ struct election {
     int64_t lease_ms;
     /* Borrowed; see inbox_elect. */
     const char *configured;
-    /* Monotonic. */
-    int64_t asked_ms, until_ms, next_ms;
+    /* Monotonic. `configured_ms`: the store has noted the configured plugins since then. */
+    int64_t asked_ms, until_ms, next_ms, configured_ms;
     bool under_way, closed, released;
     /* Until `until_ms`. */
     bool elected;

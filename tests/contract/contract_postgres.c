@@ -372,6 +372,71 @@ static void one_host_is_elected_until_its_lease_lapses(void **state) {
     leave(other);
 }
 
+static void the_end_of_the_elected_hosts_session_elects_another_at_once(void **state) {
+    struct fixture *fixture = *state, *other = join(fixture);
+    struct inbox_elect ours = {.operation = {.kind = INBOX_ELECT}, .host = 1, .lease_ms = 3600000};
+    struct inbox_elect theirs = {
+        .operation = {.kind = INBOX_ELECT}, .host = INT64_MAX - 1, .lease_ms = 3600000};
+    int64_t until_ms = clock_monotonic_ms() + 60000;
+    assert_int_equal(fixture_do(other, &theirs.operation), 1);
+    assert_int_equal(fixture_do(other, &theirs.operation), 1);
+    assert_int_equal(fixture_do(fixture, &ours.operation), 0);
+    leave(other);
+    while (fixture_do(fixture, &ours.operation) == 0) {
+        assert_true(clock_monotonic_ms() < until_ms);
+        (void)usleep(2000);
+    }
+}
+
+static const char end_elected_session[] =
+    "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_locks l WHERE locktype = 'advisory'"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND objid = 7 AND classid = 0";
+
+static void a_lost_connection_alone_elects_no_other_host(void **state) {
+    struct fixture *fixture = *state, *other = join(fixture);
+    struct inbox_elect ours = {.operation = {.kind = INBOX_ELECT}, .host = 7, .lease_ms = 3600000};
+    struct inbox_elect theirs = {
+        .operation = {.kind = INBOX_ELECT}, .host = 2, .lease_ms = 3600000};
+    assert_int_equal(fixture_do(fixture, &ours.operation), 1);
+    assert_int_equal(query(fixture->place, end_elected_session), 1);
+    /* Any operation connects again. */
+    struct inbox_put put = put_of("a");
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    assert_int_equal(fixture_do(other, &theirs.operation), 0);
+    /* Without a new connection the host is as good as gone. */
+    assert_int_equal(query(fixture->place, end_elected_session), 1);
+    assert_int_equal(fixture_do(other, &theirs.operation), 1);
+    assert_int_equal(fixture_do(fixture, &ours.operation), 0);
+    leave(other);
+}
+
+/* A pooler keeps sessions for longer or shorter than hosts live, and shares them. libpq gets
+ * another number of the backend from it than the server's. */
+static void behind_a_pooler_the_lease_alone_elects(void **state) {
+    struct fixture *fixture = *state;
+    struct place *place = fixture->place;
+    size_t bytes = strlen(place->url);
+    query(place, "CREATE FUNCTION pg_backend_pid() RETURNS integer LANGUAGE sql AS 'SELECT 1'");
+    fixture_close(fixture);
+    (void)snprintf(place->url + bytes, sizeof place->url - bytes, "%%2Cpg_catalog");
+    fixture_open(fixture, FIXTURE_NOW);
+    struct fixture *other = join(fixture);
+    struct inbox_elect ours = {.operation = {.kind = INBOX_ELECT}, .host = 7, .lease_ms = 3600000};
+    struct inbox_elect theirs = {
+        .operation = {.kind = INBOX_ELECT}, .host = 2, .lease_ms = 3600000};
+    assert_int_equal(fixture_do(fixture, &ours.operation), 1);
+    assert_int_equal(query(place, "SELECT session_lock FROM elections WHERE name = 'maintenance'"),
+                     0);
+    assert_int_equal(query(place, end_elected_session), 0);
+    query(place, "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+                 " WHERE application_name = 'snekomatic'");
+    assert_int_equal(fixture_do(other, &theirs.operation), 0);
+    assert_int_equal(fixture_do(fixture, &ours.operation), 1);
+    leave(other);
+    place->url[bytes] = '\0';
+}
+
 /* A tool */
 
 static void a_tool_reads_and_writes_beside_the_host(void **state) {
@@ -678,6 +743,9 @@ int main(void) {
         CONTRACT(a_row_that_another_session_has_locked_is_passed_over),
         CONTRACT(one_guid_at_two_hosts_at_once_is_stored_once),
         CONTRACT(one_host_is_elected_until_its_lease_lapses),
+        CONTRACT(the_end_of_the_elected_hosts_session_elects_another_at_once),
+        CONTRACT(a_lost_connection_alone_elects_no_other_host),
+        CONTRACT(behind_a_pooler_the_lease_alone_elects),
         CONTRACT(a_tool_reads_and_writes_beside_the_host),
         CONTRACT(a_tool_makes_no_tables),
         CONTRACT(what_gave_way_in_a_deadlock_is_done_again),

@@ -106,6 +106,24 @@ def test_two_hosts_pull_one_after_the_other_and_run_each_delivery_once(start_bot
     assert asked(fake) == 0
 
 
+def test_another_host_pulls_at_once_after_the_first_one_was_killed(start_bot, fake, store):
+    """kill -9 of a host, and of a host with its supervisor: nobody waits for the lease of 10 minutes."""
+    config = {"store": {"url": store}, "dispatch": {"delay_ms": 0, "lease_ms": 600000},
+              "github": {"receive": "pull", "pull_interval_seconds": 1}}
+    fake.settings(webhook_url="https://snekomatic.invalid/webhook/github")
+    hosts = [start_bot(folder, plugins=["trouble"], config=config) for folder in ("one", "two")]
+    hosts[0].wait_log(msg="pulling")
+    hosts[0].process.popen.kill()
+    hosts[1].wait_log(msg="maintenance_taken")
+    entry = fake.deliver("trouble", trouble("fine"))
+    hosts[1].wait_log(msg="done", delivery=entry["guid"])
+    mark = hosts[1].mark()
+    hosts[1].kill("host")  # its supervisor starts the next one
+    hosts[1].wait_log(msg="maintenance_taken", after=mark)
+    entry = fake.deliver("trouble", trouble("fine"))
+    hosts[1].wait_log(msg="done", delivery=entry["guid"])
+
+
 def test_another_host_pulls_soon_after_the_first_one_stops(start_bot, fake, store):
     config = {"store": {"url": store}, "dispatch": {"delay_ms": 0, "lease_ms": 600000},
               "github": {"receive": "pull", "pull_interval_seconds": 1}}

@@ -279,6 +279,7 @@ static int elect_send(struct postgres_store *store, struct inbox_operation *oper
     struct pg_query query = pg_query_begin(PG_SQL_ELECT);
     pg_query_number(&query, elect->host);
     pg_query_number(&query, elect->lease_ms);
+    pg_query_number(&query, atomic_load(&store->backend));
     if (pg_send(store, &query, err) < 0 || !elect->configured) {
         return store->lost ? -1 : 0;
     }
@@ -290,9 +291,11 @@ static int elect_send(struct postgres_store *store, struct inbox_operation *oper
 
 static int elect_take(struct postgres_store *store, struct inbox_operation *operation, unsigned nth,
                       PGresult *result, struct error *err) {
-    (void)store, (void)err;
+    const struct inbox_elect *elect = CONTAINER_OF(operation, const struct inbox_elect, operation);
+    (void)err;
     if (nth == 0) {
         operation->result = pg_changed(result) > 0;
+        store->elected_host = operation->result > 0 ? elect->host : 0;
     }
     return 0;
 }

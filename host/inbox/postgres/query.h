@@ -55,6 +55,8 @@ struct postgres_store {
     /* The server process of this session: its notifications are this host's own. */
     atomic_int backend;
     struct listener *listener;
+    /* This host's number in the election while it is the elected one; otherwise 0. */
+    int64_t elected_host;
     /* Those that the claim of this group found. */
     struct postgres_comer comers[POSTGRES_JOIN_MAX];
     size_t n_comers;

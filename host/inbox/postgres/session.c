@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -130,6 +131,20 @@ static int begin(struct postgres_store *store, int64_t until_ms, struct error *e
     return store->connection ? 0 : error_set(err, "connecting: out of memory");
 }
 
+/* The elected host takes its lock again at once, so that a lost connection alone elects no other
+ * host. */
+static int lock_election(struct postgres_store *store, struct error *err) {
+    char sql[120];
+    if (store->elected_host == 0) {
+        return 0;
+    }
+    snprintf(sql, sizeof sql,
+             "SELECT pg_try_advisory_lock(%" PRId64 ") WHERE pg_backend_pid() = %d",
+             store->elected_host, PQbackendPID(store->connection));
+    return link_run(store->connection, sql, LINK_SILENCE_MS, NULL, err,
+                    "locking the election of this host");
+}
+
 int postgres_connect(struct postgres_store *store, int64_t until_ms, struct error *err) {
     if (store->connection && clock_monotonic_ms() - store->began_ms >= CONNECT_MS) {
         postgres_disconnect(store);
@@ -149,7 +164,8 @@ int postgres_connect(struct postgres_store *store, int64_t until_ms, struct erro
         link_run(store->connection, postgres_settings, LINK_SILENCE_MS, NULL, err,
                  "setting up the session") < 0 ||
         link_run(store->connection, access, LINK_SILENCE_MS, NULL, err, "setting up the session") <
-            0) {
+            0 ||
+        lock_election(store, err) < 0) {
         postgres_disconnect(store);
         return -1;
     }

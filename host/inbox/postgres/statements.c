@@ -321,9 +321,19 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " WHERE d.id = runs.delivery AND d.installation = $2 AND d.guid <> $3)"
         " RETURNING (state <> 'running')::integer::bigint",
     [PG_SQL_RUNS_UNINSTALL] = SHARED_RUNS_UNINSTALL,
-    [PG_SQL_ELECT] = "UPDATE elections SET host = $1, lease_until_ms = " NOW_MS " + $2"
-                     " WHERE name IN (SELECT name FROM elections WHERE name = 'maintenance'"
-                     " AND (host = $1 OR lease_until_ms < " NOW_MS ") FOR UPDATE SKIP LOCKED)",
+    /* $3: the backend as libpq knows it. Behind a pooler it is another one than the server's, and
+     * the session ends at other times than the host: then the lease alone counts. */
+    [PG_SQL_ELECT] = "UPDATE elections SET host = $1, lease_until_ms = " NOW_MS " + $2,"
+                     " session_lock = CASE WHEN $3::bigint = pg_backend_pid()"
+                     " AND pg_try_advisory_lock($1) THEN 1 ELSE 0 END"
+                     " WHERE name IN (SELECT e.name FROM elections e WHERE e.name = 'maintenance'"
+                     " AND (e.host = $1 OR e.lease_until_ms < " NOW_MS
+                     " OR (e.session_lock = 1 AND NOT EXISTS (SELECT 1 FROM pg_locks l"
+                     " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+                     " AND l.database = (SELECT oid FROM pg_database"
+                     " WHERE datname = current_database())"
+                     " AND l.classid::bigint = e.host >> 32"
+                     " AND l.objid::bigint = e.host & 4294967295))) FOR UPDATE SKIP LOCKED)",
     [PG_SQL_NOTIFY] = "SELECT pg_notify('snekomatic', '')",
     [PG_SQL_HOLDS_READ] = SHARED_HOLDS,
     [PG_SQL_HOLD_FIND] = SHARED_HOLD_FIND,

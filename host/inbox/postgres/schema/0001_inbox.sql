@@ -278,13 +278,17 @@ CREATE TABLE redeliveries (
     fetched bigint NOT NULL DEFAULT 0
 );
 
--- Which host does the maintenance. The store writes the row 'probe' to test whether it can commit.
+-- Which host does the maintenance. session_lock: 1 if the session of that host holds the advisory
+-- lock whose key is the number of the host. The server frees it when the host is gone.
+-- The store writes the row 'probe' to test whether it can commit.
 CREATE TABLE elections (
     name text PRIMARY KEY,
     host bigint NOT NULL,
-    lease_until_ms bigint NOT NULL
+    lease_until_ms bigint NOT NULL,
+    session_lock bigint NOT NULL CHECK (session_lock IN (0, 1))
 );
-INSERT INTO elections (name, host, lease_until_ms) VALUES ('maintenance', 0, 0), ('probe', 0, 0);
+INSERT INTO elections (name, host, lease_until_ms, session_lock)
+    VALUES ('maintenance', 0, 0, 0), ('probe', 0, 0, 0);
 
 -- The hosts of the store, each seen at least every 30 s while it runs. fingerprints: of the webhook
 -- secrets that it accepts, made with the salt that it was asked for; empty unless one is asked for.

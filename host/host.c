@@ -321,8 +321,12 @@ static int start_ingest(struct host *host, struct error *err) {
     if (ingest_new(&options, &host->ingest, err) < 0) {
         return -1;
     }
+    if (supervisor_client_report(SUPERVISOR_READY, err) < 0) {
+        return -1;
+    }
+    /* After READY, so that whoever reads the line knows: the supervisor restarts this host. */
     log_address();
-    return supervisor_client_report(SUPERVISOR_READY, err);
+    return 0;
 }
 
 /* The shorter of two waits; a negative first one means for ever. */

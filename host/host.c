@@ -10,6 +10,7 @@
 #include "base/process.h"
 #include "broker/broker.h"
 #include "config/config.h"
+#include "console/console.h"
 #include "dispatch/dispatch.h"
 #include "inbox/inbox.h"
 #include "ingest/ingest.h"
@@ -41,12 +42,17 @@
 /* For requests in progress. */
 #define RESPONSES_GRACE_MS 2000
 
+/* Telemetry's and the console's. */
+#define HOST_ROUTES_MAX 2
+
 struct host {
     struct config *config;
     struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX];
     size_t n_secrets;
     /* The last one counts until then; 0: for ever. */
     int64_t last_secret_until_ms;
+    struct secret admin_token, read_token;
+    struct http_route routes[HOST_ROUTES_MAX];
     struct supervisor_client supervisor;
     struct loop loop;
     struct loop_source signals, orphaned;
@@ -64,6 +70,7 @@ struct host {
     struct maintenance *maintenance;
     struct telemetry *telemetry;
     struct sentry *sentry;
+    struct console *console;
     struct ingest *ingest;
 };
 
@@ -166,6 +173,11 @@ static const struct description *describe(void *context, size_t index, bool *mor
     return dispatch_description(host->dispatch, index, more);
 }
 
+static void on_changed(void *context) {
+    const struct host *host = context;
+    dispatch_on_queued(host->dispatch);
+}
+
 static void log_address(void) {
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof address;
@@ -213,6 +225,9 @@ static int start_clients(struct host *host, struct error *err) {
     if (config_webhook_secrets(config, host->secrets, &host->n_secrets, &host->last_secret_until_ms,
                                err) < 0) {
         return -1;
+    }
+    if (config_console_tokens(config, &host->admin_token, &host->read_token, err) < 0) {
+        return error_wrap(err, "console");
     }
     warn_of_dyno(config);
     if (config->sentry.dsn && sentry_new(config->sentry.dsn, config->sentry.environment,
@@ -301,8 +316,33 @@ static int start_maintenance(struct host *host, struct error *err) {
                : telemetry_new(&host->loop, host->inbox, options.configured, &host->telemetry, err);
 }
 
+/* Without an admin's token there is no console. */
+static int start_console(struct host *host, struct error *err) {
+    if (host->admin_token.bytes == 0) {
+        return 0;
+    }
+    struct console_options options = {.config = host->config,
+                                      .inbox = host->inbox,
+                                      .configured = dispatch_configured(host->dispatch),
+                                      .admin_token = &host->admin_token,
+                                      .read_token = &host->read_token,
+                                      .append_status = append_status,
+                                      .describe = describe,
+                                      .on_changed = on_changed,
+                                      .context = host};
+    int result = console_new(&options, &host->console, err);
+    secret_finish(&host->admin_token);
+    secret_finish(&host->read_token);
+    return result;
+}
+
 static int start_ingest(struct host *host, struct error *err) {
     const struct config *config = host->config;
+    size_t n_routes = 0;
+    host->routes[n_routes++] = *telemetry_route();
+    if (host->console) {
+        host->routes[n_routes++] = *console_route(host->console);
+    }
     struct ingest_options options = {.listen_fd = SUPERVISOR_FD_LISTEN,
                                      .max_body_bytes = config->server.max_body_bytes,
                                      .webhook_secrets = host->secrets,
@@ -316,8 +356,10 @@ static int start_ingest(struct host *host, struct error *err) {
                                      .on_stored = on_stored,
                                      .append_status = append_status,
                                      .context = host,
-                                     .routes = telemetry_route(),
-                                     .n_routes = 1};
+                                     .routes = host->routes,
+                                     .n_routes = n_routes,
+                                     .max_page_connections =
+                                         host->console ? CONSOLE_CONNECTIONS_MAX : 0};
     if (ingest_new(&options, &host->ingest, err) < 0) {
         return -1;
     }
@@ -373,6 +415,7 @@ static void drain(struct host *host) {
 static void finish(struct host *host) {
     /* Ingest waits for the inbox, and dispatch for inbox and broker, so those two go last. */
     ingest_free(host->ingest, RESPONSES_GRACE_MS);
+    console_free(host->console);
     broker_free(host->broker);
     dispatch_settle(host->dispatch);
     inbox_free(host->inbox);
@@ -384,6 +427,8 @@ static void finish(struct host *host) {
     for (size_t i = 0; i < host->n_secrets; i++) {
         secret_finish(&host->secrets[i]);
     }
+    secret_finish(&host->admin_token);
+    secret_finish(&host->read_token);
     watchdog_stop(&host->watchdog);
     supervisor_client_finish(&host->supervisor);
     loop_remove(&host->loop, &host->signals);
@@ -405,7 +450,8 @@ static int cannot_start(const struct error *err) {
 /* 0: the host serves; 1: it must stop; -1: error. */
 static int start(struct host *host, struct error *err) {
     static int (*const steps[])(struct host * host, struct error * err) = {
-        start_clients, load_plugins, wait_for_turn, open_store, start_maintenance, start_ingest};
+        start_clients, load_plugins,      wait_for_turn, open_store,
+        start_console, start_maintenance, start_ingest};
     int result = 0;
     for (size_t i = 0; result == 0 && i < ARRAY_LENGTH(steps); i++) {
         result = steps[i](host, err);

@@ -93,6 +93,15 @@ static unsigned check_secrets(const struct config *config, struct findings *find
     return 0;
 }
 
+static unsigned check_console(const struct config *config) {
+    struct error err;
+    if (config_check_console_tokens(config, &err) < 0) {
+        fprintf(stderr, "console: %s\n", err.text);
+        return 1;
+    }
+    return 0;
+}
+
 static unsigned check_listen(const struct config *config) {
     struct error err;
     if (supervisor_check_listen(config->server.host, config->server.port, &err) < 0) {
@@ -163,6 +172,8 @@ static void check_files(const struct config *config, const struct webhook_secret
         {"webhook secret", "GITHUB_WEBHOOK_SECRET", config->github.webhook_secret_file},
         {"next webhook secret", NULL, paths->next},
         {"previous webhook secret", "GITHUB_WEBHOOK_SECRET_PREVIOUS", paths->previous},
+        {"console's token", "SNEKOMATIC_ADMIN_TOKEN", config->console.token_file},
+        {"console's token for reading", NULL, config->console.read_token_file},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         bool from_variable =
@@ -182,7 +193,7 @@ static void check_all(const struct config *config, bool online, struct findings 
     check_files(config, &paths, findings);
     unsigned problems = check_listen(config) + check_store(config);
     problems += online ? start_signer(config, &messages_fd) : check_key(config);
-    problems += check_secrets(config, findings) + check_authorities(config);
+    problems += check_secrets(config, findings) + check_console(config) + check_authorities(config);
     struct inspected_plugins plugins;
     problems += plugin_inspection(config, &plugins);
     findings->warnings += plugins.warnings;

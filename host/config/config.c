@@ -305,6 +305,8 @@ void config_free(struct config *config) {
     }
     free(config->sentry.dsn);
     free(config->sentry.environment);
+    free(config->console.token_file);
+    free(config->console.read_token_file);
     if (config->proxy.url) {
         explicit_bzero(config->proxy.url, strlen(config->proxy.url));
     }

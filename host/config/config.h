@@ -114,6 +114,14 @@ struct config {
         char *dsn;
         char *environment;
     } sentry;
+    struct {
+        /* NULL: SNEKOMATIC_ADMIN_TOKEN, or the console is off. */
+        char *token_file;
+        /* NULL: nobody may only read. */
+        char *read_token_file;
+        /* Strangers may see the page of commands. */
+        bool public_help;
+    } console;
     /* From the environment only, as in other programs. */
     struct proxy proxy;
     struct config_plugin *plugins;
@@ -164,6 +172,15 @@ int config_private_key_next(const struct config *config, struct secret *key, str
 int config_webhook_secrets(const struct config *config,
                            struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX], size_t *count,
                            int64_t *last_until_ms, struct error *err);
+/* The tokens of the console: of the admin and of those who may only read, each at least
+ * CONFIG_TOKEN_MIN characters; empty: there is none. Without an admin's token the console is off.
+ * 0, or -1. */
+#define CONFIG_TOKEN_MIN 32
+#define CONFIG_TOKEN_MAX 512
+int config_console_tokens(const struct config *config, struct secret *admin, struct secret *reader,
+                          struct error *err);
+/* Whether these tokens can be used, as config_console_tokens(); forgets no variable. 0, or -1. */
+int config_check_console_tokens(const struct config *config, struct error *err);
 /* Whether the files of the webhook secrets can be read; a variable that replaces one is not looked
  * at. 0, or -1. */
 int config_check_webhook_secret(const struct config *config, struct error *err);

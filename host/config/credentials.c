@@ -181,3 +181,83 @@ int config_webhook_secrets(const struct config *config,
     *last_until_ms = until_ms;
     return 0;
 }
+
+/* A token is one line without blanks, so that a person can paste it into a form. */
+static int check_token(const struct secret *token, const char *source, struct error *err) {
+    if (token->bytes < CONFIG_TOKEN_MIN || token->bytes > CONFIG_TOKEN_MAX) {
+        return error_set(err,
+                         "%s has %zu characters; it needs %d to %d: make one with `openssl rand "
+                         "-base64 32`",
+                         source, token->bytes, CONFIG_TOKEN_MIN, CONFIG_TOKEN_MAX);
+    }
+    for (size_t i = 0; i < token->bytes; i++) {
+        if (!isgraph((unsigned char)token->data[i])) {
+            return error_set(
+                err,
+                "%s has a blank, a line break or a character that is not ASCII; make a "
+                "token with `openssl rand -base64 32`",
+                source);
+        }
+    }
+    return 0;
+}
+
+static int read_token(const char *path, const char *key, struct secret *token, struct error *err) {
+    if (config_secret_file(path, token, err) < 0) {
+        return error_wrap(err, "%s", key);
+    }
+    return check_token(token, key, err);
+}
+
+static int check_pair(const struct secret *admin, const struct secret *reader, struct error *err) {
+    if (reader->bytes > 0 && admin->bytes == 0) {
+        return error_set(err, "console.read_token_file needs console.token_file, or the variable "
+                              "SNEKOMATIC_ADMIN_TOKEN: without the admin's token the console is "
+                              "off");
+    }
+    if (reader->bytes > 0 && reader->bytes == admin->bytes &&
+        memcmp(reader->data, admin->data, reader->bytes) == 0) {
+        return error_set(err,
+                         "console.read_token_file has the admin's token; make another one with "
+                         "`openssl rand -base64 32`");
+    }
+    return 0;
+}
+
+/* The variable's token was read into `admin`, if it is set. */
+static int read_tokens(const struct config *config, struct secret *admin, struct secret *reader,
+                       struct error *err) {
+    if (admin->bytes > 0 && check_token(admin, "SNEKOMATIC_ADMIN_TOKEN", err) < 0) {
+        return -1;
+    }
+    if (admin->bytes == 0 && config->console.token_file &&
+        read_token(config->console.token_file, "console.token_file", admin, err) < 0) {
+        return -1;
+    }
+    if (config->console.read_token_file &&
+        read_token(config->console.read_token_file, "console.read_token_file", reader, err) < 0) {
+        return -1;
+    }
+    return check_pair(admin, reader, err);
+}
+
+int config_console_tokens(const struct config *config, struct secret *admin, struct secret *reader,
+                          struct error *err) {
+    int result = take_variable(config, "SNEKOMATIC_ADMIN_TOKEN", true, admin, err);
+    if (result < 0 || read_tokens(config, admin, reader, err) < 0) {
+        secret_finish(admin);
+        secret_finish(reader);
+        return -1;
+    }
+    return 0;
+}
+
+int config_check_console_tokens(const struct config *config, struct error *err) {
+    AUTO_SECRET struct secret admin = {0};
+    AUTO_SECRET struct secret reader = {0};
+    const struct secret *value = settings_variable(config->settings, "SNEKOMATIC_ADMIN_TOKEN");
+    if (value && secret_copy(&admin, value->data, trimmed(value->data, value->bytes)) < 0) {
+        return error_set(err, "no memory");
+    }
+    return read_tokens(config, &admin, &reader, err);
+}

@@ -93,7 +93,10 @@ const struct config_key config_keys[] = {
      .read = read_sentry_dsn},
     {"sentry.environment", KEY_TEXT, FIELD(config, sentry.environment), .fallback = "production",
      .variable = "SENTRY_ENVIRONMENT", .read = read_sentry_environment},
-    {.name = "console.token_file", .kind = KEY_UNSUPPORTED, .variable = "SNEKOMATIC_ADMIN_TOKEN"},
+    {"console.token_file", KEY_TEXT, FIELD(config, console.token_file), .read = read_path},
+    {"console.read_token_file", KEY_TEXT, FIELD(config, console.read_token_file),
+     .read = read_path},
+    {"console.public_help", KEY_BOOLEAN, FIELD(config, console.public_help), .fallback = "false"},
     {0}};
 
 const struct config_key config_plugin_keys[] = {
@@ -149,8 +152,8 @@ bool key_is_section(const struct config_key *keys, const char *name) {
 }
 
 /* The names that may stand at the top of the file. */
-static const char *const sections[] = {"server", "github", "store",  "dispatch", "plugins",
-                                       "log",    "sentry", "plugin", NULL};
+static const char *const sections[] = {"server", "github", "store",   "dispatch", "plugins",
+                                       "log",    "sentry", "console", "plugin",   NULL};
 
 static void consider(const char *candidate, const char *name, const char **best, size_t *distance) {
     size_t found = suggest_distance(candidate, name);

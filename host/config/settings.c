@@ -25,8 +25,12 @@
 static const char *const key_names[] = {"GITHUB_PRIVATE_KEY", "GITHUB_PRIVATE_KEY_NEXT"};
 /* Variables of ours that are no key of the file; keys.c has the others. PGPASSWORD becomes a part
  * of store.url. */
-static const char *const other_names[] = {"GITHUB_WEBHOOK_SECRET", "GITHUB_WEBHOOK_SECRET_PREVIOUS",
-                                          "PGPASSWORD", "no_proxy", "NO_PROXY"};
+static const char *const other_names[] = {"GITHUB_WEBHOOK_SECRET",
+                                          "GITHUB_WEBHOOK_SECRET_PREVIOUS",
+                                          "SNEKOMATIC_ADMIN_TOKEN",
+                                          "PGPASSWORD",
+                                          "no_proxy",
+                                          "NO_PROXY"};
 /* These hold secrets, and so do the proxy variables. */
 static const char *const secret_names[] = {"GITHUB_PRIVATE_KEY",
                                            "GITHUB_PRIVATE_KEY_NEXT",

@@ -169,6 +169,12 @@ static void check_headers(struct http_exchange *exchange) {
         http_response_header(request, MHD_HTTP_HEADER_ALLOW, route->methods);
         return;
     }
+    if (!connection_set_page(ingest, exchange->connection, route->is_page)) {
+        http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "too many browsers have pages open",
+                    "close other windows, and load the page again");
+        http_response_header(request, MHD_HTTP_HEADER_CONNECTION, "close");
+        return;
+    }
     if (exchange->announced_bytes > route->max_body_bytes) {
         reject_too_large(request);
         return;
@@ -191,7 +197,7 @@ static void check_headers(struct http_exchange *exchange) {
 /* An eighth of the connections is kept free for new clients. */
 static bool is_crowded(const struct ingest *ingest) {
     uint32_t max = ingest->options.max_connections;
-    return ingest->n_connections > max - max / 8;
+    return connections_other(ingest) > max - max / 8;
 }
 
 static enum MHD_Result queue(struct http_exchange *exchange) {

@@ -68,6 +68,10 @@ struct ingest_options {
     int64_t body_grace_ms;
     /* 1024. Beyond it, the connection that has waited for a request for longest is closed. */
     uint32_t max_connections;
+    /* Further connections, whose last request was for a route of pages (http_route.is_page). They
+     * never take the place of others. Beyond it, pages get 503. 0: pages count like all requests.
+     */
+    uint32_t max_page_connections;
     /* 64 MiB of bodies at once, and at least one body of the largest size. Beyond it, the body that
      * has been arriving for longest is dropped. */
     uint64_t max_held_bytes;

@@ -5,9 +5,12 @@
 #include "base/text.h"
 #include "base/utf8.h"
 
+#include <assert.h>
+#include <inttypes.h>
 #include <microhttpd.h>
 #include <nettle/base64.h>
 #include <nettle/sha2.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,6 +71,12 @@ void http_page_html(struct buffer *page, const char *html) {
     }
 }
 
+static void put_bytes(struct buffer *page, const char *data, size_t bytes) {
+    if (buffer_append(page, data, bytes) < 0) {
+        page->max = page->bytes;
+    }
+}
+
 static const char *escape(char character) {
     switch (character) {
     case '&':
@@ -85,22 +94,74 @@ static const char *escape(char character) {
     }
 }
 
-void http_page_text(struct buffer *page, const char *text) {
-    size_t bytes = strlen(text);
+void http_page_text_bytes(struct buffer *page, const char *text, size_t bytes) {
+    size_t start = 0;
     for (size_t i = 0; i < bytes;) {
-        uint32_t unsafe = text_unsafe(text + i, bytes - i);
-        bool breaks = text[i] == '\n' || text[i] == '\t';
         const char *escaped = escape(text[i]);
+        bool breaks = text[i] == '\n' || text[i] == '\t';
         size_t width = utf8_step(text + i, bytes - i);
-        char one[8] = {0};
-        memcpy(one, text + i, width);
-        if (unsafe && !breaks) {
-            http_page_html(page, "?");
-        } else {
-            http_page_html(page, escaped ? escaped : one);
+        if (!escaped && !breaks && text_unsafe(text + i, bytes - i)) {
+            escaped = "?";
+        }
+        if (escaped) {
+            put_bytes(page, text + start, i - start);
+            http_page_html(page, escaped);
+            start = i + width;
         }
         i += width;
     }
+    put_bytes(page, text + start, bytes - start);
+}
+
+void http_page_text(struct buffer *page, const char *text) {
+    http_page_text_bytes(page, text, strlen(text));
+}
+
+/* Appends the number that `at`, behind the percent sign, describes, and returns the conversion's
+ * last character. */
+static const char *put_number(struct buffer *page, const char *at, va_list *args) {
+    char number[24];
+    size_t longs = strspn(at, "l");
+    bool is_size = *at == 'z';
+    const char *last = at + longs + (is_size ? 1 : 0);
+    assert(*last == 'd' || *last == 'u');
+    long long value;
+    if (is_size) {
+        value = (long long)va_arg(*args, size_t);
+    } else if (longs == 2) {
+        value = va_arg(*args, long long);
+    } else if (longs == 1) {
+        value = va_arg(*args, long);
+    } else if (*last == 'u') {
+        value = va_arg(*args, unsigned);
+    } else {
+        value = va_arg(*args, int);
+    }
+    snprintf(number, sizeof number, *last == 'u' ? "%llu" : "%lld", value);
+    http_page_html(page, number);
+    return last;
+}
+
+void http_page_put(struct buffer *page, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    for (const char *at = format; *at; at++) {
+        size_t plain = strcspn(at, "%");
+        put_bytes(page, at, plain);
+        at += plain;
+        if (!*at) {
+            break;
+        }
+        at++;
+        if (*at == 's') {
+            http_page_text(page, va_arg(args, const char *));
+        } else if (*at == '%') {
+            http_page_html(page, "%");
+        } else {
+            at = put_number(page, at, &args);
+        }
+    }
+    va_end(args);
 }
 
 /* The policy allows only this style sheet, identified by its hash. */
@@ -129,4 +190,25 @@ void http_respond_page(struct http_request *request, unsigned status, struct buf
     }
     http_respond(request, status, "text/html; charset=utf-8", page->data, page->bytes);
     add_policy(request, form_action);
+}
+
+bool http_page_is_cut(const struct buffer *page) {
+    return page->max == page->bytes;
+}
+
+void http_respond_own_page(struct http_request *request, unsigned status,
+                           const struct buffer *page) {
+    if (http_page_is_cut(page)) {
+        http_reject(request, MHD_HTTP_SERVICE_UNAVAILABLE, "the page does not fit into memory",
+                    "retry with a filter that finds less");
+        return;
+    }
+    http_respond(request, status, "text/html; charset=utf-8", page->data, page->bytes);
+    http_response_header(request, "Content-Security-Policy",
+                         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src "
+                         "'self'; img-src 'self'; base-uri 'none'; form-action 'self'; "
+                         "frame-ancestors 'none'");
+    http_response_header(request, "X-Frame-Options", "DENY");
+    http_response_header(request, "Cross-Origin-Opener-Policy", "same-origin");
+    http_response_header(request, "Cross-Origin-Resource-Policy", "same-origin");
 }

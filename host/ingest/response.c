@@ -38,22 +38,39 @@ const char *http_query(struct http_request *request, const char *name) {
     return value ? value : "";
 }
 
-void http_local_address(struct http_request *request, char address[HTTP_ADDRESS_MAX]) {
-    struct sockaddr_storage local = {0};
-    socklen_t bytes = sizeof local;
-    int fd = request->exchange->connection->fd;
+/* "" for an address that is not IP's. */
+static void address_text(const struct sockaddr_storage *socket_address,
+                         char address[HTTP_ADDRESS_MAX]) {
     address[0] = '\0';
-    if (getsockname(fd, (struct sockaddr *)&local, &bytes) < 0) {
-        return;
-    }
-    if (local.ss_family == AF_INET) {
-        inet_ntop(AF_INET, &((struct sockaddr_in *)&local)->sin_addr, address, HTTP_ADDRESS_MAX);
-    } else if (local.ss_family == AF_INET6) {
-        const struct in6_addr *ipv6 = &((struct sockaddr_in6 *)&local)->sin6_addr;
+    if (socket_address->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)socket_address;
+        inet_ntop(AF_INET, &in->sin_addr, address, HTTP_ADDRESS_MAX);
+    } else if (socket_address->ss_family == AF_INET6) {
+        const struct in6_addr *ipv6 = &((const struct sockaddr_in6 *)socket_address)->sin6_addr;
         bool mapped = IN6_IS_ADDR_V4MAPPED(ipv6);
         inet_ntop(mapped ? AF_INET : AF_INET6, mapped ? ipv6->s6_addr + 12 : ipv6->s6_addr, address,
                   HTTP_ADDRESS_MAX);
     }
+}
+
+void http_local_address(struct http_request *request, char address[HTTP_ADDRESS_MAX]) {
+    struct sockaddr_storage local = {0};
+    socklen_t bytes = sizeof local;
+    (void)getsockname(request->exchange->connection->fd, (struct sockaddr *)&local, &bytes);
+    address_text(&local, address);
+}
+
+void http_peer_address(struct http_request *request, char address[HTTP_ADDRESS_MAX]) {
+    struct sockaddr_storage peer = {0};
+    socklen_t bytes = sizeof peer;
+    (void)getpeername(request->exchange->connection->fd, (struct sockaddr *)&peer, &bytes);
+    address_text(&peer, address);
+}
+
+bool http_peer_is_loopback(struct http_request *request) {
+    char address[HTTP_ADDRESS_MAX];
+    http_peer_address(request, address);
+    return strncmp(address, "127.", strlen("127.")) == 0 || strcmp(address, "::1") == 0;
 }
 
 void http_respond(struct http_request *request, unsigned status, const char *content_type,
@@ -90,6 +107,15 @@ void http_respond(struct http_request *request, unsigned status, const char *con
 void http_response_header(struct http_request *request, const char *name, const char *value) {
     if (request->exchange->response) {
         (void)MHD_add_response_header(request->exchange->response, name, value);
+    }
+}
+
+void http_response_is_immutable(struct http_request *request) {
+    struct MHD_Response *response = request->exchange->response;
+    if (response) {
+        (void)MHD_del_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                                      "public, max-age=31536000, immutable");
     }
 }
 

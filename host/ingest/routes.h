@@ -33,6 +33,8 @@ struct http_route {
     void (*on_headers)(struct http_request *request);
     /* The whole request is there. */
     void (*on_request)(struct http_request *request);
+    /* Its connections are counted apart: see ingest_options.max_page_connections. */
+    bool is_page;
     /* Frees `state`. NULL: the route keeps no state. */
     void (*release)(struct http_request *request);
     void *context;
@@ -61,12 +63,20 @@ const char *http_query(struct http_request *request, const char *name);
 #define HTTP_ADDRESS_MAX 46
 void http_local_address(struct http_request *request, char address[HTTP_ADDRESS_MAX]);
 
+/* The address of the peer, in the same form. Behind a proxy it is the proxy's. */
+void http_peer_address(struct http_request *request, char address[HTTP_ADDRESS_MAX]);
+/* Is the peer this machine itself? */
+bool http_peer_is_loopback(struct http_request *request);
+
 /* Responds; later responses are ignored. Copies `body`. Adds the headers that every response needs,
  * and, except for HTML, a content security policy that forbids everything. */
 void http_respond(struct http_request *request, unsigned status, const char *content_type,
                   const void *body, size_t body_bytes);
 /* Call it after http_respond(), before the callback that called http_respond() returns. */
 void http_response_header(struct http_request *request, const char *name, const char *value);
+
+/* Likewise. The URL names this content, so browsers may keep it for ever. */
+void http_response_is_immutable(struct http_request *request);
 
 /* Responds with {"error":ERROR,"fix":FIX} and logs `rejected` with the error as its reason. */
 void http_reject(struct http_request *request, unsigned status, const char *error, const char *fix);

@@ -69,6 +69,7 @@ static void connection_new(struct ingest *ingest, struct MHD_Connection *mhd, vo
 }
 
 static void connection_free(struct ingest *ingest, struct connection *connection) {
+    (void)connection_set_page(ingest, connection, false);
     /* Closing the descriptor does not remove it from the epoll while a forked child still has it
      * before its exec. */
     epoll_ctl(ingest->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
@@ -129,6 +130,42 @@ static struct connection *oldest(const struct ingest *ingest, const struct conne
         }
     }
     return found;
+}
+
+static bool page_is_idle(const struct connection *connection) {
+    return connection->is_page && !connection->exchange;
+}
+
+/* A browser keeps connections open that it may never use again. */
+static bool shut_idle_page(struct ingest *ingest, const struct connection *but) {
+    struct connection *connection = oldest(ingest, but, page_is_idle);
+    if (!connection) {
+        return false;
+    }
+    shut_connection(ingest, connection, 0, NULL);
+    return connection_set_page(ingest, connection, false);
+}
+
+bool connection_set_page(struct ingest *ingest, struct connection *connection, bool is_page) {
+    if (ingest->options.max_page_connections == 0 || connection->is_page == is_page) {
+        return true;
+    }
+    if (is_page && ingest->n_page_connections >= ingest->options.max_page_connections &&
+        !shut_idle_page(ingest, connection)) {
+        return false;
+    }
+    connection->is_page = is_page;
+    if (is_page) {
+        ingest->n_page_connections++;
+    } else {
+        assert(ingest->n_page_connections > 0);
+        ingest->n_page_connections--;
+    }
+    return true;
+}
+
+unsigned connections_other(const struct ingest *ingest) {
+    return ingest->n_connections - ingest->n_page_connections;
 }
 
 uint64_t connections_arriving_bytes(const struct ingest *ingest) {
@@ -268,22 +305,40 @@ static void run_daemon(struct ingest *ingest) {
     } while (ingest->closed_one);
 }
 
-/* While all connections are taken and a client waits to be accepted: closes the connection that has
- * waited for a request for longest, or else the one whose body has been arriving for longest. */
-static void make_room(struct ingest *ingest) {
+static bool other_waits_for_headers(const struct connection *connection) {
+    return !connection->is_page && waits_for_headers(connection);
+}
+
+static bool other_waits_for_body(const struct connection *connection) {
+    return !connection->is_page && waits_for_body(connection);
+}
+
+static unsigned all_connections_max(const struct ingest *ingest) {
+    return ingest->options.max_connections + ingest->options.max_page_connections;
+}
+
+/* Are all connections taken while a client waits to be accepted? Or did one come that has no place
+ * beside those of pages? */
+static bool lacks_room(const struct ingest *ingest) {
     struct pollfd listening = {.fd = ingest->listen_fd, .events = POLLIN};
-    while (!ingest->quiesced && ingest->n_connections >= ingest->options.max_connections &&
-           poll(&listening, 1, 0) > 0) {
-        unsigned before = ingest->n_accepted;
-        struct connection *connection = oldest(ingest, NULL, waits_for_headers);
-        connection = connection ? connection : oldest(ingest, NULL, waits_for_body);
+    return connections_other(ingest) > ingest->options.max_connections ||
+           (ingest->n_connections >= all_connections_max(ingest) && poll(&listening, 1, 0) > 0);
+}
+
+/* Closes the connection that has waited for a request for longest, or else the one whose body has
+ * been arriving for longest, until there is room. */
+static void make_room(struct ingest *ingest) {
+    while (!ingest->quiesced && lacks_room(ingest)) {
+        unsigned before = ingest->n_accepted, count = ingest->n_connections;
+        struct connection *connection = oldest(ingest, NULL, other_waits_for_headers);
+        connection = connection ? connection : oldest(ingest, NULL, other_waits_for_body);
         if (!connection) {
             return;
         }
         shut_connection(ingest, connection, MHD_HTTP_SERVICE_UNAVAILABLE,
                         "all connections were taken, and this one had been idle for longest");
         run_daemon(ingest);
-        if (ingest->n_accepted == before) {
+        if (ingest->n_accepted == before && ingest->n_connections >= count) {
             /* libmicrohttpd notices the close in its next round. */
             return;
         }
@@ -352,9 +407,9 @@ static int prepare(struct ingest *ingest, struct error *err) {
     ingest->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, http_exchange_access, ingest,
         MHD_OPTION_LISTEN_SOCKET, ingest->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)ingest->options.max_connections, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        ingest, MHD_OPTION_NOTIFY_COMPLETED, http_exchange_completed, ingest,
-        MHD_OPTION_URI_LOG_CALLBACK, http_exchange_new, ingest,
+        all_connections_max(ingest), MHD_OPTION_NOTIFY_CONNECTION, on_connection, ingest,
+        MHD_OPTION_NOTIFY_COMPLETED, http_exchange_completed, ingest, MHD_OPTION_URI_LOG_CALLBACK,
+        http_exchange_new, ingest,
         /* From 1.0 on, this option rejects what strict.c rejects. Before, it closes the connection
          * without a response. */
         MHD_OPTION_STRICT_FOR_CLIENT, MHD_get_version()[0] == '0' ? 0 : 1, MHD_OPTION_END);

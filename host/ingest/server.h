@@ -29,6 +29,8 @@ struct connection {
     bool left;
     /* The server shut the socket; libmicrohttpd has not noticed yet. */
     bool shut;
+    /* It counts as one of pages. */
+    bool is_page;
     /* The server responded at least once: without an exchange, the connection is idle. */
     bool responded;
     /* The request in progress, or NULL; borrowed. */
@@ -80,6 +82,8 @@ struct ingest {
     /* The newest first. */
     TAILQ_HEAD(connection_list, connection) connections;
     unsigned n_connections, n_accepted;
+    /* Among them, those of pages. */
+    unsigned n_page_connections;
     /* No deadline lies before this time. */
     int64_t next_deadline_ms;
     /* The size of all bodies together. */
@@ -96,6 +100,12 @@ struct ingest {
 
 /* Shuts the connection this long from now; INT64_MAX: never. */
 void connection_set_deadline(struct ingest *ingest, struct connection *connection, int64_t in_ms);
+
+/* Counts the connection as one of pages, or not. False: there are too many of pages. */
+bool connection_set_page(struct ingest *ingest, struct connection *connection, bool is_page);
+
+/* The connections that are not of pages. */
+unsigned connections_other(const struct ingest *ingest);
 
 void http_reject_stopping(struct http_request *request);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Decodes forms, and checks the entries of the first one. */
+/* Checks the entries of the first form. */
 #include "setup/form.h"
 
 #include "base/text.h"
@@ -10,87 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int hex(char digit) {
-    if (digit >= '0' && digit <= '9') {
-        return digit - '0';
-    }
-    digit = (char)tolower((unsigned char)digit);
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
-/* 0, or -1. `out` has room for `room` bytes and a NUL. */
-static int decode(const char *text, size_t bytes, char *out, size_t room) {
-    size_t used = 0;
-    for (size_t i = 0; i < bytes; i++) {
-        int byte = text[i] == '+' ? ' ' : (unsigned char)text[i];
-        if (text[i] == '%') {
-            int high = i + 2 < bytes ? hex(text[i + 1]) : -1;
-            int low = i + 2 < bytes ? hex(text[i + 2]) : -1;
-            if (high < 0 || low < 0) {
-                return -1;
-            }
-            byte = high * 16 + low;
-            i += 2;
-        }
-        if (used == room || byte < ' ' || byte == 0x7F) {
-            return -1;
-        }
-        out[used++] = (char)byte;
-    }
-    out[used] = '\0';
-    return text_is_utf8(out, used) ? 0 : -1;
-}
-
-static struct setup_field *find(struct setup_field *fields, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(fields[i].name, name) == 0) {
-            return &fields[i];
-        }
-    }
-    return NULL;
-}
-
-static int read_pair(const char *pair, size_t bytes, struct setup_field *fields, size_t count) {
-    char name[32];
-    const char *equals = memchr(pair, '=', bytes);
-    if (!equals || decode(pair, (size_t)(equals - pair), name, sizeof name - 1) < 0) {
-        return -1;
-    }
-    struct setup_field *field = find(fields, count, name);
-    if (!field || field->given) {
-        return -1;
-    }
-    field->given = true;
-    return decode(equals + 1, bytes - (size_t)(equals + 1 - pair), field->value, SETUP_VALUE_MAX);
-}
-
-int setup_form_read(const char *body, size_t bytes, struct setup_field *fields, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        fields[i].value[0] = '\0';
-        fields[i].given = false;
-    }
-    while (bytes > 0) {
-        const char *end = memchr(body, '&', bytes);
-        size_t pair_bytes = end ? (size_t)(end - body) : bytes;
-        if (read_pair(body, pair_bytes, fields, count) < 0) {
-            return -1;
-        }
-        size_t step = end ? pair_bytes + 1 : pair_bytes;
-        body += step;
-        bytes -= step;
-    }
-    return 0;
-}
-
-const char *setup_form_value(const struct setup_field *fields, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(fields[i].name, name) == 0) {
-            return fields[i].value;
-        }
-    }
-    return "";
-}
 
 /* GitHub counts characters. */
 static size_t characters(const char *text) {
@@ -170,12 +89,12 @@ static void copy_problem(char *out, size_t room, const char *problem) {
     snprintf(out, room, "%s", problem ? problem : "");
 }
 
-bool setup_form_check(const struct setup_field *fields, size_t count, struct setup_choices *choices,
+bool setup_form_check(const struct http_field *fields, size_t count, struct setup_choices *choices,
                       struct setup_problems *problems) {
-    const char *owner = setup_form_value(fields, count, "owner");
-    const char *organization = setup_form_value(fields, count, "organization");
-    const char *name = setup_form_value(fields, count, "name");
-    *choices = (struct setup_choices){.pull = *setup_form_value(fields, count, "pull") != '\0'};
+    const char *owner = http_form_value(fields, count, "owner");
+    const char *organization = http_form_value(fields, count, "organization");
+    const char *name = http_form_value(fields, count, "name");
+    *choices = (struct setup_choices){.pull = *http_form_value(fields, count, "pull") != '\0'};
     *problems = (struct setup_problems){.any = false};
     snprintf(choices->name, sizeof choices->name, "%.*s", SETUP_NAME_MAX, name);
     copy_problem(problems->name, sizeof problems->name, setup_check_name(name));
@@ -186,7 +105,7 @@ bool setup_form_check(const struct setup_field *fields, size_t count, struct set
                      setup_check_organization(organization));
     }
     if (!choices->pull) {
-        check_address(setup_form_value(fields, count, "address"), choices, problems);
+        check_address(http_form_value(fields, count, "address"), choices, problems);
     }
     problems->any = *problems->name || *problems->organization || *problems->address;
     return !problems->any;

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/lock.h"
 #include "base/log.h"
+#include "ingest/form.h"
+#include "ingest/origin.h"
 #include "ingest/page.h"
 
 #include <assert.h>
@@ -24,13 +26,13 @@ static void extend(struct guide *guide, int64_t until_ms) {
 
 /* ---- who may ---- */
 
-static bool host_is_ours(struct http_request *request, char origin[SETUP_ORIGIN_MAX]) {
+static bool host_is_ours(struct http_request *request, char origin[HTTP_ORIGIN_MAX]) {
     const struct config *config = guide_of(request)->options->config;
     char local[HTTP_ADDRESS_MAX];
     size_t bytes = 0;
     const char *host = http_header(request, "Host", &bytes);
     http_local_address(request, local);
-    if (setup_host_is_ours(host, bytes, config->server.public_url, local, origin)) {
+    if (http_host_is_ours(host, bytes, config->server.public_url, local, origin)) {
         return true;
     }
     page_problem(request, 403, "This address is not accepted",
@@ -59,45 +61,29 @@ static bool is_known(struct http_request *request) {
     return false;
 }
 
-static bool is_form(struct http_request *request) {
-    static const char form[] = "application/x-www-form-urlencoded";
-    size_t bytes = 0;
-    const char *type = http_header(request, "Content-Type", &bytes);
-    bool fits = type && bytes >= sizeof form - 1 && strncasecmp(type, form, sizeof form - 1) == 0;
-    return fits && (bytes == sizeof form - 1 || type[sizeof form - 1] == ';' ||
-                    type[sizeof form - 1] == ' ');
-}
-
-/* Browsers send this header; a form of another site has "cross-site" there. */
-static bool is_from_elsewhere(struct http_request *request) {
-    size_t bytes = 0;
-    const char *site = http_header(request, "Sec-Fetch-Site", &bytes);
-    return site && !(bytes == strlen("same-origin") && memcmp(site, "same-origin", bytes) == 0);
-}
-
 /* Reads a form that one of our pages sent. False after it has responded. */
-static bool read_form(struct http_request *request, struct setup_field *fields, size_t count) {
+static bool read_form(struct http_request *request, struct http_field *fields, size_t count) {
     struct guide *guide = guide_of(request);
     const struct buffer *body = &request->body;
-    char origin[SETUP_ORIGIN_MAX];
+    char origin[HTTP_ORIGIN_MAX];
     if (!host_is_ours(request, origin) || !is_known(request)) {
         return false;
     }
-    if (!is_form(request)) {
+    if (!http_is_form(request)) {
         page_problem(request, 415, "This is not a form",
                      "The request has another content type than a form.",
                      "Use the form of the setup's page.", true);
         return false;
     }
-    if (setup_form_read(body->data ? body->data : "", body->bytes, fields, count) < 0) {
+    if (http_form_read(body->data ? body->data : "", body->bytes, fields, count) < 0) {
         page_problem(request, 400, "The form is malformed",
                      "It has an unknown field, a field twice, a control character, or a value that "
                      "is too long.",
                      "Use the form of the setup's page.", true);
         return false;
     }
-    const char *token = setup_form_value(fields, count, "form");
-    if (is_from_elsewhere(request) || !setup_session_form_matches(&guide->session, token)) {
+    const char *token = http_form_value(fields, count, "form");
+    if (http_is_from_elsewhere(request) || !setup_session_form_matches(&guide->session, token)) {
         page_problem(request, 403, "This form is not accepted",
                      "Another page sent it, or the bot was restarted since the page was opened.",
                      "Use the form of the setup's page.", true);
@@ -159,7 +145,7 @@ static void claim(struct http_request *request, const char *link, const char *or
 
 static void on_setup(struct http_request *request) {
     struct guide *guide = guide_of(request);
-    char origin[SETUP_ORIGIN_MAX];
+    char origin[HTTP_ORIGIN_MAX];
     if (!host_is_ours(request, origin)) {
         return;
     }
@@ -184,11 +170,11 @@ static void on_setup(struct http_request *request) {
 
 static void on_manifest(struct http_request *request) {
     struct guide *guide = guide_of(request);
-    struct setup_field fields[] = {{"form"}, {"owner"},   {"organization"},
-                                   {"name"}, {"address"}, {"pull"}};
+    struct http_field fields[] = {{"form"}, {"owner"},   {"organization"},
+                                  {"name"}, {"address"}, {"pull"}};
     struct setup_choices choices;
     struct setup_problems problems;
-    char origin[SETUP_ORIGIN_MAX];
+    char origin[HTTP_ORIGIN_MAX];
     if (!read_form(request, fields, ARRAY_LENGTH(fields)) || !host_is_ours(request, origin)) {
         return;
     }
@@ -198,7 +184,7 @@ static void on_manifest(struct http_request *request) {
     }
     if (guide->options->config->github.receive == CONFIG_RECEIVE_PULL) {
         /* The setup changes no line of the configuration. */
-        (void)snprintf(fields[ARRAY_LENGTH(fields) - 1].value, SETUP_VALUE_MAX, "yes");
+        (void)snprintf(fields[ARRAY_LENGTH(fields) - 1].value, HTTP_VALUE_MAX, "yes");
     }
     if (!setup_form_check(fields, ARRAY_LENGTH(fields), &choices, &problems)) {
         page_ask(guide, request, 422, &choices, &problems);
@@ -278,7 +264,7 @@ static void exchange_code(struct http_request *request, const char *code,
 
 static void on_callback(struct http_request *request) {
     struct guide *guide = guide_of(request);
-    char origin[SETUP_ORIGIN_MAX];
+    char origin[HTTP_ORIGIN_MAX];
     if (!host_is_ours(request, origin) || !is_known(request)) {
         return;
     }
@@ -315,7 +301,7 @@ void guide_reply(struct guide_exchange *exchange) {
 
 /* False after it has responded. */
 static bool is_made(struct http_request *request) {
-    struct setup_field fields[] = {{"form"}};
+    struct http_field fields[] = {{"form"}};
     if (!read_form(request, fields, ARRAY_LENGTH(fields))) {
         return false;
     }

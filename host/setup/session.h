@@ -6,12 +6,12 @@
 #define SNEK_SETUP_SESSION_H
 
 #include "base/error.h"
+#include "ingest/token.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* 32 random bytes in base64url, and a NUL. */
-#define SETUP_TOKEN_MAX 44
+#define SETUP_TOKEN_MAX HTTP_TOKEN_MAX
 #define SETUP_LINK_MS (30 * 60 * 1000)
 /* From the use of the link, and again from each form that is sent. GitHub keeps a code for an hour.
  */

@@ -127,7 +127,8 @@ static int read_deployment(const struct config *present, struct deployment *next
     }
     next->config = next->owned_config;
     if (check_unchanged(present, next->config, err) < 0 ||
-        config_check_webhook_secret(next->config, err) < 0) {
+        config_check_webhook_secret(next->config, err) < 0 ||
+        config_check_console_tokens(next->config, err) < 0) {
         return -1;
     }
     return copy_files(next, files, err);

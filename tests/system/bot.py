@@ -55,13 +55,17 @@ class Bot:
     config       more of the configuration, over the defaults: {"dispatch": {"delay_ms": 50}}
     credentials  "files", or "environment"
     env          more of the environment
+    files        other files of the folder, that only their owner may read: {"console.token": TEXT}
     """
 
     def __init__(self, fake, folder, plugins=("invite",), config=None, credentials="files",
-                 env=None, start=True):
+                 env=None, files=None, start=True):
         self.fake, self.folder = fake, pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.env = dict(env or {})
+        for name, text in (files or {}).items():
+            (self.folder / name).write_text(text)
+            (self.folder / name).chmod(0o600)
         self.file = self.folder / "snekomatic.toml"
         self.process, self.port, self.url = None, None, None
         tables = {

@@ -97,7 +97,7 @@ class EnvironmentWatcher:
 
 
 def test_no_child_of_the_supervisor_ever_has_a_secret_in_its_environment(start_bot):
-    secrets = {"SNEKOMATIC_ADMIN_TOKEN": "", "SENTRY_DSN": "http://dsnsecret@127.0.0.1:1/1",
+    secrets = {"SNEKOMATIC_ADMIN_TOKEN": "admintoken-0123456789-0123456789-0123", "SENTRY_DSN": "http://dsnsecret@127.0.0.1:1/1",
                "HTTPS_PROXY": "http://user:proxysecret@127.0.0.1:1", "PGPASSWORD": "pgsecret"}
     host = start_bot(plugins=["ping"], credentials="environment", env=secrets)
     marker = key_text(host.fake).splitlines()[5].encode()
@@ -113,7 +113,7 @@ def test_no_child_of_the_supervisor_ever_has_a_secret_in_its_environment(start_b
         watcher.end()
     assert watcher.reads > 10
     for text in watcher.seen:
-        for secret in (marker, snek.WEBHOOK_SECRET.encode(), b"dsnsecret", b"proxysecret", b"pgsecret"):
+        for secret in (marker, snek.WEBHOOK_SECRET.encode(), b"dsnsecret", b"proxysecret", b"pgsecret", b"admintoken"):
             assert secret not in text
 
 

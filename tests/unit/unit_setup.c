@@ -3,6 +3,7 @@
  * tests/system/test_setup.py. */
 #include "unit.h"
 
+#include "ingest/origin.h"
 #include "setup/conversion.h"
 #include "setup/form.h"
 #include "setup/origins.h"
@@ -112,16 +113,16 @@ static void only_our_hosts_are_ours(void **state) {
         {"bot.example", "https://bot.example:8443", "", NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char origin[SETUP_ORIGIN_MAX] = "";
-        bool ours = setup_host_is_ours(cases[i].host, strlen(cases[i].host), cases[i].public_url,
-                                       cases[i].local, origin);
+        char origin[HTTP_ORIGIN_MAX] = "";
+        bool ours = http_host_is_ours(cases[i].host, strlen(cases[i].host), cases[i].public_url,
+                                      cases[i].local, origin);
         if (ours != (cases[i].origin != NULL)) {
             fail_msg("%s with %s", cases[i].host, cases[i].public_url);
         }
         assert_string_equal(origin, cases[i].origin ? cases[i].origin : "");
     }
-    char origin[SETUP_ORIGIN_MAX];
-    assert_false(setup_host_is_ours(NULL, 0, "https://bot.example", "", origin));
+    char origin[HTTP_ORIGIN_MAX];
+    assert_false(http_host_is_ours(NULL, 0, "https://bot.example", "", origin));
 }
 
 static void github_pages_are_found_from_the_api(void **state) {
@@ -142,12 +143,12 @@ static void github_pages_are_found_from_the_api(void **state) {
 
 static void forms_are_decoded(void **state) {
     static const char body[] = "name=S%20n+%F0%9F%90%8D%26&pull=";
-    struct setup_field fields[] = {{"name"}, {"pull"}, {"address"}};
-    assert_int_equal(setup_form_read(body, sizeof body - 1, fields, 3), 0);
-    assert_string_equal(setup_form_value(fields, 3, "name"), "S n \xF0\x9F\x90\x8D&");
+    struct http_field fields[] = {{"name"}, {"pull"}, {"address"}};
+    assert_int_equal(http_form_read(body, sizeof body - 1, fields, 3), 0);
+    assert_string_equal(http_form_value(fields, 3, "name"), "S n \xF0\x9F\x90\x8D&");
     assert_true(fields[1].given && !fields[2].given);
-    assert_string_equal(setup_form_value(fields, 3, "address"), "");
-    assert_int_equal(setup_form_read("", 0, fields, 3), 0);
+    assert_string_equal(http_form_value(fields, 3, "address"), "");
+    assert_int_equal(http_form_read("", 0, fields, 3), 0);
     assert_false(fields[0].given);
 }
 
@@ -156,18 +157,18 @@ static void malformed_forms_are_rejected(void **state) {
         "name",          "name=%",  "name=%0", "name=%zz", "name=%00", "name=a%0Ab",     "name=%FF",
         "name=a&name=b", "other=1", "name=a&", "&name=a",  "=x",       "name=a;pull=b&x"};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
-        struct setup_field fields[] = {{"name"}, {"pull"}};
+        struct http_field fields[] = {{"name"}, {"pull"}};
         /* An empty pair at the end is no pair. */
         int expected = strcmp(bodies[i], "name=a&") == 0 ? 0 : -1;
-        if (setup_form_read(bodies[i], strlen(bodies[i]), fields, 2) != expected) {
+        if (http_form_read(bodies[i], strlen(bodies[i]), fields, 2) != expected) {
             fail_msg("%s", bodies[i]);
         }
     }
-    char large[SETUP_VALUE_MAX + 16] = "name=";
-    memset(large + 5, 'a', SETUP_VALUE_MAX + 1);
-    struct setup_field field[] = {{"name"}};
-    assert_int_equal(setup_form_read(large, 5 + SETUP_VALUE_MAX + 1, field, 1), -1);
-    assert_int_equal(setup_form_read(large, 5 + SETUP_VALUE_MAX, field, 1), 0);
+    char large[HTTP_VALUE_MAX + 16] = "name=";
+    memset(large + 5, 'a', HTTP_VALUE_MAX + 1);
+    struct http_field field[] = {{"name"}};
+    assert_int_equal(http_form_read(large, 5 + HTTP_VALUE_MAX + 1, field, 1), -1);
+    assert_int_equal(http_form_read(large, 5 + HTTP_VALUE_MAX, field, 1), 0);
 }
 
 /* ---- GitHub's response ---- */

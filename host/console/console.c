@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The console's thread: takes tasks, one after the other, and waits for the store. */
+#include "console/console.h"
+
+#include "console/assets.h"
+#include "console/gate.h"
+#include "console/room.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void wait_for_mail(const struct mailbox *mailbox) {
+    struct pollfd mail = {.fd = mailbox->event_fd, .events = POLLIN};
+    (void)poll(&mail, 1, -1);
+}
+
+/* ---- the store ---- */
+
+/* The console's thread waits for one operation at a time. */
+static _Thread_local bool is_done;
+
+static void on_result(struct inbox_operation *operation) {
+    assert(!is_done && operation->kind < INBOX_KINDS);
+    is_done = true;
+}
+
+static int run(struct console *console, struct inbox *inbox, struct inbox_operation *operation,
+               struct error *err) {
+    operation->reply_to = &console->results;
+    operation->on_result = on_result;
+    is_done = false;
+    inbox_submit(inbox, operation);
+    while (!is_done) {
+        wait_for_mail(&console->results);
+        mailbox_drain(&console->results);
+    }
+    if (operation->result < 0) {
+        *err = operation->error;
+    }
+    return operation->result;
+}
+
+int room_read(struct console *console, struct inbox_operation *operation, struct error *err) {
+    if (!console->reads &&
+        inbox_open_tool(console->options.config->store.url, false, &console->reads, err) < 0) {
+        console->reads = NULL;
+        return -1;
+    }
+    return run(console, console->reads, operation, err);
+}
+
+int room_change(struct console *console, struct inbox_operation *operation, struct error *err) {
+    return run(console, console->options.inbox, operation, err);
+}
+
+/* ---- tasks ---- */
+
+static void on_task(struct mail *mail) {
+    struct console_task *task = CONTAINER_OF(mail, struct console_task, mail);
+    console_pages_handle(task);
+    task->mail.open = gate_on_done;
+    mailbox_post(http_mailbox(task->request), &task->mail);
+}
+
+void room_submit(struct console_task *task) {
+    task->mail.open = on_task;
+    mailbox_post(&task->console->mailbox, &task->mail);
+}
+
+static void on_stop(struct mail *mail) {
+    CONTAINER_OF(mail, struct console, stop_mail)->stopping = true;
+}
+
+static void *serve(void *context) {
+    struct console *console = context;
+    while (!console->stopping) {
+        wait_for_mail(&console->mailbox);
+        mailbox_drain(&console->mailbox);
+    }
+    inbox_free(console->reads);
+    mailbox_drain(&console->results);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static int start_thread(struct console *console, struct error *err) {
+    /* The main thread handles all signals. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&console->thread, NULL, serve, console);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error != 0) {
+        return error_set(err, "the console gets no thread (%s): " ERROR_FIX_THREADS,
+                         strerror(error));
+    }
+    return 0;
+}
+
+int console_new(const struct console_options *options, struct console **console,
+                struct error *err) {
+    struct console *made = calloc(1, sizeof *made);
+    if (!made) {
+        return error_set(err, "the console does not start: out of memory");
+    }
+    if (mailbox_init(&made->mailbox) < 0) {
+        free(made);
+        return error_set(err, "the console does not start (%s): " ERROR_FIX_FILES_OR_MEMORY,
+                         strerror(errno));
+    }
+    made->options = *options;
+    assets_init();
+    made->stop_mail.open = on_stop;
+    made->route = (struct http_route){.path = CONSOLE_PATH "/*",
+                                      .methods = "GET, HEAD, POST",
+                                      .max_body_bytes = CONSOLE_FORM_BYTES_MAX,
+                                      .is_page = true,
+                                      .on_request = gate_on_request,
+                                      .release = gate_release,
+                                      .context = made};
+    console_access_init(&made->access, options->admin_token, options->read_token);
+    if (mailbox_init(&made->results) < 0 || start_thread(made, err) < 0) {
+        console_access_finish(&made->access);
+        mailbox_finish(&made->mailbox);
+        free(made);
+        return error_set(err, "the console does not start (%s): " ERROR_FIX_FILES_OR_MEMORY,
+                         strerror(errno));
+    }
+    *console = made;
+    return 0;
+}
+
+const struct http_route *console_route(const struct console *console) {
+    return &console->route;
+}
+
+void console_free(struct console *console) {
+    if (!console) {
+        return;
+    }
+    mailbox_post(&console->mailbox, &console->stop_mail);
+    pthread_join(console->thread, NULL);
+    mailbox_finish(&console->mailbox);
+    mailbox_finish(&console->results);
+    console_access_finish(&console->access);
+    free(console);
+}

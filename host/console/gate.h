@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* What happens to a request before a page is made: which hosts and transports count, login and
+ * logout, sessions and rights, forms. Ingest's thread. */
+#ifndef SNEK_CONSOLE_GATE_H
+#define SNEK_CONSOLE_GATE_H
+
+#include "console/task.h"
+
+/* The route's callbacks. */
+void gate_on_request(struct http_request *request);
+void gate_release(struct http_request *request);
+/* The task's response is made: responds, and frees the task. */
+void gate_on_done(struct mail *mail);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The first page: one sentence of health, and the numbers behind it. */
+#include "console/pages.h"
+#include "console/room.h"
+#include "console/view.h"
+#include "inbox/stats.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define STATUS_MAX 65536
+
+struct overview {
+    struct inbox_stats stats;
+    struct buffer status;
+    bool ready;
+};
+
+static int load(struct console_task *task, struct overview *overview, struct error *err) {
+    const struct console_options *options = &task->console->options;
+    overview->stats =
+        (struct inbox_stats){.operation = {.kind = INBOX_STATS}, .configured = options->configured};
+    overview->ready = options->append_status(options->context, &overview->status);
+    return room_read(task->console, &overview->stats.operation, err);
+}
+
+/* Appends "3 dead runs" and the like, with commas between them. */
+static void add_trouble(struct buffer *sentence, int64_t count, const char *one, const char *many) {
+    if (count > 0) {
+        buffer_printf(sentence, "%s%" PRId64 " %s", sentence->bytes > 0 ? ", " : "", count,
+                      count == 1 ? one : many);
+    }
+}
+
+static void describe_health(const struct overview *overview, struct buffer *sentence) {
+    const struct inbox_stats *stats = &overview->stats;
+    add_trouble(sentence, stats->dead, "dead run", "dead runs");
+    add_trouble(sentence, stats->in_doubt, "effect in doubt", "effects in doubt");
+    add_trouble(sentence, stats->parked, "parked run", "parked runs");
+    add_trouble(sentence, stats->held, "held run", "held runs");
+}
+
+static void put_health(struct console_task *task, const struct overview *overview) {
+    AUTO_BUFFER struct buffer sentence = BUFFER_INIT(1024);
+    describe_health(overview, &sentence);
+    if (!overview->ready) {
+        http_page_html(&task->page, "<p class=\"health bad\">The host is not ready: /readyz gives "
+                                    "the reason.</p>\n");
+    } else if (sentence.bytes > 0) {
+        http_page_put(&task->page, "<p class=\"health held\">The host is ready. Look at: %s.</p>\n",
+                      sentence.data);
+    } else {
+        http_page_html(&task->page, "<p class=\"health good\">All is well: the host is ready, and "
+                                    "no run is dead, parked or in doubt.</p>\n");
+    }
+}
+
+static void put_number(struct buffer *page, const char *name, int64_t number, const char *meaning) {
+    http_page_put(page,
+                  "<li><span class=\"number\">%lld</span> <strong>%s</strong> "
+                  "<span class=\"hint\">%s</span></li>\n",
+                  (long long)number, name, meaning);
+}
+
+static void put_numbers(struct console_task *task, const struct inbox_stats *stats) {
+    struct buffer *page = &task->page;
+    http_page_html(page, "<h2 id=\"runs\">Runs</h2>\n<ul class=\"numbers\">\n");
+    put_number(page, "queued", stats->queued, "due now or later");
+    put_number(page, "running", stats->running, "in a worker");
+    put_number(page, "blocked", stats->blocked, "behind an earlier run of their key");
+    put_number(page, "waiting", stats->waiting, "their handler asked to wait");
+    put_number(page, "held", stats->held, "under a pause, a quarantine or a broken loop");
+    put_number(page, "parked", stats->parked, "wait for a permission");
+    put_number(page, "dead", stats->dead, "failed for good; retry by hand");
+    put_number(page, "in doubt", stats->in_doubt, "effects without a recorded response");
+    http_page_html(page, "</ul>\n<p>Oldest due run: ");
+    if (stats->oldest_due_ms == INT64_MAX) {
+        http_page_html(page, "none is queued");
+    } else {
+        view_time(page, stats->oldest_due_ms, task->now_ms);
+    }
+    http_page_html(page, "</p>\n");
+}
+
+static void put_json(struct console_task *task, const struct overview *overview) {
+    const struct inbox_stats *stats = &overview->stats;
+    struct buffer *json = &task->page;
+    view_json_open(json, NULL, '{');
+    view_json_bool(json, "ready", overview->ready);
+    view_json_open(json, "runs", '{');
+    view_json_number(json, "queued", stats->queued);
+    view_json_number(json, "running", stats->running);
+    view_json_number(json, "blocked", stats->blocked);
+    view_json_number(json, "waiting", stats->waiting);
+    view_json_number(json, "held", stats->held);
+    view_json_number(json, "parked", stats->parked);
+    view_json_number(json, "dead", stats->dead);
+    view_json_number(json, "not_configured", stats->not_configured);
+    view_json_close(json, '}');
+    view_json_number(json, "effects_in_doubt", stats->in_doubt);
+    view_json_time(json, "oldest_due",
+                   stats->oldest_due_ms == INT64_MAX ? 0 : stats->oldest_due_ms);
+    view_json_open(json, "status", '{');
+    buffer_append(json, overview->status.data ? overview->status.data : "", overview->status.bytes);
+    view_json_close(json, '}');
+    view_json_close(json, '}');
+}
+
+void page_overview(struct console_task *task) {
+    struct overview overview = {.status = BUFFER_INIT(STATUS_MAX)};
+    struct error err;
+    if (load(task, &overview, &err) < 0) {
+        view_store_failed(task, &err);
+    } else if (task->wants_json) {
+        put_json(task, &overview);
+    } else {
+        view_begin(task, "Overview", true);
+        put_health(task, &overview);
+        put_numbers(task, &overview.stats);
+        view_end(&task->page);
+    }
+    buffer_finish(&overview.status);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Finds a request's page. */
+#include "console/pages.h"
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "console/view.h"
+
+#include <string.h>
+
+const struct console_page console_pages[] = {
+    {.path = "", .menu = "Overview", .handle = page_overview},
+    {.path = "/overview", .handle = page_overview},
+};
+const size_t n_console_pages = ARRAY_LENGTH(console_pages);
+
+static bool matches(const struct console_page *page, const char *path) {
+    size_t bytes = strlen(page->path);
+    if (strncmp(path, page->path, bytes) != 0) {
+        return false;
+    }
+    return page->has_rest ? path[bytes] == '/' && path[bytes + 1] != '\0' : path[bytes] == '\0';
+}
+
+static const struct console_page *find(const char *path, bool is_action) {
+    for (size_t i = 0; i < n_console_pages; i++) {
+        if (console_pages[i].is_action == is_action && matches(&console_pages[i], path)) {
+            return &console_pages[i];
+        }
+    }
+    return NULL;
+}
+
+const char *task_rest(const struct console_task *task) {
+    const struct console_page *page = find(task->path, task->is_post);
+    return page && page->has_rest ? task->path + strlen(page->path) + 1 : "";
+}
+
+void console_pages_handle(struct console_task *task) {
+    const struct console_page *page = find(task->path, task->is_post);
+    task->now_ms = clock_wall_ms();
+    task->status = 200;
+    if (page) {
+        page->handle(task);
+        return;
+    }
+    bool other = find(task->path, !task->is_post) != NULL;
+    view_problem(task, other ? 405 : 404, "There is no such page",
+                 other ? "This path does not accept this method."
+                       : "The console has no page at this path.",
+                 "Use the menu.");
+}

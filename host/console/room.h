@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The console inside this room: its threads and what they share. */
+#ifndef SNEK_CONSOLE_ROOM_H
+#define SNEK_CONSOLE_ROOM_H
+
+#include "console/task.h"
+
+#include <pthread.h>
+
+struct console {
+    struct console_options options;
+    struct http_route route;
+    /* Only ingest's thread uses it. */
+    struct console_access access;
+
+    pthread_t thread;
+    /* For tasks. */
+    struct mailbox mailbox;
+    struct mail stop_mail;
+
+    /* Only the console's thread uses the members below. */
+    bool stopping;
+    /* Results of the inboxes. */
+    struct mailbox results;
+    /* NULL until the first page that reads. */
+    struct inbox *reads;
+};
+
+/* The console's thread. Both run an operation to its end and return its result; `err` says why it
+ * was negative. room_read() reads through the console's own inbox, room_change() goes to the
+ * host's.
+ */
+int room_read(struct console *console, struct inbox_operation *operation, struct error *err);
+int room_change(struct console *console, struct inbox_operation *operation, struct error *err);
+
+/* Any thread. */
+void room_submit(struct console_task *task);
+
+#endif

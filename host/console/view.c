@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Writes the frame of pages, times, badges and forms. */
+#include "console/view.h"
+
+#include "base/array.h"
+#include "console/assets.h"
+#include "console/pages.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define SECOND_MS INT64_C(1000)
+#define MINUTE_MS (60 * SECOND_MS)
+#define HOUR_MS (60 * MINUTE_MS)
+#define DAY_MS (24 * HOUR_MS)
+#define LONG_TEXT 300
+
+static void put_head(struct buffer *page, const char *title, bool live) {
+    http_page_put(page,
+                  "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                  "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+                  "<meta name=\"color-scheme\" content=\"light dark\">\n"
+                  "<title>%s · snekomatic</title>\n"
+                  "<link rel=\"stylesheet\" href=\"%s\">\n"
+                  "<script src=\"%s\" defer></script>\n",
+                  title, assets_style_path(), assets_script_path());
+    http_page_put(page, "<link rel=\"icon\" href=\"%s\">\n</head>\n<body%s", assets_icon_path(),
+                  live ? " data-live" : "");
+    http_page_html(page, ">\n<a class=\"skip\" href=\"#main\">To the content</a>\n");
+}
+
+void view_begin_plain(struct buffer *page, const char *title) {
+    put_head(page, title, false);
+    http_page_put(page,
+                  "<header class=\"top\"><p class=\"brand\"><a href=\"" CONSOLE_PATH "\">"
+                  "snekomatic</a></p></header>\n"
+                  "<main id=\"main\" class=\"plain\">\n<h1>%s</h1>\n",
+                  title);
+}
+
+/* Does the page belong to this row of the menu? */
+static bool is_current(const char *path, const char *row) {
+    size_t bytes = strlen(row);
+    if (bytes == 0) {
+        return *path == '\0';
+    }
+    return strncmp(path, row, bytes) == 0 && (path[bytes] == '\0' || path[bytes] == '/');
+}
+
+static void put_menu(struct console_task *task) {
+    struct buffer *page = &task->page;
+    http_page_html(page, "<nav aria-label=\"Console\"><ul>\n");
+    for (size_t i = 0; i < n_console_pages; i++) {
+        const struct console_page *row = &console_pages[i];
+        if (row->menu) {
+            http_page_put(page, "<li><a href=\"" CONSOLE_PATH "%s\"", row->path);
+            http_page_html(page, is_current(task->path, row->path) ? " aria-current=\"page\"" : "");
+            http_page_put(page, ">%s</a></li>\n", row->menu);
+        }
+    }
+    http_page_html(page, "</ul></nav>\n");
+}
+
+static void put_person(struct console_task *task) {
+    struct buffer *page = &task->page;
+    if (!*task->form) {
+        return;
+    }
+    http_page_put(page,
+                  "<form method=\"post\" action=\"" CONSOLE_PATH "/logout\" class=\"person\">\n"
+                  "<input type=\"hidden\" name=\"form\" value=\"%s\">\n<span>%s</span>\n"
+                  "<button class=\"quiet\">Log out</button>\n</form>\n",
+                  task->form,
+                  task->role == CONSOLE_ADMIN ? "You are an admin" : "You may only read");
+}
+
+void view_begin(struct console_task *task, const char *title, bool live) {
+    struct buffer *page = &task->page;
+    put_head(page, title, live);
+    http_page_html(page, "<header class=\"top\">\n<p class=\"brand\"><a href=\"" CONSOLE_PATH
+                         "\">snekomatic</a></p>\n");
+    if (task->role != CONSOLE_NOBODY) {
+        http_page_put(page,
+                      "<form role=\"search\" action=\"" CONSOLE_PATH
+                      "/deliveries\" class=\"search\">\n<label for=\"q\" class=\"hidden\">Search: "
+                      "GUID, owner/repo#12, person, plugin or reason</label>\n"
+                      "<input type=\"search\" id=\"q\" name=\"q\" value=\"%s\" maxlength=\"300\" "
+                      "placeholder=\"GUID, owner/repo#12, person, plugin, reason\">\n"
+                      "<button class=\"quiet\">Search</button>\n</form>\n",
+                      task_field(task, "q"));
+        put_person(task);
+        put_menu(task);
+    }
+    http_page_put(page, "</header>\n<main id=\"main\">\n<h1>%s</h1>\n", title);
+}
+
+void view_end(struct buffer *page) {
+    http_page_html(page, "</main>\n</body>\n</html>\n");
+}
+
+/* ---- times ---- */
+
+void view_duration(int64_t duration_ms, char text[VIEW_DURATION_MAX]) {
+    static const struct {
+        int64_t unit_ms;
+        const char *name;
+    } units[] = {{DAY_MS, "d"}, {HOUR_MS, "h"}, {MINUTE_MS, "min"}, {SECOND_MS, "s"}, {1, "ms"}};
+    size_t i = 0;
+    while (i + 1 < ARRAY_LENGTH(units) && duration_ms < units[i].unit_ms) {
+        i++;
+    }
+    int64_t whole = duration_ms / units[i].unit_ms;
+    int64_t tenth = duration_ms % units[i].unit_ms * 10 / units[i].unit_ms;
+    if (whole < 10 && units[i].unit_ms > 1 && tenth > 0) {
+        snprintf(text, VIEW_DURATION_MAX, "%" PRId64 ".%" PRId64 " %s", whole, tenth,
+                 units[i].name);
+    } else {
+        snprintf(text, VIEW_DURATION_MAX, "%" PRId64 " %s", whole, units[i].name);
+    }
+}
+
+#define TIME_MAX 40
+
+/* "2026-11-30T06:20:36" */
+static void time_text(int64_t time_ms, char text[TIME_MAX]) {
+    time_t seconds = (time_t)(time_ms / 1000);
+    struct tm utc;
+    text[0] = '\0';
+    if (gmtime_r(&seconds, &utc)) {
+        strftime(text, TIME_MAX, "%Y-%m-%dT%H:%M:%S", &utc);
+    }
+}
+
+void view_time(struct buffer *page, int64_t time_ms, int64_t now_ms) {
+    char exact[TIME_MAX], distance[VIEW_DURATION_MAX];
+    if (time_ms == 0) {
+        http_page_html(page, "never");
+        return;
+    }
+    time_text(time_ms, exact);
+    bool past = time_ms <= now_ms;
+    int64_t distance_ms = past ? now_ms - time_ms : time_ms - now_ms;
+    view_duration(distance_ms, distance);
+    http_page_put(page, "<time datetime=\"%sZ\">", exact);
+    char *clock = strchr(exact, 'T');
+    if (clock && distance_ms < 12 * HOUR_MS) {
+        http_page_text(page, clock + 1);
+    } else if (clock) {
+        *clock = '\0';
+        http_page_put(page, "%s ", exact);
+        http_page_text_bytes(page, clock + 1, strnlen(clock + 1, strlen("06:20")));
+    }
+    http_page_put(page, "</time> <span class=\"ago\">%s%s%s</span>", past ? "" : "in ", distance,
+                  past ? " ago" : "");
+}
+
+/* ---- badges, texts ---- */
+
+void view_state(struct buffer *page, const char *state) {
+    static const struct {
+        const char *state, *kind;
+    } kinds[] = {
+        {"done", "good"},       {"ready", "good"},      {"completed", "good"}, {"skipped", "calm"},
+        {"superseded", "calm"}, {"unsent", "calm"},     {"dead", "bad"},       {"in doubt", "bad"},
+        {"intended", "bad"},    {"quarantined", "bad"}, {"parked", "held"},    {"held", "held"},
+        {"paused", "held"},     {"waiting", "held"},    {"retry", "held"},     {"dry run", "calm"},
+        {"replayed", "calm"},   {"running", "live"},    {"queued", "live"},    {"blocked", "held"},
+        {"suspect", "bad"},     {"full", "good"},       {"partial", "held"},   {"off", "bad"},
+        {"rejected", "bad"}};
+    const char *kind = "calm";
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+        kind = strcmp(state, kinds[i].state) == 0 ? kinds[i].kind : kind;
+    }
+    http_page_put(page, "<span class=\"badge %s\">%s</span>", kind, state);
+}
+
+void view_long_text(struct buffer *page, const char *text) {
+    size_t bytes = strlen(text);
+    if (bytes <= LONG_TEXT) {
+        http_page_text(page, text);
+        return;
+    }
+    size_t cut = LONG_TEXT;
+    while (cut > 0 && ((unsigned char)text[cut] & 0xC0) == 0x80) {
+        cut--;
+    }
+    http_page_html(page, "<details class=\"long\"><summary>");
+    http_page_text_bytes(page, text, cut);
+    http_page_put(page, "… (%zu bytes)</summary><pre>%s</pre></details>", bytes, text);
+}
+
+/* ---- forms, links ---- */
+
+bool view_form_begin(struct console_task *task, const char *action) {
+    if (task->role != CONSOLE_ADMIN) {
+        return false;
+    }
+    http_page_put(&task->page, "<form method=\"post\" action=\"" CONSOLE_PATH "%s\">\n", action);
+    view_hidden(&task->page, "form", task->form);
+    return true;
+}
+
+void view_hidden(struct buffer *page, const char *name, const char *value) {
+    http_page_put(page, "<input type=\"hidden\" name=\"%s\" value=\"%s\">\n", name, value);
+}
+
+void view_form_end(struct buffer *page) {
+    http_page_html(page, "</form>\n");
+}
+
+int view_append_encoded(struct buffer *url, const char *text) {
+    int result = 0;
+    for (; *text && result == 0; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (isalnum(c) || strchr("-_.~/", c)) {
+            result = buffer_append(url, text, 1);
+        } else {
+            result = buffer_printf(url, "%%%02X", c);
+        }
+    }
+    return result;
+}
+
+void view_url(const struct console_task *task, const char *path, const char *name,
+              const char *value, struct buffer *url) {
+    char separator = '?';
+    buffer_printf(url, CONSOLE_PATH "%s", path);
+    for (size_t i = 0; i < task->n_fields; i++) {
+        const struct http_field *field = &task->fields[i];
+        bool replaced = strcmp(field->name, name) == 0;
+        const char *shown = replaced ? value : field->value;
+        if (*shown && (replaced || strcmp(field->name, "before") != 0)) {
+            buffer_printf(url, "%c%s=", separator, field->name);
+            view_append_encoded(url, shown);
+            separator = '&';
+        }
+    }
+}
+
+/* ---- messages ---- */
+
+void view_problem(struct console_task *task, unsigned status, const char *title, const char *why,
+                  const char *fix) {
+    buffer_finish(&task->page);
+    task->page = (struct buffer)BUFFER_INIT(CONSOLE_PAGE_MAX);
+    task->status = status;
+    task->location[0] = '\0';
+    task->content_type = NULL;
+    if (task->wants_json) {
+        view_json_open(&task->page, NULL, '{');
+        view_json_text(&task->page, "error", why);
+        view_json_text(&task->page, "fix", fix);
+        view_json_close(&task->page, '}');
+        return;
+    }
+    view_begin(task, title, false);
+    http_page_put(&task->page, "<p class=\"problem\" role=\"alert\">%s</p>\n<p>%s</p>\n", why, fix);
+    view_end(&task->page);
+}
+
+void view_store_failed(struct console_task *task, const struct error *err) {
+    view_problem(task, 503, "The store does not respond", err->text,
+                 "The host goes on trying. Load this page again; /readyz and the log have more.");
+}
+
+void view_redirect(struct console_task *task, const char *path) {
+    snprintf(task->location, sizeof task->location, CONSOLE_PATH "%s", path);
+}
+
+/* ---- JSON ---- */
+
+static void put_key(struct buffer *json, const char *key) {
+    char last = json->bytes > 0 ? json->data[json->bytes - 1] : '{';
+    if (last != '{' && last != '[') {
+        buffer_append_text(json, ",");
+    }
+    if (key) {
+        buffer_append_json_string(json, key, strlen(key));
+        buffer_append_text(json, ":");
+    }
+}
+
+void view_json_text(struct buffer *json, const char *key, const char *text) {
+    put_key(json, key);
+    buffer_append_json_string(json, text, strlen(text));
+}
+
+void view_json_number(struct buffer *json, const char *key, int64_t number) {
+    put_key(json, key);
+    buffer_printf(json, "%" PRId64, number);
+}
+
+void view_json_bool(struct buffer *json, const char *key, bool value) {
+    put_key(json, key);
+    buffer_append_text(json, value ? "true" : "false");
+}
+
+void view_json_time(struct buffer *json, const char *key, int64_t time_ms) {
+    char text[TIME_MAX];
+    put_key(json, key);
+    if (time_ms == 0) {
+        buffer_append_text(json, "null");
+        return;
+    }
+    time_text(time_ms, text);
+    buffer_printf(json, "\"%s.%03dZ\"", text, (int)(time_ms % 1000));
+}
+
+void view_json_open(struct buffer *json, const char *key, char bracket) {
+    put_key(json, key);
+    buffer_append(json, &bracket, 1);
+}
+
+void view_json_close(struct buffer *json, char bracket) {
+    buffer_append(json, &bracket, 1);
+}

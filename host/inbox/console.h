@@ -182,15 +182,16 @@ struct inbox_failure_group {
     /* Freed with it. */
     char *label, *reason;
     int64_t runs;
-    /* When its first and last run died, or its parked runs' deliveries arrived. */
+    /* When its first and last run died or was parked. */
     int64_t first_ms, last_ms;
     /* The delivery of the last one. */
     char guid[INBOX_GUID_MAX + 1];
 };
 
-/* Groups the INBOX_FAILURES_MAX runs that died last, and as many parked ones; the group that was
- * seen last comes first. Result: 0. */
+/* Groups the INBOX_FAILURES_MAX runs that died last, and as many parked ones; at most
+ * INBOX_FAILURE_GROUPS_MAX groups, the one that was seen last first. Result: 0. */
 #define INBOX_FAILURES_MAX 10000
+#define INBOX_FAILURE_GROUPS_MAX 200
 struct inbox_failures {
     struct inbox_operation operation;
     /* NULL: all. */
@@ -199,7 +200,7 @@ struct inbox_failures {
     /* Out: inbox_failures_free(). */
     struct inbox_failure_group *groups;
     size_t n_groups;
-    /* Out: there are more runs than were looked at. */
+    /* Out: there are more runs than were looked at, or more groups. */
     bool cut;
 };
 
@@ -251,16 +252,19 @@ struct inbox_series {
 };
 
 /* One small step of the elected host, which a page then needs not do: sums up to 512 deliveries
- * that came before `before_ms`, and builds the filter over their names that a search reads. */
+ * that came INBOX_DIGEST_DELAY_MS ago, and builds the filter over their names that a search reads.
+ */
 #define INBOX_DIGEST_DELAY_MS 120000
 struct inbox_digest {
     struct inbox_operation operation;
     int64_t now_ms;
+    /* Actions of persons from before this are forgotten. */
+    int64_t actions_before_ms;
     /* Out: there is more to do. */
     bool more;
 };
 
-/* ---- INBOX_PLUGIN_RUNS ---- */
+/* ---- INBOX_PLUGINS ---- */
 
 struct inbox_plugin_runs {
     char plugin[INBOX_NAME_MAX + 1];

@@ -84,6 +84,13 @@ enum inbox_kind {
     INBOX_SEARCH,
     INBOX_SHOW,
     INBOX_TIMELINE,
+    INBOX_FAILURES,
+    INBOX_SERIES,
+    INBOX_DIGEST,
+    INBOX_PLUGINS,
+    INBOX_RECOVERY,
+    INBOX_ACTION_PUT,
+    INBOX_ACTIONS,
     /* maintenance.h */
     INBOX_ELECT,
     INBOX_PRUNE,

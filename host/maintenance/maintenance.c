@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Owns the mailbox of this room and calls the tasks in turn: election, report, prune, recovery,
- * pull. */
+/* Owns the mailbox of this room and calls the tasks in turn: election, report, prune, digest,
+ * recovery, pull. */
 #include "maintenance/maintenance.h"
 
 #include "base/clock.h"
 #include "maintenance/advance.h"
 #include "maintenance/clock_check.h"
+#include "maintenance/digest.h"
 #include "maintenance/election.h"
 #include "maintenance/host_report.h"
 #include "maintenance/prune.h"
@@ -29,6 +30,7 @@ struct maintenance {
     struct host_report report;
     struct clock_check clock;
     struct prune prune;
+    struct digest digest;
     struct redelivery_schedule recovery;
     struct pull pull;
     struct timers timers;
@@ -92,6 +94,7 @@ int maintenance_new(const struct maintenance_options *options, struct maintenanc
                      options->on_runs_due, options->context);
     prune_init(&new->prune, options->inbox, &new->mailbox, config->store.retention_days,
                config->store.audit_days, options->configured);
+    digest_init(&new->digest, options->inbox, &new->mailbox, config->store.audit_days);
     init_receiving(new, options);
     advance_init(&new->advance);
     timers_init(&new->timers, options->inbox, &new->mailbox, &options->router, &options->plugins);
@@ -135,6 +138,7 @@ int maintenance_tick(struct maintenance *maintenance) {
     next_ms = earliest(next_ms, clock_check_tick(&maintenance->clock, elected, now_ms));
     bool may_forget = elected && clock_check_is_right();
     next_ms = earliest(next_ms, prune_tick(&maintenance->prune, may_forget, now_ms));
+    next_ms = earliest(next_ms, digest_tick(&maintenance->digest, may_forget, now_ms));
     next_ms = earliest(next_ms, redelivery_schedule_tick(&maintenance->recovery, elected, now_ms));
     next_ms = earliest(next_ms, pull_tick(&maintenance->pull, elected, now_ms));
     next_ms = earliest(next_ms, fire_tick(maintenance, elected, now_ms));
@@ -169,6 +173,7 @@ void maintenance_free(struct maintenance *maintenance) {
         host_report_close(&maintenance->report);
         clock_check_close(&maintenance->clock);
         prune_close(&maintenance->prune);
+        digest_close(&maintenance->digest);
         redelivery_schedule_close(&maintenance->recovery);
         pull_close(&maintenance->pull);
         timers_close(&maintenance->timers);

@@ -3,6 +3,7 @@
 #include "inbox_contract.h"
 
 #include "inbox/console.h"
+#include "inbox/pull.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,6 +227,273 @@ static void an_unknown_delivery_is_reported(void **state) {
     inbox_show_finish(&show);
 }
 
+static void failures_are_grouped_by_their_reason(void **state) {
+    struct fixture *fixture = *state;
+    store_failures(fixture);
+    struct inbox_failures failures = {.operation = {.kind = INBOX_FAILURES}};
+    assert_int_equal(fixture_do(fixture, &failures.operation), 0);
+    assert_int_equal(failures.n_groups, 3);
+    assert_false(failures.cut);
+    const struct inbox_failure_group *groups = failures.groups;
+    for (size_t i = 0; i < 3; i++) {
+        const struct inbox_failure_group *group = &groups[i];
+        if (strcmp(group->state, "parked") == 0) {
+            assert_string_equal(group->guid, "f3");
+            assert_string_equal(group->reason, "needs issues: write");
+        } else if (strcmp(group->reason, "GitHub responded 404 for /issues/#") == 0) {
+            assert_int_equal(group->runs, 2);
+            assert_string_equal(group->guid, "f1");
+            assert_int_equal(group->first_ms, FIXTURE_NOW + 100);
+            assert_int_equal(group->last_ms, FIXTURE_NOW + 200);
+        } else {
+            assert_string_equal(group->reason, "GitHub responded 502 for /issues/#");
+            assert_string_equal(group->guid, "f2");
+            assert_string_equal(group->label, "error");
+            assert_int_equal(group->runs, 1);
+        }
+    }
+    /* The one that was seen last comes first. */
+    assert_true(groups[0].last_ms >= groups[1].last_ms && groups[1].last_ms >= groups[2].last_ms);
+    inbox_failures_free(failures.groups, failures.n_groups);
+    struct inbox_failures none = {.operation = {.kind = INBOX_FAILURES}, .plugin = "welcome"};
+    assert_int_equal(fixture_do(fixture, &none.operation), 0);
+    assert_int_equal(none.n_groups, 0);
+}
+
+static void ids_in_a_reason_count_as_equal(void **state) {
+    (void)state;
+    static const struct {
+        const char *reason, *group;
+    } cases[] = {
+        {"", ""},
+        {"GitHub responded 404", "GitHub responded 404"},
+        {"comment 123456 is gone", "comment # is gone"},
+        {"octo/cat#12 is locked", "octo/cat# is locked"},
+        {"GET /repos/octo/cat/issues/7: 404", "GET /repos/octo/cat/issues/#: 404"},
+        {"request 8C2A:1F4B0:9D3E77", "request 8C2A:1F4B0:9D3E77"},
+        {"delivery 72d3162e-cc78-11e3-81ab-4c9367dc0958 failed", "delivery # failed"},
+        {"deadbeef and feedface stay", "deadbeef and feedface stay"},
+        {"v2 of a1b2c3d4e5", "v2 of #"},
+        {"after 12 s", "after 12 s"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char reason[100];
+        (void)snprintf(reason, sizeof reason, "%s", cases[i].reason);
+        inbox_failure_reason(reason);
+        assert_string_equal(reason, cases[i].group);
+    }
+}
+
+static bool digest(struct fixture *fixture, int64_t now_ms) {
+    struct inbox_digest step = {.operation = {.kind = INBOX_DIGEST}, .now_ms = now_ms};
+    assert_int_equal(fixture_do(fixture, &step.operation), 0);
+    return step.more;
+}
+
+static struct inbox_series series_of(struct fixture *fixture, enum inbox_series_span span,
+                                     const char *plugin, int64_t now_ms) {
+    struct inbox_series series = {
+        .operation = {.kind = INBOX_SERIES}, .span = span, .plugin = plugin, .now_ms = now_ms};
+    assert_int_equal(fixture_do(fixture, &series.operation), 0);
+    return series;
+}
+
+static void sum_of(const struct inbox_series *series, struct inbox_series_bucket *sum) {
+    *sum = (struct inbox_series_bucket){0};
+    for (size_t i = 0; i < series->n_buckets; i++) {
+        sum->count += series->buckets[i].count;
+        sum->dead += series->buckets[i].dead;
+        sum->ended += series->buckets[i].ended;
+        sum->latency_sum_ms += series->buckets[i].latency_sum_ms;
+    }
+}
+
+static void numbers_over_time_are_the_same_before_and_after_they_are_summed(void **state) {
+    struct fixture *fixture = *state;
+    store_failures(fixture);
+    int64_t now_ms = FIXTURE_NOW + INBOX_DIGEST_DELAY_MS + 60000;
+    struct inbox_series_bucket sum;
+    struct inbox_series series = series_of(fixture, INBOX_SERIES_HOUR, NULL, FIXTURE_NOW + 60000);
+    assert_int_equal(series.n_buckets, 60);
+    assert_int_equal(series.summed_ms, 0);
+    sum_of(&series, &sum);
+    assert_int_equal(sum.count, 6);
+    assert_int_equal(sum.dead, 3);
+    assert_int_equal(sum.ended, 0);
+
+    assert_false(digest(fixture, FIXTURE_NOW + 1000));
+    assert_false(digest(fixture, now_ms));
+    /* A second step adds nothing. */
+    assert_false(digest(fixture, now_ms));
+    for (int span = INBOX_SERIES_HOUR; span <= INBOX_SERIES_WEEK; span++) {
+        series = series_of(fixture, span, NULL, now_ms);
+        assert_int_equal(series.n_buckets, inbox_series_buckets(span));
+        assert_int_equal(series.summed_ms, FIXTURE_NOW);
+        sum_of(&series, &sum);
+        assert_int_equal(sum.count, 6);
+        assert_int_equal(sum.dead, 3);
+        assert_int_equal(sum.ended, 4);
+        assert_int_equal(sum.latency_sum_ms, 100 + 200 + 300 + 600);
+        size_t nth = (size_t)((FIXTURE_NOW - series.first_ms) / inbox_series_step_ms(span));
+        assert_int_equal(series.buckets[nth].count, 6);
+        assert_int_equal(series.buckets[nth].latency_max_ms, 600);
+    }
+    series = series_of(fixture, INBOX_SERIES_DAY, "invite", now_ms);
+    sum_of(&series, &sum);
+    assert_int_equal(sum.count, 6);
+    assert_int_equal(sum.dead, 3);
+    series = series_of(fixture, INBOX_SERIES_DAY, "welcome", now_ms);
+    sum_of(&series, &sum);
+    assert_int_equal(sum.count + sum.dead, 0);
+    /* Sums that no page shows are forgotten. */
+    assert_false(digest(fixture, now_ms + 8 * INT64_C(86400000)));
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM series"), 0);
+}
+
+/* Stores deliveries of many senders and items; every hundredth is of one repository. */
+static void store_many(struct fixture *fixture, int n) {
+    for (int i = 0; i < n; i++) {
+        char guid[20], item[20], sender[20];
+        (void)snprintf(guid, sizeof guid, "m%04d", i);
+        (void)snprintf(item, sizeof item, "99#%d", i + 1);
+        (void)snprintf(sender, sizeof sender, "person%d", i % 200);
+        const struct sample one = {guid,   i % 100 == 7 ? "Rare/Repo" : "octo/cat",
+                                   item,   sender,
+                                   "push", i == 3 ? "welcome" : "invite"};
+        store_samples(fixture, &one, 1);
+    }
+}
+
+static void old_deliveries_are_found_by_filters_of_their_names(void **state) {
+    struct fixture *fixture = *state;
+    store_many(fixture, 1100);
+    int64_t now_ms = FIXTURE_NOW + INBOX_DIGEST_DELAY_MS + 60000;
+    while (digest(fixture, now_ms)) {}
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM name_filters"), 2);
+    expect_found(fixture, search_of((struct inbox_search_filter){.repository = "rare/repo"}),
+                 "m1007 m0907 m0807 m0707 m0607 m0507 m0407 m0307 m0207 m0107 m0007");
+    expect(fixture, (struct inbox_search_filter){.repository = "octo/cat", .number = 21}, "m0020");
+    expect(fixture, (struct inbox_search_filter){.repository = "octo/cat", .number = 1021},
+           "m1020");
+    expect(fixture, (struct inbox_search_filter){.plugin = "welcome"}, "m0003");
+    expect(fixture, (struct inbox_search_filter){.sender = "PERSON7", .repository = "Rare/Repo"},
+           "m1007 m0807 m0607 m0407 m0207 m0007");
+    expect(fixture, (struct inbox_search_filter){.sender = "nobody"}, "");
+    /* A filter without a name of a delivery hides it: the search does read the filters. */
+    (void)fixture->store->query(fixture->place,
+                                "DELETE FROM name_filters WHERE first_id = 1 RETURNING 1");
+    expect(fixture, (struct inbox_search_filter){.plugin = "welcome"}, "");
+}
+
+static void a_redelivery_is_found_by_its_new_names(void **state) {
+    struct fixture *fixture = *state;
+    store_many(fixture, 513);
+    while (digest(fixture, FIXTURE_NOW + INBOX_DIGEST_DELAY_MS + 60000)) {}
+    expect(fixture, (struct inbox_search_filter){.plugin = "welcome"}, "m0003");
+    expect(fixture, (struct inbox_search_filter){.sender = "late"}, "");
+    end_one(fixture, "m0000", INBOX_DONE, "done", "", FIXTURE_NOW);
+    struct inbox_put again = put_of("m0000");
+    struct inbox_put_run runs[] = {{.plugin = "invite"}, {.plugin = "late"}};
+    again.runs = runs;
+    again.n_runs = 2;
+    assert_int_equal(fixture_do(fixture, &again.operation), INBOX_REDELIVERED);
+    inbox_put_finish(&again);
+    expect(fixture, (struct inbox_search_filter){.plugin = "late"}, "m0000");
+}
+
+static void plugins_are_listed_with_their_runs(void **state) {
+    struct fixture *fixture = *state;
+    store_failures(fixture);
+    const struct sample other = {"w", "octo/cat", "", "mona", "push", "welcome"};
+    store_samples(fixture, &other, 1);
+    int64_t now_ms = FIXTURE_NOW + INBOX_DIGEST_DELAY_MS + 60000;
+    (void)digest(fixture, now_ms);
+    struct inbox_elect elect = {.operation = {.kind = INBOX_ELECT},
+                                .host = 5,
+                                .lease_ms = 1000,
+                                .now_ms = now_ms,
+                                .configured = "\nidle\ninvite\n"};
+    assert_int_equal(fixture_do(fixture, &elect.operation), 1);
+    struct inbox_plugins list = {.operation = {.kind = INBOX_PLUGINS}, .now_ms = now_ms};
+    assert_int_equal(fixture_do(fixture, &list.operation), 0);
+    assert_int_equal(list.n_plugins, 3);
+    assert_string_equal(list.plugins[0].plugin, "idle");
+    const struct inbox_plugin_runs *invite = &list.plugins[1];
+    assert_string_equal(invite->plugin, "invite");
+    assert_int_equal(invite->dead, 3);
+    assert_int_equal(invite->parked, 1);
+    assert_int_equal(invite->queued, 1);
+    assert_int_equal(invite->hours[22] + invite->hours[23], 6);
+    assert_string_equal(list.plugins[2].plugin, "welcome");
+    assert_int_equal(list.plugins[2].queued, 1);
+    free(list.plugins);
+}
+
+static void recovery_is_summed_up(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_recovery recovery = {.operation = {.kind = INBOX_RECOVERY}, .now_ms = FIXTURE_NOW};
+    assert_int_equal(fixture_do(fixture, &recovery.operation), 0);
+    assert_int_equal(recovery.missing, 0);
+    assert_false(recovery.pulls);
+    for (int i = 0; i < 4; i++) {
+        struct inbox_count_redelivery count = {.operation = {.kind = INBOX_COUNT_REDELIVERY},
+                                               .guid = i == 0 ? "one" : "lost",
+                                               .most = 3,
+                                               .now_ms = FIXTURE_NOW + i};
+        assert_int_equal(fixture_do(fixture, &count.operation), INBOX_REDELIVERY_COUNTED);
+    }
+    struct inbox_pull_begin begin = {.operation = {.kind = INBOX_PULL_BEGIN},
+                                     .now_ms = FIXTURE_NOW};
+    assert_int_equal(fixture_do(fixture, &begin.operation), 0);
+    assert_int_equal(fixture_do(fixture, &recovery.operation), 0);
+    assert_int_equal(recovery.missing, 2);
+    assert_int_equal(recovery.asked, 2);
+    assert_int_equal(recovery.requests, 4);
+    assert_int_equal(recovery.given_up, 1);
+    assert_int_equal(recovery.fetched, 0);
+    assert_int_equal(recovery.last_request_ms, FIXTURE_NOW + 3);
+    assert_true(recovery.pulls);
+    assert_int_equal(recovery.full_ms, FIXTURE_NOW);
+    assert_int_equal(recovery.waiting, 0);
+}
+
+static void actions_are_kept_in_order_and_found_by_their_target(void **state) {
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 5; i++) {
+        struct inbox_action_put put = {
+            .operation = {.kind = INBOX_ACTION_PUT},
+            .action = {.at_ms = FIXTURE_NOW + i, .who = "cli root", .what = "retry"}};
+        (void)snprintf(put.action.target, sizeof put.action.target, "d%d", i % 2);
+        (void)snprintf(put.action.result, sizeof put.action.result, "%d runs due now", i);
+        assert_int_equal(fixture_do(fixture, &put.operation), 0);
+        assert_true(put.action.id > 0);
+    }
+    struct inbox_actions list = {.operation = {.kind = INBOX_ACTIONS}, .most = 3};
+    assert_int_equal(fixture_do(fixture, &list.operation), 0);
+    assert_int_equal(list.n_actions, 3);
+    assert_true(list.more);
+    assert_string_equal(list.actions[0].result, "4 runs due now");
+    assert_string_equal(list.actions[0].who, "cli root");
+    assert_int_equal(list.actions[0].at_ms, FIXTURE_NOW + 4);
+    list.before = list.actions[2].id;
+    free(list.actions);
+    assert_int_equal(fixture_do(fixture, &list.operation), 0);
+    assert_int_equal(list.n_actions, 2);
+    assert_false(list.more);
+    free(list.actions);
+    struct inbox_digest forget = {.operation = {.kind = INBOX_DIGEST},
+                                  .now_ms = FIXTURE_NOW,
+                                  .actions_before_ms = FIXTURE_NOW + 1};
+    assert_int_equal(fixture_do(fixture, &forget.operation), 0);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM actions"), 4);
+    list.before = 0;
+    list.target = "d1";
+    assert_int_equal(fixture_do(fixture, &list.operation), 0);
+    assert_int_equal(list.n_actions, 2);
+    assert_string_equal(list.actions[1].result, "1 runs due now");
+    free(list.actions);
+}
+
 size_t contract_console_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest all[] = {
         CONTRACT(a_search_finds_deliveries_by_each_name_and_by_all_together),
@@ -233,6 +501,14 @@ size_t contract_console_tests(const struct contract_store *store, struct CMUnitT
         CONTRACT(a_search_finds_runs_by_state_and_reason),
         CONTRACT(a_search_finds_runs_with_an_effect_in_doubt),
         CONTRACT(an_unknown_delivery_is_reported),
+        CONTRACT(failures_are_grouped_by_their_reason),
+        CONTRACT(ids_in_a_reason_count_as_equal),
+        CONTRACT(numbers_over_time_are_the_same_before_and_after_they_are_summed),
+        CONTRACT(old_deliveries_are_found_by_filters_of_their_names),
+        CONTRACT(a_redelivery_is_found_by_its_new_names),
+        CONTRACT(plugins_are_listed_with_their_runs),
+        CONTRACT(recovery_is_summed_up),
+        CONTRACT(actions_are_kept_in_order_and_found_by_their_target),
     };
     memcpy(tests, all, sizeof all);
     return sizeof all / sizeof *all;

@@ -87,6 +87,25 @@ int console_perform(struct console_store *store, struct inbox_operation *operati
     case INBOX_TIMELINE:
         return console_timeline(store, CONTAINER_OF(operation, struct inbox_timeline, operation),
                                 err);
+    case INBOX_FAILURES:
+        return console_failures(store, CONTAINER_OF(operation, struct inbox_failures, operation),
+                                err);
+    case INBOX_SERIES:
+        return console_series(store, CONTAINER_OF(operation, struct inbox_series, operation), err);
+    case INBOX_DIGEST:
+        return console_digest(store, CONTAINER_OF(operation, struct inbox_digest, operation), err);
+    case INBOX_PLUGINS:
+        return console_plugins(store, CONTAINER_OF(operation, struct inbox_plugins, operation),
+                               err);
+    case INBOX_RECOVERY:
+        return console_recovery(store, CONTAINER_OF(operation, struct inbox_recovery, operation),
+                                err);
+    case INBOX_ACTION_PUT:
+        return console_action_put(store,
+                                  CONTAINER_OF(operation, struct inbox_action_put, operation), err);
+    case INBOX_ACTIONS:
+        return console_actions(store, CONTAINER_OF(operation, struct inbox_actions, operation),
+                               err);
     default:
         assert(false);
         return -1;

@@ -2,7 +2,12 @@
 /* Groups failed runs by their reason. */
 #include "inbox/common/console_parts.h"
 
+#include "base/array.h"
+#include "base/cleanup.h"
+
 #include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Hexadecimal digits of an id. */
@@ -62,4 +67,168 @@ void inbox_failure_reason(char *reason) {
         }
     }
     *to = '\0';
+}
+
+/* ---- groups ---- */
+
+#define WHAT "grouping failures"
+/* A power of two, more than twice the number of groups. */
+#define SLOTS 65536
+
+struct grouping {
+    struct inbox_failures *failures;
+    /* The delivery of the last run of each group. */
+    int64_t *deliveries;
+    size_t n_deliveries;
+    /* Index of a group plus 1, by the hash of the group; 0: free. */
+    uint32_t *slots;
+    size_t runs;
+};
+
+static void grouping_finish(struct grouping *grouping) {
+    free(grouping->deliveries);
+    free(grouping->slots);
+}
+
+static size_t hash_of(const char *const texts[4]) {
+    size_t hash = 0xcbf29ce484222325;
+    for (int i = 0; i < 4; i++) {
+        for (const char *c = texts[i];; c++) {
+            hash = (hash ^ (uint8_t)*c) * 0x100000001b3;
+            if (!*c) {
+                break;
+            }
+        }
+    }
+    return hash ^ (hash >> 32);
+}
+
+static bool is_group(const struct inbox_failure_group *group, const char *const texts[4]) {
+    return strcmp(group->state, texts[0]) == 0 && strcmp(group->plugin, texts[1]) == 0 &&
+           strcmp(group->label, texts[2]) == 0 && strcmp(group->reason, texts[3]) == 0;
+}
+
+/* A new group; NULL: out of memory. */
+static struct inbox_failure_group *add_group(struct grouping *grouping,
+                                             const char *const texts[4]) {
+    struct inbox_failures *failures = grouping->failures;
+    struct inbox_failure_group *group = ARRAY_ADD(failures->groups, failures->n_groups);
+    if (!group || !ARRAY_ADD(grouping->deliveries, grouping->n_deliveries)) {
+        return NULL;
+    }
+    snprintf(group->state, sizeof group->state, "%s", texts[0]);
+    snprintf(group->plugin, sizeof group->plugin, "%s", texts[1]);
+    group->label = strdup(texts[2]);
+    group->reason = strdup(texts[3]);
+    group->first_ms = INT64_MAX;
+    group->last_ms = INT64_MIN;
+    return group->label && group->reason ? group : NULL;
+}
+
+/* state, plugin, label, reason, time, delivery. */
+static int on_failure(void *context, const struct console_row *row) {
+    struct grouping *grouping = context;
+    AUTO_FREE char *reason = console_duplicate(row, 3);
+    if (grouping->runs++ == INBOX_FAILURES_MAX) {
+        grouping->failures->cut = true;
+        return 1;
+    }
+    if (!reason) {
+        return -1;
+    }
+    inbox_failure_reason(reason);
+    const char *const texts[] = {console_text(row, 0), console_text(row, 1), console_text(row, 2),
+                                 reason};
+    size_t slot = hash_of(texts) % SLOTS;
+    while (grouping->slots[slot] != 0 &&
+           !is_group(&grouping->failures->groups[grouping->slots[slot] - 1], texts)) {
+        slot = (slot + 1) % SLOTS;
+    }
+    if (grouping->slots[slot] == 0) {
+        if (!add_group(grouping, texts)) {
+            return -1;
+        }
+        grouping->slots[slot] = (uint32_t)grouping->failures->n_groups;
+    }
+    size_t index = grouping->slots[slot] - 1;
+    struct inbox_failure_group *group = &grouping->failures->groups[index];
+    int64_t at_ms = console_number(row, 4);
+    group->runs++;
+    group->first_ms = at_ms < group->first_ms ? at_ms : group->first_ms;
+    if (at_ms > group->last_ms) {
+        group->last_ms = at_ms;
+        grouping->deliveries[index] = console_number(row, 5);
+    }
+    return 0;
+}
+
+static int on_guid(void *context, const struct console_row *row) {
+    struct inbox_failure_group *group = context;
+    console_copy(row, 0, group->guid, sizeof group->guid);
+    return 1;
+}
+
+static int by_last_seen(const void *a, const void *b) {
+    const struct inbox_failure_group *left = a, *right = b;
+    return (left->last_ms < right->last_ms) - (left->last_ms > right->last_ms);
+}
+
+/* Keeps the groups that were seen last. */
+static void cut_groups(struct inbox_failures *failures) {
+    while (failures->n_groups > INBOX_FAILURE_GROUPS_MAX) {
+        struct inbox_failure_group *last = &failures->groups[--failures->n_groups];
+        free(last->label);
+        free(last->reason);
+        failures->cut = true;
+    }
+}
+
+static int group_runs(struct console_store *store, struct grouping *grouping, struct error *err) {
+    static const enum console_sql parts[] = {CONSOLE_FAILURES_DEAD, CONSOLE_FAILURES_PARKED};
+    struct inbox_failures *failures = grouping->failures;
+    const struct console_value plugin = console_value_text(failures->plugin);
+    for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
+        grouping->runs = 0;
+        if (store->methods->ask(store, parts[i], &plugin, 1, on_failure, grouping, err, WHAT) < 0) {
+            return -1;
+        }
+    }
+    /* The index of a group finds its delivery until the groups are sorted. */
+    for (size_t i = 0; i < failures->n_groups; i++) {
+        snprintf(failures->groups[i].guid, sizeof failures->groups[i].guid, "%lld",
+                 (long long)grouping->deliveries[i]);
+    }
+    return 0;
+}
+
+int console_failures(struct console_store *store, struct inbox_failures *failures,
+                     struct error *err) {
+    CLEANUP(grouping_finish)
+    struct grouping grouping = {.failures = failures, .slots = calloc(SLOTS, sizeof(uint32_t))};
+    if (!grouping.slots) {
+        return store->methods->no_memory(store, err, WHAT);
+    }
+    if (group_runs(store, &grouping, err) < 0) {
+        return -1;
+    }
+    if (failures->n_groups > 0) {
+        qsort(failures->groups, failures->n_groups, sizeof *failures->groups, by_last_seen);
+    }
+    cut_groups(failures);
+    for (size_t i = 0; i < failures->n_groups; i++) {
+        struct inbox_failure_group *group = &failures->groups[i];
+        const struct console_value id = console_value_number(strtoll(group->guid, NULL, 10));
+        if (store->methods->ask(store, CONSOLE_GUID_OF, &id, 1, on_guid, group, err, WHAT) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void inbox_failures_free(struct inbox_failure_group *groups, size_t n_groups) {
+    for (size_t i = 0; groups && i < n_groups; i++) {
+        free(groups[i].label);
+        free(groups[i].reason);
+    }
+    free(groups);
 }

@@ -20,4 +20,20 @@ int console_show(struct console_store *store, struct inbox_show *show, struct er
 int console_timeline(struct console_store *store, struct inbox_timeline *timeline,
                      struct error *err);
 
+/* console_failures.c */
+int console_failures(struct console_store *store, struct inbox_failures *failures,
+                     struct error *err);
+
+/* console_series.c */
+int console_series(struct console_store *store, struct inbox_series *series, struct error *err);
+int console_digest(struct console_store *store, struct inbox_digest *digest, struct error *err);
+
+/* console_lists.c */
+int console_plugins(struct console_store *store, struct inbox_plugins *list, struct error *err);
+int console_recovery(struct console_store *store, struct inbox_recovery *recovery,
+                     struct error *err);
+int console_action_put(struct console_store *store, struct inbox_action_put *put,
+                       struct error *err);
+int console_actions(struct console_store *store, struct inbox_actions *list, struct error *err);
+
 #endif

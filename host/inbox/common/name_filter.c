@@ -2,6 +2,8 @@
 /* Hashes names for the filters: FNV-1a, and the last step of MurmurHash3 to spread its bits. */
 #include "inbox/common/name_filter.h"
 
+const uint8_t name_filter_open[NAME_FILTER_BYTES] = {[0 ... NAME_FILTER_BYTES - 1] = 0xFF};
+
 static uint64_t add_byte(uint64_t hash, uint8_t byte) {
     return (hash ^ byte) * UINT64_C(0x100000001b3);
 }

@@ -36,4 +36,7 @@ void name_filter_bits(enum name_kind kind, const char *text, int64_t number,
 void name_filter_add(uint8_t filter[NAME_FILTER_BYTES], enum name_kind kind, const char *text,
                      int64_t number);
 
+/* A filter that every name matches. */
+extern const uint8_t name_filter_open[NAME_FILTER_BYTES];
+
 #endif

@@ -352,6 +352,56 @@ static void timeline_free(struct inbox_operation *operation) {
     inbox_timeline_finish(CONTAINER_OF(operation, struct inbox_timeline, operation));
 }
 
+static void failures_clear(struct inbox_operation *operation) {
+    struct inbox_failures *failures = CONTAINER_OF(operation, struct inbox_failures, operation);
+    failures->groups = NULL;
+    failures->n_groups = 0;
+    failures->cut = false;
+}
+
+static void failures_free(struct inbox_operation *operation) {
+    struct inbox_failures *failures = CONTAINER_OF(operation, struct inbox_failures, operation);
+    inbox_failures_free(failures->groups, failures->n_groups);
+}
+
+static void series_clear(struct inbox_operation *operation) {
+    struct inbox_series *series = CONTAINER_OF(operation, struct inbox_series, operation);
+    memset(series->buckets, 0, sizeof series->buckets);
+    series->n_buckets = 0;
+    series->first_ms = series->summed_ms = 0;
+}
+
+static void digest_clear(struct inbox_operation *operation) {
+    CONTAINER_OF(operation, struct inbox_digest, operation)->more = false;
+}
+
+static void plugins_clear(struct inbox_operation *operation) {
+    struct inbox_plugins *list = CONTAINER_OF(operation, struct inbox_plugins, operation);
+    list->plugins = NULL;
+    list->n_plugins = 0;
+}
+
+static void plugins_free(struct inbox_operation *operation) {
+    free(CONTAINER_OF(operation, struct inbox_plugins, operation)->plugins);
+}
+
+static void recovery_clear(struct inbox_operation *operation) {
+    struct inbox_recovery *recovery = CONTAINER_OF(operation, struct inbox_recovery, operation);
+    *recovery =
+        (struct inbox_recovery){.operation = recovery->operation, .now_ms = recovery->now_ms};
+}
+
+static void actions_clear(struct inbox_operation *operation) {
+    struct inbox_actions *list = CONTAINER_OF(operation, struct inbox_actions, operation);
+    list->actions = NULL;
+    list->n_actions = 0;
+    list->more = false;
+}
+
+static void actions_free(struct inbox_operation *operation) {
+    free(CONTAINER_OF(operation, struct inbox_actions, operation)->actions);
+}
+
 /* ---- pull.h ---- */
 
 static void pull_due_clear(struct inbox_operation *operation) {
@@ -416,6 +466,12 @@ static const struct operation_kind kinds[INBOX_KINDS] = {
     [INBOX_SEARCH] = {.clear = search_clear, .free = search_free},
     [INBOX_SHOW] = {.clear = show_clear, .free = show_free},
     [INBOX_TIMELINE] = {.clear = timeline_clear, .free = timeline_free},
+    [INBOX_FAILURES] = {.clear = failures_clear, .free = failures_free},
+    [INBOX_SERIES] = {.clear = series_clear},
+    [INBOX_DIGEST] = {.clear = digest_clear},
+    [INBOX_PLUGINS] = {.clear = plugins_clear, .free = plugins_free},
+    [INBOX_RECOVERY] = {.clear = recovery_clear},
+    [INBOX_ACTIONS] = {.clear = actions_clear, .free = actions_free},
     [INBOX_PRUNE] = {.clear = prune_clear},
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Stores a delivery and queues its runs, in PostgreSQL. */
 #include "inbox/common/codec.h"
+#include "inbox/common/name_filter.h"
 #include "inbox/postgres/operations.h"
 
 #include "base/buffer.h"
@@ -169,6 +170,13 @@ static int redeliver(struct postgres_store *store, struct inbox_put *put, int64_
     }
     query = pg_query_begin(PG_SQL_DELIVERY_REPLACE);
     bind_delivery(&query, put);
+    pg_query_number(&query, delivery);
+    if (run_statement(store, &query, err, "storing a delivery again") < 0) {
+        return -1;
+    }
+    /* It may have other names and plugins now than its filter (console.h) has. */
+    query = pg_query_begin(PG_SQL_CONSOLE + CONSOLE_FILTERS_OPEN);
+    pg_query_blob(&query, name_filter_open, sizeof name_filter_open);
     pg_query_number(&query, delivery);
     if (run_statement(store, &query, err, "storing a delivery again") < 0) {
         return -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Stores a delivery and queues its runs, in SQLite. */
 #include "inbox/common/codec.h"
+#include "inbox/common/name_filter.h"
 #include "inbox/sqlite/operations.h"
 
 #include "base/clock.h"
@@ -216,6 +217,14 @@ static int is_duplicate(struct sqlite_store *store, const struct inbox_put *put,
     return unfinished;
 }
 
+/* The delivery may have other names and plugins now than its filter (console.h) has. */
+static int open_filter(struct sqlite_store *store, int64_t delivery, struct error *err) {
+    AUTO_QUERY struct query query = query_begin(store, SQL_CONSOLE + CONSOLE_FILTERS_OPEN);
+    query_blob(&query, name_filter_open, sizeof name_filter_open);
+    query_number(&query, delivery);
+    return query_run(&query, err, "storing a delivery again");
+}
+
 int sqlite_put(struct sqlite_store *store, struct inbox_operation *operation, struct error *err) {
     struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
     int64_t delivery = 0;
@@ -231,7 +240,8 @@ int sqlite_put(struct sqlite_store *store, struct inbox_operation *operation, st
     } else if (put->fetched && sqlite_redelivery_fetched(store, put->guid, err) < 0) {
         return -1;
     }
-    if ((seen && drop_journals(store, delivery, err) < 0) ||
+    if ((seen &&
+         (drop_journals(store, delivery, err) < 0 || open_filter(store, delivery, err) < 0)) ||
         write_delivery(store, put, &delivery, err) < 0 ||
         queue_runs(store, delivery, put, seen > 0, err) < 0 || unpark(store, put, err) < 0 ||
         (!seen && sqlite_supersede(store, put, err) < 0)) {

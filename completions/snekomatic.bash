@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# Completes snekomatic and snekomatic-test in bash. The programs' --help lists verbs and options.
+# Completes snekomatic and snekomatic-test in bash. The programs' --help lists verbs, actions and
+# options.
 _snekomatic() {
     local program=$1 word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb choices
     verb=${COMP_WORDS[1]}
     if ((COMP_CWORD == 1)); then
         choices=$("$program" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')
+    elif ((COMP_CWORD == 2)) && [[ $word != -* ]]; then
+        choices=$("$program" "$verb" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z-]*\)  .*/\1/p')
     elif [[ $word == -* ]]; then
         choices=$("$program" "$verb" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]*' | sort -u)
     fi

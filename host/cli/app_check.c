@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/app_needs_text.h"
+#include "cli/cli.h"
 #include "github_app/events.h"
 
 #include <inttypes.h>
@@ -41,6 +42,17 @@ __attribute__((format(printf, 2, 3))) static void warning(const struct app_check
     print_finding("warning: ", format, args);
     va_end(args);
     check->findings->warnings++;
+}
+
+/* A warning with which a plugin may do nothing. */
+__attribute__((format(printf, 2, 3))) static void idle(const struct app_check *check,
+                                                       const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    print_finding("warning: ", format, args);
+    va_end(args);
+    check->findings->warnings++;
+    check->findings->idle++;
 }
 
 static const char *text_at(const json_t *object, const char *key) {
@@ -134,11 +146,12 @@ void app_check_events(const struct app_check *check) {
         const struct app_need *need = &check->needs->events[i];
         char place[APP_NEED_PLACE_MAX], plugins[PLUGINS_TEXT_MAX];
         if (!lists(events, need->name) && !comes_with_checks(check, need->name)) {
-            warning(check,
-                    "event %s: GitHub does not list it among the App's events, though it does not "
-                    "list all, and %s would not get it: make sure that %s is checked",
-                    need->name, name_plugins(check, need->plugins, plugins),
-                    app_needs_event_place(need, place));
+            bool one = __builtin_popcountll(need->plugins) == 1;
+            idle(check,
+                 "event %s: %s %s it, and the App does not seem to subscribe to it: check %s "
+                 "(GitHub does not list every event; ignore this if it is checked)",
+                 need->name, name_plugins(check, need->plugins, plugins), one ? "needs" : "need",
+                 app_needs_event_place(need, place));
         }
     }
 }
@@ -150,18 +163,31 @@ static bool ends_with(const char *text, const char *end) {
     return bytes >= end_bytes && strcmp(text + bytes - end_bytes, end) == 0;
 }
 
+bool app_pull_host(const char *host) {
+    return ends_with(host, ".invalid");
+}
+
 /* In pull mode nobody receives at the URL. */
 static void check_pull_url(const struct app_check *check, const char *url) {
     char host[APP_URL_MAX];
     const char *start = strstr(url, "://");
     start = start ? start + 3 : url;
     snprintf(host, sizeof host, "%.*s", (int)strcspn(start, ":/?#"), start);
-    if (!ends_with(host, ".invalid")) {
+    if (!app_pull_host(host)) {
         warning(check,
                 "webhook URL: it is %s, and GitHub sends all payloads there, though the host pulls "
                 "them: set " APP_FORM_WEBHOOK " > Webhook URL: " APP_PULL_URL,
                 url);
     }
+}
+
+/* The URL that the form should have. */
+static const char *wanted_url(const struct app_check *check, char url[APP_URL_MAX]) {
+    const char *public_url = check->config->server.public_url;
+    if (check->config->github.receive == CONFIG_RECEIVE_PULL) {
+        return APP_PULL_URL;
+    }
+    return public_url ? app_webhook_url(public_url, url) : "https://YOUR-HOST" APP_WEBHOOK_PATH;
 }
 
 static void check_url(const struct app_check *check, const char *url) {
@@ -174,8 +200,8 @@ static void check_url(const struct app_check *check, const char *url) {
     if (public_url && strcmp(url, app_webhook_url(public_url, wanted)) != 0) {
         problem(check,
                 "webhook URL: it is %s, not that of server.public_url: set " APP_FORM_WEBHOOK
-                " > Webhook URL: %s, or run `snekomatic hook --set-url`",
-                url, wanted);
+                " > Webhook URL: %s, or run `%s`",
+                url, wanted, cli_command("hook --set-url").text);
     } else if (!ends_with(url, APP_WEBHOOK_PATH)) {
         problem(check,
                 "webhook URL: it is %s, but the host receives webhooks at " APP_WEBHOOK_PATH
@@ -193,8 +219,8 @@ static void check_way(const struct app_check *check, const json_t *config) {
         warning(check,
                 "webhook content type: it is %s, and the signature then covers an encoded form: "
                 "set " APP_FORM_WEBHOOK " > Content type: application/json, or run "
-                "`snekomatic hook --set-url`",
-                type);
+                "`%s`",
+                type, cli_command("hook --set-url").text);
     }
     if (insecure && strcmp(insecure, "0") != 0) {
         warning(check, "webhook SSL verification: it is off, so GitHub sends webhooks to anybody "
@@ -206,12 +232,12 @@ static void check_way(const struct app_check *check, const json_t *config) {
 void app_check_webhook(const struct app_check *check, const json_t *config) {
     const char *url = text_at(config, "url"), *secret = text_at(config, "secret");
     bool pulls = check->config->github.receive == CONFIG_RECEIVE_PULL;
+    char wanted[APP_URL_MAX];
     if (!url || !*url) {
         problem(check,
                 "webhook: the App has none, or it is not active%s: check " APP_FORM_WEBHOOK
                 " > Active, and set Webhook URL: %s",
-                pulls ? ", so GitHub lists no deliveries" : "",
-                pulls ? APP_PULL_URL : "https://YOUR-HOST" APP_WEBHOOK_PATH);
+                pulls ? ", so GitHub lists no deliveries" : "", wanted_url(check, wanted));
         return;
     }
     AUTO_FREE char *shown = strdup(url);
@@ -251,8 +277,10 @@ static enum permission_level expected(const struct app_check *check, const struc
     return offered < need->level ? offered : need->level;
 }
 
-static void check_accepted(const struct app_check *check, const struct app_needs *needs,
-                           const json_t *installation, const char *id, const char *account) {
+/* Returns the plugins that lack a permission. */
+static uint64_t check_accepted(const struct app_check *check, const struct app_needs *needs,
+                               const json_t *installation, const char *id, const char *account) {
+    uint64_t lacking = 0;
     const json_t *granted = json_object_get(installation, "permissions");
     const char *page = text_at(installation, "html_url");
     for (size_t i = 0; i < needs->n_permissions; i++) {
@@ -260,14 +288,15 @@ static void check_accepted(const struct app_check *check, const struct app_needs
         char place[APP_NEED_PLACE_MAX], plugins[PLUGINS_TEXT_MAX];
         need.level = expected(check, &need);
         if (level_at(granted, need.name) < need.level) {
-            warning(
-                check,
-                "installation %s (%s) has not accepted a permission that %s needs yet: an owner "
-                "accepts it at %s > Review request: %s",
-                id, account, name_plugins(check, need.plugins, plugins), page ? page : "GitHub",
-                strstr(app_needs_permission_place(&need, place), " > ") + 3);
+            lacking |= need.plugins;
+            idle(check,
+                 "installation %s (%s) has not accepted a permission yet, so %s can do nothing "
+                 "there: an owner accepts it at %s > Review request: %s",
+                 id, account, name_plugins(check, need.plugins, plugins), page ? page : "GitHub",
+                 strstr(app_needs_permission_place(&need, place), " > ") + 3);
         }
     }
+    return lacking;
 }
 
 void app_check_installation(const struct app_check *check, const json_t *installation) {
@@ -276,6 +305,7 @@ void app_check_installation(const struct app_check *check, const json_t *install
                *since = text_at(installation, "suspended_at"),
                *page = text_at(installation, "html_url");
     struct app_needs needs;
+    uint64_t present = 0;
     char id[24], shown[ACCOUNT_MAX];
     snprintf(id, sizeof id, "%" JSON_INTEGER_FORMAT,
              json_integer_value(json_object_get(installation, "id")));
@@ -283,24 +313,41 @@ void app_check_installation(const struct app_check *check, const json_t *install
     text_clean(shown, sizeof shown, account, strlen(account));
     printf("installation    %s on %s\n", id, shown);
     if (since) {
-        warning(
-            check,
-            "installation %s (%s) is suspended since %s, so the bot does nothing there: an owner "
-            "ends that at %s > Unsuspend",
-            id, shown, since, page ? page : "GitHub");
+        idle(check,
+             "installation %s (%s) is suspended since %s, so the bot does nothing there: an owner "
+             "ends that at %s > Unsuspend",
+             id, shown, since, page ? page : "GitHub");
         return;
     }
     for (size_t i = 0; i < check->config->n_plugins; i++) {
         if (acts_in(&check->config->plugins[i], id)) {
             descriptions[i] = check->plugins->descriptions[i];
+            present |= descriptions[i] ? UINT64_C(1) << i : 0;
         }
     }
     if (app_needs_merge(&needs, descriptions, check->config->n_plugins) == 0) {
-        check_accepted(check, &needs, installation, id, shown);
+        *check->able |= present & ~check_accepted(check, &needs, installation, id, shown);
     } else {
         problem(check, "installation %s: out of memory", id);
     }
     app_needs_finish(&needs);
+}
+
+/* With warnings about single installations, the bot may still work in others. */
+static void check_able(const struct app_check *check) {
+    uint64_t unable = 0;
+    char plugins[PLUGINS_TEXT_MAX];
+    for (size_t i = 0; i < check->config->n_plugins; i++) {
+        if (check->plugins->descriptions[i] && !(*check->able & UINT64_C(1) << i)) {
+            unable |= UINT64_C(1) << i;
+        }
+    }
+    if (unable != 0) {
+        problem(check,
+                "installations: %s can act in none of them: the warnings above have the reason; "
+                "otherwise plugin.installations names none of these installations",
+                name_plugins(check, unable, plugins));
+    }
 }
 
 void app_check_installed(const struct app_check *check, size_t count) {
@@ -311,5 +358,7 @@ void app_check_installed(const struct app_check *check, size_t count) {
             "installations: there is none, so the bot gets no event: Settings > Install App, or "
             "open %s/installations/new",
             page ? page : "the App's page");
+        return;
     }
+    check_able(check);
 }

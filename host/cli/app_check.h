@@ -24,6 +24,8 @@ struct app_check {
     /* The response of GET /app; borrowed. */
     const json_t *app;
     struct findings *findings;
+    /* Out: the plugins that have all that they need in an installation; bit N is plugin N. */
+    uint64_t *able;
 };
 
 #define APP_URL_MAX 512
@@ -33,6 +35,9 @@ void app_settings_url(const json_t *app, char url[APP_URL_MAX]);
 
 /* `public_url` and the path of webhooks. Returns `url`. */
 const char *app_webhook_url(const char *public_url, char url[APP_URL_MAX]);
+
+/* Is it a host that nobody can have, as a webhook URL of pull mode needs (RFC 2606)? */
+bool app_pull_host(const char *host);
 
 void app_check_permissions(const struct app_check *check);
 void app_check_events(const struct app_check *check);

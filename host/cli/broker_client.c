@@ -72,3 +72,14 @@ json_t *broker_client_json(struct broker_client *client, const char *method, con
     }
     return json;
 }
+
+const char *broker_client_fix(const struct broker_request *request) {
+    if (request->status == 0) {
+        return "; check this machine's network, github.api_url and HTTPS_PROXY, and "
+               "https://www.githubstatus.com";
+    }
+    if (request->status >= 500) {
+        return "; GitHub or a proxy fails: retry later, and see https://www.githubstatus.com";
+    }
+    return "";
+}

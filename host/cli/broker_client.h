@@ -32,4 +32,8 @@ void broker_client_call(struct broker_client *client, struct broker_request *req
 json_t *broker_client_json(struct broker_client *client, const char *method, const char *url,
                            const char *body, struct broker_request *request);
 
+/* How to fix a failed request, in a clause that follows its error: "; check ...". "" when the error
+ * itself says it. */
+const char *broker_client_fix(const struct broker_request *request);
+
 #endif

@@ -49,13 +49,16 @@ static unsigned start_signer(const struct config *config, int *messages_fd) {
     return 0;
 }
 
-static unsigned check_key(const struct config *config) {
+/* For people. Before a variable is forgotten, because the key was read. */
+static const char *key_source(const struct config *config) {
+    bool from_variable = settings_variable(config->settings, "GITHUB_PRIVATE_KEY") != NULL;
+    return from_variable ? "the variable GITHUB_PRIVATE_KEY" : config->github.private_key_file;
+}
+
+static unsigned check_key(const struct config *config, const char *source) {
     struct error err;
     AUTO_SECRET struct secret text = {0};
     struct app_key *key = NULL;
-    bool from_variable = settings_variable(config->settings, "GITHUB_PRIVATE_KEY") != NULL;
-    const char *source =
-        from_variable ? "variable GITHUB_PRIVATE_KEY" : config->github.private_key_file;
     int result = config_private_key(config, &text, &err);
     if (result == 0) {
         result = app_key_parse(&text, &key, &err);
@@ -116,8 +119,7 @@ static unsigned check_listen(const struct config *config) {
         printf("                a host runs there\n");
         return 0;
     }
-    fprintf(stderr, "server.listen: %s; another program uses it (`ss -ltnp` shows which)\n",
-            err.text);
+    fprintf(stderr, "server.listen: %s\n", err.text);
     return 1;
 }
 
@@ -191,14 +193,15 @@ static void check_all(const struct config *config, bool online, struct findings 
         return;
     }
     check_files(config, &paths, findings);
+    const char *source = key_source(config);
     unsigned problems = check_listen(config) + check_store(config);
-    problems += online ? start_signer(config, &messages_fd) : check_key(config);
+    problems += online ? start_signer(config, &messages_fd) : check_key(config, source);
     problems += check_secrets(config, findings) + check_console(config) + check_authorities(config);
     struct inspected_plugins plugins;
     problems += plugin_inspection(config, &plugins);
     findings->warnings += plugins.warnings;
     if (messages_fd >= 0) {
-        online_check(config, messages_fd, &plugins, findings);
+        online_check(config, messages_fd, source, &plugins, findings);
     }
     inspected_plugins_finish(&plugins);
     findings->problems += problems;
@@ -211,9 +214,12 @@ static int report(const struct findings *findings) {
                 findings->problems == 1 ? "" : "s");
         return EX_CONFIG;
     }
-    if (findings->warnings > 0) {
-        printf("%u warning%s, no problem\n", findings->warnings,
-               findings->warnings == 1 ? "" : "s");
+    const char *s = findings->warnings == 1 ? "" : "s";
+    if (findings->idle > 0) {
+        printf("%u warning%s, no problem; with %u of them, a plugin may do nothing\n",
+               findings->warnings, s, findings->idle);
+    } else if (findings->warnings > 0) {
+        printf("%u warning%s, no problem\n", findings->warnings, s);
     } else {
         printf("all is well\n");
     }

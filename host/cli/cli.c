@@ -2,8 +2,10 @@
 /* Finds and runs the verb; the helpers that verbs share. */
 #include "cli/cli.h"
 
+#include "base/buffer.h"
 #include "base/process.h"
 #include "base/suggest.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -13,6 +15,8 @@
 #include <sysexits.h>
 
 #define VERB_MAX 64
+#define ALPHANUMERIC "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define ID_DIGITS_MAX 19
 
 static void print_usage(const struct cli_verb *verbs) {
     puts("Usage: snekomatic VERB [OPTION...]\n"
@@ -20,7 +24,7 @@ static void print_usage(const struct cli_verb *verbs) {
          "A host for GitHub bots: it receives webhooks and passes them to plugins.\n");
     for (const struct cli_verb *verb = verbs; verb->name; verb++) {
         if (verb->summary) {
-            printf("  %-12s %s\n", verb->name, verb->summary);
+            printf("  %-13s  %s\n", verb->name, verb->summary);
         }
     }
     puts("\n"
@@ -112,7 +116,66 @@ int cli_run(const struct cli_verb *verbs, int argc, char **argv) {
     return status;
 }
 
+/* The FILE of -c; NULL: none was given. */
+static const char *config_path_given;
+
+void cli_keep_config_path(const char *path) {
+    config_path_given = path;
+}
+
+/* A shell takes these characters as they are. */
+static bool is_plain(const char *text) {
+    return *text && text[strspn(text, ALPHANUMERIC "/._-+,:@%")] == '\0';
+}
+
+/* Appends `text` in single quotes. */
+static void append_quoted(struct buffer *out, const char *text) {
+    buffer_append_text(out, "'");
+    for (; *text; text++) {
+        if (*text == '\'') {
+            buffer_append_text(out, "'\\''");
+        } else {
+            buffer_append(out, text, 1);
+        }
+    }
+    buffer_append_text(out, "'");
+}
+
+struct cli_command cli_command(const char *words) {
+    struct cli_command command;
+    AUTO_BUFFER struct buffer text = BUFFER_INIT(sizeof command.text - 1);
+    buffer_printf(&text, "snekomatic %s", words);
+    if (config_path_given) {
+        buffer_append_text(&text, " -c ");
+    }
+    if (config_path_given && is_plain(config_path_given)) {
+        buffer_append_text(&text, config_path_given);
+    } else if (config_path_given) {
+        append_quoted(&text, config_path_given);
+    }
+    text_clean(command.text, sizeof command.text, text.data ? text.data : words,
+               text.data ? text.bytes : strlen(words));
+    return command;
+}
+
+bool cli_is_id(const char *text) {
+    size_t digits = strspn(text, "0123456789");
+    return digits > 0 && digits <= ID_DIGITS_MAX && *text != '0' && text[digits] == '\0';
+}
+
+size_t cli_repository_bytes(const char *text) {
+    size_t owner = strspn(text, ALPHANUMERIC "-_.");
+    size_t name = text[owner] == '/' ? strspn(text + owner + 1, ALPHANUMERIC "-_.") : 0;
+    return owner > 0 && name > 0 ? owner + 1 + name : 0;
+}
+
+bool cli_is_repository(const char *text) {
+    size_t bytes = cli_repository_bytes(text);
+    return bytes > 0 && text[bytes] == '\0';
+}
+
 int cli_load_config(const char *path, enum config_need need, struct config **config) {
+    cli_keep_config_path(path);
     AUTO_PROBLEMS struct config_problems problems = {0};
     if (config_load(path, need, config, &problems) < 0) {
         fputs(problems.text ? problems.text : "out of memory\n", stderr);

@@ -47,6 +47,22 @@ int cli_config_option(int argc, char **argv, const char *usage, const char **con
 int cli_config_switch(int argc, char **argv, const char *usage, const char **config_path,
                       const char *name, bool *on);
 
+/* A command for a hint: "snekomatic " and `words`, with the -c FILE of this call if it had one, so
+ * that a person can copy it. */
+struct cli_command {
+    char text[4608];
+};
+struct cli_command cli_command(const char *words);
+/* Keeps the -c FILE (NULL: none) for cli_command(). cli_load_config() does so too. Borrowed. */
+void cli_keep_config_path(const char *path);
+
+/* Is `text` an id of GitHub: a number from 1, of at most 19 digits? */
+bool cli_is_id(const char *text);
+/* Is `text` OWNER/NAME, in the characters that GitHub allows? */
+bool cli_is_repository(const char *text);
+/* The length of OWNER/NAME at the start of `text`; 0: it does not start so. */
+size_t cli_repository_bytes(const char *text);
+
 /* "; did you mean NEAREST?", or "" if `nearest` is NULL. Returns `text`. */
 #define CLI_SUGGESTION_MAX 128
 const char *cli_suggestion(const char *nearest, char text[CLI_SUGGESTION_MAX]);

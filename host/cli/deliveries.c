@@ -208,7 +208,9 @@ static int read_option(struct options *options, int option) {
         return EX_OK;
     case REPOSITORY:
         filter->repository = optarg;
-        return EX_OK;
+        return cli_is_repository(optarg)
+                   ? EX_OK
+                   : cli_usage_error(VERB, "--repository takes OWNER/NAME, not '%s'", optarg);
     case REASON:
         filter->reason = optarg;
         return EX_OK;
@@ -454,6 +456,18 @@ static int show_body(struct store_client *store_client, const struct options *op
     return EX_OK;
 }
 
+static int unchanged(const struct options *options, bool retry) {
+    char words[INBOX_GUID_MAX + sizeof "deliveries show "];
+    snprintf(words, sizeof words, "deliveries show %s", options->guid);
+    const struct cli_command show = cli_command(words);
+    fprintf(stderr, "snekomatic " VERB ": %s%s of '%s' %s; `%s` shows their state\n",
+            options->filter.plugin ? "no run of plugin " : "no run",
+            options->filter.plugin ? options->filter.plugin : "", options->guid,
+            retry ? "is dead, parked or waits" : "is queued, blocked, held, running or parked",
+            show.text);
+    return EX_DATAERR;
+}
+
 static int change(struct store_client *store_client, const struct options *options) {
     bool retry = options->action == RETRY;
     struct inbox_change change = {.operation = {.kind = retry ? INBOX_RERUN : INBOX_DISCARD},
@@ -470,13 +484,7 @@ static int change(struct store_client *store_client, const struct options *optio
     case INBOX_PRUNED:
         return pruned(options);
     case INBOX_UNCHANGED:
-        fprintf(stderr,
-                "snekomatic " VERB ": %s%s of '%s' %s; `snekomatic deliveries show` shows "
-                "their state\n",
-                options->filter.plugin ? "no run of plugin " : "no run",
-                options->filter.plugin ? options->filter.plugin : "", options->guid,
-                retry ? "is dead, parked or waits" : "is queued, blocked, held, running or parked");
-        return EX_DATAERR;
+        return unchanged(options, retry);
     default:
         return EX_TEMPFAIL;
     }

@@ -172,6 +172,8 @@ static void print_preview(const struct selection *selection, bool discards, int6
                           int64_t in_doubt) {
     const char *plugin, *state;
     json_t *states, *number;
+    const char *action = discards ? "discard" : "retry";
+    char words[64];
     printf("%zu run%s would be %s:\n", selection->n_runs, selection->n_runs == 1 ? "" : "s",
            discards ? "discarded" : "retried");
     json_object_foreach(selection->counts, plugin, states) {
@@ -185,9 +187,9 @@ static void print_preview(const struct selection *selection, bool discards, int6
         printf("%" PRId64 " of them %s an effect in doubt, which stays in doubt\n", in_doubt,
                in_doubt == 1 ? "has" : "have");
     }
-    printf("To %s exactly %s, within an hour: snekomatic deliveries %s --yes %" PRId64 "\n",
-           discards ? "discard" : "retry", selection->n_runs == 1 ? "this run" : "these runs",
-           discards ? "discard" : "retry", preview);
+    snprintf(words, sizeof words, "deliveries %s --yes %" PRId64, action, preview);
+    printf("To %s exactly %s, within an hour: %s\n", action,
+           selection->n_runs == 1 ? "this run" : "these runs", cli_command(words).text);
 }
 
 static int show_preview(const struct selection *selection, bool discards, int64_t preview,
@@ -213,11 +215,11 @@ int deliveries_bulk_preview(struct store_client *store_client,
         status = select_runs(store_client, filter, discards, &selection);
     }
     if (status == EX_OK && selection.n_runs == 0 && !json) {
-        fputs("snekomatic " VERB
-              ": no run is like that: without --state, retry takes dead and parked runs, and"
-              " discard takes runs that wait; `snekomatic deliveries list` takes the same"
-              " options\n",
-              stderr);
+        fprintf(stderr,
+                "snekomatic " VERB
+                ": no run is like that: without --state, retry takes dead and parked runs, and"
+                " discard takes runs that wait; `%s` takes the same options\n",
+                cli_command("deliveries list").text);
         return EX_DATAERR;
     }
     if (status == EX_OK) {

@@ -11,6 +11,9 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* Bytes of a remark in a list; `show` prints the whole reason. */
+#define REMARK_MAX 100
+
 /* Counts characters, not bytes, because names may be any UTF-8. */
 static int columns_of(const char *text) {
     int columns = 0;
@@ -176,7 +179,8 @@ void deliveries_add(struct deliveries_output *output, const struct inbox_entry *
                "STATE", "ATTEMPT");
         output->any = true;
     }
-    char received[STORE_CLIENT_TIME_MAX], event[2 * INBOX_NAME_MAX + 2], why[1024];
+    char received[STORE_CLIENT_TIME_MAX], event[2 * INBOX_NAME_MAX + 2], why[1024],
+        line[REMARK_MAX];
     store_client_time_text(entry->received_ms, received);
     event_text(entry, event, sizeof event);
     printf("%-20s  ", received);
@@ -187,8 +191,8 @@ void deliveries_add(struct deliveries_output *output, const struct inbox_entry *
     deliveries_print_text(*entry->plugin ? entry->plugin : "-", 12);
     if (*entry->plugin) {
         remark(entry, why, sizeof why);
-        printf("  %-7s  %7" PRId64 "%s", entry->state, entry->attempt, *why ? "  " : "");
-        deliveries_print_text(why, 0);
+        text_clean(line, sizeof line, why, strlen(why));
+        printf("  %-7s  %7" PRId64 "%s%s", entry->state, entry->attempt, *why ? "  " : "", line);
     }
     printf("\n");
 }

@@ -8,6 +8,8 @@ struct findings {
     unsigned problems;
     /* Exit status 0, but not "all is well". */
     unsigned warnings;
+    /* Those of the warnings with which a plugin may do nothing somewhere. */
+    unsigned idle;
 };
 
 #endif

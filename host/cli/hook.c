@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/hook_files.h"
 #include "cli/store_client.h"
+#include "config/url.h"
 #include "supervisor/supervisor.h"
 
 #include <curl/curl.h>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #define VERB "hook"
+#define GITHUB_API "https://api.github.com"
 
 static const char usage[] =
     "Usage: snekomatic hook [-c FILE]\n"
@@ -32,7 +34,8 @@ static const char usage[] =
     "\n"
     "      --set-url      make GitHub send webhooks to URL, as JSON. Without a path, the host's "
     "path\n"
-    "                     /webhook/github is added. Without URL, server.public_url is taken\n"
+    "                     /webhook/github is added. Without URL, server.public_url is taken,\n"
+    "                     and in pull mode a URL that leads nowhere\n"
     "      --rotate       change the secret, here and at GitHub. It writes a new one beside the "
     "old\n"
     "                     one, reloads the host, and waits until every host of the store accepts\n"
@@ -124,7 +127,7 @@ int hook_request_failed(const struct broker_request *request) {
               stderr);
         return EX_UNAVAILABLE;
     }
-    fprintf(stderr, "snekomatic " VERB ": %s\n", request->error.text);
+    fprintf(stderr, "snekomatic " VERB ": %s%s\n", request->error.text, broker_client_fix(request));
     return request->status >= 400 && request->status < 500 ? EX_UNAVAILABLE : EX_TEMPFAIL;
 }
 
@@ -159,31 +162,82 @@ static int print_response(json_t *webhook, struct broker_request *request) {
     return status;
 }
 
+/* The parts of a URL that GitHub may send to. */
+struct target {
+    CURLU *url;
+    char *scheme, *host, *path;
+};
+
+static void target_finish(struct target *target) {
+    curl_free(target->scheme);
+    curl_free(target->host);
+    curl_free(target->path);
+    curl_url_cleanup(target->url);
+}
+
+/* 0, or -1 when `text` is no URL of the web. */
+static int read_target(struct target *target, const char *text) {
+    target->url = curl_url();
+    bool good = target->url && curl_url_set(target->url, CURLUPART_URL, text, 0) == CURLUE_OK &&
+                curl_url_get(target->url, CURLUPART_SCHEME, &target->scheme, 0) == CURLUE_OK &&
+                curl_url_get(target->url, CURLUPART_HOST, &target->host, 0) == CURLUE_OK &&
+                curl_url_get(target->url, CURLUPART_PATH, &target->path, 0) == CURLUE_OK;
+    return good && (strcmp(target->scheme, "https") == 0 || strcmp(target->scheme, "http") == 0)
+               ? 0
+               : -1;
+}
+
+/* A server of one's own may be in the same private network. */
+static bool is_reachable(const struct target *target, const struct config *config) {
+    bool own_server = strcmp(config->github.api_url, GITHUB_API) != 0;
+    return !url_is_loopback(target->host) && (own_server || !url_is_private(target->host));
+}
+
+static void warn_of_target(const struct target *target, const struct config *config) {
+    if (config->github.receive == CONFIG_RECEIVE_PULL && !app_pull_host(target->host)) {
+        fputs("warning: github.receive is \"pull\", so the host takes no webhook, and GitHub sends "
+              "all payloads to this URL: without URL, --set-url sets " APP_PULL_URL "\n",
+              stderr);
+    } else if (strcmp(target->scheme, "http") == 0) {
+        fputs("warning: GitHub sends the payloads without encryption: use https\n", stderr);
+    }
+}
+
 /* The URL to set, the caller's; NULL after it has reported what is wrong. */
 static char *wanted_url(const struct options *options, const struct config *config) {
+    bool pulls = config->github.receive == CONFIG_RECEIVE_PULL;
     const char *given = options->url ? options->url : config->server.public_url;
-    char *scheme = NULL, *path = NULL, *whole = NULL, *wanted = NULL;
-    CURLU *url = curl_url();
+    CLEANUP(target_finish) struct target target = {NULL};
+    AUTO_URL_PART char *whole = NULL;
+    if (pulls && !options->url) {
+        return strdup(APP_PULL_URL);
+    }
     if (!given) {
         fputs("snekomatic " VERB ": which URL? Give it as an argument, or set server.public_url\n",
               stderr);
-    } else if (!url || curl_url_set(url, CURLUPART_URL, given, 0) != CURLUE_OK ||
-               curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-               curl_url_get(url, CURLUPART_PATH, &path, 0) != CURLUE_OK ||
-               (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)) {
+        return NULL;
+    }
+    if (read_target(&target, given) < 0) {
         fprintf(stderr,
                 "snekomatic " VERB ": %s is no URL: give one like https://bot.example.org\n",
                 given);
-    } else if ((strcmp(path, "/") != 0 ||
-                curl_url_set(url, CURLUPART_PATH, APP_WEBHOOK_PATH, 0) == CURLUE_OK) &&
-               curl_url_get(url, CURLUPART_URL, &whole, 0) == CURLUE_OK) {
-        wanted = strdup(whole);
+        return NULL;
     }
-    curl_free(scheme);
-    curl_free(path);
-    curl_free(whole);
-    curl_url_cleanup(url);
-    return wanted;
+    if (!is_reachable(&target, config)) {
+        fprintf(stderr,
+                "snekomatic " VERB ": GitHub cannot reach %s: give a public address, such as "
+                "https://bot.example.org. Without one, use pull mode (github.receive)\n",
+                target.host);
+        return NULL;
+    }
+    bool bare = strcmp(target.path, "/") == 0;
+    if ((bare && curl_url_set(target.url, CURLUPART_PATH, APP_WEBHOOK_PATH, 0) != CURLUE_OK) ||
+        curl_url_get(target.url, CURLUPART_URL, &whole, 0) != CURLUE_OK) {
+        fputs("snekomatic " VERB ": out of memory\n", stderr);
+        return NULL;
+    }
+    warn_of_target(&target, config);
+    return strdup(whole);
 }
 
 static int set_url(struct broker_client *client, const struct options *options,
@@ -203,36 +257,57 @@ static int set_url(struct broker_client *client, const struct options *options,
 
 static void print_next(const struct webhook_secret_paths *paths) {
     if (paths->next && access(paths->next, F_OK) == 0) {
-        printf("%-17s not finished: the new secret is in %s; run `snekomatic hook --rotate`\n",
-               "rotation", paths->next);
+        printf("%-17s not finished: the new secret is in %s; run `%s`\n", "rotation", paths->next,
+               cli_command("hook --rotate").text);
     }
 }
 
-static void print_previous(const struct webhook_secret_paths *paths) {
-    struct error err;
-    bool exists = false;
-    int64_t until_ms = 0;
+static void print_previous(const char *file, int64_t until_ms) {
     char until[STORE_CLIENT_TIME_MAX];
-    int result = hook_files_tidy(paths, clock_wall_ms(), &exists, &until_ms, &err);
-    if (result < 0) {
-        fflush(stdout);
-        fprintf(stderr, "snekomatic " VERB ": %s\n", err.text);
-    } else if (result > 0) {
-        printf("%-17s its time is over, so %s is removed\n", "previous secret", paths->previous);
-    } else if (exists && until_ms == 0) {
-        printf("%-17s accepted until you remove %s\n", "previous secret", paths->previous);
-    } else if (exists) {
-        store_client_time_text(until_ms, until);
+    store_client_time_text(until_ms, until);
+    if (until_ms == 0) {
+        printf("%-17s accepted until you remove %s\n", "previous secret", file);
+    } else if (until_ms <= clock_wall_ms()) {
+        printf("%-17s its time is over; %s can be removed\n", "previous secret", file);
+    } else {
         printf("%-17s accepted until %s\n", "previous secret", until);
     }
 }
 
-static void print_rotation(const struct config *config) {
-    CLEANUP(webhook_secret_paths_finish) struct webhook_secret_paths paths = {NULL};
-    if (webhook_secret_paths(config, &paths) == 0) {
-        print_next(&paths);
-        print_previous(&paths);
+static int read_previous(const struct hook_files *files, bool locked, bool *exists,
+                         int64_t *until_ms, struct error *err) {
+    AUTO_SECRET struct secret previous = {0};
+    if (locked) {
+        return hook_files_tidy(files, clock_wall_ms(), exists, until_ms, err);
     }
+    int result = webhook_secret_read_previous(&files->paths, &previous, until_ms, err);
+    *exists = result == 0;
+    return result < 0 ? -1 : 0;
+}
+
+/* A rotation that runs may be writing the files, so they change only under its lock. */
+static void print_rotation(const struct config *config) {
+    struct hook_files files;
+    struct error err;
+    bool exists = false, fixed = hook_files_are_fixed(&files, config, &err);
+    bool locked = !fixed && hook_files_lock(&files);
+    int64_t until_ms = 0;
+    if (!fixed && !locked) {
+        printf("%-17s runs now\n", "rotation");
+    } else {
+        print_next(&files.paths);
+    }
+    int result = read_previous(&files, locked, &exists, &until_ms, &err);
+    if (result < 0) {
+        fflush(stdout);
+        fprintf(stderr, "snekomatic " VERB ": %s\n", err.text);
+    } else if (result > 0) {
+        printf("%-17s its time is over, so %s is removed\n", "previous secret",
+               files.paths.previous);
+    } else if (exists) {
+        print_previous(files.paths.previous, until_ms);
+    }
+    hook_files_close(&files);
 }
 
 static int show(struct broker_client *client) {

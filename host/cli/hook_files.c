@@ -114,10 +114,25 @@ void hook_files_close(struct hook_files *files) {
     }
 }
 
+/* A rotation that ended meanwhile has put another file into the place of the locked one. */
+bool hook_files_lock(const struct hook_files *files) {
+    struct stat locked, present;
+    return files->lock_fd >= 0 && flock(files->lock_fd, LOCK_EX | LOCK_NB) == 0 &&
+           fstat(files->lock_fd, &locked) == 0 && stat(files->paths.current, &present) == 0 &&
+           locked.st_dev == present.st_dev && locked.st_ino == present.st_ino;
+}
+
+/* The line of a secret, in `text`. 0, or -1. */
+static int put_secret(struct buffer *text, const struct secret *secret, struct error *err) {
+    return buffer_printf(text, "%.*s\n", (int)secret->bytes, secret->data) < 0
+               ? error_set(err, "no memory")
+               : 0;
+}
+
 int hook_files_add(const struct hook_files *files, const struct secret *next, struct error *err) {
     AUTO_WIPED_BUFFER struct buffer text = BUFFER_INIT(CONFIG_SECRET_MAX);
-    if (buffer_printf(&text, "%.*s\n", (int)next->bytes, next->data) < 0) {
-        return error_set(err, "no memory");
+    if (put_secret(&text, next, err) < 0) {
+        return -1;
     }
     return replace(files, files->paths.next, &text, err);
 }
@@ -129,8 +144,25 @@ int hook_files_remove_next(const struct hook_files *files, struct error *err) {
     return sync_directory(files->paths.next, err);
 }
 
-int hook_files_finish(const struct hook_files *files, const struct secret *old, int64_t now_ms,
-                      struct error *err) {
+/* Gives the new secret its place. A file that somebody removed meanwhile is written again, because
+ * GitHub signs with the new secret already. */
+static int put_current(const struct hook_files *files, const struct secret *next,
+                       struct error *err) {
+    AUTO_WIPED_BUFFER struct buffer text = BUFFER_INIT(CONFIG_SECRET_MAX);
+    if (rename(files->paths.next, files->paths.current) == 0) {
+        return sync_directory(files->paths.current, err);
+    }
+    if (errno != ENOENT) {
+        return error_set(err, "cannot rename %s: %s", files->paths.next, strerror(errno));
+    }
+    if (put_secret(&text, next, err) < 0) {
+        return -1;
+    }
+    return replace(files, files->paths.current, &text, err);
+}
+
+int hook_files_finish(const struct hook_files *files, const struct secret *old,
+                      const struct secret *next, int64_t now_ms, struct error *err) {
     AUTO_WIPED_BUFFER struct buffer text = BUFFER_INIT(CONFIG_SECRET_MAX + 64);
     char until[STORE_CLIENT_TIME_MAX];
     store_client_time_text(now_ms + HOOK_PREVIOUS_MS, until);
@@ -141,14 +173,12 @@ int hook_files_finish(const struct hook_files *files, const struct secret *old, 
     if (replace(files, files->paths.previous, &text, err) < 0) {
         return -1;
     }
-    if (rename(files->paths.next, files->paths.current) < 0) {
-        return error_set(err, "cannot rename %s: %s", files->paths.next, strerror(errno));
-    }
-    return sync_directory(files->paths.current, err);
+    return put_current(files, next, err);
 }
 
-int hook_files_tidy(const struct webhook_secret_paths *paths, int64_t now_ms, bool *exists,
-                    int64_t *until_ms, struct error *err) {
+int hook_files_tidy(const struct hook_files *files, int64_t now_ms, bool *exists, int64_t *until_ms,
+                    struct error *err) {
+    const struct webhook_secret_paths *paths = &files->paths;
     AUTO_SECRET struct secret previous = {0};
     int result = webhook_secret_read_previous(paths, &previous, until_ms, err);
     *exists = result == 0;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cli/app_check.h"
+#include "cli/cli.h"
 #include "cli/hook_files.h"
 #include "cli/hook_hosts.h"
 #include "cli/reload_client.h"
@@ -12,8 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -39,16 +38,16 @@ static void explain(const char *what, const struct error *err) {
 
 static int print_steps(const struct hook_files *files, const struct error *why) {
     const char *file = files->paths.current;
+    const struct cli_command reload = cli_command("reload");
     printf("%s, so this program does not change it. Do this:\n", why->text);
     if (file) {
-        printf(
-            "  1. Write a new secret, as from `openssl rand -hex 32`, into %s.next,\n"
-            "     and run `snekomatic reload`, on every host. The hosts then accept both secrets.\n"
-            "  2. Set the new secret at GitHub: " APP_FORM_WEBHOOK " > Secret.\n"
-            "  3. Move %s to %s.previous and %s.next to %s,\n"
-            "     and run `snekomatic reload`, on every host.\n"
-            "  4. Three days later, remove %s.previous, and run `snekomatic reload`.\n",
-            file, file, file, file, file, file);
+        printf("  1. Write a new secret, as from `openssl rand -hex 32`, into %s.next,\n"
+               "     and run `%s`, on every host. The hosts then accept both secrets.\n"
+               "  2. Set the new secret at GitHub: " APP_FORM_WEBHOOK " > Secret.\n"
+               "  3. Move %s to %s.previous and %s.next to %s,\n"
+               "     and run `%s`, on every host.\n"
+               "  4. Three days later, remove %s.previous, and run `%s`.\n",
+               file, reload.text, file, file, file, file, reload.text, file, reload.text);
     } else {
         printf(
             "  1. Set GITHUB_WEBHOOK_SECRET_PREVIOUS to the present secret, and "
@@ -108,7 +107,8 @@ static int check_previous(const struct rotation *rotation) {
     bool exists = false;
     int64_t until_ms = 0;
     char until[STORE_CLIENT_TIME_MAX] = "you remove it";
-    if (hook_files_tidy(paths, clock_wall_ms(), &exists, &until_ms, &err) < 0 || !exists) {
+    if (hook_files_tidy(&rotation->files, clock_wall_ms(), &exists, &until_ms, &err) < 0 ||
+        !exists) {
         return EX_OK;
     }
     if (until_ms > 0) {
@@ -157,9 +157,9 @@ static int give_up(const struct rotation *rotation, bool reloaded, int status) {
     fflush(stdout);
     if (!rotation->fresh) {
         fprintf(stderr,
-                "GitHub may have either secret, and the hosts accept both: run `snekomatic hook "
-                "--rotate` again. Do not remove %s\n",
-                rotation->files.paths.next);
+                "GitHub may have either secret, and the hosts accept both: run `%s` again. Do not "
+                "remove %s\n",
+                cli_command("hook --rotate").text, rotation->files.paths.next);
         return status;
     }
     if (hook_files_remove_next(&rotation->files, &err) < 0) {
@@ -213,18 +213,18 @@ static int finish(struct rotation *rotation) {
     char until[STORE_CLIENT_TIME_MAX];
     int64_t now_ms = clock_wall_ms();
     puts("GitHub has the new secret");
-    if (hook_files_finish(&rotation->files, &rotation->old, now_ms, &err) < 0) {
+    if (hook_files_finish(&rotation->files, &rotation->old, &rotation->next, now_ms, &err) < 0) {
         explain("", &err);
-        fputs("the hosts accept both secrets: run `snekomatic hook --rotate` again\n", stderr);
+        fprintf(stderr, "the hosts accept both secrets: run `%s` again\n",
+                cli_command("hook --rotate").text);
         return EX_CANTCREAT;
     }
     store_client_time_text(now_ms + HOOK_PREVIOUS_MS, until);
     printf("the hosts accept the old secret until %s; it is in %s\n", until,
            rotation->files.paths.previous);
     if (reload(rotation, &runs) < 0) {
-        fputs("the hosts accept both secrets; run `snekomatic reload` later, so that the old one "
-              "ends\n",
-              stderr);
+        fprintf(stderr, "the hosts accept both secrets; run `%s` later, so that the old one ends\n",
+                cli_command("reload").text);
         return EX_TEMPFAIL;
     }
     return EX_OK;
@@ -236,8 +236,8 @@ static int confirm(struct rotation *rotation) {
     if (result > 0) {
         fprintf(stderr,
                 "To rotate on several machines, write the new secret into %s on each of them, run "
-                "`snekomatic reload` there, and then run this command on each\n",
-                rotation->files.paths.next);
+                "`%s` there, and then run this command on each\n",
+                rotation->files.paths.next, cli_command("reload").text);
     }
     return result;
 }
@@ -274,14 +274,6 @@ static int ask_first(const struct rotation *rotation) {
     return status;
 }
 
-/* A rotation that ended meanwhile has put another file into the place of the locked one. */
-static bool lock(const struct hook_files *files) {
-    struct stat locked, present;
-    return files->lock_fd >= 0 && flock(files->lock_fd, LOCK_EX | LOCK_NB) == 0 &&
-           fstat(files->lock_fd, &locked) == 0 && stat(files->paths.current, &present) == 0 &&
-           locked.st_dev == present.st_dev && locked.st_ino == present.st_ino;
-}
-
 int hook_rotate(const struct config *config, struct broker_client *client, int64_t wait_ms) {
     struct rotation rotation = {
         .config = config, .client = client, .files = {.lock_fd = -1}, .wait_ms = wait_ms};
@@ -295,7 +287,7 @@ int hook_rotate(const struct config *config, struct broker_client *client, int64
         status = EX_CONFIG;
     } else if (hook_files_are_fixed(&rotation.files, config, &why)) {
         status = print_steps(&rotation.files, &why);
-    } else if (!lock(&rotation.files)) {
+    } else if (!hook_files_lock(&rotation.files)) {
         fputs("snekomatic " VERB ": another rotation of this secret runs\n", stderr);
         status = EX_TEMPFAIL;
     } else {

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/deliveries_output.h"
 
@@ -17,14 +18,20 @@
 #include <sysexits.h>
 
 #define VERB "installations"
+/* GitHub's logins have at most 39 characters; those of enterprises get a suffix. */
+#define ACCOUNT_MAX 80
+/* Less than the store's reasons, so that "..." shows where one was cut. */
+#define REASON_MAX 240
 
 static const char usage[] =
     "Usage: snekomatic installations list [--json] [-c FILE]\n"
     "       snekomatic installations release ID [-c FILE]\n"
     "\n"
-    "  list     prints the installations whose runs wait: for the end of a rate limit of GitHub, "
+    "  list     prints the installations whose runs wait, and their accounts. They wait for the "
+    "end\n"
+    "           of a rate limit of GitHub, or are parked, because the App lacks a permission there "
     "or\n"
-    "           parked, because the App lacks a permission there or the installation is suspended\n"
+    "           the installation is suspended\n"
     "  release  ends these waits of the installation with the number ID. Its parked runs, and "
     "those\n"
     "           that waited for the limit, are due now. Running hosts obey within seconds. If the\n"
@@ -67,6 +74,12 @@ static int read_words(struct options *options, int argc, char **argv) {
     if (releases && options->json) {
         return cli_usage_error(VERB, "--json is not an option of release");
     }
+    if (releases && !cli_is_id(argv[optind + 1])) {
+        return cli_usage_error(VERB,
+                               "release takes the number of an installation, which list shows, not "
+                               "'%s'",
+                               argv[optind + 1]);
+    }
     options->installation = releases ? argv[optind + 1] : NULL;
     return EX_OK;
 }
@@ -101,52 +114,71 @@ static int parse(int argc, char **argv, struct options *options) {
 
 /* ---- list ---- */
 
-static int add_json(json_t *list, const struct inbox_waiting_installation *row, int resource) {
-    char until[STORE_CLIENT_TIME_MAX];
+/* The account is the owner of OWNER/NAME. */
+static void read_row(const struct inbox_waiting_installation *row, char account[ACCOUNT_MAX],
+                     char reason[REASON_MAX]) {
+    text_clean(account, ACCOUNT_MAX, row->repository, strcspn(row->repository, "/"));
+    /* Cut, with "...", if the store has cut it. */
+    text_clean(reason, REASON_MAX, row->reason, strlen(row->reason));
+}
+
+static void add_json(json_t *list, const struct inbox_waiting_installation *row, int resource) {
+    char until[STORE_CLIENT_TIME_MAX], account[ACCOUNT_MAX], reason[REASON_MAX];
+    read_row(row, account, reason);
+    json_t *name = *account ? json_string(account) : json_null();
     if (*row->plugin) {
-        return json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I, s:s}", "installation",
-                                                     row->installation, "waits", "parked", "plugin",
-                                                     row->plugin, "runs", (json_int_t)row->parked,
-                                                     "reason", row->reason));
+        json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:I, s:s}", "installation",
+                                              row->installation, "account", name, "waits", "parked",
+                                              "plugin", row->plugin, "runs",
+                                              (json_int_t)row->parked, "reason", reason));
+        return;
     }
     store_client_time_text(row->until_ms[resource], until);
-    return json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "installation",
-                                                 row->installation, "waits", "rate_limit",
-                                                 "resource", resources[resource], "until", until));
+    json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:s}", "installation",
+                                          row->installation, "account", name, "waits", "rate_limit",
+                                          "resource", resources[resource], "until", until));
 }
 
 static void print_row(const struct inbox_waiting_installation *row, int resource) {
+    char until[STORE_CLIENT_TIME_MAX], account[ACCOUNT_MAX], reason[REASON_MAX];
+    read_row(row, account, reason);
     deliveries_print_text(row->installation, 14);
+    printf("  ");
+    deliveries_print_text(*account ? account : "-", 20);
     if (*row->plugin) {
         printf("  parked      %" PRId64 " of ", row->parked);
         deliveries_print_text(row->plugin, 0);
-        printf(": ");
-        deliveries_print_text(row->reason, 0);
-        printf("\n");
+        printf(": %s\n", reason);
         return;
     }
-    char until[STORE_CLIENT_TIME_MAX];
     store_client_time_text(row->until_ms[resource], until);
     printf("  rate limit  %s, until %s\n", resources[resource], until);
 }
 
-static int print_list(const struct inbox_installations *list, bool json) {
-    json_t *rows = json_array();
-    for (size_t i = 0; i < list->n_rows; i++) {
-        const struct inbox_waiting_installation *row = &list->rows[i];
-        for (int resource = 0; resource < INBOX_RATE_LIMIT_RESOURCES; resource++) {
-            bool shown = *row->plugin ? resource == 0 : row->until_ms[resource] > list->now_ms;
-            if (shown && json) {
-                add_json(rows, row, resource);
-            } else if (shown) {
-                print_row(row, resource);
-            }
+/* Prints a line for each wait; with `rows`, adds an object instead. */
+static void show_row(const struct inbox_installations *list, size_t i, json_t *rows) {
+    const struct inbox_waiting_installation *row = &list->rows[i];
+    for (int resource = 0; resource < INBOX_RATE_LIMIT_RESOURCES; resource++) {
+        bool waits = *row->plugin ? resource == 0 : row->until_ms[resource] > list->now_ms;
+        if (waits && rows) {
+            add_json(rows, row, resource);
+        } else if (waits) {
+            print_row(row, resource);
         }
+    }
+}
+
+static int print_list(const struct inbox_installations *list, bool json) {
+    json_t *rows = json ? json_array() : NULL;
+    if (!json && list->n_rows > 0) {
+        printf("%-14s  %-20s  %-10s  %s\n", "INSTALLATION", "ACCOUNT", "WAITS FOR", "WHICH");
+    }
+    for (size_t i = 0; i < list->n_rows; i++) {
+        show_row(list, i, rows);
     }
     if (json) {
         return deliveries_print_json(rows);
     }
-    json_decref(rows);
     if (list->n_rows == 0) {
         fputs("no installation waits\n", stderr);
     }
@@ -175,9 +207,10 @@ static int release(struct store_client *store_client, const char *installation) 
     }
     if (release.limits == 0 && release.parked == 0) {
         fprintf(stderr,
-                "snekomatic " VERB ": nothing of the installation '%s' waits; `snekomatic "
-                "installations list` shows those that wait\n",
-                installation);
+                "snekomatic " VERB
+                ": nothing of the installation '%s' waits; `%s` shows those that "
+                "wait\n",
+                installation, cli_command("installations list").text);
         return EX_DATAERR;
     }
     if (release.limits > 0) {

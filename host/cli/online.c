@@ -37,11 +37,12 @@ static void check_clock(struct findings *findings) {
 }
 
 /* The fix of a rejected GET /app, in the words of GitHub's form. */
-static void explain(int32_t status) {
+static void explain(int32_t status, const char *key_source) {
     if (status == 401) {
-        fputs("  GitHub accepts only a key of this App: Settings > General > Private keys > "
-              "Generate a private key\n",
-              stderr);
+        fprintf(stderr,
+                "  GitHub accepts only a key of this App: Settings > General > Private keys > "
+                "Generate a private key.\n  Replace the key in %s with the downloaded one\n",
+                key_source);
     }
     if (status == 401 || status == 404) {
         fputs("  github.app_id is the number at Settings > General > About > App ID\n", stderr);
@@ -73,14 +74,16 @@ static void print_app(const struct config *config, const json_t *app) {
 
 /* NULL after it has reported why. */
 static json_t *get_app(struct broker_client *client, const struct config *config,
-                       struct findings *findings) {
+                       const char *key_source, struct findings *findings) {
     struct broker_request request;
     json_t *app = broker_client_json(client, "GET", "/app", NULL, &request);
     bool named = json_is_string(json_object_get(app, "slug"));
     fflush(stdout);
     if (!app) {
-        fprintf(stderr, "GitHub: %s\n", request.error.text);
-        explain(request.status);
+        fprintf(stderr, "%s%s%s\n",
+                request.status == 401 ? "private key: " : "GitHub: ", request.error.text,
+                broker_client_fix(&request));
+        explain(request.status, key_source);
     } else if (!named) {
         fprintf(stderr, "GitHub: GET /app answered %d without a slug: check github.api_url\n",
                 (int)request.status);
@@ -88,7 +91,7 @@ static json_t *get_app(struct broker_client *client, const struct config *config
         fprintf(stderr,
                 "GitHub: the private key belongs to another App, %s, than github.app_id %s\n",
                 json_string_value(json_object_get(app, "slug")), config->github.app_id);
-        explain(401);
+        explain(401, key_source);
         named = false;
     }
     broker_request_finish(&request);
@@ -108,7 +111,7 @@ static void check_webhook(struct broker_client *client, const struct app_check *
         app_check_webhook(check, config);
     } else {
         fflush(stdout);
-        fprintf(stderr, "webhook: %s\n", request.error.text);
+        fprintf(stderr, "webhook: %s%s\n", request.error.text, broker_client_fix(&request));
         check->findings->problems++;
     }
     json_decref(config);
@@ -137,7 +140,8 @@ static void check_installations(struct broker_client *client, const struct app_c
         }
         if (!page) {
             fflush(stdout);
-            fprintf(stderr, "installations: %s\n", request.error.text);
+            fprintf(stderr, "installations: %s%s\n", request.error.text,
+                    broker_client_fix(&request));
             check->findings->problems++;
         } else if (!next) {
             app_check_installed(check, count);
@@ -150,11 +154,17 @@ static void check_installations(struct broker_client *client, const struct app_c
 }
 
 static void check_app(struct broker_client *client, const struct config *config,
-                      const struct inspected_plugins *plugins, struct findings *findings) {
+                      const char *key_source, const struct inspected_plugins *plugins,
+                      struct findings *findings) {
     struct app_needs needs;
-    json_t *app = get_app(client, config, findings);
-    struct app_check check = {
-        .config = config, .plugins = plugins, .needs = &needs, .app = app, .findings = findings};
+    json_t *app = get_app(client, config, key_source, findings);
+    uint64_t able = 0;
+    struct app_check check = {.config = config,
+                              .plugins = plugins,
+                              .needs = &needs,
+                              .app = app,
+                              .findings = findings,
+                              .able = &able};
     if (app_needs_merge(&needs, inspected_plugins_list(plugins), config->n_plugins) < 0) {
         fputs("out of memory\n", stderr);
         findings->problems++;
@@ -169,7 +179,7 @@ static void check_app(struct broker_client *client, const struct config *config,
     check_clock(findings);
 }
 
-void online_check(const struct config *config, int messages_fd,
+void online_check(const struct config *config, int messages_fd, const char *key_source,
                   const struct inspected_plugins *plugins, struct findings *findings) {
     struct error err;
     struct broker_client client;
@@ -181,7 +191,7 @@ void online_check(const struct config *config, int messages_fd,
         fprintf(stderr, "GitHub: cannot send requests: %s\n", err.text);
         findings->problems++;
     } else {
-        check_app(&client, config, plugins, findings);
+        check_app(&client, config, key_source, plugins, findings);
         broker_client_close(&client);
     }
     log_watch(NULL, NULL);

@@ -10,8 +10,9 @@
 #include "cli/plugin_inspection.h"
 
 /* Asks GitHub, prints the results, and counts what is wrong. `messages_fd` is
- * supervisor_start_signer()'s; it stays the caller's. */
-void online_check(const struct config *config, int messages_fd,
+ * supervisor_start_signer()'s; it stays the caller's. `key_source` is where the private key comes
+ * from, for people. */
+void online_check(const struct config *config, int messages_fd, const char *key_source,
                   const struct inspected_plugins *plugins, struct findings *findings);
 
 #endif

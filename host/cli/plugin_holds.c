@@ -17,8 +17,6 @@
 #include <sysexits.h>
 
 #define VERB "plugins"
-#define DIGITS "0123456789"
-#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" DIGITS "-_."
 
 enum action { PAUSE, RESUME, RELEASE };
 static const char *const actions[] = {"pause", "resume", "release"};
@@ -31,29 +29,17 @@ struct options {
     enum inbox_hold_scope scope;
 };
 
-/* "owner/name", then `rest`; the length of the former, or 0. */
-static size_t repository_bytes(const char *text) {
-    size_t owner = strspn(text, NAME_CHARACTERS);
-    size_t name = text[owner] == '/' ? strspn(text + owner + 1, NAME_CHARACTERS) : 0;
-    return owner > 0 && name > 0 ? owner + 1 + name : 0;
-}
-
-/* GitHub numbers from 1. */
-static bool is_number(const char *text) {
-    return *text && *text != '0' && text[strspn(text, DIGITS)] == '\0';
-}
-
 static int read_scope(struct options *options, enum inbox_hold_scope scope, const char *value) {
     static const char *const forms[] = {[INBOX_HOLD_INSTALLATION] =
                                             "--installation takes an installation's id",
                                         [INBOX_HOLD_REPOSITORY] = "--repository takes OWNER/REPO",
                                         [INBOX_HOLD_ITEM] = "--item takes OWNER/REPO#N"};
-    size_t bytes = repository_bytes(value);
-    bool right = is_number(value);
+    size_t bytes = cli_repository_bytes(value);
+    bool right = cli_is_id(value);
     if (scope == INBOX_HOLD_REPOSITORY) {
-        right = bytes > 0 && value[bytes] == '\0';
+        right = cli_is_repository(value);
     } else if (scope == INBOX_HOLD_ITEM) {
-        right = bytes > 0 && value[bytes] == '#' && is_number(value + bytes + 1);
+        right = bytes > 0 && value[bytes] == '#' && cli_is_id(value + bytes + 1);
     }
     if (!right || strlen(value) > INBOX_HOLD_VALUE_MAX) {
         return cli_usage_error(VERB, "%s, not '%s'", forms[scope], value);
@@ -152,8 +138,10 @@ static void report_unknown(const char *plugin, const char *nearest) {
     if (nearest) {
         fprintf(stderr, ": did you mean %s?", nearest);
     }
-    fprintf(stderr, "\n`snekomatic plugins` lists the names. Add --force if only another host of "
-                    "this store has the plugin.\n");
+    fprintf(
+        stderr,
+        "\n`%s` lists the names. Add --force if only another host of this store has the plugin.\n",
+        cli_command("plugins").text);
 }
 
 /* A wrong name would pause nothing, while the operator believes that the plugin is paused. */

@@ -14,12 +14,10 @@ static const char usage[] =
     "       snekomatic plugins pause|resume|release NAME [--installation ID |\n"
     "                          --repository OWNER/REPO | --item OWNER/REPO#N] [--force] [-c FILE]\n"
     "\n"
-    "Without an action, lists the subscriptions, commands and permissions of the configured "
-    "plugins,\n"
-    "the holds under which their runs wait, and what the GitHub App needs for them. It loads each "
-    "plugin in a worker of its own, as "
-    "serve\n"
-    "does. It reads no credentials, so a build may run it.\n"
+    "Without an action, lists the subscriptions, commands and permissions of the configured\n"
+    "plugins, the holds under which their runs wait, and what the GitHub App needs for them. It\n"
+    "loads each plugin in a worker of its own, as serve does. It reads no credentials, so a build\n"
+    "may run it.\n"
     "\n"
     "  pause    makes the plugin's runs wait, on all hosts of the store. Runs that have begun go "
     "on.\n"
@@ -35,11 +33,9 @@ static const char usage[] =
     "  -c, --config FILE  the configuration (default as for serve)\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit status: 0 success; 64 wrong usage, or no such plugin; 66 the store does not exist, or "
-    "belongs to another\n"
-    "version; 69 too many parts of plugins are paused; 75 the store failed, so retry later; 78 "
-    "the\n"
-    "configuration or a plugin is wrong.\n";
+    "Exit status: 0 success; 64 wrong usage, or no such plugin; 66 the store does not exist, or\n"
+    "belongs to another version; 69 too many parts of plugins are paused; 75 the store failed, so\n"
+    "retry later; 78 the configuration or a plugin is wrong.\n";
 
 /* An argument that is neither an option nor the configuration's path. */
 static bool has_action(int argc, char **argv) {

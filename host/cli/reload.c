@@ -29,10 +29,8 @@ static const char usage[] =
     "  -h, --help             this text\n"
     "\n"
     "Exit status: 0 reloaded; 64 wrong usage; 69 no host runs with this configuration, or it\n"
-    "stopped; 75 too many reloads wait, or it takes too long; 78 the configuration or a plugin is "
-    "wrong, and the old "
-    "ones\n"
-    "stay in force.\n";
+    "stopped; 75 too many reloads wait, or it takes too long; 78 the configuration or a plugin is\n"
+    "wrong, and the old ones stay in force.\n";
 
 static int print(enum reload_result result, const char *text) {
     static const struct {
@@ -78,9 +76,10 @@ static int reload(const struct settings *settings, int timeout_s) {
     if (outcome == RELOAD_CLIENT_NO_HOST) {
         fprintf(stderr,
                 "snekomatic reload: no host runs with the configuration %s: start it with "
-                "`snekomatic serve`.\nIf one runs, use the same -c FILE, user and "
+                "`%s`.\nIf one runs, use the same -c FILE, user and "
                 "RUNTIME_DIRECTORY, or send SIGHUP to it.\n",
-                settings->file ? settings->file : "of the environment in this directory");
+                settings->file ? settings->file : "of the environment in this directory",
+                cli_command("serve").text);
     } else {
         fprintf(stderr, "snekomatic reload: %s\n", err.text);
     }
@@ -133,6 +132,7 @@ int cli_reload(int argc, char **argv) {
     if (status >= 0) {
         return status;
     }
+    cli_keep_config_path(path);
     if (settings_read(path, &settings, &err) < 0) {
         fprintf(stderr, "snekomatic reload: %s\n", err.text);
         return EX_CONFIG;

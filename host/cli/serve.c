@@ -108,7 +108,8 @@ int cli_serve(int argc, char **argv) {
         if (status == EX_OK) {
             status = run(config, NULL);
         } else if (none) {
-            fputs("`snekomatic serve --setup` creates a GitHub App and adds these lines\n", stderr);
+            fprintf(stderr, "`%s` creates a GitHub App and adds these lines\n",
+                    cli_command("serve --setup").text);
         }
     }
     log_finish();

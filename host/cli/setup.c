@@ -72,6 +72,7 @@ static int load_variables(struct config **config) {
 }
 
 int setup_load_config(const char *path, struct config **config) {
+    cli_keep_config_path(path);
     if (path && access(path, F_OK) < 0 && errno == ENOENT) {
         return load_variables(config);
     }

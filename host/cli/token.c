@@ -57,12 +57,6 @@ static void warn_of_permission(const char *name) {
     }
 }
 
-/* An id is a number; 19 digits are the largest. */
-static bool is_installation(const char *text) {
-    size_t digits = strspn(text, "0123456789");
-    return digits > 0 && digits < 20 && text[digits] == '\0';
-}
-
 /* Writes "contents=read,issues=write" as a JSON object. 0 or -1. */
 static int read_permissions(const char *list, struct buffer *json) {
     AUTO_FREE char *copy = strdup(list);
@@ -85,7 +79,6 @@ static int read_permissions(const char *list, struct buffer *json) {
 }
 
 static int read_option(struct options *options, int option) {
-    const char *slash = optarg ? strchr(optarg, '/') : NULL;
     switch (option) {
     case 'c':
         options->config_path = optarg;
@@ -97,7 +90,7 @@ static int read_option(struct options *options, int option) {
         return EX_OK;
     case 'r':
         options->repository = optarg;
-        if (!slash || slash == optarg || !slash[1] || strchr(slash + 1, '/')) {
+        if (!cli_is_repository(optarg)) {
             return cli_usage_error(VERB, "--repository must be OWNER/NAME, not '%s'", optarg);
         }
         return EX_OK;
@@ -130,7 +123,7 @@ static int parse(struct options *options, int argc, char **argv) {
             VERB,
             "one INSTALLATION is needed: the number in the URL of the installation's settings");
     }
-    if (!is_installation(argv[optind])) {
+    if (!cli_is_id(argv[optind])) {
         return cli_usage_error(VERB,
                                "INSTALLATION is the number in the URL of the installation's "
                                "settings, not '%s'",

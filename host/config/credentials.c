@@ -132,34 +132,32 @@ int config_check_webhook_secret(const struct config *config, struct error *err) 
                : 0;
 }
 
+/* Adds a secret, unless it is empty. */
+static void add_secret(struct secret *secrets, size_t *count, struct secret *secret) {
+    if (secret->data) {
+        secrets[(*count)++] = *secret;
+        *secret = (struct secret){0};
+    }
+}
+
 /* The secrets of a rotation, after the current one. 0, or -1. */
-static int add_secrets(const struct config *config, const struct webhook_secret_paths *paths,
-                       struct secret *secrets, size_t *count, int64_t *until_ms,
-                       struct error *err) {
-    AUTO_SECRET struct secret next = {0};
+static int add_previous(const struct config *config, const struct webhook_secret_paths *paths,
+                        struct secret *secrets, size_t *count, int64_t *until_ms,
+                        struct error *err) {
     AUTO_SECRET struct secret previous = {0};
     int result = take_variable(config, "GITHUB_WEBHOOK_SECRET_PREVIOUS", true, &previous, err);
     if (result > 0) {
         result = webhook_secret_read_previous(paths, &previous, until_ms, err);
     }
-    if (result < 0 || webhook_secret_read_next(paths, &next, err) < 0) {
-        return -1;
-    }
-    if (next.data) {
-        secrets[(*count)++] = next;
-        next = (struct secret){0};
-    }
-    if (previous.data) {
-        secrets[(*count)++] = previous;
-        previous = (struct secret){0};
-    }
-    return 0;
+    add_secret(secrets, count, &previous);
+    return result < 0 ? -1 : 0;
 }
 
 int config_webhook_secrets(const struct config *config,
                            struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX], size_t *count,
                            int64_t *last_until_ms, struct error *err) {
     CLEANUP(webhook_secret_paths_finish) struct webhook_secret_paths paths = {NULL};
+    AUTO_SECRET struct secret next = {0};
     int64_t until_ms = 0;
     /* First, because the variable is forgotten once it was read. */
     if (webhook_secret_paths(config, &paths) < 0) {
@@ -167,14 +165,22 @@ int config_webhook_secrets(const struct config *config,
     }
     *count = 0;
     *last_until_ms = 0;
+    /* The next one before the current one: a rotation that ends meanwhile renames the former to the
+     * latter. In the other order, the secret that GitHub has could be missed. */
+    if (webhook_secret_read_next(&paths, &next, err) < 0) {
+        return -1;
+    }
     int result = current_secret(config, &secrets[0], err);
     if (result != 0) {
         settings_forget(config->settings, "GITHUB_WEBHOOK_SECRET_PREVIOUS");
         return result < 0 ? -1 : 0;
     }
     size_t all = 1;
-    if (add_secrets(config, &paths, secrets, &all, &until_ms, err) < 0) {
-        secret_finish(&secrets[0]);
+    add_secret(secrets, &all, &next);
+    if (add_previous(config, &paths, secrets, &all, &until_ms, err) < 0) {
+        while (all > 0) {
+            secret_finish(&secrets[--all]);
+        }
         return -1;
     }
     *count = all;

@@ -3,6 +3,7 @@
 #include "config/webhook_secrets.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,12 +44,19 @@ void webhook_secret_paths_finish(struct webhook_secret_paths *paths) {
     *paths = (struct webhook_secret_paths){.current = NULL};
 }
 
-int webhook_secret_read_next(const struct webhook_secret_paths *paths, struct secret *secret,
-                             struct error *err) {
-    if (!paths->next || access(paths->next, F_OK) < 0) {
+/* A rotation may rename or remove the file at any moment. `path` may be NULL. 0; 1: there is none;
+ * -1. */
+static int read_if_there(const char *path, struct secret *secret, struct error *err) {
+    if (!path || access(path, F_OK) < 0) {
         return 1;
     }
-    return config_secret_file(paths->next, secret, err);
+    int result = config_secret_file(path, secret, err);
+    return result < 0 && access(path, F_OK) < 0 && errno == ENOENT ? 1 : result;
+}
+
+int webhook_secret_read_next(const struct webhook_secret_paths *paths, struct secret *secret,
+                             struct error *err) {
+    return read_if_there(paths->next, secret, err);
 }
 
 /* Cuts a last line with a time off the secret. 0, or -1 when the line has no time. */
@@ -74,11 +82,9 @@ static int cut_time(struct secret *secret, int64_t *until_ms) {
 int webhook_secret_read_previous(const struct webhook_secret_paths *paths, struct secret *secret,
                                  int64_t *until_ms, struct error *err) {
     *until_ms = 0;
-    if (!paths->previous || access(paths->previous, F_OK) < 0) {
-        return 1;
-    }
-    if (config_secret_file(paths->previous, secret, err) < 0) {
-        return -1;
+    int found = read_if_there(paths->previous, secret, err);
+    if (found != 0) {
+        return found;
     }
     if (cut_time(secret, until_ms) < 0 || secret->bytes == 0) {
         secret_finish(secret);

@@ -24,6 +24,8 @@ struct inbox_waiting_installation {
     int64_t parked;
     /* The reason of one of the parked runs; it may be cut off. */
     char reason[256];
+    /* OWNER/NAME of a repository of a run that waits; "": the store knows none. */
+    char repository[INBOX_NAME_MAX + 1];
 };
 
 /* INBOX_INSTALLATIONS lists the limits that end after `now_ms`, then the parked runs. Result: 0. */

@@ -109,6 +109,23 @@ static int listen_at(const struct addrinfo *address) {
     return steal_fd(&fd);
 }
 
+/* The fix of a failed bind(). */
+static const char *listen_fix(int reason) {
+    switch (reason) {
+    case EADDRINUSE:
+        return ": another program uses it (`ss -ltnp` shows which): stop that program, or set "
+               "another port in server.listen or the variable PORT";
+    case EADDRNOTAVAIL:
+        return ": this machine does not have the address: set one that `ip address` shows in "
+               "server.listen";
+    case EACCES:
+        return ": this user may not listen on a port below 1024: set a higher one in server.listen "
+               "or the variable PORT";
+    default:
+        return "";
+    }
+}
+
 /* Errors name `shown_port`. */
 static int open_listening(const char *host, uint16_t port, uint16_t shown_port, int *fd,
                           struct error *err) {
@@ -133,7 +150,7 @@ static int open_listening(const char *host, uint16_t port, uint16_t shown_port, 
     }
     if (opened < 0) {
         int reason = errno;
-        error_set(err, "cannot listen on %s: %s", shown, strerror(reason));
+        error_set(err, "cannot listen on %s: %s%s", shown, strerror(reason), listen_fix(reason));
         return reason == EADDRINUSE || reason == EADDRNOTAVAIL ? EX_UNAVAILABLE : EX_OSERR;
     }
     *fd = opened;

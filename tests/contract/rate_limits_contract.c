@@ -391,6 +391,8 @@ static void installations_that_wait_are_listed_and_their_parked_runs_released(vo
     assert_string_equal(list.rows[1].plugin, "invite");
     assert_int_equal(list.rows[1].parked, 1);
     assert_string_equal(list.rows[1].reason, park.reason);
+    assert_string_equal(list.rows[0].repository, "");
+    assert_string_equal(list.rows[1].repository, "octo/cat");
     free(list.rows);
     struct inbox_installation_release release = release_of("7", FIXTURE_NOW);
     assert_int_equal(fixture_do(fixture, &release.operation), 0);

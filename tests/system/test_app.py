@@ -51,33 +51,41 @@ def test_a_missing_event_is_a_warning_with_its_place(check, fake):
     fake.patch_state({"app": {"events": ["issues", "pull_request", "pull_request_review",
                                          "pull_request_review_comment"]}})
     result = check()
-    [line] = result.stderr.splitlines()
-    assert line.startswith("warning: event issue_comment: ") and "plugin ping" in line
-    assert line.endswith(f"{FORM}Subscribe to events > Issue comment is checked")
-    assert "1 warning, no problem" in result.stdout
+    assert result.stderr == (
+        "warning: event issue_comment: plugin ping needs it, and the App does not seem to subscribe "
+        f"to it: check {FORM}Subscribe to events > Issue comment (GitHub does not list every event; "
+        "ignore this if it is checked)\n")
+    assert "1 warning, no problem; with 1 of them, a plugin may do nothing\n" in result.stdout
 
 
 def test_two_plugins_that_lack_something_are_named_together(check, fake):
     fake.patch_state({"app": {"events": []}})
     [line] = [line for line in check().stderr.splitlines() if " pull_request: " in line]
-    assert "plugins invite and ping would not get it" in line
+    assert "plugins invite and ping need it, " in line
 
 
 @pytest.mark.parametrize("url,server,message", [
     ("https://old.example.org/webhook/github", {"public_url": "https://bot.example.org"},
      "it is https://old.example.org/webhook/github, not that of server.public_url: set "
-     f"{HOOK}Webhook URL: {URL}, or run `snekomatic hook --set-url`"),
+     f"{HOOK}Webhook URL: {URL}, or run `snekomatic hook --set-url -c {{file}}`"),
+    ("https://bot.example.org/other", {"public_url": "https://bot.example.org"},
+     "it is https://bot.example.org/other, not that of server.public_url: set "
+     f"{HOOK}Webhook URL: {URL}, or run `snekomatic hook --set-url -c {{file}}`"),
     ("https://bot.example.org/", {}, "it is https://bot.example.org/, but the host receives webhooks "
      f"at /webhook/github only: set {HOOK}Webhook URL: https://YOUR-HOST/webhook/github")])
-def test_a_wrong_url_is_named_with_its_place(check, fake, url, server, message):
+def test_a_wrong_url_is_named_with_its_place(check, fake, tmp_path, url, server, message):
     fake.settings(webhook_url=url)
+    message = message.replace("{file}", str(tmp_path / "bot" / "snekomatic.toml"))
     assert f"webhook URL: {message}\n" in check(status=78, config={"server": server}).stderr
 
 
-def test_a_webhook_that_is_not_active_is_named_with_its_place(check, fake):
+@pytest.mark.parametrize("server,url", [
+    ({}, "https://YOUR-HOST/webhook/github"),
+    ({"public_url": "https://bot.example.org"}, URL)])
+def test_a_webhook_that_is_not_active_is_named_with_its_place(check, fake, server, url):
     fake.settings(webhook_active=False)
-    assert f"webhook: the App has none, or it is not active: check {HOOK}Active" \
-        in check(status=78).stderr
+    assert (f"webhook: the App has none, or it is not active: check {HOOK}Active, and set Webhook URL: "
+            f"{url}\n") in check(status=78, config={"server": server}).stderr
 
 
 def test_a_missing_secret_is_named_with_its_place(check, fake):
@@ -104,31 +112,47 @@ def test_no_installation_is_named_with_its_place(check, fake):
 
 def test_a_suspended_installation_is_named(check, fake):
     fake.patch_state({"installations": [{"id": 60001, "suspended": True}]})
-    [line] = check().stderr.splitlines()
+    line, nowhere, _ = check(status=78).stderr.splitlines()
     assert line.startswith("warning: installation 60001 (sneks-united) is suspended since 20")
     assert line.endswith("https://github.com/organizations/sneks-united/settings/installations/60001 "
                          "> Unsuspend")
+    assert nowhere == ("installations: plugins invite and ping can act in none of them: the warnings "
+                       "above have the reason; otherwise plugin.installations names none of these "
+                       "installations")
 
 
 def test_an_installation_that_has_not_accepted_a_permission_is_named(check, fake):
     fake.patch_state({
         "app": {"permissions": {"issues": "write", "pull_requests": "write", "members": "write"}},
         "installations": [{"id": 60001, "permissions": {"issues": "read"}}]})
-    [line] = check().stderr.splitlines()
+    line, nowhere, _ = check(status=78).stderr.splitlines()
     assert line == (
-        "warning: installation 60001 (sneks-united) has not accepted a permission that plugin ping "
-        "needs yet: an owner accepts it at https://github.com/organizations/sneks-united/settings/"
-        "installations/60001 > Review request: Permissions & events > Repository permissions > "
-        "Issues: Read and write")
+        "warning: installation 60001 (sneks-united) has not accepted a permission yet, so plugin ping "
+        "can do nothing there: an owner accepts it at https://github.com/organizations/sneks-united/"
+        "settings/installations/60001 > Review request: Permissions & events > Repository permissions "
+        "> Issues: Read and write")
+    assert nowhere.startswith("installations: plugin ping can act in none of them: ")
+
+
+def test_a_bot_that_works_in_one_installation_has_only_a_warning_about_another(check, fake):
+    accepted = {"issues": "write", "pull_requests": "write", "members": "write"}
+    fake.patch_state({
+        "organizations": [{"login": "other", "members": []}], "app": {"permissions": accepted},
+        "installations": [{"id": 60001, "permissions": {"issues": "read"}},
+                          {"id": 60002, "account": "other", "permissions": accepted}]})
+    result = check()
+    assert result.stderr.count("\n") == 1 and "installation 60001" in result.stderr
+    assert "1 warning, no problem; with 1 of them, a plugin may do nothing\n" in result.stdout
 
 
 def test_an_installation_needs_the_plugins_that_act_there_only(check, fake):
     fake.patch_state({
         "app": {"permissions": {"issues": "write", "pull_requests": "write", "members": "write"}},
         "installations": [{"id": 60001, "permissions": {"issues": "read", "members": "read"}}]})
-    result = check(plugins=["invite", {"name": "ping", "installations": ["1"]}])
-    [line] = result.stderr.splitlines()
+    result = check(plugins=["invite", {"name": "ping", "installations": ["1"]}], status=78)
+    line, nowhere, _ = result.stderr.splitlines()
     assert "plugin invite" in line and "Members: Read and write" in line
+    assert "plugins invite and ping can act in none of them" in nowhere
 
 
 def test_all_pages_of_installations_are_checked(check, fake):
@@ -145,8 +169,9 @@ def test_all_pages_of_installations_are_checked(check, fake):
 def test_another_key_is_named_with_its_place(check, tmp_path):
     another = snek.make_key(tmp_path / "another.pem")
     result = check(status=78, config={"github": {"private_key_file": str(another)}})
-    assert "GitHub rejects the app's JWT" in result.stderr
+    assert "\nprivate key: GitHub rejects the app's JWT" in "\n" + result.stderr
     assert "Settings > General > Private keys > Generate a private key" in result.stderr
+    assert f"Replace the key in {another} with the downloaded one\n" in result.stderr
     assert "Settings > General > About > App ID" in result.stderr
 
 
@@ -156,6 +181,11 @@ def test_a_key_of_another_app_is_named(check, fake):
     assert "GitHub: the private key belongs to another App, other-bot, than github.app_id" \
         in result.stderr
     assert "Settings > General > About > App ID" in result.stderr
+
+
+def test_without_github_each_check_names_the_fix(check, fake):
+    result = check(status=78, config={"github": {"api_url": "http://127.0.0.1:9"}})
+    assert "GitHub: " in result.stderr and "check this machine's network, github.api_url" in result.stderr
 
 
 def test_a_webhook_configuration_that_cannot_be_read_is_a_problem(check, fake):
@@ -210,6 +240,28 @@ def test_hook_sets_the_url_and_keeps_the_secret(hook, fake, words, url):
     settings = fake.settings()
     assert (settings["webhook_url"], settings["webhook_content_type"]) == (url, "json")
     assert settings["webhook_secret"] == snek.WEBHOOK_SECRET
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "https://localhost", "https://[::1]/"])
+def test_hook_rejects_an_address_that_github_cannot_reach(hook, fake, url):
+    assert "GitHub cannot reach " in hook("--set-url", url, status=64).stderr
+    assert fake.settings()["webhook_url"] == URL
+
+
+def test_hook_warns_of_http(hook, fake):
+    assert "warning: GitHub sends the payloads without encryption" \
+        in hook("--set-url", "http://bot.example.org").stderr
+    assert fake.settings()["webhook_url"] == "http://bot.example.org/webhook/github"
+
+
+def test_in_pull_mode_hook_sets_a_url_that_leads_nowhere(fake, tmp_path):
+    fake.settings(webhook_url=URL)
+    bot = snek.Bot(fake, tmp_path / "bot", plugins=("ping",), start=False,
+                   config={"github": {"receive": "pull"}})
+    assert not bot.verb("hook", "--set-url").stderr
+    assert fake.settings()["webhook_url"] == "https://snekomatic.invalid/webhook/github"
+    assert 'warning: github.receive is "pull"' in bot.verb("hook", "--set-url", URL).stderr
+    assert fake.settings()["webhook_url"] == URL
 
 
 @pytest.mark.parametrize("url", ["ftp://bot.example.org", "http://", "https://a b"])

@@ -124,7 +124,8 @@ def test_exactly_the_runs_of_a_preview_are_retried_spread_over_time(host):
     shown = [dead_run(host) for _ in range(3)]
     text = run(host, "retry", "--state", "dead", "--plugin", "trouble")
     assert text.startswith("3 runs would be retried:\n") and "3  dead     trouble\n" in text
-    number = text.split("--yes ")[1].strip()
+    number = text.split("--yes ")[1].split()[0]
+    assert text.endswith(f": snekomatic deliveries retry --yes {number} -c {host.file}\n")
     late = dead_run(host)
     assert [e["state"] for e in entries(host)] == ["dead"] * 4  # so far nothing has changed
     host.stop()
@@ -274,7 +275,9 @@ def test_a_missing_or_foreign_store_is_reported_and_not_changed(fake, tmp_path):
     (["retry", "--yes", "123456789", "--state", "dead"], "takes no filter"), (["retry", "--yes", "x"], "--yes must be"),
     (["discard", "--yes", "123456789", "--rate", "6"], "--rate is not an option of discard"),
     (["retry", "--state", "dead", "--rate", "6"], "--rate belongs to --yes"), (["discard"], "or a filter"),
-    (["retry", "x", "--state", "dead"], "takes no option but --plugin"), (["show"], "needs the GUID")])
+    (["retry", "x", "--state", "dead"], "takes no option but --plugin"), (["show"], "needs the GUID"),
+    (["list", "--repository", "foo"], "--repository takes OWNER/NAME"),
+    (["retry", "--repository", "a/b/c"], "--repository takes OWNER/NAME")])
 def test_wrong_usage_is_reported(words, sentence):
     result = subprocess.run([str(snek.program("snekomatic")), "deliveries", *words],
                             env=snek.clean_environment(), capture_output=True, text=True,

@@ -58,7 +58,10 @@ def test_an_operator_ends_a_limit_and_the_running_host_goes_on(fake, start_bot):
     host.wait_log(msg="requeued", delivery=delivery)
     [wait] = json.loads(host.verb("installations", "list", "--json").stdout)
     assert (wait["installation"], wait["waits"], wait["resource"]) == (str(snek.INSTALLATION), "rate_limit", "all")
-    assert "rate limit  all, until " in host.verb("installations", "list").stdout
+    assert wait["account"] == "sneks-united"
+    head, line = host.verb("installations", "list").stdout.splitlines()
+    assert head.split() == ["INSTALLATION", "ACCOUNT", "WAITS", "FOR", "WHICH"]
+    assert line.startswith(f"{snek.INSTALLATION}           sneks-united          rate limit  all, until ")
     text = host.verb("installations", "release", str(snek.INSTALLATION)).stdout
     assert text == "the rate limits are ended; 1 run waited for that\n"
     assert host.wait_log(msg="done", delivery=delivery)["attempt"] == "1"

@@ -3,6 +3,7 @@
 step, the bot accepts what GitHub signs."""
 
 import datetime
+import fcntl
 import os
 import pathlib
 import signal
@@ -253,6 +254,32 @@ def test_a_lost_response_is_asked_for_again(bot, fake):
     rotate(bot)
     assert files(bot)[0] == [github_has(fake)]
     works(bot, fake)
+
+
+def test_a_new_secret_whose_file_is_removed_meanwhile_is_written_again(bot, fake):
+    fake.fail("PATCH", "/app/hook/config", after=True, delay_ms=600000)
+    rotation = start_rotation(bot)
+    wait_for_patch(fake)
+    snek.wait_until(lambda: github_has(fake) != OLD, "GitHub did not take it", snek.PATIENCE_S)
+    (bot.folder / "webhook.secret.next").unlink()
+    fake.release()
+    output, _ = rotation.communicate(timeout=60)
+    assert rotation.returncode == 0, output
+    current, following, (previous, _) = files(bot)
+    assert (current, following, previous) == ([github_has(fake)], None, OLD)
+    works(bot, fake)
+
+
+def test_to_show_the_webhook_changes_no_file_of_a_rotation_that_runs(bot):
+    secret, previous = bot.folder / "webhook.secret", bot.folder / "webhook.secret.previous"
+    previous.write_text("older\nuntil 2020-01-01T00:00:00Z\n")
+    with secret.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        text = bot.verb("hook").stdout
+        assert "rotation          runs now\n" in text and previous.exists()
+        assert f"its time is over; {previous} can be removed\n" in text
+    assert f"its time is over, so {previous} is removed\n" in bot.verb("hook").stdout
+    assert not previous.exists()
 
 
 @pytest.mark.parametrize("state", ["the previous one is written", "the files are renamed",

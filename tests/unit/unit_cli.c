@@ -126,7 +126,7 @@ static void help_lists_the_public_verbs(void **state) {
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         struct outcome outcome = run(verbs, ways[i]);
         assert_int_equal(outcome.status, EX_OK);
-        assert_non_null(strstr(outcome.out, "  first        does the first thing\n"));
+        assert_non_null(strstr(outcome.out, "  first          does the first thing\n"));
         assert_null(strstr(outcome.out, "hidden"));
     }
 }

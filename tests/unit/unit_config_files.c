@@ -5,6 +5,8 @@
 #include "base/io.h"
 #include "config/keys.h"
 
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -134,6 +136,39 @@ static void the_private_key_is_handed_over_as_it_is_and_gone(void **state) {
     assert_non_null(strstr(err.text, "No such file"));
     assert_null(key.data);
     config_free(config);
+}
+
+/* The reader of the present secret, "turned", waits until this thread writes it. */
+static void *end_the_rotation(void *context) {
+    (void)context;
+    int fd = open("turned", O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(unlink("turned.next"), 0);
+    assert_int_equal(write(fd, "old\n", 4), 4);
+    close(fd);
+    return NULL;
+}
+
+static void a_rotation_that_ends_during_the_read_hides_no_secret(void **state) {
+    struct error err;
+    struct secret secrets[CONFIG_WEBHOOK_SECRETS_MAX] = {{0}};
+    size_t count = 0;
+    int64_t until_ms;
+    pthread_t thread;
+    struct config *config = load_good("[github]\napp_id = 1\nprivate_key_file = \"k\"\n"
+                                      "webhook_secret_file = \"turned\"\n");
+    assert_int_equal(mkfifo("turned", 0600), 0);
+    write_text("turned.next", "new\n");
+    assert_int_equal(pthread_create(&thread, NULL, end_the_rotation, NULL), 0);
+    assert_int_equal(config_webhook_secrets(config, secrets, &count, &until_ms, &err), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(count, 2);
+    assert_string_equal(secrets[0].data, "old");
+    assert_string_equal(secrets[1].data, "new");
+    secret_finish(&secrets[0]);
+    secret_finish(&secrets[1]);
+    config_free(config);
+    assert_int_equal(unlink("turned"), 0);
 }
 
 static void the_files_of_a_rotation_are_beside_the_secrets(void **state) {
@@ -299,6 +334,7 @@ int main(void) {
         CONFIG_TEST(a_bare_plugin_name_is_a_file_of_the_directory),
         CONFIG_TEST(a_bare_name_of_a_file_beside_the_configuration_is_told_its_right_form),
         CONFIG_TEST(the_private_key_is_handed_over_as_it_is_and_gone),
+        CONFIG_TEST(a_rotation_that_ends_during_the_read_hides_no_secret),
         CONFIG_TEST(the_files_of_a_rotation_are_beside_the_secrets),
         CONFIG_TEST(webhook_secrets_come_without_the_last_white_space),
         CONFIG_TEST(the_example_loads_as_it_is_and_with_every_key_live),

@@ -33,6 +33,7 @@ static int list_limited(struct postgres_store *store, struct inbox_installations
         for (int column = 0; column < INBOX_RATE_LIMIT_RESOURCES; column++) {
             row->until_ms[column] = pg_number(result, i, column + 1);
         }
+        pg_copy(result, i, INBOX_RATE_LIMIT_RESOURCES + 1, row->repository, sizeof row->repository);
     }
     return 0;
 }
@@ -53,6 +54,7 @@ static int list_parked(struct postgres_store *store, struct inbox_installations 
         pg_copy(result, i, 1, row->plugin, sizeof row->plugin);
         row->parked = pg_number(result, i, 2);
         pg_copy(result, i, 3, row->reason, sizeof row->reason);
+        pg_copy(result, i, 4, row->repository, sizeof row->repository);
     }
     return 0;
 }

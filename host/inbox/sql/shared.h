@@ -377,12 +377,16 @@
 
 /* Installations. */
 #define SQL_LIMITED "(all_ms > $1 OR search_ms > $1 OR graphql_ms > $1)"
+/* The repository, whose owner is the installation's account, is that of a run that waits. */
 #define SHARED_INSTALLATIONS_LIMITED                                                               \
-    "SELECT installation, all_ms, search_ms, graphql_ms FROM rate_limits WHERE " SQL_LIMITED       \
+    "SELECT installation, all_ms, search_ms, graphql_ms, (SELECT max(d.repository) FROM runs r"    \
+    " JOIN deliveries d ON d.id = r.delivery WHERE r.state = 'queued'"                             \
+    " AND r.installation = rate_limits.installation) FROM rate_limits WHERE " SQL_LIMITED          \
     " ORDER BY installation LIMIT 5000"
 #define SHARED_INSTALLATIONS_PARKED                                                                \
-    "SELECT installation, plugin, count(*), max(reason) FROM runs WHERE state = 'parked'"          \
-    " GROUP BY installation, plugin ORDER BY installation, plugin LIMIT 5000"
+    "SELECT r.installation, r.plugin, count(*), max(r.reason), max(d.repository) FROM runs r"      \
+    " JOIN deliveries d ON d.id = r.delivery WHERE r.state = 'parked'"                             \
+    " GROUP BY r.installation, r.plugin ORDER BY r.installation, r.plugin LIMIT 5000"
 /* The runs that waited for the end of the limit: the store set them to that time, or the broker
  * deferred them. */
 #define SHARED_INSTALLATION_HASTEN                                                                 \

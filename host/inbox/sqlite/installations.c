@@ -28,6 +28,8 @@ static int list_limited(struct sqlite_store *store, struct inbox_installations *
         for (int i = 0; i < INBOX_RATE_LIMIT_RESOURCES; i++) {
             row->until_ms[i] = sqlite3_column_int64(query.statement, i + 1);
         }
+        column_copy(query.statement, INBOX_RATE_LIMIT_RESOURCES + 1, row->repository,
+                    sizeof row->repository);
     }
     return step;
 }
@@ -45,6 +47,7 @@ static int list_parked(struct sqlite_store *store, struct inbox_installations *l
         column_copy(query.statement, 1, row->plugin, sizeof row->plugin);
         row->parked = sqlite3_column_int64(query.statement, 2);
         column_copy(query.statement, 3, row->reason, sizeof row->reason);
+        column_copy(query.statement, 4, row->repository, sizeof row->repository);
     }
     return step;
 }

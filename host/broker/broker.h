@@ -59,6 +59,8 @@ enum broker_kind {
     /* The installation's token itself, for an operator: `response`, which the caller wipes.
      * Permissions "" ask for all that are granted. */
     BROKER_TOKEN,
+    /* The permissions of the plugin's token: `response` is a JSON object, {"issues":"write"}. */
+    BROKER_PERMISSIONS,
 };
 
 /* The time that does not count towards a run's deadline: waits for rate limits and for the pace. */
@@ -81,6 +83,8 @@ struct broker_request {
     const char *installation;
     /* Canonical JSON with sorted names: {"members":"write"}. */
     const char *permissions;
+    /* More of them, which the token has if the installation grants them. NULL or "": none. */
+    const char *optional;
     /* "owner/name": the token reaches this repository alone. NULL or "": all of them. */
     const char *repository;
     /* For BROKER_SLUG: asks GitHub, because the app may have been renamed. */

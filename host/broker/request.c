@@ -100,6 +100,10 @@ static void log_request(const struct request_state *state) {
     if (rejected && !rejection_log_passes(&state->context->rejections, request->plugin)) {
         return;
     }
+    if (request->kind == BROKER_PERMISSIONS) {
+        /* It sends no request but that for a token, which has its own line. */
+        return;
+    }
     const char *asked_method = request->kind == BROKER_REQUEST ? request->method : "GET";
     const char *path = request->kind == BROKER_REQUEST ? state->target.path : "/app";
     char method[33], url[URL_SHOWN + 1];
@@ -503,6 +507,7 @@ static void begin_request(struct request_state *state) {
         .plugin = request->plugin,
         .installation = request->installation,
         .permissions = request_permissions(request),
+        .optional = request->optional ? request->optional : "",
         .repository = request->repository ? request->repository : "",
         .on_token = on_token,
     };
@@ -548,14 +553,29 @@ static void on_plain_token(struct token_waiter *waiter, const struct token_resul
     finish_with(state, whole ? 0 : SNEK_E_FAILED, 201, whole ? "" : "no memory");
 }
 
+static void on_permissions(struct token_waiter *waiter, const struct token_result *result) {
+    struct request_state *state = CONTAINER_OF(waiter, struct request_state, token);
+    struct broker_request *request = state->request;
+    if (result->outcome < 0) {
+        request->not_before_ms = result->until_ms;
+        request->installation_gone = result->gone;
+        finish_with(state, result->outcome, 0, result->error->text);
+        return;
+    }
+    bool whole = buffer_append_text(&request->response, result->granted) == 0;
+    finish_with(state, whole ? 0 : SNEK_E_FAILED, 200, whole ? "" : "no memory");
+}
+
 static void begin_token(struct request_state *state) {
     const struct broker_request *request = state->request;
-    state->token =
-        (struct token_waiter){.plugin = request->plugin,
-                              .installation = request->installation,
-                              .permissions = request->permissions,
-                              .repository = request->repository ? request->repository : "",
-                              .on_token = on_plain_token};
+    bool asks = request->kind == BROKER_PERMISSIONS;
+    state->token = (struct token_waiter){
+        .plugin = request->plugin,
+        .installation = request->installation,
+        .permissions = asks ? request_permissions(request) : request->permissions,
+        .optional = request->optional ? request->optional : "",
+        .repository = request->repository ? request->repository : "",
+        .on_token = asks ? on_permissions : on_plain_token};
     token_cache_get(state->context->tokens, &state->token);
 }
 
@@ -591,7 +611,7 @@ void request_begin(struct request_context *context, struct broker_request *reque
             slug_cache_reset(context->slug);
         }
         slug_cache_get(context->slug, &state->slug);
-    } else if (request->kind == BROKER_TOKEN) {
+    } else if (request->kind == BROKER_TOKEN || request->kind == BROKER_PERMISSIONS) {
         begin_token(state);
     } else {
         begin_request(state);

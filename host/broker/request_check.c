@@ -53,7 +53,8 @@ static int check_texts(const struct broker_request *request, struct error *err) 
         strnlen(request->installation, INBOX_NAME_MAX + 1) > INBOX_NAME_MAX) {
         return error_set(err, "the run has no installation to act for");
     }
-    if (strnlen(request_permissions(request), PERMISSIONS_MAX + 1) > PERMISSIONS_MAX) {
+    if (strnlen(request_permissions(request), PERMISSIONS_MAX + 1) > PERMISSIONS_MAX ||
+        (request->optional && strnlen(request->optional, PERMISSIONS_MAX + 1) > PERMISSIONS_MAX)) {
         return error_set(err, "the permissions are longer than 65536 bytes");
     }
     if ((request->accept && !headers_is_value(request->accept)) ||

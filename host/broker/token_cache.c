@@ -9,6 +9,7 @@
 #include "base/mailbox.h"
 #include "base/secret.h"
 #include "base/text.h"
+#include "broker/permission_set.h"
 #include "broker/response.h"
 #include "broker/token_budget.h"
 #include "broker/token_denials.h"
@@ -20,6 +21,8 @@
 #include <time.h>
 
 #define RENEW_BEFORE_S 60
+/* A token without an optional permission. */
+#define NARROWED_FOR_MS (10 * 60000)
 #define FRESH_MS 15000
 #define PERMISSIONS_SHOWN 200
 #define KEY_MAX (1u << 20)
@@ -42,8 +45,12 @@ enum denial {
 
 struct token {
     struct lru_entry entry;
-    char *installation, *permissions, *repository;
+    char *installation, *permissions, *optional, *repository;
     struct token_cache *cache;
+    /* The permissions of the present request, and of the token: JSON. */
+    char *wanted, *granted;
+    /* The present request, or the token, leaves out optional permissions. */
+    bool narrowed;
     struct secret text;
     uint64_t token_id;
     /* Monotonic. */
@@ -98,7 +105,10 @@ static void free_token(struct token *token) {
     forget_text(token);
     free(token->installation);
     free(token->permissions);
+    free(token->optional);
     free(token->repository);
+    free(token->wanted);
+    free(token->granted);
     free(token);
 }
 
@@ -138,6 +148,7 @@ void token_cache_free(struct token_cache *cache) {
 static int build_key(const struct token_waiter *waiter, struct buffer *key) {
     int failed = lru_map_key_part(key, waiter->installation);
     failed |= lru_map_key_part(key, waiter->permissions);
+    failed |= lru_map_key_part(key, waiter->optional);
     failed |= lru_map_key_part(key, waiter->repository);
     return failed ? -1 : 0;
 }
@@ -161,8 +172,9 @@ static struct token *add_token(struct token_cache *cache, const struct token_wai
     TAILQ_INIT(&token->waiters);
     token->installation = strdup(waiter->installation);
     token->permissions = strdup(waiter->permissions);
+    token->optional = strdup(waiter->optional);
     token->repository = strdup(waiter->repository);
-    if (!token->installation || !token->permissions || !token->repository ||
+    if (!token->installation || !token->permissions || !token->optional || !token->repository ||
         build_key(waiter, &key) < 0 ||
         lru_map_put(&cache->map, &token->entry, key.data, key.bytes, 0) < 0) {
         free_token(token);
@@ -248,6 +260,7 @@ static int32_t explain(enum denial denial, const struct http_transfer *transfer,
 
 static void grant(struct token *token, struct token_waiter *waiter) {
     struct token_result result = {.text = token->text.data,
+                                  .granted = token->granted,
                                   .token_id = token->token_id,
                                   .fresh = clock_monotonic_ms() - token->created_at_ms < FRESH_MS};
     waiter->on_token(waiter, &result);
@@ -298,6 +311,17 @@ static bool is_token(const struct json_value *value) {
     return true;
 }
 
+/* The permissions that GitHub gave the token; those that were wanted if the response has none.
+ * NULL: no memory. */
+static char *granted_of(const struct token *token, const struct buffer *body) {
+    struct json_value value;
+    if (json_find(body->data, body->bytes, "permissions", &value) &&
+        value.type == JSON_OBJECT_BEGIN) {
+        return strndup(value.raw, value.raw_bytes);
+    }
+    return strdup(token->wanted);
+}
+
 /* 0, or -1 when the response has no usable token. */
 static int store_token(struct token *token, const struct buffer *body) {
     struct json_value text, expires;
@@ -307,18 +331,25 @@ static int store_token(struct token *token, const struct buffer *body) {
         return -1;
     }
     time_t expires_s = parse_time(&expires);
+    AUTO_FREE char *granted = granted_of(token, body);
     struct secret copy;
-    if (expires_s <= 0 || secret_copy(&copy, text.raw + 1, text.raw_bytes - 2) < 0) {
+    if (expires_s <= 0 || !granted || secret_copy(&copy, text.raw + 1, text.raw_bytes - 2) < 0) {
         return -1;
     }
     forget_text(token);
     token->text = copy;
+    free(token->granted);
+    token->granted = STEAL(granted);
     token->token_id = ++token->cache->last_token_id;
     /* Expiry by GitHub's clock, counted from now on by the monotonic one. */
     int64_t there_s = clock_wall_ms() / 1000 + transport_skew_s(token->cache->client->transport);
     token->created_at_ms = clock_monotonic_ms();
     token->renew_at_ms =
         token->created_at_ms + ((int64_t)expires_s - there_s - RENEW_BEFORE_S) * 1000;
+    int64_t narrowed_until_ms = token->created_at_ms + NARROWED_FOR_MS;
+    if (token->narrowed && token->renew_at_ms > narrowed_until_ms) {
+        token->renew_at_ms = narrowed_until_ms;
+    }
     return 0;
 }
 
@@ -369,6 +400,117 @@ static void on_confirmed(struct slug_waiter *waiter, const char *slug,
     end_request(token);
 }
 
+static void on_token_response(struct app_request *request);
+
+/* NULL: no memory. */
+static char *body_of(const struct token *token) {
+    AUTO_BUFFER struct buffer body = BUFFER_INIT(SIZE_MAX / 2);
+    const char *slash = strchr(token->repository, '/');
+    bool all = !token->wanted[0];
+    int failed = buffer_printf(&body, "{%s%s", all ? "" : "\"permissions\":", token->wanted);
+    /* GitHub takes the name alone: the owner is the installation's account. */
+    if (slash) {
+        failed |= buffer_append_text(&body, all ? "\"repositories\":[" : ",\"repositories\":[");
+        failed |= buffer_append_json_string(&body, slash + 1, strlen(slash + 1));
+        failed |= buffer_append_text(&body, "]");
+    }
+    failed |= buffer_append_text(&body, "}");
+    return failed ? NULL : buffer_steal(&body);
+}
+
+static char *path_of(const struct token *token, const char *below) {
+    char *path = NULL;
+    char *installation = curl_easy_escape(NULL, token->installation, 0);
+    if (!installation || asprintf(&path, "/app/installations/%s%s", installation, below) < 0) {
+        path = NULL;
+    }
+    curl_free(installation);
+    return path;
+}
+
+/* Takes the place of the present request, if there is one. 0, or a negative enum snek_error: then
+ * the present request is unchanged. */
+static int32_t replace_request(struct token *token, const char *method, const char *path,
+                               const char *body, void (*on_done)(struct app_request *),
+                               struct error *err) {
+    struct app_request *request = calloc(1, sizeof *request);
+    if (!request) {
+        error_set(err, "no memory");
+        return SNEK_E_FAILED;
+    }
+    int32_t outcome = app_request_init(request, token->cache->client, method, path, body, err);
+    if (outcome < 0) {
+        app_request_finish(request);
+        free(request);
+        return outcome;
+    }
+    free_request(token);
+    token->request = request;
+    request->limit.leaves_reserve = counts(token);
+    request->on_done = on_done;
+    request->context = token;
+    app_send(request);
+    return 0;
+}
+
+/* Asks for a token with `token->wanted`. */
+static int32_t send_for_token(struct token *token, struct error *err) {
+    AUTO_FREE char *path = path_of(token, "/access_tokens");
+    AUTO_FREE char *body = body_of(token);
+    if (!path || !body) {
+        error_set(err, "no memory");
+        return SNEK_E_FAILED;
+    }
+    return replace_request(token, "POST", path, body, on_token_response, err);
+}
+
+/* ---- optional permissions ---- */
+
+static bool may_narrow(const struct token *token) {
+    return token->optional[0] && !token->narrowed;
+}
+
+/* The installation's permissions: asks for a token with those of them that are wanted. */
+static void on_installation(struct app_request *request) {
+    struct token *token = request->context;
+    struct http_transfer *transfer = &request->transfer;
+    struct json_value granted;
+    struct error err = {.text = ""};
+    bool known = transfer->outcome == 0 &&
+                 json_find(transfer->response.data ? transfer->response.data : "",
+                           transfer->response.bytes, "permissions", &granted) &&
+                 granted.type == JSON_OBJECT_BEGIN;
+    token->denial = DENIAL_NONE;
+    if (!known && transfer->outcome == 0) {
+        transfer->outcome = SNEK_E_SERVER;
+        error_set(&transfer->error, "%s %s answered %d without permissions: check github.api_url",
+                  transfer->method, transfer->path, (int)transfer->status);
+    }
+    char *wanted =
+        known ? permission_set_merge(token->permissions, token->optional, &granted) : NULL;
+    if (wanted) {
+        free(token->wanted);
+        token->wanted = wanted;
+        token->narrowed = true;
+    }
+    if (known && (!wanted || send_for_token(token, &err) < 0)) {
+        transfer->outcome = SNEK_E_FAILED;
+        error_set(&transfer->error, "%s", wanted ? err.text : "no memory");
+        known = false;
+    }
+    if (!known) {
+        end_request(token);
+    }
+}
+
+/* GitHub rejects a token with any permission that is not granted. True when the installation is
+ * being asked which are. */
+static bool read_granted(struct token *token) {
+    struct error err;
+    AUTO_FREE char *path = path_of(token, "");
+    return path && replace_request(token, "GET", path, NULL, on_installation, &err) == 0;
+}
+
 static void on_token_response(struct app_request *request) {
     struct token *token = request->context;
     struct http_transfer *transfer = &request->transfer;
@@ -384,44 +526,21 @@ static void on_token_response(struct app_request *request) {
                   transfer->method, transfer->path, (int)transfer->status);
     }
     log_event(SNEK_LEVEL_INFO, "token", LOG_TEXT("installation", token->installation),
-              LOG_TEXT("permissions", token->permissions),
+              LOG_TEXT("permissions", token->wanted),
               LOG_TEXT("repository", token->repository[0] ? token->repository : NULL),
               LOG_NUMBER("status", transfer->status),
               LOG_NUMBER("ms", clock_monotonic_ms() - token->requested_at_ms));
     token->denial = denial_of(token, transfer);
     token->suspended_until_ms = 0;
+    if (token->denial == DENIAL_NOT_GRANTED && may_narrow(token) && read_granted(token)) {
+        return;
+    }
     if (token->denial == DENIAL_GONE) {
         token->confirmation.on_slug = on_confirmed;
         slug_cache_get(token->cache->slug, &token->confirmation);
     } else {
         end_request(token);
     }
-}
-
-/* NULL: no memory. */
-static char *body_of(const struct token *token) {
-    AUTO_BUFFER struct buffer body = BUFFER_INIT(SIZE_MAX / 2);
-    const char *slash = strchr(token->repository, '/');
-    bool all = !token->permissions[0];
-    int failed = buffer_printf(&body, "{%s%s", all ? "" : "\"permissions\":", token->permissions);
-    /* GitHub takes the name alone: the owner is the installation's account. */
-    if (slash) {
-        failed |= buffer_append_text(&body, all ? "\"repositories\":[" : ",\"repositories\":[");
-        failed |= buffer_append_json_string(&body, slash + 1, strlen(slash + 1));
-        failed |= buffer_append_text(&body, "]");
-    }
-    failed |= buffer_append_text(&body, "}");
-    return failed ? NULL : buffer_steal(&body);
-}
-
-static char *path_of(const struct token *token) {
-    char *path = NULL;
-    char *installation = curl_easy_escape(NULL, token->installation, 0);
-    if (!installation || asprintf(&path, "/app/installations/%s/access_tokens", installation) < 0) {
-        path = NULL;
-    }
-    curl_free(installation);
-    return path;
 }
 
 /* 0, or the outcome with which the waiter is rejected at once; SNEK_E_REQUEUE: until `*until_ms`.
@@ -457,26 +576,16 @@ static int32_t request_token(struct token *token, const struct token_waiter *wai
     if (rejected < 0) {
         return rejected;
     }
-    AUTO_FREE char *path = path_of(token);
-    AUTO_FREE char *body = body_of(token);
-    token->request = calloc(1, sizeof *token->request);
-    if (!path || !body || !token->request) {
-        free(STEAL(token->request));
+    char *wanted = permission_set_merge(token->permissions, token->optional, NULL);
+    if (!wanted) {
         error_set(err, "no memory");
         return SNEK_E_FAILED;
     }
-    int32_t outcome =
-        app_request_init(token->request, token->cache->client, "POST", path, body, err);
-    if (outcome < 0) {
-        free_request(token);
-        return outcome;
-    }
-    token->request->limit.leaves_reserve = counts(token);
-    token->request->on_done = on_token_response;
-    token->request->context = token;
+    free(token->wanted);
+    token->wanted = wanted;
+    token->narrowed = false;
     token->requested_at_ms = clock_monotonic_ms();
-    app_send(token->request);
-    return 0;
+    return send_for_token(token, err);
 }
 
 /* True when GitHub has said lately that the installation is suspended: each run would ask again. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Installation tokens, which GitHub narrowed to the permissions that were asked for. Cached per
  * (installation, permissions, repository) until a minute before they expire; the least recently
- * used ones leave when there are too many. One token request is in progress for each, however many
- * wait.
+ * used ones leave when there are too many. If the installation does not grant all the optional
+ * permissions, the cache reads what it grants (GET /app/installations/ID), and the token has those.
+ * It lives ten minutes then, so that a permission that an owner grants is there soon. One token
+ * request is in progress for each, however many wait.
  *
  * Threads: the broker's alone. */
 #ifndef SNEK_BROKER_TOKEN_CACHE_H
@@ -29,6 +31,8 @@ struct token_result {
     int64_t until_ms;
     /* The token, borrowed during the call; NULL when there is none. */
     const char *text;
+    /* Its permissions, a JSON object; borrowed likewise. */
+    const char *granted;
     /* Identifies it for token_cache_drop(). */
     uint64_t token_id;
     /* Created within the last seconds: not all of GitHub may know it yet. */
@@ -42,6 +46,8 @@ struct token_result {
 struct token_waiter {
     /* Borrowed until on_token(). */
     const char *plugin, *installation, *permissions;
+    /* A JSON object of further permissions; "": none. */
+    const char *optional;
     /* "owner/name", the only repository that the token reaches; "": all. */
     const char *repository;
     void (*on_token)(struct token_waiter *waiter, const struct token_result *result);

@@ -114,7 +114,14 @@ void app_check_permissions(const struct app_check *check) {
         const struct app_need *need = &check->needs->permissions[i];
         enum permission_level level = level_at(granted, need->name);
         char place[APP_NEED_PLACE_MAX], plugins[PLUGINS_TEXT_MAX];
-        if (level < need->level) {
+        if (level < need->level && level >= need->required) {
+            warning(check,
+                    "permission %s: the App has \"%s\", so %s works without this optional "
+                    "permission: to use it, set %s",
+                    need->name, github_permission_words(level),
+                    name_plugins(check, need->plugins, plugins),
+                    app_needs_permission_place(need, place));
+        } else if (level < need->required) {
             problem(check, "permission %s: the App has \"%s\", which is too little for %s: set %s",
                     need->name, github_permission_words(level),
                     name_plugins(check, need->plugins, plugins),
@@ -270,11 +277,11 @@ static bool acts_in(const struct config_plugin *plugin, const char *id) {
     return false;
 }
 
-/* The level that the installation should have accepted. */
+/* The level that the installation should have accepted: it may lack what is optional. */
 static enum permission_level expected(const struct app_check *check, const struct app_need *need) {
     enum permission_level offered =
         level_at(json_object_get(check->app, "permissions"), need->name);
-    return offered < need->level ? offered : need->level;
+    return offered < need->required ? offered : need->required;
 }
 
 /* Returns the plugins that lack a permission. */

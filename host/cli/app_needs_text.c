@@ -52,7 +52,8 @@ static void print_permissions(const struct app_needs *needs) {
             section = section_of(need);
             printf("  %s\n", section);
         }
-        printf("    %s: %s\n", title_of(need, title), github_permission_words(need->level));
+        printf("    %s: %s%s\n", title_of(need, title), github_permission_words(need->level),
+               need->required < need->level ? " (optional)" : "");
     }
 }
 

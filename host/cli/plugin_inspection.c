@@ -47,7 +47,7 @@ static void on_described(void *context, struct description *description, struct 
     const char *why;
     inspection->level = worker_process_level(inspection->worker_process, &why);
     snprintf(inspection->level_why, sizeof inspection->level_why, "%s", why);
-    if (description_check_permitted(description, inspection->config->permissions, &err) < 0) {
+    if (description_permit(description, inspection->config->permissions, &err) < 0) {
         on_rejected(inspection, err.text);
         description_free(description);
         worker_process_close(inspection->worker_process);
@@ -116,6 +116,13 @@ static bool on_store_call(void *context, const struct store_call *request) {
     return true;
 }
 
+static bool on_app_call(void *context, const struct app_call *request) {
+    (void)request;
+    worker_process_kill(((struct inspection *)context)->worker_process,
+                        "was ended: it sent a request outside a run");
+    return true;
+}
+
 static void on_result(void *context, uint64_t run, int64_t result, int64_t delay_ms,
                       struct frame_text reason) {
     (void)run;
@@ -131,6 +138,7 @@ static const struct worker_process_handlers handlers = {.on_described = on_descr
                                                         .on_rejected = on_rejected,
                                                         .on_http_call = on_http_call,
                                                         .on_store_call = on_store_call,
+                                                        .on_app_call = on_app_call,
                                                         .on_log = on_log,
                                                         .on_result = on_result,
                                                         .on_output = on_output,
@@ -181,8 +189,8 @@ static void print_permissions(const struct inspection *inspection) {
     const struct description *d = inspection->description;
     char *const *permitted = inspection->config->permissions;
     for (size_t i = 0; i < d->n_permissions; i++) {
-        printf("  %s %s: %s\n", i == 0 ? "permissions " : "            ", d->permissions[i].name,
-               d->permissions[i].access);
+        printf("  %s %s: %s%s\n", i == 0 ? "permissions " : "            ", d->permissions[i].name,
+               d->permissions[i].access, d->permissions[i].optional ? " (optional)" : "");
     }
     if (d->n_permissions == 0) {
         printf("  permissions  none declared: metadata: read\n");

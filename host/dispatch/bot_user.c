@@ -119,6 +119,7 @@ static void request_user(struct call *call, const struct run *run, const char *s
     }
     call->broker.kind = BROKER_REQUEST;
     call->broker.permissions = "{\"metadata\":\"read\"}";
+    call->broker.optional = "";
     call->broker.method = "GET";
     call->broker.url = call_own_text(call, url);
     if (call->failed) {

@@ -143,6 +143,7 @@ void call_fill_broker(struct call *call, const struct run *run,
         .attempt = run->data.attempt,
         .installation = call_own(call, run->data.installation, strlen(run->data.installation)),
         .permissions = group->description->permissions_json,
+        .optional = group->description->optional_json,
         .holder = {.run = run->data.id, .token = run->data.token, .lease_ms = table->lease_ms},
     };
 }

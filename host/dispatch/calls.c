@@ -61,9 +61,7 @@ static void note_anew(struct run *run, struct journal_part method, struct journa
 }
 
 static void read_begin(struct call *call, struct run *run, const uint8_t key[INBOX_KEY_BYTES],
-                       const struct http_call *request) {
-    struct journal_part method = {request->method.data, request->method.bytes};
-    struct journal_part url = {request->url.data, request->url.bytes};
+                       struct journal_part method, struct journal_part url) {
     note_anew(run, method, url);
     if (!call->entry) {
         call_set_entry(call, journal_add(&run->journal, INBOX_READ, key, method, url));
@@ -197,6 +195,57 @@ void calls_http(struct call_group *group, struct run *run, const struct http_cal
     } else if (effect) {
         effect_begin(call, run, key, request);
     } else {
-        read_begin(call, run, key, request);
+        read_begin(call, run, key,
+                   (struct journal_part){request->method.data, request->method.bytes},
+                   (struct journal_part){request->url.data, request->url.bytes});
+    }
+}
+
+/* ---- questions about the app ---- */
+
+/* The app may be renamed. */
+#define SLUG_FOR_MS (60 * 60000)
+
+static void fill_question(struct call *call, const struct run *run,
+                          enum frame_app_question question) {
+    struct call_group *group = call->group;
+    int64_t now_ms = clock_monotonic_ms();
+    call_fill_broker(call, run, on_read_response);
+    call->broker.method = "GET";
+    if (question == FRAME_APP_PERMISSIONS) {
+        call->broker.kind = BROKER_PERMISSIONS;
+        return;
+    }
+    call->broker.kind = BROKER_SLUG;
+    if (group->slug_asked_at_ms == 0 || now_ms - group->slug_asked_at_ms > SLUG_FOR_MS) {
+        call->broker.fresh = true;
+        group->slug_asked_at_ms = now_ms;
+    }
+}
+
+void calls_app(struct call_group *group, struct run *run, const struct app_call *request) {
+    static const char *const names[] = {
+        [FRAME_APP_SLUG] = "slug", [FRAME_APP_PERMISSIONS] = "permissions"};
+    if (reply_stopped(group, run, request->request)) {
+        return;
+    }
+    struct call *call = call_new(group, run, request->request, 0);
+    if (!call) {
+        return;
+    }
+    fill_question(call, run, request->question);
+    if (call->failed) {
+        call_out_of_memory(call);
+        return;
+    }
+    struct journal_part parts[] = {{"app", 3},
+                                   {names[request->question], strlen(names[request->question])}};
+    uint8_t key[INBOX_KEY_BYTES];
+    journal_key(parts, ARRAY_LENGTH(parts), key);
+    call_set_entry(call, journal_match(&run->journal, key));
+    if (call->entry && journal_replays(&call->entry->record, true)) {
+        replay(call, run, &(struct frame_text){NULL, 0});
+    } else {
+        read_begin(call, run, key, parts[0], parts[1]);
     }
 }

@@ -9,6 +9,9 @@
 /* A request to GitHub. */
 void calls_http(struct call_group *group, struct run *run, const struct http_call *request);
 
+/* A question about the app, which the broker answers. */
+void calls_app(struct call_group *group, struct run *run, const struct app_call *request);
+
 /* A set or key of the plugin's store. */
 void calls_store(struct call_group *group, struct run *run, const struct store_call *request);
 

@@ -321,7 +321,11 @@ static int inherit(struct dispatch *dispatch, struct error *err) {
     int result = read_kept(dispatch->options.descriptions_fd, kept, config->n_plugins, err);
     for (size_t i = 0; result == 0 && i < dispatch->n_plugins; i++) {
         struct description **description = &kept[dispatch->plugins[i].config - config->plugins];
-        if (*description) {
+        struct error ignored;
+        /* One that is not permitted is not used: the worker describes the plugin again. */
+        if (*description &&
+            description_permit(*description, dispatch->plugins[i].config->permissions, &ignored) ==
+                0) {
             plugin_inherit(&dispatch->plugins[i], STEAL(*description));
         }
     }

@@ -479,6 +479,7 @@ static void search(struct call *call) {
                                              .attempt = call->broker.attempt,
                                              .installation = call->broker.installation,
                                              .permissions = call->broker.permissions,
+                                             .optional = call->broker.optional,
                                              .method = "GET",
                                              .url = effect->search_url};
     if (!effect->search_url) {

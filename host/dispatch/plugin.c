@@ -172,10 +172,10 @@ static bool same_text(const char *a, const char *b) {
 /* Routing, claims and tokens use the first description. So a worker whose plugin describes itself
  * otherwise than before must not run. */
 static bool same_description(const struct description *a, const struct description *b) {
-    bool same = same_text(a->name, b->name) &&
-                same_text(a->permissions_json, b->permissions_json) &&
-                a->n_subscriptions == b->n_subscriptions && a->n_commands == b->n_commands &&
-                a->n_effects == b->n_effects && a->order == b->order;
+    bool same =
+        same_text(a->name, b->name) && same_text(a->permissions_json, b->permissions_json) &&
+        same_text(a->optional_json, b->optional_json) && a->n_subscriptions == b->n_subscriptions &&
+        a->n_commands == b->n_commands && a->n_effects == b->n_effects && a->order == b->order;
     for (size_t i = 0; same && i < a->n_subscriptions; i++) {
         same = same_text(a->subscriptions[i].event, b->subscriptions[i].event) &&
                same_text(a->subscriptions[i].action, b->subscriptions[i].action);
@@ -278,7 +278,7 @@ static void on_described(void *context, struct description *description, struct 
     struct error err;
     const char *why;
     atomic_store(&plugin->level, (int)worker_process_level(plugin->runs.worker_process, &why));
-    if (description_check_permitted(description, plugin->config->permissions, &err) < 0) {
+    if (description_permit(description, plugin->config->permissions, &err) < 0) {
         on_rejected(plugin, err.text);
         kill_worker(plugin, "was ended: plugin.permissions does not allow what it declares");
     } else if (!plugin->described && !is_kept(plugin, body)) {
@@ -341,18 +341,34 @@ static struct run *find_or_kill(struct plugin *plugin, uint64_t handle) {
 static const char lease_lost_text[] =
     "this run is handled anew: this handling of it has lost its lease";
 
-static bool on_http_call(void *context, const struct http_call *request) {
+static void cancel_call(struct plugin *plugin, const struct run *run, uint64_t request) {
     static const struct buffer nothing = BUFFER_INIT(0);
+    worker_process_send_http_response(plugin->runs.worker_process, run->handle, request,
+                                      SNEK_E_CANCELLED, 0, lease_lost_text, &nothing, &nothing);
+}
+
+static bool on_http_call(void *context, const struct http_call *request) {
     struct plugin *plugin = context;
     struct run *run = find_or_kill(plugin, request->run);
     if (run && run->lease_lost) {
-        worker_process_send_http_response(plugin->runs.worker_process, request->run,
-                                          request->request, SNEK_E_CANCELLED, 0, lease_lost_text,
-                                          &nothing, &nothing);
+        cancel_call(plugin, run, request->request);
     } else if (run && !call_group_has_room(&plugin->calls, request->body.bytes)) {
         return false;
     } else if (run) {
         calls_http(&plugin->calls, run, request);
+    }
+    return true;
+}
+
+static bool on_app_call(void *context, const struct app_call *request) {
+    struct plugin *plugin = context;
+    struct run *run = find_or_kill(plugin, request->run);
+    if (run && run->lease_lost) {
+        cancel_call(plugin, run, request->request);
+    } else if (run && !call_group_has_room(&plugin->calls, 0)) {
+        return false;
+    } else if (run) {
+        calls_app(&plugin->calls, run, request);
     }
     return true;
 }
@@ -579,6 +595,7 @@ static const struct worker_process_handlers handlers = {.on_described = on_descr
                                                         .on_rejected = on_rejected,
                                                         .on_http_call = on_http_call,
                                                         .on_store_call = on_store_call,
+                                                        .on_app_call = on_app_call,
                                                         .on_log = on_log,
                                                         .on_timer = on_timer,
                                                         .on_result = on_result,

@@ -24,7 +24,7 @@ static struct app_need *find(struct app_need *list, size_t count, const char *na
 
 /* 0, or -1 when memory is short. */
 static int add(struct app_need **list, size_t *count, const char *name, enum permission_level level,
-               uint64_t plugin) {
+               bool optional, uint64_t plugin) {
     struct app_need *need = find(*list, *count, name);
     if (!need) {
         char *copy = strdup(name);
@@ -39,13 +39,17 @@ static int add(struct app_need **list, size_t *count, const char *name, enum per
     if (level > need->level) {
         need->level = level;
     }
+    if (!optional && level > need->required) {
+        need->required = level;
+    }
     return 0;
 }
 
 static int add_permissions(struct app_needs *needs, const struct description *d, uint64_t plugin) {
     for (size_t i = 0; i < d->n_permissions; i++) {
         if (add(&needs->permissions, &needs->n_permissions, d->permissions[i].name,
-                github_permission_level(d->permissions[i].access), plugin) < 0) {
+                github_permission_level(d->permissions[i].access), d->permissions[i].optional,
+                plugin) < 0) {
             return -1;
         }
     }
@@ -57,7 +61,7 @@ static int add_event(struct app_needs *needs, const char *name, uint64_t plugin)
     if (strncmp(name, OWN_EVENTS, strlen(OWN_EVENTS)) == 0 || (event && event->automatic)) {
         return 0;
     }
-    return add(&needs->events, &needs->n_events, name, PERMISSION_NONE, plugin);
+    return add(&needs->events, &needs->n_events, name, PERMISSION_NONE, false, plugin);
 }
 
 static int add_events(struct app_needs *needs, const struct description *d, uint64_t plugin) {
@@ -88,7 +92,7 @@ static int add_permission_of_event(struct app_needs *needs, const struct app_nee
         }
     }
     return add(&needs->permissions, &needs->n_permissions, event->permissions[0], PERMISSION_READ,
-               need->plugins);
+               false, need->plugins);
 }
 
 static const struct github_permission *known(const struct app_need *need) {

@@ -18,6 +18,8 @@ struct app_need {
     char *name;
     /* The level of a permission; PERMISSION_NONE for an event. */
     enum permission_level level;
+    /* The part of it that plugins cannot do without; PERMISSION_NONE: it is optional to all. */
+    enum permission_level required;
     /* The plugins that need it: bit N stands for descriptions[N]. */
     uint64_t plugins;
 };

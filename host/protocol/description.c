@@ -56,6 +56,9 @@ static void read_lists(struct frame_reader *reader, struct description *d) {
     for (size_t i = 0; i < d->n_permissions; i++) {
         d->permissions[i].name = copy_text(reader, FRAME_NAME_MAX);
         d->permissions[i].access = copy_text(reader, FRAME_NAME_MAX);
+        uint64_t optional = frame_get_number(reader);
+        d->permissions[i].optional = optional == 1;
+        reader->failed = reader->failed || optional > 1;
     }
     d->subscriptions = read_list(reader, sizeof *d->subscriptions, &d->n_subscriptions);
     for (size_t i = 0; i < d->n_subscriptions; i++) {
@@ -137,24 +140,38 @@ static int by_name(const void *a, const void *b) {
     return strcmp(left->name, right->name);
 }
 
-/* Sorted and without repetition, so that equal needs share one token. */
-static char *permissions_json(struct description *d) {
+/* Sorted and without repetition, so that equal needs share one token. NULL when memory is short. */
+static char *permissions_json(const struct description *d, bool optional) {
     AUTO_BUFFER struct buffer json = BUFFER_INIT(FRAME_ITEMS_MAX * 8 * FRAME_NAME_MAX);
-    if (d->n_permissions == 0) {
-        /* Leaving the permissions out would grant all that the installation has. */
-        return strdup("{\"metadata\":\"read\"}");
-    }
-    qsort(d->permissions, d->n_permissions, sizeof *d->permissions, by_name);
-    int result = buffer_append_text(&json, "{");
+    int result = 0;
     for (size_t i = 0; i < d->n_permissions; i++) {
         const struct described_permission *p = &d->permissions[i];
-        result |= i > 0 ? buffer_append_text(&json, ",") : 0;
+        if (p->optional != optional) {
+            continue;
+        }
+        result |= buffer_append_text(&json, json.bytes == 0 ? "{" : ",");
         result |= buffer_append_json_string(&json, p->name, strlen(p->name));
         result |= buffer_append_text(&json, ":");
         result |= buffer_append_json_string(&json, p->access, strlen(p->access));
     }
+    if (json.bytes == 0) {
+        /* Leaving the permissions out would grant all that the installation has. */
+        return strdup(optional ? "" : "{\"metadata\":\"read\"}");
+    }
     result |= buffer_append_text(&json, "}");
     return result == 0 ? buffer_steal(&json) : NULL;
+}
+
+/* 0, or -1 when memory is short. */
+static int set_json(struct description *d, struct error *err) {
+    if (d->n_permissions > 0) {
+        qsort(d->permissions, d->n_permissions, sizeof *d->permissions, by_name);
+    }
+    free(d->permissions_json);
+    free(d->optional_json);
+    d->permissions_json = permissions_json(d, false);
+    d->optional_json = permissions_json(d, true);
+    return d->permissions_json && d->optional_json ? 0 : error_set(err, "out of memory");
 }
 
 static int check_names(const struct description *d, struct error *err) {
@@ -195,8 +212,7 @@ int description_parse(const void *body, size_t bytes, struct description **descr
     } else if (add_metadata(d) < 0) {
         result = error_set(err, "out of memory");
     } else {
-        d->permissions_json = permissions_json(d);
-        result = d->permissions_json ? check_names(d, err) : error_set(err, "out of memory");
+        result = set_json(d, err) < 0 ? -1 : check_names(d, err);
     }
     if (result < 0) {
         description_free(d);
@@ -237,6 +253,7 @@ void description_free(struct description *d) {
     free(d->subscriptions);
     free(d->commands);
     free(d->permissions_json);
+    free(d->optional_json);
     free(d->name);
     free(d->version);
     free(d->summary);
@@ -376,24 +393,38 @@ static bool permits(const char *permitted, const struct described_permission *pe
            access_rank(permitted + bytes + 1) >= access_rank(permission->access);
 }
 
-int description_check_permitted(const struct description *d, char *const *permitted,
-                                struct error *err) {
+static bool is_permitted(const struct described_permission *permission, char *const *permitted) {
+    /* GitHub gives it to every token. */
+    bool found = permits("metadata:read", permission);
+    for (char *const *one = permitted; *one && !found; one++) {
+        found = permits(*one, permission);
+    }
+    return found;
+}
+
+int description_permit(struct description *d, char *const *permitted, struct error *err) {
+    size_t kept = 0;
     for (size_t i = 0; i < d->n_permissions && permitted; i++) {
-        const struct described_permission *permission = &d->permissions[i];
-        /* GitHub gives it to every token. */
-        bool found = permits("metadata:read", permission);
-        for (char *const *one = permitted; *one && !found; one++) {
-            found = permits(*one, permission);
-        }
-        if (!found) {
+        struct described_permission permission = d->permissions[i];
+        bool found = is_permitted(&permission, permitted);
+        if (!found && !permission.optional) {
             return error_set(err,
                              "it declares the permission %s: %s, which plugin.permissions does not "
                              "list: add \"%s:%s\" to the list, or disable the plugin",
-                             permission->name, permission->access, permission->name,
-                             permission->access);
+                             permission.name, permission.access, permission.name,
+                             permission.access);
         }
+        /* A swap, so that the list owns each text at any time. */
+        d->permissions[i] = d->permissions[kept];
+        d->permissions[kept] = permission;
+        kept += found;
     }
-    return 0;
+    for (size_t i = kept; i < d->n_permissions && permitted; i++) {
+        free(d->permissions[i].name);
+        free(d->permissions[i].access);
+    }
+    d->n_permissions = permitted ? kept : d->n_permissions;
+    return set_json(d, err);
 }
 
 static const char *shared_command(const struct description *a, const struct description *b) {

@@ -15,6 +15,8 @@
 
 struct described_permission {
     char *name, *access;
+    /* The plugin also works without it. */
+    bool optional;
 };
 
 struct described_subscription {
@@ -62,8 +64,9 @@ struct description {
     size_t n_effects;
     struct described_schedule *schedules;
     size_t n_schedules;
-    /* Canonical, as the broker takes it. */
-    char *permissions_json;
+    /* The required and the optional permissions; canonical, as the broker takes them. The second is
+     * "" when there are none. */
+    char *permissions_json, *optional_json;
 };
 
 /* Parses the body of a DESCRIBED frame. 0 and `*description`; -1 when it is malformed. */
@@ -82,11 +85,11 @@ bool description_wants(const struct description *description, const char *event,
 bool description_allows_effect(const struct description *description, const char *method,
                                const char *path);
 
-/* 0 when each declared permission is in `permitted`, a NULL-terminated list of "NAME:ACCESS" in
- * which a higher access includes the lower ones; or when `permitted` is NULL. -1 and a sentence
- * when one is not. */
-int description_check_permitted(const struct description *description, char *const *permitted,
-                                struct error *err);
+/* Compares the declared permissions with `permitted`, a NULL-terminated list of "NAME:ACCESS" in
+ * which a higher access includes the lower ones; NULL permits all. Takes the optional permissions
+ * that are not in it out of the description. 0; or -1 and a sentence when a required one is not in
+ * it, or memory is short. */
+int description_permit(struct description *description, char *const *permitted, struct error *err);
 
 /* True when one of the plugin's commands may be in this event. */
 bool description_may_hold_command(const struct description *description, const char *event,

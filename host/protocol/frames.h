@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 /* The first field of START and DESCRIBED. Both ends must have the same. */
-#define FRAME_PROTOCOL 7
+#define FRAME_PROTOCOL 8
 
 /* A payload of 25 MiB and its fields. */
 #define FRAME_TO_WORKER_MAX (32u << 20)
@@ -78,11 +78,11 @@ enum frame_kind {
      * own. Only REJECTED may come instead. */
     FRAME_SANDBOX = 63,
     /* Number protocol, text name, text version, text summary, number ABI major, number ABI minor,
-     * number order (enum snek_order), list of permissions (text name, text access), list of
-     * subscriptions (text event, text action ("" any), text filters for people, such as
-     * `pull_request.merged = true`, number flags (enum snek_subscription_flag)), list of commands
-     * (text name without "/", text usage, number roles (enum snek_role_flag), number denied (enum
-     * snek_denied)), list of effects (text method, text URL template), list of
+     * number order (enum snek_order), list of permissions (text name, text access, number 1 when it
+     * is optional), list of subscriptions (text event, text action ("" any), text filters for
+     * people, such as `pull_request.merged = true`, number flags (enum snek_subscription_flag)),
+     * list of commands (text name without "/", text usage, number roles (enum snek_role_flag),
+     * number denied (enum snek_denied)), list of effects (text method, text URL template), list of
      * schedules (text name, number every minutes, text cron, number target). Once, before create()
      * is called: the host routes deliveries by it, also to a plugin whose create() fails after a
      * restart of the host. */
@@ -96,6 +96,9 @@ enum frame_kind {
     /* Number operation (enum frame_store_operation), number per installation (0/1), text set or ""
      * (keys), text entry or key, text value (PUT only). Within a run. */
     FRAME_STORE_CALL,
+    /* Number question (enum frame_app_question). FRAME_HTTP_RESPONSE responds to it, with the
+     * answer as its body. Within a run. */
+    FRAME_APP_CALL,
     /* Number level (enum log_level), text. The run may be 0. */
     FRAME_LOG,
     /* Number delay ms (FRAME_TIMER_CANCEL: cancel the timer), text key, text payload of the timer's
@@ -140,6 +143,13 @@ enum frame_store_operation {
     FRAME_KEY_GET,
     FRAME_KEY_PUT,
     FRAME_KEY_DELETE,
+};
+
+enum frame_app_question {
+    /* The app's slug: its bot user is SLUG[bot]. */
+    FRAME_APP_SLUG,
+    /* The permissions of the plugin's token: {"issues":"write"}. */
+    FRAME_APP_PERMISSIONS,
 };
 
 #define FRAME_TIMER_CANCEL UINT64_MAX

@@ -67,7 +67,8 @@ static void put_needs(struct buffer *page, const struct guide *guide) {
             put(page, " (", github_permission_section(known->section), ")");
         }
         http_page_html(page, "</th>");
-        put(page, "<td>", github_permission_words(need->level), "</td><td>");
+        put(page, "<td>", github_permission_words(need->level),
+            need->required < need->level ? " (optional)</td><td>" : "</td><td>");
         put_plugin_names(page, guide, need->plugins);
         http_page_html(page, "</td></tr>\n");
     }

@@ -104,6 +104,9 @@ static int copy_tables(struct snek_plugin *p, struct error *err) {
     const struct table permissions = {"permissions",        p->permissions,
                                       p->permissions_count, p->permissions_bytes,
                                       PERMISSION_BYTES_1_0, sizeof *p->permissions};
+    const struct table optional = {"optional_permissions",        p->optional_permissions,
+                                   p->optional_permissions_count, p->optional_permissions_bytes,
+                                   PERMISSION_BYTES_1_0,          sizeof *p->permissions};
     const struct table subscriptions = {"subscriptions",        p->subscriptions,
                                         p->subscriptions_count, p->subscriptions_bytes,
                                         SUBSCRIPTION_BYTES_1_0, sizeof *p->subscriptions};
@@ -114,7 +117,8 @@ static int copy_tables(struct snek_plugin *p, struct error *err) {
     const struct table schedules = {"schedules",        p->schedules,       p->schedules_count,
                                     p->schedules_bytes, SCHEDULE_BYTES_1_0, sizeof *p->schedules};
     p->permissions = copy_table(&permissions, err);
-    p->subscriptions = p->permissions ? copy_table(&subscriptions, err) : NULL;
+    p->optional_permissions = p->permissions ? copy_table(&optional, err) : NULL;
+    p->subscriptions = p->optional_permissions ? copy_table(&subscriptions, err) : NULL;
     p->commands = p->subscriptions ? copy_table(&commands, err) : NULL;
     p->effects = p->commands ? copy_table(&effects, err) : NULL;
     p->schedules = p->effects ? copy_table(&schedules, err) : NULL;
@@ -143,24 +147,49 @@ static int check_names(const struct snek_plugin *p, struct error *err) {
     return 0;
 }
 
-static int check_permission(const struct snek_plugin *p, uint32_t n, struct error *err) {
-    const struct snek_permission *permission = &p->permissions[n];
+static bool is_listed(const struct snek_permission *list, uint32_t count, const char *name) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(list[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check_permission(const char *table, const struct snek_permission *list, uint32_t n,
+                            struct error *err) {
+    const struct snek_permission *permission = &list[n];
     if (!is_word(permission->name, "abcdefghijklmnopqrstuvwxyz0123456789_")) {
-        return error_set(err, "permissions[%u].name must be GitHub's, like \"issues\"", n);
+        return error_set(err, "%s[%u].name must be GitHub's, like \"issues\"", table, n);
     }
     const char *access = permission->access;
     if (!access || (strcmp(access, "read") != 0 && strcmp(access, "write") != 0 &&
                     strcmp(access, "admin") != 0)) {
-        return error_set(err, "permissions[%u].access (of %s) must be read, write or admin", n,
+        return error_set(err, "%s[%u].access (of %s) must be read, write or admin", table, n,
                          permission->name);
     }
-    for (uint32_t i = 0; i < n; i++) {
-        if (strcmp(p->permissions[i].name, permission->name) == 0) {
-            return error_set(err, "it declares the permission %s twice: remove one",
-                             permission->name);
-        }
+    if (is_listed(list, n, permission->name)) {
+        return error_set(err, "it declares the permission %s twice: remove one", permission->name);
     }
     return 0;
+}
+
+static int check_permissions(const struct snek_plugin *p, struct error *err) {
+    int result = 0;
+    for (uint32_t i = 0; i < p->permissions_count && result == 0; i++) {
+        result = check_permission("permissions", p->permissions, i, err);
+    }
+    for (uint32_t i = 0; i < p->optional_permissions_count && result == 0; i++) {
+        result = check_permission("optional_permissions", p->optional_permissions, i, err);
+        if (result == 0 &&
+            is_listed(p->permissions, p->permissions_count, p->optional_permissions[i].name)) {
+            result = error_set(err,
+                               "it declares the permission %s as required and as optional: remove "
+                               "one",
+                               p->optional_permissions[i].name);
+        }
+    }
+    return result;
 }
 
 /* "a.b[0].c". A filter with a malformed bracket would never match, silently. */
@@ -257,12 +286,8 @@ static bool is_command_name(const char *name) {
 }
 
 bool descriptor_declares(const struct snek_plugin *plugin, const char *permission) {
-    for (uint32_t i = 0; i < plugin->permissions_count; i++) {
-        if (strcmp(plugin->permissions[i].name, permission) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return is_listed(plugin->permissions, plugin->permissions_count, permission) ||
+           is_listed(plugin->optional_permissions, plugin->optional_permissions_count, permission);
 }
 
 static int check_roles(const struct snek_plugin *p, const struct snek_command *command,
@@ -433,9 +458,7 @@ static int check_schedule(const struct snek_plugin *p, uint32_t n, struct error 
 
 static int check(const struct snek_plugin *p, struct error *err) {
     int result = check_names(p, err) < 0 ? -1 : check_order(p, err);
-    for (uint32_t i = 0; i < p->permissions_count && result == 0; i++) {
-        result = check_permission(p, i, err);
-    }
+    result = result < 0 ? -1 : check_permissions(p, err);
     for (uint32_t i = 0; i < p->subscriptions_count && result == 0; i++) {
         result =
             check_subscription(&p->subscriptions[i], i, err) < 0 ? -1 : check_coalescing(p, i, err);
@@ -503,6 +526,15 @@ static int put_subscription(struct frame_writer *writer, const struct snek_subsc
     return result;
 }
 
+static void put_permissions(struct frame_writer *writer, const struct snek_permission *list,
+                            uint32_t count, bool optional) {
+    for (uint32_t i = 0; i < count; i++) {
+        frame_put_text(writer, list[i].name);
+        frame_put_text(writer, list[i].access);
+        frame_put_number(writer, optional);
+    }
+}
+
 int descriptor_frame(const struct snek_plugin *p, struct buffer *buffer) {
     struct frame_writer writer;
     int result = 0;
@@ -514,11 +546,9 @@ int descriptor_frame(const struct snek_plugin *p, struct buffer *buffer) {
     frame_put_number(&writer, p->head.major);
     frame_put_number(&writer, p->head.minor);
     frame_put_number(&writer, p->order);
-    frame_put_number(&writer, p->permissions_count);
-    for (uint32_t i = 0; i < p->permissions_count; i++) {
-        frame_put_text(&writer, p->permissions[i].name);
-        frame_put_text(&writer, p->permissions[i].access);
-    }
+    frame_put_number(&writer, p->permissions_count + p->optional_permissions_count);
+    put_permissions(&writer, p->permissions, p->permissions_count, false);
+    put_permissions(&writer, p->optional_permissions, p->optional_permissions_count, true);
     frame_put_number(&writer, p->subscriptions_count);
     for (uint32_t i = 0; i < p->subscriptions_count; i++) {
         result |= put_subscription(&writer, &p->subscriptions[i]);

@@ -18,7 +18,7 @@
 int descriptor_copy(const struct snek_plugin *theirs, struct snek_plugin *plugin,
                     struct error *err);
 
-/* Does the plugin declare this permission, at whatever access? */
+/* Does the plugin declare this permission, required or optional, at whatever access? */
 bool descriptor_declares(const struct snek_plugin *plugin, const char *permission);
 
 /* The DESCRIBED frame. 0, or -1 when memory was short. */

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Service "github": the slots over http_send, response and pagination. */
+#include "base/json.h"
+#include "worker/app_call.h"
+#include "worker/descriptor.h"
 #include "worker/http_send.h"
 #include "worker/pagination.h"
 #include "worker/response.h"
 #include "worker/run.h"
 #include "worker/services.h"
+#include "worker/worker.h"
+
+#include <snekomatic/convenience.h>
+
+#include <string.h>
 
 static int32_t github_send(struct snek_run *shown, const struct snek_request *request) {
     AUTO_HTTP_CALL struct http_call call = {0};
@@ -26,6 +34,67 @@ static int32_t github_graphql(struct snek_run *shown, const struct snek_graphql 
     return result < 0 ? result : http_send(run_of(shown), &call, call.response);
 }
 
+/* 0: no access. */
+static int rank_of(const char *access) {
+    static const char *const by_rank[] = {"read", "write", "admin"};
+    for (int i = 0; access && i < 3; i++) {
+        if (strcmp(access, by_rank[i]) == 0) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+static int32_t github_has_permission(struct snek_run *shown, const char *name, const char *access) {
+    if (!shown) {
+        return SNEK_E_INVALID;
+    }
+    struct run *run = run_of(shown);
+    struct frame_text granted;
+    struct json_value value;
+    char text[16] = "";
+    if (!name || !*name || rank_of(access) == 0) {
+        return run_fail(run, SNEK_E_INVALID,
+                        "has_permission() needs the name of a permission and read, write or admin");
+    }
+    if (!descriptor_declares(worker_plugin(run_worker(run)), name)) {
+        return run_fail(run, SNEK_E_INVALID,
+                        "the plugin does not declare the permission %.100s: add it to "
+                        "optional_permissions",
+                        name);
+    }
+    int32_t result = app_call_send(run, FRAME_APP_PERMISSIONS, &granted);
+    if (result < 0) {
+        return result;
+    }
+    if (json_find(granted.data, granted.bytes, name, &value) && value.type == JSON_STRING &&
+        value.raw_bytes - 2 < sizeof text) {
+        memcpy(text, value.raw + 1, value.raw_bytes - 2);
+    }
+    return rank_of(text) >= rank_of(access);
+}
+
+static int32_t github_bot_login(struct snek_run *shown, struct snek_text *login) {
+    if (!shown) {
+        return SNEK_E_INVALID;
+    }
+    struct run *run = run_of(shown);
+    struct frame_text slug;
+    if (!login) {
+        return run_fail_null(run, "bot_login() needs a place for the login, and got NULL");
+    }
+    int32_t result = app_call_send(run, FRAME_APP_SLUG, &slug);
+    if (result < 0) {
+        return result;
+    }
+    const char *text = snek_print(shown, "%s[bot]", slug.data);
+    if (!text) {
+        return run_take_text_failure(run);
+    }
+    *login = (struct snek_text){.data = text, .bytes = strlen(text)};
+    return 0;
+}
+
 const struct snek_github_service service_github = {
     .bytes = sizeof(struct snek_github_service),
     .request_bytes = sizeof(struct snek_request),
@@ -42,4 +111,6 @@ const struct snek_github_service service_github = {
     .item = pagination_item,
     .page = pagination_page,
     .free_pages = pagination_free,
+    .has_permission = github_has_permission,
+    .bot_login = github_bot_login,
 };

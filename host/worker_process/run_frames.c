@@ -59,6 +59,17 @@ static int parse_store_call(const struct run_frames *frames, const struct frame_
     return frames->handlers->on_store_call(frames->context, &request) ? 0 : RUN_FRAME_MUST_WAIT;
 }
 
+static int parse_app_call(const struct run_frames *frames, const struct frame_head *head,
+                          struct frame_reader *reader) {
+    uint64_t question = frame_get_number(reader);
+    struct app_call request = {
+        .run = head->run, .request = head->request, .question = (enum frame_app_question)question};
+    if (frame_read_end(reader) < 0 || question > FRAME_APP_PERMISSIONS) {
+        return -1;
+    }
+    return frames->handlers->on_app_call(frames->context, &request) ? 0 : RUN_FRAME_MUST_WAIT;
+}
+
 static int parse_log(const struct run_frames *frames, const struct frame_head *head,
                      struct frame_reader *reader) {
     uint64_t level = frame_get_number(reader);
@@ -106,6 +117,8 @@ int run_frames_parse(const struct worker_process_handlers *handlers, void *conte
         return parse_http_call(&frames, head, reader);
     case FRAME_STORE_CALL:
         return parse_store_call(&frames, head, reader);
+    case FRAME_APP_CALL:
+        return parse_app_call(&frames, head, reader);
     case FRAME_LOG:
         return parse_log(&frames, head, reader);
     case FRAME_TIMER:

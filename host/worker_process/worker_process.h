@@ -48,6 +48,11 @@ struct store_call {
     struct frame_text set, name, value;
 };
 
+struct app_call {
+    uint64_t run, request;
+    enum frame_app_question question;
+};
+
 struct worker_process_handlers {
     /* Before the plugin's create() is called. The handler owns `description`, which
      * description_parse() has made of `body`. */
@@ -58,6 +63,7 @@ struct worker_process_handlers {
     /* False: the call must wait. The worker's frames wait with it until worker_process_resume(). */
     bool (*on_http_call)(void *context, const struct http_call *call);
     bool (*on_store_call)(void *context, const struct store_call *call);
+    bool (*on_app_call)(void *context, const struct app_call *call);
     /* False: likewise. */
     bool (*on_log)(void *context, uint64_t run, enum log_level level, struct frame_text text);
     /* A run sets a timer, or cancels it (`payload` is empty then). False: it has set too many. */

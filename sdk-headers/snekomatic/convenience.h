@@ -394,6 +394,24 @@ static inline int32_t snek_get(struct snek_run *run, const char *url,
     return snek_send_json(run, "GET", url, NULL, response);
 }
 
+/* 1 when the installation grants the permission to this run, 0 when not, or a negative enum
+ * snek_error: snek_has_permission(run, "checks", "write"). */
+static inline int32_t snek_has_permission(struct snek_run *run, const char *name,
+                                          const char *access) {
+    return snek_github(run)->has_permission(run, name, access);
+}
+
+/* 0 and the login of the app's bot user, "my-app[bot]", which is the author of the bot's comments;
+ * or a negative enum snek_error. */
+static inline int32_t snek_bot_login(struct snek_run *run, const char **login) {
+    struct snek_text text;
+    int32_t result = snek_github(run)->bot_login(run, &text);
+    if (result == 0) {
+        *login = text.data;
+    }
+    return result;
+}
+
 /* Posts JSON: snek_post(run, url, snek_json(run, "{'body':'%s'}", text)). */
 static inline int32_t snek_post(struct snek_run *run, const char *url, const char *json) {
     return snek_send_json(run, "POST", url, json, NULL);

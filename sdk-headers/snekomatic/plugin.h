@@ -235,6 +235,11 @@ struct snek_plugin {
     const struct snek_permission *permissions;
     uint32_t permissions_count;
     uint32_t permissions_bytes;
+    /* Permissions that the plugin uses where an installation grants them. A missing one stops no
+     * run: the plugin asks with snek_has_permission(). A name is in one of the two tables. */
+    const struct snek_permission *optional_permissions;
+    uint32_t optional_permissions_count;
+    uint32_t optional_permissions_bytes;
     const struct snek_subscription *subscriptions;
     uint32_t subscriptions_count;
     uint32_t subscriptions_bytes;

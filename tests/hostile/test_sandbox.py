@@ -157,7 +157,7 @@ def frame(kind, *fields, run=0, request=0):
 
 
 def http_call(run):
-    return frame("HTTP_CALL", 0, b"GET", b"/user", b"", b"", b"", b"", b"", run=run, request=1)
+    return frame("HTTP_CALL", 0, b"GET", b"/user", b"", b"", b"", b"", b"", b"", run=run, request=1)
 
 
 @pytest.mark.parametrize("forged,words", [
@@ -168,10 +168,13 @@ def http_call(run):
     (frame("SANDBOX", 2, b""), "malformed frame"),
     (frame("DESCRIBED", 1), "malformed frame"),
     (frame("READY"), "malformed frame"),
+    (frame("APP_CALL", 9), "malformed frame"),
+    (frame("APP_CALL", 1, run=NO_SUCH_RUN), "named a run that it does not have"),
     (frame("LOG", 9, b"text"), "malformed frame"),
     (frame("LOG", 1, b"text") + "00", "malformed frame"),
     (frame(NO_KIND), "malformed frame"),
-], ids=["request", "store", "result", "level", "description", "ready", "log", "rest", "kind"])
+], ids=["request", "store", "result", "level", "description", "ready", "question", "question of no run",
+       "log", "rest", "kind"])
 def test_a_forged_frame_ends_the_worker_only(host, forged, words):
     # Bytes that are left over become the head of a next frame, which must be whole to be judged.
     payload = forged + ("ff" * 24 if forged.endswith("00") and words == "malformed frame" else "")

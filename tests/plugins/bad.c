@@ -60,6 +60,10 @@
 #ifndef BAD_ENTRY
 #define BAD_ENTRY snek_plugin_entry
 #endif
+#ifndef BAD_OPTIONAL
+#define BAD_OPTIONAL                                                                               \
+    { "pages", "read" }
+#endif
 #ifndef BAD_EFFECT
 #define BAD_EFFECT                                                                                 \
     { "POST", "/graphql" }
@@ -79,6 +83,7 @@ static int32_t handler(struct snek_run *run) {
 }
 
 static const struct snek_permission permissions[] = {BAD_PERMISSIONS};
+static const struct snek_permission optional_permissions[] = {BAD_OPTIONAL};
 static const struct snek_subscription subscriptions[] = {BAD_SUBSCRIPTION};
 static const struct snek_command commands[] = {BAD_COMMANDS};
 
@@ -93,6 +98,9 @@ static const struct snek_plugin plugin = {
     .permissions = permissions,
     .permissions_count = sizeof permissions / sizeof *permissions,
     .permissions_bytes = sizeof *permissions,
+    .optional_permissions = optional_permissions,
+    .optional_permissions_count = 1,
+    .optional_permissions_bytes = sizeof *optional_permissions,
     .subscriptions = subscriptions,
     .subscriptions_count = BAD_SUBSCRIPTIONS_COUNT,
     .subscriptions_bytes = sizeof *subscriptions,

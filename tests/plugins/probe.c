@@ -245,6 +245,15 @@ static int32_t do_times(struct snek_run *run) {
     return SNEK_DONE;
 }
 
+/* Logs what the host says about the app. */
+static int32_t do_app(struct snek_run *run) {
+    const char *login = "none", *name = snek_string(run, "permission");
+    int32_t granted = name ? snek_has_permission(run, name, snek_string(run, "access")) : -99;
+    int32_t result = name ? 0 : snek_bot_login(run, &login);
+    say(run, "%d|%d|%s", (int)granted, (int)result, login);
+    return granted < 0 && name ? granted : result;
+}
+
 /* Comments in each way, and logs the ids. */
 static int32_t do_comment(struct snek_run *run) {
     int64_t id = -1, reply_id = -1;
@@ -466,7 +475,7 @@ static int32_t probe(struct snek_run *run) {
                {"segfault", do_segfault}, {"exit", do_exit},       {"loop", do_loop},
                {"eat", do_eat},           {"large", do_large},     {"list", do_list},
                {"graphql", do_graphql},   {"reply", do_reply},     {"build", do_build},
-               {"comment", do_comment},   {"times", do_times},
+               {"comment", do_comment},   {"app", do_app},         {"times", do_times},
 
                {"readers", do_readers},
 
@@ -509,8 +518,9 @@ static void destroy(void *state) {
 }
 
 static const struct snek_permission permissions[] = {{"members", "write"}, {"issues", "read"}};
+static const struct snek_permission optional_permissions[] = {{"checks", "write"}};
 static const struct snek_subscription subscriptions[] = {{"probe", NULL, probe, {{0}}, 0, 0}};
 
 SNEK_PLUGIN(.name = "probe", .version = "0.9", .summary = "performs the action of its payload",
-            SNEK_TABLE(permissions), SNEK_TABLE(subscriptions), .create = create,
-            .destroy = destroy)
+            SNEK_TABLE(permissions), SNEK_TABLE(optional_permissions), SNEK_TABLE(subscriptions),
+            .create = create, .destroy = destroy)

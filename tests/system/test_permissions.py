@@ -183,3 +183,75 @@ def test_the_next_key_is_taken_when_github_rejects_the_first(fake, start_bot, tm
     host.wait_log(msg="done", delivery=host.deliver("pull_request", merged()))
     assert "private_key_file" in host.wait_log(msg="private_key_next")["reason"]
     assert snekomatic(host, "token", snek.INSTALLATION).strip() in fake.tokens()
+
+
+# -- optional permissions --------------------------------------------------------------------------
+
+def looked(fake, host):
+    """What the plugin has said, once for each run: its answers are replayed in the retry."""
+    delivery = host.deliver("optional", {"action": "look",
+                                         "installation": {"id": snek.INSTALLATION}})
+    host.wait_log(msg="done", delivery=delivery, attempt=2)
+    assert not host.log(msg="diverged", delivery=delivery)
+    return [snek.visible({"body": text})["body"] for text in fake.bot_comments(12)]
+
+
+def test_an_optional_permission_that_is_not_granted_parks_nothing_and_the_plugin_knows(
+        fake, start_bot):
+    grant(fake, issues="write", checks="read", metadata="read")
+    host = start_bot(plugins=["optional"])
+    login = snek.APP_SLUG + "[bot]"
+    assert looked(fake, host) == [f"issues 1, checks 0, 0, I am {login}"]
+    paths = [(r["method"], r["path"].rsplit("/", 1)[-1]) for r in fake.requests()
+             if r["path"].startswith("/app/installations/")]
+    assert paths == [("POST", "access_tokens"), ("GET", str(snek.INSTALLATION)),
+                     ("POST", "access_tokens")]
+
+
+def test_an_optional_permission_that_is_granted_costs_no_other_request(fake, start_bot):
+    grant(fake, issues="write", checks="write", metadata="read")
+    host = start_bot(plugins=["optional"])
+    [text] = looked(fake, host)
+    assert text.startswith("issues 1, checks 1, 1, ")
+    assert len([r for r in fake.requests() if r["path"].endswith("/access_tokens")]) == 1
+
+
+def test_the_operator_may_withhold_an_optional_permission(fake, start_bot):
+    grant(fake, issues="write", checks="write", metadata="read")
+    host = start_bot(plugins=[{"name": "optional", "permissions": ["issues:write"]}])
+    [text] = looked(fake, host)
+    assert text.startswith("issues 1, checks 0, 0, ")
+    shown = snekomatic(host, "plugins")
+    assert "checks" not in shown
+
+
+def test_a_required_permission_that_is_not_granted_still_parks(fake, start_bot):
+    grant(fake, checks="write", metadata="read")
+    host = start_bot(plugins=["optional"])
+    delivery = host.deliver("optional", {"action": "look",
+                                         "installation": {"id": snek.INSTALLATION}})
+    assert '"issues":"write"' in host.wait_log(msg="parked", delivery=delivery)["reason"]
+
+
+def test_a_failure_to_read_what_is_granted_is_retried(fake, start_bot):
+    grant(fake, issues="write", metadata="read")
+    fake.fail(method="GET", path=f"/app/installations/{snek.INSTALLATION}", status=404, times=1)
+    host = start_bot(plugins=["optional"])
+    delivery = host.deliver("optional", {"action": "look",
+                                         "installation": {"id": snek.INSTALLATION}})
+    host.wait_log(msg="retry", delivery=delivery)
+    assert not host.log(msg="parked")
+
+
+def test_a_plugin_asks_only_for_permissions_that_it_declares(start_bot):
+    host = start_bot(plugins=["optional"])
+    delivery = host.deliver("optional", {"action": "stray",
+                                         "installation": {"id": snek.INSTALLATION}})
+    reason = host.wait_log(msg="retry", delivery=delivery)["reason"]
+    assert reason.startswith("the plugin does not declare the permission members")
+
+
+def test_plugins_shows_what_is_optional(start_bot):
+    shown = snekomatic(start_bot(plugins=["optional"]), "plugins")
+    assert "checks: write (optional)" in shown
+    assert "Checks: Read and write (optional)" in shown

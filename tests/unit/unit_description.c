@@ -17,6 +17,8 @@ struct sample {
     const char *effect[2];
     /* The times of a schedule for each repository; NULL: none. */
     const char *cron;
+    /* Of the second permission. */
+    bool optional;
 };
 
 static const struct sample good = {"invite",
@@ -30,7 +32,8 @@ static const struct sample good = {"invite",
                                    SNEK_DENIED_SILENT,
                                    SNEK_ORDER_ITEM,
                                    {NULL},
-                                   NULL};
+                                   NULL,
+                                   false};
 
 /* The body of its frame, which stays in the buffer. */
 static struct frame_text encode(const struct sample *sample, struct buffer *buffer) {
@@ -47,6 +50,7 @@ static struct frame_text encode(const struct sample *sample, struct buffer *buff
     for (int i = 0; i < 2; i++) {
         frame_put_text(&w, sample->permission[i][0]);
         frame_put_text(&w, sample->permission[i][1]);
+        frame_put_number(&w, i == 1 && sample->optional);
     }
     frame_put_number(&w, sample->items);
     frame_put_text(&w, sample->event);
@@ -89,6 +93,27 @@ static void permissions_become_canonical_json(void **state) {
     struct error err;
     assert_int_equal(parse(&good, &d, &err), 0);
     assert_string_equal(d->permissions_json, "{\"members\":\"write\",\"pull_requests\":\"write\"}");
+    description_free(d);
+}
+
+static void an_optional_permission_is_asked_for_apart(void **state) {
+    (void)state;
+    static char *const others[] = {"pull_requests:write", "members:read", NULL};
+    struct description *d = NULL;
+    struct error err;
+    struct sample sample = good;
+    sample.optional = true;
+    assert_int_equal(parse(&sample, &d, &err), 0);
+    assert_string_equal(d->permissions_json, "{\"pull_requests\":\"write\"}");
+    assert_string_equal(d->optional_json, "{\"members\":\"write\"}");
+    assert_int_equal(description_permit(d, NULL, &err), 0);
+    assert_int_equal(d->n_permissions, 2);
+    /* The operator does not permit it: the plugin does without. */
+    assert_int_equal(description_permit(d, others, &err), 0);
+    assert_int_equal(d->n_permissions, 1);
+    assert_string_equal(d->permissions[0].name, "pull_requests");
+    assert_string_equal(d->permissions_json, "{\"pull_requests\":\"write\"}");
+    assert_string_equal(d->optional_json, "");
     description_free(d);
 }
 
@@ -309,11 +334,11 @@ static void a_list_of_permissions_is_all_that_a_plugin_may_ask_for(void **state)
     struct description *d = NULL;
     struct error err;
     assert_int_equal(parse(&good, &d, &err), 0);
-    assert_int_equal(description_check_permitted(d, NULL, &err), 0);
+    assert_int_equal(description_permit(d, NULL, &err), 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *list[4];
         memcpy(list, cases[i].list, sizeof list);
-        int result = description_check_permitted(d, list, &err);
+        int result = description_permit(d, list, &err);
         assert_int_equal(result, cases[i].missing ? -1 : 0);
         if (cases[i].missing && !strstr(err.text, cases[i].missing)) {
             fail_msg("case %zu: %s", i, err.text);
@@ -410,6 +435,7 @@ static void a_bad_record_is_removed_from_the_file_with_all_after_it(void **state
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(permissions_become_canonical_json),
+        cmocka_unit_test(an_optional_permission_is_asked_for_apart),
         cmocka_unit_test(a_schedule_is_checked_and_wants_its_deliveries),
         cmocka_unit_test(an_order_is_one_of_the_sdks),
         cmocka_unit_test(a_command_for_a_level_needs_metadata),

@@ -102,6 +102,22 @@ static void the_highest_access_of_all_plugins_counts(void **state) {
     app_needs_finish(&needs);
 }
 
+static void an_optional_permission_is_wanted_and_not_required(void **state) {
+    (void)state;
+    struct described_permission few[] = {{"issues", "read", false}, {"checks", "write", true}},
+                                more[] = {{"issues", "write", true}};
+    struct description first = {.permissions = few, .n_permissions = 2},
+                       second = {.permissions = more, .n_permissions = 1};
+    struct app_needs needs = merge(&first, &second);
+    const struct app_need *checks = app_needs_permission(&needs, "checks"),
+                          *issues = app_needs_permission(&needs, "issues");
+    assert_int_equal(checks->level, PERMISSION_WRITE);
+    assert_int_equal(checks->required, PERMISSION_NONE);
+    assert_int_equal(issues->level, PERMISSION_WRITE);
+    assert_int_equal(issues->required, PERMISSION_READ);
+    app_needs_finish(&needs);
+}
+
 static void commands_need_their_events(void **state) {
     (void)state;
     static const char *const names[] = {"issue_comment", "issues", "pull_request",
@@ -249,6 +265,7 @@ int main(void) {
         cmocka_unit_test(events_have_the_words_of_the_form),
         cmocka_unit_test(a_wrong_name_finds_the_nearest_right_one),
         cmocka_unit_test(the_highest_access_of_all_plugins_counts),
+        cmocka_unit_test(an_optional_permission_is_wanted_and_not_required),
         cmocka_unit_test(commands_need_their_events),
         cmocka_unit_test(an_event_needs_one_of_its_permissions),
         cmocka_unit_test(what_needs_no_subscription_is_left_out),

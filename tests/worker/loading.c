@@ -59,11 +59,16 @@ static void the_description_holds_the_whole_descriptor(void **state) {
     assert_int_equal(received_number(&received), SNEK_ABI_MAJOR);
     assert_int_equal(received_number(&received), SNEK_ABI_MINOR);
     assert_int_equal(received_number(&received), SNEK_ORDER_NONE);
-    assert_int_equal(received_number(&received), 2);
+    assert_int_equal(received_number(&received), 3);
     assert_string_equal(received_text(&received), "members");
     assert_string_equal(received_text(&received), "write");
+    assert_int_equal(received_number(&received), 0);
     assert_string_equal(received_text(&received), "issues");
     assert_string_equal(received_text(&received), "read");
+    assert_int_equal(received_number(&received), 0);
+    assert_string_equal(received_text(&received), "checks");
+    assert_string_equal(received_text(&received), "write");
+    assert_int_equal(received_number(&received), 1);
     assert_int_equal(received_number(&received), 1);
     assert_string_equal(received_text(&received), "probe");
     assert_string_equal(received_text(&received), "");
@@ -108,8 +113,10 @@ static void the_description_shows_filters_and_commands(void **state) {
     }
     assert_int_equal(received_number(&received), SNEK_ORDER_NONE);
     assert_int_equal(received_number(&received), 2);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         received_text(&received);
+        received_text(&received);
+        received_number(&received);
     }
     assert_int_equal(received_number(&received), sizeof filters / sizeof *filters);
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
@@ -152,6 +159,7 @@ static void each_bad_descriptor_is_rejected_with_its_reason(void **state) {
         {"bad-order", "it has .order = 4, which is no enum snek_order of ABI 1.0: use"},
         {"bad-access", "permissions[0].access (of issues) must be read, write or admin"},
         {"bad-twice", "it declares the permission issues twice: remove one"},
+        {"bad-both", "it declares the permission issues as required and as optional: remove one"},
         {"bad-event", "subscriptions[0].event must be GitHub's"},
         {"bad-action", "subscriptions[0].action (of push) must be GitHub's"},
         {"bad-handler", "subscriptions[0] (of push) has no handler"},

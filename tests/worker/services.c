@@ -350,6 +350,70 @@ static void a_request_that_is_too_large_is_not_sent(void **state) {
     expect_result(&host, run, SNEK_DONE, "");
 }
 
+static void expect_question(struct received *received, int64_t question) {
+    host_receive(&host, FRAME_APP_CALL, received);
+    assert_int_equal(received_number(received), question);
+    received_end(received);
+}
+
+static void the_host_says_which_permissions_are_granted(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *access, *granted, *logged;
+    } table[] = {{"checks", "write", "{\"issues\":\"read\",\"checks\":\"write\"}", "1|0|none"},
+                 {"checks", "read", "{\"checks\":\"admin\"}", "1|0|none"},
+                 {"checks", "write", "{\"checks\":\"read\"}", "0|0|none"},
+                 {"checks", "write", "{\"checks\":true}", "0|0|none"},
+                 {"issues", "read", "{}", "0|0|none"}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char payload[200];
+        AUTO_RECEIVED struct received received = {0};
+        snprintf(payload, sizeof payload,
+                 "{\"do\":\"app\",\"permission\":\"%s\",\"access\":\"%s\"}", table[i].name,
+                 table[i].access);
+        probe(payload);
+        expect_question(&received, FRAME_APP_PERMISSIONS);
+        host_reply(&host, &received, 0, 200, "", "", table[i].granted);
+        expect_log(&host, run, table[i].logged);
+        expect_result(&host, run, SNEK_DONE, "");
+    }
+}
+
+static void a_question_about_a_permission_is_checked(void **state) {
+    (void)state;
+    static const struct {
+        const char *members, *sentence;
+    } table[] = {
+        {"\"permission\":\"pages\",\"access\":\"read\"",
+         "the plugin does not declare the permission pages: add it to optional_permissions"},
+        {"\"permission\":\"checks\",\"access\":\"all\"",
+         "has_permission() needs the name of a permission and read, write or admin"},
+        {"\"permission\":\"checks\"",
+         "has_permission() needs the name of a permission and read, write or admin"}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char payload[200];
+        snprintf(payload, sizeof payload, "{\"do\":\"app\",%s}", table[i].members);
+        probe(payload);
+        expect_log(&host, run, "-2|0|none");
+        expect_result(&host, run, SNEK_E_INVALID, table[i].sentence);
+    }
+}
+
+static void the_login_of_the_bot_is_its_slug_and_bot(void **state) {
+    (void)state;
+    AUTO_RECEIVED struct received received = {0}, again = {0};
+    probe("{\"do\":\"app\"}");
+    expect_question(&received, FRAME_APP_SLUG);
+    host_reply(&host, &received, 0, 200, "", "", "sneks-bot");
+    expect_log(&host, run, "-99|0|sneks-bot[bot]");
+    expect_result(&host, run, SNEK_DONE, "");
+    probe("{\"do\":\"app\"}");
+    expect_question(&again, FRAME_APP_SLUG);
+    host_reply(&host, &again, SNEK_E_NETWORK, 0, "no way to GitHub", "", "");
+    expect_log(&host, run, "-99|-8|none");
+    expect_result(&host, run, SNEK_E_NETWORK, "no way to GitHub");
+}
+
 static void a_request_carries_the_name_of_its_effect(void **state) {
     (void)state;
     AUTO_RECEIVED struct received received = {0};
@@ -597,6 +661,9 @@ int main(int argc, char **argv) {
         cmocka_unit_test(the_three_families_have_the_same_readers),
         cmocka_unit_test(a_request_that_is_too_large_is_not_sent),
         cmocka_unit_test(a_request_carries_the_name_of_its_effect),
+        cmocka_unit_test(the_host_says_which_permissions_are_granted),
+        cmocka_unit_test(a_question_about_a_permission_is_checked),
+        cmocka_unit_test(the_login_of_the_bot_is_its_slug_and_bot),
         cmocka_unit_test(a_url_that_is_too_long_is_not_sent),
         cmocka_unit_test(a_response_shows_its_status_headers_and_body),
         cmocka_unit_test(a_failing_response_leaves_its_reason_and_is_shown_too),

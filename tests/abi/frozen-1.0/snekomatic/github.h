@@ -217,6 +217,19 @@ struct snek_github_service {
      * Never blocks.
      */
     void (*free_pages)(struct snek_pages *pages);
+
+    /* [handler] 1 when the token of this run has the permission (by GitHub's name, at least at the
+     * access "read", "write" or "admin"), 0 when not, or a negative enum snek_error with a reason.
+     * For the optional permissions of the descriptor. Blocks until the host has a token. A
+     * permission that an owner grants later is there within ten minutes. The answer is recorded
+     * like a read. */
+    int32_t (*has_permission)(struct snek_run *run, const char *name, const char *access);
+
+    /* [handler] The login of the app's bot user, "my-app[bot]": 0 and `*login`, borrowed until the
+     * handler returns, or a negative enum snek_error with a reason. Blocks until the host knows it.
+     * It changes when the app is renamed, which the host notices within an hour. The answer is
+     * recorded like a read. */
+    int32_t (*bot_login)(struct snek_run *run, struct snek_text *login);
 };
 
 #ifdef __cplusplus

@@ -2,14 +2,20 @@
 /* The console's thread: takes tasks, one after the other, and waits for the store. */
 #include "console/console.h"
 
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
 #include "console/assets.h"
 #include "console/gate.h"
 #include "console/room.h"
+#include "inbox/console.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +61,35 @@ int room_read(struct console *console, struct inbox_operation *operation, struct
 
 int room_change(struct console *console, struct inbox_operation *operation, struct error *err) {
     return run(console, console->options.inbox, operation, err);
+}
+
+void room_note_action(struct console_task *task, const char *what, const char *target, int result,
+                      const struct error *err, int64_t count) {
+    struct console *console = task->console;
+    struct error ignored;
+    struct inbox_action_put put = {.operation = {.kind = INBOX_ACTION_PUT},
+                                   .action = {.at_ms = clock_wall_ms()}};
+    struct inbox_action *action = &put.action;
+    text_repair(action->who, sizeof action->who, task->who, strlen(task->who));
+    text_repair(action->what, sizeof action->what, what, strlen(what));
+    text_repair(action->target, sizeof action->target, target, strlen(target));
+    if (result < 0) {
+        snprintf(action->result, sizeof action->result, "failed: %.250s", err->text);
+    } else if (count >= 0) {
+        snprintf(action->result, sizeof action->result, "%" PRId64 " changed", count);
+    } else {
+        snprintf(action->result, sizeof action->result, "nothing changed");
+    }
+    log_event(SNEK_LEVEL_INFO, "console_action", LOG_TEXT("who", action->who),
+              LOG_TEXT("action", action->what), LOG_TEXT("target", action->target),
+              LOG_TEXT("result", action->result));
+    if (room_change(console, &put.operation, &ignored) < 0) {
+        log_event(SNEK_LEVEL_WARNING, "console_action_not_stored",
+                  LOG_TEXT("reason", ignored.text));
+    }
+    if (result >= 0) {
+        console->options.on_changed(console->options.context);
+    }
 }
 
 /* ---- tasks ---- */

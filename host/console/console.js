@@ -2,8 +2,11 @@
 // Everything works without this. It loads live pages again while somebody looks at them, copies
 // texts, and adds keys: "/" goes to the search, "j" and "k" go along the rows of a table.
 "use strict";
+
 (() => {
   const PERIOD_MS = 10000;
+  const styles = document.documentElement.classList;
+  styles.add("scripted");
   const busy = () =>
     document.hidden || document.querySelector("main details[open], main :focus") || String(getSelection());
 

@@ -488,13 +488,15 @@ void gate_on_done(struct mail *mail) {
     struct http_request *request = task->request;
     if (*task->location) {
         redirect(request, task->location);
-    } else if (task->content_type) {
-        http_respond(request, task->status, task->content_type, task->page.data, task->page.bytes);
     } else if (task->wants_json) {
         http_respond(request, task->status, "application/json",
                      task->page.data ? task->page.data : "", task->page.bytes);
     } else {
         http_respond_own_page(request, task->status, &task->page);
+    }
+    if (task->is_file) {
+        http_response_header(request, "Content-Disposition",
+                             "attachment; filename=\"payload.json\"");
     }
     http_request_unref(request);
 }

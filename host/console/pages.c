@@ -11,6 +11,14 @@
 const struct console_page console_pages[] = {
     {.path = "", .menu = "Overview", .handle = page_overview},
     {.path = "/overview", .handle = page_overview},
+    {.path = "/deliveries", .menu = "Deliveries", .handle = page_deliveries},
+    {.path = "/deliveries", .has_rest = true, .handle = page_delivery},
+    {.path = "/deliveries", .has_rest = true, .is_action = true, .handle = action_delivery},
+    {.path = "/items", .has_rest = true, .handle = page_timeline},
+    {.path = "/failures", .menu = "Failures", .handle = page_failures},
+    {.path = "/failures/preview", .is_action = true, .handle = action_preview},
+    {.path = "/failures/apply", .is_action = true, .handle = action_apply},
+    {.path = "/actions", .menu = "Actions", .handle = page_actions},
 };
 const size_t n_console_pages = ARRAY_LENGTH(console_pages);
 

@@ -26,5 +26,13 @@ const char *task_rest(const struct console_task *task);
 
 /* Each belongs to a row of the table. */
 void page_overview(struct console_task *task);
+void page_deliveries(struct console_task *task);
+void page_delivery(struct console_task *task);
+void action_delivery(struct console_task *task);
+void page_timeline(struct console_task *task);
+void page_failures(struct console_task *task);
+void action_preview(struct console_task *task);
+void action_apply(struct console_task *task);
+void page_actions(struct console_task *task);
 
 #endif

@@ -33,6 +33,11 @@ struct console {
 int room_read(struct console *console, struct inbox_operation *operation, struct error *err);
 int room_change(struct console *console, struct inbox_operation *operation, struct error *err);
 
+/* Stores what a person did. `count` is -1 without a number; `err` counts if `result` is negative.
+ */
+void room_note_action(struct console_task *task, const char *what, const char *target, int result,
+                      const struct error *err, int64_t count);
+
 /* Any thread. */
 void room_submit(struct console_task *task);
 

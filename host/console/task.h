@@ -42,8 +42,8 @@ struct console_task {
     struct buffer page;
     /* "" without a redirect. */
     char location[2 * CONSOLE_PATH_MAX];
-    /* A content type other than that of a page, and a file's name; NULL. Static texts. */
-    const char *content_type;
+    /* The page is JSON for a file, which a browser stores and does not show. */
+    bool is_file;
 };
 
 /* The value of a field; "" if it was not given. */

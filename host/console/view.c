@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -248,7 +249,7 @@ void view_problem(struct console_task *task, unsigned status, const char *title,
     task->page = (struct buffer)BUFFER_INIT(CONSOLE_PAGE_MAX);
     task->status = status;
     task->location[0] = '\0';
-    task->content_type = NULL;
+    task->is_file = false;
     if (task->wants_json) {
         view_json_open(&task->page, NULL, '{');
         view_json_text(&task->page, "error", why);
@@ -268,6 +269,35 @@ void view_store_failed(struct console_task *task, const struct error *err) {
 
 void view_redirect(struct console_task *task, const char *path) {
     snprintf(task->location, sizeof task->location, CONSOLE_PATH "%s", path);
+}
+
+/* Only these sentences, because a link of a stranger may have any fields. */
+void view_notice(struct console_task *task) {
+    static const struct {
+        const char *what, *one, *many, *none;
+    } notices[] = {
+        {"retried", "One run is due now.", " runs are due now.", "No run was waiting or dead."},
+        {"discarded", "One run was discarded.", " runs were discarded.", "No run was waiting."},
+        {"paused", "The plugin is paused.", "", "It was paused already."},
+        {"resumed", "The pause has ended.", "", "There was no such pause."},
+        {"released", "The plugin is released.", "", "There was nothing to release."},
+        {"installation", "One wait has ended.", " waits have ended.", "Nothing waited."}};
+    const char *what = task_field(task, "what");
+    long long value = strtoll(task_field(task, "value"), NULL, 10);
+    for (size_t i = 0; i < ARRAY_LENGTH(notices); i++) {
+        if (strcmp(what, notices[i].what) != 0) {
+            continue;
+        }
+        http_page_html(&task->page, "<p class=\"notice\" role=\"status\">");
+        if (value == 1) {
+            http_page_text(&task->page, notices[i].one);
+        } else if (value > 1) {
+            http_page_put(&task->page, "%lld%s", value, notices[i].many);
+        } else {
+            http_page_text(&task->page, notices[i].none);
+        }
+        http_page_html(&task->page, "</p>\n");
+    }
 }
 
 /* ---- JSON ---- */

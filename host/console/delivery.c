@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* One delivery: what came, what each plugin did with it, step by step, and the payload. */
+#include "console/entries.h"
+#include "console/pages.h"
+#include "console/payload_tree.h"
+#include "console/room.h"
+#include "console/search.h"
+#include "console/steps.h"
+#include "console/view.h"
+#include "ingest/page.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the parts ---- */
+
+static void put_fact(struct buffer *page, const char *name, const char *value) {
+    if (*value) {
+        http_page_put(page, "<dt>%s</dt><dd>%s</dd>\n", name, value);
+    }
+}
+
+static void put_facts(struct console_task *task, const struct inbox_entry *entry) {
+    struct buffer *page = &task->page;
+    http_page_html(page, "<dl class=\"facts\">\n");
+    http_page_put(page, "<dt>GUID</dt><dd><code>%s</code></dd>\n<dt>Event</dt><dd>%s", entry->guid,
+                  entry->event);
+    http_page_put(page, *entry->action ? ".%s</dd>\n" : "%s</dd>\n", entry->action);
+    http_page_html(page, "<dt>Received and committed</dt><dd>");
+    view_time(page, entry->received_ms, task->now_ms);
+    http_page_html(page, "</dd>\n<dt>About</dt><dd>");
+    entry_put_place(page, entry);
+    http_page_html(page, "</dd>\n");
+    put_fact(page, "Person", entry->sender);
+    put_fact(page, "Installation",
+             *entry->installation ? entry->installation
+                                  : "none: no plugin "
+                                    "can act on it");
+    if (entry->body_bytes >= 0) {
+        http_page_put(page, "<dt>Payload</dt><dd>%lld bytes</dd>\n", (long long)entry->body_bytes);
+    } else {
+        http_page_html(page, "<dt>Payload</dt><dd>deleted after store.retention_days</dd>\n");
+    }
+    http_page_html(page, "</dl>\n");
+}
+
+static bool can_retry(const struct inbox_entry *run) {
+    return run->body_bytes >= 0 &&
+           (strcmp(run->state, "dead") == 0 || strcmp(run->state, "parked") == 0 ||
+            strcmp(run->state, "blocked") == 0 || strcmp(run->state, "held") == 0 ||
+            strcmp(run->state, "waiting") == 0 || strcmp(run->state, "queued") == 0);
+}
+
+static bool can_discard(const struct inbox_entry *run) {
+    return *run->plugin && strcmp(run->state, "dead") != 0 && strcmp(run->state, "done") != 0;
+}
+
+static void put_button(struct console_task *task, const struct inbox_entry *run, const char *action,
+                       const char *style, const char *text) {
+    char path[CONSOLE_PATH_MAX];
+    AUTO_BUFFER struct buffer guid = BUFFER_INIT(1024);
+    view_append_encoded(&guid, run->guid);
+    snprintf(path, sizeof path, "/deliveries/%s/%s", guid.data ? guid.data : "", action);
+    if (!view_form_begin(task, path)) {
+        return;
+    }
+    view_hidden(&task->page, "plugin", run->plugin);
+    http_page_put(&task->page,
+                  "<button class=\"%s\">%s<span class=\"hidden\"> %s</span></button>\n", style,
+                  text, run->plugin);
+    view_form_end(&task->page);
+}
+
+static void put_run(struct console_task *task, const struct inbox_show *show, size_t index) {
+    const struct inbox_entry *run = &show->runs[index];
+    struct buffer *page = &task->page;
+    http_page_put(page, "<section class=\"card\" aria-labelledby=\"run-%zu\">\n<h3 id=\"run-%zu\">",
+                  index, index);
+    http_page_put(page, "%s ", run->plugin);
+    entry_put_state(page, run);
+    http_page_html(page, "</h3>\n");
+    if (*run->reason) {
+        http_page_html(page, "<p>");
+        view_long_text(page, run->reason);
+        http_page_html(page, "</p>\n");
+    }
+    if (*run->behind) {
+        http_page_put(page,
+                      "<p>It waits behind <a href=\"" CONSOLE_PATH "/deliveries/%s\">%s</a>, an "
+                      "earlier run with the key “%s”.</p>\n",
+                      run->behind, run->behind, run->order_key);
+    }
+    steps_put(task, show, index);
+    if (task->role == CONSOLE_ADMIN && (can_retry(run) || can_discard(run))) {
+        http_page_html(page, "<div class=\"actions\">\n");
+        if (can_retry(run)) {
+            put_button(task, run, "retry", "", "Retry now");
+        }
+        if (can_discard(run)) {
+            put_button(task, run, "discard", "danger", "Discard");
+        }
+        http_page_html(page, "</div>\n");
+    }
+    http_page_html(page, "</section>\n");
+}
+
+static void put_copy(struct console_task *task, const struct inbox_entry *entry) {
+    struct buffer *page = &task->page;
+    http_page_put(
+        page,
+        "<h2 id=\"send\">Send it again elsewhere</h2>\n<p>Save <a href=\"" CONSOLE_PATH
+        "/deliveries/%s/payload.json\" download=\"payload.json\">the payload</a>, and give "
+        "it to a bot of yours:</p>\n<pre id=\"send-command\" tabindex=\"0\">",
+        entry->guid);
+    http_page_put(
+        page,
+        "snekomatic send %s payload.json</pre>\n<p class=\"actions\"><button type=\"button\""
+        " class=\"quiet script\" data-copy=\"send-command\">Copy</button></p>\n",
+        entry->event);
+    http_page_put(page,
+                  "<h2>Log lines</h2>\n<p>The host keeps no log. Its lines about this delivery "
+                  "contain:</p>\n<pre tabindex=\"0\">delivery=%s</pre>\n",
+                  entry->guid);
+}
+
+static void put_payload(struct console_task *task, const struct inbox_entry *entry) {
+    struct buffer *page = &task->page;
+    struct error err;
+    struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = entry->guid};
+    http_page_html(page, "<h2 id=\"payload\">Payload</h2>\n");
+    int result =
+        entry->body_bytes < 0 ? INBOX_PRUNED : room_read(task->console, &body.operation, &err);
+    if (result == 0) {
+        payload_tree_put(page, body.body->data, body.body->bytes);
+        payload_unref(body.body);
+    } else {
+        http_page_html(page, "<p>It is not stored any more.</p>\n");
+    }
+}
+
+static void put_audit(struct console_task *task, const struct inbox_show *show) {
+    struct buffer *page = &task->page;
+    http_page_html(page, "<p>The delivery is deleted. Its effects are kept for "
+                         "<code>store.audit_days</code>.</p>\n<ul>\n");
+    for (size_t i = 0; i < show->n_audit; i++) {
+        const struct inbox_audit_entry *row = &show->audit[i];
+        http_page_html(page, "<li>");
+        view_time(page, row->at_ms, task->now_ms);
+        http_page_put(page, " %s: <code>%s %s</code> ", row->plugin, row->method, row->url);
+        view_state(page, row->state);
+        http_page_put(page, " %d %s</li>\n", (int)row->status, row->request_id);
+    }
+    http_page_html(page, "</ul>\n");
+}
+
+static void put_page(struct console_task *task, const struct inbox_show *show) {
+    struct buffer *page = &task->page;
+    const struct inbox_entry *entry = &show->runs[0];
+    char title[2 * INBOX_NAME_MAX + 32];
+    snprintf(title, sizeof title, "Delivery: %s%s%s", entry->event, *entry->action ? "." : "",
+             entry->action);
+    view_begin(task, title, true);
+    view_notice(task);
+    put_facts(task, entry);
+    http_page_html(page, "<h2>Runs</h2>\n");
+    if (!*entry->plugin) {
+        http_page_html(page, "<p>No plugin has a run of it.</p>\n");
+    }
+    for (size_t i = 0; i < show->n_runs && *show->runs[i].plugin; i++) {
+        put_run(task, show, i);
+    }
+    if (show->cut) {
+        http_page_html(page, "<p class=\"notice\">It has more requests than are shown here.</p>\n");
+    }
+    put_payload(task, entry);
+    put_copy(task, entry);
+    view_end(page);
+}
+
+static void put_json(struct console_task *task, const struct inbox_show *show) {
+    struct buffer *json = &task->page;
+    view_json_open(json, NULL, '{');
+    view_json_open(json, "runs", '[');
+    for (size_t i = 0; i < show->n_runs; i++) {
+        entry_put_json(json, &show->runs[i]);
+    }
+    view_json_close(json, ']');
+    steps_put_json(json, show);
+    view_json_bool(json, "cut", show->cut);
+    view_json_close(json, '}');
+}
+
+/* ---- GET /console/deliveries/GUID ---- */
+
+static void respond_unknown(struct console_task *task) {
+    view_problem(
+        task, 404, "No such delivery", "The store has no delivery with this GUID.",
+        "Check the GUID. The host deletes finished deliveries after store.retention_days.");
+}
+
+static void show_delivery(struct console_task *task, const char *guid) {
+    struct error err;
+    struct inbox_show show = {.operation = {.kind = INBOX_SHOW}, .guid = guid};
+    int result = room_read(task->console, &show.operation, &err);
+    if (result < 0) {
+        view_store_failed(task, &err);
+        return;
+    }
+    if (result == INBOX_UNKNOWN && show.n_audit == 0) {
+        respond_unknown(task);
+    } else if (task->wants_json) {
+        put_json(task, &show);
+    } else if (result == INBOX_UNKNOWN) {
+        view_begin(task, "Delivery", false);
+        put_audit(task, &show);
+        view_end(&task->page);
+    } else {
+        put_page(task, &show);
+    }
+    inbox_show_finish(&show);
+}
+
+/* The body as GitHub sent it, as a file: a browser must not show it. */
+static void send_payload(struct console_task *task, const char *guid) {
+    struct error err;
+    struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = guid};
+    int result = room_read(task->console, &body.operation, &err);
+    if (result < 0) {
+        view_store_failed(task, &err);
+        return;
+    }
+    if (result != 0) {
+        view_problem(task, 404, "No payload", "The store has no payload of this delivery.",
+                     "The host deletes payloads after store.retention_days.");
+        return;
+    }
+    task->page.max = body.body->bytes + 1;
+    if (buffer_append(&task->page, body.body->data, body.body->bytes) < 0) {
+        view_problem(task, 503, "Out of memory", "The payload does not fit into memory.", "Retry.");
+    }
+    task->is_file = true;
+    payload_unref(body.body);
+}
+
+/* "GUID/payload" and the like: cuts the last part off. */
+static bool take_last(char *rest, const char *last) {
+    size_t bytes = strlen(rest), last_bytes = strlen(last);
+    if (bytes <= last_bytes || strcmp(rest + bytes - last_bytes, last) != 0) {
+        return false;
+    }
+    rest[bytes - last_bytes] = '\0';
+    return true;
+}
+
+void page_delivery(struct console_task *task) {
+    char rest[CONSOLE_PATH_MAX];
+    snprintf(rest, sizeof rest, "%s", task_rest(task));
+    if (task->wants_json && take_last(rest, "/payload")) {
+        send_payload(task, rest);
+    } else {
+        show_delivery(task, rest);
+    }
+}
+
+/* ---- POST /console/deliveries/GUID/retry ---- */
+
+static void change(struct console_task *task, const char *guid, bool discards) {
+    struct error err;
+    char path[CONSOLE_PATH_MAX + 64];
+    const char *plugin = task_field(task, "plugin");
+    struct inbox_change change = {.operation = {.kind = discards ? INBOX_DISCARD : INBOX_RERUN},
+                                  .guid = guid,
+                                  .plugin = *plugin ? plugin : NULL,
+                                  .now_ms = task->now_ms};
+    int result = room_change(task->console, &change.operation, &err);
+    room_note_action(task, discards ? "discard" : "retry", guid, result, &err,
+                     result == 0 ? (int64_t)change.runs : -1);
+    if (result < 0) {
+        view_store_failed(task, &err);
+    } else if (result == INBOX_UNKNOWN) {
+        respond_unknown(task);
+    } else {
+        snprintf(path, sizeof path, "/deliveries/%s?what=%s&value=%" PRIu64, guid,
+                 discards ? "discarded" : "retried", result == 0 ? change.runs : 0);
+        view_redirect(task, path);
+    }
+}
+
+void action_delivery(struct console_task *task) {
+    char rest[CONSOLE_PATH_MAX];
+    snprintf(rest, sizeof rest, "%s", task_rest(task));
+    if (take_last(rest, "/retry")) {
+        change(task, rest, false);
+    } else if (take_last(rest, "/discard")) {
+        change(task, rest, true);
+    } else {
+        view_problem(task, 404, "No such action", "A delivery has no action of this name.",
+                     "Use the buttons on its page.");
+    }
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Runs in tables and in JSON. The console's thread. */
+#ifndef SNEK_CONSOLE_ENTRIES_H
+#define SNEK_CONSOLE_ENTRIES_H
+
+#include "console/task.h"
+#include "inbox/console.h"
+
+/* A table of runs, of which all of a delivery are together. */
+void entries_put(struct console_task *task, const struct inbox_entry *entries, size_t n_entries);
+/* A whole JSON object. */
+void entries_put_json(struct console_task *task, const struct inbox_entry *entries,
+                      size_t n_entries, struct inbox_search_position next);
+
+/* The repository, or a link to the timeline of the item. */
+void entry_put_place(struct buffer *page, const struct inbox_entry *entry);
+/* Its badges. */
+void entry_put_state(struct buffer *page, const struct inbox_entry *entry);
+void entry_put_json(struct buffer *json, const struct inbox_entry *entry);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Reads filters. */
+#include "console/search.h"
+
+#include "base/time_text.h"
+#include "console/room.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_name(const char *text, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++) {
+        if (!isalnum((unsigned char)text[i]) && !strchr("-_.", text[i])) {
+            return false;
+        }
+    }
+    return bytes > 0;
+}
+
+static int64_t read_number(const char *text, size_t bytes) {
+    int64_t number = 0;
+    for (size_t i = 0; i < bytes; i++) {
+        if (!isdigit((unsigned char)text[i]) || i > 15) {
+            return 0;
+        }
+        number = number * 10 + (text[i] - '0');
+    }
+    return number;
+}
+
+/* "/issues/12" and the like, behind an address of a repository. */
+static int64_t number_of_address(const char *rest) {
+    static const char *const kinds[] = {"/issues/", "/pull/", "/discussions/"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t bytes = strlen(kinds[i]);
+        if (strncmp(rest, kinds[i], bytes) == 0) {
+            return read_number(rest + bytes, strcspn(rest + bytes, "/#?"));
+        }
+    }
+    return 0;
+}
+
+bool search_read_item(const char *text, char repository[HTTP_VALUE_MAX + 1], int64_t *number) {
+    const char *scheme = strstr(text, "://");
+    const char *start = text;
+    if (scheme) {
+        start = strchr(scheme + strlen("://"), '/');
+        start = start ? start + 1 : "";
+    }
+    size_t owner_bytes = strcspn(start, "/");
+    const char *name = start + owner_bytes + (start[owner_bytes] == '/' ? 1 : 0);
+    size_t name_bytes = strcspn(name, scheme ? "/#?" : "#");
+    const char *rest = name + name_bytes;
+    if (start[owner_bytes] != '/' || !is_name(start, owner_bytes) || !is_name(name, name_bytes)) {
+        return false;
+    }
+    *number = 0;
+    if (scheme) {
+        *number = number_of_address(rest);
+    } else if (*rest == '#') {
+        *number = read_number(rest + 1, strlen(rest + 1));
+        if (*number == 0) {
+            return false;
+        }
+    }
+    snprintf(repository, HTTP_VALUE_MAX + 1, "%.*s/%.*s", (int)owner_bytes, start, (int)name_bytes,
+             name);
+    return true;
+}
+
+static bool is_guid(const char *text) {
+    size_t bytes = strlen(text);
+    return bytes == strlen("01234567-0123-0123-0123-0123456789ab") &&
+           strspn(text, "0123456789abcdefABCDEF-") == bytes;
+}
+
+/* Is it the name of a plugin that is configured? */
+static bool is_plugin(const struct console_task *task, const char *text) {
+    char line[INBOX_NAME_MAX + 3];
+    if (!is_name(text, strlen(text)) || strlen(text) > INBOX_NAME_MAX) {
+        return false;
+    }
+    snprintf(line, sizeof line, "\n%s\n", text);
+    return strstr(task->console->options.configured, line) != NULL;
+}
+
+static const char *after_prefix(const char *text, const char *prefix) {
+    size_t bytes = strlen(prefix);
+    return strncasecmp(text, prefix, bytes) == 0 && text[bytes] ? text + bytes : NULL;
+}
+
+/* "plugin:invite" and the like. */
+static bool read_named(struct inbox_search_filter *filter, const char *text) {
+    const struct {
+        const char *prefix;
+        const char **value;
+    } names[] = {{"guid:", &filter->guid},    {"person:", &filter->sender},
+                 {"@", &filter->sender},      {"plugin:", &filter->plugin},
+                 {"event:", &filter->event},  {"state:", &filter->state},
+                 {"reason:", &filter->reason}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = after_prefix(text, names[i].prefix);
+        if (value) {
+            *names[i].value = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_box(const struct console_task *task, struct search *search) {
+    const char *text = task_field(task, "q");
+    struct inbox_search_filter *filter = &search->filter;
+    text += strspn(text, " ");
+    if (!*text || read_named(filter, text)) {
+        return;
+    }
+    if (is_guid(text)) {
+        filter->guid = text;
+        search->is_guid = true;
+    } else if (search_read_item(text, search->repository, &filter->number)) {
+        filter->repository = search->repository;
+    } else if (is_plugin(task, text)) {
+        filter->plugin = text;
+    } else if (is_name(text, strcspn(text, "["))) {
+        filter->sender = text;
+        search->person_or_reason = text;
+    } else {
+        filter->reason = text;
+    }
+}
+
+static void read_field(const struct console_task *task, const char *name, const char **value) {
+    const char *text = task_field(task, name);
+    if (*text) {
+        *value = text;
+    }
+}
+
+static void read_time(const struct console_task *task, struct search *search, const char *name,
+                      int64_t *time_ms) {
+    const char *text = task_field(task, name);
+    if (*text && time_text_read(text, task->now_ms, time_ms) < 0) {
+        search->problem =
+            "A time is unreadable. Write 90s, 15m, 2h, 3d or 1w, or 2025-01-31T23:59.";
+    }
+}
+
+void search_read(const struct console_task *task, struct search *search) {
+    struct inbox_search_filter *filter = &search->filter;
+    *search = (struct search){.problem = NULL};
+    read_box(task, search);
+    read_field(task, "state", &filter->state);
+    read_field(task, "plugin", &filter->plugin);
+    read_field(task, "event", &filter->event);
+    read_field(task, "sender", &filter->sender);
+    read_field(task, "reason", &filter->reason);
+    read_field(task, "group", &filter->reason_group);
+    read_field(task, "guid", &filter->guid);
+    const char *item = task_field(task, "repository");
+    if (*item && search_read_item(item, search->repository, &filter->number)) {
+        filter->repository = search->repository;
+    } else if (*item) {
+        search->problem = "The repository must look like owner/name or owner/name#12.";
+    }
+    read_time(task, search, "since", &filter->since_ms);
+    read_time(task, search, "until", &filter->until_ms);
+    const char *before = task_field(task, "before");
+    if (*before && sscanf(before, "%" SCNd64 ".%" SCNd64, &search->before.first,
+                          &search->before.second) != 2) {
+        search->problem = "The place in the list is unreadable. Begin with the first page.";
+    }
+}
+
+int64_t search_item_number(const struct inbox_entry *entry) {
+    const char *number = strchr(entry->item, '#');
+    return number ? read_number(number + 1, strlen(number + 1)) : 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* The filters of a URL, and the one search box. The console's thread. */
+#ifndef SNEK_CONSOLE_SEARCH_H
+#define SNEK_CONSOLE_SEARCH_H
+
+#include "console/task.h"
+#include "inbox/console.h"
+
+struct search {
+    /* Borrows from the task and from this struct. */
+    struct inbox_search_filter filter;
+    char repository[HTTP_VALUE_MAX + 1];
+    /* The box had one word that may be a person, or a part of a reason. */
+    const char *person_or_reason;
+    /* The box has the GUID of a delivery. */
+    bool is_guid;
+    struct inbox_search_position before;
+    /* A sentence about a filter that cannot be read; NULL: none. */
+    const char *problem;
+};
+
+/* Reads the fields "q", "state", "plugin", "event", "sender", "reason", "group", "repository",
+ * "item", "since", "until" and "before". */
+void search_read(const struct console_task *task, struct search *search);
+
+/* "owner/name#12", "owner/name" or an address at GitHub. False: it is none. */
+bool search_read_item(const char *text, char repository[HTTP_VALUE_MAX + 1], int64_t *number);
+
+/* The number of an entry's issue, pull request or discussion; 0: none. */
+int64_t search_item_number(const struct inbox_entry *entry);
+
+#endif

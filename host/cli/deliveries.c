@@ -171,7 +171,7 @@ static int read_rate(const char *text, int64_t *per_minute) {
 }
 
 static int read_time(const char *option, const char *text, int64_t *time_ms) {
-    if (store_client_read_time(text, clock_wall_ms(), time_ms) < 0) {
+    if (time_text_read(text, clock_wall_ms(), time_ms) < 0) {
         return cli_usage_error(VERB,
                                "%s '%s' is neither a duration such as 2h or 3d, nor a time such as "
                                "2025-01-31T12:00:00Z",

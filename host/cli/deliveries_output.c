@@ -84,11 +84,11 @@ static void remark(const struct inbox_entry *entry, char *out, size_t room) {
 
 /* 0 means that there is no such time: null. */
 static json_t *json_time(int64_t time_ms) {
-    char text[STORE_CLIENT_TIME_MAX];
+    char text[TIME_TEXT_MAX];
     if (time_ms == 0) {
         return json_null();
     }
-    store_client_time_text(time_ms, text);
+    time_text(time_ms, text);
     return json_string(text);
 }
 
@@ -179,9 +179,8 @@ void deliveries_add(struct deliveries_output *output, const struct inbox_entry *
                "STATE", "ATTEMPT");
         output->any = true;
     }
-    char received[STORE_CLIENT_TIME_MAX], event[2 * INBOX_NAME_MAX + 2], why[1024],
-        line[REMARK_MAX];
-    store_client_time_text(entry->received_ms, received);
+    char received[TIME_TEXT_MAX], event[2 * INBOX_NAME_MAX + 2], why[1024], line[REMARK_MAX];
+    time_text(entry->received_ms, received);
     event_text(entry, event, sizeof event);
     printf("%-20s  ", received);
     deliveries_print_text(entry->guid, 36);
@@ -222,9 +221,9 @@ static void print_line(const char *name, const char *text) {
 }
 
 static void print_time(const char *name, int64_t time_ms) {
-    char text[STORE_CLIENT_TIME_MAX];
+    char text[TIME_TEXT_MAX];
     if (time_ms != 0) {
-        store_client_time_text(time_ms, text);
+        time_text(time_ms, text);
         print_line(name, text);
     }
 }
@@ -257,8 +256,8 @@ static void print_effects(const struct inbox_journal_read *journal) {
         const struct inbox_record *record = &journal->records[i];
         if (record->kind == INBOX_EFFECT) {
             /* Without a response there is no status. */
-            char time[STORE_CLIENT_TIME_MAX], status[16] = "";
-            store_client_time_text(record->at_ms, time);
+            char time[TIME_TEXT_MAX], status[16] = "";
+            time_text(record->at_ms, time);
             if (record->status != 0) {
                 snprintf(status, sizeof status, "%d", (int)record->status);
             }
@@ -292,8 +291,8 @@ static json_t *json_audit(const struct inbox_audit_read *audit) {
 static void print_audit(const struct inbox_audit_read *audit) {
     for (size_t i = 0; i < audit->n_entries; i++) {
         const struct inbox_audit_entry *entry = &audit->entries[i];
-        char time[STORE_CLIENT_TIME_MAX], status[16] = "";
-        store_client_time_text(entry->at_ms, time);
+        char time[TIME_TEXT_MAX], status[16] = "";
+        time_text(entry->at_ms, time);
         if (entry->status != 0) {
             snprintf(status, sizeof status, " %d", (int)entry->status);
         }

@@ -263,8 +263,8 @@ static void print_next(const struct webhook_secret_paths *paths) {
 }
 
 static void print_previous(const char *file, int64_t until_ms) {
-    char until[STORE_CLIENT_TIME_MAX];
-    store_client_time_text(until_ms, until);
+    char until[TIME_TEXT_MAX];
+    time_text(until_ms, until);
     if (until_ms == 0) {
         printf("%-17s accepted until you remove %s\n", "previous secret", file);
     } else if (until_ms <= clock_wall_ms()) {

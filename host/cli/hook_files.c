@@ -164,8 +164,8 @@ static int put_current(const struct hook_files *files, const struct secret *next
 int hook_files_finish(const struct hook_files *files, const struct secret *old,
                       const struct secret *next, int64_t now_ms, struct error *err) {
     AUTO_WIPED_BUFFER struct buffer text = BUFFER_INIT(CONFIG_SECRET_MAX + 64);
-    char until[STORE_CLIENT_TIME_MAX];
-    store_client_time_text(now_ms + HOOK_PREVIOUS_MS, until);
+    char until[TIME_TEXT_MAX];
+    time_text(now_ms + HOOK_PREVIOUS_MS, until);
     if (buffer_append(&text, old->data, old->bytes) < 0 ||
         buffer_printf(&text, "\nuntil %s\n", until) < 0) {
         return error_set(err, "no memory");

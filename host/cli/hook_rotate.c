@@ -106,13 +106,13 @@ static int check_previous(const struct rotation *rotation) {
     struct error err;
     bool exists = false;
     int64_t until_ms = 0;
-    char until[STORE_CLIENT_TIME_MAX] = "you remove it";
+    char until[TIME_TEXT_MAX] = "you remove it";
     if (hook_files_tidy(&rotation->files, clock_wall_ms(), &exists, &until_ms, &err) < 0 ||
         !exists) {
         return EX_OK;
     }
     if (until_ms > 0) {
-        store_client_time_text(until_ms, until);
+        time_text(until_ms, until);
     }
     fprintf(stderr,
             "the last rotation has ended, and nothing has changed now: the hosts accept the secret "
@@ -210,7 +210,7 @@ static int send_secret(const struct rotation *rotation) {
 static int finish(struct rotation *rotation) {
     struct error err;
     bool runs;
-    char until[STORE_CLIENT_TIME_MAX];
+    char until[TIME_TEXT_MAX];
     int64_t now_ms = clock_wall_ms();
     puts("GitHub has the new secret");
     if (hook_files_finish(&rotation->files, &rotation->old, &rotation->next, now_ms, &err) < 0) {
@@ -219,7 +219,7 @@ static int finish(struct rotation *rotation) {
                 cli_command("hook --rotate").text);
         return EX_CANTCREAT;
     }
-    store_client_time_text(now_ms + HOOK_PREVIOUS_MS, until);
+    time_text(now_ms + HOOK_PREVIOUS_MS, until);
     printf("the hosts accept the old secret until %s; it is in %s\n", until,
            rotation->files.paths.previous);
     if (reload(rotation, &runs) < 0) {

@@ -123,7 +123,7 @@ static void read_row(const struct inbox_waiting_installation *row, char account[
 }
 
 static void add_json(json_t *list, const struct inbox_waiting_installation *row, int resource) {
-    char until[STORE_CLIENT_TIME_MAX], account[ACCOUNT_MAX], reason[REASON_MAX];
+    char until[TIME_TEXT_MAX], account[ACCOUNT_MAX], reason[REASON_MAX];
     read_row(row, account, reason);
     json_t *name = *account ? json_string(account) : json_null();
     if (*row->plugin) {
@@ -133,14 +133,14 @@ static void add_json(json_t *list, const struct inbox_waiting_installation *row,
                                               (json_int_t)row->parked, "reason", reason));
         return;
     }
-    store_client_time_text(row->until_ms[resource], until);
+    time_text(row->until_ms[resource], until);
     json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:s}", "installation",
                                           row->installation, "account", name, "waits", "rate_limit",
                                           "resource", resources[resource], "until", until));
 }
 
 static void print_row(const struct inbox_waiting_installation *row, int resource) {
-    char until[STORE_CLIENT_TIME_MAX], account[ACCOUNT_MAX], reason[REASON_MAX];
+    char until[TIME_TEXT_MAX], account[ACCOUNT_MAX], reason[REASON_MAX];
     read_row(row, account, reason);
     deliveries_print_text(row->installation, 14);
     printf("  ");
@@ -151,7 +151,7 @@ static void print_row(const struct inbox_waiting_installation *row, int resource
         printf(": %s\n", reason);
         return;
     }
-    store_client_time_text(row->until_ms[resource], until);
+    time_text(row->until_ms[resource], until);
     printf("  rate limit  %s, until %s\n", resources[resource], until);
 }
 

@@ -198,9 +198,9 @@ static int change(struct store_client *client, const struct options *options,
 }
 
 static void print_hold(const struct inbox_hold *hold) {
-    char since[STORE_CLIENT_TIME_MAX], until[STORE_CLIENT_TIME_MAX];
-    store_client_time_text(hold->since_ms, since);
-    store_client_time_text(hold->until_ms, until);
+    char since[TIME_TEXT_MAX], until[TIME_TEXT_MAX];
+    time_text(hold->since_ms, since);
+    time_text(hold->until_ms, until);
     printf("hold ");
     print_scope(hold->plugin, hold->scope, hold->value);
     printf(": %s since %s%s%s: %s\n", inbox_hold_cause_name(hold->cause), since,

@@ -90,8 +90,8 @@ static void print_table(const struct redelivery_pass *pass) {
     }
     const struct missing_delivery *one;
     TAILQ_FOREACH(one, &pass->missing, link) {
-        char delivered[STORE_CLIENT_TIME_MAX];
-        store_client_time_text(one->delivered_ms, delivered);
+        char delivered[TIME_TEXT_MAX];
+        time_text(one->delivered_ms, delivered);
         printf("%-20s  ", delivered);
         deliveries_print_text(one->guid, 36);
         printf("  ");
@@ -115,8 +115,8 @@ static int print_json(const struct redelivery_pass *pass) {
     json_t *list = json_array();
     const struct missing_delivery *one;
     TAILQ_FOREACH(one, &pass->missing, link) {
-        char delivered[STORE_CLIENT_TIME_MAX];
-        store_client_time_text(one->delivered_ms, delivered);
+        char delivered[TIME_TEXT_MAX];
+        time_text(one->delivered_ms, delivered);
         json_array_append_new(list,
                               json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:i, s:s?}", "delivery",
                                         one->guid, "id", (json_int_t)one->id, "event",

@@ -3,6 +3,7 @@
 #include "console/view.h"
 
 #include "base/array.h"
+#include "base/time_text.h"
 #include "console/assets.h"
 #include "console/pages.h"
 
@@ -123,20 +124,8 @@ void view_duration(int64_t duration_ms, char text[VIEW_DURATION_MAX]) {
     }
 }
 
-#define TIME_MAX 40
-
-/* "2026-11-30T06:20:36" */
-static void time_text(int64_t time_ms, char text[TIME_MAX]) {
-    time_t seconds = (time_t)(time_ms / 1000);
-    struct tm utc;
-    text[0] = '\0';
-    if (gmtime_r(&seconds, &utc)) {
-        strftime(text, TIME_MAX, "%Y-%m-%dT%H:%M:%S", &utc);
-    }
-}
-
 void view_time(struct buffer *page, int64_t time_ms, int64_t now_ms) {
-    char exact[TIME_MAX], distance[VIEW_DURATION_MAX];
+    char exact[TIME_TEXT_MAX], distance[VIEW_DURATION_MAX];
     if (time_ms == 0) {
         http_page_html(page, "never");
         return;
@@ -145,10 +134,10 @@ void view_time(struct buffer *page, int64_t time_ms, int64_t now_ms) {
     bool past = time_ms <= now_ms;
     int64_t distance_ms = past ? now_ms - time_ms : time_ms - now_ms;
     view_duration(distance_ms, distance);
-    http_page_put(page, "<time datetime=\"%sZ\">", exact);
+    http_page_put(page, "<time datetime=\"%s\">", exact);
     char *clock = strchr(exact, 'T');
     if (clock && distance_ms < 12 * HOUR_MS) {
-        http_page_text(page, clock + 1);
+        http_page_text_bytes(page, clock + 1, strnlen(clock + 1, strlen("06:20:36")));
     } else if (clock) {
         *clock = '\0';
         http_page_put(page, "%s ", exact);
@@ -329,13 +318,14 @@ void view_json_bool(struct buffer *json, const char *key, bool value) {
 }
 
 void view_json_time(struct buffer *json, const char *key, int64_t time_ms) {
-    char text[TIME_MAX];
+    char text[TIME_TEXT_MAX];
     put_key(json, key);
     if (time_ms == 0) {
         buffer_append_text(json, "null");
         return;
     }
     time_text(time_ms, text);
+    text[strlen(text) - strlen("Z")] = '\0';
     buffer_printf(json, "\"%s.%03dZ\"", text, (int)(time_ms % 1000));
 }
 

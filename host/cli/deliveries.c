@@ -422,7 +422,13 @@ static int show(struct store_client *store_client, const struct options *options
     if (result != 0) {
         return result < 0 ? EX_TEMPFAIL : show_forgotten(store_client, options);
     }
+    struct inbox_actions acts = {.operation = {.kind = INBOX_ACTIONS},
+                                 .most = INBOX_ACTIONS_MOST_MAX,
+                                 .target = options->guid};
     result = store_client_do(store_client, VERB, &audit.operation);
+    if (result == 0) {
+        result = store_client_do(store_client, VERB, &acts.operation);
+    }
     struct inbox_journal_read *journals = calloc(list.n_entries, sizeof *journals);
     for (size_t i = 0; journals && i < list.n_entries && result == 0; i++) {
         journals[i] = (struct inbox_journal_read){.operation = {.kind = INBOX_JOURNAL_READ},
@@ -430,12 +436,13 @@ static int show(struct store_client *store_client, const struct options *options
         result = store_client_do(store_client, VERB, &journals[i].operation);
     }
     int status = journals && result == 0 ? deliveries_show(list.entries, journals, list.n_entries,
-                                                           &audit, options->json)
+                                                           &audit, &acts, options->json)
                                          : EX_TEMPFAIL;
     for (size_t i = 0; journals && i < list.n_entries; i++) {
         inbox_records_free(journals[i].records, journals[i].n_records);
     }
     free(journals);
+    free(acts.actions);
     inbox_audit_free(audit.entries, audit.n_entries);
     inbox_entries_free(list.entries, list.n_entries);
     return status;
@@ -478,6 +485,11 @@ static int change(struct store_client *store_client, const struct options *optio
     case 0:
         printf("%llu run%s %s\n", (unsigned long long)change.runs, change.runs == 1 ? "" : "s",
                retry ? "due now" : "discarded");
+        store_client_record(store_client, VERB, actions[options->action], options->guid,
+                            "%llu run%s%s%s %s", (unsigned long long)change.runs,
+                            change.runs == 1 ? "" : "s", options->filter.plugin ? " of " : "",
+                            options->filter.plugin ? options->filter.plugin : "",
+                            retry ? "due now" : "discarded");
         return EX_OK;
     case INBOX_UNKNOWN:
         return unknown(options);

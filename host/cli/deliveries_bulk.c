@@ -325,6 +325,16 @@ static void report(const struct progress *progress) {
     }
 }
 
+static void record(struct store_client *store_client, const struct progress *progress,
+                   int64_t preview, bool whole) {
+    char target[40];
+    snprintf(target, sizeof target, "preview %" PRId64, preview);
+    store_client_record(store_client, VERB, progress->discards ? "discard many" : "retry many",
+                        target, "%" PRId64 " run%s %s%s", progress->changed,
+                        progress->changed == 1 ? "" : "s", progress->discards ? "discarded" : "due",
+                        whole ? "" : ", then it failed");
+}
+
 int deliveries_bulk_apply(struct store_client *store_client, int64_t preview, bool discards,
                           int64_t per_minute, bool json) {
     struct progress progress = {.discards = discards,
@@ -338,6 +348,9 @@ int deliveries_bulk_apply(struct store_client *store_client, int64_t preview, bo
         more = apply_next(store_client, &progress, preview);
     }
     int status = -more;
+    if (progress.changed > 0) {
+        record(store_client, &progress, preview, more == 0);
+    }
     if (more == 0) {
         status = json ? report_json(&progress) : EX_OK;
     }

@@ -315,6 +315,35 @@ static void print_audit(const struct inbox_audit_read *audit) {
     }
 }
 
+/* ---- what persons did ---- */
+
+static json_t *json_actions(const struct inbox_actions *actions) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < actions->n_actions; i++) {
+        const struct inbox_action *action = &actions->actions[i];
+        json_array_append_new(
+            list, json_pack("{s:o, s:o, s:o, s:o}", "at", json_time(action->at_ms), "who",
+                            json_text(action->who), "what", json_text(action->what), "result",
+                            json_text(action->result)));
+    }
+    return list;
+}
+
+static void print_actions(const struct inbox_actions *actions) {
+    for (size_t i = 0; i < actions->n_actions; i++) {
+        const struct inbox_action *action = &actions->actions[i];
+        char time[TIME_TEXT_MAX];
+        time_text(action->at_ms, time);
+        printf("%s%-13s %s  ", i == 0 ? "\n" : "", i == 0 ? "actions" : "", time);
+        deliveries_print_text(action->who, 0);
+        printf(": ");
+        deliveries_print_text(action->what, 0);
+        printf(": ");
+        deliveries_print_text(action->result, 0);
+        printf("\n");
+    }
+}
+
 int deliveries_show_audit(const struct inbox_audit_read *audit, bool json) {
     if (json) {
         json_t *delivery = json_pack("{s:o, s:o}", "delivery", json_text(audit->delivery), "audit",
@@ -328,7 +357,8 @@ int deliveries_show_audit(const struct inbox_audit_read *audit, bool json) {
 }
 
 int deliveries_show(const struct inbox_entry *entries, const struct inbox_journal_read *journals,
-                    size_t n_entries, const struct inbox_audit_read *audit, bool json) {
+                    size_t n_entries, const struct inbox_audit_read *audit,
+                    const struct inbox_actions *actions, bool json) {
     bool runs = n_entries > 0 && *entries[0].plugin;
     if (json) {
         json_t *delivery = json_delivery(&entries[0]), *list = json_array();
@@ -339,6 +369,7 @@ int deliveries_show(const struct inbox_entry *entries, const struct inbox_journa
         }
         json_object_set_new(delivery, "runs", list);
         json_object_set_new(delivery, "audit", json_audit(audit));
+        json_object_set_new(delivery, "actions", json_actions(actions));
         return deliveries_print_json(delivery);
     }
     char event[2 * INBOX_NAME_MAX + 2], bytes[32];
@@ -357,6 +388,7 @@ int deliveries_show(const struct inbox_entry *entries, const struct inbox_journa
         print_effects(&journals[i]);
     }
     print_audit(audit);
+    print_actions(actions);
     if (!runs) {
         printf("\n%s\n", *entries[0].installation
                              ? "no plugin subscribes to it"

@@ -6,6 +6,7 @@
 
 #include "cli/store_client.h"
 #include "inbox/admin.h"
+#include "inbox/console.h"
 
 #include <jansson.h>
 
@@ -21,10 +22,11 @@ void deliveries_add(struct deliveries_output *output, const struct inbox_entry *
 int deliveries_end(struct deliveries_output *output);
 void deliveries_abandon(struct deliveries_output *output);
 
-/* Prints one delivery: its entries, each with the journal of its run, and its rows in the audit.
- * Returns the exit status. */
+/* Prints one delivery: its entries, each with the journal of its run, its rows in the audit, and
+ * what persons did with it. Returns the exit status. */
 int deliveries_show(const struct inbox_entry *entries, const struct inbox_journal_read *journals,
-                    size_t n_entries, const struct inbox_audit_read *audit, bool json);
+                    size_t n_entries, const struct inbox_audit_read *audit,
+                    const struct inbox_actions *actions, bool json);
 /* Prints the audit of a delivery that the store has forgotten. Returns the exit status. */
 int deliveries_show_audit(const struct inbox_audit_read *audit, bool json);
 

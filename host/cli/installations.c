@@ -213,6 +213,9 @@ static int release(struct store_client *store_client, const char *installation) 
                 installation, cli_command("installations list").text);
         return EX_DATAERR;
     }
+    store_client_record(store_client, VERB, "release installation", installation,
+                        "%" PRId64 " limits ended, %" PRId64 " parked runs due now", release.limits,
+                        release.parked);
     if (release.limits > 0) {
         printf("the rate limits are ended; %" PRId64 " run%s waited for that\n", release.delayed,
                release.delayed == 1 ? "" : "s");

@@ -221,6 +221,15 @@ static void print_holds(struct store_client *client, const char *plugin) {
     free(holds.holds);
 }
 
+static void record(struct store_client *client, const struct options *options) {
+    char target[INBOX_NAME_MAX + INBOX_HOLD_VALUE_MAX + 40];
+    const char *scope = inbox_hold_scope_name(options->scope);
+    snprintf(target, sizeof target, "%s%s%s%s%s", options->plugin, options->value ? " at " : "",
+             options->value ? scope : "", options->value ? " " : "",
+             options->value ? options->value : "");
+    store_client_record(client, VERB, actions[options->action], target, "done");
+}
+
 static int act(struct store_client *client, const struct config *config,
                const struct options *options) {
     static const char *const done[] = {"is paused: its runs wait", "goes on", "is released"};
@@ -240,6 +249,9 @@ static int act(struct store_client *client, const struct config *config,
         status = change(client, options, INBOX_HOLD_LOOP, &changed);
     }
     if (status == EX_OK) {
+        if (changed) {
+            record(client, options);
+        }
         print_scope(options->plugin, options->scope, options->value);
         printf(" %s\n", changed ? done[options->action] : unchanged[options->action]);
         if (options->action != PAUSE) {

@@ -2,12 +2,19 @@
 /* Runs inbox operations one at a time, and waits for each. */
 #include "cli/store_client.h"
 
+#include "base/clock.h"
+#include "base/text.h"
+#include "inbox/console.h"
+
 #include <errno.h>
 #include <poll.h>
+#include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 int store_client_open(struct store_client *store_client, const char *verb,
                       const struct config *config, bool write) {
@@ -52,4 +59,33 @@ int store_client_do(struct store_client *store_client, const char *verb,
         fprintf(stderr, "snekomatic %s: the store: %s\n", verb, operation->error.text);
     }
     return operation->result;
+}
+
+/* "cli root (sudo alice)". The number stands for a user without a name. */
+static void describe_user(char *out, size_t room) {
+    const struct passwd *user = getpwuid(getuid());
+    const char *sudo = getuid() == 0 ? getenv("SUDO_USER") : NULL;
+    char number[24];
+    snprintf(number, sizeof number, "%lu", (unsigned long)getuid());
+    snprintf(out, room, "cli %s%s%s%s", user ? user->pw_name : number, sudo ? " (sudo " : "",
+             sudo ? sudo : "", sudo ? ")" : "");
+}
+
+void store_client_record(struct store_client *store_client, const char *verb, const char *what,
+                         const char *target, const char *format, ...) {
+    struct inbox_action_put put = {.operation = {.kind = INBOX_ACTION_PUT},
+                                   .action = {.at_ms = clock_wall_ms()}};
+    char text[INBOX_ACTION_WHO_MAX + 1], result[INBOX_ACTION_TEXT_MAX + 1];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(result, sizeof result, format, args);
+    va_end(args);
+    describe_user(text, sizeof text);
+    text_clean(put.action.who, sizeof put.action.who, text, strlen(text));
+    text_clean(put.action.what, sizeof put.action.what, what, strlen(what));
+    text_clean(put.action.target, sizeof put.action.target, target, strlen(target));
+    text_clean(put.action.result, sizeof put.action.result, result, strlen(result));
+    if (store_client_do(store_client, verb, &put.operation) < 0) {
+        fprintf(stderr, "snekomatic %s: the list of actions lacks this one\n", verb);
+    }
 }

@@ -26,4 +26,10 @@ void store_client_close(struct store_client *store_client);
 int store_client_do(struct store_client *store_client, const char *verb,
                     struct inbox_operation *operation);
 
+/* Stores that the person who runs this verb did `what` (see struct inbox_action). A failure is only
+ * reported on stderr, because the action itself is done. */
+void store_client_record(struct store_client *store_client, const char *verb, const char *what,
+                         const char *target, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
 #endif

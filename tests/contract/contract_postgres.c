@@ -761,6 +761,7 @@ int main(void) {
         CONTRACT(due_runs_are_found_by_their_indexes_with_statistics_and_without),
         CONTRACT(a_silent_name_server_holds_up_no_operation),
         CONTRACT(statements_use_indexes_and_are_planned_once),
+        CONTRACT(the_statements_of_the_console_use_indexes),
     };
     struct CMUnitTest tests[CONTRACT_TESTS_MAX + sizeof own / sizeof *own] = {{0}};
     size_t n = contract_tests(store, tests);

@@ -4,6 +4,7 @@
 #include "inbox_contract.h"
 
 #include "base/clock.h"
+#include "inbox/sqlite/query.h"
 #include "inbox/sqlite/statements.h"
 
 #include <errno.h>
@@ -217,7 +218,7 @@ static void a_tampered_schema_is_rejected_with_the_place(void **state) {
         {"CREATE TRIGGER extra AFTER DELETE ON runs BEGIN SELECT 1; END", "DROP TRIGGER extra",
          "trigger extra: not expected"},
         {"DROP INDEX runs_dead",
-         "CREATE INDEX runs_dead ON runs (finished_ms, id, plugin)\n WHERE state = 'dead'",
+         "CREATE INDEX runs_dead ON runs (finished_ms, id, plugin, state)\n WHERE state = 'dead'",
          "index runs_dead: missing"},
         {"ALTER TABLE plugin_keys RENAME TO plugin_kees",
          "ALTER TABLE plugin_kees RENAME TO plugin_keys",
@@ -517,10 +518,48 @@ static void claims_order_and_coalescing_use_indexes(void **state) {
     sqlite3_close(db);
 }
 
+/* The tables that grow with the deliveries. */
+static bool scans_whole_table(const char *step) {
+    static const char *const tables[] = {"deliveries", "runs", "r", "audit", "a", "journal", "j"};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        size_t length = strlen(tables[i]);
+        if (strncmp(step, "SCAN ", 5) == 0 && strncmp(step + 5, tables[i], length) == 0 &&
+            (step[5 + length] == '\0' || strncmp(step + 5 + length, " LEFT", 5) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void the_statements_of_the_console_use_indexes(void **state) {
+    struct fixture *fixture = *state;
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(((struct place *)fixture->place)->file, &db), SQLITE_OK);
+    assert_int_equal(sqlite_add_functions(db), SQLITE_OK);
+    for (int i = 0; i < CONSOLE_SQL_COUNT; i++) {
+        char sql[8192];
+        sqlite3_stmt *plan;
+        bool subquery_j = i == CONSOLE_SEARCH_IN_DOUBT, subquery_r = i == CONSOLE_RECOVERY;
+        snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", sqlite_statements[SQL_CONSOLE + i]);
+        assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &plan, NULL), SQLITE_OK);
+        while (sqlite3_step(plan) == SQLITE_ROW) {
+            const char *step = (const char *)sqlite3_column_text(plan, 3);
+            bool subquery = (subquery_j && strcmp(step, "SCAN j") == 0) ||
+                            (subquery_r && strcmp(step, "SCAN r") == 0);
+            if (scans_whole_table(step) && !subquery) {
+                fail_msg("%s: %s", step, sql);
+            }
+        }
+        sqlite3_finalize(plan);
+    }
+    sqlite3_close(db);
+}
+
 int main(void) {
     const struct contract_store *store = &sqlite;
     const struct CMUnitTest own[] = {
         CONTRACT(a_locked_file_rejects_the_second_group_soon),
+        CONTRACT(the_statements_of_the_console_use_indexes),
         CONTRACT(the_file_is_for_our_eyes_only_and_says_whose_it_is),
         CONTRACT(the_log_is_gone_when_the_store_is_closed),
         CONTRACT(reads_write_nothing),

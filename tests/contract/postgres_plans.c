@@ -11,6 +11,7 @@
 
 #include <libpq-fe.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Explains a statement with the plan that does not depend on its parameters. */
 static void expect_plan(PGconn *connection, enum postgres_sql sql, const char *parameters,
@@ -114,5 +115,47 @@ void statements_use_indexes_and_are_planned_once(void **state) {
     PGresult *anew = PQexec(connection, "SELECT sum(custom_plans) FROM pg_prepared_statements");
     assert_string_equal(PQgetvalue(anew, 0, 0), "0");
     PQclear(anew);
+    PQfinish(connection);
+}
+
+/* "(NULL, NULL)" for the parameters of a statement. A generic plan does not depend on them. */
+static void null_parameters(const char *sql, char *out, size_t room) {
+    int most = 0;
+    for (const char *at = sql; (at = strchr(at, '$')); at++) {
+        int number = atoi(at + 1);
+        most = number > most ? number : most;
+    }
+    size_t length = 0;
+    for (int i = 0; i < most; i++) {
+        length += (size_t)snprintf(out + length, room - length, "%sNULL", i == 0 ? "(" : ", ");
+    }
+    snprintf(out + length, room - length, "%s", most > 0 ? ")" : "");
+}
+
+void the_statements_of_the_console_use_indexes(void **state) {
+    struct fixture *fixture = *state;
+    PGconn *connection = PQconnectdb(((struct place *)fixture->place)->url);
+    PQclear(PQexec(connection, postgres_settings));
+    for (int i = 0; i < CONSOLE_SQL_COUNT; i++) {
+        static const char *const tables[] = {"deliveries", "runs", "audit", "journal", "actions"};
+        const char *text = postgres_statements[PG_SQL_CONSOLE + i];
+        char sql[16384], parameters[200];
+        null_parameters(text, parameters, sizeof parameters);
+        snprintf(sql, sizeof sql, "DEALLOCATE ALL; PREPARE q AS %s; EXPLAIN EXECUTE q%s", text,
+                 parameters);
+        PGresult *plan = PQexec(connection, sql);
+        if (PQresultStatus(plan) != PGRES_TUPLES_OK) {
+            fail_msg("%s: %s", sql, PQerrorMessage(connection));
+        }
+        for (int row = 0; row < PQntuples(plan); row++) {
+            const char *scan = strstr(PQgetvalue(plan, row, 0), "Seq Scan on ");
+            for (size_t k = 0; scan && k < sizeof tables / sizeof *tables; k++) {
+                if (strncmp(scan + strlen("Seq Scan on "), tables[k], strlen(tables[k])) == 0) {
+                    fail_msg("%s: %s", scan, text);
+                }
+            }
+        }
+        PQclear(plan);
+    }
     PQfinish(connection);
 }

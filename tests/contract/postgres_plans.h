@@ -5,5 +5,6 @@
 
 void due_runs_are_found_by_their_indexes_with_statistics_and_without(void **state);
 void statements_use_indexes_and_are_planned_once(void **state);
+void the_statements_of_the_console_use_indexes(void **state);
 
 #endif

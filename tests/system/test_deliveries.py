@@ -89,6 +89,10 @@ def test_a_waiting_run_is_retried_now_or_discarded(start_bot):
     host.wait_log(msg="retry", delivery=first, attempt=1, after=mark)
     [discarded] = runs(host, second)
     assert (discarded["state"], discarded["label"]) == ("dead", "discarded")
+    [action] = json.loads(run(host, "show", second, "--json"))["actions"]
+    assert (action["what"], action["result"]) == ("discard", "1 run of trouble discarded")
+    assert action["who"].startswith("cli ")
+    assert ": retry: 1 run due now" in run(host, "show", first)
     assert "queued, blocked, held, running or parked" in run(host, "discard", second, status=65)
 
 

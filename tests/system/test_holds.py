@@ -25,6 +25,12 @@ def plugins(host, *words):
     return host.verb("plugins", *words).stdout
 
 
+def actions(host):
+    """What persons did, the newest first; only of an SQLite store."""
+    with contextlib.closing(sqlite3.connect(host.folder / "snekomatic.db", timeout=10)) as store:
+        return store.execute("SELECT what, target FROM actions ORDER BY id DESC").fetchall()
+
+
 def states(host):
     shown = host.verb("deliveries", "list", "--json").stdout
     return {entry["delivery"]: (entry["state"], entry["reason"]) for entry in json.loads(shown)}
@@ -63,6 +69,8 @@ def test_a_paused_plugin_gets_no_runs_and_all_of_them_after_resume(host):
         host.wait_log(msg="done", delivery=delivery)
     assert len(host.log(msg="done")) == 40
     assert "trouble was not paused" in plugins(host, "resume", "trouble")
+    if (host.folder / "snekomatic.db").exists():
+        assert actions(host) == [("resume", "trouble"), ("pause", "trouble")]
 
 
 def test_resume_shows_the_pauses_that_are_left(host):

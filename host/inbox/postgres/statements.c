@@ -9,6 +9,7 @@
     " AND k.until_ms > " NOW_MS ")"
 
 #define CONSOLE_INDEXED(index) ""
+#define CONSOLE_SORT(order) " ORDER BY " order
 #define CONSOLE_C " COLLATE \"C\""
 #define CONSOLE_HAS(text, part) "strpos(" text ", " part ") > 0"
 

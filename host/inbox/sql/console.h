@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The console's statements (inbox/console.h), which both stores share. Include it after shared.h.
  * A store defines CONSOLE_INDEXED(index) and CONSOLE_C, the collation that orders by bytes, and
- * CONSOLE_HAS(text, part). */
+ * CONSOLE_HAS(text, part). CONSOLE_SORT(order): " ORDER BY order" where a join may change the order
+ * of its first table; SQLite's CROSS JOIN keeps it, and would sort all rows. */
 #ifndef SNEK_INBOX_SQL_CONSOLE_H
 #define SNEK_INBOX_SQL_CONSOLE_H
 
@@ -71,11 +72,10 @@
     ROW(SEARCH_RANGE,                                                                                                                                                                                             \
         SHARED_LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                                                                                                                            \
                             " WHERE" CONSOLE_BETWEEN CONSOLE_BY_DELIVERY " LIMIT $12")                                                                                                                            \
-    ROW(SEARCH_DEAD,                                                                                                                                                                                              \
-        SHARED_LIST_COLUMNS " FROM (SELECT id " CONSOLE_DEAD_BEFORE CONSOLE_DEAD_CHUNK                                                                                                                            \
-                            ") AS s CROSS JOIN runs r CROSS JOIN deliveries d"                                                                                                                                    \
-                            " WHERE r.id = s.id AND d.id = r.delivery" CONSOLE_FILTERS                                                                                                                            \
-                            " ORDER BY r.finished_ms DESC, r.id DESC LIMIT $12")                                                                                                                                  \
+    ROW(SEARCH_DEAD, SHARED_LIST_COLUMNS                                                                                                                                                                          \
+        " FROM (SELECT id, finished_ms " CONSOLE_DEAD_BEFORE CONSOLE_DEAD_CHUNK                                                                                                                                   \
+        ") AS s CROSS JOIN runs r CROSS JOIN deliveries d WHERE r.id = s.id AND d.id = "                                                                                                                          \
+        "r.delivery" CONSOLE_FILTERS CONSOLE_SORT("s.finished_ms DESC, s.id DESC") " LIMIT $12")                                                                                                                  \
     ROW(SEARCH_DEAD_END, "SELECT finished_ms, id " CONSOLE_DEAD_BEFORE "1 OFFSET 1999")                                                                                                                           \
     ROW(SEARCH_QUEUED, CONSOLE_STATE("runs_due", "queued"))                                                                                                                                                       \
     ROW(SEARCH_BLOCKED, CONSOLE_STATE("runs_blocked", "blocked"))                                                                                                                                                 \
@@ -123,9 +123,9 @@
                               " ORDER BY a.at_ms DESC LIMIT 1000")                                                                                                                                                \
     ROW(FAILURES_DEAD,                                                                                                                                                                                            \
         CONSOLE_FAILURES("SELECT id, finished_ms AS at_ms FROM runs" CONSOLE_INDEXED(                                                                                                                             \
-            "runs_dead") " WHERE state = 'dead' ORDER BY finished_ms DESC, id DESC LIMIT 10001"))                                                                                                                 \
+            "runs_dead") " WHERE state = 'dead' ORDER BY finished_ms DESC, id DESC LIMIT 5001"))                                                                                                                  \
     ROW(FAILURES_PARKED, CONSOLE_FAILURES("SELECT id, due_ms AS at_ms FROM runs" CONSOLE_INDEXED(                                                                                                                 \
-                             "runs_parked") " WHERE state = 'parked' LIMIT 10001"))                                                                                                                               \
+                             "runs_parked") " WHERE state = 'parked' LIMIT 5001"))                                                                                                                                \
     ROW(GUID_OF, "SELECT guid FROM deliveries WHERE id = $1")                                                                                                                                                     \
     ROW(SERIES_PLACE, "SELECT last_id, received_ms FROM series_place WHERE only_row = 1")                                                                                                                         \
     ROW(SERIES_PLACE_SET, "INSERT INTO series_place (only_row, last_id, received_ms) VALUES (1, "                                                                                                                 \

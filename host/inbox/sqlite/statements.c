@@ -7,6 +7,7 @@
 
 #define CONSOLE_INDEXED(index) " INDEXED BY " index
 #define CONSOLE_C ""
+#define CONSOLE_SORT(order) ""
 #define CONSOLE_HAS(text, part) "instr(" text ", " part ") > 0"
 
 #include "inbox/sql/console.h"

@@ -72,7 +72,8 @@ CREATE TABLE runs (
     UNIQUE (delivery, plugin)
 ) STRICT;
 
--- Each index has only the runs of one state, so finished runs do not make it grow.
+-- Each index has only the runs of one state, so finished runs do not make it grow. SQLite counts
+-- runs without reading their rows only if the index has the column state too.
 CREATE INDEX runs_turn ON runs (plugin, suspect, installation, due_ms) WHERE state = 'queued';
 CREATE INDEX runs_due ON runs (plugin, suspect, due_ms) WHERE state = 'queued';
 CREATE UNIQUE INDEX runs_holder ON runs (plugin, order_key)
@@ -85,8 +86,8 @@ CREATE INDEX runs_held ON runs (hold) WHERE state = 'held';
 CREATE INDEX runs_coalesce ON runs (plugin, order_key, coalesce_key, id)
     WHERE coalesce_key <> 0 AND state IN ('queued', 'blocked', 'held');
 CREATE INDEX runs_leased ON runs (lease_until_ms) WHERE state = 'running';
-CREATE INDEX runs_parked ON runs (delivery) WHERE state = 'parked';
-CREATE INDEX runs_dead ON runs (finished_ms, id, plugin) WHERE state = 'dead';
+CREATE INDEX runs_parked ON runs (delivery, plugin, state) WHERE state = 'parked';
+CREATE INDEX runs_dead ON runs (finished_ms, id, plugin, state) WHERE state = 'dead';
 
 -- Runs that must wait (host/inbox/holds.h). A run in the state 'held' has the id of its hold; when
 -- the hold is gone, it is queued again. So no hold may get the id of an earlier one. until_ms: 0

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Fills a store with many deliveries, and measures how long the queries of each page of the console
+ * take. */
+#include "bench.h"
+
+#include "base/clock.h"
+#include "base/mailbox.h"
+#include "inbox/console.h"
+#include "inbox/holds.h"
+#include "inbox/inbox.h"
+#include "inbox/installations.h"
+#include "inbox/stats.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "Usage: bench_console [--rows N] [--repeat N] [--directory DIR] [--postgres URL] [--limit MS]\n"
+    "\n"
+    "Fills a store with N deliveries (default 1000000) of the last 7 days, sums them as the host\n"
+    "does, and measures each page's queries. DIR (default: the working one) gets an SQLite\n"
+    "database; with --postgres it fills that server too. It fails if a page's median is above\n"
+    "MS milliseconds.\n";
+
+#define DAY_MS 86400000LL
+#define SAMPLES_MAX 100
+
+void bench_fail(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fputs("bench: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    _exit(EX_SOFTWARE);
+}
+
+double bench_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+struct bench {
+    long rows;
+    int repeat;
+    double limit_ms;
+    bool too_slow;
+    const char *directory, *postgres;
+    int64_t now_ms;
+    struct inbox *inbox;
+    struct mailbox mailbox;
+    bool finished;
+};
+
+/* ---- the rows ---- */
+
+/* $N: the number of rows; $T: now. Every hundredth run is dead, every thousandth is parked or
+ * queued; every tenth delivery has an effect. The texts are for both stores, except SERIES. */
+#define SERIES_SQLITE                                                                              \
+    "WITH RECURSIVE s (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < $N) "
+#define SERIES_POSTGRES "WITH s (i) AS (SELECT generate_series(1::bigint, $N)) "
+#define AT "($T - 604800000 + i * (604800000 / $N))"
+#define REPOSITORY "'octo/repo' || (i * 7919 % 500)"
+#define NUMBER "(i * 104729 % 2000)"
+#define GUID "'72d3162e-cc78-11e3-81ab-' || (100000000000 + i)"
+#define EVENT                                                                                      \
+    "CASE i % 4 WHEN 0 THEN 'push' WHEN 1 THEN 'issues' WHEN 2 THEN 'issue_comment'"               \
+    " ELSE 'pull_request' END"
+#define STATE                                                                                      \
+    "CASE WHEN i % 100 = 0 THEN 'dead' WHEN i % 1000 = 1 THEN 'parked' WHEN i % 1000 = 2"          \
+    " THEN 'queued' ELSE 'done' END"
+static const char *const inserts[] = {
+    "INSERT INTO deliveries (guid, event, action, installation, repository, sender, item,"
+    " received_ms, body_codec, body_bytes, body) SELECT " GUID ", " EVENT ", 'opened', '7',"
+    " " REPOSITORY ", 'person' || (i * 15485863 % 3000), '' || (i * 7919 % 500) || '#' || " NUMBER
+    ", " AT ", 0, 1000, $B FROM s",
+    "INSERT INTO runs (delivery, plugin, installation, state, attempt, due_ms, label, reason,"
+    " finished_ms) SELECT i, CASE WHEN i % 50000 = 77 THEN 'rare' ELSE 'plugin' || (i % 5) END,"
+    " '7', " STATE ", 1, " AT ", CASE WHEN i % 100 = 0 THEN 'error' ELSE '' END,"
+    " CASE WHEN i % 100 = 0 THEN 'GitHub responded ' || (i / 100 % 60) || 0 || ' for /issues/' ||"
+    " i ELSE '' END, CASE WHEN i % 1000 IN (1, 2) AND i % 100 <> 0 THEN NULL ELSE " AT
+    " + 1500 END FROM s",
+    "INSERT INTO audit (at_ms, plugin, installation, delivery, sender, item, method, url, state,"
+    " counts, status) SELECT " AT ", 'plugin' || (i % 5), '7', " GUID ", 'person1',"
+    " " REPOSITORY " || '#' || " NUMBER ", 'POST', '/repos/octo/repo/issues/1/comments',"
+    " 'completed', $Y, 201 FROM s WHERE i % 10 = 0",
+    "INSERT INTO journal (run, number, kind, state, token, key, marker, dry, at_ms, method, url,"
+    " outcome, status, message, headers, body) SELECT i, 1, 'effect', CASE WHEN i % 5000 = 0 THEN"
+    " 'intended' ELSE 'completed' END, 1, $E, '', $F, " AT ", 'POST', '/repos', 0, 201, '', $E, $E"
+    " FROM s WHERE i % 10 = 0",
+    "INSERT INTO actions (at_ms, who, what, target, result) SELECT " AT ", 'cli root', 'retry',"
+    " " GUID ", 'due now' FROM s WHERE i % 100 = 0",
+};
+
+/* Replaces $N, $T and the values whose spelling differs. */
+static char *fill_in(const struct bench *bench, const char *sql, bool postgres) {
+    size_t room = strlen(sql) + 4000, length = 0;
+    char *out = malloc(room);
+    if (!out) {
+        bench_fail("out of memory");
+    }
+    length += (size_t)snprintf(out, room, "%s", "");
+    for (; *sql; sql++) {
+        if (*sql != '$') {
+            out[length++] = *sql;
+            continue;
+        }
+        char value[1400];
+        switch (*++sql) {
+        case 'N':
+            snprintf(value, sizeof value, "%ld", bench->rows);
+            break;
+        case 'T':
+            snprintf(value, sizeof value, "%lld", (long long)bench->now_ms);
+            break;
+        case 'B':
+            snprintf(value, sizeof value, "%s",
+                     postgres ? "decode(repeat('5a', 1000), 'hex')" : "zeroblob(1000)");
+            break;
+        case 'E':
+            snprintf(value, sizeof value, "%s", postgres ? "''::bytea" : "x''");
+            break;
+        case 'Y':
+            snprintf(value, sizeof value, "%s", postgres ? "true" : "1");
+            break;
+        default:
+            snprintf(value, sizeof value, "%s", postgres ? "false" : "0");
+            break;
+        }
+        length += (size_t)snprintf(out + length, room - length, "%s", value);
+    }
+    out[length] = '\0';
+    return out;
+}
+
+/* "WITH s (...) INSERT ..." in PostgreSQL; SQLite wants the same order. */
+static char *statement(const struct bench *bench, size_t nth, bool postgres) {
+    char *text;
+    if (asprintf(&text, "%s%s", postgres ? SERIES_POSTGRES : SERIES_SQLITE, inserts[nth]) < 0) {
+        bench_fail("out of memory");
+    }
+    char *filled = fill_in(bench, text, postgres);
+    free(text);
+    return filled;
+}
+
+static void fill_sqlite(const struct bench *bench, const char *path) {
+    sqlite3 *db;
+    char *why = NULL;
+    if (sqlite3_open(path, &db) != SQLITE_OK) {
+        bench_fail("%s: %s", path, sqlite3_errmsg(db));
+    }
+    for (size_t i = 0; i < sizeof inserts / sizeof *inserts; i++) {
+        char *sql = statement(bench, i, false);
+        if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK) {
+            bench_fail("%s: %s", sql, why);
+        }
+        free(sql);
+    }
+    sqlite3_close(db);
+}
+
+static void fill_postgres(const struct bench *bench) {
+    PGconn *connection = PQconnectdb(bench->postgres);
+    for (size_t i = 0; i < sizeof inserts / sizeof *inserts; i++) {
+        char *sql = statement(bench, i, true);
+        PGresult *result = PQexec(connection, sql);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+            bench_fail("%s: %s", sql, PQerrorMessage(connection));
+        }
+        PQclear(result);
+        free(sql);
+    }
+    PQfinish(connection);
+}
+
+/* ---- operations ---- */
+
+static void on_result(struct inbox_operation *operation) {
+    CONTAINER_OF(operation->reply_to, struct bench, mailbox)->finished = true;
+}
+
+static void run(struct bench *bench, struct inbox_operation *operation) {
+    operation->reply_to = &bench->mailbox;
+    operation->on_result = on_result;
+    bench->finished = false;
+    inbox_submit(bench->inbox, operation);
+    while (!bench->finished) {
+        struct pollfd wanted = {.fd = bench->mailbox.event_fd, .events = POLLIN};
+        poll(&wanted, 1, -1);
+        mailbox_drain(&bench->mailbox);
+    }
+    if (operation->result < 0) {
+        bench_fail("%s", operation->error.text);
+    }
+}
+
+/* All pages of the search, or the first one; how many entries. */
+static size_t search(struct bench *bench, struct inbox_search_filter filter, bool all) {
+    size_t found = 0;
+    struct inbox_search search = {
+        .operation = {.kind = INBOX_SEARCH}, .filter = filter, .most = 50};
+    do {
+        run(bench, &search.operation);
+        found += search.n_entries;
+        inbox_entries_free(search.entries, search.n_entries);
+        search.before = search.next;
+    } while (all && search.next.first != 0 && found < 50);
+    return found;
+}
+
+/* ---- pages ---- */
+
+/* Each returns how many things it found. `nth` makes each repetition ask for something else. */
+typedef size_t page_function(struct bench *bench, int nth);
+
+static size_t series(struct bench *bench, enum inbox_series_span span) {
+    struct inbox_series series = {
+        .operation = {.kind = INBOX_SERIES}, .span = span, .now_ms = bench->now_ms};
+    size_t count = 0;
+    run(bench, &series.operation);
+    for (size_t i = 0; i < series.n_buckets; i++) {
+        count += (size_t)series.buckets[i].count;
+    }
+    return count;
+}
+
+static size_t plugins(struct bench *bench) {
+    struct inbox_plugins list = {.operation = {.kind = INBOX_PLUGINS}, .now_ms = bench->now_ms};
+    run(bench, &list.operation);
+    free(list.plugins);
+    return list.n_plugins;
+}
+
+static size_t holds(struct bench *bench) {
+    struct inbox_holds list = {.operation = {.kind = INBOX_HOLDS}, .now_ms = bench->now_ms};
+    run(bench, &list.operation);
+    free(list.holds);
+    return list.n_holds;
+}
+
+static size_t overview(struct bench *bench, int nth) {
+    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
+    run(bench, &stats.operation);
+    return series(bench, nth % 3) + (size_t)stats.dead + plugins(bench);
+}
+
+static size_t newest(struct bench *bench, int nth) {
+    (void)nth;
+    return search(bench, (struct inbox_search_filter){0}, false);
+}
+
+static size_t by_guid(struct bench *bench, int nth) {
+    char guid[60];
+    snprintf(guid, sizeof guid, "72d3162e-cc78-11e3-81ab-%lld",
+             100000000000LL + 1 + nth * 997 % bench->rows);
+    return search(bench, (struct inbox_search_filter){.guid = guid}, true);
+}
+
+static size_t by_item(struct bench *bench, int nth) {
+    char repository[40];
+    long row = 1 + (long)nth * 7907 % bench->rows;
+    snprintf(repository, sizeof repository, "Octo/repo%ld", row * 7919 % 500);
+    return search(
+        bench,
+        (struct inbox_search_filter){.repository = repository, .number = row * 104729 % 2000},
+        true);
+}
+
+static size_t by_person(struct bench *bench, int nth) {
+    char sender[40];
+    snprintf(sender, sizeof sender, "person%d", nth * 31 % 3000);
+    return search(bench, (struct inbox_search_filter){.sender = sender}, true);
+}
+
+static size_t by_nobody(struct bench *bench, int nth) {
+    char sender[40];
+    snprintf(sender, sizeof sender, "nobody%d", nth);
+    return search(bench, (struct inbox_search_filter){.sender = sender}, true);
+}
+
+static size_t by_rare_plugin(struct bench *bench, int nth) {
+    (void)nth;
+    return search(bench, (struct inbox_search_filter){.plugin = "rare"}, false);
+}
+
+static size_t by_reason(struct bench *bench, int nth) {
+    char reason[40];
+    snprintf(reason, sizeof reason, "responded %d0 ", nth % 60);
+    return search(bench, (struct inbox_search_filter){.reason = reason}, false);
+}
+
+static size_t by_state(struct bench *bench, int nth) {
+    static const char *const states[] = {"dead", "parked", "queued", "in doubt", "done"};
+    return search(bench, (struct inbox_search_filter){.state = states[nth % 5]}, false);
+}
+
+static size_t by_time(struct bench *bench, int nth) {
+    int64_t until_ms = bench->now_ms - (1 + nth % 6) * DAY_MS;
+    return search(bench,
+                  (struct inbox_search_filter){.since_ms = until_ms - DAY_MS, .until_ms = until_ms},
+                  false);
+}
+
+static size_t one_delivery(struct bench *bench, int nth) {
+    char guid[60];
+    snprintf(guid, sizeof guid, "72d3162e-cc78-11e3-81ab-%lld",
+             100000000000LL + 10 + 10LL * (nth * 997 % (bench->rows / 10)));
+    struct inbox_show show = {.operation = {.kind = INBOX_SHOW}, .guid = guid};
+    struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = guid};
+    struct inbox_actions actions = {
+        .operation = {.kind = INBOX_ACTIONS}, .most = 20, .target = guid};
+    run(bench, &show.operation);
+    run(bench, &body.operation);
+    run(bench, &actions.operation);
+    size_t found = show.n_runs + show.n_requests + show.n_audit;
+    inbox_show_finish(&show);
+    payload_unref(body.body);
+    free(actions.actions);
+    return found;
+}
+
+static size_t timeline(struct bench *bench, int nth) {
+    char repository[40];
+    long row = 10 + (long)nth * 79070 % bench->rows;
+    snprintf(repository, sizeof repository, "octo/repo%ld", row * 7919 % 500);
+    struct inbox_timeline timeline = {.operation = {.kind = INBOX_TIMELINE},
+                                      .repository = repository,
+                                      .number = row * 104729 % 2000,
+                                      .most = 50};
+    run(bench, &timeline.operation);
+    size_t found = timeline.n_entries + timeline.n_effects;
+    inbox_timeline_finish(&timeline);
+    return found;
+}
+
+static size_t failures(struct bench *bench, int nth) {
+    (void)nth;
+    struct inbox_failures failures = {.operation = {.kind = INBOX_FAILURES}};
+    run(bench, &failures.operation);
+    inbox_failures_free(failures.groups, failures.n_groups);
+    return failures.n_groups;
+}
+
+static size_t plugins_page(struct bench *bench, int nth) {
+    (void)nth;
+    return plugins(bench) + holds(bench);
+}
+
+static size_t installations(struct bench *bench, int nth) {
+    (void)nth;
+    struct inbox_installations list = {.operation = {.kind = INBOX_INSTALLATIONS},
+                                       .now_ms = bench->now_ms};
+    struct inbox_recovery recovery = {.operation = {.kind = INBOX_RECOVERY},
+                                      .now_ms = bench->now_ms};
+    run(bench, &list.operation);
+    run(bench, &recovery.operation);
+    free(list.rows);
+    return list.n_rows;
+}
+
+static size_t actions(struct bench *bench, int nth) {
+    (void)nth;
+    struct inbox_actions actions = {.operation = {.kind = INBOX_ACTIONS}, .most = 100};
+    run(bench, &actions.operation);
+    free(actions.actions);
+    return actions.n_actions;
+}
+
+static const struct {
+    const char *name;
+    page_function *function;
+} pages[] = {
+    {"overview", overview},
+    {"search: newest", newest},
+    {"search: GUID", by_guid},
+    {"search: owner/repo#12", by_item},
+    {"search: person", by_person},
+    {"search: nobody", by_nobody},
+    {"search: rare plugin", by_rare_plugin},
+    {"search: reason", by_reason},
+    {"search: state", by_state},
+    {"search: time", by_time},
+    {"one delivery", one_delivery},
+    {"timeline", timeline},
+    {"failures", failures},
+    {"plugins", plugins_page},
+    {"installations, recovery", installations},
+    {"actions", actions},
+};
+
+/* ---- measuring ---- */
+
+static int by_value(const void *a, const void *b) {
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+static void measure(struct bench *bench, size_t page) {
+    double ms[SAMPLES_MAX];
+    size_t found = 0;
+    for (int i = 0; i < bench->repeat; i++) {
+        double began = bench_now();
+        found += pages[page].function(bench, i);
+        ms[i] = (bench_now() - began) * 1000;
+    }
+    qsort(ms, (size_t)bench->repeat, sizeof *ms, by_value);
+    double median = ms[bench->repeat / 2];
+    bool slow = bench->limit_ms > 0 && median > bench->limit_ms;
+    printf("  %-26s %8.1f %8.1f   %zu%s\n", pages[page].name, median, ms[bench->repeat - 1],
+           found / (size_t)bench->repeat, slow ? "   TOO SLOW" : "");
+    fflush(stdout);
+    bench->too_slow = bench->too_slow || slow;
+}
+
+static void open_inbox(struct bench *bench, const char *url, bool tool) {
+    struct error err = {.text = ""};
+    int opened = tool ? inbox_open_tool(url, false, &bench->inbox, &err)
+                      : inbox_open(url, bench->now_ms, &bench->inbox, &err);
+    if (opened < 0) {
+        bench_fail("%s", err.text);
+    }
+}
+
+/* Sums the deliveries as the elected host does. */
+static void digest(struct bench *bench) {
+    struct inbox_digest step = {.operation = {.kind = INBOX_DIGEST}, .now_ms = bench->now_ms};
+    double began = bench_now(), longest = 0;
+    int steps = 0;
+    do {
+        double at = bench_now();
+        run(bench, &step.operation);
+        double took = bench_now() - at;
+        longest = took > longest ? took : longest;
+        steps++;
+    } while (step.more);
+    printf("  summed in %d steps: mean %.2f ms, longest %.1f ms\n", steps,
+           (bench_now() - began) * 1000 / steps, longest * 1000);
+}
+
+static void bench_store(struct bench *bench, const char *url, const char *sqlite_path) {
+    open_inbox(bench, url, false);
+    inbox_free(bench->inbox);
+    double began = bench_now();
+    if (sqlite_path) {
+        fill_sqlite(bench, sqlite_path);
+    } else {
+        fill_postgres(bench);
+    }
+    printf("%s, %ld deliveries (filled in %.0f s)\n", sqlite_path ? "SQLite" : "PostgreSQL",
+           bench->rows, bench_now() - began);
+    open_inbox(bench, url, false);
+    digest(bench);
+    inbox_free(bench->inbox);
+    open_inbox(bench, url, true);
+    printf("  %-26s %8s %8s   %s\n", "page", "median", "longest", "found");
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        measure(bench, i);
+    }
+    inbox_free(bench->inbox);
+}
+
+static void bench_sqlite(struct bench *bench) {
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char place[4200], path[4300], url[4400];
+    snprintf(place, sizeof place, "%s/bench-XXXXXX", bench->directory);
+    if (!mkdtemp(place)) {
+        bench_fail("%s: %s", place, strerror(errno));
+    }
+    snprintf(path, sizeof path, "%s/snekomatic.db", place);
+    snprintf(url, sizeof url, "sqlite:%s", path);
+    bench_store(bench, url, path);
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        char file[4310];
+        snprintf(file, sizeof file, "%s%s", path, suffixes[i]);
+        unlink(file);
+    }
+    rmdir(place);
+}
+
+static void parse(struct bench *bench, int argc, char **argv) {
+    static const struct option known[] = {
+        {"rows", required_argument, NULL, 'n'},      {"repeat", required_argument, NULL, 'r'},
+        {"directory", required_argument, NULL, 'd'}, {"postgres", required_argument, NULL, 'p'},
+        {"limit", required_argument, NULL, 'l'},     {NULL, 0, NULL, 0}};
+    int option;
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        switch (option) {
+        case 'n':
+            bench->rows = strtol(optarg, NULL, 10);
+            break;
+        case 'r':
+            bench->repeat = (int)strtol(optarg, NULL, 10);
+            break;
+        case 'd':
+            bench->directory = optarg;
+            break;
+        case 'p':
+            bench->postgres = optarg;
+            break;
+        case 'l':
+            bench->limit_ms = strtod(optarg, NULL);
+            break;
+        default:
+            fputs(usage, stderr);
+            exit(EX_USAGE);
+        }
+    }
+    if (optind < argc || bench->rows < 100 || bench->repeat < 1 || bench->repeat > SAMPLES_MAX) {
+        fputs(usage, stderr);
+        exit(EX_USAGE);
+    }
+}
+
+int main(int argc, char **argv) {
+    struct bench bench = {
+        .rows = 1000000, .repeat = 20, .directory = ".", .now_ms = clock_wall_ms()};
+    parse(&bench, argc, argv);
+    if (mailbox_init(&bench.mailbox) < 0) {
+        bench_fail("cannot make a mailbox");
+    }
+    bench_sqlite(&bench);
+    if (bench.postgres) {
+        bench_store(&bench, bench.postgres, NULL);
+    }
+    mailbox_finish(&bench.mailbox);
+    return bench.too_slow ? EXIT_FAILURE : EXIT_SUCCESS;
+}

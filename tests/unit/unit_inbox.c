@@ -3,6 +3,7 @@
  * when one fails. */
 #include "unit.h"
 
+#include "inbox/common/codec.h"
 #include "inbox/common/writer.h"
 #include "inbox/deliveries.h"
 
@@ -251,6 +252,43 @@ static void what_a_lost_transaction_returned_is_taken_back(void **state) {
     assert_false(share.suspects_due);
 }
 
+/* Bodies that a released host stored need its dictionary. */
+static void a_body_that_was_packed_with_the_first_dictionary_is_restored(void **state) {
+    static const char body[] =
+        "{\"action\":\"created\",\"check_run\":{\"id\":128620228,\"node_id\":\"MDg6\",\"external_"
+        "id\":"
+        "\"\",\"url\":\"https://api.github.com/repos/o/r/check-runs/"
+        "128620228\"},\"comment\":{\"pull_"
+        "request_review_id\":237895671,\"diff_hunk\":\"@@\"},\"repository\":{\"archived\":false,"
+        "\"disabled\":false,\"open_issues_count\":2},\"sender\":{\"login\":\"mona\","
+        "\"organizations_"
+        "url\":\"https://api.github.com/users/mona/orgs\",\"type\":\"User\",\"site_admin\":false}}";
+    static const char packed[] = "\x22\x7b\x22\xd3\x18\x24\x22\x3a\xc0\x03\x05\xa1\x45\x21\x72\x75"
+                                 "\x11\x0b\x01\x2a\x03\x88\x32\x38"
+                                 "\x36\x32\x30\x32\x32\x38\x0e\x0b\x4f\x4d\x44\x67\x36\x7b\x53\x34"
+                                 "\x04\x5f\x00\x04\x14\x43\x03\x35"
+                                 "\x33\x08\xd9\x04\x03\x77\x28\x01\x92\x05\x9a\x32\x33\x37\x38\x39"
+                                 "\x35\x36\x37\x31\xef\x32\x22\x40"
+                                 "\x40\x39\x22\x04\xa8\x1f\x34\x22\x3a\x7b\x10\x11\x06\x08\x0c\x0f"
+                                 "\x0d\x0d\x11\x1f\x32\x36\x04\x02"
+                                 "\x4f\x6d\x6f\x6e\x61\xe3\x1b\x21\x44\x6d\x6f\x6e\x61\x17\x08\x0f"
+                                 "\x90\x01\x09\x50\x6c\x73\x65\x7d"
+                                 "\x7d";
+    struct payload *stored = payload_new(sizeof packed - 1), *restored = NULL;
+    assert_non_null(stored);
+    memcpy(stored->data, packed, sizeof packed - 1);
+    struct error err;
+    size_t bytes = 0;
+    assert_int_equal(codec_unpack(CODEC_LZ4, stored, sizeof body - 1, &restored, &err), 0);
+    assert_memory_equal(restored->data, body, sizeof body - 1);
+    char *again = codec_pack(body, sizeof body - 1, &bytes);
+    assert_non_null(again);
+    assert_true(bytes <= sizeof packed - 1);
+    free(again);
+    payload_unref(restored);
+    payload_unref(stored);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -261,6 +299,7 @@ int main(void) {
         TEST(only_the_operation_that_fails_is_rejected),
         TEST(an_operation_that_finds_the_store_broken_makes_it_unhealthy),
         TEST(what_a_lost_transaction_returned_is_taken_back),
+        cmocka_unit_test(a_body_that_was_packed_with_the_first_dictionary_is_restored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Compresses bodies for the store. The disk's bandwidth limits ingest, and GitHub's bodies repeat
- * many URLs. LZ4 reduces a body to a fifth of its size in 7 us. The thread that submits the
- * operation does this, so the writer's thread does not. Measured on 136 bodies of 8 to 25 kB: zstd
- * at level 1 reduces a body to a seventh in 17 us. With a dictionary, LZ4 reaches an eighth in 11
- * us and zstd an eleventh in 26 us, but the store would have to keep the dictionary as long as any
- * body. */
+ * many URLs. The thread that submits the operation does this, so the writer's thread does not. LZ4
+ * has a dictionary (common/dictionary.txt): the objects that most bodies contain, with GitHub's
+ * keys and URLs. Measured on 136 bodies of 8 to 25 kB: LZ4 alone reduces a body from 13,571 bytes
+ * to 2,860 in 10.8 us, and with the dictionary to 1,833 in 12.1 us. zstd at level 1 reduced it to
+ * a seventh in 17 us. A released dictionary never changes: stored bodies need it. Another one would
+ * be another codec. */
 #ifndef SNEK_INBOX_CODEC_H
 #define SNEK_INBOX_CODEC_H
 
@@ -17,6 +18,7 @@
 /* The column body_codec has these numbers. */
 enum codec {
     CODEC_RAW = 0,
+    /* With the dictionary. A body that was compressed without it can be restored too. */
     CODEC_LZ4 = 1,
     /* Never stored: the store has no body, or cannot read it. */
     CODEC_LOST = -1,

@@ -1,0 +1,4 @@
+# Each line of the dictionary becomes a C string.
+s/[\\"]/\\&/g
+s/^/"/
+s/$/"/

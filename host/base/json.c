@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined __SSE2__ && !defined JSON_PORTABLE
+#include <emmintrin.h>
+#endif
+
 enum state {
     WANT_VALUE,       /* a value must come */
     WANT_FIRST_VALUE, /* a value or ] */
@@ -86,11 +90,52 @@ static const char *skip_escape(const char *at, const char *end) {
     return at[1] && strchr("\"\\/bfnrt", at[1]) ? at + 2 : NULL;
 }
 
+/* True for a byte of a string that is neither its end, nor an escape, nor a control character, nor
+ * a part of a longer UTF-8 sequence. */
+static bool is_plain(char c) {
+    return (signed char)c >= 0x20 && c != '"' && c != '\\';
+}
+
+/* Past the plain bytes from `at` on. Most bytes of a webhook are in strings, so this looks at many
+ * bytes at a time. */
+static const char *skip_plain(const char *at, const char *end) {
+#if defined __SSE2__ && !defined JSON_PORTABLE
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+    const __m128i space = _mm_set1_epi8(' ');
+    for (; end - at >= 16; at += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+        /* The bytes of longer sequences are negative, so they are less than a space too. */
+        __m128i special = _mm_or_si128(
+            _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
+            _mm_cmplt_epi8(bytes, space));
+        unsigned mask = (unsigned)_mm_movemask_epi8(special);
+        if (mask != 0) {
+            return at + __builtin_ctz(mask);
+        }
+    }
+#else
+    const uint64_t ones = UINT64_MAX / 0xFF, tops = ones << 7;
+    for (uint64_t word; end - at >= (ptrdiff_t)sizeof word; at += sizeof word) {
+        memcpy(&word, at, sizeof word);
+        uint64_t quotes = word ^ (ones * '"'), backslashes = word ^ (ones * '\\');
+        /* Each difference borrows the top bit of a byte that is too small. */
+        uint64_t special = (word - ones * ' ') | (quotes - ones) | (backslashes - ones) | word;
+        if ((special & tops) != 0) {
+            break;
+        }
+    }
+#endif
+    while (at < end && is_plain(*at)) {
+        at++;
+    }
+    return at;
+}
+
 /* `at` is on the opening quote. */
 static enum json_token read_string(struct json_reader *reader, enum json_token token) {
     const char *at = reader->at + 1;
     reader->text = at;
-    while (at < reader->end && *at != '"') {
+    while ((at = skip_plain(at, reader->end)) < reader->end && *at != '"') {
         unsigned char c = (unsigned char)*at;
         reader->at = at;
         if (c == '\\') {
@@ -100,8 +145,6 @@ static enum json_token read_string(struct json_reader *reader, enum json_token t
             }
         } else if (c < 0x20) {
             return fail(reader, "control character in a string");
-        } else if (c < 0x80) {
-            at++;
         } else {
             size_t length = utf8_sequence(at, (size_t)(reader->end - at));
             if (length == 0) {

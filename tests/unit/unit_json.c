@@ -78,6 +78,50 @@ static void malformed_json_is_rejected(void **state) {
     }
 }
 
+/* The scanner looks at many bytes of a string at a time: each kind of byte, at each place, in
+ * strings of each length up to four steps. The bytes behind the string's end must not matter. */
+static void a_string_is_read_alike_at_each_place_and_length(void **state) {
+    static const struct {
+        const char *bytes;
+        bool good;
+    } kinds[] = {{"\\n", true},
+                 {"\xC3\xA9", true},
+                 {"\x7F", true},
+                 {"~", true},
+                 {"\xF0\x9F\x90\x8D", true},
+                 {"\x1F", false},
+                 {"\x01", false},
+                 {"\x80", false},
+                 {"\xFF", false},
+                 {"\\x", false}};
+    for (size_t length = 0; length <= 70; length++) {
+        for (size_t at = 0; at <= length; at++) {
+            for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+                char text[128];
+                size_t special = strlen(kinds[kind].bytes);
+                memset(text, 'a', sizeof text);
+                text[0] = '"';
+                memcpy(text + 1 + at, kinds[kind].bytes, special);
+                size_t bytes = length + special + 2;
+                text[bytes - 1] = '"';
+                text[bytes] = (char)(kind % 2 ? '"' : 0);
+                struct json_reader reader;
+                json_init(&reader, text, bytes);
+                enum json_token token = json_next(&reader);
+                assert_int_equal(token, kinds[kind].good ? JSON_STRING : JSON_ERROR);
+                if (kinds[kind].good) {
+                    assert_int_equal(reader.text_bytes, length + special);
+                } else {
+                    assert_int_equal(reader.at - text, 1 + (ptrdiff_t)at);
+                }
+                /* Without its end the string is none. */
+                json_init(&reader, text, bytes - 1);
+                assert_int_equal(json_next(&reader), JSON_ERROR);
+            }
+        }
+    }
+}
+
 static void nesting_has_a_limit(void **state) {
     char json[2 * (JSON_DEPTH_MAX + 1) + 1];
     for (int extra = 0; extra < 2; extra++) {
@@ -174,6 +218,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(well_formed_json_is_accepted),
         cmocka_unit_test(malformed_json_is_rejected),
+        cmocka_unit_test(a_string_is_read_alike_at_each_place_and_length),
         cmocka_unit_test(nesting_has_a_limit),
         cmocka_unit_test(a_path_leads_to_its_value),
         cmocka_unit_test(a_path_that_leads_nowhere_finds_nothing),

@@ -2,10 +2,13 @@
 /* The tests of the inbox's contract that are about groups of operations, threads and crashes. */
 #include "inbox_contract.h"
 
+#include "inbox/rate_limits.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,6 +39,84 @@ static void an_operation_that_fails_takes_no_neighbour_with_it(void **state) {
     free(puts);
     assert_true(inbox_healthy(fixture->inbox));
     fixture_expect_stats(fixture, (int64_t)stored, 0, 0);
+}
+
+/* A mix of what a group may store with one statement and what it may not. */
+enum { MIXED = 120 };
+
+struct mixed {
+    char guid[16], body[32];
+    struct inbox_put put;
+    struct inbox_put_run runs[2];
+};
+
+static void mix(struct mixed *all, size_t i) {
+    struct mixed *mixed = &all[i];
+    (void)snprintf(mixed->guid, sizeof mixed->guid, "guid-%zu", i % 10 == 9 ? i - 1 : i);
+    (void)snprintf(mixed->body, sizeof mixed->body, "{\"a\":%zu}", i);
+    mixed->put = put_of(mixed->guid);
+    mixed->put.body = mixed->body;
+    mixed->put.body_bytes = strlen(mixed->body);
+    mixed->put.installation = i % 11 == 5 ? "limited" : "7";
+    mixed->put.host = fixture_host();
+    mixed->put.lease_ms = 30000;
+    mixed->put.runs = mixed->runs;
+    mixed->put.n_runs = i % 3;
+    mixed->runs[0] = (struct inbox_put_run){.plugin = "invite", .leased = i % 2};
+    mixed->runs[1] = (struct inbox_put_run){.plugin = "ping",
+                                            .order = i % 4 ? INBOX_ORDER_NONE : INBOX_ORDER_ITEM};
+}
+
+/* The run that the store has for it. */
+static void expect_mixed_run(struct fixture *fixture, const struct mixed *mixed, size_t nth) {
+    const struct inbox_put_run *run = &mixed->runs[nth];
+    bool limited = strcmp(mixed->put.installation, "limited") == 0;
+    bool leased = run->leased && !limited;
+    char sql[512];
+    (void)snprintf(
+        sql, sizeof sql,
+        "SELECT count(*) FROM runs r JOIN deliveries d ON d.id = r.delivery"
+        " WHERE d.guid = '%s' AND r.plugin = '%s' AND r.installation = d.installation"
+        " AND r.attempt = %d AND (r.state = 'running') = %s AND (r.token = %lld OR NOT %s)"
+        " AND (r.id = %lld OR %lld = 0)"
+        " AND r.due_ms = %lld AND d.body_bytes = %zu",
+        mixed->guid, run->plugin, leased, leased ? "TRUE" : "FALSE", (long long)run->token,
+        leased ? "TRUE" : "FALSE", (long long)run->id, (long long)run->id,
+        (long long)(limited ? FIXTURE_NOW + 60000 : FIXTURE_NOW), mixed->put.body_bytes);
+    if (fixture->store->query(fixture->place, sql) != 1) {
+        fail_msg("not one row: %s", sql);
+    }
+    assert_int_equal(run->id != 0, leased || !run->leased);
+}
+
+static void a_group_stores_each_delivery_once_with_its_own_runs(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_rate_limit limit = {.operation = {.kind = INBOX_RATE_LIMIT_PUT},
+                                     .installation = "limited",
+                                     .until_ms = {[INBOX_RATE_LIMIT_ALL] = FIXTURE_NOW + 60000}};
+    assert_int_equal(fixture_do(fixture, &limit.operation), 0);
+    struct mixed *all = calloc(MIXED, sizeof *all);
+    assert_non_null(all);
+    for (size_t i = 0; i < MIXED; i++) {
+        mix(all, i);
+        fixture_submit(fixture, &all[i].put.operation);
+    }
+    fixture_wait(fixture, MIXED);
+    for (size_t i = 0; i < MIXED; i++) {
+        bool again = i % 10 == 9;
+        int expected = INBOX_STORED;
+        if (again) {
+            /* The first one had no runs, so all its runs have ended. */
+            expected = all[i - 1].put.n_runs > 0 ? INBOX_DUPLICATE : INBOX_REDELIVERED;
+        }
+        assert_int_equal(all[i].put.operation.result, expected);
+        for (size_t j = 0; j < all[i].put.n_runs && !again; j++) {
+            expect_mixed_run(fixture, &all[i], j);
+        }
+    }
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM deliveries"),
+                     MIXED - MIXED / 10);
+    free(all);
 }
 
 static void what_one_asker_submits_is_done_in_that_order(void **state) {
@@ -180,6 +261,7 @@ static void what_was_answered_survives_kill_9(void **state) {
 size_t contract_group_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest ours[] = {
         CONTRACT(an_operation_that_fails_takes_no_neighbour_with_it),
+        CONTRACT(a_group_stores_each_delivery_once_with_its_own_runs),
         CONTRACT(what_one_asker_submits_is_done_in_that_order),
         CONTRACT(many_threads_submit_at_once_and_each_gets_its_answers),
         CONTRACT(closing_finishes_what_was_submitted),

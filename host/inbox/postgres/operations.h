@@ -131,6 +131,12 @@ int postgres_take_holds(struct postgres_store *store, PGresult *result, struct i
 /* Sets the claimed runs aside that a hold covers. 0, -1. */
 int postgres_set_aside(struct postgres_store *store, struct inbox_claim *claim, struct error *err);
 
+/* Takes the run in the row (run, plugin, state, token), from `column` on. A run that should be
+ * leased and is not gets no id: its installation waits for a rate limit, or another run holds its
+ * key. */
+void postgres_take_id(struct inbox_put *put, const PGresult *result, int row, int column);
+/* Other hosts may be notified of the put's runs if this host does not lease them. */
+void postgres_note_queued(struct postgres_store *store, const struct inbox_put *put);
 /* PUT and FINISH (of INBOX_DONE) at once, in settle(). 0 and the operation's result; or the result
  * of FINISH; -1. */
 int postgres_put_now(struct postgres_store *store, struct inbox_put *put, struct error *err);

@@ -48,22 +48,23 @@ static void bind_runs(struct pg_query *query, const struct inbox_put *put, bool 
     query->failed = query->failed || result != 0;
 }
 
-/* The rows are (run, plugin, state, token) from `column` on. A run that should be leased and is not
- * gets no id: its installation waits for a rate limit, or another run holds its key. */
-static void take_ids(struct inbox_put *put, const PGresult *result, int column) {
-    for (int row = 0; row < PQntuples(result); row++) {
-        for (size_t i = 0; i < put->n_runs; i++) {
-            if (strcmp(put->runs[i].plugin, pg_text(result, row, column + 1)) == 0) {
-                bool running = strcmp(pg_text(result, row, column + 2), "running") == 0;
-                put->runs[i].id =
-                    put->runs[i].leased && !running ? 0 : pg_number(result, row, column);
-                put->runs[i].token = pg_number(result, row, column + 3);
-            }
+void postgres_take_id(struct inbox_put *put, const PGresult *result, int row, int column) {
+    for (size_t i = 0; i < put->n_runs; i++) {
+        if (strcmp(put->runs[i].plugin, pg_text(result, row, column + 1)) == 0) {
+            bool running = strcmp(pg_text(result, row, column + 2), "running") == 0;
+            put->runs[i].id = put->runs[i].leased && !running ? 0 : pg_number(result, row, column);
+            put->runs[i].token = pg_number(result, row, column + 3);
         }
     }
 }
 
-static void note_queued(struct postgres_store *store, const struct inbox_put *put) {
+static void take_ids(struct inbox_put *put, const PGresult *result, int column) {
+    for (int row = 0; row < PQntuples(result); row++) {
+        postgres_take_id(put, result, row, column);
+    }
+}
+
+void postgres_note_queued(struct postgres_store *store, const struct inbox_put *put) {
     for (size_t i = 0; i < put->n_runs; i++) {
         store->queued = store->queued || !put->runs[i].leased;
     }
@@ -118,7 +119,7 @@ static int put_send(struct postgres_store *store, struct inbox_operation *operat
     const struct inbox_put *put = CONTAINER_OF(operation, struct inbox_put, operation);
     struct pg_query query = pg_query_begin(PG_SQL_PUT);
     bind_put(&query, put);
-    note_queued(store, put);
+    postgres_note_queued(store, put);
     if (pg_send(store, &query, err) < 0 || (put->pulled && send_take(store, put, err) < 0)) {
         return -1;
     }
@@ -266,7 +267,7 @@ int postgres_put_now(struct postgres_store *store, struct inbox_put *put, struct
     AUTO_RESULT PGresult *result = NULL;
     struct pg_query query = pg_query_begin(PG_SQL_PUT);
     bind_put(&query, put);
-    note_queued(store, put);
+    postgres_note_queued(store, put);
     if (pg_ask(store, &query, &result, err, "storing") < 0) {
         return -1;
     }

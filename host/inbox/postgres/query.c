@@ -35,6 +35,12 @@ void pg_query_take(struct pg_query *query, char *text) {
     bind(query, text, 0, false);
 }
 
+void pg_query_take_binary(struct pg_query *query, char *value, size_t bytes) {
+    query->failed = query->failed || !value;
+    query->owned[query->bound] = value;
+    bind(query, value, bytes, true);
+}
+
 void pg_query_shown(struct pg_query *query, const char *text) {
     static const char replacement[] = "\xEF\xBF\xBD";
     size_t bytes = strlen(text), at = 0, length;

@@ -66,6 +66,9 @@ struct postgres_store {
     bool deadlocked;
     /* Statements of the present operation that were sent. */
     unsigned sent;
+    /* A statement for many deliveries failed: the next group sends one for each, which shows the
+     * delivery that is the cause. */
+    bool one_by_one;
 };
 
 /* One use of a prepared statement: bind in the order of its $1, $2 ..., then pg_send().
@@ -93,6 +96,8 @@ void pg_query_bool(struct pg_query *query, bool value);
 void pg_query_blob(struct pg_query *query, const void *data, size_t bytes);
 /* Binds a text that the query frees. NULL means that memory was short. */
 void pg_query_take(struct pg_query *query, char *text);
+/* Likewise, a value in the server's binary form. */
+void pg_query_take_binary(struct pg_query *query, char *value, size_t bytes);
 
 /* Queues it in the pipeline, and finishes it. 0, or -1 with store->lost. */
 int pg_send(struct postgres_store *store, struct pg_query *query, struct error *err);

@@ -153,6 +153,26 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                              " SELECT d.id, r.id, r.plugin, r.state, r.token "
                              "FROM d LEFT JOIN r ON "
                              "true",
+    /* Arrays of $1..$11 the deliveries, $12..$17 their runs: GUID, plugin, due time, host, length
+     * of the lease, token (0: not to be leased). */
+    [PG_SQL_PUT_MANY] =
+        "WITH d AS (INSERT INTO deliveries (event, action, installation, repository, sender, item,"
+        " received_ms, body_codec, body_bytes, body, guid) SELECT * FROM unnest($1::text[],"
+        " $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],"
+        " $9::bigint[], $10::bytea[], $11::text[])"
+        " ON CONFLICT (guid) DO NOTHING RETURNING id, guid, installation),"
+        " r AS (INSERT INTO runs (delivery, plugin, installation, due_ms, state, attempt, host,"
+        " token, lease_until_ms, first_due_ms) SELECT d.id, p.plugin, d.installation,"
+        " greatest(p.due_ms, l.all_ms), CASE WHEN t.leased THEN 'running' ELSE 'queued' END,"
+        " CASE WHEN t.leased THEN 1 ELSE 0 END, CASE WHEN t.leased THEN p.host ELSE 0 END,"
+        " CASE WHEN t.leased THEN p.token ELSE 0 END,"
+        " CASE WHEN t.leased THEN " NOW_MS " + p.lease_ms ELSE 0 END, p.due_ms"
+        " FROM unnest($12::text[], $13::text[], $14::bigint[], $15::bigint[], $16::bigint[],"
+        " $17::bigint[]) AS p (guid, plugin, due_ms, host, lease_ms, token)"
+        " JOIN d ON d.guid = p.guid LEFT JOIN rate_limits l ON l.installation = d.installation"
+        " CROSS JOIN LATERAL (SELECT p.token <> 0 AND coalesce(l.all_ms, 0) <= p.due_ms AS leased)"
+        " AS t RETURNING id, delivery, plugin, state, token)"
+        " SELECT d.guid, r.id, r.plugin, r.state, r.token FROM d LEFT JOIN r ON r.delivery = d.id",
     [PG_SQL_DELIVERY_LOCK] = "SELECT id, body IS NULL FROM deliveries WHERE guid = $1 FOR UPDATE",
     [PG_SQL_DELIVERY_REPLACE] = SHARED_DELIVERY_REPLACE,
     [PG_SQL_RUNS_UNFINISHED] = SHARED_RUNS_UNFINISHED,

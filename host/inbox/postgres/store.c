@@ -10,6 +10,7 @@
 #include "inbox/common/operations.h"
 #include "inbox/postgres/listen.h"
 #include "inbox/postgres/operations.h"
+#include "inbox/postgres/put_many.h"
 #include "inbox/postgres/schema.h"
 #include "inbox/postgres/session.h"
 
@@ -102,6 +103,8 @@ struct group {
     /* How many statements each operation has sent. */
     unsigned *sent;
     bool *unsettled; /* of each */
+    /* Of each: see put_many.h. */
+    size_t *leaders;
     struct store_failure *failure;
     bool failed;
     /* The COMMIT was sent, so the server may have committed. */
@@ -125,7 +128,8 @@ static void fail(struct group *group, size_t failed_index, const struct error *e
         group->failed = true;
         group->failure->failed_index = broken ? STORE_NO_OPERATION : failed_index;
         group->failure->broken = broken;
-        group->failure->again = group->store->deadlocked || may_reconnect(group);
+        group->failure->again = group->store->deadlocked || may_reconnect(group) ||
+                                (group->store->one_by_one && !broken);
         group->failure->error = *error;
     }
 }
@@ -155,15 +159,27 @@ static int send_locks(struct group *group, struct error *err) {
     return pg_send(group->store, &query, err);
 }
 
+static int send_operation(struct group *group, size_t index, struct error *err) {
+    struct postgres_store *store = group->store;
+    size_t leader = group->leaders[index];
+    if (leader != STORE_NO_OPERATION) {
+        /* The statement of its leader stores it. */
+        return leader == index ? postgres_put_many_send(store, group->operations, group->n,
+                                                        group->leaders, leader, err)
+                               : 0;
+    }
+    const struct postgres_operation *kind = kind_of(group->operations[index]);
+    return kind->send ? kind->send(store, group->operations[index], err) : 1;
+}
+
 static int send_group(struct group *group, bool with_end, struct error *err) {
     struct postgres_store *store = group->store;
     if (send_plain(group, PG_SQL_BEGIN, err) < 0 || send_locks(group, err) < 0) {
         return -1;
     }
     for (size_t i = 0; i < group->n; i++) {
-        const struct postgres_operation *kind = kind_of(group->operations[i]);
         store->sent = 0;
-        int sent = kind->send ? kind->send(store, group->operations[i], err) : 1;
+        int sent = send_operation(group, i, err);
         if (sent < 0) {
             return -1;
         }
@@ -179,14 +195,19 @@ static void take_result(struct group *group, size_t index, unsigned nth, const c
     struct postgres_store *store = group->store;
     struct error err;
     AUTO_RESULT PGresult *result = NULL;
+    bool many = index != STORE_NO_OPERATION && group->leaders[index] == index;
     if (pg_next(store, &result, &err, what) < 0) {
+        store->one_by_one = store->one_by_one || (many && !group->failed);
         fail(group, index, &err);
         return;
     }
     if (group->failed || PQresultStatus(result) == PGRES_PIPELINE_ABORTED) {
         return;
     }
-    if (index != STORE_NO_OPERATION) {
+    if (many) {
+        postgres_put_many_take(group->operations, group->n, group->leaders, index, result,
+                               group->unsettled);
+    } else if (index != STORE_NO_OPERATION) {
         struct inbox_operation *operation = group->operations[index];
         const struct postgres_operation *kind = kind_of(operation);
         int taken = kind->take ? kind->take(store, operation, nth, result, &err) : 0;
@@ -341,9 +362,12 @@ static int transact(struct store *base, struct inbox_operation *const *operation
     }
     AUTO_FREE unsigned *sent = calloc(n + 1, sizeof *sent);
     AUTO_FREE bool *unsettled = calloc(n + 1, sizeof *unsettled);
-    if (!sent || !unsettled) {
+    AUTO_FREE size_t *leaders = calloc(n + 1, sizeof *leaders);
+    if (!sent || !unsettled || !leaders) {
         return error_set(&failure->error, "out of memory");
     }
+    postgres_put_many_plan(operations, n, leaders, store->one_by_one);
+    store->one_by_one = false;
     struct group group = {.store = store,
                           .operations = operations,
                           .n = n,
@@ -351,6 +375,7 @@ static int transact(struct store *base, struct inbox_operation *const *operation
                           .first_locking = STORE_NO_OPERATION,
                           .sent = sent,
                           .unsettled = unsettled,
+                          .leaders = leaders,
                           .failure = failure,
                           .began_ms = clock_monotonic_ms()};
     do_group(&group);

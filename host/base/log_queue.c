@@ -20,6 +20,10 @@
 
 #define CRASH_FLUSH_MS 200
 
+/* After a pause, the thread waits this long for further lines, so that it wakes up once for many
+ * lines and not once for each. */
+#define GATHER_US 1000
+
 /* A pipe takes a write of this size whole, so that lines of other processes do not mix with it. */
 #define TOGETHER_MAX PIPE_BUF
 
@@ -153,11 +157,21 @@ static bool gap_is_due(void) {
     return queue.missing > 0 && queue.gap_after == 0 && !queue.failing;
 }
 
+/* Under the lock, which it releases meanwhile. */
+static void gather(void) {
+    if (!queue.stopping) {
+        pthread_mutex_unlock(&queue.lock);
+        nanosleep(&(struct timespec){.tv_nsec = GATHER_US * 1000}, NULL);
+        pthread_mutex_lock(&queue.lock);
+    }
+}
+
 /* Waits for lines. False at the end. Under the lock. */
 static bool take(struct batch *batch) {
     while (queue.used == 0 && !gap_is_due() && !queue.stopping) {
         atomic_store_explicit(&queue.busy, false, memory_order_relaxed);
         pthread_cond_wait(&queue.work, &queue.lock);
+        gather();
     }
     batch->gap = 0;
     if (gap_is_due()) {

@@ -27,10 +27,18 @@ void mailbox_finish(struct mailbox *mailbox) {
 }
 
 void mailbox_post(struct mailbox *mailbox, struct mail *mail) {
+    struct mail_list list;
     assert(mail->open);
+    TAILQ_INIT(&list);
+    TAILQ_INSERT_TAIL(&list, mail, link);
+    mailbox_post_all(mailbox, &list);
+}
+
+void mailbox_post_all(struct mailbox *mailbox, struct mail_list *list) {
+    assert(!TAILQ_EMPTY(list));
     SCOPED_LOCK(&mailbox->lock);
     bool was_empty = TAILQ_EMPTY(&mailbox->mail);
-    TAILQ_INSERT_TAIL(&mailbox->mail, mail, link);
+    TAILQ_CONCAT(&mailbox->mail, list, link);
     if (was_empty) {
         /* Under the lock: the owner must not finish the mailbox between the two steps. The write
          * cannot fail: mailbox_drain() has reset the counter. */

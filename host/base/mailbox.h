@@ -34,6 +34,9 @@ void mailbox_finish(struct mailbox *mailbox);
 /* Any thread posts. The owner gets the mail in the order of posting. */
 void mailbox_post(struct mailbox *mailbox, struct mail *mail);
 
+/* Posts the whole list, which is empty then, and wakes the owner once. */
+void mailbox_post_all(struct mailbox *mailbox, struct mail_list *list);
+
 /* Opens all mail that was posted before the call and returns its number. Owner's thread. */
 unsigned mailbox_drain(struct mailbox *mailbox);
 

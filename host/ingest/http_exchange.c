@@ -126,6 +126,9 @@ static bool over_budget(const struct ingest *ingest, uint64_t more) {
 
 /* Would they exceed it even if no other body were still arriving? */
 static bool has_no_room(const struct ingest *ingest, uint64_t more) {
+    if (!over_budget(ingest, more)) {
+        return false;
+    }
     uint64_t whole = ingest->held_bytes - connections_arriving_bytes(ingest);
     return more > ingest->options.max_held_bytes - whole;
 }

@@ -12,6 +12,7 @@
 #include "base/suggest.h"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 static void a_buffer_never_passes_its_maximum(void **state) {
@@ -124,6 +125,26 @@ static void mail_is_opened_once_and_in_order(void **state) {
     mailbox_finish(&mailbox);
 }
 
+static void mail_that_is_posted_at_once_wakes_the_owner_once(void **state) {
+    struct mailbox mailbox;
+    struct mail_list list;
+    eventfd_t wakes;
+    assert_int_equal(mailbox_init(&mailbox), 0);
+    TAILQ_INIT(&list);
+    n_opened = 0;
+    for (int i = 0; i < 3; i++) {
+        mails[i].open = open_mail;
+        TAILQ_INSERT_TAIL(&list, &mails[i], link);
+    }
+    mailbox_post_all(&mailbox, &list);
+    assert_true(TAILQ_EMPTY(&list));
+    assert_int_equal(eventfd_read(mailbox.event_fd, &wakes), 0);
+    assert_int_equal(wakes, 1);
+    assert_int_equal(mailbox_drain(&mailbox), 3);
+    assert_true(opened[0] == 0 && opened[1] == 1 && opened[2] == 2);
+    mailbox_finish(&mailbox);
+}
+
 static void a_slip_is_near_and_another_word_is_not(void **state) {
     static const struct {
         const char *name, *right;
@@ -175,6 +196,7 @@ int main(void) {
         cmocka_unit_test(a_log_line_is_one_line_whatever_it_is_given),
         cmocka_unit_test(what_steers_a_terminal_is_escaped_in_a_log_line),
         cmocka_unit_test(mail_is_opened_once_and_in_order),
+        cmocka_unit_test(mail_that_is_posted_at_once_wakes_the_owner_once),
         cmocka_unit_test(a_slip_is_near_and_another_word_is_not),
         cmocka_unit_test(the_rest_of_a_pipe_is_read_up_to_the_maximum),
     };

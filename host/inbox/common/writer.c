@@ -49,6 +49,34 @@ static void post(struct inbox_operation *operation) {
     mailbox_post(operation->reply_to, &operation->mail);
 }
 
+/* Posts the results of a group. Each mailbox gets its results at once, in their order, because a
+ * thread that is woken for the first of them could run before the others are posted. */
+static void post_group(struct inbox_operation **group, size_t n) {
+    bool posted[GROUP_OPERATIONS_MAX] = {false};
+    assert(n <= GROUP_OPERATIONS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        assert(group[i]->result >= 0);
+        operation_unprepare(group[i]);
+    }
+    for (size_t first = 0; first < n; first++) {
+        if (posted[first]) {
+            continue;
+        }
+        struct mailbox *mailbox = group[first]->reply_to;
+        struct mail_list list;
+        TAILQ_INIT(&list);
+        /* An operation may be freed once its mail is posted, so this reads only the others. */
+        for (size_t i = first; i < n; i++) {
+            if (!posted[i] && group[i]->reply_to == mailbox) {
+                group[i]->mail.open = open_result;
+                TAILQ_INSERT_TAIL(&list, &group[i]->mail, link);
+                posted[i] = true;
+            }
+        }
+        mailbox_post_all(mailbox, &list);
+    }
+}
+
 static void post_failure(struct inbox_operation *operation, const struct error *error) {
     operation->result = -1;
     operation->error = *error;
@@ -70,10 +98,7 @@ static void do_group(struct inbox *inbox, struct inbox_operation **operations, s
         assert(count > 0);
         if (inbox->store->methods->transact(inbox->store, group, count, probe, &failure) == 0) {
             atomic_store(&inbox->healthy, true);
-            for (size_t i = 0; i < count; i++) {
-                assert(group[i]->result >= 0);
-                post(group[i]);
-            }
+            post_group(group, count);
             at = end;
             end = n;
             tries = 0;
@@ -202,9 +227,12 @@ void inbox_listen(struct inbox *inbox, void (*on_queued)(void *context), void *c
 void inbox_submit(struct inbox *inbox, struct inbox_operation *operation) {
     assert(operation->reply_to && operation->on_result);
     operation_prepare(operation);
-    SCOPED_LOCK(&inbox->lock);
-    assert(!inbox->stopping);
-    TAILQ_INSERT_TAIL(&inbox->waiting, &operation->mail, link);
+    {
+        SCOPED_LOCK(&inbox->lock);
+        assert(!inbox->stopping);
+        TAILQ_INSERT_TAIL(&inbox->waiting, &operation->mail, link);
+    }
+    /* Not under the lock: the writer would wake up only to wait for it. */
     pthread_cond_signal(&inbox->work);
 }
 

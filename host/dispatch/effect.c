@@ -30,6 +30,9 @@
 #define PAGES_MAX 10
 /* The broker's timeout: a request of a dead host is under way at most this long. */
 #define REQUEST_TIMEOUT_MS 30000
+/* GitHub ends a request that takes it more than 10 s ("Troubleshooting the REST API"). So a request
+ * whose response was lost may take effect for so long after the loss; with a margin. */
+#define PROCESSING_MS 12000
 /* A PATCH in doubt is repeated up to this age: later it could undo what people changed since. */
 #define PATCH_AGE_MAX_MS (10 * 60000)
 /* A response that the store could not record is recorded again after this. */
@@ -263,6 +266,14 @@ static bool is_deleted_already(const struct call *call) {
             strstr(broker->url, "/git/refs/"));
 }
 
+/* A 2xx that could not be read whole comes after the effect. */
+static void note_lost_response(const struct call *call) {
+    int32_t status = call->broker.status;
+    if (status < 200 || status >= 300) {
+        run_note_lost_response(call->held, clock_monotonic_ms() + PROCESSING_MS);
+    }
+}
+
 static void on_effect_response(struct broker_request *broker) {
     struct call *call = CONTAINER_OF(broker, struct call, broker);
     FAULT_POINT("after_send");
@@ -281,6 +292,7 @@ static void on_effect_response(struct broker_request *broker) {
     } else {
         run_log(call->held, SNEK_LEVEL_WARNING, "in_doubt", LOG_TEXT("method", broker->method),
                 LOG_TEXT("url", call->entry->record.url), LOG_NUMBER("status", broker->status));
+        note_lost_response(call);
         call_reply_broker(call);
     }
 }
@@ -410,6 +422,22 @@ static void fail_search(struct call *call, struct error *err) {
     call_fail(call, SNEK_E_SERVER, err->text);
 }
 
+/* The comment is not there. If its response was lost here a moment ago, GitHub may still be writing
+ * it: then the run comes back later, and looks for it once more. */
+static void send_missing(struct call *call) {
+    int64_t settled_ms = 0;
+    run_sent_here(call->held, call->entry->record.token, &settled_ms);
+    int64_t wait_ms = settled_ms - clock_monotonic_ms();
+    if (wait_ms <= 0) {
+        send_effect(call);
+        return;
+    }
+    static const char why[] =
+        "the response to a comment was lost, and GitHub may still be processing the request";
+    run_defer(call->held, clock_wall_ms() + wait_ms, why);
+    call_fail(call, SNEK_E_REQUEUE, why);
+}
+
 static void on_page_read(struct call *call, const struct buffer *page) {
     AUTO_FREE char *comment = NULL;
     size_t n_comments = 0;
@@ -420,7 +448,7 @@ static void on_page_read(struct call *call, const struct buffer *page) {
     } else if (result == COMMENT_OK) {
         take_found(call, comment);
     } else if (n_comments < PAGE_ITEMS) {
-        send_effect(call);
+        send_missing(call);
     } else if (call->effect.page < PAGES_MAX) {
         call->effect.page++;
         search(call);
@@ -609,7 +637,8 @@ static int mark_comment(struct call *call) {
  * True when the run comes back later. */
 static bool defer_search(struct call *call, struct run *run) {
     int64_t wait_ms = call->entry->record.at_ms + REQUEST_TIMEOUT_MS - clock_wall_ms();
-    if (run_sent_here(run, call->entry->record.token) || wait_ms <= 0) {
+    int64_t settled_ms;
+    if (run_sent_here(run, call->entry->record.token, &settled_ms) || wait_ms <= 0) {
         return false;
     }
     /* The other host's clock may be fast. */

@@ -292,17 +292,28 @@ void run_note_effect(struct run *run) {
     run->sent_effect = true;
 }
 
-static bool is_remembered(const struct run_table *table, int64_t token) {
-    for (size_t i = 0; i < CLAIMS_REMEMBERED; i++) {
-        if (token != 0 && table->sent_here[i] == token) {
-            return true;
-        }
-    }
-    return false;
+void run_note_lost_response(struct run *run, int64_t settled_ms) {
+    run->settled_ms = settled_ms > run->settled_ms ? settled_ms : run->settled_ms;
 }
 
-bool run_sent_here(const struct run *run, int64_t token) {
-    return token == run->data.token || is_remembered(run->group->table, token);
+/* NULL: this host does not remember the claim. */
+static const struct sent_claim *find_sent(const struct run_table *table, int64_t token) {
+    for (size_t i = 0; i < CLAIMS_REMEMBERED; i++) {
+        if (token != 0 && table->sent_here[i].token == token) {
+            return &table->sent_here[i];
+        }
+    }
+    return NULL;
+}
+
+bool run_sent_here(const struct run *run, int64_t token, int64_t *settled_ms) {
+    if (token == run->data.token) {
+        *settled_ms = run->settled_ms;
+        return true;
+    }
+    const struct sent_claim *sent = find_sent(run->group->table, token);
+    *settled_ms = sent ? sent->settled_ms : *settled_ms;
+    return sent != NULL;
 }
 
 /* Only once no effect is under way: discarded and retried by hand, the run may begin again while
@@ -310,8 +321,9 @@ bool run_sent_here(const struct run *run, int64_t token) {
 static void remember(const struct run *run) {
     struct run_table *table = run->group->table;
     assert(run->n_holds == 0);
-    if (run->sent_effect && !is_remembered(table, run->data.token)) {
-        table->sent_here[table->next_sent_here] = run->data.token;
+    if (run->sent_effect && !find_sent(table, run->data.token)) {
+        table->sent_here[table->next_sent_here] =
+            (struct sent_claim){.token = run->data.token, .settled_ms = run->settled_ms};
         table->next_sent_here = (table->next_sent_here + 1) % CLAIMS_REMEMBERED;
     }
 }

@@ -32,6 +32,14 @@
  * own. */
 #define CLAIMS_REMEMBERED 256
 
+/* A claim under which this host sent effects. */
+struct sent_claim {
+    /* 0: none. */
+    int64_t token;
+    /* Monotonic: GitHub has ended all its requests whose responses were lost; 0: none was. */
+    int64_t settled_ms;
+};
+
 struct run;
 TAILQ_HEAD(run_list, run);
 
@@ -73,9 +81,8 @@ struct run_table {
     /* The sum over all runs; see run_hold(). */
     unsigned n_holds;
     uint64_t last_handle, last_generation;
-    /* The tokens of claims under which this host sent effects, none of which is under way any more;
-     * the oldest is replaced first. */
-    int64_t sent_here[CLAIMS_REMEMBERED];
+    /* None of their requests is under way any more; the oldest is replaced first. */
+    struct sent_claim sent_here[CLAIMS_REMEMBERED];
     size_t next_sent_here;
 };
 
@@ -142,6 +149,8 @@ struct run {
     unsigned n_holds;
     /* This attempt has sent an effect. */
     bool sent_effect;
+    /* See sent_claim. */
+    int64_t settled_ms;
     /* The length of all that its handlers have logged. */
     uint64_t log_bytes;
     /* The timers that it sets and cancels when it ends well. */
@@ -218,9 +227,12 @@ bool run_set_timer(struct run *run, int64_t delay_ms, struct frame_text key,
                    struct frame_text payload);
 /* This attempt sends an effect. */
 void run_note_effect(struct run *run);
+/* The response to an effect was lost. GitHub ends the request before `settled_ms` (monotonic). */
+void run_note_lost_response(struct run *run, int64_t settled_ms);
 /* True when this host itself sent the effect of the claim with this token, as far as it remembers,
- * and no request of that claim is under way any more; or the claim is this run's own. */
-bool run_sent_here(const struct run *run, int64_t token);
+ * and no request of that claim is under way any more; or the claim is this run's own. Then
+ * `*settled_ms` is that of sent_claim. */
+bool run_sent_here(const struct run *run, int64_t token, int64_t *settled_ms);
 /* Records what a response of the broker says about the run. */
 void run_note_response(struct run *run, const struct broker_request *request);
 

@@ -609,9 +609,16 @@ static void a_result_with_another_token_or_run_is_stale(void **state) {
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(finish(fixture, &wrong[i], INBOX_DONE, 0), INBOX_STALE);
     }
+    static const enum inbox_finish_how again_hows[] = {INBOX_RETRY, INBOX_REQUEUE, INBOX_WAIT,
+                                                       INBOX_PARK};
+    for (size_t i = 0; i < sizeof again_hows / sizeof *again_hows; i++) {
+        assert_int_equal(finish(fixture, &wrong[0], again_hows[i], FIXTURE_NOW), INBOX_STALE);
+    }
     fixture_expect_stats(fixture, 0, 1, 0);
     assert_int_equal(finish(fixture, &right, INBOX_RETRY, FIXTURE_NOW), 0);
     assert_int_equal(finish(fixture, &right, INBOX_DEAD, 0), INBOX_STALE); /* queued by now */
+    /* A host that does not know whether its COMMIT was carried out repeats the completion. */
+    assert_int_equal(finish(fixture, &right, INBOX_REQUEUE, FIXTURE_NOW), INBOX_STALE);
     struct inbox_claim again = fixture_claim(fixture, "invite", FIXTURE_NOW);
     assert_int_equal(finish(fixture, &right, INBOX_DEAD, 0), INBOX_STALE); /* attempt 2 by now */
     assert_int_equal(finish(fixture, &again.runs[0], INBOX_DONE, 0), 0);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The GitHub client through the real binaries: what plugins ask, against a fake that is as strict as
-GitHub and fails as GitHub does. Responses that are lost after the effect are in test_effects.py, waits
+GitHub and fails as GitHub does. Responses that are lost after the effect are in test_in_doubt.py, waits
 for limits that end in test_ratelimits.py, permissions that are not granted in test_permissions.py."""
 
 import socket

@@ -5,7 +5,10 @@ for a comment in doubt that fails or has several pages, and a store that cannot 
 import contextlib
 import datetime
 import re
+import socket
 import sqlite3
+import threading
+import urllib.parse
 
 import pytest
 
@@ -91,7 +94,9 @@ def test_a_comment_found_after_another_host_took_the_run_is_not_recorded(fake, l
     take_run(store)
     fake.release()
     host.wait_log(msg="comment_found", delivery=delivery, attempt=2)
-    host.wait_log(msg="completion_stale", delivery=delivery, attempt=2)
+    # The handler did not get the response.
+    line = host.wait_log(msg="completion_stale", delivery=delivery, attempt=2)
+    assert "another host has taken this run over" in line["reason"]
     # The search waits for the timeout of the request that attempt 2 could not record.
     assert host.wait_log(msg="done", delivery=delivery, timeout=90)["attempt"] == "3"
     assert len(fake.bot_comments(12)) == posts(fake) == 1
@@ -134,6 +139,58 @@ def test_a_comment_that_github_writes_late_is_found_after_the_host_died(fake, st
     host.wait_log(msg="comment_found", delivery=delivery, timeout=90)
     host.wait_log(msg="done", delivery=delivery)
     assert len(fake.bot_comments(12)) == posts(fake) == 1
+
+
+class Relay:
+    """Carries connections to the fake, and breaks them on demand."""
+
+    def __init__(self, fake):
+        self.target = urllib.parse.urlsplit(fake.url)
+        self.clients = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection((self.target.hostname, self.target.port))
+            self.clients.append(client)
+            for pair in ((client, server), (server, client)):
+                threading.Thread(target=self.carry, args=pair, daemon=True).start()
+
+    @staticmethod
+    def carry(source, to):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                to.sendall(data)
+
+    def cut(self):
+        """The fake's side stays open, so the fake goes on."""
+        for client in self.clients:
+            client.shutdown(socket.SHUT_RDWR)
+        self.clients.clear()
+
+    def close(self):
+        self.listener.close()
+        self.cut()
+
+
+@pytest.mark.parametrize("handler", ["comment", "comment_again"])
+def test_a_comment_that_github_writes_after_the_connection_broke_is_found(fake, start_bot, handler):
+    """Also when the handler asks again at once."""
+    with contextlib.closing(Relay(fake)) as relay:
+        host = start_bot(plugins=["effects"], config={"github": {"api_url": relay.url}})
+        fake.fail("POST", COMMENTS, delay_ms=6500)
+        delivery = host.deliver("effects", event(handler, text="Welcome!", member="new-snek"))
+        snek.wait_until(lambda: posts(fake), "the comment")
+        relay.cut()
+        host.wait_log(msg="comment_found", delivery=delivery, timeout=90)
+        host.wait_log(msg="done", delivery=delivery)
+        assert len(fake.bot_comments(12)) == posts(fake) == 1
 
 
 def add_comments(fake, count):

@@ -3,6 +3,7 @@
  * At the end there is exactly one comment. The inbox, the broker and the worker are small fakes. */
 #include "unit.h"
 
+#include "base/clock.h"
 #include "dispatch/calls.h"
 #include "dispatch/effect.h"
 
@@ -71,6 +72,11 @@ static struct {
     size_t n_comments;
     /* The next response to an effect gets lost. */
     bool lose;
+    /* After GitHub's status, the next response to a POST fails here with this; 0: it does not. */
+    int32_t cut_off;
+    /* GitHub writes the next comment only when this test says so. */
+    bool late;
+    char *late_comment;
     /* The response to an effect that is no POST. */
     int32_t status, status_outcome;
     unsigned n_effects;
@@ -169,7 +175,10 @@ static void do_request(struct broker_request *request) {
     }
     bool post = strcmp(request->method, "POST") == 0;
     world.n_effects++;
-    if (post) {
+    if (post && world.late) {
+        world.late_comment = copy_text(request->body);
+        world.late = false;
+    } else if (post) {
         world.comments[world.n_comments++] = copy_text(request->body);
     }
     request->status = post ? 201 : world.status;
@@ -178,6 +187,11 @@ static void do_request(struct broker_request *request) {
         request->outcome = SNEK_E_NETWORK;
         request->status = 0;
         world.lose = false;
+        return;
+    }
+    if (world.cut_off) {
+        request->outcome = world.cut_off;
+        world.cut_off = 0;
         return;
     }
     assert_int_equal(buffer_append_text(&request->response, post ? request->body : "{}"), 0);
@@ -283,7 +297,16 @@ static void ignore_queued(void *context, int64_t due_ms) {
     (void)context, (void)due_ms;
 }
 
+/* The clocks stand still between two attempts. */
+static int64_t passed_ms;
+
+static void pass(int64_t ms) {
+    passed_ms += ms;
+    clock_set_for_test(1000000 + passed_ms, 1800000000000 + passed_ms);
+}
+
 static void begin_world(void) {
+    pass(0);
     struct run_table_options options = {.lease_ms = 30000,
                                         .max_attempts = 9,
                                         .on_slot_free = ignore_slot,
@@ -352,6 +375,8 @@ static void end_attempt(void) {
     pump();
     run_table_tick(&table, INT64_MAX);
     pump();
+    /* GitHub has ended what was on its way. */
+    pass(15000);
 }
 
 /* One attempt, in which the n-th allocation fails (negative: none). True when it failed. */
@@ -474,6 +499,44 @@ static void nor_does_a_failing_store_when_the_handler_tries_again(void **state) 
     }
 }
 
+/* Such as 65,536 bytes of headers: every further attempt would get the same error again. */
+static void a_response_that_failed_here_after_its_status_leaves_the_comment_in_doubt(void **state) {
+    (void)state;
+    static const int32_t failures[] = {SNEK_E_TOO_LARGE, SNEK_E_FAILED, SNEK_E_NETWORK,
+                                       SNEK_E_TIMEOUT};
+    for (size_t i = 0; i < sizeof failures / sizeof *failures; i++) {
+        begin_world();
+        world.cut_off = failures[i];
+        assert_false(attempt(-1));
+        assert_int_equal(world.outcome, failures[i]);
+        assert_int_equal(world.records[0].state, INBOX_INTENDED);
+        expect_one_comment();
+        end_world();
+    }
+}
+
+static void
+a_comment_that_is_not_there_is_written_only_once_github_has_ended_its_request(void **state) {
+    (void)state;
+    begin_world();
+    struct run *run = begin_attempt(7);
+    world.lose = world.late = true;
+    make_call(run);
+    make_call(run);
+    assert_int_equal(world.outcome, SNEK_E_REQUEUE);
+    end_attempt();
+    pass(-5000);
+    run = begin_attempt(8);
+    make_call(run);
+    assert_int_equal(world.outcome, SNEK_E_REQUEUE);
+    end_attempt();
+    assert_int_equal(world.n_effects, 1);
+    world.comments[world.n_comments++] = world.late_comment;
+    expect_one_comment();
+    assert_int_equal(world.n_effects, 1);
+    end_world();
+}
+
 /* A dead host's comment is looked for once GitHub must have carried it out, whatever the new host
  * has sent for the run in between. */
 static void
@@ -534,6 +597,9 @@ int main(void) {
         cmocka_unit_test(a_patch_in_doubt_is_repeated_for_ten_minutes),
         cmocka_unit_test(nor_does_one_in_the_attempt_after_a_lost_response),
         cmocka_unit_test(nor_does_a_failing_store_when_the_handler_tries_again),
+        cmocka_unit_test(a_response_that_failed_here_after_its_status_leaves_the_comment_in_doubt),
+        cmocka_unit_test(
+            a_comment_that_is_not_there_is_written_only_once_github_has_ended_its_request),
         cmocka_unit_test(
             a_dead_hosts_comment_is_looked_for_after_the_wait_whatever_was_sent_before),
         cmocka_unit_test(it_also_waits_when_this_host_made_an_attempt_before_the_dead_hosts),

@@ -242,6 +242,22 @@ static void a_stale_handed_run_leaves_the_newer_claim_alone(void **state) {
     assert_int_equal(handoff.bytes, 0);
 }
 
+/* Two of these would fill half of the worker's memory. */
+static void a_handed_run_waits_until_its_payload_fits_into_the_worker(void **state) {
+    (void)state;
+    config.memory_mib = 2;
+    hand_over(1, 100, 700 << 10);
+    hand_over(2, 200, 700 << 10);
+    (void)mailbox_drain(&mailbox);
+    handoff_tick(&handoff, clock_monotonic_ms() + 1000, false);
+    assert_int_equal(plugin.runs.n_runs, 1);
+    run_requeue(TAILQ_FIRST(&plugin.runs.runs), false, "");
+    end_operations();
+    handoff_tick(&handoff, clock_monotonic_ms() + 1000, false);
+    assert_int_equal(plugin.runs.n_runs, 1);
+    assert_int_equal(TAILQ_FIRST(&plugin.runs.runs)->data.id, 2);
+}
+
 static void a_large_handed_run_holds_up_no_run_behind_it(void **state) {
     (void)state;
     enter(1, 100, 10);
@@ -291,6 +307,20 @@ static void what_the_host_holds_for_a_plugin_bounds_its_claims(void **state) {
     plugin.runs.journal_bytes = plugin.runs.journal_entries_bytes = plugin.runs.payload_bytes = 0;
 }
 
+/* Their leases may have expired in a pause of this host. */
+static void a_claim_names_the_runs_in_memory_so_that_none_is_taken_again(void **state) {
+    (void)state;
+    enter(1, 100, 10);
+    run_set_lease_lost(enter(2, 200, 10));
+    hand_over(3, 300, 10);
+    (void)mailbox_drain(&mailbox);
+    const struct inbox_claim *claim = begin_claim();
+    assert_non_null(claim);
+    assert_int_equal(claim->n_live, 2);
+    assert_int_equal(claim->live[0] + claim->live[1], 100 + 300);
+    end_operations();
+}
+
 static void a_run_that_was_passed_over_gets_the_plugin_alone(void **state) {
     (void)state;
     struct run *busy = enter(1, 100, 10);
@@ -329,10 +359,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_stale_handed_run_leaves_the_newer_claim_alone, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_handed_run_waits_until_its_payload_fits_into_the_worker,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_large_handed_run_holds_up_no_run_behind_it, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_the_host_holds_for_a_plugin_bounds_its_claims, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_claim_names_the_runs_in_memory_so_that_none_is_taken_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_that_was_passed_over_gets_the_plugin_alone, set_up,
                                         tear_down),
     };

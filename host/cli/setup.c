@@ -29,16 +29,16 @@ static const char usage[] =
     "\n"
     "      --by-hand      without a page: print what to enter into GitHub's form, ask for the "
     "App's\n"
-    "                     id and the file of its key, and store them\n"
+    "                     id and the file of its key, ask GitHub whether they fit, and store them\n"
     "  -c, --config FILE  the configuration, which is created if necessary (default as for serve,\n"
     "                     else ./snekomatic.toml)\n"
     "  -h, --help         this text\n"
     "\n"
     "Exit status: 0 the credentials are stored, or the setup was ended by a signal; 64 wrong "
     "usage;\n"
-    "69 the address is not available; 71 the system lacks resources; 75 nobody finished the setup\n"
-    "in time; 78 the configuration, a plugin or a directory is wrong, or the bot has an App "
-    "already.\n";
+    "66 the input of --by-hand ended; 69 the address is not available; 71 the system lacks\n"
+    "resources; 73 a file cannot be written; 75 nobody finished the setup in time; 78 the\n"
+    "configuration, a plugin or a directory is wrong, or the bot has an App already.\n";
 
 static bool has_variable(const struct config *config, const char *name) {
     return settings_variable(config->settings, name) != NULL;
@@ -133,7 +133,12 @@ int setup_start(const char *path, enum setup_reason reason, struct config **conf
     if (!*stored) {
         return status;
     }
-    status = load_again(file, config);
+    AUTO_FREE char *host = strdup((*config)->server.host);
+    status = host ? load_again(file, config) : EX_OSERR;
+    if (status == EX_OK && strcmp(host, (*config)->server.host) != 0) {
+        /* In pull mode the setup has made it this machine's own. */
+        status = supervisor_move(opened, *config);
+    }
     if (status != EX_OK) {
         *stored = false;
         supervisor_close(opened);

@@ -3,6 +3,8 @@
 #include "cli/setup_by_hand.h"
 
 #include "cli/app_needs_text.h"
+#include "cli/broker_client.h"
+#include "cli/cli.h"
 #include "cli/plugin_inspection.h"
 
 #include "base/text.h"
@@ -12,7 +14,9 @@
 #include "setup/manifest.h"
 #include "setup/origins.h"
 #include "supervisor/key.h"
+#include "supervisor/supervisor.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,7 +32,7 @@ static bool ask(const char *question, char entry[ENTRY_MAX]) {
     fflush(stdout);
     if (!fgets(entry, ENTRY_MAX, stdin)) {
         printf("\n");
-        fprintf(stderr, "the input ended before the setup was complete; nothing was stored\n");
+        fprintf(stderr, "the input ended before the setup was complete; the bot has no App yet\n");
         return false;
     }
     size_t bytes = strlen(entry);
@@ -40,13 +44,28 @@ static bool ask(const char *question, char entry[ENTRY_MAX]) {
     return true;
 }
 
+/* A name without a letter is perhaps a choice of a menu that does not exist. */
+static bool is_surprising(const char *organization) {
+    for (const char *at = organization; *at; at++) {
+        if (isalpha((unsigned char)*at)) {
+            return false;
+        }
+    }
+    return *organization != '\0';
+}
+
 static bool ask_organization(struct setup_choices *choices) {
-    char entry[ENTRY_MAX];
+    char entry[ENTRY_MAX], before[ENTRY_MAX] = "";
     for (;;) {
         if (!ask("Organization that owns the App (empty: your own account):", entry)) {
             return false;
         }
         const char *problem = *entry ? setup_check_organization(entry) : NULL;
+        if (!problem && is_surprising(entry) && strcmp(entry, before) != 0) {
+            snprintf(before, sizeof before, "%s", entry);
+            problem = "Is this the organization's name, as in the address github.com/ORGANIZATION? "
+                      "Then enter it again.";
+        }
         if (!problem) {
             snprintf(choices->organization, sizeof choices->organization, "%.*s", SETUP_LOGIN_MAX,
                      entry);
@@ -59,6 +78,9 @@ static bool ask_organization(struct setup_choices *choices) {
 static bool ask_address(const struct config *config, struct setup_choices *choices) {
     char entry[ENTRY_MAX];
     struct error err;
+    if (choices->pull) {
+        return true;
+    }
     if (config->server.public_url) {
         snprintf(choices->address, sizeof choices->address, "%s", config->server.public_url);
         return true;
@@ -133,33 +155,76 @@ static bool ask_key(struct setup_app *app) {
     }
 }
 
-static int store(const struct config *config, const struct setup_files *files,
-                 const struct setup_app *app, const struct setup_choices *choices) {
-    struct error err;
-    if (setup_files_store(files, config, app, choices, &err) < 0) {
-        fprintf(stderr, "%s\n", err.text);
-        return EX_CONFIG;
+/* ---- storing ---- */
+
+/* Is the key one of this App? GitHub's answer; without one, the credentials are stored unchecked.
+ */
+static int ask_github(const struct config *complete, struct error *err) {
+    AUTO_CLOSE int messages_fd = -1;
+    struct broker_client client;
+    struct broker_request request;
+    if (supervisor_start_signer(complete, &messages_fd, err) < 0 ||
+        broker_client_open(&client, complete, messages_fd, err) < 0) {
+        return -1;
     }
+    json_t *app = broker_client_json(&client, "GET", "/app", NULL, &request);
+    int result = 0;
+    if (request.status == 401 || request.status == 404) {
+        error_set(err, "GitHub does not accept this key for this App ID: %s", request.error.text);
+        result = 1;
+    } else if (!app) {
+        printf("GitHub could not be asked about the App (%s%s). When it can, run `%s`\n",
+               request.error.text, broker_client_fix(&request), cli_command("check --online").text);
+    }
+    json_decref(app);
+    broker_request_finish(&request);
+    broker_client_close(&client);
+    return result;
+}
+
+static void print_end(const struct setup_files *files) {
     printf(
         "\nThe key is stored beside the configuration, %s. The file that you named is no longer\n"
         "needed: delete it.\n\nInstall the App at GitHub: its page, Install App. Then start the "
         "bot:\n\n  snekomatic serve -c %s\n",
         files->file, files->file);
-    return EX_OK;
+}
+
+/* Asks again for an id and a key that GitHub rejects. */
+static int ask_app(const struct config *config, const struct setup_files *files,
+                   struct setup_app *app, const struct setup_choices *choices) {
+    for (;;) {
+        struct error err;
+        if (!ask_id(app) || !ask_key(app)) {
+            return EX_NOINPUT;
+        }
+        int stored = setup_files_store(files, config, app, choices, ask_github, &err);
+        if (stored == 0) {
+            setup_secret_forget(files);
+            print_end(files);
+            return EX_OK;
+        }
+        if (stored < 0) {
+            fprintf(stderr, "%s\n", err.text);
+            return EX_CONFIG;
+        }
+        printf("%s\n", err.text);
+    }
 }
 
 static int ask_all(const struct config *config, const struct setup_files *files,
                    const struct app_needs *needs, struct setup_app *app) {
-    struct setup_choices choices = {.pull = false};
+    struct setup_choices choices = {.pull = config->github.receive == CONFIG_RECEIVE_PULL};
+    struct error err;
     if (!ask_organization(&choices) || !ask_address(config, &choices)) {
         return EX_NOINPUT;
     }
-    if (!choices.pull && setup_make_secret(&app->webhook_secret) < 0) {
-        fprintf(stderr, "the system gives no random bytes\n");
-        return EX_OSERR;
+    if (!choices.pull && setup_secret_keep(files, &app->webhook_secret, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        return EX_CANTCREAT;
     }
     print_form(config, needs, &choices, &app->webhook_secret);
-    return ask_id(app) && ask_key(app) ? store(config, files, app, &choices) : EX_NOINPUT;
+    return ask_app(config, files, app, &choices);
 }
 
 int setup_by_hand(const struct config *config, const char *file) {

@@ -38,12 +38,11 @@ static int load_config(struct config **config) {
     return 0;
 }
 
-/* A bot that has worked before has only lost its credentials. A store that cannot be opened has
- * none of this version's deliveries. */
-static bool store_has_delivery(const struct config *config) {
+static bool has_delivery(const struct config *config) {
     struct inbox *inbox = NULL;
     struct error err;
     if (inbox_open_tool(config->store.url, false, &inbox, &err) < 0) {
+        /* It does not exist yet, or it has none of this version's deliveries. */
         return false;
     }
     struct store_client client = {.inbox = inbox};
@@ -62,6 +61,22 @@ static bool store_has_delivery(const struct config *config) {
 static int reject(const char *reason) {
     log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", reason));
     return EX_CONFIG;
+}
+
+/* A bot that has worked before has only lost its credentials. A store that does not respond may
+ * have its deliveries. 0: there are none; else the exit status. */
+static int check_store(const struct config *config) {
+    struct error err;
+    if (inbox_check(config->store.url, &err) < 0) {
+        error_wrap(&err, "the store may have deliveries of this bot");
+        reject(err.text);
+        return err.transient ? EX_TEMPFAIL : EX_CONFIG;
+    }
+    return has_delivery(config)
+               ? reject("not configured: the store has deliveries, so this bot had a GitHub App; "
+                        "give its credentials again, or start the setup of another App with "
+                        "`snekomatic serve --setup`")
+               : 0;
 }
 
 static int serve(const struct config *config, const char *file, bool by_terminal,
@@ -86,11 +101,9 @@ static int serve(const struct config *config, const char *file, bool by_terminal
 
 static int inspect_and_serve(const struct config *config, const char *reason, const char *file) {
     struct inspected_plugins plugins;
-    bool automatic = strcmp(reason, "automatic") == 0;
-    if (automatic && store_has_delivery(config)) {
-        return reject("not configured: the store has deliveries, so this bot had a GitHub App; "
-                      "give its credentials again, or start the setup of another App with "
-                      "`snekomatic serve --setup`");
+    int usable = strcmp(reason, "automatic") == 0 ? check_store(config) : 0;
+    if (usable != 0) {
+        return usable;
     }
     if (config->n_plugins == 0) {
         return reject("there are no plugins, so the App needs nothing; add a [[plugin]] first");

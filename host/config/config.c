@@ -68,6 +68,7 @@ static void load_section(struct config_loader *loader, const struct toml_value *
         const struct config_key *key = key_find(config_keys, name);
         if (key) {
             loader->app_id_given |= strcmp(name, "github.app_id") == 0;
+            loader->config->server.listen_given |= strcmp(name, "server.listen") == 0;
             config_loader_toml(loader, key, loader->config, member);
         } else if (!section && strcmp(name, "plugin") == 0) {
             config_loader_plugins(loader, member);

@@ -68,6 +68,8 @@ struct config {
     struct {
         char *host; /* without brackets */
         uint16_t port;
+        /* By the file, not only by the variable PORT. */
+        bool listen_given;
         int64_t max_body_bytes;
         int64_t drain_ms;
         /* The start of the URL at which GitHub and people reach the host, without a slash at the

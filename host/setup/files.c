@@ -4,7 +4,10 @@
 #include "setup/files.h"
 
 #include "base/io.h"
+#include "base/log.h"
+#include "supervisor/key.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,6 +20,8 @@
 #define CONFIG_BYTES_MAX (1u << 20)
 #define LINES_MAX 65536
 #define GITHUB_API "https://api.github.com"
+#define DEFAULT_PORT 8000
+#define SECRET_FILE "setup-by-hand.webhook-secret"
 
 /* ---- where ---- */
 
@@ -105,9 +110,29 @@ static void put(struct buffer *lines, const char *key, const char *text) {
     buffer_append_text(lines, "\n");
 }
 
-static bool address_is_new(const struct config *config, const struct setup_choices *choices) {
+static bool address_is_new(const struct setup_files *files, const struct config *config,
+                           const struct setup_choices *choices) {
+    const char *present = config->server.public_url;
+    /* A new file has what a variable says too, which may be gone at the next start. */
     return *choices->address &&
-           (!config->server.public_url || strcmp(config->server.public_url, choices->address) != 0);
+           (!files->exists || !present || strcmp(present, choices->address) != 0);
+}
+
+/* In pull mode nobody but this machine needs the host's pages. The port of the variable PORT stays
+ * without the variable. */
+static void put_server(struct buffer *lines, const struct setup_files *files,
+                       const struct config *config, const struct setup_choices *choices) {
+    char listen[32];
+    unsigned port = config->server.port;
+    bool kept = config->server.listen_given || (!choices->pull && port == DEFAULT_PORT);
+    if (!kept && (choices->pull || port != 0)) {
+        snprintf(listen, sizeof listen, "%s:%u", choices->pull ? "127.0.0.1" : "0.0.0.0",
+                 port != 0 ? port : DEFAULT_PORT);
+        put(lines, "listen", listen);
+    }
+    if (address_is_new(files, config, choices)) {
+        put(lines, "public_url", choices->address);
+    }
 }
 
 static void put_github(struct buffer *lines, const struct setup_files *files,
@@ -138,10 +163,10 @@ static void put_plugins(struct buffer *lines, const struct config *config) {
 int setup_files_lines(const struct setup_files *files, const struct config *config,
                       const struct setup_app *app, const struct setup_choices *choices,
                       struct buffer *lines) {
-    if (*choices->address && (!files->exists || address_is_new(config, choices))) {
-        buffer_append_text(lines, "[server]\n");
-        put(lines, "public_url", choices->address);
-        buffer_append_text(lines, "\n");
+    AUTO_BUFFER struct buffer server = BUFFER_INIT(LINES_MAX);
+    put_server(&server, files, config, choices);
+    if (server.bytes > 0) {
+        buffer_printf(lines, "[server]\n%s\n", server.data);
     }
     buffer_append_text(lines, "[github]\n");
     put_github(lines, files, config, app, choices);
@@ -194,8 +219,8 @@ static int edit(const struct setup_files *files, const struct config *config,
         return -1;
     }
     const char *text = old.data ? old.data : "";
-    if (address_is_new(config, choices)) {
-        put(&server, "public_url", choices->address);
+    put_server(&server, files, config, choices);
+    if (server.bytes > 0) {
         if (add_to_table(text, "server", server.data, &with_server) < 0) {
             return error_set(err, "%s is too large", files->file);
         }
@@ -220,7 +245,8 @@ static int compose(const struct setup_files *files, const struct config *config,
 }
 
 /* Does the file give the host what it needs? */
-static int check(const char *path, const struct setup_app *app, struct error *err) {
+static int check(const char *path, const struct setup_app *app, setup_files_judge judge,
+                 struct error *err) {
     AUTO_PROBLEMS struct config_problems problems = {0};
     struct config *config = NULL;
     char id[24];
@@ -229,9 +255,14 @@ static int check(const char *path, const struct setup_app *app, struct error *er
         size_t bytes = problems.text ? strcspn(problems.text, "\n") : 0;
         return error_set(err, "%.*s", (int)bytes, problems.text ? problems.text : "");
     }
-    bool same = strcmp(config->github.app_id, id) == 0;
+    int result = 0;
+    if (strcmp(config->github.app_id, id) != 0) {
+        result = error_set(err, "it names another App");
+    } else if (judge) {
+        result = judge(config, err);
+    }
     config_free(config);
-    return same ? 0 : error_set(err, "it names another App");
+    return result;
 }
 
 /* A new file belongs to this process. An old one keeps its owner and its mode. */
@@ -252,7 +283,7 @@ static int take_over(const struct setup_files *files, const char *beside) {
 
 static int store_config(const struct setup_files *files, const struct config *config,
                         const struct setup_app *app, const struct setup_choices *choices,
-                        struct error *err) {
+                        setup_files_judge judge, struct error *err) {
     AUTO_WIPED_BUFFER struct buffer text = BUFFER_INIT(CONFIG_BYTES_MAX);
     char beside[SETUP_PATH_MAX + 8];
     path_beside(files->file, beside);
@@ -264,9 +295,10 @@ static int store_config(const struct setup_files *files, const struct config *co
         unlink(beside);
         return error_set(err, "cannot write %s: %s", beside, strerror(reason));
     }
-    if (check(beside, app, err) < 0) {
+    int checked = check(beside, app, judge, err);
+    if (checked != 0) {
         unlink(beside);
-        return error_wrap(err, "the lines cannot be added to %s", files->file);
+        return checked > 0 ? 1 : error_wrap(err, "the lines cannot be added to %s", files->file);
     }
     if (!files->exists && faccessat(AT_FDCWD, files->file, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         unlink(beside);
@@ -281,15 +313,85 @@ static int store_config(const struct setup_files *files, const struct config *co
     return 0;
 }
 
+/* No host starts with a key that cannot be read. */
+static int check_key(const struct secret *text, struct error *err) {
+    struct app_key *key = NULL;
+    if (app_key_parse(text, &key, err) < 0) {
+        return error_wrap(err, "GitHub's private key cannot be used (generate another one in the "
+                               "App's settings: Private keys)");
+    }
+    app_key_free(key);
+    return 0;
+}
+
+static void remove_file(const struct setup_files *files, const char *name) {
+    char path[SETUP_PATH_MAX + SETUP_FILE_NAME_MAX];
+    snprintf(path, sizeof path, "%s/%s", files->directory, name);
+    unlink(path);
+}
+
 int setup_files_store(const struct setup_files *files, const struct config *config,
                       const struct setup_app *app, const struct setup_choices *choices,
-                      struct error *err) {
+                      setup_files_judge judge, struct error *err) {
     char key[SETUP_FILE_NAME_MAX], secret[SETUP_FILE_NAME_MAX];
     setup_files_names(app, key, secret);
+    if (check_key(&app->key, err) < 0) {
+        return -1;
+    }
     if (write_file(files, key, &app->key, err) < 0 ||
         (app->webhook_secret.bytes > 0 &&
          write_file(files, secret, &app->webhook_secret, err) < 0)) {
         return -1;
     }
-    return store_config(files, config, app, choices, err);
+    int result = store_config(files, config, app, choices, judge, err);
+    if (result > 0) {
+        remove_file(files, key);
+        remove_file(files, secret);
+    }
+    return result;
+}
+
+int setup_secret_keep(const struct setup_files *files, struct secret *secret, struct error *err) {
+    char path[SETUP_PATH_MAX + SETUP_FILE_NAME_MAX];
+    snprintf(path, sizeof path, "%s/" SECRET_FILE, files->directory);
+    if (access(path, F_OK) == 0) {
+        return config_secret_file(path, secret, err);
+    }
+    if (setup_make_secret(secret) < 0) {
+        return error_set(err, "the system gives no random bytes");
+    }
+    return write_file(files, SECRET_FILE, secret, err);
+}
+
+void setup_secret_forget(const struct setup_files *files) {
+    remove_file(files, SECRET_FILE);
+}
+
+/* ---- what an earlier setup left ---- */
+
+#define KEY_SUFFIX ".private-key.pem"
+
+static bool is_key_file(const char *name) {
+    size_t bytes = strlen(name), end = strlen(KEY_SUFFIX);
+    return strncmp(name, "app-", 4) == 0 && bytes > end &&
+           strcmp(name + bytes - end, KEY_SUFFIX) == 0;
+}
+
+void setup_files_log_left(const struct setup_files *files) {
+    DIR *directory = opendir(files->directory);
+    const struct dirent *entry;
+    /* This setup runs only while no credential is configured. */
+    while (directory && (entry = readdir(directory))) {
+        if (is_key_file(entry->d_name)) {
+            log_event(SNEK_LEVEL_WARNING, "setup_key_left", LOG_TEXT("file", entry->d_name),
+                      LOG_TEXT("directory", files->directory),
+                      LOG_TEXT("reason", "no configuration names it: an earlier setup ended before "
+                                         "it was complete; `snekomatic setup --by-hand` takes the "
+                                         "key of an App that exists, or delete the file and the "
+                                         "App"));
+        }
+    }
+    if (directory) {
+        closedir(directory);
+    }
 }

@@ -27,11 +27,25 @@ int setup_files_lines(const struct setup_files *files, const struct config *conf
                       const struct setup_app *app, const struct setup_choices *choices,
                       struct buffer *lines);
 
+/* A last check of the complete configuration, before it takes its place. 0; 1 and `err`: it is
+ * rejected; -1 and `err`. */
+typedef int (*setup_files_judge)(const struct config *complete, struct error *err);
+
 /* Writes the key, the secret (if there is one), and last the configuration, which is checked before
- * it takes the place of the old one. After a failure it may be called again. 0, or -1. */
+ * it takes the place of the old one. `judge` may be NULL. After a failure it may be called again.
+ * 0; 1 and `err`: `judge` has rejected it, and nothing of it stays; -1 and `err`. */
 int setup_files_store(const struct setup_files *files, const struct config *config,
                       const struct setup_app *app, const struct setup_choices *choices,
-                      struct error *err);
+                      setup_files_judge judge, struct error *err);
+
+/* A person enters the webhook secret at GitHub before the App has an id. So it is kept in a file of
+ * its own, and an interrupted setup gives the same one again. 0, or -1. */
+int setup_secret_keep(const struct setup_files *files, struct secret *secret, struct error *err);
+void setup_secret_forget(const struct setup_files *files);
+
+/* Logs the key files that an earlier setup left: it was killed before it wrote the configuration.
+ */
+void setup_files_log_left(const struct setup_files *files);
 
 /* The names of the two files, without the directory. */
 #define SETUP_FILE_NAME_MAX 64

@@ -89,24 +89,43 @@ static void copy_problem(char *out, size_t room, const char *problem) {
     snprintf(out, room, "%s", problem ? problem : "");
 }
 
-bool setup_form_check(const struct http_field *fields, size_t count, struct setup_choices *choices,
-                      struct setup_problems *problems) {
-    const char *owner = http_form_value(fields, count, "owner");
-    const char *organization = http_form_value(fields, count, "organization");
-    const char *name = http_form_value(fields, count, "name");
-    *choices = (struct setup_choices){.pull = *http_form_value(fields, count, "pull") != '\0'};
-    *problems = (struct setup_problems){.any = false};
-    snprintf(choices->name, sizeof choices->name, "%.*s", SETUP_NAME_MAX, name);
-    copy_problem(problems->name, sizeof problems->name, setup_check_name(name));
-    if (strcmp(owner, "account") != 0) {
-        snprintf(choices->organization, sizeof choices->organization, "%.*s", SETUP_LOGIN_MAX,
-                 organization);
+static void check_owner(const char *organization, struct setup_choices *choices,
+                        struct setup_problems *problems) {
+    if (choices->account && *organization) {
+        copy_problem(problems->organization, sizeof problems->organization,
+                     "An organization is entered, but \"My own account\" is chosen: choose the "
+                     "organization, or empty this field.");
+    } else if (!choices->account) {
         copy_problem(problems->organization, sizeof problems->organization,
                      setup_check_organization(organization));
     }
+    snprintf(choices->organization, sizeof choices->organization, "%.*s", SETUP_LOGIN_MAX,
+             organization);
+}
+
+static void check_reach(const char *address, struct setup_choices *choices,
+                        struct setup_problems *problems) {
     if (!choices->pull) {
-        check_address(http_form_value(fields, count, "address"), choices, problems);
+        check_address(address, choices, problems);
+    } else if (*address) {
+        snprintf(choices->address, sizeof choices->address, "%.*s", SETUP_ADDRESS_MAX, address);
+        copy_problem(problems->address, sizeof problems->address,
+                     "An address is entered, but \"I have no public address\" is chosen: choose "
+                     "\"GitHub posts events to this address\", or empty this field.");
     }
+}
+
+bool setup_form_check(const struct http_field *fields, size_t count, struct setup_choices *choices,
+                      struct setup_problems *problems) {
+    const char *name = http_form_value(fields, count, "name");
+    *choices = (struct setup_choices){
+        .account = strcmp(http_form_value(fields, count, "owner"), "account") == 0,
+        .pull = strcmp(http_form_value(fields, count, "pull"), "yes") == 0};
+    *problems = (struct setup_problems){.any = false};
+    snprintf(choices->name, sizeof choices->name, "%.*s", SETUP_NAME_MAX, name);
+    copy_problem(problems->name, sizeof problems->name, setup_check_name(name));
+    check_owner(http_form_value(fields, count, "organization"), choices, problems);
+    check_reach(http_form_value(fields, count, "address"), choices, problems);
     problems->any = *problems->name || *problems->organization || *problems->address;
     return !problems->any;
 }

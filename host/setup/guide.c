@@ -158,10 +158,11 @@ static void on_setup(struct http_request *request) {
         page_made(guide, request);
     } else {
         const struct config *config = guide->options->config;
-        struct setup_choices choices = {.pull = config->github.receive == CONFIG_RECEIVE_PULL};
+        bool pulls = config->github.receive == CONFIG_RECEIVE_PULL;
+        struct setup_choices choices = {.pull = pulls || !config->server.public_url};
         struct setup_problems problems = {.any = false};
         snprintf(choices.address, sizeof choices.address, "%s",
-                 config->server.public_url ? config->server.public_url : "");
+                 pulls || !config->server.public_url ? "" : config->server.public_url);
         page_ask(guide, request, 200, &choices, &problems);
     }
 }
@@ -183,8 +184,9 @@ static void on_manifest(struct http_request *request) {
         return;
     }
     if (guide->options->config->github.receive == CONFIG_RECEIVE_PULL) {
-        /* The setup changes no line of the configuration. */
+        /* The setup changes no line of the configuration, and its form asks for no address. */
         (void)snprintf(fields[ARRAY_LENGTH(fields) - 1].value, HTTP_VALUE_MAX, "yes");
+        fields[ARRAY_LENGTH(fields) - 2].value[0] = '\0';
     }
     if (!setup_form_check(fields, ARRAY_LENGTH(fields), &choices, &problems)) {
         page_ask(guide, request, 422, &choices, &problems);

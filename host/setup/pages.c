@@ -121,7 +121,7 @@ static void put_entry(struct buffer *page, const char *id, const char *value, co
 
 static void put_owner(struct buffer *page, const struct setup_choices *choices,
                       const struct setup_problems *problems) {
-    bool organization = *choices->organization || !*choices->name || *problems->organization;
+    bool organization = !choices->account;
     http_page_html(page, "<fieldset>\n<legend>Who owns the App?</legend>\n"
                          "<p class=\"choice\"><input type=\"radio\" name=\"owner\" "
                          "value=\"organization\" id=\"owner-organization\"");
@@ -152,21 +152,33 @@ static void put_name(struct buffer *page, const struct setup_choices *choices,
     http_page_html(page, "</div>\n");
 }
 
-static void put_reach(struct buffer *page, const struct setup_choices *choices,
-                      const struct setup_problems *problems) {
-    http_page_html(page, "<fieldset>\n<legend>How do events reach the bot?</legend>\n"
-                         "<div class=\"field\"><label for=\"address\">Public address</label>\n"
-                         "<p class=\"hint\" id=\"address-hint\">GitHub posts events there: "
-                         "https://HOST, as in https://bot.example.org. A proxy with a certificate "
-                         "passes them on to this host.</p>\n");
-    put_problem(page, "address", problems->address);
-    http_page_html(page, "<input type=\"url\" maxlength=\"300\"");
-    put_entry(page, "address", choices->address, problems->address);
-    http_page_html(page, "</div>\n<p class=\"choice\"><input type=\"checkbox\" name=\"pull\" "
-                         "value=\"yes\" id=\"pull\"");
-    http_page_html(page, choices->pull ? " checked" : "");
+static void put_reach(struct buffer *page, const struct guide *guide,
+                      const struct setup_choices *choices, const struct setup_problems *problems) {
+    const struct config *config = guide->options->config;
+    bool only_pull = config->github.receive == CONFIG_RECEIVE_PULL;
+    http_page_html(page, "<fieldset>\n<legend>How do events reach the bot?</legend>\n");
+    if (!only_pull) {
+        http_page_html(page, "<p class=\"choice\"><input type=\"radio\" name=\"pull\" value=\"no\" "
+                             "id=\"push\"");
+        http_page_html(page, choices->pull ? "" : " checked");
+        http_page_html(
+            page, "> <label for=\"push\">GitHub posts events to this address</label></p>\n"
+                  "<div class=\"field\"><label for=\"address\">Public address</label>\n"
+                  "<p class=\"hint\" id=\"address-hint\">https://HOST, as in "
+                  "https://bot.example.org. A proxy with a certificate passes the events on to "
+                  "this host.</p>\n");
+        put_problem(page, "address", problems->address);
+        http_page_html(page, "<input type=\"url\" maxlength=\"300\"");
+        put_entry(page, "address", choices->address, problems->address);
+        http_page_html(page, "</div>\n");
+    }
+    http_page_html(page, "<p class=\"choice\"><input type=\"radio\" name=\"pull\" value=\"yes\" "
+                         "id=\"pull\"");
+    http_page_html(page, choices->pull || only_pull ? " checked" : "");
     http_page_html(page, "> <label for=\"pull\">I have no public address: the bot asks GitHub for "
-                         "events every 10 seconds</label></p>\n</fieldset>\n");
+                         "events every ");
+    buffer_printf(page, "%u seconds</label></p>\n</fieldset>\n",
+                  config->github.pull_interval_seconds);
 }
 
 static void put_summary(struct buffer *page, const struct setup_problems *problems) {
@@ -202,7 +214,7 @@ void page_ask(struct guide *guide, struct http_request *request, unsigned status
     put_form_token(&page, guide);
     put_owner(&page, choices, problems);
     put_name(&page, choices, problems);
-    put_reach(&page, choices, problems);
+    put_reach(&page, guide, choices, problems);
     http_page_html(&page, "<p><button>Continue</button></p>\n</form>\n");
     http_respond_page(request, status, &page, SELF);
 }
@@ -380,6 +392,10 @@ void page_finished(struct guide *guide, struct http_request *request) {
     if (starts) {
         http_page_html(&page,
                        "<p>In a moment the bot is up: <a href=\"/\">see its page</a>.</p>\n");
+        if (guide->choices.pull && !guide->options->config->server.listen_given) {
+            http_page_html(&page, "<p>It then listens on this machine only, because nobody else "
+                                  "needs its pages in pull mode.</p>\n");
+        }
     } else if (guide->stored) {
         http_page_html(&page, "<p>Start the bot: <code>snekomatic serve</code>.</p>\n");
     } else {

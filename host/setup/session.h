@@ -25,6 +25,8 @@
 
 /* The choices of a person, checked. */
 struct setup_choices {
+    /* The person's own account owns the App; then there is no organization. Of the form only. */
+    bool account;
     /* "": the person's own account. */
     char organization[SETUP_LOGIN_MAX + 1];
     char name[SETUP_NAME_MAX + 1];

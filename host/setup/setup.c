@@ -44,7 +44,7 @@ static void store(struct guide *guide, const struct setup_choices *choices) {
         guide->own_secret = setup_make_secret(&guide->app.webhook_secret) == 0;
     }
     guide->stored = setup_files_store(guide->files, guide->options->config, &guide->app, choices,
-                                      &guide->not_stored) == 0;
+                                      NULL, &guide->not_stored) == 0;
     log_event(SNEK_LEVEL_INFO, "setup_app_made", LOG_NUMBER("app", guide->app.id),
               LOG_TEXT("slug", guide->app.slug), LOG_TEXT("page", guide->app.page));
     if (guide->stored) {
@@ -158,7 +158,11 @@ static int prepare(struct setup *setup, struct error *err) {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         return error_set(err, "libcurl does not start");
     }
-    return setup_files_init(&setup->files, setup->options->file, err);
+    if (setup_files_init(&setup->files, setup->options->file, err) < 0) {
+        return -1;
+    }
+    setup_files_log_left(&setup->files);
+    return 0;
 }
 
 /* True when a signal asks for the end. */

@@ -10,11 +10,14 @@
 #include "supervisor/notify.h"
 #include "supervisor/start.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -113,6 +116,29 @@ void supervisor_close(struct supervisor_opened *opened) {
     cleanup_close(&opened->listen_fd);
     cleanup_close(&opened->notify_fd);
     *opened = (struct supervisor_opened){.listen_fd = -1, .notify_fd = -1};
+}
+
+static uint16_t port_of(int listen_fd) {
+    struct sockaddr_storage local = {0};
+    socklen_t bytes = sizeof local;
+    getsockname(listen_fd, (struct sockaddr *)&local, &bytes);
+    return ntohs(local.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&local)->sin6_port
+                                             : ((const struct sockaddr_in *)&local)->sin_port);
+}
+
+int supervisor_move(struct supervisor_opened *opened, const struct config *config) {
+    struct error err;
+    uint16_t port = config->server.port;
+    if (port == 0) {
+        port = port_of(opened->listen_fd);
+    }
+    cleanup_close(&opened->listen_fd);
+    opened->listen_fd = -1;
+    int status = start_listen(config->server.host, port, &opened->listen_fd, &err);
+    if (status != 0) {
+        log_event(SNEK_LEVEL_ERROR, "cannot_start", LOG_TEXT("reason", err.text));
+    }
+    return status;
 }
 
 /* 0, or an exit status. */

@@ -25,6 +25,9 @@ struct supervisor_opened {
 int supervisor_setup(const struct config *config, char *const setup_argv[],
                      struct supervisor_opened *opened, bool *stored);
 void supervisor_close(struct supervisor_opened *opened);
+/* Gives up the listening socket and listens where `config` says. Port 0 keeps the port. 0; or an
+ * exit status, logged. */
+int supervisor_move(struct supervisor_opened *opened, const struct config *config);
 
 /* Runs until the host has ended for good. `host_argv` is the program to exec (argv[0] is an
  * absolute path), `worker_path` the program snekomatic-worker. `opened` is NULL, or the setup's,

@@ -60,6 +60,7 @@ try {
     if (settings.pull) {
         await page.getByLabel("I have no public address").check();
     } else {
+        await page.getByLabel("GitHub posts events to this address").check();
         await page.getByLabel("Public address", { exact: true }).fill(settings.public_url);
     }
     await page.getByRole("button", { name: "Continue" }).click();

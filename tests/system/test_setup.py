@@ -2,6 +2,7 @@
 """The setup by GitHub's manifest flow, through the real binaries, as a browser without scripts."""
 
 import base64
+import html
 import json
 import os
 import pathlib
@@ -25,7 +26,8 @@ class Setup:
     def __init__(self, fake, folder, *words, env=None, config=None, start=True):
         self.fake, self.folder = fake, pathlib.Path(folder)
         self.folder.mkdir(exist_ok=True)
-        self.env = snek.clean_environment(PORT="0", GITHUB_API_URL=fake.url, SNEKOMATIC_LOG="debug", **(env or {}))
+        self.env = snek.clean_environment(**{"PORT": "0", "GITHUB_API_URL": fake.url, "SNEKOMATIC_LOG": "debug",
+                                             **(env or {})})
         if config is not None:
             (self.folder / "snekomatic.toml").write_text(config)
         self.browser = Browser()
@@ -46,8 +48,10 @@ class Setup:
         return self.browser.get(self.url + "/setup")
 
     def choose(self, page=None, **entries):
-        """Sends the first form."""
-        chosen = {"organization": "sneks-united", "name": "Sneks Bot", "address": PUBLIC, **entries}
+        """Sends the first form; with an address, or in pull mode."""
+        pull = entries.get("pull") == "yes"
+        chosen = {"organization": "sneks-united", "name": "Sneks Bot", "pull": "no",
+                  "address": "" if pull else PUBLIC, **entries}
         return self.browser.submit(self.url, (page or self.page()).form("/manifest"), **chosen)
 
     def callback(self, **entries):
@@ -108,7 +112,7 @@ def setup(start):
 
 
 def text_of(page):
-    return re.sub(r"<style>.*?</style>|<[^>]+>", " ", page.text, flags=re.S)
+    return html.unescape(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page.text, flags=re.S))
 
 
 # ---- the whole way
@@ -214,7 +218,7 @@ def test_the_cookie_is_for_the_setup_only_and_not_for_scripts(setup):
 
 def test_a_form_of_another_page_is_rejected(setup):
     form = setup.open().form("/manifest")
-    entries = {"organization": "sneks-united", "name": "Sneks Bot", "address": PUBLIC}
+    entries = {"organization": "sneks-united", "name": "Sneks Bot", "pull": "no", "address": PUBLIC}
     for token in (None, "", "A" * 43):
         assert setup.browser.submit(setup.url, form, form=token, **entries).status == 403
     assert setup.browser.submit(setup.url, form, headers={"Sec-Fetch-Site": "cross-site"}, **entries).status == 403
@@ -266,6 +270,8 @@ def test_behind_tls_the_cookie_is_secure_and_github_leads_back_to_the_public_url
     ({"address": "http://bot.example.org"}, "must start with https://"),
     ({"address": "https://bot.example.org/path"}, "without a path"),
     ({"address": "https://127.0.0.1:8000"}, "one that GitHub can reach"),
+    ({"address": PUBLIC, "pull": "yes"}, 'An address is entered, but "I have no public address" is chosen'),
+    ({"organization": "sneks-united", "owner": "account"}, 'but "My own account" is chosen'),
 ])
 def test_a_wrong_entry_is_named_beside_its_field(setup, entries, words):
     setup.open()
@@ -276,7 +282,75 @@ def test_a_wrong_entry_is_named_beside_its_field(setup, entries, words):
     # The form keeps the right values.
     kept = answer.form("/manifest")["fields"]
     assert all(kept[name] == value for name, value in
-               {"organization": "sneks-united", "name": "Sneks Bot", "address": PUBLIC}.items() if name not in entries)
+               {"organization": "sneks-united", "name": "Sneks Bot", "address": PUBLIC, **entries}.items()
+               if name in entries and len(entries) > 1 or name not in entries)
+
+
+@pytest.mark.parametrize("public, pull", [(None, "yes"), (PUBLIC, "no")])
+def test_without_a_public_address_the_form_proposes_pull_mode(start, public, pull):
+    setup = start(env={"SNEKOMATIC_PUBLIC_URL": public} if public else None)
+    fields = setup.open().form("/manifest")["fields"]
+    assert (fields["pull"], fields["address"]) == (pull, public or "")
+
+
+def listens(address, port):
+    with socket.socket() as client:
+        return client.connect_ex((address, port)) == 0
+
+
+def test_in_pull_mode_the_bot_listens_on_this_machine_only(start):
+    setup = start()
+    assert listens("127.0.0.2", setup.port)
+    setup.make(pull="yes")
+    end = setup.finish()
+    assert "listens on this machine only" in text_of(end)
+    setup.wait_ready()
+    assert not listens("127.0.0.2", setup.port)
+    assert '[server]\nlisten = "127.0.0.1:8000"\n' in setup.file("snekomatic.toml").read_text()
+
+
+def test_in_pull_mode_a_configuration_that_names_an_address_keeps_it(start):
+    setup = start("--setup", config='[server]\nlisten = "127.0.0.3:0"\n\n[[plugin]]\npath = "ping"\n')
+    setup.url = setup.url.replace("127.0.0.1", "127.0.0.3")
+    setup.make(pull="yes")
+    setup.finish()
+    setup.wait_ready()
+    text = setup.file("snekomatic.toml").read_text()
+    assert text.count("listen") == 1 and 'receive = "pull"' in text
+
+
+@pytest.mark.parametrize("pull, address", [("yes", "127.0.0.1"), ("no", "0.0.0.0")])
+def test_the_port_of_the_variable_is_stored(start, pull, address):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    setup = start(env={"PORT": str(port)})
+    setup.make(pull=pull)
+    assert f'[server]\nlisten = "{address}:{port}"\n' in setup.file("snekomatic.toml").read_text()
+
+
+def test_a_key_that_cannot_be_used_is_not_stored(setup, fake):
+    setup.open()
+    back = setup.callback()
+    fake.fail("POST", "/app-manifests/", status=201, body={
+        "id": 7, "slug": "sneks-bot", "pem": "-----BEGIN RSA PRIVATE KEY-----\nbm8=\n"
+        "-----END RSA PRIVATE KEY-----\n", "webhook_secret": "0123456789abcdef"})
+    assert setup.browser.get(back).status == 303
+    assert "generate another one in the App" in text_of(setup.page())
+    assert not list(setup.folder.iterdir())
+
+
+def test_a_key_that_an_earlier_setup_left_is_named(start, tmp_path):
+    (tmp_path / "bot").mkdir()
+    (tmp_path / "bot/app-7.private-key.pem").write_text("a key")
+    setup = start()
+    left = setup.process.wait_log(msg="setup_key_left")
+    assert left["file"] == "app-7.private-key.pem" and left["directory"] == str(tmp_path / "bot")
+
+
+def test_a_store_that_does_not_respond_may_have_deliveries(tmp_path):
+    done = rejected(tmp_path, env={"DATABASE_URL": "postgres://bot@127.0.0.1:9/bot"})
+    assert done.returncode == 75 and "the store may have deliveries" in done.stdout, done
 
 
 def test_entries_are_escaped(setup):
@@ -542,7 +616,7 @@ def test_setup_from_a_terminal_prints_the_link_and_ends(fake, tmp_path, key):
     browser, url = Browser(), link.split("/setup")[0]
     assert browser.get(link).status == 303
     sent = browser.submit(url, browser.get(f"{url}/setup").form("/manifest"), organization="sneks-united",
-                          name="Sneks Bot", address=PUBLIC)
+                          name="Sneks Bot", pull="no", address=PUBLIC)
     asked = browser.submit(url, sent.forms[0])
     browser.get(browser.submit(fake.url, asked.forms[0]).location)
     end = browser.submit(url, browser.get(f"{url}/setup").form("/finish"))
@@ -577,10 +651,45 @@ def test_by_hand_it_prints_githubs_form_and_stores_the_answers(fake, tmp_path, k
     assert checked.returncode == 0, checked
 
 
-def test_by_hand_the_end_of_the_input_stores_nothing(fake, tmp_path):
-    done = by_hand(tmp_path, fake, f"sneks-united\n{PUBLIC}\n7\n")
-    assert done.returncode == 66 and "nothing was stored" in done.stderr
-    assert not list(tmp_path.iterdir())
+def test_by_hand_an_interrupted_setup_shows_the_same_secret_again(fake, tmp_path, key):
+    shown = []
+    for end in "7\n", "7\n", f"{snek.APP_ID}\n{key}\n":
+        done = by_hand(tmp_path, fake, f"sneks-united\n{PUBLIC}\n{end}")
+        shown.append(re.search(r"Secret\s+([0-9a-f]{64})\n", done.stdout).group(1))
+        if end == "7\n":
+            assert done.returncode == 66 and "the bot has no App yet" in done.stderr
+            [kept] = tmp_path.iterdir()
+            assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert done.returncode == 0 and len(set(shown)) == 1
+    assert (tmp_path / f"app-{snek.APP_ID}.webhook-secret").read_text() == shown[0]
+    assert not kept.exists()
+
+
+def test_by_hand_an_id_and_a_key_that_github_rejects_are_asked_for_again(fake, tmp_path, key):
+    another = snek.make_key(tmp_path / "another.pem")
+    done = by_hand(tmp_path, fake, f"sneks-united\n{PUBLIC}\n7\n{key}\n{snek.APP_ID}\n{another}\n"
+                   f"{snek.APP_ID}\n{key}\n")
+    assert done.returncode == 0 and done.stdout.count("GitHub does not accept this key for this App ID") == 2
+    assert not list(tmp_path.glob("app-7.*"))
+    assert (tmp_path / f"app-{snek.APP_ID}.private-key.pem").read_text().strip() \
+        == pathlib.Path(key).read_text().strip()
+    assert (tmp_path / "snekomatic.toml").exists()
+
+
+def test_by_hand_without_github_the_credentials_are_stored_unchecked(fake, tmp_path, key):
+    fake.fail("GET", "/app", status=503, body={"message": "down"}, times=-1)
+    done = by_hand(tmp_path, fake, f"sneks-united\n{PUBLIC}\n{snek.APP_ID}\n{key}\n")
+    assert done.returncode == 0 and "GitHub could not be asked about the App" in done.stdout
+    assert (tmp_path / "snekomatic.toml").exists()
+
+
+def test_by_hand_a_name_without_a_letter_is_asked_for_again(fake, tmp_path, key):
+    done = by_hand(tmp_path, fake, f"1\nsneks-united\n{PUBLIC}\n{snek.APP_ID}\n{key}\n")
+    assert done.returncode == 0 and "Is this the organization's name" in done.stdout
+    assert f"{fake.url}/organizations/sneks-united/settings/apps/new" in done.stdout
+    (tmp_path / "snekomatic.toml").unlink()
+    done = by_hand(tmp_path, fake, f"1\n1\n{PUBLIC}\n{snek.APP_ID}\n{key}\n")
+    assert f"{fake.url}/organizations/1/settings/apps/new" in done.stdout
 
 
 def test_a_configuration_that_comes_meanwhile_is_not_replaced(start):

@@ -27,9 +27,15 @@ struct contract_store {
     void (*poison)(void *place, const char *guid);
 };
 
-/* Adds the contract's tests to `tests`, which has room for so many; their number. */
+/* Is `name` in the part that a program was called with? NULL means every part. */
+bool contract_has(const char *part, const char *name);
+
+/* Adds the contract's tests of a part to `tests`, which has room for so many; their number. The
+ * parts are "deliveries", "runs" and "state". A store's own tests are a part of that name: "own".
+ */
 #define CONTRACT_TESTS_MAX 220
-size_t contract_tests(const struct contract_store *store, struct CMUnitTest *tests);
+size_t contract_tests(const struct contract_store *store, const char *part,
+                      struct CMUnitTest *tests);
 size_t contract_claim_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_group_tests(const struct contract_store *store, struct CMUnitTest *tests);
 size_t contract_lease_tests(const struct contract_store *store, struct CMUnitTest *tests);

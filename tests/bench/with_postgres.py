@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "postgres"))
 import server
 
-postgres = server.Server(shared_buffers="128MB")
+postgres = server.Server(on_disk=True, shared_buffers="128MB")
 try:
     status = subprocess.run([sys.argv[1], "--postgres", postgres.url(), *sys.argv[2:]]).returncode
 finally:

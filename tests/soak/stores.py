@@ -62,7 +62,7 @@ class PostgresStore:
     absences = ("pause", "outage")
 
     def __init__(self, _folder):
-        self.server = server.Server()
+        self.server = server.Server(on_disk=True)
         self.url = self.server.url()
         self.environment = {}
 

@@ -7,6 +7,8 @@ import signal
 
 import snek
 
+PLACE = "/repos/sneks-united/terrarium/issues/12"
+
 
 def trouble(action="fine", **more):
     return {"action": action, "installation": {"id": snek.INSTALLATION}, **more}
@@ -68,6 +70,15 @@ def is_fine(host):
 def long_run(host, ms=2000):
     delivery = host.deliver("trouble", trouble("fine", ms=ms))
     host.wait_log(msg="started", delivery=delivery)
+    return delivery
+
+
+def held_run(host):
+    """A run that goes on until host.fake.release(), however slow the machine is: GitHub holds back the response to
+    its request. When it runs again, it gets its response."""
+    host.fake.fail("GET", PLACE, delay_ms=600000)
+    delivery = host.deliver("trouble", trouble("get", url=PLACE))
+    snek.wait_until(lambda: host.fake.requests("GET", PLACE), "its request")
     return delivery
 
 

@@ -7,7 +7,8 @@ import signal
 import pytest
 
 import snek
-from beside import begin_reload, copy_plugin, go_on, hanging_reload, is_fine, long_run, push, start, was_not_disturbed
+from beside import (begin_reload, copy_plugin, go_on, hanging_reload, held_run, is_fine, long_run, push, start,
+                    was_not_disturbed)
 
 
 @pytest.fixture
@@ -48,14 +49,15 @@ def test_an_old_host_that_is_killed_while_the_new_one_loads_is_restarted(host):
 
 @pytest.mark.parametrize("who", ["old", "new"])
 def test_a_host_that_is_killed_while_the_old_one_drains_loses_nothing(host, who):
-    slow = long_run(host, 3000)
+    slow = held_run(host)
     [old] = host.pids("host")
     mark = begin_reload(host)
     host.wait_log(msg="loaded", after=mark)
     [new] = set(host.pids("host")) - {old}
     os.kill(old if who == "old" else new, signal.SIGKILL)
     host.wait_log(msg="reloaded" if who == "old" else "reload_failed", after=mark)
-    host.wait_log(msg="done", delivery=slow, timeout=30)
+    host.fake.release()
+    host.wait_log(msg="done", delivery=slow)
     is_fine(host)
     assert len(host.pids("host")) == 1
 
@@ -64,9 +66,9 @@ def test_a_host_that_is_killed_while_the_old_one_drains_loses_nothing(host, who)
 def test_a_supervisor_that_is_killed_in_a_reload_leaves_no_process_and_loses_nothing(host, phase):
     if phase == "loading":
         hanging_reload(host)
-        slow = long_run(host, 3000)
+        slow = held_run(host)
     else:
-        slow = long_run(host, 3000)
+        slow = held_run(host)
         host.wait_log(msg="loaded", after=begin_reload(host))
     pids = host.pids("host") + host.pids("worker")
     assert len(pids) == 6

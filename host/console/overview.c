@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The first page: one sentence of health, and the numbers behind it. */
+#include "console/chart.h"
 #include "console/pages.h"
 #include "console/room.h"
+#include "console/status.h"
 #include "console/view.h"
 #include "inbox/stats.h"
 
@@ -9,20 +11,23 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATUS_MAX 65536
-
 struct overview {
     struct inbox_stats stats;
-    struct buffer status;
-    bool ready;
+    struct inbox_series series;
+    struct status status;
 };
 
 static int load(struct console_task *task, struct overview *overview, struct error *err) {
     const struct console_options *options = &task->console->options;
     overview->stats =
         (struct inbox_stats){.operation = {.kind = INBOX_STATS}, .configured = options->configured};
-    overview->ready = options->append_status(options->context, &overview->status);
-    return room_read(task->console, &overview->stats.operation, err);
+    overview->series = (struct inbox_series){
+        .operation = {.kind = INBOX_SERIES}, .span = chart_span(task), .now_ms = task->now_ms};
+    status_read(task, &overview->status);
+    return room_read(task->console, &overview->stats.operation, err) < 0 ||
+                   room_read(task->console, &overview->series.operation, err) < 0
+               ? -1
+               : 0;
 }
 
 /* Appends "3 dead runs" and the like, with commas between them. */
@@ -44,7 +49,7 @@ static void describe_health(const struct overview *overview, struct buffer *sent
 static void put_health(struct console_task *task, const struct overview *overview) {
     AUTO_BUFFER struct buffer sentence = BUFFER_INIT(1024);
     describe_health(overview, &sentence);
-    if (!overview->ready) {
+    if (!overview->status.ready) {
         http_page_html(&task->page, "<p class=\"health bad\">The host is not ready: /readyz gives "
                                     "the reason.</p>\n");
     } else if (sentence.bytes > 0) {
@@ -57,10 +62,12 @@ static void put_health(struct console_task *task, const struct overview *overvie
 }
 
 static void put_number(struct buffer *page, const char *name, int64_t number, const char *meaning) {
-    http_page_put(page,
-                  "<li><span class=\"number\">%lld</span> <strong>%s</strong> "
-                  "<span class=\"hint\">%s</span></li>\n",
-                  (long long)number, name, meaning);
+    http_page_html(page, number > 0 ? "<li>" : "<li class=\"none\">");
+    http_page_html(page, "<a href=\"" CONSOLE_PATH "/deliveries?state=");
+    http_page_html(page, strcmp(name, "in doubt") == 0 ? "in%20doubt" : name);
+    http_page_put(
+        page, "\"><span class=\"number\">%lld</span> %s</a> <span class=\"hint\">%s</span></li>\n",
+        (long long)number, name, meaning);
 }
 
 static void put_numbers(struct console_task *task, const struct inbox_stats *stats) {
@@ -87,7 +94,7 @@ static void put_json(struct console_task *task, const struct overview *overview)
     const struct inbox_stats *stats = &overview->stats;
     struct buffer *json = &task->page;
     view_json_open(json, NULL, '{');
-    view_json_bool(json, "ready", overview->ready);
+    view_json_bool(json, "ready", overview->status.ready);
     view_json_open(json, "runs", '{');
     view_json_number(json, "queued", stats->queued);
     view_json_number(json, "running", stats->running);
@@ -101,14 +108,13 @@ static void put_json(struct console_task *task, const struct overview *overview)
     view_json_number(json, "effects_in_doubt", stats->in_doubt);
     view_json_time(json, "oldest_due",
                    stats->oldest_due_ms == INT64_MAX ? 0 : stats->oldest_due_ms);
-    view_json_open(json, "status", '{');
-    buffer_append(json, overview->status.data ? overview->status.data : "", overview->status.bytes);
-    view_json_close(json, '}');
+    chart_put_json(json, &overview->series);
+    view_json_raw(json, "status", &overview->status.json);
     view_json_close(json, '}');
 }
 
 void page_overview(struct console_task *task) {
-    struct overview overview = {.status = BUFFER_INIT(STATUS_MAX)};
+    struct overview overview;
     struct error err;
     if (load(task, &overview, &err) < 0) {
         view_store_failed(task, &err);
@@ -117,8 +123,9 @@ void page_overview(struct console_task *task) {
     } else {
         view_begin(task, "Overview", true);
         put_health(task, &overview);
+        chart_put(task, &overview.series);
         put_numbers(task, &overview.stats);
         view_end(&task->page);
     }
-    buffer_finish(&overview.status);
+    status_finish(&overview.status);
 }

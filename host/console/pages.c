@@ -18,7 +18,13 @@ const struct console_page console_pages[] = {
     {.path = "/failures", .menu = "Failures", .handle = page_failures},
     {.path = "/failures/preview", .is_action = true, .handle = action_preview},
     {.path = "/failures/apply", .is_action = true, .handle = action_apply},
+    {.path = "/plugins", .menu = "Plugins", .handle = page_plugins},
+    {.path = "/plugins", .has_rest = true, .is_action = true, .handle = action_plugin},
+    {.path = "/installations", .menu = "Installations", .handle = page_installations},
+    {.path = "/installations", .has_rest = true, .is_action = true, .handle = action_installation},
+    {.path = "/recovery", .menu = "Recovery", .handle = page_recovery},
     {.path = "/actions", .menu = "Actions", .handle = page_actions},
+    {.path = "/help", .menu = "Help", .handle = page_help},
 };
 const size_t n_console_pages = ARRAY_LENGTH(console_pages);
 

@@ -33,6 +33,12 @@ void page_timeline(struct console_task *task);
 void page_failures(struct console_task *task);
 void action_preview(struct console_task *task);
 void action_apply(struct console_task *task);
+void page_plugins(struct console_task *task);
+void action_plugin(struct console_task *task);
+void page_installations(struct console_task *task);
+void action_installation(struct console_task *task);
+void page_recovery(struct console_task *task);
 void page_actions(struct console_task *task);
+void page_help(struct console_task *task);
 
 #endif

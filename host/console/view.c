@@ -329,6 +329,11 @@ void view_json_time(struct buffer *json, const char *key, int64_t time_ms) {
     buffer_printf(json, "\"%s.%03dZ\"", text, (int)(time_ms % 1000));
 }
 
+void view_json_raw(struct buffer *json, const char *key, const struct buffer *raw) {
+    put_key(json, key);
+    buffer_append(json, raw->data, raw->bytes);
+}
+
 void view_json_open(struct buffer *json, const char *key, char bracket) {
     put_key(json, key);
     buffer_append(json, &bracket, 1);

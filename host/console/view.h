@@ -61,6 +61,8 @@ void view_json_number(struct buffer *json, const char *key, int64_t number);
 void view_json_bool(struct buffer *json, const char *key, bool value);
 /* "2026-11-30T06:20:36.123Z", or null for 0. */
 void view_json_time(struct buffer *json, const char *key, int64_t time_ms);
+/* `raw` is JSON. */
+void view_json_raw(struct buffer *json, const char *key, const struct buffer *raw);
 /* `bracket`: '{' or '['; then '}' or ']'. */
 void view_json_open(struct buffer *json, const char *key, char bracket);
 void view_json_close(struct buffer *json, char bracket);

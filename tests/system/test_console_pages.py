@@ -184,3 +184,67 @@ def test_the_timeline_of_an_item_has_its_deliveries_and_effects(bot, console):
 def test_a_path_without_a_page_is_reported(console):
     assert console.get("/nothing").status == 404
     assert console.post("/deliveries", {"form": console.token()}).status == 405
+
+
+# ---- plugins, help, the rest ----
+
+def test_a_plugin_is_paused_and_goes_on(bot, console):
+    page = console.get("/plugins")
+    for part in ("trouble", "performs the action of its payload", "issues: write", "Sandbox", "256 MiB"):
+        assert part in text_of(page), part
+    page = console.submit("/plugins", page.form("/trouble/pause"))
+    assert "The plugin is paused." in page.text and "paused in the console" in page.text
+    guid = bot.deliver("trouble", trouble("fine"))
+    assert console.json(f"/deliveries/{guid}")["runs"][0]["state"] in ("queued", "held")
+    [hold] = console.json("/plugins")["holds"]
+    assert (hold["plugin"], hold["scope"], hold["cause"]) == ("trouble", "plugin", "paused")
+    page = console.submit("/plugins", console.get("/plugins").form("/trouble/resume"))
+    assert "The pause has ended." in page.text
+    bot.wait_log(msg="done", delivery=guid)
+    assert [action["what"] for action in console.json("/actions")["actions"]] == ["resume", "pause"]
+
+
+def test_a_quarantined_plugin_is_released(start_bot):
+    bot = start_console(start_bot, plugins=["trouble"], config={"dispatch": {"max_attempts": 1}})
+    console = Console(bot.url)
+    console.login()
+    for _ in range(5):
+        bot.deliver("trouble", trouble("exit"))
+    bot.wait_log(msg="plugin_quarantined")
+    snek.wait_until(lambda: console.json("/plugins")["holds"], "the quarantine")
+    page = console.submit("/plugins", console.get("/plugins").form("/trouble/release"))
+    assert "The plugin is released." in page.text
+    snek.wait_until(lambda: not console.json("/plugins")["holds"], "the release")
+
+
+@pytest.mark.parametrize("path", ["/plugins/nobody/pause", "/plugins/trouble/nothing", "/plugins/trouble",
+                                  "/installations/1/nothing", "/installations/x/release", "/deliveries/x/nothing"])
+def test_an_action_that_does_not_exist_is_rejected(console, path):
+    assert console.post(path, {"form": console.token()}).status == 404
+
+
+def test_the_waits_of_an_installation_are_ended(console):
+    assert "No installation waits" in console.get("/installations").text
+    page = console.post(f"/installations/{snek.INSTALLATION}/release", {"form": console.token()})
+    assert page.location == "/console/installations?what=installation&value=0"
+    assert console.json("/installations") == {"waiting": []}
+
+
+def test_recovery_and_the_overview_have_their_numbers(bot, console):
+    dead(bot, trouble("fail"))
+    assert console.json("/recovery")["missing"] == 0 and "Last pass" in console.get("/recovery").text
+    snek.wait_until(lambda: "1 dead run." in console.get().text, "the count")
+    for span, buckets in (("hour", 60), ("day", 96), ("week", 168)):
+        series = console.json(f"/overview?span={span}")["series"]["buckets"]
+        assert len(series) == buckets and series[-1]["dead"] + series[-2]["dead"] == 1
+    assert 'role="img" aria-label="1 deliveries and 1 dead runs' in console.get().text
+
+
+def test_strangers_see_the_commands_only_if_they_may(start_bot):
+    hidden = start_console(start_bot, plugins=["roles"], folder="hidden")
+    assert Console(hidden.url).get("/help").status == 303
+    public = start_console(start_bot, plugins=["roles"], folder="public", console={"public_help": True})
+    page = Console(public.url).get("/help", {"X-Forwarded-For": "203.0.113.9"})
+    assert page.status == 200 and "<code>/" in page.text and "Plugins" not in page.text and not page.forms
+    assert Console(public.url).get("/plugins").status == 303
+    assert Console(public.url).json("/help")["commands"]

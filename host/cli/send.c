@@ -137,6 +137,13 @@ static int check_arguments(const struct send *send) {
 }
 
 static int choose_url(struct send *send) {
+    if (send->config && send->config->github.receive == CONFIG_RECEIVE_PULL) {
+        fputs("snekomatic send: github.receive is \"pull\", so the host fetches deliveries from "
+              "GitHub "
+              "and accepts none by send\n",
+              stderr);
+        return EX_CONFIG;
+    }
     if (send->url) {
         return EX_OK;
     }

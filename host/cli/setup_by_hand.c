@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/plugin_inspection.h"
 
+#include "base/log.h"
 #include "base/text.h"
 #include "setup/conversion.h"
 #include "setup/files.h"
@@ -118,6 +119,7 @@ static void print_form(const struct config *config, const struct app_needs *need
                choices->address, secret->data);
     }
     app_needs_print(needs);
+    printf("\n  Where can this GitHub App be installed?   Only on this account\n");
     printf("\nPress Create GitHub App. On the next page, note the App ID, and press Generate a\n"
            "private key: the browser downloads a .pem file. Copy it to this machine.\n\n");
 }
@@ -170,7 +172,8 @@ static int ask_github(const struct config *complete, struct error *err) {
     json_t *app = broker_client_json(&client, "GET", "/app", NULL, &request);
     int result = 0;
     if (request.status == 401 || request.status == 404) {
-        error_set(err, "GitHub does not accept this key for this App ID: %s", request.error.text);
+        error_set(err, "GitHub does not accept this key for the App ID %s (%d). Enter both again.",
+                  complete->github.app_id, (int)request.status);
         result = 1;
     } else if (!app) {
         printf("GitHub could not be asked about the App (%s%s). When it can, run `%s`\n",
@@ -186,8 +189,9 @@ static void print_end(const struct setup_files *files) {
     printf(
         "\nThe key is stored beside the configuration, %s. The file that you named is no longer\n"
         "needed: delete it.\n\nInstall the App at GitHub: its page, Install App. Then start the "
-        "bot:\n\n  snekomatic serve -c %s\n",
-        files->file, files->file);
+        "bot, and ask GitHub whether all is well:\n\n  snekomatic serve -c %s\n"
+        "  snekomatic check --online -c %s\n",
+        files->file, files->file, files->file);
 }
 
 /* Asks again for an id and a key that GitHub rejects. */
@@ -198,6 +202,8 @@ static int ask_app(const struct config *config, const struct setup_files *files,
         if (!ask_id(app) || !ask_key(app)) {
             return EX_NOINPUT;
         }
+        /* Standard output is for the person. */
+        log_setup(SNEK_LEVEL_ERROR, config->log.format);
         int stored = setup_files_store(files, config, app, choices, ask_github, &err);
         if (stored == 0) {
             setup_secret_forget(files);

@@ -143,6 +143,20 @@ static void claim(struct http_request *request, const char *link, const char *or
     }
 }
 
+/* A person who comes back finds what they entered before. */
+static struct setup_choices first_choices(const struct guide *guide) {
+    const struct config *config = guide->options->config;
+    const struct setup_choices *last = setup_session_last(&guide->session);
+    bool pulls = config->github.receive == CONFIG_RECEIVE_PULL;
+    struct setup_choices choices = {.pull = pulls || !config->server.public_url};
+    if (last) {
+        return *last;
+    }
+    snprintf(choices.address, sizeof choices.address, "%s",
+             choices.pull ? "" : config->server.public_url);
+    return choices;
+}
+
 static void on_setup(struct http_request *request) {
     struct guide *guide = guide_of(request);
     char origin[HTTP_ORIGIN_MAX];
@@ -157,12 +171,8 @@ static void on_setup(struct http_request *request) {
     } else if (guide->phase == GUIDE_MADE) {
         page_made(guide, request);
     } else {
-        const struct config *config = guide->options->config;
-        bool pulls = config->github.receive == CONFIG_RECEIVE_PULL;
-        struct setup_choices choices = {.pull = pulls || !config->server.public_url};
+        struct setup_choices choices = first_choices(guide);
         struct setup_problems problems = {.any = false};
-        snprintf(choices.address, sizeof choices.address, "%s",
-                 pulls || !config->server.public_url ? "" : config->server.public_url);
         page_ask(guide, request, 200, &choices, &problems);
     }
 }

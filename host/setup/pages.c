@@ -177,8 +177,12 @@ static void put_reach(struct buffer *page, const struct guide *guide,
     http_page_html(page, choices->pull || only_pull ? " checked" : "");
     http_page_html(page, "> <label for=\"pull\">I have no public address: the bot asks GitHub for "
                          "events every ");
-    buffer_printf(page, "%u seconds</label></p>\n</fieldset>\n",
-                  config->github.pull_interval_seconds);
+    if (config->github.pull_interval_seconds > 1) {
+        buffer_printf(page, "%u seconds", config->github.pull_interval_seconds);
+    } else {
+        http_page_html(page, "second");
+    }
+    http_page_html(page, "</label></p>\n</fieldset>\n");
 }
 
 static void put_summary(struct buffer *page, const struct setup_problems *problems) {
@@ -358,10 +362,11 @@ int page_lines(struct guide *guide, struct http_request *request) {
         return -1;
     }
     begin(&page, "The bot's variables");
-    http_page_html(&page, "<p class=\"note\">Copy these lines now. They are shown once, and "
-                          "whoever has them is your bot.</p>\n<h2 id=\"variables\">Variables</h2>\n"
-                          "<p>Each line is a name, an equals sign and a value, for the page of "
-                          "config vars or for a file of variables.</p>\n");
+    http_page_html(
+        &page, "<p class=\"note\">Copy these lines now. They are shown once, and "
+               "whoever has them can act as your bot.</p>\n<h2 id=\"variables\">Variables</h2>\n"
+               "<p>Each line is a name, an equals sign and a value, for the page of "
+               "config vars or for a file of variables.</p>\n");
     put(&page, "<pre tabindex=\"0\" role=\"region\" aria-labelledby=\"variables\">", lines.data,
         "</pre>\n");
     if (!guide->stored && setup_files_lines(guide->files, guide->options->config, &guide->app,
@@ -393,8 +398,8 @@ void page_finished(struct guide *guide, struct http_request *request) {
         http_page_html(&page,
                        "<p>In a moment the bot is up: <a href=\"/\">see its page</a>.</p>\n");
         if (guide->choices.pull && !guide->options->config->server.listen_given) {
-            http_page_html(&page, "<p>It then listens on this machine only, because nobody else "
-                                  "needs its pages in pull mode.</p>\n");
+            http_page_html(&page, "<p>It listens on this machine only, because nobody else needs "
+                                  "its pages in pull mode.</p>\n");
         }
     } else if (guide->stored) {
         http_page_html(&page, "<p>Start the bot: <code>snekomatic serve</code>.</p>\n");

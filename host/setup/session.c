@@ -67,6 +67,12 @@ const struct setup_attempt *setup_session_begin(struct setup_session *session,
     return attempt;
 }
 
+const struct setup_choices *setup_session_last(const struct setup_session *session) {
+    return session->n_attempts > 0
+               ? &session->attempts[(session->n_attempts - 1) % SETUP_ATTEMPTS_MAX].choices
+               : NULL;
+}
+
 const struct setup_attempt *setup_session_find(const struct setup_session *session,
                                                const char *state) {
     unsigned count =

@@ -68,6 +68,8 @@ bool setup_session_form_matches(const struct setup_session *session, const char 
 const struct setup_attempt *setup_session_begin(struct setup_session *session,
                                                 const struct setup_choices *choices,
                                                 int64_t now_ms);
+/* The choices of the newest attempt; NULL: there is none. */
+const struct setup_choices *setup_session_last(const struct setup_session *session);
 /* NULL: no manifest of this session had this state. */
 const struct setup_attempt *setup_session_find(const struct setup_session *session,
                                                const char *state);

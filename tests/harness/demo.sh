@@ -167,10 +167,11 @@ See what the fake GitHub has:
 More payloads are in $work/payloads. Those in tests/payloads have
 GitHub's URLs, which this host rejects.
 
-To go on with a GitHub App of your own, start a bot in an empty folder, and open the link in its log:
+To go on with a GitHub App of your own, end this demo (it uses the same port), start a bot in an empty
+folder, and open the link in its log:
   mkdir my-bot && cd my-bot && $snekomatic serve
 It creates the App with the permissions and events that the plugins need. It needs no public address:
-choose "I have no public address". docs/setup.md has the details.
+leave "I have no public address" as it is. docs/setup.md has the details.
 
 Ctrl-C ends the host and the fake.
 TEXT

@@ -20,10 +20,12 @@ static const char help[] = "usage: snekomatic-test VERB [OPTION]...\n"
                            "`snekomatic-test VERB --help` describes the verb.\n";
 
 static const char fake_help[] =
-    "usage: snekomatic-test fake-github --app-id N --app-key FILE [OPTION]...\n"
+    "usage: snekomatic-test fake-github [--app-id N --app-key FILE] [OPTION]...\n"
     "\n"
     "Serves a fake of GitHub's API that is as strict as the real one. Its first line names its\n"
     "address; after it comes a line for each request. SIGTERM or SIGINT ends it.\n"
+    "Without --app-id and --app-key there is no App until somebody makes one by a manifest, as\n"
+    "snekomatic's setup does.\n"
     "\n"
     "  --listen HOST:PORT   where to listen; port 0 picks one (default 127.0.0.1:0)\n"
     "  --public-url URL     the start of URLs in responses, for a fake behind a proxy (default\n"
@@ -126,8 +128,8 @@ static int fake_github(int argc, char *argv[]) {
     if (optind < argc) {
         return usage("unexpected argument ", argv[optind]);
     }
-    if (options.app_id == 0 || options.n_app_keys == 0) {
-        return usage("--app-id and --app-key are needed", "");
+    if ((options.app_id == 0) != (options.n_app_keys == 0)) {
+        return usage("--app-id and --app-key belong together", "");
     }
     struct error err = {0};
     if (fake_run(&options, &err) < 0) {

@@ -293,6 +293,14 @@ def test_without_a_public_address_the_form_proposes_pull_mode(start, public, pul
     assert (fields["pull"], fields["address"]) == (pull, public or "")
 
 
+def test_a_person_who_comes_back_finds_what_they_entered(setup):
+    setup.open()
+    entered = {"organization": "", "owner": "account", "name": "My Bot", "pull": "no", "address": PUBLIC}
+    assert setup.choose(**entered).status == 200
+    fields = setup.page().form("/manifest")["fields"]
+    assert {name: fields[name] for name in entered} == entered
+
+
 def listens(address, port):
     with socket.socket() as client:
         return client.connect_ex((address, port)) == 0
@@ -307,6 +315,10 @@ def test_in_pull_mode_the_bot_listens_on_this_machine_only(start):
     setup.wait_ready()
     assert not listens("127.0.0.2", setup.port)
     assert '[server]\nlisten = "127.0.0.1:8000"\n' in setup.file("snekomatic.toml").read_text()
+    # The App has a webhook secret, so a webhook could be signed.
+    sent = subprocess.run([snek.program("snekomatic"), "send", "ping", "-"], cwd=setup.folder, input="{}",
+                          env=setup.env, text=True, capture_output=True, timeout=60, check=False)
+    assert sent.returncode == 78 and 'github.receive is "pull"' in sent.stderr and not sent.stdout
 
 
 def test_in_pull_mode_a_configuration_that_names_an_address_keeps_it(start):
@@ -669,7 +681,8 @@ def test_by_hand_an_id_and_a_key_that_github_rejects_are_asked_for_again(fake, t
     another = snek.make_key(tmp_path / "another.pem")
     done = by_hand(tmp_path, fake, f"sneks-united\n{PUBLIC}\n7\n{key}\n{snek.APP_ID}\n{another}\n"
                    f"{snek.APP_ID}\n{key}\n")
-    assert done.returncode == 0 and done.stdout.count("GitHub does not accept this key for this App ID") == 2
+    assert done.returncode == 0 and done.stdout.count("GitHub does not accept this key for the App ID") == 2
+    assert "msg=" not in done.stdout
     assert not list(tmp_path.glob("app-7.*"))
     assert (tmp_path / f"app-{snek.APP_ID}.private-key.pem").read_text().strip() \
         == pathlib.Path(key).read_text().strip()

@@ -100,7 +100,7 @@ def cannot_start(host, *words, status=78):
     """The host must not start, for a reason with these words."""
     process = snek.Process([snek.program("snekomatic"), "serve", "-c", host.file],
                            snek.clean_environment(**host.env), cwd=host.folder)
-    assert process.popen.wait(20) == status, process.output()
+    assert process.wait(20) == status, process.output()
     reason = process.wait_log(msg="cannot_start")["reason"]
     for word in words:
         assert word in reason

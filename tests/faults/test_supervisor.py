@@ -46,7 +46,7 @@ def test_sigterm_while_no_host_can_be_started_ends_it_with_0(bot):
         bot.kill("host")
         bot.wait_log(msg="host_not_restarted")
         bot.process.popen.send_signal(signal.SIGTERM)
-        assert bot.process.popen.wait(snek.PATIENCE_S) == 0
+        assert bot.process.wait(snek.PATIENCE_S) == 0
 
 
 def test_hosts_that_die_soon_after_each_other_are_started_more_and_more_slowly(bot):
@@ -69,7 +69,7 @@ def test_a_worker_that_cannot_be_started_at_the_first_start_ends_the_bot_with_75
     process = snek.Process([snek.program("snekomatic"), "serve", "-c", bot.file], environment,
                            cwd=bot.folder)
     assert "Resource temporarily" in process.wait_log(msg="plugin_rejected")["reason"]
-    assert process.popen.wait(snek.PATIENCE_S) == STATUS_MAY_PASS
+    assert process.wait(snek.PATIENCE_S) == STATUS_MAY_PASS
 
 
 def test_a_worker_that_cannot_be_started_while_serving_is_started_later(bot):

@@ -52,7 +52,7 @@ def shown_level(host, plugin="hostile"):
 
 def test_the_level_is_in_the_log_in_readyz_and_in_plugins(host):
     level = snek.best_level()
-    line = host.log(msg="worker_started", plugin="hostile")[0]
+    line = host.wait_log(msg="worker_started", plugin="hostile")
     assert line["sandbox"] == level
     assert ("sandbox_reason" in line) == (level != "full")
     assert shown_level(host) == level
@@ -71,7 +71,7 @@ def test_the_kernel_confirms_the_level(host):
 
 def test_off_is_shown_as_off(start_bot):
     host = start(start_bot, sandbox="off")
-    assert host.log(msg="worker_started", plugin="hostile")[0]["sandbox"] == "off"
+    assert host.wait_log(msg="worker_started", plugin="hostile")["sandbox"] == "off"
     assert shown_level(host) == "off" and shown_level(host, "trouble") == snek.best_level()
     assert '  sandbox      off: plugin.sandbox is "off"\n' in host.verb("plugins").stdout
 
@@ -98,7 +98,7 @@ def without_landlock(monkeypatch, tmp_path):
 
 def test_without_landlock_the_level_is_partial_and_says_why(start_bot, without_landlock):
     host = start(start_bot)
-    line = host.log(msg="worker_started", plugin="hostile")[0]
+    line = host.wait_log(msg="worker_started", plugin="hostile")
     assert line["sandbox"] == "partial" and "no Landlock" in line["sandbox_reason"]
     assert shown_level(host) == "partial"
 

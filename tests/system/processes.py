@@ -16,6 +16,8 @@ import time
 
 # How long a test waits for what must happen. Valgrind and slow machines need more.
 PATIENCE_S = float(os.environ.get("SNEK_PATIENCE_S", "20"))
+# How long a test waits for lines of a process that has ended.
+LAST_LINES_S = 5
 
 def build_directory():
     """Where Meson built; SNEK_BUILD says it."""
@@ -186,12 +188,20 @@ class Process:
         why = "in time" if self._open else f"before the program ended ({self.popen.poll()})"
         raise AssertionError(f"no log line {wanted} came {why}; the last lines:\n{self.output()}")
 
+    def wait(self, timeout=None):
+        """Waits for its end and for its last lines, which may still be in the pipe then. Returns the exit status."""
+        status = self.popen.wait(PATIENCE_S if timeout is None else timeout)
+        with self._news:
+            # A process that outlives it may keep the pipe open.
+            self._news.wait_for(lambda: self._open == 0 or self._stalled, LAST_LINES_S)
+        return status
+
     def end(self, sig=signal.SIGTERM, timeout=None):
         """Sends the signal and waits. Returns the exit status."""
         if self.popen.poll() is None:
             self.popen.send_signal(sig)
         try:
-            return self.popen.wait(PATIENCE_S if timeout is None else timeout)
+            return self.wait(timeout)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()

@@ -47,7 +47,7 @@ def test_a_plugin_that_declares_more_than_its_list_is_rejected(fake, tmp_path):
     process = snek.Process([snek.program("snekomatic"), "serve", "-c", bot.file],
                            snek.clean_environment(), cwd=bot.folder)
     assert process.wait_log(msg="plugin_rejected")["reason"] == reason
-    assert process.popen.wait(timeout=60) == 78
+    assert process.wait(timeout=60) == 78
 
 
 def test_a_plugin_within_its_list_runs_and_the_list_is_shown(start_bot):

@@ -125,6 +125,6 @@ def test_buffered_log_lines_are_written_at_the_end_to_a_slow_reader(host):
     wait_done(host, 1)
     host.process.popen.send_signal(signal.SIGTERM)
     host.process.read_on()
-    assert host.process.popen.wait(snek.PATIENCE_S) == 0
+    assert host.process.wait(snek.PATIENCE_S) == 0
     host.wait_log(msg="done", delivery=delivery)
     host.wait_log(msg="stopped")

@@ -102,7 +102,7 @@ def test_a_run_that_takes_too_long_goes_back_so_that_webhooks_do_not_wait_for_it
     host.wait_log(msg="reloaded", after=mark)
     assert host.wait_log(msg="started", delivery=slow, after=mark)["attempt"] == "1"
     host.process.popen.kill()
-    host.process.popen.wait()
+    host.process.wait()
 
 
 def test_credentials_of_the_environment_survive_a_reload(start_bot, plugin, fake):

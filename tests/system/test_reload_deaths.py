@@ -73,7 +73,7 @@ def test_a_supervisor_that_is_killed_in_a_reload_leaves_no_process_and_loses_not
     pids = host.pids("host") + host.pids("worker")
     assert len(pids) == 6
     host.kill("supervisor")
-    host.process.popen.wait()
+    host.process.wait()
     snek.wait_until_gone(pids)
     (host.folder / "hang").unlink(missing_ok=True)
     host.start()

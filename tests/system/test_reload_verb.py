@@ -161,7 +161,7 @@ def test_the_socket_is_private_and_outlives_no_host(own_host, runtime):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     pids = own_host.pids("host")
     own_host.process.popen.kill()
-    own_host.process.popen.wait()
+    own_host.process.wait()
     # The next host needs the store.
     snek.wait_until_gone(pids)
     assert path.exists()

@@ -56,7 +56,7 @@ def test_a_bot_that_cannot_start_is_not_ready(fake, tmp_path, manager):
     bot = snek.Bot(fake, tmp_path / "bot", plugins=[{"path": "./none.so"}], start=False)
     process = snek.Process([snek.program("snekomatic"), "serve", "-c", bot.file],
                            snek.clean_environment(NOTIFY_SOCKET=manager.address))
-    assert process.popen.wait(snek.PATIENCE_S) == 78
+    assert process.wait(snek.PATIENCE_S) == 78
     assert manager.heard(0.01) is None
 
 
@@ -103,7 +103,7 @@ def test_a_manager_that_cannot_be_reached_is_said(fake, tmp_path, address):
     process = snek.Process([snek.program("snekomatic"), "serve", "-c", bot.file],
                            snek.clean_environment(NOTIFY_SOCKET=address))
     assert "NOTIFY_SOCKET" in process.wait_log(msg="cannot_start")["reason"]
-    assert process.popen.wait(snek.PATIENCE_S) == 71
+    assert process.wait(snek.PATIENCE_S) == 71
 
 
 def unit():

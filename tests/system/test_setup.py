@@ -148,8 +148,7 @@ def test_the_files_belong_to_the_bot_only_and_a_second_start_needs_no_setup(setu
     setup.wait_ready()
     assert setup.process.end() == 0
     again = start(start=False)
-    assert again.process.wait_log(msg="listening")
-    again.port = int(again.process.log(msg="listening")[0]["port"])
+    again.port = int(again.process.wait_log(msg="listening")["port"])
     again.url = f"http://127.0.0.1:{again.port}"
     again.wait_ready()
     assert not again.process.log(msg="setup_link")
@@ -585,7 +584,7 @@ def test_a_configuration_that_cannot_be_changed_stays_and_the_lines_are_shown(st
     shown = setup.browser.submit(setup.url, made.form("/lines"))
     assert "private_key_file" in text_of(shown) and "GITHUB_PRIVATE_KEY=" in text_of(shown)
     setup.finish(made)
-    assert setup.process.popen.wait(snek.PATIENCE_S) == 78
+    assert setup.process.wait(snek.PATIENCE_S) == 78
 
 
 def test_setup_writes_to_the_file_that_the_option_names(start):
@@ -633,7 +632,7 @@ def test_setup_from_a_terminal_prints_the_link_and_ends(fake, tmp_path, key):
     browser.get(browser.submit(fake.url, asked.forms[0]).location)
     end = browser.submit(url, browser.get(f"{url}/setup").form("/finish"))
     assert "snekomatic serve" in text_of(end)
-    assert verb.popen.wait(snek.PATIENCE_S) == 0, verb.output()
+    assert verb.wait(snek.PATIENCE_S) == 0, verb.output()
     assert "snekomatic serve -c" in verb.output() and (tmp_path / "snekomatic.toml").exists()
     again = by_hand(tmp_path, fake, "")
     assert again.returncode == 78 and "credentials already" in again.stderr
@@ -713,4 +712,4 @@ def test_a_configuration_that_comes_meanwhile_is_not_replaced(start):
     assert file.read_text() == "# by hand\n"
     assert "is not replaced" in text_of(made)
     setup.browser.submit(setup.url, made.form("/finish"))
-    setup.process.popen.wait(snek.PATIENCE_S)
+    setup.process.wait(snek.PATIENCE_S)

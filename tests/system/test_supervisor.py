@@ -36,7 +36,7 @@ def test_a_host_that_is_killed_while_it_drains_ends_the_bot_with_its_signal(star
     bot.process.popen.send_signal(signal.SIGTERM)
     bot.wait_log(msg="stopping", drain_ms=20000)
     bot.kill("host")
-    assert bot.process.popen.wait(snek.PATIENCE_S) == 128 + signal.SIGKILL
+    assert bot.process.wait(snek.PATIENCE_S) == 128 + signal.SIGKILL
     bot.start()
     bot.wait_log(msg="done", delivery=delivery)
 

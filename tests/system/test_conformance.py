@@ -27,6 +27,7 @@ PATHS = [
     "/app/hook/config",
     "/app/hook/deliveries",
     "/app/hook/deliveries/{delivery_id}",
+    "/app/installations/{installation_id}",
     "/app/installations/{installation_id}/access_tokens",
     "/installation/repositories",
     "/orgs/{org}/memberships/{username}",

@@ -62,9 +62,9 @@ def test_no_log_line_and_no_page_has_a_token(bot, console):
     console.login(ADMIN + "wrong")
     time.sleep(1.1)
     console.login(person="Ada")
+    bot.wait_log(msg="console_login", who="console admin Ada 127.0.0.1")
     texts = bot.process.output() + console.get().text + console.get("/login").text
     assert ADMIN not in texts and READER not in texts
-    assert 'msg=console_login who="console admin Ada 127.0.0.1"' in texts
 
 
 def test_a_reload_takes_a_new_token_and_ends_the_sessions_of_the_old_one(bot, console):

@@ -131,7 +131,9 @@ def test_all_installations_share_one_connection_of_http_2(make_front, start):
     before.fake.fail(method="POST", path="/empty", status=204)
     done(bot, "probe", probe(method="POST", url="/empty"))
     assert len(before.connections()) == 1
-    assert not before.fake.unexpected()
+    # GitHub rejects the first token of a plugin whose optional permission was not granted.
+    assert {(entry["path"].rpartition("/")[2], entry["status"])
+            for entry in before.fake.unexpected()} <= {("access_tokens", 422)}
 
 
 def test_many_requests_at_once_go_side_by_side_over_one_connection(make_front, start):

@@ -158,7 +158,7 @@ def test_a_host_whose_supervisor_is_gone_exits(start_bot):
 
 def test_a_host_whose_supervisor_is_gone_waits_for_no_run_and_no_run_pays_for_it(start_bot):
     host = start_bot(plugins=["trouble"], config={"server": {"drain_ms": 120000}})
-    delivery = host.deliver("trouble", trouble("fine", ms=3000))
+    delivery = host.deliver("trouble", trouble("fine", ms=8000))
     host.wait_log(msg="started", delivery=delivery, attempt=1)
     pids = host.pids("host") + host.pids("worker")
     host.kill("supervisor", signal.SIGKILL)
@@ -280,7 +280,7 @@ def test_sigterm_lets_runs_finish_and_exits_0(start_bot):
 
 def test_a_run_that_the_drain_cuts_off_runs_after_the_next_start(start_bot, either_store):
     host = start_bot(plugins=["trouble"], config={**on(either_store), "server": {"drain_ms": 200}})
-    delivery = host.deliver("trouble", trouble("fine", ms=3000))
+    delivery = host.deliver("trouble", trouble("fine", ms=8000))
     host.wait_log(msg="started", delivery=delivery)
     host.stop()
     assert host.log(msg="requeued", delivery=delivery)

@@ -107,13 +107,17 @@ def test_without_a_host_the_verb_is_69_and_names_the_fix(own_host, runtime):
 
 
 def test_a_reload_is_answered_when_the_host_stops(own_host, runtime):
-    slow = own_host.deliver("trouble", trouble("fine", ms=3000))
-    own_host.wait_log(msg="started", delivery=slow)
+    place = "/repos/sneks-united/terrarium/issues/12"
+    own_host.fake.fail("GET", place, delay_ms=600000)
+    own_host.deliver("trouble", trouble("get", url=place))
+    snek.wait_until(lambda: own_host.fake.requests("GET", place), "a run that goes on")
     mark = own_host.mark()
     with subprocess.Popen(verb_command(own_host), stderr=subprocess.PIPE, text=True,
                           env=snek.clean_environment(RUNTIME_DIRECTORY=str(runtime))) as client:
         own_host.wait_log(msg="reloading", after=mark)
-        own_host.stop()
+        own_host.process.popen.send_signal(signal.SIGTERM)
+        own_host.fake.release()
+        assert own_host.process.wait() == 0
         assert "the host stopped" in client.communicate(timeout=snek.PATIENCE_S)[1]
     assert client.returncode == 69
 

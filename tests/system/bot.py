@@ -135,7 +135,7 @@ class Bot:
         """Runs another verb of the program with the bot's configuration and environment. Returns the
         finished process, with its output as text."""
         command = [processes.program("snekomatic"), *words, "-c", self.file]
-        done = subprocess.run([str(word) for word in command], cwd=self.folder, timeout=60, text=True,
+        done = subprocess.run([str(word) for word in command], cwd=self.folder, timeout=120, text=True,
                               env=clean_environment(**self.env), capture_output=True,
                               check=False)
         assert done.returncode == status, (done, self.process.output() if self.process else None)

@@ -119,7 +119,14 @@ static bool answer_token(struct fixture *fixture, int fd, const struct http_ques
     (void)usleep((useconds_t)fixture->mint_ms * 1000); /* others come meanwhile */
     fixture->minting--;
     token_id(fixture, token, json, sizeof json);
-    return answer(fixture, fd, 201, "", json);
+    char quota[128] = "";
+    if (fixture->app_remaining > 0) {
+        (void)snprintf(quota, sizeof quota,
+                       "X-RateLimit-Limit: 5000\r\nX-RateLimit-Remaining: %d\r\n"
+                       "X-RateLimit-Reset: %lld\r\n",
+                       (int)fixture->app_remaining, (long long)time(NULL) + 600);
+    }
+    return answer(fixture, fd, 201, quota, json);
 }
 
 static bool answer_app(struct fixture *fixture, int fd, const struct http_question *question) {

@@ -42,6 +42,8 @@ struct fixture {
     /* Token requests that were answered 201. */
     atomic_int last_token_id;
     atomic_int token_asks; /* token requests in all */
+    /* The app's quota of 5000 after the next token request; 0: GitHub does not tell. */
+    atomic_int app_remaining;
     /* The lifetime of new tokens; 3600. */
     atomic_int token_life_s;
     /* How long GitHub takes for a token; 20. */

@@ -75,6 +75,22 @@ static void a_limit_of_the_app_defers_requests_that_need_a_new_token(void **stat
     assert_int_equal(fixture.app_limited, 0); /* GitHub was asked once */
 }
 
+static void the_last_fifth_of_the_apps_quota_is_for_tokens_of_whole_installations(void **state) {
+    (void)state;
+    struct asked asked;
+    fixture.app_remaining = 900;
+    submit(&asked, BROKER_REQUEST, "1", "/ok");
+    (void)expect(&asked, 0, "");
+    fixture_fill(&fixture, &asked, "GET", "/ok", NULL);
+    asked.request.installation = "2";
+    asked.request.repository = "o/r";
+    broker_submit(fixture.broker, &asked.request);
+    assert_in_range(expect(&asked, SNEK_E_REQUEUE, "is kept for tokens of whole installations"),
+                    500000, 602000);
+    submit(&asked, BROKER_REQUEST, "2", "/ok");
+    (void)expect(&asked, 0, "");
+}
+
 static void requests_with_a_token_go_on(void **state) {
     (void)state;
     struct asked asked;
@@ -307,6 +323,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_slug_is_requested_once, set_up, tear_down),
         APP_TEST(a_limit_of_the_app_defers_requests_that_need_a_new_token),
+        APP_TEST(the_last_fifth_of_the_apps_quota_is_for_tokens_of_whole_installations),
         APP_TEST(requests_with_a_token_go_on),
         APP_TEST(the_slug_and_the_hosts_calls_wait_too),
         APP_TEST(a_short_limit_of_the_app_is_waited_for),

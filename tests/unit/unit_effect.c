@@ -74,6 +74,8 @@ static struct {
     bool lose;
     /* After GitHub's status, the next response to a POST fails here with this; 0: it does not. */
     int32_t cut_off;
+    /* The bytes of responses that the worker has not read. */
+    size_t unread_bytes;
     /* GitHub writes the next comment only when this test says so. */
     bool late;
     char *late_comment;
@@ -247,7 +249,7 @@ pid_t worker_process_pid(const struct worker_process *worker_process) {
 
 size_t worker_process_waiting_bytes(const struct worker_process *worker_process) {
     (void)worker_process;
-    return 0;
+    return world.unread_bytes;
 }
 
 void worker_process_send_run(struct worker_process *worker_process,
@@ -450,6 +452,22 @@ static int32_t repeat(const char *its_method, const char *its_url, int32_t statu
     return outcome;
 }
 
+/* They would fill the host's memory. */
+static void a_worker_that_reads_no_responses_gets_no_more_and_its_run_comes_back(void **state) {
+    (void)state;
+    begin_world();
+    struct run *run = begin_attempt(7);
+    world.unread_bytes = CALL_RESPONSES_MAX;
+    make_call(run);
+    assert_int_equal(world.outcome, SNEK_E_REQUEUE);
+    assert_true(run->deferred);
+    end_attempt();
+    world.unread_bytes = 0;
+    expect_one_comment();
+    assert_int_equal(world.n_effects, 1);
+    end_world();
+}
+
 static void a_repeated_delete_that_finds_nothing_has_succeeded(void **state) {
     (void)state;
     static const char ref[] = "/repos/a/b/git/refs/heads/x", label[] = "/repos/a/b/labels/x";
@@ -593,6 +611,7 @@ static void it_also_waits_when_this_host_made_an_attempt_before_the_dead_hosts(v
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failed_allocation_never_makes_two_comments),
+        cmocka_unit_test(a_worker_that_reads_no_responses_gets_no_more_and_its_run_comes_back),
         cmocka_unit_test(a_repeated_delete_that_finds_nothing_has_succeeded),
         cmocka_unit_test(a_patch_in_doubt_is_repeated_for_ten_minutes),
         cmocka_unit_test(nor_does_one_in_the_attempt_after_a_lost_response),

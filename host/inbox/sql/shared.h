@@ -446,19 +446,22 @@
     "NOT EXISTS (SELECT 1 FROM runs r WHERE r.delivery = d.id AND (r.state IN " SQL_UNFINISHED     \
     " OR r.finished_ms >= CASE WHEN r.state = 'dead'"                                              \
     " THEN CAST(" dead " AS bigint) ELSE CAST(" done " AS bigint) END))"
-/* Looks at 1000 queued, parked and blocked runs each at most, so that a pass stays short. */
+/* Marks 5000 queued, parked and blocked runs each at most, so that a pass stays short. The runs
+ * that earlier passes have marked are read again, so it also looks at 100,000 at most. */
+#define SQL_MARK(rows)                                                                             \
+    "SELECT id FROM (SELECT id FROM (" rows " LIMIT 100000) AS unwanted WHERE NOT " SQL_IS_MARKED  \
+    " LIMIT 5000) AS unmarked"
 #define SQL_MARK_STATE(state)                                                                      \
-    "SELECT id FROM (SELECT id, reason FROM runs WHERE state = '" state                            \
-    "' AND NOT " SQL_WANTED("runs.plugin", "$1") " LIMIT 1000) AS q WHERE NOT " SQL_IS_MARKED
+    SQL_MARK("SELECT id, reason FROM runs WHERE state = '" state                                   \
+             "' AND NOT " SQL_WANTED("runs.plugin", "$1"))
 #define SHARED_RUNS_MARK                                                                           \
     SHARED_PLUGINS_QUEUED                                                                          \
     " UPDATE runs SET label = CASE WHEN label = '' THEN 'not_configured' ELSE label "              \
-    "END," SQL_SET_NOT_CONFIGURED " WHERE id IN (SELECT id FROM (SELECT r.id, r.reason FROM p"     \
-    " CROSS JOIN runs r WHERE r.state = 'queued' AND r.plugin = p.plugin"                          \
-    " AND NOT " SQL_WANTED("p.plugin",                                                             \
-                           "$1") " LIMIT 1000) AS q WHERE NOT " SQL_IS_MARKED                      \
-                                 " UNION ALL " SQL_MARK_STATE(                                     \
-                                     "parked") " UNION ALL " SQL_MARK_STATE("blocked") ")"
+    "END," SQL_SET_NOT_CONFIGURED " WHERE id IN (" SQL_MARK(                                       \
+        "SELECT r.id, r.reason FROM p CROSS JOIN runs r WHERE r.state = 'queued'"                  \
+        " AND r.plugin = p.plugin AND NOT " SQL_WANTED(                                            \
+            "p.plugin",                                                                            \
+            "$1")) " UNION ALL " SQL_MARK_STATE("parked") " UNION ALL " SQL_MARK_STATE("blocked") ")"
 /* Ends runs of the deliveries between two positions, if no host had the plugin configured since
  * $7. */
 #define SHARED_RUNS_END_UNCONFIGURED                                                               \

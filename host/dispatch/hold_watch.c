@@ -21,10 +21,24 @@
 
 void hold_watch_init(struct hold_watch *watch, const struct hold_watch_options *options) {
     *watch = (struct hold_watch){.options = *options};
+    TAILQ_INIT(&watch->failed);
     pthread_mutex_init(&watch->lock, NULL);
 }
 
+struct hold_writer {
+    struct inbox_hold_change change;
+    struct hold_watch *watch;
+    /* Of a failed change; monotonic. */
+    int64_t again_ms;
+    TAILQ_ENTRY(hold_writer) link;
+};
+
 void hold_watch_finish(struct hold_watch *watch) {
+    struct hold_writer *writer;
+    while ((writer = TAILQ_FIRST(&watch->failed))) {
+        TAILQ_REMOVE(&watch->failed, writer, link);
+        free(writer);
+    }
     pthread_mutex_destroy(&watch->lock);
     free(watch->holds);
 }
@@ -104,7 +118,18 @@ void hold_watch_want(struct hold_watch *watch) {
     watch->next_ms = 0;
 }
 
+static void repeat_changes(struct hold_watch *watch, int64_t now_ms) {
+    struct hold_writer *writer, *next;
+    TAILQ_FOREACH_SAFE(writer, &watch->failed, link, next) {
+        if (writer->again_ms <= now_ms) {
+            TAILQ_REMOVE(&watch->failed, writer, link);
+            inbox_submit(watch->options.inbox, &writer->change.operation);
+        }
+    }
+}
+
 void hold_watch_tick(struct hold_watch *watch, int64_t now_ms) {
+    repeat_changes(watch, now_ms);
     if (watch->is_reading || watch->next_ms > now_ms) {
         return;
     }
@@ -119,30 +144,47 @@ void hold_watch_tick(struct hold_watch *watch, int64_t now_ms) {
 }
 
 int64_t hold_watch_next_ms(const struct hold_watch *watch) {
-    return watch->is_reading ? INT64_MAX : watch->next_ms;
+    int64_t next_ms = watch->is_reading ? INT64_MAX : watch->next_ms;
+    const struct hold_writer *writer;
+    TAILQ_FOREACH(writer, &watch->failed, link) {
+        next_ms = writer->again_ms < next_ms ? writer->again_ms : next_ms;
+    }
+    return next_ms;
 }
 
 /* ---- changes ---- */
 
-struct hold_writer {
-    struct inbox_hold_change change;
-    struct hold_watch *watch;
-};
-
 static void on_written(struct inbox_operation *operation) {
     struct inbox_hold_change *change = CONTAINER_OF(operation, struct inbox_hold_change, operation);
     struct hold_writer *writer = CONTAINER_OF(change, struct hold_writer, change);
+    hold_watch_want(writer->watch);
     if (operation->result < 0) {
         log_event(SNEK_LEVEL_ERROR, "hold_failed", LOG_TEXT("plugin", change->hold.plugin),
                   LOG_TEXT("cause", inbox_hold_cause_name(change->hold.cause)),
                   LOG_TEXT("reason", operation->error.text));
+        writer->again_ms = clock_monotonic_ms() + READ_INTERVAL_MS;
+        TAILQ_INSERT_TAIL(&writer->watch->failed, writer, link);
+        return;
     }
-    hold_watch_want(writer->watch);
     free(writer);
+}
+
+/* A later change of the same hold counts. */
+static void forget_failed(struct hold_watch *watch, const struct inbox_hold *hold) {
+    struct hold_writer *writer, *next;
+    TAILQ_FOREACH_SAFE(writer, &watch->failed, link, next) {
+        const struct inbox_hold *of = &writer->change.hold;
+        if (of->scope == hold->scope && of->cause == hold->cause &&
+            strcmp(of->plugin, hold->plugin) == 0 && strcmp(of->value, hold->value) == 0) {
+            TAILQ_REMOVE(&watch->failed, writer, link);
+            free(writer);
+        }
+    }
 }
 
 void hold_watch_change(struct hold_watch *watch, enum inbox_kind kind,
                        const struct inbox_hold *hold) {
+    forget_failed(watch, hold);
     struct hold_writer *writer = calloc(1, sizeof *writer);
     if (!writer) {
         log_event(SNEK_LEVEL_ERROR, "hold_failed", LOG_TEXT("plugin", hold->plugin),

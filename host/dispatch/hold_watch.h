@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 struct hold_watch_options {
     struct inbox *inbox;
@@ -24,8 +25,13 @@ struct hold_watch_options {
     void *context;
 };
 
+struct hold_writer;
+TAILQ_HEAD(hold_writer_list, hold_writer);
+
 struct hold_watch {
     struct hold_watch_options options;
+    /* Changes that the store could not take; they are repeated. */
+    struct hold_writer_list failed;
     struct inbox_holds reading;
     bool is_reading, wanted;
     /* They were read once, or that failed. */
@@ -43,13 +49,14 @@ void hold_watch_finish(struct hold_watch *watch);
 
 /* Another host or a tool may have changed the holds: look soon. */
 void hold_watch_want(struct hold_watch *watch);
-/* Reads the holds, if it is time. */
+/* Reads the holds and repeats failed changes, if it is time. */
 void hold_watch_tick(struct hold_watch *watch, int64_t now_ms);
-/* When to read them next. Monotonic; INT64_MAX while they are being read. */
+/* When the next tick has work. Monotonic. */
 int64_t hold_watch_next_ms(const struct hold_watch *watch);
 
-/* Stores a hold, or ends the one with its plugin, scope, value and cause. Nobody waits for it; a
- * failure is logged. */
+/* Stores a hold, or ends the one with its plugin, scope, value and cause. Nobody waits for it. If
+ * it fails, it is logged and repeated until the store takes it, or another change of the same hold
+ * follows. */
 void hold_watch_change(struct hold_watch *watch, enum inbox_kind kind,
                        const struct inbox_hold *hold);
 

@@ -103,10 +103,14 @@ struct inbox_uncount_redelivery {
  * host stored meanwhile are too late by that difference. This operation moves those in the future
  * back by `by_ms`, but not before `now_ms`. A queued run whose delivery arrived "in the future" is
  * due now: it was stored before this host started. Retries of other runs may come earlier than
- * planned, which is harmless. */
+ * planned, which is harmless.
+ * With `by_ms` 0 only those last runs are looked for, by an index: most starts of a host find none.
+ * Otherwise the operation moves the runs of INBOX_SET_BACK_STEP ids behind `after_run`. Its result
+ * is 1 when there are runs behind these. */
+#define INBOX_SET_BACK_STEP 20000
 struct inbox_clock_set_back {
     struct inbox_operation operation;
-    int64_t now_ms, by_ms;
+    int64_t now_ms, by_ms, after_run;
 };
 
 #endif

@@ -12,6 +12,8 @@
 #define ASK_INTERVAL_MS 600000
 /* The broker learns GitHub's clock on its own thread. */
 #define LOOK_INTERVAL_MS 1000
+/* A step of moving due times back that failed is repeated after this. */
+#define SET_BACK_RETRY_MS 10000
 
 static int64_t wall_offset_ms(void) {
     return clock_wall_ms() - clock_monotonic_ms();
@@ -62,11 +64,17 @@ static void on_set_back(struct inbox_operation *operation) {
         CONTAINER_OF(operation, struct inbox_clock_set_back, operation);
     struct clock_check *check = CONTAINER_OF(set, struct clock_check, set_back);
     check->set_back_under_way = false;
+    check->set_back_due = operation->result != 0;
     if (operation->result < 0) {
-        check->set_back_due = true;
+        check->set_back_at_ms = clock_monotonic_ms() + SET_BACK_RETRY_MS;
+        return;
+    }
+    if (operation->result > 0) {
+        set->after_run += INBOX_SET_BACK_STEP;
         return;
     }
     check->set_back_ms -= set->by_ms;
+    set->after_run = 0;
     if (!check->closed) {
         check->on_runs_due(check->context);
     }
@@ -83,10 +91,12 @@ static void notice_set_back(struct clock_check *check) {
     check->offset_ms = offset_ms;
 }
 
-static void move_due_times(struct clock_check *check) {
-    if (!check->set_back_due || check->set_back_under_way || check->closed) {
+static void move_due_times(struct clock_check *check, int64_t now_ms) {
+    if (!check->set_back_due || check->set_back_under_way || check->closed ||
+        check->set_back_at_ms > now_ms) {
         return;
     }
+    int64_t after_run = check->set_back.after_run;
     check->set_back_due = false;
     check->set_back_under_way = true;
     check->set_back = (struct inbox_clock_set_back){
@@ -94,7 +104,9 @@ static void move_due_times(struct clock_check *check) {
                       .reply_to = check->mailbox,
                       .on_result = on_set_back},
         .now_ms = clock_wall_ms(),
-        .by_ms = check->set_back_ms,
+        /* All steps move by the same time. */
+        .by_ms = after_run > 0 ? check->set_back.by_ms : check->set_back_ms,
+        .after_run = after_run,
     };
     inbox_submit(check->inbox, &check->set_back.operation);
 }
@@ -105,7 +117,7 @@ int64_t clock_check_tick(struct clock_check *check, bool needed, int64_t now_ms)
     if (clock_error_ms(&ahead_ms)) {
         log_change(check, ahead_ms);
         if (!is_wrong(ahead_ms)) {
-            move_due_times(check);
+            move_due_times(check, now_ms);
         }
         return INT64_MAX;
     }

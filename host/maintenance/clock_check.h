@@ -26,6 +26,8 @@ struct clock_check {
     int64_t set_back_ms;
     bool set_back_due, set_back_under_way;
     struct inbox_clock_set_back set_back;
+    /* Not before; monotonic. */
+    int64_t set_back_at_ms;
     void (*on_runs_due)(void *context);
     void *context;
     /* Monotonic. 0: nobody has needed the clock yet. */

@@ -576,6 +576,14 @@ static void due_times_move_back_with_the_clock(void **state) {
     set.by_ms = DAY_MS;
     assert_int_equal(fixture_do(fixture, &set.operation), 0);
     assert_int_equal(due_of(fixture, "retry"), FIXTURE_NOW + 3600000);
+    /* Step by step: its id is not among those behind the first step. */
+    set.after_run = INBOX_SET_BACK_STEP;
+    assert_int_equal(fixture_do(fixture, &set.operation), 0);
+    assert_int_equal(due_of(fixture, "retry"), FIXTURE_NOW + 3600000);
+    set.after_run = -INBOX_SET_BACK_STEP;
+    assert_int_equal(fixture_do(fixture, &set.operation), 1);
+    assert_int_equal(due_of(fixture, "retry"), FIXTURE_NOW + 3600000);
+    set.after_run = 0;
     assert_int_equal(fixture_do(fixture, &set.operation), 0);
     assert_int_equal(due_of(fixture, "retry"), FIXTURE_NOW);
 }

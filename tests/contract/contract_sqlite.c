@@ -488,13 +488,14 @@ static void claims_order_and_coalescing_use_indexes(void **state) {
         enum sqlite_sql sql;
         /* In one of the plan's rows. */
         const char *index;
-    } all[] = {{SQL_RUN_LOAD, "PRIMARY KEY"},       {SQL_SUSPECT_DUE, "runs_due"},
-               {SQL_TURN_NEXT, "runs_turn"},        {SQL_TURN_OLDEST, "runs_due"},
-               {SQL_TURN_RUNS, "runs_turn"},        {SQL_RUN_NEXT_DUE, "runs_due"},
-               {SQL_ORDER_HOLDER, "runs_holder"},   {SQL_ORDER_PROMOTE, "runs_holder"},
-               {SQL_ORDER_PROMOTE, "runs_blocked"}, {SQL_ORDER_DISPLACE, "runs_holder"},
-               {SQL_ORDER_JOIN, "PRIMARY KEY"},     {SQL_ORDER_DUE, "runs_outside"},
-               {SQL_SUPERSEDE, "runs_coalesce"},    {SQL_RUN_SUPERSEDED, "runs_coalesce"}};
+    } all[] = {{SQL_RUN_LOAD, "PRIMARY KEY"},           {SQL_SUSPECT_DUE, "runs_due"},
+               {SQL_RUNS_OF_FUTURE, "deliveries_kept"}, {SQL_TURN_NEXT, "runs_turn"},
+               {SQL_TURN_OLDEST, "runs_due"},           {SQL_TURN_RUNS, "runs_turn"},
+               {SQL_RUN_NEXT_DUE, "runs_due"},          {SQL_ORDER_HOLDER, "runs_holder"},
+               {SQL_ORDER_PROMOTE, "runs_holder"},      {SQL_ORDER_PROMOTE, "runs_blocked"},
+               {SQL_ORDER_DISPLACE, "runs_holder"},     {SQL_ORDER_JOIN, "PRIMARY KEY"},
+               {SQL_ORDER_DUE, "runs_outside"},         {SQL_SUPERSEDE, "runs_coalesce"},
+               {SQL_RUN_SUPERSEDED, "runs_coalesce"}};
     sqlite3 *db;
     assert_int_equal(sqlite3_open(((struct place *)fixture->place)->file, &db), SQLITE_OK);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {

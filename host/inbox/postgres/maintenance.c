@@ -249,27 +249,46 @@ static int uncount_send(struct postgres_store *store, struct inbox_operation *op
 
 const struct postgres_operation postgres_uncount_redelivery = {.send = uncount_send};
 
-static int clock_set_back_send(struct postgres_store *store, struct inbox_operation *operation,
-                               struct error *err) {
-    const struct inbox_clock_set_back *set =
-        CONTAINER_OF(operation, struct inbox_clock_set_back, operation);
-    struct pg_query query = pg_query_begin(PG_SQL_RUNS_SET_BACK);
-    pg_query_number(&query, set->by_ms);
-    pg_query_number(&query, set->now_ms);
-    if (pg_send(store, &query, err) < 0) {
-        return -1;
-    }
-    query = pg_query_begin(PG_SQL_RUNS_OF_FUTURE);
-    pg_query_number(&query, set->now_ms);
-    if (pg_send(store, &query, err) < 0) {
-        return -1;
-    }
-    query = pg_query_begin(PG_SQL_RATE_LIMITS_SET_BACK);
-    pg_query_number(&query, set->by_ms);
+static int send_with_number(struct postgres_store *store, enum postgres_sql sql, int64_t number,
+                            struct error *err) {
+    struct pg_query query = pg_query_begin(sql);
+    pg_query_number(&query, number);
     return pg_send(store, &query, err);
 }
 
-const struct postgres_operation postgres_clock_set_back = {.send = clock_set_back_send};
+static int clock_set_back_send(struct postgres_store *store, struct inbox_operation *operation,
+                               struct error *err) {
+    struct inbox_clock_set_back *set =
+        CONTAINER_OF(operation, struct inbox_clock_set_back, operation);
+    int64_t last = set->after_run + INBOX_SET_BACK_STEP;
+    operation->result = 0;
+    if (set->after_run == 0 &&
+        (send_with_number(store, PG_SQL_RUNS_OF_FUTURE, set->now_ms, err) < 0 ||
+         send_with_number(store, PG_SQL_RATE_LIMITS_SET_BACK, set->by_ms, err) < 0)) {
+        return -1;
+    }
+    if (set->by_ms == 0) {
+        return 0;
+    }
+    struct pg_query query = pg_query_begin(PG_SQL_RUNS_SET_BACK);
+    pg_query_number(&query, set->by_ms);
+    pg_query_number(&query, set->now_ms);
+    pg_query_number(&query, set->after_run);
+    pg_query_number(&query, last);
+    return pg_send(store, &query, err) < 0 ? -1
+                                           : send_with_number(store, PG_SQL_RUNS_BEHIND, last, err);
+}
+
+/* Only the last statement of a step has rows. */
+static int clock_set_back_take(struct postgres_store *store, struct inbox_operation *operation,
+                               unsigned nth, PGresult *result, struct error *err) {
+    (void)store, (void)nth, (void)err;
+    operation->result = PQntuples(result) > 0;
+    return 0;
+}
+
+const struct postgres_operation postgres_clock_set_back = {.send = clock_set_back_send,
+                                                           .take = clock_set_back_take};
 
 /* ---- which host does the maintenance ---- */
 

@@ -196,17 +196,36 @@ static int run_with_number(struct sqlite_store *store, unsigned sql, int64_t num
     return query_run(&query, err, "moving due times back");
 }
 
+/* Moves the runs of one step. 1 when there are others behind them, 0, -1. */
+static int set_back_step(struct sqlite_store *store, const struct inbox_clock_set_back *set,
+                         struct error *err) {
+    const char *what = "moving due times back";
+    int64_t last = set->after_run + INBOX_SET_BACK_STEP;
+    {
+        AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_SET_BACK);
+        query_number(&query, set->by_ms);
+        query_number(&query, set->now_ms);
+        query_number(&query, set->after_run);
+        query_number(&query, last);
+        if (query_run(&query, err, what) < 0) {
+            return -1;
+        }
+    }
+    AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_BEHIND);
+    query_number(&query, last);
+    return query_step(&query, err, what);
+}
+
 int sqlite_clock_set_back(struct sqlite_store *store, struct inbox_operation *operation,
                           struct error *err) {
     const struct inbox_clock_set_back *set =
         CONTAINER_OF(operation, const struct inbox_clock_set_back, operation);
-    AUTO_QUERY struct query query = query_begin(store, SQL_RUNS_SET_BACK);
-    query_number(&query, set->by_ms);
-    query_number(&query, set->now_ms);
-    return query_run(&query, err, "moving due times back") < 0 ||
-                   run_with_number(store, SQL_RUNS_OF_FUTURE, set->now_ms, err) < 0
-               ? -1
-               : run_with_number(store, SQL_RATE_LIMITS_SET_BACK, set->by_ms, err);
+    if (set->after_run == 0 && (run_with_number(store, SQL_RUNS_OF_FUTURE, set->now_ms, err) < 0 ||
+                                (set->by_ms > 0 && run_with_number(store, SQL_RATE_LIMITS_SET_BACK,
+                                                                   set->by_ms, err) < 0))) {
+        return -1;
+    }
+    return set->by_ms > 0 ? set_back_step(store, set, err) : 0;
 }
 
 int sqlite_uncount_redelivery(struct sqlite_store *store, struct inbox_operation *operation,

@@ -3,6 +3,7 @@
  * may run at the same time. */
 #include "cli/deliveries_bulk.h"
 #include "cli/deliveries_output.h"
+#include "cli/deliveries_why.h"
 
 #include "base/clock.h"
 #include "base/suggest.h"
@@ -25,7 +26,7 @@
 
 static const char usage[] =
     "Usage: snekomatic deliveries list [FILTER...] [--limit N] [--json]\n"
-    "       snekomatic deliveries show GUID [--json | --body]\n"
+    "       snekomatic deliveries show GUID [--why] [--json | --body]\n"
     "       snekomatic deliveries retry GUID [--plugin NAME]\n"
     "       snekomatic deliveries retry FILTER... [--json]\n"
     "       snekomatic deliveries retry --yes PREVIEW [--rate N] [--json]\n"
@@ -67,6 +68,8 @@ static const char usage[] =
     "      --limit N      at most N lines (default 50; 0: all)\n"
     "      --json         as JSON\n"
     "      --body         print only the payload, exactly as GitHub sent it\n"
+    "      --why          print why each plugin has a run of the delivery, or none, by today's\n"
+    "                     configuration. It loads the plugins, and calls none of their handlers\n"
     "  -c, --config FILE  the host's configuration (default as for serve)\n"
     "  -h, --help         this text\n"
     "\n"
@@ -89,7 +92,7 @@ struct options {
     /* 0: --yes was not given. */
     int64_t preview;
     int64_t per_minute;
-    bool json, body;
+    bool json, body, why;
 };
 
 enum {
@@ -104,7 +107,8 @@ enum {
     RATE,
     LIMITED,
     JSON,
-    BODY
+    BODY,
+    WHY
 };
 #define BIT(option) (1U << ((option)-STATE))
 /* --plugin narrows a GUID too. */
@@ -230,6 +234,9 @@ static int read_option(struct options *options, int option) {
     case BODY:
         options->body = true;
         return EX_OK;
+    case WHY:
+        options->why = true;
+        return EX_OK;
     default:
         /* getopt has reported the error */
         return EX_USAGE;
@@ -257,12 +264,16 @@ static int check_options(const struct options *options, unsigned given) {
         {LIMITED, "--limit", 1U << LIST},
         {JSON, "--json", 1U << LIST | 1U << SHOW | CHANGE},
         {BODY, "--body", 1U << SHOW},
+        {WHY, "--why", 1U << SHOW},
     };
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++) {
         if (given & BIT(allowed[i].option) && !(allowed[i].of & 1U << options->action)) {
             return cli_usage_error(VERB, "%s is not an option of %s", allowed[i].name,
                                    actions[options->action]);
         }
+    }
+    if (options->why && options->body) {
+        return cli_usage_error(VERB, "--why and --body exclude each other");
     }
     return options->json && options->body
                ? cli_usage_error(VERB, "--json and --body exclude each other")
@@ -339,6 +350,7 @@ static int parse(int argc, char **argv, struct options *options) {
                                           {"limit", required_argument, NULL, LIMITED},
                                           {"json", no_argument, NULL, JSON},
                                           {"body", no_argument, NULL, BODY},
+                                          {"why", no_argument, NULL, WHY},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     unsigned given = 0;
@@ -535,7 +547,8 @@ int cli_deliveries(int argc, char **argv) {
     }
     status = store_client_open(&store_client, VERB, config, is_change(&options));
     if (status == EX_OK) {
-        status = act(&store_client, &options);
+        status = options.why ? deliveries_why(&store_client, config, options.guid, options.json)
+                             : act(&store_client, &options);
     }
     store_client_close(&store_client);
     config_free(config);

@@ -31,6 +31,10 @@ struct inspection {
     char level_why[FRAME_REASON_MAX + 1];
     char *rejection;
     bool gone;
+    /* The worker is to explain this delivery; NULL: none. Its `payload` is borrowed. */
+    const struct worker_process_run *delivery;
+    struct explained *items;
+    size_t n_items;
 };
 
 static void on_rejected(void *context, const char *why) {
@@ -59,7 +63,24 @@ static void on_described(void *context, struct description *description, struct 
 static void on_ready(void *context) {
     struct inspection *inspection = context;
     inspection->ready = inspection->description != NULL;
+    if (inspection->ready && inspection->delivery && inspection->delivery->payload) {
+        struct worker_process_run delivery = *inspection->delivery;
+        payload_ref(delivery.payload);
+        worker_process_send_explain(inspection->worker_process, &delivery);
+        return;
+    }
     worker_process_close(inspection->worker_process);
+}
+
+static bool on_explained(void *context, uint64_t question, struct explained *items,
+                         size_t n_items) {
+    struct inspection *inspection = context;
+    (void)question;
+    free(inspection->items);
+    inspection->items = items;
+    inspection->n_items = n_items;
+    worker_process_close(inspection->worker_process);
+    return true;
 }
 
 static bool on_log(void *context, uint64_t run, enum log_level level, struct frame_text text) {
@@ -141,6 +162,7 @@ static const struct worker_process_handlers handlers = {.on_described = on_descr
                                                         .on_app_call = on_app_call,
                                                         .on_log = on_log,
                                                         .on_result = on_result,
+                                                        .on_explained = on_explained,
                                                         .on_output = on_output,
                                                         .on_output_dropped = on_output_dropped,
                                                         .on_exit = on_exit_of_worker,
@@ -295,8 +317,10 @@ static void close_files(struct plugin_files **files) {
     plugin_files_close(*files);
 }
 
+/* `explained` has room for each plugin of the configuration; NULL without a `delivery`. */
 static unsigned inspect_all(const struct config *config, struct inspected_plugins *plugins,
-                            bool print) {
+                            bool print, const struct worker_process_run *delivery,
+                            struct explained_plugin *explained) {
     unsigned problems = 0;
     *plugins = (struct inspected_plugins){.warnings = 0};
     struct error err = {.text = "out of memory"};
@@ -318,6 +342,7 @@ static unsigned inspect_all(const struct config *config, struct inspected_plugin
     }
     for (size_t i = 0; i < config->n_plugins; i++) {
         all[i].config = &config->plugins[i];
+        all[i].delivery = delivery;
         if (!config->plugins[i].enabled) {
             if (print) {
                 printf("plugin %s is not enabled\n", config->plugins[i].as_written);
@@ -336,6 +361,13 @@ static unsigned inspect_all(const struct config *config, struct inspected_plugin
         fprintf(stderr, "%s\n", err.text);
     }
     for (size_t i = 0; i < config->n_plugins; i++) {
+        if (explained) {
+            explained[i] = (struct explained_plugin){.description = STEAL(plugins->descriptions[i]),
+                                                     .items = STEAL(all[i].items),
+                                                     .n_items = all[i].n_items,
+                                                     .rejection = STEAL(all[i].rejection)};
+        }
+        free(all[i].items);
         description_free(all[i].description);
         free(all[i].rejection);
         plugin_copy_finish(&all[i].file);
@@ -346,11 +378,26 @@ static unsigned inspect_all(const struct config *config, struct inspected_plugin
 }
 
 unsigned plugin_inspection(const struct config *config, struct inspected_plugins *plugins) {
-    return inspect_all(config, plugins, true);
+    return inspect_all(config, plugins, true, NULL, NULL);
 }
 
 unsigned plugin_inspection_silent(const struct config *config, struct inspected_plugins *plugins) {
-    return inspect_all(config, plugins, false);
+    return inspect_all(config, plugins, false, NULL, NULL);
+}
+
+void plugin_inspection_explain(const struct config *config,
+                               const struct worker_process_run *delivery,
+                               struct explained_plugin *explained) {
+    struct inspected_plugins plugins;
+    inspect_all(config, &plugins, false, delivery, explained);
+    inspected_plugins_finish(&plugins);
+}
+
+void explained_plugin_finish(struct explained_plugin *explained) {
+    description_free(explained->description);
+    free(explained->items);
+    free(explained->rejection);
+    *explained = (struct explained_plugin){0};
 }
 
 const struct description *const *inspected_plugins_list(const struct inspected_plugins *plugins) {

@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "protocol/description.h"
+#include "worker_process/worker_process.h"
 
 struct inspected_plugins {
     /* In the order of the configuration; NULL for a plugin that is rejected or not enabled. */
@@ -23,5 +24,23 @@ unsigned plugin_inspection_silent(const struct config *config, struct inspected_
 /* The descriptions as other rooms take them: CONFIG_PLUGINS_MAX pointers, borrowed. */
 const struct description *const *inspected_plugins_list(const struct inspected_plugins *plugins);
 void inspected_plugins_finish(struct inspected_plugins *plugins);
+
+/* What the worker of a plugin says about a delivery. */
+struct explained_plugin {
+    /* NULL for a plugin that is rejected or not enabled. */
+    struct description *description;
+    struct explained *items;
+    size_t n_items;
+    /* Why it is rejected; NULL: it is not. */
+    char *rejection;
+};
+
+/* Loads every enabled plugin, and has it explain the delivery, unless its payload is NULL (which is
+ * borrowed). `explained` has room for each plugin of the configuration; explained_plugin_finish().
+ */
+void plugin_inspection_explain(const struct config *config,
+                               const struct worker_process_run *delivery,
+                               struct explained_plugin *explained);
+void explained_plugin_finish(struct explained_plugin *explained);
 
 #endif

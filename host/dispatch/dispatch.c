@@ -8,6 +8,7 @@
 #include "dispatch/coalesce.h"
 #include "dispatch/description_file.h"
 #include "dispatch/effect.h"
+#include "dispatch/explain_desk.h"
 #include "dispatch/handoff.h"
 #include "dispatch/lease.h"
 #include "dispatch/scope.h"
@@ -43,6 +44,7 @@ struct dispatch {
     struct handoff handoff;
     struct lease_keeper leases;
     struct hold_watch holds;
+    struct explain_desk explanations;
 
     /* Protects the members that other threads write. */
     pthread_mutex_t lock;
@@ -59,12 +61,13 @@ static int64_t earliest(int64_t a, int64_t b) {
 
 /* ---- time ---- */
 
-static int64_t next_ms(const struct dispatch *dispatch, int64_t now_ms) {
+static int64_t next_ms(struct dispatch *dispatch, int64_t now_ms) {
     int64_t next = run_table_next_ms(&dispatch->table);
     next = earliest(next, lease_next_ms(&dispatch->leases));
     if (dispatch->begun) {
         next = earliest(next, hold_watch_next_ms(&dispatch->holds));
     }
+    next = earliest(next, explain_desk_tick(&dispatch->explanations, now_ms));
     next = earliest(next, handoff_next_ms(&dispatch->handoff, dispatch->claimer.claiming));
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         next = earliest(next, plugin_next_ms(&dispatch->plugins[i], now_ms));
@@ -214,6 +217,27 @@ bool dispatch_status(struct dispatch *dispatch, struct buffer *json) {
     return (result | buffer_append_text(json, "]")) == 0;
 }
 
+/* ---- explanations ---- */
+
+static void on_explain(struct mail *mail) {
+    struct explain *explain = CONTAINER_OF(mail, struct explain, mail);
+    explain_desk_take(explain->desk, explain);
+}
+
+void dispatch_explain(struct dispatch *dispatch, struct explain *explain) {
+    explain->items = NULL;
+    explain->n_items = 0;
+    explain->desk = &dispatch->explanations;
+    explain->mail.open = on_explain;
+    mailbox_post(&dispatch->mailbox, &explain->mail);
+}
+
+static bool on_explained(void *context, uint64_t question, struct explained *items,
+                         size_t n_items) {
+    struct dispatch *dispatch = context;
+    return explain_desk_note(&dispatch->explanations, question, items, n_items);
+}
+
 /* ---- life ---- */
 
 static void on_mail(struct loop_source *source, uint32_t events) {
@@ -288,6 +312,7 @@ static void init(struct dispatch *dispatch, const struct dispatch_options *optio
                                                        .holds = &dispatch->holds,
                                                        .descriptions_fd = options->descriptions_fd,
                                                        .check_conflicts = check_conflicts,
+                                                       .on_explained = on_explained,
                                                        .context = dispatch};
     dispatch->wake.open = on_wake;
     pthread_mutex_init(&dispatch->lock, NULL);
@@ -351,6 +376,12 @@ static int start_plugins(struct dispatch *dispatch, struct error *err) {
                         &config->plugins[i]);
         }
     }
+    dispatch->explanations = (struct explain_desk){.plugins = dispatch->plugins,
+                                                   .n_plugins = dispatch->n_plugins,
+                                                   .configs = config->plugins,
+                                                   .n_configs = config->n_plugins,
+                                                   .bot_user = &dispatch->bot_user,
+                                                   .app_id = config->github.app_id};
     if (inherit(dispatch, err) < 0) {
         return -1;
     }
@@ -561,6 +592,7 @@ void dispatch_free(struct dispatch *dispatch) {
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         plugin_finish(&dispatch->plugins[i]);
     }
+    explain_desk_finish(&dispatch->explanations);
     handoff_finish(&dispatch->handoff);
     hold_watch_finish(&dispatch->holds);
     run_table_finish(&dispatch->table);

@@ -590,6 +590,12 @@ static void on_start_failed(void *context, const struct error *why) {
     }
 }
 
+static bool on_explained(void *context, uint64_t question, struct explained *items,
+                         size_t n_items) {
+    const struct plugin_options *options = ((struct plugin *)context)->options;
+    return options->on_explained(options->context, question, items, n_items);
+}
+
 static const struct worker_process_handlers handlers = {.on_described = on_described,
                                                         .on_ready = on_ready,
                                                         .on_rejected = on_rejected,
@@ -599,6 +605,7 @@ static const struct worker_process_handlers handlers = {.on_described = on_descr
                                                         .on_log = on_log,
                                                         .on_timer = on_timer,
                                                         .on_result = on_result,
+                                                        .on_explained = on_explained,
                                                         .on_output = on_output,
                                                         .on_output_dropped = on_output_dropped,
                                                         .on_exit = on_exit_of_worker,

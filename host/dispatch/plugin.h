@@ -57,6 +57,8 @@ struct plugin_options {
     /* Would the description conflict with another plugin's, if `plugin` had it? 0: no; -1. */
     int (*check_conflicts)(void *context, const struct plugin *plugin,
                            const struct description *description, struct error *err);
+    /* See worker_process_handlers. */
+    bool (*on_explained)(void *context, uint64_t question, struct explained *items, size_t n_items);
     void *context;
 };
 

@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 /* The first field of START and DESCRIBED. Both ends must have the same. */
-#define FRAME_PROTOCOL 8
+#define FRAME_PROTOCOL 9
 
 /* A payload of 25 MiB and its fields. */
 #define FRAME_TO_WORKER_MAX (32u << 20)
@@ -67,6 +67,9 @@ enum frame_kind {
     FRAME_STORE_RESULT,
     /* The run's result is no longer wanted; snek_cancelled() turns true. */
     FRAME_CANCEL,
+    /* The fields of FRAME_RUN. The worker explains which handlers the delivery would call, and
+     * calls none. `run` is the host's number of the question. */
+    FRAME_EXPLAIN,
 
     /* Worker to host. */
 
@@ -109,6 +112,10 @@ enum frame_kind {
     FRAME_RESULT,
     /* No field. Once, after DESCRIBED, when create() has succeeded: runs may come. */
     FRAME_READY,
+    /* List of the plugin's subscriptions, schedules and commands (number kind, text name, number
+     * verdict, text condition, text what the payload has): see protocol/explained.h. Empty when
+     * memory is short. The response to FRAME_EXPLAIN, with its number. */
+    FRAME_EXPLAINED,
 };
 
 /* The descriptors that come with FRAME_LOAD, by SCM_RIGHTS, in this order: the writing ends of

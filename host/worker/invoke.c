@@ -4,20 +4,16 @@
 #include "worker/invoke.h"
 
 #include "base/cleanup.h"
-#include "base/json.h"
-#include "worker/comment_targets.h"
 #include "worker/denial.h"
-#include "worker/descriptor.h"
 #include "worker/markdown.h"
+#include "worker/matching.h"
 #include "worker/memory_limit.h"
 #include "worker/roles.h"
 #include "worker/run.h"
-#include "worker/words.h"
 #include "worker/worker.h"
 
 #include <snekomatic/timer.h>
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,82 +23,6 @@ struct outcome {
     bool called;
     struct reason reason;
 };
-
-/* ---- filters ---- */
-
-static bool text_matches(const struct json_value *found, const char *wanted) {
-    size_t bytes = strlen(wanted);
-    switch (found->type) {
-    case JSON_STRING:
-        return json_text_is(found->raw + 1, found->raw_bytes - 2, wanted, bytes);
-    case JSON_OBJECT_BEGIN:
-    case JSON_ARRAY_BEGIN:
-        return false;
-    default:
-        return found->raw_bytes == bytes && memcmp(found->raw, wanted, bytes) == 0;
-    }
-}
-
-static bool filter_matches(const struct run *run, const struct snek_filter *filter) {
-    struct json_value found;
-    struct snek_text payload = run_payload(run);
-    if (!json_find(payload.data, payload.bytes, filter->path, &found)) {
-        return false;
-    }
-    if (filter->kind == SNEK_EXISTS) {
-        return found.type != JSON_NULL;
-    }
-    for (size_t i = 0; i < SNEK_FILTER_VALUES_MAX && filter->values[i]; i++) {
-        if (text_matches(&found, filter->values[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool field_is(const struct run *run, const char *path, const char *wanted) {
-    struct json_value found;
-    struct snek_text payload = run_payload(run);
-    return json_find(payload.data, payload.bytes, path, &found) && text_matches(&found, wanted);
-}
-
-/* True when the sender is the app's bot user. Its id stays the same when the app is renamed. */
-static bool sender_is_bot(const struct run *run) {
-    char id[24];
-    snprintf(id, sizeof id, "%" PRIu64, run_bot_user(run));
-    return run_bot_user(run) != 0 && field_is(run, "sender.id", id);
-}
-
-/* True when the event reports that a check of this app was created or completed. The sender
- * of such an event may be a person. `rerequested` and `requested_action` always come from people.
- */
-static bool is_own_check(const struct run *run) {
-    const char *event = run_event(run), *action = run_action(run);
-    char path[64];
-    if ((strcmp(event, "check_run") != 0 && strcmp(event, "check_suite") != 0) ||
-        (strcmp(action, "created") != 0 && strcmp(action, "completed") != 0)) {
-        return false;
-    }
-    snprintf(path, sizeof path, "%s.app.id", event);
-    if (field_is(run, path, run_app(run))) {
-        return true;
-    }
-    snprintf(path, sizeof path, "%s.app.client_id", event);
-    return field_is(run, path, run_app(run));
-}
-
-static bool subscription_matches(const struct run *run, const struct snek_subscription *s) {
-    if (strcmp(s->event, run_event(run)) != 0 ||
-        (s->action && strcmp(s->action, run_action(run)) != 0)) {
-        return false;
-    }
-    for (size_t i = 0; i < SNEK_SUBSCRIPTION_FILTERS_MAX && s->filters[i].path; i++) {
-        if (!filter_matches(run, &s->filters[i])) {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* ---- calling ---- */
 
@@ -148,35 +68,6 @@ static void no_memory(struct run *run, struct outcome *outcome) {
     outcome->reason = *run_reason(run);
 }
 
-/* ---- commands ---- */
-
-/* Splits `line`, in place, at white space. Returns the number of words, at most `most`. */
-static uint32_t split(char *line, const char **words, size_t most) {
-    uint32_t count = 0;
-    while (*line && count < most) {
-        size_t space = words_space(line);
-        if (space > 0) {
-            memset(line, 0, space);
-            line += space;
-            continue;
-        }
-        words[count++] = line;
-        while (*line && words_space(line) == 0) {
-            line++;
-        }
-    }
-    return count;
-}
-
-static const struct snek_command *find_command(const struct snek_plugin *plugin, const char *word) {
-    for (uint32_t i = 0; i < plugin->commands_count && *word == '/'; i++) {
-        if (strcmp(plugin->commands[i].name, word + 1) == 0) {
-            return &plugin->commands[i];
-        }
-    }
-    return NULL;
-}
-
 /* ---- roles ---- */
 
 /* The comment with commands, and the person who wrote it. `login` is NULL for a deleted account. */
@@ -186,16 +77,6 @@ struct command_text {
     /* The person was denied a command of this text already. */
     bool denied;
 };
-
-static struct person find_author(struct run *run, const struct comment_target *target) {
-    struct person author;
-    char path[40];
-    snprintf(path, sizeof path, "%s.login", target->user);
-    author.login = run_find_text(run, path);
-    snprintf(path, sizeof path, "%s.id", target->user);
-    author.id = run_find_integer(run, path);
-    return author;
-}
 
 static int32_t may_use(struct run *run, const struct command_text *text,
                        const struct snek_command *command) {
@@ -245,9 +126,9 @@ static bool call_command(struct run *run, struct command_text *text, char *line,
         no_memory(run, outcome);
         return false;
     }
-    uint32_t count = split(line, words, most);
+    uint32_t count = matching_split(line, words, most);
     const struct snek_command *command =
-        count > 0 ? find_command(worker_plugin(run_worker(run)), words[0]) : NULL;
+        count > 0 ? matching_command(worker_plugin(run_worker(run)), words[0]) : NULL;
     if (!command) {
         /* Silently, because the lines of a traceback start with a slash too. */
         return true;
@@ -284,35 +165,12 @@ static void report_partial_reading(struct run *run, enum markdown_read read,
     }
 }
 
-/* Is the text older than the event? Then its commands were given elsewhere. */
-static bool is_old_text(struct run *run, const struct comment_target *target) {
-    struct snek_value mover;
-    char path[40];
-    if (target->moved_from && run_find(run, target->moved_from, NULL) > SNEK_NULL) {
-        return true;
-    }
-    snprintf(path, sizeof path, "%s.id", target->moved_by ? target->moved_by : "");
-    return target->moved_by && run_find(run, path, &mover) == SNEK_NUMBER &&
-           mover.integer != find_author(run, target).id;
-}
-
-/* The event's target when the delivery may hold commands, else NULL. */
-static const struct comment_target *find_target(struct run *run) {
-    const struct comment_target *target = comment_target_of(run_event(run));
-    const struct snek_plugin *plugin = worker_plugin(run_worker(run));
-    if (plugin->commands_count == 0 || !target ||
-        strcmp(target->command_action, run_action(run)) != 0 ||
-        (target->permission && !descriptor_declares(plugin, target->permission))) {
-        return NULL;
-    }
-    return is_old_text(run, target) ? NULL : target;
-}
-
 static void call_commands(struct run *run, struct outcome *outcome) {
-    const struct comment_target *target = find_target(run);
+    const struct comment_target *target;
     struct snek_value body;
     struct markdown_lines lines;
-    if (!target || run_find(run, target->body, &body) != SNEK_STRING) {
+    if (matching_find_text(run, &target) != MATCHING_TEXT ||
+        run_find(run, target->body, &body) != SNEK_STRING) {
         return;
     }
     if (markdown_command_lines(body.text.data, body.text.bytes, &lines) < 0) {
@@ -322,7 +180,7 @@ static void call_commands(struct run *run, struct outcome *outcome) {
     if (lines.read != MARKDOWN_WHOLE) {
         report_partial_reading(run, lines.read, outcome);
     }
-    struct command_text text = {.target = target, .author = find_author(run, target)};
+    struct command_text text = {.target = target, .author = matching_author(run, target)};
     for (size_t i = 0; i < lines.count; i++) {
         if (!call_command(run, &text, lines.lines[i], outcome)) {
             break;
@@ -334,11 +192,11 @@ static void call_commands(struct run *run, struct outcome *outcome) {
 int32_t invoke_handlers(struct run *run) {
     const struct snek_plugin *plugin = worker_plugin(run_worker(run));
     struct outcome outcome = {.result = SNEK_SKIPPED, .reason.text = "nothing matched"};
-    bool own = sender_is_bot(run) || is_own_check(run), goes_on = true;
+    bool own = matching_is_own(run), goes_on = true;
     for (uint32_t i = 0; i < plugin->subscriptions_count && goes_on; i++) {
         const struct snek_subscription *subscription = &plugin->subscriptions[i];
         if ((!own || subscription->flags & SNEK_OWN_EVENTS) &&
-            subscription_matches(run, subscription)) {
+            matching_subscription(run, subscription)) {
             goes_on = call_handler(run, subscription->handler, &outcome);
         }
     }

@@ -6,6 +6,7 @@
 #include "worker/crash.h"
 #include "worker/dependencies.h"
 #include "worker/descriptor.h"
+#include "worker/explain.h"
 #include "worker/host_vtable.h"
 #include "worker/loader.h"
 #include "worker/memory_limit.h"
@@ -305,6 +306,8 @@ static int on_frame(struct worker *worker, struct run_pool *pool, struct wire_fr
     switch (frame->head.kind) {
     case FRAME_RUN:
         return run_pool_start(pool, frame);
+    case FRAME_EXPLAIN:
+        return explain_delivery(worker, frame);
     case FRAME_CANCEL:
         return run_pool_cancel(pool, frame);
     case FRAME_HTTP_RESPONSE:

@@ -109,6 +109,16 @@ static int parse_result(const struct run_frames *frames, const struct frame_head
     return 0;
 }
 
+static int parse_explained(const struct run_frames *frames, const struct frame_head *head,
+                           struct frame_reader *reader) {
+    struct explained *items = NULL;
+    size_t n_items = 0;
+    if (!frames->handlers->on_explained || explained_parse(reader, &items, &n_items) < 0) {
+        return -1;
+    }
+    return frames->handlers->on_explained(frames->context, head->run, items, n_items) ? 0 : -1;
+}
+
 int run_frames_parse(const struct worker_process_handlers *handlers, void *context,
                      const struct frame_head *head, struct frame_reader *reader) {
     const struct run_frames frames = {.handlers = handlers, .context = context};
@@ -123,6 +133,8 @@ int run_frames_parse(const struct worker_process_handlers *handlers, void *conte
         return parse_log(&frames, head, reader);
     case FRAME_TIMER:
         return parse_timer(&frames, head, reader);
+    case FRAME_EXPLAINED:
+        return parse_explained(&frames, head, reader);
     case FRAME_RESULT:
         return parse_result(&frames, head, reader);
     default:

@@ -230,11 +230,11 @@ static void send_load(struct worker_process *worker_process,
     send_buffer(worker_process, &writer);
 }
 
-void worker_process_send_run(struct worker_process *worker_process,
-                             struct worker_process_run *run) {
+static void send_delivery(struct worker_process *worker_process, enum frame_kind kind,
+                          struct worker_process_run *run) {
     AUTO_BUFFER struct buffer buffer = BUFFER_INIT(FRAME_TO_WORKER_MAX);
     struct frame_writer writer;
-    frame_begin(&writer, &buffer, FRAME_RUN, run->run, 0);
+    frame_begin(&writer, &buffer, kind, run->run, 0);
     frame_put_text(&writer, run->event);
     frame_put_text(&writer, run->action);
     frame_put_text(&writer, run->guid);
@@ -251,6 +251,16 @@ void worker_process_send_run(struct worker_process *worker_process,
                 (struct chunk){.data = payload->data, .bytes = payload->bytes, .payload = payload});
     run->payload = NULL;
     send_waiting(worker_process);
+}
+
+void worker_process_send_run(struct worker_process *worker_process,
+                             struct worker_process_run *run) {
+    send_delivery(worker_process, FRAME_RUN, run);
+}
+
+void worker_process_send_explain(struct worker_process *worker_process,
+                                 struct worker_process_run *delivery) {
+    send_delivery(worker_process, FRAME_EXPLAIN, delivery);
 }
 
 void worker_process_send_http_response(struct worker_process *worker_process, uint64_t run,

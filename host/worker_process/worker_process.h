@@ -19,6 +19,7 @@
 #include "base/loop.h"
 #include "base/payload.h"
 #include "protocol/description.h"
+#include "protocol/explained.h"
 #include "protocol/frames.h"
 #include "worker_process/crash.h"
 #include "worker_process/starter.h"
@@ -71,6 +72,9 @@ struct worker_process_handlers {
                      struct frame_text payload);
     void (*on_result)(void *context, uint64_t run, int64_t result, int64_t delay_ms,
                       struct frame_text reason);
+    /* The response to worker_process_send_explain(). The handler owns `items`: free(). False: there
+     * was no such question. */
+    bool (*on_explained)(void *context, uint64_t question, struct explained *items, size_t n_items);
     /* A line that it printed on `stream` ("stdout" or "stderr"); it may hold any byte. */
     void (*on_output)(void *context, const char *stream, const char *text, size_t bytes);
     /* So many bytes of its output were dropped, because it prints too much. */
@@ -116,6 +120,9 @@ struct worker_process_run {
 
 /* Each queues a frame. Frames to a worker that is gone are dropped; on_exit() will come. */
 void worker_process_send_run(struct worker_process *worker_process, struct worker_process_run *run);
+/* `delivery.run` is the caller's number of the question; on_explained() gets it. */
+void worker_process_send_explain(struct worker_process *worker_process,
+                                 struct worker_process_run *delivery);
 void worker_process_send_http_response(struct worker_process *worker_process, uint64_t run,
                                        uint64_t request, int32_t outcome, int32_t status,
                                        const char *error, const struct buffer *headers,

@@ -100,14 +100,15 @@ struct inbox_shown_request {
     char *method, *url, *message;
 };
 
-/* An attempt of a run that did not end with "done" or "skipped", and was followed by another state.
- * The last end of a run is in its entry. The newest INBOX_ATTEMPTS_MAX of a run are kept. */
+/* The end of an attempt that failed, waited or was parked. A run that ended well, or was
+ * interrupted without fault of its own, has no row for that; its entry says so. The newest
+ * INBOX_ATTEMPTS_MAX of a run are kept. */
 #define INBOX_ATTEMPTS_MAX 50
 struct inbox_shown_attempt {
     /* Index of the run in `runs`. */
     size_t run;
     int64_t attempt, ended_ms;
-    /* "retry", "requeue", "wait", "park" or "dead". */
+    /* "retry", "wait", "park" or "dead". */
     char how[8];
     /* Freed with it. */
     char *label, *reason;
@@ -251,10 +252,12 @@ struct inbox_series {
     int64_t summed_ms;
 };
 
-/* One small step of the elected host, which a page then needs not do: sums up to 512 deliveries
+/* One small step of the elected host, which a page then needs not do: sums up to
+ * INBOX_DIGEST_DELIVERIES deliveries
  * that came INBOX_DIGEST_DELAY_MS ago, and builds the filter over their names that a search reads.
  */
 #define INBOX_DIGEST_DELAY_MS 120000
+#define INBOX_DIGEST_DELIVERIES 512
 struct inbox_digest {
     struct inbox_operation operation;
     int64_t now_ms;

@@ -219,6 +219,42 @@ static void a_search_finds_runs_with_an_effect_in_doubt(void **state) {
     inbox_run_finish(&run);
 }
 
+static void the_failed_attempts_of_a_run_are_kept_in_order(void **state) {
+    struct fixture *fixture = *state;
+    store_samples(fixture, six, 1);
+    for (int i = 0; i < INBOX_ATTEMPTS_MAX + 5; i++) {
+        struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 100000);
+        assert_int_equal(claim.n_runs, 1);
+        char reason[40];
+        (void)snprintf(reason, sizeof reason, "failure %d", i);
+        struct inbox_finish finish =
+            finish_of(&claim.runs[0], i % 2 == 0 ? INBOX_RETRY : INBOX_WAIT);
+        finish.label = "retry";
+        finish.reason = reason;
+        finish.now_ms = FIXTURE_NOW + i;
+        assert_int_equal(fixture_do(fixture, &finish.operation), 0);
+        inbox_runs_free(claim.runs, claim.n_runs);
+    }
+    end_one(fixture, "f0", INBOX_DONE, "done", "", FIXTURE_NOW + 1000);
+    struct inbox_show show = {.operation = {.kind = INBOX_SHOW}, .guid = "f0"};
+    assert_int_equal(fixture_do(fixture, &show.operation), 0);
+    assert_int_equal(show.n_attempts, INBOX_ATTEMPTS_MAX);
+    assert_string_equal(show.attempts[0].reason, "failure 5");
+    const struct inbox_shown_attempt *last = &show.attempts[INBOX_ATTEMPTS_MAX - 1];
+    assert_string_equal(last->reason, "failure 54");
+    assert_string_equal(last->how, "retry");
+    assert_int_equal(last->ended_ms, FIXTURE_NOW + 54);
+    assert_string_equal(show.runs[last->run].state, "done");
+    inbox_show_finish(&show);
+    /* A stale completion adds nothing. */
+    struct inbox_run gone = {.id = 1, .token = 99, .order_key = ""};
+    struct inbox_finish stale = finish_of(&gone, INBOX_RETRY);
+    stale.now_ms = FIXTURE_NOW + 2000;
+    assert_int_equal(fixture_do(fixture, &stale.operation), INBOX_STALE);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM attempts"),
+                     INBOX_ATTEMPTS_MAX);
+}
+
 static void an_unknown_delivery_is_reported(void **state) {
     struct fixture *fixture = *state;
     struct inbox_show show = {.operation = {.kind = INBOX_SHOW}, .guid = "nothing"};
@@ -369,7 +405,7 @@ static void old_deliveries_are_found_by_filters_of_their_names(void **state) {
     store_many(fixture, 1100);
     int64_t now_ms = FIXTURE_NOW + INBOX_DIGEST_DELAY_MS + 60000;
     while (digest(fixture, now_ms)) {}
-    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM name_filters"), 2);
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM name_filters"), 8);
     expect_found(fixture, search_of((struct inbox_search_filter){.repository = "rare/repo"}),
                  "m1007 m0907 m0807 m0707 m0607 m0507 m0407 m0307 m0207 m0107 m0007");
     expect(fixture, (struct inbox_search_filter){.repository = "octo/cat", .number = 21}, "m0020");
@@ -500,6 +536,7 @@ size_t contract_console_tests(const struct contract_store *store, struct CMUnitT
         CONTRACT(a_search_is_limited_to_a_time),
         CONTRACT(a_search_finds_runs_by_state_and_reason),
         CONTRACT(a_search_finds_runs_with_an_effect_in_doubt),
+        CONTRACT(the_failed_attempts_of_a_run_are_kept_in_order),
         CONTRACT(an_unknown_delivery_is_reported),
         CONTRACT(failures_are_grouped_by_their_reason),
         CONTRACT(ids_in_a_reason_count_as_equal),

@@ -15,8 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Parts of the deliveries, of NAME_FILTER_DELIVERIES at most, that one operation reads. */
-#define PARTS 8
+/* Parts of the deliveries, with a filter each, that one operation reads. */
+#define PARTS 16
+/* So many parts count for a part of 1024 deliveries that has no filter: CONSOLE_CHUNK_END. */
+#define PARTS_OF_CHUNK 4
+/* Names that are looked for in the filters; further ones are compared only. */
+#define NAMES_MAX 3
+#define BITS ((size_t)NAMES_MAX * NAME_FILTER_HASHES)
 /* Runs of one state that are sorted at once: CONSOLE_FEW. */
 #define FEW 5000
 /* Rows beyond `most`, so that the last delivery is whole. */
@@ -260,14 +265,14 @@ static int find_range(struct progress *progress, struct range *range) {
 /* Fills the bits of the wanted names; false: there are none. */
 static bool find_names(const struct progress *progress, struct console_value *bits) {
     const struct inbox_search_filter *filter = &progress->search->filter;
-    const char *const texts[NAME_KINDS] = {[NAME_REPOSITORY] = filter->repository,
-                                           [NAME_ITEM] =
-                                               filter->number > 0 ? filter->repository : NULL,
-                                           [NAME_SENDER] = filter->sender,
-                                           [NAME_PLUGIN] = filter->plugin,
-                                           [NAME_EVENT] = filter->event};
+    const char *const texts[NAME_KINDS] = {
+        [NAME_REPOSITORY] = filter->number > 0 ? NULL : filter->repository,
+        [NAME_ITEM] = filter->number > 0 ? filter->repository : NULL,
+        [NAME_SENDER] = filter->sender,
+        [NAME_PLUGIN] = filter->plugin,
+        [NAME_EVENT] = filter->event};
     size_t n = 0;
-    for (int kind = 0; kind < NAME_KINDS; kind++) {
+    for (int kind = 0; kind < NAME_KINDS && n < BITS; kind++) {
         uint32_t hashes[NAME_FILTER_HASHES];
         if (!texts[kind]) {
             continue;
@@ -278,7 +283,7 @@ static bool find_names(const struct progress *progress, struct console_value *bi
         }
     }
     /* The others repeat the first name. */
-    for (size_t i = n; n > 0 && i < (size_t)NAME_KINDS * NAME_FILTER_HASHES; i++) {
+    for (size_t i = n; n > 0 && i < BITS; i++) {
         bits[i] = bits[i % NAME_FILTER_HASHES];
     }
     return n > 0;
@@ -299,9 +304,9 @@ static int on_match(void *context, const struct console_row *row) {
 /* The next parts whose filters match. */
 static int find_matches(struct progress *progress, const struct range *range,
                         const struct console_value *bits, struct matches *matches) {
-    struct console_value values[2 + NAME_KINDS * NAME_FILTER_HASHES] = {
-        console_value_number(range->before), console_value_number(range->after)};
-    memcpy(values + 2, bits, sizeof *bits * NAME_KINDS * NAME_FILTER_HASHES);
+    struct console_value values[2 + BITS] = {console_value_number(range->before),
+                                             console_value_number(range->after)};
+    memcpy(values + 2, bits, sizeof *bits * BITS);
     matches->n = 0;
     return progress->store->methods->ask(progress->store, CONSOLE_FILTERS_MATCH, values,
                                          ARRAY_LENGTH(values), on_match, matches, progress->err,
@@ -345,7 +350,7 @@ static int scan_matches(struct progress *progress, struct range *range,
 
 static int search_ids(struct progress *progress) {
     struct inbox_search *search = progress->search;
-    struct console_value bits[NAME_KINDS * NAME_FILTER_HASHES];
+    struct console_value bits[BITS];
     struct range range;
     int64_t filtered = 0;
     int parts = PARTS;
@@ -358,7 +363,7 @@ static int search_ids(struct progress *progress) {
         int64_t floor = filtered > range.after ? filtered : range.after;
         int done;
         if (range.before > floor + 1) {
-            parts--;
+            parts -= PARTS_OF_CHUNK;
             done = scan_part(progress, &range, floor);
         } else {
             done = scan_matches(progress, &range, bits, &parts);

@@ -52,6 +52,21 @@ static int on_request(void *context, const struct console_row *row) {
     return request->method && request->url && request->message ? 0 : -1;
 }
 
+static int on_attempt(void *context, const struct console_row *row) {
+    struct inbox_show *show = context;
+    struct inbox_shown_attempt *attempt = ARRAY_ADD(show->attempts, show->n_attempts);
+    if (!attempt) {
+        return -1;
+    }
+    attempt->run = run_index(show, console_number(row, 0));
+    attempt->attempt = console_number(row, 1);
+    attempt->ended_ms = console_number(row, 2);
+    console_copy(row, 3, attempt->how, sizeof attempt->how);
+    attempt->label = console_duplicate(row, 4);
+    attempt->reason = console_duplicate(row, 5);
+    return attempt->label && attempt->reason ? 0 : -1;
+}
+
 static int on_audit(void *context, const struct console_row *row) {
     struct inbox_show *show = context;
     if (show->n_audit == INBOX_SHOWN_MAX) {
@@ -69,6 +84,7 @@ int console_show(struct console_store *store, struct inbox_show *show, struct er
         int (*on_row)(void *context, const struct console_row *row);
     } parts[] = {{CONSOLE_SHOW_RUNS, on_run},
                  {CONSOLE_SHOW_REQUESTS, on_request},
+                 {CONSOLE_SHOW_ATTEMPTS, on_attempt},
                  {CONSOLE_SHOW_AUDIT, on_audit}};
     for (size_t i = 0; i < ARRAY_LENGTH(parts); i++) {
         if (store->methods->ask(store, parts[i].sql, &guid, 1, parts[i].on_row, show, err, WHAT) <

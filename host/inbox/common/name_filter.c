@@ -26,7 +26,7 @@ void name_filter_bits(enum name_kind kind, const char *text, int64_t number,
     }
     hash = spread(hash);
     for (int i = 0; i < NAME_FILTER_HASHES; i++) {
-        bits[i] = (uint32_t)((hash >> (21 * i)) & 0x1FFFFF) % NAME_FILTER_BITS;
+        bits[i] = (uint32_t)((hash >> (12 * i)) & 0xFFFF) % NAME_FILTER_BITS;
     }
 }
 

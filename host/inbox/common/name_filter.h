@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* A Bloom filter over the names in some hundred deliveries. A search reads all filters, and then
- * only the deliveries of those that match: a filter for 512 deliveries has 1920 bytes, and an index
+ * only the deliveries of those that match: a filter for 128 deliveries has 640 bytes, and an index
  * of each name would cost each webhook another page. */
 #ifndef SNEK_INBOX_COMMON_NAME_FILTER_H
 #define SNEK_INBOX_COMMON_NAME_FILTER_H
@@ -8,13 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* With at most 2000 different names in a filter, a name that is not there matches one of 40. */
-#define NAME_FILTER_BYTES 1920
+/* With 350 different names, a name that is not there matches one filter of 500. */
+#define NAME_FILTER_BYTES 640
 #define NAME_FILTER_BITS (NAME_FILTER_BYTES * 8)
 /* Bits of a name. */
-#define NAME_FILTER_HASHES 3
+#define NAME_FILTER_HASHES 5
 /* The deliveries of a filter. */
-#define NAME_FILTER_DELIVERIES 512
+#define NAME_FILTER_DELIVERIES 128
 
 enum name_kind {
     NAME_REPOSITORY,

@@ -217,6 +217,13 @@ void inbox_entries_free(struct inbox_entry *entries, size_t n_entries) {
     free(entries);
 }
 
+const char *store_attempt_how(enum inbox_finish_how how) {
+    static const char *const names[] = {
+        [INBOX_DONE] = NULL,   [INBOX_RETRY] = "retry", [INBOX_REQUEUE] = NULL,
+        [INBOX_WAIT] = "wait", [INBOX_DEAD] = "dead",   [INBOX_PARK] = "park"};
+    return names[how];
+}
+
 const char *store_preview_action(bool discards) {
     return discards ? "discard" : "retry";
 }

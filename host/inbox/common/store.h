@@ -77,6 +77,9 @@ int64_t store_item_bytes(const struct inbox_plugin_state *state);
 /* `stats` counts the runs that wait as queued or blocked: so many of each. Counts them apart. */
 void store_split_waiting(struct inbox_stats *stats, int64_t of_queued, int64_t of_blocked);
 
+/* The column attempts.how; NULL: such an end makes no row. */
+const char *store_attempt_how(enum inbox_finish_how how);
+
 /* The column previews.action. */
 const char *store_preview_action(bool discards);
 

@@ -82,13 +82,38 @@ static bool may_be_superseded(const struct inbox_finish *finish) {
     return finish->coalesce_key && inbox_finish_is_queued(finish);
 }
 
+/* Statements before those of the run. */
+#define ATTEMPT_STATEMENTS 2
+
+static int send_attempt(struct postgres_store *store, const struct inbox_finish *finish,
+                        struct error *err) {
+    const char *how = store_attempt_how(finish->how);
+    if (!how) {
+        return 0;
+    }
+    struct pg_query query = pg_query_begin(PG_SQL_ATTEMPT_ADD);
+    pg_query_number(&query, finish->now_ms);
+    pg_query_text(&query, how);
+    pg_query_shown(&query, finish->label);
+    pg_query_shown(&query, finish->reason);
+    pg_query_number(&query, finish->run);
+    pg_query_number(&query, finish->token);
+    if (pg_send(store, &query, err) < 0) {
+        return -1;
+    }
+    query = pg_query_begin(PG_SQL_ATTEMPTS_CUT);
+    pg_query_number(&query, finish->run);
+    return pg_send(store, &query, err);
+}
+
 static int finish_send(struct postgres_store *store, struct inbox_operation *operation,
                        struct error *err) {
     const struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
     bool parks = finish->how == INBOX_PARK;
     bool again = inbox_finish_is_queued(finish);
     enum postgres_sql sql = again ? PG_SQL_RUN_AGAIN : PG_SQL_RUN_END;
-    if (may_be_superseded(finish) && postgres_send_superseded(store, finish, err) < 0) {
+    if (send_attempt(store, finish, err) < 0 ||
+        (may_be_superseded(finish) && postgres_send_superseded(store, finish, err) < 0)) {
         return -1;
     }
     struct pg_query query = pg_query_begin(parks ? PG_SQL_RUN_PARK : sql);
@@ -129,6 +154,12 @@ static int finish_send(struct postgres_store *store, struct inbox_operation *ope
 static int finish_take(struct postgres_store *store, struct inbox_operation *operation,
                        unsigned nth, PGresult *result, struct error *err) {
     struct inbox_finish *finish = CONTAINER_OF(operation, struct inbox_finish, operation);
+    if (store_attempt_how(finish->how)) {
+        if (nth < ATTEMPT_STATEMENTS) {
+            return 0;
+        }
+        nth -= ATTEMPT_STATEMENTS;
+    }
     bool first = nth == 0;
     if (may_be_superseded(finish)) {
         if (first) {

@@ -54,6 +54,15 @@
 #define SHARED_RUNS_UNFINISHED                                                                     \
     "SELECT id FROM runs WHERE delivery = $1 AND state IN " SQL_UNFINISHED                         \
     " AND " SQL_WANTED("runs.plugin", "$2") " LIMIT 1"
+/* An attempt of the run $5 ends, if its claim has the token $6. */
+#define SHARED_ATTEMPT_ADD                                                                         \
+    "INSERT INTO attempts (run, ended_ms, attempt, how, label, reason)"                            \
+    " SELECT id, $1, attempt, $2, $3, $4 FROM runs WHERE id = $5 AND token = $6"                   \
+    " AND state = 'running' ON CONFLICT (run, ended_ms) DO NOTHING"
+/* All but the newest 50. */
+#define SHARED_ATTEMPTS_CUT                                                                        \
+    "DELETE FROM attempts WHERE run = $1 AND ended_ms <= (SELECT ended_ms FROM attempts"           \
+    " WHERE run = $1 ORDER BY ended_ms DESC LIMIT 1 OFFSET 50)"
 #define SHARED_RUN_END                                                                             \
     "UPDATE runs SET state = $1, finished_ms = $2, label = $3, reason = $4, suspect = $5,"         \
     " crashes = $6, token = 0, lease_until_ms = 0, by_hand = FALSE"                                \

@@ -49,6 +49,29 @@ int sqlite_lease_check(struct sqlite_store *store, struct inbox_operation *opera
 
 /* ---- FINISH, STATS, recovery ---- */
 
+static int add_attempt(struct sqlite_store *store, const struct inbox_finish *finish,
+                       struct error *err) {
+    const char *how = store_attempt_how(finish->how);
+    if (!how) {
+        return 0;
+    }
+    {
+        AUTO_QUERY struct query query = query_begin(store, SQL_ATTEMPT_ADD);
+        query_number(&query, finish->now_ms);
+        query_text(&query, how);
+        query_text(&query, finish->label);
+        query_text(&query, finish->reason);
+        query_number(&query, finish->run);
+        query_number(&query, finish->token);
+        if (query_run(&query, err, "storing an attempt") < 0) {
+            return -1;
+        }
+    }
+    AUTO_QUERY struct query query = query_begin(store, SQL_ATTEMPTS_CUT);
+    query_number(&query, finish->run);
+    return query_run(&query, err, "storing an attempt");
+}
+
 /* Ends the run, or makes it wait for its next attempt. 0, INBOX_STALE, INBOX_GRANTED,
  * INBOX_SUPERSEDED, -1. */
 static int end_attempt(struct sqlite_store *store, const struct inbox_finish *finish,
@@ -56,6 +79,9 @@ static int end_attempt(struct sqlite_store *store, const struct inbox_finish *fi
     bool parks = finish->how == INBOX_PARK;
     bool again = inbox_finish_is_queued(finish);
     enum sqlite_sql sql = again ? SQL_RUN_AGAIN : SQL_RUN_END;
+    if (add_attempt(store, finish, err) < 0) {
+        return -1;
+    }
     int superseded = again && finish->coalesce_key ? sqlite_superseded(store, finish, err) : 0;
     if (superseded != 0) {
         return superseded < 0 ? -1 : INBOX_SUPERSEDED;

@@ -119,6 +119,8 @@ const char *const sqlite_statements[SQL_COUNT] = {
                              " due_ms = min(due_ms, ?1 + " SQL_COALESCE_MAX_MS ") WHERE id = ?2",
     [SQL_RUN_SUPERSEDED] = SHARED_RUN_SUPERSEDED,
     [SQL_ORDER_REPAIR] = SHARED_ORDER_REPAIR,
+    [SQL_ATTEMPT_ADD] = SHARED_ATTEMPT_ADD,
+    [SQL_ATTEMPTS_CUT] = SHARED_ATTEMPTS_CUT,
     [SQL_RUN_END] = SHARED_RUN_END,
     [SQL_RUN_AGAIN] = SHARED_RUN_AGAIN,
     [SQL_RUN_PARK] = SHARED_RUN_PARK,

@@ -136,6 +136,18 @@ CREATE TABLE journal (
 
 CREATE INDEX journal_in_doubt ON journal (run) WHERE state = 'intended';
 
+-- Attempts of runs that failed, waited or were parked; the newest 50 of a run. Most runs have none.
+-- how: retry, wait, park or dead.
+CREATE TABLE attempts (
+    run bigint NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    ended_ms bigint NOT NULL,
+    attempt bigint NOT NULL,
+    how text NOT NULL,
+    label text NOT NULL,
+    reason text NOT NULL,
+    PRIMARY KEY (run, ended_ms)
+);
+
 CREATE TABLE plugin_sets (
     plugin text NOT NULL,
     scope text NOT NULL,
@@ -314,7 +326,7 @@ CREATE TABLE name_filters (
     last_id bigint NOT NULL,
     bits bytea NOT NULL
 );
--- Its 1920 bytes lie in the row, because a search reads all of them.
+-- Its 640 bytes lie in the row, because a search reads all of them.
 ALTER TABLE name_filters ALTER COLUMN bits SET STORAGE PLAIN;
 
 -- Sums over time: of the deliveries that came in the step_ms from start_ms on, or with a plugin of

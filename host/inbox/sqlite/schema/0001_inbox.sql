@@ -137,6 +137,18 @@ CREATE TABLE journal (
 
 CREATE INDEX journal_in_doubt ON journal (run) WHERE state = 'intended';
 
+-- Attempts of runs that failed, waited or were parked; the newest 50 of a run. Most runs have none.
+-- how: retry, wait, park or dead.
+CREATE TABLE attempts (
+    run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    ended_ms INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    how TEXT NOT NULL,
+    label TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (run, ended_ms)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE plugin_sets (
     plugin TEXT NOT NULL,
     scope TEXT NOT NULL,

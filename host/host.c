@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "console/console.h"
 #include "dispatch/dispatch.h"
+#include "dispatch/explain.h"
 #include "inbox/inbox.h"
 #include "ingest/ingest.h"
 #include "maintenance/maintenance.h"
@@ -173,6 +174,11 @@ static const struct description *describe(void *context, size_t index, bool *mor
     return dispatch_description(host->dispatch, index, more);
 }
 
+static void explain(void *context, struct explain *question) {
+    const struct host *host = context;
+    dispatch_explain(host->dispatch, question);
+}
+
 static void on_changed(void *context) {
     const struct host *host = context;
     dispatch_on_queued(host->dispatch);
@@ -328,6 +334,7 @@ static int start_console(struct host *host, struct error *err) {
                                       .read_token = &host->read_token,
                                       .append_status = append_status,
                                       .describe = describe,
+                                      .explain = explain,
                                       .on_changed = on_changed,
                                       .context = host};
     int result = console_new(&options, &host->console, err);
@@ -415,6 +422,7 @@ static void drain(struct host *host) {
 static void finish(struct host *host) {
     /* Ingest waits for the inbox, and dispatch for inbox and broker, so those two go last. */
     ingest_free(host->ingest, RESPONSES_GRACE_MS);
+    dispatch_close_explanations(host->dispatch);
     console_free(host->console);
     broker_free(host->broker);
     dispatch_settle(host->dispatch);

@@ -178,6 +178,7 @@ void console_free(struct console *console) {
     if (!console) {
         return;
     }
+    atomic_store(&console->closing, true);
     mailbox_post(&console->mailbox, &console->stop_mail);
     pthread_join(console->thread, NULL);
     mailbox_finish(&console->mailbox);

@@ -24,6 +24,7 @@
 #define CONSOLE_CONNECTIONS_MAX 32
 
 struct console;
+struct explain;
 
 struct console_options {
     /* Borrowed until console_free(), like all below. */
@@ -38,6 +39,8 @@ struct console_options {
     bool (*append_status)(void *context, struct buffer *json);
     /* The description of the plugin with this index; NULL: it is not known. Any thread. */
     const struct description *(*describe)(void *context, size_t index, bool *more);
+    /* Passes a question to dispatch. Any thread. */
+    void (*explain)(void *context, struct explain *question);
     /* Holds have changed, or runs are due. Any thread. */
     void (*on_changed)(void *context);
     void *context;

@@ -7,6 +7,7 @@
 #include "console/search.h"
 #include "console/steps.h"
 #include "console/view.h"
+#include "console/why.h"
 #include "ingest/page.h"
 
 #include <inttypes.h>
@@ -170,6 +171,10 @@ static void put_page(struct console_task *task, const struct inbox_show *show) {
     for (size_t i = 0; i < show->n_runs && *show->runs[i].plugin; i++) {
         put_run(task, show, i);
     }
+    http_page_put(page,
+                  "<p><a href=\"" CONSOLE_PATH "/deliveries/%s/why\">Why did a plugin act, or not?"
+                  "</a></p>\n",
+                  entry->guid);
     if (show->cut) {
         http_page_html(page, "<p class=\"notice\">It has more requests than are shown here.</p>\n");
     }
@@ -258,6 +263,8 @@ void page_delivery(struct console_task *task) {
     snprintf(rest, sizeof rest, "%s", task_rest(task));
     if (task->wants_json && take_last(rest, "/payload")) {
         send_payload(task, rest);
+    } else if (take_last(rest, "/why")) {
+        page_why(task, rest);
     } else {
         show_delivery(task, rest);
     }

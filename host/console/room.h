@@ -4,8 +4,10 @@
 #define SNEK_CONSOLE_ROOM_H
 
 #include "console/task.h"
+#include "dispatch/explain.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct console {
     struct console_options options;
@@ -17,6 +19,8 @@ struct console {
     /* For tasks. */
     struct mailbox mailbox;
     struct mail stop_mail;
+    /* The host stops, so nobody responds to explanations. */
+    atomic_bool closing;
 
     /* Only the console's thread uses the members below. */
     bool stopping;
@@ -32,6 +36,11 @@ struct console {
  */
 int room_read(struct console *console, struct inbox_operation *operation, struct error *err);
 int room_change(struct console *console, struct inbox_operation *operation, struct error *err);
+
+/* Asks dispatch about the plugin with this index in the configuration. `payload` is borrowed, and
+ * may be NULL. The caller frees `result->items`. */
+void room_explain(struct console *console, const struct explain_delivery *delivery, size_t plugin,
+                  struct payload *payload, struct explain_result *result);
 
 /* Stores what a person did. `count` is -1 without a number; `err` counts if `result` is negative.
  */

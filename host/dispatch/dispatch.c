@@ -225,11 +225,16 @@ static void on_explain(struct mail *mail) {
 }
 
 void dispatch_explain(struct dispatch *dispatch, struct explain *explain) {
-    explain->items = NULL;
-    explain->n_items = 0;
+    explain->result = (struct explain_result){.items = NULL};
     explain->desk = &dispatch->explanations;
     explain->mail.open = on_explain;
     mailbox_post(&dispatch->mailbox, &explain->mail);
+}
+
+void dispatch_close_explanations(struct dispatch *dispatch) {
+    if (dispatch) {
+        explain_desk_close(&dispatch->explanations);
+    }
 }
 
 static bool on_explained(void *context, uint64_t question, struct explained *items,
@@ -587,12 +592,12 @@ void dispatch_free(struct dispatch *dispatch) {
     if (!dispatch) {
         return;
     }
+    explain_desk_close(&dispatch->explanations);
     run_table_set_phase(&dispatch->table, RUN_PHASE_CLOSED);
     mailbox_drain(&dispatch->mailbox);
     for (size_t i = 0; i < dispatch->n_plugins; i++) {
         plugin_finish(&dispatch->plugins[i]);
     }
-    explain_desk_finish(&dispatch->explanations);
     handoff_finish(&dispatch->handoff);
     hold_watch_finish(&dispatch->holds);
     run_table_finish(&dispatch->table);

@@ -144,8 +144,12 @@ static bool ask(struct explain_desk *desk, const struct plugin *plugin, struct e
 
 void explain_desk_take(struct explain_desk *desk, struct explain *explain) {
     assert(explain->plugin < desk->n_configs);
+    if (desk->closed) {
+        explain->on_dropped(explain);
+        return;
+    }
     const struct plugin *plugin = find_plugin(desk, explain->plugin);
-    explain->host =
+    explain->result.host =
         explain_host_reason(&desk->configs[explain->plugin],
                             plugin ? plugin_description(plugin) : NULL, &explain->delivery);
     if (!ask(desk, plugin, explain)) {
@@ -159,8 +163,8 @@ bool explain_desk_note(struct explain_desk *desk, uint64_t id, struct explained 
         struct explain *explain = *at;
         if (explain->id == id) {
             *at = explain->next;
-            explain->items = items;
-            explain->n_items = n_items;
+            explain->result.items = items;
+            explain->result.n_items = n_items;
             reply(explain);
             return true;
         }
@@ -185,9 +189,11 @@ int64_t explain_desk_tick(struct explain_desk *desk, int64_t now_ms) {
     return next_ms;
 }
 
-void explain_desk_finish(struct explain_desk *desk) {
-    for (const struct explain *explain = desk->pending; explain; explain = explain->next) {
-        payload_unref(explain->payload);
+void explain_desk_close(struct explain_desk *desk) {
+    desk->closed = true;
+    while (desk->pending) {
+        struct explain *explain = desk->pending;
+        desk->pending = explain->next;
+        explain->on_dropped(explain);
     }
-    desk->pending = NULL;
 }

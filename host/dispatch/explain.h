@@ -55,7 +55,17 @@ void explain_host_sentence(enum explain_host reason, const struct explain_delive
 /* "routed", "disabled" ...: for programs. */
 const char *explain_host_name(enum explain_host reason);
 
-/* One question. It belongs to dispatch from dispatch_explain() until on_result(). */
+struct explain_result {
+    enum explain_host host;
+    /* The worker's findings; free(). NULL when the worker could not be asked: it is not running, it
+     * died, or it took longer than EXPLAIN_TIMEOUT_MS. */
+    struct explained *items;
+    size_t n_items;
+};
+#define EXPLAIN_TIMEOUT_MS 5000
+
+/* One question. It belongs to dispatch from dispatch_explain() until one of its functions is
+ * called. */
 struct explain {
     struct explain_delivery delivery;
     /* The plugin's index in the configuration. */
@@ -65,13 +75,11 @@ struct explain {
     /* The mailbox on whose thread on_result() is called. Borrowed. */
     struct mailbox *reply_to;
     void (*on_result)(struct explain *explain);
+    /* Instead of on_result(), after dispatch_close_explanations(). The loop's thread. */
+    void (*on_dropped)(struct explain *explain);
 
     /* Out. */
-    enum explain_host host;
-    /* Out: the worker's findings; free(). NULL when the worker could not be asked: it is not
-     * running, it died, or it took longer than EXPLAIN_TIMEOUT_MS. */
-    struct explained *items;
-    size_t n_items;
+    struct explain_result result;
 
     /* Only dispatch uses these. */
     struct mail mail;
@@ -80,9 +88,10 @@ struct explain {
     int64_t until_ms;
     struct explain *next;
 };
-#define EXPLAIN_TIMEOUT_MS 5000
-
-/* Any thread, while dispatch lives. Without a result until dispatch_free(), none comes any more. */
+/* Any thread, while dispatch lives. */
 void dispatch_explain(struct dispatch *dispatch, struct explain *explain);
+/* The mailboxes of clients go: further questions are dropped, and those that wait. The loop's
+ * thread. */
+void dispatch_close_explanations(struct dispatch *dispatch);
 
 #endif

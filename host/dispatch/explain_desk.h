@@ -19,6 +19,7 @@ struct explain_desk {
     struct explain *pending;
     /* Ids of questions; they are other numbers than the handles of runs only by their frames. */
     uint64_t last_id;
+    bool closed;
 };
 
 /* Begins; the result may come at once, by mail. */
@@ -28,7 +29,7 @@ bool explain_desk_note(struct explain_desk *desk, uint64_t id, struct explained 
                        size_t n_items);
 /* Ends those that wait for too long. When the next one does; monotonic, INT64_MAX: none waits. */
 int64_t explain_desk_tick(struct explain_desk *desk, int64_t now_ms);
-/* No result comes any more. */
-void explain_desk_finish(struct explain_desk *desk);
+/* Drops all that wait, and all that come. */
+void explain_desk_close(struct explain_desk *desk);
 
 #endif

@@ -248,3 +248,22 @@ def test_strangers_see_the_commands_only_if_they_may(start_bot):
     assert page.status == 200 and "<code>/" in page.text and "Plugins" not in page.text and not page.forms
     assert Console(public.url).get("/plugins").status == 303
     assert Console(public.url).json("/help")["commands"]
+
+
+def test_why_names_the_filter_that_failed_and_plugins_without_a_run(start_bot):
+    bot = start_console(start_bot, plugins=["welcome", "ping"])
+    console = Console(bot.url)
+    console.login(person="Ada")
+    guid = bot.deliver("pull_request", snek.payload("pull_request.closed.merged", {
+        "pull_request.merged": False, "pull_request.author_association": "NONE"}))
+    bot.wait_log(msg="skipped", delivery=guid)
+    assert f"/console/deliveries/{guid}/why" in console.get(f"/deliveries/{guid}").text
+    page = text_of(console.get(f"/deliveries/{guid}/why"))
+    assert "its filter pull_request.merged = true does not match: the payload has false" in page
+    assert "It has no run of this delivery." in page and "subscribes to no event" in page
+    welcome, ping = console.json(f"/deliveries/{guid}/why")["plugins"]
+    assert (welcome["host"], ping["host"]) == ("routed", "event")
+    assert {item["name"]: item["saw"] for item in welcome["handlers"]}["pull_request.closed"] == "false"
+    assert console.get("/deliveries/nothing/why").status == 404
+    # No handler was called.
+    assert not [entry for entry in bot.fake.api_requests() if entry["method"] == "POST"]

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/* Asks dispatch about each configured plugin, and shows the first condition that failed. */
+#include "console/why.h"
+
+#include "console/room.h"
+#include "console/view.h"
+#include "dispatch/explain.h"
+#include "inbox/admin.h"
+#include "inbox/console.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct why {
+    struct console_task *task;
+    const struct inbox_show *show;
+    struct explain_delivery delivery;
+    /* NULL: it was pruned. */
+    struct payload *payload;
+};
+
+/* A plugin of the configuration. */
+struct finding {
+    const char *name;
+    /* NULL: none. */
+    const struct inbox_entry *run;
+    struct explain_result result;
+    char sentence[EXPLAIN_SENTENCE_MAX + 1];
+};
+
+static const struct inbox_entry *run_of(const struct why *why, const char *plugin) {
+    for (size_t i = 0; i < why->show->n_runs; i++) {
+        if (strcmp(why->show->runs[i].plugin, plugin) == 0) {
+            return &why->show->runs[i];
+        }
+    }
+    return NULL;
+}
+
+/* `index` counts the plugins of the configuration, `enabled` those that are enabled. */
+static void find(const struct why *why, size_t index, size_t enabled, struct finding *finding) {
+    const struct console_options *options = &why->task->console->options;
+    const struct config_plugin *plugin = &options->config->plugins[index];
+    bool more;
+    const struct description *description =
+        plugin->enabled ? options->describe(options->context, enabled, &more) : NULL;
+    *finding = (struct finding){.name = description ? description->name : plugin->as_written};
+    finding->run = run_of(why, finding->name);
+    room_explain(why->task->console, &why->delivery, index, why->payload, &finding->result);
+    explain_host_sentence(finding->result.host, &why->delivery, finding->sentence);
+}
+
+/* ---- HTML ---- */
+
+static void put_handlers(struct buffer *page, const struct finding *finding) {
+    http_page_html(page, "<ul>\n");
+    for (size_t i = 0; i < finding->result.n_items; i++) {
+        const struct explained *item = &finding->result.items[i];
+        char sentence[EXPLAINED_SENTENCE_MAX + 1];
+        explained_sentence(item, sentence);
+        http_page_put(page, "<li>%s <code>%s</code>: %s</li>\n", explained_kind_name(item->kind),
+                      item->name, sentence);
+    }
+    http_page_html(page, "</ul>\n");
+}
+
+static void put_plugin(const struct why *why, const struct finding *finding) {
+    struct buffer *page = &why->task->page;
+    http_page_put(page, "<section class=\"card\">\n<h2>%s ", finding->name);
+    if (finding->run) {
+        view_state(page, finding->run->state);
+        http_page_html(page, "</h2>\n");
+        if (*finding->run->reason) {
+            http_page_html(page, "<p>");
+            view_long_text(page, finding->run->reason);
+            http_page_html(page, "</p>\n");
+        }
+    } else {
+        http_page_html(page, "</h2>\n<p>It has no run of this delivery.</p>\n");
+    }
+    if (finding->result.host != EXPLAIN_ROUTED) {
+        http_page_put(page, "<p>The host: %s.</p>\n", finding->sentence);
+    }
+    if (finding->result.items) {
+        put_handlers(page, finding);
+    } else if (why->payload && finding->result.host != EXPLAIN_DISABLED) {
+        http_page_html(page, "<p>Its worker did not respond, so its filters and commands are not "
+                             "known. Reload this page.</p>\n");
+    }
+    http_page_html(page, "</section>\n");
+}
+
+static void begin_page(const struct why *why) {
+    struct buffer *page = &why->task->page;
+    view_begin(why->task, "Why", false);
+    http_page_put(page,
+                  "<p>By today's configuration, for the delivery <a href=\"" CONSOLE_PATH
+                  "/deliveries/%s\">%s</a> (%s%s%s). No handler was called.</p>\n",
+                  why->delivery.guid, why->delivery.guid, why->delivery.event,
+                  *why->delivery.action ? "." : "", why->delivery.action);
+    if (!why->payload) {
+        http_page_html(page, "<p class=\"notice\">The payload is deleted, so filters and commands "
+                             "are not known.</p>\n");
+    }
+}
+
+/* ---- JSON ---- */
+
+static void put_json(struct buffer *json, const struct finding *finding) {
+    view_json_open(json, NULL, '{');
+    view_json_text(json, "plugin", finding->name);
+    view_json_text(json, "state", finding->run ? finding->run->state : "");
+    view_json_text(json, "host", explain_host_name(finding->result.host));
+    view_json_text(json, "why", finding->sentence);
+    view_json_open(json, "handlers", '[');
+    for (size_t i = 0; i < finding->result.n_items; i++) {
+        const struct explained *item = &finding->result.items[i];
+        char sentence[EXPLAINED_SENTENCE_MAX + 1];
+        explained_sentence(item, sentence);
+        view_json_open(json, NULL, '{');
+        view_json_text(json, "kind", explained_kind_name(item->kind));
+        view_json_text(json, "name", item->name);
+        view_json_text(json, "verdict", explained_verdict_name(item->verdict));
+        view_json_text(json, "condition", item->condition);
+        view_json_text(json, "saw", item->saw);
+        view_json_text(json, "why", sentence);
+        view_json_close(json, '}');
+    }
+    view_json_close(json, ']');
+    view_json_close(json, '}');
+}
+
+/* ---- the page ---- */
+
+static void put_all(const struct why *why) {
+    struct console_task *task = why->task;
+    const struct config *config = task->console->options.config;
+    if (task->wants_json) {
+        view_json_open(&task->page, NULL, '{');
+        view_json_text(&task->page, "delivery", why->delivery.guid);
+        view_json_open(&task->page, "plugins", '[');
+    } else {
+        begin_page(why);
+    }
+    for (size_t i = 0, enabled = 0; i < config->n_plugins; i++) {
+        struct finding finding;
+        find(why, i, enabled, &finding);
+        enabled += config->plugins[i].enabled;
+        if (task->wants_json) {
+            put_json(&task->page, &finding);
+        } else {
+            put_plugin(why, &finding);
+        }
+        free(finding.result.items);
+    }
+    if (task->wants_json) {
+        view_json_close(&task->page, ']');
+        view_json_close(&task->page, '}');
+    } else {
+        view_end(&task->page);
+    }
+}
+
+static void explain_delivery(struct console_task *task, const struct inbox_show *show) {
+    struct error err;
+    const struct inbox_entry *entry = &show->runs[0];
+    struct inbox_body body = {.operation = {.kind = INBOX_BODY}, .guid = entry->guid};
+    if (room_read(task->console, &body.operation, &err) < 0) {
+        view_store_failed(task, &err);
+        return;
+    }
+    const struct why why = {.task = task,
+                            .show = show,
+                            .delivery = {.guid = entry->guid,
+                                         .event = entry->event,
+                                         .action = entry->action,
+                                         .installation = entry->installation,
+                                         .repository = entry->repository,
+                                         .received_ms = entry->received_ms},
+                            .payload = body.body};
+    put_all(&why);
+    payload_unref(body.body);
+}
+
+void page_why(struct console_task *task, const char *guid) {
+    struct error err;
+    struct inbox_show show = {.operation = {.kind = INBOX_SHOW}, .guid = guid};
+    int result = room_read(task->console, &show.operation, &err);
+    if (result < 0) {
+        view_store_failed(task, &err);
+        return;
+    }
+    if (result == 0) {
+        explain_delivery(task, &show);
+    } else {
+        view_problem(task, 404, "No such delivery", "The store has no delivery with this GUID.",
+                     "Check the GUID. The host deletes old deliveries.");
+    }
+    inbox_show_finish(&show);
+}

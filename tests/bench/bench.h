@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* The parts of the benchmark: bodies.c makes the bodies, load.c sends them, serve.c runs the
- * measured servers, ingest.c compares. Any error ends the program with a sentence. */
+/* The parts of the benchmarks' programs: bodies.c makes the bodies, load.c sends them. Any error
+ * ends the program with a sentence. */
 #ifndef SNEK_TESTS_BENCH_H
 #define SNEK_TESTS_BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #define BENCH_SECRET "a secret of the benchmark"
 
@@ -28,43 +28,42 @@ struct bench_bodies {
  * installation and a signature. */
 struct bench_bodies bench_bodies_load(const char *path);
 
-/* Where the deliveries go. */
-enum bench_target {
-    /* libmicrohttpd alone: it reads the body and responds 202. */
-    BENCH_BARE,
-    /* ingest and an inbox. Every delivery makes a run, which no dispatch claims. */
-    BENCH_INBOX
-};
-
-struct bench_server {
-    pid_t pid;
+struct bench_load_options {
+    /* On the loopback address. */
     int port;
-};
-struct bench_usage {
-    double cpu_s;
-    /* The peak. */
-    long rss_kib;
+    unsigned connections;
+    /* The first responses do not count: those of this time. */
+    double warm_up_s;
+    double seconds;
+    /* Deliveries a second; 0: each connection sends as soon as it has its response. */
+    double rate;
+    /* A new connection for each delivery. */
+    bool fresh;
+    /* One delivery only, without a warm-up. */
+    bool first;
+    /* A delivery is finished once GitHub got a comment with its GUID; NULL: once it has its
+     * response. */
+    struct github_server *github;
 };
 
-/* Runs in a process of its own. `url` is the store's. */
-struct bench_server bench_serve(enum bench_target target, const char *url);
-struct bench_usage bench_stop(struct bench_server server);
-
-/* Measures the commits a second of an inbox that gets one delivery after the other. */
-double bench_single_commits(const char *url, const struct bench_bodies *bodies, double seconds);
+/* For github_open(): finds the delivery of a comment. `context`: a struct bench_comments. */
+struct bench_comments {
+    /* Set while a load runs. */
+    struct load *load;
+};
+void bench_on_request(void *context, const char *request);
 
 struct bench_result {
     double per_second;
     double p50_ms, p99_ms, p999_ms;
     /* Including the warm-up. */
     size_t sent;
-    /* Counted responses; rejected: any status but 202. */
+    /* Counted responses; rejected: any status but 2xx. */
     size_t answers, rejected;
 };
 
-/* Sends for this long over this many connections, each of which waits for its response. */
-struct bench_result bench_load(int port, unsigned connections, double seconds,
-                               const struct bench_bodies *bodies);
+struct bench_result bench_load(const struct bench_load_options *options,
+                               const struct bench_bodies *bodies, struct bench_comments *comments);
 
 double bench_now(void); /* seconds, monotonic */
 

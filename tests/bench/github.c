@@ -41,9 +41,11 @@ struct connection {
 
 TAILQ_HEAD(connections, connection);
 
-struct server {
-    int epoll_fd, listen_fd, signal_fd;
+struct github_server {
+    int epoll_fd, listen_fd, signal_fd, port;
     int64_t latency_ms;
+    github_on_request *on_request;
+    void *context;
     /* Ordered by time, because all responses have the same latency. */
     struct connections due;
     uint64_t now_connected;
@@ -51,14 +53,14 @@ struct server {
     char token[300];
 };
 
-static void watch(const struct server *server, int fd, void *context) {
+static void watch(const struct github_server *server, int fd, void *context) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = context};
     if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
         abort();
     }
 }
 
-static void hang_up(struct server *server, struct connection *connection) {
+static void hang_up(struct github_server *server, struct connection *connection) {
     if (connection->waits) {
         TAILQ_REMOVE(&server->due, connection, link);
     }
@@ -67,7 +69,7 @@ static void hang_up(struct server *server, struct connection *connection) {
     server->now_connected--;
 }
 
-static void take(struct server *server) {
+static void take(struct github_server *server) {
     int fd, on = 1;
     while ((fd = accept4(server->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
         struct connection *connection = calloc(1, sizeof *connection);
@@ -85,11 +87,14 @@ static void take(struct server *server) {
 }
 
 /* The request is complete: its response waits for the latency. */
-static void understand(struct server *server, struct connection *connection) {
+static void understand(struct github_server *server, struct connection *connection) {
     const char *question = connection->question;
     bool token = strstr(question, "/access_tokens ") != NULL;
     server->report.requests++;
     server->report.tokens += token;
+    if (server->on_request) {
+        server->on_request(server->context, question);
+    }
     connection->answer = strstr(question, " /limited/") ? limited : ok;
     if (token) {
         connection->answer = server->token;
@@ -100,7 +105,7 @@ static void understand(struct server *server, struct connection *connection) {
     TAILQ_INSERT_TAIL(&server->due, connection, link);
 }
 
-static void hear(struct server *server, struct connection *connection) {
+static void hear(struct github_server *server, struct connection *connection) {
     ssize_t got = recv(connection->fd, connection->question + connection->bytes,
                        QUESTION_MAX - connection->bytes, 0);
     if (got <= 0) {
@@ -119,7 +124,7 @@ static void hear(struct server *server, struct connection *connection) {
     }
 }
 
-static void answer_due(struct server *server) {
+static void answer_due(struct github_server *server) {
     int64_t now_ms = clock_monotonic_ms();
     struct connection *connection;
     while ((connection = TAILQ_FIRST(&server->due)) && connection->due_ms <= now_ms) {
@@ -132,63 +137,96 @@ static void answer_due(struct server *server) {
     }
 }
 
-static int next_ms(const struct server *server) {
+static int next_ms(const struct github_server *server) {
     const struct connection *first = TAILQ_FIRST(&server->due);
     int64_t left_ms = first ? first->due_ms - clock_monotonic_ms() : -1;
     return first && left_ms < 0 ? 0 : (int)left_ms;
 }
 
-static void serve(struct server *server, int report_fd) {
+/* Handles what is ready. True once the process is to end. */
+static bool step(struct github_server *server, int wait_ms) {
     struct epoll_event events[256];
-    snprintf(server->token, sizeof server->token,
-             "HTTP/1.1 201 Created\r\nContent-Length: %zu\r\n\r\n%s", strlen(token_body),
-             token_body);
-    watch(server, server->listen_fd, &server->listen_fd);
-    watch(server, server->signal_fd, &server->signal_fd);
-    for (bool ended = false; !ended;) {
-        int n = epoll_wait(server->epoll_fd, events, 256, next_ms(server));
-        for (int i = 0; i < n; i++) {
-            void *context = events[i].data.ptr;
-            ended = ended || context == &server->signal_fd;
-            if (context == &server->listen_fd) {
-                take(server);
-            } else if (context != &server->signal_fd) {
-                hear(server, context);
-            }
+    bool ended = false;
+    int n = epoll_wait(server->epoll_fd, events, 256, wait_ms);
+    for (int i = 0; i < n; i++) {
+        void *context = events[i].data.ptr;
+        ended = ended || context == &server->signal_fd;
+        if (context == &server->listen_fd) {
+            take(server);
+        } else if (context != &server->signal_fd) {
+            hear(server, context);
         }
-        answer_due(server);
     }
-    if (write(report_fd, &server->report, sizeof server->report) < 0) {
+    answer_due(server);
+    return ended;
+}
+
+struct github_server *github_open(int64_t latency_ms, github_on_request *on_request,
+                                  void *context) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t bytes = sizeof address;
+    struct github_server *server = calloc(1, sizeof *server);
+    if (!server) {
         abort();
     }
+    *server = (struct github_server){.latency_ms = latency_ms,
+                                     .on_request = on_request,
+                                     .context = context,
+                                     .epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
+    TAILQ_INIT(&server->due);
+    server->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (server->epoll_fd < 0 ||
+        bind(server->listen_fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+        listen(server->listen_fd, 4096) < 0 ||
+        getsockname(server->listen_fd, (struct sockaddr *)&address, &bytes) < 0) {
+        abort();
+    }
+    server->port = ntohs(address.sin_port);
+    snprintf(
+        server->token, sizeof server->token,
+        "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+        strlen(token_body), token_body);
+    watch(server, server->listen_fd, &server->listen_fd);
+    return server;
+}
+
+int github_port(const struct github_server *server) {
+    return server->port;
+}
+
+int github_fd(const struct github_server *server) {
+    return server->epoll_fd;
+}
+
+int github_step(struct github_server *server) {
+    step(server, 0);
+    return next_ms(server);
 }
 
 struct github github_start(int64_t latency_ms) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t bytes = sizeof address;
     int pipes[2];
-    struct server server = {.latency_ms = latency_ms, .epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
-    TAILQ_INIT(&server.due);
-    server.listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (server.epoll_fd < 0 || pipe(pipes) < 0 ||
-        bind(server.listen_fd, (struct sockaddr *)&address, sizeof address) < 0 ||
-        listen(server.listen_fd, 4096) < 0 ||
-        getsockname(server.listen_fd, (struct sockaddr *)&address, &bytes) < 0) {
+    struct github_server *server = github_open(latency_ms, NULL, NULL);
+    if (pipe(pipes) < 0) {
         abort();
     }
-    struct github github = {.pid = fork(), .port = ntohs(address.sin_port), .report_fd = pipes[0]};
+    struct github github = {.pid = fork(), .port = server->port, .report_fd = pipes[0]};
     if (github.pid == 0) {
         sigset_t set;
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         sigemptyset(&set);
         sigaddset(&set, SIGTERM);
         sigprocmask(SIG_BLOCK, &set, NULL);
-        server.signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-        serve(&server, pipes[1]);
+        server->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+        watch(server, server->signal_fd, &server->signal_fd);
+        while (!step(server, next_ms(server))) {}
+        if (write(pipes[1], &server->report, sizeof server->report) < 0) {
+            abort();
+        }
         _exit(0);
     }
-    close(server.listen_fd);
-    close(server.epoll_fd);
+    close(server->listen_fd);
+    close(server->epoll_fd);
+    free(server);
     close(pipes[1]);
     return github;
 }

@@ -129,7 +129,8 @@ static void claim(struct http_request *request, const char *link, const char *or
         page_problem(request, 403, "The link was used already",
                      "The link works once, and it was opened before: in another browser, or by a "
                      "program that looks at links.",
-                     "If it was not you, restart the bot at once. It then logs another link.",
+                     "Go on in the browser that opened it. If it was not you, restart the bot at "
+                     "once. It then logs another link.",
                      false);
         break;
     case SETUP_LINK_LATE:

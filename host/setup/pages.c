@@ -312,11 +312,11 @@ void page_made(struct guide *guide, struct http_request *request) {
                    starts ? "Start the bot" : "End the setup");
     }
     http_page_html(&page, "<h2>On a platform with config vars</h2>\n<p>Heroku and others keep no "
-                          "files. There the bot reads its App from variables. The next page shows "
-                          "them, with the private key, once.</p>\n");
+                          "files. There the bot reads its App from variables.</p>\n");
     if (guide->shown) {
-        http_page_html(&page, "<p>They were shown already.</p>\n");
+        http_page_html(&page, "<p>This setup has shown them already, and shows them once.</p>\n");
     } else {
+        http_page_html(&page, "<p>The next page shows them, with the private key, once.</p>\n");
         put_button(&page, guide, "/setup/lines", true, "Show the variables once");
     }
     if (!guide->stored) {
@@ -402,9 +402,16 @@ void page_finished(struct guide *guide, struct http_request *request) {
                                   "its pages in pull mode.</p>\n");
         }
     } else if (guide->stored) {
-        http_page_html(&page, "<p>Start the bot: <code>snekomatic serve</code>.</p>\n");
+        put(&page, "<p>Start the bot: <code>snekomatic serve -c ", guide->files->file,
+            "</code>.</p>\n");
     } else {
         http_page_html(&page, "<p>Set the variables, and start the bot again.</p>\n");
+    }
+    if (guide->stored) {
+        put(&page,
+            "<p>Then ask GitHub in a terminal whether all is well: <code>snekomatic check "
+            "--online -c ",
+            guide->files->file, "</code>.</p>\n");
     }
     http_respond_page(request, 200, &page, NULL);
 }

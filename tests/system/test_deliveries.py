@@ -57,6 +57,18 @@ def test_a_list_shows_each_run_and_is_narrowed(host):
     assert "no such delivery" in run(host, "list", "--plugin", "nobody")
 
 
+def test_a_list_cuts_a_long_reason_which_show_prints_whole(host):
+    guid = host.deliver("trouble", trouble("fail"))
+    host.wait_log(msg="dead", delivery=guid)
+    host.stop()
+    reason = "a long reason " * 20
+    with sqlite3.connect(host.folder / "snekomatic.db") as db:
+        db.execute("UPDATE runs SET reason = ?", (reason,))
+    line = run(host, "list").splitlines()[1]
+    assert line.endswith("...") and line.count("a long reason") < 10
+    assert reason.strip() in run(host, "show", guid)
+
+
 def test_show_prints_everything_and_the_exact_body(host):
     body = json.dumps(trouble("fail", text="é\u0000")).encode() + b" \n"
     guid = host.post("trouble", body=body).delivery

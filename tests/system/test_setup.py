@@ -292,6 +292,15 @@ def test_without_a_public_address_the_form_proposes_pull_mode(start, public, pul
     assert (fields["pull"], fields["address"]) == (pull, public or "")
 
 
+def test_after_the_variables_the_page_does_not_offer_them_again(setup):
+    made = setup.make()
+    assert "The next page shows them" in text_of(made)
+    setup.browser.submit(setup.url, made.form("/lines"))
+    back = setup.page()
+    assert "has shown them already" in text_of(back) and "next page" not in text_of(back)
+    assert not [form for form in back.forms if form["action"].endswith("/lines")]
+
+
 def test_a_person_who_comes_back_finds_what_they_entered(setup):
     setup.open()
     entered = {"organization": "", "owner": "account", "name": "My Bot", "pull": "no", "address": PUBLIC}
@@ -631,7 +640,8 @@ def test_setup_from_a_terminal_prints_the_link_and_ends(fake, tmp_path, key):
     asked = browser.submit(url, sent.forms[0])
     browser.get(browser.submit(fake.url, asked.forms[0]).location)
     end = browser.submit(url, browser.get(f"{url}/setup").form("/finish"))
-    assert "snekomatic serve" in text_of(end)
+    for words in "serve", "check --online":
+        assert f"snekomatic {words} -c {tmp_path}/snekomatic.toml" in text_of(end)
     assert verb.wait(snek.PATIENCE_S) == 0, verb.output()
     assert "snekomatic serve -c" in verb.output() and (tmp_path / "snekomatic.toml").exists()
     again = by_hand(tmp_path, fake, "")

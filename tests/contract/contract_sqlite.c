@@ -519,13 +519,25 @@ static void claims_order_and_coalescing_use_indexes(void **state) {
     sqlite3_close(db);
 }
 
-/* The tables that grow with the deliveries. */
+/* Does the step read all of a table that grows with the deliveries? The index of a rare state may
+ * be read as a whole. */
 static bool scans_whole_table(const char *step) {
     static const char *const tables[] = {"deliveries", "runs", "r", "audit", "a", "journal", "j"};
+    static const char *const rare[] = {"runs_due",        "runs_blocked", "runs_held",
+                                       "runs_leased",     "runs_parked",  "runs_dead",
+                                       "journal_in_doubt"};
+    if (strncmp(step, "SCAN ", 5) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof rare / sizeof *rare; i++) {
+        if (strstr(step, rare[i])) {
+            return false;
+        }
+    }
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         size_t length = strlen(tables[i]);
-        if (strncmp(step, "SCAN ", 5) == 0 && strncmp(step + 5, tables[i], length) == 0 &&
-            (step[5 + length] == '\0' || strncmp(step + 5 + length, " LEFT", 5) == 0)) {
+        if (strncmp(step + 5, tables[i], length) == 0 &&
+            (step[5 + length] == '\0' || step[5 + length] == ' ')) {
             return true;
         }
     }

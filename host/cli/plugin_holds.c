@@ -95,8 +95,9 @@ static int parse(int argc, char **argv, const char *usage, struct options *optio
         action++;
     }
     if (action > RELEASE) {
-        return cli_usage_error(VERB, "the action '%s' does not exist: use pause, resume or release",
-                               argv[optind]);
+        return cli_usage_error(
+            VERB, "the action '%s' does not exist: use pause, resume, release or timers",
+            argv[optind]);
     }
     options->action = (enum action)action;
     if (argc - optind < 2) {

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/plugin_holds.h"
 #include "cli/plugin_inspection.h"
+#include "cli/plugin_timers.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@ static const char usage[] =
     "Usage: snekomatic plugins [-c FILE]\n"
     "       snekomatic plugins pause|resume|release NAME [--installation ID |\n"
     "                          --repository OWNER/REPO | --item OWNER/REPO#N] [--force] [-c FILE]\n"
+    "       snekomatic plugins timers [NAME] [--json] [-c FILE]\n"
     "\n"
     "Without an action, lists the subscriptions, commands and permissions of the configured\n"
     "plugins, the holds under which their runs wait, and what the GitHub App needs for them. It\n"
@@ -24,12 +26,15 @@ static const char usage[] =
     "           Nothing is lost: webhooks are stored as usual\n"
     "  resume   ends the pause; the runs that waited are due\n"
     "  release  ends a quarantine, and holds after too many effects on one item\n"
+    "  timers   lists the timers that plugins (or the one NAME) have set and that have not fired,\n"
+    "           the next one first\n"
     "\n"
     "      --installation ID        only runs of this installation\n"
     "      --repository OWNER/REPO  only runs of this repository\n"
     "      --item OWNER/REPO#N      only runs of this issue, pull request or discussion\n"
     "      --force                  pause also a name that no configured plugin has and the store\n"
     "                               has no run of: another host of the store may have the plugin\n"
+    "      --json                   timers: as JSON, with their data\n"
     "  -c, --config FILE  the configuration (default as for serve)\n"
     "  -h, --help         this text\n"
     "\n"
@@ -37,21 +42,26 @@ static const char usage[] =
     "belongs to another version; 69 too many parts of plugins are paused; 75 the store failed, so\n"
     "retry later; 78 the configuration or a plugin is wrong.\n";
 
-/* An argument that is neither an option nor the configuration's path. */
-static bool has_action(int argc, char **argv) {
+/* The first argument that is neither an option nor the configuration's path; NULL: there is none.
+ */
+static const char *action_of(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         bool path = strcmp(argv[i - 1], "-c") == 0 || strcmp(argv[i - 1], "--config") == 0;
         if (argv[i][0] != '-' && (i == 1 || !path)) {
-            return true;
+            return argv[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 int cli_plugins(int argc, char **argv) {
     const char *path = NULL;
     struct config *config = NULL;
-    if (has_action(argc, argv)) {
+    const char *action = action_of(argc, argv);
+    if (action && strcmp(action, "timers") == 0) {
+        return plugin_timers_list(argc, argv, usage);
+    }
+    if (action) {
         return plugin_holds_act(argc, argv, usage);
     }
     int status = cli_config_option(argc, argv, usage, &path);

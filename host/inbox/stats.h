@@ -18,6 +18,8 @@ struct inbox_stats {
     int64_t waiting;
     /* Runs among the queued, blocked and parked ones whose plugin no host has configured. */
     int64_t not_configured;
+    /* Timers that have not fired. Counted up to 100,000, too. */
+    int64_t timers;
     /* Intents without a response, of runs that are not running now. */
     int64_t in_doubt;
     /* Wall clock: when the first queued run is due; INT64_MAX when none is queued. */

@@ -78,8 +78,8 @@ struct metrics {
     _Atomic uint64_t deliveries_lost;
 
     _Atomic bool store_known;
-    _Atomic int64_t queued, blocked, running, dead, parked, held, waiting, not_configured, in_doubt,
-        oldest_due_ms;
+    _Atomic int64_t queued, blocked, running, dead, parked, held, waiting, not_configured, timers,
+        in_doubt, oldest_due_ms;
     _Atomic uint64_t holds[METRICS_HOLDS];
 
     _Atomic uint64_t reports[METRICS_REPORTS];

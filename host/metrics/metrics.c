@@ -195,6 +195,7 @@ void metrics_store(const struct metrics_store *store) {
     atomic_store_explicit(&metrics.not_configured, store->not_configured, memory_order_relaxed);
     atomic_store_explicit(&metrics.held, store->held, memory_order_relaxed);
     atomic_store_explicit(&metrics.waiting, store->waiting, memory_order_relaxed);
+    atomic_store_explicit(&metrics.timers, store->timers, memory_order_relaxed);
     atomic_store_explicit(&metrics.in_doubt, store->in_doubt, memory_order_relaxed);
     atomic_store_explicit(&metrics.oldest_due_ms, store->oldest_due_ms, memory_order_relaxed);
     atomic_store_explicit(&metrics.store_known, true, memory_order_release);

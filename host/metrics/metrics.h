@@ -87,6 +87,8 @@ struct metrics_store {
     int64_t queued, blocked, running, dead, parked, held, waiting;
     /* Runs among the waiting ones whose plugin no host has configured. */
     int64_t not_configured;
+    /* Timers of plugins that have not fired. */
+    int64_t timers;
     /* Effects. */
     int64_t in_doubt;
     /* Wall clock; INT64_MAX: nothing is queued. */

@@ -298,6 +298,9 @@ static void render_store(struct buffer *text) {
           number(&metrics.not_configured));
     head(text, age, "gauge", "Time for which the oldest queued run has been due.");
     buffer_printf(text, "%s %.3f\n", age, (double)age_ms() / 1e3);
+    gauge(text, "snekomatic_timers",
+          "Timers that plugins have set and that have not fired, counted up to 100000.",
+          number(&metrics.timers));
     gauge(text, "snekomatic_effects_in_doubt",
           "Effects in doubt of runs that do not run now: GitHub may have applied them or not.",
           number(&metrics.in_doubt));

@@ -67,6 +67,7 @@ static void on_counted(struct inbox_operation *operation) {
                                           .not_configured = stats->not_configured,
                                           .held = stats->held,
                                           .waiting = stats->waiting,
+                                          .timers = stats->timers,
                                           .in_doubt = stats->in_doubt,
                                           .oldest_due_ms = stats->oldest_due_ms});
 }

@@ -573,6 +573,43 @@ static void a_failed_run_is_replaced_by_a_newer_one_that_waits(void **state) {
     put_newer(fixture, "later", "alone");
 }
 
+/* Its handler has asked to wait for an hour. */
+static void wait_an_hour(struct fixture *fixture, struct inbox_run *run) {
+    struct inbox_finish waits = finish_of(run, INBOX_WAIT);
+    waits.due_ms = FIXTURE_NOW + 3600000;
+    waits.waited_ms = 3600000;
+    assert_int_equal(fixture_do(fixture, &waits.operation), 0);
+    inbox_run_finish(run);
+}
+
+static void a_newer_run_replaces_one_whose_handler_waits(void **state) {
+    struct fixture *fixture = *state;
+    put_newer(fixture, "a", NULL);
+    struct inbox_run waits = claim_only(fixture, "a", FIXTURE_NOW);
+    wait_an_hour(fixture, &waits);
+    put_newer(fixture, "b", "a");
+    done(fixture, claim_only(fixture, "b", FIXTURE_NOW));
+    (void)claim_only(fixture, NULL, FIXTURE_NOW + 3600000);
+}
+
+static void a_run_that_waits_after_an_effect_is_not_replaced(void **state) {
+    struct fixture *fixture = *state;
+    put_newer(fixture, "a", NULL);
+    struct inbox_run waits = claim_only(fixture, "a", FIXTURE_NOW);
+    intend_effect(fixture, &waits);
+    wait_an_hour(fixture, &waits);
+    put_newer(fixture, "b", NULL);
+    /* It has given its place up. */
+    done(fixture, claim_only(fixture, "b", FIXTURE_NOW));
+    struct inbox_claim claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 3600000);
+    if (claim.n_runs == 0) {
+        claim = fixture_claim(fixture, "invite", FIXTURE_NOW + 3600000);
+    }
+    assert_int_equal(claim.n_runs, 1);
+    assert_string_equal(claim.runs[0].guid, "a");
+    inbox_runs_free(claim.runs, claim.n_runs);
+}
+
 static void a_run_that_is_retried_by_hand_is_not_replaced(void **state) {
     struct fixture *fixture = *state;
     put_newer(fixture, "wanted", NULL);
@@ -685,6 +722,8 @@ size_t contract_order_tests(const struct contract_store *store, struct CMUnitTes
         CONTRACT(a_run_that_may_hold_a_command_is_never_replaced),
         CONTRACT(a_run_with_an_effect_in_its_record_is_never_replaced),
         CONTRACT(a_failed_run_is_replaced_by_a_newer_one_that_waits),
+        CONTRACT(a_newer_run_replaces_one_whose_handler_waits),
+        CONTRACT(a_run_that_waits_after_an_effect_is_not_replaced),
         CONTRACT(a_run_that_is_retried_by_hand_is_not_replaced),
         CONTRACT(a_delivery_that_is_known_replaces_nothing),
         CONTRACT(replacing_again_and_again_delays_a_run_by_10_s_at_most),

@@ -247,6 +247,47 @@ static void timers_runs_keep_the_order_and_a_newer_one_replaces_an_older_one(voi
     inbox_run_finish(&holder);
 }
 
+static void a_schedules_run_waits_for_the_run_that_holds_its_repository(void **state) {
+    struct fixture *fixture = *state;
+    struct inbox_put_run ordered = {.plugin = "invite", .order = INBOX_ORDER_REPOSITORY};
+    const struct inbox_firing firing = {
+        .plugin = "invite", .schedule = "daily", .repository = "99", .slot_ms = 2000};
+    assert_int_equal(fire_slot(fixture, "99", 1000, "slot-1"), INBOX_FIRE_FIRST);
+    struct inbox_put put = put_of("holder"), fire = put_of("slot-2");
+    put.repository_id = fire.repository_id = "99";
+    put.runs = fire.runs = &ordered;
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    struct inbox_run holder = fixture_claim_one(fixture);
+    fire.operation.kind = INBOX_FIRE;
+    fire.event = INBOX_SCHEDULE_EVENT;
+    fire.firing = &firing;
+    assert_int_equal(fixture_do(fixture, &fire.operation), INBOX_STORED);
+    struct inbox_claim none = fixture_claim(fixture, "invite", FIXTURE_NOW);
+    assert_int_equal(none.n_runs, 0);
+    inbox_runs_free(none.runs, none.n_runs);
+    struct inbox_finish finish = finish_of(&holder, INBOX_DONE);
+    assert_int_equal(fixture_do(fixture, &finish.operation), 0);
+    inbox_run_finish(&holder);
+    expect_run_of(fixture, "slot-2");
+}
+
+static void expect_timers(struct fixture *fixture, int64_t timers) {
+    struct inbox_stats stats = {.operation = {.kind = INBOX_STATS}};
+    assert_int_equal(fixture_do(fixture, &stats.operation), 0);
+    assert_int_equal(stats.timers, timers);
+}
+
+static void timers_that_have_not_fired_are_counted(void **state) {
+    struct fixture *fixture = *state;
+    expect_timers(fixture, 0);
+    change(fixture, "a", timer_of("tea", "timer-1", FIXTURE_NOW));
+    change(fixture, "b", timer_of("cake", "timer-2", FIXTURE_NOW + HOUR_MS));
+    expect_timers(fixture, 2);
+    int64_t id = expect_due(fixture, FIXTURE_NOW, "timer-1");
+    assert_int_equal(fire_timer(fixture, id, "timer-1"), INBOX_STORED);
+    expect_timers(fixture, 1);
+}
+
 size_t contract_timer_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest all[] = {
         CONTRACT(a_timer_fires_once_at_its_time),
@@ -258,6 +299,8 @@ size_t contract_timer_tests(const struct contract_store *store, struct CMUnitTes
         CONTRACT(a_schedule_begins_with_the_slot_after_the_first_and_fires_once_in_each),
         CONTRACT(a_target_whose_last_run_has_not_ended_is_skipped),
         CONTRACT(timers_runs_keep_the_order_and_a_newer_one_replaces_an_older_one),
+        CONTRACT(a_schedules_run_waits_for_the_run_that_holds_its_repository),
+        CONTRACT(timers_that_have_not_fired_are_counted),
     };
     memcpy(tests, all, sizeof all);
     return sizeof all / sizeof *all;

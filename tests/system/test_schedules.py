@@ -98,6 +98,38 @@ def test_a_suspended_installation_is_left_out_and_a_new_one_is_included(fake, st
     assert any(key[0] == "hourly" for key in said(fake))
 
 
+def test_an_archived_repository_is_left_out(fake, start, time_file):
+    fake.patch_state({"repositories": [{"full_name": "sneks-united/vivarium", "archived": True},
+                                       {"full_name": "sneks-united/paludarium"}]})
+    bot = start()
+    began(bot, time_file)
+    advance(bot, time_file, 26 * HOUR_MS)
+    finish([bot])
+    assert {key[2] for key in said(fake) if key[0] == "nightly"} == {
+        "sneks-united/terrarium", "sneks-united/paludarium"}
+
+
+def test_a_target_is_left_out_while_its_last_run_has_not_ended(fake, start, time_file, either_store):
+    bot = start(config=either_store)
+    began(bot, time_file)
+    fake.fail(method="POST", path="/repos/sneks-united/terrarium/issues/12/comments", status=503)
+    advance(bot, time_file, HOUR_MS + 600_000)
+    [(_, _, delivery)] = [one for one in firings([bot]) if one[0] == "hourly"]
+    bot.wait_log(msg="retry", delivery=delivery)
+    advance(bot, time_file, 2 * HOUR_MS + 600_000)
+    line = bot.wait_log(msg="schedule_skipped", schedule="hourly")
+    assert (line["plugin"], line["installation"], line["reason"]) == (
+        "timed", str(snek.INSTALLATION), "the run of its last time has not ended")
+    fake.fail_no_more()
+    bot.verb("deliveries", "retry", delivery)
+    bot.wait_log(msg="done", delivery=delivery)
+    advance(bot, time_file, 3 * HOUR_MS + 600_000)
+    finish([bot])
+    hourly = [key for key in said(fake) if key[0] == "hourly"]
+    assert len(hourly) == 2, "the slot that was left out does not come later"
+    assert max(said(fake).values()) == 1
+
+
 def test_a_slot_fires_once_on_three_hosts_though_one_is_killed(fake, start, store, time_file):
     config = {"store": {"url": store}, "dispatch": {"delay_ms": 0, "lease_ms": 3000}}
     bots = [start(f"host{i}", config=config) for i in range(3)]

@@ -2,6 +2,7 @@
 """Timers that a plugin sets: they outlive the host, fire once, and only when the clock is right."""
 
 import json
+import re
 
 import pytest
 
@@ -130,3 +131,19 @@ def test_no_timer_fires_while_the_clock_is_40_days_ahead(fake, bot, time_file):
     bot.wait_log(msg="clock_right")
     assert bot.wait_log(msg="time_advanced")["fired"] == "1"
     fired(bot)
+
+
+def test_pending_timers_are_counted_and_listed(bot, time_file):
+    assert bot.verb("plugins", "timers").stdout == "no timer is set\n"
+    done(bot, bot.deliver("timed", event("set", 7)))
+    snek.wait_until(lambda: "\nsnekomatic_timers 1\n" in bot.request("GET", "/metrics").body.decode(),
+                    "the metric")
+    [line] = bot.verb("plugins", "timers").stdout.splitlines()
+    assert re.fullmatch(rf"\S+Z  timed at installation {snek.INSTALLATION}: tea", line)
+    [timer] = json.loads(bot.verb("plugins", "timers", "timed", "--json").stdout)
+    assert (timer["key"], timer["data"], timer["repository"]) == (
+        "tea", {"n": 7}, "sneks-united/terrarium")
+    assert bot.verb("plugins", "timers", "invite").stdout == "no timer is set\n"
+    advance(bot, time_file, DAY_MS + 60_000)
+    fired(bot)
+    assert bot.verb("plugins", "timers").stdout == "no timer is set\n"

@@ -2,6 +2,7 @@
 """A handler that waits for something loses no attempt, and sees what has changed meanwhile."""
 
 import json
+import signal
 
 import pytest
 
@@ -113,3 +114,39 @@ def test_a_run_that_is_tried_again_after_its_invitation_reaches_its_greeting(fak
     bot.wait_log(msg="done", delivery=delivery)
     assert comments(fake) == ["It is ready."]
     assert len(fake.requests(method="PUT", path=MEMBERSHIP)) == 1
+
+
+def merged():
+    return snek.payload("pull_request.closed.merged")
+
+
+WELCOME = "/repos/sneks-united/terrarium/issues/21/comments"
+
+
+@pytest.mark.parametrize("how", ["crash of the worker", "crash of the host", "error", "wait", "by hand"])
+def test_invite_reaches_its_welcome_in_every_way_of_retrying(fake, start_bot, either_store, how):
+    """After its PUT. It finds neither its own invitation nor its own mark, and stops."""
+    bot = start_bot(plugins=["invite"], config=either_store)
+    if how.startswith("crash"):
+        fake.fail(method="POST", path=WELCOME, delay_ms=3000, times=1)
+    elif how == "wait":
+        fake.fail(method="POST", path=WELCOME, status=429, headers={"Retry-After": "6"}, times=1)
+    else:
+        fake.fail(method="POST", path=WELCOME, status=403, times=1)
+    delivery = bot.deliver("pull_request", merged())
+    if how.startswith("crash"):
+        snek.wait_until(lambda: fake.requests(method="POST", path=WELCOME), "the welcome")
+        bot.kill(*(("worker", signal.SIGKILL, "invite") if "worker" in how else ("host",)))
+    elif how == "by hand":
+        bot.wait_log(msg="retry", delivery=delivery)
+        bot.verb("deliveries", "retry", delivery)
+    elif how == "wait":
+        bot.wait_log(msg="requeued", delivery=delivery)
+    if how in ("error", "crash of the worker"):
+        bot.wait_log(msg="retry", delivery=delivery)
+        assert bot.post("pull_request", merged(), delivery=delivery).status == 200
+    # A comment of a host that died is looked for after a request's timeout, 30 s.
+    bot.wait_log(msg="done", delivery=delivery, timeout=snek.PATIENCE_S + 40)
+    assert len(fake.bot_comments(21)) == 1
+    assert len(fake.requests(method="PUT", path=MEMBERSHIP)) == 1
+    assert len(fake.requests(method="GET", path=MEMBERSHIP)) == 1

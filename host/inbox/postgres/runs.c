@@ -249,6 +249,7 @@ static int stats_take(struct postgres_store *store, struct inbox_operation *oper
     stats->not_configured = pg_number(result, 0, 7);
     stats->held = pg_number(result, 0, 8);
     store_split_waiting(stats, pg_number(result, 0, 9), pg_number(result, 0, 10));
+    stats->timers = pg_number(result, 0, 11);
     return 0;
 }
 

@@ -121,6 +121,7 @@
 #define SQL_COUNT_IN_DOUBT                                                                         \
     "(SELECT count(*) FROM (SELECT run FROM journal WHERE state = 'intended' LIMIT 100000) AS j"   \
     " JOIN runs r ON r.id = j.run WHERE r.state <> 'running')"
+#define SQL_COUNT_TIMERS "(SELECT count(*) FROM (SELECT 1 FROM timers LIMIT 100000) AS t)"
 #define SQL_FIRST_DUE(suspect)                                                                     \
     "SELECT (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = p.plugin"                 \
     " AND suspect = " suspect " ORDER BY due_ms LIMIT 1) AS due_ms FROM p"
@@ -140,7 +141,8 @@
                 ", " SQL_COUNT_STATE("parked") ", " SQL_COUNT_STATE(                               \
                     "blocked") ", " SQL_WAITING_UNWANTED                                           \
                                ", " SQL_COUNT_STATE("held") ", " SQL_COUNT_WAITING(                \
-                                   "queued") ", " SQL_COUNT_WAITING("blocked")
+                                   "queued") ", " SQL_COUNT_WAITING("blocked") ","                 \
+                                                                               " " SQL_COUNT_TIMERS
 
 /* Order: see deliveries.h. A blocked run that is `outside` of its key's line has given its place
  * up. It waits until it is due, and then joins the line again. $1 is the plugin, $2 the key. */

@@ -157,6 +157,7 @@ int sqlite_stats(struct sqlite_store *store, struct inbox_operation *operation, 
     stats->held = sqlite3_column_int64(query.statement, 8);
     store_split_waiting(stats, sqlite3_column_int64(query.statement, 9),
                         sqlite3_column_int64(query.statement, 10));
+    stats->timers = sqlite3_column_int64(query.statement, 11);
     return 0;
 }
 

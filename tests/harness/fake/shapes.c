@@ -324,11 +324,11 @@ static const struct {
 
 /* The members that the state does not have. */
 static json_t *repository_constants(void) {
-    json_t *shape = json_pack("{s:n, s:b, s:s, s:n, s:n, s:n, s:n, s:b, s:b, s:i, s:s, s:s, s:s}",
-                              "description", "fork", 0, "default_branch", "main", "homepage",
-                              "language", "mirror_url", "license", "archived", 0, "disabled", 0,
-                              "size", 0, "pushed_at", "2025-01-01T00:00:00Z", "created_at",
-                              "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z");
+    json_t *shape =
+        json_pack("{s:n, s:b, s:s, s:n, s:n, s:n, s:n, s:b, s:i, s:s, s:s, s:s}", "description",
+                  "fork", 0, "default_branch", "main", "homepage", "language", "mirror_url",
+                  "license", "disabled", 0, "size", 0, "pushed_at", "2025-01-01T00:00:00Z",
+                  "created_at", "2025-01-01T00:00:00Z", "updated_at", "2025-01-01T00:00:00Z");
     static const char *const counts[] = {
         "forks",          "forks_count",   "stargazers_count", "watchers",
         "watchers_count", "network_count", "subscribers_count"};
@@ -379,6 +379,7 @@ json_t *shape_repository(struct fake *fake, json_t *repository) {
     json_t *constants = repository_constants();
     json_object_update(shape, constants);
     json_decref(constants);
+    json_object_set(shape, "archived", json_object_get(repository, "archived"));
     for (size_t i = 0; i < sizeof repository_urls / sizeof *repository_urls; i++) {
         json_object_set_new(
             shape, repository_urls[i].name,

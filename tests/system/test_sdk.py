@@ -219,10 +219,17 @@ def test_bash_completes_verbs_and_options(installed):
     assert "--keep" in complete(installed, "snekomatic-test", "run", "--k")
 
 
+def read_guide(installed):
+    """The pages of the guide in the order of the reader: the first one, then one for each task."""
+    folder = installed.prefix / "share/doc/snekomatic"
+    pages = [folder / "plugins.md", *sorted(folder.glob("plugins-*.md"))]
+    assert len(pages) >= 9
+    return "".join(page.read_text(encoding="utf-8") for page in pages)
+
+
 def test_the_guide_works_as_it_is_written(installed, tmp_path):
-    guide = (installed.prefix / "share/doc/snekomatic/plugins.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"<!-- (\S+) -->\n```\w+\n(.*?)```", guide, re.S)
-    assert len(blocks) >= 5
+    blocks = re.findall(r"<!-- (\S+) -->\n```\w+\n(.*?)```", read_guide(installed), re.S)
+    assert len(blocks) >= 25
     for what, text in blocks:
         if what == "run":
             status, output = installed.shell(text, tmp_path)
@@ -234,7 +241,7 @@ def test_the_guide_works_as_it_is_written(installed, tmp_path):
 
 
 def test_the_guide_names_only_what_the_headers_have(installed):
-    guide = (installed.prefix / "share/doc/snekomatic/plugins.md").read_text(encoding="utf-8")
+    guide = read_guide(installed)
     headers = "".join(path.read_text(encoding="utf-8")
                       for path in (installed.prefix / "include/snekomatic").glob("*.h"))
     for name in set(re.findall(r"\b(?:snek|SNEK)_\w*[A-Za-z]\b", guide)):

@@ -86,6 +86,7 @@ void app_call_begin(const struct app_client *client, struct app_calls *calls,
         return;
     }
     call->app.once = strcmp(request->method, "GET") != 0;
+    call->app.reuses_jwt = !call->app.once;
     call->app.transfer.secret = false;
     call->app.transfer.response.max = response_max(request);
     call->app.on_done = on_app_response;

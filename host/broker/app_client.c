@@ -25,6 +25,7 @@ void app_send(struct app_request *request) {
 
 static void on_admitted(struct limits_waiter *waiter) {
     struct app_request *request = CONTAINER_OF(waiter, struct app_request, limit);
+    request->waiter.reuses = request->reuses_jwt;
     jwt_request(request->client->jwt, &request->waiter,
                 transport_skew_s(request->client->transport));
 }
@@ -91,6 +92,7 @@ static bool send_again(struct app_request *request) {
     } else {
         return false;
     }
+    request->reuses_jwt = false;
     app_send(request);
     return true;
 }
@@ -122,6 +124,7 @@ static void on_response(struct http_transfer *transfer) {
         return;
     }
     if (transfer->status == 401) {
+        jwt_drop(request->client->jwt);
         if (send_again(request)) {
             return;
         }

@@ -29,6 +29,8 @@ struct app_request {
     void *context;
     /* GitHub must not receive it twice. */
     bool once;
+    /* A JWT that another request had some seconds ago is good enough: it only reads. */
+    bool reuses_jwt;
     /* Holds the response, also of a failure. SNEK_E_REQUEUE: the request was not sent, or GitHub
      * only rejected it, because the app is at a limit until `until_ms` (wall) or the host stops. */
     struct http_transfer transfer;

@@ -19,6 +19,9 @@
 _Static_assert(SUPERVISOR_SKEW_MAX_S * 1000 == BROKER_SKEW_MAX_MS,
                "who searches for a comment must allow for the skew that is corrected");
 
+/* GitHub's Date is in whole seconds, so the measured skew varies by one. */
+#define SKEW_KEPT_S 10
+
 TAILQ_HEAD(jwt_waiters, jwt_waiter);
 
 struct jwt_source {
@@ -30,6 +33,12 @@ struct jwt_source {
     int64_t skew_s;
     int32_t sent_skew_s;
     uint32_t key, sent_key;
+    int64_t sent_ms;
+    /* The last JWT, while it may be used again. Empty: there is none. */
+    char kept[SUPERVISOR_JWT_MAX];
+    int64_t kept_ms;
+    int32_t kept_skew_s;
+    uint32_t kept_key;
     /* There is no other key. */
     bool single_key;
     /* The acceptance of the next key is logged. */
@@ -53,7 +62,35 @@ struct jwt_source *jwt_new(const struct jwt_options *options) {
 
 void jwt_free(struct jwt_source *source) {
     assert(!source || TAILQ_EMPTY(&source->waiters));
+    if (source) {
+        jwt_drop(source);
+    }
     free(source);
+}
+
+void jwt_drop(struct jwt_source *source) {
+    explicit_bzero(source->kept, sizeof source->kept);
+}
+
+static bool is_kept(const struct jwt_source *source) {
+    return source->kept[0] && clock_monotonic_ms() - source->kept_ms < JWT_REUSE_MS;
+}
+
+/* A JWT for another clock or of another key is no use. */
+static bool fits_kept(const struct jwt_source *source, const struct jwt_waiter *waiter) {
+    int64_t off_s = source->skew_s - source->kept_skew_s;
+    return waiter->reuses && source->key == source->kept_key && off_s > -SKEW_KEPT_S &&
+           off_s < SKEW_KEPT_S;
+}
+
+static bool can_serve(const struct jwt_source *source) {
+    const struct jwt_waiter *waiter;
+    TAILQ_FOREACH(waiter, &source->waiters, link) {
+        if (fits_kept(source, waiter)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void jwt_request(struct jwt_source *source, struct jwt_waiter *waiter, int64_t skew_s) {
@@ -105,11 +142,21 @@ bool jwt_wants(const struct jwt_source *source, struct curl_waitfd *fd) {
     return true;
 }
 
+/* How long those who wait still do. */
+static int64_t patience_ms(const struct jwt_source *source) {
+    return source->waiting_since_ms + source->options.timeout_ms - clock_monotonic_ms();
+}
+
 int jwt_wait_ms(const struct jwt_source *source, int most_ms) {
+    if (source->kept[0]) {
+        int64_t kept_ms = source->kept_ms + JWT_REUSE_MS - clock_monotonic_ms();
+        kept_ms = kept_ms <= 0 || can_serve(source) ? 0 : kept_ms;
+        most_ms = kept_ms < most_ms ? (int)kept_ms : most_ms;
+    }
     if (TAILQ_EMPTY(&source->waiters)) {
         return most_ms;
     }
-    int64_t left_ms = source->waiting_since_ms + source->options.timeout_ms - clock_monotonic_ms();
+    int64_t left_ms = patience_ms(source);
     if (source->lost || left_ms <= 0) {
         return 0;
     }
@@ -126,6 +173,27 @@ static void serve_all(struct jwt_source *source, const struct jwt_result *result
         waiter->waiting = false;
         waiter->on_jwt(waiter, result);
     }
+}
+
+/* Serves those that accept the JWT of another request. */
+static void serve_kept(struct jwt_source *source) {
+    struct jwt_result result = {
+        .jwt = source->kept, .skew_s = source->kept_skew_s, .key = source->kept_key};
+    struct jwt_waiter *waiter, *next;
+    TAILQ_FOREACH_SAFE(waiter, &source->waiters, link, next) {
+        if (fits_kept(source, waiter)) {
+            TAILQ_REMOVE(&source->waiters, waiter, link);
+            waiter->waiting = false;
+            waiter->on_jwt(waiter, &result);
+        }
+    }
+}
+
+static void keep(struct jwt_source *source, const char *jwt) {
+    memcpy(source->kept, jwt, strlen(jwt) + 1);
+    source->kept_ms = source->sent_ms;
+    source->kept_skew_s = source->sent_skew_s;
+    source->kept_key = source->sent_key;
 }
 
 static void fail_all(struct jwt_source *source, int32_t outcome, const char *reason) {
@@ -157,6 +225,7 @@ static void on_reply(struct jwt_source *source, struct supervisor_reply *reply, 
     if (!whole || (reply->ok && !is_jwt(reply->text))) {
         fail_all(source, SNEK_E_FAILED, "its reply is malformed");
     } else if (reply->ok) {
+        keep(source, reply->text);
         serve_all(source, &(struct jwt_result){.jwt = reply->text,
                                                .skew_s = source->sent_skew_s,
                                                .key = source->sent_key});
@@ -197,6 +266,7 @@ static void send_call(struct jwt_source *source) {
     ssize_t sent = send(source->options.fd, &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent == (ssize_t)sizeof message) {
         source->sent = true;
+        source->sent_ms = clock_monotonic_ms();
         source->sent_skew_s = message.skew_s;
         source->sent_key = message.key;
     } else if (sent >= 0 || (errno != EAGAIN && errno != EINTR)) {
@@ -208,12 +278,17 @@ void jwt_handle(struct jwt_source *source) {
     if (!source->lost) {
         receive(source);
     }
+    if (is_kept(source)) {
+        serve_kept(source);
+    } else if (source->kept[0]) {
+        jwt_drop(source);
+    }
     if (!source->lost && !source->sent && !TAILQ_EMPTY(&source->waiters)) {
         send_call(source);
     }
     if (source->lost) {
         fail_all(source, SNEK_E_FAILED, "it is gone");
-    } else if (!TAILQ_EMPTY(&source->waiters) && jwt_wait_ms(source, 1) == 0) {
+    } else if (!TAILQ_EMPTY(&source->waiters) && patience_ms(source) <= 0) {
         source->stale = source->sent;
         fail_all(source, SNEK_E_TIMEOUT, "it does not reply");
     }

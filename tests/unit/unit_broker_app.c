@@ -3,6 +3,7 @@
 #include "broker_fixture.h"
 
 #include "base/clock.h"
+#include "broker/jwt.h"
 
 #include <snekomatic/types.h>
 
@@ -135,6 +136,50 @@ static void a_short_limit_of_the_app_is_waited_for(void **state) {
     }
     assert_true(clock_monotonic_ms() - began_ms >= 990);
     assert_int_equal(fixture.token_asks, 1);
+}
+
+static void read_as_app(void) {
+    struct asked asked;
+    submit(&asked, BROKER_APP, "", "/app");
+    (void)expect(&asked, 0, "");
+}
+
+static void reads_of_the_host_share_a_jwt_for_some_seconds(void **state) {
+    (void)state;
+    struct asked asked;
+    int64_t began_ms = clock_monotonic_ms();
+    for (int i = 0; i < 5; i++) {
+        read_as_app();
+    }
+    assert_in_range(fixture.jwts, 1, 1 + (clock_monotonic_ms() - began_ms) / JWT_REUSE_MS);
+    /* A token is never requested with a JWT that was used before. */
+    int before = fixture.jwts;
+    submit(&asked, BROKER_REQUEST, "1", "/ok");
+    (void)expect(&asked, 0, "");
+    assert_int_equal(fixture.jwts, before + 1);
+    assert_int_equal(fixture.wrong, 0);
+}
+
+static void a_jwt_that_is_too_old_is_not_used_again(void **state) {
+    (void)state;
+    read_as_app();
+    (void)usleep((JWT_REUSE_MS + 10) * 1000);
+    read_as_app();
+    assert_int_equal(fixture.jwts, 2);
+}
+
+static void a_shared_jwt_that_github_rejects_is_dropped(void **state) {
+    (void)state;
+    read_as_app();
+    assert_int_equal(fixture.jwts, 1);
+    /* GitHub's clock was set. */
+    fixture.clock_off_s = 600;
+    read_as_app();
+    assert_int_equal(fixture.jwts, 2);
+    assert_in_range(fixture.last_skew_s, 598, 602);
+    read_as_app();
+    assert_in_range(fixture.jwts, 2, 3);
+    assert_int_equal(fixture.app_asks, 3);
 }
 
 static void at_most_a_hundred_token_requests_are_in_progress(void **state) {
@@ -331,6 +376,9 @@ int main(void) {
         APP_TEST(an_app_call_that_writes_is_sent_once),
         APP_TEST(a_plugin_with_many_denied_tokens_is_stopped_for_a_while),
         APP_TEST(denials_in_one_installation_do_not_affect_others),
+        APP_TEST(reads_of_the_host_share_a_jwt_for_some_seconds),
+        APP_TEST(a_jwt_that_is_too_old_is_not_used_again),
+        APP_TEST(a_shared_jwt_that_github_rejects_is_dropped),
         APP_TEST(at_most_a_hundred_token_requests_are_in_progress),
         cmocka_unit_test_setup_teardown(a_request_that_is_not_ready_in_time_is_not_sent,
                                         set_up_hasty, tear_down),

@@ -121,6 +121,26 @@ class Retired(Lint):
         self.accepts("retired.py")
 
 
+class Registered(Lint):
+    def test_accepts_tests_that_meson_lists(self):
+        self.write("tests/system/meson.build", "system_tests = ['one', 'two']\n")
+        self.write("tests/system/test_one.py", "")
+        self.write("tests/system/test_two.py", "")
+        self.write("tests/system/helper.py", "")
+        self.write("tests/lint/meson.build", "files('test_lint.py')\n")
+        self.write("tests/lint/test_lint.py", "")
+        self.accepts("registered.py")
+
+    def test_rejects_a_test_that_nothing_runs(self):
+        self.write("tests/system/meson.build", "system_tests = ['one', 'two']\n")
+        self.write("tests/system/test_on.py", "")
+        self.rejects("registered.py", "tests/system/test_on.py: tests/system/meson.build does not list")
+
+    def test_rejects_a_test_without_a_meson_build(self):
+        self.write("tests/unit/unit_one.c", GOOD)
+        self.rejects("registered.py", "tests/unit/unit_one.c: tests/unit/meson.build does not list it")
+
+
 class Count(Lint):
     def rejects_in_c(self, code, sentence, name="host/base/a.c"):
         self.write(name, code)

@@ -55,10 +55,11 @@ struct inbox_pull_note {
     struct inbox_operation operation;
     const struct inbox_pull_entry *entries;
     size_t n_entries;
-    /* Not 0: this page ends a complete reading, whose newest entry has this time. The place never
-     * moves back. */
+    /* Not 0: this page ends a complete reading, whose newest entry has this time. The place moves
+     * back only with `full_ms`. */
     int64_t place_ms;
-    /* Not 0: that reading went as far as GitHub keeps the list, and began then. */
+    /* Not 0: that reading went as far as GitHub keeps the list, and began then. Both times replace
+     * the store's, which a wrong clock may have set. */
     int64_t full_ms;
 };
 
@@ -81,7 +82,8 @@ struct inbox_pull_due {
     size_t most;
     /* Out, as all below. */
     size_t n_waiting;
-    /* All entries that wait count, due or not. INT64_MAX: none waits. */
+    /* All entries that wait count, due or not. oldest_ms INT64_MAX: none waits. next_due_ms: the
+     * first one that is due after `now_ms` is due then; INT64_MAX: there is none. */
     int64_t n_total, next_due_ms, oldest_ms;
 };
 

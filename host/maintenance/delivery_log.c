@@ -52,6 +52,13 @@ static int read_entry(json_t *item, struct delivery_log_entry *entry) {
         delivery_log_read_time(delivered_at, &entry->delivered_ms) < 0) {
         return -1;
     }
+    if (id <= 0) {
+        return -1;
+    }
+    /* GitHub has no event of the host's own. */
+    if (strncmp(event, INBOX_OWN_EVENTS, strlen(INBOX_OWN_EVENTS)) == 0) {
+        return 0;
+    }
     if (!*guid || strlen(guid) > INBOX_GUID_MAX || !*event || strlen(event) > INBOX_NAME_MAX) {
         return 0;
     }

@@ -65,6 +65,7 @@ static void init_receiving(struct maintenance *new, const struct maintenance_opt
         .interval_ms = pulls ? pull_ms : 0,
         .delay_ms = config->dispatch.delay_ms,
         .retention_ms = recovery.retention_ms,
+        .requests_per_minute = pull_requests_per_minute(config->github.api_url),
         .reads_all = recover_ms > 0,
     };
     redelivery_schedule_init(&new->recovery, &recovery);

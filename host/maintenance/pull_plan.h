@@ -15,8 +15,16 @@
 /* A payload that GitHub does not have may still appear for so long. */
 #define PULL_NO_PAYLOAD_MS 900000
 
-/* By GitHub's clock: a reading goes back to here. */
-int64_t pull_since_ms(const struct inbox_pull_place *place);
+/* GitHub's clock by its Date, or ours if the Date is so far off that no JWT of ours could have been
+ * accepted: then something between us and GitHub made it, and it must not decide what is old. */
+int64_t pull_clock_ms(int64_t github_ms, int64_t wall_ms);
+
+/* By GitHub's clock, which is `now_ms`: a reading goes back to here. */
+int64_t pull_since_ms(const struct inbox_pull_place *place, int64_t now_ms);
+
+/* Must the reading go as far as GitHub keeps the list? Once a day if `daily`, and always if the
+ * place is one that an earlier GitHub's clock set into the future. */
+bool pull_reads_all(const struct inbox_pull_place *place, bool daily, int64_t now_ms);
 
 /* Must the reading go on with the next page? Not if the last entries of this page are all older
  * than `since_ms`: one of them alone may be out of order. */
@@ -59,5 +67,25 @@ bool pull_quota_is_left(const struct pull_quota *quota, int64_t now_ms);
  * that the quota lasts until its reset. */
 int64_t pull_wait_ms(int64_t interval_ms, uint64_t requests, const struct pull_quota *quota,
                      int64_t now_ms);
+
+/* GitHub allows 900 points a minute for requests of REST, and counts one for each that reads. The
+ * rest is for tokens.
+ * https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api */
+#define PULL_REQUESTS_PER_MINUTE 800
+/* So many of GitHub.com's and GHE.com's; 0 for Enterprise Server, whose operator sets limits. */
+unsigned pull_requests_per_minute(const char *api_url);
+
+/* The requests of the last minute. Zeroed: none. Monotonic times. */
+#define PULL_RATE_SECONDS 61
+struct pull_rate {
+    struct {
+        int64_t at_s;
+        unsigned count;
+    } seconds[PULL_RATE_SECONDS];
+};
+
+void pull_rate_count(struct pull_rate *rate, int64_t now_ms);
+/* When the next request may leave so that `most` leave in any minute; 0: now. most 0: always. */
+int64_t pull_rate_ms(const struct pull_rate *rate, unsigned most, int64_t now_ms);
 
 #endif

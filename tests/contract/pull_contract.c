@@ -84,6 +84,19 @@ static void the_first_start_is_kept_and_the_place_never_moves_back(void **state)
     assert_int_equal(place.place_ms, FIXTURE_NOW + 2000);
 }
 
+static void a_whole_reading_replaces_the_place_that_a_wrong_clock_set(void **state) {
+    struct fixture *fixture = *state;
+    begin(fixture, FIXTURE_NOW + 1000000);
+    note(fixture, NULL, 0, FIXTURE_NOW + 2000000);
+    struct inbox_pull_note whole = {.operation = {.kind = INBOX_PULL_NOTE},
+                                    .place_ms = FIXTURE_NOW,
+                                    .full_ms = FIXTURE_NOW + 5};
+    assert_int_equal(fixture_do(fixture, &whole.operation), 0);
+    struct inbox_pull_place place = begin(fixture, FIXTURE_NOW);
+    assert_int_equal(place.place_ms, FIXTURE_NOW);
+    assert_int_equal(place.full_ms, FIXTURE_NOW + 5);
+}
+
 static void a_store_with_deliveries_takes_older_entries_too(void **state) {
     struct fixture *fixture = *state;
     struct inbox_put put = put_of("before");
@@ -168,6 +181,12 @@ static void a_failed_entry_is_due_later(void **state) {
     assert_int_equal(fixture_do(fixture, &fail.operation), 0);
     expect_due(fixture, FIXTURE_NOW, "20 ");
     struct inbox_pull_waiting waiting[1];
+    struct inbox_pull_due early = {.operation = {.kind = INBOX_PULL_DUE},
+                                   .now_ms = FIXTURE_NOW + MINUTE_MS - 1,
+                                   .waiting = waiting,
+                                   .most = 1};
+    assert_int_equal(fixture_do(fixture, &early.operation), 0);
+    assert_int_equal(early.next_due_ms, FIXTURE_NOW + MINUTE_MS);
     struct inbox_pull_due due = {.operation = {.kind = INBOX_PULL_DUE},
                                  .now_ms = FIXTURE_NOW + MINUTE_MS,
                                  .waiting = waiting,
@@ -178,7 +197,7 @@ static void a_failed_entry_is_due_later(void **state) {
     assert_string_equal(waiting[0].guid, "a");
     assert_string_equal(waiting[0].event, "push");
     assert_int_equal(due.n_total, 2);
-    assert_int_equal(due.next_due_ms, 0);
+    assert_true(due.next_due_ms == INT64_MAX);
     assert_int_equal(due.oldest_ms, FIXTURE_NOW);
 }
 
@@ -199,6 +218,7 @@ static void old_entries_are_forgotten(void **state) {
 size_t contract_pull_tests(const struct contract_store *store, struct CMUnitTest *tests) {
     const struct CMUnitTest all[] = {
         CONTRACT(the_first_start_is_kept_and_the_place_never_moves_back),
+        CONTRACT(a_whole_reading_replaces_the_place_that_a_wrong_clock_set),
         CONTRACT(a_store_with_deliveries_takes_older_entries_too),
         CONTRACT(entries_wait_until_they_are_stored_the_oldest_first),
         CONTRACT(an_entry_whose_delivery_is_known_counts_as_handled),

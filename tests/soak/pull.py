@@ -3,7 +3,8 @@
 hosts and whole bots are killed, GitHub fails, payloads are missing for a while or for ever, entries
 appear late and with random ids, and people press Redeliver. Then an oracle looks: each delivery made
 its effect once, and once more for each Redeliver after that; none is lost but those whose payload
-GitHub never had. At the end single deliveries are timed from the event to the store.
+GitHub never had. At the end single deliveries and bursts are timed from the event to the store, and
+takeovers from the kill of the elected host to the next delivery in the store.
 
     SNEK_BUILD=build python3 tests/soak/pull.py [N] [--seed S]    (./dev soak-pull does it)
 
@@ -28,6 +29,8 @@ from stores import PostgresStore
 
 BATCH = 250
 SINGLES = 60
+BURSTS = 8
+TAKEOVERS = 10
 INTERVAL_S = 1
 WAIT_S = 240
 # The parts of the deliveries that are something else than a new entry with a payload.
@@ -40,7 +43,8 @@ class Soak:
         self.lines = []
         self.entries = {}  # by number: the first entry
         self.expected, self.missing, self.lost = collections.Counter(), [], set()
-        self.latencies_ms, self.kills, self.clicks = [], 0, 0
+        self.latencies_ms, self.bursts_ms, self.takeovers_ms = [], [], []
+        self.kills, self.clicks = 0, 0
 
     # -- GitHub's side
 
@@ -65,6 +69,15 @@ class Soak:
             self.missing.append(number)
         if number not in self.lost:
             self.expected[number] += 1
+
+    def deliver_whole(self, number):
+        """An entry with a payload that some plugin wants."""
+        while number not in self.entries or number in self.lost or number in self.missing:
+            self.entries.pop(number, None)
+            self.expected.pop(number, None)
+            self.lost.discard(number)
+            self.missing = [one for one in self.missing if one != number]
+            self.deliver(number)
 
     def click(self, number, runs_again):
         self.fake.redeliver(self.entries[number]["id"])
@@ -143,20 +156,45 @@ class Soak:
             time.sleep(0.7)
         self.wait_stored(numbers)
         self.give_payloads()
+        self.latencies_ms = self.ways_ms(numbers)
+
+    def ways_ms(self, numbers):
         stored = self.stored()
-        self.latencies_ms = sorted(stored[entry["guid"]] - entry["sent_ms"] for entry in
-                                   map(self.entries.get, numbers)
-                                   if entry and entry["guid"] in stored)
+        return sorted(stored[entry["guid"]] - entry["sent_ms"] for entry in
+                      map(self.entries.get, numbers) if entry and entry["guid"] in stored)
+
+    def burst(self, numbers):
+        """The longest way of many at once."""
+        for number in numbers:
+            self.deliver(number)
+        self.wait_stored(numbers)
+        # A payload that is missing at first comes later.
+        missing = set(self.missing) | self.lost
+        self.bursts_ms.append(self.ways_ms([n for n in numbers if n not in missing])[-1])
+        self.give_payloads()
+        self.settle_clicks()
+        self.fake.age_deliveries(1000)
+
+    def take_over(self, number):
+        """kill -9 of the elected host with its supervisor."""
+        def elected():
+            return [bot for bot in self.bots
+                    if bot.request("GET", "/readyz").json["pull"]["state"] == "ok"]
+        snek.wait_until(lambda: len(elected()) == 1, "no host is elected", WAIT_S, 0.2)
+        [bot] = elected()
+        killed_ms = time.time() * 1000
+        bot.process.popen.kill()
+        bot.process.popen.wait()
+        self.deliver_whole(number)
+        self.wait_stored([number])
+        self.takeovers_ms.append(self.stored()[self.entries[number]["guid"]] - killed_ms)
+        self.restart(bot)
 
     def click_during_downtime(self, number):
         """Both bots are away: the first entry and the click are one delivery."""
         for bot in self.bots:
             bot.stop()
-        while number not in self.entries or number in self.lost:
-            self.entries.pop(number, None)
-            self.lost.discard(number)
-            self.expected.pop(number, None)
-            self.deliver(number)
+        self.deliver_whole(number)
         self.click(number, 0)
         for bot in self.bots:
             self.restart(bot)
@@ -217,7 +255,7 @@ class Soak:
 
 
 def configuration(store):
-    return {"store": {"url": store.url}, "dispatch": {"delay_ms": 0, "lease_ms": 3000},
+    return {"store": {"url": store.url}, "dispatch": {"delay_ms": 0},
             "log": {"level": "info"},
             "github": {"receive": "pull", "pull_interval_seconds": INTERVAL_S}}
 
@@ -247,12 +285,20 @@ def main():
     began = time.monotonic()
     soak.run(options.n)
     soak.measure(range(10**6, 10**6 + SINGLES))
+    for first in range(2 * 10**6, 2 * 10**6 + BURSTS * BATCH, BATCH):
+        soak.burst(range(first, first + BATCH))
+    for number in range(3 * 10**6, 3 * 10**6 + TAKEOVERS):
+        soak.take_over(number)
     faults = soak.faults()
     slow = soak.latencies_ms
     print(f"{len(soak.expected)} wanted deliveries, {len(soak.lost)} without a payload,"
           f" {soak.kills} kills, {soak.clicks} clicks, {time.monotonic() - began:.0f} s")
     print(f"event to store, {len(slow)} single ones: median {slow[len(slow) // 2]:.0f} ms,"
           f" p99 {slow[len(slow) * 99 // 100]:.0f} ms, most {slow[-1]:.0f} ms")
+    print(f"event to store, the last one of {BATCH} at once, {BURSTS} times: "
+          f"{' '.join(f'{ms:.0f}' for ms in soak.bursts_ms)} ms")
+    print(f"kill -9 of the elected host to the next delivery in the store: "
+          f"{' '.join(f'{ms:.0f}' for ms in soak.takeovers_ms)} ms")
     for bot in bots:
         bot.stop()
     fake.stop()

@@ -64,6 +64,26 @@ static void entries_are_read_and_the_clock_is_githubs(void **state) {
     delivery_log_free(page);
 }
 
+static void odd_rows_are_left_out(void **state) {
+    (void)state;
+    struct error err;
+    struct delivery_log_page *page =
+        read_page("",
+                  "[{\"id\": 0, \"guid\": \"a\", \"delivered_at\": \"2019-06-03T00:57:16Z\","
+                  " \"event\": \"ping\"},"
+                  " {\"id\": -5, \"guid\": \"b\", \"delivered_at\": \"2019-06-03T00:57:16Z\","
+                  " \"event\": \"ping\"},"
+                  " {\"id\": 7, \"guid\": \"c\", \"delivered_at\": \"2019-06-03T00:57:16Z\","
+                  " \"event\": \"snekomatic.timer\"},"
+                  " {\"id\": 8, \"guid\": \"d\", \"delivered_at\": \"2019-06-03T00:57:16Z\","
+                  " \"event\": \"ping\"}]",
+                  &err);
+    assert_non_null(page);
+    assert_int_equal(page->n_entries, 1);
+    assert_int_equal(page->entries[0].id, 8);
+    delivery_log_free(page);
+}
+
 static void anything_but_a_list_of_deliveries_is_an_error(void **state) {
     (void)state;
     static const char *const bad[] = {
@@ -108,6 +128,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_read_with_and_without_fractions),
         cmocka_unit_test(entries_are_read_and_the_clock_is_githubs),
+        cmocka_unit_test(odd_rows_are_left_out),
         cmocka_unit_test(anything_but_a_list_of_deliveries_is_an_error),
         cmocka_unit_test(one_bad_row_does_not_hide_the_others),
     };

@@ -24,9 +24,11 @@ static void a_reading_goes_back_behind_the_place_but_not_before_the_first_start(
         {{.oldest_ms = NOW, .place_ms = NOW + MINUTE_MS}, NOW},
         {{.oldest_ms = NOW, .place_ms = NOW + HOUR_MS}, NOW + HOUR_MS - PULL_OVERLAP_MS},
         {{.oldest_ms = 0, .place_ms = NOW}, NOW - PULL_OVERLAP_MS},
+        /* Of a wrong clock. */
+        {{.oldest_ms = 5, .place_ms = NOW + DAY_MS}, 5},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        assert_int_equal(pull_since_ms(&cases[i].place), cases[i].since_ms);
+        assert_int_equal(pull_since_ms(&cases[i].place, NOW), cases[i].since_ms);
     }
 }
 
@@ -163,6 +165,57 @@ static void an_installation_of_the_last_days_should_have_an_entry(void **state) 
     }
 }
 
+static void a_date_that_no_jwt_could_have_is_not_githubs_clock(void **state) {
+    (void)state;
+    assert_int_equal(pull_clock_ms(NOW + HOUR_MS, NOW), NOW + HOUR_MS);
+    assert_int_equal(pull_clock_ms(NOW - HOUR_MS, NOW), NOW - HOUR_MS);
+    assert_int_equal(pull_clock_ms(NOW + 2 * HOUR_MS, NOW), NOW);
+    assert_int_equal(pull_clock_ms(0, NOW), NOW);
+    assert_int_equal(pull_clock_ms(INT64_C(253402300799000), NOW), NOW);
+}
+
+static void the_whole_list_is_read_once_a_day_and_after_a_wrong_clock(void **state) {
+    (void)state;
+    struct inbox_pull_place place = {.place_ms = NOW, .full_ms = NOW - DAY_MS};
+    assert_true(pull_reads_all(&place, true, NOW));
+    assert_false(pull_reads_all(&place, true, NOW - 1));
+    assert_false(pull_reads_all(&place, false, NOW));
+    place.full_ms = NOW + DAY_MS;
+    assert_true(pull_reads_all(&place, false, NOW));
+    place = (struct inbox_pull_place){.place_ms = NOW + DAY_MS, .full_ms = NOW};
+    assert_true(pull_reads_all(&place, false, NOW));
+}
+
+static void github_com_gets_no_more_requests_in_a_minute_than_it_allows(void **state) {
+    (void)state;
+    assert_int_equal(pull_requests_per_minute("https://api.github.com"), 800);
+    assert_int_equal(pull_requests_per_minute("https://API.github.com:443/"), 800);
+    assert_int_equal(pull_requests_per_minute("https://api.snek.ghe.com"), 800);
+    assert_int_equal(pull_requests_per_minute("https://github.snek.example/api/v3"), 0);
+    assert_int_equal(pull_requests_per_minute("http://127.0.0.1:8080/ghe.com"), 0);
+    assert_int_equal(pull_requests_per_minute("https://notapi.github.com"), 0);
+}
+
+static void the_requests_of_any_minute_are_limited(void **state) {
+    (void)state;
+    struct pull_rate rate = {0};
+    int64_t now_ms = 500;
+    unsigned sent = 0;
+    assert_int_equal(pull_rate_ms(&rate, 100, now_ms), 0);
+    for (; pull_rate_ms(&rate, 100, now_ms) <= now_ms; now_ms += 100) {
+        pull_rate_count(&rate, now_ms);
+        sent++;
+    }
+    assert_int_equal(sent, 100);
+    int64_t at_ms = pull_rate_ms(&rate, 100, now_ms);
+    /* A minute after the first ones. */
+    assert_in_range(at_ms, 60500, 61500);
+    assert_int_equal(pull_rate_ms(&rate, 100, at_ms - 1), at_ms);
+    assert_int_equal(pull_rate_ms(&rate, 100, at_ms), 0);
+    assert_int_equal(pull_rate_ms(&rate, 0, now_ms), 0);
+    assert_int_equal(pull_rate_ms(&rate, 100, now_ms + HOUR_MS), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reading_goes_back_behind_the_place_but_not_before_the_first_start),
@@ -172,6 +225,10 @@ int main(void) {
         cmocka_unit_test(a_missing_payload_is_asked_for_again_for_a_quarter_of_an_hour),
         cmocka_unit_test(an_error_is_retried_as_long_as_github_keeps_the_entry),
         cmocka_unit_test(an_installation_of_the_last_days_should_have_an_entry),
+        cmocka_unit_test(a_date_that_no_jwt_could_have_is_not_githubs_clock),
+        cmocka_unit_test(the_whole_list_is_read_once_a_day_and_after_a_wrong_clock),
+        cmocka_unit_test(github_com_gets_no_more_requests_in_a_minute_than_it_allows),
+        cmocka_unit_test(the_requests_of_any_minute_are_limited),
         cmocka_unit_test(the_quota_lasts_until_its_reset_and_a_tenth_is_for_tokens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,11 +110,10 @@ static int on_pull_place(void *context, const struct console_row *row) {
     return 1;
 }
 
-/* The columns of SHARED_PULL_WAITING. */
 static int on_pull_waiting(void *context, const struct console_row *row) {
     struct inbox_recovery *recovery = context;
     recovery->waiting = console_number(row, 0);
-    recovery->oldest_waiting_ms = console_number(row, 2);
+    recovery->oldest_waiting_ms = console_number(row, 1);
     return 1;
 }
 

@@ -73,6 +73,7 @@ static int due_send(struct postgres_store *store, struct inbox_operation *operat
     const struct inbox_pull_due *due =
         CONTAINER_OF(operation, const struct inbox_pull_due, operation);
     struct pg_query query = pg_query_begin(PG_SQL_PULL_WAITING);
+    pg_query_number(&query, due->now_ms);
     if (pg_send(store, &query, err) < 0) {
         return -1;
     }
@@ -88,7 +89,10 @@ static int due_take(struct postgres_store *store, struct inbox_operation *operat
     struct inbox_pull_due *due = CONTAINER_OF(operation, struct inbox_pull_due, operation);
     if (nth == 0) {
         due->n_total = pg_number(result, 0, 0);
-        due->next_due_ms = due->n_total > 0 ? pg_number(result, 0, 1) : INT64_MAX;
+        due->next_due_ms = pg_number(result, 0, 1);
+        if (due->next_due_ms == 0) {
+            due->next_due_ms = INT64_MAX;
+        }
         due->oldest_ms = due->n_total > 0 ? pg_number(result, 0, 2) : INT64_MAX;
         return 0;
     }

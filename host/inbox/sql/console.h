@@ -198,7 +198,7 @@
                                                                 "LIMIT 10000) "                                                                                                                                   \
                                                                 "AS r")                                                                                                                                           \
     ROW(PULL_PLACE, SHARED_PULL_PLACE)                                                                                                                                                                            \
-    ROW(PULL_WAITING, SHARED_PULL_WAITING)                                                                                                                                                                        \
+    ROW(PULL_WAITING, "SELECT count(*), min(delivered_ms) FROM pulled WHERE due_ms IS NOT NULL")                                                                                                                  \
     ROW(ACTION_ADD, "INSERT INTO actions (at_ms, who, what, target, result) VALUES ($1, $2, $3, "                                                                                                                 \
                     "$4, $5) RETURNING id")                                                                                                                                                                       \
     ROW(ACTIONS, CONSOLE_ACTION_COLUMNS " WHERE id < $1 ORDER BY id DESC LIMIT $2")                                                                                                                               \

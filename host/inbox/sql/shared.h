@@ -523,13 +523,15 @@
     " OR (CAST($7 AS bigint) = 1 AND EXISTS (SELECT 1 FROM deliveries WHERE guid = $2))"           \
     " THEN NULL ELSE CAST(0 AS bigint) END) ON CONFLICT (id) DO NOTHING"
 #define SHARED_PULL_MOVE                                                                           \
-    "UPDATE pull_place SET place_ms = CASE WHEN place_ms < $1 THEN $1 ELSE place_ms END,"          \
-    " full_ms = CASE WHEN full_ms < $2 THEN $2 ELSE full_ms END"
+    "UPDATE pull_place SET"                                                                        \
+    " place_ms = CASE WHEN place_ms < $1 OR CAST($2 AS bigint) > 0 THEN $1 ELSE place_ms END,"     \
+    " full_ms = CASE WHEN CAST($2 AS bigint) > 0 THEN $2 ELSE full_ms END"
 #define SHARED_PULL_DUE                                                                            \
     "SELECT id, guid, event, redelivery, delivered_ms, attempts FROM pulled WHERE due_ms <= $1"    \
     " ORDER BY delivered_ms, id LIMIT $2"
 #define SHARED_PULL_WAITING                                                                        \
-    "SELECT count(*), min(due_ms), min(delivered_ms) FROM pulled WHERE due_ms IS NOT NULL"
+    "SELECT count(*), min(CASE WHEN due_ms > $1 THEN due_ms END), min(delivered_ms) FROM pulled"   \
+    " WHERE due_ms IS NOT NULL"
 #define SHARED_PULL_FAIL                                                                           \
     "UPDATE pulled SET attempts = attempts + 1, due_ms = CASE WHEN CAST($1 AS bigint) = 0"         \
     " THEN NULL ELSE CAST($1 AS bigint) END WHERE id = $2 AND due_ms IS NOT NULL"

@@ -63,12 +63,15 @@ int sqlite_pull_note(struct sqlite_store *store, struct inbox_operation *operati
 static int count_waiting(struct sqlite_store *store, struct inbox_pull_due *due,
                          struct error *err) {
     AUTO_QUERY struct query query = query_begin(store, SQL_PULL_WAITING);
+    query_number(&query, due->now_ms);
     if (query_step(&query, err, "counting entries of GitHub's list") < 0) {
         return -1;
     }
     due->n_total = sqlite3_column_int64(query.statement, 0);
     if (due->n_total > 0) {
-        due->next_due_ms = sqlite3_column_int64(query.statement, 1);
+        if (sqlite3_column_type(query.statement, 1) != SQLITE_NULL) {
+            due->next_due_ms = sqlite3_column_int64(query.statement, 1);
+        }
         due->oldest_ms = sqlite3_column_int64(query.statement, 2);
     }
     return 0;

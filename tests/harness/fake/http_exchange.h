@@ -10,7 +10,8 @@
 
 #include <microhttpd.h>
 
-#define EXCHANGE_BODY_MAX (1024 * 1024)
+/* A webhook has a payload of up to 25 MiB. */
+#define EXCHANGE_BODY_MAX (26 * 1024 * 1024)
 #define EXCHANGE_SEGMENTS_MAX 12
 #define EXCHANGE_PARAMETERS_MAX 4
 

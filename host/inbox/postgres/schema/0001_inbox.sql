@@ -214,6 +214,7 @@ CREATE TABLE pulled (
 );
 
 CREATE INDEX pulled_waiting ON pulled (delivered_ms, id) WHERE due_ms IS NOT NULL;
+CREATE INDEX pulled_guid ON pulled (guid) WHERE due_ms IS NOT NULL;
 CREATE INDEX pulled_old ON pulled (delivered_ms);
 
 -- How far the hosts have read GitHub's list: see pull.h.

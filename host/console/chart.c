@@ -105,6 +105,12 @@ static void put_latency(struct buffer *page, const struct inbox_series *series,
     for (size_t i = 0; i < series->n_buckets; i++) {
         put_bar(page, i, mean_latency_ms(&series->buckets[i]), sums->most_latency_ms, "latency");
     }
+    if (sums->ended == 0) {
+        http_page_html(page,
+                       "</svg>\n<figcaption>The host sums up the ends of runs two minutes after "
+                       "a delivery came: none yet.</figcaption>\n</figure>\n");
+        return;
+    }
     http_page_put(page,
                   "</svg>\n<figcaption>From the arrival of a delivery to the end of its run: %s on "
                   "average, %s at most, of %lld runs</figcaption>\n</figure>\n",

@@ -619,7 +619,8 @@ def test_the_program_says_what_is_wrong_and_helps(key, tmp_path):
     assert "--app-key" in run("fake-github", "--help").stdout
     assert run().returncode == 64
     assert run("fake-githob").returncode == 64
-    assert run("fake-github").returncode == 64
+    got = run("fake-github", "--app-id", "1")
+    assert got.returncode == 64 and "--app-id and --app-key belong together" in got.stderr
     assert run("fake-github", "--app-id", "x", "--app-key", key).returncode == 64
     bad = tmp_path / "bad.json"
     bad.write_text('{"users": [{"logn": "x"}]}')

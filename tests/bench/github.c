@@ -35,7 +35,7 @@ struct connection {
     int64_t due_ms;
     const char *answer;
     bool waits;
-    TAILQ_ENTRY(connection) link;
+    TAILQ_ENTRY(connection) link, all_link;
     char question[QUESTION_MAX + 1];
 };
 
@@ -48,6 +48,7 @@ struct github_server {
     void *context;
     /* Ordered by time, because all responses have the same latency. */
     struct connections due;
+    struct connections all;
     uint64_t now_connected;
     struct github_report report;
     char token[300];
@@ -64,6 +65,7 @@ static void hang_up(struct github_server *server, struct connection *connection)
     if (connection->waits) {
         TAILQ_REMOVE(&server->due, connection, link);
     }
+    TAILQ_REMOVE(&server->all, connection, all_link);
     close(connection->fd);
     free(connection);
     server->now_connected--;
@@ -78,6 +80,7 @@ static void take(struct github_server *server) {
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         connection->fd = fd;
+        TAILQ_INSERT_TAIL(&server->all, connection, all_link);
         watch(server, fd, connection);
         server->report.connections++;
         if (++server->now_connected > server->report.most_connections) {
@@ -174,6 +177,7 @@ struct github_server *github_open(int64_t latency_ms, github_on_request *on_requ
                                      .context = context,
                                      .epoll_fd = epoll_create1(EPOLL_CLOEXEC)};
     TAILQ_INIT(&server->due);
+    TAILQ_INIT(&server->all);
     server->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (server->epoll_fd < 0 ||
         bind(server->listen_fd, (struct sockaddr *)&address, sizeof address) < 0 ||
@@ -203,6 +207,16 @@ int github_step(struct github_server *server) {
     return next_ms(server);
 }
 
+void github_close(struct github_server *server) {
+    struct connection *connection;
+    while ((connection = TAILQ_FIRST(&server->all))) {
+        hang_up(server, connection);
+    }
+    close(server->listen_fd);
+    close(server->epoll_fd);
+    free(server);
+}
+
 struct github github_start(int64_t latency_ms) {
     int pipes[2];
     struct github_server *server = github_open(latency_ms, NULL, NULL);
@@ -224,9 +238,7 @@ struct github github_start(int64_t latency_ms) {
         }
         _exit(0);
     }
-    close(server->listen_fd);
-    close(server->epoll_fd);
-    free(server);
+    github_close(server);
     close(pipes[1]);
     return github;
 }

@@ -31,5 +31,6 @@ struct github_server *github_open(int64_t latency_ms, github_on_request *on_requ
 int github_port(const struct github_server *server);
 int github_fd(const struct github_server *server);
 int github_step(struct github_server *server);
+void github_close(struct github_server *server);
 
 #endif

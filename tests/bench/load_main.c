@@ -106,5 +106,8 @@ int main(int argc, char **argv) {
         free(bodies.all[i].json);
     }
     free(bodies.all);
+    if (load.github) {
+        github_close(load.github);
+    }
     return result.sent > 0 ? EX_OK : EX_SOFTWARE;
 }

@@ -29,7 +29,7 @@ def source_of(verb):
     """The text of the files that parse the verb's words."""
     files = [SOURCE / "host/cli" / f"{verb.replace('-', '_')}.c"]
     if verb == "plugins":
-        files.append(SOURCE / "host/cli/plugin_holds.c")
+        files += [SOURCE / "host/cli/plugin_holds.c", SOURCE / "host/cli/plugin_timers.c"]
     return "".join(file.read_text(encoding="utf-8") for file in files)
 
 

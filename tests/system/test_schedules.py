@@ -143,7 +143,10 @@ def test_a_slot_fires_once_on_three_hosts_though_one_is_killed(fake, start, stor
     began(of_any(msg="maintenance_taken"), time_file)
     mark = {bot: bot.mark() for bot in bots}
     time_file.write_text(f"{25 * HOUR_MS + 900_000}\n")
-    of_any(msg="stored", source="schedule").kill("host")
+    killed = of_any(msg="stored", source="schedule")
+    killed.kill("host")
+    # Else the bot could end while its supervisor does not know of the death.
+    killed.wait_log(msg="host_restarted")
     snek.wait_until(lambda: any(bot.log(msg="time_advanced", ms=str(25 * HOUR_MS + 900_000),
                                         after=mark[bot]) for bot in bots),
                     lambda: [bot.process.output() for bot in bots])

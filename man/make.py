@@ -13,8 +13,8 @@ import sys
 
 
 def literal(text):
-    """A block without formatting."""
-    return "```\n" + text.rstrip() + "\n```\n"
+    """A block without formatting, in which scdoc still reads a backslash as an escape."""
+    return "```\n" + text.rstrip().replace("\\", "\\\\") + "\n```\n"
 
 
 def escaped(text):

@@ -372,3 +372,67 @@ def test_a_limit_is_an_installations_own_and_ends_with_its_window(fake, client, 
 def test_limits_that_make_no_sense_are_rejected(fake):
     for wrong in ({"search_rate_limit": -1}, {"graphql_rate_limit": -1}, {"rate_window_s": 0}):
         assert snek.request("POST", f"{fake.url}/_fake/settings", wrong).status == 422
+
+
+# -- times, and the order of lists
+
+
+def listed(client, query):
+    response = client("GET", f"/repos/sneks-united/terrarium/issues?state=all&{query}")
+    assert response.status == 200, response
+    return [issue["number"] for issue in response.json]
+
+
+def test_issues_are_sorted_as_asked_and_those_since_a_time_are_listed(fake, client):
+    fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium", "issues": [
+        {"number": 12, "created_at": "-9 d", "updated_at": "-1 h"},
+        {"number": 21, "created_at": "-3 d", "updated_at": "-3 d"},
+        {"number": 22, "created_at": "-6 d", "updated_at": "-2 d"}]}]})
+    assert listed(client, "") == listed(client, "sort=created&direction=desc") == [21, 22, 12]
+    assert listed(client, "direction=asc") == [12, 22, 21]
+    assert listed(client, "sort=updated") == [12, 22, 21]
+    assert listed(client, "sort=updated&direction=asc") == [21, 22, 12]
+    assert listed(client, "sort=comments")[0] == 12
+    pulls = search(client, "is:pr repo:sneks-united/terrarium", sort="updated", order="asc")
+    assert [number for _, number in found(pulls)] == [21, 22]
+    since = client("GET", "/repos/sneks-united/terrarium/issues/22").json["updated_at"]
+    assert listed(client, f"since={since}") == [22, 12]
+    for query in ("sort=age", "direction=up", "since=yesterday", "since=-3+d"):
+        assert client("GET", f"/repos/sneks-united/terrarium/issues?{query}").status == 422, query
+
+
+def test_what_happens_to_an_issue_moves_the_time_of_its_update(fake, client):
+    aged = {"repositories": [{"full_name": "sneks-united/terrarium",
+                              "issues": [{"number": 12, "updated_at": "-8 d"}]}]}
+    issue = "/repos/sneks-united/terrarium/issues/12"
+
+    def updated():
+        return client("GET", issue).json["updated_at"]
+
+    for method, path, body in (("POST", "/comments", {"body": "Hi"}),
+                               ("POST", "/labels", {"labels": ["heat"]}),
+                               ("DELETE", "/labels/heat", None),
+                               ("PATCH", "", {"title": "Brighter"})):
+        fake.patch_state(aged)
+        before = updated()
+        assert client(method, issue + path, body).status in (200, 201)
+        assert updated() > before, (method, path)
+    fake.patch_state(aged)
+    before = updated()
+    fake.patch_state({"repositories": [{"full_name": "sneks-united/terrarium", "comments": [
+        {"id": 77, "issue": 12, "user": "viper-vik", "body": "x", "created_at": "-1 h"}]}]})
+    assert updated() > before
+    aged["repositories"][0]["comments"] = [{"id": 78, "issue": 12, "body": "y"}]
+    fake.patch_state(aged)
+    assert updated() < client("GET", f"{issue}/comments?since=2024-01-01").json[-2]["updated_at"]
+
+
+@pytest.mark.parametrize("text", ["-3", "3 d", "yesterday", "-3 days", "", "2025-13-01", "- 3 d"])
+@pytest.mark.parametrize("member", ["created_at", "updated_at"])
+def test_what_is_no_time_is_rejected_with_the_forms_that_are(fake, member, text):
+    before = fake.state
+    response = snek.request("PATCH", f"{fake.url}/_fake/state", {"repositories": [
+        {"full_name": "sneks-united/terrarium", "issues": [{"number": 12, member: text}]}]})
+    assert response.status == 422
+    assert f'{member}: "{text}" is no time; write' in response.json["message"]
+    assert fake.state == before

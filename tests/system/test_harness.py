@@ -206,9 +206,37 @@ def test_an_expected_crash_is_retried_when_time_is_advanced(play):
 def test_too_short_an_advance_says_when_the_run_is_due(play):
     text = trouble("fail", 'result = "retry"') + '\n[[step]]\nadvance = "1 s"\n'
     outcome = play(text, plugin="trouble")
-    assert "no run, timer or schedule is due by then; the first run is" in outcome.text
+    assert re.search(r"the first run is due [1-9]\d* ms later: let the step advance so much more",
+                     outcome.text), outcome.text
     outcome = play('[[step]]\nadvance = "1 s"\n')
     assert "no run waits, and no timer or schedule is due by then" in outcome.text
+
+
+def test_a_scenario_ages_an_issue_and_rejects_what_is_no_time(play):
+    aged = """
+[[step]]
+github = { repositories = [{ full_name = "sneks-united/terrarium", issues = [
+    { number = 12, created_at = "-9 d", updated_at = "%s" }] }] }
+"""
+    assert play(aged % "-8 d").status == 0
+    outcome = play(aged % "8 days")
+    assert outcome.status == 1
+    assert re.search(r'updated_at: .*8 days.* is no time; write', outcome.text), outcome.text
+
+
+def test_a_failure_is_for_the_query_that_its_pattern_has(play):
+    outcome = play("""
+[[step]]
+deliver = "ping"
+event = "client"
+result = "retry"
+fail = { request = "GET */issues?*state=closed*", status = 404, body = { message = "No" } }
+requests = ["GET */issues?state=open", "GET */issues?state=closed -> 404"]
+change = { action = "ask", installation = { id = 60001 }, steps = [
+    { request = "GET /repos/sneks-united/terrarium/issues?state=open" },
+    { request = "GET /repos/sneks-united/terrarium/issues?state=closed" }] }
+""", plugin="client")
+    assert outcome.status == 0, outcome.text
 
 
 def test_the_host_is_killed_and_restarted_and_nothing_is_lost(play):

@@ -6,6 +6,7 @@
 #include "fake/response.h"
 #include "fake/shapes.h"
 #include "fake/state.h"
+#include "fake/times.h"
 
 #include "base/utf8.h"
 
@@ -29,10 +30,11 @@ static json_t *create_issue(struct http_exchange *exchange, json_int_t number, b
     char now[FAKE_TIME_MAX];
     fake_time_text(fake_now_s(exchange->fake), now);
     return list_add(json_object_get(exchange->repository, "issues"),
-                    json_pack("{s:I, s:I, s:s, s:n, s:n, s:s, s:b, s:b, s:s, s:[], s:[]}", "number",
-                              number, "id", state_new_id(exchange->fake), "title",
+                    json_pack("{s:I, s:I, s:s, s:n, s:n, s:s, s:b, s:b, s:s, s:s, s:[], s:[]}",
+                              "number", number, "id", state_new_id(exchange->fake), "title",
                               "Created by the fake", "body", "user", "state", "open", "locked", 0,
-                              "pull_request", is_pull, "created_at", now, "reactions", "labels"));
+                              "pull_request", is_pull, "created_at", now, "updated_at", now,
+                              "reactions", "labels"));
 }
 
 json_t *find_issue(struct http_exchange *exchange, bool must_be_pull) {
@@ -147,6 +149,7 @@ void handle_comments_post(struct http_exchange *exchange) {
     json_t *comment = new_comment(exchange, body);
     json_object_set(comment, "issue", json_object_get(issue, "number"));
     list_add(json_object_get(exchange->repository, "comments"), comment);
+    times_touch(exchange->fake, issue);
     respond_created(exchange, shape_comment(exchange->fake, exchange->repository, comment));
 }
 
@@ -177,6 +180,7 @@ void handle_replies_post(struct http_exchange *exchange) {
     json_object_set(comment, "pull", json_object_get(pull, "number"));
     json_object_set(comment, "in_reply_to_id", json_object_get(first, "id"));
     list_add(json_object_get(exchange->repository, "review_comments"), comment);
+    times_touch(exchange->fake, pull);
     respond_created(exchange, shape_review_comment(exchange->fake, exchange->repository, comment));
 }
 
@@ -185,12 +189,15 @@ void handle_comments_get(struct http_exchange *exchange) {
     if (!issue) {
         return;
     }
-    AUTO_FREE char *since = exchange_query(exchange, "since");
+    char since[FAKE_TIME_MAX];
+    if (!query_since(exchange, "IssueComment", since)) {
+        return;
+    }
     json_t *all = json_array(), *comment;
     size_t i;
     json_array_foreach(json_object_get(exchange->repository, "comments"), i, comment) {
         if (number_of(comment, "issue") == number_of(issue, "number") &&
-            !(since && strcmp(text_of(comment, "updated_at"), since) < 0)) {
+            strcmp(text_of(comment, "updated_at"), since) >= 0) {
             json_array_append_new(all,
                                   shape_comment(exchange->fake, exchange->repository, comment));
         }

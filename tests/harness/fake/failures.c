@@ -63,8 +63,14 @@ static bool is_meant(const json_t *failure, const struct http_exchange *exchange
     if (!path) {
         return true;
     }
-    return strpbrk(path, "*?[") ? fnmatch(path, exchange->path, 0) == 0
-                                : strncmp(path, exchange->path, strlen(path)) == 0;
+    if (!strpbrk(path, "*?[")) {
+        return strncmp(path, exchange->path, strlen(path)) == 0;
+    }
+    AUTO_FREE char *whole = NULL;
+    if (exchange->query && asprintf(&whole, "%s?%s", exchange->path, exchange->query) < 0) {
+        whole = NULL;
+    }
+    return fnmatch(path, exchange->path, 0) == 0 || (whole && fnmatch(path, whole, 0) == 0);
 }
 
 void failures_init(struct fake *fake) {

@@ -6,6 +6,7 @@
 #include "fake/response.h"
 #include "fake/shapes.h"
 #include "fake/state.h"
+#include "fake/times.h"
 
 #include <string.h>
 #include <strings.h>
@@ -26,27 +27,72 @@ static bool is_wanted(const json_t *issue, const char *state, const char *creato
            (!creator || (user && strcasecmp(user, creator) == 0));
 }
 
-/* The newest come first, GitHub's default. A higher number is a newer issue. */
+bool query_since(struct http_exchange *exchange, const char *resource, char since[FAKE_TIME_MAX]) {
+    AUTO_FREE char *text = exchange_query(exchange, "since");
+    since[0] = '\0';
+    /* GitHub takes a time only. */
+    if (text && (*text == '-' || times_read(exchange->fake, text, since) < 0)) {
+        respond_invalid(exchange, resource, "since", "invalid", "since is an ISO 8601 time");
+        return false;
+    }
+    return true;
+}
+
+bool comes_before(const json_t *a, const json_t *b, const struct issue_order *order) {
+    int way;
+    if (strcmp(order->key, "comments") == 0) {
+        way = (int)(number_of(a, "comments") - number_of(b, "comments"));
+    } else {
+        const char *key = strcmp(order->key, "updated") == 0 ? "updated_at" : "created_at";
+        way = strcmp(text_of(a, key), text_of(b, key));
+    }
+    if (way == 0) {
+        way = number_of(a, "id") < number_of(b, "id") ? -1 : 1;
+    }
+    return order->ascending ? way < 0 : way > 0;
+}
+
+/* False when it responded with an error. The newest come first, GitHub's default. */
+static bool read_order(struct http_exchange *exchange, struct issue_order *order) {
+    static const char *const keys[] = {"created", "updated", "comments"};
+    AUTO_FREE char *sort = exchange_query(exchange, "sort");
+    AUTO_FREE char *direction = exchange_query(exchange, "direction");
+    *order = (struct issue_order){.key = sort ? NULL : keys[0],
+                                  .ascending = direction && strcmp(direction, "asc") == 0};
+    for (size_t i = 0; sort && i < sizeof keys / sizeof *keys; i++) {
+        order->key = strcmp(sort, keys[i]) == 0 ? keys[i] : order->key;
+    }
+    if (!order->key) {
+        respond_invalid(exchange, "Issue", "sort", "invalid",
+                        "sort is created, updated or comments");
+        return false;
+    }
+    if (direction && !order->ascending && strcmp(direction, "desc") != 0) {
+        respond_invalid(exchange, "Issue", "direction", "invalid", "direction is asc or desc");
+        return false;
+    }
+    return true;
+}
+
 void handle_issues_get(struct http_exchange *exchange) {
     AUTO_FREE char *state = exchange_query(exchange, "state");
     AUTO_FREE char *creator = exchange_query(exchange, "creator");
-    AUTO_FREE char *direction = exchange_query(exchange, "direction");
     AUTO_FREE char *label = exchange_query(exchange, "labels");
-    bool ascending = direction && strcmp(direction, "asc") == 0;
+    struct issue_order order;
+    char since[FAKE_TIME_MAX];
+    if (!read_order(exchange, &order) || !query_since(exchange, "Issue", since)) {
+        return;
+    }
     json_t *all = json_array(), *issue;
     size_t i;
     json_array_foreach(json_object_get(exchange->repository, "issues"), i, issue) {
-        if (!is_wanted(issue, state ? state : "open", creator, label)) {
+        if (!is_wanted(issue, state ? state : "open", creator, label) ||
+            strcmp(text_of(issue, "updated_at"), since) < 0) {
             continue;
         }
         json_t *shape = shape_issue(exchange->fake, exchange->repository, issue);
         size_t at = json_array_size(all);
-        json_int_t number = number_of(issue, "number");
-        while (at > 0) {
-            json_int_t other = number_of(json_array_get(all, at - 1), "number");
-            if (ascending ? other < number : other > number) {
-                break;
-            }
+        while (at > 0 && comes_before(shape, json_array_get(all, at - 1), &order)) {
             at--;
         }
         json_array_insert_new(all, at, shape);
@@ -74,6 +120,7 @@ static bool change_issue(struct http_exchange *exchange, json_t *issue, const js
             json_object_set(issue, key, value);
         }
     }
+    times_touch(exchange->fake, issue);
     return true;
 }
 
@@ -136,6 +183,7 @@ void handle_labels_post(struct http_exchange *exchange) {
         json_array_foreach(wanted, i, name) {
             if (find_label(labels, json_string_value(name)) == SIZE_MAX) {
                 json_array_append(labels, name);
+                times_touch(exchange->fake, issue);
             }
         }
         respond_labels(exchange, issue);
@@ -144,7 +192,7 @@ void handle_labels_post(struct http_exchange *exchange) {
 }
 
 void handle_label_delete(struct http_exchange *exchange) {
-    const json_t *issue = find_issue(exchange, false);
+    json_t *issue = find_issue(exchange, false);
     json_t *labels = json_object_get(issue, "labels");
     if (!issue) {
         return;
@@ -155,5 +203,6 @@ void handle_label_delete(struct http_exchange *exchange) {
         return;
     }
     json_array_remove(labels, at);
+    times_touch(exchange->fake, issue);
     respond_labels(exchange, issue);
 }

@@ -11,4 +11,13 @@ json_t *find_issue(struct http_exchange *exchange, bool must_be_pull);
 /* A comment of the repository by its id, likewise; `list` is "comments" or "review_comments". */
 json_t *find_comment(struct http_exchange *exchange, const char *list, const char *id);
 
+/* Reads ?since=: "" when it is absent. False when it responded with an error. */
+bool query_since(struct http_exchange *exchange, const char *resource, char since[FAKE_TIME_MAX]);
+/* Orders issues in GitHub's shape by "created", "updated" or "comments", then by number. */
+struct issue_order {
+    const char *key;
+    bool ascending;
+};
+bool comes_before(const json_t *a, const json_t *b, const struct issue_order *order);
+
 #endif

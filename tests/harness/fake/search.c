@@ -2,6 +2,7 @@
 /* The search for issues and pull requests: a small part of GitHub's syntax, with its errors. The
  * fake rejects the other parts, because a search that ignores half of its query finds too much. */
 #include "fake/handlers.h"
+#include "fake/items.h"
 #include "fake/pagination.h"
 #include "fake/permissions.h"
 #include "fake/repositories.h"
@@ -255,23 +256,8 @@ static bool is_found(const struct http_exchange *exchange, const struct search *
     return true;
 }
 
-struct order {
-    const char *key;
-    bool ascending;
-};
-
-static bool comes_before(const json_t *a, const json_t *b, const struct order *order) {
-    int way = strcmp(order->key, "comments") == 0
-                  ? (int)(number_of(a, "comments") - number_of(b, "comments"))
-                  : strcmp(text_of(a, "created_at"), text_of(b, "created_at"));
-    if (way == 0) {
-        way = number_of(a, "id") < number_of(b, "id") ? -1 : 1;
-    }
-    return order->ascending ? way < 0 : way > 0;
-}
-
 static json_t *find_all(struct http_exchange *exchange, const struct search *search,
-                        const struct order *order) {
+                        const struct issue_order *order) {
     json_t *all = json_array(), *repository, *issue;
     size_t i, k;
     json_array_foreach(state_list(exchange->fake, "repositories"), i, repository) {
@@ -295,13 +281,16 @@ static json_t *find_all(struct http_exchange *exchange, const struct search *sea
 }
 
 /* False when it responded with an error. The best match is the newest issue here. */
-static bool read_order(struct http_exchange *exchange, struct order *order) {
+static bool read_order(struct http_exchange *exchange, struct issue_order *order) {
     AUTO_FREE char *sort = exchange_query(exchange, "sort");
     AUTO_FREE char *way = exchange_query(exchange, "order");
-    bool comments = sort && strcmp(sort, "comments") == 0;
-    *order =
-        (struct order){comments ? "comments" : "created", sort && way && strcmp(way, "asc") == 0};
-    if (sort && !comments && strcmp(sort, "created") != 0 && strcmp(sort, "updated") != 0) {
+    static const char *const keys[] = {"created", "updated", "comments"};
+    *order = (struct issue_order){.key = sort ? NULL : keys[0],
+                                  .ascending = sort && way && strcmp(way, "asc") == 0};
+    for (size_t i = 0; sort && i < sizeof keys / sizeof *keys; i++) {
+        order->key = strcmp(sort, keys[i]) == 0 ? keys[i] : order->key;
+    }
+    if (!order->key) {
         respond_invalid(exchange, "Search", "sort", "invalid",
                         "The fake GitHub sorts by comments, created or updated");
         return false;
@@ -310,7 +299,7 @@ static bool read_order(struct http_exchange *exchange, struct order *order) {
 }
 
 static void respond_search(struct http_exchange *exchange, struct search *search) {
-    struct order order;
+    struct issue_order order;
     size_t page = query_number(exchange, "page", 1), per_page = query_per_page(exchange);
     if (is_too_long(search->text)) {
         reject(exchange, "invalid", "The search is longer than 256 characters.");

@@ -135,20 +135,6 @@ static size_t count_comments(const json_t *repository, json_int_t number) {
     return count;
 }
 
-/* When the issue was made, or last got or changed a comment. */
-static const char *updated_at(const json_t *repository, const json_t *issue) {
-    const char *latest = text_of(issue, "created_at");
-    size_t i;
-    json_t *comment;
-    json_array_foreach(json_object_get(repository, "comments"), i, comment) {
-        const char *at = text_of(comment, "updated_at");
-        if (number_of(comment, "issue") == number_of(issue, "number") && strcmp(at, latest) > 0) {
-            latest = at;
-        }
-    }
-    return latest;
-}
-
 /* The state has only a label's name. Its id is a hash of the name. */
 static json_int_t label_id(const char *name) {
     uint32_t hash = 2166136261u; /* FNV-1a */
@@ -182,7 +168,7 @@ json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue) {
     snprintf(path, sizeof path, "/repos/%s/issues/%" JSON_INTEGER_FORMAT, full_name, number);
     snprintf(pull, sizeof pull, "/repos/%s/pulls/%" JSON_INTEGER_FORMAT, full_name, number);
     json_t *shape = json_pack(
-        "{s:o, s:o, s:o, s:o, s:O, s:o, s:O, s:O, s:O, s:O, s:O, s:i, s:O, s:s, s:o, s:o, s:o}",
+        "{s:o, s:o, s:o, s:o, s:O, s:o, s:O, s:O, s:O, s:O, s:O, s:i, s:O, s:O, s:o, s:o, s:o}",
         "url", url_of(fake, path), "repository_url",
         json_sprintf("%s/repos/%s", fake->origin, full_name), "comments_url",
         json_sprintf("%s%s/comments", fake->origin, path), "html_url",
@@ -193,8 +179,9 @@ json_t *shape_issue(struct fake *fake, json_t *repository, json_t *issue) {
         "body", json_object_get(issue, "body"), "state", json_object_get(issue, "state"), "locked",
         json_object_get(issue, "locked"), "comments", (int)count_comments(repository, number),
         "created_at", json_object_get(issue, "created_at"), "updated_at",
-        updated_at(repository, issue), "user", shape_user(fake, text_of(issue, "user")), "labels",
-        shape_labels(fake, repository, issue), "reactions", shape_reactions(fake, path, issue));
+        json_object_get(issue, "updated_at"), "user", shape_user(fake, text_of(issue, "user")),
+        "labels", shape_labels(fake, repository, issue), "reactions",
+        shape_reactions(fake, path, issue));
     json_t *rest = json_pack("{s:o, s:o, s:n, s:n, s:n, s:s}", "labels_url",
                              json_sprintf("%s%s/labels{/name}", fake->origin, path), "events_url",
                              json_sprintf("%s%s/events", fake->origin, path), "assignee",

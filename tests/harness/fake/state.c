@@ -8,6 +8,7 @@
 #include "fake/instance.h"
 #include "fake/permissions.h"
 #include "fake/state_merge.h"
+#include "fake/times.h"
 
 #include <string.h>
 #include <strings.h>
@@ -162,17 +163,18 @@ static int check_issues(const json_t *issues, struct error *err) {
     json_t *issue;
     json_array_foreach(issues, i, issue) {
         json_int_t number, id;
-        const char *title, *state, *created_at;
+        const char *title, *state, *created_at, *updated_at;
         int locked, pull_request, deleted;
         json_t *user, *body, *merged_at, *labels = NULL, *reactions = NULL, *label;
         size_t k;
         json_error_t problem;
-        if (json_unpack_ex(issue, &problem, 0,
-                           "{s:I, s?I, s?s, s?o, s?o, s?s, s?b, s?b, s?b, s?s, s?o, s?o, s?o !}",
-                           "number", &number, "id", &id, "title", &title, "body", &body, "user",
-                           &user, "state", &state, "locked", &locked, "deleted", &deleted,
-                           "pull_request", &pull_request, "created_at", &created_at, "merged_at",
-                           &merged_at, "labels", &labels, "reactions", &reactions) < 0) {
+        if (json_unpack_ex(
+                issue, &problem, 0,
+                "{s:I, s?I, s?s, s?o, s?o, s?s, s?b, s?b, s?b, s?s, s?s, s?o, s?o, s?o !}",
+                "number", &number, "id", &id, "title", &title, "body", &body, "user", &user,
+                "state", &state, "locked", &locked, "deleted", &deleted, "pull_request",
+                &pull_request, "created_at", &created_at, "updated_at", &updated_at, "merged_at",
+                &merged_at, "labels", &labels, "reactions", &reactions) < 0) {
             return error_set(err, "issues[%zu]: %s", i, problem.text);
         }
         json_array_foreach(labels, k, label) {
@@ -427,6 +429,19 @@ static void fill_comments(struct fake *fake, json_t *list) {
     }
 }
 
+/* Absent: when it was made, or last got or changed a comment. */
+static void fill_updated_at(const json_t *repository, json_t *issue) {
+    const char *latest = text_of(issue, "created_at");
+    size_t i;
+    json_t *comment;
+    json_array_foreach(json_object_get(repository, "comments"), i, comment) {
+        const char *at = text_of(comment, "updated_at");
+        bool is_its = number_of(comment, "issue") == number_of(issue, "number");
+        latest = is_its && strcmp(at, latest) > 0 ? at : latest;
+    }
+    fill(issue, "updated_at", json_string(latest));
+}
+
 static void fill_repository(struct fake *fake, json_t *repository) {
     fill_id(fake, repository);
     fill(repository, "private", json_false());
@@ -449,6 +464,9 @@ static void fill_repository(struct fake *fake, json_t *repository) {
         fill_reactions(fake, issue);
     }
     fill_comments(fake, filled_list(repository, "comments"));
+    json_array_foreach(json_object_get(repository, "issues"), i, issue) {
+        fill_updated_at(repository, issue);
+    }
     fill_comments(fake, filled_list(repository, "review_comments"));
 }
 
@@ -556,6 +574,12 @@ static int complete(struct fake *fake, json_t *state, struct error *err) {
             return -1;
         }
     }
+    if (times_rewrite(fake, json_object_get(state, "repositories"), err) < 0) {
+        return error_wrap(err, "repositories");
+    }
+    if (times_rewrite(fake, json_object_get(state, "installations"), err) < 0) {
+        return error_wrap(err, "installations");
+    }
     fake->last_id = fake->last_id < FIRST_ID ? FIRST_ID : fake->last_id;
     raise_last_id(fake, state);
     fill_state(fake, state);
@@ -589,12 +613,18 @@ int state_replace(struct fake *fake, json_t *state, struct error *err) {
 }
 
 int state_patch(struct fake *fake, const json_t *changes, struct error *err) {
-    json_t *state = json_deep_copy(fake->state);
-    if (state_merge(state, changes, err) < 0) {
+    json_t *state = json_deep_copy(fake->state), *copy = json_deep_copy(changes);
+    json_t *repositories = json_object_get(copy, "repositories");
+    int result = times_rewrite(fake, repositories, err);
+    result = result < 0 ? error_wrap(err, "repositories") : state_merge(state, copy, err);
+    if (result < 0) {
         json_decref(state);
-        return -1;
+    } else {
+        times_follow_comments(state, copy);
+        result = state_replace(fake, state, err);
     }
-    return state_replace(fake, state, err);
+    json_decref(copy);
+    return result;
 }
 
 int state_change_settings(struct fake *fake, const json_t *changes, struct error *err) {

@@ -408,6 +408,34 @@ int environment_advance(const struct environment *environment, int64_t ms, struc
     return write_file(path, text, (size_t)bytes, err);
 }
 
+int environment_retry(struct environment *environment, const char *guid, struct error *err) {
+    char log[PATH_MAX + 16], config[PATH_MAX + 32];
+    snprintf(log, sizeof log, "%s/retry.log", environment->folder);
+    snprintf(config, sizeof config, "%s/snekomatic.toml", environment->folder);
+    char *argv[] = {(char *)environment->options->snekomatic,
+                    (char *)"deliveries",
+                    (char *)"retry",
+                    (char *)guid,
+                    (char *)"-c",
+                    config,
+                    NULL};
+    int status;
+    pid_t pid = spawn(argv, environment->folder, log, err);
+    if (pid < 0) {
+        return -1;
+    }
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) {
+            return error_set(err, "cannot wait for snekomatic deliveries retry: %s",
+                             strerror(errno));
+        }
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0
+               ? 0
+               : error_set(err, "snekomatic deliveries retry %s failed; --keep keeps retry.log",
+                           guid);
+}
+
 /* The status of waitpid(); -1 when the process had to be killed, 0 when it was not running. */
 static int end_process(pid_t *pid, int64_t patience_ms) {
     int status = 0;

@@ -60,6 +60,9 @@ bool environment_interrupted(void);
  * msg=time_advanced. `ms` may only grow. */
 int environment_advance(const struct environment *environment, int64_t ms, struct error *err);
 
+/* The runs of a delivery that wait for a retry are due now: `snekomatic deliveries retry`. */
+int environment_retry(struct environment *environment, const char *guid, struct error *err);
+
 /* Calls the fake's control API: "requests", "state", ... */
 int environment_call_fake(struct environment *environment, const char *method, const char *what,
                           const json_t *body, json_t **response, struct error *err);

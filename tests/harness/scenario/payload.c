@@ -125,6 +125,20 @@ static int set_author(json_t *payload, const json_t *state, const char *by, stru
     return 0;
 }
 
+/* The issue's labels in GitHub's shape, as far as the fake knows them. */
+static json_t *labels_of(const json_t *issue, const char *repository) {
+    json_t *shapes = json_array(), *name;
+    size_t i;
+    json_array_foreach(json_object_get(issue, "labels"), i, name) {
+        const char *label = json_string_value(name);
+        json_array_append_new(
+            shapes, json_pack("{s:o, s:O, s:s, s:b, s:n}", "url",
+                              json_sprintf(API "/repos/%s/labels/%s", repository, label), "name",
+                              name, "color", "ededed", "default", 0, "description"));
+    }
+    return shapes;
+}
+
 /* Makes the template's issue the one with the comment. */
 static int set_issue(json_t *payload, const json_t *state, json_int_t number, struct error *err) {
     json_t *name = tree_find(payload, "repository.full_name"), *wanted = json_integer(number);
@@ -140,7 +154,11 @@ static int set_issue(json_t *payload, const json_t *state, json_int_t number, st
     json_t *place = tree_find(payload, "issue");
     json_object_set_new(place, "number", json_integer(number));
     json_object_set(place, "id", json_object_get(issue, "id"));
-    json_object_set(place, "title", json_object_get(issue, "title"));
+    static const char *const same[] = {"title", "body", "state", "locked", "created_at"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        json_object_set(place, same[i], json_object_get(issue, same[i]));
+    }
+    json_object_set_new(place, "labels", labels_of(issue, json_string_value(name)));
     if (json_is_true(json_object_get(issue, "pull_request"))) {
         json_object_set_new(place, "pull_request",
                             json_pack("{s:o}", "url",

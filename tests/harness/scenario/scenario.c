@@ -124,13 +124,12 @@ static const struct key repository_keys[] = {{"full_name", TEXT, false},
                                              {"teams", TABLES, false},
                                              {"_remove", YES, false},
                                              {0}};
-static const struct key issue_keys[] = {{"number", NUMBER, false},  {"id", NUMBER, false},
-                                        {"title", TEXT, false},     {"body", TEXT, false},
-                                        {"user", TEXT, false},      {"state", TEXT, false},
-                                        {"locked", YES, false},     {"pull_request", YES, false},
-                                        {"created_at", ANY, false}, {"merged_at", ANY, false},
-                                        {"labels", LIST, false},    {"reactions", TABLES, false},
-                                        {"_remove", YES, false},    {0}};
+static const struct key issue_keys[] = {
+    {"number", NUMBER, false},    {"id", NUMBER, false},        {"title", TEXT, false},
+    {"body", TEXT, false},        {"user", TEXT, false},        {"state", TEXT, false},
+    {"locked", YES, false},       {"pull_request", YES, false}, {"created_at", ANY, false},
+    {"updated_at", ANY, false},   {"merged_at", ANY, false},    {"labels", LIST, false},
+    {"reactions", TABLES, false}, {"_remove", YES, false},      {0}};
 static const struct key comment_keys[] = {{"id", NUMBER, false},
                                           {"issue", NUMBER, false},
                                           {"pull", NUMBER, false},

@@ -416,18 +416,18 @@ static const struct delivery *delivery_of(const struct step_runner *runner, cons
     return delivery;
 }
 
-/* Chooses the runs that would be due by then; the time until the first of the others is due.
- * Timers and schedules have no webhook to deliver again. */
+/* Chooses the runs that would be due by then; the time until the first of the others is due. */
 static int64_t choose_due(struct step_runner *runner) {
     int64_t nearest_ms = INT64_MAX, now = now_ms(runner);
     for (size_t i = 0; i < runner->n_waiting; i++) {
         const char *guid = runner->waiting[i].guid;
         int64_t left_ms = runner->waiting[i].due_ms - now;
-        if (left_ms <= 0 && !is_of_step(runner, guid) && delivery_of(runner, guid)) {
+        if (left_ms > 0) {
+            nearest_ms = left_ms < nearest_ms ? left_ms : nearest_ms;
+        } else if (!is_of_step(runner, guid)) {
             runner->runs_wanted += count_waiting(runner, guid);
             add_guid(runner, guid);
         }
-        nearest_ms = left_ms < nearest_ms ? left_ms : nearest_ms;
     }
     return nearest_ms;
 }
@@ -464,12 +464,27 @@ static int fire(struct step_runner *runner, struct error *err) {
     return 0;
 }
 
-/* Makes the runs that would be due by then due now: a redelivery does that to waiting runs. */
+/* A redelivery makes waiting runs due now. A timer or schedule has no webhook to deliver again. */
+static int make_due(struct step_runner *runner, size_t n_guids, struct error *err) {
+    for (size_t i = 0; i < n_guids; i++) {
+        const struct delivery *delivery = delivery_of(runner, runner->guids[i]);
+        int result = delivery ? post(runner, delivery, err)
+                              : environment_retry(runner->environment, runner->guids[i], err);
+        if (result < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Makes the runs that would be due by then due now. */
 static int do_advance(struct step_runner *runner, struct error *err) {
     const char *at = text(runner->step, "kill_at");
     runner->advanced_ms += scenario_duration_ms(text(runner->step, "advance"));
     runner->runs_wanted = 0;
     int64_t nearest_ms = choose_due(runner);
+    /* What fires is due by itself. */
+    size_t n_waiting_guids = runner->n_guids;
     if ((at && hold(runner, at, err) < 0) || fire(runner, err) < 0) {
         return -1;
     }
@@ -479,15 +494,12 @@ static int do_advance(struct step_runner *runner, struct error *err) {
                                "advance: no run waits, and no timer or schedule is due by then")
                    : error_set(
                          err,
-                         "advance: no run, timer or schedule is due by then; the first run is "
-                         "%" PRId64 " ms later",
+                         "advance: no run, timer or schedule is due by then; the first run is due "
+                         "%" PRId64 " ms later: let the step advance so much more",
                          nearest_ms);
     }
-    for (size_t i = 0; i < runner->n_guids; i++) {
-        const struct delivery *delivery = delivery_of(runner, runner->guids[i]);
-        if (delivery && post(runner, delivery, err) < 0) {
-            return -1;
-        }
+    if (make_due(runner, n_waiting_guids, err) < 0) {
+        return -1;
     }
     return at && kill_at(runner, at, err) < 0 ? -1 : wait_outcomes(runner, err);
 }

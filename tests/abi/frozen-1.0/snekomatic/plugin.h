@@ -5,12 +5,12 @@
  *    |  starts it                     |
  *    |------------------------------->| dlopen(), snek_plugin_entry() -> descriptor
  *    |                                | create(host, &state)
- *    |<-------------------------------| permissions, subscriptions, commands
+ *    |<-------------------------------| permissions, subscriptions, commands, schedules
  *    |  a delivery that matches       |
- *    |------------------------------->| handler(run): blocks as long as it needs, returns a result
+ *    |------------------------------->| handler(run): blocks as long as it needs
  *    |<-------------------------------| result and reason
- *    |     ...                        |   (up to `concurrency` runs at once, each on its own
- * thread) |  closes the socket             |
+ *    |     ...                        |   (up to `concurrency` runs at once, each on a thread)
+ *    |  closes the socket             |
  *    |------------------------------->| destroy(state), then the process ends
  *
  * The descriptor is data: the host lists what a plugin subscribes to without running a handler.

@@ -54,6 +54,7 @@ if len(sys.argv) > 2:
     block = re.search(r"^```\n(#include.*?)^```", page, re.S | re.M).group(1)
     status, output = compiles(block)
     tap.ok(status == 0, "the plugin of the man page compiles", output)
+    tap.ok(r'"a \\"b\\""' in page, "the man page keeps backslashes: scdoc wants two for one")
     for name in ("convenience.h", "compose.h"):
         missing = [one for one in functions((sdk.HEADERS / "snekomatic" / name).read_text())
                    if one.replace("_", "\\_") not in page]

@@ -171,13 +171,16 @@ class Soak:
         # The last process that was killed may still be starting.
         self.bot.wait_ready()
         deadline = time.monotonic() + SETTLE_S
+        before = None
         while time.monotonic() < deadline:
             ((left,),) = self.store.query(
                 "SELECT count(*) FROM runs WHERE state IN ('queued', 'running')")
             if int(left) == 0:
                 return
-            if int(left) < 200:
+            # Runs that died with a host are tried one by one, and many wait for their next attempt.
+            if int(left) < 200 or left == before:
                 self._make_due()
+            before = left
             time.sleep(2)
 
     # -- the oracle

@@ -759,6 +759,7 @@ int main(int argc, char **argv) {
         CONTRACT(a_server_that_stops_answering_is_said_within_5_s),
         CONTRACT(runs_of_another_hosts_plugin_are_its_own),
         CONTRACT(due_runs_are_found_by_their_indexes_with_statistics_and_without),
+        CONTRACT(a_claim_reads_no_runs_that_are_not_due),
         CONTRACT(a_silent_name_server_holds_up_no_operation),
         CONTRACT(statements_use_indexes_and_are_planned_once),
         CONTRACT(the_statements_of_the_console_use_indexes),

@@ -12,6 +12,7 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Explains a statement with the plan that does not depend on its parameters. */
 static void expect_plan(PGconn *connection, enum postgres_sql sql, const char *parameters,
@@ -47,6 +48,7 @@ void due_runs_are_found_by_their_indexes_with_statistics_and_without(void **stat
     } cases[] = {
         {PG_SQL_RUNS_DUE, "('invite', 1900000000000, true, 32, 16000000, '5', 7)", "runs_turn"},
         {PG_SQL_RUNS_NEXT_DUE, "(E'invite\nping')", "runs_due"},
+        {PG_SQL_STATS, "('invite')", "Index Only Scan using runs_due"},
         {PG_SQL_RUNS_RECLAIM, "(1, 2, '{1,2}')", "runs_leased"},
         {PG_SQL_RATE_LIMIT_DELAY, "(1, '7', 500)", "runs_turn"},
         {PG_SQL_RUNS_UNPARK, "(1, '7', 'guid')", "runs_parked"},
@@ -65,6 +67,60 @@ void due_runs_are_found_by_their_indexes_with_statistics_and_without(void **stat
     for (int analyzed = 0; analyzed < 2; analyzed++) {
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
             expect_plan(connection, cases[i].sql, cases[i].parameters, cases[i].index);
+        }
+        PQclear(PQexec(connection, "ANALYZE"));
+    }
+    PQfinish(connection);
+}
+
+/* The pages that the statement reads, by EXPLAIN's first line about buffers. */
+static long pages_of(PGconn *connection, enum postgres_sql sql, const char *parameters) {
+    struct buffer text = BUFFER_INIT(65536);
+    long hit = 0, from_disk = 0;
+    assert_int_equal(buffer_printf(&text,
+                                   "DEALLOCATE ALL; PREPARE q AS %s; EXPLAIN (ANALYZE, BUFFERS,"
+                                   " TIMING OFF) EXECUTE q%s",
+                                   postgres_statements[sql], parameters),
+                     0);
+    PGresult *result = PQexec(connection, text.data);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        fail_msg("%s", PQerrorMessage(connection));
+    }
+    for (int row = 0; row < PQntuples(result); row++) {
+        const char *buffers = strstr(PQgetvalue(result, row, 0), "Buffers: shared");
+        if (buffers) {
+            const char *disk = strstr(buffers, "read=");
+            const char *cached = strstr(buffers, "hit=");
+            hit = cached ? strtol(cached + strlen("hit="), NULL, 10) : 0;
+            from_disk = disk ? strtol(disk + strlen("read="), NULL, 10) : 0;
+            break;
+        }
+    }
+    assert_true(hit + from_disk > 0);
+    PQclear(result);
+    buffer_finish(&text);
+    return hit + from_disk;
+}
+
+/* A claim happens each time that a slot is free, so it may not read all that waits. */
+void a_claim_reads_no_runs_that_are_not_due(void **state) {
+    struct fixture *fixture = *state;
+    (void)query(fixture->place,
+                "INSERT INTO deliveries (guid, event, action, installation, repository, sender,"
+                " item, received_ms, body_codec, body_bytes) SELECT i::text, 'push', '', '7', '',"
+                " '', '', i, 0, 0 FROM generate_series(1, 30000) AS i");
+    (void)query(fixture->place,
+                "INSERT INTO runs (delivery, plugin, installation, state, due_ms) SELECT id,"
+                " 'invite', (id % 3)::text, 'queued', 1000000 + id FROM deliveries");
+    PGconn *connection = PQconnectdb(((struct place *)fixture->place)->url);
+    PQclear(PQexec(connection, postgres_settings));
+    for (int analyzed = 0; analyzed < 2; analyzed++) {
+        long none = pages_of(connection, PG_SQL_RUNS_DUE,
+                             "('invite', 1000000, true, 32, 16000000, '1', 0)");
+        long three = pages_of(connection, PG_SQL_RUNS_DUE,
+                              "('invite', 1000003, true, 32, 16000000, '1', 1)");
+        if (none > 200 || three > 200) {
+            fail_msg("%ld pages are read when no run is due, and %ld when three are", none, three);
         }
         PQclear(PQexec(connection, "ANALYZE"));
     }

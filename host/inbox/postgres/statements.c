@@ -103,10 +103,8 @@
 /* Queued runs of the plugin $1. */
 #define ORDINARY "state = 'queued' AND plugin = $1 AND NOT suspect"
 #define SUSPECT "state = 'queued' AND plugin = $1 AND suspect"
-/* An installation's runs up to a due time. Written so that only runs_turn has both columns: without
- * statistics the server would read the plugin's runs of all installations by runs_due. */
-#define DUE_IN(its, until, due)                                                                    \
-    "installation = " its " AND (installation, due_ms) " until " (" its ", " due ")"
+/* An installation's runs up to a due time. */
+#define DUE_IN(its, until, due) "installation = " its " AND due_ms " until " " due
 /* At $2 the installation of the row of `runs` does not wait for a rate limit. */
 #define NOT_LIMITED                                                                                \
     "NOT EXISTS (SELECT FROM rate_limits l WHERE l.installation = runs.installation"               \
@@ -209,7 +207,7 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
      * comes first. */
     [PG_SQL_RUNS_DUE] =
         "WITH RECURSIVE suspects AS (SELECT id, due_ms, installation FROM runs WHERE " SUSPECT
-        " AND due_ms <= $2 AND $3::boolean AND " NOT_LIMITED
+        " AND " SQL_BY_DUE " AND due_ms <= $2 AND $3::boolean AND " NOT_LIMITED
         " ORDER BY due_ms, id LIMIT 1 FOR UPDATE OF runs SKIP LOCKED),"
         " after (nth, installation) AS (SELECT 1, (SELECT installation FROM runs"
         " WHERE " ORDINARY " AND installation > $6::text ORDER BY installation"
@@ -223,9 +221,9 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
         " UNION ALL SELECT nth + 1, (SELECT installation FROM runs WHERE " ORDINARY
         " AND installation > b.installation ORDER BY installation LIMIT 1) FROM before b"
         " WHERE b.installation < $6::text AND nth < 1256),"
-        " oldest AS (SELECT 2001 AS nth, installation FROM runs WHERE " ORDINARY
-        " AND due_ms <= $2 AND NOT EXISTS (SELECT FROM suspects) AND $4::bigint > 0"
-        " ORDER BY due_ms LIMIT 1),"
+        " oldest AS (SELECT 2001 AS nth, installation FROM runs WHERE " ORDINARY " AND " SQL_BY_DUE
+        " AND due_ms <= $2 AND NOT EXISTS (SELECT FROM suspects)"
+        " AND $4::bigint > 0 ORDER BY due_ms LIMIT 1),"
         " turns AS (SELECT min(nth) AS nth, installation FROM (SELECT nth, installation FROM after"
         " WHERE installation IS NOT NULL UNION ALL SELECT nth, installation FROM before"
         " WHERE installation <= $6::text UNION ALL SELECT nth, installation FROM oldest) AS t"
@@ -245,9 +243,10 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
                             " open AS (SELECT h.nth, h.installation, h.id, (" SHARED_RUN_BYTES
                             " > $5) AS large"
                             " FROM heads h JOIN runs r ON r.id = h.id),"
-                            " wanted AS (SELECT id, due_ms, installation FROM runs WHERE " ORDINARY
-                            " AND id = $7 AND due_ms <= $2 AND NOT EXISTS (SELECT FROM suspects) "
-                            "AND $4::bigint > 0"
+                            " wanted AS (SELECT id, due_ms, installation FROM runs"
+                            " WHERE $7::bigint <> 0 AND id = $7 AND state = 'queued'"
+                            " AND plugin || '' = $1 AND NOT suspect AND due_ms <= $2"
+                            " AND NOT EXISTS (SELECT FROM suspects) AND $4::bigint > 0"
                             " AND " NOT_LIMITED " FOR UPDATE OF runs SKIP LOCKED),"
                             " ordinary AS (SELECT r.id, r.due_ms, o.installation, o.nth, r.place "
                             "FROM open o"
@@ -286,9 +285,9 @@ const char *const postgres_statements[PG_SQL_COUNT] = {
     /* For each plugin, one in each line of $1. */
     [PG_SQL_RUNS_NEXT_DUE] =
         "SELECT (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = p.plugin"
-        " AND NOT suspect ORDER BY due_ms, id LIMIT 1),"
+        " AND " SQL_BY_DUE " AND NOT suspect ORDER BY due_ms LIMIT 1),"
         " (SELECT due_ms FROM runs WHERE state = 'queued' AND plugin = p.plugin"
-        " AND suspect ORDER BY due_ms, id LIMIT 1)"
+        " AND " SQL_BY_DUE " AND suspect ORDER BY due_ms LIMIT 1)"
         " FROM unnest(string_to_array($1, chr(10))) WITH ORDINALITY AS p (plugin, nth)"
         " ORDER BY p.nth",
     [PG_SQL_RUNS_RENEW] = "UPDATE runs SET lease_until_ms = " NOW_MS " + $1"

@@ -75,7 +75,9 @@ CREATE TABLE runs (
 
 -- Each index has only the runs of one state, so finished runs do not make it grow.
 CREATE INDEX runs_turn ON runs (plugin, suspect, installation, due_ms, id) WHERE state = 'queued';
-CREATE INDEX runs_due ON runs (plugin, suspect, due_ms, id) WHERE state = 'queued';
+-- A statement that reads the plugin's runs in the order of due times says `due_ms >= 0`. The others do
+-- not, so that the server cannot take this index for the runs of one installation.
+CREATE INDEX runs_due ON runs (plugin, suspect, due_ms, id) WHERE state = 'queued' AND due_ms >= 0;
 CREATE UNIQUE INDEX runs_holder ON runs (plugin, order_key)
     WHERE order_key <> '' AND outside = false AND state IN ('queued', 'held', 'running');
 CREATE INDEX runs_blocked ON runs (plugin, order_key, outside, by_hand DESC, id)

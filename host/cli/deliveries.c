@@ -514,7 +514,12 @@ static int change(struct store_client *store_client, const struct options *optio
     }
 }
 
-static int act(struct store_client *store_client, const struct options *options) {
+static int act(struct store_client *store_client, const struct config *config,
+               const void *context) {
+    const struct options *options = context;
+    if (options->why) {
+        return deliveries_why(store_client, config, options->guid, options->json);
+    }
     switch (options->action) {
     case LIST:
         return list(store_client, options);
@@ -535,22 +540,8 @@ static int act(struct store_client *store_client, const struct options *options)
 
 int cli_deliveries(int argc, char **argv) {
     struct options options = {.limit = LIMIT, .per_minute = RATE_PER_MINUTE};
-    struct store_client store_client;
-    struct config *config = NULL;
     int status = parse(argc, argv, &options);
-    if (status >= 0) {
-        return status;
-    }
-    status = cli_load_config(options.config_path, CONFIG_NEED_HOST, &config);
-    if (status != EX_OK) {
-        return status;
-    }
-    status = store_client_open(&store_client, VERB, config, is_change(&options));
-    if (status == EX_OK) {
-        status = options.why ? deliveries_why(&store_client, config, options.guid, options.json)
-                             : act(&store_client, &options);
-    }
-    store_client_close(&store_client);
-    config_free(config);
-    return status;
+    return status >= 0 ? status
+                       : store_client_run(VERB, options.config_path, CONFIG_NEED_HOST,
+                                          is_change(&options), act, &options);
 }

@@ -227,24 +227,17 @@ static int release(struct store_client *store_client, const char *installation) 
     return EX_OK;
 }
 
+static int act(struct store_client *store_client, const struct config *config,
+               const void *context) {
+    const struct options *options = context;
+    return options->installation ? release(store_client, options->installation)
+                                 : list_all(store_client, options->json);
+}
+
 int cli_installations(int argc, char **argv) {
     struct options options = {0};
-    struct store_client store_client;
-    struct config *config = NULL;
     int status = parse(argc, argv, &options);
-    if (status >= 0) {
-        return status;
-    }
-    status = cli_load_config(options.config_path, CONFIG_NEED_HOST, &config);
-    if (status != EX_OK) {
-        return status;
-    }
-    status = store_client_open(&store_client, VERB, config, options.installation != NULL);
-    if (status == EX_OK) {
-        status = options.installation ? release(&store_client, options.installation)
-                                      : list_all(&store_client, options.json);
-    }
-    store_client_close(&store_client);
-    config_free(config);
-    return status;
+    return status >= 0 ? status
+                       : store_client_run(VERB, options.config_path, CONFIG_NEED_HOST,
+                                          options.installation != NULL, act, &options);
 }

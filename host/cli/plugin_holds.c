@@ -231,8 +231,8 @@ static void record(struct store_client *client, const struct options *options) {
     store_client_record(client, VERB, actions[options->action], target, "done");
 }
 
-static int act(struct store_client *client, const struct config *config,
-               const struct options *options) {
+static int act(struct store_client *client, const struct config *config, const void *context) {
+    const struct options *options = context;
     static const char *const done[] = {"is paused: its runs wait", "goes on", "is released"};
     static const char *const unchanged[] = {"was paused already", "was not paused",
                                             "had no hold to release; `resume` ends a pause"};
@@ -265,23 +265,10 @@ static int act(struct store_client *client, const struct config *config,
 
 int plugin_holds_act(int argc, char **argv, const char *usage) {
     struct options options = {.action = PAUSE};
-    struct store_client client;
-    struct config *config = NULL;
     int status = parse(argc, argv, usage, &options);
-    if (status >= 0) {
-        return status;
-    }
-    status = cli_load_config(options.config_path, CONFIG_NEED_NOTHING, &config);
-    if (status != EX_OK) {
-        return status;
-    }
-    status = store_client_open(&client, VERB, config, true);
-    if (status == EX_OK) {
-        status = act(&client, config, &options);
-    }
-    store_client_close(&client);
-    config_free(config);
-    return status;
+    return status >= 0 ? status
+                       : store_client_run(VERB, options.config_path, CONFIG_NEED_NOTHING, true, act,
+                                          &options);
 }
 
 void plugin_holds_print(const struct config *config) {

@@ -25,7 +25,7 @@ unsigned plugin_inspection_silent(const struct config *config, struct inspected_
 const struct description *const *inspected_plugins_list(const struct inspected_plugins *plugins);
 void inspected_plugins_finish(struct inspected_plugins *plugins);
 
-/* What the worker of a plugin says about a delivery. */
+/* The explanation that a plugin's worker gives of a delivery. */
 struct explained_plugin {
     /* NULL for a plugin that is rejected or not enabled. */
     struct description *description;

@@ -109,7 +109,9 @@ static int print_text(const struct inbox_timers_due *due) {
     return EX_OK;
 }
 
-static int list_timers(struct store_client *client, const struct options *options) {
+static int list_timers(struct store_client *client, const struct config *config,
+                       const void *context) {
+    const struct options *options = context;
     char names[INBOX_NAME_MAX + 3];
     snprintf(names, sizeof names, "\n%s\n", options->plugin ? options->plugin : "");
     struct inbox_timers_due due = {.operation = {.kind = INBOX_TIMERS_DUE},
@@ -126,21 +128,8 @@ static int list_timers(struct store_client *client, const struct options *option
 
 int plugin_timers_list(int argc, char **argv, const char *usage) {
     struct options options = {.json = false};
-    struct store_client client;
-    struct config *config = NULL;
     int status = parse(argc, argv, usage, &options);
-    if (status >= 0) {
-        return status;
-    }
-    status = cli_load_config(options.config_path, CONFIG_NEED_NOTHING, &config);
-    if (status != EX_OK) {
-        return status;
-    }
-    status = store_client_open(&client, VERB, config, false);
-    if (status == EX_OK) {
-        status = list_timers(&client, &options);
-    }
-    store_client_close(&client);
-    config_free(config);
-    return status;
+    return status >= 0 ? status
+                       : store_client_run(VERB, options.config_path, CONFIG_NEED_NOTHING, false,
+                                          list_timers, &options);
 }

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/cli.h"
 #include "inbox/console.h"
 
 #include <errno.h>
@@ -38,6 +39,23 @@ void store_client_close(struct store_client *store_client) {
         mailbox_finish(&store_client->mailbox);
         store_client->inbox = NULL;
     }
+}
+
+int store_client_run(const char *verb, const char *config_path, enum config_need need, bool write,
+                     store_client_act *act, const void *context) {
+    struct store_client store_client;
+    struct config *config = NULL;
+    int status = cli_load_config(config_path, need, &config);
+    if (status != EX_OK) {
+        return status;
+    }
+    status = store_client_open(&store_client, verb, config, write);
+    if (status == EX_OK) {
+        status = act(&store_client, config, context);
+    }
+    store_client_close(&store_client);
+    config_free(config);
+    return status;
 }
 
 static void on_result(struct inbox_operation *operation) {

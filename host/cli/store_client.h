@@ -22,6 +22,13 @@ int store_client_open(struct store_client *store_client, const char *verb,
                       const struct config *config, bool write);
 void store_client_close(struct store_client *store_client);
 
+/* Loads the configuration for `need`, opens its store, and calls `act` with `context`. Returns the
+ * status of `act`, or of the step that failed, after it has reported the error on stderr. */
+typedef int store_client_act(struct store_client *store_client, const struct config *config,
+                             const void *context);
+int store_client_run(const char *verb, const char *config_path, enum config_need need, bool write,
+                     store_client_act *act, const void *context);
+
 /* Runs the operation. Returns its result, after it has reported a negative one on stderr. */
 int store_client_do(struct store_client *store_client, const char *verb,
                     struct inbox_operation *operation);

@@ -113,7 +113,7 @@ static bool check_transport(struct console_task *task) {
     }
     respond_problem(task, 403, "The console needs https",
                     "This connection is plain HTTP and comes from another machine, or through a "
-                    "proxy. Whoever listens on the way could read the token.",
+                    "proxy. Others on the way could read the token.",
                     "Use the https address, and set server.public_url to it. Or open the console "
                     "through a tunnel: ssh -L 8000:127.0.0.1:8000 THIS-MACHINE, then "
                     "http://127.0.0.1:8000/console.");

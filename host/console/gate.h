@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What happens to a request before a page is made: which hosts and transports count, login and
- * logout, sessions and rights, forms. Ingest's thread. */
+/* Checks a request before a page is made: its Host and transport, login and logout, session and
+ * rights, form. Ingest's thread. */
 #ifndef SNEK_CONSOLE_GATE_H
 #define SNEK_CONSOLE_GATE_H
 

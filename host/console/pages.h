@@ -21,7 +21,7 @@ struct console_page {
 extern const struct console_page console_pages[];
 extern const size_t n_console_pages;
 
-/* What follows the page's path and a slash. */
+/* The text after the page's path and a slash. */
 const char *task_rest(const struct console_task *task);
 
 /* Each belongs to a row of the table. */

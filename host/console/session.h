@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* Who may use the console: its two tokens, the sessions that they begin, and the pace of failed
- * attempts. Tokens are kept as hashes and compared in constant time. Ingest's thread.
+/* The rights to use the console: its two tokens, the sessions that they begin, and the pace of
+ * failed attempts. Tokens are kept as hashes and compared in constant time. Ingest's thread.
  *
- *   token --console_login()--> session: a cookie, and a token for forms --> ends by logout, after 2
- * h without a request, after 12 h, and with the host (a reload too, which may bring other tokens)
+ *   token --console_login()--> session: a cookie, and a token for forms
+ *
+ * A session ends by logout, after 2 h without a request, after 12 h, and with the host (a reload
+ * too, which may bring other tokens).
  */
 #ifndef SNEK_CONSOLE_SESSION_H
 #define SNEK_CONSOLE_SESSION_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* Installation tokens, which GitHub narrowed to the permissions that were asked for. Cached per
- * (installation, permissions, repository) until a minute before they expire; the least recently
- * used ones leave when there are too many. If the installation does not grant all the optional
- * permissions, the cache reads what it grants (GET /app/installations/ID), and the token has those.
- * It lives ten minutes then, so that a permission that an owner grants is there soon. One token
- * request is in progress for each, however many wait.
+ * (installation, permissions, optional ones, repository) until a minute before they expire; the
+ * least recently used ones leave when there are too many. If the installation does not grant all
+ * the optional permissions, the cache reads what it grants (GET /app/installations/ID), and the
+ * token has those. It lives ten minutes then, so that a permission that an owner grants is there
+ * soon. One token request is in progress for each, however many wait.
  *
  * Threads: the broker's alone. */
 #ifndef SNEK_BROKER_TOKEN_CACHE_H

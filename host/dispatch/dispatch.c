@@ -237,10 +237,10 @@ void dispatch_close_explanations(struct dispatch *dispatch) {
     }
 }
 
-static bool on_explained(void *context, uint64_t question, struct explained *items,
-                         size_t n_items) {
+static bool on_explained(void *context, const struct plugin *plugin, uint64_t question,
+                         struct explained *items, size_t n_items) {
     struct dispatch *dispatch = context;
-    return explain_desk_note(&dispatch->explanations, question, items, n_items);
+    return explain_desk_note(&dispatch->explanations, plugin, question, items, n_items);
 }
 
 /* ---- life ---- */

@@ -157,11 +157,15 @@ void explain_desk_take(struct explain_desk *desk, struct explain *explain) {
     }
 }
 
-bool explain_desk_note(struct explain_desk *desk, uint64_t id, struct explained *items,
-                       size_t n_items) {
+bool explain_desk_note(struct explain_desk *desk, const struct plugin *plugin, uint64_t id,
+                       struct explained *items, size_t n_items) {
     for (struct explain **at = &desk->pending; *at; at = &(*at)->next) {
         struct explain *explain = *at;
         if (explain->id == id) {
+            if (find_plugin(desk, explain->plugin) != plugin) {
+                free(items);
+                return false;
+            }
             *at = explain->next;
             explain->result.items = items;
             explain->result.n_items = n_items;

@@ -2,7 +2,7 @@
 /* Explains why a delivery has a run of a plugin, or has none: by today's configuration, and by what
  * the plugin's worker finds in the stored payload. No handler is called.
  *
- *   explain_request --mail--> loop's thread: the host's own reasons
+ *   dispatch_explain() --mail--> loop's thread: the host's own reasons
  *                                 '--FRAME_EXPLAIN--> worker --FRAME_EXPLAINED--> on_result() */
 #ifndef SNEK_DISPATCH_EXPLAIN_H
 #define SNEK_DISPATCH_EXPLAIN_H

@@ -24,9 +24,9 @@ struct explain_desk {
 
 /* Begins; the result may come at once, by mail. */
 void explain_desk_take(struct explain_desk *desk, struct explain *explain);
-/* A worker has answered; takes the items over. False: it was not asked. */
-bool explain_desk_note(struct explain_desk *desk, uint64_t id, struct explained *items,
-                       size_t n_items);
+/* The plugin's worker has explained; takes the items over. False: it was not asked. */
+bool explain_desk_note(struct explain_desk *desk, const struct plugin *plugin, uint64_t id,
+                       struct explained *items, size_t n_items);
 /* Ends those that wait for too long. When the next one does; monotonic, INT64_MAX: none waits. */
 int64_t explain_desk_tick(struct explain_desk *desk, int64_t now_ms);
 /* Drops all that wait, and all that come. */

@@ -21,23 +21,30 @@
 
 void hold_watch_init(struct hold_watch *watch, const struct hold_watch_options *options) {
     *watch = (struct hold_watch){.options = *options};
-    TAILQ_INIT(&watch->failed);
+    TAILQ_INIT(&watch->changes);
     pthread_mutex_init(&watch->lock, NULL);
 }
 
 struct hold_writer {
     struct inbox_hold_change change;
     struct hold_watch *watch;
-    /* Of a failed change; monotonic. */
+    /* The store could not take it. When it is repeated; monotonic. */
+    bool failed;
     int64_t again_ms;
+    /* A later change of the same hold counts, so it is not repeated. */
+    bool superseded;
     TAILQ_ENTRY(hold_writer) link;
 };
 
+static void forget(struct hold_writer *writer) {
+    TAILQ_REMOVE(&writer->watch->changes, writer, link);
+    free(writer);
+}
+
 void hold_watch_finish(struct hold_watch *watch) {
     struct hold_writer *writer;
-    while ((writer = TAILQ_FIRST(&watch->failed))) {
-        TAILQ_REMOVE(&watch->failed, writer, link);
-        free(writer);
+    while ((writer = TAILQ_FIRST(&watch->changes))) {
+        forget(writer);
     }
     pthread_mutex_destroy(&watch->lock);
     free(watch->holds);
@@ -119,10 +126,10 @@ void hold_watch_want(struct hold_watch *watch) {
 }
 
 static void repeat_changes(struct hold_watch *watch, int64_t now_ms) {
-    struct hold_writer *writer, *next;
-    TAILQ_FOREACH_SAFE(writer, &watch->failed, link, next) {
-        if (writer->again_ms <= now_ms) {
-            TAILQ_REMOVE(&watch->failed, writer, link);
+    struct hold_writer *writer;
+    TAILQ_FOREACH(writer, &watch->changes, link) {
+        if (writer->failed && writer->again_ms <= now_ms) {
+            writer->failed = false;
             inbox_submit(watch->options.inbox, &writer->change.operation);
         }
     }
@@ -146,8 +153,10 @@ void hold_watch_tick(struct hold_watch *watch, int64_t now_ms) {
 int64_t hold_watch_next_ms(const struct hold_watch *watch) {
     int64_t next_ms = watch->is_reading ? INT64_MAX : watch->next_ms;
     const struct hold_writer *writer;
-    TAILQ_FOREACH(writer, &watch->failed, link) {
-        next_ms = writer->again_ms < next_ms ? writer->again_ms : next_ms;
+    TAILQ_FOREACH(writer, &watch->changes, link) {
+        if (writer->failed && writer->again_ms < next_ms) {
+            next_ms = writer->again_ms;
+        }
     }
     return next_ms;
 }
@@ -162,29 +171,35 @@ static void on_written(struct inbox_operation *operation) {
         log_event(SNEK_LEVEL_ERROR, "hold_failed", LOG_TEXT("plugin", change->hold.plugin),
                   LOG_TEXT("cause", inbox_hold_cause_name(change->hold.cause)),
                   LOG_TEXT("reason", operation->error.text));
-        writer->again_ms = clock_monotonic_ms() + READ_INTERVAL_MS;
-        TAILQ_INSERT_TAIL(&writer->watch->failed, writer, link);
-        return;
+        if (!writer->superseded) {
+            writer->failed = true;
+            writer->again_ms = clock_monotonic_ms() + READ_INTERVAL_MS;
+            return;
+        }
     }
-    free(writer);
+    forget(writer);
 }
 
-/* A later change of the same hold counts. */
-static void forget_failed(struct hold_watch *watch, const struct inbox_hold *hold) {
+/* A change that the inbox still has cannot be taken back. */
+static void supersede(struct hold_watch *watch, const struct inbox_hold *hold) {
     struct hold_writer *writer, *next;
-    TAILQ_FOREACH_SAFE(writer, &watch->failed, link, next) {
+    TAILQ_FOREACH_SAFE(writer, &watch->changes, link, next) {
         const struct inbox_hold *of = &writer->change.hold;
-        if (of->scope == hold->scope && of->cause == hold->cause &&
-            strcmp(of->plugin, hold->plugin) == 0 && strcmp(of->value, hold->value) == 0) {
-            TAILQ_REMOVE(&watch->failed, writer, link);
-            free(writer);
+        if (of->scope != hold->scope || of->cause != hold->cause ||
+            strcmp(of->plugin, hold->plugin) != 0 || strcmp(of->value, hold->value) != 0) {
+            continue;
+        }
+        if (writer->failed) {
+            forget(writer);
+        } else {
+            writer->superseded = true;
         }
     }
 }
 
 void hold_watch_change(struct hold_watch *watch, enum inbox_kind kind,
                        const struct inbox_hold *hold) {
-    forget_failed(watch, hold);
+    supersede(watch, hold);
     struct hold_writer *writer = calloc(1, sizeof *writer);
     if (!writer) {
         log_event(SNEK_LEVEL_ERROR, "hold_failed", LOG_TEXT("plugin", hold->plugin),
@@ -196,6 +211,7 @@ void hold_watch_change(struct hold_watch *watch, enum inbox_kind kind,
         .operation = {.kind = kind, .reply_to = watch->options.mailbox, .on_result = on_written},
         .hold = *hold};
     writer->change.hold.since_ms = clock_wall_ms();
+    TAILQ_INSERT_TAIL(&watch->changes, writer, link);
     inbox_submit(watch->options.inbox, &writer->change.operation);
 }
 

@@ -30,8 +30,8 @@ TAILQ_HEAD(hold_writer_list, hold_writer);
 
 struct hold_watch {
     struct hold_watch_options options;
-    /* Changes that the store could not take; they are repeated. */
-    struct hold_writer_list failed;
+    /* Changes that the inbox has, and those that the store could not take. */
+    struct hold_writer_list changes;
     struct inbox_holds reading;
     bool is_reading, wanted;
     /* They were read once, or that failed. */

@@ -58,7 +58,8 @@ struct plugin_options {
     int (*check_conflicts)(void *context, const struct plugin *plugin,
                            const struct description *description, struct error *err);
     /* See worker_process_handlers. */
-    bool (*on_explained)(void *context, uint64_t question, struct explained *items, size_t n_items);
+    bool (*on_explained)(void *context, const struct plugin *plugin, uint64_t question,
+                         struct explained *items, size_t n_items);
     void *context;
 };
 

@@ -312,8 +312,11 @@ bool run_sent_here(const struct run *run, int64_t token, int64_t *settled_ms) {
         return true;
     }
     const struct sent_claim *sent = find_sent(run->group->table, token);
-    *settled_ms = sent ? sent->settled_ms : *settled_ms;
-    return sent != NULL;
+    if (!sent) {
+        return false;
+    }
+    *settled_ms = sent->settled_ms;
+    return true;
 }
 
 /* Only once no effect is under way: discarded and retried by hand, the run may begin again while

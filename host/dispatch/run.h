@@ -220,9 +220,8 @@ void run_set_late(struct run *run);
 /* Its handler logs so many bytes. False: drop them, because plugin.log_bytes_per_run is used up.
  * The first time the function logs that. */
 bool run_note_log(struct run *run, size_t bytes);
-/* The attempt sets a timer if it ends well; a payload of 0 bytes cancels it. A dry run
- * only logs it. False: it has set too
- * many, or memory is short. */
+/* The attempt sets a timer if it ends well; a payload of 0 bytes cancels it. A dry run only logs
+ * it. False: it has set too many, or memory is short. */
 bool run_set_timer(struct run *run, int64_t delay_ms, struct frame_text key,
                    struct frame_text payload);
 /* This attempt sends an effect. */

@@ -58,7 +58,7 @@ int explained_parse(struct frame_reader *reader, struct explained **items, size_
 
 /* Bytes of a sentence. */
 #define EXPLAINED_SENTENCE_MAX (2 * EXPLAINED_TEXT_MAX + 200)
-/* "pull_request.merged = true: the payload has false". */
+/* "its filter pull_request.merged = true does not match: the payload has false". */
 void explained_sentence(const struct explained *item, char out[EXPLAINED_SENTENCE_MAX + 1]);
 /* "subscription", "schedule" or "command". */
 const char *explained_kind_name(enum explained_kind kind);

@@ -95,12 +95,30 @@ static void a_later_change_of_the_same_hold_replaces_it(void **state) {
     }
 }
 
+static void a_change_that_fails_after_a_later_one_was_made_is_not_repeated(void **state) {
+    (void)state;
+    change(INBOX_HOLD_PUT);
+    change(INBOX_HOLD_END);
+    assert_int_equal(end_operations(INBOX_HOLD_PUT, -1), 1);
+    unsigned ended = 0;
+    for (int i = 0; i < 4; i++) {
+        tick();
+        for (size_t j = 0; j < n_operations; j++) {
+            assert_int_not_equal(operations[j]->kind, INBOX_HOLD_PUT);
+        }
+        ended += end_operations(INBOX_HOLD_END, 0);
+    }
+    assert_int_equal(ended, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_change_that_failed_is_repeated_until_it_is_stored, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_later_change_of_the_same_hold_replaces_it, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_change_that_fails_after_a_later_one_was_made_is_not_repeated, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

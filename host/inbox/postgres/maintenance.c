@@ -264,7 +264,8 @@ static int clock_set_back_send(struct postgres_store *store, struct inbox_operat
     operation->result = 0;
     if (set->after_run == 0 &&
         (send_with_number(store, PG_SQL_RUNS_OF_FUTURE, set->now_ms, err) < 0 ||
-         send_with_number(store, PG_SQL_RATE_LIMITS_SET_BACK, set->by_ms, err) < 0)) {
+         (set->by_ms > 0 &&
+          send_with_number(store, PG_SQL_RATE_LIMITS_SET_BACK, set->by_ms, err) < 0))) {
         return -1;
     }
     if (set->by_ms == 0) {

@@ -4,7 +4,7 @@
 #include "inbox/postgres/put_many.h"
 
 #include "base/list.h"
-#include "base/utf8.h"
+#include "base/text.h"
 #include "inbox/common/codec.h"
 #include "inbox/deliveries.h"
 #include "inbox/postgres/array.h"
@@ -28,11 +28,7 @@ static size_t stored_bytes(const struct inbox_put *put) {
 }
 
 static bool is_utf8(const char *text) {
-    size_t bytes = strlen(text), at = 0, length;
-    while (at < bytes && (length = utf8_sequence(text + at, bytes - at)) > 0) {
-        at += length;
-    }
-    return at == bytes;
+    return text_is_utf8(text, strlen(text));
 }
 
 static bool is_ordinary(const struct inbox_put *put) {

@@ -62,8 +62,12 @@ static int read_words(struct options *options, int argc, char **argv) {
     int given = argc - optind;
     bool lists = given > 0 && strcmp(argv[optind], "list") == 0;
     bool releases = given > 0 && strcmp(argv[optind], "release") == 0;
+    if (given == 0) {
+        return cli_usage_error(VERB, "the action is missing: use list or release");
+    }
     if (!lists && !releases) {
-        return cli_usage_error(VERB, "one of list and release is needed");
+        return cli_usage_error(VERB, "the action '%s' does not exist: use list or release",
+                               argv[optind]);
     }
     if (given > 1 + releases) {
         return cli_usage_error(VERB, "'%s' is one argument too many", argv[optind + 1 + releases]);

@@ -145,7 +145,7 @@ static void report_unknown(const char *plugin, const char *nearest) {
         cli_command("plugins").text);
 }
 
-/* A wrong name would pause nothing, while the operator believes that the plugin is paused. */
+/* A wrong name would pause or end nothing, while the operator believes that it did. */
 static int check_name(struct store_client *client, const struct config *config,
                       const char *plugin) {
     int known = has_runs(client, plugin);
@@ -248,6 +248,9 @@ static int act(struct store_client *client, const struct config *config, const v
     }
     if (status == EX_OK && releases) {
         status = change(client, options, INBOX_HOLD_LOOP, &changed);
+    }
+    if (status == EX_OK && !changed && options->action != PAUSE && !options->force) {
+        status = check_name(client, config, options->plugin);
     }
     if (status == EX_OK) {
         if (changed) {

@@ -592,9 +592,8 @@ static void on_start_failed(void *context, const struct error *why) {
 
 static bool on_explained(void *context, uint64_t question, struct explained *items,
                          size_t n_items) {
-    const struct plugin *plugin = context;
-    const struct plugin_options *options = plugin->options;
-    return options->on_explained(options->context, plugin, question, items, n_items);
+    const struct plugin *by = context;
+    return by->options->on_explained(by->options->context, by, question, items, n_items);
 }
 
 static const struct worker_process_handlers handlers = {.on_described = on_described,

@@ -69,6 +69,9 @@ def test_a_paused_plugin_gets_no_runs_and_all_of_them_after_resume(host):
         host.wait_log(msg="done", delivery=delivery)
     assert len(host.log(msg="done")) == 40
     assert "trouble was not paused" in plugins(host, "resume", "trouble")
+    for action in "resume", "release":
+        rejected = host.verb("plugins", action, "truble", status=64).stderr
+        assert "did you mean trouble?" in rejected
     if (host.folder / "snekomatic.db").exists():
         assert actions(host) == [("resume", "trouble"), ("pause", "trouble")]
 

@@ -111,8 +111,8 @@ static void put_row(struct console_task *task, const struct inbox_entry *entry, 
     struct buffer *page = &task->page;
     http_page_html(page, first ? "<tr><td class=\"nowrap\">" : "<tr class=\"more\"><td>");
     if (first) {
-        http_page_put(page, "<a class=\"row\" href=\"" CONSOLE_PATH "/deliveries/%s\">%s",
-                      entry->guid, entry->event);
+        view_put_delivery_link(page, entry->guid, "");
+        http_page_put(page, " class=\"row\">%s", entry->event);
         http_page_put(page, *entry->action ? ".%s</a><br>" : "%s</a><br>", entry->action);
         view_time(page, entry->received_ms, task->now_ms);
         http_page_html(page, "</td><td>");
@@ -255,8 +255,9 @@ void page_deliveries(struct console_task *task) {
         return;
     }
     if (search.is_guid && found.n_entries > 0 && !task->wants_json) {
-        snprintf(task->location, sizeof task->location, CONSOLE_PATH "/deliveries/%s",
-                 found.entries[0].guid);
+        AUTO_BUFFER struct buffer path = BUFFER_INIT(sizeof task->location);
+        view_put_delivery_path(&path, found.entries[0].guid);
+        view_redirect(task, path.data ? path.data : "");
     } else if (task->wants_json) {
         entries_put_json(task, found.entries, found.n_entries, found.next);
     } else {

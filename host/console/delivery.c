@@ -59,11 +59,10 @@ static bool can_discard(const struct inbox_entry *run) {
 
 static void put_button(struct console_task *task, const struct inbox_entry *run, const char *action,
                        const char *style, const char *text) {
-    char path[CONSOLE_PATH_MAX];
-    AUTO_BUFFER struct buffer guid = BUFFER_INIT(1024);
-    view_append_encoded(&guid, run->guid);
-    snprintf(path, sizeof path, "/deliveries/%s/%s", guid.data ? guid.data : "", action);
-    if (!view_form_begin(task, path)) {
+    AUTO_BUFFER struct buffer path = BUFFER_INIT(1024);
+    view_put_delivery_path(&path, run->guid);
+    http_page_put(&path, "/%s", action);
+    if (!path.data || !view_form_begin(task, path.data)) {
         return;
     }
     view_hidden(&task->page, "plugin", run->plugin);
@@ -87,10 +86,10 @@ static void put_run(struct console_task *task, const struct inbox_show *show, si
         http_page_html(page, "</p>\n");
     }
     if (*run->behind) {
-        http_page_put(page,
-                      "<p>It waits behind <a href=\"" CONSOLE_PATH "/deliveries/%s\">%s</a>, an "
-                      "earlier run with the key “%s”.</p>\n",
-                      run->behind, run->behind, run->order_key);
+        http_page_html(page, "<p>It waits behind ");
+        view_put_delivery_link(page, run->behind, "");
+        http_page_put(page, ">%s</a>, an earlier run with the key “%s”.</p>\n", run->behind,
+                      run->order_key);
     }
     steps_put(task, show, index);
     if (task->role == CONSOLE_ADMIN && (can_retry(run) || can_discard(run))) {
@@ -106,19 +105,25 @@ static void put_run(struct console_task *task, const struct inbox_show *show, si
     http_page_html(page, "</section>\n");
 }
 
+/* All names of GitHub's events are. Others could be more than a word to the shell into which a
+ * person pastes the command. */
+static bool is_plain_event(const char *event) {
+    return *event && event[strspn(event, "abcdefghijklmnopqrstuvwxyz_")] == '\0';
+}
+
 static void put_copy(struct console_task *task, const struct inbox_entry *entry) {
     struct buffer *page = &task->page;
-    http_page_put(
-        page,
-        "<h2 id=\"send\">Send it again elsewhere</h2>\n<p>Save <a href=\"" CONSOLE_PATH
-        "/deliveries/%s/payload.json\" download=\"payload.json\">the payload</a>, and give "
-        "it to a bot of yours:</p>\n<pre id=\"send-command\" tabindex=\"0\">",
-        entry->guid);
-    http_page_put(
-        page,
-        "snekomatic send %s payload.json</pre>\n<p class=\"actions\"><button type=\"button\""
-        " class=\"quiet script\" data-copy=\"send-command\">Copy</button></p>\n",
-        entry->event);
+    http_page_html(page, "<h2 id=\"send\">Send it again elsewhere</h2>\n<p>Save ");
+    view_put_delivery_link(page, entry->guid, "/payload.json");
+    http_page_html(page, " download=\"payload.json\">the payload</a>, and give it to a bot of "
+                         "yours with <code>snekomatic send</code>.</p>\n");
+    if (is_plain_event(entry->event)) {
+        http_page_put(page,
+                      "<pre id=\"send-command\" tabindex=\"0\">snekomatic send %s payload.json"
+                      "</pre>\n<p class=\"actions\"><button type=\"button\" class=\"quiet script\" "
+                      "data-copy=\"send-command\">Copy</button></p>\n",
+                      entry->event);
+    }
     http_page_put(page,
                   "<h2>Log lines</h2>\n<p>The host keeps no log. Its lines about this delivery "
                   "contain:</p>\n<pre tabindex=\"0\">delivery=%s</pre>\n",
@@ -171,10 +176,9 @@ static void put_page(struct console_task *task, const struct inbox_show *show) {
     for (size_t i = 0; i < show->n_runs && *show->runs[i].plugin; i++) {
         put_run(task, show, i);
     }
-    http_page_put(page,
-                  "<p><a href=\"" CONSOLE_PATH "/deliveries/%s/why\">Why did a plugin act, or not?"
-                  "</a></p>\n",
-                  entry->guid);
+    http_page_html(page, "<p>");
+    view_put_delivery_link(page, entry->guid, "/why");
+    http_page_html(page, ">Why did a plugin act, or not?</a></p>\n");
     if (show->cut) {
         http_page_html(page, "<p class=\"notice\">It has more requests than are shown here.</p>\n");
     }
@@ -243,8 +247,9 @@ static void send_payload(struct console_task *task, const char *guid) {
     task->page.max = body.body->bytes + 1;
     if (buffer_append(&task->page, body.body->data, body.body->bytes) < 0) {
         view_problem(task, 503, "Out of memory", "The payload does not fit into memory.", "Retry.");
+    } else {
+        task->is_file = true;
     }
-    task->is_file = true;
     payload_unref(body.body);
 }
 
@@ -274,7 +279,7 @@ void page_delivery(struct console_task *task) {
 
 static void change(struct console_task *task, const char *guid, bool discards) {
     struct error err;
-    char path[CONSOLE_PATH_MAX + 64];
+    AUTO_BUFFER struct buffer path = BUFFER_INIT(sizeof task->location);
     const char *plugin = task_field(task, "plugin");
     struct inbox_change change = {.operation = {.kind = discards ? INBOX_DISCARD : INBOX_RERUN},
                                   .guid = guid,
@@ -288,9 +293,10 @@ static void change(struct console_task *task, const char *guid, bool discards) {
     } else if (result == INBOX_UNKNOWN) {
         respond_unknown(task);
     } else {
-        snprintf(path, sizeof path, "/deliveries/%s?what=%s&value=%" PRIu64, guid,
-                 discards ? "discarded" : "retried", result == 0 ? change.runs : 0);
-        view_redirect(task, path);
+        view_put_delivery_path(&path, guid);
+        buffer_printf(&path, "?what=%s&value=%" PRIu64, discards ? "discarded" : "retried",
+                      result == 0 ? change.runs : 0);
+        view_redirect(task, path.data ? path.data : "");
     }
 }
 

@@ -50,8 +50,9 @@ static void put_group(struct console_task *task, const struct inbox_failure_grou
     view_time(page, group->first_ms, task->now_ms);
     http_page_html(page, ", last ");
     view_time(page, group->last_ms, task->now_ms);
-    http_page_put(page, ". <a href=\"" CONSOLE_PATH "/deliveries/%s\">The last one</a>, <a href=\"",
-                  group->guid);
+    http_page_html(page, ". ");
+    view_put_delivery_link(page, group->guid, "");
+    http_page_html(page, ">The last one</a>, <a href=\"");
     put_list_url(page, group);
     http_page_html(page, "\">all of them</a></p>\n<div class=\"actions\">\n");
     put_bulk_button(task, group, "retry", "Retry all…", "quiet");

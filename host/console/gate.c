@@ -98,17 +98,27 @@ static bool has_header(struct http_request *request, const char *name) {
     return http_header(request, name, &bytes) != NULL;
 }
 
+/* A proxy on this machine has a loopback address too, and some set `Host` to it. */
+static bool is_forwarded(struct http_request *request) {
+    static const char *const names[] = {"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host",
+                                        "X-Real-IP",       "Forwarded",         "Via"};
+    bool any = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        any = any || has_header(request, names[i]);
+    }
+    return any;
+}
+
 /* A token must not cross a network in plain text. With an https public_url the proxy in front of
  * the host has the certificate, and it says so if it took the request over plain HTTP. */
 static bool check_transport(struct console_task *task) {
     struct http_request *request = task->request;
-    bool forwarded = has_header(request, "X-Forwarded-For") || has_header(request, "Forwarded");
     if (strncmp(task->origin, "https:", strlen("https:")) == 0) {
         if (!has_header(request, "X-Forwarded-Proto") ||
             header_is(request, "X-Forwarded-Proto", "https")) {
             return true;
         }
-    } else if (http_peer_is_loopback(request) && !forwarded) {
+    } else if (http_peer_is_loopback(request) && !is_forwarded(request)) {
         return true;
     }
     respond_problem(task, 403, "The console needs https",
@@ -250,9 +260,8 @@ static enum console_role attempt(struct console_task *task, const char *token,
     enum console_role role =
         console_login(&task->console->access, token, address, clock_monotonic_ms(), &too_soon);
     if (role == CONSOLE_NOBODY) {
-        const char *problem = too_soon ? "Too many wrong tokens came from your address. Wait a "
-                                         "second, and retry."
-                                       : "This token is wrong.";
+        const char *problem =
+            too_soon ? "This token is wrong, like the one a moment ago." : "This token is wrong.";
         if (!too_soon) {
             log_event(SNEK_LEVEL_WARNING, "console_login_failed", LOG_TEXT("address", address));
         }
@@ -488,12 +497,18 @@ void gate_on_done(struct mail *mail) {
     struct http_request *request = task->request;
     if (*task->location) {
         redirect(request, task->location);
-    } else if (task->wants_json) {
+    } else if (!task->wants_json) {
+        http_respond_own_page(request, task->status, &task->page);
+    } else if (http_page_is_cut(&task->page)) {
+        task->is_file = false;
+        http_reject(request, 503, "the JSON does not fit into memory",
+                    "retry with a filter that finds less");
+    } else {
         http_respond(request, task->status, "application/json",
                      task->page.data ? task->page.data : "", task->page.bytes);
-    } else {
-        http_respond_own_page(request, task->status, &task->page);
     }
+    /* The response has a copy, and the connection may stay for long. */
+    buffer_finish(&task->page);
     if (task->is_file) {
         http_response_header(request, "Content-Disposition",
                              "attachment; filename=\"payload.json\"");

@@ -355,6 +355,12 @@ static void carry_out(struct console_task *task, const char *name, const char *a
     int scope = read_scope(task_field(task, "scope"));
     const char *value = task_field(task, "value");
     struct inbox_hold hold = {.since_ms = task->now_ms};
+    if (strcmp(action, "pause") == 0 && (scope != INBOX_HOLD_PLUGIN || *value)) {
+        view_problem(task, 400, "The console pauses whole plugins",
+                     "A pause of one installation, repository or item needs the command line.",
+                     "Use `snekomatic plugins pause PLUGIN --repository OWNER/REPO`.");
+        return;
+    }
     if (scope < 0 || strlen(value) > INBOX_HOLD_VALUE_MAX || !is_configured(task, name)) {
         view_problem(task, 404, "No such plugin or scope",
                      "No configured plugin has this name, or the form names no scope.",

@@ -52,11 +52,7 @@ static struct console_attempt *find_attempt(struct console_access *access, const
 enum console_role console_login(struct console_access *access, const char *token,
                                 const char *address, int64_t now_ms, bool *too_soon) {
     uint8_t digest[CONSOLE_HASH_BYTES];
-    struct console_attempt *attempt = find_attempt(access, address, now_ms);
-    *too_soon = !attempt || attempt->next_ms > now_ms;
-    if (*too_soon) {
-        return CONSOLE_NOBODY;
-    }
+    *too_soon = false;
     hash(token, strlen(token), digest);
     bool admin = memeql_sec(digest, access->admin, sizeof digest);
     bool reader = memeql_sec(digest, access->reader, sizeof digest) && access->has_reader;
@@ -67,8 +63,12 @@ enum console_role console_login(struct console_access *access, const char *token
     if (reader) {
         return CONSOLE_READER;
     }
-    snprintf(attempt->address, sizeof attempt->address, "%s", address);
-    attempt->next_ms = now_ms + CONSOLE_ATTEMPT_MS;
+    struct console_attempt *attempt = find_attempt(access, address, now_ms);
+    *too_soon = !attempt || attempt->next_ms > now_ms;
+    if (!*too_soon) {
+        snprintf(attempt->address, sizeof attempt->address, "%s", address);
+        attempt->next_ms = now_ms + CONSOLE_ATTEMPT_MS;
+    }
     return CONSOLE_NOBODY;
 }
 

@@ -21,9 +21,10 @@
 #define CONSOLE_SESSIONS_MAX 64
 #define CONSOLE_IDLE_MS (2 * 60 * 60 * 1000)
 #define CONSOLE_SESSION_MS (12 * 60 * 60 * 1000)
-/* Between two failed attempts of an address. */
+/* Between two wrong tokens of an address that count. */
 #define CONSOLE_ATTEMPT_MS 1000
-/* Addresses whose pace is known. With as many failed attempts in a second, all others wait too. */
+/* Addresses whose pace is known. With as many wrong tokens in a second, those of all other
+ * addresses come too soon. */
 #define CONSOLE_ADDRESSES_MAX 64
 #define CONSOLE_HASH_BYTES 32
 #define CONSOLE_COOKIE "snekomatic_console"
@@ -44,7 +45,7 @@ struct console_session {
 
 struct console_attempt {
     char address[HTTP_ADDRESS_MAX];
-    /* Monotonic; the next attempt counts from then on. */
+    /* Monotonic; the next wrong token counts from then on. */
     int64_t next_ms;
 };
 
@@ -60,8 +61,8 @@ void console_access_init(struct console_access *access, const struct secret *adm
                          const struct secret *reader);
 void console_access_finish(struct console_access *access);
 
-/* CONSOLE_NOBODY: the token is wrong, and the address waits now. It is also returned, and the token
- * is not looked at, while the address waits: then `*too_soon`. */
+/* CONSOLE_NOBODY: the token is wrong. `*too_soon`: the address sent another wrong one within
+ * CONSOLE_ATTEMPT_MS. A right token always has its role, so wrong ones lock nobody out. */
 enum console_role console_login(struct console_access *access, const char *token,
                                 const char *address, int64_t now_ms, bool *too_soon);
 

@@ -36,16 +36,18 @@ static void put_effect(struct console_task *task, const struct inbox_timeline_ef
     } else {
         view_state(page, strcmp(row->state, "intended") == 0 ? "in doubt" : row->state);
     }
-    http_page_put(page, " <a href=\"" CONSOLE_PATH "/deliveries/%s\">its delivery</a></li>\n",
-                  effect->delivery);
+    http_page_html(page, " ");
+    view_put_delivery_link(page, effect->delivery, "");
+    http_page_html(page, ">its delivery</a></li>\n");
 }
 
 static void put_delivery(struct console_task *task, const struct inbox_entry *runs, size_t count) {
     struct buffer *page = &task->page;
     http_page_html(page, "<li>");
     view_time(page, runs->received_ms, task->now_ms);
-    http_page_put(page, " <a class=\"row\" href=\"" CONSOLE_PATH "/deliveries/%s\">%s", runs->guid,
-                  runs->event);
+    http_page_html(page, " ");
+    view_put_delivery_link(page, runs->guid, "");
+    http_page_put(page, " class=\"row\">%s", runs->event);
     http_page_put(page, *runs->action ? ".%s</a>" : "%s</a>", runs->action);
     http_page_put(page, *runs->sender ? " by %s" : "%s", runs->sender);
     http_page_html(page, "<ul>\n");

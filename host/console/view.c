@@ -201,11 +201,12 @@ void view_form_end(struct buffer *page) {
     http_page_html(page, "</form>\n");
 }
 
-int view_append_encoded(struct buffer *url, const char *text) {
+/* Characters of `plain`, letters and digits stay. */
+static int append_encoded(struct buffer *url, const char *text, const char *plain) {
     int result = 0;
     for (; *text && result == 0; text++) {
         unsigned char c = (unsigned char)*text;
-        if (isalnum(c) || strchr("-_.~/", c)) {
+        if (isalnum(c) || strchr(plain, c)) {
             result = buffer_append(url, text, 1);
         } else {
             result = buffer_printf(url, "%%%02X", c);
@@ -214,10 +215,28 @@ int view_append_encoded(struct buffer *url, const char *text) {
     return result;
 }
 
+int view_append_encoded(struct buffer *url, const char *text) {
+    return append_encoded(url, text, "-_.~/");
+}
+
+void view_put_delivery_path(struct buffer *out, const char *guid) {
+    http_page_html(out, "/deliveries/");
+    if (append_encoded(out, guid, "-_.~") < 0) {
+        http_page_cut(out);
+    }
+}
+
+void view_put_delivery_link(struct buffer *page, const char *guid, const char *rest) {
+    http_page_html(page, "<a href=\"" CONSOLE_PATH);
+    view_put_delivery_path(page, guid);
+    http_page_put(page, "%s\"", rest);
+}
+
 void view_url(const struct console_task *task, const char *path, const char *name,
               const char *value, struct buffer *url) {
     char separator = '?';
-    buffer_printf(url, CONSOLE_PATH "%s", path);
+    buffer_append_text(url, CONSOLE_PATH);
+    view_append_encoded(url, path);
     for (size_t i = 0; i < task->n_fields; i++) {
         const struct http_field *field = &task->fields[i];
         bool replaced = strcmp(field->name, name) == 0;
@@ -291,54 +310,65 @@ void view_notice(struct console_task *task) {
 
 /* ---- JSON ---- */
 
+/* Like HTML, JSON to which an append failed takes nothing more: http_page_is_cut(). */
+static void check(struct buffer *json, int result) {
+    if (result < 0) {
+        http_page_cut(json);
+    }
+}
+
+static void put_json_string(struct buffer *json, const char *text) {
+    check(json, buffer_append_json_string(json, text, strlen(text)));
+}
+
 static void put_key(struct buffer *json, const char *key) {
     char last = json->bytes > 0 ? json->data[json->bytes - 1] : '{';
     if (last != '{' && last != '[') {
-        buffer_append_text(json, ",");
+        http_page_html(json, ",");
     }
     if (key) {
-        buffer_append_json_string(json, key, strlen(key));
-        buffer_append_text(json, ":");
+        put_json_string(json, key);
+        http_page_html(json, ":");
     }
 }
 
 void view_json_text(struct buffer *json, const char *key, const char *text) {
     put_key(json, key);
-    buffer_append_json_string(json, text, strlen(text));
+    put_json_string(json, text);
 }
 
 void view_json_number(struct buffer *json, const char *key, int64_t number) {
     put_key(json, key);
-    buffer_printf(json, "%" PRId64, number);
+    check(json, buffer_printf(json, "%" PRId64, number));
 }
 
 void view_json_bool(struct buffer *json, const char *key, bool value) {
     put_key(json, key);
-    buffer_append_text(json, value ? "true" : "false");
+    http_page_html(json, value ? "true" : "false");
 }
 
 void view_json_time(struct buffer *json, const char *key, int64_t time_ms) {
     char text[TIME_TEXT_MAX];
     put_key(json, key);
     if (time_ms == 0) {
-        buffer_append_text(json, "null");
+        http_page_html(json, "null");
         return;
     }
     time_text(time_ms, text);
     text[strlen(text) - strlen("Z")] = '\0';
-    buffer_printf(json, "\"%s.%03dZ\"", text, (int)(time_ms % 1000));
+    check(json, buffer_printf(json, "\"%s.%03dZ\"", text, (int)(time_ms % 1000)));
 }
 
 void view_json_raw(struct buffer *json, const char *key, const struct buffer *raw) {
     put_key(json, key);
-    buffer_append(json, raw->data, raw->bytes);
+    check(json, buffer_append(json, raw->data, raw->bytes));
 }
 
 void view_json_open(struct buffer *json, const char *key, char bracket) {
     put_key(json, key);
-    buffer_append(json, &bracket, 1);
+    check(json, buffer_append(json, &bracket, 1));
 }
 
 void view_json_close(struct buffer *json, char bracket) {
-    buffer_append(json, &bracket, 1);
+    check(json, buffer_append(json, &bracket, 1));
 }

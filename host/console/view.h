@@ -42,6 +42,13 @@ void view_url(const struct console_task *task, const char *path, const char *nam
 /* Appends `text` for a part of a URL. 0, or -1. */
 int view_append_encoded(struct buffer *url, const char *text);
 
+/* Appends the path of a delivery below /console, "/deliveries/GUID". A GUID may have any printable
+ * character, so all but letters, digits and "-_.~" are encoded, slashes too. */
+void view_put_delivery_path(struct buffer *out, const char *guid);
+/* Begins a link to a delivery: `<a href="..."`, without the end of the tag. `rest` follows the
+ * GUID: "/why". */
+void view_put_delivery_link(struct buffer *page, const char *guid, const char *rest);
+
 /* Responds with a message: 404, 503 ... */
 void view_problem(struct console_task *task, unsigned status, const char *title, const char *why,
                   const char *fix);
@@ -55,7 +62,8 @@ void view_notice(struct console_task *task);
 
 /* ---- JSON ---- */
 
-/* Each adds a member or, with a NULL key, an element; commas come by themselves. */
+/* Each adds a member or, with a NULL key, an element; commas come by themselves. If one does not
+ * fit, the JSON is cut like a page: http_page_is_cut(). */
 void view_json_text(struct buffer *json, const char *key, const char *text);
 void view_json_number(struct buffer *json, const char *key, int64_t number);
 void view_json_bool(struct buffer *json, const char *key, bool value);

@@ -94,11 +94,10 @@ static void put_plugin(const struct why *why, const struct finding *finding) {
 static void begin_page(const struct why *why) {
     struct buffer *page = &why->task->page;
     view_begin(why->task, "Why", false);
-    http_page_put(page,
-                  "<p>By today's configuration, for the delivery <a href=\"" CONSOLE_PATH
-                  "/deliveries/%s\">%s</a> (%s%s%s). No handler was called.</p>\n",
-                  why->delivery.guid, why->delivery.guid, why->delivery.event,
-                  *why->delivery.action ? "." : "", why->delivery.action);
+    http_page_html(page, "<p>By today's configuration, for the delivery ");
+    view_put_delivery_link(page, why->delivery.guid, "");
+    http_page_put(page, ">%s</a> (%s%s%s). No handler was called.</p>\n", why->delivery.guid,
+                  why->delivery.event, *why->delivery.action ? "." : "", why->delivery.action);
     if (!why->payload) {
         http_page_html(page, "<p class=\"notice\">The payload is deleted, so filters and commands "
                              "are not known.</p>\n");

@@ -64,16 +64,20 @@ void http_page_begin(struct buffer *page, const char *title) {
     http_page_html(page, "</style>\n</head>\n<body>\n<main>\n");
 }
 
+void http_page_cut(struct buffer *page) {
+    /* http_respond_page() notices it. */
+    page->max = page->bytes;
+}
+
 void http_page_html(struct buffer *page, const char *html) {
     if (buffer_append_text(page, html) < 0) {
-        /* Nothing more fits, so http_respond_page() notices it. */
-        page->max = page->bytes;
+        http_page_cut(page);
     }
 }
 
 static void put_bytes(struct buffer *page, const char *data, size_t bytes) {
     if (buffer_append(page, data, bytes) < 0) {
-        page->max = page->bytes;
+        http_page_cut(page);
     }
 }
 

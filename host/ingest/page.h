@@ -39,6 +39,8 @@ void http_respond_page(struct http_request *request, unsigned status, struct buf
  * come from this host only, and forms may be sent to it only. On ingest's thread. */
 void http_respond_own_page(struct http_request *request, unsigned status,
                            const struct buffer *page);
+/* An append to the page failed: nothing more fits, and the page gets a 503. */
+void http_page_cut(struct buffer *page);
 /* The page did not fit. */
 bool http_page_is_cut(const struct buffer *page);
 

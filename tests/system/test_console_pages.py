@@ -4,6 +4,7 @@
 import html
 import json
 import re
+import urllib.parse
 
 import pytest
 
@@ -96,6 +97,30 @@ def test_a_delivery_shows_its_runs_steps_and_exact_payload(bot, console):
     shown = console.json(f"/deliveries/{guid}")
     assert shown["runs"][0]["state"] == "dead" and shown["runs"][0]["reason"] == "asked to fail"
     assert console.get("/deliveries/nonsense").status == 404
+
+
+def test_a_guid_of_any_characters_has_working_links(bot, console):
+    """GitHub's are plain. A header may have others, and the links must lead to that delivery."""
+    guid = 'a/b?c#d%41&e="f\'g+h'
+    bot.deliver("trouble", about(12), delivery=guid)
+    bot.wait_log(msg="dead", delivery=guid)
+    path = "/console/deliveries/" + urllib.parse.quote(guid, safe="")
+    for place in ("/deliveries", "/failures", "/items/Sneks/Pit/12", path.removeprefix("/console") + "/why"):
+        assert f'<a href="{path}"' in console.get(place).text, place
+    page = console.get(path.removeprefix("/console"))
+    assert page.status == 200 and guid in text_of(page)
+    for rest in ("/why", "/payload.json"):
+        assert f'<a href="{path}{rest}"' in page.text
+        assert console.get(path.removeprefix("/console") + rest).status == 200
+    assert console.get(f"/deliveries?guid={urllib.parse.quote(guid)}").status == 200
+    assert "One run is due now." in console.submit("/deliveries", page.form("/retry")).text
+
+
+def test_the_copied_command_has_no_event_that_a_shell_reads(bot, console):
+    guid = bot.deliver("x$(reboot)", about(12))
+    snek.wait_until(lambda: console.get(f"/deliveries/{guid}").status == 200, "the delivery")
+    page = text_of(console.get(f"/deliveries/{guid}"))
+    assert "payload.json" not in page and "snekomatic send x" not in page
 
 
 HOSTILE = ["<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "</pre></details><b>", "\u202eevil\u2066",
@@ -192,6 +217,9 @@ def test_a_plugin_is_paused_and_goes_on(bot, console):
     page = console.get("/plugins")
     for part in ("trouble", "performs the action of its payload", "issues: write", "Sandbox", "256 MiB"):
         assert part in text_of(page), part
+    for scope, value in (("item", ""), ("repository", "a/b"), ("plugin", "zzz"), ("", "zzz"), ("zzz", "")):
+        rejected = console.post("/plugins/trouble/pause", {"form": console.token(), "scope": scope, "value": value})
+        assert rejected.status == 400 and console.json("/plugins")["holds"] == [], (scope, value)
     page = console.submit("/plugins", page.form("/trouble/pause"))
     assert "The plugin is paused." in page.text and "paused in the console" in page.text
     guid = bot.deliver("trouble", trouble("fine"))

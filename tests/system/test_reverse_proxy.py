@@ -16,6 +16,7 @@ import pytest
 
 import front
 import snek
+from console_client import ADMIN, start_console
 
 CADDY = os.environ.get("SNEK_CADDY") or shutil.which("caddy")
 GUIDE = pathlib.Path(__file__).parents[2] / "docs/operations.md"
@@ -113,7 +114,8 @@ class Nginx:
         not front.NGINX, reason="nginx is not here; ./dev test fetches it"))])
 def proxy(request, start_bot):
     """The proxy, with its `bot`. The folder has a short name, because a socket is in it."""
-    bot = start_bot(plugins=["ping"])
+    bot = start_console(start_bot, plugins=["ping"], config={"server": {
+        "listen": "127.0.0.1:0", "public_url": f"https://{NAME}"}})
     with tempfile.TemporaryDirectory(prefix="snek-proxy-") as name:
         folder = pathlib.Path(name)
         started = request.param(bot, folder, front.make_certificate(folder, NAME))
@@ -153,6 +155,13 @@ def test_strangers_see_the_greeting_and_no_metrics(proxy):
     assert ask(proxy, "GET", "/") == 200
     assert proxy.bot.request("GET", "/metrics").status == 200
     assert ask(proxy, "GET", "/metrics") == 403
+
+
+def test_a_person_logs_in_to_the_console_with_the_address_that_the_proxy_saw(proxy):
+    assert ask(proxy, "POST", "/console/login", f"token={ADMIN}", {
+        "Content-Type": "application/x-www-form-urlencoded", "X-Forwarded-For": "203.0.113.9",
+        "X-Forwarded-Proto": "http", "Origin": f"https://{NAME}"}) == 303
+    proxy.bot.wait_log(msg="console_login", who="console admin 127.0.0.1")
 
 
 def test_the_proxy_closes_an_idle_connection_before_the_host_does():

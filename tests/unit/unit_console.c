@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "console/session.h"
+#include "console/view.h"
 #include "ingest/page.h"
 
 #define ADMIN "admin-token-0123456789abcdefghijklmnop"
@@ -40,16 +41,33 @@ static void each_token_has_its_role(void **state) {
     console_access_finish(&access);
 }
 
-static void an_address_that_failed_waits_a_second(void **state) {
+static void one_wrong_token_of_an_address_counts_a_second(void **state) {
     struct console_access access;
     bool too_soon;
     init(&access, READER);
     console_login(&access, "wrong", "192.0.2.1", NOW, &too_soon);
     assert_false(too_soon);
-    console_login(&access, ADMIN, "192.0.2.1", NOW + CONSOLE_ATTEMPT_MS - 1, &too_soon);
+    console_login(&access, "wrong", "192.0.2.1", NOW + CONSOLE_ATTEMPT_MS - 1, &too_soon);
     assert_true(too_soon);
-    assert_int_equal(console_login(&access, ADMIN, "192.0.2.2", NOW, &too_soon), CONSOLE_ADMIN);
-    assert_int_equal(login(&access, ADMIN, NOW + CONSOLE_ATTEMPT_MS), CONSOLE_ADMIN);
+    console_login(&access, "wrong", "192.0.2.2", NOW, &too_soon);
+    assert_false(too_soon);
+    console_login(&access, "wrong", "192.0.2.1", NOW + CONSOLE_ATTEMPT_MS, &too_soon);
+    assert_false(too_soon);
+}
+
+static void the_right_token_never_waits(void **state) {
+    struct console_access access;
+    bool too_soon;
+    init(&access, READER);
+    for (unsigned i = 0; i <= CONSOLE_ADDRESSES_MAX; i++) {
+        char address[HTTP_ADDRESS_MAX];
+        snprintf(address, sizeof address, "2001:db8::%x", i);
+        console_login(&access, "wrong", address, NOW, &too_soon);
+    }
+    assert_true(too_soon);
+    assert_int_equal(console_login(&access, ADMIN, "2001:db8::1", NOW, &too_soon), CONSOLE_ADMIN);
+    assert_int_equal(console_login(&access, READER, "192.0.2.1", NOW, &too_soon), CONSOLE_READER);
+    assert_false(too_soon);
 }
 
 static void many_addresses_share_a_bounded_number_of_attempts(void **state) {
@@ -127,15 +145,40 @@ static void a_page_that_does_not_fit_is_noticed(void **state) {
     assert_true(http_page_is_cut(&page));
 }
 
+static void json_that_does_not_fit_is_noticed(void **state) {
+    /* Each of these maximums cuts another part. The whole has 66 bytes. */
+    for (size_t max = 1; max <= 67; max++) {
+        AUTO_BUFFER struct buffer json = BUFFER_INIT(max);
+        view_json_open(&json, NULL, '{');
+        view_json_text(&json, "text", "value");
+        view_json_number(&json, "number", 123456);
+        view_json_bool(&json, "bool", true);
+        view_json_time(&json, "time", 0);
+        view_json_open(&json, "list", '[');
+        view_json_close(&json, ']');
+        view_json_close(&json, '}');
+        assert_int_equal(http_page_is_cut(&json), max < 67);
+    }
+}
+
+static void a_link_encodes_each_character_of_a_guid(void **state) {
+    AUTO_BUFFER struct buffer page = BUFFER_INIT(1000);
+    view_put_delivery_link(&page, "a/b?c#d%e\"f&g", "/why");
+    assert_string_equal(page.data, "<a href=\"/console/deliveries/a%2Fb%3Fc%23d%25e%22f%26g/why\"");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_token_has_its_role),
-        cmocka_unit_test(an_address_that_failed_waits_a_second),
+        cmocka_unit_test(one_wrong_token_of_an_address_counts_a_second),
+        cmocka_unit_test(the_right_token_never_waits),
         cmocka_unit_test(many_addresses_share_a_bounded_number_of_attempts),
         cmocka_unit_test(a_session_ends_when_idle_and_after_its_time),
         cmocka_unit_test(the_session_that_was_not_used_for_longest_makes_room),
         cmocka_unit_test(the_writer_escapes_every_text),
         cmocka_unit_test(a_page_that_does_not_fit_is_noticed),
+        cmocka_unit_test(json_that_does_not_fit_is_noticed),
+        cmocka_unit_test(a_link_encodes_each_character_of_a_guid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

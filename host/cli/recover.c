@@ -98,7 +98,7 @@ static void print_table(const struct redelivery_pass *pass) {
         deliveries_print_text(one->full_event, 28);
         printf("  %-6" PRId64 "  %s", one->status, states[one->state]);
         if (one->requests > 0) {
-            printf(" (%" PRIu32 " of %d times)", one->requests, REDELIVERY_REQUESTS_MAX);
+            printf(" (%" PRIu32 " of %d times)", one->requests, INBOX_REDELIVERY_REQUESTS_MAX);
         }
         if (one->reason) {
             printf(": ");

@@ -86,8 +86,7 @@ static void put_json(struct console_task *task, const struct inbox_recovery *rec
 void page_recovery(struct console_task *task) {
     struct error err;
     struct status status;
-    struct inbox_recovery recovery = {.operation = {.kind = INBOX_RECOVERY},
-                                      .now_ms = task->now_ms};
+    struct inbox_recovery recovery = {.operation = {.kind = INBOX_RECOVERY}};
     if (room_read(task->console, &recovery.operation, &err) < 0) {
         view_store_failed(task, &err);
         return;

@@ -136,7 +136,7 @@ struct inbox_show {
     /* There are more requests or rows of the audit. */
     bool cut;
 };
-#define INBOX_SHOWN_MAX ((size_t)1000)
+#define INBOX_SHOWN_MAX 1000
 
 void inbox_show_finish(struct inbox_show *show);
 
@@ -190,7 +190,8 @@ struct inbox_failure_group {
 };
 
 /* Groups the INBOX_FAILURES_MAX runs that died last, and as many parked ones; at most
- * INBOX_FAILURE_GROUPS_MAX groups, the one that was seen last first. Result: 0. */
+ * INBOX_FAILURE_GROUPS_MAX groups, the one that was seen last first. With a plugin, it counts only
+ * that plugin's runs, and may read the whole index of dead runs to find them. Result: 0. */
 #define INBOX_FAILURES_MAX 5000
 #define INBOX_FAILURE_GROUPS_MAX 200
 struct inbox_failures {
@@ -253,9 +254,9 @@ struct inbox_series {
 };
 
 /* One small step of the elected host, which a page then needs not do: sums up to
- * INBOX_DIGEST_DELIVERIES deliveries
- * that came INBOX_DIGEST_DELAY_MS ago, and builds the filter over their names that a search reads.
- */
+ * INBOX_DIGEST_DELIVERIES deliveries that came INBOX_DIGEST_DELAY_MS ago, and builds the filter
+ * over their names that a search reads. It does not wait for a delivery that came more than an hour
+ * after `now_ms`: a clock was fast. If two hosts take the same step, one of them does nothing. */
 #define INBOX_DIGEST_DELAY_MS 120000
 #define INBOX_DIGEST_DELIVERIES 512
 struct inbox_digest {
@@ -280,7 +281,6 @@ struct inbox_plugin_runs {
 
 /* The plugins that have such runs, or that a host has configured; by name. A count ends at 10,000
  * (all plugins together). Result: 0. */
-#define INBOX_PLUGIN_RUNS_MAX 10000
 struct inbox_plugins {
     struct inbox_operation operation;
     int64_t now_ms;
@@ -294,7 +294,6 @@ struct inbox_plugins {
 /* Recovery and pull mode, as the store has them. Result: 0. */
 struct inbox_recovery {
     struct inbox_operation operation;
-    int64_t now_ms;
 
     /* Out, as all below. Deliveries that GitHub listed and the store did not have, within GUIDs'
      * 35 days: all; those for which a host has requested redeliveries, and how many requests; those

@@ -84,6 +84,9 @@ enum inbox_redelivery_outcome {
     INBOX_REDELIVERY_EXHAUSTED = 2,
 };
 
+/* The host requests each GUID so often at most. */
+#define INBOX_REDELIVERY_REQUESTS_MAX 3
+
 struct inbox_count_redelivery {
     struct inbox_operation operation;
     const char *guid;

@@ -132,10 +132,11 @@ static int64_t next_request_ms(const struct redelivery_pass *pass,
     if (missing->requests == 0) {
         return 0;
     }
-    assert(missing->requests < REDELIVERY_REQUESTS_MAX);
+    assert(missing->requests < INBOX_REDELIVERY_REQUESTS_MAX);
     int64_t end_ms = missing->delivered_ms + pass->retention_ms;
     int64_t left_ms = end_ms > missing->requested_ms ? end_ms - missing->requested_ms : 0;
-    return missing->requested_ms + left_ms / (REDELIVERY_REQUESTS_MAX - missing->requests + 1);
+    return missing->requested_ms +
+           left_ms / (INBOX_REDELIVERY_REQUESTS_MAX - missing->requests + 1);
 }
 
 static int64_t github_now_ms(const struct redelivery_pass *pass) {
@@ -224,7 +225,7 @@ static void on_counted(struct inbox_operation *operation) {
 /* The state of a delivery that cannot be requested now; MISSING if it can. */
 static enum redelivery_state request_state(struct redelivery_pass *pass,
                                            const struct missing_delivery *missing) {
-    if (missing->requests >= REDELIVERY_REQUESTS_MAX) {
+    if (missing->requests >= INBOX_REDELIVERY_REQUESTS_MAX) {
         return REDELIVERY_GIVEN_UP;
     }
     int64_t at_ms = next_request_ms(pass, missing);
@@ -250,7 +251,7 @@ static void request_redelivery(struct redelivery_pass *pass) {
                       .reply_to = pass->mailbox,
                       .on_result = on_counted},
         .guid = missing->guid,
-        .most = REDELIVERY_REQUESTS_MAX,
+        .most = INBOX_REDELIVERY_REQUESTS_MAX,
         .now_ms = github_now_ms(pass),
     };
     inbox_submit(pass->inbox, &pass->count.operation);

@@ -11,9 +11,9 @@
  * It never recovers a GUID that the inbox has, because a 202 that GitHub did not see must not run a
  * delivery twice. The store counts the requests that GitHub accepted, before it can know: a request
  * is counted before it is sent, and taken back if GitHub rejects it. Each GUID is requested at most
- * REDELIVERY_REQUESTS_MAX times, spread over the time for which GitHub can still redeliver it. A
- * delivery that GitHub tried within the last minute may still arrive, so the pass leaves it alone.
- * It starts with the oldest. A delivery that fails does not hold up the others.
+ * INBOX_REDELIVERY_REQUESTS_MAX times, spread over the time for which GitHub can still redeliver
+ * it. A delivery that GitHub tried within the last minute may still arrive, so the pass leaves it
+ * alone. It starts with the oldest. A delivery that fails does not hold up the others.
  *
  * Threads: all on the mailbox's thread. */
 #ifndef SNEK_MAINTENANCE_REDELIVERY_PASS_H
@@ -25,7 +25,6 @@
 #include "inbox/maintenance.h"
 #include "maintenance/fetched_delivery.h"
 
-#define REDELIVERY_REQUESTS_MAX 3
 #define REDELIVERY_RECENT_MS 60000
 
 enum redelivery_state {

@@ -20,12 +20,12 @@ static void on_settled(struct redelivery_pass *pass, const struct missing_delive
     (void)pass;
     bool failed = missing->state == REDELIVERY_FAILED;
     if (missing->state == REDELIVERY_REQUESTED || failed) {
-        log_event(failed ? SNEK_LEVEL_WARNING : SNEK_LEVEL_INFO,
-                  failed ? "redelivery_failed" : "redelivery_requested",
-                  LOG_TEXT("delivery", missing->guid), LOG_TEXT("event", missing->full_event),
-                  LOG_NUMBER("github_status", missing->status),
-                  LOG_NUMBER("accepted", missing->requests),
-                  LOG_NUMBER("of", REDELIVERY_REQUESTS_MAX), LOG_TEXT("reason", missing->reason));
+        log_event(
+            failed ? SNEK_LEVEL_WARNING : SNEK_LEVEL_INFO,
+            failed ? "redelivery_failed" : "redelivery_requested",
+            LOG_TEXT("delivery", missing->guid), LOG_TEXT("event", missing->full_event),
+            LOG_NUMBER("github_status", missing->status), LOG_NUMBER("accepted", missing->requests),
+            LOG_NUMBER("of", INBOX_REDELIVERY_REQUESTS_MAX), LOG_TEXT("reason", missing->reason));
     }
 }
 

@@ -8,14 +8,12 @@
 #include "protocol/explained.h"
 #include "worker/markdown.h"
 #include "worker/matching.h"
-#include "worker/memory_limit.h"
 #include "worker/wire.h"
 #include "worker/worker.h"
 
 #include <snekomatic/timer.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct explaining {

@@ -363,8 +363,7 @@ static size_t installations(struct bench *bench, int nth) {
     (void)nth;
     struct inbox_installations list = {.operation = {.kind = INBOX_INSTALLATIONS},
                                        .now_ms = bench->now_ms};
-    struct inbox_recovery recovery = {.operation = {.kind = INBOX_RECOVERY},
-                                      .now_ms = bench->now_ms};
+    struct inbox_recovery recovery = {.operation = {.kind = INBOX_RECOVERY}};
     run(bench, &list.operation);
     run(bench, &recovery.operation);
     free(list.rows);

@@ -5,6 +5,7 @@
 #include "inbox/console.h"
 #include "inbox/pull.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -296,6 +297,44 @@ static void failures_are_grouped_by_their_reason(void **state) {
     assert_int_equal(none.n_groups, 0);
 }
 
+/* So many deliveries with a dead run of "busy" and a parked run of "idle" each. */
+static void store_other_failures(struct fixture *fixture, int n) {
+    char sql[400];
+    (void)snprintf(sql, sizeof sql,
+                   "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+                   " INSERT INTO deliveries (guid, event, action, installation, repository, sender,"
+                   " item, received_ms, body_codec, body_bytes) SELECT CAST(i AS text), 'push', '',"
+                   " '7', '', '', '', 1, 0, 0 FROM n",
+                   n);
+    (void)fixture->store->query(fixture->place, sql);
+    static const char *const ends[] = {"'busy', '7', 'dead'", "'idle', '7', 'parked'"};
+    for (size_t i = 0; i < 2; i++) {
+        (void)snprintf(sql, sizeof sql,
+                       "INSERT INTO runs (delivery, plugin, installation, state, due_ms,"
+                       " finished_ms, label, reason) SELECT id, %s, 1, %" PRId64 ", 'error', 'x'"
+                       " FROM deliveries",
+                       ends[i], FIXTURE_NOW + INT64_C(1000000));
+        (void)fixture->store->query(fixture->place, sql);
+    }
+}
+
+static void failures_of_a_plugin_are_found_behind_many_of_others(void **state) {
+    struct fixture *fixture = *state;
+    store_other_failures(fixture, INBOX_FAILURES_MAX + 1);
+    store_failures(fixture);
+    struct inbox_failures failures = {.operation = {.kind = INBOX_FAILURES}, .plugin = "invite"};
+    assert_int_equal(fixture_do(fixture, &failures.operation), 0);
+    assert_int_equal(failures.n_groups, 3);
+    assert_false(failures.cut);
+    inbox_failures_free(failures.groups, failures.n_groups);
+    struct inbox_failures busy = {.operation = {.kind = INBOX_FAILURES}, .plugin = "busy"};
+    assert_int_equal(fixture_do(fixture, &busy.operation), 0);
+    assert_int_equal(busy.n_groups, 1);
+    assert_int_equal(busy.groups[0].runs, INBOX_FAILURES_MAX);
+    assert_true(busy.cut);
+    inbox_failures_free(busy.groups, busy.n_groups);
+}
+
 static void ids_in_a_reason_count_as_equal(void **state) {
     (void)state;
     static const struct {
@@ -386,6 +425,29 @@ static void numbers_over_time_are_the_same_before_and_after_they_are_summed(void
     assert_int_equal(fixture->store->query(fixture->place, "SELECT count(*) FROM series"), 0);
 }
 
+static void a_delivery_far_in_the_future_does_not_stop_the_sums(void **state) {
+    struct fixture *fixture = *state;
+    int64_t now_ms = FIXTURE_NOW + INBOX_DIGEST_DELAY_MS + 60000;
+    struct inbox_put ahead = put_of("ahead"), soon = put_of("soon");
+    ahead.received_ms = now_ms + INT64_C(3600001);
+    soon.received_ms = now_ms + INT64_C(3600000);
+    assert_int_equal(fixture_do(fixture, &ahead.operation), INBOX_STORED);
+    inbox_put_finish(&ahead);
+    store_samples(fixture, six, 6);
+    assert_int_equal(fixture_do(fixture, &soon.operation), INBOX_STORED);
+    inbox_put_finish(&soon);
+    assert_false(digest(fixture, now_ms));
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT last_id FROM series_place"), 7);
+    struct inbox_series_bucket sum;
+    struct inbox_series series = series_of(fixture, INBOX_SERIES_HOUR, "invite", now_ms);
+    sum_of(&series, &sum);
+    assert_int_equal(sum.count, 6);
+    assert_int_equal(series.summed_ms, FIXTURE_NOW + 5000);
+    /* One of a clock that is a little fast waits for its time. */
+    assert_false(digest(fixture, soon.received_ms + INBOX_DIGEST_DELAY_MS));
+    assert_int_equal(fixture->store->query(fixture->place, "SELECT last_id FROM series_place"), 8);
+}
+
 /* Stores deliveries of many senders and items; every hundredth is of one repository. */
 static void store_many(struct fixture *fixture, int n) {
     for (int i = 0; i < n; i++) {
@@ -419,6 +481,26 @@ static void old_deliveries_are_found_by_filters_of_their_names(void **state) {
     (void)fixture->store->query(fixture->place,
                                 "DELETE FROM name_filters WHERE first_id = 1 RETURNING 1");
     expect(fixture, (struct inbox_search_filter){.plugin = "welcome"}, "");
+}
+
+static void a_search_by_a_group_of_reasons_skips_no_delivery(void **state) {
+    enum { DELIVERIES = 1000, PLUGINS = 6 };
+    struct fixture *fixture = *state;
+    struct inbox_put put = put_of("oldest");
+    assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+    inbox_put_finish(&put);
+    end_one(fixture, "oldest", INBOX_DONE, "done", "rare", FIXTURE_NOW);
+    store_other_failures(fixture, DELIVERIES);
+    for (int i = 0; i < PLUGINS; i++) {
+        char sql[200];
+        (void)snprintf(sql, sizeof sql,
+                       "INSERT INTO runs (delivery, plugin, installation, state, due_ms) SELECT"
+                       " id, 'plugin%d', '7', 'done', 1 FROM deliveries WHERE guid <> 'oldest'",
+                       i);
+        (void)fixture->store->query(fixture->place, sql);
+    }
+    expect(fixture, (struct inbox_search_filter){.state = "done", .reason_group = "rare"},
+           "oldest");
 }
 
 static void a_redelivery_is_found_by_its_new_names(void **state) {
@@ -467,7 +549,7 @@ static void plugins_are_listed_with_their_runs(void **state) {
 
 static void recovery_is_summed_up(void **state) {
     struct fixture *fixture = *state;
-    struct inbox_recovery recovery = {.operation = {.kind = INBOX_RECOVERY}, .now_ms = FIXTURE_NOW};
+    struct inbox_recovery recovery = {.operation = {.kind = INBOX_RECOVERY}};
     assert_int_equal(fixture_do(fixture, &recovery.operation), 0);
     assert_int_equal(recovery.missing, 0);
     assert_false(recovery.pulls);
@@ -539,9 +621,12 @@ size_t contract_console_tests(const struct contract_store *store, struct CMUnitT
         CONTRACT(the_failed_attempts_of_a_run_are_kept_in_order),
         CONTRACT(an_unknown_delivery_is_reported),
         CONTRACT(failures_are_grouped_by_their_reason),
+        CONTRACT(failures_of_a_plugin_are_found_behind_many_of_others),
         CONTRACT(ids_in_a_reason_count_as_equal),
         CONTRACT(numbers_over_time_are_the_same_before_and_after_they_are_summed),
+        CONTRACT(a_delivery_far_in_the_future_does_not_stop_the_sums),
         CONTRACT(old_deliveries_are_found_by_filters_of_their_names),
+        CONTRACT(a_search_by_a_group_of_reasons_skips_no_delivery),
         CONTRACT(a_redelivery_is_found_by_its_new_names),
         CONTRACT(plugins_are_listed_with_their_runs),
         CONTRACT(recovery_is_summed_up),

@@ -5,6 +5,7 @@
 #include "postgres_plans.h"
 
 #include "base/buffer.h"
+#include "inbox/console.h"
 #include "inbox/postgres/link.h"
 
 #include "base/cleanup.h"
@@ -38,8 +39,6 @@ static void expect_rejection(const char *url, const char *words) {
         fail_msg("the password is in: %s", err.text);
     }
 }
-
-/* The rejected values */
 
 static void a_url_that_leads_nowhere_is_rejected_without_its_password(void **state) {
     (void)state;
@@ -352,6 +351,29 @@ static void one_guid_at_two_hosts_at_once_is_stored_once(void **state) {
     free(puts);
     leave(other);
     assert_int_equal(query(fixture->place, "SELECT count(*) FROM runs"), N);
+}
+
+/* SQLite has one writer at a time. */
+static void two_hosts_that_digest_at_once_sum_a_delivery_once(void **state) {
+    struct fixture *fixture = *state, *other = join(fixture);
+    for (int n = 1; n <= 2; n++) {
+        struct inbox_put put = put_of(n == 1 ? "a" : "b");
+        assert_int_equal(fixture_do(fixture, &put.operation), INBOX_STORED);
+        struct inbox_digest here = {{.kind = INBOX_DIGEST}, FIXTURE_NOW + INBOX_DIGEST_DELAY_MS};
+        struct inbox_digest there = here;
+        /* Both read the place before either one moves it. */
+        PGconn *third = PQconnectdb(url_in(fixture));
+        PQclear(PQexec(third, "BEGIN; LOCK TABLE series_place IN SHARE MODE"));
+        fixture_submit(fixture, &here.operation);
+        fixture_submit(other, &there.operation);
+        while (query(fixture->place, "SELECT count(*) FROM pg_locks WHERE NOT granted") < 2) {}
+        PQfinish(third);
+        fixture_wait(fixture, 1);
+        fixture_wait(other, 1);
+        assert_true(here.operation.result == 0 && there.operation.result == 0);
+        assert_int_equal(query(fixture->place, "SELECT max(count) FROM series"), n);
+    }
+    leave(other);
 }
 
 static void one_host_is_elected_until_its_lease_lapses(void **state) {
@@ -742,6 +764,7 @@ int main(int argc, char **argv) {
         CONTRACT(a_run_that_another_host_holds_is_not_claimed),
         CONTRACT(a_row_that_another_session_has_locked_is_passed_over),
         CONTRACT(one_guid_at_two_hosts_at_once_is_stored_once),
+        CONTRACT(two_hosts_that_digest_at_once_sum_a_delivery_once),
         CONTRACT(one_host_is_elected_until_its_lease_lapses),
         CONTRACT(the_end_of_the_elected_hosts_session_elects_another_at_once),
         CONTRACT(a_lost_connection_alone_elects_no_other_host),

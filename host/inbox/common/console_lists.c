@@ -3,7 +3,6 @@
 #include "inbox/common/console_parts.h"
 
 #include "base/array.h"
-#include "base/text.h"
 
 #include <assert.h>
 #include <stdio.h>

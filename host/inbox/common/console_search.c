@@ -15,15 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Parts of the deliveries, with a filter each, that one operation reads. */
-#define PARTS 16
-/* So many parts count for a part of 1024 deliveries that has no filter: CONSOLE_CHUNK_END. */
+/* So many parts count for a part of CONSOLE_CHUNK deliveries that has no filter. */
 #define PARTS_OF_CHUNK 4
 /* Names that are looked for in the filters; further ones are compared only. */
 #define NAMES_MAX 3
 #define BITS ((size_t)NAMES_MAX * NAME_FILTER_HASHES)
-/* Runs of one state that are sorted at once: CONSOLE_FEW. */
-#define FEW 5000
 /* Rows beyond `most`, so that the last delivery is whole. */
 #define ROWS_MORE 100
 
@@ -44,6 +40,9 @@ struct progress {
     /* Stops at `most` entries, even within a delivery. */
     bool by_run;
     bool full;
+    /* The rows of the statement, and the delivery of its last one. */
+    size_t n_rows;
+    int64_t last_delivery;
     struct error *err;
 };
 
@@ -101,6 +100,8 @@ static int on_row(void *context, const struct console_row *row) {
     const struct inbox_entry *last =
         search->n_entries > 0 ? &search->entries[search->n_entries - 1] : NULL;
     int wanted = is_of_group(&search->filter, row);
+    progress->n_rows++;
+    progress->last_delivery = console_number(row, 0);
     if (wanted <= 0) {
         return wanted;
     }
@@ -115,6 +116,16 @@ static int on_row(void *context, const struct console_row *row) {
     }
     struct inbox_entry *entry = ARRAY_ADD(search->entries, search->n_entries);
     return entry ? console_entry(row, entry) : -1;
+}
+
+/* The statement ended at its LIMIT: the next page continues with its last delivery, or after it if
+ * that is listed. */
+static void stop_at_limit(struct progress *progress) {
+    struct inbox_search *search = progress->search;
+    size_t n = search->n_entries;
+    bool listed = n > 0 && search->entries[n - 1].delivery == progress->last_delivery;
+    search->next = (struct inbox_search_position){progress->last_delivery + (listed ? 0 : 1), 1};
+    progress->full = true;
 }
 
 /* Asks a statement with CONSOLE_FILTERS; `first` and `second` are its $1 and $2. */
@@ -142,10 +153,17 @@ static int ask_rows(struct progress *progress, enum console_sql sql, int64_t fir
         values[n++] = console_value_text(guid);
     }
     /* A group of reasons is compared only here. */
-    size_t rows = filter->reason_group ? FEW : search->most - search->n_entries + ROWS_MORE;
+    size_t rows = filter->reason_group ? CONSOLE_FEW : search->most - search->n_entries + ROWS_MORE;
     values[n++] = console_value_number((int64_t)rows);
-    return progress->store->methods->ask(progress->store, sql, values, n, on_row, progress,
-                                         progress->err, WHAT);
+    progress->n_rows = 0;
+    if (progress->store->methods->ask(progress->store, sql, values, n, on_row, progress,
+                                      progress->err, WHAT) < 0) {
+        return -1;
+    }
+    if (progress->n_rows == rows && !progress->full && !progress->by_run && !guid) {
+        stop_at_limit(progress);
+    }
+    return 0;
 }
 
 /* ---- one number ---- */
@@ -192,7 +210,7 @@ static int find_plan(struct progress *progress, enum console_sql *sql) {
             return -1;
         }
         *sql = states[i].rows;
-        return runs <= FEW;
+        return runs <= CONSOLE_FEW;
     }
     return 0;
 }
@@ -290,7 +308,7 @@ static bool find_names(const struct progress *progress, struct console_value *bi
 }
 
 struct matches {
-    struct range ranges[PARTS];
+    struct range ranges[CONSOLE_PARTS];
     size_t n;
 };
 
@@ -298,7 +316,7 @@ static int on_match(void *context, const struct console_row *row) {
     struct matches *matches = context;
     matches->ranges[matches->n++] =
         (struct range){console_number(row, 0) - 1, console_number(row, 1) + 1};
-    return matches->n == PARTS;
+    return matches->n == CONSOLE_PARTS;
 }
 
 /* The next parts whose filters match. */
@@ -333,16 +351,18 @@ static int scan_matches(struct progress *progress, struct range *range,
     if (find_matches(progress, range, bits, &matches) < 0) {
         return -1;
     }
-    for (size_t i = 0; i<matches.n && * parts> 0 && !progress->full; i++, --*parts) {
-        struct range part = matches.ranges[i];
+    size_t i = 0;
+    while (!progress->full && *parts > 0 && i < matches.n) {
+        struct range part = matches.ranges[i++];
         part.before = part.before < range->before ? part.before : range->before;
         int64_t after = part.after > range->after ? part.after : range->after;
         if (ask_rows(progress, CONSOLE_SEARCH_RANGE, after, part.before, NULL) < 0) {
             return -1;
         }
         range->before = part.after + 1;
+        *parts -= 1;
     }
-    if (matches.n < PARTS && !progress->full && *parts > 0) {
+    if (matches.n < CONSOLE_PARTS && !progress->full && *parts > 0) {
         range->before = range->after + 1;
     }
     return 0;
@@ -353,7 +373,7 @@ static int search_ids(struct progress *progress) {
     struct console_value bits[BITS];
     struct range range;
     int64_t filtered = 0;
-    int parts = PARTS;
+    int parts = CONSOLE_PARTS;
     bool names = find_names(progress, bits);
     if (find_range(progress, &range) < 0 ||
         (names && ask_number(progress, CONSOLE_FILTERS_END, NULL, 0, &filtered) < 0)) {

@@ -12,6 +12,9 @@
 #include <string.h>
 
 #define WHAT "summing deliveries"
+/* A delivery that arrived so much later than now is one of a clock that was fast (SQL_OF_FUTURE):
+ * no sum waits for its time. */
+#define FUTURE_MS INT64_C(3600000)
 /* Those that one step builds: for INBOX_DIGEST_DELIVERIES. */
 #define FILTERS (INBOX_DIGEST_DELIVERIES / NAME_FILTER_DELIVERIES)
 
@@ -39,10 +42,13 @@ static int64_t first_bucket_ms(enum inbox_series_span span, int64_t now_ms) {
 /* Up to where deliveries are summed. */
 struct place {
     int64_t last_id, received_ms;
+    /* `last_id` as the store has it; 0: nothing is summed. */
+    int64_t stored_id;
 };
 
 static int on_place(void *context, const struct console_row *row) {
-    *(struct place *)context = (struct place){console_number(row, 0), console_number(row, 1)};
+    int64_t last_id = console_number(row, 0);
+    *(struct place *)context = (struct place){last_id, console_number(row, 1), last_id};
     return 1;
 }
 
@@ -183,12 +189,16 @@ static int on_delivery(void *context, const struct console_row *row) {
     int64_t finished_ms = console_number(row, 3);
     const char *plugin = console_text(row, 2);
     bool first = id != summing->place.last_id;
-    if (received_ms > summing->digest->now_ms - INBOX_DIGEST_DELAY_MS) {
+    bool future = received_ms > summing->digest->now_ms + FUTURE_MS;
+    if (!future && received_ms > summing->digest->now_ms - INBOX_DIGEST_DELAY_MS) {
         return 1;
     }
     if (first) {
-        summing->place = (struct place){id, received_ms};
+        summing->place.last_id = id;
         summing->deliveries++;
+    }
+    if (!future) {
+        summing->place.received_ms = received_ms;
     }
     if (add(summing, received_ms, "", first, finished_ms) < 0) {
         return -1;
@@ -208,23 +218,39 @@ static int write_sum(struct console_store *store, const struct sum *sum, struct 
                                err, WHAT);
 }
 
-/* Sums the next deliveries. */
+static int on_moved(void *context, const struct console_row *row) {
+    *(bool *)context = true;
+    return 1;
+}
+
+/* Moves the place on, unless another host moved it since. 1 it did, 0, -1. */
+static int move_place(struct console_store *store, const struct place *place, struct error *err) {
+    bool moved = false;
+    const struct console_value values[] = {console_value_number(place->last_id),
+                                           console_value_number(place->received_ms),
+                                           console_value_number(place->stored_id)};
+    int asked = store->methods->ask(store, CONSOLE_SERIES_PLACE_MOVE, values, ARRAY_LENGTH(values),
+                                    on_moved, &moved, err, WHAT);
+    return asked < 0 ? -1 : moved;
+}
+
+/* Sums the next deliveries. 1; 0: another host sums them; -1. */
 static int sum_deliveries(struct console_store *store, struct summing *summing, struct error *err) {
     const struct console_value after = console_value_number(summing->place.last_id);
     if (store->methods->ask(store, CONSOLE_DIGEST_RUNS, &after, 1, on_delivery, summing, err,
                             WHAT) < 0) {
         return -1;
     }
+    int moved = summing->deliveries == 0 ? 1 : move_place(store, &summing->place, err);
+    if (moved <= 0) {
+        return moved;
+    }
     for (size_t i = 0; i < summing->n_sums; i++) {
         if (write_sum(store, &summing->sums[i], err) < 0) {
             return -1;
         }
     }
-    const struct console_value values[] = {console_value_number(summing->place.last_id),
-                                           console_value_number(summing->place.received_ms)};
-    return summing->deliveries == 0 ? 0
-                                    : store->methods->ask(store, CONSOLE_SERIES_PLACE_SET, values,
-                                                          2, NULL, NULL, err, WHAT);
+    return 1;
 }
 
 /* ---- the filters of names ---- */
@@ -325,8 +351,12 @@ static int forget(struct console_store *store, const struct inbox_digest *digest
 
 int console_digest(struct console_store *store, struct inbox_digest *digest, struct error *err) {
     CLEANUP(summing_finish) struct summing summing = {.digest = digest};
-    if (check_place(store, &summing.place, err) < 0 || sum_deliveries(store, &summing, err) < 0) {
+    if (check_place(store, &summing.place, err) < 0) {
         return -1;
+    }
+    int summed = sum_deliveries(store, &summing, err);
+    if (summed <= 0) {
+        return summed;
     }
     int built = 1;
     for (int i = 0; i < FILTERS && built > 0; i++) {

@@ -4,6 +4,16 @@
 #ifndef SNEK_INBOX_COMMON_CONSOLE_SQL_H
 #define SNEK_INBOX_COMMON_CONSOLE_SQL_H
 
+/* Limits that the statements' texts have too. */
+/* Runs of one state that a search sorts at once. */
+#define CONSOLE_FEW 5000
+/* Dead runs that one search looks at. */
+#define CONSOLE_DEAD_CHUNK 2000
+/* Deliveries of a part that has no filter of names. */
+#define CONSOLE_CHUNK 1024
+/* Parts of the deliveries, with a filter each, that one operation reads. */
+#define CONSOLE_PARTS 16
+
 enum console_sql {
     CONSOLE_SEARCH_GUID,
     CONSOLE_SEARCH_RANGE,
@@ -37,7 +47,7 @@ enum console_sql {
     CONSOLE_FAILURES_PARKED,
     CONSOLE_GUID_OF,
     CONSOLE_SERIES_PLACE,
-    CONSOLE_SERIES_PLACE_SET,
+    CONSOLE_SERIES_PLACE_MOVE,
     CONSOLE_SERIES_READ,
     CONSOLE_SERIES_RECENT,
     CONSOLE_SERIES_DEAD,

@@ -387,8 +387,7 @@ static void plugins_free(struct inbox_operation *operation) {
 
 static void recovery_clear(struct inbox_operation *operation) {
     struct inbox_recovery *recovery = CONTAINER_OF(operation, struct inbox_recovery, operation);
-    *recovery =
-        (struct inbox_recovery){.operation = recovery->operation, .now_ms = recovery->now_ms};
+    *recovery = (struct inbox_recovery){.operation = recovery->operation};
 }
 
 static void actions_clear(struct inbox_operation *operation) {

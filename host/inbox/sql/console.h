@@ -7,11 +7,13 @@
 #define SNEK_INBOX_SQL_CONSOLE_H
 
 #include "inbox/common/console_sql.h"
+#include "inbox/common/name_filter.h"
+#include "inbox/console.h"
+#include "inbox/maintenance.h"
 
-/* Runs of one state that a search sorts at once. */
-#define CONSOLE_FEW "5000"
-/* Dead runs that one search looks at. */
-#define CONSOLE_DEAD_CHUNK "2000"
+#define CONSOLE_DIGITS_(constant) #constant
+/* The text of a constant of C. */
+#define CONSOLE_DIGITS(constant) CONSOLE_DIGITS_(constant)
 
 #define CONSOLE_IS(number, condition) " AND (CAST(" number " AS text) IS NULL OR " condition ")"
 /* The filters $3 to $11; NULL: any. */
@@ -29,7 +31,8 @@
                         " WHERE r.id = s.id AND d.id = r.delivery"                                 \
                         " AND" CONSOLE_BETWEEN CONSOLE_BY_DELIVERY " LIMIT $12"
 #define CONSOLE_IDS(index, condition)                                                              \
-    "SELECT id FROM runs" CONSOLE_INDEXED(index) " WHERE " condition " LIMIT " CONSOLE_FEW
+    "SELECT id FROM runs" CONSOLE_INDEXED(index) " WHERE " condition                               \
+                                                 " LIMIT " CONSOLE_DIGITS(CONSOLE_FEW)
 #define CONSOLE_STATE(index, state) CONSOLE_OF_STATE(CONSOLE_IDS(index, "state = '" state "'"))
 
 /* The first or last delivery by an index of those with a body and one of those without. */
@@ -55,14 +58,27 @@
     "SELECT a.at_ms, a.plugin, a.installation, a.sender, a.item, a.method, a.url, a.state,"        \
     " a.status, a.request_id, a.delivery"
 
-/* Runs that failed, of the ids and times `ids`. */
+/* Runs that failed, of the ids and times `ids`. The index has the plugin. */
 #define CONSOLE_FAILURES(ids)                                                                      \
     "SELECT r.state, r.plugin, r.label, r.reason, s.at_ms, r.delivery FROM (" ids                  \
-    ") AS s CROSS JOIN runs r WHERE r.id = s.id AND (CAST($1 AS text) IS NULL OR r.plugin = $1)"
+    ") AS s CROSS JOIN runs r WHERE r.id = s.id"
+#define CONSOLE_FAILED(state)                                                                      \
+    " WHERE state = '" state "' AND (CAST($1 AS text) IS NULL OR plugin = $1)"
+#define CONSOLE_FAILURES_LIMIT " LIMIT " CONSOLE_DIGITS(INBOX_FAILURES_MAX) " + 1"
+/* How many runs there are, up to one too many. */
+#define CONSOLE_COUNT_FEW(condition)                                                               \
+    "SELECT count(*) FROM (SELECT 1 FROM runs WHERE " condition                                    \
+    " LIMIT " CONSOLE_DIGITS(CONSOLE_FEW) " + 1) AS few"
 #define CONSOLE_COUNT(index, state)                                                                \
     "SELECT plugin, '" state "', count(*) FROM (SELECT plugin FROM runs" CONSOLE_INDEXED(          \
         index) " WHERE state = '" state "' LIMIT 10000) AS c GROUP BY plugin"
 #define CONSOLE_SUM(condition) "CAST(sum(CASE WHEN " condition " THEN 1 ELSE 0 END) AS bigint)"
+#define CONSOLE_ASKED CONSOLE_SUM("r.requests > 0")
+#define CONSOLE_FETCHED CONSOLE_SUM("r.fetched > 0")
+/* The host requested them as often as it does, and they did not come. */
+#define CONSOLE_GIVEN_UP                                                                           \
+    CONSOLE_SUM("r.requests >= " CONSOLE_DIGITS(INBOX_REDELIVERY_REQUESTS_MAX) CONSOLE_LOST)
+#define CONSOLE_LOST " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.guid = r.guid)"
 #define CONSOLE_ACTION_COLUMNS "SELECT id, at_ms, who, what, target, result FROM actions"
 
 #define CONSOLE_STATEMENTS(ROW)                                                                                                                                                                                   \
@@ -72,11 +88,14 @@
     ROW(SEARCH_RANGE,                                                                                                                                                                                             \
         SHARED_LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                                                                                                                            \
                             " WHERE" CONSOLE_BETWEEN CONSOLE_BY_DELIVERY " LIMIT $12")                                                                                                                            \
-    ROW(SEARCH_DEAD, SHARED_LIST_COLUMNS                                                                                                                                                                          \
-        " FROM (SELECT id, finished_ms " CONSOLE_DEAD_BEFORE CONSOLE_DEAD_CHUNK                                                                                                                                   \
-        ") AS s CROSS JOIN runs r CROSS JOIN deliveries d WHERE r.id = s.id AND d.id = "                                                                                                                          \
-        "r.delivery" CONSOLE_FILTERS CONSOLE_SORT("s.finished_ms DESC, s.id DESC") " LIMIT $12")                                                                                                                  \
-    ROW(SEARCH_DEAD_END, "SELECT finished_ms, id " CONSOLE_DEAD_BEFORE "1 OFFSET 1999")                                                                                                                           \
+    ROW(SEARCH_DEAD,                                                                                                                                                                                              \
+        SHARED_LIST_COLUMNS " FROM (SELECT id, finished_ms " CONSOLE_DEAD_BEFORE CONSOLE_DIGITS(                                                                                                                  \
+            CONSOLE_DEAD_CHUNK) ") AS s CROSS JOIN runs r CROSS JOIN deliveries d WHERE r.id = "                                                                                                                  \
+                                "s.id AND d.id = "                                                                                                                                                                \
+                                "r.delivery" CONSOLE_FILTERS CONSOLE_SORT(                                                                                                                                        \
+                                    "s.finished_ms DESC, s.id DESC") " LIMIT $12")                                                                                                                                \
+    ROW(SEARCH_DEAD_END, "SELECT finished_ms, id " CONSOLE_DEAD_BEFORE                                                                                                                                            \
+                         "1 OFFSET " CONSOLE_DIGITS(CONSOLE_DEAD_CHUNK) " - 1")                                                                                                                                   \
     ROW(SEARCH_QUEUED, CONSOLE_STATE("runs_due", "queued"))                                                                                                                                                       \
     ROW(SEARCH_BLOCKED, CONSOLE_STATE("runs_blocked", "blocked"))                                                                                                                                                 \
     ROW(SEARCH_HELD, CONSOLE_STATE("runs_held", "held"))                                                                                                                                                          \
@@ -85,19 +104,19 @@
     ROW(SEARCH_WAITING, CONSOLE_OF_STATE(CONSOLE_IDS("runs_waiting", SQL_WAITING)))                                                                                                                               \
     ROW(SEARCH_IN_DOUBT,                                                                                                                                                                                          \
         CONSOLE_OF_STATE("SELECT r.id FROM (SELECT DISTINCT run FROM (SELECT run FROM journal"                                                                                                                    \
-                         " WHERE state = 'intended' LIMIT " CONSOLE_FEW                                                                                                                                           \
-                         ") AS j) AS i CROSS JOIN runs r"                                                                                                                                                         \
-                         " WHERE r.id = i.run AND r.state <> 'running'"))                                                                                                                                         \
-    ROW(COUNT_QUEUED, SHARED_LIST_COUNT("state = 'queued'"))                                                                                                                                                      \
-    ROW(COUNT_BLOCKED, SHARED_LIST_COUNT("state = 'blocked'"))                                                                                                                                                    \
-    ROW(COUNT_HELD, SHARED_LIST_COUNT("state = 'held'"))                                                                                                                                                          \
-    ROW(COUNT_RUNNING, SHARED_LIST_COUNT("state = 'running'"))                                                                                                                                                    \
-    ROW(COUNT_PARKED, SHARED_LIST_COUNT("state = 'parked'"))                                                                                                                                                      \
-    ROW(COUNT_WAITING, SHARED_LIST_COUNT(SQL_WAITING))                                                                                                                                                            \
+                         " WHERE state = 'intended' LIMIT " CONSOLE_DIGITS(                                                                                                                                       \
+                             CONSOLE_FEW) ") AS j) AS i CROSS JOIN runs r"                                                                                                                                        \
+                                          " WHERE r.id = i.run AND r.state <> 'running'"))                                                                                                                        \
+    ROW(COUNT_QUEUED, CONSOLE_COUNT_FEW("state = 'queued'"))                                                                                                                                                      \
+    ROW(COUNT_BLOCKED, CONSOLE_COUNT_FEW("state = 'blocked'"))                                                                                                                                                    \
+    ROW(COUNT_HELD, CONSOLE_COUNT_FEW("state = 'held'"))                                                                                                                                                          \
+    ROW(COUNT_RUNNING, CONSOLE_COUNT_FEW("state = 'running'"))                                                                                                                                                    \
+    ROW(COUNT_PARKED, CONSOLE_COUNT_FEW("state = 'parked'"))                                                                                                                                                      \
+    ROW(COUNT_WAITING, CONSOLE_COUNT_FEW(SQL_WAITING))                                                                                                                                                            \
     ROW(SINCE_ID, CONSOLE_EDGE("min", "received_ms >= $1", "received_ms, id"))                                                                                                                                    \
     ROW(UNTIL_ID, CONSOLE_EDGE("max", "received_ms < $1", "received_ms DESC, id DESC"))                                                                                                                           \
     ROW(CHUNK_END, "SELECT id FROM deliveries WHERE id < $1 AND id > $2 ORDER BY id DESC LIMIT 1 "                                                                                                                \
-                   "OFFSET 1023")                                                                                                                                                                                 \
+                   "OFFSET " CONSOLE_DIGITS(CONSOLE_CHUNK) " - 1")                                                                                                                                                \
     ROW(RECEIVED_AT, "SELECT received_ms FROM deliveries WHERE id >= $1 ORDER BY id LIMIT 1")                                                                                                                     \
     ROW(FILTERS_END, "SELECT last_id FROM name_filters ORDER BY first_id DESC LIMIT 1")                                                                                                                           \
     ROW(FILTERS_MATCH,                                                                                                                                                                                            \
@@ -105,36 +124,41 @@
         "$2" CONSOLE_BIT("$3") CONSOLE_BIT("$4") CONSOLE_BIT("$5") CONSOLE_BIT("$6")                                                                                                                              \
             CONSOLE_BIT("$7") CONSOLE_BIT("$8") CONSOLE_BIT("$9") CONSOLE_BIT("$10")                                                                                                                              \
                 CONSOLE_BIT("$11") CONSOLE_BIT("$12") CONSOLE_BIT("$13") CONSOLE_BIT("$14")                                                                                                                       \
-                    CONSOLE_BIT("$15") CONSOLE_BIT("$16")                                                                                                                                                         \
-                        CONSOLE_BIT("$17") " ORDER BY first_id DESC LIMIT 16")                                                                                                                                    \
+                    CONSOLE_BIT("$15") CONSOLE_BIT("$16") CONSOLE_BIT(                                                                                                                                            \
+                        "$17") " ORDER BY first_id DESC LIMIT " CONSOLE_DIGITS(CONSOLE_PARTS))                                                                                                                    \
     ROW(SHOW_RUNS, SHARED_LIST_COLUMNS " FROM deliveries d LEFT JOIN runs r ON r.delivery = d.id"                                                                                                                 \
                                        " WHERE d.guid = $1 ORDER BY r.plugin" CONSOLE_C)                                                                                                                          \
-    ROW(SHOW_REQUESTS, "SELECT j.run, j.kind, j.state, j.dry, j.at_ms, j.method, j.url, j.status,"                                                                                                                \
-                       " j.message, CAST(length(j.body) AS bigint) FROM deliveries d"                                                                                                                             \
-                       " CROSS JOIN runs r CROSS JOIN journal j WHERE d.guid = $1"                                                                                                                                \
-                       " AND r.delivery = d.id AND j.run = r.id"                                                                                                                                                  \
-                       " ORDER BY r.plugin" CONSOLE_C ", j.number LIMIT 1001")                                                                                                                                    \
+    ROW(SHOW_REQUESTS,                                                                                                                                                                                            \
+        "SELECT j.run, j.kind, j.state, j.dry, j.at_ms, j.method, j.url, j.status,"                                                                                                                               \
+        " j.message, CAST(length(j.body) AS bigint) FROM deliveries d"                                                                                                                                            \
+        " CROSS JOIN runs r CROSS JOIN journal j WHERE d.guid = $1"                                                                                                                                               \
+        " AND r.delivery = d.id AND j.run = r.id"                                                                                                                                                                 \
+        " ORDER BY r.plugin" CONSOLE_C ", j.number LIMIT " CONSOLE_DIGITS(INBOX_SHOWN_MAX) " + 1")                                                                                                                \
     ROW(SHOW_ATTEMPTS,                                                                                                                                                                                            \
         "SELECT t.run, t.attempt, t.ended_ms, t.how, t.label, t.reason FROM deliveries d CROSS "                                                                                                                  \
         "JOIN runs r CROSS JOIN attempts t WHERE d.guid = $1 AND r.delivery = d.id AND t.run = "                                                                                                                  \
         "r.id ORDER BY r.plugin" CONSOLE_C ", t.ended_ms LIMIT 1000")                                                                                                                                             \
-    ROW(SHOW_AUDIT,                                                                                                                                                                                               \
-        CONSOLE_AUDIT_COLUMNS " FROM audit a WHERE a.delivery = $1 ORDER BY a.id LIMIT 1001")                                                                                                                     \
+    ROW(SHOW_AUDIT, CONSOLE_AUDIT_COLUMNS                                                                                                                                                                         \
+        " FROM audit a WHERE a.delivery = $1 ORDER BY a.id LIMIT " CONSOLE_DIGITS(                                                                                                                                \
+            INBOX_SHOWN_MAX) " + 1")                                                                                                                                                                              \
     ROW(TIMELINE_EFFECTS,                                                                                                                                                                                         \
         CONSOLE_AUDIT_PLUGINS " " CONSOLE_AUDIT_COLUMNS " FROM p CROSS JOIN audit a"                                                                                                                              \
                               " WHERE a.plugin = p.plugin AND a.item = $1"                                                                                                                                        \
                               " AND a.item <> '' AND a.counts"                                                                                                                                                    \
-                              " ORDER BY a.at_ms DESC LIMIT 1000")                                                                                                                                                \
+                              " ORDER BY a.at_ms DESC LIMIT " CONSOLE_DIGITS(INBOX_SHOWN_MAX))                                                                                                                    \
     ROW(FAILURES_DEAD,                                                                                                                                                                                            \
-        CONSOLE_FAILURES("SELECT id, finished_ms AS at_ms FROM runs" CONSOLE_INDEXED(                                                                                                                             \
-            "runs_dead") " WHERE state = 'dead' ORDER BY finished_ms DESC, id DESC LIMIT 5001"))                                                                                                                  \
+        CONSOLE_FAILURES(                                                                                                                                                                                         \
+            "SELECT id, finished_ms AS at_ms FROM runs" CONSOLE_INDEXED("runs_dead")                                                                                                                              \
+                CONSOLE_FAILED(                                                                                                                                                                                   \
+                    "dead") " ORDER BY finished_ms DESC, id DESC" CONSOLE_FAILURES_LIMIT))                                                                                                                        \
     ROW(FAILURES_PARKED, CONSOLE_FAILURES("SELECT id, due_ms AS at_ms FROM runs" CONSOLE_INDEXED(                                                                                                                 \
-                             "runs_parked") " WHERE state = 'parked' LIMIT 5001"))                                                                                                                                \
+                             "runs_parked") CONSOLE_FAILED("parked") CONSOLE_FAILURES_LIMIT))                                                                                                                     \
     ROW(GUID_OF, "SELECT guid FROM deliveries WHERE id = $1")                                                                                                                                                     \
     ROW(SERIES_PLACE, "SELECT last_id, received_ms FROM series_place WHERE only_row = 1")                                                                                                                         \
-    ROW(SERIES_PLACE_SET, "INSERT INTO series_place (only_row, last_id, received_ms) VALUES (1, "                                                                                                                 \
-                          "$1, $2) ON CONFLICT (only_row) DO UPDATE SET last_id = "                                                                                                                               \
-                          "excluded.last_id, received_ms = excluded.received_ms")                                                                                                                                 \
+    ROW(SERIES_PLACE_MOVE, "INSERT INTO series_place (only_row, last_id, received_ms) VALUES (1, "                                                                                                                \
+                           "$1, $2) ON CONFLICT (only_row) DO UPDATE SET last_id = "                                                                                                                              \
+                           "excluded.last_id, received_ms = excluded.received_ms WHERE "                                                                                                                          \
+                           "series_place.last_id = $3 RETURNING last_id")                                                                                                                                         \
     ROW(SERIES_READ, "SELECT start_ms, count, ended, latency_sum_ms, latency_max_ms FROM series "                                                                                                                 \
                      "WHERE step_ms = $1 AND start_ms >= $2 AND plugin = $3")                                                                                                                                     \
     ROW(SERIES_RECENT,                                                                                                                                                                                            \
@@ -154,13 +178,16 @@
         "series.latency_max_ms ELSE excluded.latency_max_ms END")                                                                                                                                                 \
     ROW(SERIES_FORGET, "DELETE FROM series WHERE step_ms = $1 AND start_ms < $2")                                                                                                                                 \
     ROW(NEWEST_ID, "SELECT max(id) FROM deliveries")                                                                                                                                                              \
-    ROW(DIGEST_RUNS, "SELECT d.id, d.received_ms, r.plugin, r.finished_ms FROM (SELECT id, "                                                                                                                      \
-                     "received_ms FROM deliveries WHERE id > $1 ORDER BY id LIMIT 512) AS d LEFT "                                                                                                                \
-                     "JOIN runs r ON r.delivery = d.id ORDER BY d.id")                                                                                                                                            \
+    ROW(DIGEST_RUNS,                                                                                                                                                                                              \
+        "SELECT d.id, d.received_ms, r.plugin, r.finished_ms FROM (SELECT id, "                                                                                                                                   \
+        "received_ms FROM deliveries WHERE id > $1 ORDER BY id LIMIT " CONSOLE_DIGITS(                                                                                                                            \
+            INBOX_DIGEST_DELIVERIES) ") AS d LEFT "                                                                                                                                                               \
+                                     "JOIN runs r ON r.delivery = d.id ORDER BY d.id")                                                                                                                            \
     ROW(DIGEST_NAMES,                                                                                                                                                                                             \
         "SELECT d.id, d.repository, d.item, d.sender, d.event, r.plugin FROM (SELECT id, "                                                                                                                        \
         "repository, item, sender, event FROM deliveries WHERE id > $1 AND id <= $2 ORDER BY id "                                                                                                                 \
-        "LIMIT 128) AS d LEFT JOIN runs r ON r.delivery = d.id ORDER BY d.id")                                                                                                                                    \
+        "LIMIT " CONSOLE_DIGITS(                                                                                                                                                                                  \
+            NAME_FILTER_DELIVERIES) ") AS d LEFT JOIN runs r ON r.delivery = d.id ORDER BY d.id")                                                                                                                 \
     ROW(FILTERS_ADD, "INSERT INTO name_filters (first_id, last_id, bits) VALUES ($1, $2, $3)")                                                                                                                    \
     ROW(FILTERS_CUT, "DELETE FROM name_filters WHERE last_id > $1")                                                                                                                                               \
     ROW(FILTERS_OPEN, "UPDATE name_filters SET bits = $1 WHERE first_id = (SELECT max(first_id) "                                                                                                                 \
@@ -179,24 +206,10 @@
                                                                                                                              "dead") " UNION ALL SELECT name, '', 0 FROM configured_plugins WHERE until_ms > $1") \
     ROW(PLUGIN_HOURS, "SELECT plugin, start_ms, count FROM series WHERE step_ms = 3600000 AND "                                                                                                                   \
                       "start_ms >= $1 AND plugin <> ''")                                                                                                                                                          \
-    ROW(RECOVERY, "SELECT count(*), " CONSOLE_SUM(                                                                                                                                                                \
-                      "r.requests > 0") ", CAST(sum(r.requests) AS "                                                                                                                                              \
-                                        "bigint), " CONSOLE_SUM("r.fetched > 0") ", " CONSOLE_SUM(                                                                                                                \
-                                            "r.requests >= 3 AND NOT EXISTS "                                                                                                                                     \
-                                            "(SELECT 1 FROM deliveries d WHERE "                                                                                                                                  \
-                                            "d.guid = r.guid)") ", max(CASE "                                                                                                                                     \
-                                                                "WHEN "                                                                                                                                           \
-                                                                "r.requests > "                                                                                                                                   \
-                                                                "0 THEN "                                                                                                                                         \
-                                                                "r.requested_"                                                                                                                                    \
-                                                                "ms END) FROM "                                                                                                                                   \
-                                                                "(SELECT guid, "                                                                                                                                  \
-                                                                "requests, "                                                                                                                                      \
-                                                                "requested_ms, "                                                                                                                                  \
-                                                                "fetched FROM "                                                                                                                                   \
-                                                                "redeliveries "                                                                                                                                   \
-                                                                "LIMIT 10000) "                                                                                                                                   \
-                                                                "AS r")                                                                                                                                           \
+    ROW(RECOVERY,                                                                                                                                                                                                 \
+        "SELECT count(*), " CONSOLE_ASKED ", CAST(sum(r.requests) AS bigint), " CONSOLE_FETCHED                                                                                                                   \
+        ", " CONSOLE_GIVEN_UP ", max(CASE WHEN r.requests > 0 THEN r.requested_ms END)"                                                                                                                           \
+        " FROM (SELECT guid, requests, requested_ms, fetched FROM redeliveries LIMIT 10000) AS r")                                                                                                                \
     ROW(PULL_PLACE, SHARED_PULL_PLACE)                                                                                                                                                                            \
     ROW(PULL_WAITING, "SELECT count(*), min(delivered_ms) FROM pulled WHERE due_ms IS NOT NULL")                                                                                                                  \
     ROW(ACTION_ADD, "INSERT INTO actions (at_ms, who, what, target, result) VALUES ($1, $2, $3, "                                                                                                                 \

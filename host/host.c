@@ -233,7 +233,7 @@ static int start_clients(struct host *host, struct error *err) {
         return -1;
     }
     if (config_console_tokens(config, &host->admin_token, &host->read_token, err) < 0) {
-        return error_wrap(err, "console");
+        return -1;
     }
     warn_of_dyno(config);
     if (config->sentry.dsn && sentry_new(config->sentry.dsn, config->sentry.environment,

@@ -99,7 +99,7 @@ static unsigned check_secrets(const struct config *config, struct findings *find
 static unsigned check_console(const struct config *config) {
     struct error err;
     if (config_check_console_tokens(config, &err) < 0) {
-        fprintf(stderr, "console: %s\n", err.text);
+        fprintf(stderr, "%s\n", err.text);
         return 1;
     }
     return 0;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* White space at the end of a file or variable is there by accident. */
 static size_t trimmed(const char *text, size_t bytes) {
@@ -209,8 +210,11 @@ static int check_token(const struct secret *token, const char *source, struct er
 }
 
 static int read_token(const char *path, const char *key, struct secret *token, struct error *err) {
-    if (config_secret_file(path, token, err) < 0) {
-        return error_wrap(err, "%s", key);
+    struct error reason;
+    if (config_secret_file(path, token, &reason) < 0) {
+        bool missing = access(path, F_OK) < 0;
+        return error_set(err, "%s: %s%s", key, reason.text,
+                         missing ? "; make a token with `openssl rand -base64 32`" : "");
     }
     return check_token(token, key, err);
 }

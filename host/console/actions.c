@@ -2,6 +2,7 @@
 /* The list of what persons did. */
 #include "console/pages.h"
 #include "console/room.h"
+#include "console/search.h"
 #include "console/view.h"
 #include "inbox/console.h"
 
@@ -19,7 +20,7 @@ static void put_page(struct console_task *task, const struct inbox_actions *foun
                              : "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
                                "aria-label=\"Actions\"><table>\n<thead><tr><th scope=\"col\">When"
                                "</th><th scope=\"col\">Who</th><th scope=\"col\">What</th><th "
-                               "scope=\"col\">Of what</th><th scope=\"col\">Result</th></tr>"
+                               "scope=\"col\">Target</th><th scope=\"col\">Result</th></tr>"
                                "</thead>\n<tbody>\n");
     for (size_t i = 0; i < found->n_actions; i++) {
         const struct inbox_action *action = &found->actions[i];
@@ -63,9 +64,15 @@ static void put_json(struct console_task *task, const struct inbox_actions *foun
 
 void page_actions(struct console_task *task) {
     struct error err;
-    struct inbox_actions found = {.operation = {.kind = INBOX_ACTIONS},
-                                  .before = strtoll(task_field(task, "before"), NULL, 10),
-                                  .most = ACTIONS};
+    const char *before = task_field(task, "before");
+    struct inbox_actions found = {
+        .operation = {.kind = INBOX_ACTIONS}, .before = search_number(before), .most = ACTIONS};
+    if (*before && found.before == 0) {
+        view_problem(task, 400, "The place in the list is unreadable",
+                     "The parameter `before` must be the number of an action.",
+                     "Begin with the first page.");
+        return;
+    }
     if (room_read(task->console, &found.operation, &err) < 0) {
         view_store_failed(task, &err);
         return;

@@ -3,12 +3,12 @@
 #include "console/assets.h"
 
 #include "base/array.h"
+#include "console/task.h"
 
 #include <nettle/sha2.h>
 #include <stdio.h>
 #include <string.h>
 
-#define PREFIX "/console"
 /* Bytes of the hash that a URL has. */
 #define HASH_BYTES 8
 
@@ -46,7 +46,8 @@ void assets_init(void) {
         for (size_t j = 0; j < sizeof digest; j++) {
             snprintf(hash + 2 * j, 3, "%02x", digest[j]);
         }
-        snprintf(asset->path, sizeof asset->path, PREFIX "/assets/%s.%s", hash, asset->extension);
+        snprintf(asset->path, sizeof asset->path, CONSOLE_PATH "/assets/%s.%s", hash,
+                 asset->extension);
     }
 }
 
@@ -64,7 +65,7 @@ const char *assets_icon_path(void) {
 
 bool assets_respond(struct http_request *request, const char *path) {
     for (size_t i = 0; i < ARRAY_LENGTH(assets); i++) {
-        if (strcmp(assets[i].path + strlen(PREFIX), path) == 0) {
+        if (strcmp(assets[i].path + strlen(CONSOLE_PATH), path) == 0) {
             http_respond(request, 200, assets[i].type, assets[i].content, assets[i].bytes);
             http_response_is_immutable(request);
             return true;

@@ -137,16 +137,35 @@ static int start_thread(struct console *console, struct error *err) {
     return 0;
 }
 
+static int init_mailboxes(struct console *console, struct error *err) {
+    static const char format[] = "the console does not start (%s): " ERROR_FIX_FILES_OR_MEMORY;
+    if (mailbox_init(&console->mailbox) < 0) {
+        return error_set(err, format, strerror(errno));
+    }
+    if (mailbox_init(&console->results) < 0) {
+        error_set(err, format, strerror(errno));
+        mailbox_finish(&console->mailbox);
+        return -1;
+    }
+    return 0;
+}
+
+static void finish(struct console *console) {
+    mailbox_finish(&console->mailbox);
+    mailbox_finish(&console->results);
+    console_access_finish(&console->access);
+    free(console);
+}
+
 int console_new(const struct console_options *options, struct console **console,
                 struct error *err) {
     struct console *made = calloc(1, sizeof *made);
     if (!made) {
         return error_set(err, "the console does not start: out of memory");
     }
-    if (mailbox_init(&made->mailbox) < 0) {
+    if (init_mailboxes(made, err) < 0) {
         free(made);
-        return error_set(err, "the console does not start (%s): " ERROR_FIX_FILES_OR_MEMORY,
-                         strerror(errno));
+        return -1;
     }
     made->options = *options;
     assets_init();
@@ -159,12 +178,9 @@ int console_new(const struct console_options *options, struct console **console,
                                       .release = gate_release,
                                       .context = made};
     console_access_init(&made->access, options->admin_token, options->read_token);
-    if (mailbox_init(&made->results) < 0 || start_thread(made, err) < 0) {
-        console_access_finish(&made->access);
-        mailbox_finish(&made->mailbox);
-        free(made);
-        return error_set(err, "the console does not start (%s): " ERROR_FIX_FILES_OR_MEMORY,
-                         strerror(errno));
+    if (start_thread(made, err) < 0) {
+        finish(made);
+        return -1;
     }
     *console = made;
     return 0;
@@ -181,8 +197,5 @@ void console_free(struct console *console) {
     atomic_store(&console->closing, true);
     mailbox_post(&console->mailbox, &console->stop_mail);
     pthread_join(console->thread, NULL);
-    mailbox_finish(&console->mailbox);
-    mailbox_finish(&console->results);
-    console_access_finish(&console->access);
-    free(console);
+    finish(console);
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
 /* The console: pages for people who operate the bot, at /console. The files:
  *
- *   browser --> ingest's thread: gate (hosts, sessions, rights, forms) --task--> the console's
- * thread: assets                                                           pages, JSON
- *           <-- ingest's thread: response <---------------------------------------'
+ *   browser --> gate, on ingest's thread: hosts, sessions, rights, forms, assets
+ *                 | task
+ *               pages, on the console's thread: HTML and JSON
+ *                 | task with its response
+ *   browser <-- gate, on ingest's thread
  *
  * Threads: the console has a thread of its own, which asks the store and makes the pages, one after
  * the other. So no page delays a webhook. The gate and its sessions belong to ingest's thread. */

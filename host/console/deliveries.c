@@ -15,9 +15,6 @@
 /* Operations of one request; a filter that finds little looks at many rows. */
 #define LOOKS_MAX 20
 
-static const char *const states[] = {"queued", "blocked", "held", "running", "waiting",
-                                     "parked", "done",    "dead", "in doubt"};
-
 static struct inbox_search begin(const struct search *search) {
     return (struct inbox_search){.operation = {.kind = INBOX_SEARCH},
                                  .filter = search->filter,
@@ -62,8 +59,8 @@ static void put_filters(struct console_task *task) {
                          "aria-label=\"Filters\">\n<div><label for=\"f-state\">State</label>"
                          "<select id=\"f-state\" name=\"state\">");
     put_option(page, "", task_field(task, "state"));
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-        put_option(page, states[i], task_field(task, "state"));
+    for (size_t i = 0; i < n_search_states; i++) {
+        put_option(page, search_states[i], task_field(task, "state"));
     }
     http_page_html(page, "</select></div>\n");
     put_filter(task, "plugin", "Plugin");

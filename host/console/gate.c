@@ -15,14 +15,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define PERSON_MAX 36
+/* Bytes of a link with all fields encoded. */
+#define URL_MAX (CONSOLE_FIELDS_MAX * (3 * HTTP_VALUE_MAX + 32) + 3 * CONSOLE_PATH_MAX)
 
 /* All parameters that a URL or a form of the console may have. */
 static const char *const field_names[] = {
-    "form", "q",       "state", "plugin", "event",  "reason",       "group", "repository",
-    "item", "sender",  "since", "until",  "before", "span",         "scope", "value",
-    "what", "preview", "token", "person", "next",   "installation", "why",   "guid"};
+    "form",       "q",      "state",   "plugin", "event",  "reason", "group",
+    "repository", "sender", "since",   "until",  "before", "span",   "scope",
+    "value",      "what",   "preview", "token",  "person", "next",   "guid"};
 static_assert(ARRAY_LENGTH(field_names) <= CONSOLE_FIELDS_MAX, "room for all fields");
 
 static struct console *console_of(const struct http_request *request) {
@@ -329,7 +332,7 @@ static bool check_bearer(struct console_task *task) {
     size_t bytes = 0;
     const char *value = http_header(task->request, "Authorization", &bytes);
     if (!value || task->is_post || bytes < sizeof scheme ||
-        memcmp(value, scheme, sizeof scheme - 1) != 0) {
+        strncasecmp(value, scheme, sizeof scheme - 1) != 0) {
         return true;
     }
     bytes -= sizeof scheme - 1;
@@ -353,14 +356,17 @@ static void ask_to_log_in(struct console_task *task) {
         http_response_header(task->request, "WWW-Authenticate", "Bearer");
         return;
     }
-    char place[3 * CONSOLE_PATH_MAX];
-    AUTO_BUFFER struct buffer next = BUFFER_INIT(sizeof place);
-    if (*task->path && view_append_encoded(&next, task->request->path) == 0) {
-        snprintf(place, sizeof place, CONSOLE_PATH "/login?next=%s", next.data);
-        redirect(task->request, place);
-    } else {
-        redirect(task->request, CONSOLE_PATH "/login");
+    AUTO_BUFFER struct buffer asked = BUFFER_INIT(URL_MAX), login = BUFFER_INIT(URL_MAX);
+    buffer_append_text(&login, CONSOLE_PATH "/login");
+    if (!task->is_post) {
+        view_url(task, task->path, "before", task_field(task, "before"), &asked);
     }
+    /* A longer one would not fit into the form, and an action cannot be repeated by a link. */
+    if (asked.bytes > strlen(CONSOLE_PATH) && asked.bytes <= HTTP_VALUE_MAX) {
+        buffer_append_text(&login, "?next=");
+        view_append_encoded(&login, asked.data);
+    }
+    redirect(task->request, login.data ? login.data : CONSOLE_PATH "/login");
 }
 
 /* A POST changes something, and only a form that we gave to an admin may do that. */
@@ -444,7 +450,7 @@ static bool handle(struct console_task *task) {
 
 static bool check(struct console_task *task) {
     if (!read_path(task)) {
-        respond_problem(task, 404, "There is no such page", "The path is too long.",
+        respond_problem(task, 404, "There is no such page", "The path is too long or not UTF-8.",
                         "Begin at /console.");
         return false;
     }

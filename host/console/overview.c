@@ -5,15 +5,18 @@
 #include "console/room.h"
 #include "console/status.h"
 #include "console/view.h"
+#include "inbox/holds.h"
 #include "inbox/stats.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct overview {
     struct inbox_stats stats;
     struct inbox_series series;
+    struct inbox_holds holds;
     struct status status;
 };
 
@@ -23,9 +26,12 @@ static int load(struct console_task *task, struct overview *overview, struct err
         (struct inbox_stats){.operation = {.kind = INBOX_STATS}, .configured = options->configured};
     overview->series = (struct inbox_series){
         .operation = {.kind = INBOX_SERIES}, .span = chart_span(task), .now_ms = task->now_ms};
+    overview->holds =
+        (struct inbox_holds){.operation = {.kind = INBOX_HOLDS}, .now_ms = task->now_ms};
     status_read(task, &overview->status);
     return room_read(task->console, &overview->stats.operation, err) < 0 ||
-                   room_read(task->console, &overview->series.operation, err) < 0
+                   room_read(task->console, &overview->series.operation, err) < 0 ||
+                   room_read(task->console, &overview->holds.operation, err) < 0
                ? -1
                : 0;
 }
@@ -38,12 +44,25 @@ static void add_trouble(struct buffer *sentence, int64_t count, const char *one,
     }
 }
 
+static int64_t count_holds(const struct overview *overview, enum inbox_hold_cause cause) {
+    int64_t count = 0;
+    for (size_t i = 0; i < overview->holds.n_holds; i++) {
+        count += overview->holds.holds[i].cause == cause;
+    }
+    return count;
+}
+
 static void describe_health(const struct overview *overview, struct buffer *sentence) {
     const struct inbox_stats *stats = &overview->stats;
     add_trouble(sentence, stats->dead, "dead run", "dead runs");
     add_trouble(sentence, stats->in_doubt, "effect in doubt", "effects in doubt");
     add_trouble(sentence, stats->parked, "parked run", "parked runs");
     add_trouble(sentence, stats->held, "held run", "held runs");
+    /* A hold matters before any run waits for its end. */
+    add_trouble(sentence, count_holds(overview, INBOX_HOLD_PAUSED), "pause", "pauses");
+    add_trouble(sentence, count_holds(overview, INBOX_HOLD_QUARANTINED), "quarantined plugin",
+                "quarantined plugins");
+    add_trouble(sentence, count_holds(overview, INBOX_HOLD_LOOP), "broken loop", "broken loops");
 }
 
 static void put_health(struct console_task *task, const struct overview *overview) {
@@ -128,4 +147,5 @@ void page_overview(struct console_task *task) {
         view_end(&task->page);
     }
     status_finish(&overview.status);
+    free(overview.holds.holds);
 }

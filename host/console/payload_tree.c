@@ -14,7 +14,7 @@
 struct tree {
     struct buffer *page;
     struct json_reader reader;
-    /* Where the tree began in the page. */
+    /* The tree's start in the page. */
     size_t start;
     unsigned values, depth;
     /* The key of the next value. */
@@ -45,7 +45,7 @@ static void put_key(struct tree *tree) {
     }
 }
 
-/* Where a string is cut: not inside a character or an escape. */
+/* The bytes of a string that are shown: none ends inside a character or an escape. */
 static size_t cut(const char *raw, size_t bytes, size_t most) {
     size_t at = 0, last = 0;
     while (at < bytes && at < most) {

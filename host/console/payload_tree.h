@@ -11,7 +11,7 @@
 #define PAYLOAD_TREE_BYTES_MAX ((size_t)4 << 20)
 /* Deeper values are shown as text. */
 #define PAYLOAD_TREE_DEPTH_MAX 40
-/* Of one string. */
+/* Bytes of one string that are shown. */
 #define PAYLOAD_TREE_STRING_MAX ((size_t)1 << 20)
 
 void payload_tree_put(struct buffer *page, const char *json, size_t bytes);

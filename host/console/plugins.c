@@ -3,6 +3,7 @@
  */
 #include "console/pages.h"
 #include "console/room.h"
+#include "console/search.h"
 #include "console/status.h"
 #include "console/view.h"
 #include "inbox/console.h"
@@ -305,15 +306,6 @@ void page_plugins(struct console_task *task) {
 
 /* ---- POST /console/plugins/NAME/pause ---- */
 
-static bool is_configured(const struct console_task *task, const char *name) {
-    char line[INBOX_NAME_MAX + 3];
-    if (!*name || strlen(name) > INBOX_NAME_MAX || strchr(name, '\n')) {
-        return false;
-    }
-    snprintf(line, sizeof line, "\n%s\n", name);
-    return strstr(task->console->options.configured, line) != NULL;
-}
-
 /* -1: no scope has that name. */
 static int read_scope(const char *name) {
     for (int scope = INBOX_HOLD_PLUGIN; scope <= INBOX_HOLD_ITEM; scope++) {
@@ -361,7 +353,7 @@ static void carry_out(struct console_task *task, const char *name, const char *a
                      "Use `snekomatic plugins pause PLUGIN --repository OWNER/REPO`.");
         return;
     }
-    if (scope < 0 || strlen(value) > INBOX_HOLD_VALUE_MAX || !is_configured(task, name)) {
+    if (scope < 0 || strlen(value) > INBOX_HOLD_VALUE_MAX || !search_is_plugin(task, name)) {
         view_problem(task, 404, "No such plugin or scope",
                      "No configured plugin has this name, or the form names no scope.",
                      "Use the buttons on the page of plugins.");

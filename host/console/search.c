@@ -2,15 +2,19 @@
 /* Reads filters. */
 #include "console/search.h"
 
+#include "base/array.h"
 #include "base/time_text.h"
 #include "console/room.h"
 
 #include <ctype.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+const char *const search_states[] = {"queued", "blocked", "held", "running", "waiting",
+                                     "parked", "done",    "dead", "in doubt"};
+const size_t n_search_states = ARRAY_LENGTH(search_states);
 
 static bool is_name(const char *text, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) {
@@ -30,6 +34,10 @@ static int64_t read_number(const char *text, size_t bytes) {
         number = number * 10 + (text[i] - '0');
     }
     return number;
+}
+
+int64_t search_number(const char *text) {
+    return read_number(text, strlen(text));
 }
 
 /* "/issues/12" and the like, behind an address of a repository. */
@@ -62,7 +70,7 @@ bool search_read_item(const char *text, char repository[HTTP_VALUE_MAX + 1], int
     if (scheme) {
         *number = number_of_address(rest);
     } else if (*rest == '#') {
-        *number = read_number(rest + 1, strlen(rest + 1));
+        *number = search_number(rest + 1);
         if (*number == 0) {
             return false;
         }
@@ -78,8 +86,7 @@ static bool is_guid(const char *text) {
            strspn(text, "0123456789abcdefABCDEF-") == bytes;
 }
 
-/* Is it the name of a plugin that is configured? */
-static bool is_plugin(const struct console_task *task, const char *text) {
+bool search_is_plugin(const struct console_task *task, const char *text) {
     char line[INBOX_NAME_MAX + 3];
     if (!is_name(text, strlen(text)) || strlen(text) > INBOX_NAME_MAX) {
         return false;
@@ -124,7 +131,7 @@ static void read_box(const struct console_task *task, struct search *search) {
         search->is_guid = true;
     } else if (search_read_item(text, search->repository, &filter->number)) {
         filter->repository = search->repository;
-    } else if (is_plugin(task, text)) {
+    } else if (search_is_plugin(task, text)) {
         filter->plugin = text;
     } else if (is_name(text, strcspn(text, "["))) {
         filter->sender = text;
@@ -150,6 +157,29 @@ static void read_time(const struct console_task *task, struct search *search, co
     }
 }
 
+/* "12.34", the place at which the page before ended. */
+static void read_before(const struct console_task *task, struct search *search) {
+    const char *text = task_field(task, "before");
+    size_t first_bytes = strcspn(text, ".");
+    if (!*text) {
+        return;
+    }
+    search->before.first = read_number(text, first_bytes);
+    search->before.second = text[first_bytes] ? search_number(text + first_bytes + 1) : 0;
+    if (search->before.first == 0 || search->before.second == 0) {
+        search->problem = "The place in the list is unreadable. Begin with the first page.";
+    }
+}
+
+static bool is_state(const char *text) {
+    for (size_t i = 0; i < n_search_states; i++) {
+        if (strcmp(search_states[i], text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void search_read(const struct console_task *task, struct search *search) {
     struct inbox_search_filter *filter = &search->filter;
     *search = (struct search){.problem = NULL};
@@ -169,14 +199,14 @@ void search_read(const struct console_task *task, struct search *search) {
     }
     read_time(task, search, "since", &filter->since_ms);
     read_time(task, search, "until", &filter->until_ms);
-    const char *before = task_field(task, "before");
-    if (*before && sscanf(before, "%" SCNd64 ".%" SCNd64, &search->before.first,
-                          &search->before.second) != 2) {
-        search->problem = "The place in the list is unreadable. Begin with the first page.";
+    read_before(task, search);
+    if (filter->state && !is_state(filter->state)) {
+        search->problem = "The state must be queued, blocked, held, running, waiting, parked, "
+                          "done, dead or in doubt.";
     }
 }
 
 int64_t search_item_number(const struct inbox_entry *entry) {
     const char *number = strchr(entry->item, '#');
-    return number ? read_number(number + 1, strlen(number + 1)) : 0;
+    return number ? search_number(number + 1) : 0;
 }

@@ -19,12 +19,22 @@ struct search {
     const char *problem;
 };
 
-/* Reads the fields "q", "state", "plugin", "event", "sender", "reason", "group", "repository",
- * "item", "since", "until" and "before". */
+/* All that the filter "state" takes. */
+extern const char *const search_states[];
+extern const size_t n_search_states;
+
+/* Reads the fields "q", "state", "plugin", "event", "sender", "reason", "group", "guid",
+ * "repository", "since", "until" and "before". */
 void search_read(const struct console_task *task, struct search *search);
 
 /* "owner/name#12", "owner/name" or an address at GitHub. False: it is none. */
 bool search_read_item(const char *text, char repository[HTTP_VALUE_MAX + 1], int64_t *number);
+
+/* Is it the name of a plugin that is configured? */
+bool search_is_plugin(const struct console_task *task, const char *text);
+
+/* A number above 0; 0: the text is none. */
+int64_t search_number(const char *text);
 
 /* The number of an entry's issue, pull request or discussion; 0: none. */
 int64_t search_item_number(const struct inbox_entry *entry);

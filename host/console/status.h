@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What /readyz reports, by paths into its JSON. The console's thread. */
+/* The members of /readyz's response, by paths into its JSON. The console's thread. */
 #ifndef SNEK_CONSOLE_STATUS_H
 #define SNEK_CONSOLE_STATUS_H
 

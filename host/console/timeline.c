@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0 */
-/* What happened to one issue, pull request or discussion: deliveries and effects by time. */
+/* The history of one issue, pull request or discussion: deliveries and effects by time. */
 #include "console/entries.h"
 #include "console/pages.h"
 #include "console/room.h"
@@ -147,6 +147,10 @@ void page_timeline(struct console_task *task) {
         view_problem(task, 404, "No such item",
                      "The path must be /console/items/OWNER/REPOSITORY/NUMBER.",
                      "Search for owner/repository#number.");
+        return;
+    }
+    if (search.problem) {
+        view_problem(task, 400, "The filter is unreadable", search.problem, "Correct it.");
         return;
     }
     if (room_read(task->console, &timeline.operation, &err) < 0) {

@@ -57,7 +57,7 @@ void view_store_failed(struct console_task *task, const struct error *err);
 /* Redirects to `path` below /console, with a message that the next page shows. */
 void view_redirect(struct console_task *task, const char *path);
 
-/* What an action did, which redirected here with the fields "what" and "value". */
+/* Says the result of an action, which redirected here with the fields "what" and "value". */
 void view_notice(struct console_task *task);
 
 /* ---- JSON ---- */

@@ -68,8 +68,11 @@ def test_filters_in_the_url_narrow_the_list(bot, console):
                             ("sender=ADA&event=trouble", [guid]), ("since=1h", [fine, guid]),
                             ("since=2099-01-01", []), ("reason=to+fail", [guid])):
         assert [run["delivery"] for run in console.json(f"/deliveries?{query}")["runs"]] == expected, query
-    for query in ("since=tomorrow", "repository=x", "before=x"):
-        assert console.get(f"/deliveries?{query}").status == 400
+    for query in ("since=tomorrow", "repository=x", "before=x", "before=1", "before=1.1x", "before=-1.1",
+                  "state=nonsense", "q=state:nonsense"):
+        assert console.get(f"/deliveries?{query}").status == 400, query
+    assert "queued, blocked" in console.get("/deliveries?state=nonsense").text
+    assert console.get("/items/a/b/1?before=x").status == console.get("/actions?before=x").status == 400
 
 
 def test_a_long_list_goes_on_with_older_deliveries(bot, console):
@@ -222,6 +225,7 @@ def test_a_plugin_is_paused_and_goes_on(bot, console):
         assert rejected.status == 400 and console.json("/plugins")["holds"] == [], (scope, value)
     page = console.submit("/plugins", page.form("/trouble/pause"))
     assert "The plugin is paused." in page.text and "paused in the console" in page.text
+    assert "Look at: 1 pause." in console.get().text
     guid = bot.deliver("trouble", trouble("fine"))
     assert console.json(f"/deliveries/{guid}")["runs"][0]["state"] in ("queued", "held")
     [hold] = console.json("/plugins")["holds"]
@@ -240,6 +244,7 @@ def test_a_quarantined_plugin_is_released(start_bot):
         bot.deliver("trouble", trouble("exit"))
     bot.wait_log(msg="plugin_quarantined")
     snek.wait_until(lambda: console.json("/plugins")["holds"], "the quarantine")
+    assert "1 quarantined plugin" in console.get().text
     page = console.submit("/plugins", console.get("/plugins").form("/trouble/release"))
     assert "The plugin is released." in page.text
     snek.wait_until(lambda: not console.json("/plugins")["holds"], "the release")

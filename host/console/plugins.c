@@ -340,10 +340,17 @@ static int act(struct console_task *task, struct inbox_hold *hold, const char *a
     return quarantine == 0 || loop == 0 ? 0 : 1;
 }
 
+/* False: one of them is longer than its room. */
+static bool name_hold(struct inbox_hold *hold, const char *plugin, const char *value) {
+    return snprintf(hold->plugin, sizeof hold->plugin, "%s", plugin) < (int)sizeof hold->plugin &&
+           snprintf(hold->value, sizeof hold->value, "%s", value) < (int)sizeof hold->value;
+}
+
 static void carry_out(struct console_task *task, const char *name, const char *action,
                       const char *done) {
     struct error err;
-    char path[CONSOLE_PATH_MAX], target[INBOX_ACTION_TEXT_MAX + 1];
+    char path[CONSOLE_PATH_MAX];
+    char target[INBOX_NAME_MAX + 1 + INBOX_HOLD_VALUE_MAX + 1];
     int scope = read_scope(task_field(task, "scope"));
     const char *value = task_field(task, "value");
     struct inbox_hold hold = {.since_ms = task->now_ms};
@@ -353,18 +360,16 @@ static void carry_out(struct console_task *task, const char *name, const char *a
                      "Use `snekomatic plugins pause PLUGIN --repository OWNER/REPO`.");
         return;
     }
-    if (scope < 0 || strlen(value) > INBOX_HOLD_VALUE_MAX || !search_is_plugin(task, name)) {
+    if (scope < 0 || !search_is_plugin(task, name) || !name_hold(&hold, name, value)) {
         view_problem(task, 404, "No such plugin or scope",
                      "No configured plugin has this name, or the form names no scope.",
                      "Use the buttons on the page of plugins.");
         return;
     }
     hold.scope = (enum inbox_hold_scope)scope;
-    snprintf(hold.plugin, sizeof hold.plugin, "%s", name);
-    snprintf(hold.value, sizeof hold.value, "%s", value);
     snprintf(hold.reason, sizeof hold.reason, "paused in the console");
     int result = act(task, &hold, action, &err);
-    snprintf(target, sizeof target, "%s%s%s", name, *value ? " " : "", value);
+    snprintf(target, sizeof target, "%s%s%s", hold.plugin, *value ? " " : "", hold.value);
     room_note_action(task, action, target, result, &err, result == 0 ? 1 : -1);
     if (result < 0) {
         view_store_failed(task, &err);

@@ -38,8 +38,9 @@ static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement, struc
     return 0;
 }
 
-/* The first row's number; 0 when there is no row. */
+/* The first row's number; 0 when there is no row, and after an error. */
 static int read_number(sqlite3 *db, const char *sql, int64_t *number, struct error *err) {
+    *number = 0;
     AUTO_STATEMENT sqlite3_stmt *statement = NULL;
     if (prepare(db, sql, &statement, err, "reading the schema") < 0) {
         return -1;
@@ -48,7 +49,9 @@ static int read_number(sqlite3 *db, const char *sql, int64_t *number, struct err
     if (code != SQLITE_ROW && code != SQLITE_DONE) {
         return sqlite_error(db, err, "reading the schema");
     }
-    *number = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    if (code == SQLITE_ROW) {
+        *number = sqlite3_column_int64(statement, 0);
+    }
     return 0;
 }
 

@@ -355,7 +355,7 @@ static int post(struct step_runner *runner, const struct delivery *delivery, str
 
 static void add_guid(struct step_runner *runner, const char *guid) {
     if (!is_of_step(runner, guid) && runner->n_guids < STEP_RUNS_MAX) {
-        snprintf(runner->guids[runner->n_guids++], GUID_BYTES, "%s", guid);
+        snprintf(runner->guids[runner->n_guids++], GUID_BYTES, "%.*s", GUID_BYTES - 1, guid);
     }
 }
 

@@ -25,7 +25,8 @@
 
 /* The choices of a person, checked. */
 struct setup_choices {
-    /* The person's own account owns the App; then there is no organization. Only the form sets it. */
+    /* The person's own account owns the App; then there is no organization. Only the form sets it.
+     */
     bool account;
     /* "": the person's own account. */
     char organization[SETUP_LOGIN_MAX + 1];

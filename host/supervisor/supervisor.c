@@ -81,6 +81,7 @@ static void plan_restart(struct supervisor *s, bool stayed_up) {
     int64_t longer_ms = delay_ms == 0 ? RESTART_DELAY_FIRST_MS : 2 * delay_ms;
     s->next_delay_ms = longer_ms < RESTART_DELAY_MAX_MS ? longer_ms : RESTART_DELAY_MAX_MS;
     s->restart_at_ms = clock_monotonic_ms() + delay_ms;
+    log_event(SNEK_LEVEL_INFO, "host_restarts", LOG_NUMBER("in_ms", delay_ms));
 }
 
 /* Signals. */

@@ -144,6 +144,9 @@ static void run_begin_with(struct run *run, const char *port, const char *progra
         sigset_t all;
         sigfillset(&all);
         sigprocmask(SIG_BLOCK, &all, NULL);
+        /* A failed test would leave it with our standard error, and Meson waits for the end of
+         * that. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         signal(SIGUSR2, SIG_IGN);
         signal(SIGCHLD, SIG_IGN);
         (void)execve(self, argv, environment);
@@ -304,7 +307,8 @@ static void secrets_are_gone_from_the_supervisors_own_environment(void **state) 
     assert_int_equal(run_end(&run), 0);
 }
 
-static void a_host_that_is_killed_serves_again_within_a_second_at_the_same_port(void **state) {
+static void a_host_that_is_killed_serves_again_soon_at_the_same_port(void **state) {
+    static const char *const delays[] = {"in_ms=0", "in_ms=100", "in_ms=200", "in_ms=400"};
     static struct run run;
     run_begin(&run, HOST((char *)"serve"));
     struct served now = expect_serving(&run);
@@ -328,10 +332,10 @@ static void a_host_that_is_killed_serves_again_within_a_second_at_the_same_port(
             assert_true(clock_monotonic_ms() - from_ms < LINE_DEADLINE_MS);
         }
         assert_non_null(strstr(expect(&run, "msg=host_died"), "signal=KILL while=serving"));
+        assert_string_equal(expect(&run, "msg=host_restarts "), delays[round]);
         now = expect_serving(&run);
         assert_int_equal(now.port, before.port);
         assert_int_not_equal(now.pid, before.pid);
-        assert_in_range(clock_monotonic_ms() - from_ms, 0, 1000);
     }
     kill(run.pid, SIGTERM);
     assert_int_equal(run_end(&run), 0);
@@ -551,7 +555,7 @@ int main(int argc, char *argv[]) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_host_finds_what_it_needs_and_nothing_else),
         cmocka_unit_test(secrets_are_gone_from_the_supervisors_own_environment),
-        cmocka_unit_test(a_host_that_is_killed_serves_again_within_a_second_at_the_same_port),
+        cmocka_unit_test(a_host_that_is_killed_serves_again_soon_at_the_same_port),
         cmocka_unit_test(a_host_that_ends_by_itself_while_serving_is_started_again),
         cmocka_unit_test(a_jwt_for_which_memory_is_short_costs_neither_supervisor_nor_host),
         cmocka_unit_test(once_a_host_was_ready_each_failed_start_is_repeated),
